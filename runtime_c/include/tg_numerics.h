@@ -1,0 +1,31 @@
+/* Integer arithmetic of the kernels: what Glow's bundles compute, without undefined behaviour. */
+#ifndef TG_NUMERICS_H
+#define TG_NUMERICS_H
+
+#include <stdint.h>
+
+/* x * scale + offset in integers: ((((x >> pre) * multiplier) + round) >> post) + offset, round = (1 << post) / 2.
+ * The compiler chooses the constants; pre and post are 0 to 31. */
+typedef struct {
+  int32_t multiplier;
+  int32_t offset;
+  uint8_t pre;
+  uint8_t post;
+} tg_requant;
+
+static inline int32_t tg_max(int32_t a, int32_t b) { return a > b ? a : b; }
+
+static inline int32_t tg_min(int32_t a, int32_t b) { return a < b ? a : b; }
+
+static inline int8_t tg_clamp_s8(int32_t x, int32_t low, int32_t high) { return (int8_t)tg_max(low, tg_min(x, high)); }
+
+/* Values far outside the int8 range may wrap, as they do in Glow; unsigned arithmetic makes that defined. Shifting a
+ * negative number to the right is arithmetic on every compiler that is supported. */
+static inline int32_t tg_requantize(int32_t x, const tg_requant *r) {
+  const uint32_t product = (uint32_t)(x >> r->pre) * (uint32_t)r->multiplier;
+  const uint32_t half = ((uint32_t)1 << r->post) >> 1;
+  const int32_t scaled = (int32_t)(product + half) >> r->post;
+  return (int32_t)((uint32_t)scaled + (uint32_t)r->offset);
+}
+
+#endif

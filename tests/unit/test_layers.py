@@ -1,0 +1,118 @@
+"""Imports of tinyglow run downward only, and outside packages stay in the rooms that own them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# From the bottom up. Rooms of one layer never import each other.
+LAYERS = (
+    {"errors"},
+    {"resources", "numerics"},
+    {"ir"},
+    {"ops"},
+    {"interp"},
+    {"boards", "frontend", "passes", "quant", "lowering"},
+    {"sim", "bundle"},
+    {"pipeline"},
+    {"tinyglow"},  # the package itself: what `import tinyglow` offers
+    {"report", "testing"},
+    {"demo"},
+    {"cli"},
+    {"__main__"},
+)
+HEIGHT = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
+OWNERS = {"onnx": "frontend", "google": "frontend", "jinja2": "bundle"}
+OWNERS |= dict.fromkeys(["subprocess", "unicorn", "capstone", "elftools"], "sim")
+
+
+def _imports(path: Path, package: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """(line, absolute name of the module in parts) of every import in the file, those inside functions included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.split(".")) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = base + (node.module.split(".") if node.module else [])
+            yield from ((node.lineno, [*base, alias.name]) for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            yield from (
+                (node.lineno, str(arg.value).split(".")) for arg in node.args[:1] if isinstance(arg, ast.Constant)
+            )
+
+
+def violations(root: Path) -> list[str]:
+    """What the package in ``root`` (its folder must be called tinyglow) imports against the rules."""
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        inside = path.relative_to(root).with_suffix("").parts
+        room = "tinyglow" if inside == ("__init__",) else inside[0]
+        if room not in HEIGHT:
+            found.append(f"{path.relative_to(root)}:1: the room {room} has no layer")
+            continue
+        for line, name in _imports(path, ["tinyglow", *inside[:-1]]):
+            where = f"{path.relative_to(root)}:{line}: {room} imports {'.'.join(name)}"
+            if OWNERS.get(name[0], room) != room:
+                found.append(f"{where}; only {OWNERS[name[0]]} may")
+            if name[0] == "tinyglow":
+                # `from tinyglow import load` names no room: it uses the package itself.
+                target = name[1] if len(name) > 1 and name[1] in HEIGHT else "tinyglow"
+                if target != room and HEIGHT[target] >= HEIGHT[room]:
+                    found.append(f"{where}, which is not below it")
+    return found
+
+
+def test_imports_run_downward(checkout: Path) -> None:
+    """No file of tinyglow imports from its own layer or above, nor a package that another room owns."""
+    assert violations(checkout / "tinyglow") == []
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "expected"),
+    [
+        ("numerics/glow.py", "from tinyglow.ir.types import QuantParams", "not below"),
+        ("passes/tidy.py", "from tinyglow.quant import scheme", "not below"),
+        ("lowering/plan.py", "import tinyglow.passes", "not below"),
+        ("sim/run.py", "from ..bundle import emit", "not below"),
+        ("bundle/emit.py", "from .. import sim", "not below"),
+        ("ir/graph.py", "def late():\n    from tinyglow import pipeline", "not below"),
+        ("ops/registry.py", "import importlib\nimportlib.import_module('tinyglow.lowering')", "not below"),
+        ("quant/profile.py", "from tinyglow import load", "not below"),
+        ("boards.py", "from tinyglow.quant.scheme import Scheme", "not below"),
+        ("attic/old.py", "import tinyglow.errors", "no layer"),
+        ("ops/conv2d.py", "def late():\n    import onnx.numpy_helper", "only frontend"),
+        ("report/html.py", "from jinja2 import Template", "only bundle"),
+        ("boards.py", "from subprocess import run", "only sim"),
+        ("cli/__init__.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import unicorn", "only sim"),
+    ],
+)
+def test_a_planted_violation_is_found(tmp_path: Path, file: str, source: str, expected: str) -> None:
+    """Each kind of forbidden import is reported, once, with the file that has it."""
+    root = tmp_path / "tinyglow"
+    (root / file).parent.mkdir(parents=True)
+    (root / file).write_text(source, encoding="utf-8")
+    (found,) = violations(root)
+    assert found.startswith(f"{file}:{source.count(chr(10)) + 1}: ")
+    assert expected in found
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("ir/graph.py", "from . import types\nfrom .types import QuantParams\nfrom tinyglow.errors import ModelError"),
+        ("ops/registry.py", "import importlib\nfor name in 'ab':\n    importlib.import_module(f'tinyglow.ops.{name}')"),
+        ("sim/run.py", "import subprocess\nimport unicorn\nfrom tinyglow import boards\nfrom ..lowering import plan"),
+        ("frontend/onnx.py", "import onnx\nfrom tinyglow.ir import graph"),
+        ("cli/__init__.py", "import tinyglow\nfrom tinyglow import demo, load\nfrom tinyglow.report import explain"),
+        ("__init__.py", "from tinyglow.pipeline import load\nfrom .sim import simulate"),
+    ],
+)
+def test_what_is_allowed_passes(tmp_path: Path, file: str, source: str) -> None:
+    """Imports within a room, from below, and of a package by its owner are not reported."""
+    root = tmp_path / "tinyglow"
+    (root / file).parent.mkdir(parents=True)
+    (root / file).write_text(source, encoding="utf-8")
+    assert violations(root) == []

@@ -1,0 +1,154 @@
+"""Station 8: program -> C bundle, a folder that any C99 compiler builds. Deterministic to the byte."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tinyglow import resources
+from tinyglow.bundle.header import bundle_info, write_header
+from tinyglow.bundle.kernel_header import kernel_header
+from tinyglow.bundle.render import hex_float, render
+from tinyglow.errors import InputError, Problem
+from tinyglow.ir.kernel import CTYPES, Kernel, Operand, Role
+from tinyglow.ir.program import Buffer, KernelCall, Program, Region
+from tinyglow.numerics.glow import Requant
+
+_C_WORDS = frozenset(
+    """
+    auto break case char const continue default do double else enum extern float for goto if inline int long register
+    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main
+    """.split()  # noqa: SIM905  # a list with quotes and commas is harder to check against the standard's (C99, 6.4.1)
+)
+_BYTES_PER_LINE = 20  # of weights.txt, as Glow has it
+
+
+def check_name(name: str) -> str:
+    """``name`` itself, if a network may be called so in C; InputError otherwise."""
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", name) and name not in _C_WORDS and not name.startswith("tg_"):
+        return name
+    expected = "a C identifier of at most 63 characters that is no C keyword, not 'main' and does not begin with 'tg_'"
+    raise InputError("this is no name for a network", [Problem("--name", repr(name)[:80], expected)])
+
+
+def weights_bytes(program: Program) -> bytes:
+    """Content of ``<net>.weights.bin``: the constant region, zero between buffers, little-endian."""
+    image = bytearray(program.sizes[Region.CONSTANT])
+    for buffer in program.buffers.values():
+        if buffer.region is Region.CONSTANT and buffer.data is not None:
+            data = buffer.data.astype(buffer.data.dtype.newbyteorder("<")).tobytes()
+            image[buffer.offset : buffer.offset + len(data)] = data
+    return bytes(image)
+
+
+def _weights_text(data: bytes) -> str:
+    lines = [data[i : i + _BYTES_PER_LINE] for i in range(0, len(data), _BYTES_PER_LINE)]
+    return "".join("".join(f" 0X{byte:02X}," for byte in line) + "\n" for line in lines)
+
+
+def _literal(value: object) -> str:
+    """A parameter as a C initializer."""
+    if isinstance(value, Requant):
+        fields = ("multiplier", "offset", "pre", "post")
+        return "{" + ", ".join(f".{name} = {getattr(value, name)}" for name in fields) + "}"
+    if isinstance(value, float):
+        return f"{hex_float(value)}f"  # exact; hexadecimal floats are C99
+    return "(-2147483647 - 1)" if value == -(2**31) else str(value)
+
+
+def _expression(operand: Operand, buffer: Buffer) -> str:
+    const = "const " if operand.role is Role.IN else ""
+    address = f"({buffer.region.value} + {buffer.offset})"
+    # Offsets are aligned; the way through void says so to the compiler.
+    through = f"({const}void *)" if operand.dtype != "int8" else ""
+    return f"({const}{CTYPES[operand.dtype]} *){through}{address}"
+
+
+def _call(call: KernelCall, program: Program) -> dict[str, Any]:
+    operands = zip(call.kernel.operands, call.operands, strict=True)
+    return {
+        "origin": call.origin,
+        "symbol": call.kernel.symbol,
+        "params_ctype": call.kernel.params_ctype,
+        "params": [(f.name, _literal(getattr(call.params, f.name))) for f in dataclasses.fields(call.params)],
+        "operands": [
+            {"name": name, "expression": _expression(operand, program.buffers[name])} for operand, name in operands
+        ],
+    }
+
+
+def _source(program: Program, traced: bool) -> str:
+    used = {program.buffers[name].region for call in program.calls for name in call.operands}
+    buffers = [
+        {"region": b.region.value, "offset": b.offset, "name": b.name, "type": str(b.type)}
+        for b in sorted(program.buffers.values(), key=lambda b: (list(Region).index(b.region), b.offset, b.name))
+    ]
+    return render(
+        "network.c.j2",
+        net=program.name,
+        buffers=buffers,
+        calls=[_call(call, program) for call in program.calls],
+        unused_regions=[region.value for region in Region if region not in used],
+        traced=traced,
+    )
+
+
+def _includes(text: str) -> list[str]:
+    return re.findall(r'^#include "(tg_\w+\.h)"', text, re.MULTILINE)
+
+
+def _runtime_files(kernels: list[Kernel]) -> dict[str, str]:
+    """The kernels' sources and all headers they include, by file name."""
+    files = {"tg_kernels.h": kernel_header(kernels)}
+    texts = [files["tg_kernels.h"]]
+    for kernel in kernels:
+        path = resources.RUNTIME / "src" / kernel.c_file
+        files[path.name] = path.read_text(encoding="utf-8")
+        texts.append(files[path.name])
+    while texts:
+        for header in _includes(texts.pop()):
+            if header not in files:
+                files[header] = (resources.RUNTIME / "include" / header).read_text(encoding="utf-8")
+                texts.append(files[header])
+    return files
+
+
+def bundle_files(program: Program, efficiency: float, traced: bool = False) -> dict[str, bytes]:
+    """Every file of the bundle by name. ``traced`` adds the step counter that ``verify`` bisects with."""
+    name = check_name(program.name)
+    kernels = {call.kernel.symbol: call.kernel for call in program.calls}
+    weights = weights_bytes(program)
+    texts = {
+        f"{name}.h": write_header(bundle_info(program), efficiency),
+        f"{name}.c": _source(program, traced),
+        f"{name}.weights.txt": _weights_text(weights),
+        **_runtime_files(list(kernels.values())),
+    }
+    return {**{key: text.encode("utf-8") for key, text in sorted(texts.items())}, f"{name}.weights.bin": weights}
+
+
+def write_files(files: Mapping[str, bytes], folder: str | Path) -> None:
+    """Put ``files`` into ``folder``: all are written aside first and then moved into place, each in one step.
+
+    Runtime files of an earlier bundle that this one does not need are removed; other files are left alone. Raises
+    InputError if the folder cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".tinyglow-", dir=folder) as aside:
+            for name, data in files.items():
+                (Path(aside) / name).write_bytes(data)
+            for name in files:
+                os.replace(Path(aside) / name, folder / name)
+        for stale in folder.glob("tg_*.[ch]"):
+            if stale.name not in files:
+                stale.unlink()
+    except OSError as error:
+        problem = Problem(str(folder), error.strerror or str(error))
+        raise InputError("cannot write the bundle", [problem]) from error

@@ -1,0 +1,57 @@
+"""The firmware around a bundle: a ``main.c`` that calls it, the start-up code and the linker script of a board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyglow.boards import PRIVATE_PERIPHERALS, Board, Memory
+from tinyglow.bundle.render import render
+
+
+@dataclass(frozen=True)
+class Harness:
+    """The files written, and the names under which the firmware's parts are found in its symbol table."""
+
+    main: Path
+    startup: Path
+    linker_script: Path
+
+    infer = "tg_infer"
+    constant_weight = "tg_constant_weight"
+    mutable_weight = "tg_mutable_weight"
+    activations = "tg_activations"
+
+    @property
+    def sources(self) -> tuple[Path, Path]:
+        """The C files to compile beside the bundle's."""
+        return (self.main, self.startup)
+
+
+def write_harness(folder: Path, net: str, board: Board) -> Harness:
+    """Write ``main.c``, ``startup.c`` and ``link.ld`` for the bundle ``net`` and ``board`` into ``folder``.
+
+    The compiler must be given the bundle's folder as an include directory: ``main.c`` includes ``<net>.h`` and
+    ``<net>.weights.txt``. Raises BoardError for the host, which has no memories to link for.
+    """
+    harness = Harness(folder / "main.c", folder / "startup.c", folder / "link.ld")
+    texts = {
+        harness.main: render("sim/main.c.j2", net=net, NET=net.upper()),
+        harness.startup: render("sim/startup.c.j2", board=board, hard_float=board.float_abi == "hard"),
+        harness.linker_script: render(
+            "sim/link.ld.j2",
+            board=board,
+            code_length=_room_behind(board, board.code),
+            data_length=_room_behind(board, board.data),
+        ),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8", newline="\n")
+    return harness
+
+
+def _room_behind(board: Board, memory: Memory) -> int:
+    """Bytes from a memory's start to the next memory: where a program that does not fit may still be linked."""
+    limits = [other.start for other in board.memories if other.start > memory.start]
+    return min([*limits, PRIVATE_PERIPHERALS]) - memory.start

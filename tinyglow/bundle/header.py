@@ -1,0 +1,146 @@
+"""The bundle's header: Glow's macros and comments, written for a program and read back from a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyglow.bundle.render import hex_float, render
+from tinyglow.errors import InputError, Problem
+from tinyglow.ir.program import Program, Region
+from tinyglow.ir.types import QuantParams, TensorType
+
+_DTYPES = {"float": "float32", "i8": "int8", "i32": "int32", "index64": "int64"}
+_MACROS = {"CONSTANT_MEM_SIZE": "constant", "MUTABLE_MEM_SIZE": "mutable", "ACTIVATIONS_MEM_SIZE": "activations"}
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """An input or output of a bundle: ``offset`` is in bytes from the base of mutableWeight.
+
+    is_input: None where the header does not say it, as Glow's own do not.
+    """
+
+    name: str
+    type: TensorType
+    offset: int
+    is_input: bool | None = None
+
+
+@dataclass(frozen=True)
+class BundleInfo:
+    """What a bundle's header says. Sizes in bytes."""
+
+    name: str
+    placeholders: tuple[Placeholder, ...]
+    constant: int
+    mutable: int
+    activations: int
+    alignment: int
+
+    def placeholder(self, name: str) -> Placeholder | None:
+        return next((p for p in self.placeholders if p.name == name), None)
+
+
+def bundle_info(program: Program) -> BundleInfo:
+    """The header's content for a planned program."""
+    buffers = [program.buffers[name] for name in program.placeholders]
+    return BundleInfo(
+        name=program.name,
+        placeholders=tuple(Placeholder(b.name, b.type, b.offset, b.name in program.inputs) for b in buffers),
+        constant=program.sizes[Region.CONSTANT],
+        mutable=program.sizes[Region.MUTABLE],
+        activations=program.sizes[Region.ACTIVATION],
+        alignment=program.alignment,
+    )
+
+
+def write_header(info: BundleInfo, efficiency: float) -> str:
+    """Text of ``<net>.h``. efficiency: bytes of activations live at once, at most, over those allocated."""
+    return render(
+        "network.h.j2",
+        hex_float=hex_float,
+        net=info.name,
+        NET=info.name.upper(),
+        total=info.constant + info.mutable + info.activations,
+        efficiency=efficiency,
+        placeholders=info.placeholders,
+        width=max(len(p.name) for p in info.placeholders),
+        constant=info.constant,
+        mutable=info.mutable,
+        activations=info.activations,
+        alignment=info.alignment,
+    )
+
+
+def _parse_type(text: str, exact: str | None) -> TensorType:
+    match = re.fullmatch(r"(\w+)(?:\[S:([0-9.]+) O:(-?\d+)\]\[[^\]]*\])?<([0-9 x:]*)>", text.strip())
+    if match is None or match.group(1) not in _DTYPES:
+        raise ValueError(f"type {text!r} is not understood")
+    dims = tuple(int(dim.split(":")[0]) for dim in match.group(4).split("x") if dim.strip())
+    quant = None
+    if match.group(2):
+        # The printed scale has nine decimals only; our own headers add it in full.
+        scale = float.fromhex(exact) if exact else float(match.group(2))
+        quant = QuantParams(scale, int(match.group(3)))
+    return TensorType(dims, _DTYPES[match.group(1)], quant)
+
+
+_PLACEHOLDER = re.compile(
+    r'^//\s+Name: "(?P<name>\w+)"\n//\s+Type: (?P<type>.*)\n(?://\s+Size: .*\n)*//\s+Offset: (?P<offset>\d+).*\n'
+    r"(?://\s+Role: (?P<role>input|output)\n)?(?://\s+Quantization: real = (?P<exact>[-+.0-9a-fxp]+) .*\n)?",
+    re.MULTILINE,
+)
+
+
+def parse_header(text: str, where: str) -> BundleInfo:
+    """Read a header of ours or of Glow's static API. Raises InputError naming what is missing in ``where``."""
+    problems = []
+    entry = re.search(r"^int (\w+)\(\s*uint8_t", text, re.MULTILINE)
+    name = entry.group(1) if entry else ""
+    macros: Mapping[str, int] = {key: int(value) for key, value in re.findall(r"#define (\w+)\s+(\d+)", text)}
+    sizes = {}
+    for macro, field in {**_MACROS, "MEM_ALIGN": "alignment"}.items():
+        full = f"{name.upper()}_{macro}"
+        if full not in macros:
+            problems.append(Problem(where, f"does not define {full}"))
+        sizes[field] = macros.get(full, 0)
+    placeholders = []
+    # Glow's verbose headers list constants after the placeholders in the same form.
+    for match in _PLACEHOLDER.finditer(text.split("// Constants:", maxsplit=1)[0]):
+        try:
+            type_ = _parse_type(match["type"], match["exact"])
+            is_input = {"input": True, "output": False}.get(match["role"] or "")
+            placeholders.append(Placeholder(match["name"], type_, int(match["offset"]), is_input))
+        except ValueError as error:
+            problems.append(Problem(f"{where}, placeholder {match['name']}", str(error)))
+    if not entry or not placeholders:
+        problems.append(Problem(where, "has no entry function or no placeholders", "a header as Glow writes it"))
+    for p in placeholders:
+        if p.offset + p.type.nbytes > sizes["mutable"]:
+            problems.append(Problem(f"{where}, placeholder {p.name}", "reaches beyond the mutable memory"))
+    if problems:
+        raise InputError("this is not a bundle's header", problems)
+    return BundleInfo(name, tuple(placeholders), **sizes)
+
+
+def read_bundle(folder: str | Path) -> BundleInfo:
+    """The header of the bundle in ``folder``: that beside ``<net>.weights.bin``. Raises InputError."""
+    folder = Path(folder)
+    weights = sorted(folder.glob("*.weights.bin"))
+    if len(weights) != 1:
+        found = f"holds {len(weights)} files *.weights.bin" if folder.is_dir() else "is no folder"
+        raise InputError("cannot read the bundle", [Problem(str(folder), found, "a folder 'tinyglow compile' made")])
+    header = folder / (weights[0].name.removesuffix(".weights.bin") + ".h")
+    try:
+        text = header.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("cannot read the bundle", [Problem(str(header), str(error))]) from error
+    info = parse_header(text, header.name)
+    if weights[0].stat().st_size != info.constant:
+        found = f"has {weights[0].stat().st_size} bytes"
+        problem = Problem(weights[0].name, found, f"{info.constant}, as {header.name} says")
+        raise InputError("the header and the weights are of different bundles", [problem])
+    return info

@@ -1,0 +1,26 @@
+"""The only place that runs jinja2. Templates are our own; what a model can name reaches them as legal C already."""
+
+from __future__ import annotations
+
+import jinja2
+
+from tinyglow import resources
+
+
+def render(template: str, **context: object) -> str:
+    """Text of ``templates/<template>`` with ``context`` filled in; an undefined name is an error, never blank."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # C, not HTML
+    )
+    return environment.get_template(template).render(**context)
+
+
+def hex_float(value: float) -> str:
+    """``value`` as a C99 hexadecimal constant without trailing zeros: exact, and read back by ``float.fromhex``."""
+    mantissa, exponent = value.hex().split("p")
+    return f"{mantissa.rstrip('0').rstrip('.')}p{exponent}" if "." in mantissa else value.hex()

@@ -1,0 +1,1 @@
+"""The demonstration: a network, digit images drawn here, and two boards."""

@@ -1,0 +1,160 @@
+"""The two interpreters: float graphs, and integer programs, which this module defines bit for bit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from tinyglow.errors import InputError, Problem
+from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.program import Buffer, KernelCall, Program, Region
+from tinyglow.ir.types import TensorType
+from tinyglow.numerics import glow
+
+_FLOAT_CHUNK_BYTES = 64 * 2**20
+Observer = Callable[[str, Array], None]
+
+
+def chunks(samples: int, bytes_per_sample: int) -> Iterator[slice]:
+    """Slices of at most as many samples as keep the intermediate results within a fixed amount of memory."""
+    step = max(1, _FLOAT_CHUNK_BYTES // max(1, bytes_per_sample))
+    for begin in range(0, samples, step):
+        yield slice(begin, min(samples, begin + step))
+
+
+def sample_count(inputs: Mapping[str, Array]) -> int:
+    """Number of samples (the first dimension) of all inputs. Raises InputError if they differ or there is none."""
+    counts = {name: len(array) if array.ndim else 0 for name, array in inputs.items()}
+    if len(set(counts.values())) != 1 or not all(counts.values()):
+        raise InputError("the inputs must hold the same number of samples, at least one", [Problem("", f"{counts}")])
+    return next(iter(counts.values()))
+
+
+def _largest_bytes(types: Iterator[TensorType]) -> int:
+    return max((type_.elements * 4 for type_ in types), default=1) * 16
+
+
+def run_graph(graph: Graph, inputs: Mapping[str, Array], observe: Observer | None = None) -> dict[str, Array]:
+    """Outputs [samples, *shape] float32 of a float graph on inputs [samples, *shape].
+
+    observe(value name, array) is called with every value, constants first, in chunks of samples.
+    """
+    samples = sample_count(inputs)
+    constants = {name: value.data[np.newaxis] for name, value in graph.values.items() if value.data is not None}
+    if observe:
+        for name, data in constants.items():
+            observe(name, data)
+    parts: dict[str, list[Array]] = {output.name: [] for output in graph.outputs}
+    for chunk in chunks(samples, _largest_bytes(value.type for value in graph.values.values())):
+        values = dict(constants)
+        for name in graph.inputs:
+            values[name] = inputs[name][chunk].astype(np.float32)
+            if observe:
+                observe(name, values[name])
+        _run_nodes(graph, values, observe)
+        for output in graph.outputs:
+            result = values[output.value]
+            parts[output.name].append(np.broadcast_to(result, (chunk.stop - chunk.start, *result.shape[1:])))
+    return {name: np.concatenate(part) for name, part in parts.items()}
+
+
+def _run_nodes(graph: Graph, values: dict[str, Array], observe: Observer | None) -> None:
+    for node in graph.nodes:
+        results = node.op.run_float(*(values[name] for name in node.inputs))
+        for name, result in zip(node.outputs, results, strict=True):
+            values[name] = result
+            if observe:
+                observe(name, result)
+
+
+class ProgramState:
+    """The memory of a program for a batch of samples: each region is an array [samples, bytes], as C has it.
+
+    Constant memory has one row; it is read-only.
+    """
+
+    def __init__(self, program: Program, samples: int) -> None:
+        self.program = program
+        self.memory = {
+            region: np.zeros((1 if region is Region.CONSTANT else samples, size), np.uint8)
+            for region, size in program.sizes.items()
+        }
+        for buffer in program.buffers.values():
+            if buffer.data is not None:
+                self.view(buffer)[0] = buffer.data.ravel()
+        self.memory[Region.CONSTANT].flags.writeable = False
+
+    def view(self, buffer: Buffer, dtype: str | None = None) -> Array:
+        """The buffer's elements [samples, elements]; writing to them writes the memory."""
+        rows = self.memory[buffer.region][:, buffer.offset : buffer.end]
+        return rows.view(dtype or buffer.type.dtype)
+
+    def run(self, call: KernelCall) -> None:
+        """One call: its kernel's definition on views of the memory. It computes a whole result before it stores it."""
+        buffers = (self.program.buffers[name] for name in call.operands)
+        operands = zip(call.kernel.operands, buffers, strict=True)
+        call.kernel.run(call.params, [self.view(buffer, operand.dtype) for operand, buffer in operands])
+
+
+def fits(sample: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a sample's shape is a placeholder's, up to dimensions of size 1 (which do not move elements) or flat."""
+    return sample == (math.prod(shape),) or [d for d in sample if d != 1] == [d for d in shape if d != 1]
+
+
+def output_shape(type_: TensorType) -> tuple[int, ...]:
+    """Shape of one sample of an output: the placeholder's, whose leading 1 (the batch) the sample axis takes over."""
+    return type_.shape[1:] if type_.shape[:1] == (1,) else type_.shape
+
+
+def quantized_input(array: Array, type_: TensorType) -> Array:
+    """``array`` [samples, ...] as a placeholder of ``type_`` takes it: [samples, elements] of its dtype.
+
+    Floats are quantized with the placeholder's parameters; integers pass as they are. Raises ValueError otherwise.
+    """
+    if not fits(array.shape[1:], type_.shape):
+        raise ValueError(f"samples of shape {list(array.shape[1:])}")
+    flat = array.reshape(len(array), -1)
+    if str(array.dtype) == type_.dtype:
+        return flat
+    if type_.quant is not None and array.dtype.kind == "f":
+        return glow.quantize(flat.astype(np.float32), type_.quant.scale, type_.quant.offset, type_.dtype)
+    if type_.dtype == "float32" and array.dtype.kind == "f":
+        return flat.astype(np.float32)
+    raise ValueError(f"elements of type {array.dtype}, not {type_.dtype}" + (" or float32" if type_.quant else ""))
+
+
+def run_program(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Outputs [samples, *shape] of a program, in the placeholders' own types, on inputs [samples, *shape].
+
+    Float samples for an int8 placeholder are quantized first. Raises InputError if an input does not fit.
+    """
+    parts: dict[str, list[Array]] = {name: [] for name in program.outputs}
+    samples = sample_count(inputs)
+    for chunk in chunks(samples, _largest_bytes(buffer.type for buffer in program.buffers.values())):
+        state = start(program, {name: array[chunk] for name, array in inputs.items()})
+        for call in program.calls:
+            state.run(call)
+        for name in program.outputs:
+            buffer = program.buffers[name]
+            parts[name].append(state.view(buffer).reshape(-1, *output_shape(buffer.type)).copy())
+    return {name: np.concatenate(part) for name, part in parts.items()}
+
+
+def start(program: Program, inputs: Mapping[str, Array]) -> ProgramState:
+    """The program's memory with the inputs in place, before the first call."""
+    state = ProgramState(program, sample_count(inputs))
+    problems = []
+    for name in program.inputs:
+        if name not in inputs:
+            problems.append(Problem(f"input {name}", "is missing"))
+            continue
+        buffer = program.buffers[name]
+        try:
+            state.view(buffer)[...] = quantized_input(inputs[name], buffer.type)
+        except ValueError as error:
+            problems.append(Problem(f"input {name}", str(error), str(buffer.type)))
+    if problems:
+        raise InputError("the inputs do not fit the network", problems)
+    return state

@@ -1,0 +1,235 @@
+"""Making graphs: the only mutable thing of the IR. Frontends build with it, passes edit a copy with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from tinyglow.ir.graph import Array, Graph, Node, Output, Value
+from tinyglow.ir.types import TensorType
+
+if TYPE_CHECKING:
+    from tinyglow.ir.op import Op
+
+
+def legal_name(name: str) -> str:
+    """``name`` as a C identifier, as Glow does it (lib/Support/Support.cpp, legalizeName).
+
+    Every character but ASCII letters, digits and underscores becomes an underscore; a leading digit or an empty name
+    gets an "A" in front.
+    """
+    legal = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return legal if legal and not legal[0].isdigit() else "A" + legal
+
+
+class Namer:
+    """Unique names, numbered as Glow numbers them (lib/Graph/Graph.cpp, Module::uniqueName).
+
+    A name that is taken gets the suffix ``__N`` with the smallest free N >= 1, in place of a suffix it already has
+    (unless the model file itself spelled it so). Names are never given back.
+    """
+
+    def __init__(self, original: Iterable[str] = (), used: Iterable[str] = ()) -> None:
+        self.original = {legal_name(name) for name in original}
+        self.used = set(used)
+        self._next: dict[str, int] = {}
+
+    def copy(self) -> Namer:
+        namer = Namer()
+        namer.original, namer.used, namer._next = set(self.original), set(self.used), dict(self._next)
+        return namer
+
+    def unique(self, name: str) -> str:
+        legal = legal_name(name)
+        if legal not in self.used:
+            self.used.add(legal)
+            return legal
+        prefix = legal if legal in self.original else re.sub(r"__[0-9]+$", "", legal)
+        number = self._next.get(prefix, 1)
+        while f"{prefix}__{number}" in self.used:
+            number += 1
+        self._next[prefix] = number + 1
+        self.used.add(f"{prefix}__{number}")
+        return f"{prefix}__{number}"
+
+
+class GraphEditor:
+    """A graph under construction. All queries are O(1); ``finish`` drops what no output needs and sorts."""
+
+    def __init__(self, name: str, namer: Namer | None = None) -> None:
+        self.name = name
+        self.namer = namer or Namer()
+        self.values: dict[str, Value] = {}
+        self.inputs: list[str] = []
+        self.outputs: list[Output] = []
+        self.source_names: dict[str, str] = {}
+        self._nodes: dict[str, Node] = {}
+        self._producer: dict[str, str] = {}
+        self._users: dict[str, dict[str, None]] = {}
+
+    @classmethod
+    def of(cls, graph: Graph) -> GraphEditor:
+        editor = cls(graph.name, Namer(used=[*graph.values, *(node.name for node in graph.nodes)]))
+        editor.values = dict(graph.values)
+        editor.inputs, editor.outputs = list(graph.inputs), list(graph.outputs)
+        editor.source_names = dict(graph.source_names)
+        for node in graph.nodes:
+            editor._attach(node)
+        return editor
+
+    def _attach(self, node: Node) -> None:
+        self._nodes[node.name] = node
+        for name in node.inputs:
+            self._users.setdefault(name, {})[node.name] = None
+        for name in node.outputs:
+            self._producer[name] = node.name
+
+    # building
+
+    def placeholder(self, source_name: str, type_: TensorType) -> Value:
+        value = self._new_value(self.namer.unique(source_name), type_)
+        self.inputs.append(value.name)
+        self.source_names[value.name] = source_name
+        return value
+
+    def constant(self, name: str, data: Array, type_: TensorType | None = None) -> Value:
+        """A constant with the given data; its type is taken from the data unless it is quantized."""
+        if type_ is None:
+            type_ = TensorType(tuple(data.shape), str(data.dtype))
+        value = Value(self.namer.unique(name), type_, data)
+        self.values[value.name] = value
+        return value
+
+    def output(self, source_name: str, value: str) -> None:
+        name = self.namer.unique(source_name)
+        self.outputs.append(Output(name, value))
+        self.source_names[name] = source_name
+
+    def _new_value(self, name: str, type_: TensorType) -> Value:
+        value = Value(name, type_)
+        self.values[name] = value
+        return value
+
+    def add(
+        self, name: str, op: Op, inputs: Iterable[Value], origin: str = "", types: tuple[TensorType, ...] | None = None
+    ) -> Value:
+        """Add a node called ``name`` (made unique); returns its first result.
+
+        types: the results' types where they are not what ``op.infer`` says, as in a quantized graph.
+        """
+        inputs = tuple(inputs)
+        types = types or op.infer(*(value.type for value in inputs))
+        name = self.namer.unique(name)
+        outputs = [name, *(self.namer.unique(f"{name}_result{index}") for index in range(1, len(types)))]
+        results = [self._new_value(output, type_) for output, type_ in zip(outputs, types, strict=True)]
+        self._attach(Node(name, op, tuple(value.name for value in inputs), tuple(outputs), origin))
+        return results[0]
+
+    # asking
+
+    @property
+    def nodes(self) -> list[Node]:
+        return list(self._nodes.values())
+
+    def alive(self, node: Node) -> bool:
+        """Whether ``node`` is still as it was in the graph under edit."""
+        return self._nodes.get(node.name) == node
+
+    def value(self, name: str) -> Value:
+        return self.values[name]
+
+    def producer(self, value: str) -> Node | None:
+        name = self._producer.get(value)
+        return self._nodes[name] if name is not None else None
+
+    def users(self, value: str) -> list[Node]:
+        return [self._nodes[name] for name in self._users.get(value, {})]
+
+    def is_output(self, value: str) -> bool:
+        return any(output.value == value for output in self.outputs)
+
+    def has_one_use(self, value: str) -> bool:
+        uses = sum(node.inputs.count(value) for node in self.users(value))
+        return uses + sum(output.value == value for output in self.outputs) == 1
+
+    # changing
+
+    def redirect(self, old: str, new: str) -> None:
+        """Let every use of ``old`` use ``new``."""
+        if old == new:
+            return
+        for node in self.users(old):
+            self._replace(node, replace(node, inputs=tuple(new if name == old else name for name in node.inputs)))
+        self.outputs = [replace(out, value=new) if out.value == old else out for out in self.outputs]
+
+    def set_type(self, value: str, type_: TensorType) -> None:
+        self.values[value] = replace(self.values[value], type=type_)
+
+    def set_op(self, node: Node, op: Op) -> Node:
+        return self._replace(node, replace(node, op=op))
+
+    def set_inputs(self, node: Node, inputs: tuple[str, ...]) -> Node:
+        return self._replace(node, replace(node, inputs=inputs))
+
+    def remove_if_unused(self, node: Node) -> None:
+        """Forget ``node`` if nothing uses its results, so that later rules do not count it as a user."""
+        if self.alive(node) and not any(self.users(name) or self.is_output(name) for name in node.outputs):
+            self._detach(node)
+
+    def _detach(self, node: Node) -> None:
+        del self._nodes[node.name]
+        for name in node.inputs:
+            self._users[name].pop(node.name, None)
+        for name in node.outputs:
+            self._producer.pop(name, None)
+
+    def _replace(self, node: Node, new: Node) -> Node:
+        for name in node.inputs:
+            self._users[name].pop(node.name, None)
+        self._attach(new)
+        return new
+
+    # finishing
+
+    def finish(self) -> Graph:
+        """The graph: live nodes in topological order (stable), live values, all placeholders."""
+        order = self._live_nodes()
+        live = {*self.inputs, *(output.value for output in self.outputs)}
+        for node in order:
+            live.update(node.inputs, node.outputs)
+        values = {name: value for name, value in self.values.items() if name in live}
+        return Graph(
+            self.name,
+            tuple(self.inputs),
+            tuple(self.outputs),
+            tuple(order),
+            MappingProxyType(values),
+            MappingProxyType(dict(self.source_names)),
+        )
+
+    def _live_nodes(self) -> list[Node]:
+        """Depth-first from the outputs, without recursion: deep graphs are as good as shallow ones."""
+        order: dict[str, Node] = {}
+        open_: set[str] = set()
+        stack = [name for out in reversed(self.outputs) if (name := self._producer.get(out.value)) is not None]
+        while stack:
+            node = self._nodes[stack[-1]]
+            needed = [self._producer.get(name) for name in node.inputs]
+            pending = [name for name in needed if name is not None and name not in order]
+            if node.name in order or not pending:
+                order.setdefault(node.name, node)
+                open_.discard(stack.pop())
+                continue
+            if node.name in open_ and any(name in open_ for name in pending):
+                raise ValueError(f"the graph has a cycle through {node.name}")
+            open_.add(node.name)
+            stack.extend(reversed(pending))
+        return list(order.values())
+
+
+def constants_of(graph: Graph) -> Mapping[str, Array]:
+    """Data of every constant value by name."""
+    return {name: value.data for name, value in graph.values.items() if value.data is not None}

@@ -1,0 +1,62 @@
+"""The graph: values, and nodes that make values of values. Frozen; a pass returns a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from tinyglow.ir.types import TensorType
+
+if TYPE_CHECKING:
+    from tinyglow.ir.op import Op
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A tensor: a placeholder, a constant (then ``data`` has ``type``'s shape and dtype) or the result of a node."""
+
+    name: str
+    type: TensorType
+    data: Array | None = None
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation. ``inputs`` and ``outputs`` are value names; ``origin`` is the node of the model it stems from."""
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A result of the network: its placeholder's name and the value that is saved there."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes in topological order, the values they use, the input values and the outputs.
+
+    ``source_names`` maps a placeholder's (C-legal) name to the name it has in the model file.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[Output, ...]
+    nodes: tuple[Node, ...]
+    values: Mapping[str, Value]
+    source_names: Mapping[str, str]
+
+    def type_of(self, value: str) -> TensorType:
+        return self.values[value].type

@@ -1,0 +1,120 @@
+"""Kernels: C functions of the runtime with their numpy twins, and the structs that parametrize them.
+
+A kernel's C prototype is ``void symbol(const <symbol>_params *p, <operands>)``; both the struct and the prototype are
+generated from what is declared here (see ``tinyglow.bundle.kernel_header``), so that Python and C cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.numerics.glow import Requant
+
+I8 = Annotated[int, "int8_t"]
+I16 = Annotated[int, "int16_t"]
+I32 = Annotated[int, "int32_t"]
+U8 = Annotated[int, "uint8_t"]
+U16 = Annotated[int, "uint16_t"]
+U32 = Annotated[int, "uint32_t"]
+F32 = Annotated[float, "float"]
+
+CTYPES = {"int8": "int8_t", "int32": "int32_t", "float32": "float"}
+REQUANT_CTYPE = "tg_requant"
+_LIMITS = {
+    **{f"int{bits}_t": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)},
+    **{f"uint{bits}_t": (0, 2**bits - 1) for bits in (8, 16, 32)},
+}
+
+
+class ParamError(ValueError):
+    """A parameter that does not fit the C type of its field, as a dimension above 65535."""
+
+
+@dataclass(frozen=True)
+class Params:
+    """Base of a kernel's parameters: frozen dataclasses whose fields are annotated I8 ... F32 or Requant."""
+
+    def __post_init__(self) -> None:
+        for name, ctype in c_fields(type(self)):
+            value = getattr(self, name)
+            low, high = _LIMITS.get(ctype, (None, None))
+            if low is not None and not low <= value <= high:
+                raise ParamError(f"{name} = {value} does not fit {ctype}")
+
+
+def c_fields(params: type[Params]) -> list[tuple[str, str]]:
+    """(field name, C type) of each field of a Params class, in order."""
+    hints = get_type_hints(params, include_extras=True)
+    fields = []
+    for field in dataclasses.fields(params):
+        hint = hints[field.name]
+        if hint is Requant:
+            fields.append((field.name, REQUANT_CTYPE))
+        elif get_origin(hint) is Annotated:
+            fields.append((field.name, str(get_args(hint)[1])))
+        else:
+            raise TypeError(f"{params.__name__}.{field.name}: {hint} has no C type")
+    return fields
+
+
+class Role(Enum):
+    """What a kernel does with an operand."""
+
+    IN = "in"
+    OUT = "out"
+
+
+@dataclass(frozen=True)
+class Operand:
+    """One buffer argument: its name and dtype in C and Python, and whether it is read or written.
+
+    may_alias: name of an input that this output may share its address with (the kernel reads each element of it before
+    it writes the one at the same place, and never later).
+    """
+
+    name: str
+    dtype: str
+    role: Role
+    may_alias: str = ""
+
+
+def In(name: str, dtype: str) -> Operand:
+    """An operand that is read."""
+    return Operand(name, dtype, Role.IN)
+
+
+def Out(name: str, dtype: str, may_alias: str = "") -> Operand:
+    """An operand that is written, whole."""
+    return Operand(name, dtype, Role.OUT, may_alias)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A C function of the runtime.
+
+    reference(params, *operands) is its definition in numpy: operands are arrays [batch, elements] in the order of
+    ``operands`` (constants have batch 1), outputs are filled in place, exactly as C fills its buffers.
+    """
+
+    symbol: str
+    c_file: str
+    params: type[Params]
+    operands: tuple[Operand, ...]
+    reference: Callable[..., None]
+    summary: str = ""
+
+    @property
+    def params_ctype(self) -> str:
+        return f"{self.symbol}_params"
+
+    def run(self, params: Params, operands: list[Array]) -> None:
+        """Run the numpy definition; integer overflow wraps silently, as declared in ``numerics``."""
+        with np.errstate(over="ignore"):
+            self.reference(params, *operands)

@@ -1,0 +1,79 @@
+"""The program: kernel calls over buffers with addresses. What the C bundle is, word for word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import Kernel, Params, Role
+from tinyglow.ir.types import TensorType
+
+
+class Region(Enum):
+    """The three memories of Glow's ABI."""
+
+    CONSTANT = "constantWeight"
+    MUTABLE = "mutableWeight"
+    ACTIVATION = "activations"
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """A piece of one region. ``offset`` is in bytes from the region's base; -1 until the planner has run."""
+
+    name: str
+    type: TensorType
+    region: Region
+    offset: int = -1
+    data: Array | None = None
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.type.nbytes
+
+    def at(self, offset: int) -> Buffer:
+        return replace(self, offset=offset)
+
+
+@dataclass(frozen=True)
+class KernelCall:
+    """One call: operands are buffer names in the kernel's order; ``origin`` names the graph node it computes."""
+
+    kernel: Kernel
+    operands: tuple[str, ...]
+    params: Params
+    origin: str
+
+    def named(self, role: Role) -> Iterator[tuple[str, str]]:
+        """(operand name, buffer name) of the operands with ``role``."""
+        for operand, buffer in zip(self.kernel.operands, self.operands, strict=True):
+            if operand.role is role:
+                yield operand.name, buffer
+
+    @property
+    def reads(self) -> list[str]:
+        return [buffer for _, buffer in self.named(Role.IN)]
+
+    @property
+    def writes(self) -> list[str]:
+        return [buffer for _, buffer in self.named(Role.OUT)]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Buffers by name, calls in order, the placeholders' buffers, and each region's size in bytes."""
+
+    name: str
+    buffers: dict[str, Buffer]
+    calls: tuple[KernelCall, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    source_names: dict[str, str]
+    sizes: dict[Region, int]
+    alignment: int
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        return self.inputs + self.outputs

@@ -1,0 +1,63 @@
+"""Types of values: shape, element type, and how integers stand for real numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+DTYPE_BYTES = {"float32": 4, "int8": 1, "int32": 4, "int64": 8}
+_GLOW_NAMES = {"float32": "float", "int8": "i8", "int32": "i32", "int64": "index64"}
+_QUANTIZED_RANGE = {"int8": (-128, 127), "int32": (-(2**31), 2**31 - 1)}
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class QuantParams:
+    """real = scale * (q - offset); scale is positive and exactly a float32."""
+
+    scale: float
+    offset: int
+
+    def __post_init__(self) -> None:
+        if not (self.scale > 0 and math.isfinite(self.scale)):
+            raise ValueError(f"quantization scale {self.scale!r} is not a positive finite number")
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """Shape (dimensions >= 0; () is a scalar), dtype (a key of DTYPE_BYTES) and, if quantized, its parameters."""
+
+    shape: Shape
+    dtype: str = "float32"
+    quant: QuantParams | None = None
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPE_BYTES:
+            raise ValueError(f"unknown element type {self.dtype!r}")
+        if any(dim < 0 for dim in self.shape):
+            raise ValueError(f"negative dimension in shape {self.shape}")
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.elements * DTYPE_BYTES[self.dtype]
+
+    def reshaped(self, shape: Shape) -> TensorType:
+        """The same element type and parameters with another shape."""
+        return replace(self, shape=shape)
+
+    def quantized(self, quant: QuantParams, dtype: str = "int8") -> TensorType:
+        """The same shape as integers with ``quant``."""
+        return TensorType(self.shape, dtype, quant)
+
+    def __str__(self) -> str:
+        """As Glow prints it: ``i8[S:0.015625000 O:0][-2.000,1.984]<1 x 14 x 14 x 1>`` (Glow, lib/Base/Type.cpp)."""
+        text = _GLOW_NAMES[self.dtype]
+        if self.quant is not None:
+            low, high = (self.quant.scale * (q - self.quant.offset) for q in _QUANTIZED_RANGE[self.dtype])
+            text += f"[S:{self.quant.scale:.9f} O:{self.quant.offset}][{low:.3f},{high:.3f}]"
+        return f"{text}<{' x '.join(str(dim) for dim in self.shape)}>"

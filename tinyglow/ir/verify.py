@@ -1,0 +1,55 @@
+"""Checks that a graph is well formed. Runs between all stations, so that the first bad graph names its maker."""
+
+from __future__ import annotations
+
+from tinyglow.errors import ModelError, Problem
+from tinyglow.ir.graph import Graph, Value
+from tinyglow.ir.op import ShapeError
+from tinyglow.ir.types import QuantParams
+
+
+def verify(graph: Graph, station: str) -> Graph:
+    """``graph`` itself, if it is well formed. Raises ModelError naming ``station`` and every fault found."""
+    problems = [*_check_values(graph), *_check_nodes(graph)]
+    if problems:
+        raise ModelError(f"internal error: the graph after '{station}' is malformed; please report this", problems)
+    return graph
+
+
+def _check_values(graph: Graph) -> list[Problem]:
+    return [problem for value in graph.values.values() if (problem := _check_value(value))]
+
+
+def _check_value(value: Value) -> Problem | None:
+    type_ = value.type
+    if (type_.quant is not None) != (type_.dtype in ("int8", "int32")):
+        return Problem(value.name, f"has type {type_}", "parameters on integers and on nothing else")
+    if isinstance(type_.quant, QuantParams) and type_.dtype == "int8" and not -128 <= type_.quant.offset <= 127:
+        return Problem(value.name, f"has offset {type_.quant.offset}", "an int8 value")
+    if value.data is not None and (value.data.shape != type_.shape or str(value.data.dtype) != type_.dtype):
+        return Problem(value.name, f"holds {value.data.dtype}{list(value.data.shape)}", str(type_))
+    return None
+
+
+def _check_nodes(graph: Graph) -> list[Problem]:
+    problems = []
+    known = {*graph.inputs, *(name for name, value in graph.values.items() if value.data is not None)}
+    for node in graph.nodes:
+        missing = [name for name in node.inputs if name not in known]
+        if missing:
+            problems.append(Problem(node.name, f"uses {', '.join(missing)} before it is defined"))
+        known.update(node.outputs)
+        try:
+            inferred = node.op.infer(*(graph.type_of(name) for name in node.inputs))
+        except ShapeError as error:
+            problems.append(Problem(node.name, error.found, error.expected))
+            continue
+        for name, expected in zip(node.outputs, inferred, strict=True):
+            actual = graph.type_of(name)
+            keeps = node.op.keeps_params and actual.quant != expected.quant
+            if actual.shape != expected.shape or keeps:
+                problems.append(Problem(node.name, f"result {name} has type {actual}", str(expected)))
+    for output in graph.outputs:
+        if output.value not in known:
+            problems.append(Problem(output.name, f"is saved from {output.value}, which nothing defines"))
+    return problems

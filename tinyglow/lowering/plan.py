@@ -1,0 +1,143 @@
+"""Station 7: addresses. Constants and placeholders lie side by side; activations share memory by lifetime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from tinyglow.ir.kernel import Role
+from tinyglow.ir.program import Buffer, KernelCall, Program, Region
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of memory that is in use from step ``first`` to step ``last`` (both included)."""
+
+    name: str
+    size: int
+    first: int
+    last: int
+
+    def meets(self, other: Block) -> bool:
+        """Whether both are in use at some step."""
+        return self.first <= other.last and other.first <= self.last
+
+
+def align(size: int, alignment: int) -> int:
+    """``size`` rounded up to a multiple of ``alignment``."""
+    return -(-size // alignment) * alignment
+
+
+def _first_fit(blocks: Iterable[Block], alignment: int) -> dict[str, int]:
+    """Each block at the lowest offset that is free during its whole life."""
+    placed: list[tuple[int, Block]] = []
+    offsets: dict[str, int] = {}
+    for block in blocks:
+        offset = 0
+        for start, other in sorted((item for item in placed if item[1].meets(block)), key=lambda item: item[0]):
+            if offset + block.size <= start:
+                break
+            offset = max(offset, align(start + other.size, alignment))
+        placed.append((offset, block))
+        offsets[block.name] = offset
+    return offsets
+
+
+_ORDERS: tuple[Callable[[Block], tuple[int, ...]], ...] = (
+    lambda block: (-block.size, block.first),
+    lambda block: (-block.size * (block.last - block.first + 1), -block.size),
+    lambda block: (block.first, -block.size),
+    lambda block: (-block.last, -block.size),
+    lambda block: (block.first - block.last, -block.size),
+)
+
+
+def place(blocks: Sequence[Block], alignment: int = 1) -> tuple[dict[str, int], int]:
+    """Offsets of the blocks, and the bytes they take together; blocks in use at once never overlap.
+
+    First fit in several orders, of which the best is kept: the problem is NP-hard (it is dynamic storage allocation),
+    and for chains of layers, which is what networks are, largest first meets ``lower_bound``.
+    """
+    best: dict[str, int] = {}
+    best_size = -1
+    for order in _ORDERS:
+        offsets = _first_fit(sorted(blocks, key=lambda block: (*order(block), block.name)), alignment)
+        size = max((align(offsets[block.name] + block.size, alignment) for block in blocks), default=0)
+        if best_size < 0 or size < best_size:
+            best, best_size = offsets, size
+    return best, best_size
+
+
+def lower_bound(blocks: Sequence[Block]) -> int:
+    """Bytes that no placement can do without: the most that are in use at one step."""
+    steps = {block.first for block in blocks}
+    return max((sum(b.size for b in blocks if b.first <= step <= b.last) for step in steps), default=0)
+
+
+def _lifetimes(calls: Sequence[KernelCall]) -> dict[str, tuple[int, int]]:
+    """First and last call that touches each buffer."""
+    spans: dict[str, tuple[int, int]] = {}
+    for step, call in enumerate(calls):
+        for name in call.operands:
+            spans[name] = (spans.get(name, (step, step))[0], step)
+    return spans
+
+
+def _share_in_place(program: Program, spans: dict[str, tuple[int, int]]) -> dict[str, str]:
+    """Output buffers that take the place of an input which dies in the same call, where the kernel allows it."""
+    owner: dict[str, str] = {}
+    for step, call in enumerate(program.calls):
+        inputs = dict(call.named(Role.IN))
+        for operand, name in zip(call.kernel.operands, call.operands, strict=True):
+            source = inputs.get(operand.may_alias)
+            if source is None or source == name:
+                continue
+            old, new = program.buffers[source], program.buffers[name]
+            in_arena = old.region is new.region is Region.ACTIVATION
+            handed_over = spans[source][1] == step == spans[name][0]
+            if in_arena and handed_over and old.type.nbytes >= new.type.nbytes:
+                owner[name] = owner.get(source, source)
+    return owner
+
+
+def activation_blocks(program: Program) -> tuple[list[Block], dict[str, str]]:
+    """The blocks to place, and for each buffer that shares another's block, whose."""
+    spans = _lifetimes(program.calls)
+    owner = _share_in_place(program, spans)
+    blocks: dict[str, Block] = {}
+    for buffer in program.buffers.values():
+        if buffer.region is not Region.ACTIVATION:
+            continue
+        first, last = spans[buffer.name]
+        name = owner.get(buffer.name, buffer.name)
+        known = blocks.get(name, Block(name, 0, first, last))
+        size = max(known.size, buffer.type.nbytes)
+        blocks[name] = Block(name, size, min(known.first, first), max(known.last, last))
+    return list(blocks.values()), owner
+
+
+def _side_by_side(buffers: Iterable[Buffer], alignment: int) -> tuple[list[Buffer], int]:
+    placed, offset = [], 0
+    for buffer in buffers:
+        placed.append(buffer.at(offset))
+        offset = align(offset + buffer.type.nbytes, alignment)
+    return placed, offset
+
+
+def plan(program: Program) -> Program:
+    """``program`` with an offset for every buffer and the size of every region, in bytes."""
+    buffers: dict[str, Buffer] = {}
+    sizes: dict[Region, int] = {}
+    fixed = {
+        Region.CONSTANT: [b for b in program.buffers.values() if b.region is Region.CONSTANT],
+        Region.MUTABLE: [program.buffers[name] for name in program.placeholders],
+    }
+    for region, members in fixed.items():
+        placed, sizes[region] = _side_by_side(members, program.alignment)
+        buffers.update({buffer.name: buffer for buffer in placed})
+    blocks, owner = activation_blocks(program)
+    offsets, sizes[Region.ACTIVATION] = place(blocks, program.alignment)
+    for buffer in program.buffers.values():
+        if buffer.region is Region.ACTIVATION:
+            buffers[buffer.name] = buffer.at(offsets[owner.get(buffer.name, buffer.name)])
+    return replace(program, buffers=buffers, sizes=sizes)

@@ -1,0 +1,43 @@
+"""What convolution and fully connected layers prepare at compile time for their int32 accumulators."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.op import UnsupportedError
+from tinyglow.ir.types import QuantParams
+from tinyglow.numerics import glow
+
+
+def accumulator_scale(inputs: QuantParams, weights: QuantParams) -> float:
+    """Scale of a product of an input and a weight (float32, as Glow multiplies them)."""
+    return glow.multiply_float32(inputs.scale, weights.scale)
+
+
+def prepared_bias(data: Array, bias: QuantParams, inputs: QuantParams, weights: QuantParams) -> Array:
+    """The int32 bias at the accumulator's scale, where Glow's kernels start their sums.
+
+    Glow rescales it in the kernel with the integer formula (lib/LLVMIRCodeGen/LLVMIRGen.cpp, biasPre ... biasScale);
+    the result depends on constants only, so it is computed here.
+    """
+    ratio = glow.divide_float32(bias.scale, accumulator_scale(inputs, weights))
+    return glow.requantize(data.astype(np.int32) - np.int32(bias.offset), glow.requantize_params(ratio))
+
+
+def output_requant(inputs: QuantParams, weights: QuantParams, out: QuantParams) -> glow.Requant:
+    """From the accumulator's scale to the output's parameters."""
+    ratio = glow.divide_float32(accumulator_scale(inputs, weights), out.scale)
+    return glow.requantize_params(ratio, out.offset)
+
+
+def check_accumulator(weights: Array, weight_params: QuantParams, inputs: QuantParams, bias: Array) -> None:
+    """Prove that no sum over these weights [units, terms] leaves int32; UnsupportedError names the bound otherwise.
+
+    C may not overflow a signed integer, so the kernels are only ever given weights for which this holds.
+    """
+    magnitude = np.abs(weights.astype(np.int64) - weight_params.offset).sum(axis=1)
+    span = max(glow.INT8_MAX - inputs.offset, inputs.offset - glow.INT8_MIN)
+    bound = int((magnitude * span + np.abs(bias.astype(np.int64))).max(initial=0))
+    if bound > glow.INT32_MAX:
+        raise UnsupportedError(f"a sum of up to {bound}", "sums that fit 32 bits", "use fewer inputs per output")

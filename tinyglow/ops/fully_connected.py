@@ -1,0 +1,132 @@
+"""Fully connected layer: input [rows, depth] times weights [depth, units] plus bias [units]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import I8, I16, U16, U32, In, Kernel, Out, Params
+from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.types import TensorType
+from tinyglow.numerics import glow
+from tinyglow.ops.accumulator import check_accumulator, output_requant, prepared_bias
+
+
+@dataclass(frozen=True)
+class FullyConnectedParams(Params):
+    """``out`` maps an accumulator to the output, clamped to act_min..act_max."""
+
+    rows: U16
+    depth: U32
+    units: U16
+    weights_offset: I16
+    act_min: I8
+    act_max: I8
+    out: glow.Requant
+
+
+def fully_connected_s8(p: FullyConnectedParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_fully_connected_s8: bias[u] + sum of x[d] * (weights[u, d] - weights_offset).
+
+    The input's offset is already folded into the bias.
+    """
+    rows = x.reshape(-1, p.depth).astype(np.int32)
+    matrix = weights.reshape(p.units, p.depth).astype(np.int32) - p.weights_offset
+    result = glow.requantize(glow.accumulate(rows, matrix.T) + bias.reshape(p.units), p.out)
+    out[...] = np.clip(result, p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
+
+
+FULLY_CONNECTED = Kernel(
+    symbol="tg_fully_connected_s8",
+    c_file="fully_connected/tg_fully_connected_s8.c",
+    params=FullyConnectedParams,
+    operands=(In("input", "int8"), In("weights", "int8"), In("bias", "int32"), Out("output", "int8")),
+    reference=fully_connected_s8,
+    summary="fully connected layer",
+)
+
+
+def _gemm_bias(node: SourceNode, importer: Importer, units: int) -> Array:
+    """ONNX Gemm's C times beta, as [units]; zeros where it is absent."""
+    if len(node.inputs) < 3 or not node.inputs[2]:
+        return np.zeros(units, np.float32)
+    c = importer.constant(node.inputs[2])
+    if c is None:
+        raise UnsupportedError("a C that is computed at run time", "a constant C")
+    if c.size not in (1, units) or c.shape[-1:] not in ((), (1,), (units,)):
+        raise UnsupportedError(f"C of shape {list(c.shape)}", f"[{units}] or a scalar")
+    bias: Array = np.broadcast_to(c.reshape(-1), (units,)).astype(np.float32) * np.float32(node.real("beta", 1.0))
+    return bias
+
+
+@dataclass(frozen=True)
+class FullyConnected(Op):
+    """Inputs: x [rows, depth], weights [depth, units], bias [units]."""
+
+    onnx_types: ClassVar[tuple[str, ...]] = ("Gemm",)
+    quantizable: ClassVar[bool] = True
+    absorbs_rescale_before: ClassVar[bool] = True
+    absorbs_rescale_after: ClassVar[bool] = True
+    bias_operand: ClassVar[int | None] = 2
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        """Gemm with constant B and C. Glow lowers it to a FullyConnected numbered __1, over ``<name>_TransposeB``."""
+        x, weights = importer.value(node.inputs[0]), importer.constant(node.inputs[1])
+        if weights is None or node.integer("transA", 0) or len(x.type.shape) != 2 or weights.ndim != 2:
+            raise UnsupportedError("this form of Gemm", "a 2-D input and constant 2-D weights, transA=0")
+        edit = importer.editor
+        edit.namer.unique(node.name)  # the Gemm node itself
+        weights = weights.astype(np.float32) * np.float32(node.real("alpha", 1.0))
+        name = node.inputs[1]
+        if node.integer("transB", 0):
+            weights, name = np.ascontiguousarray(weights.T), f"{node.name}_TransposeB"
+        elif importer.value(name).data is not None and node.real("alpha", 1.0) == 1.0:
+            name = ""
+        matrix = edit.constant(name, weights) if name else importer.value(node.inputs[1])
+        bias = _gemm_bias(node, importer, weights.shape[1])
+        original = importer.value(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None
+        if original is None or original.data is None or not np.array_equal(original.data, bias):
+            original = edit.constant(f"{node.name}_bias", bias)
+        importer.bind(node.outputs[0], edit.add(node.name, cls(), [x, matrix, original], node.name))
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        x, weights, bias = (type_.shape for type_ in inputs)
+        if len(x) != 2 or len(weights) != 2 or x[1] != weights[0] or bias != weights[1:]:
+            raise ShapeError(f"input {list(x)}, weights {list(weights)}, bias {list(bias)}", "[n, k], [k, m], [m]")
+        return (TensorType((x[0], weights[1])),)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        x, weights, bias = inputs
+        return (x @ weights[0] + bias[0],)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        x, weights, bias = (lowering.type_of(name) for name in node.inputs)
+        out = lowering.type_of(node.outputs[0])
+        assert x.quant and weights.quant and bias.quant and out.quant
+        # Each unit's weights side by side, as the kernel reads them.
+        matrix = np.ascontiguousarray(lowering.data_of(node.inputs[1]).T)
+        sums = prepared_bias(lowering.data_of(node.inputs[2]), bias.quant, x.quant, weights.quant)
+        check_accumulator(matrix, weights.quant, x.quant, sums)
+        # sum of (x - xo) * (w - wo) = sum of x * (w - wo) - xo * sum of (w - wo), and the last term is constant.
+        folded = sums - x.quant.offset * (matrix.astype(np.int32) - weights.quant.offset).sum(axis=1, dtype=np.int32)
+        check_accumulator(matrix, weights.quant, type(x.quant)(x.quant.scale, 0), folded)
+        params = FullyConnectedParams(
+            rows=x.shape[0],
+            depth=x.shape[1],
+            units=out.shape[1],
+            weights_offset=weights.quant.offset,
+            act_min=glow.INT8_MIN,
+            act_max=glow.INT8_MAX,
+            out=output_requant(x.quant, weights.quant, out.quant),
+        )
+        operands = [
+            lowering.buffer(node.inputs[0]),
+            lowering.constant(node.inputs[1], matrix),
+            lowering.constant(node.inputs[2], folded),
+            lowering.buffer(node.outputs[0]),
+        ]
+        lowering.call(FULLY_CONNECTED, operands, params)

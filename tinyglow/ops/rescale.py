@@ -1,0 +1,94 @@
+"""Elementwise changes of quantization parameters: Relu and RescaleQuantized, one kernel for both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import I8, U32, In, Kernel, Out, Params
+from tinyglow.ir.op import Importer, Lowering, Op, SourceNode
+from tinyglow.ir.types import TensorType
+from tinyglow.numerics import glow
+
+
+@dataclass(frozen=True)
+class RescaleParams(Params):
+    """``count`` elements; inputs below ``in_min`` count as that (a Relu: in_min is in_offset; else it is -128)."""
+
+    count: U32
+    in_offset: I8
+    in_min: I8
+    out: glow.Requant
+
+
+def rescale_s8(p: RescaleParams, x: Array, out: Array) -> None:
+    """Definition of tg_rescale_s8: saturate(requantize(max(x, in_min) - in_offset))."""
+    value = np.maximum(x.astype(np.int32), p.in_min) - np.int32(p.in_offset)
+    out[...] = glow.saturate_int8(glow.requantize(value, p.out))
+
+
+RESCALE = Kernel(
+    symbol="tg_rescale_s8",
+    c_file="elementwise/tg_rescale_s8.c",
+    params=RescaleParams,
+    operands=(In("input", "int8"), Out("output", "int8", may_alias="input")),
+    reference=rescale_s8,
+    summary="change of scale and offset, with or without a ReLU",
+)
+
+
+def _lower_rescale(node: Node, lowering: Lowering, relu: bool) -> None:
+    source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
+    assert source.quant and result.quant
+    ratio = glow.divide_float32(source.quant.scale, result.quant.scale)
+    params = RescaleParams(
+        count=source.elements,
+        in_offset=source.quant.offset,
+        in_min=source.quant.offset if relu else glow.INT8_MIN,
+        out=glow.requantize_params(ratio, result.quant.offset),
+    )
+    lowering.call(RESCALE, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+
+
+@dataclass(frozen=True)
+class Relu(Op):
+    """max(x, 0)."""
+
+    onnx_types: ClassVar[tuple[str, ...]] = ("Relu",)
+    quantizable: ClassVar[bool] = True
+    absorbs_rescale_before: ClassVar[bool] = True
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        value = importer.value(node.inputs[0])
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name))
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (inputs[0],)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        return (np.maximum(inputs[0], np.float32(0)),)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        _lower_rescale(node, lowering, relu=True)
+
+
+@dataclass(frozen=True)
+class Rescale(Op):
+    """The same real values with other quantization parameters (Glow's RescaleQuantized)."""
+
+    quantizable: ClassVar[bool] = True
+    absorbs_rescale_before: ClassVar[bool] = True
+    absorbs_rescale_after: ClassVar[bool] = True
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (inputs[0],)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        return (inputs[0],)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        _lower_rescale(node, lowering, relu=False)

@@ -1,0 +1,71 @@
+"""Another shape for the same elements in the same order: Reshape, Flatten, Identity."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.types import TensorType
+
+
+def _requested_shape(node: SourceNode, importer: Importer) -> list[int]:
+    if len(node.inputs) > 1 and node.inputs[1]:
+        shape = importer.constant(node.inputs[1])
+        if shape is None:
+            raise UnsupportedError("a shape that is computed at run time", "a constant shape")
+        return [int(dim) for dim in shape.ravel()]
+    return list(node.ints("shape", ()))
+
+
+def resolve_shape(requested: list[int], shape: tuple[int, ...], allow_zero: bool = False) -> tuple[int, ...]:
+    """ONNX Reshape's rules: 0 keeps the input's dimension, one -1 takes what is left. Raises UnsupportedError."""
+    if any(dim == 0 and index >= len(shape) for index, dim in enumerate(requested)):
+        raise UnsupportedError(f"shape {requested} keeps a dimension that {list(shape)} does not have")
+    dims = [shape[i] if dim == 0 and not allow_zero else dim for i, dim in enumerate(requested)]
+    total, known = math.prod(shape), math.prod(dim for dim in dims if dim != -1)
+    if dims.count(-1) > 1 or min(dims, default=0) < -1 or known == 0 or (dims.count(-1) and total % known):
+        raise UnsupportedError(f"shape {requested} for {total} elements", "dimensions whose product is that")
+    return tuple(total // known if dim == -1 else dim for dim in dims)
+
+
+@dataclass(frozen=True)
+class Reshape(Op):
+    """The input's elements with ``shape``."""
+
+    shape: tuple[int, ...]
+
+    onnx_types: ClassVar[tuple[str, ...]] = ("Reshape", "Flatten", "Identity", "Dropout")
+    quantizable: ClassVar[bool] = True
+    keeps_params: ClassVar[bool] = True
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        value = importer.value(node.inputs[0])
+        shape = value.type.shape
+        if node.op_type in ("Identity", "Dropout"):
+            importer.bind(node.outputs[0], value)
+            return
+        target: tuple[int, ...]
+        if node.op_type == "Flatten":
+            axis = node.integer("axis", 1)
+            axis = axis + len(shape) if axis < 0 else axis
+            if not 0 <= axis <= len(shape):
+                raise UnsupportedError(f"axis {axis} for shape {list(shape)}")
+            target = (math.prod(shape[:axis]), math.prod(shape[axis:]))
+        else:
+            target = resolve_shape(_requested_shape(node, importer), shape, bool(node.integer("allowzero", 0)))
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(target), [value], node.name))
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        if inputs[0].elements != math.prod(self.shape):
+            raise ShapeError(f"{list(inputs[0].shape)} cannot become {list(self.shape)}", "as many elements")
+        return (inputs[0].reshaped(self.shape),)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        return (inputs[0].reshape(-1, *self.shape),)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        lowering.alias(node.outputs[0], node.inputs[0])

@@ -1,0 +1,147 @@
+"""Verification: numpy against host C against a board, bit for bit, down to the first call that differs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tinyglow.boards import HOST, Board
+from tinyglow.bundle.emit import bundle_files, write_files
+from tinyglow.bundle.header import bundle_info
+from tinyglow.interp import ProgramState, start
+from tinyglow.ir.graph import Array
+from tinyglow.ir.program import Program, Region
+from tinyglow.pipeline.execute import Target, open_target, simulate
+from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit, interpret
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One target against numpy over all vectors.
+
+    mismatches: output elements that differ; largest: their largest difference (in steps for integers).
+    first_layer: graph node of the first kernel call whose memory differs, first_vector: where that was seen.
+    """
+
+    target: str
+    vectors: int
+    elements: int
+    mismatches: int
+    largest: float
+    first_vector: int | None = None
+    first_layer: str | None = None
+    cycles: int | None = None
+
+    @property
+    def equal(self) -> bool:
+        return self.mismatches == 0
+
+
+def _difference(expected: Array, actual: Array) -> Array:
+    """Elementwise |expected - actual|, with differing bits of equal-looking floats (and NaN) counted as different."""
+    width = expected.dtype.itemsize
+    differs = expected.view(f"u{width}") != actual.view(f"u{width}")
+    distance = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
+    return np.where(differs, np.where(np.isnan(distance), np.inf, np.maximum(distance, np.finfo(float).tiny)), 0.0)
+
+
+def _first_difference(program: Program, target: Target, inputs: Mapping[str, Array]) -> str | None:
+    """Name of the node of the first call after which a target's memory is not the interpreter's, on one sample.
+
+    Binary search: the target is run anew up to a call, and its memory compared with the interpreter's at that point.
+    """
+    snapshots: list[tuple[bytes, bytes]] = []
+    state = start(program, inputs)
+    for call in program.calls:
+        state.run(call)
+        snapshots.append(_memory_of(state))
+    low, high = 0, len(program.calls) - 1
+    if _run_to(target, program, inputs, len(program.calls)) == snapshots[-1]:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        if _run_to(target, program, inputs, middle + 1) == snapshots[middle]:
+            low = middle + 1
+        else:
+            high = middle
+    return program.calls[low].origin
+
+
+def _memory_of(state: ProgramState) -> tuple[bytes, bytes]:
+    return state.memory[Region.MUTABLE].tobytes(), state.memory[Region.ACTIVATION].tobytes()
+
+
+def _run_to(target: Target, program: Program, inputs: Mapping[str, Array], calls: int) -> tuple[bytes, bytes]:
+    target.clear()
+    target.set_steps(f"{program.name}_trace_steps", calls)
+    state = start(program, inputs)
+    for name in program.inputs:
+        buffer = program.buffers[name]
+        target.write(buffer.offset, np.ascontiguousarray(state.view(buffer)[0]).tobytes())
+    target.infer()
+    return target.memory()
+
+
+def verify(
+    program: Program,
+    board: Board,
+    inputs: Mapping[str, Array],
+    compiler: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Comparison]:
+    """Run ``program`` in numpy, as C on this machine and on ``board``; compare every output element.
+
+    inputs: [samples, *shape] by name. Returns one Comparison for the host and, unless that is the board, one for it.
+    """
+    check_fit(program, board)
+    shapes = {name: program.buffers[name].type.shape for name in program.inputs}
+    bound = bind_inputs(shapes, program.source_names, inputs)
+    expected = interpret(program, bound)
+    if board.is_host:
+        return [_compare(program, board, bound, expected, compiler=compiler, progress=progress)]
+    # The compiler asked for is the board's.
+    return [
+        _compare(program, HOST, bound, expected, compiler=None, progress=progress),
+        _compare(program, board, bound, expected, compiler=compiler, progress=progress),
+    ]
+
+
+def _compare(
+    program: Program,
+    board: Board,
+    inputs: Mapping[str, Array],
+    expected: Mapping[str, Array],
+    *,
+    compiler: str | None,
+    progress: Callable[[int], None] | None,
+) -> Comparison:
+    efficiency = allocation_efficiency(program)
+    with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
+        folder = Path(work) / "bundle"
+        write_files(bundle_files(program, efficiency), folder)
+        execution = simulate(folder, board, inputs, compiler, progress)
+        differences = [_difference(expected[name], execution.outputs[name]) for name in program.outputs]
+        wrong = [diff.reshape(len(diff), -1).any(axis=1) for diff in differences]
+        bad_vectors = np.flatnonzero(np.any(wrong, axis=0))
+        first_vector = int(bad_vectors[0]) if len(bad_vectors) else None
+        layer = None
+        if first_vector is not None:
+            traced = Path(work) / "traced"
+            write_files(bundle_files(program, efficiency, traced=True), traced)
+            sample = {name: array[first_vector : first_vector + 1] for name, array in inputs.items()}
+            with open_target(traced, bundle_info(program), board, compiler) as target:
+                layer = _first_difference(program, target, sample)
+    return Comparison(
+        target=board.name,
+        vectors=len(differences[0]),
+        elements=sum(diff.size for diff in differences),
+        mismatches=sum(int(np.count_nonzero(diff)) for diff in differences),
+        largest=max(float(diff.max(initial=0)) for diff in differences),
+        first_vector=first_vector,
+        first_layer=layer,
+        cycles=execution.most("cycles"),
+    )

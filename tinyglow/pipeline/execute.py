@@ -1,0 +1,282 @@
+"""Run a bundle: on this machine or on an emulated board, vector by vector."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from tinyglow.boards import Board
+from tinyglow.bundle.harness import Harness, write_harness
+from tinyglow.bundle.header import BundleInfo, Placeholder, read_bundle
+from tinyglow.errors import InputError, Problem, SimulationError
+from tinyglow.interp import output_shape, quantized_input
+from tinyglow.ir.editor import legal_name
+from tinyglow.ir.graph import Array
+from tinyglow.pipeline.stations import bind_inputs
+from tinyglow.sim.host import build_host_bundle
+from tinyglow.sim.image import check_fits, load_image
+from tinyglow.sim.machine import Machine
+from tinyglow.sim.toolchain import Compiler, find_compiler
+
+# A stop for programs that never return; the largest network measured so far takes a hundredth of it.
+MAX_INSTRUCTIONS = 20_000_000_000
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes.
+
+    Flash: ``code`` (of bundle and compiler helpers, without main), ``constants`` (the code's: parameters), ``weights``.
+    RAM: ``mutable`` (placeholders), ``activations``, ``variables`` (data and bss of the bundle).
+    """
+
+    code: int
+    constants: int
+    weights: int
+    mutable: int
+    activations: int
+    variables: int
+
+    @property
+    def flash(self) -> int:
+        return self.code + self.constants + self.weights
+
+    @property
+    def ram(self) -> int:
+        return self.mutable + self.activations + self.variables
+
+
+@dataclass(frozen=True)
+class VectorCost:
+    """One inference on an emulated core; stack in bytes."""
+
+    cycles: int
+    instructions: int
+    stack: int
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What a bundle answered and what it cost. ``costs`` and ``sizes`` are empty/None on the host."""
+
+    board: Board
+    compiler: str
+    outputs: Mapping[str, Array]
+    costs: tuple[VectorCost, ...]
+    sizes: Sizes | None
+
+    def most(self, field: str) -> int | None:
+        """The largest ``cycles``, ``instructions`` or ``stack`` of any vector."""
+        return max((getattr(cost, field) for cost in self.costs), default=None)
+
+    @property
+    def milliseconds(self) -> float | None:
+        """Time of the slowest vector at the board's clock."""
+        cycles = self.most("cycles")
+        return None if cycles is None else 1000 * self.board.seconds(cycles)
+
+
+class Target(Protocol):
+    """A bundle that is ready to run, with its memory."""
+
+    @property
+    def compiler(self) -> str: ...
+
+    @property
+    def sizes(self) -> Sizes | None: ...
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Into mutableWeight."""
+
+    def clear(self) -> None:
+        """Zero mutableWeight and activations."""
+
+    def infer(self) -> VectorCost | None: ...
+
+    def memory(self) -> tuple[bytes, bytes]:
+        """Content of mutableWeight and of activations."""
+
+    def set_steps(self, symbol: str, steps: int) -> None:
+        """Set a traced bundle's step counter."""
+
+
+def _require_success(returned: int) -> None:
+    if returned != 0:
+        raise SimulationError("the inference failed", [Problem("", f"it returned {returned}", "0, GLOW_SUCCESS")])
+
+
+class _HostTarget:
+    sizes: Sizes | None = None
+
+    def __init__(self, folder: Path, info: BundleInfo, compiler: Compiler, work: Path) -> None:
+        self.compiler = compiler.version()
+        self._bundle = build_host_bundle(
+            compiler,
+            sorted(folder.glob("*.c")),
+            info.name,
+            work,
+            constant=(folder / f"{info.name}.weights.bin").read_bytes(),
+            mutable_bytes=info.mutable,
+            activation_bytes=info.activations,
+        )
+
+    def write(self, offset: int, data: bytes) -> None:
+        self._bundle.mutable[offset : offset + len(data)] = np.frombuffer(data, np.uint8)
+
+    def clear(self) -> None:
+        self._bundle.mutable[...] = 0
+        self._bundle.activations[...] = 0
+
+    def infer(self) -> VectorCost | None:
+        _require_success(self._bundle.infer())
+        return None
+
+    def memory(self) -> tuple[bytes, bytes]:
+        return self._bundle.mutable.tobytes(), self._bundle.activations.tobytes()
+
+    def set_steps(self, symbol: str, steps: int) -> None:
+        self._bundle.set_int32(symbol, steps)
+
+
+class _BoardTarget:
+    def __init__(self, folder: Path, info: BundleInfo, board: Board, compiler: Compiler, work: Path) -> None:
+        self.compiler = compiler.version()
+        self._info = info
+        sources = sorted(folder.glob("*.c"))
+        harness = write_harness(work, info.name, board)
+        elf = compiler.compile_firmware(
+            [*sources, *harness.sources], [folder], harness.linker_script, board, work / "firmware.elf"
+        )
+        image = load_image(elf)
+        check_fits(image, board)
+        alone = load_image(compiler.link_bundle(sources, info.name, board, work / "bundle.elf")).sizes
+        self.sizes = Sizes(
+            code=alone.text,
+            constants=alone.rodata + alone.data,
+            weights=info.constant,
+            mutable=info.mutable,
+            activations=info.activations,
+            variables=alone.data + alone.bss,
+        )
+        self._machine = Machine(image, board)
+        self._machine.boot()
+        self._fresh = True
+        self._mutable = self._machine.address_of(Harness.mutable_weight)
+        self._activations = self._machine.address_of(Harness.activations)
+
+    def write(self, offset: int, data: bytes) -> None:
+        self._machine.write(self._mutable + offset, data)
+
+    def clear(self) -> None:
+        self._machine.write(self._mutable, bytes(self._info.mutable))
+        self._machine.write(self._activations, bytes(self._info.activations))
+
+    def infer(self) -> VectorCost:
+        # The first call checks every access for alignment too, which is slow; the others take the same path.
+        stats = self._machine.call(Harness.infer, max_instructions=MAX_INSTRUCTIONS, strict=self._fresh)
+        self._fresh = False
+        _require_success(stats.value)
+        return VectorCost(stats.cycles, stats.instructions, stats.stack_bytes)
+
+    def memory(self) -> tuple[bytes, bytes]:
+        mutable = self._machine.read(self._mutable, self._info.mutable)
+        return mutable, self._machine.read(self._activations, self._info.activations)
+
+    def set_steps(self, symbol: str, steps: int) -> None:
+        self._machine.write(self._machine.address_of(symbol), steps.to_bytes(4, "little", signed=True))
+
+
+@contextmanager
+def open_target(folder: Path, info: BundleInfo, board: Board, compiler: str | None = None) -> Iterator[Target]:
+    """The bundle in ``folder``, built for ``board`` and ready to run. Raises ToolError, BoardError, SimulationError."""
+    chosen = find_compiler(compiler, board)
+    with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
+        if board.is_host:
+            yield _HostTarget(folder, info, chosen, Path(work))
+        else:
+            yield _BoardTarget(folder, info, board, chosen, Path(work))
+
+
+def _vectors(placeholder: Placeholder, array: Array) -> list[bytes]:
+    try:
+        rows = quantized_input(array, placeholder.type)
+    except ValueError as error:
+        problem = Problem(f"input {placeholder.name}", str(error), str(placeholder.type))
+        raise InputError("the inputs do not fit the bundle", [problem]) from error
+    return [np.ascontiguousarray(row).tobytes() for row in rows]
+
+
+def _output(placeholder: Placeholder, memories: list[bytes]) -> Array:
+    type_ = placeholder.type
+    pieces = [memory[placeholder.offset : placeholder.offset + type_.nbytes] for memory in memories]
+    array: Array = np.frombuffer(b"".join(pieces), type_.dtype).reshape(len(pieces), *output_shape(type_))
+    return array
+
+
+def _inputs_of(info: BundleInfo, given: Mapping[str, Array]) -> list[Placeholder]:
+    """The input placeholders. Glow's own headers do not mark them: there, those that are given are."""
+    marked = [p for p in info.placeholders if p.is_input]
+    names = {legal_name(name) for name in given}
+    return marked or [p for p in info.placeholders if p.name in names] or list(info.placeholders)
+
+
+def simulate(
+    folder: str | Path,
+    board: Board,
+    inputs: Mapping[str, Array],
+    compiler: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Execution:
+    """Build the bundle in ``folder`` for ``board`` and run it on every sample.
+
+    inputs: [samples, *shape] by placeholder name, float32 (quantized first if the placeholder is int8) or of the
+    placeholder's dtype. Outputs come back in the placeholders' dtypes. compiler: see ``sim.toolchain.find_compiler``.
+    """
+    folder = Path(folder)
+    info = read_bundle(folder)
+    wanted = {p.name: p for p in _inputs_of(info, inputs)}
+    bound = bind_inputs({name: p.type.shape for name, p in wanted.items()}, {}, inputs)
+    vectors = {name: _vectors(wanted[name], array) for name, array in bound.items()}
+    costs: list[VectorCost] = []
+    memories: list[bytes] = []
+    with open_target(folder, info, board, compiler) as target:
+        for index in range(len(next(iter(vectors.values())))):
+            for name, rows in vectors.items():
+                target.write(wanted[name].offset, rows[index])
+            cost = target.infer()
+            costs += [cost] if cost else []
+            memories.append(target.memory()[0])
+            if progress:
+                progress(1)
+        outputs = {p.name: _output(p, memories) for p in info.placeholders if p.name not in bound}
+        return Execution(board, target.compiler, outputs, tuple(costs), target.sizes)
+
+
+def as_json(execution: Execution) -> dict[str, Any]:
+    """The figures of an execution as plain data: per vector and in all. Sizes in bytes, times in milliseconds."""
+    sizes = execution.sizes
+    result: dict[str, Any] = {
+        "board": execution.board.name,
+        "cpu": execution.board.cpu,
+        "clock_hz": execution.board.clock_hz or None,
+        "compiler": execution.compiler,
+        "vectors": [
+            {"cycles": cost and cost.cycles, "instructions": cost and cost.instructions, "stack": cost and cost.stack}
+            for cost in execution.costs or (None,) * len(next(iter(execution.outputs.values())))
+        ],
+        "cycles": execution.most("cycles"),
+        "instructions": execution.most("instructions"),
+        "stack": execution.most("stack"),
+        "milliseconds": execution.milliseconds,
+        "flash": None if sizes is None else sizes.flash,
+        "ram": None if sizes is None else sizes.ram,
+    }
+    if sizes is not None:
+        result["sizes"] = {name: getattr(sizes, name) for name in sizes.__dataclass_fields__}
+    return result

@@ -1,0 +1,173 @@
+"""The eight stations in order. Each result is verified, and written to ``dump`` as text if that is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyglow.boards import Board
+from tinyglow.bundle.emit import bundle_files, check_name, write_files
+from tinyglow.errors import BoardError, InputError, Problem
+from tinyglow.frontend.onnx import load_onnx
+from tinyglow.interp import fits, run_program
+from tinyglow.ir.dump import dump_graph, dump_program
+from tinyglow.ir.editor import legal_name
+from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.program import Program, Region
+from tinyglow.ir.verify import verify
+from tinyglow.lowering.graph_to_program import lower as lower_graph
+from tinyglow.lowering.plan import activation_blocks, lower_bound, plan
+from tinyglow.passes.simplify import simplify
+from tinyglow.passes.tidy import tidy
+from tinyglow.quant.profile import Profile
+from tinyglow.quant.profiler import profile_graph
+from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.quantizer import quantize as quantize_graph
+
+
+@dataclass(frozen=True)
+class Dump:
+    """Writes each station's result into a folder, numbered; does nothing without one."""
+
+    folder: Path | None = None
+
+    def graph(self, number: int, station: str, graph: Graph) -> Graph:
+        verify(graph, station)
+        self.text(number, station, lambda: dump_graph(graph))
+        return graph
+
+    def text(self, number: int, station: str, text: Callable[[], str]) -> None:
+        if self.folder is None:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / f"{number}_{station}.txt").write_text(text(), encoding="utf-8")
+        except OSError as error:
+            problem = Problem(str(self.folder), error.strerror or str(error))
+            raise InputError("cannot write the dump", [problem]) from error
+
+
+NO_DUMP = Dump()
+
+
+def load(
+    path: str | Path, name: str | None = None, define: Mapping[str, int] | None = None, dump: Dump = NO_DUMP
+) -> Graph:
+    """Stations 1 and 2: the simplified float graph of a model file.
+
+    name: of the network in C (default: from the file's name). define: sizes for symbolic dimensions.
+    Raises ModelError with everything in the model that is not supported.
+    """
+    if name is not None:
+        check_name(name)
+    graph = dump.graph(1, "read", load_onnx(path, name, define))
+    return dump.graph(2, "simplify", simplify(graph))
+
+
+def bind_inputs(
+    names: Mapping[str, tuple[int, ...]], source_names: Mapping[str, str], given: Mapping[str, Array]
+) -> dict[str, Array]:
+    """``given`` arrays [samples, ...] under the placeholders' names; they may be given under the model's own names.
+
+    names: shape of each input placeholder. Raises InputError for missing, unknown or misshapen inputs, all at once.
+    """
+    by_any_name = {source_names.get(name, name): name for name in names} | {name: name for name in names}
+    bound: dict[str, Array] = {}
+    problems = []
+    for name, array in given.items():
+        target = by_any_name.get(name) or by_any_name.get(legal_name(name))
+        if target is None:
+            problems.append(Problem(f"input {name}", "the network has no such input", ", ".join(names)))
+        elif array.ndim < 1 or len(array) < 1 or not fits(array.shape[1:], names[target]):
+            expected = f"[samples, {', '.join(map(str, names[target]))}] with or without the batch dimension of 1"
+            problems.append(Problem(f"input {name}", f"has shape {list(array.shape)}", expected))
+        else:
+            bound[target] = array
+    missing = [] if problems else [name for name in names if name not in bound]
+    problems += [Problem(f"input {name}", "is missing", "one array for each input") for name in missing]
+    if not problems and len({len(array) for array in bound.values()}) > 1:
+        counts = ", ".join(f"{name}: {len(array)}" for name, array in bound.items())
+        problems.append(Problem("", f"the inputs hold different numbers of samples ({counts})"))
+    if problems:
+        raise InputError("the inputs do not fit the network", problems)
+    return bound
+
+
+def profile(
+    graph: Graph, inputs: Mapping[str, Array], progress: Callable[[int], None] | None = None, dump: Dump = NO_DUMP
+) -> Profile:
+    """Station 3: ranges of all values over samples; inputs [samples, *shape] float32 by name."""
+    shapes = {name: graph.type_of(name).shape for name in graph.inputs}
+    bound = bind_inputs(shapes, graph.source_names, inputs)
+    for name, array in bound.items():
+        if array.dtype.kind != "f":
+            problem = Problem(f"input {name}", f"holds {array.dtype}", "float32, as the float network takes it")
+            raise InputError("the calibration data are not floats", [problem])
+    shaped = {name: array.reshape(-1, *shapes[name]) for name, array in bound.items()}
+    result = profile_graph(graph, shaped, progress=progress)
+    dump.text(3, "profile", lambda: "\n".join(f"{n} {r.low!r} {r.high!r}" for n, r in result.ranges.items()) + "\n")
+    return result
+
+
+def quantize(
+    graph: Graph, profile: Profile, scheme: Scheme | None = None, float_io: bool = False, dump: Dump = NO_DUMP
+) -> Graph:
+    """Stations 4 and 5: the int8 graph. float_io: inputs and outputs stay float32."""
+    quantized = dump.graph(4, "quantize", quantize_graph(graph, profile, scheme))
+    return dump.graph(5, "tidy", tidy(quantized, float_io))
+
+
+def lower(graph: Graph, dump: Dump = NO_DUMP) -> Program:
+    """Stations 6 and 7: the program, every buffer with its address. Raises ModelError for nodes without a kernel."""
+    program = lower_graph(graph)
+    dump.text(6, "lower", lambda: dump_program(program))
+    planned = plan(program)
+    dump.text(7, "plan", lambda: dump_program(planned))
+    return planned
+
+
+def interpret(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Outputs [samples, *shape] of the program in numpy, which defines what its C computes.
+
+    inputs [samples, *shape]: float32 (quantized first where the placeholder is int8) or the placeholder's own dtype.
+    """
+    shapes = {name: program.buffers[name].type.shape for name in program.inputs}
+    return run_program(program, bind_inputs(shapes, program.source_names, inputs))
+
+
+def allocation_efficiency(program: Program) -> float:
+    """Most bytes of activations in use at once, over those allocated; 1.0 is optimal."""
+    blocks, _ = activation_blocks(program)
+    size = program.sizes[Region.ACTIVATION]
+    return lower_bound(blocks) / size if size else 1.0
+
+
+def check_fit(program: Program, board: Board) -> None:
+    """Raises BoardError if the program's data alone exceed the board's memories (its code is known after linking)."""
+    if not board.memories:
+        return
+    flash, ram = board.memory(board.code_memory), board.memory(board.data_memory)
+    need_ram = program.sizes[Region.MUTABLE] + program.sizes[Region.ACTIVATION] + board.stack_bytes
+    problems = []
+    if program.sizes[Region.CONSTANT] > flash.size:
+        found = f"the weights take {program.sizes[Region.CONSTANT]:,} bytes"
+        problems.append(Problem(f"memory {flash.name}", found, f"at most {flash.size:,}"))
+    if need_ram > ram.size:
+        found = f"activations, placeholders and stack take {need_ram:,} bytes"
+        problems.append(Problem(f"memory {ram.name}", found, f"at most {ram.size:,}"))
+    if problems:
+        raise BoardError(f"the network does not fit the board {board.name}", problems)
+
+
+def emit(program: Program, folder: str | Path, board: Board | None = None, dump: Dump = NO_DUMP) -> dict[str, bytes]:
+    """Station 8: write the C bundle into ``folder``; returns its files by name.
+
+    Raises BoardError, before anything is written, if it cannot fit ``board``.
+    """
+    if board is not None:
+        check_fit(program, board)
+    files = bundle_files(program, allocation_efficiency(program))
+    write_files(files, folder)
+    dump.text(8, "emit", lambda: "".join(f"{name} {len(data)}\n" for name, data in files.items()))
+    return files

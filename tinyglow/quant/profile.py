@@ -1,0 +1,185 @@
+"""Profiles: the range and histogram of every value over calibration data, in Glow's YAML form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from tinyglow.errors import Problem, ProfileError
+from tinyglow.ir.graph import Array
+
+DEFAULT_BINS = 10  # Glow's -num-histogram-bins
+MAX_FILE_BYTES = 64 * 2**20
+_EXPECTED = "a profile as Glow's image-classifier or 'tinyglow profile' writes it"
+
+
+@dataclass(frozen=True)
+class Range:
+    """Smallest and largest value seen (float32 values) and counts in equal bins between them."""
+
+    low: float
+    high: float
+    histogram: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Ranges by value name as Glow writes them (``<node>:<result>``), and what the file says of its maker."""
+
+    ranges: Mapping[str, Range]
+    graph_hash: int = 0
+    tool_version: str = ""
+
+
+@dataclass
+class RangeRecorder:
+    """Range and histogram of one value, updated sample by sample (Glow, lib/Quantization/Base/Profile.cpp)."""
+
+    bins: int = DEFAULT_BINS
+    low: float = 0.0
+    high: float = 0.0
+    counts: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.counts = np.zeros(self.bins)
+
+    def update(self, sample: Array) -> None:
+        """Count one sample, of any shape, float32 and finite."""
+        flat = sample.ravel().astype(np.float32)
+        low, high = float(flat.min()), float(flat.max())
+        if not self.counts.any():
+            self.low, self.high = low, high
+        elif low < self.low or high > self.high:
+            self._widen(min(low, self.low), max(high, self.high))
+        self.counts += np.bincount(self._bin(flat), minlength=self.bins)
+
+    def _width(self) -> np.float32:
+        width: np.float32 = (np.float32(self.high) - np.float32(self.low)) / np.float32(self.bins)
+        return width
+
+    def _bin(self, values: Array) -> Array:
+        width = self._width()
+        if width == 0:
+            return np.zeros(len(values), np.int64)
+        index: Array = ((values - np.float32(self.low)) / width).astype(np.int64)
+        return np.minimum(index, self.bins - 1)
+
+    def _widen(self, low: float, high: float) -> None:
+        """Spread the counts over a wider range: each old bin falls into one or two new ones, by its share."""
+        old_low, old_width, old = np.float32(self.low), self._width(), self.counts
+        self.low, self.high, self.counts = low, high, np.zeros(self.bins)
+        new_low, new_width = np.float32(low), self._width()
+        for index in np.flatnonzero(old):
+            begin = old_low + old_width * np.float32(index)
+            new_end = new_low + new_width * np.float32(int((begin - new_low) / new_width) + 1)
+            share = old[index] if old_width == 0 else math.floor((new_end - begin) / old_width * old[index] + 0.5)
+            share = min(share, old[index])
+            self.counts[self._bin(np.array([begin]))[0]] += share
+            if share < old[index]:
+                self.counts[self._bin(np.array([begin + new_width]))[0]] += old[index] - share
+
+    def finish(self) -> Range:
+        return Range(self.low, self.high, tuple(float(count) for count in self.counts))
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML without aliases: profiles have none, and a file of nested ones can stand for any amount of data."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.YAMLError("aliases are not allowed in a profile")
+        return super().compose_node(parent, index)
+
+
+def _parse(path: Path) -> list[Any]:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ProfileError(f"cannot read the profile {path}", [Problem("", f"larger than {MAX_FILE_BYTES} bytes")])
+        with path.open("rb") as file:
+            return list(yaml.load_all(file, Loader=_Loader))
+    except OSError as error:
+        raise ProfileError(f"cannot read the profile {path}", [Problem("", error.strerror or str(error))]) from error
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        detail = " ".join(str(error).split())[:200]
+        raise ProfileError(f"cannot read the profile {path}", [Problem("", detail, _EXPECTED)]) from error
+
+
+def _number(entry: Mapping[str, Any], key: str) -> float:
+    value = entry[key]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{key} is {value!r}, expected a finite number")
+    if abs(value) > float(np.finfo(np.float32).max):
+        raise ValueError(f"{key} is {value!r}, which is no float32")
+    return float(np.float32(value))
+
+
+def _entry(entry: Any) -> tuple[str, Range]:
+    if not isinstance(entry, dict) or not {"NodeOutputName", "Min", "Max"} <= entry.keys():
+        raise ValueError("lacks NodeOutputName, Min or Max")
+    low, high = _number(entry, "Min"), _number(entry, "Max")
+    if low > high:
+        raise ValueError(f"Min {low} is above Max {high}")
+    histogram = entry.get("Histogram") or []
+    if not isinstance(histogram, list) or not all(isinstance(count, int | float) for count in histogram):
+        raise ValueError("Histogram is not a list of counts")
+    return str(entry["NodeOutputName"]), Range(low, high, tuple(float(count) for count in histogram))
+
+
+def load_profile(path: str | Path) -> Profile:
+    """Read a profile file of Glow's or ours. Raises ProfileError with every faulty entry."""
+    path = Path(path)
+    head: dict[str, Any] = {}
+    entries: list[Any] = []
+    for document in _parse(path):
+        if isinstance(document, dict):
+            head.update(document)
+        elif isinstance(document, list):
+            entries += document
+    ranges: dict[str, Range] = {}
+    problems = []
+    for index, entry in enumerate(entries):
+        try:
+            name, range_ = _entry(entry)
+            ranges[name] = range_
+        except ValueError as error:
+            name = entry.get("NodeOutputName", "") if isinstance(entry, dict) else ""
+            problems.append(Problem(f"entry {index + 1} {name}".rstrip(), str(error)))
+    if not entries:
+        problems.append(Problem("", "no NodeOutputName entries", _EXPECTED))
+    if problems:
+        raise ProfileError(f"cannot use the profile {path}", problems)
+    hash_ = head.get("GraphPreLowerHash", 0)
+    return Profile(ranges, hash_ if isinstance(hash_, int) else 0, str(head.get("GlowToolsVersion", "")))
+
+
+def _decimal(value: float) -> str:
+    """All digits of a float32, as Glow prints it: never an exponent, at least one decimal."""
+    text = format(Decimal(float(np.float32(value))), "f")
+    return text if "." in text else text + ".0"
+
+
+def save_profile(profile: Profile, path: str | Path) -> None:
+    """Write ``profile`` in Glow's YAML form (lib/Quantization/Serialization.cpp), sorted by name as Glow has it."""
+    lines = ["---", f"GlowToolsVersion: '{profile.tool_version}'", "...", "---"]
+    lines += [f"GraphPreLowerHash: 0x{profile.graph_hash:X}", "...", "---"]
+    for name in sorted(profile.ranges):
+        range_ = profile.ranges[name]
+        counts = ", ".join(f"{count:.0f}" for count in range_.histogram)
+        lines += [
+            f"- NodeOutputName:  '{name}'",
+            f"  Min:             {_decimal(range_.low)}",
+            f"  Max:             {_decimal(range_.high)}",
+            f"  Histogram:       [ {counts} ]",
+        ]
+    text = "\n".join([*lines, "...", ""])
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ProfileError(f"cannot write the profile {path}", [Problem("", error.strerror or str(error))]) from error

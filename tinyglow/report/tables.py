@@ -1,0 +1,99 @@
+"""Results as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from tinyglow.boards import Board
+from tinyglow.ir.program import Program, Region
+from tinyglow.pipeline.compare import Comparison
+from tinyglow.pipeline.execute import Execution
+from tinyglow.report.console import stdout
+
+
+def table(columns: Iterable[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
+    """A table; columns whose name begins with ">" are aligned to the right."""
+    result = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for column in columns:
+        right = column.startswith(">")
+        result.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        result.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+    return result
+
+
+def memory_map(program: Program) -> Table:
+    """Every buffer with its address range, by region."""
+    rows: list[tuple[object, ...]] = []
+    for region in Region:
+        buffers = [buffer for buffer in program.buffers.values() if buffer.region is region]
+        for index, buffer in enumerate(sorted(buffers, key=lambda b: (b.offset, b.end))):
+            type_, label = buffer.type, "" if index else f"{region.value} {program.sizes[region]:,}"
+            numbers = (f"{type_.quant.scale:.6g}", f"{type_.quant.offset}") if type_.quant else ("", "")
+            shape = " x ".join(map(str, type_.shape))
+            rows.append((label, f"{buffer.offset:,}..{buffer.end:,}", buffer.name, type_.dtype, shape, *numbers))
+    return table(("memory", ">bytes", "buffer", "", "shape", ">scale", ">offset"), rows)
+
+
+def print_bundle(program: Program, board: Board, folder: Path, files: Mapping[str, bytes]) -> None:
+    """What ``compile`` wrote."""
+    console = stdout()
+    print(f"{folder}: bundle '{program.name}' for {board.title}")
+    sizes = [(region.value, program.sizes[region]) for region in Region]
+    console.print(table(("memory", ">bytes"), sizes))
+    console.print(table(("file", ">bytes"), [(name, len(data)) for name, data in sorted(files.items())]))
+
+
+def _milliseconds(execution: Execution) -> str:
+    return "" if execution.milliseconds is None else f"{execution.milliseconds:.3f}"
+
+
+def print_execution(execution: Execution) -> None:
+    """Costs of a run, and the first outputs."""
+    console = stdout()
+    samples = len(next(iter(execution.outputs.values())))
+    print(f"{execution.board.title}: {samples} vectors, built with {execution.compiler}")
+    if execution.sizes is not None:
+        sizes = execution.sizes
+        columns = ("", ">cycles", ">instructions", ">ms", ">stack")
+        row = ("slowest", execution.most("cycles"), execution.most("instructions"), _milliseconds(execution))
+        console.print(table(columns, [(*row, execution.most("stack"))]))
+        flash = f"code {sizes.code:,} + its constants {sizes.constants:,} + weights {sizes.weights:,}"
+        ram = f"placeholders {sizes.mutable:,} + activations {sizes.activations:,} + variables {sizes.variables:,}"
+        print(f"flash {sizes.flash:,} bytes: {flash}\nRAM {sizes.ram:,} bytes: {ram}")
+    for name, array in execution.outputs.items():
+        first = ", ".join(str(value) for value in array[0].ravel()[:16])
+        print(f"{name}[0] = {first}{', ...' if array[0].size > 16 else ''}")
+
+
+def print_comparisons(comparisons: Sequence[Comparison]) -> None:
+    """The verdict of ``verify``, target by target."""
+    rows: list[tuple[object, ...]] = []
+    for c in comparisons:
+        claim = f"numpy {'=' if c.equal else '!='} {c.target}"
+        cycles = "" if c.cycles is None else c.cycles
+        rows.append((claim, c.vectors, c.elements, c.mismatches, f"{c.largest:g}", c.first_layer or "", cycles))
+    columns = ("", ">vectors", ">elements", ">mismatches", ">largest difference", "first differing layer", ">cycles")
+    stdout().print(table(columns, rows))
+    equal = all(comparison.equal for comparison in comparisons)
+    print(verdict([c.target for c in comparisons], comparisons[0].vectors) if equal else "NOT bit-exact")
+
+
+def verdict(targets: Sequence[str], vectors: int) -> str:
+    """The sentence that says that all agree."""
+    names = {"host": "host C"}
+    return f"bit-exact: {' = '.join(['numpy', *(names.get(t, t) for t in targets)])} on {vectors} vectors"
+
+
+def print_boards(boards: Sequence[Board]) -> None:
+    """One line a board."""
+    rows = []
+    for board in boards:
+        memories = ", ".join(f"{m.name} {m.size // 1024} KB" for m in board.memories)
+        clock = f"{board.clock_hz / 1e6:g} MHz" if board.clock_hz else ""
+        rows.append((board.name, board.title, "" if board.is_host else board.core.title, clock, memories))
+    stdout().print(table(("board", "", "core", ">clock", "memories"), rows))

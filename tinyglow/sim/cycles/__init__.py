@@ -1,0 +1,27 @@
+"""Cycle models: what a straight run of instructions costs a core, and what leaving it by a branch adds.
+
+The machine counts how often each block ran after each other block; a model prices such a step once and for all.
+
+All models assume memories without wait states. To add them: ``body`` knows where a block lies (``Block.address``), and
+so which memory its instructions come from; what data accesses wait for depends on their addresses, which counts of
+blocks do not hold.
+"""
+
+from __future__ import annotations
+
+from tinyglow.boards import CPUS, Cpu
+from tinyglow.errors import Problem, SimulationError
+from tinyglow.sim.cycles.block import Block, CycleModel
+from tinyglow.sim.cycles.m0plus import CortexM0Plus
+from tinyglow.sim.cycles.m7 import CortexM7
+
+__all__ = ["Block", "CycleModel", "cycle_model"]
+
+
+def cycle_model(cpu: Cpu) -> CycleModel:
+    """The cycle model of a core; SimulationError if there is none yet."""
+    models: dict[str, type[CycleModel]] = {"m0plus": CortexM0Plus, "m7": CortexM7}
+    if cpu.cycles not in models:
+        known = ", ".join(core.name for core in CPUS.values() if core.cycles)
+        raise SimulationError(f"no cycle model for {cpu.title}", [Problem(cpu.name, "cycles unknown", known)])
+    return models[cpu.cycles]()

@@ -1,0 +1,32 @@
+"""What a cycle model is asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from tinyglow.sim.decode import Instruction
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Instructions that run one after the other, entered only at the first (``address``, ``size`` bytes)."""
+
+    address: int
+    size: int
+    instructions: tuple[Instruction, ...]
+
+
+class CycleModel(Protocol):
+    """Prices the steps of a program."""
+
+    def body(self, block: Block, before: Block | None, jumped: bool) -> int:
+        """Cycles of ``block``, its closing branch not taken.
+
+        before: the block that ran just before, None at the start; jumped: its closing branch was taken.
+        """
+        ...
+
+    def taken(self, block: Block) -> int:
+        """Cycles that the closing branch of ``block`` costs more when it is taken."""
+        ...

@@ -1,0 +1,319 @@
+"""An emulated board: loads a firmware, boots it, calls its functions and counts what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tinyglow.boards import PAGE_BYTES, Board
+from tinyglow.errors import InputError, Problem, SimulationError
+from tinyglow.sim import missing_package
+from tinyglow.sim.cycles import cycle_model
+from tinyglow.sim.decode import Kind, lowest_point
+from tinyglow.sim.image import Image, check_fits
+from tinyglow.sim.trace import CallStats, Code, Trace
+
+try:
+    import unicorn
+    from unicorn import arm_const as arm
+except ImportError as error:
+    raise missing_package("unicorn") from error
+
+__all__ = ["CallStats", "Machine"]
+
+MAX_INSTRUCTIONS = 1_000_000_000
+_BOOT_INSTRUCTIONS = 50_000_000
+# ARMv6-M and ARMv7-M Architecture Reference Manuals, B3.2: the block with the core's own registers, CPACR among them.
+_SYSTEM_CONTROL_SPACE = 0xE000_E000
+_CPACR = 0xE000_ED88
+_CPACR_FPU = 0xF << 20
+# Flash that was never written, and RAM after power-on: something other than the zeros a program might count on.
+_ERASED, _POWER_ON = b"\xff", b"\xa5"
+_THUMB_STATE = 1 << 24  # of xPSR
+_ARGUMENTS = (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2, arm.UC_ARM_REG_R3)
+# A function leaves r4 to r11 as it found them (AAPCS, 6.1.1).
+_PRESERVED = {getattr(arm, f"UC_ARM_REG_R{number}"): f"r{number}" for number in range(4, 12)}
+_ACCESSES = {
+    unicorn.UC_MEM_READ_UNMAPPED: "reads {size} bytes at {address:#010x}, where the board has no memory",
+    unicorn.UC_MEM_WRITE_UNMAPPED: "writes {size} bytes at {address:#010x}, where the board has no memory",
+    unicorn.UC_MEM_FETCH_UNMAPPED: "jumps to {address:#010x}, where the board has no memory",
+    unicorn.UC_MEM_READ_PROT: "reads {size} bytes at {address:#010x}, which is not readable",
+    unicorn.UC_MEM_WRITE_PROT: "writes {size} bytes at {address:#010x}, in {memory}, which is flash",
+    unicorn.UC_MEM_FETCH_PROT: "jumps to {address:#010x}, which holds no code",
+}
+# The exceptions of QEMU's ARM core (EXCP_ of its cpu.h) that a program without an operating system does not expect.
+_EXCEPTIONS = {
+    1: "runs an undefined instruction",
+    2: "makes a supervisor call (SVC), which nobody answers",
+    3: "jumps to where the board has no code",
+    4: "reads or writes where the board has no memory",
+    7: "runs into a breakpoint (BKPT)",
+    17: "uses a coprocessor that is switched off",
+    18: "jumps to an even address: not Thumb code",
+}
+
+
+class Machine:
+    """A board with a program in its memories.
+
+    One Machine is booted once and then called as often as wanted; variables keep their values between calls.
+    """
+
+    def __init__(self, image: Image, board: Board) -> None:
+        """Load ``image`` into ``board``. Raises BoardError if it does not fit, SimulationError if nothing can count."""
+        check_fits(image, board)
+        self.image = image
+        self.board = board
+        self._unicorn = _emulator(board)
+        self._code = Code(self.read, cycle_model(board.core), self._function_name)
+        self._trace = Trace(self._code, self._stack_pointer, self._on_stack_overflow)
+        self._fault: SimulationError | None = None
+        self._doing = "boot"
+        self._ready = image.symbol("main").address
+        self._stack_limit = 0
+        self._booted = False
+        self._load()
+        self._add_hooks()
+
+    def boot(self) -> None:
+        """Run from the reset vector until ``main`` is entered: stack set, variables initialized, FPU on.
+
+        Raises SimulationError if that never happens.
+        """
+        vectors = self.board.code.start
+        stack, reset = (self._word(vectors + offset) for offset in (0, 4))
+        data = self.board.data
+        if not data.start + self.board.stack_bytes <= stack <= data.end or stack % 8:
+            found = f"the vector table at {vectors:#010x} starts with the stack pointer {stack:#010x}"
+            raise self._error("no stack", self.image.path.name, found, f"the end of memory {data.name}")
+        self._stack_limit = stack - self.board.stack_bytes
+        self._unicorn.reg_write(arm.UC_ARM_REG_SP, stack)
+        self._doing = "boot"
+        self._run(reset, _BOOT_INSTRUCTIONS)
+        if self.board.float_abi == "hard" and self._word(_CPACR) & _CPACR_FPU != _CPACR_FPU:
+            found = "the FPU is off when main is entered"
+            raise self._error("no FPU", "start-up code", found, "bits 20 to 23 of CPACR set")
+        self._booted = True
+
+    def call(
+        self, symbol: str, *args: int, max_instructions: int = MAX_INSTRUCTIONS, strict: bool = False
+    ) -> CallStats:
+        """Call a function of the program with up to four integer or address arguments, and count.
+
+        The stack pointer is where ``main`` found it. strict: also check the alignment of every access, which takes
+        several times as long; one call of many is usually enough, as addresses seldom depend on data.
+        Raises SimulationError for anything that would be a fault on the board, for a stack overflow, and when the
+        function does not return within ``max_instructions``, or not properly. Then variables may be in any state.
+        """
+        if not self._booted:
+            self.boot()
+        function = self._callable(symbol, len(args))
+        self._doing = symbol
+        registers = self._unicorn.context_save()
+        try:
+            stack = self._stack_pointer() & ~7  # 8-byte aligned at a call (AAPCS, 6.2.1.2)
+            self._set_up(stack, args)
+            with self._alignment_checks(strict):
+                self._run(function, max_instructions)
+            self._require_conventions(stack)
+            value = self._unicorn.reg_read(arm.UC_ARM_REG_R0)
+            return self._trace.stats(value - (value >> 31 << 32), self._ready)
+        finally:
+            self._unicorn.context_restore(registers)
+
+    def address_of(self, symbol: str) -> int:
+        """The address of a variable or function (without Thumb bit); SimulationError if there is none."""
+        return self.image.symbol(symbol).address
+
+    def read(self, address: int, size: int) -> bytes:
+        """``size`` bytes from ``address``; SimulationError if the board has no memory there."""
+        try:
+            return bytes(self._unicorn.mem_read(address, size))
+        except unicorn.UcError:
+            raise self._no_memory("read", address, size) from None
+
+    def write(self, address: int, data: bytes) -> None:
+        """Put bytes anywhere, flash included; SimulationError if the board has no memory there."""
+        try:
+            self._unicorn.mem_write(address, bytes(data))
+        except unicorn.UcError:
+            raise self._no_memory("write", address, len(data)) from None
+
+    def _no_memory(self, what: str, address: int, size: int) -> SimulationError:
+        memories = ", ".join(f"{part.name} {part.start:#010x} to {part.end:#010x}" for part in self.board.memories)
+        problem = Problem(f"{address:#010x}", f"{size} bytes reach outside of all memories", memories)
+        return SimulationError(f"cannot {what} memory of {self.board.name}", [problem])
+
+    def _load(self) -> None:
+        for memory in self.board.memories:
+            holds_code = any(
+                section.executable and memory.start <= section.address < memory.end for section in self.image.sections
+            )
+            rights = unicorn.UC_PROT_READ
+            rights |= unicorn.UC_PROT_EXEC if holds_code else 0
+            rights |= unicorn.UC_PROT_WRITE if memory.kind != "flash" else 0
+            self._unicorn.mem_map(memory.start, memory.size, rights)
+            self._unicorn.mem_write(memory.start, (_ERASED if memory.kind == "flash" else _POWER_ON) * memory.size)
+        self._unicorn.mem_map(_SYSTEM_CONTROL_SPACE, 4096, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
+        for segment in self.image.segments:
+            self._unicorn.mem_write(segment.address, segment.data)
+
+    def _add_hooks(self) -> None:
+        """All before the first instruction: a block that is already translated does not see a later hook."""
+        add = self._unicorn.hook_add
+        add(unicorn.UC_HOOK_BLOCK, self._trace.on_block)
+        add(unicorn.UC_HOOK_MEM_INVALID, self._on_bad_access)
+        add(unicorn.UC_HOOK_INTR, self._on_exception)
+        for start, end in self.image.code_ranges:
+            for instruction in self._code.instructions(start, end - start):
+                # Blocks are looked at as a whole, which cannot tell moves of the stack pointer by a register's value.
+                if instruction.stack is None and not instruction.ends:
+                    behind = instruction.address + instruction.size
+                    descent = lowest_point(self._code.instructions(behind, end - behind))
+                    add(unicorn.UC_HOOK_CODE, self._on_stack_move, descent, begin=behind, end=behind)
+
+    def _callable(self, symbol: str, arguments: int) -> int:
+        if arguments > len(_ARGUMENTS):
+            raise InputError("too many arguments", [Problem(symbol, f"{arguments} arguments", f"{len(_ARGUMENTS)}")])
+        function = self.address_of(symbol)
+        if function == self._ready:
+            raise InputError("main cannot be called", [Problem(symbol, "is where calls return to", "another function")])
+        return function
+
+    def _set_up(self, stack: int, arguments: Sequence[int]) -> None:
+        write = self._unicorn.reg_write
+        for register, value in zip(_ARGUMENTS, arguments, strict=False):
+            write(register, value & 0xFFFF_FFFF)
+        for register in _PRESERVED:
+            write(register, _mark(register))
+        write(arm.UC_ARM_REG_SP, stack)
+        # main stands for the caller: it is code, and nobody calls it, so that to arrive there is to return.
+        write(arm.UC_ARM_REG_LR, self._ready | 1)
+
+    def _run(self, begin: int, max_instructions: int) -> None:
+        """Run until ``main`` is reached; raise what went wrong before."""
+        self._fault = None
+        self._trace.start(self._stack_limit)
+        try:
+            self._unicorn.emu_start(begin | 1, self._ready, count=max_instructions)
+        except unicorn.UcError as error:
+            self._fault = self._fault or self._explain(error)
+        if self._fault is not None:
+            raise self._fault
+        if self._unicorn.reg_read(arm.UC_ARM_REG_PC) != self._ready:
+            raise self._not_returned(max_instructions)
+
+    def _require_conventions(self, stack: int) -> None:
+        broken = [
+            Problem(self._doing, f"{name} is {self._unicorn.reg_read(register):#010x} after the call", f"{value:#010x}")
+            for register, name, value in (
+                (arm.UC_ARM_REG_SP, "the stack pointer", stack),
+                *((register, name, _mark(register)) for register, name in _PRESERVED.items()),
+            )
+            if self._unicorn.reg_read(register) != value
+        ]
+        if broken:
+            raise SimulationError(f"{self._doing} on {self.board.name} did not return properly", broken)
+
+    @contextmanager
+    def _alignment_checks(self, wanted: bool) -> Iterator[None]:
+        if not wanted:
+            yield
+            return
+        accesses = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
+        hook = self._unicorn.hook_add(accesses, self._on_access)
+        self._unicorn.ctl_flush_tb()  # blocks translated before do not call the hook
+        try:
+            yield
+        finally:
+            self._unicorn.hook_del(hook)
+            self._unicorn.ctl_flush_tb()
+
+    def _on_access(self, _unicorn: Any, access: int, address: int, size: int, _value: int, _data: object) -> None:
+        if not address & (min(size, 4) - 1):
+            return
+        kind, text = self._instruction_at(self._unicorn.reg_read(arm.UC_ARM_REG_PC))
+        # Where single accesses may be unaligned, multiple and floating-point ones may not (Armv7-M ARM, A3.2.1).
+        if not self.board.core.unaligned or kind in (Kind.LOAD_MANY, Kind.STORE_MANY) or text.startswith("v"):
+            what = "writes" if access == unicorn.UC_MEM_WRITE else "reads"
+            self._stop("unaligned access", f"{what} {size} bytes at {address:#010x}", "an aligned address", text)
+
+    def _on_bad_access(self, _unicorn: Any, access: int, address: int, size: int, _value: int, _data: object) -> bool:
+        text = _ACCESSES.get(access, "accesses {size} bytes at {address:#010x}")
+        memory = next((part.name for part in self.board.memories if part.start <= address < part.end), "")
+        self._stop("bad memory access", text.format(size=size, address=address, memory=memory))
+        return False
+
+    def _on_exception(self, _unicorn: Any, number: int, _data: object) -> None:
+        self._stop("exception", _EXCEPTIONS.get(number, f"raises exception {number}"))
+
+    def _on_stack_move(self, _unicorn: Any, _address: int, _size: int, descent: int) -> None:
+        self._trace.reach(descent)
+
+    def _on_stack_overflow(self, lowest: int) -> None:
+        limit, room = self._stack_limit, self.board.stack_bytes
+        found = f"needs at least {limit + room - lowest:,} bytes of stack: {limit - lowest:,} below its end"
+        self._stop("stack overflow", found, f"at most {room:,} bytes, stack_bytes of the board")
+
+    def _stop(self, what: str, found: str, expected: str = "", instruction: str = "") -> None:
+        """Note the first fault, and stop the emulator."""
+        if self._fault is None:
+            where = self._whereabouts() + (f", {instruction}" if instruction else "")
+            self._fault = self._error(what, where, found, expected)
+        self._unicorn.emu_stop()
+
+    def _error(self, what: str, where: str, found: str, expected: str = "") -> SimulationError:
+        return SimulationError(f"{self._doing} on {self.board.name}: {what}", [Problem(where, found, expected)])
+
+    def _explain(self, error: unicorn.UcError) -> SimulationError:
+        found = str(error)
+        if error.errno == unicorn.UC_ERR_INSN_INVALID:
+            in_thumb = self._unicorn.reg_read(arm.UC_ARM_REG_XPSR) & _THUMB_STATE
+            found = _EXCEPTIONS[1] if in_thumb else _EXCEPTIONS[18]
+        return self._error("exception", self._whereabouts(), found)
+
+    def _not_returned(self, max_instructions: int) -> SimulationError:
+        pc = self._unicorn.reg_read(arm.UC_ARM_REG_PC)
+        # An instruction that waits for an event ends the emulation behind itself.
+        if self._instruction_at(pc - 2)[0] is Kind.WAIT:
+            return self._error("sleeps for ever", self._whereabouts(), "waits for an interrupt: there are none here")
+        found = f"still running after {max_instructions:,} instructions"
+        return self._error("runaway", self._whereabouts(), found, "a return before that")
+
+    def _whereabouts(self) -> str:
+        """Where the program is, in words: function and offset, and the program counter."""
+        pc = self._unicorn.reg_read(arm.UC_ARM_REG_PC)
+        last = self._trace.last_address
+        if self.image.function_at(pc) is None and last is not None:
+            return f"{self.image.place(last)} (then pc {pc:#010x})"
+        return f"{self.image.place(pc)} (pc {pc:#010x})"
+
+    def _instruction_at(self, address: int) -> tuple[Kind, str]:
+        try:
+            instructions = self._code.instructions(address, 4)
+        except SimulationError:
+            instructions = []
+        return (instructions[0].kind, instructions[0].text) if instructions else (Kind.TRAP, "")
+
+    def _function_name(self, address: int) -> str:
+        function = self.image.function_at(address)
+        return function.name if function else "(outside of all functions)"
+
+    def _stack_pointer(self) -> int:
+        return int(self._unicorn.reg_read(arm.UC_ARM_REG_SP))
+
+    def _word(self, address: int) -> int:
+        return int.from_bytes(self.read(address, 4), "little")
+
+
+def _emulator(board: Board) -> Any:
+    emulator = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
+    emulator.ctl_set_cpu_model(getattr(arm, f"UC_CPU_ARM_CORTEX_{board.core.emulator}"))
+    emulator.ctl_set_page_size(PAGE_BYTES)
+    return emulator
+
+
+def _mark(register: int) -> int:
+    """What a preserved register holds at a call: something no program computes, different for each."""
+    return 0xC0DE_0000 | register

@@ -1,0 +1,295 @@
+"""The C compilers: which one is at hand, and how it is told to build firmware, a bundle alone or a host program.
+
+ziglang, a package of pip, is the documented default for boards: it brings compiler, linker and compiler library.
+``arm-none-eabi-gcc`` serves as well; ``clang`` compiles but needs ``arm-none-eabi-gcc`` for its linker and library.
+Only freestanding C is asked for, no libc. Everything is built without debug data and so that no path of this machine
+gets into the output: each file is compiled from its own folder under its bare name.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tinyglow.boards import Board
+from tinyglow.errors import BoardError, Problem, ToolError
+
+Kind = Literal["zig", "gcc", "clang"]
+
+TIMEOUT_SECONDS = 600
+_INSTALL_HINT = "pip install tinyglow[cc]"
+_ARM_GCC = "arm-none-eabi-gcc"
+
+# -ffp-contract=off: a fused multiply-add rounds once where the reference rounds twice.
+_COMMON = ("-std=c99", "-g0", "-ffp-contract=off")
+_TARGET = (
+    *("-ffunction-sections", "-fdata-sections", "-fno-common", "-fomit-frame-pointer"),
+    *("-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-fno-stack-protector"),
+)
+# zig instruments C with traps on undefined behaviour unless it is told not to.
+_ZIG = ("-fno-sanitize=undefined",)
+
+# Where a bundle that is linked alone lies does not matter: only its sizes are looked at.
+_BUNDLE_SCRIPT = """\
+SECTIONS
+{
+  .text 0x8000 : { *(.text .text.*) }
+  .rodata : { *(.rodata .rodata.*) }
+  .data 0x20000000 : { *(.data .data.*) }
+  .bss (NOLOAD) : { *(.bss .bss.* COMMON) }
+  /DISCARD/ : { *(.ARM.exidx .ARM.exidx.* .ARM.extab .ARM.extab.*) *(.debug_*) }
+}
+"""
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What to compile for which board."""
+
+    sources: Sequence[Path]
+    include_dirs: Sequence[Path]
+    board: Board
+    opt: str
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C compiler. ``command`` starts it, ``linker`` starts what links for boards; both are argument lists."""
+
+    kind: Kind
+    command: tuple[str, ...]
+    linker: tuple[str, ...]
+
+    def version(self) -> str:
+        """What the compiler calls itself, in one line."""
+        if self.kind == "zig":  # `zig cc --version` would name the clang inside
+            zig = self.command[:-1]
+            return f"zig {_run([*zig, 'version'], cwd=None, what='zig').strip()}"
+        return _run([*self.command, "--version"], cwd=None, what=self.command[0]).partition("\n")[0].strip()
+
+    def compile_firmware(
+        self,
+        sources: Sequence[Path],
+        include_dirs: Sequence[Path],
+        linker_script: Path,
+        board: Board,
+        out_elf: Path,
+        *,
+        opt: str = "-O2",
+    ) -> Path:
+        """Build the firmware ``out_elf`` for ``board`` from C (or assembly) files, laid out by ``linker_script``.
+
+        Raises ToolError with the compiler's own words, BoardError if the program runs into the next memory.
+        """
+        objects = _Request(sources, include_dirs, board, opt)
+        return self._link_for(objects, linker_script, "Reset_Handler", out_elf)
+
+    def link_bundle(
+        self,
+        sources: Sequence[Path],
+        entry: str,
+        board: Board,
+        out: Path,
+        *,
+        include_dirs: Sequence[Path] = (),
+        opt: str = "-O2",
+    ) -> Path:
+        """Link only a bundle's files, and what they need of the compiler's library, for the sake of their size.
+
+        ``entry`` is the bundle's function: what it does not reach is dropped.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            script = Path(folder) / "bundle.ld"
+            script.write_text(_BUNDLE_SCRIPT, encoding="utf-8")
+            return self._link_for(_Request(sources, include_dirs, board, opt), script, entry, out)
+
+    def compile_shared(
+        self, sources: Sequence[Path], out: Path, *, include_dirs: Sequence[Path] = (), flags: Sequence[str] = ()
+    ) -> Path:
+        """Build a shared library for this machine. ``flags`` may override the default ``-O2``."""
+        flags = ("-fPIC", *flags)
+        return self.compile_host(sources, out, include_dirs=include_dirs, flags=flags, link_flags=("-shared",))
+
+    def compile_host(
+        self,
+        sources: Sequence[Path],
+        out: Path,
+        *,
+        include_dirs: Sequence[Path] = (),
+        flags: Sequence[str] = (),
+        link_flags: Sequence[str] = (),
+    ) -> Path:
+        """Build a program for this machine.
+
+        flags: for compiler and linker (sanitizers, warnings). link_flags: for the linker alone, after the objects.
+        """
+        common = [*_COMMON, "-O2", *(_ZIG if self.kind == "zig" else ()), *flags]
+        with tempfile.TemporaryDirectory() as folder:
+            objects = self._compile(sources, include_dirs, common, Path(folder))
+            command = [*self.command, *common, *map(str, objects), *link_flags, "-o", str(out.resolve())]
+            _run(command, cwd=Path(folder), what=f"linking {out.name}")
+        return out
+
+    def compile_objects(
+        self,
+        sources: Sequence[Path],
+        folder: Path,
+        board: Board,
+        *,
+        include_dirs: Sequence[Path] = (),
+        opt: str = "-O2",
+    ) -> list[Path]:
+        """Compile each file for ``board`` into an object in ``folder``; the objects in the order of the sources."""
+        return self._compile(sources, include_dirs, self._target_flags(board, opt), folder)
+
+    def _target_flags(self, board: Board, opt: str) -> list[str]:
+        core, hard = board.core, board.float_abi == "hard"
+        if self.kind == "zig":
+            abi = "eabihf" if hard else "eabi"
+            machine = ["-target", f"thumb-freestanding-{abi}", f"-mcpu={core.zig_fpu if hard else core.zig}", *_ZIG]
+        else:
+            machine = [*core.gcc, *(core.gcc_fpu if hard else ("-mfloat-abi=soft",))]
+        if self.kind == "clang":
+            machine = ["--target=arm-none-eabi", "-ffreestanding", *machine]
+        return [*machine, *_COMMON, *_TARGET, opt]
+
+    def _link_for(self, request: _Request, script: Path, entry: str, out: Path) -> Path:
+        board = request.board
+        machine = self._target_flags(board, request.opt)
+        linking = machine
+        if self.kind == "clang":  # gcc links what clang compiled
+            linking = Compiler("gcc", self.linker, self.linker)._target_flags(board, request.opt)
+        # gcc's own libraries stay: its compiler library, and memcpy of its libc. zig brings both unasked.
+        library = [] if self.kind == "zig" else ["-nostartfiles", "-Wl,--build-id=none"]
+        with tempfile.TemporaryDirectory() as folder:
+            objects = self._compile(request.sources, request.include_dirs, machine, Path(folder))
+            layout = ["-T", str(script.resolve()), "-Wl,--gc-sections", f"-Wl,--entry={entry}", *library]
+            command = [*self.linker, *linking, *map(str, objects), *layout, "-o", str(out.resolve())]
+            try:
+                _run(command, cwd=Path(folder), what=f"linking {out.name}")
+            except ToolError as error:
+                raise _does_not_fit(error, board) or error from None
+        return out
+
+    def _compile(
+        self, sources: Sequence[Path], include_dirs: Sequence[Path], flags: Sequence[str], folder: Path
+    ) -> list[Path]:
+        includes = [f"-I{path.resolve()}" for path in include_dirs]
+        folder = folder.resolve()
+
+        def compile_one(numbered: tuple[int, Path]) -> Path:
+            number, source = numbered
+            target = folder / f"{number:03}_{source.stem}.o"
+            command = [*self.command, *flags, *includes, "-c", source.name, "-o", str(target)]
+            _run(command, cwd=source.resolve().parent, what=f"compiling {source.name}")
+            return target
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            return list(pool.map(compile_one, enumerate(sources)))
+
+
+def find_compiler(name: str | None, board: Board) -> Compiler:
+    """The C compiler of that name for ``board``.
+
+    name: None or "auto": for boards ziglang, then arm-none-eabi-gcc; for the host cc, gcc, clang, then zig. "zig",
+    "gcc" (arm-none-eabi-gcc for boards) and "clang" ask for one; anything else is a program's name or path.
+    Raises ToolError if it is not there.
+    """
+    if name in (None, "auto"):
+        return _first_at_hand(board)
+    if name == "zig":
+        return _zig() or _missing("zig", "pip's ziglang or zig on the PATH")
+    program = {"gcc": "gcc" if board.is_host else _ARM_GCC}.get(str(name), str(name))
+    path = shutil.which(program)
+    if path is None:
+        return _missing(program, "a compiler on the PATH")
+    return _of_kind(_kind_of(path), path, board)
+
+
+def _first_at_hand(board: Board) -> Compiler:
+    zig = _zig()
+    if zig is not None and not board.is_host:
+        return zig
+    for program in ("cc", "gcc", "clang") if board.is_host else (_ARM_GCC,):
+        path = shutil.which(program)
+        if path is not None:
+            return _of_kind(_kind_of(path), path, board)
+    return zig or _missing("no C compiler", "cc, gcc or clang" if board.is_host else _ARM_GCC)
+
+
+def _missing(name: str, expected: str) -> Compiler:
+    raise ToolError("no C compiler", [Problem(name, "not found", expected, f"or {_INSTALL_HINT}")])
+
+
+def _zig() -> Compiler | None:
+    if importlib.util.find_spec("ziglang") is not None:
+        command: tuple[str, ...] = (sys.executable, "-m", "ziglang", "cc")
+    elif (path := shutil.which("zig")) is not None:
+        command = (path, "cc")
+    else:
+        return None
+    return Compiler("zig", command, command)
+
+
+def _of_kind(kind: Kind, path: str, board: Board) -> Compiler:
+    if kind == "zig":
+        return Compiler(kind, (path, "cc"), (path, "cc"))
+    if kind == "gcc" or board.is_host:
+        return Compiler(kind, (path,), (path,))
+    linker = shutil.which(_ARM_GCC)
+    if linker is None:
+        return _missing(_ARM_GCC, "it beside clang, which has no linker and library for boards")
+    return Compiler(kind, (path,), (linker,))
+
+
+def _kind_of(path: str) -> Kind:
+    """What a program is, by what it answers: ``cc`` may be gcc or clang, and names carry versions."""
+    if Path(path).stem == "zig":
+        return "zig"
+    version = _run([path, "--version"], cwd=None, what=path)
+    return "clang" if "clang" in version.lower() else "gcc"
+
+
+def _does_not_fit(error: ToolError, board: Board) -> BoardError | None:
+    """A linker's complaint that a memory overflows, as the error it is; None if it complains of something else."""
+    lines = [line for problem in error.problems for line in problem.found.splitlines() if "overflowed by" in line]
+    if not lines:
+        return None
+    memory = board.data_memory if any("DATA" in line for line in lines) else board.code_memory
+    return BoardError(f"the program does not fit {board.name}", [Problem(memory, line.strip()) for line in lines])
+
+
+def _run(command: Sequence[str], cwd: Path | None, what: str) -> str:
+    """Standard output of a command; ToolError with the first lines of its standard error if it fails."""
+    name = "zig cc" if "ziglang" in command else Path(command[0]).name
+    # A fixed locale: messages are matched, and shown, in English.
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except OSError as error:
+        raise ToolError(f"cannot start {name}", [Problem(command[0], str(error), hint=_INSTALL_HINT)]) from error
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"{name} does not end", [Problem(what, f"stopped after {TIMEOUT_SECONDS} s")]) from error
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()][:12] or [f"exit status {done.returncode}"]
+        hint = "" if name == "zig cc" else f"if the compiler lacks a header or library: {_INSTALL_HINT}"
+        raise ToolError(f"{name} failed", [Problem(what, "\n    ".join(lines), hint=hint)])
+    return done.stdout

@@ -1,0 +1,56 @@
+"""Public strategies for property tests (hypothesis), and ways to run kernels on the host and on emulated cores.
+
+>>> from hypothesis import given
+>>> from tinyglow.ops import KERNELS
+>>> from tinyglow.testing import cases
+>>> @given(cases(KERNELS["tg_rescale_s8"]))
+... def test_my_own_rescale(case):
+...     assert (my_rescale(case.params, **case.inputs) == case.expected()["output"]).all()
+
+Needs hypothesis (``pip install tinyglow[test]``). ``tinyglow.testing.native`` runs cases through a shared library,
+``tinyglow.testing.emulated`` on an emulated board.
+"""
+
+from __future__ import annotations
+
+from tinyglow.errors import Problem, ToolError
+
+try:
+    import hypothesis as _hypothesis  # noqa: F401  (looked for here, so that its absence is told in plain words)
+except ImportError as error:
+    _missing = Problem("hypothesis", "missing", hint="pip install tinyglow[test]")
+    raise ToolError("tinyglow.testing needs a package that is not installed", [_missing]) from error
+
+from tinyglow.testing.budget import budget, is_full
+from tinyglow.testing.case import Case
+from tinyglow.testing.cases import GENERATORS, cases, fixed_cases, generates, windows
+from tinyglow.testing.planning import alignments, blocks
+from tinyglow.testing.values import (
+    any_requant,
+    float32_arrays,
+    int8_arrays,
+    int32_arrays,
+    offsets,
+    requant_params,
+    scales,
+)
+
+__all__ = [
+    "GENERATORS",
+    "Case",
+    "alignments",
+    "any_requant",
+    "blocks",
+    "budget",
+    "cases",
+    "fixed_cases",
+    "float32_arrays",
+    "generates",
+    "int8_arrays",
+    "int32_arrays",
+    "is_full",
+    "offsets",
+    "requant_params",
+    "scales",
+    "windows",
+]

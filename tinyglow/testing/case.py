@@ -1,0 +1,62 @@
+"""A kernel call with its data: what parity tests run in numpy, on the host and on emulated cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import Kernel, Operand, Params, Role
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One call of ``kernel``.
+
+    inputs: flat arrays by operand name, in the operands' own dtypes; outputs: number of elements by operand name.
+    """
+
+    kernel: Kernel
+    params: Params
+    inputs: dict[str, Array]
+    outputs: dict[str, int]
+
+    def __post_init__(self) -> None:
+        for operand in self.kernel.operands:
+            if operand.role is Role.OUT:
+                known = operand.name in self.outputs
+            else:
+                data = self.inputs.get(operand.name)
+                known = data is not None and data.ndim == 1 and str(data.dtype) == operand.dtype
+            if not known:
+                raise ValueError(f"{self.kernel.symbol}: operand {operand.name} is missing or of another type")
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Output and input of each pair that may share an address here: the output is no larger than the input."""
+        return {
+            operand.name: operand.may_alias
+            for operand in self.kernel.operands
+            if operand.may_alias and self.elements(operand) <= self.inputs[operand.may_alias].size
+        }
+
+    def elements(self, operand: Operand) -> int:
+        """Number of elements of an operand."""
+        return self.outputs[operand.name] if operand.role is Role.OUT else self.inputs[operand.name].size
+
+    def expected(self, in_place: bool = False) -> dict[str, Array]:
+        """The outputs by name, as numpy defines them; ``in_place``: computed over the inputs that they may alias."""
+        arrays: dict[str, Array] = {name: data[np.newaxis].copy() for name, data in self.inputs.items()}
+        for operand in self.kernel.operands:
+            if operand.role is Role.OUT:
+                count = self.outputs[operand.name]
+                source = self.aliases.get(operand.name) if in_place else None
+                shared = arrays[source].view(operand.dtype)[:, :count] if source else None
+                arrays[operand.name] = np.zeros((1, count), operand.dtype) if shared is None else shared
+        self.kernel.run(self.params, [arrays[operand.name] for operand in self.kernel.operands])
+        return {name: arrays[name][0] for name in self.outputs}
+
+    def __repr__(self) -> str:
+        data = ", ".join(f"{name}={array!r}" for name, array in self.inputs.items())
+        return f"<{self.kernel.symbol} {self.params} on {data}>"

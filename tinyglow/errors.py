@@ -26,7 +26,9 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.found}" if self.where else self.found
+        # Models may name their nodes anything: on one line, without control characters.
+        where = self.where if self.where.isprintable() else repr(self.where)
+        text = f"{where}: {self.found}" if where else self.found
         if self.expected:
             text += f"; expected {self.expected}"
         if self.hint:

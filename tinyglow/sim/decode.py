@@ -117,7 +117,7 @@ def _instruction(raw: Any) -> Instruction:
     if name == "hint":  # nop, wfi, wfe, yield, sev
         name = raw.mnemonic.partition(".")[0]
     kind = _kind(name, raw)
-    conditional = raw.cc not in (arm.ARM_CC_AL, arm.ARM_CC_INVALID) or name in ("cbz", "cbnz")
+    conditional = (raw.cc not in (arm.ARM_CC_AL, arm.ARM_CC_INVALID) and name != "it") or name in ("cbz", "cbnz")
     if kind is Kind.BRANCH and conditional:
         kind = Kind.BRANCH_IF
     reads, writes = (set(registers) for registers in raw.regs_access())

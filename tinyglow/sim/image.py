@@ -43,6 +43,15 @@ class Section:
     writable: bool
     stored: bool
 
+    @property
+    def end(self) -> int:
+        """The first address behind the section."""
+        return self.address + self.size
+
+    def holds(self, address: int) -> bool:
+        """Whether an address lies in the section."""
+        return self.address <= address < self.end
+
 
 @dataclass(frozen=True)
 class Symbol:
@@ -109,8 +118,14 @@ class Image:
         return tuple(by_address[address] for address in sorted(by_address))
 
     @cached_property
-    def _function_starts(self) -> list[int]:
-        return [function.address for function in self.functions]
+    def _function_ranges(self) -> tuple[list[int], list[int]]:
+        """Starts and ends. Hand-written assembly often gives no size: its functions end where the next ones start."""
+        starts = [function.address for function in self.functions]
+        ends = []
+        for function, behind in zip(self.functions, [*starts[1:], 1 << 32], strict=True):
+            section_end = max((part.end for part in self.sections if part.holds(function.address)), default=behind)
+            ends.append(function.address + function.size if function.size else min(behind, section_end))
+        return starts, ends
 
     @cached_property
     def code_ranges(self) -> tuple[tuple[int, int], ...]:
@@ -123,10 +138,9 @@ class Image:
         for section in self.sections:
             if not section.executable:
                 continue
-            end = section.address + section.size
-            inside = (symbol for symbol in self.symbols if section.address <= symbol.address < end)
+            inside = (symbol for symbol in self.symbols if section.holds(symbol.address))
             marks = {mark.address: mark.name[:2] for mark in inside if mark.name[:2] in ("$t", "$d")}
-            borders = [*sorted(marks), end]
+            borders = [*sorted(marks), section.end]
             ranges += [(low, high) for low, high in itertools.pairwise(borders) if marks[low] == "$t"]
         return tuple(ranges)
 
@@ -142,12 +156,9 @@ class Image:
 
     def function_at(self, address: int) -> Symbol | None:
         """The function that holds ``address``; None outside of all functions."""
-        index = bisect.bisect_right(self._function_starts, address) - 1
-        if index < 0:
-            return None
-        function = self.functions[index]
-        # Hand-written assembly often gives no size: such a function ends where the next one starts.
-        return function if not function.size or address < function.address + function.size else None
+        starts, ends = self._function_ranges
+        index = bisect.bisect_right(starts, address) - 1
+        return self.functions[index] if index >= 0 and address < ends[index] else None
 
     def place(self, address: int) -> str:
         """``address`` in words: ``function+0x12``, or the bare address outside of all functions."""
@@ -240,7 +251,7 @@ def check_fits(image: Image, board: Board) -> None:
 def _ranges(image: Image) -> Iterator[tuple[int, int]]:
     """Start and end of all that occupies memory: every section, and the stored initial values."""
     for section in image.sections:
-        yield section.address, section.address + section.size
+        yield section.address, section.end
         if section.load != section.address and section.stored:
             yield section.load, section.load + section.size
 

@@ -23,7 +23,7 @@ except ImportError as error:
 __all__ = ["CallStats", "Machine"]
 
 MAX_INSTRUCTIONS = 1_000_000_000
-_BOOT_INSTRUCTIONS = 50_000_000
+_BOOT_INSTRUCTIONS = 5_000_000  # to clear the largest RAM takes a fraction of it
 # ARMv6-M and ARMv7-M Architecture Reference Manuals, B3.2: the block with the core's own registers, CPACR among them.
 _SYSTEM_CONTROL_SPACE = 0xE000_E000
 _CPACR = 0xE000_ED88
@@ -57,7 +57,8 @@ _EXCEPTIONS = {
 class Machine:
     """A board with a program in its memories.
 
-    One Machine is booted once and then called as often as wanted; variables keep their values between calls.
+    It is booted once and then called as often as wanted; variables keep their values between calls, and get their
+    first ones at the boot.
     """
 
     def __init__(self, image: Image, board: Board) -> None:
@@ -76,10 +77,10 @@ class Machine:
         self._load()
         self._add_hooks()
 
-    def boot(self) -> None:
+    def boot(self) -> Machine:
         """Run from the reset vector until ``main`` is entered: stack set, variables initialized, FPU on.
 
-        Raises SimulationError if that never happens.
+        Returns the machine itself. Raises SimulationError if ``main`` is never reached, or not so prepared.
         """
         vectors = self.board.code.start
         stack, reset = (self._word(vectors + offset) for offset in (0, 4))
@@ -87,6 +88,9 @@ class Machine:
         if not data.start + self.board.stack_bytes <= stack <= data.end or stack % 8:
             found = f"the vector table at {vectors:#010x} starts with the stack pointer {stack:#010x}"
             raise self._error("no stack", self.image.path.name, found, f"the end of memory {data.name}")
+        if not reset & 1:
+            found = f"the reset vector {reset:#010x} is even: not Thumb code"
+            raise self._error("no start", self.image.path.name, found, "an odd address")
         self._stack_limit = stack - self.board.stack_bytes
         self._unicorn.reg_write(arm.UC_ARM_REG_SP, stack)
         self._doing = "boot"
@@ -95,25 +99,27 @@ class Machine:
             found = "the FPU is off when main is entered"
             raise self._error("no FPU", "start-up code", found, "bits 20 to 23 of CPACR set")
         self._booted = True
+        return self
 
     def call(
         self, symbol: str, *args: int, max_instructions: int = MAX_INSTRUCTIONS, strict: bool = False
     ) -> CallStats:
-        """Call a function of the program with up to four integer or address arguments, and count.
+        """Call a function of the program with integer and address arguments of 32 bits, and count.
 
         The stack pointer is where ``main`` found it. strict: also check the alignment of every access, which takes
         several times as long; one call of many is usually enough, as addresses seldom depend on data.
         Raises SimulationError for anything that would be a fault on the board, for a stack overflow, and when the
         function does not return within ``max_instructions``, or not properly. Then variables may be in any state.
         """
-        if not self._booted:
-            self.boot()
-        function = self._callable(symbol, len(args))
         self._doing = symbol
+        if not self._booted:  # not here and now: that would undo what was written to variables before
+            raise self._error("not booted", symbol, "called before boot()")
+        function = self.address_of(symbol)
+        if function == self._ready:
+            raise InputError("main cannot be called", [Problem(symbol, "is where calls return to", "another function")])
         registers = self._unicorn.context_save()
         try:
-            stack = self._stack_pointer() & ~7  # 8-byte aligned at a call (AAPCS, 6.2.1.2)
-            self._set_up(stack, args)
+            stack = self._set_up(args)
             with self._alignment_checks(strict):
                 self._run(function, max_instructions)
             self._require_conventions(stack)
@@ -165,31 +171,43 @@ class Machine:
         add(unicorn.UC_HOOK_BLOCK, self._trace.on_block)
         add(unicorn.UC_HOOK_MEM_INVALID, self._on_bad_access)
         add(unicorn.UC_HOOK_INTR, self._on_exception)
+        for address, descent in self._after_unknown_stack_moves():
+            add(unicorn.UC_HOOK_CODE, self._on_stack_move, descent, begin=address, end=address)
+
+    def _after_unknown_stack_moves(self) -> Iterator[tuple[int, int]]:
+        """Where to look at the stack pointer, and how far the code behind lowers it.
+
+        Blocks are looked at as a whole when they are entered, which cannot tell moves by what is in a register. Such
+        a move shows at the next instruction; in an IT block, at the next that is not skipped.
+        """
         for start, end in self.image.code_ranges:
-            for instruction in self._code.instructions(start, end - start):
-                # Blocks are looked at as a whole, which cannot tell moves of the stack pointer by a register's value.
-                if instruction.stack is None and not instruction.ends:
-                    behind = instruction.address + instruction.size
-                    descent = lowest_point(self._code.instructions(behind, end - behind))
-                    add(unicorn.UC_HOOK_CODE, self._on_stack_move, descent, begin=behind, end=behind)
+            instructions = self._code.instructions(start, end - start)
+            for position, instruction in enumerate(instructions):
+                if instruction.stack is not None or instruction.ends:
+                    continue
+                for later in range(position + 1, len(instructions)):
+                    yield instructions[later].address, lowest_point(instructions[later:])
+                    if not instructions[later].conditional:
+                        break
 
-    def _callable(self, symbol: str, arguments: int) -> int:
-        if arguments > len(_ARGUMENTS):
-            raise InputError("too many arguments", [Problem(symbol, f"{arguments} arguments", f"{len(_ARGUMENTS)}")])
-        function = self.address_of(symbol)
-        if function == self._ready:
-            raise InputError("main cannot be called", [Problem(symbol, "is where calls return to", "another function")])
-        return function
+    def _set_up(self, arguments: Sequence[int]) -> int:
+        """Registers and stack for a call (AAPCS, 6.4); returns the stack pointer.
 
-    def _set_up(self, stack: int, arguments: Sequence[int]) -> None:
+        The first four arguments go into r0 to r3, the others onto the stack, which is 8-byte aligned at a call.
+        """
         write = self._unicorn.reg_write
-        for register, value in zip(_ARGUMENTS, arguments, strict=False):
-            write(register, value & 0xFFFF_FFFF)
+        words = [argument & 0xFFFF_FFFF for argument in arguments]
+        for register, word in zip(_ARGUMENTS, words, strict=False):
+            write(register, word)
+        others = words[len(_ARGUMENTS) :]
+        stack = (self._stack_pointer() - 4 * len(others)) & ~7
+        self.write(stack, b"".join(word.to_bytes(4, "little") for word in others))
         for register in _PRESERVED:
             write(register, _mark(register))
         write(arm.UC_ARM_REG_SP, stack)
         # main stands for the caller: it is code, and nobody calls it, so that to arrive there is to return.
         write(arm.UC_ARM_REG_LR, self._ready | 1)
+        return stack
 
     def _run(self, begin: int, max_instructions: int) -> None:
         """Run until ``main`` is reached; raise what went wrong before."""

@@ -146,10 +146,11 @@ class Compiler:
         board: Board,
         *,
         include_dirs: Sequence[Path] = (),
+        flags: Sequence[str] = (),
         opt: str = "-O2",
     ) -> list[Path]:
         """Compile each file for ``board`` into an object in ``folder``; the objects in the order of the sources."""
-        return self._compile(sources, include_dirs, self._target_flags(board, opt), folder)
+        return self._compile(sources, include_dirs, [*self._target_flags(board, opt), *flags], folder)
 
     def _target_flags(self, board: Board, opt: str) -> list[str]:
         core, hard = board.core, board.float_abi == "hard"
@@ -289,7 +290,13 @@ def _run(command: Sequence[str], cwd: Path | None, what: str) -> str:
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"{name} does not end", [Problem(what, f"stopped after {TIMEOUT_SECONDS} s")]) from error
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()][:12] or [f"exit status {done.returncode}"]
-        hint = "" if name == "zig cc" else f"if the compiler lacks a header or library: {_INSTALL_HINT}"
-        raise ToolError(f"{name} failed", [Problem(what, "\n    ".join(lines), hint=hint)])
+        raise _failure(name, what, done.stderr, done.returncode)
     return done.stdout
+
+
+def _failure(name: str, what: str, complaint: str, status: int) -> ToolError:
+    lines = [line[:300] for line in complaint.splitlines() if line.strip()][:12] or [f"exit status {status}"]
+    # A gcc for boards without its libc fails so.
+    lacks = any(words in complaint for words in ("No such file or directory", "cannot find -l"))
+    hint = f"a compiler with all it needs: {_INSTALL_HINT}" if lacks and name != "zig cc" else ""
+    return ToolError(f"{name} failed", [Problem(what, "\n    ".join(lines), hint=hint)])

@@ -22,8 +22,9 @@ NOTHING = -1  # key of "no block before"
 class CallStats:
     """Figures of one call. ``value``: what the function returned, as a C int.
 
-    cycles: from the function's first instruction to its return, by the core's cycle model. stack_bytes: from the stack
-    pointer at the call to its lowest point. by_function: cycles spent in the code of each function itself.
+    cycles: from the function's first instruction to its return, by the core's cycle model. instructions: those that an
+    IT block skips are counted too. stack_bytes: from the stack pointer at the call to its lowest point. by_function:
+    cycles spent in the code of each function itself, most first.
     """
 
     value: int

@@ -12,7 +12,7 @@ from tinyglow.boards import Board, load_board
 from tinyglow.sim.image import Image, load_image
 from tinyglow.sim.toolchain import find_compiler
 
-Assemble = Callable[[Board, str], Image]
+Assemble = Callable[..., Image]
 WriteBundle = Callable[..., list[Path]]
 
 _START = """
@@ -101,10 +101,10 @@ def compiler_name(request: pytest.FixtureRequest) -> str:
 def assemble(tmp_path_factory: pytest.TempPathFactory) -> Assemble:
     """Builds a firmware from assembly; ``function NAME`` starts a function that can be called."""
 
-    def build(board: Board, text: str) -> Image:
+    def build(board: Board, text: str, *, enable_fpu: bool = True) -> Image:
         folder = tmp_path_factory.mktemp("asm")
         source, script = folder / "program.s", folder / "program.ld"
-        before_main = _FPU_ON if board.float_abi == "hard" else ""
+        before_main = _FPU_ON if board.float_abi == "hard" and enable_fpu else ""
         source.write_text(_START.format(stack=board.data.end, before_main=before_main) + text)
         script.write_text(_SCRIPT.format(code=board.code.start, data=board.data.start))
         compiler = find_compiler("zig", board)
@@ -123,7 +123,7 @@ def write_bundle() -> WriteBundle:
         folder.mkdir(parents=True, exist_ok=True)
         header = _HEADER.format(constant=constant, mutable=mutable, activations=activations)
         (folder / "inc.h").write_text(header)
-        (folder / "inc.weights.txt").write_text(", ".join(["0x01"] * constant))
+        (folder / "inc.weights.txt").write_text(", ".join(["0x01"] * constant) + "\n")
         (folder / "inc.c").write_text(source)
         return [folder / "inc.c"]
 

@@ -12,7 +12,7 @@ from tinyglow.errors import BoardError, InputError, SimulationError
 from tinyglow.sim.image import Image
 from tinyglow.sim.machine import Machine
 
-Assemble = Callable[[Board, str], Image]
+Assemble = Callable[..., Image]
 
 _SOURCE = """
 function read_nothing
@@ -86,6 +86,11 @@ adds r0, r0, r1
 adds r0, r0, r2
 adds r0, r0, r3
 bx lr
+function last_two
+ldr r0, [sp]
+ldr r1, [sp, #4]
+adds r0, r0, r1
+bx lr
 .bss
 .space 64
 """
@@ -120,7 +125,7 @@ def image_m7(assemble: Assemble, m7: Board) -> Image:
         ("write_nothing", ["bad memory access", "write_nothing+0x2", "writes 4 bytes at 0x50000000", "no memory"]),
         ("write_flash", ["bad memory access", "write_flash+0x2", "writes 2 bytes at 0x00000040", "flash"]),
         ("leave_memory", ["exception", "leave_memory (then pc 0x40000000)", "no code"]),
-        ("run_data", ["exception", "run_data (then pc 0x1ffff800)", "no code"]),
+        ("run_data", ["bad memory access", "run_data (then pc 0x1ffff800)", "holds no code"]),
         ("undefined", ["exception", "undefined+0x2", "undefined instruction"]),
         ("supervisor", ["exception", "supervisor", "SVC"]),
         ("breakpoint", ["exception", "breakpoint", "BKPT"]),
@@ -132,7 +137,7 @@ def image_m7(assemble: Assemble, m7: Board) -> Image:
 )
 def test_a_fault_says_what_and_where(image: Image, m0plus: Board, name: str, words: list[str]) -> None:
     """The message names the call, the board, the fault, the address and the function it happened in."""
-    machine = Machine(image, m0plus)
+    machine = Machine(image, m0plus).boot()
     with pytest.raises(SimulationError) as caught:
         machine.call(name, max_instructions=10_000)
     for word in [name, "frdm-ke16z", *words]:
@@ -142,12 +147,12 @@ def test_a_fault_says_what_and_where(image: Image, m0plus: Board, name: str, wor
 def test_a_runaway_is_stopped(image: Image, m0plus: Board) -> None:
     """A loop without end is stopped after the allowed number of instructions."""
     with pytest.raises(SimulationError, match=r"runaway\n.* spin.* still running after 10,000 instructions"):
-        Machine(image, m0plus).call("spin", max_instructions=10_000)
+        Machine(image, m0plus).boot().call("spin", max_instructions=10_000)
 
 
 def test_the_limit_of_instructions_is_the_limit(image: Image, m0plus: Board) -> None:
     """A function of four instructions returns within four, and not within three."""
-    machine = Machine(image, m0plus)
+    machine = Machine(image, m0plus).boot()
     assert machine.call("add_up", 1, 2, 3, 4, max_instructions=4).value == 10
     with pytest.raises(SimulationError, match="runaway"):
         machine.call("add_up", 1, 2, 3, 4, max_instructions=3)
@@ -165,7 +170,7 @@ def test_unaligned_accesses_of_an_m0plus_are_faults_when_checked(
     image: Image, m0plus: Board, name: str, offset: int, words: str
 ) -> None:
     """On ARMv6-M no access may be unaligned: the strict call says which was; an aligned one passes."""
-    machine = Machine(image, m0plus)
+    machine = Machine(image, m0plus).boot()
     machine.call(name, m0plus.data.start, strict=True)
     with pytest.raises(SimulationError, match=f"unaligned access\n.*{name} .*{words}"):
         machine.call(name, m0plus.data.start + offset, strict=True)
@@ -175,7 +180,7 @@ def test_unaligned_accesses_of_an_m0plus_are_faults_when_checked(
 @pytest.mark.parametrize("name", ["many_at", "pair_at", "float_at"])
 def test_an_m7_takes_single_unaligned_accesses_and_no_others(image_m7: Image, m7: Board, name: str) -> None:
     """LDR and STRH may be unaligned on ARMv7-M; LDM, LDRD and VLDR may not."""
-    machine = Machine(image_m7, m7)
+    machine = Machine(image_m7, m7).boot()
     machine.call("word_at", m7.data.start + 1, strict=True)
     machine.call("half_at", m7.data.start + 1, strict=True)
     with pytest.raises(SimulationError, match=f"unaligned access\n.*{name} .*reads"):
@@ -184,7 +189,7 @@ def test_an_m7_takes_single_unaligned_accesses_and_no_others(image_m7: Image, m7
 
 def test_a_machine_still_works_after_a_fault(image: Image, m0plus: Board) -> None:
     """A fault in one call leaves stack pointer and counts of the next as they should be."""
-    machine = Machine(image, m0plus)
+    machine = Machine(image, m0plus).boot()
     before = machine.call("add_up", 1, 2, 3, 4)
     for name in ("read_nothing", "crooked", "undefined", "spin"):
         with pytest.raises(SimulationError):
@@ -193,26 +198,28 @@ def test_a_machine_still_works_after_a_fault(image: Image, m0plus: Board) -> Non
 
 
 def test_results_and_arguments_are_c_ints(image: Image, m0plus: Board) -> None:
-    """Negative arguments and results pass unharmed, and four arguments arrive."""
-    machine = Machine(image, m0plus)
+    """Negative arguments and results pass unharmed, and all arguments arrive, those on the stack too."""
+    machine = Machine(image, m0plus).boot()
+    assert machine.call("last_two", 1, 2, 3, 4, 100, -7).value == 93
+    assert machine.call("last_two", 1, 2, 3, 4, 100, -7, 9).stack_bytes == 0
     assert machine.call("add_up", -5, 2, 0, 0).value == -3
     assert machine.call("add_up", 1, 20, 300, 4000).value == 4321
 
 
 def test_calls_that_make_no_sense_are_refused(image: Image, m0plus: Board) -> None:
-    """An unknown function, main itself and a fifth argument are refused before anything runs."""
-    machine = Machine(image, m0plus)
+    """An unknown function, main itself and a call before the boot are refused before anything runs."""
+    machine = Machine(image, m0plus).boot()
     with pytest.raises(SimulationError, match="no symbol 'nonesuch'"):
         machine.call("nonesuch")
     with pytest.raises(InputError, match="main cannot be called"):
         machine.call("main")
-    with pytest.raises(InputError, match="too many arguments"):
-        machine.call("add_up", 1, 2, 3, 4, 5)
+    with pytest.raises(SimulationError, match="add_up on frdm-ke16z: not booted"):
+        Machine(image, m0plus).call("add_up", 1, 2, 3, 4)
 
 
 def test_memory_is_read_and_written_by_address(image: Image, m0plus: Board) -> None:
     """What is written is read back, a variable keeps its value over a call, and outside of the memories is an error."""
-    machine = Machine(image, m0plus)
+    machine = Machine(image, m0plus).boot()
     machine.write(m0plus.data.start, bytes([1, 2, 3, 4]))
     assert machine.read(m0plus.data.start, 4) == bytes([1, 2, 3, 4])
     assert machine.call("word_at", m0plus.data.start).value == 0x04030201
@@ -227,20 +234,19 @@ def test_ram_does_not_start_as_zeros(image: Image, m0plus: Board) -> None:
     assert any(Machine(image, m0plus).read(m0plus.data.start, 64))
 
 
-def test_start_up_that_fails_is_a_fault_of_the_boot(assemble: Assemble, m0plus: Board, m7: Board) -> None:
-    """A bad stack pointer, a start that never reaches main and an FPU left off are told apart."""
+def test_a_start_that_fails_is_a_fault_of_the_boot(assemble: Assemble, m0plus: Board, m7: Board) -> None:
+    """A bad stack pointer, a bad reset vector, a start that leads nowhere and an FPU left off are told apart."""
     image = assemble(m0plus, "")
     small = replace(m0plus, memories=(m0plus.code, replace(m0plus.data, size=4096)))
     with pytest.raises(SimulationError, match=r"boot on frdm-ke16z: no stack\n.*0x20001800"):
         Machine(image, small).boot()
-    lost = assemble(m0plus, ".section .vectors\n.word 0\n.text\n.equ main_, 0\n")
-    lost_machine = Machine(lost, m0plus)
-    lost_machine.write(4, (lost.symbol("main").address + 2 | 1).to_bytes(4, "little"))
-    with pytest.raises(SimulationError, match="boot on frdm-ke16z"):
-        lost_machine.boot()
-    soft = assemble(replace(m7, float_abi="soft"), "")
+    for reset, words in ((0x40000001, "no code"), (0x40, "reset vector 0x00000040 is even")):
+        machine = Machine(image, m0plus)
+        machine.write(4, reset.to_bytes(4, "little"))
+        with pytest.raises(SimulationError, match=rf"boot on frdm-ke16z: .*\n.*{words}"):
+            machine.boot()
     with pytest.raises(SimulationError, match=r"no FPU\n.*CPACR"):
-        Machine(soft, m7).boot()
+        Machine(assemble(m7, "", enable_fpu=False), m7).boot()
 
 
 def test_a_core_without_a_cycle_model_is_refused(image: Image, m0plus: Board) -> None:

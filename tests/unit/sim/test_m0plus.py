@@ -22,7 +22,7 @@ FORMS = [
     ("add r0, r12", 1),
     ("adcs r0, r1", 1),
     ("add r0, sp, #4", 1),
-    ("adr r0, main_word", 1),
+    ("adr r0, near_word", 1),
     ("sub sp, #8\nadd sp, #8", 2),
     ("subs r0, r1, r2", 1),
     ("sbcs r0, r1", 1),
@@ -53,7 +53,7 @@ FORMS = [
     ("ldrh r0, [r1, #2]", 2),
     ("ldrsh r0, [r1, r2]", 2),
     ("ldrsb r0, [r1, r2]", 2),
-    ("ldr r0, main_word", 2),
+    ("ldr r0, near_word", 2),
     ("sub sp, #8\nldr r0, [sp, #0]\nadd sp, #8", 1 + 2 + 1),
     ("str r0, [r1, #4]", 2),
     ("str r0, [r1, r2]", 2),
@@ -99,22 +99,19 @@ FORMS = [
 
 
 @pytest.fixture(scope="module")
-def image(assemble: Callable[[Board, str], Image], m0plus: Board) -> Image:
+def image(assemble: Callable[..., Image], m0plus: Board) -> Image:
     """Every form as a function of its own, ``form_0`` and so on."""
-    text = ".balign 4\nmain_word: .word 1\nfunction callee\nbx lr\nfunction popper\npush {r4, lr}\nnop\npop {r4, pc}\n"
+    text = "function callee\nbx lr\nfunction popper\npush {r4, lr}\nnop\npop {r4, pc}\n"
     for number, (body, _) in enumerate(FORMS):
-        far = ".ltorg\n.balign 4\n"
-        body = body.replace("main_word", f"word_{number}")
-        text += f"function form_{number}\n{body}\nbx lr\n{far}word_{number}: .word 7\n"
+        near = body.replace("near_word", f"word_{number}")
+        text += f"function form_{number}\n{near}\nbx lr\n.ltorg\n.balign 4\nword_{number}: .word 7\n"
     return assemble(m0plus, text + ".bss\n.space 64\n")
 
 
 @pytest.fixture(scope="module")
 def machine(image: Image, m0plus: Board) -> Machine:
     """Booted once for all calls."""
-    machine = Machine(image, m0plus)
-    machine.boot()
-    return machine
+    return Machine(image, m0plus).boot()
 
 
 @pytest.mark.parametrize("number", range(len(FORMS)), ids=[body.replace("\n", "; ") for body, _ in FORMS])
@@ -140,8 +137,9 @@ def test_cycles_go_to_the_function_that_spends_them(machine: Machine, m0plus: Bo
     assert sum(stats.by_function.values()) == stats.cycles
 
 
-def test_a_run_across_the_emulators_pages_costs_the_same(assemble: Callable[[Board, str], Image], m0plus: Board) -> None:
+def test_a_run_across_the_emulators_pages_costs_the_same(assemble: Callable[..., Image], m0plus: Board) -> None:
     """2,000 instructions in a row, which the emulator splits at its pages, cost one cycle each, and no branch."""
-    machine = Machine(assemble(m0plus, "function long\n.rept 2000\nadds r0, #1\n.endr\nbx lr\n"), m0plus)
+    image = assemble(m0plus, "function long\n.rept 2000\nadds r0, #1\n.endr\nbx lr\n")
+    machine = Machine(image, m0plus).boot()
     stats = machine.call("long", 0)
     assert (stats.value, stats.cycles, stats.instructions) == (2000, 2000 + RETURN, 2001)

@@ -11,7 +11,7 @@ from tinyglow.errors import SimulationError
 from tinyglow.sim.image import Image
 from tinyglow.sim.machine import Machine
 
-Assemble = Callable[[Board, str], Image]
+Assemble = Callable[..., Image]
 
 # Assembly of a body, which returns by itself, and its depth in bytes.
 BODIES = [
@@ -71,6 +71,7 @@ BODIES_M7 = [
     ("vpush {d8-d9}\nvpop {d8-d9}\nbx lr", 16),
     ("cmp r0, #0\nittt eq\nsubeq sp, #48\nmoveq r1, #48\naddeq sp, r1\nbx lr", 48),
     ("cmp r0, #0\nittt ne\nsubne sp, #48\nmovne r1, #48\naddne sp, r1\nbx lr", 0),  # skipped
+    ("cmp r0, #0\nite eq\nsubeq sp, #48\nmovne r1, #1\nadd sp, #48\nbx lr", 48),  # the next instruction is skipped
     ("mov r1, #72\nsub.w sp, sp, r1\npush {r0}\npop {r0}\nadd sp, r1\nbx lr", 76),
 ]
 
@@ -82,13 +83,13 @@ def _functions(bodies: list[tuple[str, int]]) -> str:
 @pytest.fixture(scope="module")
 def machine(assemble: Assemble, m0plus: Board) -> Machine:
     """All bodies for a Cortex-M0+."""
-    return Machine(assemble(m0plus, _functions(BODIES) + _HELPERS), m0plus)
+    return Machine(assemble(m0plus, _functions(BODIES) + _HELPERS), m0plus).boot()
 
 
 @pytest.fixture(scope="module")
 def machine_m7(assemble: Assemble, m7: Board) -> Machine:
     """All bodies for a Cortex-M7."""
-    return Machine(assemble(m7, ".fpu fpv5-sp-d16\n" + _functions(BODIES_M7)), m7)
+    return Machine(assemble(m7, ".fpu fpv5-sp-d16\n" + _functions(BODIES_M7)), m7).boot()
 
 
 @pytest.mark.parametrize("number", range(len(BODIES)), ids=[body.replace("\n", "; ") for body, _ in BODIES])

@@ -1,0 +1,186 @@
+"""Boards: those that come with tinyglow, files of the user's own, and everything that can be wrong with them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tinyglow.boards import CPUS, BoardError, board_names, load_board
+
+GOOD = """
+title = "A board"
+cpu = "cortex-m0plus"
+clock_hz = 1_000_000
+code_memory = "rom"
+data_memory = "ram"
+stack_bytes = 512
+float_abi = "soft"
+
+[memory.rom]
+start = 0x0
+size = 0x8000
+kind = "flash"
+wait_states = 1
+
+[memory.ram]
+start = 0x2000_0000
+size = 0x1000
+kind = "ram"
+wait_states = 0
+
+[[facts]]
+name = "colour"
+value = "green"
+source = "its photograph"
+"""
+
+
+def _write(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_boards_are_two_bare_cores_two_of_nxp_and_this_machine() -> None:
+    """board_names lists what can be loaded by name, and each can."""
+    assert board_names() == ["cortex-m0plus", "cortex-m7", "frdm-ke16z", "mimxrt1060-evk", "host"]
+    assert [load_board(name).name for name in board_names()] == board_names()
+
+
+def test_frdm_ke16z_has_the_memories_of_its_chip() -> None:
+    """64 KB of flash from 0, 8 KB of RAM across 0x20000000, 48 MHz."""
+    board = load_board("frdm-ke16z")
+    assert (board.cpu, board.clock_hz, board.float_abi) == ("cortex-m0plus", 48_000_000, "soft")
+    assert [(part.name, part.start, part.size) for part in board.memories] == [
+        ("flash", 0, 64 * 1024),
+        ("ram", 0x1FFF_F800, 8 * 1024),
+    ]
+    assert (board.code.kind, board.data.kind, board.data.end) == ("flash", "ram", 0x2000_1800)
+    assert board.seconds(48_000) == pytest.approx(1e-3)
+
+
+def test_mimxrt1060_evk_has_the_memories_of_its_chip() -> None:
+    """TCMs at 0 and 0x20000000, OCRAM behind, 8 MB of QSPI flash, 600 MHz, hard float."""
+    board = load_board("mimxrt1060-evk")
+    assert (board.cpu, board.clock_hz, board.float_abi) == ("cortex-m7", 600_000_000, "hard")
+    assert {part.name: (part.start, part.size, part.kind) for part in board.memories} == {
+        "itcm": (0, 128 * 1024, "tcm"),
+        "dtcm": (0x2000_0000, 128 * 1024, "tcm"),
+        "ocram": (0x2020_0000, 768 * 1024, "ram"),
+        "flash": (0x6000_0000, 8 * 1024 * 1024, "flash"),
+    }
+
+
+def test_every_fact_of_a_board_names_its_source() -> None:
+    """No fact without a source, and every value of the file is followed or preceded by a comment that gives one."""
+    for name in board_names():
+        for fact in load_board(name).facts:
+            assert fact.name
+            assert fact.value
+            assert fact.source
+
+
+def test_the_host_has_no_memories_and_no_core() -> None:
+    """The pseudo board cannot be asked for what an emulated board has."""
+    host = load_board("host")
+    assert host.is_host
+    assert host.memories == ()
+    for ask in (lambda: host.core, lambda: host.code):
+        with pytest.raises(BoardError, match="host"):
+            ask()
+
+
+def test_a_board_file_of_ones_own_is_loaded_by_its_path(tmp_path: Path) -> None:
+    """A path works like a name, as a text and as a Path; the board is named after the file."""
+    path = _write(tmp_path, GOOD)
+    board = load_board(path)
+    assert board == load_board(str(path))
+    assert (board.name, board.title, board.code.wait_states) == ("mine", "A board", 1)
+    assert board.facts[0].source == "its photograph"
+
+
+def test_an_unknown_board_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    """The message lists the names, or says that the file is not there."""
+    with pytest.raises(BoardError, match=r"no board 'frdm'\n.*frdm-ke16z, mimxrt1060-evk, host"):
+        load_board("frdm")
+    with pytest.raises(BoardError, match="not found; expected a board file"):
+        load_board(tmp_path / "none.toml")
+
+
+def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
+    """The parser's line and column are passed on; so are bytes that are no text."""
+    with pytest.raises(BoardError, match=r"cannot read board file .*mine.toml\n.*line 2"):
+        load_board(_write(tmp_path, 'title = "x"\ncpu cortex\n'))
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"title = '\xff'\n")
+    with pytest.raises(BoardError, match="cannot read board file"):
+        load_board(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('cpu = "cortex-m0plus"', 'cpu = "cortex-m1"', "unknown cpu 'cortex-m1'; expected one of cortex-m0plus"),
+        ('cpu = "cortex-m0plus"', "", "key 'cpu' is missing"),
+        ("clock_hz = 1_000_000", "clock_hz = 0", "clock_hz is 0"),
+        ("clock_hz = 1_000_000", 'clock_hz = "fast"', "clock_hz is 'fast'; expected a whole number"),
+        ("clock_hz = 1_000_000", "clock_hz = true", "clock_hz is True"),
+        ("stack_bytes = 512", "stack_bytes = 513", "stack_bytes is 513; expected a multiple of 8"),
+        ("stack_bytes = 512", "stack_bytes = 8192", "stack_bytes is 8192; expected a multiple of 8, 8 to 4096"),
+        ("stack_bytes = 512", "stack_bytes = 512\nstak = 1", "unknown key 'stak'"),
+        ('float_abi = "soft"', 'float_abi = "hard"', "float_abi hard on cortex-m0plus"),
+        ('float_abi = "soft"', 'float_abi = "softfp"', "float_abi 'softfp'; expected soft or hard"),
+        ('code_memory = "rom"', 'code_memory = "flash"', "code_memory is 'flash'; expected one of rom, ram"),
+        ('data_memory = "ram"', 'data_memory = "rom"', "data_memory rom is flash"),
+        ('data_memory = "ram"', 'data_memory = "rom"', "code_memory and data_memory are the same"),
+        ("start = 0x2000_0000", "start = 0x4000", "memory rom: overlaps ram: ends at 0x00008000"),
+        ("start = 0x2000_0000", "start = 0x2000_0004", "memory ram: unaligned: start 0x20000004"),
+        ("start = 0x2000_0000", "start = -4", "start is -4"),
+        ("start = 0x2000_0000", "start = 0xDFFF_FC00", "memory ram: ends at 0xe0000c00"),
+        ("size = 0x1000", "size = 0", "memory ram: unaligned: start 0x20000000, size 0x0"),
+        ("size = 0x1000", "", "memory ram: key 'size' is missing"),
+        ('kind = "ram"', 'kind = "dram"', "kind 'dram'; expected flash, ram or tcm"),
+        ("[memory.ram]", "[memory.RAM]", "name 'RAM'; expected lower-case"),
+        ('source = "its photograph"', "", "fact 1: key 'source' is missing"),
+        ("[[facts]]", "[facts]", "facts are not tables"),
+    ],
+)
+def test_each_mistake_has_its_message(tmp_path: Path, old: str, new: str, words: str) -> None:
+    """One change to a good file, and the message says what is wrong with it."""
+    assert old in GOOD
+    with pytest.raises(BoardError) as caught:
+        load_board(_write(tmp_path, GOOD.replace(old, new, 1)))
+    assert "board mine is invalid" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+    """Three mistakes of one kind of check are three problems of one error; so are missing tables."""
+    text = GOOD.replace("cortex-m0plus", "z80").replace('"soft"', '"firm"').replace("0x2000_0000", "0x2000")
+    with pytest.raises(BoardError) as caught:
+        load_board(_write(tmp_path, text))
+    assert len(caught.value.problems) == 3
+    with pytest.raises(BoardError) as caught:
+        load_board(_write(tmp_path, "memory = 3\n"))
+    assert len(caught.value.problems) == 8  # 5 texts, 2 numbers, the memories
+    with pytest.raises(BoardError, match=r"memory\.rom is 7"):
+        load_board(_write(tmp_path, "[memory]\nrom = 7\n"))
+
+
+def test_the_facts_of_a_core_agree_with_each_other() -> None:
+    """Every core has flags for both families of compilers; those with an FPU have flags for it."""
+    assert set(CPUS) == {"cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33"}
+    for cpu in CPUS.values():
+        assert cpu.gcc == (f"-mcpu={cpu.name}", "-mthumb")
+        assert bool(cpu.gcc_fpu) == cpu.fpu
+        assert cpu.fpu == cpu.unaligned  # ARMv6-M has neither
+
+
+def test_reading_boards_needs_no_simulator() -> None:
+    """tinyglow.boards imports neither the emulator nor the template engine."""
+    code = "import sys, tinyglow.boards; print([name for name in ('unicorn', 'jinja2', 'onnx') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

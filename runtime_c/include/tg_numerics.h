@@ -28,4 +28,13 @@ static inline int32_t tg_requantize(int32_t x, const tg_requant *r) {
   return (int32_t)((uint32_t)scaled + (uint32_t)r->offset);
 }
 
+/* A requantized sum x behind a convolution's activation. min, max: bounds of a ReLU or clip, else those of int8; with
+ * leaky, values below negative->offset (real zero) are scaled by negative first. */
+static inline int8_t tg_activate_s8(int32_t x, int32_t min, int32_t max, int32_t leaky, const tg_requant *negative) {
+  if (leaky && x < negative->offset) {
+    x = tg_requantize((int32_t)((uint32_t)x - (uint32_t)negative->offset), negative);
+  }
+  return tg_clamp_s8(x, min, max);
+}
+
 #endif

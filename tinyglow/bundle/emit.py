@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -15,25 +16,45 @@ from tinyglow.bundle.header import bundle_info, write_header
 from tinyglow.bundle.kernel_header import kernel_header
 from tinyglow.bundle.render import hex_float, render
 from tinyglow.errors import InputError, Problem
+from tinyglow.ir.editor import legal_name
 from tinyglow.ir.kernel import CTYPES, Kernel, Operand, Role
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.numerics.glow import Requant
 
+# C99, 6.4.1; C++11, 2.12. A list with quotes and commas would be harder to check against those of the standards.
 _C_WORDS = frozenset(
     """
     auto break case char const continue default do double else enum extern float for goto if inline int long register
     restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main
-    """.split()  # noqa: SIM905  # a list with quotes and commas is harder to check against the standard's (C99, 6.4.1)
+    alignas alignof and and_eq asm bitand bitor bool catch char16_t char32_t class compl const_cast constexpr decltype
+    delete dynamic_cast explicit export false friend mutable namespace new noexcept not not_eq nullptr operator or or_eq
+    private protected public reinterpret_cast static_assert static_cast template this thread_local throw true try typeid
+    typename using virtual wchar_t xor xor_eq
+    """.split()  # noqa: SIM905
 )
+# What stdint.h defines, as a type or as the beginning of macros, and the beginning of Glow's own macros.
+_TAKEN = re.compile(r"glow|u?int(_least|_fast)?(8|16|32|64|max|ptr)?(_t)?", re.IGNORECASE)
 _BYTES_PER_LINE = 20  # of weights.txt, as Glow has it
 
 
 def check_name(name: str) -> str:
     """``name`` itself, if a network may be called so in C; InputError otherwise."""
-    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", name) and name not in _C_WORDS and not name.startswith("tg_"):
+    if _is_name(name):
         return name
-    expected = "a C identifier of at most 63 characters that is no C keyword, not 'main' and does not begin with 'tg_'"
+    expected = "a C identifier of at most 63 characters, no keyword, not 'main', nothing of stdint.h, Glow or 'tg_...'"
     raise InputError("this is no name for a network", [Problem("--name", repr(name)[:80], expected)])
+
+
+def _is_name(name: str) -> bool:
+    # A leading underscore is for the compiler's library, tg_ for the runtime.
+    legal = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", name) and not name.startswith("tg_")
+    return bool(legal) and name not in _C_WORDS and not _TAKEN.fullmatch(name)
+
+
+def default_name(path: Path) -> str:
+    """What the network of a model file is called in C where nothing else is said: as the file, if that is possible."""
+    name = legal_name(path.stem)[:63]
+    return name if _is_name(name) else f"net_{name}"[:63]
 
 
 def weights_bytes(program: Program) -> bytes:
@@ -136,9 +157,17 @@ def write_files(files: Mapping[str, bytes], folder: str | Path) -> None:
     """Put ``files`` into ``folder``: all are written aside first and then moved into place, each in one step.
 
     Runtime files of an earlier bundle that this one does not need are removed; other files are left alone. Raises
-    InputError if the folder cannot be written.
+    InputError, with the folder as it was, if it cannot be written or holds the bundle of another network: the two would
+    share runtime files.
     """
     folder = Path(folder)
+    others = [path.name for path in folder.glob("*.weights.bin") if path.name not in files]
+    blocked = [name for name in files if (folder / name).is_dir()]
+    if others or blocked:
+        problems = [Problem(str(folder), f"holds another network's {name}") for name in others]
+        problems += [Problem(str(folder / name), "is a folder", "a file or nothing") for name in blocked]
+        raise InputError("cannot write the bundle: it needs a folder of its own", problems)
+    existed = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".tinyglow-", dir=folder) as aside:
@@ -150,5 +179,8 @@ def write_files(files: Mapping[str, bytes], folder: str | Path) -> None:
             if stale.name not in files:
                 stale.unlink()
     except OSError as error:
+        if not existed:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
         problem = Problem(str(folder), error.strerror or str(error))
         raise InputError("cannot write the bundle", [problem]) from error

@@ -114,7 +114,7 @@ def parse_header(text: str, where: str) -> BundleInfo:
             type_ = _parse_type(match["type"], match["exact"])
             is_input = {"input": True, "output": False}.get(match["role"] or "")
             placeholders.append(Placeholder(match["name"], type_, int(match["offset"]), is_input))
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             problems.append(Problem(f"{where}, placeholder {match['name']}", str(error)))
     if not entry or not placeholders:
         problems.append(Problem(where, "has no entry function or no placeholders", "a header as Glow writes it"))

@@ -1,12 +1,19 @@
-"""``tg_kernels.h``: the C structs and prototypes of kernels, from their declarations in ``ops``."""
+"""``tg_kernels.h``: the C structs and prototypes of kernels, from their declarations in ``ops``.
+
+``python -m tinyglow.bundle.kernel_header`` brings the runtime's own copy, which holds all kernels, up to date.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from tinyglow import resources
 from tinyglow.bundle.render import render
 from tinyglow.ir.kernel import CTYPES, Kernel, Role, c_fields
+from tinyglow.ops import KERNELS
+
+COMMITTED = resources.RUNTIME / "include" / "tg_kernels.h"
 
 
 def _arguments(kernel: Kernel) -> str:
@@ -30,3 +37,12 @@ def _describe(kernel: Kernel) -> dict[str, Any]:
 def kernel_header(kernels: Iterable[Kernel]) -> str:
     """Text of ``tg_kernels.h`` for ``kernels``, sorted by symbol."""
     return render("kernels.h.j2", kernels=[_describe(k) for k in sorted(kernels, key=lambda k: k.symbol)])
+
+
+def main() -> None:
+    """Write the header of all kernels to where the runtime compiles with it."""
+    COMMITTED.write_text(kernel_header(KERNELS.values()), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

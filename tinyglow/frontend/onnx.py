@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx import numpy_helper
 
 from tinyglow.errors import ModelError, Problem
+from tinyglow.frontend.fold import fold
 from tinyglow.ir.editor import GraphEditor, Namer, legal_name
 from tinyglow.ir.graph import Array, Graph, Value
 from tinyglow.ir.op import Attribute, SourceNode, UnsupportedError
@@ -20,8 +23,16 @@ from tinyglow.ops import ONNX_OPS
 
 MAX_FILE_BYTES = 2**31 - 1  # protobuf's own limit
 MAX_TENSOR_BYTES = 2**30  # of one activation: far beyond any microcontroller, and bounds our own memory
+MAX_RANK = 16  # numpy's own limit is 32 dimensions, samples included
+_UNSUPPORTED = "unsupported operator"
+MIN_OPSET = 7  # before it, Add and Gemm broadcast by other rules
 # Names of the header's own macros, which a placeholder of the same name would redefine.
 _RESERVED = ("CONSTANT_MEM_SIZE", "MUTABLE_MEM_SIZE", "ACTIVATIONS_MEM_SIZE", "MEM_ALIGN")
+_ATTRIBUTE_TYPES = {
+    number: getattr(onnx.defs.OpSchema.AttrType, name, None)
+    for name, number in onnx.AttributeProto.AttributeType.items()
+}
+_DOMAINS = ("", "ai.onnx")
 _DATA_TYPES = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.INT64: "int64", onnx.TensorProto.INT32: "int32"}
 
 
@@ -37,14 +48,42 @@ def read_model(path: str | Path) -> onnx.ModelProto:
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
-    except DecodeError as error:
-        raise ModelError(
-            f"cannot read the model {path}",
-            [Problem("", "not an ONNX file, or a truncated one", "a serialized ONNX ModelProto")],
-        ) from error
-    if not model.graph.node or not model.graph.output:
-        raise ModelError(f"cannot read the model {path}", [Problem("", "not an ONNX file: it has no nodes or outputs")])
+        found = _fault(model)
+    except (DecodeError, UnicodeDecodeError):
+        found = "not an ONNX file, or a truncated or damaged one"
+    if found:
+        problem = Problem("", found, "a serialized ONNX ModelProto with nodes and outputs")
+        raise ModelError(f"cannot read the model {path}", [problem])
     return model
+
+
+def _fault(model: onnx.ModelProto) -> str:
+    """What keeps a parsed file from being a network; "" if nothing does."""
+    if not model.HasField("graph"):
+        return "not an ONNX file: it holds no graph"
+    if not _is_text(model):
+        return "a damaged ONNX file: it holds names that are not UTF-8"
+    lacking = [name for name in ("nodes", "outputs") if not getattr(model.graph, name[:-1])]
+    return f"its graph has no {' and no '.join(lacking)}" if lacking else ""
+
+
+def _is_text(message: Message) -> bool:
+    """Whether every string of a message is one: protobuf does not look, and hands out undecodable ones as bytes."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_STRING and not all(isinstance(text, str) for text in _listed(value)):
+            return False
+        if field.type == field.TYPE_MESSAGE and not all(_is_text(part) for part in _listed(value)):
+            return False
+    return True
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str | bytes | Message) else value
+
+
+def _shown(name: str) -> str:
+    """A name from the file as a message may print it: on one line, without control characters."""
+    return name if name.isprintable() and name else repr(name)
 
 
 class _Import:
@@ -59,6 +98,8 @@ class _Import:
         self.editor = GraphEditor(name, Namer(original=names, used=_RESERVED))
         self.values: dict[str, Value] = {}
         self._unknown: set[str] = set()
+        self._defined: set[str] = set()
+        self._opset = max((item.version for item in model.opset_import if item.domain in _DOMAINS), default=0)
 
     # what operators ask
 
@@ -71,31 +112,60 @@ class _Import:
         return self.value(name).data
 
     def bind(self, name: str, value: Value) -> None:
-        if value.type.elements * 4 > MAX_TENSOR_BYTES:
-            raise UnsupportedError(f"a result of shape {list(value.type.shape)}", "results below 1 GiB")
+        empty = value.data is not None and not value.data.size  # as an empty list of axes
+        if (fault := _fault_of_shape(value.type.shape)) and not empty:
+            raise UnsupportedError(f"a result of shape {list(value.type.shape)}", fault)
         self.values[name] = value
 
     # the parts of a model
 
     def run(self) -> Graph:
-        constants = {tensor.name for tensor in self.model.graph.initializer}
-        for tensor in self.model.graph.initializer:
+        graph = self.model.graph
+        if self._opset < MIN_OPSET:
+            found = f"is version {self._opset}" if self._opset else "is not given"
+            self.problems.append(Problem("operator set", found, f"{MIN_OPSET} or newer", "convert the model"))
+        constants = {tensor.name for tensor in graph.initializer}
+        inputs = [info for info in graph.input if info.name not in constants]
+        self._claim([*(tensor.name for tensor in graph.initializer), *(info.name for info in inputs)])
+        for tensor in graph.initializer:
             self._tensor(tensor.name, tensor)
-        for info in self.model.graph.input:
-            if info.name not in constants:
-                self._input(info)
-        used = {info.name for info in self.model.graph.input} | self._symbols()
+        for info in inputs:
+            self._input(info)
+        used = self._symbols()
         for symbol in self.define:
             if symbol not in used:
                 known = ", ".join(sorted(self._symbols())) or "no symbolic dimensions"
                 self.problems.append(Problem(f"--define {symbol}", "the model has no such dimension", known))
-        for index, node in enumerate(self.model.graph.node):
+        for index, node in enumerate(graph.node):
             self._node(node, index)
         if not self.problems:
             self._outputs()
+        result = self.editor.finish()
+        if not self.problems:
+            self._check_values(result)
         if self.problems:
-            raise ModelError("the model cannot be imported", self.problems)
-        return self.editor.finish()
+            unsupported = any(problem.found.startswith(_UNSUPPORTED) for problem in self.problems)
+            known = f" (operators supported: {', '.join(sorted([*ONNX_OPS, 'Constant']))})" if unsupported else ""
+            raise ModelError(f"the model cannot be imported{known}", self.problems)
+        return result
+
+    def _claim(self, names: Iterable[str]) -> None:
+        """Report the tensors that are defined for the second time; ONNX has each defined once."""
+        for name in names:
+            if name and name in self._defined:
+                self.problems.append(Problem(name, "is defined more than once", "one tensor of that name"))
+            self._defined.add(name)
+
+    def _check_values(self, graph: Graph) -> None:
+        """Integers are shapes and axes, which operators have consumed by now. Factors can make weights infinite."""
+        for value in graph.values.values():
+            if value.data is not None and not np.isfinite(value.data).all():
+                self.problems.append(Problem(value.name, "becomes NaN or infinite with its factor", "finite weights"))
+        for node in graph.nodes:
+            types = [graph.type_of(name) for name in node.inputs]
+            constant = all(graph.values[name].data is not None for name in node.inputs)
+            if not constant and any(type_.dtype != "float32" for type_ in types):
+                self.problems.append(Problem(f"node {node.origin!r}", "computes on integers", "floats"))
 
     def _symbols(self) -> set[str]:
         dims = [dim for info in self.model.graph.input for dim in info.type.tensor_type.shape.dim]
@@ -106,42 +176,48 @@ class _Import:
             hint = "save the model with its weights inside"
             self.problems.append(Problem(name, "its data lies in another file", "data in the model file", hint))
         elif tensor.data_type not in _DATA_TYPES:
-            kind = onnx.TensorProto.DataType.Name(tensor.data_type)
-            self.problems.append(Problem(name, f"is of type {kind}", "FLOAT, INT64 or INT32"))
+            self.problems.append(Problem(name, f"is of type {_type_name(tensor.data_type)}", "FLOAT, INT64 or INT32"))
         else:
             try:
-                data = np.ascontiguousarray(numpy_helper.to_array(tensor))
-            except (ValueError, TypeError) as error:
+                # Of its own shape: numpy would make a vector of a scalar here.
+                data = np.array(numpy_helper.to_array(tensor), order="C")
+            except (ValueError, TypeError, OverflowError, MemoryError) as error:
                 self.problems.append(Problem(name, f"has malformed data: {error}"))
                 self._unknown.add(name)
                 return
-            if data.dtype == np.float32 and not np.isfinite(data).all():
-                self.problems.append(Problem(name, "holds NaN or infinite weights", "finite weights"))
-            # Integers are shapes and axes; kept as int64 without quantization.
-            data = data.astype(np.int64) if data.dtype == np.int32 else data
-            self.values[name] = self.editor.constant(name, data)
+            self._constant(name, data)
+            return
+        self._unknown.add(name)
+
+    def _constant(self, name: str, data: Array) -> None:
+        """Integers are shapes and axes; they become int64 without quantization."""
+        floats = data.dtype.kind == "f"
+        if floats and not data.size and data.ndim != 1:  # a Resize has empty lists of what it does not use
+            self.problems.append(Problem(name, f"is empty: its shape is {list(data.shape)}", "weights"))
+        elif floats and not np.isfinite(data).all():
+            self.problems.append(Problem(name, "holds NaN or infinite weights", "finite weights"))
+        else:
+            self.values[name] = self.editor.constant(name, data.astype(np.float32 if floats else np.int64))
             return
         self._unknown.add(name)
 
     def _input(self, info: onnx.ValueInfoProto) -> None:
-        tensor = info.type.tensor_type
-        shape, unbound = [], []
-        for index, dim in enumerate(tensor.shape.dim):
-            bound = self.define.get(dim.dim_param, 0) if dim.dim_param else dim.dim_value
-            if bound < 1:
-                unbound.append(dim.dim_param or f"dimension {index}")
-            shape.append(bound)
+        tensor, where = info.type.tensor_type, info.name
+        dims = tensor.shape.dim
+        shape = [self.define.get(dim.dim_param, 0) if dim.dim_param else dim.dim_value for dim in dims]
+        unbound = [index for index, size in enumerate(shape) if size < 1]
         if unbound:
-            symbols = " ".join(f"--define {name}=1" for name in unbound if not name.startswith("dimension"))
-            hint = f"bind it with {symbols}" if symbols else "export the model with fixed shapes"
-            self.problems.append(Problem(info.name, f"has the dynamic dimension {', '.join(unbound)}", "", hint))
+            symbols = dict.fromkeys(dims[index].dim_param for index in unbound if dims[index].dim_param)
+            names = ", ".join(_shown(dims[index].dim_param or f"number {index}") for index in unbound)
+            hint = "bind it with " + " ".join(f"--define {shlex.quote(_shown(symbol))}=1" for symbol in symbols)
+            hint = hint if symbols else "export the model with fixed shapes"
+            self.problems.append(Problem(where, f"has the dynamic dimension {names}", "", hint))
         elif not info.type.HasField("tensor_type") or not tensor.HasField("shape"):
-            self.problems.append(Problem(info.name, "has no shape", "a tensor input with a known shape"))
+            self.problems.append(Problem(where, "has no shape", "a tensor input with a known shape"))
         elif tensor.elem_type != onnx.TensorProto.FLOAT:
-            kind = onnx.TensorProto.DataType.Name(tensor.elem_type)
-            self.problems.append(Problem(info.name, f"is an input of type {kind}", "FLOAT"))
-        elif np.prod(shape, dtype=np.float64) * 4 > MAX_TENSOR_BYTES:
-            self.problems.append(Problem(info.name, f"has shape {shape}", "inputs below 1 GiB"))
+            self.problems.append(Problem(where, f"is an input of type {_type_name(tensor.elem_type)}", "FLOAT"))
+        elif fault := _fault_of_shape(shape):
+            self.problems.append(Problem(where, f"has shape {shape}", fault))
         else:
             self.values[info.name] = self.editor.placeholder(info.name, TensorType(tuple(shape)))
             return
@@ -149,23 +225,23 @@ class _Import:
 
     def _node(self, node: onnx.NodeProto, index: int) -> None:
         name = node.name or (node.output[0] if node.output else f"{node.op_type}_{index}")
-        where = f"node {name!r} ({node.op_type})"
+        where = f"node {name!r} ({_shown(node.op_type)})"
+        self._claim(node.output)
         try:
-            if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
+            _check_form(node, self._opset)
+            if node.op_type == "Constant":
                 self._constant_node(node)
                 return
-            operator = ONNX_OPS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
-            if operator is None:
-                domain = f" of domain {node.domain!r}" if node.domain not in ("", "ai.onnx") else ""
-                supported = ", ".join(sorted([*ONNX_OPS, "Constant"]))
-                raise UnsupportedError(f"unsupported operator {node.op_type}{domain}", "", f"supported: {supported}")
             if any(source in self._unknown for source in node.input):
                 self._unknown.update(node.output)  # a consequence of a problem that is already listed
                 return
-            source = SourceNode(name, node.op_type, tuple(node.input), tuple(node.output), _attributes(node))
+            operands = (tuple(node.input), tuple(node.output))
+            source = SourceNode(name, node.op_type, *operands, _attributes(node), self._opset)
             if not source.inputs or not source.outputs:
                 raise UnsupportedError("has no inputs or no outputs")
-            operator.from_onnx(source, self)
+            operator = ONNX_OPS[node.op_type]
+            if not fold(source, operator, self, MAX_TENSOR_BYTES // 4):
+                operator.from_onnx(source, self)
         except UnsupportedError as error:
             self.problems.append(Problem(where, error.found, error.expected, error.hint))
             self._unknown.update(node.output)
@@ -179,32 +255,75 @@ class _Import:
                 self._tensor(node.output[0], attribute.t)
                 return
             if attribute.name in ("value_float", "value_floats", "value_int", "value_ints"):
-                data = np.asarray(onnx.helper.get_attribute_value(attribute))
-                data = data.astype(np.float32 if data.dtype.kind == "f" else np.int64)
-                self.values[node.output[0]] = self.editor.constant(node.output[0], data)
+                self._constant(node.output[0], np.asarray(_attribute(attribute)))
                 return
         raise UnsupportedError("has no numeric value")
 
     def _outputs(self) -> None:
+        seen = set()
         for info in self.model.graph.output:
+            where = info.name or "an output"
             if info.name not in self.values:
-                self.problems.append(Problem(info.name, "is an output that no node makes"))
-            elif self.values[info.name].type.dtype != "float32":
-                self.problems.append(Problem(info.name, "is an integer output", "float outputs"))
+                self.problems.append(Problem(where, "is an output that no node makes"))
+            elif self.values[info.name].type.dtype != "float32" and self.values[info.name].data is not None:
+                self.problems.append(Problem(where, "is an integer constant", "outputs that depend on the inputs"))
+            elif info.name in seen:
+                self.problems.append(Problem(where, "is an output more than once", "each output once"))
             else:
                 self.editor.output(info.name, self.values[info.name].name)
+            seen.add(info.name)
+
+
+def _fault_of_shape(shape: Sequence[int]) -> str:
+    """What is expected of a tensor's shape and not so; "" if it may be that of an activation."""
+    if len(shape) > MAX_RANK:
+        return f"at most {MAX_RANK} dimensions"
+    if 0 in shape:
+        return "at least one element"
+    return "tensors below 1 GiB" if 4 * math.prod(shape) > MAX_TENSOR_BYTES else ""
+
+
+def _type_name(number: int) -> str:
+    known = onnx.TensorProto.DataType.items()
+    return next((name for name, value in known if value == number), f"number {number}")
+
+
+def _check_form(node: onnx.NodeProto, opset: int) -> None:
+    """Raises UnsupportedError unless the operator is supported, and used as ONNX defines it."""
+    if node.domain not in _DOMAINS or node.op_type not in (*ONNX_OPS, "Constant"):
+        domain = f" of domain {node.domain!r}" if node.domain not in _DOMAINS else ""
+        raise UnsupportedError(f"{_UNSUPPORTED} {_shown(node.op_type)}{domain}")
+    try:
+        schema = onnx.defs.get_schema(node.op_type, max(opset, MIN_OPSET), "")
+    except onnx.defs.SchemaError as error:
+        raise UnsupportedError(f"is no operator of operator set {opset}") from error
+    counts = [
+        (len(node.input), schema.min_input, schema.max_input, "inputs"),
+        (len(node.output), schema.min_output, schema.max_output, "outputs"),
+    ]
+    for count, least, most, kind in counts:
+        if not least <= count <= most:
+            raise UnsupportedError(f"has {count} {kind}", f"{least}" if least == most else f"{least} to {most}")
+    for attribute in node.attribute:
+        form = schema.attributes.get(attribute.name)
+        if form is None or form.type != _ATTRIBUTE_TYPES.get(attribute.type):
+            fault = "is not one of this operator's" if form is None else "is of the wrong type"
+            raise UnsupportedError(f"attribute {_shown(attribute.name)} {fault}")
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Attribute]:
-    return {attribute.name: _attribute(onnx.helper.get_attribute_value(attribute)) for attribute in node.attribute}
+    return {attribute.name: _attribute(attribute) for attribute in node.attribute}
 
 
-def _attribute(value: Any) -> Attribute:
+def _attribute(attribute: onnx.AttributeProto) -> Attribute:
+    try:
+        value = onnx.helper.get_attribute_value(attribute)
+        value = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
+    except (ValueError, TypeError) as error:
+        raise UnsupportedError(f"attribute {attribute.name} is malformed: {error}") from error
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    if isinstance(value, onnx.TensorProto):
-        return numpy_helper.to_array(value)
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | np.ndarray):
         return value
     try:
         return list(value)
@@ -217,4 +336,11 @@ def load_onnx(path: str | Path, name: str | None = None, define: Mapping[str, in
 
     name: of the network, a C identifier; the file's stem by default. Raises ModelError with every problem found.
     """
-    return _Import(read_model(path), legal_name(name or Path(path).stem), define or {}).run()
+    with np.errstate(all="ignore"):  # what overflows is found
+        return _Import(read_model(path), legal_name(name or Path(path).stem), define or {}).run()
+
+
+def symbolic_dimensions(path: str | Path) -> dict[str, tuple[str, ...]]:
+    """For each input, by its C-legal name, the symbol of each dimension ("" where it has a size)."""
+    inputs = read_model(path).graph.input
+    return {legal_name(info.name): tuple(dim.dim_param for dim in info.type.tensor_type.shape.dim) for info in inputs}

@@ -15,7 +15,8 @@ def _attributes(op: Op) -> str:
 
 def _node_line(node: Node, graph: Graph) -> str:
     results = ", ".join(f"{name}: {graph.type_of(name)}" for name in node.outputs)
-    origin = f"  ; from {node.origin}" if node.origin and node.origin != node.name else ""
+    source = node.origin if node.origin.isprintable() else repr(node.origin)
+    origin = f"  ; from {source}" if source and source != node.name else ""
     return f"  {results} = {node.op.kind}({', '.join(node.inputs)}) {{{_attributes(node.op)}}}{origin}"
 
 

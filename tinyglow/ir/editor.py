@@ -66,16 +66,19 @@ class GraphEditor:
         self.inputs: list[str] = []
         self.outputs: list[Output] = []
         self.source_names: dict[str, str] = {}
+        self.derived: set[str] = set()
         self._nodes: dict[str, Node] = {}
         self._producer: dict[str, str] = {}
         self._users: dict[str, dict[str, None]] = {}
 
     @classmethod
     def of(cls, graph: Graph) -> GraphEditor:
-        editor = cls(graph.name, Namer(used=[*graph.values, *(node.name for node in graph.nodes)]))
+        used = {*graph.used_names, *graph.values, *(node.name for node in graph.nodes)}
+        editor = cls(graph.name, Namer(graph.original_names, used))
         editor.values = dict(graph.values)
         editor.inputs, editor.outputs = list(graph.inputs), list(graph.outputs)
         editor.source_names = dict(graph.source_names)
+        editor.derived = set(graph.derived)
         for node in graph.nodes:
             editor._attach(node)
         return editor
@@ -168,6 +171,10 @@ class GraphEditor:
     def set_type(self, value: str, type_: TensorType) -> None:
         self.values[value] = replace(self.values[value], type=type_)
 
+    def set_data(self, value: str, data: Array) -> None:
+        """Other data of the same type for a constant."""
+        self.values[value] = replace(self.values[value], data=data)
+
     def set_op(self, node: Node, op: Op) -> Node:
         return self._replace(node, replace(node, op=op))
 
@@ -208,6 +215,9 @@ class GraphEditor:
             tuple(order),
             MappingProxyType(values),
             MappingProxyType(dict(self.source_names)),
+            frozenset(self.derived & values.keys()),
+            frozenset(self.namer.used),
+            frozenset(self.namer.original),
         )
 
     def _live_nodes(self) -> list[Node]:

@@ -48,7 +48,9 @@ class Output:
 class Graph:
     """Nodes in topological order, the values they use, the input values and the outputs.
 
-    ``source_names`` maps a placeholder's (C-legal) name to the name it has in the model file.
+    ``source_names`` maps a placeholder's (C-legal) name to the name it has in the model file. ``derived`` names the
+    constants that Glow computes with a node at the time it quantizes, and so treats as results. ``used_names`` and
+    ``original_names`` (those of the model file) are what ``ir.editor.Namer`` goes on from.
     """
 
     name: str
@@ -57,6 +59,9 @@ class Graph:
     nodes: tuple[Node, ...]
     values: Mapping[str, Value]
     source_names: Mapping[str, str]
+    derived: frozenset[str] = frozenset()
+    used_names: frozenset[str] = frozenset()
+    original_names: frozenset[str] = frozenset()
 
     def type_of(self, value: str) -> TensorType:
         return self.values[value].type

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import Kernel, Params
-from tinyglow.ir.types import TensorType
+from tinyglow.ir.types import QuantParams, TensorType
 
 Attribute = int | float | str | Array | list[int] | list[float] | None
 
@@ -32,13 +32,14 @@ class ShapeError(UnsupportedError):
 
 @dataclass(frozen=True)
 class SourceNode:
-    """A node as a model file has it, free of the file format's own classes."""
+    """A node as a model file has it, free of the file format's own classes; ``opset``: its operator set's version."""
 
     name: str
     op_type: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Attribute]
+    opset: int = 13
 
     def ints(self, name: str, default: Sequence[int]) -> tuple[int, ...]:
         """An integer-list attribute; ``default`` where it is absent."""
@@ -83,6 +84,34 @@ class Importer(Protocol):
         """Say which value stands for a source tensor."""
 
 
+class Quantizing(Protocol):
+    """What an operator needs of the quantizer to become int8. Value names are those of the float graph."""
+
+    edit: GraphEditor
+
+    def int8(self, value: str) -> Value:
+        """The float graph's value as int8, with the parameters of its own profile."""
+
+    def params(self, value: str) -> QuantParams:
+        """The int8 parameters that a value's profile asks for."""
+
+    def choose(self, low: float, high: float) -> QuantParams:
+        """int8 parameters for a range, by the schema in use."""
+
+    def rescale(self, name: str, value: Value, params: QuantParams, origin: str) -> Value:
+        """``value`` with ``params``: itself if it has them, else behind a Rescale called ``name``."""
+
+    @property
+    def channelwise(self) -> bool:
+        """Whether convolutions get a scale for each output channel."""
+
+    def convert_channelwise(self, node: Node, op: Op) -> Value:
+        """A convolution (image, filters, bias) as ``op``, its constants quantized for each output channel."""
+
+    def convert(self, node: Node) -> Value:
+        """The default: ``node`` on int8 inputs, as the operator's class variables say."""
+
+
 class Lowering(Protocol):
     """What an operator needs of the lowering to become kernel calls."""
 
@@ -111,19 +140,34 @@ class Op(ABC):
     """
 
     onnx_types: ClassVar[tuple[str, ...]] = ()
-    # How Glow quantizes it to int8 (lib/Quantization/Quantization.cpp): whether it does at all; whether the result
-    # must keep the input's parameters (a rescale to its own follows); which operand is the bias.
+    # What Glow calls the node kind, where that is not the class's name.
+    glow_kind: ClassVar[str] = ""
+    # How Glow quantizes it to int8 (lib/Quantization/Quantization.cpp): whether it does at all; whether the result must
+    # keep the input's parameters, or all inputs must have the result's (rescales are put behind, or before); which
+    # operand is the bias.
     quantizable: ClassVar[bool] = False
-    # Whether a kernel of this op takes any parameters on its first input, or on its result, so that a rescale before or
-    # behind it costs nothing (Glow, lib/Optimizer/GraphOptimizer, OptimizeQuantization).
-    absorbs_rescale_before: ClassVar[bool] = False
-    absorbs_rescale_after: ClassVar[bool] = False
     keeps_params: ClassVar[bool] = False
+    inputs_match_output: ClassVar[bool] = False
     bias_operand: ClassVar[int | None] = None
+    # Whether it stays float in Glow, which knows no int8 kernel of it.
+    float_in_glow: ClassVar[bool] = False
+    # Whether a rescale of the input may as well come behind (in Glow: Reshape, Transpose, Slice, MaxPool only).
+    rescale_sinks: ClassVar[bool] = False
+    # Which inputs a kernel of this op takes with any parameters, and whether its result may have any, so that a rescale
+    # there costs nothing (Glow, lib/Optimizer/GraphOptimizer/GraphOptimizer.cpp, OptimizeQuantization).
+    absorbs_rescale_before: ClassVar[tuple[int, ...]] = ()
+    absorbs_rescale_after: ClassVar[bool] = False
+    # Whether each element of the result depends on the elements at the same place only.
+    elementwise: ClassVar[bool] = False
 
     @property
     def kind(self) -> str:
         return type(self).__name__
+
+    @property
+    def kind_in_glow(self) -> str:
+        """What Glow calls this kind of node."""
+        return self.glow_kind or self.kind
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
@@ -137,6 +181,17 @@ class Op(ABC):
     @abstractmethod
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         """The results in float32."""
+
+    def transposed(self, perm: tuple[int, ...]) -> Op | None:
+        """The operator with op(Transpose(x, perm), ...) = Transpose(result(x, ...), perm); None if there is none."""
+        return None
+
+    def quantize(self, node: Node, quantizing: Quantizing) -> Value:
+        """The int8 form of ``node``: add its nodes to ``quantizing.edit``, return the result with its own parameters.
+
+        Only called where ``quantizable``. The default does what the class variables say.
+        """
+        return quantizing.convert(node)
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         """Emit the kernel calls that compute ``node``. Raises UnsupportedError where no kernel serves."""

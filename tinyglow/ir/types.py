@@ -25,12 +25,28 @@ class QuantParams:
 
 
 @dataclass(frozen=True)
+class ChannelParams:
+    """Parameters of their own for each index along the first dimension (filters, biases): one scale and offset each."""
+
+    scales: tuple[float, ...]
+    offsets: tuple[int, ...]
+
+    def channels(self) -> list[QuantParams]:
+        """The parameters of each channel; raises ValueError if a scale is no positive number."""
+        return [QuantParams(scale, offset) for scale, offset in zip(self.scales, self.offsets, strict=True)]
+
+
+@dataclass(frozen=True)
 class TensorType:
-    """Shape (dimensions >= 0; () is a scalar), dtype (a key of DTYPE_BYTES) and, if quantized, its parameters."""
+    """Shape (dimensions >= 0; () is a scalar), dtype (a key of DTYPE_BYTES) and, if quantized, its parameters.
+
+    Those are ``quant`` for the whole tensor, or ``channel_quant`` along the first dimension.
+    """
 
     shape: Shape
     dtype: str = "float32"
     quant: QuantParams | None = None
+    channel_quant: ChannelParams | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPE_BYTES:
@@ -53,6 +69,12 @@ class TensorType:
     def quantized(self, quant: QuantParams, dtype: str = "int8") -> TensorType:
         """The same shape as integers with ``quant``."""
         return TensorType(self.shape, dtype, quant)
+
+    def channel_params(self) -> list[QuantParams]:
+        """The parameters of each index of the first dimension, whether they have their own or share the tensor's."""
+        if self.channel_quant is not None:
+            return self.channel_quant.channels()
+        return [self.quant] * self.shape[0] if self.quant is not None else []
 
     def __str__(self) -> str:
         """As Glow prints it: ``i8[S:0.015625000 O:0][-2.000,1.984]<1 x 14 x 14 x 1>`` (Glow, lib/Base/Type.cpp)."""

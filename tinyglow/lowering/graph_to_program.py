@@ -49,7 +49,9 @@ class _Lowering:
             if present.data is not None and present.data.dtype == data.dtype and np.array_equal(present.data, data):
                 return unique
             number += 1
-        type_ = TensorType(tuple(data.shape), str(data.dtype), quant or QuantParams(1.0, 0))
+        if data.dtype.kind == "i" and quant is None:
+            quant = QuantParams(1.0, 0)
+        type_ = TensorType(tuple(data.shape), str(data.dtype), quant)
         self.buffers[unique] = Buffer(unique, type_, Region.CONSTANT, data=data)
         return unique
 
@@ -116,6 +118,9 @@ def lower(graph: Graph) -> Program:
             problems.append(Problem(node.origin or node.name, error.found, error.expected, error.hint))
         except ParamError as error:
             problems.append(Problem(node.origin or node.name, f"{node.op.kind}: {error}", "smaller dimensions"))
+        except ValueError as error:  # of QuantParams and requantize_params
+            found = f"{node.op.kind}: {error}"
+            problems.append(Problem(node.origin or node.name, found, "ranges of ordinary size", "see the profile"))
     if problems:
         raise ModelError("the network cannot be compiled", problems)
     for output in graph.outputs:

@@ -52,14 +52,31 @@ _ORDERS: tuple[Callable[[Block], tuple[int, ...]], ...] = (
 )
 
 
+def _from_both_ends(blocks: Sequence[Block], alignment: int) -> dict[str, int] | None:
+    """Blocks in the order of their lives, by turns at the bottom and at the top of the least memory they can need.
+
+    Optimal for a chain of layers, where each result meets only its neighbours; None where blocks would overlap.
+    """
+    ordered = sorted(blocks, key=lambda block: (block.first, block.last, block.name))
+    size = lower_bound([replace(block, size=align(block.size, alignment)) for block in ordered])
+    placed: list[tuple[int, Block]] = []
+    for index, block in enumerate(ordered):
+        offset = size - align(block.size, alignment) if index % 2 else 0
+        for start, other in placed:
+            if block.meets(other) and offset < start + other.size and start < offset + block.size:
+                return None
+        placed.append((offset, block))
+    return {block.name: offset for offset, block in placed}
+
+
 def place(blocks: Sequence[Block], alignment: int = 1) -> tuple[dict[str, int], int]:
     """Offsets of the blocks, and the bytes they take together; blocks in use at once never overlap.
 
-    First fit in several orders, of which the best is kept: the problem is NP-hard (it is dynamic storage allocation),
-    and for chains of layers, which is what networks are, largest first meets ``lower_bound``.
+    Chains of layers, which is what most networks are, are placed optimally. For the rest the problem is NP-hard (it is
+    dynamic storage allocation): first fit in several orders, of which the best is kept.
     """
-    best: dict[str, int] = {}
-    best_size = -1
+    best = _from_both_ends(blocks, alignment) or {}
+    best_size = max((align(best[block.name] + block.size, alignment) for block in blocks), default=0) if best else -1
     for order in _ORDERS:
         offsets = _first_fit(sorted(blocks, key=lambda block: (*order(block), block.name)), alignment)
         size = max((align(offsets[block.name] + block.size, alignment) for block in blocks), default=0)

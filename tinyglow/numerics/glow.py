@@ -27,12 +27,14 @@ def float32(value: float) -> float:
 
 def divide_float32(numerator: float, denominator: float) -> float:
     """Quotient of two float32 values, rounded to float32 as the C expression ``a / b`` is."""
-    return float(np.float32(numerator) / np.float32(denominator))
+    with np.errstate(all="ignore"):
+        return float(np.float32(numerator) / np.float32(denominator))
 
 
 def multiply_float32(a: float, b: float) -> float:
     """Product of two float32 values, rounded to float32 as the C expression ``a * b`` is."""
-    return float(np.float32(a) * np.float32(b))
+    with np.errstate(all="ignore"):
+        return float(np.float32(a) * np.float32(b))
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,17 @@ def prepared_bias(data: Array, bias: QuantParams, inputs: QuantParams, weights: 
     """The int32 bias at the accumulator's scale, where Glow's kernels start their sums.
 
     Glow rescales it in the kernel with the integer formula (lib/LLVMIRCodeGen/LLVMIRGen.cpp, biasPre ... biasScale);
-    the result depends on constants only, so it is computed here.
+    the result depends on constants only, so it is computed here. Raises UnsupportedError where 32 bits do not hold it,
+    as when the weights are next to nothing beside the bias: the formula would wrap, and the layer be noise.
     """
     ratio = glow.divide_float32(bias.scale, accumulator_scale(inputs, weights))
-    return glow.requantize(data.astype(np.int32) - np.int32(bias.offset), glow.requantize_params(ratio))
+    steps = data.astype(np.int32) - np.int32(bias.offset)
+    requant = glow.requantize_params(ratio)
+    largest = int(np.abs(steps.astype(np.int64)).max(initial=0))
+    if ((largest >> requant.pre) + 1) * requant.multiplier + ((1 << requant.post) >> 1) > glow.INT32_MAX:
+        found = f"a bias of up to {largest * bias.scale:g} on sums in steps of {accumulator_scale(inputs, weights):g}"
+        raise UnsupportedError(found, "biases that fit 32 bits", "the weights are too small beside the bias")
+    return glow.requantize(steps, requant)
 
 
 def output_requant(inputs: QuantParams, weights: QuantParams, out: QuantParams) -> glow.Requant:

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import I8, I16, U8, U16, In, Kernel, Out, Params
-from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.accumulator import check_accumulator, output_requant, prepared_bias
+from tinyglow.ops.activation import NO_ACTIVATION, Activation
+from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.transpose import Transpose
-from tinyglow.ops.window import NCHW_TO_NHWC, NHWC_TO_NCHW, Window, merge_batch, require_image, window_from_onnx
+from tinyglow.ops.window import (
+    NCHW_TO_NHWC,
+    NHWC_TO_NCHW,
+    Window,
+    merge_batch,
+    require_image,
+    window_from_onnx,
+    with_unit_height,
+)
 
 
 @dataclass(frozen=True)
-class Conv2DParams(Params):
-    """Offsets are those of the quantized types; ``out`` maps sums to the output, clamped to act_min..act_max."""
+class ConvGeometry(Params):
+    """Sizes in elements; in_offset is the input's; act_min..act_max bounds the output.
+
+    leaky: values below negative.offset, which stands for 0.0, are requantized by ``negative`` before they are bounded.
+    """
 
     in_h: U16
     in_w: U16
@@ -38,10 +52,10 @@ class Conv2DParams(Params):
     group: U16
     images: U16
     in_offset: I16
-    filter_offset: I16
     act_min: I8
     act_max: I8
-    out: glow.Requant
+    leaky: U8
+    negative: glow.Requant
 
     @property
     def window(self) -> Window:
@@ -53,21 +67,72 @@ class Conv2DParams(Params):
         right = max(0, (self.out_w - 1) * self.stride_w + extent[1] - self.in_w - self.pad_left)
         return Window(kernel, strides, (self.pad_top, self.pad_left, bottom, right), dilation)
 
+    def sums(self, x: Array, filters: Array, filter_offsets: Array) -> Array:
+        """[images, out_h, out_w, out_c] int32: sums of (x - in_offset) * (filter - filter_offset of its channel).
+
+        A padded tap is left out of a sum: once the offset is taken off, that is the same as a zero.
+        """
+        images = x.reshape(-1, self.in_h, self.in_w, self.in_c).astype(np.int32) - self.in_offset
+        patches = self.window.patches(images)[:, : self.out_h, : self.out_w]
+        weights = filters.reshape(self.out_c, -1).astype(np.int32) - filter_offsets.reshape(-1, 1)
+        weights = weights.reshape(self.out_c, patches.shape[3], -1)
+        in_g, out_g = self.in_c // self.group, self.out_c // self.group
+        sums = np.empty((*patches.shape[:3], self.out_c), np.int32)
+        for g in range(self.group):
+            columns = patches[..., g * in_g : (g + 1) * in_g].reshape(-1, patches.shape[3] * in_g)
+            matrix = weights[g * out_g : (g + 1) * out_g].reshape(out_g, -1)
+            products = glow.accumulate(columns, matrix.T)
+            sums[..., g * out_g : (g + 1) * out_g] = products.reshape(*patches.shape[:3], out_g)
+        return sums
+
+    def activate(self, x: Array) -> Array:
+        """Requantized sums as int8, behind the activation."""
+        if self.leaky:
+            below = glow.requantize(x - np.int32(self.negative.offset), self.negative)
+            x = np.where(x < self.negative.offset, below, x)
+        return np.clip(x, self.act_min, self.act_max).astype(np.int8)
+
+
+@dataclass(frozen=True)
+class Conv2DParams(ConvGeometry):
+    """One scale for all filters; ``out`` maps sums to the output."""
+
+    filter_offset: I16
+    out: glow.Requant
+
+
+@dataclass(frozen=True)
+class ChannelwiseParams(ConvGeometry):
+    """A scale for each output channel, in the operand ``channels``."""
+
+    out_offset: I16
+
 
 def conv2d_s8(p: Conv2DParams, x: Array, filters: Array, bias: Array, out: Array) -> None:
-    """Definition of tg_conv2d_s8: sum of (x - in_offset) * (filter - filter_offset) over the taps inside the image."""
-    images = x.reshape(-1, p.in_h, p.in_w, p.in_c).astype(np.int32) - p.in_offset
-    # A padded tap is left out of the sum: after the offset is taken off, that is the same as a zero.
-    patches = p.window.patches(images)[:, : p.out_h, : p.out_w]
-    weights = filters.reshape(p.out_c, -1, p.in_c // p.group).astype(np.int32) - p.filter_offset
-    in_g, out_g = p.in_c // p.group, p.out_c // p.group
-    sums = np.empty((*patches.shape[:3], p.out_c), np.int32)
-    for g in range(p.group):
-        columns = patches[..., g * in_g : (g + 1) * in_g].reshape(-1, patches.shape[3] * in_g)
-        matrix = weights[g * out_g : (g + 1) * out_g].reshape(out_g, -1)
-        sums[..., g * out_g : (g + 1) * out_g] = glow.accumulate(columns, matrix.T).reshape(*patches.shape[:3], out_g)
-    result = glow.requantize(sums + bias.reshape(p.out_c), p.out)
-    out[...] = np.clip(result, p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
+    """Definition of tg_conv2d_s8."""
+    sums = p.sums(x, filters, np.full(p.out_c, p.filter_offset, np.int32)) + bias.reshape(p.out_c)
+    out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
+
+
+def conv2d_channelwise_s8(
+    p: ChannelwiseParams, x: Array, filters: Array, bias: Array, channels: Array, out: Array
+) -> None:
+    """Definition of tg_conv2d_channelwise_s8: as tg_conv2d_s8, each channel with its own constants."""
+    words = channels.reshape(p.out_c, 2)
+    sums = p.sums(x, filters, words[:, 1] >> 16) + bias.reshape(p.out_c)
+    for channel, (multiplier, shifts) in enumerate(words.tolist()):
+        constants = glow.Requant(shifts & 0xFF, shifts >> 8 & 0xFF, multiplier, p.out_offset)
+        sums[..., channel] = glow.requantize(sums[..., channel], constants)
+    out[...] = p.activate(sums).reshape(out.shape)
+
+
+def channel_words(constants: Sequence[glow.Requant], filter_offsets: Sequence[int]) -> Array:
+    """The operand ``channels`` of tg_conv2d_channelwise_s8: int32 [2 * out_c]."""
+    words = [
+        (c.multiplier, c.pre + (c.post << 8) + (offset << 16))
+        for c, offset in zip(constants, filter_offsets, strict=True)
+    ]
+    return np.array(words, np.int32).ravel()
 
 
 CONV2D = Kernel(
@@ -79,6 +144,21 @@ CONV2D = Kernel(
     summary="2-D convolution, any stride, padding, dilation and group",
 )
 
+CONV2D_CHANNELWISE = Kernel(
+    symbol="tg_conv2d_channelwise_s8",
+    c_file="convolution/tg_conv2d_channelwise_s8.c",
+    params=ChannelwiseParams,
+    operands=(
+        In("input", "int8"),
+        In("filter", "int8"),
+        In("bias", "int32"),
+        In("channels", "int32"),
+        Out("output", "int8"),
+    ),
+    reference=conv2d_channelwise_s8,
+    summary="2-D convolution with a scale for each output channel",
+)
+
 
 @dataclass(frozen=True)
 class Conv2D(Op):
@@ -86,38 +166,54 @@ class Conv2D(Op):
 
     window: Window
     group: int = 1
-    fused_relu: bool = False
+    activation: Activation = NO_ACTIVATION
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Conv",)
+    glow_kind: ClassVar[str] = "Convolution"
     quantizable: ClassVar[bool] = True
-    absorbs_rescale_before: ClassVar[bool] = True
+    absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0,)
     absorbs_rescale_after: ClassVar[bool] = True
     bias_operand: ClassVar[int | None] = 2
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
-        """NCHW in the model: a transpose goes before and one behind, named and numbered as Glow's importer does."""
+        """NCHW in the model: a transpose goes before and one behind, named and numbered as Glow's importer does.
+
+        A 1-D convolution (NCW) is one over an image of height 1.
+        """
         image, filters = importer.value(node.inputs[0]), importer.constant(node.inputs[1])
         if filters is None:
             raise UnsupportedError("filters that are computed at run time", "constant filters")
-        _, channels, height, width = require_image(image.type.shape)
-        group = node.integer("group", 1)
-        if filters.ndim != 4 or group < 1 or filters.shape[1] * group != channels or filters.shape[0] % group:
+        rank = len(image.type.shape)
+        if rank not in (3, 4) or filters.ndim != rank:
+            raise UnsupportedError(f"input {list(image.type.shape)}, filters {list(filters.shape)}", "1-D and 2-D")
+        edit = importer.editor
+        channels, group = image.type.shape[1], node.integer("group", 1)
+        if group < 1 or filters.shape[1] * group != channels or filters.shape[0] % group:
             raise UnsupportedError(f"filters {list(filters.shape)}, group {group} on {channels} channels")
         if node.ints("kernel_shape", filters.shape[2:]) != filters.shape[2:]:
             raise UnsupportedError(f"kernel_shape differs from the filters' shape {list(filters.shape)}")
-        window = window_from_onnx(node, filters.shape[2:], (height, width))
-        edit = importer.editor
-        edit.namer.unique(node.name)  # Glow's transpose of the filters, folded at once
-        nhwc = edit.add(node.name, Transpose(NCHW_TO_NHWC), [image], node.name)
-        weights = edit.constant(node.inputs[1], np.ascontiguousarray(filters.transpose(NCHW_TO_NHWC)))
         bias = importer.value(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None
         if bias is not None and bias.data is None:
             raise UnsupportedError("a bias that is computed at run time", "a constant bias")
+        if rank == 3:
+            node, filters = with_unit_height(node), filters[:, :, np.newaxis]
+            shape = (*image.type.shape[:2], 1, image.type.shape[2])
+            image = edit.add(node.name, Reshape(shape), [image], node.name)
+            edit.namer.unique(node.name)  # Glow's reshape of the filters
+        window = window_from_onnx(node, filters.shape[2:], (image.type.shape[2], image.type.shape[3]))
+        edit.namer.unique(node.name)  # Glow's transpose of the filters, folded at once
         if bias is None:
             bias = edit.constant("conv.bias", np.zeros(filters.shape[0], np.float32))
+        nhwc = edit.add(node.name, Transpose(NCHW_TO_NHWC), [image], node.name)
+        weights = edit.constant(node.inputs[1], np.ascontiguousarray(filters.transpose(NCHW_TO_NHWC)))
         result = edit.add(node.name, cls(window, group), [nhwc, weights, bias], node.name)
-        importer.bind(node.outputs[0], edit.add(node.name, Transpose(NHWC_TO_NCHW), [result], node.name))
+        if rank == 3:
+            n, _, width, out_c = result.type.shape
+            flat = edit.add(node.name, Reshape((n, width, out_c)), [result], node.name)
+            importer.bind(node.outputs[0], edit.add(node.name, Transpose((0, 2, 1)), [flat], node.name))
+        else:
+            importer.bind(node.outputs[0], edit.add(node.name, Transpose(NHWC_TO_NCHW), [result], node.name))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         image, filters, bias = inputs
@@ -136,46 +232,56 @@ class Conv2D(Op):
         for g in range(self.group):
             columns = patches[..., g * in_g : (g + 1) * in_g].reshape(-1, patches.shape[3] * in_g)
             parts.append(columns @ filters[g * out_g : (g + 1) * out_g].reshape(out_g, -1).T)
-        result = np.concatenate(parts, axis=1) + bias[0]
+        result = self.activation.run_float(np.concatenate(parts, axis=1) + bias[0])
         return (result.reshape(*x.shape[:2], *patches.shape[1:3], -1),)
+
+    def _geometry(self, image: TensorType, out: TensorType) -> dict[str, Any]:
+        """The fields of ConvGeometry."""
+        assert image.quant and out.quant
+        n, in_h, in_w, in_c = image.shape
+        _, out_h, out_w, out_c = out.shape
+        sizes = {"in_h": in_h, "in_w": in_w, "in_c": in_c, "out_h": out_h, "out_w": out_w, "out_c": out_c}
+        for name in ("kernel", "dilation"):
+            sizes |= dict(zip((f"{name}_h", f"{name}_w"), getattr(self.window, name), strict=True))
+        sizes |= dict(zip(("stride_h", "stride_w"), self.window.strides, strict=True))
+        sizes |= {"pad_top": self.window.pads[0], "pad_left": self.window.pads[1], "group": self.group, "images": n}
+        return {**sizes, "in_offset": image.quant.offset, **self.activation.constants(out.quant)}
+
+    def quantize(self, node: Node, quantizing: Quantizing) -> Value:
+        if not quantizing.channelwise:
+            return quantizing.convert(node)
+        return quantizing.convert_channelwise(node, ChannelwiseConv2D(self.window, self.group, self.activation))
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         image, filters, bias = (lowering.type_of(name) for name in node.inputs)
         out = lowering.type_of(node.outputs[0])
-        assert image.quant and filters.quant and bias.quant and out.quant
-        weights = lowering.data_of(node.inputs[1])
-        sums = prepared_bias(lowering.data_of(node.inputs[2]), bias.quant, image.quant, filters.quant)
-        check_accumulator(weights.reshape(out.shape[3], -1), filters.quant, image.quant, sums)
-        n, in_h, in_w, in_c = image.shape
-        _, out_h, out_w, out_c = out.shape
-        window = self.window
-        params = Conv2DParams(
-            in_h=in_h,
-            in_w=in_w,
-            in_c=in_c,
-            out_h=out_h,
-            out_w=out_w,
-            out_c=out_c,
-            kernel_h=window.kernel[0],
-            kernel_w=window.kernel[1],
-            stride_h=window.strides[0],
-            stride_w=window.strides[1],
-            pad_top=window.pads[0],
-            pad_left=window.pads[1],
-            dilation_h=window.dilation[0],
-            dilation_w=window.dilation[1],
-            group=self.group,
-            images=n,
-            in_offset=image.quant.offset,
-            filter_offset=filters.quant.offset,
-            act_min=out.quant.offset if self.fused_relu else glow.INT8_MIN,
-            act_max=glow.INT8_MAX,
-            out=output_requant(image.quant, filters.quant, out.quant),
-        )
-        operands = [
-            lowering.buffer(node.inputs[0]),
-            lowering.constant(node.inputs[1], weights),
-            lowering.constant(node.inputs[2], sums),
-            lowering.buffer(node.outputs[0]),
-        ]
-        lowering.call(CONV2D, operands, params)
+        assert image.quant and out.quant
+        weights, biases = lowering.data_of(node.inputs[1]), lowering.data_of(node.inputs[2])
+        per_channel = filters.channel_params()
+        sums = np.empty(len(per_channel), np.int32)
+        for i, (filter_params, bias_params) in enumerate(zip(per_channel, bias.channel_params(), strict=True)):
+            sums[i : i + 1] = prepared_bias(biases[i : i + 1], bias_params, image.quant, filter_params)
+            check_accumulator(weights[i].reshape(1, -1), filter_params, image.quant, sums[i : i + 1])
+        constants = [output_requant(image.quant, filter_params, out.quant) for filter_params in per_channel]
+        operands = [lowering.buffer(node.inputs[0])]
+        operands += [lowering.constant(node.inputs[1], weights), lowering.constant(node.inputs[2], sums)]
+        geometry = self._geometry(image, out)
+        if filters.quant is not None:
+            params = Conv2DParams(**geometry, filter_offset=filters.quant.offset, out=constants[0])
+            lowering.call(CONV2D, [*operands, lowering.buffer(node.outputs[0])], params)
+            return
+        words = channel_words(constants, [filter_params.offset for filter_params in per_channel])
+        operands += [lowering.constant(f"{node.inputs[1]}_channels", words), lowering.buffer(node.outputs[0])]
+        lowering.call(CONV2D_CHANNELWISE, operands, ChannelwiseParams(**geometry, out_offset=out.quant.offset))
+
+
+@dataclass(frozen=True)
+class ChannelwiseConv2D(Conv2D):
+    """A convolution whose filters and bias are quantized for each output channel. Exists in int8 graphs only.
+
+    Glow folds no rescale into it from before: its bias was specialised for the input's scale.
+    """
+
+    onnx_types: ClassVar[tuple[str, ...]] = ()
+    glow_kind: ClassVar[str] = "ChannelwiseQuantizedConvolution"
+    absorbs_rescale_before: ClassVar[tuple[int, ...]] = ()

@@ -7,12 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, I16, U16, U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.accumulator import check_accumulator, output_requant, prepared_bias
+from tinyglow.ops.one_nan import one_nan
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,35 @@ FULLY_CONNECTED = Kernel(
 )
 
 
+@dataclass(frozen=True)
+class FullyConnectedFloatParams(Params):
+    """Sizes in elements."""
+
+    rows: U32
+    depth: U32
+    units: U32
+
+
+def fully_connected_f32(p: FullyConnectedFloatParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_fully_connected_f32: products are added to bias[u] one after the other."""
+    rows, matrix = x.reshape(-1, p.depth), weights.reshape(p.units, p.depth)
+    sums = bias.reshape(1, p.units)
+    with np.errstate(all="ignore"):
+        for k in range(p.depth):
+            sums = sums + rows[:, k : k + 1] * matrix[:, k]
+    out[...] = one_nan(sums).reshape(out.shape)
+
+
+FULLY_CONNECTED_FLOAT = Kernel(
+    symbol="tg_fully_connected_f32",
+    c_file="fully_connected/tg_fully_connected_f32.c",
+    params=FullyConnectedFloatParams,
+    operands=(In("input", "float32"), In("weights", "float32"), In("bias", "float32"), Out("output", "float32")),
+    reference=fully_connected_f32,
+    summary="fully connected layer, in float",
+)
+
+
 def _gemm_bias(node: SourceNode, importer: Importer, units: int) -> Array:
     """ONNX Gemm's C times beta, as [units]; zeros where it is absent."""
     if len(node.inputs) < 3 or not node.inputs[2]:
@@ -68,7 +99,7 @@ class FullyConnected(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Gemm",)
     quantizable: ClassVar[bool] = True
-    absorbs_rescale_before: ClassVar[bool] = True
+    absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0,)
     absorbs_rescale_after: ClassVar[bool] = True
     bias_operand: ClassVar[int | None] = 2
 
@@ -84,6 +115,7 @@ class FullyConnected(Op):
         name = node.inputs[1]
         if node.integer("transB", 0):
             weights, name = np.ascontiguousarray(weights.T), f"{node.name}_TransposeB"
+            edit.derived.add(legal_name(name))
         elif importer.value(name).data is not None and node.real("alpha", 1.0) == 1.0:
             name = ""
         matrix = edit.constant(name, weights) if name else importer.value(node.inputs[1])
@@ -106,9 +138,15 @@ class FullyConnected(Op):
     def lower(self, node: Node, lowering: Lowering) -> None:
         x, weights, bias = (lowering.type_of(name) for name in node.inputs)
         out = lowering.type_of(node.outputs[0])
-        assert x.quant and weights.quant and bias.quant and out.quant
         # Each unit's weights side by side, as the kernel reads them.
         matrix = np.ascontiguousarray(lowering.data_of(node.inputs[1]).T)
+        if out.dtype == "float32":
+            constants = [lowering.constant(node.inputs[1], matrix), lowering.buffer(node.inputs[2])]
+            operands = [lowering.buffer(node.inputs[0]), *constants, lowering.buffer(node.outputs[0])]
+            params = FullyConnectedFloatParams(x.shape[0], x.shape[1], out.shape[1])
+            lowering.call(FULLY_CONNECTED_FLOAT, operands, params)
+            return
+        assert x.quant and weights.quant and bias.quant and out.quant
         sums = prepared_bias(lowering.data_of(node.inputs[2]), bias.quant, x.quant, weights.quant)
         check_accumulator(matrix, weights.quant, x.quant, sums)
         # sum of (x - xo) * (w - wo) = sum of x * (w - wo) - xo * sum of (w - wo), and the last term is constant.

@@ -1,15 +1,142 @@
-"""Matrix product and addition as the model writes them; together they become a FullyConnected (passes/simplify)."""
+"""Products of matrices: MatMul of two, BatchMatMul of two rows of them."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from tinyglow.ir.graph import Array
-from tinyglow.ir.op import Importer, Op, ShapeError, SourceNode
-from tinyglow.ir.types import TensorType
+from tinyglow.ir.editor import GraphEditor
+from tinyglow.ir.graph import Array, Node, Value
+from tinyglow.ir.kernel import I16, U16, U32, In, Kernel, Out, Params
+from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.types import QuantParams, Shape, TensorType
+from tinyglow.numerics import glow
+from tinyglow.ops.accumulator import check_accumulator
+from tinyglow.ops.fully_connected import FULLY_CONNECTED, FullyConnectedParams
+from tinyglow.ops.int8 import int8_params, product_requant
+from tinyglow.ops.one_nan import one_nan
+from tinyglow.ops.reshape import Reshape
+from tinyglow.ops.tile import Tile
+
+
+@dataclass(frozen=True)
+class MatMulParams(Params):
+    """Sizes in elements: lhs [batch, rows, depth], rhs [batch, depth, columns]; ``out`` maps a sum to the output."""
+
+    batch: U16
+    rows: U16
+    depth: U32
+    columns: U16
+    lhs_offset: I16
+    rhs_offset: I16
+    out: glow.Requant
+
+
+def matmul_s8(p: MatMulParams, lhs: Array, rhs: Array, out: Array) -> None:
+    """Definition of tg_matmul_s8 (``libjit_matmul_i8``): sum of (lhs - lhs_offset) * (rhs - rhs_offset)."""
+    a = lhs.reshape(-1, p.batch, p.rows, p.depth).astype(np.int32) - np.int32(p.lhs_offset)
+    b = rhs.reshape(-1, p.batch, p.depth, p.columns).astype(np.int32) - np.int32(p.rhs_offset)
+    out[...] = glow.saturate_int8(glow.requantize(glow.accumulate(a, b), p.out)).reshape(out.shape)
+
+
+MATMUL = Kernel(
+    symbol="tg_matmul_s8",
+    c_file="matmul/tg_matmul_s8.c",
+    params=MatMulParams,
+    operands=(In("lhs", "int8"), In("rhs", "int8"), Out("output", "int8")),
+    reference=matmul_s8,
+    summary="matrix products of two tensors",
+)
+
+
+@dataclass(frozen=True)
+class MatMulFloatParams(Params):
+    """Sizes in elements: lhs [batch, rows, depth], rhs [batch, depth, columns]."""
+
+    batch: U16
+    rows: U16
+    depth: U32
+    columns: U16
+
+
+def matmul_f32(p: MatMulFloatParams, lhs: Array, rhs: Array, out: Array) -> None:
+    """Definition of tg_matmul_f32: products are added to 0 one after the other."""
+    a = lhs.reshape(-1, p.batch, p.rows, p.depth)
+    b = rhs.reshape(-1, p.batch, p.depth, p.columns)
+    sums = np.zeros((1, 1, p.rows, p.columns), np.float32)
+    with np.errstate(all="ignore"):
+        for k in range(p.depth):
+            sums = sums + a[..., k, np.newaxis] * b[..., k, np.newaxis, :]
+    out[...] = one_nan(sums).reshape(out.shape)
+
+
+MATMUL_FLOAT = Kernel(
+    symbol="tg_matmul_f32",
+    c_file="matmul/tg_matmul_f32.c",
+    params=MatMulFloatParams,
+    operands=(In("lhs", "float32"), In("rhs", "float32"), Out("output", "float32")),
+    reference=matmul_f32,
+    summary="matrix products of two tensors, in float",
+)
+
+
+def _span(params: QuantParams) -> int:
+    return max(glow.INT8_MAX - params.offset, params.offset - glow.INT8_MIN)
+
+
+def _lower_product(node: Node, lowering: Lowering, batch: int) -> None:
+    """Any two operands of [batch, rows, depth] and [batch, depth, columns]."""
+    x, y = (lowering.type_of(name).shape for name in node.inputs)
+    depth = x[-1]
+    buffers = [lowering.buffer(name) for name in (*node.inputs, node.outputs[0])]
+    if lowering.type_of(node.outputs[0]).dtype == "float32":
+        lowering.call(MATMUL_FLOAT, buffers, MatMulFloatParams(batch, rows=x[-2], depth=depth, columns=y[-1]))
+        return
+    lhs, rhs, out = int8_params(node, lowering)
+    bound = depth * _span(lhs) * _span(rhs)
+    if bound > glow.INT32_MAX:
+        found = f"sums of {depth} products, up to {bound}"
+        raise UnsupportedError(found, "sums that fit 32 bits", "split the matrices")
+    params = MatMulParams(
+        batch=batch,
+        rows=x[-2],
+        depth=depth,
+        columns=y[-1],
+        lhs_offset=lhs.offset,
+        rhs_offset=rhs.offset,
+        out=product_requant(lhs, rhs, out),
+    )
+    lowering.call(MATMUL, buffers, params)
+
+
+def _lower_constant_product(node: Node, weights: Array, lowering: Lowering) -> None:
+    """Constant columns make it a fully connected layer without a bias, whose sums are the same."""
+    lhs, rhs, out = int8_params(node, lowering)
+    rows, depth = lowering.type_of(node.inputs[0]).shape
+    matrix = np.ascontiguousarray(weights.T)
+    centred = matrix.astype(np.int64) - rhs.offset
+    bias = -lhs.offset * centred.sum(axis=1)
+    check_accumulator(matrix, rhs, lhs, np.zeros_like(bias))
+    check_accumulator(matrix, rhs, QuantParams(lhs.scale, 0), bias)
+    params = FullyConnectedParams(
+        rows=rows,
+        depth=depth,
+        units=len(matrix),
+        weights_offset=rhs.offset,
+        act_min=glow.INT8_MIN,
+        act_max=glow.INT8_MAX,
+        out=product_requant(lhs, rhs, out),
+    )
+    operands = [
+        lowering.buffer(node.inputs[0]),
+        lowering.constant(node.inputs[1], matrix),
+        lowering.constant(f"{node.name}_bias", bias.astype(np.int32)),
+        lowering.buffer(node.outputs[0]),
+    ]
+    lowering.call(FULLY_CONNECTED, operands, params)
 
 
 @dataclass(frozen=True)
@@ -17,11 +144,29 @@ class MatMul(Op):
     """x [n, k] times y [k, m]."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("MatMul",)
+    quantizable: ClassVar[bool] = True
+    absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0, 1)
+    absorbs_rescale_after: ClassVar[bool] = True
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
-        inputs = [importer.value(name) for name in node.inputs]
-        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), inputs, node.name))
+        x, y = (importer.value(name) for name in node.inputs[:2])
+        if x.type.dtype != "float32" or y.type.dtype != "float32":
+            raise UnsupportedError(f"operands of types {x.type.dtype} and {y.type.dtype}", "floats")
+        if 0 in (len(x.type.shape), len(y.type.shape)):
+            raise UnsupportedError("a scalar operand", "vectors and matrices")
+        edit = importer.editor
+        shape = _result_shape(x.type.shape, y.type.shape)
+        if x.data is not None and y.data is not None:
+            importer.bind(node.outputs[0], edit.constant(node.outputs[0], np.array(x.data @ y.data)))
+            return
+        x = _as_matrix(x, (1, *x.type.shape), edit, node.name)
+        y = _as_matrix(y, (*y.type.shape, 1), edit, node.name)
+        add = _add_matmul if math.prod(y.type.shape[:-2]) == 1 else _add_batched
+        result = add(x, y, node, edit)
+        if result.type.shape != shape:
+            result = edit.add(f"{node.name}.reshapeResult", Reshape(shape), [result], node.name)
+        importer.bind(node.outputs[0], result)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         x, y = (type_.shape for type_ in inputs)
@@ -32,32 +177,94 @@ class MatMul(Op):
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (inputs[0] @ inputs[1],)
 
-
-def align_ranks(x: Array, y: Array) -> tuple[Array, Array]:
-    """Insert dimensions of size 1 behind the sample axis, so that numpy broadcasts as ONNX does per sample."""
-    rank = max(x.ndim, y.ndim)
-    x, y = (a.reshape(a.shape[0], *(1,) * (rank - a.ndim), *a.shape[1:]) for a in (x, y))
-    return x, y
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        try:
+            weights = lowering.data_of(node.inputs[1])
+        except UnsupportedError:
+            _lower_product(node, lowering, 1)
+            return
+        if lowering.type_of(node.outputs[0]).dtype == "float32":
+            _lower_product(node, lowering, 1)
+            return
+        _lower_constant_product(node, weights, lowering)
 
 
 @dataclass(frozen=True)
-class Add(Op):
-    """x + y with ONNX's multidirectional broadcasting."""
+class BatchMatMul(Op):
+    """x [b, n, k] times y [b, k, m], for each index of the first dimension.
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Add",)
+    Glow cuts it into slices, multiplies them with as many MatMuls and joins the results; once the rescales between them
+    are folded, each has the parameters of the whole operands and result, as here.
+    """
 
-    @classmethod
-    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
-        inputs = [importer.value(name) for name in node.inputs]
-        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), inputs, node.name))
+    quantizable: ClassVar[bool] = True
+    absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0, 1)
+    absorbs_rescale_after: ClassVar[bool] = True
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         x, y = (type_.shape for type_ in inputs)
-        try:
-            return (TensorType(np.broadcast_shapes(x, y)),)
-        except ValueError as error:
-            raise ShapeError(f"{list(x)} plus {list(y)}", "shapes that broadcast") from error
+        if len(x) != 3 or len(y) != 3 or x[0] != y[0] or x[2] != y[1]:
+            raise ShapeError(f"{list(x)} times {list(y)}", "matrices [b, n, k] and [b, k, m]")
+        return (TensorType((x[0], x[1], y[2])),)
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
-        x, y = align_ranks(*inputs)
-        return (x + y,)
+        return (inputs[0] @ inputs[1],)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        _lower_product(node, lowering, lowering.type_of(node.inputs[0]).shape[0])
+
+
+def _result_shape(x: Shape, y: Shape) -> Shape:
+    """ONNX's MatMul is numpy's: a vector is a row on the left and a column on the right. Raises ShapeError."""
+    rows, columns = x[-2:-1], y[-1:] if len(y) > 1 else ()
+    try:
+        batch = np.broadcast_shapes(x[:-2], y[:-2])
+    except ValueError:
+        batch = None
+    if batch is None or x[-1] != (y[-2] if len(y) > 1 else y[0]):
+        raise ShapeError(f"{list(x)} times {list(y)}", "matrices [..., n, k] and [..., k, m]")
+    return (*batch, *rows, *columns)
+
+
+def _as_matrix(value: Value, shape: Shape, edit: GraphEditor, name: str) -> Value:
+    """A vector as the matrix of ``shape``; anything else as it is."""
+    if len(value.type.shape) > 1:
+        return value
+    if value.data is not None:
+        return edit.constant(value.name, value.data.reshape(shape))
+    return edit.add(f"{name}.matrix", Reshape(shape), [value], name)
+
+
+def _flat(value: Value, shape: Shape, name: str, edit: GraphEditor, origin: str) -> Value:
+    if value.type.shape == shape:
+        return value
+    if value.data is not None:
+        return edit.constant(value.name, value.data.reshape(shape))
+    return edit.add(name, Reshape(shape), [value], origin)
+
+
+def _add_matmul(x: Value, y: Value, node: SourceNode, edit: GraphEditor) -> Value:
+    """One matrix on the right: those on the left are put one below the other (Glow: ConvertBroadcastedBatchMatMul)."""
+    depth = x.type.shape[-1]
+    if math.prod(x.type.shape[:-2]) > 1:
+        edit.namer.unique(node.name)  # the BatchMatMul that Glow replaces
+    rows = _flat(x, (x.type.elements // depth, depth), f"{node.name}.reshapeLHS", edit, node.name)
+    columns = _flat(y, y.type.shape[-2:], f"{node.name}.squeezedRHS", edit, node.name)
+    return edit.add(node.name, MatMul(), [rows, columns], node.name)
+
+
+def _add_batched(x: Value, y: Value, node: SourceNode, edit: GraphEditor) -> Value:
+    """A matrix on the right for each on the left, repeated where there are fewer."""
+    batch = np.broadcast_shapes(x.type.shape[:-2], y.type.shape[:-2])
+    operands = []
+    for value, side in ((x, "LHS"), (y, "RHS")):
+        shape = value.type.shape
+        present = (1,) * (len(batch) - len(shape[:-2])) + shape[:-2]
+        repeats = tuple(count // size for count, size in zip(batch, present, strict=True))
+        whole, matrix = value, (math.prod(batch), *shape[-2:])
+        if max(repeats, default=1) > 1 and value.data is not None:
+            whole = edit.constant(value.name, np.array(np.broadcast_to(value.data, (*batch, *shape[-2:]))))
+        elif max(repeats, default=1) > 1:
+            whole = edit.add(f"{node.name}.tile{side}", Tile((*repeats, 1, 1)), [value], node.name)
+        operands.append(_flat(whole, matrix, f"{node.name}.reshape{side}3D", edit, node.name))
+    return edit.add(node.name, BatchMatMul(), operands, node.name)

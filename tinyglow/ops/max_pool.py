@@ -1,4 +1,4 @@
-"""Maximum over windows; NHWC."""
+"""Maximum over windows; NHWC. MaxPool and GlobalMaxPool."""
 
 from __future__ import annotations
 
@@ -8,38 +8,48 @@ from typing import ClassVar
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.kernel import U8, U16, In, Kernel, Out, Params
-from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
+from tinyglow.ir.kernel import I8, U8, In, Kernel, Out
+from tinyglow.ir.op import Importer, Lowering, Op, SourceNode
 from tinyglow.ir.types import TensorType
-from tinyglow.ops.transpose import Transpose
-from tinyglow.ops.window import NCHW_TO_NHWC, NHWC_TO_NCHW, Window, merge_batch, require_image, window_from_onnx
+from tinyglow.ops.pooling import PoolGeometry, add_pool, geometry, pool_window, taps_inside
+from tinyglow.ops.window import Window, merge_batch, require_image
 
 
 @dataclass(frozen=True)
-class MaxPoolParams(Params):
-    """Sizes in elements."""
+class MaxPoolFloatParams(PoolGeometry):
+    """Sizes in elements. A window that has no tap inside the image gives 0."""
 
-    in_h: U16
-    in_w: U16
-    channels: U16
-    out_h: U16
-    out_w: U16
-    kernel_h: U8
-    kernel_w: U8
-    stride_h: U8
-    stride_w: U8
-    pad_top: U8
-    pad_left: U8
-    images: U16
+    dilation_h: U8 = 1
+    dilation_w: U8 = 1
+
+    @property
+    def dilation(self) -> tuple[int, int]:
+        return self.dilation_h, self.dilation_w
+
+
+@dataclass(frozen=True)
+class MaxPoolParams(MaxPoolFloatParams):
+    """Sizes in elements; ``empty`` is the result of a window that has no tap inside the image."""
+
+    empty: I8 = -128
 
 
 def max_pool_s8(p: MaxPoolParams, x: Array, out: Array) -> None:
-    """Definition of tg_max_pool_s8: the largest element of each window's part inside the image (-128 if empty)."""
-    bottom = max(0, (p.out_h - 1) * p.stride_h + p.kernel_h - p.in_h - p.pad_top)
-    right = max(0, (p.out_w - 1) * p.stride_w + p.kernel_w - p.in_w - p.pad_left)
-    window = Window((p.kernel_h, p.kernel_w), (p.stride_h, p.stride_w), (p.pad_top, p.pad_left, bottom, right))
-    patches = window.patches(x.reshape(-1, p.in_h, p.in_w, p.channels), fill=-128)
-    out[...] = patches[:, : p.out_h, : p.out_w].max(axis=3).reshape(out.shape)
+    """Definition of tg_max_pool_s8: the largest element of each window's taps inside the image, ``empty`` if none."""
+    largest = p.patches(x, -128, p.dilation).max(axis=3)
+    out[...] = np.where(p.taps_inside(p.dilation) > 0, largest, np.int8(p.empty)).reshape(out.shape)
+
+
+def max_pool_f32(p: MaxPoolFloatParams, x: Array, out: Array) -> None:
+    """Definition of tg_max_pool_f32: tap by tap, a larger one takes the place, and any NaN does; 0 of no taps."""
+    taps = p.patches(x, -np.inf, p.dilation)
+    inside = p.patches(np.ones((1, p.in_h * p.in_w * p.channels), np.bool_), False, p.dilation)
+    largest, found = taps[:, :, :, 0], inside[:, :, :, 0]
+    for tap in range(1, taps.shape[3]):
+        candidate, present = taps[:, :, :, tap], inside[:, :, :, tap]
+        better = (candidate > largest) | np.isnan(candidate) | ~found
+        largest, found = np.where(better & present, candidate, largest), found | present
+    out[...] = np.where(found, largest, np.float32(0)).reshape(out.shape)
 
 
 MAX_POOL = Kernel(
@@ -51,32 +61,33 @@ MAX_POOL = Kernel(
     summary="maximum over windows",
 )
 
+MAX_POOL_FLOAT = Kernel(
+    symbol="tg_max_pool_f32",
+    c_file="pooling/tg_max_pool_f32.c",
+    params=MaxPoolFloatParams,
+    operands=(In("input", "float32"), Out("output", "float32")),
+    reference=max_pool_f32,
+    summary="maximum over windows, in float",
+)
+
 
 @dataclass(frozen=True)
 class MaxPool(Op):
-    """Input: image [n, h, w, c]."""
+    """Input: image [n, h, w, c]. A window that lies in the padding altogether gives 0.0, as in Glow."""
 
     window: Window
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("MaxPool",)
+    onnx_types: ClassVar[tuple[str, ...]] = ("MaxPool", "GlobalMaxPool")
     quantizable: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
+    rescale_sinks: ClassVar[bool] = True
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
-        image = importer.value(node.inputs[0])
-        _, _, height, width = require_image(image.type.shape)
-        if len([name for name in node.outputs if name]) > 1:
-            raise UnsupportedError("the output Indices", "the first output alone")
-        if node.integer("ceil_mode", 0):
-            raise UnsupportedError("ceil_mode=1", "ceil_mode=0")
-        window = window_from_onnx(node, node.ints("kernel_shape", ()), (height, width))
-        if window.dilation != (1, 1):
-            raise UnsupportedError(f"dilations {list(window.dilation)}", "[1, 1]")
-        edit = importer.editor
-        nhwc = edit.add(node.name, Transpose(NCHW_TO_NHWC), [image], node.name)
-        result = edit.add(node.name, cls(window), [nhwc], node.name)
-        importer.bind(node.outputs[0], edit.add(node.name, Transpose(NHWC_TO_NCHW), [result], node.name))
+        def pool(node: SourceNode, size: tuple[int, int]) -> Op:
+            return cls(Window(size) if node.op_type == "GlobalMaxPool" else pool_window(node, size))
+
+        add_pool(node, importer, pool)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         n, height, width, channels = require_image(inputs[0].shape)
@@ -84,13 +95,17 @@ class MaxPool(Op):
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         x = inputs[0]
-        result = self.window.patches(merge_batch(x), fill=-np.inf).max(axis=3)
+        largest = self.window.patches(merge_batch(x), fill=-np.inf).max(axis=3)
+        result = np.where(taps_inside(self.window, (x.shape[2], x.shape[3])) > 0, largest, np.float32(0))
         return (result.reshape(*x.shape[:2], *result.shape[1:]),)
 
     def lower(self, node: Node, lowering: Lowering) -> None:
-        n, in_h, in_w, channels = lowering.type_of(node.inputs[0]).shape
-        _, out_h, out_w, _ = lowering.type_of(node.outputs[0]).shape
-        window = self.window
-        geometry = (*window.kernel, *window.strides, *window.pads[:2])
-        params = MaxPoolParams(in_h, in_w, channels, out_h, out_w, *geometry, images=n)
-        lowering.call(MAX_POOL, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+        source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
+        buffers = lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])
+        dilation = dict(zip(("dilation_h", "dilation_w"), self.window.dilation, strict=True))
+        fields = {**geometry(self.window, source.shape, result.shape), **dilation}
+        if result.dtype == "float32":
+            lowering.call(MAX_POOL_FLOAT, buffers, MaxPoolFloatParams(**fields))
+            return
+        assert result.quant
+        lowering.call(MAX_POOL, buffers, MaxPoolParams(**fields, empty=result.quant.offset))

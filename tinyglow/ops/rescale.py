@@ -40,6 +40,28 @@ RESCALE = Kernel(
 )
 
 
+@dataclass(frozen=True)
+class ReluFloatParams(Params):
+    """``count`` elements."""
+
+    count: U32
+
+
+def relu_f32(p: ReluFloatParams, x: Array, out: Array) -> None:
+    """Definition of tg_relu_f32: 0 for negative elements; others, NaN and -0 among them, stay as they are."""
+    out[...] = np.where(x < 0, np.float32(0), x)
+
+
+RELU_FLOAT = Kernel(
+    symbol="tg_relu_f32",
+    c_file="elementwise/tg_relu_f32.c",
+    params=ReluFloatParams,
+    operands=(In("input", "float32"), Out("output", "float32", may_alias="input")),
+    reference=relu_f32,
+    summary="max(x, 0), in float",
+)
+
+
 def _lower_rescale(node: Node, lowering: Lowering, relu: bool) -> None:
     source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
     assert source.quant and result.quant
@@ -59,7 +81,8 @@ class Relu(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Relu",)
     quantizable: ClassVar[bool] = True
-    absorbs_rescale_before: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
+    absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0,)
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
@@ -73,6 +96,11 @@ class Relu(Op):
         return (np.maximum(inputs[0], np.float32(0)),)
 
     def lower(self, node: Node, lowering: Lowering) -> None:
+        result = lowering.type_of(node.outputs[0])
+        if result.dtype == "float32":
+            buffers = [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])]
+            lowering.call(RELU_FLOAT, buffers, ReluFloatParams(result.elements))
+            return
         _lower_rescale(node, lowering, relu=True)
 
 
@@ -80,8 +108,8 @@ class Relu(Op):
 class Rescale(Op):
     """The same real values with other quantization parameters (Glow's RescaleQuantized)."""
 
+    glow_kind: ClassVar[str] = "RescaleQuantized"
     quantizable: ClassVar[bool] = True
-    absorbs_rescale_before: ClassVar[bool] = True
     absorbs_rescale_after: ClassVar[bool] = True
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

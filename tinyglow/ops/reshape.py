@@ -40,6 +40,7 @@ class Reshape(Op):
     onnx_types: ClassVar[tuple[str, ...]] = ("Reshape", "Flatten", "Identity", "Dropout")
     quantizable: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
+    rescale_sinks: ClassVar[bool] = True
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import ShapeError, SourceNode, UnsupportedError
 
+MAX_PAD = 255  # kernels have it in a byte; and numpy pads in memory
 NCHW_TO_NHWC = (0, 2, 3, 1)
 NHWC_TO_NCHW = (0, 3, 1, 2)
 
@@ -84,12 +85,27 @@ def window_from_onnx(node: SourceNode, kernel: tuple[int, ...], size: tuple[int,
     )
     auto_pad = node.text("auto_pad", "NOTSET")
     if auto_pad == "VALID":
-        return Window(window.kernel, window.strides, (0, 0, 0, 0), window.dilation)
-    if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
-        return Window(window.kernel, window.strides, _same_pads(auto_pad, window, size), window.dilation)
-    if auto_pad != "NOTSET":
+        window = replace(window, pads=(0, 0, 0, 0))
+    elif auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+        window = replace(window, pads=_same_pads(auto_pad, window, size))
+    elif auto_pad != "NOTSET":
         raise UnsupportedError(f"auto_pad {auto_pad!r}", "NOTSET, VALID, SAME_UPPER or SAME_LOWER")
+    if max(window.pads) > MAX_PAD:
+        raise UnsupportedError(f"pads {list(window.pads)}", f"at most {MAX_PAD} on each side")
     return window
+
+
+def with_unit_height(node: SourceNode) -> SourceNode:
+    """A 1-D window's attributes as those of a 2-D window of height 1."""
+    widened = dict(node.attributes)
+    for name in ("kernel_shape", "strides", "dilations"):
+        value = widened.get(name)
+        if isinstance(value, list) and len(value) == 1:
+            widened[name] = [1, value[0]]
+    pads = widened.get("pads")
+    if isinstance(pads, list) and len(pads) == 2:
+        widened["pads"] = [0, pads[0], 0, pads[1]]
+    return replace(node, attributes=widened)
 
 
 def require_image(shape: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -22,6 +22,38 @@ def apply_once(edit: GraphEditor, rules: Sequence[Rule]) -> bool:
     return changed
 
 
+# Glow compares no larger ones (const-dedup-size).
+_MOST_ELEMENTS_SHARED = 256
+
+
+def _share_equal_constants(graph: Graph, edit: GraphEditor) -> None:
+    seen: dict[tuple[object, ...], str] = {}
+    for name, value in graph.values.items():
+        if value.data is not None and value.data.size <= _MOST_ELEMENTS_SHARED:
+            edit.redirect(name, seen.setdefault((value.type, value.data.tobytes()), name))
+
+
+def share_equal_nodes(graph: Graph) -> Graph:
+    """``graph`` with one node where several do the same to the same inputs, and one of equal small constants.
+
+    The first one stays (Glow: CSE, deduplicateConstants).
+    """
+    edit = GraphEditor.of(graph)
+    _share_equal_constants(graph, edit)
+    seen: dict[tuple[object, ...], Node] = {}
+    for original in graph.nodes:
+        node = edit.producer(original.outputs[0])
+        if node is None:
+            continue
+        types = tuple(edit.value(name).type for name in node.outputs)
+        first = seen.setdefault((node.op, node.inputs, types), node)
+        if first is not node:
+            for old, new in zip(node.outputs, first.outputs, strict=True):
+                edit.redirect(old, new)
+            edit.remove_if_unused(node)
+    return edit.finish()
+
+
 def rewrite(graph: Graph, rules: Sequence[Rule]) -> Graph:
     """``graph`` with ``rules`` applied until none applies any more."""
     edit = GraphEditor.of(graph)

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
+from tinyglow.ir.op import Op
 from tinyglow.numerics.glow import INT8_MIN
+from tinyglow.ops.activation import NO_ACTIVATION, Activation
+from tinyglow.ops.arithmetic import Max
+from tinyglow.ops.clip import Clip
 from tinyglow.ops.conv2d import Conv2D
+from tinyglow.ops.fully_connected import FullyConnected
+from tinyglow.ops.leaky_relu import LeakyRelu
 from tinyglow.ops.quantize import Dequantize, Quantize
 from tinyglow.ops.rescale import Relu, Rescale
+from tinyglow.ops.reshape import Reshape
+from tinyglow.ops.transpose import Transpose
 from tinyglow.passes.rewrite import apply_once, rewrite
+from tinyglow.passes.transposes import drop_identities, merge_reshapes
 
 
 def drop_identity_rescale(node: Node, edit: GraphEditor) -> bool:
@@ -39,6 +50,25 @@ def absorb_rescale_upwards(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
+def move_rescale_above_max(node: Node, edit: GraphEditor) -> bool:
+    """Rescale(Max(x, y)) is Max(Rescale(x), Rescale(y)), whose rescales may go further (Glow: OptimizeQuantization)."""
+    source = edit.producer(node.inputs[0])
+    if not isinstance(node.op, Rescale) or source is None or not isinstance(source.op, Max):
+        return False
+    if not edit.has_one_use(node.inputs[0]):
+        return False
+    quant, type_ = edit.value(node.outputs[0]).type.quant, edit.value(source.outputs[0]).type
+    sides = [
+        edit.add(node.name, Rescale(), [value], node.origin, (replace(value.type, quant=quant),))
+        for value in map(edit.value, source.inputs)
+    ]
+    result = edit.add(source.name, source.op, sides, source.origin, (replace(type_, quant=quant),))
+    edit.redirect(node.outputs[0], result.name)
+    edit.remove_if_unused(node)
+    edit.remove_if_unused(source)
+    return True
+
+
 def dequantize_before_rescale(node: Node, edit: GraphEditor) -> bool:
     """Dequantize(Rescale(x)) is Dequantize(x)."""
     source = edit.producer(node.inputs[0])
@@ -51,18 +81,25 @@ def dequantize_before_rescale(node: Node, edit: GraphEditor) -> bool:
 
 def absorb_rescale_downwards(node: Node, edit: GraphEditor) -> bool:
     """op(Rescale(x)) is op(x), where the kernel of op takes any parameters."""
-    source = edit.producer(node.inputs[0])
-    if not node.op.absorbs_rescale_before or source is None or not isinstance(source.op, Rescale):
+    inputs = list(node.inputs)
+    for index in node.op.absorbs_rescale_before:
+        source = edit.producer(inputs[index])
+        if source is not None and isinstance(source.op, Rescale):
+            inputs[index] = source.inputs[0]
+    if tuple(inputs) == node.inputs:
         return False
-    edit.set_inputs(node, (source.inputs[0], *node.inputs[1:]))
-    edit.remove_if_unused(source)
+    sources = [edit.producer(name) for name in node.inputs]
+    edit.set_inputs(node, tuple(inputs))
+    for source in sources:
+        if source is not None:
+            edit.remove_if_unused(source)
     return True
 
 
 def sink_rescale(node: Node, edit: GraphEditor) -> bool:
     """op(Rescale(x)) is Rescale(op(x)), where op keeps its input's parameters."""
     source = edit.producer(node.inputs[0])
-    if not node.op.keeps_params or source is None or not isinstance(source.op, Rescale):
+    if not node.op.rescale_sinks or source is None or not isinstance(source.op, Rescale):
         return False
     x, old = edit.value(source.inputs[0]), edit.value(node.outputs[0])
     kept = edit.add(node.name, node.op, [x], node.origin, (replace(old.type, quant=x.type.quant),))
@@ -70,17 +107,28 @@ def sink_rescale(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
-def fuse_relu_into_convolution(node: Node, edit: GraphEditor) -> bool:
-    """A convolution whose only user is a Relu takes over its output type; its own clip does the rest."""
-    source = edit.producer(node.inputs[0])
-    if not isinstance(node.op, Relu) or source is None or not isinstance(source.op, Conv2D):
+def _activation_of(op: Op) -> Activation | None:
+    """What a convolution can apply in place of ``op``."""
+    if isinstance(op, Relu):
+        return Activation("RELU")
+    if isinstance(op, Clip):
+        return Activation("CLIP", (op.low, op.high))
+    if isinstance(op, LeakyRelu):
+        return Activation("LEAKY_RELU", (op.alpha,))
+    return None
+
+
+def fuse_activation_into_convolution(node: Node, edit: GraphEditor) -> bool:
+    """A convolution whose only user is an activation takes over its output type (Glow: foldActivations)."""
+    activation, source = _activation_of(node.op), edit.producer(node.inputs[0])
+    if activation is None or source is None or not isinstance(source.op, Conv2D):
         return False
-    if source.op.fused_relu or not edit.has_one_use(node.inputs[0]):
+    if source.op.activation != NO_ACTIVATION or not edit.has_one_use(node.inputs[0]):
         return False
     type_ = edit.value(node.outputs[0]).type
-    # Where the offset is the smallest int8, saturation already is the Relu.
-    needed = type_.quant is not None and type_.quant.offset != INT8_MIN
-    edit.set_op(source, replace(source.op, fused_relu=needed))
+    if type_.quant is not None and activation.is_saturation(type_.quant):
+        activation = NO_ACTIVATION  # Glow: RemoveIdentityRelu, RemoveIdentityClip
+    edit.set_op(source, replace(source.op, activation=activation))
     edit.set_type(source.outputs[0], type_)
     edit.redirect(node.outputs[0], source.outputs[0])
     return True
@@ -97,8 +145,49 @@ def drop_identity_relu(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
-UPWARDS = (drop_identity_rescale, absorb_rescale_upwards, dequantize_before_rescale, drop_identity_relu)
+UPWARDS = (
+    drop_identity_rescale,
+    absorb_rescale_upwards,
+    move_rescale_above_max,
+    dequantize_before_rescale,
+    drop_identity_relu,
+)
 DOWNWARDS = (absorb_rescale_downwards, sink_rescale)
+
+
+def merge_transpose_into_fully_connected(node: Node, edit: GraphEditor) -> bool:
+    """fc(Reshape(Transpose(x))) is fc(Reshape(x)) with reordered weights (Glow: MergeTransposeIntoMatMulOrFC)."""
+    if not isinstance(node.op, FullyConnected):
+        return False
+    flat, weights = edit.producer(node.inputs[0]), edit.value(node.inputs[1])
+    if flat is None or not isinstance(flat.op, Reshape) or not edit.has_one_use(node.inputs[0]) or weights.data is None:
+        return False
+    before = edit.producer(flat.inputs[0])
+    if before is None or not isinstance(before.op, Transpose) or not edit.has_one_use(flat.inputs[0]):
+        return False
+    moved, source = edit.value(flat.inputs[0]).type.shape, edit.value(before.inputs[0])
+    if before.op.perm[0] != 0 or moved[0] != flat.op.shape[0]:
+        return False
+    # Rows of the weights are numbered in the transposed order; put them into the order of x.
+    rows = weights.data.reshape(*moved[1:], weights.data.shape[1])
+    inverse = [before.op.perm.index(axis) - 1 for axis in range(1, len(moved))]
+    data = np.ascontiguousarray(rows.transpose(*inverse, len(inverse))).reshape(weights.data.shape)
+    reshaped = edit.add(flat.name, flat.op, [source], flat.origin, (edit.value(node.inputs[0]).type,))
+    reordered = edit.constant(weights.name, data, weights.type)
+    edit.set_inputs(node, (reshaped.name, reordered.name, *node.inputs[2:]))
+    edit.remove_if_unused(flat)
+    edit.remove_if_unused(before)
+    return True
+
+
+def fold_float_constants(node: Node, edit: GraphEditor) -> bool:
+    """A float operator on constants alone is a constant; Glow evaluates it after it has quantized its neighbours."""
+    inputs = [edit.value(name).data for name in node.inputs]
+    if node.op.quantizable or isinstance(node.op, Quantize | Dequantize) or any(data is None for data in inputs):
+        return False
+    (result,) = node.op.run_float(*(data[np.newaxis] for data in inputs if data is not None))
+    edit.redirect(node.outputs[0], edit.constant(f"{node.name}_constfold", np.ascontiguousarray(result[0])).name)
+    return True
 
 
 def fold_rescales(graph: Graph) -> Graph:
@@ -129,9 +218,18 @@ def convert_placeholders(graph: Graph) -> Graph:
     return edit.finish()
 
 
-def tidy(graph: Graph, float_io: bool = False) -> Graph:
-    """Fold rescales and activations; with ``float_io`` the placeholders stay float."""
+def tidy(graph: Graph, float_io: bool = False, like_glow: bool = False) -> Graph:
+    """Fold rescales and activations; with ``float_io`` the placeholders stay float.
+
+    like_glow: fold no more transposes into weights than Glow does, which tries once.
+    """
+    graph = fold_rescales(rewrite(graph, [fold_float_constants]))
+    graph = rewrite(graph, [fuse_activation_into_convolution, drop_identity_relu])
     graph = fold_rescales(graph)
-    graph = rewrite(graph, [fuse_relu_into_convolution, drop_identity_relu])
-    graph = fold_rescales(graph)
+    while True:
+        edit = GraphEditor.of(graph)
+        merged = apply_once(edit, [merge_transpose_into_fully_connected])
+        graph = rewrite(edit.finish(), [merge_reshapes, drop_identities])
+        if like_glow or not merged:
+            break
     return graph if float_io else convert_placeholders(graph)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tinyglow.errors import Problem, ProfileError
-from tinyglow.ir.graph import Graph
+from tinyglow.ir.graph import Array, Graph
 from tinyglow.quant.profile import Profile, Range
 
 # Constants that another compiler has folded (BatchNorm into filters) may differ in float rounding, not in more.
@@ -27,6 +27,10 @@ def _stem(name: str) -> str:
     return re.sub(r"__[0-9]+$", "", name)
 
 
+def _own_range(data: Array) -> Range:
+    return Range(float(data.min()), float(data.max())) if data.size else Range(0.0, 0.0)
+
+
 def _number(name: str) -> int:
     found = re.search(r"__([0-9]+)$", name)
     return int(found.group(1)) if found else 0
@@ -39,8 +43,11 @@ def match_profile(graph: Graph, profile: Profile, needed: Iterable[str]) -> Prof
     with the same stem are then matched in the order of their numbers, if there are as many on both sides.
     """
     by_name = {key.removesuffix(":0"): range_ for key, range_ in profile.ranges.items() if key.endswith(":0")}
+    needed = list(needed)
     ranges = {name: by_name[name] for name in needed if name in by_name}
-    missing = [name for name in needed if name not in by_name]
+    constants = [name for name in needed if graph.values[name].data is not None]
+    ranges.update(_constant_ranges(graph, constants, by_name))
+    missing = [name for name in needed if name not in ranges]
     unclaimed = defaultdict(list)
     for name in by_name:
         if name not in graph.values:
@@ -58,25 +65,41 @@ def match_profile(graph: Graph, profile: Profile, needed: Iterable[str]) -> Prof
     if absent:
         problems = [Problem(name, f"has no entry '{name}:0' in the profile") for name in absent]
         raise ProfileError(
-            f"the profile does not fit the model: {len(absent)} of {len(missing) + len(ranges) - len(renamed)} values "
+            f"the profile does not fit the model: {len(absent)} of {len(needed)} values "
             "are missing; make it from this very model with 'tinyglow profile'",
             problems,
         )
-    _check_constants(graph, ranges)
     return ProfileMatch(ranges, renamed)
 
 
-def _check_constants(graph: Graph, ranges: Mapping[str, Range]) -> None:
-    """A profile holds the ranges of the weights too: they tell a model of the same shape with other weights apart."""
+def _constant_ranges(graph: Graph, names: Iterable[str], by_name: Mapping[str, Range]) -> dict[str, Range]:
+    """Ranges of constants: the profile's where it agrees with the data, the data's own where it says nothing.
+
+    That it disagrees tells a model of the same shape with other weights apart. Glow numbers constants with the same
+    stem in its own way, so any of them may be the one.
+    """
+    stems = defaultdict(list)
+    for name in by_name:
+        stems[_stem(name)].append(name)
+    ranges = {}
     problems = []
-    for name, range_ in ranges.items():
+    for name in names:
         data = graph.values[name].data
-        if data is None or not data.size:
-            continue
-        low, high = float(data.min()), float(data.max())
-        tolerance = _WEIGHT_TOLERANCE * max(abs(low), abs(high), abs(range_.low), abs(range_.high))
-        if abs(low - range_.low) > tolerance or abs(high - range_.high) > tolerance:
-            found = f"holds values from {low:g} to {high:g}, the profile says {range_.low:g} to {range_.high:g}"
+        assert data is not None
+        own = _own_range(data)
+        candidates = [by_name[name]] if name in by_name else []
+        candidates += [by_name[other] for other in stems[_stem(name)]]
+        agreeing = next((range_ for range_ in candidates if _agree(range_, own)), None)
+        ranges[name] = agreeing or own
+        if name in by_name and agreeing is None:
+            range_ = by_name[name]
+            found = f"holds values from {own.low:g} to {own.high:g}, the profile says {range_.low:g} to {range_.high:g}"
             problems.append(Problem(name, found))
     if problems:
         raise ProfileError("the profile was made from a model with other weights", problems)
+    return ranges
+
+
+def _agree(one: Range, other: Range) -> bool:
+    tolerance = _WEIGHT_TOLERANCE * max(abs(one.low), abs(one.high), abs(other.low), abs(other.high))
+    return abs(one.low - other.low) <= tolerance and abs(one.high - other.high) <= tolerance

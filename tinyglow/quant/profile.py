@@ -14,9 +14,13 @@ import yaml
 
 from tinyglow.errors import Problem, ProfileError
 from tinyglow.ir.graph import Array
+from tinyglow.resources import write_file
 
 DEFAULT_BINS = 10  # Glow's -num-histogram-bins
+MAX_BINS = 65536
 MAX_FILE_BYTES = 64 * 2**20
+_MAX_DEPTH = 8  # a profile has 3
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
 _EXPECTED = "a profile as Glow's image-classifier or 'tinyglow profile' writes it"
 
 
@@ -89,21 +93,30 @@ class RangeRecorder:
         return Range(self.low, self.high, tuple(float(count) for count in self.counts))
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML without aliases: profiles have none, and a file of nested ones can stand for any amount of data."""
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("aliases are not allowed in a profile")
-        return super().compose_node(parent, index)
+
+def _check_events(data: bytes) -> None:
+    """Raises YAMLError for what profiles have not and loading would not survive.
+
+    A file of nested aliases can stand for any amount of data; nodes far inside each other exhaust the loader's stack.
+    """
+    depth = 0
+    for event in yaml.parse(data, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError("it has aliases")
+        if depth > _MAX_DEPTH:
+            raise yaml.YAMLError(f"it has more than {_MAX_DEPTH} lists and tables inside each other")
 
 
 def _parse(path: Path) -> list[Any]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ProfileError(f"cannot read the profile {path}", [Problem("", f"larger than {MAX_FILE_BYTES} bytes")])
-        with path.open("rb") as file:
-            return list(yaml.load_all(file, Loader=_Loader))
+        data = path.read_bytes()
+        _check_events(data)
+        return list(yaml.load_all(data, Loader=_LOADER))
     except OSError as error:
         raise ProfileError(f"cannot read the profile {path}", [Problem("", error.strerror or str(error))]) from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
@@ -113,10 +126,10 @@ def _parse(path: Path) -> list[Any]:
 
 def _number(entry: Mapping[str, Any], key: str) -> float:
     value = entry[key]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{key} is {value!r}, expected a finite number")
-    if abs(value) > float(np.finfo(np.float32).max):
-        raise ValueError(f"{key} is {value!r}, which is no float32")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{key} is {str(value)[:80]!r}, expected a finite number")
+    if not abs(value) <= _FLOAT32_MAX:  # NaN is not either
+        raise ValueError(f"{key} is {str(value)[:80]}, expected a finite float32")
     return float(np.float32(value))
 
 
@@ -127,9 +140,13 @@ def _entry(entry: Any) -> tuple[str, Range]:
     if low > high:
         raise ValueError(f"Min {low} is above Max {high}")
     histogram = entry.get("Histogram") or []
-    if not isinstance(histogram, list) or not all(isinstance(count, int | float) for count in histogram):
+    if not isinstance(histogram, list) or not all(_is_count(count) for count in histogram):
         raise ValueError("Histogram is not a list of counts")
     return str(entry["NodeOutputName"]), Range(low, high, tuple(float(count) for count in histogram))
+
+
+def _is_count(count: object) -> bool:
+    return isinstance(count, int | float) and 0 <= count <= _FLOAT32_MAX
 
 
 def load_profile(path: str | Path) -> Profile:
@@ -147,6 +164,8 @@ def load_profile(path: str | Path) -> Profile:
     for index, entry in enumerate(entries):
         try:
             name, range_ = _entry(entry)
+            if name in ranges:
+                raise ValueError("is there twice")
             ranges[name] = range_
         except ValueError as error:
             name = entry.get("NodeOutputName", "") if isinstance(entry, dict) else ""
@@ -180,6 +199,6 @@ def save_profile(profile: Profile, path: str | Path) -> None:
         ]
     text = "\n".join([*lines, "...", ""])
     try:
-        Path(path).write_text(text, encoding="utf-8")
+        write_file(path, text.encode("utf-8"))
     except OSError as error:
         raise ProfileError(f"cannot write the profile {path}", [Problem("", error.strerror or str(error))]) from error

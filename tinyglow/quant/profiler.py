@@ -12,6 +12,8 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.quant.profile import DEFAULT_BINS, Profile, Range, RangeRecorder
 
 TOOL_VERSION = "tinyglow"
+# The width of a range of float32 values up to this is a float32 too.
+_LARGEST = float(np.finfo(np.float32).max) / 2
 
 
 def profile_graph(
@@ -29,8 +31,8 @@ def profile_graph(
     last = graph.outputs[-1].value
 
     def observe(name: str, array: Array) -> None:
-        if not np.isfinite(array).all():
-            problem = Problem(name, "becomes NaN or infinite", "finite values", "check the calibration data")
+        if not (np.abs(array) <= _LARGEST).all():  # so that NaN counts too
+            problem = Problem(name, "becomes NaN, infinite or huge", "finite values", "check the calibration data")
             raise InputError("cannot profile the network on these inputs", [problem])
         recorder = recorders.setdefault(name, RangeRecorder(bins))
         for sample in array:

@@ -12,32 +12,50 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tinyglow.errors import Problem, ProfileError
 from tinyglow.ir.editor import GraphEditor, Namer
 from tinyglow.ir.graph import Array, Graph, Node, Value
-from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.ir.op import Op
+from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.quantize import Dequantize, Quantize
 from tinyglow.ops.rescale import Rescale
 from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import Profile, Range
-from tinyglow.quant.schema import Schema, choose_params, specialize_bias
+from tinyglow.quant.schema import Schema, choose_params, specialize_bias, specialize_channel
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """How to quantize: Glow's -quantization-schema and -quantization-precision-bias."""
+    """How to quantize; each field is an option of Glow's tools.
+
+    schema, bias_dtype: -quantization-schema, -quantization-precision-bias. channelwise: -enable-channelwise, a scale
+    for each output channel of a convolution. calibrate: -quantization-calibration=KL. calibrate_constants: weights too
+    (-calibrate-constants). keep_float: node kinds, by Glow's names, that stay float
+    (-keep-original-precision-for-nodes). like_glow: end with exactly Glow's graph, even where a simpler one is known.
+    """
 
     schema: Schema = Schema.ASYMMETRIC
     bias_dtype: str = "int32"
+    channelwise: bool = False
+    calibrate: bool = False
+    calibrate_constants: bool = False
+    keep_float: frozenset[str] = frozenset()
+    like_glow: bool = False
+
+    def quantizes(self, node: Node) -> bool:
+        """Whether a node of the float graph becomes int8."""
+        kept_float = node.op.kind_in_glow in self.keep_float or (self.like_glow and node.op.float_in_glow)
+        return node.op.quantizable and not kept_float
 
 
-def profiled_values(graph: Graph) -> list[str]:
+def profiled_values(graph: Graph, scheme: Scheme) -> list[str]:
     """Names of the values whose ranges quantization needs: all that a quantizable node reads or makes."""
     names: dict[str, None] = {}
     for node in graph.nodes:
-        if node.op.quantizable:
+        if scheme.quantizes(node):
             names.update(dict.fromkeys([*node.inputs, *node.outputs]))
-    return list(names)
+    return [name for name in names if graph.type_of(name).dtype == "float32"]
 
 
 @dataclass
@@ -55,17 +73,27 @@ class _Quantizer:
         self.edit.source_names = dict(self.graph.source_names)
         self.edit.namer.used.update(output.name for output in self.graph.outputs)
 
+    @property
+    def channelwise(self) -> bool:
+        """``ir.op.Quantizing.channelwise``."""
+        return self.scheme.channelwise
+
     def run(self) -> Graph:
         for name in self.graph.inputs:
             self.as_float[name] = self._keep(self.graph.values[name])
             self.edit.inputs.append(name)
         for node in self.graph.nodes:
-            if node.op.quantizable:
-                self._quantize_node(node)
+            of_floats = self.graph.type_of(node.inputs[0]).dtype == "float32"  # and not of an ArgMax's indices
+            if of_floats and self.scheme.quantizes(node):
+                try:
+                    self.as_int8[node.outputs[0]] = node.op.quantize(node, self)
+                except ValueError as error:  # of QuantParams
+                    problem = Problem(node.origin or node.name, str(error), "ranges of ordinary size")
+                    raise ProfileError("the ranges of the profile cannot be quantized", [problem]) from error
             else:
                 self._keep_node(node)
         for output in self.graph.outputs:
-            self.edit.outputs.append(replace(output, value=self._float(output.value).name))
+            self.edit.outputs.append(replace(output, value=self.float(output.value).name))
         return self.edit.finish()
 
     def _keep(self, value: Value) -> Value:
@@ -75,29 +103,73 @@ class _Quantizer:
         self.edit.values[name] = kept
         return kept
 
-    def _params(self, name: str, dtype: str = "int8") -> QuantParams:
-        range_ = self.ranges[name]
-        return choose_params(range_.low, range_.high, self.scheme.schema, dtype)
+    def params(self, value: str, dtype: str = "int8") -> QuantParams:
+        """``ir.op.Quantizing.params``, for a bias of another dtype too."""
+        range_ = self.ranges[value]
+        calibrated = self.scheme.calibrate and self._may_calibrate(self.graph.values[value], dtype)
+        histogram = range_.histogram if calibrated else ()
+        return choose_params(range_.low, range_.high, self.scheme.schema, dtype, histogram)
 
-    def _float(self, name: str) -> Value:
+    def _may_calibrate(self, value: Value, dtype: str) -> bool:
+        """Not scalars, nor biases, nor constants as long as the scheme does not ask for those."""
+        constant = value.data is not None and value.name not in self.graph.derived
+        return value.type.elements != 1 and dtype == "int8" and (self.scheme.calibrate_constants or not constant)
+
+    def choose(self, low: float, high: float) -> QuantParams:
+        """``ir.op.Quantizing.choose``."""
+        return choose_params(low, high, self.scheme.schema)
+
+    def float(self, name: str) -> Value:
+        """The value as float32: as it was, or dequantized."""
         if name not in self.as_float:
             source = self.graph.values[name]
-            if source.data is not None:
+            if source.type.dtype != "float32":  # indices are integers, quantized or not
+                self.as_float[name] = self.as_int8[name]
+            elif source.data is not None:
                 self.as_float[name] = self._keep(source)
             else:
                 int8 = self.as_int8[name]
                 self.as_float[name] = self.edit.add(f"{name}_dequantize", Dequantize(), [int8], name)
         return self.as_float[name]
 
-    def _int8(self, name: str) -> Value:
-        if name not in self.as_int8:
-            value = self.graph.values[name]
-            if value.data is not None:
-                self.as_int8[name] = self._constant(value.name, value.data, self._params(name), "int8")
+    def int8(self, value: str) -> Value:
+        """``ir.op.Quantizing.int8``."""
+        if value not in self.as_int8:
+            source, params = self.graph.values[value], self.params(value)
+            if source.data is not None:
+                self.as_int8[value] = self._constant(value, source.data, params, "int8")
             else:
-                type_ = value.type.quantized(self._params(name))
-                self.as_int8[name] = self.edit.add(f"{name}_quantize", Quantize(), [self._float(name)], name, (type_,))
-        return self.as_int8[name]
+                type_ = source.type.quantized(params)
+                inputs = [self.float(value)]
+                self.as_int8[value] = self.edit.add(f"{value}_quantize", Quantize(), inputs, value, (type_,))
+        return self.as_int8[value]
+
+    def rescale(self, name: str, value: Value, params: QuantParams, origin: str) -> Value:
+        """``ir.op.Quantizing.rescale``."""
+        if value.type.quant == params:
+            return value
+        return self.edit.add(name, Rescale(), [value], origin, (replace(value.type, quant=params),))
+
+    def convert(self, node: Node) -> Value:
+        """``ir.op.Quantizing.convert``."""
+        inputs = [self.int8(name) for index, name in enumerate(node.inputs) if index != node.op.bias_operand]
+        if node.op.bias_operand is not None:
+            inputs.insert(node.op.bias_operand, self._bias(node.inputs[node.op.bias_operand], inputs[0], inputs[1]))
+        own = self.params(node.outputs[0])
+        if node.op.inputs_match_output:
+            inputs = [self._matching(name, own, node.origin) for name in node.inputs]
+        kept = inputs[0].type.quant if node.op.keeps_params else own
+        types = tuple(replace(self.graph.type_of(name), dtype="int8", quant=kept) for name in node.outputs)
+        result = self.edit.add(node.name, node.op, inputs, node.origin, types)
+        return self.rescale(node.name, result, own, node.origin)
+
+    def _matching(self, name: str, params: QuantParams, origin: str) -> Value:
+        """The value as int8 with ``params``; Glow merges the rescale of a constant into its quantization."""
+        data = self.graph.values[name].data
+        if data is not None:
+            return self._constant(name, data, params, "int8")
+        value = self.int8(name)
+        return self.rescale(value.name, value, params, origin)
 
     def _constant(self, name: str, data: Array, params: QuantParams, dtype: str) -> Value:
         quantized = glow.quantize(data.astype(np.float32), params.scale, params.offset, dtype)
@@ -108,30 +180,44 @@ class _Quantizer:
         dtype = self.scheme.bias_dtype
         data = self.graph.values[name].data
         assert data is not None and inputs.type.quant is not None and weights.type.quant is not None
-        own = self._params(name, dtype)
+        own = self.params(name, dtype)
         return self._constant(name, data, specialize_bias(own, inputs.type.quant, weights.type.quant, dtype), dtype)
 
-    def _quantize_node(self, node: Node) -> None:
-        inputs = [self._int8(name) for index, name in enumerate(node.inputs) if index != node.op.bias_operand]
-        if node.op.bias_operand is not None:
-            inputs.insert(node.op.bias_operand, self._bias(node.inputs[node.op.bias_operand], inputs[0], inputs[1]))
-        types = []
-        for name in node.outputs:
-            own = self.graph.type_of(name).quantized(self._params(name))
-            types.append(replace(own, quant=inputs[0].type.quant) if node.op.keeps_params else own)
-        result = self.edit.add(node.name, node.op, inputs, node.origin, tuple(types))
-        own_params = self._params(node.outputs[0])
-        if result.type.quant != own_params:
-            target = replace(result.type, quant=own_params)
-            result = self.edit.add(node.name, Rescale(), [result], node.origin, (target,))
-        self.as_int8[node.outputs[0]] = result
+    def convert_channelwise(self, node: Node, op: Op) -> Value:
+        """``node`` as ``op`` on an int8 input, with filters and bias quantized for each output channel by itself.
+
+        Filters and bias are quantized symmetrically where the schema is asymmetric (Glow: enableChannelwise).
+        """
+        schema = Schema.SYMMETRIC if self.scheme.schema is Schema.ASYMMETRIC else self.scheme.schema
+        image, dtype = self.int8(node.inputs[0]), self.scheme.bias_dtype
+        filters, bias = (self.graph.values[name].data for name in node.inputs[1:])
+        assert filters is not None and bias is not None and image.type.quant is not None
+        pairs = []
+        for weights, term in zip(filters, bias.tolist(), strict=True):
+            own = choose_params(float(weights.min()), float(weights.max()), schema)
+            own_bias = choose_params(term, term, schema, dtype)
+            pairs.append(specialize_channel(own_bias, image.type.quant, own, dtype, term == 0))
+        inputs = [
+            image,
+            self._channel_constant(node.inputs[1], filters, [weights for _, weights in pairs], "int8"),
+            self._channel_constant(node.inputs[2], bias, [bias_params for bias_params, _ in pairs], dtype),
+        ]
+        type_ = self.graph.type_of(node.outputs[0]).quantized(self.params(node.outputs[0]))
+        return self.edit.add(node.name, op, inputs, node.origin, (type_,))
+
+    def _channel_constant(self, name: str, data: Array, params: list[QuantParams], dtype: str) -> Value:
+        rows = [glow.quantize(row, p.scale, p.offset, dtype) for row, p in zip(data, params, strict=True)]
+        channels = ChannelParams(tuple(p.scale for p in params), tuple(p.offset for p in params))
+        type_ = TensorType(tuple(data.shape), dtype, channel_quant=channels)
+        return self.edit.constant(name, np.stack(rows).reshape(data.shape), type_)
 
     def _keep_node(self, node: Node) -> None:
-        inputs = [self._float(name) for name in node.inputs]
+        inputs = [self.float(name) for name in node.inputs]
         self.as_float[node.outputs[0]] = self.edit.add(node.name, node.op, inputs, node.origin)
 
 
 def quantize(graph: Graph, profile: Profile, scheme: Scheme | None = None) -> Graph:
-    """The int8 graph. ``profile`` has the range of every value in ``profiled_values(graph)``, else ProfileError."""
-    match = match_profile(graph, profile, profiled_values(graph))
-    return _Quantizer(graph, match.ranges, scheme or Scheme()).run()
+    """The int8 graph. ``profile`` has the range of every value in ``profiled_values``, else ProfileError."""
+    scheme = scheme or Scheme()
+    match = match_profile(graph, profile, profiled_values(graph, scheme))
+    return _Quantizer(graph, match.ranges, scheme).run()

@@ -7,12 +7,14 @@ of a scale moves outputs.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from enum import Enum
 
 import numpy as np
 
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
+from tinyglow.quant.calibration import optimize_range, rescale_histogram
 
 # Glow keeps two bits of int32 free, for the subtraction of the offset and for float error (getQuantizedRange).
 QUANTIZED_RANGE = {"int8": (-128, 127), "int32": (-(2**31) >> 2, (2**31 - 1) >> 2)}
@@ -50,14 +52,28 @@ def _zero_point(low: float, high: float, scale: float, qmin: int, qmax: int) -> 
     return int(min(max(rounded, qmin), qmax))
 
 
-def choose_params(low: float, high: float, schema: Schema = Schema.ASYMMETRIC, dtype: str = "int8") -> QuantParams:
-    """Parameters for real values low..high (float32 values, low <= high); the range is widened to hold 0."""
+def choose_params(
+    low: float,
+    high: float,
+    schema: Schema = Schema.ASYMMETRIC,
+    dtype: str = "int8",
+    histogram: Sequence[float] = (),
+) -> QuantParams:
+    """Parameters for real values low..high (float32 values, low <= high); the range is widened to hold 0.
+
+    histogram: counts between low and high, for KL calibration; without one, or with fewer than 255 bins, there is none.
+    """
     qmin, qmax = QUANTIZED_RANGE[dtype]
+    profiled = (low, high)
     low, high = min(low, 0.0), max(high, 0.0)
     if schema is Schema.SYMMETRIC_WITH_UINT8 and low < 0:
         schema = Schema.SYMMETRIC
-    if schema in (Schema.SYMMETRIC, Schema.SYMMETRIC_WITH_POWER2_SCALE):
+    symmetric = schema in (Schema.SYMMETRIC, Schema.SYMMETRIC_WITH_POWER2_SCALE)
+    if symmetric:
         low, high = _symmetric_range(low, high, qmin, qmax)
+    if len(histogram) and profiled[0] != profiled[1] and low != high:
+        rescaled = rescale_histogram(histogram, profiled, (low, high))
+        low, high = optimize_range(rescaled, low, high, symmetric)
     scale = (high - low) / (qmax - qmin) or _SCALE_OF_ZERO
     offset = _zero_point(low, high, scale, qmin, qmax)
     if schema is Schema.SYMMETRIC_WITH_POWER2_SCALE:
@@ -74,3 +90,20 @@ def specialize_bias(bias: QuantParams, inputs: QuantParams, weights: QuantParams
     """
     product = glow.multiply_float32(inputs.scale, weights.scale)
     return QuantParams(max(product, bias.scale), 0 if dtype == "int32" else bias.offset)
+
+
+def specialize_channel(
+    bias: QuantParams, inputs: QuantParams, weights: QuantParams, dtype: str, bias_is_zero: bool
+) -> tuple[QuantParams, QuantParams]:
+    """Bias and weights parameters of one channel (specializeBiasWeightsQuantizationParams).
+
+    Where an int32 bias needs a coarser scale than the accumulator's, the weights' scale is raised to fit it.
+    """
+    product = glow.multiply_float32(inputs.scale, weights.scale)
+    offset = 0 if dtype == "int32" else bias.offset
+    if product >= bias.scale or bias_is_zero:
+        return QuantParams(product, offset), weights
+    if dtype != "int32":
+        return QuantParams(bias.scale, offset), weights
+    raised = QuantParams(glow.divide_float32(bias.scale, inputs.scale), weights.offset)
+    return QuantParams(glow.multiply_float32(inputs.scale, raised.scale), offset), raised

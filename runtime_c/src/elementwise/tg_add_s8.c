@@ -1,0 +1,22 @@
+/* Sum of two tensors: saturate(input + other), each brought to the output's scale by its own constants, of which one
+ * adds the output's offset. ``other`` advances by a stride in each loop. Input and output may be the same buffer. */
+#include "tg_kernels.h"
+#include "tg_numerics.h"
+
+void tg_add_s8(const tg_add_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output) {
+  const tg_requant input_scale = p->input_scale;
+  const tg_requant other_scale = p->other_scale;
+  const int32_t input_offset = p->input_offset;
+  const int32_t other_offset = p->other_offset;
+  for (uint32_t i = 0; i < p->outer; i++) {
+    for (uint32_t j = 0; j < p->middle; j++) {
+      const int8_t *y = other + i * p->outer_stride + j * p->middle_stride;
+      for (uint32_t k = 0; k < p->inner; k++) {
+        const uint32_t a = (uint32_t)tg_requantize(*input++ - input_offset, &input_scale);
+        const uint32_t b = (uint32_t)tg_requantize(*y - other_offset, &other_scale);
+        *output++ = tg_clamp_s8((int32_t)(a + b), INT8_MIN, INT8_MAX);
+        y += p->inner_stride;
+      }
+    }
+  }
+}

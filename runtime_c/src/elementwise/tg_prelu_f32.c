@@ -1,0 +1,10 @@
+/* The product where the input is negative, else the input, in single precision; NaN stays as it is.
+ * Input and output may be the same buffer. */
+#include "tg_float.h"
+#include "tg_kernels.h"
+
+void tg_prelu_f32(const tg_prelu_f32_params *p, const float *input, const float *product, float *output) {
+  for (uint32_t i = 0; i < p->count; i++) {
+    output[i] = input[i] < 0.0f ? product[i] : input[i];
+  }
+}

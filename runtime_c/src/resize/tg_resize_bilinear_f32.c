@@ -1,0 +1,37 @@
+/* Linear interpolation of an image, NHWC, in single precision: columns of two pixels first, then the two results. An
+ * entry of a table has the number of the first of two pixels in bits 31 to 16 and whether the second is the next one in
+ * bit 15. */
+#include "tg_float.h"
+#include "tg_kernels.h"
+
+static float blend(float first, float second, float weight) { return first + (second - first) * weight; }
+
+static uint32_t first_of(uint32_t tap) { return tap >> 16; }
+
+static uint32_t second_of(uint32_t tap) { return (tap >> 16) + ((tap >> 15) & 1u); }
+
+void tg_resize_bilinear_f32(const tg_resize_bilinear_f32_params *p, const float *input, const int32_t *rows,
+                            const float *row_weights, const int32_t *columns, const float *column_weights,
+                            float *output) {
+  const uint32_t channels = p->channels;
+  const uint32_t row_size = p->in_w * channels;
+  for (uint32_t image = 0; image < p->images; image++) {
+    for (uint32_t y = 0; y < p->out_h; y++) {
+      const uint32_t row = (uint32_t)rows[y];
+      const float *top = input + first_of(row) * row_size;
+      const float *bottom = input + second_of(row) * row_size;
+      for (uint32_t x = 0; x < p->out_w; x++) {
+        const uint32_t column = (uint32_t)columns[x];
+        const uint32_t left = first_of(column) * channels;
+        const uint32_t right = second_of(column) * channels;
+        for (uint32_t c = 0; c < channels; c++) {
+          const float at_left = blend(top[left + c], bottom[left + c], row_weights[y]);
+          const float at_right = blend(top[right + c], bottom[right + c], row_weights[y]);
+          const float value = blend(at_left, at_right, column_weights[x]);
+          *output++ = value == value ? value : tg_nan_f32();
+        }
+      }
+    }
+    input += p->in_h * row_size;
+  }
+}

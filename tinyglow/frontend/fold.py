@@ -1,0 +1,59 @@
+"""Operators on constants alone, computed while a model is read: later nodes need shapes and axes.
+
+As Glow does it (include/glow/Importer/ProtobufLoader.h, constantFoldInLoader): the nodes leave no trace, and the
+constant is named after the tensor.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyglow.ir.editor import GraphEditor
+from tinyglow.ir.graph import Array, Value
+from tinyglow.ir.op import Importer, Op, SourceNode, UnsupportedError
+
+
+class _Scratch:
+    """An importer whose nodes come into a graph of their own."""
+
+    def __init__(self, importer: Importer) -> None:
+        self.importer = importer
+        self.editor = GraphEditor("", importer.editor.namer.copy())
+        self.results: dict[str, Value] = {}
+
+    def value(self, name: str) -> Value:
+        return self.importer.value(name)
+
+    def constant(self, name: str) -> Array | None:
+        return self.importer.constant(name)
+
+    def bind(self, name: str, value: Value) -> None:
+        self.results[name] = value
+
+
+def fold(node: SourceNode, operator: type[Op], importer: Importer, most_elements: int) -> bool:
+    """Bind the results of ``node`` as constants, if all its inputs are constants; returns whether they are.
+
+    Raises UnsupportedError for what the operator does not support, or for results of more than ``most_elements``.
+    """
+    inputs = [importer.value(name) for name in node.inputs if name]
+    if not inputs or any(value.data is None for value in inputs):
+        return False
+    scratch = _Scratch(importer)
+    operator.from_onnx(node, scratch)
+    known = {value.name: value.data for value in (*inputs, *scratch.editor.values.values()) if value.data is not None}
+    for step in scratch.editor.nodes:
+        for name in step.outputs:
+            type_ = scratch.editor.value(name).type
+            if type_.elements > most_elements:
+                raise UnsupportedError(f"a constant of shape {list(type_.shape)}", f"at most {most_elements} elements")
+        results = step.op.run_float(*(known[name][np.newaxis] for name in step.inputs))
+        known.update((name, result[0]) for name, result in zip(step.outputs, results, strict=True))
+    for name, value in scratch.results.items():
+        if value in inputs:
+            importer.bind(name, value)
+            continue
+        data = np.array(known[value.name], order="C")
+        data = data.astype(np.float32 if data.dtype.kind == "f" else np.int64)
+        importer.bind(name, importer.editor.constant(name, data))
+    return True

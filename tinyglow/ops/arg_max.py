@@ -1,0 +1,125 @@
+"""The place of the largest or smallest element along a dimension: ArgMax and ArgMin."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node, Value
+from tinyglow.ir.kernel import U8, U32, In, Kernel, Out, Params
+from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode
+from tinyglow.ir.types import Shape, TensorType
+from tinyglow.ops.concat import normalize_axis
+from tinyglow.ops.strided import require_elements
+
+
+@dataclass(frozen=True)
+class ArgMaxParams(Params):
+    """Elements outer x length x inner; smallest: the smallest is looked for; last: of equal ones the last counts."""
+
+    outer: U32
+    length: U32
+    inner: U32
+    smallest: U8
+    last: U8
+
+
+def _arg_max(p: ArgMaxParams, x: Array) -> Array:
+    """Indices [samples, outer, inner]; NaN is larger and smaller than nothing, so it never takes another's place."""
+    blocks = x.reshape(len(x), p.outer, p.length, p.inner)
+    best, index = blocks[:, :, 0], np.zeros((len(x), p.outer, p.inner), np.int64)
+    for i in range(1, p.length):
+        candidate = blocks[:, :, i]
+        better = candidate < best if p.smallest else candidate > best
+        better = better | (candidate == best) if p.last else better
+        best, index = np.where(better, candidate, best), np.where(better, i, index)
+    return index
+
+
+def arg_max(p: ArgMaxParams, x: Array, out: Array) -> None:
+    """Definition of tg_arg_max_s8 and tg_arg_max_f32.
+
+    out: each index as two words, the lower first: an int64 on a little-endian machine, aligned to 4 bytes only.
+    """
+    out[:, 0::2] = _arg_max(p, x).reshape(len(x), -1)
+    out[:, 1::2] = 0
+
+
+ARG_MAX_S8 = Kernel(
+    symbol="tg_arg_max_s8",
+    c_file="reduce/tg_arg_max_s8.c",
+    params=ArgMaxParams,
+    operands=(In("input", "int8"), Out("output", "int32")),
+    reference=arg_max,
+    summary="place of the largest or smallest element",
+)
+
+ARG_MAX_F32 = Kernel(
+    symbol="tg_arg_max_f32",
+    c_file="reduce/tg_arg_max_f32.c",
+    params=ArgMaxParams,
+    operands=(In("input", "float32"), Out("output", "int32")),
+    reference=arg_max,
+    summary="place of the largest or smallest element, in float",
+)
+
+
+@dataclass(frozen=True)
+class ArgMax(Op):
+    """int64 indices along ``axis``, which stays as a dimension of size 1 if ``keep_dims``."""
+
+    axis: int
+    keep_dims: bool = True
+    last: bool = False
+
+    onnx_types: ClassVar[tuple[str, ...]] = ("ArgMax", "ArgMin")
+    quantizable: ClassVar[bool] = True
+    smallest: ClassVar[bool] = False
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        value = importer.value(node.inputs[0])
+        axis = normalize_axis(node.integer("axis", 0), len(value.type.shape))
+        kind = ArgMin if node.op_type == "ArgMin" else ArgMax
+        op = kind(axis, bool(node.integer("keepdims", 1)), bool(node.integer("select_last_index", 0)))
+        importer.bind(node.outputs[0], importer.editor.add(node.name, op, [value], node.name))
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        shape = inputs[0].shape
+        if not 0 <= self.axis < len(shape) or shape[self.axis] == 0:
+            raise ShapeError(f"dimension {self.axis} of shape {list(shape)}", "a dimension with elements")
+        kept = (1,) if self.keep_dims else ()
+        return (TensorType((*shape[: self.axis], *kept, *shape[self.axis + 1 :]), "int64"),)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        shape = inputs[0].shape[1:]
+        (result,) = self.infer(TensorType(shape))
+        return (_arg_max(self._params(shape), inputs[0]).reshape(-1, *result.shape),)
+
+    def transposed(self, perm: tuple[int, ...]) -> Op | None:
+        return replace(self, axis=perm[self.axis]) if self.keep_dims else None
+
+    def quantize(self, node: Node, quantizing: Quantizing) -> Value:
+        return quantizing.edit.add(node.name, self, [quantizing.int8(node.inputs[0])], node.origin)
+
+    def _params(self, shape: Shape) -> ArgMaxParams:
+        outer, inner = math.prod(shape[: self.axis]), math.prod(shape[self.axis + 1 :])
+        return ArgMaxParams(outer, shape[self.axis], inner, int(self.smallest), int(self.last))
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        source = lowering.type_of(node.inputs[0])
+        require_elements(source.shape)
+        kernel = ARG_MAX_F32 if source.dtype == "float32" else ARG_MAX_S8
+        buffers = lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])
+        lowering.call(kernel, buffers, self._params(source.shape))
+
+
+@dataclass(frozen=True)
+class ArgMin(ArgMax):
+    """As ArgMax, of the smallest element."""
+
+    onnx_types: ClassVar[tuple[str, ...]] = ()
+    smallest: ClassVar[bool] = True

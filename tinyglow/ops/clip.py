@@ -1,0 +1,137 @@
+"""Bounds on every element: Clip (and Relu6, which is a Clip from 0 to 6)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
+from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
+from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.numerics import glow
+
+# Of a bound that is missing.
+LOWEST, HIGHEST = float(np.finfo(np.float32).min), float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True)
+class ClipParams(Params):
+    """``count`` elements; inputs are brought between ``low`` and ``high`` before they get the output's parameters."""
+
+    count: U32
+    low: I8
+    high: I8
+    in_offset: I8
+    out: glow.Requant
+
+
+def clip_s8(p: ClipParams, x: Array, out: Array) -> None:
+    """Definition of tg_clip_s8 (libjit_element_clip_i8): saturate(requantize(min(max(x, low), high) - in_offset))."""
+    value = np.minimum(np.maximum(x.astype(np.int32), p.low), p.high) - np.int32(p.in_offset)
+    out[...] = glow.saturate_int8(glow.requantize(value, p.out))
+
+
+CLIP = Kernel(
+    symbol="tg_clip_s8",
+    c_file="elementwise/tg_clip_s8.c",
+    params=ClipParams,
+    operands=(In("input", "int8"), Out("output", "int8", may_alias="input")),
+    reference=clip_s8,
+    summary="bounds on every element, with a change of scale and offset",
+)
+
+
+@dataclass(frozen=True)
+class ClipFloatParams(Params):
+    """``count`` elements."""
+
+    count: U32
+    low: F32
+    high: F32
+
+
+def clip_f32(p: ClipFloatParams, x: Array, out: Array) -> None:
+    """Definition of tg_clip_f32: min(max(x, low), high); NaN and zeros of either sign within the bounds stay."""
+    low, high = np.float32(p.low), np.float32(p.high)
+    raised = np.where(x < low, low, x)
+    out[...] = np.where(raised > high, high, raised)
+
+
+CLIP_FLOAT = Kernel(
+    symbol="tg_clip_f32",
+    c_file="elementwise/tg_clip_f32.c",
+    params=ClipFloatParams,
+    operands=(In("input", "float32"), Out("output", "float32", may_alias="input")),
+    reference=clip_f32,
+    summary="bounds on every element, in float",
+)
+
+
+def clip_bounds(low: float, high: float, params: QuantParams) -> tuple[int, int]:
+    """The int8 values that stand for float32 bounds, saturated (Glow, lib/LLVMIRCodeGen/LLVMIRGen.cpp, ClipInst).
+
+    A bound beyond float32's range after its division by the scale saturates too, where Glow's conversion to an integer
+    overflows and turns an absent upper bound into -128.
+    """
+    quantized = glow.quantize(np.array([low, high], np.float32), params.scale, params.offset)
+    return int(quantized[0]), int(quantized[1])
+
+
+def _bound(node: SourceNode, importer: Importer, index: int, name: str, default: float) -> float:
+    """A bound of either form: an attribute (up to operator set 10), or a constant input (from 11 on)."""
+    if index >= len(node.inputs) or not node.inputs[index]:
+        return glow.float32(node.real(name, default))
+    data = importer.constant(node.inputs[index])
+    if data is None:
+        raise UnsupportedError(f"a bound {name} that is computed at run time", "a constant")
+    if data.size != 1:
+        raise UnsupportedError(f"a bound {name} of shape {list(data.shape)}", "a single number")
+    return float(data.ravel()[0])
+
+
+@dataclass(frozen=True)
+class Clip(Op):
+    """min(max(x, low), high)."""
+
+    low: float
+    high: float
+
+    onnx_types: ClassVar[tuple[str, ...]] = ("Clip",)
+    quantizable: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        value = importer.value(node.inputs[0])
+        low = _bound(node, importer, 1, "min", LOWEST)
+        high = _bound(node, importer, 2, "max", HIGHEST)
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(low, high), [value], node.name))
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (inputs[0],)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        return (np.minimum(np.maximum(inputs[0], np.float32(self.low)), np.float32(self.high)),)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
+        buffers = lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])
+        if result.dtype == "float32":
+            lowering.call(CLIP_FLOAT, buffers, ClipFloatParams(source.elements, *self._float_bounds()))
+            return
+        assert source.quant and result.quant
+        low, high = clip_bounds(self.low, self.high, source.quant)
+        ratio = glow.divide_float32(source.quant.scale, result.quant.scale)
+        out = glow.requantize_params(ratio, result.quant.offset)
+        params = ClipParams(source.elements, low, high, source.quant.offset, out)
+        lowering.call(CLIP, buffers, params)
+
+    def _float_bounds(self) -> tuple[float, float]:
+        """The bounds; infinity counts as the largest number there is, which is ONNX's default too."""
+        if math.isnan(self.low) or math.isnan(self.high):
+            raise UnsupportedError(f"bounds {self.low} and {self.high}", "numbers")
+        return min(max(self.low, LOWEST), HIGHEST), min(max(self.high, LOWEST), HIGHEST)

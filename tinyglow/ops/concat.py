@@ -1,0 +1,70 @@
+"""Tensors one behind the other along one dimension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.types import TensorType
+from tinyglow.ops.strided import Axis, copy_block, require_elements, strides_of, with_bytes
+
+
+def normalize_axis(axis: int, rank: int) -> int:
+    """ONNX's axis counted from 0, where a negative one counts from behind. Raises UnsupportedError."""
+    if not -rank <= axis < rank:
+        raise UnsupportedError(f"axis {axis} of a tensor of {rank} dimensions", f"{-rank} to {rank - 1}")
+    return axis % rank
+
+
+@dataclass(frozen=True)
+class Concat(Op):
+    """Any number of inputs, whose shapes differ along ``axis`` at most."""
+
+    axis: int
+
+    onnx_types: ClassVar[tuple[str, ...]] = ("Concat",)
+    quantizable: ClassVar[bool] = True
+    inputs_match_output: ClassVar[bool] = True
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        inputs = [importer.value(name) for name in node.inputs]
+        if "axis" not in node.attributes:
+            raise UnsupportedError("has no attribute axis")
+        axis = normalize_axis(node.integer("axis", 0), len(inputs[0].type.shape))
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(axis), inputs, node.name))
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        shapes = [list(type_.shape) for type_ in inputs]
+        rests = [[*shape[: self.axis], *shape[self.axis + 1 :]] for shape in shapes]
+        lengths = [shape[self.axis : self.axis + 1] for shape in shapes]
+        if any(rest != rests[0] for rest in rests) or not all(lengths):
+            found = f"shapes {', '.join(map(str, shapes))} one behind the other along dimension {self.axis}"
+            raise ShapeError(found, "shapes that differ along that dimension only")
+        shape = (*rests[0][: self.axis], sum(length for (length,) in lengths), *rests[0][self.axis :])
+        return (replace(inputs[0], shape=shape),)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        samples = max(len(x) for x in inputs)
+        return (np.concatenate([np.broadcast_to(x, (samples, *x.shape[1:])) for x in inputs], axis=self.axis + 1),)
+
+    def transposed(self, perm: tuple[int, ...]) -> Op | None:
+        return Concat(perm[self.axis])
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        result = lowering.type_of(node.outputs[0])
+        require_elements(result.shape)
+        output, distances = lowering.buffer(node.outputs[0]), strides_of(result)
+        offset = 0
+        for name in node.inputs:
+            type_ = lowering.type_of(name)
+            if type_.elements == 0:
+                continue
+            dims = zip(type_.shape, strides_of(type_), distances, strict=True)
+            axes = with_bytes([Axis(*dim) for dim in dims], type_.dtype)
+            copy_block(lowering, lowering.buffer(name), output, axes, target_offset=offset)
+            offset += type_.shape[self.axis] * distances[self.axis]

@@ -1,0 +1,120 @@
+"""LeakyRelu: a slope for negative values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
+from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
+from tinyglow.ir.types import TensorType
+from tinyglow.numerics import glow
+from tinyglow.ops.one_nan import one_nan
+
+
+@dataclass(frozen=True)
+class LeakyReluParams(Params):
+    """``count`` elements; inputs from ``in_offset`` on are requantized by ``positive``, those below by ``negative``."""
+
+    count: U32
+    in_offset: I8
+    positive: glow.Requant
+    negative: glow.Requant
+
+
+def leaky_relu_s8(p: LeakyReluParams, x: Array, out: Array) -> None:
+    """Definition of tg_leaky_relu_s8 (libjit_element_leaky_relu_i8)."""
+    value = x.astype(np.int32) - np.int32(p.in_offset)
+    result = np.where(value >= 0, glow.requantize(value, p.positive), glow.requantize(value, p.negative))
+    out[...] = glow.saturate_int8(result)
+
+
+LEAKY_RELU = Kernel(
+    symbol="tg_leaky_relu_s8",
+    c_file="elementwise/tg_leaky_relu_s8.c",
+    params=LeakyReluParams,
+    operands=(In("input", "int8"), Out("output", "int8", may_alias="input")),
+    reference=leaky_relu_s8,
+    summary="slope for negative values, with a change of scale and offset",
+)
+
+
+@dataclass(frozen=True)
+class LeakyReluFloatParams(Params):
+    """``count`` elements; negative ones are multiplied by ``alpha``."""
+
+    count: U32
+    alpha: F32
+
+
+def leaky_relu_f32(p: LeakyReluFloatParams, x: Array, out: Array) -> None:
+    """Definition of tg_leaky_relu_f32; NaN stays as it is."""
+    with np.errstate(invalid="ignore"):
+        product = one_nan(x * np.float32(p.alpha))
+    out[...] = np.where(x < 0, product, x)
+
+
+LEAKY_RELU_FLOAT = Kernel(
+    symbol="tg_leaky_relu_f32",
+    c_file="elementwise/tg_leaky_relu_f32.c",
+    params=LeakyReluFloatParams,
+    operands=(In("input", "float32"), Out("output", "float32", may_alias="input")),
+    reference=leaky_relu_f32,
+    summary="slope for negative values, in float",
+)
+
+
+def slope_requant(slope: float, offset: int) -> glow.Requant:
+    """``glow.requantize_params`` for a float32 factor of any sign; for 0 and below, Glow does not come to an end."""
+    if slope == 0:
+        return glow.Requant(0, 0, 0, offset)
+    requant = glow.requantize_params(abs(slope), offset)
+    return replace(requant, multiplier=-requant.multiplier) if slope < 0 else requant
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Op):
+    """x where it is at least 0, else alpha * x."""
+
+    alpha: float
+
+    onnx_types: ClassVar[tuple[str, ...]] = ("LeakyRelu",)
+    quantizable: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        value, alpha = importer.value(node.inputs[0]), glow.float32(node.real("alpha", 0.01))
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(alpha), [value], node.name))
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (inputs[0],)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        x = inputs[0]
+        return (np.where(x >= 0, x, np.float32(self.alpha) * x),)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
+        buffers = lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])
+        if result.dtype == "float32":
+            if not math.isfinite(self.alpha):
+                raise UnsupportedError(f"alpha {self.alpha}", "a finite number")
+            lowering.call(LEAKY_RELU_FLOAT, buffers, LeakyReluFloatParams(source.elements, self.alpha))
+            return
+        assert source.quant and result.quant
+        # The products and quotients of Glow, lib/LLVMIRCodeGen/LLVMIRGen.cpp, LeakyReluInst, in float32 and its order.
+        ratio = glow.divide_float32(source.quant.scale, result.quant.scale)
+        scaled = glow.multiply_float32(source.quant.scale, self.alpha)
+        below = glow.divide_float32(scaled, result.quant.scale)
+        params = LeakyReluParams(
+            count=source.elements,
+            in_offset=source.quant.offset,
+            positive=glow.requantize_params(ratio, result.quant.offset),
+            negative=slope_requant(below, result.quant.offset),
+        )
+        lowering.call(LEAKY_RELU, buffers, params)

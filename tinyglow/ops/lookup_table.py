@@ -1,0 +1,241 @@
+"""Functions of one element: Sigmoid, Tanh, Log, HardSwish. int8 looks them up in a table of 256 entries."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node, Value
+from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
+from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, SourceNode
+from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.numerics import float32, glow
+from tinyglow.ops.one_nan import one_nan
+from tinyglow.ops.rescale import Rescale
+
+
+@dataclass(frozen=True)
+class LookupParams(Params):
+    """``count`` elements."""
+
+    count: U32
+
+
+@dataclass(frozen=True)
+class MapParams(Params):
+    """``count`` elements."""
+
+    count: U32
+
+
+def lookup_s8(p: LookupParams, x: Array, table: Array, out: Array) -> None:
+    """Definition of tg_lookup_s8: table[x + 128]."""
+    out[...] = table[0][x.astype(np.int32) + 128]
+
+
+LOOKUP = Kernel(
+    symbol="tg_lookup_s8",
+    c_file="elementwise/tg_lookup_s8.c",
+    params=LookupParams,
+    operands=(In("input", "int8"), In("table", "int8"), Out("output", "int8", may_alias="input")),
+    reference=lookup_s8,
+    summary="function of one element, by table",
+)
+
+
+def _map_kernel(name: str, function: Callable[[Array], Array], summary: str) -> Kernel:
+    """The kernel tg_map_<name>_f32, defined as ``function`` of all elements."""
+
+    def reference(p: MapParams, x: Array, out: Array) -> None:
+        out[...] = function(x)
+
+    return Kernel(
+        symbol=f"tg_map_{name}_f32",
+        c_file=f"elementwise/tg_map_{name}_f32.c",
+        params=MapParams,
+        operands=(In("input", "float32"), Out("output", "float32", may_alias="input")),
+        reference=reference,
+        summary=f"{summary}, in float",
+    )
+
+
+def hard_swish(x: Array) -> Array:
+    """x * (min(max(x + 3, 0), 6) / 6) in float32 steps, the division as a product."""
+    with np.errstate(invalid="ignore"):
+        shifted = x + np.float32(3)
+        raised = np.where(shifted < 0, np.float32(0), shifted)
+        share = np.where(raised > 6, np.float32(6), raised) * np.float32(1 / 6)
+        return one_nan(x * share)
+
+
+SIGMOID_FLOAT = _map_kernel("sigmoid", float32.sigmoid, "1 / (1 + e^-x)")
+TANH_FLOAT = _map_kernel("tanh", float32.tanh, "hyperbolic tangent")
+LOG_FLOAT = _map_kernel("log", float32.log, "natural logarithm")
+HARD_SWISH_FLOAT = _map_kernel("hard_swish", hard_swish, "x * min(max(x + 3, 0), 6) / 6")
+
+
+@dataclass(frozen=True)
+class ElementFunction(Op):
+    """Base of the functions: one input, a result of the same shape."""
+
+    elementwise: ClassVar[bool] = True
+    quantizable: ClassVar[bool] = True
+    # What Glow adds to the node's name for the table's.
+    table_suffix: ClassVar[str] = ""
+    float_kernel: ClassVar[Kernel]
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        value = importer.value(node.inputs[0])
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name))
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (inputs[0],)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        with np.errstate(all="ignore"):
+            return (self.function(inputs[0].astype(np.float64)).astype(np.float32),)
+
+    @abstractmethod
+    def function(self, x: Array) -> Array:
+        """The function of float64 values."""
+
+    def tabulated(self, x: Array) -> Array:
+        """What the table holds of float64 values, where that is not the function itself."""
+        with np.errstate(all="ignore"):
+            return self.function(x)
+
+    def table(self, source: QuantParams, result: QuantParams) -> Array:
+        """int8 [256]: the quantized result for each int8 input from -128 on.
+
+        The inputs are summed up step by step in float32 (Glow, include/glow/Quantization/Base/Base.h, createMapping).
+        """
+        first = glow.multiply_float32(-128 - source.offset, source.scale)
+        steps = np.full(256, source.scale, np.float32)
+        steps[0] = first
+        y = self.tabulated(np.cumsum(steps, dtype=np.float32).astype(np.float64))
+        return glow.quantize(y.astype(np.float32), result.scale, result.offset)
+
+    def quantize(self, node: Node, quantizing: Quantizing) -> Value:
+        return self.look_up(node, quantizing.int8(node.inputs[0]), quantizing.params(node.outputs[0]), quantizing)
+
+    def look_up(self, node: Node, x: Value, params: QuantParams, quantizing: Quantizing) -> Value:
+        """Add an IntLookupTable of this function in place of ``node``, whose result has ``params``."""
+        assert x.type.quant
+        type_ = TensorType((256,), "int8", params)
+        mapping = quantizing.edit.constant("mapping", self.table(x.type.quant, params), type_)
+        types = (replace(x.type, quant=params),)
+        name = f"{node.name}{self.table_suffix}"
+        return quantizing.edit.add(name, IntLookupTable(self), [x, mapping], node.origin, types)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        result = lowering.type_of(node.outputs[0])
+        if result.dtype != "float32":
+            super().lower(node, lowering)  # int8 comes as an IntLookupTable
+        buffers = [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])]
+        lowering.call(self.float_kernel, buffers, MapParams(result.elements))
+
+
+@dataclass(frozen=True)
+class BoundedFunction(ElementFunction):
+    """A function that is almost constant outside of ``domain``, and whose values are in ``image``.
+
+    In int8 it is looked up between these fixed ranges, with rescales before and behind (Glow,
+    lib/Quantization/Quantization.cpp, replaceQuantizedTanhWithLookupTable).
+    """
+
+    domain: ClassVar[tuple[float, float]]
+    image: ClassVar[tuple[float, float]]
+
+    def quantize(self, node: Node, quantizing: Quantizing) -> Value:
+        edit = quantizing.edit
+        # Glow's three nodes get the numbers behind the float node's.
+        edit.namer.used.add(node.name)
+        x = quantizing.int8(node.inputs[0])
+        types = (replace(x.type, quant=quantizing.choose(*self.domain)),)
+        clipped = edit.add(node.name, Rescale(), [x], node.origin, types)
+        y = self.look_up(node, clipped, quantizing.choose(*self.image), quantizing)
+        types = (replace(y.type, quant=quantizing.params(node.outputs[0])),)
+        return edit.add(node.name, Rescale(), [y], node.origin, types)
+
+
+@dataclass(frozen=True)
+class Sigmoid(BoundedFunction):
+    """1 / (1 + e ** -x)."""
+
+    onnx_types: ClassVar[tuple[str, ...]] = ("Sigmoid",)
+    domain: ClassVar[tuple[float, float]] = (-6.0, 6.0)
+    image: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    float_kernel: ClassVar[Kernel] = SIGMOID_FLOAT
+
+    def function(self, x: Array) -> Array:
+        result: Array = 1.0 / (1.0 + np.exp(-x))
+        return result
+
+
+@dataclass(frozen=True)
+class Tanh(BoundedFunction):
+    """Hyperbolic tangent."""
+
+    onnx_types: ClassVar[tuple[str, ...]] = ("Tanh",)
+    domain: ClassVar[tuple[float, float]] = (-3.0, 3.0)
+    image: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    float_kernel: ClassVar[Kernel] = TANH_FLOAT
+
+    def function(self, x: Array) -> Array:
+        result: Array = np.tanh(x)
+        return result
+
+
+@dataclass(frozen=True)
+class Log(ElementFunction):
+    """Natural logarithm. Below 0 it is NaN, which int8 holds as -128."""
+
+    onnx_types: ClassVar[tuple[str, ...]] = ("Log",)
+    table_suffix: ClassVar[str] = ".log"
+    float_kernel: ClassVar[Kernel] = LOG_FLOAT
+
+    def function(self, x: Array) -> Array:
+        result: Array = np.log(x)
+        return result
+
+    def tabulated(self, x: Array) -> Array:
+        """As Glow's createIntLog (lib/Graph/Graph.cpp): 0 counts as the smallest normal float32."""
+        return super().tabulated(np.where(x == 0, float(np.finfo(np.float32).tiny), x))
+
+
+@dataclass(frozen=True)
+class HardSwish(ElementFunction):
+    """x * min(max(x + 3, 0), 6) / 6.
+
+    Glow has it for TFLite models alone, with a table whose x + 3 is cut to an integer: steps instead of a curve.
+    """
+
+    onnx_types: ClassVar[tuple[str, ...]] = ("HardSwish",)
+    float_kernel: ClassVar[Kernel] = HARD_SWISH_FLOAT
+
+    def function(self, x: Array) -> Array:
+        result: Array = x * np.clip(x + 3.0, 0.0, 6.0) / 6.0
+        return result
+
+
+@dataclass(frozen=True)
+class IntLookupTable(Op):
+    """Inputs: int8 values of any shape, and the quantized results of ``of`` for all 256 of them."""
+
+    of: ElementFunction
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (replace(inputs[0], quant=inputs[1].quant),)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        return self.of.run_float(inputs[0])
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        table = lowering.constant(node.inputs[1], lowering.data_of(node.inputs[1]))
+        operands = [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])]
+        lowering.call(LOOKUP, operands, LookupParams(lowering.type_of(node.outputs[0]).elements))

@@ -1,0 +1,92 @@
+"""Blocks of pixels as channels, and back; NHWC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.types import TensorType
+from tinyglow.ops.reshape import Reshape
+from tinyglow.ops.transpose import Transpose, permute
+from tinyglow.ops.window import NCHW_TO_NHWC, NHWC_TO_NCHW, require_image
+
+# From [n, h, y, w, x, c] with blocks of y * x pixels to [n, h, w, y, x, c].
+_GATHER_BLOCKS = (0, 1, 3, 2, 4, 5)
+# How DepthToSpace's result [n, h, y, w, x, c] comes out of [n, h, w, y, x, c] or [n, h, w, c, y, x], by its mode.
+_SPREAD_BLOCKS = {"DCR": (0, 1, 3, 2, 4, 5), "CRD": (0, 1, 4, 2, 5, 3)}
+
+
+def _block_size(node: SourceNode) -> int:
+    block = node.integer("blocksize", 0)
+    if block < 1:
+        raise UnsupportedError(f"blocksize {block}", "at least 1")
+    return block
+
+
+@dataclass(frozen=True)
+class SpaceToDepth(Op):
+    """Each ``block`` x ``block`` pixels of an image [n, h, w, c] become one with their channels row by row."""
+
+    block: int
+
+    onnx_types: ClassVar[tuple[str, ...]] = ("SpaceToDepth",)
+    quantizable: ClassVar[bool] = True
+    keeps_params: ClassVar[bool] = True
+    rescale_sinks: ClassVar[bool] = True
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        value, edit = importer.value(node.inputs[0]), importer.editor
+        require_image(value.type.shape)
+        nhwc = edit.add(node.name, Transpose(NCHW_TO_NHWC), [value], node.name)
+        result = edit.add(node.name, cls(_block_size(node)), [nhwc], node.name)
+        importer.bind(node.outputs[0], edit.add(node.name, Transpose(NHWC_TO_NCHW), [result], node.name))
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        n, height, width, channels = require_image(inputs[0].shape)
+        if height % self.block or width % self.block:
+            raise ShapeError(f"{height} x {width} pixels in blocks of {self.block}", "sizes that can be divided")
+        return (inputs[0].reshaped((n, height // self.block, width // self.block, channels * self.block**2)),)
+
+    def _blocks(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        n, height, width, channels = shape
+        return n, height // self.block, self.block, width // self.block, self.block, channels
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        x = inputs[0]
+        blocks = x.reshape(len(x), *self._blocks(x.shape[1:]))
+        moved = blocks.transpose(0, *(axis + 1 for axis in _GATHER_BLOCKS))
+        n, height, width = (moved.shape[1], moved.shape[2], moved.shape[3])
+        return (moved.reshape(len(x), n, height, width, -1),)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        type_ = lowering.type_of(node.inputs[0])
+        buffers = lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])
+        permute(lowering, *buffers, type_.reshaped(self._blocks(type_.shape)), _GATHER_BLOCKS)
+
+
+@dataclass(frozen=True)
+class DepthToSpace(Reshape):
+    """ONNX's DepthToSpace; in the graph it is a Transpose between two Reshapes, under Glow's names for these."""
+
+    onnx_types: ClassVar[tuple[str, ...]] = ("DepthToSpace",)
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        edit, block, mode = importer.editor, _block_size(node), node.text("mode", "DCR")
+        value = importer.value(node.inputs[0])
+        n, depth, height, width = require_image(value.type.shape)
+        if mode not in _SPREAD_BLOCKS:
+            raise UnsupportedError(f"mode {mode!r}", "DCR or CRD")
+        if depth % block**2:
+            raise UnsupportedError(f"{depth} channels in blocks of {block} x {block}", "a number that can be divided")
+        channels = depth // block**2
+        inner = (block, block, channels) if mode == "DCR" else (channels, block, block)
+        nhwc = edit.add(node.name, Transpose(NCHW_TO_NHWC), [value], node.name)
+        parts = edit.add(f"{node.name}_reshape_in", Reshape((n, height, width, *inner)), [nhwc], node.name)
+        moved = edit.add(f"{node.name}_transpose", Transpose(_SPREAD_BLOCKS[mode]), [parts], node.name)
+        shape = (n, height * block, width * block, channels)
+        result = edit.add(f"{node.name}_reshape_out", Reshape(shape), [moved], node.name)
+        importer.bind(node.outputs[0], edit.add(node.name, Transpose(NHWC_TO_NCHW), [result], node.name))

@@ -1,0 +1,113 @@
+"""Constants, fully connected layers and batch normalizations: what is folded into what."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyglow.ir.editor import GraphEditor
+from tinyglow.ir.graph import Node
+from tinyglow.ops.activation import NO_ACTIVATION
+from tinyglow.ops.arithmetic import Add
+from tinyglow.ops.batch_norm import BatchNormalization
+from tinyglow.ops.conv2d import Conv2D
+from tinyglow.ops.fully_connected import FullyConnected
+from tinyglow.ops.matmul import MatMul
+from tinyglow.ops.multiplication import MAX_FRACTION_BITS, Div
+
+
+def fold_constants(node: Node, edit: GraphEditor) -> bool:
+    """A node of constants alone is a constant."""
+    inputs = [edit.value(name).data for name in node.inputs]
+    if not inputs or len(node.outputs) != 1 or any(data is None for data in inputs):
+        return False
+    (result,) = node.op.run_float(*(data[np.newaxis] for data in inputs if data is not None))
+    folded = edit.constant(node.name, np.array(result[0], order="C"))
+    edit.redirect(node.outputs[0], folded.name)
+    return True
+
+
+def fuse_matmul_add(node: Node, edit: GraphEditor) -> bool:
+    """MatMul + Add of a constant row is a FullyConnected (Glow: FoldMatMulAddIntoFullyConnected)."""
+    if not isinstance(node.op, Add):
+        return False
+    for product, other in (node.inputs, node.inputs[::-1]):
+        matmul, bias = edit.producer(product), edit.value(other)
+        if matmul is None or not isinstance(matmul.op, MatMul) or not edit.has_one_use(product):
+            continue
+        if edit.value(matmul.inputs[1]).data is None:
+            continue
+        units = edit.value(product).type.shape[1]
+        if bias.data is None or bias.data.size not in (1, units) or bias.data.shape[-1:] not in ((), (1,), (units,)):
+            continue
+        if edit.value(node.outputs[0]).type.shape != edit.value(product).type.shape:
+            continue
+        row = np.ascontiguousarray(np.broadcast_to(bias.data.reshape(-1), (units,)))
+        inputs = [*(edit.value(name) for name in matmul.inputs), edit.constant(f"{bias.name}_constfold", row)]
+        fused = edit.add(matmul.name, FullyConnected(), inputs, matmul.origin or node.origin)
+        edit.redirect(node.outputs[0], fused.name)
+        return True
+    return False
+
+
+def divide_with_fractions(node: Node, edit: GraphEditor) -> bool:
+    """An int8 division that keeps what an integer division loses. Glow's own is a raw integer one, far off."""
+    if node.op != Div():
+        return False
+    edit.set_op(node, Div(MAX_FRACTION_BITS))
+    return True
+
+
+def _affine(node: Node, edit: GraphEditor) -> tuple[np.ndarray, np.ndarray] | None:
+    statistics = [edit.value(name).data for name in node.inputs[1:]]
+    if not isinstance(node.op, BatchNormalization) or any(data is None for data in statistics):
+        return None
+    return node.op.affine(*(data for data in statistics if data is not None))
+
+
+def fold_batch_norm_into_convolution(node: Node, edit: GraphEditor) -> bool:
+    """BatchNorm(conv(x)) is a convolution with other filters and bias (Glow: OptimizeBatchNorm, normalizeWeights)."""
+    affine, source = _affine(node, edit), edit.producer(node.inputs[0])
+    if affine is None or source is None or not isinstance(source.op, Conv2D):
+        return False
+    if source.op.activation != NO_ACTIVATION or not edit.has_one_use(node.inputs[0]):
+        return False
+    assert isinstance(node.op, BatchNormalization)
+    filters, bias = (edit.value(name) for name in source.inputs[1:])
+    if node.op.axis != 3 or filters.data is None or bias.data is None:
+        return False
+    a, b = affine
+    replace_constant(source, 1, (filters.data * a.reshape(-1, 1, 1, 1)).astype(np.float32), edit)
+    replace_constant(source, 2, (bias.data * a + b).astype(np.float32), edit)
+    edit.redirect(node.outputs[0], source.outputs[0])
+    return True
+
+
+def fold_batch_norm_into_fully_connected(node: Node, edit: GraphEditor) -> bool:
+    """BatchNorm(fc(x)) is a fully connected layer with other weights and bias. Glow leaves it as four operators."""
+    affine, source = _affine(node, edit), edit.producer(node.inputs[0])
+    if affine is None or source is None or not isinstance(source.op, FullyConnected):
+        return False
+    weights, bias = (edit.value(name) for name in source.inputs[1:])
+    if not edit.has_one_use(node.inputs[0]) or weights.data is None or bias.data is None:
+        return False
+    a, b = affine
+    inputs = [
+        edit.value(source.inputs[0]),
+        edit.constant(f"{weights.name}_folded", (weights.data * a).astype(np.float32)),
+        edit.constant(f"{bias.name}_folded", (bias.data * a + b).astype(np.float32)),
+    ]
+    # Named after the normalization: that is what a profile knows the result as.
+    edit.redirect(node.outputs[0], edit.add(node.name, source.op, inputs, node.origin).name)
+    return True
+
+
+def replace_constant(node: Node, index: int, data: np.ndarray, edit: GraphEditor) -> None:
+    """Other data for a constant input: in place as Glow does it, under its name, unless others use it too."""
+    name = node.inputs[index]
+    if edit.has_one_use(name):
+        edit.set_data(name, data)
+        return
+    current = next(n for n in edit.nodes if n.name == node.name)
+    inputs = list(current.inputs)
+    inputs[index] = edit.constant(name, data).name
+    edit.set_inputs(current, tuple(inputs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -13,11 +14,16 @@ from tinyglow.errors import TinyglowError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Errors go to stderr, without a traceback unless --debug is given."""
     parser = build_parser()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may hold what a terminal cannot show
     arguments = parser.parse_args(argv)
     if arguments.debug:
         return int(arguments.run(arguments))
     try:
-        return int(arguments.run(arguments))
+        status = int(arguments.run(arguments))
+        sys.stdout.flush()  # what goes wrong here would else go wrong at exit, where nobody handles it
+        return status
     except TinyglowError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -30,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except MemoryError:
         print("error: out of memory", file=sys.stderr)
+        return 2
+    except OSError as error:  # a full disk under a temporary file, or behind stdout
+        print(f"error: {error}", file=sys.stderr)
         return 2
     except Exception as error:
         print(f"error: internal error, please report it (--debug shows more): {error!r}", file=sys.stderr)

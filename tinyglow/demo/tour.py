@@ -11,6 +11,7 @@ import numpy as np
 from tinyglow import resources
 from tinyglow.boards import HOST, Board, load_board
 from tinyglow.demo.digits import calibration_set, demo_set
+from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.pipeline.execute import Execution, simulate
@@ -29,7 +30,10 @@ def run_demo(output: Path | None, compiler: str | None) -> int:
     images, labels = demo_set()
     with ExitStack() as stack:
         folder = output or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tinyglow-demo-")))
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError("cannot keep the results", [Problem(str(folder), error.strerror or str(error))]) from error
         graph, recorded, int8, program = _compile(folder)
         expected = interpret(program, {INPUT: images})[OUTPUT]
         _print_stations(graph, recorded, int8, program, folder if output else None)
@@ -75,7 +79,7 @@ def _print_stations(graph: Graph, recorded: Profile, int8: Graph, program: Progr
         ("6 lower", f"{len(program.calls)} calls of {len(kernels)} kernels"),
         (
             "7 plan",
-            f"activations share {sizes[Region.ACTIVATION]:,} bytes; {efficient:.0%} of them are in use at the fullest step",
+            f"activations share {sizes[Region.ACTIVATION]:,} bytes, {efficient:.0%} of them in use at the fullest step",
         ),
         ("8 emit", f"C bundle{where}: {sizes[Region.CONSTANT]:,} bytes of weights"),
     ]

@@ -20,8 +20,6 @@ from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array
 from tinyglow.pipeline.stations import bind_inputs
 from tinyglow.sim.host import build_host_bundle
-from tinyglow.sim.image import check_fits, load_image
-from tinyglow.sim.machine import Machine
 from tinyglow.sim.toolchain import Compiler, find_compiler
 
 # A stop for programs that never return; the largest network measured so far takes a hundredth of it.
@@ -146,6 +144,10 @@ class _HostTarget:
 
 class _BoardTarget:
     def __init__(self, folder: Path, info: BundleInfo, board: Board, compiler: Compiler, work: Path) -> None:
+        # Not needed, and maybe not installed, where bundles run on this machine alone.
+        from tinyglow.sim.image import check_fits, load_image
+        from tinyglow.sim.machine import Machine
+
         self.compiler = compiler.version()
         self._info = info
         sources = sorted(folder.glob("*.c"))
@@ -166,7 +168,7 @@ class _BoardTarget:
         )
         self._machine = Machine(image, board)
         self._machine.boot()
-        self._fresh = True
+        self._fresh = not board.core.unaligned
         self._mutable = self._machine.address_of(Harness.mutable_weight)
         self._activations = self._machine.address_of(Harness.activations)
 
@@ -178,7 +180,8 @@ class _BoardTarget:
         self._machine.write(self._activations, bytes(self._info.activations))
 
     def infer(self) -> VectorCost:
-        # The first call checks every access for alignment too, which is slow; the others take the same path.
+        # Where the core faults on unaligned access, which the emulator does not, the first call checks every
+        # access; that is slow, and the other calls take the same path.
         stats = self._machine.call(Harness.infer, max_instructions=MAX_INSTRUCTIONS, strict=self._fresh)
         self._fresh = False
         _require_success(stats.value)

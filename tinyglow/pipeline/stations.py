@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyglow.boards import Board
-from tinyglow.bundle.emit import bundle_files, check_name, write_files
+from tinyglow.bundle.emit import bundle_files, check_name, default_name, write_files
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.frontend.onnx import load_onnx
 from tinyglow.interp import fits, run_program
@@ -20,7 +20,7 @@ from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, plan
 from tinyglow.passes.simplify import simplify
 from tinyglow.passes.tidy import tidy
-from tinyglow.quant.profile import Profile
+from tinyglow.quant.profile import DEFAULT_BINS, MAX_BINS, Profile
 from tinyglow.quant.profiler import profile_graph
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.quantizer import quantize as quantize_graph
@@ -52,17 +52,21 @@ NO_DUMP = Dump()
 
 
 def load(
-    path: str | Path, name: str | None = None, define: Mapping[str, int] | None = None, dump: Dump = NO_DUMP
+    path: str | Path,
+    name: str | None = None,
+    define: Mapping[str, int] | None = None,
+    like_glow: bool = False,
+    dump: Dump = NO_DUMP,
 ) -> Graph:
     """Stations 1 and 2: the simplified float graph of a model file.
 
-    name: of the network in C (default: from the file's name). define: sizes for symbolic dimensions.
+    name: of the network in C (default: from the file's name). define: sizes for symbolic dimensions. like_glow: exactly
+    the graph that Glow would quantize, even where a simpler one is known.
     Raises ModelError with everything in the model that is not supported.
     """
-    if name is not None:
-        check_name(name)
+    name = default_name(Path(path)) if name is None else check_name(name)
     graph = dump.graph(1, "read", load_onnx(path, name, define))
-    return dump.graph(2, "simplify", simplify(graph))
+    return dump.graph(2, "simplify", simplify(graph, like_glow))
 
 
 def bind_inputs(
@@ -79,6 +83,8 @@ def bind_inputs(
         target = by_any_name.get(name) or by_any_name.get(legal_name(name))
         if target is None:
             problems.append(Problem(f"input {name}", "the network has no such input", ", ".join(names)))
+        elif target in bound:
+            problems.append(Problem(f"input {name}", f"stands for {target}, which is given already", "each input once"))
         elif array.ndim < 1 or len(array) < 1 or not fits(array.shape[1:], names[target]):
             expected = f"[samples, {', '.join(map(str, names[target]))}] with or without the batch dimension of 1"
             problems.append(Problem(f"input {name}", f"has shape {list(array.shape)}", expected))
@@ -95,9 +101,15 @@ def bind_inputs(
 
 
 def profile(
-    graph: Graph, inputs: Mapping[str, Array], progress: Callable[[int], None] | None = None, dump: Dump = NO_DUMP
+    graph: Graph,
+    inputs: Mapping[str, Array],
+    bins: int = DEFAULT_BINS,
+    progress: Callable[[int], None] | None = None,
+    dump: Dump = NO_DUMP,
 ) -> Profile:
-    """Station 3: ranges of all values over samples; inputs [samples, *shape] float32 by name."""
+    """Station 3: ranges and histograms of all values over samples; inputs [samples, *shape] float32 by name."""
+    if not 1 <= bins <= MAX_BINS:
+        raise InputError("the profile cannot be made", [Problem("--bins", f"is {bins}", f"1 to {MAX_BINS}")])
     shapes = {name: graph.type_of(name).shape for name in graph.inputs}
     bound = bind_inputs(shapes, graph.source_names, inputs)
     for name, array in bound.items():
@@ -105,7 +117,7 @@ def profile(
             problem = Problem(f"input {name}", f"holds {array.dtype}", "float32, as the float network takes it")
             raise InputError("the calibration data are not floats", [problem])
     shaped = {name: array.reshape(-1, *shapes[name]) for name, array in bound.items()}
-    result = profile_graph(graph, shaped, progress=progress)
+    result = profile_graph(graph, shaped, bins, progress)
     dump.text(3, "profile", lambda: "\n".join(f"{n} {r.low!r} {r.high!r}" for n, r in result.ranges.items()) + "\n")
     return result
 
@@ -115,7 +127,7 @@ def quantize(
 ) -> Graph:
     """Stations 4 and 5: the int8 graph. float_io: inputs and outputs stay float32."""
     quantized = dump.graph(4, "quantize", quantize_graph(graph, profile, scheme))
-    return dump.graph(5, "tidy", tidy(quantized, float_io))
+    return dump.graph(5, "tidy", tidy(quantized, float_io, (scheme or Scheme()).like_glow))
 
 
 def lower(graph: Graph, dump: Dump = NO_DUMP) -> Program:

@@ -11,8 +11,10 @@ from rich.table import Table
 from tinyglow.boards import Board
 from tinyglow.ir.program import Program, Region
 from tinyglow.pipeline.compare import Comparison
+from tinyglow.pipeline.crosscheck import Crosscheck
 from tinyglow.pipeline.execute import Execution
 from tinyglow.report.console import stdout
+from tinyglow.report.explain import Decision
 
 
 def table(columns: Iterable[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
@@ -81,6 +83,52 @@ def print_comparisons(comparisons: Sequence[Comparison]) -> None:
     stdout().print(table(columns, rows))
     equal = all(comparison.equal for comparison in comparisons)
     print(verdict([c.target for c in comparisons], comparisons[0].vectors) if equal else "NOT bit-exact")
+
+
+def print_decisions(decisions: Sequence[Decision]) -> None:
+    """What ``--explain-quantization`` says: a few lines for each value, since names and reasons are long."""
+    for d in decisions:
+        print(f"{d.name}: {d.kind}")
+        if d.range:
+            print(f"    range {d.range}")
+        if d.scale:
+            print(f"    scale {d.scale}, offset {d.offset}")
+        if d.requantize:
+            print(f"    requantize {d.requantize}")
+        print(f"    {d.why}")
+
+
+def _known(values: Iterable[object]) -> list[object]:
+    return ["" if value is None else value for value in values]
+
+
+def print_crosscheck(result: Crosscheck, every_value: bool) -> None:
+    """The verdict of ``crosscheck``, with the values that differ, or all."""
+    console = stdout()
+    shown = [value for value in result.values if every_value or not value.equal]
+    if shown:
+        rows = [("" if v.equal else "!=", v.glow_name or v.name, v.glow, v.ours) for v in shown]
+        console.print(table(("", "value", "Glow", "tinyglow"), rows))
+    sizes = [
+        (name, *(size if size is not None else "" for size in pair.values())) for name, pair in result.sizes.items()
+    ]
+    console.print(table(("memory", ">Glow", ">tinyglow"), sizes))
+    for name, core in result.cores.items():
+        columns = ("", ">Glow", ">tinyglow")
+        costs = [
+            (label, *_known((core[glow], core[label])))
+            for label, glow in (("cycles", "glow_cycles"), ("code", "glow_object"), ("stack", "glow_stack"))
+        ]
+        equal = f"{core['vectors_equal']} of {core['vectors']} vectors identical"
+        console.print(table(columns, costs, title=f"{name}: {equal}"))
+    same = sum(value.equal for value in result.values)
+    print(f"parameters: {same} of {len(result.values)} values as in Glow")
+    print(f"outputs: {result.vectors_equal} of {result.vectors} vectors identical", end="")
+    print(
+        f", {result.mismatches} elements differ by at most {result.largest_difference:g}" if result.mismatches else ""
+    )
+    if result.first_difference:
+        print(f"first difference: {result.first_difference}")
 
 
 def verdict(targets: Sequence[str], vectors: int) -> str:

@@ -23,26 +23,29 @@ except ImportError as error:
 
 from tinyglow.testing.budget import budget, is_full
 from tinyglow.testing.case import Case
-from tinyglow.testing.cases import GENERATORS, cases, fixed_cases, generates, windows
 from tinyglow.testing.planning import alignments, blocks
+from tinyglow.testing.registry import cases, covered_kernels, fixed_cases, generates
 from tinyglow.testing.values import (
     any_requant,
+    counts,
     float32_arrays,
     int8_arrays,
     int32_arrays,
     offsets,
     requant_params,
     scales,
+    windows,
 )
 
 __all__ = [
-    "GENERATORS",
     "Case",
     "alignments",
     "any_requant",
     "blocks",
     "budget",
     "cases",
+    "counts",
+    "covered_kernels",
     "fixed_cases",
     "float32_arrays",
     "generates",

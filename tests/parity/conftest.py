@@ -1,0 +1,26 @@
+"""What runs the kernels of runtime_c: this machine and one emulated board per core.
+
+The examples are few and the same in every run; ``TINYGLOW_FULL=1 pytest tests/parity`` tries thousands of new ones.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tinyglow.boards import load_board
+from tinyglow.testing.emulated import Core, build_core
+from tinyglow.testing.native import Library, build_library
+
+BOARDS = ("frdm-ke16z", "mimxrt1060-evk")
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """All of runtime_c, built once for this machine."""
+    return build_library(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture(scope="session", params=BOARDS)
+def core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
+    """All of runtime_c as firmware on an emulated core."""
+    return build_core(tmp_path_factory.mktemp(request.param), load_board(request.param))

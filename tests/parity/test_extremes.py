@@ -1,0 +1,117 @@
+"""Cases at the edge of what the types and the lowering allow, chosen by hand, on the host and on both cores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinyglow.ir.kernel import Params
+from tinyglow.ir.op import UnsupportedError
+from tinyglow.ir.types import QuantParams
+from tinyglow.numerics import glow
+from tinyglow.ops import KERNELS
+from tinyglow.ops.accumulator import check_accumulator
+from tinyglow.ops.conv2d import Conv2DParams
+from tinyglow.ops.fully_connected import FullyConnectedParams
+from tinyglow.ops.max_pool import MaxPoolParams
+from tinyglow.ops.quantize import QuantizeParams
+from tinyglow.ops.rescale import RescaleParams
+from tinyglow.testing import Case
+from tinyglow.testing.emulated import Core
+from tinyglow.testing.native import Library
+
+ALL_INT8 = np.arange(-128, 128).astype(np.int8)
+
+
+def _filled(value: int, count: int) -> np.ndarray:
+    return np.full(count, value, np.int8)
+
+
+def _dense(depth: int, x: int, w: int, offset: int, bias: int) -> Case:
+    """One sum of ``depth`` equal products; its scale maps int32 to int8."""
+    params = FullyConnectedParams(1, depth, 1, offset, -128, 127, glow.requantize_params(2.0**-24))
+    check_accumulator(_filled(w, depth)[None], QuantParams(1.0, offset), QuantParams(1.0, 0), np.array([bias]))
+    inputs = {"input": _filled(x, depth), "weights": _filled(w, depth), "bias": np.array([bias], np.int32)}
+    return Case(KERNELS["tg_fully_connected_s8"], params, inputs, {"output": 1})
+
+
+# The largest product is -128 * -255; so many of them, and a bias, reach 2**31 - 1.
+_MOST_TERMS, _REST = divmod(glow.INT32_MAX, 128 * 255)
+
+
+def _convolution(x: int, w: int, in_offset: int, filter_offset: int) -> Case:
+    """A 3x3 convolution with padding whose products all have the largest magnitude there is, 255 * 255."""
+    params = Conv2DParams(
+        *(4, 5, 8, 4, 5, 2, 3, 3, 1, 1, 1, 1, 1, 1),
+        **{"group": 1, "images": 1, "in_offset": in_offset, "filter_offset": filter_offset},
+        **{"act_min": -128, "act_max": 127, "leaky": 0, "negative": glow.requantize_params(1.0)},
+        **{"out": glow.requantize_params(2.0**-15)},
+    )
+    inputs = {"input": _filled(x, 160), "filter": _filled(w, 144), "bias": np.array([-1, 1], np.int32)}
+    return Case(KERNELS["tg_conv2d_s8"], params, inputs, {"output": 40})
+
+
+def _elementwise(symbol: str, params: Params, x: np.ndarray) -> Case:
+    return Case(KERNELS[symbol], params, {"input": x}, {"output": x.size})
+
+
+def _pool(height: int, width: int) -> Case:
+    """The smallest window over an image of one channel: the result is the image."""
+    x = np.resize(ALL_INT8, height * width)
+    params = MaxPoolParams(height, width, 1, height, width, *(1, 1, 1, 1, 0, 0), images=1)
+    return Case(KERNELS["tg_max_pool_s8"], params, {"input": x}, {"output": x.size})
+
+
+def _pool_in_padding() -> Case:
+    """Windows that lie in the padding altogether, on every side."""
+    params = MaxPoolParams(2, 2, 1, 12, 12, *(2, 2, 1, 1, 5, 5), images=1)
+    return Case(KERNELS["tg_max_pool_s8"], params, {"input": ALL_INT8[:4]}, {"output": 144})
+
+
+_HALVES = (np.arange(-260, 261) / 2).astype(np.float32)
+
+CASES = {
+    "sum of exactly 2**31 - 1": _dense(_MOST_TERMS, -128, -128, 127, _REST),
+    "sum of exactly -(2**31 - 1)": _dense(_MOST_TERMS, -128, 127, -128, -_REST),
+    "bias of 2**31 - 1 on zero weights": _dense(3, 127, -128, -128, glow.INT32_MAX),
+    "convolution, largest positive products": _convolution(-128, -128, 127, 127),
+    "convolution, largest negative products": _convolution(127, -128, -128, 127),
+    "rows as long as 16 bits count": _pool(1, 65535),
+    "columns as long as 16 bits count": _pool(65535, 1),
+    "windows in the padding": _pool_in_padding(),
+    "rescale by the largest constants": _elementwise(
+        "tg_rescale_s8", RescaleParams(256, -128, -128, glow.Requant(31, 31, glow.INT32_MAX, 127)), ALL_INT8
+    ),
+    "rescale, product of -2**31": _elementwise(
+        "tg_rescale_s8", RescaleParams(256, 127, -128, glow.Requant(0, 0, glow.INT32_MIN, -128)), ALL_INT8
+    ),
+    "relu": _elementwise("tg_rescale_s8", RescaleParams(256, 5, 5, glow.requantize_params(1.0, 5)), ALL_INT8),
+    "every half step": _elementwise("tg_quantize_f32_s8", QuantizeParams(_HALVES.size, 1.0, 0), _HALVES),
+    "every half step, odd offset": _elementwise("tg_quantize_f32_s8", QuantizeParams(_HALVES.size, 1.0, 1), _HALVES),
+    "smallest scale": _elementwise("tg_quantize_f32_s8", QuantizeParams(_HALVES.size, 2.0**-149, 0), _HALVES),
+    "largest scale": _elementwise("tg_dequantize_s8_f32", QuantizeParams(256, 2.0**127, -128), ALL_INT8),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_host_equals_numpy(library: Library, name: str) -> None:
+    """C on this machine agrees with numpy."""
+    library.run(CASES[name])
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if sum(case.outputs.values()) < 1000])
+def test_core_equals_numpy(core: Core, name: str) -> None:
+    """C on the emulated core agrees with numpy."""
+    core.run(CASES[name])
+
+
+def test_cases_reach_the_limits_they_name() -> None:
+    """The sums of the two largest fully connected cases are the limits: one more would be refused."""
+    for name, limit in (("sum of exactly 2**31 - 1", glow.INT32_MAX), ("sum of exactly -(2**31 - 1)", -glow.INT32_MAX)):
+        case = CASES[name]
+        x, weights, bias = (case.inputs[key].astype(np.int64) for key in ("input", "weights", "bias"))
+        assert isinstance(case.params, FullyConnectedParams)
+        total = int((x * (weights - case.params.weights_offset)).sum() + bias[0])
+        assert total == limit
+        with pytest.raises(UnsupportedError):
+            _dense(_MOST_TERMS, -128, -128, 127, _REST + 1)

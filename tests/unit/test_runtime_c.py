@@ -1,0 +1,281 @@
+"""The C runtime as C: free of warnings, of undefined behaviour, and of what microcontrollers cannot afford."""
+
+from __future__ import annotations
+
+import graphlib
+import os
+import re
+import shutil
+import struct
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from tinyglow import resources
+from tinyglow.boards import HOST, Board, load_board
+from tinyglow.errors import ToolError
+from tinyglow.ir.kernel import Role
+from tinyglow.ops import KERNELS
+from tinyglow.sim.toolchain import Compiler, find_compiler
+from tinyglow.testing import Case, covered_kernels, fixed_cases, is_full
+from tinyglow.testing.dispatch import kernel_numbers, write_dispatch
+from tinyglow.testing.frame import params_bytes
+from tinyglow.testing.native import runtime_sources
+
+# -Wpadded and the like, which have opinions instead of finding faults, are not among them.
+WARNINGS = (
+    *("-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic", "-Wshadow", "-Wundef", "-Wcast-align", "-Wcast-qual"),
+    *("-Wdouble-promotion", "-Wstrict-prototypes", "-Wmissing-prototypes", "-Wswitch-default", "-Wvla"),
+)
+INCLUDE = "include"
+REPLAY = Path(__file__).with_name("replay.c")
+
+
+def _compiler(name: str, board: Board = HOST) -> Compiler:
+    try:
+        return find_compiler(name, board)
+    except ToolError as error:
+        pytest.skip(f"{name} for {board.name} is not installed: {error.problems[0].found}")
+
+
+def _spoilt(folder: Path, file: str, old: str, new: str) -> Path:
+    """A copy of the runtime with one text replaced."""
+    root = folder / "spoilt"
+    shutil.copytree(resources.RUNTIME, root)
+    text = (root / file).read_text(encoding="utf-8")
+    assert old in text, f"{file} has changed: choose another fault"
+    (root / file).write_text(text.replace(old, new), encoding="utf-8")
+    return root
+
+
+# Warnings
+
+
+def _compile_all(compiler: Compiler, board: Board, folder: Path, root: Path = resources.RUNTIME) -> list[Path]:
+    """The objects of all C of the runtime and of the generated dispatcher, every warning being an error."""
+    strict = replace(compiler, command=(*compiler.command, *WARNINGS))
+    sources = [*runtime_sources(root), write_dispatch(folder)]
+    if not board.is_host:
+        return strict.compile_objects(sources, folder, board, include_dirs=[root / INCLUDE])
+    strict.compile_shared(sources, folder / "runtime.so", include_dirs=[root / INCLUDE])
+    return []
+
+
+@pytest.mark.parametrize("board", ["host", "frdm-ke16z", "mimxrt1060-evk"])
+@pytest.mark.parametrize("name", ["gcc", "clang", "zig"])
+def test_compiles_without_warnings(name: str, board: str, tmp_path: Path) -> None:
+    """All of the runtime compiles as pedantic C99 without a warning, on this machine and for both boards."""
+    target = load_board(board)
+    _compile_all(_compiler(name, target), target, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["gcc", "clang", "zig"])
+def test_a_planted_conversion_is_refused(name: str, tmp_path: Path) -> None:
+    """The flags are in force: an implicit narrowing is an error."""
+    root = _spoilt(tmp_path, "include/tg_numerics.h", "return (int8_t)tg_max", "return tg_max")
+    with pytest.raises(ToolError, match="conversion"):
+        _compile_all(_compiler(name), HOST, tmp_path, root)
+
+
+# Undefined behaviour
+
+_TRAP_ON_ERROR = ("-g1", "-O1", "-fno-sanitize-recover=all")
+SANITIZERS = {
+    "gcc": ("-fsanitize=address,undefined", *_TRAP_ON_ERROR),
+    "clang": ("-fsanitize=address,undefined", *_TRAP_ON_ERROR),
+    # Has no AddressSanitizer.
+    "zig": ("-fsanitize=undefined", *_TRAP_ON_ERROR),
+}
+
+
+def _replay(name: str, folder: Path, root: Path = resources.RUNTIME) -> Path:
+    """The program that runs cases from a file, built with the compiler's sanitizers."""
+    compiler = _compiler(name)
+    probe = folder / "probe.c"
+    probe.write_text("int main(void) { return 0; }\n", encoding="utf-8")
+    try:
+        compiler.compile_host([probe], folder / "probe", flags=SANITIZERS[name])
+    except ToolError as error:
+        pytest.skip(f"{name} has no sanitizer library: {error.problems[0].found}")
+    sources = [REPLAY, *runtime_sources(root), write_dispatch(folder)]
+    return compiler.compile_host(sources, folder / "replay", include_dirs=[root / INCLUDE], flags=SANITIZERS[name])
+
+
+def _record(case: Case, in_place: bool) -> tuple[bytes, bytes]:
+    """A case as ``replay.c`` reads it, and its results as it should write them."""
+    operands, expected = case.kernel.operands, case.expected(in_place)
+    names = [operand.name for operand in operands]
+    aliases = case.aliases if in_place else {}
+    parameters = params_bytes(case.params)
+    number = kernel_numbers()[case.kernel.symbol]
+    words = [struct.pack("<II", number, len(parameters)), parameters, struct.pack("<I", len(operands))]
+    results = []
+    for index, operand in enumerate(operands):
+        owner = names.index(aliases[operand.name]) if operand.name in aliases else index
+        size = case.elements(operand) * np.dtype(operand.dtype).itemsize
+        words.append(struct.pack("<II", owner, size))
+        if owner != index:
+            continue
+        given = bytes(size) if operand.role is Role.OUT else case.inputs[operand.name].tobytes()
+        words.append(given)
+        after = expected[operand.name].tobytes() if operand.role is Role.OUT else given
+        for output, source in aliases.items():
+            if source == operand.name:
+                after = expected[output].tobytes() + given[expected[output].nbytes :]
+        results.append(after)
+    return b"".join(words), b"".join(results)
+
+
+def _run(program: Path, cases: Sequence[tuple[Case, bool]], folder: Path) -> tuple[int, str, bool]:
+    """Exit status, messages, and whether all results are right."""
+    records = [_record(case, in_place) for case, in_place in cases]
+    (folder / "cases.bin").write_bytes(b"".join(record for record, _ in records))
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    command = [str(program), str(folder / "cases.bin"), str(folder / "results.bin")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
+    same = (folder / "results.bin").read_bytes() == b"".join(result for _, result in records)
+    return done.returncode, done.stderr, same
+
+
+@cache
+def _all_cases() -> list[tuple[Case, bool]]:
+    """Cases of all kernels, each with whether it is to run in place."""
+    found = [case for symbol in covered_kernels() for case in fixed_cases(symbol, 1000 if is_full() else 40)]
+    return [(case, in_place) for case in found for in_place in (False, True) if case.aliases or not in_place]
+
+
+@pytest.mark.parametrize("name", sorted(SANITIZERS))
+def test_sanitizers_find_nothing(name: str, tmp_path: Path) -> None:
+    """No case makes a kernel access memory outside of its operands or do what C leaves undefined."""
+    status, messages, same = _run(_replay(name, tmp_path), _all_cases(), tmp_path)
+    assert (status, messages) == (0, "")
+    assert same
+
+
+PLANTED = {
+    "signed overflow": (
+        "include/tg_numerics.h",
+        "(uint32_t)(x >> r->pre) * (uint32_t)r->multiplier;",
+        "(uint32_t)((x >> r->pre) * r->multiplier);",
+        "tg_rescale_s8",
+    ),
+    "read past the end": ("src/reshape/tg_copy_s8.c", "= input[i];", "= input[i + 1];", "tg_copy_s8"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        *((name, "signed overflow") for name in SANITIZERS),
+        *((name, "read past the end") for name in SANITIZERS if "address" in SANITIZERS[name][0]),
+    ],
+)
+def test_sanitizers_find_a_planted_fault(name: str, fault: str, tmp_path: Path) -> None:
+    """The sanitizers are in force: the cases show a signed overflow, and a read of one byte too many."""
+    file, old, new, symbol = PLANTED[fault]
+    program = _replay(name, tmp_path, _spoilt(tmp_path, file, old, new))
+    status, messages, _ = _run(program, [(case, False) for case in fixed_cases(symbol, 200)], tmp_path)
+    assert status != 0
+    assert re.search("overflow", messages)
+
+
+# What the firmware of a microcontroller cannot afford
+
+# Copies and fills that compilers make of loops, and the division that ARMv6-M lacks.
+_HELPERS = re.compile(r"mem(cpy|set|move)|__aeabi_mem(cpy|set|clr|move)[48]?|__aeabi_u?idiv(mod)?|__u?divsi3")
+_CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
+_DEFINITION = re.compile(r"^(?:static |inline |const )*\w[\w ]*?\**(\w+)\([^;{]*\)\s*\{", re.MULTILINE)
+_KEYWORDS = {"if", "for", "while", "switch", "return", "sizeof"}
+
+
+def _code(path: Path) -> str:
+    """A C file without its comments."""
+    text = path.read_text(encoding="utf-8")
+    return re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.DOTALL)
+
+
+def _body(text: str, begin: int) -> str:
+    """From behind an opening brace to the one that closes it."""
+    depth = 1
+    for position in range(begin, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        if depth == 0:
+            return text[begin:position]
+    return text[begin:]
+
+
+def _calls(text: str) -> dict[str, set[str]]:
+    """The functions defined in ``text``, each with the names that it calls."""
+    bodies = {match.group(1): _body(text, match.end()) for match in _DEFINITION.finditer(text)}
+    return {name: set(_CALL.findall(body)) - _KEYWORDS for name, body in bodies.items()}
+
+
+def _headers() -> list[Path]:
+    return sorted((resources.RUNTIME / INCLUDE).glob("*.h"))
+
+
+def test_no_function_calls_itself() -> None:
+    """No function of the runtime leads back to itself: the stack a kernel needs is known at compile time."""
+    shared = {name: called for path in _headers() for name, called in _calls(_code(path)).items()}
+    assert "tg_max" in shared["tg_clamp_s8"]
+    for path in runtime_sources():
+        calls = shared | _calls(_code(path))
+        assert path.stem in calls
+        assert calls.keys() <= set(graphlib.TopologicalSorter(calls).static_order())
+
+
+def test_a_planted_recursion_is_found() -> None:
+    """Two functions that call each other are seen as such."""
+    text = "static int even(int n) {\n  return n == 0 || odd(n - 1);\n}\n\nint odd(int n) { return even(n - 1); }\n"
+    calls = _calls(text)
+    assert calls == {"even": {"odd"}, "odd": {"even"}}
+    with pytest.raises(graphlib.CycleError):
+        list(graphlib.TopologicalSorter(calls).static_order())
+
+
+def test_sources_use_no_heap_no_double_and_no_library() -> None:
+    """No C file asks for memory at run time, computes in double precision or includes more than stdint.h."""
+    for path in [*runtime_sources(), *_headers()]:
+        text = _code(path)
+        includes = set(re.findall(r"#include\s*(\S+)", text))
+        assert includes <= {"<stdint.h>", *(f'"{header.name}"' for header in _headers())}, path.name
+        assert not re.findall(r"\b(?:malloc|calloc|realloc|free|alloca|setjmp|double|asm|goto)\b", text), path.name
+        assert not re.findall(r"(?<!\w)\d+\.\d*(?![\df])", text), f"{path.name} has a double-precision constant"
+
+
+@pytest.fixture(scope="module")
+def helpers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """By kernel, what its object for the Cortex-M0+ needs of other files."""
+    board = load_board("frdm-ke16z")
+    try:
+        compiler = find_compiler(None, board)
+    except ToolError as error:
+        pytest.skip(f"no compiler for {board.name}: {error.problems[0].found}")
+    sources, folder = runtime_sources(), tmp_path_factory.mktemp("objects")
+    objects = compiler.compile_objects(sources, folder, board, include_dirs=[resources.RUNTIME / INCLUDE])
+    return {source.stem: _undefined(path) for source, path in zip(sources, objects, strict=True)}
+
+
+def _undefined(path: Path) -> set[str]:
+    with path.open("rb") as file:
+        table = ELFFile(file).get_section_by_name(".symtab")
+        symbols = list(table.iter_symbols())
+    return {symbol.name for symbol in symbols if symbol["st_shndx"] == "SHN_UNDEF" and symbol.name}
+
+
+@pytest.mark.parametrize("symbol", sorted(KERNELS))
+def test_integer_kernels_need_no_floats_and_no_library(helpers: dict[str, set[str]], symbol: str) -> None:
+    """On a core without FPU, a kernel of integers calls no floating-point helper, and no kernel calls a libc."""
+    foreign = {name for name in helpers[symbol] if not _HELPERS.fullmatch(name)}
+    if any(operand.dtype == "float32" for operand in KERNELS[symbol].operands):
+        assert foreign, "a kernel of floats calls helpers on this core: the test would not see floats"
+        assert all(name.startswith("__") for name in foreign)
+        assert not {name for name in foreign if re.search(r"_(d|f2d)\w*$|df3$|sfdf2|__aeabi_[di]2?d", name)}
+    else:
+        assert foreign == set()

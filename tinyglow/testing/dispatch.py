@@ -1,0 +1,27 @@
+"""C that calls any kernel by its number, for programs that get their cases at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tinyglow.bundle.render import render
+from tinyglow.ir.kernel import Kernel
+from tinyglow.ops import KERNELS
+
+
+def kernel_numbers(kernels: Iterable[Kernel] = KERNELS.values()) -> dict[str, int]:
+    """The number under which ``tg_dispatch`` knows each kernel, by symbol."""
+    return {symbol: number for number, symbol in enumerate(sorted(kernel.symbol for kernel in kernels))}
+
+
+def write_dispatch(folder: Path, kernels: Iterable[Kernel] = KERNELS.values()) -> Path:
+    """Write ``dispatch.c``: ``void tg_dispatch(uint32_t kernel, const void *params, void *const *operands)``."""
+    numbers, by_symbol = kernel_numbers(kernels), {kernel.symbol: kernel for kernel in kernels}
+    described = [
+        {"symbol": symbol, "number": number, "operands": len(by_symbol[symbol].operands)}
+        for symbol, number in numbers.items()
+    ]
+    path = folder / "dispatch.c"
+    path.write_text(render("testing/dispatch.c.j2", kernels=described), encoding="utf-8", newline="\n")
+    return path

@@ -1,0 +1,72 @@
+"""Kernels on an emulated board: one firmware with all of them, to which cases are written at run time."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+from tinyglow import resources
+from tinyglow.boards import Board
+from tinyglow.bundle.harness import write_harness
+from tinyglow.bundle.render import render
+from tinyglow.sim.image import load_image
+from tinyglow.sim.machine import Machine
+from tinyglow.sim.toolchain import Compiler, find_compiler
+from tinyglow.testing.case import Case
+from tinyglow.testing.dispatch import kernel_numbers, write_dispatch
+from tinyglow.testing.frame import FRAME_ALIGNMENT, frame
+from tinyglow.testing.native import runtime_sources
+
+_CASE_BYTES = 0x2_2000  # for one case; the largest of the tests has 65,793 inputs and as many weights
+_MOST_INSTRUCTIONS = 200_000_000
+
+
+def roomy(board: Board) -> Board:
+    """``board`` with enough data memory for a case, whatever the real part has: parity is of the core, not the part."""
+    memories = tuple(
+        replace(memory, size=max(memory.size, 0x4_0000)) if memory.name == board.data_memory else memory
+        for memory in board.memories
+    )
+    return replace(board, memories=memories)
+
+
+class Core:
+    """An emulated board that runs cases."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._numbers = kernel_numbers()
+        self._table = machine.address_of("tg_operands")
+        self._memory = -(-machine.address_of("tg_case") // FRAME_ALIGNMENT) * FRAME_ALIGNMENT
+
+    def run(self, case: Case, in_place: bool = False, strict: bool = False) -> None:
+        """Call the case's kernel and compare with numpy. Raises AssertionError, DamageError or SimulationError.
+
+        strict: check the alignment of every access too, which is slower.
+        """
+        laid_out = frame(case, in_place)
+        if len(laid_out.image) > _CASE_BYTES:
+            raise ValueError(f"a case of {len(laid_out.image)} bytes, at most {_CASE_BYTES} are supported")
+        machine, base = self._machine, self._memory
+        machine.write(base, laid_out.image)
+        addresses = [base + offset for offset in laid_out.operands]
+        machine.write(self._table, struct.pack(f"<{len(addresses)}I", *addresses))
+        arguments = (self._numbers[case.kernel.symbol], base + laid_out.params, self._table)
+        machine.call("tg_dispatch", *arguments, max_instructions=_MOST_INSTRUCTIONS, strict=strict)
+        laid_out.check(machine.read(base, len(laid_out.image)))
+
+
+def build_core(folder: Path, board: Board, compiler: Compiler | None = None) -> Core:
+    """Build the firmware for ``board`` in ``folder`` with ``compiler`` (default: the first at hand) and load it."""
+    board = roomy(board)
+    compiler = compiler or find_compiler(None, board)
+    harness = write_harness(folder, "cases", board)
+    main = render("testing/main.c.j2", case_bytes=_CASE_BYTES, alignment=FRAME_ALIGNMENT)
+    harness.main.write_text(main, encoding="utf-8", newline="\n")
+    sources = [*harness.sources, write_dispatch(folder), *runtime_sources()]
+    include = [resources.RUNTIME / "include"]
+    elf = compiler.compile_firmware(sources, include, harness.linker_script, board, folder / "cases.elf")
+    machine = Machine(load_image(elf), board)
+    machine.boot()
+    return Core(machine)

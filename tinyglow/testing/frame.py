@@ -1,0 +1,153 @@
+"""A case laid out in memory between guard bytes: what is written to a core, and what may have changed afterwards."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import REQUANT_CTYPE, Params, Role, c_fields
+from tinyglow.numerics.glow import Requant
+from tinyglow.testing.case import Case
+
+_GUARD_BYTES = 32
+# Every piece starts here modulo 16: the 4 bytes that a bundle promises, and not more by chance.
+_START = 4
+FRAME_ALIGNMENT = 16
+
+
+class DamageError(AssertionError):
+    """A kernel wrote where it must not: outside of its outputs."""
+
+
+class _RequantStruct(ctypes.LittleEndianStructure):
+    """``tg_requant`` of tg_numerics.h."""
+
+    _fields_ = (
+        ("multiplier", ctypes.c_int32),
+        ("offset", ctypes.c_int32),
+        ("pre", ctypes.c_uint8),
+        ("post", ctypes.c_uint8),
+    )
+
+
+_CTYPES: dict[str, type] = {
+    **{f"int{bits}_t": getattr(ctypes, f"c_int{bits}") for bits in (8, 16, 32)},
+    **{f"uint{bits}_t": getattr(ctypes, f"c_uint{bits}") for bits in (8, 16, 32)},
+    "float": ctypes.c_float,
+    REQUANT_CTYPE: _RequantStruct,
+}
+
+
+def struct_class(params: type[Params]) -> type[ctypes.LittleEndianStructure]:
+    """The C struct of a Params class, laid out as the compilers of all targets do (natural alignment)."""
+    fields = [(name, _CTYPES[ctype]) for name, ctype in c_fields(params)]
+    return type(params.__name__, (ctypes.LittleEndianStructure,), {"_fields_": fields})
+
+
+def params_bytes(params: Params) -> bytes:
+    """``params`` as its C struct has them in memory; padding is zero."""
+    struct = struct_class(type(params))()
+    for name, _ in c_fields(type(params)):
+        value = getattr(params, name)
+        if isinstance(value, Requant):
+            value = _RequantStruct(value.multiplier, value.offset, value.pre, value.post)
+        setattr(struct, name, value)
+    return bytes(struct)
+
+
+def _guards(size: int) -> Array:
+    """Bytes that differ from place to place, so that a copied or shifted guard is seen."""
+    return (np.arange(size) * 37 + 11).astype(np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The memory of one call, to be put at a multiple of FRAME_ALIGNMENT.
+
+    image: the bytes before the call. params: offset of the struct; operands: offset of each, in the kernel's order.
+    after: the bytes as they must be afterwards. Before the call, outputs hold the complement of their expected values,
+    so that an element the kernel leaves out is never right by chance.
+    """
+
+    case: Case
+    image: bytes
+    after: bytes
+    params: int
+    operands: tuple[int, ...]
+
+    def check(self, memory: bytes) -> None:
+        """Compare the bytes after the call. Raises DamageError for a stray write, AssertionError for a wrong result."""
+        expected, actual = (np.frombuffer(data, np.uint8) for data in (self.after, memory))
+        wrong = np.flatnonzero(expected != actual)
+        if not wrong.size:
+            return
+        places = [(self._place(int(index)), index) for index in wrong]
+        for operand, start in zip(self.case.kernel.operands, self.operands, strict=True):
+            if operand.role is not Role.OUT:
+                continue
+            dtype, count = np.dtype(operand.dtype), self.case.elements(operand)
+            inside = slice(start, start + count * dtype.itemsize)
+            places = [(name, index) for name, index in places if not inside.start <= index < inside.stop]
+            if places:
+                name, index = places[0]
+                raise DamageError(f"{self.case.kernel.symbol} wrote to {name} (byte {index} of {len(memory)})")
+            got, want = (data[inside].view(dtype) for data in (actual, expected))
+            first = int(np.flatnonzero(_bits(got) != _bits(want))[0])
+            differ = int((_bits(got) != _bits(want)).sum())
+            raise AssertionError(
+                f"{self.case.kernel.symbol}: {differ} of {count} elements of {operand.name} differ, "
+                f"the first is [{first}]: {got[first]}, numpy: {want[first]}"
+            )
+
+    def _place(self, index: int) -> str:
+        pieces = [(self.params, "its parameters", len(params_bytes(self.case.params)))]
+        for operand, start in zip(self.case.kernel.operands, self.operands, strict=True):
+            size = self.case.elements(operand) * np.dtype(operand.dtype).itemsize
+            pieces.append((start, f"operand {operand.name}", size))
+        for start, name, size in pieces:
+            if start <= index < start + size:
+                return name
+        start, name, _ = max((piece for piece in pieces if piece[0] <= index), default=pieces[0])
+        return f"memory {index - start} bytes from the start of {name}, outside of all operands"
+
+
+def _bits(array: Array) -> Array:
+    """Floats as integers: equal bits, not equal values."""
+    return array.view(np.uint32) if array.dtype == np.float32 else array
+
+
+def frame(case: Case, in_place: bool = False) -> Frame:
+    """Lay out ``case``; ``in_place``: outputs that may alias an input take its place."""
+    aliases = case.aliases if in_place else {}
+    expected = case.expected(in_place)
+    contents: list[tuple[str, bytes, bytes]] = []
+    struct = params_bytes(case.params)
+    contents.append(("", struct, struct))
+    for operand in case.kernel.operands:
+        if operand.role is not Role.OUT:
+            before = after = case.inputs[operand.name].tobytes()
+            for output, source in aliases.items():
+                if source == operand.name:
+                    after = expected[output].tobytes() + before[expected[output].nbytes :]
+            contents.append((operand.name, before, after))
+        elif operand.name not in aliases:
+            after = expected[operand.name].tobytes()
+            contents.append((operand.name, bytes(byte ^ 0xFF for byte in after), after))
+    starts: dict[str, int] = {}
+    offset = 0
+    for name, before, _ in contents:
+        offset += _GUARD_BYTES
+        offset += (_START - offset) % FRAME_ALIGNMENT
+        starts[name] = offset
+        offset += len(before)
+    image = _guards(offset + _GUARD_BYTES)
+    result = image.copy()
+    for name, before, after in contents:
+        span = slice(starts[name], starts[name] + len(before))
+        image[span] = np.frombuffer(before, np.uint8)
+        result[span] = np.frombuffer(after, np.uint8)
+    operands = tuple(starts[aliases.get(operand.name, operand.name)] for operand in case.kernel.operands)
+    return Frame(case, image.tobytes(), result.tobytes(), starts[""], operands)

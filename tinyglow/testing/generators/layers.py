@@ -1,0 +1,125 @@
+"""Layers with weights: convolutions and fully connected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.types import QuantParams
+from tinyglow.numerics import glow
+from tinyglow.ops.accumulator import check_accumulator
+from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams, channel_words
+from tinyglow.ops.fully_connected import FULLY_CONNECTED, FullyConnectedParams
+from tinyglow.testing.case import Case
+from tinyglow.testing.registry import generates
+from tinyglow.testing.values import int8_arrays, int32_arrays, offsets, requant_params, windows
+
+
+@st.composite
+def _biases(
+    draw: st.DrawFn, x: Array, in_offset: int, weights: Array, weight_offsets: Sequence[int]
+) -> tuple[Array, list[float]]:
+    """A bias for inputs x and weights [units, terms], each unit with its offset, and how far each unit's sums vary.
+
+    No sum leaves int32. Most biases make up for the mean of the products, as those of a trained network do.
+    """
+    factors = weights.astype(np.int64) - np.array(weight_offsets).reshape(-1, 1)
+    span = max(glow.INT8_MAX - in_offset, in_offset - glow.INT8_MIN)
+    spread = np.sqrt((factors**2).sum(axis=1)) * max(float(x.std()), 1.0)
+    means = factors.sum(axis=1) * (in_offset - float(x.mean()))
+    bias: Array = draw(int32_arrays(glow.INT32_MAX - np.abs(factors).sum(axis=1) * span, means, spread))
+    for unit, offset in enumerate(weight_offsets):
+        params = QuantParams(1.0, offset), QuantParams(1.0, in_offset)
+        check_accumulator(weights[unit : unit + 1], *params, bias[unit : unit + 1])
+    return bias, [max(float(s), abs(float(b - m))) for s, b, m in zip(spread, bias, means, strict=True)]
+
+
+@st.composite
+def _bounds(draw: st.DrawFn, out_offset: int) -> tuple[int, int]:
+    """Limits of a fused activation: none, a ReLU's, or any."""
+    if not draw(st.sampled_from((False, False, False, True))):
+        return draw(st.sampled_from((-128, -128, out_offset))), 127
+    low = draw(st.integers(-128, 127))
+    return low, draw(st.integers(low, 127))
+
+
+@st.composite
+def _geometries(draw: st.DrawFn, out_offset: int) -> tuple[dict[str, Any], int]:
+    """The fields of ConvGeometry, and the terms of one sum."""
+    window, in_h, in_w = draw(windows(max_kernel=5, max_dilation=3))
+    group = draw(st.integers(1, 4))
+    depthwise = st.just((1, 1))
+    in_group, out_group = draw(st.one_of(depthwise, st.tuples(st.integers(1, 5), st.integers(1, 4))))
+    out_h, out_w = window.output_size(in_h, in_w)
+    act_min, act_max = draw(_bounds(out_offset))
+    # Slopes are around 1 or far below; the offset is the output's, which stands for 0.0.
+    slope = draw(requant_params(draw(st.sampled_from((64.0, 2.0**10))), out_offset))
+    fields = {
+        **{"in_h": in_h, "in_w": in_w, "in_c": group * in_group},
+        **{"out_h": out_h, "out_w": out_w, "out_c": group * out_group},
+        **dict(zip(("kernel_h", "kernel_w"), window.kernel, strict=True)),
+        **dict(zip(("stride_h", "stride_w"), window.strides, strict=True)),
+        **dict(zip(("pad_top", "pad_left"), window.pads[:2], strict=True)),
+        **dict(zip(("dilation_h", "dilation_w"), window.dilation, strict=True)),
+        **{"group": group, "images": draw(st.integers(1, 3)), "in_offset": draw(offsets())},
+        **{"act_min": act_min, "act_max": act_max, "leaky": draw(st.sampled_from((0, 0, 1)))},
+        "negative": slope,
+    }
+    return fields, window.kernel[0] * window.kernel[1] * in_group
+
+
+@st.composite
+def _images(draw: st.DrawFn, fields: dict[str, Any]) -> tuple[Array, dict[str, int]]:
+    """The input of a convolution and the elements of its output."""
+    data = draw(int8_arrays(math.prod(fields[key] for key in ("images", "in_h", "in_w", "in_c")), fields["in_offset"]))
+    return data, {"output": math.prod(fields[key] for key in ("images", "out_h", "out_w", "out_c"))}
+
+
+@generates(CONV2D)
+@st.composite
+def _conv2d(draw: st.DrawFn) -> Case:
+    out_offset, filter_offset = draw(offsets()), draw(offsets())
+    fields, terms = draw(_geometries(out_offset))
+    data, outputs = draw(_images(fields))
+    filters = draw(int8_arrays(fields["out_c"] * terms, filter_offset))
+    weights = filters.reshape(-1, terms)
+    bias, spread = draw(_biases(data, fields["in_offset"], weights, [filter_offset] * len(weights)))
+    out = draw(requant_params(max(spread), out_offset))
+    params = Conv2DParams(**fields, filter_offset=filter_offset, out=out)
+    return Case(CONV2D, params, {"input": data, "filter": filters, "bias": bias}, outputs)
+
+
+@generates(CONV2D_CHANNELWISE)
+@st.composite
+def _conv2d_channelwise(draw: st.DrawFn) -> Case:
+    out_offset = draw(offsets())
+    fields, terms = draw(_geometries(out_offset))
+    units = fields["out_c"]
+    filter_offsets = draw(st.lists(offsets(), min_size=units, max_size=units))
+    data, outputs = draw(_images(fields))
+    filters = draw(int8_arrays(units * terms, filter_offsets[0]))
+    bias, spread = draw(_biases(data, fields["in_offset"], filters.reshape(units, terms), filter_offsets))
+    outs = [draw(requant_params(magnitude, out_offset)) for magnitude in spread]
+    inputs = {"input": data, "filter": filters, "bias": bias, "channels": channel_words(outs, filter_offsets)}
+    return Case(CONV2D_CHANNELWISE, ChannelwiseParams(**fields, out_offset=out_offset), inputs, outputs)
+
+
+@generates(FULLY_CONNECTED)
+@st.composite
+def _fully_connected(draw: st.DrawFn) -> Case:
+    rows, units = draw(st.integers(1, 4)), draw(st.integers(1, 24))
+    # 258 products of 255 * 255 are the most whose sum the reference may form in float32.
+    depth = draw(st.one_of(st.integers(1, 40), st.integers(255, 262)))
+    weights_offset = draw(offsets())
+    data, weights = draw(int8_arrays(rows * depth)), draw(int8_arrays(units * depth, weights_offset))
+    # The input's offset is part of the bias here: products are with the input itself.
+    bias, spread = draw(_biases(data, 0, weights.reshape(units, depth), [weights_offset] * units))
+    out = draw(requant_params(max(spread)))
+    params = FullyConnectedParams(rows, depth, units, weights_offset, *draw(_bounds(out.offset)), out)
+    inputs = {"input": data, "weights": weights, "bias": bias}
+    return Case(FULLY_CONNECTED, params, inputs, {"output": rows * units})

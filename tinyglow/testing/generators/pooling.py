@@ -1,0 +1,30 @@
+"""Windows over images: pooling."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from tinyglow.ops.max_pool import MAX_POOL, MaxPoolParams
+from tinyglow.testing.case import Case
+from tinyglow.testing.registry import generates
+from tinyglow.testing.values import int8_arrays, offsets, windows
+
+
+@generates(MAX_POOL)
+@st.composite
+def _max_pool(draw: st.DrawFn) -> Case:
+    window, in_h, in_w = draw(windows(max_kernel=5, max_dilation=3))
+    channels, images = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    out_h, out_w = window.output_size(in_h, in_w)
+    params = MaxPoolParams(
+        *(in_h, in_w, channels, out_h, out_w),
+        *window.kernel,
+        *window.strides,
+        *window.pads[:2],
+        images=images,
+        dilation_h=window.dilation[0],
+        dilation_w=window.dilation[1],
+        empty=draw(offsets()),
+    )
+    data = draw(int8_arrays(images * in_h * in_w * channels))
+    return Case(MAX_POOL, params, {"input": data}, {"output": images * out_h * out_w * channels})

@@ -1,0 +1,49 @@
+"""Kernels on this machine: all of runtime_c as one shared library, called through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+
+from tinyglow import resources
+from tinyglow.boards import HOST
+from tinyglow.sim.toolchain import Compiler, find_compiler
+from tinyglow.testing.case import Case
+from tinyglow.testing.frame import FRAME_ALIGNMENT, frame
+
+
+def runtime_sources(root: Path = resources.RUNTIME) -> list[Path]:
+    """Every C file of the runtime."""
+    return sorted((root / "src").rglob("*.c"))
+
+
+class Library:
+    """The runtime as a shared library."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._functions = ctypes.CDLL(str(path))
+
+    def run(self, case: Case, in_place: bool = False) -> None:
+        """Call the case's kernel and compare with numpy. Raises AssertionError, DamageError for a stray write."""
+        laid_out = frame(case, in_place)
+        size = len(laid_out.image)
+        memory = ctypes.create_string_buffer(size + FRAME_ALIGNMENT)
+        base = -(-ctypes.addressof(memory) // FRAME_ALIGNMENT) * FRAME_ALIGNMENT
+        ctypes.memmove(base, laid_out.image, size)
+        function = getattr(self._functions, case.kernel.symbol)
+        function.restype = None
+        function(*(ctypes.c_void_p(base + offset) for offset in (laid_out.params, *laid_out.operands)))
+        laid_out.check(ctypes.string_at(base, size))
+
+
+def build_library(
+    folder: Path, compiler: Compiler | None = None, flags: Sequence[str] = (), root: Path = resources.RUNTIME
+) -> Library:
+    """Compile the runtime in ``root`` into ``folder`` with ``compiler`` (default: the first at hand) and load it."""
+    compiler = compiler or find_compiler(None, HOST)
+    library = compiler.compile_shared(
+        runtime_sources(root), folder / "runtime.so", include_dirs=[root / "include"], flags=flags
+    )
+    return Library(library)

@@ -1,0 +1,65 @@
+"""Every recorded configuration of the real Glow: the same parameters, and every output vector identical."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tinyglow.boards import HOST, load_board
+from tinyglow.pipeline.crosscheck import crosscheck
+from tinyglow.pipeline.golden import load_golden
+
+MODELS = ("mnist_nxp", "lenet_mnist", "cifar10", "kws_dscnn", "mobilenet_block", "autoencoder", "ops_zoo")
+INT8 = (
+    *("asymmetric", "asymmetric_bias8", "symmetric", "symmetric_with_uint8", "power2_bias8", "power2_bias32"),
+    *("channelwise", "channelwise_symmetric", "kl1024", "float_io"),
+)
+FULL = bool(os.environ.get("TINYGLOW_FULL"))
+# On emulated cores large networks take long; the slice has one of each kind of kernel.
+ON_CORES = [
+    (model, config)
+    for model in MODELS
+    for config in INT8
+    if FULL or (model in ("mnist_nxp", "ops_zoo") and config in ("asymmetric", "channelwise", "power2_bias8"))
+]
+
+
+@pytest.mark.parametrize("board", ["cortex-m0plus", "cortex-m7"])
+def test_own_recording(board: str) -> None:
+    """The recording that comes with the tests: all its vectors in numpy and host C, the first one on the cores."""
+    folder = Path(__file__).with_name("ops_zoo")
+    result = crosscheck(folder / "asymmetric", folder / "ops_zoo.onnx", boards={HOST: None, load_board(board): None})
+    assert result.equal and result.vectors == result.vectors_equal == 32
+    assert [core["vectors_equal"] for core in result.cores.values()] == [1, 1]
+
+
+@pytest.mark.parametrize("config", INT8)
+@pytest.mark.parametrize("model", MODELS)
+def test_quantizes_and_computes_as_glow(shared: Path, model: str, config: str) -> None:
+    """With Glow's profile: Glow's node kinds, scales and offsets, and its outputs in numpy and in host C."""
+    folder = shared / "golden" / model / config
+    count = len(next(iter(load_golden(folder).inputs.values())))
+    boards = {HOST: None}
+    result = crosscheck(folder, shared / "models" / f"{model}.onnx", boards=boards, vectors_on_boards=count)
+    assert [value for value in result.values if not value.equal] == []
+    assert (result.vectors_equal, result.mismatches) == (result.vectors, 0)
+    assert result.cores["host"]["vectors_equal"] == count == 32
+    assert result.equal
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_float_network_computes_as_glow(shared: Path, model: str) -> None:
+    """The float network gives Glow's float results to 1e-5 of their largest."""
+    result = crosscheck(shared / "golden" / model / "float", shared / "models" / f"{model}.onnx")
+    assert result.vectors == result.vectors_equal == 32
+
+
+@pytest.mark.parametrize(("model", "config"), ON_CORES)
+@pytest.mark.parametrize("board", ["cortex-m0plus", "cortex-m7"])
+def test_cores_compute_as_glow(shared: Path, model: str, config: str, board: str) -> None:
+    """The emulated cores give Glow's answer to the first recorded vector (TINYGLOW_FULL=1: for all configurations)."""
+    folder = shared / "golden" / model / config
+    result = crosscheck(folder, shared / "models" / f"{model}.onnx", boards={load_board(board): None})
+    assert result.cores[board]["vectors_equal"] == 1

@@ -1,0 +1,25 @@
+"""README.md tells the truth."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from tests.readme_blocks import BLOCKS, README, block
+
+
+@pytest.mark.parametrize("name", sorted(BLOCKS))
+def test_generated_block_is_current(name: str) -> None:
+    """What README.md shows is what the program prints today (python -m tests.readme_blocks renews it)."""
+    if name == "demo" and importlib.util.find_spec("ziglang") is None:
+        pytest.skip("the demo's figures are those of ziglang's code, which is not installed")
+    assert block(name, README.read_text(encoding="utf-8")) == BLOCKS[name]()
+
+
+def test_every_file_named_exists() -> None:
+    """Files and folders that README.md and CONTRIBUTING.md name are there."""
+    root = README.parent
+    for path in ("tinyglow/pipeline/stations.py", "tinyglow/sim/cycles/m7.py", "CONTRIBUTING.md", "tests/unit/ops"):
+        assert Path(root / path).exists(), path

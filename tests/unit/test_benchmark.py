@@ -1,0 +1,29 @@
+"""The benchmark notices what gets worse."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmark import FIGURES, Table, regressions
+
+OLD = dict(zip(FIGURES, (1000, 500, 300, 100), strict=True))
+
+
+def _table(**changed: int) -> Table:
+    return {"net on board": {**OLD, **changed}}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_more_than_two_percent_is_a_regression(figure: str) -> None:
+    """2 % more of anything passes, 3 % more does not, less always does."""
+    old = OLD[figure]
+    assert not regressions(_table(), _table(**{figure: old + old // 50}))
+    assert not regressions(_table(), _table(**{figure: old // 2}))
+    (found,) = regressions(_table(), _table(**{figure: old + 3 * old // 100}))
+    assert figure in found and "3.0 %" in found
+
+
+def test_rows_cannot_get_lost() -> None:
+    """A row that is not measured any more fails, as does one that nobody recorded."""
+    assert regressions(_table(), {}) == ["net on board: recorded, but not measured"]
+    assert regressions({}, _table()) == ["net on board: measured, but not recorded"]

@@ -3,6 +3,7 @@
 #   make demo     MNIST network -> C bundle -> two emulated boards
 #   make test     all tests (ARGS="-k planner" for some)
 #   make lint     ruff and mypy
+#   make bench    cycles and bytes on emulated boards against the recorded ones (ARGS=--update records)
 #   make format   ruff's formatter and its safe fixes
 #   make clean    removes .venv and everything else that make made
 
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint bench format clean
 .NOTPARALLEL: # two pips in one environment would meet
 
 help:
@@ -27,6 +28,9 @@ lint: $(VENV)/.lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+bench: $(VENV)/.test
+	@$(BIN)/python -m tests.benchmark $(ARGS)
 
 format: $(VENV)/.lint
 	@$(BIN)/ruff check --fix .

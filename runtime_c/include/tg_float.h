@@ -22,8 +22,12 @@
 #endif
 #endif
 
-/* TG_SQRT(x): the FPU's square root, where the compiler makes one instruction of it; gcc does with -fno-math-errno. */
 #if (defined(__ARM_FP) && (__ARM_FP & 4)) || defined(__aarch64__) || defined(__SSE2__)
+#define TG_HAS_FPU
+#endif
+
+/* TG_SQRT(x): the FPU's square root, where the compiler makes one instruction of it; gcc does with -fno-math-errno. */
+#ifdef TG_HAS_FPU
 #if defined(__NO_MATH_ERRNO__) && defined(__OPTIMIZE__) && !defined(__clang__)
 #define TG_SQRT(x) __builtin_sqrtf(x)
 #elif defined(__has_builtin)
@@ -52,8 +56,11 @@ static inline float tg_f32_of_bits(uint32_t bits) {
 
 static inline float tg_nan_f32(void) { return tg_f32_of_bits(0x7fc00000); }
 
+/* In integers: compilers take one NaN for as good as another, and may drop what makes one of the other. */
+static inline int32_t tg_is_nan_f32(float x) { return (tg_bits_of_f32(x) & 0x7fffffff) > 0x7f800000; }
+
 /* x, and any NaN the same NaN: processors differ in which one an operation makes. */
-static inline float tg_one_nan_f32(float x) { return x == x ? x : tg_nan_f32(); }
+static inline float tg_one_nan_f32(float x) { return tg_is_nan_f32(x) ? tg_nan_f32() : x; }
 
 static inline float tg_infinity_f32(void) { return tg_f32_of_bits(0x7f800000); }
 
@@ -96,7 +103,7 @@ static inline float tg_exp_near_zero_f32(float high, float low) {
 
 /* e^x; infinity from 88.72284 on, 0 below -103.97208, subnormal numbers rounded like all others. */
 static inline float tg_exp_f32(float x) {
-  if (x != x) {
+  if (tg_is_nan_f32(x)) {
     return tg_nan_f32();
   }
   x = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x;
@@ -144,7 +151,7 @@ static inline float tg_log_tail_f32(float f) {
 
 /* Natural logarithm; minus infinity of 0 and -0, NaN of negative numbers. */
 static inline float tg_log_f32(float x) {
-  if (!(x >= 0.0f)) {
+  if (tg_is_nan_f32(x) || x < 0.0f) {
     return tg_nan_f32();
   }
   if (x == 0.0f) {
@@ -159,6 +166,47 @@ static inline float tg_log_f32(float x) {
   return (parts.f + small) + e * 0x1.62e4p-1f;
 }
 
+/* The mantissa of a positive, finite number, from 2^23 to 2^24; *exponent: its weight is 2^(*exponent - 150). */
+static inline uint32_t tg_split_f32(uint32_t bits, int32_t *exponent) {
+  *exponent = (int32_t)(bits >> 23);
+  if (*exponent > 0) {
+    return (bits & 0x007fffff) | 0x00800000;
+  }
+  for (*exponent = 1; bits < 0x00800000; bits <<= 1) {
+    --*exponent;
+  }
+  return bits;
+}
+
+/* x / y; the division of some compilers' libraries rounds subnormal quotients wrongly. */
+static inline float tg_divide_f32(float x, float y) {
+  const float quotient = x / y;
+#ifndef TG_HAS_FPU
+  const uint32_t dividend = tg_bits_of_f32(x) & 0x7fffffff;
+  const uint32_t divisor = tg_bits_of_f32(y) & 0x7fffffff;
+  const int32_t special = dividend == 0 || divisor == 0 || divisor >= 0x7f800000;
+  if (!special && (tg_bits_of_f32(quotient) & 0x7fffffff) < 0x01000000) {
+    int32_t x_exponent;
+    int32_t y_exponent;
+    uint32_t rest = tg_split_f32(dividend, &x_exponent);
+    const uint32_t step = tg_split_f32(divisor, &y_exponent);
+    /* The quotient in units of 2^-149, the weight of the lowest bit, with one bit more. */
+    uint32_t doubled = 0;
+    for (int32_t bits = x_exponent - y_exponent + 150; bits >= 0; bits--) {
+      doubled <<= 1;
+      if (rest >= step) {
+        rest -= step;
+        doubled++;
+      }
+      rest <<= 1;
+    }
+    const uint32_t nearest = (doubled >> 1) + (doubled & 1 & (uint32_t)(rest != 0 || (doubled & 2) != 0));
+    return tg_f32_of_bits(nearest | ((tg_bits_of_f32(x) ^ tg_bits_of_f32(y)) & 0x80000000));
+  }
+#endif
+  return quotient;
+}
+
 /* Hyperbolic tangent. */
 static inline float tg_tanh_f32(float x) {
   const float size = x < 0.0f ? -x : x;
@@ -171,7 +219,7 @@ static inline float tg_tanh_f32(float x) {
     tail = tail * square - 0x1.555532p-2f;
     return x + x * square * tail;
   }
-  if (x != x) {
+  if (tg_is_nan_f32(x)) {
     return tg_nan_f32();
   }
   const float result = 1.0f - 2.0f / (tg_exp_f32(size + size) + 1.0f);
@@ -180,7 +228,7 @@ static inline float tg_tanh_f32(float x) {
 
 /* 1 / (1 + e^-x), of e^-|x|, which does not overflow. */
 static inline float tg_sigmoid_f32(float x) {
-  if (x != x) {
+  if (tg_is_nan_f32(x)) {
     return tg_nan_f32();
   }
   const float power = tg_exp_f32(x < 0.0f ? x : -x);
@@ -192,25 +240,20 @@ static inline float tg_sigmoid_f32(float x) {
 
 /* Square root, correctly rounded; NaN of negative numbers, -0 of -0. */
 static inline float tg_sqrt_f32(float x) {
-  if (!(x >= 0.0f)) {
-    return tg_nan_f32();
-  }
 #ifdef TG_SQRT
-  return TG_SQRT(x);
+  return tg_one_nan_f32(TG_SQRT(x));
 #else
   uint32_t rest = tg_bits_of_f32(x);
-  if (x == 0.0f || rest == 0x7f800000) {
+  if (rest << 1 == 0 || rest == 0x7f800000) {
     return x;
   }
-  int32_t exponent = (int32_t)(rest >> 23) - 127;
-  rest &= 0x007fffff;
-  if (exponent == -127) { /* subnormal */
-    exponent++;
-    for (; rest < 0x00800000; rest <<= 1) {
-      exponent--;
-    }
+  if (rest > 0x7f800000) { /* NaN or negative */
+    return tg_nan_f32();
   }
-  rest = (rest | 0x00800000) << (1 + (exponent & 1));
+  int32_t exponent;
+  rest = tg_split_f32(rest, &exponent);
+  exponent -= 127;
+  rest <<= 1 + (exponent & 1);
   /* One bit of the root after the other, one more than the result has: no root lies in the middle of two floats. */
   uint32_t root = 0;
   uint32_t doubled = 0;

@@ -6,6 +6,18 @@
 
 #include "tg_numerics.h"
 
+/* sum of two tensors, in float */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+} tg_add_f32_params;
+
+void tg_add_f32(const tg_add_f32_params *p, const float *input, const float *other, float *output);
+
 /* sum of two tensors */
 typedef struct {
   uint32_t outer;
@@ -134,6 +146,32 @@ typedef struct {
 
 void tg_conv2d_channelwise_s8(const tg_conv2d_channelwise_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, const int32_t *channels, int8_t *output);
 
+/* 2-D convolution, any stride, padding, dilation and group, in float */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  uint8_t activation;
+  float low;
+  float high;
+  float slope;
+} tg_conv2d_f32_params;
+
+void tg_conv2d_f32(const tg_conv2d_f32_params *p, const float *input, const float *filter, const float *bias, float *output);
+
 /* 2-D convolution, any stride, padding, dilation and group */
 typedef struct {
   uint16_t in_h;
@@ -179,6 +217,19 @@ typedef struct {
 
 void tg_dequantize_s8_f32(const tg_dequantize_s8_f32_params *p, const int8_t *input, float *output);
 
+/* quotient of two tensors, in float */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+  uint8_t is_reversed;
+} tg_div_f32_params;
+
+void tg_div_f32(const tg_div_f32_params *p, const float *input, const float *other, float *output);
+
 /* quotient of two tensors, element by element */
 typedef struct {
   uint32_t outer;
@@ -204,6 +255,15 @@ typedef struct {
 } tg_fill_s8_params;
 
 void tg_fill_s8(const tg_fill_s8_params *p, int8_t *output);
+
+/* fully connected layer, in float */
+typedef struct {
+  uint32_t rows;
+  uint32_t depth;
+  uint32_t units;
+} tg_fully_connected_f32_params;
+
+void tg_fully_connected_f32(const tg_fully_connected_f32_params *p, const float *input, const float *weights, const float *bias, float *output);
 
 /* fully connected layer */
 typedef struct {
@@ -254,6 +314,41 @@ typedef struct {
 
 void tg_lookup_s8(const tg_lookup_s8_params *p, const int8_t *input, const int8_t *table, int8_t *output);
 
+/* absolute value, in float */
+typedef struct {
+  uint32_t count;
+} tg_map_abs_f32_params;
+
+void tg_map_abs_f32(const tg_map_abs_f32_params *p, const float *input, float *output);
+
+/* smallest integer not below, in float */
+typedef struct {
+  uint32_t count;
+} tg_map_ceil_f32_params;
+
+void tg_map_ceil_f32(const tg_map_ceil_f32_params *p, const float *input, float *output);
+
+/* error function, in float */
+typedef struct {
+  uint32_t count;
+} tg_map_erf_f32_params;
+
+void tg_map_erf_f32(const tg_map_erf_f32_params *p, const float *input, float *output);
+
+/* e^x, in float */
+typedef struct {
+  uint32_t count;
+} tg_map_exp_f32_params;
+
+void tg_map_exp_f32(const tg_map_exp_f32_params *p, const float *input, float *output);
+
+/* largest integer not above, in float */
+typedef struct {
+  uint32_t count;
+} tg_map_floor_f32_params;
+
+void tg_map_floor_f32(const tg_map_floor_f32_params *p, const float *input, float *output);
+
 /* x * min(max(x + 3, 0), 6) / 6, in float */
 typedef struct {
   uint32_t count;
@@ -268,6 +363,20 @@ typedef struct {
 
 void tg_map_log_f32(const tg_map_log_f32_params *p, const float *input, float *output);
 
+/* negation, in float */
+typedef struct {
+  uint32_t count;
+} tg_map_neg_f32_params;
+
+void tg_map_neg_f32(const tg_map_neg_f32_params *p, const float *input, float *output);
+
+/* nearest integer, of two the even one, in float */
+typedef struct {
+  uint32_t count;
+} tg_map_round_f32_params;
+
+void tg_map_round_f32(const tg_map_round_f32_params *p, const float *input, float *output);
+
 /* 1 / (1 + e^-x), in float */
 typedef struct {
   uint32_t count;
@@ -275,12 +384,29 @@ typedef struct {
 
 void tg_map_sigmoid_f32(const tg_map_sigmoid_f32_params *p, const float *input, float *output);
 
+/* square root, in float */
+typedef struct {
+  uint32_t count;
+} tg_map_sqrt_f32_params;
+
+void tg_map_sqrt_f32(const tg_map_sqrt_f32_params *p, const float *input, float *output);
+
 /* hyperbolic tangent, in float */
 typedef struct {
   uint32_t count;
 } tg_map_tanh_f32_params;
 
 void tg_map_tanh_f32(const tg_map_tanh_f32_params *p, const float *input, float *output);
+
+/* matrix products of two tensors, in float */
+typedef struct {
+  uint16_t batch;
+  uint16_t rows;
+  uint32_t depth;
+  uint16_t columns;
+} tg_matmul_f32_params;
+
+void tg_matmul_f32(const tg_matmul_f32_params *p, const float *lhs, const float *rhs, float *output);
 
 /* matrix products of two tensors */
 typedef struct {
@@ -294,6 +420,18 @@ typedef struct {
 } tg_matmul_s8_params;
 
 void tg_matmul_s8(const tg_matmul_s8_params *p, const int8_t *lhs, const int8_t *rhs, int8_t *output);
+
+/* larger of two tensors' elements or NaN, in float */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+} tg_max_f32_params;
+
+void tg_max_f32(const tg_max_f32_params *p, const float *input, const float *other, float *output);
 
 /* maximum over windows, in float */
 typedef struct {
@@ -353,6 +491,18 @@ typedef struct {
 
 void tg_max_s8(const tg_max_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output);
 
+/* smaller of two tensors' elements or NaN, in float */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+} tg_min_f32_params;
+
+void tg_min_f32(const tg_min_f32_params *p, const float *input, const float *other, float *output);
+
 /* smaller of two tensors' elements */
 typedef struct {
   uint32_t outer;
@@ -370,6 +520,18 @@ typedef struct {
 
 void tg_min_s8(const tg_min_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output);
 
+/* product of two tensors, in float */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+} tg_mul_f32_params;
+
+void tg_mul_f32(const tg_mul_f32_params *p, const float *input, const float *other, float *output);
+
 /* product of two tensors, element by element */
 typedef struct {
   uint32_t outer;
@@ -384,6 +546,19 @@ typedef struct {
 } tg_mul_s8_params;
 
 void tg_mul_s8(const tg_mul_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output);
+
+/* power of two tensors' elements, in float */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+  uint8_t is_reversed;
+} tg_pow_f32_params;
+
+void tg_pow_f32(const tg_pow_f32_params *p, const float *input, const float *other, float *output);
 
 /* input, or another tensor where the input is negative, in float */
 typedef struct {
@@ -412,6 +587,24 @@ typedef struct {
 
 void tg_quantize_f32_s8(const tg_quantize_f32_s8_params *p, const float *input, int8_t *output);
 
+/* largest element over up to three runs of dimensions, in float */
+typedef struct {
+  uint32_t keep0;
+  uint32_t keep1;
+  uint32_t keep2;
+  uint32_t keep0_stride;
+  uint32_t keep1_stride;
+  uint32_t keep2_stride;
+  uint32_t drop0;
+  uint32_t drop1;
+  uint32_t drop2;
+  uint32_t drop0_stride;
+  uint32_t drop1_stride;
+  uint32_t drop2_stride;
+} tg_reduce_max_f32_params;
+
+void tg_reduce_max_f32(const tg_reduce_max_f32_params *p, const float *input, float *output);
+
 /* largest element over up to three runs of dimensions */
 typedef struct {
   uint32_t keep0;
@@ -429,6 +622,25 @@ typedef struct {
 } tg_reduce_max_s8_params;
 
 void tg_reduce_max_s8(const tg_reduce_max_s8_params *p, const int8_t *input, int8_t *output);
+
+/* sum or mean over up to three runs of dimensions, in float */
+typedef struct {
+  uint32_t keep0;
+  uint32_t keep1;
+  uint32_t keep2;
+  uint32_t keep0_stride;
+  uint32_t keep1_stride;
+  uint32_t keep2_stride;
+  uint32_t drop0;
+  uint32_t drop1;
+  uint32_t drop2;
+  uint32_t drop0_stride;
+  uint32_t drop1_stride;
+  uint32_t drop2_stride;
+  float divisor;
+} tg_reduce_sum_f32_params;
+
+void tg_reduce_sum_f32(const tg_reduce_sum_f32_params *p, const float *input, float *output);
 
 /* sum or mean over up to three runs of dimensions */
 typedef struct {
@@ -449,6 +661,13 @@ typedef struct {
 } tg_reduce_sum_s8_params;
 
 void tg_reduce_sum_s8(const tg_reduce_sum_s8_params *p, const int8_t *input, int8_t *output);
+
+/* max(x, 0), in float */
+typedef struct {
+  uint32_t count;
+} tg_relu_f32_params;
+
+void tg_relu_f32(const tg_relu_f32_params *p, const float *input, float *output);
 
 /* change of scale and offset, with or without a ReLU */
 typedef struct {
@@ -535,6 +754,19 @@ typedef struct {
 } tg_strided_copy_s8_params;
 
 void tg_strided_copy_s8(const tg_strided_copy_s8_params *p, const int8_t *input, int8_t *output);
+
+/* difference of two tensors, in float */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+  uint8_t is_reversed;
+} tg_sub_f32_params;
+
+void tg_sub_f32(const tg_sub_f32_params *p, const float *input, const float *other, float *output);
 
 /* difference of two tensors */
 typedef struct {

@@ -155,7 +155,7 @@ def sigmoid(x: Floats) -> Floats:
 
 @_quietly
 def sqrt(x: Floats) -> Floats:
-    """``tg_sqrt_f32``: the square root, correctly rounded (as IEEE 754 asks of numpy's too); NaN of negative numbers."""
+    """``tg_sqrt_f32``: the square root, correctly rounded, as IEEE 754 asks of numpy's; NaN of negative ones."""
     return np.sqrt(x)
 
 

@@ -16,6 +16,7 @@ from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.broadcast import (
     BroadcastParams,
+    OrderedParams,
     align_ranks,
     broadcast_inputs,
     broadcast_shape,
@@ -135,7 +136,7 @@ MIN = _kernel("min", min_s8, "smaller of two tensors' elements")
 
 
 ADD_FLOAT = float_kernel("add", lambda x, y: one_nan(x + y), "sum of two tensors")
-SUB_FLOAT = float_kernel("sub", lambda x, y: one_nan(x - y), "difference of two tensors")
+SUB_FLOAT = float_kernel("sub", lambda x, y: one_nan(x - y), "difference of two tensors", OrderedParams)
 MAX_FLOAT = float_kernel(
     "max", lambda x, y: np.where((x > y) | np.isnan(x), x, y), "larger of two tensors' elements or NaN"
 )

@@ -243,28 +243,29 @@ def order_operands(node: Node, lowering: Lowering) -> Operands:
 
 
 @dataclass(frozen=True)
-class FloatParams(BroadcastParams):
+class OrderedParams(BroadcastParams):
     """is_reversed: it is other - input, other / input, other ** input."""
 
     is_reversed: U8
 
-    def operands(self, x: Array, other: Array) -> tuple[Array, Array]:
-        """The operator's first and second operand [samples, elements]."""
-        y = self.spread(other)
-        return (y, x) if self.is_reversed else (x, y)
 
+def float_kernel(
+    name: str, function: Callable[[Array, Array], Array], summary: str, params: type[BroadcastParams] = BroadcastParams
+) -> Kernel:
+    """The kernel tg_<name>_f32, defined as ``function`` of ``input`` and ``other``, element by element.
 
-def float_kernel(name: str, function: Callable[[Array, Array], Array], summary: str) -> Kernel:
-    """The kernel tg_<name>_f32, defined as ``function`` of both operands' elements."""
+    params: OrderedParams where it matters which operand is the first.
+    """
 
-    def reference(p: FloatParams, x: Array, other: Array, out: Array) -> None:
+    def reference(p: BroadcastParams, x: Array, other: Array, out: Array) -> None:
+        y = p.spread(other)
         with np.errstate(all="ignore"):
-            out[...] = function(*p.operands(x, other))
+            out[...] = function(y, x) if isinstance(p, OrderedParams) and p.is_reversed else function(x, y)
 
     return Kernel(
         symbol=f"tg_{name}_f32",
         c_file=f"elementwise/tg_{name}_f32.c",
-        params=FloatParams,
+        params=params,
         operands=(In("input", "float32"), In("other", "float32"), Out("output", "float32", may_alias="input")),
         reference=reference,
         summary=f"{summary}, in float",
@@ -274,7 +275,10 @@ def float_kernel(name: str, function: Callable[[Array, Array], Array], summary: 
 def lower_float(node: Node, lowering: Lowering, kernel: Kernel) -> None:
     """Emit the call of a ``float_kernel``. Raises UnsupportedError if three loops cannot broadcast the operands."""
     operands = order_operands(node, lowering)
-    operands.call(kernel, FloatParams(**operands.loops, is_reversed=int(operands.is_reversed)), lowering)
+    params = BroadcastParams(**operands.loops)
+    if kernel.params is OrderedParams:
+        params = OrderedParams(**operands.loops, is_reversed=int(operands.is_reversed))
+    operands.call(kernel, params, lowering)
 
 
 def loop_fields(loops: list[tuple[int, int]]) -> dict[str, int]:

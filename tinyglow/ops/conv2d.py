@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.kernel import I8, I16, U8, U16, In, Kernel, Out, Params
+from tinyglow.ir.kernel import I8, I16, U8, In, Kernel, Out
 from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.accumulator import check_accumulator, output_requant, prepared_bias
 from tinyglow.ops.activation import NO_ACTIVATION, Activation
+from tinyglow.ops.conv2d_float import CONV2D_FLOAT, Conv2DFloatParams, ConvSizes, float_activation
 from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.transpose import Transpose
 from tinyglow.ops.window import (
@@ -29,51 +30,24 @@ from tinyglow.ops.window import (
 
 
 @dataclass(frozen=True)
-class ConvGeometry(Params):
+class ConvGeometry(ConvSizes):
     """Sizes in elements; in_offset is the input's; act_min..act_max bounds the output.
 
     leaky: values below negative.offset, which stands for 0.0, are requantized by ``negative`` before they are bounded.
     """
 
-    in_h: U16
-    in_w: U16
-    in_c: U16
-    out_h: U16
-    out_w: U16
-    out_c: U16
-    kernel_h: U8
-    kernel_w: U8
-    stride_h: U8
-    stride_w: U8
-    pad_top: U8
-    pad_left: U8
-    dilation_h: U8
-    dilation_w: U8
-    group: U16
-    images: U16
     in_offset: I16
     act_min: I8
     act_max: I8
     leaky: U8
     negative: glow.Requant
 
-    @property
-    def window(self) -> Window:
-        """The window with the bottom and right padding that the output size implies."""
-        kernel, dilation = (self.kernel_h, self.kernel_w), (self.dilation_h, self.dilation_w)
-        strides = (self.stride_h, self.stride_w)
-        extent = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
-        bottom = max(0, (self.out_h - 1) * self.stride_h + extent[0] - self.in_h - self.pad_top)
-        right = max(0, (self.out_w - 1) * self.stride_w + extent[1] - self.in_w - self.pad_left)
-        return Window(kernel, strides, (self.pad_top, self.pad_left, bottom, right), dilation)
-
     def sums(self, x: Array, filters: Array, filter_offsets: Array) -> Array:
         """[images, out_h, out_w, out_c] int32: sums of (x - in_offset) * (filter - filter_offset of its channel).
 
         A padded tap is left out of a sum: once the offset is taken off, that is the same as a zero.
         """
-        images = x.reshape(-1, self.in_h, self.in_w, self.in_c).astype(np.int32) - self.in_offset
-        patches = self.window.patches(images)[:, : self.out_h, : self.out_w]
+        patches = self.patches(x.astype(np.int32) - self.in_offset)
         weights = filters.reshape(self.out_c, -1).astype(np.int32) - filter_offsets.reshape(-1, 1)
         weights = weights.reshape(self.out_c, patches.shape[3], -1)
         in_g, out_g = self.in_c // self.group, self.out_c // self.group
@@ -235,9 +209,8 @@ class Conv2D(Op):
         result = self.activation.run_float(np.concatenate(parts, axis=1) + bias[0])
         return (result.reshape(*x.shape[:2], *patches.shape[1:3], -1),)
 
-    def _geometry(self, image: TensorType, out: TensorType) -> dict[str, Any]:
-        """The fields of ConvGeometry."""
-        assert image.quant and out.quant
+    def _sizes(self, image: TensorType, out: TensorType) -> dict[str, Any]:
+        """The fields of ConvSizes."""
         n, in_h, in_w, in_c = image.shape
         _, out_h, out_w, out_c = out.shape
         sizes = {"in_h": in_h, "in_w": in_w, "in_c": in_c, "out_h": out_h, "out_w": out_w, "out_c": out_c}
@@ -245,7 +218,7 @@ class Conv2D(Op):
             sizes |= dict(zip((f"{name}_h", f"{name}_w"), getattr(self.window, name), strict=True))
         sizes |= dict(zip(("stride_h", "stride_w"), self.window.strides, strict=True))
         sizes |= {"pad_top": self.window.pads[0], "pad_left": self.window.pads[1], "group": self.group, "images": n}
-        return {**sizes, "in_offset": image.quant.offset, **self.activation.constants(out.quant)}
+        return sizes
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
         if not quantizing.channelwise:
@@ -255,6 +228,11 @@ class Conv2D(Op):
     def lower(self, node: Node, lowering: Lowering) -> None:
         image, filters, bias = (lowering.type_of(name) for name in node.inputs)
         out = lowering.type_of(node.outputs[0])
+        sizes = self._sizes(image, out)
+        if out.dtype == "float32":
+            buffers = [lowering.buffer(name) for name in (*node.inputs, node.outputs[0])]
+            lowering.call(CONV2D_FLOAT, buffers, Conv2DFloatParams(**sizes, **float_activation(self.activation)))
+            return
         assert image.quant and out.quant
         weights, biases = lowering.data_of(node.inputs[1]), lowering.data_of(node.inputs[2])
         per_channel = filters.channel_params()
@@ -265,7 +243,7 @@ class Conv2D(Op):
         constants = [output_requant(image.quant, filter_params, out.quant) for filter_params in per_channel]
         operands = [lowering.buffer(node.inputs[0])]
         operands += [lowering.constant(node.inputs[1], weights), lowering.constant(node.inputs[2], sums)]
-        geometry = self._geometry(image, out)
+        geometry = {**sizes, "in_offset": image.quant.offset, **self.activation.constants(out.quant)}
         if filters.quant is not None:
             params = Conv2DParams(**geometry, filter_offset=filters.quant.offset, out=constants[0])
             lowering.call(CONV2D, [*operands, lowering.buffer(node.outputs[0])], params)

@@ -143,8 +143,8 @@ class FullyConnected(Op):
         if out.dtype == "float32":
             constants = [lowering.constant(node.inputs[1], matrix), lowering.buffer(node.inputs[2])]
             operands = [lowering.buffer(node.inputs[0]), *constants, lowering.buffer(node.outputs[0])]
-            params = FullyConnectedFloatParams(x.shape[0], x.shape[1], out.shape[1])
-            lowering.call(FULLY_CONNECTED_FLOAT, operands, params)
+            sizes = FullyConnectedFloatParams(x.shape[0], x.shape[1], out.shape[1])
+            lowering.call(FULLY_CONNECTED_FLOAT, operands, sizes)
             return
         assert x.quant and weights.quant and bias.quant and out.quant
         sums = prepared_bias(lowering.data_of(node.inputs[2]), bias.quant, x.quant, weights.quant)

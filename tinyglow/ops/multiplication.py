@@ -13,7 +13,7 @@ from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
 from tinyglow.ops.arithmetic import Binary
-from tinyglow.ops.broadcast import BroadcastParams, float_kernel, lower_float, lower_operands
+from tinyglow.ops.broadcast import BroadcastParams, OrderedParams, float_kernel, lower_float, lower_operands
 from tinyglow.ops.int8 import product_requant, scale_requant
 from tinyglow.ops.one_nan import one_nan
 
@@ -88,8 +88,8 @@ DIV = Kernel(
 )
 
 
-MUL_FLOAT = float_kernel("mul", lambda x, y: one_nan(x * y), "product of two tensors, element by element")
-DIV_FLOAT = float_kernel("div", lambda x, y: one_nan(x / y), "quotient of two tensors, element by element")
+MUL_FLOAT = float_kernel("mul", lambda x, y: one_nan(x * y), "product of two tensors")
+DIV_FLOAT = float_kernel("div", lambda x, y: one_nan(x / y), "quotient of two tensors", OrderedParams)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ static float largest_of(const tg_reduce_max_f32_params *p, const float *x) {
       const float *y = x + i * p->drop0_stride + j * p->drop1_stride;
       for (uint32_t k = 0; k < p->drop2; k++) {
         const float element = y[k * p->drop2_stride];
-        largest = element > largest || element != element ? element : largest;
+        largest = element > largest || tg_is_nan_f32(element) ? element : largest;
       }
     }
   }

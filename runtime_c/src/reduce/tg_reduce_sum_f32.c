@@ -21,7 +21,7 @@ void tg_reduce_sum_f32(const tg_reduce_sum_f32_params *p, const float *input, fl
     for (uint32_t j = 0; j < p->keep1; j++) {
       for (uint32_t k = 0; k < p->keep2; k++) {
         const float *x = input + i * p->keep0_stride + j * p->keep1_stride + k * p->keep2_stride;
-        *output++ = tg_one_nan_f32(sum_of(p, x) / p->divisor);
+        *output++ = tg_one_nan_f32(tg_divide_f32(sum_of(p, x), p->divisor));
       }
     }
   }

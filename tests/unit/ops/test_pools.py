@@ -151,9 +151,10 @@ def test_int8_pools_are_close_to_float(op_type: str, attributes: dict[str, objec
 
 
 def _divide_rounded(x: int, divisor: int) -> int:
-    """C's division truncates; half the divisor is added away from zero first."""
-    magnitude = (abs(x) + divisor // 2) // divisor
-    return magnitude if x > 0 else -magnitude
+    """C's division truncates; half the divisor is added away from zero first, and may wrap."""
+    shifted = _wrapped(x + divisor // 2 if x > 0 else x - divisor // 2)
+    magnitude = abs(shifted) // divisor
+    return magnitude if shifted > 0 else -magnitude
 
 
 @budget(60)

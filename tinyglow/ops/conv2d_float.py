@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import F32, U8, U16, In, Kernel, Out, Params
+from tinyglow.ir.op import UnsupportedError
 from tinyglow.numerics import glow
 from tinyglow.ops.activation import Activation
-from tinyglow.ops.clip import HIGHEST
+from tinyglow.ops.clip import HIGHEST, LOWEST
 from tinyglow.ops.one_nan import one_nan
 from tinyglow.ops.window import Window
 
@@ -102,11 +104,16 @@ CONV2D_FLOAT = Kernel(
 
 
 def float_activation(activation: Activation) -> dict[str, Any]:
-    """The fields of Conv2DFloatParams that stand for ``activation``. A ReLU has the largest float for a bound."""
+    """The fields of Conv2DFloatParams that stand for ``activation``; infinity counts as the largest float.
+
+    Raises UnsupportedError for bounds and slopes that are no numbers.
+    """
+    if not all(math.isfinite(bound) or (math.isinf(bound) and activation.kind == "CLIP") for bound in activation.args):
+        raise UnsupportedError(f"an activation {activation}", "numbers")
     if activation.kind == "RELU":
         return {"activation": BOUNDS, "low": 0.0, "high": HIGHEST, "slope": 0.0}
     if activation.kind == "CLIP":
-        low, high = (glow.float32(bound) for bound in activation.args)
+        low, high = (min(max(glow.float32(bound), LOWEST), HIGHEST) for bound in activation.args)
         return {"activation": BOUNDS, "low": low, "high": high, "slope": 0.0}
     if activation.kind == "LEAKY_RELU":
         return {"activation": SLOPE, "low": 0.0, "high": 0.0, "slope": glow.float32(activation.args[0])}

@@ -1,8 +1,8 @@
 """Functions of float32 arrays in float32 steps: the definition of the C kernels' own, to the last bit.
 
 No C library or numpy build is trusted with a transcendental function: each rounds in its own way. Here every step is an
-IEEE 754 single-precision operation of its own, in the order in which ``tg_float.h``, ``tg_map_erf_f32.c``
-and ``tg_pow_f32.c`` have it, and a NaN result is always the same NaN.
+IEEE 754 single-precision operation of its own, in the order in which ``tg_float.h``, ``tg_map_erf_f32.c`` and
+``tg_pow_f32.c`` have it, and a NaN result is always the same NaN.
 
 How the polynomials came about: for a function's tail, as ``(exp(r) - 1 - r) / r**2``, the coefficients minimize the
 largest error relative to the *function* over the interval (Lawson's reweighted least squares on 4000 Chebyshev points);
@@ -10,7 +10,8 @@ they are rounded to float32 from the lowest to the highest, the higher ones fitt
 error of the polynomial alone is below 2**-27 of the result everywhere.
 
 Largest error in units in the last place (ulp) of the result, over all 2**32 arguments, beside the same function in
-double precision: exp 0.90, log 0.91, tanh 1.33, sigmoid 1.81, erf 1.10, sqrt 0.5 (correctly rounded).
+double precision: exp 0.90, log 0.91, tanh 1.33, sigmoid 1.81, erf 1.40, sqrt 0.5 (correctly rounded). Of power it is
+1.1, measured over ten million random pairs of all magnitudes and signs.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ _ERF_FAR = _floats(
 )
 # ln(2) * 2**-30.
 _LN2_STEP = _float("0x1.62e43p-31")
-# log2(1 + f) / f with 36 bits behind the point, from the highest power of f to the lowest.
+# log2(1 + f) / f with 36 bits behind the point, from the highest power of f to the lowest; off by 2**-35 at most.
 _LOG2_FIXED = (
     *(0x13CE794F9, -0x249110B2F, 0x250E3E240, -0x24A5EA17A, 0x28A523561, -0x2E282DD8F, 0x34C7E8855),
     *(-0x3D8E56B56, 0x49DD947F5, -0x5C551C25E, 0x7B1C27AEE, -0xB8AA3B2B3, 0x171547652A),

@@ -79,6 +79,30 @@ def dequantize_before_rescale(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
+def skip_float_between_int8(node: Node, edit: GraphEditor) -> bool:
+    """Quantize(Dequantize(x)) is a Rescale (Glow: OptimizeQuantization)."""
+    source = edit.producer(node.inputs[0])
+    if not isinstance(node.op, Quantize) or source is None or not isinstance(source.op, Dequantize):
+        return False
+    types = (edit.value(node.outputs[0]).type,)
+    rescaled = edit.add(node.name, Rescale(), [edit.value(source.inputs[0])], node.origin, types)
+    edit.redirect(node.outputs[0], rescaled.name)
+    edit.remove_if_unused(node)
+    edit.remove_if_unused(source)
+    return True
+
+
+def skip_int8_between_floats(node: Node, edit: GraphEditor) -> bool:
+    """Dequantize(Quantize(x)) is x, whose rounding nothing asks for (Glow: OptimizeQuantization)."""
+    source = edit.producer(node.inputs[0])
+    if not isinstance(node.op, Dequantize) or source is None or not isinstance(source.op, Quantize):
+        return False
+    edit.redirect(node.outputs[0], source.inputs[0])
+    edit.remove_if_unused(node)
+    edit.remove_if_unused(source)
+    return True
+
+
 def absorb_rescale_downwards(node: Node, edit: GraphEditor) -> bool:
     """op(Rescale(x)) is op(x), where the kernel of op takes any parameters."""
     inputs = list(node.inputs)
@@ -150,6 +174,8 @@ UPWARDS = (
     absorb_rescale_upwards,
     move_rescale_above_max,
     dequantize_before_rescale,
+    skip_float_between_int8,
+    skip_int8_between_floats,
     drop_identity_relu,
 )
 DOWNWARDS = (absorb_rescale_downwards, sink_rescale)

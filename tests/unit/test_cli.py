@@ -18,7 +18,8 @@ import tinyglow
 from tests.helpers import MNIST_INPUT, MNIST_OUTPUT, Answer, conv_net, run_cli
 from tinyglow.boards import board_names
 from tinyglow.bundle.header import read_bundle
-from tinyglow.cli import commands, main
+from tinyglow.cli import main
+from tinyglow.cli.commands import boards
 from tinyglow.cli.parser import build_parser
 from tinyglow.demo import digits
 from tinyglow.pipeline import compare
@@ -335,7 +336,7 @@ def test_whatever_happens_has_a_status_and_no_traceback(
     def fail(_: argparse.Namespace) -> int:
         raise error
 
-    monkeypatch.setattr(commands, "boards", fail)
+    monkeypatch.setattr(boards, "run", fail)
     answer = run_cli("boards")
     assert answer.status == status
     assert words in answer.err and "Traceback" not in answer.err and not answer.out

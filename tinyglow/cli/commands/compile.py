@@ -1,0 +1,47 @@
+"""``tinyglow compile``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tinyglow.cli.options import AddCommand, add_board, add_model, add_scheme
+from tinyglow.cli.reading import compiled_of, dump_of
+
+
+def register(command: AddCommand) -> None:
+    """Add the command and its options."""
+    parser = command(
+        "compile",
+        run,
+        "quantize a network and write its C bundle",
+        "tinyglow compile mnist.onnx --define N=1 --profile profile.yaml --board frdm-ke16z --name mnist -o bundle",
+    )
+    add_model(parser)
+    parser.add_argument("--profile", metavar="FILE", required=True, help="ranges, from 'tinyglow profile' or Glow")
+    add_board(parser)
+    parser.add_argument("--name", metavar="NET", help="name of the network in C (default: from the file's name)")
+    parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the bundle")
+    add_scheme(parser)
+    parser.add_argument(
+        "--explain-quantization", action="store_true", help="list each value's range, scale, offset, constants and why"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write a bundle."""
+    from tinyglow.boards import load_board
+    from tinyglow.pipeline.stations import emit
+    from tinyglow.report.tables import print_bundle
+
+    board = load_board(arguments.board)
+    compiled = compiled_of(arguments, arguments.name)
+    program = compiled.program
+    files = emit(program, arguments.output, board, dump_of(arguments))
+    print_bundle(program, board, Path(arguments.output), files)
+    if arguments.explain_quantization:
+        from tinyglow.report.explain import explain
+        from tinyglow.report.tables import print_decisions
+
+        print_decisions(explain(compiled.graph, compiled.profile, compiled.scheme, compiled.quantized, program))
+    return 0

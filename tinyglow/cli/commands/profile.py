@@ -1,0 +1,45 @@
+"""``tinyglow profile``."""
+
+from __future__ import annotations
+
+import argparse
+
+from tinyglow.cli.options import AddCommand, add_graph, add_inputs, add_model
+from tinyglow.cli.reading import dump_of, read_graph, read_inputs
+
+
+def register(command: AddCommand) -> None:
+    """Add the command and its options."""
+    parser = command(
+        "profile",
+        run,
+        "run a network on samples and record each value's range",
+        "tinyglow profile mnist.onnx --define N=1 --input image=samples.npy -o profile.yaml",
+    )
+    add_model(parser)
+    add_inputs(parser)
+    add_graph(parser)
+    parser.add_argument(
+        "--bins",
+        "--num-histogram-bins",
+        metavar="N",
+        type=int,
+        default=10,
+        help="histogram bins (default: %(default)s)",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the profile, a YAML file as Glow's")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write a profile."""
+    from tinyglow.interp import sample_count
+    from tinyglow.pipeline.stations import profile as profile_graph
+    from tinyglow.quant.profile import save_profile
+    from tinyglow.report.console import progress
+
+    graph, inputs = read_graph(arguments), read_inputs(arguments)
+    with progress("profiling", sample_count(inputs)) as advance:
+        result = profile_graph(graph, inputs, arguments.bins, advance, dump_of(arguments))
+    save_profile(result, arguments.output)
+    print(f"{arguments.output}: ranges of {len(result.ranges)} values over {sample_count(inputs)} samples")
+    return 0

@@ -1,0 +1,49 @@
+"""``tinyglow verify``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from tinyglow.cli.options import AddCommand, add_board, add_compiler, add_inputs, add_json, add_model, add_scheme
+from tinyglow.cli.reading import compiled_of, read_inputs
+
+
+def register(command: AddCommand) -> None:
+    """Add the command and its options."""
+    parser = command(
+        "verify",
+        run,
+        "compare numpy, host C and a board bit for bit (exit status 1 on any difference)",
+        "tinyglow verify mnist.onnx --define N=1 --profile profile.yaml --board frdm-ke16z --input image=digits.npy",
+    )
+    add_model(parser)
+    parser.add_argument("--profile", metavar="FILE", required=True, help="ranges, from 'tinyglow profile' or Glow")
+    add_board(parser)
+    add_inputs(parser)
+    add_scheme(parser)
+    add_compiler(parser)
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare all targets; 1 if any differs."""
+    from dataclasses import asdict
+
+    from tinyglow.boards import load_board
+    from tinyglow.interp import sample_count
+    from tinyglow.pipeline.compare import verify as compare
+    from tinyglow.report.console import progress
+    from tinyglow.report.tables import print_comparisons
+
+    board, inputs = load_board(arguments.board), read_inputs(arguments)
+    program = compiled_of(arguments).program
+    targets = 1 if board.is_host else 2
+    with progress(f"verifying on {board.name}", targets * sample_count(inputs)) as advance:
+        comparisons = compare(program, board, inputs, arguments.cc, advance)
+    equal = all(comparison.equal for comparison in comparisons)
+    if arguments.json:
+        print(json.dumps({"equal": equal, "targets": [asdict(comparison) for comparison in comparisons]}, indent=1))
+    else:
+        print_comparisons(comparisons)
+    return 0 if equal else 1

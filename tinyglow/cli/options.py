@@ -1,0 +1,98 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+# Adds a command: (name, its function, one line about it, examples) -> its parser.
+AddCommand = Callable[..., argparse.ArgumentParser]
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """The model and what goes with it."""
+    parser.add_argument("model", metavar="MODEL", help="the network, an ONNX file")
+    parser.add_argument(
+        "--define", metavar="N=1", action="append", default=[], help="size of a symbolic dimension; may be repeated"
+    )
+    parser.add_argument("--dump", metavar="DIR", help="write each station's result there as text")
+
+
+def add_graph(parser: argparse.ArgumentParser) -> None:
+    """Which graph: ours, or Glow's to the node."""
+    help_ = "tiny: the simplest graph (default); glow: exactly what Glow would quantize"
+    parser.add_argument("--graph", choices=("tiny", "glow"), default="tiny", help=help_)
+
+
+def add_scheme(parser: argparse.ArgumentParser) -> None:
+    """How to quantize; each option has Glow's name too."""
+    group = parser.add_argument_group("quantization")
+    schemas = ("asymmetric", "symmetric", "symmetric_with_uint8", "symmetric_with_power2_scale")
+    group.add_argument(
+        "--schema", "--quantization-schema", choices=schemas, default=schemas[0], help="default: %(default)s"
+    )
+    group.add_argument(
+        "--bias",
+        "--quantization-precision-bias",
+        type=str.lower,
+        choices=("int32", "int8"),
+        default="int32",
+        help="type of biases (default: %(default)s)",
+    )
+    group.add_argument(
+        "--channelwise",
+        "--enable-channelwise",
+        action="store_true",
+        help="convolutions get a scale for each output channel",
+    )
+    group.add_argument(
+        "--calibration",
+        "--quantization-calibration",
+        type=str.lower,
+        choices=("none", "kl"),
+        default="none",
+        help="kl: narrow ranges by divergence; the profile needs at least 255 bins (default: %(default)s)",
+    )
+    group.add_argument("--calibrate-constants", action="store_true", help="calibrate weights too")
+    group.add_argument(
+        "--keep-float",
+        "--keep-original-precision-for-nodes",
+        metavar="KINDS",
+        default="",
+        help="node kinds that stay float, by Glow's names, separated by commas",
+    )
+    group.add_argument("--float-io", action="store_true", help="keep inputs and outputs float32")
+    add_graph(parser)
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Arrays for the inputs."""
+    parser.add_argument(
+        "--input",
+        metavar="NAME=X.npy",
+        action="append",
+        default=[],
+        required=True,
+        help="samples for an input: a .npy array whose first dimension counts samples; one for each input",
+    )
+
+
+def add_board(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """The board to make it for, or to run it on."""
+    help_ = "a board ('tinyglow boards' lists them), 'host', or a board file"
+    parser.add_argument("--board", metavar="BOARD", required=required, help=help_)
+
+
+def add_compiler(parser: argparse.ArgumentParser) -> None:
+    """Which C compiler."""
+    parser.add_argument(
+        "--cc",
+        metavar="CC",
+        default="auto",
+        help="C compiler: auto, zig, gcc (arm-none-eabi-gcc for boards), clang or a path (default: %(default)s)",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Figures for programs."""
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")

@@ -1,0 +1,148 @@
+"""What commands read: files and options into the API's own objects.
+
+Modules that take long to import are imported where they are needed, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinyglow.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from tinyglow.ir.graph import Array, Graph
+    from tinyglow.ir.program import Program
+    from tinyglow.quant.profile import Profile
+    from tinyglow.quant.quantizer import Scheme
+
+
+def name_value_pairs(option: str, texts: list[str]) -> dict[str, str]:
+    """NAME=VALUE options as a dict."""
+    pairs: dict[str, str] = {}
+    problems = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            problems.append(Problem(f"{option} {text}", "is not of the form NAME=VALUE"))
+        elif name in pairs:
+            problems.append(Problem(f"{option} {text}", f"gives {name} a second time"))
+        pairs[name] = value
+    if problems:
+        raise InputError(f"the option {option} is not understood", problems)
+    return pairs
+
+
+def defines(arguments: argparse.Namespace) -> dict[str, int]:
+    """Sizes of symbolic dimensions, from --define; InputError."""
+    pairs = name_value_pairs("--define", arguments.define)
+    bad = [name for name, value in pairs.items() if not re.fullmatch(r"0*[1-9][0-9]{0,8}", value)]
+    if bad:
+        expected = "an integer from 1 to 999999999"
+        problems = [Problem(f"--define {name}={pairs[name][:80]}", "is not a size", expected) for name in bad]
+        raise InputError("the option --define is not understood", problems)
+    return {name: int(value) for name, value in pairs.items()}
+
+
+def _mapped(path: str) -> Array:
+    """A .npy file, mapped: a header that promises more than the file holds is an error and not an allocation."""
+    import numpy as np
+
+    try:
+        with np.errstate(all="ignore"):
+            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged header raises whatever Python's own parser does
+        raise ValueError(f"is damaged, or no array of numbers: {error}") from error
+    return array
+
+
+def _load_array(path: str) -> Array:
+    import numpy as np
+
+    try:
+        with open(path, "rb") as file:
+            magic = file.read(len(np.lib.format.MAGIC_PREFIX))
+        if magic != np.lib.format.MAGIC_PREFIX:
+            raise ValueError("is not a .npy file")
+        array = _mapped(path)
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from error
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"holds elements of type {array.dtype}, expected numbers")
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            if not np.isfinite(array.astype(np.float32)).all():
+                raise ValueError("holds NaN, or values beyond float32")
+    return np.asarray(array)
+
+
+def read_inputs(arguments: argparse.Namespace) -> dict[str, Array]:
+    """The arrays that --input names, [samples, *shape]; InputError."""
+    arrays: dict[str, Array] = {}
+    problems = []
+    for name, path in name_value_pairs("--input", arguments.input).items():
+        try:
+            arrays[name] = _load_array(path)
+        except ValueError as error:
+            problems.append(Problem(f"--input {name}={path}", str(error)))
+    if problems:
+        raise InputError("the inputs cannot be read", problems)
+    return arrays
+
+
+def read_graph(arguments: argparse.Namespace, name: str | None = None) -> Graph:
+    """Station 1: the model file as a graph."""
+    from tinyglow.pipeline.stations import load
+
+    return load(arguments.model, name, defines(arguments), arguments.graph == "glow", dump_of(arguments))
+
+
+def dump_of(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]  # the type would import the pipeline
+    """Where the stations write their results, from --dump."""
+    from tinyglow.pipeline.stations import Dump
+
+    return Dump(Path(arguments.dump) if arguments.dump else None)
+
+
+def scheme_of(arguments: argparse.Namespace) -> Scheme:
+    """How to quantize, from the options of ``add_scheme``."""
+    from tinyglow.quant.quantizer import Scheme
+    from tinyglow.quant.schema import Schema
+
+    return Scheme(
+        schema=Schema(arguments.schema),
+        bias_dtype=arguments.bias.lower(),
+        channelwise=arguments.channelwise,
+        calibrate=arguments.calibration.upper() == "KL",
+        calibrate_constants=arguments.calibrate_constants,
+        keep_float=frozenset(name for name in arguments.keep_float.split(",") if name),
+        like_glow=arguments.graph == "glow",
+    )
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Stations 1 to 7, and what they were given."""
+
+    graph: Graph
+    profile: Profile
+    scheme: Scheme
+    quantized: Graph
+    program: Program
+
+
+def compiled_of(arguments: argparse.Namespace, name: str | None = None) -> Compiled:
+    """Stations 1 to 7 of the model that the options name."""
+    from tinyglow.pipeline.stations import lower, quantize
+    from tinyglow.quant.profile import load_profile
+
+    dump, scheme = dump_of(arguments), scheme_of(arguments)
+    graph = read_graph(arguments, name)
+    recorded = load_profile(arguments.profile)
+    quantized = quantize(graph, recorded, scheme, arguments.float_io, dump)
+    return Compiled(graph, recorded, scheme, quantized, lower(quantized, dump))

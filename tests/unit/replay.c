@@ -2,13 +2,15 @@
  * access outside of it. Usage: replay CASES RESULTS
  *
  * A case, in 32-bit words and bytes: kernel; size of the parameters, parameters; number of operands, and of each: the
- * number of the operand whose memory it uses (its own, or an earlier one), its size, and its bytes if it is its own.
+ * number of the operand whose memory it uses (its own, or an earlier one), its size, and its bytes if it is its own;
+ * SCRATCH in place of the number stands for working memory, whose content means nothing.
  * Results: all operands with memory of their own, as they are after the call, one after the other. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define MOST_OPERANDS 8
+#define SCRATCH 0xFFFFFFFFu
 
 void tg_dispatch(uint32_t kernel, const void *params, void *const *operands);
 
@@ -48,7 +50,13 @@ static void run(uint32_t kernel, FILE *cases, FILE *results) {
   for (uint32_t i = 0; i < count; i++) {
     owners[i] = word(cases);
     sizes[i] = word(cases);
-    operands[i] = owners[i] == i ? bytes(cases, sizes[i]) : operands[owners[i]];
+    if (owners[i] == i) {
+      operands[i] = bytes(cases, sizes[i]);
+    } else if (owners[i] == SCRATCH) {
+      operands[i] = malloc(sizes[i]);
+    } else {
+      operands[i] = operands[owners[i]];
+    }
   }
   tg_dispatch(kernel, params, operands);
   for (uint32_t i = 0; i < count; i++) {
@@ -56,6 +64,8 @@ static void run(uint32_t kernel, FILE *cases, FILE *results) {
       if (fwrite(operands[i], 1, sizes[i], results) != sizes[i]) {
         fail("cannot write");
       }
+    }
+    if (owners[i] == i || owners[i] == SCRATCH) {
       free(operands[i]);
     }
   }

@@ -114,7 +114,7 @@ def _record(case: Case, in_place: bool) -> tuple[bytes, bytes]:
     aliases = case.aliases if in_place else {}
     parameters = params_bytes(case.params)
     number = kernel_numbers()[case.kernel.symbol]
-    words = [struct.pack("<II", number, len(parameters)), parameters, struct.pack("<I", len(operands))]
+    words = [struct.pack("<II", number, len(parameters)), parameters, struct.pack("<I", len(operands) + (case.scratch is not None))]
     results = []
     for index, operand in enumerate(operands):
         owner = names.index(aliases[operand.name]) if operand.name in aliases else index
@@ -129,6 +129,8 @@ def _record(case: Case, in_place: bool) -> tuple[bytes, bytes]:
             if source == operand.name:
                 after = expected[output].tobytes() + given[expected[output].nbytes :]
         results.append(after)
+    if case.scratch is not None:
+        words.append(struct.pack("<II", 0xFFFFFFFF, case.scratch))
     return b"".join(words), b"".join(results)
 
 

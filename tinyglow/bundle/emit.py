@@ -91,20 +91,25 @@ def _expression(operand: Operand, buffer: Buffer) -> str:
 
 
 def _call(call: KernelCall, program: Program) -> dict[str, Any]:
-    operands = zip(call.kernel.operands, call.operands, strict=True)
+    arguments = [
+        {"name": operand.name, "expression": _expression(operand, program.buffers[name])}
+        for operand, name in zip(call.kernel.operands, call.operands, strict=True)
+    ]
+    if call.scratch:
+        scratch = program.buffers[call.scratch]
+        address = f"(int32_t *)(void *)({scratch.region.value} + {scratch.offset})"
+        arguments.append({"name": "scratch", "expression": address})
     return {
         "origin": call.origin,
         "symbol": call.kernel.symbol,
         "params_ctype": call.kernel.params_ctype,
         "params": [(f.name, _literal(getattr(call.params, f.name))) for f in dataclasses.fields(call.params)],
-        "operands": [
-            {"name": name, "expression": _expression(operand, program.buffers[name])} for operand, name in operands
-        ],
+        "operands": arguments,
     }
 
 
 def _source(program: Program, traced: bool) -> str:
-    used = {program.buffers[name].region for call in program.calls for name in call.operands}
+    used = {program.buffers[name].region for call in program.calls for name in call.buffers}
     buffers = [
         {"region": b.region.value, "offset": b.offset, "name": b.name, "type": str(b.type)}
         for b in sorted(program.buffers.values(), key=lambda b: (list(Region).index(b.region), b.offset, b.name))

@@ -21,6 +21,8 @@ def _arguments(kernel: Kernel) -> str:
     for operand in kernel.operands:
         const = "const " if operand.role is Role.IN else ""
         arguments.append(f"{const}{CTYPES[operand.dtype]} *{operand.name}")
+    if kernel.scratch:
+        arguments.append("int32_t *scratch")
     return ", ".join(arguments)
 
 

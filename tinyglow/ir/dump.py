@@ -39,6 +39,6 @@ def dump_program(program: Program) -> str:
     for buffer in program.buffers.values():
         lines.append(f"  {buffer.region.value}[{buffer.offset}..{buffer.end}) {buffer.name}: {buffer.type}")
     for call in program.calls:
-        lines.append(f"  {call.kernel.symbol}({', '.join(call.operands)})  ; {call.origin}")
+        lines.append(f"  {call.kernel.symbol}({', '.join(call.buffers)})  ; {call.origin}")
         lines += [f"      {f.name} = {getattr(call.params, f.name)}" for f in dataclasses.fields(call.params)]
     return "\n".join([*lines, "}", ""])

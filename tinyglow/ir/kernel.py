@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -101,6 +101,11 @@ class Kernel:
 
     reference(params, *operands) is its definition in numpy: operands are arrays [batch, elements] in the order of
     ``operands`` (constants have batch 1), outputs are filled in place, exactly as C fills its buffers.
+
+    scratch: bytes of working memory that the C function needs with these parameters, at a multiple of 4; it gets the
+    address as its last argument. trails: where the output may lie over the first operand, an input: it may start at
+    most so many bytes (negative: that many before) from the input's start, because what it overwrites then has been
+    read for the last time; None: nowhere.
     """
 
     symbol: str
@@ -109,6 +114,8 @@ class Kernel:
     operands: tuple[Operand, ...]
     reference: Callable[..., None]
     summary: str = ""
+    scratch: Callable[[Any], int] | None = None
+    trails: Callable[[Any], int | None] | None = None
 
     @property
     def params_ctype(self) -> str:

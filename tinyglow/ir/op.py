@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import Kernel, Params
+from tinyglow.ir.target import Target, Variant
 from tinyglow.ir.types import QuantParams, TensorType
 
 Attribute = int | float | str | Array | list[int] | list[float] | None
@@ -130,6 +131,16 @@ class Lowering(Protocol):
         """``value`` is ``of``'s buffer under another shape."""
 
     def call(self, kernel: Kernel, operands: Sequence[str], params: Params) -> None: ...
+
+    def temporary(self, type_: TensorType) -> str:
+        """A buffer for a result between two calls of one node."""
+
+    @property
+    def target(self) -> Target:
+        """What the program is made for."""
+
+    def choose(self, variants: Sequence[Variant]) -> None:
+        """Emit one of several ways to compute the node; the first is the simplest and serves everywhere."""
 
 
 @dataclass(frozen=True)

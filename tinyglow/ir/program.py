@@ -39,18 +39,27 @@ class Buffer:
 
 @dataclass(frozen=True)
 class KernelCall:
-    """One call: operands are buffer names in the kernel's order; ``origin`` names the graph node it computes."""
+    """One call: operands are buffer names in the kernel's order; ``origin`` names the graph node it computes.
+
+    ``scratch`` names the buffer of the kernel's working memory, whose content means nothing before or afterwards.
+    """
 
     kernel: Kernel
     operands: tuple[str, ...]
     params: Params
     origin: str
+    scratch: str = ""
 
     def named(self, role: Role) -> Iterator[tuple[str, str]]:
         """(operand name, buffer name) of the operands with ``role``."""
         for operand, buffer in zip(self.kernel.operands, self.operands, strict=True):
             if operand.role is role:
                 yield operand.name, buffer
+
+    @property
+    def buffers(self) -> list[str]:
+        """All buffers that the call touches."""
+        return [*self.operands, *([self.scratch] if self.scratch else [])]
 
     @property
     def reads(self) -> list[str]:

@@ -12,6 +12,7 @@ from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.kernel import Kernel, ParamError, Params
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
+from tinyglow.ir.target import ANY, Chooser, Target, Variant, choose_for
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.ops.copy import COPY, CopyParams
 
@@ -21,8 +22,10 @@ ALIGNMENT = 4  # bytes: the largest element of any buffer; loads of no supported
 class _Lowering:
     """Collects buffers and calls; implements ``ir.op.Lowering``."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, target: Target, chooser: Chooser | None) -> None:
         self.graph = graph
+        self.target = target
+        self._chooser = chooser or choose_for(target)
         self.buffers: dict[str, Buffer] = {}
         self.calls: list[KernelCall] = []
         self.node: Node | None = None
@@ -76,7 +79,26 @@ class _Lowering:
 
     def call(self, kernel: Kernel, operands: Sequence[str], params: Params) -> None:
         origin = self.node.name if self.node else ""
-        self.calls.append(KernelCall(kernel, tuple(operands), params, origin))
+        scratch = ""
+        if kernel.scratch:
+            scratch = self._own_buffer("_scratch", TensorType((kernel.scratch(params),), "int8", QuantParams(1.0, 0)))
+        self.calls.append(KernelCall(kernel, tuple(operands), params, origin, scratch))
+
+    def choose(self, variants: Sequence[Variant]) -> None:
+        self._chooser(variants).emit()
+
+    def temporary(self, type_: TensorType) -> str:
+        return self._own_buffer("_between", type_)
+
+    def _own_buffer(self, suffix: str, type_: TensorType) -> str:
+        """A buffer that stands for no value of the graph."""
+        base = f"{self.node.name if self.node else ''}{suffix}"
+        unique, number = base, 0
+        while unique in self.buffers or unique in self.graph.values:
+            number += 1
+            unique = f"{base}__{number}"
+        self.buffers[unique] = Buffer(unique, type_, Region.ACTIVATION)
+        return unique
 
     def save(self, output: str, value: str) -> None:
         """Let the value be computed into the output's placeholder, or copy it there where it cannot be."""
@@ -101,12 +123,14 @@ class _Lowering:
         ]
 
 
-def lower(graph: Graph) -> Program:
+def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None) -> Program:
     """The program of ``graph``, its activations still without addresses (``plan`` gives them).
 
+    chooser: picks among the ways to compute a node (default: by what ``target`` asks for). Whatever it picks, the
+    program computes the same. ``graph`` may be what ``fuse`` made of the quantized graph.
     Raises ModelError with all nodes that have no kernel.
     """
-    lowering = _Lowering(graph)
+    lowering = _Lowering(graph, target, chooser)
     for name in graph.inputs:
         lowering.buffer(name)
     problems = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tinyglow.ir.kernel import Role
@@ -28,16 +28,34 @@ def align(size: int, alignment: int) -> int:
     return -(-size // alignment) * alignment
 
 
-def _first_fit(blocks: Iterable[Block], alignment: int) -> dict[str, int]:
+# (name of an output's block, name of its input's block) -> where the output may start over the input: at most so many
+# bytes from the input's start, because the call that reads the one and writes the other has then done with what it
+# overwrites. Both blocks are in use during that call.
+Trails = Mapping[tuple[str, str], int]
+
+
+def _allowed(start: int, block: Block, other_start: int, other: Block, trails: Trails) -> bool:
+    """Whether a block at ``start`` can stand beside another that is in use at the same time."""
+    if start + block.size <= other_start or other_start + other.size <= start:
+        return True
+    behind, ahead = trails.get((block.name, other.name)), trails.get((other.name, block.name))
+    return (behind is not None and start <= other_start + behind) or (
+        ahead is not None and other_start <= start + ahead
+    )
+
+
+def _first_fit(blocks: Iterable[Block], alignment: int, trails: Trails) -> dict[str, int]:
     """Each block at the lowest offset that is free during its whole life."""
     placed: list[tuple[int, Block]] = []
     offsets: dict[str, int] = {}
     for block in blocks:
-        offset = 0
-        for start, other in sorted((item for item in placed if item[1].meets(block)), key=lambda item: item[0]):
-            if offset + block.size <= start:
-                break
-            offset = max(offset, align(start + other.size, alignment))
+        near = [(start, other) for start, other in placed if other.meets(block)]
+        candidates = {0, *(align(start + other.size, alignment) for start, other in near)}
+        for start, other in near:
+            behind, ahead = trails.get((block.name, other.name)), trails.get((other.name, block.name))
+            candidates |= {0} if behind is None else {max(0, (start + behind) // alignment * alignment)}
+            candidates |= {0} if ahead is None else {max(0, align(start - ahead, alignment))}
+        offset = min(c for c in candidates if all(_allowed(c, block, start, other, trails) for start, other in near))
         placed.append((offset, block))
         offsets[block.name] = offset
     return offsets
@@ -69,8 +87,8 @@ def _from_both_ends(blocks: Sequence[Block], alignment: int) -> dict[str, int] |
     return {block.name: offset for offset, block in placed}
 
 
-def place(blocks: Sequence[Block], alignment: int = 1) -> tuple[dict[str, int], int]:
-    """Offsets of the blocks, and the bytes they take together; blocks in use at once never overlap.
+def place(blocks: Sequence[Block], alignment: int = 1, trails: Trails | None = None) -> tuple[dict[str, int], int]:
+    """Offsets of the blocks, and the bytes they take together; blocks in use at once overlap where ``trails`` allows.
 
     Chains of layers, which is what most networks are, are placed optimally. For the rest the problem is NP-hard (it is
     dynamic storage allocation): first fit in several orders, of which the best is kept.
@@ -78,7 +96,7 @@ def place(blocks: Sequence[Block], alignment: int = 1) -> tuple[dict[str, int], 
     best = _from_both_ends(blocks, alignment) or {}
     best_size = max((align(best[block.name] + block.size, alignment) for block in blocks), default=0) if best else -1
     for order in _ORDERS:
-        offsets = _first_fit(sorted(blocks, key=lambda block: (*order(block), block.name)), alignment)
+        offsets = _first_fit(sorted(blocks, key=lambda block: (*order(block), block.name)), alignment, trails or {})
         size = max((align(offsets[block.name] + block.size, alignment) for block in blocks), default=0)
         if best_size < 0 or size < best_size:
             best, best_size = offsets, size
@@ -95,7 +113,7 @@ def _lifetimes(calls: Sequence[KernelCall]) -> dict[str, tuple[int, int]]:
     """First and last call that touches each buffer."""
     spans: dict[str, tuple[int, int]] = {}
     for step, call in enumerate(calls):
-        for name in call.operands:
+        for name in call.buffers:
             spans[name] = (spans.get(name, (step, step))[0], step)
     return spans
 
@@ -133,6 +151,22 @@ def activation_blocks(program: Program) -> tuple[list[Block], dict[str, str]]:
     return list(blocks.values()), owner
 
 
+def _trails(program: Program, blocks: Sequence[Block], owner: Mapping[str, str]) -> dict[tuple[str, str], int]:
+    """Which calls may write their output over their first operand while they read it: both alone in their blocks, the
+    input for the last time."""
+    spans, sizes = _lifetimes(program.calls), {block.name: block.size for block in blocks}
+    found = {}
+    for step, call in enumerate(program.calls):
+        distance = call.kernel.trails(call.params) if call.kernel.trails else None
+        source, (target, *others) = call.operands[0], call.writes
+        ours = all(name in sizes and name not in owner and name not in owner.values() for name in (source, target))
+        read_once = call.operands.count(source) == 1
+        handed_over = ours and read_once and spans[source][1] == step == spans[target][0]
+        if distance is not None and not others and handed_over:
+            found[target, source] = distance
+    return found
+
+
 def _side_by_side(buffers: Iterable[Buffer], alignment: int) -> tuple[list[Buffer], int]:
     placed, offset = [], 0
     for buffer in buffers:
@@ -153,7 +187,7 @@ def plan(program: Program) -> Program:
         placed, sizes[region] = _side_by_side(members, program.alignment)
         buffers.update({buffer.name: buffer for buffer in placed})
     blocks, owner = activation_blocks(program)
-    offsets, sizes[Region.ACTIVATION] = place(blocks, program.alignment)
+    offsets, sizes[Region.ACTIVATION] = place(blocks, program.alignment, _trails(program, blocks, owner))
     for buffer in program.buffers.values():
         if buffer.region is Region.ACTIVATION:
             buffers[buffer.name] = buffer.at(offsets[owner.get(buffer.name, buffer.name)])

@@ -10,7 +10,7 @@ import numpy as np
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, U8, In, Kernel, Out
 from tinyglow.ir.op import Importer, Lowering, Op, SourceNode
-from tinyglow.ir.types import TensorType
+from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.ops.pooling import PoolGeometry, add_pool, geometry, pool_window, taps_inside
 from tinyglow.ops.window import Window, merge_batch, require_image
 
@@ -69,6 +69,13 @@ MAX_POOL_FLOAT = Kernel(
     reference=max_pool_f32,
     summary="maximum over windows, in float",
 )
+
+
+def square_pool(shape: tuple[int, ...], quant: QuantParams) -> MaxPoolParams:
+    """The parameters for 2x2 squares of an image of that shape [n, h, w, c]."""
+    n, height, width, channels = shape
+    out = (n, height // 2, width // 2, channels)
+    return MaxPoolParams(**geometry(Window((2, 2), (2, 2)), shape, out), empty=quant.offset)
 
 
 @dataclass(frozen=True)

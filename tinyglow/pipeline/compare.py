@@ -56,9 +56,9 @@ def _first_difference(program: Program, target: Target, inputs: Mapping[str, Arr
     """
     snapshots: list[tuple[bytes, bytes]] = []
     state = start(program, inputs)
-    for call in program.calls:
+    for step, call in enumerate(program.calls):
         state.run(call)
-        snapshots.append(_memory_of(state))
+        snapshots.append(_known(program, step, _memory_of(state)))
     low, high = 0, len(program.calls) - 1
     if _run_to(target, program, inputs, len(program.calls)) == snapshots[-1]:
         return None
@@ -69,6 +69,20 @@ def _first_difference(program: Program, target: Target, inputs: Mapping[str, Arr
         else:
             high = middle
     return program.calls[low].origin
+
+
+def _known(program: Program, step: int, memory: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """Memory after a call, with zeros where a kernel's working memory may have left anything."""
+    activations = bytearray(memory[1])
+    known = np.ones(len(activations), bool)
+    for call in program.calls[: step + 1]:
+        for name in call.writes:
+            buffer = program.buffers[name]
+            if buffer.region is Region.ACTIVATION:
+                known[buffer.offset : buffer.end] = True
+        if call.scratch:
+            known[program.buffers[call.scratch].offset : program.buffers[call.scratch].end] = False
+    return memory[0], (np.frombuffer(activations, np.uint8) * known).tobytes()
 
 
 def _memory_of(state: ProgramState) -> tuple[bytes, bytes]:
@@ -83,7 +97,7 @@ def _run_to(target: Target, program: Program, inputs: Mapping[str, Array], calls
         buffer = program.buffers[name]
         target.write(buffer.offset, np.ascontiguousarray(state.view(buffer)[0]).tobytes())
     target.infer()
-    return target.memory()
+    return _known(program, calls - 1, target.memory())
 
 
 def verify(

@@ -15,9 +15,11 @@ from tinyglow.ir.dump import dump_graph, dump_program
 from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
+from tinyglow.ir.target import ANY, Chooser, Optimize, Target
 from tinyglow.ir.verify import verify
 from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, plan
+from tinyglow.passes.fuse import fuse
 from tinyglow.passes.simplify import simplify
 from tinyglow.passes.tidy import tidy
 from tinyglow.quant.profile import DEFAULT_BINS, MAX_BINS, Profile
@@ -130,9 +132,12 @@ def quantize(
     return dump.graph(5, "tidy", tidy(quantized, float_io, (scheme or Scheme()).like_glow))
 
 
-def lower(graph: Graph, dump: Dump = NO_DUMP) -> Program:
-    """Stations 6 and 7: the program, every buffer with its address. Raises ModelError for nodes without a kernel."""
-    program = lower_graph(graph)
+def lower(graph: Graph, dump: Dump = NO_DUMP, target: Target = ANY, chooser: Chooser | None = None) -> Program:
+    """Stations 6 and 7: the program, every buffer with its address. Raises ModelError for nodes without a kernel.
+
+    target: what kernels are chosen for; the program computes the same for all, and runs everywhere.
+    """
+    program = lower_graph(fuse(graph) if target.core else graph, target, chooser)
     dump.text(6, "lower", lambda: dump_program(program))
     planned = plan(program)
     dump.text(7, "plan", lambda: dump_program(planned))
@@ -152,7 +157,8 @@ def allocation_efficiency(program: Program) -> float:
     """Most bytes of activations in use at once, over those allocated; 1.0 is optimal."""
     blocks, _ = activation_blocks(program)
     size = program.sizes[Region.ACTIVATION]
-    return lower_bound(blocks) / size if size else 1.0
+    # Blocks that overlap where one is written behind the other need less than this bound, which knows no such thing.
+    return min(1.0, lower_bound(blocks) / size) if size else 1.0
 
 
 def check_fit(program: Program, board: Board) -> None:
@@ -170,6 +176,11 @@ def check_fit(program: Program, board: Board) -> None:
         problems.append(Problem(f"memory {ram.name}", found, f"at most {ram.size:,}"))
     if problems:
         raise BoardError(f"the network does not fit the board {board.name}", problems)
+
+
+def target_of(board: Board, optimize: Optimize = Optimize.SPEED) -> Target:
+    """What kernels are chosen for on ``board``."""
+    return Target("" if board.is_host else board.cpu, optimize)
 
 
 def emit(program: Program, folder: str | Path, board: Board | None = None, dump: Dump = NO_DUMP) -> dict[str, bytes]:

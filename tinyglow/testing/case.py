@@ -33,6 +33,17 @@ class Case:
                 raise ValueError(f"{self.kernel.symbol}: operand {operand.name} is missing or of another type")
 
     @property
+    def scratch(self) -> int | None:
+        """Bytes of working memory; None if the kernel takes none."""
+        return self.kernel.scratch(self.params) if self.kernel.scratch else None
+
+    @property
+    def trail(self) -> int | None:
+        """Where the output may start over the first operand, in bytes from its start, at a multiple of 4, or None."""
+        distance = self.kernel.trails(self.params) if self.kernel.trails else None
+        return None if distance is None else distance // 4 * 4
+
+    @property
     def aliases(self) -> dict[str, str]:
         """Output and input of each pair that may share an address here: the output is no larger than the input."""
         return {

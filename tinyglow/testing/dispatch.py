@@ -19,7 +19,11 @@ def write_dispatch(folder: Path, kernels: Iterable[Kernel] = KERNELS.values()) -
     """Write ``dispatch.c``: ``void tg_dispatch(uint32_t kernel, const void *params, void *const *operands)``."""
     numbers, by_symbol = kernel_numbers(kernels), {kernel.symbol: kernel for kernel in kernels}
     described = [
-        {"symbol": symbol, "number": number, "operands": len(by_symbol[symbol].operands)}
+        {
+            "symbol": symbol,
+            "number": number,
+            "operands": len(by_symbol[symbol].operands) + (by_symbol[symbol].scratch is not None),
+        }
         for symbol, number in numbers.items()
     ]
     path = folder / "dispatch.c"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
@@ -14,6 +15,7 @@ from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
 from tinyglow.ops.accumulator import check_accumulator
 from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams, channel_words
+from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams, pack
 from tinyglow.ops.fully_connected import FULLY_CONNECTED, FullyConnectedParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
@@ -49,10 +51,19 @@ def _bounds(draw: st.DrawFn, out_offset: int) -> tuple[int, int]:
 
 
 @st.composite
-def _geometries(draw: st.DrawFn, out_offset: int) -> tuple[dict[str, Any], int]:
+def _plain_geometries(draw: st.DrawFn, out_offset: int) -> tuple[dict[str, Any], int]:
+    """Without groups and dilation; an offset that int8 holds."""
+    fields, terms = draw(_geometries(out_offset, most_groups=1, max_dilation=1))
+    return fields, terms
+
+
+@st.composite
+def _geometries(
+    draw: st.DrawFn, out_offset: int, most_groups: int = 4, max_dilation: int = 3
+) -> tuple[dict[str, Any], int]:
     """The fields of ConvGeometry, and the terms of one sum."""
-    window, in_h, in_w = draw(windows(max_kernel=5, max_dilation=3))
-    group = draw(st.integers(1, 4))
+    window, in_h, in_w = draw(windows(max_kernel=5, max_dilation=max_dilation))
+    group = draw(st.integers(1, most_groups))
     depthwise = st.just((1, 1))
     in_group, out_group = draw(st.one_of(depthwise, st.tuples(st.integers(1, 5), st.integers(1, 4))))
     out_h, out_w = window.output_size(in_h, in_w)
@@ -123,3 +134,26 @@ def _fully_connected(draw: st.DrawFn) -> Case:
     params = FullyConnectedParams(rows, depth, units, weights_offset, *draw(_bounds(out.offset)), out)
     inputs = {"input": data, "weights": weights, "bias": bias}
     return Case(FULLY_CONNECTED, params, inputs, {"output": rows * units})
+
+
+@generates(CONV2D_LANES)
+@st.composite
+def _conv2d_lanes(draw: st.DrawFn) -> Case:
+    out_offset = draw(offsets())
+    fields, terms = draw(_plain_geometries(out_offset))
+    pool = draw(st.sampled_from((0, 2)))
+    data, _ = draw(_images(fields))
+    units, offset = fields["out_c"], draw(st.integers(0, 255))
+    magnitude = draw(st.sampled_from((255, 40, 8)))
+    low, high = max(-offset, -magnitude), min(255 - offset, magnitude)
+    weights = draw(int8_arrays(units * terms)).astype(np.int32) * magnitude // 128
+    weights = np.clip(weights, low, high).reshape(units, terms)
+    bias, spread = draw(_biases(data, 0, weights, [0] * units))
+    stream, counts = pack(weights, offset)
+    even = (bias.astype(np.int64) - (counts << 15)).clip(-(2**31)).astype(np.int32)
+    biases = np.stack([even, (even.astype(np.int64) + (counts << 15)).astype(np.int32)], axis=1).ravel()
+    fields |= {"out_h": fields["out_h"] // (pool or 1), "out_w": fields["out_w"] // (pool or 1)}
+    assume(fields["out_h"] and fields["out_w"])
+    params = LanesParams(**fields, pool=pool, filter_offset=offset, out=draw(requant_params(max(spread), out_offset)))
+    elements = math.prod(fields[key] for key in ("images", "out_h", "out_w", "out_c"))
+    return Case(CONV2D_LANES, params, {"input": data, "filter": stream, "bias": biases}, {"output": elements})

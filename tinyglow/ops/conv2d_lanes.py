@@ -1,0 +1,134 @@
+"""Convolution for ARMv6-M: two products in one multiplication, where the real weights allow it (see ``tg_lanes.h``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I16, In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.numerics import glow
+from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, trailing_distance
+
+TAPS = 12  # TG_LANES_TAPS: at most in one chunk
+END = 214  # TG_LANES_END
+# |weights| of a chunk: times the largest |input|, 128, they stay below 2**15.
+MOST_MAGNITUDE = 255
+_PIXELS = 4
+
+
+@dataclass(frozen=True)
+class LanesParams(PooledGeometry):
+    """filter_offset: what is taken off each byte of the filter's stream; ``out`` maps sums to the output."""
+
+    filter_offset: I16
+    out: glow.Requant
+
+    @property
+    def terms(self) -> int:
+        return self.kernel_h * self.kernel_w * self.in_c
+
+
+def chunks_of(weights: Array) -> list[int]:
+    """Lengths of the chunks of one channel's weights int32 [terms], each as long as it may be."""
+    lengths, length, magnitude = [], 0, 0
+    for size in np.abs(weights).tolist():
+        if length == TAPS or (length and magnitude + size > MOST_MAGNITUDE):
+            lengths.append(length)
+            length = magnitude = 0
+        length, magnitude = length + 1, magnitude + size
+    return [*lengths, length]
+
+
+def pack(weights: Array, offset: int) -> tuple[Array, Array]:
+    """Weights int32 [out_c, terms] as a stream of bytes (int8), and the number of chunks of each channel."""
+    stream: list[int] = []
+    counts = []
+    for row in weights:
+        lengths, start = chunks_of(row), 0
+        for length in lengths:
+            stream.append((TAPS - length) * 16)
+            stream += (row[start : start + length] + offset).tolist()
+            start += length
+        stream.append(END)
+        counts.append(len(lengths))
+    return np.array(stream, np.uint8).view(np.int8), np.array(counts)
+
+
+def unpack(stream: Array, p: LanesParams) -> tuple[Array, Array]:
+    """The inverse of ``pack``: weights int32 [out_c, terms], and the number of chunks of each channel."""
+    data = stream.view(np.uint8).ravel().tolist()
+    weights, counts, at = np.zeros((p.out_c, p.terms), np.int32), np.zeros(p.out_c, np.int32), 0
+    for channel in range(p.out_c):
+        term = 0
+        while data[at] != END:
+            length = TAPS - data[at] // 16
+            weights[channel, term : term + length] = np.array(data[at + 1 : at + 1 + length]) - p.filter_offset
+            at, term, counts[channel] = at + 1 + length, term + length, counts[channel] + 1
+        at += 1
+    return weights, counts
+
+
+def conv2d_lanes_s8(p: LanesParams, x: Array, stream: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_conv2d_lanes_s8: bias + sum of x * weight, x being in_offset outside of the image.
+
+    The bias [out_c, 2] is that of even and odd pixels of each four; the even one lacks 2**15 for each chunk.
+    """
+    weights, counts = unpack(stream, p)
+    sums = p.unpooled.sums(x, weights, np.zeros(p.out_c, np.int32))
+    # sums() takes in_offset off every x.
+    sums += (bias.reshape(-1, 2)[:, 1] + p.in_offset * weights.sum(axis=1)).astype(np.int32)
+    assert np.array_equal(bias.reshape(-1, 2)[:, 0] + (counts << 15), bias.reshape(-1, 2)[:, 1])
+    out[...] = p.activate(glow.requantize(p.pooled(sums), p.out)).reshape(out.shape)
+
+
+def _trails(p: LanesParams) -> int | None:
+    return trailing_distance(p, _PIXELS, 1 if p.pool else _PIXELS)
+
+
+CONV2D_LANES = Kernel(
+    symbol="tg_conv2d_lanes_s8",
+    c_file="convolution/tg_conv2d_lanes_s8.c",
+    params=LanesParams,
+    operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8")),
+    reference=conv2d_lanes_s8,
+    summary="2-D convolution, two products a multiplication; maximum of 2x2 squares with pool",
+    scratch=lambda p: 8 * p.terms,
+    trails=_trails,
+)
+
+
+def offset_of(weights: Array) -> int | None:
+    """What makes all weights bytes when added; None if there is no such number."""
+    low, high = int(weights.min()), int(weights.max())
+    return -low if high - low <= 255 else None
+
+
+def lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_conv2d_lanes_s8; None where that cannot be."""
+    sizes, bias = layer.sizes, layer.folded_bias
+    offset = offset_of(layer.weights)
+    plain = sizes["group"] == 1 and sizes["dilation_h"] == sizes["dilation_w"] == 1 and not layer.per_channel
+    if not plain or bias is None or offset is None:
+        return None
+    stream, counts = pack(layer.weights, offset)
+    params = LanesParams(**layer.geometry, pool=layer.pool, filter_offset=offset, out=layer.requants[0])
+    even = bias.astype(np.int64) - (counts << 15)
+    if even.min(initial=0) < glow.INT32_MIN:
+        return None
+    biases = np.stack([even, bias], axis=1).astype(np.int32)
+
+    def emit() -> None:
+        node = layer.node
+        operands = [lowering.buffer(node.inputs[0]), lowering.constant(node.inputs[1], stream)]
+        operands += [lowering.constant(node.inputs[2], biases), lowering.buffer(node.outputs[0])]
+        lowering.call(CONV2D_LANES, operands, params)
+
+    tiles = -(-sizes["out_h"] * sizes["out_w"] // (1 if layer.pool else _PIXELS)) * sizes["images"]
+    # tg_lanes.h: 11 cycles a tap, 17 a chunk; measured: about 12 a word that is laid out, 110 a channel and tile.
+    taps = layer.weights.size
+    cycles = tiles * (24 * params.terms + 11 * taps + 17 * int(counts.sum()) + 110 * len(counts))
+    return Variant(CONV2D_LANES.symbol, cycles, stream.size + biases.nbytes, emit)

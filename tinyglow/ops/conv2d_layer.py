@@ -1,0 +1,211 @@
+"""An int8 convolution as its kernels take it: geometry, weights free of offsets, biases, proofs about its sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import I8, I16, U8
+from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.numerics import glow
+from tinyglow.ops.accumulator import check_accumulator, output_requant, prepared_bias
+from tinyglow.ops.activation import Activation
+from tinyglow.ops.conv2d_float import ConvSizes
+
+
+@dataclass(frozen=True)
+class ConvGeometry(ConvSizes):
+    """Sizes in elements; in_offset is the input's; act_min..act_max bounds the output.
+
+    leaky: values below negative.offset, which stands for 0.0, are requantized by ``negative`` before they are bounded.
+    """
+
+    in_offset: I16
+    act_min: I8
+    act_max: I8
+    leaky: U8
+    negative: glow.Requant
+
+    def sums(self, x: Array, filters: Array, filter_offsets: Array) -> Array:
+        """[images, out_h, out_w, out_c] int32: sums of (x - in_offset) * (filter - filter_offset of its channel).
+
+        A padded tap is left out of a sum: once the offset is taken off, that is the same as a zero.
+        """
+        patches = self.patches(x.astype(np.int32) - self.in_offset)
+        weights = filters.reshape(self.out_c, -1).astype(np.int32) - filter_offsets.reshape(-1, 1)
+        weights = weights.reshape(self.out_c, patches.shape[3], -1)
+        in_g, out_g = self.in_c // self.group, self.out_c // self.group
+        sums = np.empty((*patches.shape[:3], self.out_c), np.int32)
+        for g in range(self.group):
+            columns = patches[..., g * in_g : (g + 1) * in_g].reshape(-1, patches.shape[3] * in_g)
+            matrix = weights[g * out_g : (g + 1) * out_g].reshape(out_g, -1)
+            products = glow.accumulate(columns, matrix.T)
+            sums[..., g * out_g : (g + 1) * out_g] = products.reshape(*patches.shape[:3], out_g)
+        return sums
+
+    def activate(self, x: Array) -> Array:
+        """Requantized sums as int8, behind the activation."""
+        if self.leaky:
+            below = glow.requantize(x - np.int32(self.negative.offset), self.negative)
+            x = np.where(x < self.negative.offset, below, x)
+        return np.clip(x, self.act_min, self.act_max).astype(np.int8)
+
+
+@dataclass(frozen=True)
+class PooledGeometry(ConvGeometry):
+    """pool: 2 if out_h x out_w are the maxima of 2x2 squares of the convolution's pixels, 0 if they are its pixels."""
+
+    pool: U8
+
+    @property
+    def unpooled(self) -> PooledGeometry:
+        """The convolution alone."""
+        factor = self.pool or 1
+        return replace(self, out_h=self.out_h * factor, out_w=self.out_w * factor, pool=0)
+
+    def pooled(self, sums: Array) -> Array:
+        """Sums [images, height, width, channels] of the convolution as those of the output."""
+        if not self.pool:
+            return sums
+        images, height, width, channels = sums.shape
+        result: Array = sums.reshape(images, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
+        return result
+
+    def pixels(self) -> Iterator[tuple[int, int]]:
+        """(row, column) of each of the convolution's pixels, in the order of the outputs that they are for."""
+        factor = self.pool or 1
+        for y in range(self.out_h):
+            for x in range(self.out_w):
+                for dy in range(factor):
+                    for dx in range(factor):
+                        yield y * factor + dy, x * factor + dx
+
+
+def first_inputs(p: PooledGeometry) -> Array:
+    """Offset in the image of the first input that each pixel may read, in the order of ``p.pixels()``: int64."""
+    pixels = np.array(list(p.pixels()), np.int64).reshape(-1, 2)
+    top = np.maximum(pixels[:, 0] * p.stride_h - p.pad_top, 0)
+    left = np.maximum(pixels[:, 1] * p.stride_w - p.pad_left, 0)
+    # A window to the left of the image begins at its first column, one above it in its first row.
+    offsets: Array = (np.minimum(top, p.in_h - 1) * p.in_w + np.minimum(left, p.in_w - 1)) * p.in_c
+    return offsets
+
+
+def trailing_distance(p: PooledGeometry, pixels: int, outputs: int) -> int | None:
+    """Where the output may start over the input, for a kernel that computes ``pixels`` pixels of the convolution,
+    reading all they need, before it writes their ``outputs`` pixels; None for several images.
+
+    What is written when a step ends must lie before everything that later steps read.
+    """
+    if p.images != 1:
+        return None
+    first = first_inputs(p)
+    later = np.minimum.accumulate(first[::-1])[::-1]  # the first input that this pixel or a later one reads
+    begins = np.arange(pixels, len(first), pixels)
+    ends = np.arange(1, len(begins) + 1) * outputs * p.out_c
+    distance = int((later[begins] - ends).min(initial=np.iinfo(np.int32).max))
+    # At the last step everything has been read.
+    return min(distance, p.in_h * p.in_w * p.in_c)
+
+
+@dataclass(frozen=True, eq=False)
+class ConvLayer:
+    """A quantized convolution about to be lowered.
+
+    sizes: fields of ConvSizes; weights: int32 [out_c, terms], filter minus its offset; filters: int8, as stored,
+    [out_c, kernel_h, kernel_w, in_c / group]; bias: int32 [out_c], what Glow starts its sums of (x - in_offset) * w
+    with; requants: of each channel; activation: fields act_min ... negative; pool: see PooledGeometry.
+    """
+
+    node: Node
+    sizes: dict[str, Any]
+    filters: Array
+    filter_offsets: Array
+    bias: Array
+    requants: Sequence[glow.Requant]
+    in_offset: int
+    out: QuantParams
+    activation: dict[str, Any]
+    per_channel: bool
+    pool: int = 0
+
+    @cached_property
+    def weights(self) -> Array:
+        flat = self.filters.reshape(len(self.filters), -1).astype(np.int32)
+        return flat - self.filter_offsets.reshape(-1, 1)
+
+    @property
+    def geometry(self) -> dict[str, Any]:
+        """Fields of ConvGeometry."""
+        return {**self.sizes, "in_offset": self.in_offset, **self.activation}
+
+    @property
+    def folded_bias(self) -> Array | None:
+        """int32 [out_c]: the bias of sums of x * weight, without the input's offset; None where one might overflow."""
+        weights = self.weights.astype(np.int64)
+        folded = self.bias - self.in_offset * weights.sum(axis=1)
+        largest = np.abs(weights).sum(axis=1) * -glow.INT8_MIN + np.abs(folded)
+        return folded.astype(np.int32) if int(largest.max(initial=0)) <= glow.INT32_MAX else None
+
+    def sum_bounds(self) -> tuple[Array, Array]:
+        """The least and the largest sum of each channel over all int8 inputs: int64 [out_c]."""
+        weights = self.weights.astype(np.int64)
+        low, high = glow.INT8_MIN - self.in_offset, glow.INT8_MAX - self.in_offset
+        positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
+        # A tap in the padding counts as 0, which lies between them.
+        return self.bias + positive * low + negative * high, self.bias + positive * high + negative * low
+
+    @property
+    def monotone(self) -> bool:
+        """Whether a larger sum never gives a smaller output: no requantization wraps, and nothing leaks."""
+        if self.activation["leaky"]:
+            return False
+        bounds = np.stack(self.sum_bounds(), axis=1).tolist()
+        return all(
+            requant.multiplier > 0
+            and all(
+                abs((bound >> requant.pre) * requant.multiplier) + (1 << requant.post) <= glow.INT32_MAX
+                for bound in pair
+            )
+            for pair, requant in zip(bounds, self.requants, strict=True)
+        )
+
+
+def conv_layer(
+    node: Node,
+    types: Sequence[TensorType],
+    constants: tuple[Array, Array],
+    sizes: dict[str, Any],
+    activation: Activation,
+    pool: int = 0,
+) -> ConvLayer:
+    """What is known of a quantized convolution; UnsupportedError if its sums may overflow.
+
+    types: of image, filters, bias and result; constants: filters int8 [out_c, kh, kw, in_c / group] and bias [out_c].
+    """
+    image, filters, bias, out = types
+    weights, biases = constants
+    assert image.quant and out.quant
+    per_channel = filters.channel_params()
+    sums = np.empty(len(per_channel), np.int32)
+    for i, (filter_params, bias_params) in enumerate(zip(per_channel, bias.channel_params(), strict=True)):
+        sums[i : i + 1] = prepared_bias(biases[i : i + 1], bias_params, image.quant, filter_params)
+        check_accumulator(weights[i].reshape(1, -1), filter_params, image.quant, sums[i : i + 1])
+    return ConvLayer(
+        node=node,
+        sizes=sizes,
+        filters=weights,
+        filter_offsets=np.array([params.offset for params in per_channel], np.int32),
+        bias=sums,
+        requants=[output_requant(image.quant, params, out.quant) for params in per_channel],
+        in_offset=image.quant.offset,
+        out=out.quant,
+        activation=activation.constants(out.quant),
+        per_channel=filters.quant is None,
+        pool=pool,
+    )

@@ -1,0 +1,38 @@
+"""Between quantization and kernels: layers that one kernel computes together. The result is the same to the bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tinyglow.ir.editor import GraphEditor
+from tinyglow.ir.graph import Graph, Node
+from tinyglow.ops.conv2d import Conv2D
+from tinyglow.ops.max_pool import MaxPool
+from tinyglow.ops.window import Window
+from tinyglow.passes.rewrite import rewrite
+
+_SQUARE = Window((2, 2), (2, 2))
+
+
+def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
+    """Maximum over 2x2 squares of a convolution: one requantization instead of four, and no image between them."""
+    if not isinstance(node.op, MaxPool) or node.op.window != _SQUARE:
+        return False
+    source = edit.producer(node.inputs[0])
+    if source is None or not isinstance(source.op, Conv2D) or source.op.pool or not edit.has_one_use(node.inputs[0]):
+        return False
+    types = tuple(edit.value(name).type for name in (*source.inputs, *source.outputs, *node.outputs))
+    if types[-1].dtype != "int8" or types[-2].quant != types[-1].quant:
+        return False
+    if not source.op.is_monotone(source, edit.value):
+        return False
+    fused = replace(source.op, pool=2)
+    inputs = [edit.value(name) for name in source.inputs]
+    result = edit.add(node.name, fused, inputs, node.origin, types=(types[-1],))
+    edit.redirect(node.outputs[0], result.name)
+    return True
+
+
+def fuse(graph: Graph) -> Graph:
+    """A quantized graph with layers joined that have a kernel together."""
+    return rewrite(graph, [_pool_into_convolution])

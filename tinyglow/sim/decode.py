@@ -79,9 +79,11 @@ class Instruction:
     """One instruction.
 
     name: without condition and width suffix; text: as disassembled. registers: how many a multiple load, store, push
-    or pop moves. reads, writes: capstone's register numbers and FLAGS. accumulates: those of ``reads`` that a
-    multiply-add merely adds its product to. conditional: it may be skipped. ends: it may go elsewhere than to the next
-    instruction. stack: bytes by which it moves the stack pointer, None if that shows at run time only.
+    or pop moves; words: how many words of 32 bits a load or store moves, at least 1. reads, writes: capstone's register
+    numbers and FLAGS. accumulates: those of ``reads`` that a multiply-add merely adds its product to. bases: of a load
+    or store, the one or two registers whose sum its address is. conditional: it may be skipped. ends: it may go
+    elsewhere than to the next instruction. stack: bytes by which it moves the stack pointer, None if that shows at run
+    time only.
     """
 
     address: int
@@ -90,9 +92,11 @@ class Instruction:
     text: str
     kind: Kind
     registers: int
+    words: int
     reads: frozenset[int]
     writes: frozenset[int]
     accumulates: frozenset[int]
+    bases: tuple[int, ...]
     conditional: bool
     ends: bool
     stack: int | None
@@ -137,9 +141,11 @@ def _instruction(raw: Any) -> Instruction:
         text=f"{raw.mnemonic} {raw.op_str}".strip(),
         kind=kind,
         registers=_register_count(name, kind, raw),
+        words=_words(name, kind, raw),
         reads=frozenset(reads - {arm.ARM_REG_PC, arm.ARM_REG_CPSR}),
         writes=frozenset(writes - {arm.ARM_REG_PC, arm.ARM_REG_CPSR}),
         accumulates=frozenset(accumulates),
+        bases=_bases(name, kind, raw),
         conditional=conditional,
         ends=ends,
         stack=_stack_move(name, kind, raw, conditional, arm.ARM_REG_SP in writes),
@@ -167,6 +173,25 @@ def _register_count(name: str, kind: Kind, raw: Any) -> int:
     if name in _PAIRED:
         return 2
     return len(_listed(name, raw)) if kind in (Kind.LOAD_MANY, Kind.STORE_MANY) else 1
+
+
+def _words(name: str, kind: Kind, raw: Any) -> int:
+    """Words that a load or store moves: a double-precision register holds two."""
+    listed = _listed(name, raw) if kind in (Kind.LOAD_MANY, Kind.STORE_MANY) else _registers(raw)[:1]
+    doubles = sum(arm.ARM_REG_D0 <= register <= arm.ARM_REG_D31 for register in listed)
+    return _register_count(name, kind, raw) + doubles
+
+
+def _bases(name: str, kind: Kind, raw: Any) -> tuple[int, ...]:
+    """The registers that make the address of a load or store; () for other instructions."""
+    if kind not in (Kind.LOAD, Kind.STORE, Kind.LOAD_MANY, Kind.STORE_MANY, Kind.TABLE_BRANCH):
+        return ()
+    if name in ("push", "pop", "vpush", "vpop"):
+        return (arm.ARM_REG_SP,)
+    for operand in raw.operands:
+        if operand.type == arm.ARM_OP_MEM:
+            return tuple(register for register in (operand.mem.base, operand.mem.index) if register)
+    return tuple(_registers(raw)[:1])
 
 
 def _loads_pc(kind: Kind, raw: Any) -> bool:

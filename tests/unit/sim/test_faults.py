@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tinyglow.boards import Board
+from tinyglow.boards import CPUS, Board
 from tinyglow.errors import BoardError, InputError, SimulationError
 from tinyglow.sim.image import Image
 from tinyglow.sim.machine import Machine
@@ -249,10 +249,11 @@ def test_a_start_that_fails_is_a_fault_of_the_boot(assemble: Assemble, m0plus: B
         Machine(assemble(m7, "", enable_fpu=False), m7).boot()
 
 
-def test_a_core_without_a_cycle_model_is_refused(image: Image, m0plus: Board) -> None:
-    """Cortex-M4 boards can be described and built for, but not counted on yet."""
-    with pytest.raises(SimulationError, match="no cycle model for Cortex-M4"):
-        Machine(image, replace(m0plus, cpu="cortex-m4"))
+def test_a_core_without_a_cycle_model_is_refused(image: Image, m0plus: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core that nothing can count for is named, with those that have a model."""
+    monkeypatch.setitem(CPUS, "cortex-m55", replace(CPUS["cortex-m4"], name="cortex-m55", title="M55", cycles=""))
+    with pytest.raises(SimulationError, match=r"no cycle model for M55\n.*cortex-m0plus, cortex-m4"):
+        Machine(image, replace(m0plus, cpu="cortex-m55"))
 
 
 def test_a_program_too_big_for_the_board_is_not_loaded(image: Image, m0plus: Board) -> None:

@@ -13,6 +13,7 @@ from tinyglow.boards import CPUS, Cpu
 from tinyglow.errors import Problem, SimulationError
 from tinyglow.sim.cycles.block import Block, CycleModel
 from tinyglow.sim.cycles.m0plus import CortexM0Plus
+from tinyglow.sim.cycles.m4 import CortexM4
 from tinyglow.sim.cycles.m7 import CortexM7
 
 __all__ = ["Block", "CycleModel", "cycle_model"]
@@ -20,7 +21,12 @@ __all__ = ["Block", "CycleModel", "cycle_model"]
 
 def cycle_model(cpu: Cpu) -> CycleModel:
     """The cycle model of a core; SimulationError if there is none yet."""
-    models: dict[str, type[CycleModel]] = {"m0plus": CortexM0Plus, "m7": CortexM7}
+    models: dict[str, type[CycleModel]] = {
+        "m0plus": CortexM0Plus,
+        "m4": CortexM4,
+        "m7": CortexM7,
+        "m33": CortexM4,  # an upper bound: see the module of the M4
+    }
     if cpu.cycles not in models:
         known = ", ".join(core.name for core in CPUS.values() if core.cycles)
         raise SimulationError(f"no cycle model for {cpu.title}", [Problem(cpu.name, "cycles unknown", known)])

@@ -11,6 +11,7 @@ from tinyglow.errors import InputError, Problem, SimulationError
 from tinyglow.sim import missing_package
 from tinyglow.sim.cycles import cycle_model
 from tinyglow.sim.decode import Kind, lowest_point
+from tinyglow.sim.hooks import add_access_hook, add_block_hook, interruptible
 from tinyglow.sim.image import Image, check_fits
 from tinyglow.sim.trace import CallStats, Code, Trace
 
@@ -68,8 +69,8 @@ class Machine:
         self.board = board
         self._unicorn = _emulator(board)
         self._code = Code(self.read, cycle_model(board.core), self._function_name)
-        self._trace = Trace(self._code, self._stack_pointer, self._on_stack_overflow)
-        self._fault: SimulationError | None = None
+        self._trace = Trace(self._code, self._stack_pointer, self._on_stack_overflow, self._on_failure)
+        self._fault: BaseException | None = None
         self._doing = "boot"
         self._ready = image.symbol("main").address
         self._stack_limit = 0
@@ -168,7 +169,7 @@ class Machine:
     def _add_hooks(self) -> None:
         """All before the first instruction: a block that is already translated does not see a later hook."""
         add = self._unicorn.hook_add
-        add(unicorn.UC_HOOK_BLOCK, self._trace.on_block)
+        add_block_hook(self._unicorn, self._trace.on_block)
         add(unicorn.UC_HOOK_MEM_INVALID, self._on_bad_access)
         add(unicorn.UC_HOOK_INTR, self._on_exception)
         for address, descent in self._after_unknown_stack_moves():
@@ -214,7 +215,8 @@ class Machine:
         self._fault = None
         self._trace.start(self._stack_limit)
         try:
-            self._unicorn.emu_start(begin | 1, self._ready, count=max_instructions)
+            with interruptible(self._unicorn):
+                self._unicorn.emu_start(begin | 1, self._ready, count=max_instructions)
         except unicorn.UcError as error:
             self._fault = self._fault or self._explain(error)
         if self._fault is not None:
@@ -239,8 +241,7 @@ class Machine:
         if not wanted:
             yield
             return
-        accesses = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
-        hook = self._unicorn.hook_add(accesses, self._on_access)
+        hook = add_access_hook(self._unicorn, self._on_access)
         self._unicorn.ctl_flush_tb()  # blocks translated before do not call the hook
         try:
             yield
@@ -248,9 +249,15 @@ class Machine:
             self._unicorn.hook_del(hook)
             self._unicorn.ctl_flush_tb()
 
-    def _on_access(self, _unicorn: Any, access: int, address: int, size: int, _value: int, _data: object) -> None:
+    def _on_access(self, _emulator: object, access: int, address: int, size: int) -> None:
         if not address & (min(size, 4) - 1):
             return
+        try:
+            self._check_alignment(access, address, size)
+        except BaseException as error:
+            self._on_failure(error)
+
+    def _check_alignment(self, access: int, address: int, size: int) -> None:
         kind, text = self._instruction_at(self._unicorn.reg_read(arm.UC_ARM_REG_PC))
         # Where single accesses may be unaligned, multiple and floating-point ones may not (Armv7-M ARM, A3.2.1).
         if not self.board.core.unaligned or kind in (Kind.LOAD_MANY, Kind.STORE_MANY) or text.startswith("v"):
@@ -268,6 +275,11 @@ class Machine:
 
     def _on_stack_move(self, _unicorn: Any, _address: int, _size: int, descent: int) -> None:
         self._trace.reach(descent)
+
+    def _on_failure(self, error: BaseException) -> None:
+        """What a hook may not raise is raised behind the emulation."""
+        self._fault = self._fault or error
+        self._unicorn.emu_stop()
 
     def _on_stack_overflow(self, lowest: int) -> None:
         limit, room = self._stack_limit, self.board.stack_bytes

@@ -6,7 +6,7 @@ the last block to this one, and looks at the stack pointer where the block lower
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tinyglow.sim.cycles import Block, CycleModel
@@ -32,6 +32,25 @@ class CallStats:
     instructions: int
     stack_bytes: int
     by_function: dict[str, int]
+
+
+class _Followers(dict[int, "_Step"]):
+    """The blocks that ran behind the block of ``key``, by their own keys."""
+
+    def __init__(self, key: int) -> None:
+        super().__init__()
+        self.key = key
+
+
+class _Step:
+    """From one block to another: how often, what may follow, and how far the other lowers the stack pointer."""
+
+    __slots__ = ("behind", "count", "descent")
+
+    def __init__(self, behind: _Followers, descent: int) -> None:
+        self.count = 0
+        self.behind = behind
+        self.descent = descent
 
 
 class Code:
@@ -94,41 +113,65 @@ def _jumped(block: Block, target: int) -> bool:
 
 
 class Trace:
-    """Counts one call at a time. ``overflow`` is told of a stack pointer below the limit."""
+    """Counts one call at a time. ``overflow`` is told of a stack pointer below the limit, ``failed`` of an error."""
 
-    def __init__(self, code: Code, stack_pointer: Callable[[], int], overflow: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        code: Code,
+        stack_pointer: Callable[[], int],
+        overflow: Callable[[int], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
         self._code = code
         self._stack_pointer = stack_pointer
         self._overflow = overflow
+        self._failed = failed
         self._limit = self._top = self._lowest = 0
-        self._last = NOTHING
-        self._steps: dict[Step, int] = {}
+        self._behind: dict[int, _Followers] = {}
+        self._here = self._follow(NOTHING)
         self.on_block = self._block_hook()
 
     def start(self, limit: int) -> None:
         """Forget the last call. limit: the lowest address that the stack may reach in the next."""
-        self._steps.clear()
-        self._last = NOTHING
+        for followers in self._behind.values():
+            for step in followers.values():
+                step.count = 0
+        self._here = self._behind[NOTHING]
         self._limit = limit
         self._top = self._lowest = self._stack_pointer()
 
-    def _block_hook(self) -> Callable[[object, int, int, object], None]:
-        # Local names and one dictionary: this runs millions of times a second.
-        steps, descents, meet = self._steps, self._code.descents, self._code.meet
+    def _follow(self, key: int) -> _Followers:
+        return self._behind.setdefault(key, _Followers(key))
 
-        def on_block(_emulator: object, address: int, size: int, _data: object) -> None:
-            key = address << _SIZE_BITS | size
-            step = (self._last, key)
-            if step in steps:
-                steps[step] += 1
-            else:
-                meet(key)
-                steps[step] = 1
-            self._last = key
-            if key in descents:
-                self.reach(descents[key])
+    def _block_hook(self) -> Callable[[object, int, int], None]:
+        def on_block(_emulator: object, address: int, size: int) -> None:
+            # This runs millions of times a second: one look-up, one addition.
+            try:
+                try:
+                    step = self._here[address << _SIZE_BITS | size]
+                except KeyError:
+                    step = self._meet(address << _SIZE_BITS | size)
+                step.count += 1
+                self._here = step.behind
+                if step.descent:
+                    self.reach(step.descent)
+            except BaseException as error:
+                self._failed(error)
 
         return on_block
+
+    def _meet(self, key: int) -> _Step:
+        """A step that was never taken before."""
+        self._code.meet(key)
+        step = self._here[key] = _Step(self._follow(key), self._code.descents.get(key, 0))
+        return step
+
+    def _taken(self) -> Iterator[tuple[Step, int]]:
+        """The steps of this call and how often each was taken."""
+        for last, followers in self._behind.items():
+            for key, step in followers.items():
+                if step.count:
+                    yield (last, key), step.count
 
     def reach(self, descent: int) -> None:
         """Note that the stack pointer gets ``descent`` bytes (negative) from where it is."""
@@ -141,24 +184,26 @@ class Trace:
     @property
     def last_address(self) -> int | None:
         """Where the block lies that was entered last."""
-        return None if self._last == NOTHING else self._last >> _SIZE_BITS
+        last = self._here.key
+        return None if last == NOTHING else last >> _SIZE_BITS
 
     @property
     def instructions(self) -> int:
         """Instructions run so far, the last block counted as a whole."""
-        return sum(count * self._code.length(step[1]) for step, count in self._steps.items())
+        return sum(count * self._code.length(step[1]) for step, count in self._taken())
 
     def stats(self, value: int, end: int) -> CallStats:
         """The figures of a call that returned ``value`` to the address ``end``."""
         cycles: dict[str, int] = {}
-        for step, count in self._steps.items():
+        for step, count in self._taken():
             branch, body = self._code.price(step)
             here = self._code.function(step[1])
             cycles[here] = cycles.get(here, 0) + count * body
             if branch:
                 there = self._code.function(step[0])
                 cycles[there] = cycles.get(there, 0) + count * branch
-        cycles[self._code.function(self._last)] += self._code.leaving(self._last, end)
+        last = self._here.key
+        cycles[self._code.function(last)] += self._code.leaving(last, end)
         return CallStats(
             value=value,
             cycles=sum(cycles.values()),

@@ -160,8 +160,9 @@ class Machine:
             rights = unicorn.UC_PROT_READ
             rights |= unicorn.UC_PROT_EXEC if holds_code else 0
             rights |= unicorn.UC_PROT_WRITE if memory.kind != "flash" else 0
-            self._unicorn.mem_map(memory.start, memory.size, rights)
-            self._unicorn.mem_write(memory.start, (_ERASED if memory.kind == "flash" else _POWER_ON) * memory.size)
+            start, size = memory.pages
+            self._unicorn.mem_map(start, size, rights)
+            self._unicorn.mem_write(start, (_ERASED if memory.kind == "flash" else _POWER_ON) * size)
         self._unicorn.mem_map(_SYSTEM_CONTROL_SPACE, 4096, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
         for segment in self.image.segments:
             self._unicorn.mem_write(segment.address, segment.data)

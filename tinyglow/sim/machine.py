@@ -13,6 +13,7 @@ from tinyglow.sim.cycles import cycle_model
 from tinyglow.sim.decode import Kind, lowest_point
 from tinyglow.sim.hooks import add_access_hook, add_block_hook, interruptible
 from tinyglow.sim.image import Image, check_fits
+from tinyglow.sim.memory import Waits
 from tinyglow.sim.trace import CallStats, Code, Trace
 
 try:
@@ -103,12 +104,18 @@ class Machine:
         return self
 
     def call(
-        self, symbol: str, *args: int, max_instructions: int = MAX_INSTRUCTIONS, strict: bool = False
+        self,
+        symbol: str,
+        *args: int,
+        max_instructions: int = MAX_INSTRUCTIONS,
+        strict: bool = False,
+        timed: bool = False,
     ) -> CallStats:
         """Call a function of the program with integer and address arguments of 32 bits, and count.
 
         The stack pointer is where ``main`` found it. strict: also check the alignment of every access, which takes
-        several times as long; one call of many is usually enough, as addresses seldom depend on data.
+        several times as long; one call of many is usually enough, as addresses seldom depend on data. timed: also count
+        what the board's memories make the core wait (``CallStats.waits``), which is as slow.
         Raises SimulationError for anything that would be a fault on the board, for a stack overflow, and when the
         function does not return within ``max_instructions``, or not properly. Then variables may be in any state.
         """
@@ -121,11 +128,11 @@ class Machine:
         registers = self._unicorn.context_save()
         try:
             stack = self._set_up(args)
-            with self._alignment_checks(strict):
+            with self._alignment_checks(strict), self._following(timed) as waits:
                 self._run(function, max_instructions)
             self._require_conventions(stack)
             value = self._unicorn.reg_read(arm.UC_ARM_REG_R0)
-            return self._trace.stats(value - (value >> 31 << 32), self._ready)
+            return self._trace.stats(value - (value >> 31 << 32), self._ready, waits.blocks() if waits else ())
         finally:
             self._unicorn.context_restore(registers)
 
@@ -239,16 +246,32 @@ class Machine:
 
     @contextmanager
     def _alignment_checks(self, wanted: bool) -> Iterator[None]:
-        if not wanted:
+        with self._hooks([add_access_hook(self._unicorn, self._on_access)] if wanted else []):
             yield
+
+    @contextmanager
+    def _following(self, wanted: bool) -> Iterator[Waits | None]:
+        """Count what memories make the core wait, if wanted and if any does."""
+        if not wanted or not self.board.waits:
+            yield None
             return
-        hook = add_access_hook(self._unicorn, self._on_access)
-        self._unicorn.ctl_flush_tb()  # blocks translated before do not call the hook
+        waits = Waits(self.board, self._code.cycles, self._on_failure)
+        add = (add_block_hook(self._unicorn, waits.on_block), add_access_hook(self._unicorn, waits.on_access))
+        with self._hooks(add):
+            yield waits
+
+    @contextmanager
+    def _hooks(self, hooks: Sequence[int]) -> Iterator[None]:
+        """Have hooks that were just added, for a while."""
+        if hooks:
+            self._unicorn.ctl_flush_tb()  # blocks translated before do not call them
         try:
             yield
         finally:
-            self._unicorn.hook_del(hook)
-            self._unicorn.ctl_flush_tb()
+            for hook in hooks:
+                self._unicorn.hook_del(hook)
+            if hooks:
+                self._unicorn.ctl_flush_tb()
 
     def _on_access(self, _emulator: object, access: int, address: int, size: int) -> None:
         if not address & (min(size, 4) - 1):

@@ -6,11 +6,12 @@ the last block to this one, and looks at the stack pointer where the block lower
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
 from tinyglow.sim.cycles import Block, CycleModel
 from tinyglow.sim.decode import Decoder, Instruction, lowest_point
+from tinyglow.sim.memory import BlockWaits
 
 # A block's key holds its address and its size: the emulator may translate the same address again, up to another end.
 _SIZE_BITS = 16
@@ -24,7 +25,8 @@ class CallStats:
 
     cycles: from the function's first instruction to its return, by the core's cycle model. instructions: those that an
     IT block skips are counted too. stack_bytes: from the stack pointer at the call to its lowest point. by_function:
-    cycles spent in the code of each function itself, most first.
+    cycles spent in the code of each function itself, most first. waits: cycles more that the board's memories take, 0
+    where that was not asked for; waits_by_function: the same by function.
     """
 
     value: int
@@ -32,6 +34,8 @@ class CallStats:
     instructions: int
     stack_bytes: int
     by_function: dict[str, int]
+    waits: int = 0
+    waits_by_function: dict[str, int] = field(default_factory=dict)
 
 
 class _Followers(dict[int, "_Step"]):
@@ -100,6 +104,11 @@ class Code:
             extra = self._model.taken(before) if before is not None and jumped else 0
             known = self._prices[step] = (extra, self._model.body(block, before, jumped))
         return known
+
+    def cycles(self, key: int) -> int:
+        """Cycles of a block by itself."""
+        self.meet(key)
+        return self._model.body(self._blocks[key], None, False)
 
     def leaving(self, key: int, address: int) -> int:
         """Cycles that the branch of the last block costs if it went to ``address``."""
@@ -192,8 +201,8 @@ class Trace:
         """Instructions run so far, the last block counted as a whole."""
         return sum(count * self._code.length(step[1]) for step, count in self._taken())
 
-    def stats(self, value: int, end: int) -> CallStats:
-        """The figures of a call that returned ``value`` to the address ``end``."""
+    def stats(self, value: int, end: int, waits: Iterable[BlockWaits] = ()) -> CallStats:
+        """The figures of a call that returned ``value`` to the address ``end``; ``waits``: what its blocks waited."""
         cycles: dict[str, int] = {}
         for step, count in self._taken():
             branch, body = self._code.price(step)
@@ -204,10 +213,20 @@ class Trace:
                 cycles[there] = cycles.get(there, 0) + count * branch
         last = self._here.key
         cycles[self._code.function(last)] += self._code.leaving(last, end)
+        waited: dict[str, int] = {}
+        for block in waits:
+            here = self._code.function(block.key)
+            waited[here] = waited.get(here, 0) + block.fetch + block.data
         return CallStats(
             value=value,
             cycles=sum(cycles.values()),
             instructions=self.instructions,
             stack_bytes=self._top - self._lowest,
-            by_function=dict(sorted(cycles.items(), key=lambda item: (-item[1], item[0]))),
+            by_function=_most_first(cycles),
+            waits=sum(waited.values()),
+            waits_by_function=_most_first(waited),
         )
+
+
+def _most_first(counts: dict[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

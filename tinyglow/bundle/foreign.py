@@ -33,7 +33,17 @@ DTYPES = {
     "bool": "bool",
     "float64": "float64",
 }
-_BYTES = {"float32": 4, "float16": 2, "float64": 8, "int8": 1, "uint8": 1, "int16": 2, "int32": 4, "int64": 8, "bool": 1}
+_BYTES = {
+    "float32": 4,
+    "float16": 2,
+    "float64": 8,
+    "int8": 1,
+    "uint8": 1,
+    "int16": 2,
+    "int32": 4,
+    "int64": 8,
+    "bool": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,9 @@ _CONFIG = re.compile(
     r"^[ \t]*extern\s{1,10}(?:const\s{1,10})?(?:struct\s{1,10})?(?:const\s{1,10})?BundleConfig\s{1,10}(\w{1,200})_config\b",
     re.MULTILINE,
 )
-_MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w{1,1000})[ \t]+\(?(0[xX][0-9a-fA-F]+|\d+)[uUlL]{0,3}\)?", re.MULTILINE)
+_MACRO = re.compile(
+    r"^[ \t]*#[ \t]*define[ \t]+(\w{1,1000})[ \t]+\(?(0[xX][0-9a-fA-F]+|\d+)[uUlL]{0,3}\)?", re.MULTILINE
+)
 
 
 def parse_foreign_header(text: str, where: str) -> ForeignHeader:
@@ -209,7 +221,9 @@ def _tensor(match: re.Match[str]) -> Tensor:
 def beyond(where: str, placeholders: tuple[Tensor, ...], mutable: int) -> list[Problem]:
     """Placeholders that do not lie in mutableWeight."""
     return [
-        Problem(f"{where}, {p.name}", f"reaches beyond the mutable memory, to byte {p.offset + p.nbytes:,}", f"{mutable:,}")
+        Problem(
+            f"{where}, {p.name}", f"reaches beyond the mutable memory, to byte {p.offset + p.nbytes:,}", f"{mutable:,}"
+        )
         for p in placeholders
         if p.offset + p.nbytes > mutable
     ]

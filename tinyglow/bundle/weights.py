@@ -38,7 +38,9 @@ def read_weights(path: Path, expected: int | None = None) -> bytes:
     if len(fitting) == 1 or (fitting and len(set(fitting)) == 1):
         return fitting[0]
     if len(arrays) != 1:
-        found = f"holds {len(arrays)} arrays of bytes" + ("" if expected is None else f", {len(fitting)} of {expected:,}")
+        found = f"holds {len(arrays)} arrays of bytes" + (
+            "" if expected is None else f", {len(fitting)} of {expected:,}"
+        )
         raise _bad(path, found, "the weights alone")
     return arrays[0]
 

@@ -54,7 +54,9 @@ def find_bundle(
     present = sorted(path for path in folder.iterdir() if path.is_file()) if folder and folder.is_dir() else []
     problems = []
     if folder is not None and not folder.is_dir():
-        raise InputError("no bundle", [Problem(str(folder), "is no folder", "one with an object, a header and weights")])
+        raise InputError(
+            "no bundle", [Problem(str(folder), "is no folder", "one with an object, a header and weights")]
+        )
 
     def pick(part: str, given: Path | None, candidates: Sequence[Path]) -> Path:
         if given is not None:
@@ -89,6 +91,17 @@ def _head(path: Path) -> str:
         return file.read(1 << 20).decode("utf-8", "replace")
 
 
+def read_header(path: Path) -> ForeignHeader:
+    """The bundle's header in a file; InputError."""
+    try:
+        if path.stat().st_size > MAX_HEADER_BYTES:
+            raise InputError("cannot read the header", [Problem(path.name, "is too large for a header")])
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError("cannot read the header", [Problem(str(path), error.strerror or str(error))]) from error
+    return parse_foreign_header(text, path.name)
+
+
 def load_bundle(
     files: BundleFiles, board: Board, compiler: Compiler, work: Path, entry: str | None = None
 ) -> ForeignBundle:
@@ -96,14 +109,7 @@ def load_bundle(
 
     entry: which function to call, where the header declares several. Raises InputError, ToolError.
     """
-    try:
-        if files.header.stat().st_size > MAX_HEADER_BYTES:
-            raise InputError("cannot read the header", [Problem(files.header.name, "is too large for a header")])
-        text = files.header.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        problem = Problem(str(files.header), error.strerror or str(error))
-        raise InputError("cannot read the header", [problem]) from error
-    header = parse_foreign_header(text, files.header.name)
+    header = read_header(files.header)
     code = _code(files, board, compiler, work)
     chosen = _entry(header, code, entry)
     weights = read_weights(files.weights, header.sizes.constant if header.sizes else None)
@@ -115,7 +121,9 @@ def load_bundle(
 def require_weights(files: BundleFiles, sizes: AreaSizes, found: int) -> None:
     """Raise InputError if the weights are not as many as ``sizes`` says."""
     if found != sizes.constant:
-        problem = Problem(files.weights.name, f"has {found:,} bytes", f"{sizes.constant:,}, as {files.header.name} says")
+        problem = Problem(
+            files.weights.name, f"has {found:,} bytes", f"{sizes.constant:,}, as {files.header.name} says"
+        )
         raise InputError("the header and the weights are of different bundles", [problem])
 
 
@@ -157,4 +165,3 @@ def board_for(board: Board, code: Code) -> Board:
     if board.core.fpu and not code.path.is_dir():
         return replace(board, float_abi="hard" if code.hard_float else "soft")
     return board
-

@@ -91,7 +91,12 @@ class ForeignTarget:
             work, self.bundle.entry, self.bundle.weights, self.areas, board, assignments=commands
         )
         elf = compiler.compile_firmware(
-            [*harness.sources, weights, *sources], [], harness.linker_script, board, work / "firmware.elf", objects=paths
+            [*harness.sources, weights, *sources],
+            [],
+            harness.linker_script,
+            board,
+            work / "firmware.elf",
+            objects=paths,
         )
         return load_image(elf)
 
@@ -110,9 +115,7 @@ class ForeignTarget:
         launching = replace(board, memories=memories, code_memory="launcher_code", data_memory="launcher_data")
         self.board = launching
         function = self.alone.symbol(self.bundle.entry).address
-        harness, weights = write_foreign_harness(
-            work, "", self.bundle.weights, self.areas, launching, address=function
-        )
+        harness, weights = write_foreign_harness(work, "", self.bundle.weights, self.areas, launching, address=function)
         elf = compiler.compile_firmware(
             [*harness.sources, weights], [], harness.linker_script, launching, work / "firmware.elf"
         )
@@ -239,6 +242,7 @@ def _contradictions(
         offset, elements, mutable = table.get(p.name, (-1, -1, True))
         if (offset, elements, mutable) != (p.offset, p.elements, True):
             there = f"{elements} elements at {offset}" if offset >= 0 else "nothing"
-            found.append(Problem(f"{where}, {p.name}", f"{p.elements} elements at {p.offset}", f"{there} by the object"))
+            found.append(
+                Problem(f"{where}, {p.name}", f"{p.elements} elements at {p.offset}", f"{there} by the object")
+            )
     return found
-

@@ -110,7 +110,9 @@ def parse_object(name: str, data: bytes) -> ObjectFile:
         symbols = tuple(_symbols(data, sections))
         attributes = _attributes(sections)
     except (struct.error, IndexError, ValueError) as error:
-        found = f"is damaged: {error}" if isinstance(error, ValueError) else "is damaged: a table reaches beyond its end"
+        found = (
+            f"is damaged: {error}" if isinstance(error, ValueError) else "is damaged: a table reaches beyond its end"
+        )
         raise ToolError(f"cannot read object {name}", [Problem(name, found, "an ELF file")]) from None
     problems = list(_hazards(name, kind, sections))
     if problems:

@@ -62,7 +62,7 @@ class Code:
         """The newest architecture that the objects name."""
         tags = [tag for part in self.objects for tag in [part.attributes.get(_CPU_ARCH, 0)] if tag in _ARCHITECTURES]
         order = list(_ARCHITECTURES)
-        return _ARCHITECTURES[max(tags, key=order.index)] if tags else ""  # type: ignore[arg-type]
+        return _ARCHITECTURES[max(tags, key=order.index)] if tags else ""
 
 
 def load_code(path: Path) -> Code:
@@ -74,7 +74,9 @@ def load_code(path: Path) -> Code:
             raise ToolError(f"{path.name} is too large for a bundle", [problem])
         data = path.read_bytes()
     except OSError as error:
-        raise ToolError(f"cannot read object {path.name}", [Problem(str(path), error.strerror or str(error))]) from error
+        raise ToolError(
+            f"cannot read object {path.name}", [Problem(str(path), error.strerror or str(error))]
+        ) from error
     if data.startswith((_ARCHIVE, _THIN)):
         objects = tuple(parse_object(name, content) for name, content in _members(path.name, data))
         if not objects:

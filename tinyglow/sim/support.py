@@ -15,7 +15,7 @@ from tinyglow.errors import Problem, ToolError
 # LLVM's names where it was not told of the Arm EABI, and the same functions under the names of that
 # (Run-time ABI for the Arm Architecture, ARM IHI 0043, 4.1 and 4.2). Real Glow's Cortex-M0 objects use the former.
 ALIASES: Mapping[str, str] = dict(
-    pair.split("=")  # type: ignore[misc]
+    pair.split("=")
     for pair in """
     __mulsf3=__aeabi_fmul __addsf3=__aeabi_fadd __subsf3=__aeabi_fsub __divsf3=__aeabi_fdiv __fixsfsi=__aeabi_f2iz
     __fixunssfsi=__aeabi_f2uiz __floatsisf=__aeabi_i2f __floatunsisf=__aeabi_ui2f __fixsfdi=__aeabi_f2lz
@@ -26,7 +26,7 @@ ALIASES: Mapping[str, str] = dict(
     __extendsfdf2=__aeabi_f2d __truncdfsf2=__aeabi_d2f __muldi3=__aeabi_lmul __divsi3=__aeabi_idiv
     __udivsi3=__aeabi_uidiv __ashldi3=__aeabi_llsl __ashrdi3=__aeabi_lasr __lshrdi3=__aeabi_llsr
     __gnu_h2f_ieee=__aeabi_h2f __gnu_f2h_ieee=__aeabi_f2h
-    """.split()
+    """.split()  # noqa: SIM905
 )
 # In the libraries of all compilers that tinyglow finds.
 _LIBRARY = frozenset(

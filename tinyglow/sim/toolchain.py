@@ -90,7 +90,8 @@ class Compiler:
     ) -> Path:
         """Build the firmware ``out_elf`` for ``board`` from C (or assembly) files, laid out by ``linker_script``.
 
-        objects: compiled elsewhere, linked with the rest. Raises ToolError with the compiler's own words, BoardError if the program runs into the next memory.
+        objects: compiled elsewhere, linked with the rest. Raises ToolError with the compiler's own words, BoardError if
+        the program runs into the next memory.
         """
         request = _Request(sources, include_dirs, board, opt, objects)
         return self._link_for(request, linker_script, "Reset_Handler", out_elf)

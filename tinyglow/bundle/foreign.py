@@ -1,7 +1,7 @@
 """Headers of bundles that others made: Glow's static and dynamic interface, of any release, edited or not.
 
 The layout of the comments and macros: Glow, lib/LLVMIRCodeGen/BundleSaver.cpp; of types: lib/Base/Type.cpp.
-:mod:`tinyglow.bundle.header` reads what tinyglow writes; here less is taken for granted, and nothing reaches a compiler.
+:mod:`tinyglow.bundle.header` reads what tinyglow writes; here less is taken for granted, and nothing gets compiled.
 """
 
 from __future__ import annotations
@@ -111,16 +111,16 @@ _TENSOR = re.compile(
 )
 _TYPE = re.compile(r"(\w+)(?:\[S:([-+.0-9e]{1,60}) O:(-?\d{1,12})\](?:\[[^\]]*\])?)?<([0-9 x:]*)>")
 _ENTRY = re.compile(
-    r"^[ \t]*(?:extern[ \t]+)?(?:int|int32_t|void)\s{1,10}(\w{1,200})\s{0,10}\(\s{0,20}uint8_t\s{0,10}\*\s{0,10}\w{1,60}"
-    r"\s{0,10},\s{0,20}uint8_t\s{0,10}\*\s{0,10}\w{1,60}\s{0,10},\s{0,20}uint8_t\s{0,10}\*\s{0,10}\w{1,60}\s{0,10}\)",
+    r"^[ \t]*(?:extern[ \t]+)?(?:int|int32_t|void)\s{1,10}(\w{1,200})\s{0,10}\("
+    r"\s{0,20}uint8_t\s{0,10}\*\s{0,10}\w{1,60}\s{0,10},\s{0,20}uint8_t\s{0,10}\*\s{0,10}\w{1,60}\s{0,10},\s{0,20}uint8_t\s{0,10}\*\s{0,10}\w{1,60}\s{0,10}\)",
     re.MULTILINE,
 )
 _CONFIG = re.compile(
-    r"^[ \t]*extern\s{1,10}(?:const\s{1,10})?(?:struct\s{1,10})?(?:const\s{1,10})?BundleConfig\s{1,10}(\w{1,200})_config\b",
+    r"^[ \t]*extern\s{1,10}(?:(?:const|struct)\s{1,10}){0,3}BundleConfig\s{1,10}(\w{1,200})_config\b",
     re.MULTILINE,
 )
 _MACRO = re.compile(
-    r"^[ \t]*#[ \t]*define[ \t]+(\w{1,1000})[ \t]+\(?(0[xX][0-9a-fA-F]+|\d+)[uUlL]{0,3}\)?", re.MULTILINE
+    r"^[ \t]*#[ \t]*define[ \t]+(\w{1,1000})[ \t]+\(?(0[xX][0-9a-fA-F]{1,16}|\d{1,20})[uUlL]{0,3}\)?", re.MULTILINE
 )
 
 

@@ -212,7 +212,7 @@ def _together(launcher: Image, program: Image) -> Image:
 
 
 def read_config(image: Image, name: str) -> tuple[AreaSizes, dict[str, tuple[int, int, bool]]]:
-    """The dynamic interface's BundleConfig ``name``: sizes, and the table of symbols as name: (offset, elements, mutable).
+    """The BundleConfig ``name``: sizes, and the table of symbols as name: (offset, elements, mutable).
 
     The layout on a 32-bit Arm core: five 64-bit numbers (constant, mutable, activations, alignment, symbols) and a
     pointer to entries of 32 bytes: pointer to the name, offset and size of 64 bits, kind of 8 bits

@@ -18,7 +18,7 @@ MAX_LINES = 1_000_000
 
 
 def disassemble(image: Image, function: str | None = None) -> str:
-    """Assembly of one function, or of all. Literal pools and tables show as ``.word``; InputError for an unknown name."""
+    """Assembly of one function, or of all; literal pools show as ``.word``. InputError for an unknown name."""
     chosen = [symbol for symbol in image.functions if function in (None, symbol.name)]
     if not chosen:
         names = ", ".join(symbol.name for symbol in image.functions[:20])
@@ -49,7 +49,8 @@ def _function(image: Image, symbol: Symbol, decoder: capstone.Cs) -> Iterator[st
             yield f"{instruction.address:8x}:\t{instruction.bytes.hex():8}\t{text}{_target(image, instruction)}"
             at = instruction.address + instruction.size
         if at < stop:  # nothing the decoder knows
-            yield f"{at:8x}:\t{image.bytes_at(at, 2).hex():8}\t.inst {int.from_bytes(image.bytes_at(at, 2), 'little'):#x}"
+            raw = image.bytes_at(at, 2)
+            yield f"{at:8x}:\t{raw.hex():8}\t.inst {int.from_bytes(raw, 'little'):#x}"
             at += 2
 
 

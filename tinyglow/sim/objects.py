@@ -1,4 +1,4 @@
-"""A bundle's machine code: one object, an archive of objects, or a linked program; which parts are used, for which core.
+"""A bundle's machine code: an object, an archive of objects, or a linked program; which parts run on which core.
 
 Nothing read here runs on this machine; the linker sees only objects that :mod:`tinyglow.sim.elf` found to be plain.
 """

@@ -1,7 +1,7 @@
 """What a bundle's objects may expect of the program around them, and where it comes from.
 
-Compilers leave some work to a library: arithmetic the core lacks (``__aeabi_fmul``), copies (``memcpy``), and the C
-library's mathematics (``expf``). zig's compiler library and gcc's have most of it; the rest is in ``templates/support``.
+Compilers leave some work to a library: arithmetic that the core lacks (``__aeabi_fmul``), copies (``memcpy``), the C
+library's mathematics (``expf``). zig and gcc bring most of it; the rest is in ``templates/support``.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 A board file holds ``title``, ``cpu``, ``clock_hz``, ``code_memory``, ``data_memory``, ``stack_bytes``, ``float_abi``,
 one ``[memory.<name>]`` table per memory and any number of ``[[facts]]`` with ``name``, ``value`` and ``source``.
+It may hold ``qemu``, the board's name in qemu-system-arm; ``[uart]`` with ``kind``, ``address`` and ``source``; and
+``[flash_config]`` with ``address``, ``words`` and ``source``: what the part wants to find in its flash.
 All that is to be known of a core is in the table :data:`CPUS`.
 """
 
@@ -17,6 +19,7 @@ from typing import Any, Literal
 
 from tinyglow import resources
 from tinyglow.errors import BoardError, Problem
+from tinyglow.peripherals import PERIPHERAL_KEYS, FlashConfig, Uart, flash_config_of, peripheral_problems, uart_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -90,6 +93,8 @@ CPUS: Mapping[str, Cpu] = {
         _cortex_m(
             "M33", ("fp_armv8d16sp", "fpv5-sp-d16"), emulator="M33", cycles="m33", unaligned=True, zig_extra="+dsp"
         ),
+        _cortex_m("M0", emulator="M0", cycles="m0", unaligned=False),
+        _cortex_m("M3", emulator="M3", cycles="m3", unaligned=True),
     )
 }
 
@@ -136,6 +141,9 @@ class Board:
     stack_bytes: int
     float_abi: FloatAbi
     facts: tuple[Fact, ...] = ()
+    qemu: str = ""
+    uart: Uart | None = None
+    flash_config: FlashConfig | None = None
 
     @property
     def is_host(self) -> bool:
@@ -223,6 +231,7 @@ def _board_of(name: str, where: str, table: dict[str, Any]) -> Board:
     for key, value in memory_tables.items():
         problems += _memory_key_problems(f"{where}, memory {key}", key, value)
     problems += _fact_problems(where, table.get("facts", []))
+    problems += peripheral_problems(where, table)
     if problems:  # the checks below need every key to be there and of its type
         raise BoardError(f"board {name} is invalid", problems)
     board = Board(
@@ -239,6 +248,9 @@ def _board_of(name: str, where: str, table: dict[str, Any]) -> Board:
         stack_bytes=table["stack_bytes"],
         float_abi=table["float_abi"],
         facts=tuple(Fact(fact["name"], fact["value"], fact["source"]) for fact in table.get("facts", [])),
+        qemu=table.get("qemu", ""),
+        uart=uart_of(table),
+        flash_config=flash_config_of(table),
     )
     problems = [*_board_problems(where, board), *_layout_problems(where, board.memories), *_use_problems(where, board)]
     if problems:
@@ -273,7 +285,7 @@ def _key_problem(where: str, table: dict[str, Any], key: str, expected: str) -> 
 
 
 def _key_problems(where: str, table: dict[str, Any]) -> Iterator[Problem]:
-    plain = {key: value for key, value in table.items() if key not in ("memory", "facts")}
+    plain = {key: value for key, value in table.items() if key not in ("memory", "facts", *PERIPHERAL_KEYS)}
     yield from _keys(where, plain, _TEXT, _NUMBERS)
     memories = table.get("memory")
     if not isinstance(memories, dict) or not memories:

@@ -47,7 +47,9 @@ def _write(folder: Path, text: str) -> Path:
 def test_the_boards_are_the_bare_cores_those_of_nxp_and_this_machine() -> None:
     """board_names lists what can be loaded by name, and each can."""
     cores = ["cortex-m0plus", "cortex-m33", "cortex-m4", "cortex-m7"]
-    assert board_names() == [*cores, "frdm-ke16z", "mimxrt1060-evk", "host"]
+    machines = ["microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505"]
+    assert {*cores, *machines, "frdm-ke16z", "mimxrt1060-evk"} <= set(board_names())
+    assert board_names() == [*sorted(board_names()[:-1]), "host"]
     assert [load_board(name).name for name in board_names()] == board_names()
 
 
@@ -105,7 +107,7 @@ def test_a_board_file_of_ones_own_is_loaded_by_its_path(tmp_path: Path) -> None:
 
 def test_an_unknown_board_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     """The message lists the names, or says that the file is not there."""
-    with pytest.raises(BoardError, match=r"no board 'frdm'\n.*frdm-ke16z, mimxrt1060-evk, host"):
+    with pytest.raises(BoardError, match=r"no board 'frdm'\n.*frdm-ke16z, .*mimxrt1060-evk, .*host"):
         load_board("frdm")
     with pytest.raises(BoardError, match="not found; expected a board file"):
         load_board(tmp_path / "none.toml")
@@ -173,11 +175,11 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
 
 def test_the_facts_of_a_core_agree_with_each_other() -> None:
     """Every core has flags for both families of compilers; those with an FPU have flags for it."""
-    assert set(CPUS) == {"cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33"}
+    assert {"cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33"} <= set(CPUS)
     for cpu in CPUS.values():
         assert cpu.gcc == (f"-mcpu={cpu.name}", "-mthumb")
         assert bool(cpu.gcc_fpu) == cpu.fpu
-        assert cpu.fpu == cpu.unaligned  # ARMv6-M has neither
+        assert cpu.fpu <= cpu.unaligned  # ARMv6-M has neither, the Cortex-M3 no FPU
 
 
 def test_reading_boards_needs_no_simulator() -> None:

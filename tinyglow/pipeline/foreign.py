@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinyglow.boards import CPUS, Board, load_board
+from tinyglow.boards import CPUS, Board, board_names, load_board
 from tinyglow.bundle.foreign import MAX_HEADER_BYTES, ForeignHeader, looks_like_header, parse_foreign_header
 from tinyglow.bundle.weights import read_weights
 from tinyglow.errors import BoardError, InputError, Problem
@@ -154,7 +154,7 @@ def study_board(cpu: str) -> Board:
     if cpu not in CPUS:
         raise BoardError(f"no core {cpu!r}", [Problem(f"--cpu {cpu}", "unknown", f"one of {', '.join(CPUS)}")])
     core = CPUS[cpu]
-    like = load_board("cortex-m7" if core.fpu else "cortex-m0plus")
+    like = load_board(cpu if cpu in board_names() else "cortex-m7" if core.fpu else "cortex-m0plus")
     memories = tuple(replace(part, size=max(part.size, _STUDY_MEMORY[part.name])) for part in like.memories)
     title = f"{core.title} with ample memory (no real board)"
     return replace(like, name=cpu, title=title, cpu=cpu, memories=memories, stack_bytes=_STUDY_STACK)

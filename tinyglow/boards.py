@@ -2,10 +2,12 @@
 
 A board file holds ``title``, ``cpu``, ``clock_hz``, ``code_memory``, ``data_memory``, ``stack_bytes``, ``float_abi``,
 one ``[memory.<name>]`` table per memory (``start``, ``size``, ``kind``, ``wait_states``), if the memories need it one
-``[cache.<name>]`` table per cache, and any number of ``[[facts]]`` with ``name``, ``value`` and ``source``.
+``[cache.<name>]`` table per cache, and any number of ``[[facts]]`` with ``name``, ``value`` and ``source``. It may hold
+``qemu``, the board's name in qemu-system-arm; ``[uart]`` with ``kind``, ``address`` and ``source``; and
+``[flash_config]`` with ``address``, ``words`` and ``source``: what the part wants to find in its flash.
 
 What ``wait_states`` and the other keys of time mean is with :class:`Memory` and :class:`Cache`; the cycle models of the
-cores know nothing of them: ``sim.memory`` counts them apart.
+cores know nothing of them: ``sim.memory`` counts them apart. Cores are in the table :data:`tinyglow.cpus.CPUS`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Any, Literal
 from tinyglow import resources
 from tinyglow.cpus import CPUS, Cpu
 from tinyglow.errors import BoardError, Problem
+from tinyglow.peripherals import PERIPHERAL_KEYS, FlashConfig, Uart, flash_config_of, peripheral_problems, uart_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -114,6 +117,9 @@ class Board:
     float_abi: FloatAbi
     facts: tuple[Fact, ...] = ()
     caches: tuple[Cache, ...] = ()
+    qemu: str = ""
+    uart: Uart | None = None
+    flash_config: FlashConfig | None = None
 
     @property
     def is_host(self) -> bool:
@@ -211,6 +217,7 @@ def _board_of(name: str, where: str, table: dict[str, Any]) -> Board:
         at = f"{where}, cache {key}"
         problems += [*_name_problems(at, key), *_keys(at, value, (), _CACHE_NUMBERS, {"source": str})]
     problems += _fact_problems(where, table.get("facts", []))
+    problems += peripheral_problems(where, table)
     if problems:  # the checks below need every key to be there and of its type
         raise BoardError(f"board {name} is invalid", problems)
     board = Board(
@@ -225,6 +232,9 @@ def _board_of(name: str, where: str, table: dict[str, Any]) -> Board:
         float_abi=table["float_abi"],
         facts=tuple(Fact(fact["name"], fact["value"], fact["source"]) for fact in table.get("facts", [])),
         caches=tuple(Cache(name=key, **value) for key, value in cache_tables.items()),
+        qemu=table.get("qemu", ""),
+        uart=uart_of(table),
+        flash_config=flash_config_of(table),
     )
     problems = [*_board_problems(where, board), *_layout_problems(where, board.memories), *_use_problems(where, board)]
     problems += _time_problems(where, board)
@@ -273,7 +283,7 @@ def _key_problem(where: str, table: dict[str, Any], key: str, expected: str) -> 
 
 
 def _key_problems(where: str, table: dict[str, Any]) -> Iterator[Problem]:
-    plain = {key: value for key, value in table.items() if key not in ("memory", "cache", "facts")}
+    plain = {key: value for key, value in table.items() if key not in ("memory", "cache", "facts", *PERIPHERAL_KEYS)}
     yield from _keys(where, plain, _TEXT, _NUMBERS)
     memories = table.get("memory")
     if not isinstance(memories, dict) or not memories:

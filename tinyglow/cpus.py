@@ -64,5 +64,7 @@ CPUS: Mapping[str, Cpu] = {
         _cortex_m(
             "M33", ("fp_armv8d16sp", "fpv5-sp-d16"), emulator="M33", cycles="m33", unaligned=True, zig_extra="+dsp"
         ),
+        _cortex_m("M0", emulator="M0", cycles="m0", unaligned=False),
+        _cortex_m("M3", emulator="M3", cycles="m3", unaligned=True),
     )
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from tinyglow.boards import PRIVATE_PERIPHERALS, Board, Memory
+from tinyglow.bundle.foreign import AreaSizes
 from tinyglow.bundle.render import render
 
 Placement = Literal["flash", "ram"]
@@ -53,6 +54,26 @@ def write_harness(folder: Path, net: str, board: Board, weights: Placement = "fl
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8", newline="\n")
     return harness
+
+
+def write_foreign_harness(
+    folder: Path, entry: str, weights: bytes, sizes: AreaSizes, board: Board, address: int = 0, assignments: str = ""
+) -> tuple[Harness, Path]:
+    """As :func:`write_harness`, around machine code: nothing of the bundle is compiled, its header is not included.
+
+    entry: the function's name, or ``address``: where it is. assignments: commands for the linker. Also returns the
+    assembly file with the weights.
+    """
+    harness = write_harness(folder, "net", board)
+    values = {"alignment": sizes.alignment, "mutable": sizes.mutable, "activations": sizes.activations}
+    main = render("sim/foreign_main.c.j2", entry=entry, address=address and address | 1, **values)
+    harness.main.write_text(main, encoding="utf-8", newline="\n")
+    with harness.linker_script.open("a", encoding="utf-8", newline="\n") as script:
+        script.write(assignments)
+    (folder / "weights.bin").write_bytes(weights)
+    assembly = folder / "weights.s"
+    assembly.write_text(render("sim/foreign_weights.s.j2", alignment=sizes.alignment), encoding="utf-8", newline="\n")
+    return harness, assembly
 
 
 def _room_behind(board: Board, memory: Memory) -> int:

@@ -65,14 +65,14 @@ def add_scheme(parser: argparse.ArgumentParser) -> None:
     add_graph(parser)
 
 
-def add_inputs(parser: argparse.ArgumentParser) -> None:
+def add_inputs(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Arrays for the inputs."""
     parser.add_argument(
         "--input",
         metavar="NAME=X.npy",
         action="append",
         default=[],
-        required=True,
+        required=required,
         help="samples for an input: a .npy array whose first dimension counts samples; one for each input",
     )
 

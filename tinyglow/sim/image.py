@@ -154,6 +154,31 @@ class Image:
                 [Problem(name, "not in the symbol table", hint="a function nobody calls is dropped by the linker")],
             ) from None
 
+    def size_of(self, function: Symbol) -> int:
+        """Bytes of a function: as its symbol says, or up to the next function."""
+        starts, ends = self._function_ranges
+        return ends[bisect.bisect_left(starts, function.address)] - function.address
+
+    def bytes_at(self, address: int, size: int) -> bytes:
+        """Stored bytes, wherever the program has them; ValueError if it has none there."""
+        for section in self.sections:
+            if section.stored and section.address <= address and address + size <= section.end:
+                load = section.load + address - section.address
+                for segment in self.segments:
+                    if segment.address <= load and load + size <= segment.address + len(segment.data):
+                        return segment.data[load - segment.address : load - segment.address + size]
+        raise ValueError(f"nothing is stored at {address:#010x}")
+
+    def text_at(self, address: int, longest: int) -> str:
+        """The C string at an address; ValueError if it is longer than ``longest`` or not there."""
+        text = b""
+        while len(text) <= longest:
+            byte = self.bytes_at(address + len(text), 1)
+            if byte == b"\0":
+                return text.decode("utf-8", "backslashreplace")
+            text += byte
+        raise ValueError(f"the text at {address:#010x} has more than {longest} characters")
+
     def function_at(self, address: int) -> Symbol | None:
         """The function that holds ``address``; None outside of all functions."""
         starts, ends = self._function_ranges

@@ -53,12 +53,13 @@ SECTIONS
 
 @dataclass(frozen=True)
 class _Request:
-    """What to compile for which board."""
+    """What to compile, and link with ready objects, for which board."""
 
     sources: Sequence[Path]
     include_dirs: Sequence[Path]
     board: Board
     opt: str
+    objects: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,15 @@ class Compiler:
         out_elf: Path,
         *,
         opt: str = "-O2",
+        objects: Sequence[Path] = (),
     ) -> Path:
         """Build the firmware ``out_elf`` for ``board`` from C (or assembly) files, laid out by ``linker_script``.
 
-        Raises ToolError with the compiler's own words, BoardError if the program runs into the next memory.
+        objects: compiled elsewhere, linked with the rest. Raises ToolError with the compiler's own words, BoardError if
+        the program runs into the next memory.
         """
-        objects = _Request(sources, include_dirs, board, opt)
-        return self._link_for(objects, linker_script, "Reset_Handler", out_elf)
+        request = _Request(sources, include_dirs, board, opt, objects)
+        return self._link_for(request, linker_script, "Reset_Handler", out_elf)
 
     def link_bundle(
         self,
@@ -102,15 +105,18 @@ class Compiler:
         *,
         include_dirs: Sequence[Path] = (),
         opt: str = "-O2",
+        objects: Sequence[Path] = (),
+        assignments: str = "",
     ) -> Path:
         """Link only a bundle's files, and what they need of the compiler's library, for the sake of their size.
 
-        ``entry`` is the bundle's function: what it does not reach is dropped.
+        ``entry`` is the bundle's function: what it does not reach is dropped. objects: as for a firmware; assignments:
+        commands of the linker's language.
         """
         with tempfile.TemporaryDirectory() as folder:
             script = Path(folder) / "bundle.ld"
-            script.write_text(_BUNDLE_SCRIPT, encoding="utf-8")
-            return self._link_for(_Request(sources, include_dirs, board, opt), script, entry, out)
+            script.write_text(_BUNDLE_SCRIPT + assignments, encoding="utf-8")
+            return self._link_for(_Request(sources, include_dirs, board, opt, objects), script, entry, out)
 
     def compile_shared(
         self, sources: Sequence[Path], out: Path, *, include_dirs: Sequence[Path] = (), flags: Sequence[str] = ()
@@ -173,6 +179,9 @@ class Compiler:
         library = [] if self.kind == "zig" else ["-nostartfiles", "-Wl,--build-id=none"]
         with tempfile.TemporaryDirectory() as folder:
             objects = self._compile(request.sources, request.include_dirs, machine, Path(folder))
+            objects += [path.resolve() for path in request.objects]
+            if request.objects and self.kind != "zig":
+                library.append("-lm")
             layout = ["-T", str(script.resolve()), "-Wl,--gc-sections", f"-Wl,--entry={entry}", *library]
             command = [*self.linker, *linking, *map(str, objects), *layout, "-o", str(out.resolve())]
             try:

@@ -12,7 +12,9 @@ from __future__ import annotations
 from tinyglow.boards import CPUS, Cpu
 from tinyglow.errors import Problem, SimulationError
 from tinyglow.sim.cycles.block import Block, CycleModel
+from tinyglow.sim.cycles.m0 import CortexM0
 from tinyglow.sim.cycles.m0plus import CortexM0Plus
+from tinyglow.sim.cycles.m3 import CortexM3
 from tinyglow.sim.cycles.m4 import CortexM4
 from tinyglow.sim.cycles.m7 import CortexM7
 
@@ -22,7 +24,9 @@ __all__ = ["Block", "CycleModel", "cycle_model"]
 def cycle_model(cpu: Cpu) -> CycleModel:
     """The cycle model of a core; SimulationError if there is none yet."""
     models: dict[str, type[CycleModel]] = {
+        "m0": CortexM0,
         "m0plus": CortexM0Plus,
+        "m3": CortexM3,
         "m4": CortexM4,
         "m7": CortexM7,
         "m33": CortexM4,  # an upper bound: see the module of the M4

@@ -1,0 +1,79 @@
+"""Weights of a bundle: raw bytes, Glow's C text, or an array in a C file."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+from tinyglow.errors import InputError, Problem
+
+MAX_BYTES = 1 << 28  # of a file; as text a weight takes five
+
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+# What comes before the brace of an array's values; looked for in the text right before it, which bounds the search.
+_DECLARATION = re.compile(r"([\w \t]+)\[[^\]\n]*\][^={};]*=\s*\Z")
+_BEFORE = 400
+_NUMBER = re.compile(r"-?(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10})[uUlL]{0,3}")
+_BYTE_TYPES = {"char", "uint8_t", "int8_t"}
+
+
+def read_weights(path: Path, expected: int | None = None) -> bytes:
+    """The bytes of a weights file: ``.bin`` as it is, anything else as C text.
+
+    expected: how many there should be; of several arrays in a C file the one of that size is taken.
+    Raises InputError if the file cannot be read, is too large, or holds no (or several) arrays of bytes.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise _bad(path, f"has {path.stat().st_size:,} bytes", f"at most {MAX_BYTES:,}")
+        data = path.read_bytes()
+    except OSError as error:
+        raise _bad(path, error.strerror or str(error)) from error
+    if path.suffix == ".bin":
+        return data
+    text = _COMMENT.sub(" ", data.decode("utf-8", "replace"))
+    arrays = _arrays(path, text)
+    fitting = [array for array in arrays if len(array) == expected]
+    if len(fitting) == 1 or (fitting and len(set(fitting)) == 1):
+        return fitting[0]
+    if len(arrays) != 1:
+        found = f"holds {len(arrays)} arrays of bytes" + (
+            "" if expected is None else f", {len(fitting)} of {expected:,}"
+        )
+        raise _bad(path, found, "the weights alone")
+    return arrays[0]
+
+
+def _arrays(path: Path, text: str) -> list[bytes]:
+    """Every array of bytes in C text; text without braces is one."""
+    if "{" not in text:
+        return [_bytes(path, text)]
+    found = []
+    pieces = text.split("{")
+    for before, inside in itertools.pairwise(pieces):
+        match = _DECLARATION.search(before[-_BEFORE:])
+        if match and _BYTE_TYPES & set(match[1].split()):
+            found.append(_bytes(path, inside.partition("}")[0]))
+    return found
+
+
+def _bytes(path: Path, text: str) -> bytes:
+    numbers = text.replace("\n", " ").split(",")
+    values = bytearray()
+    for position, raw in enumerate(numbers):
+        number = raw.strip()
+        if not number and position == len(numbers) - 1:
+            break  # a comma behind the last
+        if not _NUMBER.fullmatch(number):
+            raise _bad(path, f"number {position + 1} is {number[:40]!r}", "numbers of one byte, separated by commas")
+        number = number.rstrip("uUlL")
+        value = int(number, 16 if "x" in number.lower() else 10)
+        if not -128 <= value <= 255:
+            raise _bad(path, f"number {position + 1} is {value}", "numbers of one byte")
+        values.append(value & 0xFF)
+    return bytes(values)
+
+
+def _bad(path: Path, found: str, expected: str = "") -> InputError:
+    return InputError("cannot read the weights", [Problem(path.name, found, expected)])

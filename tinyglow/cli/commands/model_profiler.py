@@ -1,0 +1,33 @@
+"""``tinyglow model-profiler``: Glow's tool that profiles a network on raw tensors."""
+
+from __future__ import annotations
+
+import argparse
+
+from tinyglow.cli.glow.parse import parse
+from tinyglow.cli.options import AddCommand
+from tinyglow.errors import InputError, Problem
+
+
+def register(command: AddCommand) -> None:
+    """Add the command."""
+    command("model-profiler", run, "Glow's model-profiler: ranges of all values over files of raw numbers", raw=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write a profile."""
+    options = parse("model-profiler", arguments.rest)
+    if options is None:
+        return 0
+    from tinyglow.cli.glow.profiling import read_datasets, write_profile
+    from tinyglow.cli.glow.session import load_model
+
+    needed = {"dump-profile": "the profile to write", "input-dataset": "samples for each input"}
+    missing = [Problem(f"-{name}", "is missing", text) for name, text in needed.items() if not options.given(name)]
+    if options.given("load-profile"):
+        missing.append(Problem("-load-profile", "cannot be used together with -dump-profile"))
+    if missing:
+        raise InputError("the options do not fit together", missing)
+    graph = load_model(options)
+    write_profile(options, graph, read_datasets(options, graph))
+    return 0

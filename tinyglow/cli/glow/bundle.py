@@ -1,0 +1,91 @@
+"""-emit-bundle: from a graph to a bundle, and the pictures of graphs that the tools draw beside it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinyglow.cli.glow.parse import GlowArguments
+from tinyglow.errors import InputError, Problem
+from tinyglow.resources import write_file
+
+if TYPE_CHECKING:
+    from tinyglow.boards import Cpu
+    from tinyglow.ir.graph import Graph
+
+# Names that LLVM has for cores whose instruction set another one's is.
+_SAME_CORE = {"cortex-m0": "cortex-m0plus"}
+_PICTURES = ("pdf", "png", "svg")
+
+
+def check_names(arguments: GlowArguments) -> None:
+    """Raises InputError for options about a bundle that do not fit together."""
+    problems = []
+    if arguments.given("network-name") and not arguments.given("emit-bundle"):
+        problems.append(Problem("-network-name", "is for bundles", "-emit-bundle"))
+    entry = arguments.text("main-entry-name")
+    if entry and entry != arguments.text("network-name"):
+        problems.append(Problem(f"-main-entry-name={entry}", "is not the network's name", "-network-name alone"))
+    if problems:
+        raise InputError("the options do not fit together", problems)
+
+
+def core_of(arguments: GlowArguments) -> Cpu | None:
+    """The core that -mcpu names, if it is one that tinyglow knows; a bundle is portable C for any other.
+
+    Raises InputError for -float-abi=hard on a core without an FPU.
+    """
+    from tinyglow.boards import CPUS
+
+    name = arguments.text("mcpu")
+    cpu = CPUS.get(_SAME_CORE.get(name, name))
+    if name and cpu is None and name != "native":
+        known = ", ".join([*_SAME_CORE, *CPUS])
+        print(f"note: -mcpu={name} is none of {known}; the bundle is C99 for any core", file=sys.stderr)
+    if cpu and not cpu.fpu and arguments.text("float-abi") == "hard":
+        problem = Problem("-float-abi=hard", f"the {cpu.title} has no FPU", "soft")
+        raise InputError("the options do not fit together", [problem])
+    return cpu
+
+
+def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
+    """Quantize ``graph`` if there is a profile, and write its bundle and its pictures."""
+    from tinyglow.cli.glow.session import quantized_graph
+    from tinyglow.ir.dump import dump_graph
+    from tinyglow.pipeline.stations import emit, lower
+    from tinyglow.report.tables import print_bundle
+
+    cpu = core_of(arguments)
+    float_io = not arguments.flag("convert-placeholders")
+    result = quantized_graph(arguments, graph, float_io) if arguments.given("load-profile") else graph
+    program = lower(result)
+    folder = Path(arguments.text("emit-bundle"))
+    files = emit(program, folder)
+    print_bundle(program, cpu.title if cpu else "any core", folder, files)
+    if arguments.flag("dump-graph"):
+        print(dump_graph(result))
+    if arguments.given("dump-graph-DAG"):
+        draw(result, arguments.text("dump-graph-DAG"))
+
+
+def draw(graph: Graph, path: str) -> None:
+    """Write a picture of ``graph``, of the kind that the file's name says; as text where graphviz is missing.
+
+    Raises InputError or ToolError.
+    """
+    from tinyglow.report.dot import dot_graph
+    from tinyglow.sim.graphviz import render_dot
+
+    text, kind = dot_graph(graph), Path(path).suffix[1:].lower()
+    data: bytes | None = text.encode("utf-8")
+    if kind in _PICTURES:
+        data = render_dot(text, kind)
+    if data is None:
+        path = str(Path(path).with_suffix(".dot"))
+        print(f"note: graphviz is not installed: the graph is in {path}, as text", file=sys.stderr)
+        data = text.encode("utf-8")
+    try:
+        write_file(path, data)
+    except OSError as error:
+        raise InputError("cannot write the graph", [Problem(path, error.strerror or str(error))]) from error

@@ -1,4 +1,4 @@
-"""Image files -> pixels. The only place that imports Pillow.
+"""Image files -> pixels, and back. The only place that imports Pillow.
 
 Files are not trusted: what their header promises is checked before anything is decoded, and only the decoders of PNG,
 JPEG and PPM run.
@@ -6,6 +6,7 @@ JPEG and PPM run.
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "PPM")
+SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".ppm": "PPM", ".pgm": "PPM"}
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"P1", b"P2", b"P3", b"P4", b"P5", b"P6")
 MAX_PIXELS = 2**24  # 4096 x 4096
 MAX_FILE_BYTES = 2**28
@@ -157,3 +159,18 @@ def _half(path: str | Path, raw_mode: str) -> Pixels:
         fields = (codec, extents, offset, args)
         image.tile = [fields if tile is tuple else tile(*fields)]
         return np.asarray(image)[:, :, :3]
+
+
+def image_bytes(pixels: Pixels, suffix: str) -> bytes:
+    """A file of pixels [height, width, 1 or 3] of 8 bits: PNG, JPEG or PPM, by the suffix (``.png``) of its name.
+
+    Raises InputError for another suffix.
+    """
+    from PIL import Image
+
+    kind = SUFFIXES.get(suffix.lower())
+    if kind is None:
+        raise InputError("no such kind of image", [Problem(suffix, "is not known", ", ".join(SUFFIXES))])
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)).save(file, kind)
+    return file.getvalue()

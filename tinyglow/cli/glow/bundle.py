@@ -53,13 +53,14 @@ def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
     """Quantize ``graph`` if there is a profile, and write its bundle and its pictures."""
     from tinyglow.cli.glow.session import quantized_graph
     from tinyglow.ir.dump import dump_graph
+    from tinyglow.ir.target import Target
     from tinyglow.pipeline.stations import emit, lower
     from tinyglow.report.tables import print_bundle
 
     cpu = core_of(arguments)
     float_io = not arguments.flag("convert-placeholders")
     result = quantized_graph(arguments, graph, float_io) if arguments.given("load-profile") else graph
-    program = lower(result)
+    program = lower(result, target=Target(cpu.name if cpu else ""))
     folder = Path(arguments.text("emit-bundle"))
     files = emit(program, folder)
     print_bundle(program, cpu.title if cpu else "any core", folder, files)

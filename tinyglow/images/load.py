@@ -30,6 +30,13 @@ def _wanted(shape: Sequence[int], layout: str) -> str:
     return f"{width} x {height} pixels, {kind}, as the network takes ({layout})"
 
 
+def _hint(pixels: Pixels, shape: Sequence[int], layout: str) -> str:
+    """The other layout, if the image would fit with that."""
+    height, width, channels = pixels.shape
+    other, wanted = ("NHWC", (height, width, channels)) if layout == "NCHW" else ("NCHW", (channels, height, width))
+    return f"try -image-layout={other}" if tuple(shape) == wanted else ""
+
+
 def load_images(
     paths: Sequence[str | Path],
     options: ImageOptions,
@@ -59,7 +66,7 @@ def load_images(
             continue
         shape, wanted = shape or one.shape, wanted or f"{_text(pixels)}, as {path}"
         if one.size != math.prod(shape) or (len(shape) == 3 and one.shape != tuple(shape)):
-            problems.append(Problem(str(path), f"has {_text(pixels)}", wanted))
+            problems.append(Problem(str(path), f"has {_text(pixels)}", wanted, _hint(pixels, shape, options.layout)))
             continue
         if result is None:
             result = _room(len(paths), tuple(shape))

@@ -42,15 +42,19 @@ def run(arguments: argparse.Namespace) -> int:
         graph = load_model(options, images.shape[1:])
         if images.shape[1:] != _input_shape(graph):  # to say which image, and what is expected of it
             images = load_images(files, image_options(options), _input_shape(graph))
-    print(f"Model: {_folder(options.text('model'))}\nRunning 1 thread(s).", flush=True)
     inputs = {graph.inputs[0]: images.reshape(-1, *graph.type_of(graph.inputs[0]).shape)}
+    heading = f"Model: {_folder(options.text('model'))}\nRunning 1 thread(s)."
     if options.given("dump-profile"):
+        print(heading, flush=True)
         write_profile(options, graph, inputs, batch)
         return 0
     if options.given("emit-bundle"):
+        print(heading)
         write_bundle(options, graph)
         return 0
-    return _classify(options, graph, inputs, files)
+    scores = _scores(options, graph, inputs)
+    print(heading)
+    return _print_classes(options, scores, files)
 
 
 def _folder(model: str) -> str:
@@ -110,32 +114,35 @@ def _check(options: GlowArguments, images: int) -> int:
     return batch
 
 
-def _classify(options: GlowArguments, graph: Graph, inputs: dict[str, Array], files: list[str]) -> int:
+def _scores(options: GlowArguments, graph: Graph, inputs: dict[str, Array]) -> Array:
+    """[images, classes]. Raises InputError for networks that do not classify, or not into so many classes."""
     from tinyglow.cli.glow.session import runner
-    from tinyglow.report.classes import class_scores, result_lines, softmax, top_classes
+    from tinyglow.report.classes import class_scores
 
     outputs = runner(options, graph)(inputs)
     names = {graph.source_names.get(name, name): name for name in outputs}
-    chosen = options.text("output-name")
-    if len(outputs) > 1 and chosen not in names:
-        raise InputError(
-            "the network has several outputs",
-            [Problem(f"-output-name={chosen}" if chosen else "-output-name", "is none of them", ", ".join(names))],
-        )
-    scores = class_scores(outputs[names[chosen]] if chosen in names else next(iter(outputs.values())))
+    chosen = options.text("output-name") or (next(iter(names)) if len(names) == 1 else "")
+    if chosen not in names:
+        problem = Problem(f"-output-name={chosen}", "is none of the outputs", ", ".join(names))
+        raise InputError("it is not said which output to classify by", [problem])
+    scores = class_scores(outputs[names[chosen]])
+    if options.count("topk") > scores.shape[1]:
+        problem = Problem(f"-topk={options.text('topk')}", f"of {scores.shape[1]} classes", "fewer")
+        raise InputError("there are not so many classes", [problem])
+    return scores
+
+
+def _print_classes(options: GlowArguments, scores: Array, files: list[str]) -> int:
+    from tinyglow.report.classes import result_lines, softmax, top_classes
+
     count, offset = options.count("topk"), options.count("label-offset")
-    if count > scores.shape[1]:
-        raise InputError(
-            "there are not so many classes", [Problem(f"-topk={count}", f"of {scores.shape[1]} classes", "fewer")]
-        )
     labels = [int(label) for label in options.texts("expected-labels")]
     wrong = 0
-    for index, file in enumerate(files):
+    for index, file in enumerate(files) if count else ():
         row = softmax(scores[index]) if options.flag("compute-softmax") else scores[index]
         best = top_classes(row, count)
-        if count:
-            print(result_lines(file, row, best, offset))
-        if count and labels and labels[index] not in [label - offset for label in best]:
+        print(result_lines(file, row, best, offset))
+        if labels and labels[index] not in [label - offset for label in best]:
             print(f" File: {file} doesn't match index: {labels[index]} in the top {count} pairs")
             wrong += 1
     return 1 if wrong else 0

@@ -82,14 +82,14 @@ def test_an13438(work: Path, digit: str) -> None:
         assert _class_on_board(application, work / "bundle_m0", work, board) == f"Top1 class = {digit[0]}\r\n"
 
 
-def _an13331(images: Sequence[object], labels: str, options: str, model: str, input_: str, shape: str) -> None:
+def _an13331(images: Sequence[object], dataset: Path, options: str, model: str, input_: str, shape: str) -> None:
     """The note's command lines in its order, on the files in the current folder."""
     _run(f"image-classifier {options} -model={model} -model-input-name={input_} -dump-profile=profile.yml", *images)
     tuned = "profile.yml"
     if importlib.util.find_spec("tinyglow.cli.commands.model_tuner") is not None:
         tuned = "profile_tuned.yml"
         _run(
-            f"model-tuner -dataset-file={labels} -dataset-path=dataset-tuning {options} -model={model}"
+            f"model-tuner -dataset-file=Labels.csv -dataset-path={shlex.quote(str(dataset))} {options} -model={model}"
             f" -model-input={input_},float,{shape} -load-profile=profile.yml -dump-tuned-profile={tuned}"
             " -backend=CPU -quantization-precision=Int8 -quantization-schema=symmetric_with_power2_scale"
             " -target-accuracy=.9"
@@ -107,10 +107,9 @@ def test_an13331(work: Path, shared: Path) -> None:
     recording = shared / "golden_tools/cifar10_tuner"
     (work / "cifar10.onnx").write_bytes((shared / "models/cifar10.onnx").read_bytes())
     (work / "Labels.csv").write_bytes((recording / "Labels.csv").read_bytes())
-    (work / "dataset-tuning").symlink_to(recording / "dataset")
     images = sorted((recording / "profiling").glob("*.png"))
     options = "-image-mode=neg1to1 -image-layout=NCHW -image-channel-order=RGB"
-    _an13331(images, "Labels.csv", options, "cifar10.onnx", "input", "[1,3,32,32]")
+    _an13331(images, recording / "dataset", options, "cifar10.onnx", "input", "[1,3,32,32]")
     picture = next(path for path in images if path.name.startswith("ship"))
     order = "-image-layout=NCHW -image-channel-order=RGB -image-mode=neg1to1"
     _run(f"process-image -image-path={picture} -output-path=input_image.inc {order}")
@@ -128,7 +127,7 @@ def test_an13331_on_digits(work: Path) -> None:
     (work / "Labels.csv").write_text("".join(f"{path.name},{path.name[0]},\n" for path in DIGITS), encoding="utf-8")
     options = "-image-mode=0to1 -image-layout=NHWC -image-channel-order=RGB"
     images = sorted((work / "dataset-tuning").glob("*.png"))
-    _an13331(images, "Labels.csv", options, "mnist.onnx", "max_pooling_1_input", "[1,28,28,1]")
+    _an13331(images, work / "dataset-tuning", options, "mnist.onnx", "max_pooling_1_input", "[1,28,28,1]")
     _run("process-image -image-path=dataset-tuning/3_0.png -output-path=input_image.inc -image-mode=0to1")
     application = (HERE / "float_main.c").read_text(encoding="utf-8")
     application = application.replace("CIFAR_input", "CIFAR_max_pooling_1_input").replace(

@@ -25,7 +25,7 @@ def _box(identity: str, color: str, *lines: str, shape: str = "box") -> str:
 def _node_lines(node: Node, graph: Graph) -> list[str]:
     fields = [f"{field.name}={getattr(node.op, field.name)}" for field in dataclasses.fields(node.op)]
     origin = f"from {node.origin}" if node.origin and node.origin != node.name else ""
-    return [node.op.kind, node.name, origin, *fields, *(str(graph.type_of(name)) for name in node.outputs)]
+    return [node.op.kind_in_glow, node.name, origin, *fields, *(str(graph.type_of(name)) for name in node.outputs)]
 
 
 def dot_graph(graph: Graph) -> str:

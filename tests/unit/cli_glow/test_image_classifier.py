@@ -113,6 +113,10 @@ def test_tinyglow_profile_is_the_same(place: Place) -> None:
     found = load_profile("ours.yaml").ranges
     assert {name: found[name] for name in expected} == expected
     assert any(name.endswith("_max:0") for name in found.keys() - expected.keys())
+    np.save("images.npy", images)
+    samples = ("--input", f"{MNIST_INPUT}=images.npy")
+    assert run_cli("profile", "mnist.onnx", "--define=N=1", "--graph=glow", *samples, "-o", "other.yaml").status == 0
+    assert load_profile("other.yaml").ranges == found
 
 
 @pytest.mark.parametrize(

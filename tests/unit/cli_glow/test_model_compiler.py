@@ -10,8 +10,12 @@ import pytest
 
 import tinyglow
 from tests.helpers import MNIST_INPUT, Answer, NetBuilder, Place, conv_net, run_cli
+from tinyglow.boards import load_board
 from tinyglow.bundle.header import read_bundle
+from tinyglow.images import ImageOptions, load_images
 from tinyglow.ir.graph import Graph
+from tinyglow.ir.types import QuantParams
+from tinyglow.pipeline.execute import simulate
 from tinyglow.quant.profile import load_profile
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
@@ -75,6 +79,24 @@ def test_converted_placeholders(profiled: Place) -> None:
     assert {p.type.dtype for p in read_bundle("bundle").placeholders} == {"int8"}
 
 
+@pytest.mark.parametrize("more", [(), ("-convert-placeholders",)])
+@pytest.mark.parametrize("profile", [(), ("-load-profile=p.yaml",)])
+def test_an_input_with_given_parameters(profiled: Place, more: tuple[str, ...], profile: tuple[str, ...]) -> None:
+    """An int8q input has the scale and offset that are given, and the answers are those of the other bundle."""
+    wanted = QuantParams(0.0078125, -3)
+    _compile(*profile, *more)
+    images = load_images([f"digits/{digit}_0.png" for digit in range(10)], ImageOptions("0to1", "NHWC"))
+    board = load_board("host")
+    plain = simulate("bundle", board, {MNIST_INPUT: images}).outputs["dense_2"]
+    _compile(*profile, *more, f"-model-input={MNIST_INPUT},int8q,{wanted.scale},{wanted.offset},[1,28,28,1]")
+    placeholder = read_bundle("bundle").placeholder(MNIST_INPUT)
+    assert placeholder is not None
+    assert (placeholder.type.dtype, placeholder.type.quant) == ("int8", wanted)
+    given = simulate("bundle", board, {MNIST_INPUT: images}).outputs["dense_2"]
+    assert given.dtype == plain.dtype
+    assert np.array_equal(given.argmax(axis=-1), np.arange(10)) and np.array_equal(plain.argmax(axis=-1), np.arange(10))
+
+
 def test_without_a_profile(profiled: Place) -> None:
     """The bundle is float, and its weights are the model's."""
     _compile("-convert-placeholders")
@@ -119,6 +141,11 @@ def test_the_network_is_called_as_the_model(place: Place) -> None:
         ),
         ((*BASE, "-mcpu=cortex-m0", "-float-abi=hard"), ("has no FPU",)),
         ((*BASE, "-load-profile=missing.yaml"), ("missing.yaml",)),
+        (
+            (*BASE, "-load-profile=p.yaml", "-keep-original-precision-for-nodes=MaxPol,Xyzzy"),
+            ("did you mean MaxPool?", "Xyzzy: is no kind of node"),
+        ),
+        ((*BASE, "-load-profile=p.yaml", "-quantization-precision-bias=Int16"), ("=Int16: is not supported",)),
         ((*BASE, "-use-cmsiss"), ("did you mean -use-cmsis?",)),
     ],
 )

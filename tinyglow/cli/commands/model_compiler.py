@@ -31,7 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("the options do not fit together", problems)
     check_names(options)
     # Without a profile nothing of Glow's rounding is to be met: the simplest graph is the best.
-    graph = load_model(options, like_glow=None if options.given("load-profile") else False)
+    like_glow = None if options.given("load-profile") else False
+    graph = load_model(options, like_glow=like_glow, types=("float", "int8q"))
     if options.given("dump-graph-DAG-before-compile"):
         draw(graph, options.text("dump-graph-DAG-before-compile"))
     write_bundle(options, graph)

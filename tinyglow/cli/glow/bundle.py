@@ -51,15 +51,23 @@ def core_of(arguments: GlowArguments) -> Cpu | None:
 
 def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
     """Quantize ``graph`` if there is a profile, and write its bundle and its pictures."""
-    from tinyglow.cli.glow.session import quantized_graph
+    from tinyglow.cli.glow.session import input_name, model_inputs, quantized_graph
     from tinyglow.ir.dump import dump_graph
     from tinyglow.ir.target import Target
+    from tinyglow.ir.types import QuantParams
+    from tinyglow.numerics.glow import float32
+    from tinyglow.passes.placeholders import set_input_params
     from tinyglow.pipeline.stations import emit, lower
     from tinyglow.report.tables import print_bundle
 
     cpu = core_of(arguments)
     float_io = not arguments.flag("convert-placeholders")
     result = quantized_graph(arguments, graph, float_io) if arguments.given("load-profile") else graph
+    inputs = {input_name(graph, given.name) or "": given for given in model_inputs(arguments)}
+    params = {
+        name: QuantParams(float32(given.scale), given.offset) for name, given in inputs.items() if given.type == "int8q"
+    }
+    result = set_input_params(result, params) if params else result
     program = lower(result, target=Target(cpu.name if cpu else ""))
     folder = Path(arguments.text("emit-bundle"))
     files = emit(program, folder)

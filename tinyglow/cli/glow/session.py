@@ -5,6 +5,7 @@ Modules that take long to import are imported where they are needed, so that ``-
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,12 +104,17 @@ def _bind(
     return bound
 
 
-def load_model(arguments: GlowArguments, image: Sequence[int] = (), like_glow: bool | None = None) -> Graph:
+def load_model(
+    arguments: GlowArguments,
+    image: Sequence[int] = (),
+    like_glow: bool | None = None,
+    types: Sequence[str] = ("float",),
+) -> Graph:
     """The model's graph; by default that which Glow would quantize, unless -graph=tiny.
 
     image: shape of the only input without its batch dimension, where it is known from the images themselves. Symbolic
-    dimensions are bound by -onnx-define-symbol, else by the shapes of -model-input, else by the images'. Raises
-    InputError or ModelError.
+    dimensions are bound by -onnx-define-symbol, else by the shapes of -model-input, else by the images'. types: those
+    that -model-input may have. Raises InputError or ModelError.
     """
     from tinyglow.frontend.onnx import symbolic_dimensions
     from tinyglow.ir.editor import legal_name
@@ -124,36 +130,56 @@ def load_model(arguments: GlowArguments, image: Sequence[int] = (), like_glow: b
     like_glow = arguments.text("graph") == "glow" if like_glow is None else like_glow
     name = arguments.text("network-name") or None
     graph = load(path, name, _bind(defined, symbols, shapes), like_glow)
-    _check_inputs(graph, inputs)
+    _check_inputs(graph, inputs, types)
     return graph
 
 
-def _check_inputs(graph: Graph, inputs: Sequence[ModelInput]) -> None:
-    from tinyglow.ir.editor import legal_name
+def input_name(graph: Graph, given: str) -> str | None:
+    """The graph's name for an input that the user calls as the model does, or as C does; None if there is none."""
+    names = {graph.source_names.get(name, name): name for name in graph.inputs} | {name: name for name in graph.inputs}
+    return names.get(given)
 
-    names = {graph.source_names.get(name, name): name for name in graph.inputs}
+
+def _check_inputs(graph: Graph, inputs: Sequence[ModelInput], types: Sequence[str]) -> None:
     problems = []
     for given in inputs:
         where = f"-model-input {given.name}"
-        name = names.get(given.name) or names.get(legal_name(given.name))
+        name = input_name(graph, given.name)
         if name is None:
-            problems.append(Problem(where, "is no input of the model", ", ".join(names)))
+            problems.append(Problem(where, "is no input of the model", ", ".join(graph.inputs)))
             continue
         shape = graph.type_of(name).shape
         if given.shape and given.shape != shape:
             problems.append(Problem(where, f"has shape {list(given.shape)}", f"{list(shape)}, as the model has it"))
-        if given.type not in ("float", "int8q"):
-            problems.append(Problem(where, f"has type {given.type}", "float, as the model has it"))
+        if given.type not in types:
+            problems.append(Problem(where, f"has type {given.type}", " or ".join(types)))
+        if given.type == "int8q" and not -128 <= given.offset <= 127:
+            problems.append(Problem(where, f"has the offset {given.offset}", "-128 to 127"))
     if problems:
         raise InputError("the inputs do not fit the model", problems)
 
 
+def _kept_kinds(arguments: GlowArguments) -> tuple[frozenset[str], list[Problem]]:
+    """Node kinds that stay float, and what is wrong with them: a misspelt kind would be quantized without a word."""
+    from tinyglow.ops import OPS
+
+    kinds = {op.glow_kind or name for name, op in OPS.items()}
+    kept = frozenset(arguments.texts("keep-original-precision-for-nodes"))
+    problems = []
+    for name in sorted(kept - kinds):
+        near = difflib.get_close_matches(name, sorted(kinds), 1)
+        hint = f"did you mean {near[0]}?" if near else ""
+        where = f"-keep-original-precision-for-nodes={name}"
+        problems.append(Problem(where, "is no kind of node", "Glow's names, as in -dump-graph-DAG", hint))
+    return kept, problems
+
+
 def scheme_of(arguments: GlowArguments) -> Scheme:
-    """How to quantize. Raises InputError for what is not there yet."""
+    """How to quantize. Raises InputError for what is not there."""
     from tinyglow.quant.quantizer import Scheme
     from tinyglow.quant.schema import Schema
 
-    problems = []
+    kept, problems = _kept_kinds(arguments)
     for option in ("quantization-precision", "quantization-precision-bias"):
         if arguments.text(option) == "Int16":
             problems.append(Problem(f"-{option}=Int16", "is not supported", "Int8", "Glow leaves such layers in float"))
@@ -165,7 +191,7 @@ def scheme_of(arguments: GlowArguments) -> Scheme:
         channelwise=arguments.flag("enable-channelwise"),
         calibrate=arguments.text("quantization-calibration") == "KL",
         calibrate_constants=arguments.flag("calibrate-constants"),
-        keep_float=frozenset(arguments.texts("keep-original-precision-for-nodes")),
+        keep_float=kept,
         like_glow=arguments.text("graph") == "glow",
     )
 

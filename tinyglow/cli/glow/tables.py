@@ -16,7 +16,8 @@ _MODEL = (
     Option("model", "the network, an ONNX file", aliases=("m",), metavar="model.onnx", required=True),
     Option(
         "model-input",
-        "an input: its name alone, or name,type,[shape], or name,type,scale,offset,[shape] for int8q; may be repeated",
+        "an input: its name alone, or name,float,[shape], or name,int8q,scale,offset,[shape] for an input of the "
+        "bundle that is int8 with these parameters; may be repeated",
         aliases=("model-input-name",),
         metavar="name,type,[shape]",
         many=True,

@@ -122,6 +122,13 @@ def test_the_network_is_called_as_the_model(place: Place) -> None:
     assert read_bundle("bundle").name == "mnist"
 
 
+def test_symbols_that_the_model_has_not(place: Place) -> None:
+    """A symbol too many is noted, and no error, as in Glow."""
+    answer = run_cli("model-compiler", *BASE, "-onnx-define-symbol=M,2")
+    assert answer.status == 0
+    assert answer.err == "note: -onnx-define-symbol=M,2: the model has no such symbol\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "because"),
     [
@@ -130,7 +137,10 @@ def test_the_network_is_called_as_the_model(place: Place) -> None:
         ((*BASE[:-2], "-network-name=a"), ("-emit-bundle: is missing",)),
         ((*BASE, "-main-entry-name=other"), ("-network-name alone",)),
         ((*BASE[:-1], "-network-name=int"), ("no name for a network",)),
-        (("-model=mnist.onnx", "-emit-bundle=bundle"), ("dynamic dimension N",)),
+        (
+            ("-model=mnist.onnx", "-emit-bundle=bundle"),
+            ("dynamic dimension N", "bind it with -onnx-define-symbol=N,1)"),
+        ),
         ((*BASE[:2], "-onnx-define-symbol=N", "-onnx-define-symbol=M,0", BASE[3]), ("N: is not", "M,0: is not")),
         ((*BASE, "-model-input=x"), ("is no input of the model", MNIST_INPUT)),
         ((*BASE, f"-model-input={MNIST_INPUT},float,[1,1,28,28]"), ("[1, 28, 28, 1], as the model has it",)),

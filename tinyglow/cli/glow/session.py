@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tinyglow.cli.glow.parse import GlowArguments
@@ -129,9 +130,24 @@ def load_model(
         shapes = {name: shapes.get(name) or (1, *image) for name in symbols}
     like_glow = arguments.text("graph") == "glow" if like_glow is None else like_glow
     name = arguments.text("network-name") or None
-    graph = load(path, name, _bind(defined, symbols, shapes), like_glow)
+    known = {symbol for dims in symbols.values() for symbol in dims}
+    for symbol in sorted(defined.keys() - known):  # as in Glow, no error
+        print(
+            f"note: -onnx-define-symbol={symbol},{defined.pop(symbol)}: the model has no such symbol", file=sys.stderr
+        )
+    try:
+        graph = load(path, name, _bind(defined, symbols, shapes), like_glow)
+    except ModelError as error:
+        raise ModelError(error.summary, [_in_glows_words(problem) for problem in error.problems]) from error
     _check_inputs(graph, inputs, types)
     return graph
+
+
+def _in_glows_words(problem: Problem) -> Problem:
+    """The same problem with the option as these tools call it."""
+    return replace(
+        problem, hint=re.sub(r"--define ('?)([^ ]+?)=1(?=\1( |$))", r"-onnx-define-symbol=\1\2,1", problem.hint)
+    )
 
 
 def input_name(graph: Graph, given: str) -> str | None:

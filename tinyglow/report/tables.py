@@ -41,10 +41,10 @@ def memory_map(program: Program) -> Table:
     return table(("memory", ">bytes", "buffer", "", "shape", ">scale", ">offset"), rows)
 
 
-def print_bundle(program: Program, target: str, folder: Path, files: Mapping[str, bytes]) -> None:
-    """What ``compile`` wrote; target: the name of the board or core."""
+def print_bundle(program: Program, board: Board, folder: Path, files: Mapping[str, bytes]) -> None:
+    """What ``compile`` wrote."""
     console = stdout()
-    print(f"{folder}: bundle '{program.name}' for {target}")
+    print(f"{folder}: bundle '{program.name}' for {board.title}")
     sizes = [(region.value, program.sizes[region]) for region in Region]
     console.print(table(("memory", ">bytes"), sizes))
     console.print(table(("file", ">bytes"), [(name, len(data)) for name, data in sorted(files.items())]))

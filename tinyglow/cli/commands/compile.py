@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     compiled = compiled_of(arguments, arguments.name)
     program = compiled.program
     files = emit(program, arguments.output, board, dump_of(arguments))
-    print_bundle(program, board.title, Path(arguments.output), files)
+    print_bundle(program, board, Path(arguments.output), files)
     if arguments.explain_quantization:
         from tinyglow.report.explain import explain
         from tinyglow.report.tables import print_decisions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from tinyglow.errors import InputError, Problem
 from tinyglow.resources import write_file
 
 if TYPE_CHECKING:
-    from tinyglow.boards import Cpu
+    from tinyglow.boards import Board
     from tinyglow.ir.graph import Graph
 
 # Names that LLVM has for cores whose instruction set another one's is.
@@ -31,22 +32,25 @@ def check_names(arguments: GlowArguments) -> None:
         raise InputError("the options do not fit together", problems)
 
 
-def core_of(arguments: GlowArguments) -> Cpu | None:
-    """The core that -mcpu names, if it is one that tinyglow knows; a bundle is portable C for any other.
+def core_of(arguments: GlowArguments) -> Board:
+    """The core that -mcpu names as a board without memories; a host called "any core" if tinyglow knows it not.
 
     Raises InputError for -float-abi=hard on a core without an FPU.
     """
-    from tinyglow.boards import CPUS
+    from tinyglow.boards import CPUS, HOST
 
     name = arguments.text("mcpu")
-    cpu = CPUS.get(_SAME_CORE.get(name, name))
-    if name and cpu is None and name != "native":
-        known = ", ".join([*_SAME_CORE, *CPUS])
-        print(f"note: -mcpu={name} is none of {known}; the bundle is C99 for any core", file=sys.stderr)
-    if cpu and not cpu.fpu and arguments.text("float-abi") == "hard":
+    cpu = CPUS.get(name) or CPUS.get(_SAME_CORE.get(name, ""))
+    if cpu is None:
+        if name not in ("", "native"):
+            known = ", ".join([*_SAME_CORE, *CPUS])
+            print(f"note: -mcpu={name} is none of {known}; the bundle is C99 for any core", file=sys.stderr)
+        return replace(HOST, title="any core")
+    hard = arguments.text("float-abi") == "hard"
+    if hard and not cpu.fpu:
         problem = Problem("-float-abi=hard", f"the {cpu.title} has no FPU", "soft")
         raise InputError("the options do not fit together", [problem])
-    return cpu
+    return replace(HOST, name=cpu.name, title=cpu.title, cpu=cpu.name, float_abi="hard" if hard else "soft")
 
 
 def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
@@ -60,7 +64,7 @@ def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
     from tinyglow.pipeline.stations import emit, lower
     from tinyglow.report.tables import print_bundle
 
-    cpu = core_of(arguments)
+    board = core_of(arguments)
     float_io = not arguments.flag("convert-placeholders")
     result = quantized_graph(arguments, graph, float_io) if arguments.given("load-profile") else graph
     inputs = {input_name(graph, given.name) or "": given for given in model_inputs(arguments)}
@@ -68,10 +72,10 @@ def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
         name: QuantParams(float32(given.scale), given.offset) for name, given in inputs.items() if given.type == "int8q"
     }
     result = set_input_params(result, params) if params else result
-    program = lower(result, target=Target(cpu.name if cpu else ""))
+    program = lower(result, target=Target("" if board.is_host else board.cpu))
     folder = Path(arguments.text("emit-bundle"))
     files = emit(program, folder)
-    print_bundle(program, cpu.title if cpu else "any core", folder, files)
+    print_bundle(program, board, folder, files)
     if arguments.flag("dump-graph"):
         print(dump_graph(result))
     if arguments.given("dump-graph-DAG"):

@@ -132,9 +132,8 @@ def test_symbols_that_the_model_has_not(place: Place) -> None:
 @pytest.mark.parametrize(
     ("arguments", "because"),
     [
-        (("-model=mnist.onnx",), ("-emit-bundle: is missing",)),
+        ((), ("-model: is missing", "-emit-bundle: is missing")),
         ((*BASE, "-dump-profile=p"), ("image-classifier or model-profiler",)),
-        ((*BASE[:-2], "-network-name=a"), ("-emit-bundle: is missing",)),
         ((*BASE, "-main-entry-name=other"), ("-network-name alone",)),
         ((*BASE[:-1], "-network-name=int"), ("no name for a network",)),
         (

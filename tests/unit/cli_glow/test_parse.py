@@ -77,8 +77,8 @@ def test_options_that_mean_nothing_say_so_once(capsys: pytest.CaptureFixture[str
         ("model-compiler", "-topk=3", "is an option of image-classifier, not of model-compiler"),
         ("model-compiler", "picture.png", "model-compiler takes options only"),
         ("model-compiler", "-quantization-schema=assymetric", "expected asymmetric, symmetric"),
-        ("model-compiler", "-emit-bundle=", "expected a value"),
-        ("model-compiler", "-emit-bundle", "expected a value"),
+        ("model-compiler", "-network-name=", "expected a value"),
+        ("model-compiler", "-network-name", "expected a value"),
         ("model-compiler", "-num-histogram-bins=ten", "a whole number"),
         ("model-compiler", "-num-histogram-bins=4294967296", "a whole number"),
         ("model-compiler", "-use-cmsis=perhaps", "true or false"),
@@ -103,8 +103,8 @@ def test_everything_wrong_is_said_at_once() -> None:
 
 
 def test_a_missing_value_does_not_swallow_the_next_option() -> None:
-    """``-emit-bundle -backend=CPU`` lacks a value, and -backend is still understood; a negative number is a value."""
-    assert "-emit-bundle" in _refused("model-compiler", "-emit-bundle", "-backend=CPU")
+    """``-load-profile -backend=CPU`` lacks a value, and -backend is still understood; a negative number is a value."""
+    assert "-load-profile" in _refused("model-compiler", "-load-profile", "-backend=CPU")
     assert _parsed("image-classifier", "-mean", "-1,2").text("mean") == "-1,2"
 
 

@@ -22,13 +22,9 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyglow.cli.glow.bundle import check_names, draw, write_bundle
     from tinyglow.cli.glow.session import load_model
 
-    problems = []
-    if not options.given("emit-bundle"):
-        problems.append(Problem("-emit-bundle", "is missing", "the folder for the bundle"))
     if options.given("dump-profile"):
-        problems.append(Problem("-dump-profile", "needs inputs", "image-classifier or model-profiler"))
-    if problems:
-        raise InputError("the options do not fit together", problems)
+        problem = Problem("-dump-profile", "needs inputs", "image-classifier or model-profiler")
+        raise InputError("the options do not fit together", [problem])
     check_names(options)
     # Without a profile nothing of Glow's rounding is to be met: the simplest graph is the best.
     like_glow = None if options.given("load-profile") else False

@@ -22,12 +22,9 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyglow.cli.glow.profiling import read_datasets, write_profile
     from tinyglow.cli.glow.session import load_model
 
-    needed = {"dump-profile": "the profile to write", "input-dataset": "samples for each input"}
-    missing = [Problem(f"-{name}", "is missing", text) for name, text in needed.items() if not options.given(name)]
     if options.given("load-profile"):
-        missing.append(Problem("-load-profile", "cannot be used together with -dump-profile"))
-    if missing:
-        raise InputError("the options do not fit together", missing)
+        problem = Problem("-load-profile", "cannot be used together with -dump-profile")
+        raise InputError("the options do not fit together", [problem])
     graph = load_model(options)
     write_profile(options, graph, read_datasets(options, graph))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from tinyglow.cli.glow.option import Kind, Option, flag
 
@@ -227,11 +228,18 @@ _PROCESS_IMAGE = (
 )
 
 _LOADER = (*_MODEL, *_QUANTIZATION, *_DEBUGGING, *_BUNDLE, *_MEANINGLESS)
+
+
+def _with_required(table: tuple[Option, ...], *names: str) -> tuple[Option, ...]:
+    """The table of a tool that cannot do without options that others may leave out."""
+    return tuple(replace(option, required=option.required or option.name in names) for option in table)
+
+
 TABLES: Mapping[str, tuple[Option, ...]] = {
     "image-classifier": (*_LOADER, *IMAGES, *_EXECUTOR, *_CLASSIFIER),
-    "model-profiler": (*_LOADER, *_PROFILER),
+    "model-profiler": _with_required((*_LOADER, *_PROFILER), "dump-profile", "input-dataset"),
     "model-tuner": (*_LOADER, *IMAGES, *_TUNER),
-    "model-compiler": _LOADER,
+    "model-compiler": _with_required(_LOADER, "emit-bundle"),
     "process-image": _PROCESS_IMAGE,
 }
 # The tools that take files without an option before them.

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 import tinyglow
 from tests.helpers import MNIST_INPUT, Answer, NetBuilder, Place, run_cli
+from tinyglow.boards import load_board
 from tinyglow.images import ImageOptions, load_images
+from tinyglow.pipeline.execute import simulate
 from tinyglow.quant.profile import load_profile
 from tinyglow.report.classes import result_lines, top_classes
 
@@ -60,6 +62,18 @@ def test_quantized(place: Place, graph: str) -> None:
     answer = _classify(*DIGITS, "-load-profile=p.yaml", "-quantization-schema=symmetric", f"-graph={graph}")
     assert _labels(answer) == list(range(10))
     assert answer.out != _classify(*DIGITS).out  # the scores are not those of the float network
+
+
+def test_the_bundle_gives_the_same_scores(place: Place) -> None:
+    """What is printed for the quantized network is what its bundle computes; the tool can write that bundle too."""
+    assert _classify(*DIGITS, "-dump-profile=p.yaml").status == 0
+    scheme = ("-load-profile=p.yaml", "-quantization-schema=symmetric_with_power2_scale")
+    printed = _classify(*DIGITS, *scheme, "-topk=1").out
+    assert _classify(*DIGITS, *scheme, "-emit-bundle=bundle", "-network-name=net").status == 0
+    images = load_images(DIGITS, ImageOptions("0to1", "NHWC"))
+    scores = simulate("bundle", load_board("host"), {MNIST_INPUT: images}).outputs["dense_2"]
+    lines = [result_lines(file, row, top_classes(row, 1)) for file, row in zip(DIGITS, scores, strict=True)]
+    assert printed.splitlines()[2:] == lines
 
 
 def test_where_images_come_from(place: Place) -> None:

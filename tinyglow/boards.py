@@ -1,8 +1,11 @@
 """Boards: what a program may use of the hardware, read from ``boards/<name>.toml`` or from a file of the user's own.
 
 A board file holds ``title``, ``cpu``, ``clock_hz``, ``code_memory``, ``data_memory``, ``stack_bytes``, ``float_abi``,
-one ``[memory.<name>]`` table per memory and any number of ``[[facts]]`` with ``name``, ``value`` and ``source``.
-All that is to be known of a core is in the table :data:`CPUS`.
+one ``[memory.<name>]`` table per memory (``start``, ``size``, ``kind``, ``wait_states``), if the memories need it one
+``[cache.<name>]`` table per cache, and any number of ``[[facts]]`` with ``name``, ``value`` and ``source``.
+
+What ``wait_states`` and the other keys of time mean is with :class:`Memory` and :class:`Cache`; the cycle models of the
+cores know nothing of them: ``sim.memory`` counts them apart.
 """
 
 from __future__ import annotations
@@ -13,9 +16,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from tinyglow import resources
+from tinyglow.cpus import CPUS, Cpu
 from tinyglow.errors import BoardError, Problem
 
 if sys.version_info >= (3, 11):
@@ -23,91 +28,63 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+__all__ = ["CPUS", "HOST", "PAGE_BYTES", "PRIVATE_PERIPHERALS"]
+__all__ += ["Board", "Cache", "Cpu", "Fact", "Memory", "board_names", "load_board"]
+
 MemoryKind = Literal["flash", "ram", "tcm"]
 FloatAbi = Literal["soft", "hard"]
 
-# The emulator maps whole pages of its smallest page size.
+# The emulator maps whole pages of its smallest page size; a memory may begin and end in fractions of them, where the
+# emulator does not notice an access next to it.
 PAGE_BYTES = 1024
+_MEMORY_STEP = 256
+_MOST_CACHE = 1 << 20
+_MOST_WAITS = 100_000
 # Above it every Cortex-M has its own registers (ARMv6-M and ARMv7-M Architecture Reference Manuals, B3.1, memory map).
 PRIVATE_PERIPHERALS = 0xE000_0000
 
 
 @dataclass(frozen=True)
-class Cpu:
-    """One core: compiler flags, emulator model, cycle model, abilities.
-
-    zig, gcc: flags that select the core; zig_fpu, gcc_fpu: what a hard-float build has instead or in addition.
-    emulator: the emulator's name of the nearest core that runs the same code.
-    cycles: the module of ``tinyglow.sim.cycles`` that counts for it; "" where there is none yet.
-    unaligned: single loads and stores of 2 and 4 bytes work at any address.
-    """
+class Cache:
+    """Lines of memory that are at hand: ``size`` bytes in lines of ``line``, ``ways`` of which share a place."""
 
     name: str
-    title: str
-    zig: str
-    zig_fpu: str
-    gcc: tuple[str, ...]
-    gcc_fpu: tuple[str, ...]
-    emulator: str
-    cycles: str
-    unaligned: bool
-
-    @property
-    def fpu(self) -> bool:
-        """Whether hard-float code can be built for the core."""
-        return bool(self.zig_fpu)
-
-
-def _cortex_m(
-    core: str, fpu: tuple[str, str] = ("", ""), *, emulator: str, cycles: str, unaligned: bool, zig_extra: str = ""
-) -> Cpu:
-    """Cortex-``core``; ``fpu``: zig's name of the FPU feature and gcc's; zig_extra: features zig must be told of."""
-    name = f"cortex-{core.lower().replace('+', 'plus')}"
-    zig_feature, gcc_fpu = fpu
-    zig = name.replace("-", "_") + zig_extra
-    return Cpu(
-        name=name,
-        title=f"Cortex-{core}",
-        zig=zig,
-        zig_fpu=f"{zig}+{zig_feature}" if zig_feature else "",
-        gcc=(f"-mcpu={name}", "-mthumb"),
-        gcc_fpu=("-mfloat-abi=hard", f"-mfpu={gcc_fpu}") if gcc_fpu else (),
-        emulator=emulator,
-        cycles=cycles,
-        unaligned=unaligned,
-    )
-
-
-# Single precision everywhere: the emulator's M7 has no double-precision FPU, and int8 networks do not ask for one.
-# The M33 is taken with its DSP extension, as gcc takes it. An M55 (MVE) could not be run: the emulator has none.
-# The emulator has no M0+; its M0 runs the same instruction set (ARMv6-M).
-CPUS: Mapping[str, Cpu] = {
-    cpu.name: cpu
-    for cpu in (
-        _cortex_m("M0+", emulator="M0", cycles="m0plus", unaligned=False),
-        _cortex_m("M4", ("vfp4d16sp", "fpv4-sp-d16"), emulator="M4", cycles="m4", unaligned=True),
-        _cortex_m("M7", ("fp_armv8d16sp", "fpv5-sp-d16"), emulator="M7", cycles="m7", unaligned=True),
-        _cortex_m(
-            "M33", ("fp_armv8d16sp", "fpv5-sp-d16"), emulator="M33", cycles="m33", unaligned=True, zig_extra="+dsp"
-        ),
-    )
-}
+    size: int
+    line: int
+    ways: int
+    source: str = ""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """A range of addresses: ``size`` bytes from ``start``; ``wait_states`` extra cycles an access costs the core."""
+    """A range of addresses: ``size`` bytes from ``start``.
+
+    wait_states: cycles more than one that the core waits for an access; behind a cache, for the line that is missing.
+    line: bytes that one access delivers, where there is no cache. prefetch: the next line of code is fetched while the
+    core runs the last. code_cache, data_cache: names of the board's caches, "" for none.
+    """
 
     name: str
     start: int
     size: int
     kind: MemoryKind
     wait_states: int
+    line: int = 4
+    prefetch: bool = False
+    code_cache: str = ""
+    data_cache: str = ""
+    source: str = ""
 
     @property
     def end(self) -> int:
         """The first address behind the memory."""
         return self.start + self.size
+
+    @property
+    def pages(self) -> tuple[int, int]:
+        """Start and size of the whole pages that hold it."""
+        start = self.start - self.start % PAGE_BYTES
+        return start, self.end + -self.end % PAGE_BYTES - start
 
 
 @dataclass(frozen=True)
@@ -136,6 +113,7 @@ class Board:
     stack_bytes: int
     float_abi: FloatAbi
     facts: tuple[Fact, ...] = ()
+    caches: tuple[Cache, ...] = ()
 
     @property
     def is_host(self) -> bool:
@@ -148,6 +126,11 @@ class Board:
         if self.is_host:
             raise BoardError("the host has no emulated core", [Problem("host", "is this machine", "a board")])
         return CPUS[self.cpu]
+
+    @property
+    def waits(self) -> bool:
+        """Whether any memory makes the core wait."""
+        return any(memory.wait_states for memory in self.memories)
 
     @property
     def code(self) -> Memory:
@@ -215,13 +198,18 @@ def load_board(name_or_path: str | Path) -> Board:
 _TEXT = ("title", "cpu", "code_memory", "data_memory", "float_abi")
 _NUMBERS = ("clock_hz", "stack_bytes")
 _MEMORY_NUMBERS = ("start", "size", "wait_states")
+_MEMORY_EXTRAS: dict[str, type] = {"line": int, "prefetch": bool, "code_cache": str, "data_cache": str, "source": str}
+_CACHE_NUMBERS = ("size", "line", "ways")
 
 
 def _board_of(name: str, where: str, table: dict[str, Any]) -> Board:
     problems = list(_key_problems(where, table))
-    memory_tables = {key: value for key, value in _sub_tables(table).items() if isinstance(value, dict)}
+    memory_tables, cache_tables = _sub_tables(table, "memory"), _sub_tables(table, "cache")
     for key, value in memory_tables.items():
         problems += _memory_key_problems(f"{where}, memory {key}", key, value)
+    for key, value in cache_tables.items():
+        at = f"{where}, cache {key}"
+        problems += [*_name_problems(at, key), *_keys(at, value, (), _CACHE_NUMBERS, {"source": str})]
     problems += _fact_problems(where, table.get("facts", []))
     if problems:  # the checks below need every key to be there and of its type
         raise BoardError(f"board {name} is invalid", problems)
@@ -230,40 +218,52 @@ def _board_of(name: str, where: str, table: dict[str, Any]) -> Board:
         title=table["title"],
         cpu=table["cpu"],
         clock_hz=table["clock_hz"],
-        memories=tuple(
-            Memory(key, value["start"], value["size"], value["kind"], value["wait_states"])
-            for key, value in memory_tables.items()
-        ),
+        memories=tuple(Memory(name=key, **value) for key, value in memory_tables.items()),
         code_memory=table["code_memory"],
         data_memory=table["data_memory"],
         stack_bytes=table["stack_bytes"],
         float_abi=table["float_abi"],
         facts=tuple(Fact(fact["name"], fact["value"], fact["source"]) for fact in table.get("facts", [])),
+        caches=tuple(Cache(name=key, **value) for key, value in cache_tables.items()),
     )
     problems = [*_board_problems(where, board), *_layout_problems(where, board.memories), *_use_problems(where, board)]
+    problems += _time_problems(where, board)
     if problems:
         raise BoardError(f"board {name} is invalid", problems)
     return board
 
 
-def _sub_tables(table: dict[str, Any]) -> dict[str, Any]:
-    memories = table.get("memory")
-    return memories if isinstance(memories, dict) else {}
+def _sub_tables(table: dict[str, Any], name: str) -> dict[str, Any]:
+    """The tables ``[name.<key>]``, without what is none."""
+    tables = table.get(name)
+    return {key: value for key, value in tables.items() if isinstance(value, dict)} if isinstance(tables, dict) else {}
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _keys(where: str, table: dict[str, Any], text: tuple[str, ...], numbers: tuple[str, ...]) -> Iterator[Problem]:
-    """Missing and ill-typed keys of one table, and unknown ones."""
-    known = (*text, *numbers)
+def _keys(
+    where: str,
+    table: dict[str, Any],
+    text: tuple[str, ...],
+    numbers: tuple[str, ...],
+    extras: Mapping[str, type] = MappingProxyType({}),
+) -> Iterator[Problem]:
+    """Missing and ill-typed keys of one table, and unknown ones. extras: keys that may be missing."""
+    known = (*text, *numbers, *extras)
     for key in text:
         if not isinstance(table.get(key), str):
             yield _key_problem(where, table, key, "a text")
     for key in numbers:
         if not _is_number(table.get(key)):
             yield _key_problem(where, table, key, "a whole number, not negative")
+    for key in extras.keys() & table.keys():
+        kind = extras[key]
+        fits = _is_number(table[key]) if kind is int else isinstance(table[key], kind)
+        if not fits:
+            words = {int: "a whole number, not negative", bool: "true or false", str: "a text"}
+            yield _key_problem(where, table, key, words[kind])
     for key in sorted(table.keys() - set(known)):
         yield Problem(where, f"unknown key {key!r}", f"one of {', '.join(known)}")
 
@@ -273,21 +273,30 @@ def _key_problem(where: str, table: dict[str, Any], key: str, expected: str) -> 
 
 
 def _key_problems(where: str, table: dict[str, Any]) -> Iterator[Problem]:
-    plain = {key: value for key, value in table.items() if key not in ("memory", "facts")}
+    plain = {key: value for key, value in table.items() if key not in ("memory", "cache", "facts")}
     yield from _keys(where, plain, _TEXT, _NUMBERS)
     memories = table.get("memory")
     if not isinstance(memories, dict) or not memories:
         yield Problem(where, "no memories", "a table [memory.<name>] for each")
         return
-    for key, value in memories.items():
-        if not isinstance(value, dict):
-            yield Problem(where, f"memory.{key} is {value!r}", f"a table [memory.{key}]")
+    caches = table.get("cache", {})
+    if not isinstance(caches, dict):
+        yield Problem(where, f"cache is {caches!r}", "a table [cache.<name>] for each")
+        return
+    for name, tables in (("memory", memories), ("cache", caches)):
+        for key, value in tables.items():
+            if not isinstance(value, dict):
+                yield Problem(where, f"{name}.{key} is {value!r}", f"a table [{name}.{key}]")
+
+
+def _name_problems(where: str, name: str) -> Iterator[Problem]:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        yield Problem(where, f"name {name!r}", "lower-case letters, digits and _")
 
 
 def _memory_key_problems(where: str, name: str, table: dict[str, Any]) -> Iterator[Problem]:
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        yield Problem(where, f"name {name!r}", "lower-case letters, digits and _")
-    yield from _keys(where, table, ("kind",), _MEMORY_NUMBERS)
+    yield from _name_problems(where, name)
+    yield from _keys(where, table, ("kind",), _MEMORY_NUMBERS, _MEMORY_EXTRAS)
     if isinstance(table.get("kind"), str) and table["kind"] not in ("flash", "ram", "tcm"):
         yield Problem(where, f"kind {table['kind']!r}", "flash, ram or tcm")
 
@@ -314,16 +323,41 @@ def _board_problems(where: str, board: Board) -> Iterator[Problem]:
 def _layout_problems(where: str, memories: tuple[Memory, ...]) -> Iterator[Problem]:
     for memory in memories:
         at = f"{where}, memory {memory.name}"
-        if memory.start % PAGE_BYTES or memory.size % PAGE_BYTES or not memory.size:
+        if memory.start % _MEMORY_STEP or memory.size % _MEMORY_STEP or not memory.size:
             found = f"unaligned: start {memory.start:#010x}, size {memory.size:#x}"
-            yield Problem(at, found, f"start and size in whole blocks of {PAGE_BYTES} bytes")
+            yield Problem(at, found, f"start and size in whole blocks of {_MEMORY_STEP} bytes")
         if memory.end > PRIVATE_PERIPHERALS:
             yield Problem(at, f"ends at {memory.end:#010x}", f"at most {PRIVATE_PERIPHERALS:#010x}, the core's own")
     ordered = sorted(memories, key=lambda memory: memory.start)
     for low, high in itertools.combinations(ordered, 2):
-        if low.end > high.start:
+        if low.pages[0] + low.pages[1] > high.pages[0]:
             found = f"overlaps {high.name}: ends at {low.end:#010x}, {high.name} starts at {high.start:#010x}"
-            yield Problem(f"{where}, memory {low.name}", found, "memories apart from each other")
+            expected = f"memories apart from each other, by blocks of {PAGE_BYTES} bytes"
+            yield Problem(f"{where}, memory {low.name}", found, expected)
+
+
+def _time_problems(where: str, board: Board) -> Iterator[Problem]:
+    """Caches that are no whole number of sets, and memories that name caches which are not there."""
+    for cache in board.caches:
+        at = f"{where}, cache {cache.name}"
+        yield from _line_problems(at, cache.line)
+        if not 0 < cache.ways * cache.line <= cache.size <= _MOST_CACHE or cache.size % max(1, cache.ways * cache.line):
+            found = f"size {cache.size}, line {cache.line}, ways {cache.ways}"
+            yield Problem(at, found, f"size a multiple of line x ways, at most {_MOST_CACHE:,} bytes")
+    names = [cache.name for cache in board.caches]
+    for memory in board.memories:
+        at = f"{where}, memory {memory.name}"
+        yield from _line_problems(at, memory.line)
+        if memory.wait_states > _MOST_WAITS:
+            yield Problem(at, f"wait_states is {memory.wait_states}", f"at most {_MOST_WAITS:,}")
+        for key in ("code_cache", "data_cache"):
+            if (name := getattr(memory, key)) and name not in names:
+                yield Problem(at, f"{key} is {name!r}", f"one of {', '.join(names) or 'none: the board has no caches'}")
+
+
+def _line_problems(where: str, line: int) -> Iterator[Problem]:
+    if line not in (2, 4, 8, 16, 32, 64, 128):
+        yield Problem(where, f"line is {line}", "a power of two, 2 to 128 bytes")
 
 
 def _use_problems(where: str, board: Board) -> Iterator[Problem]:

@@ -238,6 +238,35 @@ typedef struct {
 
 void tg_copy_s8(const tg_copy_s8_params *p, const int8_t *input, int8_t *output);
 
+/* depthwise convolution with filters of 3x3, stride 1 along rows */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  int16_t filter_offset;
+  tg_requant out;
+} tg_depthwise_3x3_s8_params;
+
+void tg_depthwise_3x3_s8(const tg_depthwise_3x3_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
+
 /* int8 to float */
 typedef struct {
   uint32_t count;
@@ -294,6 +323,19 @@ typedef struct {
 } tg_fully_connected_f32_params;
 
 void tg_fully_connected_f32(const tg_fully_connected_f32_params *p, const float *input, const float *weights, const float *bias, float *output);
+
+/* fully connected layer, four units at once */
+typedef struct {
+  uint16_t rows;
+  uint32_t depth;
+  uint16_t units;
+  int16_t weights_offset;
+  int8_t act_min;
+  int8_t act_max;
+  tg_requant out;
+} tg_fully_connected_quads_s8_params;
+
+void tg_fully_connected_quads_s8(const tg_fully_connected_quads_s8_params *p, const int8_t *input, const int8_t *weights, const int32_t *bias, int8_t *output);
 
 /* fully connected layer */
 typedef struct {
@@ -462,6 +504,16 @@ typedef struct {
 } tg_max_f32_params;
 
 void tg_max_f32(const tg_max_f32_params *p, const float *input, const float *other, float *output);
+
+/* maximum over 2x2 squares */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t channels;
+  uint16_t images;
+} tg_max_pool_2x2_s8_params;
+
+void tg_max_pool_2x2_s8(const tg_max_pool_2x2_s8_params *p, const int8_t *input, int8_t *output);
 
 /* maximum over windows, in float */
 typedef struct {

@@ -36,8 +36,7 @@ def test_c_equals_numpy(library: Library, symbol: str, data: st.DataObject) -> N
 @given(data=st.data())
 def test_in_place_equals_numpy(library: Library, symbol: str, data: st.DataObject) -> None:
     """A kernel that may overwrite its input computes the same when it does."""
-    case = data.draw(cases(symbol))
-    assert case.aliases
+    case = data.draw(cases(symbol).filter(lambda case: case.aliases or case.trail is not None))
     library.run(case, in_place=True)
 
 

@@ -47,7 +47,9 @@ def _write(folder: Path, text: str) -> Path:
 def test_the_boards_are_the_bare_cores_those_of_nxp_and_this_machine() -> None:
     """board_names lists what can be loaded by name, and each can."""
     cores = ["cortex-m0plus", "cortex-m33", "cortex-m4", "cortex-m7"]
-    assert board_names() == [*cores, "frdm-ke16z", "mimxrt1060-evk", "host"]
+    freedom = ["frdm-k32l2b", "frdm-ke02z40m", "frdm-ke04z", "frdm-ke16z", "frdm-kv11z"]
+    rt = [f"mimxrt{part}" for part in ("1050-evkb", "1060-evk", "1064-evk", "1160-evk", "1170-evk")]
+    assert board_names() == [*cores, "evk-mimxrt685", *freedom, "lpc845-brk", *rt, "nucleo-l4r5zi", "host"]
     assert [load_board(name).name for name in board_names()] == board_names()
 
 
@@ -76,12 +78,58 @@ def test_mimxrt1060_evk_has_the_memories_of_its_chip() -> None:
 
 
 def test_every_fact_of_a_board_names_its_source() -> None:
-    """No fact without a source, and every value of the file is followed or preceded by a comment that gives one."""
+    """No fact without a source; no clock, memory or cache of a real board without one."""
     for name in board_names():
-        for fact in load_board(name).facts:
+        board = load_board(name)
+        for fact in board.facts:
             assert fact.name
             assert fact.value
             assert fact.source
+        if name.startswith("cortex-") or board.is_host:
+            assert not board.waits
+            continue
+        assert all(part.source for part in (*board.memories, *board.caches)), name
+        assert "clock" in [fact.name for fact in board.facts], name
+
+
+@pytest.mark.parametrize(
+    ("name", "clock", "flash", "ram"),
+    [
+        ("frdm-ke02z40m", 40, 64, 4),
+        ("frdm-ke04z", 40, 8, 1),
+        ("frdm-ke16z", 48, 64, 8),
+        ("lpc845-brk", 30, 64, 16),
+        ("frdm-k32l2b", 48, 256, 32),
+        ("frdm-kv11z", 75, 128, 16),
+        ("nucleo-l4r5zi", 120, 2048, 192),
+    ],
+)
+def test_the_boards_of_the_application_note_have_its_figures(name: str, clock: int, flash: int, ram: int) -> None:
+    """Clock in MHz, flash and RAM in KB, as AN13438 and the data sheets have them."""
+    board = load_board(name)
+    assert (board.clock_hz, board.code.size, board.data.size) == (clock * 1_000_000, flash * 1024, ram * 1024)
+    assert board.waits
+
+
+def test_a_line_of_external_flash_costs_what_its_bus_needs() -> None:
+    """The wait states of FlexSPI boards are clocks of the read sequence times core clock by bus clock."""
+    for name, clocks, bus in (
+        ("mimxrt1050-evkb", 3 + 12 + 16, 133e6),
+        ("mimxrt1060-evk", 8 + 6 + 6 + 64, 120e6),
+        ("mimxrt1064-evk", 8 + 6 + 6 + 64, 120e6),
+        ("mimxrt1160-evk", 8 + 6 + 9 + 64, 133e6),
+        ("mimxrt1170-evk", 8 + 6 + 9 + 64, 133e6),
+        ("evk-mimxrt685", 2 + 4 + 20 + 32, 48e6),
+    ):
+        board = load_board(name)
+        assert board.code.wait_states == round(clocks * board.clock_hz / bus)
+        assert {cache.line for cache in board.caches} == {32}
+
+
+def test_a_memory_in_fractions_of_pages_is_mapped_in_whole_ones() -> None:
+    """The RAM of the KE04 starts 256 bytes below 0x20000000."""
+    ram = load_board("frdm-ke04z").data
+    assert (ram.start, ram.size, ram.pages) == (0x1FFF_FF00, 0x400, (0x1FFF_FC00, 0x800))
 
 
 def test_the_host_has_no_memories_and_no_core() -> None:
@@ -105,7 +153,7 @@ def test_a_board_file_of_ones_own_is_loaded_by_its_path(tmp_path: Path) -> None:
 
 def test_an_unknown_board_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     """The message lists the names, or says that the file is not there."""
-    with pytest.raises(BoardError, match=r"no board 'frdm'\n.*frdm-ke16z, mimxrt1060-evk, host"):
+    with pytest.raises(BoardError, match=r"no board 'frdm'\n.*frdm-ke16z, .*mimxrt1060-evk, .*host"):
         load_board("frdm")
     with pytest.raises(BoardError, match="not found; expected a board file"):
         load_board(tmp_path / "none.toml")
@@ -143,6 +191,18 @@ def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
         ("start = 0x2000_0000", "start = 0xDFFF_FC00", "memory ram: ends at 0xe0000c00"),
         ("size = 0x1000", "size = 0", "memory ram: unaligned: start 0x20000000, size 0x0"),
         ("size = 0x1000", "", "memory ram: key 'size' is missing"),
+        ("size = 0x8000", "size = 0x8000\nprefetch = 1", "memory rom: prefetch is 1; expected true or false"),
+        ("size = 0x8000", "size = 0x8000\nline = 5", "memory rom: line is 5; expected a power of two"),
+        ("size = 0x8000", "size = 0x8000\nline = '4'", "memory rom: line is '4'; expected a whole number"),
+        ("size = 0x8000", 'size = 0x8000\ncode_cache = "art"', "code_cache is 'art'; expected one of none"),
+        ("wait_states = 1", "wait_states = 100_001", "memory rom: wait_states is 100001; expected at most 100,000"),
+        ("[memory.rom]", "[cache]\nart = 3\n[memory.rom]", "cache.art is 3; expected a table [cache.art]"),
+        ("[memory.rom]", "[cache.art]\nsize = 64\nline = 4\n[memory.rom]", "cache art: key 'ways' is missing"),
+        (
+            "[memory.rom]",
+            "[cache.art]\nsize = 66\nline = 4\nways = 4\n[memory.rom]",
+            "cache art: size 66, line 4, ways 4; expected size a multiple",
+        ),
         ('kind = "ram"', 'kind = "dram"', "kind 'dram'; expected flash, ram or tcm"),
         ("[memory.ram]", "[memory.RAM]", "name 'RAM'; expected lower-case"),
         ('source = "its photograph"', "", "fact 1: key 'source' is missing"),

@@ -11,7 +11,7 @@ import pytest
 # From the bottom up. Rooms of one layer never import each other.
 LAYERS = (
     {"errors"},
-    {"resources", "numerics"},
+    {"resources", "numerics", "cpus"},
     {"ir"},
     {"ops"},
     {"interp"},

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tinyglow.boards import PRIVATE_PERIPHERALS, Board, Memory
 from tinyglow.bundle.render import render
+
+Placement = Literal["flash", "ram"]
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,16 @@ class Harness:
         return (self.main, self.startup)
 
 
-def write_harness(folder: Path, net: str, board: Board) -> Harness:
+def write_harness(folder: Path, net: str, board: Board, weights: Placement = "flash") -> Harness:
     """Write ``main.c``, ``startup.c`` and ``link.ld`` for the bundle ``net`` and ``board`` into ``folder``.
 
+    weights: where they lie when the network runs: in flash, or in RAM, where the start-up code copies them to.
     The compiler must be given the bundle's folder as an include directory: ``main.c`` includes ``<net>.h`` and
     ``<net>.weights.txt``. Raises BoardError for the host, which has no memories to link for.
     """
     harness = Harness(folder / "main.c", folder / "startup.c", folder / "link.ld")
     texts = {
-        harness.main: render("sim/main.c.j2", net=net, NET=net.upper()),
+        harness.main: render("sim/main.c.j2", net=net, NET=net.upper(), weights_in_ram=weights == "ram"),
         harness.startup: render("sim/startup.c.j2", board=board, hard_float=board.float_abi == "hard"),
         harness.linker_script: render(
             "sim/link.ld.j2",

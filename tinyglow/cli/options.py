@@ -84,6 +84,19 @@ def add_board(parser: argparse.ArgumentParser, required: bool = True) -> None:
     parser.add_argument("--board", metavar="BOARD", required=required, help=help_)
 
 
+def add_placement(parser: argparse.ArgumentParser) -> None:
+    """Where the weights lie on a board, and whether its memories' waiting is counted."""
+    parser.add_argument(
+        "--weights",
+        choices=("flash", "ram"),
+        default="flash",
+        help="where the weights lie on a board; in RAM, start-up code copies them there (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--waits", action="store_true", help="also count what the board's memories make the core wait (slower)"
+    )
+
+
 def add_compiler(parser: argparse.ArgumentParser) -> None:
     """Which C compiler."""
     parser.add_argument(

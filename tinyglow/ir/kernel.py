@@ -105,7 +105,7 @@ class Kernel:
     scratch: bytes of working memory that the C function needs with these parameters, at a multiple of 4; it gets the
     address as its last argument. trails: where the output may lie over the first operand, an input: it may start at
     most so many bytes (negative: that many before) from the input's start, because what it overwrites then has been
-    read for the last time; None: nowhere.
+    read for the last time; None: nowhere. aliases: whether ``may_alias`` holds with these parameters (default: yes).
     """
 
     symbol: str
@@ -116,6 +116,7 @@ class Kernel:
     summary: str = ""
     scratch: Callable[[Any], int] | None = None
     trails: Callable[[Any], int | None] | None = None
+    aliases: Callable[[Any], bool] | None = None
 
     @property
     def params_ctype(self) -> str:

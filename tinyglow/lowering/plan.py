@@ -127,6 +127,8 @@ def _share_in_place(program: Program, spans: dict[str, tuple[int, int]]) -> dict
             source = inputs.get(operand.may_alias)
             if source is None or source == name:
                 continue
+            if call.kernel.aliases and not call.kernel.aliases(call.params):
+                continue
             old, new = program.buffers[source], program.buffers[name]
             in_arena = old.region is new.region is Region.ACTIVATION
             handed_over = spans[source][1] == step == spans[name][0]
@@ -152,18 +154,16 @@ def activation_blocks(program: Program) -> tuple[list[Block], dict[str, str]]:
 
 
 def _trails(program: Program, blocks: Sequence[Block], owner: Mapping[str, str]) -> dict[tuple[str, str], int]:
-    """Which calls may write their output over their first operand while they read it: both alone in their blocks, the
-    input for the last time."""
-    spans, sizes = _lifetimes(program.calls), {block.name: block.size for block in blocks}
+    """Which calls may write their output over their first operand while they read it, which is for the last time."""
+    known = {block.name: block for block in blocks}
     found = {}
     for step, call in enumerate(program.calls):
         distance = call.kernel.trails(call.params) if call.kernel.trails else None
-        source, (target, *others) = call.operands[0], call.writes
-        ours = all(name in sizes and name not in owner and name not in owner.values() for name in (source, target))
-        read_once = call.operands.count(source) == 1
-        handed_over = ours and read_once and spans[source][1] == step == spans[target][0]
-        if distance is not None and not others and handed_over:
-            found[target, source] = distance
+        source, target = (known.get(owner.get(name, name)) for name in (call.operands[0], call.writes[0]))
+        if distance is None or source is None or target is None or source is target:
+            continue
+        if source.last == step == target.first and call.operands.count(call.operands[0]) == len(call.writes) == 1:
+            found[target.name, source.name] = distance
     return found
 
 

@@ -18,6 +18,7 @@ from tinyglow.ops.activation import NO_ACTIVATION, Activation
 from tinyglow.ops.conv2d_float import CONV2D_FLOAT, Conv2DFloatParams, float_activation
 from tinyglow.ops.conv2d_lanes import lanes_variant
 from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, conv_layer
+from tinyglow.ops.depthwise_3x3 import depthwise_3x3_variant
 from tinyglow.ops.max_pool import MAX_POOL, square_pool
 from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.transpose import Transpose
@@ -259,7 +260,10 @@ def _portable(layer: ConvLayer, lowering: Lowering) -> Variant:
     return Variant(CONV2D.symbol, cycles, filters.size + 4 * len(filters), emit)
 
 
-_FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (lanes_variant,)
+_FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (
+    lanes_variant,
+    depthwise_3x3_variant,
+)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,10 @@ _PIXELS = 4
 
 @dataclass(frozen=True)
 class LanesParams(PooledGeometry):
-    """filter_offset: what is taken off each byte of the filter's stream; ``out`` maps sums to the output."""
+    """filter_offset: what is taken off each byte of the filter's stream; ``out`` maps sums to the output.
+
+    No requantization wraps, even with the output's offset added before the last shift; leaky is 0.
+    """
 
     filter_offset: I16
     out: glow.Requant
@@ -112,7 +115,7 @@ def lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     sizes, bias = layer.sizes, layer.folded_bias
     offset = offset_of(layer.weights)
     plain = sizes["group"] == 1 and sizes["dilation_h"] == sizes["dilation_w"] == 1 and not layer.per_channel
-    if not plain or bias is None or offset is None:
+    if not plain or not layer.offset_folds or bias is None or offset is None:
         return None
     stream, counts = pack(layer.weights, offset)
     params = LanesParams(**layer.geometry, pool=layer.pool, filter_offset=offset, out=layer.requants[0])
@@ -128,7 +131,9 @@ def lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
         lowering.call(CONV2D_LANES, operands, params)
 
     tiles = -(-sizes["out_h"] * sizes["out_w"] // (1 if layer.pool else _PIXELS)) * sizes["images"]
-    # tg_lanes.h: 11 cycles a tap, 17 a chunk; measured: about 12 a word that is laid out, 110 a channel and tile.
+    # tg_lanes.h; measured: about 12 cycles a word that is laid out.
     taps = layer.weights.size
-    cycles = tiles * (24 * params.terms + 11 * taps + 17 * int(counts.sum()) + 110 * len(counts))
+    cycles = tiles * (
+        24 * params.terms + 11 * taps + 17 * int(counts.sum()) + (65 if layer.pool else 115) * len(counts)
+    )
     return Variant(CONV2D_LANES.symbol, cycles, stream.size + biases.nbytes, emit)

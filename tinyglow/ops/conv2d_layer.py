@@ -163,17 +163,26 @@ class ConvLayer:
     @property
     def monotone(self) -> bool:
         """Whether a larger sum never gives a smaller output: no requantization wraps, and nothing leaks."""
-        if self.activation["leaky"]:
-            return False
+        return not self.activation["leaky"] and self._bounded(0)
+
+    @property
+    def offset_folds(self) -> bool:
+        """Whether the output's offset may be added before the last shift of a requantization, and nothing leaks."""
+        return self.monotone and self._bounded(abs(self.out.offset))
+
+    def _bounded(self, offset: int) -> bool:
         bounds = np.stack(self.sum_bounds(), axis=1).tolist()
         return all(
-            requant.multiplier > 0
-            and all(
-                abs((bound >> requant.pre) * requant.multiplier) + (1 << requant.post) <= glow.INT32_MAX
-                for bound in pair
-            )
+            within_int32(bound, requant, offset)
             for pair, requant in zip(bounds, self.requants, strict=True)
+            for bound in pair
         )
+
+
+def within_int32(total: int, requant: glow.Requant, offset: int) -> bool:
+    """Whether ``total`` is requantized without a wrap, with ``offset`` added before the last shift."""
+    product = abs((total >> requant.pre) * requant.multiplier)
+    return requant.multiplier > 0 and product + ((offset + 1) << requant.post) <= glow.INT32_MAX
 
 
 def conv_layer(

@@ -7,16 +7,13 @@ from dataclasses import replace
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ops.conv2d import Conv2D
-from tinyglow.ops.max_pool import MaxPool
-from tinyglow.ops.window import Window
+from tinyglow.ops.max_pool import SQUARE, MaxPool
 from tinyglow.passes.rewrite import rewrite
-
-_SQUARE = Window((2, 2), (2, 2))
 
 
 def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
     """Maximum over 2x2 squares of a convolution: one requantization instead of four, and no image between them."""
-    if not isinstance(node.op, MaxPool) or node.op.window != _SQUARE:
+    if not isinstance(node.op, MaxPool) or node.op.window != SQUARE:
         return False
     source = edit.producer(node.inputs[0])
     if source is None or not isinstance(source.op, Conv2D) or source.op.pool or not edit.has_one_use(node.inputs[0]):

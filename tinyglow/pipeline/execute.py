@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tinyglow.boards import Board
-from tinyglow.bundle.harness import Harness, write_harness
+from tinyglow.bundle.harness import Harness, Placement, write_harness
 from tinyglow.bundle.header import BundleInfo, Placeholder, read_bundle
 from tinyglow.errors import InputError, Problem, SimulationError
 from tinyglow.interp import output_shape, quantized_input
@@ -31,7 +31,8 @@ class Sizes:
     """Bytes.
 
     Flash: ``code`` (of bundle and compiler helpers, without main), ``constants`` (the code's: parameters), ``weights``.
-    RAM: ``mutable`` (placeholders), ``activations``, ``variables`` (data and bss of the bundle).
+    RAM: ``mutable`` (placeholders), ``activations``, ``variables`` (data and bss of the bundle), ``weights_in_ram``
+    (the weights' copy, where the harness makes one).
     """
 
     code: int
@@ -40,6 +41,7 @@ class Sizes:
     mutable: int
     activations: int
     variables: int
+    weights_in_ram: int = 0
 
     @property
     def flash(self) -> int:
@@ -47,7 +49,21 @@ class Sizes:
 
     @property
     def ram(self) -> int:
-        return self.mutable + self.activations + self.variables
+        return self.mutable + self.activations + self.variables + self.weights_in_ram
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a bundle is run on an emulated board.
+
+    weights: where they lie. timed: also count what the board's memories make the core wait, on the first vector.
+    """
+
+    weights: Placement = "flash"
+    timed: bool = False
+
+
+DEFAULTS = Options()
 
 
 @dataclass(frozen=True)
@@ -61,13 +77,19 @@ class VectorCost:
 
 @dataclass(frozen=True)
 class Execution:
-    """What a bundle answered and what it cost. ``costs`` and ``sizes`` are empty/None on the host."""
+    """What a bundle answered and what it cost. ``costs`` and ``sizes`` are empty/None on the host.
+
+    waits: cycles that the board's memories made the core wait on the first vector, beside those of ``costs``; None if
+    that was not asked for. weights: where they lay.
+    """
 
     board: Board
     compiler: str
     outputs: Mapping[str, Array]
     costs: tuple[VectorCost, ...]
     sizes: Sizes | None
+    waits: int | None = None
+    weights: Placement = "flash"
 
     def most(self, field: str) -> int | None:
         """The largest ``cycles``, ``instructions`` or ``stack`` of any vector."""
@@ -75,9 +97,15 @@ class Execution:
 
     @property
     def milliseconds(self) -> float | None:
-        """Time of the slowest vector at the board's clock."""
+        """Time of the slowest vector at the board's clock, with memories that answer at once."""
         cycles = self.most("cycles")
         return None if cycles is None else 1000 * self.board.seconds(cycles)
+
+    @property
+    def board_milliseconds(self) -> float | None:
+        """The same with what the board's memories make the core wait."""
+        cycles = self.most("cycles")
+        return None if cycles is None or self.waits is None else 1000 * self.board.seconds(cycles + self.waits)
 
 
 class Target(Protocol):
@@ -97,6 +125,10 @@ class Target(Protocol):
 
     def infer(self) -> VectorCost | None: ...
 
+    @property
+    def waits(self) -> int | None:
+        """What the memories made the core wait in the first inference, if that was asked for."""
+
     def memory(self) -> tuple[bytes, bytes]:
         """Content of mutableWeight and of activations."""
 
@@ -111,6 +143,7 @@ def _require_success(returned: int) -> None:
 
 class _HostTarget:
     sizes: Sizes | None = None
+    waits: int | None = None
 
     def __init__(self, folder: Path, info: BundleInfo, compiler: Compiler, work: Path) -> None:
         self.compiler = compiler.version()
@@ -142,8 +175,31 @@ class _HostTarget:
         self._bundle.set_int32(symbol, steps)
 
 
+def bundle_sizes(
+    folder: Path, info: BundleInfo, board: Board, compiler: Compiler, work: Path, weights: Placement = "flash"
+) -> Sizes:
+    """What the bundle in ``folder`` takes by itself when built for ``board``, whether it fits there or not."""
+    from tinyglow.sim.image import load_image
+
+    elf = compiler.link_bundle(sorted(folder.glob("*.c")), info.name, board, work / "bundle.elf")
+    alone = load_image(elf).sizes
+    return Sizes(
+        code=alone.text,
+        constants=alone.rodata + alone.data,
+        weights=info.constant,
+        mutable=info.mutable,
+        activations=info.activations,
+        variables=alone.data + alone.bss,
+        weights_in_ram=info.constant if weights == "ram" else 0,
+    )
+
+
 class _BoardTarget:
-    def __init__(self, folder: Path, info: BundleInfo, board: Board, compiler: Compiler, work: Path) -> None:
+    waits: int | None = None
+
+    def __init__(
+        self, folder: Path, info: BundleInfo, board: Board, compiler: Compiler, work: Path, options: Options
+    ) -> None:
         # Not needed, and maybe not installed, where bundles run on this machine alone.
         from tinyglow.sim.image import check_fits, load_image
         from tinyglow.sim.machine import Machine
@@ -151,24 +207,17 @@ class _BoardTarget:
         self.compiler = compiler.version()
         self._info = info
         sources = sorted(folder.glob("*.c"))
-        harness = write_harness(work, info.name, board)
+        harness = write_harness(work, info.name, board, options.weights)
         elf = compiler.compile_firmware(
             [*sources, *harness.sources], [folder], harness.linker_script, board, work / "firmware.elf"
         )
         image = load_image(elf)
         check_fits(image, board)
-        alone = load_image(compiler.link_bundle(sources, info.name, board, work / "bundle.elf")).sizes
-        self.sizes = Sizes(
-            code=alone.text,
-            constants=alone.rodata + alone.data,
-            weights=info.constant,
-            mutable=info.mutable,
-            activations=info.activations,
-            variables=alone.data + alone.bss,
-        )
+        self.sizes = bundle_sizes(folder, info, board, compiler, work, options.weights)
         self._machine = Machine(image, board)
         self._machine.boot()
-        self._fresh = not board.core.unaligned
+        self._strict = not board.core.unaligned
+        self._timed = options.timed
         self._mutable = self._machine.address_of(Harness.mutable_weight)
         self._activations = self._machine.address_of(Harness.activations)
 
@@ -181,9 +230,12 @@ class _BoardTarget:
 
     def infer(self) -> VectorCost:
         # Where the core faults on unaligned access, which the emulator does not, the first call checks every
-        # access; that is slow, and the other calls take the same path.
-        stats = self._machine.call(Harness.infer, max_instructions=MAX_INSTRUCTIONS, strict=self._fresh)
-        self._fresh = False
+        # access; that is slow, and the other calls take the same path. So it is with waiting.
+        stats = self._machine.call(
+            Harness.infer, max_instructions=MAX_INSTRUCTIONS, strict=self._strict, timed=self._timed
+        )
+        self.waits = stats.waits if self._timed else self.waits
+        self._strict = self._timed = False
         _require_success(stats.value)
         return VectorCost(stats.cycles, stats.instructions, stats.stack_bytes)
 
@@ -196,14 +248,16 @@ class _BoardTarget:
 
 
 @contextmanager
-def open_target(folder: Path, info: BundleInfo, board: Board, compiler: str | None = None) -> Iterator[Target]:
+def open_target(
+    folder: Path, info: BundleInfo, board: Board, compiler: str | None = None, options: Options = DEFAULTS
+) -> Iterator[Target]:
     """The bundle in ``folder``, built for ``board`` and ready to run. Raises ToolError, BoardError, SimulationError."""
     chosen = find_compiler(compiler, board)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
         if board.is_host:
             yield _HostTarget(folder, info, chosen, Path(work))
         else:
-            yield _BoardTarget(folder, info, board, chosen, Path(work))
+            yield _BoardTarget(folder, info, board, chosen, Path(work), options)
 
 
 def _vectors(placeholder: Placeholder, array: Array) -> list[bytes]:
@@ -235,6 +289,7 @@ def simulate(
     inputs: Mapping[str, Array],
     compiler: str | None = None,
     progress: Callable[[int], None] | None = None,
+    options: Options = DEFAULTS,
 ) -> Execution:
     """Build the bundle in ``folder`` for ``board`` and run it on every sample.
 
@@ -248,7 +303,7 @@ def simulate(
     vectors = {name: _vectors(wanted[name], array) for name, array in bound.items()}
     costs: list[VectorCost] = []
     memories: list[bytes] = []
-    with open_target(folder, info, board, compiler) as target:
+    with open_target(folder, info, board, compiler, options) as target:
         for index in range(len(next(iter(vectors.values())))):
             for name, rows in vectors.items():
                 target.write(wanted[name].offset, rows[index])
@@ -258,7 +313,7 @@ def simulate(
             if progress:
                 progress(1)
         outputs = {p.name: _output(p, memories) for p in info.placeholders if p.name not in bound}
-        return Execution(board, target.compiler, outputs, tuple(costs), target.sizes)
+        return Execution(board, target.compiler, outputs, tuple(costs), target.sizes, target.waits, options.weights)
 
 
 def as_json(execution: Execution) -> dict[str, Any]:
@@ -280,6 +335,9 @@ def as_json(execution: Execution) -> dict[str, Any]:
         "flash": None if sizes is None else sizes.flash,
         "ram": None if sizes is None else sizes.ram,
     }
+    if execution.waits is not None:
+        result |= {"waits": execution.waits, "board_milliseconds": execution.board_milliseconds}
     if sizes is not None:
+        result["weights"] = execution.weights
         result["sizes"] = {name: getattr(sizes, name) for name in sizes.__dataclass_fields__}
     return result

@@ -64,8 +64,13 @@ def print_execution(execution: Execution) -> None:
         columns = ("", ">cycles", ">instructions", ">ms", ">stack")
         row = ("slowest", execution.most("cycles"), execution.most("instructions"), _milliseconds(execution))
         console.print(table(columns, [(*row, execution.most("stack"))]))
+        if execution.waits is not None:
+            print(f"memories make the core wait {execution.waits:,} cycles more", end="")
+            where = "RAM" if execution.weights == "ram" else "flash"
+            print(f": {execution.board_milliseconds:.3f} ms, weights in {where}")
         flash = f"code {sizes.code:,} + its constants {sizes.constants:,} + weights {sizes.weights:,}"
         ram = f"placeholders {sizes.mutable:,} + activations {sizes.activations:,} + variables {sizes.variables:,}"
+        ram += f" + copy of the weights {sizes.weights_in_ram:,}" if sizes.weights_in_ram else ""
         print(f"flash {sizes.flash:,} bytes: {flash}\nRAM {sizes.ram:,} bytes: {ram}")
     for name, array in execution.outputs.items():
         first = ", ".join(str(value) for value in array[0].ravel()[:16])

@@ -11,7 +11,9 @@ from tinyglow.errors import InputError, Problem, SimulationError
 from tinyglow.sim import missing_package
 from tinyglow.sim.cycles import cycle_model
 from tinyglow.sim.decode import Kind, lowest_point
+from tinyglow.sim.hooks import add_access_hook, add_block_hook, interruptible
 from tinyglow.sim.image import Image, check_fits
+from tinyglow.sim.memory import Waits
 from tinyglow.sim.trace import CallStats, Code, Trace
 
 try:
@@ -68,8 +70,8 @@ class Machine:
         self.board = board
         self._unicorn = _emulator(board)
         self._code = Code(self.read, cycle_model(board.core), self._function_name)
-        self._trace = Trace(self._code, self._stack_pointer, self._on_stack_overflow)
-        self._fault: SimulationError | None = None
+        self._trace = Trace(self._code, self._stack_pointer, self._on_stack_overflow, self._on_failure)
+        self._fault: BaseException | None = None
         self._doing = "boot"
         self._ready = image.symbol("main").address
         self._stack_limit = 0
@@ -102,12 +104,18 @@ class Machine:
         return self
 
     def call(
-        self, symbol: str, *args: int, max_instructions: int = MAX_INSTRUCTIONS, strict: bool = False
+        self,
+        symbol: str,
+        *args: int,
+        max_instructions: int = MAX_INSTRUCTIONS,
+        strict: bool = False,
+        timed: bool = False,
     ) -> CallStats:
         """Call a function of the program with integer and address arguments of 32 bits, and count.
 
         The stack pointer is where ``main`` found it. strict: also check the alignment of every access, which takes
-        several times as long; one call of many is usually enough, as addresses seldom depend on data.
+        several times as long; one call of many is usually enough, as addresses seldom depend on data. timed: also count
+        what the board's memories make the core wait (``CallStats.waits``), which is as slow.
         Raises SimulationError for anything that would be a fault on the board, for a stack overflow, and when the
         function does not return within ``max_instructions``, or not properly. Then variables may be in any state.
         """
@@ -120,11 +128,11 @@ class Machine:
         registers = self._unicorn.context_save()
         try:
             stack = self._set_up(args)
-            with self._alignment_checks(strict):
+            with self._alignment_checks(strict), self._following(timed) as waits:
                 self._run(function, max_instructions)
             self._require_conventions(stack)
             value = self._unicorn.reg_read(arm.UC_ARM_REG_R0)
-            return self._trace.stats(value - (value >> 31 << 32), self._ready)
+            return self._trace.stats(value - (value >> 31 << 32), self._ready, waits.blocks() if waits else ())
         finally:
             self._unicorn.context_restore(registers)
 
@@ -159,8 +167,9 @@ class Machine:
             rights = unicorn.UC_PROT_READ
             rights |= unicorn.UC_PROT_EXEC if holds_code else 0
             rights |= unicorn.UC_PROT_WRITE if memory.kind != "flash" else 0
-            self._unicorn.mem_map(memory.start, memory.size, rights)
-            self._unicorn.mem_write(memory.start, (_ERASED if memory.kind == "flash" else _POWER_ON) * memory.size)
+            start, size = memory.pages
+            self._unicorn.mem_map(start, size, rights)
+            self._unicorn.mem_write(start, (_ERASED if memory.kind == "flash" else _POWER_ON) * size)
         self._unicorn.mem_map(_SYSTEM_CONTROL_SPACE, 4096, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
         for segment in self.image.segments:
             self._unicorn.mem_write(segment.address, segment.data)
@@ -168,7 +177,7 @@ class Machine:
     def _add_hooks(self) -> None:
         """All before the first instruction: a block that is already translated does not see a later hook."""
         add = self._unicorn.hook_add
-        add(unicorn.UC_HOOK_BLOCK, self._trace.on_block)
+        add_block_hook(self._unicorn, self._trace.on_block)
         add(unicorn.UC_HOOK_MEM_INVALID, self._on_bad_access)
         add(unicorn.UC_HOOK_INTR, self._on_exception)
         for address, descent in self._after_unknown_stack_moves():
@@ -214,7 +223,8 @@ class Machine:
         self._fault = None
         self._trace.start(self._stack_limit)
         try:
-            self._unicorn.emu_start(begin | 1, self._ready, count=max_instructions)
+            with interruptible(self._unicorn):
+                self._unicorn.emu_start(begin | 1, self._ready, count=max_instructions)
         except unicorn.UcError as error:
             self._fault = self._fault or self._explain(error)
         if self._fault is not None:
@@ -236,21 +246,42 @@ class Machine:
 
     @contextmanager
     def _alignment_checks(self, wanted: bool) -> Iterator[None]:
-        if not wanted:
+        with self._hooks([add_access_hook(self._unicorn, self._on_access)] if wanted else []):
             yield
+
+    @contextmanager
+    def _following(self, wanted: bool) -> Iterator[Waits | None]:
+        """Count what memories make the core wait, if wanted and if any does."""
+        if not wanted or not self.board.waits:
+            yield None
             return
-        accesses = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
-        hook = self._unicorn.hook_add(accesses, self._on_access)
-        self._unicorn.ctl_flush_tb()  # blocks translated before do not call the hook
+        waits = Waits(self.board, self._code.cycles, self._on_failure)
+        add = (add_block_hook(self._unicorn, waits.on_block), add_access_hook(self._unicorn, waits.on_access))
+        with self._hooks(add):
+            yield waits
+
+    @contextmanager
+    def _hooks(self, hooks: Sequence[int]) -> Iterator[None]:
+        """Have hooks that were just added, for a while."""
+        if hooks:
+            self._unicorn.ctl_flush_tb()  # blocks translated before do not call them
         try:
             yield
         finally:
-            self._unicorn.hook_del(hook)
-            self._unicorn.ctl_flush_tb()
+            for hook in hooks:
+                self._unicorn.hook_del(hook)
+            if hooks:
+                self._unicorn.ctl_flush_tb()
 
-    def _on_access(self, _unicorn: Any, access: int, address: int, size: int, _value: int, _data: object) -> None:
+    def _on_access(self, _emulator: object, access: int, address: int, size: int) -> None:
         if not address & (min(size, 4) - 1):
             return
+        try:
+            self._check_alignment(access, address, size)
+        except BaseException as error:
+            self._on_failure(error)
+
+    def _check_alignment(self, access: int, address: int, size: int) -> None:
         kind, text = self._instruction_at(self._unicorn.reg_read(arm.UC_ARM_REG_PC))
         # Where single accesses may be unaligned, multiple and floating-point ones may not (Armv7-M ARM, A3.2.1).
         if not self.board.core.unaligned or kind in (Kind.LOAD_MANY, Kind.STORE_MANY) or text.startswith("v"):
@@ -268,6 +299,11 @@ class Machine:
 
     def _on_stack_move(self, _unicorn: Any, _address: int, _size: int, descent: int) -> None:
         self._trace.reach(descent)
+
+    def _on_failure(self, error: BaseException) -> None:
+        """What a hook may not raise is raised behind the emulation."""
+        self._fault = self._fault or error
+        self._unicorn.emu_stop()
 
     def _on_stack_overflow(self, lowest: int) -> None:
         limit, room = self._stack_limit, self.board.stack_bytes

@@ -6,11 +6,12 @@ the last block to this one, and looks at the stack pointer where the block lower
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
 from tinyglow.sim.cycles import Block, CycleModel
 from tinyglow.sim.decode import Decoder, Instruction, lowest_point
+from tinyglow.sim.memory import BlockWaits
 
 # A block's key holds its address and its size: the emulator may translate the same address again, up to another end.
 _SIZE_BITS = 16
@@ -24,7 +25,8 @@ class CallStats:
 
     cycles: from the function's first instruction to its return, by the core's cycle model. instructions: those that an
     IT block skips are counted too. stack_bytes: from the stack pointer at the call to its lowest point. by_function:
-    cycles spent in the code of each function itself, most first.
+    cycles spent in the code of each function itself, most first. waits: cycles more that the board's memories take, 0
+    where that was not asked for; waits_by_function: the same by function.
     """
 
     value: int
@@ -32,6 +34,27 @@ class CallStats:
     instructions: int
     stack_bytes: int
     by_function: dict[str, int]
+    waits: int = 0
+    waits_by_function: dict[str, int] = field(default_factory=dict)
+
+
+class _Followers(dict[int, "_Step"]):
+    """The blocks that ran behind the block of ``key``, by their own keys."""
+
+    def __init__(self, key: int) -> None:
+        super().__init__()
+        self.key = key
+
+
+class _Step:
+    """From one block to another: how often, what may follow, and how far the other lowers the stack pointer."""
+
+    __slots__ = ("behind", "count", "descent")
+
+    def __init__(self, behind: _Followers, descent: int) -> None:
+        self.count = 0
+        self.behind = behind
+        self.descent = descent
 
 
 class Code:
@@ -82,6 +105,11 @@ class Code:
             known = self._prices[step] = (extra, self._model.body(block, before, jumped))
         return known
 
+    def cycles(self, key: int) -> int:
+        """Cycles of a block by itself."""
+        self.meet(key)
+        return self._model.body(self._blocks[key], None, False)
+
     def leaving(self, key: int, address: int) -> int:
         """Cycles that the branch of the last block costs if it went to ``address``."""
         block = self._blocks[key]
@@ -94,41 +122,65 @@ def _jumped(block: Block, target: int) -> bool:
 
 
 class Trace:
-    """Counts one call at a time. ``overflow`` is told of a stack pointer below the limit."""
+    """Counts one call at a time. ``overflow`` is told of a stack pointer below the limit, ``failed`` of an error."""
 
-    def __init__(self, code: Code, stack_pointer: Callable[[], int], overflow: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        code: Code,
+        stack_pointer: Callable[[], int],
+        overflow: Callable[[int], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
         self._code = code
         self._stack_pointer = stack_pointer
         self._overflow = overflow
+        self._failed = failed
         self._limit = self._top = self._lowest = 0
-        self._last = NOTHING
-        self._steps: dict[Step, int] = {}
+        self._behind: dict[int, _Followers] = {}
+        self._here = self._follow(NOTHING)
         self.on_block = self._block_hook()
 
     def start(self, limit: int) -> None:
         """Forget the last call. limit: the lowest address that the stack may reach in the next."""
-        self._steps.clear()
-        self._last = NOTHING
+        for followers in self._behind.values():
+            for step in followers.values():
+                step.count = 0
+        self._here = self._behind[NOTHING]
         self._limit = limit
         self._top = self._lowest = self._stack_pointer()
 
-    def _block_hook(self) -> Callable[[object, int, int, object], None]:
-        # Local names and one dictionary: this runs millions of times a second.
-        steps, descents, meet = self._steps, self._code.descents, self._code.meet
+    def _follow(self, key: int) -> _Followers:
+        return self._behind.setdefault(key, _Followers(key))
 
-        def on_block(_emulator: object, address: int, size: int, _data: object) -> None:
-            key = address << _SIZE_BITS | size
-            step = (self._last, key)
-            if step in steps:
-                steps[step] += 1
-            else:
-                meet(key)
-                steps[step] = 1
-            self._last = key
-            if key in descents:
-                self.reach(descents[key])
+    def _block_hook(self) -> Callable[[object, int, int], None]:
+        def on_block(_emulator: object, address: int, size: int) -> None:
+            # This runs millions of times a second: one look-up, one addition.
+            try:
+                try:
+                    step = self._here[address << _SIZE_BITS | size]
+                except KeyError:
+                    step = self._meet(address << _SIZE_BITS | size)
+                step.count += 1
+                self._here = step.behind
+                if step.descent:
+                    self.reach(step.descent)
+            except BaseException as error:
+                self._failed(error)
 
         return on_block
+
+    def _meet(self, key: int) -> _Step:
+        """A step that was never taken before."""
+        self._code.meet(key)
+        step = self._here[key] = _Step(self._follow(key), self._code.descents.get(key, 0))
+        return step
+
+    def _taken(self) -> Iterator[tuple[Step, int]]:
+        """The steps of this call and how often each was taken."""
+        for last, followers in self._behind.items():
+            for key, step in followers.items():
+                if step.count:
+                    yield (last, key), step.count
 
     def reach(self, descent: int) -> None:
         """Note that the stack pointer gets ``descent`` bytes (negative) from where it is."""
@@ -141,28 +193,40 @@ class Trace:
     @property
     def last_address(self) -> int | None:
         """Where the block lies that was entered last."""
-        return None if self._last == NOTHING else self._last >> _SIZE_BITS
+        last = self._here.key
+        return None if last == NOTHING else last >> _SIZE_BITS
 
     @property
     def instructions(self) -> int:
         """Instructions run so far, the last block counted as a whole."""
-        return sum(count * self._code.length(step[1]) for step, count in self._steps.items())
+        return sum(count * self._code.length(step[1]) for step, count in self._taken())
 
-    def stats(self, value: int, end: int) -> CallStats:
-        """The figures of a call that returned ``value`` to the address ``end``."""
+    def stats(self, value: int, end: int, waits: Iterable[BlockWaits] = ()) -> CallStats:
+        """The figures of a call that returned ``value`` to the address ``end``; ``waits``: what its blocks waited."""
         cycles: dict[str, int] = {}
-        for step, count in self._steps.items():
+        for step, count in self._taken():
             branch, body = self._code.price(step)
             here = self._code.function(step[1])
             cycles[here] = cycles.get(here, 0) + count * body
             if branch:
                 there = self._code.function(step[0])
                 cycles[there] = cycles.get(there, 0) + count * branch
-        cycles[self._code.function(self._last)] += self._code.leaving(self._last, end)
+        last = self._here.key
+        cycles[self._code.function(last)] += self._code.leaving(last, end)
+        waited: dict[str, int] = {}
+        for block in waits:
+            here = self._code.function(block.key)
+            waited[here] = waited.get(here, 0) + block.fetch + block.data
         return CallStats(
             value=value,
             cycles=sum(cycles.values()),
             instructions=self.instructions,
             stack_bytes=self._top - self._lowest,
-            by_function=dict(sorted(cycles.items(), key=lambda item: (-item[1], item[0]))),
+            by_function=_most_first(cycles),
+            waits=sum(waited.values()),
+            waits_by_function=_most_first(waited),
         )
+
+
+def _most_first(counts: dict[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

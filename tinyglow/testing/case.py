@@ -46,6 +46,8 @@ class Case:
     @property
     def aliases(self) -> dict[str, str]:
         """Output and input of each pair that may share an address here: the output is no larger than the input."""
+        if self.kernel.aliases and not self.kernel.aliases(self.params):
+            return {}
         return {
             operand.name: operand.may_alias
             for operand in self.kernel.operands

@@ -123,11 +123,11 @@ def float32_arrays(draw: st.DrawFn, size: int, scale: float, offset: int) -> Arr
 
 
 @st.composite
-def windows(draw: st.DrawFn, max_kernel: int, max_dilation: int = 1) -> tuple[Window, int, int]:
+def windows(draw: st.DrawFn, max_kernel: int, max_dilation: int = 1, min_kernel: int = 1) -> tuple[Window, int, int]:
     """A window, and a height and width that it fits with its padding, in which taps and whole windows may lie."""
     axes = []
     for _ in range(2):
-        kernel = draw(st.integers(1, max_kernel))
+        kernel = draw(st.integers(min_kernel, max_kernel))
         stride = draw(st.sampled_from((1, 1, 2, 2, 3, kernel + 1)))
         dilation = draw(st.integers(1, max_dilation))
         extent = (kernel - 1) * dilation + 1

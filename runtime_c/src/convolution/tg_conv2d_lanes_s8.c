@@ -2,124 +2,164 @@
  * maximum of each 2x2 square. No groups, no dilation.
  *
  * The inputs of the four pixels are laid out in scratch; taps outside the image are the input's offset, which stands for
- * 0.0. The offset's part of all products is in the bias, {even, odd} pixels of each channel: see tg_lanes_dot. */
+ * 0.0. The offset's part of all products is in the bias, for even and odd pixels of each channel: see tg_lanes_tile. */
+#include "tg_compact.h"
 #include "tg_kernels.h"
 #include "tg_lanes.h"
-#include "tg_numerics.h"
 
+/* First row and column of a window; they may lie outside the image. */
 typedef struct {
   int32_t top;
   int32_t left;
 } corner;
 
-/* Where the window of a pixel begins; number counts the output's pixels, or the four of its squares. */
-static corner corner_of(const tg_conv2d_lanes_s8_params *p, int32_t y, int32_t x) {
-  const corner at = {y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left};
-  return at;
+static int32_t place(const tg_conv2d_lanes_s8_params *p, corner at) {
+  return (at.top * p->in_w + at.left) * p->in_c;
 }
 
-static int32_t tap(const tg_conv2d_lanes_s8_params *p, const int8_t *image, int32_t y, int32_t x, int32_t channel) {
-  const int32_t inside = y >= 0 && y < p->in_h && x >= 0 && x < p->in_w;
-  return inside ? image[(y * p->in_w + x) * p->in_c + channel] : p->in_offset;
+/* One row of two windows, in every other word from out. */
+static uint32_t *lay_out_row(const tg_conv2d_lanes_s8_params *p, const int8_t *image, corner a, corner b,
+                             uint32_t *out) {
+  const int32_t channels = p->in_c;
+  const int32_t fill = p->in_offset;
+  TG_COMPACT
+  for (int32_t column = 0; column < p->kernel_w; column++) {
+    const int32_t low_inside = (uint32_t)a.top < p->in_h && (uint32_t)a.left < p->in_w;
+    const int32_t high_inside = (uint32_t)b.top < p->in_h && (uint32_t)b.left < p->in_w;
+    int32_t low = place(p, a);
+    int32_t high = place(p, b);
+    TG_COMPACT
+    for (int32_t channel = channels; channel > 0; channel--) {
+      const int32_t x = low_inside ? image[low] : fill;
+      const int32_t y = high_inside ? image[high] : fill;
+      *out = (uint32_t)x + ((uint32_t)y << 16);
+      low++;
+      high++;
+      out += 2;
+    }
+    a.left++;
+    b.left++;
+  }
+  return out;
 }
 
-/* The inputs of two pixels in every other word from out. */
-static void lay_out(const tg_conv2d_lanes_s8_params *p, const int8_t *image, corner a, corner b, uint32_t *out) {
-  const int32_t columns = p->in_w - p->kernel_w;
+/* Any tile; slow, as every tap may lie outside the image. */
+static void lay_out_border(const tg_conv2d_lanes_s8_params *p, const int8_t *image, const corner *corners,
+                           uint32_t *out) {
+  for (int32_t pair = 0; pair < 2; pair++) {
+    corner a = corners[2 * pair];
+    corner b = corners[2 * pair + 1];
+    uint32_t *word = out + pair;
+    TG_COMPACT
+    for (int32_t row = p->kernel_h; row > 0; row--) {
+      word = lay_out_row(p, image, a, b, word);
+      a.top++;
+      b.top++;
+    }
+  }
+}
+
+/* The inputs of a tile's windows. */
+static void lay_out(const tg_conv2d_lanes_s8_params *p, const int8_t *image, const corner *corners, uint32_t *out) {
+  const uint32_t rows = (uint32_t)(p->in_h - p->kernel_h);
+  const uint32_t columns = (uint32_t)(p->in_w - p->kernel_w);
+  const int32_t fits = p->in_h >= p->kernel_h && p->in_w >= p->kernel_w;
+  TG_COMPACT
+  for (int32_t i = 0; i < 4; i++) {
+    if (!fits || (uint32_t)corners[i].top > rows || (uint32_t)corners[i].left > columns) {
+      lay_out_border(p, image, corners, out);
+      return;
+    }
+  }
+  const int32_t first = place(p, corners[0]);
+  const int32_t places[3] = {place(p, corners[1]) - first, place(p, corners[2]) - first, place(p, corners[3]) - first};
+  const int32_t step = p->in_w * p->in_c;
   const int32_t run = p->kernel_w * p->in_c;
-  const int32_t inside = a.left >= 0 && a.left <= columns && b.left >= 0 && b.left <= columns;
-  for (int32_t row = 0; row < p->kernel_h; row++) {
-    const int32_t ya = a.top + row;
-    const int32_t yb = b.top + row;
-    if (inside && ya >= 0 && ya < p->in_h && yb >= 0 && yb < p->in_h) {
-      const int8_t *xa = image + (ya * p->in_w + a.left) * p->in_c;
-      const int8_t *xb = image + (yb * p->in_w + b.left) * p->in_c;
-      for (int32_t i = 0; i < run; i++) {
-        *out = (uint32_t)xa[i] + ((uint32_t)xb[i] << 16);
-        out += 2;
-      }
-      continue;
-    }
-    for (int32_t column = 0; column < p->kernel_w; column++) {
-      for (int32_t channel = 0; channel < p->in_c; channel++) {
-        const int32_t low = tap(p, image, ya, a.left + column, channel);
-        const int32_t high = tap(p, image, yb, b.left + column, channel);
-        *out = (uint32_t)low + ((uint32_t)high << 16);
-        out += 2;
-      }
-    }
+  const int8_t *x = image + first;
+  TG_COMPACT
+  for (int32_t row = p->kernel_h; row > 0; row--) {
+    out = tg_lanes_lay_out(x, places, run, out);
+    x += step;
   }
 }
 
-static int8_t finish(const tg_conv2d_lanes_s8_params *p, int32_t sum) {
-  return tg_activate_s8(tg_requantize(sum, &p->out), p->act_min, p->act_max, p->leaky, &p->negative);
-}
-
-/* All channels of count pixels, or of the one that is the maximum of four. */
-static void channels(const tg_conv2d_lanes_s8_params *p, const uint8_t *filter, const int32_t *bias,
-                     const uint32_t *columns, int32_t count, int8_t *output) {
-  for (int32_t channel = 0; channel < p->out_c; channel++) {
-    int32_t sums[4] = {bias[0], bias[1], bias[0], bias[1]};
-    filter = tg_lanes_dot(columns, filter, p->filter_offset, sums);
-    bias += 2;
-    if (p->pool) {
-      sums[0] = tg_max(tg_max(sums[0], sums[1]), tg_max(sums[2], sums[3]));
-    }
-    for (int32_t i = 0; i < count; i++) {
-      output[i * p->out_c] = finish(p, sums[i]);
-    }
-    output++;
+/* What does not change from tile to tile. */
+static void prepare(const tg_conv2d_lanes_s8_params *p, const int32_t *scratch, tg_lanes_tile *tile) {
+  tile->columns = (const uint32_t *)scratch;
+  tile->negative_offset = -p->filter_offset;
+  tile->pre = p->out.pre;
+  tile->multiplier = p->out.multiplier;
+  tile->round = (int32_t)((((uint32_t)1 << p->out.post) >> 1) + ((uint32_t)p->out.offset << p->out.post));
+  tile->post = p->out.post;
+  tile->min = p->act_min;
+  tile->max = p->act_max;
+  tile->pool = p->pool;
+  TG_COMPACT
+  for (int32_t i = 0; i < 3; i++) {
+    tile->steps[i] = (i + 1) * p->out_c;
   }
 }
 
-static void squares(const tg_conv2d_lanes_s8_params *p, const int8_t *input, const uint8_t *filter, const int32_t *bias,
-                    int8_t *output, uint32_t *columns) {
-  for (int32_t y = 0; y < p->out_h; y++) {
-    for (int32_t x = 0; x < p->out_w; x++) {
-      for (int32_t row = 0; row < 2; row++) {
-        const corner a = corner_of(p, 2 * y + row, 2 * x);
-        const corner b = corner_of(p, 2 * y + row, 2 * x + 1);
-        lay_out(p, input, a, b, columns + row);
-      }
-      channels(p, filter, bias, columns, 1, output);
-      output += p->out_c;
-    }
-  }
-}
-
-static void pixels(const tg_conv2d_lanes_s8_params *p, const int8_t *input, const uint8_t *filter, const int32_t *bias,
-                   int8_t *output, uint32_t *columns) {
-  int32_t y = 0;
-  int32_t x = 0;
-  for (int32_t left = p->out_h * p->out_w; left > 0; left -= 4) {
-    corner corners[4];
+/* The windows of up to four pixels from column x of a row, or of the square there. Pixels that are missing repeat the last
+ * one, at the same place in the output. Returns how many outputs there are. */
+static int32_t next_tile(const tg_conv2d_lanes_s8_params *p, corner *at, int32_t *x, int32_t left, corner *corners,
+                         tg_lanes_tile *tile) {
+  if (p->pool) {
+    TG_COMPACT
     for (int32_t i = 0; i < 4; i++) {
-      corners[i] = corner_of(p, y, x);
-      if (i < left - 1 && ++x == p->out_w) {
-        x = 0;
-        y++;
-      }
+      corners[i].top = at->top + (i >> 1) * p->stride_h;
+      corners[i].left = at->left + (i & 1) * p->stride_w;
     }
-    lay_out(p, input, corners[0], corners[1], columns);
-    lay_out(p, input, corners[2], corners[3], columns + 1);
-    const int32_t count = tg_min(left, 4);
-    channels(p, filter, bias, columns, count, output);
-    output += count * p->out_c;
+    at->left += 2 * p->stride_w;
+    return 1;
   }
+  int32_t outputs = 0;
+  TG_COMPACT
+  for (int32_t i = 0; i < 4; i++) {
+    corners[i] = *at;
+    if (i < left) {
+      outputs++;
+    }
+    if (i < left - 1) {
+      at->left += p->stride_w;
+      if (++*x == p->out_w) {
+        *x = 0;
+        at->left = -p->pad_left;
+        at->top += p->stride_h;
+      }
+    } else if (i < 3) {
+      tile->steps[i] = i > 0 ? tile->steps[i - 1] : 0;
+    }
+  }
+  return outputs;
 }
 
 void tg_conv2d_lanes_s8(const tg_conv2d_lanes_s8_params *p, const int8_t *input, const int8_t *filter,
                         const int32_t *bias, int8_t *output, int32_t *scratch) {
-  const uint8_t *stream = (const uint8_t *)filter;
   uint32_t *columns = (uint32_t *)scratch;
-  const int32_t pool = p->pool ? 2 : 1;
+  const uint8_t *stream = (const uint8_t *)filter;
+  const int32_t rows = p->pool ? p->out_h : 1;
+  const int32_t outputs = p->pool ? p->out_w : p->out_h * p->out_w;
+  tg_lanes_tile tile;
+  corner corners[4];
   for (int32_t image = 0; image < p->images; image++) {
-    if (pool == 2) {
-      squares(p, input, stream, bias, output, columns);
-    } else {
-      pixels(p, input, stream, bias, output, columns);
+    prepare(p, scratch, &tile);
+    corner start = {-p->pad_top, -p->pad_left};
+    for (int32_t row = 0; row < rows; row++) {
+      corner at = start;
+      int32_t x = 0;
+      for (int32_t left = outputs; left > 0;) {
+        const int32_t count = next_tile(p, &at, &x, left, corners, &tile);
+        lay_out(p, input, corners, columns);
+        tile.bias = bias;
+        tile.output = output;
+        tile.channels = p->out_c;
+        tg_lanes(&tile, stream);
+        output += count * p->out_c;
+        left -= count;
+      }
+      start.top += 2 * p->stride_h;
     }
     input += p->in_h * p->in_w * p->in_c;
-    output += p->out_h * p->out_w * p->out_c;
   }
 }

@@ -6,7 +6,7 @@ import argparse
 import io
 import json
 
-from tinyglow.cli.options import AddCommand, add_board, add_compiler, add_inputs, add_json
+from tinyglow.cli.options import AddCommand, add_board, add_compiler, add_inputs, add_json, add_placement
 from tinyglow.cli.reading import read_inputs
 from tinyglow.errors import InputError, Problem
 from tinyglow.resources import write_file
@@ -24,6 +24,7 @@ def register(command: AddCommand) -> None:
     add_board(parser)
     add_inputs(parser)
     parser.add_argument("-o", "--output", metavar="OUT.npz", help="write the outputs there, by placeholder name")
+    add_placement(parser)
     add_compiler(parser)
     add_json(parser)
 
@@ -34,13 +35,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     from tinyglow.boards import load_board
     from tinyglow.interp import sample_count
-    from tinyglow.pipeline.execute import as_json, simulate
+    from tinyglow.pipeline.execute import Options, as_json, simulate
     from tinyglow.report.console import progress
     from tinyglow.report.tables import print_execution
 
     board, inputs = load_board(arguments.board), read_inputs(arguments)
     with progress(f"running on {board.name}", sample_count(inputs)) as advance:
-        execution = simulate(arguments.bundle, board, inputs, arguments.cc, advance)
+        options = Options(arguments.weights, arguments.waits)
+        execution = simulate(arguments.bundle, board, inputs, arguments.cc, advance, options)
     if arguments.output:
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, **execution.outputs)

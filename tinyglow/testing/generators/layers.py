@@ -16,7 +16,12 @@ from tinyglow.numerics import glow
 from tinyglow.ops.accumulator import check_accumulator
 from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams, channel_words
 from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams, pack
-from tinyglow.ops.fully_connected import FULLY_CONNECTED, FullyConnectedParams
+from tinyglow.ops.conv2d_layer import within_int32
+from tinyglow.ops.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
+from tinyglow.ops.fully_connected import FULLY_CONNECTED
+from tinyglow.ops.fully_connected_layer import FullyConnectedParams
+from tinyglow.ops.fully_connected_quads import FULLY_CONNECTED_QUADS, QuadsParams, fits
+from tinyglow.ops.fully_connected_quads import pack as pack_quads
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import int8_arrays, int32_arrays, offsets, requant_params, windows
@@ -59,13 +64,19 @@ def _plain_geometries(draw: st.DrawFn, out_offset: int) -> tuple[dict[str, Any],
 
 @st.composite
 def _geometries(
-    draw: st.DrawFn, out_offset: int, most_groups: int = 4, max_dilation: int = 3
+    draw: st.DrawFn,
+    out_offset: int,
+    most_groups: int = 4,
+    max_dilation: int = 3,
+    depthwise: bool = False,
+    kernel: int = 0,
 ) -> tuple[dict[str, Any], int]:
     """The fields of ConvGeometry, and the terms of one sum."""
-    window, in_h, in_w = draw(windows(max_kernel=5, max_dilation=max_dilation))
+    window, in_h, in_w = draw(windows(kernel or 5, max_dilation, min_kernel=kernel or 1))
     group = draw(st.integers(1, most_groups))
-    depthwise = st.just((1, 1))
-    in_group, out_group = draw(st.one_of(depthwise, st.tuples(st.integers(1, 5), st.integers(1, 4))))
+    single = st.just((1, 1))
+    grouped = st.one_of(single, st.tuples(st.integers(1, 5), st.integers(1, 4)))
+    in_group, out_group = draw(single if depthwise else grouped)
     out_h, out_w = window.output_size(in_h, in_w)
     act_min, act_max = draw(_bounds(out_offset))
     # Slopes are around 1 or far below; the offset is the output's, which stands for 0.0.
@@ -136,6 +147,13 @@ def _fully_connected(draw: st.DrawFn) -> Case:
     return Case(FULLY_CONNECTED, params, inputs, {"output": rows * units})
 
 
+def _assume_no_wraps(weights: Array, bias: Array, out: glow.Requant) -> None:
+    """Only cases in which the output's offset may be added before the last shift of any sum's requantization."""
+    reach = np.abs(weights.astype(np.int64)).sum(axis=1) * 128
+    bounds = [*(bias + reach).tolist(), *(bias - reach).tolist()]
+    assume(all(within_int32(bound, out, abs(out.offset)) for bound in bounds))
+
+
 @generates(CONV2D_LANES)
 @st.composite
 def _conv2d_lanes(draw: st.DrawFn) -> Case:
@@ -152,8 +170,47 @@ def _conv2d_lanes(draw: st.DrawFn) -> Case:
     stream, counts = pack(weights, offset)
     even = (bias.astype(np.int64) - (counts << 15)).clip(-(2**31)).astype(np.int32)
     biases = np.stack([even, (even.astype(np.int64) + (counts << 15)).astype(np.int32)], axis=1).ravel()
-    fields |= {"out_h": fields["out_h"] // (pool or 1), "out_w": fields["out_w"] // (pool or 1)}
+    fields |= {"leaky": 0, "out_h": fields["out_h"] // (pool or 1), "out_w": fields["out_w"] // (pool or 1)}
     assume(fields["out_h"] and fields["out_w"])
-    params = LanesParams(**fields, pool=pool, filter_offset=offset, out=draw(requant_params(max(spread), out_offset)))
+    out = draw(requant_params(max(spread), out_offset))
+    _assume_no_wraps(weights, biases[1::2], out)
+    params = LanesParams(**fields, pool=pool, filter_offset=offset, out=out)
     elements = math.prod(fields[key] for key in ("images", "out_h", "out_w", "out_c"))
     return Case(CONV2D_LANES, params, {"input": data, "filter": stream, "bias": biases}, {"output": elements})
+
+
+@generates(FULLY_CONNECTED_QUADS)
+@st.composite
+def _fully_connected_quads(draw: st.DrawFn) -> Case:
+    case = draw(_fully_connected())
+    params = QuadsParams(**{name: getattr(case.params, name) for name in case.params.__dataclass_fields__})
+    weights = case.inputs["weights"].reshape(params.units, params.depth)
+    assume(fits(weights))
+    return Case(FULLY_CONNECTED_QUADS, params, {**case.inputs, "weights": pack_quads(weights)}, case.outputs)
+
+
+@st.composite
+def _unit_strides(draw: st.DrawFn, fields: dict[str, Any]) -> dict[str, Any]:
+    """The same window, moving by single columns; or one that gives images of the input's size."""
+    if draw(st.booleans()):
+        size = {"out_h": fields["in_h"], "out_w": fields["in_w"]}
+        return {**fields, **size, **dict.fromkeys(("stride_h", "stride_w", "pad_top", "pad_left"), 1)}
+    return {**fields, "stride_w": 1, "out_w": (fields["out_w"] - 1) * fields["stride_w"] + 1}
+
+
+@generates(DEPTHWISE_3X3)
+@st.composite
+def _depthwise_3x3(draw: st.DrawFn) -> Case:
+    out_offset, filter_offset = draw(offsets()), draw(offsets())
+    fields, terms = draw(_geometries(out_offset, max_dilation=1, depthwise=True, kernel=3))
+    fields = draw(_unit_strides(fields))
+    data, outputs = draw(_images(fields))
+    filters = draw(int8_arrays(fields["out_c"] * terms, filter_offset))
+    weights = filters.reshape(-1, terms)
+    # The input's offset is part of the bias here: products are with the input itself.
+    bias, spread = draw(_biases(data, 0, weights, [filter_offset] * len(weights)))
+    out = draw(requant_params(max(spread), out_offset))
+    _assume_no_wraps(weights.astype(np.int32) - filter_offset, bias, out)
+    fields |= {"leaky": 0, "filter_offset": filter_offset, "out": out}
+    inputs = {"input": data, "filter": filters, "bias": bias}
+    return Case(DEPTHWISE_3X3, Depthwise3x3Params(**fields), inputs, outputs)

@@ -1,0 +1,56 @@
+"""``tinyglow fit``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from tinyglow.cli.options import AddCommand, add_compiler, add_json, add_model, add_scheme
+from tinyglow.cli.reading import compiled_of, read_inputs
+
+
+def register(command: AddCommand) -> None:
+    """Add the command and its options."""
+    parser = command(
+        "fit",
+        run,
+        "flash, RAM and time of a network on every board, with its weights in flash and in RAM",
+        "tinyglow fit mnist.onnx --define N=1 --profile profile.yaml",
+    )
+    add_model(parser)
+    parser.add_argument("--profile", metavar="FILE", required=True, help="ranges, from 'tinyglow profile' or Glow")
+    parser.add_argument(
+        "--board", metavar="BOARD", action="append", default=[], help="only this board, or board file; may be repeated"
+    )
+    parser.add_argument(
+        "--input",
+        metavar="NAME=X.npy",
+        action="append",
+        default=[],
+        help="a sample for each input, the first of a .npy array (default: made up; times hardly depend on it)",
+    )
+    add_scheme(parser)
+    add_compiler(parser)
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compile for all boards, run there, and print the table."""
+    from tinyglow.boards import load_board
+    from tinyglow.errors import InputError, Problem
+    from tinyglow.pipeline.fit import PLACEMENTS, as_json, fit, real_boards
+    from tinyglow.report.boards import print_fits
+    from tinyglow.report.console import progress
+
+    boards = [load_board(name) for name in arguments.board] or real_boards()
+    if any(board.is_host for board in boards):
+        raise InputError("this machine is no board to fit", [Problem("--board host", "has no memories to fill")])
+    inputs = read_inputs(arguments)
+    quantized = compiled_of(arguments).quantized
+    with progress("fitting", len(boards) * len(PLACEMENTS)) as advance:
+        fits = fit(quantized, boards, inputs, arguments.cc, advance)
+    if arguments.json:
+        print(json.dumps(as_json(fits), indent=1))
+    else:
+        print_fits(fits)
+    return 0

@@ -1,0 +1,68 @@
+"""The cores: all that is to be known of one, in the table :data:`CPUS`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """One core: compiler flags, emulator model, cycle model, abilities.
+
+    zig, gcc: flags that select the core; zig_fpu, gcc_fpu: what a hard-float build has instead or in addition.
+    emulator: the emulator's name of the nearest core that runs the same code.
+    cycles: the module of ``tinyglow.sim.cycles`` that counts for it; "" where there is none yet.
+    unaligned: single loads and stores of 2 and 4 bytes work at any address.
+    """
+
+    name: str
+    title: str
+    zig: str
+    zig_fpu: str
+    gcc: tuple[str, ...]
+    gcc_fpu: tuple[str, ...]
+    emulator: str
+    cycles: str
+    unaligned: bool
+
+    @property
+    def fpu(self) -> bool:
+        """Whether hard-float code can be built for the core."""
+        return bool(self.zig_fpu)
+
+
+def _cortex_m(
+    core: str, fpu: tuple[str, str] = ("", ""), *, emulator: str, cycles: str, unaligned: bool, zig_extra: str = ""
+) -> Cpu:
+    """Cortex-``core``; ``fpu``: zig's name of the FPU feature and gcc's; zig_extra: features zig must be told of."""
+    name = f"cortex-{core.lower().replace('+', 'plus')}"
+    zig_feature, gcc_fpu = fpu
+    zig = name.replace("-", "_") + zig_extra
+    return Cpu(
+        name=name,
+        title=f"Cortex-{core}",
+        zig=zig,
+        zig_fpu=f"{zig}+{zig_feature}" if zig_feature else "",
+        gcc=(f"-mcpu={name}", "-mthumb"),
+        gcc_fpu=("-mfloat-abi=hard", f"-mfpu={gcc_fpu}") if gcc_fpu else (),
+        emulator=emulator,
+        cycles=cycles,
+        unaligned=unaligned,
+    )
+
+
+# Single precision everywhere: the emulator's M7 has no double-precision FPU, and int8 networks do not ask for one.
+# The M33 is taken with its DSP extension, as gcc takes it. An M55 (MVE) could not be run: the emulator has none.
+# The emulator has no M0+; its M0 runs the same instruction set (ARMv6-M).
+CPUS: Mapping[str, Cpu] = {
+    cpu.name: cpu
+    for cpu in (
+        _cortex_m("M0+", emulator="M0", cycles="m0plus", unaligned=False),
+        _cortex_m("M4", ("vfp4d16sp", "fpv4-sp-d16"), emulator="M4", cycles="m4", unaligned=True),
+        _cortex_m("M7", ("fp_armv8d16sp", "fpv5-sp-d16"), emulator="M7", cycles="m7", unaligned=True),
+        _cortex_m(
+            "M33", ("fp_armv8d16sp", "fpv5-sp-d16"), emulator="M33", cycles="m33", unaligned=True, zig_extra="+dsp"
+        ),
+    )
+}

@@ -1,0 +1,142 @@
+"""One network on many boards: what it takes of each, how long it takes there, and whether it fits."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyglow.boards import Board, board_names, load_board
+from tinyglow.bundle.harness import Placement
+from tinyglow.bundle.header import read_bundle
+from tinyglow.errors import BoardError
+from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.program import Program
+from tinyglow.pipeline.execute import Execution, Options, Sizes, bundle_sizes, simulate
+from tinyglow.pipeline.stations import bind_inputs, emit, lower, target_of
+from tinyglow.sim.toolchain import find_compiler
+
+PLACEMENTS: tuple[Placement, ...] = ("flash", "ram")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A network on a board with its weights in flash or in RAM.
+
+    flash, ram: bytes that the bundle takes, as ``Sizes`` counts them; ram without the stack. stack: bytes that one
+    inference took. cycles, instructions: of the core; waits: cycles more that it waits for memories. Where the network
+    does not fit, ``problem`` says why, and what only a run can tell is None.
+    """
+
+    board: str
+    weights: Placement
+    flash: int
+    ram: int
+    problem: str = ""
+    stack: int | None = None
+    cycles: int | None = None
+    instructions: int | None = None
+    waits: int | None = None
+    milliseconds: float | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether it runs there."""
+        return not self.problem
+
+
+def real_boards() -> list[Board]:
+    """The boards that come with tinyglow and can be bought."""
+    boards = [load_board(name) for name in board_names()]
+    return [board for board in boards if not board.is_host and not board.name.startswith("cortex-")]
+
+
+def sample_inputs(program: Program) -> dict[str, Array]:
+    """One sample for every input, the same each time: any bytes for integers, -1 to 1 for floats."""
+    random = np.random.default_rng(0)
+    inputs: dict[str, Array] = {}
+    for name in program.inputs:
+        type_ = program.buffers[name].type
+        dtype = np.dtype(type_.dtype)
+        shape = (1, *type_.shape)
+        if dtype.kind == "f":
+            inputs[name] = random.uniform(-1, 1, shape).astype(dtype)
+        elif dtype == np.int8:
+            inputs[name] = random.integers(-128, 128, shape, dtype)
+        else:  # indices, for instance: nothing but 0 is sure to be meant
+            inputs[name] = np.zeros(shape, dtype)
+    return inputs
+
+
+def fit(
+    quantized: Graph,
+    boards: Sequence[Board],
+    inputs: Mapping[str, Array] | None = None,
+    compiler: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Fit]:
+    """Compile a quantized graph for each board's core, and run it with its weights in flash and in RAM.
+
+    inputs: [samples, *shape] by name, of which the first sample is run; made up where there are none (times hardly
+    depend on data). progress: is told after every run, of which there are two a board.
+    Raises ModelError, ToolError and SimulationError; that a network does not fit is an answer.
+    """
+    fits: list[Fit] = []
+    with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
+        for number, board in enumerate(boards):
+            folder = Path(work) / board.cpu
+            program = lower(quantized, target=target_of(board))
+            if not folder.exists():
+                emit(program, folder)
+            given = _first(program, inputs) if inputs else sample_inputs(program)
+            for weights in PLACEMENTS:
+                fits.append(_fit_one(folder, board, weights, given, compiler, Path(work) / f"{number}_{weights}"))
+                if progress:
+                    progress(1)
+    return fits
+
+
+def _first(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    shapes = {name: program.buffers[name].type.shape for name in program.inputs}
+    return {name: array[:1] for name, array in bind_inputs(shapes, program.source_names, inputs).items()}
+
+
+def _fit_one(
+    folder: Path, board: Board, weights: Placement, inputs: Mapping[str, Array], compiler: str | None, work: Path
+) -> Fit:
+    try:
+        execution = simulate(folder, board, inputs, compiler, options=Options(weights, timed=True))
+    except BoardError as error:
+        work.mkdir()
+        sizes = bundle_sizes(folder, read_bundle(folder), board, find_compiler(compiler, board), work, weights)
+        return Fit(board.name, weights, sizes.flash, sizes.ram, _why_not(error))
+    return _fit_of(execution)
+
+
+def _why_not(error: BoardError) -> str:
+    return "; ".join(f"{problem.where} {problem.found}, has {problem.expected}" for problem in error.problems)
+
+
+def _fit_of(execution: Execution) -> Fit:
+    sizes = execution.sizes
+    assert isinstance(sizes, Sizes)  # a board has them
+    return Fit(
+        board=execution.board.name,
+        weights=execution.weights,
+        flash=sizes.flash,
+        ram=sizes.ram,
+        stack=execution.most("stack"),
+        cycles=execution.most("cycles"),
+        instructions=execution.most("instructions"),
+        waits=execution.waits,
+        milliseconds=execution.board_milliseconds,
+    )
+
+
+def as_json(fits: Sequence[Fit]) -> list[dict[str, Any]]:
+    """The table as plain data."""
+    return [{"fits": fit.fits, **{name: getattr(fit, name) for name in Fit.__dataclass_fields__}} for fit in fits]

@@ -1,0 +1,59 @@
+"""Boards, and networks on boards, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tinyglow.boards import Board
+from tinyglow.pipeline.fit import Fit
+from tinyglow.report.console import stdout
+from tinyglow.report.tables import table
+
+
+def print_fits(fits: Sequence[Fit]) -> None:
+    """Two lines a board: weights in flash, and in RAM."""
+    rows: list[tuple[object, ...]] = []
+    for fit in fits:
+        known = [fit.stack, fit.cycles, fit.waits]
+        figures = ["" if value is None else value for value in known]
+        time = "" if fit.milliseconds is None else f"{fit.milliseconds:.2f}"
+        where = "RAM" if fit.weights == "ram" else "flash"
+        rows.append((fit.board, where, fit.flash, fit.ram, *figures, time, fit.problem or "yes"))
+    columns = ("board", "weights in", ">flash", ">RAM", ">stack", ">cycles", ">waiting", ">ms", "fits")
+    stdout().print(table(columns, rows))
+    print("flash and RAM in bytes, of the bundle alone; ms: cycles and waiting for memories at the board's clock")
+
+
+def print_board(board: Board) -> None:
+    """All that is known of a board, and from where."""
+    print(f"{board.name}: {board.title}")
+    if board.is_host:
+        print("programs run in this process; nothing is counted")
+        return
+    core = board.core
+    print(f"core {core.title} at {board.clock_hz / 1e6:g} MHz, {board.float_abi} floating point", end="")
+    print(f"; cycles by tinyglow.sim.cycles.{core.cycles}")
+    print(f"code and constants in {board.code_memory}; variables in {board.data_memory}", end="")
+    print(f", the stack's {board.stack_bytes:,} bytes at its end")
+    rows: list[tuple[object, ...]] = []
+    for memory in board.memories:
+        place = f"{memory.start:#010x}..{memory.end:#010x}"
+        rows.append((memory.name, memory.kind, place, memory.size, _waiting(board, memory.name), memory.source))
+    for cache in board.caches:
+        shape = f"lines of {cache.line} bytes, {cache.ways} ways"
+        rows.append((cache.name, "cache", "", cache.size, shape, cache.source))
+    stdout().print(table(("memory", "", "addresses", ">bytes", "time", "source"), rows))
+    for fact in board.facts:
+        print(f"{fact.name}: {fact.value}\n    ({fact.source})")
+
+
+def _waiting(board: Board, name: str) -> str:
+    memory = board.memory(name)
+    if not memory.wait_states:
+        return "at once"
+    words = [f"{memory.wait_states} wait states"]
+    words += [f"a line of {memory.line} bytes"] if not memory.code_cache else []
+    words += ["prefetch of code"] if memory.prefetch else []
+    caches = dict.fromkeys(cache for cache in (memory.code_cache, memory.data_cache) if cache)
+    words += [f"behind {' and '.join(caches)}"] if caches else []
+    return ", ".join(words)

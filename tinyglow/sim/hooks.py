@@ -1,0 +1,91 @@
+"""The emulator's callbacks, as short as they can be, and Ctrl-C while the emulator runs.
+
+The emulator's Python package calls a hook through three Python functions; here the hook itself is what the emulator
+calls. That makes counting by blocks two to three times as fast. Where the package looks different inside than it does
+today, hooks go its own way, and all is as before but slower.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tinyglow.sim import missing_package
+
+try:
+    import unicorn
+except ImportError as error:
+    raise missing_package("unicorn") from error
+try:
+    from unicorn.unicorn_py3.unicorn import uclib as _library
+except ImportError:
+    _library = None
+
+# What a hook gets: the emulator (which it has no use for), then address and size of a block, or kind, address and size
+# of an access. What the emulator passes behind them is not asked for.
+_BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32)
+_ACCESS = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64, ctypes.c_int)
+
+OnBlock = Callable[[object, int, int], None]
+OnAccess = Callable[[object, int, int, int], None]
+
+
+def add_block_hook(emulator: Any, on_block: OnBlock) -> int:
+    """Call ``on_block(_, address, size)`` before each block. It must not raise: nobody would hear of it."""
+    if not _is_open(emulator):
+        return int(emulator.hook_add(unicorn.UC_HOOK_BLOCK, lambda e, address, size, _: on_block(e, address, size)))
+    return _add(emulator, unicorn.UC_HOOK_BLOCK, _BLOCK(on_block))
+
+
+def add_access_hook(emulator: Any, on_access: OnAccess) -> int:
+    """Call ``on_access(_, kind, address, size)`` at each read and write. It must not raise."""
+    kinds = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
+    if not _is_open(emulator):
+        return int(emulator.hook_add(kinds, lambda e, kind, address, size, *_: on_access(e, kind, address, size)))
+    return _add(emulator, kinds, _ACCESS(on_access))
+
+
+def _is_open(emulator: Any) -> bool:
+    return _library is not None and all(hasattr(emulator, name) for name in ("_uch", "_callbacks"))
+
+
+def _add(emulator: Any, kinds: int, function: Any) -> int:
+    handle = ctypes.c_size_t()
+    everywhere = ctypes.c_uint64(1), ctypes.c_uint64(0)
+    # As the package itself does it: through a cast, which its declaration of the C function takes.
+    pointer = ctypes.cast(function, type(function))
+    status = _library.uc_hook_add(emulator._uch, ctypes.byref(handle), kinds, pointer, ctypes.c_void_p(0), *everywhere)
+    if status != unicorn.UC_ERR_OK:
+        raise unicorn.UcError(status)
+    emulator._callbacks[handle.value] = (pointer, function)  # alive as long as the hook, which hook_del ends
+    return handle.value
+
+
+@contextmanager
+def interruptible(emulator: Any) -> Iterator[None]:
+    """Let Ctrl-C stop the emulator and raise KeyboardInterrupt: raised inside a hook it would be lost."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed = False
+
+    def stop(_signal: int, _frame: object) -> None:
+        nonlocal pressed
+        pressed = True
+        emulator.emu_stop()
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # somebody else answers, or nobody shall
+        yield
+        return
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt

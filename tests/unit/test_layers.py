@@ -15,7 +15,7 @@ LAYERS = (
     {"ir"},
     {"ops"},
     {"interp"},
-    {"boards", "frontend", "passes", "quant", "lowering"},
+    {"boards", "frontend", "images", "passes", "quant", "lowering"},
     {"sim", "bundle"},
     {"pipeline"},
     {"tinyglow"},  # the package itself: what `import tinyglow` offers
@@ -25,7 +25,7 @@ LAYERS = (
     {"__main__"},
 )
 HEIGHT = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
-OWNERS = {"onnx": "frontend", "google": "frontend", "jinja2": "bundle"}
+OWNERS = {"onnx": "frontend", "google": "frontend", "jinja2": "bundle", "PIL": "images"}
 OWNERS |= dict.fromkeys(["subprocess", "unicorn", "capstone", "elftools"], "sim")
 
 

@@ -18,7 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may hold what a terminal cannot show
     arguments = parser.parse_args(argv)
-    if arguments.debug:
+    # Commands with a spelling of their own find their options themselves.
+    if arguments.debug or {"-debug", "--debug"} & set(getattr(arguments, "rest", ())):
         return int(arguments.run(arguments))
     try:
         status = int(arguments.run(arguments))

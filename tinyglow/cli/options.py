@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-# Adds a command: (name, its function, one line about it, examples) -> its parser.
+# Adds a command: (name, its function, one line about it, examples) -> its parser. With raw=True its arguments are not
+# looked at: they reach the function as ``rest``.
 AddCommand = Callable[..., argparse.ArgumentParser]
 
 

@@ -38,7 +38,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show a traceback when something fails")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], text: str, *lines: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], text: str, *lines: str, raw: bool = False
+    ) -> argparse.ArgumentParser:
+        if raw:
+            # No argument starts with a NUL: all pass through as they are, --help too.
+            added = subparsers.add_parser(name, help=text, prefix_chars="\0", add_help=False)
+            added.add_argument("rest", nargs=argparse.REMAINDER)
+            added.set_defaults(run=run)
+            return added
         added = subparsers.add_parser(
             name, help=text, description=text, epilog=_example(*lines), formatter_class=_Formatter
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from tinyglow.ir.editor import GraphEditor
@@ -144,6 +144,19 @@ class Lowering(Protocol):
 
 
 @dataclass(frozen=True)
+class GlowParts:
+    """What Glow's profiler records besides a node's result, where it lowers the node first; by names of values.
+
+    same: values that hold the same elements as a value of our graph. computed: values of their own, as functions of the
+    node's inputs. filled: values of the result's shape with one number everywhere; their names are made unique.
+    """
+
+    same: Mapping[str, str] = field(default_factory=dict)
+    computed: Mapping[str, Callable[..., Array]] = field(default_factory=dict)
+    filled: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Op(ABC):
     """An operator; the fields of a subclass are its attributes.
 
@@ -196,6 +209,10 @@ class Op(ABC):
     def transposed(self, perm: tuple[int, ...]) -> Op | None:
         """The operator with op(Transpose(x, perm), ...) = Transpose(result(x, ...), perm); None if there is none."""
         return None
+
+    def parts_in_glow(self, node: Node) -> GlowParts:
+        """What else of ``node`` a profile of Glow's holds (lib/Optimizer/Lower/Lower.cpp)."""
+        return GlowParts()
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
         """The int8 form of ``node``: add its nodes to ``quantizing.edit``, return the result with its own parameters.

@@ -11,7 +11,7 @@ import numpy as np
 from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
-from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.target import Variant
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
@@ -74,7 +74,12 @@ def _gemm_bias(node: SourceNode, importer: Importer, units: int) -> Array:
 
 @dataclass(frozen=True)
 class FullyConnected(Op):
-    """Inputs: x [rows, depth], weights [depth, units], bias [units]."""
+    """Inputs: x [rows, depth], weights [depth, units], bias [units].
+
+    gemm_weights: of a Gemm, the weights' name in the model.
+    """
+
+    gemm_weights: str = ""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Gemm",)
     quantizable: ClassVar[bool] = True
@@ -102,7 +107,9 @@ class FullyConnected(Op):
         original = importer.value(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None
         if original is None or original.data is None or not np.array_equal(original.data, bias):
             original = edit.constant(f"{node.name}_bias", bias)
-        importer.bind(node.outputs[0], edit.add(node.name, cls(), [x, matrix, original], node.name))
+        importer.bind(
+            node.outputs[0], edit.add(node.name, cls(legal_name(node.inputs[1])), [x, matrix, original], node.name)
+        )
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         x, weights, bias = (type_.shape for type_ in inputs)
@@ -113,6 +120,14 @@ class FullyConnected(Op):
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         x, weights, bias = inputs
         return (x @ weights[0] + bias[0],)
+
+    def parts_in_glow(self, node: Node) -> GlowParts:
+        """MatMul and BatchedAdd; of a Gemm also that node itself, and the weights it transposes."""
+        name, weights = node.outputs[0], node.inputs[1]
+        same = {f"{name}_bias": name}
+        if self.gemm_weights:
+            same |= {legal_name(node.origin): name, self.gemm_weights: weights}
+        return GlowParts(same, {f"{name}_dot": lambda x, matrix, _: x @ matrix[0]})
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         x, weights, bias = (lowering.type_of(name) for name in node.inputs)

@@ -108,8 +108,14 @@ def profile(
     bins: int = DEFAULT_BINS,
     progress: Callable[[int], None] | None = None,
     dump: Dump = NO_DUMP,
+    batch: int = 1,
+    lowered: bool = False,
 ) -> Profile:
-    """Station 3: ranges and histograms of all values over samples; inputs [samples, *shape] float32 by name."""
+    """Station 3: ranges and histograms of all values over samples; inputs [samples, *shape] float32 by name.
+
+    batch: how many samples Glow would have run together (its -minibatch). lowered: with the values that Glow's profiles
+    hold besides, of the operators into which it lowers nodes.
+    """
     if not 1 <= bins <= MAX_BINS:
         raise InputError("the profile cannot be made", [Problem("--bins", f"is {bins}", f"1 to {MAX_BINS}")])
     shapes = {name: graph.type_of(name).shape for name in graph.inputs}
@@ -119,7 +125,7 @@ def profile(
             problem = Problem(f"input {name}", f"holds {array.dtype}", "float32, as the float network takes it")
             raise InputError("the calibration data are not floats", [problem])
     shaped = {name: array.reshape(-1, *shapes[name]) for name, array in bound.items()}
-    result = profile_graph(graph, shaped, bins, progress)
+    result = profile_graph(graph, shaped, bins, progress, batch, lowered)
     dump.text(3, "profile", lambda: "\n".join(f"{n} {r.low!r} {r.high!r}" for n, r in result.ranges.items()) + "\n")
     return result
 

@@ -39,7 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     graph, inputs = read_graph(arguments), read_inputs(arguments)
     with progress("profiling", sample_count(inputs)) as advance:
-        result = profile_graph(graph, inputs, arguments.bins, advance, dump_of(arguments))
+        lowered = arguments.graph == "glow"  # then with all of the entries that Glow's own profile has
+        result = profile_graph(graph, inputs, arguments.bins, advance, dump_of(arguments), lowered=lowered)
     save_profile(result, arguments.output)
     print(f"{arguments.output}: ranges of {len(result.ranges)} values over {sample_count(inputs)} samples")
     return 0

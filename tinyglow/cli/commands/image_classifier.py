@@ -1,0 +1,148 @@
+"""``tinyglow image-classifier``: Glow's tool that classifies images, or profiles a network on them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinyglow.cli.glow.parse import GlowArguments, parse
+from tinyglow.cli.options import AddCommand
+from tinyglow.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from tinyglow.ir.graph import Array, Graph
+
+
+def register(command: AddCommand) -> None:
+    """Add the command."""
+    command("image-classifier", run, "Glow's image-classifier: classify images, or profile a network on them", raw=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Classify or profile; 1 if an image has not the class that -expected-labels gives."""
+    options = parse("image-classifier", arguments.rest)
+    if options is None:
+        return 0
+    from tinyglow.cli.glow.bundle import check_names, write_bundle
+    from tinyglow.cli.glow.profiling import write_profile
+    from tinyglow.cli.glow.session import image_options, load_model, model_inputs
+    from tinyglow.images import load_images
+
+    check_names(options)
+    files = _files(options)
+    batch = _check(options, len(files))
+    given = model_inputs(options)
+    shape = given[0].shape[1:] if len(given) == 1 else ()
+    if shape:  # or else the images say it
+        graph = load_model(options, shape)
+        images = load_images(files, image_options(options), _input_shape(graph))
+    else:
+        images = load_images(files, image_options(options))
+        graph = load_model(options, images.shape[1:])
+        if images.shape[1:] != _input_shape(graph):  # to say which image, and what is expected of it
+            images = load_images(files, image_options(options), _input_shape(graph))
+    inputs = {graph.inputs[0]: images.reshape(-1, *graph.type_of(graph.inputs[0]).shape)}
+    heading = f"Model: {_folder(options.text('model'))}\nRunning 1 thread(s)."
+    if options.given("dump-profile"):
+        print(heading, flush=True)
+        write_profile(options, graph, inputs, batch)
+        return 0
+    if options.given("emit-bundle"):
+        print(heading)
+        write_bundle(options, graph)
+        return 0
+    scores = _scores(options, graph, inputs)
+    print(heading)
+    return _print_classes(options, scores, files)
+
+
+def _folder(model: str) -> str:
+    """The folder of the model as Glow prints it: what stands before the last slash."""
+    return model.rpartition("/")[0] if "/" in model else "."
+
+
+def _input_shape(graph: Graph) -> tuple[int, ...]:
+    """Shape of one image. Raises InputError unless the network has one input, of one sample."""
+    shapes = [graph.type_of(name).shape for name in graph.inputs]
+    if len(shapes) != 1 or shapes[0][:1] != (1,):
+        found = ", ".join(f"{name} {list(shape)}" for name, shape in zip(graph.inputs, shapes, strict=True))
+        expected = "one input, with a first dimension of 1"
+        hint = "'tinyglow model-profiler' takes any inputs"
+        raise InputError("the network takes no single image", [Problem("inputs", found, expected, hint)])
+    return shapes[0][1:]
+
+
+def _files(options: GlowArguments) -> list[str]:
+    """The images, from where Glow looks for them. Raises InputError if there are none."""
+    from tinyglow.images import image_files
+
+    folders, lists = options.texts("input-image-dir"), options.texts("input-image-list-file")
+    if sum(map(bool, (options.files, folders, lists))) != 1:
+        expected = "images, or -input-image-dir, or -input-image-list-file; one of the three"
+        found = "are given in two ways" if options.files or folders or lists else "are missing"
+        raise InputError("no images to work on", [Problem("images", found, expected)])
+    files = list(options.files)
+    files += [str(path) for folder in folders for path in image_files(folder)]
+    for name in lists:
+        try:
+            files += [line for line in Path(name).read_text(encoding="utf-8").splitlines() if line]
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError("the list of images cannot be read", [Problem(name, str(error))]) from error
+    if not files:
+        raise InputError("no images to work on", [Problem(", ".join([*folders, *lists]), "holds no images")])
+    return files
+
+
+def _check(options: GlowArguments, images: int) -> int:
+    """Size of a mini-batch. Raises InputError for options that do not fit together or the number of images."""
+    batch = options.count("minibatch") or images
+    problems = []
+    if images % batch:
+        problems.append(Problem(f"-minibatch={batch}", f"does not divide the {images} images"))
+    if options.given("dump-profile") and options.given("load-profile"):
+        problems.append(Problem("-dump-profile", "cannot be used together with -load-profile"))
+    if options.flag("convert-placeholders") and not options.given("emit-bundle"):
+        problems.append(Problem("-convert-placeholders", "is for bundles", "-emit-bundle"))
+    labels = options.texts("expected-labels")
+    if labels and len(labels) != images:
+        problems.append(Problem("-expected-labels", f"has {len(labels)} classes for {images} images"))
+    bad = [label for label in labels if not (label.isascii() and label.isdigit())]
+    problems += [Problem(f"-expected-labels={label[:80]}", "is no class", "a whole number") for label in bad]
+    if problems:
+        raise InputError("the options do not fit together", problems)
+    return batch
+
+
+def _scores(options: GlowArguments, graph: Graph, inputs: dict[str, Array]) -> Array:
+    """[images, classes]. Raises InputError for networks that do not classify, or not into so many classes."""
+    from tinyglow.cli.glow.session import runner
+    from tinyglow.report.classes import class_scores
+
+    outputs = runner(options, graph)(inputs)
+    names = {graph.source_names.get(name, name): name for name in outputs}
+    chosen = options.text("output-name") or (next(iter(names)) if len(names) == 1 else "")
+    if chosen not in names:
+        problem = Problem(f"-output-name={chosen}", "is none of the outputs", ", ".join(names))
+        raise InputError("it is not said which output to classify by", [problem])
+    scores = class_scores(outputs[names[chosen]])
+    if options.count("topk") > scores.shape[1]:
+        problem = Problem(f"-topk={options.text('topk')}", f"of {scores.shape[1]} classes", "fewer")
+        raise InputError("there are not so many classes", [problem])
+    return scores
+
+
+def _print_classes(options: GlowArguments, scores: Array, files: list[str]) -> int:
+    from tinyglow.report.classes import result_lines, softmax, top_classes
+
+    count, offset = options.count("topk"), options.count("label-offset")
+    labels = [int(label) for label in options.texts("expected-labels")]
+    wrong = 0
+    for index, file in enumerate(files) if count else ():
+        row = softmax(scores[index]) if options.flag("compute-softmax") else scores[index]
+        best = top_classes(row, count)
+        print(result_lines(file, row, best, offset))
+        if labels and labels[index] not in [label - offset for label in best]:
+            print(f" File: {file} doesn't match index: {labels[index]} in the top {count} pairs")
+            wrong += 1
+    return 1 if wrong else 0

@@ -1,0 +1,104 @@
+"""-emit-bundle: from a graph to a bundle, and the pictures of graphs that the tools draw beside it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinyglow.cli.glow.parse import GlowArguments
+from tinyglow.errors import InputError, Problem
+from tinyglow.resources import write_file
+
+if TYPE_CHECKING:
+    from tinyglow.boards import Board
+    from tinyglow.ir.graph import Graph
+
+# Names that LLVM has for cores whose instruction set another one's is.
+_SAME_CORE = {"cortex-m0": "cortex-m0plus"}
+_PICTURES = ("pdf", "png", "svg")
+
+
+def check_names(arguments: GlowArguments) -> None:
+    """Raises InputError for options about a bundle that do not fit together."""
+    problems = []
+    if arguments.given("network-name") and not arguments.given("emit-bundle"):
+        problems.append(Problem("-network-name", "is for bundles", "-emit-bundle"))
+    entry = arguments.text("main-entry-name")
+    if entry and entry != arguments.text("network-name"):
+        problems.append(Problem(f"-main-entry-name={entry}", "is not the network's name", "-network-name alone"))
+    if problems:
+        raise InputError("the options do not fit together", problems)
+
+
+def core_of(arguments: GlowArguments) -> Board:
+    """The core that -mcpu names as a board without memories; a host called "any core" if tinyglow knows it not.
+
+    Raises InputError for -float-abi=hard on a core without an FPU.
+    """
+    from tinyglow.boards import CPUS, HOST
+
+    name = arguments.text("mcpu")
+    cpu = CPUS.get(name) or CPUS.get(_SAME_CORE.get(name, ""))
+    if cpu is None:
+        if name not in ("", "native"):
+            known = ", ".join([*_SAME_CORE, *CPUS])
+            print(f"note: -mcpu={name} is none of {known}; the bundle is C99 for any core", file=sys.stderr)
+        return replace(HOST, title="any core")
+    hard = arguments.text("float-abi") == "hard"
+    if hard and not cpu.fpu:
+        problem = Problem("-float-abi=hard", f"the {cpu.title} has no FPU", "soft")
+        raise InputError("the options do not fit together", [problem])
+    return replace(HOST, name=cpu.name, title=cpu.title, cpu=cpu.name, float_abi="hard" if hard else "soft")
+
+
+def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
+    """Quantize ``graph`` if there is a profile, and write its bundle and its pictures."""
+    from tinyglow.cli.glow.session import input_name, model_inputs, quantized_graph
+    from tinyglow.ir.dump import dump_graph
+    from tinyglow.ir.target import Target
+    from tinyglow.ir.types import QuantParams
+    from tinyglow.numerics.glow import float32
+    from tinyglow.passes.placeholders import set_input_params
+    from tinyglow.pipeline.stations import emit, lower
+    from tinyglow.report.tables import print_bundle
+
+    board = core_of(arguments)
+    float_io = not arguments.flag("convert-placeholders")
+    result = quantized_graph(arguments, graph, float_io) if arguments.given("load-profile") else graph
+    inputs = {input_name(graph, given.name) or "": given for given in model_inputs(arguments)}
+    params = {
+        name: QuantParams(float32(given.scale), given.offset) for name, given in inputs.items() if given.type == "int8q"
+    }
+    result = set_input_params(result, params) if params else result
+    program = lower(result, target=Target("" if board.is_host else board.cpu))
+    folder = Path(arguments.text("emit-bundle"))
+    files = emit(program, folder)
+    print_bundle(program, board, folder, files)
+    if arguments.flag("dump-graph"):
+        print(dump_graph(result))
+    if arguments.given("dump-graph-DAG"):
+        draw(result, arguments.text("dump-graph-DAG"))
+
+
+def draw(graph: Graph, path: str) -> None:
+    """Write a picture of ``graph``, of the kind that the file's name says; as text where graphviz is missing.
+
+    Raises InputError or ToolError.
+    """
+    from tinyglow.report.dot import dot_graph
+    from tinyglow.sim.graphviz import render_dot
+
+    text, kind = dot_graph(graph), Path(path).suffix[1:].lower()
+    data: bytes | None = text.encode("utf-8")
+    if kind in _PICTURES:
+        data = render_dot(text, kind)
+    if data is None:
+        path = str(Path(path).with_suffix(".dot"))
+        print(f"note: graphviz is not installed: the graph is in {path}, as text", file=sys.stderr)
+        data = text.encode("utf-8")
+    try:
+        write_file(path, data)
+    except OSError as error:
+        raise InputError("cannot write the graph", [Problem(path, error.strerror or str(error))]) from error

@@ -1,0 +1,272 @@
+"""What the tools have in common: the model, its inputs, and how to quantize it, from Glow's options.
+
+Modules that take long to import are imported where they are needed, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tinyglow.cli.glow.parse import GlowArguments
+from tinyglow.errors import InputError, ModelError, Problem
+
+if TYPE_CHECKING:
+    from tinyglow.images import ImageOptions
+    from tinyglow.ir.graph import Array, Graph
+    from tinyglow.ir.program import Program
+    from tinyglow.quant.quantizer import Scheme
+
+_TYPES = ("float", "float16", "bfloat16", "int8q", "int16q", "int32q", "int32", "int64", "bool")
+_FORM = "name, or name,type,[shape], or name,type,scale,offset,[shape] for int8q, int16q, int32q"
+_MODEL_INPUT = re.compile(
+    r"(?P<name>[^,]+)(,(?P<type>\w+)(,(?P<scale>[0-9.eE+-]+),(?P<offset>[+-]?[0-9]{1,10}))?,\[(?P<shape>[0-9, ]+)\])?"
+)
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """One -model-input. shape: () if only the name was given. scale, offset: of a quantized type."""
+
+    name: str
+    type: str = "float"
+    shape: tuple[int, ...] = ()
+    scale: float = 0.0
+    offset: int = 0
+
+
+def model_inputs(arguments: GlowArguments) -> list[ModelInput]:
+    """The inputs that -model-input and -model-input-name describe. Raises InputError."""
+    found: list[ModelInput] = []
+    problems = []
+    for text in arguments.texts("model-input"):
+        try:
+            given = _model_input(text)
+            if given.name in (other.name for other in found):
+                raise ValueError("each input once")
+            found.append(given)
+        except ValueError as error:
+            problems.append(Problem(f"-model-input={text}", "is not understood", str(error) or _FORM))
+    if problems:
+        raise InputError("the inputs of the model are not understood", problems)
+    return found
+
+
+def _model_input(text: str) -> ModelInput:
+    match = _MODEL_INPUT.fullmatch(text)
+    if match is None:
+        raise ValueError(_FORM)
+    if match["type"] is None:
+        return ModelInput(match["name"])
+    if match["type"] not in _TYPES:
+        raise ValueError(f"one of the types {', '.join(_TYPES)}")
+    if match["type"].endswith("q") != (match["scale"] is not None):
+        raise ValueError(_FORM)
+    shape = tuple(int(size) for size in match["shape"].split(","))  # ValueError for an empty size
+    if min(shape) < 1 or max(shape) > 999_999_999:
+        raise ValueError("sizes from 1 to 999999999")
+    scale = float(match["scale"] or 0)
+    if match["scale"] and not 0 < scale < float("inf"):
+        raise ValueError("a scale above 0")
+    return ModelInput(match["name"], match["type"], shape, scale, int(match["offset"] or 0))
+
+
+def _defines(arguments: GlowArguments) -> dict[str, int]:
+    """Sizes of symbolic dimensions, from -onnx-define-symbol."""
+    sizes: dict[str, int] = {}
+    problems = []
+    for text in arguments.texts("onnx-define-symbol"):
+        match = re.fullmatch(r"([^,]+),(0*[1-9][0-9]{0,8})", text)
+        if match is None or match[1] in sizes:
+            expected = "each symbol once" if match else "a symbol and a size, as in N,1"
+            problems.append(Problem(f"-onnx-define-symbol={text}", "is not understood", expected))
+        else:
+            sizes[match[1]] = int(match[2])
+    if problems:
+        raise InputError("the option -onnx-define-symbol is not understood", problems)
+    return sizes
+
+
+def _bind(
+    defined: dict[str, int], symbols: Mapping[str, tuple[str, ...]], shapes: Mapping[str, Sequence[int]]
+) -> dict[str, int]:
+    """Symbols that -onnx-define-symbol leaves open, from the shapes given for inputs."""
+    bound = dict(defined)
+    for name, shape in shapes.items():
+        dims = symbols.get(name, ())
+        if len(dims) == len(shape):
+            for symbol, size in zip(dims, shape, strict=True):
+                if symbol:
+                    bound.setdefault(symbol, size)
+    return bound
+
+
+def load_model(
+    arguments: GlowArguments,
+    image: Sequence[int] = (),
+    like_glow: bool | None = None,
+    types: Sequence[str] = ("float",),
+) -> Graph:
+    """The model's graph; by default that which Glow would quantize, unless -graph=tiny.
+
+    image: shape of the only input without its batch dimension, where it is known from the images themselves. Symbolic
+    dimensions are bound by -onnx-define-symbol, else by the shapes of -model-input, else by the images'. types: those
+    that -model-input may have. Raises InputError or ModelError.
+    """
+    from tinyglow.frontend.onnx import symbolic_dimensions
+    from tinyglow.ir.editor import legal_name
+    from tinyglow.pipeline.stations import load
+
+    inputs = model_inputs(arguments)
+    path = arguments.text("model")
+    defined = _defines(arguments)
+    symbols = symbolic_dimensions(path)
+    shapes: dict[str, Sequence[int]] = {legal_name(given.name): given.shape for given in inputs}
+    if image and len(symbols) == 1:
+        shapes = {name: shapes.get(name) or (1, *image) for name in symbols}
+    like_glow = arguments.text("graph") == "glow" if like_glow is None else like_glow
+    name = arguments.text("network-name") or None
+    known = {symbol for dims in symbols.values() for symbol in dims}
+    for symbol in sorted(defined.keys() - known):  # as in Glow, no error
+        print(
+            f"note: -onnx-define-symbol={symbol},{defined.pop(symbol)}: the model has no such symbol", file=sys.stderr
+        )
+    try:
+        graph = load(path, name, _bind(defined, symbols, shapes), like_glow)
+    except ModelError as error:
+        raise ModelError(error.summary, [_in_glows_words(problem) for problem in error.problems]) from error
+    _check_inputs(graph, inputs, types)
+    return graph
+
+
+def _in_glows_words(problem: Problem) -> Problem:
+    """The same problem with the option as these tools call it."""
+    return replace(
+        problem, hint=re.sub(r"--define ('?)([^ ]+?)=1(?=\1( |$))", r"-onnx-define-symbol=\1\2,1", problem.hint)
+    )
+
+
+def input_name(graph: Graph, given: str) -> str | None:
+    """The graph's name for an input that the user calls as the model does, or as C does; None if there is none."""
+    names = {graph.source_names.get(name, name): name for name in graph.inputs} | {name: name for name in graph.inputs}
+    return names.get(given)
+
+
+def _check_inputs(graph: Graph, inputs: Sequence[ModelInput], types: Sequence[str]) -> None:
+    problems = []
+    for given in inputs:
+        where = f"-model-input {given.name}"
+        name = input_name(graph, given.name)
+        if name is None:
+            problems.append(Problem(where, "is no input of the model", ", ".join(graph.inputs)))
+            continue
+        shape = graph.type_of(name).shape
+        if given.shape and given.shape != shape:
+            problems.append(Problem(where, f"has shape {list(given.shape)}", f"{list(shape)}, as the model has it"))
+        if given.type not in types:
+            problems.append(Problem(where, f"has type {given.type}", " or ".join(types)))
+        if given.type == "int8q" and not -128 <= given.offset <= 127:
+            problems.append(Problem(where, f"has the offset {given.offset}", "-128 to 127"))
+    if problems:
+        raise InputError("the inputs do not fit the model", problems)
+
+
+def _kept_kinds(arguments: GlowArguments) -> tuple[frozenset[str], list[Problem]]:
+    """Node kinds that stay float, and what is wrong with them: a misspelt kind would be quantized without a word."""
+    from tinyglow.ops import OPS
+
+    kinds = {op.glow_kind or name for name, op in OPS.items()}
+    kept = frozenset(arguments.texts("keep-original-precision-for-nodes"))
+    problems = []
+    for name in sorted(kept - kinds):
+        near = difflib.get_close_matches(name, sorted(kinds), 1)
+        hint = f"did you mean {near[0]}?" if near else ""
+        where = f"-keep-original-precision-for-nodes={name}"
+        problems.append(Problem(where, "is no kind of node", "Glow's names, as in -dump-graph-DAG", hint))
+    return kept, problems
+
+
+def scheme_of(arguments: GlowArguments) -> Scheme:
+    """How to quantize. Raises InputError for what is not there."""
+    from tinyglow.quant.quantizer import Scheme
+    from tinyglow.quant.schema import Schema
+
+    kept, problems = _kept_kinds(arguments)
+    for option in ("quantization-precision", "quantization-precision-bias"):
+        if arguments.text(option) == "Int16":
+            problems.append(Problem(f"-{option}=Int16", "is not supported", "Int8", "Glow leaves such layers in float"))
+    if problems:
+        raise InputError("the quantization options cannot be used", problems)
+    return Scheme(
+        schema=Schema(arguments.text("quantization-schema")),
+        bias_dtype=arguments.text("quantization-precision-bias").lower(),
+        channelwise=arguments.flag("enable-channelwise"),
+        calibrate=arguments.text("quantization-calibration") == "KL",
+        calibrate_constants=arguments.flag("calibrate-constants"),
+        keep_float=kept,
+        like_glow=arguments.text("graph") == "glow",
+    )
+
+
+def quantized_graph(arguments: GlowArguments, graph: Graph, float_io: bool) -> Graph:
+    """``graph`` quantized by -load-profile and the quantization options. Raises ProfileError or InputError."""
+    from tinyglow.pipeline.stations import quantize
+    from tinyglow.quant.profile import load_profile
+
+    scheme = scheme_of(arguments)
+    result = quantize(graph, load_profile(arguments.text("load-profile")), scheme, float_io)
+    if arguments.flag("assert-all-nodes-quantized"):
+        _assert_quantized(result, scheme.keep_float)
+    return result
+
+
+def _assert_quantized(graph: Graph, kept: frozenset[str]) -> None:
+    from tinyglow.ops.quantize import Dequantize, Quantize
+
+    left = [
+        node
+        for node in graph.nodes
+        if graph.type_of(node.outputs[0]).dtype == "float32"
+        and not isinstance(node.op, Quantize | Dequantize)
+        and node.op.kind_in_glow not in kept
+    ]
+    if left:
+        problems = [Problem(node.origin or node.name, f"{node.op.kind_in_glow} stays float") for node in left]
+        raise ModelError("not all nodes are quantized, as -assert-all-nodes-quantized asks", problems)
+
+
+def runner(arguments: GlowArguments, graph: Graph) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
+    """A function that runs samples [n, *shape] through the network, float or (-load-profile) quantized."""
+    from tinyglow.interp import run_graph
+    from tinyglow.pipeline.stations import interpret, lower
+
+    if not arguments.given("load-profile"):
+        return lambda inputs: run_graph(graph, inputs)
+    program: Program = lower(quantized_graph(arguments, graph, float_io=True))
+    return lambda inputs: interpret(program, inputs)
+
+
+def image_options(arguments: GlowArguments) -> ImageOptions:
+    """How images become tensors. Raises InputError."""
+    from tinyglow.images import ImageOptions
+    from tinyglow.images.preprocess import IMAGENET_MEAN, IMAGENET_STDDEV
+
+    lists: dict[str, tuple[float, ...]] = {}
+    problems = []
+    for option in ("mean", "stddev"):
+        try:
+            lists[option] = tuple(float(part) for part in arguments.text(option).split(",") if arguments.given(option))
+        except ValueError:
+            problems.append(Problem(f"-{option}={arguments.text(option)}", "is not understood", "numbers and commas"))
+    if arguments.flag("use-imagenet-normalization"):
+        if arguments.given("mean") or arguments.given("stddev"):
+            problems.append(Problem("-use-imagenet-normalization", "cannot be used together with -mean and -stddev"))
+        lists = {"mean": IMAGENET_MEAN, "stddev": IMAGENET_STDDEV}
+    if problems:
+        raise InputError("the image options are not understood", problems)
+    layout, order = arguments.text("image-layout"), arguments.text("image-channel-order")
+    return ImageOptions(arguments.text("image-mode"), layout, order, **lists)

@@ -1,0 +1,33 @@
+"""Inputs of the network that are int8 with parameters of the user's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tinyglow.ir.editor import GraphEditor
+from tinyglow.ir.graph import Graph
+from tinyglow.ir.op import Op
+from tinyglow.ir.types import QuantParams
+from tinyglow.ops.quantize import Dequantize
+from tinyglow.ops.rescale import Rescale
+from tinyglow.passes.tidy import fold_rescales
+
+
+def set_input_params(graph: Graph, params: Mapping[str, QuantParams]) -> Graph:
+    """Each named input becomes int8 with the given parameters; what reads it gets the values it got before.
+
+    A float input is dequantized, an int8 one rescaled to its own parameters; both are folded into what reads them,
+    where that is possible.
+    """
+    edit = GraphEditor.of(graph)
+    for name, quant in params.items():
+        before = edit.value(name).type
+        edit.set_type(name, replace(before, dtype="int8", quant=quant))
+        op: Op = Rescale() if before.quant else Dequantize()
+        inside = edit.add(f"{name}_{op.kind.lower()}", op, [edit.value(name)], types=(before,))
+        edit.redirect(name, inside.name)
+        node = edit.producer(inside.name)
+        assert node is not None
+        edit.set_inputs(node, (name,))  # which was redirected with the others
+    return fold_rescales(edit.finish())

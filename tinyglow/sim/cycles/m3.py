@@ -1,7 +1,7 @@
 """Cycles of the Cortex-M3, for memories without wait states: those of the Cortex-M4 but for multiplications.
 
 Source: Cortex-M3 Technical Reference Manual, ARM DDI 0337I (r2p1), table 3-1 and section 3.3.2. Multiplications end
-early for small operands; the middle of the range is assumed: SMULL and UMULL 3 to 5, SMLAL and UMLAL 4 to 7. MLA and MLS
+early for small operands; the middle of the range is assumed: SMULL, UMULL 3 to 5, SMLAL, UMLAL 4 to 7. MLA and MLS
 take 2.
 """
 

@@ -76,8 +76,8 @@ def match_profile(graph: Graph, profile: Profile, needed: Iterable[str]) -> Prof
 def _constant_ranges(graph: Graph, names: Iterable[str], by_name: Mapping[str, Range]) -> dict[str, Range]:
     """Ranges of constants: the profile's where it agrees with the data, the data's own where it says nothing.
 
-    A range that was tuned (halved, maybe several times) agrees too. That one disagrees tells a model of the same shape with other weights apart. Glow numbers constants with the same
-    stem in its own way, so any of them may be the one.
+    A range that was tuned (halved, maybe several times) agrees too. One that disagrees tells a model of the same shape
+    with other weights apart. Glow numbers constants with the same stem in its own way, so any of them may be the one.
     """
     stems = defaultdict(list)
     for name in by_name:

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
-import numpy as np
-
 from tinyglow.ir.kernel import Operand, Role
 from tinyglow.ir.program import Buffer, KernelCall, Program
 
@@ -63,7 +61,7 @@ def fingerprint(program: Program) -> Fingerprint:
     given: dict[Key, Buffer] = {}
     for buffer in program.buffers.values():
         if buffer.data is not None:
-            key = digest("constant", buffer.type.dtype, blake2b(np.ascontiguousarray(buffer.data)).digest())
+            key = digest("constant", buffer.type.dtype, blake2b(buffer.data.tobytes()).digest())
         elif buffer.name in program.inputs:
             key = digest("input", buffer.name, buffer.type)
         else:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from tinyglow.errors import InputError, Problem, TinyglowError
+from tinyglow.errors import InputError, ModelError, Problem, ProfileError
 from tinyglow.interp import fits, run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
-from tinyglow.pipeline.stations import lower, quantize
+from tinyglow.lowering.graph_to_program import lower
+from tinyglow.pipeline.stations import quantize
 from tinyglow.quant.profile import Profile
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.tuning.algorithm import Ranges
@@ -36,7 +36,7 @@ def check_samples(graph: Graph, images: Array, labels: Array) -> None:
     classes = graph.type_of(graph.outputs[0].value).elements
     if len(images) != len(labels) or not len(images):
         problems.append(Problem("the labels", f"are {len(labels)} for {len(images)} images", "one for each"))
-    elif not (0 <= labels.min() and labels.max() < classes):
+    elif labels.min() < 0 or labels.max() >= classes:
         found = f"range from {labels.min()} to {labels.max()}"
         problems.append(Problem("the labels", found, f"0 to {classes - 1}: the network has {classes} classes"))
     if problems:
@@ -73,7 +73,13 @@ class TunedNetwork:
         return lower(quantize(self.graph, replace(self.profile, ranges=ranges), self.scheme, float_io=True))
 
     def correct(self, ranges: Ranges) -> int:
-        return self.count(self.program(ranges))
+        """As in ``algorithm.Network``; none, where the ranges are such that no kernel computes with them."""
+        try:
+            return self.count(self.program(ranges))
+        except (ModelError, ProfileError):
+            if not self._counted:  # the first ranges are those of the profile: these must do
+                raise
+            return 0
 
     def count(self, program: Program) -> int:
         """How many samples a program gets right; equal programs are run once."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import io
 import multiprocessing
-import os
 import pickle
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -25,11 +24,7 @@ from tinyglow.ir.program import Program
 from tinyglow.ops import KERNELS
 from tinyglow.tuning.evaluator import DEFAULT_MEMORY, Evaluator
 from tinyglow.tuning.fingerprint import Fingerprint
-
-# BLAS libraries read these when they are loaded: several processes with a thread for each core would be in each
-# other's way.
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
+from tinyglow.tuning.threads import one_thread_each
 
 _ENDED = "a process of the tuning has ended before its time; try fewer jobs"
 
@@ -41,7 +36,7 @@ def _kernel(symbol: str) -> Kernel:
 class _Pickler(pickle.Pickler):
     """Sends a kernel by its name: the other side has the same."""
 
-    def reducer_override(self, thing: object) -> object:
+    def reducer_override(self, thing: object) -> Any:
         return (_kernel, (thing.symbol,)) if isinstance(thing, Kernel) else NotImplemented
 
 
@@ -62,20 +57,6 @@ def _work(connection: Connection) -> None:
         return
 
 
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 class Workers:
     """As an Evaluator, over ``jobs`` processes. A context manager: they end with the block."""
 
@@ -84,7 +65,7 @@ class Workers:
         jobs = min(jobs, len(images))
         self._connections: list[Connection] = []
         self._processes = []
-        with _one_thread_each():
+        with one_thread_each():
             for _ in range(jobs):
                 ours, theirs = context.Pipe()
                 process = context.Process(target=_work, args=(theirs,), daemon=True)

@@ -50,6 +50,7 @@ def in_turn(*answers: int) -> Scripted:
 def tune(
     network: Scripted, ranges: Ranges, schema: Schema = Schema.SYMMETRIC, options: TuningOptions | None = None
 ) -> tuple[TuningResult, list[str]]:
+    """The result and all lines; each look at the clock takes 1000 seconds."""
     lines: list[str] = []
     seconds = iter(range(0, 100_000, 1000))
     around = Surroundings(lines.append, clock=lambda: float(next(seconds)))

@@ -22,6 +22,7 @@ from tinyglow.quant.profile import Range
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.tuning.journal import Journal, identity
 
+
 def _without_times(text: str) -> str:
     return re.sub(r"(?m)^(.* time:) .*$", r"\1", text)
 

@@ -29,20 +29,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     with one_thread_each():
         tuning = _tuning_options(options)  # imports numpy
+    from tinyglow.cli.glow.imaged import load_model_and_images
     from tinyglow.cli.glow.labels import read_labels
-    from tinyglow.cli.glow.session import image_options, load_model, model_inputs, scheme_of
-    from tinyglow.images import load_images
+    from tinyglow.cli.glow.session import scheme_of
     from tinyglow.quant.profile import load_profile, save_profile
     from tinyglow.report.console import progress
     from tinyglow.tuning.tune import tune
 
     scheme, profile = scheme_of(options), load_profile(options.text("load-profile"))
     files, labels = read_labels(options.text("dataset-file"), options.text("dataset-path"))
-    given = model_inputs(options)
-    shape = given[0].shape[1:] if len(given) == 1 else ()
     with progress("reading images", len(files)) as advance:
-        images = load_images(files, image_options(options), shape, advance)
-    graph = load_model(options, images.shape[1:])
+        graph, images = load_model_and_images(options, files, advance)
     tuned = Path(options.text("dump-tuned-profile"))
     _check_writable(tuned)
     checkpoint = Path(options.text("checkpoint") or f"{tuned}.checkpoint")

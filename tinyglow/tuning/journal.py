@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,9 @@ def identity(graph: Graph, profile: Profile, scheme: Scheme, images: Array, labe
         hash_.update(repr((name, value.type)).encode())
         if value.data is not None:
             hash_.update(value.data.tobytes())
-    options = (scheme.schema, scheme.bias_dtype, scheme.channelwise, scheme.calibrate, scheme.calibrate_constants)
-    hash_.update(repr((options, sorted(scheme.keep_float), scheme.like_glow)).encode())
+    for option in fields(scheme):
+        value = getattr(scheme, option.name)
+        hash_.update(repr((option.name, sorted(value) if isinstance(value, frozenset) else value)).encode())
     hash_.update(repr(list(profile.ranges.items())).encode())
     hash_.update(repr((images.shape, str(images.dtype), labels.tolist())).encode())
     hash_.update(images.tobytes())

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tinyglow.pipeline.execute import simulate
     from tinyglow.pipeline.stations import emit, interpret, load, lower, profile, quantize
     from tinyglow.quant.profile import load_profile, save_profile
+    from tinyglow.tuning.tune import tune
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ _PLACES = {
     "load_profile": "tinyglow.quant.profile",
     "save_profile": "tinyglow.quant.profile",
     "simulate": "tinyglow.pipeline.execute",
+    "tune": "tinyglow.tuning.tune",
     "verify": "tinyglow.pipeline.compare",
     **dict.fromkeys(("emit", "interpret", "load", "lower", "profile", "quantize"), "tinyglow.pipeline.stations"),
 }
@@ -49,6 +51,7 @@ __all__ = [
     "quantize",
     "save_profile",
     "simulate",
+    "tune",
     "verify",
 ]
 

@@ -18,6 +18,7 @@ LAYERS = (
     {"boards", "frontend", "images", "passes", "quant", "lowering"},
     {"sim", "bundle"},
     {"pipeline"},
+    {"tuning"},
     {"tinyglow"},  # the package itself: what `import tinyglow` offers
     {"report", "testing"},
     {"demo"},

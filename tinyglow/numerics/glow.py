@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tinyglow.numerics import exact_dot
+
 INT8_MIN, INT8_MAX = -128, 127
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
@@ -104,15 +106,8 @@ def wrap_int32(x: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> Int32Array
 
 
 def accumulate(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> Int32Array:
-    """``a @ b`` of int32 matrices that hold products' factors of at most 9 bits; int32.
-
-    BLAS has no integer matrix product, so this one runs in floating point, which is exact as long as every partial sum
-    stays below the mantissa: |a|, |b| <= 255 (a difference of two int8), hence 2**24 for up to 258 terms and 2**53 far
-    beyond any model.
-    """
-    terms = a.shape[-1]
-    dtype = np.float32 if terms * 255 * 255 < 2**24 else np.float64
-    return wrap_int32((a.astype(dtype) @ b.astype(dtype)).astype(np.int64))
+    """``a @ b`` of int32 [..., rows, terms] and [..., terms, units]; |a| <= 255, as differences of int8 are."""
+    return exact_dot.matmul(a, b, 255)
 
 
 def quantize(x: FloatArray, scale: float, offset: int, dtype: str = "int8") -> npt.NDArray[np.signedinteger]:

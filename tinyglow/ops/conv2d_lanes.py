@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -75,12 +76,18 @@ def unpack(stream: Array, p: LanesParams) -> tuple[Array, Array]:
     return weights, counts
 
 
+@lru_cache(maxsize=4)
+def _unpacked(stream: bytes, p: LanesParams) -> tuple[Array, Array]:
+    """``unpack``, once for all samples."""
+    return unpack(np.frombuffer(stream, np.int8), p)
+
+
 def conv2d_lanes_s8(p: LanesParams, x: Array, stream: Array, bias: Array, out: Array) -> None:
     """Definition of tg_conv2d_lanes_s8: bias + sum of x * weight, x being in_offset outside of the image.
 
     The bias [out_c, 2] is that of even and odd pixels of each four; the even one lacks 2**15 for each chunk.
     """
-    weights, counts = unpack(stream, p)
+    weights, counts = _unpacked(stream.tobytes(), p)
     sums = p.unpooled.sums(x, weights, np.zeros(p.out_c, np.int32))
     # sums() takes in_offset off every x.
     sums += (bias.reshape(-1, 2)[:, 1] + p.in_offset * weights.sum(axis=1)).astype(np.int32)

@@ -16,6 +16,7 @@ from tinyglow.numerics import glow
 from tinyglow.ops.accumulator import check_accumulator, output_requant, prepared_bias
 from tinyglow.ops.activation import Activation
 from tinyglow.ops.conv2d_float import ConvSizes
+from tinyglow.ops.conv_sums import convolution_sums
 
 
 @dataclass(frozen=True)
@@ -36,17 +37,11 @@ class ConvGeometry(ConvSizes):
 
         A padded tap is left out of a sum: once the offset is taken off, that is the same as a zero.
         """
-        patches = self.patches(x.astype(np.int32) - self.in_offset)
+        images = x.reshape(-1, self.in_h, self.in_w, self.in_c)
         weights = filters.reshape(self.out_c, -1).astype(np.int32) - filter_offsets.reshape(-1, 1)
-        weights = weights.reshape(self.out_c, patches.shape[3], -1)
-        in_g, out_g = self.in_c // self.group, self.out_c // self.group
-        sums = np.empty((*patches.shape[:3], self.out_c), np.int32)
-        for g in range(self.group):
-            columns = patches[..., g * in_g : (g + 1) * in_g].reshape(-1, patches.shape[3] * in_g)
-            matrix = weights[g * out_g : (g + 1) * out_g].reshape(out_g, -1)
-            products = glow.accumulate(columns, matrix.T)
-            sums[..., g * out_g : (g + 1) * out_g] = products.reshape(*patches.shape[:3], out_g)
-        return sums
+        shape = (self.out_c, self.kernel_h, self.kernel_w, self.in_c // self.group)
+        sums = convolution_sums(images, self.in_offset, weights.reshape(shape), self.window, self.group)
+        return sums[:, : self.out_h, : self.out_w]
 
     def activate(self, x: Array) -> Array:
         """Requantized sums as int8, behind the activation."""

@@ -131,6 +131,21 @@ def sink_rescale(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
+def raise_rescale_above_transpose(node: Node, edit: GraphEditor) -> bool:
+    """Rescale(Transpose(x)) is Transpose(Rescale(x)), whose rescale what makes x may absorb (Glow: SinkCode)."""
+    source = edit.producer(node.inputs[0])
+    if not isinstance(node.op, Rescale) or source is None or not isinstance(source.op, Transpose):
+        return False
+    if not edit.has_one_use(node.inputs[0]):
+        return False
+    x, old = edit.value(source.inputs[0]), edit.value(node.outputs[0])
+    rescaled = edit.add(node.name, Rescale(), [x], node.origin, (replace(x.type, quant=old.type.quant),))
+    edit.redirect(old.name, edit.add(source.name, source.op, [rescaled], source.origin, (old.type,)).name)
+    edit.remove_if_unused(node)
+    edit.remove_if_unused(source)
+    return True
+
+
 def _activation_of(op: Op) -> Activation | None:
     """What a convolution can apply in place of ``op``."""
     if isinstance(op, Relu):
@@ -249,7 +264,7 @@ def tidy(graph: Graph, float_io: bool = False, like_glow: bool = False) -> Graph
 
     like_glow: fold no more transposes into weights than Glow does, which tries once.
     """
-    graph = fold_rescales(rewrite(graph, [fold_float_constants]))
+    graph = fold_rescales(rewrite(graph, [fold_float_constants, raise_rescale_above_transpose]))
     graph = rewrite(graph, [fuse_activation_into_convolution, drop_identity_relu])
     graph = fold_rescales(graph)
     while True:

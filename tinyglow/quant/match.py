@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -75,8 +76,8 @@ def match_profile(graph: Graph, profile: Profile, needed: Iterable[str]) -> Prof
 def _constant_ranges(graph: Graph, names: Iterable[str], by_name: Mapping[str, Range]) -> dict[str, Range]:
     """Ranges of constants: the profile's where it agrees with the data, the data's own where it says nothing.
 
-    That it disagrees tells a model of the same shape with other weights apart. Glow numbers constants with the same
-    stem in its own way, so any of them may be the one.
+    A range that was tuned (halved, maybe several times) agrees too. One that disagrees tells a model of the same shape
+    with other weights apart. Glow numbers constants with the same stem in its own way, so any of them may be the one.
     """
     stems = defaultdict(list)
     for name in by_name:
@@ -89,7 +90,7 @@ def _constant_ranges(graph: Graph, names: Iterable[str], by_name: Mapping[str, R
         own = _own_range(data)
         candidates = [by_name[name]] if name in by_name else []
         candidates += [by_name[other] for other in stems[_stem(name)]]
-        agreeing = next((range_ for range_ in candidates if _agree(range_, own)), None)
+        agreeing = next((range_ for agree in (_agree, _is_tuned) for range_ in candidates if agree(range_, own)), None)
         ranges[name] = agreeing or own
         if name in by_name and agreeing is None:
             range_ = by_name[name]
@@ -103,3 +104,16 @@ def _constant_ranges(graph: Graph, names: Iterable[str], by_name: Mapping[str, R
 def _agree(one: Range, other: Range) -> bool:
     tolerance = _WEIGHT_TOLERANCE * max(abs(one.low), abs(one.high), abs(other.low), abs(other.high))
     return abs(one.low - other.low) <= tolerance and abs(one.high - other.high) <= tolerance
+
+
+def _is_tuned(range_: Range, own: Range) -> bool:
+    """Whether ``range_`` is what tuning makes of ``own``: half as wide, or a quarter ..., around 0 or some mean.
+
+    Around a mean both ends move inwards; around 0 the end that is nearer to it may move outwards.
+    """
+    width, around_zero = range_.high - range_.low, range_.low == -range_.high
+    full = 2 * max(abs(own.low), abs(own.high)) if around_zero else own.high - own.low
+    if not 0 < width < full or not (around_zero or own.low <= range_.low < range_.high <= own.high):
+        return False
+    halvings = math.log2(full / width)
+    return halvings > 0.5 and abs(halvings - round(halvings)) <= _WEIGHT_TOLERANCE

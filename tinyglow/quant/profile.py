@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +21,7 @@ MAX_BINS = 65536
 MAX_FILE_BYTES = 64 * 2**20
 _MAX_DEPTH = 8  # a profile has 3
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+_WRAP_COLUMN = 70  # LLVM's YAML writer
 _EXPECTED = "a profile as Glow's image-classifier or 'tinyglow profile' writes it"
 
 
@@ -184,18 +185,35 @@ def _decimal(value: float) -> str:
     return text if "." in text else text + ".0"
 
 
+def _count(count: float) -> str:
+    """A count as Glow prints it (C's %g), unless six digits are too few for it."""
+    return f"{count:g}" if float(f"{count:g}") == count else f"{count:.0f}"
+
+
+def _histogram(counts: Sequence[float]) -> str:
+    """A list of counts as LLVM's YAML writer breaks it: before a count that would begin behind column 70."""
+    name = "  Histogram:       [ "
+    text, column = name, len(name)
+    for index, count in enumerate(counts):
+        comma = ", " if index else ""
+        text, column = text + comma, column + len(comma)
+        if column > _WRAP_COLUMN:
+            text, column = text + "\n" + " " * len(name), len(name)
+        text, column = text + _count(count), column + len(_count(count))
+    return text + " ]"
+
+
 def save_profile(profile: Profile, path: str | Path) -> None:
     """Write ``profile`` in Glow's YAML form (lib/Quantization/Serialization.cpp), sorted by name as Glow has it."""
     lines = ["---", f"GlowToolsVersion: '{profile.tool_version}'", "...", "---"]
     lines += [f"GraphPreLowerHash: 0x{profile.graph_hash:X}", "...", "---"]
     for name in sorted(profile.ranges):
         range_ = profile.ranges[name]
-        counts = ", ".join(f"{count:.0f}" for count in range_.histogram)
         lines += [
             f"- NodeOutputName:  '{name}'",
             f"  Min:             {_decimal(range_.low)}",
             f"  Max:             {_decimal(range_.high)}",
-            f"  Histogram:       [ {counts} ]",
+            _histogram(range_.histogram),
         ]
     text = "\n".join([*lines, "...", ""])
     try:

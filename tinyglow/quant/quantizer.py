@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tinyglow.errors import Problem, ProfileError
+from tinyglow.errors import InputError, Problem, ProfileError
 from tinyglow.ir.editor import GraphEditor, Namer
 from tinyglow.ir.graph import Array, Graph, Node, Value
 from tinyglow.ir.op import Op
@@ -33,6 +33,8 @@ class Scheme:
     for each output channel of a convolution. calibrate: -quantization-calibration=KL. calibrate_constants: weights too
     (-calibrate-constants). keep_float: node kinds, by Glow's names, that stay float
     (-keep-original-precision-for-nodes). like_glow: end with exactly Glow's graph, even where a simpler one is known.
+
+    channelwise_nodes, float_nodes: names of the model's nodes for which, beyond Glow, that is so whatever the rest does.
     """
 
     schema: Schema = Schema.ASYMMETRIC
@@ -42,11 +44,21 @@ class Scheme:
     calibrate_constants: bool = False
     keep_float: frozenset[str] = frozenset()
     like_glow: bool = False
+    channelwise_nodes: frozenset[str] = frozenset()
+    float_nodes: frozenset[str] = frozenset()
 
     def quantizes(self, node: Node) -> bool:
         """Whether a node of the float graph becomes int8."""
         kept_float = node.op.kind_in_glow in self.keep_float or (self.like_glow and node.op.float_in_glow)
-        return node.op.quantizable and not kept_float
+        return node.op.quantizable and not kept_float and node.origin not in self.float_nodes
+
+    def check_nodes(self, graph: Graph) -> None:
+        """Raises InputError if it names nodes that the graph has not."""
+        known = {node.origin for node in graph.nodes}
+        unknown = sorted((self.channelwise_nodes | self.float_nodes) - known)
+        if unknown:
+            problems = [Problem(name, "is no node of the network", ", ".join(sorted(known))[:300]) for name in unknown]
+            raise InputError("the options for single nodes do not fit the network", problems)
 
 
 def profiled_values(graph: Graph, scheme: Scheme) -> list[str]:
@@ -67,6 +79,7 @@ class _Quantizer:
     # For each value of the float graph, the values that hold it as int8 and as float, as far as they exist.
     as_int8: dict[str, Value] = field(default_factory=dict)
     as_float: dict[str, Value] = field(default_factory=dict)
+    origin: str = ""  # of the node at work
 
     def __post_init__(self) -> None:
         self.edit = GraphEditor(self.graph.name, Namer())
@@ -76,13 +89,14 @@ class _Quantizer:
     @property
     def channelwise(self) -> bool:
         """``ir.op.Quantizing.channelwise``."""
-        return self.scheme.channelwise
+        return self.scheme.channelwise or self.origin in self.scheme.channelwise_nodes
 
     def run(self) -> Graph:
         for name in self.graph.inputs:
             self.as_float[name] = self._keep(self.graph.values[name])
             self.edit.inputs.append(name)
         for node in self.graph.nodes:
+            self.origin = node.origin
             of_floats = self.graph.type_of(node.inputs[0]).dtype == "float32"  # and not of an ArgMax's indices
             if of_floats and self.scheme.quantizes(node):
                 try:
@@ -219,5 +233,6 @@ class _Quantizer:
 def quantize(graph: Graph, profile: Profile, scheme: Scheme | None = None) -> Graph:
     """The int8 graph. ``profile`` has the range of every value in ``profiled_values``, else ProfileError."""
     scheme = scheme or Scheme()
+    scheme.check_nodes(graph)
     match = match_profile(graph, profile, profiled_values(graph, scheme))
     return _Quantizer(graph, match.ranges, scheme).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,8 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on stderr; yields a function to call with the number of steps just done."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    # Lines printed meanwhile go above the bar, but where they go to a file they must get there.
+    redirect, disable = sys.stdout.isatty(), not console.is_terminal
+    with Progress(*columns, console=console, transient=True, redirect_stdout=redirect, disable=disable) as bar:
         task = bar.add_task(label, total=total)
         yield lambda count: bar.advance(task, count)

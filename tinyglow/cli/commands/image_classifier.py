@@ -25,24 +25,14 @@ def run(arguments: argparse.Namespace) -> int:
     if options is None:
         return 0
     from tinyglow.cli.glow.bundle import check_names, write_bundle
+    from tinyglow.cli.glow.imaged import load_model_and_images
     from tinyglow.cli.glow.profiling import write_profile
-    from tinyglow.cli.glow.session import image_options, load_model, model_inputs
-    from tinyglow.images import load_images
 
     check_names(options)
     files = _files(options)
     batch = _check(options, len(files))
-    given = model_inputs(options)
-    shape = given[0].shape[1:] if len(given) == 1 else ()
-    if shape:  # or else the images say it
-        graph = load_model(options, shape)
-        images = load_images(files, image_options(options), _input_shape(graph))
-    else:
-        images = load_images(files, image_options(options))
-        graph = load_model(options, images.shape[1:])
-        if images.shape[1:] != _input_shape(graph):  # to say which image, and what is expected of it
-            images = load_images(files, image_options(options), _input_shape(graph))
-    inputs = {graph.inputs[0]: images.reshape(-1, *graph.type_of(graph.inputs[0]).shape)}
+    graph, images = load_model_and_images(options, files)
+    inputs = {graph.inputs[0]: images}
     heading = f"Model: {_folder(options.text('model'))}\nRunning 1 thread(s)."
     if options.given("dump-profile"):
         print(heading, flush=True)
@@ -60,17 +50,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _folder(model: str) -> str:
     """The folder of the model as Glow prints it: what stands before the last slash."""
     return model.rpartition("/")[0] if "/" in model else "."
-
-
-def _input_shape(graph: Graph) -> tuple[int, ...]:
-    """Shape of one image. Raises InputError unless the network has one input, of one sample."""
-    shapes = [graph.type_of(name).shape for name in graph.inputs]
-    if len(shapes) != 1 or shapes[0][:1] != (1,):
-        found = ", ".join(f"{name} {list(shape)}" for name, shape in zip(graph.inputs, shapes, strict=True))
-        expected = "one input, with a first dimension of 1"
-        hint = "'tinyglow model-profiler' takes any inputs"
-        raise InputError("the network takes no single image", [Problem("inputs", found, expected, hint)])
-    return shapes[0][1:]
 
 
 def _files(options: GlowArguments) -> list[str]:

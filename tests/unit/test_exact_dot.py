@@ -1,0 +1,78 @@
+"""Integer products and convolution sums through float BLAS against the same in int64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyglow.numerics import exact_dot
+from tinyglow.ops.conv_sums import convolution_sums
+from tinyglow.ops.window import Window
+
+
+@pytest.mark.parametrize(
+    ("terms", "dtype"), [(258, np.float32), (259, np.float64), (33026, np.float64), (40000, np.float64)]
+)
+def test_products_are_exact_at_the_largest_sums(terms: int, dtype: type) -> None:
+    """Sums of the largest products, one less and one more, are right in either float type, and wrap beyond int32."""
+    a = np.full((3, terms), 255, np.int32)
+    b = np.full((terms, 2), 255, np.int32)
+    a[1, 0], b[0, 1] = 254, -255
+    assert exact_dot.exact_dtype(exact_dot.largest_sum(b, 255)) is dtype
+    expected = (a.astype(np.int64) @ b.astype(np.int64)).astype(np.int32)
+    np.testing.assert_array_equal(exact_dot.matmul(a, b, 255), expected)
+
+
+def test_sums_no_float_holds_are_refused() -> None:
+    """Beyond 53 bits there is no answer, rather than a rounded one."""
+    with pytest.raises(OverflowError):
+        exact_dot.exact_dtype(2**53 + 1)
+
+
+@st.composite
+def _convolutions(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...], Window, int, int]:
+    """Shapes of images and filters, the window, the group and the images' offset."""
+    kernel = (draw(st.integers(1, 4)), draw(st.integers(1, 4)))
+    pads = tuple(draw(st.integers(0, 3)) for _ in range(4))
+    strides, dilation = ((draw(st.integers(1, 3)), draw(st.integers(1, 3))) for _ in range(2))
+    window = Window(kernel, strides, pads, dilation)
+    height, width = (window.extent(axis) + draw(st.integers(0, 4)) for axis in (0, 1))
+    group = draw(st.integers(1, 3))
+    in_g, out_g = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    images = (draw(st.integers(1, 3)), height, width, group * in_g)
+    return images, (group * out_g, *kernel, in_g), window, group, draw(st.integers(-128, 127))
+
+
+def _sums_in_int64(images: np.ndarray, offset: int, filters: np.ndarray, window: Window, group: int) -> np.ndarray:
+    patches = window.patches(images.astype(np.int64) - offset)
+    patches = patches.reshape(*patches.shape[:4], group, -1)
+    weights = filters.astype(np.int64).reshape(group, len(filters) // group, patches.shape[3], -1)
+    sums = np.einsum("nyxtgi,goti->nyxgo", patches, weights)
+    return sums.reshape(*sums.shape[:3], -1).astype(np.int32)
+
+
+@given(_convolutions(), st.integers(0, 2**32 - 1), st.booleans())
+def test_convolution_sums_are_those_of_integers(
+    case: tuple[tuple[int, ...], tuple[int, ...], Window, int, int], seed: int, extreme: bool
+) -> None:
+    """Any window, group and offset: every sum is that of 64-bit integers."""
+    shape, filter_shape, window, group, offset = case
+    rng = np.random.default_rng(seed)
+    images = rng.choice([-128, 127], shape) if extreme else rng.integers(-128, 128, shape)
+    filters = rng.choice([-255, 255], filter_shape) if extreme else rng.integers(-255, 256, filter_shape)
+    images, filters = images.astype(np.int8), filters.astype(np.int32)
+    found = convolution_sums(images, offset, filters, window, group)
+    np.testing.assert_array_equal(found, _sums_in_int64(images, offset, filters, window, group))
+
+
+@pytest.mark.parametrize("channels", [40, 200, 1000])
+def test_large_windows_stay_exact(channels: int) -> None:
+    """Sums too large for float32 are taken in float64: the largest of 3 x 3 windows, for ends of both ranges."""
+    images = np.full((1, 4, 4, channels), -128, np.int8)
+    filters = np.full((2, 3, 3, channels), 255, np.int32)
+    filters[1, 1, 1, 0] = -254
+    window = Window((3, 3), pads=(1, 1, 1, 1))
+    found = convolution_sums(images, 127, filters, window, 1)
+    np.testing.assert_array_equal(found, _sums_in_int64(images, 127, filters, window, 1))

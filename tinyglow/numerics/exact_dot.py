@@ -1,0 +1,46 @@
+"""Integer matrix products through floating-point BLAS, exact by proof.
+
+BLAS has no integer product, and numpy's own is some fifty times slower. A float product of integers is exact in any
+order of summation, fused or not, as long as no partial sum can leave the mantissa: 24 bits of float32, 53 of float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_FLOAT32_EXACT, _FLOAT64_EXACT, _INT32 = 2**24, 2**53, 2**31
+
+Integers = npt.NDArray[np.signedinteger]
+Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+
+
+def largest_sum(matrix: Integers, limit: int) -> int:
+    """No partial sum of ``a @ matrix`` is larger than this, if no element of a is larger than ``limit`` (both signs).
+
+    matrix: integers [..., terms, units].
+    """
+    return limit * int(np.abs(matrix.astype(np.int64)).sum(axis=-2).max(initial=0))
+
+
+def exact_dtype(bound: int) -> type[np.float32] | type[np.float64]:
+    """The smaller float type in which sums of integers up to ``bound`` are exact. Raises OverflowError beyond both."""
+    if bound <= _FLOAT32_EXACT:
+        return np.float32
+    if bound <= _FLOAT64_EXACT:
+        return np.float64
+    raise OverflowError(f"sums of up to {bound} do not fit a float64 exactly")
+
+
+def to_int32(sums: npt.NDArray[Any], bound: int) -> npt.NDArray[np.int32]:
+    """Integers in floats of at most ``bound`` as int32; what does not fit wraps to two's complement."""
+    return sums.astype(np.int32) if bound < _INT32 else sums.astype(np.int64).astype(np.int32)
+
+
+def matmul(a: Integers, b: Integers, limit: int) -> npt.NDArray[np.int32]:
+    """``a @ b`` of integers [..., rows, terms] and [..., terms, units] as int32 that wraps; |a| <= ``limit``."""
+    bound = largest_sum(b, limit)
+    dtype = exact_dtype(bound)
+    return to_int32(a.astype(dtype) @ b.astype(dtype), bound)

@@ -1,0 +1,112 @@
+"""A search on a network, its samples and a board."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from tinyglow.errors import InputError, ModelError, Problem, ProfileError
+from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.program import Program
+from tinyglow.ir.target import Target
+from tinyglow.lowering.graph_to_program import lower
+from tinyglow.ops.conv2d import Conv2D
+from tinyglow.ops.fully_connected import FullyConnected
+from tinyglow.passes.fuse import fuse
+from tinyglow.pipeline.stations import quantize
+from tinyglow.quant.calibration import QUANTIZED_BINS
+from tinyglow.quant.profile import Profile
+from tinyglow.quant.quantizer import Scheme
+from tinyglow.tuning.costs import Costs
+from tinyglow.tuning.network import Counter, TunedNetwork
+from tinyglow.tuning.search import DEFAULT_TRIALS, Candidate, Cost, Layers, Limits, front, search
+
+
+def layers_of(graph: Graph) -> Layers:
+    """The model's nodes that have weights, in order."""
+    convolutions = [node.origin for node in graph.nodes if isinstance(node.op, Conv2D)]
+    weighted = [node.origin for node in graph.nodes if isinstance(node.op, Conv2D | FullyConnected)]
+    return Layers(tuple(filter(None, dict.fromkeys(convolutions))), tuple(filter(None, dict.fromkeys(weighted))))
+
+
+@dataclass
+class NetworkTrials:
+    """``search.Trials`` of a float graph: right answers are counted, costs are predicted for ``target``.
+
+    float_io: whether the network that is paid for has float placeholders.
+    """
+
+    graph: Graph
+    profile: Profile
+    images: Array
+    labels: Array
+    counter: Counter
+    costs: Costs
+    target: Target
+    float_io: bool = True
+
+    def __post_init__(self) -> None:
+        self._network = TunedNetwork(self.graph, self.profile, Scheme(), self.images, self.labels, self.counter)
+
+    def correct(self, scheme: Scheme) -> int | None:
+        self._network.scheme = scheme
+        try:
+            return self._network.count(self._network.program(self.profile.ranges))
+        except (ModelError, ProfileError):
+            return None
+
+    def program(self, scheme: Scheme) -> Program:
+        """What is paid for, lowered and not planned."""
+        graph = quantize(self.graph, self.profile, scheme, self.float_io)
+        return lower(fuse(graph) if self.target.core else graph, self.target)
+
+    def cost(self, scheme: Scheme) -> Cost:
+        return self.costs.predicted(self.program(scheme))
+
+    def measured(self, candidate: Candidate) -> Candidate:
+        """The candidate with the costs of its whole program on the first image."""
+        inputs = {self.graph.inputs[0]: self.images[:1]}
+        return replace(candidate, cost=self.costs.measured(self.program(candidate.scheme), inputs))
+
+
+@dataclass(frozen=True)
+class Explored:
+    """The front, by measured costs; what was predicted of each of its members; and how many schemes were tried."""
+
+    front: tuple[Candidate, ...]
+    predicted: tuple[Cost, ...]
+    tried: int
+
+    @property
+    def best(self) -> Candidate:
+        """The most accurate; of equals the cheapest."""
+        return max(self.front, key=lambda found: (found.correct, -found.cost.cycles, -found.cost.flash))
+
+
+def explore(
+    trials: NetworkTrials,
+    base: Scheme,
+    limits: Limits,
+    most: int = DEFAULT_TRIALS,
+    advance: Callable[[int], None] = lambda trials: None,
+) -> Explored:
+    """Search, and measure the front on the board. Raises InputError if nothing is within the limits."""
+    calibration = any(len(range_.histogram) >= QUANTIZED_BINS for range_ in trials.profile.ranges.values())
+    found, tried = search(trials, base, layers_of(trials.graph), limits, calibration, most, advance)
+    measured = {candidate.scheme: trials.measured(candidate) for candidate in found}
+    kept = front(list(measured.values()), limits)
+    if not kept:
+        raise InputError("no scheme is within the limits", _cheapest(list(measured.values()) or tried))
+    predicted = {candidate.scheme: candidate.cost for candidate in found}
+    return Explored(tuple(kept), tuple(predicted[candidate.scheme] for candidate in kept), len(tried))
+
+
+def _cheapest(candidates: list[Candidate]) -> list[Problem]:
+    if not candidates:
+        return [Problem("", "the network can be quantized by none of the schemes")]
+    cycles = min(candidate.cost.cycles for candidate in candidates)
+    flash = min(candidate.cost.flash for candidate in candidates)
+    return [
+        Problem("cycles", f"the fewest are {cycles:,}", "a limit above"),
+        Problem("flash", f"the fewest bytes are {flash:,}", "a limit above"),
+    ]

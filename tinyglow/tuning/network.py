@@ -1,0 +1,89 @@
+"""A float network, its labelled samples and a scheme: what ``algorithm`` tunes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from tinyglow.errors import InputError, ModelError, Problem, ProfileError
+from tinyglow.interp import fits, run_graph
+from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.program import Program
+from tinyglow.lowering.graph_to_program import lower
+from tinyglow.pipeline.stations import quantize
+from tinyglow.quant.profile import Profile
+from tinyglow.quant.quantizer import Scheme
+from tinyglow.tuning.algorithm import Ranges
+from tinyglow.tuning.evaluator import count_correct
+from tinyglow.tuning.fingerprint import Fingerprint, Key, fingerprint
+
+
+class Counter(Protocol):
+    """An Evaluator, or Workers."""
+
+    def correct(self, program: Program, print_: Fingerprint | None = None) -> int: ...
+
+
+def check_samples(graph: Graph, images: Array, labels: Array) -> None:
+    """Raises InputError unless the network takes one such image and answers with a value for each class."""
+    problems = []
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        found = f"has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
+        raise InputError("the network cannot be tuned", [Problem(graph.name, found, "one of each")])
+    shape = graph.type_of(graph.inputs[0]).shape
+    if not fits(images.shape[1:], shape):
+        problems.append(Problem("the images", f"have shape {list(images.shape[1:])}", f"{list(shape)}"))
+    classes = graph.type_of(graph.outputs[0].value).elements
+    if len(images) != len(labels) or not len(images):
+        problems.append(Problem("the labels", f"are {len(labels)} for {len(images)} images", "one for each"))
+    elif labels.min() < 0 or labels.max() >= classes:
+        found = f"range from {labels.min()} to {labels.max()}"
+        problems.append(Problem("the labels", found, f"0 to {classes - 1}: the network has {classes} classes"))
+    if problems:
+        raise InputError("the samples do not fit the network", problems)
+
+
+@dataclass
+class TunedNetwork:
+    """``algorithm.Network`` for a float graph. ``profile`` says everything but the ranges; those come with each test.
+
+    images: [samples, *shape] float32, labels: [samples]; ``counter`` has the same.
+    """
+
+    graph: Graph
+    profile: Profile
+    scheme: Scheme
+    images: Array
+    labels: Array
+    counter: Counter
+    _counted: dict[Key, int] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        return len(self.images)
+
+    def float_correct(self) -> int:
+        (name,) = self.graph.inputs
+        shaped = self.images.reshape(-1, *self.graph.type_of(name).shape)
+        (outputs,) = run_graph(self.graph, {name: shaped}).values()
+        return count_correct(outputs.reshape(self.samples, -1), self.labels)
+
+    def program(self, ranges: Ranges) -> Program:
+        """The network quantized by these ranges. Its placeholders stay float, as Glow's tuner has them."""
+        return lower(quantize(self.graph, replace(self.profile, ranges=ranges), self.scheme, float_io=True))
+
+    def correct(self, ranges: Ranges) -> int:
+        """As in ``algorithm.Network``; none, where the ranges are such that no kernel computes with them."""
+        try:
+            return self.count(self.program(ranges))
+        except (ModelError, ProfileError):
+            if not self._counted:  # the first ranges are those of the profile: these must do
+                raise
+            return 0
+
+    def count(self, program: Program) -> int:
+        """How many samples a program gets right; equal programs are run once."""
+        print_ = fingerprint(program)
+        if print_.output not in self._counted:
+            self._counted[print_.output] = self.counter.correct(program, print_)
+        return self._counted[print_.output]

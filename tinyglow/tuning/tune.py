@@ -1,0 +1,83 @@
+"""From a profile to a tuned one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyglow.errors import InputError, Problem
+from tinyglow.ir.graph import Array, Graph
+from tinyglow.quant.profile import Profile
+from tinyglow.quant.quantizer import Scheme
+from tinyglow.tuning.algorithm import Network, Surroundings, TuningOptions, tune_ranges
+from tinyglow.tuning.evaluator import Evaluator
+from tinyglow.tuning.journal import Journal, JournaledNetwork, identity
+from tinyglow.tuning.network import Counter, TunedNetwork, check_samples
+from tinyglow.tuning.workers import Workers
+
+_MAX_JOBS = 256
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def counter(images: Array, labels: Array, jobs: int = 0) -> Iterator[Counter]:
+    """What counts right answers over ``jobs`` processes (0: as many as there are cores; 1: this process)."""
+    if not 0 <= jobs <= _MAX_JOBS:
+        raise InputError("too many processes", [Problem("-jobs", f"is {jobs}", f"1 to {_MAX_JOBS}, or 0")])
+    jobs = jobs or min(cores(), _MAX_JOBS)
+    if jobs == 1 or len(images) < 2:
+        yield Evaluator(images, labels)
+        return
+    with Workers(images, labels, jobs) as workers:
+        yield workers
+
+
+def tune(
+    graph: Graph,
+    profile: Profile,
+    images: Array,
+    labels: npt.ArrayLike,
+    scheme: Scheme | None = None,
+    options: TuningOptions | None = None,
+    jobs: int = 0,
+    checkpoint: str | Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    advance: Callable[[int], None] = lambda tensors: None,
+    resumed: Callable[[int], None] = lambda answers: None,
+) -> Profile:
+    """``profile`` with its ranges narrowed where ``graph``, quantized by ``scheme``, then gets more samples right.
+
+    images: [samples, *shape] float32; labels: [samples], the class of each. say(line) is called with each line that
+    Glow's model-tuner would print, advance(1) after each tensor. The result does not depend on ``jobs``. checkpoint: a
+    file that a killed tuning goes on from, when it is called again with the same arguments; then resumed(answers) says
+    how many it knows already. It is gone when the tuning is done.
+
+    Raises InputError if the samples do not fit the network, ProfileError if the profile does not.
+    """
+    scheme, classes = scheme or Scheme(), np.asarray(labels)
+    check_samples(graph, images, classes)
+    images = np.ascontiguousarray(images, np.float32)
+    with counter(images, classes, jobs) as count:
+        network: Network = TunedNetwork(graph, profile, scheme, images, classes, count)
+        journal, around = None, Surroundings(say, advance)
+        if checkpoint is not None:
+            journal = Journal.open(checkpoint, identity(graph, profile, scheme, images, classes))
+            if journal.found:
+                resumed(journal.found)
+            network, around = JournaledNetwork(network, journal), Surroundings(say, advance, journal.clock)
+        result = tune_ranges(network, profile.ranges, scheme.schema, options or TuningOptions(), around)
+        if journal is not None:
+            journal.close()
+    return replace(profile, ranges=result.ranges)

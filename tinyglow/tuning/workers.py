@@ -1,0 +1,104 @@
+"""Evaluators in processes of their own, each with its share of the samples.
+
+The share decides nothing but the time: right answers are counted one by one, so their sum is the same for any number
+of processes. Processes are spawned, which works alike on all systems, and end with the one that started them.
+"""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import pickle
+import signal
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from tinyglow.errors import ToolError
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import Kernel
+from tinyglow.ir.program import Program
+from tinyglow.ops import KERNELS
+from tinyglow.tuning.evaluator import DEFAULT_MEMORY, Evaluator
+from tinyglow.tuning.fingerprint import Fingerprint
+from tinyglow.tuning.threads import one_thread_each
+
+_ENDED = "a process of the tuning has ended before its time; try fewer jobs"
+
+
+def _kernel(symbol: str) -> Kernel:
+    return KERNELS[symbol]
+
+
+class _Pickler(pickle.Pickler):
+    """Sends a kernel by its name: the other side has the same."""
+
+    def reducer_override(self, thing: object) -> Any:
+        return (_kernel, (thing.symbol,)) if isinstance(thing, Kernel) else NotImplemented
+
+
+def _packed(thing: object) -> bytes:
+    buffer = io.BytesIO()
+    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(thing)
+    return buffer.getvalue()
+
+
+def _work(connection: Connection) -> None:
+    """Take images, labels and memory; then answer programs with their right answers until the other side hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the starter gets it too, and ends this process
+    try:
+        evaluator = Evaluator(*pickle.loads(connection.recv_bytes()))  # what is received here is what Workers sends
+        while True:
+            connection.send(evaluator.correct(pickle.loads(connection.recv_bytes())))
+    except (EOFError, OSError):
+        return
+
+
+class Workers:
+    """As an Evaluator, over ``jobs`` processes. A context manager: they end with the block."""
+
+    def __init__(self, images: Array, labels: Array, jobs: int, memory: int = DEFAULT_MEMORY) -> None:
+        context = multiprocessing.get_context("spawn")
+        jobs = min(jobs, len(images))
+        self._connections: list[Connection] = []
+        self._processes = []
+        with one_thread_each():
+            for _ in range(jobs):
+                ours, theirs = context.Pipe()
+                process = context.Process(target=_work, args=(theirs,), daemon=True)
+                process.start()
+                theirs.close()  # so that its end is heard of
+                self._connections.append(ours)
+                self._processes.append(process)
+        shares = zip(np.array_split(images, jobs), np.array_split(labels, jobs), strict=True)
+        self._send([_packed((*share, memory // jobs)) for share in shares])
+
+    def _send(self, messages: Sequence[bytes]) -> None:
+        try:
+            for connection, message in zip(self._connections, messages, strict=True):
+                connection.send_bytes(message)
+        except OSError as error:
+            raise ToolError(_ENDED) from error
+
+    def correct(self, program: Program, print_: Fingerprint | None = None) -> int:
+        """How many samples the program gets right. Raises ToolError if a process has ended."""
+        self._send([_packed(program)] * len(self._connections))
+        try:
+            return sum(int(connection.recv()) for connection in self._connections)
+        except (EOFError, OSError) as error:
+            raise ToolError(_ENDED) from error
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for connection in self._connections:
+            connection.close()
+        for process in self._processes:
+            process.join(timeout=5)
+            process.kill()

@@ -12,11 +12,12 @@ from tinyglow.ir.types import TensorType
 
 
 class Region(Enum):
-    """The three memories of Glow's ABI."""
+    """The three memories of Glow's ABI, and the fast one that an application may lend (``glow_tcm_addr``)."""
 
     CONSTANT = "constantWeight"
     MUTABLE = "mutableWeight"
     ACTIVATION = "activations"
+    TCM = "tcm"
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,13 +22,17 @@ class Region(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Buffer:
-    """A piece of one region. ``offset`` is in bytes from the region's base; -1 until the planner has run."""
+    """A piece of one region. ``offset`` is in bytes from the region's base; -1 until the planner has run.
+
+    is_copy: it holds the copy of a constant, the same for every sample.
+    """
 
     name: str
     type: TensorType
     region: Region
     offset: int = -1
     data: Array | None = None
+    is_copy: bool = False
 
     @property
     def end(self) -> int:

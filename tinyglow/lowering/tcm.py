@@ -70,7 +70,7 @@ def _copied(program: Program, traffic: Counter[str]) -> tuple[Program, dict[str,
             once = buffer.region is Region.CONSTANT and users[name] == 1
             if once and traffic[name] >= _READS_WORTH_A_COPY * buffer.type.nbytes:
                 copy = _free_name(f"{name}__tcm", buffers)
-                buffers[copy] = Buffer(copy, buffer.type, Region.ACTIVATION)
+                buffers[copy] = Buffer(copy, buffer.type, Region.ACTIVATION, is_copy=True)
                 sources[copy] = name
                 operands[position] = copy
                 calls.append(KernelCall(COPY, (name, copy), CopyParams(buffer.type.nbytes), call.origin))

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
-from tinyglow.lowering.plan import Block, activation_blocks, place
+from tinyglow.lowering.plan import Block, Trails, activation_blocks, place, trails_of
 from tinyglow.lowering.traffic import buffer_traffic
 from tinyglow.ops.copy import COPY, CopyParams
 
-# A copied byte costs a load, a store and the loop, of which the slow memory's part is one load: our choice, on the safe
-# side of where a copy begins to pay even if the slow memory takes only a cycle more than the fast one.
-_READS_WORTH_A_COPY = 16
+# Reads of each byte by the traffic's count, of which a kernel may save three in four by working on four pixels at once:
+# then at least 16 slow reads are spared for a copy of about five cycles a byte (simulated, Cortex-M7). Our choice, on
+# the safe side even if the slow memory takes only a cycle more than the fast one.
+_READS_WORTH_A_COPY = 64
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,10 @@ _ORDERS: tuple[Callable[[Candidate], float], ...] = (
 )
 
 
-def choose(candidates: Sequence[Candidate], capacity: int, alignment: int) -> frozenset[str]:
-    """Names of blocks that fit ``capacity`` bytes together, with as much gain as could be found.
+def choose(
+    candidates: Sequence[Candidate], capacity: int, alignment: int, trails: Trails | None = None
+) -> frozenset[str]:
+    """Names of blocks that fit ``capacity`` bytes together, by ``place``, with as much gain as could be found.
 
     Best of several greedy orders: the exact answer is a knapsack on top of storage allocation, both NP-hard.
     """
@@ -48,7 +51,7 @@ def choose(candidates: Sequence[Candidate], capacity: int, alignment: int) -> fr
         chosen: list[Candidate] = []
         for candidate in sorted(candidates, key=lambda c: (-order(c), c.block.name)):
             with_it = [c.block for c in (*chosen, candidate)]
-            if candidate.gain > 0 and place(with_it, alignment)[1] <= capacity:
+            if candidate.gain > 0 and place(with_it, alignment, trails)[1] <= capacity:
                 chosen.append(candidate)
         gain = sum(c.gain for c in chosen)
         if gain > best_gain:
@@ -117,7 +120,7 @@ def use_tcm(program: Program, capacity: int) -> Program:
         if block.name in sources:  # the copy itself writes it once and reads the constant once
             gain -= 2 * block.size
         candidates.append(Candidate(block, gain))
-    chosen = choose(candidates, capacity, program.alignment)
+    chosen = choose(candidates, capacity, program.alignment, trails_of(widened, blocks, owner))
     moved = {name for block in chosen for name in members[block]}
     result = _without_copies(widened, {copy: name for copy, name in sources.items() if copy not in moved})
     buffers = {

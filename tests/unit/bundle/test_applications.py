@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -254,3 +255,26 @@ def test_bundles_of_both_apis_live_in_one_program(programs: dict[str, Program], 
         for compiler, suffix in (("zig cc", "c"), ("zig c++", "cpp")):
             (tmp_path / f"main.{suffix}").write_text(text, encoding="utf-8")
             run([*command_of(compiler), *includes, "-Wall", "-Werror", "-c", f"main.{suffix}", "-o", "m.o"], tmp_path)
+
+
+@pytest.mark.parametrize("ram", [False, True], ids=["flash", "ram"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("x86_64-linux-gnu", "aarch64-linux-gnu", "x86_64-macos", "aarch64-macos"),
+        *("x86_64-windows-gnu", "x86-windows-gnu", "aarch64-windows-gnu", "thumb-freestanding-eabi"),
+    ],
+)
+def test_weights_assemble_for_every_system(
+    target: str, ram: bool, programs: dict[str, Program], tmp_path: Path
+) -> None:
+    """weights.S gives an object with the weights, under the name that C has for them, on ELF, Mach-O and COFF."""
+    tinyglow.emit(programs["dense"], tmp_path / "b", weights_asm=True, weights="ram" if ram else "flash")
+    command = [*command_of("zig cc"), "-target", target, "-I", tmp_path / "b"]
+    run([*command, "-c", tmp_path / "b/dense.weights.S", "-o", "weights.o"], tmp_path)
+    (tmp_path / "use.c").write_text('#include "dense.h"\nint use(void);\nint use(void) { return dense_weights[3]; }\n')
+    run([*command, "-c", "use.c", "-o", "use.o"], tmp_path)
+    weights, use = ((tmp_path / name).read_bytes() for name in ("weights.o", "use.o"))
+    assert (tmp_path / "b/dense.weights.bin").read_bytes() in weights
+    names = [set(re.findall(rb"(?<![A-Za-z0-9])_*dense_weights(?=\0)", data)) for data in (use, weights)]
+    assert names[0] == names[1] and len(names[0]) == 1

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tinyglow.boards import Board
 from tinyglow.ir.program import Program, Region
+from tinyglow.lowering.traffic import buffer_traffic
 from tinyglow.pipeline.compare import Comparison
 from tinyglow.pipeline.crosscheck import Crosscheck
 from tinyglow.pipeline.execute import Execution
@@ -47,7 +48,23 @@ def print_bundle(program: Program, board: Board, folder: Path, files: Mapping[st
     print(f"{folder}: bundle '{program.name}' for {board.title}")
     sizes = [(region.value, size) for region, size in program.sizes.items() if size or region is not Region.TCM]
     console.print(table(("memory", ">bytes"), sizes))
+    if program.sizes[Region.TCM]:
+        console.print(_in_tcm(program))
     console.print(table(("file", ">bytes"), [(name, len(data)) for name, data in sorted(files.items())]))
+
+
+def _in_tcm(program: Program) -> Table:
+    """The buffers in fast memory, hottest first, and what is left of the traffic in the other memories."""
+    traffic = buffer_traffic(program)
+    total = max(1, traffic.total())
+    hot = [buffer for buffer in program.buffers.values() if buffer.region is Region.TCM]
+    rows: list[tuple[object, ...]] = [
+        (buffer.name, buffer.type.nbytes, traffic[buffer.name], f"{traffic[buffer.name] / total:.1%}")
+        for buffer in sorted(hot, key=lambda b: (-traffic[b.name], b.name))
+    ]
+    rest = total - sum(traffic[buffer.name] for buffer in hot)
+    rows.append(("(all others)", "", rest, f"{rest / total:.1%}"))
+    return table(("in tcm", ">bytes", ">read and written", ">of all"), rows)
 
 
 def _milliseconds(execution: Execution) -> str:

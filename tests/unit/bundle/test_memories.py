@@ -21,6 +21,8 @@ from tinyglow.ir.program import Program, Region
 from tinyglow.lowering.plan import plan
 from tinyglow.lowering.tcm import use_tcm
 from tinyglow.pipeline.execute import open_target
+from tinyglow.pipeline.stations import target_of
+from tinyglow.quant.profile import load_profile
 from tinyglow.sim.toolchain import find_compiler
 
 
@@ -53,6 +55,39 @@ def test_hot_buffers_change_no_answer(hot: Program, board_name: str, ocram: Boar
     vectors = vectors_for(hot)[:4]
     for result in tinyglow.verify(hot, board, {MNIST_INPUT: vectors}):
         assert result.equal and result.vectors == 4
+
+
+@pytest.mark.parametrize("board_name", ["frdm-ke16z", "mimxrt1060-evk"])
+def test_working_memory_may_be_fast_too(board_name: str, checkout: Path) -> None:
+    """Kernels chosen for a core, with their working memory in TCM, answer as without; the board needs no more RAM."""
+    pytest.importorskip("unicorn")
+    board = load_board(board_name)
+    graph = tinyglow.load(checkout / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
+    quantized = tinyglow.quantize(graph, load_profile(checkout / "tests/golden/mnist_nxp/profile.yaml"))
+    plain, hot = (tinyglow.lower(quantized, target=target_of(board), tcm_bytes=size) for size in (0, 350))
+    fast = {name for name, buffer in hot.buffers.items() if buffer.region is Region.TCM}
+    assert fast & {call.scratch for call in hot.calls}
+    vectors = vectors_for(plain)[:6]
+    expected = tinyglow.interpret(plain, {MNIST_INPUT: vectors})
+    for name, array in tinyglow.interpret(hot, {MNIST_INPUT: vectors}).items():
+        np.testing.assert_array_equal(array, expected[name])
+    for result in tinyglow.verify(hot, board, {MNIST_INPUT: vectors}):
+        assert result.equal
+
+
+def test_compile_lists_what_is_in_fast_memory(tmp_path: Path, checkout: Path) -> None:
+    """The report names the hot buffers, hottest first, and the share of all traffic that stays outside."""
+    model, profile = checkout / "examples/mnist/mnist_nxp.onnx", checkout / "tests/golden/mnist_nxp/profile.yaml"
+    answer = run_cli(
+        *("compile", model, "--define", "N=1", "--profile", profile, "--board", "frdm-ke16z"),
+        *("--name", "mnist", "-o", tmp_path / "bundle", "--tcm-size", 250),
+    )
+    assert answer.status == 0, answer
+    listed = answer.out[answer.out.index("in tcm") : answer.out.index("(all others)")]
+    numbers = [int(number.replace(",", "")) for number in re.findall(r"([\d,]+) +[\d.]+%", listed)]
+    assert len(numbers) > 2 and numbers == sorted(numbers, reverse=True)
+    info = read_bundle(tmp_path / "bundle")
+    assert 0 < info.tcm <= 250 and f"tcm {info.tcm} " in " ".join(answer.out.split())
 
 
 def test_verify_finds_a_fault_in_a_buffer_in_tcm(hot: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +228,8 @@ def test_constants_in_ram_are_there_when_main_starts(
     flash, ram = (answers[place].sizes for place in ("flash", "ram"))
     assert flash is not None and ram is not None
     assert ram.flash == flash.flash and ram.ram == flash.ram + info.constant
+    cycles = {place: answers[place].most("cycles") for place in answers}
+    assert cycles["ram"] is not None and cycles["flash"] is not None and cycles["ram"] <= cycles["flash"]
     for name, array in answers["flash"].outputs.items():
         np.testing.assert_array_equal(array, answers["ram"].outputs[name])
 
@@ -219,6 +256,7 @@ def test_every_option_of_compile_does_what_it_says(tmp_path: Path) -> None:
     arguments = place.compile(board="frdm-ke16z", output=folder / "new")
     answer = run_cli(*arguments, *options, "--object", "--tcm-size", "1000")
     assert answer.status == 0, answer
+    assert "dense.weights.S" in answer.out and "in tcm" not in answer.out  # its one call needs no activations
     names = {path.name for path in (folder / "new").iterdir()}
     extras = {"dense_config.c", "dense.weights.S", "dense.o", "glow_bundle_utils.c", "glow_bundle_utils.h"}
     assert extras <= names

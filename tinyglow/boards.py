@@ -148,6 +148,17 @@ class Board:
         """The memory of the variables and the stack."""
         return self.memory(self.data_memory)
 
+    @property
+    def tcm(self) -> Memory | None:
+        """The fast memory beside that of the variables; None if there is none, or the variables are in it.
+
+        Of two it is the upper: ARMv7-M cores have the ITCM at 0 and the DTCM at 0x20000000 (Cortex-M7 Technical
+        Reference Manual, 2.1, memory map).
+        """
+        if self.is_host or self.data.kind == "tcm":
+            return None
+        return max((m for m in self.memories if m.kind == "tcm"), key=lambda m: m.start, default=None)
+
     def memory(self, name: str) -> Memory:
         """The memory of that name; BoardError if there is none."""
         for memory in self.memories:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tinyglow import resources
-from tinyglow.bundle.header import bundle_info, write_header
+from tinyglow.bundle.header import BundleInfo, bundle_info, write_header
 from tinyglow.bundle.kernel_header import kernel_header
+from tinyglow.bundle.options import UTILS, BundleOptions, extra_files
 from tinyglow.bundle.render import hex_float, render
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.editor import legal_name
@@ -119,7 +120,8 @@ def _source(program: Program, traced: bool) -> str:
         net=program.name,
         buffers=buffers,
         calls=[_call(call, program) for call in program.calls],
-        unused_regions=[region.value for region in Region if region not in used],
+        unused_regions=[region.value for region in Region if region not in used and region is not Region.TCM],
+        tcm=Region.TCM in used,
         traced=traced,
     )
 
@@ -144,16 +146,40 @@ def _runtime_files(kernels: list[Kernel]) -> dict[str, str]:
     return files
 
 
-def bundle_files(program: Program, efficiency: float, traced: bool = False) -> dict[str, bytes]:
-    """Every file of the bundle by name. ``traced`` adds the step counter that ``verify`` bisects with."""
+def _extras(info: BundleInfo, options: BundleOptions) -> dict[str, str]:
+    """The files that only some interfaces have."""
+    context: dict[str, Any] = {"net": info.name, "NET": info.name.upper(), "placeholders": info.placeholders}
+    files = {}
+    if options.api == "dynamic":
+        files[f"{info.name}_config.c"] = render("config.c.j2", **context)
+    if options.weights_asm:
+        context |= {"ram": info.weights_in_ram, "size": info.constant, "alignment": info.alignment}
+        files[f"{info.name}.weights.S"] = render("weights.S.j2", **context)
+    if options.utils:
+        files |= {name: (resources.RUNTIME / "host" / name).read_text(encoding="utf-8") for name in UTILS}
+    return files
+
+
+def bundle_files(
+    program: Program, efficiency: float, traced: bool = False, options: BundleOptions | None = None
+) -> dict[str, bytes]:
+    """Every file of the bundle by name. ``traced`` adds the step counter that ``verify`` bisects with.
+
+    Raises InputError if the program cannot have the interface that ``options`` describe.
+    """
     name = check_name(program.name)
+    options = options or BundleOptions()
+    options.check(name, program.placeholders)
+    info = bundle_info(program, options)
+    constants = sorted((b for b in program.buffers.values() if b.region is Region.CONSTANT), key=lambda b: b.offset)
     kernels = {call.kernel.symbol: call.kernel for call in program.calls}
     weights = weights_bytes(program)
     texts = {
-        f"{name}.h": write_header(bundle_info(program), efficiency),
+        f"{name}.h": write_header(info, efficiency, options, constants),
         f"{name}.c": _source(program, traced),
         f"{name}.weights.txt": _weights_text(weights),
         **_runtime_files(list(kernels.values())),
+        **_extras(info, options),
     }
     return {**{key: text.encode("utf-8") for key, text in sorted(texts.items())}, f"{name}.weights.bin": weights}
 
@@ -161,9 +187,9 @@ def bundle_files(program: Program, efficiency: float, traced: bool = False) -> d
 def write_files(files: Mapping[str, bytes], folder: str | Path) -> None:
     """Put ``files`` into ``folder``: all are written aside first and then moved into place, each in one step.
 
-    Runtime files of an earlier bundle that this one does not need are removed; other files are left alone. Raises
-    InputError, with the folder as it was, if it cannot be written or holds the bundle of another network: the two would
-    share runtime files.
+    Runtime and extra files of an earlier bundle that this one does not need are removed; other files are left alone.
+    Raises InputError, with the folder as it was, if it cannot be written or holds the bundle of another network: the
+    two would share runtime files.
     """
     folder = Path(folder)
     others = [path.name for path in folder.glob("*.weights.bin") if path.name not in files]
@@ -180,9 +206,11 @@ def write_files(files: Mapping[str, bytes], folder: str | Path) -> None:
                 (Path(aside) / name).write_bytes(data)
             for name in files:
                 os.replace(Path(aside) / name, folder / name)
-        for stale in folder.glob("tg_*.[ch]"):
+        nets = [name.removesuffix(".weights.bin") for name in files if name.endswith(".weights.bin")]
+        extras = [folder / name for net in nets for name in extra_files(net)]
+        for stale in [*folder.glob("tg_*.[ch]"), *extras]:
             if stale.name not in files:
-                stale.unlink()
+                stale.unlink(missing_ok=True)
     except OSError as error:
         if not existed:
             with contextlib.suppress(OSError):

@@ -25,6 +25,7 @@ class Harness:
     constant_weight = "tg_constant_weight"
     mutable_weight = "tg_mutable_weight"
     activations = "tg_activations"
+    tcm = "tg_tcm"  # only where the bundle wants it
 
     @property
     def sources(self) -> tuple[Path, Path]:
@@ -48,6 +49,7 @@ def write_harness(folder: Path, net: str, board: Board, weights: Placement = "fl
             board=board,
             code_length=_room_behind(board, board.code),
             data_length=_room_behind(board, board.data),
+            tcm_length=_room_behind(board, board.tcm) if board.tcm else 0,
         ),
     }
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinyglow.bundle.options import BundleOptions
 from tinyglow.bundle.render import hex_float, render
 from tinyglow.errors import InputError, Problem
-from tinyglow.ir.program import Program, Region
+from tinyglow.ir.program import Buffer, Program, Region
 from tinyglow.ir.types import QuantParams, TensorType
 
 _DTYPES = {"float": "float32", "i8": "int8", "i32": "int32", "index64": "int64"}
@@ -31,7 +32,10 @@ class Placeholder:
 
 @dataclass(frozen=True)
 class BundleInfo:
-    """What a bundle's header says. Sizes in bytes."""
+    """What a bundle's header says. Sizes in bytes.
+
+    tcm: of the fast memory it wants at glow_tcm_addr. weights_in_ram: the constants are to be copied to RAM.
+    """
 
     name: str
     placeholders: tuple[Placeholder, ...]
@@ -39,12 +43,14 @@ class BundleInfo:
     mutable: int
     activations: int
     alignment: int
+    tcm: int = 0
+    weights_in_ram: bool = False
 
     def placeholder(self, name: str) -> Placeholder | None:
         return next((p for p in self.placeholders if p.name == name), None)
 
 
-def bundle_info(program: Program) -> BundleInfo:
+def bundle_info(program: Program, options: BundleOptions | None = None) -> BundleInfo:
     """The header's content for a planned program."""
     buffers = [program.buffers[name] for name in program.placeholders]
     return BundleInfo(
@@ -54,17 +60,26 @@ def bundle_info(program: Program) -> BundleInfo:
         mutable=program.sizes[Region.MUTABLE],
         activations=program.sizes[Region.ACTIVATION],
         alignment=program.alignment,
+        tcm=program.sizes.get(Region.TCM, 0),
+        weights_in_ram=options is not None and options.weights == "ram",
     )
 
 
-def write_header(info: BundleInfo, efficiency: float) -> str:
-    """Text of ``<net>.h``. efficiency: bytes of activations live at once, at most, over those allocated."""
+def write_header(
+    info: BundleInfo, efficiency: float, options: BundleOptions | None = None, constants: Sequence[Buffer] = ()
+) -> str:
+    """Text of ``<net>.h``.
+
+    efficiency: bytes of activations live at once, at most, over those allocated. constants: listed if
+    ``options.verbose``; where the weights go is ``info``'s to say.
+    """
+    options = options or BundleOptions()
     return render(
         "network.h.j2",
         hex_float=hex_float,
         net=info.name,
         NET=info.name.upper(),
-        total=info.constant + info.mutable + info.activations,
+        total=info.constant + info.mutable + info.activations + info.tcm,
         efficiency=efficiency,
         placeholders=info.placeholders,
         width=max(len(p.name) for p in info.placeholders),
@@ -72,6 +87,11 @@ def write_header(info: BundleInfo, efficiency: float) -> str:
         mutable=info.mutable,
         activations=info.activations,
         alignment=info.alignment,
+        tcm=info.tcm,
+        ram=info.weights_in_ram,
+        dynamic=options.api == "dynamic",
+        weights_asm=options.weights_asm,
+        constants=constants if options.verbose else (),
     )
 
 
@@ -107,6 +127,8 @@ def parse_header(text: str, where: str) -> BundleInfo:
         if full not in macros:
             problems.append(Problem(where, f"does not define {full}"))
         sizes[field] = macros.get(full, 0)
+    sizes["tcm"] = macros.get(f"{name.upper()}_TCM_MEM_SIZE", 0)
+    in_ram = re.search(rf"^#define {name.upper()}_CONSTANT_MEM_TYPE +uint8_t$", text, re.MULTILINE) is not None
     placeholders = []
     # Glow's verbose headers list constants after the placeholders in the same form.
     for match in _PLACEHOLDER.finditer(text.split("// Constants:", maxsplit=1)[0]):
@@ -123,7 +145,7 @@ def parse_header(text: str, where: str) -> BundleInfo:
             problems.append(Problem(f"{where}, placeholder {p.name}", "reaches beyond the mutable memory"))
     if problems:
         raise InputError("this is not a bundle's header", problems)
-    return BundleInfo(name, tuple(placeholders), **sizes)
+    return BundleInfo(name, tuple(placeholders), **sizes, weights_in_ram=in_ram)
 
 
 def read_bundle(folder: str | Path) -> BundleInfo:

@@ -107,6 +107,34 @@ def add_compiler(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_tcm(parser: argparse.ArgumentParser) -> None:
+    """Fast memory."""
+    help_ = "fast memory for the buffers with the most traffic, which the application lends as glow_tcm_addr"
+    parser.add_argument("--tcm-size", metavar="BYTES", type=int, default=0, help=help_)
+
+
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    """What the bundle's interface looks like; each option of Glow's has its name."""
+    group = parser.add_argument_group("bundle")
+    group.add_argument(
+        "--bundle-api",
+        choices=("static", "dynamic"),
+        default="static",
+        help="dynamic: also a BundleConfig with a symbol table (default: %(default)s)",
+    )
+    group.add_argument("--bundle-api-verbose", action="store_true", help="list the constants in the header too")
+    group.add_argument(
+        "--weights",
+        choices=("flash", "ram"),
+        default="flash",
+        help="ram: the constants are not const, start-up code copies them (default: %(default)s)",
+    )
+    group.add_argument("--weights-asm", action="store_true", help="also NET.weights.S, which takes in NET.weights.bin")
+    group.add_argument("--bundle-utils", action="store_true", help="also glow_bundle_utils.h and .c, for hosts")
+    group.add_argument("--object", action="store_true", help="also NET.o for the board's core, built with --cc")
+    add_tcm(parser)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Figures for programs."""
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")

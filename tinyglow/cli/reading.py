@@ -145,4 +145,6 @@ def compiled_of(arguments: argparse.Namespace, name: str | None = None) -> Compi
     graph = read_graph(arguments, name)
     recorded = load_profile(arguments.profile)
     quantized = quantize(graph, recorded, scheme, arguments.float_io, dump)
-    return Compiled(graph, recorded, scheme, quantized, lower(quantized, dump))
+    return Compiled(
+        graph, recorded, scheme, quantized, lower(quantized, dump, tcm_bytes=getattr(arguments, "tcm_size", 0))
+    )

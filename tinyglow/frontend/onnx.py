@@ -27,7 +27,8 @@ MAX_RANK = 16  # numpy's own limit is 32 dimensions, samples included
 _UNSUPPORTED = "unsupported operator"
 MIN_OPSET = 7  # before it, Add and Gemm broadcast by other rules
 # Names of the header's own macros, which a placeholder of the same name would redefine.
-_RESERVED = ("CONSTANT_MEM_SIZE", "MUTABLE_MEM_SIZE", "ACTIVATIONS_MEM_SIZE", "MEM_ALIGN")
+_SIZES = ("CONSTANT_MEM_SIZE", "MUTABLE_MEM_SIZE", "ACTIVATIONS_MEM_SIZE", "TCM_MEM_SIZE")
+_RESERVED = (*_SIZES, "MEM_ALIGN", "CONSTANT_MEM_TYPE")
 _ATTRIBUTE_TYPES = {
     number: getattr(onnx.defs.OpSchema.AttrType, name, None)
     for name, number in onnx.AttributeProto.AttributeType.items()

@@ -12,22 +12,27 @@ from tinyglow.ir.types import TensorType
 
 
 class Region(Enum):
-    """The three memories of Glow's ABI."""
+    """The three memories of Glow's ABI, and the fast one that an application may lend (``glow_tcm_addr``)."""
 
     CONSTANT = "constantWeight"
     MUTABLE = "mutableWeight"
     ACTIVATION = "activations"
+    TCM = "tcm"
 
 
 @dataclass(frozen=True, eq=False)
 class Buffer:
-    """A piece of one region. ``offset`` is in bytes from the region's base; -1 until the planner has run."""
+    """A piece of one region. ``offset`` is in bytes from the region's base; -1 until the planner has run.
+
+    is_copy: it holds the copy of a constant, the same for every sample.
+    """
 
     name: str
     type: TensorType
     region: Region
     offset: int = -1
     data: Array | None = None
+    is_copy: bool = False
 
     @property
     def end(self) -> int:

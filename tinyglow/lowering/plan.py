@@ -118,7 +118,7 @@ def _lifetimes(calls: Sequence[KernelCall]) -> dict[str, tuple[int, int]]:
     return spans
 
 
-def _share_in_place(program: Program, spans: dict[str, tuple[int, int]]) -> dict[str, str]:
+def _share_in_place(program: Program, spans: dict[str, tuple[int, int]], region: Region) -> dict[str, str]:
     """Output buffers that take the place of an input which dies in the same call, where the kernel allows it."""
     owner: dict[str, str] = {}
     for step, call in enumerate(program.calls):
@@ -130,20 +130,20 @@ def _share_in_place(program: Program, spans: dict[str, tuple[int, int]]) -> dict
             if call.kernel.aliases and not call.kernel.aliases(call.params):
                 continue
             old, new = program.buffers[source], program.buffers[name]
-            in_arena = old.region is new.region is Region.ACTIVATION
+            in_arena = old.region is new.region is region
             handed_over = spans[source][1] == step == spans[name][0]
             if in_arena and handed_over and old.type.nbytes >= new.type.nbytes:
                 owner[name] = owner.get(source, source)
     return owner
 
 
-def activation_blocks(program: Program) -> tuple[list[Block], dict[str, str]]:
-    """The blocks to place, and for each buffer that shares another's block, whose."""
+def activation_blocks(program: Program, region: Region = Region.ACTIVATION) -> tuple[list[Block], dict[str, str]]:
+    """The blocks to place in ``region``, and for each buffer that shares another's block, whose."""
     spans = _lifetimes(program.calls)
-    owner = _share_in_place(program, spans)
+    owner = _share_in_place(program, spans, region)
     blocks: dict[str, Block] = {}
     for buffer in program.buffers.values():
-        if buffer.region is not Region.ACTIVATION:
+        if buffer.region is not region:
             continue
         first, last = spans[buffer.name]
         name = owner.get(buffer.name, buffer.name)
@@ -153,7 +153,7 @@ def activation_blocks(program: Program) -> tuple[list[Block], dict[str, str]]:
     return list(blocks.values()), owner
 
 
-def _trails(program: Program, blocks: Sequence[Block], owner: Mapping[str, str]) -> dict[tuple[str, str], int]:
+def trails_of(program: Program, blocks: Sequence[Block], owner: Mapping[str, str]) -> dict[tuple[str, str], int]:
     """Which calls may write their output over their first operand while they read it, which is for the last time."""
     known = {block.name: block for block in blocks}
     found = {}
@@ -186,9 +186,10 @@ def plan(program: Program) -> Program:
     for region, members in fixed.items():
         placed, sizes[region] = _side_by_side(members, program.alignment)
         buffers.update({buffer.name: buffer for buffer in placed})
-    blocks, owner = activation_blocks(program)
-    offsets, sizes[Region.ACTIVATION] = place(blocks, program.alignment, _trails(program, blocks, owner))
-    for buffer in program.buffers.values():
-        if buffer.region is Region.ACTIVATION:
-            buffers[buffer.name] = buffer.at(offsets[owner.get(buffer.name, buffer.name)])
+    for region in (Region.ACTIVATION, Region.TCM):
+        blocks, owner = activation_blocks(program, region)
+        offsets, sizes[region] = place(blocks, program.alignment, trails_of(program, blocks, owner))
+        for buffer in program.buffers.values():
+            if buffer.region is region:
+                buffers[buffer.name] = buffer.at(offsets[owner.get(buffer.name, buffer.name)])
     return replace(program, buffers=buffers, sizes=sizes)

@@ -86,7 +86,8 @@ def _known(program: Program, step: int, memory: tuple[bytes, bytes]) -> tuple[by
 
 
 def _memory_of(state: ProgramState) -> tuple[bytes, bytes]:
-    return state.memory[Region.MUTABLE].tobytes(), state.memory[Region.ACTIVATION].tobytes()
+    arenas = (state.memory[region].tobytes() for region in (Region.ACTIVATION, Region.TCM))
+    return state.memory[Region.MUTABLE].tobytes(), b"".join(arenas)
 
 
 def _run_to(target: Target, program: Program, inputs: Mapping[str, Array], calls: int) -> tuple[bytes, bytes]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ import numpy as np
 from tinyglow.boards import Board
 from tinyglow.bundle.harness import Harness, Placement, write_harness
 from tinyglow.bundle.header import BundleInfo, Placeholder, read_bundle
+from tinyglow.bundle.options import sources_of
 from tinyglow.errors import InputError, Problem, SimulationError
 from tinyglow.interp import output_shape, quantized_input
 from tinyglow.ir.editor import legal_name
@@ -32,7 +33,7 @@ class Sizes:
 
     Flash: ``code`` (of bundle and compiler helpers, without main), ``constants`` (the code's: parameters), ``weights``.
     RAM: ``mutable`` (placeholders), ``activations``, ``variables`` (data and bss of the bundle), ``weights_in_ram``
-    (the weights' copy, where the harness makes one).
+    (the weights' copy, where the harness makes one), ``tcm`` (activations in fast memory).
     """
 
     code: int
@@ -42,6 +43,7 @@ class Sizes:
     activations: int
     variables: int
     weights_in_ram: int = 0
+    tcm: int = 0
 
     @property
     def flash(self) -> int:
@@ -49,14 +51,15 @@ class Sizes:
 
     @property
     def ram(self) -> int:
-        return self.mutable + self.activations + self.variables + self.weights_in_ram
+        return self.mutable + self.activations + self.variables + self.weights_in_ram + self.tcm
 
 
 @dataclass(frozen=True)
 class Options:
     """How a bundle is run on an emulated board.
 
-    weights: where they lie. timed: also count what the board's memories make the core wait, on the first vector.
+    weights: where they lie, in RAM also where the bundle wants it. timed: also count what the board's memories
+    make the core wait, on the first vector.
     """
 
     weights: Placement = "flash"
@@ -64,6 +67,10 @@ class Options:
 
 
 DEFAULTS = Options()
+
+
+def _as_built(options: Options, info: BundleInfo) -> Options:
+    return replace(options, weights="ram") if info.weights_in_ram else options
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ class Target(Protocol):
         """Into mutableWeight."""
 
     def clear(self) -> None:
-        """Zero mutableWeight and activations."""
+        """Zero mutableWeight, activations and TCM."""
 
     def infer(self) -> VectorCost | None: ...
 
@@ -130,7 +137,7 @@ class Target(Protocol):
         """What the memories made the core wait in the first inference, if that was asked for."""
 
     def memory(self) -> tuple[bytes, bytes]:
-        """Content of mutableWeight and of activations."""
+        """Content of mutableWeight, and of activations with those in TCM behind them."""
 
     def set_steps(self, symbol: str, steps: int) -> None:
         """Set a traced bundle's step counter."""
@@ -141,6 +148,15 @@ def _require_success(returned: int) -> None:
         raise SimulationError("the inference failed", [Problem("", f"it returned {returned}", "0, GLOW_SUCCESS")])
 
 
+def _with_tcm(sources: Sequence[Path], info: BundleInfo, work: Path) -> list[Path]:
+    """The bundle's files, and what an application must define for them."""
+    if not info.tcm:
+        return [*sources]
+    definition = work / "glow_tcm.c"
+    definition.write_text("#include <stdint.h>\n\nextern uint8_t *glow_tcm_addr;\nuint8_t *glow_tcm_addr;\n")
+    return [*sources, definition]
+
+
 class _HostTarget:
     sizes: Sizes | None = None
     waits: int | None = None
@@ -149,13 +165,14 @@ class _HostTarget:
         self.compiler = compiler.version()
         self._bundle = build_host_bundle(
             compiler,
-            sorted(folder.glob("*.c")),
+            _with_tcm(sources_of(folder), info, work),
             info.name,
             work,
             constant=(folder / f"{info.name}.weights.bin").read_bytes(),
             mutable_bytes=info.mutable,
             activation_bytes=info.activations,
         )
+        self._tcm = self._bundle.lend_tcm(info.tcm) if info.tcm else np.empty(0, np.uint8)
 
     def write(self, offset: int, data: bytes) -> None:
         self._bundle.mutable[offset : offset + len(data)] = np.frombuffer(data, np.uint8)
@@ -163,13 +180,14 @@ class _HostTarget:
     def clear(self) -> None:
         self._bundle.mutable[...] = 0
         self._bundle.activations[...] = 0
+        self._tcm[...] = 0
 
     def infer(self) -> VectorCost | None:
         _require_success(self._bundle.infer())
         return None
 
     def memory(self) -> tuple[bytes, bytes]:
-        return self._bundle.mutable.tobytes(), self._bundle.activations.tobytes()
+        return self._bundle.mutable.tobytes(), self._bundle.activations.tobytes() + self._tcm.tobytes()
 
     def set_steps(self, symbol: str, steps: int) -> None:
         self._bundle.set_int32(symbol, steps)
@@ -181,7 +199,8 @@ def bundle_sizes(
     """What the bundle in ``folder`` takes by itself when built for ``board``, whether it fits there or not."""
     from tinyglow.sim.image import load_image
 
-    elf = compiler.link_bundle(sorted(folder.glob("*.c")), info.name, board, work / "bundle.elf")
+    sources = _with_tcm(sources_of(folder), info, work)
+    elf = compiler.link_bundle(sources, info.name, board, work / "bundle.elf")
     alone = load_image(elf).sizes
     return Sizes(
         code=alone.text,
@@ -191,6 +210,7 @@ def bundle_sizes(
         activations=info.activations,
         variables=alone.data + alone.bss,
         weights_in_ram=info.constant if weights == "ram" else 0,
+        tcm=info.tcm,
     )
 
 
@@ -206,7 +226,7 @@ class _BoardTarget:
 
         self.compiler = compiler.version()
         self._info = info
-        sources = sorted(folder.glob("*.c"))
+        sources = sources_of(folder)
         harness = write_harness(work, info.name, board, options.weights)
         elf = compiler.compile_firmware(
             [*sources, *harness.sources], [folder], harness.linker_script, board, work / "firmware.elf"
@@ -220,6 +240,7 @@ class _BoardTarget:
         self._timed = options.timed
         self._mutable = self._machine.address_of(Harness.mutable_weight)
         self._activations = self._machine.address_of(Harness.activations)
+        self._tcm = self._machine.address_of(Harness.tcm) if info.tcm else 0
 
     def write(self, offset: int, data: bytes) -> None:
         self._machine.write(self._mutable + offset, data)
@@ -227,6 +248,8 @@ class _BoardTarget:
     def clear(self) -> None:
         self._machine.write(self._mutable, bytes(self._info.mutable))
         self._machine.write(self._activations, bytes(self._info.activations))
+        if self._tcm:
+            self._machine.write(self._tcm, bytes(self._info.tcm))
 
     def infer(self) -> VectorCost:
         # Where the core faults on unaligned access, which the emulator does not, the first call checks every
@@ -241,7 +264,8 @@ class _BoardTarget:
 
     def memory(self) -> tuple[bytes, bytes]:
         mutable = self._machine.read(self._mutable, self._info.mutable)
-        return mutable, self._machine.read(self._activations, self._info.activations)
+        tcm = self._machine.read(self._tcm, self._info.tcm) if self._tcm else b""
+        return mutable, self._machine.read(self._activations, self._info.activations) + tcm
 
     def set_steps(self, symbol: str, steps: int) -> None:
         self._machine.write(self._machine.address_of(symbol), steps.to_bytes(4, "little", signed=True))
@@ -253,6 +277,7 @@ def open_target(
 ) -> Iterator[Target]:
     """The bundle in ``folder``, built for ``board`` and ready to run. Raises ToolError, BoardError, SimulationError."""
     chosen = find_compiler(compiler, board)
+    options = _as_built(options, info)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
         if board.is_host:
             yield _HostTarget(folder, info, chosen, Path(work))
@@ -298,6 +323,7 @@ def simulate(
     """
     folder = Path(folder)
     info = read_bundle(folder)
+    options = _as_built(options, info)
     wanted = {p.name: p for p in _inputs_of(info, inputs)}
     bound = bind_inputs({name: p.type.shape for name, p in wanted.items()}, {}, inputs)
     vectors = {name: _vectors(wanted[name], array) for name, array in bound.items()}

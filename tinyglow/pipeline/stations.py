@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyglow.boards import Board
+from tinyglow.boards import HOST, Board
 from tinyglow.bundle.emit import bundle_files, check_name, default_name, write_files
+from tinyglow.bundle.options import Api, BundleOptions, WeightsIn
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.frontend.onnx import load_onnx
 from tinyglow.interp import fits, run_program
@@ -19,9 +20,11 @@ from tinyglow.ir.target import ANY, Chooser, Optimize, Target
 from tinyglow.ir.verify import verify
 from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, plan
+from tinyglow.lowering.tcm import use_tcm
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.simplify import simplify
 from tinyglow.passes.tidy import tidy
+from tinyglow.pipeline.object_file import build_object
 from tinyglow.quant.profile import DEFAULT_BINS, MAX_BINS, Profile
 from tinyglow.quant.profiler import profile_graph
 from tinyglow.quant.quantizer import Scheme
@@ -138,14 +141,21 @@ def quantize(
     return dump.graph(5, "tidy", tidy(quantized, float_io, (scheme or Scheme()).like_glow))
 
 
-def lower(graph: Graph, dump: Dump = NO_DUMP, target: Target = ANY, chooser: Chooser | None = None) -> Program:
+def lower(
+    graph: Graph,
+    dump: Dump = NO_DUMP,
+    target: Target = ANY,
+    chooser: Chooser | None = None,
+    tcm_bytes: int = 0,
+) -> Program:
     """Stations 6 and 7: the program, every buffer with its address. Raises ModelError for nodes without a kernel.
 
-    target: what kernels are chosen for; the program computes the same for all, and runs everywhere.
+    target: what kernels are chosen for; the program computes the same for all, and runs everywhere. tcm_bytes: of fast
+    memory, which is given to the buffers with the most traffic.
     """
     program = lower_graph(fuse(graph) if target.core else graph, target, chooser)
     dump.text(6, "lower", lambda: dump_program(program))
-    planned = plan(program)
+    planned = plan(use_tcm(program, tcm_bytes))
     dump.text(7, "plan", lambda: dump_program(planned))
     return planned
 
@@ -167,18 +177,27 @@ def allocation_efficiency(program: Program) -> float:
     return min(1.0, lower_bound(blocks) / size) if size else 1.0
 
 
-def check_fit(program: Program, board: Board) -> None:
+def check_fit(program: Program, board: Board, options: BundleOptions | None = None) -> None:
     """Raises BoardError if the program's data alone exceed the board's memories (its code is known after linking)."""
     if not board.memories:
         return
     flash, ram = board.memory(board.code_memory), board.memory(board.data_memory)
     need_ram = program.sizes[Region.MUTABLE] + program.sizes[Region.ACTIVATION] + board.stack_bytes
+    weights_in_ram = options is not None and options.weights == "ram"
+    need_ram += program.sizes[Region.CONSTANT] if weights_in_ram else 0
+    tcm, need_tcm = board.tcm, program.sizes[Region.TCM]
     problems = []
+    if tcm is None:  # then it is a part of the data memory
+        need_ram += need_tcm
+    elif need_tcm > tcm.size:
+        problems.append(
+            Problem(f"memory {tcm.name}", f"the hot buffers take {need_tcm:,} bytes", f"at most {tcm.size:,}")
+        )
     if program.sizes[Region.CONSTANT] > flash.size:
         found = f"the weights take {program.sizes[Region.CONSTANT]:,} bytes"
         problems.append(Problem(f"memory {flash.name}", found, f"at most {flash.size:,}"))
     if need_ram > ram.size:
-        found = f"activations, placeholders and stack take {need_ram:,} bytes"
+        found = f"activations, placeholders{', weights' if weights_in_ram else ''} and stack take {need_ram:,} bytes"
         problems.append(Problem(f"memory {ram.name}", found, f"at most {ram.size:,}"))
     if problems:
         raise BoardError(f"the network does not fit the board {board.name}", problems)
@@ -189,14 +208,31 @@ def target_of(board: Board, optimize: Optimize = Optimize.SPEED) -> Target:
     return Target("" if board.is_host else board.cpu, optimize)
 
 
-def emit(program: Program, folder: str | Path, board: Board | None = None, dump: Dump = NO_DUMP) -> dict[str, bytes]:
+def emit(
+    program: Program,
+    folder: str | Path,
+    board: Board | None = None,
+    dump: Dump = NO_DUMP,
+    *,
+    api: Api = "static",
+    verbose: bool = False,
+    weights: WeightsIn = "flash",
+    weights_asm: bool = False,
+    utils: bool = False,
+    object_cc: str | None = None,
+) -> dict[str, bytes]:
     """Station 8: write the C bundle into ``folder``; returns its files by name.
 
-    Raises BoardError, before anything is written, if it cannot fit ``board``.
+    api, verbose, weights, weights_asm, utils: see ``BundleOptions``. object_cc: the C compiler (as for ``simulate``)
+    that builds ``<net>.o`` for ``board``, this machine if there is none; by default there is no object.
+    Raises BoardError, before anything is written, if it cannot fit ``board``; InputError, ToolError.
     """
+    options = BundleOptions(api, verbose, weights, weights_asm, utils)
     if board is not None:
-        check_fit(program, board)
-    files = bundle_files(program, allocation_efficiency(program))
+        check_fit(program, board, options)
+    files = bundle_files(program, allocation_efficiency(program), options=options)
+    if object_cc is not None:
+        files[f"{program.name}.o"] = build_object(files, program.name, board or HOST, object_cc)
     write_files(files, folder)
     dump.text(8, "emit", lambda: "".join(f"{name} {len(data)}\n" for name, data in files.items()))
     return files

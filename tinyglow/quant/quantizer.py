@@ -34,7 +34,7 @@ class Scheme:
     (-calibrate-constants). keep_float: node kinds, by Glow's names, that stay float
     (-keep-original-precision-for-nodes). like_glow: end with exactly Glow's graph, even where a simpler one is known.
 
-    channelwise_nodes, float_nodes: names of the model's nodes for which, beyond Glow, that is so whatever the rest does.
+    channelwise_nodes, float_nodes: names of the model's nodes for which, beyond Glow, that is so in any case.
     """
 
     schema: Schema = Schema.ASYMMETRIC

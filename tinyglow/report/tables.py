@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tinyglow.boards import Board
 from tinyglow.ir.program import Program, Region
+from tinyglow.lowering.traffic import buffer_traffic
 from tinyglow.pipeline.compare import Comparison
 from tinyglow.pipeline.crosscheck import Crosscheck
 from tinyglow.pipeline.execute import Execution
@@ -31,7 +32,7 @@ def table(columns: Iterable[str], rows: Iterable[Sequence[object]], title: str |
 def memory_map(program: Program) -> Table:
     """Every buffer with its address range, by region."""
     rows: list[tuple[object, ...]] = []
-    for region in Region:
+    for region in program.sizes:
         buffers = [buffer for buffer in program.buffers.values() if buffer.region is region]
         for index, buffer in enumerate(sorted(buffers, key=lambda b: (b.offset, b.end))):
             type_, label = buffer.type, "" if index else f"{region.value} {program.sizes[region]:,}"
@@ -45,9 +46,25 @@ def print_bundle(program: Program, board: Board, folder: Path, files: Mapping[st
     """What ``compile`` wrote."""
     console = stdout()
     print(f"{folder}: bundle '{program.name}' for {board.title}")
-    sizes = [(region.value, program.sizes[region]) for region in Region]
+    sizes = [(region.value, size) for region, size in program.sizes.items() if size or region is not Region.TCM]
     console.print(table(("memory", ">bytes"), sizes))
+    if program.sizes[Region.TCM]:
+        console.print(_in_tcm(program))
     console.print(table(("file", ">bytes"), [(name, len(data)) for name, data in sorted(files.items())]))
+
+
+def _in_tcm(program: Program) -> Table:
+    """The buffers in fast memory, hottest first, and what is left of the traffic in the other memories."""
+    traffic = buffer_traffic(program)
+    total = max(1, traffic.total())
+    hot = [buffer for buffer in program.buffers.values() if buffer.region is Region.TCM]
+    rows: list[tuple[object, ...]] = [
+        (buffer.name, buffer.type.nbytes, traffic[buffer.name], f"{traffic[buffer.name] / total:.1%}")
+        for buffer in sorted(hot, key=lambda b: (-traffic[b.name], b.name))
+    ]
+    rest = total - sum(traffic[buffer.name] for buffer in hot)
+    rows.append(("(all others)", "", rest, f"{rest / total:.1%}"))
+    return table(("in tcm", ">bytes", ">read and written", ">of all"), rows)
 
 
 def _milliseconds(execution: Execution) -> str:
@@ -71,6 +88,7 @@ def print_execution(execution: Execution) -> None:
         flash = f"code {sizes.code:,} + its constants {sizes.constants:,} + weights {sizes.weights:,}"
         ram = f"placeholders {sizes.mutable:,} + activations {sizes.activations:,} + variables {sizes.variables:,}"
         ram += f" + copy of the weights {sizes.weights_in_ram:,}" if sizes.weights_in_ram else ""
+        ram += f" + in TCM {sizes.tcm:,}" if sizes.tcm else ""
         print(f"flash {sizes.flash:,} bytes: {flash}\nRAM {sizes.ram:,} bytes: {ram}")
     for name, array in execution.outputs.items():
         first = ", ".join(str(value) for value in array[0].ravel()[:16])

@@ -77,12 +77,22 @@ class HostBundle:
         except ValueError as error:
             raise ToolError("cannot prepare the bundle", [Problem(symbol, str(error))]) from error
 
+    def lend_tcm(self, size: int) -> Bytes:
+        """Give the bundle its fast memory, ``size`` bytes at ``glow_tcm_addr``; ToolError if it wants none."""
+        area = _Area.of("tcm", size, align=64)
+        try:
+            ctypes.c_void_p.in_dll(self._library, "glow_tcm_addr").value = area.address
+        except ValueError as error:
+            raise ToolError("cannot prepare the bundle", [Problem("glow_tcm_addr", str(error))]) from error
+        self._areas.append(area)
+        return area.used
+
     def infer(self) -> int:
         """Run the network once; what it returned (0: success).
 
         Raises SimulationError if it wrote just outside of one of its areas.
         """
-        result = int(self._function(*(area.address for area in self._areas)))
+        result = int(self._function(*(area.address for area in self._areas[:3])))
         broken = [area for area in self._areas if not area.is_intact()]
         if broken:
             problems = [Problem(area.name, f"bytes next to its {area.used.size} were overwritten") for area in broken]

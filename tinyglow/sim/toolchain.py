@@ -145,6 +145,22 @@ class Compiler:
             _run(command, cwd=Path(folder), what=f"linking {out.name}")
         return out
 
+    def link_relocatable(self, sources: Sequence[Path], board: Board, out: Path, *, opt: str = "-O2") -> Path:
+        """Compile files for ``board``, or for this machine, into one object that can be linked further."""
+        if board.is_host:
+            machine = [*_COMMON, opt, "-ffunction-sections", *(_ZIG if self.kind == "zig" else ())]
+            linking = machine
+        else:
+            machine = self._target_flags(board, opt)
+            gcc = Compiler("gcc", self.linker, self.linker)
+            linking = gcc._target_flags(board, opt) if self.kind == "clang" else machine
+        with tempfile.TemporaryDirectory() as folder:
+            objects = self._compile(sources, (), machine, Path(folder))
+            linker = self.command if board.is_host else self.linker
+            command = [*linker, *linking, "-r", "-nostdlib", *map(str, objects), "-o", str(out.resolve())]
+            _run(command, cwd=Path(folder), what=f"linking {out.name}")
+        return out
+
     def compile_objects(
         self,
         sources: Sequence[Path],

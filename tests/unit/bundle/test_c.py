@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +12,12 @@ import pytest
 
 import tinyglow
 from tests.helpers import MNIST_INPUT, MNIST_OUTPUT, NetBuilder
+from tests.unit.bundle.cc import WARNINGS, command_of, run, sources_in, vectors_for
 from tinyglow.bundle.header import bundle_info
 from tinyglow.demo import digits
 from tinyglow.errors import InputError
-from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
 
-WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 # As a user would write it; the arrays have exactly the sizes that the header promises.
 MAIN = """
 #include <stdio.h>
@@ -48,29 +43,6 @@ int main(void) {{
 """
 
 
-def _command(name: str) -> list[str]:
-    """How a compiler is called; skips where it is not installed."""
-    if name.startswith("zig"):
-        if importlib.util.find_spec("ziglang") is None:
-            pytest.skip("ziglang is not installed")
-        return [sys.executable, "-m", "ziglang", name.removeprefix("zig ")]
-    if shutil.which(name) is None:
-        pytest.skip(f"{name} is not installed")
-    return [name]
-
-
-def _sources(folder: Path) -> list[str]:
-    return [str(path) for path in sorted(folder.glob("*.c"))]
-
-
-def _run(command: Sequence[str | Path], cwd: Path, data: bytes = b"") -> bytes:
-    environment = {**os.environ, "LC_ALL": "C", "ASAN_OPTIONS": "detect_leaks=0"}
-    done = subprocess.run(command, cwd=cwd, input=data, capture_output=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-3000:]
-    assert not done.stderr
-    return done.stdout
-
-
 def _main(program: Program, folder: Path) -> Path:
     info = bundle_info(program)
     in_, out = (info.placeholder(name) for name in (program.inputs[0], program.outputs[0]))
@@ -82,24 +54,11 @@ def _main(program: Program, folder: Path) -> Path:
     return path
 
 
-def _vectors(program: Program) -> Array:
-    """Ordinary and extreme inputs, as the bundle takes them: [samples, elements]."""
-    type_ = program.buffers[program.inputs[0]].type
-    rng = np.random.default_rng(0)
-    if type_.dtype == "float32":
-        specials = np.float32([np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, 0.0, -0.0])
-        fixed = np.broadcast_to(specials[:, None], (len(specials), type_.elements))
-        ramp = np.linspace(-4, 4, 8 * type_.elements).reshape(8, -1)  # in fractions of a step
-        return np.concatenate([fixed, ramp, rng.standard_normal((8, type_.elements))]).astype(np.float32)
-    fixed = np.broadcast_to(np.int8([[-128], [127], [0]]), (3, type_.elements))
-    return np.concatenate([fixed, rng.integers(-128, 128, (13, type_.elements))]).astype(np.int8)
-
-
 def _check_answers(program: Program, executable: Path) -> None:
-    vectors = _vectors(program)
+    vectors = vectors_for(program)
     # Samples with NaN are for C alone to survive; numpy's interpreter takes them too, and says the same.
     (expected,) = tinyglow.interpret(program, {program.inputs[0]: vectors}).values()
-    output = _run([executable], executable.parent, vectors.tobytes())
+    output = run([executable], executable.parent, vectors.tobytes())
     np.testing.assert_array_equal(np.frombuffer(output, expected.dtype).reshape(expected.shape), expected)
 
 
@@ -109,17 +68,17 @@ def test_a_users_program_is_the_bundle_and_a_main(
     net: str, compiler: str, programs: dict[str, Program], bundles: dict[str, Path], tmp_path: Path
 ) -> None:
     """``cc -c DIR/*.c`` needs nothing else and warns of nothing; linked with a main.c it answers as numpy does."""
-    command = _command(compiler)
+    command = command_of(compiler)
     program = programs[net]
     main = _main(program, tmp_path)
-    sources = _sources(bundles[net])
+    sources = sources_in(bundles[net])
     # zig 0.17 writes one object however many files it is given.
     for files in [[source] for source in sources] if "zig" in compiler else [sources]:
-        _run([*command, *WARNINGS, "-O1", "-c", *files], tmp_path)
-    _run([*command, *WARNINGS, "-O1", "-c", "-I", bundles[net], main], tmp_path)
+        run([*command, *WARNINGS, "-O1", "-c", *files], tmp_path)
+    run([*command, *WARNINGS, "-O1", "-c", "-I", bundles[net], main], tmp_path)
     objects = [path.name for path in tmp_path.glob("*.o")]
     assert len(objects) == len(sources) + 1
-    _run([*command, *objects, "-o", "program"], tmp_path)
+    run([*command, *objects, "-o", "program"], tmp_path)
     _check_answers(program, tmp_path / "program")
 
 
@@ -130,12 +89,12 @@ def test_sanitizers_find_nothing(
 ) -> None:
     """Under address and undefined-behaviour sanitizers, with arrays of exactly the promised sizes, all is well."""
     flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1")
-    command = [*_command(compiler), *flags]
+    command = [*command_of(compiler), *flags]
     (tmp_path / "probe.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
     if subprocess.run([*command, "probe.c", "-o", "probe"], cwd=tmp_path, capture_output=True, check=False).returncode:
         pytest.skip(f"{compiler} has no sanitizer libraries")
     main = _main(programs[net], tmp_path)
-    _run([*command, "-I", bundles[net], main, *_sources(bundles[net]), "-o", "program"], tmp_path)
+    run([*command, "-I", bundles[net], main, *sources_in(bundles[net]), "-o", "program"], tmp_path)
     _check_answers(programs[net], tmp_path / "program")
 
 
@@ -143,14 +102,14 @@ def test_the_sanitizers_would_find_something(
     programs: dict[str, Program], bundles: dict[str, Path], tmp_path: Path
 ) -> None:
     """The same build reports an arena that is one byte too small for what the kernels write."""
-    command = [*_command("gcc"), "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
+    command = [*command_of("gcc"), "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
     (tmp_path / "probe.c").write_text("int main(void) { return 0; }\n", encoding="utf-8")
     if subprocess.run([*command, "probe.c", "-o", "probe"], cwd=tmp_path, capture_output=True, check=False).returncode:
         pytest.skip("gcc has no sanitizer libraries")
     main = _main(programs["mnist"], tmp_path)
     main.write_text(main.read_text(encoding="utf-8").replace("arena[", "arena[-1 + "), encoding="utf-8")
-    _run([*command, "-I", bundles["mnist"], main, *_sources(bundles["mnist"]), "-o", "program"], tmp_path)
-    data = _vectors(programs["mnist"]).tobytes()
+    run([*command, "-I", bundles["mnist"], main, *sources_in(bundles["mnist"]), "-o", "program"], tmp_path)
+    data = vectors_for(programs["mnist"]).tobytes()
     done = subprocess.run([tmp_path / "program"], input=data, capture_output=True, check=False)
     assert done.returncode != 0 and b"AddressSanitizer" in done.stderr
 
@@ -166,7 +125,7 @@ def test_the_header_serves_cpp(compiler: str, bundles: dict[str, Path], tmp_path
         encoding="utf-8",
     )
     flags = ("-std=c++11", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I", bundles["mnist"])
-    _run([*_command(compiler), *flags, "-c", source, "-o", "main.o"], tmp_path)
+    run([*command_of(compiler), *flags, "-c", source, "-o", "main.o"], tmp_path)
     assert b"_Z" not in re.findall(rb"[\w]*mnist[\w]*", (tmp_path / "main.o").read_bytes())[0]
 
 
@@ -193,8 +152,8 @@ def test_names_of_models_cannot_break_the_c(tmp_path: Path) -> None:
     folder = tmp_path / "bundle"
     tinyglow.emit(program, folder)
     compiler = next((name for name in ("gcc", "clang") if shutil.which(name)), "zig cc")
-    for source in _sources(folder):
-        _run([*_command(compiler), *WARNINGS, "-c", source], tmp_path)
+    for source in sources_in(folder):
+        run([*command_of(compiler), *WARNINGS, "-c", source], tmp_path)
     rng = np.random.default_rng(0)
     inputs = {name: rng.standard_normal((5, 1, 3)).astype(np.float32) for name in ODD}
     legal = {name: inputs[program.source_names[name]] for name in program.inputs}

@@ -10,9 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyglow.bundle.header import BundleInfo, Placeholder, parse_header, write_header
+import tinyglow
+from tinyglow.bundle.header import BundleInfo, Placeholder, bundle_info, parse_header, write_header
+from tinyglow.bundle.options import BundleOptions
 from tinyglow.errors import InputError
+from tinyglow.ir.program import Buffer, Region
 from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.pipeline.golden import scheme_of_flags
+from tinyglow.quant.profile import load_profile
 from tinyglow.testing import budget
 
 
@@ -31,14 +36,22 @@ def infos(draw: st.DrawFn) -> BundleInfo:
         placeholders.append(Placeholder(name, type_, offset, draw(st.booleans())))
         offset += -(-type_.nbytes // 4) * 4
     sizes = [draw(st.integers(0, 2**31)) for _ in range(2)]
-    return BundleInfo("net", tuple(placeholders), sizes[0], offset, sizes[1], 4)
+    tcm, in_ram = draw(st.integers(0, 2**20)), draw(st.booleans())
+    return BundleInfo("net", tuple(placeholders), sizes[0], offset, sizes[1], 4, tcm, in_ram)
+
+
+def options() -> st.SearchStrategy[BundleOptions]:
+    """Interfaces of every kind."""
+    flags = st.booleans()
+    return st.builds(BundleOptions, st.sampled_from(["static", "dynamic"]), flags, weights_asm=flags, utils=flags)
 
 
 @budget(150)
-@given(info=infos(), efficiency=st.floats(0, 1))
-def test_a_header_says_all_there_is_to_know(info: BundleInfo, efficiency: float) -> None:
+@given(info=infos(), efficiency=st.floats(0, 1), options=options())
+def test_a_header_says_all_there_is_to_know(info: BundleInfo, efficiency: float, options: BundleOptions) -> None:
     """What is written to a header is read back from it: names, types, scales to the last bit, roles, offsets, sizes."""
-    assert parse_header(write_header(info, efficiency), "net.h") == info
+    constants = [Buffer("input", TensorType((3,), "int8", QuantParams(0.5, 1)), Region.CONSTANT, 8)]
+    assert parse_header(write_header(info, efficiency, options, constants), "net.h") == info
 
 
 GLOW_HEADER = """\
@@ -142,3 +155,33 @@ def test_macros_are_those_glow_promised(bundles: dict[str, Path], checkout: Path
         dims = " x ".join(map(str, type_["dims"]))
         printed = rf"Type: i8\[S:{type_['scale']:.9f} O:{type_['offset']}\]\[[-0-9.]+,[-0-9.]+\]<{dims}>\n"
         assert re.search(rf'Name: "{placeholder["name"]}"\n//   {printed}', text)
+
+
+MODELS = ("mnist_nxp", "lenet_mnist", "cifar10", "kws_dscnn", "mobilenet_block", "autoencoder", "ops_zoo")
+
+
+@pytest.mark.parametrize("config", ["asymmetric", "power2_bias8", "channelwise", "float_io"])
+@pytest.mark.parametrize("model", MODELS)
+def test_headers_say_what_glows_said(shared: Path, model: str, config: str) -> None:
+    """For every recorded network: Glow's macros, placeholders, element and byte counts and printed types."""
+    facts = json.loads((shared / "golden" / model / config / "facts.json").read_text(encoding="utf-8"))
+    scheme, float_io, _ = scheme_of_flags(facts["flags"])
+    define = {"N": 1} if model == "mnist_nxp" else {}
+    graph = tinyglow.load(shared / "models" / f"{model}.onnx", model, define, like_glow=True)
+    profile = load_profile(shared / "golden" / model / "profile.yaml")
+    program = tinyglow.lower(tinyglow.quantize(graph, profile, scheme, float_io))
+    text = write_header(bundle_info(program), 1.0)
+    net = model.upper()
+    macros = {name: int(value) for name, value in re.findall(rf"#define {net}_(\w+)\s+(\d+)$", text, re.MULTILINE)}
+    assert sorted(macros) == sorted([*(p["name"] for p in facts["placeholders"]), *facts["sizes"]])
+    end = 0
+    for placeholder in facts["placeholders"]:  # in Glow's order, at offsets that leave room for each
+        kind, type_ = placeholder["type"]["kind"], placeholder["type"]
+        numbers = rf"\[S:{type_['scale']:.9f} O:{type_['offset']}\]\[[-0-9.]+,[-0-9.]+\]" if "scale" in type_ else ""
+        dims = " x ".join(map(str, type_["dims"]))
+        lines = [f"Type: {kind}{numbers}<{dims}>", rf"Size: {placeholder['elements']} \(elements\)"]
+        lines += [rf"Size: {placeholder['bytes']} \(bytes\)", rf"Offset: {macros[placeholder['name']]} \(bytes\)"]
+        assert re.search("\n//   ".join([f'Name: "{placeholder["name"]}"', *lines]) + "\n", text)
+        assert end <= macros[placeholder["name"]] and macros[placeholder["name"]] % macros["MEM_ALIGN"] == 0
+        end = macros[placeholder["name"]] + placeholder["bytes"]
+    assert end <= macros["MUTABLE_MEM_SIZE"] <= facts["sizes"]["MUTABLE_MEM_SIZE"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tinyglow.cli.options import AddCommand, add_board, add_model, add_scheme
+from tinyglow.cli.options import AddCommand, add_board, add_bundle, add_compiler, add_model, add_scheme
 from tinyglow.cli.reading import compiled_of, dump_of
 
 
@@ -23,6 +23,8 @@ def register(command: AddCommand) -> None:
     parser.add_argument("--name", metavar="NET", help="name of the network in C (default: from the file's name)")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the bundle")
     add_scheme(parser)
+    add_bundle(parser)
+    add_compiler(parser)
     parser.add_argument(
         "--explain-quantization", action="store_true", help="list each value's range, scale, offset, constants and why"
     )
@@ -37,7 +39,18 @@ def run(arguments: argparse.Namespace) -> int:
     board = load_board(arguments.board)
     compiled = compiled_of(arguments, arguments.name)
     program = compiled.program
-    files = emit(program, arguments.output, board, dump_of(arguments))
+    files = emit(
+        program,
+        arguments.output,
+        board,
+        dump_of(arguments),
+        api=arguments.bundle_api,
+        verbose=arguments.bundle_api_verbose,
+        weights=arguments.weights,
+        weights_asm=arguments.weights_asm,
+        utils=arguments.bundle_utils,
+        object_cc=arguments.cc if arguments.object else None,
+    )
     print_bundle(program, board, Path(arguments.output), files)
     if arguments.explain_quantization:
         from tinyglow.report.explain import explain

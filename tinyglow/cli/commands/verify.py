@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 
-from tinyglow.cli.options import AddCommand, add_board, add_compiler, add_inputs, add_json, add_model, add_scheme
+from tinyglow.cli.options import (
+    AddCommand,
+    add_board,
+    add_compiler,
+    add_inputs,
+    add_json,
+    add_model,
+    add_scheme,
+    add_tcm,
+)
 from tinyglow.cli.reading import compiled_of, read_inputs
 
 
@@ -22,6 +31,7 @@ def register(command: AddCommand) -> None:
     add_board(parser)
     add_inputs(parser)
     add_scheme(parser)
+    add_tcm(parser)
     add_compiler(parser)
     add_json(parser)
 

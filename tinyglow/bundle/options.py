@@ -1,0 +1,62 @@
+"""What a bundle's interface looks like: Glow's two APIs, where its constants live, and the files that are extra."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tinyglow.errors import InputError, Problem
+
+Api = Literal["static", "dynamic"]
+WeightsIn = Literal["flash", "ram"]
+
+UTILS = ("glow_bundle_utils.c", "glow_bundle_utils.h")
+
+
+@dataclass(frozen=True)
+class BundleOptions:
+    """api: static: macros; dynamic: a ``BundleConfig`` with a symbol table as well, as Glow's dynamic bundles have it.
+
+    verbose: the header lists the constants too. weights: flash: the constants are const; ram: they are not, and
+    start-up code copies them. weights_asm: an assembly file takes ``weights.bin`` in as it is. utils: the aligned
+    allocation of NXP's ``glow_bundle_utils``, for hosts.
+    """
+
+    api: Api = "static"
+    verbose: bool = False
+    weights: WeightsIn = "flash"
+    weights_asm: bool = False
+    utils: bool = False
+
+    def check(self, net: str, placeholders: Collection[str]) -> None:
+        """Raise InputError for values that do not exist, and for placeholders whose macros hide the interface's names.
+
+        The macro of placeholder ``config`` in network ``NET`` is ``NET_config``, as is the dynamic API's variable.
+        """
+        problems = []
+        for name, value, known in (
+            ("the bundle API", self.api, ("static", "dynamic")),
+            ("the place of the weights", self.weights, ("flash", "ram")),
+        ):
+            if value not in known:
+                problems.append(Problem(name, f"is {value!r}", " or ".join(known)))
+        taken = {f"{net}_config": self.api == "dynamic", f"{net}_weights": self.weights_asm}
+        for placeholder in placeholders:
+            macro = f"{net.upper()}_{placeholder}"
+            if taken.get(macro):
+                hint = "give the network a name with a lower-case letter"
+                problems.append(Problem(f"placeholder {placeholder}", f"its macro {macro} hides {macro}", hint=hint))
+        if problems:
+            raise InputError("the bundle cannot have this interface", problems)
+
+
+def extra_files(net: str) -> tuple[str, ...]:
+    """Files that some bundles of a network have and others have not: left over from another, they would mislead."""
+    return (f"{net}_config.c", f"{net}.weights.S", f"{net}.o")
+
+
+def sources_of(folder: Path) -> list[Path]:
+    """The C files of the bundle in ``folder`` that firmware is built from: without the helpers for hosts."""
+    return sorted(path for path in folder.glob("*.c") if path.name not in UTILS)

@@ -1,0 +1,93 @@
+"""How many bytes each buffer gives and takes in one inference: what a fast memory is worth to it.
+
+The counts are those of the kernels' plain loops, from a call's parameters: a multiply-accumulate reads one element of
+either operand, a window reads each of its taps, and everything else is read or written once. A convolution that has
+working memory lays out its windows there, and its products read that instead of the input. Kernels that keep values in
+registers read less, of both operands alike: the counts serve to compare buffers with each other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+
+from tinyglow.ir.kernel import Params
+from tinyglow.ir.program import KernelCall, Program
+
+
+def _taps(fields: Mapping[str, int]) -> int:
+    """Taps of all windows of one image that lie inside of it."""
+    inside = 1
+    for axis, begin in (("h", "pad_top"), ("w", "pad_left")):
+        first = np.arange(fields[f"out_{axis}"]) * fields[f"stride_{axis}"] - fields[begin]
+        taps = first[:, np.newaxis] + np.arange(fields[f"kernel_{axis}"]) * fields.get(f"dilation_{axis}", 1)
+        inside *= int(np.count_nonzero((taps >= 0) & (taps < fields[f"in_{axis}"])))
+    return inside
+
+
+def _whole_numbers(params: Params) -> dict[str, int]:
+    """The integers among the parameters; sizes of an output that is pooled are those in front of the pool."""
+    p = {name: value for name, value in vars(params).items() if isinstance(value, int)}
+    factor = p.get("pool") or 1
+    return p | {name: p[name] * factor for name in ("out_h", "out_w") if name in p}
+
+
+_WINDOW = {f"{name}_{axis}" for name in ("in", "out", "kernel", "stride") for axis in "hw"} | {"pad_top", "pad_left"}
+
+
+_CONV = _WINDOW | {"out_c", "in_c", "group"}
+
+
+def _products(p: Mapping[str, int]) -> int:
+    """Multiply-accumulates of a convolution."""
+    return p.get("images", 1) * _taps(p) * p["out_c"] * (p["in_c"] // p["group"])
+
+
+def _laid_out(p: Mapping[str, int]) -> int:
+    """Elements of all windows of a convolution, each channel once."""
+    return p.get("images", 1) * _taps(p) * p["in_c"]
+
+
+def _reads(call: KernelCall, elements: list[int]) -> list[int]:
+    """Elements read of each input of ``call``, whose inputs have ``elements``."""
+    p = _whole_numbers(call.params)
+    if p.keys() >= _CONV:  # filters, then constants of each channel
+        products = _products(p)
+        results = p.get("images", 1) * p["out_h"] * p["out_w"]
+        return [_laid_out(p) if call.scratch else products, products, *(results * count for count in elements[2:])]
+    if p.keys() >= _WINDOW | {"channels"}:  # pools
+        return [p.get("images", 1) * _taps(p) * p["channels"], *elements[1:]]
+    if p.keys() >= {"rows", "depth", "units"}:  # fully connected: matrix, then constants of each unit
+        products = math.prod(p[name] for name in ("rows", "depth", "units"))
+        return [products, products, *(p["rows"] * count for count in elements[2:])]
+    if p.keys() >= {"batch", "rows", "depth", "columns"}:  # products of two matrices
+        return [math.prod(p[name] for name in ("batch", "rows", "depth", "columns"))] * 2
+    return elements
+
+
+def call_traffic(program: Program, call: KernelCall) -> Counter[str]:
+    """Bytes read and written of each buffer by one call."""
+    inputs = [program.buffers[name].type for name in call.reads]
+    traffic: Counter[str] = Counter()
+    counts = _reads(call, [type_.elements for type_ in inputs])
+    for name, type_, count in zip(call.reads, inputs, counts, strict=True):
+        traffic[name] += count * type_.nbytes // max(1, type_.elements)
+    for name in call.writes:
+        traffic[name] += program.buffers[name].type.nbytes
+    if call.scratch:
+        traffic[call.scratch] += _scratch_traffic(call, program.buffers[call.scratch].type.nbytes)
+    return traffic
+
+
+def _scratch_traffic(call: KernelCall, size: int) -> int:
+    """Bytes; windows are laid out as 16-bit elements, and anything else is written and read once."""
+    p = _whole_numbers(call.params)
+    return 2 * (_laid_out(p) + _products(p)) if p.keys() >= _CONV else 2 * size
+
+
+def buffer_traffic(program: Program) -> Counter[str]:
+    """Bytes read and written of each buffer by one inference."""
+    return sum((call_traffic(program, call) for call in program.calls), Counter[str]())

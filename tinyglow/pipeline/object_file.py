@@ -1,0 +1,30 @@
+"""``<net>.o``: the bundle as one object, as Glow writes it; projects that link Glow's link this one."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from tinyglow.boards import Board
+from tinyglow.bundle.options import UTILS
+from tinyglow.sim.relocatable import keep_global
+from tinyglow.sim.toolchain import find_compiler
+
+
+def build_object(files: Mapping[str, bytes], net: str, board: Board, compiler: str | None) -> bytes:
+    """The object of the bundle ``files`` for ``board``'s core, built by ``compiler`` (as ``find_compiler`` takes it).
+
+    It holds code and parameters, not the weights. Of what it defines only the entry function, and the dynamic API's
+    configuration, are visible to a linker: two bundles may be linked together, with the same kernels in both.
+    It asks for nothing but the compiler's own library, and glow_tcm_addr where the bundle uses fast memory.
+    Raises ToolError.
+    """
+    chosen = find_compiler(compiler, board)
+    with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
+        folder = Path(work)
+        for name, data in files.items():
+            if name.endswith((".c", ".h")) and name not in UTILS:
+                (folder / name).write_bytes(data)
+        combined = chosen.link_relocatable(sorted(folder.glob("*.c")), board, folder / f"{net}.o")
+        return keep_global(combined.read_bytes(), {net, f"{net}_config"}, f"{net}.o")

@@ -45,7 +45,7 @@ class Scheme:
     (-calibrate-constants). keep_float: node kinds, by Glow's names, that stay float
     (-keep-original-precision-for-nodes). like_glow: end with exactly Glow's graph, even where a simpler one is known.
 
-    channelwise_nodes, float_nodes: names of the model's nodes for which that is so, beyond Glow, whatever the rest does.
+    channelwise_nodes, float_nodes: names of the model's nodes for which, beyond Glow, that is so in any case.
 
     precision: of activations. "int16" is ours, not Glow's, whose -quantization-precision=Int16 silently stays float:
     symmetric whatever the schema (with power-of-two scales if it says so), int8 weights with a scale for each output

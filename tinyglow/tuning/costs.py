@@ -44,7 +44,7 @@ def signature(program: Program, call: KernelCall) -> tuple[object, ...]:
     sizes = [
         (name, getattr(call.params, name))
         for name, ctype in c_fields(type(call.params))
-        if ctype != REQUANT_CTYPE and ctype != "float" and not any(part in name for part in _OFFSETS)
+        if ctype not in (REQUANT_CTYPE, "float") and not any(part in name for part in _OFFSETS)
     ]
     operands = [(program.buffers[name].region, program.buffers[name].type.nbytes) for name in call.operands]
     return (call.kernel.symbol, tuple(sizes), tuple(operands))

@@ -18,6 +18,21 @@ typedef struct {
 
 void tg_add_f32(const tg_add_f32_params *p, const float *input, const float *other, float *output);
 
+/* sum or difference of two tensors, in int16 */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+  int32_t input_multiplier;
+  int32_t other_multiplier;
+  uint8_t shift;
+} tg_add_s16_params;
+
+void tg_add_s16(const tg_add_s16_params *p, const int16_t *input, const int16_t *other, int16_t *output);
+
 /* sum of two tensors */
 typedef struct {
   uint32_t outer;
@@ -75,6 +90,27 @@ typedef struct {
 } tg_avg_pool_f32_params;
 
 void tg_avg_pool_f32(const tg_avg_pool_f32_params *p, const float *input, float *output);
+
+/* mean over windows, in int16 */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t channels;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t kernel_h;
+  uint16_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint16_t images;
+  uint8_t divide;
+  int32_t multiplier;
+  uint8_t shift;
+} tg_avg_pool_s16_params;
+
+void tg_avg_pool_s16(const tg_avg_pool_s16_params *p, const int16_t *input, int16_t *output);
 
 /* mean over windows */
 typedef struct {
@@ -202,6 +238,33 @@ typedef struct {
 
 void tg_conv2d_lanes_s8(const tg_conv2d_lanes_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
 
+/* 2-D convolution of int16 by int8 */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t act_min;
+  int16_t act_max;
+  uint8_t leaky;
+  int32_t slope;
+  uint8_t slope_shift;
+} tg_conv2d_s16_params;
+
+void tg_conv2d_s16(const tg_conv2d_s16_params *p, const int16_t *input, const int8_t *filter, const int32_t *bias, const int32_t *channels, int16_t *output);
+
 /* 2-D convolution, any stride, padding, dilation and group */
 typedef struct {
   uint16_t in_h;
@@ -230,6 +293,33 @@ typedef struct {
 } tg_conv2d_s8_params;
 
 void tg_conv2d_s8(const tg_conv2d_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output);
+
+/* 2-D convolution of int16 by int8, with sums of 64 bits */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t act_min;
+  int16_t act_max;
+  uint8_t leaky;
+  int32_t slope;
+  uint8_t slope_shift;
+} tg_conv2d_wide_s16_params;
+
+void tg_conv2d_wide_s16(const tg_conv2d_wide_s16_params *p, const int16_t *input, const int8_t *filter, const int32_t *bias, const int32_t *channels, int16_t *output);
 
 /* copy of bytes */
 typedef struct {
@@ -266,6 +356,14 @@ typedef struct {
 } tg_depthwise_3x3_s8_params;
 
 void tg_depthwise_3x3_s8(const tg_depthwise_3x3_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
+
+/* int16 to float */
+typedef struct {
+  uint32_t count;
+  float scale;
+} tg_dequantize_s16_f32_params;
+
+void tg_dequantize_s16_f32(const tg_dequantize_s16_f32_params *p, const int16_t *input, float *output);
 
 /* int8 to float */
 typedef struct {
@@ -337,6 +435,20 @@ typedef struct {
 
 void tg_fully_connected_quads_s8(const tg_fully_connected_quads_s8_params *p, const int8_t *input, const int8_t *weights, const int32_t *bias, int8_t *output);
 
+/* fully connected layer, int16 by int8 */
+typedef struct {
+  uint32_t rows;
+  uint32_t depth;
+  uint32_t units;
+  int16_t act_min;
+  int16_t act_max;
+  uint8_t leaky;
+  int32_t slope;
+  uint8_t slope_shift;
+} tg_fully_connected_s16_params;
+
+void tg_fully_connected_s16(const tg_fully_connected_s16_params *p, const int16_t *input, const int8_t *weights, const int32_t *bias, const int32_t *channels, int16_t *output);
+
 /* fully connected layer */
 typedef struct {
   uint16_t rows;
@@ -349,6 +461,20 @@ typedef struct {
 } tg_fully_connected_s8_params;
 
 void tg_fully_connected_s8(const tg_fully_connected_s8_params *p, const int8_t *input, const int8_t *weights, const int32_t *bias, int8_t *output);
+
+/* fully connected layer, int16 by int8, with sums of 64 bits */
+typedef struct {
+  uint32_t rows;
+  uint32_t depth;
+  uint32_t units;
+  int16_t act_min;
+  int16_t act_max;
+  uint8_t leaky;
+  int32_t slope;
+  uint8_t slope_shift;
+} tg_fully_connected_wide_s16_params;
+
+void tg_fully_connected_wide_s16(const tg_fully_connected_wide_s16_params *p, const int16_t *input, const int8_t *weights, const int32_t *bias, const int32_t *channels, int16_t *output);
 
 /* copy of runs of bytes from places that tables name */
 typedef struct {
@@ -378,6 +504,13 @@ typedef struct {
 } tg_leaky_relu_s8_params;
 
 void tg_leaky_relu_s8(const tg_leaky_relu_s8_params *p, const int8_t *input, int8_t *output);
+
+/* function of one element, by table and interpolation, in int16 */
+typedef struct {
+  uint32_t count;
+} tg_lookup_s16_params;
+
+void tg_lookup_s16(const tg_lookup_s16_params *p, const int16_t *input, const int16_t *table, int16_t *output);
 
 /* function of one element, by table */
 typedef struct {
@@ -480,6 +613,18 @@ typedef struct {
 
 void tg_matmul_f32(const tg_matmul_f32_params *p, const float *lhs, const float *rhs, float *output);
 
+/* matrix products of two tensors, in int16 */
+typedef struct {
+  uint16_t batch;
+  uint16_t rows;
+  uint32_t depth;
+  uint16_t columns;
+  int32_t multiplier;
+  uint8_t shift;
+} tg_matmul_s16_params;
+
+void tg_matmul_s16(const tg_matmul_s16_params *p, const int16_t *lhs, const int16_t *rhs, int16_t *output);
+
 /* matrix products of two tensors */
 typedef struct {
   uint16_t batch;
@@ -535,6 +680,26 @@ typedef struct {
 
 void tg_max_pool_f32(const tg_max_pool_f32_params *p, const float *input, float *output);
 
+/* maximum over windows, in int16 */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t channels;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t kernel_h;
+  uint16_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint16_t images;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+} tg_max_pool_s16_params;
+
+void tg_max_pool_s16(const tg_max_pool_s16_params *p, const int16_t *input, int16_t *output);
+
 /* maximum over windows */
 typedef struct {
   uint16_t in_h;
@@ -555,6 +720,21 @@ typedef struct {
 } tg_max_pool_s8_params;
 
 void tg_max_pool_s8(const tg_max_pool_s8_params *p, const int8_t *input, int8_t *output);
+
+/* larger of two tensors' elements, in int16 */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+  int32_t input_multiplier;
+  int32_t other_multiplier;
+  uint8_t shift;
+} tg_max_s16_params;
+
+void tg_max_s16(const tg_max_s16_params *p, const int16_t *input, const int16_t *other, int16_t *output);
 
 /* larger of two tensors' elements */
 typedef struct {
@@ -585,6 +765,21 @@ typedef struct {
 
 void tg_min_f32(const tg_min_f32_params *p, const float *input, const float *other, float *output);
 
+/* smaller of two tensors' elements, in int16 */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+  int32_t input_multiplier;
+  int32_t other_multiplier;
+  uint8_t shift;
+} tg_min_s16_params;
+
+void tg_min_s16(const tg_min_s16_params *p, const int16_t *input, const int16_t *other, int16_t *output);
+
 /* smaller of two tensors' elements */
 typedef struct {
   uint32_t outer;
@@ -613,6 +808,20 @@ typedef struct {
 } tg_mul_f32_params;
 
 void tg_mul_f32(const tg_mul_f32_params *p, const float *input, const float *other, float *output);
+
+/* product of two tensors, element by element, in int16 */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+  int32_t multiplier;
+  uint8_t shift;
+} tg_mul_s16_params;
+
+void tg_mul_s16(const tg_mul_s16_params *p, const int16_t *input, const int16_t *other, int16_t *output);
 
 /* product of two tensors, element by element */
 typedef struct {
@@ -659,6 +868,14 @@ typedef struct {
 } tg_prelu_s8_params;
 
 void tg_prelu_s8(const tg_prelu_s8_params *p, const int8_t *input, const int8_t *product, int8_t *output);
+
+/* float to int16 */
+typedef struct {
+  uint32_t count;
+  float scale;
+} tg_quantize_f32_s16_params;
+
+void tg_quantize_f32_s16(const tg_quantize_f32_s16_params *p, const float *input, int16_t *output);
 
 /* float to int8 */
 typedef struct {
@@ -750,6 +967,18 @@ typedef struct {
 } tg_relu_f32_params;
 
 void tg_relu_f32(const tg_relu_f32_params *p, const float *input, float *output);
+
+/* change of scale, with or without bounds and a slope for negative values, in int16 */
+typedef struct {
+  uint32_t count;
+  int32_t positive;
+  int32_t negative;
+  uint8_t shift;
+  int16_t low;
+  int16_t high;
+} tg_rescale_s16_params;
+
+void tg_rescale_s16(const tg_rescale_s16_params *p, const int16_t *input, int16_t *output);
 
 /* change of scale and offset, with or without a ReLU */
 typedef struct {

@@ -365,3 +365,19 @@ def test_names_that_a_terminal_cannot_show_do_not_stop_a_command(work: Path, tmp
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"b\\xfcndel: bundle 'mnist'" in done.stdout and read_bundle(target).name == "mnist"
+
+
+def test_precision_int16(work: Path, tmp_path: Path) -> None:
+    """--precision int16 compiles int16 placeholders, explains them, and runs; --graph=glow with it is refused."""
+    folder = tmp_path / "bundle"
+    answer = _compile(work, folder, "--board", "host", "--precision", "int16", "--explain-quantization")
+    assert (answer.status, answer.err) == (0, "")
+    assert "int16" in answer.out and "2 times as wide, for data beyond the profile" in answer.out
+    assert "bias: int32 in the steps of the sums" in answer.out and "kept float" not in answer.out
+    assert {p.type.dtype for p in read_bundle(folder).placeholders} == {"int16"}
+    written = run_cli("run", folder, "--board", "host", *_input(work), "-o", tmp_path / "out.npz")
+    assert written.status == 0
+    assert np.load(tmp_path / "out.npz")[MNIST_OUTPUT].dtype == np.int16
+    refused = _compile(work, folder, "--board", "host", "--precision", "int16", "--graph", "glow")
+    assert refused.status == 2
+    assert "--graph: glow; expected tiny (Glow has no int16" in refused.err

@@ -13,7 +13,7 @@ from tinyglow.errors import InputError, Problem
 from tinyglow.ir.program import Buffer, Program, Region
 from tinyglow.ir.types import QuantParams, TensorType
 
-_DTYPES = {"float": "float32", "i8": "int8", "i32": "int32", "index64": "int64"}
+_DTYPES = {"float": "float32", "i8": "int8", "i16": "int16", "i32": "int32", "index64": "int64"}
 _MACROS = {"CONSTANT_MEM_SIZE": "constant", "MUTABLE_MEM_SIZE": "mutable", "ACTIVATIONS_MEM_SIZE": "activations"}
 
 

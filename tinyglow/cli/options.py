@@ -33,6 +33,14 @@ def add_scheme(parser: argparse.ArgumentParser) -> None:
         "--schema", "--quantization-schema", choices=schemas, default=schemas[0], help="default: %(default)s"
     )
     group.add_argument(
+        "--precision",
+        type=str.lower,
+        choices=("int8", "int16"),
+        default="int8",
+        help="of activations; int16 (tinyglow's own: Glow's Int16 silently stays float): symmetric, with int8 weights "
+        "per output unit and biases as wide as the sums need (default: %(default)s)",
+    )
+    group.add_argument(
         "--bias",
         "--quantization-precision-bias",
         type=str.lower,

@@ -122,6 +122,7 @@ def scheme_of(arguments: argparse.Namespace) -> Scheme:
         calibrate_constants=arguments.calibrate_constants,
         keep_float=frozenset(name for name in arguments.keep_float.split(",") if name),
         like_glow=arguments.graph == "glow",
+        precision=arguments.precision,
     )
 
 

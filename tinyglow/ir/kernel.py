@@ -25,7 +25,7 @@ U16 = Annotated[int, "uint16_t"]
 U32 = Annotated[int, "uint32_t"]
 F32 = Annotated[float, "float"]
 
-CTYPES = {"int8": "int8_t", "int32": "int32_t", "float32": "float"}
+CTYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
 REQUANT_CTYPE = "tg_requant"
 _LIMITS = {
     **{f"int{bits}_t": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)},

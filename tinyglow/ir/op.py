@@ -90,14 +90,14 @@ class Quantizing(Protocol):
 
     edit: GraphEditor
 
-    def int8(self, value: str) -> Value:
-        """The float graph's value as int8, with the parameters of its own profile."""
+    def quantized(self, value: str) -> Value:
+        """The float graph's value as int8 (or int16), with the parameters of its own profile."""
 
     def params(self, value: str) -> QuantParams:
-        """The int8 parameters that a value's profile asks for."""
+        """The parameters that a value's profile asks for."""
 
     def choose(self, low: float, high: float) -> QuantParams:
-        """int8 parameters for a range, by the schema in use."""
+        """Parameters for a range, by the schema in use."""
 
     def rescale(self, name: str, value: Value, params: QuantParams, origin: str) -> Value:
         """``value`` with ``params``: itself if it has them, else behind a Rescale called ``name``."""
@@ -110,7 +110,17 @@ class Quantizing(Protocol):
         """A convolution (image, filters, bias) as ``op``, its constants quantized for each output channel."""
 
     def convert(self, node: Node) -> Value:
-        """The default: ``node`` on int8 inputs, as the operator's class variables say."""
+        """The default: ``node`` on quantized inputs, as the operator's class variables say."""
+
+    def data(self, value: str) -> Array | None:
+        """The float graph's value if it is constant, else None."""
+
+    @property
+    def int16(self) -> bool:
+        """Whether activations become int16 instead of int8."""
+
+    def convert_layer(self, node: Node, op: Op, bias: Value | None = None) -> Value:
+        """A layer (input, weights, bias) as ``op`` on an int16 input: int8 weights, each output unit with a scale."""
 
 
 class Lowering(Protocol):
@@ -175,6 +185,10 @@ class Op(ABC):
     bias_operand: ClassVar[int | None] = None
     # Whether it stays float in Glow, which knows no int8 kernel of it.
     float_in_glow: ClassVar[bool] = False
+    # Whether it has an int16 form, which Glow has of nothing; what has none stays float in an int16 network. Of layers:
+    # which dimension of their weights counts the output's units.
+    has_int16: ClassVar[bool] = False
+    units_axis: ClassVar[int] = 0
     # Whether a rescale of the input may as well come behind (in Glow: Reshape, Transpose, Slice, MaxPool only).
     rescale_sinks: ClassVar[bool] = False
     # Which inputs a kernel of this op takes with any parameters, and whether its result may have any, so that a rescale

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-DTYPE_BYTES = {"float32": 4, "int8": 1, "int32": 4, "int64": 8}
-_GLOW_NAMES = {"float32": "float", "int8": "i8", "int32": "i32", "int64": "index64"}
-_QUANTIZED_RANGE = {"int8": (-128, 127), "int32": (-(2**31), 2**31 - 1)}
+DTYPE_BYTES = {"float32": 4, "int8": 1, "int16": 2, "int32": 4, "int64": 8}
+_GLOW_NAMES = {"float32": "float", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "index64"}
+_QUANTIZED_RANGE = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1)}
 
 Shape = tuple[int, ...]
 
@@ -26,10 +26,14 @@ class QuantParams:
 
 @dataclass(frozen=True)
 class ChannelParams:
-    """Parameters of their own for each index along the first dimension (filters, biases): one scale and offset each."""
+    """Parameters of their own for each index along a dimension: one scale and offset each.
+
+    axis: that dimension, the first one of filters and biases, the last one of a fully connected layer's weights.
+    """
 
     scales: tuple[float, ...]
     offsets: tuple[int, ...]
+    axis: int = 0
 
     def channels(self) -> list[QuantParams]:
         """The parameters of each channel; raises ValueError if a scale is no positive number."""
@@ -40,7 +44,7 @@ class ChannelParams:
 class TensorType:
     """Shape (dimensions >= 0; () is a scalar), dtype (a key of DTYPE_BYTES) and, if quantized, its parameters.
 
-    Those are ``quant`` for the whole tensor, or ``channel_quant`` along the first dimension.
+    Those are ``quant`` for the whole tensor, or ``channel_quant`` along one dimension.
     """
 
     shape: Shape

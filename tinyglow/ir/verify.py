@@ -23,10 +23,12 @@ def _check_values(graph: Graph) -> list[Problem]:
 def _check_value(value: Value) -> Problem | None:
     type_ = value.type
     quantized = type_.quant is not None or type_.channel_quant is not None
-    if quantized != (type_.dtype in ("int8", "int32")):
+    if quantized != (type_.dtype in ("int8", "int16", "int32")):
         return Problem(value.name, f"has type {type_}", "parameters on integers and on nothing else")
     if isinstance(type_.quant, QuantParams) and type_.dtype == "int8" and not -128 <= type_.quant.offset <= 127:
         return Problem(value.name, f"has offset {type_.quant.offset}", "an int8 value")
+    if isinstance(type_.quant, QuantParams) and type_.dtype == "int16" and type_.quant.offset != 0:
+        return Problem(value.name, f"has offset {type_.quant.offset}", "0, as int16 is symmetric")
     if value.data is not None and (value.data.shape != type_.shape or str(value.data.dtype) != type_.dtype):
         return Problem(value.name, f"holds {value.data.dtype}{list(value.data.shape)}", str(type_))
     return None

@@ -103,7 +103,7 @@ class ArgMax(Op):
         return replace(self, axis=perm[self.axis]) if self.keep_dims else None
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
-        return quantizing.edit.add(node.name, self, [quantizing.int8(node.inputs[0])], node.origin)
+        return quantizing.edit.add(node.name, self, [quantizing.quantized(node.inputs[0])], node.origin)
 
     def _params(self, shape: Shape) -> ArgMaxParams:
         outer, inner = math.prod(shape[: self.axis]), math.prod(shape[self.axis + 1 :])

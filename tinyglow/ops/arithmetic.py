@@ -14,6 +14,7 @@ from tinyglow.ir.kernel import I8, U8, In, Kernel, Out
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import glow
+from tinyglow.ops.arithmetic_int16 import ADD_INT16, MAX_INT16, MIN_INT16, lower_addends_int16
 from tinyglow.ops.broadcast import (
     BroadcastParams,
     OrderedParams,
@@ -38,6 +39,7 @@ class Binary(Op):
     """
 
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0, 1)
     absorbs_rescale_after: ClassVar[bool] = True
@@ -147,8 +149,13 @@ MIN_FLOAT = float_kernel(
 
 def _lower_addends(node: Node, lowering: Lowering, kernel: Kernel, float_kernel: Kernel) -> None:
     """Both operands' scales over the result's (Glow, LLVMIRGen.cpp, ARITHMETIC_BINARY_OP_CASE)."""
-    if lowering.type_of(node.outputs[0]).dtype == "float32":
+    dtype = lowering.type_of(node.outputs[0]).dtype
+    if dtype == "float32":
         lower_float(node, lowering, float_kernel)
+        return
+    if dtype == "int16":
+        wide_kernel = {MAX: MAX_INT16, MIN: MIN_INT16}.get(kernel, ADD_INT16)
+        lower_addends_int16(node, lowering, wide_kernel, second=-1.0 if kernel is SUB else 1.0)
         return
     operands = lower_operands(node, lowering)
     x, other, result = operands.params

@@ -14,6 +14,7 @@ from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.one_nan import one_nan
 from tinyglow.ops.pooling import PoolGeometry, add_pool, geometry, pool_window, taps_inside
+from tinyglow.ops.pools_int16 import lower_avg_pool_int16
 from tinyglow.ops.window import Window, merge_batch, require_image, window_from_onnx
 
 _MOST_FLOAT_TAPS = 2**24
@@ -106,6 +107,7 @@ class AvgPool(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("AveragePool", "GlobalAveragePool")
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
@@ -137,6 +139,9 @@ class AvgPool(Op):
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
+        if result.dtype == "int16":
+            lower_avg_pool_int16(node, lowering, self.window, self.count_include_pads)
+            return
         fields = geometry(self.window, source.shape, result.shape)
         buffers = lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])
         is_float = result.dtype == "float32"

@@ -85,7 +85,7 @@ class VarianceRoot(Op):
         The addition follows Glow's interpreter, which folds constants (lib/Backends/Interpreter/InterpreterNodes.cpp,
         fwdElementAddInstI8Impl): both sides at 2**-15, everything rounded, halves away from zero.
         """
-        variance, epsilon = (quantizing.int8(name) for name in node.inputs[:2])
+        variance, epsilon = (quantizing.quantized(name) for name in node.inputs[:2])
         total = quantizing.params(node.inputs[2])
         large = np.float32(2.0**-15)
         added = _scaled_up(variance, large) + _scaled_up(epsilon, large)

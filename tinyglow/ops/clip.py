@@ -13,6 +13,7 @@ from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
 from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, SourceNode, UnsupportedError
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import glow
+from tinyglow.ops.rescale_int16 import lower_rescale_int16
 
 # Of a bound that is missing.
 LOWEST, HIGHEST = float(np.finfo(np.float32).min), float(np.finfo(np.float32).max)
@@ -102,6 +103,7 @@ class Clip(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Clip",)
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
 
     @classmethod
@@ -133,6 +135,9 @@ class Clip(Op):
         buffers = lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])
         if result.dtype == "float32":
             lowering.call(CLIP_FLOAT, buffers, ClipFloatParams(source.elements, *self._float_bounds()))
+            return
+        if result.dtype == "int16":
+            lower_rescale_int16(node, lowering, self.low, self.high)
             return
         assert source.quant and result.quant
         low, high = clip_bounds(self.low, self.high, source.quant)

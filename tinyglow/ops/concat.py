@@ -28,6 +28,7 @@ class Concat(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Concat",)
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     inputs_match_output: ClassVar[bool] = True
 
     @classmethod

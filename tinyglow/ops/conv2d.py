@@ -19,6 +19,7 @@ from tinyglow.ops.conv2d_float import CONV2D_FLOAT, Conv2DFloatParams, float_act
 from tinyglow.ops.conv2d_lanes import lanes_variant
 from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, conv_layer
 from tinyglow.ops.depthwise_3x3 import depthwise_3x3_variant
+from tinyglow.ops.layers_int16 import lower_conv2d_int16
 from tinyglow.ops.max_pool import MAX_POOL, square_pool
 from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.transpose import Transpose
@@ -112,6 +113,7 @@ class Conv2D(Op):
     onnx_types: ClassVar[tuple[str, ...]] = ("Conv",)
     glow_kind: ClassVar[str] = "Convolution"
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0,)
     absorbs_rescale_after: ClassVar[bool] = True
     bias_operand: ClassVar[int | None] = 2
@@ -199,6 +201,9 @@ class Conv2D(Op):
         image = lowering.type_of(node.inputs[0])
         out = lowering.type_of(node.outputs[0])
         sizes = self._sizes(image, out)
+        if out.dtype == "int16":
+            lower_conv2d_int16(node, lowering, sizes, self.activation)
+            return
         if out.dtype == "float32":
             buffers = [lowering.buffer(name) for name in (*node.inputs, node.outputs[0])]
             lowering.call(CONV2D_FLOAT, buffers, Conv2DFloatParams(**sizes, **float_activation(self.activation)))

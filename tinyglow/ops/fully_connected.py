@@ -18,6 +18,7 @@ from tinyglow.numerics import glow
 from tinyglow.ops.accumulator import check_accumulator, output_requant, prepared_bias
 from tinyglow.ops.fully_connected_layer import DenseLayer, FullyConnectedParams, fully_connected_s8
 from tinyglow.ops.fully_connected_quads import quads_variant
+from tinyglow.ops.layers_int16 import lower_fully_connected_int16
 from tinyglow.ops.one_nan import one_nan
 
 FULLY_CONNECTED = Kernel(
@@ -83,6 +84,8 @@ class FullyConnected(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Gemm",)
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
+    units_axis: ClassVar[int] = 1
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0,)
     absorbs_rescale_after: ClassVar[bool] = True
     bias_operand: ClassVar[int | None] = 2
@@ -132,6 +135,9 @@ class FullyConnected(Op):
     def lower(self, node: Node, lowering: Lowering) -> None:
         x, weights, bias = (lowering.type_of(name) for name in node.inputs)
         out = lowering.type_of(node.outputs[0])
+        if out.dtype == "int16":
+            lower_fully_connected_int16(node, lowering)
+            return
         # Each unit's weights side by side, as the kernel reads them.
         matrix = np.ascontiguousarray(lowering.data_of(node.inputs[1]).T)
         if out.dtype == "float32":

@@ -100,6 +100,7 @@ class Gather(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Gather",)
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
 
     @classmethod

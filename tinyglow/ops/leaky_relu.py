@@ -14,6 +14,7 @@ from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, SourceNode, Unsupp
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.one_nan import one_nan
+from tinyglow.ops.rescale_int16 import lower_rescale_int16
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class LeakyRelu(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("LeakyRelu",)
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
 
     @classmethod
@@ -114,6 +116,9 @@ class LeakyRelu(Op):
             if not math.isfinite(self.alpha):
                 raise UnsupportedError(f"alpha {self.alpha}", "a finite number")
             lowering.call(LEAKY_RELU_FLOAT, buffers, LeakyReluFloatParams(source.elements, self.alpha))
+            return
+        if result.dtype == "int16":
+            lower_rescale_int16(node, lowering, slope=self.alpha)
             return
         assert source.quant and result.quant
         # The products and quotients of Glow, lib/LLVMIRCodeGen/LLVMIRGen.cpp, LeakyReluInst, in float32 and its order.

@@ -1,4 +1,7 @@
-"""Functions of one element: Sigmoid, Tanh, Log, HardSwish. int8 looks them up in a table of 256 entries."""
+"""Functions of one element: Sigmoid, Tanh, Log, HardSwish. int8 looks them up in a table of 256 entries.
+
+In int16, bounded ones have a table with interpolation, and the others are float.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, SourceNode
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import float32, glow
+from tinyglow.ops.lookup_int16 import LOOKUP_INT16, Lookup16Params, interpolation_table
 from tinyglow.ops.one_nan import one_nan
 from tinyglow.ops.rescale import Rescale
 
@@ -121,7 +125,7 @@ class ElementFunction(Op):
         return glow.quantize(y.astype(np.float32), result.scale, result.offset)
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
-        return self.look_up(node, quantizing.int8(node.inputs[0]), quantizing.params(node.outputs[0]), quantizing)
+        return self.look_up(node, quantizing.quantized(node.inputs[0]), quantizing.params(node.outputs[0]), quantizing)
 
     def look_up(self, node: Node, x: Value, params: QuantParams, quantizing: Quantizing) -> Value:
         """Add an IntLookupTable of this function in place of ``node``, whose result has ``params``."""
@@ -150,12 +154,29 @@ class BoundedFunction(ElementFunction):
 
     domain: ClassVar[tuple[float, float]]
     image: ClassVar[tuple[float, float]]
+    # Beyond +-reach the function is as good as constant in int16: within half a step of ``image`` of its limit.
+    reach: ClassVar[float]
+    has_int16: ClassVar[bool] = True
+
+    def _quantize_int16(self, node: Node, quantizing: Quantizing) -> Value:
+        """A table for inputs as they are, or within ``reach`` where theirs goes beyond; the result spans ``image``."""
+        edit, x = quantizing.edit, quantizing.quantized(node.inputs[0])
+        domain, image = quantizing.choose(-self.reach, self.reach), quantizing.choose(*self.image)
+        assert x.type.quant
+        if x.type.quant.scale > domain.scale:
+            x = quantizing.rescale(node.name, x, domain, node.origin)
+        assert x.type.quant
+        data = interpolation_table(self.function, x.type.quant.scale, image.scale)
+        mapping = edit.constant("mapping", data, TensorType(data.shape, "int16", image))
+        return edit.add(node.name, IntLookupTable(self), [x, mapping], node.origin, (replace(x.type, quant=image),))
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
+        if quantizing.int16:
+            return self._quantize_int16(node, quantizing)
         edit = quantizing.edit
         # Glow's three nodes get the numbers behind the float node's.
         edit.namer.used.add(node.name)
-        x = quantizing.int8(node.inputs[0])
+        x = quantizing.quantized(node.inputs[0])
         types = (replace(x.type, quant=quantizing.choose(*self.domain)),)
         clipped = edit.add(node.name, Rescale(), [x], node.origin, types)
         y = self.look_up(node, clipped, quantizing.choose(*self.image), quantizing)
@@ -169,6 +190,7 @@ class Sigmoid(BoundedFunction):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Sigmoid",)
     domain: ClassVar[tuple[float, float]] = (-6.0, 6.0)
+    reach: ClassVar[float] = 11.1  # 1 - sigmoid(x) = e**-x: half of 2**-15
     image: ClassVar[tuple[float, float]] = (0.0, 1.0)
     float_kernel: ClassVar[Kernel] = SIGMOID_FLOAT
 
@@ -183,6 +205,7 @@ class Tanh(BoundedFunction):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Tanh",)
     domain: ClassVar[tuple[float, float]] = (-3.0, 3.0)
+    reach: ClassVar[float] = 5.9  # 1 - tanh(x) = 2 * e**-2x: half of 2**-15
     image: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     float_kernel: ClassVar[Kernel] = TANH_FLOAT
 
@@ -225,7 +248,7 @@ class HardSwish(ElementFunction):
 
 @dataclass(frozen=True)
 class IntLookupTable(Op):
-    """Inputs: int8 values of any shape, and the quantized results of ``of`` for all 256 of them."""
+    """Inputs: integers of any shape, and quantized results of ``of``: for all 256 int8, or the ends of int16 pieces."""
 
     of: ElementFunction
 
@@ -238,4 +261,8 @@ class IntLookupTable(Op):
     def lower(self, node: Node, lowering: Lowering) -> None:
         table = lowering.constant(node.inputs[1], lowering.data_of(node.inputs[1]))
         operands = [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])]
-        lowering.call(LOOKUP, operands, LookupParams(lowering.type_of(node.outputs[0]).elements))
+        result = lowering.type_of(node.outputs[0])
+        if result.dtype == "int16":
+            lowering.call(LOOKUP_INT16, operands, Lookup16Params(result.elements))
+        else:
+            lowering.call(LOOKUP, operands, LookupParams(result.elements))

@@ -11,13 +11,14 @@ import numpy as np
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import I16, U16, U32, In, Kernel, Out, Params
-from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import QuantParams, Shape, TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.accumulator import check_accumulator
-from tinyglow.ops.fully_connected import FULLY_CONNECTED
+from tinyglow.ops.fully_connected import FULLY_CONNECTED, FullyConnected
 from tinyglow.ops.fully_connected_layer import FullyConnectedParams
 from tinyglow.ops.int8 import int8_params, product_requant
+from tinyglow.ops.layers_int16 import lower_matmul_int16
 from tinyglow.ops.one_nan import one_nan
 from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.tile import Tile
@@ -96,6 +97,9 @@ def _lower_product(node: Node, lowering: Lowering, batch: int) -> None:
     if lowering.type_of(node.outputs[0]).dtype == "float32":
         lowering.call(MATMUL_FLOAT, buffers, MatMulFloatParams(batch, rows=x[-2], depth=depth, columns=y[-1]))
         return
+    if lowering.type_of(node.outputs[0]).dtype == "int16":
+        lower_matmul_int16(node, lowering, batch)
+        return
     lhs, rhs, out = int8_params(node, lowering)
     bound = depth * _span(lhs) * _span(rhs)
     if bound > glow.INT32_MAX:
@@ -146,6 +150,7 @@ class MatMul(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("MatMul",)
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0, 1)
     absorbs_rescale_after: ClassVar[bool] = True
 
@@ -178,13 +183,21 @@ class MatMul(Op):
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (inputs[0] @ inputs[1],)
 
+    def quantize(self, node: Node, quantizing: Quantizing) -> Value:
+        """In int16 constant columns are the weights of a layer, int8 as all weights, with a bias of zeros."""
+        columns = quantizing.data(node.inputs[1])
+        if not quantizing.int16 or columns is None:
+            return quantizing.convert(node)
+        bias = quantizing.edit.constant(f"{node.name}_bias", np.zeros(columns.shape[1], np.float32))
+        return quantizing.convert_layer(node, FullyConnected(), bias)
+
     def lower(self, node: Node, lowering: Lowering) -> None:
         try:
             weights = lowering.data_of(node.inputs[1])
         except UnsupportedError:
             _lower_product(node, lowering, 1)
             return
-        if lowering.type_of(node.outputs[0]).dtype == "float32":
+        if lowering.type_of(node.outputs[0]).dtype != "int8":
             _lower_product(node, lowering, 1)
             return
         _lower_constant_product(node, weights, lowering)
@@ -199,6 +212,7 @@ class BatchMatMul(Op):
     """
 
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0, 1)
     absorbs_rescale_after: ClassVar[bool] = True
 

@@ -13,6 +13,7 @@ from tinyglow.ir.op import Importer, Lowering, Op, SourceNode
 from tinyglow.ir.target import Variant
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.ops.pooling import PoolGeometry, add_pool, geometry, pool_window, taps_inside
+from tinyglow.ops.pools_int16 import lower_max_pool_int16
 from tinyglow.ops.window import Window, merge_batch, require_image
 
 SQUARE = Window((2, 2), (2, 2))
@@ -118,6 +119,7 @@ class MaxPool(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("MaxPool", "GlobalMaxPool")
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
     rescale_sinks: ClassVar[bool] = True
 
@@ -140,6 +142,9 @@ class MaxPool(Op):
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
+        if result.dtype == "int16":
+            lower_max_pool_int16(node, lowering, self.window)
+            return
         buffers = lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])
         dilation = dict(zip(("dilation_h", "dilation_w"), self.window.dilation, strict=True))
         fields = {**geometry(self.window, source.shape, result.shape), **dilation}

@@ -13,6 +13,7 @@ from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
 from tinyglow.ops.arithmetic import Binary
+from tinyglow.ops.arithmetic_int16 import lower_product_int16
 from tinyglow.ops.broadcast import BroadcastParams, OrderedParams, float_kernel, lower_float, lower_operands
 from tinyglow.ops.int8 import product_requant, scale_requant
 from tinyglow.ops.one_nan import one_nan
@@ -105,6 +106,9 @@ class Mul(Binary):
         if lowering.type_of(node.outputs[0]).dtype == "float32":
             lower_float(node, lowering, MUL_FLOAT)
             return
+        if lowering.type_of(node.outputs[0]).dtype == "int16":
+            lower_product_int16(node, lowering)
+            return
         operands = lower_operands(node, lowering)
         x, y, result = operands.params
         out = product_requant(x, y, result)
@@ -139,6 +143,7 @@ class Div(Binary):
     fraction_bits: int = 0
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Div",)
+    has_int16: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.fraction_bits <= MAX_FRACTION_BITS:

@@ -59,6 +59,7 @@ class Pad(Op):
     onnx_types: ClassVar[tuple[str, ...]] = ("Pad",)
     glow_kind: ClassVar[str] = "InsertTensor"
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     inputs_match_output: ClassVar[bool] = True
 
     @classmethod

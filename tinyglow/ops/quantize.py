@@ -1,4 +1,4 @@
-"""The borders between float and int8: Quantize and Dequantize."""
+"""The borders between float and int8 or int16: Quantize and Dequantize."""
 
 from __future__ import annotations
 
@@ -51,8 +51,56 @@ DEQUANTIZE = Kernel(
 
 
 @dataclass(frozen=True)
+class Quantize16Params(Params):
+    """``count`` elements; real = scale * q."""
+
+    count: U32
+    scale: F32
+
+
+def quantize_f32_s16(p: Quantize16Params, x: Array, out: Array) -> None:
+    """Definition of tg_quantize_f32_s16: x / scale in float32, halves to even, saturated; NaN gives -32768."""
+    out[...] = glow.quantize(x, p.scale, 0, "int16")
+
+
+def dequantize_s16_f32(p: Quantize16Params, x: Array, out: Array) -> None:
+    """Definition of tg_dequantize_s16_f32: scale * x in float32."""
+    out[...] = glow.dequantize(x, p.scale, 0)
+
+
+QUANTIZE_INT16 = Kernel(
+    symbol="tg_quantize_f32_s16",
+    c_file="elementwise/tg_quantize_f32_s16.c",
+    params=Quantize16Params,
+    operands=(In("input", "float32"), Out("output", "int16")),
+    reference=quantize_f32_s16,
+    summary="float to int16",
+)
+
+DEQUANTIZE_INT16 = Kernel(
+    symbol="tg_dequantize_s16_f32",
+    c_file="elementwise/tg_dequantize_s16_f32.c",
+    params=Quantize16Params,
+    operands=(In("input", "int16"), Out("output", "float32")),
+    reference=dequantize_s16_f32,
+    summary="int16 to float",
+)
+
+
+def _convert(node: Node, lowering: Lowering, integer: TensorType, int8: Kernel, int16: Kernel) -> None:
+    """Emit the call of the one of two kernels that is for the type of the border's integer side."""
+    assert integer.quant
+    buffers = [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])]
+    scale, offset = integer.quant.scale, integer.quant.offset
+    if integer.dtype == "int16":
+        lowering.call(int16, buffers, Quantize16Params(integer.elements, scale))
+    else:
+        lowering.call(int8, buffers, QuantizeParams(integer.elements, scale, offset))
+
+
+@dataclass(frozen=True)
 class Quantize(Op):
-    """float32 to the int8 type of the result."""
+    """float32 to the int8 or int16 type of the result."""
 
     quantizable: ClassVar[bool] = False
 
@@ -63,15 +111,12 @@ class Quantize(Op):
         return (inputs[0],)
 
     def lower(self, node: Node, lowering: Lowering) -> None:
-        result = lowering.type_of(node.outputs[0])
-        assert result.quant
-        params = QuantizeParams(result.elements, result.quant.scale, result.quant.offset)
-        lowering.call(QUANTIZE, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+        _convert(node, lowering, lowering.type_of(node.outputs[0]), QUANTIZE, QUANTIZE_INT16)
 
 
 @dataclass(frozen=True)
 class Dequantize(Op):
-    """int8 to float32."""
+    """int8 or int16 to float32."""
 
     quantizable: ClassVar[bool] = False
 
@@ -82,7 +127,4 @@ class Dequantize(Op):
         return (inputs[0],)
 
     def lower(self, node: Node, lowering: Lowering) -> None:
-        source = lowering.type_of(node.inputs[0])
-        assert source.quant
-        params = QuantizeParams(source.elements, source.quant.scale, source.quant.offset)
-        lowering.call(DEQUANTIZE, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+        _convert(node, lowering, lowering.type_of(node.inputs[0]), DEQUANTIZE, DEQUANTIZE_INT16)

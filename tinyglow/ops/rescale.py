@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from tinyglow.ir.kernel import I8, U32, In, Kernel, Out, Params
 from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, SourceNode
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
+from tinyglow.ops.rescale_int16 import lower_rescale_int16
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ RELU_FLOAT = Kernel(
 
 def _lower_rescale(node: Node, lowering: Lowering, relu: bool) -> None:
     source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
+    if result.dtype == "int16":
+        lower_rescale_int16(node, lowering, low=0.0 if relu else -math.inf)
+        return
     assert source.quant and result.quant
     ratio = glow.divide_float32(source.quant.scale, result.quant.scale)
     params = RescaleParams(
@@ -81,6 +86,7 @@ class Relu(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Relu",)
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0,)
 
@@ -114,6 +120,7 @@ class Rescale(Op):
 
     glow_kind: ClassVar[str] = "RescaleQuantized"
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     absorbs_rescale_after: ClassVar[bool] = True
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

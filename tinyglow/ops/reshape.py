@@ -39,6 +39,7 @@ class Reshape(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Reshape", "Flatten", "Identity", "Dropout")
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
     rescale_sinks: ClassVar[bool] = True
 

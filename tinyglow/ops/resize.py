@@ -65,6 +65,7 @@ class ResizeNearest(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Resize", "Upsample")
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
 
     @classmethod

@@ -23,6 +23,7 @@ class Slice(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Slice", "Split")
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
     rescale_sinks: ClassVar[bool] = True
 

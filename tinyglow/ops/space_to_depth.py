@@ -33,6 +33,7 @@ class SpaceToDepth(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("SpaceToDepth",)
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
     rescale_sinks: ClassVar[bool] = True
 

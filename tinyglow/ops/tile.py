@@ -53,6 +53,7 @@ class Tile(Op):
     onnx_types: ClassVar[tuple[str, ...]] = ("Tile", "Expand")
     glow_kind: ClassVar[str] = "InsertTensor"
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     inputs_match_output: ClassVar[bool] = True
 
     @classmethod

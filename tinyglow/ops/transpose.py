@@ -83,6 +83,7 @@ class Transpose(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Transpose",)
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
     rescale_sinks: ClassVar[bool] = True
 

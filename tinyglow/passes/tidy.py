@@ -165,7 +165,7 @@ def fuse_activation_into_convolution(node: Node, edit: GraphEditor) -> bool:
     if source.op.activation != NO_ACTIVATION or not edit.has_one_use(node.inputs[0]):
         return False
     type_ = edit.value(node.outputs[0]).type
-    if type_.quant is not None and activation.is_saturation(type_.quant):
+    if type_.dtype == "int8" and type_.quant is not None and activation.is_saturation(type_.quant):
         activation = NO_ACTIVATION  # Glow: RemoveIdentityRelu, RemoveIdentityClip
     edit.set_op(source, replace(source.op, activation=activation))
     edit.set_type(source.outputs[0], type_)

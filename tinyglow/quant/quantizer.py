@@ -1,13 +1,17 @@
-"""Station 4: float graph + profile -> int8 graph, by the rules of Glow's FunctionQuantizer.
+"""Station 4: float graph + profile -> int8 (or int16) graph, by the rules of Glow's FunctionQuantizer.
 
 Each value gets parameters from its own range. Every quantizable operator becomes int8; operators that keep their
 input's parameters (pools, reshapes) are followed by a rescale to their own, which ``passes.tidy`` folds away where it
 can. Where a float operator remains, Quantize and Dequantize stand at its border.
+
+int16 activations (``Scheme.precision``) are beyond Glow, which silently leaves such networks in float. They are
+symmetric; weights are int8, each output unit with a scale of its own; biases stay float until the lowering, which knows
+the final steps of their sums. With so many steps, operators that keep their input's parameters need no rescale.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,12 +21,19 @@ from tinyglow.ir.editor import GraphEditor, Namer
 from tinyglow.ir.graph import Array, Graph, Node, Value
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
-from tinyglow.numerics import glow
+from tinyglow.numerics import glow, wide
 from tinyglow.ops.quantize import Dequantize, Quantize
 from tinyglow.ops.rescale import Rescale
 from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import Profile, Range
-from tinyglow.quant.schema import Schema, choose_params, specialize_bias, specialize_channel
+from tinyglow.quant.schema import (
+    INT16_HEADROOM,
+    Schema,
+    choose_params,
+    layer_params,
+    specialize_bias,
+    specialize_channel,
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,10 @@ class Scheme:
     (-keep-original-precision-for-nodes). like_glow: end with exactly Glow's graph, even where a simpler one is known.
 
     channelwise_nodes, float_nodes: names of the model's nodes for which, beyond Glow, that is so in any case.
+
+    precision: of activations. "int16" is ours, not Glow's, whose -quantization-precision=Int16 silently stays float:
+    symmetric whatever the schema (with power-of-two scales if it says so), int8 weights with a scale for each output
+    unit, biases as wide as the sums need. Raises InputError for what goes with int8 only.
     """
 
     schema: Schema = Schema.ASYMMETRIC
@@ -46,11 +61,47 @@ class Scheme:
     like_glow: bool = False
     channelwise_nodes: frozenset[str] = frozenset()
     float_nodes: frozenset[str] = frozenset()
+    precision: str = "int8"
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("int8", "int16"):
+            raise InputError("unknown precision", [Problem("--precision", repr(self.precision), "int8 or int16")])
+        problems = [Problem(*problem) for problem in _int8_only(self)] if self.int16 else []
+        if problems:
+            raise InputError("these options go with --precision int8 only", problems)
+
+    @property
+    def int16(self) -> bool:
+        """Whether activations are int16."""
+        return self.precision == "int16"
+
+    @property
+    def value_schema(self) -> Schema:
+        """The schema by which activations get their parameters."""
+        if self.int16 and self.schema is not Schema.SYMMETRIC_WITH_POWER2_SCALE:
+            return Schema.SYMMETRIC
+        return self.schema
+
+    def choose(
+        self, low: float, high: float, dtype: str = "", constant: bool = False, histogram: Sequence[float] = ()
+    ) -> QuantParams:
+        """Parameters for a value's range, as ``precision`` unless ``dtype`` is given; int16 has headroom beyond it.
+
+        constant: its range is certain, and needs none. histogram: for KL calibration.
+        """
+        dtype = dtype or self.precision
+        headroom = INT16_HEADROOM if dtype == "int16" and not constant else 1.0
+        return choose_params(low * headroom, high * headroom, self.value_schema, dtype, histogram)
 
     def quantizes(self, node: Node) -> bool:
-        """Whether a node of the float graph becomes int8."""
+        """Whether a node of the float graph becomes int8, or int16."""
         kept_float = node.op.kind_in_glow in self.keep_float or (self.like_glow and node.op.float_in_glow)
-        return node.op.quantizable and not kept_float and node.origin not in self.float_nodes
+        return (
+            node.op.quantizable
+            and not kept_float
+            and node.origin not in self.float_nodes
+            and (node.op.has_int16 or not self.int16)
+        )
 
     def check_nodes(self, graph: Graph) -> None:
         """Raises InputError if it names nodes that the graph has not."""
@@ -59,6 +110,20 @@ class Scheme:
         if unknown:
             problems = [Problem(name, "is no node of the network", ", ".join(sorted(known))[:300]) for name in unknown]
             raise InputError("the options for single nodes do not fit the network", problems)
+
+
+def _int8_only(scheme: Scheme) -> Iterator[tuple[str, str, str, str]]:
+    """What an int16 scheme may not say: option, what it is, what it may be, why."""
+    if scheme.like_glow:
+        why = "Glow has no int16: asked for it, it silently compiles float"
+        yield "--graph", "glow", "tiny", why
+    if scheme.schema is Schema.SYMMETRIC_WITH_UINT8:
+        why = "int16 is symmetric, about zero"
+        yield "--schema", scheme.schema.value, "symmetric or symmetric_with_power2_scale", why
+    if scheme.bias_dtype != "int32":
+        yield "--bias", scheme.bias_dtype, "int32, the default", "biases of int16 layers are as wide as their sums"
+    if scheme.calibrate or scheme.calibrate_constants:
+        yield "--calibration", "kl", "none", "it narrows ranges for 255 steps; int16 has 65535"
 
 
 def profiled_values(graph: Graph, scheme: Scheme) -> list[str]:
@@ -76,8 +141,8 @@ class _Quantizer:
     ranges: Mapping[str, Range]
     scheme: Scheme
     edit: GraphEditor = field(init=False)
-    # For each value of the float graph, the values that hold it as int8 and as float, as far as they exist.
-    as_int8: dict[str, Value] = field(default_factory=dict)
+    # For each value of the float graph, the values that hold it as int8 (int16) and as float, as far as they exist.
+    as_integer: dict[str, Value] = field(default_factory=dict)
     as_float: dict[str, Value] = field(default_factory=dict)
     origin: str = ""  # of the node at work
 
@@ -89,7 +154,12 @@ class _Quantizer:
     @property
     def channelwise(self) -> bool:
         """``ir.op.Quantizing.channelwise``."""
-        return self.scheme.channelwise or self.origin in self.scheme.channelwise_nodes
+        return not self.int16 and (self.scheme.channelwise or self.origin in self.scheme.channelwise_nodes)
+
+    @property
+    def int16(self) -> bool:
+        """``ir.op.Quantizing.int16``."""
+        return self.scheme.int16
 
     def run(self) -> Graph:
         for name in self.graph.inputs:
@@ -100,7 +170,7 @@ class _Quantizer:
             of_floats = self.graph.type_of(node.inputs[0]).dtype == "float32"  # and not of an ArgMax's indices
             if of_floats and self.scheme.quantizes(node):
                 try:
-                    self.as_int8[node.outputs[0]] = node.op.quantize(node, self)
+                    self.as_integer[node.outputs[0]] = node.op.quantize(node, self)
                 except ValueError as error:  # of QuantParams
                     problem = Problem(node.origin or node.name, str(error), "ranges of ordinary size")
                     raise ProfileError("the ranges of the profile cannot be quantized", [problem]) from error
@@ -117,46 +187,51 @@ class _Quantizer:
         self.edit.values[name] = kept
         return kept
 
-    def params(self, value: str, dtype: str = "int8") -> QuantParams:
+    def params(self, value: str, dtype: str = "") -> QuantParams:
         """``ir.op.Quantizing.params``, for a bias of another dtype too."""
-        range_ = self.ranges[value]
+        range_, dtype = self.ranges[value], dtype or self.scheme.precision
         calibrated = self.scheme.calibrate and self._may_calibrate(self.graph.values[value], dtype)
         histogram = range_.histogram if calibrated else ()
-        return choose_params(range_.low, range_.high, self.scheme.schema, dtype, histogram)
+        constant = self.graph.values[value].data is not None
+        return self.scheme.choose(range_.low, range_.high, dtype, constant, histogram)
 
     def _may_calibrate(self, value: Value, dtype: str) -> bool:
         """Not scalars, nor biases, nor constants as long as the scheme does not ask for those."""
         constant = value.data is not None and value.name not in self.graph.derived
         return value.type.elements != 1 and dtype == "int8" and (self.scheme.calibrate_constants or not constant)
 
+    def data(self, value: str) -> Array | None:
+        """``ir.op.Quantizing.data``."""
+        return self.graph.values[value].data
+
     def choose(self, low: float, high: float) -> QuantParams:
         """``ir.op.Quantizing.choose``."""
-        return choose_params(low, high, self.scheme.schema)
+        return self.scheme.choose(low, high, constant=True)
 
     def float(self, name: str) -> Value:
         """The value as float32: as it was, or dequantized."""
         if name not in self.as_float:
             source = self.graph.values[name]
             if source.type.dtype != "float32":  # indices are integers, quantized or not
-                self.as_float[name] = self.as_int8[name]
+                self.as_float[name] = self.as_integer[name]
             elif source.data is not None:
                 self.as_float[name] = self._keep(source)
             else:
-                int8 = self.as_int8[name]
-                self.as_float[name] = self.edit.add(f"{name}_dequantize", Dequantize(), [int8], name)
+                integer = self.as_integer[name]
+                self.as_float[name] = self.edit.add(f"{name}_dequantize", Dequantize(), [integer], name)
         return self.as_float[name]
 
-    def int8(self, value: str) -> Value:
-        """``ir.op.Quantizing.int8``."""
-        if value not in self.as_int8:
+    def quantized(self, value: str) -> Value:
+        """``ir.op.Quantizing.quantized``."""
+        if value not in self.as_integer:
             source, params = self.graph.values[value], self.params(value)
             if source.data is not None:
-                self.as_int8[value] = self._constant(value, source.data, params, "int8")
+                self.as_integer[value] = self._constant(value, source.data, params, self.scheme.precision)
             else:
-                type_ = source.type.quantized(params)
+                type_ = source.type.quantized(params, self.scheme.precision)
                 inputs = [self.float(value)]
-                self.as_int8[value] = self.edit.add(f"{value}_quantize", Quantize(), inputs, value, (type_,))
-        return self.as_int8[value]
+                self.as_integer[value] = self.edit.add(f"{value}_quantize", Quantize(), inputs, value, (type_,))
+        return self.as_integer[value]
 
     def rescale(self, name: str, value: Value, params: QuantParams, origin: str) -> Value:
         """``ir.op.Quantizing.rescale``."""
@@ -166,23 +241,26 @@ class _Quantizer:
 
     def convert(self, node: Node) -> Value:
         """``ir.op.Quantizing.convert``."""
-        inputs = [self.int8(name) for index, name in enumerate(node.inputs) if index != node.op.bias_operand]
+        if self.int16 and node.op.bias_operand is not None:
+            return self.convert_layer(node, node.op)
+        inputs = [self.quantized(name) for index, name in enumerate(node.inputs) if index != node.op.bias_operand]
         if node.op.bias_operand is not None:
             inputs.insert(node.op.bias_operand, self._bias(node.inputs[node.op.bias_operand], inputs[0], inputs[1]))
         own = self.params(node.outputs[0])
         if node.op.inputs_match_output:
             inputs = [self._matching(name, own, node.origin) for name in node.inputs]
         kept = inputs[0].type.quant if node.op.keeps_params else own
-        types = tuple(replace(self.graph.type_of(name), dtype="int8", quant=kept) for name in node.outputs)
+        dtype = self.scheme.precision
+        types = tuple(replace(self.graph.type_of(name), dtype=dtype, quant=kept) for name in node.outputs)
         result = self.edit.add(node.name, node.op, inputs, node.origin, types)
-        return self.rescale(node.name, result, own, node.origin)
+        return result if self.int16 else self.rescale(node.name, result, own, node.origin)
 
     def _matching(self, name: str, params: QuantParams, origin: str) -> Value:
         """The value as int8 with ``params``; Glow merges the rescale of a constant into its quantization."""
         data = self.graph.values[name].data
         if data is not None:
-            return self._constant(name, data, params, "int8")
-        value = self.int8(name)
+            return self._constant(name, data, params, self.scheme.precision)
+        value = self.quantized(name)
         return self.rescale(value.name, value, params, origin)
 
     def _constant(self, name: str, data: Array, params: QuantParams, dtype: str) -> Value:
@@ -203,7 +281,7 @@ class _Quantizer:
         Filters and bias are quantized symmetrically where the schema is asymmetric (Glow: enableChannelwise).
         """
         schema = Schema.SYMMETRIC if self.scheme.schema is Schema.ASYMMETRIC else self.scheme.schema
-        image, dtype = self.int8(node.inputs[0]), self.scheme.bias_dtype
+        image, dtype = self.quantized(node.inputs[0]), self.scheme.bias_dtype
         filters, bias = (self.graph.values[name].data for name in node.inputs[1:])
         assert filters is not None and bias is not None and image.type.quant is not None
         pairs = []
@@ -225,13 +303,31 @@ class _Quantizer:
         type_ = TensorType(tuple(data.shape), dtype, channel_quant=channels)
         return self.edit.constant(name, np.stack(rows).reshape(data.shape), type_)
 
+    def convert_layer(self, node: Node, op: Op, bias: Value | None = None) -> Value:
+        """``ir.op.Quantizing.convert_layer``."""
+        x, data = self.quantized(node.inputs[0]), self.graph.values[node.inputs[1]].data
+        bias = bias or self.float(node.inputs[2])
+        assert data is not None and bias.data is not None and x.type.quant is not None
+        rows, scale = np.moveaxis(data, op.units_axis, 0), x.type.quant.scale
+        params = [
+            layer_params(float(row.min()), float(row.max()), term, scale, self.scheme.value_schema)
+            for row, term in zip(rows, bias.data.tolist(), strict=True)
+        ]
+        steps = wide.weight_steps(rows, [p.scale for p in params])
+        channels = ChannelParams(tuple(p.scale for p in params), tuple(p.offset for p in params), op.units_axis)
+        type_ = TensorType(tuple(data.shape), "int8", channel_quant=channels)
+        matrix = np.ascontiguousarray(np.moveaxis(steps, 0, op.units_axis))
+        inputs = [x, self.edit.constant(node.inputs[1], matrix, type_), bias]
+        own = self.graph.type_of(node.outputs[0]).quantized(self.params(node.outputs[0]), "int16")
+        return self.edit.add(node.name, op, inputs, node.origin, (own,))
+
     def _keep_node(self, node: Node) -> None:
         inputs = [self.float(name) for name in node.inputs]
         self.as_float[node.outputs[0]] = self.edit.add(node.name, node.op, inputs, node.origin)
 
 
 def quantize(graph: Graph, profile: Profile, scheme: Scheme | None = None) -> Graph:
-    """The int8 graph. ``profile`` has the range of every value in ``profiled_values``, else ProfileError."""
+    """The int8 or int16 graph. ``profile`` has the range of every value in ``profiled_values``, else ProfileError."""
     scheme = scheme or Scheme()
     scheme.check_nodes(graph)
     match = match_profile(graph, profile, profiled_values(graph, scheme))

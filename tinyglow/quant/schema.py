@@ -17,10 +17,14 @@ from tinyglow.numerics import glow
 from tinyglow.quant.calibration import optimize_range, rescale_histogram
 
 # Glow keeps two bits of int32 free, for the subtraction of the offset and for float error (getQuantizedRange).
-QUANTIZED_RANGE = {"int8": (-128, 127), "int32": (-(2**31) >> 2, (2**31 - 1) >> 2)}
+QUANTIZED_RANGE = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31) >> 2, (2**31 - 1) >> 2)}
 _EPSILON = float(np.finfo(np.float32).eps)
 # The scale of a range that is only zero; arbitrary, but not 0.
 _SCALE_OF_ZERO = 0.1
+
+# What int16 holds of a value over what calibration saw: data to come exceed the ranges of a few samples, and what
+# saturates costs far more than one bit of 16.
+INT16_HEADROOM = 2.0
 
 
 class Schema(Enum):
@@ -107,3 +111,22 @@ def specialize_channel(
         return QuantParams(bias.scale, offset), weights
     raised = QuantParams(glow.divide_float32(bias.scale, inputs.scale), weights.offset)
     return QuantParams(glow.multiply_float32(inputs.scale, raised.scale), offset), raised
+
+
+# Of an int16 layer's bias, in steps of its sums. One weight's largest product is 2**22 of them: where a bias is larger
+# than this, the weights hardly matter.
+_LARGEST_BIAS = 2.0**40
+
+
+def layer_params(low: float, high: float, bias: float, input_scale: float, schema: Schema) -> QuantParams:
+    """Parameters of the int8 weights (float32 values low..high) of one output unit of an int16 layer: offset 0.
+
+    They have their own range, but are never so small that the bias would leave what sums are proven to hold.
+    """
+    own = choose_params(low, high, schema)
+    if low == high == 0:
+        own = QuantParams(1.0, 0)
+    least = glow.float32(abs(bias) / (input_scale * _LARGEST_BIAS))
+    if schema is Schema.SYMMETRIC_WITH_POWER2_SCALE and least > own.scale:
+        least = 2.0 ** math.ceil(math.log2(least))
+    return QuantParams(max(own.scale, least), own.offset)

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
-from tinyglow.numerics import glow
+from tinyglow.numerics import glow, wide
 from tinyglow.ops.window import Window
 
 T = TypeVar("T")
@@ -80,6 +80,21 @@ def int8_arrays(draw: st.DrawFn, size: int, center: int = 0) -> Array:
     if style == "near":
         return np.clip(center + generator.integers(-9, 10, size), glow.INT8_MIN, glow.INT8_MAX).astype(np.int8)
     return generator.integers(glow.INT8_MIN, glow.INT8_MAX + 1, size).astype(np.int8)
+
+
+@st.composite
+def int16_arrays(draw: st.DrawFn, size: int) -> Array:
+    """A flat int16 array: all one value, -32768 and 32767 only, values near 0, or anything."""
+    style = draw(st.sampled_from((*["uniform"] * 5, "extremes", "extremes", "near", "constant")))
+    low, high = wide.INT16_MIN, wide.INT16_MAX
+    if style == "constant":
+        return np.full(size, draw(st.one_of(st.sampled_from((low, -1, 0, high)), st.integers(low, high))), np.int16)
+    generator = np.random.default_rng(draw(_SEEDS))
+    if style == "extremes":
+        return generator.choice(np.array([low, high], np.int16), size)
+    if style == "near":
+        return generator.integers(-9, 10, size).astype(np.int16)
+    return generator.integers(low, high + 1, size).astype(np.int16)
 
 
 @st.composite

@@ -1,0 +1,22 @@
+/* Fully connected layer, int16 by int8, whose sums may leave 32 bits. Input [rows][depth]; weights [units][depth]; bias:
+ * two words each.
+ *
+ * output = activation(scaled(bias + sum of input * weights)), each unit with its multiplier and shift in channels. The
+ * compiler proves that no sum leaves 47 bits. */
+#include "tg_kernels.h"
+#include "tg_wide.h"
+
+void tg_fully_connected_wide_s16(const tg_fully_connected_wide_s16_params *p, const int16_t *input, const int8_t *weights,
+                                 const int32_t *bias, const int32_t *channels, int16_t *output) {
+  const int32_t depth = (int32_t)p->depth;
+  for (uint32_t row = 0; row < p->rows; row++) {
+    const int8_t *w = weights;
+    for (uint32_t unit = 0; unit < p->units; unit++) {
+      const int64_t sum = tg_int64_of(bias + 2 * unit) + tg_dot_wide_s16(input, w, depth);
+      const int32_t x = tg_scaled(sum, channels[2 * unit], channels[2 * unit + 1]);
+      *output++ = tg_activate_s16(x, p->leaky, p->slope, p->slope_shift, p->act_min, p->act_max);
+      w += depth;
+    }
+    input += depth;
+  }
+}

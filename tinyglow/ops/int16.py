@@ -1,0 +1,98 @@
+"""What int16 lowerings begin with. int16 is ours: Glow has no kernels of it, and leaves such networks in float.
+
+Activations are int16 about zero, weights int8 about zero with a scale for each output unit, sums int32 where that is
+proven to hold them and else int64.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.ir.types import TensorType
+from tinyglow.numerics import wide
+
+_MAGNITUDE = -wide.INT16_MIN
+
+
+def int16_scales(node: Node, lowering: Lowering) -> list[float]:
+    """Scales of the node's inputs and results, in that order. Raises UnsupportedError if one is not int16."""
+    scales = []
+    for name in (*node.inputs, *node.outputs):
+        type_ = lowering.type_of(name)
+        if type_.dtype != "int16" or type_.quant is None:
+            raise UnsupportedError(f"{node.op.kind} of {type_.dtype} ({name})", "int16, which it has a kernel for")
+        scales.append(type_.quant.scale)
+    return scales
+
+
+def int16_bounds(low: float, high: float, scale: float) -> tuple[int, int]:
+    """The int16 values of ``scale`` that stand for two real bounds, saturated. Raises UnsupportedError for NaN."""
+    if math.isnan(low) or math.isnan(high):
+        raise UnsupportedError(f"bounds {low} and {high}", "numbers")
+    steps = np.clip(wide.steps(np.array([low, high], np.float32), scale), wide.INT16_MIN, wide.INT16_MAX)
+    return int(steps[0]), int(steps[1])
+
+
+@dataclass(frozen=True, eq=False)
+class LayerConstants:
+    """A layer's weights [units, terms], bias and ``channels`` as its kernel takes them, in 32 bits or the wide form.
+
+    bias: int32 [units], or, wide, the lower and upper words of int64 [2 * units]. channels: multiplier and shift of
+    each unit [2 * units].
+    """
+
+    bias: Array
+    channels: Array
+    is_wide: bool
+
+
+def sum_bounds(weights: Array, bias: Array) -> Array:
+    """The largest magnitude that the sum of each unit may reach, at any point: weights [units, terms], bias int64."""
+    magnitude = np.abs(weights.astype(np.int64)).sum(axis=1) * _MAGNITUDE
+    bounds: Array = magnitude + np.abs(bias)
+    return bounds
+
+
+def layer_constants(weights: Array, filters: TensorType, bias: Array, x: float, out: float) -> LayerConstants:
+    """What a layer needs for int8 ``weights`` [units, terms] of type ``filters``, a float bias, and two scales.
+
+    Interval analysis over the weights at hand decides whether sums are 32 bits wide or 64. Raises UnsupportedError if
+    they do not fit either.
+    """
+    per_unit = filters.channel_params()
+    products = [x * params.scale for params in per_unit]
+    steps = wide.steps(bias, products)
+    if not (np.abs(steps) <= wide.MAX_SUM).all():
+        found = f"a bias of up to {float(np.abs(bias).max()):g} on sums in steps of {min(products):g}"
+        raise UnsupportedError(found, f"at most {wide.MAX_SUM} steps", "the weights are too small beside the bias")
+    starts = steps.astype(np.int64)
+    bounds = sum_bounds(weights, starts)
+    largest = int(bounds.max(initial=0))
+    if largest > wide.MAX_SUM:
+        raise UnsupportedError(f"a sum of up to {largest}", f"at most {wide.MAX_SUM}", "use fewer inputs per output")
+    words = []
+    for product, bound in zip(products, bounds.tolist(), strict=True):
+        (multiplier,), shift = wide.multipliers([product / out], bound)
+        words += [multiplier, shift]
+    is_wide = largest > wide.INT32_MAX
+    return LayerConstants(packed_bias(starts, is_wide), np.array(words, np.int32), is_wide)
+
+
+def packed_bias(bias: Array, is_wide: bool) -> Array:
+    """An int64 bias [units] as ``LayerConstants`` has it; buffers are aligned to 4 bytes, so int64 are two words."""
+    if not is_wide:
+        return bias.astype(np.int32)
+    return np.stack([bias & 0xFFFFFFFF, bias >> 32], axis=1).astype(np.uint32).view(np.int32).ravel()
+
+
+def unpacked_bias(bias: Array, units: int) -> Array:
+    """The bias of a kernel as int64 [units], from either form."""
+    words = bias.reshape(-1).astype(np.int64)
+    if len(words) == units:
+        return words
+    return (words[1::2] << 32) + (words[::2] & 0xFFFFFFFF)

@@ -1,0 +1,47 @@
+"""Functions of one int16 element, by a table of 512 straight pieces: ours, as ``ops.int16`` says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
+from tinyglow.numerics import wide
+
+_PIECE_BITS = 7
+_PIECES = 2 ** (16 - _PIECE_BITS)
+
+
+@dataclass(frozen=True)
+class Lookup16Params(Params):
+    """``count`` elements."""
+
+    count: U32
+
+
+def lookup_s16(p: Lookup16Params, x: Array, table: Array, out: Array) -> None:
+    """Definition of tg_lookup_s16: between the two entries around the input, in proportion, halves upwards."""
+    place, ends = x.astype(np.int32) - wide.INT16_MIN, table[0].astype(np.int32)
+    piece, rest = place >> _PIECE_BITS, place & (2**_PIECE_BITS - 1)
+    low = ends[piece]
+    out[...] = low + (((ends[piece + 1] - low) * rest + 2 ** (_PIECE_BITS - 1)) >> _PIECE_BITS)
+
+
+LOOKUP_INT16 = Kernel(
+    symbol="tg_lookup_s16",
+    c_file="elementwise/tg_lookup_s16.c",
+    params=Lookup16Params,
+    operands=(In("input", "int16"), In("table", "int16"), Out("output", "int16", may_alias="input")),
+    reference=lookup_s16,
+    summary="function of one element, by table and interpolation, in int16",
+)
+
+
+def interpolation_table(function: Callable[[Array], Array], source: float, result: float) -> Array:
+    """int16 [513]: ``function`` (of float64) at the ends of all pieces of the inputs, for two scales."""
+    x = (np.arange(_PIECES + 1) * 2**_PIECE_BITS + wide.INT16_MIN) * source
+    steps = wide.steps(function(x).astype(np.float32), result)
+    return np.clip(steps, wide.INT16_MIN, wide.INT16_MAX).astype(np.int16)

@@ -12,11 +12,15 @@ from tinyglow.ir.types import TensorType
 
 
 class Region(Enum):
-    """The three memories of Glow's ABI."""
+    """The three memories of Glow's ABI, and the data that are functions in C: the interpreter alone has them as data."""
 
     CONSTANT = "constantWeight"
     MUTABLE = "mutableWeight"
     ACTIVATION = "activations"
+    CODE = "code"
+
+
+MEMORIES = (Region.CONSTANT, Region.MUTABLE, Region.ACTIVATION)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from tinyglow.boards import Board
-from tinyglow.ir.program import Program, Region
+from tinyglow.ir.program import MEMORIES, Program
 from tinyglow.pipeline.compare import Comparison
 from tinyglow.pipeline.crosscheck import Crosscheck
 from tinyglow.pipeline.execute import Execution
@@ -31,7 +31,7 @@ def table(columns: Iterable[str], rows: Iterable[Sequence[object]], title: str |
 def memory_map(program: Program) -> Table:
     """Every buffer with its address range, by region."""
     rows: list[tuple[object, ...]] = []
-    for region in Region:
+    for region in MEMORIES:
         buffers = [buffer for buffer in program.buffers.values() if buffer.region is region]
         for index, buffer in enumerate(sorted(buffers, key=lambda b: (b.offset, b.end))):
             type_, label = buffer.type, "" if index else f"{region.value} {program.sizes[region]:,}"
@@ -45,7 +45,7 @@ def print_bundle(program: Program, board: Board, folder: Path, files: Mapping[st
     """What ``compile`` wrote."""
     console = stdout()
     print(f"{folder}: bundle '{program.name}' for {board.title}")
-    sizes = [(region.value, program.sizes[region]) for region in Region]
+    sizes = [(region.value, program.sizes[region]) for region in MEMORIES]
     console.print(table(("memory", ">bytes"), sizes))
     console.print(table(("file", ">bytes"), [(name, len(data)) for name, data in sorted(files.items())]))
 

@@ -4,54 +4,71 @@
  * Two rows of pixels at a time, p->pairs pairs of each: the inputs that they need are laid out in scratch as the function
  * takes them, word [column][channel][row], in it the input of the left pixel + that of the right one * 2^16. Inputs
  * outside of the image are the offset, which stands for 0.0; its part of all products is in the bias. */
+#include "tg_code.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 
-/* A run of one row's words: count inputs from low and high, or the offset for either that is 0. */
-static uint32_t *words_of(uint32_t *out, int32_t step, const int8_t *low, const int8_t *high, int32_t count,
-                          int32_t offset) {
-  if (low && high) {
-    for (int32_t i = 0; i < count; i++) {
-      *out = (uint32_t)low[i] + ((uint32_t)high[i] << 16);
-      out += step;
-    }
-    return out;
-  }
-  for (int32_t i = 0; i < count; i++) {
-    const int32_t left = low ? low[i] : offset;
-    const int32_t right = high ? high[i] : offset;
-    *out = (uint32_t)left + ((uint32_t)right << 16);
-    out += step;
+static int32_t between(int32_t x, int32_t low, int32_t high) { return tg_max(low, tg_min(x, high)); }
+
+TG_CODE_ONCE static uint32_t *fill(uint32_t *out, int32_t step, int32_t rows, int32_t count, int32_t offset) {
+  if (rows > 0 && count > 0) {
+    tg_code_fill(out, step, rows, count, (uint32_t)offset * 0x10001u);
+    out += count * step;
   }
   return out;
 }
 
-/* One row's words from column x of the image: columns of them, out points to the first. */
-static void lay_out_row(const tg_conv2d_code_s8_params *p, const int8_t *row, int32_t x, int32_t columns, int32_t step,
-                        uint32_t *out) {
-  const int32_t channels = p->in_c;
+/* Words of columns x to end of the image, counted from its first; of rows that lie inside. */
+static void lay_out_rows(const tg_conv2d_code_s8_params *p, const int8_t *first, int32_t rows, int32_t x, int32_t end,
+                         uint32_t *out) {
   const int32_t right = p->stride_w;
-  const int32_t end = x + columns;
-  while (x < end) {
-    const int8_t *low = x >= 0 && x < p->in_w ? row + x * channels : 0;
-    const int8_t *high = x + right >= 0 && x + right < p->in_w ? row + (x + right) * channels : 0;
-    const int32_t run = low && high ? tg_min(end, p->in_w - right) - x : 1;
-    out = words_of(out, step, low, high, run * channels, p->in_offset);
-    x += run;
+  const int32_t last = p->in_w - right;
+  const int32_t channels = p->in_c;
+  const int32_t step = p->kernel_h + p->stride_h;
+  const int32_t pitch = p->in_w * channels;
+  const uint32_t offset = (uint32_t)p->in_offset;
+  int32_t next = between(-right, x, end);
+  out = fill(out, step, rows, (next - x) * channels, p->in_offset);
+  x = next;
+  next = between(tg_min(0, last), x, end);
+  int32_t count = (next - x) * channels;
+  if (count > 0) {
+    tg_code_border(out, step, rows, count, first + (x + right) * channels, 16, offset, pitch);
+    out += count * step;
   }
+  x = next;
+  next = between(tg_max(0, last), x, end);
+  count = (next - x) * channels;
+  if (last < 0) {
+    out = fill(out, step, rows, count, p->in_offset);
+  } else if (count > 0) {
+    const int8_t *low = first + x * channels;
+    tg_code_words(out, step, rows, count, low, low + right * channels, pitch);
+    out += count * step;
+  }
+  x = next;
+  next = between(p->in_w, x, end);
+  count = (next - x) * channels;
+  if (count > 0) {
+    tg_code_border(out, step, rows, count, first + x * channels, 0, offset << 16, pitch);
+    out += count * step;
+  }
+  (void)fill(out, step, rows, (end - next) * channels, p->in_offset);
 }
 
 static void lay_out(const tg_conv2d_code_s8_params *p, const int8_t *image, int32_t top, int32_t left, int32_t columns,
                     uint32_t *out) {
-  const int32_t rows = p->kernel_h + p->stride_h;
-  for (int32_t y = top; y < top + rows; y++) {
-    if (y >= 0 && y < p->in_h) {
-      lay_out_row(p, image + y * p->in_w * p->in_c, left, columns, rows, out);
-    } else {
-      (void)words_of(out, rows, 0, 0, columns * p->in_c, p->in_offset);
-    }
-    out++;
+  const int32_t step = p->kernel_h + p->stride_h;
+  const int32_t bottom = top + step;
+  const int32_t begin = between(0, top, bottom);
+  const int32_t end = between(p->in_h, begin, bottom);
+  const int32_t count = columns * p->in_c;
+  (void)fill(out, step, begin - top, count, p->in_offset);
+  if (end > begin) {
+    const int8_t *first = image + begin * p->in_w * p->in_c;
+    lay_out_rows(p, first, end - begin, left, left + columns, out + (begin - top));
   }
+  (void)fill(out + (end - top), step, bottom - end, count, p->in_offset);
 }
 
 /* Sums and sums of the row below, of two pixels each: to above, the maximum of all four for each channel. */
@@ -64,31 +81,24 @@ static void maximum(int32_t *above, const int32_t *below, int32_t channels) {
   }
 }
 
-/* One pixel from its sums: channels by twos, each pair with that of the other pixel behind it. */
-static void finish(const tg_conv2d_code_s8_params *p, const int32_t *sums, const int32_t *bias, int8_t *output) {
-  const tg_requant requant = p->out;
-  const int32_t low = p->act_min;
-  const int32_t high = p->act_max;
+/* One pixel's outputs from its sums: of two channels, those of the other pixel behind them, and so on. */
+TG_CODE_ONCE static void finish(const tg_conv2d_code_s8_params *p, const tg_code_finish *f, const int32_t *sums,
+                                const int32_t *bias, int8_t *output) {
+  if (!p->leaky) {
+    tg_code_outputs(f, sums, bias, p->out_c, output);
+    return;
+  }
   int32_t step = 1;
-  for (const int8_t *end = output + p->out_c; output < end; output++) {
-    int32_t x = tg_requantize(*sums + *bias++, &requant);
+  for (int32_t channel = 0; channel < p->out_c; channel++) {
+    const int32_t x = tg_requantize(*sums + bias[channel], &p->out);
+    output[channel] = tg_activate_s8(x, p->act_min, p->act_max, 1, &p->negative);
     sums += step;
     step ^= 2;
-    if (p->leaky) {
-      x = tg_activate_s8(x, low, high, 1, &p->negative);
-    }
-    if (x < low) {
-      x = low;
-    }
-    if (x > high) {
-      x = high;
-    }
-    *output = (int8_t)x;
   }
 }
 
 /* Two rows of pixels from column x, count of each. rows: how many of them there are. */
-static void segment(const tg_conv2d_code_s8_params *p, tg_code *weights, const int32_t *bias, int8_t *output,
+static void segment(const tg_conv2d_code_s8_params *p, const tg_code_finish *f, tg_code *weights, const int32_t *bias, int8_t *output,
                     int32_t *scratch, int32_t count, int32_t rows) {
   int32_t *above = scratch;
   int32_t *below = above + (p->out_c + 1) / 2 * 4;
@@ -102,14 +112,14 @@ static void segment(const tg_conv2d_code_s8_params *p, tg_code *weights, const i
     window += step;
     if (p->pool) {
       maximum(above, below, p->out_c);
-      finish(p, above, bias, output);
+      finish(p, f, above, bias, output);
       output += p->out_c;
       continue;
     }
     for (int32_t right = 0; right < tg_min(count, 2); right++) {
-      finish(p, above + 2 * right, bias, output);
+      finish(p, f, above + 2 * right, bias, output);
       if (rows == 2) {
-        finish(p, below + 2 * right, bias, output + p->out_w * p->out_c);
+        finish(p, f, below + 2 * right, bias, output + p->out_w * p->out_c);
       }
       output += p->out_c;
     }
@@ -118,6 +128,8 @@ static void segment(const tg_conv2d_code_s8_params *p, tg_code *weights, const i
 
 void tg_conv2d_code_s8(const tg_conv2d_code_s8_params *p, const int8_t *input, tg_code *weights, const int32_t *bias,
                        int8_t *output, int32_t *scratch) {
+  const int32_t half = (int32_t)(((uint32_t)1 << p->out.post) >> 1);
+  const tg_code_finish f = {half, p->out.offset, p->act_min, p->act_max, p->out.multiplier, p->out.pre, p->out.post};
   const int32_t square = p->pool ? 2 : 1;
   const int32_t height = p->out_h * square;
   const int32_t width = p->out_w * square;
@@ -130,7 +142,7 @@ void tg_conv2d_code_s8(const tg_conv2d_code_s8_params *p, const int8_t *input, t
         const int32_t columns = (count - 1) / 2 * 2 * p->stride_w + p->kernel_w;
         lay_out(p, input, y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left, columns, words);
         int8_t *first = output + (y / square * p->out_w + x / square) * p->out_c;
-        segment(p, weights, bias, first, scratch, count, rows);
+        segment(p, &f, weights, bias, first, scratch, count, rows);
       }
     }
     input += p->in_h * p->in_w * p->in_c;

@@ -14,12 +14,13 @@ from tinyglow.numerics import glow
 from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, first_inputs, trailing_distance
 from tinyglow.ops.weights_code import WeightsCode, weights_code
 
+_BYTES_PER_WEIGHT = 6
 _WORDS = 64  # to be laid out at once, unless one pair of pixels needs more
 
 
 @dataclass(frozen=True)
 class CodeParams(PooledGeometry):
-    """pairs: pixels of a row, by twos, whose inputs are laid out at once; ``out`` maps sums to the output."""
+    """leaky is 0. pairs: pixels of a row, by twos, whose inputs are laid out at once; ``out`` maps sums to the output."""
 
     pairs: U16
     out: glow.Requant
@@ -113,7 +114,10 @@ def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_code_s8; None where that cannot be."""
     sizes, bias = layer.sizes, layer.folded_bias
     plain = sizes["dilation_h"] == sizes["dilation_w"] == 1 and not layer.per_channel
-    if not plain or bias is None:
+    if not plain or bias is None or layer.activation["leaky"]:
+        return None
+    # A weight takes three instructions at most times; to write them all takes a while.
+    if not lowering.target.allows_code(_BYTES_PER_WEIGHT * int(np.count_nonzero(layer.weights))):
         return None
     params = _segmented(CodeParams(**layer.geometry, pool=layer.pool, pairs=1, out=layer.requants[0]))
     code = code_of(params, layer.weights)
@@ -130,4 +134,4 @@ def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     words = -(-height // 2) * columns * params.column_words
     # Measured on the Cortex-M0+: about 13 cycles a word that is laid out, 60 an output.
     cycles = sizes["images"] * (height * -(-width // 2) * code.cycles + 13 * words + 60 * outputs)
-    return Variant(CONV2D_CODE.symbol, cycles, code.nbytes + bias.nbytes, emit)
+    return Variant(CONV2D_CODE.symbol, cycles, code.nbytes + bias.nbytes, emit, code.nbytes)

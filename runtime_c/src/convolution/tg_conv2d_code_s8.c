@@ -1,5 +1,5 @@
 /* 2-D convolution whose weights are code: a function that the compiler wrote for this layer sums the products of two
- * neighbouring pixels, without those of zero weights. With pool, the maximum of each 2x2 square. No dilation.
+ * neighbouring pixels, without those of zero weights. With pool, the maximum of each 2x2 square. No dilation; nothing leaks.
  *
  * Two rows of pixels at a time, p->pairs pairs of each: the inputs that they need are laid out in scratch as the function
  * takes them, word [column][channel][row], in it the input of the left pixel + that of the right one * 2^16. Inputs
@@ -81,47 +81,47 @@ static void maximum(int32_t *above, const int32_t *below, int32_t channels) {
   }
 }
 
-/* One pixel's outputs from its sums: of two channels, those of the other pixel behind them, and so on. */
-TG_CODE_ONCE static void finish(const tg_conv2d_code_s8_params *p, const tg_code_finish *f, const int32_t *sums,
-                                const int32_t *bias, int8_t *output) {
-  if (!p->leaky) {
-    tg_code_outputs(f, sums, bias, p->out_c, output);
-    return;
-  }
-  int32_t step = 1;
-  for (int32_t channel = 0; channel < p->out_c; channel++) {
-    const int32_t x = tg_requantize(*sums + bias[channel], &p->out);
-    output[channel] = tg_activate_s8(x, p->act_min, p->act_max, 1, &p->negative);
-    sums += step;
-    step ^= 2;
-  }
+typedef struct {
+  const tg_conv2d_code_s8_params *p;
+  tg_code *weights;
+  const int32_t *bias;
+  tg_code_finish finish;
+  int32_t *above; /* sums of two pixels */
+  int32_t *below; /* and of the two in the next row */
+  uint32_t *words;
+} layer;
+
+TG_CODE_ONCE static void finish(const layer *l, const int32_t *sums, int8_t *output) {
+  tg_code_outputs(&l->finish, sums, l->bias, l->p->out_c, output);
 }
 
-/* Two rows of pixels from column x, count of each. rows: how many of them there are. */
-static void segment(const tg_conv2d_code_s8_params *p, const tg_code_finish *f, tg_code *weights, const int32_t *bias, int8_t *output,
-                    int32_t *scratch, int32_t count, int32_t rows) {
-  int32_t *above = scratch;
-  int32_t *below = above + (p->out_c + 1) / 2 * 4;
-  const uint32_t *window = (const uint32_t *)(below + (below - above));
+/* Two rows of pixels, or as many as rows says, count of each. */
+static void segment(const layer *l, int8_t *output, int32_t count, int32_t rows) {
+  const tg_conv2d_code_s8_params *p = l->p;
+  const int32_t channels = p->out_c;
   const int32_t step = 2 * p->stride_w * p->in_c * (p->kernel_h + p->stride_h);
+  int8_t *lower = output + p->out_w * channels;
+  const uint32_t *window = l->words;
   for (; count > 0; count -= 2) {
-    weights(window, above);
+    l->weights(window, l->above);
     if (rows == 2) {
-      weights(window + p->stride_h, below);
+      l->weights(window + p->stride_h, l->below);
     }
     window += step;
     if (p->pool) {
-      maximum(above, below, p->out_c);
-      finish(p, f, above, bias, output);
-      output += p->out_c;
+      maximum(l->above, l->below, channels);
+      finish(l, l->above, output);
+      output += channels;
       continue;
     }
-    for (int32_t right = 0; right < tg_min(count, 2); right++) {
-      finish(p, f, above + 2 * right, bias, output);
+    const int32_t pixels = tg_min(count, 2);
+    for (int32_t right = 0; right < pixels; right++) {
+      finish(l, l->above + 2 * right, output);
+      output += channels;
       if (rows == 2) {
-        finish(p, f, below + 2 * right, bias, output + p->out_w * p->out_c);
+        finish(l, l->below + 2 * right, lower);
+        lower += channels;
       }
-      output += p->out_c;
     }
   }
 }
@@ -129,20 +129,28 @@ static void segment(const tg_conv2d_code_s8_params *p, const tg_code_finish *f, 
 void tg_conv2d_code_s8(const tg_conv2d_code_s8_params *p, const int8_t *input, tg_code *weights, const int32_t *bias,
                        int8_t *output, int32_t *scratch) {
   const int32_t half = (int32_t)(((uint32_t)1 << p->out.post) >> 1);
-  const tg_code_finish f = {half, p->out.offset, p->act_min, p->act_max, p->out.multiplier, p->out.pre, p->out.post};
+  const int32_t sums = (p->out_c + 1) / 2 * 4;
+  const layer l = {
+      .p = p,
+      .weights = weights,
+      .bias = bias,
+      .finish = {half, p->out.offset, p->act_min, p->act_max, p->out.multiplier, p->out.pre, p->out.post},
+      .above = scratch,
+      .below = scratch + sums,
+      .words = (uint32_t *)(scratch + 2 * sums),
+  };
   const int32_t square = p->pool ? 2 : 1;
   const int32_t height = p->out_h * square;
   const int32_t width = p->out_w * square;
-  uint32_t *words = (uint32_t *)(scratch + (p->out_c + 1) / 2 * 8);
   for (int32_t image = 0; image < p->images; image++) {
     for (int32_t y = 0; y < height; y += 2) {
       const int32_t rows = tg_min(height - y, 2);
       for (int32_t x = 0; x < width; x += 2 * p->pairs) {
         const int32_t count = tg_min(width - x, 2 * p->pairs);
         const int32_t columns = (count - 1) / 2 * 2 * p->stride_w + p->kernel_w;
-        lay_out(p, input, y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left, columns, words);
+        lay_out(p, input, y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left, columns, l.words);
         int8_t *first = output + (y / square * p->out_w + x / square) * p->out_c;
-        segment(p, &f, weights, bias, first, scratch, count, rows);
+        segment(&l, first, count, rows);
       }
     }
     input += p->in_h * p->in_w * p->in_c;

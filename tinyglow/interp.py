@@ -14,6 +14,7 @@ from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 
+_READ_ONLY = (Region.CONSTANT, Region.CODE)
 _FLOAT_CHUNK_BYTES = 64 * 2**20
 # Samples of which a kernel's definition computes so many at a time that its intermediate results stay in a core's
 # cache; found by measuring convolutions (32 bytes for each element of an operand, 4 MB).
@@ -77,19 +78,20 @@ def _run_nodes(graph: Graph, values: dict[str, Array], observe: Observer | None)
 class ProgramState:
     """The memory of a program for a batch of samples: each region is an array [samples, bytes], as C has it.
 
-    Constant memory has one row; it is read-only.
+    Constant memory has one row; it is read-only. So have the data that C has as functions.
     """
 
     def __init__(self, program: Program, samples: int) -> None:
         self.program = program
         self.memory = {
-            region: np.zeros((1 if region is Region.CONSTANT else samples, size), np.uint8)
+            region: np.zeros((1 if region in _READ_ONLY else samples, size), np.uint8)
             for region, size in program.sizes.items()
         }
         for buffer in program.buffers.values():
             if buffer.data is not None:
                 self.view(buffer)[0] = buffer.data.ravel()
-        self.memory[Region.CONSTANT].flags.writeable = False
+        for region in _READ_ONLY:
+            self.memory[region].flags.writeable = False
 
     def view(self, buffer: Buffer, dtype: str | None = None) -> Array:
         """The buffer's elements [samples, elements]; writing to them writes the memory."""

@@ -37,4 +37,11 @@ static inline int8_t tg_activate_s8(int32_t x, int32_t min, int32_t max, int32_t
   return tg_clamp_s8(x, min, max);
 }
 
+/* The sums of products of two pixels' inputs, which lie in the halves of words, to those of each pixel. */
+static inline void tg_add_halves(uint32_t words, int32_t *low, int32_t *high) {
+  const int32_t half = (int32_t)((words & 0xFFFFu) ^ 0x8000u) - 0x8000;
+  *low += half;
+  *high += (int32_t)(words - (uint32_t)half) >> 16;
+}
+
 #endif

@@ -20,7 +20,7 @@ from elftools.elf.elffile import ELFFile
 from tinyglow import resources
 from tinyglow.boards import HOST, Board, load_board
 from tinyglow.errors import ToolError
-from tinyglow.ir.kernel import Role
+from tinyglow.ir.kernel import Operand, Role
 from tinyglow.ops import KERNELS
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.testing import Case, covered_kernels, fixed_cases, is_full
@@ -107,6 +107,13 @@ def _replay(name: str, folder: Path, root: Path = resources.RUNTIME) -> Path:
     return compiler.compile_host(sources, folder / "replay", include_dirs=[root / INCLUDE], flags=SANITIZERS[name])
 
 
+def _given(case: Case, operand: Operand) -> bytes:
+    """An operand's bytes before the call; of code, its number."""
+    if operand.role is Role.CODE:
+        return struct.pack("<I", case.functions[operand.name])
+    return case.inputs[operand.name].tobytes()
+
+
 def _record(case: Case, in_place: bool) -> tuple[bytes, bytes]:
     """A case as ``replay.c`` reads it, and its results as it should write them."""
     operands, expected = case.kernel.operands, case.expected(in_place)
@@ -122,11 +129,12 @@ def _record(case: Case, in_place: bool) -> tuple[bytes, bytes]:
     results = []
     for index, operand in enumerate(operands):
         owner = names.index(aliases[operand.name]) if operand.name in aliases else index
-        size = case.elements(operand) * np.dtype(operand.dtype).itemsize
+        data = b"" if operand.role is Role.OUT else _given(case, operand)
+        size = case.elements(operand) * np.dtype(operand.dtype).itemsize if operand.role is Role.OUT else len(data)
         words.append(struct.pack("<II", owner, size))
         if owner != index:
             continue
-        given = bytes(size) if operand.role is Role.OUT else case.inputs[operand.name].tobytes()
+        given = bytes(size) if operand.role is Role.OUT else data
         words.append(given)
         after = expected[operand.name].tobytes() if operand.role is Role.OUT else given
         for output, source in aliases.items():

@@ -7,7 +7,7 @@ import dataclasses
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from tinyglow.bundle.options import UTILS, BundleOptions, extra_files
 from tinyglow.bundle.render import hex_float, render
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.editor import legal_name
-from tinyglow.ir.kernel import CTYPES, Kernel, Operand, Role
-from tinyglow.ir.program import Buffer, KernelCall, Program, Region
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import CTYPES, Kernel, Operand, Params, Role
+from tinyglow.ir.program import MEMORIES, Buffer, KernelCall, Program, Region
 from tinyglow.numerics.glow import Requant
 
 # C99, 6.4.1; C++11, 2.12. A list with quotes and commas would be harder to check against those of the standards.
@@ -83,7 +84,23 @@ def _literal(value: object) -> str:
     return "(-2147483647 - 1)" if value == -(2**31) else str(value)
 
 
-def _expression(operand: Operand, buffer: Buffer) -> str:
+def _function(number: int) -> str:
+    """The function that call ``number`` takes as an operand."""
+    return f"tg_code_{number}"
+
+
+def functions(kernel: Kernel, params: Params, operands: Sequence[Array | None], name: str) -> list[dict[str, Any]]:
+    """What the template ``code.c.j2`` needs for each operand that is code; ``operands``: data in the kernel's order."""
+    return [
+        {"name": name, "code": operand.generate(params, data)}
+        for operand, data in zip(kernel.operands, operands, strict=True)
+        if operand.generate is not None and data is not None
+    ]
+
+
+def _expression(operand: Operand, buffer: Buffer, number: int) -> str:
+    if operand.role is Role.CODE:
+        return _function(number)
     const = "const " if operand.role is Role.IN else ""
     address = f"({buffer.region.value} + {buffer.offset})"
     # Offsets are aligned; the way through void says so to the compiler.
@@ -91,17 +108,19 @@ def _expression(operand: Operand, buffer: Buffer) -> str:
     return f"({const}{CTYPES[operand.dtype]} *){through}{address}"
 
 
-def _call(call: KernelCall, program: Program) -> dict[str, Any]:
+def _call(call: KernelCall, program: Program, number: int) -> dict[str, Any]:
     arguments = [
-        {"name": operand.name, "expression": _expression(operand, program.buffers[name])}
+        {"name": operand.name, "expression": _expression(operand, program.buffers[name], number)}
         for operand, name in zip(call.kernel.operands, call.operands, strict=True)
     ]
     if call.scratch:
         scratch = program.buffers[call.scratch]
         address = f"(int32_t *)(void *)({scratch.region.value} + {scratch.offset})"
         arguments.append({"name": "scratch", "expression": address})
+    data = [program.buffers[name].data for name in call.operands]
     return {
         "origin": call.origin,
+        "functions": functions(call.kernel, call.params, data, _function(number)),
         "symbol": call.kernel.symbol,
         "params_ctype": call.kernel.params_ctype,
         "params": [(f.name, _literal(getattr(call.params, f.name))) for f in dataclasses.fields(call.params)],
@@ -109,18 +128,22 @@ def _call(call: KernelCall, program: Program) -> dict[str, Any]:
     }
 
 
+def _in_memory(program: Program) -> list[Buffer]:
+    return [buffer for buffer in program.buffers.values() if buffer.region in MEMORIES]
+
+
 def _source(program: Program, traced: bool) -> str:
     used = {program.buffers[name].region for call in program.calls for name in call.buffers}
     buffers = [
         {"region": b.region.value, "offset": b.offset, "name": b.name, "type": str(b.type)}
-        for b in sorted(program.buffers.values(), key=lambda b: (list(Region).index(b.region), b.offset, b.name))
+        for b in sorted(_in_memory(program), key=lambda b: (list(Region).index(b.region), b.offset, b.name))
     ]
     return render(
         "network.c.j2",
         net=program.name,
         buffers=buffers,
-        calls=[_call(call, program) for call in program.calls],
-        unused_regions=[region.value for region in Region if region not in used and region is not Region.TCM],
+        calls=[_call(call, program, number) for number, call in enumerate(program.calls, 1)],
+        unused_regions=[region.value for region in MEMORIES if region not in used],
         tcm=Region.TCM in used,
         traced=traced,
     )

@@ -19,6 +19,9 @@ COMMITTED = resources.RUNTIME / "include" / "tg_kernels.h"
 def _arguments(kernel: Kernel) -> str:
     arguments = [f"const {kernel.params_ctype} *p"]
     for operand in kernel.operands:
+        if operand.role is Role.CODE:
+            arguments.append(f"tg_code *{operand.name}")
+            continue
         const = "const " if operand.role is Role.IN else ""
         arguments.append(f"{const}{CTYPES[operand.dtype]} *{operand.name}")
     if kernel.scratch:

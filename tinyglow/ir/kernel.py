@@ -69,20 +69,35 @@ class Role(Enum):
 
     IN = "in"
     OUT = "out"
+    CODE = "code"
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The body of a function ``void name(const uint32_t *x, int32_t *sums)``, written by the compiler.
+
+    armv6m: its instructions, of the ARM procedure call standard; portable: C statements that compute the same.
+    """
+
+    armv6m: tuple[str, ...]
+    portable: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Operand:
-    """One buffer argument: its name and dtype in C and Python, and whether it is read or written.
+    """One argument: its name and dtype in C and Python, and whether it is read or written, or is code.
 
     may_alias: name of an input that this output may share its address with (the kernel reads each element of it before
     it writes the one at the same place, and never later).
+
+    generate(params, data): for code, the function that C gets in place of the data that numpy gets.
     """
 
     name: str
     dtype: str
     role: Role
     may_alias: str = ""
+    generate: Callable[[Any, Array], Generated] | None = None
 
 
 def In(name: str, dtype: str) -> Operand:
@@ -93,6 +108,11 @@ def In(name: str, dtype: str) -> Operand:
 def Out(name: str, dtype: str, may_alias: str = "") -> Operand:
     """An operand that is written, whole."""
     return Operand(name, dtype, Role.OUT, may_alias)
+
+
+def Code(name: str, dtype: str, generate: Callable[[Any, Array], Generated]) -> Operand:
+    """Constant data that are a function in C: a pointer to what ``generate`` makes of them."""
+    return Operand(name, dtype, Role.CODE, generate=generate)
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,9 @@ class Lowering(Protocol):
     def constant(self, name: str, data: Array) -> str:
         """A buffer that holds ``data`` (int8 or int32, as prepared for a kernel); returns its name."""
 
+    def code(self, name: str, data: Array) -> str:
+        """A buffer for a kernel's operand that is code: ``data`` in the interpreter, a function in C."""
+
     def buffer(self, value: str) -> str:
         """The buffer that holds a value at run time."""
 

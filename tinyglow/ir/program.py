@@ -12,12 +12,18 @@ from tinyglow.ir.types import TensorType
 
 
 class Region(Enum):
-    """The three memories of Glow's ABI, and the fast one that an application may lend (``glow_tcm_addr``)."""
+    """The three memories of Glow's ABI, the fast one that an application may lend (``glow_tcm_addr``), and data that are
+    functions in C: the interpreter alone has them as data."""
 
     CONSTANT = "constantWeight"
     MUTABLE = "mutableWeight"
     ACTIVATION = "activations"
     TCM = "tcm"
+    CODE = "code"
+
+
+# The memories that every call of a bundle is given.
+MEMORIES = (Region.CONSTANT, Region.MUTABLE, Region.ACTIVATION)
 
 
 @dataclass(frozen=True, eq=False)

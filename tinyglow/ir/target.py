@@ -19,12 +19,35 @@ class Optimize(Enum):
     SIZE = "size"
 
 
+class WeightsAsCode(Enum):
+    """Whether layers' weights may become instructions: where that is fastest and small enough, nowhere, or anywhere."""
+
+    AUTO = "auto"
+    NEVER = "never"
+    ALWAYS = "always"
+
+
+# Bytes of code that AUTO spends on weights of a network.
+CODE_BUDGET = 4096
+
+
 @dataclass(frozen=True)
 class Target:
-    """core: as boards name it, "" for none in particular (kernels are then chosen for their simplicity)."""
+    """core: as boards name it, "" for none in particular (kernels are then chosen for their simplicity).
+
+    code_budget: bytes of instructions that all weights which become code by AUTO may take together.
+    """
 
     core: str = ""
     optimize: Optimize = Optimize.SPEED
+    weights_as_code: WeightsAsCode = WeightsAsCode.AUTO
+    code_budget: int = CODE_BUDGET
+
+    def allows_code(self, nbytes: int) -> bool:
+        """Whether so many bytes of instructions for the weights of one layer may come into question."""
+        if self.weights_as_code is not WeightsAsCode.AUTO:
+            return self.weights_as_code is WeightsAsCode.ALWAYS
+        return self.armv6m and self.optimize is Optimize.SPEED and nbytes <= self.code_budget
 
     @property
     def dsp(self) -> bool:
@@ -42,15 +65,16 @@ ANY = Target()
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to compute a node. cycles: predicted, of one inference; constants: bytes; kernels: symbols it calls.
+    """One way to compute a node. cycles: predicted, of one inference; constants: bytes, with the node's own code.
 
-    ``emit`` makes the calls. All variants of a node compute the same bits.
+    code: bytes of that code alone. ``emit`` makes the calls. All variants of a node compute the same bits.
     """
 
     name: str
     cycles: int
     constants: int
     emit: Callable[[], None]
+    code: int = 0
 
 
 Chooser = Callable[[Sequence[Variant]], Variant]
@@ -59,8 +83,10 @@ Chooser = Callable[[Sequence[Variant]], Variant]
 def choose_for(target: Target) -> Chooser:
     """The chooser by predicted figures: the fewest cycles, the fewest bytes, or the least product of both.
 
-    Ties and targets without a core: the first variant, which is the simplest.
+    Ties and targets without a core: the first variant, which is the simplest. Code of one node takes its part of the
+    budget from those that come later.
     """
+    left = target.code_budget
     keys: dict[Optimize, Callable[[Variant], float]] = {
         Optimize.SPEED: lambda variant: variant.cycles,
         Optimize.SIZE: lambda variant: variant.constants,
@@ -68,6 +94,19 @@ def choose_for(target: Target) -> Chooser:
     }
 
     def choose(variants: Sequence[Variant]) -> Variant:
-        return min(variants, key=keys[target.optimize]) if target.core else variants[0]
+        nonlocal left
+        as_code = [variant for variant in variants if variant.code]
+        if target.weights_as_code is WeightsAsCode.ALWAYS and as_code:
+            return as_code[0]
+        if not target.core:
+            return variants[0]
+        allowed = [
+            variant
+            for variant in variants
+            if not variant.code or (variant.code <= left and target.allows_code(variant.code))
+        ]
+        chosen = min(allowed, key=keys[target.optimize])
+        left -= chosen.code
+        return chosen
 
     return choose

@@ -41,6 +41,12 @@ class _Lowering:
         return data
 
     def constant(self, name: str, data: Array) -> str:
+        return self._constant(name, data, Region.CONSTANT)
+
+    def code(self, name: str, data: Array) -> str:
+        return self._constant(f"{name}_code", data, Region.CODE)
+
+    def _constant(self, name: str, data: Array, region: Region) -> str:
         data = np.ascontiguousarray(data)
         quant = self.graph.values[name].type.quant if name in self.graph.values else None
         number = 0
@@ -55,7 +61,7 @@ class _Lowering:
         if data.dtype.kind == "i" and quant is None:
             quant = QuantParams(1.0, 0)
         type_ = TensorType(tuple(data.shape), str(data.dtype), quant)
-        self.buffers[unique] = Buffer(unique, type_, Region.CONSTANT, data=data)
+        self.buffers[unique] = Buffer(unique, type_, region, data=data)
         return unique
 
     def root(self, value: str) -> str:

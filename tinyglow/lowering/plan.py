@@ -181,6 +181,7 @@ def plan(program: Program) -> Program:
     sizes: dict[Region, int] = {}
     fixed = {
         Region.CONSTANT: [b for b in program.buffers.values() if b.region is Region.CONSTANT],
+        Region.CODE: [b for b in program.buffers.values() if b.region is Region.CODE],
         Region.MUTABLE: [program.buffers[name] for name in program.placeholders],
     }
     for region, members in fixed.items():

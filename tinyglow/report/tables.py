@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from tinyglow.boards import Board
-from tinyglow.ir.program import Program, Region
+from tinyglow.ir.program import MEMORIES, Program, Region
 from tinyglow.lowering.traffic import buffer_traffic
 from tinyglow.pipeline.compare import Comparison
 from tinyglow.pipeline.crosscheck import Crosscheck
@@ -32,7 +32,7 @@ def table(columns: Iterable[str], rows: Iterable[Sequence[object]], title: str |
 def memory_map(program: Program) -> Table:
     """Every buffer with its address range, by region."""
     rows: list[tuple[object, ...]] = []
-    for region in program.sizes:
+    for region in (*MEMORIES, Region.TCM):
         buffers = [buffer for buffer in program.buffers.values() if buffer.region is region]
         for index, buffer in enumerate(sorted(buffers, key=lambda b: (b.offset, b.end))):
             type_, label = buffer.type, "" if index else f"{region.value} {program.sizes[region]:,}"
@@ -46,7 +46,8 @@ def print_bundle(program: Program, board: Board, folder: Path, files: Mapping[st
     """What ``compile`` wrote."""
     console = stdout()
     print(f"{folder}: bundle '{program.name}' for {board.title}")
-    sizes = [(region.value, size) for region, size in program.sizes.items() if size or region is not Region.TCM]
+    sizes = [(region.value, program.sizes[region]) for region in MEMORIES]
+    sizes += [(Region.TCM.value, program.sizes[Region.TCM])] if program.sizes[Region.TCM] else []
     console.print(table(("memory", ">bytes"), sizes))
     if program.sizes[Region.TCM]:
         console.print(_in_tcm(program))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,12 +15,14 @@ class Case:
     """One call of ``kernel``.
 
     inputs: flat arrays by operand name, in the operands' own dtypes; outputs: number of elements by operand name.
+    functions: for each operand that is code, which of ``functions.specimens()`` C gets.
     """
 
     kernel: Kernel
     params: Params
     inputs: dict[str, Array]
     outputs: dict[str, int]
+    functions: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for operand in self.kernel.operands:

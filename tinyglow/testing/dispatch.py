@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tinyglow.bundle.render import render
-from tinyglow.ir.kernel import Kernel
+from tinyglow.ir.kernel import Kernel, Role
 from tinyglow.ops import KERNELS
+from tinyglow.testing.functions import described_functions
 
 
 def kernel_numbers(kernels: Iterable[Kernel] = KERNELS.values()) -> dict[str, int]:
@@ -16,16 +17,22 @@ def kernel_numbers(kernels: Iterable[Kernel] = KERNELS.values()) -> dict[str, in
 
 
 def write_dispatch(folder: Path, kernels: Iterable[Kernel] = KERNELS.values()) -> Path:
-    """Write ``dispatch.c``: ``void tg_dispatch(uint32_t kernel, const void *params, void *const *operands)``."""
+    """Write ``dispatch.c``: ``void tg_dispatch(uint32_t kernel, const void *params, void *const *operands)``.
+
+    For an operand that is code, a pointer to the number of one of ``functions.specimens()``.
+    """
     numbers, by_symbol = kernel_numbers(kernels), {kernel.symbol: kernel for kernel in kernels}
     described = [
         {
             "symbol": symbol,
             "number": number,
+            "code": [i for i, operand in enumerate(by_symbol[symbol].operands) if operand.role is Role.CODE],
             "operands": len(by_symbol[symbol].operands) + (by_symbol[symbol].scratch is not None),
         }
         for symbol, number in numbers.items()
     ]
+    functions = described_functions() if any(kernel["code"] for kernel in described) else []
     path = folder / "dispatch.c"
-    path.write_text(render("testing/dispatch.c.j2", kernels=described), encoding="utf-8", newline="\n")
+    text = render("testing/dispatch.c.j2", kernels=described, functions=functions)
+    path.write_text(text, encoding="utf-8", newline="\n")
     return path

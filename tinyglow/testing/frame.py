@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import REQUANT_CTYPE, Params, Role, c_fields
+from tinyglow.ir.kernel import REQUANT_CTYPE, Operand, Params, Role, c_fields
 from tinyglow.numerics.glow import Requant
 from tinyglow.testing.case import Case
 
@@ -135,7 +135,9 @@ def frame(case: Case, in_place: bool = False) -> Frame:
     struct = params_bytes(case.params)
     contents.append(("", struct, struct))
     for operand in case.kernel.operands:
-        if operand.role is not Role.OUT:
+        if operand.role is Role.CODE:
+            contents.append((operand.name, *_number(case, operand)))
+        elif operand.role is not Role.OUT:
             before = after = case.inputs[operand.name].tobytes()
             for output, source in aliases.items():
                 if source == operand.name:
@@ -147,6 +149,12 @@ def frame(case: Case, in_place: bool = False) -> Frame:
     starts, memory, after = _side_by_side(contents, case.scratch)
     operands = [starts[aliases.get(operand.name, operand.name)] for operand in case.kernel.operands]
     return _frame(case, memory, after, starts, operands)
+
+
+def _number(case: Case, operand: Operand) -> tuple[bytes, bytes]:
+    """What stands in memory for a function, before and after the call: its number."""
+    number = case.functions[operand.name].to_bytes(4, "little")
+    return number, number
 
 
 def _trailing(case: Case, trail: int) -> Frame:
@@ -161,7 +169,9 @@ def _trailing(case: Case, trail: int) -> Frame:
     struct = params_bytes(case.params)
     contents = [("", struct, struct), (source.name, bytes(before), bytes(after))]
     for operand in case.kernel.operands[1:]:
-        if operand is not target:
+        if operand.role is Role.CODE:
+            contents.append((operand.name, *_number(case, operand)))
+        elif operand is not target:
             constant = case.inputs[operand.name].tobytes()
             contents.append((operand.name, constant, constant))
     starts, memory, expected = _side_by_side(contents, case.scratch)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from tinyglow import resources
 from tinyglow.boards import HOST
+from tinyglow.ir.kernel import Role
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.testing.case import Case
 from tinyglow.testing.frame import FRAME_ALIGNMENT, frame
+from tinyglow.testing.functions import specimens, write_functions
 
 
 def runtime_sources(root: Path = resources.RUNTIME) -> list[Path]:
@@ -34,7 +36,12 @@ class Library:
         ctypes.memmove(base, laid_out.image, size)
         function = getattr(self._functions, case.kernel.symbol)
         function.restype = None
-        function(*(ctypes.c_void_p(base + offset) for offset in (laid_out.params, *laid_out.operands)))
+        places = [ctypes.c_void_p(base + offset) for offset in (laid_out.params, *laid_out.operands)]
+        for index, operand in enumerate(case.kernel.operands, 1):
+            if operand.role is Role.CODE:
+                code = getattr(self._functions, specimens()[case.functions[operand.name]].symbol)
+                places[index] = ctypes.cast(code, ctypes.c_void_p)
+        function(*places)
         laid_out.check(ctypes.string_at(base, size))
 
 
@@ -43,7 +50,6 @@ def build_library(
 ) -> Library:
     """Compile the runtime in ``root`` into ``folder`` with ``compiler`` (default: the first at hand) and load it."""
     compiler = compiler or find_compiler(None, HOST)
-    library = compiler.compile_shared(
-        runtime_sources(root), folder / "runtime.so", include_dirs=[root / "include"], flags=flags
-    )
+    sources = [*runtime_sources(root), write_functions(folder)]
+    library = compiler.compile_shared(sources, folder / "runtime.so", include_dirs=[root / "include"], flags=flags)
     return Library(library)

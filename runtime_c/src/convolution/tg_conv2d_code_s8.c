@@ -1,0 +1,159 @@
+/* 2-D convolution whose weights are code: a function that the compiler wrote for this layer sums the products of two
+ * neighbouring pixels, without those of zero weights. With pool, the maximum of each 2x2 square. No dilation; nothing leaks.
+ *
+ * Two rows of pixels at a time, p->pairs pairs of each: the inputs that they need are laid out in scratch as the function
+ * takes them, word [column][channel][row], in it the input of the left pixel + that of the right one * 2^16. Inputs
+ * outside of the image are the offset, which stands for 0.0; its part of all products is in the bias. */
+#include "tg_code.h"
+#include "tg_kernels.h"
+#include "tg_numerics.h"
+
+static int32_t between(int32_t x, int32_t low, int32_t high) { return tg_max(low, tg_min(x, high)); }
+
+TG_CODE_ONCE static uint32_t *fill(uint32_t *out, int32_t step, int32_t rows, int32_t count, int32_t offset) {
+  if (rows > 0 && count > 0) {
+    tg_code_fill(out, step, rows, count, (uint32_t)offset * 0x10001u);
+    out += count * step;
+  }
+  return out;
+}
+
+/* Words of columns x to end of the image, counted from its first; of rows that lie inside. */
+static void lay_out_rows(const tg_conv2d_code_s8_params *p, const int8_t *first, int32_t rows, int32_t x, int32_t end,
+                         uint32_t *out) {
+  const int32_t right = p->stride_w;
+  const int32_t last = p->in_w - right;
+  const int32_t channels = p->in_c;
+  const int32_t step = p->kernel_h + p->stride_h;
+  const int32_t pitch = p->in_w * channels;
+  const uint32_t offset = (uint32_t)p->in_offset;
+  int32_t next = between(-right, x, end);
+  out = fill(out, step, rows, (next - x) * channels, p->in_offset);
+  x = next;
+  next = between(tg_min(0, last), x, end);
+  int32_t count = (next - x) * channels;
+  if (count > 0) {
+    tg_code_border(out, step, rows, count, first + (x + right) * channels, 16, offset, pitch);
+    out += count * step;
+  }
+  x = next;
+  next = between(tg_max(0, last), x, end);
+  count = (next - x) * channels;
+  if (last < 0) {
+    out = fill(out, step, rows, count, p->in_offset);
+  } else if (count > 0) {
+    const int8_t *low = first + x * channels;
+    tg_code_words(out, step, rows, count, low, low + right * channels, pitch);
+    out += count * step;
+  }
+  x = next;
+  next = between(p->in_w, x, end);
+  count = (next - x) * channels;
+  if (count > 0) {
+    tg_code_border(out, step, rows, count, first + x * channels, 0, offset << 16, pitch);
+    out += count * step;
+  }
+  (void)fill(out, step, rows, (end - next) * channels, p->in_offset);
+}
+
+static void lay_out(const tg_conv2d_code_s8_params *p, const int8_t *image, int32_t top, int32_t left, int32_t columns,
+                    uint32_t *out) {
+  const int32_t step = p->kernel_h + p->stride_h;
+  const int32_t bottom = top + step;
+  const int32_t begin = between(0, top, bottom);
+  const int32_t end = between(p->in_h, begin, bottom);
+  const int32_t count = columns * p->in_c;
+  (void)fill(out, step, begin - top, count, p->in_offset);
+  if (end > begin) {
+    const int8_t *first = image + begin * p->in_w * p->in_c;
+    lay_out_rows(p, first, end - begin, left, left + columns, out + (begin - top));
+  }
+  (void)fill(out + (end - top), step, bottom - end, count, p->in_offset);
+}
+
+/* Sums and sums of the row below, of two pixels each: to above, the maximum of all four for each channel. */
+static void maximum(int32_t *above, const int32_t *below, int32_t channels) {
+  for (; channels > 0; channels -= 2) {
+    above[0] = tg_max(tg_max(above[0], above[2]), tg_max(below[0], below[2]));
+    above[1] = tg_max(tg_max(above[1], above[3]), tg_max(below[1], below[3]));
+    above += 4;
+    below += 4;
+  }
+}
+
+typedef struct {
+  const tg_conv2d_code_s8_params *p;
+  tg_code *weights;
+  const int32_t *bias;
+  tg_code_finish finish;
+  int32_t *above; /* sums of two pixels */
+  int32_t *below; /* and of the two in the next row */
+  uint32_t *words;
+} layer;
+
+TG_CODE_ONCE static void finish(const layer *l, const int32_t *sums, int8_t *output) {
+  tg_code_outputs(&l->finish, sums, l->bias, l->p->out_c, output);
+}
+
+/* Two rows of pixels, or as many as rows says, count of each. */
+static void segment(const layer *l, int8_t *output, int32_t count, int32_t rows) {
+  const tg_conv2d_code_s8_params *p = l->p;
+  const int32_t channels = p->out_c;
+  const int32_t step = 2 * p->stride_w * p->in_c * (p->kernel_h + p->stride_h);
+  int8_t *lower = output + p->out_w * channels;
+  const uint32_t *window = l->words;
+  for (; count > 0; count -= 2) {
+    l->weights(window, l->above);
+    if (rows == 2) {
+      l->weights(window + p->stride_h, l->below);
+    }
+    window += step;
+    if (p->pool) {
+      maximum(l->above, l->below, channels);
+      finish(l, l->above, output);
+      output += channels;
+      continue;
+    }
+    const int32_t pixels = tg_min(count, 2);
+    for (int32_t right = 0; right < pixels; right++) {
+      finish(l, l->above + 2 * right, output);
+      output += channels;
+      if (rows == 2) {
+        finish(l, l->below + 2 * right, lower);
+        lower += channels;
+      }
+    }
+  }
+}
+
+void tg_conv2d_code_s8(const tg_conv2d_code_s8_params *p, const int8_t *input, tg_code *weights, const int32_t *bias,
+                       int8_t *output, int32_t *scratch) {
+  const int32_t half = (int32_t)(((uint32_t)1 << p->out.post) >> 1);
+  const int32_t sums = (p->out_c + 1) / 2 * 4;
+  const layer l = {
+      .p = p,
+      .weights = weights,
+      .bias = bias,
+      .finish = {half, p->out.offset, p->act_min, p->act_max, p->out.multiplier, p->out.pre, p->out.post},
+      .above = scratch,
+      .below = scratch + sums,
+      .words = (uint32_t *)(scratch + 2 * sums),
+  };
+  const int32_t square = p->pool ? 2 : 1;
+  const int32_t height = p->out_h * square;
+  const int32_t width = p->out_w * square;
+  for (int32_t image = 0; image < p->images; image++) {
+    for (int32_t y = 0; y < height; y += 2) {
+      const int32_t rows = tg_min(height - y, 2);
+      for (int32_t x = 0; x < width; x += 2 * p->pairs) {
+        const int32_t count = tg_min(width - x, 2 * p->pairs);
+        const int32_t columns = (count - 1) / 2 * 2 * p->stride_w + p->kernel_w;
+        lay_out(p, input, y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left, columns, l.words);
+        int8_t *first = output + (y / square * p->out_w + x / square) * p->out_c;
+        segment(&l, first, count, rows);
+      }
+    }
+    input += p->in_h * p->in_w * p->in_c;
+    output += p->out_h * p->out_w * p->out_c;
+  }
+}

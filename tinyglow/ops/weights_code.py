@@ -1,0 +1,201 @@
+"""Weights as code: sums of products with constant weights, written out as instructions; zero weights take none.
+
+Inputs x0 and x1 of two pixels lie in one word, x0 + x1 * 2**16, so that one multiplication by a weight is both products
+(``tg_lanes.h``). A sum of words is cut into chunks within which neither half can leave 16 bits; at the end of a chunk
+its halves are added to the two pixels' sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tinyglow.ir.kernel import Generated
+
+# |weights| of a chunk: times the largest |input|, 128, they stay below 2**15.
+MOST_MAGNITUDE = 255
+_REACH = 31 * 4  # bytes: LDR with an immediate offset (ARMv6-M Architecture Reference Manual, A6.7.42)
+_MOST_STEP = 255  # ADDS and SUBS with an immediate (A6.7.3, A6.7.65)
+
+Term = tuple[int, int]  # (which word, weight)
+_LANES = 2  # channels that share the loads: two accumulators, four sums and three temporaries fill the registers
+_ACCUMULATORS, _HIGHS, _LOWS = ("r3", "r4"), ("r5", "r6"), ("r12", "lr")
+
+
+def channel_pairs(count: int) -> Iterator[range]:
+    """Channels by twos; the last may be alone."""
+    return (range(first, min(count, first + _LANES)) for first in range(0, count, _LANES))
+
+
+def sums_place(channel: int, pixel: int) -> int:
+    """Where among the function's results the sum of a channel for the left (0) or the right pixel (1) is."""
+    return channel // _LANES * 2 * _LANES + _LANES * pixel + channel % _LANES
+
+
+@dataclass
+class _Writer:
+    """Instructions of two channels. Registers: r0 the inputs, r1 the sums, r2 an input, r7 a product."""
+
+    lines: list[str] = field(default_factory=list)
+    cycles: int = 0
+    base: int = 0
+    word: int = -1
+    product: int = 0  # |weight| whose product with the input r7 holds; 0: none
+
+    def put(self, line: str, cycles: int = 1) -> None:
+        self.lines.append(line)
+        self.cycles += cycles
+
+    def load(self, word: int) -> None:
+        if word == self.word:
+            return
+        at = 4 * word - self.base
+        if not 0 <= at <= _REACH:
+            # Words come in rising order in one pair of channels, in falling order in the next.
+            self.move(at if at > 0 else max(at - _REACH, -self.base))
+            at = 4 * word - self.base
+        self.put(f"ldr r2, [r0, #{at}]", 2)
+        self.word, self.product = word, 0
+
+    def move(self, distance: int) -> None:
+        self.base += distance
+        for step in _steps(abs(distance)):
+            self.put(f"{'adds' if distance > 0 else 'subs'} r0, r0, #{step}")
+
+    def multiply(self, size: int) -> str:
+        """The register that holds size * input afterwards."""
+        if size == 1:
+            return "r2"
+        if size == self.product:
+            return "r7"
+        if size & (size - 1) == 0:
+            self.put(f"lsls r7, r2, #{size.bit_length() - 1}")
+        elif size == self.product + 1 and self.product:
+            self.put("adds r7, r7, r2")
+        elif size == self.product - 1:
+            self.put("subs r7, r7, r2")
+        else:
+            self.put(f"movs r7, #{size}")
+            self.put("muls r7, r2, r7")
+        self.product = size
+        return "r7"
+
+
+def _steps(distance: int) -> Iterator[int]:
+    while distance:
+        yield min(distance, _MOST_STEP)
+        distance -= min(distance, _MOST_STEP)
+
+
+@dataclass
+class _Sum:
+    """One channel's accumulator, and whether it and the two sums hold anything yet."""
+
+    index: int
+    magnitude: int = 0
+    open: bool = False
+    begun: bool = False
+
+    def add(self, out: _Writer, weight: int) -> None:
+        register, size = _ACCUMULATORS[self.index], abs(weight)
+        if self.magnitude + size > MOST_MAGNITUDE:
+            self.flush(out)
+        self.magnitude += size
+        if self.open:
+            product = out.multiply(size)
+            out.put(f"{'adds' if weight > 0 else 'subs'} {register}, {register}, {product}")
+        elif weight > 1 and size != out.product:
+            if size & (size - 1) == 0:
+                out.put(f"lsls {register}, r2, #{size.bit_length() - 1}")
+            else:
+                out.put(f"movs {register}, #{size}")
+                out.put(f"muls {register}, r2, {register}")
+        else:
+            product = out.multiply(size)
+            out.put(f"movs {register}, {product}" if weight > 0 else f"rsbs {register}, {product}, #0")
+        self.open = True
+
+    def flush(self, out: _Writer) -> None:
+        """Add the halves to the sums. The carry of a shift is the last bit out: the borrow that a negative lower half
+        took from the upper one.
+        """
+        if not self.open:
+            return
+        register, high, low = _ACCUMULATORS[self.index], _HIGHS[self.index], _LOWS[self.index]
+        out.put(f"sxth r7, {register}")
+        out.product = 0
+        out.put(f"add {low}, r7" if self.begun else f"mov {low}, r7")
+        if not self.begun:
+            out.put(f"movs {high}, #0")
+        out.put(f"asrs {register}, {register}, #16")
+        out.put(f"adcs {high}, {high}, {register}")
+        self.open, self.begun, self.magnitude = False, True, 0
+
+    def finish(self, out: _Writer) -> None:
+        self.flush(out)
+        if self.begun:
+            out.put(f"mov {_ACCUMULATORS[self.index]}, {_LOWS[self.index]}")
+        else:
+            for register in (_ACCUMULATORS[self.index], _HIGHS[self.index]):
+                out.put(f"movs {register}, #0")
+
+
+def _two_channels(out: _Writer, terms: Sequence[Sequence[Term]]) -> None:
+    sums = [_Sum(index) for index in range(len(terms))]
+    by_word: dict[int, list[tuple[int, int]]] = {}
+    for index, channel in enumerate(terms):
+        for word, weight in channel:
+            by_word.setdefault(word, []).append((index, weight))
+    backwards = 4 * max(by_word, default=0) - out.base < out.base
+    for word in sorted(by_word, reverse=backwards):
+        out.load(word)
+        for index, weight in by_word[word]:
+            sums[index].add(out, weight)
+    for item in sums:
+        item.finish(out)
+    if len(sums) == _LANES:
+        out.put("stmia r1!, {r3, r4, r5, r6}", 5)
+    else:
+        out.put("str r3, [r1, #0]", 2)
+        out.put(f"str r5, [r1, #{4 * sums_place(0, 1)}]", 2)
+    out.word = -1
+
+
+def _portable(terms: Sequence[Sequence[Term]]) -> list[str]:
+    lines = []
+    for channel, weights in enumerate(terms):
+        low, high = (f"sums[{sums_place(channel, pixel)}]" for pixel in range(2))
+        lines.append(f"{low} = {high} = 0;")
+        chunk: list[str] = []
+        magnitude = 0
+        for word, weight in weights:
+            if magnitude + abs(weight) > MOST_MAGNITUDE:
+                lines.append(f"tg_add_halves({' '.join(chunk)}, &{low}, &{high});")
+                chunk, magnitude = [], 0
+            sign = "-" if weight < 0 else "+" if chunk else ""
+            chunk.append(f"{sign} x[{word}] * {abs(weight)}u".lstrip())
+            magnitude += abs(weight)
+        if chunk:
+            lines.append(f"tg_add_halves({' '.join(chunk)}, &{low}, &{high});")
+    return lines
+
+
+@dataclass(frozen=True)
+class WeightsCode:
+    """The function, what it costs on ARMv6-M in cycles (Cortex-M0+ Technical Reference Manual, 3.3), and its bytes."""
+
+    generated: Generated
+    cycles: int
+    nbytes: int
+
+
+def weights_code(terms: Sequence[Sequence[Term]]) -> WeightsCode:
+    """A function of the sums of each channel: terms (word, weight), words rising, weights of -255 to 255."""
+    kept = [[(int(word), int(weight)) for word, weight in channel if weight] for channel in terms]
+    out = _Writer()
+    for pair in channel_pairs(len(kept)):
+        _two_channels(out, [kept[channel] for channel in pair])
+    # r7 is some compilers' frame pointer, which they do not let go of.
+    instructions = ("push {r7}", *out.lines, "pop {r7}")
+    # Around it: PUSH and POP of r4 to r6 and the return address, of r7, and the call.
+    return WeightsCode(Generated(instructions, tuple(_portable(kept))), out.cycles + 20, 2 * len(instructions) + 4)

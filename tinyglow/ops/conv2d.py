@@ -15,6 +15,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.activation import NO_ACTIVATION, Activation
+from tinyglow.ops.conv2d_dsp import dsp_variant
 from tinyglow.ops.conv2d_float import CONV2D_FLOAT, Conv2DFloatParams, float_activation
 from tinyglow.ops.conv2d_lanes import lanes_variant
 from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, conv_layer
@@ -259,7 +260,7 @@ def _portable(layer: ConvLayer, lowering: Lowering) -> Variant:
     return Variant(CONV2D.symbol, cycles, filters.size + 4 * len(filters), emit)
 
 
-_FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (lanes_variant,)
+_FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (lanes_variant, dsp_variant)
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     sizes, bias = layer.sizes, layer.folded_bias
     offset = offset_of(layer.weights)
     plain = sizes["group"] == 1 and sizes["dilation_h"] == sizes["dilation_w"] == 1 and not layer.per_channel
-    if not plain or bias is None or offset is None:
+    if not plain or bias is None or offset is None or lowering.target.dsp:
         return None
     stream, counts = pack(layer.weights, offset)
     params = LanesParams(**layer.geometry, pool=layer.pool, filter_offset=offset, out=layer.requants[0])

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from tinyglow.ir.graph import Array
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
+from tinyglow.ops import conv2d_dsp
 from tinyglow.ops.accumulator import check_accumulator
 from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams, channel_words
+from tinyglow.ops.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams, pack
 from tinyglow.ops.fully_connected import FULLY_CONNECTED, FullyConnectedParams
 from tinyglow.testing.case import Case
@@ -136,13 +138,38 @@ def _fully_connected(draw: st.DrawFn) -> Case:
     return Case(FULLY_CONNECTED, params, inputs, {"output": rows * units})
 
 
+@st.composite
+def _pooled(draw: st.DrawFn, fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+    """The fields of PooledGeometry for those of a convolution, and the elements of its output."""
+    pool = draw(st.sampled_from((0, 2)))
+    fields = {**fields, "pool": pool}
+    fields |= {"out_h": fields["out_h"] // (pool or 1), "out_w": fields["out_w"] // (pool or 1)}
+    assume(fields["out_h"] and fields["out_w"])
+    return fields, {"output": math.prod(fields[key] for key in ("images", "out_h", "out_w", "out_c"))}
+
+
+@generates(CONV2D_DSP)
+@st.composite
+def _conv2d_dsp(draw: st.DrawFn) -> Case:
+    out_offset, filter_offset = draw(offsets()), draw(offsets())
+    fields, terms = draw(_plain_geometries(out_offset))
+    data, _ = draw(_images(fields))
+    fields, outputs = draw(_pooled(fields))
+    units = fields["out_c"]
+    filters = draw(int8_arrays(units * terms, filter_offset)).reshape(units, terms)
+    bias, spread = draw(_biases(data, 0, filters, [filter_offset] * units))
+    params = ConvDspParams(**fields, filter_offset=filter_offset, out=draw(requant_params(max(spread), out_offset)))
+    inputs = {"input": data, "filter": conv2d_dsp.pack(filters), "bias": conv2d_dsp.even_channels(bias)}
+    return Case(CONV2D_DSP, params, inputs, outputs)
+
+
 @generates(CONV2D_LANES)
 @st.composite
 def _conv2d_lanes(draw: st.DrawFn) -> Case:
     out_offset = draw(offsets())
     fields, terms = draw(_plain_geometries(out_offset))
-    pool = draw(st.sampled_from((0, 2)))
     data, _ = draw(_images(fields))
+    fields, outputs = draw(_pooled(fields))
     units, offset = fields["out_c"], draw(st.integers(0, 255))
     magnitude = draw(st.sampled_from((255, 40, 8)))
     low, high = max(-offset, -magnitude), min(255 - offset, magnitude)
@@ -152,8 +179,5 @@ def _conv2d_lanes(draw: st.DrawFn) -> Case:
     stream, counts = pack(weights, offset)
     even = (bias.astype(np.int64) - (counts << 15)).clip(-(2**31)).astype(np.int32)
     biases = np.stack([even, (even.astype(np.int64) + (counts << 15)).astype(np.int32)], axis=1).ravel()
-    fields |= {"out_h": fields["out_h"] // (pool or 1), "out_w": fields["out_w"] // (pool or 1)}
-    assume(fields["out_h"] and fields["out_w"])
-    params = LanesParams(**fields, pool=pool, filter_offset=offset, out=draw(requant_params(max(spread), out_offset)))
-    elements = math.prod(fields[key] for key in ("images", "out_h", "out_w", "out_c"))
-    return Case(CONV2D_LANES, params, {"input": data, "filter": stream, "bias": biases}, {"output": elements})
+    params = LanesParams(**fields, filter_offset=offset, out=draw(requant_params(max(spread), out_offset)))
+    return Case(CONV2D_LANES, params, {"input": data, "filter": stream, "bias": biases}, outputs)

@@ -316,6 +316,19 @@ typedef struct {
 
 void tg_fill_s8(const tg_fill_s8_params *p, int8_t *output);
 
+/* fully connected layer, two 16-bit products an instruction */
+typedef struct {
+  uint16_t rows;
+  uint32_t depth;
+  uint16_t units;
+  int16_t weights_offset;
+  int8_t act_min;
+  int8_t act_max;
+  tg_requant out;
+} tg_fully_connected_dsp_s8_params;
+
+void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const int8_t *input, const int8_t *weights, const int32_t *bias, int8_t *output);
+
 /* fully connected layer, in float */
 typedef struct {
   uint32_t rows;

@@ -12,7 +12,7 @@ from tinyglow.numerics import glow
 from tinyglow.ops import KERNELS
 from tinyglow.ops.accumulator import check_accumulator
 from tinyglow.ops.conv2d import Conv2DParams
-from tinyglow.ops.fully_connected import FullyConnectedParams
+from tinyglow.ops.fully_connected_params import FullyConnectedParams
 from tinyglow.ops.max_pool import MaxPoolParams
 from tinyglow.ops.quantize import QuantizeParams
 from tinyglow.ops.rescale import RescaleParams

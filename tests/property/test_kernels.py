@@ -15,7 +15,7 @@ from tinyglow.ir.kernel import Params, Role
 from tinyglow.numerics import glow
 from tinyglow.ops import KERNELS
 from tinyglow.ops.conv2d import ChannelwiseParams, Conv2DParams, ConvGeometry
-from tinyglow.ops.fully_connected import FullyConnectedParams
+from tinyglow.ops.fully_connected_params import FullyConnectedParams
 from tinyglow.ops.max_pool import MaxPoolParams
 from tinyglow.ops.transpose import MAX_RANK
 from tinyglow.testing import Case, budget, cases, covered_kernels

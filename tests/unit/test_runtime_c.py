@@ -114,7 +114,11 @@ def _record(case: Case, in_place: bool) -> tuple[bytes, bytes]:
     aliases = case.aliases if in_place else {}
     parameters = params_bytes(case.params)
     number = kernel_numbers()[case.kernel.symbol]
-    words = [struct.pack("<II", number, len(parameters)), parameters, struct.pack("<I", len(operands) + (case.scratch is not None))]
+    words = [
+        struct.pack("<II", number, len(parameters)),
+        parameters,
+        struct.pack("<I", len(operands) + (case.scratch is not None)),
+    ]
     results = []
     for index, operand in enumerate(operands):
         owner = names.index(aliases[operand.name]) if operand.name in aliases else index

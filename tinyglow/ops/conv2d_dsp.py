@@ -102,7 +102,7 @@ def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
 
 
 def _cycles(p: ConvDspParams, pixels: int) -> int:
-    """Measured on the Cortex-M7: 0.6 cycles a product, 2 a tap that is laid out, 10 an output, 20 a pair of channels."""
+    """Measured on the Cortex-M7: 0.6 cycles a product, 2 a tap to lay out, 10 an output, 20 a channel pair."""
     tiles = -(-p.out_h * p.out_w // (1 if p.pool else pixels)) * p.images
     outputs = 1 if p.pool else pixels
     products = pixels * padded(p.terms) * p.out_c

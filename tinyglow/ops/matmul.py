@@ -15,7 +15,8 @@ from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, Unsup
 from tinyglow.ir.types import QuantParams, Shape, TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.accumulator import check_accumulator
-from tinyglow.ops.fully_connected import FULLY_CONNECTED, FullyConnectedParams
+from tinyglow.ops.fully_connected import FULLY_CONNECTED
+from tinyglow.ops.fully_connected_params import FullyConnectedParams
 from tinyglow.ops.int8 import int8_params, product_requant
 from tinyglow.ops.one_nan import one_nan
 from tinyglow.ops.reshape import Reshape

@@ -18,7 +18,10 @@ from tinyglow.ops.accumulator import check_accumulator
 from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams, channel_words
 from tinyglow.ops.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams, pack
-from tinyglow.ops.fully_connected import FULLY_CONNECTED, FullyConnectedParams
+from tinyglow.ops.fully_connected import FULLY_CONNECTED
+from tinyglow.ops.fully_connected_dsp import FULLY_CONNECTED_DSP
+from tinyglow.ops.fully_connected_dsp import pack as pack_dense
+from tinyglow.ops.fully_connected_params import FullyConnectedParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import int8_arrays, int32_arrays, offsets, requant_params, windows
@@ -136,6 +139,16 @@ def _fully_connected(draw: st.DrawFn) -> Case:
     params = FullyConnectedParams(rows, depth, units, weights_offset, *draw(_bounds(out.offset)), out)
     inputs = {"input": data, "weights": weights, "bias": bias}
     return Case(FULLY_CONNECTED, params, inputs, {"output": rows * units})
+
+
+@generates(FULLY_CONNECTED_DSP)
+@st.composite
+def _fully_connected_dsp(draw: st.DrawFn) -> Case:
+    case = draw(_fully_connected())
+    params = case.params
+    assert isinstance(params, FullyConnectedParams)
+    packed = pack_dense(case.inputs["weights"].reshape(params.units, params.depth))
+    return Case(FULLY_CONNECTED_DSP, params, {**case.inputs, "weights": packed}, case.outputs)
 
 
 @st.composite

@@ -1,0 +1,35 @@
+"""An int8 fully connected layer: its parameters and what its kernels compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I8, I16, U16, U32, Params
+from tinyglow.numerics import glow
+
+
+@dataclass(frozen=True)
+class FullyConnectedParams(Params):
+    """``out`` maps an accumulator to the output, clamped to act_min..act_max."""
+
+    rows: U16
+    depth: U32
+    units: U16
+    weights_offset: I16
+    act_min: I8
+    act_max: I8
+    out: glow.Requant
+
+
+def fully_connected_s8(p: FullyConnectedParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_fully_connected_s8: bias[u] + sum of x[d] * (weights[u, d] - weights_offset).
+
+    The input's offset is already folded into the bias.
+    """
+    rows = x.reshape(-1, p.depth).astype(np.int32)
+    matrix = weights.reshape(p.units, p.depth).astype(np.int32) - p.weights_offset
+    result = glow.requantize(glow.accumulate(rows, matrix.T) + bias.reshape(p.units), p.out)
+    out[...] = np.clip(result, p.act_min, p.act_max).astype(np.int8).reshape(out.shape)

@@ -19,6 +19,7 @@ from tinyglow.ops.conv2d_dsp import dsp_variant
 from tinyglow.ops.conv2d_float import CONV2D_FLOAT, Conv2DFloatParams, float_activation
 from tinyglow.ops.conv2d_lanes import lanes_variant
 from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, conv_layer
+from tinyglow.ops.depthwise_dsp import depthwise_variant
 from tinyglow.ops.max_pool import MAX_POOL, square_pool
 from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.transpose import Transpose
@@ -260,7 +261,7 @@ def _portable(layer: ConvLayer, lowering: Lowering) -> Variant:
     return Variant(CONV2D.symbol, cycles, filters.size + 4 * len(filters), emit)
 
 
-_FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (lanes_variant, dsp_variant)
+_FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (lanes_variant, dsp_variant, depthwise_variant)
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from tinyglow.ir.graph import Array
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
-from tinyglow.ops import conv2d_dsp
+from tinyglow.ops import conv2d_dsp, depthwise_dsp
 from tinyglow.ops.accumulator import check_accumulator
 from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams, channel_words
 from tinyglow.ops.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams, pack
+from tinyglow.ops.depthwise_dsp import DEPTHWISE_DSP, DepthwiseDspParams
 from tinyglow.ops.fully_connected import FULLY_CONNECTED
 from tinyglow.ops.fully_connected_dsp import FULLY_CONNECTED_DSP
 from tinyglow.ops.fully_connected_dsp import pack as pack_dense
@@ -123,6 +124,27 @@ def _conv2d_channelwise(draw: st.DrawFn) -> Case:
     outs = [draw(requant_params(magnitude, out_offset)) for magnitude in spread]
     inputs = {"input": data, "filter": filters, "bias": bias, "channels": channel_words(outs, filter_offsets)}
     return Case(CONV2D_CHANNELWISE, ChannelwiseParams(**fields, out_offset=out_offset), inputs, outputs)
+
+
+@generates(DEPTHWISE_DSP)
+@st.composite
+def _depthwise_dsp(draw: st.DrawFn) -> Case:
+    out_offset = draw(offsets())
+    fields, _ = draw(_plain_geometries(out_offset))
+    if draw(st.booleans()):
+        height, width = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+        fields |= {"kernel_h": 3, "kernel_w": 3, "stride_h": 1, "stride_w": 1, "pad_top": 1, "pad_left": 1}
+        fields |= {"in_h": height, "in_w": width, "out_h": height, "out_w": width}
+    channels = draw(st.integers(1, 13))
+    fields |= {"in_c": channels, "out_c": channels, "group": channels}
+    taps = fields["kernel_h"] * fields["kernel_w"]
+    data, outputs = draw(_images(fields))
+    offset = draw(offsets())
+    filters = draw(int8_arrays(channels * taps, offset)).reshape(channels, taps)
+    bias, spread = draw(_biases(data, fields["in_offset"], filters, [offset] * channels))
+    params = DepthwiseDspParams(**fields, out=draw(requant_params(max(spread), out_offset)))
+    packed = depthwise_dsp.pack(filters.astype(np.int32) - offset, bias)
+    return Case(DEPTHWISE_DSP, params, {"input": data, "filter": packed}, outputs)
 
 
 @generates(FULLY_CONNECTED)

@@ -25,6 +25,16 @@ static inline uint32_t tg_load4(const int8_t *x) {
 #endif
 }
 
+static inline void tg_store4(int8_t *to, uint32_t word) {
+#if TG_HAS_DSP
+  __builtin_memcpy(to, &word, sizeof word);
+#else
+  for (int32_t i = 0; i < 4; i++) {
+    to[i] = (int8_t)(uint8_t)(word >> 8 * i);
+  }
+#endif
+}
+
 /* The signed half of a word, 0: lower, 1: upper. */
 static inline int32_t tg_half(uint32_t word, uint32_t upper) {
   return (int32_t)(((word >> 16 * upper) & 0xFFFFu) ^ 0x8000u) - 0x8000;

@@ -121,14 +121,13 @@ static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups
 
 #endif
 
-/* A convolution's sizes and where its columns are laid out; taps: of one window; outside: the input's offset. */
+/* A convolution's sizes and where its columns are laid out; outside: the input's offset. */
 typedef struct {
   int32_t in_h;
   int32_t in_w;
   int32_t in_c;
   int32_t kernel_h;
   int32_t kernel_w;
-  int32_t taps;
   int32_t outside;
   uint32_t *columns;
   int8_t *line; /* for one window, where in_c is no multiple of four */
@@ -140,34 +139,38 @@ typedef struct {
   uint32_t sum;
 } tg_dsp_column;
 
-static inline void tg_dsp_fill(tg_dsp_column *column, int32_t groups, int32_t value) {
-  uint32_t *next = column->next;
-  const uint32_t both = tg_halves(value, value);
-  column->sum += (uint32_t)(4 * value * groups);
-  for (; groups > 0; groups--) {
-    next[0] = both;
-    next[4] = both;
-    next += 8;
-  }
-  column->next = next;
+static inline int32_t tg_dsp_groups(const tg_dsp_sizes *s) { return (s->kernel_h * s->kernel_w * s->in_c + 3) >> 2; }
+
+static inline void tg_dsp_put(tg_dsp_column *column, uint32_t bytes) {
+  const uint32_t even = tg_even(bytes);
+  const uint32_t odd = tg_odd(bytes);
+  column->next[0] = even;
+  column->next[4] = odd;
+  column->sum = tg_dot2(odd, 0x10001u, tg_dot2(even, 0x10001u, column->sum));
+  column->next += 8;
 }
 
-static inline void tg_dsp_expand(tg_dsp_column *column, const int8_t *from, int32_t groups) {
-  uint32_t *next = column->next;
-  uint32_t sum = column->sum;
-  for (; groups > 0; groups--) {
-    const uint32_t bytes = tg_load4(from);
-    const uint32_t even = tg_even(bytes);
-    const uint32_t odd = tg_odd(bytes);
-    next[0] = even;
-    next[4] = odd;
-    sum = tg_dot2(even, 0x10001u, sum);
-    sum = tg_dot2(odd, 0x10001u, sum);
-    from += 4;
-    next += 8;
+/* groups times four bytes. */
+static tg_dsp_column tg_dsp_expand(tg_dsp_column column, const int8_t *from, int32_t groups) {
+  for (; groups >= 2; groups -= 2) {
+    const uint32_t first = tg_load4(from);
+    const uint32_t second = tg_load4(from + 4);
+    tg_dsp_put(&column, first);
+    tg_dsp_put(&column, second);
+    from += 8;
   }
-  column->next = next;
-  column->sum = sum;
+  if (groups) {
+    tg_dsp_put(&column, tg_load4(from));
+  }
+  return column;
+}
+
+/* groups times the same four bytes. */
+static tg_dsp_column tg_dsp_repeat(tg_dsp_column column, uint32_t bytes, int32_t groups) {
+  for (; groups > 0; groups--) {
+    tg_dsp_put(&column, bytes);
+  }
+  return column;
 }
 
 /* count bytes of one value. */
@@ -179,48 +182,53 @@ static inline int8_t *tg_dsp_set(int8_t *to, int32_t count, int32_t value) {
 }
 
 static inline int8_t *tg_dsp_copy(int8_t *to, const int8_t *from, int32_t count) {
-  for (; count >= 2; count -= 2) {
-    const int8_t first = from[0];
-    const int8_t second = from[1];
-    to[0] = first;
-    to[1] = second;
-    from += 2;
-    to += 2;
+  for (; count >= 4; count -= 4) {
+    tg_store4(to, tg_load4(from));
+    from += 4;
+    to += 4;
   }
-  if (count > 0) {
-    *to++ = *from;
+  for (; count > 0; count--) {
+    *to++ = *from++;
   }
   return to;
 }
 
 /* Lays out the window whose first row and column, which may be outside the image, are top and left. Returns the sum of
  * its inputs, those outside included. */
-static inline int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
-                                     int32_t pixel) {
-  const int32_t begin = left < 0 ? (-left < s->kernel_w ? -left : s->kernel_w) : 0;
-  const int32_t room = s->in_w - left < s->kernel_w ? s->in_w - left : s->kernel_w;
+static int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left, int32_t pixel) {
+  const int32_t width = s->kernel_w;
+  const int32_t begin = left < 0 ? (-left < width ? -left : width) : 0;
+  const int32_t room = s->in_w - left < width ? s->in_w - left : width;
   const int32_t inside = room > begin ? room - begin : 0;
-  const int32_t behind = s->kernel_w - begin - inside;
+  const int32_t behind = width - begin - inside;
+  const int32_t in_c = s->in_c;
+  const uint32_t outside = 0x1010101u * (uint8_t)s->outside;
   tg_dsp_column column = {s->columns + pixel, 0};
   int8_t *line = s->line;
-  const int32_t words = s->in_c & 3 ? 0 : s->in_c >> 2;
   for (int32_t y = top; y < top + s->kernel_h; y++) {
-    const int32_t row_inside = y >= 0 && y < s->in_h ? inside : 0;
-    const int32_t row_behind = row_inside ? behind : s->kernel_w - begin;
-    const int8_t *from = image + (row_inside ? (y * s->in_w + left + begin) * s->in_c : 0);
-    if (words) {
-      tg_dsp_fill(&column, begin * words, s->outside);
-      tg_dsp_expand(&column, from, row_inside * words);
-      tg_dsp_fill(&column, row_behind * words, s->outside);
+    const int32_t is_row = y >= 0 && y < s->in_h && inside;
+    const int8_t *from = image + (is_row ? (y * s->in_w + left + begin) * in_c : 0);
+    if (in_c & 3) {
+      if (is_row) {
+        line = tg_dsp_set(line, begin * in_c, s->outside);
+        line = tg_dsp_copy(line, from, inside * in_c);
+        line = tg_dsp_set(line, behind * in_c, s->outside);
+      } else {
+        line = tg_dsp_set(line, width * in_c, s->outside);
+      }
+    } else if (!is_row) {
+      column = tg_dsp_repeat(column, outside, width * in_c >> 2);
+    } else if (inside == width) {
+      column = tg_dsp_expand(column, from, width * in_c >> 2);
     } else {
-      line = tg_dsp_set(line, begin * s->in_c, s->outside);
-      line = tg_dsp_copy(line, from, row_inside * s->in_c);
-      line = tg_dsp_set(line, row_behind * s->in_c, s->outside);
+      column = tg_dsp_repeat(column, outside, begin * in_c >> 2);
+      column = tg_dsp_expand(column, from, inside * in_c >> 2);
+      column = tg_dsp_repeat(column, outside, behind * in_c >> 2);
     }
   }
-  if (!words) {
-    tg_dsp_set(line, -s->taps & 3, 0);
-    tg_dsp_expand(&column, s->line, (s->taps + 3) >> 2);
+  if (in_c & 3) {
+    tg_dsp_set(line, 3, 0);
+    column = tg_dsp_expand(column, s->line, tg_dsp_groups(s));
   }
   return (int32_t)column.sum;
 }

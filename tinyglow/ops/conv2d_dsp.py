@@ -20,7 +20,7 @@ _PIXELS = 4
 
 @dataclass(frozen=True)
 class ConvDspParams(PooledGeometry):
-    """filter_offset: what is taken off each byte of the filter; ``out`` maps sums to the output."""
+    """filter_offset: what is taken off each byte of the filter; ``out`` maps sums to the output. Nothing leaks."""
 
     filter_offset: I16
     out: glow.Requant
@@ -52,7 +52,7 @@ def unpack(packed: Array, out_c: int, terms: int) -> Array:
 
 def scratch_bytes(terms: int, in_c: int) -> int:
     """Four columns of 16-bit inputs, two words that are read ahead, and a window's bytes where they are gathered."""
-    return 2 * _PIXELS * padded(terms) + 8 + (padded(terms) if in_c % GROUP else 0)
+    return 2 * _PIXELS * padded(terms) + 8 + (terms + 3 if in_c % GROUP else 0)
 
 
 def even_channels(values: Array) -> Array:
@@ -85,6 +85,7 @@ def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_dsp_s8; None where that cannot be."""
     sizes, bias = layer.sizes, layer.folded_bias
     plain = sizes["group"] == 1 and sizes["dilation_h"] == sizes["dilation_w"] == 1 and not layer.per_channel
+    plain = plain and not layer.activation["leaky"]
     if not plain or bias is None or lowering.target.armv6m:
         return None
     filters = pack(layer.filters.reshape(len(layer.filters), -1))

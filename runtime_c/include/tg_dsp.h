@@ -13,6 +13,18 @@
 #define TG_HAS_DSP 0
 #endif
 
+/* For functions that are to stay one copy, and loops that are not to be unrolled: code that runs seldom. */
+#if defined(__GNUC__)
+#define TG_APART __attribute__((noinline, unused))
+#else
+#define TG_APART
+#endif
+#if defined(__clang__)
+#define TG_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define TG_ROLLED
+#endif
+
 /* Four neighbours as one word; where cores fault on such accesses, at a multiple of 4 only. */
 static inline uint32_t tg_load4(const int8_t *x) {
 #if TG_HAS_DSP
@@ -23,6 +35,18 @@ static inline uint32_t tg_load4(const int8_t *x) {
   return (uint32_t)(uint8_t)x[0] | (uint32_t)(uint8_t)x[1] << 8 | (uint32_t)(uint8_t)x[2] << 16 |
          (uint32_t)(uint8_t)x[3] << 24;
 #endif
+}
+
+/* The first count < 4 of four neighbours, and zeros; more than three: all of them. */
+static inline uint32_t tg_load_some(const int8_t *x, int32_t count) {
+  if (count >= 4) {
+    return tg_load4(x);
+  }
+  uint32_t bytes = 0;
+  for (int32_t i = 0; i < count; i++) {
+    bytes |= (uint32_t)(uint8_t)x[i] << 8 * i;
+  }
+  return bytes;
 }
 
 static inline void tg_store4(int8_t *to, uint32_t word) {

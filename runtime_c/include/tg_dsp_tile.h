@@ -1,7 +1,7 @@
 /* Four pixels of a convolution at once, two products an instruction.
  *
  * Columns: the inputs of four pixels as 16-bit numbers. Each group of four taps is eight words: taps {0, 2} of pixels 0 to
- * 3, then taps {1, 3} of them, as SXTB16 takes bytes apart. A window of other than a multiple of four taps ends in zeros.
+ * 3, then taps {1, 3} of them, as SXTB16 takes bytes apart. Where groups are filled up, weights are zero.
  *
  * Filters: for each pair of channels and each group, four bytes of the one and four of the other; a weight is its byte
  * minus the filter's offset, and what that adds to a sum is known from the sum of the pixel's inputs. Behind the filter
@@ -121,116 +121,186 @@ static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups
 
 #endif
 
-/* A convolution's sizes and where its columns are laid out; outside: the input's offset. */
+/* How the taps of a window lie in the columns. */
+enum {
+  TG_DSP_GATHERED, /* one behind the other: they are gathered in a line of bytes first */
+  TG_DSP_WORDS,    /* one behind the other, in_c being a multiple of four */
+  TG_DSP_ROWS      /* each row of the window, of four bytes at most, in a group of its own */
+};
+
+/* A convolution's sizes and where its columns are laid out; outside: the input's offset, in all four bytes. */
 typedef struct {
   int32_t in_h;
   int32_t in_w;
   int32_t in_c;
   int32_t kernel_h;
   int32_t kernel_w;
-  int32_t outside;
+  int32_t layout;
+  uint32_t outside;
   uint32_t *columns;
-  int8_t *line; /* for one window, where in_c is no multiple of four */
+  int8_t *line;
 } tg_dsp_sizes;
 
-/* Columns of one pixel as they are being laid out: the next word, the sum of what lies there. */
-typedef struct {
-  uint32_t *next;
-  uint32_t sum;
-} tg_dsp_column;
-
-static inline int32_t tg_dsp_groups(const tg_dsp_sizes *s) { return (s->kernel_h * s->kernel_w * s->in_c + 3) >> 2; }
-
-static inline void tg_dsp_put(tg_dsp_column *column, uint32_t bytes) {
+/* Lays out four bytes, from one pixel's word of a group on; the sum with them. */
+static inline uint32_t tg_dsp_put(uint32_t bytes, uint32_t *to, uint32_t sum) {
   const uint32_t even = tg_even(bytes);
   const uint32_t odd = tg_odd(bytes);
-  column->next[0] = even;
-  column->next[4] = odd;
-  column->sum = tg_dot2(odd, 0x10001u, tg_dot2(even, 0x10001u, column->sum));
-  column->next += 8;
+  to[0] = even;
+  to[4] = odd;
+  return tg_dot2(odd, 0x10001u, tg_dot2(even, 0x10001u, sum));
 }
 
 /* groups times four bytes. */
-static tg_dsp_column tg_dsp_expand(tg_dsp_column column, const int8_t *from, int32_t groups) {
+static TG_APART uint32_t tg_dsp_expand(const int8_t *from, uint32_t *to, int32_t groups, uint32_t sum) {
+  TG_ROLLED
   for (; groups >= 2; groups -= 2) {
     const uint32_t first = tg_load4(from);
     const uint32_t second = tg_load4(from + 4);
-    tg_dsp_put(&column, first);
-    tg_dsp_put(&column, second);
+    const uint32_t even = tg_even(first);
+    const uint32_t odd = tg_odd(first);
+    to[0] = even;
+    sum = tg_dot2(even, 0x10001u, sum);
+    to[4] = odd;
+    sum = tg_dot2(odd, 0x10001u, sum);
+    sum = tg_dsp_put(second, to + 8, sum);
     from += 8;
+    to += 16;
   }
-  if (groups) {
-    tg_dsp_put(&column, tg_load4(from));
-  }
-  return column;
+  return groups ? tg_dsp_put(tg_load4(from), to, sum) : sum;
 }
 
 /* groups times the same four bytes. */
-static tg_dsp_column tg_dsp_repeat(tg_dsp_column column, uint32_t bytes, int32_t groups) {
+static TG_APART uint32_t tg_dsp_repeat(uint32_t bytes, uint32_t *to, int32_t groups, uint32_t sum) {
+  TG_ROLLED
   for (; groups > 0; groups--) {
-    tg_dsp_put(&column, bytes);
+    sum = tg_dsp_put(bytes, to, sum);
+    to += 8;
   }
-  return column;
+  return sum;
 }
 
 /* count bytes of one value. */
-static inline int8_t *tg_dsp_set(int8_t *to, int32_t count, int32_t value) {
+static TG_APART int8_t *tg_dsp_set(int8_t *to, int32_t count, uint32_t value) {
+  TG_ROLLED
   for (; count > 0; count--) {
-    *to++ = (int8_t)value;
+    *to++ = (int8_t)(uint8_t)(value & 0xFFu);
   }
   return to;
 }
 
-static inline int8_t *tg_dsp_copy(int8_t *to, const int8_t *from, int32_t count) {
+static TG_APART int8_t *tg_dsp_copy(int8_t *to, const int8_t *from, int32_t count) {
+  TG_ROLLED
   for (; count >= 4; count -= 4) {
     tg_store4(to, tg_load4(from));
     from += 4;
     to += 4;
   }
+  TG_ROLLED
   for (; count > 0; count--) {
     *to++ = *from++;
   }
   return to;
 }
 
+/* A window by its first row, and which of its columns lie inside the image; none if inside is not positive. */
+typedef struct {
+  int32_t top;
+  int32_t begin;
+  int32_t inside;
+} tg_dsp_window;
+
+/* Row y of the window's inside, or 0 if there is none. */
+static inline const int8_t *tg_dsp_row(const tg_dsp_sizes *s, const int8_t *first, int32_t y, int32_t inside) {
+  return (uint32_t)y < (uint32_t)s->in_h && inside > 0 ? first + y * s->in_w * s->in_c : 0;
+}
+
+/* first: column `begin` of the window in the image's first row. */
+static TG_APART uint32_t tg_dsp_gathered(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
+                                         uint32_t *to) {
+  const int32_t in_c = s->in_c;
+  int8_t *line = s->line;
+  TG_ROLLED
+  for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
+    const int8_t *row = tg_dsp_row(s, first, y, at->inside);
+    int32_t behind = s->kernel_w * in_c;
+    if (row) {
+      line = tg_dsp_set(line, at->begin * in_c, s->outside);
+      line = tg_dsp_copy(line, row, at->inside * in_c);
+      behind -= (at->begin + at->inside) * in_c;
+    }
+    line = tg_dsp_set(line, behind, s->outside);
+  }
+  tg_dsp_set(line, 3, 0);
+  return tg_dsp_expand(s->line, to, (int32_t)(line - s->line + 3) >> 2, 0);
+}
+
+static TG_APART uint32_t tg_dsp_words(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
+                                      uint32_t *to) {
+  const int32_t words = s->in_c >> 2;
+  uint32_t sum = 0;
+  TG_ROLLED
+  for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
+    const int8_t *row = tg_dsp_row(s, first, y, at->inside);
+    int32_t behind = s->kernel_w * words;
+    if (row) {
+      const int32_t begin = at->begin * words;
+      const int32_t inside = at->inside * words;
+      if (begin) {
+        sum = tg_dsp_repeat(s->outside, to, begin, sum);
+        to += 8 * begin;
+      }
+      sum = tg_dsp_expand(row, to, inside, sum);
+      to += 8 * inside;
+      behind -= begin + inside;
+    }
+    if (behind) {
+      sum = tg_dsp_repeat(s->outside, to, behind, sum);
+      to += 8 * behind;
+    }
+  }
+  return sum;
+}
+
+static TG_APART uint32_t tg_dsp_rows(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
+                                     uint32_t *to) {
+  const int32_t in_c = s->in_c;
+  const int32_t before = 8 * at->begin * in_c;
+  const int32_t bytes = at->inside * in_c;
+  /* Bytes that belong to no tap do not matter: their weights are zero. */
+  const uint32_t keep = (bytes < 4 ? (1u << 8 * bytes) - 1 : ~0u) << before;
+  const uint32_t outside = s->outside & ~keep;
+  const int8_t *last = first + (s->in_h - 1) * s->in_w * in_c;
+  uint32_t sum = 0;
+  TG_ROLLED
+  for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
+    const int8_t *row = tg_dsp_row(s, first, y, at->inside);
+    uint32_t word = s->outside;
+    if (row) {
+      /* Reading on behind the inside is fine but for the last row, behind which the image ends. */
+      word = row < last ? tg_load4(row) : tg_load_some(row, bytes);
+      word = (word << before & keep) | outside;
+    }
+    sum = tg_dsp_put(word, to, sum);
+    to += 8;
+  }
+  return sum;
+}
+
 /* Lays out the window whose first row and column, which may be outside the image, are top and left. Returns the sum of
  * its inputs, those outside included. */
 static int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left, int32_t pixel) {
-  const int32_t width = s->kernel_w;
-  const int32_t begin = left < 0 ? (-left < width ? -left : width) : 0;
-  const int32_t room = s->in_w - left < width ? s->in_w - left : width;
-  const int32_t inside = room > begin ? room - begin : 0;
-  const int32_t behind = width - begin - inside;
-  const int32_t in_c = s->in_c;
-  const uint32_t outside = 0x1010101u * (uint8_t)s->outside;
-  tg_dsp_column column = {s->columns + pixel, 0};
-  int8_t *line = s->line;
-  for (int32_t y = top; y < top + s->kernel_h; y++) {
-    const int32_t is_row = y >= 0 && y < s->in_h && inside;
-    const int8_t *from = image + (is_row ? (y * s->in_w + left + begin) * in_c : 0);
-    if (in_c & 3) {
-      if (is_row) {
-        line = tg_dsp_set(line, begin * in_c, s->outside);
-        line = tg_dsp_copy(line, from, inside * in_c);
-        line = tg_dsp_set(line, behind * in_c, s->outside);
-      } else {
-        line = tg_dsp_set(line, width * in_c, s->outside);
-      }
-    } else if (!is_row) {
-      column = tg_dsp_repeat(column, outside, width * in_c >> 2);
-    } else if (inside == width) {
-      column = tg_dsp_expand(column, from, width * in_c >> 2);
-    } else {
-      column = tg_dsp_repeat(column, outside, begin * in_c >> 2);
-      column = tg_dsp_expand(column, from, inside * in_c >> 2);
-      column = tg_dsp_repeat(column, outside, behind * in_c >> 2);
-    }
+  const int32_t begin = left < 0 ? -left : 0;
+  const int32_t room = s->in_w - left < s->kernel_w ? s->in_w - left : s->kernel_w;
+  const tg_dsp_window at = {top, begin, room - begin};
+  const int8_t *first = room > begin ? image + (left + begin) * s->in_c : image;
+  uint32_t *to = s->columns + pixel;
+  if (s->layout == TG_DSP_WORDS) {
+    return (int32_t)tg_dsp_words(s, first, &at, to);
   }
-  if (in_c & 3) {
-    tg_dsp_set(line, 3, 0);
-    column = tg_dsp_expand(column, s->line, tg_dsp_groups(s));
+  if (s->layout == TG_DSP_ROWS) {
+    return (int32_t)tg_dsp_rows(s, first, &at, to);
   }
-  return (int32_t)column.sum;
+  return (int32_t)tg_dsp_gathered(s, first, &at, to);
 }
 
 #endif

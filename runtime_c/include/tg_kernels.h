@@ -172,6 +172,7 @@ typedef struct {
   uint8_t pool;
   int16_t filter_offset;
   tg_requant out;
+  uint8_t layout;
 } tg_conv2d_dsp_s8_params;
 
 void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);

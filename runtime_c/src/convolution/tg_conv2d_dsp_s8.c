@@ -263,7 +263,8 @@ static void convolve(work *w, const int8_t *input, int8_t *output) {
 
 void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias,
                       int8_t *output, int32_t *scratch) {
-  const int32_t groups = (p->kernel_h * p->kernel_w * p->in_c + 3) >> 2;
+  const int32_t rows = p->layout == TG_DSP_ROWS;
+  const int32_t groups = rows ? p->kernel_h : (p->kernel_h * p->kernel_w * p->in_c + 3) >> 2;
   uint32_t *columns = (uint32_t *)scratch;
   work w;
   w.p = p;
@@ -272,7 +273,8 @@ void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, con
   w.sizes.in_c = p->in_c;
   w.sizes.kernel_h = p->kernel_h;
   w.sizes.kernel_w = p->kernel_w;
-  w.sizes.outside = p->in_offset;
+  w.sizes.layout = p->layout;
+  w.sizes.outside = 0x1010101u * (uint8_t)p->in_offset;
   w.sizes.columns = columns;
   w.sizes.line = (int8_t *)(columns + 8 * groups + 2);
   w.tile.columns = columns;

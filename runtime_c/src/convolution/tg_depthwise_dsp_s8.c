@@ -32,18 +32,6 @@ typedef struct {
   int32_t number; /* of the first tap */
 } window;
 
-/* Up to four channels as a word. */
-static uint32_t load(const int8_t *x, int32_t count) {
-  if (count >= 4) {
-    return tg_load4(x);
-  }
-  uint32_t bytes = (uint8_t)x[0];
-  for (int32_t i = 1; i < count; i++) {
-    bytes |= (uint32_t)(uint8_t)x[i] << 8 * i;
-  }
-  return bytes;
-}
-
 /* Any window, channels from `channel` on. filter: of the group of `channel`. */
 static void any(const tg_depthwise_dsp_s8_params *p, const work *w, const window *at, const int32_t *filter,
                 int32_t channel, int8_t *output) {
@@ -63,7 +51,7 @@ static void any(const tg_depthwise_dsp_s8_params *p, const work *w, const window
     for (int32_t y = at->rows; y > 0; y--) {
       const int8_t *x = row;
       for (int32_t left = columns; left > 0; left--) {
-        const uint32_t bytes = load(x, count);
+        const uint32_t bytes = tg_load_some(x, count);
         const uint32_t first = (uint32_t)weights[0];
         const uint32_t second = (uint32_t)weights[1];
         const uint32_t even = tg_even_plus(minus, bytes);

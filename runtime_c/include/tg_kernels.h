@@ -215,6 +215,37 @@ typedef struct {
 
 void tg_conv2d_code_s8(const tg_conv2d_code_s8_params *p, const int8_t *input, tg_code *weights, const int32_t *bias, int8_t *output, int32_t *scratch);
 
+/* 2-D convolution, two 16-bit products an instruction; maximum of 2x2 squares with pool */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  uint8_t pool;
+  int16_t filter_offset;
+  tg_requant out;
+  uint8_t layout;
+} tg_conv2d_dsp_s8_params;
+
+void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
+
 /* 2-D convolution, any stride, padding, dilation and group, in float */
 typedef struct {
   uint16_t in_h;
@@ -390,6 +421,34 @@ typedef struct {
 
 void tg_depthwise_3x3_s8(const tg_depthwise_3x3_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
 
+/* depthwise convolution, four channels at once */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  tg_requant out;
+} tg_depthwise_dsp_s8_params;
+
+void tg_depthwise_dsp_s8(const tg_depthwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output);
+
 /* int16 to float */
 typedef struct {
   uint32_t count;
@@ -445,6 +504,19 @@ typedef struct {
 } tg_fill_s8_params;
 
 void tg_fill_s8(const tg_fill_s8_params *p, int8_t *output);
+
+/* fully connected layer, two 16-bit products an instruction */
+typedef struct {
+  uint16_t rows;
+  uint32_t depth;
+  uint16_t units;
+  int16_t weights_offset;
+  int8_t act_min;
+  int8_t act_max;
+  tg_requant out;
+} tg_fully_connected_dsp_s8_params;
+
+void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const int8_t *input, const int8_t *weights, const int32_t *bias, int8_t *output);
 
 /* fully connected layer, in float */
 typedef struct {

@@ -12,8 +12,8 @@ from tinyglow.ir.types import TensorType
 
 
 class Region(Enum):
-    """The three memories of Glow's ABI, the fast one that an application may lend (``glow_tcm_addr``), and data that are
-    functions in C: the interpreter alone has them as data."""
+    """The three memories of Glow's ABI, the fast one that an application may lend (``glow_tcm_addr``), and data that C
+    has as functions: the interpreter alone has them as data."""
 
     CONSTANT = "constantWeight"
     MUTABLE = "mutableWeight"

@@ -16,10 +16,12 @@ from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.activation import NO_ACTIVATION, Activation
 from tinyglow.ops.conv2d_code import code_variant
+from tinyglow.ops.conv2d_dsp import dsp_variant
 from tinyglow.ops.conv2d_float import CONV2D_FLOAT, Conv2DFloatParams, float_activation
 from tinyglow.ops.conv2d_lanes import lanes_variant
 from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, conv_layer
 from tinyglow.ops.depthwise_3x3 import depthwise_3x3_variant
+from tinyglow.ops.depthwise_dsp import depthwise_variant
 from tinyglow.ops.layers_int16 import lower_conv2d_int16
 from tinyglow.ops.max_pool import MAX_POOL, square_pool
 from tinyglow.ops.reshape import Reshape
@@ -270,6 +272,8 @@ _FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (
     lanes_variant,
     depthwise_3x3_variant,
     code_variant,
+    dsp_variant,
+    depthwise_variant,
 )
 
 

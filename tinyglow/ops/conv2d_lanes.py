@@ -122,7 +122,8 @@ def lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     sizes, bias = layer.sizes, layer.folded_bias
     offset = offset_of(layer.weights)
     plain = sizes["group"] == 1 and sizes["dilation_h"] == sizes["dilation_w"] == 1 and not layer.per_channel
-    if not plain or not layer.offset_folds or bias is None or offset is None:
+    fits = plain and layer.offset_folds and not lowering.target.dsp
+    if not fits or bias is None or offset is None:
         return None
     stream, counts = pack(layer.weights, offset)
     params = LanesParams(**layer.geometry, pool=layer.pool, filter_offset=offset, out=layer.requants[0])

@@ -16,6 +16,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.accumulator import check_accumulator, output_requant, prepared_bias
+from tinyglow.ops.fully_connected_dsp import dense_dsp_variant
 from tinyglow.ops.fully_connected_layer import DenseLayer, FullyConnectedParams, fully_connected_s8
 from tinyglow.ops.fully_connected_quads import quads_variant
 from tinyglow.ops.layers_int16 import lower_fully_connected_int16
@@ -174,4 +175,4 @@ def _portable(layer: DenseLayer, lowering: Lowering) -> Variant:
     return layer.variant(FULLY_CONNECTED, p, matrix, cycles, lowering)
 
 
-_FAMILIES: tuple[Callable[[DenseLayer, Lowering], Variant | None], ...] = (quads_variant,)
+_FAMILIES: tuple[Callable[[DenseLayer, Lowering], Variant | None], ...] = (quads_variant, dense_dsp_variant)

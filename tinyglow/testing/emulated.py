@@ -23,11 +23,9 @@ _MOST_INSTRUCTIONS = 200_000_000
 
 
 def roomy(board: Board) -> Board:
-    """``board`` with enough data memory for a case, whatever the real part has: parity is of the core, not the part."""
-    memories = tuple(
-        replace(memory, size=max(memory.size, 0x4_0000)) if memory.name == board.data_memory else memory
-        for memory in board.memories
-    )
+    """``board`` with enough memory for all kernels and a case: parity is of the core, not of the part."""
+    least = {board.code_memory: 0x10_0000, board.data_memory: 0x4_0000}
+    memories = tuple(replace(memory, size=max(memory.size, least.get(memory.name, 0))) for memory in board.memories)
     return replace(board, memories=memories)
 
 

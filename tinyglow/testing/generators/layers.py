@@ -13,12 +13,17 @@ from hypothesis import strategies as st
 from tinyglow.ir.graph import Array
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
+from tinyglow.ops import conv2d_dsp, depthwise_dsp
 from tinyglow.ops.accumulator import check_accumulator
 from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams, channel_words
+from tinyglow.ops.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams, pack
 from tinyglow.ops.conv2d_layer import within_int32
 from tinyglow.ops.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
+from tinyglow.ops.depthwise_dsp import DEPTHWISE_DSP, DepthwiseDspParams
 from tinyglow.ops.fully_connected import FULLY_CONNECTED
+from tinyglow.ops.fully_connected_dsp import FULLY_CONNECTED_DSP
+from tinyglow.ops.fully_connected_dsp import pack as pack_dense
 from tinyglow.ops.fully_connected_layer import FullyConnectedParams
 from tinyglow.ops.fully_connected_quads import FULLY_CONNECTED_QUADS, QuadsParams, fits
 from tinyglow.ops.fully_connected_quads import pack as pack_quads
@@ -131,6 +136,27 @@ def _conv2d_channelwise(draw: st.DrawFn) -> Case:
     return Case(CONV2D_CHANNELWISE, ChannelwiseParams(**fields, out_offset=out_offset), inputs, outputs)
 
 
+@generates(DEPTHWISE_DSP)
+@st.composite
+def _depthwise_dsp(draw: st.DrawFn) -> Case:
+    out_offset = draw(offsets())
+    fields, _ = draw(_plain_geometries(out_offset))
+    if draw(st.booleans()):
+        height, width = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+        fields |= {"kernel_h": 3, "kernel_w": 3, "stride_h": 1, "stride_w": 1, "pad_top": 1, "pad_left": 1}
+        fields |= {"in_h": height, "in_w": width, "out_h": height, "out_w": width}
+    channels = draw(st.integers(1, 13))
+    fields |= {"in_c": channels, "out_c": channels, "group": channels}
+    taps = fields["kernel_h"] * fields["kernel_w"]
+    data, outputs = draw(_images(fields))
+    offset = draw(offsets())
+    filters = draw(int8_arrays(channels * taps, offset)).reshape(channels, taps)
+    bias, spread = draw(_biases(data, fields["in_offset"], filters, [offset] * channels))
+    params = DepthwiseDspParams(**fields, out=draw(requant_params(max(spread), out_offset)))
+    packed = depthwise_dsp.pack(filters.astype(np.int32) - offset, bias)
+    return Case(DEPTHWISE_DSP, params, {"input": data, "filter": packed}, outputs)
+
+
 @generates(FULLY_CONNECTED)
 @st.composite
 def _fully_connected(draw: st.DrawFn) -> Case:
@@ -147,6 +173,44 @@ def _fully_connected(draw: st.DrawFn) -> Case:
     return Case(FULLY_CONNECTED, params, inputs, {"output": rows * units})
 
 
+@generates(FULLY_CONNECTED_DSP)
+@st.composite
+def _fully_connected_dsp(draw: st.DrawFn) -> Case:
+    case = draw(_fully_connected())
+    params = case.params
+    assert isinstance(params, FullyConnectedParams)
+    packed = pack_dense(case.inputs["weights"].reshape(params.units, params.depth))
+    return Case(FULLY_CONNECTED_DSP, params, {**case.inputs, "weights": packed}, case.outputs)
+
+
+@st.composite
+def _pooled(draw: st.DrawFn, fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+    """The fields of PooledGeometry for those of a convolution, and the elements of its output."""
+    pool = draw(st.sampled_from((0, 2)))
+    fields = {**fields, "pool": pool}
+    fields |= {"out_h": fields["out_h"] // (pool or 1), "out_w": fields["out_w"] // (pool or 1)}
+    assume(fields["out_h"] and fields["out_w"])
+    return fields, {"output": math.prod(fields[key] for key in ("images", "out_h", "out_w", "out_c"))}
+
+
+@generates(CONV2D_DSP)
+@st.composite
+def _conv2d_dsp(draw: st.DrawFn) -> Case:
+    out_offset, filter_offset = draw(offsets()), draw(offsets())
+    fields, terms = draw(_plain_geometries(out_offset))
+    data, _ = draw(_images(fields))
+    fields, outputs = draw(_pooled(fields))
+    units = fields["out_c"]
+    filters = draw(int8_arrays(units * terms, filter_offset)).reshape(units, terms)
+    bias, spread = draw(_biases(data, 0, filters, [filter_offset] * units))
+    kernel, in_c = (fields["kernel_h"], fields["kernel_w"]), fields["in_c"]
+    fields |= {"leaky": 0, "layout": conv2d_dsp.layout_of(kernel, in_c)}
+    packed = conv2d_dsp.pack(filters.reshape(units, *kernel, in_c), filter_offset)
+    params = ConvDspParams(**fields, filter_offset=filter_offset, out=draw(requant_params(max(spread), out_offset)))
+    inputs = {"input": data, "filter": packed, "bias": conv2d_dsp.even_channels(bias)}
+    return Case(CONV2D_DSP, params, inputs, outputs)
+
+
 def _assume_no_wraps(weights: Array, bias: Array, out: glow.Requant) -> None:
     """Only cases in which the output's offset may be added before the last shift of any sum's requantization."""
     reach = np.abs(weights.astype(np.int64)).sum(axis=1) * 128
@@ -159,8 +223,8 @@ def _assume_no_wraps(weights: Array, bias: Array, out: glow.Requant) -> None:
 def _conv2d_lanes(draw: st.DrawFn) -> Case:
     out_offset = draw(offsets())
     fields, terms = draw(_plain_geometries(out_offset))
-    pool = draw(st.sampled_from((0, 2)))
     data, _ = draw(_images(fields))
+    fields, outputs = draw(_pooled(fields))
     units, offset = fields["out_c"], draw(st.integers(0, 255))
     magnitude = draw(st.sampled_from((255, 40, 8)))
     low, high = max(-offset, -magnitude), min(255 - offset, magnitude)
@@ -170,13 +234,10 @@ def _conv2d_lanes(draw: st.DrawFn) -> Case:
     stream, counts = pack(weights, offset)
     even = (bias.astype(np.int64) - (counts << 15)).clip(-(2**31)).astype(np.int32)
     biases = np.stack([even, (even.astype(np.int64) + (counts << 15)).astype(np.int32)], axis=1).ravel()
-    fields |= {"leaky": 0, "out_h": fields["out_h"] // (pool or 1), "out_w": fields["out_w"] // (pool or 1)}
-    assume(fields["out_h"] and fields["out_w"])
     out = draw(requant_params(max(spread), out_offset))
     _assume_no_wraps(weights, biases[1::2], out)
-    params = LanesParams(**fields, pool=pool, filter_offset=offset, out=out)
-    elements = math.prod(fields[key] for key in ("images", "out_h", "out_w", "out_c"))
-    return Case(CONV2D_LANES, params, {"input": data, "filter": stream, "bias": biases}, {"output": elements})
+    params = LanesParams(**{**fields, "leaky": 0}, filter_offset=offset, out=out)
+    return Case(CONV2D_LANES, params, {"input": data, "filter": stream, "bias": biases}, outputs)
 
 
 @generates(FULLY_CONNECTED_QUADS)

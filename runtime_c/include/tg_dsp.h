@@ -1,0 +1,157 @@
+/* Instructions of Cortex-M4, M7 and M33 that work on two halves of a word, and what they do in portable C.
+ *
+ * A word holds two signed 16-bit numbers. Sums wrap modulo 2**32, as the instructions' do. */
+#ifndef TG_DSP_H
+#define TG_DSP_H
+
+#include <stdint.h>
+
+/* Clang says nothing of the DSP extension of ARMv8-M; who compiles these files for such a core has it. */
+#if defined(__GNUC__) && (defined(__ARM_FEATURE_DSP) || (defined(__clang__) && defined(__ARM_ARCH_8M_MAIN__)))
+#define TG_HAS_DSP 1
+#else
+#define TG_HAS_DSP 0
+#endif
+
+/* For functions that are to stay one copy, and loops that are not to be unrolled: code that runs seldom. */
+#if defined(__GNUC__)
+#define TG_APART __attribute__((noinline, unused))
+#else
+#define TG_APART
+#endif
+#if defined(__clang__)
+#define TG_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define TG_ROLLED
+#endif
+
+/* Four neighbours as one word; where cores fault on such accesses, at a multiple of 4 only. */
+static inline uint32_t tg_load4(const int8_t *x) {
+#if TG_HAS_DSP
+  uint32_t word;
+  __builtin_memcpy(&word, x, sizeof word);
+  return word;
+#else
+  return (uint32_t)(uint8_t)x[0] | (uint32_t)(uint8_t)x[1] << 8 | (uint32_t)(uint8_t)x[2] << 16 |
+         (uint32_t)(uint8_t)x[3] << 24;
+#endif
+}
+
+/* The first count < 4 of four neighbours, and zeros; more than three: all of them. */
+static inline uint32_t tg_load_some(const int8_t *x, int32_t count) {
+  if (count >= 4) {
+    return tg_load4(x);
+  }
+  uint32_t bytes = 0;
+  for (int32_t i = 0; i < count; i++) {
+    bytes |= (uint32_t)(uint8_t)x[i] << 8 * i;
+  }
+  return bytes;
+}
+
+static inline void tg_store4(int8_t *to, uint32_t word) {
+#if TG_HAS_DSP
+  __builtin_memcpy(to, &word, sizeof word);
+#else
+  for (int32_t i = 0; i < 4; i++) {
+    to[i] = (int8_t)(uint8_t)(word >> 8 * i);
+  }
+#endif
+}
+
+/* The signed half of a word, 0: lower, 1: upper. */
+static inline int32_t tg_half(uint32_t word, uint32_t upper) {
+  return (int32_t)(((word >> 16 * upper) & 0xFFFFu) ^ 0x8000u) - 0x8000;
+}
+
+static inline uint32_t tg_halves(int32_t low, int32_t high) { return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16; }
+
+/* Bytes 0 and 2 of four int8, as halves. */
+static inline uint32_t tg_even(uint32_t bytes) {
+#if TG_HAS_DSP
+  uint32_t result;
+  __asm__("sxtb16 %0, %1" : "=r"(result) : "r"(bytes));
+  return result;
+#else
+  return tg_halves((int32_t)((bytes & 0xFFu) ^ 0x80u) - 0x80, (int32_t)((bytes >> 16 & 0xFFu) ^ 0x80u) - 0x80);
+#endif
+}
+
+/* Bytes 1 and 3. */
+static inline uint32_t tg_odd(uint32_t bytes) {
+#if TG_HAS_DSP
+  uint32_t result;
+  __asm__("sxtb16 %0, %1, ror #8" : "=r"(result) : "r"(bytes));
+  return result;
+#else
+  return tg_even(bytes >> 8);
+#endif
+}
+
+/* Bytes 0 and 2, or 1 and 3, plus a number for each half. */
+static inline uint32_t tg_even_plus(uint32_t numbers, uint32_t bytes) {
+#if TG_HAS_DSP
+  uint32_t result;
+  __asm__("sxtab16 %0, %1, %2" : "=r"(result) : "r"(numbers), "r"(bytes));
+  return result;
+#else
+  const uint32_t even = tg_even(bytes);
+  return tg_halves(tg_half(even, 0) + tg_half(numbers, 0), tg_half(even, 1) + tg_half(numbers, 1));
+#endif
+}
+
+static inline uint32_t tg_odd_plus(uint32_t numbers, uint32_t bytes) {
+#if TG_HAS_DSP
+  uint32_t result;
+  __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(result) : "r"(numbers), "r"(bytes));
+  return result;
+#else
+  return tg_even_plus(numbers, bytes >> 8);
+#endif
+}
+
+/* sum plus the products of both halves. */
+static inline uint32_t tg_dot2(uint32_t a, uint32_t b, uint32_t sum) {
+#if TG_HAS_DSP
+  uint32_t result;
+  __asm__("smlad %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+  return result;
+#else
+  return sum + (uint32_t)(tg_half(a, 0) * tg_half(b, 0)) + (uint32_t)(tg_half(a, 1) * tg_half(b, 1));
+#endif
+}
+
+/* sum plus the product of the lower halves. */
+static inline uint32_t tg_dot_low(uint32_t a, uint32_t b, uint32_t sum) {
+#if TG_HAS_DSP
+  uint32_t result;
+  __asm__("smlabb %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+  return result;
+#else
+  return sum + (uint32_t)(tg_half(a, 0) * tg_half(b, 0));
+#endif
+}
+
+/* sum plus the product of the upper halves. */
+static inline uint32_t tg_dot_high(uint32_t a, uint32_t b, uint32_t sum) {
+#if TG_HAS_DSP
+  uint32_t result;
+  __asm__("smlatt %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+  return result;
+#else
+  return sum + (uint32_t)(tg_half(a, 1) * tg_half(b, 1));
+#endif
+}
+
+/* The nearest int8. */
+static inline int32_t tg_saturate_s8(int32_t x) {
+#if TG_HAS_DSP
+  int32_t result;
+  __asm__("ssat %0, #8, %1" : "=r"(result) : "r"(x) : "cc");
+  return result;
+#else
+  return x < -128 ? -128 : x > 127 ? 127 : x;
+#endif
+}
+
+#endif

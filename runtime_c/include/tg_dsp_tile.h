@@ -1,0 +1,306 @@
+/* Four pixels of a convolution at once, two products an instruction.
+ *
+ * Columns: the inputs of four pixels as 16-bit numbers. Each group of four taps is eight words: taps {0, 2} of pixels 0 to
+ * 3, then taps {1, 3} of them, as SXTB16 takes bytes apart. Where groups are filled up, weights are zero.
+ *
+ * Filters: for each pair of channels and each group, four bytes of the one and four of the other; a weight is its byte
+ * minus the filter's offset, and what that adds to a sum is known from the sum of the pixel's inputs. Behind the filter
+ * lie TG_DSP_AHEAD more bytes, behind the columns two more words: the next ones are read before the last are used. */
+#ifndef TG_DSP_TILE_H
+#define TG_DSP_TILE_H
+
+#include <stdint.h>
+
+#include "tg_dsp.h"
+
+#define TG_DSP_AHEAD 8
+
+/* sums[0 .. 3] and [4 .. 7]: of channels 0 and 1 for pixels 0 to 3: bias + offset * inputs + products. w: the pair's
+ * filters; bias, offsets: of the two channels; inputs: the sum of each pixel's inputs. */
+#if TG_HAS_DSP
+
+/* On the M7, which multiplies once a cycle and has one more slot for another instruction, 9 cycles for 16 products of
+ * pairs: one cycle waits for weights. */
+#define TG_DSP_HALF(x2, x3, next_x, rotation, next_w, next_rotation, slot1, slot2) \
+  "smlad r2, r10, r12, r2\n\t"                                                     \
+  "sxtb16 lr, lr" rotation "\n\t"                                                  \
+  "smlad r6, r10, lr, r6\n\t"                                                      \
+  "ldr r10, [r0, #" x2 "]\n\t"                                                     \
+  "smlad r3, r11, r12, r3\n\t" slot1                                               \
+  "smlad r7, r11, lr, r7\n\t"                                                      \
+  "ldr r11, [r0, #" x3 "]\n\t"                                                     \
+  "smlad r4, r10, r12, r4\n\t" slot2                                               \
+  "smlad r8, r10, lr, r8\n\t"                                                      \
+  "ldr r10, [r0, #" next_x "]\n\t"                                                 \
+  "smlad r5, r11, r12, r5\n\t"                                                     \
+  "ldr r12, [r1, #" next_w "]\n\t"                                                 \
+  "smlad r9, r11, lr, r9\n\t"
+
+static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups, const int32_t *bias,
+                              const int32_t *offsets, const int32_t *inputs, int32_t *sums) {
+  register const uint32_t *r0 __asm__("r0") = x;
+  register const int8_t *r1 __asm__("r1") = w;
+  register int32_t r2 __asm__("r2") = groups;
+  register const int32_t *r3 __asm__("r3") = bias;
+  register const int32_t *r4 __asm__("r4") = offsets;
+  register const int32_t *r5 __asm__("r5") = inputs;
+  register int32_t *r6 __asm__("r6") = sums;
+  __asm__ volatile(
+      ".syntax unified\n\t"
+      "mov r9, r7\n\t"
+      "mov r8, r6\n\t"
+      "add r7, r0, r2, lsl #5\n\t" /* the columns' end */
+      "push {r7, r8, r9}\n\t"
+      "lsls r2, r2, #31\n\t" /* zero: an even number of groups */
+      "ldrd r10, r11, [r3]\n\t"
+      "ldrd r12, lr, [r4]\n\t"
+      "ldm r5, {r6, r7, r8, r9}\n\t"
+      "mla r2, r6, r12, r10\n\t"
+      "mla r3, r7, r12, r10\n\t"
+      "mla r4, r8, r12, r10\n\t"
+      "mla r5, r9, r12, r10\n\t"
+      "mla r6, r6, lr, r11\n\t"
+      "mla r7, r7, lr, r11\n\t"
+      "mla r8, r8, lr, r11\n\t"
+      "mla r9, r9, lr, r11\n\t"
+      "ldr r12, [r1]\n\t"
+      "ldr r10, [r0]\n\t"
+      "ldr lr, [r1, #4]\n\t"
+      "ldr r11, [r0, #4]\n\t"
+      "sxtb16 r12, r12\n\t"
+      "beq 1f\n\t"
+      "subs r0, r0, #32\n\t"
+      "subs r1, r1, #8\n\t"
+      "b 2f\n"
+      ".p2align 2\n"
+      "1:\n\t"
+      TG_DSP_HALF("8", "12", "16", "", "0", ", ror #8", "", "")
+      "ldr lr, [r1, #4]\n\t"
+      "sxtb16 r12, r12, ror #8\n\t"
+      "ldr r11, [r0, #20]\n\t"
+      TG_DSP_HALF("24", "28", "32", ", ror #8", "8", "", "", "")
+      "ldr lr, [r1, #12]\n\t"
+      "sxtb16 r12, r12\n\t"
+      "ldr r11, [r0, #36]\n"
+      "2:\n\t"
+      TG_DSP_HALF("40", "44", "48", "", "8", ", ror #8", "", "")
+      "ldr lr, [r1, #12]\n\t"
+      "sxtb16 r12, r12, ror #8\n\t"
+      "ldr r11, [r0, #52]\n\t"
+      TG_DSP_HALF("56", "60", "0", ", ror #8", "0", "", "adds r1, r1, #16\n\t", "adds r0, r0, #64\n\t")
+      "ldr r11, [sp]\n\t"
+      "sxtb16 r12, r12\n\t"
+      "ldr lr, [r1, #4]\n\t"
+      "cmp r0, r11\n\t"
+      "ldr r11, [r0, #4]\n\t"
+      "bne 1b\n\t"
+      "pop {r0, r1, r10}\n\t"
+      "stm r1, {r2, r3, r4, r5, r6, r7, r8, r9}\n\t"
+      "mov r7, r10\n\t"
+      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3), "+r"(r4), "+r"(r5), "+r"(r6)
+      :
+      : "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+}
+
+#else
+
+static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups, const int32_t *bias,
+                              const int32_t *offsets, const int32_t *inputs, int32_t *sums) {
+  for (int32_t channel = 0; channel < 2; channel++) {
+    for (int32_t pixel = 0; pixel < 4; pixel++) {
+      uint32_t sum = (uint32_t)bias[channel] + (uint32_t)offsets[channel] * (uint32_t)inputs[pixel];
+      for (int32_t group = 0; group < groups; group++) {
+        const uint32_t weights = tg_load4(w + 8 * group + 4 * channel);
+        sum = tg_dot2(x[8 * group + pixel], tg_even(weights), sum);
+        sum = tg_dot2(x[8 * group + 4 + pixel], tg_odd(weights), sum);
+      }
+      sums[4 * channel + pixel] = (int32_t)sum;
+    }
+  }
+}
+
+#endif
+
+/* How the taps of a window lie in the columns. */
+enum {
+  TG_DSP_GATHERED, /* one behind the other: they are gathered in a line of bytes first */
+  TG_DSP_WORDS,    /* one behind the other, in_c being a multiple of four */
+  TG_DSP_ROWS      /* each row of the window, of four bytes at most, in a group of its own */
+};
+
+/* A convolution's sizes and where its columns are laid out; outside: the input's offset, in all four bytes. */
+typedef struct {
+  int32_t in_h;
+  int32_t in_w;
+  int32_t in_c;
+  int32_t kernel_h;
+  int32_t kernel_w;
+  int32_t layout;
+  uint32_t outside;
+  uint32_t *columns;
+  int8_t *line;
+} tg_dsp_sizes;
+
+/* Lays out four bytes, from one pixel's word of a group on; the sum with them. */
+static inline uint32_t tg_dsp_put(uint32_t bytes, uint32_t *to, uint32_t sum) {
+  const uint32_t even = tg_even(bytes);
+  const uint32_t odd = tg_odd(bytes);
+  to[0] = even;
+  to[4] = odd;
+  return tg_dot2(odd, 0x10001u, tg_dot2(even, 0x10001u, sum));
+}
+
+/* groups times four bytes. */
+static TG_APART uint32_t tg_dsp_expand(const int8_t *from, uint32_t *to, int32_t groups, uint32_t sum) {
+  TG_ROLLED
+  for (; groups >= 2; groups -= 2) {
+    const uint32_t first = tg_load4(from);
+    const uint32_t second = tg_load4(from + 4);
+    const uint32_t even = tg_even(first);
+    const uint32_t odd = tg_odd(first);
+    to[0] = even;
+    sum = tg_dot2(even, 0x10001u, sum);
+    to[4] = odd;
+    sum = tg_dot2(odd, 0x10001u, sum);
+    sum = tg_dsp_put(second, to + 8, sum);
+    from += 8;
+    to += 16;
+  }
+  return groups ? tg_dsp_put(tg_load4(from), to, sum) : sum;
+}
+
+/* groups times the same four bytes. */
+static TG_APART uint32_t tg_dsp_repeat(uint32_t bytes, uint32_t *to, int32_t groups, uint32_t sum) {
+  TG_ROLLED
+  for (; groups > 0; groups--) {
+    sum = tg_dsp_put(bytes, to, sum);
+    to += 8;
+  }
+  return sum;
+}
+
+/* count bytes of one value. */
+static TG_APART int8_t *tg_dsp_set(int8_t *to, int32_t count, uint32_t value) {
+  TG_ROLLED
+  for (; count > 0; count--) {
+    *to++ = (int8_t)(uint8_t)(value & 0xFFu);
+  }
+  return to;
+}
+
+static TG_APART int8_t *tg_dsp_copy(int8_t *to, const int8_t *from, int32_t count) {
+  TG_ROLLED
+  for (; count >= 4; count -= 4) {
+    tg_store4(to, tg_load4(from));
+    from += 4;
+    to += 4;
+  }
+  TG_ROLLED
+  for (; count > 0; count--) {
+    *to++ = *from++;
+  }
+  return to;
+}
+
+/* A window by its first row, and which of its columns lie inside the image; none if inside is not positive. */
+typedef struct {
+  int32_t top;
+  int32_t begin;
+  int32_t inside;
+} tg_dsp_window;
+
+/* Row y of the window's inside, or 0 if there is none. */
+static inline const int8_t *tg_dsp_row(const tg_dsp_sizes *s, const int8_t *first, int32_t y, int32_t inside) {
+  return (uint32_t)y < (uint32_t)s->in_h && inside > 0 ? first + y * s->in_w * s->in_c : 0;
+}
+
+/* first: column `begin` of the window in the image's first row. */
+static TG_APART uint32_t tg_dsp_gathered(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
+                                         uint32_t *to) {
+  const int32_t in_c = s->in_c;
+  int8_t *line = s->line;
+  TG_ROLLED
+  for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
+    const int8_t *row = tg_dsp_row(s, first, y, at->inside);
+    int32_t behind = s->kernel_w * in_c;
+    if (row) {
+      line = tg_dsp_set(line, at->begin * in_c, s->outside);
+      line = tg_dsp_copy(line, row, at->inside * in_c);
+      behind -= (at->begin + at->inside) * in_c;
+    }
+    line = tg_dsp_set(line, behind, s->outside);
+  }
+  tg_dsp_set(line, 3, 0);
+  return tg_dsp_expand(s->line, to, (int32_t)(line - s->line + 3) >> 2, 0);
+}
+
+static TG_APART uint32_t tg_dsp_words(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
+                                      uint32_t *to) {
+  const int32_t words = s->in_c >> 2;
+  uint32_t sum = 0;
+  TG_ROLLED
+  for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
+    const int8_t *row = tg_dsp_row(s, first, y, at->inside);
+    int32_t behind = s->kernel_w * words;
+    if (row) {
+      const int32_t begin = at->begin * words;
+      const int32_t inside = at->inside * words;
+      if (begin) {
+        sum = tg_dsp_repeat(s->outside, to, begin, sum);
+        to += 8 * begin;
+      }
+      sum = tg_dsp_expand(row, to, inside, sum);
+      to += 8 * inside;
+      behind -= begin + inside;
+    }
+    if (behind) {
+      sum = tg_dsp_repeat(s->outside, to, behind, sum);
+      to += 8 * behind;
+    }
+  }
+  return sum;
+}
+
+static TG_APART uint32_t tg_dsp_rows(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
+                                     uint32_t *to) {
+  const int32_t in_c = s->in_c;
+  const int32_t before = 8 * at->begin * in_c;
+  const int32_t bytes = at->inside * in_c;
+  /* Bytes that belong to no tap do not matter: their weights are zero. */
+  const uint32_t keep = (bytes < 4 ? (1u << 8 * bytes) - 1 : ~0u) << before;
+  const uint32_t outside = s->outside & ~keep;
+  const int8_t *last = first + (s->in_h - 1) * s->in_w * in_c;
+  uint32_t sum = 0;
+  TG_ROLLED
+  for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
+    const int8_t *row = tg_dsp_row(s, first, y, at->inside);
+    uint32_t word = s->outside;
+    if (row) {
+      /* Reading on behind the inside is fine but for the last row, behind which the image ends. */
+      word = row < last ? tg_load4(row) : tg_load_some(row, bytes);
+      word = (word << before & keep) | outside;
+    }
+    sum = tg_dsp_put(word, to, sum);
+    to += 8;
+  }
+  return sum;
+}
+
+/* Lays out the window whose first row and column, which may be outside the image, are top and left. Returns the sum of
+ * its inputs, those outside included. */
+static int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left, int32_t pixel) {
+  const int32_t begin = left < 0 ? -left : 0;
+  const int32_t room = s->in_w - left < s->kernel_w ? s->in_w - left : s->kernel_w;
+  const tg_dsp_window at = {top, begin, room - begin};
+  const int8_t *first = room > begin ? image + (left + begin) * s->in_c : image;
+  uint32_t *to = s->columns + pixel;
+  if (s->layout == TG_DSP_WORDS) {
+    return (int32_t)tg_dsp_words(s, first, &at, to);
+  }
+  if (s->layout == TG_DSP_ROWS) {
+    return (int32_t)tg_dsp_rows(s, first, &at, to);
+  }
+  return (int32_t)tg_dsp_gathered(s, first, &at, to);
+}
+
+#endif

@@ -1,0 +1,302 @@
+/* 2-D convolution for cores that multiply two halves at once: four pixels and two channels a step (see tg_dsp_tile.h);
+ * with pool, the maximum of each 2x2 square. No groups, no dilation.
+ *
+ * The input's offset is folded into the bias; taps outside the image are that offset, which stands for 0.0. */
+#include "tg_dsp_tile.h"
+#include "tg_kernels.h"
+#include "tg_numerics.h"
+
+/* What the channels of a tile are computed from; the code below knows the order. */
+typedef struct {
+  const uint32_t *columns;
+  const uint32_t *end;
+  const int32_t *bias;
+  int32_t inputs[4]; /* the sum of each pixel's inputs, times minus the filter's offset */
+  int32_t channels;
+  int32_t pre;
+  int32_t multiplier;
+  int32_t half;
+  int32_t post;
+  int32_t offset;
+  int8_t *output;
+  int32_t places[3]; /* of pixels 1 to 3, from pixel 0's; those that do not count take the place of the last that does */
+  int32_t pool;
+} tile;
+
+#if TG_HAS_DSP
+
+#define TG_LARGER(a, b)      \
+  "cmp " a ", " b "\n\t"     \
+  "it lt\n\t"                \
+  "movlt " a ", " b "\n\t"
+#define TG_SCALED(sum)                   \
+  "mla " sum ", " sum ", r11, r12\n\t"
+#define TG_ADD_OFFSET(sum) "add " sum ", " sum ", r11\n\t"
+
+/* All channels of the tile, two at a time; filter: of the first two. Uses the tile up. */
+static void channels(tile *t, const int8_t *filter) {
+  register tile *r0 __asm__("r0") = t;
+  register const int8_t *r1 __asm__("r1") = filter;
+  __asm__ volatile(
+      ".syntax unified\n\t"
+      "ldr r2, [r0, #4]\n\t"
+      "push {r0, r7}\n\t"
+      "push {r2}\n"
+      "5:\n\t"
+      "ldr lr, [sp, #4]\n\t"
+      "ldm lr!, {r0, r11, r12}\n\t"
+      "ldm lr, {r6, r7, r8, r9}\n\t"
+      "ldrd r5, r10, [r12]\n\t"
+      "subs r11, r11, r0\n\t"
+      "add r12, r12, #8\n\t"
+      "str r12, [lr, #-4]\n\t"
+      "lsls r11, r11, #26\n\t" /* zero: an even number of groups */
+      "ldr r12, [r1]\n\t"
+      "add r2, r6, r5\n\t"
+      "add r3, r7, r5\n\t"
+      "add r4, r8, r5\n\t"
+      "ldr lr, [r1, #4]\n\t"
+      "add r5, r9, r5\n\t"
+      "add r6, r6, r10\n\t"
+      "add r7, r7, r10\n\t"
+      "ldr r11, [r0, #4]\n\t"
+      "add r8, r8, r10\n\t"
+      "add r9, r9, r10\n\t"
+      "ldr r10, [r0]\n\t"
+      "sxtb16 r12, r12\n\t"
+      "beq 1f\n\t"
+      "sub r0, r0, #32\n\t"
+      "sub r1, r1, #8\n\t"
+      "b 2f\n"
+      ".p2align 2\n"
+      "1:\n\t"
+      TG_DSP_HALF("8", "12", "16", "", "0", ", ror #8", "", "")
+      "ldr lr, [r1, #4]\n\t"
+      "sxtb16 r12, r12, ror #8\n\t"
+      "ldr r11, [r0, #20]\n\t"
+      TG_DSP_HALF("24", "28", "32", ", ror #8", "8", "", "", "")
+      "ldr lr, [r1, #12]\n\t"
+      "sxtb16 r12, r12\n\t"
+      "ldr r11, [r0, #36]\n"
+      "2:\n\t"
+      TG_DSP_HALF("40", "44", "48", "", "8", ", ror #8", "", "")
+      "ldr lr, [r1, #12]\n\t"
+      "sxtb16 r12, r12, ror #8\n\t"
+      "ldr r11, [r0, #52]\n\t"
+      TG_DSP_HALF("56", "60", "0", ", ror #8", "0", "", "adds r1, r1, #16\n\t", "adds r0, r0, #64\n\t")
+      "ldr r11, [sp]\n\t"
+      "sxtb16 r12, r12\n\t"
+      "ldr lr, [r1, #4]\n\t"
+      "cmp r0, r11\n\t"
+      "ldr r11, [r0, #4]\n\t"
+      "bne 1b\n\t"
+      "ldr r0, [sp, #4]\n\t"
+      "ldr r12, [r0, #68]\n\t"
+      "ldr r10, [r0, #32]\n\t"
+      "cmp r12, #0\n\t"
+      "ldrd r11, r12, [r0, #36]\n\t"
+      "bne 3f\n\t"
+      "asr r2, r2, r10\n\t"
+      "asr r3, r3, r10\n\t" TG_SCALED("r2")
+      "asr r4, r4, r10\n\t" TG_SCALED("r3")
+      "asr r5, r5, r10\n\t" TG_SCALED("r4")
+      "asr r6, r6, r10\n\t" TG_SCALED("r5")
+      "asr r7, r7, r10\n\t" TG_SCALED("r6")
+      "asr r8, r8, r10\n\t" TG_SCALED("r7")
+      "asr r9, r9, r10\n\t" TG_SCALED("r8")
+      "ldr lr, [r0, #28]\n\t" TG_SCALED("r9")
+      "ldrd r10, r11, [r0, #44]\n\t"
+      "ldr r12, [r0, #52]\n\t"
+      "asr r2, r2, r10\n\t"
+      "asr r3, r3, r10\n\t"
+      "asr r4, r4, r10\n\t"
+      "asr r5, r5, r10\n\t"
+      "asr r6, r6, r10\n\t"
+      "asr r7, r7, r10\n\t"
+      "asr r8, r8, r10\n\t"
+      "asr r9, r9, r10\n\t"
+      TG_ADD_OFFSET("r9") TG_ADD_OFFSET("r5") TG_ADD_OFFSET("r8") TG_ADD_OFFSET("r4")
+      TG_ADD_OFFSET("r7") TG_ADD_OFFSET("r3") TG_ADD_OFFSET("r6") TG_ADD_OFFSET("r2")
+      "ldr r11, [r0, #64]\n\t"
+      "subs lr, lr, #2\n\t"
+      "add r10, r12, #2\n\t"
+      "ssat r9, #8, r9\n\t"
+      "str r10, [r0, #52]\n\t"
+      "asr r10, lr, #31\n\t" /* -1: there is no second channel, and the first is written over it */
+      "add r10, r10, r12\n\t"
+      "ssat r5, #8, r5\n\t"
+      "str lr, [r0, #28]\n\t"
+      "add r10, r10, #1\n\t"
+      "ldr lr, [r0, #60]\n\t"
+      "ldr r0, [r0, #56]\n\t"
+      "strb r9, [r10, r11]\n\t"
+      "ssat r8, #8, r8\n\t"
+      "strb r5, [r12, r11]\n\t"
+      "ssat r4, #8, r4\n\t"
+      "strb r8, [r10, lr]\n\t"
+      "ssat r7, #8, r7\n\t"
+      "strb r4, [r12, lr]\n\t"
+      "ssat r3, #8, r3\n\t"
+      "strb r7, [r10, r0]\n\t"
+      "ssat r6, #8, r6\n\t"
+      "strb r3, [r12, r0]\n\t"
+      "ssat r2, #8, r2\n\t"
+      "strb r6, [r10]\n\t"
+      "strb r2, [r12]\n\t"
+      "bgt 5b\n\t"
+      "b 4f\n"
+      "3:\n\t"
+      TG_LARGER("r2", "r3") TG_LARGER("r6", "r7") TG_LARGER("r4", "r5") TG_LARGER("r8", "r9")
+      TG_LARGER("r2", "r4") TG_LARGER("r6", "r8")
+      "asr r2, r2, r10\n\t"
+      "asr r6, r6, r10\n\t" TG_SCALED("r2")
+      "ldr lr, [r0, #28]\n\t" TG_SCALED("r6")
+      "ldrd r10, r11, [r0, #44]\n\t"
+      "ldr r12, [r0, #52]\n\t"
+      "subs lr, lr, #2\n\t"
+      "asr r2, r2, r10\n\t"
+      "asr r6, r6, r10\n\t"
+      "str lr, [r0, #28]\n\t" TG_ADD_OFFSET("r2") TG_ADD_OFFSET("r6")
+      "add r3, r12, #2\n\t"
+      "str r3, [r0, #52]\n\t"
+      "add r10, r12, lr, asr #31\n\t"
+      "ssat r6, #8, r6\n\t"
+      "ssat r2, #8, r2\n\t"
+      "strb r6, [r10, #1]\n\t"
+      "strb r2, [r12]\n\t"
+      "bgt 5b\n"
+      "4:\n\t"
+      "pop {r2, r3, r7}\n\t"
+      : "+r"(r0), "+r"(r1)
+      :
+      : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+}
+
+#else
+
+static int8_t finish(const tile *t, int32_t sum) {
+  const tg_requant out = {t->multiplier, t->offset, (uint8_t)t->pre, (uint8_t)t->post};
+  return (int8_t)tg_saturate_s8(tg_requantize(sum, &out));
+}
+
+static void channels(tile *t, const int8_t *filter) {
+  const int32_t groups = (int32_t)(t->end - t->columns) / 8;
+  const int32_t offsets[2] = {1, 1};
+  for (; t->channels > 0; t->channels -= 2) {
+    int32_t sums[8];
+    tg_dsp_dot(t->columns, filter, groups, t->bias, offsets, t->inputs, sums);
+    for (int32_t channel = tg_min(t->channels, 2) - 1; channel >= 0; channel--) {
+      const int32_t *of = sums + 4 * channel;
+      if (t->pool) {
+        t->output[channel] = finish(t, tg_max(tg_max(of[0], of[1]), tg_max(of[2], of[3])));
+        continue;
+      }
+      for (int32_t i = 3; i > 0; i--) {
+        t->output[t->places[i - 1] + channel] = finish(t, of[i]);
+      }
+      t->output[channel] = finish(t, of[0]);
+    }
+    t->output += 2;
+    t->bias += 2;
+    filter += 8 * groups;
+  }
+}
+
+#endif
+
+typedef struct {
+  const tg_conv2d_dsp_s8_params *p;
+  tg_dsp_sizes sizes;
+  tile tile;
+  const int8_t *filter;
+  const int32_t *bias;
+} work;
+
+/* The four pixels that are laid out, of which count are wanted, or the maximum of them. */
+static void finish_tile(work *w, int32_t count, int8_t *output) {
+  const int32_t out_c = w->p->out_c;
+  tile *t = &w->tile;
+  for (int32_t i = 0; i < 4; i++) {
+    t->inputs[i] *= -w->p->filter_offset;
+  }
+  for (int32_t i = 0; i < 3; i++) {
+    t->places[i] = tg_min(i + 1, count - 1) * out_c;
+  }
+  t->bias = w->bias;
+  t->channels = out_c;
+  t->output = output;
+  channels(t, w->filter);
+}
+
+/* The convolution's pixels in the order in which outputs need them: row by row, or square by square. */
+static void convolve(work *w, const int8_t *input, int8_t *output) {
+  const tg_conv2d_dsp_s8_params *p = w->p;
+  const int32_t width = p->out_w;
+  int32_t rest = p->out_h * width;
+  const int32_t step = p->pool ? 1 : 4;
+  int32_t x = 0;
+  int32_t top = -p->pad_top;
+  int32_t left = -p->pad_left;
+  for (; rest > 0; rest -= step) {
+    const int32_t count = tg_min(rest, step);
+    for (int32_t i = 0; i < 4; i++) {
+      if (p->pool) {
+        const int32_t down = i >> 1 ? p->stride_h : 0;
+        const int32_t right = i & 1 ? p->stride_w : 0;
+        w->tile.inputs[i] = tg_dsp_lay_out(&w->sizes, input, top + down, left + right, i);
+      } else if (i < count) {
+        w->tile.inputs[i] = tg_dsp_lay_out(&w->sizes, input, top, left, i);
+      }
+      if (p->pool ? i == 3 : i < count) {
+        left += p->pool ? 2 * p->stride_w : p->stride_w;
+        if (++x == width) {
+          x = 0;
+          left = -p->pad_left;
+          top += p->pool ? 2 * p->stride_h : p->stride_h;
+        }
+      }
+    }
+    finish_tile(w, count, output);
+    output += count * p->out_c;
+  }
+}
+
+void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias,
+                      int8_t *output, int32_t *scratch) {
+  const int32_t rows = p->layout == TG_DSP_ROWS;
+  const int32_t groups = rows ? p->kernel_h : (p->kernel_h * p->kernel_w * p->in_c + 3) >> 2;
+  uint32_t *columns = (uint32_t *)scratch;
+  work w;
+  w.p = p;
+  w.sizes.in_h = p->in_h;
+  w.sizes.in_w = p->in_w;
+  w.sizes.in_c = p->in_c;
+  w.sizes.kernel_h = p->kernel_h;
+  w.sizes.kernel_w = p->kernel_w;
+  w.sizes.layout = p->layout;
+  w.sizes.outside = 0x1010101u * (uint8_t)p->in_offset;
+  w.sizes.columns = columns;
+  w.sizes.line = (int8_t *)(columns + 8 * groups + 2);
+  w.tile.columns = columns;
+  w.tile.end = columns + 8 * groups;
+  w.tile.inputs[0] = w.tile.inputs[1] = w.tile.inputs[2] = w.tile.inputs[3] = 0;
+  w.tile.pre = p->out.pre;
+  w.tile.multiplier = p->out.multiplier;
+  w.tile.half = (int32_t)(((uint32_t)1 << p->out.post) >> 1);
+  w.tile.post = p->out.post;
+  w.tile.offset = p->out.offset;
+  w.tile.pool = p->pool;
+  w.filter = filter;
+  w.bias = bias;
+  const int32_t outputs = p->out_h * p->out_w * p->out_c;
+  for (int32_t image = 0; image < p->images; image++) {
+    convolve(&w, input, output);
+    if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
+      for (int32_t i = 0; i < outputs; i++) {
+        output[i] = tg_clamp_s8(output[i], p->act_min, p->act_max);
+      }
+    }
+    input += p->in_h * p->in_w * p->in_c;
+    output += outputs;
+  }
+}

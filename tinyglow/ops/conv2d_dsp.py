@@ -1,0 +1,131 @@
+"""Convolution for Cortex-M4, M7 and M33: two products an instruction, four pixels and two channels at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I16, U8, In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.numerics import glow
+from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, trailing_distance
+
+AHEAD = 8  # TG_DSP_AHEAD: bytes behind the filter
+GROUP = 4  # taps
+_PIXELS = 4
+
+
+@dataclass(frozen=True)
+class ConvDspParams(PooledGeometry):
+    """filter_offset: what is taken off each byte of the filter; ``out`` maps sums to the output; layout: how taps lie
+    in the columns, see ``layout_of``. Nothing leaks."""
+
+    filter_offset: I16
+    out: glow.Requant
+    layout: U8
+
+    @property
+    def terms(self) -> int:
+        return self.kernel_h * self.kernel_w * self.in_c
+
+
+# TG_DSP_GATHERED, TG_DSP_WORDS, TG_DSP_ROWS
+GATHERED, WORDS, ROWS = range(3)
+
+
+def layout_of(kernel: tuple[int, int], in_c: int) -> int:
+    """How the taps of a window are laid out: a word a row where that takes no more words than one behind the other."""
+    if kernel[1] * in_c <= GROUP and kernel[0] == _groups(math.prod(kernel) * in_c):
+        return ROWS
+    return GATHERED if in_c % GROUP else WORDS
+
+
+def _groups(terms: int) -> int:
+    return -(-terms // GROUP)
+
+
+def pack(filters: Array, offset: int) -> Array:
+    """Filters int8 [out_c, kernel_h, kernel_w, in_c] as int8 [pairs of channels, groups, 2, 4] and AHEAD zeros, flat.
+
+    Groups are filled up with ``offset``, which stands for a weight of 0.
+    """
+    out_c, kernel_h, kernel_w, in_c = filters.shape
+    rows = layout_of((kernel_h, kernel_w), in_c) == ROWS
+    lines = filters.reshape(out_c, kernel_h if rows else 1, -1)
+    groups = _groups(lines.shape[2])
+    full = np.full((out_c + out_c % 2, lines.shape[1], groups * GROUP), offset, np.int8)
+    full[:out_c, :, : lines.shape[2]] = lines
+    pairs = full.reshape(-1, 2, lines.shape[1] * groups, GROUP).transpose(0, 2, 1, 3)
+    return np.concatenate([pairs.ravel(), np.zeros(AHEAD, np.int8)])
+
+
+def unpack(packed: Array, p: ConvDspParams) -> Array:
+    """Filters int8 [out_c, terms] of the kernel's operand."""
+    rows, line = (p.kernel_h, p.kernel_w * p.in_c) if p.layout == ROWS else (1, p.terms)
+    pairs = packed.ravel()[:-AHEAD].reshape(-(-p.out_c // 2), -1, 2, GROUP).transpose(0, 2, 1, 3)
+    return pairs.reshape(-1, rows, _groups(line) * GROUP)[: p.out_c, :, :line].reshape(p.out_c, -1)
+
+
+def scratch_bytes(p: ConvDspParams) -> int:
+    """Four columns of 16-bit inputs, two words that are read ahead, and a window's bytes where they are gathered."""
+    return 2 * _PIXELS * GROUP * _groups(p.terms) + 8 + (p.terms + 3 if p.layout == GATHERED else 0)
+
+
+def even_channels(values: Array) -> Array:
+    """Values of each channel, with a zero behind the last where their number is odd: int32."""
+    return np.concatenate([values, np.zeros(len(values) % 2)]).astype(np.int32)
+
+
+def conv2d_dsp_s8(p: ConvDspParams, x: Array, filters: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_conv2d_dsp_s8: bias + sum of x * (filter - filter_offset), x being in_offset outside."""
+    weights = unpack(filters, p).astype(np.int32) - p.filter_offset
+    sums = p.unpooled.sums(x, weights, np.zeros(p.out_c, np.int32))
+    # sums() takes in_offset off every x.
+    sums += (bias.ravel()[: p.out_c] + p.in_offset * weights.sum(axis=1)).astype(np.int32)
+    out[...] = p.activate(glow.requantize(p.pooled(sums), p.out)).reshape(out.shape)
+
+
+CONV2D_DSP = Kernel(
+    symbol="tg_conv2d_dsp_s8",
+    c_file="convolution/tg_conv2d_dsp_s8.c",
+    params=ConvDspParams,
+    operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8")),
+    reference=conv2d_dsp_s8,
+    summary="2-D convolution, two 16-bit products an instruction; maximum of 2x2 squares with pool",
+    scratch=scratch_bytes,
+    trails=lambda p: trailing_distance(p, _PIXELS, 1 if p.pool else _PIXELS),
+)
+
+
+def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_conv2d_dsp_s8; None where that cannot be."""
+    sizes, bias = layer.sizes, layer.folded_bias
+    plain = sizes["group"] == 1 and sizes["dilation_h"] == sizes["dilation_w"] == 1 and not layer.per_channel
+    plain = plain and not layer.activation["leaky"]
+    if not plain or bias is None or lowering.target.armv6m:
+        return None
+    offset = int(layer.filter_offsets[0])
+    filters, layout = pack(layer.filters, offset), layout_of(layer.filters.shape[1:3], sizes["in_c"])
+    fields = {**layer.geometry, "pool": layer.pool, "filter_offset": offset, "out": layer.requants[0]}
+    params = ConvDspParams(**fields, layout=layout)
+    biases = even_channels(bias)
+
+    def emit() -> None:
+        node = layer.node
+        operands = [lowering.buffer(node.inputs[0]), lowering.constant(node.inputs[1], filters)]
+        operands += [lowering.constant(node.inputs[2], biases), lowering.buffer(node.outputs[0])]
+        lowering.call(CONV2D_DSP, operands, params)
+
+    return Variant(CONV2D_DSP.symbol, _cycles(params, _PIXELS), filters.size + biases.nbytes, emit)
+
+
+def _cycles(p: ConvDspParams, pixels: int) -> int:
+    """Measured on the Cortex-M7: 0.6 cycles a product, 2 a tap to lay out, 10 an output, 20 a channel pair."""
+    tiles = -(-p.out_h * p.out_w // (1 if p.pool else pixels)) * p.images
+    outputs = 1 if p.pool else pixels
+    products = pixels * GROUP * _groups(p.terms) * p.out_c
+    return int(tiles * (0.6 * products + 2 * pixels * p.terms + p.out_c * (10 * outputs + 10)))

@@ -143,6 +143,28 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     add_tcm(parser)
 
 
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """What kernels are chosen by."""
+    parser.add_argument(
+        "--optimize",
+        choices=("speed", "balanced", "size"),
+        default="speed",
+        help="what kernels are chosen by: cycles, their product with flash, or flash (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--weights-as-code",
+        choices=("auto", "never", "always"),
+        default="auto",
+        help="weights of small layers as instructions, zeros left out: where it is fastest, or as said",
+    )
+
+
+def add_budget(parser: argparse.ArgumentParser) -> None:
+    """Limits that choose other kernels where the fastest need too much."""
+    parser.add_argument("--max-flash", metavar="BYTES", type=int, help="limit of code, constants and weights")
+    parser.add_argument("--max-ram", metavar="BYTES", type=int, help="limit of placeholders and activations")
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Figures for programs."""
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")

@@ -16,6 +16,7 @@ from tinyglow.errors import InputError, Problem
 if TYPE_CHECKING:
     from tinyglow.ir.graph import Array, Graph
     from tinyglow.ir.program import Program
+    from tinyglow.ir.target import Target
     from tinyglow.quant.profile import Profile
     from tinyglow.quant.quantizer import Scheme
 
@@ -127,25 +128,62 @@ def scheme_of(arguments: argparse.Namespace) -> Scheme:
 
 
 @dataclass(frozen=True)
-class Compiled:
-    """Stations 1 to 7, and what they were given."""
+class Quantized:
+    """Stations 1 to 5, and what they were given."""
 
     graph: Graph
     profile: Profile
     scheme: Scheme
     quantized: Graph
+
+
+@dataclass(frozen=True)
+class Compiled(Quantized):
+    """Stations 6 and 7 too."""
+
     program: Program
 
 
-def compiled_of(arguments: argparse.Namespace, name: str | None = None) -> Compiled:
-    """Stations 1 to 7 of the model that the options name."""
-    from tinyglow.pipeline.stations import lower, quantize
+def target_of_options(arguments: argparse.Namespace) -> Target:
+    """What kernels are chosen for, from --board and the options of ``add_target``."""
+    from dataclasses import replace
+
+    from tinyglow.boards import load_board
+    from tinyglow.ir.target import Optimize, WeightsAsCode
+    from tinyglow.pipeline.stations import target_of
+
+    target = target_of(load_board(arguments.board), Optimize(arguments.optimize))
+    return replace(target, weights_as_code=WeightsAsCode(arguments.weights_as_code))
+
+
+def _program_of(arguments: argparse.Namespace, quantized: Graph) -> Program:
+    from tinyglow.boards import load_board
+    from tinyglow.pipeline.budget import lower_within
+    from tinyglow.pipeline.stations import lower
+
+    dump, target = dump_of(arguments), target_of_options(arguments)
+    tcm, flash, ram = (getattr(arguments, name, None) for name in ("tcm_size", "max_flash", "max_ram"))
+    if flash is None and ram is None:
+        return lower(quantized, dump, target, tcm_bytes=tcm or 0)
+    board = load_board(arguments.board)
+    if board.is_host or tcm:
+        found = "--tcm-size is given too" if tcm else "the board is this machine"
+        raise InputError("a budget is for boards, and cannot be combined with --tcm-size", [Problem("", found)])
+    return lower_within(quantized, board, target, flash, ram, arguments.cc, dump)
+
+
+def quantized_of(arguments: argparse.Namespace, name: str | None = None) -> Quantized:
+    """Stations 1 to 5 of the model that the options name."""
+    from tinyglow.pipeline.stations import quantize
     from tinyglow.quant.profile import load_profile
 
-    dump, scheme = dump_of(arguments), scheme_of(arguments)
+    scheme = scheme_of(arguments)
     graph = read_graph(arguments, name)
     recorded = load_profile(arguments.profile)
-    quantized = quantize(graph, recorded, scheme, arguments.float_io, dump)
-    return Compiled(
-        graph, recorded, scheme, quantized, lower(quantized, dump, tcm_bytes=getattr(arguments, "tcm_size", 0))
-    )
+    return Quantized(graph, recorded, scheme, quantize(graph, recorded, scheme, arguments.float_io, dump_of(arguments)))
+
+
+def compiled_of(arguments: argparse.Namespace, name: str | None = None) -> Compiled:
+    """Stations 1 to 7 of the model that the options name, for the board and with the options of ``add_target``."""
+    made = quantized_of(arguments, name)
+    return Compiled(made.graph, made.profile, made.scheme, made.quantized, _program_of(arguments, made.quantized))

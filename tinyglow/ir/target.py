@@ -35,13 +35,16 @@ CODE_BUDGET = 4096
 class Target:
     """core: as boards name it, "" for none in particular (kernels are then chosen for their simplicity).
 
-    code_budget: bytes of instructions that all weights which become code by AUTO may take together.
+    code_budget: bytes of instructions that all weights which become code by AUTO may take together. byte_price: cycles
+    that a byte of flash is worth, with SPEED; scratch_limit: bytes of working memory that a kernel may have.
     """
 
     core: str = ""
     optimize: Optimize = Optimize.SPEED
     weights_as_code: WeightsAsCode = WeightsAsCode.AUTO
     code_budget: int = CODE_BUDGET
+    byte_price: float = 0.0
+    scratch_limit: int | None = None
 
     def allows_code(self, nbytes: int) -> bool:
         """Whether so many bytes of instructions for the weights of one layer may come into question."""
@@ -67,7 +70,8 @@ ANY = Target()
 class Variant:
     """One way to compute a node. cycles: predicted, of one inference; constants: bytes, with the node's own code.
 
-    code: bytes of that code alone. ``emit`` makes the calls. All variants of a node compute the same bits.
+    code: bytes of that code alone; scratch: of working memory. ``emit`` makes the calls. All variants of a node
+    compute the same bits.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Variant:
     constants: int
     emit: Callable[[], None]
     code: int = 0
+    scratch: int = 0
 
 
 Chooser = Callable[[Sequence[Variant]], Variant]
@@ -88,7 +93,7 @@ def choose_for(target: Target) -> Chooser:
     """
     left = target.code_budget
     keys: dict[Optimize, Callable[[Variant], float]] = {
-        Optimize.SPEED: lambda variant: variant.cycles,
+        Optimize.SPEED: lambda variant: variant.cycles + target.byte_price * variant.constants,
         Optimize.SIZE: lambda variant: variant.constants,
         Optimize.BALANCED: lambda variant: float(variant.cycles) * (variant.constants + 1),
     }
@@ -105,6 +110,9 @@ def choose_for(target: Target) -> Chooser:
             for variant in variants
             if not variant.code or (variant.code <= left and target.allows_code(variant.code))
         ]
+        if target.scratch_limit is not None:
+            limit = target.scratch_limit
+            allowed = [variant for variant in allowed if variant.scratch <= limit] or [variants[0]]
         chosen = min(allowed, key=keys[target.optimize])
         left -= chosen.code
         return chosen

@@ -134,4 +134,4 @@ def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     words = -(-height // 2) * columns * params.column_words
     # Measured on the Cortex-M0+: about 13 cycles a word that is laid out, 60 an output.
     cycles = sizes["images"] * (height * -(-width // 2) * code.cycles + 13 * words + 60 * outputs)
-    return Variant(CONV2D_CODE.symbol, cycles, code.nbytes + bias.nbytes, emit, code.nbytes)
+    return Variant(CONV2D_CODE.symbol, cycles, code.nbytes + bias.nbytes, emit, code.nbytes, _scratch(params))

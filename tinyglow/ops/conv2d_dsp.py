@@ -120,7 +120,9 @@ def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
         operands += [lowering.constant(node.inputs[2], biases), lowering.buffer(node.outputs[0])]
         lowering.call(CONV2D_DSP, operands, params)
 
-    return Variant(CONV2D_DSP.symbol, _cycles(params, _PIXELS), filters.size + biases.nbytes, emit)
+    return Variant(
+        CONV2D_DSP.symbol, _cycles(params, _PIXELS), filters.size + biases.nbytes, emit, scratch=scratch_bytes(params)
+    )
 
 
 def _cycles(p: ConvDspParams, pixels: int) -> int:

@@ -144,4 +144,4 @@ def lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     cycles = tiles * (
         24 * params.terms + 11 * taps + 17 * int(counts.sum()) + (65 if layer.pool else 115) * len(counts)
     )
-    return Variant(CONV2D_LANES.symbol, cycles, stream.size + biases.nbytes, emit)
+    return Variant(CONV2D_LANES.symbol, cycles, stream.size + biases.nbytes, emit, scratch=8 * params.terms)

@@ -85,4 +85,5 @@ def depthwise_3x3_variant(layer: ConvLayer, lowering: Lowering) -> Variant | Non
     height, width = params.plane
     # The pairs of a row; the rest measured.
     channel = 9 * height * width + sizes["out_h"] * (-(-sizes["out_w"] // 2) * 133 + 60) + 300
-    return Variant(DEPTHWISE_3X3.symbol, sizes["images"] * sizes["out_c"] * channel, layer.filters.size, emit)
+    cycles = sizes["images"] * sizes["out_c"] * channel
+    return Variant(DEPTHWISE_3X3.symbol, cycles, layer.filters.size, emit, scratch=_scratch(params))

@@ -19,7 +19,7 @@ from tinyglow.ir.types import TensorType
 from tinyglow.ops.conv2d import Conv2D
 from tinyglow.pipeline.execute import Execution, simulate
 from tinyglow.pipeline.golden import GlowNode, GlowType, Golden, load_golden
-from tinyglow.pipeline.stations import emit, interpret, load, lower, quantize
+from tinyglow.pipeline.stations import emit, interpret, load, lower, quantize, target_of
 from tinyglow.quant.profile import load_profile
 
 FLOAT_TOLERANCE = 1e-5  # relative, for float networks
@@ -195,7 +195,8 @@ def crosscheck(
     cores = {}
     for board, compiler in (boards or {}).items():
         inputs = {name: data[:vectors_on_boards] for name, data in golden.inputs.items()}
-        cores[board.name] = _on_board(program, board, inputs, golden, compiler)
+        made_for = lower(quantized, target=target_of(board))
+        cores[board.name] = _on_board(made_for, board, inputs, golden, compiler)
     return _outcome(golden, _compare_values(quantized, golden), interpret(program, golden.inputs), program, cores)
 
 

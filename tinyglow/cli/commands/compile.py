@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tinyglow.cli.options import AddCommand, add_board, add_bundle, add_compiler, add_model, add_scheme
+from tinyglow.cli.options import (
+    AddCommand,
+    add_board,
+    add_budget,
+    add_bundle,
+    add_compiler,
+    add_model,
+    add_scheme,
+    add_target,
+)
 from tinyglow.cli.reading import compiled_of, dump_of
 
 
@@ -23,6 +32,8 @@ def register(command: AddCommand) -> None:
     parser.add_argument("--name", metavar="NET", help="name of the network in C (default: from the file's name)")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the bundle")
     add_scheme(parser)
+    add_target(parser)
+    add_budget(parser)
     add_bundle(parser)
     add_compiler(parser)
     parser.add_argument(

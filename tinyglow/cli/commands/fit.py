@@ -6,7 +6,7 @@ import argparse
 import json
 
 from tinyglow.cli.options import AddCommand, add_compiler, add_json, add_model, add_scheme
-from tinyglow.cli.reading import compiled_of, read_inputs
+from tinyglow.cli.reading import quantized_of, read_inputs
 
 
 def register(command: AddCommand) -> None:
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     if any(board.is_host for board in boards):
         raise InputError("this machine is no board to fit", [Problem("--board host", "has no memories to fill")])
     inputs = read_inputs(arguments)
-    quantized = compiled_of(arguments).quantized
+    quantized = quantized_of(arguments).quantized
     with progress("fitting", len(boards) * len(PLACEMENTS)) as advance:
         fits = fit(quantized, boards, inputs, arguments.cc, advance)
     if arguments.json:

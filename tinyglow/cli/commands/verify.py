@@ -13,6 +13,7 @@ from tinyglow.cli.options import (
     add_json,
     add_model,
     add_scheme,
+    add_target,
     add_tcm,
 )
 from tinyglow.cli.reading import compiled_of, read_inputs
@@ -31,6 +32,7 @@ def register(command: AddCommand) -> None:
     add_board(parser)
     add_inputs(parser)
     add_scheme(parser)
+    add_target(parser)
     add_tcm(parser)
     add_compiler(parser)
     add_json(parser)

@@ -30,7 +30,7 @@ lint: $(VENV)/.lint
 	@$(BIN)/mypy
 
 bench: $(VENV)/.test
-	@$(BIN)/python -m tests.benchmark $(ARGS)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 format: $(VENV)/.lint
 	@$(BIN)/ruff check --fix .

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmark import FIGURES, Table, regressions
+from tests.benchmarks.measure import Table
+from tests.benchmarks.table import FIGURES, regressions
 
 OLD = dict(zip(FIGURES, (1000, 500, 300, 100), strict=True))
 

@@ -1,0 +1,115 @@
+"""What six networks cost on emulated cores. The figures are exact and repeatable for one compiler, pip's ziglang."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import tinyglow
+from tinyglow.boards import load_board
+from tinyglow.ir.graph import Graph
+from tinyglow.ir.target import Optimize
+from tinyglow.ops.conv2d import Conv2D
+from tinyglow.ops.fully_connected import FullyConnected
+from tinyglow.pipeline.fit import sample_inputs
+from tinyglow.pipeline.stations import target_of
+from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.schema import Schema
+
+TESTS = Path(__file__).resolve().parents[1]
+MNIST = "mnist_nxp"
+MODELS = (MNIST, "lenet_mnist", "cifar10", "kws_dscnn", "mobilenet_block", "autoencoder")
+CORES = ("cortex-m0plus", "cortex-m4", "cortex-m33", "cortex-m7")
+SCHEMES: Mapping[str, Scheme] = {
+    "asymmetric": Scheme(),
+    "symmetric": Scheme(Schema.SYMMETRIC),
+    "channelwise": Scheme(channelwise=True),
+    "power2_bias8": Scheme(Schema.SYMMETRIC_WITH_POWER2_SCALE, bias_dtype="int8"),
+}
+Row = dict[str, int]
+Table = dict[str, Row]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of the table."""
+
+    model: str
+    core: str
+    scheme: str = "asymmetric"
+    optimize: str = "speed"
+
+    @property
+    def key(self) -> str:
+        return f"{self.model} {self.scheme} for {self.optimize} on {self.core}"
+
+
+def runs() -> Iterator[Run]:
+    """The slowest first, so that the last ones fill the gaps."""
+    order = ("cifar10", "lenet_mnist", "kws_dscnn", "mobilenet_block", "autoencoder", MNIST)
+    for model in order:
+        for core in CORES:
+            yield Run(model, core)
+    for model in order[2:]:
+        yield Run(model, "cortex-m0plus", optimize="size")
+    for scheme in list(SCHEMES)[1:]:
+        for core in ("cortex-m0plus", "cortex-m7"):
+            yield Run(MNIST, core, scheme)
+
+
+def load(model: str) -> Graph:
+    """The float graph of a benchmark's model."""
+    if model == MNIST:
+        return tinyglow.load(TESTS.parent / "examples" / "mnist" / f"{MNIST}.onnx", MNIST, {"N": 1})
+    return tinyglow.load(TESTS / "models" / f"{model}.onnx", model)
+
+
+def quantized(model: str, scheme: Scheme) -> Graph:
+    """Its int8 graph, from Glow's own profile."""
+    profile = (
+        TESTS / "golden" / model / "profile.yaml" if model == MNIST else TESTS / "models" / f"{model}.profile.yaml"
+    )
+    return tinyglow.quantize(load(model), tinyglow.load_profile(profile), scheme)
+
+
+def macs(graph: Graph) -> int:
+    """Multiply-accumulates of convolutions and fully connected layers."""
+    total = 0
+    for node in graph.nodes:
+        if isinstance(node.op, Conv2D | FullyConnected):
+            weights, result = graph.type_of(node.inputs[1]).shape, graph.type_of(node.outputs[0]).shape
+            terms = weights[0] if isinstance(node.op, FullyConnected) else math.prod(weights[1:])
+            total += math.prod(result) * terms
+    return total
+
+
+def measure_one(run: Run) -> Row:
+    """One inference on made-up input; times hardly depend on data. Bytes; flash and RAM as ``tinyglow run`` counts."""
+    board = load_board(run.core)
+    graph = quantized(run.model, SCHEMES[run.scheme])
+    program = tinyglow.lower(graph, target=target_of(board, Optimize(run.optimize)))
+    with tempfile.TemporaryDirectory(prefix="tinyglow-") as folder:
+        tinyglow.emit(program, folder)
+        done = tinyglow.simulate(folder, board, sample_inputs(program), "zig")
+    sizes: Any = done.sizes
+    (cost,) = done.costs
+    return {
+        **{"cycles": cost.cycles, "instructions": cost.instructions, "stack": cost.stack},
+        **{"flash": sizes.flash, "code": sizes.code, "constants": sizes.constants + sizes.weights, "ram": sizes.ram},
+        "macs": macs(graph),
+    }
+
+
+def measure() -> Table:
+    """All rows, on all of this machine's cores."""
+    todo = list(runs())
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        rows = dict(zip((run.key for run in todo), pool.map(measure_one, todo), strict=True))
+    return {key: rows[key] for key in sorted(rows)}

@@ -116,6 +116,41 @@ def test_the_core_chooses_kernels(profiled: Place) -> None:
     assert "none of" in _compile("-load-profile=p.yaml", "-mcpu=cortex-a53").err
 
 
+def test_the_bundle_api(profiled: Place) -> None:
+    """Static is the default; dynamic adds the configuration, verbose the constants to the header."""
+    _compile("-load-profile=p.yaml")
+    static = Path("bundle/net.h").read_text(encoding="utf-8")
+    assert "BundleConfig" not in static and "// Constants:" not in static
+    _compile("-load-profile=p.yaml", "-bundle-api=dynamic", "-bundle-api-verbose")
+    dynamic = Path("bundle/net.h").read_text(encoding="utf-8")
+    assert "BundleConfig net_config" in dynamic and "// Constants:" in dynamic
+
+
+def test_fast_memory(profiled: Place) -> None:
+    """-tcm-size lends the network so many bytes of fast memory."""
+    _compile("-load-profile=p.yaml")
+    assert "glow_tcm_addr" not in Path("bundle/net.c").read_text(encoding="utf-8")
+    _compile("-load-profile=p.yaml", "-tcm-size=1024")
+    assert "glow_tcm_addr" in Path("bundle/net.c").read_text(encoding="utf-8")
+
+
+def test_the_bundle_as_an_object(profiled: Place) -> None:
+    """-bundle-object leaves Glow's four files, also where the C files were before; those come back without it."""
+    _compile("-load-profile=p.yaml", "-mcpu=cortex-m7")
+    sources = sorted(path.name for path in Path("bundle").iterdir())
+    _compile("-load-profile=p.yaml", "-mcpu=cortex-m7", "-float-abi=hard", "-bundle-object")
+    assert sorted(path.name for path in Path("bundle").iterdir()) == [
+        "net.h",
+        "net.o",
+        "net.weights.bin",
+        "net.weights.txt",
+    ]
+    elf = Path("bundle/net.o").read_bytes()
+    assert elf[:4] == b"\x7fELF" and elf[18] == 40  # e_machine: EM_ARM
+    _compile("-load-profile=p.yaml", "-mcpu=cortex-m7")
+    assert sorted(path.name for path in Path("bundle").iterdir()) == sources
+
+
 def test_the_network_is_called_as_the_model(place: Place) -> None:
     """Without -network-name the file's name is the network's."""
     assert run_cli("model-compiler", *BASE[:-1]).status == 0

@@ -72,9 +72,18 @@ def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
         name: QuantParams(float32(given.scale), given.offset) for name, given in inputs.items() if given.type == "int8q"
     }
     result = set_input_params(result, params) if params else result
-    program = lower(result, target=Target("" if board.is_host else board.cpu))
+    program = lower(result, target=Target("" if board.is_host else board.cpu), tcm_bytes=arguments.count("tcm-size"))
     folder = Path(arguments.text("emit-bundle"))
-    files = emit(program, folder)
+    as_object = arguments.flag("bundle-object")
+    files = emit(
+        program,
+        folder,
+        board,
+        api="dynamic" if arguments.text("bundle-api") == "dynamic" else "static",
+        verbose=arguments.flag("bundle-api-verbose"),
+        object_cc=arguments.text("cc") if as_object else None,
+        sources=not as_object,
+    )
     print_bundle(program, board, folder, files)
     if arguments.flag("dump-graph"):
         print(dump_graph(result))

@@ -92,7 +92,14 @@ _BUNDLE = (
     Option("float-abi", "how floats are passed", choices=("default", "soft", "hard"), default="default"),
     flag("use-cmsis", "kernels of CMSIS-NN", unused=_KERNELS),
     flag("use-hifi", "kernels for HiFi DSPs", unused=_KERNELS),
-    Option("tcm-size", "bytes of tightly coupled memory", Kind.COUNT, metavar="BYTES"),
+    Option(
+        "tcm-size",
+        "fast memory for the buffers with the most traffic, which the application lends as glow_tcm_addr",
+        Kind.COUNT,
+        metavar="BYTES",
+    ),
+    flag("bundle-object", "tinyglow's own: NET.o in place of the C files, as Glow has it, built with -cc"),
+    Option("cc", "tinyglow's own: C compiler for -bundle-object", default="auto", metavar="auto|zig|gcc|clang"),
 )
 
 # Options of Glow's that every tool takes and that have no meaning for one that writes C and runs on numpy.

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from tinyglow.boards import Board
     from tinyglow.ir.graph import Graph
 
-# Names that LLVM has for cores whose instruction set another one's is.
-_SAME_CORE = {"cortex-m0": "cortex-m0plus"}
 _PICTURES = ("pdf", "png", "svg")
 
 
@@ -40,10 +38,10 @@ def core_of(arguments: GlowArguments) -> Board:
     from tinyglow.boards import CPUS, HOST
 
     name = arguments.text("mcpu")
-    cpu = CPUS.get(name) or CPUS.get(_SAME_CORE.get(name, ""))
+    cpu = CPUS.get(name)
     if cpu is None:
         if name not in ("", "native"):
-            known = ", ".join([*_SAME_CORE, *CPUS])
+            known = ", ".join(CPUS)
             print(f"note: -mcpu={name} is none of {known}; the bundle is C99 for any core", file=sys.stderr)
         return replace(HOST, title="any core")
     hard = arguments.text("float-abi") == "hard"

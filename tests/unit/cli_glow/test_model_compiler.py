@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -234,6 +236,44 @@ def test_pictures_without_graphviz(profiled: Place, kind: str, monkeypatch: pyte
     assert "graphviz is not installed: the graph is in g.dot" in answer.err
     assert not Path(f"g.{kind}").exists()
     assert Path("g.dot").exists()
+
+
+def _graphviz(folder: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program called dot, of our own, is the one that is found."""
+    program = folder / "dot"
+    program.write_text(f"#!{sys.executable}\nimport sys\n{code}\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr(graphviz.shutil, "which", lambda name: str(program))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for graphviz is a script with a shebang")
+def test_what_graphviz_is_asked(profiled: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets the graph on stdin and the kind of picture, and what it answers is the picture."""
+    code = "sys.stdout.buffer.write(repr(sys.argv[1:]).encode() + sys.stdin.buffer.read())"
+    _graphviz(tmp_path, code, monkeypatch)
+    assert _compile("-load-profile=p.yaml", "-dump-graph-DAG=g.PDF").err == ""
+    assert Path("g.PDF").read_bytes() == b"['-Tpdf']" + dot_graph(_quantized()).encode("utf-8")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for graphviz is a script with a shebang")
+@pytest.mark.parametrize(
+    ("code", "because"),
+    [
+        ("sys.exit('out of ink')", "out of ink"),
+        ("sys.exit(3)", "exit status 3"),
+        ("import time; time.sleep(60)", "does not end"),
+    ],
+)
+def test_graphviz_fails(
+    profiled: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, because: str
+) -> None:
+    """A failing or endless graphviz is an error with its own words."""
+    _graphviz(tmp_path, code, monkeypatch)
+    monkeypatch.setattr(graphviz, "TIMEOUT_SECONDS", 1 if "sleep" in code else 60)
+    answer = run_cli("model-compiler", *BASE, "-dump-graph-DAG=g.pdf")
+    assert answer.status == 2
+    assert because in answer.err
+    assert not Path("g.pdf").exists()
 
 
 @pytest.mark.parametrize(("kind", "magic"), [("pdf", b"%PDF"), ("png", b"\x89PNG"), ("svg", b"<?xml")])

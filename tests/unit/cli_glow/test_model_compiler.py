@@ -192,6 +192,7 @@ def test_symbols_that_the_model_has_not(place: Place) -> None:
             ("did you mean MaxPool?", "Xyzzy: is no kind of node"),
         ),
         ((*BASE, "-load-profile=p.yaml", "-quantization-precision-bias=Int16"), ("=Int16: is not supported",)),
+        ((*BASE, "-load-profile=p.yaml", "-quantization-precision=Int16", "-graph=glow"), ("Glow has no int16",)),
         ((*BASE, "-use-cmsiss"), ("did you mean -use-cmsis?",)),
     ],
 )

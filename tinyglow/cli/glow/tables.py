@@ -41,7 +41,12 @@ _QUANTIZATION = (
         choices=("asymmetric", "symmetric", "symmetric_with_uint8", "symmetric_with_power2_scale"),
         default="asymmetric",
     ),
-    Option("quantization-precision", "type of quantized values", choices=("Int8", "Int16"), default="Int8"),
+    Option(
+        "quantization-precision",
+        "type of quantized values; Int16, which Glow leaves in float, has int8 weights, and always -graph=tiny",
+        choices=("Int8", "Int16"),
+        default="Int8",
+    ),
     Option("quantization-precision-bias", "type of biases", choices=("Int8", "Int16", "Int32"), default="Int32"),
     Option(
         "quantization-calibration",

@@ -128,6 +128,20 @@ def test_the_bundle_api(profiled: Place) -> None:
     assert "BundleConfig net_config" in dynamic and "// Constants:" in dynamic
 
 
+def test_more_of_the_bundle(profiled: Place) -> None:
+    """What 'tinyglow compile' writes on request, model-compiler does too, to the byte."""
+    options = ("-weights=ram", "-weights-asm", "-bundle-utils")
+    _compile("-load-profile=p.yaml", "-convert-placeholders", *options)
+    compiled = run_cli(
+        *("compile", "mnist.onnx", "--define=N=1", "--name=net", "--profile=p.yaml", "--graph=glow", "--board=host"),
+        *("--weights=ram", "--weights-asm", "--bundle-utils", "-o", "expected"),
+    )
+    assert compiled.status == 0, compiled.err
+    files = [{path.name: path.read_bytes() for path in Path(name).iterdir()} for name in ("bundle", "expected")]
+    assert files[0] == files[1]
+    assert {"net.weights.S", "glow_bundle_utils.c"} <= files[0].keys()
+
+
 def test_fast_memory(profiled: Place) -> None:
     """-tcm-size lends the network so many bytes of fast memory."""
     _compile("-load-profile=p.yaml")

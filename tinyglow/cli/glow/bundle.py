@@ -79,6 +79,9 @@ def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
         board,
         api="dynamic" if arguments.text("bundle-api") == "dynamic" else "static",
         verbose=arguments.flag("bundle-api-verbose"),
+        weights="ram" if arguments.text("weights") == "ram" else "flash",
+        weights_asm=arguments.flag("weights-asm"),
+        utils=arguments.flag("bundle-utils"),
         object_cc=arguments.text("cc") if as_object else None,
         sources=not as_object,
     )

@@ -103,6 +103,14 @@ _BUNDLE = (
         Kind.COUNT,
         metavar="BYTES",
     ),
+    Option(
+        "weights",
+        "tinyglow's own: in flash the constants are const, in ram start-up code copies them",
+        choices=("flash", "ram"),
+        default="flash",
+    ),
+    flag("weights-asm", "tinyglow's own: also NET.weights.S, which takes in NET.weights.bin"),
+    flag("bundle-utils", "tinyglow's own: also glow_bundle_utils.h and .c, for hosts"),
     flag("bundle-object", "tinyglow's own: NET.o in place of the C files, as Glow has it, built with -cc"),
     Option("cc", "tinyglow's own: C compiler for -bundle-object", default="auto", metavar="auto|zig|gcc|clang"),
 )

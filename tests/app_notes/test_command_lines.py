@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
 from collections.abc import Mapping
@@ -20,7 +19,6 @@ HERE = Path(__file__).parent
 NOTES = HERE.parents[1] / "examples/app_notes"
 MNIST = HERE.parents[1] / "examples/mnist"
 CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-HAS_TUNER = importlib.util.find_spec("tinyglow.cli.commands.model_tuner") is not None
 
 
 @pytest.fixture
@@ -41,9 +39,6 @@ def _run_block(note: str, changes: Mapping[str, str] | None = None) -> None:
     for line in block.splitlines():
         program, *words = shlex.split(line)
         assert program == "tinyglow"
-        if words[0] == "model-tuner" and not HAS_TUNER:
-            Path("profile_tuned.yml").write_bytes(Path("profile.yml").read_bytes())
-            continue
         files = [sorted(map(str, Path().glob(word))) if "*" in word else [word] for word in words]
         answer = run_cli(*(file for part in files for file in part))
         assert answer.status == 0, f"{line}\n{answer.err}"
@@ -88,6 +83,7 @@ def test_an13438(work: Path, digit: int) -> None:
         assert _printed(application, work / "bundle_m0", work, board) == f"Top1 class = {digit}\r\n"
 
 
+@pytest.mark.slow
 def test_an13331(work: Path, shared: Path) -> None:
     """Profile, tune, compile for a Cortex-M7 and process an image of CIFAR-10; the application prints its class."""
     recording = shared / "golden_tools/cifar10_tuner"

@@ -54,7 +54,7 @@ class BundleOptions:
 
 def extra_files(net: str) -> tuple[str, ...]:
     """Files that some bundles of a network have and others have not: left over from another, they would mislead."""
-    return (f"{net}_config.c", f"{net}.weights.S", f"{net}.o")
+    return (f"{net}.c", f"{net}_config.c", f"{net}.weights.S", f"{net}.o")
 
 
 def sources_of(folder: Path) -> list[Path]:

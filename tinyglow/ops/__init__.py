@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from types import GenericAlias
 
 from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.op import Op
@@ -14,7 +15,9 @@ OPS: dict[str, type[Op]] = {
     cls.__name__: cls
     for module in _MODULES
     for cls in vars(module).values()
-    if isinstance(cls, type) and issubclass(cls, Op) and cls.__module__ == module.__name__
+    # An alias such as NDArray[float32] passes for a class in Python 3.10.
+    if isinstance(cls, type) and not isinstance(cls, GenericAlias)
+    if issubclass(cls, Op) and cls.__module__ == module.__name__
 }
 KERNELS: dict[str, Kernel] = {
     kernel.symbol: kernel for module in _MODULES for kernel in vars(module).values() if isinstance(kernel, Kernel)

@@ -28,3 +28,9 @@ def build_object(files: Mapping[str, bytes], net: str, board: Board, compiler: s
                 (folder / name).write_bytes(data)
         combined = chosen.link_relocatable(sorted(folder.glob("*.c")), board, folder / f"{net}.o")
         return keep_global(combined.read_bytes(), {net, f"{net}_config"}, f"{net}.o")
+
+
+def without_sources(files: Mapping[str, bytes], net: str) -> dict[str, bytes]:
+    """A bundle's files without what its object was built from: as Glow writes it."""
+    kept = (f"{net}.h", *UTILS)
+    return {name: data for name, data in files.items() if not name.endswith((".c", ".h")) or name in kept}

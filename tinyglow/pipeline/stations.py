@@ -24,7 +24,7 @@ from tinyglow.lowering.tcm import use_tcm
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.simplify import simplify
 from tinyglow.passes.tidy import tidy
-from tinyglow.pipeline.object_file import build_object
+from tinyglow.pipeline.object_file import build_object, without_sources
 from tinyglow.quant.profile import DEFAULT_BINS, MAX_BINS, Profile
 from tinyglow.quant.profiler import profile_graph
 from tinyglow.quant.quantizer import Scheme
@@ -220,11 +220,13 @@ def emit(
     weights_asm: bool = False,
     utils: bool = False,
     object_cc: str | None = None,
+    sources: bool = True,
 ) -> dict[str, bytes]:
     """Station 8: write the C bundle into ``folder``; returns its files by name.
 
     api, verbose, weights, weights_asm, utils: see ``BundleOptions``. object_cc: the C compiler (as for ``simulate``)
-    that builds ``<net>.o`` for ``board``, this machine if there is none; by default there is no object.
+    that builds ``<net>.o`` for ``board``, this machine if there is none; by default there is no object. sources: the C
+    files are written beside the object too; a project that compiles all it finds must not link the object as well.
     Raises BoardError, before anything is written, if it cannot fit ``board``; InputError, ToolError.
     """
     options = BundleOptions(api, verbose, weights, weights_asm, utils)
@@ -233,6 +235,7 @@ def emit(
     files = bundle_files(program, allocation_efficiency(program), options=options)
     if object_cc is not None:
         files[f"{program.name}.o"] = build_object(files, program.name, board or HOST, object_cc)
+        files = files if sources else without_sources(files, program.name)
     write_files(files, folder)
     dump.text(8, "emit", lambda: "".join(f"{name} {len(data)}\n" for name, data in files.items()))
     return files

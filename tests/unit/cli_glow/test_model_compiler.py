@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +118,55 @@ def test_the_core_chooses_kernels(profiled: Place) -> None:
     assert "none of" in _compile("-load-profile=p.yaml", "-mcpu=cortex-a53").err
 
 
+def test_the_bundle_api(profiled: Place) -> None:
+    """Static is the default; dynamic adds the configuration, verbose the constants to the header."""
+    _compile("-load-profile=p.yaml")
+    static = Path("bundle/net.h").read_text(encoding="utf-8")
+    assert "BundleConfig" not in static and "// Constants:" not in static
+    _compile("-load-profile=p.yaml", "-bundle-api=dynamic", "-bundle-api-verbose")
+    dynamic = Path("bundle/net.h").read_text(encoding="utf-8")
+    assert "BundleConfig net_config" in dynamic and "// Constants:" in dynamic
+
+
+def test_more_of_the_bundle(profiled: Place) -> None:
+    """What 'tinyglow compile' writes on request, model-compiler does too, to the byte."""
+    options = ("-weights=ram", "-weights-asm", "-bundle-utils")
+    _compile("-load-profile=p.yaml", "-convert-placeholders", *options)
+    compiled = run_cli(
+        *("compile", "mnist.onnx", "--define=N=1", "--name=net", "--profile=p.yaml", "--graph=glow", "--board=host"),
+        *("--weights=ram", "--weights-asm", "--bundle-utils", "-o", "expected"),
+    )
+    assert compiled.status == 0, compiled.err
+    files = [{path.name: path.read_bytes() for path in Path(name).iterdir()} for name in ("bundle", "expected")]
+    assert files[0] == files[1]
+    assert {"net.weights.S", "glow_bundle_utils.c"} <= files[0].keys()
+
+
+def test_fast_memory(profiled: Place) -> None:
+    """-tcm-size lends the network so many bytes of fast memory."""
+    _compile("-load-profile=p.yaml")
+    assert "glow_tcm_addr" not in Path("bundle/net.c").read_text(encoding="utf-8")
+    _compile("-load-profile=p.yaml", "-tcm-size=1024")
+    assert "glow_tcm_addr" in Path("bundle/net.c").read_text(encoding="utf-8")
+
+
+def test_the_bundle_as_an_object(profiled: Place) -> None:
+    """-bundle-object leaves Glow's four files, also where the C files were before; those come back without it."""
+    _compile("-load-profile=p.yaml", "-mcpu=cortex-m7")
+    sources = sorted(path.name for path in Path("bundle").iterdir())
+    _compile("-load-profile=p.yaml", "-mcpu=cortex-m7", "-float-abi=hard", "-bundle-object")
+    assert sorted(path.name for path in Path("bundle").iterdir()) == [
+        "net.h",
+        "net.o",
+        "net.weights.bin",
+        "net.weights.txt",
+    ]
+    elf = Path("bundle/net.o").read_bytes()
+    assert elf[:4] == b"\x7fELF" and elf[18] == 40  # e_machine: EM_ARM
+    _compile("-load-profile=p.yaml", "-mcpu=cortex-m7")
+    assert sorted(path.name for path in Path("bundle").iterdir()) == sources
+
+
 def test_the_network_is_called_as_the_model(place: Place) -> None:
     """Without -network-name the file's name is the network's."""
     assert run_cli("model-compiler", *BASE[:-1]).status == 0
@@ -155,6 +206,7 @@ def test_symbols_that_the_model_has_not(place: Place) -> None:
             ("did you mean MaxPool?", "Xyzzy: is no kind of node"),
         ),
         ((*BASE, "-load-profile=p.yaml", "-quantization-precision-bias=Int16"), ("=Int16: is not supported",)),
+        ((*BASE, "-load-profile=p.yaml", "-quantization-precision=Int16", "-graph=glow"), ("Glow has no int16",)),
         ((*BASE, "-use-cmsiss"), ("did you mean -use-cmsis?",)),
     ],
 )
@@ -199,6 +251,44 @@ def test_pictures_without_graphviz(profiled: Place, kind: str, monkeypatch: pyte
     assert "graphviz is not installed: the graph is in g.dot" in answer.err
     assert not Path(f"g.{kind}").exists()
     assert Path("g.dot").exists()
+
+
+def _graphviz(folder: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program called dot, of our own, is the one that is found."""
+    program = folder / "dot"
+    program.write_text(f"#!{sys.executable}\nimport sys\n{code}\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr(graphviz.shutil, "which", lambda name: str(program))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for graphviz is a script with a shebang")
+def test_what_graphviz_is_asked(profiled: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets the graph on stdin and the kind of picture, and what it answers is the picture."""
+    code = "sys.stdout.buffer.write(repr(sys.argv[1:]).encode() + sys.stdin.buffer.read())"
+    _graphviz(tmp_path, code, monkeypatch)
+    assert _compile("-load-profile=p.yaml", "-dump-graph-DAG=g.PDF").err == ""
+    assert Path("g.PDF").read_bytes() == b"['-Tpdf']" + dot_graph(_quantized()).encode("utf-8")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in for graphviz is a script with a shebang")
+@pytest.mark.parametrize(
+    ("code", "because"),
+    [
+        ("sys.exit('out of ink')", "out of ink"),
+        ("sys.exit(3)", "exit status 3"),
+        ("import time; time.sleep(60)", "does not end"),
+    ],
+)
+def test_graphviz_fails(
+    profiled: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, because: str
+) -> None:
+    """A failing or endless graphviz is an error with its own words."""
+    _graphviz(tmp_path, code, monkeypatch)
+    monkeypatch.setattr(graphviz, "TIMEOUT_SECONDS", 1 if "sleep" in code else 60)
+    answer = run_cli("model-compiler", *BASE, "-dump-graph-DAG=g.pdf")
+    assert answer.status == 2
+    assert because in answer.err
+    assert not Path("g.pdf").exists()
 
 
 @pytest.mark.parametrize(("kind", "magic"), [("pdf", b"%PDF"), ("png", b"\x89PNG"), ("svg", b"<?xml")])

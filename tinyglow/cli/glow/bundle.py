@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from tinyglow.boards import Board
     from tinyglow.ir.graph import Graph
 
-# Names that LLVM has for cores whose instruction set another one's is.
-_SAME_CORE = {"cortex-m0": "cortex-m0plus"}
 _PICTURES = ("pdf", "png", "svg")
 
 
@@ -40,10 +38,10 @@ def core_of(arguments: GlowArguments) -> Board:
     from tinyglow.boards import CPUS, HOST
 
     name = arguments.text("mcpu")
-    cpu = CPUS.get(name) or CPUS.get(_SAME_CORE.get(name, ""))
+    cpu = CPUS.get(name)
     if cpu is None:
         if name not in ("", "native"):
-            known = ", ".join([*_SAME_CORE, *CPUS])
+            known = ", ".join(CPUS)
             print(f"note: -mcpu={name} is none of {known}; the bundle is C99 for any core", file=sys.stderr)
         return replace(HOST, title="any core")
     hard = arguments.text("float-abi") == "hard"
@@ -72,9 +70,21 @@ def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
         name: QuantParams(float32(given.scale), given.offset) for name, given in inputs.items() if given.type == "int8q"
     }
     result = set_input_params(result, params) if params else result
-    program = lower(result, target=Target("" if board.is_host else board.cpu))
+    program = lower(result, target=Target("" if board.is_host else board.cpu), tcm_bytes=arguments.count("tcm-size"))
     folder = Path(arguments.text("emit-bundle"))
-    files = emit(program, folder)
+    as_object = arguments.flag("bundle-object")
+    files = emit(
+        program,
+        folder,
+        board,
+        api="dynamic" if arguments.text("bundle-api") == "dynamic" else "static",
+        verbose=arguments.flag("bundle-api-verbose"),
+        weights="ram" if arguments.text("weights") == "ram" else "flash",
+        weights_asm=arguments.flag("weights-asm"),
+        utils=arguments.flag("bundle-utils"),
+        object_cc=arguments.text("cc") if as_object else None,
+        sources=not as_object,
+    )
     print_bundle(program, board, folder, files)
     if arguments.flag("dump-graph"):
         print(dump_graph(result))

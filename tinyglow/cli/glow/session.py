@@ -91,6 +91,12 @@ def _defines(arguments: GlowArguments) -> dict[str, int]:
     return sizes
 
 
+def is_like_glow(arguments: GlowArguments) -> bool:
+    """Whether to quantize exactly Glow's graph: unless -graph=tiny, or Int16, which Glow has not."""
+    wanted = arguments.given("graph") or arguments.text("quantization-precision") == "Int8"
+    return wanted and arguments.text("graph") == "glow"
+
+
 def _bind(
     defined: dict[str, int], symbols: Mapping[str, tuple[str, ...]], shapes: Mapping[str, Sequence[int]]
 ) -> dict[str, int]:
@@ -111,7 +117,7 @@ def load_model(
     like_glow: bool | None = None,
     types: Sequence[str] = ("float",),
 ) -> Graph:
-    """The model's graph; by default that which Glow would quantize, unless -graph=tiny.
+    """The model's graph; by default as ``is_like_glow`` says.
 
     image: shape of the only input without its batch dimension, where it is known from the images themselves. Symbolic
     dimensions are bound by -onnx-define-symbol, else by the shapes of -model-input, else by the images'. types: those
@@ -128,7 +134,7 @@ def load_model(
     shapes: dict[str, Sequence[int]] = {legal_name(given.name): given.shape for given in inputs}
     if image and len(symbols) == 1:
         shapes = {name: shapes.get(name) or (1, *image) for name in symbols}
-    like_glow = arguments.text("graph") == "glow" if like_glow is None else like_glow
+    like_glow = is_like_glow(arguments) if like_glow is None else like_glow
     name = arguments.text("network-name") or None
     known = {symbol for dims in symbols.values() for symbol in dims}
     for symbol in sorted(defined.keys() - known):  # as in Glow, no error
@@ -196,9 +202,9 @@ def scheme_of(arguments: GlowArguments) -> Scheme:
     from tinyglow.quant.schema import Schema
 
     kept, problems = _kept_kinds(arguments)
-    for option in ("quantization-precision", "quantization-precision-bias"):
-        if arguments.text(option) == "Int16":
-            problems.append(Problem(f"-{option}=Int16", "is not supported", "Int8", "Glow leaves such layers in float"))
+    if arguments.text("quantization-precision-bias") == "Int16":
+        where = "-quantization-precision-bias=Int16"
+        problems.append(Problem(where, "is not supported", "Int8 or Int32", "Glow leaves such layers in float"))
     if problems:
         raise InputError("the quantization options cannot be used", problems)
     return Scheme(
@@ -208,7 +214,8 @@ def scheme_of(arguments: GlowArguments) -> Scheme:
         calibrate=arguments.text("quantization-calibration") == "KL",
         calibrate_constants=arguments.flag("calibrate-constants"),
         keep_float=kept,
-        like_glow=arguments.text("graph") == "glow",
+        like_glow=is_like_glow(arguments),
+        precision=arguments.text("quantization-precision").lower(),
     )
 
 

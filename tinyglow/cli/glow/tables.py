@@ -41,7 +41,12 @@ _QUANTIZATION = (
         choices=("asymmetric", "symmetric", "symmetric_with_uint8", "symmetric_with_power2_scale"),
         default="asymmetric",
     ),
-    Option("quantization-precision", "type of quantized values", choices=("Int8", "Int16"), default="Int8"),
+    Option(
+        "quantization-precision",
+        "type of quantized values; Int16, which Glow leaves in float, has int8 weights, and always -graph=tiny",
+        choices=("Int8", "Int16"),
+        default="Int8",
+    ),
     Option("quantization-precision-bias", "type of biases", choices=("Int8", "Int16", "Int32"), default="Int32"),
     Option(
         "quantization-calibration",
@@ -92,7 +97,22 @@ _BUNDLE = (
     Option("float-abi", "how floats are passed", choices=("default", "soft", "hard"), default="default"),
     flag("use-cmsis", "kernels of CMSIS-NN", unused=_KERNELS),
     flag("use-hifi", "kernels for HiFi DSPs", unused=_KERNELS),
-    Option("tcm-size", "bytes of tightly coupled memory", Kind.COUNT, metavar="BYTES"),
+    Option(
+        "tcm-size",
+        "fast memory for the buffers with the most traffic, which the application lends as glow_tcm_addr",
+        Kind.COUNT,
+        metavar="BYTES",
+    ),
+    Option(
+        "weights",
+        "tinyglow's own: in flash the constants are const, in ram start-up code copies them",
+        choices=("flash", "ram"),
+        default="flash",
+    ),
+    flag("weights-asm", "tinyglow's own: also NET.weights.S, which takes in NET.weights.bin"),
+    flag("bundle-utils", "tinyglow's own: also glow_bundle_utils.h and .c, for hosts"),
+    flag("bundle-object", "tinyglow's own: NET.o in place of the C files, as Glow has it, built with -cc"),
+    Option("cc", "tinyglow's own: C compiler for -bundle-object", default="auto", metavar="auto|zig|gcc|clang"),
 )
 
 # Options of Glow's that every tool takes and that have no meaning for one that writes C and runs on numpy.

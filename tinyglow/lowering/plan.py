@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 
 from tinyglow.ir.kernel import Role
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
@@ -87,26 +88,76 @@ def _from_both_ends(blocks: Sequence[Block], alignment: int) -> dict[str, int] |
     return {block.name: offset for offset, block in placed}
 
 
+def _extent(blocks: Iterable[Block], offsets: Mapping[str, int], alignment: int) -> int:
+    return max((align(offsets[block.name] + block.size, alignment) for block in blocks), default=0)
+
+
+# First fits that are tried in all, times the square of the number of blocks, which is what one takes at most.
+_SEARCH = 400_000
+_MOST_TRIALS = 1500
+
+
+def _search(
+    start: Sequence[Block], best: tuple[dict[str, int], int], bound: int, alignment: int, trails: Trails
+) -> tuple[dict[str, int], int]:
+    """First fit in orders that differ from the best so far by two exchanged blocks; the same ones in every run."""
+    order, random = list(start), Random(0)
+    for _ in range(min(_MOST_TRIALS, _SEARCH // max(1, len(order)) ** 2)):
+        if best[1] <= bound or len(order) < 2:
+            break
+        a, b = random.sample(range(len(order)), 2)
+        order[a], order[b] = order[b], order[a]
+        offsets = _first_fit(order, alignment, trails)
+        size = _extent(order, offsets, alignment)
+        if size > best[1]:
+            order[a], order[b] = order[b], order[a]
+        else:
+            best = offsets, size
+    return best
+
+
 def place(blocks: Sequence[Block], alignment: int = 1, trails: Trails | None = None) -> tuple[dict[str, int], int]:
     """Offsets of the blocks, and the bytes they take together; blocks in use at once overlap where ``trails`` allows.
 
     Chains of layers, which is what most networks are, are placed optimally. For the rest the problem is NP-hard (it is
-    dynamic storage allocation): first fit in several orders, of which the best is kept.
+    dynamic storage allocation): first fit in several orders, and in others near the best of them as long as that is
+    above the bound that no placement can do without.
     """
-    best = _from_both_ends(blocks, alignment) or {}
-    best_size = max((align(best[block.name] + block.size, alignment) for block in blocks), default=0) if best else -1
-    for order in _ORDERS:
-        offsets = _first_fit(sorted(blocks, key=lambda block: (*order(block), block.name)), alignment, trails or {})
-        size = max((align(offsets[block.name] + block.size, alignment) for block in blocks), default=0)
-        if best_size < 0 or size < best_size:
-            best, best_size = offsets, size
-    return best, best_size
+    trails = trails or {}
+    aligned = [replace(block, size=align(block.size, alignment)) for block in blocks]
+    chain, best = _from_both_ends(blocks, alignment), None
+    if chain is not None:
+        best = chain, _extent(blocks, chain, alignment)
+    first: list[Block] = list(blocks)
+    for key in _ORDERS:
+        order = sorted(blocks, key=lambda block, key=key: (*key(block), block.name))  # type: ignore[misc]
+        offsets = _first_fit(order, alignment, trails)
+        size = _extent(order, offsets, alignment)
+        if best is None or size < best[1]:
+            best, first = (offsets, size), order
+    assert best is not None
+    return _search(first, best, lower_bound(aligned, trails), alignment, trails)
 
 
-def lower_bound(blocks: Sequence[Block]) -> int:
-    """Bytes that no placement can do without: the most that are in use at one step."""
-    steps = {block.first for block in blocks}
-    return max((sum(b.size for b in blocks if b.first <= step <= b.last) for step in steps), default=0)
+def _saved(block: Block, step: int, near: Mapping[str, Block], trails: Trails) -> int:
+    """The most bytes that ``block``, an output at ``step``, can share with the input that it trails."""
+    best = 0
+    for (target, source), distance in trails.items():
+        other = near.get(source)
+        if target == block.name and other is not None and block.first == step == other.last:
+            together = max(block.size, other.size + max(0, -distance))
+            best = max(best, block.size + other.size - together)
+    return best
+
+
+def lower_bound(blocks: Sequence[Block], trails: Trails | None = None) -> int:
+    """Bytes that no placement can do without: the most that are in use at one step, less what outputs may share."""
+    bound = 0
+    for step in {block.first for block in blocks}:
+        near = {block.name: block for block in blocks if block.first <= step <= block.last}
+        shared = sum(_saved(block, step, near, trails) for block in near.values()) if trails else 0
+        bound = max(bound, sum(block.size for block in near.values()) - shared)
+    return bound
 
 
 def _lifetimes(calls: Sequence[KernelCall]) -> dict[str, tuple[int, int]]:

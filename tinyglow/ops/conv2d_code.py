@@ -15,7 +15,7 @@ from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, first_inputs, t
 from tinyglow.ops.weights_code import WeightsCode, weights_code
 
 _BYTES_PER_WEIGHT = 6
-_WORDS = 64  # to be laid out at once, unless one pair of pixels needs more
+_WORDS = 54  # to be laid out at once, unless one pair of pixels needs more
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target
 from tinyglow.ir.verify import verify
 from tinyglow.lowering.graph_to_program import lower as lower_graph
-from tinyglow.lowering.plan import activation_blocks, lower_bound, plan
+from tinyglow.lowering.plan import activation_blocks, lower_bound, plan, trails_of
 from tinyglow.lowering.tcm import use_tcm
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.simplify import simplify
@@ -170,11 +170,10 @@ def interpret(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]
 
 
 def allocation_efficiency(program: Program) -> float:
-    """Most bytes of activations in use at once, over those allocated; 1.0 is optimal."""
-    blocks, _ = activation_blocks(program)
+    """Bytes that no placement of the activations can do without, over those allocated; 1.0 is optimal."""
+    blocks, owner = activation_blocks(program)
     size = program.sizes[Region.ACTIVATION]
-    # Blocks that overlap where one is written behind the other need less than this bound, which knows no such thing.
-    return min(1.0, lower_bound(blocks) / size) if size else 1.0
+    return lower_bound(blocks, trails_of(program, blocks, owner)) / size if size else 1.0
 
 
 def check_fit(program: Program, board: Board, options: BundleOptions | None = None) -> None:

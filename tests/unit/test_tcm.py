@@ -128,7 +128,7 @@ def test_the_choice_is_seldom_far_from_the_best() -> None:
 @budget(200)
 @given(program=programs(), capacity=st.integers(0, 120), seed=st.integers(0, 2**32 - 1))
 def test_no_answer_depends_on_the_fast_memory(program: Program, capacity: int, seed: int) -> None:
-    """Whatever its size, the region is no larger, the outputs are the same, and buffers lie in one region each."""
+    """Whatever its size, the region is no larger, the outputs are the same, and the other activations take no more."""
     generator = np.random.default_rng(seed)
     inputs = {
         name: generator.integers(-128, 128, (2, program.buffers[name].type.nbytes)).astype(np.int8)
@@ -140,8 +140,10 @@ def test_no_answer_depends_on_the_fast_memory(program: Program, capacity: int, s
     actual = run_program(planned, inputs)
     for name, array in expected.items():
         assert np.array_equal(actual[name], array)
+    sizes = plan(program).sizes
+    assert planned.sizes[Region.ACTIVATION] <= sizes[Region.ACTIVATION]
     if capacity == 0:
-        assert planned.sizes == plan(program).sizes
+        assert planned.sizes == sizes
 
 
 def test_an_ample_fast_memory_takes_all_activations(tmp_path: Path) -> None:

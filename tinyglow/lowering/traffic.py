@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tinyglow.ir.kernel import Params
+from tinyglow.ir.kernel import Params, Role
 from tinyglow.ir.program import KernelCall, Program
 
 
@@ -51,30 +51,31 @@ def _laid_out(p: Mapping[str, int]) -> int:
     return p.get("images", 1) * _taps(p) * p["in_c"]
 
 
-def _reads(call: KernelCall, elements: list[int]) -> list[int]:
-    """Elements read of each input of ``call``, whose inputs have ``elements``."""
+def _reads(call: KernelCall, elements: Mapping[str, int]) -> dict[str, int]:
+    """Elements read of each input of ``call``, by operand; ``elements``: how many each has."""
     p = _whole_numbers(call.params)
-    if p.keys() >= _CONV:  # filters, then constants of each channel
-        products = _products(p)
+    results, most = 1, {}
+    if p.keys() >= _CONV:  # beside image and filters, constants of each channel
         results = p.get("images", 1) * p["out_h"] * p["out_w"]
-        return [_laid_out(p) if call.scratch else products, products, *(results * count for count in elements[2:])]
-    if p.keys() >= _WINDOW | {"channels"}:  # pools
-        return [p.get("images", 1) * _taps(p) * p["channels"], *elements[1:]]
-    if p.keys() >= {"rows", "depth", "units"}:  # fully connected: matrix, then constants of each unit
-        products = math.prod(p[name] for name in ("rows", "depth", "units"))
-        return [products, products, *(p["rows"] * count for count in elements[2:])]
-    if p.keys() >= {"batch", "rows", "depth", "columns"}:  # products of two matrices
-        return [math.prod(p[name] for name in ("batch", "rows", "depth", "columns"))] * 2
-    return elements
+        most = {"input": _laid_out(p) if call.scratch else _products(p), "filter": _products(p)}
+    elif p.keys() >= _WINDOW | {"channels"}:  # pools
+        most = {"input": p.get("images", 1) * _taps(p) * p["channels"]}
+    elif p.keys() >= {"rows", "depth", "units"}:  # fully connected: beside rows and matrix, constants of each unit
+        results = p["rows"]
+        most = dict.fromkeys(("input", "weights"), math.prod(p[name] for name in ("rows", "depth", "units")))
+    elif p.keys() >= {"batch", "rows", "depth", "columns"}:  # products of two matrices
+        products = math.prod(p[name] for name in ("batch", "rows", "depth", "columns"))
+        most = dict.fromkeys(("lhs", "rhs"), products)
+    return {name: most.get(name, results * count) for name, count in elements.items()}
 
 
 def call_traffic(program: Program, call: KernelCall) -> Counter[str]:
     """Bytes read and written of each buffer by one call."""
-    inputs = [program.buffers[name].type for name in call.reads]
+    types = {operand: program.buffers[name].type for operand, name in call.named(Role.IN)}
+    counts = _reads(call, {operand: type_.elements for operand, type_ in types.items()})
     traffic: Counter[str] = Counter()
-    counts = _reads(call, [type_.elements for type_ in inputs])
-    for name, type_, count in zip(call.reads, inputs, counts, strict=True):
-        traffic[name] += count * type_.nbytes // max(1, type_.elements)
+    for operand, name in call.named(Role.IN):
+        traffic[name] += counts[operand] * types[operand].nbytes // max(1, types[operand].elements)
     for name in call.writes:
         traffic[name] += program.buffers[name].type.nbytes
     if call.scratch:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tinyglow.boards import HOST, Board
 from tinyglow.bundle.emit import bundle_files, check_name, default_name, write_files
-from tinyglow.bundle.options import Api, BundleOptions, WeightsIn
+from tinyglow.bundle.harness import Placement
+from tinyglow.bundle.options import Api, BundleOptions
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.frontend.onnx import load_onnx
 from tinyglow.interp import fits, run_program
@@ -215,7 +216,7 @@ def emit(
     *,
     api: Api = "static",
     verbose: bool = False,
-    weights: WeightsIn = "flash",
+    weights: Placement = "flash",
     weights_asm: bool = False,
     utils: bool = False,
     object_cc: str | None = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +14,14 @@ import pytest
 import tinyglow
 from tests.helpers import MNIST_INPUT, NetBuilder, Place, dense_net, example_program, run_cli
 from tests.unit.bundle.cc import WARNINGS, command_of, run, sources_in, vectors_for
-from tinyglow.boards import Board, load_board
+from tinyglow.boards import Board, Memory, load_board
 from tinyglow.bundle.harness import Harness, write_harness
 from tinyglow.bundle.header import read_bundle
 from tinyglow.errors import BoardError, InputError
 from tinyglow.ir.program import Program, Region
 from tinyglow.lowering.plan import plan
 from tinyglow.lowering.tcm import use_tcm
-from tinyglow.pipeline.execute import open_target
+from tinyglow.pipeline.execute import Options, open_target
 from tinyglow.pipeline.stations import target_of
 from tinyglow.quant.profile import load_profile
 from tinyglow.sim.toolchain import find_compiler
@@ -73,6 +74,29 @@ def test_working_memory_may_be_fast_too(board_name: str, checkout: Path) -> None
         np.testing.assert_array_equal(array, expected[name])
     for result in tinyglow.verify(hot, board, {MNIST_INPUT: vectors}):
         assert result.equal
+
+
+def test_fast_memory_saves_waits(checkout: Path) -> None:
+    """Where RAM has wait states and TCM has none, each step in its size saves waiting; the core's cycles stay."""
+    pytest.importorskip("unicorn")
+    board = load_board("frdm-ke16z")
+    slow = replace(board.data, wait_states=3)
+    tcm = Memory("dtcm", 0x2000_8000, 0x1000, "tcm", 0)
+    board = replace(board, memories=(board.code, slow, tcm))
+    graph = tinyglow.load(checkout / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
+    quantized = tinyglow.quantize(graph, load_profile(checkout / "tests/golden/mnist_nxp/profile.yaml"))
+    waits, cycles = [], set()
+    for size in (0, 80, 300, 4096):
+        program = tinyglow.lower(quantized, target=target_of(board), tcm_bytes=size)
+        with tempfile.TemporaryDirectory() as folder:
+            tinyglow.emit(program, folder, board)
+            vectors = {MNIST_INPUT: vectors_for(program)[5:6]}
+            run_ = tinyglow.simulate(folder, board, vectors, options=Options(timed=True))
+        waits.append(run_.waits or 0)
+        cycles.add(run_.most("cycles"))
+    assert waits == sorted(waits, reverse=True) and len(set(waits)) == 4, waits
+    most, least = max(cycles), min(cycles)  # type: ignore[type-var]
+    assert most <= least * 1.01  # type: ignore[operator]
 
 
 def test_compile_lists_what_is_in_fast_memory(tmp_path: Path, checkout: Path) -> None:

@@ -60,6 +60,7 @@ class _Request:
     board: Board
     opt: str
     objects: Sequence[Path] = ()
+    debug: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,15 @@ class Compiler:
         *,
         opt: str = "-O2",
         objects: Sequence[Path] = (),
+        debug: bool = False,
     ) -> Path:
         """Build the firmware ``out_elf`` for ``board`` from C (or assembly) files, laid out by ``linker_script``.
 
-        objects: compiled elsewhere, linked with the rest. Raises ToolError with the compiler's own words, BoardError if
-        the program runs into the next memory.
+        objects: compiled elsewhere, linked with the rest. debug: with the table of source lines, if the linker script
+        keeps it; that holds names of folders. Raises ToolError with the compiler's own words, BoardError if the program
+        runs into the next memory.
         """
-        request = _Request(sources, include_dirs, board, opt, objects)
+        request = _Request(sources, include_dirs, board, opt, objects, debug)
         return self._link_for(request, linker_script, "Reset_Handler", out_elf)
 
     def link_bundle(
@@ -187,7 +190,7 @@ class Compiler:
 
     def _link_for(self, request: _Request, script: Path, entry: str, out: Path) -> Path:
         board = request.board
-        machine = self._target_flags(board, request.opt)
+        machine = [*self._target_flags(board, request.opt), *(("-g1", "-gdwarf-4") if request.debug else ())]
         linking = machine
         if self.kind == "clang":  # gcc links what clang compiled
             linking = Compiler("gcc", self.linker, self.linker)._target_flags(board, request.opt)

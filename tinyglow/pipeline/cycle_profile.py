@@ -12,9 +12,10 @@ from tinyglow.boards import Board
 from tinyglow.bundle.harness import Harness, Placement, write_harness
 from tinyglow.bundle.header import read_bundle
 from tinyglow.bundle.layers import LayerCall, layer_calls
+from tinyglow.bundle.options import sources_of
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
-from tinyglow.pipeline.execute import MAX_INSTRUCTIONS, input_vectors
+from tinyglow.pipeline.execute import MAX_INSTRUCTIONS, Options, as_built, input_vectors
 from tinyglow.sim.toolchain import find_compiler
 
 if TYPE_CHECKING:
@@ -92,12 +93,13 @@ def profile_cycles(
 
     folder = Path(folder)
     info = read_bundle(folder)
+    weights = as_built(Options(weights), info).weights
     vectors = input_vectors(info, inputs)
     chosen = find_compiler(compiler, board)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as place:
         work = Path(place)
         harness = write_harness(work, info.name, board, weights, debug=True)
-        sources = [*sorted(folder.glob("*.c")), *harness.sources]
+        sources = [*sources_of(folder), *harness.sources]
         elf = work / "firmware.elf"
         chosen.compile_firmware(sources, [folder], harness.linker_script, board, elf, debug=True)
         image = load_image(elf)

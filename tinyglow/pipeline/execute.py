@@ -70,7 +70,8 @@ class Options:
 DEFAULTS = Options()
 
 
-def _as_built(options: Options, info: BundleInfo) -> Options:
+def as_built(options: Options, info: BundleInfo) -> Options:
+    """The options with the weights where the bundle itself wants them, if it does."""
     return replace(options, weights="ram") if info.weights_in_ram else options
 
 
@@ -294,7 +295,7 @@ def open_target(
 ) -> Iterator[Target]:
     """The bundle in ``folder``, built for ``board`` and ready to run. Raises ToolError, BoardError, SimulationError."""
     chosen = find_compiler(compiler, board)
-    options = _as_built(options, info)
+    options = as_built(options, info)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
         if board.is_host:
             yield _HostTarget(folder, info, chosen, Path(work))
@@ -347,7 +348,7 @@ def simulate(
     """
     folder = Path(folder)
     info = read_bundle(folder)
-    options = _as_built(options, info)
+    options = as_built(options, info)
     vectors = input_vectors(info, inputs)
     costs: list[VectorCost] = []
     memories: list[bytes] = []

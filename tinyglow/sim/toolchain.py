@@ -35,6 +35,8 @@ _TARGET = (
     *("-ffunction-sections", "-fdata-sections", "-fno-common", "-fomit-frame-pointer"),
     *("-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-fno-stack-protector"),
 )
+# Source lines and nothing more, which leaves the code as it is; -gdwarf-4 alone would ask for more, so it comes first.
+_LINES = ("-gdwarf-4", "-g1")
 # zig instruments C with traps on undefined behaviour unless it is told not to.
 _ZIG = ("-fno-sanitize=undefined",)
 
@@ -190,7 +192,7 @@ class Compiler:
 
     def _link_for(self, request: _Request, script: Path, entry: str, out: Path) -> Path:
         board = request.board
-        machine = [*self._target_flags(board, request.opt), *(("-g1", "-gdwarf-4") if request.debug else ())]
+        machine = [*self._target_flags(board, request.opt), *(_LINES if request.debug else ())]
         linking = machine
         if self.kind == "clang":  # gcc links what clang compiled
             linking = Compiler("gcc", self.linker, self.linker)._target_flags(board, request.opt)

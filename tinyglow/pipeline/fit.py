@@ -49,10 +49,14 @@ class Fit:
         return not self.problem
 
 
+# Board files that are no boards: bare cores, and Arm's FPGA images, which stand for cores too.
+_CORES = ("cortex-", "mps2-")
+
+
 def real_boards() -> list[Board]:
-    """The boards that come with tinyglow and can be bought."""
+    """The boards that come with tinyglow and hold one part with its own memories."""
     boards = [load_board(name) for name in board_names()]
-    return [board for board in boards if not board.is_host and not board.name.startswith("cortex-")]
+    return [board for board in boards if not board.is_host and not board.name.startswith(_CORES)]
 
 
 def sample_inputs(program: Program) -> dict[str, Array]:

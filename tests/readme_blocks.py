@@ -8,8 +8,11 @@ import re
 import sys
 from pathlib import Path
 
+import tinyglow
+from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
 from tinyglow.ops import KERNELS, ONNX_OPS
+from tinyglow.pipeline.fit import fit, real_boards
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 
@@ -30,6 +33,38 @@ def demo() -> str:
     begin = next(i for i, line in enumerate(lines) if line.startswith("drawn:"))
     shown = [line for line in lines[begin:] if line]
     return "```\n" + "\n".join(shown) + "\n```"
+
+
+# NXP's AN13438, table 2: milliseconds of one inference on hardware, weights in flash and in RAM.
+PUBLISHED = {
+    "mimxrt1060-evk": (0.63, 0.55),
+    "frdm-ke16z": (13.5, 12.9),
+    "frdm-ke02z40m": (16.7, None),
+    "lpc845-brk": (36.7, 35.6),
+    "frdm-k32l2b": (13.3, 12.9),
+    "frdm-kv11z": (8.5, 8.3),
+}
+
+
+def fits() -> str:
+    """What ``tinyglow fit`` finds for NXP's network on all boards, beside what NXP measured with Glow's bundle."""
+    folder = README.parent
+    graph = tinyglow.load(folder / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
+    profile = tinyglow.load_profile(folder / "tests/golden/mnist_nxp/profile.yaml")
+    inputs = {graph.source_names.get(graph.inputs[0], graph.inputs[0]): digits.demo_set()[0][:1]}
+    boards = real_boards()
+    found = fit(tinyglow.quantize(graph, profile), boards, inputs, "zig")
+    head = "| board | flash, RAM (bytes) | simulated: weights in flash, in RAM (ms) | AN13438, measured (ms) |"
+    rows = [head, "|---|---|---|---|"]
+    for board, in_flash, in_ram in zip(boards, found[::2], found[1::2], strict=True):
+        core = f"{board.name}, {board.core.title} at {board.clock_hz / 1e6:g} MHz"
+        times = [
+            f"{one.milliseconds:.2f}" if one.milliseconds is not None else "does not fit" for one in (in_flash, in_ram)
+        ]
+        published = [f"{time:g}" for time in PUBLISHED.get(board.name, ()) if time is not None]
+        taken = f"{in_flash.flash:,}, {in_flash.ram:,}"
+        rows.append(f"| {core} | {taken} | {', '.join(dict.fromkeys(times))} | {', '.join(published)} |")
+    return "\n".join(rows)
 
 
 BLOCKS = {"operators": operators, "demo": demo}

@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from tinyglow import resources
-from tinyglow.cpus import CPUS, Cpu
+from tinyglow.cpus import CPUS, NO_EMULATOR, Cpu
 from tinyglow.errors import BoardError, Problem
 from tinyglow.peripherals import PERIPHERAL_KEYS, FlashConfig, Uart, flash_config_of, peripheral_problems, uart_of
 
@@ -332,7 +332,8 @@ def _fact_problems(where: str, facts: object) -> Iterator[Problem]:
 
 def _board_problems(where: str, board: Board) -> Iterator[Problem]:
     if board.cpu not in CPUS:
-        yield Problem(where, f"unknown cpu {board.cpu!r}", f"one of {', '.join(CPUS)}")
+        hint = NO_EMULATOR.get(board.cpu, "")
+        yield Problem(where, f"unknown cpu {board.cpu!r}", f"one of {', '.join(CPUS)}", hint)
     if board.float_abi not in ("soft", "hard"):
         yield Problem(where, f"float_abi {board.float_abi!r}", "soft or hard")
     elif board.float_abi == "hard" and board.cpu in CPUS and not CPUS[board.cpu].fpu:

@@ -53,7 +53,7 @@ def _cortex_m(
 
 
 # Single precision everywhere: the emulator's M7 has no double-precision FPU, and int8 networks do not ask for one.
-# The M33 is taken with its DSP extension, as gcc takes it. An M55 (MVE) could not be run: the emulator has none.
+# The M33 is taken with its DSP extension, as gcc takes it.
 # The emulator has no M0+; its M0 runs the same instruction set (ARMv6-M).
 CPUS: Mapping[str, Cpu] = {
     cpu.name: cpu
@@ -68,3 +68,9 @@ CPUS: Mapping[str, Cpu] = {
         _cortex_m("M3", emulator="M3", cycles="m3", unaligned=True),
     )
 }
+
+# Cores that are asked for and cannot be had, and why.
+NO_EMULATOR: Mapping[str, str] = dict.fromkeys(
+    ("cortex-m52", "cortex-m55", "cortex-m85"),
+    "the emulator has no core with Helium (MVE): its newest is the Cortex-M33",
+)

@@ -33,10 +33,11 @@ class Harness:
         return (self.main, self.startup)
 
 
-def write_harness(folder: Path, net: str, board: Board, weights: Placement = "flash") -> Harness:
+def write_harness(folder: Path, net: str, board: Board, weights: Placement = "flash", debug: bool = False) -> Harness:
     """Write ``main.c``, ``startup.c`` and ``link.ld`` for the bundle ``net`` and ``board`` into ``folder``.
 
     weights: where they lie when the network runs: in flash, or in RAM, where the start-up code copies them to.
+    debug: keep the compiler's table of source lines.
     The compiler must be given the bundle's folder as an include directory: ``main.c`` includes ``<net>.h`` and
     ``<net>.weights.txt``. Raises BoardError for the host, which has no memories to link for.
     """
@@ -47,6 +48,7 @@ def write_harness(folder: Path, net: str, board: Board, weights: Placement = "fl
         harness.linker_script: render(
             "sim/link.ld.j2",
             board=board,
+            debug=debug,
             code_length=_room_behind(board, board.code),
             data_length=_room_behind(board, board.data),
             tcm_length=_room_behind(board, board.tcm) if board.tcm else 0,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tinyglow.errors import InputError, Problem
 
 if TYPE_CHECKING:
+    from tinyglow.boards import Board
     from tinyglow.ir.graph import Array, Graph
     from tinyglow.ir.program import Program
     from tinyglow.ir.target import Target
@@ -144,15 +145,15 @@ class Compiled(Quantized):
     program: Program
 
 
-def target_of_options(arguments: argparse.Namespace) -> Target:
-    """What kernels are chosen for, from --board and the options of ``add_target``."""
+def target_of_options(arguments: argparse.Namespace, board: Board | None = None) -> Target:
+    """What kernels are chosen for, from --board (or on ``board``) and the options of ``add_target``."""
     from dataclasses import replace
 
     from tinyglow.boards import load_board
     from tinyglow.ir.target import Optimize, WeightsAsCode
     from tinyglow.pipeline.stations import target_of
 
-    target = target_of(load_board(arguments.board), Optimize(arguments.optimize))
+    target = target_of(board or load_board(arguments.board), Optimize(arguments.optimize))
     return replace(target, weights_as_code=WeightsAsCode(arguments.weights_as_code))
 
 

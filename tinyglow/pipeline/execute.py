@@ -14,6 +14,7 @@ import numpy as np
 from tinyglow.boards import Board
 from tinyglow.bundle.harness import Harness, Placement, write_harness
 from tinyglow.bundle.header import BundleInfo, Placeholder, read_bundle
+from tinyglow.bundle.layers import layer_calls
 from tinyglow.bundle.options import sources_of
 from tinyglow.errors import InputError, Problem, SimulationError
 from tinyglow.interp import output_shape, quantized_input
@@ -69,7 +70,8 @@ class Options:
 DEFAULTS = Options()
 
 
-def _as_built(options: Options, info: BundleInfo) -> Options:
+def as_built(options: Options, info: BundleInfo) -> Options:
+    """The options with the weights where the bundle itself wants them, if it does."""
     return replace(options, weights="ram") if info.weights_in_ram else options
 
 
@@ -236,6 +238,8 @@ class _BoardTarget:
         self.sizes = bundle_sizes(folder, info, board, compiler, work, options.weights)
         self._machine = Machine(image, board)
         self._machine.boot()
+        self._machine.watch(info.name)
+        self._layers = layer_calls(folder, info.name)
         self._strict = not board.core.unaligned
         self._timed = options.timed
         self._mutable = self._machine.address_of(Harness.mutable_weight)
@@ -254,13 +258,27 @@ class _BoardTarget:
     def infer(self) -> VectorCost:
         # Where the core faults on unaligned access, which the emulator does not, the first call checks every
         # access; that is slow, and the other calls take the same path. So it is with waiting.
-        stats = self._machine.call(
-            Harness.infer, max_instructions=MAX_INSTRUCTIONS, strict=self._strict, timed=self._timed
-        )
+        try:
+            stats = self._machine.call(
+                Harness.infer, max_instructions=MAX_INSTRUCTIONS, strict=self._strict, timed=self._timed
+            )
+        except SimulationError as error:
+            raise self._in_layer(error) from error
         self.waits = stats.waits if self._timed else self.waits
         self._strict = self._timed = False
         _require_success(stats.value)
         return VectorCost(stats.cycles, stats.instructions, stats.stack_bytes)
+
+    def _in_layer(self, error: SimulationError) -> SimulationError:
+        """The error with the layer that was being computed."""
+        number = self._machine.calls_returned
+        if number < 0:
+            return error
+        count = len(self._layers)
+        layer = self._layers[number] if number < count else None
+        what = f"{layer.origin}, computed by {layer.function}" if layer else "the network's function itself"
+        found = f"{what}: call {number + 1} of {count}" if layer else f"{what}, behind {number} calls"
+        return SimulationError(error.summary, [*error.problems, Problem("layer", found)])
 
     def memory(self) -> tuple[bytes, bytes]:
         mutable = self._machine.read(self._mutable, self._info.mutable)
@@ -277,7 +295,7 @@ def open_target(
 ) -> Iterator[Target]:
     """The bundle in ``folder``, built for ``board`` and ready to run. Raises ToolError, BoardError, SimulationError."""
     chosen = find_compiler(compiler, board)
-    options = _as_built(options, info)
+    options = as_built(options, info)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
         if board.is_host:
             yield _HostTarget(folder, info, chosen, Path(work))
@@ -308,6 +326,13 @@ def _inputs_of(info: BundleInfo, given: Mapping[str, Array]) -> list[Placeholder
     return marked or [p for p in info.placeholders if p.name in names] or list(info.placeholders)
 
 
+def input_vectors(info: BundleInfo, given: Mapping[str, Array]) -> dict[Placeholder, list[bytes]]:
+    """The bytes of every sample for each input, from arrays [samples, *shape] by name. Raises InputError."""
+    wanted = {p.name: p for p in _inputs_of(info, given)}
+    bound = bind_inputs({name: p.type.shape for name, p in wanted.items()}, {}, given)
+    return {wanted[name]: _vectors(wanted[name], array) for name, array in bound.items()}
+
+
 def simulate(
     folder: str | Path,
     board: Board,
@@ -323,22 +348,20 @@ def simulate(
     """
     folder = Path(folder)
     info = read_bundle(folder)
-    options = _as_built(options, info)
-    wanted = {p.name: p for p in _inputs_of(info, inputs)}
-    bound = bind_inputs({name: p.type.shape for name, p in wanted.items()}, {}, inputs)
-    vectors = {name: _vectors(wanted[name], array) for name, array in bound.items()}
+    options = as_built(options, info)
+    vectors = input_vectors(info, inputs)
     costs: list[VectorCost] = []
     memories: list[bytes] = []
     with open_target(folder, info, board, compiler, options) as target:
         for index in range(len(next(iter(vectors.values())))):
-            for name, rows in vectors.items():
-                target.write(wanted[name].offset, rows[index])
+            for placeholder, rows in vectors.items():
+                target.write(placeholder.offset, rows[index])
             cost = target.infer()
             costs += [cost] if cost else []
             memories.append(target.memory()[0])
             if progress:
                 progress(1)
-        outputs = {p.name: _output(p, memories) for p in info.placeholders if p.name not in bound}
+        outputs = {p.name: _output(p, memories) for p in info.placeholders if p not in vectors}
         return Execution(board, target.compiler, outputs, tuple(costs), target.sizes, target.waits, options.weights)
 
 

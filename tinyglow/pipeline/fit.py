@@ -16,6 +16,7 @@ from tinyglow.bundle.header import read_bundle
 from tinyglow.errors import BoardError
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
+from tinyglow.ir.target import Target
 from tinyglow.pipeline.execute import Execution, Options, Sizes, bundle_sizes, simulate
 from tinyglow.pipeline.stations import bind_inputs, emit, lower, target_of
 from tinyglow.sim.toolchain import find_compiler
@@ -49,10 +50,14 @@ class Fit:
         return not self.problem
 
 
+# Board files that are no boards: bare cores, and Arm's FPGA images, which stand for cores too.
+_CORES = ("cortex-", "mps2-")
+
+
 def real_boards() -> list[Board]:
-    """The boards that come with tinyglow and can be bought."""
+    """The boards that come with tinyglow and hold one part with its own memories."""
     boards = [load_board(name) for name in board_names()]
-    return [board for board in boards if not board.is_host and not board.name.startswith("cortex-")]
+    return [board for board in boards if not board.is_host and not board.name.startswith(_CORES)]
 
 
 def sample_inputs(program: Program) -> dict[str, Array]:
@@ -78,18 +83,20 @@ def fit(
     inputs: Mapping[str, Array] | None = None,
     compiler: str | None = None,
     progress: Callable[[int], None] | None = None,
+    target: Callable[[Board], Target] = target_of,
 ) -> list[Fit]:
     """Compile a quantized graph for each board's core, and run it with its weights in flash and in RAM.
 
     inputs: [samples, *shape] by name, of which the first sample is run; made up where there are none (times hardly
-    depend on data). progress: is told after every run, of which there are two a board.
+    depend on data). progress: is told after every run, of which there are two a board. target: what kernels are chosen
+    for on a board, the same for all boards of a core.
     Raises ModelError, ToolError and SimulationError; that a network does not fit is an answer.
     """
     fits: list[Fit] = []
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
         for number, board in enumerate(boards):
             folder = Path(work) / board.cpu
-            program = lower(quantized, target=target_of(board))
+            program = lower(quantized, target=target(board))
             if not folder.exists():
                 emit(program, folder)
             given = _first(program, inputs) if inputs else sample_inputs(program)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.markup import escape
+
 from tinyglow.boards import Board
+from tinyglow.pipeline.cycle_profile import CycleProfile, Share
 from tinyglow.pipeline.fit import Fit
 from tinyglow.report.console import stdout
 from tinyglow.report.tables import table
@@ -36,12 +39,12 @@ def print_board(board: Board) -> None:
     print(f"code and constants in {board.code_memory}; variables in {board.data_memory}", end="")
     print(f", the stack's {board.stack_bytes:,} bytes at its end")
     rows: list[tuple[object, ...]] = []
-    for memory in board.memories:
+    for memory in board.memories:  # texts of a file of the user's own may look like markup
         place = f"{memory.start:#010x}..{memory.end:#010x}"
-        rows.append((memory.name, memory.kind, place, memory.size, _waiting(board, memory.name), memory.source))
+        rows.append((memory.name, memory.kind, place, memory.size, _waiting(board, memory.name), escape(memory.source)))
     for cache in board.caches:
         shape = f"lines of {cache.line} bytes, {cache.ways} ways"
-        rows.append((cache.name, "cache", "", cache.size, shape, cache.source))
+        rows.append((cache.name, "cache", "", cache.size, shape, escape(cache.source)))
     stdout().print(table(("memory", "", "addresses", ">bytes", "time", "source"), rows))
     for fact in board.facts:
         print(f"{fact.name}: {fact.value}\n    ({fact.source})")
@@ -57,3 +60,25 @@ def _waiting(board: Board, name: str) -> str:
     caches = dict.fromkeys(cache for cache in (memory.code_cache, memory.data_cache) if cache)
     words += [f"behind {' and '.join(caches)}"] if caches else []
     return ", ".join(words)
+
+
+def print_cycles(profile: CycleProfile, most_lines: int) -> None:
+    """Layers in their order, then functions and source lines with the most cycles first."""
+    whole, console = profile.whole, stdout()
+    milliseconds = 1000 * profile.board.seconds(whole.total)
+    where = "RAM" if profile.weights == "ram" else "flash"
+    print(f"{whole.name} on {profile.board.title}, weights in {where}, built with {profile.compiler}")
+    print(f"{whole.cycles:,} cycles of the core + {whole.waits:,} waiting for memories: {milliseconds:.3f} ms")
+    figures = (">cycles", ">waiting", ">%", ">instructions")
+    layers = [(layer.whole.name, layer.function, *_figures(layer.whole, whole)) for layer in profile.layers]
+    console.print(table(("layer", "function", *figures), layers))
+    functions = [(share.name, *_figures(share, whole)) for share in profile.functions]
+    console.print(table(("function", *figures), functions))
+    lines = [(line.whole.name, *_figures(line.whole, whole), escape(line.text)) for line in profile.lines[:most_lines]]
+    if lines:
+        console.print(table(("line", *figures, ""), lines))
+
+
+def _figures(share: Share, whole: Share) -> tuple[object, ...]:
+    percent = f"{100 * share.total / max(1, whole.total):.1f}"
+    return (share.cycles, share.waits, percent, share.instructions)

@@ -185,6 +185,11 @@ class Image:
         index = bisect.bisect_right(starts, address) - 1
         return self.functions[index] if index >= 0 and address < ends[index] else None
 
+    def end_of(self, function: Symbol) -> int:
+        """The first address behind a function."""
+        starts, ends = self._function_ranges
+        return ends[bisect.bisect_left(starts, function.address)]
+
     def place(self, address: int) -> str:
         """``address`` in words: ``function+0x12``, or the bare address outside of all functions."""
         function = self.function_at(address)

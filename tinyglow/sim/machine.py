@@ -11,9 +11,11 @@ from tinyglow.errors import InputError, Problem, SimulationError
 from tinyglow.sim import missing_package
 from tinyglow.sim.cycles import cycle_model
 from tinyglow.sim.decode import Kind, lowest_point
+from tinyglow.sim.faults import ACCESSES, EXCEPTIONS
 from tinyglow.sim.hooks import add_access_hook, add_block_hook, interruptible
 from tinyglow.sim.image import Image, check_fits
 from tinyglow.sim.memory import Waits
+from tinyglow.sim.profile import CallProfile, Recorder
 from tinyglow.sim.trace import CallStats, Code, Trace
 
 try:
@@ -36,24 +38,6 @@ _THUMB_STATE = 1 << 24  # of xPSR
 _ARGUMENTS = (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2, arm.UC_ARM_REG_R3)
 # A function leaves r4 to r11 as it found them (AAPCS, 6.1.1).
 _PRESERVED = {getattr(arm, f"UC_ARM_REG_R{number}"): f"r{number}" for number in range(4, 12)}
-_ACCESSES = {
-    unicorn.UC_MEM_READ_UNMAPPED: "reads {size} bytes at {address:#010x}, where the board has no memory",
-    unicorn.UC_MEM_WRITE_UNMAPPED: "writes {size} bytes at {address:#010x}, where the board has no memory",
-    unicorn.UC_MEM_FETCH_UNMAPPED: "jumps to {address:#010x}, where the board has no memory",
-    unicorn.UC_MEM_READ_PROT: "reads {size} bytes at {address:#010x}, which is not readable",
-    unicorn.UC_MEM_WRITE_PROT: "writes {size} bytes at {address:#010x}, in {memory}, which is flash",
-    unicorn.UC_MEM_FETCH_PROT: "jumps to {address:#010x}, which holds no code",
-}
-# The exceptions of QEMU's ARM core (EXCP_ of its cpu.h) that a program without an operating system does not expect.
-_EXCEPTIONS = {
-    1: "runs an undefined instruction",
-    2: "makes a supervisor call (SVC), which nobody answers",
-    3: "jumps to where the board has no code",
-    4: "reads or writes where the board has no memory",
-    7: "runs into a breakpoint (BKPT)",
-    17: "uses a coprocessor that is switched off",
-    18: "jumps to an even address: not Thumb code",
-}
 
 
 class Machine:
@@ -71,6 +55,7 @@ class Machine:
         self._unicorn = _emulator(board)
         self._code = Code(self.read, cycle_model(board.core), self._function_name)
         self._trace = Trace(self._code, self._stack_pointer, self._on_stack_overflow, self._on_failure)
+        self._recorder: Recorder | None = None
         self._fault: BaseException | None = None
         self._doing = "boot"
         self._ready = image.symbol("main").address
@@ -135,6 +120,31 @@ class Machine:
             return self._trace.stats(value - (value >> 31 << 32), self._ready, waits.blocks() if waits else ())
         finally:
             self._unicorn.context_restore(registers)
+
+    def profile(self, symbol: str, network: str, *, max_instructions: int = MAX_INSTRUCTIONS) -> CallProfile:
+        """Call a function without arguments, as ``call`` does, and say where the time went.
+
+        network: a function that it calls, and whose own calls are to be told apart. Raises what ``call`` raises.
+        """
+        self.watch(network)
+        recorder = Recorder(self._code, self._trace, {function.address for function in self.image.functions})
+        self._recorder = recorder
+        try:
+            stats = self.call(symbol, max_instructions=max_instructions, timed=True)
+            return recorder.profile(stats, self._ready)
+        finally:
+            self._recorder = None
+            self._trace.on_entry = None
+
+    def watch(self, symbol: str) -> None:
+        """From now on count how many calls of this function's own have returned: ``calls_returned``."""
+        function = self.image.symbol(symbol)
+        self._trace.watch(range(function.address, self.image.end_of(function)))
+
+    @property
+    def calls_returned(self) -> int:
+        """How many calls that the watched function made have returned; -1: it was not even entered."""
+        return self._trace.entries - 1
 
     def address_of(self, symbol: str) -> int:
         """The address of a variable or function (without Thumb bit); SimulationError if there is none."""
@@ -257,6 +267,8 @@ class Machine:
             return
         waits = Waits(self.board, self._code.cycles, self._on_failure)
         add = (add_block_hook(self._unicorn, waits.on_block), add_access_hook(self._unicorn, waits.on_access))
+        if self._recorder is not None:
+            self._recorder.waits = waits
         with self._hooks(add):
             yield waits
 
@@ -289,13 +301,13 @@ class Machine:
             self._stop("unaligned access", f"{what} {size} bytes at {address:#010x}", "an aligned address", text)
 
     def _on_bad_access(self, _unicorn: Any, access: int, address: int, size: int, _value: int, _data: object) -> bool:
-        text = _ACCESSES.get(access, "accesses {size} bytes at {address:#010x}")
+        text = ACCESSES.get(access, "accesses {size} bytes at {address:#010x}")
         memory = next((part.name for part in self.board.memories if part.start <= address < part.end), "")
         self._stop("bad memory access", text.format(size=size, address=address, memory=memory))
         return False
 
     def _on_exception(self, _unicorn: Any, number: int, _data: object) -> None:
-        self._stop("exception", _EXCEPTIONS.get(number, f"raises exception {number}"))
+        self._stop("exception", EXCEPTIONS.get(number, f"raises exception {number}"))
 
     def _on_stack_move(self, _unicorn: Any, _address: int, _size: int, descent: int) -> None:
         self._trace.reach(descent)
@@ -324,7 +336,7 @@ class Machine:
         found = str(error)
         if error.errno == unicorn.UC_ERR_INSN_INVALID:
             in_thumb = self._unicorn.reg_read(arm.UC_ARM_REG_XPSR) & _THUMB_STATE
-            found = _EXCEPTIONS[1] if in_thumb else _EXCEPTIONS[18]
+            found = EXCEPTIONS[1] if in_thumb else EXCEPTIONS[18]
         return self._error("exception", self._whereabouts(), found)
 
     def _not_returned(self, max_instructions: int) -> SimulationError:

@@ -35,6 +35,8 @@ _TARGET = (
     *("-ffunction-sections", "-fdata-sections", "-fno-common", "-fomit-frame-pointer"),
     *("-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-fno-stack-protector"),
 )
+# Source lines and nothing more, which leaves the code as it is; -gdwarf-4 alone would ask for more, so it comes first.
+_LINES = ("-gdwarf-4", "-g1")
 # zig instruments C with traps on undefined behaviour unless it is told not to.
 _ZIG = ("-fno-sanitize=undefined",)
 
@@ -60,6 +62,7 @@ class _Request:
     board: Board
     opt: str
     objects: Sequence[Path] = ()
+    debug: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,13 +90,15 @@ class Compiler:
         *,
         opt: str = "-O2",
         objects: Sequence[Path] = (),
+        debug: bool = False,
     ) -> Path:
         """Build the firmware ``out_elf`` for ``board`` from C (or assembly) files, laid out by ``linker_script``.
 
-        objects: compiled elsewhere, linked with the rest. Raises ToolError with the compiler's own words, BoardError if
-        the program runs into the next memory.
+        objects: compiled elsewhere, linked with the rest. debug: with the table of source lines, if the linker script
+        keeps it; that holds names of folders. Raises ToolError with the compiler's own words, BoardError if the program
+        runs into the next memory.
         """
-        request = _Request(sources, include_dirs, board, opt, objects)
+        request = _Request(sources, include_dirs, board, opt, objects, debug)
         return self._link_for(request, linker_script, "Reset_Handler", out_elf)
 
     def link_bundle(
@@ -187,7 +192,7 @@ class Compiler:
 
     def _link_for(self, request: _Request, script: Path, entry: str, out: Path) -> Path:
         board = request.board
-        machine = self._target_flags(board, request.opt)
+        machine = [*self._target_flags(board, request.opt), *(_LINES if request.debug else ())]
         linking = machine
         if self.kind == "clang":  # gcc links what clang compiled
             linking = Compiler("gcc", self.linker, self.linker)._target_flags(board, request.opt)

@@ -38,6 +38,11 @@ class CallStats:
     waits_by_function: dict[str, int] = field(default_factory=dict)
 
 
+def block_address(key: int) -> int:
+    """Where the block of a key lies; negative for NOTHING."""
+    return key >> _SIZE_BITS
+
+
 class _Followers(dict[int, "_Step"]):
     """The blocks that ran behind the block of ``key``, by their own keys."""
 
@@ -47,14 +52,17 @@ class _Followers(dict[int, "_Step"]):
 
 
 class _Step:
-    """From one block to another: how often, what may follow, and how far the other lowers the stack pointer."""
+    """From one block to another: how often, what may follow, how far the other lowers the stack pointer, and whether
+    the watched function is entered, or returned to."""
 
-    __slots__ = ("behind", "count", "descent")
+    __slots__ = ("behind", "count", "descent", "enters", "special")
 
-    def __init__(self, behind: _Followers, descent: int) -> None:
+    def __init__(self, behind: _Followers, descent: int, enters: bool) -> None:
         self.count = 0
         self.behind = behind
         self.descent = descent
+        self.enters = enters
+        self.special = bool(descent) or enters
 
 
 class Code:
@@ -74,7 +82,7 @@ class Code:
         """Decode a block when it is first met."""
         if key in self._blocks:
             return
-        address, size = key >> _SIZE_BITS, key & ((1 << _SIZE_BITS) - 1)
+        address, size = block_address(key), key & ((1 << _SIZE_BITS) - 1)
         block = Block(address, size, tuple(self.instructions(address, size)))
         self._blocks[key] = block
         self._functions[key] = self._place(address)
@@ -110,6 +118,23 @@ class Code:
         self.meet(key)
         return self._model.body(self._blocks[key], None, False)
 
+    def parts(self, step: Step) -> Iterator[tuple[int, int]]:
+        """Address and cycles of each instruction of a step's second block: what it adds to those before it."""
+        before, block = self._blocks.get(step[0]), self._blocks[step[1]]
+        jumped = before is not None and _jumped(before, block.address)
+        cycles = 0
+        for number, instruction in enumerate(block.instructions, start=1):
+            until = Block(
+                block.address, instruction.address + instruction.size - block.address, block.instructions[:number]
+            )
+            so_far = self._model.body(until, before, jumped)
+            yield instruction.address, so_far - cycles
+            cycles = so_far
+
+    def last_instruction(self, key: int) -> int:
+        """Address of the instruction that closes a block."""
+        return self._blocks[key].instructions[-1].address
+
     def leaving(self, key: int, address: int) -> int:
         """Cycles that the branch of the last block costs if it went to ``address``."""
         block = self._blocks[key]
@@ -138,7 +163,23 @@ class Trace:
         self._limit = self._top = self._lowest = 0
         self._behind: dict[int, _Followers] = {}
         self._here = self._follow(NOTHING)
+        self._watched = range(0)
+        self.entries = 0
+        self.on_entry: Callable[[], None] | None = None
         self.on_block = self._block_hook()
+
+    def watch(self, code: range) -> None:
+        """Count in ``entries`` how often code at these addresses is entered from elsewhere, and tell ``on_entry``.
+
+        A function that only calls others is so entered once from its caller, and once for each call that returned.
+        """
+        self._behind.clear()  # steps know whether they enter
+        self._here = self._follow(NOTHING)
+        self._watched = code
+
+    def is_watched(self, key: int) -> bool:
+        """Whether a block lies in the watched code."""
+        return block_address(key) in self._watched
 
     def start(self, limit: int) -> None:
         """Forget the last call. limit: the lowest address that the stack may reach in the next."""
@@ -146,6 +187,7 @@ class Trace:
             for step in followers.values():
                 step.count = 0
         self._here = self._behind[NOTHING]
+        self.entries = 0
         self._limit = limit
         self._top = self._lowest = self._stack_pointer()
 
@@ -160,10 +202,10 @@ class Trace:
                     step = self._here[address << _SIZE_BITS | size]
                 except KeyError:
                     step = self._meet(address << _SIZE_BITS | size)
+                if step.special:
+                    self._look(step)
                 step.count += 1
                 self._here = step.behind
-                if step.descent:
-                    self.reach(step.descent)
             except BaseException as error:
                 self._failed(error)
 
@@ -172,11 +214,21 @@ class Trace:
     def _meet(self, key: int) -> _Step:
         """A step that was never taken before."""
         self._code.meet(key)
-        step = self._here[key] = _Step(self._follow(key), self._code.descents.get(key, 0))
+        enters = self.is_watched(key) and not self.is_watched(self._here.key)
+        step = self._here[key] = _Step(self._follow(key), self._code.descents.get(key, 0), enters)
         return step
 
-    def _taken(self) -> Iterator[tuple[Step, int]]:
-        """The steps of this call and how often each was taken."""
+    def _look(self, step: _Step) -> None:
+        """What few steps are worth a look for."""
+        if step.enters:
+            self.entries += 1
+            if self.on_entry is not None:
+                self.on_entry()
+        if step.descent:
+            self.reach(step.descent)
+
+    def taken(self) -> Iterator[tuple[Step, int]]:
+        """The steps of this call so far, and how often each was taken."""
         for last, followers in self._behind.items():
             for key, step in followers.items():
                 if step.count:
@@ -194,17 +246,22 @@ class Trace:
     def last_address(self) -> int | None:
         """Where the block lies that was entered last."""
         last = self._here.key
-        return None if last == NOTHING else last >> _SIZE_BITS
+        return None if last == NOTHING else block_address(last)
+
+    @property
+    def last_key(self) -> int:
+        """The block that was entered last."""
+        return self._here.key
 
     @property
     def instructions(self) -> int:
         """Instructions run so far, the last block counted as a whole."""
-        return sum(count * self._code.length(step[1]) for step, count in self._taken())
+        return sum(count * self._code.length(step[1]) for step, count in self.taken())
 
     def stats(self, value: int, end: int, waits: Iterable[BlockWaits] = ()) -> CallStats:
         """The figures of a call that returned ``value`` to the address ``end``; ``waits``: what its blocks waited."""
         cycles: dict[str, int] = {}
-        for step, count in self._taken():
+        for step, count in self.taken():
             branch, body = self._code.price(step)
             here = self._code.function(step[1])
             cycles[here] = cycles.get(here, 0) + count * body

@@ -32,7 +32,8 @@ function Reset_Handler
 {before_main}
 bl main
 function main
-b main
+{main}
+99: b 99b
 .ltorg
 """
 # Nothing is dropped: the functions are called by name.
@@ -99,13 +100,16 @@ def compiler_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def assemble(tmp_path_factory: pytest.TempPathFactory) -> Assemble:
-    """Builds a firmware from assembly; ``function NAME`` starts a function that can be called."""
+    """Builds a firmware from assembly; ``function NAME`` starts a function that can be called.
 
-    def build(board: Board, text: str, *, enable_fpu: bool = True) -> Image:
+    main: what main does, which machines never run: they stop where it begins.
+    """
+
+    def build(board: Board, text: str, *, enable_fpu: bool = True, main: str = "") -> Image:
         folder = tmp_path_factory.mktemp("asm")
         source, script = folder / "program.s", folder / "program.ld"
         before_main = _FPU_ON if board.float_abi == "hard" and enable_fpu else ""
-        source.write_text(_START.format(stack=board.data.end, before_main=before_main) + text)
+        source.write_text(_START.format(stack=board.data.end, before_main=before_main, main=main) + text)
         script.write_text(_SCRIPT.format(code=board.code.start, data=board.data.start))
         compiler = find_compiler("zig", board)
         return load_image(compiler.compile_firmware([source], [], script, board, folder / "program.elf"))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tinyglow.boards import CPUS, Board
-from tinyglow.errors import BoardError, InputError, SimulationError
-from tinyglow.sim.image import Image
+from tinyglow.errors import BoardError, InputError, SimulationError, ToolError
+from tinyglow.sim.image import Image, load_image
 from tinyglow.sim.machine import Machine
 
 Assemble = Callable[..., Image]
@@ -261,3 +264,27 @@ def test_a_program_too_big_for_the_board_is_not_loaded(image: Image, m0plus: Boa
     small = replace(m0plus, memories=(replace(m0plus.code, size=0), m0plus.data))
     with pytest.raises(BoardError, match="does not fit"):
         Machine(image, small)
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        ("x86_64-linux-gnu", "EM_X86_64, 64 bits, little-endian"),
+        ("aarch64-linux-gnu", "EM_AARCH64, 64 bits, little-endian"),
+        ("armeb-freestanding-eabi", "EM_ARM, 32 bits, big-endian"),
+    ],
+)
+def test_an_object_of_another_architecture_or_byte_order_is_refused(tmp_path: Path, target: str, found: str) -> None:
+    """The message says what the file is and what it should be; so it does for a file that is no ELF at all."""
+    source, program = tmp_path / "x.c", tmp_path / "x.o"
+    source.write_text("int x(void) { return 1; }\n")
+    command = [sys.executable, "-m", "ziglang", "cc", "-target", target, "-c", str(source), "-o", str(program)]
+    subprocess.run(command, check=True, capture_output=True)
+    with pytest.raises(ToolError, match=f"no firmware for a Cortex-M\n.*{found}; expected EM_ARM, 32 bits, little"):
+        load_image(program)
+    program.write_bytes(b"\x7fELF" + program.read_bytes()[4:40])
+    with pytest.raises(ToolError, match=r"x\.o"):
+        load_image(program)
+    program.write_bytes(b"MZ not this")
+    with pytest.raises(ToolError, match="cannot read firmware"):
+        load_image(program)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from tinyglow.cli.options import AddCommand, add_compiler, add_json, add_model, add_scheme
-from tinyglow.cli.reading import quantized_of, read_inputs
+from tinyglow.cli.options import AddCommand, add_compiler, add_json, add_model, add_scheme, add_target
+from tinyglow.cli.reading import quantized_of, read_inputs, target_of_options
 
 
 def register(command: AddCommand) -> None:
@@ -30,6 +30,7 @@ def register(command: AddCommand) -> None:
         help="a sample for each input, the first of a .npy array (default: made up; times hardly depend on it)",
     )
     add_scheme(parser)
+    add_target(parser)
     add_compiler(parser)
     add_json(parser)
 
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = read_inputs(arguments)
     quantized = quantized_of(arguments).quantized
     with progress("fitting", len(boards) * len(PLACEMENTS)) as advance:
-        fits = fit(quantized, boards, inputs, arguments.cc, advance)
+        fits = fit(quantized, boards, inputs, arguments.cc, advance, lambda board: target_of_options(arguments, board))
     if arguments.json:
         print(json.dumps(as_json(fits), indent=1))
     else:

@@ -1,0 +1,106 @@
+"""The emulator's hooks: fast, stoppable, and the same figures where its package looks different inside."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import tinyglow
+from tinyglow.boards import Board, load_board
+from tinyglow.bundle.header import read_bundle
+from tinyglow.pipeline.execute import open_target
+from tinyglow.pipeline.stations import lower, target_of
+from tinyglow.sim import hooks
+from tinyglow.sim.image import Image
+from tinyglow.sim.machine import Machine
+
+Assemble = Callable[..., Image]
+
+_SOURCE = """
+function busy
+movs r2, #0
+1: ldr r3, [r1]
+adds r2, #1
+subs r0, #1
+bne 1b
+bx lr
+function forever
+b forever
+.bss
+.space 64
+"""
+
+
+@pytest.fixture(scope="module")
+def image(assemble: Assemble, m0plus: Board) -> Image:
+    """A loop with an end, and one without."""
+    return assemble(m0plus, _SOURCE)
+
+
+def test_figures_are_the_same_without_the_short_way(
+    image: Image, m0plus: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hooks through the emulator's own package count what hooks past it count, timed and checked calls too."""
+    start = m0plus.data.start
+    figures = []
+    for library in (hooks._library, None):
+        monkeypatch.setattr(hooks, "_library", library)
+        machine = Machine(image, m0plus).boot()
+        figures.append([machine.call("busy", 100, start, **how) for how in ({}, {"strict": True}, {"timed": True})])
+    assert figures[0] == figures[1]
+    assert figures[0][0].instructions == 1 + 4 * 100 + 1
+    assert figures[0][2].waits > 0
+
+
+def test_ctrl_c_stops_an_endless_program(image: Image, m0plus: Board) -> None:
+    """KeyboardInterrupt comes out, soon, and the machine still works."""
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("signals are for the main thread")
+    machine = Machine(image, m0plus).boot()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    try:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            machine.call("forever")
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGINT, before)
+    assert machine.call("busy", 5, m0plus.data.start).instructions == 1 + 4 * 5 + 1
+
+
+def test_an_error_in_a_hook_is_raised_behind_the_call(
+    image: Image, m0plus: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that goes wrong while counting is lost."""
+    machine = Machine(image, m0plus).boot()
+
+    def broken(key: int) -> None:
+        raise RuntimeError(f"cannot decode {key:#x}")
+
+    monkeypatch.setattr(machine._code, "meet", broken)
+    with pytest.raises(RuntimeError, match="cannot decode"):
+        machine.call("busy", 5, m0plus.data.start)
+
+
+@pytest.mark.parametrize("board_name", ["frdm-ke16z", "mimxrt1060-evk"])
+def test_eight_million_instructions_a_second_are_counted(board_name: str, checkout: Path, tmp_path: Path) -> None:
+    """On a real bundle, cycles counted, in the best of several runs: processor time of this process."""
+    board = load_board(board_name)
+    graph = tinyglow.load(checkout / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
+    profile = tinyglow.load_profile(checkout / "tests/golden/mnist_nxp/profile.yaml")
+    tinyglow.emit(lower(tinyglow.quantize(graph, profile), target=target_of(board)), tmp_path / "bundle")
+    speeds = []
+    with open_target(tmp_path / "bundle", read_bundle(tmp_path / "bundle"), board) as target:
+        target.infer()  # translates, and checks alignment
+        for _ in range(10):
+            begun = time.process_time()
+            cost = target.infer()
+            assert cost is not None
+            speeds.append(cost.instructions / (time.process_time() - begun))
+    assert max(speeds) >= 8e6

@@ -1,0 +1,204 @@
+"""Where an inference spends its cycles on a board: by layer, by function, by source line."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinyglow.boards import Board
+from tinyglow.bundle.harness import Harness, Placement, write_harness
+from tinyglow.bundle.header import read_bundle
+from tinyglow.bundle.layers import LayerCall, layer_calls
+from tinyglow.bundle.options import sources_of
+from tinyglow.errors import InputError, Problem
+from tinyglow.ir.graph import Array
+from tinyglow.pipeline.execute import MAX_INSTRUCTIONS, Options, as_built, input_vectors
+from tinyglow.sim.toolchain import find_compiler
+
+if TYPE_CHECKING:
+    from tinyglow.sim.lines import LineTable
+    from tinyglow.sim.profile import CallCost, CallProfile
+
+_LONGEST_LINE = 160
+_LARGEST_SOURCE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Share:
+    """Something that took time: cycles of the core, cycles waited for memories, instructions."""
+
+    name: str
+    cycles: int
+    waits: int
+    instructions: int
+
+    @property
+    def total(self) -> int:
+        """Cycles with waiting."""
+        return self.cycles + self.waits
+
+
+@dataclass(frozen=True)
+class LayerShare:
+    """A layer: what it computes, the function called for it, and the functions that ran meanwhile, most first."""
+
+    whole: Share
+    function: str
+    functions: tuple[Share, ...]
+
+
+@dataclass(frozen=True)
+class LineShare:
+    """A source line: file and number, its text if it is the bundle's own."""
+
+    file: str
+    number: int
+    text: str
+    whole: Share
+
+
+@dataclass(frozen=True)
+class CycleProfile:
+    """One inference; ``layers`` in their order, of which the first and last are the surroundings of the network's
+    calls, ``functions`` and ``lines`` with the most cycles first. All three add up to ``whole``."""
+
+    board: Board
+    compiler: str
+    weights: Placement
+    whole: Share
+    layers: tuple[LayerShare, ...]
+    functions: tuple[Share, ...]
+    lines: tuple[LineShare, ...]
+
+
+def profile_cycles(
+    folder: str | Path,
+    board: Board,
+    inputs: Mapping[str, Array],
+    compiler: str | None = None,
+    weights: Placement = "flash",
+) -> CycleProfile:
+    """Build the bundle in ``folder`` for ``board`` with source lines, and follow one inference of the first sample.
+
+    Raises what ``execute.simulate`` raises, and InputError for the host, where nothing is counted.
+    """
+    if board.is_host:
+        raise InputError("nothing is counted on this machine", [Problem("--board host", "no emulated board")])
+    from tinyglow.sim.image import load_image
+    from tinyglow.sim.lines import read_lines
+    from tinyglow.sim.machine import Machine
+
+    folder = Path(folder)
+    info = read_bundle(folder)
+    weights = as_built(Options(weights), info).weights
+    vectors = input_vectors(info, inputs)
+    chosen = find_compiler(compiler, board)
+    with tempfile.TemporaryDirectory(prefix="tinyglow-") as place:
+        work = Path(place)
+        harness = write_harness(work, info.name, board, weights, debug=True)
+        sources = [*sources_of(folder), *harness.sources]
+        elf = work / "firmware.elf"
+        chosen.compile_firmware(sources, [folder], harness.linker_script, board, elf, debug=True)
+        image = load_image(elf)
+        machine = Machine(image, board).boot()
+        mutable = machine.address_of(Harness.mutable_weight)
+        for placeholder, rows in vectors.items():
+            machine.write(mutable + placeholder.offset, rows[0])
+        found = machine.profile(Harness.infer, info.name, max_instructions=MAX_INSTRUCTIONS)
+        lines = _lines(found, read_lines(image), folder)
+        version = chosen.version()
+    stats = found.stats
+    whole = Share(info.name, stats.cycles, stats.waits, stats.instructions)
+    functions = _functions([found.before, *found.calls])
+    return CycleProfile(
+        board, version, weights, whole, _layers(found, layer_calls(folder, info.name)), functions, lines
+    )
+
+
+def _layers(profile: CallProfile, calls: Sequence[LayerCall]) -> tuple[LayerShare, ...]:
+    """The parts of a profile under the names that the source gives them, if it speaks of the same functions."""
+    made = [call.function for call in profile.calls if call.function]
+    named = made == [call.function for call in calls]
+    layers = [_layer("(before the network)", profile.before)]
+    for number, call in enumerate(profile.calls):
+        if not call.function:
+            layers.append(_layer("(after the last layer)", call))
+        else:
+            layers.append(_layer(calls[number].origin if named else f"call {number + 1}", call))
+    return tuple(layer for layer in layers if layer.whole.instructions)
+
+
+def _layer(name: str, part: CallCost) -> LayerShare:
+    whole = Share(name, part.cost.cycles, part.cost.waits, part.cost.instructions)
+    return LayerShare(whole, part.function, _functions([part]))
+
+
+def _functions(parts: Sequence[CallCost]) -> tuple[Share, ...]:
+    sums: dict[str, list[int]] = {}
+    for part in parts:
+        for name, cost in part.by_function.items():
+            figures = sums.setdefault(name, [0, 0, 0])
+            for index, figure in enumerate((cost.cycles, cost.waits, cost.instructions)):
+                figures[index] += figure
+    return _most_first(Share(name, *figures) for name, figures in sums.items())
+
+
+def _most_first(shares: Any) -> tuple[Share, ...]:
+    return tuple(sorted(shares, key=lambda share: (-share.total, share.name)))
+
+
+def _lines(profile: CallProfile, table: LineTable, folder: Path) -> tuple[LineShare, ...]:
+    sums: dict[tuple[str, int], list[int]] = {}
+    for address, cost in profile.by_address.items():
+        line = table.at(address)
+        key = (line.file, line.number) if line else ("(compiler's library)", 0)
+        figures = sums.setdefault(key, [0, 0, 0])
+        for index, figure in enumerate((cost.cycles, cost.waits, cost.instructions)):
+            figures[index] += figure
+    texts: dict[str, list[str]] = {}
+    shares = []
+    for (file, number), figures in sums.items():
+        text = _text(folder, file, texts)
+        shown = text[number - 1].strip()[:_LONGEST_LINE] if 0 < number <= len(text) else ""
+        shares.append(LineShare(file, number, shown, Share(f"{file}:{number}", *figures)))
+    return tuple(sorted(shares, key=lambda share: (-share.whole.total, share.whole.name)))
+
+
+def _text(folder: Path, file: str, known: dict[str, list[str]]) -> list[str]:
+    """The lines of one of the bundle's own files; [] for others."""
+    if file not in known:
+        path = folder / file
+        own = path.suffix in (".c", ".h") and path.is_file() and path.stat().st_size <= _LARGEST_SOURCE
+        known[file] = path.read_text(encoding="utf-8", errors="replace").splitlines() if own else []
+    return known[file]
+
+
+def as_json(profile: CycleProfile) -> dict[str, Any]:
+    """All figures as plain data."""
+    return {
+        "board": profile.board.name,
+        "compiler": profile.compiler,
+        "weights": profile.weights,
+        **_share(profile.whole),
+        "milliseconds": 1000 * profile.board.seconds(profile.whole.total),
+        "layers": [
+            {**_share(layer.whole), "function": layer.function, "functions": [_share(f) for f in layer.functions]}
+            for layer in profile.layers
+        ],
+        "functions": [_share(share) for share in profile.functions],
+        "lines": [
+            {**_share(line.whole), "file": line.file, "line": line.number, "text": line.text} for line in profile.lines
+        ],
+    }
+
+
+def _share(share: Share) -> dict[str, Any]:
+    return {
+        "name": share.name,
+        "cycles": share.cycles,
+        "waits": share.waits,
+        "instructions": share.instructions,
+    }

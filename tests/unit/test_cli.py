@@ -217,7 +217,7 @@ def test_verify_names_the_layer_on_a_board_too(work: Path, monkeypatch: pytest.M
     answer = _verify(work, "frdm-ke16z")
     assert answer.status == 1
     assert "numpy != host" in answer.out and "numpy != frdm-ke16z" in answer.out
-    assert answer.out.count("sequential_conv2d_2_Conv2D__2") == 2
+    assert answer.out.count("sequential_conv2d_3_Conv2D__2") == 2
     assert answer.out.splitlines()[-1] == "NOT bit-exact"
 
 

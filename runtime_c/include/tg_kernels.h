@@ -64,6 +64,17 @@ typedef struct {
 
 void tg_arg_max_f32(const tg_arg_max_f32_params *p, const float *input, int32_t *output);
 
+/* place of the largest or smallest element, in int16 */
+typedef struct {
+  uint32_t outer;
+  uint32_t length;
+  uint32_t inner;
+  uint8_t smallest;
+  uint8_t last;
+} tg_arg_max_s16_params;
+
+void tg_arg_max_s16(const tg_arg_max_s16_params *p, const int16_t *input, int32_t *output);
+
 /* place of the largest or smallest element */
 typedef struct {
   uint32_t outer;
@@ -963,6 +974,16 @@ typedef struct {
 
 void tg_prelu_f32(const tg_prelu_f32_params *p, const float *input, const float *product, float *output);
 
+/* input, or another tensor where the input is negative, in int16 */
+typedef struct {
+  uint32_t count;
+  int32_t positive;
+  int32_t negative;
+  uint8_t shift;
+} tg_prelu_s16_params;
+
+void tg_prelu_s16(const tg_prelu_s16_params *p, const int16_t *input, const int16_t *product, int16_t *output);
+
 /* input, or another tensor where the input is negative */
 typedef struct {
   uint32_t count;
@@ -1009,6 +1030,24 @@ typedef struct {
 
 void tg_reduce_max_f32(const tg_reduce_max_f32_params *p, const float *input, float *output);
 
+/* largest element over up to three runs of dimensions, in int16 */
+typedef struct {
+  uint32_t keep0;
+  uint32_t keep1;
+  uint32_t keep2;
+  uint32_t keep0_stride;
+  uint32_t keep1_stride;
+  uint32_t keep2_stride;
+  uint32_t drop0;
+  uint32_t drop1;
+  uint32_t drop2;
+  uint32_t drop0_stride;
+  uint32_t drop1_stride;
+  uint32_t drop2_stride;
+} tg_reduce_max_s16_params;
+
+void tg_reduce_max_s16(const tg_reduce_max_s16_params *p, const int16_t *input, int16_t *output);
+
 /* largest element over up to three runs of dimensions */
 typedef struct {
   uint32_t keep0;
@@ -1045,6 +1084,26 @@ typedef struct {
 } tg_reduce_sum_f32_params;
 
 void tg_reduce_sum_f32(const tg_reduce_sum_f32_params *p, const float *input, float *output);
+
+/* sum or mean over up to three runs of dimensions, in int16 */
+typedef struct {
+  uint32_t keep0;
+  uint32_t keep1;
+  uint32_t keep2;
+  uint32_t keep0_stride;
+  uint32_t keep1_stride;
+  uint32_t keep2_stride;
+  uint32_t drop0;
+  uint32_t drop1;
+  uint32_t drop2;
+  uint32_t drop0_stride;
+  uint32_t drop1_stride;
+  uint32_t drop2_stride;
+  int32_t multiplier;
+  uint8_t shift;
+} tg_reduce_sum_s16_params;
+
+void tg_reduce_sum_s16(const tg_reduce_sum_s16_params *p, const int16_t *input, int16_t *output);
 
 /* sum or mean over up to three runs of dimensions */
 typedef struct {

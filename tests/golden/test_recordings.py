@@ -16,6 +16,7 @@ INT8 = (
     *("asymmetric", "asymmetric_bias8", "symmetric", "symmetric_with_uint8", "power2_bias8", "power2_bias32"),
     *("channelwise", "channelwise_symmetric", "kl1024", "float_io"),
 )
+CORES = ("cortex-m0plus", "cortex-m7")
 FULL = bool(os.environ.get("TINYGLOW_FULL"))
 # On emulated cores large networks take long; the slice has one of each kind of kernel.
 ON_CORES = [
@@ -26,7 +27,7 @@ ON_CORES = [
 ]
 
 
-@pytest.mark.parametrize("board", ["cortex-m0plus", "cortex-m7"])
+@pytest.mark.parametrize("board", CORES)
 def test_own_recording(board: str) -> None:
     """The recording that comes with the tests: all its vectors in numpy and host C, the first one on the cores."""
     folder = Path(__file__).with_name("ops_zoo")
@@ -57,9 +58,9 @@ def test_float_network_computes_as_glow(shared: Path, model: str) -> None:
 
 
 @pytest.mark.parametrize(("model", "config"), ON_CORES)
-@pytest.mark.parametrize("board", ["cortex-m0plus", "cortex-m7"])
-def test_cores_compute_as_glow(shared: Path, model: str, config: str, board: str) -> None:
-    """The emulated cores give Glow's answer to the first recorded vector (TINYGLOW_FULL=1: for all configurations)."""
+def test_cores_compute_as_glow(shared: Path, model: str, config: str) -> None:
+    """Both emulated cores give Glow's answer to the first recorded vector (TINYGLOW_FULL=1: for all configurations)."""
     folder = shared / "golden" / model / config
-    result = crosscheck(folder, shared / "models" / f"{model}.onnx", boards={load_board(board): None})
-    assert result.cores[board]["vectors_equal"] == 1
+    boards = {load_board(name): None for name in CORES}
+    result = crosscheck(folder, shared / "models" / f"{model}.onnx", boards=boards)
+    assert {name: core["vectors_equal"] for name, core in result.cores.items()} == dict.fromkeys(CORES, 1)

@@ -40,7 +40,7 @@ def _arg_max(p: ArgMaxParams, x: Array) -> Array:
 
 
 def arg_max(p: ArgMaxParams, x: Array, out: Array) -> None:
-    """Definition of tg_arg_max_s8 and tg_arg_max_f32.
+    """Definition of tg_arg_max_s8, tg_arg_max_s16 and tg_arg_max_f32.
 
     out: each index as two words, the lower first: an int64 on a little-endian machine, aligned to 4 bytes only.
     """
@@ -55,6 +55,15 @@ ARG_MAX_S8 = Kernel(
     operands=(In("input", "int8"), Out("output", "int32")),
     reference=arg_max,
     summary="place of the largest or smallest element",
+)
+
+ARG_MAX_S16 = Kernel(
+    symbol="tg_arg_max_s16",
+    c_file="reduce/tg_arg_max_s16.c",
+    params=ArgMaxParams,
+    operands=(In("input", "int16"), Out("output", "int32")),
+    reference=arg_max,
+    summary="place of the largest or smallest element, in int16",
 )
 
 ARG_MAX_F32 = Kernel(
@@ -77,6 +86,7 @@ class ArgMax(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("ArgMax", "ArgMin")
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     smallest: ClassVar[bool] = False
 
     @classmethod
@@ -112,7 +122,7 @@ class ArgMax(Op):
     def lower(self, node: Node, lowering: Lowering) -> None:
         source = lowering.type_of(node.inputs[0])
         require_elements(source.shape)
-        kernel = ARG_MAX_F32 if source.dtype == "float32" else ARG_MAX_S8
+        kernel = {"float32": ARG_MAX_F32, "int16": ARG_MAX_S16}.get(source.dtype, ARG_MAX_S8)
         buffers = lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])
         lowering.call(kernel, buffers, self._params(source.shape))
 

@@ -12,7 +12,7 @@ from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 from tinyglow.numerics import wide
 
 _PIECE_BITS = 7
-_PIECES = 2 ** (16 - _PIECE_BITS)
+PIECE = 2**_PIECE_BITS  # inputs on one straight line
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Lookup16Params(Params):
 def lookup_s16(p: Lookup16Params, x: Array, table: Array, out: Array) -> None:
     """Definition of tg_lookup_s16: between the two entries around the input, in proportion, halves upwards."""
     place, ends = x.astype(np.int32) - wide.INT16_MIN, table[0].astype(np.int32)
-    piece, rest = place >> _PIECE_BITS, place & (2**_PIECE_BITS - 1)
+    piece, rest = place >> _PIECE_BITS, place & (PIECE - 1)
     low = ends[piece]
-    out[...] = low + (((ends[piece + 1] - low) * rest + 2 ** (_PIECE_BITS - 1)) >> _PIECE_BITS)
+    out[...] = low + (((ends[piece + 1] - low) * rest + PIECE // 2) >> _PIECE_BITS)
 
 
 LOOKUP_INT16 = Kernel(
@@ -42,6 +42,6 @@ LOOKUP_INT16 = Kernel(
 
 def interpolation_table(function: Callable[[Array], Array], source: float, result: float) -> Array:
     """int16 [513]: ``function`` (of float64) at the ends of all pieces of the inputs, for two scales."""
-    x = (np.arange(_PIECES + 1) * 2**_PIECE_BITS + wide.INT16_MIN) * source
+    x = (np.arange(2**16 // PIECE + 1) * PIECE + wide.INT16_MIN) * source
     steps = wide.steps(function(x).astype(np.float32), result)
     return np.clip(steps, wide.INT16_MIN, wide.INT16_MAX).astype(np.int16)

@@ -1,10 +1,11 @@
 """Functions of one element: Sigmoid, Tanh, Log, HardSwish. int8 looks them up in a table of 256 entries.
 
-In int16, bounded ones have a table with interpolation, and the others are float.
+In int16 there is a table with interpolation, but for Log, which has no straight piece near 0, and is float.
 """
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, SourceNode
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import float32, glow
-from tinyglow.ops.lookup_int16 import LOOKUP_INT16, Lookup16Params, interpolation_table
+from tinyglow.ops.lookup_int16 import LOOKUP_INT16, PIECE, Lookup16Params, interpolation_table
 from tinyglow.ops.one_nan import one_nan
 from tinyglow.ops.rescale import Rescale
 
@@ -125,7 +126,23 @@ class ElementFunction(Op):
         return glow.quantize(y.astype(np.float32), result.scale, result.offset)
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
+        if quantizing.int16:
+            return self._interpolated(node, quantizing)
         return self.look_up(node, quantizing.quantized(node.inputs[0]), quantizing.params(node.outputs[0]), quantizing)
+
+    def int16_params(self, source: QuantParams, node: Node, quantizing: Quantizing) -> tuple[QuantParams, QuantParams]:
+        """Parameters of the int16 table's inputs and results, for inputs that come with ``source``."""
+        return source, quantizing.params(node.outputs[0])
+
+    def _interpolated(self, node: Node, quantizing: Quantizing) -> Value:
+        """Add a table of straight pieces in place of ``node``, in int16, with a rescale before it where one is due."""
+        edit, x = quantizing.edit, quantizing.quantized(node.inputs[0])
+        assert x.type.quant
+        source, result = self.int16_params(x.type.quant, node, quantizing)
+        x = quantizing.rescale(node.name, x, source, node.origin)
+        data = interpolation_table(self.function, source.scale, result.scale)
+        mapping = edit.constant("mapping", data, TensorType(data.shape, "int16", result))
+        return edit.add(node.name, IntLookupTable(self), [x, mapping], node.origin, (replace(x.type, quant=result),))
 
     def look_up(self, node: Node, x: Value, params: QuantParams, quantizing: Quantizing) -> Value:
         """Add an IntLookupTable of this function in place of ``node``, whose result has ``params``."""
@@ -158,21 +175,14 @@ class BoundedFunction(ElementFunction):
     reach: ClassVar[float]
     has_int16: ClassVar[bool] = True
 
-    def _quantize_int16(self, node: Node, quantizing: Quantizing) -> Value:
-        """A table for inputs as they are, or within ``reach`` where theirs goes beyond; the result spans ``image``."""
-        edit, x = quantizing.edit, quantizing.quantized(node.inputs[0])
-        domain, image = quantizing.choose(-self.reach, self.reach), quantizing.choose(*self.image)
-        assert x.type.quant
-        if x.type.quant.scale > domain.scale:
-            x = quantizing.rescale(node.name, x, domain, node.origin)
-        assert x.type.quant
-        data = interpolation_table(self.function, x.type.quant.scale, image.scale)
-        mapping = edit.constant("mapping", data, TensorType(data.shape, "int16", image))
-        return edit.add(node.name, IntLookupTable(self), [x, mapping], node.origin, (replace(x.type, quant=image),))
+    def int16_params(self, source: QuantParams, node: Node, quantizing: Quantizing) -> tuple[QuantParams, QuantParams]:
+        """Inputs as they are, or within ``reach`` where theirs goes beyond; the result spans ``image``."""
+        domain = quantizing.choose(-self.reach, self.reach)
+        return min(source, domain, key=lambda params: params.scale), quantizing.choose(*self.image)
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
         if quantizing.int16:
-            return self._quantize_int16(node, quantizing)
+            return super().quantize(node, quantizing)
         edit = quantizing.edit
         # Glow's three nodes get the numbers behind the float node's.
         edit.namer.used.add(node.name)
@@ -240,6 +250,12 @@ class HardSwish(ElementFunction):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("HardSwish",)
     float_kernel: ClassVar[Kernel] = HARD_SWISH_FLOAT
+    has_int16: ClassVar[bool] = True
+
+    def int16_params(self, source: QuantParams, node: Node, quantizing: Quantizing) -> tuple[QuantParams, QuantParams]:
+        """The function bends at -3 and 3: the scale is made a little larger, so that pieces of the table end there."""
+        pieces = max(1, math.floor(3.0 / (PIECE * source.scale)))
+        return QuantParams(glow.float32(3.0 / (PIECE * pieces)), 0), quantizing.params(node.outputs[0])
 
     def function(self, x: Array) -> Array:
         result: Array = x * np.clip(x + 3.0, 0.0, 6.0) / 6.0

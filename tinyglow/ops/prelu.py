@@ -14,6 +14,7 @@ from tinyglow.ir.types import Shape, TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.broadcast import broadcast_inputs, broadcast_shape
 from tinyglow.ops.multiplication import Mul
+from tinyglow.ops.rescale_int16 import lower_prelu_int16
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class PRelu(Op):
     onnx_types: ClassVar[tuple[str, ...]] = ("PRelu",)
     glow_kind: ClassVar[str] = "Select"
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
 
     @classmethod
@@ -109,6 +111,9 @@ class PRelu(Op):
         buffers = [lowering.buffer(name) for name in (*node.inputs, *node.outputs)]
         if types[2].dtype == "float32":
             lowering.call(PRELU_FLOAT, buffers, PReluFloatParams(types[0].elements))
+            return
+        if types[2].dtype == "int16":
+            lower_prelu_int16(node, lowering)
             return
         x, product, result = (type_.quant for type_ in types)
         assert x and product and result

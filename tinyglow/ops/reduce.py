@@ -10,53 +10,19 @@ from typing import ClassVar
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.kernel import F32, I32, U32, In, Kernel, Out, Params
+from tinyglow.ir.kernel import F32, I32, In, Kernel, Out
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
-from tinyglow.ir.types import Shape, TensorType
+from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.avg_pool import AvgPool
 from tinyglow.ops.constants import computed
 from tinyglow.ops.int8 import int8_params, scale_requant
 from tinyglow.ops.one_nan import one_nan
+from tinyglow.ops.reduce_int16 import lower_reduce_max_int16, lower_reduce_sum_int16
+from tinyglow.ops.reduce_loops import ReduceParams, reduce_loops
 from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.transpose import Transpose
 from tinyglow.ops.window import NCHW_TO_NHWC, NHWC_TO_NCHW, Window
-
-LOOPS = 3
-
-
-@dataclass(frozen=True)
-class ReduceParams(Params):
-    """Count and stride in the input of the loops over the output's elements (keep), and of those over what is reduced.
-
-    Outermost first; unused loops have count 1.
-    """
-
-    keep0: U32
-    keep1: U32
-    keep2: U32
-    keep0_stride: U32
-    keep1_stride: U32
-    keep2_stride: U32
-    drop0: U32
-    drop1: U32
-    drop2: U32
-    drop0_stride: U32
-    drop1_stride: U32
-    drop2_stride: U32
-
-    def groups(self, x: Array) -> Array:
-        """``x`` [samples, elements] as [samples, elements of the output, elements reduced to each]."""
-        keep = _indices((self.keep0, self.keep1, self.keep2), (self.keep0_stride, self.keep1_stride, self.keep2_stride))
-        drop = _indices((self.drop0, self.drop1, self.drop2), (self.drop0_stride, self.drop1_stride, self.drop2_stride))
-        return x[:, keep[:, None] + drop]
-
-
-def _indices(counts: tuple[int, ...], strides: tuple[int, ...]) -> Array:
-    index = np.zeros(1, np.int64)
-    for count, stride in zip(counts, strides, strict=True):
-        index = (index[:, None] + np.arange(count) * stride).ravel()
-    return index
 
 
 @dataclass(frozen=True)
@@ -157,28 +123,6 @@ REDUCE_MAX_FLOAT = Kernel(
 )
 
 
-def reduce_loops(shape: Shape, axes: tuple[int, ...]) -> dict[str, int]:
-    """The fields of ReduceParams for reducing ``axes`` of ``shape``. Raises UnsupportedError if there are too few."""
-    runs: list[tuple[bool, int, int]] = []  # (reduced, count, stride)
-    for axis, count in enumerate(shape):
-        if count == 1:
-            continue
-        stride = math.prod(shape[axis + 1 :])
-        if runs and runs[-1][0] == (axis in axes):
-            runs[-1] = (axis in axes, runs[-1][1] * count, stride)
-        else:
-            runs.append((axis in axes, count, stride))
-    fields: dict[str, int] = {}
-    for name, reduced in (("keep", False), ("drop", True)):
-        loops = [(count, stride) for which, count, stride in runs if which == reduced]
-        if len(loops) > LOOPS:
-            found = f"axes {list(axes)} of shape {list(shape)}"
-            raise UnsupportedError(found, f"at most {LOOPS} runs of dimensions that are reduced, and of others")
-        for index, (count, stride) in enumerate([(1, 0)] * (LOOPS - len(loops)) + loops):
-            fields |= {f"{name}{index}": count, f"{name}{index}_stride": stride}
-    return fields
-
-
 def _axes(node: SourceNode, rank: int, importer: Importer) -> tuple[int, ...]:
     """The reduced dimensions, an attribute or (newer operator sets) an input; all where they are not given."""
     axes = node.ints("axes", ())
@@ -201,6 +145,7 @@ class Reduce(Op):
     axes: tuple[int, ...]
 
     quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
@@ -243,6 +188,9 @@ def _lower_sum(node: Node, lowering: Lowering, axes: tuple[int, ...], divisor: i
     buffers = [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])]
     if lowering.type_of(node.outputs[0]).dtype == "float32":
         lowering.call(REDUCE_SUM_FLOAT, buffers, ReduceSumFloatParams(**reduce_loops(shape, axes), divisor=divisor))
+        return
+    if lowering.type_of(node.outputs[0]).dtype == "int16":
+        lower_reduce_sum_int16(node, lowering, axes, divisor)
         return
     source, result = int8_params(node, lowering)
     terms = math.prod(shape[axis] for axis in axes)
@@ -320,6 +268,9 @@ class ReduceMax(Reduce):
         buffers = [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])]
         if lowering.type_of(node.outputs[0]).dtype == "float32":
             lowering.call(REDUCE_MAX_FLOAT, buffers, ReduceMaxFloatParams(**loops))
+            return
+        if lowering.type_of(node.outputs[0]).dtype == "int16":
+            lower_reduce_max_int16(node, lowering, self.axes)
             return
         int8_params(node, lowering)
         lowering.call(REDUCE_MAX, buffers, ReduceMaxParams(**loops))

@@ -57,3 +57,38 @@ def lower_rescale_int16(
     (positive, negative), shift = wide.multipliers([ratio, ratio * slope], -wide.INT16_MIN)
     params = Rescale16Params(lowering.type_of(node.inputs[0]).elements, positive, negative, shift, *bounds)
     lowering.call(RESCALE_INT16, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+
+
+@dataclass(frozen=True)
+class PRelu16Params(Params):
+    """``count`` elements: inputs from 0 on times positive, else products times negative, over 2**shift."""
+
+    count: U32
+    positive: I32
+    negative: I32
+    shift: U8
+
+
+def prelu_s16(p: PRelu16Params, x: Array, product: Array, out: Array) -> None:
+    """Definition of tg_prelu_s16: saturate(scaled(either one))."""
+    chosen = np.where(x >= 0, x.astype(np.int64) * p.positive, product.astype(np.int64) * p.negative)
+    out[...] = wide.saturate_int16(wide.round_shift(chosen, p.shift))
+
+
+PRELU_INT16 = Kernel(
+    symbol="tg_prelu_s16",
+    c_file="elementwise/tg_prelu_s16.c",
+    params=PRelu16Params,
+    operands=(In("input", "int16"), In("product", "int16"), Out("output", "int16", may_alias="input")),
+    reference=prelu_s16,
+    summary="input, or another tensor where the input is negative, in int16",
+)
+
+
+def lower_prelu_int16(node: Node, lowering: Lowering) -> None:
+    """Emit the call that chooses between an input and its product with slopes."""
+    x, product, result = int16_scales(node, lowering)
+    (positive, negative), shift = wide.multipliers([x / result, product / result], -wide.INT16_MIN)
+    buffers = [lowering.buffer(name) for name in (*node.inputs, *node.outputs)]
+    params = PRelu16Params(lowering.type_of(node.inputs[0]).elements, positive, negative, shift)
+    lowering.call(PRELU_INT16, buffers, params)

@@ -22,7 +22,8 @@ from tinyglow.ops.multiplication import (
     QuotientParams,
     quotient_requant,
 )
-from tinyglow.ops.reduce import REDUCE_MAX, REDUCE_SUM, ReduceMaxParams, ReduceSumParams, reduce_loops
+from tinyglow.ops.reduce import REDUCE_MAX, REDUCE_SUM, ReduceMaxParams, ReduceSumParams
+from tinyglow.ops.reduce_loops import reduce_loops
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import any_requant, int8_arrays, offsets, requant_params, scales

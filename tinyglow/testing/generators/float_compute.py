@@ -19,13 +19,8 @@ from tinyglow.ops.lookup_table import MapParams
 from tinyglow.ops.matmul import MATMUL_FLOAT, MatMulFloatParams
 from tinyglow.ops.multiplication import DIV_FLOAT, MUL_FLOAT
 from tinyglow.ops.pow import POW
-from tinyglow.ops.reduce import (
-    REDUCE_MAX_FLOAT,
-    REDUCE_SUM_FLOAT,
-    ReduceMaxFloatParams,
-    ReduceSumFloatParams,
-    reduce_loops,
-)
+from tinyglow.ops.reduce import REDUCE_MAX_FLOAT, REDUCE_SUM_FLOAT, ReduceMaxFloatParams, ReduceSumFloatParams
+from tinyglow.ops.reduce_loops import reduce_loops
 from tinyglow.ops.rescale import RELU_FLOAT, ReluFloatParams
 from tinyglow.ops.unary import ABS, CEIL, ERF, EXP, FLOOR, NEG, ROUND, SQRT
 from tinyglow.testing.case import Case

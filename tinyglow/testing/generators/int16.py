@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
 from tinyglow.numerics import glow, wide
+from tinyglow.ops.arg_max import ARG_MAX_S16, ArgMaxParams
 from tinyglow.ops.arithmetic_int16 import ADD_INT16, MAX_INT16, MIN_INT16, MUL_INT16, Addend16Params, Product16Params
 from tinyglow.ops.broadcast import LOOPS, loop_fields, strides_of
 from tinyglow.ops.int16 import packed_bias, sum_bounds
@@ -27,7 +28,9 @@ from tinyglow.ops.layers_int16 import (
 from tinyglow.ops.lookup_int16 import LOOKUP_INT16, Lookup16Params
 from tinyglow.ops.pools_int16 import AVG_POOL_INT16, MAX_POOL_INT16, AvgPool16Params, MaxPool16Params
 from tinyglow.ops.quantize import DEQUANTIZE_INT16, QUANTIZE_INT16, Quantize16Params
-from tinyglow.ops.rescale_int16 import RESCALE_INT16, Rescale16Params
+from tinyglow.ops.reduce_int16 import REDUCE_MAX_INT16, REDUCE_SUM_INT16, ReduceMax16Params, ReduceSum16Params
+from tinyglow.ops.reduce_loops import reduce_loops
+from tinyglow.ops.rescale_int16 import PRELU_INT16, RESCALE_INT16, PRelu16Params, Rescale16Params
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import counts, float32_arrays, int8_arrays, int16_arrays, scales, weighted, windows
@@ -176,6 +179,49 @@ def _rescale(draw: st.DrawFn) -> Case:
     (positive, negative), shift = draw(_factors(2, 2**15))
     params = Rescale16Params(draw(counts()), positive, negative, shift, *draw(_bounds()))
     return Case(RESCALE_INT16, params, {"input": draw(int16_arrays(params.count))}, {"output": params.count})
+
+
+@generates(PRELU_INT16)
+@st.composite
+def _prelu(draw: st.DrawFn) -> Case:
+    count = draw(counts())
+    (positive, negative), shift = draw(_factors(2, 2**15))
+    inputs = {"input": draw(int16_arrays(count)), "product": draw(int16_arrays(count))}
+    return Case(PRELU_INT16, PRelu16Params(count, positive, negative, shift), inputs, {"output": count})
+
+
+@st.composite
+def _reductions(draw: st.DrawFn) -> tuple[dict[str, int], int, int]:
+    """The loops of a reduction, the elements of its input and the terms of one result."""
+    shape = tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=5)))
+    axes = tuple(axis for axis in range(len(shape)) if draw(st.booleans()))
+    return reduce_loops(shape, axes), math.prod(shape), math.prod(shape[axis] for axis in axes)
+
+
+@generates(REDUCE_SUM_INT16)
+@st.composite
+def _reduce_sum(draw: st.DrawFn) -> Case:
+    loops, size, terms = draw(_reductions())
+    (multiplier,), shift = draw(_factors(1, terms * 2**15))
+    params = ReduceSum16Params(**loops, multiplier=multiplier, shift=shift)
+    return Case(REDUCE_SUM_INT16, params, {"input": draw(int16_arrays(size))}, {"output": size // terms})
+
+
+@generates(REDUCE_MAX_INT16)
+@st.composite
+def _reduce_max(draw: st.DrawFn) -> Case:
+    loops, size, terms = draw(_reductions())
+    inputs = {"input": draw(int16_arrays(size))}
+    return Case(REDUCE_MAX_INT16, ReduceMax16Params(**loops), inputs, {"output": size // terms})
+
+
+@generates(ARG_MAX_S16)
+@st.composite
+def _arg_max(draw: st.DrawFn) -> Case:
+    outer, length, inner = (draw(st.integers(1, 6)) for _ in range(3))
+    params = ArgMaxParams(outer, length, inner, draw(st.integers(0, 1)), draw(st.integers(0, 1)))
+    data = draw(int16_arrays(outer * length * inner))
+    return Case(ARG_MAX_S16, params, {"input": data}, {"output": 2 * outer * inner})
 
 
 @generates(LOOKUP_INT16)

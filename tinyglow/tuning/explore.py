@@ -64,9 +64,8 @@ class NetworkTrials:
         return self.costs.predicted(self.program(scheme))
 
     def measured(self, candidate: Candidate) -> Candidate:
-        """The candidate with the costs of its whole program on the first image."""
-        inputs = {self.graph.inputs[0]: self.images[:1]}
-        return replace(candidate, cost=self.costs.measured(self.program(candidate.scheme), inputs))
+        """The candidate with the costs of its whole program."""
+        return replace(candidate, cost=self.costs.measured(self.program(candidate.scheme)))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.lowering.plan import plan
 from tinyglow.pipeline.execute import Execution, simulate
-from tinyglow.pipeline.stations import emit
+from tinyglow.pipeline.stations import check_fit, emit
 from tinyglow.tuning.search import Cost
 
 _OFFSETS = ("offset", "act_min", "act_max")  # parts of names of fields that say where values lie, not how many
@@ -88,17 +88,19 @@ def _alone(program: Program, call: KernelCall, operands: Mapping[str, Array]) ->
 
 @dataclass
 class Costs:
-    """Costs of programs that are lowered but not planned, of one inference on ``sample`` (inputs [1, *shape])."""
+    """Costs on ``board`` of programs that are lowered but not planned, for ``sample`` (inputs [1, *shape])."""
 
+    board: Board
     run: Run
     sample: Mapping[str, Array]
     _cycles: dict[tuple[object, ...], int] = field(default_factory=dict)
     _code: dict[str, int] = field(default_factory=dict)
 
     def predicted(self, program: Program) -> Cost:
-        """The sum of the calls' cycles; constants, and the code of each kernel."""
+        """The sum of all calls; constants, and the code of each kernel. Raises BoardError if it does not fit."""
         keys = [signature(program, call) for call in program.calls]
         planned = plan(program)
+        check_fit(planned, self.board)
         if not self._cycles.keys() >= set(keys):
             self._learn(planned, keys)
         code = sum(self._code[symbol] for symbol in {call.kernel.symbol for call in program.calls})
@@ -117,7 +119,7 @@ class Costs:
             state.run(call)
 
     def measured(self, program: Program) -> Cost:
-        """The whole program."""
+        """The whole program. Raises BoardError if it does not fit."""
         found = self.run(plan(program), self.sample)
         assert found.sizes is not None
         return Cost(found.most("cycles") or 0, found.sizes.flash)

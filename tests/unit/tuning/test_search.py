@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import tinyglow
 from tests.helpers import conv_net, run_cli
 from tinyglow.boards import load_board
-from tinyglow.errors import InputError
+from tinyglow.errors import BoardError, InputError
 from tinyglow.pipeline.stations import target_of
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
@@ -151,7 +151,7 @@ def test_predictions_are_close(tmp_path: Path, board: str) -> None:
         return run(*arguments)
 
     labels = np.zeros(4, int)
-    costs = Costs(counted, {"x": images[:1]})
+    costs = Costs(target, counted, {"x": images[:1]})
     trials = NetworkTrials(graph, profile, images, labels, Evaluator(images, labels), costs, target_of(target), False)
     predicted = trials.cost(Scheme())
     first = runs
@@ -162,6 +162,24 @@ def test_predictions_are_close(tmp_path: Path, board: str) -> None:
     with pytest.raises(InputError, match="no scheme is within the limits") as caught:
         explore(trials, Scheme(), Limits(cycles=1), most=1)
     assert f"the fewest are {predicted.cycles:,}" in str(caught.value)
+
+
+def test_what_does_not_fit_the_board_is_left_out(tmp_path: Path) -> None:
+    """A scheme that needs more RAM than there is has no cost; if all do, the error says why."""
+    net = conv_net()
+    graph, images = tinyglow.load(net.save(tmp_path)), net.samples(4)["x"]
+    profile, large = tinyglow.profile(graph, {"x": images}), load_board("frdm-ke16z")
+    memories = tuple(replace(m, size=2048 + 512) if m.name == large.data_memory else m for m in large.memories)
+    board = replace(large, memories=memories, stack_bytes=2048)
+    labels = np.zeros(4, int)
+    costs = Costs(board, run_on(board), {"x": images[:1]})
+    trials = NetworkTrials(graph, profile, images, labels, Evaluator(images, labels), costs, target_of(board), False)
+    assert trials.cost(Scheme()) is not None
+    assert trials.cost(Scheme(float_nodes=frozenset({"conv"}))) is None
+    tight = tuple(replace(m, size=2048) if m.name == large.data_memory else m for m in large.memories)
+    trials.costs = Costs(replace(board, memories=tight), run_on(board), {"x": images[:1]})
+    with pytest.raises(BoardError, match="does not fit"):
+        explore(trials, Scheme(), Limits(), most=2)
 
 
 @pytest.mark.slow

@@ -66,7 +66,7 @@ def search_scheme(
         options.count("max-cycles") if options.given("max-cycles") else None,
         options.count("max-flash") if options.given("max-flash") else None,
     )
-    costs, trials_left = Costs(run_on(board), {graph.inputs[0]: images[:1]}), options.count("search-trials")
+    costs, trials_left = Costs(board, run_on(board), {graph.inputs[0]: images[:1]}), options.count("search-trials")
     float_io = not options.flag("convert-placeholders")
     with counter(images, classes, options.count("jobs")) as count, progress("searching", trials_left) as advance:
         trials = NetworkTrials(graph, profile, images, classes, count, costs, target_of(board), float_io)

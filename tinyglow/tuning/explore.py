@@ -53,7 +53,7 @@ class NetworkTrials:
     def correct(self, scheme: Scheme) -> int | None:
         self._network.scheme = scheme
         try:
-            return self._network.count(self._network.program(self.profile.ranges))
+            return self._network.count(self._network.quantized(self.profile.ranges))
         except (ModelError, ProfileError):
             return None
 

@@ -70,6 +70,16 @@ def add_scheme(parser: argparse.ArgumentParser) -> None:
         default="",
         help="node kinds that stay float, by Glow's names, separated by commas",
     )
+    group.add_argument(
+        "--channelwise-node",
+        metavar="NODE",
+        action="append",
+        default=[],
+        help="a node of the model whose channels get a scale each; may be repeated",
+    )
+    group.add_argument(
+        "--float-node", metavar="NODE", action="append", default=[], help="a node of the model that stays float"
+    )
     group.add_argument("--float-io", action="store_true", help="keep inputs and outputs float32")
     add_graph(parser)
 

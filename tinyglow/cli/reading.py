@@ -125,6 +125,8 @@ def scheme_of(arguments: argparse.Namespace) -> Scheme:
         keep_float=frozenset(name for name in arguments.keep_float.split(",") if name),
         like_glow=arguments.graph == "glow",
         precision=arguments.precision,
+        channelwise_nodes=frozenset(arguments.channelwise_node),
+        float_nodes=frozenset(arguments.float_node),
     )
 
 

@@ -49,8 +49,17 @@ class Params:
                 raise ParamError(f"{name} = {value} does not fit {ctype}")
 
 
+_FIELDS: dict[type[Params], list[tuple[str, str]]] = {}  # annotations take long to look at, and each call is checked
+
+
 def c_fields(params: type[Params]) -> list[tuple[str, str]]:
     """(field name, C type) of each field of a Params class, in order."""
+    if params not in _FIELDS:
+        _FIELDS[params] = _read_fields(params)
+    return _FIELDS[params]
+
+
+def _read_fields(params: type[Params]) -> list[tuple[str, str]]:
     hints = get_type_hints(params, include_extras=True)
     fields = []
     for field in dataclasses.fields(params):

@@ -7,6 +7,7 @@ steps: the choice between two nearly equal windows may hang on the last bit.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -130,3 +131,11 @@ def optimize_range(histogram: Floats, low: float, high: float, symmetric: bool) 
         else:
             best_low = np.float32(ratio_high * float(low32))
     return float(best_low), float(best_high)
+
+
+@lru_cache(maxsize=4096)  # tuning quantizes the same values again and again
+def calibrated_range(
+    counts: tuple[float, ...], profiled: tuple[float, float], target: tuple[float, float], symmetric: bool
+) -> tuple[float, float]:
+    """The range within ``target`` with the smallest divergence from ``counts`` in equal bins over ``profiled``."""
+    return optimize_range(rescale_histogram(counts, profiled, target), *target, symmetric)

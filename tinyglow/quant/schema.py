@@ -14,7 +14,7 @@ import numpy as np
 
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
-from tinyglow.quant.calibration import optimize_range, rescale_histogram
+from tinyglow.quant.calibration import calibrated_range
 
 # Glow keeps two bits of int32 free, for the subtraction of the offset and for float error (getQuantizedRange).
 QUANTIZED_RANGE = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31) >> 2, (2**31 - 1) >> 2)}
@@ -76,8 +76,7 @@ def choose_params(
     if symmetric:
         low, high = _symmetric_range(low, high, qmin, qmax)
     if len(histogram) and profiled[0] != profiled[1] and low != high:
-        rescaled = rescale_histogram(histogram, profiled, (low, high))
-        low, high = optimize_range(rescaled, low, high, symmetric)
+        low, high = calibrated_range(tuple(histogram), profiled, (low, high), symmetric)
     scale = (high - low) / (qmax - qmin) or _SCALE_OF_ZERO
     offset = _zero_point(low, high, scale, qmin, qmax)
     if schema is Schema.SYMMETRIC_WITH_POWER2_SCALE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tinyglow.errors import InputError, ModelError, Problem, ProfileError
+from tinyglow.errors import BoardError, InputError, ModelError, Problem, ProfileError
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Target
@@ -33,7 +33,8 @@ def layers_of(graph: Graph) -> Layers:
 class NetworkTrials:
     """``search.Trials`` of a float graph: right answers are counted, costs are predicted for ``target``.
 
-    float_io: whether the network that is paid for has float placeholders.
+    float_io: whether the network that is paid for has float placeholders. misfit: why the first of those that did not
+    fit the board did not.
     """
 
     graph: Graph
@@ -44,6 +45,7 @@ class NetworkTrials:
     costs: Costs
     target: Target
     float_io: bool = True
+    misfit: BoardError | None = None
 
     def __post_init__(self) -> None:
         self._network = TunedNetwork(self.graph, self.profile, Scheme(), self.images, self.labels, self.counter)
@@ -51,7 +53,7 @@ class NetworkTrials:
     def correct(self, scheme: Scheme) -> int | None:
         self._network.scheme = scheme
         try:
-            return self._network.count(self._network.program(self.profile.ranges))
+            return self._network.count(self._network.quantized(self.profile.ranges))
         except (ModelError, ProfileError):
             return None
 
@@ -60,13 +62,20 @@ class NetworkTrials:
         graph = quantize(self.graph, self.profile, scheme, self.float_io)
         return lower(fuse(graph) if self.target.core else graph, self.target)
 
-    def cost(self, scheme: Scheme) -> Cost:
-        return self.costs.predicted(self.program(scheme))
+    def cost(self, scheme: Scheme) -> Cost | None:
+        try:
+            return self.costs.predicted(self.program(scheme))
+        except BoardError as error:
+            self.misfit = self.misfit or error
+            return None
 
-    def measured(self, candidate: Candidate) -> Candidate:
-        """The candidate with the costs of its whole program on the first image."""
-        inputs = {self.graph.inputs[0]: self.images[:1]}
-        return replace(candidate, cost=self.costs.measured(self.program(candidate.scheme), inputs))
+    def measured(self, candidate: Candidate) -> Candidate | None:
+        """The candidate with the costs of its whole program; None if it does not fit the board after all."""
+        try:
+            return replace(candidate, cost=self.costs.measured(self.program(candidate.scheme)))
+        except BoardError as error:
+            self.misfit = self.misfit or error
+            return None
 
 
 @dataclass(frozen=True)
@@ -93,10 +102,12 @@ def explore(
     """Search, and measure the front on the board. Raises InputError if nothing is within the limits."""
     calibration = any(len(range_.histogram) >= QUANTIZED_BINS for range_ in trials.profile.ranges.values())
     found, tried = search(trials, base, layers_of(trials.graph), limits, calibration, most, advance)
-    measured = {candidate.scheme: trials.measured(candidate) for candidate in found}
-    kept = front(list(measured.values()), limits)
+    measured = [result for candidate in found if (result := trials.measured(candidate))]
+    kept = front(measured, limits)
     if not kept:
-        raise InputError("no scheme is within the limits", _cheapest(list(measured.values()) or tried))
+        if trials.misfit is not None and not (measured or tried):
+            raise trials.misfit
+        raise InputError("no scheme is within the limits", _cheapest(measured or tried))
     predicted = {candidate.scheme: candidate.cost for candidate in found}
     return Explored(tuple(kept), tuple(predicted[candidate.scheme] for candidate in kept), len(tried))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from tinyglow.ir.graph import Graph
 from tinyglow.ir.kernel import Operand, Role
 from tinyglow.ir.program import Buffer, KernelCall, Program
 
@@ -15,6 +16,16 @@ Key = bytes
 def digest(*parts: object) -> Key:
     """A name for something that depends on ``parts``: bytes, texts, numbers and frozen dataclasses of these."""
     return blake2b(repr(parts).encode(), digest_size=16).digest()
+
+
+def graph_key(graph: Graph) -> Key:
+    """A name for a graph's nodes, types and constants. Equal keys, equal programs."""
+    nodes = [(node.name, node.origin, node.op, node.inputs, node.outputs) for node in graph.nodes]
+    values = [
+        (name, value.type, None if value.data is None else blake2b(value.data.tobytes()).digest())
+        for name, value in graph.values.items()
+    ]
+    return digest(graph.inputs, graph.outputs, nodes, values)
 
 
 @dataclass(frozen=True)

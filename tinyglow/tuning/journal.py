@@ -19,6 +19,7 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.quant.profile import Profile
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.tuning.algorithm import Network, Ranges
+from tinyglow.tuning.fingerprint import graph_key
 
 _KIND = "tinyglow tuning, 1"  # to be counted up when the lines or what quantized networks compute change
 _MAX_BYTES = 64 * 2**20
@@ -27,12 +28,7 @@ _FLOAT = "float"
 
 def identity(graph: Graph, profile: Profile, scheme: Scheme, images: Array, labels: Array) -> str:
     """Equal for equal networks, profiles, schemes and samples, and for nothing else."""
-    hash_ = blake2b(digest_size=16)
-    hash_.update(repr([(node.name, node.op, node.inputs, node.outputs) for node in graph.nodes]).encode())
-    for name, value in graph.values.items():
-        hash_.update(repr((name, value.type)).encode())
-        if value.data is not None:
-            hash_.update(value.data.tobytes())
+    hash_ = blake2b(graph_key(graph), digest_size=16)
     for option in fields(scheme):
         value = getattr(scheme, option.name)
         hash_.update(repr((option.name, sorted(value) if isinstance(value, frozenset) else value)).encode())

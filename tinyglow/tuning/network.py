@@ -15,7 +15,7 @@ from tinyglow.quant.profile import Profile
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.tuning.algorithm import Ranges
 from tinyglow.tuning.evaluator import count_correct
-from tinyglow.tuning.fingerprint import Fingerprint, Key, fingerprint
+from tinyglow.tuning.fingerprint import Fingerprint, Key, fingerprint, graph_key
 
 
 class Counter(Protocol):
@@ -68,22 +68,26 @@ class TunedNetwork:
         (outputs,) = run_graph(self.graph, {name: shaped}).values()
         return count_correct(outputs.reshape(self.samples, -1), self.labels)
 
-    def program(self, ranges: Ranges) -> Program:
+    def quantized(self, ranges: Ranges) -> Graph:
         """The network quantized by these ranges. Its placeholders stay float, as Glow's tuner has them."""
-        return lower(quantize(self.graph, replace(self.profile, ranges=ranges), self.scheme, float_io=True))
+        return quantize(self.graph, replace(self.profile, ranges=ranges), self.scheme, float_io=True)
 
     def correct(self, ranges: Ranges) -> int:
         """As in ``algorithm.Network``; none, where the ranges are such that no kernel computes with them."""
         try:
-            return self.count(self.program(ranges))
+            return self.count(self.quantized(ranges))
         except (ModelError, ProfileError):
-            if not self._counted:  # the first ranges are those of the profile: these must do
+            if ranges == self.profile.ranges:  # these must do
                 raise
             return 0
 
-    def count(self, program: Program) -> int:
-        """How many samples a program gets right; equal programs are run once."""
-        print_ = fingerprint(program)
-        if print_.output not in self._counted:
-            self._counted[print_.output] = self.counter.correct(program, print_)
-        return self._counted[print_.output]
+    def count(self, quantized: Graph) -> int:
+        """How many samples a quantized graph gets right. Equal graphs are lowered once, equal programs run once."""
+        key = graph_key(quantized)
+        if key not in self._counted:
+            program = lower(quantized)
+            print_ = fingerprint(program)
+            if print_.output not in self._counted:
+                self._counted[print_.output] = self.counter.correct(program, print_)
+            self._counted[key] = self._counted[print_.output]
+        return self._counted[key]

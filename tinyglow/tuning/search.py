@@ -59,8 +59,8 @@ class Trials(Protocol):
     def correct(self, scheme: Scheme) -> int | None:
         """How many samples a scheme gets right; None if the network cannot be quantized so."""
 
-    def cost(self, scheme: Scheme) -> Cost:
-        """What it costs, measured or predicted."""
+    def cost(self, scheme: Scheme) -> Cost | None:
+        """What it costs, measured or predicted; None if it does not fit the board."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ class _Search:
             return
         self.left -= 1
         correct = self.trials.correct(scheme)
-        self.tried[scheme] = None if correct is None else Candidate(scheme, correct, self.trials.cost(scheme))
+        cost = None if correct is None else self.trials.cost(scheme)
+        self.tried[scheme] = None if correct is None or cost is None else Candidate(scheme, correct, cost)
         self.advance(1)
 
     def front(self) -> list[Candidate]:
@@ -141,7 +142,7 @@ def search(
     most: int = DEFAULT_TRIALS,
     advance: Callable[[int], None] = lambda trials: None,
 ) -> tuple[list[Candidate], list[Candidate]]:
-    """(the Pareto front within the limits, all candidates) after at most ``most`` trials; advance(1) after each.
+    """(the Pareto front within the limits, all that can be built) after at most ``most`` trials; advance(1) after each.
 
     The order of trials depends on nothing but the results, which are the same every time.
     """

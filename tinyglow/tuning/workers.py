@@ -100,5 +100,5 @@ class Workers:
         for connection in self._connections:
             connection.close()
         for process in self._processes:
-            process.join(timeout=5)
+            process.join(timeout=1)  # it ends when it sees that nobody listens
             process.kill()

@@ -31,17 +31,21 @@ def run(arguments: argparse.Namespace) -> int:
         tuning = _tuning_options(options)  # imports numpy
     from tinyglow.cli.glow.imaged import load_model_and_images
     from tinyglow.cli.glow.labels import read_labels
+    from tinyglow.cli.glow.searching import check_search, search_scheme
     from tinyglow.cli.glow.session import scheme_of
     from tinyglow.quant.profile import load_profile, save_profile
     from tinyglow.report.console import progress
     from tinyglow.tuning.tune import tune
 
+    board = check_search(options)
     scheme, profile = scheme_of(options), load_profile(options.text("load-profile"))
     files, labels = read_labels(options.text("dataset-file"), options.text("dataset-path"))
     with progress("reading images", len(files)) as advance:
         graph, images = load_model_and_images(options, files, advance)
     tuned = Path(options.text("dump-tuned-profile"))
     _check_writable(tuned)
+    if board is not None:
+        scheme = search_scheme(options, board, graph, profile, images, labels, scheme)
     checkpoint = Path(options.text("checkpoint") or f"{tuned}.checkpoint")
     if options.flag("restart"):
         checkpoint.unlink(missing_ok=True)

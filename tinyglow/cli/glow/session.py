@@ -216,6 +216,8 @@ def scheme_of(arguments: GlowArguments) -> Scheme:
         keep_float=kept,
         like_glow=is_like_glow(arguments),
         precision=arguments.text("quantization-precision").lower(),
+        channelwise_nodes=frozenset(arguments.texts("channelwise-node")),
+        float_nodes=frozenset(arguments.texts("float-node")),
     )
 
 

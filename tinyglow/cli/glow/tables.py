@@ -64,6 +64,13 @@ _QUANTIZATION = (
         many=True,
         comma=True,
     ),
+    Option(
+        "channelwise-node",
+        "tinyglow's own: a node of the model whose channels get a scale each; may be repeated",
+        metavar="NAME",
+        many=True,
+    ),
+    Option("float-node", "tinyglow's own: a node of the model that stays float; may be repeated", many=True),
     flag("assert-all-nodes-quantized", "fail if a node stays float that is not listed to be kept"),
     Option("num-histogram-bins", "bins of the histograms of a profile", Kind.COUNT, default="10", metavar="N"),
     flag("convert-placeholders", "inputs and outputs of the bundle are int8, not float"),
@@ -207,6 +214,16 @@ _TUNER = (
     Option("jobs", "tinyglow's own: processes; 0 for one on each core", Kind.COUNT, default="0", metavar="N"),
     Option("checkpoint", "tinyglow's own: file to go on from (default: the tuned profile's name and .checkpoint)"),
     flag("restart", "tinyglow's own: do not go on from a checkpoint"),
+    flag(
+        "search",
+        "tinyglow's own: find schema, biases, calibration, and layers per channel or in float first; print those that "
+        "none surpasses in accuracy, cycles and flash, and tune the most accurate one",
+    ),
+    Option("board", "tinyglow's own, for -search: whose cycles and flash count ('tinyglow boards' lists them)"),
+    Option("max-cycles", "tinyglow's own, for -search: limit of an inference", Kind.COUNT, metavar="N"),
+    Option("max-flash", "tinyglow's own, for -search: limit of code and weights", Kind.COUNT, metavar="BYTES"),
+    Option("search-trials", "tinyglow's own, for -search: schemes to try", Kind.COUNT, default="200", metavar="N"),
+    Option("search-report", "tinyglow's own, for -search: write what was found", metavar="front.json"),
 )
 
 _PROCESS_IMAGE = (

@@ -73,11 +73,15 @@ class Machine:
         self._trace = Trace(self._code, self._stack_pointer, self._on_stack_overflow, self._on_failure)
         self._fault: BaseException | None = None
         self._doing = "boot"
-        self._ready = image.symbol("main").address
+        self._ready = self._home()
         self._stack_limit = 0
         self._booted = False
         self._load()
         self._add_hooks()
+
+    def _home(self) -> int:
+        """Where calls return to."""
+        return self.image.symbol("main").address
 
     def boot(self) -> Machine:
         """Run from the reset vector until ``main`` is entered: stack set, variables initialized, FPU on.

@@ -68,6 +68,7 @@ def write_foreign_harness(
     """
     harness = write_harness(folder, "net", board)
     values = {"alignment": sizes.alignment, "mutable": sizes.mutable, "activations": sizes.activations}
+    values["tcm"] = sizes.tcm
     main = render("sim/foreign_main.c.j2", entry=entry, address=address and address | 1, **values)
     harness.main.write_text(main, encoding="utf-8", newline="\n")
     with harness.linker_script.open("a", encoding="utf-8", newline="\n") as script:

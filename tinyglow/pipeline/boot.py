@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyglow.boards import Board
-from tinyglow.errors import BoardError, Problem, ToolError
+from tinyglow.errors import BoardError, Problem
 
 if TYPE_CHECKING:
     from tinyglow.sim.firmware import Boot
@@ -18,14 +18,9 @@ def boot(path: Path, board: Board, max_instructions: int, echo: Callable[[str], 
 
     Raises ToolError for what is no firmware, BoardError if it does not fit, SimulationError for what goes wrong.
     """
-    from tinyglow.sim.elf import EXECUTABLE
     from tinyglow.sim.firmware import Firmware
-    from tinyglow.sim.image import load_image
-    from tinyglow.sim.objects import load_code
+    from tinyglow.sim.objects import load_program
 
     if board.is_host:
         raise BoardError("this machine boots no firmware", [Problem("--board host", "is no board", "a board")])
-    code = load_code(path)  # reads warily, and knows what other machines' files are
-    if len(code.objects) != 1 or code.objects[0].kind != EXECUTABLE:
-        raise ToolError(f"{path.name} is no firmware", [Problem(str(path), "is not linked", "a linked program")])
-    return Firmware(load_image(path), board, echo).run(max_instructions)
+    return Firmware(load_program(path, board), board, echo).run(max_instructions)

@@ -16,12 +16,13 @@ from tinyglow.pipeline.foreign import ForeignBundle, require_weights
 from tinyglow.sim.elf import ObjectFile
 from tinyglow.sim.image import Image, load_image
 from tinyglow.sim.machine import CallStats, Machine
-from tinyglow.sim.objects import missing, needed, require_core
+from tinyglow.sim.objects import load_program, missing, needed, require_core
 from tinyglow.sim.support import require_provided, support_aliases, support_sources
 from tinyglow.sim.toolchain import Compiler
 
 # Two ranges that no board has memory in (Arm leaves them to the vendor; checked against the program's own sections).
 _LAUNCHER_CODE, _LAUNCHER_DATA = 0x1100_0000, 0x3100_0000
+_TCM = "glow_tcm_addr"
 _MAX_SYMBOLS, _MAX_NAME = 65_536, 1_000
 
 
@@ -71,6 +72,9 @@ class ForeignTarget:
         """The bundle alone, for its size and its tables, and then with the firmware around it."""
         self.board = board
         lacking = missing(self.objects)
+        fast = self.bundle.header.sizes.tcm if self.bundle.header.sizes else 0
+        if fast:
+            lacking.pop(_TCM, None)  # of tinyglow's own interface: the firmware defines it
         require_provided(lacking)
         paths = []
         for number, part in enumerate(self.objects):
@@ -80,6 +84,7 @@ class ForeignTarget:
         sources = support_sources(lacking)
         commands = support_aliases(lacking)
         keep = f"EXTERN({self.bundle.header.config})\n" if self.bundle.header.api == "dynamic" else ""
+        keep += f"PROVIDE({_TCM} = 0x20000000);\n" if fast else ""  # wherever: only its sizes are looked at
         self.alone = load_image(
             compiler.link_bundle(
                 sources, self.bundle.entry, board, work / "alone.elf", objects=paths, assignments=commands + keep
@@ -102,7 +107,7 @@ class ForeignTarget:
 
     def _program(self, board: Board, compiler: Compiler, work: Path) -> Image:
         """A linked program stays where it is; a launcher with the memory areas is linked into addresses of its own."""
-        self.alone = load_image(self.bundle.code.path)
+        self.alone = load_program(self.bundle.code.path, board)
         self.areas = self._area_sizes(self.alone)
         self.sizes = self._sizes_of(self.alone)
         total = len(self.bundle.weights) + self.areas.mutable + self.areas.activations + board.stack_bytes + (1 << 16)
@@ -142,6 +147,7 @@ class ForeignTarget:
             mutable=areas.mutable,
             activations=areas.activations,
             variables=parts.data + parts.bss,
+            tcm=areas.tcm,
         )
 
     def kernels(self) -> tuple[Kernel, ...]:

@@ -1,7 +1,8 @@
 """A whole firmware, from reset to its end: what it prints, and the core's own timers under it.
 
 Beyond memories the board has what a firmware needs to print and to time itself: semihosting, the UART of its board
-file, SysTick with its interrupt, and DWT's cycle counter. The timers count by the core's cycle model.
+file, SysTick with its interrupt, and DWT's cycle counter. The timers count by the core's cycle model;
+what memories make the core wait is not in it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from tinyglow.boards import Board
 from tinyglow.errors import SimulationError
 from tinyglow.peripherals import Uart
 from tinyglow.sim import missing_package
+from tinyglow.sim.hooks import interruptible
 from tinyglow.sim.image import Image
 from tinyglow.sim.machine import Machine
 from tinyglow.sim.timers import PRIVATE_BLOCKS, Timers
@@ -119,7 +121,8 @@ class Firmware(Machine):
 
     def _emulate(self, begin: int, count: int, until: int) -> None:
         try:
-            self._unicorn.emu_start(begin | 1, until, count=count)
+            with interruptible(self._unicorn):
+                self._unicorn.emu_start(begin | 1, until, count=count)
         except unicorn.UcError as error:
             self._fault = self._fault or self._explain(error)
         if self._fault is not None:

@@ -75,7 +75,7 @@ def find_bundle(
     binary = [path for path in present if path.name.endswith(".weights.bin")] or _of(present, ".bin")
     texts = [path for path in present if path.name.endswith(".weights.txt")] or _of(present, ".txt")
     arrays = [path for path in _of(present, ".h") if path != chosen_header and "weight" in path.name.lower()]
-    chosen_weights = pick("weights", weights, binary or texts or arrays)
+    chosen_weights = pick("weights-file", weights, binary or texts or arrays)
     use_sources = code is None and not objects and sources
     chosen = sources if use_sources else (pick("object", code, objects),)
     if problems:

@@ -11,7 +11,7 @@ from tinyglow.boards import Board, Memory
 from tinyglow.bundle.foreign import AreaSizes, Tensor, absurd, beyond
 from tinyglow.bundle.harness import Harness, write_foreign_harness
 from tinyglow.errors import InputError, Problem, SimulationError
-from tinyglow.pipeline.execute import Sizes, VectorCost
+from tinyglow.pipeline.execute import DEFAULTS, Options, Sizes, VectorCost
 from tinyglow.pipeline.foreign import ForeignBundle, require_weights
 from tinyglow.sim.elf import ObjectFile
 from tinyglow.sim.image import Image, load_image
@@ -39,11 +39,20 @@ class ForeignTarget:
     """The bundle on the board. Raises ToolError, BoardError, InputError, SimulationError for what does not fit."""
 
     def __init__(
-        self, bundle: ForeignBundle, board: Board, compiler: Compiler, work: Path, max_instructions: int
+        self,
+        bundle: ForeignBundle,
+        board: Board,
+        compiler: Compiler,
+        work: Path,
+        max_instructions: int,
+        options: Options = DEFAULTS,
     ) -> None:
         self.compiler = compiler.version()
         self.bundle = bundle
         self._max_instructions = max_instructions
+        self.weights = options.weights
+        self.waits: int | None = None
+        self._timed = options.timed
         self.objects = self._needed()
         require_core(self.objects, board.core)
         if bundle.code.executable:
@@ -93,7 +102,13 @@ class ForeignTarget:
         self.areas = self._area_sizes(self.alone)
         self.sizes = self._sizes_of(self.alone)
         harness, weights = write_foreign_harness(
-            work, self.bundle.entry, self.bundle.weights, self.areas, board, assignments=commands
+            work,
+            self.bundle.entry,
+            self.bundle.weights,
+            self.areas,
+            board,
+            assignments=commands,
+            placement=self.weights,
         )
         elf = compiler.compile_firmware(
             [*harness.sources, weights, *sources],
@@ -120,7 +135,9 @@ class ForeignTarget:
         launching = replace(board, memories=memories, code_memory="launcher_code", data_memory="launcher_data")
         self.board = launching
         function = self.alone.symbol(self.bundle.entry).address
-        harness, weights = write_foreign_harness(work, "", self.bundle.weights, self.areas, launching, address=function)
+        harness, weights = write_foreign_harness(
+            work, "", self.bundle.weights, self.areas, launching, address=function, placement=self.weights
+        )
         elf = compiler.compile_firmware(
             [*harness.sources, weights], [], harness.linker_script, launching, work / "firmware.elf"
         )
@@ -147,6 +164,7 @@ class ForeignTarget:
             mutable=areas.mutable,
             activations=areas.activations,
             variables=parts.data + parts.bss,
+            weights_in_ram=areas.constant if self.weights == "ram" else 0,
             tcm=areas.tcm,
         )
 
@@ -173,8 +191,11 @@ class ForeignTarget:
 
     def infer(self) -> VectorCost:
         """One inference. The first also checks the alignment of every access, where the core insists on it."""
-        stats = self._machine.call(Harness.infer, max_instructions=self._max_instructions, strict=self._strict)
-        self._strict = False
+        stats = self._machine.call(
+            Harness.infer, max_instructions=self._max_instructions, strict=self._strict, timed=self._timed
+        )
+        self.waits = stats.waits if self._timed else self.waits
+        self._strict = self._timed = False
         self.last = stats
         if stats.value and self.returns_int:
             problem = Problem(self.bundle.entry, f"it returned {stats.value}", "0, GLOW_SUCCESS")

@@ -155,14 +155,17 @@ def test_every_source_compiles_without_a_warning(tmp_path: Path, name: str) -> N
         shutil.rmtree(folder)
 
 
-def test_the_flash_configuration_of_a_kinetis_is_kept(tmp_path: Path) -> None:
-    """At 0x400 lie the words that keep the part open, and no code."""
+@pytest.mark.parametrize("name", ["frdm-ke16z", "frdm-ke02z40m", "frdm-k32l2b", "lpc845-brk"])
+def test_words_that_a_part_reads_from_its_flash_are_kept(tmp_path: Path, name: str) -> None:
+    """Where protection is configured lie the words of the board file, and no code; the firmware boots."""
     from tinyglow.sim.image import load_image
 
-    board = load_board("frdm-ke16z")
-    image = load_image(build(project(tmp_path, "frdm-ke16z"), board))
-    words = b"\xff" * 12 + b"\xfe\xff\xff\xff"
-    assert image.bytes_at(0x400, 16) == words
+    board = load_board(name)
+    elf = build(project(tmp_path, name), board)
+    assert board.flash_config is not None
+    words = b"".join(word.to_bytes(4, "little") for word in board.flash_config.words)
+    assert load_image(elf).bytes_at(board.flash_config.address, len(words)) == words
+    assert boot(elf, board, INSTRUCTIONS).output.endswith("all answers as compiled\n")
 
 
 def test_a_changed_network_is_noticed_by_the_firmware(tmp_path: Path) -> None:

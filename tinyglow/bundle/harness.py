@@ -70,7 +70,7 @@ def write_foreign_harness(
 ) -> tuple[Harness, Path]:
     """As :func:`write_harness`, around machine code: nothing of the bundle is compiled, its header is not included.
 
-    entry: the function's name, or ``address``: where it is. assignments: commands for the linker. placement: of the weights.
+    entry: the function's name, or ``address``: where it is. assignments: for the linker. placement: of the weights.
     Also returns the assembly file with the weights.
     """
     harness = write_harness(folder, "net", board)

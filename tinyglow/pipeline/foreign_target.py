@@ -131,6 +131,10 @@ class ForeignTarget:
             Memory("launcher_code", _LAUNCHER_CODE, size, "flash", 0),
             Memory("launcher_data", _LAUNCHER_DATA, size, "ram", 0),
         )
+        taken = [m.name for m in board.memories for e in extra if m.start < e.end and e.start < m.end]
+        if taken:
+            problem = Problem(board.name, f"has {', '.join(taken)} where the launcher goes", "a bare core: --cpu")
+            raise InputError(f"{self.bundle.code.path.name} cannot be launched", [problem])
         memories = (*board.memories, *extra)
         launching = replace(board, memories=memories, code_memory="launcher_code", data_memory="launcher_data")
         self.board = launching

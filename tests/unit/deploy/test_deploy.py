@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import tinyglow
-from tests.helpers import example_program, run_cli
+from tests.helpers import NetBuilder, example_program, run_cli
 from tinyglow.boards import Board, load_board
 from tinyglow.bundle.project import fingerprint
 from tinyglow.errors import BoardError, InputError
@@ -114,6 +114,26 @@ def test_float_outputs_and_softmax_are_printed_as_such(tmp_path: Path) -> None:
     )
     for index in range(3):
         assert f"class {answers[index].argmax()}, score {answers[index].max():.3f}," in result.output
+
+
+def test_probabilities_are_printed_as_percent(tmp_path: Path) -> None:
+    """Behind a softmax: confidence in percent, as the interpreter's answer has it."""
+    net = NetBuilder(4)
+    logits = net.node("Gemm", "x", net.weights(8, 4), net.weights(4), name="gemm")
+    net.node("Softmax", logits, name="softmax", output="y")
+    made = net.build({"x": (1, 8)}, ["y"])
+    graph = tinyglow.load(made.save(tmp_path), "soft")
+    program = tinyglow.lower(tinyglow.quantize(graph, tinyglow.profile(graph, made.samples(16))))
+    board = load_board("mps2-an386")
+    deploy(program, board, tmp_path / "project", {"x": samples()}, None, "semihosting")
+    output = boot(build(tmp_path / "project", board), board, INSTRUCTIONS).output
+    answers = tinyglow.interpret(program, {"x": samples()})["y"].reshape(3, -1)
+    quant = program.buffers[program.outputs[0]].type.quant
+    assert quant is not None
+    for index in range(3):
+        percent = 100 * quant.scale * (int(answers[index].max()) - quant.offset)
+        printed = float(re.findall(rf"sample {index}: class \d, confidence ([0-9.]+) %", output)[0])
+        assert printed == pytest.approx(percent, abs=0.06)
 
 
 @pytest.mark.parametrize("toolchain", ["zig", "gcc"])

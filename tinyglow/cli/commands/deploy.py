@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tinyglow.cli.options import AddCommand, add_board, add_inputs, add_model, add_scheme
+from tinyglow.cli.options import AddCommand, add_board, add_inputs, add_model, add_scheme, add_target
 from tinyglow.cli.reading import compiled_of, read_array, read_inputs
 
 
@@ -29,18 +29,17 @@ def register(command: AddCommand) -> None:
     parser.add_argument("--name", metavar="NET", help="name of the network in C (default: from the file's name)")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="a new folder for the project")
     add_scheme(parser)
+    add_target(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a project."""
     from tinyglow.boards import load_board
     from tinyglow.pipeline.deploy import deploy
-    from tinyglow.pipeline.stations import lower, target_of
 
     board, inputs = load_board(arguments.board), read_inputs(arguments)
     labels = read_array("--labels", arguments.labels) if arguments.labels else None
-    compiled = compiled_of(arguments, arguments.name)
-    program = lower(compiled.quantized, target=target_of(board))
+    program = compiled_of(arguments, arguments.name).program
     folder = Path(arguments.output)
     files = deploy(program, board, folder, inputs, labels, arguments.console)
     print(f"{folder}: a project of {len(files)} files, '{program.name}' for {board.title}")

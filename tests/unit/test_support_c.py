@@ -116,3 +116,25 @@ def test_the_files_compile_without_a_warning(tmp_path: Path, file: str) -> None:
     board = load_board("cortex-m0plus")
     flags = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
     find_compiler("zig", board).compile_objects([resources.TEMPLATES / "support" / file], tmp_path, board, flags=flags)
+
+
+@pytest.mark.parametrize(("width", "ctype"), [("sf", "float"), ("df", "double")])
+def test_comparisons_are_those_of_the_numbers(tmp_path: Path, width: str, ctype: str) -> None:
+    """Every pair of special numbers: the sign tells the order; with a NaN each comparison comes out false."""
+    text = (resources.TEMPLATES / "support" / "compiler.c").read_text(encoding="utf-8")
+    text = text.replace('pcs("aapcs"), ', "").replace("__", "own_").replace("own_attributeown_", "__attribute__")
+    for name in ("eq", "ne", "lt", "le", "gt", "ge"):
+        head = f"int all_{name}(const {ctype} *p)"
+        text += f"{head};\n{head} {{ return own_{name}{width}2(p[0], p[1]); }}\n"
+    source = tmp_path / "compiler.c"
+    source.write_text(text, encoding="utf-8")
+    library = ctypes.CDLL(str(find_compiler(None, HOST).compile_shared([source], tmp_path / f"{width}.so")))
+    dtype = np.float32 if ctype == "float" else np.float64
+    for a in SPECIAL:
+        for b in SPECIAL:
+            pair = np.array([a, b], dtype)
+            found = {n: getattr(library, f"all_{n}")(pointer(pair)) for n in ("eq", "ne", "lt", "le", "gt", "ge")}
+            x, y = pair
+            assert (found["eq"] == 0, found["ne"] != 0) == (x == y, x != y)
+            assert (found["lt"] < 0, found["le"] <= 0) == (x < y, x <= y)
+            assert (found["gt"] > 0, found["ge"] >= 0) == (x > y, x >= y)

@@ -80,6 +80,7 @@ class AreaSizes:
     mutable: int
     activations: int
     alignment: int
+    tcm: int = 0  # of fast memory at glow_tcm_addr, where tinyglow's own bundles want it
 
 
 @dataclass(frozen=True)
@@ -167,14 +168,15 @@ def _static_sizes(
     if lacking:
         problems += lacking
         return None
-    sizes = AreaSizes(*(macros[key] for key in keys))
+    constant, mutable, activations, alignment = (macros[key] for key in keys)
+    sizes = AreaSizes(constant, mutable, activations, alignment, macros.get(f"{prefix}_TCM_MEM_SIZE", 0))
     problems += absurd(where, sizes)
     return sizes
 
 
 def absurd(where: str, sizes: AreaSizes) -> list[Problem]:
     """What is wrong with sizes that a header or an object names."""
-    areas = {"constant": sizes.constant, "mutable": sizes.mutable, "activations": sizes.activations}
+    areas = {"constant": sizes.constant, "mutable": sizes.mutable, "activations": sizes.activations, "fast": sizes.tcm}
     found = [
         Problem(where, f"wants {size:,} bytes of {name} memory", f"at most {MAX_MEMORY:,}")
         for name, size in areas.items()

@@ -61,22 +61,31 @@ def write_harness(folder: Path, net: str, board: Board, weights: Placement = "fl
 
 
 def write_foreign_harness(
-    folder: Path, entry: str, weights: bytes, sizes: AreaSizes, board: Board, address: int = 0, assignments: str = ""
+    folder: Path,
+    entry: str,
+    weights: bytes,
+    sizes: AreaSizes,
+    board: Board,
+    address: int = 0,
+    assignments: str = "",
+    placement: Placement = "flash",
 ) -> tuple[Harness, Path]:
     """As :func:`write_harness`, around machine code: nothing of the bundle is compiled, its header is not included.
 
-    entry: the function's name, or ``address``: where it is. assignments: commands for the linker. Also returns the
-    assembly file with the weights.
+    entry: the function's name, or ``address``: where it is. assignments: for the linker. placement: of the weights.
+    Also returns the assembly file with the weights.
     """
     harness = write_harness(folder, "net", board)
     values = {"alignment": sizes.alignment, "mutable": sizes.mutable, "activations": sizes.activations}
+    values["tcm"] = sizes.tcm
     main = render("sim/foreign_main.c.j2", entry=entry, address=address and address | 1, **values)
     harness.main.write_text(main, encoding="utf-8", newline="\n")
     with harness.linker_script.open("a", encoding="utf-8", newline="\n") as script:
         script.write(assignments)
     (folder / "weights.bin").write_bytes(weights)
     assembly = folder / "weights.s"
-    assembly.write_text(render("sim/foreign_weights.s.j2", alignment=sizes.alignment), encoding="utf-8", newline="\n")
+    text = render("sim/foreign_weights.s.j2", alignment=sizes.alignment, in_ram=placement == "ram")
+    assembly.write_text(text, encoding="utf-8", newline="\n")
     return harness, assembly
 
 

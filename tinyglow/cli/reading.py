@@ -83,6 +83,14 @@ def _load_array(path: str) -> Array:
     return np.asarray(array)
 
 
+def read_array(option: str, path: str) -> Array:
+    """The array in a .npy file that ``option`` names; InputError."""
+    try:
+        return _load_array(path)
+    except ValueError as error:
+        raise InputError("the file cannot be read", [Problem(f"{option} {path}", str(error))]) from error
+
+
 def read_inputs(arguments: argparse.Namespace) -> dict[str, Array]:
     """The arrays that --input names, [samples, *shape]; InputError."""
     arrays: dict[str, Array] = {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tinyglow.boards import CPUS, Board, board_names, load_board
 from tinyglow.bundle.foreign import MAX_HEADER_BYTES, ForeignHeader, looks_like_header, parse_foreign_header
+from tinyglow.bundle.options import sources_of
 from tinyglow.bundle.weights import read_weights
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.sim.elf import parse_object
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _STUDY_MEMORY = {"flash": 1 << 24, "ram": 1 << 23}
 _STUDY_STACK = 1 << 16
-_OBJECTS, _SOURCES = (".o", ".a", ".obj", ".elf", ".axf"), (".c", ".S", ".s")
+_OBJECTS = (".o", ".a", ".obj", ".elf", ".axf")
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,12 @@ def find_bundle(
 
     headers = [path for path in present if path.suffix == ".h" and looks_like_header(_head(path))]
     objects = [path for path in present if path.suffix in _OBJECTS]
-    sources = tuple(path for path in present if path.suffix in _SOURCES)
+    sources = tuple(sources_of(folder)) if folder else ()
     chosen_header = pick("header", header, headers)
     binary = [path for path in present if path.name.endswith(".weights.bin")] or _of(present, ".bin")
     texts = [path for path in present if path.name.endswith(".weights.txt")] or _of(present, ".txt")
     arrays = [path for path in _of(present, ".h") if path != chosen_header and "weight" in path.name.lower()]
-    chosen_weights = pick("weights", weights, binary or texts or arrays)
+    chosen_weights = pick("weights-file", weights, binary or texts or arrays)
     use_sources = code is None and not objects and sources
     chosen = sources if use_sources else (pick("object", code, objects),)
     if problems:
@@ -128,7 +129,7 @@ def require_weights(files: BundleFiles, sizes: AreaSizes, found: int) -> None:
 
 
 def _code(files: BundleFiles, board: Board, compiler: Compiler, work: Path) -> Code:
-    if files.code[0].suffix not in _SOURCES:
+    if files.code[0].suffix != ".c":
         return load_code(files.code[0])
     folder = files.code[0].parent
     objects = compiler.compile_objects(files.code, work, board, include_dirs=[folder])

@@ -16,7 +16,7 @@ from tinyglow.interp import fits
 from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array
 from tinyglow.numerics import glow
-from tinyglow.pipeline.execute import Execution, simulate
+from tinyglow.pipeline.execute import DEFAULTS, Execution, Options, simulate
 from tinyglow.pipeline.foreign import BundleFiles, ForeignBundle, board_for, load_bundle
 from tinyglow.pipeline.foreign_target import ForeignTarget, Kernel
 from tinyglow.sim.disassemble import disassemble
@@ -81,12 +81,14 @@ def run_bundle(
     other: Path | None = None,
     listed: str | None = None,
     progress: Callable[[int], None] | None = None,
+    options: Options = DEFAULTS,
 ) -> ForeignRun:
     """Link the bundle for ``board``, run it on every sample and compare.
 
     inputs, expected: [samples, *shape] by placeholder name; without inputs it runs once on zeros. other: folder of a
     bundle of tinyglow's of the same model, run on the same inputs. listed: function to disassemble, "all" for all.
-    Raises InputError, ToolError, BoardError, SimulationError.
+    options: where the weights lie, and whether waiting for memories is counted. Raises InputError, ToolError,
+    BoardError, SimulationError.
     """
     cc = find_compiler(compiler, board)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as folder:
@@ -98,14 +100,14 @@ def run_bundle(
         if len({len(part) for part in rows.values()}) > 1:
             counts = [Problem(f"input {name}", f"{len(part)} samples") for name, part in rows.items()]
             raise InputError("the inputs have different numbers of samples", counts)
-        target = ForeignTarget(bundle, board_for(board, bundle.code), cc, work, max_instructions)
+        target = ForeignTarget(bundle, board_for(board, bundle.code), cc, work, max_instructions, options)
         execution = _execute(target, board, rows, progress)
         kernels = _kernel_costs(target)
         listing = disassemble(target.alone, None if listed == "all" else listed) if listed else ""
     found = [_likeness("golden", bundle.header, execution, name, array) for name, array in answers.items()]
     theirs = None
     if other is not None:
-        theirs, more = _against(other, board, compiler, bundle, execution, named)
+        theirs, more = _against(other, board, compiler, bundle, execution, named, options)
         found += more
     return ForeignRun(bundle, execution, kernels, named, tuple(found), theirs, listing)
 
@@ -158,7 +160,10 @@ def _execute(
         if progress:
             progress(1)
     outputs = {p.name: _output(p, memories) for p in header.placeholders if p.name not in rows and not p.is_input}
-    return Execution(board, target.compiler, outputs, tuple(costs), target.sizes)
+    if not outputs:
+        found = Problem(header.where, "every placeholder was given as an input", "one at least that is an output")
+        raise InputError("there is nothing to read", [found])
+    return Execution(board, target.compiler, outputs, tuple(costs), target.sizes, target.waits, target.weights)
 
 
 def _output(placeholder: Tensor, memories: list[bytes]) -> Array:
@@ -211,6 +216,7 @@ def _against(
     bundle: ForeignBundle,
     execution: Execution,
     inputs: Mapping[str, Array],
+    options: Options,
 ) -> tuple[Execution, list[Likeness]]:
     """tinyglow's own bundle in ``folder`` on the same inputs, by name or, where both have one alone, by place."""
     from tinyglow.bundle.header import read_bundle
@@ -223,7 +229,7 @@ def _against(
     given = {legal_name(name): array for name, array in inputs.items()}
     if len(takes) == len(given) == 1 and takes[0].name not in given:
         given = {takes[0].name: next(iter(given.values()))}
-    theirs = simulate(folder, board, given, compiler)
+    theirs = simulate(folder, board, given, compiler, options=options)
     found = []
     for name, array in execution.outputs.items():
         key = name if name in gives else next(iter(gives)) if len(gives) == len(execution.outputs) == 1 else ""

@@ -11,17 +11,18 @@ from tinyglow.boards import Board, Memory
 from tinyglow.bundle.foreign import AreaSizes, Tensor, absurd, beyond
 from tinyglow.bundle.harness import Harness, write_foreign_harness
 from tinyglow.errors import InputError, Problem, SimulationError
-from tinyglow.pipeline.execute import Sizes, VectorCost
+from tinyglow.pipeline.execute import DEFAULTS, Options, Sizes, VectorCost
 from tinyglow.pipeline.foreign import ForeignBundle, require_weights
 from tinyglow.sim.elf import ObjectFile
 from tinyglow.sim.image import Image, load_image
 from tinyglow.sim.machine import CallStats, Machine
-from tinyglow.sim.objects import missing, needed, require_core
+from tinyglow.sim.objects import load_program, missing, needed, require_core
 from tinyglow.sim.support import require_provided, support_aliases, support_sources
 from tinyglow.sim.toolchain import Compiler
 
 # Two ranges that no board has memory in (Arm leaves them to the vendor; checked against the program's own sections).
 _LAUNCHER_CODE, _LAUNCHER_DATA = 0x1100_0000, 0x3100_0000
+_TCM = "glow_tcm_addr"
 _MAX_SYMBOLS, _MAX_NAME = 65_536, 1_000
 
 
@@ -38,11 +39,20 @@ class ForeignTarget:
     """The bundle on the board. Raises ToolError, BoardError, InputError, SimulationError for what does not fit."""
 
     def __init__(
-        self, bundle: ForeignBundle, board: Board, compiler: Compiler, work: Path, max_instructions: int
+        self,
+        bundle: ForeignBundle,
+        board: Board,
+        compiler: Compiler,
+        work: Path,
+        max_instructions: int,
+        options: Options = DEFAULTS,
     ) -> None:
         self.compiler = compiler.version()
         self.bundle = bundle
         self._max_instructions = max_instructions
+        self.weights = options.weights
+        self.waits: int | None = None
+        self._timed = options.timed
         self.objects = self._needed()
         require_core(self.objects, board.core)
         if bundle.code.executable:
@@ -71,6 +81,9 @@ class ForeignTarget:
         """The bundle alone, for its size and its tables, and then with the firmware around it."""
         self.board = board
         lacking = missing(self.objects)
+        fast = self.bundle.header.sizes.tcm if self.bundle.header.sizes else 0
+        if fast:
+            lacking.pop(_TCM, None)  # of tinyglow's own interface: the firmware defines it
         require_provided(lacking)
         paths = []
         for number, part in enumerate(self.objects):
@@ -80,6 +93,7 @@ class ForeignTarget:
         sources = support_sources(lacking)
         commands = support_aliases(lacking)
         keep = f"EXTERN({self.bundle.header.config})\n" if self.bundle.header.api == "dynamic" else ""
+        keep += f"PROVIDE({_TCM} = 0x20000000);\n" if fast else ""  # wherever: only its sizes are looked at
         self.alone = load_image(
             compiler.link_bundle(
                 sources, self.bundle.entry, board, work / "alone.elf", objects=paths, assignments=commands + keep
@@ -88,7 +102,13 @@ class ForeignTarget:
         self.areas = self._area_sizes(self.alone)
         self.sizes = self._sizes_of(self.alone)
         harness, weights = write_foreign_harness(
-            work, self.bundle.entry, self.bundle.weights, self.areas, board, assignments=commands
+            work,
+            self.bundle.entry,
+            self.bundle.weights,
+            self.areas,
+            board,
+            assignments=commands,
+            placement=self.weights,
         )
         elf = compiler.compile_firmware(
             [*harness.sources, weights, *sources],
@@ -102,7 +122,7 @@ class ForeignTarget:
 
     def _program(self, board: Board, compiler: Compiler, work: Path) -> Image:
         """A linked program stays where it is; a launcher with the memory areas is linked into addresses of its own."""
-        self.alone = load_image(self.bundle.code.path)
+        self.alone = load_program(self.bundle.code.path, board)
         self.areas = self._area_sizes(self.alone)
         self.sizes = self._sizes_of(self.alone)
         total = len(self.bundle.weights) + self.areas.mutable + self.areas.activations + board.stack_bytes + (1 << 16)
@@ -111,11 +131,17 @@ class ForeignTarget:
             Memory("launcher_code", _LAUNCHER_CODE, size, "flash", 0),
             Memory("launcher_data", _LAUNCHER_DATA, size, "ram", 0),
         )
+        taken = [m.name for m in board.memories for e in extra if m.start < e.end and e.start < m.end]
+        if taken:
+            problem = Problem(board.name, f"has {', '.join(taken)} where the launcher goes", "a bare core: --cpu")
+            raise InputError(f"{self.bundle.code.path.name} cannot be launched", [problem])
         memories = (*board.memories, *extra)
         launching = replace(board, memories=memories, code_memory="launcher_code", data_memory="launcher_data")
         self.board = launching
         function = self.alone.symbol(self.bundle.entry).address
-        harness, weights = write_foreign_harness(work, "", self.bundle.weights, self.areas, launching, address=function)
+        harness, weights = write_foreign_harness(
+            work, "", self.bundle.weights, self.areas, launching, address=function, placement=self.weights
+        )
         elf = compiler.compile_firmware(
             [*harness.sources, weights], [], harness.linker_script, launching, work / "firmware.elf"
         )
@@ -142,6 +168,8 @@ class ForeignTarget:
             mutable=areas.mutable,
             activations=areas.activations,
             variables=parts.data + parts.bss,
+            weights_in_ram=areas.constant if self.weights == "ram" else 0,
+            tcm=areas.tcm,
         )
 
     def kernels(self) -> tuple[Kernel, ...]:
@@ -167,8 +195,11 @@ class ForeignTarget:
 
     def infer(self) -> VectorCost:
         """One inference. The first also checks the alignment of every access, where the core insists on it."""
-        stats = self._machine.call(Harness.infer, max_instructions=self._max_instructions, strict=self._strict)
-        self._strict = False
+        stats = self._machine.call(
+            Harness.infer, max_instructions=self._max_instructions, strict=self._strict, timed=self._timed
+        )
+        self.waits = stats.waits if self._timed else self.waits
+        self._strict = self._timed = False
         self.last = stats
         if stats.value and self.returns_int:
             problem = Problem(self.bundle.entry, f"it returned {stats.value}", "0, GLOW_SUCCESS")

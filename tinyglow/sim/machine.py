@@ -58,11 +58,15 @@ class Machine:
         self._recorder: Recorder | None = None
         self._fault: BaseException | None = None
         self._doing = "boot"
-        self._ready = image.symbol("main").address
+        self._ready = self._home()
         self._stack_limit = 0
         self._booted = False
         self._load()
         self._add_hooks()
+
+    def _home(self) -> int:
+        """Where calls return to."""
+        return self.image.symbol("main").address
 
     def boot(self) -> Machine:
         """Run from the reset vector until ``main`` is entered: stack set, variables initialized, FPU on.

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyglow.boards import CPUS, Cpu
-from tinyglow.errors import Problem, ToolError
+from tinyglow.boards import CPUS, Board, Cpu
+from tinyglow.errors import BoardError, Problem, TinyglowError, ToolError
 from tinyglow.sim.elf import EXECUTABLE, ObjectFile, parse_object
+from tinyglow.sim.image import Image, load_image
 
 MAX_FILE_BYTES = 1 << 26
 MAX_MEMBERS = 4096
@@ -175,3 +176,24 @@ def require_core(objects: Sequence[ObjectFile], cpu: Cpu) -> None:
 def _runs_all(objects: Sequence[ObjectFile], cpu: str) -> bool:
     tags = {part.attributes.get(_CPU_ARCH, 0) for part in objects}
     return tags <= _RUNS.get(cpu, set()) and (CPUS[cpu].fpu or not any(part.hard_float for part in objects))
+
+
+def load_program(path: Path, board: Board) -> Image:
+    """A linked program of anyone's, whose bytes all lie in memories of ``board``. ToolError, BoardError."""
+    code = load_code(path)  # reads warily, and knows what other machines' files are
+    if len(code.objects) != 1 or not code.executable:
+        raise ToolError(f"{path.name} is no program", [Problem(str(path), "is not linked", "a linked program")])
+    try:
+        image = load_image(path)
+    except TinyglowError:
+        raise
+    except Exception as error:  # the reader of trusted files is not made for others
+        raise ToolError(f"cannot read program {path.name}", [Problem(str(path), f"is damaged: {error}")]) from error
+    strays = [
+        Problem(f"{len(part.data):,} bytes at {part.address:#010x}", "no memory of the board is there")
+        for part in image.segments
+        if not any(m.start <= part.address and part.address + len(part.data) <= m.end for m in board.memories)
+    ]
+    if strays:
+        raise BoardError(f"the program does not fit {board.name}", strays)
+    return image

@@ -179,6 +179,10 @@ class Compiler:
         """Compile each file for ``board`` into an object in ``folder``; the objects in the order of the sources."""
         return self._compile(sources, include_dirs, [*self._target_flags(board, opt), *flags], folder)
 
+    def project_flags(self, board: Board) -> list[str]:
+        """What a project of the user's own hands this compiler for ``board``, when it compiles and when it links."""
+        return self._target_flags(board, "")[:-1]
+
     def _target_flags(self, board: Board, opt: str) -> list[str]:
         core, hard = board.core, board.float_abi == "hard"
         if self.kind == "zig":

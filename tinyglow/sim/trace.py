@@ -258,6 +258,11 @@ class Trace:
         """Instructions run so far, the last block counted as a whole."""
         return sum(count * self._code.length(step[1]) for step, count in self.taken())
 
+    @property
+    def cycles(self) -> int:
+        """Cycles so far without those that memories made it wait; the last block whole but for its closing branch."""
+        return sum(count * sum(self._code.price(step)) for step, count in self._taken())
+
     def stats(self, value: int, end: int, waits: Iterable[BlockWaits] = ()) -> CallStats:
         """The figures of a call that returned ``value`` to the address ``end``; ``waits``: what its blocks waited."""
         cycles: dict[str, int] = {}

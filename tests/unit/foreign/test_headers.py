@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,7 @@ def test_what_is_wrong_is_named_all_at_once() -> None:
             "net.c",
             "int other[2] = {7, 8};\nstatic unsigned char w[] = {0x1u, 0xff, 3, 4,};\nunsigned int net_len = 4;\n",
         ),
+        ("open.h", "uint8_t w[4] = {1, 255, 3, 4}; /* { never closed /* // "),
         ("two.h", "uint8_t a[2] = {1, 2};\nuint8_t w[4] = {1, 255, 3, 4};\n"),
     ],
 )
@@ -121,3 +123,22 @@ def test_weights_that_are_none_are_refused(tmp_path: Path, text: str, because: s
     with pytest.raises(InputError) as caught:
         read_weights(path, 4)
     assert because in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["/*" * 500_000, "{" * 1_000_000, "a[" * 400_000, "1 " * 500_000])
+def test_hostile_weights_are_refused_at_once(tmp_path: Path, text: str) -> None:
+    """Text that would keep a careless reader busy for hours takes no second."""
+    path = tmp_path / "net.h"
+    path.write_text(text)
+    begin = time.perf_counter()
+    with pytest.raises(InputError):
+        read_weights(path, 4)
+    assert time.perf_counter() - begin < 5
+
+
+@pytest.mark.parametrize("text", ["int " * 300_000, '// Name: "' * 100_000, " " * 1_000_000, "extern const " * 100_000])
+def test_hostile_headers_are_refused_at_once(text: str) -> None:
+    """Likewise."""
+    begin = time.perf_counter()
+    assert "declares no entry function" in refusal(text)
+    assert time.perf_counter() - begin < 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.foreign.making import SOURCE, Maker, archive
-from tinyglow.boards import CPUS
-from tinyglow.errors import ToolError
+from tinyglow.boards import CPUS, load_board
+from tinyglow.errors import TinyglowError, ToolError
 from tinyglow.sim.elf import MAX_ALIGNMENT, ObjectFile, parse_object
-from tinyglow.sim.objects import load_code, missing, needed, require_core
+from tinyglow.sim.objects import load_code, load_program, missing, needed, require_core
+from tinyglow.sim.toolchain import find_compiler
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +150,29 @@ def test_only_what_is_needed_is_taken_of_an_archive(make: Maker, tmp_path: Path)
     taken = needed(load_code(path), ["inc"])
     assert [part.name for part in taken] == ["net.a(inc.o)", "net.a(twice.o)"]
     assert missing(taken)["more"] == "net.a(twice.o)"
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_damaged_program_is_an_error_or_a_program(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Linked programs with any bytes of their headers changed are read within bounds, or refused."""
+    folder = tmp_path_factory.getbasetemp() / "programs"
+    whole = folder / "whole.elf"
+    board = load_board("cortex-m0plus")
+    if not whole.is_file():
+        folder.mkdir(exist_ok=True)
+        source = folder / "inc.c"
+        source.write_text(SOURCE)
+        find_compiler("zig", board).link_bundle([source], "inc", board, whole)
+    good = whole.read_bytes()
+    assert load_program(whole, board).function_at(load_program(whole, board).symbol("inc").address)
+    changed = bytearray(good)
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.one_of(st.integers(4, 200), st.integers(len(good) - 500, len(good) - 1)))
+        changed[place] = data.draw(st.sampled_from([0, 1, 4, 8, 0x7F, 0x80, 0xFF]))
+    path = folder / "changed.elf"
+    path.write_bytes(bytes(changed))
+    with contextlib.suppress(TinyglowError):
+        load_program(path, board)

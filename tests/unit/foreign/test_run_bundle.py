@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -157,8 +158,11 @@ def test_answers_are_held_against_golden_ones_and_tinyglows(make: Maker, tmp_pat
     assert "y = golden: 16 elements in 4 vectors, 1 differ" in answer.out
 
 
-def test_helpers_of_compilers_and_the_c_library_are_provided(make: Maker) -> None:
+@pytest.mark.parametrize("compiler", ["zig", "gcc"])
+def test_helpers_of_compilers_and_the_c_library_are_provided(make: Maker, compiler: str) -> None:
     """LLVM's names of soft-float functions, comparisons, unwinding stubs, memory functions and libm are linked in."""
+    if compiler == "gcc" and not shutil.which("arm-none-eabi-gcc"):
+        pytest.skip("arm-none-eabi-gcc is not installed")
     calls = (
         "__mulsf3 __addsf3 __fixsfsi __floatsisf __ltsf2 __muldi3 __aeabi_unwind_cpp_pr0 memcpy memset expf powf tanhf"
     )
@@ -171,13 +175,18 @@ def test_helpers_of_compilers_and_the_c_library_are_provided(make: Maker) -> Non
         "    y[2] = expf(1.0f);\n    return 0;",
     )
     members = [("inc.o", make.object(source)), ("calls.o", make.object(text, suffix=".s"))]
-    result = run_bundle(find_bundle(make.bundle(archive(members), suffix=".a")), study_board("cortex-m0plus"), {"x": X})
+    result = run_bundle(
+        find_bundle(make.bundle(archive(members), suffix=".a")),
+        study_board("cortex-m0plus"),
+        {"x": X},
+        compiler=compiler,
+    )
     expected = X.astype(np.float32) + 3
     expected[:, 1] *= 2
     expected[:, 2] = np.float32(np.e)
     assert np.array_equal(result.execution.outputs["y"], expected)
     provided = {cost.kernel.name for cost in result.kernels if cost.kernel.origin == "provided"}
-    assert {"expf", "__mulsf3", "memcpy"} <= provided
+    assert {"expf", "memcpy"} <= provided and provided & {"__mulsf3", "__aeabi_fmul"}
 
 
 def test_missing_functions_are_named_with_who_needs_them(make: Maker) -> None:
@@ -201,7 +210,7 @@ def test_missing_parts_are_named(make: Maker, tmp_path: Path) -> None:
     folder = make.bundle(header=None, weights=None)
     (folder / "second.o").write_bytes(b"")
     answer = run_cli("run-bundle", folder, "--cpu", "cortex-m0plus")
-    refused(answer, "header: there is none", "weights: there is none", "object: there are 2: inc.o, second.o")
+    refused(answer, "header: there is none", "weights-file: there is none", "object: there are 2: inc.o, second.o")
     refused(run_cli("run-bundle", tmp_path / "nowhere", "--cpu", "cortex-m0plus"), "is no folder")
     refused(run_cli("run-bundle", folder, "--board", "host"), "an emulated board")
     refused(run_cli("run-bundle", folder, "--cpu", "z80"), "--cpu z80: unknown; expected one of cortex-m0plus")
@@ -239,6 +248,27 @@ def test_a_listing_shows_instructions_pools_and_names(make: Maker) -> None:
     answer = run_cli("run-bundle", folder, "--cpu", "cortex-m0plus", "--disassemble", "inc")
     assert answer.status == 0 and "<inc>:" in answer.out and "; __aeabi_fadd" in answer.out
     refused(run_cli("run-bundle", folder, "--cpu", "cortex-m0plus", "--disassemble", "no"), "no: not in the bundle")
+
+
+def test_weights_in_ram_and_waiting_memories_are_counted(make: Maker, tmp_path: Path) -> None:
+    """As with ``run``: what flash makes the core wait, weights copied to RAM, outputs in a file."""
+    folder = make.bundle(cpu="cortex-m7")
+    command = ("run-bundle", folder, "--board", "mimxrt1060-evk", "--input", inputs(tmp_path), "--waits", "--json")
+    flash = json.loads(run_cli(*command).out)
+    ram = json.loads(run_cli(*command, "--weights", "ram", "-o", tmp_path / "y.npz").out)
+    assert flash["cycles"] == ram["cycles"]
+    assert flash["waits"] > ram["waits"] > 0
+    assert (ram["ram"] - flash["ram"], ram["sizes"]["weights_in_ram"]) == (64, 64)
+    with np.load(tmp_path / "y.npz") as written:
+        assert np.array_equal(written["y"], X.astype(np.float32) + 3)
+
+
+def test_a_placeholder_must_be_left_to_read(make: Maker, tmp_path: Path) -> None:
+    """Where every placeholder is given as an input, there is no output."""
+    np.save(tmp_path / "y.npy", np.zeros((3, 16), np.float32))
+    command = ("run-bundle", make.bundle(), "--cpu", "cortex-m0plus", "--input", inputs(tmp_path))
+    refused(run_cli(*command, "--input", f"y={tmp_path / 'y.npy'}"), "every placeholder was given as an input")
+    refused(run_cli(*command, "--input", f"z={tmp_path / 'y.npy'}"), "--input z: not in the header; expected x, y")
 
 
 BUNDLES = os.environ.get("TINYGLOW_BUNDLES")

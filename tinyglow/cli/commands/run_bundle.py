@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinyglow.cli.golden_file import golden_arrays
-from tinyglow.cli.options import AddCommand, add_compiler, add_inputs, add_json
+from tinyglow.cli.golden_file import golden_arrays, write_outputs
+from tinyglow.cli.options import AddCommand, add_compiler, add_inputs, add_json, add_placement
 from tinyglow.cli.reading import read_inputs
 from tinyglow.errors import InputError, Problem
 
@@ -29,7 +29,7 @@ def register(command: AddCommand) -> None:
     parser.add_argument("bundle", metavar="DIR", nargs="?", help="folder with the object, the header and the weights")
     parser.add_argument("--object", metavar="FILE", help="the code: an object, an archive or a linked program")
     parser.add_argument("--header", metavar="FILE", help="the header that Glow wrote")
-    parser.add_argument("--weights", metavar="FILE", help="the weights: .bin, .txt or a C file with an array")
+    parser.add_argument("--weights-file", metavar="FILE", help="the weights: .bin, .txt or a C file with an array")
     parser.add_argument("--entry", metavar="NAME", help="the function to call, if the header declares several")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--board", metavar="BOARD", help="a board ('tinyglow boards' lists them), or a board file")
@@ -53,12 +53,15 @@ def register(command: AddCommand) -> None:
     parser.add_argument(
         "--max-instructions", metavar="N", type=int, default=2_000_000_000, help="stop after (default: %(default)s)"
     )
+    parser.add_argument("-o", "--output", metavar="OUT.npz", help="write the outputs there, by placeholder name")
+    add_placement(parser)
     add_compiler(parser)
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run it; 1 if its answers differ from the golden ones."""
+    from tinyglow.pipeline.execute import Options
     from tinyglow.pipeline.foreign import find_bundle
     from tinyglow.pipeline.foreign_run import run_bundle
     from tinyglow.report.console import progress
@@ -67,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     board = _board(arguments)
     folder, *parts = (
         Path(name) if name else None
-        for name in (arguments.bundle, arguments.object, arguments.header, arguments.weights)
+        for name in (arguments.bundle, arguments.object, arguments.header, arguments.weights_file)
     )
     files = find_bundle(folder, *parts)
     for name in ("vectors", "max_instructions"):
@@ -87,7 +90,10 @@ def run(arguments: argparse.Namespace) -> int:
             other=Path(arguments.other) if arguments.other else None,
             listed=arguments.disassemble,
             progress=advance,
+            options=Options(arguments.weights, arguments.waits),
         )
+    if arguments.output:
+        write_outputs(arguments.output, result.execution.outputs)
     if arguments.json:
         print(json.dumps(foreign_json(result), indent=1))
     else:

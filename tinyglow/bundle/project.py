@@ -1,0 +1,170 @@
+"""A whole firmware project around a bundle: program, start-up code, linker script, Makefile, CMakeLists.txt."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tinyglow import resources
+from tinyglow.boards import Board
+from tinyglow.bundle.header import BundleInfo, Placeholder
+from tinyglow.bundle.render import render
+from tinyglow.errors import InputError, Problem
+from tinyglow.ir.kernel import CTYPES
+
+SEMIHOSTING = "semihosting"
+_FNV_BASIS, _FNV_PRIME = 2166136261, 16777619
+_BYTES_PER_LINE = 20
+# The kernels whose results are probabilities.
+_WITHOUT_DWT = ("cortex-m0", "cortex-m0plus")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs as the placeholders take them, by name, one ``bytes`` a sample; fingerprints of the right outputs.
+
+    labels: the right classes, or nothing.
+    """
+
+    inputs: Mapping[str, Sequence[bytes]]
+    fingerprints: Sequence[int]
+    labels: Sequence[int] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Flash that they take."""
+        words = len(self.fingerprints) + len(self.labels)
+        return sum(len(sample) for samples in self.inputs.values() for sample in samples) + 4 * words
+
+
+def fingerprint(outputs: Sequence[bytes]) -> int:
+    """FNV-1a of 32 bits over the outputs' bytes (draft-eastlake-fnv, 2 and 5), as ``main.c`` computes it."""
+    value = _FNV_BASIS
+    for data in outputs:
+        for byte in data:
+            value = (value ^ byte) * _FNV_PRIME & 0xFFFF_FFFF
+    return value
+
+
+def _plain(text: str) -> str:
+    """``text`` for comments, strings and tables of the project, whatever a board file says."""
+    return re.sub(r'[^ -~]|["\\`$|%]|\*/|/\*|\?\?', " ", text)
+
+
+def _lines(sample: bytes) -> list[str]:
+    rows = [sample[i : i + _BYTES_PER_LINE] for i in range(0, len(sample), _BYTES_PER_LINE)]
+    return [", ".join(f"0x{byte:02X}" for byte in row) + "," for row in rows]
+
+
+def _answer(placeholder: Placeholder, percent: bool) -> dict[str, object]:
+    """How ``main.c`` reads the first output."""
+    quant = placeholder.type.quant
+    return {
+        "ctype": CTYPES[placeholder.type.dtype],
+        "elements": placeholder.type.elements,
+        "is_float": placeholder.type.dtype == "float32",
+        "scale": quant.scale if quant else 1.0,
+        "zero": quant.offset if quant else 0,
+        "factor": round(1000 * (quant.scale if quant else 1.0) * (1 << 20)),
+        "percent": percent,
+    }
+
+
+def project_files(
+    info: BundleInfo,
+    bundle: Mapping[str, bytes],
+    samples: Samples,
+    board: Board,
+    console: str,
+    flags: Mapping[str, Sequence[str]],
+    percent: bool,
+) -> dict[str, bytes]:
+    """Every file of the project, by its path inside it.
+
+    console: "semihosting" or the kind of the board's UART. flags: of the compilers "gcc" and "zig". percent: whether
+    the first output holds probabilities.
+    """
+    facts = tuple(replace(f, name=_plain(f.name), value=_plain(f.value), source=_plain(f.source)) for f in board.facts)
+    config = board.flash_config
+    context: dict[str, object] = {
+        "net": info.name,
+        "NET": info.name.upper(),
+        "board": replace(board, title=_plain(board.title), facts=facts),
+        "console": console,
+        "has_dwt": board.cpu not in _WITHOUT_DWT,
+        "hard_float": board.float_abi == "hard",
+        "flash_config": replace(config, source=_plain(config.source)) if config else None,
+        "count": len(samples.fingerprints),
+        "labels": list(samples.labels),
+        "inputs": [(p.name, p.type.nbytes) for p in info.placeholders if p.is_input],
+        "zig_flags": list(flags["zig"]),
+        "gcc_flags": list(flags["gcc"]),
+    }
+    outputs = [p for p in info.placeholders if not p.is_input]
+    main = {
+        **context,
+        **_answer(outputs[0], percent),
+        "board": _plain(board.title),
+        "clock_hz": board.clock_hz,
+        "outputs": [(p.name, p.type.nbytes) for p in outputs],
+        "has_weights": info.constant > 0,
+        "has_activations": info.activations > 0,
+    }
+    arrays = [(name, [_lines(sample) for sample in each]) for name, each in samples.inputs.items()]
+    values = {
+        "arrays": arrays,
+        "fingerprints": samples.fingerprints,
+        "sizes": {n: len(s[0]) for n, s in samples.inputs.items()},
+    }
+    uart = {"address": board.uart.address if board.uart else 0, "clock_hz": board.clock_hz}
+    deploy = resources.TEMPLATES / "deploy"
+    texts = {
+        "Makefile": render("deploy/Makefile.j2", **context),
+        "CMakeLists.txt": render("deploy/CMakeLists.txt.j2", **context),
+        "README.md": render("deploy/README.md.j2", **context),
+        "link.ld": render("deploy/link.ld.j2", **context),
+        "src/main.c": render("deploy/main.c.j2", **main),
+        "src/console.h": (deploy / "console.h").read_text(encoding="utf-8"),
+        "src/console.c": render("deploy/console.c.j2", **{**context, **uart}),
+        "src/timer.h": (deploy / "timer.h").read_text(encoding="utf-8"),
+        "src/timer.c": render("deploy/timer.c.j2", **context),
+        "src/startup.c": render("deploy/startup.c.j2", **context),
+        "src/samples.h": render("deploy/samples.h.j2", **context),
+        "src/samples.c": render("deploy/samples.c.j2", **{**context, **values}),
+    }
+    files = {path: text.encode("utf-8") for path, text in texts.items()}
+    return files | {f"bundle/{name}": data for name, data in bundle.items()}
+
+
+def write_project(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write a project into a new or empty folder, in one step. Raises InputError, with nothing written.
+
+    A folder with anything in it is refused: it may hold a project whose ``main.c`` somebody has changed.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError("cannot write the project", [Problem(str(folder), "is a file", "a folder, or nothing")])
+    if folder.is_dir() and any(folder.iterdir()):
+        hint = "changes to an earlier project are not overwritten"
+        raise InputError("cannot write the project", [Problem(str(folder), "is not empty", "a new folder", hint)])
+    try:
+        parent = folder.resolve().parent
+        parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".tinyglow-", dir=parent))
+        try:
+            for name, data in files.items():
+                path = aside / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+            aside.chmod(0o755)  # mkdtemp makes folders that nobody else may enter
+            if folder.is_dir():
+                folder.rmdir()
+            os.replace(aside, folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise InputError("cannot write the project", [Problem(str(folder), error.strerror or str(error))]) from error

@@ -1,0 +1,110 @@
+"""Firmware projects: a program with its bundle, a few inputs and everything that a board needs to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tinyglow.boards import Board
+from tinyglow.bundle.emit import bundle_files
+from tinyglow.bundle.header import bundle_info
+from tinyglow.bundle.project import SEMIHOSTING, Samples, fingerprint, project_files, write_project
+from tinyglow.errors import BoardError, InputError, Problem
+from tinyglow.interp import quantized_input
+from tinyglow.ir.graph import Array
+from tinyglow.ir.program import Program
+from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit, interpret
+from tinyglow.sim.toolchain import Compiler
+
+MAX_SAMPLES = 1_000
+_PROBABILITIES = ("tg_softmax_s8", "tg_softmax_f32", "tg_map_sigmoid_f32")
+_BEHIND = ("tg_dequantize_s8_f32", "tg_copy_s8", "tg_rescale_s8", "tg_transpose_s8")
+
+
+def deploy(
+    program: Program,
+    board: Board,
+    folder: Path,
+    inputs: Mapping[str, Array],
+    labels: Array | None = None,
+    console: str | None = None,
+) -> dict[str, bytes]:
+    """Write a firmware project for ``program`` on ``board`` into ``folder``; its files by path.
+
+    inputs: [samples, *shape] by name, as :func:`tinyglow.interpret` takes them. labels: [samples] right classes.
+    console: "semihosting" or "uart"; by default the UART, if the board's file describes one. Raises InputError,
+    BoardError.
+    """
+    if board.is_host:
+        raise BoardError("this machine needs no firmware", [Problem("--board host", "has no start-up code", "a board")])
+    check_fit(program, board)
+    samples = _samples(program, board, inputs, labels)
+    efficiency = allocation_efficiency(program)
+    flags = {kind: Compiler(kind, (kind,), (kind,)).project_flags(board) for kind in ("zig", "gcc")}
+    info, chosen = bundle_info(program), _console(board, console)
+    percent = _gives_probabilities(program)
+    files = project_files(info, bundle_files(program, efficiency), samples, board, chosen, flags, percent)
+    write_project(files, folder)
+    return files
+
+
+def _console(board: Board, wanted: str | None) -> str:
+    if wanted == "uart" and board.uart is None:
+        hint = "--console semihosting, or a [uart] in the board file"
+        raise BoardError(f"{board.name} has no UART", [Problem(board.name, "its file describes none", hint=hint)])
+    return board.uart.kind if board.uart and wanted != SEMIHOSTING else SEMIHOSTING
+
+
+def _samples(program: Program, board: Board, inputs: Mapping[str, Array], labels: Array | None) -> Samples:
+    """The inputs as bytes, with what the numpy interpreter answers to them."""
+    types = {name: program.buffers[name].type for name in program.inputs}
+    bound = bind_inputs({name: type_.shape for name, type_ in types.items()}, program.source_names, inputs)
+    count = len(next(iter(bound.values())))
+    if not 0 < count <= MAX_SAMPLES:
+        problem = Problem("--input", f"holds {count:,} samples", f"1 to {MAX_SAMPLES:,}", "a project carries a few")
+        raise InputError("the samples cannot be deployed", [problem])
+    rows = {
+        name: [np.ascontiguousarray(row).tobytes() for row in quantized_input(array, types[name])]
+        for name, array in bound.items()
+    }
+    answers = interpret(program, inputs)
+    prints = [
+        fingerprint([np.ascontiguousarray(answers[name][index]).tobytes() for name in program.outputs])
+        for index in range(count)
+    ]
+    samples = Samples(rows, prints, _labels(labels, count))
+    if samples.nbytes > board.code.size:
+        found = f"{count} samples take {samples.nbytes:,} bytes"
+        raise InputError(
+            "the samples do not fit", [Problem(f"memory {board.code.name}", found, f"{board.code.size:,}")]
+        )
+    return samples
+
+
+def _labels(labels: Array | None, count: int) -> list[int]:
+    if labels is None:
+        return []
+    flat = labels.ravel()
+    if (
+        flat.size != count
+        or flat.dtype.kind not in "iu"
+        or (flat.size and not 0 <= int(flat.min()) <= flat.max() < 1 << 31)
+    ):
+        problem = Problem("--labels", f"{labels.dtype} {list(labels.shape)}", f"{count} numbers of classes")
+        raise InputError("the labels do not fit the samples", [problem])
+    return [int(label) for label in flat]
+
+
+def _gives_probabilities(program: Program) -> bool:
+    """Whether the first output comes from a softmax or a sigmoid, as far as kernels that merely move it."""
+    wanted = program.outputs[0]
+    for call in reversed(program.calls):
+        if wanted in call.writes:
+            if call.kernel.symbol in _PROBABILITIES:
+                return True
+            if call.kernel.symbol not in _BEHIND or not call.reads:
+                return False
+            wanted = call.reads[0]
+    return False

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from tests.helpers import Net, NetBuilder, nets
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
+from tests.helpers import Net, NetBuilder, nets
 from tinyglow.ir.graph import Graph
 from tinyglow.lowering.graph_to_program import lower
 from tinyglow.lowering.plan import plan
@@ -130,7 +130,9 @@ def test_every_value_lies_in_its_range(tmp_path: Path) -> None:
     from tinyglow.interp import start
 
     shape = graph.type_of(graph.inputs[0]).shape
-    state = start(program, {graph.inputs[0]: np.random.default_rng(0).integers(-128, 128, (20, *shape)).astype(np.int8)})
+    state = start(
+        program, {graph.inputs[0]: np.random.default_rng(0).integers(-128, 128, (20, *shape)).astype(np.int8)}
+    )
     seen = 0
     for call in program.calls:
         state.run(call)

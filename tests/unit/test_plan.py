@@ -310,7 +310,13 @@ def test_placeholders_are_never_overwritten() -> None:
     planned = plan(builder.program())
     assert {buffer.region for name, buffer in planned.buffers.items() if name != result} == {Region.MUTABLE}
     assert planned.buffers["in0"].end <= planned.buffers["out0"].offset
-    assert planned.sizes == {Region.CONSTANT: 0, Region.MUTABLE: 40, Region.ACTIVATION: 20, Region.TCM: 0}
+    assert planned.sizes == {
+        Region.CONSTANT: 0,
+        Region.MUTABLE: 40,
+        Region.ACTIVATION: 20,
+        Region.TCM: 0,
+        Region.CODE: 0,
+    }
 
 
 def test_a_program_without_activations_needs_no_arena() -> None:

@@ -91,8 +91,7 @@ def _exact(facts: _Facts, node: Node) -> bool:
     assert image.quant
     pairs = zip(filters.channel_params(), bias.channel_params(), strict=False)
     return bias.dtype == "int32" and all(
-        of_bias.offset == 0 and of_bias.scale == accumulator_scale(image.quant, params)
-        for params, of_bias in pairs
+        of_bias.offset == 0 and of_bias.scale == accumulator_scale(image.quant, params) for params, of_bias in pairs
     )
 
 

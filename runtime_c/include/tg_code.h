@@ -126,8 +126,44 @@ static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32
       : "r5", "r6", "cc", "memory");
 }
 
-/* One pixel's outputs, count of them. sums: of two channels, those of the other pixel behind them, and so on. About 26
- * cycles an output. */
+/* The rest of an output: x in r3 to the output in r2, which moves on. r4: the bias. */
+#define TG_CODE_OUTPUT \
+  "adds r3, r3, r4\n\t" \
+  "asrs r3, r3, r6\n\t" \
+  "muls r3, r5, r3\n\t" \
+  "add r3, r8\n\t" \
+  "asrs r3, r3, r7\n\t" \
+  "add r3, r9\n\t" \
+  "cmp r3, r10\n\t" \
+  "bge 2f\n\t" \
+  "mov r3, r10\n" \
+  "2:\n\t" \
+  "cmp r3, r11\n\t" \
+  "ble 2f\n\t" \
+  "mov r3, r11\n" \
+  "2:\n\t" \
+  "strb r3, [r2, #0]\n\t" \
+  "adds r2, r2, #1\n\t"
+
+#define TG_CODE_LARGER(offset) \
+  "ldr r4, [r0, #" offset "]\n\t" \
+  "cmp r3, r4\n\t" \
+  "bge 2f\n\t" \
+  "mov r3, r4\n" \
+  "2:\n\t"
+
+#define TG_CODE_CONSTANTS \
+  "push {r7}\n\t" \
+  "mov r12, r4\n\t" \
+  "ldmia r3!, {r4, r5, r6, r7}\n\t" \
+  "mov r8, r4\n\t" \
+  "mov r9, r5\n\t" \
+  "mov r10, r6\n\t" \
+  "mov r11, r7\n\t" \
+  "ldmia r3!, {r5, r6, r7}\n"
+
+/* The outputs of one pixel, count of them. sums: as weights that are code leave them, two channels in eight words. About
+ * 26 cycles an output. */
 static inline void tg_code_outputs(const tg_code_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
                                    int8_t *output) {
   register const int32_t *r0 __asm__("r0") = sums;
@@ -136,58 +172,45 @@ static inline void tg_code_outputs(const tg_code_finish *f, const int32_t *sums,
   register const tg_code_finish *r3 __asm__("r3") = f;
   register const int8_t *r4 __asm__("r4") = output + count;
   __asm__ volatile(
-      ".syntax unified\n\t"
-      "push {r7}\n\t"
-      "mov r12, r4\n\t"
-      "ldmia r3!, {r4, r5, r6, r7}\n\t"
-      "mov r8, r4\n\t"
-      "mov r9, r5\n\t"
-      "mov r10, r6\n\t"
-      "mov r11, r7\n\t"
-      "ldmia r3!, {r5, r6, r7}\n"
+      ".syntax unified\n\t" TG_CODE_CONSTANTS
       "1:\n\t"
       "ldr r3, [r0, #0]\n\t"
-      "ldmia r1!, {r4}\n\t"
-      "adds r3, r3, r4\n\t"
-      "asrs r3, r3, r6\n\t"
-      "muls r3, r5, r3\n\t"
-      "add r3, r8\n\t"
-      "asrs r3, r3, r7\n\t"
-      "add r3, r9\n\t"
-      "cmp r3, r10\n\t"
-      "bge 2f\n\t"
-      "mov r3, r10\n"
-      "2:\n\t"
-      "cmp r3, r11\n\t"
-      "ble 3f\n\t"
-      "mov r3, r11\n"
-      "3:\n\t"
-      "strb r3, [r2, #0]\n\t"
-      "adds r2, r2, #1\n\t"
+      "ldmia r1!, {r4}\n\t" TG_CODE_OUTPUT
       "cmp r2, r12\n\t"
-      "beq 6f\n\t"
+      "beq 3f\n\t"
       "ldr r3, [r0, #4]\n\t"
-      "ldmia r1!, {r4}\n\t"
-      "adds r3, r3, r4\n\t"
-      "asrs r3, r3, r6\n\t"
-      "muls r3, r5, r3\n\t"
-      "add r3, r8\n\t"
-      "asrs r3, r3, r7\n\t"
-      "add r3, r9\n\t"
-      "cmp r3, r10\n\t"
-      "bge 4f\n\t"
-      "mov r3, r10\n"
-      "4:\n\t"
-      "cmp r3, r11\n\t"
-      "ble 5f\n\t"
-      "mov r3, r11\n"
-      "5:\n\t"
-      "strb r3, [r2, #0]\n\t"
-      "adds r2, r2, #1\n\t"
-      "adds r0, r0, #16\n\t"
+      "ldmia r1!, {r4}\n\t" TG_CODE_OUTPUT
+      "adds r0, r0, #32\n\t"
       "cmp r2, r12\n\t"
       "bne 1b\n"
-      "6:\n\t"
+      "3:\n\t"
+      "pop {r7}\n\t"
+      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3), "+r"(r4)
+      :
+      : "r5", "r6", "r8", "r9", "r10", "r11", "r12", "cc", "memory");
+}
+
+/* The same for the maximum of four pixels, those below included. About 42 cycles an output. */
+static inline void tg_code_maxima(const tg_code_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
+                                  int8_t *output) {
+  register const int32_t *r0 __asm__("r0") = sums;
+  register const int32_t *r1 __asm__("r1") = bias;
+  register int8_t *r2 __asm__("r2") = output;
+  register const tg_code_finish *r3 __asm__("r3") = f;
+  register const int8_t *r4 __asm__("r4") = output + count;
+  __asm__ volatile(
+      ".syntax unified\n\t" TG_CODE_CONSTANTS
+      "1:\n\t"
+      "ldr r3, [r0, #0]\n\t" TG_CODE_LARGER("8") TG_CODE_LARGER("16") TG_CODE_LARGER("24")
+      "ldmia r1!, {r4}\n\t" TG_CODE_OUTPUT
+      "cmp r2, r12\n\t"
+      "beq 3f\n\t"
+      "ldr r3, [r0, #4]\n\t" TG_CODE_LARGER("12") TG_CODE_LARGER("20") TG_CODE_LARGER("28")
+      "ldmia r1!, {r4}\n\t" TG_CODE_OUTPUT
+      "adds r0, r0, #32\n\t"
+      "cmp r2, r12\n\t"
+      "bne 1b\n"
+      "3:\n\t"
       "pop {r7}\n\t"
       : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3), "+r"(r4)
       :
@@ -222,15 +245,25 @@ static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32
   }
 }
 
+static inline int8_t tg_code_output(const tg_code_finish *f, int32_t sum) {
+  const uint32_t product = (uint32_t)(sum >> f->pre) * (uint32_t)f->multiplier;
+  const int32_t scaled = (int32_t)(product + (uint32_t)f->half) >> f->post;
+  return tg_clamp_s8((int32_t)((uint32_t)scaled + (uint32_t)f->offset), f->low, f->high);
+}
+
 static inline void tg_code_outputs(const tg_code_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
                                    int8_t *output) {
-  int32_t step = 1;
   for (int32_t i = 0; i < count; i++) {
-    const uint32_t product = (uint32_t)((*sums + bias[i]) >> f->pre) * (uint32_t)f->multiplier;
-    const int32_t scaled = (int32_t)(product + (uint32_t)f->half) >> f->post;
-    output[i] = tg_clamp_s8((int32_t)((uint32_t)scaled + (uint32_t)f->offset), f->low, f->high);
-    sums += step;
-    step ^= 2;
+    output[i] = tg_code_output(f, *sums + bias[i]);
+    sums += i & 1 ? 7 : 1;
+  }
+}
+
+static inline void tg_code_maxima(const tg_code_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
+                                  int8_t *output) {
+  for (int32_t i = 0; i < count; i++) {
+    output[i] = tg_code_output(f, tg_max(tg_max(sums[0], sums[2]), tg_max(sums[4], sums[6])) + bias[i]);
+    sums += i & 1 ? 7 : 1;
   }
 }
 

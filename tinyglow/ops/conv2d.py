@@ -218,8 +218,8 @@ class Conv2D(Op):
         constants = data_of(node.inputs[1]), data_of(node.inputs[2])
         return conv_layer(node, types, constants, self._sizes(types[0], types[3]), self.activation, self.pool)
 
-    def is_monotone(self, node: Node, value: Callable[[str], Value]) -> bool:
-        """Whether larger sums never give smaller outputs, so that a maximum may as well be taken of the sums."""
+    def layer_of(self, node: Node, value: Callable[[str], Value]) -> ConvLayer:
+        """What is known of an int8 convolution. Raises UnsupportedError or ValueError where it has no kernel."""
 
         def data_of(name: str) -> Array:
             data = value(name).data
@@ -227,8 +227,12 @@ class Conv2D(Op):
                 raise UnsupportedError("weights that are computed at run time")
             return data
 
+        return self._layer(node, lambda name: value(name).type, data_of)
+
+    def is_monotone(self, node: Node, value: Callable[[str], Value]) -> bool:
+        """Whether larger sums never give smaller outputs, so that a maximum may as well be taken of the sums."""
         try:
-            return self._layer(node, lambda name: value(name).type, data_of).monotone
+            return self.layer_of(node, value).monotone
         except (UnsupportedError, ValueError):
             return False  # lowering will say why
 

@@ -12,10 +12,10 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
 from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, first_inputs, trailing_distance
-from tinyglow.ops.weights_code import WeightsCode, weights_code
+from tinyglow.ops.weights_code import SUMS_OF_A_PAIR, WeightsCode, weights_code
 
 _BYTES_PER_WEIGHT = 6
-_WORDS = 54  # to be laid out at once, unless one pair of pixels needs more
+_WORDS = 48  # to be laid out at once, unless one pair of pixels needs more
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _generate(p: CodeParams, weights: Array) -> Generated:
 
 def _scratch(p: CodeParams) -> int:
     # Sums of two pixels in each of two rows, channels by twos; and the words.
-    return 4 * (2 * 4 * -(-p.out_c // 2) + p.columns(p.pairs) * p.column_words)
+    return 4 * (SUMS_OF_A_PAIR * -(-p.out_c // 2) + p.columns(p.pairs) * p.column_words)
 
 
 def _trails(p: CodeParams) -> int | None:

@@ -64,19 +64,24 @@ RELU_FLOAT = Kernel(
 )
 
 
-def _lower_rescale(node: Node, lowering: Lowering, relu: bool) -> None:
-    source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
-    if result.dtype == "int16":
-        lower_rescale_int16(node, lowering, low=0.0 if relu else -math.inf)
-        return
+def rescale_params(source: TensorType, result: TensorType, relu: bool) -> RescaleParams:
+    """From one int8 type to another, with or without a ReLU."""
     assert source.quant and result.quant
     ratio = glow.divide_float32(source.quant.scale, result.quant.scale)
-    params = RescaleParams(
+    return RescaleParams(
         count=source.elements,
         in_offset=source.quant.offset,
         in_min=source.quant.offset if relu else glow.INT8_MIN,
         out=glow.requantize_params(ratio, result.quant.offset),
     )
+
+
+def _lower_rescale(node: Node, lowering: Lowering, relu: bool) -> None:
+    source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
+    if result.dtype == "int16":
+        lower_rescale_int16(node, lowering, low=0.0 if relu else -math.inf)
+        return
+    params = rescale_params(source, result, relu)
     lowering.call(RESCALE, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
 
 

@@ -18,6 +18,8 @@ _REACH = 31 * 4  # bytes: LDR with an immediate offset (ARMv6-M Architecture Ref
 _MOST_STEP = 255  # ADDS and SUBS with an immediate (A6.7.3, A6.7.65)
 
 Term = tuple[int, int]  # (which word, weight)
+# Words of two channels' sums: of two pixels, and as many again for the pixels below, which another call computes.
+SUMS_OF_A_PAIR = 8
 _LANES = 2  # channels that share the loads: two accumulators, four sums and three temporaries fill the registers
 _ACCUMULATORS, _HIGHS, _LOWS = ("r3", "r4"), ("r5", "r6"), ("r12", "lr")
 
@@ -29,7 +31,7 @@ def channel_pairs(count: int) -> Iterator[range]:
 
 def sums_place(channel: int, pixel: int) -> int:
     """Where among the function's results the sum of a channel for the left (0) or the right pixel (1) is."""
-    return channel // _LANES * 2 * _LANES + _LANES * pixel + channel % _LANES
+    return channel // _LANES * SUMS_OF_A_PAIR + _LANES * pixel + channel % _LANES
 
 
 @dataclass
@@ -140,7 +142,7 @@ class _Sum:
                 out.put(f"movs {register}, #0")
 
 
-def _two_channels(out: _Writer, terms: Sequence[Sequence[Term]]) -> None:
+def _two_channels(out: _Writer, terms: Sequence[Sequence[Term]], is_last: bool) -> None:
     sums = [_Sum(index) for index in range(len(terms))]
     by_word: dict[int, list[tuple[int, int]]] = {}
     for index, channel in enumerate(terms):
@@ -155,6 +157,8 @@ def _two_channels(out: _Writer, terms: Sequence[Sequence[Term]]) -> None:
         item.finish(out)
     if len(sums) == _LANES:
         out.put("stmia r1!, {r3, r4, r5, r6}", 5)
+        if not is_last:
+            out.put(f"adds r1, r1, #{4 * (SUMS_OF_A_PAIR - 4)}")
     else:
         out.put("str r3, [r1, #0]", 2)
         out.put(f"str r5, [r1, #{4 * sums_place(0, 1)}]", 2)
@@ -194,7 +198,7 @@ def weights_code(terms: Sequence[Sequence[Term]]) -> WeightsCode:
     kept = [[(int(word), int(weight)) for word, weight in channel if weight] for channel in terms]
     out = _Writer()
     for pair in channel_pairs(len(kept)):
-        _two_channels(out, [kept[channel] for channel in pair])
+        _two_channels(out, [kept[channel] for channel in pair], pair[-1] == len(kept) - 1)
     # r7 is some compilers' frame pointer, which they do not let go of.
     instructions = ("push {r7}", *out.lines, "pop {r7}")
     # Around it: PUSH and POP of r4 to r6 and the return address, of r7, and the call.

@@ -8,6 +8,7 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ops.conv2d import Conv2D
 from tinyglow.ops.max_pool import SQUARE, MaxPool
+from tinyglow.passes.dead_channels import drop_dead_channels
 from tinyglow.passes.rewrite import rewrite
 
 
@@ -31,5 +32,5 @@ def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
 
 
 def fuse(graph: Graph) -> Graph:
-    """A quantized graph with layers joined that have a kernel together."""
-    return rewrite(graph, [_pool_into_convolution])
+    """A quantized graph without dead channels, and with layers joined that have a kernel together."""
+    return rewrite(drop_dead_channels(graph), [_pool_into_convolution])

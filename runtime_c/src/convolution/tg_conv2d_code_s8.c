@@ -71,57 +71,41 @@ static void lay_out(const tg_conv2d_code_s8_params *p, const int8_t *image, int3
   (void)fill(out + (end - top), step, bottom - end, count, p->in_offset);
 }
 
-/* Sums and sums of the row below, of two pixels each: to above, the maximum of all four for each channel. */
-static void maximum(int32_t *above, const int32_t *below, int32_t channels) {
-  for (; channels > 0; channels -= 2) {
-    above[0] = tg_max(tg_max(above[0], above[2]), tg_max(below[0], below[2]));
-    above[1] = tg_max(tg_max(above[1], above[3]), tg_max(below[1], below[3]));
-    above += 4;
-    below += 4;
-  }
-}
-
 typedef struct {
-  const tg_conv2d_code_s8_params *p;
   tg_code *weights;
   const int32_t *bias;
   tg_code_finish finish;
-  int32_t *above; /* sums of two pixels */
-  int32_t *below; /* and of the two in the next row */
+  int32_t *sums;
   uint32_t *words;
 } layer;
 
-TG_CODE_ONCE static void finish(const layer *l, const int32_t *sums, int8_t *output) {
-  tg_code_outputs(&l->finish, sums, l->bias, l->p->out_c, output);
+/* Squares of two rows of pixels: count outputs of all channels each. */
+static void squares(const tg_conv2d_code_s8_params *p, const layer *l, int8_t *output, int32_t count) {
+  const int32_t step = 2 * p->stride_w * p->in_c * (p->kernel_h + p->stride_h);
+  const int32_t channels = p->out_c;
+  const uint32_t *window = l->words;
+  for (; count > 0; count--) {
+    l->weights(window, l->sums);
+    l->weights(window + p->stride_h, l->sums + 4);
+    tg_code_maxima(&l->finish, l->sums, l->bias, channels, output);
+    window += step;
+    output += channels;
+  }
 }
 
-/* Two rows of pixels, or as many as rows says, count of each. */
-static void segment(const layer *l, int8_t *output, int32_t count, int32_t rows) {
-  const tg_conv2d_code_s8_params *p = l->p;
-  const int32_t channels = p->out_c;
+/* count pixels of a row, which begins at words. */
+static void pixels(const tg_conv2d_code_s8_params *p, const layer *l, const uint32_t *words, int8_t *output,
+                   int32_t count) {
   const int32_t step = 2 * p->stride_w * p->in_c * (p->kernel_h + p->stride_h);
-  int8_t *lower = output + p->out_w * channels;
-  const uint32_t *window = l->words;
+  const int32_t channels = p->out_c;
   for (; count > 0; count -= 2) {
-    l->weights(window, l->above);
-    if (rows == 2) {
-      l->weights(window + p->stride_h, l->below);
-    }
-    window += step;
-    if (p->pool) {
-      maximum(l->above, l->below, channels);
-      finish(l, l->above, output);
+    l->weights(words, l->sums);
+    words += step;
+    const int32_t *sums = l->sums;
+    for (int32_t i = tg_min(count, 2); i > 0; i--) {
+      tg_code_outputs(&l->finish, sums, l->bias, channels, output);
+      sums += 2;
       output += channels;
-      continue;
-    }
-    const int32_t pixels = tg_min(count, 2);
-    for (int32_t right = 0; right < pixels; right++) {
-      finish(l, l->above + 2 * right, output);
-      output += channels;
-      if (rows == 2) {
-        finish(l, l->below + 2 * right, lower);
-        lower += channels;
-      }
     }
   }
 }
@@ -129,28 +113,31 @@ static void segment(const layer *l, int8_t *output, int32_t count, int32_t rows)
 void tg_conv2d_code_s8(const tg_conv2d_code_s8_params *p, const int8_t *input, tg_code *weights, const int32_t *bias,
                        int8_t *output, int32_t *scratch) {
   const int32_t half = (int32_t)(((uint32_t)1 << p->out.post) >> 1);
-  const int32_t sums = (p->out_c + 1) / 2 * 4;
   const layer l = {
-      .p = p,
       .weights = weights,
       .bias = bias,
       .finish = {half, p->out.offset, p->act_min, p->act_max, p->out.multiplier, p->out.pre, p->out.post},
-      .above = scratch,
-      .below = scratch + sums,
-      .words = (uint32_t *)(scratch + 2 * sums),
+      .sums = scratch,
+      .words = (uint32_t *)(scratch + (p->out_c + 1) / 2 * 8),
   };
   const int32_t square = p->pool ? 2 : 1;
   const int32_t height = p->out_h * square;
   const int32_t width = p->out_w * square;
   for (int32_t image = 0; image < p->images; image++) {
     for (int32_t y = 0; y < height; y += 2) {
-      const int32_t rows = tg_min(height - y, 2);
       for (int32_t x = 0; x < width; x += 2 * p->pairs) {
         const int32_t count = tg_min(width - x, 2 * p->pairs);
         const int32_t columns = (count - 1) / 2 * 2 * p->stride_w + p->kernel_w;
         lay_out(p, input, y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left, columns, l.words);
         int8_t *first = output + (y / square * p->out_w + x / square) * p->out_c;
-        segment(&l, first, count, rows);
+        if (p->pool) {
+          squares(p, &l, first, count / 2);
+          continue;
+        }
+        for (int32_t row = 0; row < tg_min(height - y, 2); row++) {
+          pixels(p, &l, l.words + row * p->stride_h, first, count);
+          first += p->out_w * p->out_c;
+        }
       }
     }
     input += p->in_h * p->in_w * p->in_c;

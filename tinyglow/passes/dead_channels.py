@@ -1,0 +1,216 @@
+"""Dead arithmetic: channels that are always the same, or that nothing reads, are computed now and left out.
+
+Which they are, ``channel_ranges`` proves from the real weights. A constant channel of a layer's input becomes part of
+its bias, exactly: in every sum it is the same number of steps, unless some of its taps lie in the padding. What it
+leaves out are whole channels, from the layer that makes them through depthwise convolutions, pools and rescales to the
+layers that read them. The result of the network is the same to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Graph, Node, Value
+from tinyglow.ir.types import ChannelParams, TensorType
+from tinyglow.ops.accumulator import accumulator_scale
+from tinyglow.ops.conv2d import Conv2D
+from tinyglow.ops.reshape import Reshape
+from tinyglow.passes.channel_ranges import Linear, Ranges, channel_ranges, flattens, keeps_channels, linear_of
+
+
+@dataclass(frozen=True, eq=False)
+class _Facts:
+    """A graph, the ranges of its channels, its layers of sums by the name of the node, and who reads each value."""
+
+    graph: Graph
+    ranges: dict[str, Ranges]
+    linear: dict[str, Linear]
+    readers: dict[str, list[Node]]
+
+    @classmethod
+    def of(cls, graph: Graph) -> _Facts:
+        linear = {node.name: linear_of(graph, node) for node in graph.nodes}
+        readers: dict[str, list[Node]] = {}
+        for node in graph.nodes:
+            for name in node.inputs:
+                readers.setdefault(name, []).append(node)
+        known = {name: layer for name, layer in linear.items() if layer is not None}
+        return cls(graph, channel_ranges(graph), known, readers)
+
+    def passes_on(self, node: Node) -> bool:
+        """Whether the channels of the result are those of the input, one by one."""
+        if isinstance(node.op, Conv2D):
+            layer = self.linear.get(node.name)
+            return layer is not None and layer.weights.shape[0] == layer.group > 1 and layer.weights.shape[2] == 1
+        return keeps_channels(node) or (isinstance(node.op, Reshape) and flattens(node, self.graph))
+
+    def reads_all(self, node: Node, value: str) -> Linear | None:
+        """The layer, if ``value`` is the input of one whose sums are over all channels."""
+        layer = self.linear.get(node.name)
+        return layer if layer is not None and layer.group == 1 and node.inputs.count(value) == 1 else None
+
+
+def _families(facts: _Facts) -> Iterator[tuple[Node, list[str]]]:
+    """Each layer whose units can be left out, with the values that have its channels, its own result first."""
+    for node in facts.graph.nodes:
+        layer = facts.linear.get(node.name)
+        if layer is None or layer.group != 1:
+            continue
+        values = [node.outputs[0]]
+        for name in values:  # grows
+            values += [
+                reader.outputs[0]
+                for reader in facts.readers.get(name, [])
+                if facts.passes_on(reader) and reader.inputs[0] == name and name in facts.ranges
+            ]
+        yield node, values
+
+
+def _positions(channels: Array, elements: int) -> Array:
+    """A figure of each channel as that of each element along the last dimension of a value."""
+    return np.resize(channels, elements)
+
+
+def _folded(layer: Linear, x: Ranges, gone: Array) -> Array:
+    """int64 [units]: what the channels that are ``gone`` add to every sum, unless no weight reads them."""
+    elements = layer.weights.shape[2]
+    steps = _positions(np.where(gone & x.is_constant(), x.low - layer.in_offset, 0), elements)
+    result: Array = (layer.weights * steps).sum(axis=(1, 2))
+    return result
+
+
+def _exact(facts: _Facts, node: Node) -> bool:
+    """Whether the layer's bias is in steps of its sums, so that it can take up any number of them.
+
+    It has room for them: the channels that it stands for could have added as much (``check_accumulator``).
+    """
+    image, filters, bias = (facts.graph.values[name].type for name in node.inputs)
+    assert image.quant
+    pairs = zip(filters.channel_params(), bias.channel_params(), strict=False)
+    return bias.dtype == "int32" and all(
+        of_bias.offset == 0 and of_bias.scale == accumulator_scale(image.quant, params) for params, of_bias in pairs
+    )
+
+
+def _dispensable(facts: _Facts, values: Sequence[str]) -> Array:
+    """bool [channels]: which channels of a family the network can do without."""
+    count = facts.ranges[values[0]].channels
+    outputs = {output.value for output in facts.graph.outputs}
+    result = np.ones(count, bool)
+    for name in values:
+        x = facts.ranges.get(name)
+        if name in outputs or x is None:
+            return np.zeros(count, bool)
+        for node in facts.readers.get(name, []):
+            if facts.passes_on(node) and node.inputs[0] == name and node.outputs[0] in values:
+                continue
+            layer = facts.reads_all(node, name)
+            if layer is None or node.inputs[0] != name:
+                return np.zeros(count, bool)
+            weights = np.abs(layer.weights).sum(axis=(0, 1))
+            unread = ~np.array([weights[channel::count].any() for channel in range(count)])
+            no_step = x.low == layer.in_offset
+            anywhere = not layer.padded and _exact(facts, node)
+            result &= unread | (x.is_constant() & (no_step | anywhere))
+    if result.all():
+        result[0] = False  # a layer has one unit at least
+    return result
+
+
+@dataclass
+class _Rebuilding:
+    """The graph without some channels: gone[value] says which of its channels are left out."""
+
+    facts: _Facts
+    gone: dict[str, Array]
+
+    def graph(self) -> Graph:
+        graph, self.values = self.facts.graph, dict(self.facts.graph.values)
+        for name, gone in self.gone.items():
+            value = graph.values[name]
+            self.values[name] = replace(value, type=_narrowed(value.type, gone))
+        nodes = tuple(self._node(node) for node in graph.nodes)
+        return replace(graph, nodes=nodes, values=self.values)
+
+    def _node(self, node: Node) -> Node:
+        before, after = (self.gone.get(names[0]) if names else None for names in (node.inputs, node.outputs))
+        if before is None and after is None:
+            return node
+        if isinstance(node.op, Reshape):
+            return replace(node, op=replace(node.op, shape=self.values[node.outputs[0]].type.shape))
+        layer = self.facts.linear.get(node.name)
+        if layer is None:
+            return node
+        filters, bias = (self.facts.graph.values[name] for name in node.inputs[1:3])
+        data, sums = filters.data, bias.data
+        assert data is not None and sums is not None
+        op = node.op
+        if layer.group > 1:
+            assert after is not None and isinstance(op, Conv2D)
+            op = replace(op, group=int((~after).sum()))
+        elif before is not None:
+            sums = (sums + _folded(layer, self.facts.ranges[node.inputs[0]], before)).astype(sums.dtype)
+            axis = 3 if isinstance(op, Conv2D) else 0
+            data = np.compress(~_positions(before, data.shape[axis]), data, axis=axis)
+        if after is not None:
+            data = np.compress(~after, data, axis=0 if isinstance(op, Conv2D) else 1)
+            sums = sums[~after]
+        units = after if isinstance(op, Conv2D) else None
+        names = [self._constant(filters, data, units), self._constant(bias, sums, after)]
+        return replace(node, op=op, inputs=(node.inputs[0], *names))
+
+    def _constant(self, old: Value, data: Array, units: Array | None) -> str:
+        """A new constant in the place of ``old``; units: which are left out, along the first dimension."""
+        type_ = replace(old.type, shape=data.shape)
+        if type_.channel_quant is not None and units is not None:
+            scales, offsets = (
+                tuple(np.compress(~units, items).tolist())
+                for items in (type_.channel_quant.scales, type_.channel_quant.offsets)
+            )
+            type_ = replace(type_, channel_quant=ChannelParams(scales, offsets))
+        number = 1
+        while f"{old.name}_live__{number}" in self.values:
+            number += 1
+        name = f"{old.name}_live__{number}"
+        self.values[name] = Value(name, type_, np.ascontiguousarray(data))
+        return name
+
+
+def _narrowed(type_: TensorType, gone: Array) -> TensorType:
+    last = type_.shape[-1] - int(_positions(gone, type_.shape[-1]).sum())
+    return replace(type_, shape=(*type_.shape[:-1], last))
+
+
+def _unused_constants_dropped(graph: Graph) -> Graph:
+    used = {name for node in graph.nodes for name in (*node.inputs, *node.outputs)}
+    used |= {*graph.inputs, *(output.value for output in graph.outputs)}
+    return replace(graph, values={name: value for name, value in graph.values.items() if name in used})
+
+
+def drop_dead_channels(graph: Graph) -> Graph:
+    """A quantized ``graph`` without the channels that its results do not depend on."""
+    while True:
+        facts = _Facts.of(graph)
+        gone = {
+            name: dispensable
+            for _, values in _families(facts)
+            if (dispensable := _dispensable(facts, values)).any()
+            for name in values
+        }
+        if not gone:
+            return graph
+        graph = _unused_constants_dropped(_Rebuilding(facts, gone).graph())
+
+
+def multiplications(graph: Graph) -> int:
+    """Products of an input and a weight in the graph's int8 convolutions and fully connected layers."""
+    total = 0
+    for node in graph.nodes:
+        layer = linear_of(graph, node)
+        if layer is not None:
+            shape = graph.type_of(node.outputs[0]).shape
+            total += int(np.prod(shape[:-1])) * layer.weights.size
+    return total

@@ -38,11 +38,12 @@ static inline uint32_t tg_load4(const int8_t *x) {
 }
 
 /* The first count < 4 of four neighbours, and zeros; more than three: all of them. */
-static inline uint32_t tg_load_some(const int8_t *x, int32_t count) {
+static TG_APART uint32_t tg_load_some(const int8_t *x, int32_t count) {
   if (count >= 4) {
     return tg_load4(x);
   }
   uint32_t bytes = 0;
+  TG_ROLLED
   for (int32_t i = 0; i < count; i++) {
     bytes |= (uint32_t)(uint8_t)x[i] << 8 * i;
   }
@@ -57,6 +58,47 @@ static inline void tg_store4(int8_t *to, uint32_t word) {
     to[i] = (int8_t)(uint8_t)(word >> 8 * i);
   }
 #endif
+}
+
+/* count bytes of one value, which is in all bytes of a word. Returns where they end. */
+static TG_APART int8_t *tg_dsp_set(int8_t *to, int32_t count, uint32_t value) {
+  TG_ROLLED
+  for (; count >= 4; count -= 4) {
+    tg_store4(to, value);
+    to += 4;
+  }
+  TG_ROLLED
+  for (; count > 0; count--) {
+    *to++ = (int8_t)(uint8_t)(value & 0xFFu);
+  }
+  return to;
+}
+
+static TG_APART int8_t *tg_dsp_copy(int8_t *to, const int8_t *from, int32_t count) {
+  TG_ROLLED
+  for (; count >= 16; count -= 16) {
+    const uint32_t first = tg_load4(from);
+    const uint32_t second = tg_load4(from + 4);
+    const uint32_t third = tg_load4(from + 8);
+    const uint32_t fourth = tg_load4(from + 12);
+    tg_store4(to, first);
+    tg_store4(to + 4, second);
+    tg_store4(to + 8, third);
+    tg_store4(to + 12, fourth);
+    from += 16;
+    to += 16;
+  }
+  TG_ROLLED
+  for (; count >= 4; count -= 4) {
+    tg_store4(to, tg_load4(from));
+    from += 4;
+    to += 4;
+  }
+  TG_ROLLED
+  for (; count > 0; count--) {
+    *to++ = *from++;
+  }
+  return to;
 }
 
 /* The signed half of a word, 0: lower, 1: upper. */

@@ -179,29 +179,6 @@ static TG_APART uint32_t tg_dsp_repeat(uint32_t bytes, uint32_t *to, int32_t gro
   return sum;
 }
 
-/* count bytes of one value. */
-static TG_APART int8_t *tg_dsp_set(int8_t *to, int32_t count, uint32_t value) {
-  TG_ROLLED
-  for (; count > 0; count--) {
-    *to++ = (int8_t)(uint8_t)(value & 0xFFu);
-  }
-  return to;
-}
-
-static TG_APART int8_t *tg_dsp_copy(int8_t *to, const int8_t *from, int32_t count) {
-  TG_ROLLED
-  for (; count >= 4; count -= 4) {
-    tg_store4(to, tg_load4(from));
-    from += 4;
-    to += 4;
-  }
-  TG_ROLLED
-  for (; count > 0; count--) {
-    *to++ = *from++;
-  }
-  return to;
-}
-
 /* A window by its first row, and which of its columns lie inside the image; none if inside is not positive. */
 typedef struct {
   int32_t top;
@@ -211,7 +188,7 @@ typedef struct {
 
 /* Row y of the window's inside, or 0 if there is none. */
 static inline const int8_t *tg_dsp_row(const tg_dsp_sizes *s, const int8_t *first, int32_t y, int32_t inside) {
-  return (uint32_t)y < (uint32_t)s->in_h && inside > 0 ? first + y * s->in_w * s->in_c : 0;
+  return y >= 0 && y < s->in_h && inside > 0 ? first + y * s->in_w * s->in_c : 0;
 }
 
 /* first: column `begin` of the window in the image's first row. */
@@ -264,31 +241,34 @@ static TG_APART uint32_t tg_dsp_words(const tg_dsp_sizes *s, const int8_t *first
 static TG_APART uint32_t tg_dsp_rows(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
                                      uint32_t *to) {
   const int32_t in_c = s->in_c;
-  const int32_t before = 8 * at->begin * in_c;
   const int32_t bytes = at->inside * in_c;
-  /* Bytes that belong to no tap do not matter: their weights are zero. */
-  const uint32_t keep = (bytes < 4 ? (1u << 8 * bytes) - 1 : ~0u) << before;
-  const uint32_t outside = s->outside & ~keep;
-  const int8_t *last = first + (s->in_h - 1) * s->in_w * in_c;
+  const uint32_t before = (uint32_t)(8 * at->begin * in_c);
+  /* Bytes behind the inside belong to no tap, or lie outside. */
+  const uint32_t keep = (bytes < 4 ? bytes < 1 ? 0 : (1u << 8 * bytes) - 1 : ~0u) << (before & 31);
+  const uint32_t outside = s->outside;
+  const int32_t in_h = at->inside > 0 ? s->in_h : 0;
+  const int32_t step = s->in_w * in_c;
+  int32_t place = at->top * step;
   uint32_t sum = 0;
+  int32_t y = at->top;
   TG_ROLLED
-  for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
-    const int8_t *row = tg_dsp_row(s, first, y, at->inside);
-    uint32_t word = s->outside;
-    if (row) {
+  for (const int32_t end = y + s->kernel_h; y < end; y++) {
+    uint32_t word = outside;
+    if ((uint32_t)y < (uint32_t)in_h) {
       /* Reading on behind the inside is fine but for the last row, behind which the image ends. */
-      word = row < last ? tg_load4(row) : tg_load_some(row, bytes);
-      word = (word << before & keep) | outside;
+      word = y < in_h - 1 ? tg_load4(first + place) : tg_load_some(first + place, bytes);
+      word = ((word << before) & keep) | (outside & ~keep);
     }
     sum = tg_dsp_put(word, to, sum);
     to += 8;
+    place += step;
   }
   return sum;
 }
 
 /* Lays out the window whose first row and column, which may be outside the image, are top and left. Returns the sum of
  * its inputs, those outside included. */
-static int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left, int32_t pixel) {
+static TG_APART int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left, int32_t pixel) {
   const int32_t begin = left < 0 ? -left : 0;
   const int32_t room = s->in_w - left < s->kernel_w ? s->in_w - left : s->kernel_w;
   const tg_dsp_window at = {top, begin, room - begin};

@@ -447,7 +447,7 @@ typedef struct {
   tg_requant out;
 } tg_depthwise_dsp_s8_params;
 
-void tg_depthwise_dsp_s8(const tg_depthwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output);
+void tg_depthwise_dsp_s8(const tg_depthwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
 
 /* int16 to float */
 typedef struct {

@@ -21,8 +21,10 @@ _PIXELS = 4
 
 @dataclass(frozen=True)
 class ConvDspParams(PooledGeometry):
-    """filter_offset: what is taken off each byte of the filter; ``out`` maps sums to the output; layout: how taps lie
-    in the columns, see ``layout_of``. Nothing leaks."""
+    """filter_offset: what is taken off each byte of the filter; ``out`` maps sums to the output; nothing leaks.
+
+    layout: how taps lie in the columns, see ``layout_of``.
+    """
 
     filter_offset: I16
     out: glow.Requant
@@ -38,7 +40,7 @@ GATHERED, WORDS, ROWS = range(3)
 
 
 def layout_of(kernel: tuple[int, int], in_c: int) -> int:
-    """How the taps of a window are laid out: a word a row where that takes no more words than one behind the other."""
+    """How the taps of a window are laid out: each row in a word where that takes no more words than gathering them."""
     if kernel[1] * in_c <= GROUP and kernel[0] == _groups(math.prod(kernel) * in_c):
         return ROWS
     return GATHERED if in_c % GROUP else WORDS

@@ -55,6 +55,11 @@ def depthwise_dsp_s8(p: DepthwiseDspParams, x: Array, filters: Array, out: Array
     out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
 
 
+def _scratch(p: DepthwiseDspParams) -> int:
+    """Bytes of one 3x3 window with what lies outside the image; other windows take none."""
+    return 9 * p.in_c if (p.kernel_h, p.kernel_w) == (3, 3) else 0
+
+
 def _trails(p: DepthwiseDspParams) -> int | None:
     """A pixel's channels are written group by group, each behind what its own group and later pixels still read."""
     if p.images != 1:
@@ -72,6 +77,7 @@ DEPTHWISE_DSP = Kernel(
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
     reference=depthwise_dsp_s8,
     summary="depthwise convolution, four channels at once",
+    scratch=_scratch,
     trails=_trails,
 )
 

@@ -22,6 +22,7 @@ typedef struct {
   int32_t channels;
   uint32_t minus_in_offset; /* twice */
   int32_t row;
+  uint32_t outside; /* the input's offset, in all four bytes */
 } work;
 
 /* The taps of one pixel that lie inside the image. */
@@ -33,7 +34,7 @@ typedef struct {
 } window;
 
 /* Any window, channels from `channel` on. filter: of the group of `channel`. */
-static void any(const tg_depthwise_dsp_s8_params *p, const work *w, const window *at, const int32_t *filter,
+static TG_APART void any(const tg_depthwise_dsp_s8_params *p, const work *w, const window *at, const int32_t *filter,
                 int32_t channel, int8_t *output) {
   const int32_t taps = p->kernel_h * p->kernel_w;
   const int32_t channels = w->channels;
@@ -48,8 +49,10 @@ static void any(const tg_depthwise_dsp_s8_params *p, const work *w, const window
     uint32_t b = (uint32_t)filter[1];
     uint32_t c = (uint32_t)filter[2];
     uint32_t d = (uint32_t)filter[3];
+    TG_ROLLED
     for (int32_t y = at->rows; y > 0; y--) {
       const int8_t *x = row;
+      TG_ROLLED
       for (int32_t left = columns; left > 0; left--) {
         const uint32_t bytes = tg_load_some(x, count);
         const uint32_t first = (uint32_t)weights[0];
@@ -67,6 +70,7 @@ static void any(const tg_depthwise_dsp_s8_params *p, const work *w, const window
       row += w->row;
     }
     const uint32_t sums[4] = {a, b, c, d};
+    TG_ROLLED
     for (int32_t i = 0; i < count; i++) {
       const int32_t x = tg_requantize((int32_t)sums[i], &out);
       output[channel + i] = tg_activate_s8(x, p->act_min, p->act_max, p->leaky, &p->negative);
@@ -90,7 +94,7 @@ static void any(const tg_depthwise_dsp_s8_params *p, const work *w, const window
   "ldr r8, [r1, #" next_w "]\n\t"
 
 /* All nine taps of a pixel lie inside. Sums are requantized and saturated. */
-static void inside_3x3(work *w, const int8_t *x, const int32_t *filter) {
+static TG_APART void inside_3x3(work *w, const int8_t *x, const int32_t *filter) {
   register const int8_t *r0 __asm__("r0") = x;
   register const int32_t *r1 __asm__("r1") = filter;
   register work *r2 __asm__("r2") = w;
@@ -162,24 +166,51 @@ static void inside_3x3(work *w, const int8_t *x, const int32_t *filter) {
 
 #endif
 
-static void pixel(const tg_depthwise_dsp_s8_params *p, work *w, const window *at, const int32_t *filter,
-                  int8_t *output) {
+/* A 3x3 window with what lies outside the image, which is the input's offset, in scratch. */
+static TG_APART const int8_t *with_outside(const work *w, const window *at, int8_t *scratch) {
+  const int32_t channels = w->channels;
+  const uint32_t outside = w->outside;
+  const int8_t *row = at->first;
+  int8_t *to = scratch;
+  to = tg_dsp_set(to, at->number * channels, outside);
+  TG_ROLLED
+  for (int32_t y = 0; y < at->rows; y++) {
+    to = tg_dsp_set(to, y ? (3 - at->columns) * channels : 0, outside);
+    to = tg_dsp_copy(to, row + y * w->row, at->columns * channels);
+  }
+  tg_dsp_set(to, (int32_t)(scratch + 9 * channels - to), outside);
+  return scratch;
+}
+
+static TG_APART void pixel(const tg_depthwise_dsp_s8_params *p, work *w, const window *at, const int32_t *filter,
+                           int8_t *output, int8_t *scratch) {
   int32_t channel = 0;
 #if TG_HAS_DSP
   const int32_t plain = p->act_min == INT8_MIN && p->act_max == INT8_MAX && !p->leaky;
-  if (plain && p->kernel_h == 3 && p->kernel_w == 3 && at->rows == 3 && at->columns == 3 && w->channels >= 4) {
+  if (plain && p->kernel_h == 3 && p->kernel_w == 3 && w->channels >= 4) {
+    const int32_t row = w->row;
+    const int8_t *first = at->first;
+    if (at->rows < 3 || at->columns < 3) {
+      first = with_outside(w, at, scratch);
+      w->row = 3 * w->channels;
+    }
     w->output = output;
     w->groups = w->channels >> 2;
-    inside_3x3(w, at->first, filter);
+    inside_3x3(w, first, filter);
+    w->row = row;
     channel = w->channels & ~3;
     filter += (w->channels >> 2) * 22;
   }
+#else
+  (void)scratch;
 #endif
-  any(p, w, at, filter, channel, output);
+  if (channel < w->channels) {
+    any(p, w, at, filter, channel, output);
+  }
 }
 
 void tg_depthwise_dsp_s8(const tg_depthwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter,
-                         int8_t *output) {
+                         int8_t *output, int32_t *scratch) {
   work w;
   w.pre = p->out.pre;
   w.multiplier = p->out.multiplier;
@@ -189,6 +220,7 @@ void tg_depthwise_dsp_s8(const tg_depthwise_dsp_s8_params *p, const int8_t *inpu
   w.channels = p->in_c;
   w.minus_in_offset = tg_halves(-p->in_offset, -p->in_offset);
   w.row = p->in_w * p->in_c;
+  w.outside = 0x1010101u * (uint8_t)p->in_offset;
   for (int32_t image = 0; image < p->images; image++) {
     for (int32_t y = 0; y < p->out_h; y++) {
       const int32_t top = y * p->stride_h - p->pad_top;
@@ -200,8 +232,8 @@ void tg_depthwise_dsp_s8(const tg_depthwise_dsp_s8_params *p, const int8_t *inpu
         const int32_t columns = tg_min(p->in_w - left, p->kernel_w) - first_x;
         const int32_t inside = rows > 0 && columns > 0;
         const int8_t *first = inside ? input + (top + first_y) * w.row + (left + first_x) * w.channels : input;
-        const window at = {first, inside ? rows : 0, inside ? columns : 0, first_y * p->kernel_w + first_x};
-        pixel(p, &w, &at, filter, output);
+        const window at = {first, inside ? rows : 0, inside ? columns : 0, inside ? first_y * p->kernel_w + first_x : 0};
+        pixel(p, &w, &at, filter, output, (int8_t *)scratch);
         output += w.channels;
       }
     }

@@ -238,32 +238,99 @@ static TG_APART uint32_t tg_dsp_words(const tg_dsp_sizes *s, const int8_t *first
   return sum;
 }
 
-static TG_APART uint32_t tg_dsp_rows(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
-                                     uint32_t *to) {
-  const int32_t in_c = s->in_c;
-  const int32_t bytes = at->inside * in_c;
-  const uint32_t before = (uint32_t)(8 * at->begin * in_c);
-  /* Bytes behind the inside belong to no tap, or lie outside. */
-  const uint32_t keep = (bytes < 4 ? bytes < 1 ? 0 : (1u << 8 * bytes) - 1 : ~0u) << (before & 31);
-  const uint32_t outside = s->outside;
-  const int32_t in_h = at->inside > 0 ? s->in_h : 0;
-  const int32_t step = s->in_w * in_c;
-  int32_t place = at->top * step;
+/* Words of rows of up to four bytes, of which some may lie outside the image. */
+typedef struct {
+  const int8_t *first; /* the first byte inside, in the image's first row */
+  int32_t step;
+  int32_t in_h; /* 0 if no byte lies inside */
+  int32_t bytes;
+  uint32_t before;
+  uint32_t keep;
+  uint32_t outside;
+} tg_dsp_rows;
+
+/* Rows of `width` bytes of which the first is at column left of an image with one channel. */
+static inline tg_dsp_rows tg_dsp_rows_at(const tg_dsp_sizes *s, const int8_t *image, int32_t left, int32_t width) {
+  const int32_t begin = left < 0 ? -left : 0;
+  const int32_t end = s->in_w * s->in_c - left < width ? s->in_w * s->in_c - left : width;
+  const int32_t bytes = end - begin;
+  tg_dsp_rows rows = {image, s->in_w * s->in_c, 0, bytes, 0, 0, s->outside};
+  if (bytes > 0) {
+    rows.first = image + (left + begin);
+    rows.in_h = s->in_h;
+    rows.before = (uint32_t)(8 * begin);
+    rows.keep = (bytes < 4 ? (1u << 8 * bytes) - 1 : ~0u) << rows.before;
+    rows.outside = s->outside;
+  }
+  return rows;
+}
+
+static inline uint32_t tg_dsp_row_word(const tg_dsp_rows *rows, int32_t y) {
+  if (y < 0 || y >= rows->in_h) {
+    return rows->outside;
+  }
+  const int8_t *from = rows->first + y * rows->step;
+  /* Reading on behind the row is fine but in the last one, behind which the image ends. */
+  const uint32_t word = y < rows->in_h - 1 ? tg_load4(from) : tg_load_some(from, rows->bytes);
+  return ((word << rows->before) & rows->keep) | (rows->outside & ~rows->keep);
+}
+
+/* The window whose first row is top and whose first byte of a row is left. Bytes of a word that belong to no tap do not
+ * matter: their weights are zero. */
+static TG_APART uint32_t tg_dsp_short_rows(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
+                                           uint32_t *to) {
+  const tg_dsp_rows rows = tg_dsp_rows_at(s, image, left, s->kernel_w * s->in_c);
   uint32_t sum = 0;
-  int32_t y = at->top;
   TG_ROLLED
-  for (const int32_t end = y + s->kernel_h; y < end; y++) {
-    uint32_t word = outside;
-    if ((uint32_t)y < (uint32_t)in_h) {
-      /* Reading on behind the inside is fine but for the last row, behind which the image ends. */
-      word = y < in_h - 1 ? tg_load4(first + place) : tg_load_some(first + place, bytes);
-      word = ((word << before) & keep) | (outside & ~keep);
-    }
-    sum = tg_dsp_put(word, to, sum);
+  for (int32_t y = top, end = top + s->kernel_h; y < end; y++) {
+    sum = tg_dsp_put(tg_dsp_row_word(&rows, y), to, sum);
     to += 8;
-    place += step;
   }
   return sum;
+}
+
+/* One row of the four windows of 3x3 that make a square, one channel: their bytes are in one word. The row belongs to the
+ * upper two from `upper` on, to the lower two from `lower` on. sums: of a row of the left and the right ones. */
+static inline void tg_dsp_square_row(uint32_t word, uint32_t *upper, uint32_t *lower, uint32_t *sums) {
+  const uint32_t first = tg_even(word);
+  const uint32_t second = tg_odd(word);
+  const uint32_t third = tg_even(word >> 16 | word << 16); /* bytes 2 and 0, of which the latter belongs to no tap */
+  const uint32_t both = tg_dot2(second, 0x10001u, 0);
+  sums[0] = tg_dot2(first, 0x10001u, both);
+  sums[1] = tg_dot2(third, 0x10001u, both);
+  if (upper) {
+    upper[0] = first;
+    upper[4] = second;
+    upper[1] = second;
+    upper[5] = third;
+  }
+  if (lower) {
+    lower[2] = first;
+    lower[6] = second;
+    lower[3] = second;
+    lower[7] = third;
+  }
+}
+
+/* Whether the windows of a square can be laid out together. */
+static inline int32_t tg_dsp_has_squares(const tg_dsp_sizes *s) {
+  return s->layout == TG_DSP_ROWS && s->kernel_w == 3 && s->kernel_h == 3 && s->in_c == 1;
+}
+
+/* Four windows of 3x3 at (top, left), one to the right, one below and both. inputs: their sums. */
+static TG_APART void tg_dsp_square(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
+                                   int32_t *inputs) {
+  const tg_dsp_rows rows = tg_dsp_rows_at(s, image, left, 4);
+  uint32_t *columns = s->columns;
+  uint32_t row[8];
+  tg_dsp_square_row(tg_dsp_row_word(&rows, top), columns, 0, row);
+  tg_dsp_square_row(tg_dsp_row_word(&rows, top + 1), columns + 8, columns, row + 2);
+  tg_dsp_square_row(tg_dsp_row_word(&rows, top + 2), columns + 16, columns + 8, row + 4);
+  tg_dsp_square_row(tg_dsp_row_word(&rows, top + 3), 0, columns + 16, row + 6);
+  inputs[0] = (int32_t)(row[0] + row[2] + row[4]);
+  inputs[1] = (int32_t)(row[1] + row[3] + row[5]);
+  inputs[2] = (int32_t)(row[2] + row[4] + row[6]);
+  inputs[3] = (int32_t)(row[3] + row[5] + row[7]);
 }
 
 /* Lays out the window whose first row and column, which may be outside the image, are top and left. Returns the sum of
@@ -274,11 +341,11 @@ static TG_APART int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *imag
   const tg_dsp_window at = {top, begin, room - begin};
   const int8_t *first = room > begin ? image + (left + begin) * s->in_c : image;
   uint32_t *to = s->columns + pixel;
+  if (s->layout == TG_DSP_ROWS) {
+    return (int32_t)tg_dsp_short_rows(s, image, top, left * s->in_c, to);
+  }
   if (s->layout == TG_DSP_WORDS) {
     return (int32_t)tg_dsp_words(s, first, &at, to);
-  }
-  if (s->layout == TG_DSP_ROWS) {
-    return (int32_t)tg_dsp_rows(s, first, &at, to);
   }
   return (int32_t)tg_dsp_gathered(s, first, &at, to);
 }

@@ -151,7 +151,7 @@ static inline uint32_t tg_dsp_put(uint32_t bytes, uint32_t *to, uint32_t sum) {
 }
 
 /* groups times four bytes. */
-static TG_APART uint32_t tg_dsp_expand(const int8_t *from, uint32_t *to, int32_t groups, uint32_t sum) {
+static inline uint32_t tg_dsp_expand(const int8_t *from, uint32_t *to, int32_t groups, uint32_t sum) {
   TG_ROLLED
   for (; groups >= 2; groups -= 2) {
     const uint32_t first = tg_load4(from);
@@ -169,16 +169,6 @@ static TG_APART uint32_t tg_dsp_expand(const int8_t *from, uint32_t *to, int32_t
   return groups ? tg_dsp_put(tg_load4(from), to, sum) : sum;
 }
 
-/* groups times the same four bytes. */
-static TG_APART uint32_t tg_dsp_repeat(uint32_t bytes, uint32_t *to, int32_t groups, uint32_t sum) {
-  TG_ROLLED
-  for (; groups > 0; groups--) {
-    sum = tg_dsp_put(bytes, to, sum);
-    to += 8;
-  }
-  return sum;
-}
-
 /* A window by its first row, and which of its columns lie inside the image; none if inside is not positive. */
 typedef struct {
   int32_t top;
@@ -192,7 +182,7 @@ static inline const int8_t *tg_dsp_row(const tg_dsp_sizes *s, const int8_t *firs
 }
 
 /* first: column `begin` of the window in the image's first row. */
-static TG_APART uint32_t tg_dsp_gathered(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
+static inline uint32_t tg_dsp_gathered(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
                                          uint32_t *to) {
   const int32_t in_c = s->in_c;
   int8_t *line = s->line;
@@ -211,29 +201,36 @@ static TG_APART uint32_t tg_dsp_gathered(const tg_dsp_sizes *s, const int8_t *fi
   return tg_dsp_expand(s->line, to, (int32_t)(line - s->line + 3) >> 2, 0);
 }
 
-static TG_APART uint32_t tg_dsp_words(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
-                                      uint32_t *to) {
+static inline uint32_t tg_dsp_words(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
+                                    uint32_t *to) {
   const int32_t words = s->in_c >> 2;
+  const uint32_t outside = s->outside;
+  const int32_t begin = at->begin * words;
+  const int32_t row_words = s->kernel_w * words;
+  const int32_t end = at->inside > 0 ? begin + at->inside * words : 0;
+  const int32_t in_h = at->inside > 0 ? s->in_h : 0;
+  const int32_t step = s->in_w * s->in_c;
+  int32_t place = at->top * step;
   uint32_t sum = 0;
   TG_ROLLED
-  for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
-    const int8_t *row = tg_dsp_row(s, first, y, at->inside);
-    int32_t behind = s->kernel_w * words;
-    if (row) {
-      const int32_t begin = at->begin * words;
-      const int32_t inside = at->inside * words;
-      if (begin) {
-        sum = tg_dsp_repeat(s->outside, to, begin, sum);
-        to += 8 * begin;
+  for (int32_t y = at->top, last = y + s->kernel_h; y < last; y++) {
+    int32_t word = 0;
+    if (y >= 0 && y < in_h) {
+      TG_ROLLED
+      for (; word < begin; word++) {
+        sum = tg_dsp_put(outside, to, sum);
+        to += 8;
       }
-      sum = tg_dsp_expand(row, to, inside, sum);
-      to += 8 * inside;
-      behind -= begin + inside;
+      sum = tg_dsp_expand(first + place, to, end - begin, sum);
+      to += 8 * (end - begin);
+      word = end;
     }
-    if (behind) {
-      sum = tg_dsp_repeat(s->outside, to, behind, sum);
-      to += 8 * behind;
+    TG_ROLLED
+    for (; word < row_words; word++) {
+      sum = tg_dsp_put(outside, to, sum);
+      to += 8;
     }
+    place += step;
   }
   return sum;
 }
@@ -277,7 +274,7 @@ static inline uint32_t tg_dsp_row_word(const tg_dsp_rows *rows, int32_t y) {
 
 /* The window whose first row is top and whose first byte of a row is left. Bytes of a word that belong to no tap do not
  * matter: their weights are zero. */
-static TG_APART uint32_t tg_dsp_short_rows(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
+static inline uint32_t tg_dsp_short_rows(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
                                            uint32_t *to) {
   const tg_dsp_rows rows = tg_dsp_rows_at(s, image, left, s->kernel_w * s->in_c);
   uint32_t sum = 0;
@@ -335,15 +332,16 @@ static TG_APART void tg_dsp_square(const tg_dsp_sizes *s, const int8_t *image, i
 
 /* Lays out the window whose first row and column, which may be outside the image, are top and left. Returns the sum of
  * its inputs, those outside included. */
-static TG_APART int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left, int32_t pixel) {
-  const int32_t begin = left < 0 ? -left : 0;
-  const int32_t room = s->in_w - left < s->kernel_w ? s->in_w - left : s->kernel_w;
-  const tg_dsp_window at = {top, begin, room - begin};
-  const int8_t *first = room > begin ? image + (left + begin) * s->in_c : image;
+static TG_APART int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
+                                       int32_t pixel) {
   uint32_t *to = s->columns + pixel;
   if (s->layout == TG_DSP_ROWS) {
     return (int32_t)tg_dsp_short_rows(s, image, top, left * s->in_c, to);
   }
+  const int32_t begin = left < 0 ? -left : 0;
+  const int32_t room = s->in_w - left < s->kernel_w ? s->in_w - left : s->kernel_w;
+  const tg_dsp_window at = {top, begin, room - begin};
+  const int8_t *first = room > begin ? image + (left + begin) * s->in_c : image;
   if (s->layout == TG_DSP_WORDS) {
     return (int32_t)tg_dsp_words(s, first, &at, to);
   }

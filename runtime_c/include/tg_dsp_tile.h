@@ -125,7 +125,8 @@ static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups
 enum {
   TG_DSP_GATHERED, /* one behind the other: they are gathered in a line of bytes first */
   TG_DSP_WORDS,    /* one behind the other, in_c being a multiple of four */
-  TG_DSP_ROWS      /* each row of the window, of four bytes at most, in a group of its own */
+  TG_DSP_ROWS,     /* each row of the window, of four bytes at most, in a group of its own */
+  TG_DSP_POINTS    /* TG_DSP_WORDS, where the pixels of the output are those of the input */
 };
 
 /* A convolution's sizes and where its columns are laid out; outside: the input's offset, in all four bytes. */
@@ -152,7 +153,7 @@ static inline uint32_t tg_dsp_put(uint32_t bytes, uint32_t *to, uint32_t sum) {
 
 /* groups times four bytes. */
 static TG_APART uint32_t tg_dsp_expand(const int8_t *from, uint32_t *to, int32_t groups, uint32_t sum) {
-  TG_ROLLED
+  TG_COMPACT
   for (; groups >= 2; groups -= 2) {
     const uint32_t first = tg_load4(from);
     const uint32_t second = tg_load4(from + 4);
@@ -186,7 +187,7 @@ static inline uint32_t tg_dsp_gathered(const tg_dsp_sizes *s, const int8_t *firs
                                          uint32_t *to) {
   const int32_t in_c = s->in_c;
   int8_t *line = s->line;
-  TG_ROLLED
+  TG_COMPACT
   for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
     const int8_t *row = tg_dsp_row(s, first, y, at->inside);
     int32_t behind = s->kernel_w * in_c;
@@ -212,11 +213,11 @@ static inline uint32_t tg_dsp_words(const tg_dsp_sizes *s, const int8_t *first, 
   const int32_t step = s->in_w * s->in_c;
   int32_t place = at->top * step;
   uint32_t sum = 0;
-  TG_ROLLED
+  TG_COMPACT
   for (int32_t y = at->top, last = y + s->kernel_h; y < last; y++) {
     int32_t word = 0;
     if (y >= 0 && y < in_h) {
-      TG_ROLLED
+      TG_COMPACT
       for (; word < begin; word++) {
         sum = tg_dsp_put(outside, to, sum);
         to += 8;
@@ -225,7 +226,7 @@ static inline uint32_t tg_dsp_words(const tg_dsp_sizes *s, const int8_t *first, 
       to += 8 * (end - begin);
       word = end;
     }
-    TG_ROLLED
+    TG_COMPACT
     for (; word < row_words; word++) {
       sum = tg_dsp_put(outside, to, sum);
       to += 8;
@@ -278,7 +279,7 @@ static inline uint32_t tg_dsp_short_rows(const tg_dsp_sizes *s, const int8_t *im
                                            uint32_t *to) {
   const tg_dsp_rows rows = tg_dsp_rows_at(s, image, left, s->kernel_w * s->in_c);
   uint32_t sum = 0;
-  TG_ROLLED
+  TG_COMPACT
   for (int32_t y = top, end = top + s->kernel_h; y < end; y++) {
     sum = tg_dsp_put(tg_dsp_row_word(&rows, y), to, sum);
     to += 8;
@@ -298,7 +299,7 @@ static TG_APART void tg_dsp_square(const tg_dsp_sizes *s, const int8_t *image, i
   const tg_dsp_rows rows = tg_dsp_rows_at(s, image, left, 4);
   uint32_t *to = s->columns;
   uint32_t sums[4] = {0, 0, 0, 0};
-  TG_ROLLED
+  TG_COMPACT
   for (int32_t row = 0; row < 4; row++) {
     const uint32_t word = tg_dsp_row_word(&rows, top + row);
     const uint32_t first = tg_even(word);
@@ -343,7 +344,7 @@ static TG_APART int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *imag
   const int32_t room = s->in_w - left < s->kernel_w ? s->in_w - left : s->kernel_w;
   const tg_dsp_window at = {top, begin, room - begin};
   const int8_t *first = room > begin ? image + (left + begin) * s->in_c : image;
-  if (s->layout == TG_DSP_WORDS) {
+  if (s->layout != TG_DSP_GATHERED) {
     return (int32_t)tg_dsp_words(s, first, &at, to);
   }
   return (int32_t)tg_dsp_gathered(s, first, &at, to);

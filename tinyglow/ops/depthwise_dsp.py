@@ -49,7 +49,7 @@ def unpack(packed: Array, channels: int, taps: int) -> tuple[Array, Array]:
 
 
 def depthwise_dsp_s8(p: DepthwiseDspParams, x: Array, filters: Array, out: Array) -> None:
-    """Definition of tg_depthwise_dsp_s8 and tg_depthwise_3x3_dsp_s8: bias + sum of (x - in_offset) * weight of each channel."""
+    """Definition of both kernels: bias + sum of (x - in_offset) * weight of each channel."""
     weights, bias = unpack(filters, p.in_c, p.taps)
     sums = p.sums(x, weights, np.zeros(p.out_c, np.int32)) + bias
     out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)

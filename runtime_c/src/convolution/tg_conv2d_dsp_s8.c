@@ -235,12 +235,18 @@ static TG_APART void rows(work *w, const int8_t *input, int8_t *output) {
   const tg_conv2d_dsp_s8_params *p = w->p;
   const int32_t out_c = p->out_c;
   const int32_t end = p->out_w * p->stride_w - p->pad_left;
+  const int32_t in_c = w->sizes.layout == TG_DSP_POINTS ? p->in_c : 0;
   int32_t top = -p->pad_top;
   int32_t left = -p->pad_left;
   for (int32_t rest = p->out_h * p->out_w; rest > 0; rest -= 4) {
     const int32_t count = tg_min(rest, 4);
-    TG_ROLLED
+    TG_COMPACT
     for (int32_t i = 0; i < count; i++) {
+      if (in_c) {
+        w->tile.inputs[i] = (int32_t)tg_dsp_expand(input, w->sizes.columns + i, in_c >> 2, 0);
+        input += in_c;
+        continue;
+      }
       w->tile.inputs[i] = tg_dsp_lay_out(&w->sizes, input, top, left, i);
       left += p->stride_w;
       if (left == end) {
@@ -264,12 +270,13 @@ static TG_APART void squares(work *w, const int8_t *input, int8_t *output) {
     for (int32_t x = p->out_w; x > 0; x--) {
       if (together) {
         tg_dsp_square(&w->sizes, input, top, left, w->tile.inputs);
-      }
-      TG_ROLLED
-      for (int32_t i = 0; i < 4 && !together; i++) {
-        const int32_t down = i >> 1 ? p->stride_h : 0;
-        const int32_t right = i & 1 ? p->stride_w : 0;
-        w->tile.inputs[i] = tg_dsp_lay_out(&w->sizes, input, top + down, left + right, i);
+      } else {
+        TG_COMPACT
+        for (int32_t i = 0; i < 4; i++) {
+          const int32_t down = i >> 1 ? p->stride_h : 0;
+          const int32_t right = i & 1 ? p->stride_w : 0;
+          w->tile.inputs[i] = tg_dsp_lay_out(&w->sizes, input, top + down, left + right, i);
+        }
       }
       finish_tile(w, 1, output);
       output += out_c;
@@ -279,7 +286,7 @@ static TG_APART void squares(work *w, const int8_t *input, int8_t *output) {
   }
 }
 
-void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias,
+TG_SMALL void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias,
                       int8_t *output, int32_t *scratch) {
   const int32_t groups = p->layout == TG_DSP_ROWS ? p->kernel_h : (p->kernel_h * p->kernel_w * p->in_c + 3) >> 2;
   uint32_t *columns = (uint32_t *)scratch;
@@ -313,7 +320,7 @@ void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, con
       rows(&w, input, output);
     }
     if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
-      TG_ROLLED
+      TG_COMPACT
       for (int32_t i = 0; i < outputs; i++) {
         output[i] = tg_clamp_s8(output[i], p->act_min, p->act_max);
       }

@@ -145,7 +145,7 @@ static TG_APART void gather(const tg_depthwise_3x3_dsp_s8_params *p, const int8_
   const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;
   const int32_t begin = tg_min(tg_max(-left, 0), 3);
   const int32_t inside = tg_max(tg_min(p->in_w - left, 3) - begin, 0);
-  TG_ROLLED
+  TG_COMPACT
   for (int32_t y = top; y < top + 3; y++) {
     int32_t behind = 3;
     if (y >= 0 && y < p->in_h && inside > 0) {
@@ -157,7 +157,7 @@ static TG_APART void gather(const tg_depthwise_3x3_dsp_s8_params *p, const int8_
   }
 }
 
-void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8_t *input, const int32_t *filter,
+TG_SMALL void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8_t *input, const int32_t *filter,
                              int8_t *output, int32_t *scratch) {
   int8_t *window = (int8_t *)scratch;
   const int32_t channels = p->in_c;
@@ -169,10 +169,10 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
             row};
   for (int32_t image = 0; image < p->images; image++) {
     int32_t top = -p->pad_top;
-    TG_ROLLED
+    TG_COMPACT
     for (int32_t y = p->out_h; y > 0; y--) {
       int32_t left = -p->pad_left;
-      TG_ROLLED
+      TG_COMPACT
       for (int32_t x = p->out_w; x > 0; x--) {
         const int8_t *first = window;
         if (top >= 0 && left >= 0 && top + 3 <= p->in_h && left + 3 <= p->in_w) {
@@ -189,7 +189,7 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
       top += p->stride_h;
     }
     if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
-      TG_ROLLED
+      TG_COMPACT
       for (int32_t i = 0; i < outputs; i++) {
         output[i] = tg_clamp_s8(output[i], p->act_min, p->act_max);
       }

@@ -35,10 +35,10 @@ static TG_APART void pixel(const tg_depthwise_dsp_s8_params *p, const window *at
     uint32_t b = (uint32_t)filter[1];
     uint32_t c = (uint32_t)filter[2];
     uint32_t d = (uint32_t)filter[3];
-    TG_ROLLED
+    TG_COMPACT
     for (int32_t y = at->rows; y > 0; y--) {
       const int8_t *x = row;
-      TG_ROLLED
+      TG_COMPACT
       for (int32_t left = columns; left > 0; left--) {
         const uint32_t bytes = tg_load_some(x, count);
         const uint32_t first = (uint32_t)weights[0];
@@ -56,7 +56,7 @@ static TG_APART void pixel(const tg_depthwise_dsp_s8_params *p, const window *at
       row += row_step;
     }
     const uint32_t sums[4] = {a, b, c, d};
-    TG_ROLLED
+    TG_COMPACT
     for (int32_t i = 0; i < count; i++) {
       const int32_t x = tg_requantize((int32_t)sums[i], &out);
       output[channel + i] = tg_activate_s8(x, p->act_min, p->act_max, p->leaky, &p->negative);

@@ -136,7 +136,7 @@ static TG_APART const int8_t *fours(const tg_fully_connected_dsp_s8_params *p, c
 static TG_APART uint32_t sum_of(const int8_t *x, int32_t groups, uint32_t last) {
   const uint32_t ones = 0x10001u;
   uint32_t sum = tg_dot2(tg_even(last), ones, tg_dot2(tg_odd(last), ones, 0));
-  TG_ROLLED
+  TG_COMPACT
   for (; groups > 0; groups--) {
     const uint32_t bytes = tg_load4(x);
     sum = tg_dot2(tg_even(bytes), ones, sum);
@@ -149,17 +149,17 @@ static TG_APART uint32_t sum_of(const int8_t *x, int32_t groups, uint32_t last) 
 /* Sums of up to four units, whose groups of four taps take turns, += products. Returns the weights behind them. */
 static TG_APART const int8_t *some(const int8_t *x, const int8_t *w, uint32_t depth, uint32_t last, int32_t units,
                           uint32_t *sums) {
-  TG_ROLLED
+  TG_COMPACT
   for (; depth >= 4; depth -= 4) {
     const uint32_t bytes = tg_load4(x);
-    TG_ROLLED
+    TG_COMPACT
     for (int32_t unit = 0; unit < units; unit++) {
       sums[unit] = step(bytes, w, sums[unit]);
       w += 4;
     }
     x += 4;
   }
-  TG_ROLLED
+  TG_COMPACT
   for (int32_t unit = 0; depth && unit < units; unit++) {
     sums[unit] = step(last, w, sums[unit]);
     w += 4;
@@ -167,7 +167,7 @@ static TG_APART const int8_t *some(const int8_t *x, const int8_t *w, uint32_t de
   return w;
 }
 
-void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const int8_t *input, const int8_t *weights,
+TG_SMALL void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const int8_t *input, const int8_t *weights,
                                const int32_t *bias, int8_t *output) {
   const int32_t groups = (int32_t)(p->depth >> 2);
   const int32_t rest = (int32_t)(p->depth & 3);
@@ -188,14 +188,14 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
       const int32_t count = units - unit >= 4 ? 4 : 1;
       uint32_t sums[4] = {0, 0, 0, 0};
       w = some(input, w, p->depth, last, count, sums);
-      TG_ROLLED
+      TG_COMPACT
       for (int32_t i = 0; i < count; i++) {
         const int32_t sum = (int32_t)(sums[i] + (uint32_t)bias[unit] + minus);
         output[unit++] = (int8_t)tg_saturate_s8(tg_requantize(sum, &out));
       }
     }
     if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
-      TG_ROLLED
+      TG_COMPACT
       for (unit = 0; unit < units; unit++) {
         output[unit] = tg_clamp_s8(output[unit], p->act_min, p->act_max);
       }

@@ -213,9 +213,10 @@ def _conv2d_dsp(draw: st.DrawFn) -> Case:
     units = fields["out_c"]
     filters = draw(int8_arrays(units * terms, filter_offset)).reshape(units, terms)
     bias, spread = draw(_biases(data, 0, filters, [filter_offset] * units))
-    kernel, in_c = (fields["kernel_h"], fields["kernel_w"]), fields["in_c"]
-    fields |= {"leaky": 0, "layout": conv2d_dsp.layout_of(kernel, in_c)}
-    packed = conv2d_dsp.pack(filters.reshape(units, *kernel, in_c), filter_offset)
+    layout = conv2d_dsp.layout_of(fields, fields["pool"])
+    fields |= {"leaky": 0, "layout": layout}
+    by_tap = filters.reshape(units, fields["kernel_h"], fields["kernel_w"], fields["in_c"])
+    packed = conv2d_dsp.pack(by_tap, filter_offset, layout)
     params = ConvDspParams(**fields, filter_offset=filter_offset, out=draw(requant_params(max(spread), out_offset)))
     inputs = {"input": data, "filter": packed, "bias": conv2d_dsp.even_channels(bias)}
     return Case(CONV2D_DSP, params, inputs, outputs)

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "tg_compact.h"
+
 /* Clang says nothing of the DSP extension of ARMv8-M; who compiles these files for such a core has it. */
 #if defined(__GNUC__) && (defined(__ARM_FEATURE_DSP) || (defined(__clang__) && defined(__ARM_ARCH_8M_MAIN__)))
 #define TG_HAS_DSP 1
@@ -13,16 +15,17 @@
 #define TG_HAS_DSP 0
 #endif
 
-/* For functions that are to stay one copy, and loops that are not to be unrolled: code that runs seldom. */
+/* For functions that are to stay one copy. */
 #if defined(__GNUC__)
 #define TG_APART __attribute__((noinline, unused))
 #else
 #define TG_APART
 #endif
+/* For functions whose size matters more than their time. */
 #if defined(__clang__)
-#define TG_ROLLED _Pragma("clang loop unroll(disable)")
+#define TG_SMALL __attribute__((minsize))
 #else
-#define TG_ROLLED
+#define TG_SMALL
 #endif
 
 /* Four neighbours as one word; where cores fault on such accesses, at a multiple of 4 only. */
@@ -38,11 +41,12 @@ static inline uint32_t tg_load4(const int8_t *x) {
 }
 
 /* The first count < 4 of four neighbours, and zeros; more than three: all of them. */
-static inline uint32_t tg_load_some(const int8_t *x, int32_t count) {
+static TG_APART uint32_t tg_load_some(const int8_t *x, int32_t count) {
   if (count >= 4) {
     return tg_load4(x);
   }
   uint32_t bytes = 0;
+  TG_COMPACT
   for (int32_t i = 0; i < count; i++) {
     bytes |= (uint32_t)(uint8_t)x[i] << 8 * i;
   }
@@ -57,6 +61,47 @@ static inline void tg_store4(int8_t *to, uint32_t word) {
     to[i] = (int8_t)(uint8_t)(word >> 8 * i);
   }
 #endif
+}
+
+/* count bytes of one value, which is in all bytes of a word. Returns where they end. */
+static TG_APART int8_t *tg_dsp_set(int8_t *to, int32_t count, uint32_t value) {
+  TG_COMPACT
+  for (; count >= 4; count -= 4) {
+    tg_store4(to, value);
+    to += 4;
+  }
+  TG_COMPACT
+  for (; count > 0; count--) {
+    *to++ = (int8_t)(uint8_t)(value & 0xFFu);
+  }
+  return to;
+}
+
+static TG_APART int8_t *tg_dsp_copy(int8_t *to, const int8_t *from, int32_t count) {
+  TG_COMPACT
+  for (; count >= 16; count -= 16) {
+    const uint32_t first = tg_load4(from);
+    const uint32_t second = tg_load4(from + 4);
+    const uint32_t third = tg_load4(from + 8);
+    const uint32_t fourth = tg_load4(from + 12);
+    tg_store4(to, first);
+    tg_store4(to + 4, second);
+    tg_store4(to + 8, third);
+    tg_store4(to + 12, fourth);
+    from += 16;
+    to += 16;
+  }
+  TG_COMPACT
+  for (; count >= 4; count -= 4) {
+    tg_store4(to, tg_load4(from));
+    from += 4;
+    to += 4;
+  }
+  TG_COMPACT
+  for (; count > 0; count--) {
+    *to++ = *from++;
+  }
+  return to;
 }
 
 /* The signed half of a word, 0: lower, 1: upper. */

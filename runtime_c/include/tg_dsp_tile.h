@@ -125,7 +125,8 @@ static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups
 enum {
   TG_DSP_GATHERED, /* one behind the other: they are gathered in a line of bytes first */
   TG_DSP_WORDS,    /* one behind the other, in_c being a multiple of four */
-  TG_DSP_ROWS      /* each row of the window, of four bytes at most, in a group of its own */
+  TG_DSP_ROWS,     /* each row of the window, of four bytes at most, in a group of its own */
+  TG_DSP_POINTS    /* TG_DSP_WORDS, where the pixels of the output are those of the input */
 };
 
 /* A convolution's sizes and where its columns are laid out; outside: the input's offset, in all four bytes. */
@@ -152,7 +153,7 @@ static inline uint32_t tg_dsp_put(uint32_t bytes, uint32_t *to, uint32_t sum) {
 
 /* groups times four bytes. */
 static TG_APART uint32_t tg_dsp_expand(const int8_t *from, uint32_t *to, int32_t groups, uint32_t sum) {
-  TG_ROLLED
+  TG_COMPACT
   for (; groups >= 2; groups -= 2) {
     const uint32_t first = tg_load4(from);
     const uint32_t second = tg_load4(from + 4);
@@ -169,39 +170,6 @@ static TG_APART uint32_t tg_dsp_expand(const int8_t *from, uint32_t *to, int32_t
   return groups ? tg_dsp_put(tg_load4(from), to, sum) : sum;
 }
 
-/* groups times the same four bytes. */
-static TG_APART uint32_t tg_dsp_repeat(uint32_t bytes, uint32_t *to, int32_t groups, uint32_t sum) {
-  TG_ROLLED
-  for (; groups > 0; groups--) {
-    sum = tg_dsp_put(bytes, to, sum);
-    to += 8;
-  }
-  return sum;
-}
-
-/* count bytes of one value. */
-static TG_APART int8_t *tg_dsp_set(int8_t *to, int32_t count, uint32_t value) {
-  TG_ROLLED
-  for (; count > 0; count--) {
-    *to++ = (int8_t)(uint8_t)(value & 0xFFu);
-  }
-  return to;
-}
-
-static TG_APART int8_t *tg_dsp_copy(int8_t *to, const int8_t *from, int32_t count) {
-  TG_ROLLED
-  for (; count >= 4; count -= 4) {
-    tg_store4(to, tg_load4(from));
-    from += 4;
-    to += 4;
-  }
-  TG_ROLLED
-  for (; count > 0; count--) {
-    *to++ = *from++;
-  }
-  return to;
-}
-
 /* A window by its first row, and which of its columns lie inside the image; none if inside is not positive. */
 typedef struct {
   int32_t top;
@@ -211,15 +179,15 @@ typedef struct {
 
 /* Row y of the window's inside, or 0 if there is none. */
 static inline const int8_t *tg_dsp_row(const tg_dsp_sizes *s, const int8_t *first, int32_t y, int32_t inside) {
-  return (uint32_t)y < (uint32_t)s->in_h && inside > 0 ? first + y * s->in_w * s->in_c : 0;
+  return y >= 0 && y < s->in_h && inside > 0 ? first + y * s->in_w * s->in_c : 0;
 }
 
 /* first: column `begin` of the window in the image's first row. */
-static TG_APART uint32_t tg_dsp_gathered(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
+static inline uint32_t tg_dsp_gathered(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
                                          uint32_t *to) {
   const int32_t in_c = s->in_c;
   int8_t *line = s->line;
-  TG_ROLLED
+  TG_COMPACT
   for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
     const int8_t *row = tg_dsp_row(s, first, y, at->inside);
     int32_t behind = s->kernel_w * in_c;
@@ -234,71 +202,150 @@ static TG_APART uint32_t tg_dsp_gathered(const tg_dsp_sizes *s, const int8_t *fi
   return tg_dsp_expand(s->line, to, (int32_t)(line - s->line + 3) >> 2, 0);
 }
 
-static TG_APART uint32_t tg_dsp_words(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
-                                      uint32_t *to) {
+static inline uint32_t tg_dsp_words(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
+                                    uint32_t *to) {
   const int32_t words = s->in_c >> 2;
+  const uint32_t outside = s->outside;
+  const int32_t begin = at->begin * words;
+  const int32_t row_words = s->kernel_w * words;
+  const int32_t end = at->inside > 0 ? begin + at->inside * words : 0;
+  const int32_t in_h = at->inside > 0 ? s->in_h : 0;
+  const int32_t step = s->in_w * s->in_c;
+  int32_t place = at->top * step;
   uint32_t sum = 0;
-  TG_ROLLED
-  for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
-    const int8_t *row = tg_dsp_row(s, first, y, at->inside);
-    int32_t behind = s->kernel_w * words;
-    if (row) {
-      const int32_t begin = at->begin * words;
-      const int32_t inside = at->inside * words;
-      if (begin) {
-        sum = tg_dsp_repeat(s->outside, to, begin, sum);
-        to += 8 * begin;
+  TG_COMPACT
+  for (int32_t y = at->top, last = y + s->kernel_h; y < last; y++) {
+    int32_t word = 0;
+    if (y >= 0 && y < in_h) {
+      TG_COMPACT
+      for (; word < begin; word++) {
+        sum = tg_dsp_put(outside, to, sum);
+        to += 8;
       }
-      sum = tg_dsp_expand(row, to, inside, sum);
-      to += 8 * inside;
-      behind -= begin + inside;
+      sum = tg_dsp_expand(first + place, to, end - begin, sum);
+      to += 8 * (end - begin);
+      word = end;
     }
-    if (behind) {
-      sum = tg_dsp_repeat(s->outside, to, behind, sum);
-      to += 8 * behind;
+    TG_COMPACT
+    for (; word < row_words; word++) {
+      sum = tg_dsp_put(outside, to, sum);
+      to += 8;
     }
+    place += step;
   }
   return sum;
 }
 
-static TG_APART uint32_t tg_dsp_rows(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
-                                     uint32_t *to) {
-  const int32_t in_c = s->in_c;
-  const int32_t before = 8 * at->begin * in_c;
-  const int32_t bytes = at->inside * in_c;
-  /* Bytes that belong to no tap do not matter: their weights are zero. */
-  const uint32_t keep = (bytes < 4 ? (1u << 8 * bytes) - 1 : ~0u) << before;
-  const uint32_t outside = s->outside & ~keep;
-  const int8_t *last = first + (s->in_h - 1) * s->in_w * in_c;
+/* Words of rows of up to four bytes, of which some may lie outside the image. */
+typedef struct {
+  const int8_t *first; /* the first byte inside, in the image's first row */
+  int32_t step;
+  int32_t in_h; /* 0 if no byte lies inside */
+  int32_t bytes;
+  uint32_t before;
+  uint32_t keep;
+  uint32_t outside;
+} tg_dsp_rows;
+
+/* Rows of `width` bytes of which the first is at column left of an image with one channel. */
+static inline tg_dsp_rows tg_dsp_rows_at(const tg_dsp_sizes *s, const int8_t *image, int32_t left, int32_t width) {
+  const int32_t begin = left < 0 ? -left : 0;
+  const int32_t end = s->in_w * s->in_c - left < width ? s->in_w * s->in_c - left : width;
+  const int32_t bytes = end - begin;
+  tg_dsp_rows rows = {image, s->in_w * s->in_c, 0, bytes, 0, 0, s->outside};
+  if (bytes > 0) {
+    rows.first = image + (left + begin);
+    rows.in_h = s->in_h;
+    rows.before = (uint32_t)(8 * begin);
+    rows.keep = (bytes < 4 ? (1u << 8 * bytes) - 1 : ~0u) << rows.before;
+    rows.outside = s->outside;
+  }
+  return rows;
+}
+
+static inline uint32_t tg_dsp_row_word(const tg_dsp_rows *rows, int32_t y) {
+  if (y < 0 || y >= rows->in_h) {
+    return rows->outside;
+  }
+  const int8_t *from = rows->first + y * rows->step;
+  /* Reading on behind the row is fine but in the last one, behind which the image ends. */
+  const uint32_t word = y < rows->in_h - 1 ? tg_load4(from) : tg_load_some(from, rows->bytes);
+  return ((word << rows->before) & rows->keep) | (rows->outside & ~rows->keep);
+}
+
+/* The window whose first row is top and whose first byte of a row is left. Bytes of a word that belong to no tap do not
+ * matter: their weights are zero. */
+static inline uint32_t tg_dsp_short_rows(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
+                                           uint32_t *to) {
+  const tg_dsp_rows rows = tg_dsp_rows_at(s, image, left, s->kernel_w * s->in_c);
   uint32_t sum = 0;
-  TG_ROLLED
-  for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
-    const int8_t *row = tg_dsp_row(s, first, y, at->inside);
-    uint32_t word = s->outside;
-    if (row) {
-      /* Reading on behind the inside is fine but for the last row, behind which the image ends. */
-      word = row < last ? tg_load4(row) : tg_load_some(row, bytes);
-      word = (word << before & keep) | outside;
-    }
-    sum = tg_dsp_put(word, to, sum);
+  TG_COMPACT
+  for (int32_t y = top, end = top + s->kernel_h; y < end; y++) {
+    sum = tg_dsp_put(tg_dsp_row_word(&rows, y), to, sum);
     to += 8;
   }
   return sum;
 }
 
+/* Whether the windows of a square can be laid out together. */
+static inline int32_t tg_dsp_has_squares(const tg_dsp_sizes *s) {
+  return s->layout == TG_DSP_ROWS && s->kernel_w == 3 && s->kernel_h == 3 && s->in_c == 1;
+}
+
+/* Four windows of 3x3 at (top, left), one to the right, one below and both: each row of all four is in one word. inputs:
+ * their sums. */
+static TG_APART void tg_dsp_square(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
+                                   int32_t *inputs) {
+  const tg_dsp_rows rows = tg_dsp_rows_at(s, image, left, 4);
+  uint32_t *to = s->columns;
+  uint32_t sums[4] = {0, 0, 0, 0};
+  TG_COMPACT
+  for (int32_t row = 0; row < 4; row++) {
+    const uint32_t word = tg_dsp_row_word(&rows, top + row);
+    const uint32_t first = tg_even(word);
+    const uint32_t second = tg_odd(word);
+    const uint32_t third = tg_even(word >> 16 | word << 16); /* bytes 2 and 0, of which the latter belongs to no tap */
+    const uint32_t both = tg_dot2(second, 0x10001u, 0);
+    const uint32_t left_sum = tg_dot2(first, 0x10001u, both);
+    const uint32_t right_sum = tg_dot2(third, 0x10001u, both);
+    if (row > 0) { /* of the lower windows, a group before */
+      to[-6] = first;
+      to[-2] = second;
+      to[-5] = second;
+      to[-1] = third;
+      sums[2] += left_sum;
+      sums[3] += right_sum;
+    }
+    if (row < 3) {
+      to[0] = first;
+      to[4] = second;
+      to[1] = second;
+      to[5] = third;
+      sums[0] += left_sum;
+      sums[1] += right_sum;
+    }
+    to += 8;
+  }
+  inputs[0] = (int32_t)sums[0];
+  inputs[1] = (int32_t)sums[1];
+  inputs[2] = (int32_t)sums[2];
+  inputs[3] = (int32_t)sums[3];
+}
+
 /* Lays out the window whose first row and column, which may be outside the image, are top and left. Returns the sum of
  * its inputs, those outside included. */
-static int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left, int32_t pixel) {
+static TG_APART int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
+                                       int32_t pixel) {
+  uint32_t *to = s->columns + pixel;
+  if (s->layout == TG_DSP_ROWS) {
+    return (int32_t)tg_dsp_short_rows(s, image, top, left * s->in_c, to);
+  }
   const int32_t begin = left < 0 ? -left : 0;
   const int32_t room = s->in_w - left < s->kernel_w ? s->in_w - left : s->kernel_w;
   const tg_dsp_window at = {top, begin, room - begin};
   const int8_t *first = room > begin ? image + (left + begin) * s->in_c : image;
-  uint32_t *to = s->columns + pixel;
-  if (s->layout == TG_DSP_WORDS) {
+  if (s->layout != TG_DSP_GATHERED) {
     return (int32_t)tg_dsp_words(s, first, &at, to);
-  }
-  if (s->layout == TG_DSP_ROWS) {
-    return (int32_t)tg_dsp_rows(s, first, &at, to);
   }
   return (int32_t)tg_dsp_gathered(s, first, &at, to);
 }

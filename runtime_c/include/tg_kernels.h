@@ -403,6 +403,34 @@ typedef struct {
 
 void tg_copy_s8(const tg_copy_s8_params *p, const int8_t *input, int8_t *output);
 
+/* depthwise convolution with windows of 3x3, four channels at once */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  tg_requant out;
+} tg_depthwise_3x3_dsp_s8_params;
+
+void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
+
 /* depthwise convolution with filters of 3x3, stride 1 along rows */
 typedef struct {
   uint16_t in_h;

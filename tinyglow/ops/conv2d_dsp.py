@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +23,10 @@ _PIXELS = 4
 
 @dataclass(frozen=True)
 class ConvDspParams(PooledGeometry):
-    """filter_offset: what is taken off each byte of the filter; ``out`` maps sums to the output; layout: how taps lie
-    in the columns, see ``layout_of``. Nothing leaks."""
+    """filter_offset: what is taken off each byte of the filter; ``out`` maps sums to the output; nothing leaks.
+
+    layout: how taps lie in the columns, see ``layout_of``.
+    """
 
     filter_offset: I16
     out: glow.Requant
@@ -33,29 +37,36 @@ class ConvDspParams(PooledGeometry):
         return self.kernel_h * self.kernel_w * self.in_c
 
 
-# TG_DSP_GATHERED, TG_DSP_WORDS, TG_DSP_ROWS
-GATHERED, WORDS, ROWS = range(3)
+# TG_DSP_GATHERED, TG_DSP_WORDS, TG_DSP_ROWS, TG_DSP_POINTS
+GATHERED, WORDS, ROWS, POINTS = range(4)
 
 
-def layout_of(kernel: tuple[int, int], in_c: int) -> int:
-    """How the taps of a window are laid out: a word a row where that takes no more words than one behind the other."""
+def layout_of(sizes: Mapping[str, Any], pool: int) -> int:
+    """How the taps of a window of a convolution with those ``sizes``, fields of ConvSizes, are laid out.
+
+    Each row in a word where that takes no more words than gathering them.
+    """
+    kernel, in_c = (sizes["kernel_h"], sizes["kernel_w"]), sizes["in_c"]
     if kernel[1] * in_c <= GROUP and kernel[0] == _groups(math.prod(kernel) * in_c):
         return ROWS
-    return GATHERED if in_c % GROUP else WORDS
+    if in_c % GROUP:
+        return GATHERED
+    step, pad = (sizes["stride_h"], sizes["stride_w"]), (sizes["pad_top"], sizes["pad_left"])
+    same = (sizes["in_h"], sizes["in_w"]) == (sizes["out_h"], sizes["out_w"])
+    return POINTS if kernel == step == (1, 1) and pad == (0, 0) and same and not pool else WORDS
 
 
 def _groups(terms: int) -> int:
     return -(-terms // GROUP)
 
 
-def pack(filters: Array, offset: int) -> Array:
+def pack(filters: Array, offset: int, layout: int) -> Array:
     """Filters int8 [out_c, kernel_h, kernel_w, in_c] as int8 [pairs of channels, groups, 2, 4] and AHEAD zeros, flat.
 
     Groups are filled up with ``offset``, which stands for a weight of 0.
     """
-    out_c, kernel_h, kernel_w, in_c = filters.shape
-    rows = layout_of((kernel_h, kernel_w), in_c) == ROWS
-    lines = filters.reshape(out_c, kernel_h if rows else 1, -1)
+    out_c, kernel_h = filters.shape[:2]
+    lines = filters.reshape(out_c, kernel_h if layout == ROWS else 1, -1)
     groups = _groups(lines.shape[2])
     full = np.full((out_c + out_c % 2, lines.shape[1], groups * GROUP), offset, np.int8)
     full[:out_c, :, : lines.shape[2]] = lines
@@ -109,7 +120,8 @@ def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     if not plain or bias is None or lowering.target.armv6m:
         return None
     offset = int(layer.filter_offsets[0])
-    filters, layout = pack(layer.filters, offset), layout_of(layer.filters.shape[1:3], sizes["in_c"])
+    layout = layout_of(sizes, layer.pool)
+    filters = pack(layer.filters, offset, layout)
     fields = {**layer.geometry, "pool": layer.pool, "filter_offset": offset, "out": layer.requants[0]}
     params = ConvDspParams(**fields, layout=layout)
     biases = even_channels(bias)

@@ -34,7 +34,7 @@ typedef struct {
 #define TG_ADD_OFFSET(sum) "add " sum ", " sum ", r11\n\t"
 
 /* All channels of the tile, two at a time; filter: of the first two. Uses the tile up. */
-static void channels(tile *t, const int8_t *filter) {
+static TG_APART void channels(tile *t, const int8_t *filter) {
   register tile *r0 __asm__("r0") = t;
   register const int8_t *r1 __asm__("r1") = filter;
   __asm__ volatile(
@@ -213,58 +213,82 @@ typedef struct {
 } work;
 
 /* The four pixels that are laid out, of which count are wanted, or the maximum of them. */
-static void finish_tile(work *w, int32_t count, int8_t *output) {
+static TG_APART void finish_tile(work *w, int32_t count, int8_t *output) {
   const int32_t out_c = w->p->out_c;
+  const int32_t minus = -w->p->filter_offset;
   tile *t = &w->tile;
-  for (int32_t i = 0; i < 4; i++) {
-    t->inputs[i] *= -w->p->filter_offset;
-  }
-  for (int32_t i = 0; i < 3; i++) {
-    t->places[i] = tg_min(i + 1, count - 1) * out_c;
-  }
+  t->inputs[0] *= minus;
+  t->inputs[1] *= minus;
+  t->inputs[2] *= minus;
+  t->inputs[3] *= minus;
+  t->places[0] = count > 1 ? out_c : 0;
+  t->places[1] = count > 2 ? 2 * out_c : t->places[0];
+  t->places[2] = count > 3 ? 3 * out_c : t->places[1];
   t->bias = w->bias;
   t->channels = out_c;
   t->output = output;
   channels(t, w->filter);
 }
 
-/* The convolution's pixels in the order in which outputs need them: row by row, or square by square. */
-static void convolve(work *w, const int8_t *input, int8_t *output) {
+/* Pixels in rows, four at a time. */
+static TG_APART void rows(work *w, const int8_t *input, int8_t *output) {
   const tg_conv2d_dsp_s8_params *p = w->p;
-  const int32_t width = p->out_w;
-  int32_t rest = p->out_h * width;
-  const int32_t step = p->pool ? 1 : 4;
-  int32_t x = 0;
+  const int32_t out_c = p->out_c;
+  const int32_t end = p->out_w * p->stride_w - p->pad_left;
+  const int32_t in_c = w->sizes.layout == TG_DSP_POINTS ? p->in_c : 0;
   int32_t top = -p->pad_top;
   int32_t left = -p->pad_left;
-  for (; rest > 0; rest -= step) {
-    const int32_t count = tg_min(rest, step);
-    for (int32_t i = 0; i < 4; i++) {
-      if (p->pool) {
-        const int32_t down = i >> 1 ? p->stride_h : 0;
-        const int32_t right = i & 1 ? p->stride_w : 0;
-        w->tile.inputs[i] = tg_dsp_lay_out(&w->sizes, input, top + down, left + right, i);
-      } else if (i < count) {
-        w->tile.inputs[i] = tg_dsp_lay_out(&w->sizes, input, top, left, i);
+  for (int32_t rest = p->out_h * p->out_w; rest > 0; rest -= 4) {
+    const int32_t count = tg_min(rest, 4);
+    TG_COMPACT
+    for (int32_t i = 0; i < count; i++) {
+      if (in_c) {
+        w->tile.inputs[i] = (int32_t)tg_dsp_expand(input, w->sizes.columns + i, in_c >> 2, 0);
+        input += in_c;
+        continue;
       }
-      if (p->pool ? i == 3 : i < count) {
-        left += p->pool ? 2 * p->stride_w : p->stride_w;
-        if (++x == width) {
-          x = 0;
-          left = -p->pad_left;
-          top += p->pool ? 2 * p->stride_h : p->stride_h;
-        }
+      w->tile.inputs[i] = tg_dsp_lay_out(&w->sizes, input, top, left, i);
+      left += p->stride_w;
+      if (left == end) {
+        left = -p->pad_left;
+        top += p->stride_h;
       }
     }
     finish_tile(w, count, output);
-    output += count * p->out_c;
+    output += 4 * out_c;
   }
 }
 
-void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias,
+/* The squares of pixels of which the maximum is wanted. */
+static TG_APART void squares(work *w, const int8_t *input, int8_t *output) {
+  const tg_conv2d_dsp_s8_params *p = w->p;
+  const int32_t out_c = p->out_c;
+  const int32_t together = p->stride_h == 1 && p->stride_w == 1 && tg_dsp_has_squares(&w->sizes);
+  int32_t top = -p->pad_top;
+  for (int32_t y = p->out_h; y > 0; y--) {
+    int32_t left = -p->pad_left;
+    for (int32_t x = p->out_w; x > 0; x--) {
+      if (together) {
+        tg_dsp_square(&w->sizes, input, top, left, w->tile.inputs);
+      } else {
+        TG_COMPACT
+        for (int32_t i = 0; i < 4; i++) {
+          const int32_t down = i >> 1 ? p->stride_h : 0;
+          const int32_t right = i & 1 ? p->stride_w : 0;
+          w->tile.inputs[i] = tg_dsp_lay_out(&w->sizes, input, top + down, left + right, i);
+        }
+      }
+      finish_tile(w, 1, output);
+      output += out_c;
+      left += 2 * p->stride_w;
+    }
+    top += 2 * p->stride_h;
+  }
+}
+
+TG_SMALL void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias,
                       int8_t *output, int32_t *scratch) {
-  const int32_t rows = p->layout == TG_DSP_ROWS;
-  const int32_t groups = rows ? p->kernel_h : (p->kernel_h * p->kernel_w * p->in_c + 3) >> 2;
+  const int32_t groups = p->layout == TG_DSP_ROWS ? p->kernel_h : (p->kernel_h * p->kernel_w * p->in_c + 3) >> 2;
   uint32_t *columns = (uint32_t *)scratch;
   work w;
   w.p = p;
@@ -290,8 +314,13 @@ void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, con
   w.bias = bias;
   const int32_t outputs = p->out_h * p->out_w * p->out_c;
   for (int32_t image = 0; image < p->images; image++) {
-    convolve(&w, input, output);
+    if (p->pool) {
+      squares(&w, input, output);
+    } else {
+      rows(&w, input, output);
+    }
     if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
+      TG_COMPACT
       for (int32_t i = 0; i < outputs; i++) {
         output[i] = tg_clamp_s8(output[i], p->act_min, p->act_max);
       }

@@ -3,8 +3,6 @@
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 
-#if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
-
 /* ((x * multiplier + start) >> post) of both, added, with offset. */
 typedef struct {
   int32_t multiplier;
@@ -20,7 +18,10 @@ static addend addend_of(const tg_requant *scale, int32_t offset) {
   return made;
 }
 
-/* count sums, count > 0; neither has a shift before its multiplication. 33 cycles a sum that int8 holds. */
+/* count sums, count > 0; neither has a shift before its multiplication. */
+#if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
+
+/* 33 cycles a sum that int8 holds. */
 static void run(const addend *scales, int32_t offset, const int8_t *x, const int8_t *y, int8_t *out, uint32_t count) {
   register const int8_t *r0 __asm__("r0") = x;
   register const int8_t *r1 __asm__("r1") = y;
@@ -71,6 +72,21 @@ static void run(const addend *scales, int32_t offset, const int8_t *x, const int
       : "r4", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
 }
 
+#else
+
+static int32_t scaled(int32_t x, addend by) {
+  return (int32_t)((uint32_t)x * (uint32_t)by.multiplier + (uint32_t)by.start) >> by.post;
+}
+
+static void run(const addend *scales, int32_t offset, const int8_t *x, const int8_t *y, int8_t *out, uint32_t count) {
+  const addend first = scales[0];
+  const addend second = scales[1];
+  for (const int8_t *end = x + count; x < end; x++) {
+    const uint32_t sum = (uint32_t)scaled(*x, first) + (uint32_t)scaled(*y++, second) + (uint32_t)offset;
+    *out++ = tg_clamp_s8((int32_t)sum, INT8_MIN, INT8_MAX);
+  }
+}
+
 #endif
 
 void tg_add_s8(const tg_add_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output) {
@@ -81,7 +97,6 @@ void tg_add_s8(const tg_add_s8_params *p, const int8_t *input, const int8_t *oth
   for (uint32_t i = 0; i < p->outer; i++) {
     for (uint32_t j = 0; j < p->middle; j++) {
       const int8_t *y = other + i * p->outer_stride + j * p->middle_stride;
-#if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
       if (input_scale.pre == 0 && other_scale.pre == 0 && p->inner_stride == 1 && p->inner > 0) {
         const addend scales[2] = {addend_of(&input_scale, input_offset), addend_of(&other_scale, other_offset)};
         const uint32_t offset = (uint32_t)input_scale.offset + (uint32_t)other_scale.offset;
@@ -90,7 +105,6 @@ void tg_add_s8(const tg_add_s8_params *p, const int8_t *input, const int8_t *oth
         output += p->inner;
         continue;
       }
-#endif
       for (uint32_t k = 0; k < p->inner; k++) {
         const uint32_t a = (uint32_t)tg_requantize(*input++ - input_offset, &input_scale);
         const uint32_t b = (uint32_t)tg_requantize(*y - other_offset, &other_scale);

@@ -9,15 +9,6 @@
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 
-/* The count inputs of the last group, of which there are 0 to 3. */
-static uint32_t load_rest(const int8_t *input, int32_t count) {
-  uint32_t bytes = 0;
-  for (int32_t i = 0; i < count; i++) {
-    bytes |= (uint32_t)(uint8_t)input[i] << 8 * i;
-  }
-  return bytes;
-}
-
 static inline uint32_t step(uint32_t bytes, const int8_t *w, uint32_t sum) {
   const uint32_t weights = tg_load4(w);
   sum = tg_dot2(tg_even(bytes), tg_even(weights), sum);
@@ -59,7 +50,7 @@ typedef struct {
 } work;
 
 /* blocks > 0 times four units; depth: a multiple of four, not 0. Returns the weights behind them. */
-static const int8_t *fours(const tg_fully_connected_dsp_s8_params *p, const int8_t *x, const int8_t *w,
+static TG_APART const int8_t *fours(const tg_fully_connected_dsp_s8_params *p, const int8_t *x, const int8_t *w,
                            const int32_t *bias, uint32_t minus, int32_t blocks, int8_t *output) {
   const int32_t groups = (int32_t)(p->depth >> 2);
   const int32_t left_out = -groups & 3;
@@ -142,9 +133,10 @@ static const int8_t *fours(const tg_fully_connected_dsp_s8_params *p, const int8
 #endif
 
 /* The sum of a row's inputs. */
-static uint32_t sum_of(const int8_t *x, int32_t groups, uint32_t last) {
+static TG_APART uint32_t sum_of(const int8_t *x, int32_t groups, uint32_t last) {
   const uint32_t ones = 0x10001u;
   uint32_t sum = tg_dot2(tg_even(last), ones, tg_dot2(tg_odd(last), ones, 0));
+  TG_COMPACT
   for (; groups > 0; groups--) {
     const uint32_t bytes = tg_load4(x);
     sum = tg_dot2(tg_even(bytes), ones, sum);
@@ -155,16 +147,19 @@ static uint32_t sum_of(const int8_t *x, int32_t groups, uint32_t last) {
 }
 
 /* Sums of up to four units, whose groups of four taps take turns, += products. Returns the weights behind them. */
-static const int8_t *some(const int8_t *x, const int8_t *w, uint32_t depth, uint32_t last, int32_t units,
+static TG_APART const int8_t *some(const int8_t *x, const int8_t *w, uint32_t depth, uint32_t last, int32_t units,
                           uint32_t *sums) {
+  TG_COMPACT
   for (; depth >= 4; depth -= 4) {
     const uint32_t bytes = tg_load4(x);
+    TG_COMPACT
     for (int32_t unit = 0; unit < units; unit++) {
       sums[unit] = step(bytes, w, sums[unit]);
       w += 4;
     }
     x += 4;
   }
+  TG_COMPACT
   for (int32_t unit = 0; depth && unit < units; unit++) {
     sums[unit] = step(last, w, sums[unit]);
     w += 4;
@@ -172,7 +167,7 @@ static const int8_t *some(const int8_t *x, const int8_t *w, uint32_t depth, uint
   return w;
 }
 
-void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const int8_t *input, const int8_t *weights,
+TG_SMALL void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const int8_t *input, const int8_t *weights,
                                const int32_t *bias, int8_t *output) {
   const int32_t groups = (int32_t)(p->depth >> 2);
   const int32_t rest = (int32_t)(p->depth & 3);
@@ -180,7 +175,7 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
   const int32_t units = p->units;
   for (int32_t row = 0; row < p->rows; row++) {
     const int8_t *w = weights;
-    const uint32_t last = load_rest(input + 4 * groups, rest);
+    const uint32_t last = tg_load_some(input + 4 * groups, rest);
     const uint32_t minus = p->weights_offset ? (uint32_t)-p->weights_offset * sum_of(input, groups, last) : 0;
     int32_t unit = 0;
 #if TG_HAS_DSP
@@ -193,12 +188,14 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
       const int32_t count = units - unit >= 4 ? 4 : 1;
       uint32_t sums[4] = {0, 0, 0, 0};
       w = some(input, w, p->depth, last, count, sums);
+      TG_COMPACT
       for (int32_t i = 0; i < count; i++) {
         const int32_t sum = (int32_t)(sums[i] + (uint32_t)bias[unit] + minus);
         output[unit++] = (int8_t)tg_saturate_s8(tg_requantize(sum, &out));
       }
     }
     if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
+      TG_COMPACT
       for (unit = 0; unit < units; unit++) {
         output[unit] = tg_clamp_s8(output[unit], p->act_min, p->act_max);
       }

@@ -1,5 +1,6 @@
 /* Mean over windows, NHWC: saturate(requantize(sum of (input - in_offset)) [/ taps inside the image] + out_offset).
  * Taps outside the image add nothing. The compiler proves that no sum leaves 32 bits. */
+#include "tg_compact.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 
@@ -14,6 +15,7 @@ static int32_t sum_of(const int8_t *first, int32_t rows, int32_t columns, int32_
   int32_t sum = 0;
   int32_t i = 0;
   for (; rows > 0; rows--) {
+    TG_COMPACT
     for (int32_t column = columns; column > 0; column--) {
       sum += first[i];
       i += step;

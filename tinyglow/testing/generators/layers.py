@@ -11,6 +11,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
 from tinyglow.ops import conv2d_dsp, depthwise_dsp
@@ -20,13 +21,14 @@ from tinyglow.ops.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams, pack
 from tinyglow.ops.conv2d_layer import within_int32
 from tinyglow.ops.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
-from tinyglow.ops.depthwise_dsp import DEPTHWISE_DSP, DepthwiseDspParams
+from tinyglow.ops.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
 from tinyglow.ops.fully_connected import FULLY_CONNECTED
 from tinyglow.ops.fully_connected_dsp import FULLY_CONNECTED_DSP
 from tinyglow.ops.fully_connected_dsp import pack as pack_dense
 from tinyglow.ops.fully_connected_layer import FullyConnectedParams
 from tinyglow.ops.fully_connected_quads import FULLY_CONNECTED_QUADS, QuadsParams, fits
 from tinyglow.ops.fully_connected_quads import pack as pack_quads
+from tinyglow.ops.window import Window
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import int8_arrays, int32_arrays, offsets, requant_params, windows
@@ -136,16 +138,20 @@ def _conv2d_channelwise(draw: st.DrawFn) -> Case:
     return Case(CONV2D_CHANNELWISE, ChannelwiseParams(**fields, out_offset=out_offset), inputs, outputs)
 
 
-@generates(DEPTHWISE_DSP)
 @st.composite
-def _depthwise_dsp(draw: st.DrawFn) -> Case:
+def _depthwise(draw: st.DrawFn, kernel: Kernel) -> Case:
     out_offset = draw(offsets())
     fields, _ = draw(_plain_geometries(out_offset))
-    if draw(st.booleans()):
-        height, width = draw(st.integers(1, 5)), draw(st.integers(1, 5))
-        fields |= {"kernel_h": 3, "kernel_w": 3, "stride_h": 1, "stride_w": 1, "pad_top": 1, "pad_left": 1}
-        fields |= {"in_h": height, "in_w": width, "out_h": height, "out_w": width}
     channels = draw(st.integers(1, 13))
+    if kernel is DEPTHWISE_3X3_DSP:
+        channels = draw(st.sampled_from((4, 8, 12)))
+        pads, strides = [draw(st.integers(0, 2)) for _ in range(4)], (fields["stride_h"], fields["stride_w"])
+        window = Window((3, 3), strides, (pads[0], pads[1], pads[2], pads[3]))
+        low = [max(1, 3 - pads[0] - pads[2]), max(1, 3 - pads[1] - pads[3])]
+        height, width = draw(st.integers(low[0], 6)), draw(st.integers(low[1], 6))
+        out_h, out_w = window.output_size(height, width)
+        fields |= {"kernel_h": 3, "kernel_w": 3, "pad_top": pads[0], "pad_left": pads[1], "leaky": 0}
+        fields |= {"in_h": height, "in_w": width, "out_h": out_h, "out_w": out_w}
     fields |= {"in_c": channels, "out_c": channels, "group": channels}
     taps = fields["kernel_h"] * fields["kernel_w"]
     data, outputs = draw(_images(fields))
@@ -154,7 +160,11 @@ def _depthwise_dsp(draw: st.DrawFn) -> Case:
     bias, spread = draw(_biases(data, fields["in_offset"], filters, [offset] * channels))
     params = DepthwiseDspParams(**fields, out=draw(requant_params(max(spread), out_offset)))
     packed = depthwise_dsp.pack(filters.astype(np.int32) - offset, bias)
-    return Case(DEPTHWISE_DSP, params, {"input": data, "filter": packed}, outputs)
+    return Case(kernel, params, {"input": data, "filter": packed}, outputs)
+
+
+generates(DEPTHWISE_DSP)(lambda: _depthwise(DEPTHWISE_DSP))
+generates(DEPTHWISE_3X3_DSP)(lambda: _depthwise(DEPTHWISE_3X3_DSP))
 
 
 @generates(FULLY_CONNECTED)
@@ -203,9 +213,10 @@ def _conv2d_dsp(draw: st.DrawFn) -> Case:
     units = fields["out_c"]
     filters = draw(int8_arrays(units * terms, filter_offset)).reshape(units, terms)
     bias, spread = draw(_biases(data, 0, filters, [filter_offset] * units))
-    kernel, in_c = (fields["kernel_h"], fields["kernel_w"]), fields["in_c"]
-    fields |= {"leaky": 0, "layout": conv2d_dsp.layout_of(kernel, in_c)}
-    packed = conv2d_dsp.pack(filters.reshape(units, *kernel, in_c), filter_offset)
+    layout = conv2d_dsp.layout_of(fields, fields["pool"])
+    fields |= {"leaky": 0, "layout": layout}
+    by_tap = filters.reshape(units, fields["kernel_h"], fields["kernel_w"], fields["in_c"])
+    packed = conv2d_dsp.pack(by_tap, filter_offset, layout)
     params = ConvDspParams(**fields, filter_offset=filter_offset, out=draw(requant_params(max(spread), out_offset)))
     inputs = {"input": data, "filter": packed, "bias": conv2d_dsp.even_channels(bias)}
     return Case(CONV2D_DSP, params, inputs, outputs)

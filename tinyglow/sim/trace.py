@@ -261,7 +261,7 @@ class Trace:
     @property
     def cycles(self) -> int:
         """Cycles so far without those that memories made it wait; the last block whole but for its closing branch."""
-        return sum(count * sum(self._code.price(step)) for step, count in self._taken())
+        return sum(count * sum(self._code.price(step)) for step, count in self.taken())
 
     def stats(self, value: int, end: int, waits: Iterable[BlockWaits] = ()) -> CallStats:
         """The figures of a call that returned ``value`` to the address ``end``; ``waits``: what its blocks waited."""

@@ -1236,6 +1236,7 @@ typedef struct {
   uint8_t inverse_bits;
   uint8_t sum_bits;
   int8_t out_offset;
+  uint8_t zeros;
 } tg_softmax_s8_params;
 
 void tg_softmax_s8(const tg_softmax_s8_params *p, const int8_t *input, const int32_t *table, int8_t *output);

@@ -10,8 +10,8 @@
 
 #include "tg_numerics.h"
 
-#define TG_LANES_TAPS 12
-#define TG_LANES_END 214
+#define TG_LANES_TAPS 14
+#define TG_LANES_END 246
 
 /* Of one tile of four pixels. output: of pixel 0, channel 0; pixel i of a channel is at steps[i - 1] bytes from pixel 0,
  * or, with pool, the four give one result, their maximum. bias: {of pixels 0 and 2, of pixels 1 and 3} of each channel:
@@ -68,7 +68,7 @@ static inline void tg_lanes(tg_lanes_tile *tile, const uint8_t *stream) {
       "adds r1, r1, #1\n\t"
       "add pc, r2\n\t"
       "nop\n\t"
-      ".rept 12\n\t"
+      ".rept 14\n\t"
       "ldrb r2, [r1]\n\t"
       "adds r1, r1, #1\n\t"
       "add r2, r12\n\t"

@@ -14,8 +14,8 @@ from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
 from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, trailing_distance
 
-TAPS = 12  # TG_LANES_TAPS: at most in one chunk
-END = 214  # TG_LANES_END
+TAPS = 14  # TG_LANES_TAPS: at most in one chunk
+END = 246  # TG_LANES_END
 # |weights| of a chunk: times the largest |input|, 128, they stay below 2**15.
 MOST_MAGNITUDE = 255
 _PIXELS = 4

@@ -23,7 +23,8 @@ _UINT32_MAX = 2**32 - 1
 class SoftMaxParams(Params):
     """``sum_bits`` integer bits hold the sum of a row's exponentials: as many as ``columns`` has.
 
-    inverse_scale: 1 / output scale in unsigned fixed point, with ``inverse_bits`` (0 to 31) bits before the point.
+    zeros: how many zeros the table lacks at its start. inverse_scale: 1 / output scale in unsigned fixed point, with
+    ``inverse_bits`` (0 to 31) bits before the point.
     """
 
     rows: U16
@@ -32,15 +33,17 @@ class SoftMaxParams(Params):
     inverse_bits: U8
     sum_bits: U8
     out_offset: I8
+    zeros: U8
 
 
 def softmax_s8(p: SoftMaxParams, x: Array, table: Array, out: Array) -> None:
     """Definition of tg_softmax_s8 (libjit_softmax_i8): exponentials and the inverse of their sum in fixed point.
 
-    table: e ** (input scale * (index - 255)) with 31 fractional bits.
+    table: e ** (input scale * (index - 255)) with 31 fractional bits, from index ``zeros`` on.
     """
     rows = x.reshape(-1, p.columns).astype(np.int64)
-    exponentials = table.reshape(256).view(np.uint32).astype(np.int64)[255 + rows - rows.max(axis=1, keepdims=True)]
+    powers = np.concatenate([np.zeros(p.zeros, np.int64), table.reshape(-1).view(np.uint32).astype(np.int64)])
+    exponentials = powers[255 + rows - rows.max(axis=1, keepdims=True)]
     total = (exponentials >> (p.sum_bits - 1)).sum(axis=1, keepdims=True)
     # Zeros above the sum's highest bit: the sum is shifted up by them, and 16 bits of it are kept.
     spare = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)
@@ -117,13 +120,21 @@ def exponential_table(scale: float) -> Array:
     return np.array([fixed_point(glow.float32(power), 1) for power in powers], np.uint32).view(np.int32)
 
 
-def softmax_params(rows: int, columns: int, scale: float, offset: int) -> SoftMaxParams:
-    """Parameters for an output's scale and offset (Glow, lib/LLVMIRCodeGen/LLVMIRGen.cpp, SoftMaxInst)."""
+def leading_zeros(table: Array) -> int:
+    """How many zeros a table of exponentials starts with: far below the largest, they are less than one unit."""
+    return int(np.flatnonzero(table)[0])  # the last one is e ** 0
+
+
+def softmax_params(rows: int, columns: int, scale: float, offset: int, zeros: int = 0) -> SoftMaxParams:
+    """Parameters for an output's scale and offset, and a table without its zeros.
+
+    Glow, lib/LLVMIRCodeGen/LLVMIRGen.cpp, SoftMaxInst.
+    """
     inverse = glow.divide_float32(1.0, scale)
     bits = int(inverse).bit_length()
     if bits > 31:
         raise UnsupportedError(f"an output scale of {scale:g}", "a scale above 2**-31")
-    return SoftMaxParams(rows, columns, fixed_point(inverse, bits), bits, columns.bit_length(), offset)
+    return SoftMaxParams(rows, columns, fixed_point(inverse, bits), bits, columns.bit_length(), offset, zeros)
 
 
 @dataclass(frozen=True)
@@ -162,8 +173,10 @@ class SoftMax(Op):
             lowering.call(SOFTMAX_FLOAT, buffers, SoftMaxFloatParams(rows, columns))
             return
         assert source.quant and result.quant
-        params = softmax_params(rows, columns, result.quant.scale, result.quant.offset)
-        table = lowering.constant(f"{node.name}_exponentials", exponential_table(source.quant.scale))
+        powers = exponential_table(source.quant.scale)
+        zeros = leading_zeros(powers)
+        params = softmax_params(rows, columns, result.quant.scale, result.quant.offset, zeros)
+        table = lowering.constant(f"{node.name}_exponentials", powers[zeros:])
         operands = [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])]
         lowering.call(SOFTMAX, operands, params)
 

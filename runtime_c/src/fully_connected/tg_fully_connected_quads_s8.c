@@ -82,10 +82,6 @@ static const int8_t *quads(const int8_t *x, const int8_t *weights, uint32_t coun
 
 #endif
 
-static int8_t finish(const tg_fully_connected_quads_s8_params *p, uint32_t sum, uint32_t bias) {
-  return tg_clamp_s8(tg_requantize((int32_t)(sum + bias), &p->out), p->act_min, p->act_max);
-}
-
 static uint32_t total(const int8_t *x, uint32_t count) {
   int32_t sum = 0;
   TG_COMPACT
@@ -95,37 +91,58 @@ static uint32_t total(const int8_t *x, uint32_t count) {
   return (uint32_t)sum;
 }
 
+/* Products of four units; returns the weights behind theirs. */
+static const int8_t *four(const int8_t *x, const int8_t *weights, uint32_t depth, uint32_t inputs, uint32_t *sums) {
+  const uint32_t rest = depth & 3;
+  if (depth > rest) {
+    weights = quads(x, weights, depth - rest, sums);
+  }
+  weights = terms(x + (depth - rest), weights, rest, sums);
+  TG_COMPACT
+  for (uint32_t pair = 0; pair < 4; pair += 2) {
+    sums[pair + 1] = (uint32_t)((int32_t)(sums[pair + 1] - sums[pair]) >> 8);
+    sums[pair] -= 128 * inputs;
+  }
+  return weights;
+}
+
+/* Products of count units whose weights lie side by side. */
+static void single(const int8_t *x, const int8_t *weights, uint32_t depth, uint32_t count, uint32_t *sums) {
+  TG_COMPACT
+  for (; count > 0; count--) {
+    int32_t sum = 0;
+    TG_COMPACT
+    for (uint32_t i = 0; i < depth; i++) {
+      sum += x[i] * *weights++;
+    }
+    *sums++ = (uint32_t)sum;
+  }
+}
+
 void tg_fully_connected_quads_s8(const tg_fully_connected_quads_s8_params *p, const int8_t *input,
                                  const int8_t *weights, const int32_t *bias, int8_t *output) {
-  const uint32_t rest = p->depth & 3;
-  const uint32_t whole = p->depth - rest;
+  const uint32_t depth = p->depth;
+  const tg_requant out = p->out;
   for (uint32_t row = 0; row < p->rows; row++) {
-    const uint32_t inputs = total(input, p->depth);
+    const uint32_t inputs = total(input, depth);
     const uint32_t offset = inputs * (uint32_t)(int32_t)p->weights_offset;
     const int8_t *w = weights;
     const int32_t *b = bias;
-    uint32_t unit = 0;
-    for (; unit + 4 <= p->units; unit += 4) {
+    for (uint32_t left = p->units; left > 0;) {
       uint32_t sums[4] = {0, 0, 0, 0};
-      if (whole > 0) {
-        w = quads(input, w, whole, sums);
+      const uint32_t count = left < 4 ? left : 4;
+      if (count == 4) {
+        w = four(input, w, depth, inputs, sums);
+      } else {
+        single(input, w, depth, count, sums);
       }
-      w = terms(input + whole, w, rest, sums);
       TG_COMPACT
-      for (uint32_t pair = 0; pair < 4; pair += 2) {
-        const uint32_t odd = (uint32_t)((int32_t)(sums[pair + 1] - sums[pair]) >> 8);
-        *output++ = finish(p, sums[pair] - 128 * inputs - offset, (uint32_t)*b++);
-        *output++ = finish(p, odd - offset, (uint32_t)*b++);
+      for (uint32_t i = 0; i < count; i++) {
+        const uint32_t sum = sums[i] - offset + (uint32_t)*b++;
+        *output++ = tg_clamp_s8(tg_requantize((int32_t)sum, &out), p->act_min, p->act_max);
       }
+      left -= count;
     }
-    for (; unit < p->units; unit++) {
-      int32_t sum = 0;
-      TG_COMPACT
-      for (uint32_t i = 0; i < p->depth; i++) {
-        sum += input[i] * *w++;
-      }
-      *output++ = finish(p, (uint32_t)sum - offset, (uint32_t)*b++);
-    }
-    input += p->depth;
+    input += depth;
   }
 }

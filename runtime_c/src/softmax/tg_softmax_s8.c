@@ -1,8 +1,9 @@
-/* Softmax of rows. table[255 + d] is e ** (input scale * d) for d = -255 to 0, as unsigned integers with 31 fractional
- * bits. Input and output may be the same buffer.
+/* Softmax of rows. table[255 - zeros + d] is e ** (input scale * d) for d = zeros - 255 to 0, as unsigned integers with 31
+ * fractional bits; it is 0 for all d below. Input and output may be the same buffer.
  *
  * Glow multiplies in 64 bits and rounds with a 32-bit 1 << (shift + 15): not defined from shift 17 on, where the cores
  * that bundles are made for give 0, and negative at 16. */
+#include "tg_compact.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 
@@ -24,15 +25,21 @@ static uint32_t shift_rounded(uint32_t x, uint32_t shift) {
   return shift < 32 ? x >> shift : 0;
 }
 
+static uint32_t power(const tg_softmax_s8_params *p, const uint32_t *table, int32_t index) {
+  return index < p->zeros ? 0 : table[index - p->zeros];
+}
+
 static void softmax_row(const tg_softmax_s8_params *p, const int8_t *input, const uint32_t *table, int8_t *output) {
   int32_t largest = INT8_MIN;
+  TG_COMPACT
   for (int32_t i = 0; i < p->columns; i++) {
     largest = tg_max(largest, input[i]);
   }
   const int32_t origin = 255 - largest;
   uint32_t sum = 0;
+  TG_COMPACT
   for (int32_t i = 0; i < p->columns; i++) {
-    sum += table[origin + input[i]] >> (p->sum_bits - 1);
+    sum += power(p, table, origin + input[i]) >> (p->sum_bits - 1);
   }
   /* The largest element adds e ** 0, so the sum is not 0. */
   uint32_t shift = 31u - p->inverse_bits + p->sum_bits;
@@ -43,8 +50,9 @@ static void softmax_row(const tg_softmax_s8_params *p, const int8_t *input, cons
   sum >>= 16;
   const uint32_t out_offset = (uint32_t)p->out_offset;
   const uint32_t division = (p->inverse_scale + sum / 2) / sum;
+  TG_COMPACT
   for (int32_t i = 0; i < p->columns; i++) {
-    const uint32_t value = shift_rounded(multiply_high(division, table[origin + input[i]]), shift);
+    const uint32_t value = shift_rounded(multiply_high(division, power(p, table, origin + input[i])), shift);
     output[i] = tg_clamp_s8((int32_t)(value + out_offset), INT8_MIN, INT8_MAX);
   }
 }

@@ -122,7 +122,7 @@ class Image:
         """Starts and ends. Hand-written assembly often gives no size: its functions end where the next ones start."""
         starts = [function.address for function in self.functions]
         ends = []
-        for function, behind in zip(self.functions, [*starts[1:], 1 << 32], strict=True):
+        for function, behind in zip(self.functions, [*starts[1:], 1 << 32], strict=False):  # there may be none
             section_end = max((part.end for part in self.sections if part.holds(function.address)), default=behind)
             ends.append(function.address + function.size if function.size else min(behind, section_end))
         return starts, ends

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,18 @@ def test_what_goes_wild_is_stopped(run: Run, body: str, because: str) -> None:
     with pytest.raises(SimulationError) as caught:
         run(body, bound=100_000)
     assert because in str(caught.value)
+
+
+def test_a_firmware_without_symbols_boots(run: Run, tmp_path: Path) -> None:
+    """Stripped of all names it prints the same; a fault is told by its address."""
+    assert run('PRINT("here"); EXIT();').output == "here"
+    board = load_board("cortex-m0plus")
+    image = replace(load_image(tmp_path / "program.elf"), symbols=())
+    assert Firmware(image, board).run(10_000).output == "here"
+    with pytest.raises(SimulationError, match="0x90000000"):
+        run("REG(0x90000000) = 1;")
+    with pytest.raises(SimulationError, match=r"pc 0x000000"):
+        Firmware(replace(load_image(tmp_path / "program.elf"), symbols=()), board).run(10_000)
 
 
 def test_output_without_end_is_stopped(run: Run) -> None:

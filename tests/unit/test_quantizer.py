@@ -322,3 +322,17 @@ def test_a_bias_that_sums_cannot_hold_is_an_error(folder: Path) -> None:
     graph = _graph(net, folder)
     with pytest.raises(ModelError, match=r"gemm: a bias of up to 2 .* too small beside the bias"):
         tinyglow.lower(tinyglow.quantize(graph, tinyglow.profile(graph, net.samples(4))))
+
+
+@pytest.mark.parametrize("float_io", [False, True])
+def test_an_input_takes_the_range_behind_its_transpose(tmp_path: Path, float_io: bool) -> None:
+    """Where the two differ, as in a tuned profile: the rescale between them goes before the transpose, as in Glow."""
+    net = conv_net()
+    graph = tinyglow.load(net.save(tmp_path))
+    (layout,) = graph.nodes[0].outputs
+    profile = tinyglow.profile(graph, net.samples(4))
+    tuned = Profile({**profile.ranges, "x:0": Range(-9.0, 9.0), f"{layout}:0": Range(-2.0, 2.0)})
+    quantized = tinyglow.quantize(graph, tuned, float_io=float_io)
+    first = next(node for node in quantized.nodes if node.op.kind == "Transpose")
+    assert quantized.type_of(first.inputs[0]).quant == choose_params(-2.0, 2.0)
+    assert not any(node.op.kind == "Rescale" for node in quantized.nodes)

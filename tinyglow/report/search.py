@@ -19,7 +19,9 @@ def options_of(scheme: Scheme, layers: Layers) -> list[str]:
         f"-quantization-schema={scheme.schema.value}",
         f"-quantization-precision-bias={scheme.bias_dtype.capitalize()}",
     ]
+    options += ["-quantization-precision=Int16"] if scheme.int16 else []
     options += ["-quantization-calibration=KL"] if scheme.calibrate else []
+    options += [] if scheme.like_glow else ["-graph=tiny"]
     every = layers.convolutions and scheme.channelwise_nodes >= set(layers.convolutions)
     if scheme.channelwise or every:
         options.append("-enable-channelwise")

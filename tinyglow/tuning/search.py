@@ -74,8 +74,9 @@ class Layers:
 def network_schemes(base: Scheme, layers: Layers, calibration: bool) -> Iterator[Scheme]:
     """Every schema, type of biases, with and without a scale for each channel, and calibration if the profile allows.
 
-    All else is as in ``base``.
+    Then int16 activations, unless the graph must be Glow's. All else is as in ``base``.
     """
+    base = replace(base, channelwise=False)
     for schema in Schema:
         for bias in ("int32", "int8"):
             for calibrate in (False, True) if calibration else (False,):
@@ -85,14 +86,15 @@ def network_schemes(base: Scheme, layers: Layers, calibration: bool) -> Iterator
                         schema=schema,
                         bias_dtype=bias,
                         calibrate=calibrate,
-                        channelwise=False,
                         channelwise_nodes=frozenset(nodes),
                     )
+    for schema in () if base.like_glow else (Schema.SYMMETRIC, Schema.SYMMETRIC_WITH_POWER2_SCALE):
+        yield replace(base, schema=schema, bias_dtype="int32", precision="int16", calibrate_constants=False)
 
 
 def neighbours(scheme: Scheme, layers: Layers) -> Iterator[Scheme]:
     """The same scheme with one layer changed: per channel or not any more, in float or not any more."""
-    for name in layers.convolutions:
+    for name in layers.convolutions if not scheme.int16 else ():  # weights of int16 layers are per channel anyway
         if name not in scheme.float_nodes:
             yield replace(scheme, channelwise_nodes=scheme.channelwise_nodes ^ {name})
     for name in layers.weighted:

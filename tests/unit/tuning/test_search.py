@@ -98,6 +98,9 @@ def test_all_schemes_of_a_network() -> None:
     assert len(list(network_schemes(base, LAYERS, calibration=False))) == 16
     assert len(list(network_schemes(base, Layers((), ("dense",)), calibration=False))) == 8
     assert all(scheme.keep_float == base.keep_float and scheme.like_glow for scheme in schemes)
+    ours = list(network_schemes(Scheme(), LAYERS, calibration=False))
+    assert len(ours) == 16 + 2 and [scheme.precision for scheme in ours[16:]] == ["int16", "int16"]
+    assert {name for scheme in neighbours(ours[16], LAYERS) for name in scheme.float_nodes} == set(LAYERS.weighted)
     assert all(one != schemes[0] for one in neighbours(schemes[0], LAYERS))
 
 
@@ -169,7 +172,7 @@ def test_what_does_not_fit_the_board_is_left_out(tmp_path: Path) -> None:
     net = conv_net()
     graph, images = tinyglow.load(net.save(tmp_path)), net.samples(4)["x"]
     profile, large = tinyglow.profile(graph, {"x": images}), load_board("frdm-ke16z")
-    memories = tuple(replace(m, size=2048 + 512) if m.name == large.data_memory else m for m in large.memories)
+    memories = tuple(replace(m, size=2048 + 1024) if m.name == large.data_memory else m for m in large.memories)
     board = replace(large, memories=memories, stack_bytes=2048)
     labels = np.zeros(4, int)
     costs = Costs(board, run_on(board), {"x": images[:1]})

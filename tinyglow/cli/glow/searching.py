@@ -34,7 +34,7 @@ def check_search(options: GlowArguments) -> Board | None:
         if not options.given("board"):
             problems.append(Problem("-board", "is missing", "the board whose cycles and flash count"))
         if options.given("quantization-precision") and options.text("quantization-precision") != "Int8":
-            problems.append(Problem("-quantization-precision", "is not searched through", "Int8"))
+            problems.append(Problem("-quantization-precision", "is what -search chooses", "", "with -graph=tiny"))
     if problems:
         raise InputError("the options do not fit together", problems)
     if not options.flag("search"):

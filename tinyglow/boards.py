@@ -280,12 +280,10 @@ def _keys(
     for key in numbers:
         if not _is_number(table.get(key)):
             yield _key_problem(where, table, key, "a whole number, not negative")
+    words = {int: "a whole number, not negative", bool: "true or false", str: "a text"}
     for key in extras.keys() & table.keys():
-        kind = extras[key]
-        fits = _is_number(table[key]) if kind is int else isinstance(table[key], kind)
-        if not fits:
-            words = {int: "a whole number, not negative", bool: "true or false", str: "a text"}
-            yield _key_problem(where, table, key, words[kind])
+        if not (_is_number(table[key]) if extras[key] is int else isinstance(table[key], extras[key])):
+            yield _key_problem(where, table, key, words[extras[key]])
     for key in sorted(table.keys() - set(known)):
         yield Problem(where, f"unknown key {key!r}", f"one of {', '.join(known)}")
 

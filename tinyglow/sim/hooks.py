@@ -41,28 +41,27 @@ def add_block_hook(emulator: Any, on_block: OnBlock) -> int:
     return _add(emulator, unicorn.UC_HOOK_BLOCK, _BLOCK(on_block))
 
 
-def add_access_hook(emulator: Any, on_access: OnAccess, first: int = 1, last: int = 0) -> int:
-    """Call ``on_access(_, kind, address, size)`` at each read and write, it must not raise.
+def add_access_hook(emulator: Any, on_access: OnAccess) -> int:
+    """Call ``on_access(_, kind, address, size)`` at each read and write. It must not raise.
 
-    first, last: only at these addresses; first > last: at all.
+    Not at some addresses only, which the emulator offers: unicorn 2.1.4 then loses the new stack pointer of a push.
     """
     kinds = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
     if not _is_open(emulator):
-        own = lambda e, kind, address, size, *_: on_access(e, kind, address, size)  # noqa: E731
-        return int(emulator.hook_add(kinds, own, begin=first, end=last))
-    return _add(emulator, kinds, _ACCESS(on_access), first, last)
+        return int(emulator.hook_add(kinds, lambda e, kind, address, size, *_: on_access(e, kind, address, size)))
+    return _add(emulator, kinds, _ACCESS(on_access))
 
 
 def _is_open(emulator: Any) -> bool:
     return _library is not None and all(hasattr(emulator, name) for name in ("_uch", "_callbacks"))
 
 
-def _add(emulator: Any, kinds: int, function: Any, first: int = 1, last: int = 0) -> int:
+def _add(emulator: Any, kinds: int, function: Any) -> int:
     handle = ctypes.c_size_t()
-    where = ctypes.c_uint64(first), ctypes.c_uint64(last)
+    everywhere = ctypes.c_uint64(1), ctypes.c_uint64(0)
     # As the package itself does it: through a cast, which its declaration of the C function takes.
     pointer = ctypes.cast(function, type(function))
-    status = _library.uc_hook_add(emulator._uch, ctypes.byref(handle), kinds, pointer, ctypes.c_void_p(0), *where)
+    status = _library.uc_hook_add(emulator._uch, ctypes.byref(handle), kinds, pointer, ctypes.c_void_p(0), *everywhere)
     if status != unicorn.UC_ERR_OK:
         raise unicorn.UcError(status)
     emulator._callbacks[handle.value] = (pointer, function)  # alive as long as the hook, which hook_del ends

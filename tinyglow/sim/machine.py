@@ -270,10 +270,7 @@ class Machine:
             yield None
             return
         waits = Waits(self.board, self._code.cycles, self._on_failure)
-        add = [add_block_hook(self._unicorn, waits.on_block)]
-        for memory in self.board.memories:
-            if memory.wait_states:  # accesses elsewhere are not even looked at
-                add.append(add_access_hook(self._unicorn, waits.on_access, memory.start, memory.end - 1))
+        add = (add_block_hook(self._unicorn, waits.on_block), add_access_hook(self._unicorn, waits.on_access))
         if self._recorder is not None:
             self._recorder.waits = waits
         with self._hooks(add):

@@ -42,6 +42,7 @@ FloatAbi = Literal["soft", "hard"]
 PAGE_BYTES = 1024
 _MEMORY_STEP = 256
 _MOST_CACHE = 1 << 20
+_MOST_MEMORY = 1 << 29
 _MOST_WAITS = 100_000
 # Above it every Cortex-M has its own registers (ARMv6-M and ARMv7-M Architecture Reference Manuals, B3.1, memory map).
 PRIVATE_PERIPHERALS = 0xE000_0000
@@ -279,12 +280,10 @@ def _keys(
     for key in numbers:
         if not _is_number(table.get(key)):
             yield _key_problem(where, table, key, "a whole number, not negative")
+    words = {int: "a whole number, not negative", bool: "true or false", str: "a text"}
     for key in extras.keys() & table.keys():
-        kind = extras[key]
-        fits = _is_number(table[key]) if kind is int else isinstance(table[key], kind)
-        if not fits:
-            words = {int: "a whole number, not negative", bool: "true or false", str: "a text"}
-            yield _key_problem(where, table, key, words[kind])
+        if not (_is_number(table[key]) if extras[key] is int else isinstance(table[key], extras[key])):
+            yield _key_problem(where, table, key, words[extras[key]])
     for key in sorted(table.keys() - set(known)):
         yield Problem(where, f"unknown key {key!r}", f"one of {', '.join(known)}")
 
@@ -350,6 +349,11 @@ def _layout_problems(where: str, memories: tuple[Memory, ...]) -> Iterator[Probl
             yield Problem(at, found, f"start and size in whole blocks of {_MEMORY_STEP} bytes")
         if memory.end > PRIVATE_PERIPHERALS:
             yield Problem(at, f"ends at {memory.end:#010x}", f"at most {PRIVATE_PERIPHERALS:#010x}, the core's own")
+    total = sum(memory.size for memory in memories)
+    if total > _MOST_MEMORY:
+        yield Problem(
+            where, f"the memories hold {total:,} bytes", f"at most {_MOST_MEMORY:,}: they are emulated in RAM"
+        )
     ordered = sorted(memories, key=lambda memory: memory.start)
     for low, high in itertools.combinations(ordered, 2):
         if low.pages[0] + low.pages[1] > high.pages[0]:

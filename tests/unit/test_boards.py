@@ -192,6 +192,7 @@ def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
         ("start = 0x2000_0000", "start = 0x2000_0004", "memory ram: unaligned: start 0x20000004"),
         ("start = 0x2000_0000", "start = -4", "start is -4"),
         ("start = 0x2000_0000", "start = 0xDFFF_FC00", "memory ram: ends at 0xe0000c00"),
+        ("size = 0x1000", "size = 0x8000_0000", "the memories hold 2,147,516,416 bytes; expected at most"),
         ("size = 0x1000", "size = 0", "memory ram: unaligned: start 0x20000000, size 0x0"),
         ("size = 0x1000", "", "memory ram: key 'size' is missing"),
         ("size = 0x8000", "size = 0x8000\nprefetch = 1", "memory rom: prefetch is 1; expected true or false"),

@@ -69,6 +69,18 @@ def test_layers_functions_and_lines_add_up_to_the_run(profile: CycleProfile, bun
     assert whole == (run.most("cycles"), run.waits, run.most("instructions"))
 
 
+@pytest.mark.parametrize("name", [*BOARDS, "lpc845-brk", "evk-mimxrt685", "cortex-m4"])
+def test_a_timed_run_takes_the_same_way_to_the_same_answers(name: str, checkout: Path, tmp_path: Path) -> None:
+    """Looking at every access changes nothing but the time it takes: answers, cycles, instructions and stack."""
+    board = load_board(name)
+    bundle = _bundle(checkout, tmp_path / "bundle", board)
+    plain, timed = (simulate(bundle, board, INPUTS, options=Options(timed=how)) for how in (False, True))
+    assert plain.costs == timed.costs
+    assert (plain.waits, timed.waits is None) == (None, False)
+    for output, array in plain.outputs.items():
+        assert array.tolist() == timed.outputs[output].tolist()
+
+
 def test_layers_have_the_names_of_the_network(profile: CycleProfile, bundle: Path) -> None:
     """One for each call of the network's function, in order, between what comes before and behind."""
     calls = layer_calls(bundle, "mnist")

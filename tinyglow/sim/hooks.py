@@ -42,7 +42,10 @@ def add_block_hook(emulator: Any, on_block: OnBlock) -> int:
 
 
 def add_access_hook(emulator: Any, on_access: OnAccess) -> int:
-    """Call ``on_access(_, kind, address, size)`` at each read and write. It must not raise."""
+    """Call ``on_access(_, kind, address, size)`` at each read and write. It must not raise.
+
+    Not at some addresses only, which the emulator offers: unicorn 2.1.4 then loses the new stack pointer of a push.
+    """
     kinds = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
     if not _is_open(emulator):
         return int(emulator.hook_add(kinds, lambda e, kind, address, size, *_: on_access(e, kind, address, size)))

@@ -157,3 +157,25 @@ def test_a_constant_in_padding_stays(tmp_path: Path) -> None:
         first = next(node for node in lean.nodes if isinstance(node.op, Conv2D))
         assert lean.type_of(first.outputs[0]).shape[-1] == kept
         assert _same(graph, lean)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_equal_channels_become_one(scheme: Scheme, tmp_path: Path) -> None:
+    """Units with equal weights and biases are computed once, if the sums of the weights that read them are int8."""
+    build = NetBuilder(4)
+    weights, bias = build.rng.standard_normal((6, 2, 3, 3)), build.rng.standard_normal(6)
+    weights[[3, 5]], bias[[3, 5]] = weights[0], bias[0]
+    x = build.node("Relu", build.node("Conv", "x", build.constant(weights), build.constant(bias), pads=[1, 1, 1, 1]))
+    depthwise = build.rng.standard_normal((6, 1, 3, 3))
+    depthwise[[3, 5]] = depthwise[0]
+    same = build.rng.standard_normal(6)
+    same[3] = same[0]  # channel 5 differs here
+    x = build.node("Conv", x, build.constant(depthwise), build.constant(same), group=6, pads=[1, 1, 1, 1])
+    readers = build.rng.uniform(-1, 1, (4, 6, 3, 3))
+    readers[:, [0, 3]] *= 0.4
+    y = build.node("Conv", build.node("Relu", x), build.constant(readers), build.weights(4), pads=[1, 1, 1, 1])
+    graph = _quantized(build.build({"x": (1, 2, 7, 6)}, [y]), tmp_path, scheme)
+    lean = drop_dead_channels(graph)
+    first = next(node for node in lean.nodes if isinstance(node.op, Conv2D))
+    assert lean.type_of(first.outputs[0]).shape[-1] == 5
+    assert _same(graph, lean)

@@ -1,8 +1,8 @@
 """Dead arithmetic: channels that are always the same, or that nothing reads, are computed now and left out.
 
 Which they are, ``channel_ranges`` proves from the real weights. A constant channel of a layer's input becomes part of
-its bias, exactly: in every sum it is the same number of steps, unless some of its taps lie in the padding. What it
-leaves out are whole channels, from the layer that makes them through depthwise convolutions, pools and rescales to the
+its bias, exactly: in every sum it is the same number of steps, unless some of its taps lie in the padding. Channels
+that are always equal become one, whose weights are the sums of theirs, where int8 holds those. What the pass leaves out are whole channels, from the layer that makes them through depthwise convolutions, pools and rescales to the
 layers that read them. The result of the network is the same to the bit.
 """
 
@@ -95,37 +95,104 @@ def _exact(facts: _Facts, node: Node) -> bool:
     )
 
 
-def _dispensable(facts: _Facts, values: Sequence[str]) -> Array:
-    """bool [channels]: which channels of a family the network can do without."""
-    count = facts.ranges[values[0]].channels
+def _readers(facts: _Facts, values: Sequence[str]) -> list[tuple[str, Node, Linear]] | None:
+    """The layers that read a family's values, all channels of them; None if anything else does."""
     outputs = {output.value for output in facts.graph.outputs}
-    result = np.ones(count, bool)
+    found = []
     for name in values:
-        x = facts.ranges.get(name)
-        if name in outputs or x is None:
-            return np.zeros(count, bool)
+        if name in outputs or name not in facts.ranges:
+            return None
         for node in facts.readers.get(name, []):
             if facts.passes_on(node) and node.inputs[0] == name and node.outputs[0] in values:
                 continue
             layer = facts.reads_all(node, name)
             if layer is None or node.inputs[0] != name:
-                return np.zeros(count, bool)
-            weights = np.abs(layer.weights).sum(axis=(0, 1))
-            unread = ~np.array([weights[channel::count].any() for channel in range(count)])
-            no_step = x.low == layer.in_offset
-            anywhere = not layer.padded and _exact(facts, node)
-            result &= unread | (x.is_constant() & (no_step | anywhere))
+                return None
+            found.append((name, node, layer))
+    return found
+
+
+def _dispensable(facts: _Facts, values: Sequence[str]) -> Array:
+    """bool [channels]: which channels of a family the network can do without."""
+    readers = _readers(facts, values)
+    count = facts.ranges[values[0]].channels if values[0] in facts.ranges else 0
+    if readers is None:
+        return np.zeros(count, bool)
+    result = np.ones(count, bool)
+    for name, node, layer in readers:
+        x = facts.ranges[name]
+        weights = np.abs(layer.weights).sum(axis=(0, 1))
+        unread = ~np.array([weights[channel::count].any() for channel in range(count)])
+        no_step = x.low == layer.in_offset
+        anywhere = not layer.padded and _exact(facts, node)
+        result &= unread | (x.is_constant() & (no_step | anywhere))
     if result.all():
         result[0] = False  # a layer has one unit at least
     return result
 
 
+def _stored_offsets(filters: Value) -> Array:
+    """What is in a layer's constant for a weight of 0, of each unit."""
+    quant = filters.type.quant
+    if quant is not None:
+        return np.array([quant.offset])
+    return np.array([params.offset for params in filters.type.channel_params()])
+
+
+def _stored(filters: Value, weights: Array) -> Array:
+    """Weights int64 [units, taps, inputs] as a layer's constant has them, of the same shape; not yet int8."""
+    assert filters.data is not None
+    stored = weights + _stored_offsets(filters).reshape(-1, 1, 1)
+    shape = filters.data.shape
+    result: Array = stored.reshape(shape) if len(shape) == 4 else stored[:, 0].T
+    return result
+
+
+def _merged(layer: Linear, into: Array) -> Array:
+    """The layer's weights, those of each channel added to those of channel into[channel]."""
+    weights, count = layer.weights.copy(), len(into)
+    for channel in np.flatnonzero(into != np.arange(count)).tolist():
+        weights[:, :, into[channel] :: count] += layer.weights[:, :, channel::count]
+    return weights
+
+
+def _twins(facts: _Facts, root: Node, values: Sequence[str]) -> Array:
+    """int [channels]: for each channel of a family the first one that always equals it, and may stand for it."""
+    readers = _readers(facts, values)
+    layers = [facts.linear[root.name]]
+    layers += [
+        facts.linear[node.name]
+        for node in facts.graph.nodes
+        if node.outputs[0] in values[1:] and node.name in facts.linear
+    ]
+    count = len(layers[0].bias)
+    into = np.arange(count)
+    if readers is None:
+        return into
+    seen: dict[tuple[object, ...], int] = {}
+    for channel in range(count):
+        key = tuple((x.weights[channel].tobytes(), int(x.bias[channel]), x.requants[channel]) for x in layers)
+        first = seen.setdefault(key, channel)
+        if first == channel:
+            continue
+        attempt = into.copy()
+        attempt[channel] = first
+        stored = [_stored(facts.graph.values[node.inputs[1]], _merged(layer, attempt)) for _, node, layer in readers]
+        if all(data.min() >= -128 and data.max() <= 127 for data in stored):
+            into = attempt
+    return into
+
+
 @dataclass
 class _Rebuilding:
-    """The graph without some channels: gone[value] says which of its channels are left out."""
+    """The graph without some channels: gone[value] says which of its channels are left out.
+
+    into[value]: which channels stand for those that are; of others, what they add to sums becomes part of the bias.
+    """
 
     facts: _Facts
     gone: dict[str, Array]
+    into: dict[str, Array]
 
     def graph(self) -> Graph:
         graph, self.values = self.facts.graph, dict(self.facts.graph.values)
@@ -152,7 +219,10 @@ class _Rebuilding:
             assert after is not None and isinstance(op, Conv2D)
             op = replace(op, group=int((~after).sum()))
         elif before is not None:
-            sums = (sums + _folded(layer, self.facts.ranges[node.inputs[0]], before)).astype(sums.dtype)
+            if node.inputs[0] in self.into:
+                data = _stored(filters, _merged(layer, self.into[node.inputs[0]])).astype(data.dtype)
+            else:
+                sums = (sums + _folded(layer, self.facts.ranges[node.inputs[0]], before)).astype(sums.dtype)
             axis = 3 if isinstance(op, Conv2D) else 0
             data = np.compress(~_positions(before, data.shape[axis]), data, axis=axis)
         if after is not None:
@@ -194,15 +264,21 @@ def drop_dead_channels(graph: Graph) -> Graph:
     """A quantized ``graph`` without the channels that its results do not depend on."""
     while True:
         facts = _Facts.of(graph)
+        families = list(_families(facts))
         gone = {
             name: dispensable
-            for _, values in _families(facts)
+            for _, values in families
             if (dispensable := _dispensable(facts, values)).any()
             for name in values
         }
+        into: dict[str, Array] = {}
+        if not gone:
+            pairs = ((values, _twins(facts, root, values)) for root, values in families)
+            into = {name: twins for values, twins in pairs if (twins != np.arange(len(twins))).any() for name in values}
+            gone = {name: twins != np.arange(len(twins)) for name, twins in into.items()}
         if not gone:
             return graph
-        graph = _unused_constants_dropped(_Rebuilding(facts, gone).graph())
+        graph = _unused_constants_dropped(_Rebuilding(facts, gone, into).graph())
 
 
 def multiplications(graph: Graph) -> int:

@@ -5,55 +5,69 @@
  * takes them, word [column][channel][row], in it the input of the left pixel + that of the right one * 2^16. Inputs
  * outside of the image are the offset, which stands for 0.0; its part of all products is in the bias. */
 #include "tg_code.h"
+#include "tg_compact.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 
 static int32_t between(int32_t x, int32_t low, int32_t high) { return tg_max(low, tg_min(x, high)); }
 
-TG_CODE_ONCE static uint32_t *fill(uint32_t *out, int32_t step, int32_t rows, int32_t count, int32_t offset) {
-  if (rows > 0 && count > 0) {
+static void fill(uint32_t *out, int32_t step, int32_t rows, int32_t count, int32_t offset) {
+  if (rows > 0) {
     tg_code_fill(out, step, rows, count, (uint32_t)offset * 0x10001u);
-    out += count * step;
   }
-  return out;
 }
 
 /* Words of columns x to end of the image, counted from its first; of rows that lie inside. */
+TG_CODE_ONCE static void lay_out_any(const tg_conv2d_code_s8_params *p, const int8_t *first, int32_t rows, int32_t x,
+                                     int32_t end, uint32_t *out) {
+  const int32_t channels = p->in_c;
+  TG_COMPACT
+  for (int32_t i = x * channels; i < end * channels; i++) {
+    const int32_t right = i + p->stride_w * channels;
+    const int32_t length = p->in_w * channels;
+    const int8_t *row = first;
+    TG_COMPACT
+    for (int32_t y = 0; y < rows; y++) {
+      const int32_t low = i >= 0 && i < length ? row[i] : p->in_offset;
+      const int32_t high = right >= 0 && right < length ? row[right] : p->in_offset;
+      out[y] = (uint32_t)low + ((uint32_t)high << 16);
+      row += length;
+    }
+    out += p->kernel_h + p->stride_h;
+  }
+}
+
+/* The same where each word has an input inside of the image, as in most layers. */
 static void lay_out_rows(const tg_conv2d_code_s8_params *p, const int8_t *first, int32_t rows, int32_t x, int32_t end,
                          uint32_t *out) {
-  const int32_t right = p->stride_w;
-  const int32_t last = p->in_w - right;
+  const int32_t last = p->in_w - p->stride_w;
+  if (x < -p->stride_w || end > p->in_w || last < 0) {
+    lay_out_any(p, first, rows, x, end, out);
+    return;
+  }
   const int32_t channels = p->in_c;
   const int32_t step = p->kernel_h + p->stride_h;
   const int32_t pitch = p->in_w * channels;
-  const uint32_t offset = (uint32_t)p->in_offset;
-  int32_t next = between(-right, x, end);
-  out = fill(out, step, rows, (next - x) * channels, p->in_offset);
-  x = next;
-  next = between(tg_min(0, last), x, end);
-  int32_t count = (next - x) * channels;
+  const int32_t right = p->stride_w * channels;
+  if (x < 0) {
+    const int32_t count = tg_min(-x, end - x) * channels;
+    tg_code_border(out, step, rows, count, first + x * channels + right, 16, (uint32_t)p->in_offset, pitch);
+    out += count * step;
+    x = 0;
+  }
+  const int8_t *input = first + x * channels;
+  int32_t count = (tg_min(end, last) - x) * channels;
   if (count > 0) {
-    tg_code_border(out, step, rows, count, first + (x + right) * channels, 16, offset, pitch);
+    tg_code_words(out, step, rows, count, input, input + right, pitch);
     out += count * step;
+    input += count;
+  } else {
+    count = 0;
   }
-  x = next;
-  next = between(tg_max(0, last), x, end);
-  count = (next - x) * channels;
-  if (last < 0) {
-    out = fill(out, step, rows, count, p->in_offset);
-  } else if (count > 0) {
-    const int8_t *low = first + x * channels;
-    tg_code_words(out, step, rows, count, low, low + right * channels, pitch);
-    out += count * step;
-  }
-  x = next;
-  next = between(p->in_w, x, end);
-  count = (next - x) * channels;
+  count = (end - x) * channels - count;
   if (count > 0) {
-    tg_code_border(out, step, rows, count, first + x * channels, 0, offset << 16, pitch);
-    out += count * step;
+    tg_code_border(out, step, rows, count, input, 0, (uint32_t)p->in_offset << 16, pitch);
   }
-  (void)fill(out, step, rows, (end - next) * channels, p->in_offset);
 }
 
 static void lay_out(const tg_conv2d_code_s8_params *p, const int8_t *image, int32_t top, int32_t left, int32_t columns,
@@ -63,12 +77,12 @@ static void lay_out(const tg_conv2d_code_s8_params *p, const int8_t *image, int3
   const int32_t begin = between(0, top, bottom);
   const int32_t end = between(p->in_h, begin, bottom);
   const int32_t count = columns * p->in_c;
-  (void)fill(out, step, begin - top, count, p->in_offset);
+  fill(out, step, begin - top, count, p->in_offset);
   if (end > begin) {
     const int8_t *first = image + begin * p->in_w * p->in_c;
     lay_out_rows(p, first, end - begin, left, left + columns, out + (begin - top));
   }
-  (void)fill(out + (end - top), step, bottom - end, count, p->in_offset);
+  fill(out + (end - top), step, bottom - end, count, p->in_offset);
 }
 
 typedef struct {
@@ -120,18 +134,18 @@ void tg_conv2d_code_s8(const tg_conv2d_code_s8_params *p, const int8_t *input, t
       .sums = scratch,
       .words = (uint32_t *)(scratch + (p->out_c + 1) / 2 * 8),
   };
-  const int32_t square = p->pool ? 2 : 1;
-  const int32_t height = p->out_h * square;
-  const int32_t width = p->out_w * square;
+  const int32_t halving = p->pool ? 1 : 0;
+  const int32_t height = (int32_t)p->out_h << halving;
+  const int32_t width = (int32_t)p->out_w << halving;
   for (int32_t image = 0; image < p->images; image++) {
     for (int32_t y = 0; y < height; y += 2) {
       for (int32_t x = 0; x < width; x += 2 * p->pairs) {
         const int32_t count = tg_min(width - x, 2 * p->pairs);
-        const int32_t columns = (count - 1) / 2 * 2 * p->stride_w + p->kernel_w;
+        const int32_t columns = ((count - 1) & ~1) * p->stride_w + p->kernel_w;
         lay_out(p, input, y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left, columns, l.words);
-        int8_t *first = output + (y / square * p->out_w + x / square) * p->out_c;
+        int8_t *first = output + ((y >> halving) * p->out_w + (x >> halving)) * p->out_c;
         if (p->pool) {
-          squares(p, &l, first, count / 2);
+          squares(p, &l, first, count >> 1);
           continue;
         }
         for (int32_t row = 0; row < tg_min(height - y, 2); row++) {

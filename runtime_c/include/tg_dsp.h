@@ -15,6 +15,16 @@
 #define TG_HAS_DSP 0
 #endif
 
+/* 1 to order instructions for the M7, which issues a load beside a multiplication; 0 for cores that load several words
+ * faster one right after the other. Compilers do not tell Cortex-M7 from M4 but by what some say of the FPU. */
+#if !defined(TG_DUAL_ISSUE)
+#if defined(__ARM_ARCH_7EM__) && (defined(__ARM_FPV5__) || !defined(__clang__))
+#define TG_DUAL_ISSUE 1
+#else
+#define TG_DUAL_ISSUE 0
+#endif
+#endif
+
 /* For functions that are to stay one copy. */
 #if defined(__GNUC__)
 #define TG_APART __attribute__((noinline, unused))

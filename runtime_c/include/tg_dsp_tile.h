@@ -19,8 +19,9 @@
  * filters; bias, offsets: of the two channels; inputs: the sum of each pixel's inputs. */
 #if TG_HAS_DSP
 
-/* On the M7, which multiplies once a cycle and has one more slot for another instruction, 9 cycles for 16 products of
- * pairs: one cycle waits for weights. */
+/* Half of the taps of a group. On the M7, which multiplies once a cycle and has one more slot for another instruction, 9
+ * cycles for 16 products: one cycle waits for weights. On the M4 18, 8 of them for 6 loads. */
+#if TG_DUAL_ISSUE
 #define TG_DSP_HALF(x2, x3, next_x, rotation, next_w, next_rotation, slot1, slot2) \
   "smlad r2, r10, r12, r2\n\t"                                                     \
   "sxtb16 lr, lr" rotation "\n\t"                                                  \
@@ -35,6 +36,23 @@
   "smlad r5, r11, r12, r5\n\t"                                                     \
   "ldr r12, [r1, #" next_w "]\n\t"                                                 \
   "smlad r9, r11, lr, r9\n\t"
+#else
+#define TG_DSP_HALF(x2, x3, next_x, rotation, next_w, next_rotation, slot1, slot2) \
+  "sxtb16 lr, lr" rotation "\n\t"                                                  \
+  "smlad r2, r10, r12, r2\n\t"                                                     \
+  "smlad r6, r10, lr, r6\n\t"                                                      \
+  "smlad r3, r11, r12, r3\n\t"                                                     \
+  "smlad r7, r11, lr, r7\n\t"                                                      \
+  "ldr r10, [r0, #" x2 "]\n\t"                                                     \
+  "ldr r11, [r0, #" x3 "]\n\t"                                                     \
+  slot1 slot2                                                                      \
+  "smlad r4, r10, r12, r4\n\t"                                                     \
+  "smlad r8, r10, lr, r8\n\t"                                                      \
+  "smlad r5, r11, r12, r5\n\t"                                                     \
+  "smlad r9, r11, lr, r9\n\t"                                                      \
+  "ldr r10, [r0, #" next_x "]\n\t"                                                 \
+  "ldr r12, [r1, #" next_w "]\n\t"
+#endif
 
 static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups, const int32_t *bias,
                               const int32_t *offsets, const int32_t *inputs, int32_t *sums) {
@@ -76,21 +94,21 @@ static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups
       "1:\n\t"
       TG_DSP_HALF("8", "12", "16", "", "0", ", ror #8", "", "")
       "ldr lr, [r1, #4]\n\t"
-      "sxtb16 r12, r12, ror #8\n\t"
       "ldr r11, [r0, #20]\n\t"
+      "sxtb16 r12, r12, ror #8\n\t"
       TG_DSP_HALF("24", "28", "32", ", ror #8", "8", "", "", "")
       "ldr lr, [r1, #12]\n\t"
-      "sxtb16 r12, r12\n\t"
-      "ldr r11, [r0, #36]\n"
+      "ldr r11, [r0, #36]\n\t"
+      "sxtb16 r12, r12\n"
       "2:\n\t"
       TG_DSP_HALF("40", "44", "48", "", "8", ", ror #8", "", "")
       "ldr lr, [r1, #12]\n\t"
-      "sxtb16 r12, r12, ror #8\n\t"
       "ldr r11, [r0, #52]\n\t"
+      "sxtb16 r12, r12, ror #8\n\t"
       TG_DSP_HALF("56", "60", "0", ", ror #8", "0", "", "adds r1, r1, #16\n\t", "adds r0, r0, #64\n\t")
       "ldr r11, [sp]\n\t"
-      "sxtb16 r12, r12\n\t"
       "ldr lr, [r1, #4]\n\t"
+      "sxtb16 r12, r12\n\t"
       "cmp r0, r11\n\t"
       "ldr r11, [r0, #4]\n\t"
       "bne 1b\n\t"

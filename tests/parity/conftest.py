@@ -12,6 +12,8 @@ from tinyglow.testing.emulated import Core, build_core
 from tinyglow.testing.native import Library, build_library
 
 BOARDS = ("frdm-ke16z", "mimxrt1060-evk")
+# Cores with the DSP instructions of which no real board is looked at here: for the kernels that use them.
+DSP_BOARDS = ("cortex-m4", "cortex-m33")
 
 
 @pytest.fixture(scope="session")
@@ -23,4 +25,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 @pytest.fixture(scope="session", params=BOARDS)
 def core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
     """All of runtime_c as firmware on an emulated core."""
+    return build_core(tmp_path_factory.mktemp(request.param), load_board(request.param))
+
+
+@pytest.fixture(scope="session", params=DSP_BOARDS)
+def dsp_core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
+    """All of runtime_c as firmware on an emulated core of another kind."""
     return build_core(tmp_path_factory.mktemp(request.param), load_board(request.param))

@@ -7,8 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyglow.ops import KERNELS
-from tinyglow.testing import budget, cases
+from tinyglow.testing import Case, budget, cases
 from tinyglow.testing.emulated import Core
+
+WITH_DSP = sorted(symbol for symbol, kernel in KERNELS.items() if "_dsp_" in kernel.c_file)
+
+
+def _check(core: Core, case: Case) -> None:
+    core.run(case)
+    if case.aliases or case.trail is not None:
+        core.run(case, in_place=True)
 
 
 @pytest.mark.parametrize("symbol", sorted(KERNELS))
@@ -16,7 +24,12 @@ from tinyglow.testing.emulated import Core
 @given(data=st.data())
 def test_core_equals_numpy(core: Core, symbol: str, data: st.DataObject) -> None:
     """The core and numpy agree on every bit, in place too where that is allowed, and nothing else is written."""
-    case = data.draw(cases(symbol))
-    core.run(case)
-    if case.aliases or case.trail is not None:
-        core.run(case, in_place=True)
+    _check(core, data.draw(cases(symbol)))
+
+
+@pytest.mark.parametrize("symbol", WITH_DSP)
+@budget(quick=20, full=500)
+@given(data=st.data())
+def test_other_dsp_cores_equal_numpy(dsp_core: Core, symbol: str, data: st.DataObject) -> None:
+    """Kernels with code for DSP instructions, whose order depends on the core, agree with numpy on all such cores."""
+    _check(dsp_core, data.draw(cases(symbol)))

@@ -25,7 +25,8 @@ typedef struct {
 
 #if TG_HAS_DSP
 
-/* One tap, and the loads of the next: 5 cycles on the M7. */
+/* One tap, and the loads of the next: 5 cycles on the M7, 10 on the M4. */
+#if TG_DUAL_ISSUE
 #define TG_TAP(next_x, next_w2, next_w, slot) \
   "sxtab16 r7, r11, r12, ror #8\n\t"          \
   "sxtab16 r6, r11, r12\n\t"                  \
@@ -36,6 +37,18 @@ typedef struct {
   "ldr r9, [r1, #" next_w2 "]\n\t"            \
   "smlatt r4, r6, r8, r4\n\t"                 \
   "ldr r8, [r1, #" next_w "]\n\t"
+#else
+#define TG_TAP(next_x, next_w2, next_w, slot) \
+  "sxtab16 r7, r11, r12, ror #8\n\t"          \
+  "sxtab16 r6, r11, r12\n\t"                  \
+  "smlabb r3, r7, r9, r3\n\t"                 \
+  "smlatt r5, r7, r9, r5\n\t"                 \
+  "smlabb r2, r6, r8, r2\n\t"                 \
+  "smlatt r4, r6, r8, r4\n\t"                 \
+  "ldr r12, [r0" next_x "]\n\t"               \
+  "ldr r9, [r1, #" next_w2 "]\n\t"            \
+  "ldr r8, [r1, #" next_w "]\n\t" slot
+#endif
 
 /* All channels of a pixel; x: the first input of its window. 45 cycles for the taps of four channels on the M7, 25 for the
  * rest. */

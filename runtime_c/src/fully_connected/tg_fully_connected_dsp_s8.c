@@ -159,10 +159,12 @@ static TG_APART const int8_t *some(const int8_t *x, const int8_t *w, uint32_t de
     }
     x += 4;
   }
-  TG_COMPACT
-  for (int32_t unit = 0; depth && unit < units; unit++) {
-    sums[unit] = step(last, w, sums[unit]);
-    w += 4;
+  if (depth) {
+    TG_COMPACT
+    for (int32_t unit = 0; unit < units; unit++) {
+      sums[unit] = step(last, w, sums[unit]);
+      w += 4;
+    }
   }
   return w;
 }

@@ -1,4 +1,4 @@
-"""The generated parts of README.md. ``python tests/readme_blocks.py`` writes them; tests/test_readme.py compares."""
+"""The generated parts of the READMEs. ``python -m tests.readme_blocks`` writes them; tests/test_readme.py compares."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ import contextlib
 import io
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import tinyglow
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
+from tests.benchmarks.table import size_table, speed_table
 from tinyglow.ops import KERNELS, ONNX_OPS
 from tinyglow.pipeline.fit import fit, real_boards
 
 README = Path(__file__).resolve().parents[1] / "README.md"
+KERNELS_README = README.parent / "runtime_c" / "README.md"
 
 
 def operators() -> str:
-    """The operators that are read, and the kernels that run them."""
+    """The operators that are read."""
     names = ", ".join(f"`{name}`" for name in sorted([*ONNX_OPS, "Constant"]))
+    return f"From ONNX: {names}."
+
+
+def kernels() -> str:
+    """The kernels that run them."""
     rows = "\n".join(f"| `{k.symbol}` | {k.summary} |" for k in sorted(KERNELS.values(), key=lambda k: k.symbol))
-    return f"From ONNX: {names}.\n\n| kernel | what it computes |\n|---|---|\n{rows}"
+    return f"| kernel | what it computes |\n|---|---|\n{rows}"
 
 
 def demo() -> str:
@@ -67,23 +75,31 @@ def fits() -> str:
     return "\n".join(rows)
 
 
-BLOCKS = {"operators": operators, "demo": demo}
+# What is generated, in which file.
+BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
+    "demo": (README, demo),
+    "speed": (README, speed_table),
+    "sizes": (README, size_table),
+    "fits": (README, fits),
+    "operators": (README, operators),
+    "kernels": (KERNELS_README, kernels),
+}
 
 
 def block(name: str, text: str) -> str:
-    """What README.md has between the marks of ``name``."""
+    """What a file has between the marks of ``name``."""
     found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
-    assert found, f"README.md has no marks for {name}"
+    assert found, f"no marks for {name}"
     return found.group(1).rstrip("\n")
 
 
 def main() -> int:
     """Rewrite all blocks."""
-    text = README.read_text(encoding="utf-8")
-    for name, make in BLOCKS.items():
+    for name, (path, make) in BLOCKS.items():
+        text = path.read_text(encoding="utf-8")
         replacement = f"<!-- {name} -->\n{make()}\n<!-- /{name} -->"
         text = re.sub(rf"<!-- {name} -->\n.*?<!-- /{name} -->", lambda _, r=replacement: r, text, flags=re.DOTALL)
-    README.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

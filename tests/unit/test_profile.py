@@ -54,11 +54,13 @@ def test_a_real_profile_of_glow_is_written_as_glow_wrote_it(checkout: Path, tmp_
 
 def test_long_lists_and_large_counts_are_written_as_glow_writes_them(tmp_path: Path) -> None:
     """A list goes on below its first count behind column 70; counts have six digits if these are all there are."""
-    counts = (140, 930, 4350, 11960, 17500, 11510, 3670, 950, 1048580.0, 1048577.0)
-    save_profile(Profile({"x:0": Range(0.0, 1.0, counts)}), tmp_path / "x.yaml")
+    counts = (140.0, 930.0, 4350.0, 11960.0, 17500.0, 11510.0, 3670.0, 950.0, 1048580.0, 1048577.0, 2e6)
+    profile = Profile({"x:0": Range(0.0, 1.0, counts)})
+    save_profile(profile, tmp_path / "x.yaml")
+    assert load_profile(tmp_path / "x.yaml") == profile
     assert (tmp_path / "x.yaml").read_text(encoding="utf-8").splitlines()[-3:] == [
         "  Histogram:       [ 140, 930, 4350, 11960, 17500, 11510, 3670, 950, 1.04858e+06, ",
-        "                     1048577 ]",
+        "                     1048577, 2e+06 ]",
         "...",
     ]
 

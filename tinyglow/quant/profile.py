@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -141,13 +142,18 @@ def _entry(entry: Any) -> tuple[str, Range]:
     if low > high:
         raise ValueError(f"Min {low} is above Max {high}")
     histogram = entry.get("Histogram") or []
-    if not isinstance(histogram, list) or not all(_is_count(count) for count in histogram):
+    if not isinstance(histogram, list):
         raise ValueError("Histogram is not a list of counts")
-    return str(entry["NodeOutputName"]), Range(low, high, tuple(float(count) for count in histogram))
+    return str(entry["NodeOutputName"]), Range(low, high, tuple(map(_read_count, histogram)))
 
 
-def _is_count(count: object) -> bool:
-    return isinstance(count, int | float) and 0 <= count <= _FLOAT32_MAX
+def _read_count(count: object) -> float:
+    # A million is 1e+06 in Glow's files, which for YAML 1.1 is a text.
+    if isinstance(count, str) and re.fullmatch(r"[1-9]e\+[0-9]{2}", count):
+        count = float(count)
+    if not (isinstance(count, int | float) and 0 <= count <= _FLOAT32_MAX):
+        raise ValueError("Histogram is not a list of counts")
+    return float(count)
 
 
 def load_profile(path: str | Path) -> Profile:

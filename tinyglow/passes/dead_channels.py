@@ -2,8 +2,8 @@
 
 Which they are, ``channel_ranges`` proves from the real weights. A constant channel of a layer's input becomes part of
 its bias, exactly: in every sum it is the same number of steps, unless some of its taps lie in the padding. Channels
-that are always equal become one, whose weights are the sums of theirs, where int8 holds those. What the pass leaves out
-are whole channels, from the layer that makes them through depthwise convolutions, pools and rescales to the layers that
+that are always equal become one, whose weights are the sums of theirs, where int8 holds those. What is left out are
+whole channels, from the layer that makes them through depthwise convolutions, pools and rescales to the layers that
 read them. The result of the network is the same to the bit.
 """
 

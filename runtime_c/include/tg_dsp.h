@@ -31,12 +31,6 @@
 #else
 #define TG_APART
 #endif
-/* For functions whose size matters more than their time. */
-#if defined(__clang__)
-#define TG_SMALL __attribute__((minsize))
-#else
-#define TG_SMALL
-#endif
 
 /* Four neighbours as one word; where cores fault on such accesses, at a multiple of 4 only. */
 static inline uint32_t tg_load4(const int8_t *x) {

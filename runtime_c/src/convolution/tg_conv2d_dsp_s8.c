@@ -213,7 +213,7 @@ typedef struct {
 } work;
 
 /* The four pixels that are laid out, of which count are wanted, or the maximum of them. */
-static TG_APART void finish_tile(work *w, int32_t count, int8_t *output) {
+static TG_SMALL TG_APART void finish_tile(work *w, int32_t count, int8_t *output) {
   const int32_t out_c = w->p->out_c;
   const int32_t minus = -w->p->filter_offset;
   tile *t = &w->tile;

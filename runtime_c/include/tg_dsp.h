@@ -31,12 +31,6 @@
 #else
 #define TG_APART
 #endif
-/* For functions whose size matters more than their time. */
-#if defined(__clang__)
-#define TG_SMALL __attribute__((minsize))
-#else
-#define TG_SMALL
-#endif
 
 /* Four neighbours as one word; where cores fault on such accesses, at a multiple of 4 only. */
 static inline uint32_t tg_load4(const int8_t *x) {
@@ -195,6 +189,23 @@ static inline uint32_t tg_dot_high(uint32_t a, uint32_t b, uint32_t sum) {
   return result;
 #else
   return sum + (uint32_t)(tg_half(a, 1) * tg_half(b, 1));
+#endif
+}
+
+/* The larger of each pair of int8. */
+static inline uint32_t tg_max4(uint32_t a, uint32_t b) {
+#if TG_HAS_DSP
+  uint32_t result;
+  __asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(result) : "r"(a), "r"(b) : "cc");
+  return result;
+#else
+  uint32_t result = 0;
+  for (uint32_t i = 0; i < 32; i += 8) {
+    const uint32_t x = (a >> i & 0xFFu) ^ 0x80u;
+    const uint32_t y = (b >> i & 0xFFu) ^ 0x80u;
+    result |= ((x > y ? x : y) ^ 0x80u) << i;
+  }
+  return result;
 #endif
 }
 

@@ -213,7 +213,7 @@ typedef struct {
 } work;
 
 /* The four pixels that are laid out, of which count are wanted, or the maximum of them. */
-static TG_APART void finish_tile(work *w, int32_t count, int8_t *output) {
+static TG_SMALL TG_APART void finish_tile(work *w, int32_t count, int8_t *output) {
   const int32_t out_c = w->p->out_c;
   const int32_t minus = -w->p->filter_offset;
   tile *t = &w->tile;
@@ -231,7 +231,7 @@ static TG_APART void finish_tile(work *w, int32_t count, int8_t *output) {
 }
 
 /* Pixels in rows, four at a time. */
-static TG_APART void rows(work *w, const int8_t *input, int8_t *output) {
+static TG_SMALL TG_APART void rows(work *w, const int8_t *input, int8_t *output) {
   const tg_conv2d_dsp_s8_params *p = w->p;
   const int32_t out_c = p->out_c;
   const int32_t end = p->out_w * p->stride_w - p->pad_left;
@@ -260,7 +260,7 @@ static TG_APART void rows(work *w, const int8_t *input, int8_t *output) {
 }
 
 /* The squares of pixels of which the maximum is wanted. */
-static TG_APART void squares(work *w, const int8_t *input, int8_t *output) {
+static TG_SMALL TG_APART void squares(work *w, const int8_t *input, int8_t *output) {
   const tg_conv2d_dsp_s8_params *p = w->p;
   const int32_t out_c = p->out_c;
   const int32_t together = p->stride_h == 1 && p->stride_w == 1 && tg_dsp_has_squares(&w->sizes);

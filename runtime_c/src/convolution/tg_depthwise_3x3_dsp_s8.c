@@ -152,7 +152,7 @@ static void pixel(work *w, const int8_t *x, const int32_t *filter) {
 #endif
 
 /* Copies the window at (top, left) to a place of its own, with what lies outside the image. */
-static TG_APART void gather(const tg_depthwise_3x3_dsp_s8_params *p, const int8_t *image, int32_t top, int32_t left,
+static TG_SMALL TG_APART void gather(const tg_depthwise_3x3_dsp_s8_params *p, const int8_t *image, int32_t top, int32_t left,
                             int8_t *to) {
   const int32_t channels = p->in_c;
   const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;

@@ -147,7 +147,7 @@ static TG_APART uint32_t sum_of(const int8_t *x, int32_t groups, uint32_t last) 
 }
 
 /* Sums of up to four units, whose groups of four taps take turns, += products. Returns the weights behind them. */
-static TG_APART const int8_t *some(const int8_t *x, const int8_t *w, uint32_t depth, uint32_t last, int32_t units,
+static TG_SMALL TG_APART const int8_t *some(const int8_t *x, const int8_t *w, uint32_t depth, uint32_t last, int32_t units,
                           uint32_t *sums) {
   TG_COMPACT
   for (; depth >= 4; depth -= 4) {

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tinyglow
+from tests.benchmarks.table import size_table, speed_table
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
-from tests.benchmarks.table import size_table, speed_table
 from tinyglow.ops import KERNELS, ONNX_OPS
 from tinyglow.pipeline.fit import fit, real_boards
 

@@ -125,7 +125,8 @@ void tg_fully_connected_quads_s8(const tg_fully_connected_quads_s8_params *p, co
   const tg_requant out = p->out;
   for (uint32_t row = 0; row < p->rows; row++) {
     const uint32_t inputs = total(input, depth);
-    const uint32_t offset = inputs * (uint32_t)(int32_t)p->weights_offset;
+    const int32_t weights_offset = p->weights_offset;
+    const uint32_t offset = inputs * (uint32_t)weights_offset;
     const int8_t *w = weights;
     const int32_t *b = bias;
     for (uint32_t left = p->units; left > 0;) {

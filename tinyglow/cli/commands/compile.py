@@ -44,7 +44,7 @@ def register(command: AddCommand) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write a bundle."""
     from tinyglow.boards import load_board
-    from tinyglow.pipeline.stations import emit
+    from tinyglow.pipeline.stations import emit, lower
     from tinyglow.report.tables import print_bundle
 
     board = load_board(arguments.board)
@@ -67,5 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         from tinyglow.report.explain import explain
         from tinyglow.report.tables import print_decisions
 
-        print_decisions(explain(compiled.graph, compiled.profile, compiled.scheme, compiled.quantized, program))
+        # Layer by layer, as they are before some are joined for the board's core.
+        plain = lower(compiled.quantized)
+        print_decisions(explain(compiled.graph, compiled.profile, compiled.scheme, compiled.quantized, plain))
     return 0

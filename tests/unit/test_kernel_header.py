@@ -36,7 +36,7 @@ def test_header_is_independent_of_the_order_of_kernels() -> None:
 def test_header_of_some_kernels_names_no_others() -> None:
     """A bundle's header declares the kernels it is asked for alone."""
     some = [KERNELS["tg_copy_s8"], KERNELS["tg_conv2d_s8"]]
-    assert re.findall(r"^(?:TG_SMALL )?void (\w+)\(", kernel_header(some), re.MULTILINE) == ["tg_conv2d_s8", "tg_copy_s8"]
+    assert re.findall(r"^void (\w+)\(", kernel_header(some), re.MULTILINE) == ["tg_conv2d_s8", "tg_copy_s8"]
 
 
 def test_each_kernel_has_a_file_of_its_name_and_each_file_a_kernel() -> None:
@@ -47,4 +47,4 @@ def test_each_kernel_has_a_file_of_its_name_and_each_file_a_kernel() -> None:
     for kernel in KERNELS.values():
         text = (resources.RUNTIME / "src" / kernel.c_file).read_text(encoding="utf-8")
         assert kernel.c_file.endswith(f"/{kernel.symbol}.c")
-        assert re.findall(r"^(?:TG_SMALL )?void (\w+)\(", text, re.MULTILINE) == [kernel.symbol]
+        assert re.findall(r"^void (\w+)\(", text, re.MULTILINE) == [kernel.symbol]

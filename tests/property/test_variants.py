@@ -17,6 +17,7 @@ from tinyglow.boards import HOST
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Chooser, Optimize, Target, Variant
+from tinyglow.quant.quantizer import Scheme
 from tinyglow.testing import budget
 
 CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33")
@@ -49,10 +50,11 @@ def _layer(name: str, seed: int, stride: int) -> Net:
     return build.build({"x": (1, channels, 9, 9)}, [y])
 
 
-def _quantized(net: Net) -> Graph:
+def _quantized(net: Net, channelwise: bool = False) -> Graph:
     with tempfile.TemporaryDirectory() as folder:
         graph = tinyglow.load(net.save(Path(folder)), "net", dict(net.define))
-    return tinyglow.quantize(graph, tinyglow.profile(graph, net.samples(8)))
+    profile = tinyglow.profile(graph, net.samples(8))
+    return tinyglow.quantize(graph, profile, Scheme(channelwise=channelwise))
 
 
 def _picking(draw: st.DataObject) -> Chooser:
@@ -71,9 +73,12 @@ def _answers(program: Program, net: Net) -> list[bytes]:
 @budget(6, full=500)
 @given(data=st.data())
 def test_variants_of_a_layer_compute_the_same(name: str, data: st.DataObject) -> None:
-    """Each kind of convolution and the dense layer behind it, by kernels picked at random, equal the portable ones."""
+    """Each kind of convolution and the dense layer behind it, by kernels picked at random, equal the portable ones.
+
+    With one scale for all filters and with one for each.
+    """
     net = _layer(name, data.draw(st.integers(0, 2**20)), data.draw(st.sampled_from((1, 1, 2))))
-    graph = _quantized(net)
+    graph = _quantized(net, data.draw(st.booleans()))
     target = Target(data.draw(st.sampled_from(CORES)))
     picked = tinyglow.lower(graph, target=target, chooser=_picking(data))
     assert _answers(picked, net) == _answers(tinyglow.lower(graph), net)
@@ -95,7 +100,7 @@ def test_variants_of_random_networks_compute_the_same(net: Net, data: st.DataObj
 def test_c_of_variants_computes_the_same(name: str, data: st.DataObject) -> None:
     """The C of kernels picked at random, activations overlapping as planned, answers as numpy does by the portable."""
     net = _layer(name, data.draw(st.integers(0, 2**20)), 1)
-    graph = _quantized(net)
+    graph = _quantized(net, data.draw(st.booleans()))
     picked = tinyglow.lower(graph, target=Target(data.draw(st.sampled_from(CORES))), chooser=_picking(data))
     inputs = net.samples(3, seed=5)
     with tempfile.TemporaryDirectory() as folder:

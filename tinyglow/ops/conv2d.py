@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,11 +15,12 @@ from tinyglow.ir.target import Variant
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.activation import NO_ACTIVATION, Activation
+from tinyglow.ops.conv2d_channelwise_dsp import channelwise_dsp_variant
 from tinyglow.ops.conv2d_code import code_variant
 from tinyglow.ops.conv2d_dsp import dsp_variant
 from tinyglow.ops.conv2d_float import CONV2D_FLOAT, Conv2DFloatParams, float_activation
 from tinyglow.ops.conv2d_lanes import lanes_variant
-from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, conv_layer
+from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, channel_words, conv_layer
 from tinyglow.ops.depthwise_3x3 import depthwise_3x3_variant
 from tinyglow.ops.depthwise_dsp import depthwise_variant
 from tinyglow.ops.layers_int16 import lower_conv2d_int16
@@ -68,15 +69,6 @@ def conv2d_channelwise_s8(
         constants = glow.Requant(shifts & 0xFF, shifts >> 8 & 0xFF, multiplier, p.out_offset)
         sums[..., channel] = glow.requantize(sums[..., channel], constants)
     out[...] = p.activate(sums).reshape(out.shape)
-
-
-def channel_words(constants: Sequence[glow.Requant], filter_offsets: Sequence[int]) -> Array:
-    """The operand ``channels`` of tg_conv2d_channelwise_s8: int32 [2 * out_c]."""
-    words = [
-        (c.multiplier, c.pre + (c.post << 8) + (offset << 16))
-        for c, offset in zip(constants, filter_offsets, strict=True)
-    ]
-    return np.array(words, np.int32).ravel()
 
 
 CONV2D = Kernel(
@@ -277,6 +269,7 @@ _FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (
     depthwise_3x3_variant,
     code_variant,
     dsp_variant,
+    channelwise_dsp_variant,
     depthwise_variant,
 )
 

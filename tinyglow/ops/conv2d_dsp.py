@@ -14,11 +14,12 @@ from tinyglow.ir.kernel import I16, U8, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
+from tinyglow.ops.conv2d_float import ConvSizes
 from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, trailing_distance
 
 AHEAD = 8  # TG_DSP_AHEAD: bytes behind the filter
 GROUP = 4  # taps
-_PIXELS = 4
+PIXELS = 4
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,6 @@ class ConvDspParams(PooledGeometry):
     filter_offset: I16
     out: glow.Requant
     layout: U8
-
-    @property
-    def terms(self) -> int:
-        return self.kernel_h * self.kernel_w * self.in_c
 
 
 # TG_DSP_GATHERED, TG_DSP_WORDS, TG_DSP_ROWS, TG_DSP_POINTS
@@ -60,30 +57,35 @@ def _groups(terms: int) -> int:
     return -(-terms // GROUP)
 
 
-def pack(filters: Array, offset: int, layout: int) -> Array:
+def pack(filters: Array, offset: int | Array, layout: int) -> Array:
     """Filters int8 [out_c, kernel_h, kernel_w, in_c] as int8 [pairs of channels, groups, 2, 4] and AHEAD zeros, flat.
 
-    Groups are filled up with ``offset``, which stands for a weight of 0.
+    Groups are filled up with ``offset``, of all filters or of each, which stands for a weight of 0.
     """
     out_c, kernel_h = filters.shape[:2]
     lines = filters.reshape(out_c, kernel_h if layout == ROWS else 1, -1)
     groups = _groups(lines.shape[2])
-    full = np.full((out_c + out_c % 2, lines.shape[1], groups * GROUP), offset, np.int8)
+    full = np.zeros((out_c + out_c % 2, lines.shape[1], groups * GROUP), np.int8)
+    full[:out_c] = np.broadcast_to(np.asarray(offset), out_c).reshape(-1, 1, 1)
     full[:out_c, :, : lines.shape[2]] = lines
     pairs = full.reshape(-1, 2, lines.shape[1] * groups, GROUP).transpose(0, 2, 1, 3)
     return np.concatenate([pairs.ravel(), np.zeros(AHEAD, np.int8)])
 
 
-def unpack(packed: Array, p: ConvDspParams) -> Array:
-    """Filters int8 [out_c, terms] of the kernel's operand."""
-    rows, line = (p.kernel_h, p.kernel_w * p.in_c) if p.layout == ROWS else (1, p.terms)
+def unpack(packed: Array, p: Any) -> Array:
+    """Filters int8 [out_c, terms] of the operand of a kernel with parameters ``p``: ConvSizes and ``layout``."""
+    rows, line = (p.kernel_h, p.kernel_w * p.in_c) if p.layout == ROWS else (1, _terms(p))
     pairs = packed.ravel()[:-AHEAD].reshape(-(-p.out_c // 2), -1, 2, GROUP).transpose(0, 2, 1, 3)
     return pairs.reshape(-1, rows, _groups(line) * GROUP)[: p.out_c, :, :line].reshape(p.out_c, -1)
 
 
-def scratch_bytes(p: ConvDspParams) -> int:
+def _terms(p: ConvSizes) -> int:
+    return p.kernel_h * p.kernel_w * p.in_c
+
+
+def scratch_bytes(p: Any) -> int:
     """Four columns of 16-bit inputs, two words that are read ahead, and a window's bytes where they are gathered."""
-    return 2 * _PIXELS * GROUP * _groups(p.terms) + 8 + (p.terms + 3 if p.layout == GATHERED else 0)
+    return 2 * PIXELS * GROUP * _groups(_terms(p)) + 8 + (_terms(p) + 3 if p.layout == GATHERED else 0)
 
 
 def even_channels(values: Array) -> Array:
@@ -108,7 +110,7 @@ CONV2D_DSP = Kernel(
     reference=conv2d_dsp_s8,
     summary="2-D convolution, two 16-bit products an instruction; maximum of 2x2 squares with pool",
     scratch=scratch_bytes,
-    trails=lambda p: trailing_distance(p, _PIXELS, 1 if p.pool else _PIXELS),
+    trails=lambda p: trailing_distance(p, PIXELS, 1 if p.pool else PIXELS),
 )
 
 
@@ -133,13 +135,13 @@ def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
         lowering.call(CONV2D_DSP, operands, params)
 
     return Variant(
-        CONV2D_DSP.symbol, _cycles(params, _PIXELS), filters.size + biases.nbytes, emit, scratch=scratch_bytes(params)
+        CONV2D_DSP.symbol, cycles_of(params), filters.size + biases.nbytes, emit, scratch=scratch_bytes(params)
     )
 
 
-def _cycles(p: ConvDspParams, pixels: int) -> int:
+def cycles_of(p: PooledGeometry) -> int:
     """Measured on the Cortex-M7: 0.6 cycles a product, 2 a tap to lay out, 10 an output, 20 a channel pair."""
-    tiles = -(-p.out_h * p.out_w // (1 if p.pool else pixels)) * p.images
-    outputs = 1 if p.pool else pixels
-    products = pixels * GROUP * _groups(p.terms) * p.out_c
-    return int(tiles * (0.6 * products + 2 * pixels * p.terms + p.out_c * (10 * outputs + 10)))
+    outputs = 1 if p.pool else PIXELS
+    tiles = -(-p.out_h * p.out_w // outputs) * p.images
+    products = PIXELS * GROUP * _groups(_terms(p)) * p.out_c
+    return int(tiles * (0.6 * products + 2 * PIXELS * _terms(p) + p.out_c * (10 * outputs + 10)))

@@ -108,6 +108,15 @@ def trailing_distance(p: PooledGeometry, pixels: int, outputs: int) -> int | Non
     return min(distance, p.in_h * p.in_w * p.in_c)
 
 
+def channel_words(constants: Sequence[glow.Requant], filter_offsets: Sequence[int]) -> Array:
+    """The operand ``channels`` of kernels with a scale for each channel: int32 [2 * out_c]."""
+    words = [
+        (c.multiplier, c.pre + (c.post << 8) + (offset << 16))
+        for c, offset in zip(constants, filter_offsets, strict=True)
+    ]
+    return np.array(words, np.int32).ravel()
+
+
 @dataclass(frozen=True, eq=False)
 class ConvLayer:
     """A quantized convolution about to be lowered.

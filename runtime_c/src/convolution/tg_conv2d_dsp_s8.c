@@ -286,7 +286,8 @@ static TG_SMALL TG_APART void squares(work *w, const int8_t *input, int8_t *outp
   }
 }
 
-TG_SMALL void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias,
+TG_SMALL
+void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias,
                       int8_t *output, int32_t *scratch) {
   const int32_t groups = p->layout == TG_DSP_ROWS ? p->kernel_h : (p->kernel_h * p->kernel_w * p->in_c + 3) >> 2;
   uint32_t *columns = (uint32_t *)scratch;

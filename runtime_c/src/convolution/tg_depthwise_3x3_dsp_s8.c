@@ -170,7 +170,8 @@ static TG_SMALL TG_APART void gather(const tg_depthwise_3x3_dsp_s8_params *p, co
   }
 }
 
-TG_SMALL void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8_t *input, const int32_t *filter,
+TG_SMALL
+void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8_t *input, const int32_t *filter,
                              int8_t *output, int32_t *scratch) {
   int8_t *window = (int8_t *)scratch;
   const int32_t channels = p->in_c;

@@ -169,7 +169,8 @@ static TG_SMALL TG_APART const int8_t *some(const int8_t *x, const int8_t *w, ui
   return w;
 }
 
-TG_SMALL void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const int8_t *input, const int8_t *weights,
+TG_SMALL
+void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const int8_t *input, const int8_t *weights,
                                const int32_t *bias, int8_t *output) {
   const int32_t groups = (int32_t)(p->depth >> 2);
   const int32_t rest = (int32_t)(p->depth & 3);

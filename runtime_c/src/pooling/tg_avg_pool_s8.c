@@ -25,7 +25,8 @@ static int32_t sum_of(const int8_t *first, int32_t rows, int32_t columns, int32_
   return sum;
 }
 
-TG_SMALL void tg_avg_pool_s8(const tg_avg_pool_s8_params *p, const int8_t *input, int8_t *output) {
+TG_SMALL
+void tg_avg_pool_s8(const tg_avg_pool_s8_params *p, const int8_t *input, int8_t *output) {
   const int32_t channels = p->channels;
   const int32_t row = p->in_w * channels;
   for (int32_t image = 0; image < p->images; image++) {

@@ -16,10 +16,11 @@ from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
 from tinyglow.ops import conv2d_dsp, depthwise_dsp
 from tinyglow.ops.accumulator import check_accumulator
-from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams, channel_words
+from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams
+from tinyglow.ops.conv2d_channelwise_dsp import CONV2D_CHANNELWISE_DSP, ChannelwiseDspParams
 from tinyglow.ops.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams, pack
-from tinyglow.ops.conv2d_layer import within_int32
+from tinyglow.ops.conv2d_layer import channel_words, within_int32
 from tinyglow.ops.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
 from tinyglow.ops.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
 from tinyglow.ops.fully_connected import FULLY_CONNECTED
@@ -136,6 +137,27 @@ def _conv2d_channelwise(draw: st.DrawFn) -> Case:
     outs = [draw(requant_params(magnitude, out_offset)) for magnitude in spread]
     inputs = {"input": data, "filter": filters, "bias": bias, "channels": channel_words(outs, filter_offsets)}
     return Case(CONV2D_CHANNELWISE, ChannelwiseParams(**fields, out_offset=out_offset), inputs, outputs)
+
+
+@generates(CONV2D_CHANNELWISE_DSP)
+@st.composite
+def _conv2d_channelwise_dsp(draw: st.DrawFn) -> Case:
+    out_offset = draw(offsets())
+    fields, terms = draw(_plain_geometries(out_offset))
+    data, _ = draw(_images(fields))
+    fields, outputs = draw(_pooled(fields))
+    units = fields["out_c"]
+    filter_offsets = draw(st.lists(offsets(), min_size=units, max_size=units))
+    filters = draw(int8_arrays(units * terms, filter_offsets[0])).reshape(units, terms)
+    bias, spread = draw(_biases(data, 0, filters, filter_offsets))
+    outs = [draw(requant_params(magnitude, out_offset)) for magnitude in spread]
+    layout = conv2d_dsp.layout_of(fields, fields["pool"])
+    by_tap = filters.reshape(units, fields["kernel_h"], fields["kernel_w"], fields["in_c"])
+    packed = conv2d_dsp.pack(by_tap, np.array(filter_offsets), layout)
+    params = ChannelwiseDspParams(**fields, out_offset=out_offset, layout=layout)
+    inputs = {"input": data, "filter": packed, "bias": conv2d_dsp.even_channels(bias)}
+    inputs["channels"] = channel_words(outs, filter_offsets)
+    return Case(CONV2D_CHANNELWISE_DSP, params, inputs, outputs)
 
 
 @st.composite

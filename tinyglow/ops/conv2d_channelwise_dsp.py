@@ -1,0 +1,79 @@
+"""Convolution with a scale for each output channel, or a leaky activation, for Cortex-M4, M7 and M33."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I16, U8, In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.numerics import glow
+from tinyglow.ops.conv2d_dsp import PIXELS, cycles_of, even_channels, layout_of, pack, scratch_bytes, unpack
+from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, channel_words, trailing_distance
+
+
+@dataclass(frozen=True)
+class ChannelwiseDspParams(PooledGeometry):
+    """Scales and offsets of the filters are in the operand ``channels``; layout: see ``conv2d_dsp.layout_of``."""
+
+    out_offset: I16
+    layout: U8
+
+
+def conv2d_channelwise_dsp_s8(
+    p: ChannelwiseDspParams, x: Array, filters: Array, bias: Array, channels: Array, out: Array
+) -> None:
+    """Definition of tg_conv2d_channelwise_dsp_s8: as tg_conv2d_dsp_s8, each channel with its own constants."""
+    words = channels.reshape(p.out_c, 2)
+    weights = unpack(filters, p).astype(np.int32) - (words[:, 1:] >> 16)
+    sums = p.unpooled.sums(x, weights, np.zeros(p.out_c, np.int32))
+    # sums() takes in_offset off every x.
+    sums = p.pooled(sums + (bias.ravel()[: p.out_c] + p.in_offset * weights.sum(axis=1)).astype(np.int32))
+    for channel, (multiplier, shifts) in enumerate(words.tolist()):
+        constants = glow.Requant(shifts & 0xFF, shifts >> 8 & 0xFF, multiplier, p.out_offset)
+        sums[..., channel] = glow.requantize(sums[..., channel], constants)
+    out[...] = p.activate(sums).reshape(out.shape)
+
+
+CONV2D_CHANNELWISE_DSP = Kernel(
+    symbol="tg_conv2d_channelwise_dsp_s8",
+    c_file="convolution/tg_conv2d_channelwise_dsp_s8.c",
+    params=ChannelwiseDspParams,
+    operands=(
+        In("input", "int8"),
+        In("filter", "int8"),
+        In("bias", "int32"),
+        In("channels", "int32"),
+        Out("output", "int8"),
+    ),
+    reference=conv2d_channelwise_dsp_s8,
+    summary="2-D convolution with a scale for each output channel, two 16-bit products an instruction",
+    scratch=scratch_bytes,
+    trails=lambda p: trailing_distance(p, PIXELS, 1 if p.pool else PIXELS),
+)
+
+
+def channelwise_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_conv2d_channelwise_dsp_s8; None where that cannot be, or is not needed."""
+    sizes, bias = layer.sizes, layer.folded_bias
+    plain = sizes["group"] == sizes["dilation_h"] == sizes["dilation_w"] == 1
+    needed = layer.per_channel or layer.activation["leaky"]
+    if not plain or not needed or bias is None or lowering.target.armv6m:
+        return None
+    layout = layout_of(sizes, layer.pool)
+    filters, biases = pack(layer.filters, layer.filter_offsets, layout), even_channels(bias)
+    words = channel_words(layer.requants, layer.filter_offsets.tolist())
+    params = ChannelwiseDspParams(**layer.geometry, pool=layer.pool, out_offset=layer.out.offset, layout=layout)
+
+    def emit() -> None:
+        node = layer.node
+        operands = [lowering.buffer(node.inputs[0]), lowering.constant(node.inputs[1], filters)]
+        operands += [lowering.constant(node.inputs[2], biases), lowering.constant(f"{node.inputs[1]}_channels", words)]
+        lowering.call(CONV2D_CHANNELWISE_DSP, [*operands, lowering.buffer(node.outputs[0])], params)
+
+    cycles = cycles_of(params) + 20 * params.images * params.out_h * params.out_w * params.out_c
+    constants = filters.size + biases.nbytes + words.nbytes
+    return Variant(CONV2D_CHANNELWISE_DSP.symbol, cycles, constants, emit, scratch=scratch_bytes(params))

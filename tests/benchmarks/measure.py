@@ -64,19 +64,24 @@ def runs() -> Iterator[Run]:
             yield Run(MNIST, core, scheme)
 
 
+def model_path(model: str) -> Path:
+    """The ONNX file of a benchmark's model."""
+    return (TESTS.parent / "examples" / "mnist" if model == MNIST else TESTS / "models") / f"{model}.onnx"
+
+
+def profile_path(model: str) -> Path:
+    """Glow's own profile of it."""
+    return TESTS / "golden" / model / "profile.yaml" if model == MNIST else TESTS / "models" / f"{model}.profile.yaml"
+
+
 def load(model: str) -> Graph:
-    """The float graph of a benchmark's model."""
-    if model == MNIST:
-        return tinyglow.load(TESTS.parent / "examples" / "mnist" / f"{MNIST}.onnx", MNIST, {"N": 1})
-    return tinyglow.load(TESTS / "models" / f"{model}.onnx", model)
+    """Its float graph."""
+    return tinyglow.load(model_path(model), model, {"N": 1} if model == MNIST else None)
 
 
 def quantized(model: str, scheme: Scheme) -> Graph:
     """Its int8 graph, from Glow's own profile."""
-    profile = (
-        TESTS / "golden" / model / "profile.yaml" if model == MNIST else TESTS / "models" / f"{model}.profile.yaml"
-    )
-    return tinyglow.quantize(load(model), tinyglow.load_profile(profile), scheme)
+    return tinyglow.quantize(load(model), tinyglow.load_profile(profile_path(model)), scheme)
 
 
 def macs(graph: Graph) -> int:

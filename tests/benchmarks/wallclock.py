@@ -1,0 +1,114 @@
+"""What waiting on this machine is like: ``python -m tests.benchmarks.wallclock``. Figures of one run, to compare alone.
+
+Compilation as whole processes, ``tinyglow compile`` from the ONNX file to the bundle, and inferences a second of the
+numpy interpreter, in batches, beside onnxruntime's on the same network in float and, statically quantized, in int8.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+import tinyglow
+from tests.benchmarks.measure import MNIST, MODELS, SCHEMES, load, quantized
+from tinyglow.ir.graph import Array, Graph
+
+BATCH = 256
+SECONDS = 1.0
+
+
+def compile_seconds(model: str) -> float:
+    """The fastest of three whole processes."""
+    onnx = TESTS.parent / "examples/mnist" / f"{MNIST}.onnx" if model == MNIST else TESTS / "models" / f"{model}.onnx"
+    profile = (
+        TESTS / "golden" / MNIST / "profile.yaml" if model == MNIST else TESTS / "models" / f"{model}.profile.yaml"
+    )
+    define = ["--define", "N=1"] if model == MNIST else []
+    command = [sys.executable, "-m", "tinyglow", "compile", str(onnx), *define, "--profile", str(profile)]
+    times = []
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as folder:
+            begin = time.perf_counter()
+            subprocess.run(
+                [*command, "--board", "cortex-m7", "-o", f"{folder}/bundle"], check=True, stdout=subprocess.DEVNULL
+            )
+            times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+def per_second(infer: Callable[[], object], samples: int) -> float:
+    """Samples a second, over at least SECONDS."""
+    infer()
+    begin, count = time.perf_counter(), 0
+    while time.perf_counter() - begin < SECONDS:
+        infer()
+        count += samples
+    return count / (time.perf_counter() - begin)
+
+
+def _samples(graph: Graph) -> Array:
+    shape = graph.type_of(graph.inputs[0]).shape
+    random: Array = np.random.default_rng(0).uniform(0, 1, (BATCH, *shape)).astype(np.float32)
+    return random
+
+
+def _sessions(model: str, samples: Array, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
+    """onnxruntime on one core, sample by sample, as these models have a batch of 1: in float, and in int8."""
+    import onnxruntime as ort
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+
+    source = str(
+        TESTS.parent / "examples/mnist" / f"{MNIST}.onnx" if model == MNIST else TESTS / f"models/{model}.onnx"
+    )
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    ort.set_default_logger_severity(3)
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self, name: str) -> None:
+            self.left = iter([{name: sample} for sample in samples[:32]])
+
+        def get_next(self) -> dict[str, Array] | None:
+            return next(self.left, None)
+
+    float_session = ort.InferenceSession(source, options)
+    name = float_session.get_inputs()[0].name
+    target = str(folder / "int8.onnx")
+    logging.disable(logging.WARNING)
+    with contextlib.redirect_stdout(io.StringIO()):
+        quantize_static(source, target, Reader(name), quant_format=QuantFormat.QDQ)
+    for label, session in (("float", float_session), ("int8", ort.InferenceSession(target, options))):
+        yield label, lambda session=session: [session.run(None, {name: sample}) for sample in samples]  # type: ignore[misc]
+
+
+def main() -> int:
+    """Print the table."""
+    print(f"{'network':16}{'compile (s)':>12}{'numpy int8 (1/s)':>18}{'onnxruntime float':>19}{'int8':>9}")
+    for model in MODELS:
+        graph = load(model)
+        samples = _samples(graph)
+        program = tinyglow.lower(quantized(model, SCHEMES["asymmetric"]))
+        inputs = {program.inputs[0]: samples.reshape(BATCH, *program.buffers[program.inputs[0]].type.shape)}
+        ours = per_second(lambda program=program, inputs=inputs: tinyglow.interpret(program, inputs), BATCH)  # type: ignore[misc]
+        theirs = {}
+        with tempfile.TemporaryDirectory() as folder, contextlib.suppress(ImportError):
+            theirs = {name: per_second(run, BATCH) for name, run in _sessions(model, samples, Path(folder))}
+        cells = "".join(
+            f"{theirs[name]:>{width},.0f}" for name, width in (("float", 19), ("int8", 9)) if name in theirs
+        )
+        print(f"{model:16}{compile_seconds(model):>12.2f}{ours:>18,.0f}{cells}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import tinyglow
-from tests.benchmarks.measure import MNIST, MODELS, SCHEMES, load, quantized
+from tests.benchmarks.measure import MNIST, MODELS, SCHEMES, load, model_path, profile_path, quantized
 from tinyglow.ir.graph import Array, Graph
 
 BATCH = 256
@@ -28,12 +28,9 @@ SECONDS = 1.0
 
 def compile_seconds(model: str) -> float:
     """The fastest of three whole processes."""
-    onnx = TESTS.parent / "examples/mnist" / f"{MNIST}.onnx" if model == MNIST else TESTS / "models" / f"{model}.onnx"
-    profile = (
-        TESTS / "golden" / MNIST / "profile.yaml" if model == MNIST else TESTS / "models" / f"{model}.profile.yaml"
-    )
     define = ["--define", "N=1"] if model == MNIST else []
-    command = [sys.executable, "-m", "tinyglow", "compile", str(onnx), *define, "--profile", str(profile)]
+    files = [str(model_path(model)), *define, "--profile", str(profile_path(model))]
+    command = [sys.executable, "-m", "tinyglow", "compile", *files]
     times = []
     for _ in range(3):
         with tempfile.TemporaryDirectory() as folder:
@@ -66,9 +63,7 @@ def _sessions(model: str, samples: Array, folder: Path) -> Iterator[tuple[str, C
     import onnxruntime as ort
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
 
-    source = str(
-        TESTS.parent / "examples/mnist" / f"{MNIST}.onnx" if model == MNIST else TESTS / f"models/{model}.onnx"
-    )
+    source = str(model_path(model))
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3

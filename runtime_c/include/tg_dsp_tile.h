@@ -1,7 +1,7 @@
 /* Four pixels of a convolution at once, two products an instruction.
  *
- * Columns: the inputs of four pixels as 16-bit numbers. Each group of four taps is eight words: taps {0, 2} of pixels 0 to
- * 3, then taps {1, 3} of them, as SXTB16 takes bytes apart. Where groups are filled up, weights are zero.
+ * Columns: the inputs of four pixels as 16-bit numbers. Each group of four taps is eight words: taps {0, 2} of pixels 0
+ * to 3, then taps {1, 3} of them, as SXTB16 takes bytes apart. Where groups are filled up, weights are zero.
  *
  * Filters: for each pair of channels and each group, four bytes of the one and four of the other; a weight is its byte
  * minus the filter's offset, and what that adds to a sum is known from the sum of the pixel's inputs. Behind the filter
@@ -19,8 +19,8 @@
  * filters; bias, offsets: of the two channels; inputs: the sum of each pixel's inputs. */
 #if TG_HAS_DSP
 
-/* Half of the taps of a group. On the M7, which multiplies once a cycle and has one more slot for another instruction, 9
- * cycles for 16 products: one cycle waits for weights. On the M4 18, 8 of them for 6 loads. */
+/* Half of the taps of a group. On the M7, which multiplies once a cycle and has one more slot for another instruction,
+ * 9 cycles for 16 products: one cycle waits for weights. On the M4 18, 8 of them for 6 loads. */
 #if TG_DUAL_ISSUE
 #define TG_DSP_HALF(x2, x3, next_x, rotation, next_w, next_rotation, slot1, slot2) \
   "smlad r2, r10, r12, r2\n\t"                                                     \
@@ -143,7 +143,7 @@ static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups
 enum {
   TG_DSP_GATHERED, /* one behind the other: they are gathered in a line of bytes first */
   TG_DSP_WORDS,    /* one behind the other, in_c being a multiple of four */
-  TG_DSP_ROWS,     /* each row of the window, of four bytes at most, in a group of its own */
+  TG_DSP_ROWS,     /* each row of the window, of four bytes at most, in a group of its own; of the image, of more */
   TG_DSP_POINTS    /* TG_DSP_WORDS, where the pixels of the output are those of the input */
 };
 
@@ -293,7 +293,7 @@ static inline uint32_t tg_dsp_row_word(const tg_dsp_rows *rows, int32_t y) {
     return rows->outside;
   }
   const int8_t *from = rows->first + y * rows->step;
-  /* Reading on behind the row is fine but in the last one, behind which the image ends. */
+  /* Reading on behind the row is fine but in the last one, behind which the image ends: the next has four bytes. */
   const uint32_t word = y < rows->in_h - 1 ? tg_load4(from) : tg_load_some(from, rows->bytes);
   return ((word << rows->before) & rows->keep) | (rows->outside & ~rows->keep);
 }
@@ -318,7 +318,7 @@ static inline int32_t tg_dsp_has_squares(const tg_dsp_sizes *s) {
 }
 
 /* One row of the four windows of 3x3 that make a square of a one-channel image: its bytes are in one word. `upper` and
- * `lower`: where it goes for the upper and the lower two, or 0; sums: of the row in the left and in the right windows. */
+ * `lower`: where it goes for the upper and the lower two, or 0; sums: of the row in the left and right windows. */
 static inline void tg_dsp_square_row(uint32_t word, uint32_t *upper, uint32_t *lower, uint32_t *sums) {
   const uint32_t first = tg_even(word);
   const uint32_t second = tg_odd(word);

@@ -44,7 +44,9 @@ def layout_of(sizes: Mapping[str, Any], pool: int) -> int:
     Each row in a word where that takes no more words than gathering them.
     """
     kernel, in_c = (sizes["kernel_h"], sizes["kernel_w"]), sizes["in_c"]
-    if kernel[1] * in_c <= GROUP and kernel[0] == _groups(math.prod(kernel) * in_c):
+    # A whole word is read wherever a row begins, but in the image's last row: only there it may end behind the image.
+    wide = sizes["in_w"] * in_c >= GROUP
+    if wide and kernel[1] * in_c <= GROUP and kernel[0] == _groups(math.prod(kernel) * in_c):
         return ROWS
     if in_c % GROUP:
         return GATHERED

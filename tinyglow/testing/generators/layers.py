@@ -124,17 +124,31 @@ def _conv2d(draw: st.DrawFn) -> Case:
     return Case(CONV2D, params, {"input": data, "filter": filters, "bias": bias}, outputs)
 
 
+@st.composite
+def _repeated(draw: st.DrawFn, elements: st.SearchStrategy[Any], count: int) -> list[Any]:
+    """``count`` elements of which at most five differ: what is drawn one by one leaves less for the rest of a case."""
+    few = draw(st.lists(elements, min_size=min(count, 5), max_size=5))
+    return [few[i % len(few)] for i in range(count)]
+
+
+@st.composite
+def _channel_requants(draw: st.DrawFn, spread: Sequence[float], out_offset: int) -> list[glow.Requant]:
+    """Constants for sums that vary by ``spread``, at most five different ones."""
+    few = [draw(requant_params(magnitude, out_offset)) for magnitude in spread[:5]]
+    return [few[i % len(few)] for i in range(len(spread))]
+
+
 @generates(CONV2D_CHANNELWISE)
 @st.composite
 def _conv2d_channelwise(draw: st.DrawFn) -> Case:
     out_offset = draw(offsets())
     fields, terms = draw(_geometries(out_offset))
     units = fields["out_c"]
-    filter_offsets = draw(st.lists(offsets(), min_size=units, max_size=units))
+    filter_offsets = draw(_repeated(offsets(), units))
     data, outputs = draw(_images(fields))
     filters = draw(int8_arrays(units * terms, filter_offsets[0]))
     bias, spread = draw(_biases(data, fields["in_offset"], filters.reshape(units, terms), filter_offsets))
-    outs = [draw(requant_params(magnitude, out_offset)) for magnitude in spread]
+    outs = draw(_channel_requants(spread, out_offset))
     inputs = {"input": data, "filter": filters, "bias": bias, "channels": channel_words(outs, filter_offsets)}
     return Case(CONV2D_CHANNELWISE, ChannelwiseParams(**fields, out_offset=out_offset), inputs, outputs)
 
@@ -147,10 +161,10 @@ def _conv2d_channelwise_dsp(draw: st.DrawFn) -> Case:
     data, _ = draw(_images(fields))
     fields, outputs = draw(_pooled(fields))
     units = fields["out_c"]
-    filter_offsets = draw(st.lists(offsets(), min_size=units, max_size=units))
+    filter_offsets = draw(_repeated(offsets(), units))
     filters = draw(int8_arrays(units * terms, filter_offsets[0])).reshape(units, terms)
     bias, spread = draw(_biases(data, 0, filters, filter_offsets))
-    outs = [draw(requant_params(magnitude, out_offset)) for magnitude in spread]
+    outs = draw(_channel_requants(spread, out_offset))
     layout = conv2d_dsp.layout_of(fields, fields["pool"])
     by_tap = filters.reshape(units, fields["kernel_h"], fields["kernel_w"], fields["in_c"])
     packed = conv2d_dsp.pack(by_tap, np.array(filter_offsets), layout)

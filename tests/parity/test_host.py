@@ -24,7 +24,7 @@ def test_every_kernel_has_cases() -> None:
 
 
 @pytest.mark.parametrize("symbol", sorted(KERNELS))
-@budget(quick=100)
+@budget(quick=200)
 @given(data=st.data())
 def test_c_equals_numpy(library: Library, symbol: str, data: st.DataObject) -> None:
     """C and numpy agree on every bit, and C writes its outputs and nothing else."""

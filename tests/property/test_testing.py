@@ -32,7 +32,7 @@ from tinyglow.testing import (
 )
 from tinyglow.testing.frame import DamageError, frame, params_bytes
 
-EXAMPLES = 100  # as many as the quick parity run tries
+EXAMPLES = 200  # as many as the quick parity run tries
 
 
 def _conv_reach() -> dict[str, Callable[[Any, Case], bool]]:

@@ -26,7 +26,7 @@ def weighted(*choices: tuple[int, st.SearchStrategy[T]]) -> st.SearchStrategy[T]
 
 def offsets() -> st.SearchStrategy[int]:
     """An int8 quantization offset: any, the limits and 0 often."""
-    return weighted((2, st.integers(-128, 127)), (1, st.sampled_from((0, -128, 127))))
+    return weighted((1, st.integers(-128, 127)), (1, st.sampled_from((0, -128, 127))))
 
 
 def counts() -> st.SearchStrategy[int]:

@@ -192,6 +192,17 @@ static inline uint32_t tg_dot_high(uint32_t a, uint32_t b, uint32_t sum) {
 #endif
 }
 
+/* sum plus a's lower half times b's upper. */
+static inline uint32_t tg_dot_low_high(uint32_t a, uint32_t b, uint32_t sum) {
+#if TG_HAS_DSP
+  uint32_t result;
+  __asm__("smlabt %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
+  return result;
+#else
+  return sum + (uint32_t)(tg_half(a, 0) * tg_half(b, 1));
+#endif
+}
+
 /* The larger of each pair of int8. */
 static inline uint32_t tg_max4(uint32_t a, uint32_t b) {
 #if TG_HAS_DSP

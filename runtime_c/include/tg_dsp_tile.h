@@ -312,55 +312,6 @@ static inline uint32_t tg_dsp_short_rows(const tg_dsp_sizes *s, const int8_t *im
   return sum;
 }
 
-/* Whether the windows of a square can be laid out together. */
-static inline int32_t tg_dsp_has_squares(const tg_dsp_sizes *s) {
-  return s->layout == TG_DSP_ROWS && s->kernel_w == 3 && s->kernel_h == 3 && s->in_c == 1;
-}
-
-/* One row of the four windows of 3x3 that make a square of a one-channel image: its bytes are in one word. `upper` and
- * `lower`: where it goes for the upper and the lower two, or 0; sums: of the row in the left and right windows. */
-static inline void tg_dsp_square_row(uint32_t word, uint32_t *upper, uint32_t *lower, uint32_t *sums) {
-  const uint32_t first = tg_even(word);
-  const uint32_t second = tg_odd(word);
-  const uint32_t third = tg_even(word >> 16 | word << 16); /* bytes 2 and 0, of which the latter belongs to no tap */
-  const uint32_t both = tg_dot2(second, 0x10001u, 0);
-  if (upper) {
-    upper[0] = first;
-    upper[4] = second;
-    upper[1] = second;
-    upper[5] = third;
-  }
-  if (lower) {
-    lower[2] = first;
-    lower[6] = second;
-    lower[3] = second;
-    lower[7] = third;
-  }
-  sums[0] = tg_dot2(first, 0x10001u, both);
-  sums[1] = tg_dot2(third, 0x10001u, both);
-}
-
-/* Four windows of 3x3 at (top, left), one to the right, one below and both. inputs: their sums. */
-static TG_APART void tg_dsp_square(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
-                                   int32_t *inputs) {
-  const tg_dsp_rows rows = tg_dsp_rows_at(s, image, left, 4);
-  uint32_t *columns = s->columns;
-  uint32_t words[4];
-  uint32_t sums[8];
-  TG_COMPACT
-  for (int32_t row = 0; row < 4; row++) {
-    words[row] = tg_dsp_row_word(&rows, top + row);
-  }
-  tg_dsp_square_row(words[0], columns, 0, sums);
-  tg_dsp_square_row(words[1], columns + 8, columns, sums + 2);
-  tg_dsp_square_row(words[2], columns + 16, columns + 8, sums + 4);
-  tg_dsp_square_row(words[3], 0, columns + 16, sums + 6);
-  inputs[0] = (int32_t)(sums[0] + sums[2] + sums[4]);
-  inputs[1] = (int32_t)(sums[1] + sums[3] + sums[5]);
-  inputs[2] = (int32_t)(sums[2] + sums[4] + sums[6]);
-  inputs[3] = (int32_t)(sums[3] + sums[5] + sums[7]);
-}
-
 /* Lays out the window whose first row and column, which may be outside the image, are top and left. Returns the sum of
  * its inputs, those outside included. */
 static TG_SMALL TG_APART int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,

@@ -21,6 +21,7 @@ from tinyglow.ops.conv2d_dsp import dsp_variant
 from tinyglow.ops.conv2d_float import CONV2D_FLOAT, Conv2DFloatParams, float_activation
 from tinyglow.ops.conv2d_lanes import lanes_variant
 from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, channel_words, conv_layer
+from tinyglow.ops.conv2d_squares_dsp import squares_dsp_variant
 from tinyglow.ops.depthwise_3x3 import depthwise_3x3_variant
 from tinyglow.ops.depthwise_dsp import depthwise_variant
 from tinyglow.ops.layers_int16 import lower_conv2d_int16
@@ -271,6 +272,7 @@ _FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (
     dsp_variant,
     channelwise_dsp_variant,
     depthwise_variant,
+    squares_dsp_variant,
 )
 
 

@@ -263,20 +263,15 @@ static TG_SMALL TG_APART void rows(work *w, const int8_t *input, int8_t *output)
 static TG_SMALL TG_APART void squares(work *w, const int8_t *input, int8_t *output) {
   const tg_conv2d_dsp_s8_params *p = w->p;
   const int32_t out_c = p->out_c;
-  const int32_t together = p->stride_h == 1 && p->stride_w == 1 && tg_dsp_has_squares(&w->sizes);
   int32_t top = -p->pad_top;
   for (int32_t y = p->out_h; y > 0; y--) {
     int32_t left = -p->pad_left;
     for (int32_t x = p->out_w; x > 0; x--) {
-      if (together) {
-        tg_dsp_square(&w->sizes, input, top, left, w->tile.inputs);
-      } else {
-        TG_COMPACT
-        for (int32_t i = 0; i < 4; i++) {
-          const int32_t down = i >> 1 ? p->stride_h : 0;
-          const int32_t right = i & 1 ? p->stride_w : 0;
-          w->tile.inputs[i] = tg_dsp_lay_out(&w->sizes, input, top + down, left + right, i);
-        }
+      TG_COMPACT
+      for (int32_t i = 0; i < 4; i++) {
+        const int32_t down = i >> 1 ? p->stride_h : 0;
+        const int32_t right = i & 1 ? p->stride_w : 0;
+        w->tile.inputs[i] = tg_dsp_lay_out(&w->sizes, input, top + down, left + right, i);
       }
       finish_tile(w, 1, output);
       output += out_c;

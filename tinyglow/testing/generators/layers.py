@@ -14,13 +14,14 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
-from tinyglow.ops import conv2d_dsp, depthwise_dsp
+from tinyglow.ops import conv2d_dsp, conv2d_squares_dsp, depthwise_dsp
 from tinyglow.ops.accumulator import check_accumulator
 from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams
 from tinyglow.ops.conv2d_channelwise_dsp import CONV2D_CHANNELWISE_DSP, ChannelwiseDspParams
 from tinyglow.ops.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams, pack
 from tinyglow.ops.conv2d_layer import channel_words, within_int32
+from tinyglow.ops.conv2d_squares_dsp import CONV2D_SQUARES_DSP, SquaresDspParams
 from tinyglow.ops.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
 from tinyglow.ops.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
 from tinyglow.ops.fully_connected import FULLY_CONNECTED
@@ -322,3 +323,27 @@ def _depthwise_3x3(draw: st.DrawFn) -> Case:
     fields |= {"leaky": 0, "filter_offset": filter_offset, "out": out}
     inputs = {"input": data, "filter": filters, "bias": bias}
     return Case(DEPTHWISE_3X3, Depthwise3x3Params(**fields), inputs, outputs)
+
+
+@generates(CONV2D_SQUARES_DSP)
+@st.composite
+def _conv2d_squares_dsp(draw: st.DrawFn) -> Case:
+    out_offset = draw(offsets())
+    in_h, in_w, out_c, images = (draw(st.integers(1, most)) for most in (9, 9, 5, 2))
+    pads = [draw(st.integers(0, 3)) for _ in range(4)]
+    out_h, out_w = ((size + before + after - 2) // 2 for size, before, after in ((in_h, *pads[:2]), (in_w, *pads[2:])))
+    assume(out_h > 0 and out_w > 0)
+    weights = draw(int8_arrays(9 * out_c)).astype(np.int32) * 2 + draw(st.sampled_from((0, 1)))
+    weights = weights.clip(-255, 255).reshape(out_c, 9)
+    data = draw(int8_arrays(images * in_h * in_w))
+    bias, spread = draw(_biases(data, 0, weights, [0] * out_c))
+    out = draw(requant_params(max(spread), out_offset))
+    _assume_no_wraps(weights, bias, out)
+    act_min, act_max = draw(_bounds(out_offset))
+    fields: dict[str, Any] = {"in_h": in_h, "in_w": in_w, "in_c": 1, "out_h": out_h, "out_w": out_w, "out_c": out_c}
+    fields |= dict.fromkeys(("stride_h", "stride_w", "dilation_h", "dilation_w", "group"), 1)
+    fields |= {"kernel_h": 3, "kernel_w": 3, "pad_top": pads[0], "pad_left": pads[2], "images": images, "pool": 2}
+    fields |= {"in_offset": draw(offsets()), "act_min": act_min, "act_max": act_max, "leaky": 0}
+    params = SquaresDspParams(**fields, negative=glow.Requant(0, 0, 1, out_offset), out=out)
+    inputs = {"input": data, "filter": conv2d_squares_dsp.pack(weights, bias)}
+    return Case(CONV2D_SQUARES_DSP, params, inputs, {"output": images * out_h * out_w * out_c})

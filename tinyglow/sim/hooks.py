@@ -18,6 +18,7 @@ from tinyglow.sim import missing_package
 
 try:
     import unicorn
+    from unicorn import arm_const
 except ImportError as error:
     raise missing_package("unicorn") from error
 try:
@@ -41,11 +42,33 @@ def add_block_hook(emulator: Any, on_block: OnBlock) -> int:
     return _add(emulator, unicorn.UC_HOOK_BLOCK, _BLOCK(on_block))
 
 
-def add_access_hook(emulator: Any, on_access: OnAccess) -> int:
-    """Call ``on_access(_, kind, address, size)`` at each read and write. It must not raise.
+# EPSR's bits of an IT block within xPSR (Armv7-M ARM, B1.4.2).
+_IT_BITS = 0x0600_FC00
+
+
+def _out_of_it_blocks(emulator: Any, on_access: OnAccess) -> OnAccess:
+    """``on_access``, and what the emulator forgets behind it.
+
+    For an access hook the emulator writes down where it is, the IT block included, and nothing ends that block then:
+    the first instructions of the next block of code would be skipped. The code of this one does not look at the bits.
+    """
+
+    def watched(handle: object, kind: int, address: int, size: int) -> None:
+        on_access(handle, kind, address, size)
+        status = emulator.reg_read(arm_const.UC_ARM_REG_XPSR)
+        if status & _IT_BITS:
+            emulator.reg_write(arm_const.UC_ARM_REG_XPSR, status & ~_IT_BITS)
+
+    return watched
+
+
+def add_access_hook(emulator: Any, on_access: OnAccess, has_it: bool) -> int:
+    """Call ``on_access(_, kind, address, size)`` at each read and write. It must not raise. has_it: the core has IT.
 
     Not at some addresses only, which the emulator offers: unicorn 2.1.4 then loses the new stack pointer of a push.
     """
+    if has_it:
+        on_access = _out_of_it_blocks(emulator, on_access)
     kinds = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
     if not _is_open(emulator):
         return int(emulator.hook_add(kinds, lambda e, kind, address, size, *_: on_access(e, kind, address, size)))

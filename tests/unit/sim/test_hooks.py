@@ -104,3 +104,27 @@ def test_eight_million_instructions_a_second_are_counted(board_name: str, checko
             assert cost is not None
             speeds.append(cost.instructions / (time.process_time() - begun))
     assert max(speeds) >= 8e6
+
+
+_IN_IT_BLOCK = """
+function skips
+movs r3, #0
+cmp r0, #0
+it ne
+ldrne r2, [r1]
+cmp r0, r0
+b 1f
+1: movs r3, #7
+mov r0, r3
+bx lr
+"""
+
+
+def test_a_watched_load_ends_its_it_block(assemble: Assemble, m7: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows a conditional load is not skipped when accesses are watched; the emulator alone would skip it."""
+    image, start = assemble(m7, _IN_IT_BLOCK), m7.data.start
+    machine = Machine(image, m7).boot()
+    for how in ({}, {"strict": True}, {"timed": True}):
+        assert machine.call("skips", 1, start, **how).value == 7
+    monkeypatch.setattr(hooks, "_IT_BITS", 0)
+    assert Machine(image, m7).boot().call("skips", 1, start, timed=True).value == 0

@@ -1,4 +1,5 @@
-"""Cycles, flash, RAM and stack on emulated cores, against the committed table; ``--update`` writes that.
+"""Cycles, flash, RAM and stack on emulated cores, against the committed table; ``--update`` writes that,
+and ``layers.md`` beside it.
 
 Anything more than 2 % worse fails. ``make bench`` runs this.
 """
@@ -9,6 +10,7 @@ import argparse
 import json
 import sys
 
+from tests.benchmarks.layers import write_layers
 from tests.benchmarks.measure import Table, measure
 from tests.benchmarks.table import TABLE, load_table, regressions
 
@@ -29,6 +31,7 @@ def main() -> int:
     _print(measured)
     if update:
         TABLE.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+        write_layers()
         return 0
     found = regressions(load_table(), measured)
     print("\n".join(found) or "nothing is more than 2 % worse than recorded")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks.measure import Table
-from tests.benchmarks.table import FIGURES, regressions
+from tests.benchmarks.layers import LAYERS
+from tests.benchmarks.measure import CORES, MODELS, Run, Table
+from tests.benchmarks.table import FIGURES, load_table, regressions
 
 OLD = dict(zip(FIGURES, (1000, 500, 300, 100), strict=True))
 
@@ -28,3 +29,14 @@ def test_rows_cannot_get_lost() -> None:
     """A row that is not measured any more fails, as does one that nobody recorded."""
     assert regressions(_table(), {}) == ["net on board: recorded, but not measured"]
     assert regressions({}, _table()) == ["net on board: measured, but not recorded"]
+
+
+def test_layers_add_up_to_the_table() -> None:
+    """The page of layers is of the recorded builds: on each core a network's layers take its cycles, but for the frame."""
+    table, text = load_table(), LAYERS.read_text(encoding="utf-8")
+    for model in MODELS:
+        section = text.split(f"## {model}\n")[1].split("## ")[0]
+        rows = [line.split("|")[3:-1] for line in section.splitlines() if line.startswith("| ")][1:]
+        for place, core in enumerate(CORES):
+            total = sum(int(row[place].split()[0].replace(",", "")) for row in rows)
+            assert total == pytest.approx(table[Run(model, core).key]["cycles"], rel=0.005)

@@ -1,4 +1,4 @@
-"""Where the cycles of the benchmark's networks go, layer by layer: ``make bench ARGS=--update`` writes ``layers.md``."""
+"""Where the cycles of the networks go, layer by layer: ``make bench ARGS=--update`` writes ``layers.md``."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def test_rows_cannot_get_lost() -> None:
 
 
 def test_layers_add_up_to_the_table() -> None:
-    """The page of layers is of the recorded builds: on each core a network's layers take its cycles, but for the frame."""
+    """The page of layers is of the recorded builds: on each core a network's layers take its cycles, less its frame."""
     table, text = load_table(), LAYERS.read_text(encoding="utf-8")
     for model in MODELS:
         section = text.split(f"## {model}\n")[1].split("## ")[0]

@@ -3,10 +3,11 @@
 >>> import tinyglow
 >>> graph = tinyglow.load("mnist.onnx", define={"N": 1})
 >>> profile = tinyglow.profile(graph, {"input": samples})
->>> program = tinyglow.lower(tinyglow.quantize(graph, profile))
+>>> board = tinyglow.load_board("frdm-ke16z")
+>>> program = tinyglow.lower(tinyglow.quantize(graph, profile), target=tinyglow.target_of(board))
 >>> outputs = tinyglow.interpret(program, {"input": samples})
 >>> tinyglow.emit(program, "bundle")
->>> result = tinyglow.simulate("bundle", tinyglow.load_board("frdm-ke16z"), {"input": samples})
+>>> result = tinyglow.simulate("bundle", board, {"input": samples})
 
 Names are loaded when they are first used, so that ``import tinyglow`` stays quick.
 """
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from tinyglow.errors import TinyglowError
     from tinyglow.pipeline.compare import verify
     from tinyglow.pipeline.execute import simulate
-    from tinyglow.pipeline.stations import emit, interpret, load, lower, profile, quantize
+    from tinyglow.pipeline.stations import emit, interpret, load, lower, profile, quantize, target_of
     from tinyglow.quant.profile import load_profile, save_profile
     from tinyglow.tuning.tune import tune
 
 __version__ = "0.1.0"
 
+_STATIONS = ("emit", "interpret", "load", "lower", "profile", "quantize", "target_of")
 _PLACES = {
     "TinyglowError": "tinyglow.errors",
     "load_board": "tinyglow.boards",
@@ -35,7 +37,9 @@ _PLACES = {
     "simulate": "tinyglow.pipeline.execute",
     "tune": "tinyglow.tuning.tune",
     "verify": "tinyglow.pipeline.compare",
-    **dict.fromkeys(("emit", "interpret", "load", "lower", "profile", "quantize"), "tinyglow.pipeline.stations"),
+    **dict.fromkeys(
+        ("emit", "interpret", "load", "lower", "profile", "quantize", "target_of"), "tinyglow.pipeline.stations"
+    ),
 }
 
 __all__ = [
@@ -51,6 +55,7 @@ __all__ = [
     "quantize",
     "save_profile",
     "simulate",
+    "target_of",
     "tune",
     "verify",
 ]

@@ -29,9 +29,7 @@ def conv2d_channelwise_dsp_s8(
     """Definition of tg_conv2d_channelwise_dsp_s8: as tg_conv2d_dsp_s8, each channel with its own constants."""
     words = channels.reshape(p.out_c, 2)
     weights = unpack(filters, p).astype(np.int32) - (words[:, 1:] >> 16)
-    sums = p.unpooled.sums(x, weights, np.zeros(p.out_c, np.int32))
-    # sums() takes in_offset off every x.
-    sums = p.pooled(sums + (bias.ravel()[: p.out_c] + p.in_offset * weights.sum(axis=1)).astype(np.int32))
+    sums = p.pooled(p.unpooled.folded_sums(x, weights, bias.ravel()[: p.out_c]))
     for channel, (multiplier, shifts) in enumerate(words.tolist()):
         constants = glow.Requant(shifts & 0xFF, shifts >> 8 & 0xFF, multiplier, p.out_offset)
         sums[..., channel] = glow.requantize(sums[..., channel], constants)
@@ -58,22 +56,13 @@ CONV2D_CHANNELWISE_DSP = Kernel(
 
 def channelwise_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_channelwise_dsp_s8; None where that cannot be, or is not needed."""
-    sizes, bias = layer.sizes, layer.folded_bias
-    plain = sizes["group"] == sizes["dilation_h"] == sizes["dilation_w"] == 1
-    needed = layer.per_channel or layer.activation["leaky"]
-    if not plain or not needed or bias is None or lowering.target.armv6m:
+    bias = layer.folded_bias
+    if not layer.is_dense or layer.is_uniform or bias is None or lowering.target.armv6m:
         return None
-    layout = layout_of(sizes, layer.pool)
-    filters, biases = pack(layer.filters, layer.filter_offsets, layout), even_channels(bias)
-    words = channel_words(layer.requants, layer.filter_offsets.tolist())
+    layout = layout_of(layer.sizes, layer.pool)
+    constants = {"filter": pack(layer.filters, layer.filter_offsets, layout), "bias": even_channels(bias)}
+    constants["channels"] = channel_words(layer.requants, layer.filter_offsets.tolist())
     params = ChannelwiseDspParams(**layer.geometry, pool=layer.pool, out_offset=layer.out.offset, layout=layout)
 
-    def emit() -> None:
-        node = layer.node
-        operands = [lowering.buffer(node.inputs[0]), lowering.constant(node.inputs[1], filters)]
-        operands += [lowering.constant(node.inputs[2], biases), lowering.constant(f"{node.inputs[1]}_channels", words)]
-        lowering.call(CONV2D_CHANNELWISE_DSP, [*operands, lowering.buffer(node.outputs[0])], params)
-
     cycles = cycles_of(params) + 20 * params.images * params.out_h * params.out_w * params.out_c
-    constants = filters.size + biases.nbytes + words.nbytes
-    return Variant(CONV2D_CHANNELWISE_DSP.symbol, cycles, constants, emit, scratch=scratch_bytes(params))
+    return layer.variant(CONV2D_CHANNELWISE_DSP, params, cycles, lowering, constants)

@@ -47,10 +47,7 @@ class CodeParams(PooledGeometry):
 
 def conv2d_code_s8(p: CodeParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
     """Definition of tg_conv2d_code_s8: bias + sum of x * weight, x being in_offset outside of the image."""
-    matrix = weights.reshape(p.out_c, -1)
-    sums = p.unpooled.sums(x, matrix, np.zeros(p.out_c, np.int32))
-    # sums() takes in_offset off every x.
-    sums += (bias.reshape(p.out_c) + p.in_offset * matrix.sum(axis=1)).astype(np.int32)
+    sums = p.unpooled.folded_sums(x, weights, bias)
     out[...] = p.activate(glow.requantize(p.pooled(sums), p.out)).reshape(out.shape)
 
 
@@ -113,8 +110,7 @@ def _segmented(p: CodeParams) -> CodeParams:
 def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_code_s8; None where that cannot be."""
     sizes, bias = layer.sizes, layer.folded_bias
-    plain = sizes["dilation_h"] == sizes["dilation_w"] == 1 and not layer.per_channel
-    if not plain or bias is None or layer.activation["leaky"]:
+    if sizes["dilation_h"] != 1 or sizes["dilation_w"] != 1 or not layer.is_uniform or bias is None:
         return None
     # A weight takes three instructions at most times; to write them all takes a while.
     if not lowering.target.allows_code(_BYTES_PER_WEIGHT * int(np.count_nonzero(layer.weights))):
@@ -122,16 +118,11 @@ def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     params = _segmented(CodeParams(**layer.geometry, pool=layer.pool, pairs=1, out=layer.requants[0]))
     code = code_of(params, layer.weights)
 
-    def emit() -> None:
-        node = layer.node
-        operands = [lowering.buffer(node.inputs[0]), lowering.code(node.inputs[1], layer.weights)]
-        operands += [lowering.constant(node.inputs[2], bias), lowering.buffer(node.outputs[0])]
-        lowering.call(CONV2D_CODE, operands, params)
-
     height, width = params.unpooled.out_h, params.unpooled.out_w
     outputs = params.out_h * params.out_w * params.out_c
     columns = -(-params.row_pairs // params.pairs) * params.columns(params.pairs)
     words = -(-height // 2) * columns * params.column_words
     # Measured on the Cortex-M0+: about 13 cycles a word that is laid out, 60 an output.
     cycles = sizes["images"] * (height * -(-width // 2) * code.cycles + 13 * words + 60 * outputs)
-    return Variant(CONV2D_CODE.symbol, cycles, code.nbytes + bias.nbytes, emit, code.nbytes, _scratch(params))
+    constants = {"weights": layer.weights, "bias": bias}
+    return layer.variant(CONV2D_CODE, params, cycles, lowering, constants, code.nbytes)

@@ -98,9 +98,7 @@ def even_channels(values: Array) -> Array:
 def conv2d_dsp_s8(p: ConvDspParams, x: Array, filters: Array, bias: Array, out: Array) -> None:
     """Definition of tg_conv2d_dsp_s8: bias + sum of x * (filter - filter_offset), x being in_offset outside."""
     weights = unpack(filters, p).astype(np.int32) - p.filter_offset
-    sums = p.unpooled.sums(x, weights, np.zeros(p.out_c, np.int32))
-    # sums() takes in_offset off every x.
-    sums += (bias.ravel()[: p.out_c] + p.in_offset * weights.sum(axis=1)).astype(np.int32)
+    sums = p.unpooled.folded_sums(x, weights, bias.ravel()[: p.out_c])
     out[...] = p.activate(glow.requantize(p.pooled(sums), p.out)).reshape(out.shape)
 
 
@@ -119,26 +117,15 @@ CONV2D_DSP = Kernel(
 def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_dsp_s8; None where that cannot be."""
     sizes, bias = layer.sizes, layer.folded_bias
-    plain = sizes["group"] == 1 and sizes["dilation_h"] == sizes["dilation_w"] == 1 and not layer.per_channel
-    plain = plain and not layer.activation["leaky"]
-    if not plain or bias is None or lowering.target.armv6m:
+    if not layer.is_dense or not layer.is_uniform or bias is None or lowering.target.armv6m:
         return None
     offset = int(layer.filter_offsets[0])
     layout = layout_of(sizes, layer.pool)
     filters = pack(layer.filters, offset, layout)
     fields = {**layer.geometry, "pool": layer.pool, "filter_offset": offset, "out": layer.requants[0]}
     params = ConvDspParams(**fields, layout=layout)
-    biases = even_channels(bias)
-
-    def emit() -> None:
-        node = layer.node
-        operands = [lowering.buffer(node.inputs[0]), lowering.constant(node.inputs[1], filters)]
-        operands += [lowering.constant(node.inputs[2], biases), lowering.buffer(node.outputs[0])]
-        lowering.call(CONV2D_DSP, operands, params)
-
-    return Variant(
-        CONV2D_DSP.symbol, cycles_of(params), filters.size + biases.nbytes, emit, scratch=scratch_bytes(params)
-    )
+    constants = {"filter": filters, "bias": even_channels(bias)}
+    return layer.variant(CONV2D_DSP, params, cycles_of(params), lowering, constants)
 
 
 def cycles_of(p: PooledGeometry) -> int:

@@ -88,10 +88,9 @@ def conv2d_lanes_s8(p: LanesParams, x: Array, stream: Array, bias: Array, out: A
     The bias [out_c, 2] is that of even and odd pixels of each four; the even one lacks 2**15 for each chunk.
     """
     weights, counts = _unpacked(stream.tobytes(), p)
-    sums = p.unpooled.sums(x, weights, np.zeros(p.out_c, np.int32))
-    # sums() takes in_offset off every x.
-    sums += (bias.reshape(-1, 2)[:, 1] + p.in_offset * weights.sum(axis=1)).astype(np.int32)
-    assert np.array_equal(bias.reshape(-1, 2)[:, 0] + (counts << 15), bias.reshape(-1, 2)[:, 1])
+    even, odd = bias.reshape(-1, 2).T
+    assert np.array_equal(even + (counts << 15), odd)
+    sums = p.unpooled.folded_sums(x, weights, odd)
     out[...] = p.activate(glow.requantize(p.pooled(sums), p.out)).reshape(out.shape)
 
 
@@ -121,9 +120,8 @@ def lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_lanes_s8; None where that cannot be."""
     sizes, bias = layer.sizes, layer.folded_bias
     offset = offset_of(layer.weights)
-    plain = sizes["group"] == 1 and sizes["dilation_h"] == sizes["dilation_w"] == 1 and not layer.per_channel
-    fits = plain and layer.offset_folds and not lowering.target.dsp
-    if not fits or bias is None or offset is None:
+    fits = layer.is_dense and layer.is_uniform and layer.offset_folds
+    if not fits or bias is None or offset is None or lowering.target.dsp:
         return None
     stream, counts = pack(layer.weights, offset)
     params = LanesParams(**layer.geometry, pool=layer.pool, filter_offset=offset, out=layer.requants[0])
@@ -132,16 +130,10 @@ def lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
         return None
     biases = np.stack([even, bias], axis=1).astype(np.int32)
 
-    def emit() -> None:
-        node = layer.node
-        operands = [lowering.buffer(node.inputs[0]), lowering.constant(node.inputs[1], stream)]
-        operands += [lowering.constant(node.inputs[2], biases), lowering.buffer(node.outputs[0])]
-        lowering.call(CONV2D_LANES, operands, params)
-
     tiles = -(-sizes["out_h"] * sizes["out_w"] // (1 if layer.pool else _PIXELS)) * sizes["images"]
     # tg_lanes.h; measured: about 12 cycles a word that is laid out.
     taps = layer.weights.size
     cycles = tiles * (
         24 * params.terms + 11 * taps + 17 * int(counts.sum()) + (65 if layer.pool else 115) * len(counts)
     )
-    return Variant(CONV2D_LANES.symbol, cycles, stream.size + biases.nbytes, emit, scratch=8 * params.terms)
+    return layer.variant(CONV2D_LANES, params, cycles, lowering, {"filter": stream, "bias": biases})

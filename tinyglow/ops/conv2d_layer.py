@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.kernel import I8, I16, U8
+from tinyglow.ir.kernel import I8, I16, U8, Kernel, Operand, Params, Role
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.accumulator import check_accumulator, output_requant, prepared_bias
@@ -42,6 +44,15 @@ class ConvGeometry(ConvSizes):
         shape = (self.out_c, self.kernel_h, self.kernel_w, self.in_c // self.group)
         sums = convolution_sums(images, self.in_offset, weights.reshape(shape), self.window, self.group)
         return sums[:, : self.out_h, : self.out_w]
+
+    def folded_sums(self, x: Array, weights: Array, bias: Array) -> Array:
+        """[images, out_h, out_w, out_c] int32: bias + sums of x * weight, x being in_offset outside of the image.
+
+        weights: int32 [out_c, terms], free of offsets; bias: int32 [out_c], with the input's offset folded into it.
+        """
+        flat = weights.reshape(self.out_c, -1)
+        folded = bias.reshape(self.out_c) + self.in_offset * flat.sum(axis=1)  # sums() takes in_offset off every x
+        return self.sums(x, flat, np.zeros(self.out_c, np.int32)) + folded.astype(np.int32)
 
     def activate(self, x: Array) -> Array:
         """Requantized sums as int8, behind the activation."""
@@ -144,6 +155,23 @@ class ConvLayer:
         return flat - self.filter_offsets.reshape(-1, 1)
 
     @property
+    def is_dense(self) -> bool:
+        """Whether every output channel reads all input channels, and windows have no gaps."""
+        return bool(self.sizes["group"] == self.sizes["dilation_h"] == self.sizes["dilation_w"] == 1)
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether each channel is filtered by itself, and windows have no gaps."""
+        sizes = self.sizes
+        by_channel = sizes["group"] == sizes["in_c"] == sizes["out_c"]
+        return bool(by_channel and sizes["dilation_h"] == sizes["dilation_w"] == 1)
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether one scale serves all channels, and nothing leaks."""
+        return not (self.per_channel or self.activation["leaky"])
+
+    @property
     def geometry(self) -> dict[str, Any]:
         """Fields of ConvGeometry."""
         return {**self.sizes, "in_offset": self.in_offset, **self.activation}
@@ -173,6 +201,36 @@ class ConvLayer:
     def offset_folds(self) -> bool:
         """Whether the output's offset may be added before the last shift of a requantization, and nothing leaks."""
         return self.monotone and self._bounded(abs(self.out.offset))
+
+    def variant(
+        self,
+        kernel: Kernel,
+        params: Params,
+        cycles: int,
+        lowering: Lowering,
+        constants: Mapping[str, Array],
+        code: int = 0,
+    ) -> Variant:
+        """The layer by one call of a kernel. constants: data of the operands beside image and result, by their names;
+        code: bytes of code that an operand becomes."""
+        weights, bias = self.node.inputs[1:3]
+        names = {"filter": weights, "bias": bias, "channels": f"{weights}_channels"}
+
+        def buffer(operand: Operand) -> str:
+            if operand.role is Role.OUT:
+                return lowering.buffer(self.node.outputs[0])
+            if operand.role is Role.CODE:
+                return lowering.code(weights, constants[operand.name])
+            if operand.name in constants:
+                return lowering.constant(names[operand.name], constants[operand.name])
+            return lowering.buffer(self.node.inputs[0])
+
+        def emit() -> None:
+            lowering.call(kernel, [buffer(operand) for operand in kernel.operands], params)
+
+        stored = [operand.name for operand in kernel.operands if operand.role is Role.IN and operand.name in constants]
+        nbytes = code + sum(constants[name].nbytes for name in stored)
+        return Variant(kernel.symbol, cycles, nbytes, emit, code, kernel.scratch(params) if kernel.scratch else 0)
 
     def _bounded(self, offset: int) -> bool:
         bounds = np.stack(self.sum_bounds(), axis=1).tolist()

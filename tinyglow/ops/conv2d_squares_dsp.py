@@ -43,9 +43,7 @@ def unpack(packed: Array) -> tuple[Array, Array]:
 def conv2d_squares_dsp_s8(p: SquaresDspParams, x: Array, filters: Array, out: Array) -> None:
     """Definition of tg_conv2d_squares_dsp_s8: bias + sum of x * weight, x being in_offset outside of the image."""
     weights, bias = unpack(filters)
-    sums = p.unpooled.sums(x, weights, np.zeros(p.out_c, np.int32))
-    # sums() takes in_offset off every x.
-    sums += (bias + p.in_offset * weights.sum(axis=1)).astype(np.int32)
+    sums = p.unpooled.folded_sums(x, weights, bias)
     out[...] = p.activate(glow.requantize(p.pooled(sums), p.out)).reshape(out.shape)
 
 
@@ -77,19 +75,12 @@ CONV2D_SQUARES_DSP = Kernel(
 def squares_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_squares_dsp_s8; None where it is another one, or for ARMv6-M."""
     sizes, bias = layer.sizes, layer.folded_bias
-    names = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w", "in_c", "group")
-    plain = [sizes[name] for name in names] == [3, 3, 1, 1, 1, 1, 1, 1] and layer.pool == 2
-    if not plain or layer.per_channel or not layer.monotone or bias is None or lowering.target.armv6m:
+    window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w", "in_c")]
+    fits = layer.is_dense and window == [3, 3, 1, 1, 1] and layer.pool
+    if not fits or not layer.is_uniform or not layer.monotone or bias is None or lowering.target.armv6m:
         return None
     params = SquaresDspParams(**layer.geometry, pool=2, out=layer.requants[0])
-    filters = pack(layer.weights, bias)
-
-    def emit() -> None:
-        node = layer.node
-        operands = [lowering.buffer(node.inputs[0]), lowering.constant(node.inputs[1], filters)]
-        lowering.call(CONV2D_SQUARES_DSP, [*operands, lowering.buffer(node.outputs[0])], params)
-
     squares = sizes["images"] * sizes["out_h"] * sizes["out_w"]
     # Measured on the Cortex-M7: about 50 cycles a channel and square, 50 a square.
     cycles = squares * (50 * sizes["out_c"] + 50)
-    return Variant(CONV2D_SQUARES_DSP.symbol, cycles, filters.nbytes, emit, scratch=_scratch(params))
+    return layer.variant(CONV2D_SQUARES_DSP, params, cycles, lowering, {"filter": pack(layer.weights, bias)})

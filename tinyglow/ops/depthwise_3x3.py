@@ -35,10 +35,7 @@ class Depthwise3x3Params(ConvGeometry):
 
 def depthwise_3x3_s8(p: Depthwise3x3Params, x: Array, filters: Array, bias: Array, out: Array) -> None:
     """Definition of tg_depthwise_3x3_s8: bias + sum of x * (filter - filter_offset), x = in_offset in the padding."""
-    sums = p.sums(x, filters, np.full(p.out_c, p.filter_offset, np.int32))
-    # sums() takes in_offset off every x.
-    weights = filters.reshape(p.out_c, -1).astype(np.int32) - p.filter_offset
-    sums += (bias.reshape(p.out_c) + p.in_offset * weights.sum(axis=1)).astype(np.int32)
+    sums = p.folded_sums(x, filters.astype(np.int32) - p.filter_offset, bias)
     out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
 
 
@@ -62,28 +59,14 @@ DEPTHWISE_3X3 = Kernel(
 def depthwise_3x3_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_depthwise_3x3_s8; None where it is not depthwise, or for another core."""
     sizes, bias = layer.sizes, layer.folded_bias
-    depthwise = sizes["group"] == sizes["in_c"] == sizes["out_c"] and layer.pool == 0
-    filter_ = [sizes[name] for name in ("kernel_h", "kernel_w", "dilation_h", "dilation_w", "stride_w")]
-    plain = filter_ == [3, 3, 1, 1, 1] and not layer.per_channel
-    if (
-        lowering.target.dsp
-        or not depthwise
-        or not plain
-        or layer.activation["leaky"]
-        or layer.per_channel
-        or bias is None
-    ):
+    window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_w")]
+    fits = layer.is_depthwise and window == [3, 3, 1] and not layer.pool
+    if not fits or not layer.is_uniform or not layer.offset_folds or bias is None or lowering.target.dsp:
         return None
     params = Depthwise3x3Params(**layer.geometry, filter_offset=int(layer.filter_offsets[0]), out=layer.requants[0])
-
-    def emit() -> None:
-        node = layer.node
-        operands = [lowering.buffer(node.inputs[0]), lowering.constant(node.inputs[1], layer.filters)]
-        operands += [lowering.constant(node.inputs[2], bias), lowering.buffer(node.outputs[0])]
-        lowering.call(DEPTHWISE_3X3, operands, params)
 
     height, width = params.plane
     # The pairs of a row; the rest measured.
     channel = 9 * height * width + sizes["out_h"] * (-(-sizes["out_w"] // 2) * 133 + 60) + 300
     cycles = sizes["images"] * sizes["out_c"] * channel
-    return Variant(DEPTHWISE_3X3.symbol, cycles, layer.filters.size, emit, scratch=_scratch(params))
+    return layer.variant(DEPTHWISE_3X3, params, cycles, lowering, {"filter": layer.filters, "bias": bias})

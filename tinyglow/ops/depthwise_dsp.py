@@ -96,22 +96,14 @@ def is_fast(kernel: tuple[int, int], channels: int, leaky: int) -> bool:
 
 def depthwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_depthwise_dsp_s8; None where that cannot be."""
-    sizes = layer.sizes
-    depthwise = sizes["group"] == sizes["in_c"] == sizes["out_c"] > 1
-    plain = sizes["dilation_h"] == sizes["dilation_w"] == 1 and not layer.per_channel and not layer.pool
-    if not depthwise or not plain or lowering.target.armv6m:
+    fits = layer.is_depthwise and layer.sizes["group"] > 1 and not layer.per_channel and not layer.pool
+    if not fits or lowering.target.armv6m:
         return None
-    filters = pack(layer.weights, layer.bias)
     params = DepthwiseDspParams(**layer.geometry, out=layer.requants[0])
-
-    def emit() -> None:
-        node = layer.node
-        operands = [lowering.buffer(node.inputs[0]), lowering.constant(node.inputs[1], filters)]
-        lowering.call(kernel, [*operands, lowering.buffer(node.outputs[0])], params)
 
     fast = is_fast((params.kernel_h, params.kernel_w), params.in_c, params.leaky)
     kernel = DEPTHWISE_3X3_DSP if fast else DEPTHWISE_DSP
     outputs = params.images * params.out_h * params.out_w * params.out_c
     # Measured on the Cortex-M7: cycles a product and an output.
     cycles = outputs * (2 * params.taps if fast else 6 * params.taps + 20)
-    return Variant(kernel.symbol, cycles, filters.nbytes, emit)
+    return layer.variant(kernel, params, cycles, lowering, {"filter": pack(layer.weights, layer.bias)})

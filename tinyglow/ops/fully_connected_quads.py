@@ -13,10 +13,6 @@ from tinyglow.ops.fully_connected_layer import DenseLayer, FullyConnectedParams,
 UNITS = 4
 
 
-class QuadsParams(FullyConnectedParams):
-    """As those of tg_fully_connected_s8."""
-
-
 def pack(weights: Array) -> Array:
     """Weights int8 [units, depth] as the kernel reads them: int8 [units * depth].
 
@@ -38,7 +34,7 @@ def unpack(packed: Array, units: int, depth: int) -> Array:
     return np.concatenate([quads, packed.ravel()[whole * depth :].reshape(-1, depth)])
 
 
-def fully_connected_quads_s8(p: QuadsParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
+def fully_connected_quads_s8(p: FullyConnectedParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
     """Definition of tg_fully_connected_quads_s8: tg_fully_connected_s8 with packed weights."""
     fully_connected_s8(p, x, unpack(weights, p.units, p.depth), bias, out)
 
@@ -46,7 +42,7 @@ def fully_connected_quads_s8(p: QuadsParams, x: Array, weights: Array, bias: Arr
 FULLY_CONNECTED_QUADS = Kernel(
     symbol="tg_fully_connected_quads_s8",
     c_file="fully_connected/tg_fully_connected_quads_s8.c",
-    params=QuadsParams,
+    params=FullyConnectedParams,
     operands=(In("input", "int8"), In("weights", "int8"), In("bias", "int32"), Out("output", "int8")),
     reference=fully_connected_quads_s8,
     summary="fully connected layer, four units at once",
@@ -64,7 +60,6 @@ def quads_variant(layer: DenseLayer, lowering: Lowering) -> Variant | None:
     p, weights = layer.params, layer.weights
     if lowering.target.dsp or not fits(weights):
         return None
-    params = QuadsParams(**{name: getattr(p, name) for name in p.__dataclass_fields__})
     groups, rest = divmod(p.units, UNITS)
     cycles = p.rows * (groups * (18 * p.depth + 250) + rest * 11 * p.depth + 4 * p.depth)
-    return layer.variant(FULLY_CONNECTED_QUADS, params, pack(weights), cycles, lowering)
+    return layer.variant(FULLY_CONNECTED_QUADS, p, pack(weights), cycles, lowering)

@@ -28,7 +28,7 @@ from tinyglow.ops.fully_connected import FULLY_CONNECTED
 from tinyglow.ops.fully_connected_dsp import FULLY_CONNECTED_DSP
 from tinyglow.ops.fully_connected_dsp import pack as pack_dense
 from tinyglow.ops.fully_connected_layer import FullyConnectedParams
-from tinyglow.ops.fully_connected_quads import FULLY_CONNECTED_QUADS, QuadsParams, fits
+from tinyglow.ops.fully_connected_quads import FULLY_CONNECTED_QUADS, fits
 from tinyglow.ops.fully_connected_quads import pack as pack_quads
 from tinyglow.ops.window import Window
 from tinyglow.testing.case import Case
@@ -292,7 +292,8 @@ def _conv2d_lanes(draw: st.DrawFn) -> Case:
 @st.composite
 def _fully_connected_quads(draw: st.DrawFn) -> Case:
     case = draw(_fully_connected())
-    params = QuadsParams(**{name: getattr(case.params, name) for name in case.params.__dataclass_fields__})
+    params = case.params
+    assert isinstance(params, FullyConnectedParams)
     weights = case.inputs["weights"].reshape(params.units, params.depth)
     assume(fits(weights))
     return Case(FULLY_CONNECTED_QUADS, params, {**case.inputs, "weights": pack_quads(weights)}, case.outputs)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
+
+Architecture = Literal["v6-M", "v7-M", "v7E-M", "v8-M.mainline"]
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,7 @@ class Cpu:
     zig, gcc: flags that select the core; zig_fpu, gcc_fpu: what a hard-float build has instead or in addition.
     emulator: the emulator's name of the nearest core that runs the same code.
     cycles: the module of ``tinyglow.sim.cycles`` that counts for it; "" where there is none yet.
-    unaligned: single loads and stores of 2 and 4 bytes work at any address.
+    architecture: as the Addenda to the ABI name it (2.5.2, Tag_CPU_arch).
     """
 
     name: str
@@ -24,7 +27,22 @@ class Cpu:
     gcc_fpu: tuple[str, ...]
     emulator: str
     cycles: str
-    unaligned: bool
+    architecture: Architecture
+
+    @property
+    def unaligned(self) -> bool:
+        """Whether single loads and stores of 2 and 4 bytes work at any address: ARMv6-M faults (Armv6-M ARM, A3.2)."""
+        return self.architecture != "v6-M"
+
+    @property
+    def has_it(self) -> bool:
+        """Whether there are IT blocks, of conditional instructions: ARMv6-M has none."""
+        return self.architecture != "v6-M"
+
+    @property
+    def has_cycle_counter(self) -> bool:
+        """Whether DWT may have CYCCNT: that of ARMv6-M only watches addresses."""
+        return self.architecture != "v6-M"
 
     @property
     def fpu(self) -> bool:
@@ -33,7 +51,13 @@ class Cpu:
 
 
 def _cortex_m(
-    core: str, fpu: tuple[str, str] = ("", ""), *, emulator: str, cycles: str, unaligned: bool, zig_extra: str = ""
+    core: str,
+    architecture: Architecture,
+    fpu: tuple[str, str] = ("", ""),
+    *,
+    emulator: str,
+    cycles: str,
+    zig_extra: str = "",
 ) -> Cpu:
     """Cortex-``core``; ``fpu``: zig's name of the FPU feature and gcc's; zig_extra: features zig must be told of."""
     name = f"cortex-{core.lower().replace('+', 'plus')}"
@@ -48,7 +72,7 @@ def _cortex_m(
         gcc_fpu=("-mfloat-abi=hard", f"-mfpu={gcc_fpu}") if gcc_fpu else (),
         emulator=emulator,
         cycles=cycles,
-        unaligned=unaligned,
+        architecture=architecture,
     )
 
 
@@ -58,14 +82,14 @@ def _cortex_m(
 CPUS: Mapping[str, Cpu] = {
     cpu.name: cpu
     for cpu in (
-        _cortex_m("M0+", emulator="M0", cycles="m0plus", unaligned=False),
-        _cortex_m("M4", ("vfp4d16sp", "fpv4-sp-d16"), emulator="M4", cycles="m4", unaligned=True),
-        _cortex_m("M7", ("fp_armv8d16sp", "fpv5-sp-d16"), emulator="M7", cycles="m7", unaligned=True),
+        _cortex_m("M0+", "v6-M", emulator="M0", cycles="m0plus"),
+        _cortex_m("M4", "v7E-M", ("vfp4d16sp", "fpv4-sp-d16"), emulator="M4", cycles="m4"),
+        _cortex_m("M7", "v7E-M", ("fp_armv8d16sp", "fpv5-sp-d16"), emulator="M7", cycles="m7"),
         _cortex_m(
-            "M33", ("fp_armv8d16sp", "fpv5-sp-d16"), emulator="M33", cycles="m33", unaligned=True, zig_extra="+dsp"
+            "M33", "v8-M.mainline", ("fp_armv8d16sp", "fpv5-sp-d16"), emulator="M33", cycles="m33", zig_extra="+dsp"
         ),
-        _cortex_m("M0", emulator="M0", cycles="m0", unaligned=False),
-        _cortex_m("M3", emulator="M3", cycles="m3", unaligned=True),
+        _cortex_m("M0", "v6-M", emulator="M0", cycles="m0"),
+        _cortex_m("M3", "v7-M", emulator="M3", cycles="m3"),
     )
 }
 

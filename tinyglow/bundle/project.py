@@ -20,8 +20,6 @@ from tinyglow.ir.kernel import CTYPES
 SEMIHOSTING = "semihosting"
 _FNV_BASIS, _FNV_PRIME = 2166136261, 16777619
 _BYTES_PER_LINE = 20
-# The kernels whose results are probabilities.
-_WITHOUT_DWT = ("cortex-m0", "cortex-m0plus")
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def project_files(
         "NET": info.name.upper(),
         "board": replace(board, title=_plain(board.title), facts=facts),
         "console": console,
-        "has_dwt": board.cpu not in _WITHOUT_DWT,
+        "has_dwt": board.core.has_cycle_counter,
         "hard_float": board.float_abi == "hard",
         "flash_config": replace(config, source=_plain(config.source)) if config else None,
         "count": len(samples.fingerprints),

@@ -19,6 +19,7 @@ from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check
 from tinyglow.sim.toolchain import Compiler
 
 MAX_SAMPLES = 1_000
+# The kernels whose results are probabilities, and those that merely move or spell them.
 _PROBABILITIES = ("tg_softmax_s8", "tg_softmax_f32", "tg_map_sigmoid_f32")
 _BEHIND = ("tg_dequantize_s8_f32", "tg_copy_s8", "tg_rescale_s8", "tg_transpose_s8")
 

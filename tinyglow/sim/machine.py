@@ -64,11 +64,6 @@ class Machine:
         self._load()
         self._add_hooks()
 
-    @property
-    def _has_it(self) -> bool:
-        """Whether the core has conditional instructions: ARMv6-M has none, and faults on unaligned access."""
-        return self.board.core.unaligned
-
     def _home(self) -> int:
         """Where calls return to."""
         return self.image.symbol("main").address
@@ -265,7 +260,7 @@ class Machine:
 
     @contextmanager
     def _alignment_checks(self, wanted: bool) -> Iterator[None]:
-        with self._hooks([add_access_hook(self._unicorn, self._on_access, self._has_it)] if wanted else []):
+        with self._hooks([add_access_hook(self._unicorn, self._on_access, self.board.core.has_it)] if wanted else []):
             yield
 
     @contextmanager
@@ -275,7 +270,7 @@ class Machine:
             yield None
             return
         waits = Waits(self.board, self._code.cycles, self._on_failure)
-        on_access = add_access_hook(self._unicorn, waits.on_access, self._has_it)
+        on_access = add_access_hook(self._unicorn, waits.on_access, self.board.core.has_it)
         add = (add_block_hook(self._unicorn, waits.on_block), on_access)
         if self._recorder is not None:
             self._recorder.waits = waits

@@ -5,11 +5,12 @@ Nothing read here runs on this machine; the linker sees only objects that :mod:`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyglow.boards import CPUS, Board, Cpu
+from tinyglow.boards import Board
+from tinyglow.cpus import CPUS, Architecture, Cpu
 from tinyglow.errors import BoardError, Problem, TinyglowError, ToolError
 from tinyglow.sim.elf import EXECUTABLE, ObjectFile, parse_object
 from tinyglow.sim.image import Image, load_image
@@ -18,19 +19,15 @@ MAX_FILE_BYTES = 1 << 26
 MAX_MEMBERS = 4096
 _ARCHIVE, _THIN = b"!<arch>\n", b"!<thin>\n"
 
-# Tag_CPU_arch (Addenda to the ABI, 2.5.2): architecture, and which of them a core of that architecture can run.
+# Tag_CPU_arch (Addenda to the ABI, 2.5.2): architecture, and which of them a core of an architecture can run.
 _ARCHITECTURES = {11: "v6-M", 12: "v6S-M", 10: "v7-M", 13: "v7E-M", 16: "v8-M.baseline", 17: "v8-M.mainline"}
 _ARCHITECTURES |= {21: "v8.1-M.mainline"}
 _BASE = {0, 11, 12}
-_RUNS = {
-    "cortex-m0": _BASE,
-    "cortex-m0plus": _BASE,
-    "cortex-m3": _BASE | {10},
-    "cortex-m4": _BASE | {10, 13},
-    "cortex-m7": _BASE | {10, 13},
-    "cortex-m23": _BASE | {16},
-    "cortex-m33": _BASE | {10, 13, 16, 17},
-    "cortex-m55": _BASE | {10, 13, 16, 17, 21},
+_RUNS: Mapping[Architecture, set[int]] = {
+    "v6-M": _BASE,
+    "v7-M": _BASE | {10},
+    "v7E-M": _BASE | {10, 13},
+    "v8-M.mainline": _BASE | {10, 13, 16, 17},
 }
 _CPU_NAME, _CPU_ARCH = 5, 6
 
@@ -161,21 +158,21 @@ def require_core(objects: Sequence[ObjectFile], cpu: Cpu) -> None:
     problems = []
     for part in objects:
         tag = part.attributes.get(_CPU_ARCH, 0)
-        if tag not in _RUNS.get(cpu.name, {*_ARCHITECTURES, 0}):
+        if tag not in _RUNS[cpu.architecture]:
             name = _ARCHITECTURES.get(tag, f"architecture {tag}") if isinstance(tag, int) else str(tag)
             built = f"{name}, {part.attributes.get(_CPU_NAME, 'no core named')}"
             problems.append(Problem(part.name, f"is compiled for Arm {built}", f"code that the {cpu.title} can run"))
         elif part.hard_float and not cpu.fpu:
             problems.append(Problem(part.name, "passes floats in FPU registers", f"soft float: {cpu.title} has no FPU"))
     if problems:
-        hint = ", ".join(name for name in CPUS if problems and _runs_all(objects, name))
+        hint = ", ".join(name for name, core in CPUS.items() if _runs_all(objects, core))
         problems[0] = Problem(problems[0].where, problems[0].found, problems[0].expected, f"it runs on: {hint or '?'}")
         raise ToolError(f"the bundle is not for a {cpu.title}", problems)
 
 
-def _runs_all(objects: Sequence[ObjectFile], cpu: str) -> bool:
+def _runs_all(objects: Sequence[ObjectFile], cpu: Cpu) -> bool:
     tags = {part.attributes.get(_CPU_ARCH, 0) for part in objects}
-    return tags <= _RUNS.get(cpu, set()) and (CPUS[cpu].fpu or not any(part.hard_float for part in objects))
+    return tags <= _RUNS[cpu.architecture] and (cpu.fpu or not any(part.hard_float for part in objects))
 
 
 def load_program(path: Path, board: Board) -> Image:

@@ -55,11 +55,10 @@ def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
     """Quantize ``graph`` if there is a profile, and write its bundle and its pictures."""
     from tinyglow.cli.glow.session import input_name, model_inputs, quantized_graph
     from tinyglow.ir.dump import dump_graph
-    from tinyglow.ir.target import Target
     from tinyglow.ir.types import QuantParams
     from tinyglow.numerics.glow import float32
     from tinyglow.passes.placeholders import set_input_params
-    from tinyglow.pipeline.stations import emit, lower
+    from tinyglow.pipeline.stations import emit, lower, target_of
     from tinyglow.report.tables import print_bundle
 
     board = core_of(arguments)
@@ -70,7 +69,7 @@ def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
         name: QuantParams(float32(given.scale), given.offset) for name, given in inputs.items() if given.type == "int8q"
     }
     result = set_input_params(result, params) if params else result
-    program = lower(result, target=Target("" if board.is_host else board.cpu), tcm_bytes=arguments.count("tcm-size"))
+    program = lower(result, target=target_of(board), tcm_bytes=arguments.count("tcm-size"))
     folder = Path(arguments.text("emit-bundle"))
     as_object = arguments.flag("bundle-object")
     files = emit(

@@ -1,7 +1,7 @@
 """Which activations go into the fast memory an application lends: those with the most traffic that fit together.
 
-Constants stay where they are. Copies of them in front of the calls that read them most were tried, and cost more than
-they saved on every board described: kernels read a filter's byte once for several pixels, and caches keep the rest.
+Constants stay where they are: a copy in front of the calls that read them most has little to save, as kernels read a
+filter's byte once for several pixels, and caches keep the rest.
 """
 
 from __future__ import annotations

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyglow.cli.reading import name_value_pairs
 from tinyglow.errors import InputError, Problem
-from tinyglow.resources import write_file
 
 if TYPE_CHECKING:
     from tinyglow.ir.graph import Array
@@ -36,18 +33,6 @@ def read_npz(path: str) -> dict[str, Array]:
     except Exception as error:  # a damaged archive or header raises whatever its parser does
         raise InputError("cannot read the golden file", [Problem(path, f"is damaged, or no .npz: {error}")]) from error
     return {name: array for name, array in arrays.items() if array.dtype.kind in "fiub" and array.ndim}
-
-
-def write_outputs(path: str, arrays: Mapping[str, Array]) -> None:
-    """Write arrays as a .npz file, in one step; InputError."""
-    import numpy as np
-
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
-    try:
-        write_file(path, content.getvalue())
-    except OSError as error:
-        raise InputError(f"cannot write {path}", [Problem("", error.strerror or str(error))]) from error
 
 
 def golden_arrays(path: str, keys: list[str], header: Path) -> dict[str, tuple[Array, bool]]:

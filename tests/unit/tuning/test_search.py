@@ -224,10 +224,23 @@ def test_what_is_found_can_be_compiled(digits: list[str], tmp_path: Path) -> Non
         (["-search"], "-board: is missing"),
         (["-search", "-board=cortex-m0plus"], "-quantization-schema: is what -search chooses"),
         (["-max-flash=1000"], "-max-flash: is for a search"),
-        (["-search", "-board=host"], ""),
     ],
 )
 def test_wrong_search_options_are_refused(digits: list[str], options: list[str], because: str) -> None:
     """What does not go with a search, or not without one."""
     answer = run_cli(*digits, *options)
+    assert answer.status == 2 and because in answer.err and not answer.out, answer.err
+
+
+@pytest.mark.parametrize(
+    ("options", "because"),
+    [
+        (["-board=host"], "-board=host: counts no cycles"),
+        (["-board=cortex-m0plus", "-search-report=nowhere/front.json"], "is in a folder that does not exist"),
+    ],
+)
+def test_a_search_that_could_only_fail_is_not_begun(digits: list[str], options: list[str], because: str) -> None:
+    """A board without cycles, and a report that cannot be written, are refused before anything is tried."""
+    chosen = ("-quantization-schema", "-quantization-precision-bias")
+    answer = run_cli(*(part for part in digits if part.partition("=")[0] not in chosen), "-search", *options)
     assert answer.status == 2 and because in answer.err and not answer.out, answer.err

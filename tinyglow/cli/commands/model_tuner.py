@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     with progress("reading images", len(files)) as advance:
         graph, images = load_model_and_images(options, files, advance)
     tuned = Path(options.text("dump-tuned-profile"))
-    _check_writable(tuned)
+    _check_writable(options)
     if board is not None:
         scheme = search_scheme(options, board, graph, profile, images, labels, scheme)
     checkpoint = Path(options.text("checkpoint") or f"{tuned}.checkpoint")
@@ -86,8 +86,13 @@ def _tuning_options(options: GlowArguments) -> TuningOptions:
     )
 
 
-def _check_writable(path: Path) -> None:
-    """Raises InputError if the result could not be written: better now than when it is there."""
-    if not path.absolute().parent.is_dir() or path.is_dir():
-        found = "is a folder" if path.is_dir() else "is in a folder that does not exist"
-        raise InputError("the tuned profile cannot be written", [Problem(f"-dump-tuned-profile={path}", found)])
+def _check_writable(options: GlowArguments) -> None:
+    """Raises InputError if a result could not be written: better now than when it is there."""
+    problems = []
+    for name in ("dump-tuned-profile", "search-report"):
+        path = Path(options.text(name))
+        if options.given(name) and (path.is_dir() or not path.absolute().parent.is_dir()):
+            found = "is a folder" if path.is_dir() else "is in a folder that does not exist"
+            problems.append(Problem(f"-{name}={path}", found))
+    if problems:
+        raise InputError("the results cannot be written", problems)

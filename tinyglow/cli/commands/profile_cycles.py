@@ -7,8 +7,7 @@ import json
 
 from tinyglow.cli.options import AddCommand, add_board, add_compiler, add_inputs, add_json
 from tinyglow.cli.reading import read_inputs
-from tinyglow.errors import InputError, Problem
-from tinyglow.resources import write_file
+from tinyglow.cli.writing import write_result
 
 
 def register(command: AddCommand) -> None:
@@ -41,10 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     board, inputs = load_board(arguments.board), read_inputs(arguments)
     found = profile_cycles(arguments.bundle, board, inputs, arguments.cc, arguments.weights)
     if arguments.svg:
-        try:
-            write_file(arguments.svg, flame_svg(found).encode("utf-8"))
-        except OSError as error:
-            raise InputError(f"cannot write {arguments.svg}", [Problem("", error.strerror or str(error))]) from error
+        write_result(arguments.svg, flame_svg(found).encode("utf-8"))
     if arguments.json:
         print(json.dumps(as_json(found), indent=1))
     else:

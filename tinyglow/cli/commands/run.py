@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 
 from tinyglow.cli.options import AddCommand, add_board, add_compiler, add_inputs, add_json, add_placement
 from tinyglow.cli.reading import read_inputs
-from tinyglow.errors import InputError, Problem
-from tinyglow.resources import write_file
+from tinyglow.cli.writing import write_outputs
 
 
 def register(command: AddCommand) -> None:
@@ -31,8 +29,6 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run a bundle and print or write what came of it."""
-    import numpy as np
-
     from tinyglow.boards import load_board
     from tinyglow.interp import sample_count
     from tinyglow.pipeline.execute import Options, as_json, simulate
@@ -44,12 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         options = Options(arguments.weights, arguments.waits)
         execution = simulate(arguments.bundle, board, inputs, arguments.cc, advance, options)
     if arguments.output:
-        content = io.BytesIO()
-        np.savez(content, allow_pickle=False, **execution.outputs)
-        try:
-            write_file(arguments.output, content.getvalue())
-        except OSError as error:
-            raise InputError(f"cannot write {arguments.output}", [Problem("", error.strerror or str(error))]) from error
+        write_outputs(arguments.output, execution.outputs)
     if arguments.json:
         print(json.dumps(as_json(execution), indent=1))
     else:

@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinyglow.cli.golden_file import golden_arrays, write_outputs
+from tinyglow.cli.golden_file import golden_arrays
 from tinyglow.cli.options import AddCommand, add_compiler, add_inputs, add_json, add_placement
 from tinyglow.cli.reading import read_inputs
+from tinyglow.cli.writing import write_outputs
 from tinyglow.errors import InputError, Problem
 
 if TYPE_CHECKING:

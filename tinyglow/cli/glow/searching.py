@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from tinyglow.cli.glow.parse import GlowArguments
+from tinyglow.cli.writing import write_result
 from tinyglow.errors import InputError, Problem
-from tinyglow.resources import write_file
 
 if TYPE_CHECKING:
     from tinyglow.boards import Board
@@ -75,5 +75,5 @@ def search_scheme(
     print_explored(explored, layers, len(images), board)
     if options.given("search-report"):
         data = json.dumps(as_json(explored, layers, len(images), board), indent=1) + "\n"
-        write_file(options.text("search-report"), data.encode("utf-8"))
+        write_result(options.text("search-report"), data.encode("utf-8"))
     return explored.best.scheme

@@ -1,0 +1,30 @@
+"""What commands write: results into files that the user names."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tinyglow.errors import InputError, Problem
+from tinyglow.resources import write_file
+
+if TYPE_CHECKING:
+    from tinyglow.ir.graph import Array
+
+
+def write_result(path: str, data: bytes) -> None:
+    """Write a file in one step; InputError."""
+    try:
+        write_file(path, data)
+    except OSError as error:
+        raise InputError(f"cannot write {path}", [Problem("", error.strerror or str(error))]) from error
+
+
+def write_outputs(path: str, arrays: Mapping[str, Array]) -> None:
+    """Write arrays as a .npz file, in one step; InputError."""
+    import numpy as np
+
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    write_result(path, content.getvalue())

@@ -54,6 +54,31 @@
   "ldr r12, [r1, #" next_w "]\n\t"
 #endif
 
+/* All groups of four taps, of which the first is in registers and the columns' end on the stack; entered at 1, or, with an
+ * odd number of groups, at 2 with pointers half a turn back. r0: columns, r1: filters, r2 to r9: sums. */
+#define TG_DSP_GROUPS                                                                                 \
+  "1:\n\t"                                                                                            \
+  TG_DSP_HALF("8", "12", "16", "", "0", ", ror #8", "", "")                                           \
+  "ldr lr, [r1, #4]\n\t"                                                                              \
+  "ldr r11, [r0, #20]\n\t"                                                                            \
+  "sxtb16 r12, r12, ror #8\n\t"                                                                       \
+  TG_DSP_HALF("24", "28", "32", ", ror #8", "8", "", "", "")                                          \
+  "ldr lr, [r1, #12]\n\t"                                                                             \
+  "ldr r11, [r0, #36]\n\t"                                                                            \
+  "sxtb16 r12, r12\n"                                                                                 \
+  "2:\n\t"                                                                                            \
+  TG_DSP_HALF("40", "44", "48", "", "8", ", ror #8", "", "")                                          \
+  "ldr lr, [r1, #12]\n\t"                                                                             \
+  "ldr r11, [r0, #52]\n\t"                                                                            \
+  "sxtb16 r12, r12, ror #8\n\t"                                                                       \
+  TG_DSP_HALF("56", "60", "0", ", ror #8", "0", "", "adds r1, r1, #16\n\t", "adds r0, r0, #64\n\t")   \
+  "ldr r11, [sp]\n\t"                                                                                 \
+  "ldr lr, [r1, #4]\n\t"                                                                              \
+  "sxtb16 r12, r12\n\t"                                                                               \
+  "cmp r0, r11\n\t"                                                                                   \
+  "ldr r11, [r0, #4]\n\t"                                                                             \
+  "bne 1b\n\t"
+
 static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups, const int32_t *bias,
                               const int32_t *offsets, const int32_t *inputs, int32_t *sums) {
   register const uint32_t *r0 __asm__("r0") = x;
@@ -91,27 +116,7 @@ static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups
       "subs r1, r1, #8\n\t"
       "b 2f\n"
       ".p2align 2\n"
-      "1:\n\t"
-      TG_DSP_HALF("8", "12", "16", "", "0", ", ror #8", "", "")
-      "ldr lr, [r1, #4]\n\t"
-      "ldr r11, [r0, #20]\n\t"
-      "sxtb16 r12, r12, ror #8\n\t"
-      TG_DSP_HALF("24", "28", "32", ", ror #8", "8", "", "", "")
-      "ldr lr, [r1, #12]\n\t"
-      "ldr r11, [r0, #36]\n\t"
-      "sxtb16 r12, r12\n"
-      "2:\n\t"
-      TG_DSP_HALF("40", "44", "48", "", "8", ", ror #8", "", "")
-      "ldr lr, [r1, #12]\n\t"
-      "ldr r11, [r0, #52]\n\t"
-      "sxtb16 r12, r12, ror #8\n\t"
-      TG_DSP_HALF("56", "60", "0", ", ror #8", "0", "", "adds r1, r1, #16\n\t", "adds r0, r0, #64\n\t")
-      "ldr r11, [sp]\n\t"
-      "ldr lr, [r1, #4]\n\t"
-      "sxtb16 r12, r12\n\t"
-      "cmp r0, r11\n\t"
-      "ldr r11, [r0, #4]\n\t"
-      "bne 1b\n\t"
+      TG_DSP_GROUPS
       "pop {r0, r1, r10}\n\t"
       "stm r1, {r2, r3, r4, r5, r6, r7, r8, r9}\n\t"
       "mov r7, r10\n\t"

@@ -248,9 +248,7 @@ static inline const uint8_t *tg_lanes_sums(const tg_lanes_tile *tile, const uint
 }
 
 static inline int8_t tg_lanes_finish(const tg_lanes_tile *tile, int32_t sum) {
-  const uint32_t product = (uint32_t)(sum >> tile->pre) * (uint32_t)tile->multiplier;
-  const int32_t scaled = (int32_t)(product + (uint32_t)tile->round) >> tile->post;
-  return tg_clamp_s8(scaled, tile->min, tile->max);
+  return tg_requantize_folded(sum, tile->pre, tile->multiplier, tile->round, tile->post, tile->min, tile->max);
 }
 
 static inline void tg_lanes(tg_lanes_tile *tile, const uint8_t *stream) {

@@ -28,6 +28,18 @@ static inline int32_t tg_requantize(int32_t x, const tg_requant *r) {
   return (int32_t)((uint32_t)scaled + (uint32_t)r->offset);
 }
 
+/* Requantization with the output's offset added before the last shift, which is the same where the compiler proves that
+ * nothing wraps: ((x >> pre) * multiplier + round) >> post, brought between min and max. */
+static inline int32_t tg_folded_round(const tg_requant *r) {
+  return (int32_t)((((uint32_t)1 << r->post) >> 1) + ((uint32_t)r->offset << r->post));
+}
+
+static inline int8_t tg_requantize_folded(int32_t x, int32_t pre, int32_t multiplier, int32_t round, int32_t post,
+                                          int32_t min, int32_t max) {
+  const uint32_t product = (uint32_t)(x >> pre) * (uint32_t)multiplier;
+  return tg_clamp_s8((int32_t)(product + (uint32_t)round) >> post, min, max);
+}
+
 /* A requantized sum x behind a convolution's activation. min, max: bounds of a ReLU or clip, else those of int8; with
  * leaky, values below negative->offset (real zero) are scaled by negative first. */
 static inline int8_t tg_activate_s8(int32_t x, int32_t min, int32_t max, int32_t leaky, const tg_requant *negative) {

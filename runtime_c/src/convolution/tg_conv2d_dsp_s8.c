@@ -69,27 +69,7 @@ static TG_APART void channels(tile *t, const int8_t *filter) {
       "sub r1, r1, #8\n\t"
       "b 2f\n"
       ".p2align 2\n"
-      "1:\n\t"
-      TG_DSP_HALF("8", "12", "16", "", "0", ", ror #8", "", "")
-      "ldr lr, [r1, #4]\n\t"
-      "ldr r11, [r0, #20]\n\t"
-      "sxtb16 r12, r12, ror #8\n\t"
-      TG_DSP_HALF("24", "28", "32", ", ror #8", "8", "", "", "")
-      "ldr lr, [r1, #12]\n\t"
-      "ldr r11, [r0, #36]\n\t"
-      "sxtb16 r12, r12\n"
-      "2:\n\t"
-      TG_DSP_HALF("40", "44", "48", "", "8", ", ror #8", "", "")
-      "ldr lr, [r1, #12]\n\t"
-      "ldr r11, [r0, #52]\n\t"
-      "sxtb16 r12, r12, ror #8\n\t"
-      TG_DSP_HALF("56", "60", "0", ", ror #8", "0", "", "adds r1, r1, #16\n\t", "adds r0, r0, #64\n\t")
-      "ldr r11, [sp]\n\t"
-      "ldr lr, [r1, #4]\n\t"
-      "sxtb16 r12, r12\n\t"
-      "cmp r0, r11\n\t"
-      "ldr r11, [r0, #4]\n\t"
-      "bne 1b\n\t"
+      TG_DSP_GROUPS
       "ldr r0, [sp, #4]\n\t"
       "ldr r12, [r0, #68]\n\t"
       "ldr r10, [r0, #32]\n\t"

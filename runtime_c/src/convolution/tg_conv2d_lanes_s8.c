@@ -89,7 +89,7 @@ static void prepare(const tg_conv2d_lanes_s8_params *p, const int32_t *scratch, 
   tile->negative_offset = -p->filter_offset;
   tile->pre = p->out.pre;
   tile->multiplier = p->out.multiplier;
-  tile->round = (int32_t)((((uint32_t)1 << p->out.post) >> 1) + ((uint32_t)p->out.offset << p->out.post));
+  tile->round = tg_folded_round(&p->out);
   tile->post = p->out.post;
   tile->min = p->act_min;
   tile->max = p->act_max;

@@ -1,6 +1,6 @@
-/* Depthwise convolution (one filter of 3x3 a channel), stride 1 along rows, NHWC, channel by channel: a channel's image with its padding is laid
- * out in scratch as words, and then its outputs are computed two by two. As a channel is read as a whole before any of its
- * outputs is written, the output may take the input's place if it has its shape.
+/* Depthwise convolution (one filter of 3x3 a channel), stride 1 along rows, NHWC, channel by channel: a channel's image
+ * with its padding is laid out in scratch as words, and then its outputs are computed two by two. As a channel is read as a
+ * whole before any of its outputs is written, the output may take the input's place if it has its shape.
  *
  * The input's offset is folded into the bias; padding holds that offset, which stands for 0.0. */
 #include "tg_compact.h"
@@ -9,7 +9,8 @@
 
 #define TAPS 9
 
-/* One channel, and where the next pair of outputs goes; round includes the output's offset. The code for ARMv6-M knows the fields by their places. */
+/* One channel, and where the next pair of outputs goes; round includes the output's offset. The code for ARMv6-M knows the
+ * fields by their places. */
 typedef struct {
   int32_t weights[TAPS];
   int32_t pre;
@@ -27,8 +28,8 @@ typedef struct {
  * next always step bytes behind the last. */
 #if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
 
-/* 133 cycles for two outputs. An odd last output is written twice, by the pair's second (which
- * is another one's, and reads four bytes beyond its window) and then by its first. */
+/* 133 cycles for two outputs. An odd last output is written twice, by the pair's second (which is another one's, and reads
+ * four bytes beyond its window) and then by its first. */
 static void outputs(channel_state *state, const int32_t *x, int32_t width, int32_t count) {
   while (count > 0) {
     const int32_t pairs = count > 1 ? count >> 1 : 1;
@@ -126,19 +127,14 @@ static void outputs(channel_state *state, const int32_t *x, int32_t width, int32
 
 #else
 
-static int8_t finish(const channel_state *state, int32_t sum) {
-  const uint32_t product = (uint32_t)(sum >> state->pre) * (uint32_t)state->multiplier;
-  const int32_t scaled = (int32_t)(product + (uint32_t)state->round) >> state->post;
-  return tg_clamp_s8(scaled, state->min, state->max);
-}
-
 static void outputs(channel_state *state, const int32_t *x, int32_t width, int32_t count) {
   for (; count > 0; count--) {
     int32_t sum = state->bias;
     for (int32_t tap = 0; tap < TAPS; tap++) {
       sum += x[tap / 3 * width + tap % 3] * state->weights[tap];
     }
-    *state->output = finish(state, sum);
+    *state->output =
+        tg_requantize_folded(sum, state->pre, state->multiplier, state->round, state->post, state->min, state->max);
     state->output += state->step;
     x++;
   }
@@ -182,7 +178,7 @@ void tg_depthwise_3x3_s8(const tg_depthwise_3x3_s8_params *p, const int8_t *inpu
   channel_state state;
   state.pre = p->out.pre;
   state.multiplier = p->out.multiplier;
-  state.round = (int32_t)((((uint32_t)1 << p->out.post) >> 1) + ((uint32_t)p->out.offset << p->out.post));
+  state.round = tg_folded_round(&p->out);
   state.post = p->out.post;
   state.min = p->act_min;
   state.max = p->act_max;

@@ -17,7 +17,7 @@ from tinyglow.ir.kernel import U32, In, Kernel, Out, Params, Role
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.lowering.plan import Block, activation_blocks, align, lower_bound, place, plan
-from tinyglow.testing import alignments, blocks, budget
+from tinyglow.testing import alignments, blocks, budget, trails
 
 # place
 
@@ -38,6 +38,34 @@ def test_blocks_in_use_at_once_do_not_overlap(given: list[Block], alignment: int
         if a.first <= b.last and b.first <= a.last:
             low, high = sorted((a, b), key=lambda block: (offsets[block.name], block.size))
             assert offsets[low.name] + low.size <= offsets[high.name]
+
+
+@budget(300)
+@given(data=st.data(), given=blocks(), alignment=alignments())
+def test_outputs_overlap_their_inputs_as_far_as_they_may(
+    data: st.DataObject, given: list[Block], alignment: int
+) -> None:
+    """Blocks that meet share bytes only where one trails the other, and then from the distance that is said."""
+    allowed = data.draw(trails(given))
+    offsets, size = place(given, alignment, allowed)
+    assert lower_bound(given, allowed) <= size <= sum(align(block.size, alignment) for block in given)
+    for a, b in itertools.permutations(given, 2):
+        start, other = offsets[a.name], offsets[b.name]
+        apart = start + a.size <= other or other + b.size <= start
+        if a.meets(b) and not apart:
+            over, under = allowed.get((a.name, b.name)), allowed.get((b.name, a.name))
+            trailing = over is not None and start <= other + over
+            assert trailing or (under is not None and other <= start + under)
+
+
+def test_an_output_that_trails_its_input_takes_no_memory_of_its_own() -> None:
+    """A chain of images of one size, each of which may start where the last does, needs one image."""
+    chain = [Block(f"b{i}", 100, i, i + 1) for i in range(6)]
+    allowed = {(f"b{i + 1}", f"b{i}"): 0 for i in range(5)}
+    assert place(chain, 4, allowed)[1] == lower_bound(chain, allowed) == 100
+    assert place(chain, 4)[1] == 200
+    # 8 bytes before it: the last one is where the first begins, less 5 times 8.
+    assert place(chain, 4, dict.fromkeys(allowed, -8))[1] == 140
 
 
 @budget(300)

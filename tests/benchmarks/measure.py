@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,8 +15,7 @@ import tinyglow
 from tinyglow.boards import load_board
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.target import Optimize
-from tinyglow.ops.conv2d import Conv2D
-from tinyglow.ops.fully_connected import FullyConnected
+from tinyglow.passes.dead_channels import multiplications
 from tinyglow.pipeline.fit import sample_inputs
 from tinyglow.pipeline.stations import target_of
 from tinyglow.quant.quantizer import Scheme
@@ -84,17 +82,6 @@ def quantized(model: str, scheme: Scheme) -> Graph:
     return tinyglow.quantize(load(model), tinyglow.load_profile(profile_path(model)), scheme)
 
 
-def macs(graph: Graph) -> int:
-    """Multiply-accumulates of convolutions and fully connected layers."""
-    total = 0
-    for node in graph.nodes:
-        if isinstance(node.op, Conv2D | FullyConnected):
-            weights, result = graph.type_of(node.inputs[1]).shape, graph.type_of(node.outputs[0]).shape
-            terms = weights[0] if isinstance(node.op, FullyConnected) else math.prod(weights[1:])
-            total += math.prod(result) * terms
-    return total
-
-
 def measure_one(run: Run) -> Row:
     """One inference on made-up input; times hardly depend on data. Bytes; flash and RAM as ``tinyglow run`` counts."""
     board = load_board(run.core)
@@ -108,7 +95,7 @@ def measure_one(run: Run) -> Row:
     return {
         **{"cycles": cost.cycles, "instructions": cost.instructions, "stack": cost.stack},
         **{"flash": sizes.flash, "code": sizes.code, "constants": sizes.constants + sizes.weights, "ram": sizes.ram},
-        "macs": macs(graph),
+        "macs": multiplications(graph),
     }
 
 

@@ -69,7 +69,7 @@ def _sessions(model: str, samples: Array, folder: Path) -> Iterator[tuple[str, C
     options.log_severity_level = 3
     ort.set_default_logger_severity(3)
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
+    class Reader(CalibrationDataReader):
         def __init__(self, name: str) -> None:
             self.left = iter([{name: sample} for sample in samples[:32]])
 
@@ -83,7 +83,7 @@ def _sessions(model: str, samples: Array, folder: Path) -> Iterator[tuple[str, C
     with contextlib.redirect_stdout(io.StringIO()):
         quantize_static(source, target, Reader(name), quant_format=QuantFormat.QDQ)
     for label, session in (("float", float_session), ("int8", ort.InferenceSession(target, options))):
-        yield label, lambda session=session: [session.run(None, {name: sample}) for sample in samples]  # type: ignore[misc]
+        yield label, lambda session=session: [session.run(None, {name: sample}) for sample in samples]
 
 
 def main() -> int:
@@ -94,7 +94,7 @@ def main() -> int:
         samples = _samples(graph)
         program = tinyglow.lower(quantized(model, SCHEMES["asymmetric"]))
         inputs = {program.inputs[0]: samples.reshape(BATCH, *program.buffers[program.inputs[0]].type.shape)}
-        ours = per_second(lambda program=program, inputs=inputs: tinyglow.interpret(program, inputs), BATCH)  # type: ignore[misc]
+        ours = per_second(lambda program=program, inputs=inputs: tinyglow.interpret(program, inputs), BATCH)
         theirs = {}
         with tempfile.TemporaryDirectory() as folder, contextlib.suppress(ImportError):
             theirs = {name: per_second(run, BATCH) for name, run in _sessions(model, samples, Path(folder))}

@@ -28,12 +28,12 @@ def quantized(checkout: Path) -> Graph:
 
 
 @pytest.fixture(scope="module")
-def sample() -> np.ndarray:  # type: ignore[type-arg]
+def sample() -> np.ndarray:
     """One drawn digit."""
     return digits.demo_set()[0][:1]
 
 
-def test_the_figures_of_a_run_are_those_of_the_table(quantized: Graph, sample: np.ndarray, tmp_path: Path) -> None:  # type: ignore[type-arg]
+def test_the_figures_of_a_run_are_those_of_the_table(quantized: Graph, sample: np.ndarray, tmp_path: Path) -> None:
     """Flash, RAM, stack, cycles, waiting and time of each placement; what does not fit says why."""
     fits = {
         (found.board, found.weights): found
@@ -44,7 +44,7 @@ def test_the_figures_of_a_run_are_those_of_the_table(quantized: Graph, sample: n
     tinyglow.emit(lower(quantized, target=target_of(board)), tmp_path / "bundle")
     times = []
     for weights in ("flash", "ram"):
-        run = simulate(tmp_path / "bundle", board, {MNIST_INPUT: sample}, options=Options(weights, timed=True))  # type: ignore[arg-type]
+        run = simulate(tmp_path / "bundle", board, {MNIST_INPUT: sample}, options=Options(weights, timed=True))
         row = fits[board.name, weights]
         assert run.sizes is not None
         assert (row.flash, row.ram, row.stack) == (run.sizes.flash, run.sizes.ram, run.most("stack"))

@@ -164,7 +164,7 @@ def test_an_application_for_glow_runs_our_bundle(
 ) -> None:
     """A main.c of either API, in C and in C++, compiles without a warning and prints what numpy computes."""
     main, options = MAINS[kind]
-    tinyglow.emit(programs["mnist"], tmp_path / "bundle", **options)  # type: ignore[arg-type]
+    tinyglow.emit(programs["mnist"], tmp_path / "bundle", **options)
     _check(programs["mnist"], _build(main, tmp_path / "bundle", tmp_path, compiler, cpp), tmp_path)
 
 
@@ -247,7 +247,7 @@ def test_bundles_of_both_apis_live_in_one_program(programs: dict[str, Program], 
     """The headers of a static and of two dynamic bundles can be included in one file, in any order, in C and C++."""
     apis = {"mnist": "dynamic", "conv": "static", "dense": "dynamic"}
     for name, api in apis.items():
-        tinyglow.emit(programs[name], tmp_path / name, api=api)  # type: ignore[arg-type]
+        tinyglow.emit(programs[name], tmp_path / name, api=api)
     includes = [flag for name in apis for flag in ("-I", str(tmp_path / name))]
     for order in (["mnist", "conv", "dense"], ["conv", "dense", "mnist"]):
         text = "".join(f'#include "{name}.h"\n' for name in order)

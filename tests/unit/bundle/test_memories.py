@@ -95,8 +95,8 @@ def test_fast_memory_saves_waits(checkout: Path) -> None:
         waits.append(run_.waits or 0)
         cycles.add(run_.most("cycles"))
     assert waits == sorted(waits, reverse=True) and len(set(waits)) == 4, waits
-    most, least = max(cycles), min(cycles)  # type: ignore[type-var]
-    assert most <= least * 1.01  # type: ignore[operator]
+    most, least = max(cycles), min(cycles)
+    assert most <= least * 1.01
 
 
 def test_compile_lists_what_is_in_fast_memory(tmp_path: Path, checkout: Path) -> None:
@@ -121,7 +121,7 @@ def test_verify_finds_a_fault_in_a_buffer_in_tcm(hot: Program, tmp_path: Path, m
     original = compare.bundle_files
 
     def spoilt(*arguments: object, **options: object) -> dict[str, bytes]:
-        files = original(*arguments, **options)  # type: ignore[arg-type]
+        files = original(*arguments, **options)
         name, old = "tg_max_pool_s8.c", b"input[i] > output[i]"
         assert old in files[name], "the kernel has changed: choose another fault"
         return {**files, name: files[name].replace(old, b"input[i] < output[i]")}
@@ -239,11 +239,11 @@ def test_constants_in_ram_are_there_when_main_starts(
     pytest.importorskip("unicorn")
     program, board, answers = programs["mnist"], load_board(board_name), {}
     for place in ("flash", "ram"):
-        tinyglow.emit(program, tmp_path / place, board, weights=place)  # type: ignore[arg-type]
+        tinyglow.emit(program, tmp_path / place, board, weights=place)
         info = read_bundle(tmp_path / place)
         assert info.weights_in_ram == (place == "ram")
         with open_target(tmp_path / place, info, board, "zig") as target:
-            machine = target._machine  # type: ignore[attr-defined]
+            machine = target._machine
             at = machine.address_of(Harness.constant_weight)
             memory = board.data if place == "ram" else board.code
             assert memory.start <= at < memory.end

@@ -53,7 +53,7 @@ def test_only_the_interface_is_visible(compiler: str, board: str, programs: dict
     _compiler(compiler, board)
     for api, expected in (("static", {"mnist"}), ("dynamic", {"mnist", "mnist_config"})):
         folder = tmp_path / api
-        tinyglow.emit(programs["mnist"], folder, load_board(board), api=api, object_cc=compiler)  # type: ignore[arg-type]
+        tinyglow.emit(programs["mnist"], folder, load_board(board), api=api, object_cc=compiler)
         symbols = list(_symbols(folder / "mnist.o"))
         visible = {name for name, binding, _ in symbols if binding != "STB_LOCAL"}
         assert {name for name in visible if not LIBRARY.fullmatch(name)} == expected
@@ -204,7 +204,7 @@ def test_a_missing_compiler_leaves_the_folder_alone(programs: dict[str, Program]
 def test_the_object_holds_no_host_helpers(programs: dict[str, Program]) -> None:
     """glow_bundle_utils, which needs a libc, stays out of it."""
     with pytest.raises(InputError, match="is 'both'"):
-        tinyglow.emit(programs["dense"], "nowhere", api="both")  # type: ignore[arg-type]
+        tinyglow.emit(programs["dense"], "nowhere", api="both")
     from tinyglow.bundle.emit import bundle_files
     from tinyglow.bundle.options import BundleOptions
 

@@ -67,7 +67,7 @@ def _float32_table(function: object, source: QuantParams, result: QuantParams) -
     x = np.float32(-128 - source.offset) * np.float32(source.scale)
     table = []
     for _ in range(256):
-        y = np.float32(function(float(x)))  # type: ignore[operator]
+        y = np.float32(function(float(x)))
         steps = float(np.rint(y / np.float32(result.scale) + np.float32(result.offset)))
         table.append(int(min(max(steps, -128), 127)))
         x = np.float32(x + np.float32(source.scale))

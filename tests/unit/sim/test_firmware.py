@@ -57,7 +57,7 @@ def run(tmp_path: Path) -> Run:
         script.write_text(_SCRIPT.format(code=chosen.code.start, data=chosen.data.start))
         compiler = find_compiler("zig", chosen)
         elf = compiler.compile_firmware([source], [], script, chosen, tmp_path / "program.elf")
-        return Firmware(load_image(elf), chosen, **options).run(bound)  # type: ignore[arg-type]
+        return Firmware(load_image(elf), chosen, **options).run(bound)
 
     return go
 

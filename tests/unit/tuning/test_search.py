@@ -148,7 +148,7 @@ def test_predictions_are_close(tmp_path: Path, board: str) -> None:
     runs = 0
     run = run_on(target)
 
-    def counted(*arguments):  # type: ignore[no-untyped-def]
+    def counted(*arguments):
         nonlocal runs
         runs += 1
         return run(*arguments)

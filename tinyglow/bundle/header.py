@@ -66,12 +66,16 @@ def bundle_info(program: Program, options: BundleOptions | None = None) -> Bundl
 
 
 def write_header(
-    info: BundleInfo, efficiency: float, options: BundleOptions | None = None, constants: Sequence[Buffer] = ()
+    info: BundleInfo,
+    efficiency: float,
+    options: BundleOptions | None = None,
+    constants: Sequence[Buffer] = (),
+    guests: Sequence[Buffer] = (),
 ) -> str:
     """Text of ``<net>.h``.
 
     efficiency: bytes of activations live at once, at most, over those allocated. constants: listed if
-    ``options.verbose``; where the weights go is ``info``'s to say.
+    ``options.verbose``; where the weights go is ``info``'s to say. guests: activations in an input's memory.
     """
     options = options or BundleOptions()
     return render(
@@ -92,6 +96,7 @@ def write_header(
         dynamic=options.api == "dynamic",
         weights_asm=options.weights_asm,
         constants=constants if options.verbose else (),
+        destroys_input=bool(guests),
     )
 
 

@@ -167,6 +167,11 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="weights of small layers as instructions, zeros left out: where it is fastest, or as said",
     )
+    parser.add_argument(
+        "--reuse-inputs",
+        action="store_true",
+        help="let activations lie where the input was: less RAM, and an inference destroys its input",
+    )
 
 
 def add_budget(parser: argparse.ArgumentParser) -> None:

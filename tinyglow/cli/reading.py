@@ -164,7 +164,8 @@ def target_of_options(arguments: argparse.Namespace, board: Board | None = None)
     from tinyglow.pipeline.stations import target_of
 
     target = target_of(board or load_board(arguments.board), Optimize(arguments.optimize))
-    return replace(target, weights_as_code=WeightsAsCode(arguments.weights_as_code))
+    as_code = WeightsAsCode(arguments.weights_as_code)
+    return replace(target, weights_as_code=as_code, reuse_inputs=arguments.reuse_inputs)
 
 
 def _program_of(arguments: argparse.Namespace, quantized: Graph) -> Program:

@@ -93,3 +93,9 @@ class Program:
     @property
     def placeholders(self) -> tuple[str, ...]:
         return self.inputs + self.outputs
+
+    @property
+    def guests(self) -> list[Buffer]:
+        """Activations in the mutable memory, where they lie in the place of an input that has been read."""
+        mutable = [buffer for buffer in self.buffers.values() if buffer.region is Region.MUTABLE]
+        return [buffer for buffer in mutable if buffer.name not in self.placeholders]

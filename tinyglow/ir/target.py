@@ -37,6 +37,7 @@ class Target:
 
     code_budget: bytes of instructions that all weights which become code by AUTO may take together. byte_price: cycles
     that a byte of flash is worth, with SPEED; scratch_limit: bytes of working memory that a kernel may have.
+    reuse_inputs: whether activations may lie where an input was, which an inference then destroys.
     """
 
     core: str = ""
@@ -45,6 +46,7 @@ class Target:
     code_budget: int = CODE_BUDGET
     byte_price: float = 0.0
     scratch_limit: int | None = None
+    reuse_inputs: bool = False
 
     def allows_code(self, nbytes: int) -> bool:
         """Whether so many bytes of instructions for the weights of one layer may come into question."""

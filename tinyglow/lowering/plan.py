@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -169,7 +169,7 @@ def _lifetimes(calls: Sequence[KernelCall]) -> dict[str, tuple[int, int]]:
     return spans
 
 
-def _share_in_place(program: Program, spans: dict[str, tuple[int, int]], region: Region) -> dict[str, str]:
+def _share_in_place(program: Program, spans: dict[str, tuple[int, int]], members: Collection[str]) -> dict[str, str]:
     """Output buffers that take the place of an input which dies in the same call, where the kernel allows it."""
     owner: dict[str, str] = {}
     for step, call in enumerate(program.calls):
@@ -181,27 +181,35 @@ def _share_in_place(program: Program, spans: dict[str, tuple[int, int]], region:
             if call.kernel.aliases and not call.kernel.aliases(call.params):
                 continue
             old, new = program.buffers[source], program.buffers[name]
-            in_arena = old.region is new.region is region
             handed_over = spans[source][1] == step == spans[name][0]
-            if in_arena and handed_over and old.type.nbytes >= new.type.nbytes:
+            if source in members and name in members and handed_over and old.type.nbytes >= new.type.nbytes:
                 owner[name] = owner.get(source, source)
     return owner
 
 
-def activation_blocks(program: Program, region: Region = Region.ACTIVATION) -> tuple[list[Block], dict[str, str]]:
-    """The blocks to place in ``region``, and for each buffer that shares another's block, whose."""
+def blocks_of(program: Program, members: Collection[str]) -> tuple[list[Block], dict[str, str]]:
+    """The blocks in which the buffers ``members`` are placed together, and for each that shares another's, whose.
+
+    A placeholder of an input is in use from the start.
+    """
     spans = _lifetimes(program.calls)
-    owner = _share_in_place(program, spans, region)
+    owner = _share_in_place(program, spans, members)
     blocks: dict[str, Block] = {}
     for buffer in program.buffers.values():
-        if buffer.region is not region:
+        if buffer.name not in members:
             continue
-        first, last = spans[buffer.name]
+        first, last = spans.get(buffer.name, (0, 0))
+        first = 0 if buffer.name in program.inputs else first
         name = owner.get(buffer.name, buffer.name)
         known = blocks.get(name, Block(name, 0, first, last))
         size = max(known.size, buffer.type.nbytes)
         blocks[name] = Block(name, size, min(known.first, first), max(known.last, last))
     return list(blocks.values()), owner
+
+
+def activation_blocks(program: Program, region: Region = Region.ACTIVATION) -> tuple[list[Block], dict[str, str]]:
+    """``blocks_of`` all buffers in ``region``."""
+    return blocks_of(program, {buffer.name for buffer in program.buffers.values() if buffer.region is region})
 
 
 def trails_of(program: Program, blocks: Sequence[Block], owner: Mapping[str, str]) -> dict[tuple[str, str], int]:
@@ -244,6 +252,22 @@ def _side_by_side(buffers: Iterable[Buffer], alignment: int) -> tuple[list[Buffe
     return placed, offset
 
 
+def roomiest_input(program: Program) -> str:
+    """The input whose placeholder has the most bytes: the one that activations may follow, if any may."""
+    return max(program.inputs, key=lambda name: program.buffers[name].type.nbytes)
+
+
+def _guests_placed(program: Program, buffers: dict[str, Buffer]) -> dict[str, Buffer]:
+    """The guests (``lowering.reuse``), within the placeholder of their input, which is among the placed ``buffers``."""
+    names = {buffer.name for buffer in program.guests}
+    if not names:
+        return {}
+    host = buffers[roomiest_input(program)]
+    blocks, owner = blocks_of(program, {host.name, *names})
+    offsets, _ = place(blocks, program.alignment, trails_of(program, blocks, owner))
+    return {name: program.buffers[name].at(host.offset + offsets[owner.get(name, name)]) for name in names}
+
+
 def plan(program: Program) -> Program:
     """``program`` with an offset for every buffer and the size of every region, in bytes."""
     buffers: dict[str, Buffer] = {}
@@ -256,6 +280,7 @@ def plan(program: Program) -> Program:
     for region, members in fixed.items():
         placed, sizes[region] = _side_by_side(members, program.alignment)
         buffers.update({buffer.name: buffer for buffer in placed})
+    buffers.update(_guests_placed(program, buffers))
     for region in (Region.ACTIVATION, Region.TCM):
         blocks, owner = activation_blocks(program, region)
         offsets, sizes[region] = _placed(program, region, blocks, owner)

@@ -73,16 +73,16 @@ def _first_difference(program: Program, target: Target, inputs: Mapping[str, Arr
 
 def _known(program: Program, step: int, memory: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     """Memory after a call, with zeros where a kernel's working memory may have left anything."""
-    activations = bytearray(memory[1])
-    known = np.ones(len(activations), bool)
+    known = [np.ones(len(part), bool) for part in memory]
+    # Fast memory stands behind the activations.
+    places = {Region.MUTABLE: (0, 0), Region.ACTIVATION: (1, 0), Region.TCM: (1, program.sizes[Region.ACTIVATION])}
     for call in program.calls[: step + 1]:
-        for name in call.writes:
+        for name in [*call.writes, *([call.scratch] if call.scratch else [])]:
             buffer = program.buffers[name]
-            if buffer.region is Region.ACTIVATION:
-                known[buffer.offset : buffer.end] = True
-        if call.scratch:
-            known[program.buffers[call.scratch].offset : program.buffers[call.scratch].end] = False
-    return memory[0], (np.frombuffer(activations, np.uint8) * known).tobytes()
+            part, base = places[buffer.region]
+            known[part][base + buffer.offset : base + buffer.end] = name != call.scratch
+    mutable, activations = ((np.frombuffer(p, np.uint8) * k).tobytes() for p, k in zip(memory, known, strict=True))
+    return mutable, activations
 
 
 def _memory_of(state: ProgramState) -> tuple[bytes, bytes]:

@@ -21,6 +21,7 @@ from tinyglow.ir.target import ANY, Chooser, Optimize, Target
 from tinyglow.ir.verify import verify
 from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, plan, trails_of
+from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.simplify import simplify
@@ -156,6 +157,8 @@ def lower(
     """
     program = lower_graph(fuse(graph) if target.core else graph, target, chooser)
     dump.text(6, "lower", lambda: dump_program(program))
+    if target.reuse_inputs:
+        program = reuse_inputs(program)
     planned = plan(use_tcm(program, tcm_bytes))
     dump.text(7, "plan", lambda: dump_program(planned))
     return planned

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "tg_compact.h"
+#include "tg_dsp.h"
 #include "tg_numerics.h"
 
 #if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
@@ -54,14 +56,56 @@ static inline int8_t *tg_squares(const int8_t *upper, const int8_t *lower, int32
 
 #else
 
-static inline int8_t *tg_squares(const int8_t *upper, const int8_t *lower, int32_t right, int32_t step, int32_t count,
-                                 int8_t *output) {
-  for (int32_t i = 0; i < count; i++) {
-    const int32_t above = tg_max(upper[i * step], upper[i * step + right]);
-    const int32_t below = tg_max(lower[i * step], lower[i * step + right]);
-    output[i] = (int8_t)tg_max(above, below);
+#if TG_HAS_DSP
+
+/* Two squares of one channel at once, whose inputs are four neighbours in each row; or four channels of a square. */
+static TG_APART int8_t *tg_squares_together(const int8_t *upper, const int8_t *lower, int32_t right, int32_t count,
+                                            int8_t *output) {
+  if (right == 1) {
+    TG_COMPACT
+    for (; count >= 2; count -= 2) {
+      uint32_t larger = tg_max4(tg_load4(upper), tg_load4(lower));
+      larger = tg_max4(larger, larger >> 8);
+      output[0] = (int8_t)(uint8_t)(larger & 0xFFu);
+      output[1] = (int8_t)(uint8_t)(larger >> 16 & 0xFFu);
+      upper += 4;
+      lower += 4;
+      output += 2;
+    }
+    return output;
   }
-  return output + count;
+  TG_COMPACT
+  for (; count >= 4; count -= 4) {
+    const uint32_t above = tg_max4(tg_load4(upper), tg_load4(upper + right));
+    const uint32_t below = tg_max4(tg_load4(lower), tg_load4(lower + right));
+    tg_store4(output, tg_max4(above, below));
+    upper += 4;
+    lower += 4;
+    output += 4;
+  }
+  return output;
+}
+
+#endif
+
+static TG_APART int8_t *tg_squares(const int8_t *upper, const int8_t *lower, int32_t right, int32_t step, int32_t count,
+                                   int8_t *output) {
+  int8_t *const end = output + count;
+#if TG_HAS_DSP
+  const int8_t *const begin = output;
+  output = tg_squares_together(upper, lower, right, count, output);
+  upper += step * (output - begin);
+  lower += step * (output - begin);
+#endif
+  TG_COMPACT
+  while (output < end) {
+    const int32_t above = tg_max(upper[0], upper[right]);
+    const int32_t below = tg_max(lower[0], lower[right]);
+    *output++ = (int8_t)tg_max(above, below);
+    upper += step;
+    lower += step;
+  }
+  return output;
 }
 
 #endif

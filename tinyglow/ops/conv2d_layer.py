@@ -247,6 +247,14 @@ def within_int32(total: int, requant: glow.Requant, offset: int) -> bool:
     return requant.multiplier > 0 and product + ((offset + 1) << requant.post) <= glow.INT32_MAX
 
 
+def fits_high_word(requant: glow.Requant) -> bool:
+    """Whether a requantization that does not wrap is the rounded upper word of a product of int32, plus the offset.
+
+    ((x >> pre) * m + 2**(post - 1)) >> post == ((x >> pre) * (m << (32 - post)) + 2**31) >> 32: SMMLAR's result.
+    """
+    return requant.post > 0 and 0 < requant.multiplier << (32 - requant.post) <= glow.INT32_MAX
+
+
 def conv_layer(
     node: Node,
     types: Sequence[TensorType],

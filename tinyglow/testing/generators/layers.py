@@ -20,7 +20,7 @@ from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, C
 from tinyglow.ops.conv2d_channelwise_dsp import CONV2D_CHANNELWISE_DSP, ChannelwiseDspParams
 from tinyglow.ops.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams, pack
-from tinyglow.ops.conv2d_layer import channel_words, within_int32
+from tinyglow.ops.conv2d_layer import channel_words, fits_high_word, within_int32
 from tinyglow.ops.conv2d_squares_dsp import CONV2D_SQUARES_DSP, SquaresDspParams
 from tinyglow.ops.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
 from tinyglow.ops.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
@@ -340,6 +340,7 @@ def _conv2d_squares_dsp(draw: st.DrawFn) -> Case:
     bias, spread = draw(_biases(data, 0, weights, [0] * out_c))
     out = draw(requant_params(max(spread), out_offset))
     _assume_no_wraps(weights, bias, out)
+    assume(fits_high_word(out))
     act_min, act_max = draw(_bounds(out_offset))
     fields: dict[str, Any] = {"in_h": in_h, "in_w": in_w, "in_c": 1, "out_h": out_h, "out_w": out_w, "out_c": out_c}
     fields |= dict.fromkeys(("stride_h", "stride_w", "dilation_h", "dilation_w", "group"), 1)

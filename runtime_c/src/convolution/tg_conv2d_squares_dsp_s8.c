@@ -17,20 +17,21 @@ static TG_APART void lay_out(const tg_conv2d_squares_dsp_s8_params *p, const int
   int32_t words = p->out_w + 1;
   if ((uint32_t)row < p->in_h) {
     const int8_t *x = image + row * p->in_w;
-    int32_t column = -p->pad_left;
+    int32_t rest = p->in_w;
+    int32_t pairs = tg_min(p->pad_left >> 1, words);
+    words -= pairs;
     TG_COMPACT
-    for (; column < -1 && words > 0; words--) {
+    for (; pairs > 0; pairs--) {
       *out = tg_halves(outside, outside);
       out += 4;
-      column += 2;
     }
-    if (column < 0 && words > 0) {
+    if ((p->pad_left & 1) && words > 0) {
       *out = tg_halves(outside, *x++);
       out += 4;
       words--;
+      rest--;
     }
-    const int32_t rest = p->in_w - (column < 0 ? 1 : 0);
-    int32_t pairs = tg_min(rest >> 1, words);
+    pairs = tg_min(rest >> 1, words);
     words -= pairs;
     TG_COMPACT
     for (; pairs > 0; pairs--) {

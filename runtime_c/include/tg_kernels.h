@@ -168,6 +168,35 @@ typedef struct {
 
 void tg_clip_s8(const tg_clip_s8_params *p, const int8_t *input, int8_t *output);
 
+/* 3x3 convolution of up to four channels, squares of 2x2 pixels at once; maximum of each with pool */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  uint8_t pool;
+  tg_requant out;
+} tg_conv2d_3x3_dsp_s8_params;
+
+void tg_conv2d_3x3_dsp_s8(const tg_conv2d_3x3_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
+
 /* 2-D convolution with a scale for each output channel, two 16-bit products an instruction */
 typedef struct {
   uint16_t in_h;

@@ -15,6 +15,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.activation import NO_ACTIVATION, Activation
+from tinyglow.ops.conv2d_3x3_dsp import conv2d_3x3_dsp_variant
 from tinyglow.ops.conv2d_channelwise_dsp import channelwise_dsp_variant
 from tinyglow.ops.conv2d_code import code_variant
 from tinyglow.ops.conv2d_dsp import dsp_variant
@@ -273,6 +274,7 @@ _FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (
     channelwise_dsp_variant,
     depthwise_variant,
     squares_dsp_variant,
+    conv2d_3x3_dsp_variant,
 )
 
 

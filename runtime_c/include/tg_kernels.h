@@ -168,7 +168,7 @@ typedef struct {
 
 void tg_clip_s8(const tg_clip_s8_params *p, const int8_t *input, int8_t *output);
 
-/* 3x3 convolution of up to four channels, squares of 2x2 pixels at once; maximum of each with pool */
+/* 3x3 convolution of four channels, squares of 2x2 pixels at once; maximum of each with pool */
 typedef struct {
   uint16_t in_h;
   uint16_t in_w;

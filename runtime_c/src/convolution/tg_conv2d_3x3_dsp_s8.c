@@ -1,10 +1,10 @@
-/* 2-D convolution by windows of 3x3 of up to four channels, stride 1, for cores that multiply two halves at once: 2x2 pixels
- * and two output channels a step; with pool, the maximum of each 2x2 square. An even number of output channels.
+/* 2-D convolution of four channels by windows of 3x3, stride 1, for cores that multiply two halves at once: 2x2 pixels and
+ * two output channels a step; with pool, the maximum of each 2x2 square. An even number of output channels.
  *
- * What a row of such squares needs, four rows of the image with padding, lies in scratch: of each column, the channels {0, 2}
- * of its pixels, four words, and then the channels {1, 3}, as SXTB16 takes bytes apart. Channels that the image does not
- * have are whatever is read; their weights are zero. Two neighbouring columns of words serve the left and the right
- * pixels of a square for a third of their windows' columns: words of rows 0 to 2 the upper, of rows 1 to 3 the lower ones.
+ * What a row of such squares needs, four rows of the image with padding, lies in scratch: of each column, the channels
+ * {0, 2} of its pixels, four words, and then the channels {1, 3}, as SXTB16 takes bytes apart. Two neighbouring columns of
+ * words serve the left and the right pixels of a square for a third of their windows' columns: words of rows 0 to 2 the
+ * upper, of rows 1 to 3 the lower ones.
  *
  * Filter, of each pair of channels: their biases, which the input's offset is folded into, and of every column of the
  * window, of channels {0, 2} and {1, 3}, three rows of two words, for the one and the other. No requantization wraps, so that
@@ -17,48 +17,43 @@
 #define COLUMN 8 /* words */
 #define PAIR 38
 
-static uint32_t *put(uint32_t *to, uint32_t bytes) {
-  to[0] = tg_even(bytes);
-  to[4] = tg_odd(bytes);
-  return to + COLUMN;
-}
-
-/* count columns beside the image, or above or below it. */
-static TG_APART uint32_t *pad(uint32_t *to, int32_t count, uint32_t outside) {
+/* count columns of a row that lie beside the image, or above or below it. */
+static inline uint32_t *pad(uint32_t *to, int32_t count, uint32_t outside) {
   TG_COMPACT
   for (; count > 0; count--) {
-    to = put(to, outside);
+    to[0] = outside;
+    to[4] = outside;
+    to += COLUMN;
   }
   return to;
 }
 
-/* One of the four rows: columns as words, of which each is where its own first column has the word to. */
-static TG_APART void lay_out(const tg_conv2d_3x3_dsp_s8_params *p, const int8_t *image, int32_t row, int32_t columns,
-                             uint32_t *to) {
-  const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;
-  if ((uint32_t)row < p->in_h) {
-    const int32_t in_c = p->in_c;
-    const int8_t *x = image + row * p->in_w * in_c;
-    const int32_t before = tg_min(p->pad_left, columns);
-    to = pad(to, before, outside);
-    columns -= before;
-    /* A whole word is read of each pixel but of the last ones, behind which the image may end. */
-    const int32_t inside = tg_min(p->in_w, columns);
-    columns -= inside;
-    int32_t whole = tg_min(inside, p->in_w - 3 / in_c);
-    int32_t last = inside - tg_max(whole, 0);
-    TG_COMPACT
-    for (; whole > 0; whole--) {
-      to = put(to, tg_load4(x));
-      x += in_c;
+/* Four rows, from top on, which may lie above the image. */
+static TG_APART void lay_out(const tg_conv2d_3x3_dsp_s8_params *p, const int8_t *image, int32_t top, int32_t columns,
+                             uint32_t *words) {
+  const uint32_t outside = tg_halves(p->in_offset, p->in_offset);
+  const int32_t in_w = p->in_w;
+  const int32_t before = tg_min(p->pad_left, columns);
+  const int32_t inside = tg_min(in_w, columns - before);
+  TG_COMPACT
+  for (int32_t row = top; row < top + 4; row++) {
+    uint32_t *to = words++;
+    int32_t rest = columns;
+    if ((uint32_t)row < p->in_h) {
+      const int8_t *x = image + 4 * row * in_w;
+      to = pad(to, before, outside);
+      TG_COMPACT
+      for (int32_t i = inside; i > 0; i--) {
+        const uint32_t bytes = tg_load4(x);
+        to[0] = tg_even(bytes);
+        to[4] = tg_odd(bytes);
+        x += 4;
+        to += COLUMN;
+      }
+      rest -= before + inside;
     }
-    TG_COMPACT
-    for (; last > 0; last--) {
-      to = put(to, tg_load_some(x, in_c));
-      x += in_c;
-    }
+    pad(to, rest, outside);
   }
-  pad(to, columns, outside);
 }
 
 /* Squares in a row; the code below keeps them on the stack in this order. */
@@ -277,10 +272,7 @@ void tg_conv2d_3x3_dsp_s8(const tg_conv2d_3x3_dsp_s8_params *p, const int8_t *in
   for (int32_t image = 0; image < p->images; image++) {
     TG_COMPACT
     for (int32_t y = 0; y < height; y += 2) {
-      TG_COMPACT
-      for (int32_t i = 0; i < 4; i++) {
-        lay_out(p, input, y + i - p->pad_top, (width + 3) & ~1, columns + i);
-      }
+      lay_out(p, input, y - p->pad_top, (width + 3) & ~1, columns);
       row.output = output + (p->pool ? y >> 1 : y) * out_row;
       row.right = p->out_c;
       row.down = y + 1 < height ? out_row : 0;
@@ -293,7 +285,7 @@ void tg_conv2d_3x3_dsp_s8(const tg_conv2d_3x3_dsp_s8_params *p, const int8_t *in
         output[i] = tg_clamp_s8(output[i], p->act_min, p->act_max);
       }
     }
-    input += p->in_h * p->in_w * p->in_c;
+    input += 4 * p->in_h * p->in_w;
     output += outputs;
   }
 }

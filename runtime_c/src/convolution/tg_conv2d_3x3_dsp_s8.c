@@ -71,6 +71,7 @@ typedef struct {
   int32_t pairs;
   int32_t count;
   int32_t skip; /* from the last channel's output to the next square's; 0: the maximum of each square is wanted */
+  const tg_requant *out; /* what pre, scale and offset are made of */
 } squares;
 
 #if TG_HAS_DSP
@@ -205,9 +206,7 @@ static int32_t pixel(const uint32_t *columns, const uint32_t *filter, uint32_t b
 }
 
 static int8_t finish(const squares *row, int32_t sum) {
-  /* (sum >> pre) * scale fits 64 bits; its upper word is rounded. */
-  const int64_t product = (int64_t)(sum >> row->pre) * row->scale;
-  return (int8_t)tg_saturate_s8((int32_t)((product + 0x80000000) >> 32) + row->offset);
+  return (int8_t)tg_saturate_s8(tg_requantize(sum, row->out));
 }
 
 static void compute(const squares *row) {
@@ -266,6 +265,7 @@ void tg_conv2d_3x3_dsp_s8(const tg_conv2d_3x3_dsp_s8_params *p, const int8_t *in
   row.pre = p->out.pre;
   row.scale = (int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post));
   row.offset = p->out.offset;
+  row.out = &p->out;
   row.filter = (const uint32_t *)filter;
   row.pairs = p->out_c >> 1;
   row.skip = p->pool ? 0 : p->out_c;

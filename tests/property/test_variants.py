@@ -28,6 +28,7 @@ LAYERS = {
     "three channels": (3, 3, 5, 1, 1, "LeakyRelu"),
     "five by five": (5, 1, 6, 1, 0, "MaxPool"),
     "words": (3, 4, 6, 1, 1, "Relu"),
+    "four channels, pooled": (3, 4, 6, 1, 1, "MaxPool"),
     "words, pooled": (3, 8, 4, 1, 1, "MaxPool"),
     "points": (1, 8, 7, 1, 0, "Relu"),
     "depthwise": (3, 8, 8, 8, 1, "Relu"),

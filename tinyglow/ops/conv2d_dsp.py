@@ -129,7 +129,7 @@ def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
 
 
 def cycles_of(p: Any) -> int:
-    """Measured on the Cortex-M7: 0.6 cycles a product, 10 an output, 20 a channel pair; to lay out 2 a tap, 25 a row."""
+    """Measured on the Cortex-M7: 0.6 cycles a product, 10 an output, 20 a channel pair; layout: 2 a tap, 25 a row."""
     outputs = 1 if p.pool else PIXELS
     tiles = -(-p.out_h * p.out_w // outputs) * p.images
     products = PIXELS * GROUP * _groups(_terms(p)) * p.out_c

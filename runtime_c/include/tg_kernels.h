@@ -576,6 +576,35 @@ typedef struct {
 
 void tg_depthwise_dsp_s8(const tg_depthwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output);
 
+/* depthwise convolution with windows of 3x3, stride 1, squares of 2x2 outputs at once */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  int16_t filter_offset;
+  tg_requant out;
+} tg_depthwise_strip_dsp_s8_params;
+
+void tg_depthwise_strip_dsp_s8(const tg_depthwise_strip_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
+
 /* int16 to float */
 typedef struct {
   uint32_t count;
@@ -1069,6 +1098,18 @@ typedef struct {
 } tg_mul_s8_params;
 
 void tg_mul_s8(const tg_mul_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output);
+
+/* 2-D convolution of 1x1 over 4 to 8 channels */
+typedef struct {
+  int32_t pixels;
+  uint16_t in_c;
+  uint16_t out_c;
+  int8_t act_min;
+  int8_t act_max;
+  tg_requant out;
+} tg_pointwise_dsp_s8_params;
+
+void tg_pointwise_dsp_s8(const tg_pointwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output);
 
 /* power of two tensors' elements, in float */
 typedef struct {

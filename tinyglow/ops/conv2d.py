@@ -25,8 +25,10 @@ from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, channel_words, co
 from tinyglow.ops.conv2d_squares_dsp import squares_dsp_variant
 from tinyglow.ops.depthwise_3x3 import depthwise_3x3_variant
 from tinyglow.ops.depthwise_dsp import depthwise_variant
+from tinyglow.ops.depthwise_strip_dsp import depthwise_strip_variant
 from tinyglow.ops.layers_int16 import lower_conv2d_int16
 from tinyglow.ops.max_pool import MAX_POOL, square_pool
+from tinyglow.ops.pointwise_dsp import pointwise_variant
 from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.transpose import Transpose
 from tinyglow.ops.window import (
@@ -275,6 +277,8 @@ _FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (
     depthwise_variant,
     squares_dsp_variant,
     conv2d_3x3_dsp_variant,
+    depthwise_strip_variant,
+    pointwise_variant,
 )
 
 

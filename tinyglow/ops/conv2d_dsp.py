@@ -50,9 +50,14 @@ def layout_of(sizes: Mapping[str, Any], pool: int) -> int:
         return ROWS
     if in_c % GROUP:
         return GATHERED
-    step, pad = (sizes["stride_h"], sizes["stride_w"]), (sizes["pad_top"], sizes["pad_left"])
+    return POINTS if is_pointwise(sizes) and not pool else WORDS
+
+
+def is_pointwise(sizes: Mapping[str, Any]) -> bool:
+    """Whether each pixel of the output is computed from the one that lies there in the input."""
+    window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w")]
     same = (sizes["in_h"], sizes["in_w"]) == (sizes["out_h"], sizes["out_w"])
-    return POINTS if kernel == step == (1, 1) and pad == (0, 0) and same and not pool else WORDS
+    return window == [1, 1, 1, 1] and sizes["pad_top"] == sizes["pad_left"] == 0 and same
 
 
 def _groups(terms: int) -> int:

@@ -202,6 +202,11 @@ class ConvLayer:
         """Whether the output's offset may be added before the last shift of a requantization, and nothing leaks."""
         return self.monotone and self._bounded(abs(self.out.offset))
 
+    @property
+    def is_high_word(self) -> bool:
+        """Whether SMMLAR alone requantizes a sum: nothing wraps or leaks, and it need not be shifted before."""
+        return self.is_uniform and self.monotone and not self.requants[0].pre and fits_high_word(self.requants[0])
+
     def variant(
         self,
         kernel: Kernel,

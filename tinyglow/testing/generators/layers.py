@@ -14,7 +14,14 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
-from tinyglow.ops import conv2d_3x3_dsp, conv2d_dsp, conv2d_squares_dsp, depthwise_dsp
+from tinyglow.ops import (
+    conv2d_3x3_dsp,
+    conv2d_dsp,
+    conv2d_squares_dsp,
+    depthwise_dsp,
+    depthwise_strip_dsp,
+    pointwise_dsp,
+)
 from tinyglow.ops.accumulator import check_accumulator
 from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams
 from tinyglow.ops.conv2d_3x3_dsp import CONV2D_3X3_DSP, Conv3x3DspParams
@@ -25,12 +32,14 @@ from tinyglow.ops.conv2d_layer import channel_words, fits_high_word, within_int3
 from tinyglow.ops.conv2d_squares_dsp import CONV2D_SQUARES_DSP, SquaresDspParams
 from tinyglow.ops.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
 from tinyglow.ops.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
+from tinyglow.ops.depthwise_strip_dsp import DEPTHWISE_STRIP_DSP, DepthwiseStripParams
 from tinyglow.ops.fully_connected import FULLY_CONNECTED
 from tinyglow.ops.fully_connected_dsp import FULLY_CONNECTED_DSP
 from tinyglow.ops.fully_connected_dsp import pack as pack_dense
 from tinyglow.ops.fully_connected_layer import FullyConnectedParams
 from tinyglow.ops.fully_connected_quads import FULLY_CONNECTED_QUADS, fits
 from tinyglow.ops.fully_connected_quads import pack as pack_quads
+from tinyglow.ops.pointwise_dsp import POINTWISE_DSP, PointwiseParams
 from tinyglow.ops.window import Window
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
@@ -267,6 +276,19 @@ def _assume_no_wraps(weights: Array, bias: Array, out: glow.Requant) -> None:
     assume(all(within_int32(bound, out, abs(out.offset)) for bound in bounds))
 
 
+@st.composite
+def _high_words(draw: st.DrawFn, data: Array, weights: Array, out_offset: int) -> tuple[Array, glow.Requant]:
+    """Biases for ``weights``, and constants by which requantization is the upper word of a product of the sum."""
+    bias, spread = draw(_biases(data, 0, weights, [0] * len(weights)))
+    bias = bias.clip(-(2**20), 2**20)  # no shift before the multiplication makes room for more
+    drawn = draw(requant_params(max(spread), out_offset))
+    post = min(max(drawn.post, 2), 29)
+    out = glow.Requant(0, post, min(max(drawn.multiplier, 1), (1 << post - 1) - 1), out_offset)
+    assert fits_high_word(out)
+    _assume_no_wraps(weights, bias, out)
+    return bias, out
+
+
 @generates(CONV2D_LANES)
 @st.composite
 def _conv2d_lanes(draw: st.DrawFn) -> Case:
@@ -325,6 +347,39 @@ def _depthwise_3x3(draw: st.DrawFn) -> Case:
     fields |= {"leaky": 0, "filter_offset": filter_offset, "out": out}
     inputs = {"input": data, "filter": filters, "bias": bias}
     return Case(DEPTHWISE_3X3, Depthwise3x3Params(**fields), inputs, outputs)
+
+
+@generates(DEPTHWISE_STRIP_DSP)
+@st.composite
+def _depthwise_strip(draw: st.DrawFn) -> Case:
+    out_offset = draw(offsets())
+    fields, _ = draw(_geometries(out_offset, max_dilation=1, depthwise=True, kernel=3))
+    channels, pads = draw(st.sampled_from((4, 8))), [draw(st.integers(0, 3)) for _ in range(4)]
+    if draw(st.booleans()):
+        pads = [pads[0], 2 - pads[0], pads[2], 2 - pads[2]] if max(pads[0], pads[2]) <= 2 else [1] * 4  # in place
+    in_h, in_w = (draw(st.integers(max(1, least - sum(pad)), 7)) for least, pad in ((4, pads[:2]), (3, pads[2:])))
+    fields |= {"in_h": in_h, "in_w": in_w, "pad_top": pads[0], "pad_left": pads[2]}
+    fields |= {"out_h": in_h + pads[0] + pads[1] - 2, "out_w": in_w + pads[2] + pads[3] - 2}
+    fields |= dict.fromkeys(("in_c", "out_c", "group"), channels) | {"stride_h": 1, "stride_w": 1, "leaky": 0}
+    data, outputs = draw(_images(fields))
+    filter_offset = draw(offsets())
+    filters = draw(int8_arrays(9 * channels, filter_offset)).reshape(channels, 9)
+    bias, out = draw(_high_words(data, filters.astype(np.int32) - filter_offset, out_offset))
+    inputs = {"input": data, "filter": depthwise_strip_dsp.pack(filters, bias)}
+    params = DepthwiseStripParams(**fields, filter_offset=filter_offset, out=out)
+    return Case(DEPTHWISE_STRIP_DSP, params, inputs, outputs)
+
+
+@generates(POINTWISE_DSP)
+@st.composite
+def _pointwise(draw: st.DrawFn) -> Case:
+    pixels, in_c, out_c = draw(st.integers(1, 30)), draw(st.integers(4, 8)), draw(st.sampled_from((4, 8, 12)))
+    data, out_offset = draw(int8_arrays(pixels * in_c)), draw(offsets())
+    weights = draw(int8_arrays(in_c * out_c)).astype(np.int32).reshape(out_c, in_c) - draw(offsets())
+    bias, out = draw(_high_words(data, weights, out_offset))
+    params = PointwiseParams(pixels, in_c, out_c, *draw(_bounds(out_offset)), out)
+    inputs = {"input": data, "filter": pointwise_dsp.pack(weights, bias)}
+    return Case(POINTWISE_DSP, params, inputs, {"output": pixels * out_c})
 
 
 @generates(CONV2D_SQUARES_DSP)

@@ -1,0 +1,95 @@
+"""Convolution of 1x1 over few channels for Cortex-M4, M7 and M33: a pixel's inputs stay in registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I8, I32, U16, In, Kernel, Out, Params
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.numerics import glow
+from tinyglow.ops.conv2d_dsp import is_pointwise
+from tinyglow.ops.conv2d_layer import ConvLayer
+
+_WORD = 4  # bytes
+_GROUP = 4  # output channels
+_WORDS = 5  # of an output channel
+_LEAST, _MOST = _WORD, 2 * _WORD  # input channels
+
+
+@dataclass(frozen=True)
+class PointwiseParams(Params):
+    """pixels: of all images; in_c is 4 to 8, out_c a multiple of four; act_min..act_max bounds the output.
+
+    ``out`` maps sums to the output, see ``ConvLayer.is_high_word``.
+    """
+
+    pixels: I32
+    in_c: U16
+    out_c: U16
+    act_min: I8
+    act_max: I8
+    out: glow.Requant
+
+
+def pack(weights: Array, bias: Array) -> Array:
+    """Weights int32 [out_c, in_c] and biases as the kernel's filter: int32, flat."""
+    out_c, in_c = weights.shape
+    taps = np.zeros((out_c, 2, _WORD), np.int64)
+    taps[:, 0] = weights[:, :_WORD]
+    taps[:, 1, 2 * _WORD - in_c :] = weights[:, _WORD:]
+    taps &= 0xFFFF
+    words = (taps[..., :2] | taps[..., 2:] << 16).reshape(out_c, -1)
+    packed = np.concatenate([bias.reshape(-1, 1).astype(np.int64) & 0xFFFFFFFF, words], axis=1)
+    return packed.astype(np.uint32).view(np.int32).ravel()
+
+
+def unpack(packed: Array, in_c: int) -> tuple[Array, Array]:
+    """The inverse of ``pack``."""
+    words = packed.reshape(-1, _WORDS).astype(np.int64)
+    halves = words[:, 1:].reshape(-1, 2, 2)
+    taps = ((np.concatenate([halves, halves >> 16], axis=2) & 0xFFFF) ^ 0x8000) - 0x8000
+    weights = np.concatenate([taps[:, 0], taps[:, 1, 2 * _WORD - in_c :]], axis=1)
+    return weights.astype(np.int32), words[:, 0].astype(np.int32)
+
+
+def pointwise_dsp_s8(p: PointwiseParams, x: Array, filters: Array, out: Array) -> None:
+    """Definition of tg_pointwise_dsp_s8: bias + sum of x * weight."""
+    weights, bias = unpack(filters, p.in_c)
+    sums = glow.accumulate(x.reshape(-1, p.in_c).astype(np.int32), weights.T) + bias
+    out[...] = np.clip(glow.requantize(sums, p.out), p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
+
+
+def _trails(p: PointwiseParams) -> int:
+    """A pixel is written when it has been read."""
+    ahead = p.in_c - p.out_c  # by so much less than is read is written, with every pixel but the last
+    return min(ahead, (p.pixels - 1) * ahead, p.pixels * p.in_c) if p.pixels > 1 else p.in_c
+
+
+POINTWISE_DSP = Kernel(
+    symbol="tg_pointwise_dsp_s8",
+    c_file="convolution/tg_pointwise_dsp_s8.c",
+    params=PointwiseParams,
+    operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
+    reference=pointwise_dsp_s8,
+    summary="2-D convolution of 1x1 over 4 to 8 channels",
+    trails=_trails,
+)
+
+
+def pointwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_pointwise_dsp_s8; None where it does not fit, or for ARMv6-M."""
+    sizes, bias = layer.sizes, layer.folded_bias
+    few = _LEAST <= sizes["in_c"] <= _MOST and sizes["out_c"] % _GROUP == 0
+    fits = few and layer.is_dense and is_pointwise(sizes) and not layer.pool
+    if not fits or not layer.is_high_word or bias is None or lowering.target.armv6m:
+        return None
+    pixels = sizes["images"] * sizes["out_h"] * sizes["out_w"]
+    bounds = layer.activation["act_min"], layer.activation["act_max"]
+    params = PointwiseParams(pixels, sizes["in_c"], sizes["out_c"], *bounds, layer.requants[0])
+    # Measured on the Cortex-M7: cycles an output, and a pixel.
+    cycles = pixels * (7 * sizes["out_c"] + 25)
+    return layer.variant(POINTWISE_DSP, params, cycles, lowering, {"filter": pack(layer.weights, bias)})

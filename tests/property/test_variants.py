@@ -31,6 +31,7 @@ LAYERS = {
     "four channels, pooled": (3, 4, 6, 1, 1, "MaxPool"),
     "words, pooled": (3, 8, 4, 1, 1, "MaxPool"),
     "points": (1, 8, 7, 1, 0, "Relu"),
+    "points of few channels": (1, 6, 8, 1, 0, "Relu"),
     "depthwise": (3, 8, 8, 8, 1, "Relu"),
     "ragged depthwise": (3, 6, 6, 6, 1, "Relu"),
     "wide depthwise": (5, 4, 4, 4, 2, "Relu"),

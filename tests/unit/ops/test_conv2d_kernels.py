@@ -6,29 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import tinyglow
 from tests.helpers import Net, NetBuilder
 from tinyglow.ir.target import Target
-from tinyglow.numerics import glow
 from tinyglow.ops import depthwise_strip_dsp, pointwise_dsp
-from tinyglow.ops.conv2d_layer import fits_high_word, within_int32
 from tinyglow.pipeline import stations
-from tinyglow.testing.values import requant_params
 
 STRIP, FOUR, POINT = "tg_depthwise_strip_dsp_s8", "tg_depthwise_3x3_dsp_s8", "tg_pointwise_dsp_s8"
 DSP_CORES = ("cortex-m4", "cortex-m33", "cortex-m7")
-
-
-@given(r=requant_params(), x=st.integers(-(2**31), 2**31 - 1), right=st.integers(0, 31))
-def test_requantization_is_the_upper_word_of_a_product(r: glow.Requant, x: int, right: int) -> None:
-    """Where it does not wrap and the multiplier fits: what SMMLAR computes, with exact integers."""
-    x >>= right
-    if within_int32(x, r, 0) and fits_high_word(r):
-        product = (x >> r.pre) * (r.multiplier << (32 - r.post))
-        assert ((product + 2**31) >> 32) + r.offset == int(glow.requantize(np.array([x], np.int32), r)[0])
 
 
 def test_packed_filters_are_unpacked() -> None:

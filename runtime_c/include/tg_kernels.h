@@ -372,6 +372,35 @@ typedef struct {
 
 void tg_conv2d_lanes_s8(const tg_conv2d_lanes_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
 
+/* 2-D and depthwise convolution of entropy-coded weights */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t index_bits;
+  uint8_t table_bytes;
+  uint8_t bias_bits;
+  tg_requant out;
+} tg_conv2d_packed_s8_params;
+
+void tg_conv2d_packed_s8(const tg_conv2d_packed_s8_params *p, const int8_t *input, const int8_t *packed, int8_t *output, int32_t *scratch);
+
 /* 2-D convolution of int16 by int8 */
 typedef struct {
   uint16_t in_h;
@@ -682,6 +711,21 @@ typedef struct {
 } tg_fully_connected_f32_params;
 
 void tg_fully_connected_f32(const tg_fully_connected_f32_params *p, const float *input, const float *weights, const float *bias, float *output);
+
+/* fully connected layer of entropy-coded weights */
+typedef struct {
+  uint16_t depth;
+  uint16_t units;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t index_bits;
+  uint8_t table_bytes;
+  uint8_t bias_bits;
+  tg_requant out;
+} tg_fully_connected_packed_s8_params;
+
+void tg_fully_connected_packed_s8(const tg_fully_connected_packed_s8_params *p, const int8_t *input, const int8_t *packed, int8_t *output);
 
 /* fully connected layer, four units at once */
 typedef struct {

@@ -31,6 +31,8 @@ _LIMITS = {
     **{f"int{bits}_t": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)},
     **{f"uint{bits}_t": (0, 2**bits - 1) for bits in (8, 16, 32)},
 }
+_ALIGNMENTS = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "float": 4}
+_ALIGNMENTS[REQUANT_CTYPE] = 4
 
 
 class ParamError(ValueError):
@@ -71,6 +73,15 @@ def _read_fields(params: type[Params]) -> list[tuple[str, str]]:
         else:
             raise TypeError(f"{params.__name__}.{field.name}: {hint} has no C type")
     return fields
+
+
+def struct_bytes(params: type[Params]) -> int:
+    """Size of the C struct, whose fields lie at multiples of their own size (tg_requant: two words and two bytes)."""
+    size = 0
+    for _, ctype in c_fields(params):
+        align = _ALIGNMENTS[ctype]
+        size = -(-size // align) * align + (12 if ctype == REQUANT_CTYPE else align)
+    return -(-size // 4) * 4
 
 
 class Role(Enum):
@@ -135,6 +146,9 @@ class Kernel:
     address as its last argument. trails: where the output may lie over the first operand, an input: it may start at
     most so many bytes (negative: that many before) from the input's start, because what it overwrites then has been
     read for the last time; None: nowhere. aliases: whether ``may_alias`` holds with these parameters (default: yes).
+
+    code_bytes: about what its code takes on ARMv6-M, compiled for size (zig), with what it needs of the compiler's
+    library; 0: it is not a kernel to save flash with.
     """
 
     symbol: str
@@ -146,6 +160,12 @@ class Kernel:
     scratch: Callable[[Any], int] | None = None
     trails: Callable[[Any], int | None] | None = None
     aliases: Callable[[Any], bool] | None = None
+    code_bytes: int = 0
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """What a ``Variant`` by this kernel takes besides its data."""
+        return {"kernel_bytes": self.code_bytes, "params_bytes": struct_bytes(self.params)}
 
     @property
     def params_ctype(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import combinations
 
 # Cores whose instruction set has the multiply-adds of two 16-bit products (SMLAD and its kin).
 _DSP_CORES = frozenset({"cortex-m4", "cortex-m7", "cortex-m33"})
@@ -38,6 +39,7 @@ class Target:
     code_budget: bytes of instructions that all weights which become code by AUTO may take together. byte_price: cycles
     that a byte of flash is worth, with SPEED; scratch_limit: bytes of working memory that a kernel may have.
     reuse_inputs: whether activations may lie where an input was, which an inference then destroys.
+    pack_weights: with SIZE, whether weights may be stored entropy-coded.
     """
 
     core: str = ""
@@ -47,6 +49,7 @@ class Target:
     byte_price: float = 0.0
     scratch_limit: int | None = None
     reuse_inputs: bool = False
+    pack_weights: bool = True
 
     def allows_code(self, nbytes: int) -> bool:
         """Whether so many bytes of instructions for the weights of one layer may come into question."""
@@ -74,6 +77,9 @@ class Variant:
 
     code: bytes of that code alone; scratch: of working memory. ``emit`` makes the calls. All variants of a node
     compute the same bits.
+
+    kernel_bytes: of the code of its kernel, which all nodes with a variant of this name share (0: not known);
+    params_bytes: of its kernel's parameters.
     """
 
     name: str
@@ -82,21 +88,51 @@ class Variant:
     emit: Callable[[], None]
     code: int = 0
     scratch: int = 0
+    kernel_bytes: int = 0
+    params_bytes: int = 0
+
+    @property
+    def own_bytes(self) -> int:
+        """Flash that it takes besides its kernel's code."""
+        return self.constants + self.params_bytes
 
 
 Chooser = Callable[[Sequence[Variant]], Variant]
 
 
-def choose_for(target: Target) -> Chooser:
+def _fitting(target: Target, variants: Iterable[Variant]) -> list[Variant]:
+    """Those with no more working memory than there may be."""
+    limit = target.scratch_limit
+    return [variant for variant in variants if limit is None or variant.scratch <= limit]
+
+
+def smallest_kernels(target: Target, offers: Iterable[Sequence[Variant]]) -> frozenset[str]:
+    """Names of the variants that nodes with these variants take the least flash with, the code of each counted once.
+
+    All sets of kernels are tried: there are few whose size is known.
+    """
+    nodes = [[variant for variant in _fitting(target, node) if variant.kernel_bytes] for node in offers]
+    prices = {variant.name: variant.kernel_bytes for node in nodes for variant in node}
+
+    def total(names: tuple[str, ...]) -> float:
+        sizes = [min((v.own_bytes for v in node if v.name in names), default=float("inf")) for node in nodes if node]
+        return sum(sizes) + sum(prices[name] for name in names)
+
+    sets = (names for count in range(len(prices) + 1) for names in combinations(sorted(prices), count))
+    return frozenset(min(sets, key=total))
+
+
+def choose_for(target: Target, offers: Iterable[Sequence[Variant]] = ()) -> Chooser:
     """The chooser by predicted figures: the fewest cycles, the fewest bytes, or the least product of both.
 
     Ties and targets without a core: the first variant, which is the simplest. Code of one node takes its part of the
-    budget from those that come later.
+    budget from those that come later. offers: the variants of all nodes, for SIZE, so that they share kernels' code.
     """
     left = target.code_budget
+    shared = smallest_kernels(target, offers)
     keys: dict[Optimize, Callable[[Variant], float]] = {
         Optimize.SPEED: lambda variant: variant.cycles + target.byte_price * variant.constants,
-        Optimize.SIZE: lambda variant: variant.constants,
+        Optimize.SIZE: lambda variant: variant.own_bytes,
         Optimize.BALANCED: lambda variant: float(variant.cycles) * (variant.constants + 1),
     }
 
@@ -112,9 +148,8 @@ def choose_for(target: Target) -> Chooser:
             for variant in variants
             if not variant.code or (variant.code <= left and target.allows_code(variant.code))
         ]
-        if target.scratch_limit is not None:
-            limit = target.scratch_limit
-            allowed = [variant for variant in allowed if variant.scratch <= limit] or [variants[0]]
+        allowed = _fitting(target, allowed) or [variants[0]]
+        allowed = [variant for variant in allowed if variant.name in shared] or allowed
         chosen = min(allowed, key=keys[target.optimize])
         left -= chosen.code
         return chosen

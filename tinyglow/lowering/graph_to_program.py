@@ -12,7 +12,7 @@ from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.kernel import Kernel, ParamError, Params
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
-from tinyglow.ir.target import ANY, Chooser, Target, Variant, choose_for
+from tinyglow.ir.target import ANY, Chooser, Optimize, Target, Variant, choose_for
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.ops.copy import COPY, CopyParams
 
@@ -22,10 +22,10 @@ ALIGNMENT = 4  # bytes: the largest element of any buffer; loads of no supported
 class _Lowering:
     """Collects buffers and calls; implements ``ir.op.Lowering``."""
 
-    def __init__(self, graph: Graph, target: Target, chooser: Chooser | None) -> None:
+    def __init__(self, graph: Graph, target: Target, chooser: Chooser) -> None:
         self.graph = graph
         self.target = target
-        self._chooser = chooser or choose_for(target)
+        self._chooser = chooser
         self.buffers: dict[str, Buffer] = {}
         self.calls: list[KernelCall] = []
         self.node: Node | None = None
@@ -129,17 +129,11 @@ class _Lowering:
         ]
 
 
-def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None) -> Program:
-    """The program of ``graph``, its activations still without addresses (``plan`` gives them).
-
-    chooser: picks among the ways to compute a node (default: by what ``target`` asks for). Whatever it picks, the
-    program computes the same. ``graph`` may be what ``fuse`` made of the quantized graph.
-    Raises ModelError with all nodes that have no kernel.
-    """
-    lowering = _Lowering(graph, target, chooser)
+def _lower_nodes(lowering: _Lowering) -> list[Problem]:
+    """Calls and buffers for all nodes; what stands in the way."""
+    graph, problems = lowering.graph, []
     for name in graph.inputs:
         lowering.buffer(name)
-    problems = []
     for node in graph.nodes:
         lowering.node = node
         try:
@@ -151,6 +145,31 @@ def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None) ->
         except ValueError as error:  # of QuantParams and requantize_params
             found = f"{node.op.kind}: {error}"
             problems.append(Problem(node.origin or node.name, found, "ranges of ordinary size", "see the profile"))
+    return problems
+
+
+def _offers(graph: Graph, target: Target) -> list[Sequence[Variant]]:
+    """The variants of all nodes, where kernels are chosen for all of them together."""
+    offers: list[Sequence[Variant]] = []
+
+    def note(variants: Sequence[Variant]) -> Variant:
+        offers.append(variants)
+        return variants[0]
+
+    if target.core and target.optimize is Optimize.SIZE:
+        _lower_nodes(_Lowering(graph, target, note))
+    return offers
+
+
+def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None) -> Program:
+    """The program of ``graph``, its activations still without addresses (``plan`` gives them).
+
+    chooser: picks among the ways to compute a node (default: by what ``target`` asks for). Whatever it picks, the
+    program computes the same. ``graph`` may be what ``fuse`` made of the quantized graph.
+    Raises ModelError with all nodes that have no kernel.
+    """
+    lowering = _Lowering(graph, target, chooser or choose_for(target, _offers(graph, target)))
+    problems = _lower_nodes(lowering)
     if problems:
         raise ModelError("the network cannot be compiled", problems)
     for output in graph.outputs:

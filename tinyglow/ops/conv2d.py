@@ -28,6 +28,7 @@ from tinyglow.ops.depthwise_dsp import depthwise_variant
 from tinyglow.ops.depthwise_strip_dsp import depthwise_strip_variant
 from tinyglow.ops.layers_int16 import lower_conv2d_int16
 from tinyglow.ops.max_pool import MAX_POOL, square_pool
+from tinyglow.ops.packed_layers import packed_conv_variant
 from tinyglow.ops.pointwise_dsp import pointwise_variant
 from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.transpose import Transpose
@@ -82,6 +83,7 @@ CONV2D = Kernel(
     operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8")),
     reference=conv2d_s8,
     summary="2-D convolution, any stride, padding, dilation and group",
+    code_bytes=1280,
 )
 
 CONV2D_CHANNELWISE = Kernel(
@@ -97,6 +99,7 @@ CONV2D_CHANNELWISE = Kernel(
     ),
     reference=conv2d_channelwise_s8,
     summary="2-D convolution with a scale for each output channel",
+    code_bytes=1280,
 )
 
 
@@ -265,7 +268,8 @@ def _portable(layer: ConvLayer, lowering: Lowering) -> Variant:
     pixels = geometry["images"] * geometry["out_h"] * geometry["out_w"]
     # Measured on the Cortex-M0+: about 12 cycles a product and 150 an output.
     cycles = pixels * (12 * filters.size + 150 * geometry["out_c"])
-    return Variant(CONV2D.symbol, cycles, filters.size + 4 * len(filters), emit)
+    kernel = CONV2D_CHANNELWISE if layer.per_channel else CONV2D
+    return Variant(kernel.symbol, cycles, filters.size + 4 * len(filters), emit, **kernel.shares)
 
 
 _FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (
@@ -279,6 +283,7 @@ _FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (
     conv2d_3x3_dsp_variant,
     depthwise_strip_variant,
     pointwise_variant,
+    packed_conv_variant,
 )
 
 

@@ -21,6 +21,7 @@ from tinyglow.ops.fully_connected_layer import DenseLayer, FullyConnectedParams,
 from tinyglow.ops.fully_connected_quads import quads_variant
 from tinyglow.ops.layers_int16 import lower_fully_connected_int16
 from tinyglow.ops.one_nan import one_nan
+from tinyglow.ops.packed_layers import packed_dense_variants
 
 FULLY_CONNECTED = Kernel(
     symbol="tg_fully_connected_s8",
@@ -29,6 +30,7 @@ FULLY_CONNECTED = Kernel(
     operands=(In("input", "int8"), In("weights", "int8"), In("bias", "int32"), Out("output", "int8")),
     reference=fully_connected_s8,
     summary="fully connected layer",
+    code_bytes=160,
 )
 
 
@@ -162,9 +164,10 @@ class FullyConnected(Op):
             act_max=glow.INT8_MAX,
             out=output_requant(x.quant, weights.quant, out.quant),
         )
-        layer = DenseLayer(node, matrix, folded, params)
+        layer = DenseLayer(node, matrix, folded, params, x.quant.offset)
         others = (family(layer, lowering) for family in _FAMILIES)
-        lowering.choose([_portable(layer, lowering), *(variant for variant in others if variant is not None)])
+        known = [variant for variant in others if variant is not None]
+        lowering.choose([_portable(layer, lowering), *known, *packed_dense_variants(layer, lowering)])
 
 
 def _portable(layer: DenseLayer, lowering: Lowering) -> Variant:

@@ -39,12 +39,14 @@ def fully_connected_s8(p: FullyConnectedParams, x: Array, weights: Array, bias: 
 
 @dataclass(frozen=True, eq=False)
 class DenseLayer:
-    """weights: int8 [units, depth]; bias: int32 [units] of sums of x * (weight - weights_offset)."""
+    """weights: int8 [units, depth]; bias: int32 [units] of sums of x * (weight - weights_offset); in_offset: of x, which
+    is folded into the bias."""
 
     node: Node
     weights: Array
     bias: Array
     params: FullyConnectedParams
+    in_offset: int
 
     def variant(self, kernel: Kernel, params: Params, weights: Array, cycles: int, lowering: Lowering) -> Variant:
         """A kernel with the operands input, weights (packed as it wants them), bias and output."""
@@ -55,4 +57,4 @@ class DenseLayer:
             operands += [lowering.constant(node.inputs[2], self.bias), lowering.buffer(node.outputs[0])]
             lowering.call(kernel, operands, params)
 
-        return Variant(kernel.symbol, cycles, weights.size + self.bias.nbytes, emit)
+        return Variant(kernel.symbol, cycles, weights.size + self.bias.nbytes, emit, **kernel.shares)

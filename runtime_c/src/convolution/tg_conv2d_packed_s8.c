@@ -1,0 +1,57 @@
+/* 2-D convolution, or depthwise convolution, whose biases and filters come from a stream of bits (tg_packed.h).
+ *
+ * Channel by channel: a filter is laid out in scratch [kernel_h][kernel_w][in_c or 1], then it goes over all images.
+ * output = clamp(requantize(bias + sum of (input - in_offset) * weight)), where taps outside the image are left out. */
+#include "tg_kernels.h"
+#include "tg_numerics.h"
+#include "tg_packed.h"
+
+/* The sum over one window, whose first row and column may be outside the image. */
+static inline int32_t window_sum(const tg_conv2d_packed_s8_params *p, const int8_t *image, const int16_t *filter,
+                                 int32_t channels, int32_t top, int32_t left) {
+  int32_t sum = 0;
+  for (int32_t ky = 0; ky < p->kernel_h; ky++) {
+    int32_t column = left;
+    for (int32_t kx = 0; kx < p->kernel_w; kx++) {
+      if ((uint32_t)top < p->in_h && (uint32_t)column < p->in_w) {
+        const int8_t *x = image + (top * p->in_w + column) * p->in_c;
+        for (int32_t i = 0; i < channels; i++) {
+          sum += (x[i] - p->in_offset) * filter[i];
+        }
+      }
+      filter += channels;
+      column += p->dilation_w;
+    }
+    top += p->dilation_h;
+  }
+  return sum;
+}
+
+void tg_conv2d_packed_s8(const tg_conv2d_packed_s8_params *p, const int8_t *input, const int8_t *packed, int8_t *output,
+                         int32_t *scratch) {
+  const int32_t channels = p->group == 1 ? p->in_c : 1;
+  const int32_t terms = p->kernel_h * p->kernel_w * channels;
+  int16_t *const filter = (int16_t *)scratch;
+  tg_packed stream = tg_packed_begin(packed, p->table_bytes, p->index_bits);
+  for (int32_t channel = 0; channel < p->out_c; channel++) {
+    const uint8_t *table;
+    const int32_t bias = tg_packed_unit(&stream, packed, p->table_bytes, p->index_bits, p->bias_bits, &table);
+    for (int32_t i = 0; i < terms; i++) {
+      filter[i] = (int16_t)tg_packed_weight(&stream, table);
+    }
+    const int8_t *image = input;
+    int8_t *pixel = output++;
+    for (int32_t number = 0; number < p->images; number++) {
+      for (int32_t y = 0; y < p->out_h; y++) {
+        for (int32_t x = 0; x < p->out_w; x++) {
+          const int32_t sum = bias + window_sum(p, image, filter, channels, y * p->stride_h - p->pad_top,
+                                                x * p->stride_w - p->pad_left);
+          *pixel = tg_clamp_s8(tg_requantize(sum, &p->out), p->act_min, p->act_max);
+          pixel += p->out_c;
+        }
+      }
+      image += p->in_h * p->in_w * p->in_c;
+    }
+    input += p->group != 1;
+  }
+}

@@ -1,0 +1,156 @@
+"""Layers whose biases and weights are a stream of bits: for flash that is scarce. See ``prefix_code`` for the format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import I8, I16, U8, U16, In, Kernel, Out, Params
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Optimize, Target, Variant
+from tinyglow.numerics import glow
+from tinyglow.ops.conv2d_float import ConvSizes
+from tinyglow.ops.conv2d_layer import ConvLayer
+from tinyglow.ops.conv_sums import convolution_sums
+from tinyglow.ops.fully_connected_layer import DenseLayer
+from tinyglow.ops.prefix_code import Packed, pack, unpack
+
+_MOST_U16 = 65535
+# Measured on the Cortex-M0+.
+_DECODING = 100
+_PRODUCT = 14
+
+
+@dataclass(frozen=True)
+class PackedConvParams(ConvSizes):
+    """group: 1, or in_c and out_c alike. index_bits, table_bytes, bias_bits: see ``prefix_code``; ``out`` maps sums to
+    the output, clamped to act_min..act_max."""
+
+    in_offset: I16
+    act_min: I8
+    act_max: I8
+    index_bits: U8
+    table_bytes: U8
+    bias_bits: U8
+    out: glow.Requant
+
+    @property
+    def terms(self) -> int:
+        return self.kernel_h * self.kernel_w * self.in_c // self.group
+
+
+@dataclass(frozen=True)
+class PackedDenseParams(Params):
+    """One row. The other fields as in PackedConvParams."""
+
+    depth: U16
+    units: U16
+    in_offset: I16
+    act_min: I8
+    act_max: I8
+    index_bits: U8
+    table_bytes: U8
+    bias_bits: U8
+    out: glow.Requant
+
+
+def _unpack(p: PackedConvParams | PackedDenseParams, packed: Array, units: int, terms: int) -> tuple[Array, Array]:
+    return unpack(Packed(packed.ravel(), p.index_bits, p.table_bytes, p.bias_bits), units, terms)
+
+
+def conv2d_packed_s8(p: PackedConvParams, x: Array, packed: Array, out: Array) -> None:
+    """Definition of tg_conv2d_packed_s8: bias + sum of (x - in_offset) * weight; a padded tap is left out of a sum."""
+    weights, bias = _unpack(p, packed, p.out_c, p.terms)
+    images = x.reshape(-1, p.in_h, p.in_w, p.in_c)
+    filters = weights.reshape(p.out_c, p.kernel_h, p.kernel_w, p.in_c // p.group)
+    sums = convolution_sums(images, p.in_offset, filters, p.window, p.group)[:, : p.out_h, : p.out_w] + bias
+    out[...] = np.clip(glow.requantize(sums, p.out), p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
+
+
+def fully_connected_packed_s8(p: PackedDenseParams, x: Array, packed: Array, out: Array) -> None:
+    """Definition of tg_fully_connected_packed_s8: bias + sum of (x - in_offset) * weight."""
+    weights, bias = _unpack(p, packed, p.units, p.depth)
+    sums = glow.accumulate(x.astype(np.int32) - p.in_offset, weights.T) + bias
+    out[...] = np.clip(glow.requantize(sums, p.out), p.act_min, p.act_max).astype(np.int8)
+
+
+CONV2D_PACKED = Kernel(
+    symbol="tg_conv2d_packed_s8",
+    c_file="convolution/tg_conv2d_packed_s8.c",
+    params=PackedConvParams,
+    operands=(In("input", "int8"), In("packed", "int8"), Out("output", "int8")),
+    reference=conv2d_packed_s8,
+    summary="2-D and depthwise convolution of entropy-coded weights",
+    scratch=lambda p: 2 * p.terms,
+    code_bytes=680,
+)
+
+FULLY_CONNECTED_PACKED = Kernel(
+    symbol="tg_fully_connected_packed_s8",
+    c_file="fully_connected/tg_fully_connected_packed_s8.c",
+    params=PackedDenseParams,
+    operands=(In("input", "int8"), In("packed", "int8"), Out("output", "int8")),
+    reference=fully_connected_packed_s8,
+    summary="fully connected layer of entropy-coded weights",
+    code_bytes=320,
+)
+
+
+def _wants_packing(target: Target) -> bool:
+    return target.optimize is Optimize.SIZE and target.pack_weights
+
+
+def _variant(kernel: Kernel, params: Params, packed: Packed, node: Node, cycles: int, lowering: Lowering) -> Variant:
+    def emit() -> None:
+        data = lowering.constant(f"{node.inputs[1]}_packed", packed.data)
+        lowering.call(kernel, [lowering.buffer(node.inputs[0]), data, lowering.buffer(node.outputs[0])], params)
+
+    scratch = kernel.scratch(params) if kernel.scratch else 0
+    return Variant(kernel.symbol, cycles, packed.data.size, emit, scratch=scratch, **kernel.shares)
+
+
+def _format(packed: Packed) -> dict[str, int]:
+    return {name: getattr(packed, name) for name in ("index_bits", "table_bytes", "bias_bits")}
+
+
+def packed_conv_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_conv2d_packed_s8; None where that cannot be, or is not asked for."""
+    sizes, group = layer.sizes, layer.sizes["group"]
+    fits = group == 1 or group == sizes["in_c"] == sizes["out_c"]
+    if not _wants_packing(lowering.target) or not fits or not layer.is_uniform or layer.pool:
+        return None
+    packed = pack(layer.weights, layer.bias)
+    if packed is None:
+        return None
+    bounds = {name: layer.activation[name] for name in ("act_min", "act_max")}
+    params = PackedConvParams(
+        **sizes, in_offset=layer.in_offset, **bounds, **_format(packed), out=layer.requants[0]
+    )
+    outputs = sizes["images"] * sizes["out_h"] * sizes["out_w"] * sizes["out_c"]
+    cycles = _DECODING * layer.weights.size + outputs * (_PRODUCT * params.terms + 200)
+    return _variant(CONV2D_PACKED, params, packed, layer.node, cycles, lowering)
+
+
+def packed_dense_variants(layer: DenseLayer, lowering: Lowering) -> list[Variant]:
+    """The layer through tg_fully_connected_packed_s8 and, as a convolution of points, through tg_conv2d_packed_s8:
+    whichever the network has anyway costs no more code."""
+    p = layer.params
+    weights = layer.weights.astype(np.int32) - p.weights_offset
+    if not _wants_packing(lowering.target) or p.depth > _MOST_U16:
+        return []
+    bias = layer.bias + layer.in_offset * weights.sum(axis=1, dtype=np.int32)
+    packed = pack(weights, bias)
+    if packed is None:
+        return []
+    common = {"in_offset": layer.in_offset, "act_min": p.act_min, "act_max": p.act_max, **_format(packed), "out": p.out}
+    ones = ("in_h", "in_w", "out_h", "out_w", "kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
+    sizes = {**dict.fromkeys(ones, 1), "pad_top": 0, "pad_left": 0, "group": 1}
+    points = PackedConvParams(**sizes, in_c=p.depth, out_c=p.units, images=p.rows, **common)
+    cycles = _DECODING * weights.size + p.rows * (_PRODUCT * weights.size + 200 * p.units)
+    variants = [_variant(CONV2D_PACKED, points, packed, layer.node, cycles, lowering)]
+    if p.rows == 1:
+        dense = PackedDenseParams(p.depth, p.units, **common)
+        variants.append(_variant(FULLY_CONNECTED_PACKED, dense, packed, layer.node, cycles, lowering))
+    return variants

@@ -1,0 +1,242 @@
+"""Weights as a stream of bits: prefix codes, the shorter the nearer a weight is to zero. The format of ``tg_packed.h``.
+
+A weight free of its offset has a rank: 0 for 0, 1 for -1, 2 for 1, 3 for -2 and so on. Weights are spread around zero,
+so that a code whose lengths rise with the rank loses next to nothing against a Huffman code, and its table is no more
+than the number of codes of each length. Output units differ in how wide their weights spread: a layer has up to eight
+tables, and each unit says which is its own.
+
+Layout: the tables, each of ``table_bytes`` (the shortest length, then how many codes there are of each length from it
+on); then, unit after unit, the number of its table (``index_bits``), its bias plus half of 2**bias_bits (``bias_bits``),
+its weights. Bits come most significant first. Codes of one length are consecutive numbers in the order of ranks, as in
+any canonical code (D. A. Huffman, 1952; E. S. Schwartz and B. Kallick, 1964).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+
+MOST_BIAS_BITS = 24  # what tg_packed_take takes at once is 25 at most
+LONGEST = 16  # bits of a code: tables of 2**16 entries decode it in Python
+_MOST_INDEX_BITS = 3
+_ROUNDS = 12  # of reassigning units to tables; more find nothing
+_UNIT = 64  # integer counts for fractions of a symbol
+_MOST_OF_A_LENGTH = 255
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """data: int8, flat, as described above."""
+
+    data: Array
+    index_bits: int
+    table_bytes: int
+    bias_bits: int
+
+
+def ranks_of(weights: Array) -> Array:
+    """The rank of each weight."""
+    wide = weights.astype(np.int64)
+    return np.where(wide >= 0, 2 * wide, -2 * wide - 1)
+
+
+def weights_of(ranks: Array) -> Array:
+    """The weight of each rank: int32."""
+    wide = ranks.astype(np.int64)
+    weights: Array = ((wide >> 1) ^ -(wide & 1)).astype(np.int32)
+    return weights
+
+
+def _falling(counts: Array) -> Array:
+    """The sequence nearest to ``counts`` (least squares) that never rises: neighbours that do are averaged."""
+    blocks: list[tuple[float, int]] = []
+    for count in counts.tolist():
+        total, length = float(count), 1
+        while blocks and blocks[-1][0] * length < total * blocks[-1][1]:
+            before = blocks.pop()
+            total, length = total + before[0], length + before[1]
+        blocks.append((total, length))
+    return np.repeat([total / length for total, length in blocks], [length for _, length in blocks])
+
+
+def _huffman(counts: Sequence[int]) -> Array:
+    """Lengths of the codes of a Huffman code for positive counts; 0 for a single symbol."""
+    heap = [(count, symbol) for symbol, count in enumerate(counts)]
+    heapq.heapify(heap)
+    parents: dict[int, int] = {}
+    number = len(heap)
+    while len(heap) > 1:
+        first, second = heapq.heappop(heap), heapq.heappop(heap)
+        parents[first[1]] = parents[second[1]] = number
+        heapq.heappush(heap, (first[0] + second[0], number))
+        number += 1
+    depths = {number - 1: 0}
+    for node in range(number - 2, -1, -1):
+        depths[node] = depths[parents[node]] + 1
+    return np.array([depths[symbol] for symbol in range(len(counts))], np.int64)
+
+
+def code_lengths(counts: Array) -> Array:
+    """Lengths, never falling and at most LONGEST, of a complete code for ranks 0 to the last that occurs.
+
+    counts: how often each rank occurs. A rank below the last that does not occur has a code too.
+    """
+    used = np.flatnonzero(counts)
+    smooth = _falling(counts[: used[-1] + 1] if used.size else np.ones(1))
+    floor = 0.0
+    while True:
+        whole = np.maximum(np.round(np.maximum(smooth, floor) * _UNIT), 1).astype(np.int64)
+        lengths = np.sort(_huffman(whole.tolist()))
+        if lengths[-1] <= LONGEST:
+            return lengths
+        floor = 2 * floor or float(smooth.sum()) / 2 ** (LONGEST + 2)
+
+
+def _codes(lengths: Array) -> Array:
+    """The canonical code of each rank, as a number."""
+    codes, code, before = [], 0, int(lengths[0])
+    for length in lengths.tolist():
+        code <<= length - before
+        codes.append(code)
+        code, before = code + 1, length
+    return np.array(codes, np.int64)
+
+
+def _assign(histograms: Array, count: int) -> Array:
+    """For each unit one of ``count`` tables: alternately the best tables for the units and the best units for them."""
+    places = np.arange(histograms.shape[1])
+    spread = (histograms * places).sum(axis=1) / np.maximum(histograms.sum(axis=1), 1)
+    order = np.argsort(np.argsort(spread, kind="stable"), kind="stable")
+    chosen = order * count // max(1, len(order))
+    best = None
+    for _ in range(_ROUNDS):
+        # A symbol of every rank, for units that may come to the table.
+        costs = [histograms @ code_lengths(histograms[chosen == table].sum(axis=0) * 64 + 1) for table in range(count)]
+        total = np.min(costs, axis=0).sum()
+        if best is not None and total >= best:
+            break
+        best, chosen = total, np.argmin(costs, axis=0)
+    return np.asarray(np.unique(chosen, return_inverse=True)[1])
+
+
+def _table(lengths: Array) -> list[int]:
+    shortest = int(lengths[0])
+    return [shortest, *np.bincount(lengths - shortest).tolist()]
+
+
+def _bias_bits(bias: Array) -> int:
+    """Bits of the widest bias, in two's complement."""
+    magnitude = np.where(bias < 0, -bias.astype(np.int64) - 1, bias.astype(np.int64))
+    most = int(magnitude.max(initial=0))
+    return most.bit_length() + 1 if bias.any() else 0
+
+
+def _bits(values: Array, lengths: Array) -> Array:
+    """The low ``lengths`` bits of ``values``, one after the other, as bytes."""
+    ends = np.cumsum(lengths)
+    bits = np.zeros(int(ends[-1]) if ends.size else 0, np.uint8)
+    for back in range(1, int(lengths.max(initial=0)) + 1):
+        has = lengths >= back
+        bits[ends[has] - back] = values[has] >> (back - 1) & 1
+    return np.packbits(bits)
+
+
+def _packed(ranks: Array, bias: Array, histograms: Array, index_bits: int) -> Packed | None:
+    """With up to 2**index_bits tables; None where a table does not hold its numbers."""
+    chosen = _assign(histograms, 1 << index_bits)
+    lengths = [code_lengths(histograms[chosen == table].sum(axis=0)) for table in range(int(chosen.max(initial=0)) + 1)]
+    tables = [_table(of_table) for of_table in lengths]
+    if max(map(max, tables)) > _MOST_OF_A_LENGTH:
+        return None
+    table_bytes = max(map(len, tables))
+    stored = [table + [0] * (table_bytes - len(table)) for table in tables]
+    stored += [[0] * table_bytes] * ((1 << index_bits) - len(stored))
+
+    longest = max(map(len, lengths))
+    by_rank = np.stack([np.pad(of_table, (0, longest - len(of_table))) for of_table in lengths])
+    codes = np.stack([np.pad(_codes(of_table), (0, longest - len(of_table))) for of_table in lengths])
+    rows, bias_bits = chosen[:, np.newaxis], _bias_bits(bias)
+    shifted = bias.astype(np.int64) + (1 << bias_bits >> 1)
+    values = np.concatenate([rows, shifted[:, np.newaxis], codes[rows, ranks]], axis=1)
+    widths = [np.full_like(rows, index_bits), np.full_like(rows, bias_bits), by_rank[rows, ranks]]
+    stream = _bits(values.ravel(), np.concatenate(widths, axis=1).ravel())
+    data = np.concatenate([np.array(stored, np.uint8).ravel(), stream])
+    return Packed(data.view(np.int8), index_bits, table_bytes, bias_bits)
+
+
+def pack(weights: Array, bias: Array) -> Packed | None:
+    """Weights int32 [units, terms], free of offsets, and bias int32 [units], in as few bytes as this format can.
+
+    None where it cannot hold them.
+    """
+    ranks, bias_bits = ranks_of(weights), _bias_bits(bias)
+    if bias_bits > MOST_BIAS_BITS:
+        return None
+    units, size = len(ranks), int(ranks.max(initial=0)) + 1
+    places = np.arange(units).reshape(-1, 1) * size + ranks
+    histograms = np.bincount(places.ravel(), minlength=units * size).reshape(units, size)
+    tries = (_packed(ranks, bias, histograms, bits) for bits in range(_MOST_INDEX_BITS + 1) if 1 << bits <= max(1, units))
+    return min((found for found in tries if found), key=lambda found: found.data.size, default=None)
+
+
+class _Reader:
+    """Bits of a stream, taken one after the other."""
+
+    def __init__(self, stream: Array) -> None:
+        data = np.concatenate([stream.view(np.uint8), np.zeros(3, np.uint8)]).astype(np.int64)
+        self._words: list[int] = ((data[:-2] << 16) + (data[1:-1] << 8) + data[2:]).tolist()
+        self._at = 0
+
+    def take(self, count: int) -> int:
+        """The next ``count`` bits as a number."""
+        value = 0
+        while count:
+            step = min(count, LONGEST)
+            value = (value << step) + (self._window() >> (LONGEST - step))
+            self._at, count = self._at + step, count - step
+        return value
+
+    def _window(self) -> int:
+        return self._words[self._at >> 3] >> (8 - (self._at & 7)) & 0xFFFF
+
+    def ranks(self, count: int, by_window: list[int], lengths: list[int]) -> list[int]:
+        """``count`` symbols; for each value of the next LONGEST bits, the rank that they begin with, and its length."""
+        words, at, found = self._words, self._at, []
+        for _ in range(count):
+            window = words[at >> 3] >> (8 - (at & 7)) & 0xFFFF
+            found.append(by_window[window])
+            at += lengths[window]
+        self._at = at
+        return found
+
+
+def _decoder(table: list[int]) -> tuple[list[int], list[int]]:
+    """What ``_Reader.ranks`` needs of a table."""
+    lengths = np.repeat(np.arange(len(table) - 1) + table[0], table[1:])
+    times = 1 << (LONGEST - lengths)
+    return np.repeat(np.arange(len(lengths)), times).tolist(), np.repeat(lengths, times).tolist()
+
+
+@lru_cache(maxsize=4)
+def _unpacked(data: bytes, units: int, terms: int, index_bits: int, table_bytes: int, bias_bits: int) -> tuple[Array, Array]:
+    stored, size = np.frombuffer(data, np.uint8), table_bytes << index_bits
+    tables = [_decoder(table.tolist()) for table in stored[:size].reshape(-1, table_bytes)]
+    reader = _Reader(stored[size:])
+    ranks, bias = np.zeros((units, terms), np.int64), np.zeros(units, np.int32)
+    for unit in range(units):
+        table = tables[reader.take(index_bits)]
+        bias[unit] = reader.take(bias_bits) - (1 << bias_bits >> 1)
+        ranks[unit] = reader.ranks(terms, *table)
+    return weights_of(ranks), bias
+
+
+def unpack(packed: Packed, units: int, terms: int) -> tuple[Array, Array]:
+    """The inverse of ``pack``: weights int32 [units, terms], bias int32 [units]; once for all samples."""
+    data = packed.data.tobytes()
+    return _unpacked(data, units, terms, packed.index_bits, packed.table_bytes, packed.bias_bits)

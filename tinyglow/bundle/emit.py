@@ -138,7 +138,7 @@ def _source(program: Program, traced: bool) -> str:
         {"region": b.region.value, "offset": b.offset, "name": b.name, "type": str(b.type)}
         for b in sorted(_in_memory(program), key=lambda b: (list(Region).index(b.region), b.offset, b.name))
     ]
-    return render(
+    text = render(
         "network.c.j2",
         net=program.name,
         buffers=buffers,
@@ -147,19 +147,26 @@ def _source(program: Program, traced: bool) -> str:
         tcm=Region.TCM in used,
         traced=traced,
     )
+    return _small(text) if program.compact else text
 
 
 def _includes(text: str) -> list[str]:
     return re.findall(r'^#include "(tg_\w+\.h)"', text, re.MULTILINE)
 
 
-def _runtime_files(kernels: list[Kernel]) -> dict[str, str]:
+def _small(text: str) -> str:
+    """A C file whose code is compiled for size by any compiler that can be told in the file itself."""
+    return f'#include "tg_small_begin.h"\n\n{text}\n#include "tg_small_end.h"\n'
+
+
+def _runtime_files(kernels: list[Kernel], compact: bool) -> dict[str, str]:
     """The kernels' sources and all headers they include, by file name."""
     files = {"tg_kernels.h": kernel_header(kernels)}
     texts = [files["tg_kernels.h"]]
     for kernel in kernels:
         path = resources.RUNTIME / "src" / kernel.c_file
-        files[path.name] = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        files[path.name] = _small(text) if compact else text
         texts.append(files[path.name])
     while texts:
         for header in _includes(texts.pop()):
@@ -201,7 +208,7 @@ def bundle_files(
         f"{name}.h": write_header(info, efficiency, options, constants, program.guests),
         f"{name}.c": _source(program, traced),
         f"{name}.weights.txt": _weights_text(weights),
-        **_runtime_files(list(kernels.values())),
+        **_runtime_files(list(kernels.values()), program.compact),
         **_extras(info, options),
     }
     return {**{key: text.encode("utf-8") for key, text in sorted(texts.items())}, f"{name}.weights.bin": weights}

@@ -163,11 +163,6 @@ class Kernel:
     code_bytes: int = 0
 
     @property
-    def shares(self) -> dict[str, int]:
-        """What a ``Variant`` by this kernel takes besides its data."""
-        return {"kernel_bytes": self.code_bytes, "params_bytes": struct_bytes(self.params)}
-
-    @property
     def params_ctype(self) -> str:
         return f"{self.symbol}_params"
 

@@ -79,7 +79,10 @@ class KernelCall:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Buffers by name, calls in order, the placeholders' buffers, and each region's size in bytes."""
+    """Buffers by name, calls in order, the placeholders' buffers, and each region's size in bytes.
+
+    compact: its C is to be compiled for size.
+    """
 
     name: str
     buffers: dict[str, Buffer]
@@ -89,6 +92,7 @@ class Program:
     source_names: dict[str, str]
     sizes: dict[Region, int]
     alignment: int
+    compact: bool = False
 
     @property
     def placeholders(self) -> tuple[str, ...]:

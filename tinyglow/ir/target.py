@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import combinations
+
+from tinyglow.ir.kernel import Kernel, struct_bytes
 
 # Cores whose instruction set has the multiply-adds of two 16-bit products (SMLAD and its kin).
 _DSP_CORES = frozenset({"cortex-m4", "cortex-m7", "cortex-m33"})
@@ -78,8 +81,7 @@ class Variant:
     code: bytes of that code alone; scratch: of working memory. ``emit`` makes the calls. All variants of a node
     compute the same bits.
 
-    kernel_bytes: of the code of its kernel, which all nodes with a variant of this name share (0: not known);
-    params_bytes: of its kernel's parameters.
+    kernels: what it calls, where that is known; nodes share their code.
     """
 
     name: str
@@ -88,13 +90,22 @@ class Variant:
     emit: Callable[[], None]
     code: int = 0
     scratch: int = 0
-    kernel_bytes: int = 0
-    params_bytes: int = 0
+    kernels: tuple[Kernel, ...] = ()
 
     @property
     def own_bytes(self) -> int:
-        """Flash that it takes besides its kernel's code."""
-        return self.constants + self.params_bytes
+        """Flash that it takes besides its kernels' code."""
+        return self.constants + sum(struct_bytes(kernel.params) for kernel in self.kernels)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Symbols of its kernels."""
+        return frozenset(kernel.symbol for kernel in self.kernels)
+
+    @property
+    def is_weighed(self) -> bool:
+        """Whether the size of its kernels' code is known."""
+        return bool(self.kernels) and all(kernel.code_bytes for kernel in self.kernels)
 
 
 Chooser = Callable[[Sequence[Variant]], Variant]
@@ -107,19 +118,19 @@ def _fitting(target: Target, variants: Iterable[Variant]) -> list[Variant]:
 
 
 def smallest_kernels(target: Target, offers: Iterable[Sequence[Variant]]) -> frozenset[str]:
-    """Names of the variants that nodes with these variants take the least flash with, the code of each counted once.
+    """Symbols of the kernels with which nodes that have these variants take the least flash, code counted once.
 
     All sets of kernels are tried: there are few whose size is known.
     """
-    nodes = [[variant for variant in _fitting(target, node) if variant.kernel_bytes] for node in offers]
-    prices = {variant.name: variant.kernel_bytes for node in nodes for variant in node}
+    nodes = [[variant for variant in _fitting(target, node) if variant.is_weighed] for node in offers]
+    prices = {kernel.symbol: kernel.code_bytes for node in nodes for variant in node for kernel in variant.kernels}
 
-    def total(names: tuple[str, ...]) -> float:
-        sizes = [min((v.own_bytes for v in node if v.name in names), default=float("inf")) for node in nodes if node]
-        return sum(sizes) + sum(prices[name] for name in names)
+    def total(chosen: frozenset[str]) -> float:
+        possible = [[v.own_bytes for v in node if v.needs <= chosen] for node in nodes if node]
+        return sum(min(sizes, default=math.inf) for sizes in possible) + sum(prices[symbol] for symbol in chosen)
 
-    sets = (names for count in range(len(prices) + 1) for names in combinations(sorted(prices), count))
-    return frozenset(min(sets, key=total))
+    counts = range(len(prices) + 1)
+    return min((frozenset(c) for count in counts for c in combinations(sorted(prices), count)), key=total)
 
 
 def choose_for(target: Target, offers: Iterable[Sequence[Variant]] = ()) -> Chooser:
@@ -149,7 +160,7 @@ def choose_for(target: Target, offers: Iterable[Sequence[Variant]] = ()) -> Choo
             if not variant.code or (variant.code <= left and target.allows_code(variant.code))
         ]
         allowed = _fitting(target, allowed) or [variants[0]]
-        allowed = [variant for variant in allowed if variant.name in shared] or allowed
+        allowed = [variant for variant in allowed if variant.is_weighed and variant.needs <= shared] or allowed
         chosen = min(allowed, key=keys[target.optimize])
         left -= chosen.code
         return chosen

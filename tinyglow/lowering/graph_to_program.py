@@ -183,4 +183,5 @@ def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None) ->
         source_names=dict(graph.source_names),
         sizes=dict.fromkeys(Region, 0),
         alignment=ALIGNMENT,
+        compact=target.optimize is Optimize.SIZE,
     )

@@ -269,7 +269,8 @@ def _portable(layer: ConvLayer, lowering: Lowering) -> Variant:
     # Measured on the Cortex-M0+: about 12 cycles a product and 150 an output.
     cycles = pixels * (12 * filters.size + 150 * geometry["out_c"])
     kernel = CONV2D_CHANNELWISE if layer.per_channel else CONV2D
-    return Variant(kernel.symbol, cycles, filters.size + 4 * len(filters), emit, **kernel.shares)
+    kernels = (kernel, MAX_POOL) if layer.pool else (kernel,)
+    return Variant(kernel.symbol, cycles, filters.size + 4 * len(filters), emit, kernels=kernels)
 
 
 _FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (

@@ -57,4 +57,4 @@ class DenseLayer:
             operands += [lowering.constant(node.inputs[2], self.bias), lowering.buffer(node.outputs[0])]
             lowering.call(kernel, operands, params)
 
-        return Variant(kernel.symbol, cycles, weights.size + self.bias.nbytes, emit, **kernel.shares)
+        return Variant(kernel.symbol, cycles, weights.size + self.bias.nbytes, emit, kernels=(kernel,))

@@ -63,6 +63,7 @@ MAX_POOL = Kernel(
     operands=(In("input", "int8"), Out("output", "int8")),
     reference=max_pool_s8,
     summary="maximum over windows",
+    code_bytes=400,
 )
 
 
@@ -92,6 +93,7 @@ MAX_POOL_SQUARES = Kernel(
     summary="maximum over 2x2 squares",
     # An output is written when its square, which never lies before it, has been read for the only time.
     trails=lambda p: 0,
+    code_bytes=210,
 )
 
 MAX_POOL_FLOAT = Kernel(
@@ -160,11 +162,12 @@ class MaxPool(Op):
                 result.elements * (60 + 70 * params.kernel_h * params.kernel_w),
                 0,
                 lambda: lowering.call(MAX_POOL, buffers, params),
+                kernels=(MAX_POOL,),
             )
         ]
         if self.window == SQUARE:
             n, height, width, channels = source.shape
             sizes = SquarePoolParams(height, width, channels, n)
             emit = lambda: lowering.call(MAX_POOL_SQUARES, buffers, sizes)  # noqa: E731
-            variants.append(Variant(MAX_POOL_SQUARES.symbol, result.elements * 40, 0, emit))
+            variants.append(Variant(MAX_POOL_SQUARES.symbol, result.elements * 40, 0, emit, kernels=(MAX_POOL_SQUARES,)))
         lowering.choose(variants)

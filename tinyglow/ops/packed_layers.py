@@ -10,11 +10,13 @@ from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, I16, U8, U16, In, Kernel, Out, Params
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Optimize, Target, Variant
+from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.conv2d_float import ConvSizes
 from tinyglow.ops.conv2d_layer import ConvLayer
 from tinyglow.ops.conv_sums import convolution_sums
 from tinyglow.ops.fully_connected_layer import DenseLayer
+from tinyglow.ops.max_pool import MAX_POOL_SQUARES, SquarePoolParams
 from tinyglow.ops.prefix_code import Packed, pack, unpack
 
 _MOST_U16 = 65535
@@ -84,7 +86,7 @@ CONV2D_PACKED = Kernel(
     reference=conv2d_packed_s8,
     summary="2-D and depthwise convolution of entropy-coded weights",
     scratch=lambda p: 2 * p.terms,
-    code_bytes=680,
+    code_bytes=720,
 )
 
 FULLY_CONNECTED_PACKED = Kernel(
@@ -98,17 +100,33 @@ FULLY_CONNECTED_PACKED = Kernel(
 )
 
 
+@dataclass(frozen=True)
+class _Pool:
+    """Maxima of 2x2 squares of the convolution's result, ``image``."""
+
+    image: TensorType
+    params: SquarePoolParams
+
+
 def _wants_packing(target: Target) -> bool:
     return target.optimize is Optimize.SIZE and target.pack_weights
 
 
-def _variant(kernel: Kernel, params: Params, packed: Packed, node: Node, cycles: int, lowering: Lowering) -> Variant:
+def _variant(
+    kernel: Kernel, params: Params, packed: Packed, node: Node, cycles: int, lowering: Lowering, pool: _Pool | None = None
+) -> Variant:
     def emit() -> None:
         data = lowering.constant(f"{node.inputs[1]}_packed", packed.data)
-        lowering.call(kernel, [lowering.buffer(node.inputs[0]), data, lowering.buffer(node.outputs[0])], params)
+        image = result = lowering.buffer(node.outputs[0])
+        if pool:
+            image = lowering.temporary(pool.image)
+        lowering.call(kernel, [lowering.buffer(node.inputs[0]), data, image], params)
+        if pool:
+            lowering.call(MAX_POOL_SQUARES, [image, result], pool.params)
 
     scratch = kernel.scratch(params) if kernel.scratch else 0
-    return Variant(kernel.symbol, cycles, packed.data.size, emit, scratch=scratch, **kernel.shares)
+    kernels = (kernel, MAX_POOL_SQUARES) if pool else (kernel,)
+    return Variant(kernel.symbol, cycles, packed.data.size, emit, scratch=scratch, kernels=kernels)
 
 
 def _format(packed: Packed) -> dict[str, int]:
@@ -117,20 +135,25 @@ def _format(packed: Packed) -> dict[str, int]:
 
 def packed_conv_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_packed_s8; None where that cannot be, or is not asked for."""
-    sizes, group = layer.sizes, layer.sizes["group"]
+    sizes, group = dict(layer.sizes), layer.sizes["group"]
     fits = group == 1 or group == sizes["in_c"] == sizes["out_c"]
-    if not _wants_packing(lowering.target) or not fits or not layer.is_uniform or layer.pool:
+    if not _wants_packing(lowering.target) or not fits or not layer.is_uniform:
         return None
     packed = pack(layer.weights, layer.bias)
     if packed is None:
         return None
+    pool = None
+    if layer.pool:
+        sizes |= {name: layer.pool * sizes[name] for name in ("out_h", "out_w")}
+        shape = tuple(sizes[name] for name in ("images", "out_h", "out_w", "out_c"))
+        pool = _Pool(TensorType(shape, "int8", layer.out), SquarePoolParams(*shape[1:], shape[0]))
     bounds = {name: layer.activation[name] for name in ("act_min", "act_max")}
     params = PackedConvParams(
         **sizes, in_offset=layer.in_offset, **bounds, **_format(packed), out=layer.requants[0]
     )
     outputs = sizes["images"] * sizes["out_h"] * sizes["out_w"] * sizes["out_c"]
     cycles = _DECODING * layer.weights.size + outputs * (_PRODUCT * params.terms + 200)
-    return _variant(CONV2D_PACKED, params, packed, layer.node, cycles, lowering)
+    return _variant(CONV2D_PACKED, params, packed, layer.node, cycles, lowering, pool)
 
 
 def packed_dense_variants(layer: DenseLayer, lowering: Lowering) -> list[Variant]:

@@ -7,7 +7,7 @@ tables, and each unit says which is its own.
 
 Layout: the tables, each of ``table_bytes`` (the shortest length, then how many codes there are of each length from it
 on); then, unit after unit, the number of its table (``index_bits``), its bias plus half of 2**bias_bits (``bias_bits``),
-its weights. Bits come most significant first. Codes of one length are consecutive numbers in the order of ranks, as in
+its weights; and two bytes more. Bits come most significant first. Codes of one length are consecutive numbers in the order of ranks, as in
 any canonical code (D. A. Huffman, 1952; E. S. Schwartz and B. Kallick, 1964).
 """
 
@@ -23,7 +23,8 @@ import numpy as np
 from tinyglow.ir.graph import Array
 
 MOST_BIAS_BITS = 24  # what tg_packed_take takes at once is 25 at most
-LONGEST = 16  # bits of a code: tables of 2**16 entries decode it in Python
+LONGEST = 16  # bits of a code: what tg_packed_weights reads ahead; and tables of 2**16 entries decode it in Python
+_BEHIND = 2  # bytes that the decoder may read behind the last code
 _MOST_INDEX_BITS = 3
 _ROUNDS = 12  # of reassigning units to tables; more find nothing
 _UNIT = 64  # integer counts for fractions of a symbol
@@ -166,7 +167,7 @@ def _packed(ranks: Array, bias: Array, histograms: Array, index_bits: int) -> Pa
     values = np.concatenate([rows, shifted[:, np.newaxis], codes[rows, ranks]], axis=1)
     widths = [np.full_like(rows, index_bits), np.full_like(rows, bias_bits), by_rank[rows, ranks]]
     stream = _bits(values.ravel(), np.concatenate(widths, axis=1).ravel())
-    data = np.concatenate([np.array(stored, np.uint8).ravel(), stream])
+    data = np.concatenate([np.array(stored, np.uint8).ravel(), stream, np.zeros(_BEHIND, np.uint8)])
     return Packed(data.view(np.int8), index_bits, table_bytes, bias_bits)
 
 

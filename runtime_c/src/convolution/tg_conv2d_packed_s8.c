@@ -8,16 +8,19 @@
 
 /* The sum over one window, whose first row and column may be outside the image. */
 static inline int32_t window_sum(const tg_conv2d_packed_s8_params *p, const int8_t *image, const int16_t *filter,
-                                 int32_t channels, int32_t top, int32_t left) {
+                                 int32_t channels, int32_t top, int32_t first) {
   int32_t sum = 0;
   for (int32_t ky = 0; ky < p->kernel_h; ky++) {
-    int32_t column = left;
+    int32_t column = first;
     for (int32_t kx = 0; kx < p->kernel_w; kx++) {
       if ((uint32_t)top < p->in_h && (uint32_t)column < p->in_w) {
         const int8_t *x = image + (top * p->in_w + column) * p->in_c;
-        for (int32_t i = 0; i < channels; i++) {
-          sum += (x[i] - p->in_offset) * filter[i];
-        }
+        const int16_t *w = filter;
+        const int32_t in_offset = p->in_offset;
+        int32_t left = channels;
+        do {
+          sum += (*x++ - in_offset) * *w++;
+        } while (--left);
       }
       filter += channels;
       column += p->dilation_w;
@@ -36,9 +39,7 @@ void tg_conv2d_packed_s8(const tg_conv2d_packed_s8_params *p, const int8_t *inpu
   for (int32_t channel = 0; channel < p->out_c; channel++) {
     const uint8_t *table;
     const int32_t bias = tg_packed_unit(&stream, packed, p->table_bytes, p->index_bits, p->bias_bits, &table);
-    for (int32_t i = 0; i < terms; i++) {
-      filter[i] = (int16_t)tg_packed_weight(&stream, table);
-    }
+    tg_packed_weights(&stream, table, filter, terms);
     const int8_t *image = input;
     int8_t *pixel = output++;
     for (int32_t number = 0; number < p->images; number++) {

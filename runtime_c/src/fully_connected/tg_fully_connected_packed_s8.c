@@ -1,9 +1,11 @@
-/* Fully connected layer of one row: biases and weights come from a stream of bits (tg_packed.h), each when it is needed.
+/* Fully connected layer of one row: biases and weights come from a stream of bits (tg_packed.h), a few at a time.
  *
  * output = clamp(requantize(bias + sum of (input - in_offset) * weight)). */
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 #include "tg_packed.h"
+
+#define BLOCK 32 /* weights on the stack */
 
 void tg_fully_connected_packed_s8(const tg_fully_connected_packed_s8_params *p, const int8_t *input,
                                   const int8_t *packed, int8_t *output) {
@@ -11,8 +13,18 @@ void tg_fully_connected_packed_s8(const tg_fully_connected_packed_s8_params *p, 
   for (int32_t unit = 0; unit < p->units; unit++) {
     const uint8_t *table;
     int32_t sum = tg_packed_unit(&stream, packed, p->table_bytes, p->index_bits, p->bias_bits, &table);
-    for (int32_t i = 0; i < p->depth; i++) {
-      sum += (input[i] - p->in_offset) * tg_packed_weight(&stream, table);
+    const int8_t *x = input;
+    int32_t left = p->depth;
+    while (left > 0) {
+      int16_t weights[BLOCK];
+      const int16_t *w = weights;
+      const int16_t *const end = weights + tg_min(left, BLOCK);
+      tg_packed_weights(&stream, table, weights, end - weights);
+      left -= BLOCK;
+      const int32_t in_offset = p->in_offset;
+      while (w != end) {
+        sum += (*x++ - in_offset) * *w++;
+      }
     }
     *output++ = tg_clamp_s8(tg_requantize(sum, &p->out), p->act_min, p->act_max);
   }

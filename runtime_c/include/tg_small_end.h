@@ -1,0 +1,6 @@
+/* The end of what tg_small_begin.h begins. */
+#if defined(__clang__)
+#pragma clang attribute pop
+#elif defined(__GNUC__)
+#pragma GCC pop_options
+#endif

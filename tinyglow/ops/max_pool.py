@@ -169,5 +169,7 @@ class MaxPool(Op):
             n, height, width, channels = source.shape
             sizes = SquarePoolParams(height, width, channels, n)
             emit = lambda: lowering.call(MAX_POOL_SQUARES, buffers, sizes)  # noqa: E731
-            variants.append(Variant(MAX_POOL_SQUARES.symbol, result.elements * 40, 0, emit, kernels=(MAX_POOL_SQUARES,)))
+            variants.append(
+                Variant(MAX_POOL_SQUARES.symbol, result.elements * 40, 0, emit, kernels=(MAX_POOL_SQUARES,))
+            )
         lowering.choose(variants)

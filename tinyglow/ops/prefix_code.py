@@ -6,9 +6,9 @@ than the number of codes of each length. Output units differ in how wide their w
 tables, and each unit says which is its own.
 
 Layout: the tables, each of ``table_bytes`` (the shortest length, then how many codes there are of each length from it
-on); then, unit after unit, the number of its table (``index_bits``), its bias plus half of 2**bias_bits (``bias_bits``),
-its weights; and two bytes more. Bits come most significant first. Codes of one length are consecutive numbers in the order of ranks, as in
-any canonical code (D. A. Huffman, 1952; E. S. Schwartz and B. Kallick, 1964).
+on); then, unit after unit, the number of its table (``index_bits``), its bias plus half of 2**bias_bits
+(``bias_bits``), its weights; and two bytes more. Bits come most significant first. Codes of one length are consecutive
+numbers in the order of ranks, as in any canonical code (D. A. Huffman, 1952; E. S. Schwartz and B. Kallick, 1964).
 """
 
 from __future__ import annotations
@@ -31,14 +31,21 @@ _UNIT = 64  # integer counts for fractions of a symbol
 _MOST_OF_A_LENGTH = 255
 
 
+@dataclass(frozen=True)
+class Format:
+    """Sizes of the parts, as described above."""
+
+    index_bits: int
+    table_bytes: int
+    bias_bits: int
+
+
 @dataclass(frozen=True, eq=False)
 class Packed:
     """data: int8, flat, as described above."""
 
     data: Array
-    index_bits: int
-    table_bytes: int
-    bias_bits: int
+    format: Format
 
 
 def ranks_of(weights: Array) -> Array:
@@ -168,7 +175,7 @@ def _packed(ranks: Array, bias: Array, histograms: Array, index_bits: int) -> Pa
     widths = [np.full_like(rows, index_bits), np.full_like(rows, bias_bits), by_rank[rows, ranks]]
     stream = _bits(values.ravel(), np.concatenate(widths, axis=1).ravel())
     data = np.concatenate([np.array(stored, np.uint8).ravel(), stream, np.zeros(_BEHIND, np.uint8)])
-    return Packed(data.view(np.int8), index_bits, table_bytes, bias_bits)
+    return Packed(data.view(np.int8), Format(index_bits, table_bytes, bias_bits))
 
 
 def pack(weights: Array, bias: Array) -> Packed | None:
@@ -182,8 +189,13 @@ def pack(weights: Array, bias: Array) -> Packed | None:
     units, size = len(ranks), int(ranks.max(initial=0)) + 1
     places = np.arange(units).reshape(-1, 1) * size + ranks
     histograms = np.bincount(places.ravel(), minlength=units * size).reshape(units, size)
-    tries = (_packed(ranks, bias, histograms, bits) for bits in range(_MOST_INDEX_BITS + 1) if 1 << bits <= max(1, units))
-    return min((found for found in tries if found), key=lambda found: found.data.size, default=None)
+    best = None
+    for index_bits in range(_MOST_INDEX_BITS + 1):
+        found = _packed(ranks, bias, histograms, index_bits)
+        if found is None or (best and found.data.size >= best.data.size):
+            break
+        best = found
+    return best
 
 
 class _Reader:
@@ -225,19 +237,18 @@ def _decoder(table: list[int]) -> tuple[list[int], list[int]]:
 
 
 @lru_cache(maxsize=4)
-def _unpacked(data: bytes, units: int, terms: int, index_bits: int, table_bytes: int, bias_bits: int) -> tuple[Array, Array]:
-    stored, size = np.frombuffer(data, np.uint8), table_bytes << index_bits
-    tables = [_decoder(table.tolist()) for table in stored[:size].reshape(-1, table_bytes)]
+def _unpacked(data: bytes, form: Format, units: int, terms: int) -> tuple[Array, Array]:
+    stored, size = np.frombuffer(data, np.uint8), form.table_bytes << form.index_bits
+    tables = [_decoder(table.tolist()) for table in stored[:size].reshape(-1, form.table_bytes)]
     reader = _Reader(stored[size:])
     ranks, bias = np.zeros((units, terms), np.int64), np.zeros(units, np.int32)
     for unit in range(units):
-        table = tables[reader.take(index_bits)]
-        bias[unit] = reader.take(bias_bits) - (1 << bias_bits >> 1)
+        table = tables[reader.take(form.index_bits)]
+        bias[unit] = reader.take(form.bias_bits) - (1 << form.bias_bits >> 1)
         ranks[unit] = reader.ranks(terms, *table)
     return weights_of(ranks), bias
 
 
 def unpack(packed: Packed, units: int, terms: int) -> tuple[Array, Array]:
     """The inverse of ``pack``: weights int32 [units, terms], bias int32 [units]; once for all samples."""
-    data = packed.data.tobytes()
-    return _unpacked(data, units, terms, packed.index_bits, packed.table_bytes, packed.bias_bits)
+    return _unpacked(packed.data.tobytes(), packed.format, units, terms)

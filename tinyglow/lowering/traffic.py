@@ -2,7 +2,8 @@
 
 The counts are those of the kernels' plain loops, from a call's parameters: a multiply-accumulate reads one element of
 either operand, a window reads each of its taps, and everything else is read or written once. A convolution that has
-working memory lays out its windows there, and its products read that instead of the input. Kernels that keep values in
+working memory lays out its windows there, and its products read that instead of the input; one of packed weights lays
+out those, and reads them there. Kernels that keep values in
 registers read less, of both operands alike: the counts serve to compare buffers with each other.
 """
 
@@ -51,22 +52,29 @@ def _laid_out(p: Mapping[str, int]) -> int:
     return p.get("images", 1) * _taps(p) * p["in_c"]
 
 
+def _is_packed(call: KernelCall) -> bool:
+    """Whether the weights are a stream that is read once."""
+    return any(operand.name == "packed" for operand in call.kernel.operands)
+
+
 def _reads(call: KernelCall, elements: Mapping[str, int]) -> dict[str, int]:
     """Elements read of each input of ``call``, by operand; ``elements``: how many each has."""
     p = _whole_numbers(call.params)
     results, most = 1, {}
     if p.keys() >= _CONV:  # beside image and filters, constants of each channel
         results = p.get("images", 1) * p["out_h"] * p["out_w"]
-        most = {"input": _laid_out(p) if call.scratch else _products(p), "filter": _products(p)}
+        lays_out = call.scratch and not _is_packed(call)
+        most = {"input": _laid_out(p) if lays_out else _products(p), "filter": _products(p)}
     elif p.keys() >= _WINDOW | {"channels"}:  # pools
         most = {"input": p.get("images", 1) * _taps(p) * p["channels"]}
-    elif p.keys() >= {"rows", "depth", "units"}:  # fully connected: beside rows and matrix, constants of each unit
-        results = p["rows"]
-        most = dict.fromkeys(("input", "weights"), math.prod(p[name] for name in ("rows", "depth", "units")))
+    elif p.keys() >= {"depth", "units"}:  # fully connected: beside rows and matrix, constants of each unit
+        results = p.get("rows", 1)
+        most = dict.fromkeys(("input", "weights"), results * p["depth"] * p["units"])
     elif p.keys() >= {"batch", "rows", "depth", "columns"}:  # products of two matrices
         products = math.prod(p[name] for name in ("batch", "rows", "depth", "columns"))
         most = dict.fromkeys(("lhs", "rhs"), products)
-    return {name: most.get(name, results * count) for name, count in elements.items()}
+    once = {"packed": elements["packed"]} if _is_packed(call) else {}
+    return {name: (most | once).get(name, results * count) for name, count in elements.items()}
 
 
 def call_traffic(program: Program, call: KernelCall) -> Counter[str]:
@@ -86,6 +94,8 @@ def call_traffic(program: Program, call: KernelCall) -> Counter[str]:
 def _scratch_traffic(call: KernelCall, size: int) -> int:
     """Bytes; windows are laid out as 16-bit elements, and anything else is written and read once."""
     p = _whole_numbers(call.params)
+    if _is_packed(call):
+        return 2 * _products(p) + p["out_c"] * size
     return 2 * (_laid_out(p) + _products(p)) if p.keys() >= _CONV else 2 * size
 
 

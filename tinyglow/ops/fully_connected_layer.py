@@ -39,8 +39,8 @@ def fully_connected_s8(p: FullyConnectedParams, x: Array, weights: Array, bias: 
 
 @dataclass(frozen=True, eq=False)
 class DenseLayer:
-    """weights: int8 [units, depth]; bias: int32 [units] of sums of x * (weight - weights_offset); in_offset: of x, which
-    is folded into the bias."""
+    """weights: int8 [units, depth]; bias: int32 [units] of sums of x * (weight - weights_offset), with x's in_offset
+    folded into it."""
 
     node: Node
     weights: Array

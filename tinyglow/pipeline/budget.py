@@ -31,7 +31,9 @@ def _targets(target: Target) -> Iterator[Target]:
             yield replace(limited, byte_price=price)
         if target.optimize is Optimize.SPEED:
             yield replace(limited, weights_as_code=WeightsAsCode.NEVER)
-            yield replace(limited, optimize=Optimize.SIZE, weights_as_code=WeightsAsCode.NEVER)
+            smallest = replace(limited, optimize=Optimize.SIZE, weights_as_code=WeightsAsCode.NEVER)
+            yield replace(smallest, pack_weights=False)
+            yield smallest
 
 
 def _key(program: Program) -> tuple[tuple[str, int], ...]:

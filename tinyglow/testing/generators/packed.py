@@ -1,0 +1,67 @@
+"""Layers of entropy-coded weights: the cases of the plain kernels, their weights and biases packed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import c_fields
+from tinyglow.ops.conv2d import CONV2D
+from tinyglow.ops.conv2d_float import ConvSizes
+from tinyglow.ops.fully_connected import FULLY_CONNECTED
+from tinyglow.ops.fully_connected_layer import FullyConnectedParams
+from tinyglow.ops.packed_layers import CONV2D_PACKED, FULLY_CONNECTED_PACKED, PackedConvParams, PackedDenseParams
+from tinyglow.ops.prefix_code import pack
+from tinyglow.testing.case import Case
+from tinyglow.testing.registry import cases, generates
+from tinyglow.testing.values import offsets
+
+
+@st.composite
+def _narrowed(draw: st.DrawFn, weights: Array) -> Array:
+    """int32 weights as they are, or with units of less spread, or all alike: codes long and short."""
+    kind = draw(st.sampled_from(("any", "narrow", "narrow", "units", "constant")))
+    if kind == "narrow":
+        return weights // draw(st.sampled_from((4, 16, 64)))
+    if kind == "units":
+        return weights // (1 << np.arange(len(weights)) % 8).reshape(-1, 1)
+    return np.full_like(weights, weights.flat[0]) if kind == "constant" else weights
+
+
+def _packed(weights: Array, bias: Array) -> tuple[Array, dict[str, Any]]:
+    """The operand, and the fields of its format. Biases that fit it leave room for any sum of products here."""
+    packed = pack(weights, bias)
+    assume(packed is not None)
+    assert packed
+    return packed.data, asdict(packed.format)
+
+
+@generates(CONV2D_PACKED)
+@st.composite
+def _conv2d_packed(draw: st.DrawFn) -> Case:
+    case = draw(cases(CONV2D))
+    fields = dict(vars(case.params))
+    assume(fields["group"] in (1, fields["in_c"]) and (fields["group"] == 1 or fields["in_c"] == fields["out_c"]))
+    filters = case.inputs["filter"].reshape(fields["out_c"], -1).astype(np.int32) - fields["filter_offset"]
+    data, form = _packed(draw(_narrowed(filters)), case.inputs["bias"])
+    names = [name for name, _ in c_fields(ConvSizes)] + ["in_offset", "act_min", "act_max", "out"]
+    params = PackedConvParams(**{name: fields[name] for name in names}, **form)
+    return Case(CONV2D_PACKED, params, {"input": case.inputs["input"], "packed": data}, case.outputs)
+
+
+@generates(FULLY_CONNECTED_PACKED)
+@st.composite
+def _fully_connected_packed(draw: st.DrawFn) -> Case:
+    case = draw(cases(FULLY_CONNECTED))
+    p = case.params
+    assert isinstance(p, FullyConnectedParams)
+    weights = case.inputs["weights"].reshape(p.units, p.depth).astype(np.int32) - p.weights_offset
+    data, form = _packed(draw(_narrowed(weights)), case.inputs["bias"])
+    params = PackedDenseParams(p.depth, p.units, draw(offsets()), p.act_min, p.act_max, **form, out=p.out)
+    inputs = {"input": case.inputs["input"][: p.depth], "packed": data}
+    return Case(FULLY_CONNECTED_PACKED, params, inputs, {"output": p.units})

@@ -159,7 +159,8 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         "--optimize",
         choices=("speed", "balanced", "size"),
         default="speed",
-        help="what kernels are chosen by: cycles, their product with flash, or flash (default: %(default)s)",
+        help="what kernels are chosen by: cycles, their product with flash, or flash, for which weights may be "
+        "entropy-coded and all code is compiled for size (default: %(default)s)",
     )
     parser.add_argument(
         "--weights-as-code",

@@ -83,7 +83,7 @@ CONV2D = Kernel(
     operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8")),
     reference=conv2d_s8,
     summary="2-D convolution, any stride, padding, dilation and group",
-    code_bytes=1280,
+    code_bytes=1150,
 )
 
 CONV2D_CHANNELWISE = Kernel(
@@ -99,7 +99,7 @@ CONV2D_CHANNELWISE = Kernel(
     ),
     reference=conv2d_channelwise_s8,
     summary="2-D convolution with a scale for each output channel",
-    code_bytes=1280,
+    code_bytes=1150,
 )
 
 

@@ -30,7 +30,7 @@ FULLY_CONNECTED = Kernel(
     operands=(In("input", "int8"), In("weights", "int8"), In("bias", "int32"), Out("output", "int8")),
     reference=fully_connected_s8,
     summary="fully connected layer",
-    code_bytes=160,
+    code_bytes=150,
 )
 
 

@@ -63,7 +63,7 @@ MAX_POOL = Kernel(
     operands=(In("input", "int8"), Out("output", "int8")),
     reference=max_pool_s8,
     summary="maximum over windows",
-    code_bytes=400,
+    code_bytes=290,
 )
 
 

@@ -27,8 +27,8 @@ LONGEST = 16  # bits of a code: what tg_packed_weights reads ahead; and tables o
 _BEHIND = 2  # bytes that the decoder may read behind the last code
 _MOST_INDEX_BITS = 3
 _ROUNDS = 12  # of reassigning units to tables; more find nothing
-_UNIT = 64  # integer counts for fractions of a symbol
-_MOST_OF_A_LENGTH = 255
+_TOTAL = 2.0**24  # what frequencies add up to, so that integers tell small ones apart
+_MOST_OF_A_LENGTH = 255  # codes, which a byte counts
 
 
 @dataclass(frozen=True)
@@ -91,19 +91,24 @@ def _huffman(counts: Sequence[int]) -> Array:
 
 
 def code_lengths(counts: Array) -> Array:
-    """Lengths, never falling and at most LONGEST, of a complete code for ranks 0 to the last that occurs.
+    """Lengths, never falling, of a complete code for ranks 0 to the last that occurs; the format can hold them.
 
     counts: how often each rank occurs. A rank below the last that does not occur has a code too.
     """
     used = np.flatnonzero(counts)
     smooth = _falling(counts[: used[-1] + 1] if used.size else np.ones(1))
-    floor = 0.0
+    smooth *= _TOTAL / smooth.sum()
+    slope = np.arange(len(smooth), 0, -1) / len(smooth)
+    floor = tilt = 0.0
     while True:
-        whole = np.maximum(np.round(np.maximum(smooth, floor) * _UNIT), 1).astype(np.int64)
+        whole = np.round(np.maximum(smooth, floor) * (1 + tilt * slope)).astype(np.int64) + 1
         lengths = np.sort(_huffman(whole.tolist()))
-        if lengths[-1] <= LONGEST:
+        if lengths[-1] > LONGEST:
+            floor = 2 * floor or _TOTAL / 2 ** (LONGEST + 2)
+        elif np.bincount(lengths).max() > _MOST_OF_A_LENGTH:
+            tilt = 2 * tilt or 1.0
+        else:
             return lengths
-        floor = 2 * floor or float(smooth.sum()) / 2 ** (LONGEST + 2)
 
 
 def _codes(lengths: Array) -> Array:
@@ -155,13 +160,11 @@ def _bits(values: Array, lengths: Array) -> Array:
     return np.packbits(bits)
 
 
-def _packed(ranks: Array, bias: Array, histograms: Array, index_bits: int) -> Packed | None:
-    """With up to 2**index_bits tables; None where a table does not hold its numbers."""
+def _packed(ranks: Array, bias: Array, histograms: Array, index_bits: int) -> Packed:
+    """With up to 2**index_bits tables."""
     chosen = _assign(histograms, 1 << index_bits)
     lengths = [code_lengths(histograms[chosen == table].sum(axis=0)) for table in range(int(chosen.max(initial=0)) + 1)]
     tables = [_table(of_table) for of_table in lengths]
-    if max(map(max, tables)) > _MOST_OF_A_LENGTH:
-        return None
     table_bytes = max(map(len, tables))
     stored = [table + [0] * (table_bytes - len(table)) for table in tables]
     stored += [[0] * table_bytes] * ((1 << index_bits) - len(stored))
@@ -181,7 +184,7 @@ def _packed(ranks: Array, bias: Array, histograms: Array, index_bits: int) -> Pa
 def pack(weights: Array, bias: Array) -> Packed | None:
     """Weights int32 [units, terms], free of offsets, and bias int32 [units], in as few bytes as this format can.
 
-    None where it cannot hold them.
+    None where a bias is too wide for it.
     """
     ranks, bias_bits = ranks_of(weights), _bias_bits(bias)
     if bias_bits > MOST_BIAS_BITS:
@@ -189,10 +192,10 @@ def pack(weights: Array, bias: Array) -> Packed | None:
     units, size = len(ranks), int(ranks.max(initial=0)) + 1
     places = np.arange(units).reshape(-1, 1) * size + ranks
     histograms = np.bincount(places.ravel(), minlength=units * size).reshape(units, size)
-    best = None
-    for index_bits in range(_MOST_INDEX_BITS + 1):
+    best = _packed(ranks, bias, histograms, 0)
+    for index_bits in range(1, _MOST_INDEX_BITS + 1):
         found = _packed(ranks, bias, histograms, index_bits)
-        if found is None or (best and found.data.size >= best.data.size):
+        if found.data.size >= best.data.size:
             break
         best = found
     return best

@@ -9,8 +9,10 @@ from rich import box
 from rich.table import Table
 
 from tinyglow.boards import Board
+from tinyglow.ir.kernel import Role
 from tinyglow.ir.program import MEMORIES, Program, Region
 from tinyglow.lowering.traffic import buffer_traffic
+from tinyglow.ops.packed_layers import PackedConvParams, PackedDenseParams
 from tinyglow.pipeline.compare import Comparison
 from tinyglow.pipeline.crosscheck import Crosscheck
 from tinyglow.pipeline.execute import Execution
@@ -49,9 +51,22 @@ def print_bundle(program: Program, board: Board, folder: Path, files: Mapping[st
     sizes = [(region.value, program.sizes[region]) for region in MEMORIES]
     sizes += [(Region.TCM.value, program.sizes[Region.TCM])] if program.sizes[Region.TCM] else []
     console.print(table(("memory", ">bytes"), sizes))
+    _print_packed(program)
     if program.sizes[Region.TCM]:
         console.print(_in_tcm(program))
     console.print(table(("file", ">bytes"), [(name, len(data)) for name, data in sorted(files.items())]))
+
+
+def _print_packed(program: Program) -> None:
+    """How much smaller entropy-coded weights are, if there are any."""
+    layers, plain, stored = 0, 0, 0
+    for call in program.calls:
+        if isinstance(call.params, PackedConvParams | PackedDenseParams):
+            operands = dict(call.named(Role.IN))
+            layers, plain = layers + 1, plain + call.params.plain_bytes
+            stored += program.buffers[operands["packed"]].type.nbytes
+    if layers:
+        print(f"weights and biases of {layers} layers are entropy-coded: {plain:,} bytes in {stored:,}")
 
 
 def _in_tcm(program: Program) -> Table:

@@ -136,6 +136,15 @@ TG_PACKED_ONCE void tg_packed_weights(tg_packed *stream, const uint8_t *table, i
 
 #endif
 
+/* Sum of (x - in_offset) * w; count is not 0. */
+TG_PACKED_ONCE int32_t tg_packed_dot(const int8_t *x, const int16_t *w, int32_t count, int32_t in_offset) {
+  int32_t sum = 0;
+  do {
+    sum += (*x++ - in_offset) * *w++;
+  } while (--count);
+  return sum;
+}
+
 /* The stream behind its tables. */
 static inline tg_packed tg_packed_begin(const int8_t *packed, int32_t table_bytes, int32_t index_bits) {
   const tg_packed stream = {(const uint8_t *)packed + (table_bytes << index_bits), 0, 0};

@@ -97,7 +97,7 @@ CONV2D_PACKED = Kernel(
     reference=conv2d_packed_s8,
     summary="2-D and depthwise convolution of entropy-coded weights",
     scratch=lambda p: 2 * p.terms,
-    code_bytes=650,
+    code_bytes=630,
 )
 
 FULLY_CONNECTED_PACKED = Kernel(
@@ -107,7 +107,7 @@ FULLY_CONNECTED_PACKED = Kernel(
     operands=(In("input", "int8"), In("packed", "int8"), Out("output", "int8")),
     reference=fully_connected_packed_s8,
     summary="fully connected layer of entropy-coded weights",
-    code_bytes=400,
+    code_bytes=420,
 )
 
 

@@ -9,18 +9,14 @@
 /* The sum over one window, whose first row and column may be outside the image. */
 static inline int32_t window_sum(const tg_conv2d_packed_s8_params *p, const int8_t *image, const int16_t *filter,
                                  int32_t channels, int32_t top, int32_t first) {
+  const int32_t in_offset = p->in_offset;
+  const int32_t in_c = p->in_c;
   int32_t sum = 0;
-  for (int32_t ky = 0; ky < p->kernel_h; ky++) {
+  for (int32_t ky = p->kernel_h; ky > 0; ky--) {
     int32_t column = first;
-    for (int32_t kx = 0; kx < p->kernel_w; kx++) {
+    for (int32_t kx = p->kernel_w; kx > 0; kx--) {
       if ((uint32_t)top < p->in_h && (uint32_t)column < p->in_w) {
-        const int8_t *x = image + (top * p->in_w + column) * p->in_c;
-        const int16_t *w = filter;
-        const int32_t in_offset = p->in_offset;
-        int32_t left = channels;
-        do {
-          sum += (*x++ - in_offset) * *w++;
-        } while (--left);
+        sum += tg_packed_dot(image + (top * p->in_w + column) * in_c, filter, channels, in_offset);
       }
       filter += channels;
       column += p->dilation_w;

@@ -14,15 +14,12 @@ void tg_fully_connected_packed_s8(const tg_fully_connected_packed_s8_params *p, 
     const uint8_t *table;
     int32_t sum = tg_packed_unit(&stream, packed, p->table_bytes, p->index_bits, p->bias_bits, &table);
     const int8_t *x = input;
-    const int32_t in_offset = p->in_offset;
     for (int32_t left = p->depth; left > 0; left -= BLOCK) {
+      const int32_t count = tg_min(left, BLOCK);
       int16_t weights[BLOCK];
-      const int16_t *w = weights;
-      int32_t count = tg_min(left, BLOCK);
       tg_packed_weights(&stream, table, weights, count);
-      do {
-        sum += (*x++ - in_offset) * *w++;
-      } while (--count);
+      sum += tg_packed_dot(x, weights, count, p->in_offset);
+      x += count;
     }
     *output++ = tg_clamp_s8(tg_requantize(sum, &p->out), p->act_min, p->act_max);
   }

@@ -81,7 +81,7 @@ def test_variants_of_a_layer_compute_the_same(name: str, data: st.DataObject) ->
     """
     net = _layer(name, data.draw(st.integers(0, 2**20)), data.draw(st.sampled_from((1, 1, 2))))
     graph = _quantized(net, data.draw(st.booleans()))
-    target = Target(data.draw(st.sampled_from(CORES)))
+    target = Target(data.draw(st.sampled_from(CORES)), data.draw(st.sampled_from((Optimize.SPEED, Optimize.SIZE))))
     picked = tinyglow.lower(graph, target=target, chooser=_picking(data))
     assert _answers(picked, net) == _answers(tinyglow.lower(graph), net)
 
@@ -103,7 +103,8 @@ def test_c_of_variants_computes_the_same(name: str, data: st.DataObject) -> None
     """The C of kernels picked at random, activations overlapping as planned, answers as numpy does by the portable."""
     net = _layer(name, data.draw(st.integers(0, 2**20)), 1)
     graph = _quantized(net, data.draw(st.booleans()))
-    picked = tinyglow.lower(graph, target=Target(data.draw(st.sampled_from(CORES))), chooser=_picking(data))
+    target = Target(data.draw(st.sampled_from(CORES)), data.draw(st.sampled_from((Optimize.SPEED, Optimize.SIZE))))
+    picked = tinyglow.lower(graph, target=target, chooser=_picking(data))
     inputs = net.samples(3, seed=5)
     with tempfile.TemporaryDirectory() as folder:
         tinyglow.emit(picked, folder)

@@ -20,10 +20,12 @@ from tinyglow.ir.graph import Graph
 from tinyglow.ir.kernel import Kernel, struct_bytes
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import Optimize, Target, Variant, choose_for, smallest_kernels
+from tinyglow.lowering.traffic import call_traffic
 from tinyglow.ops import KERNELS
 from tinyglow.ops.conv2d import CONV2D
 from tinyglow.ops.fully_connected import FULLY_CONNECTED
 from tinyglow.ops.packed_layers import CONV2D_PACKED, FULLY_CONNECTED_PACKED
+from tinyglow.pipeline.budget import lower_within
 from tinyglow.pipeline.execute import bundle_sizes
 from tinyglow.pipeline.fit import sample_inputs
 from tinyglow.sim.toolchain import Compiler, find_compiler
@@ -126,6 +128,31 @@ def test_nodes_share_the_code_of_kernels() -> None:
     assert smallest_kernels(SIZE, [conv, *many]) == {CONV2D_PACKED.symbol, FULLY_CONNECTED_PACKED.symbol}
     choose = choose_for(SIZE, [conv, dense])
     assert [choose(node).name for node in (conv, dense)] == [CONV2D_PACKED.symbol] * 2
+
+
+def test_budgets_pack_weights_where_nothing_faster_fits(checkout: Path) -> None:
+    """NXP's network in 4,100 bytes has plain weights and small code, in 3,200 packed weights too."""
+    graph = tinyglow.load(checkout / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
+    profile = tinyglow.load_profile(checkout / "tests/golden/mnist_nxp/profile.yaml")
+    quantized, board = tinyglow.quantize(graph, profile), load_board(M0)
+    _zig(board)
+    for most, packed in ((4_100, False), (3_200, True)):
+        program = lower_within(quantized, board, Target(M0), max_flash=most, compiler="zig")
+        assert program.compact
+        assert any(call.kernel is CONV2D_PACKED for call in program.calls) is packed
+
+
+def test_packed_weights_are_read_once(kws: Graph) -> None:
+    """Their traffic is their size; that of the filter that is laid out and of the input, the products'."""
+    program = tinyglow.lower(kws, target=SIZE)
+    for call in program.calls:
+        if call.kernel is CONV2D_PACKED:
+            source, packed, result = call.operands
+            traffic = call_traffic(program, call)
+            assert traffic[packed] == program.buffers[packed].type.nbytes
+            assert traffic[result] == program.buffers[result].type.nbytes
+            laid_out = vars(call.params)["out_c"] * program.buffers[call.scratch].type.nbytes
+            assert traffic[call.scratch] == 2 * traffic[source] + laid_out
 
 
 def test_working_memory_is_limited_where_a_budget_says_so() -> None:

@@ -121,26 +121,58 @@ def _codes(lengths: Array) -> Array:
     return np.array(codes, np.int64)
 
 
-def _assign(histograms: Array, count: int) -> Array:
-    """For each unit one of ``count`` tables: alternately the best tables for the units and the best units for them."""
-    places = np.arange(histograms.shape[1])
-    spread = (histograms * places).sum(axis=1) / np.maximum(histograms.sum(axis=1), 1)
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """lengths: of the codes of each table, by rank; chosen: which table is each unit's."""
+
+    lengths: list[Array]
+    chosen: Array
+
+    @property
+    def index_bits(self) -> int:
+        return (len(self.lengths) - 1).bit_length()
+
+    def stored(self) -> Array:
+        """As they are in front of the stream: uint8 [2**index_bits, table_bytes]."""
+        counts = [np.bincount(lengths - lengths[0]) for lengths in self.lengths]
+        result = np.zeros((1 << self.index_bits, 1 + max(map(len, counts))), np.uint8)
+        for row, lengths, numbers in zip(result, self.lengths, counts, strict=False):
+            row[0] = lengths[0]
+            row[1 : 1 + len(numbers)] = numbers
+        return result
+
+    def padded(self, rows: list[Array]) -> Array:
+        """Something of each rank of each table, with zeros where a table has fewer ranks than another."""
+        return np.stack([np.pad(row, (0, max(map(len, rows)) - len(row))) for row in rows])
+
+    def nbytes(self, histograms: Array) -> int:
+        """Of the tables, and of units' choices and weights, in bytes."""
+        weights = sum(
+            int((histograms[self.chosen == table].sum(axis=0)[: len(lengths)] * lengths).sum())
+            for table, lengths in enumerate(self.lengths)
+        )
+        return self.stored().size + (weights + self.index_bits * len(self.chosen)) // 8
+
+
+def _best_tables(histograms: Array, most: int) -> _Tables:
+    """At most ``most`` tables for units with these histograms [units, ranks].
+
+    By turns the best tables for the units and the best units for them, from units ordered by their spread on.
+    """
+    spread = (histograms * np.arange(histograms.shape[1])).sum(axis=1) / np.maximum(histograms.sum(axis=1), 1)
     order = np.argsort(np.argsort(spread, kind="stable"), kind="stable")
-    chosen = order * count // max(1, len(order))
+    chosen = order * most // max(1, len(order))
     best = None
     for _ in range(_ROUNDS):
-        # A symbol of every rank, for units that may come to the table.
-        costs = [histograms @ code_lengths(histograms[chosen == table].sum(axis=0) * 64 + 1) for table in range(count)]
+        # One more symbol of every rank, for units that may come to the table.
+        costs = [histograms @ code_lengths(histograms[chosen == table].sum(axis=0) * 64 + 1) for table in range(most)]
         total = np.min(costs, axis=0).sum()
         if best is not None and total >= best:
             break
         best, chosen = total, np.argmin(costs, axis=0)
-    return np.asarray(np.unique(chosen, return_inverse=True)[1])
-
-
-def _table(lengths: Array) -> list[int]:
-    shortest = int(lengths[0])
-    return [shortest, *np.bincount(lengths - shortest).tolist()]
+    used, chosen = np.unique(chosen, return_inverse=True)
+    counts = [histograms[chosen == table].sum(axis=0) for table in range(max(1, len(used)))]
+    return _Tables([code_lengths(of_table) for of_table in counts], chosen)
 
 
 def _bias_bits(bias: Array) -> int:
@@ -160,27 +192,6 @@ def _bits(values: Array, lengths: Array) -> Array:
     return np.packbits(bits)
 
 
-def _packed(ranks: Array, bias: Array, histograms: Array, index_bits: int) -> Packed:
-    """With up to 2**index_bits tables."""
-    chosen = _assign(histograms, 1 << index_bits)
-    lengths = [code_lengths(histograms[chosen == table].sum(axis=0)) for table in range(int(chosen.max(initial=0)) + 1)]
-    tables = [_table(of_table) for of_table in lengths]
-    table_bytes = max(map(len, tables))
-    stored = [table + [0] * (table_bytes - len(table)) for table in tables]
-    stored += [[0] * table_bytes] * ((1 << index_bits) - len(stored))
-
-    longest = max(map(len, lengths))
-    by_rank = np.stack([np.pad(of_table, (0, longest - len(of_table))) for of_table in lengths])
-    codes = np.stack([np.pad(_codes(of_table), (0, longest - len(of_table))) for of_table in lengths])
-    rows, bias_bits = chosen[:, np.newaxis], _bias_bits(bias)
-    shifted = bias.astype(np.int64) + (1 << bias_bits >> 1)
-    values = np.concatenate([rows, shifted[:, np.newaxis], codes[rows, ranks]], axis=1)
-    widths = [np.full_like(rows, index_bits), np.full_like(rows, bias_bits), by_rank[rows, ranks]]
-    stream = _bits(values.ravel(), np.concatenate(widths, axis=1).ravel())
-    data = np.concatenate([np.array(stored, np.uint8).ravel(), stream, np.zeros(_BEHIND, np.uint8)])
-    return Packed(data.view(np.int8), Format(index_bits, table_bytes, bias_bits))
-
-
 def pack(weights: Array, bias: Array) -> Packed | None:
     """Weights int32 [units, terms], free of offsets, and bias int32 [units], in as few bytes as this format can.
 
@@ -192,13 +203,21 @@ def pack(weights: Array, bias: Array) -> Packed | None:
     units, size = len(ranks), int(ranks.max(initial=0)) + 1
     places = np.arange(units).reshape(-1, 1) * size + ranks
     histograms = np.bincount(places.ravel(), minlength=units * size).reshape(units, size)
-    best = _packed(ranks, bias, histograms, 0)
+    tables = _best_tables(histograms, 1)
     for index_bits in range(1, _MOST_INDEX_BITS + 1):
-        found = _packed(ranks, bias, histograms, index_bits)
-        if found.data.size >= best.data.size:
+        more = _best_tables(histograms, 1 << index_bits)
+        if more.nbytes(histograms) >= tables.nbytes(histograms):
             break
-        best = found
-    return best
+        tables = more
+
+    rows, stored = tables.chosen.reshape(-1, 1), tables.stored()
+    lengths, codes = tables.padded(tables.lengths), tables.padded([_codes(of_table) for of_table in tables.lengths])
+    shifted = bias.astype(np.int64).reshape(-1, 1) + (1 << bias_bits >> 1)
+    values = np.concatenate([rows, shifted, codes[rows, ranks]], axis=1)
+    widths = [np.full_like(rows, tables.index_bits), np.full_like(rows, bias_bits), lengths[rows, ranks]]
+    stream = _bits(values.ravel(), np.concatenate(widths, axis=1).ravel())
+    data = np.concatenate([stored.ravel(), stream, np.zeros(_BEHIND, np.uint8)])
+    return Packed(data.view(np.int8), Format(tables.index_bits, stored.shape[1], bias_bits))
 
 
 class _Reader:

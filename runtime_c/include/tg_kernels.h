@@ -396,6 +396,7 @@ typedef struct {
   uint8_t index_bits;
   uint8_t table_bytes;
   uint8_t bias_bits;
+  uint8_t word_bits;
   tg_requant out;
 } tg_conv2d_packed_s8_params;
 

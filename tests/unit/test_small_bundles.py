@@ -24,10 +24,11 @@ from tinyglow.lowering.traffic import call_traffic
 from tinyglow.ops import KERNELS
 from tinyglow.ops.conv2d import CONV2D
 from tinyglow.ops.fully_connected import FULLY_CONNECTED
-from tinyglow.ops.packed_layers import CONV2D_PACKED, FULLY_CONNECTED_PACKED
+from tinyglow.ops.packed_layers import CONV2D_PACKED, FULLY_CONNECTED_PACKED, PackedConvParams
 from tinyglow.pipeline.budget import lower_within
 from tinyglow.pipeline.execute import bundle_sizes
 from tinyglow.pipeline.fit import sample_inputs
+from tinyglow.quant.quantizer import Scheme
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.testing import budget
 
@@ -92,6 +93,20 @@ def test_c_of_packed_layers_computes_the_same(kws: Graph, tmp_path: Path) -> Non
     expected = tinyglow.interpret(tinyglow.lower(kws), inputs)
     for name, answers in tinyglow.simulate(tmp_path, HOST, inputs).outputs.items():
         assert np.array_equal(answers, expected[name])
+
+
+def test_a_scale_for_each_channel_is_packed_too() -> None:
+    """Channelwise convolutions have their scales in the stream, and the network answers as with plain kernels."""
+    graph = tinyglow.load(MODELS / "mobilenet_block.onnx")
+    profile = tinyglow.load_profile(MODELS / "mobilenet_block.profile.yaml")
+    quantized = tinyglow.quantize(graph, profile, Scheme(channelwise=True))
+    program = tinyglow.lower(quantized, target=SIZE)
+    layers = [call.params for call in program.calls if isinstance(call.params, PackedConvParams)]
+    assert len(layers) == 8 and sum(params.word_bits > 0 for params in layers) == 7  # one is fully connected
+    inputs = sample_inputs(program)
+    plain = tinyglow.interpret(tinyglow.lower(quantized), inputs)
+    for name, answers in tinyglow.interpret(program, inputs).items():
+        assert np.array_equal(answers, plain[name])
 
 
 def _estimate(program: Program) -> int:

@@ -28,8 +28,11 @@ _PRODUCT = 17
 
 @dataclass(frozen=True)
 class PackedConvParams(ConvSizes):
-    """group: 1, or in_c and out_c alike. index_bits, table_bytes, bias_bits: see ``prefix_code``; ``out`` maps sums to
-    the output, clamped to act_min..act_max."""
+    """group: 1, or in_c and out_c alike. index_bits ... word_bits: see ``prefix_code``.
+
+    ``out`` maps sums to the output, clamped to act_min..act_max; with word_bits, each channel's word is its own
+    multiplier and shifts (``_word``).
+    """
 
     in_offset: I16
     act_min: I8
@@ -37,6 +40,7 @@ class PackedConvParams(ConvSizes):
     index_bits: U8
     table_bytes: U8
     bias_bits: U8
+    word_bits: U8
     out: glow.Requant
 
     @property
@@ -45,8 +49,8 @@ class PackedConvParams(ConvSizes):
 
     @property
     def plain_bytes(self) -> int:
-        """Of the weights in int8 and the biases in int32, as other kernels take them."""
-        return self.out_c * (self.terms + 4)
+        """Of the weights in int8, the biases and the channels' constants in int32, as other kernels take them."""
+        return self.out_c * (self.terms + (12 if self.word_bits else 4))
 
 
 @dataclass(frozen=True)
@@ -69,22 +73,30 @@ class PackedDenseParams(Params):
         return self.units * (self.depth + 4)
 
 
-def _unpack(p: PackedConvParams | PackedDenseParams, packed: Array, units: int, terms: int) -> tuple[Array, Array]:
-    return unpack(Packed(packed, Format(p.index_bits, p.table_bytes, p.bias_bits)), units, terms)
+def _word(requant: glow.Requant) -> int:
+    """A channel's multiplier and shifts as one number."""
+    return (requant.multiplier << 10) + (requant.pre << 5) + requant.post
 
 
 def conv2d_packed_s8(p: PackedConvParams, x: Array, packed: Array, out: Array) -> None:
     """Definition of tg_conv2d_packed_s8: bias + sum of (x - in_offset) * weight; a padded tap is left out of a sum."""
-    weights, bias = _unpack(p, packed, p.out_c, p.terms)
+    form = Format(p.index_bits, p.table_bytes, p.bias_bits, p.word_bits)
+    weights, bias, words = unpack(Packed(packed, form), p.out_c, p.terms)
     images = x.reshape(-1, p.in_h, p.in_w, p.in_c)
     filters = weights.reshape(p.out_c, p.kernel_h, p.kernel_w, p.in_c // p.group)
     sums = convolution_sums(images, p.in_offset, filters, p.window, p.group)[:, : p.out_h, : p.out_w] + bias
-    out[...] = np.clip(glow.requantize(sums, p.out), p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
+    if not p.word_bits:
+        sums = glow.requantize(sums, p.out)
+    for channel, word in enumerate(words.tolist() if p.word_bits else ()):
+        own = glow.Requant(word >> 5 & 31, word & 31, word >> 10, p.out.offset)
+        sums[..., channel] = glow.requantize(sums[..., channel], own)
+    out[...] = np.clip(sums, p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
 
 
 def fully_connected_packed_s8(p: PackedDenseParams, x: Array, packed: Array, out: Array) -> None:
     """Definition of tg_fully_connected_packed_s8: bias + sum of (x - in_offset) * weight."""
-    weights, bias = _unpack(p, packed, p.units, p.depth)
+    form = Format(p.index_bits, p.table_bytes, p.bias_bits)
+    weights, bias, _ = unpack(Packed(packed, form), p.units, p.depth)
     sums = glow.accumulate(x.astype(np.int32) - p.in_offset, weights.T) + bias
     out[...] = np.clip(glow.requantize(sums, p.out), p.act_min, p.act_max).astype(np.int8)
 
@@ -97,7 +109,7 @@ CONV2D_PACKED = Kernel(
     reference=conv2d_packed_s8,
     summary="2-D and depthwise convolution of entropy-coded weights",
     scratch=lambda p: 2 * p.terms,
-    code_bytes=630,
+    code_bytes=680,
 )
 
 FULLY_CONNECTED_PACKED = Kernel(
@@ -157,9 +169,10 @@ def packed_conv_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_packed_s8; None where that cannot be, or is not asked for."""
     sizes, group = dict(layer.sizes), layer.sizes["group"]
     fits = group == 1 or group == sizes["in_c"] == sizes["out_c"]
-    if not _wants_packing(lowering.target) or not fits or not layer.is_uniform:
+    if not _wants_packing(lowering.target) or not fits or layer.activation["leaky"]:
         return None
-    packed = pack(layer.weights, layer.bias)
+    words = np.array([_word(requant) for requant in layer.requants]) if layer.per_channel else None
+    packed = pack(layer.weights, layer.bias, words)
     if packed is None:
         return None
     pool = None
@@ -193,6 +206,7 @@ def packed_dense_variants(layer: DenseLayer, lowering: Lowering) -> list[Variant
     cycles = _DECODING * weights.size + p.rows * (_PRODUCT * weights.size + 200 * p.units)
     variants = [_variant(CONV2D_PACKED, points, packed, layer.node, cycles, lowering)]
     if p.rows == 1:
+        del common["word_bits"]
         dense = PackedDenseParams(p.depth, p.units, **common)
         variants.append(_variant(FULLY_CONNECTED_PACKED, dense, packed, layer.node, cycles, lowering))
     return variants

@@ -7,8 +7,9 @@ tables, and each unit says which is its own.
 
 Layout: the tables, each of ``table_bytes`` (the shortest length, then how many codes there are of each length from it
 on); then, unit after unit, the number of its table (``index_bits``), its bias plus half of 2**bias_bits
-(``bias_bits``), its weights; and two bytes more. Bits come most significant first. Codes of one length are consecutive
-numbers in the order of ranks, as in any canonical code (D. A. Huffman, 1952; E. S. Schwartz and B. Kallick, 1964).
+(``bias_bits``), a number for any purpose (``word_bits``), its weights; and two bytes more. Bits come most significant
+first. Codes of one length are consecutive numbers in the order of ranks, as in any canonical code (D. A. Huffman, 1952;
+E. S. Schwartz and B. Kallick, 1964).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 
-MOST_BIAS_BITS = 24  # what tg_packed_take takes at once is 25 at most
+MOST_BIAS_BITS = 24
+MOST_WORD_BITS = 25  # what tg_packed_take takes at once
 LONGEST = 16  # bits of a code: what tg_packed_weights reads ahead; and tables of 2**16 entries decode it in Python
 _BEHIND = 2  # bytes that the decoder may read behind the last code
 _MOST_INDEX_BITS = 3
@@ -38,6 +40,7 @@ class Format:
     index_bits: int
     table_bytes: int
     bias_bits: int
+    word_bits: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,13 +195,14 @@ def _bits(values: Array, lengths: Array) -> Array:
     return np.packbits(bits)
 
 
-def pack(weights: Array, bias: Array) -> Packed | None:
-    """Weights int32 [units, terms], free of offsets, and bias int32 [units], in as few bytes as this format can.
+def pack(weights: Array, bias: Array, words: Array | None = None) -> Packed | None:
+    """Weights int32 [units, terms], free of offsets, bias int32 [units], and other numbers of the units, not below 0.
 
-    None where a bias is too wide for it.
+    In as few bytes as this format can; None where a bias or another number is too wide for it.
     """
-    ranks, bias_bits = ranks_of(weights), _bias_bits(bias)
-    if bias_bits > MOST_BIAS_BITS:
+    words = np.zeros(len(weights), np.int64) if words is None else words.astype(np.int64)
+    ranks, bias_bits, word_bits = ranks_of(weights), _bias_bits(bias), int(words.max(initial=0)).bit_length()
+    if bias_bits > MOST_BIAS_BITS or word_bits > MOST_WORD_BITS:
         return None
     units, size = len(ranks), int(ranks.max(initial=0)) + 1
     places = np.arange(units).reshape(-1, 1) * size + ranks
@@ -213,11 +217,11 @@ def pack(weights: Array, bias: Array) -> Packed | None:
     rows, stored = tables.chosen.reshape(-1, 1), tables.stored()
     lengths, codes = tables.padded(tables.lengths), tables.padded([_codes(of_table) for of_table in tables.lengths])
     shifted = bias.astype(np.int64).reshape(-1, 1) + (1 << bias_bits >> 1)
-    values = np.concatenate([rows, shifted, codes[rows, ranks]], axis=1)
-    widths = [np.full_like(rows, tables.index_bits), np.full_like(rows, bias_bits), lengths[rows, ranks]]
-    stream = _bits(values.ravel(), np.concatenate(widths, axis=1).ravel())
+    values = np.concatenate([rows, shifted, words.reshape(-1, 1), codes[rows, ranks]], axis=1)
+    header = [np.full_like(rows, bits) for bits in (tables.index_bits, bias_bits, word_bits)]
+    stream = _bits(values.ravel(), np.concatenate([*header, lengths[rows, ranks]], axis=1).ravel())
     data = np.concatenate([stored.ravel(), stream, np.zeros(_BEHIND, np.uint8)])
-    return Packed(data.view(np.int8), Format(tables.index_bits, stored.shape[1], bias_bits))
+    return Packed(data.view(np.int8), Format(tables.index_bits, stored.shape[1], bias_bits, word_bits))
 
 
 class _Reader:
@@ -259,18 +263,19 @@ def _decoder(table: list[int]) -> tuple[list[int], list[int]]:
 
 
 @lru_cache(maxsize=4)
-def _unpacked(data: bytes, form: Format, units: int, terms: int) -> tuple[Array, Array]:
+def _unpacked(data: bytes, form: Format, units: int, terms: int) -> tuple[Array, Array, Array]:
     stored, size = np.frombuffer(data, np.uint8), form.table_bytes << form.index_bits
     tables = [_decoder(table.tolist()) for table in stored[:size].reshape(-1, form.table_bytes)]
     reader = _Reader(stored[size:])
-    ranks, bias = np.zeros((units, terms), np.int64), np.zeros(units, np.int32)
+    ranks, (bias, words) = np.zeros((units, terms), np.int64), np.zeros((2, units), np.int32)
     for unit in range(units):
         table = tables[reader.take(form.index_bits)]
         bias[unit] = reader.take(form.bias_bits) - (1 << form.bias_bits >> 1)
+        words[unit] = reader.take(form.word_bits)
         ranks[unit] = reader.ranks(terms, *table)
-    return weights_of(ranks), bias
+    return weights_of(ranks), bias, words
 
 
-def unpack(packed: Packed, units: int, terms: int) -> tuple[Array, Array]:
-    """The inverse of ``pack``: weights int32 [units, terms], bias int32 [units]; once for all samples."""
+def unpack(packed: Packed, units: int, terms: int) -> tuple[Array, Array, Array]:
+    """The inverse of ``pack``: weights int32 [units, terms], bias and words int32 [units]; once for all samples."""
     return _unpacked(packed.data.tobytes(), packed.format, units, terms)

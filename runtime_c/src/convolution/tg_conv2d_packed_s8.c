@@ -1,7 +1,8 @@
 /* 2-D convolution, or depthwise convolution, whose biases and filters come from a stream of bits (tg_packed.h).
  *
  * Channel by channel: a filter is laid out in scratch [kernel_h][kernel_w][in_c or 1], then it goes over all images.
- * output = clamp(requantize(bias + sum of (input - in_offset) * weight)), where taps outside the image are left out. */
+ * output = clamp(requantize(bias + sum of (input - in_offset) * weight)), where taps outside the image are left out;
+ * with word_bits each channel has its own multiplier (15 bits) and shifts (5 bits each), behind its bias. */
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 #include "tg_packed.h"
@@ -31,10 +32,17 @@ void tg_conv2d_packed_s8(const tg_conv2d_packed_s8_params *p, const int8_t *inpu
   const int32_t channels = p->group == 1 ? p->in_c : 1;
   const int32_t terms = p->kernel_h * p->kernel_w * channels;
   int16_t *const filter = (int16_t *)scratch;
+  tg_requant out = p->out;
   tg_packed stream = tg_packed_begin(packed, p->table_bytes, p->index_bits);
   for (int32_t channel = 0; channel < p->out_c; channel++) {
     const uint8_t *table;
     const int32_t bias = tg_packed_unit(&stream, packed, p->table_bytes, p->index_bits, p->bias_bits, &table);
+    if (p->word_bits) {
+      const uint32_t word = tg_packed_take(&stream, p->word_bits);
+      out.multiplier = (int32_t)(word >> 10);
+      out.pre = (uint8_t)((word >> 5) & 31);
+      out.post = (uint8_t)(word & 31);
+    }
     tg_packed_weights(&stream, table, filter, terms);
     const int8_t *image = input;
     int8_t *pixel = output++;
@@ -43,7 +51,7 @@ void tg_conv2d_packed_s8(const tg_conv2d_packed_s8_params *p, const int8_t *inpu
         for (int32_t x = 0; x < p->out_w; x++) {
           const int32_t sum = bias + window_sum(p, image, filter, channels, y * p->stride_h - p->pad_top,
                                                 x * p->stride_w - p->pad_left);
-          *pixel = tg_clamp_s8(tg_requantize(sum, &p->out), p->act_min, p->act_max);
+          *pixel = tg_clamp_s8(tg_requantize(sum, &out), p->act_min, p->act_max);
           pixel += p->out_c;
         }
       }

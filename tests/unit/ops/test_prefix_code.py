@@ -8,32 +8,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
-from tinyglow.ops.prefix_code import LONGEST, MOST_BIAS_BITS, code_lengths, pack, ranks_of, unpack, weights_of
+from tinyglow.ops.prefix_code import (
+    LONGEST,
+    MOST_BIAS_BITS,
+    MOST_WORD_BITS,
+    code_lengths,
+    pack,
+    ranks_of,
+    unpack,
+    weights_of,
+)
 from tinyglow.testing import budget
 
 _BIAS = 1 << MOST_BIAS_BITS - 1
 
 
 @st.composite
-def _layers(draw: st.DrawFn) -> tuple[Array, Array]:
-    """Weights free of offsets and biases of a layer: of any spread, each unit its own, of few values, or none."""
+def _layers(draw: st.DrawFn) -> tuple[Array, Array, Array]:
+    """Weights free of offsets, biases and words of a layer: of any spread, each unit its own, few values, or none."""
     units, terms = draw(st.integers(0, 20)), draw(st.integers(0, 60))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     spreads = random.choice(draw(st.sampled_from(((0.0,), (1.0,), (30.0,), (0.0, 3.0, 100.0), (400.0,)))), (units, 1))
     weights = np.clip(np.rint(random.normal(draw(st.integers(-255, 255)), spreads, (units, terms))), -255, 255)
     width = draw(st.integers(0, MOST_BIAS_BITS - 1))
-    return weights.astype(np.int32), random.integers(-(1 << width), 1 << width, units).astype(np.int32)
+    bias = random.integers(-(1 << width), 1 << width, units).astype(np.int32)
+    return weights.astype(np.int32), bias, random.integers(0, 1 << draw(st.integers(0, MOST_WORD_BITS)), units)
 
 
 @budget(200, full=20_000)
 @given(layer=_layers())
-def test_what_is_packed_comes_back(layer: tuple[Array, Array]) -> None:
-    """Any weights and biases, and that the decoder needs no byte but those two that are there for it."""
-    weights, bias = layer
-    packed = pack(weights, bias)
+def test_what_is_packed_comes_back(layer: tuple[Array, Array, Array]) -> None:
+    """Any weights, biases and words; and there are the two bytes that the decoder may read behind them."""
+    packed = pack(*layer)
     assert packed is not None
-    found = unpack(packed, *weights.shape)
-    assert np.array_equal(found[0], weights) and np.array_equal(found[1], bias)
+    for found, expected in zip(unpack(packed, *layer[0].shape), layer, strict=True):
+        assert np.array_equal(found, expected)
     assert packed.data.dtype == np.int8 and not packed.data[-2:].any()
     assert packed.format.index_bits + packed.format.bias_bits <= 3 + MOST_BIAS_BITS
 
@@ -79,11 +88,13 @@ def test_units_of_different_spread_have_different_tables() -> None:
     assert together.data.size <= sum(part.data.size for part in apart if part) + 100 // 8 + 20
 
 
-def test_wide_biases_are_not_packed() -> None:
-    """Those of more than 24 bits."""
+def test_wide_numbers_are_not_packed() -> None:
+    """Biases of more than 24 bits, words of more than 25."""
     one = np.zeros((1, 1), np.int32)
     assert pack(one, np.array([_BIAS - 1])) is not None and pack(one, np.array([-_BIAS])) is not None
     assert pack(one, np.array([_BIAS])) is None and pack(one, np.array([-_BIAS - 1])) is None
+    assert pack(one, one[0], np.array([(1 << MOST_WORD_BITS) - 1])) is not None
+    assert pack(one, one[0], np.array([1 << MOST_WORD_BITS])) is None
 
 
 def test_ranks_number_all_weights() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import c_fields
-from tinyglow.ops.conv2d import CONV2D
+from tinyglow.numerics import glow
+from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE
 from tinyglow.ops.conv2d_float import ConvSizes
 from tinyglow.ops.fully_connected import FULLY_CONNECTED
 from tinyglow.ops.fully_connected_layer import FullyConnectedParams
@@ -33,9 +34,9 @@ def _narrowed(draw: st.DrawFn, weights: Array) -> Array:
     return np.full_like(weights, weights.flat[0]) if kind == "constant" else weights
 
 
-def _packed(weights: Array, bias: Array) -> tuple[Array, dict[str, Any]]:
+def _packed(weights: Array, bias: Array, words: Array | None = None) -> tuple[Array, dict[str, Any]]:
     """The operand, and the fields of its format. Biases that fit it leave room for any sum of products here."""
-    packed = pack(weights, bias)
+    packed = pack(weights, bias, words)
     assume(packed is not None)
     assert packed
     return packed.data, asdict(packed.format)
@@ -44,11 +45,18 @@ def _packed(weights: Array, bias: Array) -> tuple[Array, dict[str, Any]]:
 @generates(CONV2D_PACKED)
 @st.composite
 def _conv2d_packed(draw: st.DrawFn) -> Case:
-    case = draw(cases(CONV2D))
+    case = draw(st.one_of(cases(CONV2D), cases(CONV2D_CHANNELWISE)))
     fields = dict(vars(case.params))
     assume(fields["group"] in (1, fields["in_c"]) and (fields["group"] == 1 or fields["in_c"] == fields["out_c"]))
-    filters = case.inputs["filter"].reshape(fields["out_c"], -1).astype(np.int32) - fields["filter_offset"]
-    data, form = _packed(draw(_narrowed(filters)), case.inputs["bias"])
+    filters, words = case.inputs["filter"].reshape(fields["out_c"], -1).astype(np.int32), None
+    if case.kernel is CONV2D:
+        filters -= fields["filter_offset"]
+    else:
+        multipliers, shifts = case.inputs["channels"].reshape(-1, 2).T
+        filters -= (shifts >> 16).reshape(-1, 1)
+        words = (multipliers.astype(np.int64) << 10) + ((shifts & 0xFF) << 5) + (shifts >> 8 & 0xFF)
+        fields["out"] = glow.Requant(0, 0, 0, fields["out_offset"])
+    data, form = _packed(draw(_narrowed(filters)), case.inputs["bias"], words)
     names = [name for name, _ in c_fields(ConvSizes)] + ["in_offset", "act_min", "act_max", "out"]
     params = PackedConvParams(**{name: fields[name] for name in names}, **form)
     return Case(CONV2D_PACKED, params, {"input": case.inputs["input"], "packed": data}, case.outputs)
@@ -62,6 +70,7 @@ def _fully_connected_packed(draw: st.DrawFn) -> Case:
     assert isinstance(p, FullyConnectedParams)
     weights = case.inputs["weights"].reshape(p.units, p.depth).astype(np.int32) - p.weights_offset
     data, form = _packed(draw(_narrowed(weights)), case.inputs["bias"])
+    del form["word_bits"]
     params = PackedDenseParams(p.depth, p.units, draw(offsets()), p.act_min, p.act_max, **form, out=p.out)
     inputs = {"input": case.inputs["input"][: p.depth], "packed": data}
     return Case(FULLY_CONNECTED_PACKED, params, inputs, {"output": p.units})

@@ -53,10 +53,9 @@ def runs() -> Iterator[Run]:
     """The slowest first, so that the last ones fill the gaps."""
     order = ("cifar10", "lenet_mnist", "kws_dscnn", "mobilenet_block", "autoencoder", MNIST)
     for model in order:
+        yield Run(model, "cortex-m0plus", optimize="size")
         for core in CORES:
             yield Run(model, core)
-    for model in order[2:]:
-        yield Run(model, "cortex-m0plus", optimize="size")
     for scheme in list(SCHEMES)[1:]:
         for core in ("cortex-m0plus", "cortex-m7"):
             yield Run(MNIST, core, scheme)

@@ -13,7 +13,10 @@
 #define TG_CODE_ONCE
 #endif
 
-/* How sums become outputs: as tg_requantize and the bounds of an activation; half is that of 1 << post. */
+/* TG_CODE_SCALES, which the kernel defines: each channel has its own scale, a word behind its bias.
+ *
+ * How sums become outputs: as tg_requantize and the bounds of an activation; half is that of 1 << post. With
+ * TG_CODE_SCALES as tg_requantize_by, whose center is half; offset, multiplier, pre and post are not used. */
 typedef struct {
   int32_t half;
   int32_t offset;
@@ -23,6 +26,12 @@ typedef struct {
   int32_t pre;
   int32_t post;
 } tg_code_finish;
+
+#if TG_CODE_SCALES
+#define TG_CODE_BIASES 2 /* words of a channel */
+#else
+#define TG_CODE_BIASES 1
+#endif
 
 #if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
 
@@ -126,14 +135,32 @@ static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32
       : "r5", "r6", "cc", "memory");
 }
 
-/* The rest of an output: x in r3 to the output in r2, which moves on. r4: the bias. */
-#define TG_CODE_OUTPUT \
+/* A sum in r3, and r1 at the channel's bias, to what is to be bounded. Shifts by a register take its lowest byte. */
+#if TG_CODE_SCALES
+#define TG_CODE_SCALED \
+  "ldmia r1!, {r4, r5}\n\t" \
+  "adds r3, r3, r4\n\t" \
+  "asrs r3, r3, r5\n\t" \
+  "lsrs r4, r5, #16\n\t" \
+  "muls r3, r4, r3\n\t" \
+  "lsrs r5, r5, #8\n\t" \
+  "asrs r3, r3, r5\n\t" \
+  "add r3, r8\n\t" \
+  "asrs r3, r3, #1\n\t"
+#else
+#define TG_CODE_SCALED \
+  "ldmia r1!, {r4}\n\t" \
   "adds r3, r3, r4\n\t" \
   "asrs r3, r3, r6\n\t" \
   "muls r3, r5, r3\n\t" \
   "add r3, r8\n\t" \
   "asrs r3, r3, r7\n\t" \
-  "add r3, r9\n\t" \
+  "add r3, r9\n\t"
+#endif
+
+/* An output: x in r3 to the place in r2, which moves on. */
+#define TG_CODE_OUTPUT \
+  TG_CODE_SCALED \
   "cmp r3, r10\n\t" \
   "bge 2f\n\t" \
   "mov r3, r10\n" \
@@ -174,12 +201,10 @@ static inline void tg_code_outputs(const tg_code_finish *f, const int32_t *sums,
   __asm__ volatile(
       ".syntax unified\n\t" TG_CODE_CONSTANTS
       "1:\n\t"
-      "ldr r3, [r0, #0]\n\t"
-      "ldmia r1!, {r4}\n\t" TG_CODE_OUTPUT
+      "ldr r3, [r0, #0]\n\t" TG_CODE_OUTPUT
       "cmp r2, r12\n\t"
       "beq 3f\n\t"
-      "ldr r3, [r0, #4]\n\t"
-      "ldmia r1!, {r4}\n\t" TG_CODE_OUTPUT
+      "ldr r3, [r0, #4]\n\t" TG_CODE_OUTPUT
       "adds r0, r0, #32\n\t"
       "cmp r2, r12\n\t"
       "bne 1b\n"
@@ -201,12 +226,10 @@ static inline void tg_code_maxima(const tg_code_finish *f, const int32_t *sums, 
   __asm__ volatile(
       ".syntax unified\n\t" TG_CODE_CONSTANTS
       "1:\n\t"
-      "ldr r3, [r0, #0]\n\t" TG_CODE_LARGER("8") TG_CODE_LARGER("16") TG_CODE_LARGER("24")
-      "ldmia r1!, {r4}\n\t" TG_CODE_OUTPUT
+      "ldr r3, [r0, #0]\n\t" TG_CODE_LARGER("8") TG_CODE_LARGER("16") TG_CODE_LARGER("24") TG_CODE_OUTPUT
       "cmp r2, r12\n\t"
       "beq 3f\n\t"
-      "ldr r3, [r0, #4]\n\t" TG_CODE_LARGER("12") TG_CODE_LARGER("20") TG_CODE_LARGER("28")
-      "ldmia r1!, {r4}\n\t" TG_CODE_OUTPUT
+      "ldr r3, [r0, #4]\n\t" TG_CODE_LARGER("12") TG_CODE_LARGER("20") TG_CODE_LARGER("28") TG_CODE_OUTPUT
       "adds r0, r0, #32\n\t"
       "cmp r2, r12\n\t"
       "bne 1b\n"
@@ -245,16 +268,23 @@ static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32
   }
 }
 
-static inline int8_t tg_code_output(const tg_code_finish *f, int32_t sum) {
+/* bias: the channel's words; its sum without it. */
+static inline int8_t tg_code_output(const tg_code_finish *f, int32_t sum, const int32_t *bias) {
+#if TG_CODE_SCALES
+  return tg_clamp_s8(tg_requantize_by(sum + bias[0], (uint32_t)bias[1], f->half), f->low, f->high);
+#else
+  sum += bias[0];
   const uint32_t product = (uint32_t)(sum >> f->pre) * (uint32_t)f->multiplier;
   const int32_t scaled = (int32_t)(product + (uint32_t)f->half) >> f->post;
   return tg_clamp_s8((int32_t)((uint32_t)scaled + (uint32_t)f->offset), f->low, f->high);
+#endif
 }
 
 static inline void tg_code_outputs(const tg_code_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
                                    int8_t *output) {
   for (int32_t i = 0; i < count; i++) {
-    output[i] = tg_code_output(f, *sums + bias[i]);
+    output[i] = tg_code_output(f, *sums, bias);
+    bias += TG_CODE_BIASES;
     sums += i & 1 ? 7 : 1;
   }
 }
@@ -262,7 +292,8 @@ static inline void tg_code_outputs(const tg_code_finish *f, const int32_t *sums,
 static inline void tg_code_maxima(const tg_code_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
                                   int8_t *output) {
   for (int32_t i = 0; i < count; i++) {
-    output[i] = tg_code_output(f, tg_max(tg_max(sums[0], sums[2]), tg_max(sums[4], sums[6])) + bias[i]);
+    output[i] = tg_code_output(f, tg_max(tg_max(sums[0], sums[2]), tg_max(sums[4], sums[6])), bias);
+    bias += TG_CODE_BIASES;
     sums += i & 1 ? 7 : 1;
   }
 }

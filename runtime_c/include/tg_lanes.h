@@ -13,11 +13,14 @@
 #define TG_LANES_TAPS 14
 #define TG_LANES_END 246
 
-/* Of one tile of four pixels. output: of pixel 0, channel 0; pixel i of a channel is at steps[i - 1] bytes from pixel 0,
+/* TG_LANES_SCALES, which the kernel defines: each channel has its own scale, behind its biases (see tg_requantize_by).
+ *
+ * Of one tile of four pixels. output: of pixel 0, channel 0; pixel i of a channel is at steps[i - 1] bytes from pixel 0,
  * or, with pool, the four give one result, their maximum. bias: {of pixels 0 and 2, of pixels 1 and 3} of each channel:
  * the sums of the former, the lower halves, come out larger by 2^15 for each chunk of the channel, which the compiler has
- * taken off. The rest: tg_requantize's constants, the output's offset being part of round, and bounds. The code for ARMv6-M
- * knows the fields by their places. */
+ * taken off. The rest: tg_requantize's constants, the output's offset being part of round, and bounds. With
+ * TG_LANES_SCALES, round is 2 * offset + 1, and pre, multiplier and post are not used. The code for ARMv6-M knows the
+ * fields by their places. */
 typedef struct {
   const uint32_t *columns;
   const int32_t *bias;
@@ -34,12 +37,41 @@ typedef struct {
   int32_t pool;
 } tg_lanes_tile;
 
+#if TG_LANES_SCALES
+#define TG_LANES_BIASES 3 /* words of a channel */
+#else
+#define TG_LANES_BIASES 2
+#endif
+
 #if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
+
+/* To r0, in this order; a scale stays in r4. Shifts by a register take its lowest byte. */
+#if TG_LANES_SCALES
+#define TG_LANES_PRE        \
+  "ldr r0, [r7, #4]\n\t"    \
+  "ldmia r0!, {r4}\n\t"     \
+  "str r0, [r7, #4]\n\t"    \
+  "movs r0, r4\n\t"
+#define TG_LANES_MULTIPLIER \
+  "lsrs r0, r4, #16\n\t"
+#define TG_LANES_ROUND      \
+  "lsrs r4, r4, #8\n\t"     \
+  "ldr r0, [r7, #28]\n\t"   \
+  "lsls r0, r0, r4\n\t"
+#define TG_LANES_POST       \
+  "adds r0, r4, #1\n\t"
+#else
+#define TG_LANES_PRE "ldr r0, [r7, #20]\n\t"
+#define TG_LANES_MULTIPLIER "ldr r0, [r7, #24]\n\t"
+#define TG_LANES_ROUND "ldr r0, [r7, #28]\n\t"
+#define TG_LANES_POST "ldr r0, [r7, #32]\n\t"
+#endif
 
 /* All channels of a tile; columns: two words a term, {pixel 0, pixel 1} and {pixel 2, pixel 3}.
  *
- * 11 cycles a tap of four products, 17 a chunk, 104 a channel (60 with pool). Running sums are in r5 and r6, totals in
- * r8 to r11. A running sum starts at 2^15, so that its lower half is never negative and never owes the upper one. */
+ * 11 cycles a tap of four products, 17 a chunk, 104 a channel (60 with pool), 7 more with its own scale. Running sums are
+ * in r5 and r6, totals in r8 to r11. A running sum starts at 2^15, so that its lower half is never negative and never owes
+ * the upper one. */
 static inline void tg_lanes(tg_lanes_tile *tile, const uint8_t *stream) {
   register tg_lanes_tile *r0 __asm__("r0") = tile;
   register const uint8_t *r1 __asm__("r1") = stream;
@@ -96,22 +128,22 @@ static inline void tg_lanes(tg_lanes_tile *tile, const uint8_t *stream) {
       "ldr r0, [r7, #56]\n\t"
       "cmp r0, #0\n\t"
       "bne 5f\n\t"
-      "ldr r0, [r7, #20]\n\t"
+      TG_LANES_PRE
       "asrs r2, r2, r0\n\t"
       "asrs r3, r3, r0\n\t"
       "asrs r5, r5, r0\n\t"
       "asrs r6, r6, r0\n\t"
-      "ldr r0, [r7, #24]\n\t"
+      TG_LANES_MULTIPLIER
       "muls r2, r0, r2\n\t"
       "muls r3, r0, r3\n\t"
       "muls r5, r0, r5\n\t"
       "muls r6, r0, r6\n\t"
-      "ldr r0, [r7, #28]\n\t"
+      TG_LANES_ROUND
       "adds r2, r2, r0\n\t"
       "adds r3, r3, r0\n\t"
       "adds r5, r5, r0\n\t"
       "adds r6, r6, r0\n\t"
-      "ldr r0, [r7, #32]\n\t"
+      TG_LANES_POST
       "asrs r2, r2, r0\n\t"
       "asrs r3, r3, r0\n\t"
       "asrs r5, r5, r0\n\t"
@@ -153,13 +185,13 @@ static inline void tg_lanes(tg_lanes_tile *tile, const uint8_t *stream) {
       "mov r2, \\sum\n"
       "3:\n\t"
       ".endr\n\t"
-      "ldr r0, [r7, #20]\n\t"
+      TG_LANES_PRE
       "asrs r2, r2, r0\n\t"
-      "ldr r0, [r7, #24]\n\t"
+      TG_LANES_MULTIPLIER
       "muls r2, r0, r2\n\t"
-      "ldr r0, [r7, #28]\n\t"
+      TG_LANES_ROUND
       "adds r2, r2, r0\n\t"
-      "ldr r0, [r7, #32]\n\t"
+      TG_LANES_POST
       "asrs r2, r2, r0\n\t"
       "ldr r0, [r7, #36]\n\t"
       "cmp r2, r0\n\t"
@@ -248,14 +280,17 @@ static inline const uint8_t *tg_lanes_sums(const tg_lanes_tile *tile, const uint
 }
 
 static inline int8_t tg_lanes_finish(const tg_lanes_tile *tile, int32_t sum) {
+#if TG_LANES_SCALES
+  return tg_clamp_s8(tg_requantize_by(sum, (uint32_t)tile->bias[2], tile->round), tile->min, tile->max);
+#else
   return tg_requantize_folded(sum, tile->pre, tile->multiplier, tile->round, tile->post, tile->min, tile->max);
+#endif
 }
 
 static inline void tg_lanes(tg_lanes_tile *tile, const uint8_t *stream) {
   for (; tile->channels > 0; tile->channels--) {
     int32_t sums[4] = {tile->bias[0], tile->bias[1], tile->bias[0], tile->bias[1]};
     stream = tg_lanes_sums(tile, stream, sums);
-    tile->bias += 2;
     if (tile->pool) {
       *tile->output = tg_lanes_finish(tile, tg_max(tg_max(sums[0], sums[1]), tg_max(sums[2], sums[3])));
     } else {
@@ -265,6 +300,7 @@ static inline void tg_lanes(tg_lanes_tile *tile, const uint8_t *stream) {
       }
     }
     tile->output++;
+    tile->bias += TG_LANES_BIASES;
   }
 }
 

@@ -19,11 +19,10 @@ _WORDS = 48  # to be laid out at once, unless one pair of pixels needs more
 
 
 @dataclass(frozen=True)
-class CodeParams(PooledGeometry):
-    """leaky is 0. pairs: of pixels of a row, whose inputs are laid out at once; ``out`` maps sums to the output."""
+class CodeGeometry(PooledGeometry):
+    """leaky is 0. pairs: of pixels of a row, whose inputs are laid out at once."""
 
     pairs: U16
-    out: glow.Requant
 
     @property
     def rows(self) -> int:
@@ -45,13 +44,24 @@ class CodeParams(PooledGeometry):
         return -(-self.unpooled.out_w // 2)
 
 
+@dataclass(frozen=True)
+class CodeParams(CodeGeometry):
+    """``out`` maps sums to the output."""
+
+    out: glow.Requant
+
+
+def code_sums(p: CodeGeometry, x: Array, weights: Array, bias: Array) -> Array:
+    """bias + sums of x * weight, x being in_offset outside of the image: int32 [images, out_h, out_w, out_c]."""
+    return p.pooled(p.unpooled.folded_sums(x, weights, bias))
+
+
 def conv2d_code_s8(p: CodeParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
-    """Definition of tg_conv2d_code_s8: bias + sum of x * weight, x being in_offset outside of the image."""
-    sums = p.unpooled.folded_sums(x, weights, bias)
-    out[...] = p.activate(glow.requantize(p.pooled(sums), p.out)).reshape(out.shape)
+    """Definition of tg_conv2d_code_s8: see ``code_sums``."""
+    out[...] = p.activate(glow.requantize(code_sums(p, x, weights, bias), p.out)).reshape(out.shape)
 
 
-def code_of(p: CodeParams, weights: Array) -> WeightsCode:
+def code_of(p: CodeGeometry, weights: Array) -> WeightsCode:
     """The function of weights int32 [out_c, kernel_h * kernel_w * in_c / group]."""
     taps = weights.reshape(p.out_c, p.kernel_h, p.kernel_w, p.in_c // p.group)
     terms = []
@@ -63,16 +73,18 @@ def code_of(p: CodeParams, weights: Array) -> WeightsCode:
     return weights_code(terms)
 
 
-def _generate(p: CodeParams, weights: Array) -> Generated:
+def generate(p: CodeGeometry, weights: Array) -> Generated:
+    """``code_of`` as the bundle takes it."""
     return code_of(p, weights).generated
 
 
-def _scratch(p: CodeParams) -> int:
-    # Sums of two pixels in each of two rows, channels by twos; and the words.
+def scratch_bytes(p: CodeGeometry) -> int:
+    """Sums of two pixels in each of two rows, channels by twos; and the words."""
     return 4 * (SUMS_OF_A_PAIR * -(-p.out_c // 2) + p.columns(p.pairs) * p.column_words)
 
 
-def _trails(p: CodeParams) -> int | None:
+def trails(p: CodeGeometry) -> int | None:
+    """Where the output may lie over the input."""
     if p.pool:
         return trailing_distance(p, 4, 1)  # the squares of one step or of many: more at once allow no less
     if p.pairs >= p.row_pairs or p.images != 1:
@@ -90,39 +102,47 @@ CONV2D_CODE = Kernel(
     params=CodeParams,
     operands=(
         In("input", "int8"),
-        Code("weights", "int32", _generate),
+        Code("weights", "int32", generate),
         In("bias", "int32"),
         Out("output", "int8"),
     ),
     reference=conv2d_code_s8,
     summary="2-D convolution whose weights are code; maximum of 2x2 squares with pool",
-    scratch=_scratch,
-    trails=_trails,
+    scratch=scratch_bytes,
+    trails=trails,
 )
 
 
-def _segmented(p: CodeParams) -> CodeParams:
-    """``p`` with as many pairs as their words leave room for."""
-    fitting = (_WORDS // p.column_words - p.kernel_w) // (2 * p.stride_w) + 1
-    return replace(p, pairs=max(1, min(fitting, p.row_pairs)))
+def pairs_at_once(geometry: CodeGeometry) -> int:
+    """As many pairs as their words leave room for."""
+    fitting = (_WORDS // geometry.column_words - geometry.kernel_w) // (2 * geometry.stride_w) + 1
+    return max(1, min(fitting, geometry.row_pairs))
+
+
+def fits(layer: ConvLayer, lowering: Lowering) -> bool:
+    """Whether the layer's weights may become code."""
+    if layer.sizes["dilation_h"] != 1 or layer.sizes["dilation_w"] != 1:
+        return False
+    # A weight takes three instructions at most times; to write them all takes a while.
+    return lowering.target.allows_code(_BYTES_PER_WEIGHT * int(np.count_nonzero(layer.weights)))
+
+
+def cycles_of(p: CodeGeometry, code: WeightsCode, output: int = 60) -> int:
+    """Measured on the Cortex-M0+: about 13 cycles a word that is laid out, ``output`` an output."""
+    height, width = p.unpooled.out_h, p.unpooled.out_w
+    outputs = p.out_h * p.out_w * p.out_c
+    columns = -(-p.row_pairs // p.pairs) * p.columns(p.pairs)
+    words = -(-height // 2) * columns * p.column_words
+    return p.images * (height * -(-width // 2) * code.cycles + 13 * words + output * outputs)
 
 
 def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_code_s8; None where that cannot be."""
-    sizes, bias = layer.sizes, layer.folded_bias
-    if sizes["dilation_h"] != 1 or sizes["dilation_w"] != 1 or not layer.is_uniform or bias is None:
+    bias = layer.folded_bias
+    if not layer.is_uniform or bias is None or not fits(layer, lowering):
         return None
-    # A weight takes three instructions at most times; to write them all takes a while.
-    if not lowering.target.allows_code(_BYTES_PER_WEIGHT * int(np.count_nonzero(layer.weights))):
-        return None
-    params = _segmented(CodeParams(**layer.geometry, pool=layer.pool, pairs=1, out=layer.requants[0]))
+    params = CodeParams(**layer.geometry, pool=layer.pool, pairs=1, out=layer.requants[0])
+    params = replace(params, pairs=pairs_at_once(params))
     code = code_of(params, layer.weights)
-
-    height, width = params.unpooled.out_h, params.unpooled.out_w
-    outputs = params.out_h * params.out_w * params.out_c
-    columns = -(-params.row_pairs // params.pairs) * params.columns(params.pairs)
-    words = -(-height // 2) * columns * params.column_words
-    # Measured on the Cortex-M0+: about 13 cycles a word that is laid out, 60 an output.
-    cycles = sizes["images"] * (height * -(-width // 2) * code.cycles + 13 * words + 60 * outputs)
     constants = {"weights": layer.weights, "bias": bias}
-    return layer.variant(CONV2D_CODE, params, cycles, lowering, constants, code.nbytes)
+    return layer.variant(CONV2D_CODE, params, cycles_of(params, code), lowering, constants, code.nbytes)

@@ -22,18 +22,24 @@ _PIXELS = 4
 
 
 @dataclass(frozen=True)
-class LanesParams(PooledGeometry):
-    """filter_offset: what is taken off each byte of the filter's stream; ``out`` maps sums to the output.
+class LanesGeometry(PooledGeometry):
+    """filter_offset: what is taken off each byte of the filter's stream.
 
     No requantization wraps, even with the output's offset added before the last shift; leaky is 0.
     """
 
     filter_offset: I16
-    out: glow.Requant
 
     @property
     def terms(self) -> int:
         return self.kernel_h * self.kernel_w * self.in_c
+
+
+@dataclass(frozen=True)
+class LanesParams(LanesGeometry):
+    """``out`` maps sums to the output."""
+
+    out: glow.Requant
 
 
 def chunks_of(weights: Array) -> list[int]:
@@ -62,7 +68,7 @@ def pack(weights: Array, offset: int) -> tuple[Array, Array]:
     return np.array(stream, np.uint8).view(np.int8), np.array(counts)
 
 
-def unpack(stream: Array, p: LanesParams) -> tuple[Array, Array]:
+def unpack(stream: Array, p: LanesGeometry) -> tuple[Array, Array]:
     """The inverse of ``pack``: weights int32 [out_c, terms], and the number of chunks of each channel."""
     data = stream.view(np.uint8).ravel().tolist()
     weights, counts, at = np.zeros((p.out_c, p.terms), np.int32), np.zeros(p.out_c, np.int32), 0
@@ -77,24 +83,35 @@ def unpack(stream: Array, p: LanesParams) -> tuple[Array, Array]:
 
 
 @lru_cache(maxsize=4)
-def _unpacked(stream: bytes, p: LanesParams) -> tuple[Array, Array]:
+def _unpacked(stream: bytes, p: LanesGeometry) -> tuple[Array, Array]:
     """``unpack``, once for all samples."""
     return unpack(np.frombuffer(stream, np.int8), p)
 
 
-def conv2d_lanes_s8(p: LanesParams, x: Array, stream: Array, bias: Array, out: Array) -> None:
-    """Definition of tg_conv2d_lanes_s8: bias + sum of x * weight, x being in_offset outside of the image.
+def lanes_sums(p: LanesGeometry, x: Array, stream: Array, biases: Array) -> Array:
+    """bias + sums of x * weight, x being in_offset outside of the image: int32 [images, out_h, out_w, out_c].
 
-    The bias [out_c, 2] is that of even and odd pixels of each four; the even one lacks 2**15 for each chunk.
+    biases [out_c, 2]: of even and odd pixels of each four; the even one lacks 2**15 for each chunk.
     """
     weights, counts = _unpacked(stream.tobytes(), p)
-    even, odd = bias.reshape(-1, 2).T
+    even, odd = biases.T
     assert np.array_equal(even + (counts << 15), odd)
-    sums = p.unpooled.folded_sums(x, weights, odd)
-    out[...] = p.activate(glow.requantize(p.pooled(sums), p.out)).reshape(out.shape)
+    return p.pooled(p.unpooled.folded_sums(x, weights, odd))
 
 
-def _trails(p: LanesParams) -> int | None:
+def conv2d_lanes_s8(p: LanesParams, x: Array, stream: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_conv2d_lanes_s8: see ``lanes_sums``."""
+    sums = lanes_sums(p, x, stream, bias.reshape(-1, 2))
+    out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
+
+
+def scratch_bytes(p: LanesGeometry) -> int:
+    """The inputs of four pixels, two in a word."""
+    return 8 * p.terms
+
+
+def trails(p: LanesGeometry) -> int | None:
+    """Where the output may lie over the input."""
     return trailing_distance(p, _PIXELS, 1 if p.pool else _PIXELS)
 
 
@@ -105,8 +122,8 @@ CONV2D_LANES = Kernel(
     operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8")),
     reference=conv2d_lanes_s8,
     summary="2-D convolution, two products a multiplication; maximum of 2x2 squares with pool",
-    scratch=lambda p: 8 * p.terms,
-    trails=_trails,
+    scratch=scratch_bytes,
+    trails=trails,
 )
 
 
@@ -116,24 +133,33 @@ def offset_of(weights: Array) -> int | None:
     return -low if high - low <= 255 else None
 
 
-def lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
-    """The layer through tg_conv2d_lanes_s8; None where that cannot be."""
-    sizes, bias = layer.sizes, layer.folded_bias
-    offset = offset_of(layer.weights)
-    fits = layer.is_dense and layer.is_uniform and layer.offset_folds
-    if not fits or bias is None or offset is None or lowering.target.dsp:
+def lanes_constants(layer: ConvLayer, lowering: Lowering) -> tuple[int, Array, Array, Array] | None:
+    """A layer's filter_offset, its stream, its biases int32 [out_c, 2] and numbers of chunks; None where it has none.
+
+    Whether its sums are requantized without wraps is looked at elsewhere.
+    """
+    bias, offset = layer.folded_bias, offset_of(layer.weights)
+    if not layer.is_dense or bias is None or offset is None or lowering.target.dsp:
         return None
     stream, counts = pack(layer.weights, offset)
-    params = LanesParams(**layer.geometry, pool=layer.pool, filter_offset=offset, out=layer.requants[0])
     even = bias.astype(np.int64) - (counts << 15)
     if even.min(initial=0) < glow.INT32_MIN:
         return None
-    biases = np.stack([even, bias], axis=1).astype(np.int32)
+    return offset, stream, np.stack([even, bias], axis=1).astype(np.int32), counts
 
-    tiles = -(-sizes["out_h"] * sizes["out_w"] // (1 if layer.pool else _PIXELS)) * sizes["images"]
-    # tg_lanes.h; measured: about 12 cycles a word that is laid out.
-    taps = layer.weights.size
-    cycles = tiles * (
-        24 * params.terms + 11 * taps + 17 * int(counts.sum()) + (65 if layer.pool else 115) * len(counts)
-    )
-    return layer.variant(CONV2D_LANES, params, cycles, lowering, {"filter": stream, "bias": biases})
+
+def cycles_of(p: LanesGeometry, counts: Array, own_scale: int = 0) -> int:
+    """See tg_lanes.h; measured on the Cortex-M0+: about 12 cycles a word that is laid out."""
+    tiles = -(-p.out_h * p.out_w // (1 if p.pool else _PIXELS)) * p.images
+    channel = 11 * p.terms + (65 if p.pool else 115) + own_scale
+    return tiles * (24 * p.terms + 17 * int(counts.sum()) + channel * p.out_c)
+
+
+def lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_conv2d_lanes_s8; None where that cannot be."""
+    found = lanes_constants(layer, lowering) if layer.is_uniform and layer.offset_folds else None
+    if found is None:
+        return None
+    offset, stream, biases, counts = found
+    params = LanesParams(**layer.geometry, pool=layer.pool, filter_offset=offset, out=layer.requants[0])
+    return layer.variant(CONV2D_LANES, params, cycles_of(params, counts), lowering, {"filter": stream, "bias": biases})

@@ -128,6 +128,26 @@ def channel_words(constants: Sequence[glow.Requant], filter_offsets: Sequence[in
     return np.array(words, np.int32).ravel()
 
 
+def scale_words(requants: Sequence[glow.Requant]) -> Array | None:
+    """Scales of channels, whose offset is not in them, as tg_requantize_by of tg_numerics.h takes them: int32 [out_c].
+
+    None where one has no last shift, or a multiplier of more than 16 bits: a scale of more than 1.
+    """
+    if not all(r.post >= 1 and 0 < r.multiplier < 1 << 16 for r in requants):
+        return None
+    words = [r.pre + ((r.post - 1) << 8) + (r.multiplier << 16) for r in requants]
+    return np.array(words, np.uint32).view(np.int32)
+
+
+def requantize_channels(sums: Array, words: Array, offset: int) -> Array:
+    """Sums int32 [..., out_c] by ``scale_words`` of each channel, and the output's offset."""
+    out = np.empty_like(sums)
+    for channel, word in enumerate(words.view(np.uint32).ravel().tolist()):
+        constants = glow.Requant(word & 0xFF, (word >> 8 & 0xFF) + 1, word >> 16, offset)
+        out[..., channel] = glow.requantize(sums[..., channel], constants)
+    return out
+
+
 @dataclass(frozen=True, eq=False)
 class ConvLayer:
     """A quantized convolution about to be lowered.
@@ -170,6 +190,11 @@ class ConvLayer:
     def is_uniform(self) -> bool:
         """Whether one scale serves all channels, and nothing leaks."""
         return not (self.per_channel or self.activation["leaky"])
+
+    @property
+    def scales(self) -> Array | None:
+        """``scale_words`` of a layer with a scale for each channel; None if it has one for all, or one that wraps."""
+        return scale_words(self.requants) if self.per_channel and self.offset_folds else None
 
     @property
     def geometry(self) -> dict[str, Any]:

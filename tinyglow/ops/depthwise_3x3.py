@@ -15,11 +15,10 @@ from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer
 
 
 @dataclass(frozen=True)
-class Depthwise3x3Params(ConvGeometry):
-    """As LanesParams; group, in_c and out_c are equal, the kernel is 3x3, dilation and stride_w are 1."""
+class PlanesGeometry(ConvGeometry):
+    """As LanesGeometry; group, in_c and out_c are equal, the kernel is 3x3, dilation and stride_w are 1."""
 
     filter_offset: I16
-    out: glow.Requant
 
     @property
     def plane(self) -> tuple[int, int]:
@@ -33,13 +32,25 @@ class Depthwise3x3Params(ConvGeometry):
         return (self.out_h, self.out_w) == (self.in_h, self.in_w)
 
 
+@dataclass(frozen=True)
+class Depthwise3x3Params(PlanesGeometry):
+    """``out`` maps sums to the output."""
+
+    out: glow.Requant
+
+
+def planes_sums(p: PlanesGeometry, x: Array, filters: Array, bias: Array) -> Array:
+    """bias + sums of x * (filter - filter_offset), x = in_offset in the padding: int32 [images, out_h, out_w, c]."""
+    return p.folded_sums(x, filters.astype(np.int32) - p.filter_offset, bias)
+
+
 def depthwise_3x3_s8(p: Depthwise3x3Params, x: Array, filters: Array, bias: Array, out: Array) -> None:
-    """Definition of tg_depthwise_3x3_s8: bias + sum of x * (filter - filter_offset), x = in_offset in the padding."""
-    sums = p.folded_sums(x, filters.astype(np.int32) - p.filter_offset, bias)
-    out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
+    """Definition of tg_depthwise_3x3_s8: see ``planes_sums``."""
+    out[...] = p.activate(glow.requantize(planes_sums(p, x, filters, bias), p.out)).reshape(out.shape)
 
 
-def _scratch(p: Depthwise3x3Params) -> int:
+def scratch_bytes(p: PlanesGeometry) -> int:
+    """A channel's image with its padding, in words."""
     height, width = p.plane
     return 4 * (height * width + 1)  # the last pair's second output may read a word more
 
@@ -51,22 +62,28 @@ DEPTHWISE_3X3 = Kernel(
     operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8", "input")),
     reference=depthwise_3x3_s8,
     summary="depthwise convolution with filters of 3x3, stride 1 along rows",
-    scratch=_scratch,
+    scratch=scratch_bytes,
     aliases=lambda p: p.in_place,
 )
 
 
+def fits(layer: ConvLayer, lowering: Lowering) -> bool:
+    """Whether the layer's shape is one for these kernels, and the core."""
+    window = [layer.sizes[name] for name in ("kernel_h", "kernel_w", "stride_w")]
+    return layer.is_depthwise and window == [3, 3, 1] and not layer.pool and not lowering.target.dsp
+
+
+def cycles_of(p: PlanesGeometry) -> int:
+    """Those of the pairs of a row, see tg_planes.h; the rest measured on the Cortex-M0+."""
+    height, width = p.plane
+    channel = 9 * height * width + p.out_h * (-(-p.out_w // 2) * 133 + 60) + 300
+    return p.images * p.out_c * channel
+
+
 def depthwise_3x3_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_depthwise_3x3_s8; None where it is not depthwise, or for another core."""
-    sizes, bias = layer.sizes, layer.folded_bias
-    window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_w")]
-    fits = layer.is_depthwise and window == [3, 3, 1] and not layer.pool
-    if not fits or not layer.is_uniform or not layer.offset_folds or bias is None or lowering.target.dsp:
+    bias = layer.folded_bias
+    if not fits(layer, lowering) or not layer.is_uniform or not layer.offset_folds or bias is None:
         return None
     params = Depthwise3x3Params(**layer.geometry, filter_offset=int(layer.filter_offsets[0]), out=layer.requants[0])
-
-    height, width = params.plane
-    # The pairs of a row; the rest measured.
-    channel = 9 * height * width + sizes["out_h"] * (-(-sizes["out_w"] // 2) * 133 + 60) + 300
-    cycles = sizes["images"] * sizes["out_c"] * channel
-    return layer.variant(DEPTHWISE_3X3, params, cycles, lowering, {"filter": layer.filters, "bias": bias})
+    return layer.variant(DEPTHWISE_3X3, params, cycles_of(params), lowering, {"filter": layer.filters, "bias": bias})

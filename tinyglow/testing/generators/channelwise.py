@@ -47,7 +47,8 @@ def own_scales(draw: st.DrawFn, weights: Array, bias: Array, out: glow.Requant) 
 def _without_scale(p: Params) -> dict[str, Any]:
     """Fields of the parameters but the scale, and the output's offset."""
     fields = {field.name: getattr(p, field.name) for field in dataclasses.fields(p)}
-    return {**fields, "out_offset": fields.pop("out").offset}
+    out: glow.Requant = fields.pop("out")
+    return {**fields, "out_offset": out.offset}
 
 
 @generates(CONV2D_CHANNELWISE_LANES)

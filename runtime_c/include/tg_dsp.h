@@ -220,6 +220,20 @@ static inline uint32_t tg_max4(uint32_t a, uint32_t b) {
 #endif
 }
 
+/* A sum by one channel's scale: scale = pre + (multiplier << (32 - post)), that is, (x >> pre) * multiplier / 2^post, halves
+ * upwards, plus offset. The compiler proves that pre does not get in the multiplier's way, and that nothing wraps. */
+static inline int32_t tg_scale_high(int32_t x, uint32_t scale, int32_t offset) {
+  const int32_t shifted = x >> (scale & 0xFFu);
+  const int32_t high = (int32_t)(scale & ~0xFFu);
+#if TG_HAS_DSP
+  int32_t result;
+  __asm__("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(shifted), "r"(high), "r"(offset));
+  return result;
+#else
+  return (int32_t)(((int64_t)shifted * high + ((int64_t)1 << 31)) >> 32) + offset;
+#endif
+}
+
 /* The nearest int8. */
 static inline int32_t tg_saturate_s8(int32_t x) {
 #if TG_HAS_DSP

@@ -95,6 +95,16 @@ def requantize(x: Int32Array, r: Requant) -> Int32Array:
     return result
 
 
+def requantize_high(x: Int32Array, pre: int, scale: int, offset: int) -> Int32Array:
+    """``(x >> pre) * scale / 2**32``, halves upwards, plus ``offset``: int32, not yet saturated to int8.
+
+    scale: int32. The same as ``requantize`` with a multiplier of ``scale >> (32 - post)`` where that does not wrap.
+    """
+    product = (x >> np.int32(pre)).astype(np.int64) * scale
+    result: Int32Array = ((product + (1 << 31)) >> 32).astype(np.int32) + np.int32(offset)
+    return result
+
+
 def saturate_int8(x: Int32Array) -> Int8Array:
     """Clip to -128..127 (``libjit_clip_i8``)."""
     return np.clip(x, INT8_MIN, INT8_MAX).astype(np.int8)

@@ -18,6 +18,7 @@ from tinyglow.ops.activation import NO_ACTIVATION, Activation
 from tinyglow.ops.conv2d_3x3_dsp import conv2d_3x3_dsp_variant
 from tinyglow.ops.conv2d_channelwise_code import channelwise_code_variant
 from tinyglow.ops.conv2d_channelwise_dsp import channelwise_dsp_variant
+from tinyglow.ops.conv2d_channelwise_high_dsp import channelwise_high_dsp_variant
 from tinyglow.ops.conv2d_channelwise_lanes import channelwise_lanes_variant
 from tinyglow.ops.conv2d_code import code_variant
 from tinyglow.ops.conv2d_dsp import dsp_variant
@@ -27,6 +28,7 @@ from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, channel_words, co
 from tinyglow.ops.conv2d_squares_dsp import squares_dsp_variant
 from tinyglow.ops.depthwise_3x3 import depthwise_3x3_variant
 from tinyglow.ops.depthwise_3x3_channelwise import depthwise_3x3_channelwise_variant
+from tinyglow.ops.depthwise_3x3_channelwise_dsp import depthwise_3x3_channelwise_dsp_variant
 from tinyglow.ops.depthwise_dsp import depthwise_variant
 from tinyglow.ops.depthwise_strip_dsp import depthwise_strip_variant
 from tinyglow.ops.layers_int16 import lower_conv2d_int16
@@ -291,6 +293,8 @@ _FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (
     channelwise_lanes_variant,
     depthwise_3x3_channelwise_variant,
     channelwise_code_variant,
+    channelwise_high_dsp_variant,
+    depthwise_3x3_channelwise_dsp_variant,
 )
 
 

@@ -11,8 +11,8 @@ from tinyglow.ir.kernel import I16, U8, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
-from tinyglow.ops.conv2d_dsp import PIXELS, cycles_of, even_channels, layout_of, pack, scratch_bytes, unpack
-from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, channel_words, trailing_distance
+from tinyglow.ops.conv2d_dsp import cycles_of, even_channels, layout_of, pack, scratch_bytes, trails, unpack
+from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, channel_words
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ CONV2D_CHANNELWISE_DSP = Kernel(
     reference=conv2d_channelwise_dsp_s8,
     summary="2-D convolution with a scale for each output channel, two 16-bit products an instruction",
     scratch=scratch_bytes,
-    trails=lambda p: trailing_distance(p, PIXELS, 1 if p.pool else PIXELS),
+    trails=trails,
 )
 
 

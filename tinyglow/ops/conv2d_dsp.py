@@ -100,6 +100,11 @@ def even_channels(values: Array) -> Array:
     return np.concatenate([values, np.zeros(len(values) % 2)]).astype(np.int32)
 
 
+def trails(p: PooledGeometry) -> int | None:
+    """Where the output may lie over the input."""
+    return trailing_distance(p, PIXELS, 1 if p.pool else PIXELS)
+
+
 def conv2d_dsp_s8(p: ConvDspParams, x: Array, filters: Array, bias: Array, out: Array) -> None:
     """Definition of tg_conv2d_dsp_s8: bias + sum of x * (filter - filter_offset), x being in_offset outside."""
     weights = unpack(filters, p).astype(np.int32) - p.filter_offset
@@ -115,7 +120,7 @@ CONV2D_DSP = Kernel(
     reference=conv2d_dsp_s8,
     summary="2-D convolution, two 16-bit products an instruction; maximum of 2x2 squares with pool",
     scratch=scratch_bytes,
-    trails=lambda p: trailing_distance(p, PIXELS, 1 if p.pool else PIXELS),
+    trails=trails,
 )
 
 

@@ -148,6 +148,24 @@ def requantize_channels(sums: Array, words: Array, offset: int) -> Array:
     return out
 
 
+def high_words(requants: Sequence[glow.Requant]) -> Array | None:
+    """Scales of channels, whose offset is not in them, as tg_scale_high of tg_dsp.h takes them: int32 [out_c].
+
+    None where one is a half or more, or so small that its shift and its multiplier do not fit a word.
+    """
+    if not all(r.post <= 24 and 0 < 2 * r.multiplier < 1 << r.post for r in requants):
+        return None
+    return np.array([r.pre + (r.multiplier << (32 - r.post)) for r in requants], np.int32)
+
+
+def requantize_high_channels(sums: Array, words: Array, offset: int) -> Array:
+    """Sums int32 [..., out_c] by ``high_words`` of each channel, and the output's offset."""
+    out = np.empty_like(sums)
+    for channel, word in enumerate(words.ravel().tolist()):
+        out[..., channel] = glow.requantize_high(sums[..., channel], word & 0xFF, word & ~0xFF, offset)
+    return out
+
+
 @dataclass(frozen=True, eq=False)
 class ConvLayer:
     """A quantized convolution about to be lowered.
@@ -195,6 +213,17 @@ class ConvLayer:
     def scales(self) -> Array | None:
         """``scale_words`` of a layer with a scale for each channel; None if it has one for all, or one that wraps."""
         return scale_words(self.requants) if self.per_channel and self.offset_folds else None
+
+    @property
+    def high_scales(self) -> Array | None:
+        """``high_words`` of a layer with a scale for each channel; None if it has one for all, or one that wraps."""
+        return high_words(self.requants) if self.per_channel and self.monotone else None
+
+    @property
+    def one_filter_offset(self) -> int | None:
+        """The offset of all filters, if that is one: Glow's with a scale for each channel have none."""
+        offsets = set(self.filter_offsets.tolist())
+        return offsets.pop() if len(offsets) == 1 else None
 
     @property
     def geometry(self) -> dict[str, Any]:

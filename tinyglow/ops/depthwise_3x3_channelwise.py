@@ -49,14 +49,10 @@ DEPTHWISE_3X3_CHANNELWISE = Kernel(
 
 def depthwise_3x3_channelwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_depthwise_3x3_channelwise_s8; None where that cannot be, or is not needed."""
-    scales, bias = layer.scales, layer.folded_bias
-    # Glow's filters with a scale for each channel have no offset.
-    one_offset = len(set(layer.filter_offsets.tolist())) == 1
-    if not fits(layer, lowering) or scales is None or bias is None or not one_offset:
+    scales, bias, offset = layer.scales, layer.folded_bias, layer.one_filter_offset
+    if not fits(layer, lowering) or scales is None or bias is None or offset is None:
         return None
-    params = Depthwise3x3ChannelwiseParams(
-        **layer.geometry, filter_offset=int(layer.filter_offsets[0]), out_offset=layer.out.offset
-    )
+    params = Depthwise3x3ChannelwiseParams(**layer.geometry, filter_offset=offset, out_offset=layer.out.offset)
     cycles = cycles_of(params) + _OWN_SCALE * params.images * params.out_c
     constants = {"filter": layer.filters, "bias": np.column_stack([bias, scales])}
     return layer.variant(DEPTHWISE_3X3_CHANNELWISE, params, cycles, lowering, constants)

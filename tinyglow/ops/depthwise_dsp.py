@@ -27,20 +27,28 @@ class DepthwiseDspParams(ConvGeometry):
         return self.kernel_h * self.kernel_w
 
 
-def pack(weights: Array, bias: Array) -> Array:
-    """Weights int32 [channels, taps] and biases as the kernel's filter: int32, flat."""
+def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
+    """Weights int32 [channels, taps] and biases as the kernel's filter: int32, flat; scales, if any, behind them."""
     channels, taps = weights.shape
     groups = -(-channels // _GROUP)
-    full, biases = np.zeros((groups * _GROUP, taps), np.int64), np.zeros(groups * _GROUP, np.int64)
-    full[:channels], biases[:channels] = weights, bias
+    full = np.zeros((groups * _GROUP, taps), np.int64)
+    full[:channels] = weights
     by_channel = full.reshape(groups, _GROUP, taps).transpose(0, 2, 1)
     words = (by_channel[..., :2] & 0xFFFF) | (by_channel[..., 2:] & 0xFFFF) << 16
-    packed = np.concatenate([biases.reshape(groups, _GROUP), words.reshape(groups, -1)], axis=1)
-    return packed.astype(np.uint32).view(np.int32).ravel()
+    parts = [_by_group(bias, groups), words.reshape(groups, -1)]
+    parts += [] if scales is None else [_by_group(scales, groups)]
+    return np.concatenate(parts, axis=1).astype(np.uint32).view(np.int32).ravel()
+
+
+def _by_group(values: Array, groups: int) -> Array:
+    """Words of channels, filled up with zeros: int64 [groups, channels of one]."""
+    full = np.zeros(groups * _GROUP, np.int64)
+    full[: len(values)] = values.astype(np.int64) & 0xFFFFFFFF
+    return full.reshape(groups, _GROUP)
 
 
 def unpack(packed: Array, channels: int, taps: int) -> tuple[Array, Array]:
-    """The inverse of ``pack``."""
+    """The inverse of ``pack``, without scales."""
     groups = packed.reshape(-1, _GROUP + 2 * taps)
     words = np.ascontiguousarray(groups[:, _GROUP:])
     halves = words.view(np.int16).reshape(-1, taps, 2, 2)  # the low half is the first, on the hosts that are supported
@@ -55,7 +63,7 @@ def depthwise_dsp_s8(p: DepthwiseDspParams, x: Array, filters: Array, out: Array
     out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
 
 
-def _trails(p: DepthwiseDspParams) -> int | None:
+def trails(p: ConvGeometry) -> int | None:
     """A pixel's channels are written group by group, each behind what its own group and later pixels still read."""
     if p.images != 1:
         return None
@@ -72,7 +80,7 @@ DEPTHWISE_DSP = Kernel(
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
     reference=depthwise_dsp_s8,
     summary="depthwise convolution, four channels at once",
-    trails=_trails,
+    trails=trails,
 )
 
 
@@ -85,7 +93,7 @@ DEPTHWISE_3X3_DSP = Kernel(
     summary="depthwise convolution with windows of 3x3, four channels at once",
     # One window with what lies outside the image.
     scratch=lambda p: 9 * p.in_c,
-    trails=_trails,
+    trails=trails,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,22 +12,35 @@ from hypothesis import strategies as st
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Params
 from tinyglow.numerics import glow
-from tinyglow.ops import conv2d_lanes
+from tinyglow.ops import conv2d_dsp, conv2d_lanes, depthwise_dsp
 from tinyglow.ops.conv2d_channelwise_code import CONV2D_CHANNELWISE_CODE, ChannelwiseCodeParams
+from tinyglow.ops.conv2d_channelwise_high_dsp import (
+    CONV2D_CHANNELWISE_HIGH_DSP,
+    ChannelwiseHighDspParams,
+    pack_biases,
+)
 from tinyglow.ops.conv2d_channelwise_lanes import CONV2D_CHANNELWISE_LANES, ChannelwiseLanesParams
 from tinyglow.ops.conv2d_code import CONV2D_CODE, CodeParams
+from tinyglow.ops.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams
-from tinyglow.ops.conv2d_layer import scale_words, within_int32
+from tinyglow.ops.conv2d_layer import high_words, scale_words, within_int32
 from tinyglow.ops.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
 from tinyglow.ops.depthwise_3x3_channelwise import DEPTHWISE_3X3_CHANNELWISE, Depthwise3x3ChannelwiseParams
+from tinyglow.ops.depthwise_3x3_channelwise_dsp import (
+    DEPTHWISE_3X3_CHANNELWISE_DSP,
+    Depthwise3x3ChannelwiseDspParams,
+)
+from tinyglow.ops.depthwise_dsp import DEPTHWISE_3X3_DSP, DepthwiseDspParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import cases, generates
 from tinyglow.testing.values import requant_params
 
+_Words = Callable[[Sequence[glow.Requant]], Array | None]
+
 
 @st.composite
-def own_scales(draw: st.DrawFn, weights: Array, bias: Array, out: glow.Requant) -> Array:
-    """Words of scales around that of ``out``, as lowering lets them through: int32 [out_c], at most six different ones.
+def _own_scales(draw: st.DrawFn, words: _Words, weights: Array, bias: Array, out: glow.Requant) -> Array:
+    """Scales around that of ``out``, as lowering lets them through: ``words`` of at most six different ones.
 
     weights: int32 [out_c, terms], free of offsets; bias: int32 [out_c] of sums of x * weight.
     """
@@ -36,12 +50,12 @@ def own_scales(draw: st.DrawFn, weights: Array, bias: Array, out: glow.Requant) 
     chosen = []
     for channel, bounds in enumerate(zip((bias - reach).tolist(), (bias + reach).tolist(), strict=True)):
         own = few[channel % len(few)]
-        allowed = scale_words([own]) is not None
+        allowed = words([own]) is not None
         allowed = allowed and all(within_int32(bound, own, abs(out.offset)) for bound in bounds)
-        chosen.append(own if allowed else glow.Requant(16, 1, 1, out.offset))
-    words = scale_words(chosen)
-    assert words is not None
-    return words
+        chosen.append(own if allowed else glow.Requant(16, 2, 1, out.offset))
+    found = words(chosen)
+    assert found is not None
+    return found
 
 
 def _without_scale(p: Params) -> dict[str, Any]:
@@ -58,7 +72,7 @@ def _conv2d_channelwise_lanes(draw: st.DrawFn) -> Case:
     p, biases = case.params, case.inputs["bias"].reshape(-1, 2)
     assert isinstance(p, LanesParams)
     weights, _ = conv2d_lanes.unpack(case.inputs["filter"], p)
-    words = np.column_stack([biases, draw(own_scales(weights, biases[:, 1], p.out))])
+    words = np.column_stack([biases, draw(_own_scales(scale_words, weights, biases[:, 1], p.out))])
     params = ChannelwiseLanesParams(**_without_scale(p))
     return Case(CONV2D_CHANNELWISE_LANES, params, {**case.inputs, "bias": words.ravel()}, case.outputs)
 
@@ -70,7 +84,7 @@ def _depthwise_3x3_channelwise(draw: st.DrawFn) -> Case:
     p, bias = case.params, case.inputs["bias"]
     assert isinstance(p, Depthwise3x3Params)
     weights = case.inputs["filter"].reshape(p.out_c, -1).astype(np.int32) - p.filter_offset
-    words = np.column_stack([bias, draw(own_scales(weights, bias, p.out))])
+    words = np.column_stack([bias, draw(_own_scales(scale_words, weights, bias, p.out))])
     params = Depthwise3x3ChannelwiseParams(**_without_scale(p))
     return Case(DEPTHWISE_3X3_CHANNELWISE, params, {**case.inputs, "bias": words.ravel()}, case.outputs)
 
@@ -82,7 +96,34 @@ def _conv2d_channelwise_code(draw: st.DrawFn) -> Case:
     p, bias = case.params, case.inputs["bias"]
     assert isinstance(p, CodeParams)
     weights = case.inputs["weights"].reshape(p.out_c, -1)
-    words = np.column_stack([bias, draw(own_scales(weights, bias, p.out))])
+    words = np.column_stack([bias, draw(_own_scales(scale_words, weights, bias, p.out))])
     inputs = {**case.inputs, "bias": words.ravel()}
     params = ChannelwiseCodeParams(**_without_scale(p))
     return Case(CONV2D_CHANNELWISE_CODE, params, inputs, case.outputs, case.functions)
+
+
+@generates(CONV2D_CHANNELWISE_HIGH_DSP)
+@st.composite
+def _conv2d_channelwise_high_dsp(draw: st.DrawFn) -> Case:
+    case = draw(cases(CONV2D_DSP))
+    p, bias = case.params, case.inputs["bias"]
+    assert isinstance(p, ConvDspParams)
+    bias = bias[: p.out_c]
+    weights = conv2d_dsp.unpack(case.inputs["filter"], p).astype(np.int32) - p.filter_offset
+    scales = draw(_own_scales(high_words, weights, bias, p.out))
+    inputs = {**case.inputs, "bias": pack_biases(bias, scales)}
+    return Case(CONV2D_CHANNELWISE_HIGH_DSP, ChannelwiseHighDspParams(**_without_scale(p)), inputs, case.outputs)
+
+
+@generates(DEPTHWISE_3X3_CHANNELWISE_DSP)
+@st.composite
+def _depthwise_3x3_channelwise_dsp(draw: st.DrawFn) -> Case:
+    case = draw(cases(DEPTHWISE_3X3_DSP))
+    p = case.params
+    assert isinstance(p, DepthwiseDspParams)
+    weights, bias = depthwise_dsp.unpack(case.inputs["filter"], p.in_c, p.taps)
+    # These sums are of x - in_offset.
+    scales = draw(_own_scales(high_words, 2 * weights, bias, p.out))
+    inputs = {**case.inputs, "filter": depthwise_dsp.pack(weights, bias, scales)}
+    params = Depthwise3x3ChannelwiseDspParams(**_without_scale(p))
+    return Case(DEPTHWISE_3X3_CHANNELWISE_DSP, params, inputs, case.outputs)

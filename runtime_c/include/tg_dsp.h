@@ -234,6 +234,25 @@ static inline int32_t tg_scale_high(int32_t x, uint32_t scale, int32_t offset) {
 #endif
 }
 
+/* Brings count bytes between min and max, four at once. */
+static TG_APART TG_SMALL void tg_dsp_clamp(int8_t *x, int32_t count, int32_t min, int32_t max) {
+  const uint32_t low = 0x1010101u * (uint8_t)min;
+  const uint32_t not_high = ~(0x1010101u * (uint8_t)max);
+  if (min == INT8_MIN && max == INT8_MAX) {
+    return;
+  }
+  TG_COMPACT
+  for (; count >= 4; count -= 4) {
+    tg_store4(x, ~tg_max4(~tg_max4(tg_load4(x), low), not_high));
+    x += 4;
+  }
+  TG_COMPACT
+  for (; count > 0; count--) {
+    const int32_t at_least = *x < min ? min : *x;
+    *x++ = (int8_t)(at_least > max ? max : at_least);
+  }
+}
+
 /* The nearest int8. */
 static inline int32_t tg_saturate_s8(int32_t x) {
 #if TG_HAS_DSP

@@ -368,12 +368,17 @@ static inline void tg_dsp_convolve(const tg_dsp_params *p, const int8_t *input, 
     } else {
       rows(&w, input, output);
     }
+#if TG_DSP_SCALES
+    tg_dsp_clamp(output, outputs, p->act_min, p->act_max);
+#else
+    /* Seldom needed, so small: a network with offsets has its ReLUs at the ends of int8. */
     if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
       TG_COMPACT
       for (int32_t i = 0; i < outputs; i++) {
         output[i] = tg_clamp_s8(output[i], p->act_min, p->act_max);
       }
     }
+#endif
     input += p->in_h * p->in_w * p->in_c;
     output += outputs;
   }

@@ -247,12 +247,17 @@ static inline void tg_depthwise_convolve(const tg_depthwise_params *p, const int
       }
       top += p->stride_h;
     }
+#if TG_DEPTHWISE_SCALES
+    tg_dsp_clamp(output, outputs, p->act_min, p->act_max);
+#else
+    /* Seldom needed, so small: a network with offsets has its ReLUs at the ends of int8. */
     if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
       TG_COMPACT
       for (int32_t i = 0; i < outputs; i++) {
         output[i] = tg_clamp_s8(output[i], p->act_min, p->act_max);
       }
     }
+#endif
     input += p->in_h * row;
     output += outputs;
   }

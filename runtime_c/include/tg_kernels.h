@@ -726,6 +726,34 @@ typedef struct {
 
 void tg_depthwise_3x3_s8(const tg_depthwise_3x3_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
 
+/* depthwise convolution with a scale for each channel, four channels at once */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  int16_t out_offset;
+} tg_depthwise_channelwise_dsp_s8_params;
+
+void tg_depthwise_channelwise_dsp_s8(const tg_depthwise_channelwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output);
+
 /* depthwise convolution, four channels at once */
 typedef struct {
   uint16_t in_h;

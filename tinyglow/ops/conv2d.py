@@ -28,7 +28,7 @@ from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, channel_words, co
 from tinyglow.ops.conv2d_squares_dsp import squares_dsp_variant
 from tinyglow.ops.depthwise_3x3 import depthwise_3x3_variant
 from tinyglow.ops.depthwise_3x3_channelwise import depthwise_3x3_channelwise_variant
-from tinyglow.ops.depthwise_3x3_channelwise_dsp import depthwise_3x3_channelwise_dsp_variant
+from tinyglow.ops.depthwise_channelwise_dsp import depthwise_channelwise_dsp_variant
 from tinyglow.ops.depthwise_dsp import depthwise_variant
 from tinyglow.ops.depthwise_strip_dsp import depthwise_strip_variant
 from tinyglow.ops.layers_int16 import lower_conv2d_int16
@@ -294,7 +294,7 @@ _FAMILIES: tuple[Callable[[ConvLayer, Lowering], Variant | None], ...] = (
     depthwise_3x3_channelwise_variant,
     channelwise_code_variant,
     channelwise_high_dsp_variant,
-    depthwise_3x3_channelwise_dsp_variant,
+    depthwise_channelwise_dsp_variant,
 )
 
 

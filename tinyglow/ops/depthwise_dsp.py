@@ -13,7 +13,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
 from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, PooledGeometry, first_inputs
 
-_GROUP = 4  # channels
+GROUP = 4  # channels
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class DepthwiseDspParams(ConvGeometry):
 def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
     """Weights int32 [channels, taps] and biases as the kernel's filter: int32, flat; scales, if any, behind them."""
     channels, taps = weights.shape
-    groups = -(-channels // _GROUP)
-    full = np.zeros((groups * _GROUP, taps), np.int64)
+    groups = -(-channels // GROUP)
+    full = np.zeros((groups * GROUP, taps), np.int64)
     full[:channels] = weights
-    by_channel = full.reshape(groups, _GROUP, taps).transpose(0, 2, 1)
+    by_channel = full.reshape(groups, GROUP, taps).transpose(0, 2, 1)
     words = (by_channel[..., :2] & 0xFFFF) | (by_channel[..., 2:] & 0xFFFF) << 16
     parts = [_by_group(bias, groups), words.reshape(groups, -1)]
     parts += [] if scales is None else [_by_group(scales, groups)]
@@ -42,18 +42,18 @@ def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
 
 def _by_group(values: Array, groups: int) -> Array:
     """Words of channels, filled up with zeros: int64 [groups, channels of one]."""
-    full = np.zeros(groups * _GROUP, np.int64)
+    full = np.zeros(groups * GROUP, np.int64)
     full[: len(values)] = values.astype(np.int64) & 0xFFFFFFFF
-    return full.reshape(groups, _GROUP)
+    return full.reshape(groups, GROUP)
 
 
 def unpack(packed: Array, channels: int, taps: int) -> tuple[Array, Array]:
     """The inverse of ``pack``, without scales."""
-    groups = packed.reshape(-1, _GROUP + 2 * taps)
-    words = np.ascontiguousarray(groups[:, _GROUP:])
+    groups = packed.reshape(-1, GROUP + 2 * taps)
+    words = np.ascontiguousarray(groups[:, GROUP:])
     halves = words.view(np.int16).reshape(-1, taps, 2, 2)  # the low half is the first, on the hosts that are supported
     weights = halves.transpose(0, 3, 2, 1).reshape(-1, taps).astype(np.int32)
-    return weights[:channels], groups[:, :_GROUP].ravel()[:channels]
+    return weights[:channels], groups[:, :GROUP].ravel()[:channels]
 
 
 def depthwise_dsp_s8(p: DepthwiseDspParams, x: Array, filters: Array, out: Array) -> None:
@@ -99,7 +99,13 @@ DEPTHWISE_3X3_DSP = Kernel(
 
 def is_fast(kernel: tuple[int, int], channels: int, leaky: int) -> bool:
     """Whether tg_depthwise_3x3_dsp_s8 takes such a layer."""
-    return kernel == (3, 3) and channels % _GROUP == 0 and not leaky
+    return kernel == (3, 3) and channels % GROUP == 0 and not leaky
+
+
+def cycles_of(p: ConvGeometry, fast: bool) -> int:
+    """Measured on the Cortex-M7: cycles a product and an output."""
+    taps = p.kernel_h * p.kernel_w
+    return p.images * p.out_h * p.out_w * p.out_c * (2 * taps if fast else 6 * taps + 20)
 
 
 def depthwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
@@ -111,7 +117,5 @@ def depthwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
 
     fast = is_fast((params.kernel_h, params.kernel_w), params.in_c, params.leaky)
     kernel = DEPTHWISE_3X3_DSP if fast else DEPTHWISE_DSP
-    outputs = params.images * params.out_h * params.out_w * params.out_c
-    # Measured on the Cortex-M7: cycles a product and an output.
-    cycles = outputs * (2 * params.taps if fast else 6 * params.taps + 20)
-    return layer.variant(kernel, params, cycles, lowering, {"filter": pack(layer.weights, layer.bias)})
+    constants = {"filter": pack(layer.weights, layer.bias)}
+    return layer.variant(kernel, params, cycles_of(params, fast), lowering, constants)

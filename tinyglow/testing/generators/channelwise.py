@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import Params
+from tinyglow.ir.kernel import Kernel, Params
 from tinyglow.numerics import glow
 from tinyglow.ops import conv2d_dsp, conv2d_lanes, depthwise_dsp
 from tinyglow.ops.conv2d_channelwise_code import CONV2D_CHANNELWISE_CODE, ChannelwiseCodeParams
@@ -26,11 +26,12 @@ from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams
 from tinyglow.ops.conv2d_layer import high_words, scale_words, within_int32
 from tinyglow.ops.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
 from tinyglow.ops.depthwise_3x3_channelwise import DEPTHWISE_3X3_CHANNELWISE, Depthwise3x3ChannelwiseParams
-from tinyglow.ops.depthwise_3x3_channelwise_dsp import (
+from tinyglow.ops.depthwise_channelwise_dsp import (
     DEPTHWISE_3X3_CHANNELWISE_DSP,
-    Depthwise3x3ChannelwiseDspParams,
+    DEPTHWISE_CHANNELWISE_DSP,
+    DepthwiseChannelwiseDspParams,
 )
-from tinyglow.ops.depthwise_dsp import DEPTHWISE_3X3_DSP, DepthwiseDspParams
+from tinyglow.ops.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import cases, generates
 from tinyglow.testing.values import requant_params
@@ -115,15 +116,18 @@ def _conv2d_channelwise_high_dsp(draw: st.DrawFn) -> Case:
     return Case(CONV2D_CHANNELWISE_HIGH_DSP, ChannelwiseHighDspParams(**_without_scale(p)), inputs, case.outputs)
 
 
-@generates(DEPTHWISE_3X3_CHANNELWISE_DSP)
 @st.composite
-def _depthwise_3x3_channelwise_dsp(draw: st.DrawFn) -> Case:
-    case = draw(cases(DEPTHWISE_3X3_DSP))
+def _depthwise(draw: st.DrawFn, kernel: Kernel, uniform: Kernel) -> Case:
+    case = draw(cases(uniform))
     p = case.params
     assert isinstance(p, DepthwiseDspParams)
     weights, bias = depthwise_dsp.unpack(case.inputs["filter"], p.in_c, p.taps)
     # These sums are of x - in_offset.
     scales = draw(_own_scales(high_words, 2 * weights, bias, p.out))
     inputs = {**case.inputs, "filter": depthwise_dsp.pack(weights, bias, scales)}
-    params = Depthwise3x3ChannelwiseDspParams(**_without_scale(p))
-    return Case(DEPTHWISE_3X3_CHANNELWISE_DSP, params, inputs, case.outputs)
+    params = DepthwiseChannelwiseDspParams(**{**_without_scale(p), "leaky": 0})
+    return Case(kernel, params, inputs, case.outputs)
+
+
+generates(DEPTHWISE_CHANNELWISE_DSP)(lambda: _depthwise(DEPTHWISE_CHANNELWISE_DSP, DEPTHWISE_DSP))
+generates(DEPTHWISE_3X3_CHANNELWISE_DSP)(lambda: _depthwise(DEPTHWISE_3X3_CHANNELWISE_DSP, DEPTHWISE_3X3_DSP))

@@ -1,0 +1,13 @@
+/* Depthwise convolution as tg_depthwise_dsp_s8, with a scale for each channel, which is the upper half of a product (see
+ * tg_dsp_windows.h). */
+#include "tg_kernels.h"
+
+#define TG_WINDOWS_SCALES 1
+typedef tg_depthwise_channelwise_dsp_s8_params tg_windows_params;
+
+#include "tg_dsp_windows.h"
+
+void tg_depthwise_channelwise_dsp_s8(const tg_depthwise_channelwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter,
+                                     int8_t *output) {
+  tg_windows_convolve(p, input, filter, output);
+}

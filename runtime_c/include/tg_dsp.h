@@ -224,13 +224,19 @@ static inline uint32_t tg_max4(uint32_t a, uint32_t b) {
  * upwards, plus offset. The compiler proves that pre does not get in the multiplier's way, and that nothing wraps. */
 static inline int32_t tg_scale_high(int32_t x, uint32_t scale, int32_t offset) {
   const int32_t shifted = x >> (scale & 0xFFu);
-  const int32_t high = (int32_t)(scale & ~0xFFu);
 #if TG_HAS_DSP
   int32_t result;
-  __asm__("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(shifted), "r"(high), "r"(offset));
+  __asm__("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(shifted), "r"(scale & ~0xFFu), "r"(offset));
   return result;
 #else
-  return (int32_t)(((int64_t)shifted * high + ((int64_t)1 << 31)) >> 32) + offset;
+  /* With the multiplier's zeros at the end taken off, the product has 32 bits. */
+  uint32_t multiplier = scale >> 8;
+  uint32_t post = 24;
+  while (post > 1 && !(multiplier & 1)) {
+    multiplier >>= 1;
+    post--;
+  }
+  return ((int32_t)((uint32_t)shifted * multiplier + (1u << (post - 1))) >> post) + offset;
 #endif
 }
 

@@ -92,7 +92,7 @@ def test_layers_get_the_fast_kernels(name: str, core: str, tmp_path: Path) -> No
 
 
 def test_weights_become_code(tmp_path: Path) -> None:
-    """On a Cortex-M0+ a small layer with a scale for each channel has its weights in code, as one with one scale has."""
+    """On a Cortex-M0+ a small layer with a scale for each channel has its weights in code, as one with one has."""
     build = NetBuilder(3)
     y = build.node("Conv", "x", build.weights(4, 4, 3, 3), build.weights(4))
     net = build.build({"x": (1, 4, 16, 16)}, [y])

@@ -168,6 +168,35 @@ typedef struct {
 
 void tg_clip_s8(const tg_clip_s8_params *p, const int8_t *input, int8_t *output);
 
+/* 3x3 convolution of four channels with a scale for each output channel, squares of 2x2 pixels at once */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  uint8_t pool;
+  int16_t out_offset;
+} tg_conv2d_3x3_channelwise_dsp_s8_params;
+
+void tg_conv2d_3x3_channelwise_dsp_s8(const tg_conv2d_3x3_channelwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
+
 /* 3x3 convolution of four channels, squares of 2x2 pixels at once; maximum of each with pool */
 typedef struct {
   uint16_t in_h;
@@ -548,6 +577,35 @@ typedef struct {
 } tg_conv2d_s8_params;
 
 void tg_conv2d_s8(const tg_conv2d_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output);
+
+/* maxima of 2x2 squares of a 3x3 convolution of one channel with a scale for each output channel */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  uint8_t pool;
+  int16_t out_offset;
+} tg_conv2d_squares_channelwise_dsp_s8_params;
+
+void tg_conv2d_squares_channelwise_dsp_s8(const tg_conv2d_squares_channelwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
 
 /* maxima of 2x2 squares of a 3x3 convolution of one channel */
 typedef struct {

@@ -151,9 +151,9 @@ def requantize_channels(sums: Array, words: Array, offset: int) -> Array:
 def high_words(requants: Sequence[glow.Requant]) -> Array | None:
     """Scales of channels, whose offset is not in them, as tg_scale_high of tg_dsp.h takes them: int32 [out_c].
 
-    None where one is a half or more, or so small that its shift and its multiplier do not fit a word.
+    None where one does not fit a word at all (``fits_high_word``), or not beside its shift.
     """
-    if not all(r.post <= 24 and 0 < 2 * r.multiplier < 1 << r.post for r in requants):
+    if not all(r.post <= 24 and fits_high_word(r) for r in requants):
         return None
     return np.array([r.pre + (r.multiplier << (32 - r.post)) for r in requants], np.int32)
 

@@ -66,7 +66,8 @@ def test_words_hold_what_they_can(constants: glow.Requant, low: int | None, high
 
 # kernel, channels in, filters, groups, stride; the kernels on Cortex-M0+ and on cores with DSP.
 LAYERS = {
-    "dense": ((3, 4, 6, 1, 1), "tg_conv2d_channelwise_lanes_s8", "tg_conv2d_channelwise_high_dsp_s8"),
+    "dense": ((3, 5, 6, 1, 1), "tg_conv2d_channelwise_lanes_s8", "tg_conv2d_channelwise_high_dsp_s8"),
+    "four channels": ((3, 4, 6, 1, 1), "tg_conv2d_channelwise_lanes_s8", "tg_conv2d_3x3_channelwise_dsp_s8"),
     "depthwise": ((3, 8, 8, 8, 1), "tg_depthwise_3x3_channelwise_s8", "tg_depthwise_3x3_channelwise_dsp_s8"),
     "strided depthwise": ((3, 8, 8, 8, 2), "tg_conv2d_channelwise_s8", "tg_depthwise_3x3_channelwise_dsp_s8"),
     "wide depthwise": ((5, 6, 6, 6, 1), "tg_conv2d_channelwise_s8", "tg_depthwise_channelwise_dsp_s8"),
@@ -77,17 +78,16 @@ LAYERS = {
 @pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4", "cortex-m33", "cortex-m7"])
 def test_layers_get_the_fast_kernels(name: str, core: str, tmp_path: Path) -> None:
     """A convolution with a scale for each channel is computed by the fast kernel of its kind and core."""
-    (kernel, channels, filters, groups, stride), on_m0plus, with_dsp = LAYERS[name]
+    (side, channels, filters, groups, stride), on_m0plus, with_dsp = LAYERS[name]
     build = NetBuilder(3)
-    weights = build.weights(filters, channels // groups, kernel, kernel)
+    weights = build.weights(filters, channels // groups, side, side)
     y = build.node("Conv", "x", weights, build.weights(filters), group=groups, strides=[stride] * 2)
-    net = build.build({"x": (1, channels, 9, 9)}, [y])
+    net = build.build({"x": (1, channels, 16, 16)}, [y])
     graph = tinyglow.load(net.save(tmp_path), "net")
     quantized = tinyglow.quantize(graph, tinyglow.profile(graph, net.samples(8)), Scheme(channelwise=True))
     program = tinyglow.lower(quantized, target=Target(core, weights_as_code=WeightsAsCode.NEVER))
-    convolutions = [
-        call.kernel.symbol for call in program.calls if "conv2d" in call.kernel.c_file or "depth" in call.kernel.c_file
-    ]
+    kernels = [call.kernel for call in program.calls]
+    convolutions = [kernel.symbol for kernel in kernels if kernel.c_file.startswith("convolution/")]
     assert convolutions == [on_m0plus if core == "cortex-m0plus" else with_dsp]
 
 

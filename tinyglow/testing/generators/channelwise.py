@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel, Params
 from tinyglow.numerics import glow
-from tinyglow.ops import conv2d_dsp, conv2d_lanes, depthwise_dsp
+from tinyglow.ops import (
+    conv2d_3x3_dsp,
+    conv2d_dsp,
+    conv2d_lanes,
+    conv2d_squares_dsp,
+    depthwise_dsp,
+)
+from tinyglow.ops.conv2d_3x3_dsp import CONV2D_3X3_CHANNELWISE_DSP, CONV2D_3X3_DSP, Conv3x3ChannelwiseDspParams
 from tinyglow.ops.conv2d_channelwise_code import CONV2D_CHANNELWISE_CODE, ChannelwiseCodeParams
 from tinyglow.ops.conv2d_channelwise_high_dsp import (
     CONV2D_CHANNELWISE_HIGH_DSP,
@@ -24,6 +31,11 @@ from tinyglow.ops.conv2d_code import CONV2D_CODE, CodeParams
 from tinyglow.ops.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams
 from tinyglow.ops.conv2d_layer import high_words, scale_words, within_int32
+from tinyglow.ops.conv2d_squares_dsp import (
+    CONV2D_SQUARES_CHANNELWISE_DSP,
+    CONV2D_SQUARES_DSP,
+    SquaresChannelwiseDspParams,
+)
 from tinyglow.ops.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
 from tinyglow.ops.depthwise_3x3_channelwise import DEPTHWISE_3X3_CHANNELWISE, Depthwise3x3ChannelwiseParams
 from tinyglow.ops.depthwise_channelwise_dsp import (
@@ -131,3 +143,28 @@ def _depthwise(draw: st.DrawFn, kernel: Kernel, uniform: Kernel) -> Case:
 
 generates(DEPTHWISE_CHANNELWISE_DSP)(lambda: _depthwise(DEPTHWISE_CHANNELWISE_DSP, DEPTHWISE_DSP))
 generates(DEPTHWISE_3X3_CHANNELWISE_DSP)(lambda: _depthwise(DEPTHWISE_3X3_CHANNELWISE_DSP, DEPTHWISE_3X3_DSP))
+
+
+@generates(CONV2D_SQUARES_CHANNELWISE_DSP)
+@st.composite
+def _conv2d_squares_channelwise(draw: st.DrawFn) -> Case:
+    case = draw(cases(CONV2D_SQUARES_DSP))
+    p = case.params
+    assert isinstance(p, conv2d_squares_dsp.SquaresDspParams)
+    weights, bias = conv2d_squares_dsp.unpack(case.inputs["filter"])
+    scales = draw(_own_scales(high_words, weights, bias, p.out))
+    inputs = {**case.inputs, "filter": conv2d_squares_dsp.pack(weights, bias, scales)}
+    params = SquaresChannelwiseDspParams(**_without_scale(p))
+    return Case(CONV2D_SQUARES_CHANNELWISE_DSP, params, inputs, case.outputs)
+
+
+@generates(CONV2D_3X3_CHANNELWISE_DSP)
+@st.composite
+def _conv2d_3x3_channelwise(draw: st.DrawFn) -> Case:
+    case = draw(cases(CONV2D_3X3_DSP))
+    p = case.params
+    assert isinstance(p, conv2d_3x3_dsp.Conv3x3DspParams)
+    weights, bias = conv2d_3x3_dsp.unpack(case.inputs["filter"])
+    scales = draw(_own_scales(high_words, weights, bias, p.out))
+    inputs = {**case.inputs, "filter": conv2d_3x3_dsp.pack(weights, bias, scales)}
+    return Case(CONV2D_3X3_CHANNELWISE_DSP, Conv3x3ChannelwiseDspParams(**_without_scale(p)), inputs, case.outputs)

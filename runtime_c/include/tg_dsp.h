@@ -220,7 +220,7 @@ static inline uint32_t tg_max4(uint32_t a, uint32_t b) {
 #endif
 }
 
-/* A sum by one channel's scale: scale = pre + (multiplier << (32 - post)), that is, (x >> pre) * multiplier / 2^post, halves
+/* A sum by one channel's scale = pre + (multiplier << (32 - post)), that is, (x >> pre) * multiplier / 2^post, halves
  * upwards, plus offset. The compiler proves that pre does not get in the multiplier's way, and that nothing wraps. */
 static inline int32_t tg_scale_high(int32_t x, uint32_t scale, int32_t offset) {
   const int32_t shifted = x >> (scale & 0xFFu);

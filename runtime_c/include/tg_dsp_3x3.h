@@ -11,8 +11,7 @@
  * the maximum may be taken of the sums, and each is the upper word of a product.
  *
  * Kernels differ by their parameters, tg_3x3_params, and by TG_3X3_SCALES: whether each channel has a scale of its own (see
- * tg_scale_high), those of a pair behind their weights.
- */
+ * tg_scale_high), those of a pair behind their weights. */
 #ifndef TG_DSP_3X3_H
 #define TG_DSP_3X3_H
 

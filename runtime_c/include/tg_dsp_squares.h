@@ -8,8 +8,7 @@
  * taken of the sums, and each is the upper word of a product.
  *
  * Kernels differ by their parameters, tg_first_params, and by TG_FIRST_SCALES: whether each channel has a scale of its own
- * (see tg_scale_high), a word behind its weights.
- */
+ * (see tg_scale_high), a word behind its weights. */
 #ifndef TG_DSP_SQUARES_H
 #define TG_DSP_SQUARES_H
 

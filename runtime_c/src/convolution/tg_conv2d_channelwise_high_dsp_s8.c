@@ -8,7 +8,7 @@ typedef tg_conv2d_channelwise_high_dsp_s8_params tg_dsp_params;
 #include "tg_dsp_channels.h"
 
 TG_SMALL
-void tg_conv2d_channelwise_high_dsp_s8(const tg_conv2d_channelwise_high_dsp_s8_params *p, const int8_t *input, const int8_t *filter,
-                                       const int32_t *bias, int8_t *output, int32_t *scratch) {
+void tg_conv2d_channelwise_high_dsp_s8(const tg_conv2d_channelwise_high_dsp_s8_params *p, const int8_t *input,
+                                       const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch) {
   tg_dsp_convolve(p, input, filter, bias, output, scratch);
 }

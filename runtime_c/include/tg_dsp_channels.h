@@ -15,18 +15,14 @@
 #define TG_DSP_BIASES 2
 #endif
 
-/* What the channels of a tile are computed from; the code below knows the order. With TG_DSP_SCALES, pre to post are not
- * used. */
+/* What the channels of a tile are computed from; the code below knows the order. */
 typedef struct {
   const uint32_t *columns;
   const uint32_t *end;
   const int32_t *bias;
   int32_t inputs[4]; /* the sum of each pixel's inputs, times minus the filter's offset */
   int32_t channels;
-  int32_t pre;
-  int32_t multiplier;
-  int32_t half;
-  int32_t post;
+  uint32_t scales[2]; /* see tg_scale_high, both the same; not used with TG_DSP_SCALES */
   int32_t offset;
   int8_t *output;
   int32_t places[3]; /* of pixels 1 to 3, from pixel 0's; those that do not count take the place of the last that does */
@@ -40,91 +36,23 @@ typedef struct {
   "it lt\n\t"                \
   "movlt " a ", " b "\n\t"
 
-/* The tile to r0, constants, and flags of whether there is a pool; then eight sums in r2 to r9, or two in r2 and r6, to
- * outputs that are not yet saturated, the channels left in lr, the place in r12. */
+/* The tile to r0, scales of both channels to r10 and r11, the offset to r12, and flags of whether there is a pool. */
 #if TG_DSP_SCALES
 #define TG_DSP_CONSTANTS \
   "ldr r0, [sp, #4]\n\t" \
   "ldr lr, [r0, #8]\n\t" \
-  "ldr r12, [r0, #68]\n\t" \
+  "ldr r12, [r0, #60]\n\t" \
   "ldrd r10, r11, [lr], #8\n\t" \
   "str lr, [r0, #8]\n\t" \
   "cmp r12, #0\n\t" \
-  "ldr r12, [r0, #48]\n\t"
-#define TG_DSP_EIGHT \
-  "asr r2, r2, r10\n\t" \
-  "bic lr, r10, #255\n\t" \
-  "asr r3, r3, r10\n\t" \
-  "smmlar r2, r2, lr, r12\n\t" \
-  "asr r4, r4, r10\n\t" \
-  "smmlar r3, r3, lr, r12\n\t" \
-  "asr r5, r5, r10\n\t" \
-  "smmlar r4, r4, lr, r12\n\t" \
-  "bic r10, r11, #255\n\t" \
-  "smmlar r5, r5, lr, r12\n\t" \
-  "asr r6, r6, r11\n\t" \
-  "asr r7, r7, r11\n\t" \
-  "smmlar r6, r6, r10, r12\n\t" \
-  "asr r8, r8, r11\n\t" \
-  "smmlar r7, r7, r10, r12\n\t" \
-  "asr r9, r9, r11\n\t" \
-  "smmlar r8, r8, r10, r12\n\t" \
-  "ldr lr, [r0, #28]\n\t" \
-  "smmlar r9, r9, r10, r12\n\t" \
-  "ldr r12, [r0, #52]\n\t"
-#define TG_DSP_TWO \
-  "asr r2, r2, r10\n\t" \
-  "bic r10, r10, #255\n\t" \
-  "asr r6, r6, r11\n\t" \
-  "bic r11, r11, #255\n\t" \
-  "smmlar r2, r2, r10, r12\n\t" \
-  "ldr lr, [r0, #28]\n\t" \
-  "smmlar r6, r6, r11, r12\n\t" \
-  "ldr r12, [r0, #52]\n\t" \
-  "subs lr, lr, #2\n\t" \
-  "str lr, [r0, #28]\n\t"
+  "ldr r12, [r0, #40]\n\t"
 #else
-#define TG_SCALED(sum)                   \
-  "mla " sum ", " sum ", r11, r12\n\t"
-#define TG_ADD_OFFSET(sum) "add " sum ", " sum ", r11\n\t"
 #define TG_DSP_CONSTANTS \
   "ldr r0, [sp, #4]\n\t" \
-  "ldr r12, [r0, #68]\n\t" \
-  "ldr r10, [r0, #32]\n\t" \
+  "ldr r12, [r0, #60]\n\t" \
+  "ldrd r10, r11, [r0, #32]\n\t" \
   "cmp r12, #0\n\t" \
-  "ldrd r11, r12, [r0, #36]\n\t"
-#define TG_DSP_EIGHT \
-  "asr r2, r2, r10\n\t" \
-  "asr r3, r3, r10\n\t" TG_SCALED("r2") \
-  "asr r4, r4, r10\n\t" TG_SCALED("r3") \
-  "asr r5, r5, r10\n\t" TG_SCALED("r4") \
-  "asr r6, r6, r10\n\t" TG_SCALED("r5") \
-  "asr r7, r7, r10\n\t" TG_SCALED("r6") \
-  "asr r8, r8, r10\n\t" TG_SCALED("r7") \
-  "asr r9, r9, r10\n\t" TG_SCALED("r8") \
-  "ldr lr, [r0, #28]\n\t" TG_SCALED("r9") \
-  "ldrd r10, r11, [r0, #44]\n\t" \
-  "ldr r12, [r0, #52]\n\t" \
-  "asr r2, r2, r10\n\t" \
-  "asr r3, r3, r10\n\t" \
-  "asr r4, r4, r10\n\t" \
-  "asr r5, r5, r10\n\t" \
-  "asr r6, r6, r10\n\t" \
-  "asr r7, r7, r10\n\t" \
-  "asr r8, r8, r10\n\t" \
-  "asr r9, r9, r10\n\t" \
-  TG_ADD_OFFSET("r9") TG_ADD_OFFSET("r5") TG_ADD_OFFSET("r8") TG_ADD_OFFSET("r4") \
-  TG_ADD_OFFSET("r7") TG_ADD_OFFSET("r3") TG_ADD_OFFSET("r6") TG_ADD_OFFSET("r2")
-#define TG_DSP_TWO \
-  "asr r2, r2, r10\n\t" \
-  "asr r6, r6, r10\n\t" TG_SCALED("r2") \
-  "ldr lr, [r0, #28]\n\t" TG_SCALED("r6") \
-  "ldrd r10, r11, [r0, #44]\n\t" \
-  "ldr r12, [r0, #52]\n\t" \
-  "subs lr, lr, #2\n\t" \
-  "asr r2, r2, r10\n\t" \
-  "asr r6, r6, r10\n\t" \
-  "str lr, [r0, #28]\n\t" TG_ADD_OFFSET("r2") TG_ADD_OFFSET("r6")
+  "ldr r12, [r0, #40]\n\t"
 #endif
 
 /* All channels of the tile, two at a time; filter: of the first two. Uses the tile up. */
@@ -166,19 +94,38 @@ static TG_APART void channels(tile *t, const int8_t *filter) {
       TG_DSP_GROUPS
       TG_DSP_CONSTANTS
       "bne 3f\n\t"
-      TG_DSP_EIGHT
-      "ldr r11, [r0, #64]\n\t"
+      "asr r2, r2, r10\n\t"
+      "bic lr, r10, #255\n\t"
+      "asr r3, r3, r10\n\t"
+      "smmlar r2, r2, lr, r12\n\t"
+      "asr r4, r4, r10\n\t"
+      "smmlar r3, r3, lr, r12\n\t"
+      "asr r5, r5, r10\n\t"
+      "smmlar r4, r4, lr, r12\n\t"
+      "bic r10, r11, #255\n\t"
+      "smmlar r5, r5, lr, r12\n\t"
+      "asr r6, r6, r11\n\t"
+      "asr r7, r7, r11\n\t"
+      "smmlar r6, r6, r10, r12\n\t"
+      "asr r8, r8, r11\n\t"
+      "smmlar r7, r7, r10, r12\n\t"
+      "asr r9, r9, r11\n\t"
+      "smmlar r8, r8, r10, r12\n\t"
+      "ldr lr, [r0, #28]\n\t"
+      "smmlar r9, r9, r10, r12\n\t"
+      "ldr r12, [r0, #44]\n\t"
+      "ldr r11, [r0, #56]\n\t"
       "subs lr, lr, #2\n\t"
       "add r10, r12, #2\n\t"
       "ssat r9, #8, r9\n\t"
-      "str r10, [r0, #52]\n\t"
+      "str r10, [r0, #44]\n\t"
       "asr r10, lr, #31\n\t" /* -1: there is no second channel, and the first is written over it */
       "add r10, r10, r12\n\t"
       "ssat r5, #8, r5\n\t"
       "str lr, [r0, #28]\n\t"
       "add r10, r10, #1\n\t"
-      "ldr lr, [r0, #60]\n\t"
-      "ldr r0, [r0, #56]\n\t"
+      "ldr lr, [r0, #52]\n\t"
+      "ldr r0, [r0, #48]\n\t"
       "strb r9, [r10, r11]\n\t"
       "ssat r8, #8, r8\n\t"
       "strb r5, [r12, r11]\n\t"
@@ -198,9 +145,18 @@ static TG_APART void channels(tile *t, const int8_t *filter) {
       "3:\n\t"
       TG_LARGER("r2", "r3") TG_LARGER("r6", "r7") TG_LARGER("r4", "r5") TG_LARGER("r8", "r9")
       TG_LARGER("r2", "r4") TG_LARGER("r6", "r8")
-      TG_DSP_TWO
+      "asr r2, r2, r10\n\t"
+      "bic r10, r10, #255\n\t"
+      "asr r6, r6, r11\n\t"
+      "bic r11, r11, #255\n\t"
+      "smmlar r2, r2, r10, r12\n\t"
+      "ldr lr, [r0, #28]\n\t"
+      "smmlar r6, r6, r11, r12\n\t"
+      "ldr r12, [r0, #44]\n\t"
+      "subs lr, lr, #2\n\t"
+      "str lr, [r0, #28]\n\t"
       "add r3, r12, #2\n\t"
-      "str r3, [r0, #52]\n\t"
+      "str r3, [r0, #44]\n\t"
       "add r10, r12, lr, asr #31\n\t"
       "ssat r6, #8, r6\n\t"
       "ssat r2, #8, r2\n\t"
@@ -216,15 +172,8 @@ static TG_APART void channels(tile *t, const int8_t *filter) {
 
 #else
 
-/* scale: with TG_DSP_SCALES. */
 static int8_t finish(const tile *t, int32_t sum, uint32_t scale) {
-#if TG_DSP_SCALES
   return (int8_t)tg_saturate_s8(tg_scale_high(sum, scale, t->offset));
-#else
-  (void)scale;
-  const tg_requant out = {t->multiplier, t->offset, (uint8_t)t->pre, (uint8_t)t->post};
-  return (int8_t)tg_saturate_s8(tg_requantize(sum, &out));
-#endif
 }
 
 static void channels(tile *t, const int8_t *filter) {
@@ -235,7 +184,11 @@ static void channels(tile *t, const int8_t *filter) {
     tg_dsp_dot(t->columns, filter, groups, t->bias, offsets, t->inputs, sums);
     for (int32_t channel = tg_min(t->channels, 2) - 1; channel >= 0; channel--) {
       const int32_t *of = sums + 4 * channel;
-      const uint32_t scale = (uint32_t)t->bias[TG_DSP_BIASES - 2 + channel];
+#if TG_DSP_SCALES
+      const uint32_t scale = (uint32_t)t->bias[2 + channel];
+#else
+      const uint32_t scale = t->scales[channel];
+#endif
       if (t->pool) {
         t->output[channel] = finish(t, tg_max(tg_max(of[0], of[1]), tg_max(of[2], of[3])), scale);
         continue;
@@ -352,10 +305,7 @@ static inline void tg_dsp_convolve(const tg_dsp_params *p, const int8_t *input, 
 #if TG_DSP_SCALES
   w.tile.offset = p->out_offset;
 #else
-  w.tile.pre = p->out.pre;
-  w.tile.multiplier = p->out.multiplier;
-  w.tile.half = (int32_t)(((uint32_t)1 << p->out.post) >> 1);
-  w.tile.post = p->out.post;
+  w.tile.scales[0] = w.tile.scales[1] = p->out.pre + ((uint32_t)p->out.multiplier << (32 - p->out.post));
   w.tile.offset = p->out.offset;
 #endif
   w.tile.pool = p->pool;

@@ -1,4 +1,4 @@
-"""Convolution with a scale for each output channel, or a leaky activation, for Cortex-M4, M7 and M33."""
+"""Convolution with any scales, one for each output channel, and a leaky activation, for Cortex-M4, M7 and M33."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ CONV2D_CHANNELWISE_DSP = Kernel(
 
 
 def channelwise_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
-    """The layer through tg_conv2d_channelwise_dsp_s8; None where that cannot be, or is not needed."""
+    """The layer through tg_conv2d_channelwise_dsp_s8; None where that cannot be."""
     bias = layer.folded_bias
-    if not layer.is_dense or layer.is_uniform or bias is None or lowering.target.armv6m:
+    if not layer.is_dense or bias is None or lowering.target.armv6m:
         return None
     layout = layout_of(layer.sizes, layer.pool)
     constants = {"filter": pack(layer.filters, layer.filter_offsets, layout), "bias": even_channels(bias)}

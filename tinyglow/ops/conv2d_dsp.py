@@ -15,7 +15,7 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
 from tinyglow.ops.conv2d_float import ConvSizes
-from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, trailing_distance
+from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, high_words, trailing_distance
 
 AHEAD = 8  # TG_DSP_AHEAD: bytes behind the filter
 GROUP = 4  # taps
@@ -24,7 +24,9 @@ PIXELS = 4
 
 @dataclass(frozen=True)
 class ConvDspParams(PooledGeometry):
-    """filter_offset: what is taken off each byte of the filter; ``out`` maps sums to the output; nothing leaks.
+    """filter_offset: what is taken off each byte of the filter; ``out`` maps sums to the output.
+
+    ``conv2d_layer.high_words`` has a word for ``out``; nothing leaks or wraps.
 
     layout: how taps lie in the columns, see ``layout_of``.
     """
@@ -127,7 +129,8 @@ CONV2D_DSP = Kernel(
 def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_dsp_s8; None where that cannot be."""
     sizes, bias = layer.sizes, layer.folded_bias
-    if not layer.is_dense or not layer.is_uniform or bias is None or lowering.target.armv6m:
+    high = layer.is_uniform and layer.monotone and high_words(layer.requants[:1]) is not None
+    if not layer.is_dense or not high or bias is None or lowering.target.armv6m:
         return None
     offset = int(layer.filter_offsets[0])
     layout = layout_of(sizes, layer.pool)

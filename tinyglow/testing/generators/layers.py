@@ -14,6 +14,7 @@ from tinyglow.numerics import glow
 from tinyglow.ops import (
     conv2d_3x3_dsp,
     conv2d_dsp,
+    conv2d_layer,
     conv2d_squares_dsp,
     depthwise_dsp,
     depthwise_strip_dsp,
@@ -185,7 +186,10 @@ def _conv2d_dsp(draw: st.DrawFn) -> Case:
     fields |= {"leaky": 0, "layout": layout}
     by_tap = filters.reshape(units, fields["kernel_h"], fields["kernel_w"], fields["in_c"])
     packed = conv2d_dsp.pack(by_tap, filter_offset, layout)
-    params = ConvDspParams(**fields, filter_offset=filter_offset, out=draw(requant_params(max(spread), out_offset)))
+    out = draw(requant_params(max(spread), out_offset))
+    assume(conv2d_layer.high_words([out]) is not None)
+    assume_no_wraps(filters.astype(np.int32) - filter_offset, bias, out)
+    params = ConvDspParams(**fields, filter_offset=filter_offset, out=out)
     inputs = {"input": data, "filter": packed, "bias": conv2d_dsp.even_channels(bias)}
     return Case(CONV2D_DSP, params, inputs, outputs)
 

@@ -840,6 +840,35 @@ typedef struct {
 
 void tg_depthwise_dsp_s8(const tg_depthwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output);
 
+/* depthwise convolution with windows of 3x3, stride 1, and a scale for each channel, squares of 2x2 outputs */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  int16_t filter_offset;
+  int16_t out_offset;
+} tg_depthwise_strip_channelwise_dsp_s8_params;
+
+void tg_depthwise_strip_channelwise_dsp_s8(const tg_depthwise_strip_channelwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
+
 /* depthwise convolution with windows of 3x3, stride 1, squares of 2x2 outputs at once */
 typedef struct {
   uint16_t in_h;
@@ -1377,6 +1406,18 @@ typedef struct {
 } tg_mul_s8_params;
 
 void tg_mul_s8(const tg_mul_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output);
+
+/* 2-D convolution of 1x1 over 4 to 8 channels with a scale for each output channel */
+typedef struct {
+  int32_t pixels;
+  uint16_t in_c;
+  uint16_t out_c;
+  int8_t act_min;
+  int8_t act_max;
+  int16_t out_offset;
+} tg_pointwise_channelwise_dsp_s8_params;
+
+void tg_pointwise_channelwise_dsp_s8(const tg_pointwise_channelwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output);
 
 /* 2-D convolution of 1x1 over 4 to 8 channels */
 typedef struct {

@@ -17,7 +17,7 @@ from tinyglow.ir.program import KernelCall
 from tinyglow.ops.conv2d_float import ConvSizes
 from tinyglow.ops.conv2d_layer import PooledGeometry
 from tinyglow.ops.fully_connected_layer import FullyConnectedParams
-from tinyglow.ops.pointwise_dsp import PointwiseParams
+from tinyglow.ops.pointwise_dsp import Points
 from tinyglow.pipeline.cycle_profile import profile_cycles
 from tinyglow.pipeline.fit import sample_inputs
 from tinyglow.pipeline.stations import target_of
@@ -40,7 +40,7 @@ def macs(call: KernelCall) -> int:
     p = call.params
     if isinstance(p, FullyConnectedParams):
         return p.rows * p.depth * p.units
-    if isinstance(p, PointwiseParams):
+    if isinstance(p, Points):
         return p.pixels * p.in_c * p.out_c
     if not isinstance(p, ConvSizes):
         return 0

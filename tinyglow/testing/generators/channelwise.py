@@ -18,6 +18,8 @@ from tinyglow.ops import (
     conv2d_lanes,
     conv2d_squares_dsp,
     depthwise_dsp,
+    depthwise_strip_dsp,
+    pointwise_dsp,
 )
 from tinyglow.ops.conv2d_3x3_dsp import CONV2D_3X3_CHANNELWISE_DSP, CONV2D_3X3_DSP, Conv3x3ChannelwiseDspParams
 from tinyglow.ops.conv2d_channelwise_code import CONV2D_CHANNELWISE_CODE, ChannelwiseCodeParams
@@ -44,6 +46,18 @@ from tinyglow.ops.depthwise_channelwise_dsp import (
     DepthwiseChannelwiseDspParams,
 )
 from tinyglow.ops.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
+from tinyglow.ops.depthwise_strip_dsp import (
+    DEPTHWISE_STRIP_CHANNELWISE_DSP,
+    DEPTHWISE_STRIP_DSP,
+    DepthwiseStripChannelwiseParams,
+    DepthwiseStripParams,
+)
+from tinyglow.ops.pointwise_dsp import (
+    POINTWISE_CHANNELWISE_DSP,
+    POINTWISE_DSP,
+    PointwiseChannelwiseParams,
+    PointwiseParams,
+)
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import cases, generates
 from tinyglow.testing.values import requant_params
@@ -143,6 +157,31 @@ def _depthwise(draw: st.DrawFn, kernel: Kernel, uniform: Kernel) -> Case:
 
 generates(DEPTHWISE_CHANNELWISE_DSP)(lambda: _depthwise(DEPTHWISE_CHANNELWISE_DSP, DEPTHWISE_DSP))
 generates(DEPTHWISE_3X3_CHANNELWISE_DSP)(lambda: _depthwise(DEPTHWISE_3X3_CHANNELWISE_DSP, DEPTHWISE_3X3_DSP))
+
+
+@generates(DEPTHWISE_STRIP_CHANNELWISE_DSP)
+@st.composite
+def _depthwise_strip_channelwise(draw: st.DrawFn) -> Case:
+    case = draw(cases(DEPTHWISE_STRIP_DSP))
+    p = case.params
+    assert isinstance(p, DepthwiseStripParams)
+    filters, bias = depthwise_strip_dsp.unpack(case.inputs["filter"])
+    scales = draw(_own_scales(high_words, filters.astype(np.int32) - p.filter_offset, bias, p.out))
+    inputs = {**case.inputs, "filter": depthwise_strip_dsp.pack(filters, bias, scales)}
+    params = DepthwiseStripChannelwiseParams(**_without_scale(p))
+    return Case(DEPTHWISE_STRIP_CHANNELWISE_DSP, params, inputs, case.outputs)
+
+
+@generates(POINTWISE_CHANNELWISE_DSP)
+@st.composite
+def _pointwise_channelwise(draw: st.DrawFn) -> Case:
+    case = draw(cases(POINTWISE_DSP))
+    p = case.params
+    assert isinstance(p, PointwiseParams)
+    weights, bias = pointwise_dsp.unpack(case.inputs["filter"], p.in_c)
+    scales = draw(_own_scales(high_words, weights, bias, p.out))
+    inputs = {**case.inputs, "filter": pointwise_dsp.pack(weights, bias, scales)}
+    return Case(POINTWISE_CHANNELWISE_DSP, PointwiseChannelwiseParams(**_without_scale(p)), inputs, case.outputs)
 
 
 @generates(CONV2D_SQUARES_CHANNELWISE_DSP)

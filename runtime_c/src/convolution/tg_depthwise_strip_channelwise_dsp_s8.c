@@ -1,0 +1,13 @@
+/* Depthwise convolution as tg_depthwise_strip_dsp_s8, with a scale for each channel (see tg_dsp_strip.h). */
+#include "tg_kernels.h"
+
+#define TG_STRIP_SCALES 1
+typedef tg_depthwise_strip_channelwise_dsp_s8_params tg_strip_params;
+
+#include "tg_dsp_strip.h"
+
+TG_SMALL
+void tg_depthwise_strip_channelwise_dsp_s8(const tg_depthwise_strip_channelwise_dsp_s8_params *p, const int8_t *input,
+                                           const int32_t *filter, int8_t *output, int32_t *scratch) {
+  tg_strip_convolve(p, input, filter, output, scratch);
+}

@@ -26,11 +26,13 @@ from tinyglow.ops.conv2d_squares_dsp import squares_dsp_variant
 from tinyglow.ops.depthwise_3x3 import depthwise_3x3_variant
 from tinyglow.ops.depthwise_dsp import depthwise_variant
 from tinyglow.ops.depthwise_strip_dsp import depthwise_strip_variant
+from tinyglow.ops.fused_activation import bind_activated
 from tinyglow.ops.layers_int16 import lower_conv2d_int16
 from tinyglow.ops.max_pool import MAX_POOL, square_pool
 from tinyglow.ops.packed_layers import packed_conv_variant
 from tinyglow.ops.pointwise_dsp import pointwise_variant
 from tinyglow.ops.reshape import Reshape
+from tinyglow.ops.tflite_node import add_node, constant_bias, constant_weights, window_from_tflite
 from tinyglow.ops.transpose import Transpose
 from tinyglow.ops.window import (
     NCHW_TO_NHWC,
@@ -113,6 +115,7 @@ class Conv2D(Op):
     pool: int = 0  # 2: the maximum of each 2x2 square, whose last row or column may be left over
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Conv",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("CONV_2D", "DEPTHWISE_CONV_2D")
     glow_kind: ClassVar[str] = "Convolution"
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
@@ -159,6 +162,32 @@ class Conv2D(Op):
             importer.bind(node.outputs[0], edit.add(node.name, Transpose((0, 2, 1)), [flat], node.name))
         else:
             importer.bind(node.outputs[0], edit.add(node.name, Transpose(NHWC_TO_NCHW), [result], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Filters are [out, h, w, in / group], but of a depthwise convolution [1, h, w, out], whose groups are all.
+
+        There each input channel makes as many neighbouring output channels as the multiplier says.
+        """
+        image, edit = importer.value(node.inputs[0]), importer.editor
+        size, depthwise = require_image(image.type.shape), node.op_type == "DEPTHWISE_CONV_2D"
+        filters = constant_weights(node, importer, as_float=True)
+        if filters.ndim != 4 or (depthwise and filters.shape[0] != 1):
+            expected = "[1, h, w, out]" if depthwise else "[out, h, w, in]"
+            raise UnsupportedError(f"filters {list(filters.shape)}", expected)
+        if depthwise:
+            edit.namer.unique(f"{node.name}.Transpose")  # of the filters, folded at once
+            filters = np.ascontiguousarray(filters.transpose(3, 1, 2, 0))
+        weights = importer.value(node.inputs[1])
+        if weights.data is not filters:
+            weights = edit.constant(node.inputs[1], filters)
+        channels, out_c = size[3], filters.shape[0]
+        if channels % filters.shape[3] or out_c % (channels // filters.shape[3]):
+            raise UnsupportedError(f"filters {list(filters.shape)} on {channels} channels", "filters for whole groups")
+        window = window_from_tflite(node, (filters.shape[1], filters.shape[2]), (size[1], size[2]))
+        bias = constant_bias(node, importer, out_c)
+        result = add_node(node, importer, cls(window, channels // filters.shape[3]), [image, weights, bias])
+        bind_activated(node, importer, result)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         image, filters, bias = inputs
@@ -296,5 +325,6 @@ class ChannelwiseConv2D(Conv2D):
     """
 
     onnx_types: ClassVar[tuple[str, ...]] = ()
+    tflite_types: ClassVar[tuple[str, ...]] = ()
     glow_kind: ClassVar[str] = "ChannelwiseQuantizedConvolution"
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = ()

@@ -98,6 +98,10 @@ class ElementFunction(Op):
         value = importer.value(node.inputs[0])
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name))
 
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        cls.from_onnx(node, importer)
+
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)
 
@@ -199,6 +203,7 @@ class Sigmoid(BoundedFunction):
     """1 / (1 + e ** -x)."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Sigmoid",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("LOGISTIC",)
     domain: ClassVar[tuple[float, float]] = (-6.0, 6.0)
     reach: ClassVar[float] = 11.1  # 1 - sigmoid(x) = e**-x: half of 2**-15
     image: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -214,6 +219,7 @@ class Tanh(BoundedFunction):
     """Hyperbolic tangent."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Tanh",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("TANH",)
     domain: ClassVar[tuple[float, float]] = (-3.0, 3.0)
     reach: ClassVar[float] = 5.9  # 1 - tanh(x) = 2 * e**-2x: half of 2**-15
     image: ClassVar[tuple[float, float]] = (-1.0, 1.0)
@@ -229,6 +235,7 @@ class Log(ElementFunction):
     """Natural logarithm. Below 0 it is NaN, which int8 holds as -128."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Log",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("LOG",)
     table_suffix: ClassVar[str] = ".log"
     float_kernel: ClassVar[Kernel] = LOG_FLOAT
 
@@ -249,6 +256,7 @@ class HardSwish(ElementFunction):
     """
 
     onnx_types: ClassVar[tuple[str, ...]] = ("HardSwish",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("HARD_SWISH",)
     float_kernel: ClassVar[Kernel] = HARD_SWISH_FLOAT
     has_int16: ClassVar[bool] = True
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
-from tinyglow.ir.op import Lowering, Op
+from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 
@@ -118,7 +118,16 @@ class Quantize(Op):
 class Dequantize(Op):
     """int8 or int16 to float32."""
 
+    tflite_types: ClassVar[tuple[str, ...]] = ("DEQUANTIZE",)
     quantizable: ClassVar[bool] = False
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Of float16 weights, which are float32 from the beginning here, it is nothing."""
+        value = importer.value(node.inputs[0])
+        if value.type.dtype != "float32":
+            raise UnsupportedError(f"a DEQUANTIZE of {value.type.dtype}", "float32")
+        importer.bind(node.outputs[0], value)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (TensorType(inputs[0].shape),)

@@ -14,6 +14,7 @@ from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, SourceNode
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.rescale_int16 import lower_rescale_int16
+from tinyglow.ops.tflite_node import add_and_bind
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Relu(Op):
     """max(x, 0)."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Relu",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("RELU",)
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
@@ -99,6 +101,10 @@ class Relu(Op):
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
         value = importer.value(node.inputs[0])
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        add_and_bind(node, importer, cls(), [importer.value(node.inputs[0])])
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)

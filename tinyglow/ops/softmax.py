@@ -142,6 +142,7 @@ class SoftMax(Op):
     """Input [rows, columns]; every row becomes e ** x / sum of its e ** x."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Softmax",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("SOFTMAX",)
     quantizable: ClassVar[bool] = True
 
     @classmethod
@@ -154,6 +155,13 @@ class SoftMax(Op):
             raise UnsupportedError(f"axis {axis} of shape {list(value.type.shape)}", f"{-rank} to {rank - 1}")
         add = _add_flattened if flattens else _add_along
         add(cls(), node, importer, axis % rank)
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        rank = len(importer.value(node.inputs[0]).type.shape)
+        if node.real("beta", 1.0) != 1.0:
+            raise UnsupportedError(f"beta {node.real('beta', 1.0)}", "1")
+        _add_flattened(cls(), node, importer, max(0, rank - 1))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         if len(inputs[0].shape) != 2:

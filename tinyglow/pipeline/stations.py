@@ -11,7 +11,7 @@ from tinyglow.bundle.emit import bundle_files, check_name, default_name, write_f
 from tinyglow.bundle.harness import Placement
 from tinyglow.bundle.options import Api, BundleOptions
 from tinyglow.errors import BoardError, InputError, Problem
-from tinyglow.frontend.onnx import load_onnx
+from tinyglow.frontend.read import load_model
 from tinyglow.interp import fits, run_program
 from tinyglow.ir.dump import dump_graph, dump_program
 from tinyglow.ir.editor import legal_name
@@ -72,7 +72,7 @@ def load(
     Raises ModelError with everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    graph = dump.graph(1, "read", load_onnx(path, name, define))
+    graph = dump.graph(1, "read", load_model(path, name, define))
     return dump.graph(2, "simplify", simplify(graph, like_glow))
 
 

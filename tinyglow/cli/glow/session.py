@@ -123,7 +123,7 @@ def load_model(
     dimensions are bound by -onnx-define-symbol, else by the shapes of -model-input, else by the images'. types: those
     that -model-input may have. Raises InputError or ModelError.
     """
-    from tinyglow.frontend.onnx import symbolic_dimensions
+    from tinyglow.frontend.read import symbolic_dimensions
     from tinyglow.ir.editor import legal_name
     from tinyglow.pipeline.stations import load
 

@@ -12,7 +12,7 @@ AddCommand = Callable[..., argparse.ArgumentParser]
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """The model and what goes with it."""
-    parser.add_argument("model", metavar="MODEL", help="the network, an ONNX file")
+    parser.add_argument("model", metavar="MODEL", help="the network, an ONNX or TFLite file")
     parser.add_argument(
         "--define", metavar="N=1", action="append", default=[], help="size of a symbolic dimension; may be repeated"
     )

@@ -54,6 +54,8 @@ class Binary(Op):
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        if len(node.inputs) != 2:
+            raise UnsupportedError(f"has {len(node.inputs)} inputs", "2")
         x, y = (importer.value(name) for name in node.inputs)
         bind_activated(node, importer, cls()._combined(x, y, node, importer))
 

@@ -26,10 +26,13 @@ from tinyglow.frontend.importing import (
 )
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
 from tinyglow.ir.editor import GraphEditor, Namer, legal_name
-from tinyglow.ir.graph import Graph
-from tinyglow.ir.op import SourceNode, UnsupportedError
+from tinyglow.ir.graph import Array, Graph, Value
+from tinyglow.ir.op import Importer, Op, SourceNode, UnsupportedError
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
 from tinyglow.ops import TFLITE_OPS
+from tinyglow.ops.constants import dequantized
+from tinyglow.ops.quantize import Dequantize, Quantize
+from tinyglow.ops.tflite_node import rescaled
 
 # Of constants: how many bytes of ours stand for all of them, over the bytes of the file, whose buffers may be shared.
 _MOST_SHARING = 16
@@ -108,10 +111,19 @@ class _Import(ModelImport):
             self._refuse(name, found, "fixed dimensions", "convert the model with a fixed batch size")
         elif fault := fault_of_shape(tensor.shape):
             self._refuse(name, f"has shape {list(tensor.shape)}", fault)
-        elif tensor.dtype != "FLOAT32":
-            self._refuse(name, f"is an input of type {tensor.dtype}", "FLOAT32")
         else:
-            self.values[name] = self.editor.placeholder(name, self.declared(name))
+            try:
+                self.values[name] = self._placeholder(name, self.declared(name))
+            except UnsupportedError as error:
+                self._refuse(name, error.found, error.expected)
+
+    def _placeholder(self, name: str, type_: TensorType) -> Value:
+        """An input, float or int8 as the file has it; uint8 becomes int8."""
+        if type_.dtype not in ("float32", "int8") or type_.channel_quant is not None:
+            raise UnsupportedError(
+                f"is an input of type {self.tensors[name].dtype}", "float32, int8 or uint8, one scale"
+            )
+        return self.editor.placeholder(name, type_)
 
     def _constant(self, name: str, tensor: FileTensor) -> None:
         """A tensor that no operator makes."""
@@ -163,7 +175,7 @@ class _Import(ModelImport):
                 raise UnsupportedError("has no inputs or no outputs")
             operator = TFLITE_OPS[node.op_type]
             if not fold(node, operator.from_tflite, self, MAX_TENSOR_BYTES // 4):
-                operator.from_tflite(node, self)
+                operator.from_tflite(node, self if self._is_uniform(node, operator) else InFloat(self))
             self._check_results(node)
         except UnsupportedError as error:
             self.problems.append(Problem(where, error.found, error.expected, error.hint))
@@ -173,12 +185,64 @@ class _Import(ModelImport):
             self.problems.append(Problem(where, found))
             self.unknown.update(node.outputs)
 
+    def _is_uniform(self, node: SourceNode, operator: type[Op]) -> bool:
+        """Whether the node is float throughout, or int8 throughout as the operator may be: nothing is to convert."""
+        values = [self.value(name) for name in node.inputs if name]
+        types = [value.type for value in values] + [self.declared(name) for name in node.outputs]
+        if not any(type_.quant or type_.channel_quant for type_ in types):
+            return True
+        varying = [value.type for value in values if value.data is None]
+        varying += [self.declared(name) for name in node.outputs]
+        return operator.int8_in_tflite and all(type_.dtype in ("int8", "int64") for type_ in varying)
+
+    def bind(self, name: str, value: Value) -> None:
+        """As of every frontend; an int8 value gets the parameters that the file declares."""
+        declared = self.declared(name)
+        if value.type.quant is not None and declared.quant is not None:
+            value = rescaled(value, declared.quant, self.editor, name)
+        super().bind(name, value)
+
     def _check_results(self, node: SourceNode) -> None:
         """The file says what it expects of each operator: to differ is to have misunderstood one of both."""
         for name in node.outputs:
             shape, expected = self.value(name).type.shape, self.declared(name).shape
             if expected and shape != expected and shape:
                 raise UnsupportedError(f"a result of shape {list(shape)}", f"{list(expected)}, as the file has it")
+
+
+class InFloat:
+    """A view of an importer for one node that computes in float among int8 values: an ``ir.op.Importer``.
+
+    What it reads is dequantized, what it binds quantized, wherever the file declares int8.
+    """
+
+    def __init__(self, importer: Importer) -> None:
+        self.importer = importer
+        self.editor = importer.editor
+
+    def value(self, name: str) -> Value:
+        value = self.importer.value(name)
+        if value.type.quant is None and value.type.channel_quant is None:
+            return value
+        if value.data is not None:
+            return self.editor.constant(name, dequantized(value.data, value.type))
+        return self.editor.add(f"{name}_dequantize", Dequantize(), [value], name)
+
+    def constant(self, name: str) -> Array | None:
+        return self.value(name).data
+
+    def bind(self, name: str, value: Value) -> None:
+        declared = self.importer.declared(name)
+        if declared.quant is not None and value.type.dtype == "float32":
+            type_ = replace(value.type, dtype=declared.dtype, quant=declared.quant)
+            if declared.dtype != "int8":
+                raise UnsupportedError(f"a result of type {declared.dtype}", "float32 or int8")
+            value = self.editor.add(f"{name}_quantize", Quantize(), [value], name, (type_,))
+        self.importer.bind(name, value)
+
+    def declared(self, name: str) -> TensorType:
+        type_ = self.importer.declared(name)
+        return TensorType(type_.shape) if type_.quant or type_.channel_quant else type_
 
 
 def _unique_names(model: FileModel) -> list[str]:

@@ -194,6 +194,8 @@ class Op(ABC):
     keeps_params: ClassVar[bool] = False
     inputs_match_output: ClassVar[bool] = False
     bias_operand: ClassVar[int | None] = None
+    # Whether ``from_tflite`` takes int8 inputs; else it is float in quantized networks, between conversions.
+    int8_in_tflite: ClassVar[bool] = True
     # Whether it stays float in Glow, which knows no int8 kernel of it.
     float_in_glow: ClassVar[bool] = False
     # Whether it has an int16 form, which Glow has of nothing; what has none stays float in an int16 network. Of layers:

@@ -30,6 +30,7 @@ from tinyglow.ops.fused_activation import bind_activated
 from tinyglow.ops.int8 import scale_requant
 from tinyglow.ops.matmul import MatMul
 from tinyglow.ops.one_nan import one_nan
+from tinyglow.ops.tflite_node import add_node
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,11 @@ class Binary(Op):
         if len(node.inputs) != 2:
             raise UnsupportedError(f"has {len(node.inputs)} inputs", "2")
         x, y = (importer.value(name) for name in node.inputs)
-        bind_activated(node, importer, cls()._combined(x, y, node, importer))
+        if x.type.quant is None:
+            bind_activated(node, importer, cls()._combined(x, y, node, importer))
+            return
+        operands = broadcast_inputs(x, y, importer.editor, node.name)
+        bind_activated(node, importer, add_node(node, importer, cls(), operands))
 
     def _combined(self, x: Value, y: Value, node: SourceNode, importer: Importer) -> Value:
         if x.type.dtype != y.type.dtype:

@@ -6,8 +6,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tinyglow.ir.graph import Value
+from tinyglow.ir.graph import Array, Value
 from tinyglow.ir.op import Importer, Op
+from tinyglow.ir.types import TensorType
+from tinyglow.numerics import glow
+
+
+def dequantized(data: Array, type_: TensorType) -> Array:
+    """The real numbers that quantized data stand for, float32; other data as they are."""
+    if type_.quant is not None:
+        return glow.dequantize(data, type_.quant.scale, type_.quant.offset)
+    if type_.channel_quant is None:
+        return data
+    along = [-1 if axis == type_.channel_quant.axis else 1 for axis in range(data.ndim)]
+    scales = np.array(type_.channel_quant.scales, np.float32).reshape(along)
+    offsets = np.array(type_.channel_quant.offsets, np.int64).reshape(along)
+    result: Array = (data - offsets).astype(np.float32) * scales
+    return result
 
 
 def computed(op: Op, name: str, inputs: Sequence[Value], importer: Importer) -> Value | None:

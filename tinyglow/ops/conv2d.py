@@ -31,8 +31,9 @@ from tinyglow.ops.layers_int16 import lower_conv2d_int16
 from tinyglow.ops.max_pool import MAX_POOL, square_pool
 from tinyglow.ops.packed_layers import packed_conv_variant
 from tinyglow.ops.pointwise_dsp import pointwise_variant
+from tinyglow.ops.quantized_layer import layer_constants
 from tinyglow.ops.reshape import Reshape
-from tinyglow.ops.tflite_node import add_node, constant_bias, constant_weights, window_from_tflite
+from tinyglow.ops.tflite_node import add_layer, add_node, constant_bias, window_from_tflite
 from tinyglow.ops.transpose import Transpose
 from tinyglow.ops.window import (
     NCHW_TO_NHWC,
@@ -169,25 +170,30 @@ class Conv2D(Op):
 
         There each input channel makes as many neighbouring output channels as the multiplier says.
         """
-        image, edit = importer.value(node.inputs[0]), importer.editor
+        image, given = importer.value(node.inputs[0]), importer.value(node.inputs[1])
         size, depthwise = require_image(image.type.shape), node.op_type == "DEPTHWISE_CONV_2D"
-        filters = constant_weights(node, importer, as_float=True)
-        if filters.ndim != 4 or (depthwise and filters.shape[0] != 1):
-            expected = "[1, h, w, out]" if depthwise else "[out, h, w, in]"
-            raise UnsupportedError(f"filters {list(filters.shape)}", expected)
+        shape = given.type.shape
+        if given.data is None or len(shape) != 4 or (depthwise and shape[0] != 1):
+            expected = "constant filters [1, h, w, out]" if depthwise else "constant filters [out, h, w, in]"
+            raise UnsupportedError(f"filters {list(shape)}", expected)
         if depthwise:
-            edit.namer.unique(f"{node.name}.Transpose")  # of the filters, folded at once
-            filters = np.ascontiguousarray(filters.transpose(3, 1, 2, 0))
-        weights = importer.value(node.inputs[1])
-        if weights.data is not filters:
-            weights = edit.constant(node.inputs[1], filters)
-        channels, out_c = size[3], filters.shape[0]
-        if channels % filters.shape[3] or out_c % (channels // filters.shape[3]):
-            raise UnsupportedError(f"filters {list(filters.shape)} on {channels} channels", "filters for whole groups")
-        window = window_from_tflite(node, (filters.shape[1], filters.shape[2]), (size[1], size[2]))
-        bias = constant_bias(node, importer, out_c)
-        result = add_node(node, importer, cls(window, channels // filters.shape[3]), [image, weights, bias])
-        bind_activated(node, importer, result)
+            importer.editor.namer.unique(f"{node.name}.Transpose")  # of the filters, folded at once
+        perm = (3, 1, 2, 0) if depthwise else (0, 1, 2, 3)
+        out_c, kernel_h, kernel_w, in_g = (shape[axis] for axis in perm)
+        if size[3] % in_g or out_c % (size[3] // in_g):
+            raise UnsupportedError(f"filters {list(shape)} on {size[3]} channels", "filters for whole groups")
+        window = window_from_tflite(node, (kernel_h, kernel_w), (size[1], size[2]))
+        if image.type.quant is not None:
+            weights, bias = layer_constants(node, importer, perm)
+            kind = ChannelwiseConv2D if weights.type.channel_quant else Conv2D
+            bind_activated(
+                node, importer, add_layer(node, importer, kind(window, size[3] // in_g), [image, weights, bias])
+            )
+            return
+        moved = np.ascontiguousarray(given.data.transpose(perm))
+        weights = importer.editor.constant(node.inputs[1], moved) if depthwise else given
+        operands = [image, weights, constant_bias(node, importer, out_c)]
+        bind_activated(node, importer, add_node(node, importer, cls(window, size[3] // in_g), operands))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         image, filters, bias = inputs

@@ -19,12 +19,13 @@ from tinyglow.ops.accumulator import check_accumulator, output_requant, prepared
 from tinyglow.ops.fully_connected_dsp import dense_dsp_variant
 from tinyglow.ops.fully_connected_layer import DenseLayer, FullyConnectedParams, fully_connected_s8
 from tinyglow.ops.fully_connected_quads import quads_variant
-from tinyglow.ops.fused_activation import activate, bind_activated
+from tinyglow.ops.fused_activation import activate
 from tinyglow.ops.layers_int16 import lower_fully_connected_int16
 from tinyglow.ops.one_nan import one_nan
 from tinyglow.ops.packed_layers import packed_dense_variants
+from tinyglow.ops.quantized_layer import layer_constants
 from tinyglow.ops.reshape import Reshape
-from tinyglow.ops.tflite_node import add_node, constant_bias, constant_weights
+from tinyglow.ops.tflite_node import add_layer, add_node, constant_bias
 
 FULLY_CONNECTED = Kernel(
     symbol="tg_fully_connected_s8",
@@ -124,31 +125,31 @@ class FullyConnected(Op):
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
         """Weights are [units, depth]; rows are all dimensions but the last, or what makes rows of that depth."""
-        x, weights = importer.value(node.inputs[0]), constant_weights(node, importer, as_float=True)
-        if weights.ndim != 2:
-            raise UnsupportedError(f"weights {list(weights.shape)}", "[units, depth]")
+        x, given = importer.value(node.inputs[0]), importer.value(node.inputs[1])
+        if given.data is None or len(given.type.shape) != 2:
+            raise UnsupportedError(f"weights {list(given.type.shape)}", "constant weights [units, depth]")
         if node.text("weights_format", "DEFAULT") != "DEFAULT":
             raise UnsupportedError(f"weights in the format {node.text('weights_format', '')}", "DEFAULT")
-        units, depth = weights.shape
-        if not x.type.shape or x.type.elements % depth:
-            raise UnsupportedError(f"input {list(x.type.shape)}, weights {list(weights.shape)}", "rows of that depth")
-        edit, bias = importer.editor, constant_bias(node, importer, units)
+        (units, depth), shape, edit = given.type.shape, x.type.shape, importer.editor
+        keeps = node.integer("keep_num_dims", 0)
+        if not shape or x.type.elements % depth or (keeps and shape[-1] != depth):
+            found = f"input {list(shape)}, weights {list(given.type.shape)}"
+            raise UnsupportedError(found, "rows of that depth")
         edit.namer.unique(f"{node.name}.Transpose")  # of the weights, folded at once
-        matrix = edit.constant(node.inputs[1], np.ascontiguousarray(weights.T))
-        shape = x.type.shape
         if len(shape) != 2 or shape[1] != depth:
             x = edit.add(f"{node.name}.reshape2D", Reshape((x.type.elements // depth, depth)), [x], node.name)
-        result = add_node(node, importer, cls(), [x, matrix, bias])
-        if not node.integer("keep_num_dims", 0):
-            bind_activated(node, importer, result)
-            return
-        if shape[-1] != depth:
-            raise UnsupportedError(
-                f"input {list(shape)}, weights {list(weights.shape)}", f"a last dimension of {depth}"
-            )
-        activated = activate(node, importer, result)
-        target = Reshape((*shape[:-1], units))
-        importer.bind(node.outputs[0], edit.add(f"{node.name}.Reshape", target, [activated], node.name))
+        if x.type.quant is not None:
+            weights, bias = layer_constants(node, importer, (1, 0), units_axis=1)
+            if weights.type.channel_quant:
+                raise UnsupportedError("weights with a scale for each unit", "one scale")
+            result = add_layer(node, importer, cls(), [x, weights, bias])
+        else:
+            weights = edit.constant(node.inputs[1], np.ascontiguousarray(given.data.T))
+            result = add_node(node, importer, cls(), [x, weights, constant_bias(node, importer, units)])
+        result = activate(node, importer, result)
+        if keeps and len(shape) != 2:
+            result = edit.add(f"{node.name}.Reshape", Reshape((*shape[:-1], units)), [result], node.name)
+        importer.bind(node.outputs[0], result)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         x, weights, bias = (type_.shape for type_ in inputs)

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, SourceNode
@@ -100,7 +101,11 @@ class ElementFunction(Op):
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        cls.from_onnx(node, importer)
+        value, declared = importer.value(node.inputs[0]), importer.declared(node.outputs[0])
+        if value.type.quant is None or declared.quant is None:
+            cls.from_onnx(node, importer)
+            return
+        importer.bind(node.outputs[0], cls().tabulated_node(node.name, value, declared.quant, importer.editor))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)
@@ -150,12 +155,15 @@ class ElementFunction(Op):
 
     def look_up(self, node: Node, x: Value, params: QuantParams, quantizing: Quantizing) -> Value:
         """Add an IntLookupTable of this function in place of ``node``, whose result has ``params``."""
+        name = f"{node.name}{self.table_suffix}"
+        return self.tabulated_node(name, x, params, quantizing.edit, node.origin)
+
+    def tabulated_node(self, name: str, x: Value, params: QuantParams, edit: GraphEditor, origin: str = "") -> Value:
+        """Add a table of this function of ``x``, an int8 value, whose result has ``params``."""
         assert x.type.quant
         type_ = TensorType((256,), "int8", params)
-        mapping = quantizing.edit.constant("mapping", self.table(x.type.quant, params), type_)
-        types = (replace(x.type, quant=params),)
-        name = f"{node.name}{self.table_suffix}"
-        return quantizing.edit.add(name, IntLookupTable(self), [x, mapping], node.origin, types)
+        mapping = edit.constant("mapping", self.table(x.type.quant, params), type_)
+        return edit.add(name, IntLookupTable(self), [x, mapping], origin or name, (replace(x.type, quant=params),))
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         result = lowering.type_of(node.outputs[0])

@@ -151,6 +151,7 @@ class Div(Binary):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Div",)
     tflite_types: ClassVar[tuple[str, ...]] = ("DIV",)
+    int8_in_tflite: ClassVar[bool] = False
     has_int16: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

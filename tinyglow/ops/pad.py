@@ -14,6 +14,7 @@ from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, Unsup
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.concat import normalize_axis
+from tinyglow.ops.constants import dequantized
 from tinyglow.ops.strided import Axis, copy_block, require_elements, strides_of, with_bytes
 from tinyglow.ops.tflite_node import add_and_bind, constant_integers
 
@@ -91,7 +92,7 @@ class Pad(Op):
             mode = "reflect"
             if node.text("mode", "") != "REFLECT":
                 raise UnsupportedError(f"mode {node.text('mode', '')!r}", "REFLECT")
-        op = cls(tuple(pads[0::2]), tuple(pads[1::2]), mode, _filling(node, importer))
+        op = cls(tuple(pads[0::2]), tuple(pads[1::2]), mode, _tflite_filling(node, importer))
         add_and_bind(node, importer, op, [value])
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
@@ -213,3 +214,13 @@ def _filling(node: SourceNode, importer: Importer) -> float:
     if data is None or data.size != 1:
         raise UnsupportedError("a padding value that is computed at run time or no scalar", "a constant scalar")
     return glow.float32(float(data.ravel()[0]))
+
+
+def _tflite_filling(node: SourceNode, importer: Importer) -> float:
+    """The padding value of PADV2, which may be quantized; 0 of others."""
+    if node.op_type != "PADV2":
+        return 0.0
+    value = importer.value(node.inputs[2])
+    if value.data is None or value.data.size != 1:
+        raise UnsupportedError("a padding value that is computed at run time or no scalar", "a constant scalar")
+    return glow.float32(float(dequantized(value.data, value.type).ravel()[0]))

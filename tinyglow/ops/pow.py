@@ -40,6 +40,7 @@ class Pow(Binary):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Pow",)
     tflite_types: ClassVar[tuple[str, ...]] = ("POW",)
+    int8_in_tflite: ClassVar[bool] = False
     quantizable: ClassVar[bool] = False
 
     @classmethod

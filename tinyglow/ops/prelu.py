@@ -77,6 +77,7 @@ class PRelu(Op):
 
     onnx_types: ClassVar[tuple[str, ...]] = ("PRelu",)
     tflite_types: ClassVar[tuple[str, ...]] = ("PRELU",)
+    int8_in_tflite: ClassVar[bool] = False
     glow_kind: ClassVar[str] = "Select"
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True

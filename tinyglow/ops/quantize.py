@@ -118,15 +118,16 @@ class Quantize(Op):
 class Dequantize(Op):
     """int8 or int16 to float32."""
 
-    tflite_types: ClassVar[tuple[str, ...]] = ("DEQUANTIZE",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("QUANTIZE", "DEQUANTIZE")
+    int8_in_tflite: ClassVar[bool] = False
     quantizable: ClassVar[bool] = False
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        """Of float16 weights, which are float32 from the beginning here, it is nothing."""
+        """Nothing: the frontend gives it a float, and makes what the file declares of the result."""
         value = importer.value(node.inputs[0])
         if value.type.dtype != "float32":
-            raise UnsupportedError(f"a DEQUANTIZE of {value.type.dtype}", "float32")
+            raise UnsupportedError(f"a {node.op_type} of {value.type.dtype}", "float32 or int8")
         importer.bind(node.outputs[0], value)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +14,6 @@ from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, SourceNode
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.rescale_int16 import lower_rescale_int16
-from tinyglow.ops.tflite_node import add_and_bind
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,9 @@ class Relu(Op):
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        add_and_bind(node, importer, cls(), [importer.value(node.inputs[0])])
+        value, declared = importer.value(node.inputs[0]), importer.declared(node.outputs[0])
+        types = (replace(declared, shape=value.type.shape),) if value.type.quant else None
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name, types))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)

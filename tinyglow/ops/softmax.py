@@ -14,6 +14,7 @@ from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, Unsup
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import float32, glow
 from tinyglow.ops.reshape import Reshape
+from tinyglow.ops.tflite_node import add_node
 from tinyglow.ops.transpose import Transpose
 
 _UINT32_MAX = 2**32 - 1
@@ -158,10 +159,13 @@ class SoftMax(Op):
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        rank = len(importer.value(node.inputs[0]).type.shape)
+        value, edit = importer.value(node.inputs[0]), importer.editor
+        shape = value.type.shape
         if node.real("beta", 1.0) != 1.0:
             raise UnsupportedError(f"beta {node.real('beta', 1.0)}", "1")
-        _add_flattened(cls(), node, importer, max(0, rank - 1))
+        flat = edit.add("reshapeInput", Reshape((math.prod(shape[:-1]), *shape[-1:])), [value], node.name)
+        result = add_node(node, importer, cls(), [flat])
+        importer.bind(node.outputs[0], edit.add("reshapeOutput", Reshape(shape), [result], node.name))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         if len(inputs[0].shape) != 2:

@@ -7,16 +7,59 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyglow.ir.graph import Array, Value
+from tinyglow.ir.editor import GraphEditor
+from tinyglow.ir.graph import Value
 from tinyglow.ir.op import Importer, Op, SourceNode, UnsupportedError
-from tinyglow.ir.types import TensorType
+from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
+from tinyglow.ops.constants import dequantized
+from tinyglow.ops.rescale import Rescale
 from tinyglow.ops.window import MAX_PAD, Window, same_pads
 
 
 def add_node(node: SourceNode, importer: Importer, op: Op, inputs: Sequence[Value], name: str = "") -> Value:
-    """Add ``op`` for ``node``, under its name or another one; returns its first result."""
-    return importer.editor.add(name or node.name, op, inputs, node.name)
+    """Add ``op`` for ``node``, under its name or another one; returns its first result.
+
+    In a quantized network the result has the parameters that the file gives the node's first one, or where the operator
+    keeps them those of its input. Inputs that must have the result's are rescaled.
+    """
+    edit, name = importer.editor, name or node.name
+    if all(value.type.dtype in ("float32", "int64") for value in inputs):
+        return edit.add(name, op, inputs, node.name)
+    declared = importer.declared(node.outputs[0])
+    for value in inputs:
+        if value.type.quant is None or value.type.dtype != "int8":
+            found = f"an operand of type {value.type.dtype}{' with many scales' if value.type.channel_quant else ''}"
+            raise UnsupportedError(found, "int8 with one scale")
+    if declared.dtype == "int64":  # indices
+        return edit.add(name, op, inputs, node.name)
+    if declared.dtype != "int8" or declared.quant is None:
+        raise UnsupportedError(f"a result of type {declared.dtype} of int8 operands", "int8 with one scale")
+    if op.inputs_match_output:
+        inputs = [rescaled(value, declared.quant, edit, node.name) for value in inputs]
+    quant = inputs[0].type.quant if op.keeps_params else declared.quant
+    type_ = replace(op.infer(*(value.type for value in inputs))[0], dtype="int8", quant=quant)
+    return edit.add(name, op, inputs, node.name, (type_,))
+
+
+def add_layer(node: SourceNode, importer: Importer, op: Op, inputs: Sequence[Value], name: str = "") -> Value:
+    """As ``add_node``, of an int8 layer, whose constants have types of their own."""
+    declared = importer.declared(node.outputs[0])
+    if declared.dtype != "int8" or declared.quant is None:
+        raise UnsupportedError(f"a result of type {declared.dtype} of an int8 layer", "int8 with one scale")
+    (type_,) = op.infer(*(value.type for value in inputs))
+    return importer.editor.add(name or node.name, op, inputs, node.name, (type_.quantized(declared.quant),))
+
+
+def rescaled(value: Value, quant: QuantParams, edit: GraphEditor, origin: str) -> Value:
+    """An int8 value with other parameters: itself if it has them."""
+    if value.type.quant == quant:
+        return value
+    type_ = replace(value.type, quant=quant)
+    if value.data is None:
+        return edit.add(f"{value.name}_rescale", Rescale(), [value], origin, (type_,))
+    data = glow.quantize(dequantized(value.data, value.type), quant.scale, quant.offset)
+    return edit.constant(value.name, data, type_)
 
 
 def add_and_bind(node: SourceNode, importer: Importer, op: Op, inputs: Sequence[Value]) -> None:
@@ -32,30 +75,6 @@ def constant_integers(node: SourceNode, importer: Importer, operand: int, meanin
     if data.dtype.kind != "i":
         raise UnsupportedError(f"{meaning} of type {data.dtype}", "integers")
     return [int(item) for item in data.ravel()]
-
-
-def constant_weights(node: SourceNode, importer: Importer, as_float: bool) -> Array:
-    """The second operand, which must be constant; as_float: what quantized weights stand for.
-
-    There are float networks of which only the weights are int8 (Glow dequantizes them too).
-    """
-    weights = importer.value(node.inputs[1])
-    if weights.data is None:
-        raise UnsupportedError("weights that are computed at run time", "constant weights")
-    return dequantized(weights.data, weights.type) if as_float else weights.data
-
-
-def dequantized(data: Array, type_: TensorType) -> Array:
-    """The real numbers that quantized data stand for, float32; other data as they are."""
-    if type_.quant is not None:
-        return glow.dequantize(data, type_.quant.scale, type_.quant.offset)
-    if type_.channel_quant is None:
-        return data
-    along = [-1 if axis == type_.channel_quant.axis else 1 for axis in range(data.ndim)]
-    scales = np.array(type_.channel_quant.scales, np.float32).reshape(along)
-    offsets = np.array(type_.channel_quant.offsets, np.int64).reshape(along)
-    result: Array = (data - offsets).astype(np.float32) * scales
-    return result
 
 
 def constant_bias(node: SourceNode, importer: Importer, units: int) -> Value:

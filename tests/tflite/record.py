@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import interpreter
 
-from tests.tflite import cases
+from tests.tflite import cases, int8_cases
 
 FILE = Path(__file__).with_name("litert.npz")
 MODELS = Path(__file__).resolve().parents[3] / "shared/models"
@@ -42,12 +42,13 @@ def answers(model: bytes, inputs: cases.Array) -> list[cases.Array]:
 def main() -> None:
     """Write the file."""
     recorded = {}
-    for name in cases.names():
-        case = cases.case(name)
-        for index, output in enumerate(answers(case.model, case.inputs)):
-            recorded[f"{name}.{index}"] = output
-    for name, inputs in cases.model_inputs().items():
-        (recorded[name],) = answers((MODELS / name).read_bytes(), inputs)
+    for kind, prefix in ((cases, ""), (int8_cases, "int8.")):
+        for name in kind.names():
+            case = kind.case(name)
+            for index, output in enumerate(answers(case.model, case.inputs)):
+                recorded[f"{prefix}{name}.{index}"] = output
+        for name, inputs in kind.model_inputs().items():
+            (recorded[name],) = answers((MODELS / name).read_bytes(), inputs)
     np.savez_compressed(FILE, **recorded)
 
 

@@ -13,7 +13,7 @@ pytest.importorskip("tflite", reason="needs the package tflite, of the extra tin
 
 import tinyglow
 from tests.helpers import run_cli
-from tests.tflite import cases
+from tests.tflite import cases, int8_cases
 from tests.tflite.builder import Quant, TFLiteBuilder
 from tinyglow.errors import ModelError
 from tinyglow.frontend.read import symbolic_dimensions
@@ -63,8 +63,9 @@ def test_operators_compute_what_litert_computes(name: str, folder: Path) -> None
 def test_every_operator_has_a_case(folder: Path) -> None:
     """No operator is said to be supported that no case has."""
     seen = set()
-    for name in cases.names():
-        seen |= {operator.op_type for operator in read_tflite(saved(folder, cases.case(name).model)).operators}
+    for kind in (cases, int8_cases):
+        for name in kind.names():
+            seen |= {operator.op_type for operator in read_tflite(saved(folder, kind.case(name).model)).operators}
     assert set(TFLITE_OPS) - seen == set()
 
 

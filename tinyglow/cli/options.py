@@ -19,6 +19,12 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dump", metavar="DIR", help="write each station's result there as text")
 
 
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """The ranges to quantize by."""
+    help_ = "ranges, from 'tinyglow profile' or Glow; none for a model that is quantized already"
+    parser.add_argument("--profile", metavar="FILE", help=help_)
+
+
 def add_graph(parser: argparse.ArgumentParser) -> None:
     """Which graph: ours, or Glow's to the node."""
     help_ = "tiny: the simplest graph (default); glow: exactly what Glow would quantize"

@@ -81,9 +81,8 @@ def _bias(node: SourceNode, importer: Importer, products: Sequence[float]) -> Ar
         found = f"a bias of type {bias.type.dtype} and shape {list(bias.type.shape)}"
         raise UnsupportedError(found, f"a constant int32 of shape [{len(products)}] with scales")
     scales = [whole.scale] * len(products) if whole else many.scales if many else ()
-    offsets = [whole.offset] if whole else many.offsets if many else ()
-    if any(offsets) or len(scales) != len(products):
-        raise UnsupportedError(f"{len(scales)} scales of a bias with offsets {sorted(set(offsets))}", "no offsets")
+    if len(scales) != len(products):
+        raise UnsupportedError(f"{len(scales)} scales of a bias for {len(products)} units", "a scale for each")
     result = bias.data.copy()
     for unit, (scale, product) in enumerate(zip(scales, products, strict=True)):
         if scale == 0:

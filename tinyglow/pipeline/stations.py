@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinyglow.boards import HOST, Board
@@ -150,8 +150,8 @@ def quantize(
     A model that came quantized needs no profile, and takes no scheme. Raises ProfileError, InputError.
     """
     if graph.is_quantized:
-        if profile is not None:
-            problem = Problem("", "its ranges are fixed", "no profile")
+        if profile is not None or (scheme is not None and replace(scheme, like_glow=False) != Scheme()):
+            problem = Problem("", "its ranges are fixed", "no profile, and no options of quantization")
             raise InputError("the model is quantized already", [problem])
         tidied = tidy(make_float(graph) if float_io else graph, float_io=True)  # else the file's own types are kept
         return dump.graph(5, "tidy", tidied)

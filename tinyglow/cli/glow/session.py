@@ -222,12 +222,16 @@ def scheme_of(arguments: GlowArguments) -> Scheme:
 
 
 def quantized_graph(arguments: GlowArguments, graph: Graph, float_io: bool) -> Graph:
-    """``graph`` quantized by -load-profile and the quantization options. Raises ProfileError or InputError."""
+    """``graph`` quantized by -load-profile and the quantization options; one that is quantized already needs none.
+
+    Raises ProfileError or InputError.
+    """
     from tinyglow.pipeline.stations import quantize
     from tinyglow.quant.profile import load_profile
 
     scheme = scheme_of(arguments)
-    result = quantize(graph, load_profile(arguments.text("load-profile")), scheme, float_io)
+    profile = load_profile(arguments.text("load-profile")) if arguments.given("load-profile") else None
+    result = quantize(graph, profile, scheme, float_io)
     if arguments.flag("assert-all-nodes-quantized"):
         _assert_quantized(result, scheme.keep_float)
     return result
@@ -253,7 +257,7 @@ def runner(arguments: GlowArguments, graph: Graph) -> Callable[[Mapping[str, Arr
     from tinyglow.interp import run_graph
     from tinyglow.pipeline.stations import interpret, lower
 
-    if not arguments.given("load-profile"):
+    if not arguments.given("load-profile") and not graph.is_quantized:
         return lambda inputs: run_graph(graph, inputs)
     program: Program = lower(quantized_graph(arguments, graph, float_io=True))
     return lambda inputs: interpret(program, inputs)

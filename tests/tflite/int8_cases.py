@@ -131,6 +131,15 @@ def _dense_without_bias(b: TFLiteBuilder, x: int) -> int:
     return b.node("FULLY_CONNECTED", [x, weights, -1], (2, 4), "y", options, 4, "INT8", Quant([0.06], [0]))
 
 
+def _dense_by_unit(b: TFLiteBuilder, x: int) -> int:
+    """A scale for each unit, as newer converters have it."""
+    operands = [x, *_weights(b, (4, 6), 0, True, IN.scales[0])]
+    fields = {"KeepNumDims": True, "FusedActivationFunction": RELU}
+    options = "FullyConnectedOptions"
+    return b.node("FULLY_CONNECTED", operands, (1, 2, 4), "y", options, 5, "INT8", Quant([0.05], [-100]), **fields)
+
+
+_case("dense_by_unit", (1, 2, 6), _dense_by_unit)
 _case("dense", (2, 6), _dense((2, 4), Quant([0.06], [-9])))
 _case("dense_relu", (2, 6), _dense((2, 4), Quant([0.04], [-60]), FusedActivationFunction=RELU))
 _case("dense_no_bias", (2, 6), _dense_without_bias)

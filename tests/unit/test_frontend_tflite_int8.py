@@ -166,6 +166,7 @@ def test_channels_without_a_scale_are_zero(tmp_path: Path) -> None:
         ("many scales", "one for each index"),
         ("tanh", "the activation TANH in int8"),
         ("int16", "INT16"),
+        ("no weights", "is empty"),
     ],
 )
 def test_quantization_that_cannot_be(what: str, because: str, tmp_path: Path) -> None:
@@ -181,7 +182,7 @@ def test_quantization_that_cannot_be(what: str, because: str, tmp_path: Path) ->
     if what == "many scales":
         quant = Quant([0.05, 0.06, 0.07], [0, 0, 0], 1)
     x = b.tensor("x", (1, 6), "INT16" if what == "int16" else "INT8", None if what == "input without scale" else quant)
-    weights = b.constant("w", int8_cases.integers(4, 6, low=-127), Quant([0.01], [0]))
+    weights = b.constant("w", int8_cases.integers(4, 0 if what == "no weights" else 6, low=-127), Quant([0.01], [0]))
     scale = 0.05 * 0.011 if what == "bias scale" else float(np.float32(0.05) * np.float32(0.01))
     bias = b.constant("b", np.arange(4, dtype=np.int32), Quant([scale], [3 if what == "bias offset" else 0]))
     fields = {"FusedActivationFunction": cases.TANH} if what == "tanh" else {}
@@ -221,3 +222,9 @@ def test_glows_model_compiler_takes_quantized_models(tmp_path: Path) -> None:
     assert answer.status == 0, answer
     header = (tmp_path / "bundle/net.h").read_text()
     assert "i8[S:0.0500000" in header
+    answer = run_cli(
+        "model-compiler", f"-model={path}", f"-emit-bundle={tmp_path / 'real'}", "-tflite-float-inputs", "-backend=CPU"
+    )
+    assert answer.status == 0, answer
+    header = (tmp_path / "real/net.h").read_text()
+    assert "float<1 x 5 x 6 x 3>" in header and "i8[S:0.0599999" in header

@@ -151,6 +151,8 @@ class _Import(ModelImport):
         if needed != len(raw):
             found = f"has {len(raw)} bytes of data for shape {list(tensor.shape)} of {tensor.dtype}"
             raise UnsupportedError(found, str(needed))
+        if is_quantized and not needed:
+            raise UnsupportedError(f"is empty: its shape is {list(tensor.shape)}", "weights")
         if self._room < 0:
             raise UnsupportedError("shares its data with too many others")
         data = raw.view(stored).reshape(tensor.shape)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Value
 from tinyglow.ir.op import Importer, SourceNode, UnsupportedError
-from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
+from tinyglow.ir.types import ChannelParams, QuantParams, Shape, TensorType
 from tinyglow.numerics import glow
 
 # How far a bias's scale may be from the product of the input's and the weights' (Glow,
@@ -19,9 +19,11 @@ _ANY_SCALE = 0.125
 
 
 def layer_constants(
-    node: SourceNode, importer: Importer, perm: Sequence[int], units_axis: int = 0
+    node: SourceNode, importer: Importer, perm: Sequence[int], units_axis: int = 0, shape: Shape | None = None
 ) -> tuple[Value, Value]:
     """Weights with their dimensions permuted by ``perm``, and bias, of an int8 layer: its second and third operand.
+
+    shape: of the weights in the end, if not that; their units come first then.
 
     units_axis: which dimension of the permuted weights counts the units. Raises UnsupportedError for other types, and
     for biases whose scale is not the product of the input's and the weights'.
@@ -35,6 +37,7 @@ def layer_constants(
     if channels is not None and perm[units_axis] != channels.axis:
         raise UnsupportedError(f"scales along dimension {channels.axis} of the weights", f"{perm[units_axis]}")
     data, params = _without_zero_scales(data, _unit_params(weights.type, units), units_axis)
+    data = data.reshape(shape or data.shape)
     type_ = TensorType(data.shape, "int8", params[0])
     if channels is not None:
         own = ChannelParams(tuple(p.scale for p in params), tuple(p.offset for p in params), units_axis)

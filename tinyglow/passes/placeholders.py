@@ -14,10 +14,10 @@ from tinyglow.ops.rescale import Rescale
 from tinyglow.passes.tidy import fold_rescales
 
 
-def make_float(graph: Graph) -> Graph:
-    """Every int8 input and output as float32, quantized behind it or dequantized before it."""
+def make_float(graph: Graph, inputs: bool = True, outputs: bool = True) -> Graph:
+    """Int8 inputs and outputs as float32, quantized behind or dequantized before them."""
     edit = GraphEditor.of(graph)
-    for name in graph.inputs:
+    for name in graph.inputs if inputs else ():
         type_, users = edit.value(name).type, edit.users(name)
         if type_.quant is None:
             continue
@@ -26,7 +26,7 @@ def make_float(graph: Graph) -> Graph:
         for user in users:
             edit.set_inputs(user, tuple(quantized.name if source == name else source for source in user.inputs))
         edit.outputs = [replace(out, value=quantized.name) if out.value == name else out for out in edit.outputs]
-    for output in edit.outputs:
+    for output in edit.outputs if outputs else ():
         value = edit.value(output.value)
         if value.type.quant is not None:
             real = edit.add(f"{value.name}_dequantize", Dequantize(), [value], value.name)

@@ -145,6 +145,11 @@ def load_model(
         graph = load(path, name, _bind(defined, symbols, shapes), like_glow)
     except ModelError as error:
         raise ModelError(error.summary, [_in_glows_words(problem) for problem in error.problems]) from error
+    for_inputs, for_outputs = (arguments.flag(f"tflite-float-{end}") for end in ("inputs", "outputs"))
+    if graph.is_quantized and (for_inputs or for_outputs):
+        from tinyglow.passes.placeholders import make_float
+
+        graph = make_float(graph, for_inputs, for_outputs)
     _check_inputs(graph, inputs, types)
     return graph
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.tflite.builder import Array, Quant, TFLiteBuilder
-from tests.tflite.cases import RELU, RELU6, SAME, SAMPLES, VALID, Case, numbers
+from tests.tflite.registry import RELU, RELU6, SAME, SAMPLES, VALID, Case, numbers
 
 IN = Quant([0.05], [-3])
 _CASES: dict[str, tuple[Callable[[], Case], int]] = {}

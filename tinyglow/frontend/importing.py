@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,9 @@ MAX_FILE_BYTES = 2**31 - 1  # protobuf's own limit, and flatbuffers'
 MAX_TENSOR_BYTES = 2**30  # of one activation: far beyond any microcontroller, and bounds our own memory
 MAX_RANK = 16  # numpy's own limit is 32 dimensions, samples included
 UNSUPPORTED = "unsupported operator"
+# How many bytes of constants there may be for one of the file, and beside that.
+_GROWTH = 16
+_SMALL = 2**26
 # Names of the header's own macros, which a placeholder of the same name would redefine.
 _SIZES = ("CONSTANT_MEM_SIZE", "MUTABLE_MEM_SIZE", "ACTIVATIONS_MEM_SIZE", "TCM_MEM_SIZE")
 RESERVED = (*_SIZES, "MEM_ALIGN", "CONSTANT_MEM_TYPE")
@@ -51,8 +55,10 @@ def fault_of_shape(shape: Sequence[int]) -> str:
 class ModelImport:
     """One model on its way into a graph: ``ir.op.Importer``, with the problems found on the way."""
 
-    def __init__(self, editor: GraphEditor) -> None:
+    def __init__(self, editor: GraphEditor, file_bytes: int) -> None:
         self.editor = editor
+        self._room = _GROWTH * file_bytes + _SMALL
+        self._counted = 0
         self.problems: list[Problem] = []
         self.values: dict[str, Value] = {}
         # What could not be imported: what follows from it is no problem of its own.
@@ -102,6 +108,15 @@ class ModelImport:
             self.problems.append(Problem(where, "is an output more than once", "each output once"))
         else:
             self.editor.output(name, self.values[name].name)
+
+    def check_room(self, node: str) -> None:
+        """Raises ModelError if the constants outgrow the file: every node may have a copy of the same weights."""
+        values = itertools.islice(self.editor.values.values(), self._counted, None)
+        self._room -= sum(value.data.nbytes for value in values if value.data is not None)
+        self._counted = len(self.editor.values)
+        if self._room < 0:
+            found = "the constants up to here take many times the file's size"
+            raise ModelError("the model cannot be imported", [*self.problems, Problem(node, found, "", "share fewer")])
 
     def check_values(self, graph: Graph) -> None:
         """Integers are shapes and axes, which operators have consumed by now. Factors can make weights infinite."""

@@ -85,7 +85,7 @@ class _Import(ModelImport):
         self.define = define
         names = [node.name or node.output[0] for node in model.graph.node if node.output]
         names += [tensor.name for tensor in model.graph.initializer]
-        super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)))
+        super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize())
         self._defined: set[str] = set()
         self._opset = max((item.version for item in model.opset_import if item.domain in _DOMAINS), default=0)
 
@@ -191,6 +191,7 @@ class _Import(ModelImport):
             operator = ONNX_OPS[node.op_type]
             if not fold(source, operator.from_onnx, self, MAX_TENSOR_BYTES // 4):
                 operator.from_onnx(source, self)
+            self.check_room(where)
         except UnsupportedError as error:
             self.problems.append(Problem(where, error.found, error.expected, error.hint))
             self.unknown.update(node.output)

@@ -34,8 +34,6 @@ from tinyglow.ops.constants import dequantized
 from tinyglow.ops.quantize import Dequantize, Quantize
 from tinyglow.ops.tflite_node import rescaled
 
-# Of constants: how many bytes of ours stand for all of them, over the bytes of the file, whose buffers may be shared.
-_MOST_SHARING = 16
 # The element type in the graph, and in the file, of what is not quantized; integers are shapes and axes.
 _PLAIN = {
     "FLOAT32": ("float32", "<f4"),
@@ -59,8 +57,7 @@ class _Import(ModelImport):
         self.tensors = dict(zip(self.names, model.tensors, strict=True))
         self.nodes = [self._source(operator) for operator in model.operators]
         namer = Namer(original=[node.name for node in self.nodes], used=RESERVED)
-        super().__init__(GraphEditor(name, namer))
-        self._room = _MOST_SHARING * (2**12 + sum(len(t.data) for t in model.tensors if t.data is not None))
+        super().__init__(GraphEditor(name, namer), model.file_bytes)
 
     def declared(self, name: str) -> TensorType:
         """``ir.op.Importer.declared``."""
@@ -138,6 +135,7 @@ class _Import(ModelImport):
         else:
             try:
                 self._add_data(name, tensor)
+                self.check_room(shown(name))
             except UnsupportedError as error:
                 self._refuse(name, error.found, error.expected, error.hint)
 
@@ -147,14 +145,11 @@ class _Import(ModelImport):
         stored, less = _QUANTIZED[tensor.dtype][1:] if is_quantized else (_PLAIN[tensor.dtype][1], 0)
         raw = tensor.data if tensor.data is not None else np.zeros(0, np.uint8)
         needed = np.dtype(stored).itemsize * int(np.prod(tensor.shape, dtype=object))
-        self._room -= len(raw)
         if needed != len(raw):
             found = f"has {len(raw)} bytes of data for shape {list(tensor.shape)} of {tensor.dtype}"
             raise UnsupportedError(found, str(needed))
         if is_quantized and not needed:
             raise UnsupportedError(f"is empty: its shape is {list(tensor.shape)}", "weights")
-        if self._room < 0:
-            raise UnsupportedError("shares its data with too many others")
         data = raw.view(stored).reshape(tensor.shape)
         if not is_quantized:
             self.add_constant(name, data)
@@ -179,6 +174,7 @@ class _Import(ModelImport):
             if not fold(node, operator.from_tflite, self, MAX_TENSOR_BYTES // 4):
                 operator.from_tflite(node, self if self._is_uniform(node, operator) else InFloat(self))
             self._check_results(node)
+            self.check_room(where)
         except UnsupportedError as error:
             self.problems.append(Problem(where, error.found, error.expected, error.hint))
             self.unknown.update(node.outputs)

@@ -67,12 +67,13 @@ class FileOperator:
 
 @dataclass(frozen=True)
 class FileModel:
-    """The one subgraph of a file; inputs and outputs are numbers of tensors."""
+    """The one subgraph of a file; inputs and outputs are numbers of tensors; file_bytes: the file's size."""
 
     tensors: tuple[FileTensor, ...]
     operators: tuple[FileOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    file_bytes: int
 
 
 def _schema() -> Any:
@@ -156,6 +157,7 @@ class _Reader:
             tuple(self._operator(operator, codes) for operator in self.tables(graph, "Operators")),
             tuple(self.numbers(graph, "Inputs")),
             tuple(self.numbers(graph, "Outputs")),
+            len(self.data),
         )
         self._check_references(result)
         return result

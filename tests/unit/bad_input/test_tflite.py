@@ -14,7 +14,7 @@ pytest.importorskip("tflite", reason="needs the package tflite, of the extra tin
 import tinyglow
 from tests.helpers import Place
 from tests.tflite import cases, int8_cases
-from tests.tflite.builder import TFLiteBuilder
+from tests.tflite.builder import Quant, TFLiteBuilder
 from tinyglow.errors import ModelError, TinyglowError
 
 MODELS = {
@@ -96,6 +96,25 @@ def test_shapes_that_ask_for_too_much(tmp_path: Path) -> None:
         path.write_bytes(b.build([x], [y]))
         with pytest.raises(ModelError, match="below 1 GiB"):
             tinyglow.load(path)
+
+
+def test_constants_that_grow(tmp_path: Path) -> None:
+    """A row plus a column is no matrix of gigabytes, and weights that many layers share are not copied forever."""
+    path = tmp_path / "net.tflite"
+    b = TFLiteBuilder()
+    x = b.tensor("x", (1, 4))
+    row, column = (b.constant("c", np.ones(shape, np.float32)) for shape in ((1, 40_000), (40_000, 1)))
+    path.write_bytes(b.build([x], [b.node("ADD", [row, column], None), b.node("RELU", [x], (1, 4))]))
+    with pytest.raises(ModelError, match=r"a constant of shape \[40000, 40000\]"):
+        tinyglow.load(path)
+    b = TFLiteBuilder()
+    y = x = b.tensor("x", (1, 512))
+    weights = b.constant("w", np.ones((512, 512), np.int8), Quant([0.01], [0]))
+    for _ in range(200):
+        y = b.node("FULLY_CONNECTED", [y, weights, -1], (1, 512), options="FullyConnectedOptions")
+    path.write_bytes(b.build([x], [y]))
+    with pytest.raises(ModelError, match="many times the file's size"):
+        tinyglow.load(path)
 
 
 def test_parts_that_lie_on_top_of_each_other(tmp_path: Path) -> None:

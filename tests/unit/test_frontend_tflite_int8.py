@@ -162,7 +162,8 @@ def test_channels_without_a_scale_are_zero(tmp_path: Path) -> None:
         ("bias offset", "zero points in the type's range"),
         ("input without scale", "not quantized and of type INT8"),
         ("offset", "zero points in the type's range"),
-        ("negative scale", "finite scales"),
+        ("negative scale", "scales of ordinary size"),
+        ("huge scale", "scales of ordinary size"),
         ("many scales", "one for each index"),
         ("tanh", "the activation TANH in int8"),
         ("int16", "INT16"),
@@ -172,15 +173,13 @@ def test_channels_without_a_scale_are_zero(tmp_path: Path) -> None:
 def test_quantization_that_cannot_be(what: str, because: str, tmp_path: Path) -> None:
     """Scales and zero points that contradict each other or the types are named."""
     b = TFLiteBuilder()
-    quant = (
-        Quant([0.05], [200])
-        if what == "offset"
-        else Quant([-1.0], [0])
-        if what == "negative scale"
-        else Quant([0.05], [0])
-    )
-    if what == "many scales":
-        quant = Quant([0.05, 0.06, 0.07], [0, 0, 0], 1)
+    quants = {
+        "offset": Quant([0.05], [200]),
+        "negative scale": Quant([-1.0], [0]),
+        "huge scale": Quant([1e30], [0]),
+        "many scales": Quant([0.05, 0.06, 0.07], [0, 0, 0], 1),
+    }
+    quant = quants.get(what, Quant([0.05], [0]))
     x = b.tensor("x", (1, 6), "INT16" if what == "int16" else "INT8", None if what == "input without scale" else quant)
     weights = b.constant("w", int8_cases.integers(4, 0 if what == "no weights" else 6, low=-127), Quant([0.01], [0]))
     scale = 0.05 * 0.011 if what == "bias scale" else float(np.float32(0.05) * np.float32(0.01))

@@ -6,7 +6,6 @@ what its first result is, or what its operator is if that is an output of the ne
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +43,9 @@ _PLAIN = {
 # The same, and what is taken off each element and offset, of what is quantized (Glow's -tflite-uint8-to-int8).
 _QUANTIZED = {"INT8": ("int8", "<i1", 0), "UINT8": ("int8", "<u1", 128), "INT32": ("int32", "<i4", 0)}
 
+# Of scales: with these, no product or ratio of them leaves float32. Weights of dead channels have tiny ones.
+_LEAST_SCALE, _LEAST_CONSTANT, _LARGEST_SCALE = 2.0**-30, 2.0**-60, 2.0**30
+
 
 class _Import(ModelImport):
     """A TFLite model on its way into a graph; implements ``ir.op.Importer``.
@@ -55,6 +57,7 @@ class _Import(ModelImport):
         self.model = model
         self.names = _unique_names(model)
         self.tensors = dict(zip(self.names, model.tensors, strict=True))
+        self.outputs = frozenset(model.outputs)
         self.nodes = [self._source(operator) for operator in model.operators]
         namer = Namer(original=[node.name for node in self.nodes], used=RESERVED)
         super().__init__(GraphEditor(name, namer), model.file_bytes)
@@ -66,7 +69,7 @@ class _Import(ModelImport):
     def _source(self, operator: FileOperator) -> SourceNode:
         inputs = tuple(self.names[index] if index >= 0 else "" for index in operator.inputs)
         outputs = tuple(self.names[index] for index in operator.outputs)
-        is_last = not operator.outputs or operator.outputs[0] in self.model.outputs
+        is_last = not operator.outputs or operator.outputs[0] in self.outputs
         name = operator.op_type if is_last else self.model.tensors[operator.outputs[0]].name or outputs[0]
         return SourceNode(name, operator.op_type, inputs, outputs, operator.attributes, operator.version)
 
@@ -271,10 +274,14 @@ def _type_of(tensor: FileTensor, name: str) -> TensorType:
     dtype, _, less = _QUANTIZED[tensor.dtype]
     offsets = tuple(offset - less for offset in given.zero_points)
     low, high = (-128, 127) if dtype == "int8" else (0, 0)
-    bad = [scale for scale in given.scales if not (scale >= 0 and math.isfinite(scale))]
+    # 0 stands for a channel of zeros.
+    least = _LEAST_CONSTANT if tensor.data is not None else _LEAST_SCALE
+    bad = [scale for scale in given.scales if not (least <= scale <= _LARGEST_SCALE or scale == 0)]
     if bad or len(given.scales) != len(offsets) or not all(low <= offset <= high for offset in offsets):
         found = f"tensor {name!r} has {len(given.scales)} scales and {len(offsets)} zero points"
-        raise UnsupportedError(f"{found}, of which some cannot be", "finite scales, zero points in the type's range")
+        raise UnsupportedError(
+            f"{found}, of which some cannot be", "scales of ordinary size, zero points in the type's range"
+        )
     if len(given.scales) == 1 and given.scales[0] > 0:
         return TensorType(shape, dtype, QuantParams(given.scales[0], offsets[0]))
     if not 0 <= given.axis < len(shape) or shape[given.axis] != len(given.scales):

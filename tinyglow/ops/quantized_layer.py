@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,10 +24,9 @@ def layer_constants(
 ) -> tuple[Value, Value]:
     """Weights with their dimensions permuted by ``perm``, and bias, of an int8 layer: its second and third operand.
 
-    shape: of the weights in the end, if not that; their units come first then.
-
-    units_axis: which dimension of the permuted weights counts the units. Raises UnsupportedError for other types, and
-    for biases whose scale is not the product of the input's and the weights'.
+    units_axis: which dimension of the permuted weights counts the units. shape: of the weights in the end, if not that;
+    their units come first then. Raises UnsupportedError for other types, and for biases whose scale is not the product
+    of the input's and the weights'.
     """
     x, weights = (importer.value(name) for name in node.inputs[:2])
     if weights.data is None or weights.type.dtype != "int8" or x.type.quant is None:
@@ -43,6 +43,8 @@ def layer_constants(
         own = ChannelParams(tuple(p.scale for p in params), tuple(p.offset for p in params), units_axis)
         type_ = TensorType(data.shape, "int8", channel_quant=own)
     products = [glow.multiply_float32(x.type.quant.scale, param.scale) for param in params]
+    if not all(0 < product < math.inf for product in products):
+        raise UnsupportedError(f"scales whose product is {min(products):g} to {max(products):g}", "ordinary numbers")
     bias_type = TensorType((units,), "int32", QuantParams(products[0], 0))
     if channels is not None:
         bias_type = TensorType((units,), "int32", channel_quant=ChannelParams(tuple(products), (0,) * units))

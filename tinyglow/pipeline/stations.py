@@ -173,7 +173,7 @@ def lower(
     target: what kernels are chosen for; the program computes the same for all, and runs everywhere. tcm_bytes: of fast
     memory, which is given to the buffers with the most traffic.
     """
-    program = lower_graph(fuse(graph) if target.core else graph, target, chooser)
+    program = lower_graph(fuse(graph, target) if target.core else graph, target, chooser)
     dump.text(6, "lower", lambda: dump_program(program))
     if target.reuse_inputs:
         program = reuse_inputs(program)

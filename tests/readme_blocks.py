@@ -13,7 +13,7 @@ import tinyglow
 from tests.benchmarks.table import size_table, speed_table
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
-from tinyglow.ops import KERNELS, ONNX_OPS
+from tinyglow.ops import KERNELS, ONNX_OPS, TFLITE_OPS
 from tinyglow.pipeline.fit import fit, real_boards
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -23,7 +23,8 @@ KERNELS_README = README.parent / "runtime_c" / "README.md"
 def operators() -> str:
     """The operators that are read."""
     names = ", ".join(f"`{name}`" for name in sorted([*ONNX_OPS, "Constant"]))
-    return f"From ONNX: {names}."
+    others = ", ".join(f"`{name}`" for name in sorted(TFLITE_OPS))
+    return f"From ONNX: {names}.\n\nFrom TFLite: {others}."
 
 
 def kernels() -> str:

@@ -69,4 +69,8 @@ class ToolError(TinyglowError):
 
 
 class SimulationError(TinyglowError):
-    """An emulated program that faulted, ran away or overflowed its stack."""
+    """An emulated program that faulted or ran away."""
+
+
+class StackError(SimulationError):
+    """An emulated program that overflowed its stack."""

@@ -12,6 +12,7 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
+from tinyglow.ops.constants import dequantized
 
 _READ_ONLY = (Region.CONSTANT, Region.CODE)
 _FLOAT_CHUNK_BYTES = 64 * 2**20
@@ -44,10 +45,15 @@ def _largest_bytes(types: Iterator[TensorType]) -> int:
 def run_graph(graph: Graph, inputs: Mapping[str, Array], observe: Observer | None = None) -> dict[str, Array]:
     """Outputs [samples, *shape] float32 of a float graph on inputs [samples, *shape].
 
+    Of a quantized one, what its weights stand for is computed with, and nothing is rounded.
     observe(value name, array) is called with every value, constants first, in chunks of samples.
     """
     samples = sample_count(inputs)
-    constants = {name: value.data[np.newaxis] for name, value in graph.values.items() if value.data is not None}
+    constants = {
+        name: dequantized(value.data, value.type)[np.newaxis]
+        for name, value in graph.values.items()
+        if value.data is not None
+    }
     if observe:
         for name, data in constants.items():
             observe(name, data)
@@ -55,7 +61,7 @@ def run_graph(graph: Graph, inputs: Mapping[str, Array], observe: Observer | Non
     for chunk in chunks(samples, _largest_bytes(value.type for value in graph.values.values())):
         values = dict(constants)
         for name in graph.inputs:
-            values[name] = inputs[name][chunk].astype(np.float32)
+            values[name] = _as_float(inputs[name][chunk], graph.type_of(name))
             if observe:
                 observe(name, values[name])
         _run_nodes(graph, values, observe)
@@ -63,6 +69,13 @@ def run_graph(graph: Graph, inputs: Mapping[str, Array], observe: Observer | Non
             result = values[output.value]
             parts[output.name].append(np.broadcast_to(result, (chunk.stop - chunk.start, *result.shape[1:])))
     return {name: np.concatenate(part) for name, part in parts.items()}
+
+
+def _as_float(array: Array, type_: TensorType) -> Array:
+    """An input as float32: integers for a quantized placeholder are dequantized."""
+    if array.dtype.kind == "i" and type_.quant is not None:
+        return dequantized(array, type_)
+    return array.astype(np.float32)
 
 
 def _run_nodes(graph: Graph, values: dict[str, Array], observe: Observer | None) -> None:

@@ -107,6 +107,24 @@ def test_any_network_computes_the_same(
     silenced = _silence(net, np.random.default_rng(seed), 0.5)
     graph = _quantized(silenced, tmp_path_factory.mktemp("net"), scheme)
     assert _same(graph, drop_dead_channels(graph))
+    assert _same(graph, drop_dead_channels(graph, multiple=4))
+
+
+def test_channels_stay_that_make_groups_whole(tmp_path: Path) -> None:
+    """With a multiple, layers keep dead channels up to it, and drop the rest; there is nothing to drop then."""
+    graph = _quantized(_silence(mobile_net(width=16), np.random.default_rng(0), 0.4), tmp_path)
+    counts: dict[int, list[int]] = {}
+    for multiple in (1, 4):
+        lean = drop_dead_channels(graph, multiple)
+        assert _same(graph, lean)
+        assert drop_dead_channels(lean, multiple) is lean
+        counts[multiple] = [
+            lean.type_of(node.outputs[0]).shape[-1] for node in lean.nodes if isinstance(node.op, Conv2D)
+        ]
+    assert any(count % 4 for count in counts[1])
+    assert all(count % 4 == 0 for count in counts[4])
+    pairs = zip(counts[1], counts[4], strict=True)
+    assert all(count <= kept < count + 4 for count, kept in pairs)
 
 
 @budget(quick=25)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinyglow
-from tests.helpers import MNIST_INPUT, run_cli
+from tests.helpers import MNIST_INPUT, conv_net, run_cli
 from tinyglow.boards import load_board
 from tinyglow.demo import digits
 from tinyglow.ir.graph import Graph
@@ -60,6 +60,17 @@ def test_the_figures_of_a_run_are_those_of_the_table(quantized: Graph, sample: n
     assert not small.fits
     assert "memory ram" in small.problem
     assert (small.flash, small.cycles) == (flash.flash, None)
+
+
+def test_a_stack_that_is_too_small_is_an_answer(tmp_path: Path) -> None:
+    """A network whose data fit a board, but whose functions need more stack than it has, does not fit there."""
+    net = conv_net()
+    graph = tinyglow.load(net.save(tmp_path), "net")
+    quantized = tinyglow.quantize(graph, tinyglow.profile(graph, net.samples(8)))
+    small, large = (fit(quantized, [load_board(name)])[0] for name in ("frdm-ke04z", "frdm-ke16z"))
+    assert large.fits and large.stack is not None and large.stack > load_board("frdm-ke04z").stack_bytes
+    assert not small.fits and small.cycles is None
+    assert "bytes of stack" in small.problem
 
 
 def test_the_command_prints_the_table_and_json(checkout: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ LAYERS = (
 )
 HEIGHT = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
 OWNERS = {"onnx": "frontend", "google": "frontend", "jinja2": "bundle", "PIL": "images"}
+OWNERS |= {"tflite": "frontend", "flatbuffers": "frontend"}
 OWNERS |= dict.fromkeys(["subprocess", "unicorn", "capstone", "elftools"], "sim")
 
 

@@ -12,11 +12,17 @@ AddCommand = Callable[..., argparse.ArgumentParser]
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """The model and what goes with it."""
-    parser.add_argument("model", metavar="MODEL", help="the network, an ONNX file")
+    parser.add_argument("model", metavar="MODEL", help="the network, an ONNX or TFLite file")
     parser.add_argument(
         "--define", metavar="N=1", action="append", default=[], help="size of a symbolic dimension; may be repeated"
     )
     parser.add_argument("--dump", metavar="DIR", help="write each station's result there as text")
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """The ranges to quantize by."""
+    help_ = "ranges, from 'tinyglow profile' or Glow; none for a model that is quantized already"
+    parser.add_argument("--profile", metavar="FILE", help=help_)
 
 
 def add_graph(parser: argparse.ArgumentParser) -> None:

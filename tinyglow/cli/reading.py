@@ -143,7 +143,7 @@ class Quantized:
     """Stations 1 to 5, and what they were given."""
 
     graph: Graph
-    profile: Profile
+    profile: Profile | None
     scheme: Scheme
     quantized: Graph
 
@@ -191,7 +191,10 @@ def quantized_of(arguments: argparse.Namespace, name: str | None = None) -> Quan
 
     scheme = scheme_of(arguments)
     graph = read_graph(arguments, name)
-    recorded = load_profile(arguments.profile)
+    if arguments.profile is None and not graph.is_quantized:
+        problem = Problem("--profile", "is missing", "ranges to quantize by", "make them with 'tinyglow profile'")
+        raise InputError("the model is a float network", [problem])
+    recorded = load_profile(arguments.profile) if arguments.profile is not None else None
     return Quantized(graph, recorded, scheme, quantize(graph, recorded, scheme, arguments.float_io, dump_of(arguments)))
 
 

@@ -6,11 +6,14 @@ constant is named after the tensor.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Value
-from tinyglow.ir.op import Importer, Op, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, SourceNode, UnsupportedError
+from tinyglow.ir.types import TensorType
 
 
 class _Scratch:
@@ -30,17 +33,21 @@ class _Scratch:
     def bind(self, name: str, value: Value) -> None:
         self.results[name] = value
 
+    def declared(self, name: str) -> TensorType:
+        return self.importer.declared(name)
 
-def fold(node: SourceNode, operator: type[Op], importer: Importer, most_elements: int) -> bool:
+
+def fold(node: SourceNode, add: Callable[[SourceNode, Importer], None], importer: Importer, most_elements: int) -> bool:
     """Bind the results of ``node`` as constants, if all its inputs are constants; returns whether they are.
 
+    add: the operator's ``from_onnx`` or ``from_tflite``.
     Raises UnsupportedError for what the operator does not support, or for results of more than ``most_elements``.
     """
     inputs = [importer.value(name) for name in node.inputs if name]
-    if not inputs or any(value.data is None for value in inputs):
+    if not inputs or any(value.data is None or value.type.dtype not in ("float32", "int64") for value in inputs):
         return False
     scratch = _Scratch(importer)
-    operator.from_onnx(node, scratch)
+    add(node, scratch)
     known = {value.name: value.data for value in (*inputs, *scratch.editor.values.values()) if value.data is not None}
     for step in scratch.editor.nodes:
         for name in step.outputs:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,22 @@ from onnx import numpy_helper
 
 from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.fold import fold
+from tinyglow.frontend.importing import (
+    MAX_TENSOR_BYTES,
+    RESERVED,
+    UNSUPPORTED,
+    ModelImport,
+    fault_of_shape,
+    read_bytes,
+    shown,
+)
 from tinyglow.ir.editor import GraphEditor, Namer, legal_name
-from tinyglow.ir.graph import Array, Graph, Value
+from tinyglow.ir.graph import Graph
 from tinyglow.ir.op import Attribute, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.ops import ONNX_OPS
 
-MAX_FILE_BYTES = 2**31 - 1  # protobuf's own limit
-MAX_TENSOR_BYTES = 2**30  # of one activation: far beyond any microcontroller, and bounds our own memory
-MAX_RANK = 16  # numpy's own limit is 32 dimensions, samples included
-_UNSUPPORTED = "unsupported operator"
 MIN_OPSET = 7  # before it, Add and Gemm broadcast by other rules
-# Names of the header's own macros, which a placeholder of the same name would redefine.
-_SIZES = ("CONSTANT_MEM_SIZE", "MUTABLE_MEM_SIZE", "ACTIVATIONS_MEM_SIZE", "TCM_MEM_SIZE")
-_RESERVED = (*_SIZES, "MEM_ALIGN", "CONSTANT_MEM_TYPE")
 _ATTRIBUTE_TYPES = {
     number: getattr(onnx.defs.OpSchema.AttrType, name, None)
     for name, number in onnx.AttributeProto.AttributeType.items()
@@ -39,13 +40,7 @@ _DATA_TYPES = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.INT64: "int64
 
 def read_model(path: str | Path) -> onnx.ModelProto:
     """The parsed file. Raises ModelError if it cannot be read or is no ONNX model."""
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ModelError(f"cannot read the model {path}", [Problem("", "the file is larger than 2 GiB")])
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read the model {path}", [Problem("", error.strerror or str(error))]) from error
+    data = read_bytes(path)
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
@@ -82,41 +77,17 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str | bytes | Message) else value
 
 
-def _shown(name: str) -> str:
-    """A name from the file as a message may print it: on one line, without control characters."""
-    return name if name.isprintable() and name else repr(name)
-
-
-class _Import:
-    """One model on its way into a graph; implements ``ir.op.Importer`` and collects problems."""
+class _Import(ModelImport):
+    """An ONNX model on its way into a graph."""
 
     def __init__(self, model: onnx.ModelProto, name: str, define: Mapping[str, int]) -> None:
         self.model = model
         self.define = define
-        self.problems: list[Problem] = []
         names = [node.name or node.output[0] for node in model.graph.node if node.output]
         names += [tensor.name for tensor in model.graph.initializer]
-        self.editor = GraphEditor(name, Namer(original=names, used=_RESERVED))
-        self.values: dict[str, Value] = {}
-        self._unknown: set[str] = set()
+        super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize())
         self._defined: set[str] = set()
         self._opset = max((item.version for item in model.opset_import if item.domain in _DOMAINS), default=0)
-
-    # what operators ask
-
-    def value(self, name: str) -> Value:
-        if name not in self.values:
-            raise UnsupportedError(f"input {name!r} is not defined before this node")
-        return self.values[name]
-
-    def constant(self, name: str) -> Array | None:
-        return self.value(name).data
-
-    def bind(self, name: str, value: Value) -> None:
-        empty = value.data is not None and not value.data.size  # as an empty list of axes
-        if (fault := _fault_of_shape(value.type.shape)) and not empty:
-            raise UnsupportedError(f"a result of shape {list(value.type.shape)}", fault)
-        self.values[name] = value
 
     # the parts of a model
 
@@ -143,9 +114,9 @@ class _Import:
             self._outputs()
         result = self.editor.finish()
         if not self.problems:
-            self._check_values(result)
+            self.check_values(result)
         if self.problems:
-            unsupported = any(problem.found.startswith(_UNSUPPORTED) for problem in self.problems)
+            unsupported = any(problem.found.startswith(UNSUPPORTED) for problem in self.problems)
             known = f" (operators supported: {', '.join(sorted([*ONNX_OPS, 'Constant']))})" if unsupported else ""
             raise ModelError(f"the model cannot be imported{known}", self.problems)
         return result
@@ -156,17 +127,6 @@ class _Import:
             if name and name in self._defined:
                 self.problems.append(Problem(name, "is defined more than once", "one tensor of that name"))
             self._defined.add(name)
-
-    def _check_values(self, graph: Graph) -> None:
-        """Integers are shapes and axes, which operators have consumed by now. Factors can make weights infinite."""
-        for value in graph.values.values():
-            if value.data is not None and not np.isfinite(value.data).all():
-                self.problems.append(Problem(value.name, "becomes NaN or infinite with its factor", "finite weights"))
-        for node in graph.nodes:
-            types = [graph.type_of(name) for name in node.inputs]
-            constant = all(graph.values[name].data is not None for name in node.inputs)
-            if not constant and any(type_.dtype != "float32" for type_ in types):
-                self.problems.append(Problem(f"node {node.origin!r}", "computes on integers", "floats"))
 
     def _symbols(self) -> set[str]:
         dims = [dim for info in self.model.graph.input for dim in info.type.tensor_type.shape.dim]
@@ -184,23 +144,11 @@ class _Import:
                 data = np.array(numpy_helper.to_array(tensor), order="C")
             except (ValueError, TypeError, OverflowError, MemoryError) as error:
                 self.problems.append(Problem(name, f"has malformed data: {error}"))
-                self._unknown.add(name)
+                self.unknown.add(name)
                 return
-            self._constant(name, data)
+            self.add_constant(name, data)
             return
-        self._unknown.add(name)
-
-    def _constant(self, name: str, data: Array) -> None:
-        """Integers are shapes and axes; they become int64 without quantization."""
-        floats = data.dtype.kind == "f"
-        if floats and not data.size and data.ndim != 1:  # a Resize has empty lists of what it does not use
-            self.problems.append(Problem(name, f"is empty: its shape is {list(data.shape)}", "weights"))
-        elif floats and not np.isfinite(data).all():
-            self.problems.append(Problem(name, "holds NaN or infinite weights", "finite weights"))
-        else:
-            self.values[name] = self.editor.constant(name, data.astype(np.float32 if floats else np.int64))
-            return
-        self._unknown.add(name)
+        self.unknown.add(name)
 
     def _input(self, info: onnx.ValueInfoProto) -> None:
         tensor, where = info.type.tensor_type, info.name
@@ -209,46 +157,47 @@ class _Import:
         unbound = [index for index, size in enumerate(shape) if size < 1]
         if unbound:
             symbols = dict.fromkeys(dims[index].dim_param for index in unbound if dims[index].dim_param)
-            names = ", ".join(_shown(dims[index].dim_param or f"number {index}") for index in unbound)
-            hint = "bind it with " + " ".join(f"--define {shlex.quote(_shown(symbol))}=1" for symbol in symbols)
+            names = ", ".join(shown(dims[index].dim_param or f"number {index}") for index in unbound)
+            hint = "bind it with " + " ".join(f"--define {shlex.quote(shown(symbol))}=1" for symbol in symbols)
             hint = hint if symbols else "export the model with fixed shapes"
             self.problems.append(Problem(where, f"has the dynamic dimension {names}", "", hint))
         elif not info.type.HasField("tensor_type") or not tensor.HasField("shape"):
             self.problems.append(Problem(where, "has no shape", "a tensor input with a known shape"))
         elif tensor.elem_type != onnx.TensorProto.FLOAT:
             self.problems.append(Problem(where, f"is an input of type {_type_name(tensor.elem_type)}", "FLOAT"))
-        elif fault := _fault_of_shape(shape):
+        elif fault := fault_of_shape(shape):
             self.problems.append(Problem(where, f"has shape {shape}", fault))
         else:
             self.values[info.name] = self.editor.placeholder(info.name, TensorType(tuple(shape)))
             return
-        self._unknown.add(info.name)
+        self.unknown.add(info.name)
 
     def _node(self, node: onnx.NodeProto, index: int) -> None:
         name = node.name or (node.output[0] if node.output else f"{node.op_type}_{index}")
-        where = f"node {name!r} ({_shown(node.op_type)})"
+        where = f"node {name!r} ({shown(node.op_type)})"
         self._claim(node.output)
         try:
             _check_form(node, self._opset)
             if node.op_type == "Constant":
                 self._constant_node(node)
                 return
-            if any(source in self._unknown for source in node.input):
-                self._unknown.update(node.output)  # a consequence of a problem that is already listed
+            if any(source in self.unknown for source in node.input):
+                self.unknown.update(node.output)  # a consequence of a problem that is already listed
                 return
             operands = (tuple(node.input), tuple(node.output))
             source = SourceNode(name, node.op_type, *operands, _attributes(node), self._opset)
             if not source.inputs or not source.outputs:
                 raise UnsupportedError("has no inputs or no outputs")
             operator = ONNX_OPS[node.op_type]
-            if not fold(source, operator, self, MAX_TENSOR_BYTES // 4):
+            if not fold(source, operator.from_onnx, self, MAX_TENSOR_BYTES // 4):
                 operator.from_onnx(source, self)
+            self.check_room(where)
         except UnsupportedError as error:
             self.problems.append(Problem(where, error.found, error.expected, error.hint))
-            self._unknown.update(node.output)
+            self.unknown.update(node.output)
         except IndexError:
             self.problems.append(Problem(where, f"has {len(node.input)} inputs, which are too few"))
-            self._unknown.update(node.output)
+            self.unknown.update(node.output)
 
     def _constant_node(self, node: onnx.NodeProto) -> None:
         for attribute in node.attribute:
@@ -256,32 +205,15 @@ class _Import:
                 self._tensor(node.output[0], attribute.t)
                 return
             if attribute.name in ("value_float", "value_floats", "value_int", "value_ints"):
-                self._constant(node.output[0], np.asarray(_attribute(attribute)))
+                self.add_constant(node.output[0], np.asarray(_attribute(attribute)))
                 return
         raise UnsupportedError("has no numeric value")
 
     def _outputs(self) -> None:
         seen = set()
         for info in self.model.graph.output:
-            where = info.name or "an output"
-            if info.name not in self.values:
-                self.problems.append(Problem(where, "is an output that no node makes"))
-            elif self.values[info.name].type.dtype != "float32" and self.values[info.name].data is not None:
-                self.problems.append(Problem(where, "is an integer constant", "outputs that depend on the inputs"))
-            elif info.name in seen:
-                self.problems.append(Problem(where, "is an output more than once", "each output once"))
-            else:
-                self.editor.output(info.name, self.values[info.name].name)
+            self.add_output(info.name, info.name in seen)
             seen.add(info.name)
-
-
-def _fault_of_shape(shape: Sequence[int]) -> str:
-    """What is expected of a tensor's shape and not so; "" if it may be that of an activation."""
-    if len(shape) > MAX_RANK:
-        return f"at most {MAX_RANK} dimensions"
-    if 0 in shape:
-        return "at least one element"
-    return "tensors below 1 GiB" if 4 * math.prod(shape) > MAX_TENSOR_BYTES else ""
 
 
 def _type_name(number: int) -> str:
@@ -293,7 +225,7 @@ def _check_form(node: onnx.NodeProto, opset: int) -> None:
     """Raises UnsupportedError unless the operator is supported, and used as ONNX defines it."""
     if node.domain not in _DOMAINS or node.op_type not in (*ONNX_OPS, "Constant"):
         domain = f" of domain {node.domain!r}" if node.domain not in _DOMAINS else ""
-        raise UnsupportedError(f"{_UNSUPPORTED} {_shown(node.op_type)}{domain}")
+        raise UnsupportedError(f"{UNSUPPORTED} {shown(node.op_type)}{domain}")
     try:
         schema = onnx.defs.get_schema(node.op_type, max(opset, MIN_OPSET), "")
     except onnx.defs.SchemaError as error:
@@ -309,7 +241,7 @@ def _check_form(node: onnx.NodeProto, opset: int) -> None:
         form = schema.attributes.get(attribute.name)
         if form is None or form.type != _ATTRIBUTE_TYPES.get(attribute.type):
             fault = "is not one of this operator's" if form is None else "is of the wrong type"
-            raise UnsupportedError(f"attribute {_shown(attribute.name)} {fault}")
+            raise UnsupportedError(f"attribute {shown(attribute.name)} {fault}")
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Attribute]:

@@ -63,5 +63,10 @@ class Graph:
     used_names: frozenset[str] = frozenset()
     original_names: frozenset[str] = frozenset()
 
+    @property
+    def is_quantized(self) -> bool:
+        """Whether any value is: then the model came quantized, or station 4 has been."""
+        return any(value.type.quant or value.type.channel_quant for value in self.values.values())
+
     def type_of(self, value: str) -> TensorType:
         return self.values[value].type

@@ -33,7 +33,10 @@ class ShapeError(UnsupportedError):
 
 @dataclass(frozen=True)
 class SourceNode:
-    """A node as a model file has it, free of the file format's own classes; ``opset``: its operator set's version."""
+    """A node as a model file has it, free of the file format's own classes.
+
+    opset: its operator set's version; in TFLite files, which number operators by themselves, its own.
+    """
 
     name: str
     op_type: str
@@ -83,6 +86,9 @@ class Importer(Protocol):
 
     def bind(self, name: str, value: Value) -> None:
         """Say which value stands for a source tensor."""
+
+    def declared(self, name: str) -> TensorType:
+        """The type that the file gives a source tensor: in TFLite files all have one. Shape () leaves it open."""
 
 
 class Quantizing(Protocol):
@@ -176,7 +182,9 @@ class Op(ABC):
     Arrays in ``run_float`` have a leading sample axis: [samples, *shape], constants [1, *shape].
     """
 
+    # The operators of model files that it stands for; a subclass that does not inherit them says so.
     onnx_types: ClassVar[tuple[str, ...]] = ()
+    tflite_types: ClassVar[tuple[str, ...]] = ()
     # What Glow calls the node kind, where that is not the class's name.
     glow_kind: ClassVar[str] = ""
     # How Glow quantizes it to int8 (lib/Quantization/Quantization.cpp): whether it does at all; whether the result must
@@ -186,6 +194,8 @@ class Op(ABC):
     keeps_params: ClassVar[bool] = False
     inputs_match_output: ClassVar[bool] = False
     bias_operand: ClassVar[int | None] = None
+    # Whether ``from_tflite`` takes int8 inputs; else it is float in quantized networks, between conversions.
+    int8_in_tflite: ClassVar[bool] = True
     # Whether it stays float in Glow, which knows no int8 kernel of it.
     float_in_glow: ClassVar[bool] = False
     # Whether it has an int16 form, which Glow has of nothing; what has none stays float in an int16 network. Of layers:
@@ -214,6 +224,11 @@ class Op(ABC):
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
         """Add the nodes that stand for an ONNX node, and bind its outputs. Raises UnsupportedError."""
         raise UnsupportedError(f"{cls.__name__} has no ONNX form")
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """As ``from_onnx``, for an operator of a TFLite file: images are NHWC there."""
+        raise UnsupportedError(f"{cls.__name__} has no TFLite form")
 
     @abstractmethod
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

@@ -23,3 +23,4 @@ KERNELS: dict[str, Kernel] = {
     kernel.symbol: kernel for module in _MODULES for kernel in vars(module).values() if isinstance(kernel, Kernel)
 }
 ONNX_OPS: dict[str, type[Op]] = {name: cls for cls in OPS.values() for name in cls.onnx_types}
+TFLITE_OPS: dict[str, type[Op]] = {name: cls for cls in OPS.values() for name in cls.tflite_types}

@@ -10,10 +10,11 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import U8, U32, In, Kernel, Out, Params
-from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode
+from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.ops.concat import normalize_axis
 from tinyglow.ops.strided import require_elements
+from tinyglow.ops.tflite_node import add_and_bind, constant_integers
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class ArgMax(Op):
     last: bool = False
 
     onnx_types: ClassVar[tuple[str, ...]] = ("ArgMax", "ArgMin")
+    tflite_types: ClassVar[tuple[str, ...]] = ("ARG_MAX", "ARG_MIN")
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     smallest: ClassVar[bool] = False
@@ -96,6 +98,17 @@ class ArgMax(Op):
         kind = ArgMin if node.op_type == "ArgMin" else ArgMax
         op = kind(axis, bool(node.integer("keepdims", 1)), bool(node.integer("select_last_index", 0)))
         importer.bind(node.outputs[0], importer.editor.add(node.name, op, [value], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Indices are int64 here, whether the file says INT32 or INT64."""
+        value = importer.value(node.inputs[0])
+        axes = constant_integers(node, importer, 1, "an axis")
+        if len(axes) != 1:
+            raise UnsupportedError(f"axes {axes}", "one axis")
+        kind = ArgMin if node.op_type == "ARG_MIN" else ArgMax
+        op = kind(normalize_axis(axes[0], len(value.type.shape)), keep_dims=False)
+        add_and_bind(node, importer, op, [value])
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         shape = inputs[0].shape
@@ -132,4 +145,5 @@ class ArgMin(ArgMax):
     """As ArgMax, of the smallest element."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ()
+    tflite_types: ClassVar[tuple[str, ...]] = ()
     smallest: ClassVar[bool] = True

@@ -26,9 +26,11 @@ from tinyglow.ops.broadcast import (
     lower_operands,
 )
 from tinyglow.ops.constants import computed
+from tinyglow.ops.fused_activation import bind_activated
 from tinyglow.ops.int8 import scale_requant
 from tinyglow.ops.matmul import MatMul
 from tinyglow.ops.one_nan import one_nan
+from tinyglow.ops.tflite_node import add_node
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,17 @@ class Binary(Op):
         for other in others:
             result = cls()._combined(result, other, node, importer)
         importer.bind(node.outputs[0], result)
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        if len(node.inputs) != 2:
+            raise UnsupportedError(f"has {len(node.inputs)} inputs", "2")
+        x, y = (importer.value(name) for name in node.inputs)
+        if x.type.quant is None:
+            bind_activated(node, importer, cls()._combined(x, y, node, importer))
+            return
+        operands = broadcast_inputs(x, y, importer.editor, node.name)
+        bind_activated(node, importer, add_node(node, importer, cls(), operands))
 
     def _combined(self, x: Value, y: Value, node: SourceNode, importer: Importer) -> Value:
         if x.type.dtype != y.type.dtype:
@@ -182,6 +195,7 @@ class Add(Binary):
     """x + y."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Add", "Sum")
+    tflite_types: ClassVar[tuple[str, ...]] = ("ADD",)
 
     def combine(self, x: Array, y: Array) -> Array:
         return x + y
@@ -195,6 +209,7 @@ class Sub(Binary):
     """x - y."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Sub",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("SUB",)
 
     def combine(self, x: Array, y: Array) -> Array:
         return x - y
@@ -208,6 +223,7 @@ class Max(Binary):
     """The larger of x and y."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Max",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("MAXIMUM",)
     # Glow moves a rescale behind a Max in front of its operands instead (GraphOptimizer.cpp, OptimizeQuantization).
     absorbs_rescale_after: ClassVar[bool] = False
 
@@ -223,6 +239,7 @@ class Min(Binary):
     """The smaller of x and y."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Min",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("MINIMUM",)
 
     def combine(self, x: Array, y: Array) -> Array:
         return np.minimum(x, y)

@@ -13,7 +13,7 @@ from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.one_nan import one_nan
-from tinyglow.ops.pooling import PoolGeometry, add_pool, geometry, pool_window, taps_inside
+from tinyglow.ops.pooling import PoolGeometry, add_pool, add_tflite_pool, geometry, pool_window, taps_inside
 from tinyglow.ops.pools_int16 import lower_avg_pool_int16
 from tinyglow.ops.window import Window, merge_batch, require_image, window_from_onnx
 
@@ -106,6 +106,7 @@ class AvgPool(Op):
     count_include_pads: bool = False
 
     onnx_types: ClassVar[tuple[str, ...]] = ("AveragePool", "GlobalAveragePool")
+    tflite_types: ClassVar[tuple[str, ...]] = ("AVERAGE_POOL_2D",)
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
 
@@ -123,6 +124,11 @@ class AvgPool(Op):
             return cls(window, counts)
 
         add_pool(node, importer, pool)
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Padding does not count."""
+        add_tflite_pool(node, importer, cls)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         n, height, width, channels = require_image(inputs[0].shape)

@@ -106,7 +106,7 @@ def _folded_constant(value: Value, data: Array, shape: Shape, edit: GraphEditor)
             return known
     # A Tile becomes an InsertTensor of its name, numbered; so is the constant that a Reshape alone is merged into.
     last = f"{stem}_tile{repeated[-1]}__1" if repeated else edit.namer.unique(value.name)
-    return edit.constant(f"{last}_constfold", data)
+    return edit.constant(f"{last}_constfold", data, value.type.reshaped(data.shape))
 
 
 def broadcast_inputs(

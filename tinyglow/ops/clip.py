@@ -14,6 +14,7 @@ from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, SourceNode, Unsupp
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.rescale_int16 import lower_rescale_int16
+from tinyglow.ops.tflite_node import add_and_bind
 
 # Of a bound that is missing.
 LOWEST, HIGHEST = float(np.finfo(np.float32).min), float(np.finfo(np.float32).max)
@@ -94,6 +95,9 @@ def _bound(node: SourceNode, importer: Importer, index: int, name: str, default:
     return float(data.ravel()[0])
 
 
+_TFLITE_BOUNDS = {"RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0), "RELU_0_TO_1": (0.0, 1.0)}
+
+
 @dataclass(frozen=True)
 class Clip(Op):
     """min(max(x, low), high)."""
@@ -102,6 +106,7 @@ class Clip(Op):
     high: float
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Clip",)
+    tflite_types: ClassVar[tuple[str, ...]] = tuple(_TFLITE_BOUNDS)
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
@@ -112,6 +117,11 @@ class Clip(Op):
         low = _bound(node, importer, 1, "min", LOWEST)
         high = _bound(node, importer, 2, "max", HIGHEST)
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(low, high), [value], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        op = cls(*_TFLITE_BOUNDS[node.op_type])
+        add_and_bind(node, importer, op, [importer.value(node.inputs[0])])
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)

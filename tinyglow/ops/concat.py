@@ -10,7 +10,10 @@ import numpy as np
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
+from tinyglow.ops.fused_activation import bind_activated
+from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.strided import Axis, copy_block, require_elements, strides_of, with_bytes
+from tinyglow.ops.tflite_node import add_node
 
 
 def normalize_axis(axis: int, rank: int) -> int:
@@ -27,6 +30,7 @@ class Concat(Op):
     axis: int
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Concat",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("CONCATENATION", "PACK")
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     inputs_match_output: ClassVar[bool] = True
@@ -38,6 +42,24 @@ class Concat(Op):
             raise UnsupportedError("has no attribute axis")
         axis = normalize_axis(node.integer("axis", 0), len(inputs[0].type.shape))
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(axis), inputs, node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """PACK gives each input a dimension of size 1 first."""
+        inputs, edit = [importer.value(name) for name in node.inputs], importer.editor
+        packs, rank = node.op_type == "PACK", len(inputs[0].type.shape)
+        axis = normalize_axis(node.integer("axis", 0), rank + packs)
+        if not packs:
+            bind_activated(node, importer, add_node(node, importer, cls(axis), inputs))
+            return
+        if any(value.type.shape != inputs[0].type.shape for value in inputs):
+            raise UnsupportedError("inputs of different shapes", "the same shape")
+        shape = (*inputs[0].type.shape[:axis], 1, *inputs[0].type.shape[axis:])
+        parts = [
+            edit.add(f"{node.name}.Reshape{index}", Reshape(shape), [value], node.name)
+            for index, value in enumerate(inputs)
+        ]
+        importer.bind(node.outputs[0], add_node(node, importer, cls(axis), parts, f"{node.name}.Concat"))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         shapes = [list(type_.shape) for type_ in inputs]

@@ -31,11 +31,14 @@ from tinyglow.ops.depthwise_3x3_channelwise import depthwise_3x3_channelwise_var
 from tinyglow.ops.depthwise_channelwise_dsp import depthwise_channelwise_dsp_variant
 from tinyglow.ops.depthwise_dsp import depthwise_variant
 from tinyglow.ops.depthwise_strip_dsp import depthwise_strip_variant
+from tinyglow.ops.fused_activation import bind_activated
 from tinyglow.ops.layers_int16 import lower_conv2d_int16
 from tinyglow.ops.max_pool import MAX_POOL, square_pool
 from tinyglow.ops.packed_layers import packed_conv_variant
 from tinyglow.ops.pointwise_dsp import pointwise_variant
+from tinyglow.ops.quantized_layer import layer_constants
 from tinyglow.ops.reshape import Reshape
+from tinyglow.ops.tflite_node import add_layer, add_node, constant_bias, window_from_tflite
 from tinyglow.ops.transpose import Transpose
 from tinyglow.ops.window import (
     NCHW_TO_NHWC,
@@ -118,6 +121,7 @@ class Conv2D(Op):
     pool: int = 0  # 2: the maximum of each 2x2 square, whose last row or column may be left over
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Conv",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("CONV_2D", "DEPTHWISE_CONV_2D")
     glow_kind: ClassVar[str] = "Convolution"
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
@@ -164,6 +168,37 @@ class Conv2D(Op):
             importer.bind(node.outputs[0], edit.add(node.name, Transpose((0, 2, 1)), [flat], node.name))
         else:
             importer.bind(node.outputs[0], edit.add(node.name, Transpose(NHWC_TO_NCHW), [result], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Filters are [out, h, w, in / group], but of a depthwise convolution [1, h, w, out], whose groups are all.
+
+        There each input channel makes as many neighbouring output channels as the multiplier says.
+        """
+        image, given = importer.value(node.inputs[0]), importer.value(node.inputs[1])
+        size, depthwise = require_image(image.type.shape), node.op_type == "DEPTHWISE_CONV_2D"
+        shape = given.type.shape
+        if given.data is None or len(shape) != 4 or (depthwise and shape[0] != 1):
+            expected = "constant filters [1, h, w, out]" if depthwise else "constant filters [out, h, w, in]"
+            raise UnsupportedError(f"filters {list(shape)}", expected)
+        if depthwise:
+            importer.editor.namer.unique(f"{node.name}.Transpose")  # of the filters, folded at once
+        perm = (3, 1, 2, 0) if depthwise else (0, 1, 2, 3)
+        out_c, kernel_h, kernel_w, in_g = (shape[axis] for axis in perm)
+        if size[3] % in_g or out_c % (size[3] // in_g):
+            raise UnsupportedError(f"filters {list(shape)} on {size[3]} channels", "filters for whole groups")
+        window = window_from_tflite(node, (kernel_h, kernel_w), (size[1], size[2]))
+        if image.type.quant is not None:
+            weights, bias = layer_constants(node, importer, perm)
+            kind = ChannelwiseConv2D if weights.type.channel_quant else Conv2D
+            bind_activated(
+                node, importer, add_layer(node, importer, kind(window, size[3] // in_g), [image, weights, bias])
+            )
+            return
+        moved = np.ascontiguousarray(given.data.transpose(perm))
+        weights = importer.editor.constant(node.inputs[1], moved) if depthwise else given
+        operands = [image, weights, constant_bias(node, importer, out_c)]
+        bind_activated(node, importer, add_node(node, importer, cls(window, size[3] // in_g), operands))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         image, filters, bias = inputs
@@ -306,5 +341,6 @@ class ChannelwiseConv2D(Conv2D):
     """
 
     onnx_types: ClassVar[tuple[str, ...]] = ()
+    tflite_types: ClassVar[tuple[str, ...]] = ()
     glow_kind: ClassVar[str] = "ChannelwiseQuantizedConvolution"
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = ()

@@ -9,19 +9,25 @@ from typing import ClassVar
 import numpy as np
 
 from tinyglow.ir.editor import legal_name
-from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.target import Variant
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.accumulator import check_accumulator, output_requant, prepared_bias
+from tinyglow.ops.conv2d import ChannelwiseConv2D
 from tinyglow.ops.fully_connected_dsp import dense_dsp_variant
 from tinyglow.ops.fully_connected_layer import DenseLayer, FullyConnectedParams, fully_connected_s8
 from tinyglow.ops.fully_connected_quads import quads_variant
+from tinyglow.ops.fused_activation import activate
 from tinyglow.ops.layers_int16 import lower_fully_connected_int16
 from tinyglow.ops.one_nan import one_nan
 from tinyglow.ops.packed_layers import packed_dense_variants
+from tinyglow.ops.quantized_layer import layer_constants
+from tinyglow.ops.reshape import Reshape
+from tinyglow.ops.tflite_node import add_layer, add_node, constant_bias
+from tinyglow.ops.window import Window
 
 FULLY_CONNECTED = Kernel(
     symbol="tg_fully_connected_s8",
@@ -86,6 +92,7 @@ class FullyConnected(Op):
     gemm_weights: str = ""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Gemm",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("FULLY_CONNECTED",)
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     units_axis: ClassVar[int] = 1
@@ -116,6 +123,37 @@ class FullyConnected(Op):
         importer.bind(
             node.outputs[0], edit.add(node.name, cls(legal_name(node.inputs[1])), [x, matrix, original], node.name)
         )
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Weights are [units, depth]; rows are all dimensions but the last, or what makes rows of that depth."""
+        x, given = importer.value(node.inputs[0]), importer.value(node.inputs[1])
+        if given.data is None or len(given.type.shape) != 2:
+            raise UnsupportedError(f"weights {list(given.type.shape)}", "constant weights [units, depth]")
+        if node.text("weights_format", "DEFAULT") != "DEFAULT":
+            raise UnsupportedError(f"weights in the format {node.text('weights_format', '')}", "DEFAULT")
+        (units, depth), shape, edit = given.type.shape, x.type.shape, importer.editor
+        keeps = node.integer("keep_num_dims", 0)
+        if not shape or x.type.elements % depth or (keeps and shape[-1] != depth):
+            found = f"input {list(shape)}, weights {list(given.type.shape)}"
+            raise UnsupportedError(found, "rows of that depth")
+        edit.namer.unique(f"{node.name}.Transpose")  # of the weights, folded at once
+        rows = x.type.elements // depth
+        if x.type.quant is not None and given.type.channel_quant is not None:
+            result = _add_as_convolution(node, importer, x, (rows, units, depth))
+        else:
+            if len(shape) != 2 or shape[1] != depth:
+                x = edit.add(f"{node.name}.reshape2D", Reshape((rows, depth)), [x], node.name)
+            if x.type.quant is not None:
+                result = add_layer(node, importer, cls(), [x, *layer_constants(node, importer, (1, 0), units_axis=1)])
+            else:
+                weights = edit.constant(node.inputs[1], np.ascontiguousarray(given.data.T))
+                result = add_node(node, importer, cls(), [x, weights, constant_bias(node, importer, units)])
+        result = activate(node, importer, result)
+        target = (*shape[:-1], units) if keeps else (rows, units)
+        if result.type.shape != target:
+            result = edit.add(f"{node.name}.Reshape", Reshape(target), [result], node.name)
+        importer.bind(node.outputs[0], result)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         x, weights, bias = (type_.shape for type_ in inputs)
@@ -168,6 +206,17 @@ class FullyConnected(Op):
         others = (family(layer, lowering) for family in _FAMILIES)
         known = [variant for variant in others if variant is not None]
         lowering.choose([_portable(layer, lowering), *known, *packed_dense_variants(layer, lowering)])
+
+
+def _add_as_convolution(node: SourceNode, importer: Importer, x: Value, sizes: tuple[int, int, int]) -> Value:
+    """An int8 layer with a scale for each unit, which convolutions have: 1x1 over the rows. sizes: rows, units, depth.
+
+    Glow has no such layer.
+    """
+    rows, units, depth = sizes
+    image = importer.editor.add(f"{node.name}.reshape4D", Reshape((1, rows, 1, depth)), [x], node.name)
+    weights, bias = layer_constants(node, importer, (0, 1), shape=(units, 1, 1, depth))
+    return add_layer(node, importer, ChannelwiseConv2D(Window((1, 1))), [image, weights, bias])
 
 
 def _portable(layer: DenseLayer, lowering: Lowering) -> Variant:

@@ -99,6 +99,7 @@ class Gather(Op):
     index_shape: Shape
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Gather",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("GATHER",)
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
@@ -126,6 +127,12 @@ class Gather(Op):
         target = Reshape((*shape[:axis], *data.shape, *shape[axis + 1 :]))
         taken = edit.add(node.name, part, [value], node.name)
         importer.bind(node.outputs[0], edit.add(node.name, target, [taken], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        if node.integer("batch_dims", 0):
+            raise UnsupportedError(f"batch_dims {node.integer('batch_dims', 0)}", "0")
+        cls.from_onnx(node, importer)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         shape = inputs[0].shape

@@ -15,6 +15,7 @@ from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.one_nan import one_nan
 from tinyglow.ops.rescale_int16 import lower_rescale_int16
+from tinyglow.ops.tflite_node import add_and_bind
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class LeakyRelu(Op):
     alpha: float
 
     onnx_types: ClassVar[tuple[str, ...]] = ("LeakyRelu",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("LEAKY_RELU",)
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
@@ -92,6 +94,11 @@ class LeakyRelu(Op):
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
         value, alpha = importer.value(node.inputs[0]), glow.float32(node.real("alpha", 0.01))
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(alpha), [value], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        op = cls(glow.float32(node.real("alpha", 0.0)))
+        add_and_bind(node, importer, op, [importer.value(node.inputs[0])])
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)

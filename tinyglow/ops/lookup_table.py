@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, SourceNode
@@ -98,6 +99,14 @@ class ElementFunction(Op):
         value = importer.value(node.inputs[0])
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name))
 
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        value, declared = importer.value(node.inputs[0]), importer.declared(node.outputs[0])
+        if value.type.quant is None or declared.quant is None:
+            cls.from_onnx(node, importer)
+            return
+        importer.bind(node.outputs[0], cls().tabulated_node(node.name, value, declared.quant, importer.editor))
+
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)
 
@@ -146,12 +155,15 @@ class ElementFunction(Op):
 
     def look_up(self, node: Node, x: Value, params: QuantParams, quantizing: Quantizing) -> Value:
         """Add an IntLookupTable of this function in place of ``node``, whose result has ``params``."""
+        name = f"{node.name}{self.table_suffix}"
+        return self.tabulated_node(name, x, params, quantizing.edit, node.origin)
+
+    def tabulated_node(self, name: str, x: Value, params: QuantParams, edit: GraphEditor, origin: str = "") -> Value:
+        """Add a table of this function of ``x``, an int8 value, whose result has ``params``."""
         assert x.type.quant
         type_ = TensorType((256,), "int8", params)
-        mapping = quantizing.edit.constant("mapping", self.table(x.type.quant, params), type_)
-        types = (replace(x.type, quant=params),)
-        name = f"{node.name}{self.table_suffix}"
-        return quantizing.edit.add(name, IntLookupTable(self), [x, mapping], node.origin, types)
+        mapping = edit.constant("mapping", self.table(x.type.quant, params), type_)
+        return edit.add(name, IntLookupTable(self), [x, mapping], origin or name, (replace(x.type, quant=params),))
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         result = lowering.type_of(node.outputs[0])
@@ -199,6 +211,7 @@ class Sigmoid(BoundedFunction):
     """1 / (1 + e ** -x)."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Sigmoid",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("LOGISTIC",)
     domain: ClassVar[tuple[float, float]] = (-6.0, 6.0)
     reach: ClassVar[float] = 11.1  # 1 - sigmoid(x) = e**-x: half of 2**-15
     image: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -214,6 +227,7 @@ class Tanh(BoundedFunction):
     """Hyperbolic tangent."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Tanh",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("TANH",)
     domain: ClassVar[tuple[float, float]] = (-3.0, 3.0)
     reach: ClassVar[float] = 5.9  # 1 - tanh(x) = 2 * e**-2x: half of 2**-15
     image: ClassVar[tuple[float, float]] = (-1.0, 1.0)
@@ -229,6 +243,7 @@ class Log(ElementFunction):
     """Natural logarithm. Below 0 it is NaN, which int8 holds as -128."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Log",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("LOG",)
     table_suffix: ClassVar[str] = ".log"
     float_kernel: ClassVar[Kernel] = LOG_FLOAT
 
@@ -249,6 +264,7 @@ class HardSwish(ElementFunction):
     """
 
     onnx_types: ClassVar[tuple[str, ...]] = ("HardSwish",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("HARD_SWISH",)
     float_kernel: ClassVar[Kernel] = HARD_SWISH_FLOAT
     has_int16: ClassVar[bool] = True
 

@@ -12,7 +12,7 @@ from tinyglow.ir.kernel import I8, U8, U16, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, SourceNode
 from tinyglow.ir.target import Variant
 from tinyglow.ir.types import QuantParams, TensorType
-from tinyglow.ops.pooling import PoolGeometry, add_pool, geometry, pool_window, taps_inside
+from tinyglow.ops.pooling import PoolGeometry, add_pool, add_tflite_pool, geometry, pool_window, taps_inside
 from tinyglow.ops.pools_int16 import lower_max_pool_int16
 from tinyglow.ops.window import Window, merge_batch, require_image
 
@@ -120,6 +120,7 @@ class MaxPool(Op):
     window: Window
 
     onnx_types: ClassVar[tuple[str, ...]] = ("MaxPool", "GlobalMaxPool")
+    tflite_types: ClassVar[tuple[str, ...]] = ("MAX_POOL_2D",)
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
@@ -131,6 +132,10 @@ class MaxPool(Op):
             return cls(Window(size) if node.op_type == "GlobalMaxPool" else pool_window(node, size))
 
         add_pool(node, importer, pool)
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        add_tflite_pool(node, importer, cls)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         n, height, width, channels = require_image(inputs[0].shape)

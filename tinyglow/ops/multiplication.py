@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, I32, U8, In, Kernel, Out
-from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, SourceNode, UnsupportedError
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
 from tinyglow.ops.arithmetic import Binary
@@ -98,6 +98,13 @@ class Mul(Binary):
     """x * y."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Mul",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("MUL", "SQUARE")
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """A square is the product of its input with itself."""
+        inputs = node.inputs * 2 if node.op_type == "SQUARE" else node.inputs
+        super().from_tflite(replace(node, inputs=inputs), importer)
 
     def combine(self, x: Array, y: Array) -> Array:
         return x * y
@@ -143,6 +150,8 @@ class Div(Binary):
     fraction_bits: int = 0
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Div",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("DIV",)
+    int8_in_tflite: ClassVar[bool] = False
     has_int16: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

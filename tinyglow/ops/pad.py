@@ -14,7 +14,9 @@ from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, Unsup
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.concat import normalize_axis
+from tinyglow.ops.constants import dequantized
 from tinyglow.ops.strided import Axis, copy_block, require_elements, strides_of, with_bytes
+from tinyglow.ops.tflite_node import add_and_bind, constant_integers
 
 MODES = ("constant", "reflect", "edge", "wrap")
 
@@ -57,6 +59,7 @@ class Pad(Op):
     value: float = 0.0
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Pad",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("PAD", "PADV2", "MIRROR_PAD")
     glow_kind: ClassVar[str] = "InsertTensor"
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
@@ -75,6 +78,22 @@ class Pad(Op):
             before[axis], after[axis] = pads[index], pads[index + len(axes)]
         op = cls(tuple(before), tuple(after), node.text("mode", "constant"), _filling(node, importer))
         importer.bind(node.outputs[0], importer.editor.add(node.name, op, [value], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Pads are [rank, 2]: before and after each dimension."""
+        value, pads = importer.value(node.inputs[0]), constant_integers(node, importer, 1, "pads")
+        if len(pads) != 2 * len(value.type.shape) or min(pads, default=0) < 0:
+            raise UnsupportedError(
+                f"pads {pads} of shape {list(value.type.shape)}", "two for each dimension, at least 0"
+            )
+        mode = "constant"
+        if node.op_type == "MIRROR_PAD":
+            mode = "reflect"
+            if node.text("mode", "") != "REFLECT":
+                raise UnsupportedError(f"mode {node.text('mode', '')!r}", "REFLECT")
+        op = cls(tuple(pads[0::2]), tuple(pads[1::2]), mode, _tflite_filling(node, importer))
+        add_and_bind(node, importer, op, [value])
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         shape = inputs[0].shape
@@ -195,3 +214,13 @@ def _filling(node: SourceNode, importer: Importer) -> float:
     if data is None or data.size != 1:
         raise UnsupportedError("a padding value that is computed at run time or no scalar", "a constant scalar")
     return glow.float32(float(data.ravel()[0]))
+
+
+def _tflite_filling(node: SourceNode, importer: Importer) -> float:
+    """The padding value of PADV2, which may be quantized; 0 of others."""
+    if node.op_type != "PADV2":
+        return 0.0
+    value = importer.value(node.inputs[2])
+    if value.data is None or value.data.size != 1:
+        raise UnsupportedError("a padding value that is computed at run time or no scalar", "a constant scalar")
+    return glow.float32(float(dequantized(value.data, value.type).ravel()[0]))

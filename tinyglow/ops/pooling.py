@@ -11,7 +11,9 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import U8, U16, Params
 from tinyglow.ir.op import Importer, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape
+from tinyglow.ops.fused_activation import bind_activated
 from tinyglow.ops.reshape import Reshape
+from tinyglow.ops.tflite_node import add_node, window_from_tflite
 from tinyglow.ops.transpose import Transpose
 from tinyglow.ops.window import NCHW_TO_NHWC, NHWC_TO_NCHW, Window, require_image, window_from_onnx
 
@@ -124,6 +126,15 @@ def add_pool(node: SourceNode, importer: Importer, pool: Callable[[SourceNode, t
         result = edit.add(f"{node.name}.reshape", Reshape((n, out_w, channels)), [result], node.name)
     back = (0, 2, 1) if flat else NHWC_TO_NCHW
     importer.bind(node.outputs[0], edit.add(node.name, Transpose(back), [result], node.name))
+
+
+def add_tflite_pool(node: SourceNode, importer: Importer, pool: Callable[[Window], Op]) -> None:
+    """Add ``pool(window)`` for a POOL_2D operator, whose images are NHWC."""
+    image = importer.value(node.inputs[0])
+    _, height, width, _ = require_image(image.type.shape)
+    kernel = node.integer("filter_height", 0), node.integer("filter_width", 0)
+    op = pool(window_from_tflite(node, kernel, (height, width)))
+    bind_activated(node, importer, add_node(node, importer, op, [image]))
 
 
 def taps_inside(window: Window, size: tuple[int, int]) -> Array:

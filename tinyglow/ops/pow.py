@@ -39,6 +39,8 @@ class Pow(Binary):
     """x ** y. Where y is 0.5 it is the square root, whose results differ for -0 (-0) and minus infinity (NaN)."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Pow",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("POW",)
+    int8_in_tflite: ClassVar[bool] = False
     quantizable: ClassVar[bool] = False
 
     @classmethod

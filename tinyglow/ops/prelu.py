@@ -76,6 +76,8 @@ class PRelu(Op):
     """
 
     onnx_types: ClassVar[tuple[str, ...]] = ("PRelu",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("PRELU",)
+    int8_in_tflite: ClassVar[bool] = False
     glow_kind: ClassVar[str] = "Select"
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
@@ -95,6 +97,11 @@ class PRelu(Op):
             factors = broadcast_inputs(slope, x, edit, node.name)
         product = edit.add(f"{name}_mul", Mul(), factors, node.name)
         importer.bind(node.outputs[0], edit.add(f"{name}_select", cls(), [x, product], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """As ONNX has it: the slopes broadcast to the input."""
+        cls.from_onnx(node, importer)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         x, product = inputs

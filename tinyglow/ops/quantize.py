@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
-from tinyglow.ir.op import Lowering, Op
+from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 
@@ -118,7 +118,17 @@ class Quantize(Op):
 class Dequantize(Op):
     """int8 or int16 to float32."""
 
+    tflite_types: ClassVar[tuple[str, ...]] = ("QUANTIZE", "DEQUANTIZE")
+    int8_in_tflite: ClassVar[bool] = False
     quantizable: ClassVar[bool] = False
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Nothing: the frontend gives it a float, and makes what the file declares of the result."""
+        value = importer.value(node.inputs[0])
+        if value.type.dtype != "float32":
+            raise UnsupportedError(f"a {node.op_type} of {value.type.dtype}", "float32 or int8")
+        importer.bind(node.outputs[0], value)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (TensorType(inputs[0].shape),)

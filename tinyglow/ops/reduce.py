@@ -15,12 +15,14 @@ from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, Unsup
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.avg_pool import AvgPool
+from tinyglow.ops.concat import normalize_axis
 from tinyglow.ops.constants import computed
 from tinyglow.ops.int8 import int8_params, scale_requant
 from tinyglow.ops.one_nan import one_nan
 from tinyglow.ops.reduce_int16 import lower_reduce_max_int16, lower_reduce_sum_int16
 from tinyglow.ops.reduce_loops import ReduceParams, reduce_loops
 from tinyglow.ops.reshape import Reshape
+from tinyglow.ops.tflite_node import add_node, constant_integers
 from tinyglow.ops.transpose import Transpose
 from tinyglow.ops.window import NCHW_TO_NHWC, NHWC_TO_NCHW, Window
 
@@ -164,6 +166,27 @@ class Reduce(Op):
             result = edit.add(node.name, Reshape(kept), [result], node.name)
         importer.bind(node.outputs[0], result)
 
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        value, edit = importer.value(node.inputs[0]), importer.editor
+        shape = value.type.shape
+        given = [normalize_axis(axis, len(shape)) for axis in constant_integers(node, importer, 1, "axes")]
+        op = cls(tuple(sorted(set(given))))
+        if not op.axes:
+            importer.bind(node.outputs[0], value)
+            return
+        result = op.added_to_nhwc(node, value, importer)
+        kept = tuple(1 if axis in op.axes else count for axis, count in enumerate(shape))
+        if not node.integer("keep_dims", 0):
+            kept = tuple(count for axis, count in enumerate(shape) if axis not in op.axes)
+        if result.type.shape != kept:
+            result = edit.add(f"{node.name}.Expand", Reshape(kept), [result], node.name)
+        importer.bind(node.outputs[0], result)
+
+    def added_to_nhwc(self, node: SourceNode, value: Value, importer: Importer) -> Value:
+        """As ``added``, of a TFLite operator; the result's reduced dimensions may be gone, or 1."""
+        return add_node(node, importer, self, [value])
+
     def added(self, name: str, value: Value, importer: Importer) -> Value:
         """Add what computes this of ``value``; without the reduced dimensions."""
         return importer.editor.add(name, self, [value], name)
@@ -211,6 +234,7 @@ class ReduceSum(Reduce):
     """Sum over ``axes``. Glow's sums over one dimension only, and leaves the others of a model's list out."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("ReduceSum",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("SUM",)
     glow_kind: ClassVar[str] = "BatchedReduceAdd"
 
     def reduce(self, x: Array, axes: tuple[int, ...]) -> Array:
@@ -229,6 +253,7 @@ class ReduceMean(Reduce):
     """
 
     onnx_types: ClassVar[tuple[str, ...]] = ("ReduceMean",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("MEAN",)
     glow_kind: ClassVar[str] = "BatchedReduceMean"
 
     def added(self, name: str, value: Value, importer: Importer) -> Value:
@@ -243,6 +268,13 @@ class ReduceMean(Reduce):
         back = edit.add(f"{name}.transposeNHWC2NCHW", Transpose(NHWC_TO_NCHW), [mean], name)
         return edit.add(f"{name}.reshape", Reshape(shape[:2]), [back], name)
 
+    def added_to_nhwc(self, node: SourceNode, value: Value, importer: Importer) -> Value:
+        """Over the image of [n, h, w, c] it is an AvgPool (Glow, TFLiteModelLoader.cpp, loadReduce)."""
+        shape = value.type.shape
+        if len(shape) != 4 or self.axes != (1, 2):
+            return super().added_to_nhwc(node, value, importer)
+        return add_node(node, importer, AvgPool(Window((shape[1], shape[2]))), [value])
+
     def reduce(self, x: Array, axes: tuple[int, ...]) -> Array:
         return x.mean(axis=axes, dtype=x.dtype)
 
@@ -256,6 +288,7 @@ class ReduceMax(Reduce):
     """Largest element over ``axes``. Glow leaves it in float; in int8 it is exact."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("ReduceMax",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("REDUCE_MAX",)
     glow_kind: ClassVar[str] = "BatchedReduceMax"
     keeps_params: ClassVar[bool] = True
     float_in_glow: ClassVar[bool] = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -90,6 +90,7 @@ class Relu(Op):
     """max(x, 0)."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Relu",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("RELU",)
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
@@ -99,6 +100,12 @@ class Relu(Op):
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
         value = importer.value(node.inputs[0])
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        value, declared = importer.value(node.inputs[0]), importer.declared(node.outputs[0])
+        types = (replace(declared, shape=value.type.shape),) if value.type.quant else None
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name, types))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)

@@ -20,6 +20,12 @@ def _requested_shape(node: SourceNode, importer: Importer) -> list[int]:
     return list(node.ints("shape", ()))
 
 
+def _tflite_shape(node: SourceNode, importer: Importer) -> list[int]:
+    if len(node.inputs) > 1 and node.inputs[1]:
+        return _requested_shape(node, importer)
+    return list(node.ints("new_shape", ()))
+
+
 def resolve_shape(requested: list[int], shape: tuple[int, ...], allow_zero: bool = False) -> tuple[int, ...]:
     """ONNX Reshape's rules: 0 keeps the input's dimension, one -1 takes what is left. Raises UnsupportedError."""
     if any(dim == 0 and index >= len(shape) for index, dim in enumerate(requested)):
@@ -38,6 +44,7 @@ class Reshape(Op):
     shape: tuple[int, ...]
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Reshape", "Flatten", "Identity", "Dropout")
+    tflite_types: ClassVar[tuple[str, ...]] = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
@@ -59,6 +66,17 @@ class Reshape(Op):
             target = (math.prod(shape[:axis]), math.prod(shape[axis:]))
         else:
             target = resolve_shape(_requested_shape(node, importer), shape, bool(node.integer("allowzero", 0)))
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(target), [value], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """The shape that the file gives the result says all; Glow looks at nothing else where there is one."""
+        value = importer.value(node.inputs[0])
+        target = importer.declared(node.outputs[0]).shape
+        if not target and node.op_type == "RESHAPE":
+            target = resolve_shape(_tflite_shape(node, importer), value.type.shape)
+        if not target and value.type.elements != 1:
+            raise UnsupportedError("a result without a shape", "a file that gives each tensor its shape")
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(target), [value], node.name))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

@@ -16,8 +16,9 @@ from tinyglow.ops.concat import normalize_axis
 from tinyglow.ops.gather import gather
 from tinyglow.ops.resize_bilinear import interpolate
 from tinyglow.ops.strided import require_elements
+from tinyglow.ops.tflite_node import add_and_bind, constant_integers
 from tinyglow.ops.transpose import Transpose
-from tinyglow.ops.window import NCHW_TO_NHWC, NHWC_TO_NCHW
+from tinyglow.ops.window import NCHW_TO_NHWC, NHWC_TO_NCHW, require_image
 
 _HALF = np.float32(0.5)
 _ONE = np.float32(1)
@@ -41,6 +42,14 @@ COORDINATES: dict[str, Callable[[Array, np.float32, int, int], Array]] = {
     "align_corners": lambda x, scale, size, length: x * np.float32(size - 1) / np.float32(max(1, length - 1)),
     "tf_half_pixel_for_nn": lambda x, scale, size, length: (x + _HALF) / scale,
 }
+# Those of TFLite multiply by the input's size over the output's instead, rounded to float32 (tensorflow/lite/kernels/
+# internal/reference/resize_nearest_neighbor.h and resize_bilinear.h).
+_PRODUCTS: dict[str, Callable[[Array, np.float32, int, int], Array]] = {
+    "tflite": lambda x, scale, size, length: x * (np.float32(size) / np.float32(length)),
+    "tflite_half_pixel": lambda x, scale, size, length: (x + _HALF) * (np.float32(size) / np.float32(length)) - _HALF,
+    "tflite_half_pixel_for_nn": lambda x, scale, size, length: (x + _HALF) * (np.float32(size) / np.float32(length)),
+    "tflite_align_corners": lambda x, scale, size, length: x * (np.float32(size - 1) / np.float32(max(1, length - 1))),
+}
 ROUNDINGS: dict[str, Callable[[Array], Array]] = {
     "floor": np.floor,
     "ceil": np.ceil,
@@ -51,7 +60,7 @@ ROUNDINGS: dict[str, Callable[[Array], Array]] = {
 
 def origins(coordinates: str, scale: float, size: int, length: int) -> Array:
     """The coordinate in the input of each of ``length`` elements along a dimension of ``size``; float32."""
-    return COORDINATES[coordinates](np.arange(length, dtype=np.float32), np.float32(scale), size, length)
+    return (COORDINATES | _PRODUCTS)[coordinates](np.arange(length, dtype=np.float32), np.float32(scale), size, length)
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,7 @@ class ResizeNearest(Op):
     rounding: str = "floor"
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Resize", "Upsample")
+    tflite_types: ClassVar[tuple[str, ...]] = ("RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR")
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
@@ -82,6 +92,27 @@ class ResizeNearest(Op):
         nhwc = edit.add(node.name, Transpose(NCHW_TO_NHWC), [value], node.name)
         image = edit.add(node.name, form.on_nhwc(), [nhwc], node.name)
         importer.bind(node.outputs[0], edit.add(node.name, Transpose(NHWC_TO_NCHW), [image], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Images are NHWC; the second operand is their new height and width."""
+        value, size = importer.value(node.inputs[0]), constant_integers(node, importer, 1, "a size")
+        n, height, width, channels = require_image(value.type.shape)
+        if len(size) != 2 or min(size) < 1:
+            raise UnsupportedError(f"size {size}", "a height and a width of at least 1")
+        shape = (n, size[0], size[1], channels)
+        scales = (1.0, glow.divide_float32(size[0], height), glow.divide_float32(size[1], width), 1.0)
+        aligned, half = node.integer("align_corners", 0), node.integer("half_pixel_centers", 0)
+        if aligned and half:
+            raise UnsupportedError("both align_corners and half_pixel_centers", "one of them at most")
+        coordinates = "tflite_align_corners" if aligned else "tflite_half_pixel" if half else "tflite"
+        op: Op
+        if node.op_type == "RESIZE_BILINEAR":
+            op = ResizeBilinear(shape, scales, coordinates)
+        else:
+            coordinates += "_for_nn" if half else ""
+            op = cls(shape, scales, coordinates, "round_prefer_ceil" if aligned else "floor")
+        add_and_bind(node, importer, op, [value])
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (_resized(inputs[0], self.sizes, self.scales),)

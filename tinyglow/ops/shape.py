@@ -100,6 +100,7 @@ class Shape(Op):
     """Never a node of the graph: its results are constants. Also Size, and what is on constants only."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Shape", "Size", *_FUNCTIONS)
+    tflite_types: ClassVar[tuple[str, ...]] = ("SHAPE", "CAST")
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
@@ -120,6 +121,20 @@ class Shape(Op):
             raise UnsupportedError(found, "operands that are known at import, as shapes are")
         result = result.astype(np.float32 if result.dtype.kind == "f" else np.int64)
         importer.bind(node.outputs[0], importer.editor.constant(node.outputs[0], result))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        value, dtype = importer.value(node.inputs[0]), importer.declared(node.outputs[0]).dtype
+        if node.op_type == "SHAPE":
+            data: Array | None = np.array(value.type.shape, np.int64)
+        elif value.type.dtype == dtype:
+            importer.bind(node.outputs[0], value)
+            return
+        else:
+            data = value.data
+        if data is None:
+            raise UnsupportedError("a CAST of what is computed at run time", "operands that are known at import")
+        importer.bind(node.outputs[0], importer.editor.constant(node.outputs[0], data.astype(dtype)))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         raise ShapeError("the shape of a tensor as a node", "a constant")

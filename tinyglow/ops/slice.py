@@ -10,7 +10,9 @@ from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.ops.concat import normalize_axis
+from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.strided import Axis, copy_block, require_elements, strides_of, with_bytes
+from tinyglow.ops.tflite_node import add_and_bind, add_node, constant_integers
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Slice(Op):
     steps: tuple[int, ...]
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Slice", "Split")
+    tflite_types: ClassVar[tuple[str, ...]] = ("SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "UNPACK")
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
@@ -50,6 +53,15 @@ class Slice(Op):
             if output:
                 importer.bind(output, part)
             begin += size
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        if node.op_type == "SLICE":
+            _tflite_slice(node, importer)
+        elif node.op_type == "STRIDED_SLICE":
+            _tflite_strided_slice(node, importer)
+        else:
+            _tflite_split(node, importer)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         shape = inputs[0].shape
@@ -128,3 +140,76 @@ def _parts(node: SourceNode, importer: Importer, length: int) -> list[int]:
     if len(sizes) != count or min(sizes) < 1 or sum(sizes) != length:
         raise UnsupportedError(f"{length} elements in {count} parts of {sizes}", "parts that make up the whole")
     return sizes
+
+
+def _tflite_slice(node: SourceNode, importer: Importer) -> None:
+    """``begin`` and ``size`` along each dimension; a size of -1 is all that follows."""
+    value = importer.value(node.inputs[0])
+    shape = value.type.shape
+    begins = constant_integers(node, importer, 1, "a begin")
+    sizes = constant_integers(node, importer, 2, "a size")
+    if not len(begins) == len(sizes) == len(shape):
+        raise UnsupportedError(f"begin {begins} and size {sizes} of shape {list(shape)}", "one for each dimension")
+    sizes = [dim - begin if size == -1 else size for begin, size, dim in zip(begins, sizes, shape, strict=True)]
+    if any(begin < 0 or size < 1 or begin + size > dim for begin, size, dim in zip(begins, sizes, shape, strict=True)):
+        raise UnsupportedError(f"begin {begins} and size {sizes} of shape {list(shape)}", "a part of it")
+    add_and_bind(node, importer, Slice(tuple(begins), tuple(sizes), (1,) * len(shape)), [value])
+
+
+def _tflite_strided_slice(node: SourceNode, importer: Importer) -> None:
+    """As Python's slices; the bits of masks say which ends are left open, and which dimensions are an index alone."""
+    value = importer.value(node.inputs[0])
+    shape = value.type.shape
+    begins, ends, steps = (
+        constant_integers(node, importer, operand, name)
+        for operand, name in ((1, "a begin"), (2, "an end"), (3, "steps"))
+    )
+    for name in ("ellipsis_mask", "new_axis_mask", "offset"):
+        if node.integer(name, 0):
+            raise UnsupportedError(f"{name} {node.integer(name, 0)}", "0")
+    if not len(begins) == len(ends) == len(steps) <= len(shape) or 0 in steps:
+        found = f"begin {begins}, end {ends} and steps {steps} of shape {list(shape)}"
+        raise UnsupportedError(found, "one of each for a dimension, no step 0")
+    open_begins, open_ends = node.integer("begin_mask", 0), node.integer("end_mask", 0)
+    indices, ranges = node.integer("shrink_axis_mask", 0), {}
+    for axis, (begin, end, step) in enumerate(zip(begins, ends, steps, strict=True)):
+        if indices >> axis & 1:
+            index = normalize_axis(begin, shape[axis])
+            ranges[axis] = range(index, index + 1)
+        else:
+            first, last = None if open_begins >> axis & 1 else begin, None if open_ends >> axis & 1 else end
+            ranges[axis] = range(*slice(first, last, step).indices(shape[axis]))
+    part = add_node(node, importer, Slice.along(shape, ranges), [value])
+    if indices:
+        kept = Reshape(tuple(size for axis, size in enumerate(part.type.shape) if not indices >> axis & 1))
+        part = add_node(node, importer, kept, [part], f"{node.name}.reshape")
+    importer.bind(node.outputs[0], part)
+
+
+def _tflite_split(node: SourceNode, importer: Importer) -> None:
+    """SPLIT(axis, x), SPLIT_V(x, sizes, axis), and UNPACK(x), whose parts lose the dimension."""
+    value = importer.value(node.inputs[1 if node.op_type == "SPLIT" else 0])
+    shape, count = value.type.shape, len(node.outputs)
+    if node.op_type == "UNPACK":
+        axis = node.integer("axis", 0)
+    else:
+        (axis,) = constant_integers(node, importer, 0 if node.op_type == "SPLIT" else 2, "an axis")[:1] or [len(shape)]
+    axis = normalize_axis(axis, len(shape))
+    length = shape[axis]
+    sizes = [length // count] * count
+    if node.op_type == "SPLIT_V":
+        sizes = constant_integers(node, importer, 1, "sizes")
+        rest = length - sum(size for size in sizes if size != -1)
+        sizes = [rest if size == -1 else size for size in sizes] if sizes.count(-1) == 1 else sizes
+    single = node.op_type == "UNPACK"
+    if len(sizes) != count or min(sizes) < 1 or sum(sizes) != length or (single and max(sizes) > 1):
+        raise UnsupportedError(f"{length} elements in {count} parts of {sizes}", "parts that make up the whole")
+    begin = 0
+    for index, (output, size) in enumerate(zip(node.outputs, sizes, strict=True)):
+        op = Slice.along(shape, {axis: range(begin, begin + size)})
+        part = add_node(node, importer, op, [value], f"{node.name}.out{index}")
+        if single:
+            rest_shape = Reshape((*shape[:axis], *shape[axis + 1 :]))
+            part = add_node(node, importer, rest_shape, [part], f"{node.name}.Reshape{index}")
+        importer.bind(output, part)
+        begin += size

@@ -14,6 +14,7 @@ from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, Unsup
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import float32, glow
 from tinyglow.ops.reshape import Reshape
+from tinyglow.ops.tflite_node import add_node
 from tinyglow.ops.transpose import Transpose
 
 _UINT32_MAX = 2**32 - 1
@@ -142,6 +143,7 @@ class SoftMax(Op):
     """Input [rows, columns]; every row becomes e ** x / sum of its e ** x."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Softmax",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("SOFTMAX",)
     quantizable: ClassVar[bool] = True
 
     @classmethod
@@ -154,6 +156,16 @@ class SoftMax(Op):
             raise UnsupportedError(f"axis {axis} of shape {list(value.type.shape)}", f"{-rank} to {rank - 1}")
         add = _add_flattened if flattens else _add_along
         add(cls(), node, importer, axis % rank)
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        value, edit = importer.value(node.inputs[0]), importer.editor
+        shape = value.type.shape
+        if node.real("beta", 1.0) != 1.0:
+            raise UnsupportedError(f"beta {node.real('beta', 1.0)}", "1")
+        flat = edit.add("reshapeInput", Reshape((math.prod(shape[:-1]), *shape[-1:])), [value], node.name)
+        result = add_node(node, importer, cls(), [flat])
+        importer.bind(node.outputs[0], edit.add("reshapeOutput", Reshape(shape), [result], node.name))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         if len(inputs[0].shape) != 2:

@@ -9,6 +9,7 @@ from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.ops.reshape import Reshape
+from tinyglow.ops.tflite_node import add_and_bind
 from tinyglow.ops.transpose import Transpose, permute
 from tinyglow.ops.window import NCHW_TO_NHWC, NHWC_TO_NCHW, require_image
 
@@ -18,11 +19,18 @@ _GATHER_BLOCKS = (0, 1, 3, 2, 4, 5)
 _SPREAD_BLOCKS = {"DCR": (0, 1, 3, 2, 4, 5), "CRD": (0, 1, 4, 2, 5, 3)}
 
 
-def _block_size(node: SourceNode) -> int:
-    block = node.integer("blocksize", 0)
+def _block_size(node: SourceNode, attribute: str = "blocksize") -> int:
+    block = node.integer(attribute, 0)
     if block < 1:
-        raise UnsupportedError(f"blocksize {block}", "at least 1")
+        raise UnsupportedError(f"{attribute} {block}", "at least 1")
     return block
+
+
+def _channels_left(depth: int, block: int) -> int:
+    """How many channels ``depth`` channels are, spread over blocks of pixels."""
+    if depth % block**2:
+        raise UnsupportedError(f"{depth} channels in blocks of {block} x {block}", "a number that can be divided")
+    return depth // block**2
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class SpaceToDepth(Op):
     block: int
 
     onnx_types: ClassVar[tuple[str, ...]] = ("SpaceToDepth",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("SPACE_TO_DEPTH",)
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
@@ -44,6 +53,10 @@ class SpaceToDepth(Op):
         nhwc = edit.add(node.name, Transpose(NCHW_TO_NHWC), [value], node.name)
         result = edit.add(node.name, cls(_block_size(node)), [nhwc], node.name)
         importer.bind(node.outputs[0], edit.add(node.name, Transpose(NHWC_TO_NCHW), [result], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        add_and_bind(node, importer, cls(_block_size(node, "block_size")), [importer.value(node.inputs[0])])
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         n, height, width, channels = require_image(inputs[0].shape)
@@ -73,17 +86,16 @@ class DepthToSpace(Reshape):
     """ONNX's DepthToSpace; in the graph it is a Transpose between two Reshapes, under Glow's names for these."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("DepthToSpace",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("DEPTH_TO_SPACE",)
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
         edit, block, mode = importer.editor, _block_size(node), node.text("mode", "DCR")
         value = importer.value(node.inputs[0])
         n, depth, height, width = require_image(value.type.shape)
+        channels = _channels_left(depth, block)
         if mode not in _SPREAD_BLOCKS:
             raise UnsupportedError(f"mode {mode!r}", "DCR or CRD")
-        if depth % block**2:
-            raise UnsupportedError(f"{depth} channels in blocks of {block} x {block}", "a number that can be divided")
-        channels = depth // block**2
         inner = (block, block, channels) if mode == "DCR" else (channels, block, block)
         nhwc = edit.add(node.name, Transpose(NCHW_TO_NHWC), [value], node.name)
         parts = edit.add(f"{node.name}_reshape_in", Reshape((n, height, width, *inner)), [nhwc], node.name)
@@ -91,3 +103,15 @@ class DepthToSpace(Reshape):
         shape = (n, height * block, width * block, channels)
         result = edit.add(f"{node.name}_reshape_out", Reshape(shape), [moved], node.name)
         importer.bind(node.outputs[0], edit.add(node.name, Transpose(NHWC_TO_NCHW), [result], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        edit, block = importer.editor, _block_size(node, "block_size")
+        value = importer.value(node.inputs[0])
+        n, height, width, depth = require_image(value.type.shape)
+        channels = _channels_left(depth, block)
+        blocks = Reshape((n, height, width, block, block, channels))
+        parts = edit.add(f"{node.name}_reshape_in", blocks, [value], node.name)
+        moved = edit.add(f"{node.name}_transpose", Transpose(_SPREAD_BLOCKS["DCR"]), [parts], node.name)
+        shape = (n, height * block, width * block, channels)
+        importer.bind(node.outputs[0], edit.add(f"{node.name}_reshape_out", Reshape(shape), [moved], node.name))

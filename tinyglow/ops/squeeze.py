@@ -48,6 +48,7 @@ class Squeeze(Reshape):
     """ONNX's Squeeze and Unsqueeze; in the graph they are Reshapes, under the names that Glow gives these."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Squeeze", "Unsqueeze")
+    tflite_types: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

@@ -12,6 +12,7 @@ from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, Unsup
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.strided import Axis, copy_block, strides_of, with_bytes
+from tinyglow.ops.tflite_node import add_node, constant_integers
 
 
 def _constant_list(name: str, what: str, importer: Importer) -> list[int]:
@@ -51,6 +52,7 @@ class Tile(Op):
     repeats: tuple[int, ...]
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Tile", "Expand")
+    tflite_types: ClassVar[tuple[str, ...]] = ("TILE",)
     glow_kind: ClassVar[str] = "InsertTensor"
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
@@ -71,6 +73,20 @@ class Tile(Op):
             edit.namer.unique(name)
         if names:
             value = edit.add(names[-1], cls(repeats), [value], node.name)
+        importer.bind(node.outputs[0], value)
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Glow has a node for each dimension, with the dimension's number behind its name."""
+        value, edit = importer.value(node.inputs[0]), importer.editor
+        repeats = constant_integers(node, importer, 1, "repeats")
+        if len(repeats) != len(value.type.shape) or min(repeats, default=1) < 1:
+            raise UnsupportedError(f"repeats {repeats} of shape {list(value.type.shape)}", "one for each dimension")
+        names = [f"{node.name}{axis}" for axis, count in enumerate(repeats) if count > 1]
+        for name in names[:-1]:
+            edit.namer.unique(name)
+        if names:
+            value = add_node(node, importer, cls(tuple(repeats)), [value], names[-1])
         importer.bind(node.outputs[0], value)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

@@ -12,6 +12,7 @@ from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.ops.strided import MOST_AXES, Axis, copy_block, merge_axes, require_elements, strides_of, with_bytes
+from tinyglow.ops.tflite_node import add_and_bind, constant_integers
 
 MAX_RANK = 6
 # Bytes that lie together in input and output, from which on copying them as runs is faster than one by one.
@@ -82,6 +83,7 @@ class Transpose(Op):
     perm: tuple[int, ...]
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Transpose",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("TRANSPOSE",)
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
@@ -93,6 +95,14 @@ class Transpose(Op):
         rank = len(value.type.shape)
         perm = node.ints("perm", tuple(reversed(range(rank))))
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(perm), [value], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        value, rank = importer.value(node.inputs[0]), len(importer.value(node.inputs[0]).type.shape)
+        given = constant_integers(node, importer, 1, "a permutation")
+        if sorted(axis % rank if -rank <= axis < rank else -1 for axis in given) != list(range(rank)):
+            raise UnsupportedError(f"permutation {given} of {rank} dimensions", "each dimension once")
+        add_and_bind(node, importer, cls(tuple(axis % rank for axis in given)), [value])
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         shape = inputs[0].shape

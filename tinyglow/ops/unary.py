@@ -63,6 +63,7 @@ class Unary(Op):
     takes_integers: ClassVar[bool] = False
     # Whether Glow makes a Pow with a constant of it, which takes the node's own name.
     is_pow_in_glow: ClassVar[bool] = False
+    int8_in_tflite: ClassVar[bool] = False
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
@@ -70,6 +71,10 @@ class Unary(Op):
         if cls.is_pow_in_glow:
             edit.namer.unique(node.name)
         importer.bind(node.outputs[0], edit.add(node.name, cls(), [value], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        cls.from_onnx(node, importer)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         if inputs[0].dtype != "float32" and not self.takes_integers:
@@ -99,6 +104,7 @@ class Exp(Unary):
     """e ** x."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Exp",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("EXP",)
     kernel: ClassVar[Kernel] = EXP
 
 
@@ -115,6 +121,7 @@ class Neg(Unary):
     """-x."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Neg",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("NEG",)
     kernel: ClassVar[Kernel] = NEG
     takes_integers: ClassVar[bool] = True
 
@@ -128,6 +135,7 @@ class Abs(Unary):
     """The absolute value."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Abs",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("ABS",)
     kernel: ClassVar[Kernel] = ABS
     takes_integers: ClassVar[bool] = True
 
@@ -141,6 +149,7 @@ class Floor(Unary):
     """The largest integer not above x."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Floor",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("FLOOR",)
     kernel: ClassVar[Kernel] = FLOOR
 
 
@@ -149,6 +158,7 @@ class Ceil(Unary):
     """The smallest integer not below x."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Ceil",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("CEIL",)
     kernel: ClassVar[Kernel] = CEIL
 
 
@@ -157,6 +167,7 @@ class Round(Unary):
     """The nearest integer, of two the even one."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Round",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("ROUND",)
     kernel: ClassVar[Kernel] = ROUND
 
 
@@ -165,6 +176,7 @@ class Sqrt(Unary):
     """The square root; NaN of negative numbers."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Sqrt",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("SQRT",)
     glow_kind: ClassVar[str] = "Pow"
     kernel: ClassVar[Kernel] = SQRT
     is_pow_in_glow: ClassVar[bool] = True
@@ -175,9 +187,16 @@ class Reciprocal(Unary):
     """1 / x, by the kernel that divides."""
 
     onnx_types: ClassVar[tuple[str, ...]] = ("Reciprocal",)
+    tflite_types: ClassVar[tuple[str, ...]] = ("RSQRT",)
     glow_kind: ClassVar[str] = "Pow"
     kernel: ClassVar[Kernel] = DIV_FLOAT
     is_pow_in_glow: ClassVar[bool] = True
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """RSQRT: of the square root."""
+        root = importer.editor.add(f"{node.name}.Sqrt", Sqrt(), [importer.value(node.inputs[0])], node.name)
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [root], node.name))
 
     def function(self, x: Array) -> Array:
         """1 / x, rounded once."""

@@ -53,15 +53,18 @@ class Window:
         return np.stack(taps, axis=3)
 
 
-def _same_pads(auto_pad: str, window: Window, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Explicit pads of SAME_UPPER / SAME_LOWER (ONNX operator specification, Conv): out = ceil(in / stride)."""
+def same_pads(window: Window, size: tuple[int, int], more_before: bool = False) -> tuple[int, int, int, int]:
+    """Explicit pads of SAME_UPPER / SAME_LOWER (ONNX operator specification, Conv): out = ceil(in / stride).
+
+    more_before: where their number is odd, the larger part comes before (SAME_LOWER), else behind.
+    """
     begin, end = [], []
     for axis, length in enumerate(size):
         out = -(-length // window.strides[axis])
         total = max((out - 1) * window.strides[axis] + window.extent(axis) - length, 0)
         small, large = total // 2, total - total // 2
-        begin.append(large if auto_pad == "SAME_LOWER" else small)
-        end.append(small if auto_pad == "SAME_LOWER" else large)
+        begin.append(large if more_before else small)
+        end.append(small if more_before else large)
     return begin[0], begin[1], end[0], end[1]
 
 
@@ -87,7 +90,7 @@ def window_from_onnx(node: SourceNode, kernel: tuple[int, ...], size: tuple[int,
     if auto_pad == "VALID":
         window = replace(window, pads=(0, 0, 0, 0))
     elif auto_pad in ("SAME_UPPER", "SAME_LOWER"):
-        window = replace(window, pads=_same_pads(auto_pad, window, size))
+        window = replace(window, pads=same_pads(window, size, more_before=auto_pad == "SAME_LOWER"))
     elif auto_pad != "NOTSET":
         raise UnsupportedError(f"auto_pad {auto_pad!r}", "NOTSET, VALID, SAME_UPPER or SAME_LOWER")
     if max(window.pads) > MAX_PAD:

@@ -261,20 +261,36 @@ def _unused_constants_dropped(graph: Graph) -> Graph:
     return replace(graph, values={name: value for name, value in graph.values.items() if name in used})
 
 
-def drop_dead_channels(graph: Graph) -> Graph:
-    """A quantized ``graph`` without the channels that its results do not depend on."""
+def _grouped(into: Array, multiple: int) -> Array:
+    """``into`` (see ``_twins``) with as many channels standing for themselves again as make a multiple."""
+    own = np.arange(len(into))
+    return np.where(_whole_groups(into != own, multiple), into, own)
+
+
+def _whole_groups(gone: Array, multiple: int) -> Array:
+    """``gone`` but for as many of the first as make the rest a multiple, or as there are."""
+    kept = -int((~gone).sum()) % multiple
+    result: Array = gone & (np.cumsum(gone) > kept)
+    return result
+
+
+def drop_dead_channels(graph: Graph, multiple: int = 1) -> Graph:
+    """A quantized ``graph`` without the channels that its results do not depend on.
+
+    multiple: as many channels of a layer stay as make their number one of these, where there are enough.
+    """
     while True:
         facts = _Facts.of(graph)
         families = list(_families(facts))
         gone = {
             name: dispensable
             for _, values in families
-            if (dispensable := _dispensable(facts, values)).any()
+            if (dispensable := _whole_groups(_dispensable(facts, values), multiple)).any()
             for name in values
         }
         into: dict[str, Array] = {}
         if not gone:
-            pairs = ((values, _twins(facts, root, values)) for root, values in families)
+            pairs = ((values, _grouped(_twins(facts, root, values), multiple)) for root, values in families)
             into = {name: twins for values, twins in pairs if (twins != np.arange(len(twins))).any() for name in values}
             gone = {name: twins != np.arange(len(twins)) for name, twins in into.items()}
         if not gone:

@@ -6,10 +6,15 @@ from dataclasses import replace
 
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
+from tinyglow.ir.target import Target
 from tinyglow.ops.conv2d import Conv2D
 from tinyglow.ops.max_pool import SQUARE, MaxPool
 from tinyglow.passes.dead_channels import drop_dead_channels
 from tinyglow.passes.rewrite import rewrite
+
+# Channels that kernels for cores with DSP compute at once; what is left over takes them longer, one by one: 7 to 8 %
+# more cycles of the VWW network of MLPerf Tiny, 19 to 20 % of its autoencoder, quantized from float.
+_TOGETHER = 4
 
 
 def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
@@ -31,6 +36,7 @@ def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
-def fuse(graph: Graph) -> Graph:
-    """A quantized graph without dead channels, and with layers joined that have a kernel together."""
-    return rewrite(drop_dead_channels(graph), [_pool_into_convolution])
+def fuse(graph: Graph, target: Target) -> Graph:
+    """A quantized graph without dead channels, and with layers joined that have a kernel together on ``target``."""
+    lean = drop_dead_channels(graph, _TOGETHER if target.dsp else 1)
+    return rewrite(lean, [_pool_into_convolution])

@@ -8,10 +8,30 @@ from dataclasses import replace
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.op import Op
-from tinyglow.ir.types import QuantParams
-from tinyglow.ops.quantize import Dequantize
+from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.ops.quantize import Dequantize, Quantize
 from tinyglow.ops.rescale import Rescale
 from tinyglow.passes.tidy import fold_rescales
+
+
+def make_float(graph: Graph, inputs: bool = True, outputs: bool = True) -> Graph:
+    """Int8 inputs and outputs as float32, quantized behind or dequantized before them."""
+    edit = GraphEditor.of(graph)
+    for name in graph.inputs if inputs else ():
+        type_, users = edit.value(name).type, edit.users(name)
+        if type_.quant is None:
+            continue
+        edit.set_type(name, TensorType(type_.shape))
+        quantized = edit.add(f"{name}_quantize", Quantize(), [edit.value(name)], name, (type_,))
+        for user in users:
+            edit.set_inputs(user, tuple(quantized.name if source == name else source for source in user.inputs))
+        edit.outputs = [replace(out, value=quantized.name) if out.value == name else out for out in edit.outputs]
+    for output in edit.outputs if outputs else ():
+        value = edit.value(output.value)
+        if value.type.quant is not None:
+            real = edit.add(f"{value.name}_dequantize", Dequantize(), [value], value.name)
+            edit.outputs = [replace(out, value=real.name) if out.name == output.name else out for out in edit.outputs]
+    return edit.finish()
 
 
 def set_input_params(graph: Graph, params: Mapping[str, QuantParams]) -> Graph:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinyglow.boards import Board
-from tinyglow.frontend.onnx import symbolic_dimensions
+from tinyglow.frontend.read import symbolic_dimensions
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region

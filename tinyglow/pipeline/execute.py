@@ -278,7 +278,7 @@ class _BoardTarget:
         layer = self._layers[number] if number < count else None
         what = f"{layer.origin}, computed by {layer.function}" if layer else "the network's function itself"
         found = f"{what}: call {number + 1} of {count}" if layer else f"{what}, behind {number} calls"
-        return SimulationError(error.summary, [*error.problems, Problem("layer", found)])
+        return type(error)(error.summary, [*error.problems, Problem("layer", found)])
 
     def memory(self) -> tuple[bytes, bytes]:
         mutable = self._machine.read(self._mutable, self._info.mutable)

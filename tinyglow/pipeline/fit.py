@@ -13,7 +13,7 @@ import numpy as np
 from tinyglow.boards import Board, board_names, load_board
 from tinyglow.bundle.harness import Placement
 from tinyglow.bundle.header import read_bundle
-from tinyglow.errors import BoardError
+from tinyglow.errors import BoardError, StackError
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Target
@@ -117,14 +117,16 @@ def _fit_one(
 ) -> Fit:
     try:
         execution = simulate(folder, board, inputs, compiler, options=Options(weights, timed=True))
-    except BoardError as error:
+    except (BoardError, StackError) as error:
         work.mkdir()
         sizes = bundle_sizes(folder, read_bundle(folder), board, find_compiler(compiler, board), work, weights)
         return Fit(board.name, weights, sizes.flash, sizes.ram, _why_not(error))
     return _fit_of(execution)
 
 
-def _why_not(error: BoardError) -> str:
+def _why_not(error: BoardError | StackError) -> str:
+    if isinstance(error, StackError):
+        return error.problems[0].found
     return "; ".join(f"{problem.where} {problem.found}, has {problem.expected}" for problem in error.problems)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinyglow.boards import HOST, Board
@@ -11,7 +11,7 @@ from tinyglow.bundle.emit import bundle_files, check_name, default_name, write_f
 from tinyglow.bundle.harness import Placement
 from tinyglow.bundle.options import Api, BundleOptions
 from tinyglow.errors import BoardError, InputError, Problem
-from tinyglow.frontend.onnx import load_onnx
+from tinyglow.frontend.read import load_model
 from tinyglow.interp import fits, run_program
 from tinyglow.ir.dump import dump_graph, dump_program
 from tinyglow.ir.editor import legal_name
@@ -24,6 +24,7 @@ from tinyglow.lowering.plan import activation_blocks, lower_bound, plan, trails_
 from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
 from tinyglow.passes.fuse import fuse
+from tinyglow.passes.placeholders import make_float
 from tinyglow.passes.simplify import simplify
 from tinyglow.passes.tidy import tidy
 from tinyglow.pipeline.object_file import build_object, without_sources
@@ -65,15 +66,15 @@ def load(
     like_glow: bool = False,
     dump: Dump = NO_DUMP,
 ) -> Graph:
-    """Stations 1 and 2: the simplified float graph of a model file.
+    """Stations 1 and 2: the simplified float graph of a model file; one that is quantized already is as it is.
 
     name: of the network in C (default: from the file's name). define: sizes for symbolic dimensions. like_glow: exactly
     the graph that Glow would quantize, even where a simpler one is known.
     Raises ModelError with everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    graph = dump.graph(1, "read", load_onnx(path, name, define))
-    return dump.graph(2, "simplify", simplify(graph, like_glow))
+    graph = dump.graph(1, "read", load_model(path, name, define))
+    return graph if graph.is_quantized else dump.graph(2, "simplify", simplify(graph, like_glow))
 
 
 def bind_inputs(
@@ -121,6 +122,8 @@ def profile(
     batch: how many samples Glow would have run together (its -minibatch). lowered: with the values that Glow's profiles
     hold besides, of the operators into which it lowers nodes.
     """
+    if graph.is_quantized:
+        raise InputError("the model is quantized already", [Problem("", "its ranges are fixed", "a float model")])
     if not 1 <= bins <= MAX_BINS:
         raise InputError("the profile cannot be made", [Problem("--bins", f"is {bins}", f"1 to {MAX_BINS}")])
     shapes = {name: graph.type_of(name).shape for name in graph.inputs}
@@ -136,9 +139,24 @@ def profile(
 
 
 def quantize(
-    graph: Graph, profile: Profile, scheme: Scheme | None = None, float_io: bool = False, dump: Dump = NO_DUMP
+    graph: Graph,
+    profile: Profile | None = None,
+    scheme: Scheme | None = None,
+    float_io: bool = False,
+    dump: Dump = NO_DUMP,
 ) -> Graph:
-    """Stations 4 and 5: the int8 graph. float_io: inputs and outputs stay float32."""
+    """Stations 4 and 5: the int8 graph. float_io: inputs and outputs stay float32.
+
+    A model that came quantized needs no profile, and takes no scheme. Raises ProfileError, InputError.
+    """
+    if graph.is_quantized:
+        if profile is not None or (scheme is not None and replace(scheme, like_glow=False) != Scheme()):
+            problem = Problem("", "its ranges are fixed", "no profile, and no options of quantization")
+            raise InputError("the model is quantized already", [problem])
+        tidied = tidy(make_float(graph) if float_io else graph, float_io=True)  # else the file's own types are kept
+        return dump.graph(5, "tidy", tidied)
+    if profile is None:
+        raise InputError("a float model needs a profile to be quantized", [Problem("the profile", "is missing")])
     quantized = dump.graph(4, "quantize", quantize_graph(graph, profile, scheme))
     return dump.graph(5, "tidy", tidy(quantized, float_io, (scheme or Scheme()).like_glow))
 
@@ -155,7 +173,7 @@ def lower(
     target: what kernels are chosen for; the program computes the same for all, and runs everywhere. tcm_bytes: of fast
     memory, which is given to the buffers with the most traffic.
     """
-    program = lower_graph(fuse(graph) if target.core else graph, target, chooser)
+    program = lower_graph(fuse(graph, target) if target.core else graph, target, chooser)
     dump.text(6, "lower", lambda: dump_program(program))
     if target.reuse_inputs:
         program = reuse_inputs(program)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tinyglow.boards import PAGE_BYTES, Board
-from tinyglow.errors import InputError, Problem, SimulationError
+from tinyglow.errors import InputError, Problem, SimulationError, StackError
 from tinyglow.sim import missing_package
 from tinyglow.sim.cycles import cycle_model
 from tinyglow.sim.decode import Kind, lowest_point
@@ -323,9 +323,12 @@ class Machine:
         self._unicorn.emu_stop()
 
     def _on_stack_overflow(self, lowest: int) -> None:
+        """As ``_stop``, with an error of its own."""
         limit, room = self._stack_limit, self.board.stack_bytes
         found = f"needs at least {limit + room - lowest:,} bytes of stack: {limit - lowest:,} below its end"
-        self._stop("stack overflow", found, f"at most {room:,} bytes, stack_bytes of the board")
+        expected = f"at most {room:,} bytes, stack_bytes of the board"
+        error = self._error("stack overflow", self._whereabouts(), found, expected)
+        self._on_failure(StackError(error.summary, error.problems))
 
     def _stop(self, what: str, found: str, expected: str = "", instruction: str = "") -> None:
         """Note the first fault, and stop the emulator."""

@@ -60,7 +60,7 @@ class NetworkTrials:
     def program(self, scheme: Scheme) -> Program:
         """What is paid for, lowered and not planned."""
         graph = quantize(self.graph, self.profile, scheme, self.float_io)
-        return lower(fuse(graph) if self.target.core else graph, self.target)
+        return lower(fuse(graph, self.target) if self.target.core else graph, self.target)
 
     def cost(self, scheme: Scheme) -> Cost | None:
         try:

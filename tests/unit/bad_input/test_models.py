@@ -52,6 +52,14 @@ def test_a_model_without_nodes(place: Place) -> None:
     place.refuses_model(place.file("it.onnx", net), because="its graph has no nodes")
 
 
+def test_a_row_plus_a_column(place: Place) -> None:
+    """Constants of a small file that would make one of gigabytes are refused before they do."""
+    build = NetBuilder()
+    matrix = build.node("Add", build.constant(np.ones((1, 40_000))), build.constant(np.ones((40_000, 1))))
+    net = build.build({"x": (1, 4)}, [build.node("Relu", "x"), matrix])
+    place.refuses_model(place.file("it.onnx", net), because="a constant of shape [40000, 40000]")
+
+
 # Models that cannot be compiled
 
 

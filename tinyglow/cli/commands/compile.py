@@ -12,10 +12,12 @@ from tinyglow.cli.options import (
     add_bundle,
     add_compiler,
     add_model,
+    add_profile,
     add_scheme,
     add_target,
 )
 from tinyglow.cli.reading import compiled_of, dump_of
+from tinyglow.errors import InputError, Problem
 
 
 def register(command: AddCommand) -> None:
@@ -27,7 +29,7 @@ def register(command: AddCommand) -> None:
         "tinyglow compile mnist.onnx --define N=1 --profile profile.yaml --board frdm-ke16z --name mnist -o bundle",
     )
     add_model(parser)
-    parser.add_argument("--profile", metavar="FILE", required=True, help="ranges, from 'tinyglow profile' or Glow")
+    add_profile(parser)
     add_board(parser)
     parser.add_argument("--name", metavar="NET", help="name of the network in C (default: from the file's name)")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the bundle")
@@ -49,6 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     board = load_board(arguments.board)
     compiled = compiled_of(arguments, arguments.name)
+    if arguments.explain_quantization and compiled.profile is None:
+        problem = Problem("--explain-quantization", "has nothing to explain", "a float model")
+        raise InputError("the model is quantized already", [problem])
     program = compiled.program
     files = emit(
         program,
@@ -63,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         object_cc=arguments.cc if arguments.object else None,
     )
     print_bundle(program, board, Path(arguments.output), files)
-    if arguments.explain_quantization:
+    if compiled.profile is not None and arguments.explain_quantization:
         from tinyglow.report.explain import explain
         from tinyglow.report.tables import print_decisions
 

@@ -18,7 +18,7 @@ def register(command: AddCommand) -> None:
         "tinyglow crosscheck golden/mnist/asymmetric --model mnist.onnx",
     )
     parser.add_argument("golden", metavar="GOLDEN_DIR", help="one configuration's folder of the recording")
-    parser.add_argument("--model", metavar="MODEL", required=True, help="the network, an ONNX file")
+    parser.add_argument("--model", metavar="MODEL", required=True, help="the network, an ONNX or TFLite file")
     parser.add_argument("--profile", metavar="FILE", help="ranges (default: those recorded with it)")
     parser.add_argument("--define", metavar="N=1", action="append", default=[], help="size of a symbolic dimension")
     parser.add_argument("--board", metavar="BOARD", action="append", default=[], help="also run it there")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tinyglow.cli.options import AddCommand, add_board, add_inputs, add_model, add_scheme, add_target
+from tinyglow.cli.options import AddCommand, add_board, add_inputs, add_model, add_profile, add_scheme, add_target
 from tinyglow.cli.reading import compiled_of, read_array, read_inputs
 
 
@@ -19,7 +19,7 @@ def register(command: AddCommand) -> None:
         "make -C fw TOOLCHAIN=zig && tinyglow boot fw/build/firmware.elf --board mps2-an500",
     )
     add_model(parser)
-    parser.add_argument("--profile", metavar="FILE", required=True, help="ranges, from 'tinyglow profile' or Glow")
+    add_profile(parser)
     add_board(parser)
     add_inputs(parser)
     parser.add_argument("--labels", metavar="Y.npy", help="the right class of each sample")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from tinyglow.cli.options import AddCommand, add_compiler, add_json, add_model, add_scheme, add_target
+from tinyglow.cli.options import AddCommand, add_compiler, add_json, add_model, add_profile, add_scheme, add_target
 from tinyglow.cli.reading import quantized_of, read_inputs, target_of_options
 
 
@@ -18,7 +18,7 @@ def register(command: AddCommand) -> None:
         "tinyglow fit mnist.onnx --define N=1 --profile profile.yaml",
     )
     add_model(parser)
-    parser.add_argument("--profile", metavar="FILE", required=True, help="ranges, from 'tinyglow profile' or Glow")
+    add_profile(parser)
     parser.add_argument(
         "--board", metavar="BOARD", action="append", default=[], help="only this board, or board file; may be repeated"
     )

@@ -12,6 +12,7 @@ from tinyglow.cli.options import (
     add_inputs,
     add_json,
     add_model,
+    add_profile,
     add_scheme,
     add_target,
     add_tcm,
@@ -28,7 +29,7 @@ def register(command: AddCommand) -> None:
         "tinyglow verify mnist.onnx --define N=1 --profile profile.yaml --board frdm-ke16z --input image=digits.npy",
     )
     add_model(parser)
-    parser.add_argument("--profile", metavar="FILE", required=True, help="ranges, from 'tinyglow profile' or Glow")
+    add_profile(parser)
     add_board(parser)
     add_inputs(parser)
     add_scheme(parser)

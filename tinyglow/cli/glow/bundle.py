@@ -63,7 +63,10 @@ def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
 
     board = core_of(arguments)
     float_io = not arguments.flag("convert-placeholders")
-    result = quantized_graph(arguments, graph, float_io) if arguments.given("load-profile") else graph
+    if graph.is_quantized:
+        result = quantized_graph(arguments, graph, float_io=False)  # its placeholders are what the file has
+    else:
+        result = quantized_graph(arguments, graph, float_io) if arguments.given("load-profile") else graph
     inputs = {input_name(graph, given.name) or "": given for given in model_inputs(arguments)}
     params = {
         name: QuantParams(float32(given.scale), given.offset) for name, given in inputs.items() if given.type == "int8q"

@@ -123,7 +123,7 @@ def load_model(
     dimensions are bound by -onnx-define-symbol, else by the shapes of -model-input, else by the images'. types: those
     that -model-input may have. Raises InputError or ModelError.
     """
-    from tinyglow.frontend.onnx import symbolic_dimensions
+    from tinyglow.frontend.read import symbolic_dimensions
     from tinyglow.ir.editor import legal_name
     from tinyglow.pipeline.stations import load
 
@@ -145,6 +145,11 @@ def load_model(
         graph = load(path, name, _bind(defined, symbols, shapes), like_glow)
     except ModelError as error:
         raise ModelError(error.summary, [_in_glows_words(problem) for problem in error.problems]) from error
+    for_inputs, for_outputs = (arguments.flag(f"tflite-float-{end}") for end in ("inputs", "outputs"))
+    if graph.is_quantized and (for_inputs or for_outputs):
+        from tinyglow.passes.placeholders import make_float
+
+        graph = make_float(graph, for_inputs, for_outputs)
     _check_inputs(graph, inputs, types)
     return graph
 
@@ -222,12 +227,16 @@ def scheme_of(arguments: GlowArguments) -> Scheme:
 
 
 def quantized_graph(arguments: GlowArguments, graph: Graph, float_io: bool) -> Graph:
-    """``graph`` quantized by -load-profile and the quantization options. Raises ProfileError or InputError."""
+    """``graph`` quantized by -load-profile and the quantization options; one that is quantized already needs none.
+
+    Raises ProfileError or InputError.
+    """
     from tinyglow.pipeline.stations import quantize
     from tinyglow.quant.profile import load_profile
 
     scheme = scheme_of(arguments)
-    result = quantize(graph, load_profile(arguments.text("load-profile")), scheme, float_io)
+    profile = load_profile(arguments.text("load-profile")) if arguments.given("load-profile") else None
+    result = quantize(graph, profile, scheme, float_io)
     if arguments.flag("assert-all-nodes-quantized"):
         _assert_quantized(result, scheme.keep_float)
     return result
@@ -253,7 +262,7 @@ def runner(arguments: GlowArguments, graph: Graph) -> Callable[[Mapping[str, Arr
     from tinyglow.interp import run_graph
     from tinyglow.pipeline.stations import interpret, lower
 
-    if not arguments.given("load-profile"):
+    if not arguments.given("load-profile") and not graph.is_quantized:
         return lambda inputs: run_graph(graph, inputs)
     program: Program = lower(quantized_graph(arguments, graph, float_io=True))
     return lambda inputs: interpret(program, inputs)

@@ -14,7 +14,7 @@ _KERNELS = "the kernels are tinyglow's own, and the fastest for the core are tak
 _FP16 = "there is no float16 on the CPU backend"
 
 _MODEL = (
-    Option("model", "the network, an ONNX file", aliases=("m",), metavar="model.onnx", required=True),
+    Option("model", "the network, an ONNX or TFLite file", aliases=("m",), metavar="model.onnx", required=True),
     Option(
         "model-input",
         "an input: its name alone, or name,float,[shape], or name,int8q,scale,offset,[shape] for an input of the "
@@ -24,6 +24,16 @@ _MODEL = (
         many=True,
     ),
     Option("onnx-define-symbol", "size of a symbolic dimension; may be repeated", metavar="N,1", many=True),
+    flag("tflite-float-inputs", "inputs of a quantized TFLite model are float, and quantized in the bundle"),
+    flag("tflite-float-outputs", "outputs of a quantized TFLite model are dequantized in the bundle"),
+    Option("tflite-uint8-to-int8", "uint8 becomes int8", unused="it always does", metavar="true"),
+    flag("tflite-float-softmax", "no int8 softmax", refused="choose it while the model is quantized"),
+    flag("tflite-rename-tensors", "names tensor0, tensor1 ...", refused="values keep the names of the model"),
+    Option("tflite-bias-scale-check-max-error", "tolerance", Kind.NUMBER, unused="it is Glow's default, 1e-6"),
+    Option("tflite-bias-scale-check-throw-error", "whether to check", unused="it always is checked", metavar="true"),
+    Option("tflite-mfcc-sample-rate", "of MFCC operators", Kind.NUMBER, unused="there are none"),
+    Option("tflite-enable-custom-operator", "custom operators", unused="there are none", metavar="false"),
+    Option("tflite-dump-graph", "the graph as read", unused="-dump-graph-DAG-before-compile draws it", metavar="FILE"),
     Option(
         "backend",
         "CPU or Interpreter; either way int8 is computed as Glow's CPU bundles do",

@@ -1,0 +1,130 @@
+"""What the frontends share: tensors by name, problems that are collected, bounds on what a file may ask for."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tinyglow.errors import ModelError, Problem
+from tinyglow.ir.editor import GraphEditor
+from tinyglow.ir.graph import Array, Graph, Value
+from tinyglow.ir.op import UnsupportedError
+from tinyglow.ir.types import TensorType
+
+MAX_FILE_BYTES = 2**31 - 1  # protobuf's own limit, and flatbuffers'
+MAX_TENSOR_BYTES = 2**30  # of one activation: far beyond any microcontroller, and bounds our own memory
+MAX_RANK = 16  # numpy's own limit is 32 dimensions, samples included
+UNSUPPORTED = "unsupported operator"
+# How many bytes of constants there may be for one of the file, and beside that.
+_GROWTH = 16
+_SMALL = 2**26
+# Names of the header's own macros, which a placeholder of the same name would redefine.
+_SIZES = ("CONSTANT_MEM_SIZE", "MUTABLE_MEM_SIZE", "ACTIVATIONS_MEM_SIZE", "TCM_MEM_SIZE")
+RESERVED = (*_SIZES, "MEM_ALIGN", "CONSTANT_MEM_TYPE")
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """What a model file holds. Raises ModelError if it cannot be read or is too large."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ModelError(f"cannot read the model {path}", [Problem("", "the file is larger than 2 GiB")])
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read the model {path}", [Problem("", error.strerror or str(error))]) from error
+
+
+def shown(name: str) -> str:
+    """A name from the file as a message may print it: on one line, without control characters."""
+    return name if name.isprintable() and name else repr(name)
+
+
+def fault_of_shape(shape: Sequence[int]) -> str:
+    """What is expected of a tensor's shape and not so; "" if it may be that of an activation."""
+    if len(shape) > MAX_RANK:
+        return f"at most {MAX_RANK} dimensions"
+    if 0 in shape:
+        return "at least one element"
+    return "tensors below 1 GiB" if 4 * math.prod(shape) > MAX_TENSOR_BYTES else ""
+
+
+class ModelImport:
+    """One model on its way into a graph: ``ir.op.Importer``, with the problems found on the way."""
+
+    def __init__(self, editor: GraphEditor, file_bytes: int) -> None:
+        self.editor = editor
+        self._room = _GROWTH * file_bytes + _SMALL
+        self._counted = 0
+        self.problems: list[Problem] = []
+        self.values: dict[str, Value] = {}
+        # What could not be imported: what follows from it is no problem of its own.
+        self.unknown: set[str] = set()
+
+    def value(self, name: str) -> Value:
+        """``ir.op.Importer.value``."""
+        if name not in self.values:
+            raise UnsupportedError(f"input {name!r} is not defined before this node")
+        return self.values[name]
+
+    def constant(self, name: str) -> Array | None:
+        """``ir.op.Importer.constant``."""
+        return self.value(name).data
+
+    def bind(self, name: str, value: Value) -> None:
+        """``ir.op.Importer.bind``."""
+        empty = value.data is not None and not value.data.size  # as an empty list of axes
+        if (fault := fault_of_shape(value.type.shape)) and not empty:
+            raise UnsupportedError(f"a result of shape {list(value.type.shape)}", fault)
+        self.values[name] = value
+
+    def declared(self, name: str) -> TensorType:
+        """``ir.op.Importer.declared``."""
+        return TensorType(())
+
+    def add_constant(self, name: str, data: Array) -> None:
+        """Bind a constant. Integers are shapes and axes; they become int64 without quantization."""
+        floats = data.dtype.kind == "f"
+        if floats and not data.size and data.ndim != 1:  # a Resize has empty lists of what it does not use
+            self.problems.append(Problem(name, f"is empty: its shape is {list(data.shape)}", "weights"))
+        elif floats and not np.isfinite(data).all():
+            self.problems.append(Problem(name, "holds NaN or infinite weights", "finite weights"))
+        else:
+            self.values[name] = self.editor.constant(name, data.astype(np.float32 if floats else np.int64))
+            return
+        self.unknown.add(name)
+
+    def add_output(self, name: str, seen: bool) -> None:
+        """Make a bound tensor an output of the network; ``seen``: it is one already."""
+        where = name or "an output"
+        if name not in self.values:
+            self.problems.append(Problem(where, "is an output that no node makes"))
+        elif self.values[name].type.dtype == "int64" and self.values[name].data is not None:
+            self.problems.append(Problem(where, "is an integer constant", "outputs that depend on the inputs"))
+        elif seen:
+            self.problems.append(Problem(where, "is an output more than once", "each output once"))
+        else:
+            self.editor.output(name, self.values[name].name)
+
+    def check_room(self, node: str) -> None:
+        """Raises ModelError if the constants outgrow the file: every node may have a copy of the same weights."""
+        values = itertools.islice(self.editor.values.values(), self._counted, None)
+        self._room -= sum(value.data.nbytes for value in values if value.data is not None)
+        self._counted = len(self.editor.values)
+        if self._room < 0:
+            found = "the constants up to here take many times the file's size"
+            raise ModelError("the model cannot be imported", [*self.problems, Problem(node, found, "", "share fewer")])
+
+    def check_values(self, graph: Graph) -> None:
+        """Integers are shapes and axes, which operators have consumed by now. Factors can make weights infinite."""
+        for value in graph.values.values():
+            if value.data is not None and not np.isfinite(value.data).all():
+                self.problems.append(Problem(value.name, "becomes NaN or infinite with its factor", "finite weights"))
+        for node in graph.nodes:
+            types = [graph.type_of(name) for name in node.inputs]
+            constant = all(graph.values[name].data is not None for name in node.inputs)
+            if not constant and any(type_.dtype == "int64" for type_ in types):
+                self.problems.append(Problem(f"node {node.origin!r}", "computes on integers", "floats"))

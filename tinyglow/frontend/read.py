@@ -1,0 +1,24 @@
+"""Model files of any kind that there is a frontend for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tinyglow.frontend import onnx, tflite
+from tinyglow.frontend.tflite_file import is_tflite
+from tinyglow.ir.graph import Graph
+
+
+def load_model(path: str | Path, name: str | None = None, define: Mapping[str, int] | None = None) -> Graph:
+    """The graph of a model file, TFLite by its first bytes (or else its name), ONNX otherwise.
+
+    name: of the network, a C identifier; the file's stem by default. define: sizes of symbolic dimensions. Raises
+    ModelError with every problem found; ToolError if a TFLite file needs a package that is not installed.
+    """
+    return (tflite.load_tflite if is_tflite(path) else onnx.load_onnx)(path, name, define)
+
+
+def symbolic_dimensions(path: str | Path) -> dict[str, tuple[str, ...]]:
+    """For each input, by its C-legal name, the symbol of each dimension ("" where it has a size)."""
+    return (tflite.input_dimensions if is_tflite(path) else onnx.symbolic_dimensions)(path)

@@ -1,0 +1,311 @@
+"""Station 1: TFLite file -> graph, float or quantized as the file is. Names are those of Glow's TFLite loader.
+
+Glow (lib/Importer/TFLiteModelLoader.cpp) makes the inputs first, then the constants, then the nodes: each is called
+what its first result is, or what its operator is if that is an output of the network, whose placeholder has that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tinyglow.errors import ModelError, Problem
+from tinyglow.frontend.fold import fold
+from tinyglow.frontend.importing import (
+    MAX_RANK,
+    MAX_TENSOR_BYTES,
+    RESERVED,
+    UNSUPPORTED,
+    ModelImport,
+    fault_of_shape,
+    shown,
+)
+from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
+from tinyglow.ir.editor import GraphEditor, Namer, legal_name
+from tinyglow.ir.graph import Array, Graph, Value
+from tinyglow.ir.op import Importer, Op, SourceNode, UnsupportedError
+from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
+from tinyglow.ops import TFLITE_OPS
+from tinyglow.ops.constants import dequantized
+from tinyglow.ops.quantize import Dequantize, Quantize
+from tinyglow.ops.tflite_node import rescaled
+
+# The element type in the graph, and in the file, of what is not quantized; integers are shapes and axes.
+_PLAIN = {
+    "FLOAT32": ("float32", "<f4"),
+    "FLOAT16": ("float32", "<f2"),
+    "INT32": ("int64", "<i4"),
+    "INT64": ("int64", "<i8"),
+}
+# The same, and what is taken off each element and offset, of what is quantized (Glow's -tflite-uint8-to-int8).
+_QUANTIZED = {"INT8": ("int8", "<i1", 0), "UINT8": ("int8", "<u1", 128), "INT32": ("int32", "<i4", 0)}
+
+# Of scales: with these, no product or ratio of them leaves float32. Weights of dead channels have tiny ones.
+_LEAST_SCALE, _LEAST_CONSTANT, _LARGEST_SCALE = 2.0**-30, 2.0**-60, 2.0**30
+
+
+class _Import(ModelImport):
+    """A TFLite model on its way into a graph; implements ``ir.op.Importer``.
+
+    Operators speak of tensors by name. Names in files may be missing or not unique; here they are both.
+    """
+
+    def __init__(self, model: FileModel, name: str) -> None:
+        self.model = model
+        self.names = _unique_names(model)
+        self.tensors = dict(zip(self.names, model.tensors, strict=True))
+        self.outputs = frozenset(model.outputs)
+        self.nodes = [self._source(operator) for operator in model.operators]
+        namer = Namer(original=[node.name for node in self.nodes], used=RESERVED)
+        super().__init__(GraphEditor(name, namer), model.file_bytes)
+
+    def declared(self, name: str) -> TensorType:
+        """``ir.op.Importer.declared``."""
+        return _type_of(self.tensors[name], name)
+
+    def _source(self, operator: FileOperator) -> SourceNode:
+        inputs = tuple(self.names[index] if index >= 0 else "" for index in operator.inputs)
+        outputs = tuple(self.names[index] for index in operator.outputs)
+        is_last = not operator.outputs or operator.outputs[0] in self.outputs
+        name = operator.op_type if is_last else self.model.tensors[operator.outputs[0]].name or outputs[0]
+        return SourceNode(name, operator.op_type, inputs, outputs, operator.attributes, operator.version)
+
+    def run(self) -> Graph:
+        made = {name for node in self.nodes for name in node.outputs}
+        for index in dict.fromkeys(self.model.inputs):
+            self._input(self.names[index])
+        used = dict.fromkeys(name for node in self.nodes for name in node.inputs)
+        used.update(dict.fromkeys(self.names[index] for index in self.model.outputs))
+        for name in self.names:
+            if name in used and name not in made and name not in self.values and name not in self.unknown:
+                self._constant(name, self.tensors[name])
+        for node in self.nodes:
+            self._node(node)
+        if not self.problems:
+            seen: set[str] = set()
+            for name in (self.names[index] for index in self.model.outputs):
+                self.add_output(name, name in seen)
+                seen.add(name)
+        result = self.editor.finish()
+        if not self.problems:
+            self.check_values(result)
+        if self.problems:
+            unsupported = any(problem.found.startswith(UNSUPPORTED) for problem in self.problems)
+            known = f" (operators supported: {', '.join(sorted(TFLITE_OPS))})" if unsupported else ""
+            raise ModelError(f"the model cannot be imported{known}", self.problems)
+        return result
+
+    def _refuse(self, name: str, found: str, expected: str = "", hint: str = "") -> None:
+        self.problems.append(Problem(shown(name), found, expected, hint))
+        self.unknown.add(name)
+
+    def _input(self, name: str) -> None:
+        tensor = self.tensors[name]
+        if tensor.fault:
+            self._refuse(name, tensor.fault)
+        elif not tensor.shape or min(tensor.shape) < 1:
+            found = f"is an input of shape {list(tensor.shape)}" if tensor.shape else "is an input without a shape"
+            self._refuse(name, found, "fixed dimensions", "convert the model with a fixed batch size")
+        elif fault := fault_of_shape(tensor.shape):
+            self._refuse(name, f"has shape {list(tensor.shape)}", fault)
+        else:
+            try:
+                self.values[name] = self._placeholder(name, self.declared(name))
+            except UnsupportedError as error:
+                self._refuse(name, error.found, error.expected)
+
+    def _placeholder(self, name: str, type_: TensorType) -> Value:
+        """An input, float or int8 as the file has it; uint8 becomes int8."""
+        if type_.dtype not in ("float32", "int8") or type_.channel_quant is not None:
+            raise UnsupportedError(
+                f"is an input of type {self.tensors[name].dtype}", "float32, int8 or uint8, one scale"
+            )
+        return self.editor.placeholder(name, type_)
+
+    def _constant(self, name: str, tensor: FileTensor) -> None:
+        """A tensor that no operator makes."""
+        if tensor.fault:
+            self._refuse(name, tensor.fault)
+        elif tensor.data is None and 0 not in tensor.shape:
+            self._refuse(name, "is neither constant, nor an input, nor the result of an operator")
+        elif len(tensor.shape) > MAX_RANK or min(tensor.shape, default=0) < 0:
+            self._refuse(
+                name, f"has shape {list(tensor.shape)}", f"at most {MAX_RANK} dimensions of at least 0 elements"
+            )
+        else:
+            try:
+                self._add_data(name, tensor)
+                self.check_room(shown(name))
+            except UnsupportedError as error:
+                self._refuse(name, error.found, error.expected, error.hint)
+
+    def _add_data(self, name: str, tensor: FileTensor) -> None:
+        type_ = _type_of(tensor, name)
+        is_quantized = tensor.quantization is not None and tensor.dtype in _QUANTIZED
+        stored, less = _QUANTIZED[tensor.dtype][1:] if is_quantized else (_PLAIN[tensor.dtype][1], 0)
+        raw = tensor.data if tensor.data is not None else np.zeros(0, np.uint8)
+        needed = np.dtype(stored).itemsize * int(np.prod(tensor.shape, dtype=object))
+        if needed != len(raw):
+            found = f"has {len(raw)} bytes of data for shape {list(tensor.shape)} of {tensor.dtype}"
+            raise UnsupportedError(found, str(needed))
+        if is_quantized and not needed:
+            raise UnsupportedError(f"is empty: its shape is {list(tensor.shape)}", "weights")
+        data = raw.view(stored).reshape(tensor.shape)
+        if not is_quantized:
+            self.add_constant(name, data)
+            return
+        whole = (data.astype(np.int32) - less).astype(type_.dtype)
+        self.values[name] = self.editor.constant(name, whole, replace(type_, shape=tensor.shape))
+
+    def _node(self, node: SourceNode) -> None:
+        where = f"node {node.name!r} ({shown(node.op_type)})"
+        try:
+            for name in node.outputs:
+                if name in self.values or name in self.unknown:
+                    raise UnsupportedError(f"makes {name!r}, which is made already", "each tensor made once")
+            if node.op_type not in TFLITE_OPS:
+                raise UnsupportedError(f"{UNSUPPORTED} {shown(node.op_type)}")
+            if any(name in self.unknown for name in node.inputs):
+                self.unknown.update(node.outputs)  # a consequence of a problem that is already listed
+                return
+            if not node.outputs or not any(node.inputs):
+                raise UnsupportedError("has no inputs or no outputs")
+            operator = TFLITE_OPS[node.op_type]
+            if not fold(node, operator.from_tflite, self, MAX_TENSOR_BYTES // 4):
+                operator.from_tflite(node, self if self._is_uniform(node, operator) else InFloat(self))
+            self._check_results(node)
+            self.check_room(where)
+        except UnsupportedError as error:
+            self.problems.append(Problem(where, error.found, error.expected, error.hint))
+            self.unknown.update(node.outputs)
+        except IndexError:
+            found = f"has {len(node.inputs)} inputs and {len(node.outputs)} outputs, which are too few"
+            self.problems.append(Problem(where, found))
+            self.unknown.update(node.outputs)
+
+    def _is_uniform(self, node: SourceNode, operator: type[Op]) -> bool:
+        """Whether the node is float throughout, or int8 throughout as the operator may be: nothing is to convert."""
+        values = [self.value(name) for name in node.inputs if name]
+        types = [value.type for value in values] + [self.declared(name) for name in node.outputs]
+        if not any(type_.quant or type_.channel_quant for type_ in types):
+            return True
+        varying = [value.type for value in values if value.data is None]
+        varying += [self.declared(name) for name in node.outputs]
+        return operator.int8_in_tflite and all(type_.dtype in ("int8", "int64") for type_ in varying)
+
+    def bind(self, name: str, value: Value) -> None:
+        """As of every frontend; an int8 value gets the parameters that the file declares."""
+        declared = self.declared(name)
+        if value.type.quant is not None and declared.quant is not None:
+            value = rescaled(value, declared.quant, self.editor, name)
+        super().bind(name, value)
+
+    def _check_results(self, node: SourceNode) -> None:
+        """The file says what it expects of each operator: to differ is to have misunderstood one of both."""
+        for name in node.outputs:
+            shape, expected = self.value(name).type.shape, self.declared(name).shape
+            if expected and shape != expected and shape:
+                raise UnsupportedError(f"a result of shape {list(shape)}", f"{list(expected)}, as the file has it")
+
+
+class InFloat:
+    """A view of an importer for one node that computes in float among int8 values: an ``ir.op.Importer``.
+
+    What it reads is dequantized, what it binds quantized, wherever the file declares int8.
+    """
+
+    def __init__(self, importer: Importer) -> None:
+        self.importer = importer
+        self.editor = importer.editor
+
+    def value(self, name: str) -> Value:
+        value = self.importer.value(name)
+        if value.type.quant is None and value.type.channel_quant is None:
+            return value
+        if value.data is not None:
+            return self.editor.constant(name, dequantized(value.data, value.type))
+        return self.editor.add(f"{name}_dequantize", Dequantize(), [value], name)
+
+    def constant(self, name: str) -> Array | None:
+        return self.value(name).data
+
+    def bind(self, name: str, value: Value) -> None:
+        declared = self.importer.declared(name)
+        if declared.quant is not None and value.type.dtype == "float32":
+            type_ = replace(value.type, dtype=declared.dtype, quant=declared.quant)
+            if declared.dtype != "int8":
+                raise UnsupportedError(f"a result of type {declared.dtype}", "float32 or int8")
+            value = self.editor.add(f"{name}_quantize", Quantize(), [value], name, (type_,))
+        self.importer.bind(name, value)
+
+    def declared(self, name: str) -> TensorType:
+        type_ = self.importer.declared(name)
+        return TensorType(type_.shape) if type_.quant or type_.channel_quant else type_
+
+
+def _unique_names(model: FileModel) -> list[str]:
+    """A name for each tensor: its own, with a number behind where that is missing or taken."""
+    taken = {tensor.name for tensor in model.tensors}
+    names: dict[str, None] = {}
+    for index, tensor in enumerate(model.tensors):
+        name = tensor.name
+        if not name or name in names:
+            name = f"{name or 'tensor'}_{index}"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+        names[name] = None
+    return list(names)
+
+
+def _type_of(tensor: FileTensor, name: str) -> TensorType:
+    """The type that the file gives a tensor. Raises UnsupportedError for what there is no type for here."""
+    shape = tensor.shape if min(tensor.shape, default=1) >= 1 else ()
+    given = tensor.quantization
+    if given is None or tensor.dtype not in _QUANTIZED:
+        if tensor.dtype not in _PLAIN:
+            kind = "quantized " if given else "not quantized and "
+            expected = "float32, or int8, uint8 and int32 with scales"
+            raise UnsupportedError(f"tensor {name!r} is {kind}of type {tensor.dtype}", expected)
+        return TensorType(shape, _PLAIN[tensor.dtype][0])
+    dtype, _, less = _QUANTIZED[tensor.dtype]
+    offsets = tuple(offset - less for offset in given.zero_points)
+    low, high = (-128, 127) if dtype == "int8" else (0, 0)
+    # 0 stands for a channel of zeros.
+    least = _LEAST_CONSTANT if tensor.data is not None else _LEAST_SCALE
+    bad = [scale for scale in given.scales if not (least <= scale <= _LARGEST_SCALE or scale == 0)]
+    if bad or len(given.scales) != len(offsets) or not all(low <= offset <= high for offset in offsets):
+        found = f"tensor {name!r} has {len(given.scales)} scales and {len(offsets)} zero points"
+        raise UnsupportedError(
+            f"{found}, of which some cannot be", "scales of ordinary size, zero points in the type's range"
+        )
+    if len(given.scales) == 1 and given.scales[0] > 0:
+        return TensorType(shape, dtype, QuantParams(given.scales[0], offsets[0]))
+    if not 0 <= given.axis < len(shape) or shape[given.axis] != len(given.scales):
+        found = f"tensor {name!r} has {len(given.scales)} scales along dimension {given.axis} of {list(shape)}"
+        raise UnsupportedError(found, "one for each index")
+    return TensorType(shape, dtype, channel_quant=ChannelParams(given.scales, offsets, given.axis))
+
+
+def load_tflite(path: str | Path, name: str | None = None, define: Mapping[str, int] | None = None) -> Graph:
+    """The graph of a TFLite file.
+
+    name: of the network, a C identifier; the file's stem by default. define: sizes of symbolic dimensions, of which
+    TFLite has none. Raises ModelError with every problem found.
+    """
+    with np.errstate(all="ignore"):  # what overflows is found
+        model = _Import(read_tflite(path), legal_name(name or Path(path).stem))
+        for symbol in define or {}:
+            problem = Problem(f"--define {symbol}", "the model has no such dimension", "no symbolic dimensions")
+            model.problems.append(problem)
+        return model.run()
+
+
+def input_dimensions(path: str | Path) -> dict[str, tuple[str, ...]]:
+    """For each input, by its C-legal name, as many empty texts as it has dimensions: TFLite has no symbols."""
+    model = read_tflite(path)
+    names = _unique_names(model)
+    return {legal_name(names[index]): ("",) * len(model.tensors[index].shape) for index in model.inputs}

@@ -1,0 +1,273 @@
+"""TFLite files as plain data: every offset and length checked, every list bounded. The only place that imports tflite.
+
+Files are untrusted flatbuffers: their offsets may lead anywhere, and many of them to the same place, so that a small
+file describes something huge. What is read is therefore counted, and may not exceed the file by much.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyglow.errors import ModelError, Problem, ToolError
+from tinyglow.frontend.importing import read_bytes
+from tinyglow.ir.graph import Array
+from tinyglow.ir.op import Attribute
+
+IDENTIFIER = b"TFL3"  # from byte 4 on (TensorFlow Lite's schema, file_identifier)
+MAX_PARTS = 2**16  # operators, and tensors
+_MOST_ITEMS = 2**20  # of a list of numbers that is not a tensor's data
+_SHARING = 8  # how many times a byte of the file may be read as a part of something: names are shared
+_EXPECTED = "a TFLite model, whose bytes 4 to 7 are TFL3"
+
+
+class DamagedError(Exception):
+    """What a file says of itself cannot be."""
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Scales and zero points of a tensor: one each, or one for each index along ``axis``."""
+
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int
+
+
+@dataclass(frozen=True, eq=False)
+class FileTensor:
+    """A tensor as the file has it. dtype: of its schema ("FLOAT32"). data: its bytes, if it is constant.
+
+    fault: what it has that nothing here can read; "" if nothing.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    data: Array | None
+    quantization: Quantization | None
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class FileOperator:
+    """An operator as the file has it; inputs that are absent are -1."""
+
+    op_type: str
+    version: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    attributes: Mapping[str, Attribute]
+
+
+@dataclass(frozen=True)
+class FileModel:
+    """The one subgraph of a file; inputs and outputs are numbers of tensors; file_bytes: the file's size."""
+
+    tensors: tuple[FileTensor, ...]
+    operators: tuple[FileOperator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    file_bytes: int
+
+
+def _schema() -> Any:
+    """The package tflite. Raises ToolError where it is not installed."""
+    try:
+        import tflite
+    except ImportError as error:
+        problem = Problem("Python package tflite", "is not installed", "", "pip install 'tinyglow[tflite]'")
+        raise ToolError("reading TFLite models needs an optional package", [problem]) from error
+    return tflite
+
+
+@functools.cache
+def _names(enumeration: str) -> Mapping[int, str]:
+    """The names of an enumeration's numbers."""
+    members = vars(getattr(_schema(), enumeration))
+    return {number: name for name, number in members.items() if isinstance(number, int)}
+
+
+@functools.cache
+def _fields(options: str) -> Mapping[str, tuple[str, bool]]:
+    """The fields of an options table by the schema's names: its reading method, and whether it is a list."""
+    kind = getattr(_schema(), options)
+    methods = [name for name in vars(kind) if name[0].isupper() and not re.match("GetRootAs|Init$", name)]
+    lists = {name.removesuffix("Length") for name in methods if f"{name.removesuffix('Length')}IsNone" in methods}
+    scalars = [name for name in methods if not re.search("Length$|IsNone$|AsNumpy$|BufferHasIdentifier$", name)]
+    return {re.sub("(?<!^)(?=[A-Z])", "_", name).lower(): (name, name in lists) for name in scalars}
+
+
+# Attributes that are numbers of an enumeration.
+_ENUMERATIONS = {
+    "padding": "Padding",
+    "fused_activation_function": "ActivationFunctionType",
+    "weights_format": "FullyConnectedOptionsWeightsFormat",
+    "mode": "MirrorPadMode",
+}
+
+
+class _Reader:
+    """Reads a file's tables, counting what it reads."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.left = _SHARING * len(data)
+
+    def _count(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise DamagedError("its parts are larger than the file")
+
+    def text(self, raw: bytes | None) -> str:
+        self._count(len(raw or b""))
+        return (raw or b"").decode("utf-8")
+
+    def numbers(self, table: Any, field: str) -> list[Any]:
+        """A list of numbers."""
+        length = getattr(table, f"{field}Length")()
+        if length > _MOST_ITEMS:
+            raise DamagedError(f"it holds a list of {length} numbers")
+        self._count(4 * length)
+        return [] if not length else getattr(table, f"{field}AsNumpy")().tolist()
+
+    def tables(self, table: Any, field: str) -> list[Any]:
+        """A list of tables."""
+        length = getattr(table, f"{field}Length")()
+        if length > MAX_PARTS:
+            raise DamagedError(f"it holds {length:,} {re.sub('(?<!^)(?=[A-Z])', ' ', field).lower()}")
+        self._count(4 * length)
+        return [getattr(table, field)(index) for index in range(length)]
+
+    def model(self) -> FileModel:
+        model = _schema().Model.GetRootAs(self.data, 0)
+        subgraphs = self.tables(model, "Subgraphs")
+        if len(subgraphs) != 1:
+            raise DamagedError(f"it holds {len(subgraphs)} subgraphs instead of one")
+        graph = subgraphs[0]
+        buffers = [self._buffer(buffer) for buffer in self.tables(model, "Buffers")]
+        codes = [self._operator_code(code) for code in self.tables(model, "OperatorCodes")]
+        result = FileModel(
+            tuple(self._tensor(tensor, buffers) for tensor in self.tables(graph, "Tensors")),
+            tuple(self._operator(operator, codes) for operator in self.tables(graph, "Operators")),
+            tuple(self.numbers(graph, "Inputs")),
+            tuple(self.numbers(graph, "Outputs")),
+            len(self.data),
+        )
+        self._check_references(result)
+        return result
+
+    def _check_references(self, model: FileModel) -> None:
+        uses = [(-1, operator.inputs) for operator in model.operators]
+        uses += [(0, operator.outputs) for operator in model.operators]
+        for least, tensors in [*uses, (0, model.inputs), (0, model.outputs)]:
+            for index in tensors:
+                if not least <= index < len(model.tensors):
+                    raise DamagedError(f"it uses tensor {index} of {len(model.tensors)}")
+        lacking = [name for name in ("operators", "outputs") if not getattr(model, name)]
+        if lacking:
+            raise DamagedError(f"its graph has no {' and no '.join(lacking)}")
+
+    def _buffer(self, buffer: Any) -> tuple[Array | None, str]:
+        """A buffer's bytes, and what is wrong with them."""
+        if buffer.Offset() > 1:  # 1 stands for a place that is not known yet
+            return None, "its data lies outside of the flatbuffer"
+        if not buffer.DataLength():
+            return None, ""
+        data: Array = buffer.DataAsNumpy()
+        self._count(len(data))
+        return data, ""
+
+    def _operator_code(self, code: Any) -> tuple[str, int]:
+        """The operator's name and version; a custom operator's own name."""
+        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())  # the newer field is 0 in older files
+        name = _names("BuiltinOperator").get(number, f"number {number}")
+        name = f"CUSTOM {self.text(code.CustomCode())}" if name == "CUSTOM" else name
+        return name, code.Version()
+
+    def _tensor(self, tensor: Any, buffers: list[tuple[Array | None, str]]) -> FileTensor:
+        if not 0 <= tensor.Buffer() < max(1, len(buffers)):
+            raise DamagedError(f"a tensor uses buffer {tensor.Buffer()} of {len(buffers)}")
+        data, fault = buffers[tensor.Buffer()] if buffers else (None, "")
+        if tensor.Sparsity() is not None:
+            fault = "it is sparse"
+        elif tensor.IsVariable():
+            fault = "it is a variable, which keeps its value from one inference to the next"
+        quantization = self._quantization(tensor.Quantization())
+        if quantization is not None and tensor.Quantization().DetailsType():
+            fault = "it has a quantization of its own kind"
+        dtype = _names("TensorType").get(tensor.Type(), f"number {tensor.Type()}")
+        name, shape = self.text(tensor.Name()), tuple(self.numbers(tensor, "Shape"))
+        return FileTensor(name, shape, dtype, data, quantization, fault)
+
+    def _quantization(self, table: Any) -> Quantization | None:
+        if table is None:
+            return None
+        scales, zero_points = self.numbers(table, "Scale"), self.numbers(table, "ZeroPoint")
+        if not scales or not zero_points:
+            return None
+        return Quantization(tuple(scales), tuple(zero_points), table.QuantizedDimension())
+
+    def _operator(self, operator: Any, codes: list[tuple[str, int]]) -> FileOperator:
+        if not 0 <= operator.OpcodeIndex() < len(codes):
+            raise DamagedError(f"an operator uses code {operator.OpcodeIndex()} of {len(codes)}")
+        name, version = codes[operator.OpcodeIndex()]
+        inputs, outputs = self.numbers(operator, "Inputs"), self.numbers(operator, "Outputs")
+        return FileOperator(name, version, tuple(inputs), tuple(outputs), self._attributes(operator))
+
+    def _attributes(self, operator: Any) -> dict[str, Attribute]:
+        """The fields of the operator's options, under the schema's names; enumerations as texts."""
+        kind, table = operator.BuiltinOptionsType(), operator.BuiltinOptions()
+        if kind == 0 or table is None:
+            return {}
+        name = _names("BuiltinOptions").get(kind)
+        if name is None:
+            raise DamagedError(f"an operator has options of kind {kind}")
+        options = getattr(_schema(), name)()
+        options.Init(table.Bytes, table.Pos)
+        return {field: self._attribute(options, field, *how) for field, how in _fields(name).items()}
+
+    def _attribute(self, options: Any, field: str, method: str, is_list: bool) -> Attribute:
+        if is_list:
+            return self.numbers(options, method)
+        value = getattr(options, method)()
+        if field in _ENUMERATIONS:
+            return _names(_ENUMERATIONS[field]).get(value, f"number {value}")
+        return value if isinstance(value, int | float) else None
+
+
+def is_tflite(path: str | Path) -> bool:
+    """Whether a file is a TFLite model by its first bytes, or by its name if it cannot be read or is shorter."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(8)
+    except OSError:
+        start = b""
+    return start[4:8] == IDENTIFIER or Path(path).suffix.lower() == ".tflite"
+
+
+def read_tflite(path: str | Path) -> FileModel:
+    """The parsed file. Raises ModelError if it cannot be read or is no TFLite model; ToolError."""
+    data = read_bytes(path)
+    _schema()
+    if data[4:8] != IDENTIFIER:
+        raise ModelError(f"cannot read the model {path}", [Problem("", "not a TFLite file", _EXPECTED)])
+    return _guarded(path, _Reader(data).model)
+
+
+def _guarded(path: str | Path, read: Callable[[], FileModel]) -> FileModel:
+    try:
+        return read()
+    except DamagedError as error:
+        found = f"a TFLite file that cannot be used: {error}"
+    except UnicodeDecodeError:
+        found = "a damaged TFLite file: it holds names that are not UTF-8"
+    except (struct.error, ValueError, TypeError, IndexError, OverflowError, AttributeError):
+        # What the flatbuffers package raises for offsets that lead outside of the file.
+        found = "a truncated or damaged TFLite file"
+    raise ModelError(f"cannot read the model {path}", [Problem("", found, _EXPECTED)])

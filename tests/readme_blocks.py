@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tinyglow
+from tests.benchmarks import mlperf_tiny
 from tests.benchmarks.table import size_table, speed_table
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
@@ -80,6 +81,7 @@ def fits() -> str:
 BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "demo": (README, demo),
     "speed": (README, speed_table),
+    "mlperf": (README, mlperf_tiny.table_text),
     "sizes": (README, size_table),
     "fits": (README, fits),
     "operators": (README, operators),

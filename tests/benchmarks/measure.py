@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import tinyglow
-from tinyglow.boards import load_board
+from tinyglow.boards import Board, load_board
 from tinyglow.ir.graph import Graph
+from tinyglow.ir.program import Program
 from tinyglow.ir.target import Optimize
 from tinyglow.passes.dead_channels import multiplications
 from tinyglow.pipeline.fit import sample_inputs
@@ -81,21 +82,25 @@ def quantized(model: str, scheme: Scheme) -> Graph:
     return tinyglow.quantize(load(model), tinyglow.load_profile(profile_path(model)), scheme)
 
 
-def measure_one(run: Run) -> Row:
+def cost(program: Program, board: Board) -> Row:
     """One inference on made-up input; times hardly depend on data. Bytes; flash and RAM as ``tinyglow run`` counts."""
-    board = load_board(run.core)
-    graph = quantized(run.model, SCHEMES[run.scheme])
-    program = tinyglow.lower(graph, target=target_of(board, Optimize(run.optimize)))
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as folder:
         tinyglow.emit(program, folder)
         done = tinyglow.simulate(folder, board, sample_inputs(program), "zig")
     sizes: Any = done.sizes
-    (cost,) = done.costs
+    (costs,) = done.costs
     return {
-        **{"cycles": cost.cycles, "instructions": cost.instructions, "stack": cost.stack},
+        **{"cycles": costs.cycles, "instructions": costs.instructions, "stack": costs.stack},
         **{"flash": sizes.flash, "code": sizes.code, "constants": sizes.constants + sizes.weights, "ram": sizes.ram},
-        "macs": multiplications(graph),
     }
+
+
+def measure_one(run: Run) -> Row:
+    """A row of the table."""
+    board = load_board(run.core)
+    graph = quantized(run.model, SCHEMES[run.scheme])
+    program = tinyglow.lower(graph, target=target_of(board, Optimize(run.optimize)))
+    return {**cost(program, board), "macs": multiplications(graph)}
 
 
 def measure() -> Table:

@@ -1,0 +1,61 @@
+"""MLPerf Tiny's int8 reference networks: what the README says they take, bit for bit on every core."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyglow
+from tests.benchmarks.mlperf_tiny import CORES, NETWORKS, Network, key, load_table, measure, quantized
+from tests.benchmarks.table import FIGURES, TOLERANCE
+from tinyglow.boards import load_board
+from tinyglow.passes.dead_channels import drop_dead_channels, multiplications
+from tinyglow.pipeline.stations import target_of
+
+FILES = [network.file.partition(".")[0] for network in NETWORKS]
+
+
+@pytest.fixture
+def models(shared: Path) -> Path:
+    """The folder of the reference models."""
+    pytest.importorskip("tflite")
+    return shared / "models" / "mlperf_tiny"
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("network", NETWORKS, ids=FILES)
+def test_figures_are_those_recorded(models: Path, network: Network, core: str) -> None:
+    """Cycles, flash, RAM and stack are within 2 % of the table that the README shows, and below the peer's."""
+    pytest.importorskip("unicorn")
+    pytest.importorskip("ziglang")
+    measured, recorded = measure(models, network, core), load_table()[key(network, core)]
+    for figure in FIGURES:
+        assert recorded[figure] / TOLERANCE <= measured[figure] <= recorded[figure] * TOLERANCE, figure
+    assert measured["macs"] == recorded["macs"]
+    assert measured["cycles"] < network.cycles[CORES.index(core)]
+    assert measured["flash"] < network.flash and measured["ram"] < network.ram
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("network", NETWORKS, ids=FILES)
+def test_kernels_chosen_for_a_core_answer_as_the_plain_ones(models: Path, network: Network, core: str) -> None:
+    """With all channels and plain kernels numpy gives the bits of the lean program, which C gives on the core."""
+    pytest.importorskip("unicorn")
+    graph, board = quantized(models, network), load_board(core)
+    plain, lean = tinyglow.lower(graph), tinyglow.lower(graph, target=target_of(board))
+    (name,) = plain.inputs
+    shape = plain.buffers[name].type.shape
+    vectors = {name: np.random.default_rng(5).integers(-128, 128, (1, *shape)).astype(np.int8)}
+    (expected,), (actual,) = (tinyglow.interpret(program, vectors).values() for program in (plain, lean))
+    assert np.array_equal(expected, actual)
+    assert all(result.equal for result in tinyglow.verify(lean, board, vectors))
+
+
+def test_half_of_the_wake_word_network_is_dead(models: Path) -> None:
+    """Interval analysis over its weights proves that 49 % of the multiplications of MLPerf Tiny's MobileNet feed
+    channels that are constant."""
+    graph = quantized(models, NETWORKS[0])
+    lean = drop_dead_channels(graph)
+    assert 0.50 < multiplications(lean) / multiplications(graph) < 0.51

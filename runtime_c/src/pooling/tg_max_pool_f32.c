@@ -2,68 +2,13 @@
  * gives 0. A window with a NaN gives that NaN, the last one if there are several. */
 #include "tg_float.h"
 #include "tg_kernels.h"
-#include "tg_numerics.h"
 
-/* The first tap at or behind 0 of a window that begins at begin. */
-static int32_t first_inside(int32_t begin, int32_t dilation) {
-  while (begin < 0) {
-    begin += dilation;
-  }
-  return begin;
-}
+typedef float tg_pool_element;
+typedef tg_max_pool_f32_params tg_pool_params;
+#define TG_POOL_TAKES(x, largest) ((x) > (largest) || (x) != (x))
 
-static void fill(float *output, int32_t count, float value) {
-  for (int32_t i = 0; i < count; i++) {
-    output[i] = value;
-  }
-}
-
-static void copy(float *output, const float *input, int32_t count) {
-  for (int32_t i = 0; i < count; i++) {
-    output[i] = input[i];
-  }
-}
-
-static void take_larger(float *output, const float *input, int32_t count) {
-  for (int32_t i = 0; i < count; i++) {
-    const float x = input[i];
-    if (x > output[i] || x != x) {
-      output[i] = x;
-    }
-  }
-}
+#include "tg_max_pool.h"
 
 void tg_max_pool_f32(const tg_max_pool_f32_params *p, const float *input, float *output) {
-  const int32_t channels = p->channels;
-  const int32_t row = p->in_w * channels;
-  const int32_t height = (p->kernel_h - 1) * p->dilation_h + 1;
-  const int32_t width = (p->kernel_w - 1) * p->dilation_w + 1;
-  for (int32_t image = 0; image < p->images; image++) {
-    for (int32_t out_y = 0; out_y < p->out_h; out_y++) {
-      const int32_t top = out_y * p->stride_h - p->pad_top;
-      const int32_t y_begin = first_inside(top, p->dilation_h);
-      const int32_t y_end = tg_min(top + height, p->in_h);
-      for (int32_t out_x = 0; out_x < p->out_w; out_x++) {
-        const int32_t left = out_x * p->stride_w - p->pad_left;
-        const int32_t x_begin = first_inside(left, p->dilation_w);
-        const int32_t x_end = tg_min(left + width, p->in_w);
-        int32_t taps = 0;
-        for (int32_t y = y_begin; y < y_end; y += p->dilation_h) {
-          for (int32_t x = x_begin; x < x_end; x += p->dilation_w) {
-            const float *pixel = input + y * row + x * channels;
-            if (taps++) {
-              take_larger(output, pixel, channels);
-            } else {
-              copy(output, pixel, channels);
-            }
-          }
-        }
-        if (!taps) {
-          fill(output, channels, 0.0f);
-        }
-        output += channels;
-      }
-    }
-    input += p->in_h * row;
-  }
+  tg_max_pool(p, input, output, 0.0f);
 }

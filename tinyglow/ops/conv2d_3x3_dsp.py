@@ -11,6 +11,7 @@ from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
+from tinyglow.ops import halves
 from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, fits_high_word, requantize_high_channels
 
 _CHANNELS = 4  # of the input
@@ -37,22 +38,21 @@ class Conv3x3ChannelwiseDspParams(PooledGeometry):
 def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
     """Weights int32 [out_c, 36], biases, and scales, if any, as the kernel's filter: int32, flat."""
     out_c = len(weights)
-    taps = weights.reshape(out_c, 3, 3, _CHANNELS).astype(np.int64) & 0xFFFF
-    words = taps[..., :2] | taps[..., 2:] << 16  # [out_c, row, column, channels {0, 2} or {1, 3}]
+    taps = weights.reshape(out_c, 3, 3, _CHANNELS)
+    words = halves.join(taps[..., :2], taps[..., 2:])  # [out_c, row, column, channels {0, 2} or {1, 3}]
     pairs = words.reshape(-1, 2, 3, 3, 2).transpose(0, 3, 4, 2, 1).reshape(out_c // 2, _WORDS - 2)
-    biases = bias.reshape(-1, 2).astype(np.int64) & 0xFFFFFFFF
-    parts = [biases, pairs] if scales is None else [biases, pairs, scales.reshape(-1, 2).astype(np.int64)]
-    return np.concatenate(parts, axis=1).astype(np.uint32).view(np.int32).ravel()
+    parts = [bias.reshape(-1, 2), pairs]
+    parts += [] if scales is None else [scales.reshape(-1, 2)]
+    return halves.rows_of_words(parts)
 
 
 def unpack(packed: Array, count: int = _WORDS) -> tuple[Array, Array]:
     """The inverse of ``pack``: weights and biases. count: of a pair's words, with its scales."""
-    pairs = packed.reshape(-1, count)[:, :_WORDS].astype(np.int64)
+    pairs = packed.reshape(-1, count)[:, :_WORDS]
     out_c = 2 * len(pairs)
     words = pairs[:, 2:].reshape(-1, 3, 2, 3, 2).transpose(0, 4, 3, 1, 2)  # [pair, of a pair, row, column, channels]
-    taps = np.concatenate([words, words >> 16], axis=4)
-    weights = ((taps & 0xFFFF) ^ 0x8000) - 0x8000
-    return weights.reshape(out_c, -1).astype(np.int32), pairs[:, :2].reshape(out_c).astype(np.int32)
+    weights = np.concatenate([halves.low(words), halves.high(words)], axis=4)
+    return weights.reshape(out_c, -1), pairs[:, :2].reshape(out_c)
 
 
 def conv2d_3x3_dsp_s8(p: Conv3x3DspParams, x: Array, filters: Array, out: Array) -> None:

@@ -11,6 +11,7 @@ from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
+from tinyglow.ops import halves
 from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, fits_high_word, requantize_high_channels
 
 _WORDS = 7  # of a channel: its bias, and two for each row of its weights; its scale if it has its own
@@ -35,20 +36,19 @@ class SquaresChannelwiseDspParams(PooledGeometry):
 
 def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
     """Weights int32 [out_c, 9], biases, and scales, if any, as the kernel's filter: int32, flat."""
-    rows = weights.reshape(-1, 3, 3).astype(np.int64) & 0xFFFF
-    words = np.stack([rows[..., 0] | rows[..., 1] << 16, rows[..., 1] | rows[..., 2] << 16], axis=2)
-    parts = [bias.astype(np.int64) & 0xFFFFFFFF, words.reshape(len(rows), 6)]
+    rows = weights.reshape(-1, 3, 3)
+    words = halves.join(rows[..., :2], rows[..., 1:])
+    parts = [bias, words.reshape(len(rows), 6)]
     parts += [] if scales is None else [scales]
-    return np.column_stack(parts).astype(np.uint32).view(np.int32).ravel()
+    return halves.rows_of_words(parts)
 
 
 def unpack(packed: Array, count: int = _WORDS) -> tuple[Array, Array]:
     """The inverse of ``pack``: weights and biases. count: of a channel's words, with its scale."""
-    words = packed.reshape(-1, count)[:, :_WORDS].astype(np.int64)
+    words = packed.reshape(-1, count)[:, :_WORDS]
     pairs = words[:, 1:].reshape(-1, 3, 2)
-    taps = np.stack([pairs[..., 0], pairs[..., 0] >> 16, pairs[..., 1] >> 16], axis=2)
-    weights = ((taps & 0xFFFF) ^ 0x8000) - 0x8000
-    return weights.reshape(-1, 9).astype(np.int32), words[:, 0].astype(np.int32)
+    weights = np.concatenate([halves.low(pairs[..., :1]), halves.high(pairs)], axis=2)
+    return weights.reshape(-1, 9), words[:, 0]
 
 
 def conv2d_squares_dsp_s8(p: SquaresDspParams, x: Array, filters: Array, out: Array) -> None:

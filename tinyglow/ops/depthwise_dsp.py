@@ -11,6 +11,7 @@ from tinyglow.ir.kernel import In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
+from tinyglow.ops import halves
 from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, PooledGeometry, first_inputs
 
 GROUP = 4  # channels
@@ -34,25 +35,25 @@ def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
     full = np.zeros((groups * GROUP, taps), np.int64)
     full[:channels] = weights
     by_channel = full.reshape(groups, GROUP, taps).transpose(0, 2, 1)
-    words = (by_channel[..., :2] & 0xFFFF) | (by_channel[..., 2:] & 0xFFFF) << 16
+    words = halves.join(by_channel[..., :2], by_channel[..., 2:])
     parts = [_by_group(bias, groups), words.reshape(groups, -1)]
     parts += [] if scales is None else [_by_group(scales, groups)]
-    return np.concatenate(parts, axis=1).astype(np.uint32).view(np.int32).ravel()
+    return halves.rows_of_words(parts)
 
 
 def _by_group(values: Array, groups: int) -> Array:
     """Words of channels, filled up with zeros: int64 [groups, channels of one]."""
     full = np.zeros(groups * GROUP, np.int64)
-    full[: len(values)] = values.astype(np.int64) & 0xFFFFFFFF
+    full[: len(values)] = values
     return full.reshape(groups, GROUP)
 
 
 def unpack(packed: Array, channels: int, taps: int) -> tuple[Array, Array]:
     """The inverse of ``pack``, without scales."""
     groups = packed.reshape(-1, GROUP + 2 * taps)
-    words = np.ascontiguousarray(groups[:, GROUP:])
-    halves = words.view(np.int16).reshape(-1, taps, 2, 2)  # the low half is the first, on the hosts that are supported
-    weights = halves.transpose(0, 3, 2, 1).reshape(-1, taps).astype(np.int32)
+    words = groups[:, GROUP:].reshape(-1, taps, 2)
+    by_channel = np.concatenate([halves.low(words), halves.high(words)], axis=2)
+    weights = by_channel.transpose(0, 2, 1).reshape(-1, taps)
     return weights[:channels], groups[:, :GROUP].ravel()[:channels]
 
 

@@ -11,6 +11,7 @@ from tinyglow.ir.kernel import I8, I16, I32, U16, In, Kernel, Out, Params
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
+from tinyglow.ops import halves
 from tinyglow.ops.conv2d_dsp import is_pointwise
 from tinyglow.ops.conv2d_layer import ConvLayer, requantize_high_channels
 
@@ -51,20 +52,18 @@ def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
     taps = np.zeros((out_c, 2, _WORD), np.int64)
     taps[:, 0] = weights[:, :_WORD]
     taps[:, 1, 2 * _WORD - in_c :] = weights[:, _WORD:]
-    taps &= 0xFFFF
-    words = (taps[..., :2] | taps[..., 2:] << 16).reshape(out_c, -1)
+    words = halves.join(taps[..., :2], taps[..., 2:]).reshape(out_c, -1)
     before = [bias] if scales is None else [scales, bias]
-    packed = np.column_stack([*(values.astype(np.int64) & 0xFFFFFFFF for values in before), words])
-    return packed.astype(np.uint32).view(np.int32).ravel()
+    return halves.rows_of_words([*before, words])
 
 
 def unpack(packed: Array, in_c: int, count: int = _WORDS) -> tuple[Array, Array]:
     """The inverse of ``pack``: weights and biases. count: of an output channel's words, with its scale."""
-    words = packed.reshape(-1, count)[:, -_WORDS:].astype(np.int64)
-    halves = words[:, 1:].reshape(-1, 2, 2)
-    taps = ((np.concatenate([halves, halves >> 16], axis=2) & 0xFFFF) ^ 0x8000) - 0x8000
+    words = packed.reshape(-1, count)[:, -_WORDS:]
+    pairs = words[:, 1:].reshape(-1, 2, 2)
+    taps = np.concatenate([halves.low(pairs), halves.high(pairs)], axis=2)
     weights = np.concatenate([taps[:, 0], taps[:, 1, 2 * _WORD - in_c :]], axis=1)
-    return weights.astype(np.int32), words[:, 0].astype(np.int32)
+    return weights, words[:, 0]
 
 
 def pointwise_dsp_s8(p: PointwiseParams, x: Array, filters: Array, out: Array) -> None:

@@ -286,7 +286,7 @@ static TG_SMALL TG_APART void squares(work *w, const int8_t *input, int8_t *outp
 TG_SMALL
 static inline void tg_dsp_convolve(const tg_dsp_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias,
                                    int8_t *output, int32_t *scratch) {
-  const int32_t groups = p->layout == TG_DSP_ROWS ? p->kernel_h : (p->kernel_h * p->kernel_w * p->in_c + 3) >> 2;
+  const int32_t groups = TG_DSP_GROUPS_OF(p);
   uint32_t *columns = (uint32_t *)scratch;
   work w;
   w.p = p;
@@ -299,6 +299,7 @@ static inline void tg_dsp_convolve(const tg_dsp_params *p, const int8_t *input, 
   w.sizes.outside = 0x1010101u * (uint8_t)p->in_offset;
   w.sizes.columns = columns;
   w.sizes.line = (int8_t *)(columns + 8 * groups + 2);
+  w.sizes.direct = TG_DSP_DIRECT(p);
   w.tile.columns = columns;
   w.tile.end = columns + 8 * groups;
   w.tile.inputs[0] = w.tile.inputs[1] = w.tile.inputs[2] = w.tile.inputs[3] = 0;

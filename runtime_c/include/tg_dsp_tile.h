@@ -144,13 +144,19 @@ static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups
 
 #endif
 
-/* How the taps of a window lie in the columns. */
+/* How the taps of a window are laid out. In the columns each row of the window begins with a group of its own. */
 enum {
-  TG_DSP_GATHERED, /* one behind the other: they are gathered in a line of bytes first */
-  TG_DSP_WORDS,    /* one behind the other, in_c being a multiple of four */
-  TG_DSP_ROWS,     /* each row of the window, of four bytes at most, in a group of its own; of the image, of more */
-  TG_DSP_POINTS    /* TG_DSP_WORDS, where the pixels of the output are those of the input */
+  TG_DSP_ROWS,  /* row by row */
+  TG_DSP_WORDS, /* word by word, in_c being a multiple of four */
+  TG_DSP_POINTS /* TG_DSP_WORDS, where the pixels of the output are those of the input */
 };
+
+/* Rows of the image from which whole groups may be read: but for words, reading goes on behind a window's row, and behind
+ * the image's last row nothing is. */
+#define TG_DSP_DIRECT(p) (((p)->in_c & 3) == 0 ? (p)->in_h : (p)->in_w * (p)->in_c >= 4 ? (p)->in_h - 1 : 0)
+
+/* Groups of a window. */
+#define TG_DSP_GROUPS_OF(p) ((p)->kernel_h * (((p)->kernel_w * (p)->in_c + 3) >> 2))
 
 /* A convolution's sizes and where its columns are laid out; outside: the input's offset, in all four bytes. */
 typedef struct {
@@ -163,6 +169,7 @@ typedef struct {
   uint32_t outside;
   uint32_t *columns;
   int8_t *line;
+  int32_t direct; /* TG_DSP_DIRECT */
 } tg_dsp_sizes;
 
 /* Lays out four bytes, from one pixel's word of a group on; the sum with them. */
@@ -205,24 +212,30 @@ static inline const int8_t *tg_dsp_row(const tg_dsp_sizes *s, const int8_t *firs
   return y >= 0 && y < s->in_h && inside > 0 ? first + y * s->in_w * s->in_c : 0;
 }
 
-/* first: column `begin` of the window in the image's first row. */
-static inline uint32_t tg_dsp_gathered(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
-                                         uint32_t *to) {
+/* first: column `begin` of the window in the image's first row. Bytes of a group behind its row do not matter: their
+ * weights are zero. */
+static inline uint32_t tg_dsp_long_rows(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
+                                        uint32_t *to) {
   const int32_t in_c = s->in_c;
-  int8_t *line = s->line;
+  const int32_t groups = (s->kernel_w * in_c + 3) >> 2;
+  const int32_t direct = at->inside == s->kernel_w ? s->direct : 0;
+  uint32_t sum = 0;
   TG_COMPACT
   for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
     const int8_t *row = tg_dsp_row(s, first, y, at->inside);
-    int32_t behind = s->kernel_w * in_c;
-    if (row) {
-      line = tg_dsp_set(line, at->begin * in_c, s->outside);
-      line = tg_dsp_copy(line, row, at->inside * in_c);
-      behind -= (at->begin + at->inside) * in_c;
+    if (!row || y >= direct) {
+      int8_t *line = s->line;
+      if (row) {
+        line = tg_dsp_set(line, at->begin * in_c, s->outside);
+        line = tg_dsp_copy(line, row, at->inside * in_c);
+      }
+      row = s->line;
+      tg_dsp_set(line, 4 * groups - (int32_t)(line - row), s->outside);
     }
-    line = tg_dsp_set(line, behind, s->outside);
+    sum = tg_dsp_expand(row, to, groups, sum);
+    to += 8 * groups;
   }
-  tg_dsp_set(line, 3, 0);
-  return tg_dsp_expand(s->line, to, (int32_t)(line - s->line + 3) >> 2, 0);
+  return sum;
 }
 
 static inline uint32_t tg_dsp_words(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
@@ -322,17 +335,30 @@ static inline uint32_t tg_dsp_short_rows(const tg_dsp_sizes *s, const int8_t *im
 static TG_SMALL TG_APART int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
                                        int32_t pixel) {
   uint32_t *to = s->columns + pixel;
-  if (s->layout == TG_DSP_ROWS) {
+  if (top >= 0 && left >= 0 && top + s->kernel_h <= s->direct && left + s->kernel_w <= s->in_w) {
+    const int32_t step = s->in_w * s->in_c;
+    const int32_t groups = (s->kernel_w * s->in_c + 3) >> 2;
+    const int8_t *row = image + (top * step + left * s->in_c);
+    uint32_t sum = 0;
+    TG_COMPACT
+    for (int32_t rows = s->kernel_h; rows > 0; rows--) {
+      sum = tg_dsp_expand(row, to, groups, sum);
+      row += step;
+      to += 8 * groups;
+    }
+    return (int32_t)sum;
+  }
+  if (s->layout == TG_DSP_ROWS && s->kernel_w * s->in_c <= 4 && s->in_w * s->in_c >= 4) {
     return (int32_t)tg_dsp_short_rows(s, image, top, left * s->in_c, to);
   }
   const int32_t begin = left < 0 ? -left : 0;
   const int32_t room = s->in_w - left < s->kernel_w ? s->in_w - left : s->kernel_w;
   const tg_dsp_window at = {top, begin, room - begin};
   const int8_t *first = room > begin ? image + (left + begin) * s->in_c : image;
-  if (s->layout != TG_DSP_GATHERED) {
-    return (int32_t)tg_dsp_words(s, first, &at, to);
+  if (s->layout == TG_DSP_ROWS) {
+    return (int32_t)tg_dsp_long_rows(s, first, &at, to);
   }
-  return (int32_t)tg_dsp_gathered(s, first, &at, to);
+  return (int32_t)tg_dsp_words(s, first, &at, to);
 }
 
 #endif

@@ -60,7 +60,7 @@ def channelwise_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | N
     if not layer.is_dense or bias is None or lowering.target.armv6m:
         return None
     layout = layout_of(layer.sizes, layer.pool)
-    constants = {"filter": pack(layer.filters, layer.filter_offsets, layout), "bias": even_channels(bias)}
+    constants = {"filter": pack(layer.filters, layer.filter_offsets), "bias": even_channels(bias)}
     constants["channels"] = channel_words(layer.requants, layer.filter_offsets.tolist())
     params = ChannelwiseDspParams(**layer.geometry, pool=layer.pool, out_offset=layer.out.offset, layout=layout)
 

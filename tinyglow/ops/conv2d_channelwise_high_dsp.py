@@ -63,5 +63,5 @@ def channelwise_high_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Varian
     params = ChannelwiseHighDspParams(
         **layer.geometry, pool=layer.pool, filter_offset=offset, out_offset=layer.out.offset, layout=layout
     )
-    constants = {"filter": pack(layer.filters, offset, layout), "bias": pack_biases(bias, scales)}
+    constants = {"filter": pack(layer.filters, offset), "bias": pack_biases(bias, scales)}
     return layer.variant(CONV2D_CHANNELWISE_HIGH_DSP, params, cycles_of(params), lowering, constants)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,6 @@ from tinyglow.ir.kernel import I16, U8, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
-from tinyglow.ops.conv2d_float import ConvSizes
 from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, high_words, trailing_distance
 
 AHEAD = 8  # TG_DSP_AHEAD: bytes behind the filter
@@ -36,22 +34,13 @@ class ConvDspParams(PooledGeometry):
     layout: U8
 
 
-# TG_DSP_GATHERED, TG_DSP_WORDS, TG_DSP_ROWS, TG_DSP_POINTS
-GATHERED, WORDS, ROWS, POINTS = range(4)
+ROWS, WORDS, POINTS = range(3)  # TG_DSP_ROWS, TG_DSP_WORDS, TG_DSP_POINTS
 
 
 def layout_of(sizes: Mapping[str, Any], pool: int) -> int:
-    """How the taps of a window of a convolution with those ``sizes``, fields of ConvSizes, are laid out.
-
-    Each row in a word where that takes no more words than gathering them.
-    """
-    kernel, in_c = (sizes["kernel_h"], sizes["kernel_w"]), sizes["in_c"]
-    # A whole word is read wherever a row begins, but in the image's last row: only there it may end behind the image.
-    wide = sizes["in_w"] * in_c >= GROUP
-    if wide and kernel[1] * in_c <= GROUP and kernel[0] == _groups(math.prod(kernel) * in_c):
+    """How the taps of a window of a convolution with those ``sizes``, fields of ConvSizes, are laid out."""
+    if sizes["in_c"] % GROUP:
         return ROWS
-    if in_c % GROUP:
-        return GATHERED
     return POINTS if is_pointwise(sizes) and not pool else WORDS
 
 
@@ -62,39 +51,36 @@ def is_pointwise(sizes: Mapping[str, Any]) -> bool:
     return window == [1, 1, 1, 1] and sizes["pad_top"] == sizes["pad_left"] == 0 and same
 
 
-def _groups(terms: int) -> int:
-    return -(-terms // GROUP)
+def _row_groups(p: Any) -> int:
+    """Groups of a window's row, which begins with one."""
+    return -(-p.kernel_w * p.in_c // GROUP)
 
 
-def pack(filters: Array, offset: int | Array, layout: int) -> Array:
+def pack(filters: Array, offset: int | Array) -> Array:
     """Filters int8 [out_c, kernel_h, kernel_w, in_c] as int8 [pairs of channels, groups, 2, 4] and AHEAD zeros, flat.
 
     Groups are filled up with ``offset``, of all filters or of each, which stands for a weight of 0.
     """
     out_c, kernel_h = filters.shape[:2]
-    lines = filters.reshape(out_c, kernel_h if layout == ROWS else 1, -1)
-    groups = _groups(lines.shape[2])
-    full = np.zeros((out_c + out_c % 2, lines.shape[1], groups * GROUP), np.int8)
+    rows = filters.reshape(out_c, kernel_h, -1)
+    groups = -(-rows.shape[2] // GROUP)
+    full = np.zeros((out_c + out_c % 2, kernel_h, groups * GROUP), np.int8)
     full[:out_c] = np.broadcast_to(np.asarray(offset), out_c).reshape(-1, 1, 1)
-    full[:out_c, :, : lines.shape[2]] = lines
-    pairs = full.reshape(-1, 2, lines.shape[1] * groups, GROUP).transpose(0, 2, 1, 3)
+    full[:out_c, :, : rows.shape[2]] = rows
+    pairs = full.reshape(-1, 2, kernel_h * groups, GROUP).transpose(0, 2, 1, 3)
     return np.concatenate([pairs.ravel(), np.zeros(AHEAD, np.int8)])
 
 
 def unpack(packed: Array, p: Any) -> Array:
-    """Filters int8 [out_c, terms] of the operand of a kernel with parameters ``p``: ConvSizes and ``layout``."""
-    rows, line = (p.kernel_h, p.kernel_w * p.in_c) if p.layout == ROWS else (1, _terms(p))
+    """Filters int8 [out_c, terms] of the operand of a kernel with parameters ``p``, ConvSizes."""
     pairs = packed.ravel()[:-AHEAD].reshape(-(-p.out_c // 2), -1, 2, GROUP).transpose(0, 2, 1, 3)
-    return pairs.reshape(-1, rows, _groups(line) * GROUP)[: p.out_c, :, :line].reshape(p.out_c, -1)
-
-
-def _terms(p: ConvSizes) -> int:
-    return p.kernel_h * p.kernel_w * p.in_c
+    rows = pairs.reshape(-1, p.kernel_h, _row_groups(p) * GROUP)
+    return rows[: p.out_c, :, : p.kernel_w * p.in_c].reshape(p.out_c, -1)
 
 
 def scratch_bytes(p: Any) -> int:
-    """Four columns of 16-bit inputs, two words that are read ahead, and a window's bytes where they are gathered."""
-    return 2 * PIXELS * GROUP * _groups(_terms(p)) + 8 + (_terms(p) + 3 if p.layout == GATHERED else 0)
+    """Four columns of 16-bit inputs, two words that are read ahead, and a row's bytes where they may be copied."""
+    return 2 * PIXELS * GROUP * p.kernel_h * _row_groups(p) + 8 + (GROUP * _row_groups(p) if p.layout == ROWS else 0)
 
 
 def even_channels(values: Array) -> Array:
@@ -134,7 +120,7 @@ def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
         return None
     offset = int(layer.filter_offsets[0])
     layout = layout_of(sizes, layer.pool)
-    filters = pack(layer.filters, offset, layout)
+    filters = pack(layer.filters, offset)
     fields = {**layer.geometry, "pool": layer.pool, "filter_offset": offset, "out": layer.requants[0]}
     params = ConvDspParams(**fields, layout=layout)
     constants = {"filter": filters, "bias": even_channels(bias)}
@@ -145,7 +131,7 @@ def cycles_of(p: Any) -> int:
     """Measured on the Cortex-M7: 0.6 cycles a product, 10 an output, 20 a channel pair; layout: 2 a tap, 25 a row."""
     outputs = 1 if p.pool else PIXELS
     tiles = -(-p.out_h * p.out_w // outputs) * p.images
-    products = PIXELS * GROUP * _groups(_terms(p)) * p.out_c
+    products = PIXELS * GROUP * p.kernel_h * _row_groups(p) * p.out_c
     rows = 0 if p.layout == POINTS else p.kernel_h
-    window = 2 * _terms(p) + 25 * rows
+    window = 2 * p.kernel_h * p.kernel_w * p.in_c + 25 * rows
     return int(tiles * (0.6 * products + PIXELS * window + p.out_c * (10 * outputs + 10)))

@@ -37,13 +37,14 @@ static TG_APART void finish_tile(const tg_conv2d_channelwise_dsp_s8_params *p, c
 void tg_conv2d_channelwise_dsp_s8(const tg_conv2d_channelwise_dsp_s8_params *p, const int8_t *input,
                                   const int8_t *filter, const int32_t *bias, const int32_t *channels, int8_t *output,
                                   int32_t *scratch) {
-  const int32_t groups = p->layout == TG_DSP_ROWS ? p->kernel_h : (p->kernel_h * p->kernel_w * p->in_c + 3) >> 2;
+  const int32_t groups = TG_DSP_GROUPS_OF(p);
   const int32_t pool = p->pool ? 2 : 1;
   const int32_t step = p->pool ? 1 : 4;
   uint32_t *columns = (uint32_t *)scratch;
   const tg_dsp_sizes sizes = {p->in_h,     p->in_w,   p->in_c,
                               p->kernel_h, p->kernel_w, p->layout,
-                              0x1010101u * (uint8_t)p->in_offset, columns, (int8_t *)(columns + 8 * groups + 2)};
+                              0x1010101u * (uint8_t)p->in_offset, columns, (int8_t *)(columns + 8 * groups + 2),
+                              TG_DSP_DIRECT(p)};
   for (int32_t image = 0; image < p->images; image++) {
     int32_t y = 0;
     int32_t x = 0;

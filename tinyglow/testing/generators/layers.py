@@ -110,7 +110,7 @@ def _conv2d_channelwise_dsp(draw: st.DrawFn) -> Case:
     outs = draw(_channel_requants(spread, out_offset))
     layout = conv2d_dsp.layout_of(fields, fields["pool"])
     by_tap = filters.reshape(units, fields["kernel_h"], fields["kernel_w"], fields["in_c"])
-    packed = conv2d_dsp.pack(by_tap, np.array(filter_offsets), layout)
+    packed = conv2d_dsp.pack(by_tap, np.array(filter_offsets))
     params = ChannelwiseDspParams(**fields, out_offset=out_offset, layout=layout)
     inputs = {"input": data, "filter": packed, "bias": conv2d_dsp.even_channels(bias)}
     inputs["channels"] = channel_words(outs, filter_offsets)
@@ -185,7 +185,7 @@ def _conv2d_dsp(draw: st.DrawFn) -> Case:
     layout = conv2d_dsp.layout_of(fields, fields["pool"])
     fields |= {"leaky": 0, "layout": layout}
     by_tap = filters.reshape(units, fields["kernel_h"], fields["kernel_w"], fields["in_c"])
-    packed = conv2d_dsp.pack(by_tap, filter_offset, layout)
+    packed = conv2d_dsp.pack(by_tap, filter_offset)
     out = draw(requant_params(max(spread), out_offset))
     assume(conv2d_layer.high_words([out]) is not None)
     assume_no_wraps(filters.astype(np.int32) - filter_offset, bias, out)

@@ -7,6 +7,7 @@ integer arithmetic is 32-bit two's complement and wraps, as Glow's libjit does o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,6 +94,14 @@ def requantize(x: Int32Array, r: Requant) -> Int32Array:
     product = (x >> np.int32(r.pre)) * np.int32(r.multiplier) + np.int32(rounding)
     result: Int32Array = (product >> np.int32(r.post)) + np.int32(r.offset)
     return result
+
+
+def requantize_channels(x: Int32Array, constants: Sequence[Requant]) -> Int32Array:
+    """``requantize`` of an int32 array [..., channels], each channel by its own constants."""
+    out = np.empty_like(x)
+    for channel, own in enumerate(constants):
+        out[..., channel] = requantize(x[..., channel], own)
+    return out
 
 
 def requantize_high(x: Int32Array, pre: int, scale: int, offset: int) -> Int32Array:

@@ -24,7 +24,7 @@ from tinyglow.ops.conv2d_code import code_variant
 from tinyglow.ops.conv2d_dsp import dsp_variant
 from tinyglow.ops.conv2d_float import CONV2D_FLOAT, Conv2DFloatParams, float_activation
 from tinyglow.ops.conv2d_lanes import lanes_variant
-from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, channel_words, conv_layer
+from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, channel_constants, channel_words, conv_layer
 from tinyglow.ops.conv2d_squares_dsp import squares_dsp_variant
 from tinyglow.ops.depthwise_3x3 import depthwise_3x3_variant
 from tinyglow.ops.depthwise_3x3_channelwise import depthwise_3x3_channelwise_variant
@@ -76,12 +76,9 @@ def conv2d_channelwise_s8(
     p: ChannelwiseParams, x: Array, filters: Array, bias: Array, channels: Array, out: Array
 ) -> None:
     """Definition of tg_conv2d_channelwise_s8: as tg_conv2d_s8, each channel with its own constants."""
-    words = channels.reshape(p.out_c, 2)
-    sums = p.sums(x, filters, words[:, 1] >> 16) + bias.reshape(p.out_c)
-    for channel, (multiplier, shifts) in enumerate(words.tolist()):
-        constants = glow.Requant(shifts & 0xFF, shifts >> 8 & 0xFF, multiplier, p.out_offset)
-        sums[..., channel] = glow.requantize(sums[..., channel], constants)
-    out[...] = p.activate(sums).reshape(out.shape)
+    constants, filter_offsets = channel_constants(channels, p.out_offset)
+    sums = p.sums(x, filters, filter_offsets) + bias.reshape(p.out_c)
+    out[...] = p.activate(glow.requantize_channels(sums, constants)).reshape(out.shape)
 
 
 CONV2D = Kernel(

@@ -12,7 +12,7 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
 from tinyglow.ops import halves
-from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, fits_high_word, requantize_high_channels
+from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, fits_high_word, requantize_high_words
 
 _CHANNELS = 4  # of the input
 _WORDS = 38  # of a pair of output channels: biases, and for each three times three taps of four inputs
@@ -63,7 +63,7 @@ def conv2d_3x3_dsp_s8(p: Conv3x3DspParams, x: Array, filters: Array, out: Array)
 def conv2d_3x3_channelwise_dsp_s8(p: Conv3x3ChannelwiseDspParams, x: Array, filters: Array, out: Array) -> None:
     """Definition of tg_conv2d_3x3_channelwise_dsp_s8: the same, each channel with its own constants."""
     scales = filters.reshape(p.out_c // 2, -1)[:, -2:]
-    out[...] = p.activate(requantize_high_channels(_sums(p, x, filters), scales, p.out_offset)).reshape(out.shape)
+    out[...] = p.activate(requantize_high_words(_sums(p, x, filters), scales, p.out_offset)).reshape(out.shape)
 
 
 def _sums(p: PooledGeometry, x: Array, filters: Array) -> Array:

@@ -21,7 +21,7 @@ from tinyglow.ops.conv2d_code import (
     scratch_bytes,
     trails,
 )
-from tinyglow.ops.conv2d_layer import ConvLayer, requantize_channels
+from tinyglow.ops.conv2d_layer import ConvLayer, requantize_scale_words
 
 _OUTPUT = 63  # cycles: three more than with one scale
 
@@ -40,7 +40,7 @@ def conv2d_channelwise_code_s8(p: ChannelwiseCodeParams, x: Array, weights: Arra
     """
     words = bias.reshape(-1, 2)
     sums = code_sums(p, x, weights, words[:, 0])
-    out[...] = p.activate(requantize_channels(sums, words[:, 1], p.out_offset)).reshape(out.shape)
+    out[...] = p.activate(requantize_scale_words(sums, words[:, 1], p.out_offset)).reshape(out.shape)
 
 
 CONV2D_CHANNELWISE_CODE = Kernel(

@@ -12,7 +12,7 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
 from tinyglow.ops.conv2d_dsp import cycles_of, even_channels, layout_of, pack, scratch_bytes, trails, unpack
-from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, channel_words
+from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, channel_constants, channel_words
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,10 @@ def conv2d_channelwise_dsp_s8(
     p: ChannelwiseDspParams, x: Array, filters: Array, bias: Array, channels: Array, out: Array
 ) -> None:
     """Definition of tg_conv2d_channelwise_dsp_s8: as tg_conv2d_dsp_s8, each channel with its own constants."""
-    words = channels.reshape(p.out_c, 2)
-    weights = unpack(filters, p).astype(np.int32) - (words[:, 1:] >> 16)
+    constants, filter_offsets = channel_constants(channels, p.out_offset)
+    weights = unpack(filters, p).astype(np.int32) - filter_offsets.reshape(-1, 1)
     sums = p.pooled(p.unpooled.folded_sums(x, weights, bias.ravel()[: p.out_c]))
-    for channel, (multiplier, shifts) in enumerate(words.tolist()):
-        constants = glow.Requant(shifts & 0xFF, shifts >> 8 & 0xFF, multiplier, p.out_offset)
-        sums[..., channel] = glow.requantize(sums[..., channel], constants)
-    out[...] = p.activate(sums).reshape(out.shape)
+    out[...] = p.activate(glow.requantize_channels(sums, constants)).reshape(out.shape)
 
 
 CONV2D_CHANNELWISE_DSP = Kernel(

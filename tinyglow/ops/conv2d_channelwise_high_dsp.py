@@ -11,7 +11,7 @@ from tinyglow.ir.kernel import I16, U8, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.ops.conv2d_dsp import cycles_of, even_channels, layout_of, pack, scratch_bytes, trails, unpack
-from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, requantize_high_channels
+from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, requantize_high_words
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def conv2d_channelwise_high_dsp_s8(
     """Definition of tg_conv2d_channelwise_high_dsp_s8: as tg_conv2d_dsp_s8, each channel with its own constants."""
     biases, scales = bias.reshape(-1, 2, 2).transpose(1, 0, 2).reshape(2, -1)[:, : p.out_c]
     sums = p.unpooled.folded_sums(x, unpack(filters, p).astype(np.int32) - p.filter_offset, biases)
-    scaled = requantize_high_channels(p.pooled(sums), scales, p.out_offset)
+    scaled = requantize_high_words(p.pooled(sums), scales, p.out_offset)
     out[...] = p.activate(scaled).reshape(out.shape)
 
 

@@ -11,7 +11,7 @@ from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.ops.conv2d_lanes import LanesGeometry, cycles_of, lanes_constants, lanes_sums, scratch_bytes, trails
-from tinyglow.ops.conv2d_layer import ConvLayer, requantize_channels
+from tinyglow.ops.conv2d_layer import ConvLayer, requantize_scale_words
 
 _OWN_SCALE = 7  # cycles a channel and tile: tg_lanes.h
 
@@ -30,7 +30,7 @@ def conv2d_channelwise_lanes_s8(p: ChannelwiseLanesParams, x: Array, stream: Arr
     """
     words = bias.reshape(-1, 3)
     sums = lanes_sums(p, x, stream, words[:, :2])
-    out[...] = p.activate(requantize_channels(sums, words[:, 2], p.out_offset)).reshape(out.shape)
+    out[...] = p.activate(requantize_scale_words(sums, words[:, 2], p.out_offset)).reshape(out.shape)
 
 
 CONV2D_CHANNELWISE_LANES = Kernel(

@@ -128,6 +128,13 @@ def channel_words(constants: Sequence[glow.Requant], filter_offsets: Sequence[in
     return np.array(words, np.int32).ravel()
 
 
+def channel_constants(words: Array, offset: int) -> tuple[list[glow.Requant], Array]:
+    """The inverse of ``channel_words``: constants, with the output's offset, and filter offsets, int32 [out_c]."""
+    pairs = words.reshape(-1, 2)
+    constants = [glow.Requant(shifts & 0xFF, shifts >> 8 & 0xFF, scale, offset) for scale, shifts in pairs.tolist()]
+    return constants, pairs[:, 1] >> 16
+
+
 def scale_words(requants: Sequence[glow.Requant]) -> Array | None:
     """Scales of channels, whose offset is not in them, as tg_requantize_by of tg_numerics.h takes them: int32 [out_c].
 
@@ -139,13 +146,11 @@ def scale_words(requants: Sequence[glow.Requant]) -> Array | None:
     return np.array(words, np.uint32).view(np.int32)
 
 
-def requantize_channels(sums: Array, words: Array, offset: int) -> Array:
+def requantize_scale_words(sums: Array, words: Array, offset: int) -> Array:
     """Sums int32 [..., out_c] by ``scale_words`` of each channel, and the output's offset."""
-    out = np.empty_like(sums)
-    for channel, word in enumerate(words.view(np.uint32).ravel().tolist()):
-        constants = glow.Requant(word & 0xFF, (word >> 8 & 0xFF) + 1, word >> 16, offset)
-        out[..., channel] = glow.requantize(sums[..., channel], constants)
-    return out
+    numbers = words.view(np.uint32).ravel().tolist()
+    own = [glow.Requant(word & 0xFF, (word >> 8 & 0xFF) + 1, word >> 16, offset) for word in numbers]
+    return glow.requantize_channels(sums, own)
 
 
 def high_words(requants: Sequence[glow.Requant]) -> Array | None:
@@ -158,7 +163,7 @@ def high_words(requants: Sequence[glow.Requant]) -> Array | None:
     return np.array([r.pre + (r.multiplier << (32 - r.post)) for r in requants], np.int32)
 
 
-def requantize_high_channels(sums: Array, words: Array, offset: int) -> Array:
+def requantize_high_words(sums: Array, words: Array, offset: int) -> Array:
     """Sums int32 [..., out_c] by ``high_words`` of each channel, and the output's offset."""
     out = np.empty_like(sums)
     for channel, word in enumerate(words.ravel().tolist()):

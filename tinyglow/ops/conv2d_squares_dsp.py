@@ -12,7 +12,7 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
 from tinyglow.ops import halves
-from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, fits_high_word, requantize_high_channels
+from tinyglow.ops.conv2d_layer import ConvLayer, PooledGeometry, fits_high_word, requantize_high_words
 
 _WORDS = 7  # of a channel: its bias, and two for each row of its weights; its scale if it has its own
 
@@ -59,7 +59,7 @@ def conv2d_squares_dsp_s8(p: SquaresDspParams, x: Array, filters: Array, out: Ar
 def conv2d_squares_channelwise_dsp_s8(p: SquaresChannelwiseDspParams, x: Array, filters: Array, out: Array) -> None:
     """Definition of tg_conv2d_squares_channelwise_dsp_s8: the same, each channel with its own constants."""
     scales = filters.reshape(p.out_c, -1)[:, -1]
-    out[...] = p.activate(requantize_high_channels(_sums(p, x, filters), scales, p.out_offset)).reshape(out.shape)
+    out[...] = p.activate(requantize_high_words(_sums(p, x, filters), scales, p.out_offset)).reshape(out.shape)
 
 
 def _sums(p: PooledGeometry, x: Array, filters: Array) -> Array:

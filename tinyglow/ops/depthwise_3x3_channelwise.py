@@ -10,7 +10,7 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
-from tinyglow.ops.conv2d_layer import ConvLayer, requantize_channels
+from tinyglow.ops.conv2d_layer import ConvLayer, requantize_scale_words
 from tinyglow.ops.depthwise_3x3 import PlanesGeometry, cycles_of, fits, planes_sums, scratch_bytes
 
 _OWN_SCALE = 30  # cycles a channel, measured
@@ -32,7 +32,7 @@ def depthwise_3x3_channelwise_s8(
     """
     words = bias.reshape(-1, 2)
     sums = planes_sums(p, x, filters, words[:, 0])
-    out[...] = p.activate(requantize_channels(sums, words[:, 1], p.out_offset)).reshape(out.shape)
+    out[...] = p.activate(requantize_scale_words(sums, words[:, 1], p.out_offset)).reshape(out.shape)
 
 
 DEPTHWISE_3X3_CHANNELWISE = Kernel(

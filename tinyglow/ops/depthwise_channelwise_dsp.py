@@ -10,7 +10,7 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
-from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, requantize_high_channels
+from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, requantize_high_words
 from tinyglow.ops.depthwise_dsp import GROUP, cycles_of, is_fast, pack, trails, unpack
 
 
@@ -33,7 +33,7 @@ def depthwise_channelwise_dsp_s8(p: DepthwiseChannelwiseDspParams, x: Array, fil
     groups = filters.reshape(-1, GROUP + 2 * p.taps + GROUP)
     weights, bias = unpack(np.ascontiguousarray(groups[:, :-GROUP]), p.in_c, p.taps)
     sums = p.sums(x, weights, np.zeros(p.out_c, np.int32)) + bias
-    scaled = requantize_high_channels(sums, groups[:, -GROUP:].ravel()[: p.out_c], p.out_offset)
+    scaled = requantize_high_words(sums, groups[:, -GROUP:].ravel()[: p.out_c], p.out_offset)
     out[...] = p.activate(scaled).reshape(out.shape)
 
 

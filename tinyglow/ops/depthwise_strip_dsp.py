@@ -11,7 +11,7 @@ from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
-from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, requantize_high_channels
+from tinyglow.ops.conv2d_layer import ConvGeometry, ConvLayer, requantize_high_words
 
 _GROUP = 4  # channels
 _ROW = 4  # bytes of the filter
@@ -74,7 +74,7 @@ def depthwise_strip_channelwise_dsp_s8(
 ) -> None:
     """Definition of tg_depthwise_strip_channelwise_dsp_s8: the same, each channel with its own constants."""
     scales = filters.reshape(p.out_c, -1)[:, -1]
-    scaled = requantize_high_channels(_sums(p, x, filters), scales, p.out_offset)
+    scaled = requantize_high_words(_sums(p, x, filters), scales, p.out_offset)
     out[...] = p.activate(scaled).reshape(out.shape)
 
 

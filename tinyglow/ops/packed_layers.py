@@ -85,12 +85,12 @@ def conv2d_packed_s8(p: PackedConvParams, x: Array, packed: Array, out: Array) -
     images = x.reshape(-1, p.in_h, p.in_w, p.in_c)
     filters = weights.reshape(p.out_c, p.kernel_h, p.kernel_w, p.in_c // p.group)
     sums = convolution_sums(images, p.in_offset, filters, p.window, p.group)[:, : p.out_h, : p.out_w] + bias
-    if not p.word_bits:
-        sums = glow.requantize(sums, p.out)
-    for channel, word in enumerate(words.tolist() if p.word_bits else ()):
-        own = glow.Requant(word >> 5 & 31, word & 31, word >> 10, p.out.offset)
-        sums[..., channel] = glow.requantize(sums[..., channel], own)
-    out[...] = np.clip(sums, p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
+    if p.word_bits:
+        own = [glow.Requant(word >> 5 & 31, word & 31, word >> 10, p.out.offset) for word in words.tolist()]
+        scaled = glow.requantize_channels(sums, own)
+    else:
+        scaled = glow.requantize(sums, p.out)
+    out[...] = np.clip(scaled, p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
 
 
 def fully_connected_packed_s8(p: PackedDenseParams, x: Array, packed: Array, out: Array) -> None:

@@ -13,7 +13,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
 from tinyglow.ops import halves
 from tinyglow.ops.conv2d_dsp import is_pointwise
-from tinyglow.ops.conv2d_layer import ConvLayer, requantize_high_channels
+from tinyglow.ops.conv2d_layer import ConvLayer, requantize_high_words
 
 _WORD = 4  # bytes
 _GROUP = 4  # output channels
@@ -74,7 +74,7 @@ def pointwise_dsp_s8(p: PointwiseParams, x: Array, filters: Array, out: Array) -
 def pointwise_channelwise_dsp_s8(p: PointwiseChannelwiseParams, x: Array, filters: Array, out: Array) -> None:
     """Definition of tg_pointwise_channelwise_dsp_s8: the same, each channel with its own constants."""
     scales = filters.reshape(p.out_c, -1)[:, 0]
-    _store(p, requantize_high_channels(_sums(p, x, filters), scales, p.out_offset), out)
+    _store(p, requantize_high_words(_sums(p, x, filters), scales, p.out_offset), out)
 
 
 def _sums(p: Points, x: Array, filters: Array) -> Array:

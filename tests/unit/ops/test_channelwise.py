@@ -15,8 +15,8 @@ from tinyglow.ir.target import Target, WeightsAsCode
 from tinyglow.numerics import glow
 from tinyglow.ops.conv2d_layer import (
     high_words,
-    requantize_channels,
-    requantize_high_channels,
+    requantize_high_words,
+    requantize_scale_words,
     scale_words,
     within_int32,
 )
@@ -39,9 +39,9 @@ def test_words_of_scales_compute_what_the_scales_do(data: st.DataObject) -> None
     expected = glow.requantize(sums, constants)
     words, high = scale_words([constants]), high_words([constants])
     if words is not None:
-        assert np.array_equal(requantize_channels(sums, words, constants.offset), expected)
+        assert np.array_equal(requantize_scale_words(sums, words, constants.offset), expected)
     if high is not None:
-        assert np.array_equal(requantize_high_channels(sums, high, constants.offset), expected)
+        assert np.array_equal(requantize_high_words(sums, high, constants.offset), expected)
 
 
 @pytest.mark.parametrize(

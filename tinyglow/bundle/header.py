@@ -70,12 +70,12 @@ def write_header(
     efficiency: float,
     options: BundleOptions | None = None,
     constants: Sequence[Buffer] = (),
-    guests: Sequence[Buffer] = (),
+    destroys_input: bool = False,
 ) -> str:
     """Text of ``<net>.h``.
 
     efficiency: bytes of activations live at once, at most, over those allocated. constants: listed if
-    ``options.verbose``; where the weights go is ``info``'s to say. guests: activations in an input's memory.
+    ``options.verbose``; where the weights go is ``info``'s to say. destroys_input: an inference overwrites it.
     """
     options = options or BundleOptions()
     return render(
@@ -96,7 +96,7 @@ def write_header(
         dynamic=options.api == "dynamic",
         weights_asm=options.weights_asm,
         constants=constants if options.verbose else (),
-        destroys_input=bool(guests),
+        destroys_input=destroys_input,
     )
 
 

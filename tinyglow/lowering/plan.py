@@ -259,7 +259,7 @@ def roomiest_input(program: Program) -> str:
 
 def _guests_placed(program: Program, buffers: dict[str, Buffer]) -> dict[str, Buffer]:
     """The guests (``lowering.reuse``), within the placeholder of their input, which is among the placed ``buffers``."""
-    names = {buffer.name for buffer in program.guests}
+    names = [buffer.name for buffer in program.guests]
     if not names:
         return {}
     host = buffers[roomiest_input(program)]

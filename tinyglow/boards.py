@@ -6,7 +6,7 @@ one ``[memory.<name>]`` table per memory (``start``, ``size``, ``kind``, ``wait_
 ``qemu``, the board's name in qemu-system-arm; ``[uart]`` with ``kind``, ``address`` and ``source``; and
 ``[flash_config]`` with ``address``, ``words`` and ``source``: what the part wants to find in its flash.
 
-What ``wait_states`` and the other keys of time mean is with :class:`Memory` and :class:`Cache`; the cycle models of the
+What ``wait_states`` and the other keys of time mean is in :mod:`tinyglow.memories`; the cycle models of the
 cores know nothing of them: ``sim.memory`` counts them apart. Cores are in the table :data:`tinyglow.cpus.CPUS`.
 """
 
@@ -24,6 +24,7 @@ from typing import Any, Literal
 from tinyglow import resources
 from tinyglow.cpus import CPUS, NO_EMULATOR, Cpu
 from tinyglow.errors import BoardError, Problem
+from tinyglow.memories import PAGE_BYTES, Cache, Memory
 from tinyglow.peripherals import PERIPHERAL_KEYS, FlashConfig, Uart, flash_config_of, peripheral_problems, uart_of
 
 if sys.version_info >= (3, 11):
@@ -34,61 +35,14 @@ else:
 __all__ = ["CPUS", "HOST", "PAGE_BYTES", "PRIVATE_PERIPHERALS"]
 __all__ += ["Board", "Cache", "Cpu", "Fact", "Memory", "board_names", "load_board"]
 
-MemoryKind = Literal["flash", "ram", "tcm"]
 FloatAbi = Literal["soft", "hard"]
 
-# The emulator maps whole pages of its smallest page size; a memory may begin and end in fractions of them, where the
-# emulator does not notice an access next to it.
-PAGE_BYTES = 1024
 _MEMORY_STEP = 256
 _MOST_CACHE = 1 << 20
 _MOST_MEMORY = 1 << 29
 _MOST_WAITS = 100_000
 # Above it every Cortex-M has its own registers (ARMv6-M and ARMv7-M Architecture Reference Manuals, B3.1, memory map).
 PRIVATE_PERIPHERALS = 0xE000_0000
-
-
-@dataclass(frozen=True)
-class Cache:
-    """Lines of memory that are at hand: ``size`` bytes in lines of ``line``, ``ways`` of which share a place."""
-
-    name: str
-    size: int
-    line: int
-    ways: int
-    source: str = ""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """A range of addresses: ``size`` bytes from ``start``.
-
-    wait_states: cycles more than one that the core waits for an access; behind a cache, for the line that is missing.
-    line: bytes that one access delivers, where there is no cache. prefetch: the next line of code is fetched while the
-    core runs the last. code_cache, data_cache: names of the board's caches, "" for none.
-    """
-
-    name: str
-    start: int
-    size: int
-    kind: MemoryKind
-    wait_states: int
-    line: int = 4
-    prefetch: bool = False
-    code_cache: str = ""
-    data_cache: str = ""
-    source: str = ""
-
-    @property
-    def end(self) -> int:
-        """The first address behind the memory."""
-        return self.start + self.size
-
-    @property
-    def pages(self) -> tuple[int, int]:
-        """Start and size of the whole pages that hold it."""
-        start = self.start - self.start % PAGE_BYTES
-        return start, self.end + -self.end % PAGE_BYTES - start
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 # From the bottom up. Rooms of one layer never import each other.
 LAYERS = (
     {"errors"},
-    {"resources", "numerics", "cpus", "peripherals"},
+    {"resources", "numerics", "cpus", "memories", "peripherals"},
     {"ir"},
     {"ops"},
     {"interp"},

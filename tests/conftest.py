@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,16 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the data sets of the folder 'shared' beside the checkout, which is not there")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_model(shared: Path) -> Callable[[str], Path]:
+    """The path of a file in ``shared/models``, by its name there; skips where that one is missing."""
+
+    def path_of(name: str) -> Path:
+        path = shared / "models" / name
+        if not path.is_file():
+            pytest.skip(f"needs models/{name} in the folder 'shared' beside the checkout")
+        return path
+
+    return path_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -70,14 +71,12 @@ def test_every_operator_has_a_case(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", cases.model_inputs())
-def test_models_of_mlperf_tiny(name: str, shared: Path) -> None:
+def test_models_of_mlperf_tiny(name: str, shared_model: Callable[[str], Path]) -> None:
     """The float reference models of MLPerf Tiny give LiteRT's outputs.
 
     Of the keyword model the weights are int8: LiteRT rounds its activations to int8 too, which costs it up to 0.03.
     """
-    path = shared / "models" / name
-    if not path.is_file():
-        pytest.skip(f"needs {name} in the folder 'shared' beside the checkout")
+    path = shared_model(name)
     tolerance = 0.03 if "kws" in name else 1e-5
     assert_answers(tinyglow.load(path), cases.model_inputs()[name], [RECORDED[name]], tolerance)
 

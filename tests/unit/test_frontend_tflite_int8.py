@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,6 @@ from tinyglow.errors import InputError, ModelError
 from tinyglow.interp import run_graph
 from tinyglow.ir.types import QuantParams
 from tinyglow.ir.verify import verify
-from tinyglow.passes.dead_channels import drop_dead_channels, multiplications
 
 RECORDED = np.load(Path(cases.__file__).with_name("litert.npz"))
 
@@ -74,12 +74,9 @@ def test_the_graph_is_what_its_integers_stand_for(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", int8_cases.MODELS)
-def test_models_of_mlperf_tiny(name: str, shared: Path) -> None:
+def test_models_of_mlperf_tiny(name: str, shared_model: Callable[[str], Path]) -> None:
     """The int8 reference models of MLPerf Tiny: LiteRT's classes, and its outputs to a few steps on noise."""
-    path = shared / "models" / name
-    if not path.is_file():
-        pytest.skip(f"needs {name} in the folder 'shared' beside the checkout")
-    (ours,) = answers(path, int8_cases.model_inputs()[name])
+    (ours,) = answers(shared_model(name), int8_cases.model_inputs()[name])
     theirs = RECORDED[name]
     assert ours.dtype == np.int8
     difference = np.abs(ours.reshape(theirs.shape).astype(np.int64) - theirs)
@@ -87,31 +84,15 @@ def test_models_of_mlperf_tiny(name: str, shared: Path) -> None:
     assert np.array_equal(ours.reshape(theirs.shape).argmax(-1), theirs.argmax(-1))
 
 
-def test_mobilenet_as_nxps_own_glow_has_it(shared: Path) -> None:
+def test_mobilenet_as_nxps_own_glow_has_it(shared_model: Callable[[str], Path]) -> None:
     """On NXP's 16 inputs the outputs are those of its Cortex-M7 bundle, within the noise of other roundings."""
-    folder = shared / "models/nxp_mobilenet"
-    if not (folder / "io.npz").is_file():
-        pytest.skip("needs nxp_mobilenet in the folder 'shared' beside the checkout")
-    recorded = np.load(folder / "io.npz")
-    (ours,) = answers(folder / "mobilenet_v1_0.25_128_quant_int8.tflite", recorded["input"])
+    recorded = np.load(shared_model("nxp_mobilenet/io.npz"))
+    model = shared_model("nxp_mobilenet/mobilenet_v1_0.25_128_quant_int8.tflite")
+    (ours,) = answers(model, recorded["input"])
     theirs = recorded["glow_cortex_m7_output"]
     assert ours.dtype == np.float32  # the file ends with a DEQUANTIZE
     assert np.abs(ours - theirs).mean() < 0.05 / 256
     assert (np.abs(ours - theirs) < 0.5 / 256).mean() > 0.97
-
-
-def test_half_of_the_visual_wake_words_network_is_dead(shared: Path) -> None:
-    """Interval analysis proves 49 % of its multiplications needless; what is left gives the same integers."""
-    path = shared / "models/mlperf_tiny/vww_96_int8.tflite"
-    if not path.is_file():
-        pytest.skip("needs vww_96_int8.tflite in the folder 'shared' beside the checkout")
-    graph = tinyglow.quantize(tinyglow.load(path))
-    lean = drop_dead_channels(graph)
-    assert multiplications(graph) == 7_489_664
-    assert multiplications(lean) < 0.51 * multiplications(graph)
-    inputs = int8_cases.model_inputs()["mlperf_tiny/vww_96_int8.tflite"]
-    before, after = (tinyglow.interpret(tinyglow.lower(g), {g.inputs[0]: inputs}) for g in (graph, lean))
-    assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
 def test_a_quantized_model_needs_no_profile_and_takes_none(tmp_path: Path) -> None:

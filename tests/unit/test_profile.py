@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -166,10 +167,11 @@ MALFORMED = {
     "": "no NodeOutputName entries",
     "just a text": "no NodeOutputName entries",
     "---\n[]\n": "no NodeOutputName entries",
-    "a: [1, 2": "did not find expected",
-    "\t- x": "cannot start any token",
-    "nul: '\0'": "control characters",
-    "!!python/object/apply:os.getcwd []": "could not determine a constructor",
+    "a: [1, 2": "it is not YAML",
+    "\t- x": "it is not YAML, or it has more than 8 lists and tables inside each other (line 1, column 1: ",
+    "nul: '\0'": "it is not YAML",
+    "day: 2001-99-99": "it is not YAML",
+    "!!python/object/apply:os.getcwd []": "it has tags: tag:yaml.org,2002:python/object/apply:os.getcwd",
     "- 1\n- {Min: 0}\n": "entry 2: lacks NodeOutputName, Min or Max",
     GOOD + GOOD: "entry 2 x:0: is there twice",
     ENTRY.format(".nan", "2.0", "[]"): "entry 1 x:0: Min is nan, expected a finite float32",
@@ -184,6 +186,7 @@ MALFORMED = {
     ENTRY.format("-1.0", "2.0", "[ " + "9" * 400 + " ]"): "Histogram is not a list of counts",
     ENTRY.format("-1.0", "2.0", "7"): "Histogram is not a list of counts",
     "a: &a [ x, x ]\nb: &b [ *a, *a ]\nc: &c [ *b, *b ]\n": "it has aliases",
+    "[" * 9 + "]" * 9: "it has more than 8 lists and tables inside each other",
     "[" * 100_000: "more than 8 lists and tables inside each other",
     "- " * 100_000: "more than 8 lists and tables inside each other",
     "{a: " * 100_000: "more than 8 lists and tables inside each other",
@@ -199,6 +202,16 @@ def test_malformed_files_say_what_is_wrong(text: str, found: str, tmp_path: Path
         load_profile(path)
     assert found in str(caught.value)
     assert len(str(caught.value)) < 1_000, "an error is for reading"
+
+
+def test_malformed_files_are_told_whatever_library_parses_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PyYAML came without its C parser, which has other limits and other words, the errors are the same."""
+    monkeypatch.setattr("tinyglow.quant.profile._LOADER", yaml.SafeLoader)
+    path = tmp_path / "bad.yaml"
+    for text, found in MALFORMED.items():
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(ProfileError, match=re.escape(found)):
+            load_profile(path)
 
 
 def test_all_faulty_entries_are_listed(tmp_path: Path) -> None:

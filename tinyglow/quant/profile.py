@@ -21,6 +21,7 @@ DEFAULT_BINS = 10  # Glow's -num-histogram-bins
 MAX_BINS = 65536
 MAX_FILE_BYTES = 64 * 2**20
 _MAX_DEPTH = 8  # a profile has 3
+_TOO_DEEP = f"more than {_MAX_DEPTH} lists and tables inside each other"
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _WRAP_COLUMN = 70  # LLVM's YAML writer
 _EXPECTED = "a profile as Glow's image-classifier or 'tinyglow profile' writes it"
@@ -98,18 +99,39 @@ class RangeRecorder:
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def _check_events(data: bytes) -> None:
-    """Raises YAMLError for what profiles have not and loading would not survive.
+class _UnfitError(ValueError):
+    """A file that is YAML, but has what no profile has. The text is ours."""
 
-    A file of nested aliases can stand for any amount of data; nodes far inside each other exhaust the loader's stack.
+
+def _check_events(data: bytes) -> None:
+    """Raises _UnfitError for what profiles have not and loading would not survive.
+
+    A file of nested aliases can stand for any amount of data; nodes far inside each other exhaust the loader's stack;
+    a tag names a type that the loader may not know.
     """
     depth = 0
     for event in yaml.parse(data, Loader=_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.YAMLError("it has aliases")
+            raise _UnfitError("it has aliases")
         if depth > _MAX_DEPTH:
-            raise yaml.YAMLError(f"it has more than {_MAX_DEPTH} lists and tables inside each other")
+            raise _UnfitError(f"it has {_TOO_DEEP}")
+        tag = getattr(event, "tag", None)
+        if tag:
+            raise _UnfitError(f"it has tags: {tag[:80]}")
+
+
+def _explain(error: Exception) -> str:
+    """What is wrong with a file that the YAML library refuses: our words, the place, and the library's own reason.
+
+    Its reasons differ between its releases, and some have a limit of nesting that they meet before the first event.
+    """
+    if isinstance(error, _UnfitError):
+        return str(error)
+    mark = getattr(error, "problem_mark", None)
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    reason = " ".join(str(getattr(error, "problem", None) or error).split())[:120]
+    return f"it is not YAML, or it has {_TOO_DEEP} ({place}{reason})"
 
 
 def _parse(path: Path) -> list[Any]:
@@ -122,8 +144,7 @@ def _parse(path: Path) -> list[Any]:
     except OSError as error:
         raise ProfileError(f"cannot read the profile {path}", [Problem("", error.strerror or str(error))]) from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        detail = " ".join(str(error).split())[:200]
-        raise ProfileError(f"cannot read the profile {path}", [Problem("", detail, _EXPECTED)]) from error
+        raise ProfileError(f"cannot read the profile {path}", [Problem("", _explain(error), _EXPECTED)]) from error
 
 
 def _number(entry: Mapping[str, Any], key: str) -> float:

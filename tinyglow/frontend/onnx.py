@@ -1,4 +1,4 @@
-"""Station 1: ONNX file -> float graph. The only place that imports onnx. Files are untrusted."""
+"""Station 1: ONNX file -> float graph. Nothing but this file and ``onnx_node`` imports onnx. Files are untrusted."""
 
 from __future__ import annotations
 
@@ -23,18 +23,13 @@ from tinyglow.frontend.importing import (
     read_bytes,
     shown,
 )
+from tinyglow.frontend.onnx_node import DOMAINS, MIN_OPSET, attribute_value, checked_attributes
 from tinyglow.ir.editor import GraphEditor, Namer, legal_name
 from tinyglow.ir.graph import Graph
-from tinyglow.ir.op import Attribute, SourceNode, UnsupportedError
+from tinyglow.ir.op import SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.ops import ONNX_OPS
 
-MIN_OPSET = 7  # before it, Add and Gemm broadcast by other rules
-_ATTRIBUTE_TYPES = {
-    number: getattr(onnx.defs.OpSchema.AttrType, name, None)
-    for name, number in onnx.AttributeProto.AttributeType.items()
-}
-_DOMAINS = ("", "ai.onnx")
 _DATA_TYPES = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.INT64: "int64", onnx.TensorProto.INT32: "int32"}
 
 
@@ -87,15 +82,13 @@ class _Import(ModelImport):
         names += [tensor.name for tensor in model.graph.initializer]
         super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize())
         self._defined: set[str] = set()
-        self._opset = max((item.version for item in model.opset_import if item.domain in _DOMAINS), default=0)
+        self._opset = max((item.version for item in model.opset_import if item.domain in DOMAINS), default=0)
 
     # the parts of a model
 
     def run(self) -> Graph:
         graph = self.model.graph
-        if self._opset < MIN_OPSET:
-            found = f"is version {self._opset}" if self._opset else "is not given"
-            self.problems.append(Problem("operator set", found, f"{MIN_OPSET} or newer", "convert the model"))
+        self._check_versions()
         constants = {tensor.name for tensor in graph.initializer}
         inputs = [info for info in graph.input if info.name not in constants]
         self._claim([*(tensor.name for tensor in graph.initializer), *(info.name for info in inputs)])
@@ -120,6 +113,21 @@ class _Import(ModelImport):
             known = f" (operators supported: {', '.join(sorted([*ONNX_OPS, 'Constant']))})" if unsupported else ""
             raise ModelError(f"the model cannot be imported{known}", self.problems)
         return result
+
+    def _check_versions(self) -> None:
+        """Report an operator set that is not known, and functions that would replace operators."""
+        newest = onnx.defs.onnx_opset_version()
+        if not MIN_OPSET <= self._opset <= newest:
+            found = f"is version {self._opset}" if self._opset else "is not given"
+            hint = "convert the model" if self._opset < MIN_OPSET else "export the model for an older one"
+            self.problems.append(Problem("operator set", found, f"{MIN_OPSET} to {newest}", hint))
+        versions = {item.version for item in self.model.opset_import if item.domain in DOMAINS}
+        if len(versions) > 1:
+            self.problems.append(Problem("operator set", f"is given as {sorted(versions)}", "one version"))
+        for function in self.model.functions:
+            if function.domain in DOMAINS:
+                found = "is an operator that the file defines anew"
+                self.problems.append(Problem(f"function {function.name!r}", found, "ONNX's own operators"))
 
     def _claim(self, names: Iterable[str]) -> None:
         """Report the tensors that are defined for the second time; ONNX has each defined once."""
@@ -177,7 +185,7 @@ class _Import(ModelImport):
         where = f"node {name!r} ({shown(node.op_type)})"
         self._claim(node.output)
         try:
-            _check_form(node, self._opset)
+            attributes = checked_attributes(node, self._opset)
             if node.op_type == "Constant":
                 self._constant_node(node)
                 return
@@ -185,7 +193,7 @@ class _Import(ModelImport):
                 self.unknown.update(node.output)  # a consequence of a problem that is already listed
                 return
             operands = (tuple(node.input), tuple(node.output))
-            source = SourceNode(name, node.op_type, *operands, _attributes(node), self._opset)
+            source = SourceNode(name, node.op_type, *operands, attributes, self._opset)
             if not source.inputs or not source.outputs:
                 raise UnsupportedError("has no inputs or no outputs")
             operator = ONNX_OPS[node.op_type]
@@ -205,7 +213,7 @@ class _Import(ModelImport):
                 self._tensor(node.output[0], attribute.t)
                 return
             if attribute.name in ("value_float", "value_floats", "value_int", "value_ints"):
-                self.add_constant(node.output[0], np.asarray(_attribute(attribute)))
+                self.add_constant(node.output[0], np.asarray(attribute_value(attribute)))
                 return
         raise UnsupportedError("has no numeric value")
 
@@ -219,49 +227,6 @@ class _Import(ModelImport):
 def _type_name(number: int) -> str:
     known = onnx.TensorProto.DataType.items()
     return next((name for name, value in known if value == number), f"number {number}")
-
-
-def _check_form(node: onnx.NodeProto, opset: int) -> None:
-    """Raises UnsupportedError unless the operator is supported, and used as ONNX defines it."""
-    if node.domain not in _DOMAINS or node.op_type not in (*ONNX_OPS, "Constant"):
-        domain = f" of domain {node.domain!r}" if node.domain not in _DOMAINS else ""
-        raise UnsupportedError(f"{UNSUPPORTED} {shown(node.op_type)}{domain}")
-    try:
-        schema = onnx.defs.get_schema(node.op_type, max(opset, MIN_OPSET), "")
-    except onnx.defs.SchemaError as error:
-        raise UnsupportedError(f"is no operator of operator set {opset}") from error
-    counts = [
-        (len(node.input), schema.min_input, schema.max_input, "inputs"),
-        (len(node.output), schema.min_output, schema.max_output, "outputs"),
-    ]
-    for count, least, most, kind in counts:
-        if not least <= count <= most:
-            raise UnsupportedError(f"has {count} {kind}", f"{least}" if least == most else f"{least} to {most}")
-    for attribute in node.attribute:
-        form = schema.attributes.get(attribute.name)
-        if form is None or form.type != _ATTRIBUTE_TYPES.get(attribute.type):
-            fault = "is not one of this operator's" if form is None else "is of the wrong type"
-            raise UnsupportedError(f"attribute {shown(attribute.name)} {fault}")
-
-
-def _attributes(node: onnx.NodeProto) -> dict[str, Attribute]:
-    return {attribute.name: _attribute(attribute) for attribute in node.attribute}
-
-
-def _attribute(attribute: onnx.AttributeProto) -> Attribute:
-    try:
-        value = onnx.helper.get_attribute_value(attribute)
-        value = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
-    except (ValueError, TypeError) as error:
-        raise UnsupportedError(f"attribute {attribute.name} is malformed: {error}") from error
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, int | float | np.ndarray):
-        return value
-    try:
-        return list(value)
-    except TypeError:
-        return None
 
 
 def load_onnx(path: str | Path, name: str | None = None, define: Mapping[str, int] | None = None) -> Graph:

@@ -24,6 +24,7 @@ from tinyglow.frontend.importing import (
     shown,
 )
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
+from tinyglow.frontend.tflite_schema import defaults
 from tinyglow.ir.editor import GraphEditor, Namer, legal_name
 from tinyglow.ir.graph import Array, Graph, Value
 from tinyglow.ir.op import Importer, Op, SourceNode, UnsupportedError
@@ -71,7 +72,10 @@ class _Import(ModelImport):
         outputs = tuple(self.names[index] for index in operator.outputs)
         is_last = not operator.outputs or operator.outputs[0] in self.outputs
         name = operator.op_type if is_last else self.model.tensors[operator.outputs[0]].name or outputs[0]
-        return SourceNode(name, operator.op_type, inputs, outputs, operator.attributes, operator.version)
+        form = TFLITE_OPS[operator.op_type].tflite_types[operator.op_type] if operator.op_type in TFLITE_OPS else None
+        # TensorFlow Lite, too, takes options of another table for none.
+        attributes = operator.attributes if form is not None and operator.options == form.options else {}
+        return SourceNode(name, operator.op_type, inputs, outputs, attributes, operator.version)
 
     def run(self) -> Graph:
         made = {name for node in self.nodes for name in node.outputs}
@@ -82,8 +86,8 @@ class _Import(ModelImport):
         for name in self.names:
             if name in used and name not in made and name not in self.values and name not in self.unknown:
                 self._constant(name, self.tensors[name])
-        for node in self.nodes:
-            self._node(node)
+        for node, operator in zip(self.nodes, self.model.operators, strict=True):
+            self._node(node, operator)
         if not self.problems:
             seen: set[str] = set()
             for name in (self.names[index] for index in self.model.outputs):
@@ -160,7 +164,7 @@ class _Import(ModelImport):
         whole = (data.astype(np.int32) - less).astype(type_.dtype)
         self.values[name] = self.editor.constant(name, whole, replace(type_, shape=tensor.shape))
 
-    def _node(self, node: SourceNode) -> None:
+    def _node(self, node: SourceNode, as_in_file: FileOperator) -> None:
         where = f"node {node.name!r} ({shown(node.op_type)})"
         try:
             for name in node.outputs:
@@ -168,6 +172,7 @@ class _Import(ModelImport):
                     raise UnsupportedError(f"makes {name!r}, which is made already", "each tensor made once")
             if node.op_type not in TFLITE_OPS:
                 raise UnsupportedError(f"{UNSUPPORTED} {shown(node.op_type)}")
+            _check_form(as_in_file)
             if any(name in self.unknown for name in node.inputs):
                 self.unknown.update(node.outputs)  # a consequence of a problem that is already listed
                 return
@@ -246,6 +251,20 @@ class InFloat:
         return TensorType(type_.shape) if type_.quant or type_.channel_quant else type_
 
 
+def _check_form(operator: FileOperator) -> None:
+    """Raises UnsupportedError unless an operator's version, and all that its options say, is what is read here."""
+    form = TFLITE_OPS[operator.op_type].tflite_types[operator.op_type]
+    if operator.fault:
+        raise UnsupportedError(operator.fault, "what the schema of this version of the package tflite knows")
+    if operator.version > form.version:
+        raise UnsupportedError(f"is version {operator.version} of the operator", f"up to {form.version}")
+    known = {*form.attributes, *form.without_effect} if operator.options == form.options else set()
+    for name, value in operator.attributes.items():
+        if name not in known and value != defaults(operator.options)[name]:
+            found = f"attribute {name} of its {operator.options} is {shown(str(value))}"
+            raise UnsupportedError(found, ", ".join([form.options, *form.attributes]) if form.options else "none")
+
+
 def _unique_names(model: FileModel) -> list[str]:
     """A name for each tensor: its own, with a number behind where that is missing or taken."""
     taken = {tensor.name for tensor in model.tensors}
@@ -296,12 +315,17 @@ def load_tflite(path: str | Path, name: str | None = None, define: Mapping[str, 
     name: of the network, a C identifier; the file's stem by default. define: sizes of symbolic dimensions, of which
     TFLite has none. Raises ModelError with every problem found.
     """
+    return graph_of(read_tflite(path), legal_name(name or Path(path).stem), define or {})
+
+
+def graph_of(model: FileModel, name: str, define: Mapping[str, int]) -> Graph:
+    """``load_tflite`` of a file that is read already."""
     with np.errstate(all="ignore"):  # what overflows is found
-        model = _Import(read_tflite(path), legal_name(name or Path(path).stem))
-        for symbol in define or {}:
+        made = _Import(model, name)
+        for symbol in define:
             problem = Problem(f"--define {symbol}", "the model has no such dimension", "no symbolic dimensions")
-            model.problems.append(problem)
-        return model.run()
+            made.problems.append(problem)
+        return made.run()
 
 
 def input_dimensions(path: str | Path) -> dict[str, tuple[str, ...]]:

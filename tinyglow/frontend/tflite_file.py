@@ -1,4 +1,4 @@
-"""TFLite files as plain data: every offset and length checked, every list bounded. The only place that imports tflite.
+"""TFLite files as plain data: every offset and length checked, every list bounded.
 
 Files are untrusted flatbuffers: their offsets may lead anywhere, and many of them to the same place, so that a small
 file describes something huge. What is read is therefore counted, and may not exceed the file by much.
@@ -6,7 +6,6 @@ file describes something huge. What is read is therefore counted, and may not ex
 
 from __future__ import annotations
 
-import functools
 import re
 import struct
 from collections.abc import Callable, Mapping
@@ -14,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyglow.errors import ModelError, Problem, ToolError
+from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.importing import read_bytes
+from tinyglow.frontend.tflite_schema import fields, names, newer_fields, plain, schema
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import Attribute
 
@@ -56,13 +56,19 @@ class FileTensor:
 
 @dataclass(frozen=True)
 class FileOperator:
-    """An operator as the file has it; inputs that are absent are -1."""
+    """An operator as the file has it; inputs that are absent are -1.
+
+    options: the schema's table that its attributes are in; "" without one. fault: what it has that nothing here can
+    read; "" if nothing.
+    """
 
     op_type: str
     version: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    options: str
     attributes: Mapping[str, Attribute]
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,42 +80,6 @@ class FileModel:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     file_bytes: int
-
-
-def _schema() -> Any:
-    """The package tflite. Raises ToolError where it is not installed."""
-    try:
-        import tflite
-    except ImportError as error:
-        problem = Problem("Python package tflite", "is not installed", "", "pip install 'tinyglow[tflite]'")
-        raise ToolError("reading TFLite models needs an optional package", [problem]) from error
-    return tflite
-
-
-@functools.cache
-def _names(enumeration: str) -> Mapping[int, str]:
-    """The names of an enumeration's numbers."""
-    members = vars(getattr(_schema(), enumeration))
-    return {number: name for name, number in members.items() if isinstance(number, int)}
-
-
-@functools.cache
-def _fields(options: str) -> Mapping[str, tuple[str, bool]]:
-    """The fields of an options table by the schema's names: its reading method, and whether it is a list."""
-    kind = getattr(_schema(), options)
-    methods = [name for name in vars(kind) if name[0].isupper() and not re.match("GetRootAs|Init$", name)]
-    lists = {name.removesuffix("Length") for name in methods if f"{name.removesuffix('Length')}IsNone" in methods}
-    scalars = [name for name in methods if not re.search("Length$|IsNone$|AsNumpy$|BufferHasIdentifier$", name)]
-    return {re.sub("(?<!^)(?=[A-Z])", "_", name).lower(): (name, name in lists) for name in scalars}
-
-
-# Attributes that are numbers of an enumeration.
-_ENUMERATIONS = {
-    "padding": "Padding",
-    "fused_activation_function": "ActivationFunctionType",
-    "weights_format": "FullyConnectedOptionsWeightsFormat",
-    "mode": "MirrorPadMode",
-}
 
 
 class _Reader:
@@ -145,7 +115,7 @@ class _Reader:
         return [getattr(table, field)(index) for index in range(length)]
 
     def model(self) -> FileModel:
-        model = _schema().Model.GetRootAs(self.data, 0)
+        model = schema().Model.GetRootAs(self.data, 0)
         subgraphs = self.tables(model, "Subgraphs")
         if len(subgraphs) != 1:
             raise DamagedError(f"it holds {len(subgraphs)} subgraphs instead of one")
@@ -186,7 +156,7 @@ class _Reader:
     def _operator_code(self, code: Any) -> tuple[str, int]:
         """The operator's name and version; a custom operator's own name."""
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())  # the newer field is 0 in older files
-        name = _names("BuiltinOperator").get(number, f"number {number}")
+        name = names("BuiltinOperator").get(number, f"number {number}")
         name = f"CUSTOM {self.text(code.CustomCode())}" if name == "CUSTOM" else name
         return name, code.Version()
 
@@ -201,7 +171,7 @@ class _Reader:
         quantization = self._quantization(tensor.Quantization())
         if quantization is not None and tensor.Quantization().DetailsType():
             fault = "it has a quantization of its own kind"
-        dtype = _names("TensorType").get(tensor.Type(), f"number {tensor.Type()}")
+        dtype = names("TensorType").get(tensor.Type(), f"number {tensor.Type()}")
         name, shape = self.text(tensor.Name()), tuple(self.numbers(tensor, "Shape"))
         return FileTensor(name, shape, dtype, data, quantization, fault)
 
@@ -218,27 +188,28 @@ class _Reader:
             raise DamagedError(f"an operator uses code {operator.OpcodeIndex()} of {len(codes)}")
         name, version = codes[operator.OpcodeIndex()]
         inputs, outputs = self.numbers(operator, "Inputs"), self.numbers(operator, "Outputs")
-        return FileOperator(name, version, tuple(inputs), tuple(outputs), self._attributes(operator))
-
-    def _attributes(self, operator: Any) -> dict[str, Attribute]:
-        """The fields of the operator's options, under the schema's names; enumerations as texts."""
+        operands = tuple(inputs), tuple(outputs)
         kind, table = operator.BuiltinOptionsType(), operator.BuiltinOptions()
+        fault = "has options of the schema's second kind" if operator.BuiltinOptions2Type() else ""
+        if operator.CustomOptionsLength() and not name.startswith("CUSTOM"):
+            fault = "has options of a custom operator"
         if kind == 0 or table is None:
-            return {}
-        name = _names("BuiltinOptions").get(kind)
-        if name is None:
-            raise DamagedError(f"an operator has options of kind {kind}")
-        options = getattr(_schema(), name)()
-        options.Init(table.Bytes, table.Pos)
-        return {field: self._attribute(options, field, *how) for field, how in _fields(name).items()}
+            return FileOperator(name, version, *operands, "", {}, fault)
+        options = names("BuiltinOptions").get(kind)
+        if options is None:
+            return FileOperator(name, version, *operands, "", {}, f"has options of kind {kind}")
+        newer = ", ".join(str(number) for number in newer_fields(options, table))
+        fault = f"has a field number {newer} in its {options}" if newer else fault
+        return FileOperator(name, version, *operands, options, self._attributes(options, table), fault)
 
-    def _attribute(self, options: Any, field: str, method: str, is_list: bool) -> Attribute:
-        if is_list:
-            return self.numbers(options, method)
-        value = getattr(options, method)()
-        if field in _ENUMERATIONS:
-            return _names(_ENUMERATIONS[field]).get(value, f"number {value}")
-        return value if isinstance(value, int | float) else None
+    def _attributes(self, name: str, table: Any) -> dict[str, Attribute]:
+        """The fields of an options table, under the schema's names; enumerations as texts."""
+        options = getattr(schema(), name)()
+        options.Init(table.Bytes, table.Pos)
+        return {
+            field: self.numbers(options, method) if is_list else plain(field, getattr(options, method)())
+            for field, (method, is_list) in fields(name).items()
+        }
 
 
 def is_tflite(path: str | Path) -> bool:
@@ -254,7 +225,7 @@ def is_tflite(path: str | Path) -> bool:
 def read_tflite(path: str | Path) -> FileModel:
     """The parsed file. Raises ModelError if it cannot be read or is no TFLite model; ToolError."""
     data = read_bytes(path)
-    _schema()
+    schema()
     if data[4:8] != IDENTIFIER:
         raise ModelError(f"cannot read the model {path}", [Problem("", "not a TFLite file", _EXPECTED)])
     return _guarded(path, _Reader(data).model)

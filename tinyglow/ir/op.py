@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from tinyglow.ir.editor import GraphEditor
+from tinyglow.ir.forms import OnnxForms, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import Kernel, Params
 from tinyglow.ir.target import Target, Variant
@@ -183,8 +184,8 @@ class Op(ABC):
     """
 
     # The operators of model files that it stands for; a subclass that does not inherit them says so.
-    onnx_types: ClassVar[tuple[str, ...]] = ()
-    tflite_types: ClassVar[tuple[str, ...]] = ()
+    onnx_types: ClassVar[OnnxForms] = {}
+    tflite_types: ClassVar[TFLiteForms] = {}
     # What Glow calls the node kind, where that is not the class's name.
     glow_kind: ClassVar[str] = ""
     # How Glow quantizes it to int8 (lib/Quantization/Quantization.cpp): whether it does at all; whether the result must

@@ -8,11 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import U8, U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape, TensorType
-from tinyglow.ops.concat import normalize_axis
+from tinyglow.ops.axes import normalize_axis
 from tinyglow.ops.strided import require_elements
 from tinyglow.ops.tflite_node import add_and_bind, constant_integers
 
@@ -85,8 +86,14 @@ class ArgMax(Op):
     keep_dims: bool = True
     last: bool = False
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("ArgMax", "ArgMin")
-    tflite_types: ClassVar[tuple[str, ...]] = ("ARG_MAX", "ARG_MIN")
+    onnx_types: ClassVar[OnnxForms] = {
+        "ArgMax": OnnxForm(13, ("axis", "keepdims", "select_last_index")),
+        "ArgMin": OnnxForm(13, ("axis", "keepdims", "select_last_index")),
+    }
+    tflite_types: ClassVar[TFLiteForms] = {
+        "ARG_MAX": TFLiteForm(3, "ArgMaxOptions", without_effect={"output_type": "the tensors have their types"}),
+        "ARG_MIN": TFLiteForm(3, "ArgMinOptions", without_effect={"output_type": "the tensors have their types"}),
+    }
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     smallest: ClassVar[bool] = False
@@ -144,6 +151,6 @@ class ArgMax(Op):
 class ArgMin(ArgMax):
     """As ArgMax, of the smallest element."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ()
-    tflite_types: ClassVar[tuple[str, ...]] = ()
+    onnx_types: ClassVar[OnnxForms] = {}
+    tflite_types: ClassVar[TFLiteForms] = {}
     smallest: ClassVar[bool] = True

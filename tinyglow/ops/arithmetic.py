@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import I8, U8, In, Kernel, Out
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
@@ -194,8 +195,18 @@ def _to_scale(source: QuantParams, result: QuantParams, offset: int) -> glow.Req
 class Add(Binary):
     """x + y."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Add", "Sum")
-    tflite_types: ClassVar[tuple[str, ...]] = ("ADD",)
+    onnx_types: ClassVar[OnnxForms] = {
+        "Add": OnnxForm(14),
+        "Sum": OnnxForm(13),
+    }
+    tflite_types: ClassVar[TFLiteForms] = {
+        "ADD": TFLiteForm(
+            6,
+            "AddOptions",
+            ("fused_activation_function",),
+            without_effect={"pot_scale_int16": "of int16 operands, which are refused"},
+        )
+    }
 
     def combine(self, x: Array, y: Array) -> Array:
         return x + y
@@ -208,8 +219,15 @@ class Add(Binary):
 class Sub(Binary):
     """x - y."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Sub",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("SUB",)
+    onnx_types: ClassVar[OnnxForms] = {"Sub": OnnxForm(14)}
+    tflite_types: ClassVar[TFLiteForms] = {
+        "SUB": TFLiteForm(
+            5,
+            "SubOptions",
+            ("fused_activation_function",),
+            without_effect={"pot_scale_int16": "of int16 operands, which are refused"},
+        )
+    }
 
     def combine(self, x: Array, y: Array) -> Array:
         return x - y
@@ -222,8 +240,8 @@ class Sub(Binary):
 class Max(Binary):
     """The larger of x and y."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Max",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("MAXIMUM",)
+    onnx_types: ClassVar[OnnxForms] = {"Max": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"MAXIMUM": TFLiteForm(4)}
     # Glow moves a rescale behind a Max in front of its operands instead (GraphOptimizer.cpp, OptimizeQuantization).
     absorbs_rescale_after: ClassVar[bool] = False
 
@@ -238,8 +256,8 @@ class Max(Binary):
 class Min(Binary):
     """The smaller of x and y."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Min",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("MINIMUM",)
+    onnx_types: ClassVar[OnnxForms] = {"Min": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"MINIMUM": TFLiteForm(4)}
 
     def combine(self, x: Array, y: Array) -> Array:
         return np.minimum(x, y)

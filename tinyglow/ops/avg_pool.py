@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, U8, In, Kernel, Out
 from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
@@ -105,8 +106,19 @@ class AvgPool(Op):
     window: Window
     count_include_pads: bool = False
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("AveragePool", "GlobalAveragePool")
-    tflite_types: ClassVar[tuple[str, ...]] = ("AVERAGE_POOL_2D",)
+    onnx_types: ClassVar[OnnxForms] = {
+        "AveragePool": OnnxForm(
+            22, ("auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides")
+        ),
+        "GlobalAveragePool": OnnxForm(22),
+    }
+    tflite_types: ClassVar[TFLiteForms] = {
+        "AVERAGE_POOL_2D": TFLiteForm(
+            3,
+            "Pool2DOptions",
+            ("filter_height", "filter_width", "fused_activation_function", "padding", "stride_h", "stride_w"),
+        )
+    }
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.op import Importer, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
@@ -21,7 +22,9 @@ class BatchNormalization(Op):
     axis: int
     epsilon: float
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("BatchNormalization",)
+    onnx_types: ClassVar[OnnxForms] = {
+        "BatchNormalization": OnnxForm(15, ("epsilon", "training_mode"), without_effect={"momentum": "of training"})
+    }
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
 from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, SourceNode, UnsupportedError
@@ -105,8 +106,12 @@ class Clip(Op):
     low: float
     high: float
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Clip",)
-    tflite_types: ClassVar[tuple[str, ...]] = tuple(_TFLITE_BOUNDS)
+    onnx_types: ClassVar[OnnxForms] = {"Clip": OnnxForm(13, ("max", "min"))}
+    tflite_types: ClassVar[TFLiteForms] = {
+        "RELU6": TFLiteForm(3),
+        "RELU_N1_TO_1": TFLiteForm(1),
+        "RELU_0_TO_1": TFLiteForm(1),
+    }
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True

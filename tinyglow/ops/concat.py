@@ -7,20 +7,15 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
+from tinyglow.ops.axes import normalize_axis
 from tinyglow.ops.fused_activation import bind_activated
 from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.strided import Axis, copy_block, require_elements, strides_of, with_bytes
-from tinyglow.ops.tflite_node import add_node
-
-
-def normalize_axis(axis: int, rank: int) -> int:
-    """ONNX's axis counted from 0, where a negative one counts from behind. Raises UnsupportedError."""
-    if not -rank <= axis < rank:
-        raise UnsupportedError(f"axis {axis} of a tensor of {rank} dimensions", f"{-rank} to {rank - 1}")
-    return axis % rank
+from tinyglow.ops.tflite_node import add_node, require_count
 
 
 @dataclass(frozen=True)
@@ -29,8 +24,11 @@ class Concat(Op):
 
     axis: int
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Concat",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("CONCATENATION", "PACK")
+    onnx_types: ClassVar[OnnxForms] = {"Concat": OnnxForm(13, ("axis",))}
+    tflite_types: ClassVar[TFLiteForms] = {
+        "CONCATENATION": TFLiteForm(6, "ConcatenationOptions", ("axis", "fused_activation_function")),
+        "PACK": TFLiteForm(4, "PackOptions", ("axis", "values_count")),
+    }
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     inputs_match_output: ClassVar[bool] = True
@@ -38,8 +36,6 @@ class Concat(Op):
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
         inputs = [importer.value(name) for name in node.inputs]
-        if "axis" not in node.attributes:
-            raise UnsupportedError("has no attribute axis")
         axis = normalize_axis(node.integer("axis", 0), len(inputs[0].type.shape))
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(axis), inputs, node.name))
 
@@ -52,6 +48,7 @@ class Concat(Op):
         if not packs:
             bind_activated(node, importer, add_node(node, importer, cls(axis), inputs))
             return
+        require_count(node, "values_count", len(inputs), "inputs")
         if any(value.type.shape != inputs[0].type.shape for value in inputs):
             raise UnsupportedError("inputs of different shapes", "the same shape")
         shape = (*inputs[0].type.shape[:axis], 1, *inputs[0].type.shape[axis:])

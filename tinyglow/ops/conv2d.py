@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
@@ -38,7 +39,7 @@ from tinyglow.ops.packed_layers import packed_conv_variant
 from tinyglow.ops.pointwise_dsp import pointwise_variant
 from tinyglow.ops.quantized_layer import layer_constants
 from tinyglow.ops.reshape import Reshape
-from tinyglow.ops.tflite_node import add_layer, add_node, constant_bias, window_from_tflite
+from tinyglow.ops.tflite_node import add_layer, add_node, constant_bias, require_count, window_from_tflite
 from tinyglow.ops.transpose import Transpose
 from tinyglow.ops.window import (
     NCHW_TO_NHWC,
@@ -117,8 +118,30 @@ class Conv2D(Op):
     activation: Activation = NO_ACTIVATION
     pool: int = 0  # 2: the maximum of each 2x2 square, whose last row or column may be left over
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Conv",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("CONV_2D", "DEPTHWISE_CONV_2D")
+    onnx_types: ClassVar[OnnxForms] = {
+        "Conv": OnnxForm(22, ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"))
+    }
+    tflite_types: ClassVar[TFLiteForms] = {
+        "CONV_2D": TFLiteForm(
+            8,
+            "Conv2DOptions",
+            ("dilation_h_factor", "dilation_w_factor", "fused_activation_function", "padding", "stride_h", "stride_w"),
+            without_effect={"quantized_bias_type": "of int16 layers, which are refused"},
+        ),
+        "DEPTHWISE_CONV_2D": TFLiteForm(
+            7,
+            "DepthwiseConv2DOptions",
+            (
+                "depth_multiplier",
+                "dilation_h_factor",
+                "dilation_w_factor",
+                "fused_activation_function",
+                "padding",
+                "stride_h",
+                "stride_w",
+            ),
+        ),
+    }
     glow_kind: ClassVar[str] = "Convolution"
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
@@ -184,6 +207,8 @@ class Conv2D(Op):
         out_c, kernel_h, kernel_w, in_g = (shape[axis] for axis in perm)
         if size[3] % in_g or out_c % (size[3] // in_g):
             raise UnsupportedError(f"filters {list(shape)} on {size[3]} channels", "filters for whole groups")
+        if depthwise and node.integer("depth_multiplier", 0):  # 0 leaves it to the filters' shape
+            require_count(node, "depth_multiplier", out_c // size[3], "results for each channel")
         window = window_from_tflite(node, (kernel_h, kernel_w), (size[1], size[2]))
         if image.type.quant is not None:
             weights, bias = layer_constants(node, importer, perm)
@@ -337,7 +362,7 @@ class ChannelwiseConv2D(Conv2D):
     Glow folds no rescale into it from before: its bias was specialised for the input's scale.
     """
 
-    onnx_types: ClassVar[tuple[str, ...]] = ()
-    tflite_types: ClassVar[tuple[str, ...]] = ()
+    onnx_types: ClassVar[OnnxForms] = {}
+    tflite_types: ClassVar[TFLiteForms] = {}
     glow_kind: ClassVar[str] = "ChannelwiseQuantizedConvolution"
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = ()

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyglow.ir.editor import legal_name
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
@@ -91,8 +92,18 @@ class FullyConnected(Op):
 
     gemm_weights: str = ""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Gemm",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("FULLY_CONNECTED",)
+    onnx_types: ClassVar[OnnxForms] = {"Gemm": OnnxForm(13, ("alpha", "beta", "transA", "transB"))}
+    tflite_types: ClassVar[TFLiteForms] = {
+        "FULLY_CONNECTED": TFLiteForm(
+            14,
+            "FullyConnectedOptions",
+            ("fused_activation_function", "keep_num_dims", "weights_format"),
+            without_effect={
+                "quantized_bias_type": "of int16 layers, which are refused",
+                "asymmetric_quantize_inputs": "rounds the float input of int8 weights, which stays float",
+            },
+        )
+    }
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     units_axis: ClassVar[int] = 1

@@ -10,11 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape, TensorType
-from tinyglow.ops.concat import normalize_axis
+from tinyglow.ops.axes import normalize_axis
 from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.slice import Slice
 from tinyglow.ops.strided import require_elements, strides_of
@@ -98,8 +99,8 @@ class Gather(Op):
     indices: tuple[int, ...]
     index_shape: Shape
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Gather",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("GATHER",)
+    onnx_types: ClassVar[OnnxForms] = {"Gather": OnnxForm(13, ("axis",))}
+    tflite_types: ClassVar[TFLiteForms] = {"GATHER": TFLiteForm(7, "GatherOptions", ("axis", "batch_dims"))}
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True

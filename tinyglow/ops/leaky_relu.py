@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
 from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, SourceNode, UnsupportedError
@@ -84,8 +85,8 @@ class LeakyRelu(Op):
 
     alpha: float
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("LeakyRelu",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("LEAKY_RELU",)
+    onnx_types: ClassVar[OnnxForms] = {"LeakyRelu": OnnxForm(16, ("alpha",))}
+    tflite_types: ClassVar[TFLiteForms] = {"LEAKY_RELU": TFLiteForm(2, "LeakyReluOptions", ("alpha",))}
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, SourceNode
@@ -210,8 +211,8 @@ class BoundedFunction(ElementFunction):
 class Sigmoid(BoundedFunction):
     """1 / (1 + e ** -x)."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Sigmoid",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("LOGISTIC",)
+    onnx_types: ClassVar[OnnxForms] = {"Sigmoid": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"LOGISTIC": TFLiteForm(3)}
     domain: ClassVar[tuple[float, float]] = (-6.0, 6.0)
     reach: ClassVar[float] = 11.1  # 1 - sigmoid(x) = e**-x: half of 2**-15
     image: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -226,8 +227,8 @@ class Sigmoid(BoundedFunction):
 class Tanh(BoundedFunction):
     """Hyperbolic tangent."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Tanh",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("TANH",)
+    onnx_types: ClassVar[OnnxForms] = {"Tanh": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"TANH": TFLiteForm(3)}
     domain: ClassVar[tuple[float, float]] = (-3.0, 3.0)
     reach: ClassVar[float] = 5.9  # 1 - tanh(x) = 2 * e**-2x: half of 2**-15
     image: ClassVar[tuple[float, float]] = (-1.0, 1.0)
@@ -242,8 +243,8 @@ class Tanh(BoundedFunction):
 class Log(ElementFunction):
     """Natural logarithm. Below 0 it is NaN, which int8 holds as -128."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Log",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("LOG",)
+    onnx_types: ClassVar[OnnxForms] = {"Log": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"LOG": TFLiteForm(2)}
     table_suffix: ClassVar[str] = ".log"
     float_kernel: ClassVar[Kernel] = LOG_FLOAT
 
@@ -263,8 +264,8 @@ class HardSwish(ElementFunction):
     Glow has it for TFLite models alone, with a table whose x + 3 is cut to an integer: steps instead of a curve.
     """
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("HardSwish",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("HARD_SWISH",)
+    onnx_types: ClassVar[OnnxForms] = {"HardSwish": OnnxForm(22)}
+    tflite_types: ClassVar[TFLiteForms] = {"HARD_SWISH": TFLiteForm(1)}
     float_kernel: ClassVar[Kernel] = HARD_SWISH_FLOAT
     has_int16: ClassVar[bool] = True
 

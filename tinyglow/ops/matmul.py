@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
+from tinyglow.ir.forms import OnnxForm, OnnxForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import I16, U16, U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
@@ -148,7 +149,7 @@ def _lower_constant_product(node: Node, weights: Array, lowering: Lowering) -> N
 class MatMul(Op):
     """x [n, k] times y [k, m]."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("MatMul",)
+    onnx_types: ClassVar[OnnxForms] = {"MatMul": OnnxForm(13)}
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0, 1)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, U8, U16, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, SourceNode
@@ -119,8 +120,21 @@ class MaxPool(Op):
 
     window: Window
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("MaxPool", "GlobalMaxPool")
-    tflite_types: ClassVar[tuple[str, ...]] = ("MAX_POOL_2D",)
+    onnx_types: ClassVar[OnnxForms] = {
+        "MaxPool": OnnxForm(
+            22,
+            ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides"),
+            without_effect={"storage_order": "numbers the second result's indices, which is refused"},
+        ),
+        "GlobalMaxPool": OnnxForm(22),
+    }
+    tflite_types: ClassVar[TFLiteForms] = {
+        "MAX_POOL_2D": TFLiteForm(
+            3,
+            "Pool2DOptions",
+            ("filter_height", "filter_width", "fused_activation_function", "padding", "stride_h", "stride_w"),
+        )
+    }
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True

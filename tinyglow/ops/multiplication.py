@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, I32, U8, In, Kernel, Out
 from tinyglow.ir.op import Importer, Lowering, SourceNode, UnsupportedError
@@ -97,8 +98,11 @@ DIV_FLOAT = float_kernel("div", lambda x, y: one_nan(x / y), "quotient of two te
 class Mul(Binary):
     """x * y."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Mul",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("MUL", "SQUARE")
+    onnx_types: ClassVar[OnnxForms] = {"Mul": OnnxForm(14)}
+    tflite_types: ClassVar[TFLiteForms] = {
+        "MUL": TFLiteForm(8, "MulOptions", ("fused_activation_function",)),
+        "SQUARE": TFLiteForm(1),
+    }
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
@@ -149,8 +153,8 @@ class Div(Binary):
 
     fraction_bits: int = 0
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Div",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("DIV",)
+    onnx_types: ClassVar[OnnxForms] = {"Div": OnnxForm(14)}
+    tflite_types: ClassVar[TFLiteForms] = {"DIV": TFLiteForm(2, "DivOptions", ("fused_activation_function",))}
     int8_in_tflite: ClassVar[bool] = False
     has_int16: ClassVar[bool] = False
 

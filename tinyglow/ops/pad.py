@@ -8,12 +8,13 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, U32, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
-from tinyglow.ops.concat import normalize_axis
+from tinyglow.ops.axes import normalize_axis
 from tinyglow.ops.constants import dequantized
 from tinyglow.ops.strided import Axis, copy_block, require_elements, strides_of, with_bytes
 from tinyglow.ops.tflite_node import add_and_bind, constant_integers
@@ -58,8 +59,12 @@ class Pad(Op):
     mode: str = "constant"
     value: float = 0.0
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Pad",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("PAD", "PADV2", "MIRROR_PAD")
+    onnx_types: ClassVar[OnnxForms] = {"Pad": OnnxForm(25, ("mode", "pads", "value"))}
+    tflite_types: ClassVar[TFLiteForms] = {
+        "PAD": TFLiteForm(5),
+        "PADV2": TFLiteForm(5),
+        "MIRROR_PAD": TFLiteForm(3, "MirrorPadOptions", ("mode",)),
+    }
     glow_kind: ClassVar[str] = "InsertTensor"
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Importer, Lowering, SourceNode, UnsupportedError
 from tinyglow.numerics import float32
@@ -38,8 +39,8 @@ _SPECIAL = {2.0: _square, 0.5: _square_root, -1.0: lower_reciprocal}
 class Pow(Binary):
     """x ** y. Where y is 0.5 it is the square root, whose results differ for -0 (-0) and minus infinity (NaN)."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Pow",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("POW",)
+    onnx_types: ClassVar[OnnxForms] = {"Pow": OnnxForm(15)}
+    tflite_types: ClassVar[TFLiteForms] = {"POW": TFLiteForm(1)}
     int8_in_tflite: ClassVar[bool] = False
     quantizable: ClassVar[bool] = False
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import I8, U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode
@@ -75,8 +76,8 @@ class PRelu(Op):
     All of them become int8; since zero is exact in it, the comparison is one of integers, and part of this operator.
     """
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("PRelu",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("PRELU",)
+    onnx_types: ClassVar[OnnxForms] = {"PRelu": OnnxForm(16)}
+    tflite_types: ClassVar[TFLiteForms] = {"PRELU": TFLiteForm(1)}
     int8_in_tflite: ClassVar[bool] = False
     glow_kind: ClassVar[str] = "Select"
     quantizable: ClassVar[bool] = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from tinyglow.ir.forms import TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
@@ -118,7 +119,10 @@ class Quantize(Op):
 class Dequantize(Op):
     """int8 or int16 to float32."""
 
-    tflite_types: ClassVar[tuple[str, ...]] = ("QUANTIZE", "DEQUANTIZE")
+    tflite_types: ClassVar[TFLiteForms] = {
+        "QUANTIZE": TFLiteForm(5),
+        "DEQUANTIZE": TFLiteForm(8),
+    }
     int8_in_tflite: ClassVar[bool] = False
     quantizable: ClassVar[bool] = False
 

@@ -9,13 +9,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import F32, I32, In, Kernel, Out
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.ops.avg_pool import AvgPool
-from tinyglow.ops.concat import normalize_axis
+from tinyglow.ops.axes import normalize_axis
 from tinyglow.ops.constants import computed
 from tinyglow.ops.int8 import int8_params, scale_requant
 from tinyglow.ops.one_nan import one_nan
@@ -233,8 +234,8 @@ def _lower_sum(node: Node, lowering: Lowering, axes: tuple[int, ...], divisor: i
 class ReduceSum(Reduce):
     """Sum over ``axes``. Glow's sums over one dimension only, and leaves the others of a model's list out."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("ReduceSum",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("SUM",)
+    onnx_types: ClassVar[OnnxForms] = {"ReduceSum": OnnxForm(13, ("axes", "keepdims", "noop_with_empty_axes"))}
+    tflite_types: ClassVar[TFLiteForms] = {"SUM": TFLiteForm(2, "ReducerOptions", ("keep_dims",))}
     glow_kind: ClassVar[str] = "BatchedReduceAdd"
 
     def reduce(self, x: Array, axes: tuple[int, ...]) -> Array:
@@ -252,8 +253,8 @@ class ReduceMean(Reduce):
     Glow makes a sum and a Div, whose int8 form loses almost everything; this one divides as it requantizes the sum.
     """
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("ReduceMean",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("MEAN",)
+    onnx_types: ClassVar[OnnxForms] = {"ReduceMean": OnnxForm(18, ("axes", "keepdims", "noop_with_empty_axes"))}
+    tflite_types: ClassVar[TFLiteForms] = {"MEAN": TFLiteForm(3, "ReducerOptions", ("keep_dims",))}
     glow_kind: ClassVar[str] = "BatchedReduceMean"
 
     def added(self, name: str, value: Value, importer: Importer) -> Value:
@@ -287,8 +288,8 @@ class ReduceMean(Reduce):
 class ReduceMax(Reduce):
     """Largest element over ``axes``. Glow leaves it in float; in int8 it is exact."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("ReduceMax",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("REDUCE_MAX",)
+    onnx_types: ClassVar[OnnxForms] = {"ReduceMax": OnnxForm(20, ("axes", "keepdims", "noop_with_empty_axes"))}
+    tflite_types: ClassVar[TFLiteForms] = {"REDUCE_MAX": TFLiteForm(3, "ReducerOptions", ("keep_dims",))}
     glow_kind: ClassVar[str] = "BatchedReduceMax"
     keeps_params: ClassVar[bool] = True
     float_in_glow: ClassVar[bool] = True

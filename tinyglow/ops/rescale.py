@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, U32, In, Kernel, Out, Params
 from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, SourceNode
@@ -89,8 +90,8 @@ def _lower_rescale(node: Node, lowering: Lowering, relu: bool) -> None:
 class Relu(Op):
     """max(x, 0)."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Relu",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("RELU",)
+    onnx_types: ClassVar[OnnxForms] = {"Relu": OnnxForm(14)}
+    tflite_types: ClassVar[TFLiteForms] = {"RELU": TFLiteForm(3)}
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True

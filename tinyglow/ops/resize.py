@@ -8,11 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.numerics import glow
-from tinyglow.ops.concat import normalize_axis
+from tinyglow.ops.axes import normalize_axis
 from tinyglow.ops.gather import gather
 from tinyglow.ops.resize_bilinear import interpolate
 from tinyglow.ops.strided import require_elements
@@ -72,8 +73,24 @@ class ResizeNearest(Op):
     coordinates: str = "asymmetric"
     rounding: str = "floor"
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Resize", "Upsample")
-    tflite_types: ClassVar[tuple[str, ...]] = ("RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR")
+    onnx_types: ClassVar[OnnxForms] = {
+        "Resize": OnnxForm(
+            19,
+            ("antialias", "axes", "coordinate_transformation_mode", "keep_aspect_ratio_policy", "mode", "nearest_mode"),
+            without_effect={
+                "cubic_coeff_a": "of the mode cubic, which is refused",
+                "exclude_outside": "changes cubic interpolation and antialiasing, which are refused",
+                "extrapolation_value": "of tf_crop_and_resize, which is refused",
+            },
+        ),
+        "Upsample": OnnxForm(9, ("mode", "scales")),
+    }
+    tflite_types: ClassVar[TFLiteForms] = {
+        "RESIZE_NEAREST_NEIGHBOR": TFLiteForm(
+            4, "ResizeNearestNeighborOptions", ("align_corners", "half_pixel_centers")
+        ),
+        "RESIZE_BILINEAR": TFLiteForm(4, "ResizeBilinearOptions", ("align_corners", "half_pixel_centers")),
+    }
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
@@ -203,7 +220,7 @@ class _Form:
         if mode not in ("nearest", "linear"):
             raise UnsupportedError(f"mode {mode!r}", "nearest or linear")
         # Before operator set 11 there was one way, and at most one further input: the scales.
-        old = node.op_type == "Upsample" or len(node.inputs) < 3
+        old = node.op_type == "Upsample" or node.opset < 11
         coordinates = "asymmetric" if old else node.text("coordinate_transformation_mode", "half_pixel")
         rounding = "floor" if old else node.text("nearest_mode", "round_prefer_floor")
         if coordinates not in COORDINATES:
@@ -242,8 +259,10 @@ def _target(node: SourceNode, importer: Importer, shape: Shape, old: bool) -> tu
     scales = _numbers(node, importer, 1 if old else 2, "scales")
     sizes = _numbers(node, importer, 3, "sizes")
     axes = [normalize_axis(axis, len(shape)) for axis in node.ints("axes", range(len(shape)))]
+    if scales and sizes:
+        raise UnsupportedError("both scales and sizes", "one of them")
     given = scales or sizes
-    if given is None or len(given) != len(axes):
+    if given is None or not len(given) == len(axes) == len(set(axes)):
         raise UnsupportedError(f"scales {scales}, sizes {sizes} for {len(axes)} dimensions", "one of them for each")
     all_sizes, all_scales = list(shape), [1.0] * len(shape)
     for axis, number in zip(axes, given, strict=True):

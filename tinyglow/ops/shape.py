@@ -9,13 +9,15 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import Importer, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
-from tinyglow.ops.concat import normalize_axis
+from tinyglow.ops.axes import normalize_axis
 
 # ONNX, TensorProto.DataType. Truth values are integers here, as all integers are int64.
 _DTYPES = {1: np.float32, 6: np.int64, 7: np.int64, 9: np.bool_}
+_OF_SMALL_FLOATS = "of float8 types, which are refused"
 _MOST_ELEMENTS = 2**24  # of what a file of a few bytes can ask for
 
 
@@ -63,9 +65,10 @@ def _broadcast(function: Callable[..., Array]) -> Callable[..., Array]:
     return checked
 
 
-def _modulo(x: Array, y: Array) -> Array:
-    """As ONNX has it without fmod: the sign is the divisor's; 0 of a division by zero."""
-    return np.mod(x, np.where(y == 0, 1, y)) * (y != 0)
+def _modulo(node: SourceNode, x: Array, y: Array) -> Array:
+    """The remainder: its sign is the divisor's, or with fmod the dividend's; 0 of a division by zero."""
+    remainder = np.fmod if node.integer("fmod", 0) else np.mod
+    return _broadcast(lambda a, b: remainder(a, np.where(b == 0, 1, b)) * (b != 0))(node, x, y)
 
 
 def _where(condition: Array, x: Array, y: Array) -> Array:
@@ -88,10 +91,8 @@ _FUNCTIONS: dict[str, Callable[..., Array]] = {
     "Range": _range,
     "Equal": _broadcast(np.equal),
     "Where": _broadcast(_where),
-    "Mod": _broadcast(_modulo),
+    "Mod": _modulo,
     "ReduceProd": _reduce_prod,
-    "Floor": lambda node, x: np.floor(x),
-    "Ceil": lambda node, x: np.ceil(x),
 }
 
 
@@ -99,8 +100,28 @@ _FUNCTIONS: dict[str, Callable[..., Array]] = {
 class Shape(Op):
     """Never a node of the graph: its results are constants. Also Size, and what is on constants only."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Shape", "Size", *_FUNCTIONS)
-    tflite_types: ClassVar[tuple[str, ...]] = ("SHAPE", "CAST")
+    onnx_types: ClassVar[OnnxForms] = {
+        "Shape": OnnxForm(25, ("end", "start")),
+        "Size": OnnxForm(25),
+        "Cast": OnnxForm(28, ("to",), {"saturate": _OF_SMALL_FLOATS, "round_mode": _OF_SMALL_FLOATS}),
+        "ConstantOfShape": OnnxForm(25, ("value",)),
+        "Range": OnnxForm(27, without_effect={"stash_type": "of float16 and bfloat16, which are refused"}),
+        "Equal": OnnxForm(19),
+        "Where": OnnxForm(16),
+        "Mod": OnnxForm(28, ("fmod",)),
+        "ReduceProd": OnnxForm(18, ("axes", "keepdims", "noop_with_empty_axes")),
+    }
+    tflite_types: ClassVar[TFLiteForms] = {
+        "SHAPE": TFLiteForm(1, "ShapeOptions", without_effect={"out_type": "the tensors have their types"}),
+        "CAST": TFLiteForm(
+            8,
+            "CastOptions",
+            without_effect={
+                "in_data_type": "the tensors have their types",
+                "out_data_type": "the tensors have their types",
+            },
+        ),
+    }
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape, TensorType
-from tinyglow.ops.concat import normalize_axis
+from tinyglow.ops.axes import normalize_axis
 from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.strided import Axis, copy_block, require_elements, strides_of, with_bytes
-from tinyglow.ops.tflite_node import add_and_bind, add_node, constant_integers
+from tinyglow.ops.tflite_node import add_and_bind, add_node, constant_integers, require_count
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,21 @@ class Slice(Op):
     sizes: tuple[int, ...]
     steps: tuple[int, ...]
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Slice", "Split")
-    tflite_types: ClassVar[tuple[str, ...]] = ("SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "UNPACK")
+    onnx_types: ClassVar[OnnxForms] = {
+        "Slice": OnnxForm(13, ("axes", "ends", "starts")),
+        "Split": OnnxForm(18, ("axis", "num_outputs", "split")),
+    }
+    tflite_types: ClassVar[TFLiteForms] = {
+        "SLICE": TFLiteForm(8),
+        "STRIDED_SLICE": TFLiteForm(
+            8,
+            "StridedSliceOptions",
+            ("begin_mask", "ellipsis_mask", "end_mask", "new_axis_mask", "offset", "shrink_axis_mask"),
+        ),
+        "SPLIT": TFLiteForm(4, "SplitOptions", ("num_splits",)),
+        "SPLIT_V": TFLiteForm(2, "SplitVOptions", ("num_splits",)),
+        "UNPACK": TFLiteForm(5, "UnpackOptions", ("axis", "num")),
+    }
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
@@ -135,6 +149,8 @@ def _parts(node: SourceNode, importer: Importer, length: int) -> list[int]:
         # With num_outputs (operator set 18) the last part may be smaller; before, the parts had to be equal.
         part = -(-length // count)
         sizes = [min(part, max(0, length - i * part)) for i in range(count)]
+        if node.integer("num_outputs", count) != count:
+            raise UnsupportedError(f"num_outputs {node.integer('num_outputs', 0)}", f"{count}, as many outputs")
         if "num_outputs" not in node.attributes and len(set(sizes)) > 1:
             raise UnsupportedError(f"{length} elements in {count} parts", "a number of elements that can be divided")
     if len(sizes) != count or min(sizes) < 1 or sum(sizes) != length:
@@ -190,6 +206,7 @@ def _tflite_split(node: SourceNode, importer: Importer) -> None:
     """SPLIT(axis, x), SPLIT_V(x, sizes, axis), and UNPACK(x), whose parts lose the dimension."""
     value = importer.value(node.inputs[1 if node.op_type == "SPLIT" else 0])
     shape, count = value.type.shape, len(node.outputs)
+    require_count(node, "num" if node.op_type == "UNPACK" else "num_splits", count, "results")
     if node.op_type == "UNPACK":
         axis = node.integer("axis", 0)
     else:

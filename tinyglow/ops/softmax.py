@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, U8, U16, U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
@@ -142,8 +143,8 @@ def softmax_params(rows: int, columns: int, scale: float, offset: int, zeros: in
 class SoftMax(Op):
     """Input [rows, columns]; every row becomes e ** x / sum of its e ** x."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Softmax",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("SOFTMAX",)
+    onnx_types: ClassVar[OnnxForms] = {"Softmax": OnnxForm(13, ("axis",))}
+    tflite_types: ClassVar[TFLiteForms] = {"SOFTMAX": TFLiteForm(4, "SoftmaxOptions", ("beta",))}
     quantizable: ClassVar[bool] = True
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
@@ -26,6 +27,14 @@ def _block_size(node: SourceNode, attribute: str = "blocksize") -> int:
     return block
 
 
+def _mode(node: SourceNode) -> str:
+    """The order of a block's elements: depth, column, row (DCR), or column, row, depth (CRD)."""
+    mode = node.text("mode", "DCR")
+    if mode not in _SPREAD_BLOCKS:
+        raise UnsupportedError(f"mode {mode!r}", "DCR or CRD")
+    return mode
+
+
 def _channels_left(depth: int, block: int) -> int:
     """How many channels ``depth`` channels are, spread over blocks of pixels."""
     if depth % block**2:
@@ -39,8 +48,8 @@ class SpaceToDepth(Op):
 
     block: int
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("SpaceToDepth",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("SPACE_TO_DEPTH",)
+    onnx_types: ClassVar[OnnxForms] = {"SpaceToDepth": OnnxForm(28, ("blocksize", "mode"))}
+    tflite_types: ClassVar[TFLiteForms] = {"SPACE_TO_DEPTH": TFLiteForm(2, "SpaceToDepthOptions", ("block_size",))}
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
@@ -49,9 +58,14 @@ class SpaceToDepth(Op):
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
         value, edit = importer.value(node.inputs[0]), importer.editor
-        require_image(value.type.shape)
+        channels, block, mode = require_image(value.type.shape)[1], _block_size(node), _mode(node)
         nhwc = edit.add(node.name, Transpose(NCHW_TO_NHWC), [value], node.name)
-        result = edit.add(node.name, cls(_block_size(node)), [nhwc], node.name)
+        result = edit.add(node.name, cls(block), [nhwc], node.name)
+        if mode == "CRD":  # channel by channel instead of pixel by pixel
+            n, height, width, depth = result.type.shape
+            blocks = edit.add(node.name, Reshape((n, height, width, block**2, channels)), [result], node.name)
+            moved = edit.add(node.name, Transpose((0, 1, 2, 4, 3)), [blocks], node.name)
+            result = edit.add(node.name, Reshape((n, height, width, depth)), [moved], node.name)
         importer.bind(node.outputs[0], edit.add(node.name, Transpose(NHWC_TO_NCHW), [result], node.name))
 
     @classmethod
@@ -85,17 +99,15 @@ class SpaceToDepth(Op):
 class DepthToSpace(Reshape):
     """ONNX's DepthToSpace; in the graph it is a Transpose between two Reshapes, under Glow's names for these."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("DepthToSpace",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("DEPTH_TO_SPACE",)
+    onnx_types: ClassVar[OnnxForms] = {"DepthToSpace": OnnxForm(28, ("blocksize", "mode"))}
+    tflite_types: ClassVar[TFLiteForms] = {"DEPTH_TO_SPACE": TFLiteForm(2, "DepthToSpaceOptions", ("block_size",))}
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
-        edit, block, mode = importer.editor, _block_size(node), node.text("mode", "DCR")
+        edit, block, mode = importer.editor, _block_size(node), _mode(node)
         value = importer.value(node.inputs[0])
         n, depth, height, width = require_image(value.type.shape)
         channels = _channels_left(depth, block)
-        if mode not in _SPREAD_BLOCKS:
-            raise UnsupportedError(f"mode {mode!r}", "DCR or CRD")
         inner = (block, block, channels) if mode == "DCR" else (channels, block, block)
         nhwc = edit.add(node.name, Transpose(NCHW_TO_NHWC), [value], node.name)
         parts = edit.add(f"{node.name}_reshape_in", Reshape((n, height, width, *inner)), [nhwc], node.name)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForms
 from tinyglow.ir.op import Importer, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape
-from tinyglow.ops.concat import normalize_axis
+from tinyglow.ops.axes import normalize_axis
 from tinyglow.ops.reshape import Reshape
 
 
@@ -47,8 +48,11 @@ def unsqueezed(shape: Shape, axes: list[int] | None) -> Shape:
 class Squeeze(Reshape):
     """ONNX's Squeeze and Unsqueeze; in the graph they are Reshapes, under the names that Glow gives these."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Squeeze", "Unsqueeze")
-    tflite_types: ClassVar[tuple[str, ...]] = ()
+    onnx_types: ClassVar[OnnxForms] = {
+        "Squeeze": OnnxForm(25, ("axes",)),
+        "Unsqueeze": OnnxForm(25, ("axes",)),
+    }
+    tflite_types: ClassVar[TFLiteForms] = {}
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

@@ -77,6 +77,12 @@ def constant_integers(node: SourceNode, importer: Importer, operand: int, meanin
     return [int(item) for item in data.ravel()]
 
 
+def require_count(node: SourceNode, attribute: str, count: int, meaning: str) -> None:
+    """Raises UnsupportedError unless an attribute, where the file gives it, counts what the node has."""
+    if node.integer(attribute, count) != count:
+        raise UnsupportedError(f"attribute {attribute} is {node.integer(attribute, 0)}", f"{count}, as many {meaning}")
+
+
 def constant_bias(node: SourceNode, importer: Importer, units: int) -> Value:
     """The third operand, or zeros where it is absent. Raises UnsupportedError unless it is constant."""
     if len(node.inputs) < 3 or not node.inputs[2]:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape, TensorType
@@ -51,8 +52,11 @@ class Tile(Op):
 
     repeats: tuple[int, ...]
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Tile", "Expand")
-    tflite_types: ClassVar[tuple[str, ...]] = ("TILE",)
+    onnx_types: ClassVar[OnnxForms] = {
+        "Tile": OnnxForm(13),
+        "Expand": OnnxForm(13),
+    }
+    tflite_types: ClassVar[TFLiteForms] = {"TILE": TFLiteForm(3)}
     glow_kind: ClassVar[str] = "InsertTensor"
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True

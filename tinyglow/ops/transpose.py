@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
@@ -82,8 +83,8 @@ class Transpose(Op):
 
     perm: tuple[int, ...]
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Transpose",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("TRANSPOSE",)
+    onnx_types: ClassVar[OnnxForms] = {"Transpose": OnnxForm(25, ("perm",))}
+    tflite_types: ClassVar[TFLiteForms] = {"TRANSPOSE": TFLiteForm(9)}
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import In, Kernel, Out, Params
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode
@@ -103,8 +104,8 @@ class Unary(Op):
 class Exp(Unary):
     """e ** x."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Exp",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("EXP",)
+    onnx_types: ClassVar[OnnxForms] = {"Exp": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"EXP": TFLiteForm(2)}
     kernel: ClassVar[Kernel] = EXP
 
 
@@ -112,7 +113,7 @@ class Exp(Unary):
 class Erf(Unary):
     """The error function."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Erf",)
+    onnx_types: ClassVar[OnnxForms] = {"Erf": OnnxForm(13)}
     kernel: ClassVar[Kernel] = ERF
 
 
@@ -120,8 +121,8 @@ class Erf(Unary):
 class Neg(Unary):
     """-x."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Neg",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("NEG",)
+    onnx_types: ClassVar[OnnxForms] = {"Neg": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"NEG": TFLiteForm(1)}
     kernel: ClassVar[Kernel] = NEG
     takes_integers: ClassVar[bool] = True
 
@@ -134,8 +135,8 @@ class Neg(Unary):
 class Abs(Unary):
     """The absolute value."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Abs",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("ABS",)
+    onnx_types: ClassVar[OnnxForms] = {"Abs": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"ABS": TFLiteForm(5)}
     kernel: ClassVar[Kernel] = ABS
     takes_integers: ClassVar[bool] = True
 
@@ -148,8 +149,8 @@ class Abs(Unary):
 class Floor(Unary):
     """The largest integer not above x."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Floor",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("FLOOR",)
+    onnx_types: ClassVar[OnnxForms] = {"Floor": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"FLOOR": TFLiteForm(1)}
     kernel: ClassVar[Kernel] = FLOOR
 
 
@@ -157,8 +158,8 @@ class Floor(Unary):
 class Ceil(Unary):
     """The smallest integer not below x."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Ceil",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("CEIL",)
+    onnx_types: ClassVar[OnnxForms] = {"Ceil": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"CEIL": TFLiteForm(1)}
     kernel: ClassVar[Kernel] = CEIL
 
 
@@ -166,8 +167,8 @@ class Ceil(Unary):
 class Round(Unary):
     """The nearest integer, of two the even one."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Round",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("ROUND",)
+    onnx_types: ClassVar[OnnxForms] = {"Round": OnnxForm(22)}
+    tflite_types: ClassVar[TFLiteForms] = {"ROUND": TFLiteForm(1)}
     kernel: ClassVar[Kernel] = ROUND
 
 
@@ -175,8 +176,8 @@ class Round(Unary):
 class Sqrt(Unary):
     """The square root; NaN of negative numbers."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Sqrt",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("SQRT",)
+    onnx_types: ClassVar[OnnxForms] = {"Sqrt": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"SQRT": TFLiteForm(2)}
     glow_kind: ClassVar[str] = "Pow"
     kernel: ClassVar[Kernel] = SQRT
     is_pow_in_glow: ClassVar[bool] = True
@@ -186,8 +187,8 @@ class Sqrt(Unary):
 class Reciprocal(Unary):
     """1 / x, by the kernel that divides."""
 
-    onnx_types: ClassVar[tuple[str, ...]] = ("Reciprocal",)
-    tflite_types: ClassVar[tuple[str, ...]] = ("RSQRT",)
+    onnx_types: ClassVar[OnnxForms] = {"Reciprocal": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"RSQRT": TFLiteForm(3)}
     glow_kind: ClassVar[str] = "Pow"
     kernel: ClassVar[Kernel] = DIV_FLOAT
     is_pow_in_glow: ClassVar[bool] = True

@@ -93,6 +93,8 @@ def window_from_onnx(node: SourceNode, kernel: tuple[int, ...], size: tuple[int,
         window = replace(window, pads=same_pads(window, size, more_before=auto_pad == "SAME_LOWER"))
     elif auto_pad != "NOTSET":
         raise UnsupportedError(f"auto_pad {auto_pad!r}", "NOTSET, VALID, SAME_UPPER or SAME_LOWER")
+    if auto_pad != "NOTSET" and any(pads) and tuple(pads) != window.pads:
+        raise UnsupportedError(f"auto_pad {auto_pad} with pads {list(pads)}", "one of them")
     if max(window.pads) > MAX_PAD:
         raise UnsupportedError(f"pads {list(window.pads)}", f"at most {MAX_PAD} on each side")
     return window

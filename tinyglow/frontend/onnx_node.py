@@ -1,0 +1,115 @@
+"""Nodes of an ONNX file: each is used as its schema says, and as the operator here was written for; else refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from tinyglow.frontend.importing import UNSUPPORTED, shown
+from tinyglow.ir.forms import OnnxForm
+from tinyglow.ir.op import Attribute, UnsupportedError
+from tinyglow.ops import ONNX_OPS
+
+MIN_OPSET = 7  # before it, Add and Gemm broadcast by other rules
+DOMAINS = ("", "ai.onnx")  # both are ONNX's own operators
+
+# A Constant is no operator here: the frontend reads its value.
+CONSTANT = OnnxForm(25, ("value", "value_float", "value_floats", "value_int", "value_ints"))
+_ATTRIBUTE_TYPES = {
+    number: getattr(onnx.defs.OpSchema.AttrType, name, None)
+    for name, number in onnx.AttributeProto.AttributeType.items()
+}
+
+
+def checked_attributes(node: onnx.NodeProto, opset: int) -> dict[str, Attribute]:
+    """The attributes of a node by name, of those that its operator reads.
+
+    Raises UnsupportedError unless the operator is supported, its version known, and the node what ONNX defines.
+    """
+    schema, form = _schema(node, opset)
+    counts = [
+        (len(node.input), schema.min_input, schema.max_input, "inputs"),
+        (len(node.output), schema.min_output, schema.max_output, "outputs"),
+    ]
+    for count, least, most, kind in counts:
+        if not least <= count <= most:
+            raise UnsupportedError(f"has {count} {kind}", f"{least}" if least == most else f"{least} to {most}")
+    result: dict[str, Attribute] = {}
+    for attribute in node.attribute:
+        if attribute.name in result:
+            raise UnsupportedError(f"attribute {shown(attribute.name)} is given twice", "each attribute once")
+        result[attribute.name] = _checked(attribute, schema, form)
+    for name, declared in schema.attributes.items():
+        if declared.required and name not in result:
+            raise UnsupportedError(f"attribute {name} is missing", "what ONNX requires")
+    return {name: value for name, value in result.items() if name in form.attributes}
+
+
+def _schema(node: onnx.NodeProto, opset: int) -> tuple[onnx.defs.OpSchema, OnnxForm]:
+    """What ONNX says of a node's operator, and what is read of it here."""
+    operator = ONNX_OPS.get(node.op_type)
+    form = operator.onnx_types[node.op_type] if operator else CONSTANT
+    if node.domain not in DOMAINS or (operator is None and node.op_type != "Constant"):
+        domain = f" of domain {node.domain!r}" if node.domain not in DOMAINS else ""
+        raise UnsupportedError(f"{UNSUPPORTED} {shown(node.op_type)}{domain}")
+    if getattr(node, "overload", ""):
+        raise UnsupportedError(f"is the overload {shown(node.overload)}", "an operator of ONNX")
+    try:
+        schema = onnx.defs.get_schema(node.op_type, max(opset, MIN_OPSET), "")
+    except onnx.defs.SchemaError as error:
+        raise UnsupportedError(f"is no operator of operator set {opset}") from error
+    if schema.since_version > form.version:
+        found = f"is {node.op_type} of operator set {schema.since_version}"
+        raise UnsupportedError(found, f"up to {form.version}", f"export the model for operator set {form.version}")
+    return schema, form
+
+
+def _checked(attribute: onnx.AttributeProto, schema: onnx.defs.OpSchema, form: OnnxForm) -> Attribute:
+    """An attribute's value. Raises UnsupportedError unless it is one that may be given here."""
+    name = attribute.name
+    declared = schema.attributes.get(name)
+    if declared is None:
+        raise UnsupportedError(
+            f"attribute {shown(name)} is not one of this operator's", ", ".join(schema.attributes) or "none"
+        )
+    if attribute.ref_attr_name or declared.type != _ATTRIBUTE_TYPES.get(attribute.type):
+        expected = str(declared.type).rpartition(".")[2]
+        raise UnsupportedError(f"attribute {shown(name)} is of the wrong type", expected)
+    value = attribute_value(attribute)
+    if name in form.attributes or name in form.without_effect:
+        return value
+    has_default = bool(declared.default_value.ByteSize())
+    default = attribute_value(declared.default_value) if has_default else None
+    if not has_default or not _is_same(value, default):
+        supported = f"{default!r}" if has_default else f"none of that name, but {', '.join(form.attributes) or 'none'}"
+        raise UnsupportedError(f"attribute {shown(name)} is {_brief(value)}", supported)
+    return value
+
+
+def _is_same(value: Attribute, default: Attribute) -> bool:
+    return type(value) is type(default) and bool(np.array_equal(np.asarray(value), np.asarray(default)))
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def attribute_value(attribute: onnx.AttributeProto) -> Attribute:
+    """An attribute as plain data: number, text, array, or list of numbers. Raises UnsupportedError if malformed."""
+    try:
+        value = onnx.helper.get_attribute_value(attribute)
+        value = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
+    except (ValueError, TypeError) as error:
+        raise UnsupportedError(f"attribute {attribute.name} is malformed: {error}") from error
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, int | float | np.ndarray):
+        return value
+    try:
+        return list(value)
+    except TypeError:
+        return None

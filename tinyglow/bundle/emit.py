@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 import re
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tinyglow import resources
 from tinyglow.bundle.header import BundleInfo, bundle_info, write_header
 from tinyglow.bundle.kernel_header import kernel_header
-from tinyglow.bundle.options import UTILS, BundleOptions, extra_files
-from tinyglow.bundle.render import hex_float, render
+from tinyglow.bundle.options import UTILS, BundleOptions
+from tinyglow.bundle.render import for_size, hex_float, render
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array
@@ -147,16 +144,11 @@ def _source(program: Program, traced: bool) -> str:
         tcm=Region.TCM in used,
         traced=traced,
     )
-    return _small(text) if program.compact else text
+    return for_size(text) if program.compact else text
 
 
 def _includes(text: str) -> list[str]:
     return re.findall(r'^#include "(tg_\w+\.h)"', text, re.MULTILINE)
-
-
-def _small(text: str) -> str:
-    """A C file whose code is compiled for size by any compiler that can be told in the file itself."""
-    return f'#include "tg_small_begin.h"\n\n{text}\n#include "tg_small_end.h"\n'
 
 
 def _runtime_files(kernels: list[Kernel], compact: bool) -> dict[str, str]:
@@ -166,7 +158,7 @@ def _runtime_files(kernels: list[Kernel], compact: bool) -> dict[str, str]:
     for kernel in kernels:
         path = resources.RUNTIME / "src" / kernel.c_file
         text = path.read_text(encoding="utf-8")
-        files[path.name] = _small(text) if compact else text
+        files[path.name] = for_size(text) if compact else text
         texts.append(files[path.name])
     while texts:
         for header in _includes(texts.pop()):
@@ -212,38 +204,3 @@ def bundle_files(
         **_extras(info, options),
     }
     return {**{key: text.encode("utf-8") for key, text in sorted(texts.items())}, f"{name}.weights.bin": weights}
-
-
-def write_files(files: Mapping[str, bytes], folder: str | Path) -> None:
-    """Put ``files`` into ``folder``: all are written aside first and then moved into place, each in one step.
-
-    Runtime and extra files of an earlier bundle that this one does not need are removed; other files are left alone.
-    Raises InputError, with the folder as it was, if it cannot be written or holds the bundle of another network: the
-    two would share runtime files.
-    """
-    folder = Path(folder)
-    others = [path.name for path in folder.glob("*.weights.bin") if path.name not in files]
-    blocked = [name for name in files if (folder / name).is_dir()]
-    if others or blocked:
-        problems = [Problem(str(folder), f"holds another network's {name}") for name in others]
-        problems += [Problem(str(folder / name), "is a folder", "a file or nothing") for name in blocked]
-        raise InputError("cannot write the bundle: it needs a folder of its own", problems)
-    existed = folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".tinyglow-", dir=folder) as aside:
-            for name, data in files.items():
-                (Path(aside) / name).write_bytes(data)
-            for name in files:
-                os.replace(Path(aside) / name, folder / name)
-        nets = [name.removesuffix(".weights.bin") for name in files if name.endswith(".weights.bin")]
-        extras = [folder / name for net in nets for name in extra_files(net)]
-        for stale in [*folder.glob("tg_*.[ch]"), *extras]:
-            if stale.name not in files:
-                stale.unlink(missing_ok=True)
-    except OSError as error:
-        if not existed:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        problem = Problem(str(folder), error.strerror or str(error))
-        raise InputError("cannot write the bundle", [problem]) from error

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinyglow.bundle.manifest import read_part
 from tinyglow.bundle.options import BundleOptions
 from tinyglow.bundle.render import hex_float, render
 from tinyglow.errors import InputError, Problem
@@ -162,7 +163,7 @@ def read_bundle(folder: str | Path) -> BundleInfo:
         raise InputError("cannot read the bundle", [Problem(str(folder), found, "a folder 'tinyglow compile' made")])
     header = folder / (weights[0].name.removesuffix(".weights.bin") + ".h")
     try:
-        text = header.read_text(encoding="utf-8")
+        text = read_part(header).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("cannot read the bundle", [Problem(str(header), str(error))]) from error
     info = parse_header(text, header.name)

@@ -1,4 +1,4 @@
-"""What a bundle's interface looks like: Glow's two APIs, where its constants live, and the files that are extra."""
+"""What a bundle's interface looks like: Glow's two APIs, where its constants live, and what is built of it."""
 
 from __future__ import annotations
 
@@ -52,11 +52,6 @@ class BundleOptions:
             raise InputError("the bundle cannot have this interface", problems)
 
 
-def extra_files(net: str) -> tuple[str, ...]:
-    """Files that some bundles of a network have and others have not: left over from another, they would mislead."""
-    return (f"{net}.c", f"{net}_config.c", f"{net}.weights.S", f"{net}.o")
-
-
 def sources_of(folder: Path) -> list[Path]:
-    """The C files of the bundle in ``folder`` that firmware is built from: without the helpers for hosts."""
+    """The C files in ``folder`` that firmware is built from: without the helpers for hosts."""
     return sorted(path for path in folder.glob("*.c") if path.name not in UTILS)

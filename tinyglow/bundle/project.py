@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +12,7 @@ from tinyglow import resources
 from tinyglow.boards import Board
 from tinyglow.bundle.header import BundleInfo, Placeholder
 from tinyglow.bundle.render import render
+from tinyglow.bundle.staging import abandoned, clear, staging
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.kernel import CTYPES
 
@@ -152,17 +151,16 @@ def write_project(files: Mapping[str, bytes], folder: Path) -> None:
     try:
         parent = folder.resolve().parent
         parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".tinyglow-", dir=parent))
-        try:
+        label = f"{folder.resolve().name[:100]}-"
+        clear(abandoned(parent, label))
+        with staging(parent, label) as aside:
             for name, data in files.items():
                 path = aside / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
-            aside.chmod(0o755)  # mkdtemp makes folders that nobody else may enter
+            aside.chmod(0o755)  # the folder was made so that nobody else may enter it
             if folder.is_dir():
                 folder.rmdir()
             os.replace(aside, folder)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
         raise InputError("cannot write the project", [Problem(str(folder), error.strerror or str(error))]) from error

@@ -24,3 +24,8 @@ def hex_float(value: float) -> str:
     """``value`` as a C99 hexadecimal constant without trailing zeros: exact, and read back by ``float.fromhex``."""
     mantissa, exponent = value.hex().split("p")
     return f"{mantissa.rstrip('0').rstrip('.')}p{exponent}" if "." in mantissa else value.hex()
+
+
+def for_size(text: str) -> str:
+    """A C file whose code is compiled for size by any compiler that can be told in the file itself."""
+    return f'#include "tg_small_begin.h"\n\n{text}\n#include "tg_small_end.h"\n'

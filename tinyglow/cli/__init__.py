@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import io
-import os
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 
+from tinyglow.cli.inputs import named_twice
 from tinyglow.cli.parser import build_parser
+from tinyglow.cli.streams import unbreakable_streams
 from tinyglow.errors import TinyglowError
+from tinyglow.resources import keeping
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Errors go to stderr, without a traceback unless --debug is given."""
+    given = list(sys.argv[1:] if argv is None else argv)
     parser = build_parser()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # file names may hold what a terminal cannot show
-    arguments = parser.parse_args(argv)
-    # Commands with a spelling of their own find their options themselves.
-    if arguments.debug or {"-debug", "--debug"} & set(getattr(arguments, "rest", ())):
-        return int(arguments.run(arguments))
+    with unbreakable_streams(), keeping(named_twice(given)):
+        arguments = parser.parse_args(given)
+        # Commands with a spelling of their own find their options themselves.
+        if arguments.debug or {"-debug", "--debug"} & set(getattr(arguments, "rest", ())):
+            return int(arguments.run(arguments))
+        return _run(arguments)
+
+
+def _run(arguments: Namespace) -> int:
     try:
         status = int(arguments.run(arguments))
         sys.stdout.flush()  # what goes wrong here would else go wrong at exit, where nobody handles it
@@ -28,10 +33,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TinyglowError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; what Python would flush at exit has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -121,6 +121,12 @@ def add_placement(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Whether a bundle of somebody else's is built."""
+    help_ = "build the bundle's sources as they are, although tinyglow did not write them here: only if you know them"
+    parser.add_argument("--trust", action="store_true", help=help_)
+
+
 def add_compiler(parser: argparse.ArgumentParser) -> None:
     """Which C compiler."""
     parser.add_argument(

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from tinyglow.boards import HOST, Board
-from tinyglow.bundle.emit import bundle_files, write_files
+from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import bundle_info
+from tinyglow.bundle.write import write_files
 from tinyglow.interp import ProgramState, start
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program, Region

@@ -13,6 +13,7 @@ from tinyglow.bundle.harness import Harness, Placement, write_harness
 from tinyglow.bundle.header import read_bundle
 from tinyglow.bundle.layers import LayerCall, layer_calls
 from tinyglow.bundle.options import sources_of
+from tinyglow.bundle.provenance import buildable
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
 from tinyglow.pipeline.execute import MAX_INSTRUCTIONS, Options, as_built, input_vectors
@@ -80,10 +81,12 @@ def profile_cycles(
     inputs: Mapping[str, Array],
     compiler: str | None = None,
     weights: Placement = "flash",
+    trusted: bool = False,
 ) -> CycleProfile:
     """Build the bundle in ``folder`` for ``board`` with source lines, and follow one inference of the first sample.
 
-    Raises what ``execute.simulate`` raises, and InputError for the host, where nothing is counted.
+    trusted: it is built as it is, whoever wrote it. Raises what ``execute.simulate`` raises, and InputError for the
+    host, where nothing is counted.
     """
     if board.is_host:
         raise InputError("nothing is counted on this machine", [Problem("--board host", "no emulated board")])
@@ -98,6 +101,7 @@ def profile_cycles(
     chosen = find_compiler(compiler, board)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as place:
         work = Path(place)
+        folder = buildable(folder, work / "bundle", native=False, trusted=trusted)
         harness = write_harness(work, info.name, board, weights, debug=True)
         sources = [*sources_of(folder), *harness.sources]
         elf = work / "firmware.elf"
@@ -110,12 +114,11 @@ def profile_cycles(
         found = machine.profile(Harness.infer, info.name, max_instructions=MAX_INSTRUCTIONS)
         lines = _lines(found, read_lines(image), folder)
         version = chosen.version()
+        calls = layer_calls(folder, info.name)
     stats = found.stats
     whole = Share(info.name, stats.cycles, stats.waits, stats.instructions)
     functions = _functions([found.before, *found.calls])
-    return CycleProfile(
-        board, version, weights, whole, _layers(found, layer_calls(folder, info.name)), functions, lines
-    )
+    return CycleProfile(board, version, weights, whole, _layers(found, calls), functions, lines)
 
 
 def _layers(profile: CallProfile, calls: Sequence[LayerCall]) -> tuple[LayerShare, ...]:

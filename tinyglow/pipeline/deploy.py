@@ -10,7 +10,9 @@ import numpy as np
 from tinyglow.boards import Board
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import bundle_info
+from tinyglow.bundle.manifest import MANIFEST, with_manifest
 from tinyglow.bundle.project import SEMIHOSTING, Samples, fingerprint, project_files, write_project
+from tinyglow.bundle.provenance import record
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.interp import quantized_input
 from tinyglow.ir.graph import Array
@@ -46,8 +48,10 @@ def deploy(
     flags = {kind: Compiler(kind, (kind,), (kind,)).project_flags(board) for kind in ("zig", "gcc")}
     info, chosen = bundle_info(program), _console(board, console)
     percent = _gives_probabilities(program)
-    files = project_files(info, bundle_files(program, efficiency), samples, board, chosen, flags, percent)
+    bundle = with_manifest(bundle_files(program, efficiency))
+    files = project_files(info, bundle, samples, board, chosen, flags, percent)
     write_project(files, folder)
+    record(bundle[MANIFEST])
     return files
 
 

@@ -16,6 +16,7 @@ from tinyglow.bundle.harness import Harness, Placement, write_harness
 from tinyglow.bundle.header import BundleInfo, Placeholder, read_bundle
 from tinyglow.bundle.layers import layer_calls
 from tinyglow.bundle.options import sources_of
+from tinyglow.bundle.provenance import buildable
 from tinyglow.errors import InputError, Problem, SimulationError
 from tinyglow.interp import output_shape, quantized_input
 from tinyglow.ir.editor import legal_name
@@ -60,11 +61,12 @@ class Options:
     """How a bundle is run on an emulated board.
 
     weights: where they lie, in RAM also where the bundle wants it. timed: also count what the board's memories
-    make the core wait, on the first vector.
+    make the core wait, on the first vector. trusted: the bundle is built as it is, whoever wrote it.
     """
 
     weights: Placement = "flash"
     timed: bool = False
+    trusted: bool = False
 
 
 DEFAULTS = Options()
@@ -293,14 +295,18 @@ class _BoardTarget:
 def open_target(
     folder: Path, info: BundleInfo, board: Board, compiler: str | None = None, options: Options = DEFAULTS
 ) -> Iterator[Target]:
-    """The bundle in ``folder``, built for ``board`` and ready to run. Raises ToolError, BoardError, SimulationError."""
-    chosen = find_compiler(compiler, board)
+    """The bundle in ``folder``, built for ``board`` and ready to run.
+
+    Raises ToolError, BoardError, SimulationError, and InputError if it may not be built (``bundle.provenance``).
+    """
     options = as_built(options, info)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
+        sources = buildable(folder, Path(work) / "bundle", native=board.is_host, trusted=options.trusted)
+        chosen = find_compiler(compiler, board)
         if board.is_host:
-            yield _HostTarget(folder, info, chosen, Path(work))
+            yield _HostTarget(sources, info, chosen, Path(work))
         else:
-            yield _BoardTarget(folder, info, board, chosen, Path(work), options)
+            yield _BoardTarget(sources, info, board, chosen, Path(work), options)
 
 
 def _vectors(placeholder: Placeholder, array: Array) -> list[bytes]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tinyglow.boards import CPUS, Board, board_names, load_board
 from tinyglow.bundle.foreign import MAX_HEADER_BYTES, ForeignHeader, looks_like_header, parse_foreign_header
 from tinyglow.bundle.options import sources_of
+from tinyglow.bundle.provenance import buildable
 from tinyglow.bundle.weights import read_weights
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.sim.elf import parse_object
@@ -104,14 +105,20 @@ def read_header(path: Path) -> ForeignHeader:
 
 
 def load_bundle(
-    files: BundleFiles, board: Board, compiler: Compiler, work: Path, entry: str | None = None
+    files: BundleFiles,
+    board: Board,
+    compiler: Compiler,
+    work: Path,
+    entry: str | None = None,
+    trusted: bool = False,
 ) -> ForeignBundle:
     """Read all parts and check them against each other. ``work``: a folder for objects, if sources are to be compiled.
 
-    entry: which function to call, where the header declares several. Raises InputError, ToolError.
+    entry: which function to call, where the header declares several. trusted: sources are built as they are, whoever
+    wrote them (``bundle.provenance``). Raises InputError, ToolError.
     """
     header = read_header(files.header)
-    code = _code(files, board, compiler, work)
+    code = _code(files, board, compiler, work, trusted)
     chosen = _entry(header, code, entry)
     weights = read_weights(files.weights, header.sizes.constant if header.sizes else None)
     if header.sizes:
@@ -128,11 +135,12 @@ def require_weights(files: BundleFiles, sizes: AreaSizes, found: int) -> None:
         raise InputError("the header and the weights are of different bundles", [problem])
 
 
-def _code(files: BundleFiles, board: Board, compiler: Compiler, work: Path) -> Code:
+def _code(files: BundleFiles, board: Board, compiler: Compiler, work: Path, trusted: bool) -> Code:
     if files.code[0].suffix != ".c":
         return load_code(files.code[0])
     folder = files.code[0].parent
-    objects = compiler.compile_objects(files.code, work, board, include_dirs=[folder])
+    sources = buildable(folder, work / "sources", native=False, trusted=trusted)
+    objects = compiler.compile_objects(sources_of(sources), work, board, include_dirs=[sources])
     parsed = tuple(parse_object(path.name, path.read_bytes()) for path in objects)
     return Code(folder, parsed)
 

@@ -87,13 +87,13 @@ def run_bundle(
 
     inputs, expected: [samples, *shape] by placeholder name; without inputs it runs once on zeros. other: folder of a
     bundle of tinyglow's of the same model, run on the same inputs. listed: function to disassemble, "all" for all.
-    options: where the weights lie, and whether waiting for memories is counted. Raises InputError, ToolError,
-    BoardError, SimulationError.
+    options: where the weights lie, whether waiting for memories is counted, and whether sources are trusted. Raises
+    InputError, ToolError, BoardError, SimulationError.
     """
     cc = find_compiler(compiler, board)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as folder:
         work = Path(folder)
-        bundle = load_bundle(files, board, cc, work, entry)
+        bundle = load_bundle(files, board, cc, work, entry, options.trusted)
         named = _by_placeholder(bundle.header, inputs, "--input")
         answers = _by_placeholder(bundle.header, expected or {}, "golden")
         rows = {name: _rows(_placeholder(bundle.header, name), array) for name, array in named.items()}

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinyglow.boards import HOST, Board
-from tinyglow.bundle.emit import bundle_files, check_name, default_name, write_files
+from tinyglow.bundle.emit import bundle_files, check_name, default_name
 from tinyglow.bundle.harness import Placement
+from tinyglow.bundle.manifest import MANIFEST
 from tinyglow.bundle.options import Api, BundleOptions
+from tinyglow.bundle.provenance import record
+from tinyglow.bundle.write import write_files
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.frontend.read import load_model
 from tinyglow.interp import fits, run_program
@@ -257,6 +260,7 @@ def emit(
     if object_cc is not None:
         files[f"{program.name}.o"] = build_object(files, program.name, board or HOST, object_cc)
         files = files if sources else without_sources(files, program.name)
-    write_files(files, folder)
+    files = write_files(files, folder)
+    record(files[MANIFEST])
     dump.text(8, "emit", lambda: "".join(f"{name} {len(data)}\n" for name, data in files.items()))
     return files

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 import tinyglow
-from tinyglow.bundle.emit import bundle_files, check_name, default_name, write_files
+from tinyglow.bundle.emit import bundle_files, check_name, default_name
 from tinyglow.bundle.header import read_bundle
+from tinyglow.bundle.manifest import MANIFEST
+from tinyglow.bundle.write import write_files
 from tinyglow.errors import InputError
 from tinyglow.ir.program import Program
 
@@ -35,7 +37,7 @@ def test_a_bundle_holds_what_it_needs_and_nothing_else(
         if path.suffix in (".c", ".h")
         for name in re.findall(r'#include "([^"]+)"', path.read_text(encoding="utf-8"))
     }
-    assert found == own | kernels | included
+    assert found == own | kernels | included | {MANIFEST}
     assert {name for name in found if name.endswith(".c")} == {f"{net}.c"} | kernels
 
 
@@ -84,11 +86,14 @@ def test_no_path_of_this_machine_is_in_a_bundle(bundles: dict[str, Path], checko
 def test_a_new_bundle_replaces_an_old_one(programs: dict[str, Program], tmp_path: Path) -> None:
     """Files are replaced, kernels that are no longer used go, and what is the user's stays."""
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
-    (tmp_path / "tg_old_kernel_s8.c").write_text("stale", encoding="utf-8")
+    (tmp_path / "tg_mine.c").write_text("mine too", encoding="utf-8")
+    mine = {"notes.txt": b"mine", "tg_mine.c": b"mine too"}
+    first = write_files({**bundle_files(programs["dense"], 1.0), "tg_old_kernel_s8.c": b"stale"}, tmp_path)
+    assert _content(tmp_path) == {**first, **mine}
     files = tinyglow.emit(programs["dense"], tmp_path)
-    assert _content(tmp_path) == {**files, "notes.txt": b"mine"}
+    assert _content(tmp_path) == {**files, **mine} and files.keys() == first.keys() - {"tg_old_kernel_s8.c"}
     assert tinyglow.emit(programs["dense"], tmp_path) == files
-    assert _content(tmp_path) == {**files, "notes.txt": b"mine"}
+    assert _content(tmp_path) == {**files, **mine}
 
 
 def test_two_networks_do_not_share_a_folder(programs: dict[str, Program], tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from tinyglow.cli.options import AddCommand, add_board, add_compiler, add_inputs, add_json
+from tinyglow.cli.options import AddCommand, add_board, add_compiler, add_inputs, add_json, add_trust
 from tinyglow.cli.reading import read_inputs
 from tinyglow.cli.writing import write_result
 
@@ -26,6 +26,7 @@ def register(command: AddCommand) -> None:
         "--lines", metavar="N", type=int, default=12, help="source lines to list (default: %(default)s)"
     )
     parser.add_argument("--svg", metavar="OUT.svg", help="draw a picture there")
+    add_trust(parser)
     add_compiler(parser)
     add_json(parser)
 
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyglow.report.flame import flame_svg
 
     board, inputs = load_board(arguments.board), read_inputs(arguments)
-    found = profile_cycles(arguments.bundle, board, inputs, arguments.cc, arguments.weights)
+    found = profile_cycles(arguments.bundle, board, inputs, arguments.cc, arguments.weights, arguments.trust)
     if arguments.svg:
         write_result(arguments.svg, flame_svg(found).encode("utf-8"))
     if arguments.json:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 
-from tinyglow.cli.options import AddCommand, add_board, add_compiler, add_inputs, add_json, add_placement
+from tinyglow.cli.options import (
+    AddCommand,
+    add_board,
+    add_compiler,
+    add_inputs,
+    add_json,
+    add_placement,
+    add_trust,
+)
 from tinyglow.cli.reading import read_inputs
 from tinyglow.cli.writing import write_outputs
 
@@ -23,6 +31,7 @@ def register(command: AddCommand) -> None:
     add_inputs(parser)
     parser.add_argument("-o", "--output", metavar="OUT.npz", help="write the outputs there, by placeholder name")
     add_placement(parser)
+    add_trust(parser)
     add_compiler(parser)
     add_json(parser)
 
@@ -37,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     board, inputs = load_board(arguments.board), read_inputs(arguments)
     with progress(f"running on {board.name}", sample_count(inputs)) as advance:
-        options = Options(arguments.weights, arguments.waits)
+        options = Options(arguments.weights, arguments.waits, arguments.trust)
         execution = simulate(arguments.bundle, board, inputs, arguments.cc, advance, options)
     if arguments.output:
         write_outputs(arguments.output, execution.outputs)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyglow.cli.golden_file import golden_arrays
-from tinyglow.cli.options import AddCommand, add_compiler, add_inputs, add_json, add_placement
+from tinyglow.cli.options import AddCommand, add_compiler, add_inputs, add_json, add_placement, add_trust
 from tinyglow.cli.reading import read_inputs
 from tinyglow.cli.writing import write_outputs
 from tinyglow.errors import InputError, Problem
@@ -56,6 +56,7 @@ def register(command: AddCommand) -> None:
     )
     parser.add_argument("-o", "--output", metavar="OUT.npz", help="write the outputs there, by placeholder name")
     add_placement(parser)
+    add_trust(parser)
     add_compiler(parser)
     add_json(parser)
 
@@ -91,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
             other=Path(arguments.other) if arguments.other else None,
             listed=arguments.disassemble,
             progress=advance,
-            options=Options(arguments.weights, arguments.waits),
+            options=Options(arguments.weights, arguments.waits, arguments.trust),
         )
     if arguments.output:
         write_outputs(arguments.output, result.execution.outputs)

@@ -1,0 +1,60 @@
+"""The list of a bundle's files with their SHA-256, in the format of ``sha256sum``: a bundle knows its parts.
+
+It is the last file that is written. Parts of two bundles in one folder, as a killed process or a careless copy leaves
+them, therefore do not agree with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from tinyglow.errors import InputError, Problem
+from tinyglow.resources import read_bounded
+
+MANIFEST = "tinyglow.sha256"
+MAX_PART_BYTES = 1 << 30
+_MAX_BYTES = 1 << 20
+_LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>\w[\w.-]{0,199})")
+
+
+def with_manifest(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """A bundle's files by name, and the list of them."""
+    lines = [
+        f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()) if name != MANIFEST
+    ]
+    return {**files, MANIFEST: "".join(lines).encode("ascii")}
+
+
+def read_part(path: Path) -> bytes:
+    """The content of a file that a stranger may have put there. OSError if it is no regular file, or too large."""
+    return read_bounded(path, MAX_PART_BYTES)
+
+
+def read_manifest(folder: Path) -> dict[str, str] | None:
+    """The digest of each file that the list in ``folder`` names; None if there is no list. InputError if it is none."""
+    path = folder / MANIFEST
+    if not path.is_symlink() and not path.exists():
+        return None
+    try:
+        lines = read_bounded(path, _MAX_BYTES).decode("utf-8", "replace").splitlines()
+    except OSError as error:
+        raise InputError("cannot read the bundle", [Problem(str(path), error.strerror or str(error))]) from error
+    matches = [_LINE.fullmatch(line) for line in lines]
+    listed = {match["name"]: match["digest"] for match in matches if match}
+    if not lines or len(listed) != len(lines) or MANIFEST in listed:
+        problem = Problem(
+            str(path), "is damaged", "a digest and a file's name in each line", "compile the bundle again"
+        )
+        raise InputError("cannot read the bundle", [problem])
+    return listed
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, as the list has it; "" if there is no such regular file."""
+    try:
+        return hashlib.sha256(read_part(path)).hexdigest()
+    except OSError:
+        return ""

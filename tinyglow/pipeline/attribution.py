@@ -1,4 +1,4 @@
-"""Where the error of a quantized network comes from: what each layer adds by itself, and what of it reaches an output."""
+"""Where the error of a quantized network comes from: what each layer adds, and what of it reaches an output."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class OwnError:
 def own_errors(graph: Graph, real: Values, actual: Values) -> Values:
     """For each value in ``actual``, its error against the float operator on the very inputs that the integers had.
 
-    real: every value of ``graph``; actual: the quantized network's, by the same names, real units. Inputs have the error
-    of their own rounding. Values between two in ``actual`` are computed in float.
+    real: every value of ``graph``; actual: the quantized network's, by the same names, real units. Inputs have the
+    error of their own rounding. Values between two in ``actual`` are computed in float.
     """
     computed: Values = dict(real)
     used: Values = {**real, **actual}

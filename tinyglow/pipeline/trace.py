@@ -25,8 +25,8 @@ from tinyglow.pipeline.fidelity import decibels, real_inputs, real_values
 
 _CHUNK_BYTES = 64 * 2**20  # of all values of the float graph together
 _MATCHING_SAMPLES = 8
-# A value that is not found by its own name must agree at least so well: of values of one size that are not the same one,
-# or the same in another order, errors are as large as the values (0 dB, and 3 dB less for independent ones).
+# A value that is not found by its own name must agree at least so well, in dB: of values of one size that are not the
+# same, or the same in another order, errors are as large as the values (0 dB, and -3 dB for independent ones).
 _LEAST_AGREEMENT = 3.0
 
 Values = dict[str, Array]
@@ -163,7 +163,7 @@ class _Matcher:
         )
 
     def _folded_behind(self, name: str) -> Iterator[str]:
-        """Results of the functions of single elements that follow ``name`` alone and have no node of their own any more."""
+        """Results of the functions of single elements behind ``name`` alone that have no node of their own any more."""
         while len(users := self._users.get(name, [])) == 1:
             (user,) = users
             if not user.op.elementwise or user.name in self._names:

@@ -7,6 +7,7 @@ it speaks up.
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from tinyglow.ops.concat import Concat
 from tinyglow.ops.conv2d import Conv2D
 from tinyglow.ops.fully_connected import FullyConnected
 from tinyglow.ops.multiplication import Div, Mul
+from tinyglow.ops.quantize import Quantize
 from tinyglow.ops.rescale import Relu
 from tinyglow.ops.reshape import Reshape
 from tinyglow.ops.transpose import Transpose
@@ -70,9 +72,15 @@ class Evidence:
         return self.profile.ranges.get(f"{value}:0")
 
     def integer_type(self, value: str) -> TensorType | None:
-        """A value's type in the quantized graph; None where it is float, or was folded into another."""
+        """A value's type in the quantized graph, or that which a float value gets where it is read as integers.
+
+        None where it stays float, or was folded into another.
+        """
         found = self.quantized.values.get(value)
-        return found.type if found is not None and found.type.quant is not None else None
+        if found is None or found.type.quant is not None:
+            return found.type if found is not None else None
+        readers = (node for node in self.quantized.nodes if isinstance(node.op, Quantize) and value in node.inputs)
+        return next((self.quantized.type_of(node.outputs[0]) for node in readers), None)
 
     def samples(self) -> int | None:
         """How many samples the profile was made from: a histogram counts each element of each of them."""
@@ -81,8 +89,8 @@ class Evidence:
         for name in self.graph.inputs:
             counted = self.range_of(name)
             elements = self.graph.type_of(name).elements
-            if counted is not None and elements and sum(counted.histogram):
-                return round(sum(counted.histogram) / elements)
+            if counted is not None and elements and any(counted.histogram):
+                return round(math.fsum(counted.histogram) / elements)
         return None
 
     def origin(self, node: Node) -> str:
@@ -152,11 +160,27 @@ def few_steps(evidence: Evidence) -> Iterator[Finding]:
             steps = (recorded.high - recorded.low) / shared.quant.scale
             if steps < FEWEST_STEPS:
                 found = (
-                    f"{_value_name(evidence, name)} ({recorded.low:g} to {recorded.high:g}) gets {_steps(steps)} of the "
-                    f"scale that it shares with the other operands ({shared.quant.scale:.3g} a step)"
+                    f"{_value_name(evidence, name)} ({recorded.low:g} to {recorded.high:g}) gets {_steps(steps)} of "
+                    f"the scale that it shares with the other operands ({shared.quant.scale:.3g} a step)"
                 )
-                advice = f"keep the Concat float ({_float_nodes([evidence.origin(node)])}) or use --precision int16"
+                float_ = [
+                    evidence.origin(node),
+                    *(reader.origin for reader in readers(evidence.graph, node.outputs[0])),
+                ]
+                advice = f"use --precision int16, or keep it float as far as it is read ({_float_nodes(float_)})"
                 yield Finding("few-steps", evidence.origin(node), found, advice)
+
+
+def readers(graph: Graph, value: str) -> list[Node]:
+    """The nodes that compute with a value: those that read it, and what reads it behind others that only move it."""
+    found: dict[str, Node] = {}
+    moved = {value}
+    for node in graph.nodes:
+        if moved.intersection(node.inputs):
+            found[node.name] = node
+            if node.op.keeps_params or node.op.inputs_match_output:
+                moved.update(node.outputs)
+    return list(found.values())
 
 
 def below_a_step(evidence: Evidence) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ def register(command: AddCommand) -> None:
     parser = command(
         "verify",
         run,
-        "compare numpy, host C and a board bit for bit (exit status 1 on any difference), and the answers with the float network",
+        "compare numpy, host C and a board bit for bit (exit status 1 on any difference); how near float they come",
         "tinyglow verify mnist.onnx --define N=1 --profile profile.yaml --board frdm-ke16z --input image=digits.npy",
     )
     add_model(parser)
@@ -60,10 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
     equal = all(comparison.equal for comparison in comparisons)
     outputs = output_fidelity(compiled.graph, program, inputs)
     if arguments.json:
-        targets = [asdict(comparison) for comparison in comparisons]
-        report = {"equal": equal, "targets": targets, "outputs": [output_json(output) for output in outputs]}
+        compared = [asdict(comparison) for comparison in comparisons]
+        report = {"equal": equal, "targets": compared, "outputs": [output_json(output) for output in outputs]}
         print(json.dumps(report, indent=1))
     else:
-        print_comparisons(comparisons)
         print_outputs(outputs, compiled.graph.is_quantized)
+        print_comparisons(comparisons)
     return 0 if equal else 1

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tinyglow.pipeline.compare import verify
     from tinyglow.pipeline.execute import simulate
     from tinyglow.pipeline.stations import emit, interpret, load, lower, profile, quantize, target_of
+    from tinyglow.pipeline.validate import validate
     from tinyglow.quant.profile import load_profile, save_profile
     from tinyglow.tuning.tune import tune
 
@@ -36,6 +37,7 @@ _PLACES = {
     "save_profile": "tinyglow.quant.profile",
     "simulate": "tinyglow.pipeline.execute",
     "tune": "tinyglow.tuning.tune",
+    "validate": "tinyglow.pipeline.validate",
     "verify": "tinyglow.pipeline.compare",
     **dict.fromkeys(
         ("emit", "interpret", "load", "lower", "profile", "quantize", "target_of"), "tinyglow.pipeline.stations"
@@ -57,6 +59,7 @@ __all__ = [
     "simulate",
     "target_of",
     "tune",
+    "validate",
     "verify",
 ]
 

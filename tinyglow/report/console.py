@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -16,6 +16,12 @@ def stdout() -> Console:
     """Plain text without colours or cut columns unless stdout is a terminal."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=_WIDTH_OF_A_FILE)
+
+
+def print_warnings(findings: Iterable[object]) -> None:
+    """What to know before the network is used, a line each on stderr."""
+    for finding in findings:
+        print(f"warning: {finding}", file=sys.stderr)
 
 
 @contextmanager

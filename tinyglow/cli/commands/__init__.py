@@ -8,7 +8,7 @@ import pkgutil
 from tinyglow.cli.options import AddCommand
 
 # The order of ``tinyglow --help``; commands that are not named here follow by the alphabet.
-_FIRST = ("demo", "profile", "compile", "run", "verify", "crosscheck", "boards")
+_FIRST = ("demo", "profile", "compile", "run", "verify", "validate", "crosscheck", "boards")
 
 
 def register_all(command: AddCommand) -> None:

@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Write a bundle."""
     from tinyglow.boards import load_board
     from tinyglow.pipeline.stations import emit, lower
+    from tinyglow.quant.warnings import Evidence, warnings_of
+    from tinyglow.report.console import print_warnings
     from tinyglow.report.tables import print_bundle
 
     board = load_board(arguments.board)
@@ -55,6 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
         problem = Problem("--explain-quantization", "has nothing to explain", "a float model")
         raise InputError("the model is quantized already", [problem])
     program = compiled.program
+    if compiled.profile is not None:
+        print_warnings(warnings_of(Evidence(compiled.graph, compiled.profile, compiled.quantized)))
     files = emit(
         program,
         arguments.output,

@@ -34,13 +34,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Write a profile."""
     from tinyglow.interp import sample_count
     from tinyglow.pipeline.stations import profile as profile_graph
+    from tinyglow.pipeline.validate import profile_warnings
     from tinyglow.quant.profile import save_profile
-    from tinyglow.report.console import progress
+    from tinyglow.report.console import print_warnings, progress
 
     graph, inputs = read_graph(arguments), read_inputs(arguments)
     with progress("profiling", sample_count(inputs)) as advance:
         lowered = arguments.graph == "glow"  # then with all of the entries that Glow's own profile has
         result = profile_graph(graph, inputs, arguments.bins, advance, dump_of(arguments), lowered=lowered)
     save_profile(result, arguments.output)
+    print_warnings(profile_warnings(graph, result, inputs, lowered))
     print(f"{arguments.output}: ranges of {len(result.ranges)} values over {sample_count(inputs)} samples")
     return 0

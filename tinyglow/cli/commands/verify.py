@@ -25,7 +25,7 @@ def register(command: AddCommand) -> None:
     parser = command(
         "verify",
         run,
-        "compare numpy, host C and a board bit for bit (exit status 1 on any difference)",
+        "compare numpy, host C and a board bit for bit (exit status 1 on any difference); how near float they come",
         "tinyglow verify mnist.onnx --define N=1 --profile profile.yaml --board frdm-ke16z --input image=digits.npy",
     )
     add_model(parser)
@@ -46,17 +46,24 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyglow.boards import load_board
     from tinyglow.interp import sample_count
     from tinyglow.pipeline.compare import verify as compare
+    from tinyglow.pipeline.fidelity import output_fidelity
     from tinyglow.report.console import progress
+    from tinyglow.report.fidelity import output_json, print_outputs
     from tinyglow.report.tables import print_comparisons
 
     board, inputs = load_board(arguments.board), read_inputs(arguments)
-    program = compiled_of(arguments).program
+    compiled = compiled_of(arguments)
+    program = compiled.program
     targets = 1 if board.is_host else 2
     with progress(f"verifying on {board.name}", targets * sample_count(inputs)) as advance:
         comparisons = compare(program, board, inputs, arguments.cc, advance)
     equal = all(comparison.equal for comparison in comparisons)
+    outputs = output_fidelity(compiled.graph, program, inputs)
     if arguments.json:
-        print(json.dumps({"equal": equal, "targets": [asdict(comparison) for comparison in comparisons]}, indent=1))
+        compared = [asdict(comparison) for comparison in comparisons]
+        report = {"equal": equal, "targets": compared, "outputs": [output_json(output) for output in outputs]}
+        print(json.dumps(report, indent=1))
     else:
+        print_outputs(outputs, compiled.graph.is_quantized)
         print_comparisons(comparisons)
     return 0 if equal else 1

@@ -1,0 +1,95 @@
+"""Where the error of a quantized network comes from: what each layer adds, and what of it reaches an output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Graph
+from tinyglow.pipeline.parts import output_parts
+from tinyglow.pipeline.trace import Values
+
+
+@dataclass(frozen=True)
+class OwnError:
+    """What quantizing one value adds to the error that its inputs bring along, on a few samples.
+
+    error: [samples, *shape], real units. share: of the error power of all answers (``answers_of``, each relative to its
+    own power), this much is left if nothing else is quantized; 0 to 1, all layers together are 1.
+    """
+
+    name: str
+    error: Array
+    share: float
+
+
+def own_errors(graph: Graph, real: Values, actual: Values) -> Values:
+    """For each value in ``actual``, its error against the float operator on the very inputs that the integers had.
+
+    real: every value of ``graph``; actual: the quantized network's, by the same names, real units. Inputs have the
+    error of their own rounding. Values between two in ``actual`` are computed in float.
+    """
+    computed: Values = dict(real)
+    used: Values = {**real, **actual}
+    for node in graph.nodes:
+        results = node.op.run_float(*(used[name] for name in node.inputs))
+        for name, result in zip(node.outputs, results, strict=True):
+            computed[name] = result
+            if name not in actual:
+                used[name] = result
+    return {name: array.reshape(computed[name].shape) - computed[name] for name, array in actual.items()}
+
+
+def _downstream(graph: Graph, name: str, value: Array, real: Values) -> Values:
+    """The values that change if ``name`` is ``value`` and all else is computed in float."""
+    changed = {name: value}
+    for node in graph.nodes:
+        if name in node.outputs or not any(source in changed for source in node.inputs):
+            continue
+        results = node.op.run_float(*(changed.get(source, real[source]) for source in node.inputs))
+        changed.update(zip(node.outputs, results, strict=True))
+    return changed
+
+
+def answers_of(graph: Graph) -> list[str]:
+    """The values that count: the outputs, and where a concatenation joins several in one, each of these."""
+    found: dict[str, None] = {}
+    for output in graph.outputs:
+        parts = [part.value for part in output_parts(graph, output)]
+        found.update(dict.fromkeys(parts or [output.value]))
+    return list(found)
+
+
+def _noise(answers: Sequence[str], changed: Values, real: Values) -> float:
+    """Error power of all answers, each relative to its own power; that of an answer of zeros counts in full."""
+    total = 0.0
+    for name in answers:
+        if name in changed:
+            reference = real[name].astype(np.float64)
+            error = changed[name].astype(np.float64) - reference
+            total += float((error**2).sum()) / (float((reference**2).sum()) or 1.0)
+    return total
+
+
+def attribute(graph: Graph, real: Values, errors: Values) -> list[OwnError]:
+    """The share of each value's own error in the outputs' error: injected by itself into the float network.
+
+    The errors of different layers are nearly independent, so that their powers add up (as in Lin, Talathi and
+    Annapureddy, "Fixed Point Quantization of Deep Convolutional Networks", 2016).
+    """
+    answers = answers_of(graph)
+    with np.errstate(all="ignore"):
+        powers = {
+            name: _noise(answers, _downstream(graph, name, real[name] + error, real), real) if error.any() else 0.0
+            for name, error in errors.items()
+        }
+    powers = {name: power if np.isfinite(power) else 0.0 for name, power in powers.items()}
+    total = sum(powers.values()) or 1.0
+    return [OwnError(name, error, powers[name] / total) for name, error in errors.items()]
+
+
+def largest(errors: Iterable[OwnError], count: int) -> list[OwnError]:
+    """The ``count`` values with the largest share, largest first."""
+    return sorted(errors, key=lambda own: -own.share)[:count]

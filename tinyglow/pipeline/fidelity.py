@@ -1,0 +1,187 @@
+"""How near integers come to the float network: signal-to-noise ratio, cosine, largest error, saturation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.interp import run_graph
+from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.program import Program
+from tinyglow.ir.types import TensorType
+from tinyglow.ops.constants import dequantized
+from tinyglow.pipeline.parts import output_parts
+from tinyglow.pipeline.stations import bind_inputs, interpret
+
+# Where these integers stand, a real value was probably cut off.
+_ENDS = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)}
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """One value of the quantized network beside the same value of the float network, over all samples.
+
+    snr: 10 log10(sum of squares of the float values / sum of squares of the errors), in dB; inf without any error.
+    cosine: of the angle between both, all samples as one vector; 1.0 without any error. largest: largest error, in
+    real units. saturated: share (0 to 1) of elements that lie beyond what the integers reach. low, high: what the float
+    network computes.
+    """
+
+    snr: float
+    cosine: float
+    largest: float
+    saturated: float
+    low: float
+    high: float
+
+
+@dataclass
+class FidelitySums:
+    """What ``Fidelity`` is made of, collected chunk by chunk in float64."""
+
+    signal: float = 0.0
+    other: float = 0.0
+    product: float = 0.0
+    noise: float = 0.0
+    largest: float = 0.0
+    saturated: int = 0
+    elements: int = 0
+    low: float = math.inf
+    high: float = -math.inf
+
+    def add(self, reference: Array, actual: Array, type_: TensorType) -> None:
+        """Count float values and what the quantized network has for them, both in real units and of the same size."""
+        if not reference.size:
+            return
+        real, got = reference.ravel().astype(np.float64), actual.ravel().astype(np.float64)
+        error = got - real
+        self.signal += float(real @ real)
+        self.other += float(got @ got)
+        self.product += float(real @ got)
+        self.noise += float(error @ error)
+        self.largest = max(self.largest, float(np.abs(error).max()))
+        self.low, self.high = min(self.low, float(real.min())), max(self.high, float(real.max()))
+        self.elements += real.size
+        self.saturated += beyond(real, type_)
+
+    def finish(self) -> Fidelity:
+        """The figures."""
+        lengths = math.sqrt(self.signal) * math.sqrt(self.other)
+        cosine = self.product / lengths if lengths else float(self.signal == self.other)
+        share = self.saturated / self.elements if self.elements else 0.0
+        low, high = (self.low, self.high) if self.elements else (0.0, 0.0)
+        snr = decibels(self.signal, self.noise)
+        return Fidelity(snr, min(1.0, max(-1.0, cosine)), self.largest, share, low, high)
+
+
+def decibels(signal: float, noise: float) -> float:
+    """The ratio of two powers in dB: inf without noise, -inf without a signal."""
+    if noise == 0:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
+
+
+def reach(type_: TensorType) -> tuple[float, float]:
+    """The smallest and the largest real number that integers of a quantized type stand for."""
+    assert type_.quant is not None
+    low, high = _ENDS.get(type_.dtype, (-(2**31), 2**31 - 1))
+    return type_.quant.scale * (low - type_.quant.offset), type_.quant.scale * (high - type_.quant.offset)
+
+
+def beyond(real: Array, type_: TensorType) -> int:
+    """How many real numbers lie more than half a step outside of what a type reaches: these saturate."""
+    if type_.quant is None:
+        return 0
+    low, high = reach(type_)
+    half = type_.quant.scale / 2
+    return int(np.count_nonzero((real < low - half) | (real > high + half)))
+
+
+def real_values(array: Array, type_: TensorType) -> Array:
+    """What an array of ``type_`` stands for."""
+    return dequantized(array, type_)
+
+
+@dataclass(frozen=True)
+class PartFidelity:
+    """What one value, made by the model's node ``origin``, becomes inside of an output that joins several."""
+
+    value: str
+    origin: str
+    fidelity: Fidelity
+
+
+@dataclass(frozen=True)
+class OutputFidelity:
+    """One output of the network. ``name`` is its placeholder's, ``source_name`` the model's own.
+
+    top1: share of samples whose largest element is the same one; None where samples have one element, or are maps.
+    parts: what a concatenation joins in it, each by itself, for a large one hides the errors of a small one.
+    """
+
+    name: str
+    source_name: str
+    fidelity: Fidelity
+    top1: float | None
+    parts: tuple[PartFidelity, ...] = ()
+
+    @property
+    def worst(self) -> float:
+        """The lowest SNR of the output and its parts, in dB."""
+        return min([self.fidelity.snr, *(part.fidelity.snr for part in self.parts)])
+
+
+def real_inputs(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Inputs [samples, *shape] as float32: integers are what the program's placeholders make of them."""
+    shapes = {name: program.buffers[name].type.shape for name in program.inputs}
+    bound = bind_inputs(shapes, program.source_names, inputs)
+    result = {}
+    for name, array in bound.items():
+        type_ = program.buffers[name].type
+        integers = array.dtype.kind in "iu" and type_.quant is not None
+        real = real_values(array, type_) if integers else array
+        result[name] = real.reshape(-1, *shapes[name]).astype(np.float32)
+    return result
+
+
+def is_vector(array: Array) -> bool:
+    """Whether samples [samples, ...] are vectors of at least two elements: then the largest is a class."""
+    return sum(size > 1 for size in array.shape[1:]) == 1
+
+
+def output_fidelity(graph: Graph, program: Program, inputs: Mapping[str, Array]) -> list[OutputFidelity]:
+    """Each output of ``program`` beside that of the float ``graph`` it was made of, on inputs [samples, *shape].
+
+    Where the graph came quantized, its own integers are taken for the real numbers they stand for, computed with and
+    never rounded: there is no other reference.
+    """
+    expected = run_graph(graph, real_inputs(program, inputs))
+    return compare_outputs(graph, program, expected, interpret(program, inputs))
+
+
+def compare_outputs(
+    graph: Graph, program: Program, expected: Mapping[str, Array], answers: Mapping[str, Array]
+) -> list[OutputFidelity]:
+    """The program's answers beside those of the ``graph`` it was made of, both by name of placeholder."""
+    found = []
+    for output in graph.outputs:
+        name, type_ = output.name, program.buffers[output.name].type
+        reference = expected[name].reshape(len(expected[name]), -1)
+        real = real_values(answers[name], type_).reshape(reference.shape)
+        same = float((reference.argmax(1) == real.argmax(1)).mean()) if is_vector(expected[name]) else None
+        parts = tuple(
+            PartFidelity(part.value, part.origin, _fidelity(reference[:, part.where], real[:, part.where], type_))
+            for part in output_parts(graph, output)
+        )
+        source_name = program.source_names.get(name, name)
+        found.append(OutputFidelity(name, source_name, _fidelity(reference, real, type_), same, parts))
+    return found
+
+
+def _fidelity(reference: Array, actual: Array, type_: TensorType) -> Fidelity:
+    sums = FidelitySums()
+    sums.add(reference, actual, type_)
+    return sums.finish()

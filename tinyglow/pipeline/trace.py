@@ -1,0 +1,190 @@
+"""Every value of a quantized network beside the value of the float network that it stands for.
+
+Names say most of it: the quantizer keeps those of the float graph. Where a pass has folded an activation into the layer
+before it, or a rescale stands behind, the values themselves decide among the few that it can be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tinyglow.interp import run_graph, sample_count, start
+from tinyglow.ir.graph import Array, Graph, Node
+from tinyglow.ir.program import Program
+from tinyglow.ir.types import TensorType
+from tinyglow.lowering.graph_to_program import lower as lower_graph
+from tinyglow.lowering.plan import plan
+from tinyglow.ops.quantize import Dequantize, Quantize
+from tinyglow.ops.rescale import Rescale
+from tinyglow.pipeline.fidelity import decibels, real_inputs, real_values
+
+_CHUNK_BYTES = 64 * 2**20  # of all values of the float graph together
+_MATCHING_SAMPLES = 8
+# A value that is not found by its own name must agree at least so well, in dB: of values of one size that are not the
+# same, or the same in another order, errors are as large as the values (0 dB, and -3 dB for independent ones).
+_LEAST_AGREEMENT = 3.0
+
+Values = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A float graph and what it was quantized to, ready to be run side by side.
+
+    program: ``quantized`` with one call after the other for each node, whatever core it is meant for: every program of
+    a quantized graph computes the same. stands_for: the float graph's value for values of ``quantized``.
+    """
+
+    graph: Graph
+    quantized: Graph
+    program: Program
+    stands_for: Mapping[str, str] = field(default_factory=dict)
+
+    def types(self) -> dict[str, TensorType]:
+        """The type in the quantized graph of each value of the float graph that it holds; the last one counts."""
+        return {name: self.quantized.type_of(value) for value, name in self.stands_for.items()}
+
+
+def _written(program: Program, quantized: Graph) -> dict[int, list[tuple[str, str]]]:
+    """After which call which values of the quantized graph are complete: (value, buffer)."""
+    last = {call.origin: step for step, call in enumerate(program.calls)}
+    found: dict[int, list[tuple[str, str]]] = {}
+    for node in quantized.nodes:
+        if node.name not in last:  # it moves nothing: its result is its input under another shape
+            continue
+        writes = program.calls[last[node.name]].writes
+        for index, value in enumerate(node.outputs):
+            buffer = value if value in program.buffers else writes[-1] if index == 0 and writes else ""
+            if buffer and program.buffers[buffer].type.elements == quantized.type_of(value).elements:
+                found.setdefault(last[node.name], []).append((value, buffer))
+    return found
+
+
+def run_traced(program: Program, quantized: Graph, inputs: Mapping[str, Array]) -> Values:
+    """Each value that a call of ``program`` computes, and the inputs, as real numbers [samples, *shape]."""
+    state, ready = start(program, inputs), _written(program, quantized)
+
+    def real(value: str, buffer: str) -> Array:
+        type_ = quantized.type_of(value)
+        integers = state.view(program.buffers[buffer]).copy()
+        return real_values(integers.reshape(-1, *type_.shape), type_)
+
+    values = {name: real(name, name) for name in program.inputs}
+    for step, call in enumerate(program.calls):
+        state.run(call)
+        for value, buffer in ready.get(step, []):
+            values[value] = real(value, buffer)
+    return values
+
+
+def float_values(graph: Graph, inputs: Mapping[str, Array]) -> Values:
+    """Every value of a float graph, constants [1, *shape], all others [samples, *shape]."""
+    parts: dict[str, list[Array]] = defaultdict(list)
+    run_graph(graph, inputs, lambda name, array: parts[name].append(array))
+    return {name: part[0] if len(part) == 1 else np.concatenate(part) for name, part in parts.items()}
+
+
+def chunked(graph: Graph, inputs: Mapping[str, Array]) -> Iterator[Values]:
+    """The inputs, so many samples at a time that all values of the graph fit into a fixed amount of memory."""
+    each = 4 * sum(value.type.elements for value in graph.values.values() if value.data is None)
+    step, samples = max(1, _CHUNK_BYTES // max(1, each)), sample_count(inputs)
+    for begin in range(0, samples, step):
+        yield {name: array[begin : begin + step] for name, array in inputs.items()}
+
+
+def trace(graph: Graph, quantized: Graph, inputs: Mapping[str, Array]) -> Traced:
+    """Find out what each value of ``quantized`` stands for. inputs: [samples, *shape] float32, by placeholder."""
+    program = plan(lower_graph(quantized))
+    few = {name: array[:_MATCHING_SAMPLES] for name, array in real_inputs(program, inputs).items()}
+    if graph is quantized:
+        return Traced(graph, quantized, program, {name: name for name in run_traced(program, quantized, few)})
+    real, actual = float_values(graph, few), run_traced(program, quantized, few)
+    matcher = _Matcher(graph, quantized, real, actual)
+    stands_for = {name: name for name in quantized.inputs}
+    for node in quantized.nodes:
+        for value in node.outputs:
+            if value in actual and (found := matcher.match(node, value)):
+                stands_for[value] = found
+    return Traced(graph, quantized, program, stands_for)
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"(_quantize|_dequantize)?(__[0-9]+)?$", "", name)
+
+
+@dataclass
+class _Matcher:
+    graph: Graph
+    quantized: Graph
+    real: Values
+    actual: Values
+
+    def __post_init__(self) -> None:
+        self._names = {node.name for node in self.quantized.nodes}
+        self._producer = {name: node for node in self.graph.nodes for name in node.outputs}
+        self._users: dict[str, list[Node]] = defaultdict(list)
+        self._by_origin: dict[str, list[str]] = defaultdict(list)
+        for node in self.graph.nodes:
+            for name in node.inputs:
+                self._users[name].append(node)
+            if node.origin:
+                self._by_origin[node.origin] += node.outputs
+
+    def match(self, node: Node, value: str) -> str | None:
+        """The float graph's value that ``value``, which ``node`` makes, is closest to among those it can be."""
+        own = self._own(node, value)
+        candidates = dict.fromkeys([*own, *self._by_origin.get(node.origin, [])])
+        for name in list(candidates):
+            candidates.update(dict.fromkeys(self._folded_behind(name)))
+        scored = [(self._agreement(name, value), name) for name in candidates if self._fits(name, value)]
+        if not scored:
+            return None
+        best, name = max(scored, key=lambda pair: pair[0])
+        return name if best >= _LEAST_AGREEMENT or name in own else None
+
+    def _own(self, node: Node, value: str) -> list[str]:
+        """The values whose name it has, made by the same operator; a conversion's stem."""
+        producer = self._producer.get(value)
+        if producer is not None and producer.op.kind == node.op.kind:
+            return [value]
+        if isinstance(node.op, Rescale | Quantize | Dequantize):
+            return [name for name in (node.origin, _stem(value)) if name in self.graph.values]
+        return []
+
+    def _fits(self, name: str, value: str) -> bool:
+        found = self.graph.values.get(name)
+        return (
+            found is not None and found.data is None and found.type.elements == self.quantized.type_of(value).elements
+        )
+
+    def _folded_behind(self, name: str) -> Iterator[str]:
+        """Results of the functions of single elements behind ``name`` alone that have no node of their own any more."""
+        while len(users := self._users.get(name, [])) == 1:
+            (user,) = users
+            if not user.op.elementwise or user.name in self._names:
+                return
+            (name,) = user.outputs[:1]
+            yield name
+
+    def _agreement(self, name: str, value: str) -> float:
+        real = self.real[name].astype(np.float64).ravel()
+        actual = np.broadcast_to(self.actual[value], (len(self.real[name]), *self.actual[value].shape[1:]))
+        error = actual.astype(np.float64).ravel() - real
+        return decibels(float(real @ real), float(error @ error))
+
+
+def by_float_name(traced: Traced, actual: Values) -> Values:
+    """The quantized network's values under the float graph's names; the last that stands for one counts."""
+    return {name: actual[value] for value, name in traced.stands_for.items()}
+
+
+def each_chunk(traced: Traced, inputs: Mapping[str, Array], visit: Callable[[Values, Values], None]) -> None:
+    """Run both networks, calling ``visit`` with (float values, quantized network's values by the same names)."""
+    for part in chunked(traced.graph, inputs):
+        actual = run_traced(traced.program, traced.quantized, part)
+        visit(float_values(traced.graph, part), by_float_name(traced, actual))

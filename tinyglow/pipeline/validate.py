@@ -1,0 +1,141 @@
+"""Validation: the quantized network against the float one, output by output and layer by layer, and what would help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.errors import InputError, Problem, TinyglowError
+from tinyglow.interp import run_graph, sample_count
+from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.program import Program
+from tinyglow.pipeline.fidelity import OutputFidelity, compare_outputs, is_vector, real_inputs, real_values
+from tinyglow.pipeline.layers import Layer, layers_of, look_closely
+from tinyglow.pipeline.stations import bind_inputs, interpret, quantize
+from tinyglow.pipeline.trace import trace
+from tinyglow.pipeline.trials import Setting, Trial, try_advice, worst
+from tinyglow.quant.profile import Profile
+from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.warnings import Evidence, Finding, warnings_of
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Of the output ``name``: how many of the labelled samples the float network and the quantized one get right."""
+
+    name: str
+    float_correct: int
+    correct: int
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A quantized network beside the float one, on ``samples`` samples.
+
+    precision: of activations, "int8" or "int16". came_quantized: the model has no float form; it is compared with what its own integers stand for, never rounded.
+    outputs: in the model's order. layers: in the graph's order. accuracy: None without labels. warnings: what the
+    profile shows by itself. advice: options that were tried and gain at least 1 dB, best first.
+    """
+
+    network: str
+    precision: str
+    samples: int
+    came_quantized: bool
+    outputs: tuple[OutputFidelity, ...]
+    layers: tuple[Layer, ...]
+    accuracy: Accuracy | None
+    warnings: tuple[Finding, ...]
+    advice: tuple[Trial, ...]
+
+    @property
+    def snr(self) -> float:
+        """The lowest SNR of all outputs and their parts, in dB."""
+        return worst(self.outputs)
+
+    @property
+    def losses(self) -> list[Layer]:
+        """The layers that add most to the error and whose cause was looked for, the worst first."""
+        return sorted((layer for layer in self.layers if layer.why), key=lambda layer: -layer.share)
+
+
+def validate(
+    graph: Graph,
+    profile: Profile | None,
+    inputs: Mapping[str, Array],
+    scheme: Scheme | None = None,
+    float_io: bool = False,
+    *,
+    labels: Array | None = None,
+    advise: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Validation:
+    """Quantize ``graph`` as ``tinyglow.quantize`` does and compare it with itself in float.
+
+    inputs: [samples, *shape] float32 by name. labels: [samples] integers, the index of the right class. advise: try
+    other options too. progress(n) is called when n more samples are done. A model that came quantized takes no profile.
+    Raises InputError, ProfileError, ModelError.
+    """
+    scheme = scheme or Scheme()
+    quantized = quantize(graph, profile, None if graph.is_quantized else scheme, float_io)
+    reference = quantized if graph.is_quantized else graph
+    traced = trace(reference, quantized, inputs)
+    real = real_inputs(traced.program, inputs)
+    expected, answers = run_graph(reference, real), interpret(traced.program, real)
+    outputs = compare_outputs(reference, traced.program, expected, answers)
+    accuracy = None if labels is None else _accuracy(traced.program, expected, answers, labels)
+    with np.errstate(all="ignore"):
+        close = look_closely(traced, real)
+        layers = layers_of(close, real, profile, progress)
+    findings = [] if profile is None else warnings_of(Evidence(graph, profile, quantized))
+    advice: list[Trial] = []
+    if profile is not None and advise:
+        misfits = any("saturate" in why or "profile's range" in why for layer in layers for why in layer.why)
+        setting = Setting(scheme, float_io)
+        advice = try_advice(graph, profile, real, setting, close, profile_misfits=misfits or bool(findings))
+    return Validation(
+        network=graph.name,
+        precision=scheme.precision,
+        samples=sample_count(real),
+        came_quantized=graph.is_quantized,
+        outputs=tuple(outputs),
+        layers=tuple(layers),
+        accuracy=accuracy,
+        warnings=tuple(findings),
+        advice=tuple(advice),
+    )
+
+
+def _accuracy(program: Program, expected: Mapping[str, Array], answers: Mapping[str, Array], labels: Array) -> Accuracy:
+    """Right answers of the first output that holds a value for each class. Raises InputError."""
+    name = next((name for name in program.outputs if is_vector(expected[name])), None)
+    if name is None:
+        raise InputError("the labels are of no use", [Problem("", "no output of the network is a vector of classes")])
+    reference = expected[name].reshape(len(expected[name]), -1)
+    actual = real_values(answers[name], program.buffers[name].type).reshape(reference.shape)
+    problems = []
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        found = f"are {labels.dtype} of shape {list(labels.shape)}"
+        problems.append(Problem("the labels", found, "one integer for each sample"))
+    elif len(labels) != len(reference):
+        problems.append(Problem("the labels", f"are {len(labels)} for {len(reference)} samples", "one for each"))
+    elif labels.min() < 0 or labels.max() >= reference.shape[1]:
+        found, last = f"range from {labels.min()} to {labels.max()}", reference.shape[1] - 1
+        problems.append(Problem("the labels", found, f"0 to {last}: the output {name} has so many classes"))
+    if problems:
+        raise InputError("the labels do not fit the network", problems)
+    return Accuracy(name, *(int((each.argmax(1) == labels).sum()) for each in (reference, actual)))
+
+
+def profile_warnings(
+    graph: Graph, profile: Profile, inputs: Mapping[str, Array], like_glow: bool = False
+) -> list[Finding]:
+    """What a fresh profile and its samples show, if the network is quantized by the default scheme."""
+    shapes = {name: graph.type_of(name).shape for name in graph.inputs}
+    bound = bind_inputs(shapes, graph.source_names, inputs)
+    try:
+        quantized = quantize(graph, profile, Scheme(like_glow=like_glow))
+    except TinyglowError:  # then compile will say why, and only rules on the samples speak up
+        quantized = graph
+    return warnings_of(Evidence(graph, profile, quantized, bound))

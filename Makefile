@@ -4,6 +4,7 @@
 #   make test     all tests (ARGS="-k planner" for some)
 #   make lint     ruff and mypy
 #   make bench    cycles and bytes on emulated boards against the recorded ones (ARGS=--update records)
+#   make docs     the documentation as a site in build/docs
 #   make format   ruff's formatter and its safe fixes
 #   make clean    removes .venv and everything else that make made
 
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
-.PHONY: help demo test lint bench format clean
+.PHONY: help demo test lint bench docs format clean
 .NOTPARALLEL: # two pips in one environment would meet
 
 help:
@@ -32,6 +33,9 @@ lint: $(VENV)/.lint
 bench: $(VENV)/.test
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
+docs: $(VENV)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict $(ARGS)
+
 format: $(VENV)/.lint
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -43,8 +47,9 @@ clean:
 $(VENV)/.demo: EXTRAS := sim,cc
 $(VENV)/.test: EXTRAS := sim,cc,test
 $(VENV)/.lint: EXTRAS := lint
+$(VENV)/.docs: EXTRAS := docs,tflite
 
-$(VENV)/.demo $(VENV)/.test $(VENV)/.lint: pyproject.toml $(VENV)/.python
+$(VENV)/.demo $(VENV)/.test $(VENV)/.lint $(VENV)/.docs: pyproject.toml $(VENV)/.python
 	@echo "Installing tinyglow[$(EXTRAS)] into $(VENV) ..."
 	@$(PIP) install -e '.[$(EXTRAS)]'
 	@touch $@

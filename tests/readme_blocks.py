@@ -1,4 +1,4 @@
-"""The generated parts of the READMEs. ``python -m tests.readme_blocks`` writes them; tests/test_readme.py compares."""
+"""The generated parts of the README and the documentation. ``python -m tests.readme_blocks`` writes them; tests/test_readme.py compares."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tinyglow.ops import KERNELS, ONNX_OPS, TFLITE_OPS
 from tinyglow.pipeline.fit import fit, real_boards
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-KERNELS_README = README.parent / "runtime_c" / "README.md"
+DOCS = README.parent / "docs"
 
 
 def operators() -> str:
@@ -82,10 +82,10 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "demo": (README, demo),
     "speed": (README, speed_table),
     "mlperf": (README, mlperf_tiny.table_text),
-    "sizes": (README, size_table),
-    "fits": (README, fits),
-    "operators": (README, operators),
-    "kernels": (KERNELS_README, kernels),
+    "sizes": (DOCS / "how-to/size-and-speed.md", size_table),
+    "fits": (DOCS / "how-to/boards.md", fits),
+    "operators": (DOCS / "reference/operators.md", operators),
+    "kernels": (DOCS / "reference/kernels.md", kernels),
 }
 
 

@@ -24,11 +24,13 @@ LAYERS = (
     {"demo"},
     {"cli"},
     {"__main__"},
+    {"dev"},  # not installed; runs before anything else is
 )
 HEIGHT = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
 OWNERS = {"onnx": "frontend", "google": "frontend", "jinja2": "bundle", "PIL": "images"}
 OWNERS |= {"tflite": "frontend", "flatbuffers": "frontend"}
 OWNERS |= dict.fromkeys(["subprocess", "unicorn", "capstone", "elftools"], "sim")
+ALONE = "dev"  # imports no other room; starts pip and the tools, so it may use subprocess
 
 
 def _imports(path: Path, package: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -57,7 +59,9 @@ def violations(root: Path) -> list[str]:
             continue
         for line, name in _imports(path, ["tinyglow", *inside[:-1]]):
             where = f"{path.relative_to(root)}:{line}: {room} imports {'.'.join(name)}"
-            if OWNERS.get(name[0], room) != room:
+            if room == ALONE and name[0] == "tinyglow" and name[1:2] != [ALONE]:
+                found.append(f"{where}; it works before anything is installed")
+            if OWNERS.get(name[0], room) != room and (room, name[0]) != (ALONE, "subprocess"):
                 found.append(f"{where}; only {OWNERS[name[0]]} may")
             if name[0] == "tinyglow":
                 # `from tinyglow import load` names no room: it uses the package itself.
@@ -88,6 +92,7 @@ def test_imports_run_downward(checkout: Path) -> None:
         ("ops/conv2d.py", "def late():\n    import onnx.numpy_helper", "only frontend"),
         ("report/html.py", "from jinja2 import Template", "only bundle"),
         ("boards.py", "from subprocess import run", "only sim"),
+        ("dev/sets.py", "from tinyglow.errors import Problem", "before anything is installed"),
         ("cli/__init__.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import unicorn", "only sim"),
     ],
 )
@@ -106,6 +111,7 @@ def test_a_planted_violation_is_found(tmp_path: Path, file: str, source: str, ex
     [
         ("ir/graph.py", "from . import types\nfrom .types import QuantParams\nfrom tinyglow.errors import ModelError"),
         ("ops/registry.py", "import importlib\nfor name in 'ab':\n    importlib.import_module(f'tinyglow.ops.{name}')"),
+        ("dev/sets.py", "import subprocess\nfrom tinyglow.dev import versions"),
         ("sim/run.py", "import subprocess\nimport unicorn\nfrom tinyglow import boards\nfrom ..lowering import plan"),
         ("frontend/onnx.py", "import onnx\nfrom tinyglow.ir import graph"),
         ("cli/__init__.py", "import tinyglow\nfrom tinyglow import demo, load\nfrom tinyglow.report import explain"),

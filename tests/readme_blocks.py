@@ -14,8 +14,8 @@ from tests.benchmarks import mlperf_tiny
 from tests.benchmarks.table import size_table, speed_table
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
-from tinyglow.ops import KERNELS, ONNX_OPS, TFLITE_OPS
 from tinyglow.pipeline.fit import fit, real_boards
+from tinyglow.registry import KERNELS, ONNX_OPS, TFLITE_OPS
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 DOCS = README.parent / "docs"

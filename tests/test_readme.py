@@ -22,5 +22,10 @@ def test_generated_block_is_current(name: str) -> None:
 def test_every_file_named_exists() -> None:
     """Files and folders that README.md and CONTRIBUTING.md name are there."""
     root = README.parent
-    for path in ("tinyglow/pipeline/stations.py", "tinyglow/sim/cycles/m7.py", "CONTRIBUTING.md", "tests/unit/ops"):
+    for path in (
+        "tinyglow/pipeline/stations.py",
+        "tinyglow/sim/cycles/m7.py",
+        "CONTRIBUTING.md",
+        "tests/unit/operators",
+    ):
         assert Path(root / path).exists(), path

@@ -12,7 +12,7 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
-from tinyglow.ops.constants import dequantized
+from tinyglow.operators.constants import dequantized
 
 _READ_ONLY = (Region.CONSTANT, Region.CODE)
 _FLOAT_CHUNK_BYTES = 64 * 2**20

@@ -1,5 +1,5 @@
 /* Weights stored as a stream of bits, taken one after the other: a prefix code whose codes are the shorter the nearer a
- * weight is to zero (tinyglow/ops/prefix_code.py describes the format). What is read was written by the compiler: each
+ * weight is to zero (tinyglow/codegen/prefix_code.py describes the format). What is read was written by the compiler: each
  * code is complete, so that any bits lead to some entry of its table. */
 #ifndef TG_PACKED_H
 #define TG_PACKED_H

@@ -14,10 +14,9 @@ import tinyglow
 from tests.benchmarks.measure import CORES, MODELS, SCHEMES, quantized
 from tinyglow.boards import load_board
 from tinyglow.ir.program import KernelCall
-from tinyglow.ops.conv2d_float import ConvSizes
-from tinyglow.ops.conv2d_layer import PooledGeometry
-from tinyglow.ops.fully_connected_layer import FullyConnectedParams
-from tinyglow.ops.pointwise_dsp import Points
+from tinyglow.kernels.convolution.geometry import ConvSizes, PooledGeometry
+from tinyglow.kernels.convolution.pointwise_dsp import Points
+from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
 from tinyglow.pipeline.cycle_profile import profile_cycles
 from tinyglow.pipeline.fit import sample_inputs
 from tinyglow.pipeline.stations import target_of

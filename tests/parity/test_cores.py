@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyglow.ops import KERNELS
+from tinyglow.registry import KERNELS
 from tinyglow.testing import Case, budget, cases
 from tinyglow.testing.emulated import Core
 

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from tinyglow.ir.kernel import Params
+from tinyglow.kernels.elementwise.addends import Addend16Params
+from tinyglow.kernels.elementwise.mul import Product16Params
+from tinyglow.kernels.elementwise.quantize import Quantize16Params
+from tinyglow.kernels.elementwise.rescale import Rescale16Params
+from tinyglow.kernels.fully_connected.fully_connected_s16 import FullyConnected16Params
+from tinyglow.kernels.int16 import packed_bias, sum_bounds
+from tinyglow.kernels.matmul.matmul_s16 import MatMul16Params
+from tinyglow.kernels.pooling.avg_pool import AvgPool16Params
 from tinyglow.numerics import wide
-from tinyglow.ops import KERNELS
-from tinyglow.ops.arithmetic_int16 import Addend16Params, Product16Params
-from tinyglow.ops.int16 import packed_bias, sum_bounds
-from tinyglow.ops.layers_int16 import FullyConnected16Params, MatMul16Params
-from tinyglow.ops.pools_int16 import AvgPool16Params
-from tinyglow.ops.quantize import Quantize16Params
-from tinyglow.ops.rescale_int16 import Rescale16Params
+from tinyglow.registry import KERNELS
 from tinyglow.testing import Case
 from tinyglow.testing.emulated import Core
 from tinyglow.testing.native import Library

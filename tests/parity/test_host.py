@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyglow import resources
-from tinyglow.ops import KERNELS
+from tinyglow.registry import KERNELS
 from tinyglow.testing import Case, budget, cases, covered_kernels, fixed_cases
 from tinyglow.testing.frame import DamageError
 from tinyglow.testing.native import Library, build_library

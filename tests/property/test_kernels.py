@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Params, Role
+from tinyglow.kernels.convolution.conv2d import ChannelwiseParams, Conv2DParams
+from tinyglow.kernels.convolution.geometry import ConvGeometry
+from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
+from tinyglow.kernels.pooling.max_pool import MaxPoolParams
+from tinyglow.kernels.reshape.transpose import MAX_RANK
 from tinyglow.numerics import glow
-from tinyglow.ops import KERNELS
-from tinyglow.ops.conv2d import ChannelwiseParams, Conv2DParams, ConvGeometry
-from tinyglow.ops.fully_connected_layer import FullyConnectedParams
-from tinyglow.ops.max_pool import MaxPoolParams
-from tinyglow.ops.transpose import MAX_RANK
+from tinyglow.registry import KERNELS
 from tinyglow.testing import Case, budget, cases, covered_kernels
 
 WITH_INPUT = [symbol for symbol in covered_kernels() if KERNELS[symbol].operands[0].role is Role.IN]

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyglow.ir.kernel import In, Kernel, Out, Params
+from tinyglow.kernels.reshape.copy import COPY, CopyParams
 from tinyglow.numerics import glow
-from tinyglow.ops import KERNELS
-from tinyglow.ops.copy import COPY, CopyParams
+from tinyglow.registry import KERNELS
 from tinyglow.testing import (
     Case,
     blocks,

@@ -15,7 +15,7 @@ from tests.helpers import Net, NetBuilder, nets
 from tinyglow.ir.graph import Graph
 from tinyglow.lowering.graph_to_program import lower
 from tinyglow.lowering.plan import plan
-from tinyglow.ops.conv2d import Conv2D
+from tinyglow.operators.conv2d import Conv2D
 from tinyglow.passes.channel_ranges import channel_ranges
 from tinyglow.passes.dead_channels import drop_dead_channels, multiplications
 from tinyglow.pipeline import stations

@@ -14,9 +14,9 @@ from tinyglow.ir.dump import dump_graph
 from tinyglow.ir.editor import GraphEditor, Namer, legal_name
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.ir.verify import verify
-from tinyglow.ops.arithmetic import Add
-from tinyglow.ops.rescale import Relu
-from tinyglow.ops.reshape import Reshape
+from tinyglow.operators.add import Add
+from tinyglow.operators.relu import Relu
+from tinyglow.operators.reshape import Reshape
 from tinyglow.testing import budget
 
 ROW = TensorType((1, 4))

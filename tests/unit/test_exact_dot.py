@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinyglow.kernels.convolution.sums import convolution_sums
+from tinyglow.kernels.window import Window
 from tinyglow.numerics import exact_dot
-from tinyglow.ops.conv_sums import convolution_sums
-from tinyglow.ops.window import Window
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tinyglow.frontend.tflite_file import read_tflite
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.verify import verify
-from tinyglow.ops import TFLITE_OPS
+from tinyglow.registry import TFLITE_OPS
 
 RECORDED = np.load(Path(cases.__file__).with_name("litert.npz"))
 

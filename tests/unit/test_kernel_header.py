@@ -10,7 +10,7 @@ import pytest
 from tinyglow import resources
 from tinyglow.bundle import kernel_header as module
 from tinyglow.bundle.kernel_header import COMMITTED, kernel_header
-from tinyglow.ops import KERNELS
+from tinyglow.registry import KERNELS
 from tinyglow.testing.native import runtime_sources
 
 

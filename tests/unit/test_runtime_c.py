@@ -21,7 +21,7 @@ from tinyglow import resources
 from tinyglow.boards import HOST, Board, load_board
 from tinyglow.errors import ToolError
 from tinyglow.ir.kernel import Operand, Role
-from tinyglow.ops import KERNELS
+from tinyglow.registry import KERNELS
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.testing import Case, covered_kernels, fixed_cases, is_full
 from tinyglow.testing.dispatch import kernel_numbers, write_dispatch

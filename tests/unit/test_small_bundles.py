@@ -22,15 +22,16 @@ from tinyglow.ir.graph import Graph
 from tinyglow.ir.kernel import Kernel, struct_bytes
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import Optimize, Target, Variant, choose_for, smallest_kernels
+from tinyglow.kernels.convolution.conv2d import CONV2D
+from tinyglow.kernels.convolution.conv2d_packed import CONV2D_PACKED, PackedConvParams
+from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
+from tinyglow.kernels.fully_connected.fully_connected_packed import FULLY_CONNECTED_PACKED
 from tinyglow.lowering.traffic import call_traffic
-from tinyglow.ops import KERNELS
-from tinyglow.ops.conv2d import CONV2D
-from tinyglow.ops.fully_connected import FULLY_CONNECTED
-from tinyglow.ops.packed_layers import CONV2D_PACKED, FULLY_CONNECTED_PACKED, PackedConvParams
 from tinyglow.pipeline.budget import lower_within
 from tinyglow.pipeline.execute import bundle_sizes
 from tinyglow.pipeline.fit import sample_inputs
 from tinyglow.quant.quantizer import Scheme
+from tinyglow.registry import KERNELS
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.testing import budget
 

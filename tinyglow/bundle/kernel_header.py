@@ -11,7 +11,7 @@ from typing import Any
 from tinyglow import resources
 from tinyglow.bundle.render import render
 from tinyglow.ir.kernel import CTYPES, Kernel, Role, c_fields
-from tinyglow.ops import KERNELS
+from tinyglow.registry import KERNELS
 
 COMMITTED = resources.RUNTIME / "include" / "tg_kernels.h"
 

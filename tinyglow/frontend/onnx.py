@@ -28,7 +28,7 @@ from tinyglow.ir.editor import GraphEditor, Namer, legal_name
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.op import SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
-from tinyglow.ops import ONNX_OPS
+from tinyglow.registry import ONNX_OPS
 
 _DATA_TYPES = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.INT64: "int64", onnx.TensorProto.INT32: "int32"}
 

@@ -11,7 +11,7 @@ from onnx import numpy_helper
 from tinyglow.frontend.importing import UNSUPPORTED, shown
 from tinyglow.ir.forms import OnnxForm
 from tinyglow.ir.op import Attribute, UnsupportedError
-from tinyglow.ops import ONNX_OPS
+from tinyglow.registry import ONNX_OPS
 
 MIN_OPSET = 7  # before it, Add and Gemm broadcast by other rules
 DOMAINS = ("", "ai.onnx")  # both are ONNX's own operators

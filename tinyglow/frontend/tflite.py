@@ -29,10 +29,11 @@ from tinyglow.ir.editor import GraphEditor, Namer, legal_name
 from tinyglow.ir.graph import Array, Graph, Value
 from tinyglow.ir.op import Importer, Op, SourceNode, UnsupportedError
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
-from tinyglow.ops import TFLITE_OPS
-from tinyglow.ops.constants import dequantized
-from tinyglow.ops.quantize import Dequantize, Quantize
-from tinyglow.ops.tflite_node import rescaled
+from tinyglow.operators.constants import dequantized
+from tinyglow.operators.dequantize import Dequantize
+from tinyglow.operators.quantize import Quantize
+from tinyglow.operators.tflite_node import rescaled
+from tinyglow.registry import TFLITE_OPS
 
 # The element type in the graph, and in the file, of what is not quantized; integers are shapes and axes.
 _PLAIN = {

@@ -14,7 +14,7 @@ from tinyglow.ir.op import UnsupportedError
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target, Variant, choose_for
 from tinyglow.ir.types import QuantParams, TensorType
-from tinyglow.ops.copy import COPY, CopyParams
+from tinyglow.kernels.reshape.copy import COPY, CopyParams
 
 ALIGNMENT = 4  # bytes: the largest element of any buffer; loads of no supported core need more
 

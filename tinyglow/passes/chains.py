@@ -8,15 +8,17 @@ import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ops.activation import NO_ACTIVATION
-from tinyglow.ops.arithmetic import Add, Sub
-from tinyglow.ops.clip import Clip
-from tinyglow.ops.concat import Concat
-from tinyglow.ops.conv2d import Conv2D
-from tinyglow.ops.multiplication import Div, Mul
-from tinyglow.ops.pad import Pad
-from tinyglow.ops.rescale import Relu
-from tinyglow.ops.transpose import Transpose
+from tinyglow.kernels.activation import NO_ACTIVATION
+from tinyglow.operators.add import Add
+from tinyglow.operators.clip import Clip
+from tinyglow.operators.concat import Concat
+from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.div import Div
+from tinyglow.operators.mul import Mul
+from tinyglow.operators.pad import Pad
+from tinyglow.operators.relu import Relu
+from tinyglow.operators.sub import Sub
+from tinyglow.operators.transpose import Transpose
 from tinyglow.passes.folding import replace_constant
 
 

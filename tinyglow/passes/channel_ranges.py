@@ -9,14 +9,16 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node, Value
 from tinyglow.ir.op import UnsupportedError
+from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
+from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.kernels.elementwise.rescale import rescale_params, rescale_s8
 from tinyglow.numerics import glow
-from tinyglow.ops.accumulator import check_accumulator, output_requant, prepared_bias
-from tinyglow.ops.conv2d import Conv2D
-from tinyglow.ops.conv2d_layer import ConvLayer
-from tinyglow.ops.fully_connected import FullyConnected
-from tinyglow.ops.max_pool import MaxPool
-from tinyglow.ops.rescale import Relu, Rescale, rescale_params, rescale_s8
-from tinyglow.ops.reshape import Reshape
+from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.fully_connected import FullyConnected
+from tinyglow.operators.max_pool import MaxPool
+from tinyglow.operators.relu import Relu
+from tinyglow.operators.rescale import Rescale
+from tinyglow.operators.reshape import Reshape
 
 
 @dataclass(frozen=True, eq=False)

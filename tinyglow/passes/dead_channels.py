@@ -16,9 +16,9 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node, Value
 from tinyglow.ir.types import ChannelParams, TensorType
-from tinyglow.ops.accumulator import accumulator_scale
-from tinyglow.ops.conv2d import Conv2D
-from tinyglow.ops.reshape import Reshape
+from tinyglow.kernels.accumulator import accumulator_scale
+from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.reshape import Reshape
 from tinyglow.passes.channel_ranges import Linear, Ranges, channel_ranges, flattens, keeps_channels, linear_of
 
 

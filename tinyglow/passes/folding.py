@@ -6,13 +6,14 @@ import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Node
-from tinyglow.ops.activation import NO_ACTIVATION
-from tinyglow.ops.arithmetic import Add
-from tinyglow.ops.batch_norm import BatchNormalization
-from tinyglow.ops.conv2d import Conv2D
-from tinyglow.ops.fully_connected import FullyConnected
-from tinyglow.ops.matmul import MatMul
-from tinyglow.ops.multiplication import MAX_FRACTION_BITS, Div
+from tinyglow.kernels.activation import NO_ACTIVATION
+from tinyglow.kernels.elementwise.div import MAX_FRACTION_BITS
+from tinyglow.operators.add import Add
+from tinyglow.operators.batch_norm import BatchNormalization
+from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.div import Div
+from tinyglow.operators.fully_connected import FullyConnected
+from tinyglow.operators.matmul import MatMul
 
 
 def fold_constants(node: Node, edit: GraphEditor) -> bool:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.target import Target
-from tinyglow.ops.conv2d import Conv2D
-from tinyglow.ops.max_pool import SQUARE, MaxPool
+from tinyglow.kernels.pooling.max_pool import SQUARE
+from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.max_pool import MaxPool
 from tinyglow.passes.dead_channels import drop_dead_channels
 from tinyglow.passes.rewrite import rewrite
 

@@ -9,8 +9,9 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import QuantParams, TensorType
-from tinyglow.ops.quantize import Dequantize, Quantize
-from tinyglow.ops.rescale import Rescale
+from tinyglow.operators.dequantize import Dequantize
+from tinyglow.operators.quantize import Quantize
+from tinyglow.operators.rescale import Rescale
 from tinyglow.passes.tidy import fold_rescales
 
 

@@ -6,13 +6,16 @@ import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ops.arithmetic import Add, Sub
-from tinyglow.ops.batch_norm import BatchNormalization, VarianceRoot
-from tinyglow.ops.conv2d import Conv2D
-from tinyglow.ops.multiplication import Div, Mul
-from tinyglow.ops.reshape import Reshape
-from tinyglow.ops.tile import Tile
-from tinyglow.ops.window import Window
+from tinyglow.kernels.window import Window
+from tinyglow.operators.add import Add
+from tinyglow.operators.batch_norm import BatchNormalization
+from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.div import Div
+from tinyglow.operators.mul import Mul
+from tinyglow.operators.reshape import Reshape
+from tinyglow.operators.sub import Sub
+from tinyglow.operators.tile import Tile
+from tinyglow.operators.variance_root import VarianceRoot
 
 
 def _statistics(node: Node, edit: GraphEditor) -> list[Array]:

@@ -13,17 +13,19 @@ import numpy as np
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.op import Op
+from tinyglow.kernels.activation import NO_ACTIVATION, Activation
 from tinyglow.numerics.glow import INT8_MIN
-from tinyglow.ops.activation import NO_ACTIVATION, Activation
-from tinyglow.ops.arithmetic import Max
-from tinyglow.ops.clip import Clip
-from tinyglow.ops.conv2d import Conv2D
-from tinyglow.ops.fully_connected import FullyConnected
-from tinyglow.ops.leaky_relu import LeakyRelu
-from tinyglow.ops.quantize import Dequantize, Quantize
-from tinyglow.ops.rescale import Relu, Rescale
-from tinyglow.ops.reshape import Reshape
-from tinyglow.ops.transpose import Transpose
+from tinyglow.operators.clip import Clip
+from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.dequantize import Dequantize
+from tinyglow.operators.fully_connected import FullyConnected
+from tinyglow.operators.leaky_relu import LeakyRelu
+from tinyglow.operators.max import Max
+from tinyglow.operators.quantize import Quantize
+from tinyglow.operators.relu import Relu
+from tinyglow.operators.rescale import Rescale
+from tinyglow.operators.reshape import Reshape
+from tinyglow.operators.transpose import Transpose
 from tinyglow.passes.rewrite import apply_once, rewrite
 from tinyglow.passes.transposes import drop_identities, merge_reshapes
 

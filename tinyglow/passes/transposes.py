@@ -8,18 +8,19 @@ import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Node, Value
-from tinyglow.ops.avg_pool import AvgPool
-from tinyglow.ops.batch_norm import BatchNormalization
-from tinyglow.ops.concat import Concat
-from tinyglow.ops.conv2d import Conv2D
-from tinyglow.ops.max_pool import MaxPool
-from tinyglow.ops.pad import Pad
-from tinyglow.ops.reshape import Reshape
-from tinyglow.ops.resize import ResizeBilinear, ResizeNearest
-from tinyglow.ops.slice import Slice
-from tinyglow.ops.tile import Tile
-from tinyglow.ops.transpose import Transpose
-from tinyglow.ops.window import Window
+from tinyglow.kernels.window import Window
+from tinyglow.operators.avg_pool import AvgPool
+from tinyglow.operators.batch_norm import BatchNormalization
+from tinyglow.operators.concat import Concat
+from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.max_pool import MaxPool
+from tinyglow.operators.pad import Pad
+from tinyglow.operators.reshape import Reshape
+from tinyglow.operators.resize_bilinear import ResizeBilinear
+from tinyglow.operators.resize_nearest import ResizeNearest
+from tinyglow.operators.slice import Slice
+from tinyglow.operators.tile import Tile
+from tinyglow.operators.transpose import Transpose
 
 
 def _transpose_behind(value: str, edit: GraphEditor) -> Node | None:

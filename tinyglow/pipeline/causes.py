@@ -12,7 +12,7 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.types import TensorType
-from tinyglow.ops.concat import Concat
+from tinyglow.operators.concat import Concat
 from tinyglow.pipeline.fidelity import beyond
 from tinyglow.quant.profile import Range
 from tinyglow.quant.warnings import FEWEST_STEPS

@@ -16,7 +16,7 @@ from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.types import TensorType
-from tinyglow.ops.conv2d import Conv2D
+from tinyglow.operators.conv2d import Conv2D
 from tinyglow.pipeline.execute import Execution, simulate
 from tinyglow.pipeline.golden import GlowNode, GlowType, Golden, load_golden
 from tinyglow.pipeline.stations import emit, interpret, load, lower, quantize, target_of

@@ -12,7 +12,7 @@ from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.types import TensorType
-from tinyglow.ops.constants import dequantized
+from tinyglow.operators.constants import dequantized
 from tinyglow.pipeline.parts import output_parts
 from tinyglow.pipeline.stations import bind_inputs, interpret
 

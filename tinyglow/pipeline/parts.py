@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node, Output
-from tinyglow.ops.concat import Concat
-from tinyglow.ops.reshape import Reshape
-from tinyglow.ops.transpose import Transpose
+from tinyglow.operators.concat import Concat
+from tinyglow.operators.reshape import Reshape
+from tinyglow.operators.transpose import Transpose
 
 _MOST_PARTS = 16  # more are no heads of a network
 

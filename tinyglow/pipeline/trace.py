@@ -19,8 +19,9 @@ from tinyglow.ir.program import Program
 from tinyglow.ir.types import TensorType
 from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import plan
-from tinyglow.ops.quantize import Dequantize, Quantize
-from tinyglow.ops.rescale import Rescale
+from tinyglow.operators.dequantize import Dequantize
+from tinyglow.operators.quantize import Quantize
+from tinyglow.operators.rescale import Rescale
 from tinyglow.pipeline.fidelity import decibels, real_inputs, real_values
 
 _CHUNK_BYTES = 64 * 2**20  # of all values of the float graph together

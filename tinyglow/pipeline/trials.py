@@ -10,7 +10,7 @@ from tinyglow.errors import TinyglowError
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
-from tinyglow.ops.conv2d import Conv2D
+from tinyglow.operators.conv2d import Conv2D
 from tinyglow.pipeline.fidelity import OutputFidelity, compare_outputs
 from tinyglow.pipeline.layers import Closely, look_closely, producers
 from tinyglow.pipeline.stations import interpret, lower, profile, quantize

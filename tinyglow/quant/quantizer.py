@@ -22,8 +22,9 @@ from tinyglow.ir.graph import Array, Graph, Node, Value
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
 from tinyglow.numerics import glow, wide
-from tinyglow.ops.quantize import Dequantize, Quantize
-from tinyglow.ops.rescale import Rescale
+from tinyglow.operators.dequantize import Dequantize
+from tinyglow.operators.quantize import Quantize
+from tinyglow.operators.rescale import Rescale
 from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import Profile, Range
 from tinyglow.quant.schema import (

@@ -16,16 +16,18 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.types import TensorType
-from tinyglow.ops.arithmetic import Add, Sub
-from tinyglow.ops.clip import Clip
-from tinyglow.ops.concat import Concat
-from tinyglow.ops.conv2d import Conv2D
-from tinyglow.ops.fully_connected import FullyConnected
-from tinyglow.ops.multiplication import Div, Mul
-from tinyglow.ops.quantize import Quantize
-from tinyglow.ops.rescale import Relu
-from tinyglow.ops.reshape import Reshape
-from tinyglow.ops.transpose import Transpose
+from tinyglow.operators.add import Add
+from tinyglow.operators.clip import Clip
+from tinyglow.operators.concat import Concat
+from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.div import Div
+from tinyglow.operators.fully_connected import FullyConnected
+from tinyglow.operators.mul import Mul
+from tinyglow.operators.quantize import Quantize
+from tinyglow.operators.relu import Relu
+from tinyglow.operators.reshape import Reshape
+from tinyglow.operators.sub import Sub
+from tinyglow.operators.transpose import Transpose
 from tinyglow.quant.profile import Profile, Range
 
 FEWEST_SAMPLES = 4  # below, ranges are those of the samples and not those of the data

@@ -10,7 +10,7 @@ from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.program import Buffer, KernelCall, Program
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import glow
-from tinyglow.ops.conv2d import Conv2D
+from tinyglow.operators.conv2d import Conv2D
 from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import Profile, Range
 from tinyglow.quant.quantizer import Scheme, profiled_values

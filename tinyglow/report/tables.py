@@ -11,8 +11,9 @@ from rich.table import Table
 from tinyglow.boards import Board
 from tinyglow.ir.kernel import Role
 from tinyglow.ir.program import MEMORIES, Program, Region
+from tinyglow.kernels.convolution.conv2d_packed import PackedConvParams
+from tinyglow.kernels.fully_connected.fully_connected_packed import PackedDenseParams
 from tinyglow.lowering.traffic import buffer_traffic
-from tinyglow.ops.packed_layers import PackedConvParams, PackedDenseParams
 from tinyglow.pipeline.compare import Comparison
 from tinyglow.pipeline.crosscheck import Crosscheck
 from tinyglow.pipeline.execute import Execution

@@ -1,7 +1,7 @@
 """Public strategies for property tests (hypothesis), and ways to run kernels on the host and on emulated cores.
 
 >>> from hypothesis import given
->>> from tinyglow.ops import KERNELS
+>>> from tinyglow.registry import KERNELS
 >>> from tinyglow.testing import cases
 >>> @given(cases(KERNELS["tg_rescale_s8"]))
 ... def test_my_own_rescale(case):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tinyglow.bundle.render import render
 from tinyglow.ir.kernel import Kernel, Role
-from tinyglow.ops import KERNELS
+from tinyglow.registry import KERNELS
 from tinyglow.testing.functions import described_functions
 
 

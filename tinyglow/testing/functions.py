@@ -11,8 +11,8 @@ import numpy as np
 
 from tinyglow.bundle.render import render
 from tinyglow.ir.graph import Array
+from tinyglow.kernels.convolution.conv2d_code import CodeParams, code_of
 from tinyglow.numerics import glow
-from tinyglow.ops.conv2d_code import CodeParams, code_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
+from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow, wide
-from tinyglow.ops.window import Window
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Target
 from tinyglow.lowering.graph_to_program import lower
-from tinyglow.ops.conv2d import Conv2D
-from tinyglow.ops.fully_connected import FullyConnected
+from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.fully_connected import FullyConnected
 from tinyglow.passes.fuse import fuse
 from tinyglow.pipeline.stations import quantize
 from tinyglow.quant.calibration import QUANTIZED_BINS

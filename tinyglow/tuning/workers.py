@@ -21,7 +21,7 @@ from tinyglow.errors import ToolError
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.program import Program
-from tinyglow.ops import KERNELS
+from tinyglow.registry import KERNELS
 from tinyglow.tuning.evaluator import DEFAULT_MEMORY, Evaluator
 from tinyglow.tuning.fingerprint import Fingerprint
 from tinyglow.tuning.threads import one_thread_each

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from tests.unit.ops.single import constant, model, one_node
+from tests.unit.operators.single import constant, model, one_node
 from tinyglow.frontend.onnx_node import CONSTANT, MIN_OPSET
 from tinyglow.ir.forms import OnnxForm
-from tinyglow.ops import ONNX_OPS
+from tinyglow.registry import ONNX_OPS
 
 IMAGE = (1, 2, 7, 6)
 FORMS: dict[str, OnnxForm] = {name: cls.onnx_types[name] for name, cls in ONNX_OPS.items()} | {"Constant": CONSTANT}

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnx
 
 from tests.unit.forms.onnx_cases import base, build
-from tests.unit.ops.single import one_node, reference
+from tests.unit.operators.single import one_node, reference
 
 Array = npt.NDArray[Any]
 # Of inputs x [samples, ...], the operator set and the node's attributes: its first result; None: onnx knows it.

@@ -14,7 +14,7 @@ from onnx import helper
 import tinyglow
 from tests.unit.forms.onnx_cases import FORMS, VALUES, build, cases, opset_of, schemas
 from tests.unit.forms.references import expected
-from tests.unit.ops.single import loaded, one_node, refusal, samples
+from tests.unit.operators.single import loaded, one_node, refusal, samples
 from tinyglow.errors import ModelError
 from tinyglow.interp import run_graph
 from tinyglow.testing.budget import is_full

@@ -21,7 +21,7 @@ from tinyglow.frontend.tflite import graph_of
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, read_tflite
 from tinyglow.interp import run_graph
 from tinyglow.ir.op import Attribute
-from tinyglow.ops import TFLITE_OPS
+from tinyglow.registry import TFLITE_OPS
 
 FORMS = {name: cls.tflite_types[name] for name, cls in TFLITE_OPS.items()}
 DECLARED = [(name, attribute) for name, form in FORMS.items() for attribute in form.attributes]

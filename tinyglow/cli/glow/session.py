@@ -188,7 +188,7 @@ def _check_inputs(graph: Graph, inputs: Sequence[ModelInput], types: Sequence[st
 
 def _kept_kinds(arguments: GlowArguments) -> tuple[frozenset[str], list[Problem]]:
     """Node kinds that stay float, and what is wrong with them: a misspelt kind would be quantized without a word."""
-    from tinyglow.ops import OPS
+    from tinyglow.registry import OPS
 
     kinds = {op.glow_kind or name for name, op in OPS.items()}
     kept = frozenset(arguments.texts("keep-original-precision-for-nodes"))
@@ -243,7 +243,8 @@ def quantized_graph(arguments: GlowArguments, graph: Graph, float_io: bool) -> G
 
 
 def _assert_quantized(graph: Graph, kept: frozenset[str]) -> None:
-    from tinyglow.ops.quantize import Dequantize, Quantize
+    from tinyglow.operators.dequantize import Dequantize
+    from tinyglow.operators.quantize import Quantize
 
     left = [
         node

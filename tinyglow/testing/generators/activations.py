@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from tinyglow.kernels.elementwise.clip import CLIP, ClipParams
+from tinyglow.kernels.elementwise.leaky_relu import LEAKY_RELU, LeakyReluParams, slope_requant
+from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
+from tinyglow.kernels.elementwise.prelu import PRELU, PReluParams
+from tinyglow.kernels.pooling.avg_pool import AVG_POOL, AvgPoolParams
+from tinyglow.kernels.softmax.softmax import SOFTMAX, exponential_table, leading_zeros, softmax_params
 from tinyglow.numerics import glow
-from tinyglow.ops.avg_pool import AVG_POOL, AvgPoolParams
-from tinyglow.ops.clip import CLIP, ClipParams
-from tinyglow.ops.leaky_relu import LEAKY_RELU, LeakyReluParams, slope_requant
-from tinyglow.ops.lookup_table import LOOKUP, LookupParams
-from tinyglow.ops.prelu import PRELU, PReluParams
-from tinyglow.ops.softmax import SOFTMAX, exponential_table, leading_zeros, softmax_params
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import any_requant, counts, int8_arrays, offsets, requant_params, scales, weighted, windows

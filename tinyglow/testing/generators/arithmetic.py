@@ -10,20 +10,19 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.types import QuantParams
-from tinyglow.ops.arithmetic import ADD, MAX, MIN, SUB, AddendParams
-from tinyglow.ops.broadcast import LOOPS, loop_fields, strides_of
-from tinyglow.ops.int8 import product_requant
-from tinyglow.ops.matmul import MATMUL, MatMulParams
-from tinyglow.ops.multiplication import (
-    DIV,
-    MAX_FRACTION_BITS,
-    MUL,
-    ProductParams,
-    QuotientParams,
-    quotient_requant,
-)
-from tinyglow.ops.reduce import REDUCE_MAX, REDUCE_SUM, ReduceMaxParams, ReduceSumParams
-from tinyglow.ops.reduce_loops import reduce_loops
+from tinyglow.kernels.elementwise.add import ADD
+from tinyglow.kernels.elementwise.addends import AddendParams
+from tinyglow.kernels.elementwise.broadcast import LOOPS, loop_fields, strides_of
+from tinyglow.kernels.elementwise.div import DIV, MAX_FRACTION_BITS, QuotientParams, quotient_requant
+from tinyglow.kernels.elementwise.max import MAX
+from tinyglow.kernels.elementwise.min import MIN
+from tinyglow.kernels.elementwise.mul import MUL, ProductParams
+from tinyglow.kernels.elementwise.sub import SUB
+from tinyglow.kernels.int8 import product_requant
+from tinyglow.kernels.matmul.matmul import MATMUL, MatMulParams
+from tinyglow.kernels.reduce.loops import reduce_loops
+from tinyglow.kernels.reduce.reduce_max import REDUCE_MAX, ReduceMaxParams
+from tinyglow.kernels.reduce.reduce_sum import REDUCE_SUM, ReduceSumParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import any_requant, int8_arrays, offsets, requant_params, scales

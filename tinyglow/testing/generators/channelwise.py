@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel, Params
-from tinyglow.numerics import glow
-from tinyglow.ops import (
+from tinyglow.kernels.convolution import (
     conv2d_3x3_dsp,
     conv2d_dsp,
     conv2d_lanes,
@@ -21,43 +20,51 @@ from tinyglow.ops import (
     depthwise_strip_dsp,
     pointwise_dsp,
 )
-from tinyglow.ops.conv2d_3x3_dsp import CONV2D_3X3_CHANNELWISE_DSP, CONV2D_3X3_DSP, Conv3x3ChannelwiseDspParams
-from tinyglow.ops.conv2d_channelwise_code import CONV2D_CHANNELWISE_CODE, ChannelwiseCodeParams
-from tinyglow.ops.conv2d_channelwise_high_dsp import (
+from tinyglow.kernels.convolution.channel_scales import high_words, scale_words, within_int32
+from tinyglow.kernels.convolution.conv2d_3x3_dsp import (
+    CONV2D_3X3_CHANNELWISE_DSP,
+    CONV2D_3X3_DSP,
+    Conv3x3ChannelwiseDspParams,
+)
+from tinyglow.kernels.convolution.conv2d_channelwise_code import CONV2D_CHANNELWISE_CODE, ChannelwiseCodeParams
+from tinyglow.kernels.convolution.conv2d_channelwise_high_dsp import (
     CONV2D_CHANNELWISE_HIGH_DSP,
     ChannelwiseHighDspParams,
     pack_biases,
 )
-from tinyglow.ops.conv2d_channelwise_lanes import CONV2D_CHANNELWISE_LANES, ChannelwiseLanesParams
-from tinyglow.ops.conv2d_code import CONV2D_CODE, CodeParams
-from tinyglow.ops.conv2d_dsp import CONV2D_DSP, ConvDspParams
-from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams
-from tinyglow.ops.conv2d_layer import high_words, scale_words, within_int32
-from tinyglow.ops.conv2d_squares_dsp import (
+from tinyglow.kernels.convolution.conv2d_channelwise_lanes import CONV2D_CHANNELWISE_LANES, ChannelwiseLanesParams
+from tinyglow.kernels.convolution.conv2d_code import CONV2D_CODE, CodeParams
+from tinyglow.kernels.convolution.conv2d_dsp import CONV2D_DSP, ConvDspParams
+from tinyglow.kernels.convolution.conv2d_lanes import CONV2D_LANES, LanesParams
+from tinyglow.kernels.convolution.conv2d_squares_dsp import (
     CONV2D_SQUARES_CHANNELWISE_DSP,
     CONV2D_SQUARES_DSP,
     SquaresChannelwiseDspParams,
 )
-from tinyglow.ops.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
-from tinyglow.ops.depthwise_3x3_channelwise import DEPTHWISE_3X3_CHANNELWISE, Depthwise3x3ChannelwiseParams
-from tinyglow.ops.depthwise_channelwise_dsp import (
+from tinyglow.kernels.convolution.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
+from tinyglow.kernels.convolution.depthwise_3x3_channelwise import (
+    DEPTHWISE_3X3_CHANNELWISE,
+    Depthwise3x3ChannelwiseParams,
+)
+from tinyglow.kernels.convolution.depthwise_channelwise_dsp import (
     DEPTHWISE_3X3_CHANNELWISE_DSP,
     DEPTHWISE_CHANNELWISE_DSP,
     DepthwiseChannelwiseDspParams,
 )
-from tinyglow.ops.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
-from tinyglow.ops.depthwise_strip_dsp import (
+from tinyglow.kernels.convolution.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
+from tinyglow.kernels.convolution.depthwise_strip_dsp import (
     DEPTHWISE_STRIP_CHANNELWISE_DSP,
     DEPTHWISE_STRIP_DSP,
     DepthwiseStripChannelwiseParams,
     DepthwiseStripParams,
 )
-from tinyglow.ops.pointwise_dsp import (
+from tinyglow.kernels.convolution.pointwise_dsp import (
     POINTWISE_CHANNELWISE_DSP,
     POINTWISE_DSP,
     PointwiseChannelwiseParams,
     PointwiseParams,
 )
+from tinyglow.numerics import glow
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import cases, generates
 from tinyglow.testing.values import requant_params

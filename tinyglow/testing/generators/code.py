@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from tinyglow.kernels.convolution.conv2d_code import CONV2D_CODE, CodeParams
 from tinyglow.numerics import glow
-from tinyglow.ops.conv2d_code import CONV2D_CODE, CodeParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.functions import specimens
 from tinyglow.testing.registry import generates

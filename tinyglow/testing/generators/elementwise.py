@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tinyglow.ops.quantize import DEQUANTIZE, QUANTIZE, QuantizeParams
-from tinyglow.ops.rescale import RESCALE, RescaleParams
+from tinyglow.kernels.elementwise.dequantize import DEQUANTIZE
+from tinyglow.kernels.elementwise.quantize import QUANTIZE, QuantizeParams
+from tinyglow.kernels.elementwise.rescale import RESCALE, RescaleParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import (

@@ -10,16 +10,20 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
+from tinyglow.kernels.elementwise.clip import CLIP_FLOAT, HIGHEST, LOWEST, ClipFloatParams
+from tinyglow.kernels.elementwise.leaky_relu import LEAKY_RELU_FLOAT, LeakyReluFloatParams
+from tinyglow.kernels.elementwise.map import MapParams
+from tinyglow.kernels.elementwise.prelu import PRELU_FLOAT, PReluFloatParams
+from tinyglow.kernels.pooling.avg_pool import AVG_POOL_FLOAT, AvgPoolFloatParams
+from tinyglow.kernels.pooling.geometry import geometry
+from tinyglow.kernels.pooling.max_pool import MAX_POOL_FLOAT, MaxPoolFloatParams
+from tinyglow.kernels.resize.resize_bilinear import RESIZE_BILINEAR_F32, ResizeBilinearFloatParams, pack_taps
+from tinyglow.kernels.softmax.softmax import SOFTMAX_FLOAT, SoftMaxFloatParams
 from tinyglow.numerics import glow
-from tinyglow.ops.avg_pool import AVG_POOL_FLOAT, AvgPoolFloatParams
-from tinyglow.ops.clip import CLIP_FLOAT, HIGHEST, LOWEST, ClipFloatParams
-from tinyglow.ops.leaky_relu import LEAKY_RELU_FLOAT, LeakyReluFloatParams
-from tinyglow.ops.lookup_table import HARD_SWISH_FLOAT, LOG_FLOAT, SIGMOID_FLOAT, TANH_FLOAT, MapParams
-from tinyglow.ops.max_pool import MAX_POOL_FLOAT, MaxPoolFloatParams
-from tinyglow.ops.pooling import geometry
-from tinyglow.ops.prelu import PRELU_FLOAT, PReluFloatParams
-from tinyglow.ops.resize_bilinear import RESIZE_BILINEAR_F32, ResizeBilinearFloatParams, pack_taps
-from tinyglow.ops.softmax import SOFTMAX_FLOAT, SoftMaxFloatParams
+from tinyglow.operators.hard_swish import HARD_SWISH_FLOAT
+from tinyglow.operators.log import LOG_FLOAT
+from tinyglow.operators.sigmoid import SIGMOID_FLOAT
+from tinyglow.operators.tanh import TANH_FLOAT
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import counts, float32_arrays, scales, weighted, windows

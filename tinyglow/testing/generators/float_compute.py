@@ -10,19 +10,31 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
-from tinyglow.ops.activation import Activation
-from tinyglow.ops.arithmetic import ADD_FLOAT, MAX_FLOAT, MIN_FLOAT, SUB_FLOAT
-from tinyglow.ops.broadcast import LOOPS, OrderedParams, loop_fields, strides_of
-from tinyglow.ops.conv2d_float import CONV2D_FLOAT, Conv2DFloatParams, float_activation
-from tinyglow.ops.fully_connected import FULLY_CONNECTED_FLOAT, FullyConnectedFloatParams
-from tinyglow.ops.lookup_table import MapParams
-from tinyglow.ops.matmul import MATMUL_FLOAT, MatMulFloatParams
-from tinyglow.ops.multiplication import DIV_FLOAT, MUL_FLOAT
-from tinyglow.ops.pow import POW
-from tinyglow.ops.reduce import REDUCE_MAX_FLOAT, REDUCE_SUM_FLOAT, ReduceMaxFloatParams, ReduceSumFloatParams
-from tinyglow.ops.reduce_loops import reduce_loops
-from tinyglow.ops.rescale import RELU_FLOAT, ReluFloatParams
-from tinyglow.ops.unary import ABS, CEIL, ERF, EXP, FLOOR, NEG, ROUND, SQRT
+from tinyglow.kernels.activation import Activation, float_activation
+from tinyglow.kernels.convolution.conv2d_f32 import CONV2D_FLOAT, Conv2DFloatParams
+from tinyglow.kernels.elementwise.add import ADD_FLOAT
+from tinyglow.kernels.elementwise.broadcast import LOOPS, OrderedParams, loop_fields, strides_of
+from tinyglow.kernels.elementwise.div import DIV_FLOAT
+from tinyglow.kernels.elementwise.map import MapParams
+from tinyglow.kernels.elementwise.max import MAX_FLOAT
+from tinyglow.kernels.elementwise.min import MIN_FLOAT
+from tinyglow.kernels.elementwise.mul import MUL_FLOAT
+from tinyglow.kernels.elementwise.pow import POW
+from tinyglow.kernels.elementwise.relu import RELU_FLOAT, ReluFloatParams
+from tinyglow.kernels.elementwise.sub import SUB_FLOAT
+from tinyglow.kernels.fully_connected.fully_connected_f32 import FULLY_CONNECTED_FLOAT, FullyConnectedFloatParams
+from tinyglow.kernels.matmul.matmul import MATMUL_FLOAT, MatMulFloatParams
+from tinyglow.kernels.reduce.loops import reduce_loops
+from tinyglow.kernels.reduce.reduce_max import REDUCE_MAX_FLOAT, ReduceMaxFloatParams
+from tinyglow.kernels.reduce.reduce_sum import REDUCE_SUM_FLOAT, ReduceSumFloatParams
+from tinyglow.operators.abs import ABS
+from tinyglow.operators.ceil import CEIL
+from tinyglow.operators.erf import ERF
+from tinyglow.operators.exp import EXP
+from tinyglow.operators.floor import FLOOR
+from tinyglow.operators.neg import NEG
+from tinyglow.operators.round import ROUND
+from tinyglow.operators.sqrt import SQRT
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import counts, float32_arrays, scales, weighted, windows

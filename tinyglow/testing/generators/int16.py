@@ -10,27 +10,32 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
-from tinyglow.numerics import glow, wide
-from tinyglow.ops.arg_max import ARG_MAX_S16, ArgMaxParams
-from tinyglow.ops.arithmetic_int16 import ADD_INT16, MAX_INT16, MIN_INT16, MUL_INT16, Addend16Params, Product16Params
-from tinyglow.ops.broadcast import LOOPS, loop_fields, strides_of
-from tinyglow.ops.int16 import packed_bias, sum_bounds
-from tinyglow.ops.layers_int16 import (
-    CONV2D_INT16,
-    CONV2D_WIDE_INT16,
+from tinyglow.kernels.convolution.conv2d_s16 import CONV2D_INT16, CONV2D_WIDE_INT16, Conv2D16Params
+from tinyglow.kernels.elementwise.add import ADD_INT16
+from tinyglow.kernels.elementwise.addends import Addend16Params
+from tinyglow.kernels.elementwise.broadcast import LOOPS, loop_fields, strides_of
+from tinyglow.kernels.elementwise.dequantize import DEQUANTIZE_INT16
+from tinyglow.kernels.elementwise.lookup import LOOKUP_INT16, Lookup16Params
+from tinyglow.kernels.elementwise.max import MAX_INT16
+from tinyglow.kernels.elementwise.min import MIN_INT16
+from tinyglow.kernels.elementwise.mul import MUL_INT16, Product16Params
+from tinyglow.kernels.elementwise.prelu import PRELU_INT16, PRelu16Params
+from tinyglow.kernels.elementwise.quantize import QUANTIZE_INT16, Quantize16Params
+from tinyglow.kernels.elementwise.rescale import RESCALE_INT16, Rescale16Params
+from tinyglow.kernels.fully_connected.fully_connected_s16 import (
     FULLY_CONNECTED_INT16,
     FULLY_CONNECTED_WIDE_INT16,
-    MATMUL_INT16,
-    Conv2D16Params,
     FullyConnected16Params,
-    MatMul16Params,
 )
-from tinyglow.ops.lookup_int16 import LOOKUP_INT16, Lookup16Params
-from tinyglow.ops.pools_int16 import AVG_POOL_INT16, MAX_POOL_INT16, AvgPool16Params, MaxPool16Params
-from tinyglow.ops.quantize import DEQUANTIZE_INT16, QUANTIZE_INT16, Quantize16Params
-from tinyglow.ops.reduce_int16 import REDUCE_MAX_INT16, REDUCE_SUM_INT16, ReduceMax16Params, ReduceSum16Params
-from tinyglow.ops.reduce_loops import reduce_loops
-from tinyglow.ops.rescale_int16 import PRELU_INT16, RESCALE_INT16, PRelu16Params, Rescale16Params
+from tinyglow.kernels.int16 import packed_bias, sum_bounds
+from tinyglow.kernels.matmul.matmul_s16 import MATMUL_INT16, MatMul16Params
+from tinyglow.kernels.pooling.avg_pool import AVG_POOL_INT16, AvgPool16Params
+from tinyglow.kernels.pooling.max_pool import MAX_POOL_INT16, MaxPool16Params
+from tinyglow.kernels.reduce.arg_max import ARG_MAX_S16, ArgMaxParams
+from tinyglow.kernels.reduce.loops import reduce_loops
+from tinyglow.kernels.reduce.reduce_max import REDUCE_MAX_INT16, ReduceMax16Params
+from tinyglow.kernels.reduce.reduce_sum import REDUCE_SUM_INT16, ReduceSum16Params
+from tinyglow.numerics import glow, wide
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import counts, float32_arrays, int8_arrays, int16_arrays, scales, weighted, windows

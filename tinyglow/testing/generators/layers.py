@@ -10,34 +10,34 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from tinyglow.ir.kernel import Kernel
-from tinyglow.numerics import glow
-from tinyglow.ops import (
+from tinyglow.kernels.convolution import (
+    channel_scales,
     conv2d_3x3_dsp,
     conv2d_dsp,
-    conv2d_layer,
     conv2d_squares_dsp,
     depthwise_dsp,
     depthwise_strip_dsp,
     pointwise_dsp,
 )
-from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams
-from tinyglow.ops.conv2d_3x3_dsp import CONV2D_3X3_DSP, Conv3x3DspParams
-from tinyglow.ops.conv2d_channelwise_dsp import CONV2D_CHANNELWISE_DSP, ChannelwiseDspParams
-from tinyglow.ops.conv2d_dsp import CONV2D_DSP, ConvDspParams
-from tinyglow.ops.conv2d_lanes import CONV2D_LANES, LanesParams, pack
-from tinyglow.ops.conv2d_layer import channel_words, fits_high_word
-from tinyglow.ops.conv2d_squares_dsp import CONV2D_SQUARES_DSP, SquaresDspParams
-from tinyglow.ops.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
-from tinyglow.ops.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
-from tinyglow.ops.depthwise_strip_dsp import DEPTHWISE_STRIP_DSP, DepthwiseStripParams
-from tinyglow.ops.fully_connected import FULLY_CONNECTED
-from tinyglow.ops.fully_connected_dsp import FULLY_CONNECTED_DSP
-from tinyglow.ops.fully_connected_dsp import pack as pack_dense
-from tinyglow.ops.fully_connected_layer import FullyConnectedParams
-from tinyglow.ops.fully_connected_quads import FULLY_CONNECTED_QUADS, fits
-from tinyglow.ops.fully_connected_quads import pack as pack_quads
-from tinyglow.ops.pointwise_dsp import POINTWISE_DSP, PointwiseParams
-from tinyglow.ops.window import Window
+from tinyglow.kernels.convolution.channel_scales import channel_words, fits_high_word
+from tinyglow.kernels.convolution.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams
+from tinyglow.kernels.convolution.conv2d_3x3_dsp import CONV2D_3X3_DSP, Conv3x3DspParams
+from tinyglow.kernels.convolution.conv2d_channelwise_dsp import CONV2D_CHANNELWISE_DSP, ChannelwiseDspParams
+from tinyglow.kernels.convolution.conv2d_dsp import CONV2D_DSP, ConvDspParams
+from tinyglow.kernels.convolution.conv2d_lanes import CONV2D_LANES, LanesParams, pack
+from tinyglow.kernels.convolution.conv2d_squares_dsp import CONV2D_SQUARES_DSP, SquaresDspParams
+from tinyglow.kernels.convolution.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
+from tinyglow.kernels.convolution.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
+from tinyglow.kernels.convolution.depthwise_strip_dsp import DEPTHWISE_STRIP_DSP, DepthwiseStripParams
+from tinyglow.kernels.convolution.pointwise_dsp import POINTWISE_DSP, PointwiseParams
+from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
+from tinyglow.kernels.fully_connected.fully_connected_dsp import FULLY_CONNECTED_DSP
+from tinyglow.kernels.fully_connected.fully_connected_dsp import pack as pack_dense
+from tinyglow.kernels.fully_connected.fully_connected_quads import FULLY_CONNECTED_QUADS, fits
+from tinyglow.kernels.fully_connected.fully_connected_quads import pack as pack_quads
+from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
+from tinyglow.kernels.window import Window
+from tinyglow.numerics import glow
 from tinyglow.testing.case import Case
 from tinyglow.testing.layer_values import (
     activation_bounds,
@@ -187,7 +187,7 @@ def _conv2d_dsp(draw: st.DrawFn) -> Case:
     by_tap = filters.reshape(units, fields["kernel_h"], fields["kernel_w"], fields["in_c"])
     packed = conv2d_dsp.pack(by_tap, filter_offset)
     out = draw(requant_params(max(spread), out_offset))
-    assume(conv2d_layer.high_words([out]) is not None)
+    assume(channel_scales.high_words([out]) is not None)
     assume_no_wraps(filters.astype(np.int32) - filter_offset, bias, out)
     params = ConvDspParams(**fields, filter_offset=filter_offset, out=out)
     inputs = {"input": data, "filter": packed, "bias": conv2d_dsp.even_channels(bias)}

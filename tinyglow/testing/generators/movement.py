@@ -8,10 +8,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
-from tinyglow.ops.arg_max import ARG_MAX_F32, ARG_MAX_S8, ArgMaxParams
-from tinyglow.ops.gather import GATHER, GatherParams
-from tinyglow.ops.pad import FILL, FillParams
-from tinyglow.ops.resize_bilinear import (
+from tinyglow.kernels.reduce.arg_max import ARG_MAX_F32, ARG_MAX_S8, ArgMaxParams
+from tinyglow.kernels.reshape.fill import FILL, FillParams
+from tinyglow.kernels.reshape.gather import GATHER, GatherParams
+from tinyglow.kernels.reshape.strided_copy import STRIDED_COPY, StridedCopyParams
+from tinyglow.kernels.resize.resize_bilinear import (
     FRACTION_BITS,
     RESIZE_BILINEAR,
     RESIZE_BILINEAR_FLOAT,
@@ -19,7 +20,6 @@ from tinyglow.ops.resize_bilinear import (
     ResizeBilinearParams,
     pack_taps,
 )
-from tinyglow.ops.strided import STRIDED_COPY, StridedCopyParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import counts, float32_arrays, int8_arrays

@@ -9,15 +9,16 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from tinyglow.codegen.prefix_code import pack
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import c_fields
+from tinyglow.kernels.convolution.conv2d import CONV2D, CONV2D_CHANNELWISE
+from tinyglow.kernels.convolution.conv2d_packed import CONV2D_PACKED, PackedConvParams
+from tinyglow.kernels.convolution.geometry import ConvSizes
+from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
+from tinyglow.kernels.fully_connected.fully_connected_packed import FULLY_CONNECTED_PACKED, PackedDenseParams
+from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
 from tinyglow.numerics import glow
-from tinyglow.ops.conv2d import CONV2D, CONV2D_CHANNELWISE
-from tinyglow.ops.conv2d_float import ConvSizes
-from tinyglow.ops.fully_connected import FULLY_CONNECTED
-from tinyglow.ops.fully_connected_layer import FullyConnectedParams
-from tinyglow.ops.packed_layers import CONV2D_PACKED, FULLY_CONNECTED_PACKED, PackedConvParams, PackedDenseParams
-from tinyglow.ops.prefix_code import pack
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import cases, generates
 from tinyglow.testing.values import offsets

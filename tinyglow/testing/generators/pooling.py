@@ -6,7 +6,8 @@ import math
 
 from hypothesis import strategies as st
 
-from tinyglow.ops.max_pool import MAX_POOL, MAX_POOL_SQUARES, MaxPoolParams, SquarePoolParams
+from tinyglow.kernels.pooling.max_pool import MAX_POOL, MaxPoolParams
+from tinyglow.kernels.pooling.max_pool_2x2 import MAX_POOL_2X2, SquarePoolParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import int8_arrays, offsets, windows
@@ -32,10 +33,10 @@ def _max_pool(draw: st.DrawFn) -> Case:
     return Case(MAX_POOL, params, {"input": data}, {"output": images * out_h * out_w * channels})
 
 
-@generates(MAX_POOL_SQUARES)
+@generates(MAX_POOL_2X2)
 @st.composite
 def _max_pool_squares(draw: st.DrawFn) -> Case:
     sizes = [draw(st.integers(2, 9)), draw(st.integers(2, 9)), draw(st.integers(1, 6)), draw(st.integers(1, 3))]
     params = SquarePoolParams(*sizes)
     outputs = params.images * (params.in_h // 2) * (params.in_w // 2) * params.channels
-    return Case(MAX_POOL_SQUARES, params, {"input": draw(int8_arrays(math.prod(sizes)))}, {"output": outputs})
+    return Case(MAX_POOL_2X2, params, {"input": draw(int8_arrays(math.prod(sizes)))}, {"output": outputs})

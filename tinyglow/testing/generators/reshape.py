@@ -6,8 +6,8 @@ import math
 
 from hypothesis import strategies as st
 
-from tinyglow.ops.copy import COPY, CopyParams
-from tinyglow.ops.transpose import MAX_RANK, TRANSPOSE, TransposeParams
+from tinyglow.kernels.reshape.copy import COPY, CopyParams
+from tinyglow.kernels.reshape.transpose import MAX_RANK, TRANSPOSE, TransposeParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import counts, int8_arrays

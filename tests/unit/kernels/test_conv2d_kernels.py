@@ -1,0 +1,77 @@
+"""Which convolutions the kernels for special ones take, and what their constants are made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyglow
+from tests.helpers import Net, NetBuilder
+from tinyglow.ir.target import Target
+from tinyglow.kernels.convolution import depthwise_strip_dsp, pointwise_dsp
+from tinyglow.pipeline import stations
+
+STRIP, FOUR, POINT = "tg_depthwise_strip_dsp_s8", "tg_depthwise_3x3_dsp_s8", "tg_pointwise_dsp_s8"
+DSP_CORES = ("cortex-m4", "cortex-m33", "cortex-m7")
+
+
+def test_packed_filters_are_unpacked() -> None:
+    """Filters of both kernels hold every weight and bias, at the ends of their ranges too."""
+    random = np.random.default_rng(0)
+    bias = np.array([-(2**31), 2**31 - 1, -1, 7], np.int32)
+    filters = random.integers(-128, 128, (4, 9)).astype(np.int8)
+    taps, biases = depthwise_strip_dsp.unpack(depthwise_strip_dsp.pack(filters, bias))
+    assert np.array_equal(taps, filters) and np.array_equal(biases, bias)
+    for in_c in range(4, 9):
+        weights = random.choice([-255, -1, 0, 255], (4, in_c)).astype(np.int32)
+        taps, biases = pointwise_dsp.unpack(pointwise_dsp.pack(weights, bias), in_c)
+        assert np.array_equal(taps, weights) and np.array_equal(biases, bias)
+
+
+def _net(channels: int, filters: int, kernel: int, group: int, stride: int, height: int, largest: float = 0.0) -> Net:
+    build = NetBuilder(1)
+    weights = build.constant(build.rng.standard_normal((filters, channels // group, kernel, kernel)))
+    bias = build.constant([largest, *build.rng.standard_normal(filters - 1)])
+    pads = [kernel // 2] * 4
+    y = build.node("Relu", build.node("Conv", "x", weights, bias, group=group, pads=pads, strides=[stride] * 2))
+    return build.build({"x": (1, channels, height, 9)}, [y])
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        pytest.param((8, 8, 3, 8, 1, 7), STRIP, id="depthwise"),
+        pytest.param((8, 8, 3, 8, 2, 7), FOUR, id="depthwise, every second pixel"),
+        pytest.param((8, 8, 3, 8, 1, 1), FOUR, id="depthwise, one row"),
+        pytest.param((6, 6, 3, 6, 1, 7), "tg_depthwise_dsp_s8", id="depthwise, channels that are no fours"),
+        pytest.param((8, 12, 1, 1, 1, 7), POINT, id="points"),
+        pytest.param((4, 4, 1, 1, 1, 1), POINT, id="points of four channels"),
+        pytest.param((9, 12, 1, 1, 1, 7), "tg_conv2d_dsp_s8", id="points of more channels than registers hold"),
+        pytest.param((8, 10, 1, 1, 1, 7), "tg_conv2d_dsp_s8", id="points, outputs that are no fours"),
+        pytest.param((8, 12, 1, 1, 2, 7), "tg_conv2d_dsp_s8", id="every second point"),
+    ],
+)
+def test_kernels_are_taken_where_they_fit(tmp_path: Path, shape: tuple[int, ...], expected: str) -> None:
+    """On cores with DSP instructions, by the layer's shape; on none without them."""
+    net = _net(*shape)
+    graph = tinyglow.load(net.save(tmp_path), "net", {})
+    graph = tinyglow.quantize(graph, tinyglow.profile(graph, net.samples(8)))
+    for core in DSP_CORES:
+        assert expected in {call.kernel.symbol for call in stations.lower(graph, target=Target(core)).calls}
+    for core in ("cortex-m0plus", "cortex-m0"):
+        symbols = {call.kernel.symbol for call in stations.lower(graph, target=Target(core)).calls}
+        assert not any("_dsp_" in symbol for symbol in symbols)
+
+
+@pytest.mark.parametrize(("shape", "kernel"), [((8, 8, 3, 8, 1, 7), STRIP), ((8, 8, 1, 1, 1, 7), POINT)])
+def test_small_scales_take_other_kernels(tmp_path: Path, shape: tuple[int, ...], kernel: str) -> None:
+    """One output far larger than the rest: a shift before the multiplication, which one instruction does not do."""
+    net = _net(*shape, largest=5000)
+    graph = tinyglow.load(net.save(tmp_path), "net", {})
+    program = stations.lower(
+        tinyglow.quantize(graph, tinyglow.profile(graph, net.samples(8))), target=Target("cortex-m4")
+    )
+    (first,) = (call for call in program.calls if "depthwise" in call.kernel.symbol or "conv" in call.kernel.symbol)
+    assert first.kernel.symbol != kernel

@@ -1,0 +1,74 @@
+"""Convolution whose weights are code, with a scale for each output channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I16, Code, In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.kernels.convolution.channel_scales import requantize_scale_words
+from tinyglow.kernels.convolution.conv2d_code import (
+    CodeGeometry,
+    code_of,
+    code_sums,
+    cycles_of,
+    fits,
+    generate,
+    pairs_at_once,
+    scratch_bytes,
+    trails,
+)
+from tinyglow.kernels.convolution.layer import ConvLayer
+
+_OUTPUT = 63  # cycles: three more than with one scale
+
+
+@dataclass(frozen=True)
+class ChannelwiseCodeParams(CodeGeometry):
+    """Scales are behind the biases; out_offset: the output's. No requantization wraps."""
+
+    out_offset: I16
+
+
+def conv2d_channelwise_code_s8(p: ChannelwiseCodeParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_conv2d_channelwise_code_s8: as tg_conv2d_code_s8, each channel with its own constants.
+
+    bias [out_c, 2]: the bias, and the channel's word of ``scale_words``.
+    """
+    words = bias.reshape(-1, 2)
+    sums = code_sums(p, x, weights, words[:, 0])
+    out[...] = p.activate(requantize_scale_words(sums, words[:, 1], p.out_offset)).reshape(out.shape)
+
+
+CONV2D_CHANNELWISE_CODE = Kernel(
+    symbol="tg_conv2d_channelwise_code_s8",
+    c_file="convolution/tg_conv2d_channelwise_code_s8.c",
+    params=ChannelwiseCodeParams,
+    operands=(
+        In("input", "int8"),
+        Code("weights", "int32", generate),
+        In("bias", "int32"),
+        Out("output", "int8"),
+    ),
+    reference=conv2d_channelwise_code_s8,
+    summary="2-D convolution with a scale for each output channel, whose weights are code",
+    scratch=scratch_bytes,
+    trails=trails,
+)
+
+
+def channelwise_code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_conv2d_channelwise_code_s8; None where that cannot be, or is not needed."""
+    scales, bias = layer.scales, layer.folded_bias
+    if scales is None or bias is None or not fits(layer, lowering):
+        return None
+    params = ChannelwiseCodeParams(**layer.geometry, pool=layer.pool, pairs=1, out_offset=layer.out.offset)
+    params = replace(params, pairs=pairs_at_once(params))
+    code = code_of(params, layer.weights)
+    constants = {"weights": layer.weights, "bias": np.column_stack([bias, scales])}
+    cycles = cycles_of(params, code, _OUTPUT)
+    return layer.variant(CONV2D_CHANNELWISE_CODE, params, cycles, lowering, constants, code.nbytes)

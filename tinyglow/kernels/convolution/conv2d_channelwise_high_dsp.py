@@ -1,0 +1,77 @@
+"""Convolution with a scale for each output channel for Cortex-M4, M7 and M33: the upper half of a product scales."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I16, U8, In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.kernels.convolution.channel_scales import requantize_high_words
+from tinyglow.kernels.convolution.conv2d_dsp import (
+    cycles_of,
+    even_channels,
+    layout_of,
+    pack,
+    scratch_bytes,
+    trails,
+    unpack,
+)
+from tinyglow.kernels.convolution.geometry import PooledGeometry
+from tinyglow.kernels.convolution.layer import ConvLayer
+
+
+@dataclass(frozen=True)
+class ChannelwiseHighDspParams(PooledGeometry):
+    """filter_offset: what is taken off each byte of the filter; out_offset: the output's; nothing leaks or wraps.
+
+    Scales are behind the biases; layout: see ``conv2d_dsp.layout_of``.
+    """
+
+    filter_offset: I16
+    out_offset: I16
+    layout: U8
+
+
+def pack_biases(bias: Array, scales: Array) -> Array:
+    """Biases and ``high_words`` int32 [out_c] as the kernel's: int32 [pairs of channels, {biases, scales}, 2], flat."""
+    pairs = [even_channels(values).reshape(-1, 2) for values in (bias, scales)]
+    return np.stack(pairs, axis=1).ravel()
+
+
+def conv2d_channelwise_high_dsp_s8(
+    p: ChannelwiseHighDspParams, x: Array, filters: Array, bias: Array, out: Array
+) -> None:
+    """Definition of tg_conv2d_channelwise_high_dsp_s8: as tg_conv2d_dsp_s8, each channel with its own constants."""
+    biases, scales = bias.reshape(-1, 2, 2).transpose(1, 0, 2).reshape(2, -1)[:, : p.out_c]
+    sums = p.unpooled.folded_sums(x, unpack(filters, p).astype(np.int32) - p.filter_offset, biases)
+    scaled = requantize_high_words(p.pooled(sums), scales, p.out_offset)
+    out[...] = p.activate(scaled).reshape(out.shape)
+
+
+CONV2D_CHANNELWISE_HIGH_DSP = Kernel(
+    symbol="tg_conv2d_channelwise_high_dsp_s8",
+    c_file="convolution/tg_conv2d_channelwise_high_dsp_s8.c",
+    params=ChannelwiseHighDspParams,
+    operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8")),
+    reference=conv2d_channelwise_high_dsp_s8,
+    summary="2-D convolution with a scale below a half for each output channel, two 16-bit products an instruction",
+    scratch=scratch_bytes,
+    trails=trails,
+)
+
+
+def channelwise_high_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_conv2d_channelwise_high_dsp_s8; None where that cannot be, or is not needed."""
+    scales, bias, offset = layer.high_scales, layer.folded_bias, layer.one_filter_offset
+    if not layer.is_dense or scales is None or bias is None or offset is None or lowering.target.armv6m:
+        return None
+    layout = layout_of(layer.sizes, layer.pool)
+    params = ChannelwiseHighDspParams(
+        **layer.geometry, pool=layer.pool, filter_offset=offset, out_offset=layer.out.offset, layout=layout
+    )
+    constants = {"filter": pack(layer.filters, offset), "bias": pack_biases(bias, scales)}
+    return layer.variant(CONV2D_CHANNELWISE_HIGH_DSP, params, cycles_of(params), lowering, constants)

@@ -1,0 +1,68 @@
+"""Convolution for ARMv6-M with a scale for each output channel: two products in one multiplication."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I16, In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.kernels.convolution.channel_scales import requantize_scale_words
+from tinyglow.kernels.convolution.conv2d_lanes import (
+    LanesGeometry,
+    cycles_of,
+    lanes_constants,
+    lanes_sums,
+    scratch_bytes,
+    trails,
+)
+from tinyglow.kernels.convolution.layer import ConvLayer
+
+_OWN_SCALE = 7  # cycles a channel and tile: tg_lanes.h
+
+
+@dataclass(frozen=True)
+class ChannelwiseLanesParams(LanesGeometry):
+    """Scales are behind the biases; out_offset: the output's."""
+
+    out_offset: I16
+
+
+def conv2d_channelwise_lanes_s8(p: ChannelwiseLanesParams, x: Array, stream: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_conv2d_channelwise_lanes_s8: as tg_conv2d_lanes_s8, each channel with its own constants.
+
+    bias [out_c, 3]: those of ``lanes_sums``, and the channel's word of ``scale_words``.
+    """
+    words = bias.reshape(-1, 3)
+    sums = lanes_sums(p, x, stream, words[:, :2])
+    out[...] = p.activate(requantize_scale_words(sums, words[:, 2], p.out_offset)).reshape(out.shape)
+
+
+CONV2D_CHANNELWISE_LANES = Kernel(
+    symbol="tg_conv2d_channelwise_lanes_s8",
+    c_file="convolution/tg_conv2d_channelwise_lanes_s8.c",
+    params=ChannelwiseLanesParams,
+    operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8")),
+    reference=conv2d_channelwise_lanes_s8,
+    summary="2-D convolution with a scale for each output channel, two products a multiplication",
+    scratch=scratch_bytes,
+    trails=trails,
+)
+
+
+def channelwise_lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_conv2d_channelwise_lanes_s8; None where that cannot be, or is not needed."""
+    scales = layer.scales
+    found = lanes_constants(layer, lowering) if scales is not None else None
+    if scales is None or found is None:
+        return None
+    offset, stream, biases, counts = found
+    params = ChannelwiseLanesParams(
+        **layer.geometry, pool=layer.pool, filter_offset=offset, out_offset=layer.out.offset
+    )
+    cycles = cycles_of(params, counts, _OWN_SCALE)
+    words = np.column_stack([biases, scales])
+    return layer.variant(CONV2D_CHANNELWISE_LANES, params, cycles, lowering, {"filter": stream, "bias": words})

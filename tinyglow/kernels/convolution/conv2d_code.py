@@ -1,0 +1,150 @@
+"""Convolution whose weights are code (see ``codegen.weights_code``): the fewer of them are not zero, the faster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tinyglow.codegen.weights_code import SUMS_OF_A_PAIR, WeightsCode, weights_code
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import U16, Code, Generated, In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.kernels.convolution.geometry import PooledGeometry
+from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.kernels.convolution.overlap import first_inputs, trailing_distance
+from tinyglow.numerics import glow
+
+_BYTES_PER_WEIGHT = 6
+_WORDS = 48  # to be laid out at once, unless one pair of pixels needs more
+
+
+@dataclass(frozen=True)
+class CodeGeometry(PooledGeometry):
+    """leaky is 0. pairs: of pixels of a row, whose inputs are laid out at once."""
+
+    pairs: U16
+
+    @property
+    def rows(self) -> int:
+        """Rows of the input that two rows of pixels need."""
+        return self.kernel_h + self.stride_h
+
+    @property
+    def column_words(self) -> int:
+        """Words in one column of what is laid out: see tg_conv2d_code_s8.c."""
+        return self.in_c * self.rows
+
+    def columns(self, pairs: int) -> int:
+        """Columns that so many pairs of pixels need."""
+        return (pairs - 1) * 2 * self.stride_w + self.kernel_w
+
+    @property
+    def row_pairs(self) -> int:
+        """Pairs of pixels in one row of the convolution."""
+        return -(-self.unpooled.out_w // 2)
+
+
+@dataclass(frozen=True)
+class CodeParams(CodeGeometry):
+    """``out`` maps sums to the output."""
+
+    out: glow.Requant
+
+
+def code_sums(p: CodeGeometry, x: Array, weights: Array, bias: Array) -> Array:
+    """bias + sums of x * weight, x being in_offset outside of the image: int32 [images, out_h, out_w, out_c]."""
+    return p.pooled(p.unpooled.folded_sums(x, weights, bias))
+
+
+def conv2d_code_s8(p: CodeParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_conv2d_code_s8: see ``code_sums``."""
+    out[...] = p.activate(glow.requantize(code_sums(p, x, weights, bias), p.out)).reshape(out.shape)
+
+
+def code_of(p: CodeGeometry, weights: Array) -> WeightsCode:
+    """The function of weights int32 [out_c, kernel_h * kernel_w * in_c / group]."""
+    taps = weights.reshape(p.out_c, p.kernel_h, p.kernel_w, p.in_c // p.group)
+    terms = []
+    for channel, filters in enumerate(taps):
+        first = channel // (p.out_c // p.group) * (p.in_c // p.group)
+        row, column, within = np.nonzero(filters)
+        words = (column * p.in_c + first + within) * p.rows + row
+        terms.append(sorted(zip(words.tolist(), filters[row, column, within].tolist(), strict=True)))
+    return weights_code(terms)
+
+
+def generate(p: CodeGeometry, weights: Array) -> Generated:
+    """``code_of`` as the bundle takes it."""
+    return code_of(p, weights).generated
+
+
+def scratch_bytes(p: CodeGeometry) -> int:
+    """Sums of two pixels in each of two rows, channels by twos; and the words."""
+    return 4 * (SUMS_OF_A_PAIR * -(-p.out_c // 2) + p.columns(p.pairs) * p.column_words)
+
+
+def trails(p: CodeGeometry) -> int | None:
+    """Where the output may lie over the input."""
+    if p.pool:
+        return trailing_distance(p, 4, 1)  # the squares of one step or of many: more at once allow no less
+    if p.pairs >= p.row_pairs or p.images != 1:
+        return trailing_distance(p, 2 * p.out_w, 2 * p.out_w)
+    # Two rows of the output are written while their inputs are read.
+    later = np.minimum.accumulate(first_inputs(p)[::-1])[::-1]
+    begins = np.arange(0, len(later), 2 * p.out_w)
+    ends = np.minimum(begins + 2 * p.out_w, len(later)) * p.out_c
+    return int((later[begins] - ends).min())
+
+
+CONV2D_CODE = Kernel(
+    symbol="tg_conv2d_code_s8",
+    c_file="convolution/tg_conv2d_code_s8.c",
+    params=CodeParams,
+    operands=(
+        In("input", "int8"),
+        Code("weights", "int32", generate),
+        In("bias", "int32"),
+        Out("output", "int8"),
+    ),
+    reference=conv2d_code_s8,
+    summary="2-D convolution whose weights are code; maximum of 2x2 squares with pool",
+    scratch=scratch_bytes,
+    trails=trails,
+)
+
+
+def pairs_at_once(geometry: CodeGeometry) -> int:
+    """As many pairs as their words leave room for."""
+    fitting = (_WORDS // geometry.column_words - geometry.kernel_w) // (2 * geometry.stride_w) + 1
+    return max(1, min(fitting, geometry.row_pairs))
+
+
+def fits(layer: ConvLayer, lowering: Lowering) -> bool:
+    """Whether the layer's weights may become code."""
+    if layer.sizes["dilation_h"] != 1 or layer.sizes["dilation_w"] != 1:
+        return False
+    # A weight takes three instructions at most times; to write them all takes a while.
+    return lowering.target.allows_code(_BYTES_PER_WEIGHT * int(np.count_nonzero(layer.weights)))
+
+
+def cycles_of(p: CodeGeometry, code: WeightsCode, output: int = 60) -> int:
+    """Measured on the Cortex-M0+: about 13 cycles a word that is laid out, ``output`` an output."""
+    height, width = p.unpooled.out_h, p.unpooled.out_w
+    outputs = p.out_h * p.out_w * p.out_c
+    columns = -(-p.row_pairs // p.pairs) * p.columns(p.pairs)
+    words = -(-height // 2) * columns * p.column_words
+    return p.images * (height * -(-width // 2) * code.cycles + 13 * words + output * outputs)
+
+
+def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_conv2d_code_s8; None where that cannot be."""
+    bias = layer.folded_bias
+    if not layer.is_uniform or bias is None or not fits(layer, lowering):
+        return None
+    params = CodeParams(**layer.geometry, pool=layer.pool, pairs=1, out=layer.requants[0])
+    params = replace(params, pairs=pairs_at_once(params))
+    code = code_of(params, layer.weights)
+    constants = {"weights": layer.weights, "bias": bias}
+    return layer.variant(CONV2D_CODE, params, cycles_of(params, code), lowering, constants, code.nbytes)

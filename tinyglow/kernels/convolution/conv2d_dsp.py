@@ -1,0 +1,140 @@
+"""Convolution for Cortex-M4, M7 and M33: two products an instruction, four pixels and two channels at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I16, U8, In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.kernels.convolution.channel_scales import high_words
+from tinyglow.kernels.convolution.geometry import PooledGeometry
+from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.kernels.convolution.overlap import trailing_distance
+from tinyglow.numerics import glow
+
+AHEAD = 8  # TG_DSP_AHEAD: bytes behind the filter
+GROUP = 4  # taps
+PIXELS = 4
+
+
+@dataclass(frozen=True)
+class ConvDspParams(PooledGeometry):
+    """filter_offset: what is taken off each byte of the filter; ``out`` maps sums to the output.
+
+    ``conv2d_layer.high_words`` has a word for ``out``; nothing leaks or wraps.
+
+    layout: how taps lie in the columns, see ``layout_of``.
+    """
+
+    filter_offset: I16
+    out: glow.Requant
+    layout: U8
+
+
+ROWS, WORDS, POINTS = range(3)  # TG_DSP_ROWS, TG_DSP_WORDS, TG_DSP_POINTS
+
+
+def layout_of(sizes: Mapping[str, Any], pool: int) -> int:
+    """How the taps of a window of a convolution with those ``sizes``, fields of ConvSizes, are laid out."""
+    if sizes["in_c"] % GROUP:
+        return ROWS
+    return POINTS if is_pointwise(sizes) and not pool else WORDS
+
+
+def is_pointwise(sizes: Mapping[str, Any]) -> bool:
+    """Whether each pixel of the output is computed from the one that lies there in the input."""
+    window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w")]
+    same = (sizes["in_h"], sizes["in_w"]) == (sizes["out_h"], sizes["out_w"])
+    return window == [1, 1, 1, 1] and sizes["pad_top"] == sizes["pad_left"] == 0 and same
+
+
+def _row_groups(p: Any) -> int:
+    """Groups of a window's row, which begins with one."""
+    return -(-p.kernel_w * p.in_c // GROUP)
+
+
+def pack(filters: Array, offset: int | Array) -> Array:
+    """Filters int8 [out_c, kernel_h, kernel_w, in_c] as int8 [pairs of channels, groups, 2, 4] and AHEAD zeros, flat.
+
+    Groups are filled up with ``offset``, of all filters or of each, which stands for a weight of 0.
+    """
+    out_c, kernel_h = filters.shape[:2]
+    rows = filters.reshape(out_c, kernel_h, -1)
+    groups = -(-rows.shape[2] // GROUP)
+    full = np.zeros((out_c + out_c % 2, kernel_h, groups * GROUP), np.int8)
+    full[:out_c] = np.broadcast_to(np.asarray(offset), out_c).reshape(-1, 1, 1)
+    full[:out_c, :, : rows.shape[2]] = rows
+    pairs = full.reshape(-1, 2, kernel_h * groups, GROUP).transpose(0, 2, 1, 3)
+    return np.concatenate([pairs.ravel(), np.zeros(AHEAD, np.int8)])
+
+
+def unpack(packed: Array, p: Any) -> Array:
+    """Filters int8 [out_c, terms] of the operand of a kernel with parameters ``p``, ConvSizes."""
+    pairs = packed.ravel()[:-AHEAD].reshape(-(-p.out_c // 2), -1, 2, GROUP).transpose(0, 2, 1, 3)
+    rows = pairs.reshape(-1, p.kernel_h, _row_groups(p) * GROUP)
+    return rows[: p.out_c, :, : p.kernel_w * p.in_c].reshape(p.out_c, -1)
+
+
+def scratch_bytes(p: Any) -> int:
+    """Four columns of 16-bit inputs, two words that are read ahead, and a row's bytes where they may be copied."""
+    return 2 * PIXELS * GROUP * p.kernel_h * _row_groups(p) + 8 + (GROUP * _row_groups(p) if p.layout == ROWS else 0)
+
+
+def even_channels(values: Array) -> Array:
+    """Values of each channel, with a zero behind the last where their number is odd: int32."""
+    return np.concatenate([values, np.zeros(len(values) % 2)]).astype(np.int32)
+
+
+def trails(p: PooledGeometry) -> int | None:
+    """Where the output may lie over the input."""
+    return trailing_distance(p, PIXELS, 1 if p.pool else PIXELS)
+
+
+def conv2d_dsp_s8(p: ConvDspParams, x: Array, filters: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_conv2d_dsp_s8: bias + sum of x * (filter - filter_offset), x being in_offset outside."""
+    weights = unpack(filters, p).astype(np.int32) - p.filter_offset
+    sums = p.unpooled.folded_sums(x, weights, bias.ravel()[: p.out_c])
+    out[...] = p.activate(glow.requantize(p.pooled(sums), p.out)).reshape(out.shape)
+
+
+CONV2D_DSP = Kernel(
+    symbol="tg_conv2d_dsp_s8",
+    c_file="convolution/tg_conv2d_dsp_s8.c",
+    params=ConvDspParams,
+    operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8")),
+    reference=conv2d_dsp_s8,
+    summary="2-D convolution, two 16-bit products an instruction; maximum of 2x2 squares with pool",
+    scratch=scratch_bytes,
+    trails=trails,
+)
+
+
+def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_conv2d_dsp_s8; None where that cannot be."""
+    sizes, bias = layer.sizes, layer.folded_bias
+    high = layer.is_uniform and layer.monotone and high_words(layer.requants[:1]) is not None
+    if not layer.is_dense or not high or bias is None or lowering.target.armv6m:
+        return None
+    offset = int(layer.filter_offsets[0])
+    layout = layout_of(sizes, layer.pool)
+    filters = pack(layer.filters, offset)
+    fields = {**layer.geometry, "pool": layer.pool, "filter_offset": offset, "out": layer.requants[0]}
+    params = ConvDspParams(**fields, layout=layout)
+    constants = {"filter": filters, "bias": even_channels(bias)}
+    return layer.variant(CONV2D_DSP, params, cycles_of(params), lowering, constants)
+
+
+def cycles_of(p: Any) -> int:
+    """Measured on the Cortex-M7: 0.6 cycles a product, 10 an output, 20 a channel pair; layout: 2 a tap, 25 a row."""
+    outputs = 1 if p.pool else PIXELS
+    tiles = -(-p.out_h * p.out_w // outputs) * p.images
+    products = PIXELS * GROUP * p.kernel_h * _row_groups(p) * p.out_c
+    rows = 0 if p.layout == POINTS else p.kernel_h
+    window = 2 * p.kernel_h * p.kernel_w * p.in_c + 25 * rows
+    return int(tiles * (0.6 * products + PIXELS * window + p.out_c * (10 * outputs + 10)))

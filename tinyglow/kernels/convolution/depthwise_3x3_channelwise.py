@@ -1,0 +1,59 @@
+"""Depthwise convolution of 3x3 for ARMv6-M with a scale for each channel: channel by channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I16, In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.kernels.convolution.channel_scales import requantize_scale_words
+from tinyglow.kernels.convolution.depthwise_3x3 import PlanesGeometry, cycles_of, fits, planes_sums, scratch_bytes
+from tinyglow.kernels.convolution.layer import ConvLayer
+
+_OWN_SCALE = 30  # cycles a channel, measured
+
+
+@dataclass(frozen=True)
+class Depthwise3x3ChannelwiseParams(PlanesGeometry):
+    """Scales are behind the biases; out_offset: the output's."""
+
+    out_offset: I16
+
+
+def depthwise_3x3_channelwise_s8(
+    p: Depthwise3x3ChannelwiseParams, x: Array, filters: Array, bias: Array, out: Array
+) -> None:
+    """Definition of tg_depthwise_3x3_channelwise_s8: as tg_depthwise_3x3_s8, each channel with its own constants.
+
+    bias [out_c, 2]: the bias, and the channel's word of ``scale_words``.
+    """
+    words = bias.reshape(-1, 2)
+    sums = planes_sums(p, x, filters, words[:, 0])
+    out[...] = p.activate(requantize_scale_words(sums, words[:, 1], p.out_offset)).reshape(out.shape)
+
+
+DEPTHWISE_3X3_CHANNELWISE = Kernel(
+    symbol="tg_depthwise_3x3_channelwise_s8",
+    c_file="convolution/tg_depthwise_3x3_channelwise_s8.c",
+    params=Depthwise3x3ChannelwiseParams,
+    operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8", "input")),
+    reference=depthwise_3x3_channelwise_s8,
+    summary="depthwise convolution with filters of 3x3 and a scale for each channel, stride 1 along rows",
+    scratch=scratch_bytes,
+    aliases=lambda p: p.in_place,
+)
+
+
+def depthwise_3x3_channelwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_depthwise_3x3_channelwise_s8; None where that cannot be, or is not needed."""
+    scales, bias, offset = layer.scales, layer.folded_bias, layer.one_filter_offset
+    if not fits(layer, lowering) or scales is None or bias is None or offset is None:
+        return None
+    params = Depthwise3x3ChannelwiseParams(**layer.geometry, filter_offset=offset, out_offset=layer.out.offset)
+    cycles = cycles_of(params) + _OWN_SCALE * params.images * params.out_c
+    constants = {"filter": layer.filters, "bias": np.column_stack([bias, scales])}
+    return layer.variant(DEPTHWISE_3X3_CHANNELWISE, params, cycles, lowering, constants)

@@ -1,0 +1,124 @@
+"""Depthwise convolution for Cortex-M4, M7 and M33: four channels at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.kernels import packed_halfwords
+from tinyglow.kernels.convolution.geometry import ConvGeometry, PooledGeometry
+from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.kernels.convolution.overlap import first_inputs
+from tinyglow.numerics import glow
+
+GROUP = 4  # channels
+
+
+@dataclass(frozen=True)
+class DepthwiseDspParams(ConvGeometry):
+    """``out`` maps sums to the output; group, in_c and out_c are the same."""
+
+    out: glow.Requant
+
+    @property
+    def taps(self) -> int:
+        return self.kernel_h * self.kernel_w
+
+
+def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
+    """Weights int32 [channels, taps] and biases as the kernel's filter: int32, flat; scales, if any, behind them."""
+    channels, taps = weights.shape
+    groups = -(-channels // GROUP)
+    full = np.zeros((groups * GROUP, taps), np.int64)
+    full[:channels] = weights
+    by_channel = full.reshape(groups, GROUP, taps).transpose(0, 2, 1)
+    words = packed_halfwords.join(by_channel[..., :2], by_channel[..., 2:])
+    parts = [_by_group(bias, groups), words.reshape(groups, -1)]
+    parts += [] if scales is None else [_by_group(scales, groups)]
+    return packed_halfwords.rows_of_words(parts)
+
+
+def _by_group(values: Array, groups: int) -> Array:
+    """Words of channels, filled up with zeros: int64 [groups, channels of one]."""
+    full = np.zeros(groups * GROUP, np.int64)
+    full[: len(values)] = values
+    return full.reshape(groups, GROUP)
+
+
+def unpack(packed: Array, channels: int, taps: int) -> tuple[Array, Array]:
+    """The inverse of ``pack``, without scales."""
+    groups = packed.reshape(-1, GROUP + 2 * taps)
+    words = groups[:, GROUP:].reshape(-1, taps, 2)
+    by_channel = np.concatenate([packed_halfwords.low(words), packed_halfwords.high(words)], axis=2)
+    weights = by_channel.transpose(0, 2, 1).reshape(-1, taps)
+    return weights[:channels], groups[:, :GROUP].ravel()[:channels]
+
+
+def depthwise_dsp_s8(p: DepthwiseDspParams, x: Array, filters: Array, out: Array) -> None:
+    """Definition of both kernels: bias + sum of (x - in_offset) * weight of each channel."""
+    weights, bias = unpack(filters, p.in_c, p.taps)
+    sums = p.sums(x, weights, np.zeros(p.out_c, np.int32)) + bias
+    out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
+
+
+def trails(p: ConvGeometry) -> int | None:
+    """A pixel's channels are written group by group, each behind what its own group and later pixels still read."""
+    if p.images != 1:
+        return None
+    fields = {name: getattr(p, name) for name in ConvGeometry.__dataclass_fields__}
+    first = first_inputs(PooledGeometry(**fields, pool=0))
+    later = np.minimum.accumulate(first[::-1])[::-1]
+    return int((later - np.arange(len(first)) * p.out_c).min())
+
+
+DEPTHWISE_DSP = Kernel(
+    symbol="tg_depthwise_dsp_s8",
+    c_file="convolution/tg_depthwise_dsp_s8.c",
+    params=DepthwiseDspParams,
+    operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
+    reference=depthwise_dsp_s8,
+    summary="depthwise convolution, four channels at once",
+    trails=trails,
+)
+
+
+DEPTHWISE_3X3_DSP = Kernel(
+    symbol="tg_depthwise_3x3_dsp_s8",
+    c_file="convolution/tg_depthwise_3x3_dsp_s8.c",
+    params=DepthwiseDspParams,
+    operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
+    reference=depthwise_dsp_s8,
+    summary="depthwise convolution with windows of 3x3, four channels at once",
+    # One window with what lies outside the image.
+    scratch=lambda p: 9 * p.in_c,
+    trails=trails,
+)
+
+
+def is_fast(kernel: tuple[int, int], channels: int, leaky: int) -> bool:
+    """Whether tg_depthwise_3x3_dsp_s8 takes such a layer."""
+    return kernel == (3, 3) and channels % GROUP == 0 and not leaky
+
+
+def cycles_of(p: ConvGeometry, fast: bool) -> int:
+    """Measured on the Cortex-M7: cycles a product and an output."""
+    taps = p.kernel_h * p.kernel_w
+    return p.images * p.out_h * p.out_w * p.out_c * (2 * taps if fast else 6 * taps + 20)
+
+
+def depthwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_depthwise_dsp_s8; None where that cannot be."""
+    fits = layer.is_depthwise and layer.sizes["group"] > 1 and not layer.per_channel and not layer.pool
+    if not fits or lowering.target.armv6m:
+        return None
+    params = DepthwiseDspParams(**layer.geometry, out=layer.requants[0])
+
+    fast = is_fast((params.kernel_h, params.kernel_w), params.in_c, params.leaky)
+    kernel = DEPTHWISE_3X3_DSP if fast else DEPTHWISE_DSP
+    constants = {"filter": pack(layer.weights, layer.bias)}
+    return layer.variant(kernel, params, cycles_of(params, fast), lowering, constants)

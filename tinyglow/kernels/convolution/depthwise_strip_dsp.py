@@ -1,0 +1,137 @@
+"""Depthwise convolution of 3x3 for Cortex-M4, M7 and M33: squares of 2x2 outputs over columns of halves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I16, In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.kernels.convolution.channel_scales import requantize_high_words
+from tinyglow.kernels.convolution.geometry import ConvGeometry
+from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.numerics import glow
+
+_GROUP = 4  # channels
+_ROW = 4  # bytes of the filter
+# What of the input is read later than an output beside it is written, more padding than this would shift too far.
+_MOST_PAD_IN_PLACE = 2
+
+
+@dataclass(frozen=True)
+class StripGeometry(ConvGeometry):
+    """filter_offset: what is taken off each byte of the filter.
+
+    group, in_c and out_c are the same multiple of four, out_h is 2 or more; kernels are 3x3, strides and dilations 1.
+    """
+
+    filter_offset: I16
+
+    @property
+    def in_place(self) -> bool:
+        """Whether outputs lie where inputs do that have been read before."""
+        return (self.out_h, self.out_w) == (self.in_h, self.in_w) and self.pad_left <= _MOST_PAD_IN_PLACE
+
+
+@dataclass(frozen=True)
+class DepthwiseStripParams(StripGeometry):
+    """``out`` maps sums to the output, see ``ConvLayer.is_high_word``."""
+
+    out: glow.Requant
+
+
+@dataclass(frozen=True)
+class DepthwiseStripChannelwiseParams(StripGeometry):
+    """out_offset: the output's; scales are behind the biases, see ``ConvLayer.high_scales``."""
+
+    out_offset: I16
+
+
+def pack(filters: Array, bias: Array, scales: Array | None = None) -> Array:
+    """Filters int8 of 9 taps a channel, biases, and scales, if any, as the kernel's filter: int32, flat."""
+    rows = np.zeros((len(bias), 3, _ROW), np.int8)
+    rows[..., :3] = filters.reshape(-1, 3, 3)
+    words = rows.reshape(len(bias), -1).view(np.int32)  # the low byte is the first, on the hosts that are supported
+    behind = [bias] if scales is None else [bias, scales]
+    return np.column_stack([words, *behind]).astype(np.int32).ravel()
+
+
+def unpack(packed: Array, count: int = 4) -> tuple[Array, Array]:
+    """The inverse of ``pack``: filters [channels, 9] and biases. count: of a channel's words, with its scale."""
+    words = packed.reshape(-1, count)
+    rows = np.ascontiguousarray(words[:, :3]).view(np.int8).reshape(-1, 3, _ROW)
+    return rows[..., :3].reshape(-1, 9), words[:, 3]
+
+
+def depthwise_strip_dsp_s8(p: DepthwiseStripParams, x: Array, filters: Array, out: Array) -> None:
+    """Definition of tg_depthwise_strip_dsp_s8: bias + sum of x * (filter - filter_offset), x = in_offset outside."""
+    out[...] = p.activate(glow.requantize(_sums(p, x, filters), p.out)).reshape(out.shape)
+
+
+def depthwise_strip_channelwise_dsp_s8(
+    p: DepthwiseStripChannelwiseParams, x: Array, filters: Array, out: Array
+) -> None:
+    """Definition of tg_depthwise_strip_channelwise_dsp_s8: the same, each channel with its own constants."""
+    scales = filters.reshape(p.out_c, -1)[:, -1]
+    scaled = requantize_high_words(_sums(p, x, filters), scales, p.out_offset)
+    out[...] = p.activate(scaled).reshape(out.shape)
+
+
+def _sums(p: StripGeometry, x: Array, filters: Array) -> Array:
+    weights, bias = unpack(filters, filters.size // p.out_c)
+    return p.folded_sums(x, weights.astype(np.int32) - p.filter_offset, bias)
+
+
+def _scratch(p: StripGeometry) -> int:
+    columns, rows = -(-p.out_w // 2) + 1, p.out_h + 2
+    # A row is two columns on from the one above.
+    return 4 * _GROUP * (columns + 2 * (rows - 1))
+
+
+DEPTHWISE_STRIP_DSP = Kernel(
+    symbol="tg_depthwise_strip_dsp_s8",
+    c_file="convolution/tg_depthwise_strip_dsp_s8.c",
+    params=DepthwiseStripParams,
+    operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8", "input")),
+    reference=depthwise_strip_dsp_s8,
+    summary="depthwise convolution with windows of 3x3, stride 1, squares of 2x2 outputs at once",
+    scratch=_scratch,
+    aliases=lambda p: p.in_place,
+)
+
+
+DEPTHWISE_STRIP_CHANNELWISE_DSP = Kernel(
+    symbol="tg_depthwise_strip_channelwise_dsp_s8",
+    c_file="convolution/tg_depthwise_strip_channelwise_dsp_s8.c",
+    params=DepthwiseStripChannelwiseParams,
+    operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8", "input")),
+    reference=depthwise_strip_channelwise_dsp_s8,
+    summary="depthwise convolution with windows of 3x3, stride 1, and a scale for each channel, squares of 2x2 outputs",
+    scratch=_scratch,
+    aliases=lambda p: p.in_place,
+)
+
+
+def depthwise_strip_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through one of these kernels; None where it does not fit, or for ARMv6-M."""
+    sizes, bias, scales, offset = layer.sizes, layer.folded_bias, layer.high_scales, layer.one_filter_offset
+    window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w")]
+    fits = layer.is_depthwise and window == [3, 3, 1, 1] and not layer.pool
+    fits = fits and sizes["in_c"] % _GROUP == 0 and sizes["out_h"] >= 2
+    if not fits or bias is None or offset is None or lowering.target.armv6m:
+        return None
+    columns, rows = -(-sizes["out_w"] // 2), -(-sizes["out_h"] // 2)
+    # Measured on the Cortex-M7, of a column and a channel: cycles a square, and those it begins with.
+    cycles = sizes["images"] * sizes["in_c"] * columns * (44 * rows + 50)
+    constants = {"filter": pack(layer.filters, bias, scales)}
+    fields = {**layer.geometry, "filter_offset": offset}
+    if scales is not None:
+        own = DepthwiseStripChannelwiseParams(**fields, out_offset=layer.out.offset)
+        return layer.variant(DEPTHWISE_STRIP_CHANNELWISE_DSP, own, cycles, lowering, constants)
+    if layer.is_high_word:
+        params = DepthwiseStripParams(**fields, out=layer.requants[0])
+        return layer.variant(DEPTHWISE_STRIP_DSP, params, cycles, lowering, constants)
+    return None

@@ -1,0 +1,189 @@
+"""An int8 convolution as its kernels take it: weights free of offsets, biases, proofs about its sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import Kernel, Operand, Params, Role
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
+from tinyglow.kernels.activation import Activation
+from tinyglow.kernels.convolution.channel_scales import fits_high_word, high_words, scale_words, within_int32
+from tinyglow.numerics import glow
+
+
+@dataclass(frozen=True, eq=False)
+class ConvLayer:
+    """A quantized convolution about to be lowered.
+
+    sizes: fields of ConvSizes; weights: int32 [out_c, terms], filter minus its offset; filters: int8, as stored,
+    [out_c, kernel_h, kernel_w, in_c / group]; bias: int32 [out_c], what Glow starts its sums of (x - in_offset) * w
+    with; requants: of each channel; activation: fields act_min ... negative; pool: see PooledGeometry.
+    """
+
+    node: Node
+    sizes: dict[str, Any]
+    filters: Array
+    filter_offsets: Array
+    bias: Array
+    requants: Sequence[glow.Requant]
+    in_offset: int
+    out: QuantParams
+    activation: dict[str, Any]
+    per_channel: bool
+    pool: int = 0
+
+    @cached_property
+    def weights(self) -> Array:
+        flat = self.filters.reshape(len(self.filters), -1).astype(np.int32)
+        return flat - self.filter_offsets.reshape(-1, 1)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether every output channel reads all input channels, and windows have no gaps."""
+        return bool(self.sizes["group"] == self.sizes["dilation_h"] == self.sizes["dilation_w"] == 1)
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether each channel is filtered by itself, and windows have no gaps."""
+        sizes = self.sizes
+        by_channel = sizes["group"] == sizes["in_c"] == sizes["out_c"]
+        return bool(by_channel and sizes["dilation_h"] == sizes["dilation_w"] == 1)
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether one scale serves all channels, and nothing leaks."""
+        return not (self.per_channel or self.activation["leaky"])
+
+    @property
+    def scales(self) -> Array | None:
+        """``scale_words`` of a layer with a scale for each channel; None if it has one for all, or one that wraps."""
+        return scale_words(self.requants) if self.per_channel and self.offset_folds else None
+
+    @property
+    def high_scales(self) -> Array | None:
+        """``high_words`` of a layer with a scale for each channel; None if it has one for all, or one that wraps."""
+        return high_words(self.requants) if self.per_channel and self.monotone else None
+
+    @property
+    def one_filter_offset(self) -> int | None:
+        """The offset of all filters, if that is one: Glow's with a scale for each channel have none."""
+        offsets = set(self.filter_offsets.tolist())
+        return offsets.pop() if len(offsets) == 1 else None
+
+    @property
+    def geometry(self) -> dict[str, Any]:
+        """Fields of ConvGeometry."""
+        return {**self.sizes, "in_offset": self.in_offset, **self.activation}
+
+    @property
+    def folded_bias(self) -> Array | None:
+        """int32 [out_c]: the bias of sums of x * weight, without the input's offset; None where one might overflow."""
+        weights = self.weights.astype(np.int64)
+        folded = self.bias - self.in_offset * weights.sum(axis=1)
+        largest = np.abs(weights).sum(axis=1) * -glow.INT8_MIN + np.abs(folded)
+        return folded.astype(np.int32) if int(largest.max(initial=0)) <= glow.INT32_MAX else None
+
+    def sum_bounds(self) -> tuple[Array, Array]:
+        """The least and the largest sum of each channel over all int8 inputs: int64 [out_c]."""
+        weights = self.weights.astype(np.int64)
+        low, high = glow.INT8_MIN - self.in_offset, glow.INT8_MAX - self.in_offset
+        positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
+        # A tap in the padding counts as 0, which lies between them.
+        return self.bias + positive * low + negative * high, self.bias + positive * high + negative * low
+
+    @property
+    def monotone(self) -> bool:
+        """Whether a larger sum never gives a smaller output: no requantization wraps, and nothing leaks."""
+        return not self.activation["leaky"] and self._bounded(0)
+
+    @property
+    def offset_folds(self) -> bool:
+        """Whether the output's offset may be added before the last shift of a requantization, and nothing leaks."""
+        return self.monotone and self._bounded(abs(self.out.offset))
+
+    @property
+    def is_high_word(self) -> bool:
+        """Whether SMMLAR alone requantizes a sum: nothing wraps or leaks, and it need not be shifted before."""
+        return self.is_uniform and self.monotone and not self.requants[0].pre and fits_high_word(self.requants[0])
+
+    def variant(
+        self,
+        kernel: Kernel,
+        params: Params,
+        cycles: int,
+        lowering: Lowering,
+        constants: Mapping[str, Array],
+        code: int = 0,
+    ) -> Variant:
+        """The layer by one call of a kernel. constants: data of the operands beside image and result, by their names;
+        code: bytes of code that an operand becomes."""
+        weights, bias = self.node.inputs[1:3]
+        names = {"filter": weights, "bias": bias, "channels": f"{weights}_channels"}
+
+        def buffer(operand: Operand) -> str:
+            if operand.role is Role.OUT:
+                return lowering.buffer(self.node.outputs[0])
+            if operand.role is Role.CODE:
+                return lowering.code(weights, constants[operand.name])
+            if operand.name in constants:
+                return lowering.constant(names[operand.name], constants[operand.name])
+            return lowering.buffer(self.node.inputs[0])
+
+        def emit() -> None:
+            lowering.call(kernel, [buffer(operand) for operand in kernel.operands], params)
+
+        stored = [operand.name for operand in kernel.operands if operand.role is Role.IN and operand.name in constants]
+        nbytes = code + sum(constants[name].nbytes for name in stored)
+        return Variant(kernel.symbol, cycles, nbytes, emit, code, kernel.scratch(params) if kernel.scratch else 0)
+
+    def _bounded(self, offset: int) -> bool:
+        bounds = np.stack(self.sum_bounds(), axis=1).tolist()
+        return all(
+            within_int32(bound, requant, offset)
+            for pair, requant in zip(bounds, self.requants, strict=True)
+            for bound in pair
+        )
+
+
+def conv_layer(
+    node: Node,
+    types: Sequence[TensorType],
+    constants: tuple[Array, Array],
+    sizes: dict[str, Any],
+    activation: Activation,
+    pool: int = 0,
+) -> ConvLayer:
+    """What is known of a quantized convolution; UnsupportedError if its sums may overflow.
+
+    types: of image, filters, bias and result; constants: filters int8 [out_c, kh, kw, in_c / group] and bias [out_c].
+    """
+    image, filters, bias, out = types
+    weights, biases = constants
+    assert image.quant and out.quant
+    per_channel = filters.channel_params()
+    sums = np.empty(len(per_channel), np.int32)
+    for i, (filter_params, bias_params) in enumerate(zip(per_channel, bias.channel_params(), strict=True)):
+        sums[i : i + 1] = prepared_bias(biases[i : i + 1], bias_params, image.quant, filter_params)
+        check_accumulator(weights[i].reshape(1, -1), filter_params, image.quant, sums[i : i + 1])
+    return ConvLayer(
+        node=node,
+        sizes=sizes,
+        filters=weights,
+        filter_offsets=np.array([params.offset for params in per_channel], np.int32),
+        bias=sums,
+        requants=[output_requant(image.quant, params, out.quant) for params in per_channel],
+        in_offset=image.quant.offset,
+        out=out.quant,
+        activation=activation.constants(out.quant),
+        per_channel=filters.quant is None,
+        pool=pool,
+    )

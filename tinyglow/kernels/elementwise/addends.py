@@ -1,0 +1,75 @@
+"""Parameters of the kernels that bring both operands to the output's scale first: add, sub, max, min."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import I8, I32, U8, In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.kernels.elementwise.broadcast import BroadcastParams, order_operands
+from tinyglow.kernels.int16 import int16_scales
+from tinyglow.numerics import glow, wide
+
+
+@dataclass(frozen=True)
+class AddendParams(BroadcastParams):
+    """Real values at the output's scale are requantize(element - offset), with each operand's own constants.
+
+    The output's offset is in one of them, or in both for Max and Min. is_reversed: it is other - input, for Sub.
+    """
+
+    input_offset: I8
+    other_offset: I8
+    is_reversed: U8
+    input_scale: glow.Requant
+    other_scale: glow.Requant
+
+    def addends(self, x: Array, other: Array) -> tuple[Array, Array]:
+        """Both operands at the output's scale, int32 [samples, elements]."""
+        a = glow.requantize(x.astype(np.int32) - np.int32(self.input_offset), self.input_scale)
+        b = glow.requantize(self.spread(other).astype(np.int32) - np.int32(self.other_offset), self.other_scale)
+        return a, b
+
+
+def addend_kernel(name: str, reference: Callable[..., None], summary: str) -> Kernel:
+    """The kernel tg_<name>_s8 of two operands at the output's scale."""
+    return Kernel(
+        symbol=f"tg_{name}_s8",
+        c_file=f"elementwise/tg_{name}_s8.c",
+        params=AddendParams,
+        operands=(In("input", "int8"), In("other", "int8"), Out("output", "int8", may_alias="input")),
+        reference=reference,
+        summary=summary,
+    )
+
+
+_TWO_OPERANDS = -2 * wide.INT16_MIN
+
+
+@dataclass(frozen=True)
+class Addend16Params(BroadcastParams):
+    """Operands at the output's scale are element * multiplier / 2**shift."""
+
+    input_multiplier: I32
+    other_multiplier: I32
+    shift: U8
+
+    def addends(self, x: Array, other: Array) -> tuple[Array, Array]:
+        """Both operands times their multipliers, int64 [samples, elements]."""
+        a = x.astype(np.int64) * self.input_multiplier
+        return a, self.spread(other).astype(np.int64) * self.other_multiplier
+
+
+def lower_addends_int16(node: Node, lowering: Lowering, kernel: Kernel, second: float = 1.0) -> None:
+    """Emit the call of a kernel with Addend16Params; ``second``: factor of the second operand, -1 for Sub."""
+    x, y, result = int16_scales(node, lowering)
+    operands = order_operands(node, lowering)
+    factors = [x / result, second * y / result]
+    (first, other), shift = wide.multipliers(factors[::-1] if operands.is_reversed else factors, _TWO_OPERANDS)
+    operands.call(
+        kernel, Addend16Params(**operands.loops, input_multiplier=first, other_multiplier=other, shift=shift), lowering
+    )

@@ -1,0 +1,20 @@
+"""Lowering of the conversions between float32 and integers."""
+
+from __future__ import annotations
+
+from tinyglow.ir.graph import Node
+from tinyglow.ir.kernel import Kernel
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.types import TensorType
+from tinyglow.kernels.elementwise.quantize import Quantize16Params, QuantizeParams
+
+
+def lower_conversion(node: Node, lowering: Lowering, integer: TensorType, int8: Kernel, int16: Kernel) -> None:
+    """Emit the call of the one of two kernels that is for the type of the border's integer side."""
+    assert integer.quant
+    buffers = [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])]
+    scale, offset = integer.quant.scale, integer.quant.offset
+    if integer.dtype == "int16":
+        lowering.call(int16, buffers, Quantize16Params(integer.elements, scale))
+    else:
+        lowering.call(int8, buffers, QuantizeParams(integer.elements, scale, offset))

@@ -1,0 +1,32 @@
+"""Float kernels that apply one function to each element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
+
+
+@dataclass(frozen=True)
+class MapParams(Params):
+    """``count`` elements."""
+
+    count: U32
+
+
+def map_kernel(name: str, function: Callable[[Array], Array], summary: str) -> Kernel:
+    """The kernel tg_map_<name>_f32, defined as ``function`` of all elements."""
+
+    def reference(p: MapParams, x: Array, out: Array) -> None:
+        out[...] = function(x)
+
+    return Kernel(
+        symbol=f"tg_map_{name}_f32",
+        c_file=f"elementwise/tg_map_{name}_f32.c",
+        params=MapParams,
+        operands=(In("input", "float32"), Out("output", "float32", may_alias="input")),
+        reference=reference,
+        summary=f"{summary}, in float",
+    )

@@ -1,0 +1,8 @@
+"""The kernel of powers."""
+
+from __future__ import annotations
+
+from tinyglow.kernels.elementwise.broadcast import OrderedParams, float_kernel
+from tinyglow.numerics import float32
+
+POW = float_kernel("pow", float32.power, "power of two tensors' elements", OrderedParams)

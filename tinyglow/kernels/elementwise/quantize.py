@@ -1,0 +1,56 @@
+"""Kernels from float32 to integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
+from tinyglow.numerics import glow
+
+
+@dataclass(frozen=True)
+class QuantizeParams(Params):
+    """``count`` elements; real = scale * (q - offset)."""
+
+    count: U32
+    scale: F32
+    offset: I8
+
+
+def quantize_f32_s8(p: QuantizeParams, x: Array, out: Array) -> None:
+    """Definition of tg_quantize_f32_s8: x / scale + offset in float32, halves to even, saturated; NaN gives -128."""
+    out[...] = glow.quantize(x, p.scale, p.offset)
+
+
+QUANTIZE = Kernel(
+    symbol="tg_quantize_f32_s8",
+    c_file="elementwise/tg_quantize_f32_s8.c",
+    params=QuantizeParams,
+    operands=(In("input", "float32"), Out("output", "int8")),
+    reference=quantize_f32_s8,
+    summary="float to int8",
+)
+
+
+@dataclass(frozen=True)
+class Quantize16Params(Params):
+    """``count`` elements; real = scale * q."""
+
+    count: U32
+    scale: F32
+
+
+def quantize_f32_s16(p: Quantize16Params, x: Array, out: Array) -> None:
+    """Definition of tg_quantize_f32_s16: x / scale in float32, halves to even, saturated; NaN gives -32768."""
+    out[...] = glow.quantize(x, p.scale, 0, "int16")
+
+
+QUANTIZE_INT16 = Kernel(
+    symbol="tg_quantize_f32_s16",
+    c_file="elementwise/tg_quantize_f32_s16.c",
+    params=Quantize16Params,
+    operands=(In("input", "float32"), Out("output", "int16")),
+    reference=quantize_f32_s16,
+    summary="float to int16",
+)

@@ -1,0 +1,42 @@
+"""Fully connected layer in portable C, one unit after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
+from tinyglow.numerics import glow
+
+
+def fully_connected_s8(p: FullyConnectedParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_fully_connected_s8: bias[u] + sum of x[d] * (weights[u, d] - weights_offset).
+
+    The input's offset is already folded into the bias.
+    """
+    rows = x.reshape(-1, p.depth).astype(np.int32)
+    matrix = weights.reshape(p.units, p.depth).astype(np.int32) - p.weights_offset
+    result = glow.requantize(glow.accumulate(rows, matrix.T) + bias.reshape(p.units), p.out)
+    out[...] = np.clip(result, p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
+
+
+FULLY_CONNECTED = Kernel(
+    symbol="tg_fully_connected_s8",
+    c_file="fully_connected/tg_fully_connected_s8.c",
+    params=FullyConnectedParams,
+    operands=(In("input", "int8"), In("weights", "int8"), In("bias", "int32"), Out("output", "int8")),
+    reference=fully_connected_s8,
+    summary="fully connected layer",
+    code_bytes=150,
+)
+
+
+def portable_variant(layer: DenseLayer, lowering: Lowering) -> Variant:
+    """One unit after the other."""
+    matrix, p = layer.weights, layer.params
+    # Measured on the Cortex-M0+: about 11 cycles a product and 60 an output.
+    cycles = p.rows * (11 * matrix.size + 60 * p.units)
+    return layer.variant(FULLY_CONNECTED, p, matrix, cycles, lowering)

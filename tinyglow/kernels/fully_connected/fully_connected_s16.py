@@ -1,0 +1,62 @@
+"""Fully connected layer of int16 by int8: ours, as ``kernels.int16`` says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import I16, I32, U8, U32, Params
+from tinyglow.ir.op import Lowering
+from tinyglow.kernels.activation import NO_ACTIVATION
+from tinyglow.kernels.int16 import unpacked_bias
+from tinyglow.kernels.layers_int16 import activate_int16, layer_kernel_int16, lower_layer_int16
+from tinyglow.numerics import wide
+
+
+@dataclass(frozen=True)
+class FullyConnected16Params(Params):
+    """Sizes in elements; outputs are brought between act_min and act_max, negative ones scaled before if leaky."""
+
+    rows: U32
+    depth: U32
+    units: U32
+    act_min: I16
+    act_max: I16
+    leaky: U8
+    slope: I32
+    slope_shift: U8
+
+
+def fully_connected_s16(
+    p: FullyConnected16Params, x: Array, weights: Array, bias: Array, channels: Array, out: Array
+) -> None:
+    """Definition of tg_fully_connected_s16 and tg_fully_connected_wide_s16: scaled(bias + sum of input * weights)."""
+    sums = wide.accumulate(x.reshape(-1, p.depth), weights.reshape(p.units, p.depth).T)
+    out[...] = activate_int16(p, sums + unpacked_bias(bias, p.units), channels).reshape(out.shape)
+
+
+_DENSE = "fully connected layer, int16 by int8"
+
+
+FULLY_CONNECTED_INT16 = layer_kernel_int16(
+    "fully_connected", "fully_connected", "weights", FullyConnected16Params, _DENSE, fully_connected_s16
+)
+FULLY_CONNECTED_WIDE_INT16 = layer_kernel_int16(
+    "fully_connected_wide",
+    "fully_connected",
+    "weights",
+    FullyConnected16Params,
+    f"{_DENSE}, with sums of 64 bits",
+    fully_connected_s16,
+)
+
+
+def lower_fully_connected_int16(node: Node, lowering: Lowering) -> None:
+    """Emit the call of a fully connected layer of weights [depth, units]: each unit's side by side."""
+    matrix = np.ascontiguousarray(lowering.data_of(node.inputs[1]).T)
+    rows, depth = lowering.type_of(node.inputs[0]).shape
+    sizes = {"rows": rows, "depth": depth, "units": len(matrix)}
+    kernels = FULLY_CONNECTED_INT16, FULLY_CONNECTED_WIDE_INT16
+    lower_layer_int16(node, lowering, matrix, NO_ACTIVATION, kernels, FullyConnected16Params, sizes)

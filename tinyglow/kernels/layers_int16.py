@@ -1,0 +1,100 @@
+"""What the int16 kernels of convolutions and fully connected layers share; ours, as ``kernels.int16`` says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import In, Kernel, Out, Params
+from tinyglow.ir.op import Lowering
+from tinyglow.kernels.activation import Activation
+from tinyglow.kernels.int16 import int16_bounds, layer_constants
+from tinyglow.numerics import wide
+
+
+class ActivatedParams(Protocol):
+    """Parameters of a layer that bounds its int16 outputs, and scales negative ones before that if leaky."""
+
+    @property
+    def act_min(self) -> int: ...
+
+    @property
+    def act_max(self) -> int: ...
+
+    @property
+    def leaky(self) -> int: ...
+
+    @property
+    def slope(self) -> int: ...
+
+    @property
+    def slope_shift(self) -> int: ...
+
+
+def activate_int16(p: ActivatedParams, sums: Array, channels: Array) -> Array:
+    """Sums [..., units] as int16: scaled by each unit's constants, behind the activation."""
+    words = channels.reshape(-1, 2)
+    x = wide.scaled(sums, words[:, 0], words[:, 1])
+    if p.leaky:
+        x = np.where(x < 0, wide.scaled(x, p.slope, p.slope_shift), x)
+    return np.clip(x, p.act_min, p.act_max).astype(np.int16)
+
+
+def layer_kernel_int16(
+    name: str, family: str, weights: str, params: type[Params], summary: str, reference: Callable[..., None]
+) -> Kernel:
+    """The kernel tg_<name>_s16 of a layer with weights, a bias and a scale for each unit."""
+    operands = (In("input", "int16"), In(weights, "int8"), In("bias", "int32"), In("channels", "int32"))
+    return Kernel(
+        symbol=f"tg_{name}_s16",
+        c_file=f"{family}/tg_{name}_s16.c",
+        params=params,
+        operands=(*operands, Out("output", "int16")),
+        reference=reference,
+        summary=summary,
+    )
+
+
+def _activation_fields(activation: Activation, scale: float) -> dict[str, Any]:
+    """The fields of both layers' parameters that stand for ``activation`` on results of ``scale``."""
+    low, high, slope = -math.inf, math.inf, 1.0
+    if activation.kind == "RELU":
+        low = 0.0
+    elif activation.kind == "CLIP":
+        low, high = activation.args
+    elif activation.kind == "LEAKY_RELU":
+        slope = activation.args[0]
+    act_min, act_max = int16_bounds(low, high, scale)
+    (multiplier,), shift = wide.multipliers([slope], -wide.INT32_MIN)
+    leaky = int(activation.kind == "LEAKY_RELU")
+    return {"act_min": act_min, "act_max": act_max, "leaky": leaky, "slope": multiplier, "slope_shift": shift}
+
+
+def lower_layer_int16(
+    node: Node,
+    lowering: Lowering,
+    weights: Array,
+    activation: Activation,
+    kernels: tuple[Kernel, Kernel],
+    params: type[Params],
+    sizes: dict[str, Any],
+) -> None:
+    """The call of one of two kernels (32-bit sums, 64-bit sums) for weights [units, ...]."""
+    x, filters = lowering.type_of(node.inputs[0]), lowering.type_of(node.inputs[1])
+    out = lowering.type_of(node.outputs[0])
+    assert x.quant and out.quant
+    bias = lowering.data_of(node.inputs[2])
+    constants = layer_constants(weights.reshape(len(weights), -1), filters, bias, x.quant.scale, out.quant.scale)
+    operands = [
+        lowering.buffer(node.inputs[0]),
+        lowering.constant(node.inputs[1], weights),
+        lowering.constant(node.inputs[2], constants.bias),
+        lowering.constant(f"{node.inputs[1]}_channels", constants.channels),
+        lowering.buffer(node.outputs[0]),
+    ]
+    fields = {**sizes, **_activation_fields(activation, out.quant.scale)}
+    lowering.call(kernels[int(constants.is_wide)], operands, params(**fields))

@@ -1,0 +1,52 @@
+"""Products of two matrices of int16: ours, as ``kernels.int16`` says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import I32, U8, U16, U32, In, Kernel, Out, Params
+from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.kernels.int16 import int16_scales
+from tinyglow.numerics import wide
+
+
+@dataclass(frozen=True)
+class MatMul16Params(Params):
+    """``batch`` products of [rows, depth] and [depth, columns]; sums times multiplier / 2**shift are the output."""
+
+    batch: U16
+    rows: U16
+    depth: U32
+    columns: U16
+    multiplier: I32
+    shift: U8
+
+
+def matmul_s16(p: MatMul16Params, lhs: Array, rhs: Array, out: Array) -> None:
+    """Definition of tg_matmul_s16: saturate(scaled(sum of lhs * rhs)), sums of 64 bits."""
+    a = lhs.reshape(-1, p.batch, p.rows, p.depth)
+    b = rhs.reshape(-1, p.batch, p.depth, p.columns)
+    out[...] = wide.saturate_int16(wide.scaled(wide.accumulate(a, b), p.multiplier, p.shift)).reshape(out.shape)
+
+
+MATMUL_INT16 = Kernel(
+    symbol="tg_matmul_s16",
+    c_file="matmul/tg_matmul_s16.c",
+    params=MatMul16Params,
+    operands=(In("lhs", "int16"), In("rhs", "int16"), Out("output", "int16")),
+    reference=matmul_s16,
+    summary="matrix products of two tensors, in int16",
+)
+
+
+def lower_matmul_int16(node: Node, lowering: Lowering, batch: int) -> None:
+    """Emit the call of a product of two tensors, neither of which is constant."""
+    x, y, out = int16_scales(node, lowering)
+    (rows, depth), columns = lowering.type_of(node.inputs[0]).shape[-2:], lowering.type_of(node.inputs[1]).shape[-1]
+    bound = depth * wide.INT16_MIN**2
+    if bound > wide.MAX_SUM:
+        raise UnsupportedError(f"sums of {depth} products", f"at most {wide.MAX_SUM // wide.INT16_MIN**2}")
+    (multiplier,), shift = wide.multipliers([x * y / out], bound)
+    buffers = [lowering.buffer(name) for name in (*node.inputs, node.outputs[0])]
+    lowering.call(MATMUL_INT16, buffers, MatMul16Params(batch, rows, depth, columns, multiplier, shift))

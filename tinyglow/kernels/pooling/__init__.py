@@ -1,0 +1,1 @@
+"""Maximum and mean over windows."""

@@ -1,0 +1,144 @@
+"""Kernels of the mean over windows; NHWC. Those of int16 are ours, as ``kernels.int16`` says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import I8, I32, U8, In, Kernel, Out
+from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.ir.types import QuantParams
+from tinyglow.kernels.int16 import int16_scales
+from tinyglow.kernels.pooling.geometry import PoolGeometry, geometry, taps_inside
+from tinyglow.kernels.window import Window
+from tinyglow.numerics import glow, wide
+from tinyglow.numerics.nan import one_nan
+
+MOST_FLOAT_TAPS = 2**24
+
+
+@dataclass(frozen=True)
+class AvgPoolFloatParams(PoolGeometry):
+    """Sizes in elements. count_pads: a sum is over the whole window's area, else over its taps inside the image."""
+
+    count_pads: U8
+
+
+@dataclass(frozen=True)
+class AvgPoolParams(PoolGeometry):
+    """Sizes in elements. Sums of (input - in_offset) are scaled by ``out``, whose own offset is 0.
+
+    divide: divide them by the number of taps inside the image then; else ``out`` holds the window's area.
+    """
+
+    divide: U8
+    in_offset: I8
+    out_offset: I8
+    out: glow.Requant
+
+
+def _divide_rounded(x: Array, taps: Array) -> Array:
+    """x / taps of int32 arrays, halves away from zero (``libjit_div_round_i32``), 0 where there are no taps."""
+    divisor = np.maximum(taps, 1).astype(np.int32)
+    shifted = np.where(x > 0, x + (divisor >> 1), x - (divisor >> 1)).astype(np.int64)
+    quotient = np.sign(shifted) * (np.abs(shifted) // divisor)
+    return np.where(taps > 0, quotient, 0).astype(np.int32)
+
+
+def avg_pool_s8(p: AvgPoolParams, x: Array, out: Array) -> None:
+    """Definition of tg_avg_pool_s8: saturate(requantize(sum over a window) [/ taps] + out_offset)."""
+    taps = p.patches(x.astype(np.int32) - np.int32(p.in_offset))
+    value = glow.requantize(taps.sum(axis=3, dtype=np.int32), p.out)
+    if p.divide:
+        value = _divide_rounded(value, p.taps_inside())
+    out[...] = glow.saturate_int8(value + np.int32(p.out_offset)).reshape(out.shape)
+
+
+def avg_pool_f32(p: AvgPoolFloatParams, x: Array, out: Array) -> None:
+    """Definition of tg_avg_pool_f32: the taps added up row by row, from 0 on, times the inverse of their number.
+
+    The zeros of the padding change nothing: no sum that begins with 0 is -0. (A division of the sum would round once
+    instead of twice, but those of some compilers' libraries do so wrongly where the result is subnormal.)
+    """
+    taps = p.patches(x)
+    total = np.zeros_like(taps[:, :, :, 0])
+    with np.errstate(invalid="ignore"):
+        for tap in range(taps.shape[3]):
+            total = total + taps[:, :, :, tap]
+    number = np.int32(p.kernel_h * p.kernel_w) if p.count_pads else np.maximum(p.taps_inside(), 1)
+    inverse = np.float32(1) / number.astype(np.float32)
+    out[...] = one_nan(total * inverse).reshape(out.shape)
+
+
+AVG_POOL = Kernel(
+    symbol="tg_avg_pool_s8",
+    c_file="pooling/tg_avg_pool_s8.c",
+    params=AvgPoolParams,
+    operands=(In("input", "int8"), Out("output", "int8")),
+    reference=avg_pool_s8,
+    summary="mean over windows",
+)
+
+AVG_POOL_FLOAT = Kernel(
+    symbol="tg_avg_pool_f32",
+    c_file="pooling/tg_avg_pool_f32.c",
+    params=AvgPoolFloatParams,
+    operands=(In("input", "float32"), Out("output", "float32")),
+    reference=avg_pool_f32,
+    summary="mean over windows, in float",
+)
+
+
+def mean_requant(source: QuantParams, result: QuantParams, area: int) -> glow.Requant:
+    """From sums to the output's scale, divided by ``area``, float32 step by step (Glow, LLVMIRGen.cpp, AvgPoolInst)."""
+    ratio = glow.divide_float32(source.scale, result.scale)
+    return glow.requantize_params(glow.divide_float32(ratio, area))
+
+
+# Sums of so many elements fit 32 bits.
+_MOST_TAPS = 65535
+
+
+@dataclass(frozen=True)
+class AvgPool16Params(PoolGeometry):
+    """Sizes in elements. Sums times multiplier / 2**shift are the output; divide: over the taps inside the image."""
+
+    divide: U8
+    multiplier: I32
+    shift: U8
+
+
+def avg_pool_s16(p: AvgPool16Params, x: Array, out: Array) -> None:
+    """Definition of tg_avg_pool_s16: saturate(scaled(sum over a window) [/ taps])."""
+    value = wide.scaled(p.patches(x.astype(np.int32)).sum(axis=3, dtype=np.int32), p.multiplier, p.shift)
+    if p.divide:
+        taps = p.taps_inside()
+        value = np.where(taps > 0, wide.divide_rounded(value, np.maximum(taps, 1)), 0)
+    out[...] = wide.saturate_int16(value).reshape(out.shape)
+
+
+AVG_POOL_INT16 = Kernel(
+    symbol="tg_avg_pool_s16",
+    c_file="pooling/tg_avg_pool_s16.c",
+    params=AvgPool16Params,
+    operands=(In("input", "int16"), Out("output", "int16")),
+    reference=avg_pool_s16,
+    summary="mean over windows, in int16",
+)
+
+
+def lower_avg_pool_int16(node: Node, lowering: Lowering, window: Window, count_pads: bool) -> None:
+    """Emit the call of tg_avg_pool_s16. Where all windows have as many taps, their number is part of the scale."""
+    source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
+    x, y = int16_scales(node, lowering)
+    area = window.kernel[0] * window.kernel[1]
+    if area > _MOST_TAPS:
+        raise UnsupportedError(f"a window of {list(window.kernel)}", f"at most {_MOST_TAPS} elements")
+    inside = taps_inside(window, (source.shape[1], source.shape[2]))
+    divide = not count_pads and bool((inside != area).any())
+    (multiplier,), shift = wide.multipliers([x / y / (1 if divide else area)], area * -wide.INT16_MIN)
+    fields = geometry(window, source.shape, result.shape)
+    params = AvgPool16Params(**fields, divide=int(divide), multiplier=multiplier, shift=shift)
+    lowering.call(AVG_POOL_INT16, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)

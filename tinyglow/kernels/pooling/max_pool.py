@@ -1,0 +1,116 @@
+"""Kernels of the maximum over windows; NHWC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import I8, U8, In, Kernel, Out
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.types import QuantParams
+from tinyglow.kernels.pooling.geometry import PoolGeometry, geometry
+from tinyglow.kernels.window import Window
+from tinyglow.numerics import wide
+
+SQUARE = Window((2, 2), (2, 2))
+
+
+@dataclass(frozen=True)
+class MaxPoolFloatParams(PoolGeometry):
+    """Sizes in elements. A window that has no tap inside the image gives 0."""
+
+    dilation_h: U8 = 1
+    dilation_w: U8 = 1
+
+    @property
+    def dilation(self) -> tuple[int, int]:
+        return self.dilation_h, self.dilation_w
+
+
+@dataclass(frozen=True)
+class MaxPoolParams(MaxPoolFloatParams):
+    """Sizes in elements; ``empty`` is the result of a window that has no tap inside the image."""
+
+    empty: I8 = -128
+
+
+def max_pool_s8(p: MaxPoolParams, x: Array, out: Array) -> None:
+    """Definition of tg_max_pool_s8: the largest element of each window's taps inside the image, ``empty`` if none."""
+    largest = p.patches(x, -128, p.dilation).max(axis=3)
+    out[...] = np.where(p.taps_inside(p.dilation) > 0, largest, np.int8(p.empty)).reshape(out.shape)
+
+
+def max_pool_f32(p: MaxPoolFloatParams, x: Array, out: Array) -> None:
+    """Definition of tg_max_pool_f32: tap by tap, a larger one takes the place, and any NaN does; 0 of no taps."""
+    taps = p.patches(x, -np.inf, p.dilation)
+    inside = p.patches(np.ones((1, p.in_h * p.in_w * p.channels), np.bool_), False, p.dilation)
+    largest, found = taps[:, :, :, 0], inside[:, :, :, 0]
+    for tap in range(1, taps.shape[3]):
+        candidate, present = taps[:, :, :, tap], inside[:, :, :, tap]
+        better = (candidate > largest) | np.isnan(candidate) | ~found
+        largest, found = np.where(better & present, candidate, largest), found | present
+    out[...] = np.where(found, largest, np.float32(0)).reshape(out.shape)
+
+
+MAX_POOL = Kernel(
+    symbol="tg_max_pool_s8",
+    c_file="pooling/tg_max_pool_s8.c",
+    params=MaxPoolParams,
+    operands=(In("input", "int8"), Out("output", "int8")),
+    reference=max_pool_s8,
+    summary="maximum over windows",
+    code_bytes=290,
+)
+
+
+MAX_POOL_FLOAT = Kernel(
+    symbol="tg_max_pool_f32",
+    c_file="pooling/tg_max_pool_f32.c",
+    params=MaxPoolFloatParams,
+    operands=(In("input", "float32"), Out("output", "float32")),
+    reference=max_pool_f32,
+    summary="maximum over windows, in float",
+)
+
+
+def square_pool(shape: tuple[int, ...], quant: QuantParams) -> MaxPoolParams:
+    """The parameters for 2x2 squares of an image of that shape [n, h, w, c]."""
+    n, height, width, channels = shape
+    out = (n, height // 2, width // 2, channels)
+    return MaxPoolParams(**geometry(SQUARE, shape, out), empty=quant.offset)
+
+
+@dataclass(frozen=True)
+class MaxPool16Params(PoolGeometry):
+    """Sizes in elements. A window that has no tap inside the image gives 0."""
+
+    dilation_h: U8
+    dilation_w: U8
+
+
+def max_pool_s16(p: MaxPool16Params, x: Array, out: Array) -> None:
+    """Definition of tg_max_pool_s16: the largest element of each window's taps inside the image, 0 of none."""
+    dilation = p.dilation_h, p.dilation_w
+    largest = p.patches(x, wide.INT16_MIN, dilation).max(axis=3)
+    out[...] = np.where(p.taps_inside(dilation) > 0, largest, 0).astype(np.int16).reshape(out.shape)
+
+
+MAX_POOL_INT16 = Kernel(
+    symbol="tg_max_pool_s16",
+    c_file="pooling/tg_max_pool_s16.c",
+    params=MaxPool16Params,
+    operands=(In("input", "int16"), Out("output", "int16")),
+    reference=max_pool_s16,
+    summary="maximum over windows, in int16",
+)
+
+
+def lower_max_pool_int16(node: Node, lowering: Lowering, window: Window) -> None:
+    """Emit the call of tg_max_pool_s16."""
+    source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
+    dilation_h, dilation_w = window.dilation
+    fields = geometry(window, source.shape, result.shape)
+    params = MaxPool16Params(**fields, dilation_h=dilation_h, dilation_w=dilation_w)
+    lowering.call(MAX_POOL_INT16, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)

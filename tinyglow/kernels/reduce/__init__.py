@@ -1,0 +1,1 @@
+"""Sums, largest elements and their places over dimensions."""

@@ -1,0 +1,111 @@
+"""Mean over windows; NHWC. AveragePool and GlobalAveragePool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
+from tinyglow.ir.types import TensorType
+from tinyglow.kernels.pooling.avg_pool import (
+    AVG_POOL,
+    AVG_POOL_FLOAT,
+    MOST_FLOAT_TAPS,
+    AvgPoolFloatParams,
+    AvgPoolParams,
+    lower_avg_pool_int16,
+    mean_requant,
+)
+from tinyglow.kernels.pooling.geometry import geometry, taps_inside
+from tinyglow.kernels.window import Window, merge_batch, require_image
+from tinyglow.numerics import glow
+from tinyglow.operators.pooling import add_pool, add_tflite_pool, pool_window
+from tinyglow.operators.window import window_from_onnx
+
+
+@dataclass(frozen=True)
+class AvgPool(Op):
+    """Input: image [n, h, w, c]. Padding counts as zeros (count_include_pads), or does not count at all."""
+
+    window: Window
+    count_include_pads: bool = False
+
+    onnx_types: ClassVar[OnnxForms] = {
+        "AveragePool": OnnxForm(
+            22, ("auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides")
+        ),
+        "GlobalAveragePool": OnnxForm(22),
+    }
+    tflite_types: ClassVar[TFLiteForms] = {
+        "AVERAGE_POOL_2D": TFLiteForm(
+            3,
+            "Pool2DOptions",
+            ("filter_height", "filter_width", "fused_activation_function", "padding", "stride_h", "stride_w"),
+        )
+    }
+    quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        def pool(node: SourceNode, size: tuple[int, int]) -> Op:
+            if node.op_type == "GlobalAveragePool":
+                return cls(Window(size))
+            window, counts = pool_window(node, size), bool(node.integer("count_include_pad", 0))
+            if window.dilation != (1, 1):
+                raise UnsupportedError(f"dilations {list(window.dilation)}", "[1, 1]")
+            if counts and window != window_from_onnx(node, window.kernel, size):
+                found = "ceil_mode=1 with count_include_pad=1 and windows that end behind the padding"
+                raise UnsupportedError(found, "ceil_mode=0 or count_include_pad=0", "pad the input to whole windows")
+            return cls(window, counts)
+
+        add_pool(node, importer, pool)
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Padding does not count."""
+        add_tflite_pool(node, importer, cls)
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        n, height, width, channels = require_image(inputs[0].shape)
+        return (inputs[0].reshaped((n, *self.window.output_size(height, width), channels)),)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        x = inputs[0]
+        sums = self.window.patches(merge_batch(x)).sum(axis=3, dtype=np.float32)
+        area = np.float32(self.window.kernel[0] * self.window.kernel[1])
+        if not self.count_include_pads:
+            area = np.maximum(taps_inside(self.window, (x.shape[2], x.shape[3])), 1).astype(np.float32)
+        result = sums / area
+        return (result.reshape(*x.shape[:2], *result.shape[1:]),)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
+        if result.dtype == "int16":
+            lower_avg_pool_int16(node, lowering, self.window, self.count_include_pads)
+            return
+        fields = geometry(self.window, source.shape, result.shape)
+        buffers = lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])
+        is_float = result.dtype == "float32"
+        area = self.window.kernel[0] * self.window.kernel[1]
+        # 255: of a window of all -128 with offset 127, or the other way round.
+        if area > (MOST_FLOAT_TAPS if is_float else glow.INT32_MAX // 255):
+            expected = "as many elements as float32 can count" if is_float else "sums that fit 32 bits"
+            raise UnsupportedError(f"a window of {list(self.window.kernel)}", expected)
+        if is_float:
+            float_params = AvgPoolFloatParams(**fields, count_pads=int(self.count_include_pads))
+            lowering.call(AVG_POOL_FLOAT, buffers, float_params)
+            return
+        assert source.quant and result.quant
+        params = AvgPoolParams(
+            **fields,
+            divide=int(not self.count_include_pads),
+            in_offset=source.quant.offset,
+            out_offset=result.quant.offset,
+            out=mean_requant(source.quant, result.quant, area if self.count_include_pads else 1),
+        )
+        lowering.call(AVG_POOL, buffers, params)

@@ -1,0 +1,74 @@
+"""Base of the operators on two tensors, element by element."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tinyglow.ir.graph import Array, Value
+from tinyglow.ir.op import Importer, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.types import TensorType
+from tinyglow.operators.broadcast import align_ranks, broadcast_inputs, broadcast_shape
+from tinyglow.operators.constants import computed
+from tinyglow.operators.fused_activation import bind_activated
+from tinyglow.operators.matmul import MatMul
+from tinyglow.operators.tflite_node import add_node
+
+
+@dataclass(frozen=True)
+class Binary(Op):
+    """An operator on two tensors, element by element, with ONNX's multidirectional broadcasting.
+
+    A single tensor (Sum, Max, Min) is the result itself, and more than two are combined in turn.
+    """
+
+    quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
+    absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0, 1)
+    absorbs_rescale_after: ClassVar[bool] = True
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        result, *others = (importer.value(name) for name in node.inputs)
+        for other in others:
+            result = cls()._combined(result, other, node, importer)
+        importer.bind(node.outputs[0], result)
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        if len(node.inputs) != 2:
+            raise UnsupportedError(f"has {len(node.inputs)} inputs", "2")
+        x, y = (importer.value(name) for name in node.inputs)
+        if x.type.quant is None:
+            bind_activated(node, importer, cls()._combined(x, y, node, importer))
+            return
+        operands = broadcast_inputs(x, y, importer.editor, node.name)
+        bind_activated(node, importer, add_node(node, importer, cls(), operands))
+
+    def _combined(self, x: Value, y: Value, node: SourceNode, importer: Importer) -> Value:
+        if x.type.dtype != y.type.dtype:
+            raise UnsupportedError(f"operands of types {x.type.dtype} and {y.type.dtype}", "two of the same type")
+        broadcast_shape(x.type.shape, y.type.shape)
+        constant = computed(self, node.outputs[0], (x, y), importer)
+        if constant is not None:
+            return constant
+        edit = importer.editor
+        producers = [edit.producer(value.name) for value in (x, y)]
+        # Glow makes a FullyConnected of MatMul and Add, and its bias of the vector as it is.
+        product = any(producer is not None and isinstance(producer.op, MatMul) for producer in producers)
+        return edit.add(node.name, self, broadcast_inputs(x, y, edit, node.name, keep_vectors=product), node.name)
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        x, y = inputs
+        if x.dtype != y.dtype:
+            raise ShapeError(f"operands of types {x.dtype} and {y.dtype}", "two of the same type")
+        return (TensorType(broadcast_shape(x.shape, y.shape), x.dtype),)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        return (self.combine(*align_ranks(*inputs)),)
+
+    @abstractmethod
+    def combine(self, x: Array, y: Array) -> Array:
+        """The elements of the result, in the dtype of ``x`` and ``y``: float32, or int64 for shapes."""

@@ -1,0 +1,188 @@
+"""Fully connected layer: input [rows, depth] times weights [depth, units] plus bias [units]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.editor import legal_name
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
+from tinyglow.ir.graph import Array, Node, Value
+from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.types import TensorType
+from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
+from tinyglow.kernels.fully_connected.fully_connected import portable_variant
+from tinyglow.kernels.fully_connected.fully_connected_f32 import FULLY_CONNECTED_FLOAT, FullyConnectedFloatParams
+from tinyglow.kernels.fully_connected.fully_connected_packed import packed_dense_variants
+from tinyglow.kernels.fully_connected.fully_connected_s16 import lower_fully_connected_int16
+from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
+from tinyglow.kernels.fully_connected.variants import VARIANTS
+from tinyglow.kernels.window import Window
+from tinyglow.numerics import glow
+from tinyglow.operators.conv2d import ChannelwiseConv2D
+from tinyglow.operators.fused_activation import activate
+from tinyglow.operators.quantized_layer import layer_constants
+from tinyglow.operators.reshape import Reshape
+from tinyglow.operators.tflite_node import add_layer, add_node, constant_bias
+
+
+def _gemm_bias(node: SourceNode, importer: Importer, units: int) -> Array:
+    """ONNX Gemm's C times beta, as [units]; zeros where it is absent."""
+    if len(node.inputs) < 3 or not node.inputs[2]:
+        return np.zeros(units, np.float32)
+    c = importer.constant(node.inputs[2])
+    if c is None:
+        raise UnsupportedError("a C that is computed at run time", "a constant C")
+    if c.size not in (1, units) or c.shape[-1:] not in ((), (1,), (units,)):
+        raise UnsupportedError(f"C of shape {list(c.shape)}", f"[{units}] or a scalar")
+    bias: Array = np.broadcast_to(c.reshape(-1), (units,)).astype(np.float32) * np.float32(node.real("beta", 1.0))
+    return bias
+
+
+@dataclass(frozen=True)
+class FullyConnected(Op):
+    """Inputs: x [rows, depth], weights [depth, units], bias [units].
+
+    gemm_weights: of a Gemm, the weights' name in the model.
+    """
+
+    gemm_weights: str = ""
+
+    onnx_types: ClassVar[OnnxForms] = {"Gemm": OnnxForm(13, ("alpha", "beta", "transA", "transB"))}
+    tflite_types: ClassVar[TFLiteForms] = {
+        "FULLY_CONNECTED": TFLiteForm(
+            14,
+            "FullyConnectedOptions",
+            ("fused_activation_function", "keep_num_dims", "weights_format"),
+            without_effect={
+                "quantized_bias_type": "of int16 layers, which are refused",
+                "asymmetric_quantize_inputs": "rounds the float input of int8 weights, which stays float",
+            },
+        )
+    }
+    quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
+    units_axis: ClassVar[int] = 1
+    absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0,)
+    absorbs_rescale_after: ClassVar[bool] = True
+    bias_operand: ClassVar[int | None] = 2
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        """Gemm with constant B and C. Glow lowers it to a FullyConnected numbered __1, over ``<name>_TransposeB``."""
+        x, weights = importer.value(node.inputs[0]), importer.constant(node.inputs[1])
+        if weights is None or node.integer("transA", 0) or len(x.type.shape) != 2 or weights.ndim != 2:
+            raise UnsupportedError("this form of Gemm", "a 2-D input and constant 2-D weights, transA=0")
+        edit = importer.editor
+        edit.namer.unique(node.name)  # the Gemm node itself
+        weights = weights.astype(np.float32) * np.float32(node.real("alpha", 1.0))
+        name = node.inputs[1]
+        if node.integer("transB", 0):
+            weights, name = np.ascontiguousarray(weights.T), f"{node.name}_TransposeB"
+            edit.derived.add(legal_name(name))
+        elif importer.value(name).data is not None and node.real("alpha", 1.0) == 1.0:
+            name = ""
+        matrix = edit.constant(name, weights) if name else importer.value(node.inputs[1])
+        bias = _gemm_bias(node, importer, weights.shape[1])
+        original = importer.value(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None
+        if original is None or original.data is None or not np.array_equal(original.data, bias):
+            original = edit.constant(f"{node.name}_bias", bias)
+        importer.bind(
+            node.outputs[0], edit.add(node.name, cls(legal_name(node.inputs[1])), [x, matrix, original], node.name)
+        )
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Weights are [units, depth]; rows are all dimensions but the last, or what makes rows of that depth."""
+        x, given = importer.value(node.inputs[0]), importer.value(node.inputs[1])
+        if given.data is None or len(given.type.shape) != 2:
+            raise UnsupportedError(f"weights {list(given.type.shape)}", "constant weights [units, depth]")
+        if node.text("weights_format", "DEFAULT") != "DEFAULT":
+            raise UnsupportedError(f"weights in the format {node.text('weights_format', '')}", "DEFAULT")
+        (units, depth), shape, edit = given.type.shape, x.type.shape, importer.editor
+        keeps = node.integer("keep_num_dims", 0)
+        if not shape or x.type.elements % depth or (keeps and shape[-1] != depth):
+            found = f"input {list(shape)}, weights {list(given.type.shape)}"
+            raise UnsupportedError(found, "rows of that depth")
+        edit.namer.unique(f"{node.name}.Transpose")  # of the weights, folded at once
+        rows = x.type.elements // depth
+        if x.type.quant is not None and given.type.channel_quant is not None:
+            result = _add_as_convolution(node, importer, x, (rows, units, depth))
+        else:
+            if len(shape) != 2 or shape[1] != depth:
+                x = edit.add(f"{node.name}.reshape2D", Reshape((rows, depth)), [x], node.name)
+            if x.type.quant is not None:
+                result = add_layer(node, importer, cls(), [x, *layer_constants(node, importer, (1, 0), units_axis=1)])
+            else:
+                weights = edit.constant(node.inputs[1], np.ascontiguousarray(given.data.T))
+                result = add_node(node, importer, cls(), [x, weights, constant_bias(node, importer, units)])
+        result = activate(node, importer, result)
+        target = (*shape[:-1], units) if keeps else (rows, units)
+        if result.type.shape != target:
+            result = edit.add(f"{node.name}.Reshape", Reshape(target), [result], node.name)
+        importer.bind(node.outputs[0], result)
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        x, weights, bias = (type_.shape for type_ in inputs)
+        if len(x) != 2 or len(weights) != 2 or x[1] != weights[0] or bias != weights[1:]:
+            raise ShapeError(f"input {list(x)}, weights {list(weights)}, bias {list(bias)}", "[n, k], [k, m], [m]")
+        return (TensorType((x[0], weights[1])),)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        x, weights, bias = inputs
+        return (x @ weights[0] + bias[0],)
+
+    def parts_in_glow(self, node: Node) -> GlowParts:
+        """MatMul and BatchedAdd; of a Gemm also that node itself, and the weights it transposes."""
+        name, weights = node.outputs[0], node.inputs[1]
+        same = {f"{name}_bias": name}
+        if self.gemm_weights:
+            same |= {legal_name(node.origin): name, self.gemm_weights: weights}
+        return GlowParts(same, {f"{name}_dot": lambda x, matrix, _: x @ matrix[0]})
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        x, weights, bias = (lowering.type_of(name) for name in node.inputs)
+        out = lowering.type_of(node.outputs[0])
+        if out.dtype == "int16":
+            lower_fully_connected_int16(node, lowering)
+            return
+        # Each unit's weights side by side, as the kernel reads them.
+        matrix = np.ascontiguousarray(lowering.data_of(node.inputs[1]).T)
+        if out.dtype == "float32":
+            constants = [lowering.constant(node.inputs[1], matrix), lowering.buffer(node.inputs[2])]
+            operands = [lowering.buffer(node.inputs[0]), *constants, lowering.buffer(node.outputs[0])]
+            sizes = FullyConnectedFloatParams(x.shape[0], x.shape[1], out.shape[1])
+            lowering.call(FULLY_CONNECTED_FLOAT, operands, sizes)
+            return
+        assert x.quant and weights.quant and bias.quant and out.quant
+        sums = prepared_bias(lowering.data_of(node.inputs[2]), bias.quant, x.quant, weights.quant)
+        check_accumulator(matrix, weights.quant, x.quant, sums)
+        # sum of (x - xo) * (w - wo) = sum of x * (w - wo) - xo * sum of (w - wo), and the last term is constant.
+        folded = sums - x.quant.offset * (matrix.astype(np.int32) - weights.quant.offset).sum(axis=1, dtype=np.int32)
+        check_accumulator(matrix, weights.quant, type(x.quant)(x.quant.scale, 0), folded)
+        params = FullyConnectedParams(
+            rows=x.shape[0],
+            depth=x.shape[1],
+            units=out.shape[1],
+            weights_offset=weights.quant.offset,
+            act_min=glow.INT8_MIN,
+            act_max=glow.INT8_MAX,
+            out=output_requant(x.quant, weights.quant, out.quant),
+        )
+        layer = DenseLayer(node, matrix, folded, params, x.quant.offset)
+        others = (family(layer, lowering) for family in VARIANTS)
+        known = [variant for variant in others if variant is not None]
+        lowering.choose([portable_variant(layer, lowering), *known, *packed_dense_variants(layer, lowering)])
+
+
+def _add_as_convolution(node: SourceNode, importer: Importer, x: Value, sizes: tuple[int, int, int]) -> Value:
+    """An int8 layer with a scale for each unit, which convolutions have: 1x1 over the rows. sizes: rows, units, depth.
+
+    Glow has no such layer.
+    """
+    rows, units, depth = sizes
+    image = importer.editor.add(f"{node.name}.reshape4D", Reshape((1, rows, 1, depth)), [x], node.name)
+    weights, bias = layer_constants(node, importer, (0, 1), shape=(units, 1, 1, depth))
+    return add_layer(node, importer, ChannelwiseConv2D(Window((1, 1))), [image, weights, bias])

@@ -1,0 +1,45 @@
+"""The activation that is a part of many TFLite operators: a node of its own here, as in Glow."""
+
+from __future__ import annotations
+
+from tinyglow.ir.graph import Value
+from tinyglow.ir.op import Importer, Op, SourceNode, UnsupportedError
+from tinyglow.kernels.activation import Activation
+from tinyglow.operators.clip import Clip
+from tinyglow.operators.relu import Relu
+from tinyglow.operators.tanh import Tanh
+
+_ACTIVATIONS: dict[str, Op] = {
+    "RELU": Relu(),
+    "RELU_N1_TO_1": Clip(-1.0, 1.0),
+    "RELU6": Clip(0.0, 6.0),
+    "TANH": Tanh(),
+}
+
+_BOUNDS = {
+    "RELU": Activation("RELU"),
+    "RELU_N1_TO_1": Activation("CLIP", (-1.0, 1.0)),
+    "RELU6": Activation("CLIP", (0.0, 6.0)),
+}
+
+
+def activate(node: SourceNode, importer: Importer, value: Value) -> Value:
+    """``value`` behind the activation that the node asks for (Glow: addActivation)."""
+    name = node.text("fused_activation_function", "NONE")
+    if name == "NONE":
+        return value
+    if name not in _ACTIVATIONS:
+        raise UnsupportedError(f"the activation {name}", ", ".join(["NONE", *_ACTIVATIONS]))
+    op, type_ = _ACTIVATIONS[name], value.type
+    if type_.quant is None:
+        return importer.editor.add(f"{value.name}.{name}", op, [value], node.name)
+    if name not in _BOUNDS:
+        raise UnsupportedError(f"the activation {name} in int8", ", ".join(["NONE", *_BOUNDS]))
+    if _BOUNDS[name].is_saturation(type_.quant):  # Glow: RemoveIdentityRelu, RemoveIdentityClip
+        return value
+    return importer.editor.add(f"{value.name}.{name}", op, [value], node.name, (type_,))
+
+
+def bind_activated(node: SourceNode, importer: Importer, value: Value) -> None:
+    """Bind ``value``, behind the node's activation, as its result."""
+    importer.bind(node.outputs[0], activate(node, importer, value))

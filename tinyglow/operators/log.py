@@ -1,0 +1,35 @@
+"""Log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import Kernel
+from tinyglow.kernels.elementwise.map import map_kernel
+from tinyglow.numerics import float32
+from tinyglow.operators.element_function import ElementFunction
+
+LOG_FLOAT = map_kernel("log", float32.log, "natural logarithm")
+
+
+@dataclass(frozen=True)
+class Log(ElementFunction):
+    """Natural logarithm. Below 0 it is NaN, which int8 holds as -128."""
+
+    onnx_types: ClassVar[OnnxForms] = {"Log": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"LOG": TFLiteForm(2)}
+    table_suffix: ClassVar[str] = ".log"
+    float_kernel: ClassVar[Kernel] = LOG_FLOAT
+
+    def function(self, x: Array) -> Array:
+        result: Array = np.log(x)
+        return result
+
+    def tabulated(self, x: Array) -> Array:
+        """As Glow's createIntLog (lib/Graph/Graph.cpp): 0 counts as the smallest normal float32."""
+        return super().tabulated(np.where(x == 0, float(np.finfo(np.float32).tiny), x))

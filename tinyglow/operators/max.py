@@ -1,0 +1,31 @@
+"""Max of two or more tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.op import Lowering
+from tinyglow.kernels.elementwise.max import MAX, MAX_FLOAT
+from tinyglow.operators.addends import lower_addends
+from tinyglow.operators.binary import Binary
+
+
+@dataclass(frozen=True)
+class Max(Binary):
+    """The larger of x and y."""
+
+    onnx_types: ClassVar[OnnxForms] = {"Max": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"MAXIMUM": TFLiteForm(4)}
+    # Glow moves a rescale behind a Max in front of its operands instead (GraphOptimizer.cpp, OptimizeQuantization).
+    absorbs_rescale_after: ClassVar[bool] = False
+
+    def combine(self, x: Array, y: Array) -> Array:
+        return np.maximum(x, y)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        lower_addends(node, lowering, MAX, MAX_FLOAT)

@@ -1,0 +1,29 @@
+"""Min of two or more tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.op import Lowering
+from tinyglow.kernels.elementwise.min import MIN, MIN_FLOAT
+from tinyglow.operators.addends import lower_addends
+from tinyglow.operators.binary import Binary
+
+
+@dataclass(frozen=True)
+class Min(Binary):
+    """The smaller of x and y."""
+
+    onnx_types: ClassVar[OnnxForms] = {"Min": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"MINIMUM": TFLiteForm(4)}
+
+    def combine(self, x: Array, y: Array) -> Array:
+        return np.minimum(x, y)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        lower_addends(node, lowering, MIN, MIN_FLOAT)

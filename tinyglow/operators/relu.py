@@ -1,0 +1,56 @@
+"""Relu."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, SourceNode
+from tinyglow.ir.types import TensorType
+from tinyglow.kernels.elementwise.relu import RELU_FLOAT, ReluFloatParams
+from tinyglow.kernels.elementwise.rescale import lower_rescale
+
+
+@dataclass(frozen=True)
+class Relu(Op):
+    """max(x, 0)."""
+
+    onnx_types: ClassVar[OnnxForms] = {"Relu": OnnxForm(14)}
+    tflite_types: ClassVar[TFLiteForms] = {"RELU": TFLiteForm(3)}
+    quantizable: ClassVar[bool] = True
+    has_int16: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
+    absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0,)
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        value = importer.value(node.inputs[0])
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name))
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        value, declared = importer.value(node.inputs[0]), importer.declared(node.outputs[0])
+        types = (replace(declared, shape=value.type.shape),) if value.type.quant else None
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name, types))
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (inputs[0],)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        return (np.maximum(inputs[0], np.float32(0)),)
+
+    def parts_in_glow(self, node: Node) -> GlowParts:
+        """Max(zero, x)."""
+        return GlowParts(same={f"{node.outputs[0]}_max": node.outputs[0]}, filled={"zero": 0.0})
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        result = lowering.type_of(node.outputs[0])
+        if result.dtype == "float32":
+            buffers = [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])]
+            lowering.call(RELU_FLOAT, buffers, ReluFloatParams(result.elements))
+            return
+        lower_rescale(node, lowering, relu=True)

@@ -1,0 +1,33 @@
+"""Sigmoid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import Kernel
+from tinyglow.kernels.elementwise.map import map_kernel
+from tinyglow.numerics import float32
+from tinyglow.operators.element_function import BoundedFunction
+
+SIGMOID_FLOAT = map_kernel("sigmoid", float32.sigmoid, "1 / (1 + e^-x)")
+
+
+@dataclass(frozen=True)
+class Sigmoid(BoundedFunction):
+    """1 / (1 + e ** -x)."""
+
+    onnx_types: ClassVar[OnnxForms] = {"Sigmoid": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"LOGISTIC": TFLiteForm(3)}
+    domain: ClassVar[tuple[float, float]] = (-6.0, 6.0)
+    reach: ClassVar[float] = 11.1  # 1 - sigmoid(x) = e**-x: half of 2**-15
+    image: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    float_kernel: ClassVar[Kernel] = SIGMOID_FLOAT
+
+    def function(self, x: Array) -> Array:
+        result: Array = 1.0 / (1.0 + np.exp(-x))
+        return result

@@ -1,0 +1,110 @@
+"""SoftMax."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.types import TensorType
+from tinyglow.kernels.softmax.softmax import (
+    SOFTMAX,
+    SOFTMAX_FLOAT,
+    SoftMaxFloatParams,
+    exponential_table,
+    leading_zeros,
+    softmax_params,
+)
+from tinyglow.operators.reshape import Reshape
+from tinyglow.operators.tflite_node import add_node
+from tinyglow.operators.transpose import Transpose
+
+
+@dataclass(frozen=True)
+class SoftMax(Op):
+    """Input [rows, columns]; every row becomes e ** x / sum of its e ** x."""
+
+    onnx_types: ClassVar[OnnxForms] = {"Softmax": OnnxForm(13, ("axis",))}
+    tflite_types: ClassVar[TFLiteForms] = {"SOFTMAX": TFLiteForm(4, "SoftmaxOptions", ("beta",))}
+    quantizable: ClassVar[bool] = True
+
+    @classmethod
+    def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        value = importer.value(node.inputs[0])
+        rank = len(value.type.shape)
+        flattens = getattr(node, "opset", 11) < 13
+        axis = node.integer("axis", 1 if flattens else -1)
+        if not -rank <= axis < rank:
+            raise UnsupportedError(f"axis {axis} of shape {list(value.type.shape)}", f"{-rank} to {rank - 1}")
+        add = _add_flattened if flattens else _add_along
+        add(cls(), node, importer, axis % rank)
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        value, edit = importer.value(node.inputs[0]), importer.editor
+        shape = value.type.shape
+        if node.real("beta", 1.0) != 1.0:
+            raise UnsupportedError(f"beta {node.real('beta', 1.0)}", "1")
+        flat = edit.add("reshapeInput", Reshape((math.prod(shape[:-1]), *shape[-1:])), [value], node.name)
+        result = add_node(node, importer, cls(), [flat])
+        importer.bind(node.outputs[0], edit.add("reshapeOutput", Reshape(shape), [result], node.name))
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        if len(inputs[0].shape) != 2:
+            raise ShapeError(f"input shape {list(inputs[0].shape)}", "2 dimensions")
+        return (inputs[0],)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        x = inputs[0]
+        powers = np.exp(x - x.max(axis=-1, keepdims=True))
+        return (powers / powers.sum(axis=-1, keepdims=True),)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
+        rows, columns = source.shape
+        if result.dtype == "float32":
+            buffers = [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])]
+            lowering.call(SOFTMAX_FLOAT, buffers, SoftMaxFloatParams(rows, columns))
+            return
+        assert source.quant and result.quant
+        powers = exponential_table(source.quant.scale)
+        zeros = leading_zeros(powers)
+        params = softmax_params(rows, columns, result.quant.scale, result.quant.offset, zeros)
+        table = lowering.constant(f"{node.name}_exponentials", powers[zeros:])
+        operands = [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])]
+        lowering.call(SOFTMAX, operands, params)
+
+
+def _add_flattened(op: SoftMax, node: SourceNode, importer: Importer, axis: int) -> None:
+    """Up to operator set 12 the dimensions from ``axis`` on are normalized together."""
+    value, edit = importer.value(node.inputs[0]), importer.editor
+    shape = value.type.shape
+    matrix = (math.prod(shape[:axis]), math.prod(shape[axis:]))
+    flat = edit.add("reshapeInput", Reshape(matrix), [value], node.name)
+    result = edit.add(node.name, op, [flat], node.name)
+    importer.bind(node.outputs[0], edit.add("reshapeOutput", Reshape(shape), [result], node.name))
+
+
+def _add_along(op: SoftMax, node: SourceNode, importer: Importer, axis: int) -> None:
+    """From operator set 13 on ``axis`` alone is normalized: it becomes the last one meanwhile.
+
+    Glow's importer has transposes for all axes of four dimensions, and refuses other ranks.
+    """
+    value, edit = importer.value(node.inputs[0]), importer.editor
+    rank = len(value.type.shape)
+    perm = (*(index for index in range(rank) if index != axis), axis)
+    moves = rank == 4 or axis != rank - 1
+    moved = edit.add(node.name, Transpose(perm), [value], node.name) if moves else value
+    shape = moved.type.shape
+    flat = edit.add("reshapeInput", Reshape((math.prod(shape[:-1]), shape[-1])), [moved], node.name)
+    result = edit.add(node.name, op, [flat], node.name)
+    result = edit.add("reshapeOutput", Reshape(shape), [result], node.name)
+    if moves:
+        back = tuple(perm.index(index) for index in range(rank))
+        result = edit.add(node.name, Transpose(back), [result], node.name)
+    importer.bind(node.outputs[0], result)

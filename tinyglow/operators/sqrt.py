@@ -1,0 +1,25 @@
+"""Sqrt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
+from tinyglow.ir.kernel import Kernel
+from tinyglow.kernels.elementwise.map import map_kernel
+from tinyglow.numerics import float32
+from tinyglow.operators.unary import Unary
+
+SQRT = map_kernel("sqrt", float32.sqrt, "square root")
+
+
+@dataclass(frozen=True)
+class Sqrt(Unary):
+    """The square root; NaN of negative numbers."""
+
+    onnx_types: ClassVar[OnnxForms] = {"Sqrt": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {"SQRT": TFLiteForm(2)}
+    glow_kind: ClassVar[str] = "Pow"
+    kernel: ClassVar[Kernel] = SQRT
+    is_pow_in_glow: ClassVar[bool] = True

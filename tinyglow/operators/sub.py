@@ -1,0 +1,34 @@
+"""Sub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.op import Lowering
+from tinyglow.kernels.elementwise.sub import SUB, SUB_FLOAT
+from tinyglow.operators.addends import lower_addends
+from tinyglow.operators.binary import Binary
+
+
+@dataclass(frozen=True)
+class Sub(Binary):
+    """x - y."""
+
+    onnx_types: ClassVar[OnnxForms] = {"Sub": OnnxForm(14)}
+    tflite_types: ClassVar[TFLiteForms] = {
+        "SUB": TFLiteForm(
+            5,
+            "SubOptions",
+            ("fused_activation_function",),
+            without_effect={"pot_scale_int16": "of int16 operands, which are refused"},
+        )
+    }
+
+    def combine(self, x: Array, y: Array) -> Array:
+        return x - y
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        lower_addends(node, lowering, SUB, SUB_FLOAT)

@@ -31,7 +31,7 @@ DATA = ("runtime_c", "templates", "boards", "examples/mnist")
 
 def _run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    done = subprocess.run(command, cwd=cwd, env=env, text=True, check=False, **quiet)
+    done = subprocess.run(command, cwd=cwd, env=env, encoding="utf-8", check=False, **quiet)
     assert done.returncode == 0, f"{command}\n{done.stdout}"
     return done.stdout
 

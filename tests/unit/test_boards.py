@@ -247,5 +247,5 @@ def test_the_facts_of_a_core_agree_with_each_other() -> None:
 def test_reading_boards_needs_no_simulator() -> None:
     """tinyglow.boards imports neither the emulator nor the template engine."""
     code = "import sys, tinyglow.boards; print([name for name in ('unicorn', 'jinja2', 'onnx') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == "[]"

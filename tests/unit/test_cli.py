@@ -292,7 +292,9 @@ def test_the_first_help_shows_the_whole_way() -> None:
 def _loaded(code: str, checkout: Path) -> set[str]:
     """The modules that are loaded after ``code`` has run in a process of its own."""
     program = f"{code}\nimport sys\nprint(' '.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", program], cwd=checkout, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=checkout, capture_output=True, encoding="utf-8", check=True
+    )
     return set(done.stdout.split())
 
 

@@ -67,11 +67,11 @@ def test_other_output_is_found(capsys: pytest.CaptureFixture[str], copy: Path) -
 
 def test_other_parameter_is_found_first(capsys: pytest.CaptureFixture[str], copy: Path) -> None:
     """A changed scale is named with both sides, before anything that follows from it."""
-    graph = json.loads((copy / "graph.json").read_text())
+    graph = json.loads((copy / "graph.json").read_text(encoding="utf-8"))
     for node in graph["nodes"]:
         if node["id"] == "_b_Conv__7":
             node["fields"]["Result"]["scale"] *= 1.01
-    (copy / "graph.json").write_text(json.dumps(graph))
+    (copy / "graph.json").write_text(json.dumps(graph), encoding="utf-8")
     status, text = _crosscheck(capsys, copy, "--json")
     found = json.loads(text)
     assert status == 1 and not found["parameters_equal"]

@@ -98,7 +98,7 @@ def test_the_hottest_line_is_the_bundles_and_is_shown(profile: CycleProfile, bun
     """With its text, from a file of the bundle: a kernel, or code that was made for the network."""
     hottest = profile.lines[0]
     assert hottest.file in [path.name for path in bundle.iterdir()]
-    text = (bundle / hottest.file).read_text().splitlines()[hottest.number - 1]
+    text = (bundle / hottest.file).read_text(encoding="utf-8").splitlines()[hottest.number - 1]
     assert hottest.text == text.strip()[:160]
     assert hottest.whole.total == max(line.whole.total for line in profile.lines)
     known = sum(line.whole.cycles for line in profile.lines if line.number)
@@ -146,7 +146,7 @@ def test_the_command_prints_writes_and_refuses(bundle: Path, board: Board, tmp_p
     assert f"{data['cycles']:,} cycles of the core" in shown.out
     assert all(layer["name"] in shown.out.replace("\n", "") for layer in data["layers"])
     assert {"layers", "functions", "lines", "milliseconds"} <= data.keys()
-    assert picture.read_text().startswith("<svg")
+    assert picture.read_text(encoding="utf-8").startswith("<svg")
     refused = run_cli("profile-cycles", bundle, "--board", "host", *sample)
     assert refused.status == 2
     with pytest.raises(InputError, match="nothing is counted"):
@@ -171,11 +171,11 @@ def test_a_fault_names_address_function_and_layer(
     layer = layer_calls(bundle, "mnist")[1]
     monkeypatch.setattr("tinyglow.pipeline.execute.MAX_INSTRUCTIONS", 2_000_000)
     source = next(path for path in bundle.glob("tg_*.c") if path.stem == layer.function)
-    text = source.read_text()
+    text = source.read_text(encoding="utf-8")
     body = FAULTS.get(what, "for (volatile int i = 0; i >= 0;) { i = 1; }")
     opening = re.search(rf"\n[^\n;]*{layer.function}\([^;{{]*\{{\n", text)
     assert opening
-    source.write_text(text[: opening.end()] + body + "\n" + text[opening.end() :])
+    source.write_text(text[: opening.end()] + body + "\n" + text[opening.end() :], encoding="utf-8")
     with pytest.raises(SimulationError) as caught:
         simulate(bundle, board, INPUTS)
     found = str(caught.value)
@@ -188,7 +188,7 @@ def test_a_fault_names_address_function_and_layer(
 def test_a_bundle_without_that_source_has_no_names(tmp_path: Path) -> None:
     """No file, or one that speaks of nothing, gives no layers."""
     assert layer_calls(tmp_path, "mnist") == ()
-    (tmp_path / "mnist.c").write_text("int mnist(void) { return 0; }\n")
+    (tmp_path / "mnist.c").write_text("int mnist(void) { return 0; }\n", encoding="utf-8")
     assert layer_calls(tmp_path, "mnist") == ()
 
 

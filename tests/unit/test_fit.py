@@ -76,7 +76,10 @@ def test_a_stack_that_is_too_small_is_an_answer(tmp_path: Path) -> None:
 def test_the_command_prints_the_table_and_json(checkout: Path, tmp_path: Path) -> None:
     """`fit` with a board file of one's own: a row for each placement, the same figures as data; host is refused."""
     mine = tmp_path / "mine.toml"
-    mine.write_text((checkout / "boards/frdm-ke16z.toml").read_text().replace("48_000_000", "24_000_000"))
+    mine.write_text(
+        (checkout / "boards/frdm-ke16z.toml").read_text(encoding="utf-8").replace("48_000_000", "24_000_000"),
+        encoding="utf-8",
+    )
     model = (checkout / "examples/mnist/mnist_nxp.onnx", "--define", "N=1")
     arguments = ("fit", *model, "--profile", checkout / "tests/golden/mnist_nxp/profile.yaml", "--board", mine)
     shown, data = run_cli(*arguments), run_cli(*arguments, "--json")
@@ -124,5 +127,5 @@ def test_a_board_is_explained(tmp_path: Path) -> None:
     for wrong in (("boards", "show"), ("boards", "list", "frdm-ke16z"), ("boards", "show", "nonesuch")):
         assert run_cli(*wrong).status == 2
     broken = tmp_path / "broken.toml"
-    broken.write_text("cpu = 3\n")
+    broken.write_text("cpu = 3\n", encoding="utf-8")
     assert "cpu is 3" in run_cli("boards", "show", broken).err

@@ -209,6 +209,6 @@ def test_without_the_package_the_extra_is_named(folder: Path) -> None:
         from tinyglow.cli import main
         sys.exit(main(['profile', {str(path)!r}, '--input', 'x=x.npy', '-o', 'p.yaml']))
     """
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, encoding="utf-8")
     assert done.returncode == 2, done
     assert "pip install 'tinyglow[tflite]'" in done.stderr and "Traceback" not in done.stderr

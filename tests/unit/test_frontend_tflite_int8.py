@@ -200,11 +200,11 @@ def test_glows_model_compiler_takes_quantized_models(tmp_path: Path) -> None:
     path = saved(tmp_path, int8_cases.case("conv").model)
     answer = run_cli("model-compiler", f"-model={path}", "-backend=CPU", f"-emit-bundle={tmp_path / 'bundle'}")
     assert answer.status == 0, answer
-    header = (tmp_path / "bundle/net.h").read_text()
+    header = (tmp_path / "bundle/net.h").read_text(encoding="utf-8")
     assert "i8[S:0.0500000" in header
     answer = run_cli(
         "model-compiler", f"-model={path}", f"-emit-bundle={tmp_path / 'real'}", "-tflite-float-inputs", "-backend=CPU"
     )
     assert answer.status == 0, answer
-    header = (tmp_path / "real/net.h").read_text()
+    header = (tmp_path / "real/net.h").read_text(encoding="utf-8")
     assert "float<1 x 5 x 6 x 3>" in header and "i8[S:0.0599999" in header

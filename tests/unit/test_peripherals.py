@@ -43,7 +43,7 @@ source = "its manual"
 def test_they_are_read(tmp_path: Path) -> None:
     """All three; boards without them have none."""
     path = tmp_path / "mine.toml"
-    path.write_text(GOOD)
+    path.write_text(GOOD, encoding="utf-8")
     board = load_board(path)
     assert board.qemu == "mps2-an386"
     assert board.uart == Uart("cmsdk", 0x4000_4000, "its manual")
@@ -69,7 +69,7 @@ def test_mistakes_are_named(tmp_path: Path, old: str, new: str, because: str) ->
     """Values of other types, unknown kinds and keys, numbers that are too large."""
     path = tmp_path / "mine.toml"
     assert old in GOOD
-    path.write_text(GOOD.replace(old, new, 1))
+    path.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(BoardError) as caught:
         load_board(path)
     assert because in str(caught.value)

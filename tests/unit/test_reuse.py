@@ -92,6 +92,6 @@ def test_the_header_says_that_the_input_is_lost(checkout: Path, tmp_path: Path) 
     for more in ((), ("--reuse-inputs",)):
         answer = run_cli("compile", *model, *profile, "-o", tmp_path / f"bundle{len(more)}", *more)
         assert answer.status == 0, answer.err
-    plain, header = ((tmp_path / f"bundle{n}" / "m.h").read_text() for n in (0, 1))
+    plain, header = ((tmp_path / f"bundle{n}" / "m.h").read_text(encoding="utf-8") for n in (0, 1))
     assert "overwrites its input" in header and "overwrites its input" not in plain
     assert "M_ACTIVATIONS_MEM_SIZE  0" in header

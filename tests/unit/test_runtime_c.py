@@ -152,7 +152,9 @@ def _run(program: Path, cases: Sequence[tuple[Case, bool]], folder: Path) -> tup
     (folder / "cases.bin").write_bytes(b"".join(record for record, _ in records))
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
     command = [str(program), str(folder / "cases.bin"), str(folder / "results.bin")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     same = (folder / "results.bin").read_bytes() == b"".join(result for _, result in records)
     return done.returncode, done.stderr, same
 

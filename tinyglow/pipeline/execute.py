@@ -157,7 +157,9 @@ def _with_tcm(sources: Sequence[Path], info: BundleInfo, work: Path) -> list[Pat
     if not info.tcm:
         return [*sources]
     definition = work / "glow_tcm.c"
-    definition.write_text("#include <stdint.h>\n\nextern uint8_t *glow_tcm_addr;\nuint8_t *glow_tcm_addr;\n")
+    definition.write_text(
+        "#include <stdint.h>\n\nextern uint8_t *glow_tcm_addr;\nuint8_t *glow_tcm_addr;\n", encoding="utf-8"
+    )
     return [*sources, definition]
 
 

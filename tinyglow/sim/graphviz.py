@@ -7,7 +7,7 @@ import subprocess
 
 from tinyglow.errors import Problem, ToolError
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 600
 
 
 def render_dot(text: str, kind: str) -> bytes | None:

@@ -314,7 +314,7 @@ def _run(command: Sequence[str], cwd: Path | None, what: str) -> str:
             cwd=cwd,
             env=environment,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             timeout=TIMEOUT_SECONDS,
             check=False,

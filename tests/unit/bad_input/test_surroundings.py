@@ -108,7 +108,7 @@ def test_a_simulator_that_is_not_installed(package: str, place: Place) -> None:
     code = f"import sys; sys.modules[{package!r}] = None; from tinyglow.cli import main; sys.exit(main(sys.argv[1:]))"
     for board, status in (("frdm-ke16z", 2), ("host", 0)):
         command = [sys.executable, "-c", code, *map(str, place.run(board=board))]
-        done = subprocess.run(command, cwd=_checkout(), capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=_checkout(), capture_output=True, encoding="utf-8", check=False)
         assert done.returncode == status, done.stderr
         assert ("pip install tinyglow[sim]" in done.stderr) == (status == 2)
         assert "Traceback" not in done.stderr
@@ -225,7 +225,9 @@ def test_a_process_ends_as_the_function_does(arguments: list[str], because: str,
     before = place.content()
     environment = {**os.environ, "PYTHONPATH": str(_checkout())}
     command = [sys.executable, "-m", "tinyglow", *arguments]
-    done = subprocess.run(command, cwd=place.folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=place.folder, env=environment, capture_output=True, encoding="utf-8", check=False
+    )
     assert done.returncode == 2
     assert because in done.stderr and "Traceback" not in done.stderr and not done.stdout
     assert place.content() == before

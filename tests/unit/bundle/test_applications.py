@@ -235,8 +235,10 @@ def test_one_application_compiles_against_glows_header_and_ours(
     common = ours[: ours.index("// Placeholder address offsets")]  # guards, GLOW_SUCCESS, GLOW_MEM_ALIGN, GLOW_GET_ADDR
     lines = [f"#define MNIST_{name} {value}" for name, value in macros.items()]
     lines += ["int mnist(uint8_t *constantWeight, uint8_t *mutableWeight, uint8_t *activations);"]
-    (glow / "mnist.h").write_text(common + "\n".join([*lines, "#ifdef __cplusplus", "}", "#endif", "#endif", ""]))
-    (glow / "mnist.weights.txt").write_text(" 0X00," * facts["sizes"]["CONSTANT_MEM_SIZE"] + "\n")
+    (glow / "mnist.h").write_text(
+        common + "\n".join([*lines, "#ifdef __cplusplus", "}", "#endif", "#endif", ""]), encoding="utf-8"
+    )
+    (glow / "mnist.weights.txt").write_text(" 0X00," * facts["sizes"]["CONSTANT_MEM_SIZE"] + "\n", encoding="utf-8")
     (tmp_path / "main.c").write_text(STATIC_MAIN, encoding="utf-8")
     compiler = command_of("zig cc")
     for folder in (glow, bundles["mnist"]):
@@ -272,7 +274,9 @@ def test_weights_assemble_for_every_system(
     tinyglow.emit(programs["dense"], tmp_path / "b", weights_asm=True, weights="ram" if ram else "flash")
     command = [*command_of("zig cc"), "-target", target, "-I", tmp_path / "b"]
     run([*command, "-c", tmp_path / "b/dense.weights.S", "-o", "weights.o"], tmp_path)
-    (tmp_path / "use.c").write_text('#include "dense.h"\nint use(void);\nint use(void) { return dense_weights[3]; }\n')
+    (tmp_path / "use.c").write_text(
+        '#include "dense.h"\nint use(void);\nint use(void) { return dense_weights[3]; }\n', encoding="utf-8"
+    )
     run([*command, "-c", "use.c", "-o", "use.o"], tmp_path)
     weights, use = ((tmp_path / name).read_bytes() for name in ("weights.o", "use.o"))
     assert (tmp_path / "b/dense.weights.bin").read_bytes() in weights

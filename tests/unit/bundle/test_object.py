@@ -90,7 +90,8 @@ def test_two_objects_link_into_one_firmware(
     (tmp_path / "both.c").write_text(
         '#include "mnist.h"\n#include "conv.h"\n'
         "int both(uint8_t *memory);\n"
-        "int both(uint8_t *memory) { return mnist(memory, memory, memory) + conv(memory, memory, memory); }\n"
+        "int both(uint8_t *memory) { return mnist(memory, memory, memory) + conv(memory, memory, memory); }\n",
+        encoding="utf-8",
     )
     includes = [tmp_path / name for name in ("mnist", "conv")]
     chosen = Compiler(chosen.kind, chosen.command, (*chosen.linker, *map(str, objects)))
@@ -145,7 +146,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """An object with a function that calls another, both visible."""
     folder = tmp_path_factory.mktemp("plain")
     (folder / "two.c").write_text(
-        "int g(int);\nint f(int);\nint g(int x) { return x * x; }\nint f(int x) { return 3; }\n"
+        "int g(int);\nint f(int);\nint g(int x) { return x * x; }\nint f(int x) { return 3; }\n", encoding="utf-8"
     )
     board = load_board("frdm-ke16z")
     path = find_compiler("zig", board).link_relocatable([folder / "two.c"], board, folder / "two.o")

@@ -128,7 +128,7 @@ def test_a_c_compiler_agrees(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     subprocess.run([compiler, "-std=c99", "-Wall", "-Werror", "main.c", "-o", "main"], cwd=tmp_path, check=True)
-    out = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run([tmp_path / "main"], capture_output=True, encoding="utf-8", check=True).stdout
     expected = pixels.ravel().astype(np.float32) * np.float32(1 / 255)
     assert np.array_equal(np.array(out.split(), np.float32), expected)
 

@@ -60,14 +60,16 @@ def qemu(elf: Path, machine: str, folder: Path) -> str:
     serial = folder / "serial.txt"
     options = ["-display", "none", "-serial", f"file:{serial}", "-semihosting-config", "enable=on,target=native"]
     command = ["qemu-system-arm", "-machine", machine, *options, "-kernel", str(elf)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as emulator:
-        for _ in range(100):
-            if emulator.poll() is not None or (serial.is_file() and "all answers as compiled" in serial.read_text()):
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8") as emulator:
+        for _ in range(6000):  # ten minutes, for busy machines
+            if emulator.poll() is not None or (
+                serial.is_file() and "all answers as compiled" in serial.read_text(encoding="utf-8")
+            ):
                 break
             time.sleep(0.1)
         emulator.kill()
         printed, _ = emulator.communicate()
-    return printed + serial.read_text()
+    return printed + serial.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("console", ["uart", "semihosting"])
@@ -150,7 +152,7 @@ def test_the_makefile_and_cmake_build_it(tmp_path: Path, tool: str, toolchain: s
         commands = [["cmake", "-B", "build", f"-DTOOLCHAIN={toolchain}", f"-DZIG={zig}"], ["cmake", "--build", "build"]]
     for command in commands:
         environment = {**os.environ, "LC_ALL": "C"}
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
+        done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", env=environment, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "warning:" not in (done.stdout + done.stderr).replace("LOAD segment with RWX", "")
     elf = folder / "build" / "firmware.elf"
@@ -192,7 +194,7 @@ def test_a_changed_network_is_noticed_by_the_firmware(tmp_path: Path) -> None:
     """Other weights than at compile time: the answers are not as compiled, and the status says so."""
     folder = project(tmp_path, "mps2-an386", "semihosting")
     weights = folder / "bundle" / "dense.weights.txt"
-    weights.write_text(re.sub(r"0X[0-9A-F]{2}", "0X55", weights.read_text()))
+    weights.write_text(re.sub(r"0X[0-9A-F]{2}", "0X55", weights.read_text(encoding="utf-8")), encoding="utf-8")
     board = load_board("mps2-an386")
     result = boot(build(folder, board), board, INSTRUCTIONS)
     assert result.status == 1
@@ -214,10 +216,10 @@ def test_projects_are_deterministic_and_never_overwritten(tmp_path: Path) -> Non
 
 def test_what_a_board_file_says_cannot_break_out_of_the_project(tmp_path: Path) -> None:
     """Titles with quotes, comment ends and line ends build all the same."""
-    text = (Path(tinyglow.__file__).parents[1] / "boards" / "mps2-an386.toml").read_text()
+    text = (Path(tinyglow.__file__).parents[1] / "boards" / "mps2-an386.toml").read_text(encoding="utf-8")
     text = re.sub(r'title = ".*"', r'title = "a \\"*/ #error\\n$(shell x) %s \\\\"', text)
     path = tmp_path / "odd.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     board = load_board(path)
     program = example_program("dense", tmp_path)
     deploy(program, board, tmp_path / "project", {"x": samples()}, None, "semihosting")

@@ -164,7 +164,7 @@ def test_a_damaged_program_is_an_error_or_a_program(
     if not whole.is_file():
         folder.mkdir(exist_ok=True)
         source = folder / "inc.c"
-        source.write_text(SOURCE)
+        source.write_text(SOURCE, encoding="utf-8")
         find_compiler("zig", board).link_bundle([source], "inc", board, whole)
     good = whole.read_bytes()
     assert load_program(whole, board).function_at(load_program(whole, board).symbol("inc").address)

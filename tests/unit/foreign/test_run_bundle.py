@@ -99,18 +99,20 @@ def test_a_linked_program_runs_where_it_was_linked_to(make: Maker, tmp_path: Pat
         SOURCE.replace("    return 0;", "    y[0] += bias;\n    return 0;").replace(
             "int inc", "extern float bias;\nint inc", 1
         )
-        + "float bias = 0.25f;\nint start(void);\nint start(void) { return inc(0, 0, 0); }\n"
+        + "float bias = 0.25f;\nint start(void);\nint start(void) { return inc(0, 0, 0); }\n",
+        encoding="utf-8",
     )
     script.write_text(
         "SECTIONS { .text 0x4000 : { *(.text .text.*) } .rodata : { *(.rodata*) }\n"
         ".data 0x20000400 : AT(0x9000) { *(.data .data.*) } .bss : { *(.bss*) }\n"
-        "/DISCARD/ : { *(.ARM.exidx*) *(.debug_*) } }"
+        "/DISCARD/ : { *(.ARM.exidx*) *(.debug_*) } }",
+        encoding="utf-8",
     )
     folder = make.bundle(b"", suffix=".o")
     (folder / "inc.o").unlink()
     compiler = find_compiler("zig", board)
     objects = compiler.compile_objects([source], tmp_path, board)
-    script.write_text(script.read_text() + "\n_start = start;")
+    script.write_text(script.read_text(encoding="utf-8") + "\n_start = start;", encoding="utf-8")
     compiler.link_bundle([], "start", board, folder / "inc.elf", objects=objects, assignments="")
     result = run_bundle(find_bundle(folder), study_board("cortex-m0plus"), {"x": X})
     expected = X.astype(np.float32) + 3
@@ -290,7 +292,7 @@ def test_nxps_mobilenet_answers_as_recorded(shared: Path) -> None:
         find_bundle(folder), study_board("cortex-m7"), {"input": given[:count]}, {output: right[:count]}
     )
     assert [like.equal for like in result.likenesses] == [True]
-    recorded = json.loads((shared / "models/nxp_mobilenet/facts.json").read_text())
+    recorded = json.loads((shared / "models/nxp_mobilenet/facts.json").read_text(encoding="utf-8"))
     # The price was recorded with another memcpy and memset, and a kindred model of the core.
     assert result.execution.most("cycles") == pytest.approx(recorded["cycles_m7_estimate"], rel=0.05)
     assert result.execution.most("instructions") == pytest.approx(recorded["instructions"], rel=0.02)

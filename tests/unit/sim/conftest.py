@@ -109,8 +109,10 @@ def assemble(tmp_path_factory: pytest.TempPathFactory) -> Assemble:
         folder = tmp_path_factory.mktemp("asm")
         source, script = folder / "program.s", folder / "program.ld"
         before_main = _FPU_ON if board.float_abi == "hard" and enable_fpu else ""
-        source.write_text(_START.format(stack=board.data.end, before_main=before_main, main=main) + text)
-        script.write_text(_SCRIPT.format(code=board.code.start, data=board.data.start))
+        source.write_text(
+            _START.format(stack=board.data.end, before_main=before_main, main=main) + text, encoding="utf-8"
+        )
+        script.write_text(_SCRIPT.format(code=board.code.start, data=board.data.start), encoding="utf-8")
         compiler = find_compiler("zig", board)
         return load_image(compiler.compile_firmware([source], [], script, board, folder / "program.elf"))
 
@@ -126,9 +128,9 @@ def write_bundle() -> WriteBundle:
     ) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         header = _HEADER.format(constant=constant, mutable=mutable, activations=activations)
-        (folder / "inc.h").write_text(header)
-        (folder / "inc.weights.txt").write_text(", ".join(["0x01"] * constant) + "\n")
-        (folder / "inc.c").write_text(source)
+        (folder / "inc.h").write_text(header, encoding="utf-8")
+        (folder / "inc.weights.txt").write_text(", ".join(["0x01"] * constant) + "\n", encoding="utf-8")
+        (folder / "inc.c").write_text(source, encoding="utf-8")
         return [folder / "inc.c"]
 
     return write

@@ -340,9 +340,11 @@ def test_sanitizers_can_be_asked_for(tmp_path: Path, write_bundle: WriteBundle) 
         pytest.skip("gcc is not installed")
     compiler = find_compiler("gcc", load_board("host"))
     main = tmp_path / "main.c"
-    main.write_text("int main(void)\n{\n    volatile int big = 0x7fffffff;\n    return (big + 1) == 3;\n}\n")
+    main.write_text(
+        "int main(void)\n{\n    volatile int big = 0x7fffffff;\n    return (big + 1) == 3;\n}\n", encoding="utf-8"
+    )
     flags = ["-fsanitize=undefined", "-fno-sanitize-recover=all"]
     program = compiler.compile_host([main], tmp_path / "main", flags=flags)
-    done = subprocess.run([str(program)], capture_output=True, text=True, check=False)
+    done = subprocess.run([str(program)], capture_output=True, encoding="utf-8", check=False)
     assert done.returncode != 0
     assert "signed integer overflow" in done.stderr

@@ -277,7 +277,7 @@ def test_a_program_too_big_for_the_board_is_not_loaded(image: Image, m0plus: Boa
 def test_an_object_of_another_architecture_or_byte_order_is_refused(tmp_path: Path, target: str, found: str) -> None:
     """The message says what the file is and what it should be; so it does for a file that is no ELF at all."""
     source, program = tmp_path / "x.c", tmp_path / "x.o"
-    source.write_text("int x(void) { return 1; }\n")
+    source.write_text("int x(void) { return 1; }\n", encoding="utf-8")
     command = [sys.executable, "-m", "ziglang", "cc", "-target", target, "-c", str(source), "-o", str(program)]
     subprocess.run(command, check=True, capture_output=True)
     with pytest.raises(ToolError, match=f"no firmware for a Cortex-M\n.*{found}; expected EM_ARM, 32 bits, little"):

@@ -53,8 +53,8 @@ def run(tmp_path: Path) -> Run:
     def go(body: str, board: Board | str = "cortex-m0plus", bound: int = 100_000_000, **options: object) -> Boot:
         chosen = load_board(board) if isinstance(board, str) else board
         source, script = tmp_path / "program.c", tmp_path / "program.ld"
-        source.write_text(_START.format(stack=chosen.data.end, body=body))
-        script.write_text(_SCRIPT.format(code=chosen.code.start, data=chosen.data.start))
+        source.write_text(_START.format(stack=chosen.data.end, body=body), encoding="utf-8")
+        script.write_text(_SCRIPT.format(code=chosen.code.start, data=chosen.data.start), encoding="utf-8")
         compiler = find_compiler("zig", chosen)
         elf = compiler.compile_firmware([source], [], script, chosen, tmp_path / "program.elf")
         return Firmware(load_image(elf), chosen, **options).run(bound)

@@ -65,8 +65,8 @@ def test_ctrl_c_stops_an_endless_program(image: Image, m0plus: Board) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
     try:
-        timer.start()
         with pytest.raises(KeyboardInterrupt):
+            timer.start()  # in here: on a busy machine it may ring before the call
             machine.call("forever")
     finally:
         timer.cancel()
@@ -88,22 +88,33 @@ def test_an_error_in_a_hook_is_raised_behind_the_call(
         machine.call("busy", 5, m0plus.data.start)
 
 
-@pytest.mark.parametrize("board_name", ["frdm-ke16z", "mimxrt1060-evk"])
-def test_eight_million_instructions_a_second_are_counted(board_name: str, checkout: Path, tmp_path: Path) -> None:
-    """On a real bundle, cycles counted, in the best of several runs: processor time of this process."""
-    board = load_board(board_name)
-    graph = tinyglow.load(checkout / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
-    profile = tinyglow.load_profile(checkout / "tests/golden/mnist_nxp/profile.yaml")
-    tinyglow.emit(lower(tinyglow.quantize(graph, profile), target=target_of(board)), tmp_path / "bundle")
+def _speed(bundle: Path, board: Board) -> float:
+    """Instructions per second of processor time, cycles counted: the best of several runs."""
     speeds = []
-    with open_target(tmp_path / "bundle", read_bundle(tmp_path / "bundle"), board) as target:
+    with open_target(bundle, read_bundle(bundle), board) as target:
         target.infer()  # translates, and checks alignment
         for _ in range(10):
             begun = time.process_time()
             cost = target.infer()
             assert cost is not None
             speeds.append(cost.instructions / (time.process_time() - begun))
-    assert max(speeds) >= 8e6
+    return max(speeds)
+
+
+@pytest.mark.parametrize("board_name", ["frdm-ke16z", "mimxrt1060-evk"])
+def test_the_short_way_is_the_fast_one(
+    board_name: str, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a real bundle, hooks past the emulator's package are worth it: on any machine, however busy it is."""
+    if hooks._library is None:
+        pytest.skip("this release of unicorn has no short way")
+    board = load_board(board_name)
+    graph = tinyglow.load(checkout / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
+    profile = tinyglow.load_profile(checkout / "tests/golden/mnist_nxp/profile.yaml")
+    tinyglow.emit(lower(tinyglow.quantize(graph, profile), target=target_of(board)), tmp_path / "bundle")
+    short = _speed(tmp_path / "bundle", board)
+    monkeypatch.setattr(hooks, "_library", None)
+    assert short > 1.2 * _speed(tmp_path / "bundle", board)
 
 
 _IN_IT_BLOCK = """

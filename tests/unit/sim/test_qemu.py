@@ -82,14 +82,14 @@ def _main(case: Case, board: Board) -> str:
 
 
 def _qemu_log(elf: Path, machine: str, log: Path) -> str:
-    help_text = subprocess.run([QEMU, "-accel", "tcg,help"], capture_output=True, text=True, check=False)
+    help_text = subprocess.run([QEMU, "-accel", "tcg,help"], capture_output=True, encoding="utf-8", check=False)
     one = ["-accel", "tcg,one-insn-per-tb=on"] if "one-insn" in help_text.stdout + help_text.stderr else ["-singlestep"]
     command = [QEMU, "-M", machine, "-kernel", str(elf), "-display", "none", "-monitor", "none", "-serial", "none"]
     command += ["-semihosting", "-d", "exec,nochain,cpu", "-D", str(log), *one]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     if done.returncode not in (0, 1) or not log.exists():
         pytest.skip(f"{QEMU} does not run {machine}: {done.stderr.strip()[:200]}")
-    return log.read_text()
+    return log.read_text(encoding="utf-8")
 
 
 def _runs(log: str, image: Image, count: int) -> list[tuple[int, int]]:

@@ -29,7 +29,7 @@ def _programs(folder: Path, **answers: str) -> str:
     """A PATH of pretended compilers that answer ``--version`` with the given text."""
     for name, answer in answers.items():
         path = folder / name.replace("_", "-")
-        path.write_text(f"#!/bin/sh\necho '{answer}'\n")
+        path.write_text(f"#!/bin/sh\necho '{answer}'\n", encoding="utf-8")
         path.chmod(0o755)
     return str(folder)
 
@@ -113,12 +113,12 @@ def test_a_path_is_taken_for_what_it_says_it_is(tmp_path: Path, m0plus: Board, h
 def test_a_program_that_is_no_compiler_is_an_error(tmp_path: Path, host: Board) -> None:
     """A file that cannot be run, and one that fails, are errors with the reason."""
     broken = tmp_path / "broken"
-    broken.write_text("no program\n")
+    broken.write_text("no program\n", encoding="utf-8")
     broken.chmod(0o755)
     with pytest.raises(ToolError, match="cannot start broken"):
         find_compiler(str(broken), host)
     failing = tmp_path / "failing"
-    failing.write_text("#!/bin/sh\necho 'no licence' >&2\nexit 3\n")
+    failing.write_text("#!/bin/sh\necho 'no licence' >&2\nexit 3\n", encoding="utf-8")
     failing.chmod(0o755)
     with pytest.raises(ToolError, match=r"failing failed\n.*no licence"):
         find_compiler(str(failing), host)
@@ -127,7 +127,7 @@ def test_a_program_that_is_no_compiler_is_an_error(tmp_path: Path, host: Board) 
 def test_a_compilers_complaint_is_passed_on(tmp_path: Path, compiler_name: str, m0plus: Board) -> None:
     """The error holds the file, the line and the compiler's words, and no output is left."""
     source = tmp_path / "wrong.c"
-    source.write_text("int f(void)\n{\n    return undeclared;\n}\n")
+    source.write_text("int f(void)\n{\n    return undeclared;\n}\n", encoding="utf-8")
     compiler = find_compiler(compiler_name, m0plus)
     with pytest.raises(ToolError, match=r"failed\n.*compiling wrong.c: [^$]*wrong.c:3:.*undeclared"):
         compiler.link_bundle([source], "f", m0plus, tmp_path / "out.elf")
@@ -137,7 +137,7 @@ def test_a_compilers_complaint_is_passed_on(tmp_path: Path, compiler_name: str, 
 def test_a_linkers_complaint_is_passed_on(tmp_path: Path, compiler_name: str, m0plus: Board) -> None:
     """A function that nobody defines is named."""
     source = tmp_path / "half.c"
-    source.write_text("int g(void);\nint f(void);\nint f(void) { return g(); }\n")
+    source.write_text("int g(void);\nint f(void);\nint f(void) { return g(); }\n", encoding="utf-8")
     with pytest.raises(ToolError, match=r"failed\n.*linking out.elf: [^$]*undefined [^$]*\bg\b"):
         find_compiler(compiler_name, m0plus).link_bundle([source], "f", m0plus, tmp_path / "out.elf")
 
@@ -145,7 +145,7 @@ def test_a_linkers_complaint_is_passed_on(tmp_path: Path, compiler_name: str, m0
 def test_a_compiler_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: Board) -> None:
     """After the time limit the error says so."""
     slow = tmp_path / "slow"
-    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.write_text("#!/bin/sh\nexec sleep 3600\n", encoding="utf-8")
     slow.chmod(0o755)
     monkeypatch.setattr(toolchain, "TIMEOUT_SECONDS", 0.2)
     with pytest.raises(ToolError, match=r"slow does not end\n.*stopped after 0.2 s"):
@@ -156,7 +156,7 @@ def test_a_compiler_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch
 def test_the_other_cores_can_be_compiled_for(tmp_path: Path, compiler_name: str, m7: Board, cpu: str) -> None:
     """The compilers accept the flags of cores that no board has yet; hard float calls no library."""
     source = tmp_path / "scale.c"
-    source.write_text("float scale(float x);\nfloat scale(float x) { return x * 3.0f; }\n")
+    source.write_text("float scale(float x);\nfloat scale(float x) { return x * 3.0f; }\n", encoding="utf-8")
     compiler = find_compiler(compiler_name, m7)
     for abi in ("hard", "soft"):
         board = replace(m7, cpu=cpu, float_abi=abi)
@@ -167,7 +167,10 @@ def test_the_other_cores_can_be_compiled_for(tmp_path: Path, compiler_name: str,
 def test_products_and_sums_are_not_fused(tmp_path: Path, compiler_name: str, m7: Board) -> None:
     """a * b + c rounds twice, as in numpy: VMUL and VADD, or VMLA, which rounds between, but no VFMA."""
     source = tmp_path / "fuse.c"
-    source.write_text("float f(float a, float b, float c);\nfloat f(float a, float b, float c) { return a * b + c; }\n")
+    source.write_text(
+        "float f(float a, float b, float c);\nfloat f(float a, float b, float c) { return a * b + c; }\n",
+        encoding="utf-8",
+    )
     image = load_image(find_compiler(compiler_name, m7).link_bundle([source], "f", m7, tmp_path / "out.elf"))
     (segment,) = [part for part in image.segments if part.address == 0x8000]
     names = [instruction.name for instruction in Decoder().instructions(segment.data, segment.address)]
@@ -197,7 +200,7 @@ def test_a_program_of_this_machine_is_no_firmware(tmp_path: Path, host: Board) -
     if not shutil.which("gcc") or sys.platform != "linux":
         pytest.skip("needs gcc on Linux")
     source = tmp_path / "main.c"
-    source.write_text("int main(void) { return 0; }\n")
+    source.write_text("int main(void) { return 0; }\n", encoding="utf-8")
     program = find_compiler("gcc", host).compile_host([source], tmp_path / "program")
     with pytest.raises(ToolError, match=r"no firmware for a Cortex-M\n.*64 bits.*expected EM_ARM, 32 bits"):
         load_image(program)
@@ -212,5 +215,5 @@ def test_a_missing_package_says_how_to_install_it(package: str) -> None:
         "try:\n    import tinyglow.sim.machine\n"
         "except ToolError as error:\n    print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert "pip install tinyglow[sim]" in done.stdout

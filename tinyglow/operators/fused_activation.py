@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tinyglow.ir.graph import Value
 from tinyglow.ir.op import Importer, Op, SourceNode, UnsupportedError
-from tinyglow.kernels.activation import Activation
 from tinyglow.operators.clip import Clip
 from tinyglow.operators.relu import Relu
 from tinyglow.operators.tanh import Tanh
@@ -16,11 +15,7 @@ _ACTIVATIONS: dict[str, Op] = {
     "TANH": Tanh(),
 }
 
-_BOUNDS = {
-    "RELU": Activation("RELU"),
-    "RELU_N1_TO_1": Activation("CLIP", (-1.0, 1.0)),
-    "RELU6": Activation("CLIP", (0.0, 6.0)),
-}
+_IN_INT8 = ("RELU", "RELU_N1_TO_1", "RELU6")
 
 
 def activate(node: SourceNode, importer: Importer, value: Value) -> Value:
@@ -33,10 +28,8 @@ def activate(node: SourceNode, importer: Importer, value: Value) -> Value:
     op, type_ = _ACTIVATIONS[name], value.type
     if type_.quant is None:
         return importer.editor.add(f"{value.name}.{name}", op, [value], node.name)
-    if name not in _BOUNDS:
-        raise UnsupportedError(f"the activation {name} in int8", ", ".join(["NONE", *_BOUNDS]))
-    if _BOUNDS[name].is_saturation(type_.quant):  # Glow: RemoveIdentityRelu, RemoveIdentityClip
-        return value
+    if name not in _IN_INT8:
+        raise UnsupportedError(f"the activation {name} in int8", ", ".join(["NONE", *_IN_INT8]))
     return importer.editor.add(f"{value.name}.{name}", op, [value], node.name, (type_,))
 
 

@@ -2,6 +2,9 @@
 
 The rules are those of Glow's OptimizeQuantization, foldActivations and RemoveIdentityRelu (lib/Optimizer/
 GraphOptimizer/GraphOptimizer.cpp), in its order: first upwards until nothing changes, then one round downwards, again.
+
+An activation is a bound in real units, and rescales may still change the type of what it bounds. So it stays in the
+graph, in a convolution or as a node, until no rescale moves any more; only then may int8's own saturation stand for it.
 """
 
 from __future__ import annotations
@@ -13,8 +16,8 @@ import numpy as np
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.op import Op
+from tinyglow.ir.types import TensorType
 from tinyglow.kernels.activation import NO_ACTIVATION, Activation
-from tinyglow.numerics.glow import INT8_MIN
 from tinyglow.operators.clip import Clip
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.dequantize import Dequantize
@@ -166,23 +169,44 @@ def fuse_activation_into_convolution(node: Node, edit: GraphEditor) -> bool:
         return False
     if source.op.activation != NO_ACTIVATION or not edit.has_one_use(node.inputs[0]):
         return False
-    type_ = edit.value(node.outputs[0]).type
-    if type_.dtype == "int8" and type_.quant is not None and activation.is_saturation(type_.quant):
-        activation = NO_ACTIVATION  # Glow: RemoveIdentityRelu, RemoveIdentityClip
     edit.set_op(source, replace(source.op, activation=activation))
-    edit.set_type(source.outputs[0], type_)
+    edit.set_type(source.outputs[0], edit.value(node.outputs[0]).type)
     edit.redirect(node.outputs[0], source.outputs[0])
     return True
 
 
-def drop_identity_relu(node: Node, edit: GraphEditor) -> bool:
-    """A Relu between equal types with offset -128 does nothing."""
-    source, result = edit.value(node.inputs[0]).type, edit.value(node.outputs[0]).type
-    if not isinstance(node.op, Relu) or source.quant is None or source.quant != result.quant:
+def _saturates(activation: Activation, type_: TensorType) -> bool:
+    return type_.dtype == "int8" and type_.quant is not None and activation.is_saturation(type_.quant)
+
+
+def drop_fused_saturation(node: Node, edit: GraphEditor) -> bool:
+    """A convolution needs no bounds where int8 has the same (Glow: RemoveIdentityRelu, RemoveIdentityClip)."""
+    if not isinstance(node.op, Conv2D) or not _saturates(node.op.activation, edit.value(node.outputs[0]).type):
         return False
-    if source.quant.offset != INT8_MIN:
+    edit.set_op(node, replace(node.op, activation=NO_ACTIVATION))
+    return True
+
+
+def drop_saturation(node: Node, edit: GraphEditor) -> bool:
+    """A Relu or Clip between equal types that have its bounds does nothing (Glow: as above)."""
+    activation = _activation_of(node.op)
+    if activation is None or not _saturates(activation, edit.value(node.outputs[0]).type):
+        return False
+    if edit.value(node.inputs[0]).type.quant != edit.value(node.outputs[0]).type.quant:
         return False
     edit.redirect(node.outputs[0], node.inputs[0])
+    return True
+
+
+def absorb_rescale_into_bounds(node: Node, edit: GraphEditor) -> bool:
+    """Rescale(Relu(x)) is a Relu with the rescale's parameters; so is a Clip. Not in Glow."""
+    source = edit.producer(node.inputs[0])
+    if not isinstance(node.op, Rescale) or source is None or not isinstance(source.op, Relu | Clip):
+        return False
+    if not edit.has_one_use(node.inputs[0]):
+        return False
+    edit.set_type(source.outputs[0], edit.value(node.outputs[0]).type)
+    edit.redirect(node.outputs[0], source.outputs[0])
     return True
 
 
@@ -193,8 +217,10 @@ UPWARDS = (
     dequantize_before_rescale,
     skip_float_between_int8,
     skip_int8_between_floats,
-    drop_identity_relu,
 )
+# Glow drops bounds while it still moves rescales.
+UPWARDS_LIKE_GLOW = (*UPWARDS, drop_saturation)
+UPWARDS_OF_OURS = (*UPWARDS, absorb_rescale_into_bounds)
 DOWNWARDS = (absorb_rescale_downwards, sink_rescale)
 
 
@@ -233,11 +259,11 @@ def fold_float_constants(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
-def fold_rescales(graph: Graph) -> Graph:
+def fold_rescales(graph: Graph, like_glow: bool = False) -> Graph:
     """Every rescale merged into a neighbour that can take it, or as far down as it goes."""
     edit = GraphEditor.of(graph)
     while True:
-        while apply_once(edit, UPWARDS):
+        while apply_once(edit, UPWARDS_LIKE_GLOW if like_glow else UPWARDS_OF_OURS):
             pass
         if not apply_once(edit, DOWNWARDS):
             return edit.finish()
@@ -264,11 +290,11 @@ def convert_placeholders(graph: Graph) -> Graph:
 def tidy(graph: Graph, float_io: bool = False, like_glow: bool = False) -> Graph:
     """Fold rescales and activations; with ``float_io`` the placeholders stay float.
 
-    like_glow: fold no more transposes into weights than Glow does, which tries once.
+    like_glow: fold no more transposes into weights than Glow does, which tries once, and drop bounds when Glow does.
     """
-    graph = fold_rescales(rewrite(graph, [fold_float_constants, raise_rescale_above_transpose]))
-    graph = rewrite(graph, [fuse_activation_into_convolution, drop_identity_relu])
-    graph = fold_rescales(graph)
+    graph = fold_rescales(rewrite(graph, [fold_float_constants, raise_rescale_above_transpose]), like_glow)
+    graph = fold_rescales(rewrite(graph, [fuse_activation_into_convolution]), like_glow)
+    graph = rewrite(graph, [drop_saturation, *([drop_fused_saturation] if like_glow else [])])
     while True:
         edit = GraphEditor.of(graph)
         merged = apply_once(edit, [merge_transpose_into_fully_connected])

@@ -20,6 +20,8 @@ from tinyglow.cli.glow.tables import TABLES
 from tinyglow.cli.parser import build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
+OPTIONS = "| option | meaning |\n|---|---|"
+MEMORIES = "| memory | bytes | wait states | source |\n|---|--:|--:|---|"
 
 
 def _cell(text: str) -> str:
@@ -42,7 +44,7 @@ def _command(name: str, parser: argparse.ArgumentParser, summary: str) -> Iterat
     if parser.epilog:
         yield f"```text\n{re.sub(r'^  ', '', parser.epilog, flags=re.MULTILINE)}\n```\n"
     actions = [action for action in parser._actions if action.help is not argparse.SUPPRESS and action.dest != "help"]
-    yield "| option | meaning |\n|---|---|"
+    yield OPTIONS
     yield from (_option(action, parser) for action in actions)
     yield ""
 
@@ -65,7 +67,7 @@ def commands() -> str:
     for choice in subparsers._choices_actions:
         name, summary = choice.dest, choice.help or ""
         if name in TABLES:
-            lines += [f"## tinyglow {name}\n", f"{summary[:1].upper()}{summary[1:]}.\n", "| option | meaning |\n|---|---|"]
+            lines += [f"## tinyglow {name}\n", f"{summary[:1].upper()}{summary[1:]}.\n", OPTIONS]
             lines += [*(_tool_option(option) for option in TABLES[name]), ""]
         else:
             lines += _command(name, subparsers.choices[name], summary)
@@ -95,7 +97,7 @@ def boards() -> str:
     lines.append("")
     for board in found:
         if not board.is_host:
-            lines += [f"## {board.name}\n", f"{board.title}.\n", "| memory | bytes | wait states | source |\n|---|--:|--:|---|"]
+            lines += [f"## {board.name}\n", f"{board.title}.\n", MEMORIES]
             lines += [f"| {m.name} | {m.size:,} | {m.wait_states} | {_cell(m.source)} |" for m in board.memories]
             lines += ["", *(f"* {fact.name}: {fact.value} ({fact.source})" for fact in board.facts), ""]
     return "\n".join(lines)

@@ -1,4 +1,7 @@
-"""The generated parts of the README and the documentation. ``python -m tests.readme_blocks`` writes them; tests/test_readme.py compares."""
+"""The generated parts of the README and the documentation.
+
+``python -m tests.readme_blocks`` writes them; tests/test_readme.py compares.
+"""
 
 from __future__ import annotations
 
@@ -77,6 +80,14 @@ def fits() -> str:
     return "\n".join(rows)
 
 
+def variants() -> str:
+    """The kernels that could compute each layer of NXP's network on a Cortex-M4."""
+    graph = tinyglow.load(README.parent / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
+    profile = tinyglow.load_profile(README.parent / "tests/golden/mnist_nxp/profile.yaml")
+    table = tinyglow.variants(tinyglow.quantize(graph, profile), tinyglow.load_board("nucleo-l4r5zi"))
+    return f"```text\n{table!r}\n```"
+
+
 # What is generated, in which file.
 BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "demo": (README, demo),
@@ -85,6 +96,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "sizes": (DOCS / "how-to/size-and-speed.md", size_table),
     "fits": (DOCS / "how-to/boards.md", fits),
     "operators": (DOCS / "reference/operators.md", operators),
+    "variants": (DOCS / "how-to/notebook.md", variants),
     "kernels": (DOCS / "reference/kernels.md", kernels),
 }
 

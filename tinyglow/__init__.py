@@ -6,8 +6,8 @@
 >>> board = tinyglow.load_board("frdm-ke16z")
 >>> program = tinyglow.lower(tinyglow.quantize(graph, profile), target=tinyglow.target_of(board))
 >>> outputs = tinyglow.interpret(program, {"input": samples})
+>>> result = tinyglow.simulate(program, board, {"input": samples})
 >>> tinyglow.emit(program, "bundle")
->>> result = tinyglow.simulate("bundle", board, {"input": samples})
 
 Names are loaded when they are first used, so that ``import tinyglow`` stays quick.
 """
@@ -20,31 +20,55 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tinyglow.boards import load_board
     from tinyglow.errors import TinyglowError
+    from tinyglow.ir.graph import Graph
+    from tinyglow.ir.program import Program
+    from tinyglow.ir.target import Optimize, Target
     from tinyglow.pipeline.compare import verify
+    from tinyglow.pipeline.cycle_profile import profile_cycles
     from tinyglow.pipeline.execute import simulate
     from tinyglow.pipeline.stations import emit, interpret, load, lower, profile, quantize, target_of
     from tinyglow.pipeline.validate import validate
+    from tinyglow.pipeline.variants import variants
     from tinyglow.quant.profile import load_profile, save_profile
+    from tinyglow.quant.quantizer import Scheme
+    from tinyglow.quant.schema import Schema
     from tinyglow.tuning.tune import tune
 
 __version__ = "0.1.0"
 
-_STATIONS = ("emit", "interpret", "load", "lower", "profile", "quantize", "target_of")
 _PLACES = {
+    "Graph": "tinyglow.ir.graph",
+    "Optimize": "tinyglow.ir.target",
+    "Program": "tinyglow.ir.program",
+    "Schema": "tinyglow.quant.schema",
+    "Scheme": "tinyglow.quant.quantizer",
+    "Target": "tinyglow.ir.target",
     "TinyglowError": "tinyglow.errors",
+    "emit": "tinyglow.pipeline.stations",
+    "interpret": "tinyglow.pipeline.stations",
+    "load": "tinyglow.pipeline.stations",
     "load_board": "tinyglow.boards",
     "load_profile": "tinyglow.quant.profile",
+    "lower": "tinyglow.pipeline.stations",
+    "profile": "tinyglow.pipeline.stations",
+    "profile_cycles": "tinyglow.pipeline.cycle_profile",
+    "quantize": "tinyglow.pipeline.stations",
     "save_profile": "tinyglow.quant.profile",
     "simulate": "tinyglow.pipeline.execute",
+    "target_of": "tinyglow.pipeline.stations",
     "tune": "tinyglow.tuning.tune",
     "validate": "tinyglow.pipeline.validate",
+    "variants": "tinyglow.pipeline.variants",
     "verify": "tinyglow.pipeline.compare",
-    **dict.fromkeys(
-        ("emit", "interpret", "load", "lower", "profile", "quantize", "target_of"), "tinyglow.pipeline.stations"
-    ),
 }
 
 __all__ = [
+    "Graph",
+    "Optimize",
+    "Program",
+    "Schema",
+    "Scheme",
+    "Target",
     "TinyglowError",
     "__version__",
     "emit",
@@ -54,12 +78,14 @@ __all__ = [
     "load_profile",
     "lower",
     "profile",
+    "profile_cycles",
     "quantize",
     "save_profile",
     "simulate",
     "target_of",
     "tune",
     "validate",
+    "variants",
     "verify",
 ]
 

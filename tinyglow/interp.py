@@ -110,6 +110,11 @@ class ProgramState:
         rows = self.memory[buffer.region][:, buffer.offset : buffer.end]
         return rows.view(dtype or buffer.type.dtype)
 
+    def result(self, name: str) -> Array:
+        """A copy of what a buffer holds: [samples, *shape]."""
+        buffer = self.program.buffers[name]
+        return self.view(buffer).reshape(-1, *output_shape(buffer.type)).copy()
+
     def run(self, call: KernelCall) -> None:
         """One call: its kernel's definition on views of the memory. It computes a whole result before it stores it."""
         buffers = (self.program.buffers[name] for name in call.operands)
@@ -153,20 +158,36 @@ def quantized_input(array: Array, type_: TensorType) -> Array:
     raise ValueError(f"elements of type {array.dtype}, not {type_.dtype}" + (" or float32" if type_.quant else ""))
 
 
-def run_program(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Outputs [samples, *shape] of a program, in the placeholders' own types, on inputs [samples, *shape].
+def run_program(program: Program, inputs: Mapping[str, Array], layers: bool = False) -> dict[str, Array]:
+    """What a program computes, in the buffers' own integers.
 
-    Float samples for an int8 placeholder are quantized first. Raises InputError if an input does not fit.
+    Args:
+        program: The program.
+        inputs: Arrays [samples, *shape] by placeholder name. Floats for an int8 placeholder are quantized first.
+        layers: Whether the results of all kernel calls are returned, in the order in which they are complete.
+
+    Returns:
+        Arrays [samples, *shape] by name: of the outputs alone, or of every buffer that a call writes.
+
+    Raises:
+        InputError: An input does not fit.
     """
-    parts: dict[str, list[Array]] = {name: [] for name in program.outputs}
+    wanted = dict.fromkeys(() if layers else program.outputs)
+    for call in program.calls if layers else ():
+        for name in call.writes:
+            wanted.pop(name, None)  # a result may be put together by several calls: it is complete after the last
+            wanted[name] = None
+    parts: dict[str, list[Array]] = {name: [] for name in wanted}
     samples = sample_count(inputs)
     for chunk in chunks(samples, _largest_bytes(buffer.type for buffer in program.buffers.values())):
         state = start(program, {name: array[chunk] for name, array in inputs.items()})
+        results: dict[str, Array] = {}
         for call in program.calls:
             state.run(call)
-        for name in program.outputs:
-            buffer = program.buffers[name]
-            parts[name].append(state.view(buffer).reshape(-1, *output_shape(buffer.type)).copy())
+            if layers:
+                results |= {name: state.result(name) for name in call.writes}
+        for name in wanted:
+            parts[name].append(results[name] if layers else state.result(name))
     return {name: np.concatenate(part) for name, part in parts.items()}
 
 

@@ -30,6 +30,10 @@ class Block:
     text: str
     line: int
 
+    def follows(self, other: Block) -> bool:
+        """Whether nothing but an empty line stands between the other block and this one."""
+        return self.line == other.line + other.text.count("\n") + 3
+
 
 def blocks(page: Path) -> list[Block]:
     """All fenced blocks of a page that name a language."""

@@ -37,14 +37,19 @@ def _compiles(block: Block, folder: Path) -> None:
     source = folder / f"line_{block.line}.c"
     source.write_text(block.text, encoding="utf-8")
     command = [*find_compiler(None, load_board("host")).command, "-std=c99", "-Wall", "-Wno-cast-qual", "-Werror", "-c"]
-    done = subprocess.run([*command, str(source), "-o", str(source.with_suffix(".o"))], capture_output=True, text=True)
+    command += [str(source), "-o", str(source.with_suffix(".o"))]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks.blocks(page)], ids=str)
 def test_code_blocks_run(page: Path, workshop_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All shell and Python blocks of a page run in their order; C compiles beside the bundle."""
-    found = [block for block in blocks.blocks(page) if block.language in ("sh", "python", "c")]
+    """All shell and Python blocks of a page run in their order; C compiles beside the bundle.
+
+    A block of text right behind Python is what it prints.
+    """
+    every = blocks.blocks(page)
+    found = [block for block in every if block.language in ("sh", "python", "c")]
     if any(not re.fullmatch(r"(make|pip|\.venv/bin/python) .*\s*", block.text) for block in found):
         for name in ("ziglang", "unicorn"):
             pytest.importorskip(name, reason="needs the extras tinyglow[sim,cc]")
@@ -56,7 +61,10 @@ def test_code_blocks_run(page: Path, workshop_folder: Path, tmp_path: Path, monk
         if block.language == "sh":
             blocks.run_shell(block.text)
         elif block.language == "python":
-            run_python(block)
+            printed = run_python(block)
+            following = every[every.index(block) + 1 :][:1]
+            if following and following[0].language == "text" and following[0].follows(block):
+                assert printed == following[0].text
         else:
             _compiles(block, here / "bundle")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from tinyglow.ir import show
 from tinyglow.ir.types import TensorType
 
 if TYPE_CHECKING:
@@ -70,3 +71,9 @@ class Graph:
 
     def type_of(self, value: str) -> TensorType:
         return self.values[value].type
+
+    def __repr__(self) -> str:
+        return show.graph_text(self)
+
+    def _repr_html_(self) -> str:
+        return show.graph_html(self)

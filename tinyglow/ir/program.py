@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from tinyglow.ir import show
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel, Params, Role
 from tinyglow.ir.types import TensorType
@@ -103,3 +104,9 @@ class Program:
         """Activations in the mutable memory, where they lie in the place of an input that has been read."""
         mutable = [buffer for buffer in self.buffers.values() if buffer.region is Region.MUTABLE]
         return [buffer for buffer in mutable if buffer.name not in self.placeholders]
+
+    def __repr__(self) -> str:
+        return show.program_text(self)
+
+    def _repr_html_(self) -> str:
+        return show.program_html(self)

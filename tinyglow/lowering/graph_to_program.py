@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,13 +19,18 @@ from tinyglow.kernels.reshape.copy import COPY, CopyParams
 ALIGNMENT = 4  # bytes: the largest element of any buffer; loads of no supported core need more
 
 
+# Is told of every choice: the node, the ways to compute it, and the one that is taken.
+Watch = Callable[[Node, Sequence[Variant], Variant], None]
+
+
 class _Lowering:
     """Collects buffers and calls; implements ``ir.op.Lowering``."""
 
-    def __init__(self, graph: Graph, target: Target, chooser: Chooser) -> None:
+    def __init__(self, graph: Graph, target: Target, chooser: Chooser, watch: Watch | None = None) -> None:
         self.graph = graph
         self.target = target
         self._chooser = chooser
+        self._watch = watch
         self.buffers: dict[str, Buffer] = {}
         self.calls: list[KernelCall] = []
         self.node: Node | None = None
@@ -91,7 +96,10 @@ class _Lowering:
         self.calls.append(KernelCall(kernel, tuple(operands), params, origin, scratch))
 
     def choose(self, variants: Sequence[Variant]) -> None:
-        self._chooser(variants).emit()
+        chosen = self._chooser(variants)
+        if self._watch and self.node:
+            self._watch(self.node, variants, chosen)
+        chosen.emit()
 
     def temporary(self, type_: TensorType) -> str:
         return self._own_buffer("_between", type_)
@@ -161,14 +169,15 @@ def _offers(graph: Graph, target: Target) -> list[Sequence[Variant]]:
     return offers
 
 
-def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None) -> Program:
+def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None, watch: Watch | None = None) -> Program:
     """The program of ``graph``, its activations still without addresses (``plan`` gives them).
 
     chooser: picks among the ways to compute a node (default: by what ``target`` asks for). Whatever it picks, the
-    program computes the same. ``graph`` may be what ``fuse`` made of the quantized graph.
+    program computes the same. watch: is told of each choice.
+    ``graph`` may be what ``fuse`` made of the quantized graph.
     Raises ModelError with all nodes that have no kernel.
     """
-    lowering = _Lowering(graph, target, chooser or choose_for(target, _offers(graph, target)))
+    lowering = _Lowering(graph, target, chooser or choose_for(target, _offers(graph, target)), watch)
     problems = _lower_nodes(lowering)
     if problems:
         raise ModelError("the network cannot be compiled", problems)

@@ -16,7 +16,10 @@ from tinyglow.bundle.options import sources_of
 from tinyglow.bundle.provenance import buildable
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
-from tinyglow.pipeline.execute import MAX_INSTRUCTIONS, Options, as_built, input_vectors
+from tinyglow.ir.program import Program
+from tinyglow.pipeline.as_bundle import as_bundle
+from tinyglow.pipeline.execute import MAX_INSTRUCTIONS, Options, as_built
+from tinyglow.pipeline.vectors import input_vectors
 from tinyglow.sim.toolchain import find_compiler
 
 if TYPE_CHECKING:
@@ -76,25 +79,43 @@ class CycleProfile:
 
 
 def profile_cycles(
-    folder: str | Path,
+    bundle: str | Path | Program,
     board: Board,
     inputs: Mapping[str, Array],
     compiler: str | None = None,
     weights: Placement = "flash",
     trusted: bool = False,
 ) -> CycleProfile:
-    """Build the bundle in ``folder`` for ``board`` with source lines, and follow one inference of the first sample.
+    """Follow one inference of the first sample and say where its cycles go.
 
-    trusted: it is built as it is, whoever wrote it. Raises what ``execute.simulate`` raises, and InputError for the
-    host, where nothing is counted.
+    Args:
+        bundle: A program, or the folder of a bundle. It is built for the board with source lines.
+        board: An emulated board.
+        inputs: Arrays [samples, *shape] by input name, as for ``simulate``.
+        compiler: Which C compiler: see ``sim.toolchain.find_compiler``.
+        weights: Where they lie: "flash" or "ram".
+        trusted: Whether the folder is built as it is, whoever wrote it.
+
+    Returns:
+        Cycles, wait cycles and instructions by layer, by function and by source line.
+
+    Raises:
+        InputError: The board is this machine, where nothing is counted; or as ``simulate``.
+        BoardError: As ``simulate``; likewise ToolError and SimulationError.
     """
     if board.is_host:
         raise InputError("nothing is counted on this machine", [Problem("--board host", "no emulated board")])
+    with as_bundle(bundle, board, inputs) as (folder, given):
+        return _profile(folder, board, given, compiler, weights, trusted)
+
+
+def _profile(
+    folder: Path, board: Board, inputs: Mapping[str, Array], compiler: str | None, weights: Placement, trusted: bool
+) -> CycleProfile:
     from tinyglow.sim.image import load_image
     from tinyglow.sim.lines import read_lines
     from tinyglow.sim.machine import Machine
 
-    folder = Path(folder)
     info = read_bundle(folder)
     weights = as_built(Options(weights), info).weights
     vectors = input_vectors(info, inputs)

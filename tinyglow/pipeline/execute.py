@@ -13,15 +13,15 @@ import numpy as np
 
 from tinyglow.boards import Board
 from tinyglow.bundle.harness import Harness, Placement, write_harness
-from tinyglow.bundle.header import BundleInfo, Placeholder, read_bundle
+from tinyglow.bundle.header import BundleInfo, read_bundle
 from tinyglow.bundle.layers import layer_calls
 from tinyglow.bundle.options import sources_of
 from tinyglow.bundle.provenance import buildable
-from tinyglow.errors import InputError, Problem, SimulationError
-from tinyglow.interp import output_shape, quantized_input
-from tinyglow.ir.editor import legal_name
+from tinyglow.errors import Problem, SimulationError
 from tinyglow.ir.graph import Array
-from tinyglow.pipeline.stations import bind_inputs
+from tinyglow.ir.program import Program
+from tinyglow.pipeline.as_bundle import as_bundle
+from tinyglow.pipeline.vectors import input_vectors, output_of
 from tinyglow.sim.host import build_host_bundle
 from tinyglow.sim.toolchain import Compiler, find_compiler
 
@@ -311,50 +311,46 @@ def open_target(
             yield _BoardTarget(sources, info, board, chosen, Path(work), options)
 
 
-def _vectors(placeholder: Placeholder, array: Array) -> list[bytes]:
-    try:
-        rows = quantized_input(array, placeholder.type)
-    except ValueError as error:
-        problem = Problem(f"input {placeholder.name}", str(error), str(placeholder.type))
-        raise InputError("the inputs do not fit the bundle", [problem]) from error
-    return [np.ascontiguousarray(row).tobytes() for row in rows]
-
-
-def _output(placeholder: Placeholder, memories: list[bytes]) -> Array:
-    type_ = placeholder.type
-    pieces = [memory[placeholder.offset : placeholder.offset + type_.nbytes] for memory in memories]
-    array: Array = np.frombuffer(b"".join(pieces), type_.dtype).reshape(len(pieces), *output_shape(type_))
-    return array
-
-
-def _inputs_of(info: BundleInfo, given: Mapping[str, Array]) -> list[Placeholder]:
-    """The input placeholders. Glow's own headers do not mark them: there, those that are given are."""
-    marked = [p for p in info.placeholders if p.is_input]
-    names = {legal_name(name) for name in given}
-    return marked or [p for p in info.placeholders if p.name in names] or list(info.placeholders)
-
-
-def input_vectors(info: BundleInfo, given: Mapping[str, Array]) -> dict[Placeholder, list[bytes]]:
-    """The bytes of every sample for each input, from arrays [samples, *shape] by name. Raises InputError."""
-    wanted = {p.name: p for p in _inputs_of(info, given)}
-    bound = bind_inputs({name: p.type.shape for name, p in wanted.items()}, {}, given)
-    return {wanted[name]: _vectors(wanted[name], array) for name, array in bound.items()}
-
-
 def simulate(
-    folder: str | Path,
+    bundle: str | Path | Program,
     board: Board,
     inputs: Mapping[str, Array],
     compiler: str | None = None,
     progress: Callable[[int], None] | None = None,
     options: Options = DEFAULTS,
 ) -> Execution:
-    """Build the bundle in ``folder`` for ``board`` and run it on every sample.
+    """Build a bundle for a board and run it on every sample.
 
-    inputs: [samples, *shape] by placeholder name, float32 (quantized first if the placeholder is int8) or of the
-    placeholder's dtype. Outputs come back in the placeholders' dtypes. compiler: see ``sim.toolchain.find_compiler``.
+    Args:
+        bundle: A program, or the folder of a bundle.
+        board: Where it runs: an emulated board, or this machine.
+        inputs: Arrays [samples, *shape] by input name: float32, quantized first where the placeholder is int8, or of
+            the placeholder's dtype.
+        compiler: Which C compiler: see ``sim.toolchain.find_compiler``.
+        progress: Is called with 1 after each sample.
+        options: Where the weights lie, and whether wait states are counted.
+
+    Returns:
+        The outputs [samples, *shape] in the placeholders' dtypes, cycles, instructions, stack and sizes.
+
+    Raises:
+        InputError: An input is missing, unknown or misshapen, or the folder holds no bundle.
+        BoardError: The program does not fit the board.
+        ToolError: There is no compiler or emulator, or it fails.
+        SimulationError: The program faults or does not end.
     """
-    folder = Path(folder)
+    with as_bundle(bundle, board, inputs) as (folder, given):
+        return _simulate(folder, board, given, compiler, progress, options)
+
+
+def _simulate(
+    folder: Path,
+    board: Board,
+    inputs: Mapping[str, Array],
+    compiler: str | None,
+    progress: Callable[[int], None] | None,
+    options: Options,
+) -> Execution:
     info = read_bundle(folder)
     options = as_built(options, info)
     vectors = input_vectors(info, inputs)
@@ -369,7 +365,7 @@ def simulate(
             memories.append(target.memory()[0])
             if progress:
                 progress(1)
-        outputs = {p.name: _output(p, memories) for p in info.placeholders if p not in vectors}
+        outputs = {p.name: output_of(p, memories) for p in info.placeholders if p not in vectors}
         return Execution(board, target.compiler, outputs, tuple(costs), target.sizes, target.waits, options.weights)
 
 

@@ -185,13 +185,26 @@ def lower(
     return planned
 
 
-def interpret(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Outputs [samples, *shape] of the program in numpy, which defines what its C computes.
+def interpret(program: Program, inputs: Mapping[str, Array], layers: bool = False) -> dict[str, Array]:
+    """Run a program in numpy, which defines what its C computes.
 
-    inputs [samples, *shape]: float32 (quantized first where the placeholder is int8) or the placeholder's own dtype.
+    Args:
+        program: What ``lower`` made.
+        inputs: Arrays [samples, *shape] by input name: float32, quantized first where the placeholder is int8, or of
+            the placeholder's dtype.
+        layers: Whether the result of every layer is wanted, and not of the outputs alone.
+
+    Returns:
+        Arrays [samples, *shape] by name, in the buffers' own dtypes. With ``layers``: every result in the order of
+        computation, the network's outputs among them. A layer that a kernel computes together with another has no
+        result of its own: lower for no target to see every one. ``program.buffers[name].type.quant`` has scale and
+        offset.
+
+    Raises:
+        InputError: An input is missing, unknown or misshapen.
     """
     shapes = {name: program.buffers[name].type.shape for name in program.inputs}
-    return run_program(program, bind_inputs(shapes, program.source_names, inputs))
+    return run_program(program, bind_inputs(shapes, program.source_names, inputs), layers)
 
 
 def allocation_efficiency(program: Program) -> float:

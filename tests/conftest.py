@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.object_cache import ObjectCache
+from tinyglow.sim import toolchain
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,3 +48,20 @@ def shared_model(shared: Path) -> Callable[[str], Path]:
         return path
 
     return path_of
+
+
+@pytest.fixture(scope="session", autouse=True)
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectCache]:
+    """C files that were compiled before, by this process or another of the run, are not compiled again."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "objects"
+    with pytest.MonkeyPatch.context() as patch:
+        cache = ObjectCache(folder, toolchain._run)
+        patch.setattr(toolchain, "_run", cache)
+        yield cache
+
+
+@pytest.fixture
+def compiled_anew(objects: ObjectCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what the compiler does: every file is compiled where it is."""
+    monkeypatch.setattr(toolchain, "_run", objects.run)

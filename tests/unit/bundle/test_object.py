@@ -46,6 +46,7 @@ def _symbols(path: Path) -> Iterator[tuple[str, str, bool]]:
             yield symbol.name, symbol["st_info"]["bind"], symbol["st_shndx"] != "SHN_UNDEF"
 
 
+@pytest.mark.usefixtures("compiled_anew")
 @pytest.mark.parametrize("board", BOARDS)
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_only_the_interface_is_visible(compiler: str, board: str, programs: dict[str, Program], tmp_path: Path) -> None:
@@ -61,6 +62,7 @@ def test_only_the_interface_is_visible(compiler: str, board: str, programs: dict
         assert bytes(tmp_path) not in (folder / "mnist.o").read_bytes()
 
 
+@pytest.mark.usefixtures("compiled_anew")
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_an_object_is_the_same_wherever_it_is_built(
     compiler: str, programs: dict[str, Program], tmp_path: Path

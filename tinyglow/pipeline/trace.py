@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tinyglow.interp import run_graph, sample_count, start
+from tinyglow.interp import start
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.program import Program
 from tinyglow.ir.types import TensorType
@@ -22,9 +22,8 @@ from tinyglow.lowering.plan import plan
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
-from tinyglow.pipeline.fidelity import decibels, real_inputs, real_values
+from tinyglow.pipeline.fidelity import chunked, decibels, float_values, real_inputs, real_values
 
-_CHUNK_BYTES = 64 * 2**20  # of all values of the float graph together
 _MATCHING_SAMPLES = 8
 # A value that is not found by its own name must agree at least so well, in dB: of values of one size that are not the
 # same, or the same in another order, errors are as large as the values (0 dB, and -3 dB for independent ones).
@@ -81,21 +80,6 @@ def run_traced(program: Program, quantized: Graph, inputs: Mapping[str, Array]) 
         for value, buffer in ready.get(step, []):
             values[value] = real(value, buffer)
     return values
-
-
-def float_values(graph: Graph, inputs: Mapping[str, Array]) -> Values:
-    """Every value of a float graph, constants [1, *shape], all others [samples, *shape]."""
-    parts: dict[str, list[Array]] = defaultdict(list)
-    run_graph(graph, inputs, lambda name, array: parts[name].append(array))
-    return {name: part[0] if len(part) == 1 else np.concatenate(part) for name, part in parts.items()}
-
-
-def chunked(graph: Graph, inputs: Mapping[str, Array]) -> Iterator[Values]:
-    """The inputs, so many samples at a time that all values of the graph fit into a fixed amount of memory."""
-    each = 4 * sum(value.type.elements for value in graph.values.values() if value.data is None)
-    step, samples = max(1, _CHUNK_BYTES // max(1, each)), sample_count(inputs)
-    for begin in range(0, samples, step):
-        yield {name: array[begin : begin + step] for name, array in inputs.items()}
 
 
 def trace(graph: Graph, quantized: Graph, inputs: Mapping[str, Array]) -> Traced:

@@ -40,7 +40,7 @@ def own_errors(graph: Graph, real: Values, actual: Values) -> Values:
             exact[name] = result
             if name not in actual:
                 used[name] = result
-    return {name: array.reshape(exact[name].shape) - exact[name] for name, array in actual.items()}
+    return {name: array.reshape(real[name].shape) - exact[name] for name, array in actual.items()}
 
 
 def _downstream(graph: Graph, name: str, value: Array, real: Values) -> Values:

@@ -125,9 +125,11 @@ def float_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
         if value.data is not None
     }
     values.update({name: inputs[name] for name in graph.inputs})
+    samples = sample_count(inputs)
     for node in graph.nodes:
         results = computed(graph, node, [values[name] for name in node.inputs])
-        values.update(zip(node.outputs, results, strict=True))
+        for name, result in zip(node.outputs, results, strict=True):
+            values[name] = np.broadcast_to(result, (samples, *result.shape[1:]))  # of constants alone there is one
     return values
 
 
@@ -145,7 +147,7 @@ def float_outputs(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]
     for part in chunked(graph, inputs):
         values, count = float_values(graph, part), sample_count(part)
         for output in graph.outputs:
-            value = values[output.value]
+            value = values[output.value]  # a constant, perhaps
             parts[output.name].append(np.broadcast_to(value, (count, *value.shape[1:])))
     return {name: np.concatenate(part) for name, part in parts.items()}
 

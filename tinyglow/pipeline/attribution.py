@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyglow.ir.graph import Array, Graph
+from tinyglow.pipeline.fidelity import computed
 from tinyglow.pipeline.parts import output_parts
 from tinyglow.pipeline.trace import Values
 
@@ -31,15 +32,15 @@ def own_errors(graph: Graph, real: Values, actual: Values) -> Values:
     real: every value of ``graph``; actual: the quantized network's, by the same names, real units. Inputs have the
     error of their own rounding. Values between two in ``actual`` are computed in float.
     """
-    computed: Values = dict(real)
+    exact: Values = dict(real)
     used: Values = {**real, **actual}
     for node in graph.nodes:
-        results = node.op.run_float(*(used[name] for name in node.inputs))
+        results = computed(graph, node, [used[name] for name in node.inputs])
         for name, result in zip(node.outputs, results, strict=True):
-            computed[name] = result
+            exact[name] = result
             if name not in actual:
                 used[name] = result
-    return {name: array.reshape(computed[name].shape) - computed[name] for name, array in actual.items()}
+    return {name: array.reshape(real[name].shape) - exact[name] for name, array in actual.items()}
 
 
 def _downstream(graph: Graph, name: str, value: Array, real: Values) -> Values:
@@ -48,7 +49,7 @@ def _downstream(graph: Graph, name: str, value: Array, real: Values) -> Values:
     for node in graph.nodes:
         if name in node.outputs or not any(source in changed for source in node.inputs):
             continue
-        results = node.op.run_float(*(changed.get(source, real[source]) for source in node.inputs))
+        results = computed(graph, node, [changed.get(source, real[source]) for source in node.inputs])
         changed.update(zip(node.outputs, results, strict=True))
     return changed
 

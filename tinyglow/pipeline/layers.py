@@ -14,8 +14,8 @@ from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.types import TensorType
 from tinyglow.pipeline.attribution import OwnError, attribute, own_errors
 from tinyglow.pipeline.causes import Suspect, causes_of, operand_of_concat
-from tinyglow.pipeline.fidelity import Fidelity, FidelitySums, decibels, real_values
-from tinyglow.pipeline.trace import Traced, Values, by_float_name, each_chunk, float_values, run_traced
+from tinyglow.pipeline.fidelity import Fidelity, FidelitySums, decibels, float_values, real_values
+from tinyglow.pipeline.trace import Traced, Values, by_float_name, each_chunk, run_traced
 from tinyglow.quant.profile import Profile
 from tinyglow.quant.warnings import Evidence
 
@@ -183,5 +183,5 @@ def _layer(
     origin = graph.source_names.get(name, name) if node is None else node.origin or node.name
     steps = (fidelity.high - fidelity.low) / type_.quant.scale if type_.quant else math.nan
     own_snr = decibels(float((real**2).sum()), float((error**2).sum()))
-    kind = "Input" if node is None else node.op.kind_in_glow
+    kind = "Input" if node is None else node.op.kind
     return Layer(name, origin, kind, type_.dtype, fidelity, steps, own_snr, own.share, why)

@@ -1,7 +1,7 @@
 """Every value of a quantized network beside the value of the float network that it stands for.
 
-Names say most of it: the quantizer keeps those of the float graph. Where a pass has folded an activation into the layer
-before it, or a rescale stands behind, the values themselves decide among the few that it can be.
+Names say it: the quantizer keeps those of the float graph, and a layer that takes over an activation keeps its own.
+Where a pass has renamed a value, the values themselves decide among the few that it can be.
 """
 
 from __future__ import annotations
@@ -13,22 +13,27 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tinyglow.interp import run_graph, sample_count, start
+from tinyglow.interp import start
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.program import Program
 from tinyglow.ir.types import TensorType
 from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import plan
+from tinyglow.operators.clip import Clip
 from tinyglow.operators.dequantize import Dequantize
+from tinyglow.operators.leaky_relu import LeakyRelu
 from tinyglow.operators.quantize import Quantize
+from tinyglow.operators.relu import Relu
 from tinyglow.operators.rescale import Rescale
-from tinyglow.pipeline.fidelity import decibels, real_inputs, real_values
+from tinyglow.pipeline.fidelity import chunked, decibels, float_values, real_inputs, real_values
 
-_CHUNK_BYTES = 64 * 2**20  # of all values of the float graph together
 _MATCHING_SAMPLES = 8
 # A value that is not found by its own name must agree at least so well, in dB: of values of one size that are not the
 # same, or the same in another order, errors are as large as the values (0 dB, and -3 dB for independent ones).
 _LEAST_AGREEMENT = 3.0
+
+# What a layer may take over (passes.tidy).
+_FOLDED = (Relu, Clip, LeakyRelu)
 
 Values = dict[str, Array]
 
@@ -83,21 +88,6 @@ def run_traced(program: Program, quantized: Graph, inputs: Mapping[str, Array]) 
     return values
 
 
-def float_values(graph: Graph, inputs: Mapping[str, Array]) -> Values:
-    """Every value of a float graph, constants [1, *shape], all others [samples, *shape]."""
-    parts: dict[str, list[Array]] = defaultdict(list)
-    run_graph(graph, inputs, lambda name, array: parts[name].append(array))
-    return {name: part[0] if len(part) == 1 else np.concatenate(part) for name, part in parts.items()}
-
-
-def chunked(graph: Graph, inputs: Mapping[str, Array]) -> Iterator[Values]:
-    """The inputs, so many samples at a time that all values of the graph fit into a fixed amount of memory."""
-    each = 4 * sum(value.type.elements for value in graph.values.values() if value.data is None)
-    step, samples = max(1, _CHUNK_BYTES // max(1, each)), sample_count(inputs)
-    for begin in range(0, samples, step):
-        yield {name: array[begin : begin + step] for name, array in inputs.items()}
-
-
 def trace(graph: Graph, quantized: Graph, inputs: Mapping[str, Array]) -> Traced:
     """Find out what each value of ``quantized`` stands for. inputs: [samples, *shape] float32, by placeholder."""
     program = plan(lower_graph(quantized))
@@ -127,6 +117,7 @@ class _Matcher:
 
     def __post_init__(self) -> None:
         self._names = {node.name for node in self.quantized.nodes}
+        self._kept = {node.origin for node in self.quantized.nodes if not isinstance(node.op, Rescale)} - {""}
         self._producer = {name: node for node in self.graph.nodes for name in node.outputs}
         self._users: dict[str, list[Node]] = defaultdict(list)
         self._by_origin: dict[str, list[str]] = defaultdict(list)
@@ -137,16 +128,20 @@ class _Matcher:
                 self._by_origin[node.origin] += node.outputs
 
     def match(self, node: Node, value: str) -> str | None:
-        """The float graph's value that ``value``, which ``node`` makes, is closest to among those it can be."""
-        own = self._own(node, value)
-        candidates = dict.fromkeys([*own, *self._by_origin.get(node.origin, [])])
+        """The float graph's value that ``value``, which ``node`` makes, stands for.
+
+        That is the one of its name, or that of the last activation that was folded into it; where a pass has renamed
+        it, the closest of those that stem from the same node of the model.
+        """
+        own = [name for name in self._own(node, value) if self._fits(name, value)]
+        if own:
+            return [own[0], *self._folded_behind(own[0])][-1]
+        candidates = dict.fromkeys(self._by_origin.get(node.origin, []))
         for name in list(candidates):
             candidates.update(dict.fromkeys(self._folded_behind(name)))
         scored = [(self._agreement(name, value), name) for name in candidates if self._fits(name, value)]
-        if not scored:
-            return None
-        best, name = max(scored, key=lambda pair: pair[0])
-        return name if best >= _LEAST_AGREEMENT or name in own else None
+        best, name = max(scored, key=lambda pair: pair[0], default=(0.0, ""))
+        return name if best >= _LEAST_AGREEMENT else None
 
     def _own(self, node: Node, value: str) -> list[str]:
         """The values whose name it has, made by the same operator; a conversion's stem."""
@@ -164,10 +159,10 @@ class _Matcher:
         )
 
     def _folded_behind(self, name: str) -> Iterator[str]:
-        """Results of the functions of single elements behind ``name`` alone that have no node of their own any more."""
+        """Results of the activations behind ``name`` alone that have no node of their own any more."""
         while len(users := self._users.get(name, [])) == 1:
             (user,) = users
-            if not user.op.elementwise or user.name in self._names:
+            if not isinstance(user.op, _FOLDED) or user.name in self._names or user.origin in self._kept:
                 return
             (name,) = user.outputs[:1]
             yield name

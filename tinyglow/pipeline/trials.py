@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinyglow.errors import TinyglowError
-from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.operators.conv2d import Conv2D
-from tinyglow.pipeline.fidelity import OutputFidelity, compare_outputs
+from tinyglow.pipeline.fidelity import OutputFidelity, compare_outputs, float_outputs
 from tinyglow.pipeline.layers import Closely, look_closely, producers
 from tinyglow.pipeline.stations import interpret, lower, profile, quantize
 from tinyglow.pipeline.trace import trace
@@ -85,7 +84,7 @@ class Trials:
 
     def __post_init__(self) -> None:
         self.few = {name: array[:TRIAL_SAMPLES] for name, array in self.inputs.items()}
-        self.expected = run_graph(self.graph, self.few)
+        self.expected = float_outputs(self.graph, self.few)
 
     def quantized(self, setting: Setting) -> Graph:
         """The network by ``setting``."""

@@ -8,10 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyglow.errors import InputError, Problem, TinyglowError
-from tinyglow.interp import run_graph, sample_count
+from tinyglow.interp import sample_count
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
-from tinyglow.pipeline.fidelity import OutputFidelity, compare_outputs, is_vector, real_inputs, real_values
+from tinyglow.pipeline.fidelity import (
+    OutputFidelity,
+    compare_outputs,
+    float_outputs,
+    is_vector,
+    real_inputs,
+    real_values,
+)
 from tinyglow.pipeline.layers import Layer, layers_of, look_closely
 from tinyglow.pipeline.stations import bind_inputs, interpret, quantize
 from tinyglow.pipeline.trace import trace
@@ -34,9 +41,10 @@ class Accuracy:
 class Validation:
     """A quantized network beside the float one, on ``samples`` samples.
 
-    precision: of activations, "int8" or "int16". came_quantized: the model has no float form; it is compared with what its own integers stand for, never rounded.
-    outputs: in the model's order. layers: in the graph's order. accuracy: None without labels. warnings: what the
-    profile shows by itself. advice: options that were tried and gain at least 1 dB, best first.
+    precision: of activations, "int8" or "int16". came_quantized: the model has no float form; it is compared with what
+    its own integers stand for, never rounded. outputs: in the model's order. layers: in the graph's order. accuracy:
+    None without labels. warnings: what the profile shows by itself. advice: options that were tried and gain at least
+    1 dB, best first; None where none were tried.
     """
 
     network: str
@@ -47,7 +55,7 @@ class Validation:
     layers: tuple[Layer, ...]
     accuracy: Accuracy | None
     warnings: tuple[Finding, ...]
-    advice: tuple[Trial, ...]
+    advice: tuple[Trial, ...] | None
 
     @property
     def snr(self) -> float:
@@ -82,18 +90,18 @@ def validate(
     reference = quantized if graph.is_quantized else graph
     traced = trace(reference, quantized, inputs)
     real = real_inputs(traced.program, inputs)
-    expected, answers = run_graph(reference, real), interpret(traced.program, real)
+    expected, answers = float_outputs(reference, real), interpret(traced.program, real)
     outputs = compare_outputs(reference, traced.program, expected, answers)
     accuracy = None if labels is None else _accuracy(traced.program, expected, answers, labels)
     with np.errstate(all="ignore"):
         close = look_closely(traced, real)
         layers = layers_of(close, real, profile, progress)
     findings = [] if profile is None else warnings_of(Evidence(graph, profile, quantized))
-    advice: list[Trial] = []
+    advice: tuple[Trial, ...] | None = None
     if profile is not None and advise:
         misfits = any("saturate" in why or "profile's range" in why for layer in layers for why in layer.why)
         setting = Setting(scheme, float_io)
-        advice = try_advice(graph, profile, real, setting, close, profile_misfits=misfits or bool(findings))
+        advice = tuple(try_advice(graph, profile, real, setting, close, profile_misfits=misfits or bool(findings)))
     return Validation(
         network=graph.name,
         precision=scheme.precision,
@@ -103,7 +111,7 @@ def validate(
         layers=tuple(layers),
         accuracy=accuracy,
         warnings=tuple(findings),
-        advice=tuple(advice),
+        advice=advice,
     )
 
 

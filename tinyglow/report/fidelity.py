@@ -11,8 +11,8 @@ from tinyglow.report.console import stdout
 from tinyglow.report.tables import table
 
 REFERENCE_OF_INTEGERS = (
-    "The model came quantized: there is no float network to compare with. SNR and the other figures are against what "
-    "its own\nintegers stand for, computed without rounding in between."
+    "The model came quantized: there is no float network to compare with. The figures are against what its own\n"
+    "integers stand for, computed without rounding in between and cut off where these end."
 )
 
 
@@ -21,6 +21,11 @@ def decibels(snr: float) -> str:
     if math.isfinite(snr):
         return f"{snr:.1f} dB"
     return "exact" if snr > 0 else "none"
+
+
+def short(name: str, most: int = 40) -> str:
+    """A name as it is, or its two ends: those of TFLite files list all that was fused."""
+    return name if len(name) <= most else f"{name[: most // 2 - 2]} ... {name[-(most // 2 - 3) :]}"
 
 
 def percent(share: float) -> str:
@@ -45,7 +50,7 @@ def print_outputs(outputs: Sequence[OutputFidelity], quantized: bool) -> None:
     rows = []
     for output in outputs:
         rows.append(_row(output.source_name, output.fidelity, output.top1))
-        rows += [_row(f"  of {part.origin or part.value}", part.fidelity, None) for part in output.parts]
+        rows += [_row(f"  of {short(part.origin or part.value)}", part.fidelity, None) for part in output.parts]
     columns = ("output", ">SNR", ">cosine", ">largest error", ">float range", ">saturated", ">same top-1")
     stdout().print(table(columns, rows))
     if quantized:

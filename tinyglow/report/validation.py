@@ -13,7 +13,7 @@ from tinyglow.pipeline.layers import Layer
 from tinyglow.pipeline.trials import Trial
 from tinyglow.pipeline.validate import Validation
 from tinyglow.report.console import stdout
-from tinyglow.report.fidelity import decibels, fidelity_json, output_json, percent, print_outputs
+from tinyglow.report.fidelity import decibels, fidelity_json, output_json, percent, print_outputs, short
 from tinyglow.report.tables import print_comparisons, table
 
 _NEW_PROFILE = "tinyglow profile, with more samples like these inputs"
@@ -45,7 +45,7 @@ def _print_accuracy(found: Validation) -> None:
 def _print_layers(layers: Sequence[Layer]) -> None:
     rows = [
         (
-            layer.node,
+            short(layer.node, 32),
             layer.kind,
             "" if layer.dtype == "float32" else f"{layer.steps:,.0f}",
             decibels(layer.fidelity.snr),
@@ -67,7 +67,7 @@ def _print_layers(layers: Sequence[Layer]) -> None:
 def _print_losses(losses: Sequence[Layer]) -> None:
     if losses:
         print("\nwhere most is lost, and why:")
-        rows = [(percent(layer.share), layer.node, layer.kind, "; ".join(layer.why)) for layer in losses]
+        rows = [(percent(layer.share), short(layer.node, 30), layer.kind, "; ".join(layer.why)) for layer in losses]
         stdout().print(table((">of the error", "layer", "", "because"), rows))
 
 
@@ -85,7 +85,7 @@ def _print_advice(found: Validation) -> None:
             for trial in found.advice
         ]
         stdout().print(table((">gain", ">lowest SNR", ">weights", ">RAM", "options"), rows))
-    elif not found.came_quantized:
+    elif found.advice is not None:
         print("\nnothing that was tried gains 1 dB")
 
 
@@ -115,7 +115,9 @@ def as_json(found: Validation, comparisons: Sequence[Comparison] = (), min_snr: 
         else {"output": accuracy.name, "float": accuracy.float_correct, "quantized": accuracy.correct},
         "layers": [_layer_json(layer) for layer in found.layers],
         "warnings": [asdict(warning) for warning in found.warnings],
-        "advice": [
+        "advice": None
+        if found.advice is None
+        else [
             {
                 "options": list(trial.options),
                 "what": trial.what,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from tinyglow.bundle.provenance import record
 from tinyglow.bundle.write import write_files
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.frontend.read import load_model
+from tinyglow.frontend.request import Request
 from tinyglow.interp import fits, run_program
 from tinyglow.ir.dump import dump_graph, dump_program
 from tinyglow.ir.editor import legal_name
@@ -68,15 +69,19 @@ def load(
     define: Mapping[str, int] | None = None,
     like_glow: bool = False,
     dump: Dump = NO_DUMP,
+    *,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    outputs: Sequence[str] = (),
 ) -> Graph:
     """Stations 1 and 2: the simplified float graph of a model file; one that is quantized already is as it is.
 
     name: of the network in C (default: from the file's name). define: sizes for symbolic dimensions. like_glow: exactly
-    the graph that Glow would quantize, even where a simpler one is known.
+    the graph that Glow would quantize, even where a simpler one is known. shapes: of inputs whose dimensions the file
+    leaves open. outputs: values of the model that the network gives instead of its own outputs.
     Raises ModelError with everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    graph = dump.graph(1, "read", load_model(path, name, define))
+    graph = dump.graph(1, "read", load_model(path, name, Request(define or {}, shapes or {}, tuple(outputs))))
     return graph if graph.is_quantized else dump.graph(2, "simplify", simplify(graph, like_glow))
 
 

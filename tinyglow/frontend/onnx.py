@@ -21,7 +21,7 @@ from tinyglow.frontend.importing import (
     read_bytes,
     shown,
 )
-from tinyglow.frontend.onnx_inputs import Inputs
+from tinyglow.frontend.onnx_inputs import PIXELS, Inputs, is_uint8
 from tinyglow.frontend.onnx_node import DOMAINS, MIN_OPSET, checked_attributes
 from tinyglow.frontend.onnx_tensors import Tensors
 from tinyglow.frontend.request import AS_IN_FILE, Request
@@ -70,6 +70,11 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str | bytes | Message) else value
 
 
+# What may be done to UINT8 values: operators that only move elements, and those that make others of them.
+_MOVING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather", "Expand"}
+_TO_FLOAT = {"Cast", "Shape", "Size"}
+
+
 class _Import(ModelImport):
     """An ONNX model on its way into a graph."""
 
@@ -77,6 +82,7 @@ class _Import(ModelImport):
         self.model = model
         self.request = request
         self.tensors = Tensors(folder)
+        self.integral: set[str] = set()  # values that are UINT8 in the model, and float here
         names = [node.name or node.output[0] for node in model.graph.node if node.output]
         names += [tensor.name for tensor in model.graph.initializer]
         super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize())
@@ -141,7 +147,10 @@ class _Import(ModelImport):
         inputs = Inputs(infos, self.request)
         for info in infos:
             try:
-                self.values[info.name] = self.editor.placeholder(info.name, inputs.type_of(info))
+                type_, pixels = inputs.type_of(info), PIXELS if is_uint8(info) else None
+                self.values[info.name] = self.editor.placeholder(info.name, type_, pixels)
+                if pixels:
+                    self.integral.add(info.name)
             except UnsupportedError as error:
                 self.problems.append(Problem(info.name, error.found, error.expected, error.hint))
                 self.unknown.add(info.name)
@@ -166,6 +175,7 @@ class _Import(ModelImport):
             source = SourceNode(name, node.op_type, *operands, attributes, self._opset)
             if not source.inputs or not source.outputs:
                 raise UnsupportedError("has no inputs or no outputs")
+            self._check_types(source)
             operator = ONNX_OPS[node.op_type]
             if not fold(source, operator.from_onnx, self, MAX_TENSOR_BYTES // 4):
                 operator.from_onnx(source, self)
@@ -177,9 +187,20 @@ class _Import(ModelImport):
             self.problems.append(Problem(where, f"has {len(node.input)} inputs, which are too few"))
             self.unknown.update(node.output)
 
+    def _check_types(self, node: SourceNode) -> None:
+        """Raises UnsupportedError for arithmetic on UINT8 values: it wraps around, and would be another in float."""
+        if self.integral.isdisjoint(node.inputs) or node.op_type in _TO_FLOAT:
+            return
+        if node.op_type not in _MOVING:
+            found = f"computes on the UINT8 value {next(name for name in node.inputs if name in self.integral)!r}"
+            raise UnsupportedError(found, "a Cast to FLOAT before it")
+        self.integral.update(node.outputs)
+
     def _outputs(self) -> None:
         seen = set()
         for info in self.model.graph.output:
+            if info.name in self.integral:
+                self.problems.append(Problem(info.name, "is an output of type UINT8", "FLOAT"))
             self.add_output(info.name, info.name in seen)
             seen.add(info.name)
 

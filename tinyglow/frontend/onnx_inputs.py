@@ -13,7 +13,14 @@ from tinyglow.frontend.onnx_tensors import FLOATS, type_name
 from tinyglow.frontend.request import Request
 from tinyglow.ir.editor import legal_name
 from tinyglow.ir.op import UnsupportedError
-from tinyglow.ir.types import Shape, TensorType
+from tinyglow.ir.types import QuantParams, Shape, TensorType
+
+PIXELS = QuantParams(1.0, 0)  # what the elements of a UINT8 input stand for: themselves
+
+
+def is_uint8(info: onnx.ValueInfoProto) -> bool:
+    """Whether an input's elements are pixels, or as small integers."""
+    return bool(info.type.tensor_type.elem_type == onnx.TensorProto.UINT8)
 
 
 class Inputs:
@@ -56,8 +63,8 @@ class Inputs:
         if not info.type.HasField("tensor_type"):
             raise UnsupportedError("is no tensor", "a tensor input with a known shape")
         shape = self._shape_of(info)
-        if tensor.elem_type not in FLOATS:
-            raise UnsupportedError(f"is an input of type {type_name(tensor.elem_type)}", "FLOAT")
+        if tensor.elem_type not in (*FLOATS, onnx.TensorProto.UINT8):
+            raise UnsupportedError(f"is an input of type {type_name(tensor.elem_type)}", "FLOAT or UINT8")
         if fault := fault_of_shape(shape):
             raise UnsupportedError(f"has shape {list(shape)}", fault)
         return TensorType(shape)

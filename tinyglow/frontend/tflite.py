@@ -149,7 +149,9 @@ class _Import(ModelImport):
             raise UnsupportedError(
                 f"is an input of type {self.tensors[name].dtype}", "float32, int8 or uint8, one scale"
             )
-        return self.editor.placeholder(name, type_)
+        is_uint8 = type_.quant is not None and self.tensors[name].dtype == "UINT8"
+        pixels = replace(type_.quant, offset=type_.quant.offset + 128) if type_.quant and is_uint8 else None
+        return self.editor.placeholder(name, type_, pixels)
 
     def _constant(self, name: str, tensor: FileTensor) -> None:
         """A tensor that no operator makes."""

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.helpers import Net, NetBuilder, nets
 from tinyglow.errors import ModelError
 from tinyglow.frontend.onnx import load_onnx
+from tinyglow.frontend.request import Request
 from tinyglow.interp import run_graph
 from tinyglow.ir.verify import verify
 from tinyglow.testing import budget
@@ -22,7 +23,7 @@ def assert_computes(net: Net, folder: Path, samples: int = 2) -> None:
     """The graph of ``net`` gives what onnx gives, to float tolerance, under the same names and shapes."""
     inputs = net.samples(samples)
     expected = net.reference(inputs)
-    actual = run_graph(verify(load_onnx(net.save(folder), None, net.define), "read"), inputs)
+    actual = run_graph(verify(load_onnx(net.save(folder), None, Request(net.define)), "read"), inputs)
     assert list(actual) == list(expected)
     for name, array in expected.items():
         assert actual[name].dtype == np.float32
@@ -113,7 +114,7 @@ def test_symbolic_dimensions_are_bound_by_name(folder: Path) -> None:
     """Every symbol takes the size it is given, wherever it stands."""
     build = NetBuilder()
     net = build.build({"x": ("N", "T", 3), "z": ("T", 1)}, [build.node("Add", "x", "z")], {"N": 2, "T": 5})
-    graph = load_onnx(net.save(folder), None, net.define)
+    graph = load_onnx(net.save(folder), None, Request(net.define))
     assert [graph.type_of(name).shape for name in graph.inputs] == [(2, 5, 3), (5, 1)]
 
 
@@ -202,7 +203,7 @@ def test_integers_are_not_computed_on(op_type: str, folder: Path) -> None:
     [
         (TensorProto(dims=[2], data_type=1, raw_data=b"123"), "malformed"),
         (TensorProto(dims=[2**40, 2**20], data_type=1, raw_data=b"1234"), "malformed"),
-        (TensorProto(dims=[2], data_type=TensorProto.DOUBLE, raw_data=bytes(16)), "is of type DOUBLE"),
+        (TensorProto(dims=[2], data_type=TensorProto.UINT64, raw_data=bytes(16)), "is of type UINT64"),
         (TensorProto(dims=[2], data_type=99, raw_data=bytes(16)), "is of type number 99"),
         (TensorProto(dims=[2, 0], data_type=1), "is empty"),
     ],
@@ -260,7 +261,7 @@ def test_damaged_files_are_errors_and_never_anything_else(checkout: Path, folder
             data[rng.choice([rng.integers(3_000), rng.integers(len(data))])] = rng.integers(256)
         (folder / "bad.onnx").write_bytes(data)
         try:
-            load_onnx(folder / "bad.onnx", None, {"N": 1})
+            load_onnx(folder / "bad.onnx", None, Request({"N": 1}))
         except ModelError:
             refused += 1
     assert refused > 20

@@ -17,7 +17,7 @@ from tests.helpers import run_cli
 from tests.tflite import cases, int8_cases
 from tests.tflite.builder import Quant, TFLiteBuilder
 from tinyglow.errors import ModelError
-from tinyglow.frontend.read import symbolic_dimensions
+from tinyglow.frontend.read import input_dimensions
 from tinyglow.frontend.tflite import load_tflite
 from tinyglow.frontend.tflite_file import read_tflite
 from tinyglow.interp import run_graph
@@ -152,7 +152,7 @@ def test_a_tflite_model_is_known_by_its_content(folder: Path) -> None:
     """Whatever the file is called; and one called .tflite that is none is refused as a TFLite file."""
     case = cases.case("dense")
     assert len(tinyglow.load(saved(folder, case.model, "model.bin"), "net").nodes) == 1
-    assert symbolic_dimensions(saved(folder, case.model)) == {"x": ("", "")}
+    assert input_dimensions(saved(folder, case.model)) == {"x": (2, 6)}
     for data in (b"", b"TFL3", b"\x08\x07 an ONNX file, perhaps"):
         with pytest.raises(ModelError, match="not a TFLite file"):
             tinyglow.load(saved(folder, data))

@@ -22,13 +22,21 @@ _MACROS = {"CONSTANT_MEM_SIZE": "constant", "MUTABLE_MEM_SIZE": "mutable", "ACTI
 class Placeholder:
     """An input or output of a bundle: ``offset`` is in bytes from the base of mutableWeight.
 
-    is_input: None where the header does not say it, as Glow's own do not.
+    is_input: None where the header does not say it, as Glow's own do not. pixels: what an element stands for in the
+    model file, if it is uint8 there.
     """
 
     name: str
     type: TensorType
     offset: int
     is_input: bool | None = None
+    pixels: QuantParams | None = None
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether it is int8 and takes the model's uint8 elements less 128."""
+        pixels = self.pixels
+        return pixels is not None and self.type.quant == QuantParams(pixels.scale, pixels.offset - 128)
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,9 @@ def bundle_info(program: Program, options: BundleOptions | None = None) -> Bundl
     buffers = [program.buffers[name] for name in program.placeholders]
     return BundleInfo(
         name=program.name,
-        placeholders=tuple(Placeholder(b.name, b.type, b.offset, b.name in program.inputs) for b in buffers),
+        placeholders=tuple(
+            Placeholder(b.name, b.type, b.offset, b.name in program.inputs, program.pixels.get(b.name)) for b in buffers
+        ),
         constant=program.sizes[Region.CONSTANT],
         mutable=program.sizes[Region.MUTABLE],
         activations=program.sizes[Region.ACTIVATION],
@@ -116,7 +126,8 @@ def _parse_type(text: str, exact: str | None) -> TensorType:
 
 _PLACEHOLDER = re.compile(
     r'^//\s+Name: "(?P<name>\w+)"\n//\s+Type: (?P<type>.*)\n(?://\s+Size: .*\n)*//\s+Offset: (?P<offset>\d+).*\n'
-    r"(?://\s+Role: (?P<role>input|output)\n)?(?://\s+Quantization: real = (?P<exact>[-+.0-9a-fxp]+) .*\n)?",
+    r"(?://\s+Role: (?P<role>input|output)\n)?(?://\s+Quantization: real = (?P<exact>[-+.0-9a-fxp]+) .*\n)?"
+    r"(?://\s+Pixels: real = (?P<scale>[-+.0-9a-fxp]+) \* \(uint8 - (?P<zero>\d{1,3})\))?",
     re.MULTILINE,
 )
 
@@ -141,7 +152,8 @@ def parse_header(text: str, where: str) -> BundleInfo:
         try:
             type_ = _parse_type(match["type"], match["exact"])
             is_input = {"input": True, "output": False}.get(match["role"] or "")
-            placeholders.append(Placeholder(match["name"], type_, int(match["offset"]), is_input))
+            pixels = QuantParams(float.fromhex(match["scale"]), int(match["zero"])) if match["scale"] else None
+            placeholders.append(Placeholder(match["name"], type_, int(match["offset"]), is_input, pixels))
         except (ValueError, OverflowError) as error:
             problems.append(Problem(f"{where}, placeholder {match['name']}", str(error)))
     if not entry or not placeholders:

@@ -16,6 +16,20 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--define", metavar="N=1", action="append", default=[], help="size of a symbolic dimension; may be repeated"
     )
+    parser.add_argument(
+        "--input-shape",
+        metavar="NAME=1,3,32,32",
+        action="append",
+        default=[],
+        help="shape of an input whose dimensions have no names; may be repeated (a first one without a name is 1)",
+    )
+    parser.add_argument(
+        "--output-name",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="end the network at this value of the model, and leave out what lies behind; may be repeated",
+    )
     parser.add_argument("--dump", metavar="DIR", help="write each station's result there as text")
 
 

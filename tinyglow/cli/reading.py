@@ -49,6 +49,18 @@ def defines(arguments: argparse.Namespace) -> dict[str, int]:
     return {name: int(value) for name, value in pairs.items()}
 
 
+def input_shapes(arguments: argparse.Namespace) -> dict[str, tuple[int, ...]]:
+    """Shapes of inputs, from --input-shape; InputError."""
+    pairs = name_value_pairs("--input-shape", arguments.input_shape)
+    size = "0*[1-9][0-9]{0,8}"
+    bad = [name for name, value in pairs.items() if not re.fullmatch(f"{size}(,{size}){{0,15}}", value)]
+    if bad:
+        expected = "sizes from 1 to 999999999, as in 1,3,32,32"
+        problems = [Problem(f"--input-shape {name}={pairs[name][:80]}", "is no shape", expected) for name in bad]
+        raise InputError("the option --input-shape is not understood", problems)
+    return {name: tuple(int(size) for size in value.split(",")) for name, value in pairs.items()}
+
+
 def _mapped(path: str) -> Array:
     """A .npy file, mapped: a header that promises more than the file holds is an error and not an allocation."""
     import numpy as np
@@ -109,7 +121,16 @@ def read_graph(arguments: argparse.Namespace, name: str | None = None) -> Graph:
     """Station 1: the model file as a graph."""
     from tinyglow.pipeline.stations import load
 
-    return load(arguments.model, name, defines(arguments), arguments.graph == "glow", dump_of(arguments))
+    like_glow, dump = arguments.graph == "glow", dump_of(arguments)
+    return load(
+        arguments.model,
+        name,
+        defines(arguments),
+        like_glow,
+        dump,
+        shapes=input_shapes(arguments),
+        outputs=arguments.output_name,
+    )
 
 
 def dump_of(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]  # the type would import the pipeline

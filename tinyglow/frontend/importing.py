@@ -64,6 +64,10 @@ class ModelImport:
         # What could not be imported: what follows from it is no problem of its own.
         self.unknown: set[str] = set()
 
+    def file_bytes_more(self, count: int) -> None:
+        """The model has so many bytes more, in a file beside it."""
+        self._room += _GROWTH * count
+
     def value(self, name: str) -> Value:
         """``ir.op.Importer.value``."""
         if name not in self.values:

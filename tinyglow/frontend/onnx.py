@@ -1,36 +1,34 @@
-"""Station 1: ONNX file -> float graph. Nothing but this file and ``onnx_node`` imports onnx. Files are untrusted."""
+"""Station 1: ONNX file -> float graph. Its ``onnx_*`` neighbours and it import onnx. Files are untrusted."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError, Message
-from onnx import numpy_helper
 
 from tinyglow.errors import ModelError, Problem
+from tinyglow.frontend.cut import Step, cut
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import (
     MAX_TENSOR_BYTES,
     RESERVED,
     UNSUPPORTED,
     ModelImport,
-    fault_of_shape,
     read_bytes,
     shown,
 )
-from tinyglow.frontend.onnx_node import DOMAINS, MIN_OPSET, attribute_value, checked_attributes
+from tinyglow.frontend.onnx_inputs import PIXELS, Inputs, is_uint8
+from tinyglow.frontend.onnx_node import DOMAINS, MIN_OPSET, checked_attributes
+from tinyglow.frontend.onnx_tensors import Tensors
+from tinyglow.frontend.request import AS_IN_FILE, Request
 from tinyglow.ir.editor import GraphEditor, Namer, legal_name
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.op import SourceNode, UnsupportedError
-from tinyglow.ir.types import TensorType
 from tinyglow.registry import ONNX_OPS
-
-_DATA_TYPES = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.INT64: "int64", onnx.TensorProto.INT32: "int32"}
 
 
 def read_model(path: str | Path) -> onnx.ModelProto:
@@ -72,12 +70,19 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str | bytes | Message) else value
 
 
+# What may be done to UINT8 values: operators that only move elements, and those that make others of them.
+_MOVING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather", "Expand"}
+_TO_FLOAT = {"Cast", "Shape", "Size"}
+
+
 class _Import(ModelImport):
     """An ONNX model on its way into a graph."""
 
-    def __init__(self, model: onnx.ModelProto, name: str, define: Mapping[str, int]) -> None:
+    def __init__(self, model: onnx.ModelProto, name: str, folder: Path, request: Request) -> None:
         self.model = model
-        self.define = define
+        self.request = request
+        self.tensors = Tensors(folder)
+        self.integral: set[str] = set()  # values that are UINT8 in the model, and float here
         names = [node.name or node.output[0] for node in model.graph.node if node.output]
         names += [tensor.name for tensor in model.graph.initializer]
         super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize())
@@ -93,14 +98,9 @@ class _Import(ModelImport):
         inputs = [info for info in graph.input if info.name not in constants]
         self._claim([*(tensor.name for tensor in graph.initializer), *(info.name for info in inputs)])
         for tensor in graph.initializer:
-            self._tensor(tensor.name, tensor)
-        for info in inputs:
-            self._input(info)
-        used = self._symbols()
-        for symbol in self.define:
-            if symbol not in used:
-                known = ", ".join(sorted(self._symbols())) or "no symbolic dimensions"
-                self.problems.append(Problem(f"--define {symbol}", "the model has no such dimension", known))
+            self._constant(tensor.name, tensor)
+        self.file_bytes_more(self.tensors.external_bytes)
+        self._inputs(inputs)
         for index, node in enumerate(graph.node):
             self._node(node, index)
         if not self.problems:
@@ -136,58 +136,37 @@ class _Import(ModelImport):
                 self.problems.append(Problem(name, "is defined more than once", "one tensor of that name"))
             self._defined.add(name)
 
-    def _symbols(self) -> set[str]:
-        dims = [dim for info in self.model.graph.input for dim in info.type.tensor_type.shape.dim]
-        return {dim.dim_param for dim in dims if dim.dim_param}
+    def _constant(self, name: str, tensor: onnx.TensorProto) -> None:
+        try:
+            self.add_constant(name, self.tensors.array(tensor))
+        except UnsupportedError as error:
+            self.problems.append(Problem(name, error.found, error.expected, error.hint))
+            self.unknown.add(name)
 
-    def _tensor(self, name: str, tensor: onnx.TensorProto) -> None:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            hint = "save the model with its weights inside"
-            self.problems.append(Problem(name, "its data lies in another file", "data in the model file", hint))
-        elif tensor.data_type not in _DATA_TYPES:
-            self.problems.append(Problem(name, f"is of type {_type_name(tensor.data_type)}", "FLOAT, INT64 or INT32"))
-        else:
+    def _inputs(self, infos: Sequence[onnx.ValueInfoProto]) -> None:
+        inputs = Inputs(infos, self.request)
+        for info in infos:
             try:
-                # Of its own shape: numpy would make a vector of a scalar here.
-                data = np.array(numpy_helper.to_array(tensor), order="C")
-            except (ValueError, TypeError, OverflowError, MemoryError) as error:
-                self.problems.append(Problem(name, f"has malformed data: {error}"))
-                self.unknown.add(name)
-                return
-            self.add_constant(name, data)
-            return
-        self.unknown.add(name)
-
-    def _input(self, info: onnx.ValueInfoProto) -> None:
-        tensor, where = info.type.tensor_type, info.name
-        dims = tensor.shape.dim
-        shape = [self.define.get(dim.dim_param, 0) if dim.dim_param else dim.dim_value for dim in dims]
-        unbound = [index for index, size in enumerate(shape) if size < 1]
-        if unbound:
-            symbols = dict.fromkeys(dims[index].dim_param for index in unbound if dims[index].dim_param)
-            names = ", ".join(shown(dims[index].dim_param or f"number {index}") for index in unbound)
-            hint = "bind it with " + " ".join(f"--define {shlex.quote(shown(symbol))}=1" for symbol in symbols)
-            hint = hint if symbols else "export the model with fixed shapes"
-            self.problems.append(Problem(where, f"has the dynamic dimension {names}", "", hint))
-        elif not info.type.HasField("tensor_type") or not tensor.HasField("shape"):
-            self.problems.append(Problem(where, "has no shape", "a tensor input with a known shape"))
-        elif tensor.elem_type != onnx.TensorProto.FLOAT:
-            self.problems.append(Problem(where, f"is an input of type {_type_name(tensor.elem_type)}", "FLOAT"))
-        elif fault := fault_of_shape(shape):
-            self.problems.append(Problem(where, f"has shape {shape}", fault))
-        else:
-            self.values[info.name] = self.editor.placeholder(info.name, TensorType(tuple(shape)))
-            return
-        self.unknown.add(info.name)
+                type_, pixels = inputs.type_of(info), PIXELS if is_uint8(info) else None
+                self.values[info.name] = self.editor.placeholder(info.name, type_, pixels)
+                if pixels:
+                    self.integral.add(info.name)
+            except UnsupportedError as error:
+                self.problems.append(Problem(info.name, error.found, error.expected, error.hint))
+                self.unknown.add(info.name)
+        self.problems += inputs.problems
 
     def _node(self, node: onnx.NodeProto, index: int) -> None:
         name = node.name or (node.output[0] if node.output else f"{node.op_type}_{index}")
         where = f"node {name!r} ({shown(node.op_type)})"
         self._claim(node.output)
         try:
-            attributes = checked_attributes(node, self._opset)
+            attributes = checked_attributes(node, self._opset, self.tensors)
             if node.op_type == "Constant":
-                self._constant_node(node)
+                values = [np.asarray(value) for value in attributes.values() if value is not None]
+                if len(values) != 1:
+                    raise UnsupportedError("has no numeric value")
+                self.add_constant(node.output[0], values[0])
                 return
             if any(source in self.unknown for source in node.input):
                 self.unknown.update(node.output)  # a consequence of a problem that is already listed
@@ -196,6 +175,7 @@ class _Import(ModelImport):
             source = SourceNode(name, node.op_type, *operands, attributes, self._opset)
             if not source.inputs or not source.outputs:
                 raise UnsupportedError("has no inputs or no outputs")
+            self._check_types(source)
             operator = ONNX_OPS[node.op_type]
             if not fold(source, operator.from_onnx, self, MAX_TENSOR_BYTES // 4):
                 operator.from_onnx(source, self)
@@ -207,38 +187,55 @@ class _Import(ModelImport):
             self.problems.append(Problem(where, f"has {len(node.input)} inputs, which are too few"))
             self.unknown.update(node.output)
 
-    def _constant_node(self, node: onnx.NodeProto) -> None:
-        for attribute in node.attribute:
-            if attribute.name == "value":
-                self._tensor(node.output[0], attribute.t)
-                return
-            if attribute.name in ("value_float", "value_floats", "value_int", "value_ints"):
-                self.add_constant(node.output[0], np.asarray(attribute_value(attribute)))
-                return
-        raise UnsupportedError("has no numeric value")
+    def _check_types(self, node: SourceNode) -> None:
+        """Raises UnsupportedError for arithmetic on UINT8 values: it wraps around, and would be another in float."""
+        if self.integral.isdisjoint(node.inputs) or node.op_type in _TO_FLOAT:
+            return
+        if node.op_type not in _MOVING:
+            found = f"computes on the UINT8 value {next(name for name in node.inputs if name in self.integral)!r}"
+            raise UnsupportedError(found, "a Cast to FLOAT before it")
+        self.integral.update(node.outputs)
 
     def _outputs(self) -> None:
         seen = set()
         for info in self.model.graph.output:
+            if info.name in self.integral:
+                self.problems.append(Problem(info.name, "is an output of type UINT8", "FLOAT"))
             self.add_output(info.name, info.name in seen)
             seen.add(info.name)
 
 
-def _type_name(number: int) -> str:
-    known = onnx.TensorProto.DataType.items()
-    return next((name for name, value in known if value == number), f"number {number}")
+def load_onnx(path: str | Path, name: str | None = None, request: Request = AS_IN_FILE) -> Graph:
+    """The float graph of an ONNX file.
 
-
-def load_onnx(path: str | Path, name: str | None = None, define: Mapping[str, int] | None = None) -> Graph:
-    """The float graph of an ONNX file, its symbolic dimensions bound by ``define``.
-
-    name: of the network, a C identifier; the file's stem by default. Raises ModelError with every problem found.
+    name: of the network, a C identifier; the file's stem by default. request: what the file leaves open. Raises
+    ModelError with every problem found.
     """
+    model = read_model(path)
+    if request.outputs:
+        _cut(model, request.outputs)
     with np.errstate(all="ignore"):  # what overflows is found
-        return _Import(read_model(path), legal_name(name or Path(path).stem), define or {}).run()
+        return _Import(model, legal_name(name or Path(path).stem), Path(path).parent, request).run()
 
 
-def symbolic_dimensions(path: str | Path) -> dict[str, tuple[str, ...]]:
-    """For each input, by its C-legal name, the symbol of each dimension ("" where it has a size)."""
-    inputs = read_model(path).graph.input
-    return {legal_name(info.name): tuple(dim.dim_param for dim in info.type.tensor_type.shape.dim) for info in inputs}
+def _cut(model: onnx.ModelProto, outputs: Sequence[str]) -> None:
+    """Leave of a model what makes these values, and make them its outputs."""
+    graph = model.graph
+    nodes, inputs, constants = list(graph.node), list(graph.input), list(graph.initializer)
+    part = cut([Step(node.name, tuple(node.input), tuple(node.output)) for node in nodes], outputs)
+    for field in ("node", "input", "initializer", "output"):
+        graph.ClearField(field)
+    graph.node.extend(node for index, node in enumerate(nodes) if index in part.steps)
+    graph.input.extend(info for info in inputs if info.name in part.values)
+    graph.initializer.extend(tensor for tensor in constants if tensor.name in part.values)
+    graph.output.extend(onnx.ValueInfoProto(name=name) for name in part.outputs)
+
+
+def input_dimensions(path: str | Path) -> dict[str, tuple[int | str, ...]]:
+    """For each input, by its C-legal name, the size of each dimension, or its symbol ("" if it has neither)."""
+    return {
+        legal_name(info.name): tuple(
+            dim.dim_param or (dim.dim_value if dim.dim_value > 0 else "") for dim in info.type.tensor_type.shape.dim
+        )
+        for info in read_model(path).graph.input
+    }

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from tinyglow.frontend.importing import UNSUPPORTED, shown
+from tinyglow.frontend.onnx_tensors import Tensors
 from tinyglow.ir.forms import OnnxForm
 from tinyglow.ir.op import Attribute, UnsupportedError
 from tinyglow.registry import ONNX_OPS
@@ -24,10 +24,11 @@ _ATTRIBUTE_TYPES = {
 }
 
 
-def checked_attributes(node: onnx.NodeProto, opset: int) -> dict[str, Attribute]:
+def checked_attributes(node: onnx.NodeProto, opset: int, tensors: Tensors) -> dict[str, Attribute]:
     """The attributes of a node by name, of those that its operator reads.
 
-    Raises UnsupportedError unless the operator is supported, its version known, and the node what ONNX defines.
+    tensors: reads the constants among them. Raises UnsupportedError unless the operator is supported, its version
+    known, and the node what ONNX defines.
     """
     schema, form = _schema(node, opset)
     counts = [
@@ -41,7 +42,7 @@ def checked_attributes(node: onnx.NodeProto, opset: int) -> dict[str, Attribute]
     for attribute in node.attribute:
         if attribute.name in result:
             raise UnsupportedError(f"attribute {shown(attribute.name)} is given twice", "each attribute once")
-        result[attribute.name] = _checked(attribute, schema, form)
+        result[attribute.name] = _checked(attribute, schema, form, tensors)
     for name, declared in schema.attributes.items():
         if declared.required and name not in result:
             raise UnsupportedError(f"attribute {name} is missing", "what ONNX requires")
@@ -67,7 +68,7 @@ def _schema(node: onnx.NodeProto, opset: int) -> tuple[onnx.defs.OpSchema, OnnxF
     return schema, form
 
 
-def _checked(attribute: onnx.AttributeProto, schema: onnx.defs.OpSchema, form: OnnxForm) -> Attribute:
+def _checked(attribute: onnx.AttributeProto, schema: onnx.defs.OpSchema, form: OnnxForm, tensors: Tensors) -> Attribute:
     """An attribute's value. Raises UnsupportedError unless it is one that may be given here."""
     name = attribute.name
     declared = schema.attributes.get(name)
@@ -78,11 +79,11 @@ def _checked(attribute: onnx.AttributeProto, schema: onnx.defs.OpSchema, form: O
     if attribute.ref_attr_name or declared.type != _ATTRIBUTE_TYPES.get(attribute.type):
         expected = str(declared.type).rpartition(".")[2]
         raise UnsupportedError(f"attribute {shown(name)} is of the wrong type", expected)
-    value = attribute_value(attribute)
+    value = _value(attribute, tensors)
     if name in form.attributes or name in form.without_effect:
         return value
     has_default = bool(declared.default_value.ByteSize())
-    default = attribute_value(declared.default_value) if has_default else None
+    default = _value(declared.default_value, tensors) if has_default else None
     if not has_default or not _is_same(value, default):
         supported = f"{default!r}" if has_default else f"none of that name, but {', '.join(form.attributes) or 'none'}"
         raise UnsupportedError(f"attribute {shown(name)} is {_brief(value)}", supported)
@@ -98,13 +99,14 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def attribute_value(attribute: onnx.AttributeProto) -> Attribute:
+def _value(attribute: onnx.AttributeProto, tensors: Tensors) -> Attribute:
     """An attribute as plain data: number, text, array, or list of numbers. Raises UnsupportedError if malformed."""
     try:
         value = onnx.helper.get_attribute_value(attribute)
-        value = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
     except (ValueError, TypeError) as error:
         raise UnsupportedError(f"attribute {attribute.name} is malformed: {error}") from error
+    if isinstance(value, onnx.TensorProto):
+        return tensors.array(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, int | float | np.ndarray):

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from tinyglow.frontend import onnx, tflite
+from tinyglow.frontend.request import AS_IN_FILE, Request
 from tinyglow.frontend.tflite_file import is_tflite
 from tinyglow.ir.graph import Graph
 
 
-def load_model(path: str | Path, name: str | None = None, define: Mapping[str, int] | None = None) -> Graph:
+def load_model(path: str | Path, name: str | None = None, request: Request = AS_IN_FILE) -> Graph:
     """The graph of a model file, TFLite by its first bytes (or else its name), ONNX otherwise.
 
-    name: of the network, a C identifier; the file's stem by default. define: sizes of symbolic dimensions. Raises
+    name: of the network, a C identifier; the file's stem by default. request: what the file leaves open. Raises
     ModelError with every problem found; ToolError if a TFLite file needs a package that is not installed.
     """
-    return (tflite.load_tflite if is_tflite(path) else onnx.load_onnx)(path, name, define)
+    return (tflite.load_tflite if is_tflite(path) else onnx.load_onnx)(path, name, request)
 
 
-def symbolic_dimensions(path: str | Path) -> dict[str, tuple[str, ...]]:
-    """For each input, by its C-legal name, the symbol of each dimension ("" where it has a size)."""
-    return (tflite.input_dimensions if is_tflite(path) else onnx.symbolic_dimensions)(path)
+def input_dimensions(path: str | Path) -> dict[str, tuple[int | str, ...]]:
+    """For each input, by its C-legal name, the size of each dimension, or its symbol ("" if it has neither)."""
+    return (tflite.input_dimensions if is_tflite(path) else onnx.input_dimensions)(path)

@@ -6,13 +6,14 @@ what its first result is, or what its operator is if that is an output of the ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from tinyglow.errors import ModelError, Problem
+from tinyglow.frontend.cut import Step, cut
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import (
     MAX_RANK,
@@ -23,6 +24,7 @@ from tinyglow.frontend.importing import (
     fault_of_shape,
     shown,
 )
+from tinyglow.frontend.request import AS_IN_FILE, Request
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
 from tinyglow.frontend.tflite_schema import defaults
 from tinyglow.ir.editor import GraphEditor, Namer, legal_name
@@ -55,8 +57,9 @@ class _Import(ModelImport):
     Operators speak of tensors by name. Names in files may be missing or not unique; here they are both.
     """
 
-    def __init__(self, model: FileModel, name: str) -> None:
+    def __init__(self, model: FileModel, name: str, request: Request) -> None:
         self.model = model
+        self.request = request
         self.names = _unique_names(model)
         self.tensors = dict(zip(self.names, model.tensors, strict=True))
         self.outputs = frozenset(model.outputs)
@@ -79,6 +82,7 @@ class _Import(ModelImport):
         return SourceNode(name, operator.op_type, inputs, outputs, attributes, operator.version)
 
     def run(self) -> Graph:
+        self._check_request()
         made = {name for node in self.nodes for name in node.outputs}
         for index in dict.fromkeys(self.model.inputs):
             self._input(self.names[index])
@@ -102,6 +106,23 @@ class _Import(ModelImport):
             known = f" (operators supported: {', '.join(sorted(TFLITE_OPS))})" if unsupported else ""
             raise ModelError(f"the model cannot be imported{known}", self.problems)
         return result
+
+    def _check_request(self) -> None:
+        """Report sizes and shapes that are not the file's: TFLite files have fixed ones."""
+        for symbol in self.request.define:
+            found = "the model has no such dimension"
+            self.problems.append(Problem(f"--define {symbol}", found, "no symbolic dimensions"))
+        inputs = {name: self.tensors[name].shape for name in (self.names[index] for index in self.model.inputs)}
+        inputs |= {legal_name(name): shape for name, shape in inputs.items()}
+        for name, shape in self.request.shapes.items():
+            where = f"--input-shape {name}"
+            if name not in inputs:
+                self.problems.append(Problem(where, "the model has no such input", ", ".join(map(shown, inputs))))
+            elif inputs[name] != shape:
+                hint = "convert the model with that shape"
+                self.problems.append(
+                    Problem(where, f"is {list(shape)}", f"{list(inputs[name])}, as the file has", hint)
+                )
 
     def _refuse(self, name: str, found: str, expected: str = "", hint: str = "") -> None:
         self.problems.append(Problem(shown(name), found, expected, hint))
@@ -128,7 +149,9 @@ class _Import(ModelImport):
             raise UnsupportedError(
                 f"is an input of type {self.tensors[name].dtype}", "float32, int8 or uint8, one scale"
             )
-        return self.editor.placeholder(name, type_)
+        is_uint8 = type_.quant is not None and self.tensors[name].dtype == "UINT8"
+        pixels = replace(type_.quant, offset=type_.quant.offset + 128) if type_.quant and is_uint8 else None
+        return self.editor.placeholder(name, type_, pixels)
 
     def _constant(self, name: str, tensor: FileTensor) -> None:
         """A tensor that no operator makes."""
@@ -310,27 +333,41 @@ def _type_of(tensor: FileTensor, name: str) -> TensorType:
     return TensorType(shape, dtype, channel_quant=ChannelParams(given.scales, offsets, given.axis))
 
 
-def load_tflite(path: str | Path, name: str | None = None, define: Mapping[str, int] | None = None) -> Graph:
+def load_tflite(path: str | Path, name: str | None = None, request: Request = AS_IN_FILE) -> Graph:
     """The graph of a TFLite file.
 
-    name: of the network, a C identifier; the file's stem by default. define: sizes of symbolic dimensions, of which
-    TFLite has none. Raises ModelError with every problem found.
+    name: of the network, a C identifier; the file's stem by default. request: as for ONNX files; the sizes and shapes
+    in it can only be the file's own. Raises ModelError with every problem found.
     """
-    return graph_of(read_tflite(path), legal_name(name or Path(path).stem), define or {})
+    return graph_of(read_tflite(path), legal_name(name or Path(path).stem), request)
 
 
-def graph_of(model: FileModel, name: str, define: Mapping[str, int]) -> Graph:
+def graph_of(model: FileModel, name: str, request: Request = AS_IN_FILE) -> Graph:
     """``load_tflite`` of a file that is read already."""
+    if request.outputs:
+        model = _cut(model, request.outputs)
     with np.errstate(all="ignore"):  # what overflows is found
-        made = _Import(model, name)
-        for symbol in define:
-            problem = Problem(f"--define {symbol}", "the model has no such dimension", "no symbolic dimensions")
-            made.problems.append(problem)
-        return made.run()
+        return _Import(model, name, request).run()
 
 
-def input_dimensions(path: str | Path) -> dict[str, tuple[str, ...]]:
-    """For each input, by its C-legal name, as many empty texts as it has dimensions: TFLite has no symbols."""
+def _cut(model: FileModel, outputs: Sequence[str]) -> FileModel:
+    """What of a model makes these values, as its outputs."""
+    names = _unique_names(model)
+    steps = [
+        Step("", *(tuple(names[index] if index >= 0 else "" for index in ends) for ends in (item.inputs, item.outputs)))
+        for item in model.operators
+    ]
+    part = cut(steps, outputs)
+    return replace(
+        model,
+        operators=tuple(item for index, item in enumerate(model.operators) if index in part.steps),
+        inputs=tuple(index for index in model.inputs if names[index] in part.values),
+        outputs=tuple(names.index(name) for name in part.outputs),
+    )
+
+
+def input_dimensions(path: str | Path) -> dict[str, tuple[int | str, ...]]:
+    """For each input, by its C-legal name, the size of each dimension: TFLite has no symbols."""
     model = read_tflite(path)
     names = _unique_names(model)
-    return {legal_name(names[index]): ("",) * len(model.tensors[index].shape) for index in model.inputs}
+    return {legal_name(names[index]): tuple(model.tensors[index].shape) for index in model.inputs}

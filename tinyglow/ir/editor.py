@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tinyglow.ir.graph import Array, Graph, Node, Output, Value
-from tinyglow.ir.types import TensorType
+from tinyglow.ir.types import QuantParams, TensorType
 
 if TYPE_CHECKING:
     from tinyglow.ir.op import Op
@@ -67,6 +67,7 @@ class GraphEditor:
         self.outputs: list[Output] = []
         self.source_names: dict[str, str] = {}
         self.derived: set[str] = set()
+        self.pixels: dict[str, QuantParams] = {}
         self._nodes: dict[str, Node] = {}
         self._producer: dict[str, str] = {}
         self._users: dict[str, dict[str, None]] = {}
@@ -79,6 +80,7 @@ class GraphEditor:
         editor.inputs, editor.outputs = list(graph.inputs), list(graph.outputs)
         editor.source_names = dict(graph.source_names)
         editor.derived = set(graph.derived)
+        editor.pixels = dict(graph.pixels)
         for node in graph.nodes:
             editor._attach(node)
         return editor
@@ -92,8 +94,11 @@ class GraphEditor:
 
     # building
 
-    def placeholder(self, source_name: str, type_: TensorType) -> Value:
+    def placeholder(self, source_name: str, type_: TensorType, pixels: QuantParams | None = None) -> Value:
+        """An input; ``pixels``: what its elements stand for in the model file, if they are uint8 there."""
         value = self._new_value(self.namer.unique(source_name), type_)
+        if pixels is not None:
+            self.pixels[value.name] = pixels
         self.inputs.append(value.name)
         self.source_names[value.name] = source_name
         return value
@@ -218,6 +223,7 @@ class GraphEditor:
             frozenset(self.derived & values.keys()),
             frozenset(self.namer.used),
             frozenset(self.namer.original),
+            MappingProxyType(dict(self.pixels)),
         )
 
     def _live_nodes(self) -> list[Node]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from tinyglow.ir import show
-from tinyglow.ir.types import TensorType
+from tinyglow.ir.types import QuantParams, TensorType
 
 if TYPE_CHECKING:
     from tinyglow.ir.op import Op
@@ -51,7 +51,8 @@ class Graph:
 
     ``source_names`` maps a placeholder's (C-legal) name to the name it has in the model file. ``derived`` names the
     constants that Glow computes with a node at the time it quantizes, and so treats as results. ``used_names`` and
-    ``original_names`` (those of the model file) are what ``ir.editor.Namer`` goes on from.
+    ``original_names`` (those of the model file) are what ``ir.editor.Namer`` goes on from. ``pixels`` has the inputs
+    that are uint8 in the model file, and what an element stands for there: scale * (element - offset).
     """
 
     name: str
@@ -63,6 +64,7 @@ class Graph:
     derived: frozenset[str] = frozenset()
     used_names: frozenset[str] = frozenset()
     original_names: frozenset[str] = frozenset()
+    pixels: Mapping[str, QuantParams] = field(default_factory=dict)
 
     @property
     def is_quantized(self) -> bool:

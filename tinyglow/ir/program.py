@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from tinyglow.ir import show
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel, Params, Role
-from tinyglow.ir.types import TensorType
+from tinyglow.ir.types import QuantParams, TensorType
 
 
 class Region(Enum):
@@ -82,7 +82,7 @@ class KernelCall:
 class Program:
     """Buffers by name, calls in order, the placeholders' buffers, and each region's size in bytes.
 
-    compact: its C is to be compiled for size.
+    compact: its C is to be compiled for size. pixels: see ``ir.graph.Graph``.
     """
 
     name: str
@@ -94,6 +94,7 @@ class Program:
     sizes: dict[Region, int]
     alignment: int
     compact: bool = False
+    pixels: Mapping[str, QuantParams] = field(default_factory=dict)
 
     @property
     def placeholders(self) -> tuple[str, ...]:

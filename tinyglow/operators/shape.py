@@ -16,7 +16,7 @@ from tinyglow.ir.types import TensorType
 from tinyglow.operators.axes import normalize_axis
 
 # ONNX, TensorProto.DataType. Truth values are integers here, as all integers are int64.
-_DTYPES = {1: np.float32, 6: np.int64, 7: np.int64, 9: np.bool_}
+_DTYPES = {1: np.float32, 6: np.int64, 7: np.int64, 9: np.bool_, 10: np.float16, 11: np.float64}
 _OF_SMALL_FLOATS = "of float8 types, which are refused"
 _MOST_ELEMENTS = 2**24  # of what a file of a few bytes can ask for
 
@@ -30,7 +30,7 @@ def _require(elements: float) -> None:
 def _cast_type(node: SourceNode) -> type[np.generic]:
     number = node.integer("to", 0)
     if number not in _DTYPES:
-        raise UnsupportedError(f"a cast to type number {number}", "FLOAT, INT32, INT64 or BOOL")
+        raise UnsupportedError(f"a cast to type number {number}", "FLOAT, FLOAT16, DOUBLE, INT32, INT64 or BOOL")
     return _DTYPES[number]
 
 
@@ -134,7 +134,8 @@ class Shape(Op):
             result = np.array(math.prod(dims), np.int64)
         elif not any(data is None for data in constants):
             result = np.asarray(_FUNCTIONS[node.op_type](node, *constants))
-        elif node.op_type == "Cast" and np.dtype(_cast_type(node)) == values[0].type.dtype:
+        elif node.op_type == "Cast" and np.dtype(_cast_type(node)).kind == np.dtype(values[0].type.dtype).kind:
+            # Of floats all are float32 here, and integers int64.
             importer.bind(node.outputs[0], values[0])
             return
         else:

@@ -37,7 +37,7 @@ def as_bundle(
         yield Path(bundle), inputs
         return
     shapes = {name: bundle.buffers[name].type.shape for name in bundle.inputs}
-    bound = bind_inputs(shapes, bundle.source_names, inputs)
+    bound = bind_inputs(shapes, bundle.source_names, inputs, bundle.pixels)
     check_fit(bundle, board)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as folder:
         place = Path(folder) / "bundle"

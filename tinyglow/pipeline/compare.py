@@ -115,7 +115,7 @@ def verify(
     """
     check_fit(program, board)
     shapes = {name: program.buffers[name].type.shape for name in program.inputs}
-    bound = bind_inputs(shapes, program.source_names, inputs)
+    bound = bind_inputs(shapes, program.source_names, inputs, program.pixels)
     expected = interpret(program, bound)
     if board.is_host:
         return [_compare(program, board, bound, expected, compiler=compiler, progress=progress)]

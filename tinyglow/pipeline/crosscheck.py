@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinyglow.boards import Board
-from tinyglow.frontend.read import symbolic_dimensions
+from tinyglow.frontend.read import input_dimensions
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
@@ -164,9 +164,9 @@ def _compare_outputs(expected: Mapping[str, Array], actual: Mapping[str, Array])
 def _define(model: Path, golden: Golden, given: Mapping[str, int]) -> dict[str, int]:
     """Sizes of symbolic dimensions: as given, else as the recorded placeholders have them."""
     sizes = dict(given)
-    for name, dims in symbolic_dimensions(model).items():
+    for name, dims in input_dimensions(model).items():
         for symbol, size in zip(dims, golden.input_dims.get(name, ()), strict=False):
-            if symbol:
+            if isinstance(symbol, str) and symbol:
                 sizes.setdefault(symbol, size)
     return sizes
 

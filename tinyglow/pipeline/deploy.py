@@ -65,7 +65,9 @@ def _console(board: Board, wanted: str | None) -> str:
 def _samples(program: Program, board: Board, inputs: Mapping[str, Array], labels: Array | None) -> Samples:
     """The inputs as bytes, with what the numpy interpreter answers to them."""
     types = {name: program.buffers[name].type for name in program.inputs}
-    bound = bind_inputs({name: type_.shape for name, type_ in types.items()}, program.source_names, inputs)
+    bound = bind_inputs(
+        {name: type_.shape for name, type_ in types.items()}, program.source_names, inputs, program.pixels
+    )
     count = len(next(iter(bound.values())))
     if not 0 < count <= MAX_SAMPLES:
         problem = Problem("--input", f"holds {count:,} samples", f"1 to {MAX_SAMPLES:,}", "a project carries a few")

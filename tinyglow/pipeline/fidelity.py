@@ -189,7 +189,7 @@ class OutputFidelity:
 def real_inputs(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """Inputs [samples, *shape] as float32: integers are what the program's placeholders make of them."""
     shapes = {name: program.buffers[name].type.shape for name in program.inputs}
-    bound = bind_inputs(shapes, program.source_names, inputs)
+    bound = bind_inputs(shapes, program.source_names, inputs, program.pixels)
     result = {}
     for name, array in bound.items():
         type_ = program.buffers[name].type

@@ -109,7 +109,9 @@ def fit(
 
 def _first(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
     shapes = {name: program.buffers[name].type.shape for name in program.inputs}
-    return {name: array[:1] for name, array in bind_inputs(shapes, program.source_names, inputs).items()}
+    return {
+        name: array[:1] for name, array in bind_inputs(shapes, program.source_names, inputs, program.pixels).items()
+    }
 
 
 def _fit_one(

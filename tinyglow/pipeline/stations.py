@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from tinyglow.boards import HOST, Board
 from tinyglow.bundle.emit import bundle_files, check_name, default_name
@@ -15,12 +17,14 @@ from tinyglow.bundle.provenance import record
 from tinyglow.bundle.write import write_files
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.frontend.read import load_model
+from tinyglow.frontend.request import Request
 from tinyglow.interp import fits, run_program
 from tinyglow.ir.dump import dump_graph, dump_program
 from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target
+from tinyglow.ir.types import QuantParams
 from tinyglow.ir.verify import verify
 from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, plan, trails_of
@@ -68,24 +72,32 @@ def load(
     define: Mapping[str, int] | None = None,
     like_glow: bool = False,
     dump: Dump = NO_DUMP,
+    *,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    outputs: Sequence[str] = (),
 ) -> Graph:
     """Stations 1 and 2: the simplified float graph of a model file; one that is quantized already is as it is.
 
     name: of the network in C (default: from the file's name). define: sizes for symbolic dimensions. like_glow: exactly
-    the graph that Glow would quantize, even where a simpler one is known.
+    the graph that Glow would quantize, even where a simpler one is known. shapes: of inputs whose dimensions the file
+    leaves open. outputs: values of the model that the network gives instead of its own outputs.
     Raises ModelError with everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    graph = dump.graph(1, "read", load_model(path, name, define))
+    graph = dump.graph(1, "read", load_model(path, name, Request(define or {}, shapes or {}, tuple(outputs))))
     return graph if graph.is_quantized else dump.graph(2, "simplify", simplify(graph, like_glow))
 
 
 def bind_inputs(
-    names: Mapping[str, tuple[int, ...]], source_names: Mapping[str, str], given: Mapping[str, Array]
+    names: Mapping[str, tuple[int, ...]],
+    source_names: Mapping[str, str],
+    given: Mapping[str, Array],
+    pixels: Mapping[str, QuantParams] | None = None,
 ) -> dict[str, Array]:
     """``given`` arrays [samples, ...] under the placeholders' names; they may be given under the model's own names.
 
-    names: shape of each input placeholder. Raises InputError for missing, unknown or misshapen inputs, all at once.
+    names: shape of each input placeholder. pixels: what uint8 elements of some inputs stand for; arrays of these become
+    float32. Raises InputError for missing, unknown or misshapen inputs, all at once.
     """
     by_any_name = {source_names.get(name, name): name for name in names} | {name: name for name in names}
     bound: dict[str, Array] = {}
@@ -100,7 +112,7 @@ def bind_inputs(
             expected = f"[samples, {', '.join(map(str, names[target]))}] with or without the batch dimension of 1"
             problems.append(Problem(f"input {name}", f"has shape {list(array.shape)}", expected))
         else:
-            bound[target] = array
+            bound[target] = _real_pixels(array, (pixels or {}).get(target))
     missing = [] if problems else [name for name in names if name not in bound]
     problems += [Problem(f"input {name}", "is missing", "one array for each input") for name in missing]
     if not problems and len({len(array) for array in bound.values()}) > 1:
@@ -109,6 +121,14 @@ def bind_inputs(
     if problems:
         raise InputError("the inputs do not fit the network", problems)
     return bound
+
+
+def _real_pixels(array: Array, params: QuantParams | None) -> Array:
+    """uint8 elements as the float32 that they stand for; other arrays as they are."""
+    if params is None or array.dtype != np.uint8:
+        return array
+    real: Array = (array.astype(np.float32) - np.float32(params.offset)) * np.float32(params.scale)
+    return real
 
 
 def profile(
@@ -130,7 +150,7 @@ def profile(
     if not 1 <= bins <= MAX_BINS:
         raise InputError("the profile cannot be made", [Problem("--bins", f"is {bins}", f"1 to {MAX_BINS}")])
     shapes = {name: graph.type_of(name).shape for name in graph.inputs}
-    bound = bind_inputs(shapes, graph.source_names, inputs)
+    bound = bind_inputs(shapes, graph.source_names, inputs, graph.pixels)
     for name, array in bound.items():
         if array.dtype.kind != "f":
             problem = Problem(f"input {name}", f"holds {array.dtype}", "float32, as the float network takes it")
@@ -204,7 +224,7 @@ def interpret(program: Program, inputs: Mapping[str, Array], layers: bool = Fals
         InputError: An input is missing, unknown or misshapen.
     """
     shapes = {name: program.buffers[name].type.shape for name in program.inputs}
-    return run_program(program, bind_inputs(shapes, program.source_names, inputs), layers)
+    return run_program(program, bind_inputs(shapes, program.source_names, inputs, program.pixels), layers)
 
 
 def allocation_efficiency(program: Program) -> float:

@@ -141,7 +141,7 @@ def profile_warnings(
 ) -> list[Finding]:
     """What a fresh profile and its samples show, if the network is quantized by the default scheme."""
     shapes = {name: graph.type_of(name).shape for name in graph.inputs}
-    bound = bind_inputs(shapes, graph.source_names, inputs)
+    bound = bind_inputs(shapes, graph.source_names, inputs, graph.pixels)
     try:
         quantized = quantize(graph, profile, Scheme(like_glow=like_glow))
     except TinyglowError:  # then compile will say why, and only rules on the samples speak up

@@ -41,5 +41,6 @@ def _inputs_of(info: BundleInfo, given: Mapping[str, Array]) -> list[Placeholder
 def input_vectors(info: BundleInfo, given: Mapping[str, Array]) -> dict[Placeholder, list[bytes]]:
     """The bytes of every sample for each input, from arrays [samples, *shape] by name. Raises InputError."""
     wanted = {p.name: p for p in _inputs_of(info, given)}
-    bound = bind_inputs({name: p.type.shape for name, p in wanted.items()}, {}, given)
+    pixels = {name: p.pixels for name, p in wanted.items() if p.pixels is not None}
+    bound = bind_inputs({name: p.type.shape for name, p in wanted.items()}, {}, given, pixels)
     return {wanted[name]: _rows(wanted[name], array) for name, array in bound.items()}

@@ -150,6 +150,7 @@ class _Quantizer:
     def __post_init__(self) -> None:
         self.edit = GraphEditor(self.graph.name, Namer())
         self.edit.source_names = dict(self.graph.source_names)
+        self.edit.pixels = dict(self.graph.pixels)
         self.edit.namer.used.update(output.name for output in self.graph.outputs)
 
     @property
@@ -191,6 +192,9 @@ class _Quantizer:
     def params(self, value: str, dtype: str = "") -> QuantParams:
         """``ir.op.Quantizing.params``, for a bias of another dtype too."""
         range_, dtype = self.ranges[value], dtype or self.scheme.precision
+        if value in self.graph.pixels:  # which go in as they are
+            pixels = self.graph.pixels[value]
+            return QuantParams(pixels.scale, pixels.offset - (128 if dtype == "int8" else 0))
         calibrated = self.scheme.calibrate and self._may_calibrate(self.graph.values[value], dtype)
         histogram = range_.histogram if calibrated else ()
         constant = self.graph.values[value].data is not None

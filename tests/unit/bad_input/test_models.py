@@ -91,7 +91,7 @@ def test_an_operator_without_an_int8_form_names_its_node(place: Place) -> None:
 
 
 def test_dynamic_shapes(place: Place) -> None:
-    """A symbolic dimension asks for the --define that binds it; one without a name cannot be bound."""
+    """A symbolic dimension asks for the --define that binds it; one without a name for the input's shape."""
     build = NetBuilder()
     symbolic = place.file(
         "it.onnx", build.build({"x": ("batch", "T", 8)}, [build.node("Relu", "x")], {"batch": 1, "T": 1})
@@ -101,8 +101,8 @@ def test_dynamic_shapes(place: Place) -> None:
     )
     place.refuses_model(symbolic, "T=4", because="x: has the dynamic dimension batch (bind it with --define batch=1)")
     net = dense_net()
-    net.proto.graph.input[0].type.tensor_type.shape.dim[0].Clear()
-    place.refuses_model(place.file("it.onnx", net), because="export the model with fixed shapes")
+    net.proto.graph.input[0].type.tensor_type.shape.dim[1].Clear()
+    place.refuses_model(place.file("it.onnx", net), because="give the shape with --input-shape x=1,SIZE")
     net.proto.graph.input[0].type.tensor_type.ClearField("shape")
     place.refuses_model(place.file("it.onnx", net), because="x: has no shape")
 
@@ -152,7 +152,7 @@ def test_weights_in_another_file(place: Place) -> None:
     """External data are refused, and the file they point to is not opened."""
     tensor = TensorProto(dims=[8, 4], data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value="../../../../../../etc/passwd")
-    place.refuses_model(place.file("it.onnx", _with_weights(tensor)), because="weights: its data lies in another file")
+    place.refuses_model(place.file("it.onnx", _with_weights(tensor)), because="weights: has its data in the file '../")
 
 
 def test_weights_that_do_not_fill_their_shape(place: Place) -> None:

@@ -67,7 +67,7 @@ def places(models: Models, op_type: str) -> Iterator[tuple[FileModel, cases.Arra
 def answers(model: FileModel, inputs: cases.Array) -> list[cases.Array] | str:
     """The outputs of a float graph, none of another, or the message with which the model is refused."""
     try:
-        graph = graph_of(model, "net", {})
+        graph = graph_of(model, "net")
     except ModelError as error:
         return str(error)
     if graph.is_quantized:

@@ -98,17 +98,24 @@ def is_like_glow(arguments: GlowArguments) -> bool:
 
 
 def _bind(
-    defined: dict[str, int], symbols: Mapping[str, tuple[str, ...]], shapes: Mapping[str, Sequence[int]]
-) -> dict[str, int]:
-    """Symbols that -onnx-define-symbol leaves open, from the shapes given for inputs."""
-    bound = dict(defined)
+    defined: dict[str, int], dimensions: Mapping[str, tuple[int | str, ...]], shapes: Mapping[str, Sequence[int]]
+) -> tuple[dict[str, int], dict[str, tuple[int, ...]]]:
+    """What -onnx-define-symbol leaves open, from the shapes given for inputs: sizes of symbols, shapes of inputs.
+
+    dimensions: as the model has them. A shape that does not fit is left out: it is compared with the model's later.
+    """
+    bound, whole = dict(defined), {}
     for name, shape in shapes.items():
-        dims = symbols.get(name, ())
-        if len(dims) == len(shape):
-            for symbol, size in zip(dims, shape, strict=True):
-                if symbol:
-                    bound.setdefault(symbol, size)
-    return bound
+        dims = dimensions.get(name, ())
+        pairs = list(zip(dims, shape, strict=False))
+        if len(dims) != len(shape):
+            continue
+        for symbol, size in pairs:
+            if isinstance(symbol, str) and symbol:
+                bound.setdefault(symbol, size)
+        if "" in dims and all(dim == size for dim, size in pairs if isinstance(dim, int)):
+            whole[name] = tuple(bound.get(str(dim), size) for dim, size in pairs)
+    return bound, whole
 
 
 def load_model(
@@ -123,26 +130,27 @@ def load_model(
     dimensions are bound by -onnx-define-symbol, else by the shapes of -model-input, else by the images'. types: those
     that -model-input may have. Raises InputError or ModelError.
     """
-    from tinyglow.frontend.read import symbolic_dimensions
+    from tinyglow.frontend.read import input_dimensions
     from tinyglow.ir.editor import legal_name
     from tinyglow.pipeline.stations import load
 
     inputs = model_inputs(arguments)
     path = arguments.text("model")
     defined = _defines(arguments)
-    symbols = symbolic_dimensions(path)
+    dimensions = input_dimensions(path)
     shapes: dict[str, Sequence[int]] = {legal_name(given.name): given.shape for given in inputs}
-    if image and len(symbols) == 1:
-        shapes = {name: shapes.get(name) or (1, *image) for name in symbols}
+    if image and len(dimensions) == 1:
+        shapes = {name: shapes.get(name) or (1, *image) for name in dimensions}
     like_glow = is_like_glow(arguments) if like_glow is None else like_glow
     name = arguments.text("network-name") or None
-    known = {symbol for dims in symbols.values() for symbol in dims}
+    known = {symbol for dims in dimensions.values() for symbol in dims}
     for symbol in sorted(defined.keys() - known):  # as in Glow, no error
         print(
             f"note: -onnx-define-symbol={symbol},{defined.pop(symbol)}: the model has no such symbol", file=sys.stderr
         )
+    sizes, whole = _bind(defined, dimensions, shapes)
     try:
-        graph = load(path, name, _bind(defined, symbols, shapes), like_glow)
+        graph = load(path, name, sizes, like_glow, shapes=whole)
     except ModelError as error:
         raise ModelError(error.summary, [_in_glows_words(problem) for problem in error.problems]) from error
     for_inputs, for_outputs = (arguments.flag(f"tflite-float-{end}") for end in ("inputs", "outputs"))

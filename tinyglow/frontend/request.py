@@ -1,0 +1,22 @@
+"""What the user says of a model beside its file: sizes and shapes that it leaves open, and where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tinyglow.ir.types import Shape
+
+
+@dataclass(frozen=True)
+class Request:
+    """define: sizes of symbolic dimensions. shapes: of inputs, by the model's names. outputs: the values that the
+    network gives instead of its own outputs, by the model's names; what lies behind them is left out.
+    """
+
+    define: Mapping[str, int] = field(default_factory=dict)
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+
+
+AS_IN_FILE = Request()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from tinyglow.bundle.provenance import buildable
 from tinyglow.errors import Problem, SimulationError
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
+from tinyglow.memory_map import Places, memory_map
 from tinyglow.pipeline.as_bundle import as_bundle
 from tinyglow.pipeline.vectors import input_vectors, output_of
 from tinyglow.sim.host import build_host_bundle
@@ -91,7 +93,8 @@ class Execution:
     """What a bundle answered and what it cost. ``costs`` and ``sizes`` are empty/None on the host.
 
     waits: cycles that the board's memories made the core wait on the first vector, beside those of ``costs``; None if
-    that was not asked for. weights: where they lay.
+    that was not asked for; waits_by_memory: the same by memory. weights: whether they lay in flash or in RAM.
+    places: the memory of each area in RAM, by name (``memory_map.AREAS``).
     """
 
     board: Board
@@ -101,6 +104,8 @@ class Execution:
     sizes: Sizes | None
     waits: int | None = None
     weights: Placement = "flash"
+    places: Mapping[str, str] = field(default_factory=dict)
+    waits_by_memory: Mapping[str, int] = field(default_factory=dict)
 
     def most(self, field: str) -> int | None:
         """The largest ``cycles``, ``instructions`` or ``stack`` of any vector."""
@@ -140,6 +145,14 @@ class Target(Protocol):
     def waits(self) -> int | None:
         """What the memories made the core wait in the first inference, if that was asked for."""
 
+    @property
+    def waits_by_memory(self) -> Mapping[str, int]:
+        """The same by memory."""
+
+    @property
+    def places(self) -> Places:
+        """The memory of each area."""
+
     def memory(self) -> tuple[bytes, bytes]:
         """Content of mutableWeight, and of activations with those in TCM behind them."""
 
@@ -166,6 +179,8 @@ def _with_tcm(sources: Sequence[Path], info: BundleInfo, work: Path) -> list[Pat
 class _HostTarget:
     sizes: Sizes | None = None
     waits: int | None = None
+    places: Places = MappingProxyType({})
+    waits_by_memory: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self, folder: Path, info: BundleInfo, compiler: Compiler, work: Path) -> None:
         self.compiler = compiler.version()
@@ -222,6 +237,7 @@ def bundle_sizes(
 
 class _BoardTarget:
     waits: int | None = None
+    waits_by_memory: Mapping[str, int] = MappingProxyType({})
 
     def __init__(
         self, folder: Path, info: BundleInfo, board: Board, compiler: Compiler, work: Path, options: Options
@@ -233,7 +249,8 @@ class _BoardTarget:
         self.compiler = compiler.version()
         self._info = info
         sources = sources_of(folder)
-        harness = write_harness(work, info.name, board, options.weights)
+        self.places = memory_map(board, info.needs(options.weights))
+        harness = write_harness(work, info.name, board, options.weights, places=self.places)
         elf = compiler.compile_firmware(
             [*sources, *harness.sources], [folder], harness.linker_script, board, work / "firmware.elf"
         )
@@ -268,7 +285,8 @@ class _BoardTarget:
             )
         except SimulationError as error:
             raise self._in_layer(error) from error
-        self.waits = stats.waits if self._timed else self.waits
+        if self._timed:
+            self.waits, self.waits_by_memory = stats.waits, stats.waits_by_memory
         self._strict = self._timed = False
         _require_success(stats.value)
         return VectorCost(stats.cycles, stats.instructions, stats.stack_bytes)
@@ -366,7 +384,17 @@ def _simulate(
             if progress:
                 progress(1)
         outputs = {p.name: output_of(p, memories) for p in info.placeholders if p not in vectors}
-        return Execution(board, target.compiler, outputs, tuple(costs), target.sizes, target.waits, options.weights)
+        return Execution(
+            board,
+            target.compiler,
+            outputs,
+            tuple(costs),
+            target.sizes,
+            target.waits,
+            options.weights,
+            {area: memory.name for area, memory in target.places.items()},
+            target.waits_by_memory,
+        )
 
 
 def as_json(execution: Execution) -> dict[str, Any]:
@@ -390,7 +418,9 @@ def as_json(execution: Execution) -> dict[str, Any]:
     }
     if execution.waits is not None:
         result |= {"waits": execution.waits, "board_milliseconds": execution.board_milliseconds}
+        result["waits_by_memory"] = dict(execution.waits_by_memory)
     if sizes is not None:
         result["weights"] = execution.weights
+        result["places"] = dict(execution.places)
         result["sizes"] = {name: getattr(sizes, name) for name in sizes.__dataclass_fields__}
     return result

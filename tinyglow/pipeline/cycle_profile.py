@@ -19,7 +19,8 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
 from tinyglow.memory_map import memory_map
 from tinyglow.pipeline.as_bundle import as_bundle
-from tinyglow.pipeline.execute import MAX_INSTRUCTIONS, Options, as_built
+from tinyglow.pipeline.execute import MAX_INSTRUCTIONS
+from tinyglow.pipeline.execution import Options, as_built
 from tinyglow.pipeline.vectors import input_vectors
 from tinyglow.sim.toolchain import find_compiler
 

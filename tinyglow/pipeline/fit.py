@@ -17,7 +17,8 @@ from tinyglow.errors import BoardError, StackError
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Target
-from tinyglow.pipeline.execute import Execution, Options, Sizes, bundle_sizes, simulate
+from tinyglow.pipeline.execute import bundle_sizes, simulate
+from tinyglow.pipeline.execution import Execution, Options, Sizes
 from tinyglow.pipeline.stations import bind_inputs, emit, lower, target_of
 from tinyglow.sim.toolchain import find_compiler
 

@@ -12,7 +12,7 @@ from tinyglow.bundle.foreign import AreaSizes, Tensor, absurd, beyond
 from tinyglow.bundle.harness import Harness, write_foreign_harness
 from tinyglow.errors import InputError, Problem, SimulationError
 from tinyglow.memory_map import memory_map
-from tinyglow.pipeline.execute import DEFAULTS, Options, Sizes, VectorCost
+from tinyglow.pipeline.execution import DEFAULTS, Options, Sizes, VectorCost
 from tinyglow.pipeline.foreign import ForeignBundle, require_weights
 from tinyglow.sim.elf import ObjectFile
 from tinyglow.sim.image import Image, load_image

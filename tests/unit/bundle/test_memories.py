@@ -21,7 +21,8 @@ from tinyglow.errors import BoardError, InputError
 from tinyglow.ir.program import Program, Region
 from tinyglow.lowering.plan import plan
 from tinyglow.lowering.tcm import use_tcm
-from tinyglow.pipeline.execute import Options, open_target
+from tinyglow.pipeline.execute import open_target
+from tinyglow.pipeline.execution import Options
 from tinyglow.pipeline.stations import target_of
 from tinyglow.quant.profile import load_profile
 from tinyglow.sim.toolchain import find_compiler

@@ -17,7 +17,8 @@ from tinyglow.bundle.layers import layer_calls
 from tinyglow.demo import digits
 from tinyglow.errors import InputError, SimulationError
 from tinyglow.pipeline.cycle_profile import CycleProfile, Share, profile_cycles
-from tinyglow.pipeline.execute import Options, simulate
+from tinyglow.pipeline.execute import simulate
+from tinyglow.pipeline.execution import Options
 from tinyglow.pipeline.stations import lower, target_of
 from tinyglow.report.flame import flame_svg
 

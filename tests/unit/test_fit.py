@@ -13,7 +13,8 @@ from tests.helpers import MNIST_INPUT, conv_net, run_cli
 from tinyglow.boards import load_board
 from tinyglow.demo import digits
 from tinyglow.ir.graph import Graph
-from tinyglow.pipeline.execute import Options, simulate
+from tinyglow.pipeline.execute import simulate
+from tinyglow.pipeline.execution import Options
 from tinyglow.pipeline.fit import fit, real_boards, sample_inputs
 from tinyglow.pipeline.stations import lower, target_of
 

@@ -19,6 +19,7 @@ LAYERS = (
     {"registry"},
     {"interp"},
     {"boards", "frontend", "images", "passes", "quant", "lowering"},
+    {"memory_map"},
     {"sim", "bundle"},
     {"pipeline"},
     {"tuning"},

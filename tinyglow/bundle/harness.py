@@ -9,6 +9,7 @@ from typing import Literal
 from tinyglow.boards import PRIVATE_PERIPHERALS, Board, Memory
 from tinyglow.bundle.foreign import AreaSizes
 from tinyglow.bundle.render import render
+from tinyglow.memory_map import Places, elsewhere, in_data_memory, regions
 
 Placement = Literal["flash", "ram"]
 
@@ -33,25 +34,52 @@ class Harness:
         return (self.main, self.startup)
 
 
-def write_harness(folder: Path, net: str, board: Board, weights: Placement = "flash", debug: bool = False) -> Harness:
+_SYMBOLS = {"activations": Harness.activations, "mutable": Harness.mutable_weight}
+
+
+def write_harness(
+    folder: Path,
+    net: str,
+    board: Board,
+    weights: Placement = "flash",
+    debug: bool = False,
+    places: Places | None = None,
+) -> Harness:
     """Write ``main.c``, ``startup.c`` and ``link.ld`` for the bundle ``net`` and ``board`` into ``folder``.
 
     weights: where they lie when the network runs: in flash, or in RAM, where the start-up code copies them to.
-    debug: keep the compiler's table of source lines.
+    debug: keep the compiler's table of source lines. places: the memory of each area (default: all in the data memory).
     The compiler must be given the bundle's folder as an include directory: ``main.c`` includes ``<net>.h`` and
     ``<net>.weights.txt``. Raises BoardError for the host, which has no memories to link for.
     """
     harness = Harness(folder / "main.c", folder / "startup.c", folder / "link.ld")
+    places = places or in_data_memory(board)
+    apart = elsewhere(places)
+    weights_memory = places.get("weights") if any("weights" in areas for areas in apart.values()) else None
+    cleared = {
+        name: [_SYMBOLS[area] for area in areas if area != "weights"]
+        for name, areas in apart.items()
+        if areas != ["weights"]
+    }
     texts = {
         harness.main: render("sim/main.c.j2", net=net, NET=net.upper(), weights_in_ram=weights == "ram"),
-        harness.startup: render("sim/startup.c.j2", board=board, hard_float=board.float_abi == "hard"),
+        harness.startup: render(
+            "sim/startup.c.j2",
+            board=board,
+            hard_float=board.float_abi == "hard",
+            cleared=list(cleared),
+            weights=weights_memory,
+        ),
         harness.linker_script: render(
             "sim/link.ld.j2",
             board=board,
             debug=debug,
             code_length=_room_behind(board, board.code),
-            data_length=_room_behind(board, board.data),
-            tcm_length=_room_behind(board, board.tcm) if board.tcm else 0,
+            regions=[(memory, _room_behind(board, memory)) for memory in regions(board, places)],
+            stack=places["stack"],
+            tcm=places["tcm"] if places.get("tcm", places["stack"]) != places["stack"] else None,
+            weights=weights_memory,
+            elsewhere=list(cleared.items()),
         ),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,13 +97,14 @@ def write_foreign_harness(
     address: int = 0,
     assignments: str = "",
     placement: Placement = "flash",
+    places: Places | None = None,
 ) -> tuple[Harness, Path]:
     """As :func:`write_harness`, around machine code: nothing of the bundle is compiled, its header is not included.
 
     entry: the function's name, or ``address``: where it is. assignments: for the linker. placement: of the weights.
     Also returns the assembly file with the weights.
     """
-    harness = write_harness(folder, "net", board)
+    harness = write_harness(folder, "net", board, places=places)
     values = {"alignment": sizes.alignment, "mutable": sizes.mutable, "activations": sizes.activations}
     values["tcm"] = sizes.tcm
     main = render("sim/foreign_main.c.j2", entry=entry, address=address and address | 1, **values)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinyglow.bundle.harness import Placement
 from tinyglow.bundle.manifest import read_part
 from tinyglow.bundle.options import BundleOptions
 from tinyglow.bundle.render import hex_float, render
@@ -54,6 +55,11 @@ class BundleInfo:
     alignment: int
     tcm: int = 0
     weights_in_ram: bool = False
+
+    def needs(self, weights: Placement = "flash") -> dict[str, int]:
+        """Bytes of each memory area, by the names of ``tinyglow.memory_map``."""
+        areas = {"tcm": self.tcm, "activations": self.activations, "mutable": self.mutable}
+        return areas | ({"weights": self.constant} if weights == "ram" or self.weights_in_ram else {})
 
     def placeholder(self, name: str) -> Placeholder | None:
         return next((p for p in self.placeholders if p.name == name), None)

@@ -15,8 +15,10 @@ from tinyglow.bundle.render import render
 from tinyglow.bundle.staging import abandoned, clear, staging
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.kernel import CTYPES
+from tinyglow.memory_map import Places, elsewhere, regions
 
 SEMIHOSTING = "semihosting"
+_ARRAYS = {"activations": "activations", "mutable": "mutableWeight"}  # in main.c
 _FNV_BASIS, _FNV_PRIME = 2166136261, 16777619
 _BYTES_PER_LINE = 20
 
@@ -80,11 +82,12 @@ def project_files(
     console: str,
     flags: Mapping[str, Sequence[str]],
     percent: bool,
+    places: Places,
 ) -> dict[str, bytes]:
     """Every file of the project, by its path inside it.
 
     console: "semihosting" or the kind of the board's UART. flags: of the compilers "gcc" and "zig". percent: whether
-    the first output holds probabilities.
+    the first output holds probabilities. places: the memory of each area.
     """
     facts = tuple(replace(f, name=_plain(f.name), value=_plain(f.value), source=_plain(f.source)) for f in board.facts)
     config = board.flash_config
@@ -101,6 +104,9 @@ def project_files(
         "inputs": [(p.name, p.type.nbytes) for p in info.placeholders if p.is_input],
         "zig_flags": list(flags["zig"]),
         "gcc_flags": list(flags["gcc"]),
+        "regions": regions(board, places),
+        "stack": places["stack"],
+        "elsewhere": [(name, [_ARRAYS[area] for area in areas]) for name, areas in elsewhere(places).items()],
     }
     outputs = [p for p in info.placeholders if not p.is_input]
     main = {

@@ -14,7 +14,8 @@ from tinyglow.demo.digits import calibration_set, demo_set
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
-from tinyglow.pipeline.execute import Execution, simulate
+from tinyglow.pipeline.execute import simulate
+from tinyglow.pipeline.execution import Execution
 from tinyglow.pipeline.stations import allocation_efficiency, emit, interpret, load, lower, profile, quantize, target_of
 from tinyglow.quant.profile import Profile, save_profile
 from tinyglow.report.console import progress, stdout

@@ -17,7 +17,8 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.types import TensorType
 from tinyglow.operators.conv2d import Conv2D
-from tinyglow.pipeline.execute import Execution, simulate
+from tinyglow.pipeline.execute import simulate
+from tinyglow.pipeline.execution import Execution
 from tinyglow.pipeline.golden import GlowNode, GlowType, Golden, load_golden
 from tinyglow.pipeline.stations import emit, interpret, load, lower, quantize, target_of
 from tinyglow.quant.profile import load_profile

@@ -17,8 +17,10 @@ from tinyglow.bundle.provenance import buildable
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
+from tinyglow.memory_map import memory_map
 from tinyglow.pipeline.as_bundle import as_bundle
-from tinyglow.pipeline.execute import MAX_INSTRUCTIONS, Options, as_built
+from tinyglow.pipeline.execute import MAX_INSTRUCTIONS
+from tinyglow.pipeline.execution import Options, as_built
 from tinyglow.pipeline.vectors import input_vectors
 from tinyglow.sim.toolchain import find_compiler
 
@@ -123,7 +125,8 @@ def _profile(
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as place:
         work = Path(place)
         folder = buildable(folder, work / "bundle", native=False, trusted=trusted)
-        harness = write_harness(work, info.name, board, weights, debug=True)
+        places = memory_map(board, info.needs(weights))
+        harness = write_harness(work, info.name, board, weights, debug=True, places=places)
         sources = [*sources_of(folder), *harness.sources]
         elf = work / "firmware.elf"
         chosen.compile_firmware(sources, [folder], harness.linker_script, board, elf, debug=True)

@@ -17,6 +17,7 @@ from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.interp import quantized_input
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
+from tinyglow.memory_map import memory_map
 from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit, interpret
 from tinyglow.sim.toolchain import Compiler
 
@@ -49,7 +50,7 @@ def deploy(
     info, chosen = bundle_info(program), _console(board, console)
     percent = _gives_probabilities(program)
     bundle = with_manifest(bundle_files(program, efficiency))
-    files = project_files(info, bundle, samples, board, chosen, flags, percent)
+    files = project_files(info, bundle, samples, board, chosen, flags, percent, memory_map(board, info.needs()))
     write_project(files, folder)
     record(bundle[MANIFEST])
     return files

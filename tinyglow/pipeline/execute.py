@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 
@@ -20,103 +20,15 @@ from tinyglow.bundle.provenance import buildable
 from tinyglow.errors import Problem, SimulationError
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
+from tinyglow.memory_map import Places, memory_map
 from tinyglow.pipeline.as_bundle import as_bundle
+from tinyglow.pipeline.execution import DEFAULTS, Execution, Options, Sizes, VectorCost, as_built
 from tinyglow.pipeline.vectors import input_vectors, output_of
 from tinyglow.sim.host import build_host_bundle
 from tinyglow.sim.toolchain import Compiler, find_compiler
 
 # A stop for programs that never return; the largest network measured so far takes a hundredth of it.
 MAX_INSTRUCTIONS = 20_000_000_000
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Bytes.
-
-    Flash: ``code`` (of bundle and compiler helpers, without main), ``constants`` (the code's: parameters), ``weights``.
-    RAM: ``mutable`` (placeholders), ``activations``, ``variables`` (data and bss of the bundle), ``weights_in_ram``
-    (the weights' copy, where the harness makes one), ``tcm`` (activations in fast memory).
-    """
-
-    code: int
-    constants: int
-    weights: int
-    mutable: int
-    activations: int
-    variables: int
-    weights_in_ram: int = 0
-    tcm: int = 0
-
-    @property
-    def flash(self) -> int:
-        return self.code + self.constants + self.weights
-
-    @property
-    def ram(self) -> int:
-        return self.mutable + self.activations + self.variables + self.weights_in_ram + self.tcm
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a bundle is run on an emulated board.
-
-    weights: where they lie, in RAM also where the bundle wants it. timed: also count what the board's memories
-    make the core wait, on the first vector. trusted: the bundle is built as it is, whoever wrote it.
-    """
-
-    weights: Placement = "flash"
-    timed: bool = False
-    trusted: bool = False
-
-
-DEFAULTS = Options()
-
-
-def as_built(options: Options, info: BundleInfo) -> Options:
-    """The options with the weights where the bundle itself wants them, if it does."""
-    return replace(options, weights="ram") if info.weights_in_ram else options
-
-
-@dataclass(frozen=True)
-class VectorCost:
-    """One inference on an emulated core; stack in bytes."""
-
-    cycles: int
-    instructions: int
-    stack: int
-
-
-@dataclass(frozen=True)
-class Execution:
-    """What a bundle answered and what it cost. ``costs`` and ``sizes`` are empty/None on the host.
-
-    waits: cycles that the board's memories made the core wait on the first vector, beside those of ``costs``; None if
-    that was not asked for. weights: where they lay.
-    """
-
-    board: Board
-    compiler: str
-    outputs: Mapping[str, Array]
-    costs: tuple[VectorCost, ...]
-    sizes: Sizes | None
-    waits: int | None = None
-    weights: Placement = "flash"
-
-    def most(self, field: str) -> int | None:
-        """The largest ``cycles``, ``instructions`` or ``stack`` of any vector."""
-        return max((getattr(cost, field) for cost in self.costs), default=None)
-
-    @property
-    def milliseconds(self) -> float | None:
-        """Time of the slowest vector at the board's clock, with memories that answer at once."""
-        cycles = self.most("cycles")
-        return None if cycles is None else 1000 * self.board.seconds(cycles)
-
-    @property
-    def board_milliseconds(self) -> float | None:
-        """The same with what the board's memories make the core wait."""
-        cycles = self.most("cycles")
-        return None if cycles is None or self.waits is None else 1000 * self.board.seconds(cycles + self.waits)
 
 
 class Target(Protocol):
@@ -139,6 +51,14 @@ class Target(Protocol):
     @property
     def waits(self) -> int | None:
         """What the memories made the core wait in the first inference, if that was asked for."""
+
+    @property
+    def waits_by_memory(self) -> Mapping[str, int]:
+        """The same by memory."""
+
+    @property
+    def places(self) -> Places:
+        """The memory of each area."""
 
     def memory(self) -> tuple[bytes, bytes]:
         """Content of mutableWeight, and of activations with those in TCM behind them."""
@@ -166,6 +86,8 @@ def _with_tcm(sources: Sequence[Path], info: BundleInfo, work: Path) -> list[Pat
 class _HostTarget:
     sizes: Sizes | None = None
     waits: int | None = None
+    places: Places = MappingProxyType({})
+    waits_by_memory: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self, folder: Path, info: BundleInfo, compiler: Compiler, work: Path) -> None:
         self.compiler = compiler.version()
@@ -222,6 +144,7 @@ def bundle_sizes(
 
 class _BoardTarget:
     waits: int | None = None
+    waits_by_memory: Mapping[str, int] = MappingProxyType({})
 
     def __init__(
         self, folder: Path, info: BundleInfo, board: Board, compiler: Compiler, work: Path, options: Options
@@ -233,7 +156,8 @@ class _BoardTarget:
         self.compiler = compiler.version()
         self._info = info
         sources = sources_of(folder)
-        harness = write_harness(work, info.name, board, options.weights)
+        self.places = memory_map(board, info.needs(options.weights))
+        harness = write_harness(work, info.name, board, options.weights, places=self.places)
         elf = compiler.compile_firmware(
             [*sources, *harness.sources], [folder], harness.linker_script, board, work / "firmware.elf"
         )
@@ -268,7 +192,8 @@ class _BoardTarget:
             )
         except SimulationError as error:
             raise self._in_layer(error) from error
-        self.waits = stats.waits if self._timed else self.waits
+        if self._timed:
+            self.waits, self.waits_by_memory = stats.waits, stats.waits_by_memory
         self._strict = self._timed = False
         _require_success(stats.value)
         return VectorCost(stats.cycles, stats.instructions, stats.stack_bytes)
@@ -366,31 +291,14 @@ def _simulate(
             if progress:
                 progress(1)
         outputs = {p.name: output_of(p, memories) for p in info.placeholders if p not in vectors}
-        return Execution(board, target.compiler, outputs, tuple(costs), target.sizes, target.waits, options.weights)
-
-
-def as_json(execution: Execution) -> dict[str, Any]:
-    """The figures of an execution as plain data: per vector and in all. Sizes in bytes, times in milliseconds."""
-    sizes = execution.sizes
-    result: dict[str, Any] = {
-        "board": execution.board.name,
-        "cpu": execution.board.cpu,
-        "clock_hz": execution.board.clock_hz or None,
-        "compiler": execution.compiler,
-        "vectors": [
-            {"cycles": cost and cost.cycles, "instructions": cost and cost.instructions, "stack": cost and cost.stack}
-            for cost in execution.costs or (None,) * len(next(iter(execution.outputs.values())))
-        ],
-        "cycles": execution.most("cycles"),
-        "instructions": execution.most("instructions"),
-        "stack": execution.most("stack"),
-        "milliseconds": execution.milliseconds,
-        "flash": None if sizes is None else sizes.flash,
-        "ram": None if sizes is None else sizes.ram,
-    }
-    if execution.waits is not None:
-        result |= {"waits": execution.waits, "board_milliseconds": execution.board_milliseconds}
-    if sizes is not None:
-        result["weights"] = execution.weights
-        result["sizes"] = {name: getattr(sizes, name) for name in sizes.__dataclass_fields__}
-    return result
+        return Execution(
+            board,
+            target.compiler,
+            outputs,
+            tuple(costs),
+            target.sizes,
+            target.waits,
+            options.weights,
+            {area: memory.name for area, memory in target.places.items()},
+            target.waits_by_memory,
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from tinyglow.errors import BoardError, StackError
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Target
-from tinyglow.pipeline.execute import Execution, Options, Sizes, bundle_sizes, simulate
+from tinyglow.pipeline.execute import bundle_sizes, simulate
+from tinyglow.pipeline.execution import Execution, Options, Sizes
 from tinyglow.pipeline.stations import bind_inputs, emit, lower, target_of
 from tinyglow.sim.toolchain import find_compiler
 
@@ -31,6 +32,9 @@ class Fit:
     flash, ram: bytes that the bundle takes, as ``Sizes`` counts them; ram without the stack. stack: bytes that one
     inference took. cycles, instructions: of the core; waits: cycles more that it waits for memories. Where the network
     does not fit, ``problem`` says why, and what only a run can tell is None.
+
+    places: the memory of each area in RAM, by name; waits_by_memory: which memories are waited for, of those with wait
+    states.
     """
 
     board: str
@@ -43,6 +47,8 @@ class Fit:
     instructions: int | None = None
     waits: int | None = None
     milliseconds: float | None = None
+    places: Mapping[str, str] = field(default_factory=dict)
+    waits_by_memory: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def fits(self) -> bool:
@@ -129,7 +135,7 @@ def _fit_one(
 def _why_not(error: BoardError | StackError) -> str:
     if isinstance(error, StackError):
         return error.problems[0].found
-    return "; ".join(f"{problem.where} {problem.found}, has {problem.expected}" for problem in error.problems)
+    return "; ".join(map(str, error.problems))
 
 
 def _fit_of(execution: Execution) -> Fit:
@@ -145,6 +151,8 @@ def _fit_of(execution: Execution) -> Fit:
         instructions=execution.most("instructions"),
         waits=execution.waits,
         milliseconds=execution.board_milliseconds,
+        places=execution.places,
+        waits_by_memory=execution.waits_by_memory,
     )
 
 

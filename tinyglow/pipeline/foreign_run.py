@@ -16,7 +16,8 @@ from tinyglow.interp import fits
 from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array
 from tinyglow.numerics import glow
-from tinyglow.pipeline.execute import DEFAULTS, Execution, Options, simulate
+from tinyglow.pipeline.execute import simulate
+from tinyglow.pipeline.execution import DEFAULTS, Execution, Options
 from tinyglow.pipeline.foreign import BundleFiles, ForeignBundle, board_for, load_bundle
 from tinyglow.pipeline.foreign_target import ForeignTarget, Kernel
 from tinyglow.sim.disassemble import disassemble

@@ -11,7 +11,8 @@ from tinyglow.boards import Board, Memory
 from tinyglow.bundle.foreign import AreaSizes, Tensor, absurd, beyond
 from tinyglow.bundle.harness import Harness, write_foreign_harness
 from tinyglow.errors import InputError, Problem, SimulationError
-from tinyglow.pipeline.execute import DEFAULTS, Options, Sizes, VectorCost
+from tinyglow.memory_map import memory_map
+from tinyglow.pipeline.execution import DEFAULTS, Options, Sizes, VectorCost
 from tinyglow.pipeline.foreign import ForeignBundle, require_weights
 from tinyglow.sim.elf import ObjectFile
 from tinyglow.sim.image import Image, load_image
@@ -101,6 +102,8 @@ class ForeignTarget:
         )
         self.areas = self._area_sizes(self.alone)
         self.sizes = self._sizes_of(self.alone)
+        needs = {"tcm": self.areas.tcm, "activations": self.areas.activations, "mutable": self.areas.mutable}
+        needs |= {"weights": self.areas.constant} if self.weights == "ram" else {}
         harness, weights = write_foreign_harness(
             work,
             self.bundle.entry,
@@ -109,6 +112,7 @@ class ForeignTarget:
             board,
             assignments=commands,
             placement=self.weights,
+            places=memory_map(board, needs),
         )
         elf = compiler.compile_firmware(
             [*harness.sources, weights, *sources],

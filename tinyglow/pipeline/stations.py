@@ -11,6 +11,7 @@ import numpy as np
 from tinyglow.boards import HOST, Board
 from tinyglow.bundle.emit import bundle_files, check_name, default_name
 from tinyglow.bundle.harness import Placement
+from tinyglow.bundle.header import bundle_info
 from tinyglow.bundle.manifest import MANIFEST
 from tinyglow.bundle.options import Api, BundleOptions
 from tinyglow.bundle.provenance import record
@@ -30,6 +31,7 @@ from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, plan, trails_of
 from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
+from tinyglow.memory_map import memory_map
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.placeholders import make_float
 from tinyglow.passes.simplify import simplify
@@ -238,24 +240,14 @@ def check_fit(program: Program, board: Board, options: BundleOptions | None = No
     """Raises BoardError if the program's data alone exceed the board's memories (its code is known after linking)."""
     if not board.memories:
         return
-    flash, ram = board.memory(board.code_memory), board.memory(board.data_memory)
-    need_ram = program.sizes[Region.MUTABLE] + program.sizes[Region.ACTIVATION] + board.stack_bytes
-    weights_in_ram = options is not None and options.weights == "ram"
-    need_ram += program.sizes[Region.CONSTANT] if weights_in_ram else 0
-    tcm, need_tcm = board.tcm, program.sizes[Region.TCM]
-    problems = []
-    if tcm is None:  # then it is a part of the data memory
-        need_ram += need_tcm
-    elif need_tcm > tcm.size:
-        problems.append(
-            Problem(f"memory {tcm.name}", f"the hot buffers take {need_tcm:,} bytes", f"at most {tcm.size:,}")
-        )
+    flash, problems = board.code, []
     if program.sizes[Region.CONSTANT] > flash.size:
         found = f"the weights take {program.sizes[Region.CONSTANT]:,} bytes"
         problems.append(Problem(f"memory {flash.name}", found, f"at most {flash.size:,}"))
-    if need_ram > ram.size:
-        found = f"activations, placeholders{', weights' if weights_in_ram else ''} and stack take {need_ram:,} bytes"
-        problems.append(Problem(f"memory {ram.name}", found, f"at most {ram.size:,}"))
+    try:
+        memory_map(board, bundle_info(program, options).needs())
+    except BoardError as error:
+        problems += error.problems
     if problems:
         raise BoardError(f"the network does not fit the board {board.name}", problems)
 

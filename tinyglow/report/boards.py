@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.markup import escape
 
@@ -24,7 +24,28 @@ def print_fits(fits: Sequence[Fit]) -> None:
         rows.append((fit.board, where, fit.flash, fit.ram, *figures, time, fit.problem or "yes"))
     columns = ("board", "weights in", ">flash", ">RAM", ">stack", ">cycles", ">waiting", ">ms", "fits")
     stdout().print(table(columns, rows))
+    _print_places(fits)
     print("flash and RAM in bytes, of the bundle alone; ms: cycles and waiting for memories at the board's clock")
+
+
+def _print_places(fits: Sequence[Fit]) -> None:
+    """Where boards of several memories have what, and what each memory costs."""
+    rows = []
+    for fit in fits:
+        if len(set(fit.places.values())) > 1:
+            waits = ", ".join(f"{name} {cycles:,}" for name, cycles in fit.waits_by_memory.items() if cycles)
+            rows.append((fit.board, "RAM" if fit.weights == "ram" else "flash", placed(fit.places), waits or "0"))
+    if rows:
+        stdout().print(table(("board", "weights in", "what lies where", "cycles waited for each memory"), rows))
+
+
+def placed(places: Mapping[str, str]) -> str:
+    """The areas of each memory, in words."""
+    memories = dict.fromkeys(places.values())
+    words = {area: "placeholders" if area == "mutable" else area for area in places}
+    return "; ".join(
+        f"{memory}: {', '.join(words[area] for area, name in places.items() if name == memory)}" for memory in memories
+    )
 
 
 def print_board(board: Board) -> None:

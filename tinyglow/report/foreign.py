@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from tinyglow.pipeline.execute import Execution, as_json
+from tinyglow.pipeline.execution import Execution, as_json
 from tinyglow.pipeline.foreign_run import ForeignRun
 from tinyglow.report.console import stdout
 from tinyglow.report.tables import print_execution, table

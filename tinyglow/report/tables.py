@@ -16,7 +16,7 @@ from tinyglow.kernels.fully_connected.fully_connected_packed import PackedDenseP
 from tinyglow.lowering.traffic import buffer_traffic
 from tinyglow.pipeline.compare import Comparison
 from tinyglow.pipeline.crosscheck import Crosscheck
-from tinyglow.pipeline.execute import Execution
+from tinyglow.pipeline.execution import Execution
 from tinyglow.report.console import stdout
 from tinyglow.report.explain import Decision
 

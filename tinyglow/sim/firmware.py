@@ -16,7 +16,7 @@ from tinyglow.errors import SimulationError
 from tinyglow.peripherals import Uart
 from tinyglow.sim import missing_package
 from tinyglow.sim.hooks import interruptible
-from tinyglow.sim.image import Image
+from tinyglow.sim.image import Image, stack_memory
 from tinyglow.sim.machine import Machine
 from tinyglow.sim.timers import PRIVATE_BLOCKS, Timers
 
@@ -94,7 +94,7 @@ class Firmware(Machine):
         return self.board.code.start + 4
 
     def _require_vectors(self, stack: int, reset: int) -> None:
-        data = self.board.data
+        data = stack_memory(self.image, self.board)
         if not data.start + self.board.stack_bytes <= stack <= data.end or stack % 8:
             found = f"the vector table starts with the stack pointer {stack:#010x}"
             raise self._error("no stack", self.image.path.name, found, f"the end of memory {data.name}")

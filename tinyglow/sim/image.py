@@ -263,19 +263,29 @@ def _preference(symbol: Symbol) -> tuple[int, int, str]:
 def check_fits(image: Image, board: Board) -> None:
     """Raise BoardError, naming memory, need and room, if the program and its stack do not fit the board."""
     problems = list(_strays(image, board))
+    with_stack = stack_memory(image, board)
     for memory in board.memories:
         ends = [end for start, end in _ranges(image) if _memory_of(board, start) == memory]
-        if not ends and memory.name != board.data_memory:
+        if not ends and memory != with_stack:
             continue
         need = max([*ends, memory.start]) - memory.start
         parts = f"{need:,} bytes"
-        if memory.name == board.data_memory:
+        if memory == with_stack:
             need += board.stack_bytes
             parts = f"{need:,} bytes ({board.stack_bytes:,} of them for the stack)"
         if need > memory.size:
             problems.append(Problem(f"memory {memory.name}", f"needs {parts}", f"at most {memory.size:,} bytes"))
     if problems:
         raise BoardError(f"the program does not fit {board.name}", problems)
+
+
+def stack_memory(image: Image, board: Board) -> Memory:
+    """The memory that the stack ends with, by the vector table's first word; the board's data memory if none does."""
+    try:
+        stack = int.from_bytes(image.bytes_at(board.code.start, 4), "little")
+    except ValueError:
+        return board.data
+    return next((m for m in board.memories if m.kind != "flash" and m.start < stack <= m.end), board.data)
 
 
 def _ranges(image: Image) -> Iterator[tuple[int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from tinyglow.boards import PAGE_BYTES, Board
@@ -13,7 +14,7 @@ from tinyglow.sim.cycles import cycle_model
 from tinyglow.sim.decode import Kind, lowest_point
 from tinyglow.sim.faults import ACCESSES, EXCEPTIONS
 from tinyglow.sim.hooks import add_access_hook, add_block_hook, interruptible
-from tinyglow.sim.image import Image, check_fits
+from tinyglow.sim.image import Image, check_fits, stack_memory
 from tinyglow.sim.memory import Waits
 from tinyglow.sim.profile import CallProfile, Recorder
 from tinyglow.sim.trace import CallStats, Code, Trace
@@ -75,7 +76,7 @@ class Machine:
         """
         vectors = self.board.code.start
         stack, reset = (self._word(vectors + offset) for offset in (0, 4))
-        data = self.board.data
+        data = stack_memory(self.image, self.board)
         if not data.start + self.board.stack_bytes <= stack <= data.end or stack % 8:
             found = f"the vector table at {vectors:#010x} starts with the stack pointer {stack:#010x}"
             raise self._error("no stack", self.image.path.name, found, f"the end of memory {data.name}")
@@ -121,7 +122,8 @@ class Machine:
                 self._run(function, max_instructions)
             self._require_conventions(stack)
             value = self._unicorn.reg_read(arm.UC_ARM_REG_R0)
-            return self._trace.stats(value - (value >> 31 << 32), self._ready, waits.blocks() if waits else ())
+            stats = self._trace.stats(value - (value >> 31 << 32), self._ready, waits.blocks() if waits else ())
+            return replace(stats, waits_by_memory=waits.by_memory()) if waits else stats
         finally:
             self._unicorn.context_restore(registers)
 

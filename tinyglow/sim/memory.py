@@ -51,6 +51,8 @@ class _Unit:
     """A memory that makes the core wait."""
 
     def __init__(self, memory: Memory, caches: dict[str, Lines]) -> None:
+        self.name = memory.name
+        self.waited = 0  # cycles, for code and data
         self.start, self.end = memory.start, memory.end
         self.waits = memory.wait_states
         self.prefetch = memory.prefetch
@@ -99,7 +101,9 @@ class Waits:
                 block = self._blocks[key] = self._plan(key, address, size)
             self._here = block
             if block.unit is not None:
-                block.fetch += self._fetch(block, block.unit)
+                waited = self._fetch(block, block.unit)
+                block.fetch += waited
+                block.unit.waited += waited
         except BaseException as error:
             self._failed(error)
 
@@ -108,13 +112,19 @@ class Waits:
         try:
             for unit in self._units:
                 if unit.start <= address < unit.end:
-                    self._here.data += unit.access(address, size)
+                    waited = unit.access(address, size)
+                    self._here.data += waited
+                    unit.waited += waited
         except BaseException as error:
             self._failed(error)
 
     def blocks(self) -> list[BlockWaits]:
         """The blocks that waited."""
         return [block for block in self._blocks.values() if block.fetch or block.data]
+
+    def by_memory(self) -> dict[str, int]:
+        """Cycles that each memory made the core wait, of those with wait states."""
+        return {unit.name: unit.waited for unit in self._units}
 
     def _plan(self, key: int, address: int, size: int) -> BlockWaits:
         unit = next((unit for unit in self._units if unit.start <= address < unit.end), None)

@@ -299,8 +299,12 @@ def _does_not_fit(error: ToolError, board: Board) -> BoardError | None:
     lines = [line for problem in error.problems for line in problem.found.splitlines() if "overflowed by" in line]
     if not lines:
         return None
-    memory = board.data_memory if any("DATA" in line for line in lines) else board.code_memory
-    return BoardError(f"the program does not fit {board.name}", [Problem(memory, line.strip()) for line in lines])
+
+    def memory(line: str) -> str:
+        """Linker scripts call a memory for data MEM_ and its name in capitals."""
+        return next((m.name for m in board.memories if f"MEM_{m.name.upper()}'" in line), board.code_memory)
+
+    return BoardError(f"the program does not fit {board.name}", [Problem(memory(line), line.strip()) for line in lines])
 
 
 def _run(command: Sequence[str], cwd: Path | None, what: str) -> str:

@@ -26,7 +26,8 @@ class CallStats:
     cycles: from the function's first instruction to its return, by the core's cycle model. instructions: those that an
     IT block skips are counted too. stack_bytes: from the stack pointer at the call to its lowest point. by_function:
     cycles spent in the code of each function itself, most first. waits: cycles more that the board's memories take, 0
-    where that was not asked for; waits_by_function: the same by function.
+    where that was not asked for; waits_by_function, waits_by_memory: the same by
+    function and by memory.
     """
 
     value: int
@@ -36,6 +37,7 @@ class CallStats:
     by_function: dict[str, int]
     waits: int = 0
     waits_by_function: dict[str, int] = field(default_factory=dict)
+    waits_by_memory: dict[str, int] = field(default_factory=dict)
 
 
 def block_address(key: int) -> int:

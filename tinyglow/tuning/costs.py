@@ -21,7 +21,8 @@ from tinyglow.ir.kernel import REQUANT_CTYPE, Role, c_fields
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.lowering.plan import plan
-from tinyglow.pipeline.execute import Execution, simulate
+from tinyglow.pipeline.execute import simulate
+from tinyglow.pipeline.execution import Execution
 from tinyglow.pipeline.stations import check_fit, emit
 from tinyglow.tuning.search import Cost
 

@@ -21,7 +21,8 @@ from tinyglow.errors import BoardError, InputError
 from tinyglow.ir.program import Program, Region
 from tinyglow.lowering.plan import plan
 from tinyglow.lowering.tcm import use_tcm
-from tinyglow.pipeline.execute import Options, open_target
+from tinyglow.pipeline.execute import open_target
+from tinyglow.pipeline.execution import Options
 from tinyglow.pipeline.stations import target_of
 from tinyglow.quant.profile import load_profile
 from tinyglow.sim.toolchain import find_compiler
@@ -81,12 +82,12 @@ def test_fast_memory_saves_waits(checkout: Path) -> None:
     pytest.importorskip("unicorn")
     board = load_board("frdm-ke16z")
     slow = replace(board.data, wait_states=3)
-    tcm = Memory("dtcm", 0x2000_8000, 0x1000, "tcm", 0)
+    tcm = Memory("dtcm", 0x2000_8000, 320, "tcm", 0)  # too small for all activations, or the placeholders
     board = replace(board, memories=(board.code, slow, tcm))
     graph = tinyglow.load(checkout / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
     quantized = tinyglow.quantize(graph, load_profile(checkout / "tests/golden/mnist_nxp/profile.yaml"))
     waits, cycles = [], set()
-    for size in (0, 80, 300, 4096):
+    for size in (0, 80, 300):
         program = tinyglow.lower(quantized, target=target_of(board), tcm_bytes=size)
         with tempfile.TemporaryDirectory() as folder:
             tinyglow.emit(program, folder, board)
@@ -94,7 +95,7 @@ def test_fast_memory_saves_waits(checkout: Path) -> None:
             run_ = tinyglow.simulate(folder, board, vectors, options=Options(timed=True))
         waits.append(run_.waits or 0)
         cycles.add(run_.most("cycles"))
-    assert waits == sorted(waits, reverse=True) and len(set(waits)) == 4, waits
+    assert waits == sorted(waits, reverse=True) and len(set(waits)) == 3, waits
     most, least = max(cycles), min(cycles)
     assert most <= least * 1.01
 
@@ -289,7 +290,7 @@ def test_every_option_of_compile_does_what_it_says(tmp_path: Path) -> None:
     assert "extern BundleConfig dense_config;" in text and "#define DENSE_CONSTANT_MEM_TYPE  uint8_t" in text
     assert run_cli(*arguments).status == 0
     left = {path.name for path in (folder / "new").iterdir()} & extras
-    assert left == {"glow_bundle_utils.c", "glow_bundle_utils.h"}  # of no network in particular; may be the user's own
+    assert left == set()
     place.refuses(*place.compile(), "--tcm-size", "-4", because="tcm size: is -4")
     place.refuses(*place.compile(), "--bundle-api", "static_", because="--bundle-api")
 

@@ -40,7 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run a bundle and print or write what came of it."""
     from tinyglow.boards import load_board
     from tinyglow.interp import sample_count
-    from tinyglow.pipeline.execute import Options, as_json, simulate
+    from tinyglow.pipeline.execute import simulate
+    from tinyglow.pipeline.execution import Options, as_json
     from tinyglow.report.console import progress
     from tinyglow.report.tables import print_execution
 

@@ -63,7 +63,7 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run it; 1 if its answers differ from the golden ones."""
-    from tinyglow.pipeline.execute import Options
+    from tinyglow.pipeline.execution import Options
     from tinyglow.pipeline.foreign import find_bundle
     from tinyglow.pipeline.foreign_run import run_bundle
     from tinyglow.report.console import progress

@@ -1,0 +1,134 @@
+"""What came of running a bundle: answers, cycles, sizes, and how it was run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tinyglow.boards import Board
+from tinyglow.bundle.harness import Placement
+from tinyglow.bundle.header import BundleInfo
+from tinyglow.ir.graph import Array
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes.
+
+    Flash: ``code`` (of bundle and compiler helpers, without main), ``constants`` (the code's: parameters), ``weights``.
+    RAM: ``mutable`` (placeholders), ``activations``, ``variables`` (data and bss of the bundle), ``weights_in_ram``
+    (the weights' copy, where the harness makes one), ``tcm`` (activations in fast memory).
+    """
+
+    code: int
+    constants: int
+    weights: int
+    mutable: int
+    activations: int
+    variables: int
+    weights_in_ram: int = 0
+    tcm: int = 0
+
+    @property
+    def flash(self) -> int:
+        return self.code + self.constants + self.weights
+
+    @property
+    def ram(self) -> int:
+        return self.mutable + self.activations + self.variables + self.weights_in_ram + self.tcm
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a bundle is run on an emulated board.
+
+    weights: where they lie, in RAM also where the bundle wants it. timed: also count what the board's memories
+    make the core wait, on the first vector. trusted: the bundle is built as it is, whoever wrote it.
+    """
+
+    weights: Placement = "flash"
+    timed: bool = False
+    trusted: bool = False
+
+
+DEFAULTS = Options()
+
+
+def as_built(options: Options, info: BundleInfo) -> Options:
+    """The options with the weights where the bundle itself wants them, if it does."""
+    return replace(options, weights="ram") if info.weights_in_ram else options
+
+
+@dataclass(frozen=True)
+class VectorCost:
+    """One inference on an emulated core; stack in bytes."""
+
+    cycles: int
+    instructions: int
+    stack: int
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What a bundle answered and what it cost. ``costs`` and ``sizes`` are empty/None on the host.
+
+    waits: cycles that the board's memories made the core wait on the first vector, beside those of ``costs``; None if
+    that was not asked for; waits_by_memory: the same by memory. weights: whether they lay in flash or in RAM.
+    places: the memory of each area in RAM, by name (``memory_map.AREAS``).
+    """
+
+    board: Board
+    compiler: str
+    outputs: Mapping[str, Array]
+    costs: tuple[VectorCost, ...]
+    sizes: Sizes | None
+    waits: int | None = None
+    weights: Placement = "flash"
+    places: Mapping[str, str] = field(default_factory=dict)
+    waits_by_memory: Mapping[str, int] = field(default_factory=dict)
+
+    def most(self, field: str) -> int | None:
+        """The largest ``cycles``, ``instructions`` or ``stack`` of any vector."""
+        return max((getattr(cost, field) for cost in self.costs), default=None)
+
+    @property
+    def milliseconds(self) -> float | None:
+        """Time of the slowest vector at the board's clock, with memories that answer at once."""
+        cycles = self.most("cycles")
+        return None if cycles is None else 1000 * self.board.seconds(cycles)
+
+    @property
+    def board_milliseconds(self) -> float | None:
+        """The same with what the board's memories make the core wait."""
+        cycles = self.most("cycles")
+        return None if cycles is None or self.waits is None else 1000 * self.board.seconds(cycles + self.waits)
+
+
+def as_json(execution: Execution) -> dict[str, Any]:
+    """The figures of an execution as plain data: per vector and in all. Sizes in bytes, times in milliseconds."""
+    sizes = execution.sizes
+    result: dict[str, Any] = {
+        "board": execution.board.name,
+        "cpu": execution.board.cpu,
+        "clock_hz": execution.board.clock_hz or None,
+        "compiler": execution.compiler,
+        "vectors": [
+            {"cycles": cost and cost.cycles, "instructions": cost and cost.instructions, "stack": cost and cost.stack}
+            for cost in execution.costs or (None,) * len(next(iter(execution.outputs.values())))
+        ],
+        "cycles": execution.most("cycles"),
+        "instructions": execution.most("instructions"),
+        "stack": execution.most("stack"),
+        "milliseconds": execution.milliseconds,
+        "flash": None if sizes is None else sizes.flash,
+        "ram": None if sizes is None else sizes.ram,
+    }
+    if execution.waits is not None:
+        result |= {"waits": execution.waits, "board_milliseconds": execution.board_milliseconds}
+        result["waits_by_memory"] = dict(execution.waits_by_memory)
+    if sizes is not None:
+        result["weights"] = execution.weights
+        result["places"] = dict(execution.places)
+        result["sizes"] = {name: getattr(sizes, name) for name in sizes.__dataclass_fields__}
+    return result

@@ -18,7 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tinyglow.boards import load_board
+    from tinyglow.targets.boards import load_board
     from tinyglow.errors import TinyglowError
     from tinyglow.ir.graph import Graph
     from tinyglow.ir.program import Program
@@ -47,7 +47,7 @@ _PLACES = {
     "emit": "tinyglow.pipeline.stations",
     "interpret": "tinyglow.pipeline.stations",
     "load": "tinyglow.pipeline.stations",
-    "load_board": "tinyglow.boards",
+    "load_board": "tinyglow.targets.boards",
     "load_profile": "tinyglow.quant.profile",
     "lower": "tinyglow.pipeline.stations",
     "profile": "tinyglow.pipeline.stations",

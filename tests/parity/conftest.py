@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinyglow.boards import load_board
+from tinyglow.targets.boards import load_board
 from tinyglow.testing.emulated import Core, build_core
 from tinyglow.testing.native import Library, build_library
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyglow.boards import CPUS, BoardError, board_names, load_board
+from tinyglow.targets.boards import CPUS, BoardError, board_names, load_board
 
 GOOD = """
 title = "A board"
@@ -245,7 +245,8 @@ def test_the_facts_of_a_core_agree_with_each_other() -> None:
 
 
 def test_reading_boards_needs_no_simulator() -> None:
-    """tinyglow.boards imports neither the emulator nor the template engine."""
-    code = "import sys, tinyglow.boards; print([name for name in ('unicorn', 'jinja2', 'onnx') if name in sys.modules])"
+    """Boards import neither the emulator nor the template engine."""
+    heavy = ("unicorn", "jinja2", "onnx")
+    code = f"import sys, tinyglow.targets.boards; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == "[]"

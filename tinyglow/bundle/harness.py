@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tinyglow.boards import PRIVATE_PERIPHERALS, Board, Memory
 from tinyglow.bundle.foreign import AreaSizes
 from tinyglow.bundle.render import render
+from tinyglow.targets.boards import PRIVATE_PERIPHERALS, Board, Memory
 
 Placement = Literal["flash", "ram"]
 

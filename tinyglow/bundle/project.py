@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinyglow import resources
-from tinyglow.boards import Board
 from tinyglow.bundle.header import BundleInfo, Placeholder
 from tinyglow.bundle.render import render
 from tinyglow.bundle.staging import abandoned, clear, staging
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.kernel import CTYPES
+from tinyglow.targets.boards import Board
 
 SEMIHOSTING = "semihosting"
 _FNV_BASIS, _FNV_PRIME = 2166136261, 16777619

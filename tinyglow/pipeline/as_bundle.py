@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tinyglow.boards import Board
+from tinyglow.targets.boards import Board
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.write import write_files
 from tinyglow.ir.graph import Array

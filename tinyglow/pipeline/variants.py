@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tinyglow.boards import Board
+from tinyglow.targets.boards import Board
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir import show
 from tinyglow.ir.graph import Array, Graph, Node

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tinyglow.boards import PAGE_BYTES, Board
 from tinyglow.errors import InputError, Problem, SimulationError, StackError
 from tinyglow.sim import missing_package
 from tinyglow.sim.cycles import cycle_model
@@ -17,6 +16,7 @@ from tinyglow.sim.image import Image, check_fits
 from tinyglow.sim.memory import Waits
 from tinyglow.sim.profile import CallProfile, Recorder
 from tinyglow.sim.trace import CallStats, Code, Trace
+from tinyglow.targets.boards import PAGE_BYTES, Board
 
 try:
     import unicorn

@@ -25,7 +25,7 @@ from tinyglow.targets.boards import Board, load_board
 TESTS = Path(__file__).resolve().parents[1]
 MNIST = "mnist_nxp"
 MODELS = (MNIST, "lenet_mnist", "cifar10", "kws_dscnn", "mobilenet_block", "autoencoder")
-CORES = ("cortex-m0plus", "cortex-m4", "cortex-m33", "cortex-m7")
+CORES = ("cortex-m0plus", "cortex-m0", "cortex-m3", "cortex-m4", "cortex-m33", "cortex-m7")
 SCHEMES: Mapping[str, Scheme] = {
     "asymmetric": Scheme(),
     "symmetric": Scheme(Schema.SYMMETRIC),

@@ -14,10 +14,10 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 import tinyglow
-from tinyglow.boards import board_names, load_board
 from tinyglow.cli.glow.option import Kind, Option
 from tinyglow.cli.glow.tables import TABLES
 from tinyglow.cli.parser import build_parser
+from tinyglow.targets.boards import board_names, load_board
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONS = "| option | meaning |\n|---|---|"

@@ -18,7 +18,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tinyglow.boards import load_board
     from tinyglow.errors import TinyglowError
     from tinyglow.ir.graph import Graph
     from tinyglow.ir.program import Program
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from tinyglow.quant.profile import load_profile, save_profile
     from tinyglow.quant.quantizer import Scheme
     from tinyglow.quant.schema import Schema
+    from tinyglow.targets.boards import load_board
     from tinyglow.tuning.tune import tune
 
 __version__ = "0.1.0"
@@ -47,7 +47,7 @@ _PLACES = {
     "emit": "tinyglow.pipeline.stations",
     "interpret": "tinyglow.pipeline.stations",
     "load": "tinyglow.pipeline.stations",
-    "load_board": "tinyglow.boards",
+    "load_board": "tinyglow.targets.boards",
     "load_profile": "tinyglow.quant.profile",
     "lower": "tinyglow.pipeline.stations",
     "profile": "tinyglow.pipeline.stations",

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "tg_core.h"
 #include "tg_numerics.h"
 
 /* Keeps a function that is called in several places from being copied to each. */
@@ -33,7 +34,7 @@ typedef struct {
 #define TG_CODE_BIASES 1
 #endif
 
-#if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
+#if TG_ARMV6M_LOOPS
 
 /* rows x count words, some of both: those of a row step apart, each row one word behind the one before. A word is the input at low +
  * the one at high * 2^16; those of a row lie side by side, rows are pitch apart. 12 cycles a word, 11 a row. */

@@ -8,6 +8,7 @@
 #ifndef TG_LANES_H
 #define TG_LANES_H
 
+#include "tg_core.h"
 #include "tg_numerics.h"
 
 #define TG_LANES_TAPS 14
@@ -43,7 +44,7 @@ typedef struct {
 #define TG_LANES_BIASES 2
 #endif
 
-#if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
+#if TG_ARMV6M_LOOPS
 
 /* To r0, in this order; a scale stays in r4. Shifts by a register take its lowest byte. */
 #if TG_LANES_SCALES

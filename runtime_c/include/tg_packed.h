@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "tg_core.h"
 #include "tg_numerics.h"
 
 /* One copy of a function is smaller than one at each place that calls it. */
@@ -35,7 +36,7 @@ TG_PACKED_ONCE uint32_t tg_packed_take(tg_packed *stream, int32_t count) {
 /* The next count weights, free of their offset; count is not 0. table: the shortest length of a code, and how many codes
  * there are of each length from that on. place: how far behind the first code of its length the next bits are. No code
  * has more than 16 bits: two bytes behind the last weight may be read. */
-#if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
+#if TG_ARMV6M_LOOPS
 
 /* 48 cycles a weight. LSRS by a register leaves the last bit out in the carry: the next bit of the stream. */
 TG_PACKED_ONCE void tg_packed_weights(tg_packed *stream, const uint8_t *table, int16_t *out, int32_t count) {

@@ -10,6 +10,7 @@
 #define TG_PLANES_H
 
 #include "tg_compact.h"
+#include "tg_core.h"
 #include "tg_numerics.h"
 
 #define TAPS 9
@@ -31,7 +32,7 @@ typedef struct {
 
 /* x: the plane's first word of the window of the first output; width: words of a row of the plane. count outputs, the
  * next always step bytes behind the last. */
-#if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
+#if TG_ARMV6M_LOOPS
 
 /* 133 cycles for two outputs. An odd last output is written twice, by the pair's second (which is another one's, and reads
  * four bytes beyond its window) and then by its first. */

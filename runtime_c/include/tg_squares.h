@@ -5,10 +5,11 @@
 #include <stdint.h>
 
 #include "tg_compact.h"
+#include "tg_core.h"
 #include "tg_dsp.h"
 #include "tg_numerics.h"
 
-#if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
+#if TG_ARMV6M_LOOPS
 
 /* count > 0 outputs. upper, lower: the left inputs of the first square; the right ones are right elements on, those of
  * the next square step elements. 26 cycles an output. */

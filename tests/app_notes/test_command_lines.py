@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import run_cli
-from tinyglow.boards import load_board
 from tinyglow.bundle.harness import write_harness
 from tinyglow.sim.image import load_image
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import load_board
 
 HERE = Path(__file__).parent
 NOTES = HERE.parents[1] / "examples/app_notes"

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import tinyglow
 from tests.benchmarks.measure import CORES, MODELS, SCHEMES, quantized
-from tinyglow.boards import load_board
 from tinyglow.ir.program import KernelCall
 from tinyglow.kernels.convolution.geometry import ConvSizes, PooledGeometry
 from tinyglow.kernels.convolution.pointwise_dsp import Points
@@ -20,6 +19,7 @@ from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
 from tinyglow.pipeline.cycle_profile import profile_cycles
 from tinyglow.pipeline.fit import sample_inputs
 from tinyglow.pipeline.stations import target_of
+from tinyglow.targets.boards import load_board
 
 LAYERS = Path(__file__).with_name("layers.md")
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import tinyglow
-from tinyglow.boards import Board, load_board
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Optimize
@@ -21,11 +20,12 @@ from tinyglow.pipeline.fit import sample_inputs
 from tinyglow.pipeline.stations import target_of
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
+from tinyglow.targets.boards import Board, load_board
 
 TESTS = Path(__file__).resolve().parents[1]
 MNIST = "mnist_nxp"
 MODELS = (MNIST, "lenet_mnist", "cifar10", "kws_dscnn", "mobilenet_block", "autoencoder")
-CORES = ("cortex-m0plus", "cortex-m4", "cortex-m33", "cortex-m7")
+CORES = ("cortex-m0plus", "cortex-m0", "cortex-m3", "cortex-m4", "cortex-m33", "cortex-m7")
 SCHEMES: Mapping[str, Scheme] = {
     "asymmetric": Scheme(),
     "symmetric": Scheme(Schema.SYMMETRIC),

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import tinyglow
 from tests.benchmarks.measure import Row, Table, cost
-from tinyglow.boards import load_board
 from tinyglow.ir.graph import Graph
 from tinyglow.passes.dead_channels import multiplications
 from tinyglow.pipeline.stations import target_of
+from tinyglow.targets.boards import load_board
 
 TABLE = Path(__file__).with_name("mlperf_tiny.json")
 CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7")

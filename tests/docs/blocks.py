@@ -74,8 +74,8 @@ def _make(*words: str) -> None:
 
 def _build(folder: Path) -> None:
     """What ``make -C folder TOOLCHAIN=zig`` does, without make: the project's firmware for the board mps2-an500."""
-    from tinyglow.boards import load_board
     from tinyglow.sim.toolchain import find_compiler
+    from tinyglow.targets.boards import load_board
 
     board, out = load_board("mps2-an500"), folder / "build" / "firmware.elf"
     out.parent.mkdir()

@@ -31,8 +31,8 @@ def workshop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _compiles(block: Block, folder: Path) -> None:
     """C beside the bundle in ``folder`` compiles without warnings."""
-    from tinyglow.boards import load_board
     from tinyglow.sim.toolchain import find_compiler
+    from tinyglow.targets.boards import load_board
 
     source = folder / f"line_{block.line}.c"
     source.write_text(block.text, encoding="utf-8")

@@ -11,10 +11,10 @@ from onnx.reference import ReferenceEvaluator
 
 import tinyglow
 from tests.helpers import MNIST_INPUT
-from tinyglow.boards import load_board
 from tinyglow.demo.digits import demo_set
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
+from tinyglow.targets.boards import load_board
 from tinyglow.testing import is_full
 
 # Name, and sizes of symbolic dimensions.

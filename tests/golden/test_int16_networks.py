@@ -9,13 +9,13 @@ import pytest
 
 import tinyglow
 from tests.helpers import MNIST_INPUT
-from tinyglow.boards import load_board
 from tinyglow.demo.digits import demo_set
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.quant.profile import Profile, load_profile
 from tinyglow.quant.quantizer import Scheme
+from tinyglow.targets.boards import load_board
 from tinyglow.testing import is_full
 
 INT8, INT16 = Scheme(), Scheme(precision="int16")

@@ -11,9 +11,9 @@ import pytest
 import tinyglow
 from tests.benchmarks.mlperf_tiny import CORES, NETWORKS, Network, key, load_table, measure, quantized
 from tests.benchmarks.table import FIGURES, TOLERANCE
-from tinyglow.boards import load_board
 from tinyglow.passes.dead_channels import drop_dead_channels, multiplications
 from tinyglow.pipeline.stations import target_of
+from tinyglow.targets.boards import load_board
 
 FILES = [network.file.partition(".")[0] for network in NETWORKS]
 

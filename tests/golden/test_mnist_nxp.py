@@ -16,12 +16,12 @@ import pytest
 
 import tinyglow
 from tests.helpers import MNIST_INPUT, MNIST_OUTPUT
-from tinyglow.boards import load_board
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.types import TensorType
 from tinyglow.quant.profile import load_profile
+from tinyglow.targets.boards import load_board
 
 GOLDEN = Path(__file__).with_name("mnist_nxp")
 # What Glow calls the operators of this network, and their operands in our order.

@@ -12,10 +12,10 @@ import pytest
 from onnx import numpy_helper
 
 import tinyglow
-from tinyglow.boards import load_board
 from tinyglow.demo.digits import calibration_set, demo_set
 from tinyglow.ir.target import Target, WeightsAsCode
 from tinyglow.passes.dead_channels import drop_dead_channels, multiplications
+from tinyglow.targets.boards import load_board
 
 FOLDER = Path(__file__).parents[2] / "examples" / "mnist"
 INPUT = "max_pooling_1_input"

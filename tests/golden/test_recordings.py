@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tinyglow.boards import HOST, load_board
 from tinyglow.pipeline.crosscheck import crosscheck
 from tinyglow.pipeline.golden import load_golden
+from tinyglow.targets.boards import HOST, load_board
 
 MODELS = ("mnist_nxp", "lenet_mnist", "cifar10", "kws_dscnn", "mobilenet_block", "autoencoder", "ops_zoo")
 INT8 = (

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import pytest
 
-from tinyglow.boards import load_board
+from tinyglow.targets.boards import load_board
 from tinyglow.testing.emulated import Core, build_core
 from tinyglow.testing.native import Library, build_library
 
 BOARDS = ("frdm-ke16z", "mimxrt1060-evk")
 # Cores with the DSP instructions of which no real board is looked at here: for the kernels that use them.
 DSP_BOARDS = ("cortex-m4", "cortex-m33")
+# ARMv7-M without DSP instructions: for the kernels whose loops are written in the instructions of ARMv6-M.
+ARMV7M_BOARD = "cortex-m3"
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +34,9 @@ def core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def dsp_core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
     """All of runtime_c as firmware on an emulated core of another kind."""
     return build_core(tmp_path_factory.mktemp(request.param), load_board(request.param))
+
+
+@pytest.fixture(scope="session")
+def armv7m_core(tmp_path_factory: pytest.TempPathFactory) -> Core:
+    """All of runtime_c as firmware on an emulated core with more instructions than ARMv6-M, but no DSP extension."""
+    return build_core(tmp_path_factory.mktemp(ARMV7M_BOARD), load_board(ARMV7M_BOARD))

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyglow.registry import KERNELS
+from tinyglow.resources import RUNTIME
 from tinyglow.testing import Case, budget, cases
 from tinyglow.testing.emulated import Core
 
+# Loops of ARMv6-M instructions, in a kernel's own file or in a header that it includes.
+LOOPS = re.compile(r'TG_ARMV6M_LOOPS|#include "tg_(squares|planes|code|code_rows|lanes|lanes_tiles|packed)\.h"')
+WITH_LOOPS = sorted(
+    symbol for symbol, kernel in KERNELS.items() if LOOPS.search((RUNTIME / "src" / kernel.c_file).read_text("utf-8"))
+)
 WITH_DSP = sorted(symbol for symbol, kernel in KERNELS.items() if "_dsp_" in kernel.c_file)
 
 
@@ -33,3 +41,11 @@ def test_core_equals_numpy(core: Core, symbol: str, data: st.DataObject) -> None
 def test_other_dsp_cores_equal_numpy(dsp_core: Core, symbol: str, data: st.DataObject) -> None:
     """Kernels with code for DSP instructions, whose order depends on the core, agree with numpy on all such cores."""
     _check(dsp_core, data.draw(cases(symbol)))
+
+
+@pytest.mark.parametrize("symbol", WITH_LOOPS)
+@budget(quick=20, full=500)
+@given(data=st.data())
+def test_armv6m_loops_run_on_armv7m(armv7m_core: Core, symbol: str, data: st.DataObject) -> None:
+    """Loops written in ARMv6-M instructions compute the same where the assembler knows Thumb-2 too."""
+    _check(armv7m_core, data.draw(cases(symbol)))

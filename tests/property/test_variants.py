@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 import tinyglow
 from tests.helpers import Net, NetBuilder, nets
-from tinyglow.boards import HOST
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Chooser, Optimize, Target, Variant
 from tinyglow.quant.quantizer import Scheme
+from tinyglow.targets.boards import HOST
 from tinyglow.testing import budget
 
-CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33")
+CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33")
 # Each is computed with different kernels: (kernel, channels in, channels out, groups, padding, behind it).
 LAYERS = {
     "first layer, pooled": (3, 1, 4, 1, 1, "MaxPool"),

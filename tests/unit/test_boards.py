@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyglow.boards import CPUS, BoardError, board_names, load_board
+from tinyglow.targets.boards import CPUS, BoardError, board_names, load_board
 
 GOOD = """
 title = "A board"
@@ -46,7 +46,7 @@ def _write(folder: Path, text: str) -> Path:
 
 def test_the_boards_are_the_bare_cores_those_of_nxp_and_this_machine() -> None:
     """board_names lists what can be loaded by name, and each can."""
-    cores = ["cortex-m0plus", "cortex-m33", "cortex-m4", "cortex-m7"]
+    cores = ["cortex-m0", "cortex-m0plus", "cortex-m3", "cortex-m33", "cortex-m4", "cortex-m7"]
     freedom = {"frdm-k32l2b", "frdm-ke02z40m", "frdm-ke04z", "frdm-ke16z", "frdm-kv11z"}
     rt = {f"mimxrt{part}" for part in ("1050-evkb", "1060-evk", "1064-evk", "1160-evk", "1170-evk")}
     machines = {"microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505"}
@@ -245,7 +245,8 @@ def test_the_facts_of_a_core_agree_with_each_other() -> None:
 
 
 def test_reading_boards_needs_no_simulator() -> None:
-    """tinyglow.boards imports neither the emulator nor the template engine."""
-    code = "import sys, tinyglow.boards; print([name for name in ('unicorn', 'jinja2', 'onnx') if name in sys.modules])"
+    """Boards import neither the emulator nor the template engine."""
+    heavy = ("unicorn", "jinja2", "onnx")
+    code = f"import sys, tinyglow.targets.boards; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == "[]"

@@ -16,13 +16,13 @@ import pytest
 
 import tinyglow
 from tests.helpers import MNIST_INPUT, MNIST_OUTPUT, Answer, conv_net, run_cli
-from tinyglow.boards import board_names
 from tinyglow.bundle.header import read_bundle
 from tinyglow.cli import main
 from tinyglow.cli.commands import boards
 from tinyglow.cli.parser import build_parser
 from tinyglow.demo import digits
 from tinyglow.pipeline import compare
+from tinyglow.targets.boards import board_names
 
 COMMANDS = ("demo", "profile", "compile", "run", "verify", "boards")
 COSTS = ("cycles", "instructions", "stack")

@@ -12,7 +12,6 @@ import pytest
 
 import tinyglow
 from tests.helpers import MNIST_INPUT, run_cli
-from tinyglow.boards import Board, load_board
 from tinyglow.bundle.layers import layer_calls
 from tinyglow.demo import digits
 from tinyglow.errors import InputError, SimulationError
@@ -21,6 +20,7 @@ from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.execution import Options
 from tinyglow.pipeline.stations import lower, target_of
 from tinyglow.report.flame import flame_svg
+from tinyglow.targets.boards import Board, load_board
 
 INPUTS = {MNIST_INPUT: digits.demo_set()[0][:1]}
 BOARDS = ("frdm-ke16z", "mimxrt1060-evk", "nucleo-l4r5zi")

@@ -10,13 +10,13 @@ import pytest
 
 import tinyglow
 from tests.helpers import MNIST_INPUT, conv_net, run_cli
-from tinyglow.boards import load_board
 from tinyglow.demo import digits
 from tinyglow.ir.graph import Graph
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.execution import Options
 from tinyglow.pipeline.fit import fit, real_boards, sample_inputs
 from tinyglow.pipeline.stations import lower, target_of
+from tinyglow.targets.boards import load_board
 
 BOARDS = ("frdm-ke16z", "frdm-ke04z", "mimxrt1060-evk")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tinyglow.boards import load_board
 from tinyglow.errors import BoardError
-from tinyglow.peripherals import FlashConfig, Uart
+from tinyglow.targets.boards import load_board
+from tinyglow.targets.peripherals import FlashConfig, Uart
 
 GOOD = """
 qemu = "mps2-an386"

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 import tinyglow
 from tests.helpers import MNIST_INPUT, run_cli
 from tests.unit.test_plan import programs
-from tinyglow.boards import load_board
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.demo import digits
 from tinyglow.interp import run_program
@@ -25,6 +24,7 @@ from tinyglow.lowering.tcm import use_tcm
 from tinyglow.pipeline import compare
 from tinyglow.pipeline.stations import target_of
 from tinyglow.quant.profile import load_profile
+from tinyglow.targets.boards import load_board
 from tinyglow.testing import budget
 
 

@@ -18,11 +18,11 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from tinyglow import resources
-from tinyglow.boards import HOST, Board, load_board
 from tinyglow.errors import ToolError
 from tinyglow.ir.kernel import Operand, Role
 from tinyglow.registry import KERNELS
 from tinyglow.sim.toolchain import Compiler, find_compiler
+from tinyglow.targets.boards import HOST, Board, load_board
 from tinyglow.testing import Case, covered_kernels, fixed_cases, is_full
 from tinyglow.testing.dispatch import kernel_numbers, write_dispatch
 from tinyglow.testing.frame import params_bytes

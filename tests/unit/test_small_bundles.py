@@ -15,7 +15,6 @@ import tinyglow
 from tests.benchmarks.table import GLOW
 from tests.helpers import Net, conv_net, nets, run_cli
 from tinyglow import resources
-from tinyglow.boards import HOST, Board, load_board
 from tinyglow.bundle.header import bundle_info
 from tinyglow.errors import ToolError
 from tinyglow.ir.graph import Graph
@@ -33,6 +32,7 @@ from tinyglow.pipeline.fit import sample_inputs
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.registry import KERNELS
 from tinyglow.sim.toolchain import Compiler, find_compiler
+from tinyglow.targets.boards import HOST, Board, load_board
 from tinyglow.testing import budget
 
 M0 = "cortex-m0plus"

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pytest
 
 from tinyglow import resources
-from tinyglow.boards import HOST
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import HOST
 
 Floats = npt.NDArray[np.float32]
 
@@ -111,7 +111,7 @@ def test_powers_are_rounded_correctly(library: ctypes.CDLL) -> None:
 @pytest.mark.parametrize("file", ["libm.c", "compiler.c"])
 def test_the_files_compile_without_a_warning(tmp_path: Path, file: str) -> None:
     """As strict as the runtime, for the smallest core."""
-    from tinyglow.boards import load_board
+    from tinyglow.targets.boards import load_board
 
     board = load_board("cortex-m0plus")
     flags = ("-Wall", "-Wextra", "-Wconversion", "-Werror")

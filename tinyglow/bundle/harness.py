@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tinyglow.boards import PRIVATE_PERIPHERALS, Board, Memory
 from tinyglow.bundle.foreign import AreaSizes
 from tinyglow.bundle.render import render
-from tinyglow.memory_map import Places, elsewhere, in_data_memory, regions
+from tinyglow.targets.boards import PRIVATE_PERIPHERALS, Board, Memory
+from tinyglow.targets.memory_map import Places, elsewhere, in_data_memory, regions
 
 Placement = Literal["flash", "ram"]
 

@@ -57,7 +57,7 @@ class BundleInfo:
     weights_in_ram: bool = False
 
     def needs(self, weights: Placement = "flash") -> dict[str, int]:
-        """Bytes of each memory area, by the names of ``tinyglow.memory_map``."""
+        """Bytes of each memory area, by the names of ``tinyglow.targets.memory_map``."""
         areas = {"tcm": self.tcm, "activations": self.activations, "mutable": self.mutable}
         return areas | ({"weights": self.constant} if weights == "ram" or self.weights_in_ram else {})
 

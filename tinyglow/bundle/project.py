@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinyglow import resources
-from tinyglow.boards import Board
 from tinyglow.bundle.header import BundleInfo, Placeholder
 from tinyglow.bundle.render import render
 from tinyglow.bundle.staging import abandoned, clear, staging
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.kernel import CTYPES
-from tinyglow.memory_map import Places, elsewhere, regions
+from tinyglow.targets.boards import Board
+from tinyglow.targets.memory_map import Places, elsewhere, regions
 
 SEMIHOSTING = "semihosting"
 _ARRAYS = {"activations": "activations", "mutable": "mutableWeight"}  # in main.c

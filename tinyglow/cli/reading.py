@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from tinyglow.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from tinyglow.boards import Board
     from tinyglow.ir.graph import Array, Graph
     from tinyglow.ir.program import Program
     from tinyglow.ir.target import Target
     from tinyglow.quant.profile import Profile
     from tinyglow.quant.quantizer import Scheme
+    from tinyglow.targets.boards import Board
 
 
 def name_value_pairs(option: str, texts: list[str]) -> dict[str, str]:
@@ -180,9 +180,9 @@ def target_of_options(arguments: argparse.Namespace, board: Board | None = None)
     """What kernels are chosen for, from --board (or on ``board``) and the options of ``add_target``."""
     from dataclasses import replace
 
-    from tinyglow.boards import load_board
     from tinyglow.ir.target import Optimize, WeightsAsCode
     from tinyglow.pipeline.stations import target_of
+    from tinyglow.targets.boards import load_board
 
     target = target_of(board or load_board(arguments.board), Optimize(arguments.optimize))
     as_code = WeightsAsCode(arguments.weights_as_code)
@@ -190,9 +190,9 @@ def target_of_options(arguments: argparse.Namespace, board: Board | None = None)
 
 
 def _program_of(arguments: argparse.Namespace, quantized: Graph) -> Program:
-    from tinyglow.boards import load_board
     from tinyglow.pipeline.budget import lower_within
     from tinyglow.pipeline.stations import lower
+    from tinyglow.targets.boards import load_board
 
     dump, target = dump_of(arguments), target_of_options(arguments)
     tcm, flash, ram = (getattr(arguments, name, None) for name in ("tcm_size", "max_flash", "max_ram"))

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from tinyglow import resources
-from tinyglow.boards import HOST, Board, load_board
 from tinyglow.demo.digits import calibration_set, demo_set
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array, Graph
@@ -20,6 +19,7 @@ from tinyglow.pipeline.stations import allocation_efficiency, emit, interpret, l
 from tinyglow.quant.profile import Profile, save_profile
 from tinyglow.report.console import progress, stdout
 from tinyglow.report.tables import memory_map, table
+from tinyglow.targets.boards import HOST, Board, load_board
 
 BOARDS = ("frdm-ke16z", "mimxrt1060-evk")
 INPUT, OUTPUT, NAME = "max_pooling_1_input", "dense_2", "mnist"

@@ -16,6 +16,7 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.numerics.glow import Requant
+from tinyglow.targets.cores import Feature
 
 I8 = Annotated[int, "int8_t"]
 I16 = Annotated[int, "int16_t"]
@@ -149,6 +150,9 @@ class Kernel:
 
     code_bytes: about what its code takes on ARMv6-M, compiled for size (zig), with what it needs of the compiler's
     library; 0: it is not a kernel to save flash with.
+
+    needs: features without which a core would compute it by portable C, slower than by kernels that need nothing.
+    superseded_by: features with which other kernels are faster, so that its own fast loop is not compiled for the core.
     """
 
     symbol: str
@@ -161,6 +165,8 @@ class Kernel:
     trails: Callable[[Any], int | None] | None = None
     aliases: Callable[[Any], bool] | None = None
     code_bytes: int = 0
+    needs: frozenset[Feature] = frozenset()
+    superseded_by: frozenset[Feature] = frozenset()
 
     @property
     def params_ctype(self) -> str:

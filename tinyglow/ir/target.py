@@ -9,10 +9,7 @@ from enum import Enum
 from itertools import combinations
 
 from tinyglow.ir.kernel import Kernel, struct_bytes
-
-# Cores whose instruction set has the multiply-adds of two 16-bit products (SMLAD and its kin).
-_DSP_CORES = frozenset({"cortex-m4", "cortex-m7", "cortex-m33"})
-_ARMV6M_CORES = frozenset({"cortex-m0plus", "cortex-m0"})
+from tinyglow.targets.cores import CPUS, Feature
 
 
 class Optimize(Enum):
@@ -58,17 +55,21 @@ class Target:
         """Whether so many bytes of instructions for the weights of one layer may come into question."""
         if self.weights_as_code is not WeightsAsCode.AUTO:
             return self.weights_as_code is WeightsAsCode.ALWAYS
-        return self.armv6m and self.optimize is Optimize.SPEED and nbytes <= self.code_budget
+        fast = bool(self.core) and not self.has(Feature.DSP)
+        return fast and self.optimize is Optimize.SPEED and nbytes <= self.code_budget
 
     @property
-    def dsp(self) -> bool:
-        """Whether two 16-bit products are one instruction."""
-        return self.core in _DSP_CORES
+    def features(self) -> frozenset[Feature]:
+        """What the core has beyond ARMv6-M; of no core in particular: nothing."""
+        return CPUS[self.core].features if self.core else frozenset()
 
-    @property
-    def armv6m(self) -> bool:
-        """Whether the core has ARMv6-M's 56 instructions only: eight registers for arithmetic, no SIMD."""
-        return self.core in _ARMV6M_CORES
+    def has(self, feature: Feature) -> bool:
+        """Whether the core has ``feature``."""
+        return feature in self.features
+
+    def runs(self, kernel: Kernel) -> bool:
+        """Whether the core has the loop that ``kernel`` was written for. For no core in particular: always."""
+        return not self.core or (kernel.needs <= self.features and not kernel.superseded_by & self.features)
 
 
 ANY = Target()

@@ -12,6 +12,7 @@ from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.max_pool import MaxPool
 from tinyglow.passes.dead_channels import drop_dead_channels
 from tinyglow.passes.rewrite import rewrite
+from tinyglow.targets.cores import Feature
 
 # Channels that kernels for cores with DSP compute at once; what is left over takes them longer, one by one: 7 to 8 %
 # more cycles of the VWW network of MLPerf Tiny, 19 to 20 % of its autoencoder, quantized from float.
@@ -39,5 +40,5 @@ def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
 
 def fuse(graph: Graph, target: Target) -> Graph:
     """A quantized graph without dead channels, and with layers joined that have a kernel together on ``target``."""
-    lean = drop_dead_channels(graph, _TOGETHER if target.dsp else 1)
+    lean = drop_dead_channels(graph, _TOGETHER if target.has(Feature.DSP) else 1)
     return rewrite(lean, [_pool_into_convolution])

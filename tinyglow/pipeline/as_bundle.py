@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tinyglow.boards import Board
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.write import write_files
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
 from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit
+from tinyglow.targets.boards import Board
 
 
 @contextmanager

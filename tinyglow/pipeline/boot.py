@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinyglow.boards import Board
 from tinyglow.errors import BoardError, Problem
+from tinyglow.targets.boards import Board
 
 if TYPE_CHECKING:
     from tinyglow.sim.firmware import Boot

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from tinyglow.boards import Board
 from tinyglow.bundle.header import bundle_info
 from tinyglow.errors import BoardError, Problem
 from tinyglow.ir.graph import Graph
@@ -16,6 +15,7 @@ from tinyglow.ir.target import Optimize, Target, WeightsAsCode
 from tinyglow.pipeline.execute import bundle_sizes
 from tinyglow.pipeline.stations import NO_DUMP, Dump, emit, lower
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import Board
 
 # Prices of a byte of flash in cycles, tried one after the other (Lagrange multipliers of the budget), and limits
 # of the working memory of a kernel.

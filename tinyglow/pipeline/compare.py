@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyglow.boards import HOST, Board
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import bundle_info
 from tinyglow.bundle.write import write_files
@@ -18,6 +17,7 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program, Region
 from tinyglow.pipeline.execute import Target, open_target, simulate
 from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit, interpret
+from tinyglow.targets.boards import HOST, Board
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from tinyglow.boards import Board
 from tinyglow.frontend.read import input_dimensions
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
@@ -22,6 +21,7 @@ from tinyglow.pipeline.execution import Execution
 from tinyglow.pipeline.golden import GlowNode, GlowType, Golden, load_golden
 from tinyglow.pipeline.stations import emit, interpret, load, lower, quantize, target_of
 from tinyglow.quant.profile import load_profile
+from tinyglow.targets.boards import Board
 
 FLOAT_TOLERANCE = 1e-5  # relative, for float networks
 _SCALE_TOLERANCE = 0.6e-9  # recorded scales have nine decimals

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinyglow.boards import Board
 from tinyglow.bundle.harness import Harness, Placement, write_harness
 from tinyglow.bundle.header import read_bundle
 from tinyglow.bundle.layers import LayerCall, layer_calls
@@ -17,12 +16,13 @@ from tinyglow.bundle.provenance import buildable
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
-from tinyglow.memory_map import memory_map
 from tinyglow.pipeline.as_bundle import as_bundle
 from tinyglow.pipeline.execute import MAX_INSTRUCTIONS
 from tinyglow.pipeline.execution import Options, as_built
 from tinyglow.pipeline.vectors import input_vectors
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import Board
+from tinyglow.targets.memory_map import memory_map
 
 if TYPE_CHECKING:
     from tinyglow.sim.lines import LineTable

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyglow.boards import Board
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import bundle_info
 from tinyglow.bundle.manifest import MANIFEST, with_manifest
@@ -17,9 +16,10 @@ from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.interp import quantized_input
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
-from tinyglow.memory_map import memory_map
 from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit, interpret
 from tinyglow.sim.toolchain import Compiler
+from tinyglow.targets.boards import Board
+from tinyglow.targets.memory_map import memory_map
 
 MAX_SAMPLES = 1_000
 # The kernels whose results are probabilities, and those that merely move or spell them.

@@ -11,7 +11,6 @@ from typing import Protocol
 
 import numpy as np
 
-from tinyglow.boards import Board
 from tinyglow.bundle.harness import Harness, Placement, write_harness
 from tinyglow.bundle.header import BundleInfo, read_bundle
 from tinyglow.bundle.layers import layer_calls
@@ -20,12 +19,13 @@ from tinyglow.bundle.provenance import buildable
 from tinyglow.errors import Problem, SimulationError
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
-from tinyglow.memory_map import Places, memory_map
 from tinyglow.pipeline.as_bundle import as_bundle
 from tinyglow.pipeline.execution import DEFAULTS, Execution, Options, Sizes, VectorCost, as_built
 from tinyglow.pipeline.vectors import input_vectors, output_of
 from tinyglow.sim.host import build_host_bundle
 from tinyglow.sim.toolchain import Compiler, find_compiler
+from tinyglow.targets.boards import Board
+from tinyglow.targets.memory_map import Places, memory_map
 
 # A stop for programs that never return; the largest network measured so far takes a hundredth of it.
 MAX_INSTRUCTIONS = 20_000_000_000

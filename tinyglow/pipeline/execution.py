@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tinyglow.boards import Board
 from tinyglow.bundle.harness import Placement
 from tinyglow.bundle.header import BundleInfo
 from tinyglow.ir.graph import Array
+from tinyglow.targets.boards import Board
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from tinyglow.boards import Board, board_names, load_board
 from tinyglow.bundle.harness import Placement
 from tinyglow.bundle.header import read_bundle
 from tinyglow.errors import BoardError, StackError
@@ -21,6 +20,7 @@ from tinyglow.pipeline.execute import bundle_sizes, simulate
 from tinyglow.pipeline.execution import Execution, Options, Sizes
 from tinyglow.pipeline.stations import bind_inputs, emit, lower, target_of
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import Board, board_names, load_board
 
 PLACEMENTS: tuple[Placement, ...] = ("flash", "ram")
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinyglow.boards import CPUS, Board, board_names, load_board
 from tinyglow.bundle.foreign import MAX_HEADER_BYTES, ForeignHeader, looks_like_header, parse_foreign_header
 from tinyglow.bundle.options import sources_of
 from tinyglow.bundle.provenance import buildable
@@ -16,6 +15,7 @@ from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.sim.elf import parse_object
 from tinyglow.sim.objects import Code, load_code
 from tinyglow.sim.toolchain import Compiler
+from tinyglow.targets.boards import CPUS, Board, board_names, load_board
 
 if TYPE_CHECKING:
     from tinyglow.bundle.foreign import AreaSizes

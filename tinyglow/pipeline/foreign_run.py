@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyglow.boards import Board
 from tinyglow.bundle.foreign import ForeignHeader, Tensor
 from tinyglow.errors import InputError, Problem
 from tinyglow.interp import fits
@@ -22,6 +21,7 @@ from tinyglow.pipeline.foreign import BundleFiles, ForeignBundle, board_for, loa
 from tinyglow.pipeline.foreign_target import ForeignTarget, Kernel
 from tinyglow.sim.disassemble import disassemble
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import Board
 
 DEFAULT_INSTRUCTIONS = 2_000_000_000
 

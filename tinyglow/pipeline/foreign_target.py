@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tinyglow.boards import Board, Memory
 from tinyglow.bundle.foreign import AreaSizes, Tensor, absurd, beyond
 from tinyglow.bundle.harness import Harness, write_foreign_harness
 from tinyglow.errors import InputError, Problem, SimulationError
-from tinyglow.memory_map import memory_map
 from tinyglow.pipeline.execution import DEFAULTS, Options, Sizes, VectorCost
 from tinyglow.pipeline.foreign import ForeignBundle, require_weights
 from tinyglow.sim.elf import ObjectFile
@@ -20,6 +18,8 @@ from tinyglow.sim.machine import CallStats, Machine
 from tinyglow.sim.objects import load_program, missing, needed, require_core
 from tinyglow.sim.support import require_provided, support_aliases, support_sources
 from tinyglow.sim.toolchain import Compiler
+from tinyglow.targets.boards import Board, Memory
+from tinyglow.targets.memory_map import memory_map
 
 # Two ranges that no board has memory in (Arm leaves them to the vendor; checked against the program's own sections).
 _LAUNCHER_CODE, _LAUNCHER_DATA = 0x1100_0000, 0x3100_0000

@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tinyglow.boards import Board
 from tinyglow.bundle.options import UTILS
 from tinyglow.sim.relocatable import keep_global
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import Board
 
 
 def build_object(files: Mapping[str, bytes], net: str, board: Board, compiler: str | None) -> bytes:

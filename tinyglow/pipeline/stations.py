@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyglow.boards import HOST, Board
 from tinyglow.bundle.emit import bundle_files, check_name, default_name
 from tinyglow.bundle.harness import Placement
 from tinyglow.bundle.header import bundle_info
@@ -31,7 +30,6 @@ from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, plan, trails_of
 from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
-from tinyglow.memory_map import memory_map
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.placeholders import make_float
 from tinyglow.passes.simplify import simplify
@@ -41,6 +39,8 @@ from tinyglow.quant.profile import DEFAULT_BINS, MAX_BINS, Profile
 from tinyglow.quant.profiler import profile_graph
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.quantizer import quantize as quantize_graph
+from tinyglow.targets.boards import HOST, Board
+from tinyglow.targets.memory_map import memory_map
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tinyglow.boards import Board
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir import show
 from tinyglow.ir.graph import Array, Graph, Node
@@ -17,6 +16,7 @@ from tinyglow.passes.fuse import fuse
 from tinyglow.pipeline.cycle_profile import profile_cycles
 from tinyglow.pipeline.fit import sample_inputs
 from tinyglow.pipeline.stations import target_of
+from tinyglow.targets.boards import Board
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from rich.markup import escape
 
-from tinyglow.boards import Board
 from tinyglow.pipeline.cycle_profile import CycleProfile, Share
 from tinyglow.pipeline.fit import Fit
 from tinyglow.report.console import stdout
 from tinyglow.report.tables import table
+from tinyglow.targets.boards import Board
 
 
 def print_fits(fits: Sequence[Fit]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from tinyglow.boards import Board
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.report.console import stdout
 from tinyglow.report.tables import table
+from tinyglow.targets.boards import Board
 from tinyglow.tuning.explore import Explored
 from tinyglow.tuning.search import Candidate, Layers
 

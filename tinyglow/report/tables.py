@@ -8,7 +8,6 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from tinyglow.boards import Board
 from tinyglow.ir.kernel import Role
 from tinyglow.ir.program import MEMORIES, Program, Region
 from tinyglow.kernels.convolution.conv2d_packed import PackedConvParams
@@ -19,6 +18,7 @@ from tinyglow.pipeline.crosscheck import Crosscheck
 from tinyglow.pipeline.execution import Execution
 from tinyglow.report.console import stdout
 from tinyglow.report.explain import Decision
+from tinyglow.targets.boards import Board
 
 
 def table(columns: Iterable[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tinyglow.boards import Board
 from tinyglow.errors import SimulationError
-from tinyglow.peripherals import Uart
 from tinyglow.sim import missing_package
 from tinyglow.sim.hooks import interruptible
 from tinyglow.sim.image import Image, stack_memory
 from tinyglow.sim.machine import Machine
 from tinyglow.sim.timers import PRIVATE_BLOCKS, Timers
+from tinyglow.targets.boards import Board
+from tinyglow.targets.peripherals import Uart
 
 try:
     import unicorn

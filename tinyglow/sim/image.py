@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tinyglow.boards import Board, Memory
 from tinyglow.errors import BoardError, Problem, SimulationError, ToolError
 from tinyglow.sim import missing_package
+from tinyglow.targets.boards import Board, Memory
 
 try:
     from elftools.common.exceptions import ELFError

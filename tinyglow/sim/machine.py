@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from tinyglow.boards import PAGE_BYTES, Board
 from tinyglow.errors import InputError, Problem, SimulationError, StackError
 from tinyglow.sim import missing_package
 from tinyglow.sim.cycles import cycle_model
@@ -18,6 +17,7 @@ from tinyglow.sim.image import Image, check_fits, stack_memory
 from tinyglow.sim.memory import Waits
 from tinyglow.sim.profile import CallProfile, Recorder
 from tinyglow.sim.trace import CallStats, Code, Trace
+from tinyglow.targets.boards import PAGE_BYTES, Board
 
 try:
     import unicorn

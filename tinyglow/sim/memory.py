@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tinyglow.boards import Board, Cache, Memory
+from tinyglow.targets.boards import Board, Cache, Memory
 
 _SIZE_BITS = 16  # as in trace: a block's key holds address and size
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyglow.boards import Board
-from tinyglow.cpus import CPUS, Architecture, Cpu
 from tinyglow.errors import BoardError, Problem, TinyglowError, ToolError
 from tinyglow.sim.elf import EXECUTABLE, ObjectFile, parse_object
 from tinyglow.sim.image import Image, load_image
+from tinyglow.targets.boards import Board
+from tinyglow.targets.cores import CPUS, Architecture, Cpu
 
 MAX_FILE_BYTES = 1 << 26
 MAX_MEMBERS = 4096

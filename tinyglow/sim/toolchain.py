@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tinyglow.boards import Board
 from tinyglow.errors import BoardError, Problem, ToolError
+from tinyglow.targets.boards import Board
 
 Kind = Literal["zig", "gcc", "clang"]
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from tinyglow import resources
-from tinyglow.boards import Board
 from tinyglow.bundle.harness import write_harness
 from tinyglow.bundle.render import render
 from tinyglow.sim.image import load_image
 from tinyglow.sim.machine import Machine
 from tinyglow.sim.toolchain import Compiler, find_compiler
+from tinyglow.targets.boards import Board
 from tinyglow.testing.case import Case
 from tinyglow.testing.dispatch import kernel_numbers, write_dispatch
 from tinyglow.testing.frame import FRAME_ALIGNMENT, frame

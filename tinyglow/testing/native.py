@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tinyglow import resources
-from tinyglow.boards import HOST
 from tinyglow.ir.kernel import Role
 from tinyglow.sim.toolchain import Compiler, find_compiler
+from tinyglow.targets.boards import HOST
 from tinyglow.testing.case import Case
 from tinyglow.testing.frame import FRAME_ALIGNMENT, frame
 from tinyglow.testing.functions import specimens, write_functions

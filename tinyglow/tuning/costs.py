@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tinyglow.boards import Board
 from tinyglow.interp import start
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import REQUANT_CTYPE, Role, c_fields
@@ -24,6 +23,7 @@ from tinyglow.lowering.plan import plan
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.execution import Execution
 from tinyglow.pipeline.stations import check_fit, emit
+from tinyglow.targets.boards import Board
 from tinyglow.tuning.search import Cost
 
 _OFFSETS = ("offset", "act_min", "act_max")  # parts of names of fields that say where values lie, not how many

@@ -1,5 +1,6 @@
 /* Sum of two tensors: saturate(input + other), each brought to the output's scale by its own constants, of which one
  * adds the output's offset. ``other`` advances by a stride in each loop. Input and output may be the same buffer. */
+#include "tg_core.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 
@@ -19,7 +20,7 @@ static addend addend_of(const tg_requant *scale, int32_t offset) {
 }
 
 /* count sums, count > 0; neither has a shift before its multiplication. */
-#if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
+#if TG_ARMV6M_LOOPS
 
 /* 33 cycles a sum that int8 holds. */
 static void run(const addend *scales, int32_t offset, const int8_t *x, const int8_t *y, int8_t *out, uint32_t count) {

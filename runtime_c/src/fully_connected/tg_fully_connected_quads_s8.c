@@ -7,6 +7,7 @@
  *
  * bias: sums of x * weight start there, and weights_offset times the sum of all inputs is taken off. */
 #include "tg_compact.h"
+#include "tg_core.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 
@@ -26,7 +27,7 @@ static const int8_t *terms(const int8_t *x, const int8_t *weights, uint32_t coun
   return weights;
 }
 
-#if defined(__ARM_ARCH_6M__) && defined(__GNUC__)
+#if TG_ARMV6M_LOOPS
 
 /* The same, for a count that is a multiple of 4 and not 0: 72 cycles for 16 products. */
 static const int8_t *quads(const int8_t *x, const int8_t *weights, uint32_t count, uint32_t *sums) {

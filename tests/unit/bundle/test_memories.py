@@ -14,7 +14,6 @@ import pytest
 import tinyglow
 from tests.helpers import MNIST_INPUT, NetBuilder, Place, dense_net, example_program, run_cli
 from tests.unit.bundle.cc import WARNINGS, command_of, run, sources_in, vectors_for
-from tinyglow.boards import Board, Memory, load_board
 from tinyglow.bundle.harness import Harness, write_harness
 from tinyglow.bundle.header import read_bundle
 from tinyglow.errors import BoardError, InputError
@@ -26,6 +25,7 @@ from tinyglow.pipeline.execution import Options
 from tinyglow.pipeline.stations import target_of
 from tinyglow.quant.profile import load_profile
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import Board, Memory, load_board
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,12 @@ import tinyglow
 from tests.helpers import MNIST_INPUT
 from tests.unit.bundle.cc import command_of, run, vectors_for
 from tests.unit.bundle.test_applications import DYNAMIC_MAIN
-from tinyglow.boards import load_board
 from tinyglow.errors import InputError, ToolError
 from tinyglow.ir.program import Program
 from tinyglow.pipeline.object_file import build_object
 from tinyglow.sim.relocatable import keep_global
 from tinyglow.sim.toolchain import Compiler, find_compiler
+from tinyglow.targets.boards import load_board
 
 elffile = pytest.importorskip("elftools.elf.elffile")
 

@@ -12,11 +12,11 @@ import pytest
 
 import tinyglow
 from tests.helpers import dense_net
-from tinyglow.boards import HOST
 from tinyglow.bundle.manifest import MANIFEST, read_manifest
 from tinyglow.bundle.staging import abandoned, staging
 from tinyglow.errors import InputError
 from tinyglow.ir.program import Program
+from tinyglow.targets.boards import HOST
 
 INPUTS = {"x": np.zeros((1, 8), np.float32)}
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 import tinyglow
 from tests.helpers import MNIST_INPUT, Answer, NetBuilder, Place, run_cli
-from tinyglow.boards import load_board
 from tinyglow.images import ImageOptions, load_images
 from tinyglow.pipeline.execute import simulate
 from tinyglow.quant.profile import load_profile
 from tinyglow.report.classes import result_lines, top_classes
+from tinyglow.targets.boards import load_board
 
 OPTIONS = ("-model=mnist.onnx", f"-model-input-name={MNIST_INPUT}", "-image-mode=0to1", "-image-layout=NHWC")
 DIGITS = [f"digits/{digit}_0.png" for digit in range(10)]

@@ -12,7 +12,6 @@ import pytest
 
 import tinyglow
 from tests.helpers import MNIST_INPUT, Answer, NetBuilder, Place, conv_net, run_cli
-from tinyglow.boards import load_board
 from tinyglow.bundle.header import read_bundle
 from tinyglow.images import ImageOptions, load_images
 from tinyglow.ir.graph import Graph
@@ -23,6 +22,7 @@ from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
 from tinyglow.report.dot import dot_graph
 from tinyglow.sim import graphviz
+from tinyglow.targets.boards import load_board
 
 BASE = ("-backend=CPU", "-model=mnist.onnx", "-onnx-define-symbol=N,1", "-emit-bundle=bundle", "-network-name=net")
 

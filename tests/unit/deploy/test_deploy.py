@@ -15,12 +15,12 @@ import pytest
 
 import tinyglow
 from tests.helpers import NetBuilder, example_program, run_cli
-from tinyglow.boards import Board, load_board
 from tinyglow.bundle.project import fingerprint
 from tinyglow.errors import BoardError, InputError
 from tinyglow.pipeline.boot import boot
 from tinyglow.pipeline.deploy import deploy
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import Board, load_board
 
 MACHINES = ["microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505"]
 INSTRUCTIONS = 20_000_000

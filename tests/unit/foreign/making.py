@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyglow.boards import load_board
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import load_board
 
 HEADER = """\
 #ifndef _GLOW_BUNDLE_INC_H

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.foreign.making import SOURCE, Maker, archive
-from tinyglow.boards import CPUS, load_board
 from tinyglow.errors import TinyglowError, ToolError
 from tinyglow.sim.elf import MAX_ALIGNMENT, ObjectFile, parse_object
 from tinyglow.sim.objects import load_code, load_program, missing, needed, require_core
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import CPUS, load_board
 
 
 @pytest.fixture(scope="module")

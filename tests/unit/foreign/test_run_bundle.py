@@ -13,10 +13,10 @@ import pytest
 import tinyglow
 from tests.helpers import Answer, example_program, run_cli
 from tests.unit.foreign.making import HEADER, SOURCE, Maker, archive
-from tinyglow.boards import load_board
 from tinyglow.pipeline.foreign import find_bundle, study_board
 from tinyglow.pipeline.foreign_run import run_bundle
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import load_board
 
 X = np.arange(-24, 24, dtype=np.int8).reshape(3, 16)
 # The tables of the dynamic interface, as Glow emits them.

@@ -12,10 +12,10 @@ from onnx import helper
 
 import tinyglow
 from tests.unit.operators.single import check_float, compiled, loaded, model, one_node, refusal, samples
-from tinyglow.boards import HOST
 from tinyglow.operators.arg_max import ArgMax
 from tinyglow.pipeline.compare import verify
 from tinyglow.quant.quantizer import Scheme
+from tinyglow.targets.boards import HOST
 from tinyglow.testing import budget
 
 

@@ -13,7 +13,6 @@ import pytest
 import tinyglow
 from tests.helpers import Net, NetBuilder
 from tests.unit.operators.activation_support import float_result, kernels_of, one_node
-from tinyglow.boards import load_board
 from tinyglow.errors import ModelError
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Params
@@ -27,6 +26,7 @@ from tinyglow.kernels.pooling.max_pool import MaxPoolFloatParams
 from tinyglow.kernels.softmax.softmax import SoftMaxFloatParams
 from tinyglow.pipeline import stations
 from tinyglow.registry import KERNELS
+from tinyglow.targets.boards import load_board
 
 # Each: operator, input shape, constants, operator set, attributes, kernel.
 Form = tuple[str, tuple[int, ...], list[npt.ArrayLike | None], int, dict[str, Any], str]

@@ -14,7 +14,6 @@ import pytest
 import tinyglow
 from tests.helpers import Net, NetBuilder
 from tests.unit.operators.checks import kernels, loaded, refusal
-from tinyglow.boards import load_board
 from tinyglow.errors import ModelError
 from tinyglow.interp import run_graph
 from tinyglow.ir.editor import GraphEditor
@@ -32,6 +31,7 @@ from tinyglow.kernels.window import Window
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.pipeline import stations
 from tinyglow.registry import KERNELS
+from tinyglow.targets.boards import load_board
 
 INF, NAN = math.inf, math.nan
 BOARDS = ["host", "cortex-m0plus", "cortex-m7"]

@@ -10,7 +10,6 @@ import pytest
 import tinyglow
 from tests.helpers import Net, NetBuilder
 from tests.unit.operators.checks import kernels, loaded
-from tinyglow.boards import load_board
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.types import QuantParams, TensorType
@@ -19,6 +18,7 @@ from tinyglow.operators.quantize import Quantize
 from tinyglow.passes.tidy import tidy
 from tinyglow.pipeline import stations
 from tinyglow.quant.quantizer import Scheme
+from tinyglow.targets.boards import load_board
 
 BOARDS = ["host", "cortex-m0plus", "cortex-m7"]
 

@@ -11,7 +11,6 @@ import pytest
 import tinyglow
 from tests.helpers import Net, NetBuilder
 from tests.unit.operators.checks import kernels, loaded
-from tinyglow.boards import load_board
 from tinyglow.errors import InputError
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.op import UnsupportedError
@@ -22,6 +21,7 @@ from tinyglow.numerics import wide
 from tinyglow.pipeline import stations
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import INT16_HEADROOM, Schema
+from tinyglow.targets.boards import load_board
 
 INT16 = Scheme(precision="int16")
 Build = Callable[[NetBuilder], Net]

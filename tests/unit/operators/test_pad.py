@@ -22,10 +22,10 @@ from tests.unit.operators.single import (
     refusal,
     samples,
 )
-from tinyglow.boards import HOST
 from tinyglow.interp import run_graph
 from tinyglow.operators.pad import Pad
 from tinyglow.pipeline.compare import verify
+from tinyglow.targets.boards import HOST
 from tinyglow.testing import budget
 
 SHAPE = (1, 3, 5, 4)

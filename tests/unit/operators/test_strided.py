@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 import tinyglow
 from tests.unit.operators.single import check_float, loaded, one_node, samples
-from tinyglow.boards import HOST
 from tinyglow.errors import ModelError
 from tinyglow.interp import run_graph
 from tinyglow.kernels.reshape.strided_copy import Axis, merge_axes
 from tinyglow.pipeline.compare import verify
+from tinyglow.targets.boards import HOST
 from tinyglow.testing import budget
 
 SHAPE = (1, 4, 4, 6)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tinyglow.boards import Board, load_board
 from tinyglow.sim.image import Image, load_image
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import Board, load_board
 
 Assemble = Callable[..., Image]
 WriteBundle = Callable[..., list[Path]]

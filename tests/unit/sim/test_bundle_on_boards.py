@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tinyglow.boards import Board, load_board
 from tinyglow.bundle.harness import Harness, write_harness
 from tinyglow.errors import BoardError, SimulationError, ToolError
 from tinyglow.sim.host import build_host_bundle
 from tinyglow.sim.image import Image, check_fits, load_image
 from tinyglow.sim.machine import Machine
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import Board, load_board
 
 WriteBundle = Callable[..., list[Path]]
 Build = Callable[..., tuple[Image, Harness]]

@@ -10,13 +10,13 @@ import pytest
 import unicorn
 from unicorn import arm_const as arm
 
-from tinyglow.boards import Board, load_board
 from tinyglow.bundle.harness import write_harness
 from tinyglow.sim.cycles.m0plus import instruction_cycles
 from tinyglow.sim.decode import Decoder, Kind
 from tinyglow.sim.image import Image, load_image
 from tinyglow.sim.machine import Machine
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import Board, load_board
 
 WriteBundle = Callable[..., list[Path]]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tinyglow.boards import CPUS, Board
 from tinyglow.errors import BoardError, InputError, SimulationError, ToolError
 from tinyglow.sim.image import Image, load_image
 from tinyglow.sim.machine import Machine
+from tinyglow.targets.boards import CPUS, Board
 
 Assemble = Callable[..., Image]
 

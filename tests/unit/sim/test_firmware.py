@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tinyglow.boards import Board, load_board
 from tinyglow.errors import SimulationError
 from tinyglow.sim.firmware import MAX_OUTPUT, Boot, Firmware
 from tinyglow.sim.image import load_image
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import Board, load_board
 
 Run = Callable[..., Boot]
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 import tinyglow
-from tinyglow.boards import Board, load_board
 from tinyglow.bundle.header import read_bundle
 from tinyglow.pipeline.execute import open_target
 from tinyglow.pipeline.stations import lower, target_of
 from tinyglow.sim import hooks
 from tinyglow.sim.image import Image
 from tinyglow.sim.machine import Machine
+from tinyglow.targets.boards import Board, load_board
 
 Assemble = Callable[..., Image]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tinyglow.boards import load_board
 from tinyglow.sim.image import Image
 from tinyglow.sim.machine import Machine
+from tinyglow.targets.boards import load_board
 
 # Assembly and its cycles without those of the return. r1 points to RAM, r2 is 0 at the start.
 M0_RETURN = 3  # bx lr

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tinyglow.boards import Board
 from tinyglow.sim.image import Image
 from tinyglow.sim.machine import Machine
+from tinyglow.targets.boards import Board
 
 RETURN = 2  # bx lr
 # Assembly, and the cycles of the manual's table. r1 points to eight words of RAM, r2 is 0 at the start.

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tinyglow.boards import Board, load_board
 from tinyglow.sim.cycles.m4 import DIVIDE_CYCLES, FLOAT_DIVIDE_CYCLES
 from tinyglow.sim.image import Image
 from tinyglow.sim.machine import Machine
+from tinyglow.targets.boards import Board, load_board
 
 RETURN = 1 + 2  # bx lr
 # Assembly, and its cycles without the return. r1 points to sixteen words of RAM, r2 is 0 at the start.

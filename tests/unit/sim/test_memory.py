@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from tinyglow.boards import Board, Cache, load_board
 from tinyglow.sim.image import Image
 from tinyglow.sim.machine import Machine
 from tinyglow.sim.memory import Lines
+from tinyglow.targets.boards import Board, Cache, load_board
 
 Assemble = Callable[..., Image]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.sim import test_m0plus, test_m4, test_m7
-from tinyglow.boards import Board, load_board
 from tinyglow.sim.image import Image
 from tinyglow.sim.machine import Machine
+from tinyglow.targets.boards import Board, load_board
 
 QEMU = "qemu-system-arm"
 # Before each instruction qemu logs its address, and then the registers.

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tinyglow.boards import Board
 from tinyglow.errors import SimulationError
 from tinyglow.sim.image import Image
 from tinyglow.sim.machine import Machine
+from tinyglow.targets.boards import Board
 
 Assemble = Callable[..., Image]
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tinyglow.boards import Board, load_board
 from tinyglow.errors import ToolError
 from tinyglow.sim import toolchain
 from tinyglow.sim.decode import Decoder
 from tinyglow.sim.image import load_image
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import Board, load_board
 
 
 @pytest.fixture

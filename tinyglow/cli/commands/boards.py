@@ -22,10 +22,10 @@ def run(arguments: argparse.Namespace) -> int:
     """List the boards, or show all that is known of one."""
     from dataclasses import asdict
 
-    from tinyglow.boards import board_names, load_board
     from tinyglow.errors import InputError, Problem
     from tinyglow.report.boards import print_board
     from tinyglow.report.tables import print_boards
+    from tinyglow.targets.boards import board_names, load_board
 
     if (arguments.action == "show") != bool(arguments.board):
         problem = Problem("boards", f"{arguments.action} {arguments.board or 'and no board'}", "'boards show BOARD'")

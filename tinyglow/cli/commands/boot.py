@@ -29,8 +29,8 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Boot it; 1 if it says that it failed."""
-    from tinyglow.boards import load_board
     from tinyglow.pipeline.boot import boot
+    from tinyglow.targets.boards import load_board
 
     board = load_board(arguments.board)
     if arguments.max_instructions < 1:

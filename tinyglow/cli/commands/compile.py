@@ -45,11 +45,11 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a bundle."""
-    from tinyglow.boards import load_board
     from tinyglow.pipeline.stations import emit, lower
     from tinyglow.quant.warnings import Evidence, warnings_of
     from tinyglow.report.console import print_warnings
     from tinyglow.report.tables import print_bundle
+    from tinyglow.targets.boards import load_board
 
     board = load_board(arguments.board)
     compiled = compiled_of(arguments, arguments.name)

@@ -29,9 +29,9 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare with a recording of the real Glow; 1 on any difference."""
-    from tinyglow.boards import load_board
     from tinyglow.pipeline.crosscheck import crosscheck as compare
     from tinyglow.report.tables import print_crosscheck
+    from tinyglow.targets.boards import load_board
 
     boards_ = {load_board(name): arguments.cc for name in arguments.board}
     result = compare(arguments.golden, arguments.model, arguments.profile, defines(arguments), boards_)

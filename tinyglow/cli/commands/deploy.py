@@ -34,8 +34,8 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a project."""
-    from tinyglow.boards import load_board
     from tinyglow.pipeline.deploy import deploy
+    from tinyglow.targets.boards import load_board
 
     board, inputs = load_board(arguments.board), read_inputs(arguments)
     labels = read_array("--labels", arguments.labels) if arguments.labels else None

@@ -37,11 +37,11 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compile for all boards, run there, and print the table."""
-    from tinyglow.boards import load_board
     from tinyglow.errors import InputError, Problem
     from tinyglow.pipeline.fit import PLACEMENTS, as_json, fit, real_boards
     from tinyglow.report.boards import print_fits
     from tinyglow.report.console import progress
+    from tinyglow.targets.boards import load_board
 
     boards = [load_board(name) for name in arguments.board] or real_boards()
     if any(board.is_host for board in boards):

@@ -33,10 +33,10 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Follow one inference and print where its cycles went."""
-    from tinyglow.boards import load_board
     from tinyglow.pipeline.cycle_profile import as_json, profile_cycles
     from tinyglow.report.boards import print_cycles
     from tinyglow.report.flame import flame_svg
+    from tinyglow.targets.boards import load_board
 
     board, inputs = load_board(arguments.board), read_inputs(arguments)
     found = profile_cycles(arguments.bundle, board, inputs, arguments.cc, arguments.weights, arguments.trust)

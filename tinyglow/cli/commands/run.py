@@ -38,12 +38,12 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run a bundle and print or write what came of it."""
-    from tinyglow.boards import load_board
     from tinyglow.interp import sample_count
     from tinyglow.pipeline.execute import simulate
     from tinyglow.pipeline.execution import Options, as_json
     from tinyglow.report.console import progress
     from tinyglow.report.tables import print_execution
+    from tinyglow.targets.boards import load_board
 
     board, inputs = load_board(arguments.board), read_inputs(arguments)
     with progress(f"running on {board.name}", sample_count(inputs)) as advance:

@@ -14,8 +14,8 @@ from tinyglow.cli.writing import write_outputs
 from tinyglow.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from tinyglow.boards import Board
     from tinyglow.ir.graph import Array
+    from tinyglow.targets.boards import Board
 
 
 def register(command: AddCommand) -> None:
@@ -104,8 +104,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _board(arguments: argparse.Namespace) -> Board:
-    from tinyglow.boards import load_board
     from tinyglow.pipeline.foreign import study_board
+    from tinyglow.targets.boards import load_board
 
     if arguments.cpu:
         return study_board(arguments.cpu)

@@ -47,13 +47,13 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was found; 1 if an output is below --min-snr, or a board does not answer as numpy does."""
-    from tinyglow.boards import load_board
     from tinyglow.interp import sample_count
     from tinyglow.pipeline.compare import verify as compare
     from tinyglow.pipeline.stations import lower, target_of
     from tinyglow.pipeline.validate import validate
     from tinyglow.report.console import print_warnings, progress
     from tinyglow.report.validation import as_json, print_validation
+    from tinyglow.targets.boards import load_board
 
     if arguments.min_snr is not None and not math.isfinite(arguments.min_snr):
         raise InputError("the option --min-snr is not understood", [Problem("", "is no number of dB", "such as 25")])

@@ -43,13 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare all targets; 1 if any differs."""
     from dataclasses import asdict
 
-    from tinyglow.boards import load_board
     from tinyglow.interp import sample_count
     from tinyglow.pipeline.compare import verify as compare
     from tinyglow.pipeline.fidelity import output_fidelity
     from tinyglow.report.console import progress
     from tinyglow.report.fidelity import output_json, print_outputs
     from tinyglow.report.tables import print_comparisons
+    from tinyglow.targets.boards import load_board
 
     board, inputs = load_board(arguments.board), read_inputs(arguments)
     compiled = compiled_of(arguments)

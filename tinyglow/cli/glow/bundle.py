@@ -12,8 +12,8 @@ from tinyglow.errors import InputError, Problem
 from tinyglow.resources import write_file
 
 if TYPE_CHECKING:
-    from tinyglow.boards import Board
     from tinyglow.ir.graph import Graph
+    from tinyglow.targets.boards import Board
 
 _PICTURES = ("pdf", "png", "svg")
 
@@ -35,7 +35,7 @@ def core_of(arguments: GlowArguments) -> Board:
 
     Raises InputError for -float-abi=hard on a core without an FPU.
     """
-    from tinyglow.boards import CPUS, HOST
+    from tinyglow.targets.boards import CPUS, HOST
 
     name = arguments.text("mcpu")
     cpu = CPUS.get(name)

@@ -10,10 +10,10 @@ from tinyglow.cli.writing import write_result
 from tinyglow.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from tinyglow.boards import Board
     from tinyglow.ir.graph import Array, Graph
     from tinyglow.quant.profile import Profile
     from tinyglow.quant.quantizer import Scheme
+    from tinyglow.targets.boards import Board
 
 OPTIONS = ("board", "max-cycles", "max-flash", "search-trials", "search-report")
 # What a search decides by itself.
@@ -25,7 +25,7 @@ _CHOSEN = (
 
 def check_search(options: GlowArguments) -> Board | None:
     """The board to search for; None if no search is asked for. Raises InputError for options that do not fit."""
-    from tinyglow.boards import load_board
+    from tinyglow.targets.boards import load_board
 
     if not options.flag("search"):
         problems = [Problem(f"-{name}", "is for a search", "-search") for name in OPTIONS if options.given(name)]

@@ -15,6 +15,7 @@ from tinyglow.kernels.convolution.channel_scales import fits_high_word, requanti
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
+from tinyglow.targets.cores import DSP
 
 _CHANNELS = 4  # of the input
 _WORDS = 38  # of a pair of output channels: biases, and for each three times three taps of four inputs
@@ -97,6 +98,7 @@ CONV2D_3X3_DSP = Kernel(
     summary="3x3 convolution of four channels, squares of 2x2 pixels at once; maximum of each with pool",
     scratch=_scratch,
     trails=_trails,
+    needs=DSP,
 )
 
 
@@ -109,6 +111,7 @@ CONV2D_3X3_CHANNELWISE_DSP = Kernel(
     summary="3x3 convolution of four channels with a scale for each output channel, squares of 2x2 pixels at once",
     scratch=_scratch,
     trails=_trails,
+    needs=DSP,
 )
 
 
@@ -117,7 +120,7 @@ def conv2d_3x3_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | No
     sizes, bias, scales = layer.sizes, layer.folded_bias, layer.high_scales
     window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w", "in_c")]
     fits = layer.is_dense and window == [3, 3, 1, 1, _CHANNELS] and sizes["out_c"] % 2 == 0
-    if not fits or bias is None or lowering.target.armv6m:
+    if not fits or bias is None or not lowering.target.runs(CONV2D_3X3_DSP):
         return None
     constants = {"filter": pack(layer.weights, bias, scales)}
     if scales is not None:

@@ -23,6 +23,7 @@ from tinyglow.kernels.convolution.conv2d_code import (
     trails,
 )
 from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.targets.cores import DSP
 
 _OUTPUT = 63  # cycles: three more than with one scale
 
@@ -58,6 +59,7 @@ CONV2D_CHANNELWISE_CODE = Kernel(
     summary="2-D convolution with a scale for each output channel, whose weights are code",
     scratch=scratch_bytes,
     trails=trails,
+    superseded_by=DSP,
 )
 
 

@@ -23,6 +23,7 @@ from tinyglow.kernels.convolution.conv2d_dsp import (
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
+from tinyglow.targets.cores import DSP
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,14 @@ CONV2D_CHANNELWISE_DSP = Kernel(
     summary="2-D convolution with a scale for each output channel, two 16-bit products an instruction",
     scratch=scratch_bytes,
     trails=trails,
+    needs=DSP,
 )
 
 
 def channelwise_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_channelwise_dsp_s8; None where that cannot be."""
     bias = layer.folded_bias
-    if not layer.is_dense or bias is None or lowering.target.armv6m:
+    if not layer.is_dense or bias is None or not lowering.target.runs(CONV2D_CHANNELWISE_DSP):
         return None
     layout = layout_of(layer.sizes, layer.pool)
     constants = {"filter": pack(layer.filters, layer.filter_offsets), "bias": even_channels(bias)}

@@ -22,6 +22,7 @@ from tinyglow.kernels.convolution.conv2d_dsp import (
 )
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.targets.cores import DSP
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,20 @@ CONV2D_CHANNELWISE_HIGH_DSP = Kernel(
     summary="2-D convolution with a scale below a half for each output channel, two 16-bit products an instruction",
     scratch=scratch_bytes,
     trails=trails,
+    needs=DSP,
 )
 
 
 def channelwise_high_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_channelwise_high_dsp_s8; None where that cannot be, or is not needed."""
     scales, bias, offset = layer.high_scales, layer.folded_bias, layer.one_filter_offset
-    if not layer.is_dense or scales is None or bias is None or offset is None or lowering.target.armv6m:
+    if (
+        not layer.is_dense
+        or scales is None
+        or bias is None
+        or offset is None
+        or not lowering.target.runs(CONV2D_CHANNELWISE_HIGH_DSP)
+    ):
         return None
     layout = layout_of(layer.sizes, layer.pool)
     params = ChannelwiseHighDspParams(

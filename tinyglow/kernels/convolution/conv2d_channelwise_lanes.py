@@ -20,6 +20,7 @@ from tinyglow.kernels.convolution.conv2d_lanes import (
     trails,
 )
 from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.targets.cores import DSP
 
 _OWN_SCALE = 7  # cycles a channel and tile: tg_lanes.h
 
@@ -50,6 +51,7 @@ CONV2D_CHANNELWISE_LANES = Kernel(
     summary="2-D convolution with a scale for each output channel, two products a multiplication",
     scratch=scratch_bytes,
     trails=trails,
+    superseded_by=DSP,
 )
 
 

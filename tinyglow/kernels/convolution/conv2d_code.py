@@ -15,6 +15,7 @@ from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.overlap import first_inputs, trailing_distance
 from tinyglow.numerics import glow
+from tinyglow.targets.cores import DSP
 
 _BYTES_PER_WEIGHT = 6
 _WORDS = 48  # to be laid out at once, unless one pair of pixels needs more
@@ -112,6 +113,7 @@ CONV2D_CODE = Kernel(
     summary="2-D convolution whose weights are code; maximum of 2x2 squares with pool",
     scratch=scratch_bytes,
     trails=trails,
+    superseded_by=DSP,
 )
 
 

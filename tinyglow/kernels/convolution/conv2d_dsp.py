@@ -17,6 +17,7 @@ from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.overlap import trailing_distance
 from tinyglow.numerics import glow
+from tinyglow.targets.cores import DSP
 
 AHEAD = 8  # TG_DSP_AHEAD: bytes behind the filter
 GROUP = 4  # taps
@@ -112,6 +113,7 @@ CONV2D_DSP = Kernel(
     summary="2-D convolution, two 16-bit products an instruction; maximum of 2x2 squares with pool",
     scratch=scratch_bytes,
     trails=trails,
+    needs=DSP,
 )
 
 
@@ -119,7 +121,7 @@ def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_dsp_s8; None where that cannot be."""
     sizes, bias = layer.sizes, layer.folded_bias
     high = layer.is_uniform and layer.monotone and high_words(layer.requants[:1]) is not None
-    if not layer.is_dense or not high or bias is None or lowering.target.armv6m:
+    if not layer.is_dense or not high or bias is None or not lowering.target.runs(CONV2D_DSP):
         return None
     offset = int(layer.filter_offsets[0])
     layout = layout_of(sizes, layer.pool)

@@ -15,6 +15,7 @@ from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.overlap import trailing_distance
 from tinyglow.numerics import glow
+from tinyglow.targets.cores import DSP
 
 TAPS = 14  # TG_LANES_TAPS: at most in one chunk
 END = 246  # TG_LANES_END
@@ -126,6 +127,7 @@ CONV2D_LANES = Kernel(
     summary="2-D convolution, two products a multiplication; maximum of 2x2 squares with pool",
     scratch=scratch_bytes,
     trails=trails,
+    superseded_by=DSP,
 )
 
 
@@ -141,7 +143,7 @@ def lanes_constants(layer: ConvLayer, lowering: Lowering) -> tuple[int, Array, A
     Whether its sums are requantized without wraps is looked at elsewhere.
     """
     bias, offset = layer.folded_bias, offset_of(layer.weights)
-    if not layer.is_dense or bias is None or offset is None or lowering.target.dsp:
+    if not layer.is_dense or bias is None or offset is None or not lowering.target.runs(CONV2D_LANES):
         return None
     stream, counts = pack(layer.weights, offset)
     even = bias.astype(np.int64) - (counts << 15)

@@ -15,6 +15,7 @@ from tinyglow.kernels.convolution.channel_scales import fits_high_word, requanti
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
+from tinyglow.targets.cores import DSP
 
 _WORDS = 7  # of a channel: its bias, and two for each row of its weights; its scale if it has its own
 
@@ -92,6 +93,7 @@ CONV2D_SQUARES_DSP = Kernel(
     summary="maxima of 2x2 squares of a 3x3 convolution of one channel",
     scratch=_scratch,
     trails=_trails,
+    needs=DSP,
 )
 
 
@@ -104,6 +106,7 @@ CONV2D_SQUARES_CHANNELWISE_DSP = Kernel(
     summary="maxima of 2x2 squares of a 3x3 convolution of one channel with a scale for each output channel",
     scratch=_scratch,
     trails=_trails,
+    needs=DSP,
 )
 
 
@@ -112,7 +115,7 @@ def squares_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     sizes, bias, scales = layer.sizes, layer.folded_bias, layer.high_scales
     window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w", "in_c")]
     fits = layer.is_dense and window == [3, 3, 1, 1, 1] and layer.pool
-    if not fits or bias is None or lowering.target.armv6m:
+    if not fits or bias is None or not lowering.target.runs(CONV2D_SQUARES_DSP):
         return None
     squares = sizes["images"] * sizes["out_h"] * sizes["out_w"]
     # Measured on the Cortex-M7: about 44 cycles a channel and square, 30 a square.

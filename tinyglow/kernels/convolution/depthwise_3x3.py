@@ -13,6 +13,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
+from tinyglow.targets.cores import DSP
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,14 @@ DEPTHWISE_3X3 = Kernel(
     summary="depthwise convolution with filters of 3x3, stride 1 along rows",
     scratch=scratch_bytes,
     aliases=lambda p: p.in_place,
+    superseded_by=DSP,
 )
 
 
 def fits(layer: ConvLayer, lowering: Lowering) -> bool:
     """Whether the layer's shape is one for these kernels, and the core."""
     window = [layer.sizes[name] for name in ("kernel_h", "kernel_w", "stride_w")]
-    return layer.is_depthwise and window == [3, 3, 1] and not layer.pool and not lowering.target.dsp
+    return layer.is_depthwise and window == [3, 3, 1] and not layer.pool and lowering.target.runs(DEPTHWISE_3X3)
 
 
 def cycles_of(p: PlanesGeometry) -> int:

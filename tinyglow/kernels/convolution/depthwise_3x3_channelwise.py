@@ -13,6 +13,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.channel_scales import requantize_scale_words
 from tinyglow.kernels.convolution.depthwise_3x3 import PlanesGeometry, cycles_of, fits, planes_sums, scratch_bytes
 from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.targets.cores import DSP
 
 _OWN_SCALE = 30  # cycles a channel, measured
 
@@ -45,6 +46,7 @@ DEPTHWISE_3X3_CHANNELWISE = Kernel(
     summary="depthwise convolution with filters of 3x3 and a scale for each channel, stride 1 along rows",
     scratch=scratch_bytes,
     aliases=lambda p: p.in_place,
+    superseded_by=DSP,
 )
 
 

@@ -14,6 +14,7 @@ from tinyglow.kernels.convolution.channel_scales import requantize_high_words
 from tinyglow.kernels.convolution.depthwise_dsp import GROUP, cycles_of, is_fast, pack, trails, unpack
 from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.targets.cores import DSP
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ DEPTHWISE_CHANNELWISE_DSP = Kernel(
     reference=depthwise_channelwise_dsp_s8,
     summary="depthwise convolution with a scale for each channel, four channels at once",
     trails=trails,
+    needs=DSP,
 )
 
 DEPTHWISE_3X3_CHANNELWISE_DSP = Kernel(
@@ -59,13 +61,19 @@ DEPTHWISE_3X3_CHANNELWISE_DSP = Kernel(
     # One window with what lies outside the image.
     scratch=lambda p: 9 * p.in_c,
     trails=trails,
+    needs=DSP,
 )
 
 
 def depthwise_channelwise_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through one of these kernels; None where that cannot be, or is not needed."""
     scales = layer.high_scales
-    fits = layer.is_depthwise and layer.sizes["group"] > 1 and not layer.pool and not lowering.target.armv6m
+    fits = (
+        layer.is_depthwise
+        and layer.sizes["group"] > 1
+        and not layer.pool
+        and lowering.target.runs(DEPTHWISE_CHANNELWISE_DSP)
+    )
     if not fits or scales is None:
         return None
     params = DepthwiseChannelwiseDspParams(**layer.geometry, out_offset=layer.out.offset)

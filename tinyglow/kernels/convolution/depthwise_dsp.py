@@ -15,6 +15,7 @@ from tinyglow.kernels.convolution.geometry import ConvGeometry, PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.overlap import first_inputs
 from tinyglow.numerics import glow
+from tinyglow.targets.cores import DSP
 
 GROUP = 4  # channels
 
@@ -84,6 +85,7 @@ DEPTHWISE_DSP = Kernel(
     reference=depthwise_dsp_s8,
     summary="depthwise convolution, four channels at once",
     trails=trails,
+    needs=DSP,
 )
 
 
@@ -97,6 +99,7 @@ DEPTHWISE_3X3_DSP = Kernel(
     # One window with what lies outside the image.
     scratch=lambda p: 9 * p.in_c,
     trails=trails,
+    needs=DSP,
 )
 
 
@@ -114,7 +117,7 @@ def cycles_of(p: ConvGeometry, fast: bool) -> int:
 def depthwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_depthwise_dsp_s8; None where that cannot be."""
     fits = layer.is_depthwise and layer.sizes["group"] > 1 and not layer.per_channel and not layer.pool
-    if not fits or lowering.target.armv6m:
+    if not fits or not lowering.target.runs(DEPTHWISE_DSP):
         return None
     params = DepthwiseDspParams(**layer.geometry, out=layer.requants[0])
 

@@ -14,6 +14,7 @@ from tinyglow.kernels.convolution.channel_scales import requantize_high_words
 from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
+from tinyglow.targets.cores import DSP
 
 _GROUP = 4  # channels
 _ROW = 4  # bytes of the filter
@@ -100,6 +101,7 @@ DEPTHWISE_STRIP_DSP = Kernel(
     summary="depthwise convolution with windows of 3x3, stride 1, squares of 2x2 outputs at once",
     scratch=_scratch,
     aliases=lambda p: p.in_place,
+    needs=DSP,
 )
 
 
@@ -112,6 +114,7 @@ DEPTHWISE_STRIP_CHANNELWISE_DSP = Kernel(
     summary="depthwise convolution with windows of 3x3, stride 1, and a scale for each channel, squares of 2x2 outputs",
     scratch=_scratch,
     aliases=lambda p: p.in_place,
+    needs=DSP,
 )
 
 
@@ -121,7 +124,7 @@ def depthwise_strip_variant(layer: ConvLayer, lowering: Lowering) -> Variant | N
     window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w")]
     fits = layer.is_depthwise and window == [3, 3, 1, 1] and not layer.pool
     fits = fits and sizes["in_c"] % _GROUP == 0 and sizes["out_h"] >= 2
-    if not fits or bias is None or offset is None or lowering.target.armv6m:
+    if not fits or bias is None or offset is None or not lowering.target.runs(DEPTHWISE_STRIP_DSP):
         return None
     columns, rows = -(-sizes["out_w"] // 2), -(-sizes["out_h"] // 2)
     # Measured on the Cortex-M7, of a column and a channel: cycles a square, and those it begins with.

@@ -15,6 +15,7 @@ from tinyglow.kernels.convolution.channel_scales import requantize_high_words
 from tinyglow.kernels.convolution.conv2d_dsp import is_pointwise
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
+from tinyglow.targets.cores import DSP
 
 _WORD = 4  # bytes
 _GROUP = 4  # output channels
@@ -101,6 +102,7 @@ POINTWISE_DSP = Kernel(
     reference=pointwise_dsp_s8,
     summary="2-D convolution of 1x1 over 4 to 8 channels",
     trails=_trails,
+    needs=DSP,
 )
 
 
@@ -112,6 +114,7 @@ POINTWISE_CHANNELWISE_DSP = Kernel(
     reference=pointwise_channelwise_dsp_s8,
     summary="2-D convolution of 1x1 over 4 to 8 channels with a scale for each output channel",
     trails=_trails,
+    needs=DSP,
 )
 
 
@@ -120,7 +123,7 @@ def pointwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     sizes, bias, scales = layer.sizes, layer.folded_bias, layer.high_scales
     few = _LEAST <= sizes["in_c"] <= _MOST and sizes["out_c"] % _GROUP == 0
     fits = few and layer.is_dense and is_pointwise(sizes) and not layer.pool
-    if not fits or bias is None or lowering.target.armv6m:
+    if not fits or bias is None or not lowering.target.runs(POINTWISE_DSP):
         return None
     pixels = sizes["images"] * sizes["out_h"] * sizes["out_w"]
     fields = {"pixels": pixels, "in_c": sizes["in_c"], "out_c": sizes["out_c"]}

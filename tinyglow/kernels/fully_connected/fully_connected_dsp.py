@@ -10,6 +10,7 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.fully_connected.fully_connected import fully_connected_s8
 from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
+from tinyglow.targets.cores import DSP
 
 _UNITS = 4
 _GROUP = 4  # taps
@@ -50,12 +51,13 @@ FULLY_CONNECTED_DSP = Kernel(
     operands=(In("input", "int8"), In("weights", "int8"), In("bias", "int32"), Out("output", "int8")),
     reference=fully_connected_dsp_s8,
     summary="fully connected layer, two 16-bit products an instruction",
+    needs=DSP,
 )
 
 
 def dense_dsp_variant(layer: DenseLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_fully_connected_dsp_s8; None for ARMv6-M."""
-    if lowering.target.armv6m:
+    if not lowering.target.runs(FULLY_CONNECTED_DSP):
         return None
     p, weights = layer.params, layer.weights
     # Measured on the Cortex-M7: 0.8 cycles a product.

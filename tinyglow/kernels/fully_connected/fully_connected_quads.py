@@ -10,6 +10,7 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.fully_connected.fully_connected import fully_connected_s8
 from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
+from tinyglow.targets.cores import DSP
 
 UNITS = 4
 
@@ -47,6 +48,7 @@ FULLY_CONNECTED_QUADS = Kernel(
     operands=(In("input", "int8"), In("weights", "int8"), In("bias", "int32"), Out("output", "int8")),
     reference=fully_connected_quads_s8,
     summary="fully connected layer, four units at once",
+    superseded_by=DSP,
 )
 
 
@@ -59,7 +61,7 @@ def fits(weights: Array) -> bool:
 def quads_variant(layer: DenseLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_fully_connected_quads_s8; None where a sum may be too large, or for another core."""
     p, weights = layer.params, layer.weights
-    if lowering.target.dsp or not fits(weights):
+    if not lowering.target.runs(FULLY_CONNECTED_QUADS) or not fits(weights):
         return None
     groups, rest = divmod(p.units, UNITS)
     cycles = p.rows * (groups * (18 * p.depth + 250) + rest * 11 * p.depth + 4 * p.depth)

@@ -9,7 +9,6 @@ blocks do not hold.
 
 from __future__ import annotations
 
-from tinyglow.boards import CPUS, Cpu
 from tinyglow.errors import Problem, SimulationError
 from tinyglow.sim.cycles.block import Block, CycleModel
 from tinyglow.sim.cycles.m0 import CortexM0
@@ -17,6 +16,7 @@ from tinyglow.sim.cycles.m0plus import CortexM0Plus
 from tinyglow.sim.cycles.m3 import CortexM3
 from tinyglow.sim.cycles.m4 import CortexM4
 from tinyglow.sim.cycles.m7 import CortexM7
+from tinyglow.targets.boards import CPUS, Cpu
 
 __all__ = ["Block", "CycleModel", "cycle_model"]
 

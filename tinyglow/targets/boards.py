@@ -6,8 +6,8 @@ one ``[memory.<name>]`` table per memory (``start``, ``size``, ``kind``, ``wait_
 ``qemu``, the board's name in qemu-system-arm; ``[uart]`` with ``kind``, ``address`` and ``source``; and
 ``[flash_config]`` with ``address``, ``words`` and ``source``: what the part wants to find in its flash.
 
-What ``wait_states`` and the other keys of time mean is in :mod:`tinyglow.memories`; the cycle models of the
-cores know nothing of them: ``sim.memory`` counts them apart. Cores are in the table :data:`tinyglow.cpus.CPUS`.
+What ``wait_states`` and the other keys of time mean is in :mod:`tinyglow.targets.memories`; the cycle models of the
+cores know nothing of them: ``sim.memory`` counts them apart. Cores are in :data:`tinyglow.targets.cores.CPUS`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,17 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from tinyglow import resources
-from tinyglow.cpus import CPUS, NO_EMULATOR, Cpu
 from tinyglow.errors import BoardError, Problem
-from tinyglow.memories import PAGE_BYTES, Cache, Memory
-from tinyglow.peripherals import PERIPHERAL_KEYS, FlashConfig, Uart, flash_config_of, peripheral_problems, uart_of
+from tinyglow.targets.cores import CPUS, NO_EMULATOR, Cpu
+from tinyglow.targets.memories import PAGE_BYTES, Cache, Memory
+from tinyglow.targets.peripherals import (
+    PERIPHERAL_KEYS,
+    FlashConfig,
+    Uart,
+    flash_config_of,
+    peripheral_problems,
+    uart_of,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
 Architecture = Literal["v6-M", "v7-M", "v7E-M", "v8-M.mainline"]
 
 
+class Feature(Enum):
+    """What a core may have beyond ARMv6-M, and a kernel may need. Each says where Arm defines it."""
+
+    DSP = "DSP extension: multiply-adds of two 16-bit products (SMLAD and its kin); Armv7-M ARM, A4.4.3"
+    MVE = "M-profile Vector Extension (Helium): vectors of 128 bits; Armv8-M ARM, C2.4"
+
+
+DSP = frozenset({Feature.DSP})
+
+
 @dataclass(frozen=True)
 class Cpu:
-    """One core: compiler flags, emulator model, cycle model, abilities.
+    """One core: compiler flags, emulator model, cycle model, features.
 
     zig, gcc: flags that select the core; zig_fpu, gcc_fpu: what a hard-float build has instead or in addition.
     emulator: the emulator's name of the nearest core that runs the same code.
     cycles: the module of ``tinyglow.sim.cycles`` that counts for it; "" where there is none yet.
-    architecture: as the Addenda to the ABI name it (2.5.2, Tag_CPU_arch).
+    architecture: as the Addenda to the ABI name it (2.5.2, Tag_CPU_arch). features: what kernels may need.
     """
 
     name: str
@@ -28,6 +39,7 @@ class Cpu:
     emulator: str
     cycles: str
     architecture: Architecture
+    features: frozenset[Feature]
 
     @property
     def unaligned(self) -> bool:
@@ -54,7 +66,7 @@ def _cortex_m(
     core: str,
     architecture: Architecture,
     fpu: tuple[str, str] = ("", ""),
-    *,
+    *features: Feature,
     emulator: str,
     cycles: str,
     zig_extra: str = "",
@@ -73,6 +85,7 @@ def _cortex_m(
         emulator=emulator,
         cycles=cycles,
         architecture=architecture,
+        features=frozenset(features),
     )
 
 
@@ -83,10 +96,16 @@ CPUS: Mapping[str, Cpu] = {
     cpu.name: cpu
     for cpu in (
         _cortex_m("M0+", "v6-M", emulator="M0", cycles="m0plus"),
-        _cortex_m("M4", "v7E-M", ("vfp4d16sp", "fpv4-sp-d16"), emulator="M4", cycles="m4"),
-        _cortex_m("M7", "v7E-M", ("fp_armv8d16sp", "fpv5-sp-d16"), emulator="M7", cycles="m7"),
+        _cortex_m("M4", "v7E-M", ("vfp4d16sp", "fpv4-sp-d16"), Feature.DSP, emulator="M4", cycles="m4"),
+        _cortex_m("M7", "v7E-M", ("fp_armv8d16sp", "fpv5-sp-d16"), Feature.DSP, emulator="M7", cycles="m7"),
         _cortex_m(
-            "M33", "v8-M.mainline", ("fp_armv8d16sp", "fpv5-sp-d16"), emulator="M33", cycles="m33", zig_extra="+dsp"
+            "M33",
+            "v8-M.mainline",
+            ("fp_armv8d16sp", "fpv5-sp-d16"),
+            Feature.DSP,
+            emulator="M33",
+            cycles="m33",
+            zig_extra="+dsp",
         ),
         _cortex_m("M0", "v6-M", emulator="M0", cycles="m0"),
         _cortex_m("M3", "v7-M", emulator="M3", cycles="m3"),

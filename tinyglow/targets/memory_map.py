@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from tinyglow.boards import Board, Memory
 from tinyglow.errors import BoardError, Problem
+from tinyglow.targets.boards import Board, Memory
 
 # In the order in which they choose. The stack comes with the variables; tcm: activations in memory that is lent.
 AREAS = ("stack", "tcm", "activations", "mutable", "weights")

@@ -1,6 +1,6 @@
-"""What must hold of each worked example of CONTRIBUTING.md. Runs in a copy of the checkout, with the example applied:
+"""What must hold of each worked example of CONTRIBUTING.md.
 
-``python -m tests.worked_examples.check NAME``
+``python -m tests.worked_examples.check NAME`` runs in a copy of the checkout, with the example applied.
 """
 
 from __future__ import annotations

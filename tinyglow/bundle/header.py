@@ -48,6 +48,7 @@ class BundleInfo:
     weights_in_ram: bool = False
 
     def placeholder(self, name: str) -> Placeholder | None:
+        """The placeholder of that name; None if there is none."""
         return next((p for p in self.placeholders if p.name == name), None)
 
 

@@ -70,6 +70,7 @@ class Graph:
         return any(value.type.quant or value.type.channel_quant for value in self.values.values())
 
     def type_of(self, value: str) -> TensorType:
+        """The type of a value."""
         return self.values[value].type
 
     def __repr__(self) -> str:

@@ -13,8 +13,11 @@ from tinyglow.ir.types import TensorType
 
 
 class Region(Enum):
-    """The three memories of Glow's ABI, the fast one that an application may lend (``glow_tcm_addr``), and data that C
-    has as functions: the interpreter alone has them as data."""
+    """The memories of a program: the three of Glow's ABI, and two more.
+
+    TCM: fast memory that an application may lend (``glow_tcm_addr``). CODE: weights that are functions in C; only the
+    interpreter has them as data.
+    """
 
     CONSTANT = "constantWeight"
     MUTABLE = "mutableWeight"
@@ -39,9 +42,11 @@ class Buffer:
 
     @property
     def end(self) -> int:
+        """The first byte behind it, from its region's base."""
         return self.offset + self.type.nbytes
 
     def at(self, offset: int) -> Buffer:
+        """The same buffer at another offset."""
         return replace(self, offset=offset)
 
 
@@ -71,10 +76,12 @@ class KernelCall:
 
     @property
     def reads(self) -> list[str]:
+        """Names of the buffers that it reads."""
         return [buffer for _, buffer in self.named(Role.IN)]
 
     @property
     def writes(self) -> list[str]:
+        """Names of the buffers that it writes."""
         return [buffer for _, buffer in self.named(Role.OUT)]
 
 
@@ -97,6 +104,7 @@ class Program:
 
     @property
     def placeholders(self) -> tuple[str, ...]:
+        """Names of the inputs' and outputs' buffers."""
         return self.inputs + self.outputs
 
     @property

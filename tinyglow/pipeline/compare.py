@@ -39,6 +39,7 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
+        """Whether every element of every vector is equal."""
         return self.mismatches == 0
 
 

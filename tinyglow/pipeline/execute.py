@@ -49,10 +49,12 @@ class Sizes:
 
     @property
     def flash(self) -> int:
+        """Bytes of flash in all."""
         return self.code + self.constants + self.weights
 
     @property
     def ram(self) -> int:
+        """Bytes of RAM in all, without the stack."""
         return self.mutable + self.activations + self.variables + self.weights_in_ram + self.tcm
 
 
@@ -123,10 +125,12 @@ class Target(Protocol):
     """A bundle that is ready to run, with its memory."""
 
     @property
-    def compiler(self) -> str: ...
+    def compiler(self) -> str:
+        """Name and version of the C compiler."""
 
     @property
-    def sizes(self) -> Sizes | None: ...
+    def sizes(self) -> Sizes | None:
+        """What the bundle takes; None on the host."""
 
     def write(self, offset: int, data: bytes) -> None:
         """Into mutableWeight."""
@@ -134,7 +138,8 @@ class Target(Protocol):
     def clear(self) -> None:
         """Zero mutableWeight, activations and TCM."""
 
-    def infer(self) -> VectorCost | None: ...
+    def infer(self) -> VectorCost | None:
+        """Run one inference; its cost, None on the host."""
 
     @property
     def waits(self) -> int | None:

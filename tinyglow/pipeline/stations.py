@@ -44,11 +44,13 @@ class Dump:
     folder: Path | None = None
 
     def graph(self, number: int, station: str, graph: Graph) -> Graph:
+        """Verify a station's graph and write it. Returns the graph."""
         verify(graph, station)
         self.text(number, station, lambda: dump_graph(graph))
         return graph
 
     def text(self, number: int, station: str, text: Callable[[], str]) -> None:
+        """Write a station's result as text. Raises InputError."""
         if self.folder is None:
             return
         try:

@@ -93,6 +93,7 @@ class RangeRecorder:
                 self.counts[self._bin(np.array([begin + new_width]))[0]] += old[index] - share
 
     def finish(self) -> Range:
+        """The range and its histogram."""
         return Range(self.low, self.high, tuple(float(count) for count in self.counts))
 
 

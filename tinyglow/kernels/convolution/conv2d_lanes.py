@@ -34,6 +34,7 @@ class LanesGeometry(PooledGeometry):
 
     @property
     def terms(self) -> int:
+        """Products of one sum."""
         return self.kernel_h * self.kernel_w * self.in_c
 
 

@@ -32,7 +32,15 @@ MEMORIES = (Region.CONSTANT, Region.MUTABLE, Region.ACTIVATION)
 
 @dataclass(frozen=True, eq=False)
 class Buffer:
-    """A piece of one region. ``offset`` is in bytes from the region's base; -1 until the planner has run."""
+    """A piece of one region.
+
+    Attributes:
+        name: Unique in the program.
+        type: Shape, dtype and quantization parameters of what it holds.
+        region: The memory it lies in.
+        offset: Bytes from the region's base; -1 until the planner has run.
+        data: The content of a constant; None for other buffers.
+    """
 
     name: str
     type: TensorType
@@ -52,9 +60,15 @@ class Buffer:
 
 @dataclass(frozen=True)
 class KernelCall:
-    """One call: operands are buffer names in the kernel's order; ``origin`` names the graph node it computes.
+    """One call of a kernel.
 
-    ``scratch`` names the buffer of the kernel's working memory, whose content means nothing before or afterwards.
+    Attributes:
+        kernel: The kernel.
+        operands: Names of buffers, in the kernel's order.
+        params: The kernel's parameters.
+        origin: The graph node that it computes (a part of).
+        scratch: Name of the buffer of the kernel's working memory, whose content means nothing before and after the
+            call; "" if it needs none.
     """
 
     kernel: Kernel
@@ -87,9 +101,18 @@ class KernelCall:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Buffers by name, calls in order, the placeholders' buffers, and each region's size in bytes.
+    """Kernel calls in order, over buffers with addresses: what the C bundle is, call by call.
 
-    compact: its C is to be compiled for size.
+    Attributes:
+        name: Name of the network in C.
+        buffers: All buffers, by name.
+        calls: The kernel calls.
+        inputs: Names of the inputs' buffers.
+        outputs: Names of the outputs' buffers.
+        source_names: The name in the model file of each placeholder, by its name here.
+        sizes: Bytes of each region.
+        alignment: Of every buffer's address, in bytes.
+        compact: Whether its C is to be compiled for size.
     """
 
     name: str

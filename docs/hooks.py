@@ -106,6 +106,7 @@ def boards() -> str:
 def contributing() -> str:
     """CONTRIBUTING.md, whose links to pages are relative to the checkout."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = re.sub(r"\[([^\]]*)\]\((?!docs/)[^)#]+\)", r"`\1`", text)  # files that are no pages
     return text.replace("](docs/", "](")
 
 

@@ -63,12 +63,14 @@ class Layer:
 
     @property
     def channel_of(self) -> npt.NDArray[np.int64]:
+        """The channel of the layer before that each column of the weights reads."""
         terms = np.arange(self.weights.shape[1])
         return terms // 9 if self.conv else terms % self.before
 
     before: int = 1  # channels of the layer before
 
     def columns(self, x: Array) -> Array:
+        """The inputs of the layer's sums as rows of terms."""
         return patches(x) if self.conv else flat(x)
 
     def after(self, y: Array) -> Array:

@@ -1,0 +1,1 @@
+"""Benchmarks: cycles, flash, RAM and stack, against recorded figures."""

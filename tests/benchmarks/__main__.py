@@ -1,7 +1,6 @@
-"""Cycles, flash, RAM and stack on emulated cores, against the committed table; ``--update`` writes that,
-and ``layers.md`` beside it.
+"""Cycles, flash, RAM and stack on emulated cores, against the committed table.
 
-Anything more than 2 % worse fails. ``make bench`` runs this.
+``--update`` writes the table, and ``layers.md`` beside it. Anything more than 2 % worse fails. ``make bench`` runs it.
 """
 
 from __future__ import annotations

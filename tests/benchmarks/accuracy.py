@@ -1,5 +1,7 @@
-"""How near int8 networks come to float, beside the real Glow's: ``python -m tests.benchmarks.accuracy SHARED`` measures
-all of them anew, given the folder of recordings and models, and writes ``accuracy.json`` and ``docs/accuracy.md``.
+"""How near int8 networks come to float, beside the real Glow's.
+
+``python -m tests.benchmarks.accuracy SHARED`` measures all of them anew, given the folder of recordings and models, and
+writes ``accuracy.json`` and ``docs/accuracy.md``.
 
 Of each network the SNR of the worst output against the float network, on the recorded inputs: of Glow's recorded
 answers, and of ours from our own profile of the same calibration samples, by default options.
@@ -41,8 +43,8 @@ GROUPS = {
 
 # Where ours is more than 1 dB below Glow's: why.
 _RESCALE_STAYS = (
-    "an operand of the Concat is rescaled behind its Flatten; Glow merges that into the convolution, which saves a rounding, "
-    "and values beyond the calibration samples that the Concat's range still holds"
+    "an operand of the Concat is rescaled behind its Flatten; Glow merges that into the convolution, which saves a "
+    "rounding, and values beyond the calibration samples that the Concat's range still holds"
 )
 _NOT_FOLDED = "the BatchNormalization is not folded into the convolution before it; Glow folds it"
 _GRAPH = "the default graph rounds otherwise; `--graph=glow` has Glow's figure"
@@ -53,7 +55,7 @@ BELOW_GLOW: dict[str, str] = {
     "golden_networks/t19_conv1d_bnb_0": _NOT_FOLDED,
     "golden_more/mid_clip_relu": "the Relu behind a Clip is a step of its own; Glow has one range for both",
     "golden_more/reduced_r10000_asymmetric": _NOT_FOLDED,
-    "golden_more/reduced_r132_asymmetric": "Glow computes a Gemm with a tiny alpha in four steps, each with its own range",
+    "golden_more/reduced_r132_asymmetric": "Glow computes a Gemm with a tiny alpha in four steps with four ranges",
     "golden_more/reduced_r1_asymmetric": "Glow keeps this network of one node, and its input, in float",
     "golden_more/reduced_r20035_asymmetric_differs": _GRAPH,
     "golden_more/reduced_r20057_asymmetric_refuses": _RESCALE_STAYS,

@@ -1,5 +1,6 @@
-"""MLPerf Tiny's networks beside their float forms: the int8 files as they come, and what tinyglow makes of the float
-files. Nothing of Glow's is recorded for these.
+"""MLPerf Tiny's networks beside their float forms.
+
+Measured are the int8 files as they come, and what tinyglow makes of the float files. Nothing of Glow's is recorded for these.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ class Run:
 
     @property
     def key(self) -> str:
+        """The row's name in the recorded table."""
         return f"{self.model} {self.scheme} for {self.optimize} on {self.core}"
 
 

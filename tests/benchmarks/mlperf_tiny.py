@@ -1,6 +1,7 @@
-"""MLPerf Tiny's int8 networks beside TensorFlow Lite Micro on the same files: ``python -m tests.benchmarks.mlperf_tiny
-FOLDER`` records what they take, given the folder of the reference models (mlcommons/tiny), which the project does not
-carry.
+"""MLPerf Tiny's int8 networks beside TensorFlow Lite Micro on the same files.
+
+``python -m tests.benchmarks.mlperf_tiny FOLDER`` records what they take. FOLDER holds the reference models
+(mlcommons/tiny), which the project does not carry.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7")
 
 @dataclass(frozen=True)
 class Network:
-    """A reference model's file, and what TensorFlow Lite Micro with CMSIS-NN takes for it: cycles of one inference by
-    core, in the cycle model of this project (gcc -O3); flash and RAM in bytes on the Cortex-M7."""
+    """A reference model's file, and what TensorFlow Lite Micro with CMSIS-NN takes for it.
+
+    cycles: of one inference by core, in the cycle model of this project (gcc -O3). flash, ram: bytes on the Cortex-M7.
+    """
 
     title: str
     file: str

@@ -69,7 +69,8 @@ def _make(*words: str) -> None:
         _build(folder)
         return
     (target,) = words
-    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE), target
+    known = re.search(r"^COMMANDS := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert known and target in known[1].split(), target
 
 
 def _build(folder: Path) -> None:

@@ -178,7 +178,7 @@ def test_a_fault_names_address_function_and_layer(
     assert opening
     source.write_text(text[: opening.end()] + body + "\n" + text[opening.end() :], encoding="utf-8")
     with pytest.raises(SimulationError) as caught:
-        simulate(bundle, board, INPUTS)
+        simulate(bundle, board, INPUTS, options=Options(trusted=True))  # a file of it was changed
     found = str(caught.value)
     assert found.startswith(f"tg_infer on frdm-ke16z: {what}")
     assert layer.function in found.splitlines()[1]

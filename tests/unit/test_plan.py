@@ -147,10 +147,12 @@ class Builder:
         self.alignment = alignment
 
     def buffer(self, name: str, size: int, region: Region, data: Array | None = None) -> str:
+        """Add a buffer of ``size`` bytes."""
         self.buffers[name] = Buffer(name, TensorType((size,), "int8", QuantParams(1.0, 0)), region, data=data)
         return name
 
     def size(self, name: str) -> int:
+        """Bytes of a buffer."""
         return self.buffers[name].type.nbytes
 
     def call(self, kernel: Kernel, *sources: str, size: int = 0, into: str = "") -> str:

@@ -31,8 +31,10 @@ from tinyglow.testing import budget
 @budget(300)
 @given(program=programs(), fast=st.sampled_from([0, 0, 60]), seed=st.integers(0, 2**32 - 1))
 def test_no_answer_depends_on_it(program: Program, fast: int, seed: int) -> None:
-    """Guests lie within the input's place, the other activations take no more than all did, and the outputs are the
-    same, with fast memory or without."""
+    """Activations lie within the input's memory, the others take no more than all did, the outputs are the same.
+
+    With fast memory or without.
+    """
     generator = np.random.default_rng(seed)
     inputs = {
         name: generator.integers(-128, 128, (2, program.buffers[name].type.nbytes)).astype(np.int8)
@@ -59,8 +61,10 @@ def _mnist(board: str, checkout: Path, reuse: bool) -> Program:
 
 @pytest.mark.parametrize("board", ["frdm-ke16z", "mimxrt1060-evk"])
 def test_the_largest_image_pays_for_the_rest(board: str, checkout: Path) -> None:
-    """AN13438's network computes in its image's 784 bytes: no activation lies elsewhere, C answers as numpy, and the
-    working memory of kernels in between hides no difference."""
+    """AN13438's network computes in its image's 784 bytes: no activation lies elsewhere, C answers as numpy.
+
+    The working memory of kernels in between hides no difference.
+    """
     pytest.importorskip("unicorn")
     plain, program = (_mnist(board, checkout, reuse) for reuse in (False, True))
     assert plain.sizes[Region.ACTIVATION] > 0 == program.sizes[Region.ACTIVATION]

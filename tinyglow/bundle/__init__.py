@@ -1,0 +1,1 @@
+"""C bundles: writing them, reading them, and where they are from."""

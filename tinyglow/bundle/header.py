@@ -62,6 +62,7 @@ class BundleInfo:
         return areas | ({"weights": self.constant} if weights == "ram" or self.weights_in_ram else {})
 
     def placeholder(self, name: str) -> Placeholder | None:
+        """The placeholder of that name; None if there is none."""
         return next((p for p in self.placeholders if p.name == name), None)
 
 

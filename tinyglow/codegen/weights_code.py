@@ -118,8 +118,9 @@ class _Sum:
         self.open = True
 
     def flush(self, out: _Writer) -> None:
-        """Add the halves to the sums. The carry of a shift is the last bit out: the borrow that a negative lower half
-        took from the upper one.
+        """Add both halfwords to their sums.
+
+        The carry of a shift is the last bit out: the borrow that a negative lower halfword took from the upper one.
         """
         if not self.open:
             return

@@ -1,0 +1,1 @@
+"""Model files: ONNX and TFLite to graphs."""

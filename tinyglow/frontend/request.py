@@ -10,8 +10,13 @@ from tinyglow.ir.types import Shape
 
 @dataclass(frozen=True)
 class Request:
-    """define: sizes of symbolic dimensions. shapes: of inputs, by the model's names. outputs: the values that the
-    network gives instead of its own outputs, by the model's names; what lies behind them is left out.
+    """What a user asks of a model file.
+
+    Attributes:
+        define: Sizes of symbolic dimensions.
+        shapes: Shapes of inputs, by the model's names.
+        outputs: Values that the network gives instead of its own outputs, by the model's names. What only feeds the
+            outputs behind them is left out.
     """
 
     define: Mapping[str, int] = field(default_factory=dict)

@@ -251,6 +251,7 @@ class InFloat:
         self.editor = importer.editor
 
     def value(self, name: str) -> Value:
+        """The value in float: a quantized one dequantized."""
         value = self.importer.value(name)
         if value.type.quant is None and value.type.channel_quant is None:
             return value
@@ -259,9 +260,11 @@ class InFloat:
         return self.editor.add(f"{name}_dequantize", Dequantize(), [value], name)
 
     def constant(self, name: str) -> Array | None:
+        """The data of a constant in float; None for other values."""
         return self.value(name).data
 
     def bind(self, name: str, value: Value) -> None:
+        """Let ``name`` stand for ``value``, quantized as the file declares it."""
         declared = self.importer.declared(name)
         if declared.quant is not None and value.type.dtype == "float32":
             type_ = replace(value.type, dtype=declared.dtype, quant=declared.quant)
@@ -271,6 +274,7 @@ class InFloat:
         self.importer.bind(name, value)
 
     def declared(self, name: str) -> TensorType:
+        """The type that the file declares, as float."""
         type_ = self.importer.declared(name)
         return TensorType(type_.shape) if type_.quant or type_.channel_quant else type_
 

@@ -1,0 +1,1 @@
+"""What graphs, programs, operators and kernels are made of."""

@@ -38,11 +38,13 @@ class Namer:
         self._next: dict[str, int] = {}
 
     def copy(self) -> Namer:
+        """Another namer with the same names."""
         namer = Namer()
         namer.original, namer.used, namer._next = set(self.original), set(self.used), dict(self._next)
         return namer
 
     def unique(self, name: str) -> str:
+        """A C-legal name made of ``name`` that is not used yet; it is used from now on."""
         legal = legal_name(name)
         if legal not in self.used:
             self.used.add(legal)
@@ -74,6 +76,7 @@ class GraphEditor:
 
     @classmethod
     def of(cls, graph: Graph) -> GraphEditor:
+        """An editor that starts from ``graph``."""
         used = {*graph.used_names, *graph.values, *(node.name for node in graph.nodes)}
         editor = cls(graph.name, Namer(graph.original_names, used))
         editor.values = dict(graph.values)
@@ -95,7 +98,13 @@ class GraphEditor:
     # building
 
     def placeholder(self, source_name: str, type_: TensorType, pixels: QuantParams | None = None) -> Value:
-        """An input; ``pixels``: what its elements stand for in the model file, if they are uint8 there."""
+        """Add an input of the network.
+
+        Args:
+            source_name: Its name in the model file.
+            type_: Its type.
+            pixels: What its elements stand for in the model file, if they are uint8 there.
+        """
         value = self._new_value(self.namer.unique(source_name), type_)
         if pixels is not None:
             self.pixels[value.name] = pixels
@@ -112,6 +121,7 @@ class GraphEditor:
         return value
 
     def output(self, source_name: str, value: str) -> None:
+        """Add an output of the network. source_name: its name in the model file."""
         name = self.namer.unique(source_name)
         self.outputs.append(Output(name, value))
         self.source_names[name] = source_name
@@ -140,6 +150,7 @@ class GraphEditor:
 
     @property
     def nodes(self) -> list[Node]:
+        """All nodes, in their order."""
         return list(self._nodes.values())
 
     def alive(self, node: Node) -> bool:
@@ -147,19 +158,24 @@ class GraphEditor:
         return self._nodes.get(node.name) == node
 
     def value(self, name: str) -> Value:
+        """The value of that name."""
         return self.values[name]
 
     def producer(self, value: str) -> Node | None:
+        """The node that computes a value; None for inputs and constants."""
         name = self._producer.get(value)
         return self._nodes[name] if name is not None else None
 
     def users(self, value: str) -> list[Node]:
+        """The nodes that read a value."""
         return [self._nodes[name] for name in self._users.get(value, {})]
 
     def is_output(self, value: str) -> bool:
+        """Whether a value is an output of the network."""
         return any(output.value == value for output in self.outputs)
 
     def has_one_use(self, value: str) -> bool:
+        """Whether a value is read once in all, outputs of the network included."""
         uses = sum(node.inputs.count(value) for node in self.users(value))
         return uses + sum(output.value == value for output in self.outputs) == 1
 
@@ -174,6 +190,7 @@ class GraphEditor:
         self.outputs = [replace(out, value=new) if out.value == old else out for out in self.outputs]
 
     def set_type(self, value: str, type_: TensorType) -> None:
+        """Another type for a value."""
         self.values[value] = replace(self.values[value], type=type_)
 
     def set_data(self, value: str, data: Array) -> None:
@@ -181,9 +198,11 @@ class GraphEditor:
         self.values[value] = replace(self.values[value], data=data)
 
     def set_op(self, node: Node, op: Op) -> Node:
+        """Another operator for a node. Returns the new node."""
         return self._replace(node, replace(node, op=op))
 
     def set_inputs(self, node: Node, inputs: tuple[str, ...]) -> Node:
+        """Other inputs for a node. Returns the new node."""
         return self._replace(node, replace(node, inputs=inputs))
 
     def remove_if_unused(self, node: Node) -> None:

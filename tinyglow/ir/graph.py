@@ -28,7 +28,15 @@ class Value:
 
 @dataclass(frozen=True)
 class Node:
-    """One operation. ``inputs`` and ``outputs`` are value names; ``origin`` is the node of the model it stems from."""
+    """One operation.
+
+    Attributes:
+        name: Unique in the graph.
+        op: The operator, with its attributes.
+        inputs: Names of the values that it reads.
+        outputs: Names of the values that it computes.
+        origin: The node of the model file that it stems from.
+    """
 
     name: str
     op: Op
@@ -47,12 +55,21 @@ class Output:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Nodes in topological order, the values they use, the input values and the outputs.
+    """A network: nodes in topological order, and the values that they read and compute.
 
-    ``source_names`` maps a placeholder's (C-legal) name to the name it has in the model file. ``derived`` names the
-    constants that Glow computes with a node at the time it quantizes, and so treats as results. ``used_names`` and
-    ``original_names`` (those of the model file) are what ``ir.editor.Namer`` goes on from. ``pixels`` has the inputs
-    that are uint8 in the model file, and what an element stands for there: scale * (element - offset).
+    Attributes:
+        name: Name of the network in C.
+        inputs: Names of the input values.
+        outputs: The network's outputs.
+        nodes: The nodes, each after those whose results it reads.
+        values: All values, by name.
+        source_names: The name in the model file of each placeholder, by its C-legal name.
+        derived: Names of the constants that Glow computes with a node at the time it quantizes, and so treats as
+            results.
+        used_names: Names that are taken (``ir.editor.Namer``).
+        original_names: Names of the model file (``ir.editor.Namer``).
+        pixels: The inputs that are uint8 in the model file, by name, and what an element stands for there:
+            scale * (element - offset).
     """
 
     name: str
@@ -68,10 +85,11 @@ class Graph:
 
     @property
     def is_quantized(self) -> bool:
-        """Whether any value is: then the model came quantized, or station 4 has been."""
+        """Whether any value is quantized: the model came so, or station 4 has run."""
         return any(value.type.quant or value.type.channel_quant for value in self.values.values())
 
     def type_of(self, value: str) -> TensorType:
+        """The type of a value."""
         return self.values[value].type
 
     def __repr__(self) -> str:

@@ -170,6 +170,7 @@ class Kernel:
 
     @property
     def params_ctype(self) -> str:
+        """Name of the C struct of its parameters."""
         return f"{self.symbol}_params"
 
     def run(self, params: Params, operands: list[Array]) -> None:

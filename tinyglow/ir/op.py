@@ -56,18 +56,21 @@ class SourceNode:
         return tuple(int(item) for item in value)
 
     def integer(self, name: str, default: int) -> int:
+        """An integer attribute. Raises UnsupportedError if it is none."""
         value = self.attributes.get(name, default)
         if not isinstance(value, int):
             raise UnsupportedError(f"attribute {name} is {value!r}", "an integer")
         return value
 
     def real(self, name: str, default: float) -> float:
+        """A float attribute. Raises UnsupportedError if it is none."""
         value = self.attributes.get(name, default)
         if not isinstance(value, int | float):
             raise UnsupportedError(f"attribute {name} is {value!r}", "a number")
         return float(value)
 
     def text(self, name: str, default: str) -> str:
+        """A string attribute. Raises UnsupportedError if it is none."""
         value = self.attributes.get(name, default)
         if not isinstance(value, str):
             raise UnsupportedError(f"attribute {name} is {value!r}", "a string")
@@ -133,7 +136,8 @@ class Quantizing(Protocol):
 class Lowering(Protocol):
     """What an operator needs of the lowering to become kernel calls."""
 
-    def type_of(self, value: str) -> TensorType: ...
+    def type_of(self, value: str) -> TensorType:
+        """The type of a value."""
 
     def data_of(self, value: str) -> Array:
         """The data of a constant value; UnsupportedError if it is computed at run time."""
@@ -150,7 +154,8 @@ class Lowering(Protocol):
     def alias(self, value: str, of: str) -> None:
         """``value`` is ``of``'s buffer under another shape."""
 
-    def call(self, kernel: Kernel, operands: Sequence[str], params: Params) -> None: ...
+    def call(self, kernel: Kernel, operands: Sequence[str], params: Params) -> None:
+        """Emit a kernel call. operands: names of buffers, in the kernel's order."""
 
     def temporary(self, type_: TensorType) -> str:
         """A buffer for a result between two calls of one node."""
@@ -214,6 +219,7 @@ class Op(ABC):
 
     @property
     def kind(self) -> str:
+        """Name of the class."""
         return type(self).__name__
 
     @property

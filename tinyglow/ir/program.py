@@ -13,8 +13,11 @@ from tinyglow.ir.types import QuantParams, TensorType
 
 
 class Region(Enum):
-    """The three memories of Glow's ABI, the fast one that an application may lend (``glow_tcm_addr``), and data that C
-    has as functions: the interpreter alone has them as data."""
+    """The memories of a program: the three of Glow's ABI, and two more.
+
+    TCM: fast memory that an application may lend (``glow_tcm_addr``). CODE: weights that are functions in C; only the
+    interpreter has them as data.
+    """
 
     CONSTANT = "constantWeight"
     MUTABLE = "mutableWeight"
@@ -29,7 +32,15 @@ MEMORIES = (Region.CONSTANT, Region.MUTABLE, Region.ACTIVATION)
 
 @dataclass(frozen=True, eq=False)
 class Buffer:
-    """A piece of one region. ``offset`` is in bytes from the region's base; -1 until the planner has run."""
+    """A piece of one region.
+
+    Attributes:
+        name: Unique in the program.
+        type: Shape, dtype and quantization parameters of what it holds.
+        region: The memory it lies in.
+        offset: Bytes from the region's base; -1 until the planner has run.
+        data: The content of a constant; None for other buffers.
+    """
 
     name: str
     type: TensorType
@@ -39,17 +50,25 @@ class Buffer:
 
     @property
     def end(self) -> int:
+        """The first byte behind it, from its region's base."""
         return self.offset + self.type.nbytes
 
     def at(self, offset: int) -> Buffer:
+        """The same buffer at another offset."""
         return replace(self, offset=offset)
 
 
 @dataclass(frozen=True)
 class KernelCall:
-    """One call: operands are buffer names in the kernel's order; ``origin`` names the graph node it computes.
+    """One call of a kernel.
 
-    ``scratch`` names the buffer of the kernel's working memory, whose content means nothing before or afterwards.
+    Attributes:
+        kernel: The kernel.
+        operands: Names of buffers, in the kernel's order.
+        params: The kernel's parameters.
+        origin: The graph node that it computes (a part of).
+        scratch: Name of the buffer of the kernel's working memory, whose content means nothing before and after the
+            call; "" if it needs none.
     """
 
     kernel: Kernel
@@ -71,18 +90,30 @@ class KernelCall:
 
     @property
     def reads(self) -> list[str]:
+        """Names of the buffers that it reads."""
         return [buffer for _, buffer in self.named(Role.IN)]
 
     @property
     def writes(self) -> list[str]:
+        """Names of the buffers that it writes."""
         return [buffer for _, buffer in self.named(Role.OUT)]
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Buffers by name, calls in order, the placeholders' buffers, and each region's size in bytes.
+    """Kernel calls in order, over buffers with addresses: what the C bundle is, call by call.
 
-    compact: its C is to be compiled for size. pixels: see ``ir.graph.Graph``.
+    Attributes:
+        name: Name of the network in C.
+        buffers: All buffers, by name.
+        calls: The kernel calls.
+        inputs: Names of the inputs' buffers.
+        outputs: Names of the outputs' buffers.
+        source_names: The name in the model file of each placeholder, by its name here.
+        sizes: Bytes of each region.
+        alignment: Of every buffer's address, in bytes.
+        compact: Whether its C is to be compiled for size.
+        pixels: Inputs that are uint8 in the model file (``ir.graph.Graph``).
     """
 
     name: str
@@ -98,6 +129,7 @@ class Program:
 
     @property
     def placeholders(self) -> tuple[str, ...]:
+        """Names of the inputs' and outputs' buffers."""
         return self.inputs + self.outputs
 
     @property

@@ -13,7 +13,7 @@ from tinyglow.targets.cores import CPUS, Feature
 
 
 class Optimize(Enum):
-    """What to choose kernels by."""
+    """What to choose kernels by: the fewest cycles, the fewest bytes of flash, or the least product of both."""
 
     SPEED = "speed"
     BALANCED = "balanced"
@@ -34,12 +34,17 @@ CODE_BUDGET = 4096
 
 @dataclass(frozen=True)
 class Target:
-    """core: as boards name it, "" for none in particular (kernels are then chosen for their simplicity).
+    """What a program is made for. It chooses kernels, and changes no result.
 
-    code_budget: bytes of instructions that all weights which become code by AUTO may take together. byte_price: cycles
-    that a byte of flash is worth, with SPEED; scratch_limit: bytes of working memory that a kernel may have.
-    reuse_inputs: whether activations may lie where an input was, which an inference then destroys.
-    pack_weights: with SIZE, whether weights may be stored entropy-coded.
+    Attributes:
+        core: As boards name it; "" for none in particular, then kernels are chosen for their simplicity.
+        optimize: What counts most.
+        weights_as_code: Whether weights may become instructions.
+        code_budget: Bytes of instructions that all weights which become code by AUTO may take together.
+        byte_price: Cycles that a byte of flash is worth, with SPEED.
+        scratch_limit: Bytes of working memory that a kernel may have; None for any.
+        reuse_inputs: Whether activations may lie where an input was, which an inference then destroys.
+        pack_weights: Whether weights may be stored entropy-coded, with SIZE.
     """
 
     core: str = ""

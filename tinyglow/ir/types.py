@@ -60,10 +60,12 @@ class TensorType:
 
     @property
     def elements(self) -> int:
+        """Number of elements."""
         return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
+        """Size in bytes."""
         return self.elements * DTYPE_BYTES[self.dtype]
 
     def reshaped(self, shape: Shape) -> TensorType:

@@ -20,19 +20,24 @@ class ActivatedParams(Protocol):
     """Parameters of a layer that bounds its int16 outputs, and scales negative ones before that if leaky."""
 
     @property
-    def act_min(self) -> int: ...
+    def act_min(self) -> int:
+        """Lower bound of the sums."""
 
     @property
-    def act_max(self) -> int: ...
+    def act_max(self) -> int:
+        """Upper bound of the sums."""
 
     @property
-    def leaky(self) -> int: ...
+    def leaky(self) -> int:
+        """Whether negative sums have a slope."""
 
     @property
-    def slope(self) -> int: ...
+    def slope(self) -> int:
+        """Multiplier of negative sums."""
 
     @property
-    def slope_shift(self) -> int: ...
+    def slope_shift(self) -> int:
+        """Shift after that multiplication."""
 
 
 def activate_int16(p: ActivatedParams, sums: Array, channels: Array) -> Array:

@@ -1,0 +1,1 @@
+"""Graph to program: kernel calls over buffers, and the buffers' addresses."""

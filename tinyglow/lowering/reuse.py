@@ -22,8 +22,11 @@ from tinyglow.lowering.plan import (
 
 
 def reuse_inputs(program: Program) -> Program:
-    """``program``, still without addresses, with activations in the mutable memory for which ``plan`` finds room in the
-    largest input's placeholder: those without which the rest takes the least that a greedy search finds."""
+    """Move activations into the memory of the largest input, where ``plan`` finds room for them.
+
+    ``program`` has no addresses yet. Of all activations those move whose absence leaves the least for the rest, as far
+    as a greedy search finds.
+    """
     if not program.inputs:
         return program
     best, least = program, _need(program)

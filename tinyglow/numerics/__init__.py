@@ -1,0 +1,1 @@
+"""What integers and floats mean: the only rounding code in Python."""

@@ -1,6 +1,7 @@
 """Functions of one element that int8 looks up in a table of 256 entries.
 
-In int16 there is a table with interpolation, but for Log, which has no straight piece near 0, and is float."""
+In int16 there is a table with interpolation, except for Log: it has no straight piece near 0, and stays float.
+"""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ class Ranges:
 
     @property
     def channels(self) -> int:
+        """Number of channels."""
         return len(self.low)
 
     def is_constant(self) -> Array:
@@ -40,8 +41,11 @@ class Ranges:
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """A layer of sums of (x - in_offset) * weight. weights: int64 [units, taps, inputs], inputs being channels of the
-    image (of one group of them) or all elements; bias: int64 [units], at the scale of the sums."""
+    """A layer of sums of (x - in_offset) * weight.
+
+    weights: int64 [units, taps, inputs], inputs being channels of the image (of one group of them) or all elements.
+    bias: int64 [units], at the scale of the sums.
+    """
 
     weights: Array
     bias: Array

@@ -49,9 +49,11 @@ def lower_within(
     compiler: str | None = None,
     dump: Dump = NO_DUMP,
 ) -> Program:
-    """Stations 6 and 7 under a budget in bytes: flash is code, constants and weights of the linked bundle without main;
-    RAM is placeholders, activations and variables. Layer by layer, kernels are chosen by cycles plus a price of their
-    bytes; the price, and the limit of working memory, are raised until the whole fits.
+    """Stations 6 and 7 under a budget in bytes.
+
+    Flash is code, constants and weights of the linked bundle without main; RAM is placeholders, activations and
+    variables. Layer by layer, kernels are chosen by cycles plus a price of their bytes; the price, and the limit of
+    working memory, are raised until the whole fits.
 
     Raises BoardError with the least that was found if nothing fits; ToolError without a compiler for the board.
     """

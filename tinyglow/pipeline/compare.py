@@ -39,6 +39,7 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
+        """Whether every element of every vector is equal."""
         return self.mismatches == 0
 
 
@@ -109,9 +110,24 @@ def verify(
     compiler: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Comparison]:
-    """Run ``program`` in numpy, as C on this machine and on ``board``; compare every output element.
+    """Run a program in numpy, as C on this machine and as C on a board, and compare every output element.
 
-    inputs: [samples, *shape] by name. Returns one Comparison for the host and, unless that is the board, one for it.
+    Args:
+        program: What ``lower`` made.
+        board: The board; this machine alone for "host".
+        inputs: Arrays [samples, *shape] by input name, as for ``interpret``.
+        compiler: The C compiler for the board: see ``sim.toolchain.find_compiler``.
+        progress: Is called with 1 after each sample.
+
+    Returns:
+        One comparison for this machine and, unless that is the board, one for the board. Where outputs differ, it names
+        the first layer that does.
+
+    Raises:
+        InputError: An input does not fit.
+        BoardError: The program does not fit the board.
+        ToolError: There is no compiler or emulator, or it fails.
+        SimulationError: The program faults or does not end.
     """
     check_fit(program, board)
     shapes = {name: program.buffers[name].type.shape for name in program.inputs}

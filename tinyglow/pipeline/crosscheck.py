@@ -56,10 +56,12 @@ class Crosscheck:
 
     @property
     def parameters_equal(self) -> bool:
+        """Whether every value has Glow's type, scale and offset."""
         return all(value.equal for value in self.values)
 
     @property
     def equal(self) -> bool:
+        """Whether parameters and outputs are Glow's, on every core that was tried."""
         return self.parameters_equal and self.vectors == self.vectors_equal and not self._core_differs()
 
     def _core_differs(self) -> bool:

@@ -68,8 +68,17 @@ class LineShare:
 
 @dataclass(frozen=True)
 class CycleProfile:
-    """One inference; ``layers`` in their order, of which the first and last are the surroundings of the network's
-    calls, ``functions`` and ``lines`` with the most cycles first. All three add up to ``whole``."""
+    """Where the cycles of one inference went.
+
+    Attributes:
+        board: The board.
+        compiler: Name and version of the C compiler.
+        weights: Where the weights lay.
+        whole: The whole inference. ``layers``, ``functions`` and ``lines`` each add up to it.
+        layers: In their order. The first and the last are what runs before the first kernel call and after the last.
+        functions: The most cycles first.
+        lines: The most cycles first.
+    """
 
     board: Board
     compiler: str

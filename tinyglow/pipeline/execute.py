@@ -35,10 +35,12 @@ class Target(Protocol):
     """A bundle that is ready to run, with its memory."""
 
     @property
-    def compiler(self) -> str: ...
+    def compiler(self) -> str:
+        """Name and version of the C compiler."""
 
     @property
-    def sizes(self) -> Sizes | None: ...
+    def sizes(self) -> Sizes | None:
+        """What the bundle takes; None on the host."""
 
     def write(self, offset: int, data: bytes) -> None:
         """Into mutableWeight."""
@@ -46,7 +48,8 @@ class Target(Protocol):
     def clear(self) -> None:
         """Zero mutableWeight, activations and TCM."""
 
-    def infer(self) -> VectorCost | None: ...
+    def infer(self) -> VectorCost | None:
+        """Run one inference; its cost, None on the host."""
 
     @property
     def waits(self) -> int | None:

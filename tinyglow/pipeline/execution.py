@@ -32,10 +32,12 @@ class Sizes:
 
     @property
     def flash(self) -> int:
+        """Bytes of flash in all."""
         return self.code + self.constants + self.weights
 
     @property
     def ram(self) -> int:
+        """Bytes of RAM in all, without the stack."""
         return self.mutable + self.activations + self.variables + self.weights_in_ram + self.tcm
 
 

@@ -50,11 +50,13 @@ class Dump:
     folder: Path | None = None
 
     def graph(self, number: int, station: str, graph: Graph) -> Graph:
+        """Verify a station's graph and write it. Returns the graph."""
         verify(graph, station)
         self.text(number, station, lambda: dump_graph(graph))
         return graph
 
     def text(self, number: int, station: str, text: Callable[[], str]) -> None:
+        """Write a station's result as text. Raises InputError."""
         if self.folder is None:
             return
         try:
@@ -78,12 +80,22 @@ def load(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     outputs: Sequence[str] = (),
 ) -> Graph:
-    """Stations 1 and 2: the simplified float graph of a model file; one that is quantized already is as it is.
+    """Stations 1 and 2: read a model file and simplify its graph. A graph that comes quantized stays as it is.
 
-    name: of the network in C (default: from the file's name). define: sizes for symbolic dimensions. like_glow: exactly
-    the graph that Glow would quantize, even where a simpler one is known. shapes: of inputs whose dimensions the file
-    leaves open. outputs: values of the model that the network gives instead of its own outputs.
-    Raises ModelError with everything in the model that is not supported.
+    Args:
+        path: An ONNX or TFLite file.
+        name: Of the network in C (default: from the file's name).
+        define: Sizes for symbolic dimensions, by their symbols.
+        like_glow: Whether to make exactly the graph that Glow would quantize, even where a simpler one is known.
+        dump: Where to write each station's result as text.
+        shapes: Of inputs whose dimensions the file leaves open, by name.
+        outputs: Values of the model that the network gives instead of its own outputs.
+
+    Returns:
+        The graph: float, or quantized as the file is.
+
+    Raises:
+        ModelError: With everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
     graph = dump.graph(1, "read", load_model(path, name, Request(define or {}, shapes or {}, tuple(outputs))))
@@ -96,10 +108,19 @@ def bind_inputs(
     given: Mapping[str, Array],
     pixels: Mapping[str, QuantParams] | None = None,
 ) -> dict[str, Array]:
-    """``given`` arrays [samples, ...] under the placeholders' names; they may be given under the model's own names.
+    """Find the placeholder of each given array; arrays may be given under the model's own names.
 
-    names: shape of each input placeholder. pixels: what uint8 elements of some inputs stand for; arrays of these become
-    float32. Raises InputError for missing, unknown or misshapen inputs, all at once.
+    Args:
+        names: The shape of each input placeholder, by its name.
+        source_names: The name in the model file of each placeholder, by its name.
+        given: Arrays [samples, ...] by name.
+        pixels: What uint8 elements of some inputs stand for; arrays of these become float32.
+
+    Returns:
+        The arrays under the placeholders' names.
+
+    Raises:
+        InputError: With all inputs that are missing, unknown or misshapen.
     """
     by_any_name = {source_names.get(name, name): name for name in names} | {name: name for name in names}
     bound: dict[str, Array] = {}
@@ -142,10 +163,22 @@ def profile(
     batch: int = 1,
     lowered: bool = False,
 ) -> Profile:
-    """Station 3: ranges and histograms of all values over samples; inputs [samples, *shape] float32 by name.
+    """Station 3: run the float graph on samples and record the range and histogram of every value.
 
-    batch: how many samples Glow would have run together (its -minibatch). lowered: with the values that Glow's profiles
-    hold besides, of the operators into which it lowers nodes.
+    Args:
+        graph: The float graph.
+        inputs: float32 arrays [samples, *shape] by input name.
+        bins: Number of intervals of each histogram.
+        progress: Is called with the number of samples that have been run.
+        dump: Where to write the ranges as text.
+        batch: How many samples Glow would run together (its -minibatch).
+        lowered: Whether to record the values too that Glow's profiles hold of the operators into which it lowers nodes.
+
+    Returns:
+        The profile.
+
+    Raises:
+        InputError: The graph is quantized already, or an input does not fit.
     """
     if graph.is_quantized:
         raise InputError("the model is quantized already", [Problem("", "its ranges are fixed", "a float model")])
@@ -170,9 +203,21 @@ def quantize(
     float_io: bool = False,
     dump: Dump = NO_DUMP,
 ) -> Graph:
-    """Stations 4 and 5: the int8 graph. float_io: inputs and outputs stay float32.
+    """Stations 4 and 5: quantize a float graph by a profile, and fold what can be folded.
 
-    A model that came quantized needs no profile, and takes no scheme. Raises ProfileError, InputError.
+    Args:
+        graph: The float graph; or a graph that came quantized, which takes no profile and no scheme.
+        profile: The ranges.
+        scheme: How to quantize (default: int8, asymmetric, int32 biases).
+        float_io: Whether inputs and outputs stay float32.
+        dump: Where to write each station's result as text.
+
+    Returns:
+        The integer graph.
+
+    Raises:
+        ProfileError: The profile does not fit the graph.
+        InputError: A float graph has no profile, or a quantized one has a profile or a scheme.
     """
     if graph.is_quantized:
         if profile is not None or (scheme is not None and replace(scheme, like_glow=False) != Scheme()):
@@ -193,10 +238,20 @@ def lower(
     chooser: Chooser | None = None,
     tcm_bytes: int = 0,
 ) -> Program:
-    """Stations 6 and 7: the program, every buffer with its address. Raises ModelError for nodes without a kernel.
+    """Stations 6 and 7: turn a graph into kernel calls over buffers, and give every buffer its address.
 
-    target: what kernels are chosen for; the program computes the same for all, and runs everywhere. tcm_bytes: of fast
-    memory, which is given to the buffers with the most traffic.
+    Args:
+        graph: What ``quantize`` made; or a float graph.
+        dump: Where to write each station's result as text.
+        target: What kernels are chosen for. The program computes the same for all targets, and runs everywhere.
+        chooser: Chooses among the kernels that could compute a node (default: by what ``target`` asks for).
+        tcm_bytes: Bytes of fast memory, which is given to the buffers with the most traffic.
+
+    Returns:
+        The program.
+
+    Raises:
+        ModelError: With all nodes that have no kernel.
     """
     program = lower_graph(fuse(graph, target) if target.core else graph, target, chooser)
     dump.text(6, "lower", lambda: dump_program(program))
@@ -253,7 +308,15 @@ def check_fit(program: Program, board: Board, options: BundleOptions | None = No
 
 
 def target_of(board: Board, optimize: Optimize = Optimize.SPEED) -> Target:
-    """What kernels are chosen for on ``board``."""
+    """What kernels are chosen for on a board.
+
+    Args:
+        board: The board; for this machine, kernels are chosen for their simplicity.
+        optimize: Speed, size, or a balance of both.
+
+    Returns:
+        The target.
+    """
     return Target("" if board.is_host else board.cpu, optimize)
 
 
@@ -271,12 +334,30 @@ def emit(
     object_cc: str | None = None,
     sources: bool = True,
 ) -> dict[str, bytes]:
-    """Station 8: write the C bundle into ``folder``; returns its files by name.
+    """Station 8: write the C bundle of a program.
 
-    api, verbose, weights, weights_asm, utils: see ``BundleOptions``. object_cc: the C compiler (as for ``simulate``)
-    that builds ``<net>.o`` for ``board``, this machine if there is none; by default there is no object. sources: the C
-    files are written beside the object too; a project that compiles all it finds must not link the object as well.
-    Raises BoardError, before anything is written, if it cannot fit ``board``; InputError, ToolError.
+    Args:
+        program: What ``lower`` made.
+        folder: Where to write it: a folder of the bundle's own.
+        board: What it must fit, if given.
+        dump: Where to write the list of files as text.
+        api: Glow's interface: "static" or "dynamic".
+        verbose: Whether the header lists the constants too.
+        weights: Where the weights are to lie: "flash" or "ram".
+        weights_asm: Whether to write ``<net>.weights.S`` too.
+        utils: Whether to write ``glow_bundle_utils.h`` and ``.c`` too.
+        object_cc: The C compiler (as for ``simulate``) that builds ``<net>.o`` for ``board``, or for this machine
+            without one; by default there is no object.
+        sources: Whether C files are written besides the object. A project that compiles all C files it finds must not
+            link the object as well.
+
+    Returns:
+        The files' contents by name.
+
+    Raises:
+        BoardError: The program does not fit ``board``; nothing is written then.
+        InputError: The folder cannot be written, or holds another network's bundle.
+        ToolError: There is no compiler, or it fails.
     """
     options = BundleOptions(api, verbose, weights, weights_asm, utils)
     if board is not None:

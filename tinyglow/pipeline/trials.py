@@ -228,8 +228,10 @@ def _ways(graph: Graph, close: Closely, chosen: Sequence[str], given: frozenset[
 
 
 def _nodes_of(graph: Graph, value: str) -> list[list[str]]:
-    """Which nodes of the model to keep float so that ``value`` is more exact: those that make it, or those that read it
-    too, for what reads it as integers rounds it again. Never all layers of the network: that is no quantized one.
+    """Which nodes of the model to keep float so that ``value`` is more exact.
+
+    Those that compute it, or those that read it too: what reads it as integers rounds it again. Never all layers of the
+    network, which would not be quantized then.
 
     A function of single elements comes with the layer before it, which it is folded into.
     """

@@ -1,0 +1,1 @@
+"""Profiles, and the quantizer that turns a float graph into an integer one."""

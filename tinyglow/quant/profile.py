@@ -93,6 +93,7 @@ class RangeRecorder:
                 self.counts[self._bin(np.array([begin + new_width]))[0]] += old[index] - share
 
     def finish(self) -> Range:
+        """The range and its histogram."""
         return Range(self.low, self.high, tuple(float(count) for count in self.counts))
 
 
@@ -178,7 +179,17 @@ def _read_count(count: object) -> float:
 
 
 def load_profile(path: str | Path) -> Profile:
-    """Read a profile file of Glow's or ours. Raises ProfileError with every faulty entry."""
+    """Read a profile file, Glow's or ours.
+
+    Args:
+        path: A YAML file with the range and histogram of each value.
+
+    Returns:
+        The profile.
+
+    Raises:
+        ProfileError: With every faulty entry.
+    """
     path = Path(path)
     head: dict[str, Any] = {}
     entries: list[Any] = []
@@ -231,7 +242,15 @@ def _histogram(counts: Sequence[float]) -> str:
 
 
 def save_profile(profile: Profile, path: str | Path) -> None:
-    """Write ``profile`` in Glow's YAML form (lib/Quantization/Serialization.cpp), sorted by name as Glow has it."""
+    """Write a profile in Glow's YAML form, sorted by name as Glow sorts it (lib/Quantization/Serialization.cpp).
+
+    Args:
+        profile: What ``profile`` or ``tune`` returned.
+        path: The file to write.
+
+    Raises:
+        ProfileError: The file cannot be written.
+    """
     lines = ["---", f"GlowToolsVersion: '{profile.tool_version}'", "...", "---"]
     lines += [f"GraphPreLowerHash: 0x{profile.graph_hash:X}", "...", "---"]
     for name in sorted(profile.ranges):

@@ -39,18 +39,24 @@ from tinyglow.quant.schema import (
 
 @dataclass(frozen=True)
 class Scheme:
-    """How to quantize; each field is an option of Glow's tools.
+    """How to quantize; each field is an option of Glow's tools, unless it is said to be ours.
 
-    schema, bias_dtype: -quantization-schema, -quantization-precision-bias. channelwise: -enable-channelwise, a scale
-    for each output channel of a convolution. calibrate: -quantization-calibration=KL. calibrate_constants: weights too
-    (-calibrate-constants). keep_float: node kinds, by Glow's names, that stay float
-    (-keep-original-precision-for-nodes). like_glow: end with exactly Glow's graph, even where a simpler one is known.
+    Attributes:
+        schema: How ranges become scales and offsets (-quantization-schema).
+        bias_dtype: "int32" or "int8" (-quantization-precision-bias).
+        channelwise: Whether convolutions get a scale for each output channel (-enable-channelwise).
+        calibrate: Whether ranges are narrowed by divergence (-quantization-calibration=KL).
+        calibrate_constants: Whether those of weights are too (-calibrate-constants).
+        keep_float: Node kinds that stay float, by Glow's names (-keep-original-precision-for-nodes).
+        like_glow: Whether to end with exactly Glow's graph, even where a simpler one is known. Ours.
+        channelwise_nodes: Names of the model's nodes that get a scale for each output channel in any case. Ours.
+        float_nodes: Names of the model's nodes that stay float in any case. Ours.
+        precision: Of activations: "int8" or "int16". int16 is ours: Glow's -quantization-precision=Int16 silently stays
+            float. It is symmetric whatever the schema (with power-of-two scales if that says so), with int8 weights, a
+            scale for each output unit, and biases as wide as the sums need.
 
-    channelwise_nodes, float_nodes: names of the model's nodes for which, beyond Glow, that is so in any case.
-
-    precision: of activations. "int16" is ours, not Glow's, whose -quantization-precision=Int16 silently stays float:
-    symmetric whatever the schema (with power-of-two scales if it says so), int8 weights with a scale for each output
-    unit, biases as wide as the sums need. Raises InputError for what goes with int8 only.
+    Raises:
+        InputError: An option goes with int8 only, and ``precision`` is int16.
     """
 
     schema: Schema = Schema.ASYMMETRIC

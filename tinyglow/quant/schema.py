@@ -28,7 +28,7 @@ INT16_HEADROOM = 2.0
 
 
 class Schema(Enum):
-    """Glow's -quantization-schema."""
+    """How ranges become scales and offsets: Glow's -quantization-schema."""
 
     ASYMMETRIC = "asymmetric"
     SYMMETRIC = "symmetric"

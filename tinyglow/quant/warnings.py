@@ -1,5 +1,7 @@
-"""What a profile and the graph quantized by it show before anything runs: data that cannot be right, values that int8
-cannot hold beside their neighbours. Each rule is one function; none of them fails.
+"""Warnings about a profile and the graph quantized by it, before anything runs.
+
+They are about data that cannot be right, and values that int8 cannot hold beside their neighbours. Each rule is one
+function; none of them fails.
 
 A warning must be rare and right: each rule says below what makes it sure, and the tests count on how many good networks
 it speaks up.

@@ -54,8 +54,11 @@ class _Followers(dict[int, "_Step"]):
 
 
 class _Step:
-    """From one block to another: how often, what may follow, how far the other lowers the stack pointer, and whether
-    the watched function is entered, or returned to."""
+    """A step from one block to another.
+
+    It knows how often it was taken, what may follow, how far the other block lowers the stack pointer, and whether the
+    watched function is entered, or returned to.
+    """
 
     __slots__ = ("behind", "count", "descent", "enters", "special")
 

@@ -153,10 +153,17 @@ def board_names() -> list[str]:
 
 
 def load_board(name_or_path: str | Path) -> Board:
-    """The board of that name, or of that ``.toml`` file; ``host`` is this machine.
+    """Load a board by name, or from a file.
 
-    Raises BoardError with every problem of the file: unknown, missing and ill-typed keys, unknown core, memories that
-    overlap or are unaligned, memories referred to but not described.
+    Args:
+        name_or_path: One of ``board_names()``, the path of a ``.toml`` file, or "host" for this machine.
+
+    Returns:
+        The board.
+
+    Raises:
+        BoardError: With every problem of the file: unknown, missing and ill-typed keys, an unknown core, memories that
+            overlap or are unaligned, memories referred to but not described.
     """
     name = str(name_or_path)
     if name == "host":

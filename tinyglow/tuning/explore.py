@@ -51,6 +51,7 @@ class NetworkTrials:
         self._network = TunedNetwork(self.graph, self.profile, Scheme(), self.images, self.labels, self.counter)
 
     def correct(self, scheme: Scheme) -> int | None:
+        """How many samples are right by a scheme; None if the network cannot be compiled so."""
         self._network.scheme = scheme
         try:
             return self._network.count(self._network.quantized(self.profile.ranges))
@@ -63,6 +64,7 @@ class NetworkTrials:
         return lower(fuse(graph, self.target) if self.target.core else graph, self.target)
 
     def cost(self, scheme: Scheme) -> Cost | None:
+        """The predicted cost by a scheme; None if it does not fit the board."""
         try:
             return self.costs.predicted(self.program(scheme))
         except BoardError as error:

@@ -158,12 +158,15 @@ class JournaledNetwork:
 
     @property
     def samples(self) -> int:
+        """Number of samples."""
         return self.network.samples
 
     def float_correct(self) -> int:
+        """How many samples the float network gets right."""
         known = self.journal.known(_FLOAT)
         return self.journal.add(_FLOAT, self.network.float_correct()) if known is None else known
 
     def correct(self, ranges: Ranges) -> int:
+        """How many samples the network by these ranges gets right."""
         known = self.journal.known(_key(ranges))
         return self.journal.add(_key(ranges), self.network.correct(ranges)) if known is None else known

@@ -21,7 +21,8 @@ from tinyglow.tuning.fingerprint import Fingerprint, Key, fingerprint, graph_key
 class Counter(Protocol):
     """An Evaluator, or Workers."""
 
-    def correct(self, program: Program, print_: Fingerprint | None = None) -> int: ...
+    def correct(self, program: Program, print_: Fingerprint | None = None) -> int:
+        """How many samples a program gets right."""
 
 
 def check_samples(graph: Graph, images: Array, labels: Array) -> None:
@@ -60,9 +61,11 @@ class TunedNetwork:
 
     @property
     def samples(self) -> int:
+        """Number of samples."""
         return len(self.images)
 
     def float_correct(self) -> int:
+        """How many samples the float network gets right."""
         (name,) = self.graph.inputs
         shaped = self.images.reshape(-1, *self.graph.type_of(name).shape)
         (outputs,) = run_graph(self.graph, {name: shaped}).values()

@@ -57,14 +57,28 @@ def tune(
     advance: Callable[[int], None] = lambda tensors: None,
     resumed: Callable[[int], None] = lambda answers: None,
 ) -> Profile:
-    """``profile`` with its ranges narrowed where ``graph``, quantized by ``scheme``, then gets more samples right.
+    """Narrow the ranges of a profile as long as the quantized network gets more samples right, as model-tuner does.
 
-    images: [samples, *shape] float32; labels: [samples], the class of each. say(line) is called with each line that
-    Glow's model-tuner would print, advance(1) after each tensor. The result does not depend on ``jobs``. checkpoint: a
-    file that a killed tuning goes on from, when it is called again with the same arguments; then resumed(answers) says
-    how many it knows already. It is gone when the tuning is done.
+    Args:
+        graph: The float graph.
+        profile: The ranges to start from.
+        images: float32 [samples, *shape].
+        labels: [samples], the class of each sample.
+        scheme: How to quantize.
+        options: Target accuracy and limits of the search.
+        jobs: Number of processes; 0 takes one for each core of this machine. The result is the same for any number.
+        checkpoint: A file from which a stopped tuning goes on, when it is called again with the same arguments. It is
+            removed at the end.
+        say: Is called with each line that Glow's model-tuner would print.
+        advance: Is called with 1 after each tensor.
+        resumed: Is called with the number of answers that ``checkpoint`` holds already, if there are any.
 
-    Raises InputError if the samples do not fit the network, ProfileError if the profile does not.
+    Returns:
+        The profile with narrowed ranges.
+
+    Raises:
+        InputError: The samples do not fit the network.
+        ProfileError: The profile does not fit the network.
     """
     scheme, classes = scheme or Scheme(), np.asarray(labels)
     check_samples(graph, images, classes)

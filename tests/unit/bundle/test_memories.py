@@ -328,7 +328,6 @@ def test_names_that_hide_the_interface_are_refused(tmp_path: Path) -> None:
 
 def test_a_model_cannot_name_its_way_into_the_header(tmp_path: Path) -> None:
     """Placeholders and constants with names of macros, comments and line breaks give headers that say the truth."""
-
     names = ["TCM_MEM_SIZE", "CONSTANT_MEM_TYPE", "x\n#error", '"; int y', "*/ int z; /*", "\\"]
     build = NetBuilder()
     outputs = []

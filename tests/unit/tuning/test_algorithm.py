@@ -34,9 +34,11 @@ class Scripted:
     samples: int = SAMPLES
 
     def float_correct(self) -> int:
+        """Always the same."""
         return 90
 
     def correct(self, ranges: Ranges) -> int:
+        """Note the question and answer it."""
         self.asked.append(dict(ranges))
         return self.answers(ranges)
 

@@ -45,6 +45,7 @@ class Table:
     asked: list[Scheme] = field(default_factory=list)
 
     def correct(self, scheme: Scheme) -> int | None:
+        """Note the question and answer it."""
         self.asked.append(scheme)
         return self.rate(scheme)
 

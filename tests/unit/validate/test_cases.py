@@ -1,5 +1,7 @@
-"""Situations from public reports in which int8 lost nearly everything without a word: now above 30 dB, or said, with
-advice that gets there."""
+"""Situations from public reports in which int8 lost nearly everything without a word.
+
+Now each is above 30 dB, or a warning says so, with advice that gets there.
+"""
 
 from __future__ import annotations
 

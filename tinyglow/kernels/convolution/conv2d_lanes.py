@@ -35,6 +35,7 @@ class LanesGeometry(PooledGeometry):
 
     @property
     def terms(self) -> int:
+        """Products of one sum."""
         return self.kernel_h * self.kernel_w * self.in_c
 
 

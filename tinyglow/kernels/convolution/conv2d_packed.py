@@ -46,6 +46,7 @@ class PackedConvParams(ConvSizes):
 
     @property
     def terms(self) -> int:
+        """Products of one sum."""
         return self.kernel_h * self.kernel_w * self.in_c // self.group
 
     @property

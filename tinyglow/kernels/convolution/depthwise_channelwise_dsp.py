@@ -25,6 +25,7 @@ class DepthwiseChannelwiseDspParams(ConvGeometry):
 
     @property
     def taps(self) -> int:
+        """Products of one sum."""
         return self.kernel_h * self.kernel_w
 
 

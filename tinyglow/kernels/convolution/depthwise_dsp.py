@@ -28,6 +28,7 @@ class DepthwiseDspParams(ConvGeometry):
 
     @property
     def taps(self) -> int:
+        """Products of one sum."""
         return self.kernel_h * self.kernel_w
 
 

@@ -43,6 +43,7 @@ class ConvLayer:
 
     @cached_property
     def weights(self) -> Array:
+        """int32 [out_c, terms]: the filters less their offsets."""
         flat = self.filters.reshape(len(self.filters), -1).astype(np.int32)
         return flat - self.filter_offsets.reshape(-1, 1)
 
@@ -124,8 +125,11 @@ class ConvLayer:
         constants: Mapping[str, Array],
         code: int = 0,
     ) -> Variant:
-        """The layer by one call of a kernel. constants: data of the operands beside image and result, by their names;
-        code: bytes of code that an operand becomes."""
+        """The layer by one call of a kernel.
+
+        constants: data of the operands other than image and result, by their names. code: bytes of code that an operand
+        becomes.
+        """
         weights, bias = self.node.inputs[1:3]
         names = {"filter": weights, "bias": bias, "channels": f"{weights}_channels"}
 

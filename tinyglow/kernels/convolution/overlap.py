@@ -19,8 +19,10 @@ def first_inputs(p: PooledGeometry) -> Array:
 
 
 def trailing_distance(p: PooledGeometry, pixels: int, outputs: int) -> int | None:
-    """Where the output may start over the input, for a kernel that computes ``pixels`` pixels of the convolution,
-    reading all they need, before it writes their ``outputs`` pixels; None for several images.
+    """Where the output may start over the input; None for several images.
+
+    The kernel computes ``pixels`` pixels of the convolution at a time. It reads all that they need before it writes
+    their ``outputs`` pixels.
 
     What is written when a step ends must lie before everything that later steps read.
     """

@@ -1,7 +1,8 @@
 """The loops and operands of kernels that broadcast one operand.
 
 A kernel runs over one operand element by element, and over the other with a stride along each of three loops: 0 where
-that one is repeated. Glow repeats it in memory instead; the numbers are the same."""
+that one is repeated. Glow repeats it in memory instead; the numbers are the same.
+"""
 
 from __future__ import annotations
 

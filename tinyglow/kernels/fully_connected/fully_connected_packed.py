@@ -67,8 +67,10 @@ FULLY_CONNECTED_PACKED = Kernel(
 
 
 def packed_dense_variants(layer: DenseLayer, lowering: Lowering) -> list[Variant]:
-    """The layer through tg_fully_connected_packed_s8 and, as a convolution of points, through tg_conv2d_packed_s8:
-    whichever the network has anyway costs no more code."""
+    """The layer through tg_fully_connected_packed_s8 and, as a 1x1 convolution, through tg_conv2d_packed_s8.
+
+    The one that the network has anyway costs no more code.
+    """
     p = layer.params
     weights = layer.weights.astype(np.int32) - p.weights_offset
     if not wants_packing(lowering.target) or p.depth > _MOST_U16:

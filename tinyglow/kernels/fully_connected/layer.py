@@ -26,8 +26,11 @@ class FullyConnectedParams(Params):
 
 @dataclass(frozen=True, eq=False)
 class DenseLayer:
-    """weights: int8 [units, depth]; bias: int32 [units] of sums of x * (weight - weights_offset), with x's in_offset
-    folded into it."""
+    """A fully connected layer with constant weights.
+
+    weights: int8 [units, depth]. bias: int32 [units] of sums of x * (weight - weights_offset), with x's in_offset
+    folded into it.
+    """
 
     node: Node
     weights: Array

@@ -26,6 +26,7 @@ class MaxPoolFloatParams(PoolGeometry):
 
     @property
     def dilation(self) -> tuple[int, int]:
+        """Distances of the window's rows and columns."""
         return self.dilation_h, self.dilation_w
 
 

@@ -1,6 +1,7 @@
 """MLPerf Tiny's networks beside their float forms.
 
-Measured are the int8 files as they come, and what tinyglow makes of the float files. Nothing of Glow's is recorded for these.
+Measured are the int8 files as they come, and what tinyglow makes of the float files. Nothing of Glow's is recorded for
+these.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from tinyglow.boards import Board
 
 import tinyglow
 from tests.helpers import Net, NetBuilder
@@ -20,6 +19,7 @@ from tinyglow import resources
 from tinyglow.bundle.kernel_header import main as write_kernel_header
 from tinyglow.ir.graph import Graph
 from tinyglow.registry import KERNELS
+from tinyglow.targets.boards import Board
 from tinyglow.testing import covered_kernels, fixed_cases
 from tinyglow.testing.native import build_library
 

@@ -21,3 +21,6 @@ class CortexM3(CortexM4):
         """Cycles of ``block`` behind ``before``."""
         longer = sum(_LONGER.get(instruction.name, 0) for instruction in block.instructions)
         return super().body(block, before, jumped) + longer
+
+
+MODEL = CortexM3

@@ -120,3 +120,6 @@ def _waiting(instruction: Instruction, before: Instruction | None) -> int:
     if before.kind in _FLOAT_COMPUTES and before.name not in _FLOAT_MOVES:
         return int(bool(before.writes & instruction.reads))
     return 0
+
+
+MODEL = CortexM4

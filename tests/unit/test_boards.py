@@ -69,7 +69,7 @@ def test_frdm_ke16z_has_the_memories_of_its_chip() -> None:
 
 
 def test_mimxrt1060_evk_has_the_memories_of_its_chip() -> None:
-    """TCMs at 0 and 0x20000000, OCRAM behind, 8 MB of QSPI flash, 600 MHz, hard float."""
+    """TCMs at 0 and 0x20000000, OCRAM above them, 8 MB of QSPI flash, 600 MHz, hard float."""
     board = load_board("mimxrt1060-evk")
     assert (board.cpu, board.clock_hz, board.float_abi) == ("cortex-m7", 600_000_000, "hard")
     assert {part.name: (part.start, part.size, part.kind) for part in board.memories} == {

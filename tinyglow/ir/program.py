@@ -50,7 +50,7 @@ class Buffer:
 
     @property
     def end(self) -> int:
-        """The first byte behind it, from its region's base."""
+        """The first byte after it, from its region's base."""
         return self.offset + self.type.nbytes
 
     def at(self, offset: int) -> Buffer:

@@ -258,7 +258,7 @@ def roomiest_input(program: Program) -> str:
 
 
 def _placed_in_input(program: Program, buffers: dict[str, Buffer]) -> dict[str, Buffer]:
-    """Activations with addresses in an input's memory (``lowering.reuse``); the input is among the placed ``buffers``."""
+    """Activations in an input's memory (``lowering.reuse``), with addresses. buffers: those placed, the input's too."""
     names = [buffer.name for buffer in program.in_input_memory]
     if not names:
         return {}

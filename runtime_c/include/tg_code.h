@@ -14,7 +14,7 @@
 #define TG_CODE_ONCE
 #endif
 
-/* TG_CODE_SCALES, which the kernel defines: each channel has its own scale, a word behind its bias.
+/* TG_CODE_SCALES, which the kernel defines: each channel has its own scale, a word after its bias.
  *
  * How sums become outputs: as tg_requantize and the bounds of an activation; half is that of 1 << post. With
  * TG_CODE_SCALES as tg_requantize_by, whose center is half; offset, multiplier, pre and post are not used. */
@@ -36,7 +36,7 @@ typedef struct {
 
 #if TG_ARMV6M_LOOPS
 
-/* rows x count words, some of both: those of a row step apart, each row one word behind the one before. A word is the input at low +
+/* rows x count words, some of both: those of a row step apart, each row one word after the last. A word is the input at low +
  * the one at high * 2^16; those of a row lie side by side, rows are pitch apart. 12 cycles a word, 11 a row. */
 static inline void tg_code_words(uint32_t *out, int32_t step, int32_t rows, int32_t count, const int8_t *low,
                                  const int8_t *high, int32_t pitch) {

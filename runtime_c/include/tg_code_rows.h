@@ -94,7 +94,7 @@ typedef struct {
   uint32_t *words;
 } layer;
 
-/* Squares of two rows of pixels: count outputs of all channels each. */
+/* Blocks of two rows of pixels: count outputs of all channels each. */
 static void squares(const tg_code_params *p, const layer *l, int8_t *output, int32_t count) {
   const int32_t step = 2 * p->stride_w * p->in_c * (p->kernel_h + p->stride_h);
   const int32_t channels = p->out_c;

@@ -1,4 +1,4 @@
-/* Instructions of Cortex-M4, M7 and M33 that work on two halves of a word, and what they do in portable C.
+/* Instructions of Cortex-M4, M7 and M33 that work on the two halfwords of a word, and what they do in portable C.
  *
  * A word holds two signed 16-bit numbers. Sums wrap modulo 2**32, as the instructions' do. */
 #ifndef TG_DSP_H
@@ -115,7 +115,7 @@ static inline int32_t tg_half(uint32_t word, uint32_t upper) {
 
 static inline uint32_t tg_halves(int32_t low, int32_t high) { return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16; }
 
-/* Bytes 0 and 2 of four int8, as halves. */
+/* Bytes 0 and 2 of four int8, as halfwords. */
 static inline uint32_t tg_even(uint32_t bytes) {
 #if TG_HAS_DSP
   uint32_t result;
@@ -159,7 +159,7 @@ static inline uint32_t tg_odd_plus(uint32_t numbers, uint32_t bytes) {
 #endif
 }
 
-/* sum plus the products of both halves. */
+/* sum plus the products of both halfwords. */
 static inline uint32_t tg_dot2(uint32_t a, uint32_t b, uint32_t sum) {
 #if TG_HAS_DSP
   uint32_t result;
@@ -170,7 +170,7 @@ static inline uint32_t tg_dot2(uint32_t a, uint32_t b, uint32_t sum) {
 #endif
 }
 
-/* sum plus the product of the lower halves. */
+/* sum plus the product of the lower halfwords. */
 static inline uint32_t tg_dot_low(uint32_t a, uint32_t b, uint32_t sum) {
 #if TG_HAS_DSP
   uint32_t result;
@@ -181,7 +181,7 @@ static inline uint32_t tg_dot_low(uint32_t a, uint32_t b, uint32_t sum) {
 #endif
 }
 
-/* sum plus the product of the upper halves. */
+/* sum plus the product of the upper halfwords. */
 static inline uint32_t tg_dot_high(uint32_t a, uint32_t b, uint32_t sum) {
 #if TG_HAS_DSP
   uint32_t result;

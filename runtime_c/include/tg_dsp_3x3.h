@@ -1,9 +1,9 @@
-/* 2-D convolution of four channels by windows of 3x3, stride 1, for cores that multiply two halves at once: 2x2 pixels and
- * two output channels a step; with pool, the maximum of each 2x2 square. An even number of output channels.
+/* 2-D convolution of four channels by windows of 3x3, stride 1, for cores that multiply two halfwords: 2x2 pixels and
+ * two output channels a step; with pool, the maximum of each 2x2 block. An even number of output channels.
  *
- * What a row of such squares needs, four rows of the image with padding, lies in scratch: of each column, the channels
+ * What a row of such blocks needs, four rows of the image with padding, lies in scratch: of each column, the channels
  * {0, 2} of its pixels, four words, and then the channels {1, 3}, as SXTB16 takes bytes apart. Two neighbouring columns of
- * words serve the left and the right pixels of a square for a third of their windows' columns: words of rows 0 to 2 the
+ * words serve the left and the right pixels of a block for a third of their windows' columns: words of rows 0 to 2 the
  * upper, of rows 1 to 3 the lower ones.
  *
  * Filter, of each pair of channels: their biases, which the input's offset is folded into, and of every column of the
@@ -11,7 +11,7 @@
  * the maximum may be taken of the sums, and each is the upper word of a product.
  *
  * Kernels differ by their parameters, tg_3x3_params, and by TG_3X3_SCALES: whether each channel has a scale of its own (see
- * tg_scale_high), those of a pair behind their weights. */
+ * tg_scale_high), those of a pair after their weights. */
 #ifndef TG_DSP_3X3_H
 #define TG_DSP_3X3_H
 
@@ -65,21 +65,21 @@ static TG_APART void lay_out(const tg_3x3_params *p, const int8_t *image, int32_
   }
 }
 
-/* Squares in a row; the code below keeps them on the stack in this order. */
+/* Blocks in a row; the code below keeps them on the stack in this order. */
 typedef struct {
-  const uint32_t *end; /* of the columns of the square's left pixels */
+  const uint32_t *end; /* of the columns of the block's left pixels */
   int32_t pre; /* this and the next with TG_3X3_SCALES not used */
   int32_t scale; /* the multiplier, times 2**32 / 2**post */
   int32_t offset;
   int8_t *output;
   int32_t right; /* from a left pixel's output to the right one's; 0: there is none, and the left one takes its place */
   int32_t down;
-  const uint32_t *columns; /* of the square */
-  int32_t left_over;       /* pairs of channels of the square under way */
+  const uint32_t *columns; /* of the block */
+  int32_t left_over;       /* pairs of channels of the block under way */
   const uint32_t *filter;
   int32_t pairs;
   int32_t count;
-  int32_t skip; /* from the last channel's output to the next square's; 0: the maximum of each square is wanted */
+  int32_t skip; /* from the last channel's output to the next block's; 0: the maximum of each block is wanted */
   const tg_requant *out; /* what pre, scale and offset are made of */
 } squares;
 
@@ -140,7 +140,7 @@ typedef struct {
 #endif
 #define TG_SATURATE(sum) "ssat " sum ", #8, " sum "\n\t"
 
-/* count > 0 squares. r0: columns, r1: filter. Sums of the first channel: r2, r3, r8, r9; of the second: r10, r11, r12, lr. */
+/* count > 0 blocks. r0: columns, r1: filter. Sums of the first channel: r2, r3, r8, r9; of the second: r10, r11, r12, lr. */
 static TG_APART void compute(const squares *row) {
   register const squares *r0 __asm__("r0") = row;
   __asm__ volatile(
@@ -267,7 +267,7 @@ static void compute(const squares *row) {
 
 #endif
 
-/* The row's last square, of which there may be but the left half, is computed by itself. */
+/* The row's last block, of which there may be but the left half, is computed by itself. */
 static TG_SMALL TG_APART void row_of_squares(squares *row, const uint32_t *columns, int32_t width) {
   row->columns = columns;
   row->end = columns + 3 * COLUMN;

@@ -1,6 +1,6 @@
 /* Convolution by tiles of four pixels and two channels (see tg_dsp_tile.h), in which kernels differ by their parameters,
  * tg_dsp_params, and by TG_DSP_SCALES: whether each channel has a scale of its own (see tg_scale_high), those of two
- * channels behind the biases of both.
+ * channels after the biases of both.
  *
  * The input's offset is folded into the bias; taps outside the image are that offset, which stands for 0.0. */
 #ifndef TG_DSP_CHANNELS_H
@@ -261,7 +261,7 @@ static TG_SMALL TG_APART void rows(work *w, const int8_t *input, int8_t *output)
   }
 }
 
-/* The squares of pixels of which the maximum is wanted. */
+/* The blocks of pixels of which the maximum is wanted. */
 static TG_SMALL TG_APART void squares(work *w, const int8_t *input, int8_t *output) {
   const tg_dsp_params *p = w->p;
   const int32_t out_c = p->out_c;

@@ -1,13 +1,13 @@
-/* Depthwise convolution by windows of 3x3 for cores that multiply halves of words: four channels at once. As many outputs
+/* Depthwise convolution by windows of 3x3 for cores that multiply halfwords: four channels at once. As many outputs
  * as inputs, a multiple of four; no dilation.
  *
  * Filter, for every four channels: their biases, and for each tap the weights of channels {0, 2} and {1, 3}, without
- * offset, as halves of two words.
+ * offset, as halfwords of two words.
  *
  * output = clamp(requantize(bias + sum of (input - in_offset) * weight)), where a tap outside the image is in_offset.
  *
  * Kernels differ by their parameters, tg_depthwise_params, and by TG_DEPTHWISE_SCALES: whether each channel has a scale of
- * its own (see tg_scale_high), those of four channels behind their weights. */
+ * its own (see tg_scale_high), those of four channels after their weights. */
 #ifndef TG_DSP_DEPTHWISE_H
 #define TG_DSP_DEPTHWISE_H
 
@@ -24,7 +24,7 @@ typedef struct {
   int8_t *output;
   int32_t groups;   /* of channels */
   int32_t channels; /* from one tap to the next in a row */
-  uint32_t minus_in_offset; /* in both halves */
+  uint32_t minus_in_offset; /* in both halfwords */
   int32_t row; /* from one row to the next */
 } work;
 

@@ -1,4 +1,4 @@
-/* Convolution by 1x1 of 4 to 8 channels for cores that multiply halves of words: a pixel stays in registers, as halves, while
+/* Convolution by 1x1 of 4 to 8 channels for cores that multiply halfwords: a pixel stays in registers, as halfwords, while
  * all channels of the output are computed, four in a turn. Stride 1, no padding; output channels: a multiple of four.
  *
  * A pixel is read as its first and its last four bytes. Filter, of every output channel: its bias, which the input's offset

@@ -1,14 +1,14 @@
-/* The maxima of 2x2 squares of a 3x3 convolution of one channel, stride 1: what many networks of images begin with.
+/* The maxima of 2x2 blocks of a 3x3 convolution of one channel, stride 1: what many networks of images begin with.
  *
- * Four rows of the image lie in scratch as halves, two pixels a word, with padding: the rows that one row of squares
+ * Four rows of the image lie in scratch as halfwords, two pixels a word, with padding: the rows that one row of blocks
  * needs. The words of four rows stand together, each in the place of its row's last two bits, so that two rows stay where
- * they are while the other two change. A square is two such groups of four. Of the words of a row, (x0, x1) and (x2, x3),
+ * they are while the other two change. A block is two such groups of four. Of the words of a row, (x0, x1) and (x2, x3),
  * the left pixel's sum takes x0, x1, x2, the right one's x1, x2, x3. A row of weights is two words, (w0, w1) and (w1, w2).
  * The input's offset, which padding holds, is folded into the bias. No requantization wraps, so that the maximum may be
  * taken of the sums, and each is the upper word of a product.
  *
  * Kernels differ by their parameters, tg_first_params, and by TG_FIRST_SCALES: whether each channel has a scale of its own
- * (see tg_scale_high), a word behind its weights. */
+ * (see tg_scale_high), a word after its weights. */
 #ifndef TG_DSP_SQUARES_H
 #define TG_DSP_SQUARES_H
 
@@ -65,13 +65,13 @@ static TG_APART void lay_out(const tg_first_params *p, const int8_t *image, int3
 
 #if TG_HAS_DSP
 
-/* A row of squares, for the code below, which keeps it on the stack in this order. */
+/* A row of blocks, for the code below, which keeps it on the stack in this order. */
 typedef struct {
   int32_t bias; /* of the channel under way */
   uint32_t shift; /* the one before the multiplication; from bit 8 on, how far one output is from the next */
   int32_t scale;  /* the multiplier, times 2**32 / 2**post */
   int32_t offset;
-  const uint32_t *end; /* where a square behind the last would begin */
+  const uint32_t *end; /* where a block after the last would begin */
   const uint32_t *first;
   const uint32_t *filter;
   int8_t *output;
@@ -102,7 +102,7 @@ typedef struct {
   "it lt\n\t"            \
   "movlt " a ", " b "\n\t"
 
-/* One channel after the other, its weights in registers. Per square 24 multiplications, 13 loads, three comparisons. */
+/* One channel after the other, its weights in registers. Per block 24 multiplications, 13 loads, three comparisons. */
 static TG_APART void row_of_squares(const squares *row) {
   register const squares *r0 __asm__("r0") = row;
   __asm__ volatile(
@@ -191,7 +191,7 @@ static inline void add_row(const uint32_t *x, const uint32_t *weights, uint32_t 
   sums[1] = tg_dot2(x[4], weights[1], tg_dot_low_high(weights[0], x[0], sums[1]));
 }
 
-/* One square, one channel. first, last: words of the first and the last two rows. */
+/* One block, one channel. first, last: words of the first and the last two rows. */
 static inline int8_t square(const tg_first_params *p, const uint32_t *first, const uint32_t *last,
                             const uint32_t *filter) {
   uint32_t upper[2] = {filter[0], filter[0]};

@@ -1,8 +1,8 @@
-/* Depthwise convolution by windows of 3x3, stride 1, for cores that multiply halves of words: four channels at once, and of
- * each a square of 2x2 outputs at a time. At least two rows of outputs, as many channels of them as of the input, a
+/* Depthwise convolution by windows of 3x3, stride 1, for cores that multiply halfwords: four channels at once, and of
+ * each a block of 2x2 outputs at a time. At least two rows of outputs, as many channels of them as of the input, a
  * multiple of four; no dilation.
  *
- * A column of words is two columns of pixels with what lies above and below, as halves: of each row four words, one for each
+ * A column of words is two columns of pixels with what lies above and below, as halfwords: four words a row, one for each
  * channel. Two neighbouring columns make two columns of outputs. They lie in a strip of scratch, row by row, each row the
  * left one and then the right one; for the next two columns of outputs the strip begins one column of words further, and
  * what was right is left: the new right column takes the places that are free by then. Thus each input is read once, two
@@ -15,7 +15,7 @@
  * Filter, of every channel: each row's three bytes and one that does not matter, and the bias.
  *
  * Kernels differ by their parameters, tg_strip_params, and by TG_STRIP_SCALES: whether each channel has a scale of its own
- * (see tg_scale_high), a word behind its bias, which may have a shift before the multiplication. */
+ * (see tg_scale_high), a word after its bias, which may have a shift before the multiplication. */
 #ifndef TG_DSP_STRIP_H
 #define TG_DSP_STRIP_H
 
@@ -34,7 +34,7 @@ typedef struct {
   int32_t offset;
   int32_t right; /* from a left output to the right one; 0 if there is none */
   int32_t down;  /* from one row of outputs to the next */
-  uint32_t minus_offset; /* the filter's, in both halves */
+  uint32_t minus_offset; /* the filter's, in both halfwords */
   const tg_requant *out;
 } work;
 
@@ -68,7 +68,7 @@ typedef struct {
 #define TG_UPPER_LAST(last) TG_LAST("r8", "r9", last)
 #define TG_LOWER_LAST(last) TG_LAST("r10", "r11", last)
 
-/* A square. r0: the strip's first of four rows, r1: output, r2 to r4: (w0, w1) of each row, r5 to r7: (w1, w2). 62 cycles
+/* A block. r0: the strip's first of four rows, r1: output, r2 to r4: (w0, w1) of each row, r5 to r7: (w1, w2). 62 cycles
  * on the M4, 37 on the M7, which loads beside multiplications. */
 #if TG_DUAL_ISSUE
 #define TG_SQUARE                            \
@@ -167,14 +167,14 @@ typedef struct {
   "pkhbt " first ", r8, " last ", lsl #16\n\t"           \
   "pkhbt " last ", " last ", r8\n\t"
 
-/* count squares, one below the other, of each of four channels. */
+/* count blocks, one below the other, of each of four channels. */
 static TG_APART void squares(const work *w, const uint32_t *strip, const int32_t *filter, int8_t *output, int32_t count) {
   register const work *r0 __asm__("r0") = w;
   register const uint32_t *r1 __asm__("r1") = strip;
   register const int32_t *r2 __asm__("r2") = filter;
   register int8_t *r3 __asm__("r3") = output;
   register int32_t r4 __asm__("r4") = count;
-  /* On the stack: 0 bias, 4 where the last square begins, 8 scale, 12 offset, 16 right, 20 down, 24 strip, 28 filter,
+  /* On the stack: 0 bias, 4 where the last block begins, 8 scale, 12 offset, 16 right, 20 down, 24 strip, 28 filter,
    * 32 output, 36 minus the filter's offset, 44 channels left. */
   __asm__ volatile(
       ".syntax unified\n\t"

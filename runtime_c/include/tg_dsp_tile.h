@@ -4,8 +4,8 @@
  * to 3, then taps {1, 3} of them, as SXTB16 takes bytes apart. Where groups are filled up, weights are zero.
  *
  * Filters: for each pair of channels and each group, four bytes of the one and four of the other; a weight is its byte
- * minus the filter's offset, and what that adds to a sum is known from the sum of the pixel's inputs. Behind the filter
- * lie TG_DSP_AHEAD more bytes, behind the columns two more words: the next ones are read before the last are used. */
+ * minus the filter's offset, and what that adds to a sum is known from the sum of the pixel's inputs. After the filter
+ * lie TG_DSP_AHEAD more bytes, after the columns two more words: the next ones are read before the last are used. */
 #ifndef TG_DSP_TILE_H
 #define TG_DSP_TILE_H
 
@@ -151,7 +151,7 @@ enum {
   TG_DSP_POINTS /* TG_DSP_WORDS, where the pixels of the output are those of the input */
 };
 
-/* Rows of the image from which whole groups may be read: but for words, reading goes on behind a window's row, and behind
+/* Rows of the image from which whole groups may be read: but for words, reading goes on after a window's row, and after
  * the image's last row nothing is. */
 #define TG_DSP_DIRECT(p) (((p)->in_c & 3) == 0 ? (p)->in_h : (p)->in_w * (p)->in_c >= 4 ? (p)->in_h - 1 : 0)
 
@@ -212,7 +212,7 @@ static inline const int8_t *tg_dsp_row(const tg_dsp_sizes *s, const int8_t *firs
   return y >= 0 && y < s->in_h && inside > 0 ? first + y * s->in_w * s->in_c : 0;
 }
 
-/* first: column `begin` of the window in the image's first row. Bytes of a group behind its row do not matter: their
+/* first: column `begin` of the window in the image's first row. Bytes of a group after its row do not matter: their
  * weights are zero. */
 static inline uint32_t tg_dsp_long_rows(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
                                         uint32_t *to) {
@@ -311,7 +311,7 @@ static inline uint32_t tg_dsp_row_word(const tg_dsp_rows *rows, int32_t y) {
     return rows->outside;
   }
   const int8_t *from = rows->first + y * rows->step;
-  /* Reading on behind the row is fine but in the last one, behind which the image ends: the next has four bytes. */
+  /* Reading on after the row is fine but in the last one, after which the image ends: the next has four bytes. */
   const uint32_t word = y < rows->in_h - 1 ? tg_load4(from) : tg_load_some(from, rows->bytes);
   return ((word << rows->before) & rows->keep) | (rows->outside & ~rows->keep);
 }

@@ -1,14 +1,14 @@
-/* Depthwise convolution for cores that multiply halves of words: four channels at once. As many outputs as inputs, no
+/* Depthwise convolution for cores that multiply halfwords: four channels at once. As many outputs as inputs, no
  * dilation.
  *
  * Filter, for every four channels: their biases, and for each tap the weights of channels {0, 2} and {1, 3}, without
- * offset, as halves of two words. The last group is filled up.
+ * offset, as halfwords of two words. The last group is filled up.
  *
  * output = activation(requantize(bias + sum of (input - in_offset) * weight)), where taps outside the image are left
  * out.
  *
  * Kernels differ by their parameters, tg_windows_params, and by TG_WINDOWS_SCALES: whether each channel has a scale of its
- * own (see tg_scale_high), those of four channels behind their weights; then nothing leaks. */
+ * own (see tg_scale_high), those of four channels after their weights; then the activation is not leaky. */
 #ifndef TG_DSP_WINDOWS_H
 #define TG_DSP_WINDOWS_H
 

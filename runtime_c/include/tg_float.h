@@ -64,7 +64,7 @@ static inline float tg_one_nan_f32(float x) { return tg_is_nan_f32(x) ? tg_nan_f
 
 static inline float tg_infinity_f32(void) { return tg_f32_of_bits(0x7f800000); }
 
-/* The nearest integer, of two the even one: adding 2^23 to a smaller number leaves no bits behind the point. */
+/* The nearest integer, of two the even one: adding 2^23 to a smaller number leaves no bits after the point. */
 static inline float tg_nearest_f32(float x) {
   const uint32_t sign = tg_bits_of_f32(x) & 0x80000000;
   const float size = tg_f32_of_bits(tg_bits_of_f32(x) & 0x7fffffff);

@@ -168,7 +168,7 @@ typedef struct {
 
 void tg_clip_s8(const tg_clip_s8_params *p, const int8_t *input, int8_t *output);
 
-/* 3x3 convolution of four channels with a scale for each output channel, squares of 2x2 pixels at once */
+/* 3x3 convolution of four channels with a scale for each output channel, blocks of 2x2 pixels at once */
 typedef struct {
   uint16_t in_h;
   uint16_t in_w;
@@ -197,7 +197,7 @@ typedef struct {
 
 void tg_conv2d_3x3_channelwise_dsp_s8(const tg_conv2d_3x3_channelwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
 
-/* 3x3 convolution of four channels, squares of 2x2 pixels at once; maximum of each with pool */
+/* 3x3 convolution of four channels, blocks of 2x2 pixels at once; maximum of each with pool */
 typedef struct {
   uint16_t in_h;
   uint16_t in_w;
@@ -375,7 +375,7 @@ typedef struct {
 
 void tg_conv2d_channelwise_s8(const tg_conv2d_channelwise_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, const int32_t *channels, int8_t *output);
 
-/* 2-D convolution whose weights are code; maximum of 2x2 squares with pool */
+/* 2-D convolution whose weights are code; maximum of 2x2 blocks with pool */
 typedef struct {
   uint16_t in_h;
   uint16_t in_w;
@@ -405,7 +405,7 @@ typedef struct {
 
 void tg_conv2d_code_s8(const tg_conv2d_code_s8_params *p, const int8_t *input, tg_code *weights, const int32_t *bias, int8_t *output, int32_t *scratch);
 
-/* 2-D convolution, two 16-bit products an instruction; maximum of 2x2 squares with pool */
+/* 2-D convolution, two 16-bit products an instruction; maximum of 2x2 blocks with pool */
 typedef struct {
   uint16_t in_h;
   uint16_t in_w;
@@ -462,7 +462,7 @@ typedef struct {
 
 void tg_conv2d_f32(const tg_conv2d_f32_params *p, const float *input, const float *filter, const float *bias, float *output);
 
-/* 2-D convolution, two products a multiplication; maximum of 2x2 squares with pool */
+/* 2-D convolution, two products a multiplication; maximum of 2x2 blocks with pool */
 typedef struct {
   uint16_t in_h;
   uint16_t in_w;
@@ -578,7 +578,7 @@ typedef struct {
 
 void tg_conv2d_s8(const tg_conv2d_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output);
 
-/* maxima of 2x2 squares of a 3x3 convolution of one channel with a scale for each output channel */
+/* maxima of 2x2 blocks of a 3x3 convolution of one channel with a scale for each output channel */
 typedef struct {
   uint16_t in_h;
   uint16_t in_w;
@@ -607,7 +607,7 @@ typedef struct {
 
 void tg_conv2d_squares_channelwise_dsp_s8(const tg_conv2d_squares_channelwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
 
-/* maxima of 2x2 squares of a 3x3 convolution of one channel */
+/* maxima of 2x2 blocks of a 3x3 convolution of one channel */
 typedef struct {
   uint16_t in_h;
   uint16_t in_w;
@@ -840,7 +840,7 @@ typedef struct {
 
 void tg_depthwise_dsp_s8(const tg_depthwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output);
 
-/* depthwise convolution with windows of 3x3, stride 1, and a scale for each channel, squares of 2x2 outputs */
+/* depthwise convolution with windows of 3x3, stride 1, and a scale for each channel, blocks of 2x2 outputs */
 typedef struct {
   uint16_t in_h;
   uint16_t in_w;
@@ -869,7 +869,7 @@ typedef struct {
 
 void tg_depthwise_strip_channelwise_dsp_s8(const tg_depthwise_strip_channelwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
 
-/* depthwise convolution with windows of 3x3, stride 1, squares of 2x2 outputs at once */
+/* depthwise convolution with windows of 3x3, stride 1, blocks of 2x2 outputs at once */
 typedef struct {
   uint16_t in_h;
   uint16_t in_w;
@@ -1219,7 +1219,7 @@ typedef struct {
 
 void tg_max_f32(const tg_max_f32_params *p, const float *input, const float *other, float *output);
 
-/* maximum over 2x2 squares */
+/* maximum over 2x2 blocks */
 typedef struct {
   uint16_t in_h;
   uint16_t in_w;

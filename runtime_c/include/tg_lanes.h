@@ -3,7 +3,7 @@
  * half can overflow: |weights| of a chunk add up to 255 at most, so that its sums stay within 16 bits for any int8 input.
  *
  * A channel's weights are a stream of bytes: for each chunk a header, (TG_LANES_TAPS - taps) * 16, and its taps, each a
- * weight plus an offset; behind the last, TG_LANES_END. Headers are distances in the code for ARMv6-M, where a tap takes
+ * weight plus an offset; after the last, TG_LANES_END. Headers are distances in the code for ARMv6-M, where a tap takes
  * 16 bytes. */
 #ifndef TG_LANES_H
 #define TG_LANES_H
@@ -14,11 +14,11 @@
 #define TG_LANES_TAPS 14
 #define TG_LANES_END 246
 
-/* TG_LANES_SCALES, which the kernel defines: each channel has its own scale, behind its biases (see tg_requantize_by).
+/* TG_LANES_SCALES, which the kernel defines: each channel has its own scale, after its biases (see tg_requantize_by).
  *
  * Of one tile of four pixels. output: of pixel 0, channel 0; pixel i of a channel is at steps[i - 1] bytes from pixel 0,
  * or, with pool, the four give one result, their maximum. bias: {of pixels 0 and 2, of pixels 1 and 3} of each channel:
- * the sums of the former, the lower halves, come out larger by 2^15 for each chunk of the channel, which the compiler has
+ * the sums of the former, the lower halfwords, come out larger by 2^15 for each chunk of the channel, which the compiler has
  * taken off. The rest: tg_requantize's constants, the output's offset being part of round, and bounds. With
  * TG_LANES_SCALES, round is 2 * offset + 1, and pre, multiplier and post are not used. The code for ARMv6-M knows the
  * fields by their places. */
@@ -259,7 +259,7 @@ static inline uint32_t *tg_lanes_lay_out(const int8_t *x, const int32_t *places,
   return out;
 }
 
-/* sums[0 .. 3] += products of a channel; returns the stream behind it. */
+/* sums[0 .. 3] += products of a channel; returns the stream after it. */
 static inline const uint8_t *tg_lanes_sums(const tg_lanes_tile *tile, const uint8_t *stream, int32_t *sums) {
   const uint32_t *x = tile->columns;
   while (*stream != TG_LANES_END) {

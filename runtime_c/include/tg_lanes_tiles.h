@@ -106,7 +106,7 @@ static void prepare(const tg_lanes_params *p, const int32_t *scratch, tg_lanes_t
   }
 }
 
-/* The windows of up to four pixels from column x of a row, or of the square there. Pixels that are missing repeat the last
+/* The windows of up to four pixels from column x of a row, or of the block there. Pixels that are missing repeat the last
  * one, at the same place in the output. Returns how many outputs there are. */
 static int32_t next_tile(const tg_lanes_params *p, corner *at, int32_t *x, int32_t left, corner *corners,
                          tg_lanes_tile *tile) {

@@ -7,7 +7,7 @@
 
 #include "tg_numerics.h"
 
-/* The first tap at or behind 0 of a window that begins at begin. */
+/* The first tap at or after 0 of a window that begins at begin. */
 static int32_t first_inside(int32_t begin, int32_t dilation) {
   while (begin < 0) {
     begin += dilation;

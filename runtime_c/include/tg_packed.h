@@ -34,8 +34,8 @@ TG_PACKED_ONCE uint32_t tg_packed_take(tg_packed *stream, int32_t count) {
 }
 
 /* The next count weights, free of their offset; count is not 0. table: the shortest length of a code, and how many codes
- * there are of each length from that on. place: how far behind the first code of its length the next bits are. No code
- * has more than 16 bits: two bytes behind the last weight may be read. */
+ * there are of each length from that on. place: how far after the first code of its length the next bits are. No code
+ * has more than 16 bits: two bytes after the last weight may be read. */
 #if TG_ARMV6M_LOOPS
 
 /* 48 cycles a weight. LSRS by a register leaves the last bit out in the carry: the next bit of the stream. */
@@ -146,7 +146,7 @@ TG_PACKED_ONCE int32_t tg_packed_dot(const int8_t *x, const int16_t *w, int32_t 
   return sum;
 }
 
-/* The stream behind its tables. */
+/* The stream after its tables. */
 static inline tg_packed tg_packed_begin(const int8_t *packed, int32_t table_bytes, int32_t index_bits) {
   const tg_packed stream = {(const uint8_t *)packed + (table_bytes << index_bits), 0, 0};
   return stream;

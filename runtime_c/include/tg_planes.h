@@ -5,7 +5,7 @@
  * The input's offset is folded into the bias; padding holds that offset, which stands for 0.0.
  *
  * Kernels differ by their parameters, tg_planes_params, and by TG_PLANES_SCALES: whether each channel has a scale of its
- * own, a word behind its bias. */
+ * own, a word after its bias. */
 #ifndef TG_PLANES_H
 #define TG_PLANES_H
 
@@ -31,7 +31,7 @@ typedef struct {
 } channel_state;
 
 /* x: the plane's first word of the window of the first output; width: words of a row of the plane. count outputs, the
- * next always step bytes behind the last. */
+ * next always step bytes after the last. */
 #if TG_ARMV6M_LOOPS
 
 /* 133 cycles for two outputs. An odd last output is written twice, by the pair's second (which is another one's, and reads

@@ -1,4 +1,4 @@
-/* The maxima of 2x2 squares that lie in a row. */
+/* The maxima of 2x2 blocks that lie in a row. */
 #ifndef TG_SQUARES_H
 #define TG_SQUARES_H
 
@@ -11,8 +11,8 @@
 
 #if TG_ARMV6M_LOOPS
 
-/* count > 0 outputs. upper, lower: the left inputs of the first square; the right ones are right elements on, those of
- * the next square step elements. 26 cycles an output. */
+/* count > 0 outputs. upper, lower: the left inputs of the first block; the right ones are right elements on, those of
+ * the next block step elements. 26 cycles an output. */
 static inline int8_t *tg_squares(const int8_t *upper, const int8_t *lower, int32_t right, int32_t step, int32_t count,
                                  int8_t *output) {
   register const int8_t *r0 __asm__("r0") = upper;
@@ -59,7 +59,7 @@ static inline int8_t *tg_squares(const int8_t *upper, const int8_t *lower, int32
 
 #if TG_HAS_DSP
 
-/* Two squares of one channel at once, whose inputs are four neighbours in each row; or four channels of a square. */
+/* Two blocks of one channel at once, whose inputs are four neighbours in each row; or four channels of a block. */
 static TG_APART int8_t *tg_squares_together(const int8_t *upper, const int8_t *lower, int32_t right, int32_t count,
                                             int8_t *output) {
   if (right == 1) {

@@ -9,7 +9,7 @@ static inline int16_t tg_clamp_s16(int32_t x, int32_t low, int32_t high) {
   return (int16_t)(x < low ? low : x > high ? high : x);
 }
 
-/* x / 2^shift, halves upwards, saturated to 32 bits. |x| is at most 2^62, shift 0 to 62. Shifting a negative number to the
+/* x / 2^shift, ties upwards, saturated to 32 bits. |x| is at most 2^62, shift 0 to 62. Shifting a negative number to the
  * right is arithmetic on every compiler that is supported. */
 static inline int32_t tg_round_shift(int64_t x, int32_t shift) {
   const int64_t half = (int64_t)(((uint64_t)1 << shift) >> 1);
@@ -57,7 +57,7 @@ static inline int64_t tg_dot_wide_s16(const int16_t *x, const int8_t *w, int32_t
   return sum + tg_dot_s16(x, w, count);
 }
 
-/* A layer's output behind its activation: negative ones times slope / 2^slope_shift if leaky, then between two bounds. */
+/* A layer's output after its activation: negative ones times slope / 2^slope_shift if leaky, then between two bounds. */
 static inline int16_t tg_activate_s16(int32_t x, int32_t leaky, int32_t slope, int32_t slope_shift, int32_t min,
                                       int32_t max) {
   if (leaky && x < 0) {

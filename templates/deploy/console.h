@@ -9,7 +9,7 @@ void print_text(const char *text);
 void print_number(uint32_t value);
 void print_hex(uint32_t value);
 
-/* A number of thousandths as a decimal with three digits behind the point. */
+/* A number of thousandths as a decimal with three digits after the point. */
 void print_thousandths(int32_t value);
 
 /* The end: tells the debugger or the emulator, if one listens, and never returns. status 0: all is well. */

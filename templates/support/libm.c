@@ -101,7 +101,7 @@ static double tg_scale(double x, int32_t exponent) {
 
 /* The nearest integer, of two the even one. */
 static double tg_nearest(double x) {
-  const double big = 4503599627370496.0; /* 2^52: no bits are left behind the point */
+  const double big = 4503599627370496.0; /* 2^52: no bits are left after the point */
   const double size = tg_abs(x);
   if (!(size < big)) {
     return x;

@@ -59,7 +59,7 @@ def _walks(shape: tuple[int, ...], low: float, high: float, count: int) -> Array
 
 
 def samples(pair: Pair, shape: tuple[int, ...], pictures: Array) -> Array:
-    """Calibration and test inputs one behind the other, [64, *shape] float32."""
+    """Calibration and test inputs one after the other, [64, *shape] float32."""
     count = _CALIBRATION + _TEST
     if pair.int8_file == "vww_96_int8":
         return pictures.repeat(3, axis=1).repeat(3, axis=2) / 255

@@ -46,7 +46,7 @@ def _compiles(block: Block, folder: Path) -> None:
 def test_code_blocks_run(page: Path, workshop_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All shell and Python blocks of a page run in their order; C compiles beside the bundle.
 
-    A block of text right behind Python is what it prints.
+    A block of text right after Python is what it prints.
     """
     every = blocks.blocks(page)
     found = [block for block in every if block.language in ("sh", "python", "c")]

@@ -21,7 +21,7 @@ from tinyglow.targets.boards import HOST
 from tinyglow.testing import budget
 
 CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33")
-# Each is computed with different kernels: (kernel, channels in, channels out, groups, padding, behind it).
+# Each is computed with different kernels: (kernel, channels in, channels out, groups, padding, after it).
 LAYERS = {
     "first layer, pooled": (3, 1, 4, 1, 1, "MaxPool"),
     "short rows": (2, 2, 3, 1, 0, "Relu"),
@@ -75,7 +75,7 @@ def _answers(program: Program, net: Net) -> list[bytes]:
 @budget(6, full=500)
 @given(data=st.data())
 def test_variants_of_a_layer_compute_the_same(name: str, data: st.DataObject) -> None:
-    """Each kind of convolution and the dense layer behind it, by kernels picked at random, equal the portable ones.
+    """Each kind of convolution and the dense layer after it, by kernels picked at random, equal the portable ones.
 
     With one scale for all filters and with one for each.
     """

@@ -275,7 +275,7 @@ register("dynamic_flatten", (2, 2, 3), _dynamic_flatten)
 
 
 def _float16(b: TFLiteBuilder, x: int) -> int:
-    """float16 weights behind a DEQUANTIZE."""
+    """float16 weights after a DEQUANTIZE."""
     weights = b.constant("half", numbers(4, 6).astype(np.float16))
     real = b.node("DEQUANTIZE", [weights], (4, 6), "weights")
     return b.node("FULLY_CONNECTED", [x, real, -1], (2, 4), options="FullyConnectedOptions")

@@ -83,7 +83,7 @@ def test_a_timed_run_takes_the_same_way_to_the_same_answers(name: str, checkout:
 
 
 def test_layers_have_the_names_of_the_network(profile: CycleProfile, bundle: Path) -> None:
-    """One for each call of the network's function, in order, between what comes before and behind."""
+    """One for each call of the network's function, in order, between what comes before and after."""
     calls = layer_calls(bundle, "mnist")
     assert len(calls) >= 6
     named = [(layer.function, layer.whole.name) for layer in profile.layers if layer.function]

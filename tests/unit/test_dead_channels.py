@@ -50,7 +50,7 @@ def _same(before: Graph, after: Graph) -> bool:
 
 
 def _silence(net: Net, random: np.random.Generator, share: float) -> Net:
-    """The model with a share of each layer's units switched off behind a ReLU, and some of their weights zero."""
+    """The model with a share of each layer's units switched off after a ReLU, and some of their weights zero."""
     proto = onnx.ModelProto()
     proto.CopyFrom(net.proto)
     data = {tensor.name: tensor for tensor in proto.graph.initializer}

@@ -257,7 +257,7 @@ def test_damaged_files_are_errors_and_never_anything_else(checkout: Path, folder
     for _ in range(150):
         data = bytearray(good)
         for _ in range(3):
-            # Most of the file is weights; the structure lies in front of and behind them.
+            # Most of the file is weights; the structure lies in front of and after them.
             data[rng.choice([rng.integers(3_000), rng.integers(len(data))])] = rng.integers(256)
         (folder / "bad.onnx").write_bytes(data)
         try:

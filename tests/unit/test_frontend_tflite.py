@@ -121,7 +121,7 @@ def test_weights_that_are_int8_in_a_float_network(folder: Path) -> None:
 
 
 def test_names_are_those_of_glows_loader(folder: Path) -> None:
-    """Nodes are called what their results are, but the last what its operator is; activations behind a point."""
+    """Nodes are called what their results are, but the last what its operator is; activations after a point."""
     b = TFLiteBuilder()
     x = b.tensor("serving/x:0", (1, 4, 4, 2))
     operands = [x, b.constant("net/w", cases.numbers(3, 3, 3, 2)), b.constant("net/b", cases.numbers(3))]

@@ -29,7 +29,7 @@ def _conv(build: NetBuilder, x: str, channels: int, out: int, kernel: int = 3) -
 
 
 def conv_then_norm(build: NetBuilder) -> str:
-    """A normalization behind a convolution and a ReLU."""
+    """A normalization after a convolution and a ReLU."""
     return build.node("Relu", _batch_norm(build, _conv(build, "x", 3, 4), 4))
 
 
@@ -39,7 +39,7 @@ def norm_alone(build: NetBuilder) -> str:
 
 
 def norm_behind_dense(build: NetBuilder) -> str:
-    """A normalization behind a fully connected layer."""
+    """A normalization after a fully connected layer."""
     flat = build.node("Flatten", "x")
     return _batch_norm(build, build.node("Gemm", flat, build.weights(5, 3 * 6 * 6), build.weights(5), transB=1), 5)
 
@@ -138,7 +138,7 @@ def test_rule_leaves_the_fewest_operators(make: Builder, tmp_path: Path) -> None
 
 
 def test_glow_spells_a_normalization_out(tmp_path: Path) -> None:
-    """Behind a fully connected layer Glow computes subtraction, root, division, product and sum."""
+    """After a fully connected layer Glow computes subtraction, root, division, product and sum."""
     graph, _, _ = _load(norm_behind_dense, tmp_path, like_glow=True)
     kinds = [node.op.kind for node in graph.nodes]
     assert kinds == ["Reshape", "FullyConnected", "Sub", "VarianceRoot", "Div", "Reshape", "Mul", "Add"]

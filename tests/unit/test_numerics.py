@@ -85,7 +85,7 @@ def test_requantized_value_is_near_the_real_one(scale: float, offset: int, x: in
 
     With n = pre + post, the multiplier m = round(scale * 2**n) is off by at most 1/2, the scale m / 2**n by at most
     2**-(n + 1), and x times it by |x| * 2**-(n + 1). The shift before the multiply drops less than 2**pre of x, that is
-    at most (2**pre - 1) * m / 2**n of the result. The shift behind it rounds: at most 1/2 more.
+    at most (2**pre - 1) * m / 2**n of the result. The shift after it rounds: at most 1/2 more.
     """
     r = glow.requantize_params(scale, offset)
     assume(all(map(_fits, _exact_steps(x, r))))
@@ -242,7 +242,7 @@ def _rounded_half_even(value: float) -> int:
 @budget(500)
 @given(x=FLOAT32, scale=scales(-30, 30), offset=offsets(), dtype=st.sampled_from(("int8", "int32")))
 def test_quantize_rounds_to_the_nearest_step(x: float, scale: float, offset: int, dtype: str) -> None:
-    """The result is x / scale + offset in steps of float32, rounded to an integer (halves to even) and saturated."""
+    """The result is x / scale + offset in steps of float32, rounded to an integer (ties to even) and saturated."""
     with np.errstate(over="ignore"):
         quotient = _float32(Fraction(x) / Fraction(scale))
         steps = quotient if math.isinf(quotient) else _float32(Fraction(quotient) + offset)

@@ -353,7 +353,7 @@ def test_a_program_without_activations_needs_no_arena() -> None:
 @budget(200, full=5_000)
 @given(sizes=st.lists(st.integers(1, 5000), min_size=1, max_size=20), alignment=st.sampled_from([1, 4, 8]))
 def test_chains_are_placed_optimally(sizes: list[int], alignment: int) -> None:
-    """Where each block meets only the one before and the one behind, no placement takes less."""
+    """Where each block meets only the one before and the one after, no placement takes less."""
     blocks = [Block(f"b{i}", size, i, i + 1) for i, size in enumerate(sizes)]
     _, arena = place(blocks, alignment)
     assert arena == lower_bound([Block(b.name, align(b.size, alignment), b.first, b.last) for b in blocks])

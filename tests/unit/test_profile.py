@@ -54,7 +54,7 @@ def test_a_real_profile_of_glow_is_written_as_glow_wrote_it(checkout: Path, tmp_
 
 
 def test_long_lists_and_large_counts_are_written_as_glow_writes_them(tmp_path: Path) -> None:
-    """A list goes on below its first count behind column 70; counts have six digits if these are all there are."""
+    """A list goes on below its first count after column 70; counts have six digits if these are all there are."""
     counts = (140.0, 930.0, 4350.0, 11960.0, 17500.0, 11510.0, 3670.0, 950.0, 1048580.0, 1048577.0, 2e6)
     profile = Profile({"x:0": Range(0.0, 1.0, counts)})
     save_profile(profile, tmp_path / "x.yaml")

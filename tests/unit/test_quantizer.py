@@ -268,7 +268,7 @@ def test_rescales_behind_pools_go_into_the_next_layer(folder: Path) -> None:
 
 
 def test_a_pool_at_the_end_answers_with_its_inputs_parameters(folder: Path) -> None:
-    """With nothing behind it that could take a rescale, a dequantization takes it: none is left."""
+    """With nothing after it that could take a rescale, a dequantization takes it: none is left."""
     build = NetBuilder()
     y = build.node("MaxPool", build.node("Conv", "x", build.weights(1, 1, 3, 3)), kernel_shape=[2, 2])
     assert "Rescale" not in _kinds(_quantized(build.build({"x": (1, 1, 6, 6)}, [y]), folder))

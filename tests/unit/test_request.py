@@ -108,7 +108,7 @@ def tailed_net() -> Net:
     ("name", "output"), [("act", "act"), ("sums/0", "sums_0"), ("sums_0", "sums_0"), ("dense", "sums_0")]
 )
 def test_networks_end_where_the_user_says(name: str, output: str, tmp_path: Path) -> None:
-    """At a value by its own or its C name, or at a node; what lies behind, and inputs of it alone, are left out."""
+    """At a value by its own or its C name, or at a node; what lies after, and inputs of it alone, are left out."""
     net = tailed_net()
     graph = tinyglow.load(net.save(tmp_path), outputs=[name])
     assert graph.inputs == ("x",)

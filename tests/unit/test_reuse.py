@@ -42,8 +42,8 @@ def test_no_answer_depends_on_it(program: Program, fast: int, seed: int) -> None
     }
     plain, planned = plan(program), plan(use_tcm(reuse_inputs(program), fast))
     host = planned.buffers[roomiest_input(program)]
-    for guest in planned.guests:
-        assert host.offset <= guest.offset and guest.end <= -(-host.end // program.alignment) * program.alignment
+    for buffer in planned.in_input_memory:
+        assert host.offset <= buffer.offset and buffer.end <= -(-host.end // program.alignment) * program.alignment
     assert planned.sizes[Region.ACTIVATION] <= plain.sizes[Region.ACTIVATION]
     assert planned.sizes[Region.MUTABLE] == plain.sizes[Region.MUTABLE]
     for name in program.placeholders:
@@ -73,7 +73,7 @@ def test_the_largest_image_pays_for_the_rest(board: str, checkout: Path) -> None
         assert result.equal and result.vectors == 3
 
 
-def test_the_first_difference_is_found_among_guests(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_difference_is_found_in_the_inputs_memory(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A layer whose C is wrong is named, though images, results and working memory share the input's place."""
 
     def spoilt(*arguments: object, **more: object) -> dict[str, bytes]:

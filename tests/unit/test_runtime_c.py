@@ -221,7 +221,7 @@ def _code(path: Path) -> str:
 
 
 def _body(text: str, begin: int) -> str:
-    """From behind an opening brace to the one that closes it."""
+    """From after an opening brace to the one that closes it."""
     depth = 1
     for position in range(begin, len(text)):
         depth += {"{": 1, "}": -1}.get(text[position], 0)

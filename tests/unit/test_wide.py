@@ -74,7 +74,7 @@ def test_no_multipliers_for_what_has_none(factors: list[float], magnitude: int) 
 @budget(300)
 @given(x=st.integers(wide.INT32_MIN, wide.INT32_MAX), divisor=st.integers(1, 65535))
 def test_division_rounds_halves_away_from_zero(x: int, divisor: int) -> None:
-    """divide_rounded is x / divisor to the nearest integer, halves away from zero, of an x slightly below 2**31."""
+    """divide_rounded is x / divisor to the nearest integer, ties away from zero, of an x slightly below 2**31."""
     bounded = min(max(x, -(2**31 - 65536)), 2**31 - 65536)
     exact = Fraction(abs(bounded), divisor)
     expected = math.copysign(math.floor(exact + Fraction(1, 2)), bounded)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from tinyglow.boards import Board
 
 import tinyglow
 from tests.helpers import Net, NetBuilder
@@ -20,6 +19,7 @@ from tinyglow import resources
 from tinyglow.bundle.kernel_header import main as write_kernel_header
 from tinyglow.ir.graph import Graph
 from tinyglow.registry import KERNELS
+from tinyglow.targets.boards import Board
 from tinyglow.testing import covered_kernels, fixed_cases
 from tinyglow.testing.native import build_library
 
@@ -97,7 +97,23 @@ def board(folder: Path) -> None:
     assert in_flash.waits and in_flash.milliseconds
 
 
-CHECKS: dict[str, Callable[[Path], None]] = {"operator": operator, "kernel": kernel, "board": board}
+def core(folder: Path) -> None:
+    """A network runs on the new core, with the answers of all others; multiplications make it slower than an M0."""
+    build = NetBuilder()
+    build.node("Gemm", "x", build.weights(8, 4), name="gemm", output="y")
+    graph, inputs = _loaded(build.build({"x": (1, 8)}, ["y"]), folder)
+    quantized = tinyglow.quantize(graph, tinyglow.profile(graph, inputs))
+    cycles = {}
+    for name in ("cortex-m0", "cortex-m1"):
+        board = tinyglow.load_board(name)
+        program = tinyglow.lower(quantized, target=tinyglow.target_of(board))
+        assert all(not call.kernel.needs for call in program.calls)
+        _agrees(program, board, inputs)
+        cycles[name] = tinyglow.simulate(program, board, inputs).most("cycles") or 0
+    assert cycles["cortex-m0"] < cycles["cortex-m1"] < 2 * cycles["cortex-m0"]
+
+
+CHECKS: dict[str, Callable[[Path], None]] = {"operator": operator, "kernel": kernel, "board": board, "core": core}
 
 
 def main() -> int:

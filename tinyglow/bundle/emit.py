@@ -197,7 +197,7 @@ def bundle_files(
     kernels = {call.kernel.symbol: call.kernel for call in program.calls}
     weights = weights_bytes(program)
     texts = {
-        f"{name}.h": write_header(info, efficiency, options, constants, bool(program.guests)),
+        f"{name}.h": write_header(info, efficiency, options, constants, bool(program.in_input_memory)),
         f"{name}.c": _source(program, traced),
         f"{name}.weights.txt": _weights_text(weights),
         **_runtime_files(list(kernels.values()), program.compact),

@@ -141,7 +141,7 @@ def parse_foreign_header(text: str, where: str) -> ForeignHeader:
     problems: list[Problem] = []
     macros = {key: int(value, 0 if value[:2] in ("0x", "0X") else 10) for key, value in _MACRO.findall(text)}
     sizes = None if dynamic else _static_sizes(macros, model, entries, where, problems)
-    # A verbose header lists the constants behind the placeholders, in the same form.
+    # A verbose header lists the constants after the placeholders, in the same form.
     parts = text.split("// Constants:", maxsplit=1)
     placeholders = tuple(_tensors(parts[0], where, problems))
     constants = tuple(_tensors(parts[1], where, problems)) if len(parts) > 1 else ()

@@ -14,7 +14,7 @@ from tinyglow.resources import FileIdentity, identity_of
 def named_twice(argv: Sequence[str]) -> frozenset[FileIdentity]:
     """The files that two arguments or more name, by any path or link: one of them may be where a result goes.
 
-    An argument names the file that it is, or that stands behind its first "=" or its last ",".
+    An argument names the file that it is, or that stands after its first "=" or its last ",".
     """
     counts: Counter[FileIdentity] = Counter()
     for text in argv[1:]:  # the first is the command's own name

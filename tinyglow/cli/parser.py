@@ -50,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
         added = subparsers.add_parser(
             name, help=text, description=text, epilog=_example(*lines), formatter_class=_Formatter
         )
-        # Also accepted behind the command; SUPPRESS keeps it from undoing the one before.
+        # Also accepted after the command; SUPPRESS keeps it from undoing the one before.
         added.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         added.set_defaults(run=run)
         return added

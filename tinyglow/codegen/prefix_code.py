@@ -26,7 +26,7 @@ from tinyglow.ir.graph import Array
 MOST_BIAS_BITS = 24
 MOST_WORD_BITS = 25  # what tg_packed_take takes at once
 LONGEST = 16  # bits of a code: what tg_packed_weights reads ahead; and tables of 2**16 entries decode it in Python
-_BEHIND = 2  # bytes that the decoder may read behind the last code
+_BEHIND = 2  # bytes that the decoder may read after the last code
 _MOST_INDEX_BITS = 3
 _ROUNDS = 12  # of reassigning units to tables; more find nothing
 _TOTAL = 2.0**24  # what frequencies add up to, so that integers tell small ones apart

@@ -112,7 +112,7 @@ def _usage() -> str:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command with the arguments behind its name; returns the exit status."""
+    """Run one command with the arguments after its name; returns the exit status."""
     name, more = (argv[0] if argv else "--help"), list(argv[1:])
     if name in ("-h", "--help"):
         print(_usage())

@@ -16,7 +16,7 @@ class Request:
         define: Sizes of symbolic dimensions.
         shapes: Shapes of inputs, by the model's names.
         outputs: Values that the network gives instead of its own outputs, by the model's names. What only feeds the
-            outputs behind them is left out.
+            outputs after them is left out.
     """
 
     define: Mapping[str, int] = field(default_factory=dict)

@@ -294,7 +294,7 @@ def _check_form(operator: FileOperator) -> None:
 
 
 def _unique_names(model: FileModel) -> list[str]:
-    """A name for each tensor: its own, with a number behind where that is missing or taken."""
+    """A name for each tensor: its own, with a number after where that is missing or taken."""
     taken = {tensor.name for tensor in model.tensors}
     names: dict[str, None] = {}
     for index, tensor in enumerate(model.tensors):

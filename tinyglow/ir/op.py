@@ -110,7 +110,7 @@ class Quantizing(Protocol):
         """Parameters for a range, by the schema in use."""
 
     def rescale(self, name: str, value: Value, params: QuantParams, origin: str) -> Value:
-        """``value`` with ``params``: itself if it has them, else behind a Rescale called ``name``."""
+        """``value`` with ``params``: itself if it has them, else after a Rescale called ``name``."""
 
     @property
     def channelwise(self) -> bool:
@@ -194,7 +194,7 @@ class Op(ABC):
     # What Glow calls the node kind, where that is not the class's name.
     glow_kind: ClassVar[str] = ""
     # How Glow quantizes it to int8 (lib/Quantization/Quantization.cpp): whether it does at all; whether the result must
-    # keep the input's parameters, or all inputs must have the result's (rescales are put behind, or before); which
+    # keep the input's parameters, or all inputs must have the result's (rescales are put after it, or before); which
     # operand is the bias.
     quantizable: ClassVar[bool] = False
     keeps_params: ClassVar[bool] = False
@@ -208,7 +208,7 @@ class Op(ABC):
     # which dimension of their weights counts the output's units.
     has_int16: ClassVar[bool] = False
     units_axis: ClassVar[int] = 0
-    # Whether a rescale of the input may as well come behind (in Glow: Reshape, Transpose, Slice, MaxPool only).
+    # Whether a rescale of the input may as well come after it (in Glow: Reshape, Transpose, Slice, MaxPool only).
     rescale_sinks: ClassVar[bool] = False
     # Which inputs a kernel of this op takes with any parameters, and whether its result may have any, so that a rescale
     # there costs nothing (Glow, lib/Optimizer/GraphOptimizer/GraphOptimizer.cpp, OptimizeQuantization).

@@ -50,7 +50,7 @@ class Buffer:
 
     @property
     def end(self) -> int:
-        """The first byte behind it, from its region's base."""
+        """The first byte after it, from its region's base."""
         return self.offset + self.type.nbytes
 
     def at(self, offset: int) -> Buffer:
@@ -133,8 +133,8 @@ class Program:
         return self.inputs + self.outputs
 
     @property
-    def guests(self) -> list[Buffer]:
-        """Activations in the mutable memory, where they lie in the place of an input that has been read."""
+    def in_input_memory(self) -> list[Buffer]:
+        """Activations that lie in the memory of an input, which is idle once it has been read (``lowering.reuse``)."""
         mutable = [buffer for buffer in self.buffers.values() if buffer.region is Region.MUTABLE]
         return [buffer for buffer in mutable if buffer.name not in self.placeholders]
 

@@ -21,7 +21,7 @@ PRODUCT_CYCLES = 17
 
 @dataclass(frozen=True)
 class PoolAfter:
-    """Maxima of 2x2 squares of the convolution's result, ``image``."""
+    """Maxima of 2x2 blocks of the convolution's result, ``image``."""
 
     image: TensorType
     params: SquarePoolParams
@@ -53,7 +53,7 @@ def entropy_coded_variant(
             lowering.call(MAX_POOL_2X2, [image, result], pool.params)
 
     scratch = kernel.scratch(params) if kernel.scratch else 0
-    nbytes = -(-packed.data.size // 4) * 4  # as the plan aligns what comes behind it
+    nbytes = -(-packed.data.size // 4) * 4  # as the plan aligns what comes after it
     kernels = (kernel, MAX_POOL_2X2) if pool else (kernel,)
     return Variant(kernel.symbol, cycles, nbytes, emit, scratch=scratch, kernels=kernels)
 

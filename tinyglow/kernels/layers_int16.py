@@ -41,7 +41,7 @@ class ActivatedParams(Protocol):
 
 
 def activate_int16(p: ActivatedParams, sums: Array, channels: Array) -> Array:
-    """Sums [..., units] as int16: scaled by each unit's constants, behind the activation."""
+    """Sums [..., units] as int16: scaled by each unit's constants, after the activation."""
     words = channels.reshape(-1, 2)
     x = wide.scaled(sums, words[:, 0], words[:, 1])
     if p.leaky:

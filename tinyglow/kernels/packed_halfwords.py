@@ -16,13 +16,13 @@ def join(low: Array, high: Array) -> Array:
 
 
 def low(words: Array) -> Array:
-    """The lower halves as signed numbers: int32."""
+    """The lower halfwords as signed numbers: int32."""
     halves: Array = ((words.astype(np.int64) & 0xFFFF) ^ 0x8000) - 0x8000
     return halves.astype(np.int32)
 
 
 def high(words: Array) -> Array:
-    """The upper halves as signed numbers: int32."""
+    """The upper halfwords as signed numbers: int32."""
     return low(words.astype(np.int64) >> 16)
 
 

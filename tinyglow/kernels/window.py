@@ -54,7 +54,7 @@ class Window:
 def same_pads(window: Window, size: tuple[int, int], more_before: bool = False) -> tuple[int, int, int, int]:
     """Explicit pads of SAME_UPPER / SAME_LOWER (ONNX operator specification, Conv): out = ceil(in / stride).
 
-    more_before: where their number is odd, the larger part comes before (SAME_LOWER), else behind.
+    more_before: where their number is odd, the larger part comes before (SAME_LOWER), else after.
     """
     begin, end = [], []
     for axis, length in enumerate(size):

@@ -193,5 +193,5 @@ def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None, wa
         sizes=dict.fromkeys(Region, 0),
         alignment=ALIGNMENT,
         compact=target.optimize is Optimize.SIZE,
-        pixels=graph.pixels,
+        pixels=dict(graph.pixels),
     )

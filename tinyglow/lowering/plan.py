@@ -257,9 +257,9 @@ def roomiest_input(program: Program) -> str:
     return max(program.inputs, key=lambda name: program.buffers[name].type.nbytes)
 
 
-def _guests_placed(program: Program, buffers: dict[str, Buffer]) -> dict[str, Buffer]:
-    """The guests (``lowering.reuse``), within the placeholder of their input, which is among the placed ``buffers``."""
-    names = [buffer.name for buffer in program.guests]
+def _placed_in_input(program: Program, buffers: dict[str, Buffer]) -> dict[str, Buffer]:
+    """Activations in an input's memory (``lowering.reuse``), with addresses. buffers: those placed, the input's too."""
+    names = [buffer.name for buffer in program.in_input_memory]
     if not names:
         return {}
     host = buffers[roomiest_input(program)]
@@ -280,7 +280,7 @@ def plan(program: Program) -> Program:
     for region, members in fixed.items():
         placed, sizes[region] = _side_by_side(members, program.alignment)
         buffers.update({buffer.name: buffer for buffer in placed})
-    buffers.update(_guests_placed(program, buffers))
+    buffers.update(_placed_in_input(program, buffers))
     for region in (Region.ACTIVATION, Region.TCM):
         blocks, owner = activation_blocks(program, region)
         offsets, sizes[region] = _placed(program, region, blocks, owner)

@@ -1,4 +1,4 @@
-"""Which activations lie where the input was: with the user's leave, its memory is free once it has been read.
+"""Which activations lie in the input's memory: with the user's leave, it is free once the input has been read.
 
 An inference then destroys its input. The smallest parts gain most: a network's input is often its largest image.
 """
@@ -45,7 +45,7 @@ def _need(program: Program) -> int:
 
 
 def _richer(program: Program) -> Iterator[Program]:
-    """Programs with one guest more each, as long as one that is in use where most memory is fits."""
+    """Programs that each move one activation more, of those in use where most memory is, as long as one fits."""
     while True:
         moved = [_moved(program, block) for block in _at_peak(program)]
         fitting = [candidate for candidate in moved if candidate is not None]
@@ -66,7 +66,7 @@ def _at_peak(program: Program) -> list[Block]:
 
 
 def _moved(program: Program, block: Block) -> Program | None:
-    """With ``block`` as a guest; None if it has no room beside those that are."""
+    """The program with ``block`` in the input's memory; None if there is no room beside those that are there."""
     _, owner = activation_blocks(program)
     names = {block.name, *(name for name, of in owner.items() if of == block.name)}
     buffers = {
@@ -75,6 +75,6 @@ def _moved(program: Program, block: Block) -> Program | None:
     }
     candidate = replace(program, buffers=buffers)
     host = roomiest_input(program)
-    blocks, owner = blocks_of(candidate, {host, *(buffer.name for buffer in candidate.guests)})
+    blocks, owner = blocks_of(candidate, {host, *(buffer.name for buffer in candidate.in_input_memory)})
     _, size = place(blocks, program.alignment, trails_of(candidate, blocks, owner))
     return candidate if size <= align(buffers[host].type.nbytes, program.alignment) else None

@@ -57,7 +57,7 @@ _ERF_FAR = _floats(
 )
 # ln(2) * 2**-30.
 _LN2_STEP = _float("0x1.62e43p-31")
-# log2(1 + f) / f with 36 bits behind the point, from the highest power of f to the lowest; off by 2**-35 at most.
+# log2(1 + f) / f with 36 bits after the point, from the highest power of f to the lowest; off by 2**-35 at most.
 _LOG2_FIXED = (
     *(0x13CE794F9, -0x249110B2F, 0x250E3E240, -0x24A5EA17A, 0x28A523561, -0x2E282DD8F, 0x34C7E8855),
     *(-0x3D8E56B56, 0x49DD947F5, -0x5C551C25E, 0x7B1C27AEE, -0xB8AA3B2B3, 0x171547652A),
@@ -196,7 +196,7 @@ def _positive_power(x: Floats, y: Floats) -> Floats:
     words = _bits(np.abs(y))
     biased = words >> 23
     mantissa = np.where(biased > 0, words & 0x007FFFFF | 0x00800000, words)
-    # The exponent, y * log2(x), with ``point`` bits behind the point.
+    # The exponent, y * log2(x), with ``point`` bits after the point.
     product = logarithm * np.where(y < 0, -mantissa, mantissa)
     point = bits + 150 - np.maximum(biased, 1)
     inside = np.clip(point, 52, 62)

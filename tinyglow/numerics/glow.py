@@ -84,7 +84,7 @@ def requantize_params(scale: float, offset: int = 0) -> Requant:
         pre += 1
     if post > 31:
         return Requant(0, 0, 0, offset)
-    # C's round(): halves away from zero; scale is positive here.
+    # C's round(): ties away from zero; scale is positive here.
     return Requant(pre, post, min(math.floor(scale + 0.5), INT32_MAX), offset)
 
 
@@ -105,7 +105,7 @@ def requantize_channels(x: Int32Array, constants: Sequence[Requant]) -> Int32Arr
 
 
 def requantize_high(x: Int32Array, pre: int, scale: int, offset: int) -> Int32Array:
-    """``(x >> pre) * scale / 2**32``, halves upwards, plus ``offset``: int32, not yet saturated to int8.
+    """``(x >> pre) * scale / 2**32``, ties upwards, plus ``offset``: int32, not yet saturated to int8.
 
     scale: int32. The same as ``requantize`` with a multiplier of ``scale >> (32 - post)`` where that does not wrap.
     """
@@ -130,7 +130,7 @@ def accumulate(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> Int32Array
 
 
 def quantize(x: FloatArray, scale: float, offset: int, dtype: str = "int8") -> npt.NDArray[np.signedinteger]:
-    """float32 array to int8 or int32: ``x / scale + offset`` in float32, halves to even, saturated (Glow's Base.h).
+    """float32 array to int8 or int32: ``x / scale + offset`` in float32, ties to even, saturated (Glow's Base.h).
 
     NaN, which Glow leaves undefined, becomes the smallest integer, here and in the C kernel.
     """

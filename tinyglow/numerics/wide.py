@@ -1,7 +1,7 @@
 """The arithmetic of int16 networks, in numpy. It is ours: Glow compiles int16 to float.
 
 real = scale * q, without offsets. Integers are multiplied and added exactly, in 64 bits; a result is rounded once: sums
-times a multiplier of up to 31 bits, shifted right, halves upwards, saturated. Whoever chooses the multipliers
+times a multiplier of up to 31 bits, shifted right, ties upwards, saturated. Whoever chooses the multipliers
 (``multipliers``) proves that no step leaves 64 bits, so that nothing wraps, here or in C.
 """
 
@@ -49,7 +49,7 @@ def _scaled_up(scale: float, shift: int) -> int:
 
 
 def round_shift(x: Int64Array, shift: npt.ArrayLike) -> Int32Array:
-    """x / 2**shift, halves upwards, saturated to int32; ``x`` within 2**62 (``tg_round_shift``)."""
+    """x / 2**shift, ties upwards, saturated to int32; ``x`` within 2**62 (``tg_round_shift``)."""
     bits = np.asarray(shift, np.int64)
     half = (np.int64(1) << bits) >> np.int64(1)
     return np.clip((x + half) >> bits, INT32_MIN, INT32_MAX).astype(np.int32)
@@ -74,7 +74,7 @@ def accumulate(a: IntArray, b: IntArray) -> Int64Array:
 
 
 def steps(values: npt.NDArray[np.float32], scales: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """values / scales as whole numbers, halves to even: biases in steps of their sums. May exceed any integer type."""
+    """values / scales as whole numbers, ties to even: biases in steps of their sums. May exceed any integer type."""
     with np.errstate(over="ignore"):
         return np.rint(values.astype(np.float64) / np.asarray(scales, np.float64))
 
@@ -82,7 +82,7 @@ def steps(values: npt.NDArray[np.float32], scales: npt.ArrayLike) -> npt.NDArray
 def weight_steps(weights: npt.NDArray[np.float32], scales: npt.ArrayLike) -> npt.NDArray[np.int8]:
     """weights [units, ..., channels] / scales [units] as int8, rounded so that sums keep their value.
 
-    Inputs of a layer have a mean, behind a ReLU a large one: it multiplies the sum of a unit's rounding errors, which
+    Inputs of a layer have a mean, after a ReLU a large one: it multiplies the sum of a unit's rounding errors, which
     rounding each weight by itself leaves to chance. So where the errors of one channel's taps, and then those of the
     whole unit, add up to half a step or more, the weights that were moved farthest are rounded the other way.
     """
@@ -106,7 +106,7 @@ def _with_sums_kept(
 
 
 def divide_rounded(x: Int32Array, divisor: IntArray) -> Int32Array:
-    """x / divisor (1 to 65535), halves away from zero; |x| counts as at most 2**31 - 65536 (``tg_divide_rounded``)."""
+    """x / divisor (1 to 65535), ties away from zero; |x| counts as at most 2**31 - 65536 (``tg_divide_rounded``)."""
     bounded = np.clip(x.astype(np.int64), -(2**31 - 65536), 2**31 - 65536)
     half = divisor.astype(np.int64) >> 1
     result: Int32Array = (np.sign(bounded) * ((np.abs(bounded) + half) // divisor)).astype(np.int32)

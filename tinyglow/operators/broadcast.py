@@ -23,7 +23,7 @@ def broadcast_shape(x: Shape, y: Shape) -> Shape:
 
 
 def align_ranks(x: Array, y: Array) -> tuple[Array, Array]:
-    """Insert dimensions of size 1 behind the sample axis, so that numpy broadcasts as ONNX does per sample."""
+    """Insert dimensions of size 1 after the sample axis, so that numpy broadcasts as ONNX does per sample."""
     rank = max(x.ndim, y.ndim)
     x, y = (a.reshape(a.shape[0], *(1,) * (rank - a.ndim), *a.shape[1:]) for a in (x, y))
     return x, y

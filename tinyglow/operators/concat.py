@@ -1,4 +1,4 @@
-"""Tensors one behind the other along one dimension."""
+"""Tensors one after the other along one dimension."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Conv2D(Op):
     window: Window
     group: int = 1
     activation: Activation = NO_ACTIVATION
-    pool: int = 0  # 2: the maximum of each 2x2 square, whose last row or column may be left over
+    pool: int = 0  # 2: the maximum of each 2x2 block, whose last row or column may be left over
 
     onnx_types: ClassVar[OnnxForms] = {
         "Conv": OnnxForm(22, ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"))
@@ -70,7 +70,7 @@ class Conv2D(Op):
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
-        """NCHW in the model: a transpose goes before and one behind, named and numbered as Glow's importer does.
+        """NCHW in the model: a transpose goes before and one after, named and numbered as Glow's importer does.
 
         A 1-D convolution (NCW) is one over an image of height 1.
         """

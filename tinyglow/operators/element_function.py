@@ -115,7 +115,7 @@ class ElementFunction(Op):
 class BoundedFunction(ElementFunction):
     """A function that is almost constant outside of ``domain``, and whose values are in ``image``.
 
-    In int8 it is looked up between these fixed ranges, with rescales before and behind (Glow,
+    In int8 it is looked up between these fixed ranges, with rescales before and after (Glow,
     lib/Quantization/Quantization.cpp, replaceQuantizedTanhWithLookupTable).
     """
 
@@ -134,7 +134,7 @@ class BoundedFunction(ElementFunction):
         if quantizing.int16:
             return super().quantize(node, quantizing)
         edit = quantizing.edit
-        # Glow's three nodes get the numbers behind the float node's.
+        # Glow's three nodes get the numbers after the float node's.
         edit.namer.used.add(node.name)
         x = quantizing.quantized(node.inputs[0])
         types = (replace(x.type, quant=quantizing.choose(*self.domain)),)

@@ -19,7 +19,7 @@ _IN_INT8 = ("RELU", "RELU_N1_TO_1", "RELU6")
 
 
 def activate(node: SourceNode, importer: Importer, value: Value) -> Value:
-    """``value`` behind the activation that the node asks for (Glow: addActivation)."""
+    """``value`` after the activation that the node asks for (Glow: addActivation)."""
     name = node.text("fused_activation_function", "NONE")
     if name == "NONE":
         return value
@@ -34,5 +34,5 @@ def activate(node: SourceNode, importer: Importer, value: Value) -> Value:
 
 
 def bind_activated(node: SourceNode, importer: Importer, value: Value) -> None:
-    """Bind ``value``, behind the node's activation, as its result."""
+    """Bind ``value``, after the node's activation, as its result."""
     importer.bind(node.outputs[0], activate(node, importer, value))

@@ -21,7 +21,7 @@ class Max(Binary):
 
     onnx_types: ClassVar[OnnxForms] = {"Max": OnnxForm(13)}
     tflite_types: ClassVar[TFLiteForms] = {"MAXIMUM": TFLiteForm(4)}
-    # Glow moves a rescale behind a Max in front of its operands instead (GraphOptimizer.cpp, OptimizeQuantization).
+    # Glow moves a rescale after a Max in front of its operands instead (GraphOptimizer.cpp, OptimizeQuantization).
     absorbs_rescale_after: ClassVar[bool] = False
 
     def combine(self, x: Array, y: Array) -> Array:

@@ -29,7 +29,7 @@ def _in_two_dimensions(node: SourceNode) -> SourceNode:
 def _rounded_up(window: Window, size: tuple[int, int]) -> Window:
     """``window`` with as much more padding at the end as ceil_mode=1 needs for the last, incomplete windows.
 
-    A window that would begin behind the image and its leading padding is left out (ONNX operator specification,
+    A window that would begin after the image and its leading padding is left out (ONNX operator specification,
     MaxPool).
     """
     more = []

@@ -41,7 +41,7 @@ class Reduce(Op):
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
-        """Glow's node drops the dimensions; a Reshape behind it brings them back as 1 where the model keeps them."""
+        """Glow's node drops the dimensions; a Reshape after it brings them back as 1 where the model keeps them."""
         value, edit = importer.value(node.inputs[0]), importer.editor
         shape = value.type.shape
         op = cls(reduced_axes(node, len(shape), importer))

@@ -81,7 +81,7 @@ class Tile(Op):
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        """Glow has a node for each dimension, with the dimension's number behind its name."""
+        """Glow has a node for each dimension, with the dimension's number after its name."""
         value, edit = importer.value(node.inputs[0]), importer.editor
         repeats = constant_integers(node, importer, 1, "repeats")
         if len(repeats) != len(value.type.shape) or min(repeats, default=1) < 1:

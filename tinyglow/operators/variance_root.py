@@ -30,10 +30,10 @@ class VarianceRoot(Op):
         return (np.sqrt(inputs[2]),)
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
-        """The root as a float constant behind a Quantize, as Glow leaves it.
+        """The root as a float constant after a Quantize, as Glow leaves it.
 
         The addition follows Glow's interpreter, which folds constants (lib/Backends/Interpreter/InterpreterNodes.cpp,
-        fwdElementAddInstI8Impl): both sides at 2**-15, everything rounded, halves away from zero.
+        fwdElementAddInstI8Impl): both sides at 2**-15, everything rounded, ties away from zero.
         """
         variance, epsilon = (quantizing.quantized(name) for name in node.inputs[:2])
         total = quantizing.params(node.inputs[2])

@@ -83,7 +83,7 @@ def _next_in_chain(value: str, channels: int, edit: GraphEditor) -> tuple[Node, 
 
 
 def fold_arithmetic_into_convolution(node: Node, edit: GraphEditor) -> bool:
-    """A chain of + - * / by constants behind a convolution goes into its filters and bias.
+    """A chain of + - * / by constants after a convolution goes into its filters and bias.
 
     Glow: FoldArithmeticChainUnderConvIntoBN, in its float32 steps. Glow also takes a constant that differs from place
     to place, as if it were its first element; that is wrong, and is not done here.

@@ -20,7 +20,7 @@ _TOGETHER = 4
 
 
 def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
-    """Maximum over 2x2 squares of a convolution: one requantization instead of four, and no image between them."""
+    """Maximum over 2x2 blocks of a convolution: one requantization instead of four, and no image between them."""
     if not isinstance(node.op, MaxPool) or node.op.window != SQUARE:
         return False
     source = edit.producer(node.inputs[0])

@@ -16,7 +16,7 @@ from tinyglow.passes.tidy import fold_rescales
 
 
 def make_float(graph: Graph, inputs: bool = True, outputs: bool = True) -> Graph:
-    """Int8 inputs and outputs as float32, quantized behind or dequantized before them."""
+    """Int8 inputs and outputs as float32, quantized after or dequantized before them."""
     edit = GraphEditor.of(graph)
     for name in graph.inputs if inputs else ():
         type_, users = edit.value(name).type, edit.users(name)

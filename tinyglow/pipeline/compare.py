@@ -76,7 +76,7 @@ def _first_difference(program: Program, target: Target, inputs: Mapping[str, Arr
 def _known(program: Program, step: int, memory: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     """Memory after a call, with zeros where a kernel's working memory may have left anything."""
     known = [np.ones(len(part), bool) for part in memory]
-    # Fast memory stands behind the activations.
+    # Fast memory stands after the activations.
     places = {Region.MUTABLE: (0, 0), Region.ACTIVATION: (1, 0), Region.TCM: (1, program.sizes[Region.ACTIVATION])}
     for call in program.calls[: step + 1]:
         for name in [*call.writes, *([call.scratch] if call.scratch else [])]:

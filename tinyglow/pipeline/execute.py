@@ -64,7 +64,7 @@ class Target(Protocol):
         """The memory of each area."""
 
     def memory(self) -> tuple[bytes, bytes]:
-        """Content of mutableWeight, and of activations with those in TCM behind them."""
+        """Content of mutableWeight, and of activations with those in TCM after them."""
 
     def set_steps(self, symbol: str, steps: int) -> None:
         """Set a traced bundle's step counter."""

@@ -14,11 +14,17 @@ from tinyglow.targets.boards import Board
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes.
+    """What a bundle takes on a board, in bytes.
 
-    Flash: ``code`` (of bundle and compiler helpers, without main), ``constants`` (the code's: parameters), ``weights``.
-    RAM: ``mutable`` (placeholders), ``activations``, ``variables`` (data and bss of the bundle), ``weights_in_ram``
-    (the weights' copy, where the harness makes one), ``tcm`` (activations in fast memory).
+    Attributes:
+        code: Of the bundle and of compiler helpers, without main.
+        constants: Of the code: parameters.
+        weights: The weights.
+        mutable: The placeholders.
+        activations: The activations.
+        variables: data and bss of the bundle.
+        weights_in_ram: The weights' copy, where start-up code makes one.
+        tcm: Activations in fast memory.
     """
 
     code: int

@@ -96,7 +96,7 @@ def _suspect(close: Closely, own: OwnError, evidence: Evidence | None) -> Suspec
 def _weights(close: Closely, node: Node | None, own: OwnError, type_: TensorType) -> tuple[Array | None, float]:
     """The float weights of a value's layer [units, ...], and their share in its own error.
 
-    A value behind a folded activation has the layer in front of that. The rest of the error is the rounding of the
+    A value after a folded activation has the layer in front of that. The rest of the error is the rounding of the
     result to its own steps, whose power is a twelfth of a squared step for each element.
     """
     graph, quantized, made = close.traced.graph, close.traced.quantized, producers(close.traced.graph)

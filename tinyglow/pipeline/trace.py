@@ -159,7 +159,7 @@ class _Matcher:
         )
 
     def _folded_behind(self, name: str) -> Iterator[str]:
-        """Results of the activations behind ``name`` alone that have no node of their own any more."""
+        """Results of the activations after ``name`` alone that have no node of their own any more."""
         while len(users := self._users.get(name, [])) == 1:
             (user,) = users
             if not isinstance(user.op, _FOLDED) or user.name in self._names or user.origin in self._kept:

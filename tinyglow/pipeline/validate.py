@@ -79,11 +79,25 @@ def validate(
     advise: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Validation:
-    """Quantize ``graph`` as ``tinyglow.quantize`` does and compare it with itself in float.
+    """Quantize a graph as ``quantize`` does, and compare it with itself in float.
 
-    inputs: [samples, *shape] float32 by name. labels: [samples] integers, the index of the right class. advise: try
-    other options too. progress(n) is called when n more samples are done. A model that came quantized takes no profile.
-    Raises InputError, ProfileError, ModelError.
+    Args:
+        graph: The float graph; or a graph that came quantized, which takes no profile.
+        profile: The ranges.
+        inputs: float32 arrays [samples, *shape] by input name.
+        scheme: How to quantize.
+        float_io: Whether inputs and outputs stay float32.
+        labels: integers [samples], the right class of each.
+        advise: Whether to try other options too.
+        progress: Is called with the number of samples that were done.
+
+    Returns:
+        How near each output and each layer comes to float, why layers lose, and what would help.
+
+    Raises:
+        InputError: An input does not fit.
+        ProfileError: The profile does not fit the graph.
+        ModelError: A node has no kernel.
     """
     scheme = scheme or Scheme()
     quantized = quantize(graph, profile, None if graph.is_quantized else scheme, float_io)

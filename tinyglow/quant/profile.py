@@ -229,7 +229,7 @@ def _count(count: float) -> str:
 
 
 def _histogram(counts: Sequence[float]) -> str:
-    """A list of counts as LLVM's YAML writer breaks it: before a count that would begin behind column 70."""
+    """A list of counts as LLVM's YAML writer breaks it: before a count that would begin after column 70."""
     name = "  Histogram:       [ "
     text, column = name, len(name)
     for index, count in enumerate(counts):

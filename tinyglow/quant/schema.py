@@ -51,7 +51,7 @@ def _zero_point(low: float, high: float, scale: float, qmin: int, qmax: int) -> 
     point = from_low if low_error < high_error else from_high
     if abs(glow.float32(high + low)) <= _EPSILON:
         point = 0.0
-    # C's round(): halves away from zero.
+    # C's round(): ties away from zero.
     rounded = math.copysign(math.floor(abs(point) + 0.5), point)
     return int(min(max(rounded, qmin), qmax))
 

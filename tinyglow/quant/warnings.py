@@ -176,7 +176,7 @@ def few_steps(evidence: Evidence) -> Iterator[Finding]:
 
 
 def readers(graph: Graph, value: str) -> list[Node]:
-    """The nodes that compute with a value: those that read it, and what reads it behind others that only move it."""
+    """The nodes that compute with a value: those that read it, and what reads it after others that only move it."""
     found: dict[str, Node] = {}
     moved = {value}
     for node in graph.nodes:
@@ -230,7 +230,7 @@ _LINEAR = (Add, Sub, Mul, Div, Conv2D, FullyConnected, Reshape, Transpose)
 def drowned_input(evidence: Evidence) -> Iterator[Finding]:
     """An input of features of mixed scale: its step is small for the large ones, but the small ones count as much.
 
-    The rounding of the input to its integers is sent alone through the linear layers behind it; where it is larger than
+    The rounding of the input to its integers is sent alone through the linear layers after it; where it is larger than
     a third of what is made of the input there, most of the input is lost.
     """
     for name in evidence.graph.inputs:

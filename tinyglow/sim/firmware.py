@@ -110,7 +110,7 @@ class Firmware(Machine):
         if self._pending is not None:
             self._answer(*self._pending)
             self._pending = None
-            at += 2  # behind the breakpoint
+            at += 2  # after the breakpoint
         ticks = self._timers.interrupts and not self._unicorn.reg_read(arm.UC_ARM_REG_PRIMASK) & 1
         waits = self._waits_at(at)
         if waits and ticks:
@@ -129,7 +129,7 @@ class Firmware(Machine):
             raise self._fault
 
     def _waits_at(self, at: int) -> bool:
-        """Whether the instruction before ``at`` was WFI: it ends the emulation behind itself."""
+        """Whether the instruction before ``at`` was WFI: it ends the emulation."""
         try:
             return self.read(at - 2, 2) == b"\x30\xbf"
         except SimulationError:

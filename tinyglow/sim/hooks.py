@@ -27,7 +27,7 @@ except ImportError:
     _library = None
 
 # What a hook gets: the emulator (which it has no use for), then address and size of a block, or kind, address and size
-# of an access. What the emulator passes behind them is not asked for.
+# of an access. What the emulator passes after them is not asked for.
 _BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32)
 _ACCESS = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint64, ctypes.c_int)
 

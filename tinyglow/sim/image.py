@@ -45,7 +45,7 @@ class Section:
 
     @property
     def end(self) -> int:
-        """The first address behind the section."""
+        """The first address after the section."""
         return self.address + self.size
 
     def holds(self, address: int) -> bool:
@@ -186,7 +186,7 @@ class Image:
         return self.functions[index] if index >= 0 and address < ends[index] else None
 
     def end_of(self, function: Symbol) -> int:
-        """The first address behind a function."""
+        """The first address after a function."""
         starts, ends = self._function_ranges
         return ends[bisect.bisect_left(starts, function.address)]
 

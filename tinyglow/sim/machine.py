@@ -200,7 +200,7 @@ class Machine:
             add(unicorn.UC_HOOK_CODE, self._on_stack_move, descent, begin=address, end=address)
 
     def _after_unknown_stack_moves(self) -> Iterator[tuple[int, int]]:
-        """Where to look at the stack pointer, and how far the code behind lowers it.
+        """Where to look at the stack pointer, and how far the code after it lowers it.
 
         Blocks are looked at as a whole when they are entered, which cannot tell moves by what is in a register. Such
         a move shows at the next instruction; in an IT block, at the next that is not skipped.
@@ -320,7 +320,7 @@ class Machine:
         self._trace.reach(descent)
 
     def _on_failure(self, error: BaseException) -> None:
-        """What a hook may not raise is raised behind the emulation."""
+        """What a hook may not raise is raised after the emulation."""
         self._fault = self._fault or error
         self._unicorn.emu_stop()
 
@@ -351,7 +351,7 @@ class Machine:
 
     def _not_returned(self, max_instructions: int) -> SimulationError:
         pc = self._unicorn.reg_read(arm.UC_ARM_REG_PC)
-        # An instruction that waits for an event ends the emulation behind itself.
+        # An instruction that waits for an event ends the emulation.
         if self._instruction_at(pc - 2)[0] is Kind.WAIT:
             return self._error("sleeps for ever", self._whereabouts(), "waits for an interrupt: there are none here")
         found = f"still running after {max_instructions:,} instructions"

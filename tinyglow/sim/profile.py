@@ -31,7 +31,7 @@ class Cost:
 class CallCost:
     """One call that the network's function made, with what it took to make it.
 
-    function: the one that was called, "" behind the last call; by_function: the costs of all that ran meanwhile.
+    function: the one that was called, "" after the last call; by_function: the costs of all that ran meanwhile.
     """
 
     function: str

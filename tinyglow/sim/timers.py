@@ -56,7 +56,7 @@ class Timers:
         running = self._registers.get(_CSR, 0) & _ENABLE
         if address == _CVR and running:
             if self.interrupts and self._wraps(now) > self._counted:
-                self._stop()  # the interrupt comes right behind this instruction
+                self._stop()  # the interrupt comes right after this instruction
             return self._period() - 1 - (now - self._zero) % self._period()
         if address == _CSR:
             flag = _COUNT_FLAG if running and self._wraps(now) else 0

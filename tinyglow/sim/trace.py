@@ -46,7 +46,7 @@ def block_address(key: int) -> int:
 
 
 class _Followers(dict[int, "_Step"]):
-    """The blocks that ran behind the block of ``key``, by their own keys."""
+    """The blocks that ran after the block of ``key``, by their own keys."""
 
     def __init__(self, key: int) -> None:
         super().__init__()

@@ -45,7 +45,7 @@ class Memory:
 
     @property
     def end(self) -> int:
-        """The first address behind the memory."""
+        """The first address after the memory."""
         return self.start + self.size
 
     @property

@@ -1,5 +1,5 @@
-/* 2-D convolution with a scale for each output channel, for cores that multiply two halves at once: four pixels and two
- * channels a step (see tg_dsp_tile.h); with pool, the maximum of each 2x2 square. No groups, no dilation.
+/* 2-D convolution with a scale for each output channel, for cores that multiply two halfwords: four pixels and two
+ * channels a step (see tg_dsp_tile.h); with pool, the maximum of each 2x2 block. No groups, no dilation.
  *
  * The input's offset is folded into the bias; taps outside the image are that offset, which stands for 0.0. */
 #include "tg_dsp_tile.h"
@@ -58,7 +58,7 @@ void tg_conv2d_channelwise_dsp_s8(const tg_conv2d_channelwise_dsp_s8_params *p, 
         if (p->pool || i < count) {
           inputs[i] = tg_dsp_lay_out(&sizes, input, top, left, i);
         }
-        /* To the next pixel, or behind the last of a square to the next square. */
+        /* To the next pixel, or after the last of a block to the next block. */
         if ((!p->pool || i == 3) && ++x == p->out_w) {
           x = 0;
           y++;

@@ -1,5 +1,5 @@
 /* 2-D convolution as tg_conv2d_lanes_s8, with a scale for each output channel: four pixels at once, two products a
- * multiplication (see tg_lanes.h); with pool, the maximum of each 2x2 square. No groups, no dilation. */
+ * multiplication (see tg_lanes.h); with pool, the maximum of each 2x2 block. No groups, no dilation. */
 #include "tg_kernels.h"
 
 #define TG_LANES_SCALES 1

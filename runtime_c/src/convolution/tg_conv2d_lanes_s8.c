@@ -1,5 +1,5 @@
 /* 2-D convolution of ARMv6-M's kind: four pixels at once, two products a multiplication (see tg_lanes.h); with pool, the
- * maximum of each 2x2 square. No groups, no dilation. */
+ * maximum of each 2x2 block. No groups, no dilation. */
 #include "tg_kernels.h"
 
 #define TG_LANES_SCALES 0

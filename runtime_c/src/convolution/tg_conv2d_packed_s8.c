@@ -2,7 +2,7 @@
  *
  * Channel by channel: a filter is laid out in scratch [kernel_h][kernel_w][in_c or 1], then it goes over all images.
  * output = clamp(requantize(bias + sum of (input - in_offset) * weight)), where taps outside the image are left out;
- * with word_bits each channel has its own multiplier (15 bits) and shifts (5 bits each), behind its bias. */
+ * with word_bits each channel has its own multiplier (15 bits) and shifts (5 bits each), after its bias. */
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 #include "tg_packed.h"

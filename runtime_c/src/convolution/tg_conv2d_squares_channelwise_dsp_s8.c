@@ -1,4 +1,4 @@
-/* The maxima of 2x2 squares as tg_conv2d_squares_dsp_s8, with a scale for each output channel (see tg_dsp_squares.h). */
+/* The maxima of 2x2 blocks as tg_conv2d_squares_dsp_s8, with a scale for each output channel (see tg_dsp_squares.h). */
 #include "tg_kernels.h"
 
 #define TG_FIRST_SCALES 1

@@ -1,4 +1,4 @@
-/* The maxima of 2x2 squares of a 3x3 convolution of one channel, stride 1: what many networks of images begin with (see
+/* The maxima of 2x2 blocks of a 3x3 convolution of one channel, stride 1: what many networks of images begin with (see
  * tg_dsp_squares.h). */
 #include "tg_kernels.h"
 

@@ -1,4 +1,4 @@
-/* Depthwise convolution by windows of 3x3, stride 1, for cores that multiply halves of words: squares of 2x2 outputs (see
+/* Depthwise convolution by windows of 3x3, stride 1, for cores that multiply halfwords: blocks of 2x2 outputs (see
  * tg_dsp_strip.h). */
 #include "tg_kernels.h"
 

@@ -1,4 +1,4 @@
-/* Convolution by 1x1 of 4 to 8 channels for cores that multiply halves of words: a pixel stays in registers (see
+/* Convolution by 1x1 of 4 to 8 channels for cores that multiply halfwords: a pixel stays in registers (see
  * tg_dsp_points.h). */
 #include "tg_kernels.h"
 

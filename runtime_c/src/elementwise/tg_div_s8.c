@@ -1,7 +1,7 @@
 /* Quotient of two tensors: saturate(requantize(a / b)), where a and b are the elements without their offsets, or the
  * other way round if is_reversed. ``other`` advances by a stride in each loop. Input and output may be the same buffer.
  *
- * The quotient has fraction_bits bits behind the point, and is rounded towards zero. A division by zero gives 0. */
+ * The quotient has fraction_bits bits after the point, and is rounded towards zero. A division by zero gives 0. */
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 

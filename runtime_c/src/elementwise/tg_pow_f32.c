@@ -8,7 +8,7 @@
 
 #define POW2(bits) ((int64_t)1 << (bits))
 
-/* log2(1 + f) / f for f = steps * 2^-24 from sqrt(1/2) - 1 to sqrt(2) - 1, with 36 bits behind the point. */
+/* log2(1 + f) / f for f = steps * 2^-24 from sqrt(1/2) - 1 to sqrt(2) - 1, with 36 bits after the point. */
 static int64_t log2_ratio(int64_t steps) {
   static const int64_t coefficients[] = {0x13ce794f9,  -0x249110b2f, 0x250e3e240, -0x24a5ea17a, 0x28a523561,
                                          -0x2e282dd8f, 0x34c7e8855,  -0x3d8e56b56, 0x49dd947f5, -0x5c551c25e,
@@ -20,7 +20,7 @@ static int64_t log2_ratio(int64_t steps) {
   return ratio;
 }
 
-/* The binary logarithm of a positive, finite number, with *bits behind the point; it is below 2^38. */
+/* The binary logarithm of a positive, finite number, with *bits after the point; it is below 2^38. */
 static int64_t log2_fixed(float x, int32_t *bits) {
   const tg_mantissa parts = tg_mantissa_f32(x);
   const int64_t steps = (int32_t)(parts.f * 16777216.0f);
@@ -43,7 +43,7 @@ static float positive_power(float x, float y) {
   const uint32_t word = tg_bits_of_f32(y) & 0x7fffffff;
   const int32_t biased = (int32_t)(word >> 23);
   const int32_t mantissa = (int32_t)(biased > 0 ? (word & 0x007fffff) | 0x00800000 : word);
-  /* The exponent, y * log2(x), with point bits behind the point; below 2^62, and from 2^59 on if y is normal. */
+  /* The exponent, y * log2(x), with point bits after the point; below 2^62, and from 2^59 on if y is normal. */
   const int64_t product = logarithm * (y < 0.0f ? -mantissa : mantissa);
   const int32_t point = bits + 150 - (biased > 0 ? biased : 1);
   int32_t n = 0;

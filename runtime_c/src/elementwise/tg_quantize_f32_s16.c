@@ -1,4 +1,4 @@
-/* float to int16: input / scale in single precision, rounded half to even, saturated; NaN gives -32768. */
+/* float to int16: input / scale in single precision, rounded to nearest, ties to even, saturated; NaN gives -32768. */
 #include "tg_kernels.h"
 
 /* x is above -32768 and below 32767; the remainder is exact, so that ties are seen as such. */

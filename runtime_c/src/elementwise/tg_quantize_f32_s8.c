@@ -1,4 +1,4 @@
-/* float to int8: input / scale + offset in single precision, rounded half to even, saturated; NaN gives -128. */
+/* float to int8: input / scale + offset in single precision, rounded to nearest, ties to even, saturated; NaN gives -128. */
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 

@@ -1,4 +1,4 @@
-/* Fully connected layer for cores that multiply two halves at once: four units a step.
+/* Fully connected layer for cores that multiply two halfwords: four units a step.
  *
  * Weights: of four units at a time, each group of four taps of the first, second, third and fourth; those of the units
  * that are left over one unit after the other. The last group of a unit is filled up, for which inputs are 0. The
@@ -49,7 +49,7 @@ typedef struct {
   int32_t offset;
 } work;
 
-/* blocks > 0 times four units; depth: a multiple of four, not 0. Returns the weights behind them. */
+/* blocks > 0 times four units; depth: a multiple of four, not 0. Returns the weights after them. */
 static TG_APART const int8_t *fours(const tg_fully_connected_dsp_s8_params *p, const int8_t *x, const int8_t *w,
                            const int32_t *bias, uint32_t minus, int32_t blocks, int8_t *output) {
   const int32_t groups = (int32_t)(p->depth >> 2);
@@ -146,7 +146,7 @@ static TG_APART uint32_t sum_of(const int8_t *x, int32_t groups, uint32_t last) 
   return sum;
 }
 
-/* Sums of up to four units, whose groups of four taps take turns, += products. Returns the weights behind them. */
+/* Sums of up to four units, whose groups of four taps take turns, += products. Returns the weights after them. */
 static TG_SMALL TG_APART const int8_t *some(const int8_t *x, const int8_t *w, uint32_t depth, uint32_t last, int32_t units,
                           uint32_t *sums) {
   TG_COMPACT

@@ -1,9 +1,9 @@
 /* Fully connected layer of ARMv6-M's kind: four units at once share their inputs, and their weights are one word a term.
  *
- * Byte 0 of a word is unit 0's weight plus 128, byte 1 unit 1's weight, so that the lower half, as a signed number, is
+ * Byte 0 of a word is unit 0's weight plus 128, byte 1 unit 1's weight, so that the lower halfword, as a signed number, is
  * 256 * w1 + byte 0: its products less those of byte 0, divided by 256, are those of w1. The upper half is units 2 and 3
  * in the same way. To take a word apart costs four instructions, not the six of four sign extensions. The compiler proves
- * that 256 times a sum stays within 32 bits. Units that are left over come behind, each unit's weights side by side.
+ * that 256 times a sum stays within 32 bits. Units that are left over come after, each unit's weights side by side.
  *
  * bias: sums of x * weight start there, and weights_offset times the sum of all inputs is taken off. */
 #include "tg_compact.h"
@@ -92,7 +92,7 @@ static uint32_t total(const int8_t *x, uint32_t count) {
   return (uint32_t)sum;
 }
 
-/* Products of four units; returns the weights behind theirs. */
+/* Products of four units; returns the weights after theirs. */
 static const int8_t *four(const int8_t *x, const int8_t *weights, uint32_t depth, uint32_t inputs, uint32_t *sums) {
   const uint32_t rest = depth & 3;
   if (depth > rest) {

@@ -4,7 +4,7 @@
 #include "tg_numerics.h"
 #include "tg_wide.h"
 
-/* x / divisor, 1 to 65535, halves away from zero; larger x count as 2^31 - 65536, as smaller ones do as its negative. */
+/* x / divisor, 1 to 65535, ties away from zero; larger x count as 2^31 - 65536, as smaller ones do as its negative. */
 static int32_t divide_rounded(int32_t x, int32_t divisor) {
   const int32_t bounded = tg_max(-(INT32_MAX - 65535), tg_min(x, INT32_MAX - 65535));
   const int32_t half = divisor >> 1;

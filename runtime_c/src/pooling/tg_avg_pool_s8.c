@@ -4,7 +4,7 @@
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 
-/* x / divisor, halves away from zero; the addition may wrap as it does in Glow. */
+/* x / divisor, ties away from zero; the addition may wrap as it does in Glow. */
 static int32_t divide_rounded(int32_t x, int32_t divisor) {
   const uint32_t half = (uint32_t)divisor >> 1;
   return (int32_t)(x > 0 ? (uint32_t)x + half : (uint32_t)x - half) / divisor;

@@ -1,4 +1,4 @@
-/* Maximum over 2x2 squares of an NHWC image; a last row or column without a partner is left out. */
+/* Maximum over 2x2 blocks of an NHWC image; a last row or column without a partner is left out. */
 #include "tg_compact.h"
 #include "tg_kernels.h"
 #include "tg_squares.h"
@@ -6,7 +6,7 @@
 void tg_max_pool_2x2_s8(const tg_max_pool_2x2_s8_params *p, const int8_t *input, int8_t *output) {
   const int32_t channels = p->channels;
   const int32_t row = p->in_w * channels;
-  /* Squares of one channel lie in a row; of several, those of one place do. */
+  /* Blocks of one channel lie in a row; of several, those of one place do. */
   const int32_t step = channels == 1 ? 2 : 1;
   const int32_t run = channels == 1 ? p->in_w >> 1 : channels;
   const int32_t runs = channels == 1 ? 1 : p->in_w >> 1;

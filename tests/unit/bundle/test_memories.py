@@ -272,7 +272,7 @@ def test_constants_in_ram_must_fit_it(programs: dict[str, Program], tmp_path: Pa
 
 
 def test_every_option_of_compile_does_what_it_says(tmp_path: Path) -> None:
-    """Files, header and report follow the options; the next bundle, without them, leaves none of them behind."""
+    """Files, header and report follow the options; the next bundle, without them, leaves none of them there."""
     place, folder = Place(tmp_path), tmp_path
     dense_net().save(folder, "dense.onnx")
     np.save(folder / "x.npy", dense_net().samples(4)["x"])

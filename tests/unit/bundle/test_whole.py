@@ -37,7 +37,7 @@ def _content(folder: Path) -> dict[str, bytes]:
 
 
 class _Killed(BaseException):
-    """As far as files go, what SIGKILL does: nothing behind it runs."""
+    """As far as files go, what SIGKILL does: nothing after it runs."""
 
 
 @pytest.mark.parametrize("moves", range(8))

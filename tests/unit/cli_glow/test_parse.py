@@ -44,7 +44,7 @@ def _value(option: Option) -> str:
 
 @pytest.mark.parametrize("tool", TABLES)
 def test_every_option_in_every_spelling(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each option and alias is understood with one dash or two, with its value behind = or in the next argument."""
+    """Each option and alias is understood with one dash or two, with its value after = or in the next argument."""
     for option in TABLES[tool]:
         if option.refused or option.required:
             continue
@@ -118,7 +118,7 @@ def test_lists_and_repetitions() -> None:
 
 
 def test_files_and_defaults() -> None:
-    """Files may stand anywhere among the options, and all behind ``--``; what is not given has Glow's default."""
+    """Files may stand anywhere among the options, and all after ``--``; what is not given has Glow's default."""
     arguments = _parsed("image-classifier", "a.png", "-topk", "2", "b.png", "-compute-softmax=false", "--", "-c.png")
     assert arguments.files == ("a.png", "b.png", "-c.png")
     assert (arguments.count("topk"), arguments.flag("compute-softmax")) == (2, False)

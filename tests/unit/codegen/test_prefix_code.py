@@ -38,7 +38,7 @@ def _layers(draw: st.DrawFn) -> tuple[Array, Array, Array]:
 @budget(200, full=20_000)
 @given(layer=_layers())
 def test_what_is_packed_comes_back(layer: tuple[Array, Array, Array]) -> None:
-    """Any weights, biases and words; and there are the two bytes that the decoder may read behind them."""
+    """Any weights, biases and words; and there are the two bytes that the decoder may read after them."""
     packed = pack(*layer)
     assert packed is not None
     for found, expected in zip(unpack(packed, *layer[0].shape), layer, strict=True):

@@ -119,7 +119,7 @@ def test_float_outputs_and_softmax_are_printed_as_such(tmp_path: Path) -> None:
 
 
 def test_probabilities_are_printed_as_percent(tmp_path: Path) -> None:
-    """Behind a softmax: confidence in percent, as the interpreter's answer has it."""
+    """After a softmax: confidence in percent, as the interpreter's answer has it."""
     net = NetBuilder(4)
     logits = net.node("Gemm", "x", net.weights(8, 4), net.weights(4), name="gemm")
     net.node("Softmax", logits, name="softmax", output="y")

@@ -95,7 +95,7 @@ def test_int8_is_close_to_float(op: str, constant: bool, shapes: tuple, tmp_path
 
 
 def test_arithmetic_under_a_convolution_stays_in_its_layout(tmp_path: Path) -> None:
-    """A factor for each channel and a second image behind convolutions need no transpose between them."""
+    """A factor for each channel and a second image after convolutions need no transpose between them."""
     build = NetBuilder()
     a = build.node("Conv", "x", build.weights(4, 2, 3, 3))
     b = build.node("Conv", "x", build.weights(4, 2, 3, 3))

@@ -57,7 +57,7 @@ def test_int8_clip_is_close_to_float(bounds: tuple[float | None, ...], tmp_path:
         (0.0, 6.0, QuantParams(0.0625, -28), (-28, 68)),
         (0.0, 6.0, QuantParams(float(np.float32(6 / 255)), -128), (-128, 127)),
         (-1.0, 1.0, QuantParams(2.0**-9, 0), (-128, 127)),
-        (0.25, 0.75, QuantParams(0.5, 0), (0, 2)),  # halves to even
+        (0.25, 0.75, QuantParams(0.5, 0), (0, 2)),  # ties to even
         (LOWEST, HIGHEST, QuantParams(2.0**-10, 5), (-128, 127)),
         (LOWEST, HIGHEST, QuantParams(2.0**10, 5), (-128, 127)),
     ],

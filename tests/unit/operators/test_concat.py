@@ -30,7 +30,7 @@ def _concat(shapes: list[tuple[int, ...]], axis: int, opset: int = 13, **constan
 @pytest.mark.parametrize("opset", [11, 13])
 @pytest.mark.parametrize("axis", [1, -3])
 def test_inputs_follow_one_another(tmp_path: Path, axis: int, opset: int) -> None:
-    """Three inputs of different lengths come one behind the other, in float and in int8."""
+    """Three inputs of different lengths come one after the other, in float and in int8."""
     program = check_moves(_concat(SHAPES, axis, opset), tmp_path)
     assert sum(call.kernel.symbol == "tg_strided_copy_s8" for call in program.calls) == 3
 

@@ -82,7 +82,7 @@ def _count(graph: Graph, kind: type) -> int:
 
 
 def test_neighbouring_float_operators_share_an_island(tmp_path: Path) -> None:
-    """Nothing is quantized between two float operators: one Dequantize before them and one Quantize behind."""
+    """Nothing is quantized between two float operators: one Dequantize before them and one Quantize after."""
     build = NetBuilder(2)
     x = build.node("Gemm", "x", build.weights(8, 8))
     x = build.node("Sqrt", build.node("Abs", build.node("Exp", x)))
@@ -109,7 +109,7 @@ def test_borders_that_meet_are_folded() -> None:
     assert [node.op.kind for node in rescaled.nodes] == ["Rescale"]
     program = stations.lower(rescaled)
     (result,) = stations.interpret(program, {"x": np.array([[-1, 0, 1, 127]], np.int8)}).values()
-    assert result.ravel().tolist() == [3, 4, 4, 67]  # halves upwards
+    assert result.ravel().tolist() == [3, 4, 4, 67]  # ties upwards
     assert not tidy(_borders(Quantize, Dequantize), float_io=True).nodes
 
 

@@ -151,7 +151,7 @@ def test_bounded_functions_are_looked_up_between_fixed_ranges(schema: Schema, tm
 
 
 def test_transposes_sink_below_functions(tmp_path: Path) -> None:
-    """Between a convolution's transposes and a pool's, a function leaves no transpose behind."""
+    """Between a convolution's transposes and a pool's, a function leaves no transpose."""
     build = NetBuilder()
     x = build.node("MaxPool", "x", kernel_shape=[2, 2])
     y = build.node("MaxPool", build.node("Sigmoid", x, name="/Sigmoid"), kernel_shape=[2, 2])

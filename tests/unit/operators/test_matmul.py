@@ -117,7 +117,7 @@ def test_bad_forms_are_refused(tmp_path: Path) -> None:
 
 
 def test_attention(tmp_path: Path) -> None:
-    """Queries, keys and values from one input, two products of activations, and a bias behind: as in a transformer."""
+    """Queries, keys and values from one input, two products of activations, and a bias after: as in a transformer."""
     build = NetBuilder(3)
     query, key, value = (build.node("MatMul", "x", build.weights(8, 8)) for _ in range(3))
     scores = build.node("MatMul", query, build.node("Transpose", key, perm=[0, 2, 1]))

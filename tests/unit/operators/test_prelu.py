@@ -102,7 +102,7 @@ def test_nodes_are_named_as_glow_names_them(tmp_path: Path) -> None:
 
 
 def test_transposes_sink_below_prelu(tmp_path: Path) -> None:
-    """Between two pools, a PRelu with a slope for each channel leaves no transpose behind."""
+    """Between two pools, a PRelu with a slope for each channel leaves no transpose."""
     build = NetBuilder()
     x = build.node("PRelu", build.node("MaxPool", "x", kernel_shape=[2, 2]), build.constant(_slopes((3, 1, 1))))
     net = build.build({"x": (1, 3, 8, 8)}, [build.node("MaxPool", x, kernel_shape=[2, 2])])

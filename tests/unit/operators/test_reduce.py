@@ -51,7 +51,7 @@ def test_int8_is_close_to_float(op: str, axes: tuple[int, ...] | None, tmp_path:
 
 
 def test_mean_over_an_image_is_a_pool(tmp_path: Path) -> None:
-    """The mean over height and width runs as a pool, as in Glow, without a transpose behind a convolution."""
+    """The mean over height and width runs as a pool, as in Glow, without a transpose after a convolution."""
     build = NetBuilder()
     image = build.node("Conv", "x", build.weights(4, 2, 3, 3))
     mean = build.node("ReduceMean", image, axes=[2, 3], keepdims=0)

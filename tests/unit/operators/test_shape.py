@@ -130,7 +130,7 @@ def test_weights_are_named_after_their_tensor(tmp_path: Path) -> None:
 
 
 def test_a_cast_of_floats_to_floats_does_nothing(tmp_path: Path) -> None:
-    """x.float() leaves no node behind; other casts at run time are refused."""
+    """x.float() leaves no node; other casts at run time are refused."""
     nodes = [_node("Relu", "x", "a"), _node("Cast", "a", "y", to=TensorProto.FLOAT)]
     assert [node.op.kind for node in check_float(model(nodes, {"x": (2,)}, ["y"]), tmp_path).nodes] == ["Relu"]
     nodes[1] = _node("Cast", "a", "y", to=TensorProto.INT64)

@@ -59,7 +59,7 @@ _HEADER = """
 int inc(uint8_t *constantWeight, uint8_t *mutableWeight, uint8_t *activations);
 #endif
 """
-# Adds the first constant to 16 inputs, by way of the activations, and puts the sums behind the inputs.
+# Adds the first constant to 16 inputs, by way of the activations, and puts the sums after the inputs.
 _SOURCE = """
 #include "inc.h"
 int inc(uint8_t *constantWeight, uint8_t *mutableWeight, uint8_t *activations)

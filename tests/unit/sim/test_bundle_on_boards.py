@@ -291,7 +291,7 @@ def test_a_bundle_runs_on_this_machine(tmp_path: Path, write_bundle: WriteBundle
 
 
 def test_writing_next_to_an_area_is_noticed_on_this_machine(tmp_path: Path, write_bundle: WriteBundle) -> None:
-    """Bytes just before and just behind each area are guarded; the message names the area."""
+    """Bytes just before and just after each area are guarded; the message names the area."""
     source = """
 #include "inc.h"
 int inc(uint8_t *c, uint8_t *m, uint8_t *a)

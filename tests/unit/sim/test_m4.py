@@ -46,7 +46,7 @@ FORMS = [
     ("ldr r0, [r1, r2]\nldr r3, [r1]\nldr r12, [r1, #4]", 4),
     ("str r0, [r1, #4]", 1),
     ("str r0, [r1, r2]", 2),
-    ("str r0, [r1]\nldr r0, [r1]", 1 + 2),  # nothing is pipelined behind a store
+    ("str r0, [r1]\nldr r0, [r1]", 1 + 2),  # nothing is pipelined after a store
     ("str r1, [r1]\nldr r3, [r1]\nldr r0, [r3]", 1 + 2 + 2),  # the address is what the first load loads
     ("ldrb r0, [r1], #1\nldrb r3, [r1], #1", 2 + 2),  # the second's address is updated by the first
     ("adds r3, r1, #4\nldr r0, [r3]", 1 + 2 + 1),  # a computed address is waited for

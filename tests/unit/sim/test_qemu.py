@@ -71,7 +71,7 @@ def _board(case: Case) -> Board:
 
 
 def _main(case: Case, board: Board) -> str:
-    """Calls every program, with zeros in the RAM that it may look at: behind r1 and below the stack pointer."""
+    """Calls every program, with zeros in the RAM that it may look at: after r1 and below the stack pointer."""
     r0, r2, r3 = case.arguments
     calls = ""
     for number in range(case.count):
@@ -93,7 +93,7 @@ def _qemu_log(elf: Path, machine: str, log: Path) -> str:
 
 
 def _runs(log: str, image: Image, count: int) -> list[tuple[int, int]]:
-    """Instructions and result of each program: from its first instruction to the one behind the call."""
+    """Instructions and result of each program: from its first instruction to the one after the call."""
     path = [(int(address, 16), int(result, 16)) for address, result in _ENTRY.findall(log)]
     main = range(image.symbol("main").address, image.end_of(image.symbol("main")))
     found = []

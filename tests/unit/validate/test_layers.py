@@ -150,7 +150,7 @@ def _without_relu(net: Net) -> object:
 
 
 def test_parts_of_an_output() -> None:
-    """Operands of a Concat behind a transpose and a reshape are told apart element by element."""
+    """Operands of a Concat after a transpose and a reshape are told apart element by element."""
     build = NetBuilder()
     build.node("Relu", "x", name="r", output="a")
     build.node("Sigmoid", "x", name="s", output="b")

@@ -79,7 +79,7 @@ def _of_folder(folder: Path) -> list[Path]:
 
 
 def _of_list(file: Path, folder: Path | None) -> list[Path]:
-    """One path a line; what stands behind the first comma or space is not read."""
+    """One path a line; what stands after the first comma or space is not read."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -121,7 +121,7 @@ def _sample(path: Path, format_: str, count: int) -> Array:
     else:
         if size > 64 * count + 4096:  # no number needs so many digits
             raise ValueError(f"has {size} bytes, too many for {count} values")
-        # Numbers and commas; spaces and line ends anywhere; a comma behind the last is allowed.
+        # Numbers and commas; spaces and line ends anywhere; a comma after the last is allowed.
         fields = [field.strip() for field in path.read_text(encoding="utf-8").split(",")]
         fields = fields[:-1] if fields[-1] == "" else fields
         if len(fields) != count:

@@ -76,7 +76,7 @@ CONV2D_CHANNELWISE = Kernel(
 
 
 def portable_variant(layer: ConvLayer, lowering: Lowering) -> Variant:
-    """The kernels that take any geometry; a pool behind it gets a kernel of its own."""
+    """The kernels that take any geometry; a pool after it gets a kernel of its own."""
     node, geometry, filters = layer.node, dict(layer.geometry), layer.filters
     if layer.pool:
         geometry |= {"out_h": layer.pool * geometry["out_h"], "out_w": layer.pool * geometry["out_w"]}

@@ -23,7 +23,7 @@ _WORDS = 38  # of a pair of output channels: biases, and for each three times th
 
 @dataclass(frozen=True)
 class Conv3x3DspParams(PooledGeometry):
-    """``out`` maps sums to the output, see ``fits_high_word``; nothing leaks or wraps.
+    """``out`` maps sums to the output, see ``fits_high_word``; the activation is not leaky, and nothing wraps.
 
     kernel 3x3, stride and dilation 1, in_c 4, out_c even.
     """
@@ -33,7 +33,7 @@ class Conv3x3DspParams(PooledGeometry):
 
 @dataclass(frozen=True)
 class Conv3x3ChannelwiseDspParams(PooledGeometry):
-    """As Conv3x3DspParams, scales being behind the weights, see ``ConvLayer.high_scales``; out_offset: the output's."""
+    """As Conv3x3DspParams, scales being after the weights, see ``ConvLayer.high_scales``; out_offset: the output's."""
 
     out_offset: I16
 
@@ -75,12 +75,12 @@ def _sums(p: PooledGeometry, x: Array, filters: Array) -> Array:
 
 
 def _scratch(p: PooledGeometry) -> int:
-    """Of every column that a row of squares needs, four rows of two words."""
+    """Of every column that a row of blocks needs, four rows of two words."""
     return 4 * 4 * 2 * (-(-p.unpooled.out_w // 2) * 2 + 2)
 
 
 def _trails(p: PooledGeometry) -> int | None:
-    """A row of squares is written when all that it needs is laid out; the next reads two rows further down."""
+    """A row of blocks is written when all that it needs is laid out; the next reads two rows further down."""
     if p.images != 1:
         return None
     done = np.arange(2, p.unpooled.out_h, 2)  # rows of pixels
@@ -95,7 +95,7 @@ CONV2D_3X3_DSP = Kernel(
     params=Conv3x3DspParams,
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
     reference=conv2d_3x3_dsp_s8,
-    summary="3x3 convolution of four channels, squares of 2x2 pixels at once; maximum of each with pool",
+    summary="3x3 convolution of four channels, blocks of 2x2 pixels at once; maximum of each with pool",
     scratch=_scratch,
     trails=_trails,
     needs=DSP,
@@ -108,7 +108,7 @@ CONV2D_3X3_CHANNELWISE_DSP = Kernel(
     params=Conv3x3ChannelwiseDspParams,
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
     reference=conv2d_3x3_channelwise_dsp_s8,
-    summary="3x3 convolution of four channels with a scale for each output channel, squares of 2x2 pixels at once",
+    summary="3x3 convolution of four channels with a scale for each output channel, blocks of 2x2 pixels at once",
     scratch=_scratch,
     trails=_trails,
     needs=DSP,
@@ -133,6 +133,6 @@ def conv2d_3x3_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | No
 
 
 def cycles_of(p: PooledGeometry) -> int:
-    """Measured on the Cortex-M7: 200 cycles a pair of channels and square, 60 a square, 200 a row of squares."""
+    """Measured on the Cortex-M7: 200 cycles a pair of channels and block, 60 a block, 200 a row of blocks."""
     columns, rows = (-(-size // 2) for size in (p.unpooled.out_w, p.unpooled.out_h))
     return p.images * rows * (columns * (100 * p.out_c + 60) + 200)

@@ -30,7 +30,7 @@ _OUTPUT = 63  # cycles: three more than with one scale
 
 @dataclass(frozen=True)
 class ChannelwiseCodeParams(CodeGeometry):
-    """Scales are behind the biases; out_offset: the output's. No requantization wraps."""
+    """Scales are after the biases; out_offset: the output's. No requantization wraps."""
 
     out_offset: I16
 

@@ -27,9 +27,10 @@ from tinyglow.targets.cores import DSP
 
 @dataclass(frozen=True)
 class ChannelwiseHighDspParams(PooledGeometry):
-    """filter_offset: what is taken off each byte of the filter; out_offset: the output's; nothing leaks or wraps.
+    """The activation is not leaky, and nothing wraps.
 
-    Scales are behind the biases; layout: see ``conv2d_dsp.layout_of``.
+    filter_offset: what is taken off each byte of the filter. out_offset: the output's.
+    Scales are after the biases; layout: see ``conv2d_dsp.layout_of``.
     """
 
     filter_offset: I16

@@ -27,7 +27,7 @@ _OWN_SCALE = 7  # cycles a channel and tile: tg_lanes.h
 
 @dataclass(frozen=True)
 class ChannelwiseLanesParams(LanesGeometry):
-    """Scales are behind the biases; out_offset: the output's."""
+    """Scales are after the biases; out_offset: the output's."""
 
     out_offset: I16
 

@@ -110,7 +110,7 @@ CONV2D_CODE = Kernel(
         Out("output", "int8"),
     ),
     reference=conv2d_code_s8,
-    summary="2-D convolution whose weights are code; maximum of 2x2 squares with pool",
+    summary="2-D convolution whose weights are code; maximum of 2x2 blocks with pool",
     scratch=scratch_bytes,
     trails=trails,
     superseded_by=DSP,

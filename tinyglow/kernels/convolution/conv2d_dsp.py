@@ -19,7 +19,7 @@ from tinyglow.kernels.convolution.overlap import trailing_distance
 from tinyglow.numerics import glow
 from tinyglow.targets.cores import DSP
 
-AHEAD = 8  # TG_DSP_AHEAD: bytes behind the filter
+AHEAD = 8  # TG_DSP_AHEAD: bytes after the filter
 GROUP = 4  # taps
 PIXELS = 4
 
@@ -28,7 +28,7 @@ PIXELS = 4
 class ConvDspParams(PooledGeometry):
     """filter_offset: what is taken off each byte of the filter; ``out`` maps sums to the output.
 
-    ``conv2d_layer.high_words`` has a word for ``out``; nothing leaks or wraps.
+    ``conv2d_layer.high_words`` has a word for ``out``; the activation is not leaky, and nothing wraps.
 
     layout: how taps lie in the columns, see ``layout_of``.
     """
@@ -88,7 +88,7 @@ def scratch_bytes(p: Any) -> int:
 
 
 def even_channels(values: Array) -> Array:
-    """Values of each channel, with a zero behind the last where their number is odd: int32."""
+    """Values of each channel, with a zero after the last where their number is odd: int32."""
     return np.concatenate([values, np.zeros(len(values) % 2)]).astype(np.int32)
 
 
@@ -110,7 +110,7 @@ CONV2D_DSP = Kernel(
     params=ConvDspParams,
     operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8")),
     reference=conv2d_dsp_s8,
-    summary="2-D convolution, two 16-bit products an instruction; maximum of 2x2 squares with pool",
+    summary="2-D convolution, two 16-bit products an instruction; maximum of 2x2 blocks with pool",
     scratch=scratch_bytes,
     trails=trails,
     needs=DSP,

@@ -23,7 +23,7 @@ class Conv2DFloatParams(ConvSizes):
     slope: F32
 
     def activate(self, x: Array) -> Array:
-        """Sums behind the activation."""
+        """Sums after the activation."""
         if self.activation == BOUNDS:
             low, high = np.float32(self.low), np.float32(self.high)
             return np.where(x < low, low, np.where(x > high, high, x))

@@ -1,4 +1,4 @@
-"""A network's first layer on Cortex-M4, M7 and M33: 3x3 filters over one channel, and the maximum of 2x2 squares."""
+"""A network's first layer on Cortex-M4, M7 and M33: 3x3 filters over one channel, and the maximum of 2x2 blocks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WORDS = 7  # of a channel: its bias, and two for each row of its weights; its s
 
 @dataclass(frozen=True)
 class SquaresDspParams(PooledGeometry):
-    """``out`` maps sums to the output, see ``fits_high_word``; nothing leaks or wraps.
+    """``out`` maps sums to the output, see ``fits_high_word``; the activation is not leaky, and nothing wraps.
 
     kernel 3x3, stride and dilation 1, in_c 1, pool 2.
     """
@@ -32,7 +32,7 @@ class SquaresDspParams(PooledGeometry):
 
 @dataclass(frozen=True)
 class SquaresChannelwiseDspParams(PooledGeometry):
-    """As SquaresDspParams, scales being behind the weights, see ``ConvLayer.high_scales``; out_offset: the output's."""
+    """As SquaresDspParams, scales being after the weights, see ``ConvLayer.high_scales``; out_offset: the output's."""
 
     out_offset: I16
 
@@ -76,7 +76,7 @@ def _scratch(p: PooledGeometry) -> int:
 
 
 def _trails(p: PooledGeometry) -> int | None:
-    """A row of squares is written when all rows it needs are laid out; later ones read what follows those."""
+    """A row of blocks is written when all rows it needs are laid out; later ones read what follows those."""
     if p.images != 1:
         return None
     y = np.arange(p.out_h - 1)
@@ -90,7 +90,7 @@ CONV2D_SQUARES_DSP = Kernel(
     params=SquaresDspParams,
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
     reference=conv2d_squares_dsp_s8,
-    summary="maxima of 2x2 squares of a 3x3 convolution of one channel",
+    summary="maxima of 2x2 blocks of a 3x3 convolution of one channel",
     scratch=_scratch,
     trails=_trails,
     needs=DSP,
@@ -103,7 +103,7 @@ CONV2D_SQUARES_CHANNELWISE_DSP = Kernel(
     params=SquaresChannelwiseDspParams,
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
     reference=conv2d_squares_channelwise_dsp_s8,
-    summary="maxima of 2x2 squares of a 3x3 convolution of one channel with a scale for each output channel",
+    summary="maxima of 2x2 blocks of a 3x3 convolution of one channel with a scale for each output channel",
     scratch=_scratch,
     trails=_trails,
     needs=DSP,
@@ -118,7 +118,7 @@ def squares_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     if not fits or bias is None or not lowering.target.runs(CONV2D_SQUARES_DSP):
         return None
     squares = sizes["images"] * sizes["out_h"] * sizes["out_w"]
-    # Measured on the Cortex-M7: about 44 cycles a channel and square, 30 a square.
+    # Measured on the Cortex-M7: about 44 cycles a channel and block, 30 a block.
     cycles = squares * (44 * sizes["out_c"] + 30)
     constants = {"filter": pack(layer.weights, bias, scales)}
     if scales is not None:

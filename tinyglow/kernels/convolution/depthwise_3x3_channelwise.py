@@ -20,7 +20,7 @@ _OWN_SCALE = 30  # cycles a channel, measured
 
 @dataclass(frozen=True)
 class Depthwise3x3ChannelwiseParams(PlanesGeometry):
-    """Scales are behind the biases; out_offset: the output's."""
+    """Scales are after the biases; out_offset: the output's."""
 
     out_offset: I16
 

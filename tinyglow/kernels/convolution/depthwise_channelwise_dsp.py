@@ -19,7 +19,7 @@ from tinyglow.targets.cores import DSP
 
 @dataclass(frozen=True)
 class DepthwiseChannelwiseDspParams(ConvGeometry):
-    """out_offset: the output's. group, in_c and out_c are the same; nothing leaks or wraps."""
+    """out_offset: the output's. group, in_c and out_c are the same; the activation is not leaky, and nothing wraps."""
 
     out_offset: I16
 
@@ -32,7 +32,7 @@ class DepthwiseChannelwiseDspParams(ConvGeometry):
 def depthwise_channelwise_dsp_s8(p: DepthwiseChannelwiseDspParams, x: Array, filters: Array, out: Array) -> None:
     """Definition of both kernels: as ``depthwise_dsp_s8``, each channel with its own constants.
 
-    filters: ``high_words`` of each four channels are behind their weights.
+    filters: ``high_words`` of each four channels are after their weights.
     """
     groups = filters.reshape(-1, GROUP + 2 * p.taps + GROUP)
     weights, bias = unpack(np.ascontiguousarray(groups[:, :-GROUP]), p.in_c, p.taps)

@@ -33,7 +33,7 @@ class DepthwiseDspParams(ConvGeometry):
 
 
 def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
-    """Weights int32 [channels, taps] and biases as the kernel's filter: int32, flat; scales, if any, behind them."""
+    """Weights int32 [channels, taps] and biases as the kernel's filter: int32, flat; scales, if any, after them."""
     channels, taps = weights.shape
     groups = -(-channels // GROUP)
     full = np.zeros((groups * GROUP, taps), np.int64)
@@ -69,7 +69,7 @@ def depthwise_dsp_s8(p: DepthwiseDspParams, x: Array, filters: Array, out: Array
 
 
 def trails(p: ConvGeometry) -> int | None:
-    """A pixel's channels are written group by group, each behind what its own group and later pixels still read."""
+    """A pixel's channels are written group by group, each before all that its own group and later pixels still read."""
     if p.images != 1:
         return None
     fields = {name: getattr(p, name) for name in ConvGeometry.__dataclass_fields__}

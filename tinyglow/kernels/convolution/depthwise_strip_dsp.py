@@ -1,4 +1,4 @@
-"""Depthwise convolution of 3x3 for Cortex-M4, M7 and M33: squares of 2x2 outputs over columns of halves."""
+"""Depthwise convolution of 3x3 for Cortex-M4, M7 and M33: blocks of 2x2 outputs over columns of halfwords."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class DepthwiseStripParams(StripGeometry):
 
 @dataclass(frozen=True)
 class DepthwiseStripChannelwiseParams(StripGeometry):
-    """out_offset: the output's; scales are behind the biases, see ``ConvLayer.high_scales``."""
+    """out_offset: the output's; scales are after the biases, see ``ConvLayer.high_scales``."""
 
     out_offset: I16
 
@@ -98,7 +98,7 @@ DEPTHWISE_STRIP_DSP = Kernel(
     params=DepthwiseStripParams,
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8", "input")),
     reference=depthwise_strip_dsp_s8,
-    summary="depthwise convolution with windows of 3x3, stride 1, squares of 2x2 outputs at once",
+    summary="depthwise convolution with windows of 3x3, stride 1, blocks of 2x2 outputs at once",
     scratch=_scratch,
     aliases=lambda p: p.in_place,
     needs=DSP,
@@ -111,7 +111,7 @@ DEPTHWISE_STRIP_CHANNELWISE_DSP = Kernel(
     params=DepthwiseStripChannelwiseParams,
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8", "input")),
     reference=depthwise_strip_channelwise_dsp_s8,
-    summary="depthwise convolution with windows of 3x3, stride 1, and a scale for each channel, squares of 2x2 outputs",
+    summary="depthwise convolution with windows of 3x3, stride 1, and a scale for each channel, blocks of 2x2 outputs",
     scratch=_scratch,
     aliases=lambda p: p.in_place,
     needs=DSP,
@@ -127,7 +127,7 @@ def depthwise_strip_variant(layer: ConvLayer, lowering: Lowering) -> Variant | N
     if not fits or bias is None or offset is None or not lowering.target.runs(DEPTHWISE_STRIP_DSP):
         return None
     columns, rows = -(-sizes["out_w"] // 2), -(-sizes["out_h"] // 2)
-    # Measured on the Cortex-M7, of a column and a channel: cycles a square, and those it begins with.
+    # Measured on the Cortex-M7, of a column and a channel: cycles a block, and those it begins with.
     cycles = sizes["images"] * sizes["in_c"] * columns * (44 * rows + 50)
     constants = {"filter": pack(layer.filters, bias, scales)}
     fields = {**layer.geometry, "filter_offset": offset}

@@ -85,7 +85,7 @@ class ConvGeometry(ConvSizes):
         return self.sums(x, flat, np.zeros(self.out_c, np.int32)) + folded.astype(np.int32)
 
     def activate(self, x: Array) -> Array:
-        """Requantized sums as int8, behind the activation."""
+        """Requantized sums as int8, after the activation."""
         if self.leaky:
             below = glow.requantize(x - np.int32(self.negative.offset), self.negative)
             x = np.where(x < self.negative.offset, below, x)
@@ -94,7 +94,7 @@ class ConvGeometry(ConvSizes):
 
 @dataclass(frozen=True)
 class PooledGeometry(ConvGeometry):
-    """pool: 2 if out_h x out_w are the maxima of 2x2 squares of the convolution's pixels, 0 if they are its pixels."""
+    """pool: 2 if out_h x out_w are the maxima of 2x2 blocks of the convolution's pixels, 0 if they are its pixels."""
 
     pool: U8
 

@@ -61,7 +61,7 @@ class ConvLayer:
 
     @property
     def is_uniform(self) -> bool:
-        """Whether one scale serves all channels, and nothing leaks."""
+        """Whether one scale serves all channels, and the activation is not leaky."""
         return not (self.per_channel or self.activation["leaky"])
 
     @property
@@ -103,17 +103,17 @@ class ConvLayer:
 
     @property
     def monotone(self) -> bool:
-        """Whether a larger sum never gives a smaller output: no requantization wraps, and nothing leaks."""
+        """Whether a larger sum never gives a smaller output: nothing wraps, and the activation is not leaky."""
         return not self.activation["leaky"] and self._bounded(0)
 
     @property
     def offset_folds(self) -> bool:
-        """Whether the output's offset may be added before the last shift of a requantization, and nothing leaks."""
+        """Whether the offset may be added before a requantization's last shift, and the activation is not leaky."""
         return self.monotone and self._bounded(abs(self.out.offset))
 
     @property
     def is_high_word(self) -> bool:
-        """Whether SMMLAR alone requantizes a sum: nothing wraps or leaks, and it need not be shifted before."""
+        """Whether SMMLAR alone requantizes a sum: it is not shifted first, nothing wraps or is leaky."""
         return self.is_uniform and self.monotone and not self.requants[0].pre and fits_high_word(self.requants[0])
 
     def variant(

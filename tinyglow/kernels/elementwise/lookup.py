@@ -23,7 +23,7 @@ class Lookup16Params(Params):
 
 
 def lookup_s16(p: Lookup16Params, x: Array, table: Array, out: Array) -> None:
-    """Definition of tg_lookup_s16: between the two entries around the input, in proportion, halves upwards."""
+    """Definition of tg_lookup_s16: between the two entries around the input, in proportion, ties upwards."""
     place, ends = x.astype(np.int32) - wide.INT16_MIN, table[0].astype(np.int32)
     piece, rest = place >> _PIECE_BITS, place & (PIECE - 1)
     low = ends[piece]

@@ -19,7 +19,7 @@ class QuantizeParams(Params):
 
 
 def quantize_f32_s8(p: QuantizeParams, x: Array, out: Array) -> None:
-    """Definition of tg_quantize_f32_s8: x / scale + offset in float32, halves to even, saturated; NaN gives -128."""
+    """Definition of tg_quantize_f32_s8: x / scale + offset in float32, ties to even, saturated; NaN gives -128."""
     out[...] = glow.quantize(x, p.scale, p.offset)
 
 
@@ -42,7 +42,7 @@ class Quantize16Params(Params):
 
 
 def quantize_f32_s16(p: Quantize16Params, x: Array, out: Array) -> None:
-    """Definition of tg_quantize_f32_s16: x / scale in float32, halves to even, saturated; NaN gives -32768."""
+    """Definition of tg_quantize_f32_s16: x / scale in float32, ties to even, saturated; NaN gives -32768."""
     out[...] = glow.quantize(x, p.scale, 0, "int16")
 
 

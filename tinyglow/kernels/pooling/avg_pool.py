@@ -40,7 +40,7 @@ class AvgPoolParams(PoolGeometry):
 
 
 def _divide_rounded(x: Array, taps: Array) -> Array:
-    """x / taps of int32 arrays, halves away from zero (``libjit_div_round_i32``), 0 where there are no taps."""
+    """x / taps of int32 arrays, ties away from zero (``libjit_div_round_i32``), 0 where there are no taps."""
     divisor = np.maximum(taps, 1).astype(np.int32)
     shifted = np.where(x > 0, x + (divisor >> 1), x - (divisor >> 1)).astype(np.int64)
     quotient = np.sign(shifted) * (np.abs(shifted) // divisor)

@@ -77,7 +77,7 @@ MAX_POOL_FLOAT = Kernel(
 
 
 def square_pool(shape: tuple[int, ...], quant: QuantParams) -> MaxPoolParams:
-    """The parameters for 2x2 squares of an image of that shape [n, h, w, c]."""
+    """The parameters for 2x2 blocks of an image of that shape [n, h, w, c]."""
     n, height, width, channels = shape
     out = (n, height // 2, width // 2, channels)
     return MaxPoolParams(**geometry(SQUARE, shape, out), empty=quant.offset)

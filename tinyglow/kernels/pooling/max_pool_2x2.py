@@ -31,8 +31,8 @@ MAX_POOL_2X2 = Kernel(
     params=SquarePoolParams,
     operands=(In("input", "int8"), Out("output", "int8")),
     reference=max_pool_2x2_s8,
-    summary="maximum over 2x2 squares",
-    # An output is written when its square, which never lies before it, has been read for the only time.
+    summary="maximum over 2x2 blocks",
+    # An output is written when its block, which never lies before it, has been read for the only time.
     trails=lambda p: 0,
     code_bytes=210,
 )

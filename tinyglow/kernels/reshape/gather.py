@@ -54,7 +54,7 @@ GATHER = Kernel(
 def gather(node: Node, lowering: Lowering, picks: Sequence[Sequence[int]]) -> None:
     """Emit the call that takes, along each dimension of the node's input, the elements numbered ``picks``.
 
-    The dimensions before the first that is not taken whole are blocks, those behind the last are runs.
+    The dimensions before the first that is not taken whole are blocks, those after the last are runs.
     """
     type_ = lowering.type_of(node.inputs[0])
     distances = strides_of(type_)

@@ -106,7 +106,7 @@ SOFTMAX_FLOAT = Kernel(
 
 
 def fixed_point(value: float, integer_bits: int) -> int:
-    """A float32 value >= 0 with 32 - integer_bits fractional bits, halves away from zero (Glow, FixedPointUInt32)."""
+    """A float32 value >= 0 with 32 - integer_bits fractional bits, ties away from zero (Glow, FixedPointUInt32)."""
     return math.floor(math.ldexp(value, 32 - integer_bits) + 0.5)
 
 

@@ -31,3 +31,6 @@ def instruction_cycles(instruction: Instruction) -> int:
     writes_pc = instruction.ends and instruction.kind not in (Kind.BRANCH_IF, Kind.TRAP, Kind.WAIT)
     slower = writes_pc or instruction.kind in (Kind.SPECIAL_REGISTER, Kind.BARRIER)
     return cycles_of_m0plus(instruction) + int(slower)
+
+
+MODEL = CortexM0

@@ -49,3 +49,6 @@ def instruction_cycles(instruction: Instruction) -> int:
         return 2
     # What ARMv6-M lacks cannot run here; a trap stops the emulation and is never charged.
     return _FIXED.get(kind, 1)
+
+
+MODEL = CortexM0Plus

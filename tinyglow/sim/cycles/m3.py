@@ -18,6 +18,9 @@ class CortexM3(CortexM4):
     """See the module."""
 
     def body(self, block: Block, before: Block | None, jumped: bool) -> int:
-        """Cycles of ``block`` behind ``before``."""
+        """Cycles of ``block`` after ``before``."""
         longer = sum(_LONGER.get(instruction.name, 0) for instruction in block.instructions)
         return super().body(block, before, jumped) + longer
+
+
+MODEL = CortexM3

@@ -4,9 +4,9 @@ Source: Cortex-M4 Technical Reference Manual, ARM DDI 0439 (r0p1): table 3-1 (Co
 instructions, all 1 cycle), section 3.3.2 (load/store timings), table 7-1 (FPU instructions) and its notes.
 
 * Most instructions take 1 cycle, multiplications and multiply-adds of every width among them.
-* A load takes 2 cycles, or 1 right behind another load whose result is no part of its address: loads are pipelined. A
-  store to register + constant takes 1 cycle; a store to register + register 2, or 1 right behind a load. Nothing is
-  pipelined behind a store. LDM, STM, PUSH, POP, LDRD, STRD and their floating-point kin: 1 + N for N words.
+* A load takes 2 cycles, or 1 right after another load whose result is no part of its address: loads are pipelined. A
+  store to register + constant takes 1 cycle; a store to register + register 2, or 1 right after a load. Nothing is
+  pipelined after a store. LDM, STM, PUSH, POP, LDRD, STRD and their floating-point kin: 1 + N for N words.
 * A load or store waits 1 cycle if the instruction before it computed a part of its address.
 * A taken branch takes 1 + P. Floating-point multiply-adds take 3, divisions and square roots 14, a move of two core
   registers 2; arithmetic takes 1 more if the very next instruction uses the result.
@@ -56,7 +56,7 @@ class CortexM4:
     """See the module."""
 
     def body(self, block: Block, before: Block | None, jumped: bool) -> int:
-        """Cycles of ``block`` behind ``before``; with those that fetching an awkward branch target takes."""
+        """Cycles of ``block`` after ``before``; with those that fetching an awkward branch target takes."""
         last = before.instructions[-1] if before is not None and before.instructions else None
         cycles = 0
         if jumped and last is not None:
@@ -83,7 +83,7 @@ def _awkward_target(block: Block, already: int) -> int:
 
 
 def instruction_cycles(instruction: Instruction, before: Instruction | None) -> int:
-    """Cycles of one instruction right behind ``before`` (None: behind a branch), without those of a taken branch."""
+    """Cycles of one instruction right after ``before`` (None: after a branch), without those of a taken branch."""
     return _own_cycles(instruction, before) + _waiting(instruction, before)
 
 
@@ -120,3 +120,6 @@ def _waiting(instruction: Instruction, before: Instruction | None) -> int:
     if before.kind in _FLOAT_COMPUTES and before.name not in _FLOAT_MOVES:
         return int(bool(before.writes & instruction.reads))
     return 0
+
+
+MODEL = CortexM4

@@ -131,3 +131,6 @@ class CortexM7:
     def taken(self, block: Block) -> int:
         """0: a predicted branch costs nothing but the rest of its cycle, which ``body`` of the target knows."""
         return 0
+
+
+MODEL = CortexM7

@@ -7,11 +7,32 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.terminal import TerminalReporter
 
+from tests.needs import summary
 from tests.object_cache import ObjectCache
+from tests.progress import Progress
 from tinyglow.sim import toolchain
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(trylast=True)  # behind the reporter
+def pytest_configure(config: pytest.Config) -> None:
+    """In the process that the user started, unless it was asked for more or less words: a line of progress."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if config.get_verbosity() == 0 and reporter is not None and "PYTEST_XDIST_WORKER" not in os.environ:
+        config.pluginmanager.register(Progress(reporter), "tinyglow-progress")
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """What to install to run what was skipped."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    lines = summary(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    if lines:
+        terminalreporter.section("skipped")
+    for line in lines:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)

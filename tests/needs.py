@@ -44,7 +44,7 @@ NEEDS = (
     Need("a C library", r"mathematical library", ""),
     Need("a browser", r"browser|chromium", "apt install chromium"),
     Need("a user who is not root", r"superuser", "run the tests as another user"),
-    Need("POSIX", r"shebang|other processes|ELF files|Linux|posix", ""),
+    Need("POSIX", r"shebang|other processes|ELF files|Linux|POSIX", ""),
     Need("this processor", r"another processor", ""),
 )
 OTHER = Need("other reasons", "", "")

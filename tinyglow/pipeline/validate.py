@@ -35,9 +35,9 @@ class Validation:
     """A quantized network beside the float one, on ``samples`` samples.
 
     precision: of activations, "int8" or "int16". came_quantized: the model has no float form; it is compared with what
-    its own integers stand for, never rounded. outputs: in the model's order. layers: in the graph's order. accuracy: None
-    without labels. warnings: what the profile shows by itself. advice: options that were tried and gain at least 1 dB,
-    best first.
+    its own integers stand for, never rounded. outputs: in the model's order. layers: in the graph's order. accuracy:
+    None without labels. warnings: what the profile shows by itself. advice: options that were tried and gain at least
+    1 dB, best first.
     """
 
     network: str

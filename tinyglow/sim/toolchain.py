@@ -22,6 +22,7 @@ from typing import Literal
 
 from tinyglow.boards import Board
 from tinyglow.errors import BoardError, Problem, ToolError
+from tinyglow.sim.zig_cache import cache_variables
 
 Kind = Literal["zig", "gcc", "clang"]
 
@@ -307,7 +308,7 @@ def _run(command: Sequence[str], cwd: Path | None, what: str) -> str:
     """Standard output of a command; ToolError with the first lines of its standard error if it fails."""
     name = "zig cc" if "ziglang" in command else Path(command[0]).name
     # A fixed locale: messages are matched, and shown, in English.
-    environment = {**os.environ, "LC_ALL": "C"}
+    environment = {**os.environ, "LC_ALL": "C", **cache_variables(os.environ)}
     try:
         done = subprocess.run(
             command,

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.terminal import TerminalReporter
 
+from tests.needs import summary
 from tests.object_cache import ObjectCache
+from tests.progress import Progress
 from tinyglow.sim import toolchain
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    """Whether this is one of several processes of a run."""
+    return hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(trylast=True)  # behind the reporter
+def pytest_configure(config: pytest.Config) -> None:
+    """In the process that the user started, unless it was asked for more or less words: a line of progress."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if config.get_verbosity() == 0 and reporter is not None and not _is_worker(config):
+        config.pluginmanager.register(Progress(reporter), "tinyglow-progress")
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """What to install to run what was skipped."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    lines = summary(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    if lines:
+        terminalreporter.section("skipped")
+    for line in lines:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,10 +76,10 @@ def shared_model(shared: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectCache]:
+def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectCache]:
     """C files that were compiled before, by this process or another of the run, are not compiled again."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "objects"
+    folder = (base.parent if _is_worker(request.config) else base) / "objects"
     with pytest.MonkeyPatch.context() as patch:
         cache = ObjectCache(folder, toolchain._run)
         patch.setattr(toolchain, "_run", cache)

@@ -26,6 +26,7 @@ def record(event, args, log={log!r}):
 sys.addaudithook(record)
 """
 ONE_OF_EACH = {"tinyglow/py.typed", "tinyglow/demo/digits.py", "tinyglow/_data/examples/mnist/mnist_nxp.onnx"}
+SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 DATA = ("runtime_c", "templates", "boards", "examples/mnist")
 
 
@@ -89,12 +90,14 @@ def installed(wheel: Path, opened: Path, tmp_path_factory: pytest.TempPathFactor
     """A fresh environment with the wheel installed; its dependencies are those of the running environment."""
     venv = tmp_path_factory.mktemp("fresh") / "venv"
     _run(sys.executable, "-m", "venv", venv, cwd=venv.parent)
-    python = venv / "bin/python"
+    python = venv / SCRIPTS / "python"
     _run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=venv.parent)
     site = Path(_run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=venv.parent).strip())
     # Folders named in a .pth file are searched, but their own .pth files (an editable install's) are not read.
-    here = dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))
-    (site / "borrowed.pth").write_text("\n".join(here) + "\nimport opened_files_probe\n", encoding="utf-8")
+    # ASCII: these files are read in the encoding of the locale.
+    here = ascii(list(dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))))
+    lines = f"import sys; sys.path.extend({here})\nimport opened_files_probe\n"
+    (site / "borrowed.pth").write_text(lines, encoding="ascii")
     (site / "opened_files_probe.py").write_text(PROBE.format(log=str(opened)), encoding="utf-8")
     return venv
 
@@ -108,7 +111,7 @@ def test_installed_wheel_compiles_a_model(checkout: Path, installed: Path, opene
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
     def tinyglow(*arguments: str) -> None:
-        _run(installed / "bin/tinyglow", *arguments, cwd=tmp_path, env=env)
+        _run(installed / SCRIPTS / "tinyglow", *arguments, cwd=tmp_path, env=env)
 
     given = ("--input", "max_pooling_1_input=digits.npy", "--define", "N=1", "-o", "profile.yaml")
     tinyglow("profile", "model.onnx", *given)

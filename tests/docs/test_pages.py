@@ -38,7 +38,7 @@ def _compiles(block: Block, folder: Path) -> None:
     source.write_text(block.text, encoding="utf-8")
     command = [*find_compiler(None, load_board("host")).command, "-std=c99", "-Wall", "-Wno-cast-qual", "-Werror", "-c"]
     command += [str(source), "-o", str(source.with_suffix(".o"))]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
 
 

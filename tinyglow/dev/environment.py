@@ -53,8 +53,20 @@ class Environment:
         print(f"Installing what '{packages.name}' needs into {self.folder.relative_to(ROOT)} ...", flush=True)
         self.pip("install", "--require-hashes", "-r", str(packages.lock))
         if packages.extras:
-            self.pip("install", "--no-index", "--no-deps", "--no-build-isolation", "-e", ".")
+            self.install_in_place()
         self._write({**self._read(), packages.name: digest})
+
+    def install_in_place(self) -> None:
+        """Install tinyglow itself, as the folder that it is. Raises SetupError.
+
+        Its build backend must be there. pip leaves a file with the checkout's path, which Python before 3.13 reads in
+        the encoding of the locale; under LC_ALL=C it would not start in a folder with an umlaut. A relative path has
+        nothing but ASCII.
+        """
+        self.pip("install", "--no-index", "--no-deps", "--no-build-isolation", "-e", ".")
+        for packages in (*self.folder.glob("lib/python*/site-packages"), *self.folder.glob("Lib/site-packages")):
+            for path in packages.glob("*tinyglow*.pth"):
+                path.write_text(os.path.relpath(ROOT, packages) + "\n", encoding="ascii")
 
     def pip(self, *arguments: str) -> None:
         """Run the environment's pip. Raises SetupError with a hint."""

@@ -45,7 +45,8 @@ def install_newest(environment: Environment, packages: PackageSet) -> None:
     environment.create()
     newest = ("install", "--upgrade", "--upgrade-strategy", "eager")
     environment.pip(*newest, "pip")
-    environment.pip(*newest, "-e", packages.requirement)
+    environment.pip(*newest, "-e", packages.requirement, "hatchling")
+    environment.install_in_place()
 
 
 def install_oldest(environment: Environment, packages: PackageSet, tools: Environment) -> None:
@@ -57,7 +58,7 @@ def install_oldest(environment: Environment, packages: PackageSet, tools: Enviro
         options = ["--resolution", "lowest-direct", "--only-binary", ":all:", "--python", str(environment.python)]
         _compile(tools, [*options, *_wanted(packages)], oldest)
         environment.pip("install", "-r", str(oldest))
-    environment.pip("install", "--no-index", "--no-deps", "--no-build-isolation", "-e", ".")
+    environment.install_in_place()
 
 
 def _compile(tools: Environment, options: list[str], out: Path) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from tinyglow.errors import BoardError, Problem, ToolError
+from tinyglow.sim.zig_cache import cache_variables
 from tinyglow.targets.boards import Board
 
 Kind = Literal["zig", "gcc", "clang"]
@@ -311,7 +312,7 @@ def _run(command: Sequence[str], cwd: Path | None, what: str) -> str:
     """Standard output of a command; ToolError with the first lines of its standard error if it fails."""
     name = "zig cc" if "ziglang" in command else Path(command[0]).name
     # A fixed locale: messages are matched, and shown, in English.
-    environment = {**os.environ, "LC_ALL": "C"}
+    environment = {**os.environ, "LC_ALL": "C", **cache_variables(os.environ)}
     try:
         done = subprocess.run(
             command,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from tinyglow.errors import ToolError
-from tinyglow.sim import toolchain
+from tinyglow.sim import toolchain, zig_cache
 from tinyglow.sim.decode import Decoder
 from tinyglow.sim.image import load_image
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.sim.zig_cache import cache_variables
 from tinyglow.targets.boards import Board, load_board
 
 
@@ -217,3 +219,44 @@ def test_a_missing_package_says_how_to_install_it(package: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert "pip install tinyglow[sim]" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs the homes of POSIX")
+@pytest.mark.parametrize("home", [None, "nowhere", "a file"])
+def test_zig_needs_no_home(home: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, m0plus: Board) -> None:
+    """Without a home, or with one that cannot be written, zig keeps its files elsewhere while the process lives."""
+    if importlib.util.find_spec("ziglang") is None:
+        pytest.skip("ziglang is not installed")
+    (tmp_path / "a file").write_text("", encoding="utf-8")
+    (tmp_path / "f.c").write_text(f"int f(void);\nint f(void) {{ return {len(str(home))}; }}\n", encoding="utf-8")
+    code = (
+        "from pathlib import Path\nfrom tinyglow.boards import load_board\n"
+        "from tinyglow.sim.toolchain import find_compiler\n"
+        "print(find_compiler('zig', load_board('cortex-m0plus')).compile_objects("
+        "[Path('f.c')], Path(), load_board('cortex-m0plus')))"
+    )
+    places = {"HOME", "XDG_CACHE_HOME", "ZIG_GLOBAL_CACHE_DIR"}
+    environment = {name: value for name, value in os.environ.items() if name not in places}
+    if home is not None:
+        environment["HOME"] = str(tmp_path / home)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_the_place_for_zig_is_its_own_where_it_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that names a folder, and a home that can be written, are left to zig; a lost user gets a folder."""
+    assert cache_variables({"ZIG_GLOBAL_CACHE_DIR": "x"}) == {}
+    if os.name != "posix":
+        return
+    assert cache_variables({"HOME": str(tmp_path)}) == cache_variables({"XDG_CACHE_HOME": str(tmp_path)}) == {}
+
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    zig_cache._other_place.cache_clear()
+    (folder,) = cache_variables({}).values()
+    zig_cache._other_place.cache_clear()
+    assert Path(folder).is_dir() and "tinyglow-zig-" in folder

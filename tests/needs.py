@@ -1,0 +1,78 @@
+"""What the machine of a test run lacked: the skipped tests by the thing that they need, and how to get it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that a machine may lack. ``reason``: what the reasons of tests that are skipped for it have in common
+    (a pattern); ``remedy``: how to get it; "" if a machine has it or not."""
+
+    name: str
+    reason: str
+    remedy: str
+
+
+# In the order in which they are looked for; docs/testing.md says what each proves.
+NEEDS = (
+    Need("--quick", r"not in the quick run", "make test"),
+    Need(
+        "the folder `shared`",
+        r"'shared'|/shared/.* is not there",
+        "the folder `shared` beside the checkout, with data sets, models and recordings of Glow",
+    ),
+    Need("mkdocs", r"tinyglow\[docs\]", "pip install 'tinyglow[docs]'"),
+    Need("tflite", r"\btflite\b", "pip install 'tinyglow[tflite]'"),
+    Need("unicorn", r"\bunicorn\b|elftools|capstone|tinyglow\.sim|tinyglow\[sim", "pip install 'tinyglow[sim]'"),
+    Need("sanitizers", r"sanitizer librar", "gcc or clang with its sanitizers' libraries"),
+    Need("qemu-system-arm", r"qemu-system-arm", "apt install qemu-system-arm"),
+    Need(
+        "arm-none-eabi-gcc",
+        r"arm-none-eabi-gcc|gcc for (?!host)",
+        "apt install gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    ),
+    Need("clang", r"\bclang", "apt install clang"),
+    Need("ziglang", r"\bzig(lang)?\b", "pip install 'tinyglow[cc]'"),
+    Need("graphviz", r"graphviz", "apt install graphviz"),
+    Need("cmake", r"\b(cmake|make|ninja)\b", "apt install cmake make"),
+    Need("gcc", r"\bg?cc\b|g\+\+|C compiler", "apt install gcc g++"),
+    Need("a C library", r"mathematical library", ""),
+    Need("a browser", r"browser|chromium", "apt install chromium"),
+    Need("a user who is not root", r"superuser", "run the tests as another user"),
+    Need("POSIX", r"shebang|other processes|ELF files|Linux|POSIX", ""),
+    Need("this processor", r"another processor", ""),
+)
+OTHER = Need("other reasons", "", "")
+
+
+def need_of(reason: str) -> Need:
+    """The thing that a test was skipped for."""
+    return next((need for need in NEEDS if re.search(need.reason, reason)), OTHER)
+
+
+def count(reasons: Iterable[str]) -> Mapping[Need, Counter[str]]:
+    """The reasons by need, each with how often it was given."""
+    found: dict[Need, Counter[str]] = {}
+    for reason in reasons:
+        text = reason.removeprefix("Skipped: ")
+        found.setdefault(need_of(text), Counter())[text] += 1
+    return found
+
+
+def summary(reasons: Iterable[str]) -> list[str]:
+    """Lines for the end of a run: how many tests were skipped for what, and what to install; none if none was."""
+    found = count(reasons)
+    if not found:
+        return []
+    lines = [f"{sum(sum(part.values()) for part in found.values())} tests were not run, for they need"]
+    for need, part in sorted(found.items(), key=lambda item: -sum(item[1].values())):
+        how = f" ({need.remedy})" if need.remedy else ""
+        lines.append(f"{sum(part.values()):6}  {need.name}{how}")
+        if need is OTHER:
+            lines += [f"          {number} x {reason}" for reason, number in part.most_common()]
+    return [*lines, "docs/testing.md says what they prove."]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from tests.helpers import run_cli
 from tests.tflite import cases, int8_cases
 from tests.tflite.builder import Quant, TFLiteBuilder
 from tinyglow.errors import InputError, ModelError
+from tinyglow.frontend.tflite import graph_of
+from tinyglow.frontend.tflite_file import read_tflite
 from tinyglow.interp import run_graph
 from tinyglow.ir.types import QuantParams
 from tinyglow.ir.verify import verify
@@ -52,6 +55,23 @@ def test_operators_are_within_a_step_of_litert(name: str, tmp_path: Path) -> Non
         assert ours.dtype == theirs.dtype
         difference = np.abs(ours.reshape(theirs.shape).astype(np.float64) - theirs)
         assert difference.max() <= int8_cases.steps(name)
+
+
+def test_biases_with_the_axis_of_the_weights(tmp_path: Path) -> None:
+    """Old converters write quantized_dimension 3 for biases, which have one dimension: it counts as that."""
+    case = int8_cases.case("depthwise")
+    path = saved(tmp_path, case.model)
+    model = read_tflite(path)
+    biases = [index for index, tensor in enumerate(model.tensors) if tensor.dtype == "INT32" and tensor.quantization]
+    assert biases
+    tensors = list(model.tensors)
+    for index in biases:
+        given = tensors[index].quantization
+        assert given is not None and len(given.scales) > 1
+        tensors[index] = replace(tensors[index], quantization=replace(given, axis=3))
+    old = graph_of(replace(model, tensors=tuple(tensors)), "net")
+    new = graph_of(model, "net")
+    assert [value.type for value in old.values.values()] == [value.type for value in new.values.values()]
 
 
 @pytest.mark.parametrize("name", int8_cases.names())

@@ -25,6 +25,7 @@ from tinyglow.frontend.importing import (
     shown,
 )
 from tinyglow.frontend.request import AS_IN_FILE, Request
+from tinyglow.frontend.tflite_dilated import fold_dilated
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
 from tinyglow.frontend.tflite_schema import defaults
 from tinyglow.ir.editor import GraphEditor, Namer, legal_name
@@ -331,10 +332,11 @@ def _type_of(tensor: FileTensor, name: str) -> TensorType:
         )
     if len(given.scales) == 1 and given.scales[0] > 0:
         return TensorType(shape, dtype, QuantParams(given.scales[0], offsets[0]))
-    if not 0 <= given.axis < len(shape) or shape[given.axis] != len(given.scales):
+    axis = given.axis if len(shape) != 1 else 0  # old converters give biases the axis of their layer's weights
+    if not 0 <= axis < len(shape) or shape[axis] != len(given.scales):
         found = f"tensor {name!r} has {len(given.scales)} scales along dimension {given.axis} of {list(shape)}"
         raise UnsupportedError(found, "one for each index")
-    return TensorType(shape, dtype, channel_quant=ChannelParams(given.scales, offsets, given.axis))
+    return TensorType(shape, dtype, channel_quant=ChannelParams(given.scales, offsets, axis))
 
 
 def load_tflite(path: str | Path, name: str | None = None, request: Request = AS_IN_FILE) -> Graph:
@@ -351,7 +353,7 @@ def graph_of(model: FileModel, name: str, request: Request = AS_IN_FILE) -> Grap
     if request.outputs:
         model = _cut(model, request.outputs)
     with np.errstate(all="ignore"):  # what overflows is found
-        return _Import(model, name, request).run()
+        return _Import(fold_dilated(model), name, request).run()
 
 
 def _cut(model: FileModel, outputs: Sequence[str]) -> FileModel:

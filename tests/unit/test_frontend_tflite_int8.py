@@ -204,11 +204,14 @@ def test_commands_take_quantized_models_without_a_profile(tmp_path: Path) -> Non
     assert answer.status == 0, answer
     for options, because in (
         (["--explain-quantization"], "--explain-quantization"),
-        (["--channelwise"], "quantized already"),
         (["--profile", tmp_path / "none.yaml"], "none.yaml"),
     ):
         refused = run_cli("compile", path, "--board", "host", "-o", tmp_path / "other", *options)
         assert refused.status == 2 and because in refused.err, refused
+    answer = run_cli("compile", path, "--board", "host", "-o", tmp_path / "noted", "--channelwise", "--bias", "int8")
+    assert answer.status == 0
+    note = "note: the model is quantized already; these options of quantization mean nothing here"
+    assert answer.err == f"{note}: bias dtype, channelwise\n"
     real = saved(tmp_path, cases.case("dense").model, "real.tflite")
     refused = run_cli("compile", real, "--board", "host", "-o", tmp_path / "other")
     assert refused.status == 2 and "--profile: is missing" in refused.err
@@ -218,8 +221,12 @@ def test_commands_take_quantized_models_without_a_profile(tmp_path: Path) -> Non
 def test_glows_model_compiler_takes_quantized_models(tmp_path: Path) -> None:
     """Without -load-profile, with int8 placeholders as the file has them."""
     path = saved(tmp_path, int8_cases.case("conv").model)
-    answer = run_cli("model-compiler", f"-model={path}", "-backend=CPU", f"-emit-bundle={tmp_path / 'bundle'}")
+    options = ("-tflite-uint8-to-int8", "-enable-channelwise")  # as NXP's instructions have them
+    answer = run_cli(
+        "model-compiler", f"-model={path}", "-backend=CPU", f"-emit-bundle={tmp_path / 'bundle'}", *options
+    )
     assert answer.status == 0, answer
+    assert "note: -tflite-uint8-to-int8 means nothing here" in answer.err and "nothing here: channelwise" in answer.err
     header = (tmp_path / "bundle/net.h").read_text(encoding="utf-8")
     assert "i8[S:0.0500000" in header
     answer = run_cli(

@@ -28,3 +28,23 @@ def test_onnx_models(name: str) -> None:
     actual = float_answers(graph, given.inputs)[0].reshape(expected.shape)
     np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4 * float(np.abs(expected).max()))
     assert int8_snr(graph, given.inputs, expected) > least
+
+
+def test_pool_windows_behind_the_padding() -> None:
+    """ceil_mode with count_include_pad: the padding counts, and what is behind it does not."""
+    given = case("avgpool_ceil_count_include_pad")
+    graph = tinyglow.load(given.path)
+    np.testing.assert_allclose(float_answers(graph, given.inputs)[0], given.expected[0], rtol=1e-4, atol=1e-5)
+    assert int8_snr(graph, given.inputs, given.expected[0]) > 30
+
+
+def test_a_causal_network_of_dilated_convolutions() -> None:
+    """A quantized TFLite network of Conv1D layers with dilations answers as LiteRT does, to a step or two."""
+    pytest.importorskip("tflite", reason="needs the package tflite, of the extra tinyglow[tflite]")
+    given = case("tcn_causal_dilated_tflite")
+    program = tinyglow.lower(tinyglow.quantize(tinyglow.load(given.path)))
+    answer = tinyglow.interpret(program, {program.inputs[0]: given.inputs})[program.outputs[0]]
+    quant = program.buffers[program.outputs[0]].type.quant
+    assert quant is not None
+    real = (answer.astype(np.float64) - quant.offset) * quant.scale
+    assert np.abs(real.reshape(given.expected[0].shape) - given.expected[0]).max() <= 2 * quant.scale

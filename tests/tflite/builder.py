@@ -84,9 +84,9 @@ class TFLiteBuilder:
         self.operators.append((op_type, inputs, results, options, fields, 1))
         return results
 
-    def build(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
-        """The file."""
-        return _Writer(self).model(inputs, outputs)
+    def build(self, inputs: Sequence[int], outputs: Sequence[int], bodies: int = 0) -> bytes:
+        """The file; ``bodies``: of how many further subgraphs, which are all as the network."""
+        return _Writer(self).model(inputs, outputs, bodies)
 
 
 class _Writer:
@@ -146,7 +146,7 @@ class _Writer:
         fields = {"DeprecatedBuiltinCode": min(number, 127), "BuiltinCode": number, "Version": version}
         return self.table("OperatorCode", fields | ({"CustomCode": custom} if custom else {}))
 
-    def model(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+    def model(self, inputs: Sequence[int], outputs: Sequence[int], bodies: int) -> bytes:
         """The whole file."""
         parts = self.parts
         codes = list(dict.fromkeys((operator[0], operator[5]) for operator in parts.operators))
@@ -160,7 +160,7 @@ class _Writer:
         graph = self.table("SubGraph", {**fields, "Inputs": list(inputs), "Outputs": list(outputs)})
         buffers = [self.table("Buffer", {"Data": t.data} if t.data else {}) for t in parts.tensors]
         buffers = [self.table("Buffer", {}), *buffers]
-        vectors = {"Subgraphs": [graph], "Buffers": buffers}
+        vectors = {"Subgraphs": [graph] * (1 + bodies), "Buffers": buffers}
         vectors["OperatorCodes"] = [self._code(*code) for code in codes]
         fields = {name: self.tables("Model", name, offsets) for name, offsets in vectors.items()}
         self.fb.Finish(self.table("Model", {**fields, "Version": 3}), b"TFL3")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from tests.helpers import run_cli
 from tests.tflite import cases, int8_cases
 from tests.tflite.builder import Quant, TFLiteBuilder
 from tinyglow.errors import InputError, ModelError
+from tinyglow.frontend.tflite import graph_of
+from tinyglow.frontend.tflite_file import read_tflite
 from tinyglow.interp import run_graph
 from tinyglow.ir.types import QuantParams
 from tinyglow.ir.verify import verify
@@ -52,6 +55,23 @@ def test_operators_are_within_a_step_of_litert(name: str, tmp_path: Path) -> Non
         assert ours.dtype == theirs.dtype
         difference = np.abs(ours.reshape(theirs.shape).astype(np.float64) - theirs)
         assert difference.max() <= int8_cases.steps(name)
+
+
+def test_biases_with_the_axis_of_the_weights(tmp_path: Path) -> None:
+    """Old converters write quantized_dimension 3 for biases, which have one dimension: it counts as that."""
+    case = int8_cases.case("depthwise")
+    path = saved(tmp_path, case.model)
+    model = read_tflite(path)
+    biases = [index for index, tensor in enumerate(model.tensors) if tensor.dtype == "INT32" and tensor.quantization]
+    assert biases
+    tensors = list(model.tensors)
+    for index in biases:
+        given = tensors[index].quantization
+        assert given is not None and len(given.scales) > 1
+        tensors[index] = replace(tensors[index], quantization=replace(given, axis=3))
+    old = graph_of(replace(model, tensors=tuple(tensors)), "net")
+    new = graph_of(model, "net")
+    assert [value.type for value in old.values.values()] == [value.type for value in new.values.values()]
 
 
 @pytest.mark.parametrize("name", int8_cases.names())
@@ -184,11 +204,14 @@ def test_commands_take_quantized_models_without_a_profile(tmp_path: Path) -> Non
     assert answer.status == 0, answer
     for options, because in (
         (["--explain-quantization"], "--explain-quantization"),
-        (["--channelwise"], "quantized already"),
         (["--profile", tmp_path / "none.yaml"], "none.yaml"),
     ):
         refused = run_cli("compile", path, "--board", "host", "-o", tmp_path / "other", *options)
         assert refused.status == 2 and because in refused.err, refused
+    answer = run_cli("compile", path, "--board", "host", "-o", tmp_path / "noted", "--channelwise", "--bias", "int8")
+    assert answer.status == 0
+    note = "note: the model is quantized already; these options of quantization mean nothing here"
+    assert answer.err == f"{note}: bias dtype, channelwise\n"
     real = saved(tmp_path, cases.case("dense").model, "real.tflite")
     refused = run_cli("compile", real, "--board", "host", "-o", tmp_path / "other")
     assert refused.status == 2 and "--profile: is missing" in refused.err
@@ -198,8 +221,12 @@ def test_commands_take_quantized_models_without_a_profile(tmp_path: Path) -> Non
 def test_glows_model_compiler_takes_quantized_models(tmp_path: Path) -> None:
     """Without -load-profile, with int8 placeholders as the file has them."""
     path = saved(tmp_path, int8_cases.case("conv").model)
-    answer = run_cli("model-compiler", f"-model={path}", "-backend=CPU", f"-emit-bundle={tmp_path / 'bundle'}")
+    options = ("-tflite-uint8-to-int8", "-enable-channelwise")  # as NXP's instructions have them
+    answer = run_cli(
+        "model-compiler", f"-model={path}", "-backend=CPU", f"-emit-bundle={tmp_path / 'bundle'}", *options
+    )
     assert answer.status == 0, answer
+    assert "note: -tflite-uint8-to-int8 means nothing here" in answer.err and "nothing here: channelwise" in answer.err
     header = (tmp_path / "bundle/net.h").read_text(encoding="utf-8")
     assert "i8[S:0.0500000" in header
     answer = run_cli(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -205,6 +206,22 @@ def _program_of(arguments: argparse.Namespace, quantized: Graph) -> Program:
     return lower_within(quantized, board, target, flash, ram, arguments.cc, dump)
 
 
+def applicable(scheme: Scheme, graph: Graph) -> Scheme | None:
+    """The scheme, or None for a model that is quantized already; says which options mean nothing then."""
+    from dataclasses import fields
+
+    from tinyglow.quant.quantizer import Scheme
+
+    if not graph.is_quantized:
+        return scheme
+    plain = Scheme()
+    given = [field.name for field in fields(Scheme) if getattr(scheme, field.name) != getattr(plain, field.name)]
+    if unused := [name.replace("_", " ") for name in given if name != "like_glow"]:
+        found = "note: the model is quantized already; these options of quantization mean nothing here"
+        print(f"{found}: {', '.join(unused)}", file=sys.stderr)
+    return None
+
+
 def quantized_of(arguments: argparse.Namespace, name: str | None = None) -> Quantized:
     """Stations 1 to 5 of the model that the options name."""
     from tinyglow.pipeline.stations import quantize
@@ -216,7 +233,8 @@ def quantized_of(arguments: argparse.Namespace, name: str | None = None) -> Quan
         problem = Problem("--profile", "is missing", "ranges to quantize by", "make them with 'tinyglow profile'")
         raise InputError("the model is a float network", [problem])
     recorded = load_profile(arguments.profile) if arguments.profile is not None else None
-    return Quantized(graph, recorded, scheme, quantize(graph, recorded, scheme, arguments.float_io, dump_of(arguments)))
+    quantized = quantize(graph, recorded, applicable(scheme, graph), arguments.float_io, dump_of(arguments))
+    return Quantized(graph, recorded, scheme, quantized)
 
 
 def compiled_of(arguments: argparse.Namespace, name: str | None = None) -> Compiled:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinyglow.errors import ModelError, Problem
-from tinyglow.frontend.importing import shown
+from tinyglow.frontend.names import shown
 from tinyglow.ir.editor import legal_name
 
 _MOST_SHOWN = 8

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from tinyglow.errors import ModelError, Problem
+from tinyglow.frontend.cut import Step
+from tinyglow.frontend.refusal import refusal, where_to_end
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Graph, Value
 from tinyglow.ir.op import UnsupportedError
@@ -18,7 +20,6 @@ from tinyglow.ir.types import TensorType
 MAX_FILE_BYTES = 2**31 - 1  # protobuf's own limit, and flatbuffers'
 MAX_TENSOR_BYTES = 2**30  # of one activation: far beyond any microcontroller, and bounds our own memory
 MAX_RANK = 16  # numpy's own limit is 32 dimensions, samples included
-UNSUPPORTED = "unsupported operator"
 # How many bytes of constants there may be for one of the file, and beside that.
 _GROWTH = 16
 _SMALL = 2**26
@@ -36,11 +37,6 @@ def read_bytes(path: str | Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot read the model {path}", [Problem("", error.strerror or str(error))]) from error
-
-
-def shown(name: str) -> str:
-    """A name from the file as a message may print it: on one line, without control characters."""
-    return name if name.isprintable() and name else repr(name)
 
 
 def fault_of_shape(shape: Sequence[int]) -> str:
@@ -63,6 +59,12 @@ class ModelImport:
         self.values: dict[str, Value] = {}
         # What could not be imported: what follows from it is no problem of its own.
         self.unknown: set[str] = set()
+
+    def refusal(self, steps: Sequence[Step], outputs: Sequence[str]) -> ModelError:
+        """The error for the problems found. steps: the model's nodes. outputs: its outputs."""
+        made = {name for step in steps for name in step.outputs if name in self.values}
+        computed = {name for name in made if self.values[name].data is None}
+        return refusal(self.problems, where_to_end(steps, outputs, self.unknown, computed))
 
     def file_bytes_more(self, count: int) -> None:
         """The model has so many bytes more, in a file beside it."""

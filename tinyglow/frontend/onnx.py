@@ -16,11 +16,10 @@ from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import (
     MAX_TENSOR_BYTES,
     RESERVED,
-    UNSUPPORTED,
     ModelImport,
     read_bytes,
-    shown,
 )
+from tinyglow.frontend.names import shown
 from tinyglow.frontend.onnx_inputs import PIXELS, Inputs, is_uint8
 from tinyglow.frontend.onnx_node import DOMAINS, MIN_OPSET, checked_attributes
 from tinyglow.frontend.onnx_tensors import Tensors
@@ -109,9 +108,8 @@ class _Import(ModelImport):
         if not self.problems:
             self.check_values(result)
         if self.problems:
-            unsupported = any(problem.found.startswith(UNSUPPORTED) for problem in self.problems)
-            known = f" (operators supported: {', '.join(sorted([*ONNX_OPS, 'Constant']))})" if unsupported else ""
-            raise ModelError(f"the model cannot be imported{known}", self.problems)
+            steps, outputs = steps_of(graph.node), [info.name for info in graph.output]
+            raise self.refusal(steps, outputs)
         return result
 
     def _check_versions(self) -> None:
@@ -218,11 +216,16 @@ def load_onnx(path: str | Path, name: str | None = None, request: Request = AS_I
         return _Import(model, legal_name(name or Path(path).stem), Path(path).parent, request).run()
 
 
+def steps_of(nodes: Iterable[onnx.NodeProto]) -> list[Step]:
+    """The nodes as far as a cut looks at them."""
+    return [Step(node.name, tuple(node.input), tuple(node.output)) for node in nodes]
+
+
 def _cut(model: onnx.ModelProto, outputs: Sequence[str]) -> None:
     """Leave of a model what makes these values, and make them its outputs."""
     graph = model.graph
     nodes, inputs, constants = list(graph.node), list(graph.input), list(graph.initializer)
-    part = cut([Step(node.name, tuple(node.input), tuple(node.output)) for node in nodes], outputs)
+    part = cut(steps_of(nodes), outputs)
     for field in ("node", "input", "initializer", "output"):
         graph.ClearField(field)
     graph.node.extend(node for index, node in enumerate(nodes) if index in part.steps)

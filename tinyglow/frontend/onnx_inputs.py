@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import onnx
 
 from tinyglow.errors import Problem
-from tinyglow.frontend.importing import fault_of_shape, shown
+from tinyglow.frontend.importing import fault_of_shape
+from tinyglow.frontend.names import shown
 from tinyglow.frontend.onnx_tensors import FLOATS, type_name
 from tinyglow.frontend.request import Request
 from tinyglow.ir.editor import legal_name

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import onnx
 
-from tinyglow.frontend.importing import UNSUPPORTED, shown
+from tinyglow.frontend.names import shown
 from tinyglow.frontend.onnx_tensors import Tensors
+from tinyglow.frontend.refusal import unsupported
 from tinyglow.ir.forms import OnnxForm
 from tinyglow.ir.op import Attribute, UnsupportedError
 from tinyglow.registry import ONNX_OPS
@@ -55,7 +56,8 @@ def _schema(node: onnx.NodeProto, opset: int) -> tuple[onnx.defs.OpSchema, OnnxF
     form = operator.onnx_types[node.op_type] if operator else CONSTANT
     if node.domain not in DOMAINS or (operator is None and node.op_type != "Constant"):
         domain = f" of domain {node.domain!r}" if node.domain not in DOMAINS else ""
-        raise UnsupportedError(f"{UNSUPPORTED} {shown(node.op_type)}{domain}")
+        hint = "" if domain or onnx.defs.has(node.op_type) else "ONNX has no operator of that name"
+        raise unsupported(f"{shown(node.op_type)}{domain}", hint)
     if getattr(node, "overload", ""):
         raise UnsupportedError(f"is the overload {shown(node.overload)}", "an operator of ONNX")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tinyglow.frontend import onnx, tflite
+from tinyglow.frontend.foreign_formats import refuse_foreign
 from tinyglow.frontend.request import AS_IN_FILE, Request
 from tinyglow.frontend.tflite_file import is_tflite
 from tinyglow.ir.graph import Graph
@@ -16,9 +17,11 @@ def load_model(path: str | Path, name: str | None = None, request: Request = AS_
     name: of the network, a C identifier; the file's stem by default. request: what the file leaves open. Raises
     ModelError with every problem found; ToolError if a TFLite file needs a package that is not installed.
     """
+    refuse_foreign(path)
     return (tflite.load_tflite if is_tflite(path) else onnx.load_onnx)(path, name, request)
 
 
 def input_dimensions(path: str | Path) -> dict[str, tuple[int | str, ...]]:
     """For each input, by its C-legal name, the size of each dimension, or its symbol ("" if it has neither)."""
+    refuse_foreign(path)
     return (tflite.input_dimensions if is_tflite(path) else onnx.input_dimensions)(path)

@@ -12,19 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyglow.errors import ModelError, Problem
+from tinyglow.errors import Problem
 from tinyglow.frontend.cut import Step, cut
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import (
     MAX_RANK,
     MAX_TENSOR_BYTES,
     RESERVED,
-    UNSUPPORTED,
     ModelImport,
     fault_of_shape,
-    shown,
 )
+from tinyglow.frontend.names import shown
+from tinyglow.frontend.refusal import unsupported
 from tinyglow.frontend.request import AS_IN_FILE, Request
+from tinyglow.frontend.tflite_dilated import fold_dilated
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
 from tinyglow.frontend.tflite_schema import defaults
 from tinyglow.ir.editor import GraphEditor, Namer, legal_name
@@ -102,9 +103,8 @@ class _Import(ModelImport):
         if not self.problems:
             self.check_values(result)
         if self.problems:
-            unsupported = any(problem.found.startswith(UNSUPPORTED) for problem in self.problems)
-            known = f" (operators supported: {', '.join(sorted(TFLITE_OPS))})" if unsupported else ""
-            raise ModelError(f"the model cannot be imported{known}", self.problems)
+            steps = [Step(node.name, node.inputs, node.outputs) for node in self.nodes]
+            raise self.refusal(steps, [self.names[index] for index in self.model.outputs])
         return result
 
     def _check_request(self) -> None:
@@ -195,7 +195,7 @@ class _Import(ModelImport):
                 if name in self.values or name in self.unknown:
                     raise UnsupportedError(f"makes {name!r}, which is made already", "each tensor made once")
             if node.op_type not in TFLITE_OPS:
-                raise UnsupportedError(f"{UNSUPPORTED} {shown(node.op_type)}")
+                raise unsupported(shown(node.op_type))
             _check_form(as_in_file)
             if any(name in self.unknown for name in node.inputs):
                 self.unknown.update(node.outputs)  # a consequence of a problem that is already listed
@@ -316,7 +316,8 @@ def _type_of(tensor: FileTensor, name: str) -> TensorType:
         if tensor.dtype not in _PLAIN:
             kind = "quantized " if given else "not quantized and "
             expected = "float32, or int8, uint8 and int32 with scales"
-            raise UnsupportedError(f"tensor {name!r} is {kind}of type {tensor.dtype}", expected)
+            hint = "give the float model, and compile it with --precision int16" if tensor.dtype == "INT16" else ""
+            raise UnsupportedError(f"tensor {name!r} is {kind}of type {tensor.dtype}", expected, hint)
         return TensorType(shape, _PLAIN[tensor.dtype][0])
     dtype, _, less = _QUANTIZED[tensor.dtype]
     offsets = tuple(offset - less for offset in given.zero_points)
@@ -331,10 +332,11 @@ def _type_of(tensor: FileTensor, name: str) -> TensorType:
         )
     if len(given.scales) == 1 and given.scales[0] > 0:
         return TensorType(shape, dtype, QuantParams(given.scales[0], offsets[0]))
-    if not 0 <= given.axis < len(shape) or shape[given.axis] != len(given.scales):
+    axis = given.axis if len(shape) != 1 else 0  # old converters give biases the axis of their layer's weights
+    if not 0 <= axis < len(shape) or shape[axis] != len(given.scales):
         found = f"tensor {name!r} has {len(given.scales)} scales along dimension {given.axis} of {list(shape)}"
         raise UnsupportedError(found, "one for each index")
-    return TensorType(shape, dtype, channel_quant=ChannelParams(given.scales, offsets, given.axis))
+    return TensorType(shape, dtype, channel_quant=ChannelParams(given.scales, offsets, axis))
 
 
 def load_tflite(path: str | Path, name: str | None = None, request: Request = AS_IN_FILE) -> Graph:
@@ -351,7 +353,7 @@ def graph_of(model: FileModel, name: str, request: Request = AS_IN_FILE) -> Grap
     if request.outputs:
         model = _cut(model, request.outputs)
     with np.errstate(all="ignore"):  # what overflows is found
-        return _Import(model, name, request).run()
+        return _Import(fold_dilated(model), name, request).run()
 
 
 def _cut(model: FileModel, outputs: Sequence[str]) -> FileModel:

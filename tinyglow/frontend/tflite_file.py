@@ -73,7 +73,10 @@ class FileOperator:
 
 @dataclass(frozen=True)
 class FileModel:
-    """The one subgraph of a file; inputs and outputs are numbers of tensors; file_bytes: the file's size."""
+    """The first subgraph of a file, which is the network.
+
+    inputs, outputs: numbers of tensors. file_bytes: the file's size.
+    """
 
     tensors: tuple[FileTensor, ...]
     operators: tuple[FileOperator, ...]
@@ -117,9 +120,9 @@ class _Reader:
     def model(self) -> FileModel:
         model = schema().Model.GetRootAs(self.data, 0)
         subgraphs = self.tables(model, "Subgraphs")
-        if len(subgraphs) != 1:
-            raise DamagedError(f"it holds {len(subgraphs)} subgraphs instead of one")
-        graph = subgraphs[0]
+        if not subgraphs:
+            raise DamagedError("it holds no subgraph")
+        graph = subgraphs[0]  # the others are bodies of control flow, which is refused by its operators' names
         buffers = [self._buffer(buffer) for buffer in self.tables(model, "Buffers")]
         codes = [self._operator_code(code) for code in self.tables(model, "OperatorCodes")]
         result = FileModel(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from tinyglow.kernels.pooling.avg_pool import (
 from tinyglow.kernels.pooling.geometry import geometry, taps_inside
 from tinyglow.kernels.window import Window, merge_batch, require_image
 from tinyglow.numerics import glow
+from tinyglow.operators.pad import Pad
 from tinyglow.operators.pooling import add_pool, add_tflite_pool, pool_window
 from tinyglow.operators.window import window_from_onnx
 
@@ -52,16 +53,20 @@ class AvgPool(Op):
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
-        def pool(node: SourceNode, size: tuple[int, int]) -> Op:
+        def pool(node: SourceNode, size: tuple[int, int]) -> list[Op]:
             if node.op_type == "GlobalAveragePool":
-                return cls(Window(size))
+                return [cls(Window(size))]
             window, counts = pool_window(node, size), bool(node.integer("count_include_pad", 0))
             if window.dilation != (1, 1):
                 raise UnsupportedError(f"dilations {list(window.dilation)}", "[1, 1]")
-            if counts and window != window_from_onnx(node, window.kernel, size):
-                found = "ceil_mode=1 with count_include_pad=1 and windows that end behind the padding"
-                raise UnsupportedError(found, "ceil_mode=0 or count_include_pad=0", "pad the input to whole windows")
-            return cls(window, counts)
+            given = window_from_onnx(node, window.kernel, size)
+            if not counts or window == given:
+                return [cls(window, counts)]
+            # Windows end behind the padding. The padding counts, what is behind it does not.
+            top, left, bottom, right = given.pads
+            behind = (0, 0, window.pads[2] - bottom, window.pads[3] - right)
+            inside: list[Op] = [Pad((0, top, left, 0), (0, bottom, right, 0))] if any(given.pads) else []
+            return [*inside, cls(replace(window, pads=behind))]
 
         add_pool(node, importer, pool)
 

@@ -54,8 +54,8 @@ class MaxPool(Op):
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
-        def pool(node: SourceNode, size: tuple[int, int]) -> Op:
-            return cls(Window(size) if node.op_type == "GlobalMaxPool" else pool_window(node, size))
+        def pool(node: SourceNode, size: tuple[int, int]) -> list[Op]:
+            return [cls(Window(size) if node.op_type == "GlobalMaxPool" else pool_window(node, size))]
 
         add_pool(node, importer, pool)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tinyglow.ir.op import Importer, Op, ShapeError, SourceNode, UnsupportedError
@@ -48,8 +48,8 @@ def pool_window(node: SourceNode, size: tuple[int, int]) -> Window:
     return _rounded_up(window, size) if node.integer("ceil_mode", 0) else window
 
 
-def add_pool(node: SourceNode, importer: Importer, pool: Callable[[SourceNode, tuple[int, int]], Op]) -> None:
-    """Add ``pool(node in two dimensions, (height, width))`` between transposes to and from NHWC.
+def add_pool(node: SourceNode, importer: Importer, pool: Callable[[SourceNode, tuple[int, int]], Sequence[Op]]) -> None:
+    """Add the operators ``pool(node in two dimensions, (height, width))`` in a row between transposes to and from NHWC.
 
     Nodes get their names in the order of Glow's importer (lib/Importer/ONNXModelLoader.cpp, loadPool), which makes an
     image of height 1 of [n, c, w].
@@ -68,9 +68,10 @@ def add_pool(node: SourceNode, importer: Importer, pool: Callable[[SourceNode, t
         node = _in_two_dimensions(node)
         image = edit.add(f"{node.name}.expanddims", Reshape((*shape[:2], 1, shape[2])), [image], node.name)
     height, width = image.type.shape[2:]
-    op = pool(node, (height, width))
-    nhwc = edit.add(node.name, Transpose(NCHW_TO_NHWC), [image], node.name)
-    result = edit.add(node.name, op, [nhwc], node.name)
+    steps = pool(node, (height, width))
+    result = edit.add(node.name, Transpose(NCHW_TO_NHWC), [image], node.name)
+    for op in steps:
+        result = edit.add(node.name, op, [result], node.name)
     if flat:
         n, _, out_w, channels = result.type.shape
         result = edit.add(f"{node.name}.reshape", Reshape((n, out_w, channels)), [result], node.name)

@@ -72,10 +72,9 @@ def test_unsupported_operators_are_listed_at_once(place: Place) -> None:
     answer = place.refuses_model(
         place.file("it.onnx", build.build({"x": (1, 8)}, [c])),
         because=(
-            "node 'boxes' (NonMaxSuppression): unsupported operator NonMaxSuppression\n",
-            "node 'letters' (StringNormalizer): unsupported operator StringNormalizer\n",
-            "node 'own' (Relu): unsupported operator Relu of domain 'com.me'\n",
-            "operators supported: Abs,",
+            "node 'boxes' (NonMaxSuppression): unsupported operator NonMaxSuppression",
+            "node 'letters' (StringNormalizer): unsupported operator StringNormalizer",
+            "node 'own' (Relu): unsupported operator Relu of domain 'com.me'",
         ),
     )
     assert answer.err.count("\n  - ") == 3

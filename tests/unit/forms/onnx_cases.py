@@ -219,7 +219,12 @@ VALUES: dict[str, dict[str, list[Any]]] = {
 
 # Attributes that mean something only beside others.
 BESIDE: dict[tuple[str, str], list[dict[str, Any]]] = {
-    ("AveragePool", "ceil_mode"): [{"strides": [2, 2]}, {"strides": [2, 3], "pads": [1, 1, 1, 1]}],
+    ("AveragePool", "ceil_mode"): [
+        {"strides": [2, 2]},
+        {"strides": [2, 3], "pads": [1, 1, 1, 1]},
+        {"strides": [2, 4], "pads": [1, 0, 1, 1], "count_include_pad": 1},
+        {"strides": [4, 3], "count_include_pad": 1},
+    ],
     ("AveragePool", "count_include_pad"): [{"pads": [1, 1, 1, 1]}, {"pads": [0, 1, 2, 1]}, {"auto_pad": "SAME_UPPER"}],
     ("MaxPool", "ceil_mode"): [{"strides": [2, 2]}, {"strides": [2, 3], "pads": [1, 1, 1, 1]}],
     ("MaxPool", "auto_pad"): [{"strides": [2, 2]}],

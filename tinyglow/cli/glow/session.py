@@ -239,12 +239,13 @@ def quantized_graph(arguments: GlowArguments, graph: Graph, float_io: bool) -> G
 
     Raises ProfileError or InputError.
     """
+    from tinyglow.cli.reading import applicable
     from tinyglow.pipeline.stations import quantize
     from tinyglow.quant.profile import load_profile
 
     scheme = scheme_of(arguments)
     profile = load_profile(arguments.text("load-profile")) if arguments.given("load-profile") else None
-    result = quantize(graph, profile, scheme, float_io)
+    result = quantize(graph, profile, applicable(scheme, graph), float_io)
     if arguments.flag("assert-all-nodes-quantized"):
         _assert_quantized(result, scheme.keep_float)
     return result

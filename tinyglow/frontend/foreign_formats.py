@@ -1,0 +1,84 @@
+"""Model files of other tools, which are not read here: told apart by their first bytes, and how to convert them."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from tinyglow.errors import ModelError, Problem
+
+_KERAS = "convert it: model.export('net.onnx', format='onnx') in Keras 3, or tf.lite.TFLiteConverter, or tf2onnx"
+_TENSORFLOW = "convert it: python -m tf2onnx.convert, or tf.lite.TFLiteConverter"
+_PYTORCH = "convert it: torch.onnx.export(model, inputs, 'net.onnx')"
+_CAFFE2 = "convert it to ONNX: caffe2.python.onnx.frontend, or export the original network again"
+_CAFFE = "convert it to ONNX, as with caffe2onnx, or export the original network again"
+_PICKLE = "convert it to ONNX: torch.onnx.export for PyTorch, skl2onnx for scikit-learn"
+_ORT = "give the .onnx file that it was made of"
+
+# What begins with these bytes, and what ends with these letters where it begins with nothing of its own.
+_BY_BYTES = {
+    b"\x89HDF\r\n\x1a\n": ("it is a Keras model (HDF5)", _KERAS),
+    b"\x80": ("it is a Python pickle", _PICKLE),
+    b"GGUF": ("it is a GGUF file", _PYTORCH),
+}
+_BY_SUFFIX = {
+    ".pb": ("it is a TensorFlow graph", _TENSORFLOW),
+    ".pbtxt": ("it is a TensorFlow graph", _TENSORFLOW),
+    ".prototxt": ("it is a Caffe network", _CAFFE),
+    ".caffemodel": ("it is a Caffe network", _CAFFE),
+    ".safetensors": ("it is weights without a network", _PYTORCH),
+    ".mlmodel": ("it is a Core ML model", "give the ONNX model that it was made of"),
+    ".xml": ("it is an OpenVINO model", "give the ONNX model that it was made of"),
+}
+
+
+def refuse_foreign(path: str | Path) -> None:
+    """Raises ModelError if a file or folder is a model of another tool; says nothing of what it cannot read."""
+    path = Path(path)
+    try:
+        found = _folder(path) if path.is_dir() else _file(path)
+    except OSError:
+        return
+    if found is not None:
+        what, hint = found
+        problem = Problem("", what, "an ONNX or TFLite file", hint)
+        raise ModelError(f"cannot read the model {path}", [problem])
+
+
+def _folder(path: Path) -> tuple[str, str] | None:
+    names = {entry.name for entry in path.iterdir()}
+    if {"predict_net.pb", "init_net.pb"} & names:
+        return "it is a Caffe2 model, which is not read", _CAFFE2
+    if "saved_model.pb" in names:
+        return "it is a TensorFlow SavedModel", _TENSORFLOW
+    models = sorted(name for name in names if name.endswith((".onnx", ".tflite")))
+    return ("Is a directory", f"give the file {path / models[0]}") if models else None
+
+
+def _file(path: Path) -> tuple[str, str] | None:
+    if path.suffix.lower() in (".onnx", ".tflite"):
+        return None
+    with open(path, "rb") as file:
+        start = file.read(8)
+    if start[4:8] == b"ORTM":
+        return "it is a model in onnxruntime's own format", _ORT
+    if start.startswith(b"PK"):
+        return _archive(path)
+    for first, found in _BY_BYTES.items():
+        if start.startswith(first):
+            return found
+    return _BY_SUFFIX.get(path.suffix.lower())
+
+
+def _archive(path: Path) -> tuple[str, str] | None:
+    """Keras and PyTorch save zip archives."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return "it is a damaged zip archive", ""
+    if any(name.endswith("data.pkl") for name in names):
+        return "it is a PyTorch model", _PYTORCH
+    if "config.json" in names and any("weights" in name for name in names):
+        return "it is a Keras model", _KERAS
+    return "it is a zip archive", "unpack it, and give the ONNX or TFLite file in it"

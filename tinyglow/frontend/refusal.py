@@ -1,0 +1,91 @@
+"""Refusals that can be read: problems of one kind together, what to do about each, and a few of the nodes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from tinyglow.errors import ModelError, Problem
+from tinyglow.frontend.cut import Step
+from tinyglow.frontend.names import shown
+from tinyglow.ir.op import UnsupportedError
+
+_MOST_NAMED = 3
+_TENSOR = "tensor"
+_UNSUPPORTED = "unsupported operator"
+_QUANTIZED = "the model is quantized already; give the float model, which tinyglow quantizes itself"
+_UNROLL = "export it with fixed shapes and recurrent layers unrolled (Keras: unroll=True)"
+_TAIL = "leave that to the application: --output-name ends the network before it"
+# What to do about operators that are not supported, by a pattern of their names with domain.
+_ADVICE = {
+    r"\w*[qQ]uantizeLinear|\w+Integer|(QLinear\w+|QGemm|QAttention)( .*)?": _QUANTIZED,
+    r"Loop|Scan|If|Sequence\w+|WHILE|IF|CALL|CALL_ONCE|\w+_VARIABLE|VAR_HANDLE": f"control flow: {_UNROLL}",
+    r"LSTM|GRU|RNN|\w*SEQUENCE_(LSTM|RNN)|SVDF": f"a recurrent layer: {_UNROLL}",
+    r"NonMaxSuppression|TopK|TOPK_V2|NON_MAX_SUPPRESSION_V\d|CUSTOM TFLite_Detection_PostProcess": _TAIL,
+    r"\w+ of domain 'ai\.onnx\.ml'": _TAIL,
+    r"\w+ of domain 'com\.microsoft'": "save the model without onnxruntime's optimizations",
+    r"CUSTOM ethos-u": "give the file that Vela was given",
+    r"CUSTOM Flex\w+": "convert the model without SELECT_TF_OPS",
+    r"CUSTOM .*": "replace the layer by ones that TFLite has itself",
+    r"SPACE_TO_BATCH_ND|BATCH_TO_SPACE_ND": "only around a convolution without stride and padding, as a dilation",
+}
+
+
+def advice(operator: str) -> str:
+    """What to do about an operator that is not supported; "" where there is nothing to say."""
+    return next((text for pattern, text in _ADVICE.items() if re.fullmatch(pattern, operator)), "")
+
+
+def unsupported(operator: str, hint: str = "") -> UnsupportedError:
+    """The error for an operator that is not supported; ``hint``: where there is no advice on it."""
+    return UnsupportedError(f"{_UNSUPPORTED} {operator}", "", advice(operator) or hint)
+
+
+def refusal(problems: Sequence[Problem], end: str = "") -> ModelError:
+    """The error for a model with problems, those that differ by their place alone in one line.
+
+    end: where the network could end without operators that are not supported, or "".
+    """
+    kinds: dict[tuple[str, ...], list[Problem]] = {}
+    for problem in problems:
+        match = re.fullmatch(r"node .* (\(.*?\))", problem.where)
+        place = f"node {match[1]}" if match else _TENSOR
+        kinds.setdefault((place, problem.found, problem.expected, problem.hint), []).append(problem)
+    ordered = sorted(kinds.items(), key=lambda item: (item[0][0] == _TENSOR, -len(item[1])))
+    lines = [line for (place, *_), group in ordered for line in _joined(place, group)]
+    of_nodes = [group for (place, *_), group in ordered if place != _TENSOR]
+    count = (
+        f": {sum(map(len, of_nodes))} nodes, {len(of_nodes)} kinds of problems" if len(lines) < len(problems) else ""
+    )
+    if end and all(problem.found.startswith(_UNSUPPORTED) for problem in problems):
+        lines.append(Problem("", end))
+    return ModelError(f"the model cannot be imported{count}", lines)
+
+
+def _joined(place: str, group: list[Problem]) -> list[Problem]:
+    """Many problems of a kind as one, with the first few places."""
+    if len(group) <= _MOST_NAMED:
+        return group
+    names = [re.sub(r"^node (.*) \(.*?\)$", r"\1", problem.where) for problem in group]
+    listed = f"{', '.join(names[:_MOST_NAMED])} and {len(names) - _MOST_NAMED} more"
+    noun, _, kind = place.partition(" ")
+    where = f"{len(group)} {noun}s{' ' + kind if kind else ''}"
+    return [replace(group[0], where=where, found=f"{group[0].found}: {listed}")]
+
+
+def where_to_end(steps: Sequence[Step], outputs: Iterable[str], lost: Collection[str], made: Collection[str]) -> str:
+    """Where the network could end so that nothing is left that is not supported, as options; "" if that is unclear.
+
+    lost: values that could not be imported. made: results of nodes that could.
+    """
+    clean = [name for name in outputs if name in made and name not in lost]
+    behind = [step for step in steps if any(name in lost for name in step.outputs)]
+    if not clean and 3 * len(behind) <= len(steps):  # a tail that one value goes into
+        into = dict.fromkeys(name for step in behind for name in step.inputs if name in made)
+        clean = list(into) if len(into) == 1 else []
+    if not behind or not 0 < len(clean) <= _MOST_NAMED:
+        return ""
+    options = " ".join(f"--output-name {shlex.quote(shown(name))}" for name in clean)
+    return f"the rest is supported: {options} leaves out what is not"

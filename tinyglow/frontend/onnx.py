@@ -15,7 +15,6 @@ from onnx import numpy_helper
 from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import (
-    MAX_TENSOR_BYTES,
     RESERVED,
     UNSUPPORTED,
     ModelImport,
@@ -121,6 +120,7 @@ class _Import(ModelImport):
             found = f"is version {self._opset}" if self._opset else "is not given"
             hint = "convert the model" if self._opset < MIN_OPSET else "export the model for an older one"
             self.problems.append(Problem("operator set", found, f"{MIN_OPSET} to {newest}", hint))
+            self._opset = min(max(self._opset, 0), newest)  # onnx itself takes 32 bits
         versions = {item.version for item in self.model.opset_import if item.domain in DOMAINS}
         if len(versions) > 1:
             self.problems.append(Problem("operator set", f"is given as {sorted(versions)}", "one version"))
@@ -159,6 +159,9 @@ class _Import(ModelImport):
         self.unknown.add(name)
 
     def _input(self, info: onnx.ValueInfoProto) -> None:
+        if not info.name:
+            self.problems.append(Problem("an input of the graph", "has no name", "a name for each"))
+            return
         tensor, where = info.type.tensor_type, info.name
         dims = tensor.shape.dim
         shape = [self.define.get(dim.dim_param, 0) if dim.dim_param else dim.dim_value for dim in dims]
@@ -197,7 +200,7 @@ class _Import(ModelImport):
             if not source.inputs or not source.outputs:
                 raise UnsupportedError("has no inputs or no outputs")
             operator = ONNX_OPS[node.op_type]
-            if not fold(source, operator.from_onnx, self, MAX_TENSOR_BYTES // 4):
+            if not fold(source, operator.from_onnx, self, self.room_elements()):
                 operator.from_onnx(source, self)
             self.check_room(where)
         except UnsupportedError as error:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from tinyglow.errors import ModelError
 from tinyglow.frontend import onnx, tflite
 from tinyglow.frontend.tflite_file import is_tflite
 from tinyglow.ir.graph import Graph
+from tinyglow.ir.verify import verify
 
 
 def load_model(path: str | Path, name: str | None = None, define: Mapping[str, int] | None = None) -> Graph:
@@ -16,7 +18,11 @@ def load_model(path: str | Path, name: str | None = None, define: Mapping[str, i
     name: of the network, a C identifier; the file's stem by default. define: sizes of symbolic dimensions. Raises
     ModelError with every problem found; ToolError if a TFLite file needs a package that is not installed.
     """
-    return (tflite.load_tflite if is_tflite(path) else onnx.load_onnx)(path, name, define)
+    graph = (tflite.load_tflite if is_tflite(path) else onnx.load_onnx)(path, name, define)
+    try:
+        return verify(graph, "read")
+    except ModelError as error:  # what a file says of its values may not go together in ways that no operator looks at
+        raise ModelError("the model cannot be imported", error.problems) from error
 
 
 def symbolic_dimensions(path: str | Path) -> dict[str, tuple[str, ...]]:

@@ -102,8 +102,9 @@ class Program:
     @property
     def guests(self) -> list[Buffer]:
         """Activations in the mutable memory, where they lie in the place of an input that has been read."""
+        placeholders = frozenset(self.placeholders)
         mutable = [buffer for buffer in self.buffers.values() if buffer.region is Region.MUTABLE]
-        return [buffer for buffer in mutable if buffer.name not in self.placeholders]
+        return [buffer for buffer in mutable if buffer.name not in placeholders]
 
     def __repr__(self) -> str:
         return show.program_text(self)

@@ -10,8 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Need:
-    """Something that a machine may lack. ``reason``: what the reasons of tests that are skipped for it have in common
-    (a pattern); ``remedy``: how to get it; "" if a machine has it or not."""
+    """Something that a machine may lack.
+
+    Attributes:
+        name: What it is called.
+        reason: A pattern that the reasons of all tests match that are skipped for it.
+        remedy: How to get it; "" if a machine has it or not.
+    """
 
     name: str
     reason: str

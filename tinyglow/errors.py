@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+_MOST_CHARACTERS = 2_000  # of each part of a problem, when it is printed
+_MOST_IN_ALL = 200_000  # of all problems together
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -27,13 +30,20 @@ class Problem:
 
     def __str__(self) -> str:
         # Models may name their nodes anything: on one line, without control characters.
-        where = self.where if self.where.isprintable() else repr(self.where)
-        text = f"{where}: {self.found}" if where else self.found
+        where = _short(self.where if self.where.isprintable() else repr(self.where))
+        text = f"{where}: {_short(self.found)}" if where else _short(self.found)
         if self.expected:
-            text += f"; expected {self.expected}"
+            text += f"; expected {_short(self.expected)}"
         if self.hint:
-            text += f" ({self.hint})"
+            text += f" ({_short(self.hint)})"
         return text
+
+
+def _short(text: str) -> str:
+    """The text without its middle, if it is very long: a file may hold a name or a list of millions of characters."""
+    half = _MOST_CHARACTERS // 2
+    left_out = len(text) - 2 * half
+    return text if left_out <= 0 else f"{text[:half]} ... {left_out:,} characters ... {text[-half:]}"
 
 
 class TinyglowError(Exception):
@@ -45,7 +55,15 @@ class TinyglowError(Exception):
         super().__init__(summary)
 
     def __str__(self) -> str:
-        return "\n".join([self.summary, *(f"  - {problem}" for problem in self.problems)])
+        lines: list[str] = []
+        left = _MOST_IN_ALL
+        for problem in self.problems:
+            lines.append(f"  - {problem}")
+            left -= len(lines[-1])
+            if left < 0:
+                break
+        more = len(self.problems) - len(lines)
+        return "\n".join([_short(self.summary), *lines, *([f"  - and {more:,} more"] if more else [])])
 
 
 class ModelError(TinyglowError):

@@ -40,16 +40,18 @@ def keeping(files: frozenset[FileIdentity]) -> Iterator[None]:
         _kept.reset(token)
 
 
-def read_bounded(path: str | Path, most: int) -> bytes:
-    """What a file holds, if that is at most ``most`` bytes. Raises OSError for more, and for what is no regular file.
-
-    A pipe may never end and a device has no size: neither is opened.
-    """
+def require_file(path: str | Path) -> None:
+    """Raise OSError for what is no regular file: a pipe may never end, and a device has no size."""
     status = Path(path).stat()
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "is no regular file", str(path))
+
+
+def read_bounded(path: str | Path, most: int) -> bytes:
+    """What a file holds, if that is at most ``most`` bytes. Raises OSError for more, or for what is no regular file."""
+    require_file(path)
     with Path(path).open("rb") as file:
         data = file.read(most + 1)
     if len(data) > most:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyglow import resources
+from tinyglow.bundle.c_names import is_taken
 from tinyglow.bundle.header import BundleInfo, bundle_info, write_header
 from tinyglow.bundle.kernel_header import kernel_header
 from tinyglow.bundle.options import UTILS, BundleOptions
@@ -20,19 +21,6 @@ from tinyglow.ir.kernel import CTYPES, Kernel, Operand, Params, Role
 from tinyglow.ir.program import MEMORIES, Buffer, KernelCall, Program, Region
 from tinyglow.numerics.glow import Requant
 
-# C99, 6.4.1; C++11, 2.12. A list with quotes and commas would be harder to check against those of the standards.
-_C_WORDS = frozenset(
-    """
-    auto break case char const continue default do double else enum extern float for goto if inline int long register
-    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main
-    alignas alignof and and_eq asm bitand bitor bool catch char16_t char32_t class compl const_cast constexpr decltype
-    delete dynamic_cast explicit export false friend mutable namespace new noexcept not not_eq nullptr operator or or_eq
-    private protected public reinterpret_cast static_assert static_cast template this thread_local throw true try typeid
-    typename using virtual wchar_t xor xor_eq
-    """.split()  # noqa: SIM905
-)
-# What stdint.h defines, as a type or as the beginning of macros, and the beginning of Glow's own macros.
-_TAKEN = re.compile(r"glow|u?int(_least|_fast)?(8|16|32|64|max|ptr)?(_t)?", re.IGNORECASE)
 _BYTES_PER_LINE = 20  # of weights.txt, as Glow has it
 
 
@@ -40,14 +28,13 @@ def check_name(name: str) -> str:
     """``name`` itself, if a network may be called so in C; InputError otherwise."""
     if _is_name(name):
         return name
-    expected = "a C identifier of at most 63 characters, no keyword, not 'main', nothing of stdint.h, Glow or 'tg_...'"
+    expected = "a C identifier of at most 63 characters, no keyword, nothing of C's library, Glow or 'tg_...'"
     raise InputError("this is no name for a network", [Problem("--name", repr(name)[:80], expected)])
 
 
 def _is_name(name: str) -> bool:
-    # A leading underscore is for the compiler's library, tg_ for the runtime.
-    legal = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", name) and not name.startswith("tg_")
-    return bool(legal) and name not in _C_WORDS and not _TAKEN.fullmatch(name)
+    # A leading underscore is for the compiler's library.
+    return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", name)) and not is_taken(name)
 
 
 def default_name(path: Path) -> str:

@@ -16,6 +16,7 @@ from tinyglow.ir.program import Buffer, Program, Region
 from tinyglow.ir.types import QuantParams, TensorType
 
 _DTYPES = {"float": "float32", "i8": "int8", "i16": "int16", "i32": "int32", "index64": "int64"}
+_MOST_PADDING = 40  # of a column of names: every line would grow with the longest
 _MACROS = {"CONSTANT_MEM_SIZE": "constant", "MUTABLE_MEM_SIZE": "mutable", "ACTIVATIONS_MEM_SIZE": "activations"}
 
 
@@ -68,11 +69,11 @@ class BundleInfo:
 
 def bundle_info(program: Program, options: BundleOptions | None = None) -> BundleInfo:
     """The header's content for a planned program."""
-    buffers = [program.buffers[name] for name in program.placeholders]
+    buffers, inputs = [program.buffers[name] for name in program.placeholders], frozenset(program.inputs)
     return BundleInfo(
         name=program.name,
         placeholders=tuple(
-            Placeholder(b.name, b.type, b.offset, b.name in program.inputs, program.pixels.get(b.name)) for b in buffers
+            Placeholder(b.name, b.type, b.offset, b.name in inputs, program.pixels.get(b.name)) for b in buffers
         ),
         constant=program.sizes[Region.CONSTANT],
         mutable=program.sizes[Region.MUTABLE],
@@ -104,7 +105,7 @@ def write_header(
         total=info.constant + info.mutable + info.activations + info.tcm,
         efficiency=efficiency,
         placeholders=info.placeholders,
-        width=max(len(p.name) for p in info.placeholders),
+        width=min(_MOST_PADDING, max(len(p.name) for p in info.placeholders)),
         constant=info.constant,
         mutable=info.mutable,
         activations=info.activations,

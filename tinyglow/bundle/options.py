@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tinyglow.bundle.c_names import is_taken
 from tinyglow.bundle.harness import Placement
 from tinyglow.errors import InputError, Problem
 
@@ -48,6 +49,9 @@ class BundleOptions:
             if taken.get(macro):
                 hint = "give the network a name with a lower-case letter"
                 problems.append(Problem(f"placeholder {placeholder}", f"its macro {macro} hides {macro}", hint=hint))
+            elif is_taken(macro):
+                found = f"its macro {macro} is another's already: of C's library, Glow or tinyglow"
+                problems.append(Problem(f"placeholder {placeholder}", found, hint="give the network another name"))
         if problems:
             raise InputError("the bundle cannot have this interface", problems)
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from tinyglow.errors import InputError, Problem
+from tinyglow.resources import require_file
 
 MAX_BYTES = 1 << 28  # of a file; as text a weight takes five
 
@@ -26,6 +27,7 @@ def read_weights(path: Path, expected: int | None = None) -> bytes:
     Raises InputError if the file cannot be read, is too large, or holds no (or several) arrays of bytes.
     """
     try:
+        require_file(path)
         if path.stat().st_size > MAX_BYTES:
             raise _bad(path, f"has {path.stat().st_size:,} bytes", f"at most {MAX_BYTES:,}")
         data = path.read_bytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,28 +11,6 @@ from tinyglow.errors import InputError, Problem
 if TYPE_CHECKING:
     from tinyglow.ir.graph import Array
 
-_MAX_BYTES = 1 << 30  # unpacked
-_MAX_ARRAYS = 1_000
-
-
-def read_npz(path: str) -> dict[str, Array]:
-    """All arrays of numbers in a .npz file, by name; InputError if it is none, damaged or unpacks to too much."""
-    import numpy as np
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            parts = archive.infolist()
-            total = sum(part.file_size for part in parts)
-            if len(parts) > _MAX_ARRAYS or total > _MAX_BYTES:
-                raise ValueError(f"holds {len(parts):,} arrays of {total:,} bytes, more than {_MAX_BYTES:,}")
-        with np.load(path, allow_pickle=False) as loaded:
-            arrays = {name: np.asarray(loaded[name]) for name in loaded.files}
-    except OSError as error:
-        raise InputError("cannot read the golden file", [Problem(path, error.strerror or str(error))]) from error
-    except Exception as error:  # a damaged archive or header raises whatever its parser does
-        raise InputError("cannot read the golden file", [Problem(path, f"is damaged, or no .npz: {error}")]) from error
-    return {name: array for name, array in arrays.items() if array.dtype.kind in "fiub" and array.ndim}
-
 
 def golden_arrays(path: str, keys: list[str], header: Path) -> dict[str, tuple[Array, bool]]:
     """Arrays of the golden file by placeholder of ``header``, and whether each is an input.
@@ -42,10 +19,11 @@ def golden_arrays(path: str, keys: list[str], header: Path) -> dict[str, tuple[A
     input or output is an input if the header says so, or, where it does not, if it is the first placeholder.
     """
     from tinyglow.pipeline.foreign import read_header
+    from tinyglow.pipeline.npz import read_npz
 
     chosen = name_value_pairs("--key", keys)
     placeholders = read_header(header).placeholders
-    arrays = read_npz(path)
+    arrays = read_npz(path, "the golden file")
     names = {p.name for p in placeholders}
     unknown = [Problem(f"--key {key}", "no such placeholder", ", ".join(names)) for key in chosen if key not in names]
     unknown += [

@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyglow.errors import InputError, Problem
+from tinyglow.resources import require_file
 
 if TYPE_CHECKING:
     from tinyglow.ir.graph import Array, Graph
@@ -67,7 +69,8 @@ def _mapped(path: str) -> Array:
     import numpy as np
 
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that Python 2 or somebody's own program wrote
             array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError:
         raise
@@ -80,6 +83,7 @@ def _load_array(path: str) -> Array:
     import numpy as np
 
     try:
+        require_file(path)
         with open(path, "rb") as file:
             magic = file.read(len(np.lib.format.MAGIC_PREFIX))
         if magic != np.lib.format.MAGIC_PREFIX:

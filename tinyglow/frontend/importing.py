@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Graph, Value
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.ir.types import TensorType
+from tinyglow.resources import read_bounded
 
 MAX_FILE_BYTES = 2**31 - 1  # protobuf's own limit, and flatbuffers'
 MAX_TENSOR_BYTES = 2**30  # of one activation: far beyond any microcontroller, and bounds our own memory
@@ -32,9 +32,7 @@ def read_bytes(path: str | Path) -> bytes:
     """What a model file holds. Raises ModelError if it cannot be read or is too large."""
     path = Path(path)
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ModelError(f"cannot read the model {path}", [Problem("", "the file is larger than 2 GiB")])
-        return path.read_bytes()
+        return read_bounded(path, MAX_FILE_BYTES)
     except OSError as error:
         raise ModelError(f"cannot read the model {path}", [Problem("", error.strerror or str(error))]) from error
 
@@ -54,7 +52,6 @@ class ModelImport:
     def __init__(self, editor: GraphEditor, file_bytes: int) -> None:
         self.editor = editor
         self._room = _GROWTH * file_bytes + _SMALL
-        self._counted = 0
         self.problems: list[Problem] = []
         self.values: dict[str, Value] = {}
         # What could not be imported: what follows from it is no problem of its own.
@@ -85,6 +82,11 @@ class ModelImport:
         empty = value.data is not None and not value.data.size  # as an empty list of axes
         if (fault := fault_of_shape(value.type.shape)) and not empty:
             raise UnsupportedError(f"a result of shape {list(value.type.shape)}", fault)
+        type_ = value.type
+        if type_.dtype in ("int8", "int16", "int32") and type_.quant is None and type_.channel_quant is None:
+            declared = self.declared(name)
+            expected = "int8 with scale and offset, as its inputs have"
+            raise UnsupportedError(f"a result that the file declares to be {declared.dtype}", expected)
         self.values[name] = value
 
     def declared(self, name: str) -> TensorType:
@@ -115,12 +117,13 @@ class ModelImport:
         else:
             self.editor.output(name, self.values[name].name)
 
+    def room_elements(self) -> int:
+        """Elements that one more constant may have."""
+        return max(0, min(MAX_TENSOR_BYTES, self._room - self.editor.constant_bytes)) // 4
+
     def check_room(self, node: str) -> None:
         """Raises ModelError if the constants outgrow the file: every node may have a copy of the same weights."""
-        values = itertools.islice(self.editor.values.values(), self._counted, None)
-        self._room -= sum(value.data.nbytes for value in values if value.data is not None)
-        self._counted = len(self.editor.values)
-        if self._room < 0:
+        if self.editor.constant_bytes > self._room:
             found = "the constants up to here take many times the file's size"
             raise ModelError("the model cannot be imported", [*self.problems, Problem(node, found, "", "share fewer")])
 

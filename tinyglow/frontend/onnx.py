@@ -14,7 +14,6 @@ from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.cut import Step, cut
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import (
-    MAX_TENSOR_BYTES,
     RESERVED,
     ModelImport,
     read_bytes,
@@ -119,6 +118,7 @@ class _Import(ModelImport):
             found = f"is version {self._opset}" if self._opset else "is not given"
             hint = "convert the model" if self._opset < MIN_OPSET else "export the model for an older one"
             self.problems.append(Problem("operator set", found, f"{MIN_OPSET} to {newest}", hint))
+            self._opset = min(max(self._opset, 0), newest)  # onnx itself takes 32 bits
         versions = {item.version for item in self.model.opset_import if item.domain in DOMAINS}
         if len(versions) > 1:
             self.problems.append(Problem("operator set", f"is given as {sorted(versions)}", "one version"))
@@ -144,6 +144,9 @@ class _Import(ModelImport):
     def _inputs(self, infos: Sequence[onnx.ValueInfoProto]) -> None:
         inputs = Inputs(infos, self.request)
         for info in infos:
+            if not info.name:
+                self.problems.append(Problem("an input of the graph", "has no name", "a name for each"))
+                continue
             try:
                 type_, pixels = inputs.type_of(info), PIXELS if is_uint8(info) else None
                 self.values[info.name] = self.editor.placeholder(info.name, type_, pixels)
@@ -175,7 +178,7 @@ class _Import(ModelImport):
                 raise UnsupportedError("has no inputs or no outputs")
             self._check_types(source)
             operator = ONNX_OPS[node.op_type]
-            if not fold(source, operator.from_onnx, self, MAX_TENSOR_BYTES // 4):
+            if not fold(source, operator.from_onnx, self, self.room_elements()):
                 operator.from_onnx(source, self)
             self.check_room(where)
         except UnsupportedError as error:

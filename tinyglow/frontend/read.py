@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tinyglow.errors import ModelError
 from tinyglow.frontend import onnx, tflite
 from tinyglow.frontend.foreign_formats import refuse_foreign
 from tinyglow.frontend.request import AS_IN_FILE, Request
 from tinyglow.frontend.tflite_file import is_tflite
 from tinyglow.ir.graph import Graph
+from tinyglow.ir.verify import verify
 
 
 def load_model(path: str | Path, name: str | None = None, request: Request = AS_IN_FILE) -> Graph:
@@ -18,7 +20,11 @@ def load_model(path: str | Path, name: str | None = None, request: Request = AS_
     ModelError with every problem found; ToolError if a TFLite file needs a package that is not installed.
     """
     refuse_foreign(path)
-    return (tflite.load_tflite if is_tflite(path) else onnx.load_onnx)(path, name, request)
+    graph = (tflite.load_tflite if is_tflite(path) else onnx.load_onnx)(path, name, request)
+    try:
+        return verify(graph, "read")
+    except ModelError as error:  # what a file says of its values may not go together in ways that no operator looks at
+        raise ModelError("the model cannot be imported", error.problems) from error
 
 
 def input_dimensions(path: str | Path) -> dict[str, tuple[int | str, ...]]:

@@ -6,6 +6,7 @@ what its first result is, or what its operator is if that is an output of the ne
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -159,6 +160,8 @@ class _Import(ModelImport):
             self._refuse(name, tensor.fault)
         elif tensor.data is None and 0 not in tensor.shape:
             self._refuse(name, "is neither constant, nor an input, nor the result of an operator")
+        elif math.prod(size for size in tensor.shape if size > 0) > MAX_TENSOR_BYTES:  # a 0 makes it no smaller
+            self._refuse(name, f"has shape {list(tensor.shape)}", "tensors below 1 GiB")
         elif len(tensor.shape) > MAX_RANK or min(tensor.shape, default=0) < 0:
             self._refuse(
                 name, f"has shape {list(tensor.shape)}", f"at most {MAX_RANK} dimensions of at least 0 elements"
@@ -203,7 +206,7 @@ class _Import(ModelImport):
             if not node.outputs or not any(node.inputs):
                 raise UnsupportedError("has no inputs or no outputs")
             operator = TFLITE_OPS[node.op_type]
-            if not fold(node, operator.from_tflite, self, MAX_TENSOR_BYTES // 4):
+            if not fold(node, operator.from_tflite, self, self.room_elements()):
                 operator.from_tflite(node, self if self._is_uniform(node, operator) else InFloat(self))
             self._check_results(node)
             self.check_room(where)

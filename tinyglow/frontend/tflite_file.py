@@ -6,6 +6,7 @@ file describes something huge. What is read is therefore counted, and may not ex
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
 from collections.abc import Callable, Mapping
@@ -217,11 +218,11 @@ class _Reader:
 
 def is_tflite(path: str | Path) -> bool:
     """Whether a file is a TFLite model by its first bytes, or by its name if it cannot be read or is shorter."""
-    try:
-        with open(path, "rb") as file:
-            start = file.read(8)
-    except OSError:
-        start = b""
+    start = b""
+    with contextlib.suppress(OSError):
+        if Path(path).is_file():  # a pipe might keep us waiting
+            with open(path, "rb") as file:
+                start = file.read(8)
     return start[4:8] == IDENTIFIER or Path(path).suffix.lower() == ".tflite"
 
 

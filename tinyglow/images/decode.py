@@ -16,6 +16,7 @@ import numpy as np
 
 from tinyglow.errors import InputError, Problem
 from tinyglow.images.preprocess import Pixels
+from tinyglow.resources import require_file
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -84,6 +85,7 @@ def decode(path: str | Path) -> Pixels:
 def _decode(path: str | Path) -> Pixels:
     from PIL import Image, UnidentifiedImageError
 
+    require_file(path)
     try:
         opened = Image.open(path, formats=FORMATS)
     except UnidentifiedImageError as error:

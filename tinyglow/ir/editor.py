@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -66,7 +67,9 @@ class GraphEditor:
         self.namer = namer or Namer()
         self.values: dict[str, Value] = {}
         self.inputs: list[str] = []
-        self.outputs: list[Output] = []
+        self._outputs: dict[str, Output] = {}
+        self._saved: Counter[str] = Counter()  # how many outputs each value is
+        self.constant_bytes = 0  # of all constants that were made
         self.source_names: dict[str, str] = {}
         self.derived: set[str] = set()
         self.pixels: dict[str, QuantParams] = {}
@@ -80,7 +83,9 @@ class GraphEditor:
         used = {*graph.used_names, *graph.values, *(node.name for node in graph.nodes)}
         editor = cls(graph.name, Namer(graph.original_names, used))
         editor.values = dict(graph.values)
-        editor.inputs, editor.outputs = list(graph.inputs), list(graph.outputs)
+        editor.inputs = list(graph.inputs)
+        for output in graph.outputs:
+            editor.set_output(output)
         editor.source_names = dict(graph.source_names)
         editor.derived = set(graph.derived)
         editor.pixels = dict(graph.pixels)
@@ -117,13 +122,14 @@ class GraphEditor:
         if type_ is None:
             type_ = TensorType(tuple(data.shape), str(data.dtype))
         value = Value(self.namer.unique(name), type_, data)
+        self.constant_bytes += data.nbytes
         self.values[value.name] = value
         return value
 
     def output(self, source_name: str, value: str) -> None:
         """Add an output of the network. source_name: its name in the model file."""
         name = self.namer.unique(source_name)
-        self.outputs.append(Output(name, value))
+        self.set_output(Output(name, value))
         self.source_names[name] = source_name
 
     def _new_value(self, name: str, type_: TensorType) -> Value:
@@ -146,7 +152,20 @@ class GraphEditor:
         self._attach(Node(name, op, tuple(value.name for value in inputs), tuple(outputs), origin))
         return results[0]
 
+    def set_output(self, output: Output) -> None:
+        """Add an output, or let the one of that name be another value."""
+        old = self._outputs.get(output.name)
+        if old is not None:
+            self._saved[old.value] -= 1
+        self._outputs[output.name] = output
+        self._saved[output.value] += 1
+
     # asking
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The outputs in their order."""
+        return tuple(self._outputs.values())
 
     @property
     def nodes(self) -> list[Node]:
@@ -172,22 +191,28 @@ class GraphEditor:
 
     def is_output(self, value: str) -> bool:
         """Whether a value is an output of the network."""
-        return any(output.value == value for output in self.outputs)
+        return self._saved[value] > 0
 
     def has_one_use(self, value: str) -> bool:
         """Whether a value is read once in all, outputs of the network included."""
         uses = sum(node.inputs.count(value) for node in self.users(value))
-        return uses + sum(output.value == value for output in self.outputs) == 1
+        return uses + self._saved[value] == 1
 
     # changing
 
     def redirect(self, old: str, new: str) -> None:
         """Let every use of ``old`` use ``new``."""
-        if old == new:
-            return
-        for node in self.users(old):
-            self._replace(node, replace(node, inputs=tuple(new if name == old else name for name in node.inputs)))
-        self.outputs = [replace(out, value=new) if out.value == old else out for out in self.outputs]
+        self.redirect_all({old: new})
+
+    def redirect_all(self, new: Mapping[str, str]) -> None:
+        """Let every use of each key use its value, which is no key itself, in time proportional to the uses' nodes."""
+        renamed = {old: name for old, name in new.items() if old != name}
+        for node in {node.name: node for old in renamed for node in self.users(old)}.values():
+            self._replace(node, replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs)))
+        if any(self.is_output(old) for old in renamed):
+            for output in self.outputs:
+                if output.value in renamed:
+                    self.set_output(replace(output, value=renamed[output.value]))
 
     def set_type(self, value: str, type_: TensorType) -> None:
         """Another type for a value."""
@@ -235,7 +260,7 @@ class GraphEditor:
         return Graph(
             self.name,
             tuple(self.inputs),
-            tuple(self.outputs),
+            self.outputs,
             tuple(order),
             MappingProxyType(values),
             MappingProxyType(dict(self.source_names)),

@@ -135,8 +135,9 @@ class Program:
     @property
     def in_input_memory(self) -> list[Buffer]:
         """Activations that lie in the memory of an input, which is idle once it has been read (``lowering.reuse``)."""
+        placeholders = frozenset(self.placeholders)
         mutable = [buffer for buffer in self.buffers.values() if buffer.region is Region.MUTABLE]
-        return [buffer for buffer in mutable if buffer.name not in self.placeholders]
+        return [buffer for buffer in mutable if buffer.name not in placeholders]
 
     def __repr__(self) -> str:
         return show.program_text(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,20 +36,63 @@ class Window:
             raise ShapeError(f"a window of {self.kernel} does not fit an input of {height} x {width}")
         return size[0], size[1]
 
-    def patches(self, x: Array, fill: int | float = 0) -> Array:
-        """Windows of x [images, height, width, channels] as [images, out_h, out_w, taps, channels], padded by fill."""
+    def patches(self, x: Array, rows: range | None = None) -> Array:
+        """Windows of x [images, height, width, channels] as [images, rows, out_w, taps, channels], padded with zeros.
+
+        rows: those of the result that are wanted, of a step of 1; by default all. The windows take as many times the
+        memory of the image as they have taps.
+        """
         top, left, bottom, right = self.pads
         out_h, out_w = self.output_size(x.shape[1], x.shape[2])
+        rows = range(out_h) if rows is None else rows
         if any(self.pads):
-            x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+            x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
         taps = []
         for row in range(self.kernel[0]):
             for column in range(self.kernel[1]):
-                y0, x0 = row * self.dilation[0], column * self.dilation[1]
-                y1 = y0 + (out_h - 1) * self.strides[0] + 1
+                y0, x0 = row * self.dilation[0] + rows.start * self.strides[0], column * self.dilation[1]
+                y1 = y0 + (len(rows) - 1) * self.strides[0] + 1
                 x1 = x0 + (out_w - 1) * self.strides[1] + 1
                 taps.append(x[:, y0 : y1 : self.strides[0], x0 : x1 : self.strides[1], :])
         return np.stack(taps, axis=3)
+
+    def _along(self, axis: int, length: int, out: int) -> Iterator[tuple[slice, slice]]:
+        """For each tap along one axis: which of the ``out`` results have it inside the image, and where it is there."""
+        stride, begin = self.strides[axis], self.pads[axis]
+        for tap in range(self.kernel[axis]):
+            offset = tap * self.dilation[axis] - begin
+            first = max(0, -(offset // stride))
+            last = min(out - 1, (length - 1 - offset) // stride)
+            if first <= last:
+                at = offset + first * stride
+                yield slice(first, last + 1), slice(at, at + (last - first) * stride + 1, stride)
+
+    def taps(self, height: int, width: int) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+        """Each tap, row by row: the results (rows, columns) that have it inside the image, and its place for each."""
+        out_h, out_w = self.output_size(height, width)
+        for rows, y in self._along(0, height, out_h):
+            for columns, x in self._along(1, width, out_w):
+                yield (rows, columns), (y, x)
+
+    def reduced(self, x: Array, reduce: np.ufunc, initial: int | float) -> Array:
+        """``reduce`` over each window of x [images, height, width, channels], in x's type; ``initial`` of no taps.
+
+        Rows first, then columns: for maxima and for sums of integers. Takes no more memory than images and results.
+        """
+        size = self.output_size(x.shape[1], x.shape[2])
+        for axis in (0, 1):
+            shape = (*x.shape[: axis + 1], size[axis], *x.shape[axis + 2 :])
+            result: Array = np.full(shape, initial, x.dtype)
+            before = (slice(None),) * (axis + 1)
+            for results, places in self._along(axis, x.shape[axis + 1], size[axis]):
+                target, source = (*before, results), (*before, places)
+                reduce(result[target], x[source], out=result[target])
+            x = result
+        return x
+
+    def taps_inside(self, height: int, width: int) -> Array:
+        """How many taps of each window lie inside the image, int32 [1, out_h, out_w, 1]."""
+        return self.reduced(np.ones((1, height, width, 1), np.int32), np.add, 0)
 
 
 def same_pads(window: Window, size: tuple[int, int], more_before: bool = False) -> tuple[int, int, int, int]:

@@ -35,6 +35,8 @@ class _Lowering:
         self.calls: list[KernelCall] = []
         self.node: Node | None = None
         self._root: dict[str, str] = {}
+        self._inputs = frozenset(graph.inputs)
+        self._saved: dict[str, str] = {}  # buffers whose place an output's placeholder took
 
     def type_of(self, value: str) -> TensorType:
         return self.graph.type_of(value)
@@ -81,7 +83,7 @@ class _Lowering:
             source = self.graph.values[name]
             if source.data is not None:
                 return self.constant(name, source.data)
-            region = Region.MUTABLE if name in self.graph.inputs else Region.ACTIVATION
+            region = Region.MUTABLE if name in self._inputs else Region.ACTIVATION
             self.buffers[name] = Buffer(name, source.type, region)
         return name
 
@@ -127,14 +129,15 @@ class _Lowering:
         del self.buffers[name]
         self.buffers[output] = placeholder
         self._root[name] = output
-        self.graph_alias(name, output)
+        self._saved[name] = output
 
-    def graph_alias(self, old: str, new: str) -> None:
-        rename = {old: new}
-        self.calls = [
+    def calls_with_placeholders(self) -> tuple[KernelCall, ...]:
+        """The calls, with the outputs' placeholders in place of the buffers that they took over."""
+        rename = self._saved
+        return tuple(
             replace(call, operands=tuple(rename.get(operand, operand) for operand in call.operands))
             for call in self.calls
-        ]
+        )
 
 
 def _lower_nodes(lowering: _Lowering) -> list[Problem]:
@@ -186,7 +189,7 @@ def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None, wa
     return Program(
         name=graph.name,
         buffers=lowering.buffers,
-        calls=tuple(lowering.calls),
+        calls=lowering.calls_with_placeholders(),
         inputs=graph.inputs,
         outputs=tuple(output.name for output in graph.outputs),
         source_names=dict(graph.source_names),

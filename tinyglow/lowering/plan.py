@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -45,19 +46,42 @@ def _allowed(start: int, block: Block, other_start: int, other: Block, trails: T
     )
 
 
-def _first_fit(blocks: Iterable[Block], alignment: int, trails: Trails) -> dict[str, int]:
+_BUCKETS = 64
+
+
+class _Placed:
+    """Blocks with their offsets, found by when they are in use: each is in the buckets of the steps that it lives."""
+
+    def __init__(self, last: int) -> None:
+        self._width = last // _BUCKETS + 1
+        self._buckets: list[list[tuple[int, Block]]] = [[] for _ in range(_BUCKETS)]
+
+    def add(self, offset: int, block: Block) -> None:
+        """Note a block at its offset."""
+        for bucket in self._buckets[block.first // self._width : block.last // self._width + 1]:
+            bucket.append((offset, block))
+
+    def near(self, block: Block) -> list[tuple[int, Block]]:
+        """The blocks that are in use at the same time as ``block``."""
+        found: dict[str, tuple[int, Block]] = {}
+        for bucket in self._buckets[block.first // self._width : block.last // self._width + 1]:
+            found.update((other.name, (offset, other)) for offset, other in bucket if other.meets(block))
+        return list(found.values())
+
+
+def _first_fit(blocks: Sequence[Block], alignment: int, trails: Trails) -> dict[str, int]:
     """Each block at the lowest offset that is free during its whole life."""
-    placed: list[tuple[int, Block]] = []
+    placed = _Placed(max((block.last for block in blocks), default=0))
     offsets: dict[str, int] = {}
     for block in blocks:
-        near = [(start, other) for start, other in placed if other.meets(block)]
+        near = placed.near(block)
         candidates = {0, *(align(start + other.size, alignment) for start, other in near)}
         for start, other in near:
             behind, ahead = trails.get((block.name, other.name)), trails.get((other.name, block.name))
             candidates |= {0} if behind is None else {max(0, (start + behind) // alignment * alignment)}
             candidates |= {0} if ahead is None else {max(0, align(start - ahead, alignment))}
         offset = min(c for c in candidates if all(_allowed(c, block, start, other, trails) for start, other in near))
-        placed.append((offset, block))
+        placed.add(offset, block)
         offsets[block.name] = offset
     return offsets
 
@@ -78,14 +102,15 @@ def _from_both_ends(blocks: Sequence[Block], alignment: int) -> dict[str, int] |
     """
     ordered = sorted(blocks, key=lambda block: (block.first, block.last, block.name))
     size = lower_bound([replace(block, size=align(block.size, alignment)) for block in ordered])
-    placed: list[tuple[int, Block]] = []
+    placed = _Placed(max((block.last for block in blocks), default=0))
+    offsets: dict[str, int] = {}
     for index, block in enumerate(ordered):
         offset = size - align(block.size, alignment) if index % 2 else 0
-        for start, other in placed:
-            if block.meets(other) and offset < start + other.size and start < offset + block.size:
-                return None
-        placed.append((offset, block))
-    return {block.name: offset for offset, block in placed}
+        if any(offset < start + other.size and start < offset + block.size for start, other in placed.near(block)):
+            return None
+        placed.add(offset, block)
+        offsets[block.name] = offset
+    return offsets
 
 
 def _extent(blocks: Iterable[Block], offsets: Mapping[str, int], alignment: int) -> int:
@@ -139,12 +164,15 @@ def place(blocks: Sequence[Block], alignment: int = 1, trails: Trails | None = N
     return _search(first, best, lower_bound(aligned, trails), alignment, trails)
 
 
-def _saved(block: Block, step: int, near: Mapping[str, Block], trails: Trails) -> int:
-    """The most bytes that ``block``, an output at ``step``, can share with the input that it trails."""
+def _saved(block: Block, near: Mapping[str, Block], sources: Sequence[tuple[str, int]]) -> int:
+    """The most bytes that ``block``, when it is first in use, can share with an input that it trails.
+
+    sources: the inputs' blocks, with the distances.
+    """
     best = 0
-    for (target, source), distance in trails.items():
+    for source, distance in sources:
         other = near.get(source)
-        if target == block.name and other is not None and block.first == step == other.last:
+        if other is not None and block.first == other.last:
             together = max(block.size, other.size + max(0, -distance))
             best = max(best, block.size + other.size - together)
     return best
@@ -152,11 +180,20 @@ def _saved(block: Block, step: int, near: Mapping[str, Block], trails: Trails) -
 
 def lower_bound(blocks: Sequence[Block], trails: Trails | None = None) -> int:
     """Bytes that no placement can do without: the most that are in use at one step, less what outputs may share."""
-    bound = 0
-    for step in {block.first for block in blocks}:
-        near = {block.name: block for block in blocks if block.first <= step <= block.last}
-        shared = sum(_saved(block, step, near, trails) for block in near.values()) if trails else 0
-        bound = max(bound, sum(block.size for block in near.values()) - shared)
+    bound = used = 0
+    sources: dict[str, list[tuple[str, int]]] = {}
+    for (target, source), distance in (trails or {}).items():
+        sources.setdefault(target, []).append((source, distance))
+    ending = sorted(blocks, key=lambda block: block.last, reverse=True)
+    near: dict[str, Block] = {}
+    for step, group in itertools.groupby(sorted(blocks, key=lambda block: block.first), lambda block: block.first):
+        while ending and ending[-1].last < step:
+            used -= near.pop(ending.pop().name).size
+        beginning = {block.name: block for block in group}
+        near |= beginning
+        used += sum(block.size for block in beginning.values())
+        shared = sum(_saved(block, near, sources.get(name, ())) for name, block in beginning.items())
+        bound = max(bound, used - shared)
     return bound
 
 

@@ -17,10 +17,11 @@ from tinyglow.kernels.pooling.avg_pool import (
     MOST_FLOAT_TAPS,
     AvgPoolFloatParams,
     AvgPoolParams,
+    float_sums,
     lower_avg_pool_int16,
     mean_requant,
 )
-from tinyglow.kernels.pooling.geometry import geometry, taps_inside
+from tinyglow.kernels.pooling.geometry import geometry
 from tinyglow.kernels.window import Window, merge_batch, require_image
 from tinyglow.numerics import glow
 from tinyglow.operators.pad import Pad
@@ -81,10 +82,10 @@ class AvgPool(Op):
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         x = inputs[0]
-        sums = self.window.patches(merge_batch(x)).sum(axis=3, dtype=np.float32)
+        sums = float_sums(self.window, merge_batch(x))
         area = np.float32(self.window.kernel[0] * self.window.kernel[1])
         if not self.count_include_pads:
-            area = np.maximum(taps_inside(self.window, (x.shape[2], x.shape[3])), 1).astype(np.float32)
+            area = np.maximum(self.window.taps_inside(x.shape[2], x.shape[3]), 1).astype(np.float32)
         result = sums / area
         return (result.reshape(*x.shape[:2], *result.shape[1:]),)
 

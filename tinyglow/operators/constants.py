@@ -11,7 +11,7 @@ from tinyglow.ir.op import Importer, Op, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 
-_MOST_ELEMENTS = 2**26
+_MOST_ELEMENTS = 2**24  # more than any microcontroller has memory for
 
 
 def dequantized(data: Array, type_: TensorType) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -26,6 +27,8 @@ from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.tflite_node import add_layer, add_node, constant_bias, require_count, window_from_tflite
 from tinyglow.operators.transpose import Transpose
 from tinyglow.operators.window import NCHW_TO_NHWC, NHWC_TO_NCHW, window_from_onnx, with_unit_height
+
+_MOST_PATCHES = 1 << 28  # bytes of windows that are laid out at once, in float
 
 
 @dataclass(frozen=True)
@@ -154,15 +157,25 @@ class Conv2D(Op):
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         x, filters, bias = inputs
-        patches = self.window.patches(merge_batch(x))
-        filters = filters[0].reshape(filters.shape[1], -1, filters.shape[4])
+        image = merge_batch(x)
+        out_h, out_w = self.window.output_size(image.shape[1], image.shape[2])
+        row_bytes = image.itemsize * len(image) * out_w * math.prod(self.window.kernel) * image.shape[3]
+        step = max(1, _MOST_PATCHES // max(1, row_bytes))
+        blocks = [range(first, min(first + step, out_h)) for first in range(0, out_h, step)]
+        result = np.concatenate([self._rows(image, rows, filters[0], bias[0]) for rows in blocks], axis=1)
+        return (result.reshape(*x.shape[:2], *result.shape[1:]),)
+
+    def _rows(self, image: Array, rows: range, filters: Array, bias: Array) -> Array:
+        """Some rows of the result [n, rows, out_w, out_c] of run_float."""
+        patches = self.window.patches(image, rows)
+        filters = filters.reshape(filters.shape[0], -1, filters.shape[3])
         in_g, out_g = filters.shape[2], filters.shape[0] // self.group
         parts = []
         for g in range(self.group):
             columns = patches[..., g * in_g : (g + 1) * in_g].reshape(-1, patches.shape[3] * in_g)
             parts.append(columns @ filters[g * out_g : (g + 1) * out_g].reshape(out_g, -1).T)
-        result = self.activation.run_float(np.concatenate(parts, axis=1) + bias[0])
-        return (result.reshape(*x.shape[:2], *patches.shape[1:3], -1),)
+        result = self.activation.run_float(np.concatenate(parts, axis=1) + bias)
+        return result.reshape(*patches.shape[:3], -1)
 
     def _sizes(self, image: TensorType, out: TensorType) -> dict[str, Any]:
         """The fields of ConvSizes."""

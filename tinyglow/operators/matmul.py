@@ -52,6 +52,9 @@ def _lower_constant_product(node: Node, weights: Array, lowering: Lowering) -> N
     lowering.call(FULLY_CONNECTED, operands, params)
 
 
+_MOST_REPEATED = 2**24  # elements of a constant that a few bytes of the file may stand for
+
+
 @dataclass(frozen=True)
 class MatMul(Op):
     """x [n, k] times y [k, m]."""
@@ -72,6 +75,8 @@ class MatMul(Op):
         edit = importer.editor
         shape = _result_shape(x.type.shape, y.type.shape)
         if x.data is not None and y.data is not None:
+            if math.prod(shape) > _MOST_REPEATED:  # a column and a row of a small file may make a huge matrix
+                raise UnsupportedError(f"a constant of shape {list(shape)}", f"at most {_MOST_REPEATED} elements")
             importer.bind(node.outputs[0], edit.constant(node.outputs[0], np.array(x.data @ y.data)))
             return
         x = _as_matrix(x, (1, *x.type.shape), edit, node.name)
@@ -159,6 +164,8 @@ def _add_batched(x: Value, y: Value, node: SourceNode, edit: GraphEditor) -> Val
         present = (1,) * (len(batch) - len(shape[:-2])) + shape[:-2]
         repeats = tuple(count // size for count, size in zip(batch, present, strict=True))
         whole, matrix = value, (math.prod(batch), *shape[-2:])
+        if value.data is not None and math.prod(matrix) > _MOST_REPEATED:
+            raise UnsupportedError(f"constant matrices of shape {list(matrix)}", f"at most {_MOST_REPEATED} elements")
         if max(repeats, default=1) > 1 and value.data is not None:
             whole = edit.constant(value.name, np.array(np.broadcast_to(value.data, (*batch, *shape[-2:]))))
         elif max(repeats, default=1) > 1:

@@ -12,7 +12,7 @@ from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Importer, Lowering, Op, SourceNode
 from tinyglow.ir.target import Variant
 from tinyglow.ir.types import TensorType
-from tinyglow.kernels.pooling.geometry import geometry, taps_inside
+from tinyglow.kernels.pooling.geometry import geometry
 from tinyglow.kernels.pooling.max_pool import (
     MAX_POOL,
     MAX_POOL_FLOAT,
@@ -69,8 +69,8 @@ class MaxPool(Op):
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         x = inputs[0]
-        largest = self.window.patches(merge_batch(x), fill=-np.inf).max(axis=3)
-        result = np.where(taps_inside(self.window, (x.shape[2], x.shape[3])) > 0, largest, np.float32(0))
+        largest = self.window.reduced(merge_batch(x), np.maximum, -np.inf)
+        result = np.where(self.window.taps_inside(x.shape[2], x.shape[3]) > 0, largest, np.float32(0))
         return (result.reshape(*x.shape[:2], *result.shape[1:]),)
 
     def lower(self, node: Node, lowering: Lowering) -> None:

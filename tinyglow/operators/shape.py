@@ -40,7 +40,7 @@ def _constant_of_shape(node: SourceNode, shape: Array) -> Array:
     dims = [int(size) for size in shape.ravel()]
     if filling.size != 1 or min(dims, default=0) < 0:
         raise UnsupportedError(f"shape {dims} filled with {filling.size} values", "a shape and one value")
-    _require(math.prod(dims))
+    _require(math.prod(max(1, size) for size in dims))  # a 0 makes the rest no smaller for numpy
     return np.full(dims, filling.ravel()[0])
 
 
@@ -48,7 +48,10 @@ def _range(node: SourceNode, *limits: Array) -> Array:
     if any(limit.size != 1 for limit in limits) or not limits[2]:
         raise UnsupportedError("limits that are no scalars, or a step of 0", "start, limit and step")
     start, limit, step = (item.ravel()[0] for item in limits)
-    count = max(0.0, math.ceil((float(limit) - float(start)) / float(step)))
+    exact = (float(limit) - float(start)) / float(step)
+    if not math.isfinite(exact):
+        raise UnsupportedError(f"limits {start}, {limit} and step {step}", "finite ones")
+    count = max(0.0, math.ceil(exact))
     _require(count)
     result: Array = start + np.arange(int(count)) * step
     return result

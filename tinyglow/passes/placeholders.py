@@ -26,12 +26,14 @@ def make_float(graph: Graph, inputs: bool = True, outputs: bool = True) -> Graph
         quantized = edit.add(f"{name}_quantize", Quantize(), [edit.value(name)], name, (type_,))
         for user in users:
             edit.set_inputs(user, tuple(quantized.name if source == name else source for source in user.inputs))
-        edit.outputs = [replace(out, value=quantized.name) if out.value == name else out for out in edit.outputs]
+        for output in edit.outputs if edit.is_output(name) else ():
+            if output.value == name:
+                edit.set_output(replace(output, value=quantized.name))
     for output in edit.outputs if outputs else ():
         value = edit.value(output.value)
         if value.type.quant is not None:
             real = edit.add(f"{value.name}_dequantize", Dequantize(), [value], value.name)
-            edit.outputs = [replace(out, value=real.name) if out.name == output.name else out for out in edit.outputs]
+            edit.set_output(replace(output, value=real.name))
     return edit.finish()
 
 

@@ -272,18 +272,22 @@ def fold_rescales(graph: Graph, like_glow: bool = False) -> Graph:
 def convert_placeholders(graph: Graph) -> Graph:
     """Let inputs and outputs that are int8 inside the network be int8 at its border (Glow's -convert-placeholders)."""
     edit = GraphEditor.of(graph)
+    renamed: dict[str, str] = {}
+    redundant: list[Node] = []
     for name in graph.inputs:
         users = edit.users(name)
         types = {edit.value(user.outputs[0]).type for user in users}
         if users and len(types) == 1 and all(isinstance(user.op, Quantize) for user in users):
             edit.set_type(name, types.pop())
-            for user in users:
-                edit.redirect(user.outputs[0], name)
-                edit.remove_if_unused(user)
+            renamed |= {user.outputs[0]: name for user in users}
+            redundant += users
+    edit.redirect_all(renamed)
+    for node in redundant:
+        edit.remove_if_unused(node)
     for output in graph.outputs:
         source = edit.producer(output.value)
         if source is not None and isinstance(source.op, Dequantize):
-            edit.outputs = [replace(o, value=source.inputs[0]) if o.name == output.name else o for o in edit.outputs]
+            edit.set_output(replace(output, value=source.inputs[0]))
     return edit.finish()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyglow.errors import InputError, Problem
 from tinyglow.frontend.read import input_dimensions
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
@@ -146,8 +147,19 @@ def _same_node(theirs: GlowNode, node: Any, type_: TensorType) -> bool:
     return same and (theirs.kind, theirs.activation) == (node.op.kind_in_glow, activation)
 
 
+def _shape_of(arrays: Mapping[str, Array], name: str) -> str:
+    return str(list(arrays[name].shape)) if name in arrays else f"one of {', '.join(arrays)}"
+
+
 def _compare_outputs(expected: Mapping[str, Array], actual: Mapping[str, Array]) -> tuple[Array, float, int]:
     """(differing vectors as a mask, largest difference, differing elements); floats are compared relatively."""
+    problems = [
+        Problem(f"output {name}", f"{theirs.dtype} {list(theirs.shape)} is recorded", str(_shape_of(actual, name)))
+        for name, theirs in expected.items()
+        if name not in actual or actual[name].size != theirs.size
+    ]
+    if problems:
+        raise InputError("the recording is of another network", problems)
     wrong: Array = np.zeros(len(next(iter(expected.values()))), bool)
     largest, mismatches = 0.0, 0
     for name, theirs in expected.items():

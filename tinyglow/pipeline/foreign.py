@@ -12,6 +12,7 @@ from tinyglow.bundle.options import sources_of
 from tinyglow.bundle.provenance import buildable
 from tinyglow.bundle.weights import read_weights
 from tinyglow.errors import BoardError, InputError, Problem
+from tinyglow.resources import require_file
 from tinyglow.sim.elf import parse_object
 from tinyglow.sim.objects import Code, load_code
 from tinyglow.sim.toolchain import Compiler
@@ -96,6 +97,7 @@ def _head(path: Path) -> str:
 def read_header(path: Path) -> ForeignHeader:
     """The bundle's header in a file; InputError."""
     try:
+        require_file(path)
         if path.stat().st_size > MAX_HEADER_BYTES:
             raise InputError("cannot read the header", [Problem(path.name, "is too large for a header")])
         text = path.read_text(encoding="utf-8", errors="replace")

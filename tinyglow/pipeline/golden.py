@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
+from tinyglow.pipeline.npz import read_npz
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
+from tinyglow.resources import read_bounded
 
+_MOST_BYTES, _MOST_NUMBER = 1 << 26, 1 << 40
 # Inputs of Glow's nodes that are part of the operator here: channel parameters, what a Pad is inserted into.
 _IMPLICIT = frozenset(
     ("Selected", "Cond", "Big", "FilterScales", "FilterOffsets", "BiasScales", "BiasOffsets", "Indices")
@@ -63,16 +65,51 @@ class Golden:
     input_dims: Mapping[str, tuple[int, ...]]
 
 
+def _table(path: Path) -> dict[str, Any]:
+    """A JSON file that holds a table. Raises OSError, ValueError, RecursionError."""
+    found = json.loads(read_bounded(path, _MOST_BYTES).decode("utf-8"))
+    if not isinstance(found, dict):
+        raise ValueError(f"{path.name} holds no table")
+    return found
+
+
+def _integer(value: Any) -> int:
+    if not isinstance(value, int) or abs(value) > _MOST_NUMBER:
+        raise ValueError(f"{str(value)[:40]!r} is no size")
+    return value
+
+
+def _dims(values: Any) -> tuple[int, ...]:
+    dims = tuple(_integer(value) for value in values)
+    if min(dims, default=1) < 1:
+        raise ValueError(f"the dimensions {dims[:8]} are not above 0")
+    return dims
+
+
+def _require_arrays(golden: Golden) -> None:
+    """Raise ValueError unless inputs and outputs are those of the placeholders, with equally many vectors of each."""
+    arrays = {**golden.inputs, **golden.outputs}
+    if not golden.inputs or not golden.outputs or len({len(array) for array in arrays.values()}) != 1:
+        raise ValueError("io.npz lacks inputs or outputs, or they are of different numbers of vectors")
+    for name, array in arrays.items():
+        dims = golden.input_dims.get(name)
+        if dims is None or not len(array) or array[0].size != math.prod(dims):
+            raise ValueError(f"io.npz has {name[:80]!r} of shape {list(array.shape)[:8]}, facts.json {dims}")
+
+
 def _type(field: Any) -> GlowType:
-    return GlowType(field["kind"], tuple(field["dims"]), field.get("scale"), field.get("offset"))
+    scale, offset = field.get("scale"), field.get("offset")
+    if scale is not None:
+        scale, offset = float(scale), _integer(offset)
+    return GlowType(str(field["kind"]), _dims(field["dims"]), scale, offset)
 
 
 def _node(record: Mapping[str, Any], sources: Mapping[str, str]) -> GlowNode:
     fields = record["fields"]
     inputs = tuple(sources[name] for name in fields if name in sources and name not in _IMPLICIT)
     result = fields.get("Result") or fields.get("Output")
-    activation = fields.get("FusedActivation", "NONE")
-    return GlowNode(record["id"], record["kind"], _type(result) if result else None, inputs, activation)
+    activation = str(fields.get("FusedActivation", "NONE"))
+    return GlowNode(str(record["id"]), str(record["kind"]), _type(result) if result else None, inputs, activation)
 
 
 def scheme_of_flags(flags: list[str]) -> tuple[Scheme | None, bool, str]:
@@ -105,17 +142,15 @@ def load_golden(folder: str | Path) -> Golden:
     """Read one configuration's folder. Raises InputError if it is not one."""
     folder = Path(folder)
     try:
-        facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-        graph = json.loads((folder / "graph.json").read_text(encoding="utf-8"))
-        with np.load(folder / "io.npz", allow_pickle=False) as arrays:
-            io = {name: arrays[name] for name in arrays.files}
+        facts, graph = _table(folder / "facts.json"), _table(folder / "graph.json")
+        io = read_npz(folder / "io.npz", "the recording")
         scheme, float_io, profile = scheme_of_flags(facts["flags"])
         sources: dict[str, dict[str, str]] = {}
         for source, _, target, field in graph["edges"]:
             sources.setdefault(target, {})[field] = source
         nodes = {record["id"]: _node(record, sources.get(record["id"], {})) for record in graph["nodes"]}
         saves = [sources[node.name] for node in nodes.values() if node.kind == "Save"]
-        return Golden(
+        golden = Golden(
             folder,
             scheme,
             float_io,
@@ -124,11 +159,16 @@ def load_golden(folder: str | Path) -> Golden:
             {save["Output"]: save["Input"] for save in saves},
             {name.removeprefix("input."): data for name, data in io.items() if name.startswith("input.")},
             {name.removeprefix("output."): data for name, data in io.items() if name.startswith("output.")},
-            facts["sizes"],
-            facts["targets"],
-            {p["name"]: tuple(p["type"]["dims"]) for p in facts["placeholders"]},
+            {name: _integer(size) for name, size in facts["sizes"].items()},
+            {
+                name: {key: value for key, value in figures.items() if isinstance(value, int)}
+                for name, figures in facts["targets"].items()
+            },
+            {p["name"]: _dims(p["type"]["dims"]) for p in facts["placeholders"]},
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        _require_arrays(golden)
+        return golden
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         found = f"cannot be read ({type(error).__name__}: {error})"
         expected = "a folder with the recorded facts.json, graph.json and io.npz"
         raise InputError("this is no golden recording", [Problem(str(folder), found, expected)]) from error

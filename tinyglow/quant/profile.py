@@ -15,7 +15,7 @@ import yaml
 
 from tinyglow.errors import Problem, ProfileError
 from tinyglow.ir.graph import Array
-from tinyglow.resources import write_file
+from tinyglow.resources import read_bounded, write_file
 
 DEFAULT_BINS = 10  # Glow's -num-histogram-bins
 MAX_BINS = 65536
@@ -23,6 +23,7 @@ MAX_FILE_BYTES = 64 * 2**20
 _MAX_DEPTH = 8  # a profile has 3
 _TOO_DEEP = f"more than {_MAX_DEPTH} lists and tables inside each other"
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+_MAX_PLAIN = 1_000  # characters of a number, or of a name without quotes
 _WRAP_COLUMN = 70  # LLVM's YAML writer
 _EXPECTED = "a profile as Glow's image-classifier or 'tinyglow profile' writes it"
 
@@ -108,7 +109,8 @@ def _check_events(data: bytes) -> None:
     """Raises _UnfitError for what profiles have not and loading would not survive.
 
     A file of nested aliases can stand for any amount of data; nodes far inside each other exhaust the loader's stack;
-    a tag names a type that the loader may not know.
+    a tag names a type that the loader may not know; the time that a number takes grows with the square of its digits,
+    of which YAML 1.1 has any number, with colons between them too.
     """
     depth = 0
     for event in yaml.parse(data, Loader=_LOADER):
@@ -117,6 +119,8 @@ def _check_events(data: bytes) -> None:
             raise _UnfitError("it has aliases")
         if depth > _MAX_DEPTH:
             raise _UnfitError(f"it has {_TOO_DEEP}")
+        if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and len(event.value) > _MAX_PLAIN:
+            raise _UnfitError(f"it has a number or a plain word of {len(event.value):,} characters")
         tag = getattr(event, "tag", None)
         if tag:
             raise _UnfitError(f"it has tags: {tag[:80]}")
@@ -137,9 +141,7 @@ def _explain(error: Exception) -> str:
 
 def _parse(path: Path) -> list[Any]:
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ProfileError(f"cannot read the profile {path}", [Problem("", f"larger than {MAX_FILE_BYTES} bytes")])
-        data = path.read_bytes()
+        data = read_bounded(path, MAX_FILE_BYTES)
         _check_events(data)
         return list(yaml.load_all(data, Loader=_LOADER))
     except OSError as error:

@@ -185,7 +185,7 @@ class _Quantizer:
             else:
                 self._keep_node(node)
         for output in self.graph.outputs:
-            self.edit.outputs.append(replace(output, value=self.float(output.value).name))
+            self.edit.set_output(replace(output, value=self.float(output.value).name))
         return self.edit.finish()
 
     def _keep(self, value: Value) -> Value:

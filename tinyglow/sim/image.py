@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyglow.errors import BoardError, Problem, SimulationError, ToolError
+from tinyglow.resources import require_file
 from tinyglow.sim import missing_package
 from tinyglow.targets.boards import Board, Memory
 
@@ -202,6 +203,7 @@ class Image:
 def load_image(path: Path) -> Image:
     """Read a little-endian 32-bit ARM ELF file; ToolError if it is something else."""
     try:
+        require_file(path)
         with path.open("rb") as file:
             elf = ELFFile(file)
             _require_arm(path, elf)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyglow.errors import BoardError, Problem, TinyglowError, ToolError
+from tinyglow.resources import require_file
 from tinyglow.sim.elf import EXECUTABLE, ObjectFile, parse_object
 from tinyglow.sim.image import Image, load_image
 from tinyglow.targets.boards import Board
@@ -66,6 +67,7 @@ class Code:
 def load_code(path: Path) -> Code:
     """Read an object, an archive or an executable. Raises ToolError for what is none, damaged, or for another core."""
     try:
+        require_file(path)
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             problem = Problem(str(path), f"has {size:,} bytes", f"at most {MAX_FILE_BYTES:,}")

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from tinyglow import resources
 from tinyglow.errors import BoardError, Problem
+from tinyglow.resources import read_bounded
 from tinyglow.targets.cores import CPUS, NO_EMULATOR, Cpu
 from tinyglow.targets.memories import PAGE_BYTES, Cache, Memory
 from tinyglow.targets.peripherals import (
@@ -48,6 +49,7 @@ _MEMORY_STEP = 256
 _MOST_CACHE = 1 << 20
 _MOST_MEMORY = 1 << 29
 _MOST_WAITS = 100_000
+_MOST_TEXT, _MOST_DEPTH, _MOST_NUMBER = 1 << 20, 8, 1 << 63  # of a file: bytes; nesting; of a number
 # Above it every Cortex-M has its own registers (ARMv6-M and ARMv7-M Architecture Reference Manuals, B3.1, memory map).
 PRIVATE_PERIPHERALS = 0xE000_0000
 
@@ -174,11 +176,23 @@ def load_board(name_or_path: str | Path) -> Board:
         expected = "a board file (.toml)" if is_path else f"one of {', '.join(board_names())}, or a .toml file"
         raise BoardError(f"no board {name!r}", [Problem(name, "not found", expected)])
     try:
-        with path.open("rb") as file:
-            table = tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise BoardError(f"cannot read board file {path}", [Problem(str(path), str(error), "a TOML file")]) from error
+        table = tomllib.loads(read_bounded(path, _MOST_TEXT).decode("utf-8"))
+        _require_shallow(table)
+    except (ValueError, RecursionError, OSError) as error:  # TOMLDecodeError is a ValueError
+        found = "has lists or tables too far inside each other" if isinstance(error, RecursionError) else str(error)
+        raise BoardError(f"cannot read board file {path}", [Problem(str(path), found[:200], "a TOML file")]) from error
     return _board_of(path.stem, str(path), table)
+
+
+def _require_shallow(value: object, depth: int = 0) -> None:
+    """Raise ValueError for what no board file has, and messages about it could not show."""
+    if depth > _MOST_DEPTH:
+        raise ValueError("has lists or tables too far inside each other")
+    if isinstance(value, int) and abs(value) > _MOST_NUMBER:
+        raise ValueError(f"has an integer of {value.bit_length()} bits")
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in parts:
+        _require_shallow(part, depth + 1)
 
 
 _TEXT = ("title", "cpu", "code_memory", "data_memory", "float_abi")

@@ -230,7 +230,7 @@ def test_zig_needs_no_home(home: str | None, tmp_path: Path, monkeypatch: pytest
     (tmp_path / "a file").write_text("", encoding="utf-8")
     (tmp_path / "f.c").write_text(f"int f(void);\nint f(void) {{ return {len(str(home))}; }}\n", encoding="utf-8")
     code = (
-        "from pathlib import Path\nfrom tinyglow.boards import load_board\n"
+        "from pathlib import Path\nfrom tinyglow.targets.boards import load_board\n"
         "from tinyglow.sim.toolchain import find_compiler\n"
         "print(find_compiler('zig', load_board('cortex-m0plus')).compile_objects("
         "[Path('f.c')], Path(), load_board('cortex-m0plus')))"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tinyglow.cli.glow.parse import GlowArguments, parse
 from tinyglow.cli.options import AddCommand
 from tinyglow.errors import InputError, Problem
+from tinyglow.resources import require_file
 
 if TYPE_CHECKING:
     from tinyglow.ir.graph import Array, Graph
@@ -65,6 +66,7 @@ def _files(options: GlowArguments) -> list[str]:
     files += [str(path) for folder in folders for path in image_files(folder)]
     for name in lists:
         try:
+            require_file(name)
             files += [line for line in Path(name).read_text(encoding="utf-8").splitlines() if line]
         except (OSError, UnicodeDecodeError) as error:
             raise InputError("the list of images cannot be read", [Problem(name, str(error))]) from error

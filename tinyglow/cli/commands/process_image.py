@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tinyglow.cli.glow.parse import GlowArguments, parse
 from tinyglow.cli.options import AddCommand
 from tinyglow.errors import InputError, Problem
-from tinyglow.resources import write_file
+from tinyglow.resources import require_file, write_file
 
 if TYPE_CHECKING:
     from tinyglow.images.serialize import Form
@@ -105,6 +105,7 @@ def _image_of(options: GlowArguments, source: Path, target: Path) -> bytes:
     chosen = {field: options.text(name) for field, name in names.items() if options.given(name)}
     try:
         shape = _shape(options.text("image-shape"))
+        require_file(source)
         if source.stat().st_size > _MAX_BYTES:
             raise ValueError(f"is larger than {_MAX_BYTES} bytes")
         data = source.read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tinyglow.errors import InputError, Problem
+from tinyglow.resources import require_file
 
 _SHOWN = 20  # problems
 _MAX_BYTES = 64 * 2**20
@@ -19,6 +20,7 @@ def read_labels(file: str, folder: str) -> tuple[list[Path], list[int]]:
     try:
         if not Path(folder).is_dir():
             raise InputError("the data set cannot be read", [Problem(f"-dataset-path={folder}", "is no folder")])
+        require_file(file)
         if Path(file).stat().st_size > _MAX_BYTES:
             raise InputError("the data set cannot be read", [Problem(file, f"is larger than {_MAX_BYTES} bytes")])
         lines = Path(file).read_text(encoding="utf-8-sig").splitlines()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tinyglow.cli.glow.parse import GlowArguments
 from tinyglow.errors import InputError, Problem
+from tinyglow.resources import require_file
 
 if TYPE_CHECKING:
     from tinyglow.ir.graph import Array, Graph
@@ -81,6 +82,7 @@ def _of_folder(folder: Path) -> list[Path]:
 def _of_list(file: Path, folder: Path | None) -> list[Path]:
     """One path a line; what stands after the first comma or space is not read."""
     try:
+        require_file(file)
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{file}: {error}") from error
@@ -113,6 +115,7 @@ def _sample(path: Path, format_: str, count: int) -> Array:
     """``count`` finite float32 values. Raises OSError or ValueError."""
     import numpy as np
 
+    require_file(path)
     size = path.stat().st_size
     if format_ == "rawbin":
         if size != 4 * count:

@@ -11,7 +11,7 @@ from tinyglow.ir.kernel import I8, I32, U8, In, Kernel, Out
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.int16 import int16_scales
-from tinyglow.kernels.pooling.geometry import PoolGeometry, geometry, taps_inside
+from tinyglow.kernels.pooling.geometry import PoolGeometry, geometry
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow, wide
 from tinyglow.numerics.nan import one_nan
@@ -49,11 +49,19 @@ def _divide_rounded(x: Array, taps: Array) -> Array:
 
 def avg_pool_s8(p: AvgPoolParams, x: Array, out: Array) -> None:
     """Definition of tg_avg_pool_s8: saturate(requantize(sum over a window) [/ taps] + out_offset)."""
-    taps = p.patches(x.astype(np.int32) - np.int32(p.in_offset))
-    value = glow.requantize(taps.sum(axis=3, dtype=np.int32), p.out)
+    value = glow.requantize(p.reduced(x.astype(np.int32) - np.int32(p.in_offset), np.add, 0), p.out)
     if p.divide:
         value = _divide_rounded(value, p.taps_inside())
     out[...] = glow.saturate_int8(value + np.int32(p.out_offset)).reshape(out.shape)
+
+
+def float_sums(window: Window, images: Array) -> Array:
+    """The sums over the windows of images [n, h, w, c], float32, tap by tap from 0 on: [n, out_h, out_w, c]."""
+    size = window.output_size(images.shape[1], images.shape[2])
+    total: Array = np.zeros((len(images), *size, images.shape[3]), np.float32)
+    for (rows, columns), (y, x) in window.taps(images.shape[1], images.shape[2]):
+        total[:, rows, columns] += images[:, y, x]
+    return total
 
 
 def avg_pool_f32(p: AvgPoolFloatParams, x: Array, out: Array) -> None:
@@ -62,11 +70,8 @@ def avg_pool_f32(p: AvgPoolFloatParams, x: Array, out: Array) -> None:
     The zeros of the padding change nothing: no sum that begins with 0 is -0. (A division of the sum would round once
     instead of twice, but those of some compilers' libraries do so wrongly where the result is subnormal.)
     """
-    taps = p.patches(x)
-    total = np.zeros_like(taps[:, :, :, 0])
     with np.errstate(invalid="ignore"):
-        for tap in range(taps.shape[3]):
-            total = total + taps[:, :, :, tap]
+        total = float_sums(p.window(), p.image(x))[:, : p.out_h, : p.out_w]
     number = np.int32(p.kernel_h * p.kernel_w) if p.count_pads else np.maximum(p.taps_inside(), 1)
     inverse = np.float32(1) / number.astype(np.float32)
     out[...] = one_nan(total * inverse).reshape(out.shape)
@@ -112,7 +117,7 @@ class AvgPool16Params(PoolGeometry):
 
 def avg_pool_s16(p: AvgPool16Params, x: Array, out: Array) -> None:
     """Definition of tg_avg_pool_s16: saturate(scaled(sum over a window) [/ taps])."""
-    value = wide.scaled(p.patches(x.astype(np.int32)).sum(axis=3, dtype=np.int32), p.multiplier, p.shift)
+    value = wide.scaled(p.reduced(x.astype(np.int32), np.add, 0), p.multiplier, p.shift)
     if p.divide:
         taps = p.taps_inside()
         value = np.where(taps > 0, wide.divide_rounded(value, np.maximum(taps, 1)), 0)
@@ -136,7 +141,7 @@ def lower_avg_pool_int16(node: Node, lowering: Lowering, window: Window, count_p
     area = window.kernel[0] * window.kernel[1]
     if area > _MOST_TAPS:
         raise UnsupportedError(f"a window of {list(window.kernel)}", f"at most {_MOST_TAPS} elements")
-    inside = taps_inside(window, (source.shape[1], source.shape[2]))
+    inside = window.taps_inside(source.shape[1], source.shape[2])
     divide = not count_pads and bool((inside != area).any())
     (multiplier,), shift = wide.multipliers([x / y / (1 if divide else area)], area * -wide.INT16_MIN)
     fields = geometry(window, source.shape, result.shape)

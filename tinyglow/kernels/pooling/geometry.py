@@ -39,14 +39,17 @@ class PoolGeometry(Params):
         ]
         return replace(window, pads=(*begin, ends[0], ends[1]))
 
-    def patches(self, x: Array, fill: int | float = 0, dilation: tuple[int, int] = (1, 1)) -> Array:
-        """The windows [images, out_h, out_w, taps, channels] of all images in x; taps outside hold ``fill``."""
-        windows = self.window(dilation).patches(x.reshape(-1, self.in_h, self.in_w, self.channels), fill)
-        return windows[:, : self.out_h, : self.out_w]
+    def image(self, x: Array) -> Array:
+        """All images in x as [images, in_h, in_w, channels]."""
+        return x.reshape(-1, self.in_h, self.in_w, self.channels)
+
+    def reduced(self, x: Array, reduce: np.ufunc, initial: int, dilation: tuple[int, int] = (1, 1)) -> Array:
+        """``Window.reduced`` for all images in x: [images, out_h, out_w, channels]."""
+        return self.window(dilation).reduced(self.image(x), reduce, initial)[:, : self.out_h, : self.out_w]
 
     def taps_inside(self, dilation: tuple[int, int] = (1, 1)) -> Array:
         """How many taps of each window lie inside the image [1, out_h, out_w, 1], int32."""
-        return taps_inside(self.window(dilation), (self.in_h, self.in_w))[:, : self.out_h, : self.out_w]
+        return self.window(dilation).taps_inside(self.in_h, self.in_w)[:, : self.out_h, : self.out_w]
 
 
 def geometry(window: Window, source: Shape, result: Shape) -> dict[str, int]:
@@ -56,9 +59,3 @@ def geometry(window: Window, source: Shape, result: Shape) -> dict[str, int]:
     kernel = dict(zip(("kernel_h", "kernel_w"), window.kernel, strict=True))
     strides = dict(zip(("stride_h", "stride_w"), window.strides, strict=True))
     return {**sizes, **kernel, **strides, "pad_top": window.pads[0], "pad_left": window.pads[1]}
-
-
-def taps_inside(window: Window, size: tuple[int, int]) -> Array:
-    """How many taps of each window lie inside the image of ``size`` [1, out_h, out_w, 1], int32."""
-    inside: Array = window.patches(np.ones((1, *size, 1), np.int32)).sum(axis=3, dtype=np.int32)
-    return inside

@@ -39,20 +39,22 @@ class MaxPoolParams(MaxPoolFloatParams):
 
 def max_pool_s8(p: MaxPoolParams, x: Array, out: Array) -> None:
     """Definition of tg_max_pool_s8: the largest element of each window's taps inside the image, ``empty`` if none."""
-    largest = p.patches(x, -128, p.dilation).max(axis=3)
+    largest = p.reduced(x, np.maximum, -128, p.dilation)
     out[...] = np.where(p.taps_inside(p.dilation) > 0, largest, np.int8(p.empty)).reshape(out.shape)
 
 
 def max_pool_f32(p: MaxPoolFloatParams, x: Array, out: Array) -> None:
     """Definition of tg_max_pool_f32: tap by tap, a larger one takes the place, and any NaN does; 0 of no taps."""
-    taps = p.patches(x, -np.inf, p.dilation)
-    inside = p.patches(np.ones((1, p.in_h * p.in_w * p.channels), np.bool_), False, p.dilation)
-    largest, found = taps[:, :, :, 0], inside[:, :, :, 0]
-    for tap in range(1, taps.shape[3]):
-        candidate, present = taps[:, :, :, tap], inside[:, :, :, tap]
-        better = (candidate > largest) | np.isnan(candidate) | ~found
-        largest, found = np.where(better & present, candidate, largest), found | present
-    out[...] = np.where(found, largest, np.float32(0)).reshape(out.shape)
+    images = p.image(x)
+    window = p.window(p.dilation)
+    size = window.output_size(p.in_h, p.in_w)
+    largest = np.zeros((len(images), *size, p.channels), np.float32)
+    found = np.zeros((1, *size, 1), np.bool_)
+    for (rows, columns), (y, x_) in window.taps(p.in_h, p.in_w):
+        candidate, old, seen = images[:, y, x_], largest[:, rows, columns], found[:, rows, columns]
+        np.copyto(old, candidate, where=(candidate > old) | np.isnan(candidate) | ~seen)
+        seen[...] = True
+    out[...] = largest[:, : p.out_h, : p.out_w].reshape(out.shape)
 
 
 MAX_POOL = Kernel(
@@ -94,7 +96,7 @@ class MaxPool16Params(PoolGeometry):
 def max_pool_s16(p: MaxPool16Params, x: Array, out: Array) -> None:
     """Definition of tg_max_pool_s16: the largest element of each window's taps inside the image, 0 of none."""
     dilation = p.dilation_h, p.dilation_w
-    largest = p.patches(x, wide.INT16_MIN, dilation).max(axis=3)
+    largest = p.reduced(x, np.maximum, wide.INT16_MIN, dilation)
     out[...] = np.where(p.taps_inside(dilation) > 0, largest, 0).astype(np.int16).reshape(out.shape)
 
 

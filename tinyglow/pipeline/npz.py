@@ -1,0 +1,52 @@
+"""Arrays of a .npz file that anybody may have made: no more is unpacked than its headers and a bound allow."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from tinyglow.errors import InputError, Problem
+from tinyglow.ir.graph import Array
+from tinyglow.resources import read_bounded
+
+_MOST_FILE_BYTES = 1 << 28
+_MOST_UNPACKED_BYTES = 1 << 28  # a few bytes of a packed file may stand for a thousand each
+_MOST_ARRAYS = 1_000
+
+
+def read_npz(path: str | Path, what: str) -> dict[str, Array]:
+    """All arrays of numbers in a .npz file, by name; scalars are left out.
+
+    what: what the file is, for messages. Raises InputError if it is no such file, damaged, or unpacks to too much.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(read_bounded(path, _MOST_FILE_BYTES))) as archive:
+            parts = archive.infolist()
+            total = sum(part.file_size for part in parts)
+            if len(parts) > _MOST_ARRAYS or total > _MOST_UNPACKED_BYTES:
+                raise ValueError(f"holds {len(parts):,} arrays of {total:,} bytes, more than {_MOST_UNPACKED_BYTES:,}")
+            found = {part.filename.removesuffix(".npy"): _array(archive.read(part)) for part in parts}
+    except OSError as error:
+        raise InputError(f"cannot read {what}", [Problem(str(path), error.strerror or str(error))]) from error
+    except Exception as error:  # a damaged archive or header raises whatever its parser does
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"cannot read {what}", [Problem(str(path), f"is damaged, or no .npz: {reason}")]) from error
+    return {name: array for name, array in found.items() if array.dtype.kind in "fiub" and array.ndim}
+
+
+def _array(data: bytes) -> Array:
+    """The array that a .npy file holds, whose header may promise more than there is. Raises ValueError."""
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError(f"an array of version {version}")
+    shape, is_fortran, dtype = read(file)
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - file.tell():
+        raise ValueError(f"an array of {len(data):,} bytes that is to be {dtype} of shape {list(shape)[:8]}")
+    flat: Array = np.frombuffer(data, dtype, offset=file.tell())
+    return flat.reshape(shape, order="F" if is_fortran else "C")

@@ -55,7 +55,7 @@ BELOW_GLOW: dict[str, str] = {
     "golden_networks/t19_conv1d_bnb_0": _NOT_FOLDED,
     "golden_more/mid_clip_relu": "the Relu behind a Clip is a step of its own; Glow has one range for both",
     "golden_more/reduced_r10000_asymmetric": _NOT_FOLDED,
-    "golden_more/reduced_r132_asymmetric": "Glow has four operators for a Gemm with a tiny alpha, each with its own range",
+    "golden_more/reduced_r132_asymmetric": "Glow has four operators for a Gemm with a tiny alpha, each with a range",
     "golden_more/reduced_r1_asymmetric": "Glow keeps this network of one node, and its input, in float",
     "golden_more/reduced_r20035_asymmetric_differs": _GRAPH,
     "golden_more/reduced_r20057_asymmetric_refuses": _RESCALE_STAYS,

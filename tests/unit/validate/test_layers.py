@@ -149,7 +149,7 @@ def _without_relu(net: Net) -> object:
     return proto
 
 
-def test_parts_of_an_output() -> None:
+def test_parts_of_an_output(tmp_path: Path) -> None:
     """Operands of a Concat after a transpose and a reshape are told apart element by element."""
     build = NetBuilder()
     build.node("Relu", "x", name="r", output="a")
@@ -158,20 +158,12 @@ def test_parts_of_an_output() -> None:
     build.node("Transpose", "c", name="t", perm=[0, 2, 1], output="d")
     build.node("Reshape", "d", build.constant(np.array([1, 12])), name="f", output="y")
     net = build.build({"x": (1, 2, 3)}, ["y"])
-    path = net.save(Path(_folder()))
-    graph = tinyglow.load(path)
+    graph = tinyglow.load(net.save(tmp_path))
     first, second = output_parts(graph, graph.outputs[0])
     assert sorted([*first.where, *second.where]) == list(range(12))
-    x = net.samples(2)["x"]
-    (y,) = float_outputs(graph, x if isinstance(x, dict) else {"x": x}).values()
+    (y,) = float_outputs(graph, net.samples(2)).values()
     flat = y.reshape(2, -1)
     assert (flat[:, second.where] > 0).all() and np.isclose(flat[:, first.where].min(), 0)
-
-
-def _folder() -> str:
-    import tempfile
-
-    return tempfile.mkdtemp(prefix="tinyglow-test-")
 
 
 def _suspect(real: Array, recorded: Range | None = None, **changes: object) -> causes.Suspect:
@@ -239,6 +231,15 @@ def test_integers_are_taken_as_inputs(tmp_path: Path) -> None:
     integers = np.clip(np.round(net.samples(16)["x"] / quant.scale) + quant.offset, -128, 127).astype(np.int8)
     (output,) = output_fidelity(graph, program, {"x": integers})
     assert 30 < output.fidelity.snr < 60
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32])
+def test_integers_of_another_type_are_refused(dtype: type, tmp_path: Path) -> None:
+    """They would mean something else."""
+    net = dense_net()
+    graph, profile = _graph(net, tmp_path, net.samples(CALIBRATION))
+    with pytest.raises(InputError, match="do not fit the network"):
+        validate(graph, profile, {"x": np.ones((4, 1, 8), dtype)})
 
 
 def test_labels_count_right_answers(tmp_path: Path) -> None:

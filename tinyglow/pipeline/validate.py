@@ -78,6 +78,7 @@ def validate(
     labels: Array | None = None,
     advise: bool = True,
     progress: Callable[[int], None] | None = None,
+    tried: Callable[[int], None] = lambda count: None,
 ) -> Validation:
     """Quantize a graph as ``quantize`` does, and compare it with itself in float.
 
@@ -115,7 +116,8 @@ def validate(
     if profile is not None and advise:
         misfits = any("saturate" in why or "profile's range" in why for layer in layers for why in layer.why)
         setting = Setting(scheme, float_io)
-        advice = tuple(try_advice(graph, profile, real, setting, close, profile_misfits=misfits or bool(findings)))
+        misfits = misfits or bool(findings)
+        advice = tuple(try_advice(graph, profile, real, setting, close, profile_misfits=misfits, advance=tried))
     return Validation(
         network=graph.name,
         precision=scheme.precision,

@@ -81,6 +81,24 @@ def test_every_layer_is_found(tmp_path: Path) -> None:
     assert found.outputs[0].fidelity == found.layers[-1].fidelity
 
 
+def test_a_layer_and_its_activation_may_be_one_node_of_the_model(tmp_path: Path) -> None:
+    """So it is in TFLite files: the layer's integers stand for the activation's result, and nothing is lost by that."""
+    pytest.importorskip("tflite")
+    from tests.tflite.builder import TFLiteBuilder
+
+    build, rng = TFLiteBuilder(), np.random.default_rng(0)
+    x = build.tensor("x", (1, 6, 6, 2))
+    filters = build.constant("f", rng.standard_normal((4, 3, 3, 2)).astype(np.float32))
+    strides = {"StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1, "FusedActivationFunction": 1}
+    conv = build.node("CONV_2D", [x, filters, -1], (1, 6, 6, 4), "conv", "Conv2DOptions", 2, **strides)
+    (tmp_path / "net.tflite").write_bytes(build.build([x], [conv]))
+    graph = tinyglow.load(tmp_path / "net.tflite")
+    inputs = {graph.inputs[0]: rng.standard_normal((32, 6, 6, 2)).astype(np.float32)}
+    found = validate(graph, tinyglow.profile(graph, inputs), inputs, advise=False)
+    assert found.layers[-1].kind == "Relu" and found.layers[-1].fidelity.saturated == 0
+    assert found.layers[-1].fidelity.snr > 30
+
+
 def test_the_error_is_where_it_is_made(tmp_path: Path) -> None:
     """A range that is far too wide in the middle is found there, not in the layers that inherit the error."""
     net = _chain()

@@ -55,7 +55,7 @@ BELOW_GLOW: dict[str, str] = {
     "golden_networks/t19_conv1d_bnb_0": _NOT_FOLDED,
     "golden_more/mid_clip_relu": "the Relu behind a Clip is a step of its own; Glow has one range for both",
     "golden_more/reduced_r10000_asymmetric": _NOT_FOLDED,
-    "golden_more/reduced_r132_asymmetric": "Glow has four operators for a Gemm with a tiny alpha, each with a range",
+    "golden_more/reduced_r132_asymmetric": "Glow computes a Gemm with a tiny alpha in four steps with four ranges",
     "golden_more/reduced_r1_asymmetric": "Glow keeps this network of one node, and its input, in float",
     "golden_more/reduced_r20035_asymmetric_differs": _GRAPH,
     "golden_more/reduced_r20057_asymmetric_refuses": _RESCALE_STAYS,
@@ -90,7 +90,7 @@ def cases(shared: Path) -> Iterator[Case]:
                 yield Case(group, folder.name, folder / "model.onnx", samples, folder / "asymmetric")
 
 
-def _arrays(path: Path, names: list[str]) -> dict[str, Array]:
+def arrays(path: Path, names: list[str]) -> dict[str, Array]:
     """Arrays by input, of a file that holds them by name or of one that holds the only one."""
     loaded: Any = np.load(path)
     return {name: loaded[name] for name in names} if isinstance(loaded, np.lib.npyio.NpzFile) else {names[0]: loaded}
@@ -143,7 +143,7 @@ def measure(case: Case) -> dict[str, float]:
         name: recorded.real("input", name).reshape(-1, *shape).astype(np.float32) for name, shape in names.items()
     }
     expected = float_outputs(graph, {name: inputs[graph.source_names.get(name, name)] for name in graph.inputs})
-    profile = tinyglow.profile(graph, _arrays(case.calibration, list(names)))
+    profile = tinyglow.profile(graph, arrays(case.calibration, list(names)))
     program = tinyglow.lower(tinyglow.quantize(graph, profile))
     answers = tinyglow.interpret(program, inputs)
     found = {"glow": _ENOUGH, "tinyglow": _ENOUGH}

@@ -11,7 +11,7 @@ from tests.benchmarks.accuracy import DEFINE, Case, arrays, cases
 from tinyglow.pipeline.validate import profile_warnings
 from tinyglow.testing import is_full
 
-# Of the 382 networks recorded, those that are warned about, and rightly: inputs that were the same in all calibration
+# Of the 386 networks recorded, those that are warned about, and rightly: inputs that were the same in all calibration
 # samples (they are parts of networks, cut out), and an operand of a Concat whose range is a sixth of the shared step.
 EXPECTED = {
     "golden_more/reduced_r10035_asymmetric_differs": ["constant-input"],

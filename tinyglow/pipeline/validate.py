@@ -39,12 +39,18 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Validation:
-    """A quantized network beside the float one, on ``samples`` samples.
+    """A quantized network beside the float one.
 
-    precision: of activations, "int8" or "int16". came_quantized: the model has no float form; it is compared with what
-    its own integers stand for, never rounded. outputs: in the model's order. layers: in the graph's order. accuracy:
-    None without labels. warnings: what the profile shows by itself. advice: options that were tried and gain at least
-    1 dB, best first; None where none were tried.
+    Attributes:
+        network: Its name in C.
+        precision: Of activations, "int8" or "int16".
+        samples: How many it was compared on.
+        came_quantized: Whether the model has no float form: then it is compared with what its own integers stand for.
+        outputs: The outputs in the model's order.
+        layers: The values that both networks have, in the graph's order.
+        accuracy: Right answers; None without labels.
+        warnings: What the profile shows by itself.
+        advice: Options that were tried and gain at least 1 dB, best first; None where none were tried.
     """
 
     network: str

@@ -90,7 +90,7 @@ def cases(shared: Path) -> Iterator[Case]:
                 yield Case(group, folder.name, folder / "model.onnx", samples, folder / "asymmetric")
 
 
-def _arrays(path: Path, names: list[str]) -> dict[str, Array]:
+def arrays(path: Path, names: list[str]) -> dict[str, Array]:
     """Arrays by input, of a file that holds them by name or of one that holds the only one."""
     loaded: Any = np.load(path)
     return {name: loaded[name] for name in names} if isinstance(loaded, np.lib.npyio.NpzFile) else {names[0]: loaded}
@@ -143,7 +143,7 @@ def measure(case: Case) -> dict[str, float]:
         name: recorded.real("input", name).reshape(-1, *shape).astype(np.float32) for name, shape in names.items()
     }
     expected = float_outputs(graph, {name: inputs[graph.source_names.get(name, name)] for name in graph.inputs})
-    profile = tinyglow.profile(graph, _arrays(case.calibration, list(names)))
+    profile = tinyglow.profile(graph, arrays(case.calibration, list(names)))
     program = tinyglow.lower(tinyglow.quantize(graph, profile))
     answers = tinyglow.interpret(program, inputs)
     found = {"glow": _ENOUGH, "tinyglow": _ENOUGH}

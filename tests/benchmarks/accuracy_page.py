@@ -46,11 +46,23 @@ def _share(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.0f} %"
 
 
+# What the short networks of golden_more are, by how their names begin.
+_KINDS = {
+    "first": "one operator at the input",
+    "img": "short chains over images",
+    "last3": "one operator at the output",
+    "mid": "one operator between two layers",
+    "mid3": "one operator between two convolutions",
+    "reduced": "random graphs, made small",
+    "s": "other small graphs",
+    "vec": "short chains over vectors",
+}
+
+
 def theme_of(name: str) -> str:
     """What a network has in common with others of its group: its name without seeds, numbers and case."""
-    if name.startswith("reduced_"):
-        return "reduced random graphs"
-    return "_".join(part for part in name.split("_") if not part.isdigit())
+    first = name.partition("_")[0]
+    return _KINDS[first] if first in _KINDS else "_".join(part for part in name.split("_") if not part.isdigit())
 
 
 def themes(group: str) -> str:

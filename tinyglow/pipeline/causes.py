@@ -19,6 +19,7 @@ from tinyglow.quant.warnings import FEWEST_STEPS
 
 _MUCH_SATURATES = 0.002  # share of elements; ranges that fit lose none of the samples they were made from
 _WIDE = 4.0  # so many times as wide as needed costs two of eight bits, 12 dB
+_NEGLIGIBLE = 1e-4  # weights that are so much smaller than others are none
 _BULK = 0.998  # of the elements, which an outlier is not among
 _FEW_SAMPLES = 16
 
@@ -144,7 +145,7 @@ def weights(suspect: Suspect) -> str | None:
     if suspect.weights is None or suspect.weights_share < 0.5:
         return None
     sizes = np.abs(suspect.weights.reshape(len(suspect.weights), -1)).max(axis=1)
-    sizes = sizes[sizes > 0]
+    sizes = sizes[sizes > sizes.max() * _NEGLIGIBLE]
     spread = (
         f"; they are up to {sizes.max() / sizes.min():.0f} times larger for some of its units" if len(sizes) > 1 else ""
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinyglow.errors import InputError, Problem
 from tinyglow.interp import sample_count
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.program import Program
@@ -187,15 +188,23 @@ class OutputFidelity:
 
 
 def real_inputs(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Inputs [samples, *shape] as float32: integers are what the program's placeholders make of them."""
+    """Inputs [samples, *shape] as float32: integers are what the program's placeholders make of them.
+
+    Raises InputError for what the program does not take.
+    """
     shapes = {name: program.buffers[name].type.shape for name in program.inputs}
     bound = bind_inputs(shapes, program.source_names, inputs, program.pixels)
-    result = {}
+    result, problems = {}, []
     for name, array in bound.items():
         type_ = program.buffers[name].type
-        integers = array.dtype.kind in "iu" and type_.quant is not None
-        real = real_values(array, type_) if integers else array
+        if array.dtype.kind != "f" and str(array.dtype) != type_.dtype:
+            expected = f"{type_.dtype} or float32" if type_.quant else "float32"
+            problems.append(Problem(f"input {name}", f"holds {array.dtype}", expected))
+            continue
+        real = real_values(array, type_) if array.dtype.kind != "f" else array
         result[name] = real.reshape(-1, *shapes[name]).astype(np.float32)
+    if problems:
+        raise InputError("the inputs do not fit the network", problems)
     return result
 
 

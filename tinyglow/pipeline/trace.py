@@ -117,7 +117,10 @@ class _Matcher:
 
     def __post_init__(self) -> None:
         self._names = {node.name for node in self.quantized.nodes}
-        self._kept = {node.origin for node in self.quantized.nodes if not isinstance(node.op, Rescale)} - {""}
+        self._kept: dict[str, set[str]] = defaultdict(set)
+        for node in self.quantized.nodes:
+            if node.origin and not isinstance(node.op, Rescale):
+                self._kept[node.origin].add(node.op.kind)
         self._producer = {name: node for node in self.graph.nodes for name in node.outputs}
         self._users: dict[str, list[Node]] = defaultdict(list)
         self._by_origin: dict[str, list[str]] = defaultdict(list)
@@ -160,12 +163,23 @@ class _Matcher:
 
     def _folded_behind(self, name: str) -> Iterator[str]:
         """Results of the activations after ``name`` alone that have no node of their own any more."""
+        origin = self._producer[name].origin if name in self._producer else ""
         while len(users := self._users.get(name, [])) == 1:
             (user,) = users
-            if not isinstance(user.op, _FOLDED) or user.name in self._names or user.origin in self._kept:
+            if not isinstance(user.op, _FOLDED) or self._is_kept(user, origin):
                 return
             (name,) = user.outputs[:1]
             yield name
+
+    def _is_kept(self, activation: Node, layer_origin: str) -> bool:
+        """Whether the quantized graph has a node for an activation, by its name or by the model's node.
+
+        In TFLite files a layer and its activation are one node: then the operator tells them apart.
+        """
+        if activation.name in self._names:
+            return True
+        kinds = self._kept.get(activation.origin, set())
+        return activation.op.kind in kinds if activation.origin == layer_origin else bool(kinds)
 
     def _agreement(self, name: str, value: str) -> float:
         real = self.real[name].astype(np.float64).ravel()

@@ -24,6 +24,7 @@ TRIAL_SAMPLES = 16
 _LEAST_GAIN = 1.0  # dB: less is not worth an option
 _GOOD = 45.0  # dB: what a network of a few int8 layers reaches; more is not looked for layer by layer
 _ROUNDS = 3  # of keeping one layer more in float
+MOST_TRIALS = 32  # about what there is to try
 _ALONE = 3  # layers that are tried each by itself
 
 

@@ -39,12 +39,18 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Validation:
-    """A quantized network beside the float one, on ``samples`` samples.
+    """A quantized network beside the float one.
 
-    precision: of activations, "int8" or "int16". came_quantized: the model has no float form; it is compared with what
-    its own integers stand for, never rounded. outputs: in the model's order. layers: in the graph's order. accuracy:
-    None without labels. warnings: what the profile shows by itself. advice: options that were tried and gain at least
-    1 dB, best first; None where none were tried.
+    Attributes:
+        network: Its name in C.
+        precision: Of activations, "int8" or "int16".
+        samples: How many it was compared on.
+        came_quantized: Whether the model has no float form: then it is compared with what its own integers stand for.
+        outputs: The outputs in the model's order.
+        layers: The values that both networks have, in the graph's order.
+        accuracy: Right answers; None without labels.
+        warnings: What the profile shows by itself.
+        advice: Options that were tried and gain at least 1 dB, best first; None where none were tried.
     """
 
     network: str
@@ -78,6 +84,7 @@ def validate(
     labels: Array | None = None,
     advise: bool = True,
     progress: Callable[[int], None] | None = None,
+    tried: Callable[[int], None] = lambda count: None,
 ) -> Validation:
     """Quantize a graph as ``quantize`` does, and compare it with itself in float.
 
@@ -115,7 +122,8 @@ def validate(
     if profile is not None and advise:
         misfits = any("saturate" in why or "profile's range" in why for layer in layers for why in layer.why)
         setting = Setting(scheme, float_io)
-        advice = tuple(try_advice(graph, profile, real, setting, close, profile_misfits=misfits or bool(findings)))
+        misfits = misfits or bool(findings)
+        advice = tuple(try_advice(graph, profile, real, setting, close, profile_misfits=misfits, advance=tried))
     return Validation(
         network=graph.name,
         precision=scheme.precision,

@@ -81,6 +81,24 @@ def test_every_layer_is_found(tmp_path: Path) -> None:
     assert found.outputs[0].fidelity == found.layers[-1].fidelity
 
 
+def test_a_layer_and_its_activation_may_be_one_node_of_the_model(tmp_path: Path) -> None:
+    """So it is in TFLite files: the layer's integers stand for the activation's result, and nothing is lost by that."""
+    pytest.importorskip("tflite")
+    from tests.tflite.builder import TFLiteBuilder
+
+    build, rng = TFLiteBuilder(), np.random.default_rng(0)
+    x = build.tensor("x", (1, 6, 6, 2))
+    filters = build.constant("f", rng.standard_normal((4, 3, 3, 2)).astype(np.float32))
+    strides = {"StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1, "FusedActivationFunction": 1}
+    conv = build.node("CONV_2D", [x, filters, -1], (1, 6, 6, 4), "conv", "Conv2DOptions", 2, **strides)
+    (tmp_path / "net.tflite").write_bytes(build.build([x], [conv]))
+    graph = tinyglow.load(tmp_path / "net.tflite")
+    inputs = {graph.inputs[0]: rng.standard_normal((32, 6, 6, 2)).astype(np.float32)}
+    found = validate(graph, tinyglow.profile(graph, inputs), inputs, advise=False)
+    assert found.layers[-1].kind == "Relu" and found.layers[-1].fidelity.saturated == 0
+    assert found.layers[-1].fidelity.snr > 30
+
+
 def test_the_error_is_where_it_is_made(tmp_path: Path) -> None:
     """A range that is far too wide in the middle is found there, not in the layers that inherit the error."""
     net = _chain()
@@ -149,7 +167,7 @@ def _without_relu(net: Net) -> object:
     return proto
 
 
-def test_parts_of_an_output() -> None:
+def test_parts_of_an_output(tmp_path: Path) -> None:
     """Operands of a Concat after a transpose and a reshape are told apart element by element."""
     build = NetBuilder()
     build.node("Relu", "x", name="r", output="a")
@@ -158,20 +176,12 @@ def test_parts_of_an_output() -> None:
     build.node("Transpose", "c", name="t", perm=[0, 2, 1], output="d")
     build.node("Reshape", "d", build.constant(np.array([1, 12])), name="f", output="y")
     net = build.build({"x": (1, 2, 3)}, ["y"])
-    path = net.save(Path(_folder()))
-    graph = tinyglow.load(path)
+    graph = tinyglow.load(net.save(tmp_path))
     first, second = output_parts(graph, graph.outputs[0])
     assert sorted([*first.where, *second.where]) == list(range(12))
-    x = net.samples(2)["x"]
-    (y,) = float_outputs(graph, x if isinstance(x, dict) else {"x": x}).values()
+    (y,) = float_outputs(graph, net.samples(2)).values()
     flat = y.reshape(2, -1)
     assert (flat[:, second.where] > 0).all() and np.isclose(flat[:, first.where].min(), 0)
-
-
-def _folder() -> str:
-    import tempfile
-
-    return tempfile.mkdtemp(prefix="tinyglow-test-")
 
 
 def _suspect(real: Array, recorded: Range | None = None, **changes: object) -> causes.Suspect:
@@ -239,6 +249,15 @@ def test_integers_are_taken_as_inputs(tmp_path: Path) -> None:
     integers = np.clip(np.round(net.samples(16)["x"] / quant.scale) + quant.offset, -128, 127).astype(np.int8)
     (output,) = output_fidelity(graph, program, {"x": integers})
     assert 30 < output.fidelity.snr < 60
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32])
+def test_integers_of_another_type_are_refused(dtype: type, tmp_path: Path) -> None:
+    """They would mean something else."""
+    net = dense_net()
+    graph, profile = _graph(net, tmp_path, net.samples(CALIBRATION))
+    with pytest.raises(InputError, match="do not fit the network"):
+        validate(graph, profile, {"x": np.ones((4, 1, 8), dtype)})
 
 
 def test_labels_count_right_answers(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyglow.interp import sample_count
     from tinyglow.pipeline.compare import verify as compare
     from tinyglow.pipeline.stations import lower, target_of
+    from tinyglow.pipeline.trials import MOST_TRIALS
     from tinyglow.pipeline.validate import validate
     from tinyglow.report.console import print_warnings, progress
     from tinyglow.report.validation import as_json, print_validation
@@ -61,7 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = read_inputs(arguments)
     labels = read_array("--labels", arguments.labels) if arguments.labels else None
     made = quantized_of(arguments)
-    with progress("validating", sample_count(inputs)) as advance:
+    steps = sample_count(inputs) + (0 if arguments.no_advice or made.graph.is_quantized else MOST_TRIALS)
+    with progress("validating", steps) as advance:
         found = validate(
             made.graph,
             made.profile,
@@ -71,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
             labels=labels,
             advise=not arguments.no_advice,
             progress=advance,
+            tried=advance,
         )
     comparisons = []
     if board is not None:

@@ -31,9 +31,13 @@ class Binary(Op):
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        """The partial results of more than two have names of their own: no profile holds them under the node's."""
         result, *others = (importer.value(name) for name in node.inputs)
-        for other in others:
-            result = cls()._combined(result, other, node, importer)
+        if len(others) > 1 and node.op_type == "Sum":
+            importer.editor.namer.unique(node.name)  # Glow's Concat, which it then sums over
+        for index, other in enumerate(others, start=1):
+            name = node.name if index == len(others) else f"{node.name}_partial"
+            result = cls()._combined(result, other, node, importer, name)
         importer.bind(node.outputs[0], result)
 
     @classmethod
@@ -42,12 +46,12 @@ class Binary(Op):
             raise UnsupportedError(f"has {len(node.inputs)} inputs", "2")
         x, y = (importer.value(name) for name in node.inputs)
         if x.type.quant is None:
-            bind_activated(node, importer, cls()._combined(x, y, node, importer))
+            bind_activated(node, importer, cls()._combined(x, y, node, importer, node.name))
             return
         operands = broadcast_inputs(x, y, importer.editor, node.name)
         bind_activated(node, importer, add_node(node, importer, cls(), operands))
 
-    def _combined(self, x: Value, y: Value, node: SourceNode, importer: Importer) -> Value:
+    def _combined(self, x: Value, y: Value, node: SourceNode, importer: Importer, name: str) -> Value:
         if x.type.dtype != y.type.dtype:
             raise UnsupportedError(f"operands of types {x.type.dtype} and {y.type.dtype}", "two of the same type")
         broadcast_shape(x.type.shape, y.type.shape)
@@ -58,7 +62,7 @@ class Binary(Op):
         producers = [edit.producer(value.name) for value in (x, y)]
         # Glow makes a FullyConnected of MatMul and Add, and its bias of the vector as it is.
         product = any(producer is not None and isinstance(producer.op, MatMul) for producer in producers)
-        return edit.add(node.name, self, broadcast_inputs(x, y, edit, node.name, keep_vectors=product), node.name)
+        return edit.add(name, self, broadcast_inputs(x, y, edit, name, keep_vectors=product), node.name)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         x, y = inputs

@@ -50,7 +50,7 @@ class Pow(Binary):
         x, y = (importer.value(name) for name in node.inputs)
         if x.type.dtype == "float32" and y.type.dtype == "int64" and y.data is not None:
             y = importer.editor.constant(y.name, y.data.astype(np.float32))
-        importer.bind(node.outputs[0], cls()._combined(x, y, node, importer))
+        importer.bind(node.outputs[0], cls()._combined(x, y, node, importer, node.name))
 
     def combine(self, x: Array, y: Array) -> Array:
         x, y = np.broadcast_arrays(x, y)

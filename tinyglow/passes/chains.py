@@ -82,21 +82,11 @@ def _next_in_chain(value: str, channels: int, edit: GraphEditor) -> tuple[Node, 
     return None if per_channel is None else (users[0], per_channel)
 
 
-def fold_arithmetic_into_convolution(node: Node, edit: GraphEditor) -> bool:
-    """A chain of + - * / by constants after a convolution goes into its filters and bias.
-
-    Glow: FoldArithmeticChainUnderConvIntoBN, in its float32 steps. Glow also takes a constant that differs from place
-    to place, as if it were its first element; that is wrong, and is not done here.
-    """
-    if not isinstance(node.op, Conv2D) or node.op.activation != NO_ACTIVATION:
-        return False
-    filters, bias = (edit.value(name).data for name in node.inputs[1:])
-    if filters is None or bias is None:
-        return False
-    scale: Array = np.ones(len(bias), np.float32)
-    shift: Array = np.zeros(len(bias), np.float32)
-    value, end = node.outputs[0], node.outputs[0]
-    while (found := _next_in_chain(value, len(bias), edit)) is not None:
+def _affine_chain(value: str, channels: int, edit: GraphEditor) -> tuple[str, Array, Array]:
+    """(end, A, B) with end = value * A + B: the arithmetic behind ``value``, A and B float32 [channels]."""
+    scale: Array = np.ones(channels, np.float32)
+    shift: Array = np.zeros(channels, np.float32)
+    while (found := _next_in_chain(value, channels, edit)) is not None:
         user, constant = found
         if isinstance(user.op, Mul):
             scale, shift = scale * constant, shift * constant
@@ -108,11 +98,29 @@ def fold_arithmetic_into_convolution(node: Node, edit: GraphEditor) -> bool:
             shift = shift - constant
         else:
             scale, shift = -scale, constant - shift
-        value = end = user.outputs[0]
-    if end == node.outputs[0] or not (np.isfinite(scale).all() and np.isfinite(shift).all()):
+        value = user.outputs[0]
+    return value, scale, shift
+
+
+def fold_arithmetic_into_convolution(node: Node, edit: GraphEditor) -> bool:
+    """A chain of + - * / by constants behind a convolution goes into its filters and bias.
+
+    Glow: FoldArithmeticChainUnderConvIntoBN, in its float32 steps. Glow also takes a constant that differs from place
+    to place, as if it were its first element; that is wrong, and is not done here.
+    """
+    if not isinstance(node.op, Conv2D) or node.op.activation != NO_ACTIVATION:
         return False
-    replace_constant(node, 1, (filters * scale.reshape(-1, 1, 1, 1)).astype(np.float32), edit)
-    replace_constant(node, 2, (bias * scale + shift).astype(np.float32), edit)
+    filters, bias = (edit.value(name).data for name in node.inputs[1:])
+    if filters is None or bias is None:
+        return False
+    with np.errstate(all="ignore"):
+        end, scale, shift = _affine_chain(node.outputs[0], len(bias), edit)
+        scaled = (filters * scale.reshape(-1, 1, 1, 1)).astype(np.float32)
+        shifted = (bias * scale + shift).astype(np.float32)
+    if end == node.outputs[0] or not (np.isfinite(scaled).all() and np.isfinite(shifted).all()):
+        return False
+    replace_constant(node, 1, scaled, edit)
+    replace_constant(node, 2, shifted, edit)
     edit.redirect(end, node.outputs[0])
     return True
 

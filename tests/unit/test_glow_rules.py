@@ -74,6 +74,22 @@ def clip_of_clip(build: NetBuilder) -> str:
     return y
 
 
+def bounds_that_do_not_meet(build: NetBuilder) -> str:
+    """Of bounds below zero behind a ReLU one number is left, and of a ReLU behind them another."""
+    y = build.node("Relu", _conv(build, "x", 3, 4))
+    for low, high in ((-2.0, -0.5), (0.0, 3.0)):
+        bounds = [build.constant(np.array(bound, np.float32)) for bound in (low, high)]
+        y = build.node("Clip", y, *bounds)
+    return y
+
+
+def norm_behind_one_dimension(build: NetBuilder) -> str:
+    """A normalization behind a convolution of a sequence, which is an image of height 1 inside."""
+    y = build.node("Reshape", "x", build.constant([1, 3, 36]))
+    y = build.node("Conv", y, build.weights(4, 3, 3), build.weights(4))
+    return build.node("Relu", _batch_norm(build, y, 4))
+
+
 def relus_into_concat(build: NetBuilder) -> str:
     """Two branches, each with its ReLU, side by side."""
     branches = [build.node("Relu", _conv(build, "x", 3, out)) for out in (2, 4)]
@@ -109,6 +125,8 @@ CASES = {
     pad_then_conv: ["Transpose", "Conv2D", "Transpose"],
     arithmetic_behind_conv: ["Transpose", "Conv2D", "Transpose"],
     constant_minus_conv: ["Transpose", "Conv2D", "Transpose"],
+    bounds_that_do_not_meet: ["Transpose", "Conv2D", "Clip", "Transpose"],
+    norm_behind_one_dimension: ["Reshape", "Transpose", "Conv2D", "Reshape", "Relu", "Transpose"],
     clip_of_clip: ["Transpose", "Conv2D", "Clip", "Transpose"],
     relus_into_concat: ["Transpose", "Conv2D", "Conv2D", "Concat", "Relu", "Transpose"],
 }

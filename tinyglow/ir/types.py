@@ -82,10 +82,16 @@ class TensorType:
             return self.channel_quant.channels()
         return [self.quant] * self.shape[0] if self.quant is not None else []
 
+    def ends(self) -> tuple[float, float]:
+        """The smallest and the largest real number that a type with ``quant`` holds."""
+        assert self.quant is not None
+        low, high = (self.quant.scale * (q - self.quant.offset) for q in _QUANTIZED_RANGE[self.dtype])
+        return low, high
+
     def __str__(self) -> str:
         """As Glow prints it: ``i8[S:0.015625000 O:0][-2.000,1.984]<1 x 14 x 14 x 1>`` (Glow, lib/Base/Type.cpp)."""
         text = _GLOW_NAMES[self.dtype]
         if self.quant is not None:
-            low, high = (self.quant.scale * (q - self.quant.offset) for q in _QUANTIZED_RANGE[self.dtype])
+            low, high = self.ends()
             text += f"[S:{self.quant.scale:.9f} O:{self.quant.offset}][{low:.3f},{high:.3f}]"
         return f"{text}<{' x '.join(str(dim) for dim in self.shape)}>"

@@ -63,6 +63,7 @@ class Clip(Op):
         value = importer.value(node.inputs[0])
         low = _bound(node, importer, 1, "min", LOWEST)
         high = _bound(node, importer, 2, "max", HIGHEST)
+        low = high if low > high else low  # which ONNX defines so
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(low, high), [value], node.name))
 
     @classmethod
@@ -97,6 +98,10 @@ class Clip(Op):
             lower_rescale_int16(node, lowering, self.low, self.high)
             return
         assert source.quant and result.quant
+        if self.low == self.high:  # one number, in steps of the result
+            (number, _) = clip_bounds(self.low, self.high, result.quant)
+            lowering.call(CLIP, buffers, ClipParams(source.elements, 0, 0, 0, glow.Requant(0, 0, 0, number)))
+            return
         low, high = clip_bounds(self.low, self.high, source.quant)
         ratio = glow.divide_float32(source.quant.scale, result.quant.scale)
         out = glow.requantize_params(ratio, result.quant.offset)

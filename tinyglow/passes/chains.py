@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -131,11 +132,14 @@ def merge_clips(node: Node, edit: GraphEditor) -> bool:
     if not isinstance(node.op, Clip) or source is None:
         return False
     if isinstance(source.op, Clip):
-        name, bounds = source.name, Clip(max(source.op.low, node.op.low), min(source.op.high, node.op.high))
+        name, inner = source.name, source.op
     elif isinstance(source.op, Relu):
-        name, bounds = f"{node.name}_relu", Clip(max(0.0, node.op.low), node.op.high)
+        name, inner = f"{node.name}_relu", Clip(0.0, math.inf)
     else:
         return False
+    # The inner bounds as the outer ones leave them: where the two ranges do not meet, that is one number.
+    low, high = (min(max(bound, node.op.low), node.op.high) for bound in (inner.low, inner.high))
+    bounds = Clip(low, high)
     merged = edit.add(name, bounds, [edit.value(source.inputs[0])], node.origin)
     edit.redirect(node.outputs[0], merged.name)
     return True

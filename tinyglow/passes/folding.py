@@ -14,6 +14,7 @@ from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.div import Div
 from tinyglow.operators.fully_connected import FullyConnected
 from tinyglow.operators.matmul import MatMul
+from tinyglow.operators.reshape import Reshape
 
 
 def fold_constants(node: Node, edit: GraphEditor) -> bool:
@@ -99,6 +100,34 @@ def fold_batch_norm_into_fully_connected(node: Node, edit: GraphEditor) -> bool:
     ]
     # Named after the normalization: that is what a profile knows the result as.
     edit.redirect(node.outputs[0], edit.add(node.name, source.op, inputs, node.origin).name)
+    return True
+
+
+def fold_batch_norm_behind_reshape(node: Node, edit: GraphEditor) -> bool:
+    """BatchNorm(Reshape(conv(x))) over the convolution's channels, as behind a 1-D convolution. Not in Glow."""
+    affine, reshape = _affine(node, edit), edit.producer(node.inputs[0])
+    if affine is None or reshape is None or not isinstance(reshape.op, Reshape):
+        return False
+    source, shape = edit.producer(reshape.inputs[0]), edit.value(reshape.outputs[0]).type.shape
+    if source is None or not isinstance(source.op, Conv2D) or source.op.activation != NO_ACTIVATION:
+        return False
+    if not (edit.has_one_use(node.inputs[0]) and edit.has_one_use(reshape.inputs[0])):
+        return False
+    filters, bias = (edit.value(name) for name in source.inputs[1:])
+    assert isinstance(node.op, BatchNormalization)
+    channels = edit.value(source.outputs[0]).type.shape[-1]
+    if node.op.axis != len(shape) - 1 or shape[-1] != channels or filters.data is None or bias.data is None:
+        return False
+    a, b = affine
+    inputs = [
+        edit.value(source.inputs[0]),
+        edit.constant(f"{filters.name}_folded", (filters.data * a.reshape(-1, 1, 1, 1)).astype(np.float32)),
+        edit.constant(f"{bias.name}_folded", (bias.data * a + b).astype(np.float32)),
+    ]
+    # Named after the normalization: under the convolution's name a profile has what that alone makes.
+    folded = edit.add(node.name, source.op, inputs, node.origin)
+    edit.redirect(node.outputs[0], edit.add(node.name, reshape.op, [folded], node.origin).name)
+    edit.remove_if_unused(node)
     return True
 
 

@@ -1,8 +1,9 @@
-"""Running rewrite rules to a fixed point."""
+"""Running rewrite rules to a fixed point, and named passes one after the other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
@@ -60,3 +61,26 @@ def rewrite(graph: Graph, rules: Sequence[Rule]) -> Graph:
     while apply_once(edit, rules):
         pass
     return edit.finish()
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A named step of a station, from graph to graph. rules: those it applies, if that is all it does."""
+
+    name: str
+    run: Callable[[Graph], Graph]
+    rules: tuple[Rule, ...] = ()
+
+
+def rewriting(name: str, rules: Sequence[Rule]) -> Pass:
+    """The pass that applies ``rules`` until none applies any more."""
+    return Pass(name, lambda graph: rewrite(graph, rules), tuple(rules))
+
+
+def run_passes(graph: Graph, passes: Sequence[Pass], observe: Callable[[Pass, Graph], None] | None = None) -> Graph:
+    """``graph`` after all passes in their order; observe(pass, result) is called after each."""
+    for step in passes:
+        graph = step.run(graph)
+        if observe:
+            observe(step, graph)
+    return graph

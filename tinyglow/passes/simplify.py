@@ -6,14 +6,39 @@ from tinyglow.ir.graph import Graph
 from tinyglow.passes.chains import NEIGHBOURS, merge_concats, raise_transpose_above_pad, sink_relu_below_concat
 from tinyglow.passes.folding import (
     divide_with_fractions,
+    fold_batch_norm_behind_reshape,
     fold_batch_norm_into_convolution,
     fold_batch_norm_into_fully_connected,
     fold_constants,
     fuse_matmul_add,
 )
-from tinyglow.passes.rewrite import rewrite, share_equal_nodes
+from tinyglow.passes.rewrite import Pass, rewriting, run_passes, share_equal_nodes
 from tinyglow.passes.spelling import spell_out_as_arithmetic, spell_out_as_depthwise, spell_out_as_glow
 from tinyglow.passes.transposes import CLEANING, SINKING, sink_below_permutable
+
+
+def simplifying(like_glow: bool = False) -> list[Pass]:
+    """The passes of ``simplify`` in their order."""
+    sinking = SINKING if like_glow else (*SINKING, sink_below_permutable)
+    passes = [
+        rewriting("fold constants", [fold_constants, fuse_matmul_add]),
+        Pass("share equal nodes", share_equal_nodes),
+        rewriting("sink transposes", [*sinking, sink_relu_below_concat, merge_concats]),
+        rewriting("clean up", [fold_constants, *CLEANING]),
+    ]
+    if not like_glow:
+        passes.append(rewriting("raise transposes above pads", [raise_transpose_above_pad]))
+    passes.append(rewriting("fold into convolutions", [fold_batch_norm_into_convolution, *NEIGHBOURS]))
+    if like_glow:
+        return [*passes, rewriting("spell out as Glow", [spell_out_as_glow])]
+    return [
+        *passes,
+        rewriting(
+            "fold into layers",
+            [fold_batch_norm_into_fully_connected, fold_batch_norm_behind_reshape, divide_with_fractions],
+        ),
+        rewriting("spell out", [spell_out_as_depthwise, spell_out_as_arithmetic]),
+    ]
 
 
 def simplify(graph: Graph, like_glow: bool = False) -> Graph:
@@ -21,14 +46,4 @@ def simplify(graph: Graph, like_glow: bool = False) -> Graph:
 
     like_glow: only what Glow does too, and spelled out what it cannot fold.
     """
-    graph = share_equal_nodes(rewrite(graph, [fold_constants, fuse_matmul_add]))
-    sinking = SINKING if like_glow else (*SINKING, sink_below_permutable)
-    graph = rewrite(graph, [*sinking, sink_relu_below_concat, merge_concats])
-    graph = rewrite(graph, [fold_constants, *CLEANING])
-    if not like_glow:
-        graph = rewrite(graph, [raise_transpose_above_pad])
-    graph = rewrite(graph, [fold_batch_norm_into_convolution, *NEIGHBOURS])
-    if like_glow:
-        return rewrite(graph, [spell_out_as_glow])
-    graph = rewrite(graph, [fold_batch_norm_into_fully_connected, divide_with_fractions])
-    return rewrite(graph, [spell_out_as_depthwise, spell_out_as_arithmetic])
+    return run_passes(graph, simplifying(like_glow))

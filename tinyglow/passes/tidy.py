@@ -29,7 +29,7 @@ from tinyglow.operators.relu import Relu
 from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.transpose import Transpose
-from tinyglow.passes.rewrite import apply_once, rewrite
+from tinyglow.passes.rewrite import Pass, apply_once, rewrite, rewriting, run_passes
 from tinyglow.passes.transposes import drop_identities, merge_reshapes
 
 
@@ -198,6 +198,19 @@ def drop_saturation(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
+def keep_unreachable_bound(node: Node, edit: GraphEditor) -> bool:
+    """A Clip between numbers that its input cannot hold is the nearer one. Glow's bounds end with the input's type."""
+    source = edit.value(node.inputs[0]).type
+    if not isinstance(node.op, Clip) or source.quant is None or node.op.low == node.op.high:
+        return False
+    lowest, highest = source.ends()
+    if node.op.high >= lowest and node.op.low <= highest:
+        return False
+    number = node.op.high if node.op.high < lowest else node.op.low
+    edit.set_op(node, Clip(number, number))
+    return True
+
+
 def absorb_rescale_into_bounds(node: Node, edit: GraphEditor) -> bool:
     """Rescale(Relu(x)) is a Relu with the rescale's parameters; so is a Clip. Not in Glow."""
     source = edit.producer(node.inputs[0])
@@ -291,18 +304,33 @@ def convert_placeholders(graph: Graph) -> Graph:
     return edit.finish()
 
 
+def merge_transposes_into_fully_connected(graph: Graph, once: bool = False) -> Graph:
+    """``merge_transpose_into_fully_connected`` and what it makes needless, until nothing changes; or ``once``."""
+    while True:
+        edit = GraphEditor.of(graph)
+        merged = apply_once(edit, [merge_transpose_into_fully_connected])
+        graph = rewrite(edit.finish(), [merge_reshapes, drop_identities])
+        if once or not merged:
+            return graph
+
+
+def tidying(float_io: bool = False, like_glow: bool = False) -> list[Pass]:
+    """The passes of ``tidy`` in their order."""
+    rescales = (*(UPWARDS_LIKE_GLOW if like_glow else UPWARDS_OF_OURS), *DOWNWARDS)
+    passes = [
+        rewriting("fold float constants", [fold_float_constants, raise_rescale_above_transpose]),
+        Pass("fold rescales", lambda graph: fold_rescales(graph, like_glow), rescales),
+        rewriting("fuse activations", [fuse_activation_into_convolution]),
+        Pass("fold rescales again", lambda graph: fold_rescales(graph, like_glow), rescales),
+        rewriting("drop bounds", [drop_saturation, drop_fused_saturation if like_glow else keep_unreachable_bound]),
+        Pass("merge transposes into layers", lambda graph: merge_transposes_into_fully_connected(graph, like_glow)),
+    ]
+    return passes if float_io else [*passes, Pass("convert placeholders", convert_placeholders)]
+
+
 def tidy(graph: Graph, float_io: bool = False, like_glow: bool = False) -> Graph:
     """Fold rescales and activations; with ``float_io`` the placeholders stay float.
 
     like_glow: fold no more transposes into weights than Glow does, which tries once, and drop bounds when Glow does.
     """
-    graph = fold_rescales(rewrite(graph, [fold_float_constants, raise_rescale_above_transpose]), like_glow)
-    graph = fold_rescales(rewrite(graph, [fuse_activation_into_convolution]), like_glow)
-    graph = rewrite(graph, [drop_saturation, *([drop_fused_saturation] if like_glow else [])])
-    while True:
-        edit = GraphEditor.of(graph)
-        merged = apply_once(edit, [merge_transpose_into_fully_connected])
-        graph = rewrite(edit.finish(), [merge_reshapes, drop_identities])
-        if like_glow or not merged:
-            break
-    return graph if float_io else convert_placeholders(graph)
+    return run_passes(graph, tidying(float_io, like_glow))

@@ -1,0 +1,222 @@
+"""The oracle notices: a fault of each kind, planted into a pass, the quantizer or a kernel, within 100 networks."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+
+from tests.property.oracle import findings, main
+from tinyglow.ir.editor import GraphEditor
+from tinyglow.ir.graph import Graph, Node
+from tinyglow.kernels.activation import NO_ACTIVATION
+from tinyglow.operators.conv2d import Conv2D
+from tinyglow.passes import chains, folding, rewrite, simplify, spelling, tidy, transposes
+from tinyglow.passes.rewrite import Pass, rewriting
+from tinyglow.quant import match, quantizer
+from tinyglow.testing.oracle import check, check_seed, sweep
+from tinyglow.testing.oracle.shrink import write_reproducer
+
+GRAPHS = 100
+# Where the oracle takes what it looks at from.
+CHECK = inspect.getmodule(check)
+
+
+def mutated(function: Callable[..., Any], old: str, new: str) -> Callable[..., Any]:
+    """The function with one piece of its text replaced, under its own name."""
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(old) == 1, f"{old!r} occurs {source.count(old)} times in {function.__name__}"
+    scope = dict(vars(inspect.getmodule(function)))  # type: ignore[arg-type]
+    exec(compile(source.replace(old, new), function.__code__.co_filename, "exec"), scope)
+    return scope[function.__name__]
+
+
+def _plant_rule(patch: pytest.MonkeyPatch, rule: Callable[..., Any], faulty: Callable[..., Any] | None) -> None:
+    """Let both stations use ``faulty`` in the place of ``rule``, or nothing."""
+
+    def planted(make: Callable[..., list[Pass]]) -> Callable[..., list[Pass]]:
+        def made(*arguments: Any, **options: Any) -> list[Pass]:
+            result = []
+            for step in make(*arguments, **options):
+                rules = [faulty if item is rule else item for item in step.rules]
+                simple = rule in step.rules and not step.name.startswith("fold rescales")
+                result.append(rewriting(step.name, [r for r in rules if r]) if simple else step)
+            return result
+
+        return made
+
+    patch.setattr(CHECK, "simplifying", planted(simplify.simplifying))
+    patch.setattr(CHECK, "tidying", planted(tidy.tidying))
+
+
+def found_within(graphs: int) -> Iterator[tuple[int, str]]:
+    """What the oracle finds, network by network, as far as it is asked for."""
+    for seed in range(graphs):
+        for _, finding in findings(range(seed, seed + 1)):
+            yield seed, str(finding)
+
+
+def dropped_activation(patch: pytest.MonkeyPatch) -> None:
+    """A convolution forgets the activation that it has taken over."""
+
+    def faulty(node: Node, edit: GraphEditor) -> bool:
+        if not isinstance(node.op, Conv2D) or node.op.activation == NO_ACTIVATION:
+            return tidy.fuse_activation_into_convolution(node, edit)
+        edit.set_op(node, replace(node.op, activation=NO_ACTIVATION))
+        return True
+
+    _plant_rule(patch, tidy.fuse_activation_into_convolution, faulty)
+
+
+def range_of_another_value(patch: pytest.MonkeyPatch) -> None:
+    """Two values of the network swap their ranges."""
+    true = match.match_profile
+
+    def faulty(graph: Graph, *arguments: Any) -> Any:
+        result = true(graph, *arguments)
+        ranges = dict(result.ranges)
+        computed = [name for name in ranges if graph.values[name].data is None]
+        if len(computed) > 1:
+            one, other = computed[-2:]
+            ranges[one], ranges[other] = ranges[other], ranges[one]
+        return replace(result, ranges=ranges)
+
+    patch.setattr(quantizer, "match_profile", faulty)
+
+
+def range_of_the_input(patch: pytest.MonkeyPatch) -> None:
+    """What a float operator makes is quantized with its input's range."""
+    true = quantizer._Quantizer.params
+
+    def faulty(self: Any, value: str, dtype: str = "") -> Any:
+        made = {name: node for node in self.graph.nodes for name in node.outputs}
+        if value in made and not made[value].op.quantizable and made[value].inputs[0] in self.ranges:
+            value = made[value].inputs[0]
+        return true(self, value, dtype)
+
+    patch.setattr(quantizer._Quantizer, "params", faulty)
+
+
+def _mutation(function: Callable[..., Any], old: str, new: str) -> Callable[[pytest.MonkeyPatch], None]:
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        _plant_rule(patch, function, mutated(function, old, new))
+
+    return plant
+
+
+def raw_division(patch: pytest.MonkeyPatch) -> None:
+    """A normalization that is not folded ends in an int8 division of raw integers, as in Glow."""
+    true = simplify.simplifying
+
+    def faulty(like_glow: bool = False) -> list[Pass]:
+        replaced = {
+            spelling.spell_out_as_depthwise: spelling.spell_out_as_glow,
+            spelling.spell_out_as_arithmetic: spelling.spell_out_as_glow,
+            folding.divide_with_fractions: folding.fold_constants,
+        }
+        return [
+            rewriting(step.name, [replaced.get(rule, rule) for rule in step.rules])
+            if set(step.rules) & set(replaced)
+            else step
+            for step in true(like_glow)
+        ]
+
+    patch.setattr(CHECK, "simplifying", faulty)
+
+
+def shared_in_spite_of_attributes(patch: pytest.MonkeyPatch) -> None:
+    """Nodes of the same kind with the same inputs are taken for one, whatever their attributes."""
+    faulty = mutated(rewrite.share_equal_nodes, "(node.op, node.inputs, types)", "(node.op.kind, node.inputs, types)")
+    true = simplify.simplifying
+
+    def passes(like_glow: bool = False) -> list[Pass]:
+        return [Pass(step.name, faulty) if step.name == "share equal nodes" else step for step in true(like_glow)]
+
+    patch.setattr(CHECK, "simplifying", passes)
+
+
+FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "an activation is dropped": dropped_activation,
+    "a value has another value's range": range_of_another_value,
+    "a float operator's result has its input's range": range_of_the_input,
+    "the sign of c - conv(x)": _mutation(
+        chains.fold_arithmetic_into_convolution, "-scale, constant - shift", "-scale, constant + shift"
+    ),
+    "the sign of conv(x) - c": _mutation(
+        chains.fold_arithmetic_into_convolution, "shift = shift - constant", "shift = shift + constant"
+    ),
+    "raw integer division": raw_division,
+    "pads merged the wrong way round": _mutation(
+        chains.merge_pad_into_convolution,
+        "(*pad.before[1:3], *pad.after[1:3])",
+        "(*pad.after[1:3], *pad.before[1:3])",
+    ),
+    "a pad of other than zeros merged": _mutation(
+        chains.merge_pad_into_convolution, 'pad.mode != "constant" or pad.value != 0 or ', ""
+    ),
+    "transposes merged the wrong way round": _mutation(
+        transposes.merge_transposes,
+        "before.op.perm[axis] for axis in node.op.perm",
+        "node.op.perm[axis] for axis in before.op.perm",
+    ),
+    "a Concat's parts in another order": _mutation(
+        chains.merge_concats, "inputs += source.inputs", "inputs += source.inputs[::-1]"
+    ),
+    "a Relu lost at a Concat": _mutation(
+        chains.sink_relu_below_concat, "edit.add(relus[0].name, Relu(), [joined], node.origin)", "joined"
+    ),
+    "bounds of two Clips": _mutation(
+        chains.merge_clips, "min(max(bound, node.op.low), node.op.high)", "max(bound, node.op.low)"
+    ),
+    "a folded normalization forgets the bias": _mutation(
+        folding.fold_batch_norm_into_convolution, "bias.data * a + b", "bias.data + b"
+    ),
+    "a normalization over another dimension": _mutation(
+        transposes.sink_below_batch_norm, "before.op.perm[node.op.axis]", "node.op.axis"
+    ),
+    "constants not moved with a transpose": _mutation(
+        transposes.sink_below_arithmetic,
+        "value.data.transpose(inverse)",
+        "value.data.reshape(value.data.transpose(inverse).shape)",
+    ),
+    "attributes do not count": shared_in_spite_of_attributes,
+}
+
+
+@pytest.mark.parametrize("plant", FAULTS.values(), ids=FAULTS.keys())
+def test_a_planted_fault_is_found(plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within 100 networks."""
+    plant(monkeypatch)
+    assert next(found_within(GRAPHS), None), f"nothing found in {GRAPHS} networks"
+
+
+def test_the_rule_is_named_and_the_network_made_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finding says which rule did it to which node; its reproducer shows the same and is smaller."""
+    FAULTS["the sign of c - conv(x)"](monkeypatch)
+    seed, text = next(item for item in found_within(GRAPHS) if "fold_arithmetic_into_convolution at " in item[1])
+    assert text.startswith("simplify: fold into convolutions: output ")
+    finding = check_seed(seed)
+    assert finding is not None
+    path = write_reproducer(seed, finding, tmp_path)
+    small, model = onnx.load(str(path)), sweep.random_model(seed)
+    assert len(small.graph.node) < len(model.proto.graph.node) or len(small.graph.node) <= 3
+    assert {"Conv", "Sub"} <= {node.op_type for node in small.graph.node}
+    assert sweep.check_model(model, small) is not None
+    assert f"seed {seed}" in path.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+def test_the_command_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A journal holds finished ranges: the second run has nothing to do, and tells the same result."""
+    journal = tmp_path / "journal"
+    arguments = ["--graphs", "2", "--seed", "40", "--journal", str(journal)]
+    status, first = main(arguments), capsys.readouterr().out
+    kept = journal.read_text(encoding="utf-8")
+    assert main(arguments) == status
+    assert capsys.readouterr().out.splitlines()[-1] == first.splitlines()[-1]
+    assert journal.read_text(encoding="utf-8") == kept

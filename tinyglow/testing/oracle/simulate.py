@@ -1,0 +1,231 @@
+"""An independent simulation of int8: every value is quantized and dequantized, in float64, with its own parameters.
+
+Nothing here is shared with the quantizer: ranges are those of the float graph as it was read, before any pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Graph, Node
+from tinyglow.operators.add import Add
+from tinyglow.operators.batch_norm import BatchNormalization
+from tinyglow.operators.clip import Clip
+from tinyglow.operators.concat import Concat
+from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.element_function import BoundedFunction
+from tinyglow.operators.fully_connected import FullyConnected
+from tinyglow.operators.matmul import MatMul
+from tinyglow.operators.max import Max
+from tinyglow.operators.max_pool import MaxPool
+from tinyglow.operators.min import Min
+from tinyglow.operators.relu import Relu
+from tinyglow.operators.reshape import Reshape
+from tinyglow.operators.slice import Slice
+from tinyglow.operators.softmax import SoftMax
+from tinyglow.operators.sub import Sub
+from tinyglow.operators.transpose import Transpose
+from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.schema import Schema
+from tinyglow.testing.oracle.evaluate import Evaluator, apply
+
+Bounds = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """int8 values stand for scale * (q - offset)."""
+
+    scale: float
+    offset: int
+
+    @classmethod
+    def of(cls, bounds: Bounds, schema: Schema = Schema.ASYMMETRIC, stretch: float = 1.0) -> Grid:
+        """The grid over a range; stretch: so many times as wide."""
+        low, high = min(bounds[0], 0.0) * stretch, max(bounds[1], 0.0) * stretch
+        if schema is Schema.ASYMMETRIC or (schema is Schema.SYMMETRIC_WITH_UINT8 and low >= 0):
+            scale = (high - low) / 255 or 0.1
+            return cls(scale, int(np.clip(round(-128 - low / scale), -128, 127)))
+        scale = max(-low / 128, high / 127) or 0.1
+        if schema is Schema.SYMMETRIC_WITH_POWER2_SCALE:
+            scale = 2.0 ** math.ceil(math.log2(scale))
+        return cls(scale, 0)
+
+    def __call__(self, array: Array) -> Array:
+        """``array`` rounded to the grid, within its ends."""
+        steps = np.clip(np.rint(array / self.scale), -128 - self.offset, 127 - self.offset)
+        return steps * self.scale
+
+    def steps(self, array: Array) -> Array:
+        """``array`` rounded to multiples of the scale, however large."""
+        return np.rint(array / self.scale) * self.scale
+
+
+def bounds_of(array: Array) -> Bounds:
+    """Smallest and largest element."""
+    return (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+
+
+def becomes_int8(node: Node, scheme: Scheme) -> bool:
+    """Whether a node is computed on int8 values; a normalization is, as the layer that it becomes a part of."""
+    return scheme.quantizes(node) or isinstance(node.op, BatchNormalization)
+
+
+def rounded_constant(
+    node: Node, index: int, array: Array, result: Bounds, scheme: Scheme, channelwise: bool = False
+) -> Array:
+    """A constant operand [1, *shape] as int8 holds it. result: the range of the node's result.
+
+    A bias is as it is, since it is as fine as the sums; what must have the result's parameters (of a Concat) has them.
+    """
+    if index == node.op.bias_operand or array.dtype.kind != "f":
+        return array
+    schema = scheme.schema
+    if channelwise and index == 1 and isinstance(node.op, Conv2D):
+        schema = Schema.SYMMETRIC if schema is Schema.ASYMMETRIC else schema
+        return np.stack([Grid.of(bounds_of(row), schema)(row) for row in array[0]])[np.newaxis]
+    own = result if node.op.inputs_match_output else bounds_of(array)
+    return Grid.of(own, schema)(array)
+
+
+@dataclass
+class Simulation:
+    """int8 of a float ``graph``. exact: its values in float, whose ranges the grids have.
+
+    round_constants: else only what is computed is rounded. stretch: ranges are up to so much wider, to vary the grids.
+    """
+
+    graph: Graph
+    exact: Mapping[str, Array]
+    scheme: Scheme
+    evaluator: Evaluator
+    round_constants: bool = True
+    stretch: float = 0.0
+    seed: int = 0
+    _real: dict[str, Array] = field(default_factory=dict)
+    _int8: dict[str, Array] = field(default_factory=dict)
+    _grids: dict[str, Grid] = field(default_factory=dict)
+
+    def outputs(self) -> dict[str, Array]:
+        """The outputs by their placeholders' names, [samples, elements], in real numbers."""
+        self.rng = np.random.default_rng(self.seed)
+        for name in self.graph.inputs:
+            shape = self.graph.type_of(name).shape
+            self._real[name] = self.evaluator.inputs[name].reshape(-1, *shape)
+        for name, value in self.graph.values.items():
+            if value.data is not None:
+                self._real[name] = self.evaluator.constant(value.data, value.type)
+        for node in self.graph.nodes:
+            self._run(node)
+        rows = self.evaluator.rows
+        return {output.name: rows(self._result(output.value)) for output in self.graph.outputs}
+
+    def _result(self, name: str) -> Array:
+        """An output's values: as int8 where it is an input of the network that is int8."""
+        return self._int8.get(name, self._real[name]) if name in self.graph.inputs else self._real[name]
+
+    def _grid(self, name: str) -> Grid:
+        if name not in self._grids:
+            self._grids[name] = self._stretched(self.exact[name])
+        return self._grids[name]
+
+    def _stretched(self, exact: Array) -> Grid:
+        return Grid.of(bounds_of(exact), self.scheme.schema, 1 + self.stretch * float(self.rng.random()))
+
+    def _as_int8(self, node: Node, index: int) -> Array:
+        name = node.inputs[index]
+        array = self._real[name]
+        if self.graph.values[name].data is not None:
+            if not self.round_constants or isinstance(node.op, BatchNormalization):
+                return array
+            channelwise = self.scheme.channelwise or node.origin in self.scheme.channelwise_nodes
+            return rounded_constant(
+                node, index, array, bounds_of(self.exact[node.outputs[0]]), self.scheme, channelwise
+            )
+        if name not in self._int8:
+            self._int8[name] = self._grid(name)(array)
+        return self._int8[name]
+
+    def _run(self, node: Node) -> None:
+        integer = becomes_int8(node, self.scheme) and self.graph.type_of(node.inputs[0]).dtype == "float32"
+        if not integer:
+            results = apply(node.op, [self._real[name] for name in node.inputs])
+            self._real.update(zip(node.outputs, results, strict=True))
+            return
+        operands = [self._as_int8(node, index) for index in range(len(node.inputs))]
+        result = node.outputs[0]
+        if self.graph.type_of(result).dtype != "float32":
+            self._real[result] = apply(node.op, operands)[0]
+            return
+        grid = self._grid(result)
+        if isinstance(node.op, BatchNormalization) and not self._folds(node):
+            self._int8[result] = self._real[result] = self._spelled_out(node, operands, grid)
+            return
+        if isinstance(node.op, Add | Sub | Max | Min):
+            sums = self._grid_of_sums(result)
+            operands = [sums.steps(operand) for operand in operands]  # Glow brings each to the result's scale first
+        op = node.op
+        if isinstance(op, BoundedFunction):  # Glow's tables have fixed ranges
+            operands = [Grid.of(op.domain, self.scheme.schema)(operands[0])]
+        if isinstance(op, Clip):  # Glow's bounds are steps of the input
+            low, high = self._grid_of_bounds(node).steps(np.array([op.low, op.high]))
+            op = Clip(float(low), float(high))
+        (array,) = apply(op, operands)
+        if isinstance(node.op, BoundedFunction):
+            array = Grid.of(node.op.image, self.scheme.schema)(array)
+        if isinstance(op, SoftMax):  # Glow's fixed point is cut off
+            array = np.floor(array / grid.scale) * grid.scale
+        self._int8[result] = self._real[result] = grid(array)
+
+    def _only_reader(self, name: str) -> Node | None:
+        """The node that reads a value, if it is one, and the value no output."""
+        readers = [node for node in self.graph.nodes for operand in node.inputs if operand == name]
+        is_output = any(output.value == name for output in self.graph.outputs)
+        return readers[0] if len(readers) == 1 and not is_output else None
+
+    def _grid_of_sums(self, name: str) -> Grid:
+        """What an addition rounds its operands to: its result's grid, or a coarser one that comes next."""
+        grid, result = self._grid(name), name
+        reader = self._only_reader(name)
+        while reader is not None and isinstance(reader.op, Transpose | Reshape | Slice | MaxPool | Concat):
+            result = reader.outputs[0]
+            grid = max(grid, self._grid(result), key=lambda item: item.scale)
+            reader = self._only_reader(result)
+        if reader is not None and isinstance(reader.op, BoundedFunction):
+            grid = max(grid, Grid.of(reader.op.domain, self.scheme.schema), key=lambda item: item.scale)
+        return grid
+
+    def _grid_of_bounds(self, node: Node) -> Grid:
+        """What a Clip rounds its bounds to: its input's grid, or that in front of the bounds that it is merged with."""
+        made = {name: source for source in self.graph.nodes for name in source.outputs}
+        grid, source = self._grid(node.inputs[0]), made.get(node.inputs[0])
+        while source is not None and isinstance(source.op, Clip | Relu | Transpose | Reshape):
+            grid = max(grid, self._grid(source.inputs[0]), key=lambda item: item.scale)
+            source = made.get(source.inputs[0])
+        return grid
+
+    def _folds(self, node: Node) -> bool:
+        """Whether a normalization becomes a part of the layer in front of it."""
+        made = {name: source for source in self.graph.nodes for name in source.outputs}
+        source = made.get(node.inputs[0])
+        while source is not None and self._only_reader(source.outputs[0]) is not None:
+            if isinstance(source.op, Conv2D | FullyConnected | MatMul):
+                return True
+            passes_on = isinstance(source.op, Transpose | Reshape | BatchNormalization)
+            source = made.get(source.inputs[0]) if passes_on else None
+        return False
+
+    def _spelled_out(self, node: Node, operands: list[Array], grid: Grid) -> Array:
+        """A normalization as the product and the sum that int8 makes of it."""
+        assert isinstance(node.op, BatchNormalization)
+        shape = [1] * operands[0].ndim
+        shape[node.op.axis + 1] = -1
+        factor, term = (part.reshape(shape) for part in node.op.affine(*(array[0] for array in operands[1:])))
+        product = self._stretched(self.exact[node.inputs[0]] * factor)(operands[0] * factor)
+        sums = self._grid_of_sums(node.outputs[0])
+        result: Array = grid(sums.steps(product) + sums.steps(term))
+        return result

@@ -97,6 +97,7 @@ def validate(
         labels: integers [samples], the right class of each.
         advise: Whether to try other options too.
         progress: Is called with the number of samples that were done.
+        tried: Is called with the number of options that were tried.
 
     Returns:
         How near each output and each layer comes to float, why layers lose, and what would help.

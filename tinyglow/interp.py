@@ -151,7 +151,7 @@ def fits(sample: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 
 
 def output_shape(type_: TensorType) -> tuple[int, ...]:
-    """The shape of one sample of an output: the placeholder's, without a leading 1 (the batch), which samples take over."""
+    """The shape of one sample of an output: the placeholder's, without a leading 1 (the batch)."""
     return type_.shape[1:] if type_.shape[:1] == (1,) else type_.shape
 
 

@@ -263,7 +263,7 @@ def activation_blocks(program: Program, region: Region = Region.ACTIVATION) -> t
 
 
 def trails_of(program: Program, blocks: Sequence[Block], owner: Mapping[str, str]) -> dict[tuple[str, str], int]:
-    """Where calls may write their output over their first operand while they read that for the last time: ``Trails``."""
+    """Where calls may write their output over their first operand while they read it for the last time: ``Trails``."""
     known = {block.name: block for block in blocks}
     found = {}
     for step, call in enumerate(program.calls):

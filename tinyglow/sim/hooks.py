@@ -63,9 +63,17 @@ def _out_of_it_blocks(emulator: Any, on_access: OnAccess) -> OnAccess:
 
 
 def add_access_hook(emulator: Any, on_access: OnAccess, has_it: bool) -> int:
-    """Call ``on_access(_, kind, address, size)`` at each read and write. It must not raise. has_it: the core has IT.
+    """Call ``on_access(_, kind, address, size)`` at each read and write; it must not raise.
 
-    Not at some addresses only, which the emulator offers: unicorn 2.1.4 then loses the new stack pointer of a push.
+    The emulator could watch some addresses only, but unicorn 2.1.4 then loses the new stack pointer of a push.
+
+    Args:
+        emulator: The emulator.
+        on_access: What to call.
+        has_it: Whether the core has IT blocks.
+
+    Returns:
+        The hook's handle.
     """
     if has_it:
         on_access = _out_of_it_blocks(emulator, on_access)

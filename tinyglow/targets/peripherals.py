@@ -17,7 +17,13 @@ UARTS = ("cmsdk", "nrf51")
 
 @dataclass(frozen=True)
 class Uart:
-    """A serial interface to print to; kind: one of :data:`UARTS`."""
+    """A serial interface to print to.
+
+    Attributes:
+        kind: One of :data:`UARTS`.
+        address: Of its registers.
+        source: Where that is written.
+    """
 
     kind: str
     address: int

@@ -112,8 +112,7 @@ class Machine:
             timed: Whether to count what the board's memories make the core wait, which is as slow.
 
         Raises:
-            SimulationError: For what would be a fault on the board, a stack overflow, or a function that does not
-                return within ``max_instructions``, or not properly. Variables may then be in any state.
+            SimulationError: For a fault, a stack overflow, or a function that does not return as it should in time.
         """
         self._doing = symbol
         if not self._booted:  # not here and now: that would undo what was written to variables before

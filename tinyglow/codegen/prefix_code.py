@@ -45,7 +45,7 @@ class Format:
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """data: int8, flat, as described above."""
+    """A stream of codes: ``data``, int8, flat, in the ``format`` that the module describes."""
 
     data: Array
     format: Format

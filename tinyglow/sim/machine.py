@@ -111,8 +111,7 @@ class Machine:
                 enough.
             timed: Whether to count what the board's memories make the core wait, which is as slow.
 
-        Raises:
-            SimulationError: For a fault, a stack overflow, or a function that does not return as it should in time.
+        Raises SimulationError for a fault, a stack overflow, or a function that does not return as it should in time.
         """
         self._doing = symbol
         if not self._booted:  # not here and now: that would undo what was written to variables before

@@ -77,7 +77,7 @@ class Frame:
         after: The bytes as they must be afterwards, but for those of ``free``.
         params: Offset of the struct.
         operands: Offset of each operand, in the kernel's order.
-        free: First and last offset of the working memory.
+        free: Where the working memory begins and ends.
     """
 
     case: Case

@@ -1,7 +1,7 @@
 """Headers of bundles that others made: Glow's static and dynamic interface, of any release, edited or not.
 
-The layout of the comments and macros: Glow, lib/LLVMIRCodeGen/BundleSaver.cpp; of types: lib/Base/Type.cpp.
-:mod:`tinyglow.bundle.header` reads what tinyglow writes; here less is taken for granted, and nothing gets compiled.
+Layout of comments and macros: Glow, lib/LLVMIRCodeGen/BundleSaver.cpp; of types: lib/Base/Type.cpp.
+:mod:`tinyglow.bundle.header` reads what tinyglow writes. This module takes less for granted, and compiles nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Station 1: ONNX file -> float graph. Its ``onnx_*`` neighbours and it import onnx. Files are untrusted."""
+"""Station 1: ONNX file -> float graph. Only this module and the ``onnx_*`` modules import onnx. Files are untrusted."""
 
 from __future__ import annotations
 

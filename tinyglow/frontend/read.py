@@ -1,4 +1,4 @@
-"""Model files of any kind that there is a frontend for."""
+"""Read a model file of any supported format."""
 
 from __future__ import annotations
 

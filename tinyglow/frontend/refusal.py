@@ -1,4 +1,4 @@
-"""Refusals that can be read: problems of one kind together, what to do about each, and a few of the nodes."""
+"""Errors about models that are easy to read: problems of one kind together, with what to do and some of the nodes."""
 
 from __future__ import annotations
 

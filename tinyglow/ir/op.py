@@ -211,33 +211,38 @@ class GlowParts:
 class Op(ABC):
     """An operator. The fields of a subclass are the operator's attributes; class variables say how it is quantized."""
 
-    # The operators of model files that it stands for; a subclass that does not inherit them says so.
+    # The operators of model files that it stands for. A subclass that does not inherit them says so.
     onnx_types: ClassVar[OnnxForms] = {}
     tflite_types: ClassVar[TFLiteForms] = {}
-    # What Glow calls the node kind, where that is not the class's name.
+    # Glow's name for the node kind, if that is not the class's name.
     glow_kind: ClassVar[str] = ""
-    # How Glow quantizes it to int8 (lib/Quantization/Quantization.cpp): whether it does at all; whether the result must
-    # keep the input's parameters, or all inputs must have the result's (rescales are put after it, or before); which
-    # operand is the bias.
+
+    # How Glow quantizes it to int8 (Glow, lib/Quantization/Quantization.cpp).
+    # Whether Glow quantizes it at all.
     quantizable: ClassVar[bool] = False
+    # Whether the result must have the input's parameters; a rescale to its own parameters follows.
     keeps_params: ClassVar[bool] = False
+    # Whether all inputs must have the result's parameters; rescales come before it.
     inputs_match_output: ClassVar[bool] = False
+    # Which operand is the bias.
     bias_operand: ClassVar[int | None] = None
-    # Whether ``from_tflite`` takes int8 inputs; else it is float in quantized networks, between conversions.
+    # Whether ``from_tflite`` takes int8 inputs. If not, it is float in quantized TFLite networks, between conversions.
     int8_in_tflite: ClassVar[bool] = True
-    # Whether it stays float in Glow, which knows no int8 kernel of it.
+    # Whether Glow has no int8 kernel for it and leaves it in float.
     float_in_glow: ClassVar[bool] = False
-    # Whether it has an int16 form, which Glow has of nothing; what has none stays float in an int16 network. Of layers:
-    # which dimension of their weights counts the output's units.
+
+    # Whether it has an int16 form. int16 is ours; an operator without such a form stays float in an int16 network.
     has_int16: ClassVar[bool] = False
+    # Of layers with weights: which dimension of the weights counts the output units.
     units_axis: ClassVar[int] = 0
-    # Whether a rescale of the input may as well come after it (in Glow: Reshape, Transpose, Slice, MaxPool only).
+
+    # Whether a rescale of the input may follow the operator instead (in Glow: Reshape, Transpose, Slice, MaxPool).
     rescale_sinks: ClassVar[bool] = False
-    # Which inputs a kernel of this op takes with any parameters, and whether its result may have any, so that a rescale
-    # there costs nothing (Glow, lib/Optimizer/GraphOptimizer/GraphOptimizer.cpp, OptimizeQuantization).
+    # Which inputs a kernel takes with any parameters, and whether its result may have any: a rescale there is free
+    # (Glow, lib/Optimizer/GraphOptimizer/GraphOptimizer.cpp, OptimizeQuantization).
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = ()
     absorbs_rescale_after: ClassVar[bool] = False
-    # Whether each element of the result depends on the elements at the same place only.
+    # Whether each element of the result depends only on the elements at the same place.
     elementwise: ClassVar[bool] = False
 
     @property

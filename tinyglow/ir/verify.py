@@ -1,4 +1,4 @@
-"""Checks that a graph is well formed. Runs between all stations, so that the first bad graph names its maker."""
+"""Check that a graph is well formed. This runs between all stations, so the error names the station that made it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The emulator's callbacks, as short as they can be, and Ctrl-C while the emulator runs.
+"""The emulator's callbacks, as short as possible, and Ctrl-C while the emulator runs.
 
-The emulator's Python package calls a hook through three Python functions; here the hook itself is what the emulator
-calls. That makes counting by blocks two to three times as fast. Where the package looks different inside than it does
-today, hooks go its own way, and all is as before but slower.
+The emulator's Python package calls a hook through three Python functions. Here the emulator calls the hook itself,
+which makes counting by blocks two to three times as fast. If a release of the package looks different inside, hooks use
+the package's own way: everything works as before, but slower.
 """
 
 from __future__ import annotations

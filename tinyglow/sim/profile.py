@@ -1,4 +1,4 @@
-"""Where the cycles of one call went: to which call of the network's function, which function, which instruction."""
+"""Where the cycles of one call went: to which kernel call, which function, which instruction."""
 
 from __future__ import annotations
 

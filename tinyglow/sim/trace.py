@@ -1,7 +1,7 @@
 """What one call of the emulated program did: how often each block followed each other, and how deep the stack got.
 
 The emulator calls :meth:`Trace.on_block` before it runs a block. Python's part must be short: it counts the step from
-the last block to this one, and looks at the stack pointer where the block lowers it. Prices come afterwards.
+the last block to this one, and looks at the stack pointer where the block lowers it. Cycles are computed afterwards.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a board file may say beside cores and memories: how to print, what to keep in flash, its name in QEMU."""
+"""What a board file may have in addition to core and memories: how to print, what to keep in flash, QEMU's name."""
 
 from __future__ import annotations
 

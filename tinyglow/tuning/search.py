@@ -1,4 +1,6 @@
-"""Search for the best schemes by accuracy, time and flash: schema, biases, calibration, and layers per channel or in float.
+"""Search for the best schemes by accuracy, time and flash.
+
+Tried are schemas, bias types, calibration, and single layers per channel or in float.
 
 Every combination of the options that concern a whole network is tried first. Then single layers are changed, one at a
 time, in the combinations that no other one surpasses, as long as that finds new ones: the Pareto front. Nothing here

@@ -1,7 +1,8 @@
-"""Every error a user can cause or meet.
+"""All errors that a user can cause or meet.
 
-A :class:`TinyglowError` carries all problems found, not the first alone: each says where it is, what was found, what
-would have been right and what to do. The command line prints it and exits with status 2, without a traceback.
+A :class:`TinyglowError` carries all problems that were found, not only the first. Each says where it is, what was
+found, what would have been right, and what to do. The command line prints it and exits with status 2, without a
+traceback.
 """
 
 from __future__ import annotations

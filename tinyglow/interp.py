@@ -1,4 +1,4 @@
-"""The two interpreters: float graphs, and integer programs, which this module defines bit for bit."""
+"""The two interpreters: of float graphs, and of integer programs. The latter defines what a bundle computes."""
 
 from __future__ import annotations
 
@@ -43,10 +43,18 @@ def _largest_bytes(types: Iterator[TensorType]) -> int:
 
 
 def run_graph(graph: Graph, inputs: Mapping[str, Array], observe: Observer | None = None) -> dict[str, Array]:
-    """Outputs [samples, *shape] float32 of a float graph on inputs [samples, *shape].
+    """Run a graph in float32.
 
-    Of a quantized one, what its weights stand for is computed with, and nothing is rounded.
-    observe(value name, array) is called with every value, constants first, in chunks of samples.
+    Args:
+        graph: A float graph. Of a quantized one, the reals that its weights stand for are used, and nothing is rounded.
+        inputs: Arrays [samples, *shape] by input name.
+        observe: Is called with the name and the float32 array of every value, constants first, in chunks of samples.
+
+    Returns:
+        Outputs float32 [samples, *shape] by name.
+
+    Raises:
+        InputError: The inputs hold different numbers of samples, or none.
     """
     samples = sample_count(inputs)
     constants = {
@@ -88,9 +96,9 @@ def _run_nodes(graph: Graph, values: dict[str, Array], observe: Observer | None)
 
 
 class ProgramState:
-    """The memory of a program for a batch of samples: each region is an array [samples, bytes], as C has it.
+    """The memory of a program for a batch of samples: for each region an array uint8 [samples, bytes], as C has it.
 
-    Constant memory has one row; it is read-only. So have the data that C has as functions.
+    Constant memory has one row and is read-only, and so have the data that C has as functions.
     """
 
     def __init__(self, program: Program, samples: int) -> None:
@@ -116,14 +124,20 @@ class ProgramState:
         return self.view(buffer).reshape(-1, *output_shape(buffer.type)).copy()
 
     def run(self, call: KernelCall) -> None:
-        """One call: its kernel's definition on views of the memory. It computes a whole result before it stores it."""
+        """Run one call: its kernel's definition, on views of the memory.
+
+        A whole result is computed before it is stored.
+        """
         buffers = (self.program.buffers[name] for name in call.operands)
         operands = zip(call.kernel.operands, buffers, strict=True)
         run_call(call, [self.view(buffer, operand.dtype) for operand, buffer in operands])
 
 
 def run_call(call: KernelCall, operands: Sequence[Array]) -> None:
-    """A kernel's definition on operands [samples, elements] (constants: [1, elements]), a few samples at a time."""
+    """Run a kernel's definition, a few samples at a time.
+
+    operands: arrays [samples, elements]; constants [1, elements].
+    """
     samples = max((len(operand) for operand in operands), default=1)
     step = max(1, _CACHE_ELEMENTS // max(1, sum(operand.shape[1] for operand in operands if len(operand) == samples)))
     for begin in range(0, samples, step):
@@ -132,19 +146,27 @@ def run_call(call: KernelCall, operands: Sequence[Array]) -> None:
 
 
 def fits(sample: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether a sample's shape is a placeholder's, up to dimensions of size 1 (which do not move elements) or flat."""
+    """Whether a sample's shape is a placeholder's: up to dimensions of size 1, which do not move elements, or flat."""
     return sample == (math.prod(shape),) or [d for d in sample if d != 1] == [d for d in shape if d != 1]
 
 
 def output_shape(type_: TensorType) -> tuple[int, ...]:
-    """Shape of one sample of an output: the placeholder's, whose leading 1 (the batch) the sample axis takes over."""
+    """The shape of one sample of an output: the placeholder's, without a leading 1 (the batch)."""
     return type_.shape[1:] if type_.shape[:1] == (1,) else type_.shape
 
 
 def quantized_input(array: Array, type_: TensorType) -> Array:
-    """``array`` [samples, ...] as a placeholder of ``type_`` takes it: [samples, elements] of its dtype.
+    """Samples as a placeholder takes them.
 
-    Floats are quantized with the placeholder's parameters; integers pass as they are. Raises ValueError otherwise.
+    Args:
+        array: [samples, ...]. Floats are quantized with the placeholder's parameters; integers pass as they are.
+        type_: The placeholder's type.
+
+    Returns:
+        [samples, elements] of the placeholder's dtype.
+
+    Raises:
+        ValueError: Shape or dtype do not fit.
     """
     if not fits(array.shape[1:], type_.shape):
         raise ValueError(f"samples of shape {list(array.shape[1:])}")
@@ -192,7 +214,10 @@ def run_program(program: Program, inputs: Mapping[str, Array], layers: bool = Fa
 
 
 def start(program: Program, inputs: Mapping[str, Array]) -> ProgramState:
-    """The program's memory with the inputs in place, before the first call."""
+    """The program's memory with the inputs in place, before the first call.
+
+    Raises InputError if an input does not fit.
+    """
     state = ProgramState(program, sample_count(inputs))
     problems = []
     for name in program.inputs:

@@ -68,7 +68,8 @@ def _make(*words: str) -> None:
         assert (folder / "Makefile").is_file(), folder
         _build(folder)
         return
-    (target,) = words
+    target, *given = words
+    assert all(word.startswith("ARGS=") for word in given), words
     known = re.search(r"^COMMANDS := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert known and target in known[1].split(), target
 

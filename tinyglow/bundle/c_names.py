@@ -1,6 +1,7 @@
-"""Names that a network's function or a macro of its header cannot have in C: somebody else's already.
+"""Names that a network's function, or a macro of its header, cannot have in C because they are taken.
 
-Whoever includes the header may include any of the standard's, and compilers know the library's functions without.
+A program that includes the header may include any header of the standard library, and compilers know the library's
+functions even without one.
 """
 
 from __future__ import annotations

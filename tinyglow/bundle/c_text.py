@@ -1,8 +1,8 @@
-"""C files of unknown origin: whether to compile them is to read them alone.
+"""Check C files of unknown origin: compiling one must read no other file.
 
-A compiler reads other files for ``#include`` and its kin, and an assembler for ``.incbin`` and ``.include``; both can
-be hidden behind macros, spliced lines, attributes with text for the assembler, and trigraphs. Generated C needs none of
-that, so whatever could hide it is a fault.
+A compiler reads other files for ``#include`` and similar directives, an assembler for ``.incbin`` and ``.include``.
+Both can be hidden by macros, spliced lines, attributes with text for the assembler, and trigraphs. Generated C needs
+none of these, so anything that could hide a directive is reported as a fault.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Station 8: program -> C bundle, a folder that any C99 compiler builds. Deterministic to the byte."""
+"""Station 8: program -> C bundle, a folder that any C99 compiler builds. The same program gives the same bytes."""
 
 from __future__ import annotations
 

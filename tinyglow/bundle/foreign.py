@@ -1,7 +1,7 @@
 """Headers of bundles that others made: Glow's static and dynamic interface, of any release, edited or not.
 
-The layout of the comments and macros: Glow, lib/LLVMIRCodeGen/BundleSaver.cpp; of types: lib/Base/Type.cpp.
-:mod:`tinyglow.bundle.header` reads what tinyglow writes; here less is taken for granted, and nothing gets compiled.
+Layout of comments and macros: Glow, lib/LLVMIRCodeGen/BundleSaver.cpp; of types: lib/Base/Type.cpp.
+:mod:`tinyglow.bundle.header` reads what tinyglow writes. This module takes less for granted, and compiles nothing.
 """
 
 from __future__ import annotations
@@ -48,9 +48,16 @@ _BYTES = {
 
 @dataclass(frozen=True)
 class Tensor:
-    """A placeholder or a constant. ``text``: the type as written; dtype: numpy's name; offset: in its area, in bytes.
+    """A placeholder or a constant of a bundle.
 
-    is_input: None where the header does not say it, as Glow's own do not.
+    Attributes:
+        name: Its name in the header.
+        text: Its type as the header has it.
+        dtype: numpy's name of the element type.
+        shape: Its dimensions.
+        quant: Scale and offset; None if it is float.
+        offset: Bytes from the beginning of its area.
+        is_input: None where the header does not say it, as Glow's own headers do not.
     """
 
     name: str

@@ -45,12 +45,24 @@ def write_harness(
     debug: bool = False,
     places: Places | None = None,
 ) -> Harness:
-    """Write ``main.c``, ``startup.c`` and ``link.ld`` for the bundle ``net`` and ``board`` into ``folder``.
+    """Write ``main.c``, ``startup.c`` and ``link.ld`` for a bundle on a board.
 
-    weights: where they lie when the network runs: in flash, or in RAM, where the start-up code copies them to.
-    debug: keep the compiler's table of source lines. places: the memory of each area (default: all in the data memory).
     The compiler must be given the bundle's folder as an include directory: ``main.c`` includes ``<net>.h`` and
-    ``<net>.weights.txt``. Raises BoardError for the host, which has no memories to link for.
+    ``<net>.weights.txt``.
+
+    Args:
+        folder: Where to write them.
+        net: Name of the bundle.
+        board: The board.
+        weights: Where the weights lie when the network runs: in flash, or in RAM, where start-up code copies them.
+        debug: Whether to keep the compiler's table of source lines.
+        places: The memory of each area (default: all in the data memory).
+
+    Returns:
+        The files.
+
+    Raises:
+        BoardError: The board is the host, which has no memories to link for.
     """
     harness = Harness(folder / "main.c", folder / "startup.c", folder / "link.ld")
     places = places or in_data_memory(board)
@@ -99,10 +111,21 @@ def write_foreign_harness(
     placement: Placement = "flash",
     places: Places | None = None,
 ) -> tuple[Harness, Path]:
-    """As :func:`write_harness`, around machine code: nothing of the bundle is compiled, its header is not included.
+    """Write a harness around machine code: nothing of the bundle is compiled, and its header is not included.
 
-    entry: the function's name, or ``address``: where it is. assignments: for the linker. placement: of the weights.
-    Also returns the assembly file with the weights.
+    Args:
+        folder: Where to write it.
+        entry: Name of the bundle's function, or "" if ``address`` says where it is.
+        weights: The weights.
+        sizes: Bytes of each area.
+        board: The board.
+        address: Of the bundle's function.
+        assignments: Commands for the linker.
+        placement: Where the weights lie when the network runs.
+        places: The memory of each area.
+
+    Returns:
+        The files; and the assembly file with the weights.
     """
     harness = write_harness(folder, "net", board, places=places)
     values = {"alignment": sizes.alignment, "mutable": sizes.mutable, "activations": sizes.activations}

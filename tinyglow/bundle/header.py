@@ -22,10 +22,14 @@ _MACROS = {"CONSTANT_MEM_SIZE": "constant", "MUTABLE_MEM_SIZE": "mutable", "ACTI
 
 @dataclass(frozen=True)
 class Placeholder:
-    """An input or output of a bundle: ``offset`` is in bytes from the base of mutableWeight.
+    """An input or output of a bundle.
 
-    is_input: None where the header does not say it, as Glow's own do not. pixels: what an element stands for in the
-    model file, if it is uint8 there.
+    Attributes:
+        name: Its name in C.
+        type: Its type.
+        offset: Bytes from the base of mutableWeight.
+        is_input: None where the header does not say it, as Glow's own headers do not.
+        pixels: What an element stands for in the model file, if it is uint8 there.
     """
 
     name: str
@@ -43,9 +47,17 @@ class Placeholder:
 
 @dataclass(frozen=True)
 class BundleInfo:
-    """What a bundle's header says. Sizes in bytes.
+    """What a bundle's header says. Sizes are in bytes.
 
-    tcm: of the fast memory it wants at glow_tcm_addr. weights_in_ram: the constants are to be copied to RAM.
+    Attributes:
+        name: Name of the network in C.
+        placeholders: Inputs and outputs.
+        constant: Size of constantWeight.
+        mutable: Size of mutableWeight.
+        activations: Size of activations.
+        alignment: Of the three.
+        tcm: Size of the fast memory that it wants at glow_tcm_addr.
+        weights_in_ram: Whether the constants are to be copied to RAM.
     """
 
     name: str
@@ -91,10 +103,17 @@ def write_header(
     constants: Sequence[Buffer] = (),
     destroys_input: bool = False,
 ) -> str:
-    """Text of ``<net>.h``.
+    """The text of ``<net>.h``.
 
-    efficiency: bytes of activations live at once, at most, over those allocated. constants: listed if
-    ``options.verbose``; where the weights go is ``info``'s to say. destroys_input: an inference overwrites it.
+    Args:
+        info: What the header says.
+        efficiency: Bytes of activations in use at once, at most, over those allocated.
+        options: How the bundle's interface looks.
+        constants: Listed if ``options.verbose``. Where the weights lie is in ``info``.
+        destroys_input: Whether an inference overwrites its input.
+
+    Returns:
+        The text.
     """
     options = options or BundleOptions()
     return render(

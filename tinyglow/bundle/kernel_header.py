@@ -1,6 +1,6 @@
-"""``tg_kernels.h``: the C structs and prototypes of kernels, from their declarations in ``ops``.
+"""``tg_kernels.h``: the C structs and prototypes of kernels, from their declarations in Python.
 
-``python -m tinyglow.bundle.kernel_header`` brings the runtime's own copy, which holds all kernels, up to date.
+``python -m tinyglow.bundle.kernel_header`` updates the runtime's own copy, which has all kernels.
 """
 
 from __future__ import annotations

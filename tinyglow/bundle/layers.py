@@ -1,4 +1,4 @@
-"""The layers of a bundle: which call of the network's function computes what, by the comments of its source."""
+"""The layers of a bundle: which kernel call computes which layer, read from the comments of its source."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The list of a bundle's files with their SHA-256, in the format of ``sha256sum``: a bundle knows its parts.
+"""The list of a bundle's files with their SHA-256, in the format of ``sha256sum``.
 
-It is the last file that is written. Parts of two bundles in one folder, as a killed process or a careless copy leaves
-them, therefore do not agree with it.
+The list is written last. If a folder holds parts of two bundles, after a process was killed or files were copied, the
+list does not match them.
 """
 
 from __future__ import annotations

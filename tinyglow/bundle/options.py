@@ -18,11 +18,14 @@ UTILS = ("glow_bundle_utils.c", "glow_bundle_utils.h")
 
 @dataclass(frozen=True)
 class BundleOptions:
-    """api: static: macros; dynamic: a ``BundleConfig`` with a symbol table as well, as Glow's dynamic bundles have it.
+    """How a bundle's interface looks.
 
-    verbose: the header lists the constants too. weights: flash: the constants are const; ram: they are not, and
-    start-up code copies them. weights_asm: an assembly file takes ``weights.bin`` in as it is. utils: the aligned
-    allocation of NXP's ``glow_bundle_utils``, for hosts.
+    Attributes:
+        api: "static": macros. "dynamic": also a ``BundleConfig`` with a symbol table, as Glow's dynamic bundles have.
+        verbose: Whether the header lists the constants too.
+        weights: "flash": the constants are const. "ram": they are not, and start-up code copies them.
+        weights_asm: Whether an assembly file includes ``weights.bin`` as it is.
+        utils: Whether the aligned allocation of NXP's ``glow_bundle_utils`` is written too, for hosts.
     """
 
     api: Api = "static"

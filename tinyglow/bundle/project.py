@@ -84,10 +84,20 @@ def project_files(
     percent: bool,
     places: Places,
 ) -> dict[str, bytes]:
-    """Every file of the project, by its path inside it.
+    """Every file of a firmware project.
 
-    console: "semihosting" or the kind of the board's UART. flags: of the compilers "gcc" and "zig". percent: whether
-    the first output holds probabilities. places: the memory of each area.
+    Args:
+        info: The bundle's header.
+        bundle: The bundle's files by name.
+        samples: What the firmware runs.
+        board: The board.
+        console: "semihosting", or the kind of the board's UART.
+        flags: Of the compilers "gcc" and "zig".
+        percent: Whether the first output holds probabilities.
+        places: The memory of each area.
+
+    Returns:
+        The contents by path inside the project.
     """
     facts = tuple(replace(f, name=_plain(f.name), value=_plain(f.value), source=_plain(f.source)) for f in board.facts)
     config = board.flash_config

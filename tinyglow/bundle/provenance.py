@@ -1,13 +1,13 @@
-"""Where a bundle is from, and so what may be done with it.
+"""Where a bundle is from, and therefore what may be done with it.
 
-To compile C is to let it read files of this machine, and to run it here is to let it do anything. A bundle may be a
-stranger's, or not be what was written any more. Before it is built, it is therefore copied file by file:
+Compiling C lets it read files of this machine, and running it here lets it do anything. A bundle may be from somebody
+else, or may have been changed. So it is copied file by file before it is built:
 
-* If its list (:mod:`tinyglow.bundle.manifest`) is one that tinyglow wrote here, for this user, and all files are as
-  listed, it may run anywhere. What was written is remembered by the list's digest, in the user's own state folder: a
+* If its list of files (:mod:`tinyglow.bundle.manifest`) is one that tinyglow wrote here, for this user, and all files
+  match, it may run anywhere. Lists that were written are remembered by their digest in the user's own state folder: a
   list can be forged, that record cannot.
-* Another one runs on emulated boards alone, if its C reads nothing (:mod:`tinyglow.bundle.c_text`).
-* One that its user trusts is built as it is.
+* Any other bundle runs on emulated boards only, and only if its C reads no files (:mod:`tinyglow.bundle.c_text`).
+* A bundle that its user trusts is built as it is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Folders in which files wait until all are written; one that a dying process leaves is cleared away by the next."""
+"""Folders that hold files until all of them are written.
+
+If a process dies meanwhile, the next one removes its folder.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bundle's files into a folder: whole or not at all, and nothing of anybody else's is touched."""
+"""Write a bundle's files into a folder: all of them or none, without touching anybody else's files."""
 
 from __future__ import annotations
 

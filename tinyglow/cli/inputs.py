@@ -1,4 +1,4 @@
-"""Files that a command line names more than once: what is read must not be what is written."""
+"""Check that no file that a command reads is one that it writes."""
 
 from __future__ import annotations
 

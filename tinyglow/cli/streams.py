@@ -1,4 +1,4 @@
-"""Standard output and error whose readers may go: a command then goes on, and ends with a status of its own."""
+"""Standard output and error whose reader may stop reading. The command continues, and ends with a status of its own."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Weights as a stream of bits: prefix codes, the shorter the nearer a weight is to zero. The format of ``tg_packed.h``.
+"""Weights as a stream of bits: a prefix code in which weights near zero are short. The format of ``tg_packed.h``.
 
-A weight free of its offset has a rank: 0 for 0, 1 for -1, 2 for 1, 3 for -2 and so on. Weights are spread around zero,
-so that a code whose lengths rise with the rank loses next to nothing against a Huffman code, and its table is no more
-than the number of codes of each length. Output units differ in how wide their weights spread: a layer has up to eight
-tables, and each unit says which is its own.
+A weight less its offset has a rank: 0 for 0, 1 for -1, 2 for 1, 3 for -2 and so on. Weights are spread around zero, so
+a code whose lengths rise with the rank loses almost nothing against a Huffman code, and its table is just the number of
+codes of each length. Output units differ in how wide their weights spread. So a layer has up to eight tables, and each
+unit says which one it uses.
 
-Layout: the tables, each of ``table_bytes`` (the shortest length, then how many codes there are of each length from it
-on); then, unit after unit, the number of its table (``index_bits``), its bias plus half of 2**bias_bits
-(``bias_bits``), a number for any purpose (``word_bits``), its weights; and two bytes more. Bits come most significant
+Layout: first the tables, each of ``table_bytes``: the shortest length, then the number of codes of each length from
+that one on. Then, for each unit: the number of its table (``index_bits``), its bias plus half of 2**bias_bits
+(``bias_bits``), a number for any purpose (``word_bits``), its weights. Last, two more bytes. Bits come most significant
 first. Codes of one length are consecutive numbers in the order of ranks, as in any canonical code (D. A. Huffman, 1952;
 E. S. Schwartz and B. Kallick, 1964).
 """
@@ -45,7 +45,7 @@ class Format:
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """data: int8, flat, as described above."""
+    """A stream of codes: ``data``, int8, flat, in the ``format`` that the module describes."""
 
     data: Array
     format: Format

@@ -1,8 +1,8 @@
-"""Weights as code: sums of products with constant weights, written out as instructions; zero weights take none.
+"""Weights as code: sums of products with constant weights, written as instructions. Zero weights take none.
 
-Inputs x0 and x1 of two pixels lie in one word, x0 + x1 * 2**16, so that one multiplication by a weight is both products
-(``tg_lanes.h``). A sum of words is cut into chunks within which neither half can leave 16 bits; at the end of a chunk
-its halves are added to the two pixels' sums.
+Inputs x0 and x1 of two pixels lie in one word, x0 + x1 * 2**16, so one multiplication by a weight makes both products
+(packed dual MAC, ``tg_lanes.h``). A sum of words is cut into chunks within which neither halfword can leave 16 bits. At
+the end of a chunk its halfwords are added to the two pixels' sums.
 """
 
 from __future__ import annotations

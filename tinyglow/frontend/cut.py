@@ -1,4 +1,4 @@
-"""A network that ends earlier than its file: at values of the user's choice."""
+"""End a network earlier than its file does, at values of the user's choice."""
 
 from __future__ import annotations
 

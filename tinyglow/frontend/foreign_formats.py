@@ -1,4 +1,4 @@
-"""Model files of other tools, which are not read here: told apart by their first bytes, and how to convert them."""
+"""Model files of other tools, which are not read here: how to recognize them, and how to convert them."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class ModelImport:
         self.unknown: set[str] = set()
 
     def refusal(self, steps: Sequence[Step], outputs: Sequence[str]) -> ModelError:
-        """The error for the problems found. steps: the model's nodes. outputs: its outputs."""
+        """The error for the problems found. ``steps``: the model's nodes; ``outputs``: the names of its outputs."""
         made = {name for step in steps for name in step.outputs if name in self.values}
         computed = {name for name in made if self.values[name].data is None}
         return refusal(self.problems, where_to_end(steps, outputs, self.unknown, computed))

@@ -1,4 +1,4 @@
-"""Station 1: ONNX file -> float graph. Its ``onnx_*`` neighbours and it import onnx. Files are untrusted."""
+"""Station 1: ONNX file -> float graph. Only this module and the ``onnx_*`` modules import onnx. Files are untrusted."""
 
 from __future__ import annotations
 
@@ -207,10 +207,18 @@ class _Import(ModelImport):
 
 
 def load_onnx(path: str | Path, name: str | None = None, request: Request = AS_IN_FILE) -> Graph:
-    """The float graph of an ONNX file.
+    """Read an ONNX file.
 
-    name: of the network, a C identifier; the file's stem by default. request: what the file leaves open. Raises
-    ModelError with every problem found.
+    Args:
+        path: The file.
+        name: Of the network in C (default: from the file's name).
+        request: What the file leaves open.
+
+    Returns:
+        The graph.
+
+    Raises:
+        ModelError: With every problem found.
     """
     model = read_model(path)
     if request.outputs:

@@ -1,4 +1,7 @@
-"""Nodes of an ONNX file: each is used as its schema says, and as the operator here was written for; else refused."""
+"""Nodes of an ONNX file.
+
+Each must follow its schema and be of a form that its operator supports; others are refused.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model files of any kind that there is a frontend for."""
+"""Read a model file of any supported format."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ from tinyglow.ir.verify import verify
 
 
 def load_model(path: str | Path, name: str | None = None, request: Request = AS_IN_FILE) -> Graph:
-    """The graph of a model file, TFLite by its first bytes (or else its name), ONNX otherwise.
+    """Read a model file: TFLite by its first bytes (or else its name), ONNX otherwise.
 
-    name: of the network, a C identifier; the file's stem by default. request: what the file leaves open. Raises
-    ModelError with every problem found; ToolError if a TFLite file needs a package that is not installed.
+    Args:
+        path: The file.
+        name: Of the network in C (default: from the file's name).
+        request: What the file leaves open.
+
+    Returns:
+        The graph.
+
+    Raises:
+        ModelError: With every problem found.
+        ToolError: A TFLite file needs a package that is not installed.
     """
     refuse_foreign(path)
     graph = (tflite.load_tflite if is_tflite(path) else onnx.load_onnx)(path, name, request)

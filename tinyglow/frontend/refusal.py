@@ -1,4 +1,4 @@
-"""Refusals that can be read: problems of one kind together, what to do about each, and a few of the nodes."""
+"""Errors about models that are easy to read: problems of one kind together, with what to do and some of the nodes."""
 
 from __future__ import annotations
 
@@ -76,9 +76,16 @@ def _joined(place: str, group: list[Problem]) -> list[Problem]:
 
 
 def where_to_end(steps: Sequence[Step], outputs: Iterable[str], lost: Collection[str], made: Collection[str]) -> str:
-    """Where the network could end so that nothing is left that is not supported, as options; "" if that is unclear.
+    """Where the network could end so that nothing is left that is not supported.
 
-    lost: values that could not be imported. made: results of nodes that could.
+    Args:
+        steps: The model's nodes.
+        outputs: Names of its outputs.
+        lost: Values that could not be imported.
+        made: Results of nodes that could.
+
+    Returns:
+        Options that end it there; "" if that is unclear.
     """
     clean = [name for name in outputs if name in made and name not in lost]
     behind = [step for step in steps if any(name in lost for name in step.outputs)]

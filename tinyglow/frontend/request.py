@@ -1,4 +1,4 @@
-"""What the user says of a model beside its file: sizes and shapes that it leaves open, and where it ends."""
+"""What the user asks of a model in addition to its file: sizes and shapes that it leaves open, and where it ends."""
 
 from __future__ import annotations
 

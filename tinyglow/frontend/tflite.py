@@ -343,10 +343,18 @@ def _type_of(tensor: FileTensor, name: str) -> TensorType:
 
 
 def load_tflite(path: str | Path, name: str | None = None, request: Request = AS_IN_FILE) -> Graph:
-    """The graph of a TFLite file.
+    """Read a TFLite file.
 
-    name: of the network, a C identifier; the file's stem by default. request: as for ONNX files; the sizes and shapes
-    in it can only be the file's own. Raises ModelError with every problem found.
+    Args:
+        path: The file.
+        name: Of the network in C (default: from the file's name).
+        request: As for ONNX files; the sizes and shapes in it can only be the file's own.
+
+    Returns:
+        The graph.
+
+    Raises:
+        ModelError: With every problem found.
     """
     return graph_of(read_tflite(path), legal_name(name or Path(path).stem), request)
 

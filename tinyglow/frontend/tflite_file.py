@@ -42,9 +42,15 @@ class Quantization:
 
 @dataclass(frozen=True, eq=False)
 class FileTensor:
-    """A tensor as the file has it. dtype: of its schema ("FLOAT32"). data: its bytes, if it is constant.
+    """A tensor as the file has it.
 
-    fault: what it has that nothing here can read; "" if nothing.
+    Attributes:
+        name: Its name.
+        shape: Its dimensions.
+        dtype: As its schema calls it ("FLOAT32").
+        data: Its bytes, if it is constant.
+        quantization: Its scales and zero points, if it has any.
+        fault: What it has that nothing here can read; "" if nothing.
     """
 
     name: str
@@ -57,10 +63,16 @@ class FileTensor:
 
 @dataclass(frozen=True)
 class FileOperator:
-    """An operator as the file has it; inputs that are absent are -1.
+    """An operator as the file has it.
 
-    options: the schema's table that its attributes are in; "" without one. fault: what it has that nothing here can
-    read; "" if nothing.
+    Attributes:
+        op_type: Its name in the schema.
+        version: Of the operator.
+        inputs: Numbers of tensors; -1 for an absent one.
+        outputs: Numbers of tensors.
+        options: The schema's table that its attributes are in; "" without one.
+        attributes: By name.
+        fault: What it has that nothing here can read; "" if nothing.
     """
 
     op_type: str
@@ -76,7 +88,12 @@ class FileOperator:
 class FileModel:
     """The first subgraph of a file, which is the network.
 
-    inputs, outputs: numbers of tensors. file_bytes: the file's size.
+    Attributes:
+        tensors: All of them.
+        operators: In the file's order.
+        inputs: Numbers of tensors.
+        outputs: Numbers of tensors.
+        file_bytes: Size of the file.
     """
 
     tensors: tuple[FileTensor, ...]

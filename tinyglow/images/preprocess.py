@@ -36,11 +36,17 @@ IMAGENET_STDDEV = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class ImageOptions:
-    """How images become tensors; the defaults are Glow's.
+    """How images become tensors. The defaults are Glow's.
 
-    mode: a key of ``RANGES``, or "" to pass pixels through as they are. layout: NCHW or NHWC. channel_order: BGR or
-    RGB, of colour images. mean, stddev: one number for each channel, in units of pixels and in the order of
-    ``channel_order``; () for 0 and 1. Raises InputError with everything that is wrong.
+    Attributes:
+        mode: A key of ``RANGES``, or "" to pass pixels through as they are.
+        layout: "NCHW" or "NHWC".
+        channel_order: Of colour images: "BGR" or "RGB".
+        mean: One number for each channel, in units of pixels and in ``channel_order``; () for 0.
+        stddev: As ``mean``; () for 1.
+
+    Raises:
+        InputError: With everything that is wrong.
     """
 
     mode: str = ""

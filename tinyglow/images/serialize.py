@@ -24,7 +24,15 @@ _RULE = "// " + "-" * 117
 
 @dataclass(frozen=True)
 class Form:
-    """What the values of a serialized image are. type: one of ``TYPES``; mode: for float32; shape: [n, ...], or ()."""
+    """What the values of a serialized image are.
+
+    Attributes:
+        type: One of ``TYPES``.
+        mode: Range of the values, for float32.
+        layout: "NCHW" or "NHWC".
+        channel_order: Of colour images: "BGR" or "RGB".
+        shape: [n, ...]; () if it is not known.
+    """
 
     type: str = "float32"
     mode: str = "0to255"
@@ -70,7 +78,7 @@ def as_text(data: bytes, form: Form, source: str) -> str:
 
 
 def parse_text(text: str) -> tuple[bytes, dict[str, str]]:
-    """(bytes, what the comment says of them) of C text: numbers from 0 to 255, separated by commas.
+    """The bytes of C text with numbers from 0 to 255, separated by commas, and what its comment says of them.
 
     Raises ValueError for anything else.
     """

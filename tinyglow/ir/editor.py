@@ -1,4 +1,4 @@
-"""Making graphs: the only mutable thing of the IR. Frontends build with it, passes edit a copy with it."""
+"""Building and changing graphs: the only mutable part of the IR. Frontends build with it, passes edit a copy."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def legal_name(name: str) -> str:
-    """``name`` as a C identifier, as Glow does it (lib/Support/Support.cpp, legalizeName).
+    """A name as a C identifier, made as Glow does it (Glow, lib/Support/Support.cpp, legalizeName).
 
-    Every character but ASCII letters, digits and underscores becomes an underscore; a leading digit or an empty name
+    Every character but ASCII letters, digits and underscores becomes an underscore. A leading digit or an empty name
     gets an "A" in front.
     """
     legal = re.sub(r"[^A-Za-z0-9_]", "_", name)
@@ -27,10 +27,10 @@ def legal_name(name: str) -> str:
 
 
 class Namer:
-    """Unique names, numbered as Glow numbers them (lib/Graph/Graph.cpp, Module::uniqueName).
+    """Unique names, numbered as Glow numbers them (Glow, lib/Graph/Graph.cpp, Module::uniqueName).
 
-    A name that is taken gets the suffix ``__N`` with the smallest free N >= 1, in place of a suffix it already has
-    (unless the model file itself spelled it so). Names are never given back.
+    A name that is taken gets the suffix ``__N`` with the smallest free N >= 1. It replaces a suffix that the name
+    already has, unless the model file itself has the name with it. Names are never given back.
     """
 
     def __init__(self, original: Iterable[str] = (), used: Iterable[str] = ()) -> None:
@@ -60,7 +60,7 @@ class Namer:
 
 
 class GraphEditor:
-    """A graph under construction. All queries are O(1); ``finish`` drops what no output needs and sorts."""
+    """A graph under construction. Queries take constant time; ``finish`` drops what no output needs, and sorts."""
 
     def __init__(self, name: str, namer: Namer | None = None) -> None:
         self.name = name
@@ -118,7 +118,7 @@ class GraphEditor:
         return value
 
     def constant(self, name: str, data: Array, type_: TensorType | None = None) -> Value:
-        """A constant with the given data; its type is taken from the data unless it is quantized."""
+        """Add a constant. Its type is taken from the data, unless it is given because the constant is quantized."""
         if type_ is None:
             type_ = TensorType(tuple(data.shape), str(data.dtype))
         value = Value(self.namer.unique(name), type_, data)
@@ -140,9 +140,20 @@ class GraphEditor:
     def add(
         self, name: str, op: Op, inputs: Iterable[Value], origin: str = "", types: tuple[TensorType, ...] | None = None
     ) -> Value:
-        """Add a node called ``name`` (made unique); returns its first result.
+        """Add a node.
 
-        types: the results' types where they are not what ``op.infer`` says, as in a quantized graph.
+        Args:
+            name: Its name, which is made unique.
+            op: The operator.
+            inputs: Values that it reads.
+            origin: The node of the model file that it stems from.
+            types: The results' types where they are not what ``op.infer`` says, as in a quantized graph.
+
+        Returns:
+            The first result.
+
+        Raises:
+            ShapeError: The operator cannot take these inputs.
         """
         inputs = tuple(inputs)
         types = types or op.infer(*(value.type for value in inputs))

@@ -1,4 +1,4 @@
-"""What an operator was written for: of each operator type of a model file, which versions and which attributes."""
+"""Which forms an operator supports: for each operator type of a model file, the versions and the attributes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graph: values, and nodes that make values of values. Frozen; a pass returns a new one."""
+"""The graph: values, and nodes that compute values from values. Graphs are frozen; a pass returns a new one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base class of operators: one subclass, in one file, says everything that is to say about an operator."""
+"""The base class of operators. One subclass, in one file, holds all that the compiler knows about an operator."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ Attribute = int | float | str | Array | list[int] | list[float] | None
 
 
 class UnsupportedError(Exception):
-    """An operator, or a form of it, that cannot be compiled: what was found, what is supported, what to do.
+    """An operator, or a form of it, that cannot be compiled.
 
-    Raised by operators; the frontend and the lowering collect all of them before they report any.
+    Operators raise it. The frontend and the lowering collect all of them before they report any.
+
+    Args:
+        found: What the model has.
+        expected: What is supported; "" if that is obvious.
+        hint: What the user can do; "" if there is nothing to add.
     """
 
     def __init__(self, found: str, expected: str = "", hint: str = "") -> None:
@@ -34,9 +39,15 @@ class ShapeError(UnsupportedError):
 
 @dataclass(frozen=True)
 class SourceNode:
-    """A node as a model file has it, free of the file format's own classes.
+    """A node of a model file, free of the file format's own classes.
 
-    opset: its operator set's version; in TFLite files, which number operators by themselves, its own.
+    Attributes:
+        name: Its name in the file, or one that the frontend made.
+        op_type: The operator's name in the file format.
+        inputs: Names of the tensors that it reads; "" for an optional one that is absent.
+        outputs: Names of the tensors that it computes.
+        attributes: Its attributes by name.
+        opset: Version of its operator set; in TFLite files, which number operators by themselves, its own.
     """
 
     name: str
@@ -47,7 +58,7 @@ class SourceNode:
     opset: int = 13
 
     def ints(self, name: str, default: Sequence[int]) -> tuple[int, ...]:
-        """An integer-list attribute; ``default`` where it is absent."""
+        """An integer-list attribute; ``default`` where it is absent. Raises UnsupportedError if it is none."""
         value = self.attributes.get(name)
         if value is None:
             return tuple(default)
@@ -78,7 +89,7 @@ class SourceNode:
 
 
 class Importer(Protocol):
-    """What an operator needs of a frontend to bring a source node into the graph."""
+    """What an operator may ask of a frontend while it brings a source node into the graph."""
 
     editor: GraphEditor
 
@@ -86,94 +97,109 @@ class Importer(Protocol):
         """The graph's value for a source tensor."""
 
     def constant(self, name: str) -> Array | None:
-        """The data of a source tensor if it is known now, else None."""
+        """The data of a source tensor if it is known at compile time, else None."""
 
     def bind(self, name: str, value: Value) -> None:
         """Say which value stands for a source tensor."""
 
     def declared(self, name: str) -> TensorType:
-        """The type that the file gives a source tensor: in TFLite files all have one. Shape () leaves it open."""
+        """The type that the file gives a source tensor. In TFLite files all have one; shape () leaves it open."""
 
 
 class Quantizing(Protocol):
-    """What an operator needs of the quantizer to become int8. Value names are those of the float graph."""
+    """What an operator may ask of the quantizer while it becomes int8. Names of values are those of the float graph."""
 
     edit: GraphEditor
 
     def quantized(self, value: str) -> Value:
-        """The float graph's value as int8 (or int16), with the parameters of its own profile."""
+        """A value of the float graph as int8 (or int16), with the parameters of its own profile."""
 
     def params(self, value: str) -> QuantParams:
-        """The parameters that a value's profile asks for."""
+        """The parameters that a value gets by its profile."""
 
     def choose(self, low: float, high: float) -> QuantParams:
-        """Parameters for a range, by the schema in use."""
+        """The parameters for a range of reals, by the schema in use."""
 
     def rescale(self, name: str, value: Value, params: QuantParams, origin: str) -> Value:
-        """``value`` with ``params``: itself if it has them, else after a Rescale called ``name``."""
+        """A value with other parameters.
+
+        Args:
+            name: Name for the Rescale node, if one is needed.
+            value: The quantized value.
+            params: The parameters that are wanted.
+            origin: The model's node for which it happens.
+
+        Returns:
+            ``value`` itself if it has ``params``, else the result of a new Rescale.
+        """
 
     @property
     def channelwise(self) -> bool:
         """Whether convolutions get a scale for each output channel."""
 
     def convert_channelwise(self, node: Node, op: Op) -> Value:
-        """A convolution (image, filters, bias) as ``op``, its constants quantized for each output channel."""
+        """A convolution (image, filters, bias) as ``op``, with filters and bias quantized for each output channel."""
 
     def convert(self, node: Node) -> Value:
-        """The default: ``node`` on quantized inputs, as the operator's class variables say."""
+        """``node`` on quantized inputs, as the operator's class variables say: what most operators need."""
 
     def data(self, value: str) -> Array | None:
-        """The float graph's value if it is constant, else None."""
+        """The data of a value of the float graph if it is constant, else None."""
 
     @property
     def int16(self) -> bool:
         """Whether activations become int16 instead of int8."""
 
     def convert_layer(self, node: Node, op: Op, bias: Value | None = None) -> Value:
-        """A layer (input, weights, bias) as ``op`` on an int16 input: int8 weights, each output unit with a scale."""
+        """A layer (input, weights, bias) as ``op`` on an int16 input.
+
+        Weights become int8, with a scale for each output unit.
+        """
 
 
 class Lowering(Protocol):
-    """What an operator needs of the lowering to become kernel calls."""
+    """What an operator may ask of the lowering while it becomes kernel calls."""
 
     def type_of(self, value: str) -> TensorType:
         """The type of a value."""
 
     def data_of(self, value: str) -> Array:
-        """The data of a constant value; UnsupportedError if it is computed at run time."""
+        """The data of a constant value. Raises UnsupportedError if it is computed at run time."""
 
     def constant(self, name: str, data: Array) -> str:
-        """A buffer that holds ``data`` (int8 or int32, as prepared for a kernel); returns its name."""
+        """A buffer that holds ``data``, as prepared for a kernel. Returns its name: ``name``, or one made of it."""
 
     def code(self, name: str, data: Array) -> str:
-        """A buffer for a kernel's operand that is code: ``data`` in the interpreter, a function in C."""
+        """A buffer for a kernel's operand that is code: data in the interpreter, a function in C. Returns its name."""
 
     def buffer(self, value: str) -> str:
-        """The buffer that holds a value at run time."""
+        """Name of the buffer that holds a value at run time."""
 
     def alias(self, value: str, of: str) -> None:
-        """``value`` is ``of``'s buffer under another shape."""
+        """Let ``value`` have the buffer of ``of``: it is the same data under another shape."""
 
     def call(self, kernel: Kernel, operands: Sequence[str], params: Params) -> None:
         """Emit a kernel call. operands: names of buffers, in the kernel's order."""
 
     def temporary(self, type_: TensorType) -> str:
-        """A buffer for a result between two calls of one node."""
+        """A new buffer for a result between two calls of one node. Returns its name."""
 
     @property
     def target(self) -> Target:
         """What the program is made for."""
 
     def choose(self, variants: Sequence[Variant]) -> None:
-        """Emit one of several ways to compute the node; the first is the simplest and serves everywhere."""
+        """Emit one of several ways to compute the node. The first is the simplest and serves everywhere."""
 
 
 @dataclass(frozen=True)
 class GlowParts:
-    """What Glow's profiler records besides a node's result, where it lowers the node first; by names of values.
+    """What Glow's profiler records besides a node's result, where Glow lowers the node first. Keys are names of values.
 
-    same: values that hold the same elements as a value of our graph. computed: values of their own, as functions of the
-    node's inputs. filled: values of the result's shape with one number everywhere; their names are made unique.
+    Attributes:
+        same: Values that hold the same elements as a value of our graph.
+        computed: Values of their own, as functions of the node's inputs.
+        filled: Values of the result's shape with one number everywhere. Their names are made unique.
     """
 
     same: Mapping[str, str] = field(default_factory=dict)
@@ -183,38 +209,40 @@ class GlowParts:
 
 @dataclass(frozen=True)
 class Op(ABC):
-    """An operator; the fields of a subclass are its attributes.
+    """An operator. The fields of a subclass are the operator's attributes; class variables say how it is quantized."""
 
-    Arrays in ``run_float`` have a leading sample axis: [samples, *shape], constants [1, *shape].
-    """
-
-    # The operators of model files that it stands for; a subclass that does not inherit them says so.
+    # The operators of model files that it stands for. A subclass that does not inherit them says so.
     onnx_types: ClassVar[OnnxForms] = {}
     tflite_types: ClassVar[TFLiteForms] = {}
-    # What Glow calls the node kind, where that is not the class's name.
+    # Glow's name for the node kind, if that is not the class's name.
     glow_kind: ClassVar[str] = ""
-    # How Glow quantizes it to int8 (lib/Quantization/Quantization.cpp): whether it does at all; whether the result must
-    # keep the input's parameters, or all inputs must have the result's (rescales are put after it, or before); which
-    # operand is the bias.
+
+    # How Glow quantizes it to int8 (Glow, lib/Quantization/Quantization.cpp).
+    # Whether Glow quantizes it at all.
     quantizable: ClassVar[bool] = False
+    # Whether the result must have the input's parameters; a rescale to its own parameters follows.
     keeps_params: ClassVar[bool] = False
+    # Whether all inputs must have the result's parameters; rescales come before it.
     inputs_match_output: ClassVar[bool] = False
+    # Which operand is the bias.
     bias_operand: ClassVar[int | None] = None
-    # Whether ``from_tflite`` takes int8 inputs; else it is float in quantized networks, between conversions.
+    # Whether ``from_tflite`` takes int8 inputs. If not, it is float in quantized TFLite networks, between conversions.
     int8_in_tflite: ClassVar[bool] = True
-    # Whether it stays float in Glow, which knows no int8 kernel of it.
+    # Whether Glow has no int8 kernel for it and leaves it in float.
     float_in_glow: ClassVar[bool] = False
-    # Whether it has an int16 form, which Glow has of nothing; what has none stays float in an int16 network. Of layers:
-    # which dimension of their weights counts the output's units.
+
+    # Whether it has an int16 form. int16 is ours; an operator without such a form stays float in an int16 network.
     has_int16: ClassVar[bool] = False
+    # Of layers with weights: which dimension of the weights counts the output units.
     units_axis: ClassVar[int] = 0
-    # Whether a rescale of the input may as well come after it (in Glow: Reshape, Transpose, Slice, MaxPool only).
+
+    # Whether a rescale of the input may follow the operator instead (in Glow: Reshape, Transpose, Slice, MaxPool).
     rescale_sinks: ClassVar[bool] = False
-    # Which inputs a kernel of this op takes with any parameters, and whether its result may have any, so that a rescale
-    # there costs nothing (Glow, lib/Optimizer/GraphOptimizer/GraphOptimizer.cpp, OptimizeQuantization).
+    # Which inputs a kernel takes with any parameters, and whether its result may have any: a rescale there is free
+    # (Glow, lib/Optimizer/GraphOptimizer/GraphOptimizer.cpp, OptimizeQuantization).
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = ()
     absorbs_rescale_after: ClassVar[bool] = False
-    # Whether each element of the result depends on the elements at the same place only.
+    # Whether each element of the result depends only on the elements at the same place.
     elementwise: ClassVar[bool] = False
 
     @property
@@ -229,37 +257,82 @@ class Op(ABC):
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
-        """Add the nodes that stand for an ONNX node, and bind its outputs. Raises UnsupportedError."""
+        """Add the nodes that stand for an ONNX node, and bind its outputs.
+
+        Args:
+            node: The node of the file.
+            importer: Gives the inputs' values, and takes the outputs'.
+
+        Raises:
+            UnsupportedError: The node has a form that is not supported.
+        """
         raise UnsupportedError(f"{cls.__name__} has no ONNX form")
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        """As ``from_onnx``, for an operator of a TFLite file: images are NHWC there."""
+        """Add the nodes that stand for an operator of a TFLite file. As ``from_onnx``, but images are NHWC."""
         raise UnsupportedError(f"{cls.__name__} has no TFLite form")
 
     @abstractmethod
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
-        """Types of the results; raises ShapeError. Quantized results carry the parameters the op itself determines."""
+        """The types of the results.
+
+        Args:
+            *inputs: Types of the inputs.
+
+        Returns:
+            One type for each result. Quantized results have the parameters that the operator itself determines.
+
+        Raises:
+            ShapeError: The operator cannot take these inputs.
+        """
 
     @abstractmethod
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
-        """The results in float32."""
+        """The results in float32.
+
+        Args:
+            *inputs: Arrays [samples, *shape]; constants [1, *shape].
+
+        Returns:
+            Arrays [samples, *shape].
+        """
 
     def transposed(self, perm: tuple[int, ...]) -> Op | None:
-        """The operator with op(Transpose(x, perm), ...) = Transpose(result(x, ...), perm); None if there is none."""
+        """The operator that computes the transposed result of a transposed input.
+
+        Args:
+            perm: The permutation of dimensions.
+
+        Returns:
+            The operator with ``op(Transpose(x, perm), ...) = Transpose(result(x, ...), perm)``; None if there is none.
+        """
         return None
 
     def parts_in_glow(self, node: Node) -> GlowParts:
-        """What else of ``node`` a profile of Glow's holds (lib/Optimizer/Lower/Lower.cpp)."""
+        """What else of ``node`` a profile of Glow's holds (Glow, lib/Optimizer/Lower/Lower.cpp)."""
         return GlowParts()
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
-        """The int8 form of ``node``: add its nodes to ``quantizing.edit``, return the result with its own parameters.
+        """The int8 form of a node. Only called where ``quantizable``; the default does what the class variables say.
 
-        Only called where ``quantizable``. The default does what the class variables say.
+        Args:
+            node: A node of the float graph.
+            quantizing: Gives quantized inputs; new nodes are added to ``quantizing.edit``.
+
+        Returns:
+            The quantized result, with its own parameters.
         """
         return quantizing.convert(node)
 
     def lower(self, node: Node, lowering: Lowering) -> None:
-        """Emit the kernel calls that compute ``node``. Raises UnsupportedError where no kernel serves."""
+        """Emit the kernel calls that compute a node.
+
+        Args:
+            node: A node of the graph that is lowered.
+            lowering: Gives buffers, and takes calls.
+
+        Raises:
+            UnsupportedError: No kernel computes this form of the node.
+        """
         raise UnsupportedError(f"{self.kind} has no int8 kernel")

@@ -1,4 +1,4 @@
-"""The program: kernel calls over buffers with addresses. What the C bundle is, word for word."""
+"""The program: kernel calls over buffers with addresses. A C bundle is a program written in C."""
 
 from __future__ import annotations
 

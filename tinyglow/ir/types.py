@@ -14,7 +14,15 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class QuantParams:
-    """real = scale * (q - offset); scale is positive and exactly a float32."""
+    """How integers stand for reals: ``real = scale * (q - offset)``.
+
+    Attributes:
+        scale: Positive, and exactly a float32.
+        offset: The integer that stands for 0.
+
+    Raises:
+        ValueError: The scale is not a positive finite number.
+    """
 
     scale: float
     offset: int
@@ -26,9 +34,12 @@ class QuantParams:
 
 @dataclass(frozen=True)
 class ChannelParams:
-    """Parameters of their own for each index along a dimension: one scale and offset each.
+    """A scale and an offset for each index along one dimension.
 
-    axis: that dimension, the first one of filters and biases, the last one of a fully connected layer's weights.
+    Attributes:
+        scales: One for each index.
+        offsets: One for each index.
+        axis: The dimension: the first one of filters and biases, the last one of a fully connected layer's weights.
     """
 
     scales: tuple[float, ...]
@@ -36,15 +47,22 @@ class ChannelParams:
     axis: int = 0
 
     def channels(self) -> list[QuantParams]:
-        """The parameters of each channel; raises ValueError if a scale is no positive number."""
+        """The parameters of each channel. Raises ValueError if a scale is not a positive finite number."""
         return [QuantParams(scale, offset) for scale, offset in zip(self.scales, self.offsets, strict=True)]
 
 
 @dataclass(frozen=True)
 class TensorType:
-    """Shape (dimensions >= 0; () is a scalar), dtype (a key of DTYPE_BYTES) and, if quantized, its parameters.
+    """The type of a value.
 
-    Those are ``quant`` for the whole tensor, or ``channel_quant`` along one dimension.
+    Attributes:
+        shape: Dimensions, each >= 0; () is a scalar.
+        dtype: A key of ``DTYPE_BYTES``.
+        quant: Parameters of the whole tensor; None if it is not quantized, or by channel.
+        channel_quant: Parameters along one dimension; None if there are none.
+
+    Raises:
+        ValueError: An unknown dtype, or a negative dimension.
     """
 
     shape: Shape
@@ -77,7 +95,7 @@ class TensorType:
         return TensorType(self.shape, dtype, quant)
 
     def channel_params(self) -> list[QuantParams]:
-        """The parameters of each index of the first dimension, whether they have their own or share the tensor's."""
+        """The parameters of each index of the first dimension, be they its own or the tensor's."""
         if self.channel_quant is not None:
             return self.channel_quant.channels()
         return [self.quant] * self.shape[0] if self.quant is not None else []

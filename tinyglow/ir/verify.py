@@ -1,4 +1,4 @@
-"""Checks that a graph is well formed. Runs between all stations, so that the first bad graph names its maker."""
+"""Check that a graph is well formed. This runs between all stations, so the error names the station that made it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ from tinyglow.ir.types import QuantParams
 
 
 def verify(graph: Graph, station: str) -> Graph:
-    """``graph`` itself, if it is well formed. Raises ModelError naming ``station`` and every fault found."""
+    """Check that a graph is well formed.
+
+    Args:
+        graph: The graph.
+        station: The station that made it, for the error.
+
+    Returns:
+        ``graph`` itself.
+
+    Raises:
+        ModelError: With the station, and every fault found.
+    """
     problems = [*_check_values(graph), *_check_nodes(graph)]
     if problems:
         raise ModelError(f"internal error: the graph after '{station}' is malformed; please report this", problems)

@@ -173,12 +173,20 @@ def _offers(graph: Graph, target: Target) -> list[Sequence[Variant]]:
 
 
 def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None, watch: Watch | None = None) -> Program:
-    """The program of ``graph``, its activations still without addresses (``plan`` gives them).
+    """Turn a graph into a program, whose activations have no addresses yet (``plan`` gives them).
 
-    chooser: picks among the ways to compute a node (default: by what ``target`` asks for). Whatever it picks, the
-    program computes the same. watch: is told of each choice.
-    ``graph`` may be what ``fuse`` made of the quantized graph.
-    Raises ModelError with all nodes that have no kernel.
+    Args:
+        graph: A quantized graph, or what ``fuse`` made of one; or a float graph.
+        target: What kernels are chosen for.
+        chooser: Chooses among the ways to compute a node (default: by what ``target`` asks for). Whatever it chooses,
+            the program computes the same.
+        watch: Is told of each choice.
+
+    Returns:
+        The program.
+
+    Raises:
+        ModelError: With all nodes that have no kernel.
     """
     lowering = _Lowering(graph, target, chooser or choose_for(target, _offers(graph, target)), watch)
     problems = _lower_nodes(lowering)

@@ -1,4 +1,4 @@
-"""Station 7: addresses. Constants and placeholders lie side by side; activations share memory by lifetime."""
+"""Station 7: addresses. Constants and placeholders lie side by side; activations share memory by their lifetimes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of memory that is in use from step ``first`` to step ``last`` (both included)."""
+    """A piece of memory that is in use from step ``first`` to step ``last``, both included. ``size`` is in bytes."""
 
     name: str
     size: int
@@ -142,11 +142,19 @@ def _search(
 
 
 def place(blocks: Sequence[Block], alignment: int = 1, trails: Trails | None = None) -> tuple[dict[str, int], int]:
-    """Offsets of the blocks, and the bytes they take together; blocks in use at once overlap where ``trails`` allows.
+    """Give blocks their offsets.
 
-    Chains of layers, which is what most networks are, are placed optimally. For the rest the problem is NP-hard (it is
-    dynamic storage allocation): first fit in several orders, and in others near the best of them as long as that is
-    above the bound that no placement can do without.
+    Chains of layers, which is what most networks are, are placed optimally. For the rest the problem (dynamic storage
+    allocation) is NP-hard: first fit is tried in several orders, and in others near the best of them, as long as the
+    result is above the bound that no placement can do without.
+
+    Args:
+        blocks: The blocks.
+        alignment: Of every offset, in bytes.
+        trails: Where blocks that are in use at once may overlap; see ``Trails``.
+
+    Returns:
+        The offset of each block, by name, and the bytes that all take together.
     """
     trails = trails or {}
     aligned = [replace(block, size=align(block.size, alignment)) for block in blocks]
@@ -225,9 +233,14 @@ def _share_in_place(program: Program, spans: dict[str, tuple[int, int]], members
 
 
 def blocks_of(program: Program, members: Collection[str]) -> tuple[list[Block], dict[str, str]]:
-    """The blocks in which the buffers ``members`` are placed together, and for each that shares another's, whose.
+    """The blocks in which some buffers are placed together. A placeholder of an input is in use from the start.
 
-    A placeholder of an input is in use from the start.
+    Args:
+        program: The program.
+        members: Names of the buffers.
+
+    Returns:
+        The blocks; and for each buffer that shares another's block, the name of that.
     """
     spans = _lifetimes(program.calls)
     owner = _share_in_place(program, spans, members)
@@ -250,7 +263,7 @@ def activation_blocks(program: Program, region: Region = Region.ACTIVATION) -> t
 
 
 def trails_of(program: Program, blocks: Sequence[Block], owner: Mapping[str, str]) -> dict[tuple[str, str], int]:
-    """Which calls may write their output over their first operand while they read it, which is for the last time."""
+    """Where calls may write their output over their first operand while they read it for the last time: ``Trails``."""
     known = {block.name: block for block in blocks}
     found = {}
     for step, call in enumerate(program.calls):
@@ -290,7 +303,7 @@ def _side_by_side(buffers: Iterable[Buffer], alignment: int) -> tuple[list[Buffe
 
 
 def roomiest_input(program: Program) -> str:
-    """The input whose placeholder has the most bytes: the one that activations may follow, if any may."""
+    """The input whose placeholder has the most bytes. Activations may lie there, if they may lie in an input at all."""
     return max(program.inputs, key=lambda name: program.buffers[name].type.nbytes)
 
 
@@ -306,7 +319,14 @@ def _placed_in_input(program: Program, buffers: dict[str, Buffer]) -> dict[str, 
 
 
 def plan(program: Program) -> Program:
-    """``program`` with an offset for every buffer and the size of every region, in bytes."""
+    """Give every buffer an offset, and every region its size in bytes.
+
+    Args:
+        program: What ``lower`` made; its offsets are ignored.
+
+    Returns:
+        The same program with addresses.
+    """
     buffers: dict[str, Buffer] = {}
     sizes: dict[Region, int] = {}
     fixed = {

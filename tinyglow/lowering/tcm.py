@@ -1,7 +1,7 @@
-"""Which activations go into the fast memory an application lends: those with the most traffic that fit together.
+"""Which activations go into the fast memory that an application lends: those with the most traffic that fit together.
 
-Constants stay where they are: a copy in front of the calls that read them most has little to save, as kernels read a
-filter's byte once for several pixels, and caches keep the rest.
+Constants stay where they are. A copy before the calls that read them most would save little, because kernels read a
+filter's byte once for several pixels, and caches do the rest.
 """
 
 from __future__ import annotations

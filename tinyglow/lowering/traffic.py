@@ -1,10 +1,10 @@
-"""How many bytes each buffer gives and takes in one inference: what a fast memory is worth to it.
+"""How many bytes each buffer reads and writes in one inference: how useful fast memory is for it.
 
-The counts are those of the kernels' plain loops, from a call's parameters: a multiply-accumulate reads one element of
-either operand, a window reads each of its taps, and everything else is read or written once. A convolution that has
-working memory lays out its windows there, and its products read that instead of the input; one of packed weights lays
-out those, and reads them there. Kernels that keep values in
-registers read less, of both operands alike: the counts serve to compare buffers with each other.
+The counts are those of the kernels' plain loops, from a call's parameters. A multiply-accumulate reads one element of
+each operand, a window reads each of its taps, and everything else is read or written once. A convolution with working
+memory lays out its im2col tile there, and its products read that instead of the input; one with entropy-coded weights
+decodes them there, and reads them there. Kernels that keep values in registers read less, of both operands alike: the
+counts serve to compare buffers with each other.
 """
 
 from __future__ import annotations

@@ -18,9 +18,14 @@ Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 
 def largest_sum(matrix: Integers, limit: int) -> int:
-    """No partial sum of ``a @ matrix`` is larger than this, if no element of a is larger than ``limit`` (both signs).
+    """A bound on every partial sum of ``a @ matrix``.
 
-    matrix: integers [..., terms, units].
+    Args:
+        matrix: Integers [..., terms, units].
+        limit: No element of ``a``, of either sign, is larger.
+
+    Returns:
+        The bound.
     """
     return limit * int(np.abs(matrix.astype(np.int64)).sum(axis=-2).max(initial=0))
 
@@ -35,12 +40,21 @@ def exact_dtype(bound: int) -> type[np.float32] | type[np.float64]:
 
 
 def to_int32(sums: npt.NDArray[Any], bound: int) -> npt.NDArray[np.int32]:
-    """Integers in floats of at most ``bound`` as int32; what does not fit wraps to two's complement."""
+    """Integers that are held in floats, of at most ``bound``, as int32. What does not fit wraps to two's complement."""
     return sums.astype(np.int32) if bound < _INT32 else sums.astype(np.int64).astype(np.int32)
 
 
 def matmul(a: Integers, b: Integers, limit: int) -> npt.NDArray[np.int32]:
-    """``a @ b`` of integers [..., rows, terms] and [..., terms, units] as int32 that wraps; |a| <= ``limit``."""
+    """The product ``a @ b`` of integers, as int32 that wraps.
+
+    Args:
+        a: [..., rows, terms], with magnitudes of at most ``limit``.
+        b: [..., terms, units].
+        limit: See ``a``.
+
+    Returns:
+        int32 [..., rows, units].
+    """
     bound = largest_sum(b, limit)
     dtype = exact_dtype(bound)
     return to_int32(a.astype(dtype) @ b.astype(dtype), bound)

@@ -1,7 +1,7 @@
-"""The arithmetic of a Glow CPU bundle, in numpy. The only rounding code of the ``glow`` numerics.
+"""The arithmetic of a Glow CPU bundle, in numpy: the only rounding code of the ``glow`` numerics.
 
-real = scale * (q - offset). All scales are float32 values (kept as Python floats that are exactly representable), all
-integer arithmetic is 32-bit two's complement and wraps, as Glow's libjit does on the targets it supports.
+``real = scale * (q - offset)``. Scales are float32 values, kept as Python floats that represent them exactly. Integer
+arithmetic is 32-bit two's complement and wraps, as in Glow's libjit on the targets that it supports.
 """
 
 from __future__ import annotations
@@ -42,9 +42,18 @@ def multiply_float32(a: float, b: float) -> float:
 
 @dataclass(frozen=True)
 class Requant:
-    """Integer form of ``x * scale + offset``: ``((((x >> pre) * multiplier) + round) >> post) + offset``.
+    """The integer form of ``x * scale + offset``: ``((((x >> pre) * multiplier) + round) >> post) + offset``.
 
-    round is ``1 << (post - 1)``, or 0 if post is 0. Shifts are arithmetic, all steps wrap at 32 bits.
+    ``round`` is ``1 << (post - 1)``, or 0 if ``post`` is 0. Shifts are arithmetic, and every step wraps at 32 bits.
+
+    Attributes:
+        pre: Shift before the multiplication, 0 to 31.
+        post: Shift after it, 0 to 31.
+        multiplier: int32.
+        offset: Of the result.
+
+    Raises:
+        ValueError: A constant is out of its range.
     """
 
     pre: int
@@ -58,14 +67,23 @@ class Requant:
 
 
 def requantize_params(scale: float, offset: int = 0) -> Requant:
-    """Shifts and multiplier that stand for ``scale`` (a float32 value > 0).
+    """The shifts and the multiplier that stand for a scale.
 
-    Follows ``quantizeScaleOffset32To8`` of Glow's lib/Quantization/Base/Base.cpp: a power of two becomes one multiply
-    or one shift; any other scale is doubled until its integer part has some 8 to 16 significant bits, first against the
-    shift after the multiply (at least 15 bits of it are always safe), then against one before it, of at most half.
+    Follows ``quantizeScaleOffset32To8`` (Glow, lib/Quantization/Base/Base.cpp). A power of two becomes one
+    multiplication or one shift. Any other scale is doubled until its integer part has some 8 to 16 significant bits:
+    first against the shift after the multiplication (at least 15 bits of it are always safe), then against one before
+    it, of at most half of that.
 
-    A scale below about 2**-31 maps every int32 to zero; Glow would shift by more than 31 there, which C leaves
-    undefined, so the result is the constant ``offset``.
+    Args:
+        scale: A float32 value above 0. Below about 2**-31 every int32 becomes zero; Glow would shift by more than 31
+            there, which C leaves undefined, so the result is the constant ``offset``.
+        offset: Of the result.
+
+    Returns:
+        The constants.
+
+    Raises:
+        ValueError: The scale is not a positive finite number.
     """
     if not (scale > 0 and math.isfinite(scale)):
         raise ValueError(f"scale {scale!r} is not a positive finite number")
@@ -89,7 +107,15 @@ def requantize_params(scale: float, offset: int = 0) -> Requant:
 
 
 def requantize(x: Int32Array, r: Requant) -> Int32Array:
-    """``r`` applied to an int32 array of any shape; int32, not yet saturated to int8 (``libjit_scale``)."""
+    """Requantize sums (Glow, ``libjit_scale``).
+
+    Args:
+        x: int32 of any shape.
+        r: The constants.
+
+    Returns:
+        int32 of the same shape, not yet saturated to int8.
+    """
     rounding = (1 << r.post) >> 1
     product = (x >> np.int32(r.pre)) * np.int32(r.multiplier) + np.int32(rounding)
     result: Int32Array = (product >> np.int32(r.post)) + np.int32(r.offset)
@@ -97,7 +123,7 @@ def requantize(x: Int32Array, r: Requant) -> Int32Array:
 
 
 def requantize_channels(x: Int32Array, constants: Sequence[Requant]) -> Int32Array:
-    """``requantize`` of an int32 array [..., channels], each channel by its own constants."""
+    """Requantize int32 sums [..., channels], each channel by its own constants. Otherwise as ``requantize``."""
     out = np.empty_like(x)
     for channel, own in enumerate(constants):
         out[..., channel] = requantize(x[..., channel], own)
@@ -105,9 +131,18 @@ def requantize_channels(x: Int32Array, constants: Sequence[Requant]) -> Int32Arr
 
 
 def requantize_high(x: Int32Array, pre: int, scale: int, offset: int) -> Int32Array:
-    """``(x >> pre) * scale / 2**32``, ties upwards, plus ``offset``: int32, not yet saturated to int8.
+    """Requantize by the upper word of a product: ``(x >> pre) * scale / 2**32``, ties upwards, plus ``offset``.
 
-    scale: int32. The same as ``requantize`` with a multiplier of ``scale >> (32 - post)`` where that does not wrap.
+    This equals ``requantize`` with a multiplier of ``scale >> (32 - post)`` where that does not wrap.
+
+    Args:
+        x: int32 of any shape.
+        pre: Shift before the multiplication.
+        scale: int32.
+        offset: Of the result.
+
+    Returns:
+        int32 of the same shape, not yet saturated to int8.
     """
     product = (x >> np.int32(pre)).astype(np.int64) * scale
     result: Int32Array = ((product + (1 << 31)) >> 32).astype(np.int32) + np.int32(offset)
@@ -115,7 +150,7 @@ def requantize_high(x: Int32Array, pre: int, scale: int, offset: int) -> Int32Ar
 
 
 def saturate_int8(x: Int32Array) -> Int8Array:
-    """Clip to -128..127 (``libjit_clip_i8``)."""
+    """Clip int32 to -128..127 (Glow, ``libjit_clip_i8``)."""
     return np.clip(x, INT8_MIN, INT8_MAX).astype(np.int8)
 
 
@@ -125,14 +160,26 @@ def wrap_int32(x: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> Int32Array
 
 
 def accumulate(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> Int32Array:
-    """``a @ b`` of int32 [..., rows, terms] and [..., terms, units]; |a| <= 255, as differences of int8 are."""
+    """The product ``a @ b`` of int32 [..., rows, terms] and [..., terms, units], wrapped to int32.
+
+    ``|a|`` is at most 255, as differences of int8 are.
+    """
     return exact_dot.matmul(a, b, 255)
 
 
 def quantize(x: FloatArray, scale: float, offset: int, dtype: str = "int8") -> npt.NDArray[np.signedinteger]:
-    """float32 array to int8 or int32: ``x / scale + offset`` in float32, ties to even, saturated (Glow's Base.h).
+    """Quantize floats: ``x / scale + offset`` in float32, ties to even, saturated.
 
-    NaN, which Glow leaves undefined, becomes the smallest integer, here and in the C kernel.
+    Source: Glow, include/glow/Quantization/Base/Base.h.
+
+    Args:
+        x: float32 of any shape. NaN, which Glow leaves undefined, becomes the smallest integer, here and in C.
+        scale: A float32 value.
+        offset: The integer that stands for 0.
+        dtype: "int8", "int16" or "int32".
+
+    Returns:
+        Integers of ``dtype``, of the same shape.
     """
     limits = np.iinfo(dtype)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -142,6 +189,6 @@ def quantize(x: FloatArray, scale: float, offset: int, dtype: str = "int8") -> n
 
 
 def dequantize(q: npt.NDArray[np.signedinteger], scale: float, offset: int) -> FloatArray:
-    """int8 or int32 array to float32: ``scale * (q - offset)``."""
+    """The float32 values ``scale * (q - offset)`` of integers of any type and shape."""
     real: FloatArray = np.float32(scale) * (q.astype(np.int64) - offset).astype(np.float32)
     return real

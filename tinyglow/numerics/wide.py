@@ -1,7 +1,7 @@
-"""The arithmetic of int16 networks, in numpy. It is ours: Glow compiles int16 to float.
+"""The arithmetic of int16 networks, in numpy. It is ours: Glow compiles int16 networks to float.
 
-real = scale * q, without offsets. Integers are multiplied and added exactly, in 64 bits; a result is rounded once: sums
-times a multiplier of up to 31 bits, shifted right, ties upwards, saturated. Whoever chooses the multipliers
+``real = scale * q``, without offsets. Integers are multiplied and added exactly, in 64 bits. A result is rounded once:
+sums times a multiplier of up to 31 bits, shifted right, ties upwards, saturated. Who chooses the multipliers
 (``multipliers``) proves that no step leaves 64 bits, so that nothing wraps, here or in C.
 """
 
@@ -28,11 +28,18 @@ Int16Array = npt.NDArray[np.int16]
 
 
 def multipliers(scales: Sequence[float], magnitude: int) -> tuple[tuple[int, ...], int]:
-    """Integers m of 32 bits and one shift (0 to 62) with m / 2**shift = scale, for real factors of either sign.
+    """Integers and one shift that stand for real factors: ``m / 2**shift = scale``.
 
-    magnitude: what the sum of the absolute values that are multiplied may reach, at most MAX_SUM. The largest factor
-    gets as many bits as leave its products 62, at most 31. A factor that no shift makes small enough saturates: its
-    results, and those of integers above 0, do so too.
+    The largest factor gets as many bits as leave its products 62, and at most 31. A factor that no shift makes small
+    enough
+    saturates: its results do too, and those of integers above 0.
+
+    Args:
+        scales: The factors, of either sign.
+        magnitude: What the sum of the absolute values that are multiplied may reach, at most MAX_SUM.
+
+    Returns:
+        The integers, 32 bits each, and the shift, 0 to 62.
     """
     if not all(map(math.isfinite, scales)) or not 0 <= magnitude <= MAX_SUM:
         raise ValueError(f"scales {list(scales)} for sums of up to {magnitude} have no integer form")
@@ -49,24 +56,27 @@ def _scaled_up(scale: float, shift: int) -> int:
 
 
 def round_shift(x: Int64Array, shift: npt.ArrayLike) -> Int32Array:
-    """x / 2**shift, ties upwards, saturated to int32; ``x`` within 2**62 (``tg_round_shift``)."""
+    """The quotient ``x / 2**shift``, ties upwards, saturated to int32 (``tg_round_shift``).
+
+    ``|x|`` is at most 2**62.
+    """
     bits = np.asarray(shift, np.int64)
     half = (np.int64(1) << bits) >> np.int64(1)
     return np.clip((x + half) >> bits, INT32_MIN, INT32_MAX).astype(np.int32)
 
 
 def scaled(x: IntArray, multiplier: npt.ArrayLike, shift: npt.ArrayLike) -> Int32Array:
-    """x * multiplier / 2**shift, rounded as ``round_shift`` does."""
+    """The product ``x * multiplier / 2**shift``, rounded as ``round_shift`` does."""
     return round_shift(x.astype(np.int64) * np.asarray(multiplier, np.int64), shift)
 
 
 def saturate_int16(x: Int32Array) -> Int16Array:
-    """Clip to -32768..32767."""
+    """Clip int32 to -32768..32767."""
     return np.clip(x, INT16_MIN, INT16_MAX).astype(np.int16)
 
 
 def accumulate(a: IntArray, b: IntArray) -> Int64Array:
-    """``a @ b`` of integer matrices, exactly, as long as no partial sum reaches 2**53 (and MAX_SUM is far below).
+    """The product ``a @ b`` of integer matrices, exact as long as no partial sum reaches 2**53 (MAX_SUM is far below).
 
     BLAS has no integer matrix product; float64 holds these sums without rounding.
     """
@@ -74,17 +84,28 @@ def accumulate(a: IntArray, b: IntArray) -> Int64Array:
 
 
 def steps(values: npt.NDArray[np.float32], scales: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """values / scales as whole numbers, ties to even: biases in steps of their sums. May exceed any integer type."""
+    """The quotients ``values / scales`` as whole numbers, ties to even: biases in steps of their sums.
+
+    They may exceed any integer type.
+    """
     with np.errstate(over="ignore"):
         return np.rint(values.astype(np.float64) / np.asarray(scales, np.float64))
 
 
 def weight_steps(weights: npt.NDArray[np.float32], scales: npt.ArrayLike) -> npt.NDArray[np.int8]:
-    """weights [units, ..., channels] / scales [units] as int8, rounded so that sums keep their value.
+    """Weights as int8, rounded so that sums keep their value.
 
-    Inputs of a layer have a mean, after a ReLU a large one: it multiplies the sum of a unit's rounding errors, which
-    rounding each weight by itself leaves to chance. So where the errors of one channel's taps, and then those of the
-    whole unit, add up to half a step or more, the weights that were moved farthest are rounded the other way.
+    The inputs of a layer have a mean, a large one after a ReLU. It multiplies the sum of a unit's rounding errors,
+    which is left to chance if each weight is rounded by itself. So where the errors of one channel's taps, and then
+    those of the whole unit, add up to half a step or more, the weights that were moved farthest are rounded the other
+    way.
+
+    Args:
+        weights: float32 [units, ..., channels].
+        scales: [units].
+
+    Returns:
+        int8 of the weights' shape.
     """
     exact = weights.astype(np.float64).reshape(len(weights), -1, weights.shape[-1])
     exact = exact / np.asarray(scales, np.float64).reshape(-1, 1, 1)
@@ -106,7 +127,15 @@ def _with_sums_kept(
 
 
 def divide_rounded(x: Int32Array, divisor: IntArray) -> Int32Array:
-    """x / divisor (1 to 65535), ties away from zero; |x| counts as at most 2**31 - 65536 (``tg_divide_rounded``)."""
+    """The quotient ``x / divisor``, ties away from zero (``tg_divide_rounded``).
+
+    Args:
+        x: int32. Magnitudes above 2**31 - 65536 count as that.
+        divisor: 1 to 65535.
+
+    Returns:
+        int32.
+    """
     bounded = np.clip(x.astype(np.int64), -(2**31 - 65536), 2**31 - 65536)
     half = divisor.astype(np.int64) >> 1
     result: Int32Array = (np.sign(bounded) * ((np.abs(bounded) + half) // divisor)).astype(np.int32)

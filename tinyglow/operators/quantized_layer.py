@@ -22,11 +22,21 @@ _ANY_SCALE = 0.125
 def layer_constants(
     node: SourceNode, importer: Importer, perm: Sequence[int], units_axis: int = 0, shape: Shape | None = None
 ) -> tuple[Value, Value]:
-    """Weights with their dimensions permuted by ``perm``, and bias, of an int8 layer: its second and third operand.
+    """Weights and bias of an int8 layer: its second and third operand.
 
-    units_axis: which dimension of the permuted weights counts the units. shape: of the weights in the end, if not that;
-    their units come first then. Raises UnsupportedError for other types, and for biases whose scale is not the product
-    of the input's and the weights'.
+    Args:
+        node: The node of the file.
+        importer: Gives the operands' values.
+        perm: How the weights' dimensions are permuted.
+        units_axis: Which dimension of the permuted weights counts the units.
+        shape: Of the weights in the end, if not that; their units come first then.
+
+    Returns:
+        Weights and bias.
+
+    Raises:
+        UnsupportedError: For other types, and for biases whose scale is not the product of the input's and the
+            weights'.
     """
     x, weights = (importer.value(name) for name in node.inputs[:2])
     if weights.data is None or weights.type.dtype != "int8" or x.type.quant is None:

@@ -1,4 +1,7 @@
-"""Between quantization and kernels: layers that one kernel computes together. The result is the same to the bit."""
+"""Join layers that one kernel computes together, between quantization and lowering.
+
+The result is the same to the bit.
+"""
 
 from __future__ import annotations
 

@@ -17,8 +17,11 @@ from tinyglow.pipeline.trace import Values
 class OwnError:
     """What quantizing one value adds to the error that its inputs bring along, on a few samples.
 
-    error: [samples, *shape], real units. share: of the error power of all answers (``answers_of``, each relative to its
-    own power), this much is left if nothing else is quantized; 0 to 1, all layers together are 1.
+    Attributes:
+        name: Of the value.
+        error: [samples, *shape], in real units.
+        share: How much of the error power of all answers (``answers_of``, each relative to its own power) is left if
+            nothing else is quantized, 0 to 1. All layers together are 1.
     """
 
     name: str
@@ -27,10 +30,17 @@ class OwnError:
 
 
 def own_errors(graph: Graph, real: Values, actual: Values) -> Values:
-    """For each value in ``actual``, its error against the float operator on the very inputs that the integers had.
+    """The error of each value against the float operator on the very inputs that the integers had.
 
-    real: every value of ``graph``; actual: the quantized network's, by the same names, real units. Inputs have the
-    error of their own rounding. Values between two in ``actual`` are computed in float.
+    Inputs have the error of their own rounding. Values between two in ``actual`` are computed in float.
+
+    Args:
+        graph: The float graph.
+        real: Every value of it.
+        actual: Those of the quantized network, by the same names, in real units.
+
+    Returns:
+        The errors of the values in ``actual``.
     """
     exact: Values = dict(real)
     used: Values = {**real, **actual}

@@ -14,9 +14,21 @@ if TYPE_CHECKING:
 
 
 def boot(path: Path, board: Board, max_instructions: int, echo: Callable[[str], None] | None = None) -> Boot:
-    """Run the firmware in ``path`` from reset to its end. echo: told of what it prints, as it prints it.
+    """Run a firmware from reset to its end.
 
-    Raises ToolError for what is no firmware, BoardError if it does not fit, SimulationError for what goes wrong.
+    Args:
+        path: The linked program.
+        board: The emulated board.
+        max_instructions: A limit.
+        echo: Is called with what it prints, as it prints it.
+
+    Returns:
+        What it printed and how it ended.
+
+    Raises:
+        ToolError: The file is no firmware.
+        BoardError: It does not fit the board.
+        SimulationError: It faults, or does not end.
     """
     from tinyglow.sim.firmware import Firmware
     from tinyglow.sim.objects import load_program

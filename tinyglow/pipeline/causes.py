@@ -28,9 +28,16 @@ _FEW_SAMPLES = 16
 class Suspect:
     """A value that loses accuracy, and what is known of it.
 
-    real: [samples, *shape] of the float network. error: what this layer alone adds. recorded: its range in the profile.
-    type: in the quantized graph. shared: the type of a Concat that it is an operand of. weights: the float data of its
-    layer's weights [units, ...], and of the error the share that their rounding makes, where there are any.
+    Attributes:
+        node: The node that computes it; None for an input.
+        real: [samples, *shape], of the float network.
+        error: What this layer alone adds.
+        type: In the quantized graph.
+        recorded: Its range in the profile.
+        shared: The type of a Concat that it is an operand of.
+        weights: The float data of its layer's weights [units, ...], where there are any.
+        weights_share: The share of the error that their rounding makes.
+        samples: Number of calibration samples, if known.
     """
 
     node: Node | None

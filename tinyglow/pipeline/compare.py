@@ -22,10 +22,17 @@ from tinyglow.targets.boards import HOST, Board
 
 @dataclass(frozen=True)
 class Comparison:
-    """One target against numpy over all vectors.
+    """One target against numpy, over all vectors.
 
-    mismatches: output elements that differ; largest: their largest difference (in steps for integers).
-    first_layer: graph node of the first kernel call whose memory differs, first_vector: where that was seen.
+    Attributes:
+        target: Name of the board, or "host".
+        vectors: Number of samples.
+        elements: Number of output elements of all.
+        mismatches: Of these, those that differ.
+        largest: Their largest difference; in steps for integers.
+        first_vector: The first sample with a difference; None if there is none.
+        first_layer: The graph node of the first kernel call whose memory differs, in that sample.
+        cycles: Of the slowest inference; None on the host.
     """
 
     target: str

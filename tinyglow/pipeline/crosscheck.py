@@ -194,10 +194,22 @@ def crosscheck(
     boards: Mapping[Board, str | None] | None = None,
     vectors_on_boards: int = 1,
 ) -> Crosscheck:
-    """Quantize ``model`` as the recording in ``folder`` says and compare everything that was recorded.
+    """Quantize a model as a recording of the real Glow says, and compare everything that was recorded.
 
-    profile: by default the one that the recording names, in its parent folder. boards: also run there (each with a
-    compiler's name or None), on the first ``vectors_on_boards`` vectors.
+    Args:
+        folder: The recording.
+        model: The ONNX or TFLite file.
+        profile: Ranges (default: those that the recording names, in its parent folder).
+        define: Sizes for symbolic dimensions.
+        boards: Where to run it too, each with a compiler's name or None.
+        vectors_on_boards: How many vectors to run there.
+
+    Returns:
+        All comparisons.
+
+    Raises:
+        InputError: The folder holds no recording.
+        ModelError: With everything in the model that is not supported.
     """
     golden = load_golden(folder)
     graph = load(model, None, _define(Path(model), golden, define or {}), like_glow=True)

@@ -35,11 +35,22 @@ def deploy(
     labels: Array | None = None,
     console: str | None = None,
 ) -> dict[str, bytes]:
-    """Write a firmware project for ``program`` on ``board`` into ``folder``; its files by path.
+    """Write a firmware project.
 
-    inputs: [samples, *shape] by name, as :func:`tinyglow.interpret` takes them. labels: [samples] right classes.
-    console: "semihosting" or "uart"; by default the UART, if the board's file describes one. Raises InputError,
-    BoardError.
+    Args:
+        program: What ``lower`` made.
+        board: The board.
+        folder: A new folder.
+        inputs: Arrays [samples, *shape] by input name, as for ``tinyglow.interpret``.
+        labels: The right class of each sample.
+        console: "semihosting" or "uart" (default: the UART, if the board's file describes one).
+
+    Returns:
+        The contents by path inside the project.
+
+    Raises:
+        InputError: An input does not fit, or the folder exists.
+        BoardError: The program does not fit the board, or that cannot print.
     """
     if board.is_host:
         raise BoardError("this machine needs no firmware", [Problem("--board host", "has no start-up code", "a board")])

@@ -51,8 +51,10 @@ class Sizes:
 class Options:
     """How a bundle is run on an emulated board.
 
-    weights: where they lie, in RAM also where the bundle wants it. timed: also count what the board's memories
-    make the core wait, on the first vector. trusted: the bundle is built as it is, whoever wrote it.
+    Attributes:
+        weights: Where they lie; in RAM also where the bundle wants it.
+        timed: Whether to count what the board's memories make the core wait, on the first vector.
+        trusted: Whether the bundle is built as it is, whoever wrote it.
     """
 
     weights: Placement = "flash"
@@ -79,11 +81,19 @@ class VectorCost:
 
 @dataclass(frozen=True)
 class Execution:
-    """What a bundle answered and what it cost. ``costs`` and ``sizes`` are empty/None on the host.
+    """What a bundle answered and what it cost.
 
-    waits: cycles that the board's memories made the core wait on the first vector, beside those of ``costs``; None if
-    that was not asked for; waits_by_memory: the same by memory. weights: whether they lay in flash or in RAM.
-    places: the memory of each area in RAM, by name (``memory_map.AREAS``).
+    Attributes:
+        board: Where it ran.
+        compiler: Name and version of the C compiler.
+        outputs: Arrays [samples, *shape] by placeholder name, in the placeholders' dtypes.
+        costs: Of each sample; empty on the host.
+        sizes: None on the host.
+        waits: Cycles that the board's memories made the core wait on the first vector, besides those of ``costs``; None
+            if that was not asked for.
+        weights: Whether they lay in flash or in RAM.
+        places: The memory of each area in RAM, by name (``memory_map.AREAS``).
+        waits_by_memory: ``waits`` by memory.
     """
 
     board: Board

@@ -26,10 +26,13 @@ _ENDS = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)}
 class Fidelity:
     """One value of the quantized network beside the same value of the float network, over all samples.
 
-    snr: 10 log10(sum of squares of the float values / sum of squares of the errors), in dB; inf without any error.
-    cosine: of the angle between both, all samples as one vector; 1.0 without any error. largest: largest error, in
-    real units. saturated: share (0 to 1) of elements that lie beyond what the integers reach. low, high: what the float
-    network computes.
+    Attributes:
+        snr: 10 log10(sum of squares of the float values / sum of squares of the errors), in dB; inf without any error.
+        cosine: Of the angle between both, all samples as one vector; 1.0 without any error.
+        largest: The largest error, in real units.
+        saturated: Share (0 to 1) of elements that lie beyond what the integers reach.
+        low: The smallest value that the float network computes.
+        high: The largest.
     """
 
     snr: float

@@ -29,12 +29,19 @@ PLACEMENTS: tuple[Placement, ...] = ("flash", "ram")
 class Fit:
     """A network on a board with its weights in flash or in RAM.
 
-    flash, ram: bytes that the bundle takes, as ``Sizes`` counts them; ram without the stack. stack: bytes that one
-    inference took. cycles, instructions: of the core; waits: cycles more that it waits for memories. Where the network
-    does not fit, ``problem`` says why, and what only a run can tell is None.
-
-    places: the memory of each area in RAM, by name; waits_by_memory: which memories are waited for, of those with wait
-    states.
+    Attributes:
+        board: Name of the board.
+        weights: Where the weights lie.
+        flash: Bytes that the bundle takes, as ``Sizes`` counts them.
+        ram: Bytes without the stack.
+        problem: Why the network does not fit; "" if it does. What only a run can tell is None then.
+        stack: Bytes that one inference took.
+        cycles: Of the core.
+        instructions: That one inference took.
+        waits: Cycles more that the core waits for memories.
+        milliseconds: At the board's clock, with waiting.
+        places: The memory of each area in RAM, by name.
+        waits_by_memory: ``waits`` by memory, of those with wait states.
     """
 
     board: str
@@ -93,10 +100,22 @@ def fit(
 ) -> list[Fit]:
     """Compile a quantized graph for each board's core, and run it with its weights in flash and in RAM.
 
-    inputs: [samples, *shape] by name, of which the first sample is run; made up where there are none (times hardly
-    depend on data). progress: is told after every run, of which there are two a board. target: what kernels are chosen
-    for on a board, the same for all boards of a core.
-    Raises ModelError, ToolError and SimulationError; that a network does not fit is an answer.
+    Args:
+        quantized: What ``quantize`` made.
+        boards: The boards.
+        inputs: Arrays [samples, *shape] by input name, of which the first sample is run (default: made up; times hardly
+            depend on data).
+        compiler: Which C compiler: see ``sim.toolchain.find_compiler``.
+        progress: Is called with 1 after every run, of which there are two a board.
+        target: What kernels are chosen for on a board, the same for all boards of a core.
+
+    Returns:
+        Two results for each board. That a network does not fit is a result.
+
+    Raises:
+        ModelError: A node has no kernel.
+        ToolError: There is no compiler or emulator, or it fails.
+        SimulationError: The program faults or does not end.
     """
     fits: list[Fit] = []
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:

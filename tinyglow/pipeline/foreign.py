@@ -114,10 +114,22 @@ def load_bundle(
     entry: str | None = None,
     trusted: bool = False,
 ) -> ForeignBundle:
-    """Read all parts and check them against each other. ``work``: a folder for objects, if sources are to be compiled.
+    """Read all parts of a bundle of machine code and check them against each other.
 
-    entry: which function to call, where the header declares several. trusted: sources are built as they are, whoever
-    wrote them (``bundle.provenance``). Raises InputError, ToolError.
+    Args:
+        files: Its parts.
+        board: Where it is to run.
+        compiler: For sources, if there are any.
+        work: A folder for objects.
+        entry: Which function to call, where the header declares several.
+        trusted: Whether sources are built as they are, whoever wrote them (``bundle.provenance``).
+
+    Returns:
+        The bundle.
+
+    Raises:
+        InputError: A part is missing or does not belong to the others.
+        ToolError: The compiler fails.
     """
     header = read_header(files.header)
     code = _code(files, board, compiler, work, trusted)

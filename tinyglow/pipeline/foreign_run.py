@@ -36,11 +36,17 @@ class KernelCost:
 
 @dataclass(frozen=True)
 class Likeness:
-    """Answers held against others': ``against`` names them.
+    """Answers held against others.
 
-    mismatches: elements that differ at all (where types differ: real values farther apart than half a step of the
-    coarser type); largest: the largest difference of real values; same_top: vectors whose largest element is at the
-    same place.
+    Attributes:
+        against: What they are held against.
+        output: Name of the output.
+        vectors: Number of samples.
+        elements: Number of elements of all.
+        mismatches: Elements that differ at all; where types differ, real values farther apart than half a step of the
+            coarser type.
+        largest: The largest difference of real values.
+        same_top: Vectors whose largest element is at the same place.
     """
 
     against: str
@@ -84,12 +90,29 @@ def run_bundle(
     progress: Callable[[int], None] | None = None,
     options: Options = DEFAULTS,
 ) -> ForeignRun:
-    """Link the bundle for ``board``, run it on every sample and compare.
+    """Link a bundle of machine code for a board, run it on every sample and compare.
 
-    inputs, expected: [samples, *shape] by placeholder name; without inputs it runs once on zeros. other: folder of a
-    bundle of tinyglow's of the same model, run on the same inputs. listed: function to disassemble, "all" for all.
-    options: where the weights lie, whether waiting for memories is counted, and whether sources are trusted. Raises
-    InputError, ToolError, BoardError, SimulationError.
+    Args:
+        files: Its parts.
+        board: The emulated board.
+        inputs: Arrays [samples, *shape] by placeholder name; without any it runs once, on zeros.
+        expected: Right answers, by placeholder name.
+        entry: Which function to call, where the header declares several.
+        compiler: Which C compiler: see ``sim.toolchain.find_compiler``.
+        max_instructions: A limit for one inference.
+        other: Folder of a bundle of tinyglow's of the same model, run on the same inputs.
+        listed: Function to disassemble, or "all".
+        progress: Is called with 1 after each sample.
+        options: Where the weights lie, whether waiting is counted, and whether sources are trusted.
+
+    Returns:
+        Answers, costs and comparisons.
+
+    Raises:
+        InputError: A part or an input does not fit.
+        ToolError: There is no compiler or emulator, or it fails.
+        BoardError: The bundle does not fit the board.
+        SimulationError: It faults or does not end.
     """
     cc = find_compiler(compiler, board)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as folder:

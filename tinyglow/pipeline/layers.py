@@ -27,10 +27,16 @@ CLOSE_SAMPLES = 8
 class Layer:
     """One value of the float network that the quantized one has too.
 
-    value: its name in the graph. node: of the model, that makes it; an input's own name. kind: of that operator.
-    dtype: in the quantized network. steps: how many integers its float range spans, nan in float. own_snr: of the error
-    that this layer adds by itself, in dB. share: of the error of all answers (see ``attribution``). why: the causes of
-    a layer that loses much, else nothing.
+    Attributes:
+        value: Its name in the graph.
+        node: The model's node that computes it; an input's own name.
+        kind: Of that operator.
+        dtype: In the quantized network.
+        fidelity: How near it comes to float.
+        steps: How many integers its float range spans; nan in float.
+        own_snr: SNR of the error that this layer adds by itself, in dB.
+        share: Of the error of all answers (see ``attribution``).
+        why: The causes, of a layer that loses much.
     """
 
     value: str
@@ -48,7 +54,11 @@ class Layer:
 class Closely:
     """A few samples of all values, with the error that each layer adds.
 
-    real: of the float graph. actual: of the quantized network, by the float graph's names.
+    Attributes:
+        traced: The two networks.
+        real: Values of the float graph.
+        actual: Values of the quantized network, by the float graph's names.
+        errors: What each layer adds.
     """
 
     traced: Traced

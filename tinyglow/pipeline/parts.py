@@ -16,7 +16,13 @@ _MOST_PARTS = 16  # more are no heads of a network
 
 @dataclass(frozen=True)
 class Part:
-    """One value of the graph inside an output. where: indices of its elements in the output's sample, laid flat."""
+    """One value of the graph inside an output.
+
+    Attributes:
+        value: Its name.
+        origin: The model's node that computes it.
+        where: Indices of its elements in the output's sample, laid flat.
+    """
 
     value: str
     origin: str

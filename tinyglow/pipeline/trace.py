@@ -42,8 +42,12 @@ Values = dict[str, Array]
 class Traced:
     """A float graph and what it was quantized to, ready to be run side by side.
 
-    program: ``quantized`` with one call after the other for each node, whatever core it is meant for: every program of
-    a quantized graph computes the same. stands_for: the float graph's value for values of ``quantized``.
+    Attributes:
+        graph: The float graph.
+        quantized: The integer graph.
+        program: ``quantized`` with one call after the other for each node, whatever core it is meant for: every program
+            of a quantized graph computes the same.
+        stands_for: The float graph's value for values of ``quantized``.
     """
 
     graph: Graph
@@ -89,7 +93,16 @@ def run_traced(program: Program, quantized: Graph, inputs: Mapping[str, Array]) 
 
 
 def trace(graph: Graph, quantized: Graph, inputs: Mapping[str, Array]) -> Traced:
-    """Find out what each value of ``quantized`` stands for. inputs: [samples, *shape] float32, by placeholder."""
+    """Find out what each value of a quantized graph stands for.
+
+    Args:
+        graph: The float graph.
+        quantized: What it was quantized to.
+        inputs: float32 [samples, *shape] by placeholder.
+
+    Returns:
+        Both, ready to be run side by side.
+    """
     program = plan(lower_graph(quantized))
     few = {name: array[:_MATCHING_SAMPLES] for name, array in real_inputs(program, inputs).items()}
     if graph is quantized:

@@ -32,9 +32,13 @@ _ALONE = 3  # layers that are tried each by itself
 class Trial:
     """Options that were tried in addition to those given, and what came of them.
 
-    options: of ``tinyglow compile``; () where the profile itself is to be made anew. what: in words. snr: the lowest of
-    all outputs and their parts, in dB; gain: over the same without the options, on the same samples. constants, ram:
-    bytes of weights, and of placeholders and activations, more than without (less if negative).
+    Attributes:
+        options: Of ``tinyglow compile``; () where the profile itself is to be made anew.
+        what: The options in words.
+        snr: The lowest of all outputs and their parts, in dB.
+        gain: Over the same without the options, on the same samples, in dB.
+        constants: Bytes of weights more than without; less if negative.
+        ram: Bytes of placeholders and activations more than without.
     """
 
     options: tuple[str, ...]

@@ -88,11 +88,24 @@ def profile_graph(
     batch: int = 1,
     lowered: bool = False,
 ) -> Profile:
-    """Profile of ``graph`` on inputs [samples, *shape], float32; progress(n) is called when n more samples are done.
+    """Record the range and histogram of every value of a float graph.
 
-    batch: how many samples are recorded together, as with Glow's -minibatch: ranges are the same for any, histograms
-    are widened less often. lowered: with what Glow records besides, where it lowers nodes before it profiles. Constants
-    are recorded once per batch, as Glow does. Raises InputError if a value becomes NaN or infinite.
+    Constants are recorded once per batch, as in Glow.
+
+    Args:
+        graph: The float graph.
+        inputs: float32 [samples, *shape] by input name.
+        bins: Number of intervals of each histogram.
+        progress: Is called with the number of samples that were done.
+        batch: How many samples are recorded together, as with Glow's -minibatch. Ranges are the same for any;
+            histograms are widened less often.
+        lowered: Whether to record what Glow records besides, where it lowers nodes before it profiles.
+
+    Returns:
+        The profile.
+
+    Raises:
+        InputError: A value becomes NaN or infinite.
     """
     samples = sample_count(inputs)
     recording = _Recording(graph, bins, batch, _parts(graph) if lowered else {})

@@ -92,9 +92,17 @@ class Scheme:
     def choose(
         self, low: float, high: float, dtype: str = "", constant: bool = False, histogram: Sequence[float] = ()
     ) -> QuantParams:
-        """Parameters for a value's range, as ``precision`` unless ``dtype`` is given; int16 has headroom beyond it.
+        """The parameters for a value's range. int16 has headroom beyond it.
 
-        constant: its range is certain, and needs none. histogram: for KL calibration.
+        Args:
+            low: The smallest real.
+            high: The largest real.
+            dtype: Of the integers (default: ``precision``).
+            constant: Whether the range is certain, and needs no headroom.
+            histogram: For KL calibration.
+
+        Returns:
+            Scale and offset.
         """
         dtype = dtype or self.precision
         headroom = INT16_HEADROOM if dtype == "int16" and not constant else 1.0

@@ -59,8 +59,11 @@ class Finding:
 class Evidence:
     """What the rules look at.
 
-    graph, profile: in float, with the ranges recorded for it. quantized: the integer graph made of both. inputs: the
-    calibration samples [samples, ...] by placeholder, where they are at hand.
+    Attributes:
+        graph: In float.
+        profile: The ranges recorded for it.
+        quantized: The integer graph made of both.
+        inputs: The calibration samples [samples, ...] by placeholder, where they are at hand.
     """
 
     graph: Graph

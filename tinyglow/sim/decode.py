@@ -78,12 +78,21 @@ _PAIRED = {"ldrd", "strd"}
 class Instruction:
     """One instruction.
 
-    name: without condition and width suffix; text: as disassembled. registers: how many a multiple load, store, push
-    or pop moves; words: how many words of 32 bits a load or store moves, at least 1. reads, writes: capstone's register
-    numbers and FLAGS. accumulates: those of ``reads`` that a multiply-add merely adds its product to. bases: of a load
-    or store, the one or two registers whose sum its address is. conditional: it may be skipped. ends: it may go
-    elsewhere than to the next instruction. stack: bytes by which it moves the stack pointer, None if that shows at run
-    time only.
+    Attributes:
+        address: Where it is.
+        size: Bytes.
+        name: Without condition and width suffix.
+        text: As disassembled.
+        kind: What a cycle model must know of it.
+        registers: How many registers a multiple load, store, push or pop moves.
+        words: How many words of 32 bits a load or store moves, at least 1.
+        reads: Registers by capstone's numbers, and FLAGS.
+        writes: As ``reads``.
+        accumulates: Those of ``reads`` that a multiply-add merely adds its product to.
+        bases: The one or two registers whose sum is the address of a load or store.
+        conditional: Whether it may be skipped.
+        ends: Whether it may go elsewhere than to the next instruction.
+        stack: Bytes by which it moves the stack pointer; None if that shows at run time only.
     """
 
     address: int

@@ -1,4 +1,4 @@
-"""What a program can do wrong, in words."""
+"""Descriptions of what a program can do wrong."""
 
 from __future__ import annotations
 

@@ -43,7 +43,14 @@ _SAVED = 32  # bytes that an exception pushes (Armv7-M ARM, B1.5.6)
 
 @dataclass(frozen=True)
 class Boot:
-    """What a firmware did. status: 0 well, 1 not, None: it went to sleep for ever without saying."""
+    """What a firmware did.
+
+    Attributes:
+        output: What it printed.
+        status: 0 if it ended well, another number if not, None if it went to sleep for ever.
+        cycles: Of the core.
+        instructions: That it ran.
+    """
 
     output: str
     status: int | None
@@ -55,7 +62,7 @@ class Firmware(Machine):
     """A board with a firmware, from its reset vector on; see the module."""
 
     def __init__(self, image: Image, board: Board, echo: Callable[[str], None] | None = None) -> None:
-        """Load it. echo: told of every text that it prints, as it prints. Raises as :class:`Machine`."""
+        """Load it. ``echo`` is called with every text, as the firmware prints it. Raises as :class:`Machine`."""
         self._text = bytearray()
         self._echo = echo
         self._pending: tuple[int, int] | None = None

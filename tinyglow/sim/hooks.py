@@ -1,8 +1,8 @@
-"""The emulator's callbacks, as short as they can be, and Ctrl-C while the emulator runs.
+"""The emulator's callbacks, as short as possible, and Ctrl-C while the emulator runs.
 
-The emulator's Python package calls a hook through three Python functions; here the hook itself is what the emulator
-calls. That makes counting by blocks two to three times as fast. Where the package looks different inside than it does
-today, hooks go its own way, and all is as before but slower.
+The emulator's Python package calls a hook through three Python functions. Here the emulator calls the hook itself,
+which makes counting by blocks two to three times as fast. If a release of the package looks different inside, hooks use
+the package's own way: everything works as before, but slower.
 """
 
 from __future__ import annotations
@@ -63,9 +63,17 @@ def _out_of_it_blocks(emulator: Any, on_access: OnAccess) -> OnAccess:
 
 
 def add_access_hook(emulator: Any, on_access: OnAccess, has_it: bool) -> int:
-    """Call ``on_access(_, kind, address, size)`` at each read and write. It must not raise. has_it: the core has IT.
+    """Call ``on_access(_, kind, address, size)`` at each read and write; it must not raise.
 
-    Not at some addresses only, which the emulator offers: unicorn 2.1.4 then loses the new stack pointer of a push.
+    The emulator could watch some addresses only, but unicorn 2.1.4 then loses the new stack pointer of a push.
+
+    Args:
+        emulator: The emulator.
+        on_access: What to call.
+        has_it: Whether the core has IT blocks.
+
+    Returns:
+        The hook's handle.
     """
     if has_it:
         on_access = _out_of_it_blocks(emulator, on_access)

@@ -31,7 +31,7 @@ class LineTable:
     """Looks up addresses."""
 
     def __init__(self, rows: list[tuple[int, int, Line]]) -> None:
-        """rows: first address, first address after it, line."""
+        """Take rows of (first address, first address after it, line)."""
         self._rows = sorted(rows)
         self._starts = [row[0] for row in self._rows]
 

@@ -103,11 +103,15 @@ class Machine:
     ) -> CallStats:
         """Call a function of the program with integer and address arguments of 32 bits, and count.
 
-        The stack pointer is where ``main`` found it. strict: also check the alignment of every access, which takes
-        several times as long; one call of many is usually enough, as addresses seldom depend on data. timed: also count
-        what the board's memories make the core wait (``CallStats.waits``), which is as slow.
-        Raises SimulationError for anything that would be a fault on the board, for a stack overflow, and when the
-        function does not return within ``max_instructions``, or not properly. Then variables may be in any state.
+        Args:
+            symbol: Name of the function.
+            *args: Its arguments. The stack pointer is where ``main`` found it.
+            max_instructions: A limit.
+            strict: Whether to check the alignment of every access, which is several times as slow; one call is usually
+                enough.
+            timed: Whether to count what the board's memories make the core wait, which is as slow.
+
+        Raises SimulationError for a fault, a stack overflow, or a function that does not return as it should in time.
         """
         self._doing = symbol
         if not self._booted:  # not here and now: that would undo what was written to variables before

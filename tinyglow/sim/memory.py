@@ -1,18 +1,19 @@
-"""What memories make a core wait: wait states, lines and caches, in the order in which a program uses them.
+"""How long memories make a core wait: wait states, lines and caches, in the order in which a program uses them.
 
-The cycle models price instructions as if every memory answered at once. Here the same run is followed by its addresses:
-each block is fetched line by line, each load and store goes to its memory. The model is simple and the same for all
-boards; what differs is in the board files:
+The cycle models price instructions as if every memory answered at once. This module follows the same run by its
+addresses: each block is fetched line by line, and each load and store goes to its memory. The model is simple and the
+same for all boards; the board files differ:
 
-* An access to a memory with wait states waits for them, unless its line is in the memory's cache. Caches replace the
-  line that was used longest ago, and are empty when a call starts.
-* Code of the line that was fetched last costs nothing. With ``prefetch`` the next line is under way while the
-  instructions of the last one run: only what remains is waited for. ``1 + wait states`` cycles are under way, less the
-  core's cycles for a line, on average of the block.
-* Stores cost what loads cost; two words of one access are two accesses where there is no cache. The core stands still
-  while it waits, also where a Cortex-M7 might go on with something else.
+* An access to a memory with wait states waits, unless its line is in the memory's cache. Caches replace the line that
+  was used longest ago, and are empty when a call starts.
+* Code of the line that was fetched last costs nothing. With ``prefetch`` the next line is fetched while the
+instructions
+  of the last one run, and only the rest is waited for: ``1 + wait states`` cycles, less the core's cycles for a line,
+  on average over the block.
+* Stores cost what loads cost. Two words of one access are two accesses where there is no cache. The core stands still
+  while it waits, even where a Cortex-M7 might continue.
 
-Every access calls Python: a call that is timed so takes several times as long as one that is not.
+Every access calls Python, so a call that is timed takes several times as long.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the cycles of one call went: to which call of the network's function, which function, which instruction."""
+"""Where the cycles of one call went: to which kernel call, which function, which instruction."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ class Cost:
 class CallCost:
     """One call that the network's function made, with what it took to make it.
 
-    function: the one that was called, "" after the last call; by_function: the costs of all that ran meanwhile.
+    Attributes:
+        function: The function that was called; "" after the last call.
+        cost: Its cost.
+        by_function: The costs of all functions that ran meanwhile.
     """
 
     function: str
@@ -41,10 +44,14 @@ class CallCost:
 
 @dataclass(frozen=True)
 class CallProfile:
-    """A call, in parts that add up to ``stats``. before: what ran until the network's function was entered.
+    """A call of the network's function, in parts that add up to ``stats``.
 
-    by_address: costs of single instructions; a branch's cycles are its own, a block's waiting is its first
-    instruction's.
+    Attributes:
+        stats: The whole.
+        before: What ran until the network's function was entered.
+        calls: The calls that it made.
+        by_address: Costs of single instructions. A branch's cycles are its own; a block's waiting is that of its first
+            instruction.
     """
 
     stats: CallStats
@@ -65,7 +72,7 @@ class Recorder:
     """Notes the counts of a call whenever the watched function is entered or returned to."""
 
     def __init__(self, code: Code, trace: Trace, starts: Container[int]) -> None:
-        """starts: where functions begin."""
+        """Follow a trace. ``starts``: the addresses at which functions begin."""
         self.waits: Waits | None = None
         self._starts = starts
         self._code = code

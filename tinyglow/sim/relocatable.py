@@ -1,6 +1,6 @@
-"""Relocatable objects (ELF): symbols that are nobody else's business become local.
+"""Make symbols of relocatable objects (ELF) local, if no other object needs them.
 
-A bundle's object may be linked beside another bundle's, which has kernels of the same names; linkers keep them apart if
+A bundle's object may be linked with another bundle's that has kernels of the same names. Linkers keep them apart if
 they are local. GNU objcopy can do the same, but comes with few of the compilers we use.
 
 Layouts: System V ABI, edition 4.1, chapter 4, "Symbol Table" and "Relocation"; ELF-64 Object File Format, version 1.5.

@@ -1,4 +1,4 @@
-"""What a bundle's objects may expect of the program around them, and where it comes from.
+"""What a bundle's objects may expect of the program that they are linked into, and where it comes from.
 
 Compilers leave some work to a library: arithmetic that the core lacks (``__aeabi_fmul``), copies (``memcpy``), the C
 library's mathematics (``expf``). zig and gcc bring most of it; the rest is in ``templates/support``.

@@ -93,11 +93,24 @@ class Compiler:
         objects: Sequence[Path] = (),
         debug: bool = False,
     ) -> Path:
-        """Build the firmware ``out_elf`` for ``board`` from C (or assembly) files, laid out by ``linker_script``.
+        """Build a firmware from C or assembly files.
 
-        objects: compiled elsewhere, linked with the rest. debug: with the table of source lines, if the linker script
-        keeps it; that holds names of folders. Raises ToolError with the compiler's own words, BoardError if the program
-        runs into the next memory.
+        Args:
+            sources: The files.
+            include_dirs: Folders of headers.
+            linker_script: Where everything goes.
+            board: The board.
+            out_elf: The firmware to write.
+            opt: Optimization level.
+            objects: Compiled elsewhere, linked with the rest.
+            debug: Whether to write the table of source lines, if the linker script keeps it. It holds names of folders.
+
+        Returns:
+            ``out_elf``.
+
+        Raises:
+            ToolError: With the compiler's own words.
+            BoardError: The program runs into the next memory.
         """
         request = _Request(sources, include_dirs, board, opt, objects, debug)
         return self._link_for(request, linker_script, "Reset_Handler", out_elf)
@@ -114,10 +127,24 @@ class Compiler:
         objects: Sequence[Path] = (),
         assignments: str = "",
     ) -> Path:
-        """Link only a bundle's files, and what they need of the compiler's library, for the sake of their size.
+        """Link a bundle's files alone, with what they need of the compiler's library: to know their size.
 
-        ``entry`` is the bundle's function: what it does not reach is dropped. objects: as for a firmware; assignments:
-        commands of the linker's language.
+        Args:
+            sources: The bundle's files.
+            entry: The bundle's function. What it does not reach is dropped.
+            board: The board.
+            out: The file to write.
+            include_dirs: Folders of headers.
+            opt: Optimization level.
+            objects: Compiled elsewhere, linked with the rest.
+            assignments: Commands in the linker's language.
+
+        Returns:
+            ``out``.
+
+        Raises:
+            ToolError: With the compiler's own words.
+            BoardError: The program runs into the next memory.
         """
         with tempfile.TemporaryDirectory() as folder:
             script = Path(folder) / "bundle.ld"
@@ -142,7 +169,18 @@ class Compiler:
     ) -> Path:
         """Build a program for this machine.
 
-        flags: for compiler and linker (sanitizers, warnings). link_flags: for the linker alone, after the objects.
+        Args:
+            sources: The files.
+            out: The program to write.
+            include_dirs: Folders of headers.
+            flags: For compiler and linker: sanitizers, warnings.
+            link_flags: For the linker alone, after the objects.
+
+        Returns:
+            ``out``.
+
+        Raises:
+            ToolError: With the compiler's own words.
         """
         common = [*_COMMON, "-O2", *(_ZIG if self.kind == "zig" else ()), *flags]
         with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
 """What one call of the emulated program did: how often each block followed each other, and how deep the stack got.
 
 The emulator calls :meth:`Trace.on_block` before it runs a block. Python's part must be short: it counts the step from
-the last block to this one, and looks at the stack pointer where the block lowers it. Prices come afterwards.
+the last block to this one, and looks at the stack pointer where the block lowers it. Cycles are computed afterwards.
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ NOTHING = -1  # key of "no block before"
 
 @dataclass(frozen=True)
 class CallStats:
-    """Figures of one call. ``value``: what the function returned, as a C int.
+    """Figures of one call.
 
-    cycles: from the function's first instruction to its return, by the core's cycle model. instructions: those that an
-    IT block skips are counted too. stack_bytes: from the stack pointer at the call to its lowest point. by_function:
-    cycles spent in the code of each function itself, most first. waits: cycles more that the board's memories take, 0
-    where that was not asked for; waits_by_function, waits_by_memory: the same by
-    function and by memory.
+    Attributes:
+        value: What the function returned, as a C int.
+        cycles: From the function's first instruction to its return, by the core's cycle model.
+        instructions: Those that an IT block skips are counted too.
+        stack_bytes: From the stack pointer at the call to its lowest point.
+        by_function: Cycles spent in the code of each function itself, most first.
+        waits: Cycles more that the board's memories take; 0 where that was not asked for.
+        waits_by_function: The same by function.
+        waits_by_memory: The same by memory.
     """
 
     value: int
@@ -187,7 +191,7 @@ class Trace:
         return block_address(key) in self._watched
 
     def start(self, limit: int) -> None:
-        """Forget the last call. limit: the lowest address that the stack may reach in the next."""
+        """Forget the last call. ``limit``: the lowest address that the stack may reach in the next."""
         for followers in self._behind.values():
             for step in followers.values():
                 step.count = 0

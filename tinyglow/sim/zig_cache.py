@@ -1,6 +1,6 @@
-"""A folder in which zig may keep what it builds once, its compiler library for instance.
+"""A folder in which zig may keep what it builds once, for instance its compiler library.
 
-zig takes one in the user's home. A service or a build machine may have none, or none that can be written.
+zig uses one in the user's home. A service or a build machine may have none, or none that can be written.
 """
 
 from __future__ import annotations

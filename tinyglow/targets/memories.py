@@ -14,7 +14,15 @@ PAGE_BYTES = 1024
 
 @dataclass(frozen=True)
 class Cache:
-    """Lines of memory that are at hand: ``size`` bytes in lines of ``line``, ``ways`` of which share a place."""
+    """Lines of memory that a core has at hand.
+
+    Attributes:
+        name: Its name on the board.
+        size: Bytes.
+        line: Bytes of a line.
+        ways: Lines that share a place.
+        source: Where the figures are written.
+    """
 
     name: str
     size: int
@@ -25,11 +33,20 @@ class Cache:
 
 @dataclass(frozen=True)
 class Memory:
-    """A range of addresses: ``size`` bytes from ``start``.
+    """A range of addresses.
 
-    wait_states: cycles more than one that the core waits for an access; behind a cache, for the line that is missing.
-    line: bytes that one access delivers, where there is no cache. prefetch: the next line of code is fetched while the
-    core runs the last. code_cache, data_cache: names of the board's caches, "" for none.
+    Attributes:
+        name: Its name on the board.
+        start: Its first address.
+        size: Bytes.
+        kind: "flash", "ram" or "tcm".
+        wait_states: Cycles more than one that the core waits for an access; behind a cache, for the line that is
+            missing.
+        line: Bytes that one access delivers, where there is no cache.
+        prefetch: Whether the next line of code is fetched while the core runs the last.
+        code_cache: Name of the board's cache for code; "" for none.
+        data_cache: Name of the board's cache for data; "" for none.
+        source: Where the figures are written.
     """
 
     name: str

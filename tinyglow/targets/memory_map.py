@@ -1,4 +1,4 @@
-"""Which of a board's memories holds what of a network: the fastest with room, first for what is used most."""
+"""Which memory of a board holds which area of a network: the fastest with room, the most used areas first."""
 
 from __future__ import annotations
 

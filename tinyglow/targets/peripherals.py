@@ -1,4 +1,4 @@
-"""What a board file may say beside cores and memories: how to print, what to keep in flash, its name in QEMU."""
+"""What a board file may have in addition to core and memories: how to print, what to keep in flash, QEMU's name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ UARTS = ("cmsdk", "nrf51")
 
 @dataclass(frozen=True)
 class Uart:
-    """A serial interface to print to; kind: one of :data:`UARTS`."""
+    """A serial interface to print to.
+
+    Attributes:
+        kind: One of :data:`UARTS`.
+        address: Of its registers.
+        source: Where that is written.
+    """
 
     kind: str
     address: int

@@ -12,10 +12,14 @@ from tinyglow.ir.kernel import Kernel, Operand, Params, Role
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One call of ``kernel``.
+    """One call of a kernel.
 
-    inputs: flat arrays by operand name, in the operands' own dtypes; outputs: number of elements by operand name.
-    functions: for each operand that is code, which of ``functions.specimens()`` C gets.
+    Attributes:
+        kernel: The kernel.
+        params: Its parameters.
+        inputs: Flat arrays by operand name, in the operands' own dtypes.
+        outputs: Number of elements by operand name.
+        functions: For each operand that is code, which of ``functions.specimens()`` C gets.
     """
 
     kernel: Kernel

@@ -68,10 +68,16 @@ def _guards(size: int) -> Array:
 class Frame:
     """The memory of one call, to be put at a multiple of FRAME_ALIGNMENT.
 
-    image: the bytes before the call. params: offset of the struct; operands: offset of each, in the kernel's order.
-    after: the bytes as they must be afterwards, but for those of ``free``, which are working memory. Before the call,
-    outputs hold the complement of their expected values, so that an element the kernel leaves out is never right by
-    chance.
+    Before the call, outputs hold the complement of their expected values: an element that the kernel leaves out is
+    never right by chance.
+
+    Attributes:
+        case: The call.
+        image: The bytes before the call.
+        after: The bytes as they must be afterwards, but for those of ``free``.
+        params: Offset of the struct.
+        operands: Offset of each operand, in the kernel's order.
+        free: Where the working memory begins and ends.
     """
 
     case: Case

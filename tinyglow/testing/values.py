@@ -50,8 +50,13 @@ def scales(lowest: int = -40, highest: int = 20) -> st.SearchStrategy[float]:
 def requant_params(magnitude: float | None = None, offset: int | None = None) -> st.SearchStrategy[glow.Requant]:
     """Constants that ``glow.requantize_params`` makes of scales of all magnitudes.
 
-    magnitude: if given, most scales map values of that size to between 8 and 256, so that results are neither all
-    saturated nor all the offset. offset: any int8 value unless given.
+    Args:
+        magnitude: If given, most scales map values of that size to between 8 and 256, so that results are neither all
+            saturated nor all the offset.
+        offset: Any int8 value unless given.
+
+    Returns:
+        The strategy.
     """
     anything, drawn = scales(), offsets() if offset is None else st.just(offset)
     if magnitude is None:

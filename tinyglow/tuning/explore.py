@@ -31,10 +31,18 @@ def layers_of(graph: Graph) -> Layers:
 
 @dataclass
 class NetworkTrials:
-    """``search.Trials`` of a float graph: right answers are counted, costs are predicted for ``target``.
+    """``search.Trials`` of a float graph: right answers are counted, costs are predicted for a target.
 
-    float_io: whether the network that is paid for has float placeholders. misfit: why the first of those that did not
-    fit the board did not.
+    Attributes:
+        graph: The float graph.
+        profile: Its ranges.
+        images: float32 [samples, *shape].
+        labels: [samples].
+        counter: Counts right answers.
+        costs: Predicts costs.
+        target: What kernels are chosen for.
+        float_io: Whether the network whose cost counts has float placeholders.
+        misfit: Why the first network that did not fit the board did not.
     """
 
     graph: Graph

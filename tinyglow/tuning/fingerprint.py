@@ -30,10 +30,13 @@ def graph_key(graph: Graph) -> Key:
 
 @dataclass(frozen=True)
 class Step:
-    """A call and its operands' keys: of inputs as they are read, of outputs as they are written.
+    """A call and its operands' keys.
 
-    before: keys of what the outputs held, where they held something (several calls may fill one buffer); None for
-    inputs.
+    Attributes:
+        call: The kernel call.
+        keys: Of inputs as they are read, of outputs as they are written.
+        before: Of what the outputs held, where they held something (several calls may fill one buffer); None for
+            inputs.
     """
 
     call: KernelCall

@@ -1,7 +1,7 @@
-"""Checkpoints: every answer of a tuning in a file as soon as it is known, so that a killed one goes on where it was.
+"""Checkpoints: every answer of a tuning is in a file as soon as it is known, so that a stopped tuning can go on.
 
-The file has one JSON object a line, the first of which says which tuning it is of. A resumed tuning begins anew, and is
-told what the file knows; what it does is thus the same, and so is its output.
+The file has one JSON object a line; the first says which tuning it is of. A resumed tuning begins anew and is told what
+the file knows. It takes the same steps, so its output is the same.
 """
 
 from __future__ import annotations

@@ -46,9 +46,15 @@ def check_samples(graph: Graph, images: Array, labels: Array) -> None:
 
 @dataclass
 class TunedNetwork:
-    """``algorithm.Network`` for a float graph. ``profile`` says everything but the ranges; those come with each test.
+    """``algorithm.Network`` for a float graph.
 
-    images: [samples, *shape] float32, labels: [samples]; ``counter`` has the same.
+    Attributes:
+        graph: The float graph.
+        profile: Everything but the ranges, which come with each test.
+        scheme: How to quantize.
+        images: float32 [samples, *shape].
+        labels: [samples].
+        counter: Counts right answers, on the same samples.
     """
 
     graph: Graph

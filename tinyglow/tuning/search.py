@@ -1,8 +1,10 @@
-"""Which schema, biases, calibration, and which layers per channel or in float: the best of accuracy, time and flash.
+"""Search for the best schemes by accuracy, time and flash.
 
-Every combination of the options that count for a whole network is tried first. Then single layers are changed, one at a
-time, in the combinations that no other one surpasses, as long as that finds new ones of these: the Pareto front.
-Nothing here runs a network: right answers and costs come from outside.
+Tried are schemas, bias types, calibration, and single layers per channel or in float.
+
+Every combination of the options that concern a whole network is tried first. Then single layers are changed, one at a
+time, in the combinations that no other one surpasses, as long as that finds new ones: the Pareto front. Nothing here
+runs a network: right answers and costs come from outside.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keeping BLAS libraries to one thread: several processes with a thread for each core are in each other's way."""
+"""Keep BLAS libraries to one thread: several processes with a thread for each core slow each other down."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Evaluators in processes of their own, each with its share of the samples.
 
-The share decides nothing but the time: right answers are counted one by one, so their sum is the same for any number
-of processes. Processes are spawned, which works alike on all systems, and end with the one that started them.
+The share affects only the time: right answers are counted one by one, so their sum is the same for any number of
+processes. Processes are spawned, which works the same on all systems, and end with the process that started them.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The command lines of Glow's own tools: their options, their spellings, what each of them means here."""
+"""The command lines of Glow's own tools: their options, how they may be written, and what each of them means here."""

@@ -1,4 +1,4 @@
-"""A network and the images it takes: each says of the other what the options leave open."""
+"""A network and the images it takes. Each supplies what the options leave open about the other."""
 
 from __future__ import annotations
 

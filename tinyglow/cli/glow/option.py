@@ -33,12 +33,21 @@ def _count(value: str) -> int:
 
 @dataclass(frozen=True)
 class Option:
-    """One option.
+    """One option of a tool.
 
-    name: without dashes. help: its meaning, one sentence. aliases: other names. kind, choices: what its value may be;
-    choices are found whatever their case. default: what the tool takes if it is not given. metavar: what --help calls
-    the value. many: may be given several times. comma: its value is a list. required: the tool needs it.
-    unused: why it means nothing here. refused: why it cannot be used, where ignoring it would change results.
+    Attributes:
+        name: Without dashes.
+        help: Its meaning, in one sentence.
+        kind: What its value looks like.
+        aliases: Other names.
+        choices: What its value may be; found whatever their case.
+        default: What the tool takes if it is not given.
+        metavar: What --help calls the value.
+        many: Whether it may be given several times.
+        comma: Whether its value is a list.
+        required: Whether the tool needs it.
+        unused: Why it means nothing here; "" if it means something.
+        refused: Why it cannot be used, where ignoring it would change results; "" if it can.
     """
 
     name: str

@@ -30,7 +30,15 @@ _MODEL_INPUT = re.compile(
 
 @dataclass(frozen=True)
 class ModelInput:
-    """One -model-input. shape: () if only the name was given. scale, offset: of a quantized type."""
+    """One -model-input.
+
+    Attributes:
+        name: Of the input.
+        type: "float" or a quantized type.
+        shape: () if the name alone was given.
+        scale: Of a quantized type.
+        offset: Of a quantized type.
+    """
 
     name: str
     type: str = "float"
@@ -124,11 +132,22 @@ def load_model(
     like_glow: bool | None = None,
     types: Sequence[str] = ("float",),
 ) -> Graph:
-    """The model's graph; by default as ``is_like_glow`` says.
+    """Load the model's graph.
 
-    image: shape of the only input without its batch dimension, where it is known from the images themselves. Symbolic
-    dimensions are bound by -onnx-define-symbol, else by the shapes of -model-input, else by the images'. types: those
-    that -model-input may have. Raises InputError or ModelError.
+    Symbolic dimensions are bound by -onnx-define-symbol, else by the shapes of -model-input, else by the images'.
+
+    Args:
+        arguments: What was given.
+        image: Shape of the only input without its batch dimension, where the images themselves show it.
+        like_glow: Whether to make exactly Glow's graph (default: as ``is_like_glow`` says).
+        types: The types that -model-input may have.
+
+    Returns:
+        The graph.
+
+    Raises:
+        InputError: The options do not fit the model.
+        ModelError: With everything in the model that is not supported.
     """
     from tinyglow.frontend.read import input_dimensions
     from tinyglow.ir.editor import legal_name

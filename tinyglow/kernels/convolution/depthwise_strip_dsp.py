@@ -18,7 +18,7 @@ from tinyglow.targets.cores import DSP
 
 _GROUP = 4  # channels
 _ROW = 4  # bytes of the filter
-# What of the input is read later than an output beside it is written, more padding than this would shift too far.
+# In place, more padding than this would move outputs over inputs that are still to be read.
 _MOST_PAD_IN_PLACE = 2
 
 

@@ -21,9 +21,15 @@ class CycleModel(Protocol):
     """Prices the steps of a program."""
 
     def body(self, block: Block, before: Block | None, jumped: bool) -> int:
-        """Cycles of ``block``, its closing branch not taken.
+        """Cycles of a block, its closing branch not taken.
 
-        before: the block that ran just before, None at the start; jumped: its closing branch was taken.
+        Args:
+            block: The block.
+            before: The block that ran just before it; None at the start.
+            jumped: Whether the closing branch of that was taken.
+
+        Returns:
+            Cycles.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The oracle: random networks, and those at hand, compiled pass by pass beside what they mean in real numbers."""
+"""The oracle: compare random networks, and given ones, with what they mean in real numbers, pass by pass."""
 
 from __future__ import annotations
 

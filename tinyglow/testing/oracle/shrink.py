@@ -1,4 +1,4 @@
-"""A smaller model that still shows a finding: greedy removal of outputs and nodes."""
+"""Make a model smaller while it still shows a finding: outputs and nodes are removed greedily."""
 
 from __future__ import annotations
 

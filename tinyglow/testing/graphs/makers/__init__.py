@@ -1,1 +1,1 @@
-"""Makers of operators: one function adds nodes that read a given value. Adding a file adds to them."""
+"""Makers of operators: each is a function that adds nodes which read a given value. Adding a file adds to them."""

@@ -151,7 +151,10 @@ def test_fast_memory(profiled: Place) -> None:
 
 
 def test_the_bundle_as_an_object(profiled: Place) -> None:
-    """-bundle-object leaves Glow's four files and the list of them, also where the C files were before; those come back without it."""
+    """-bundle-object leaves Glow's four files and the list of them, also where the C files were before.
+
+    Those come back without it.
+    """
     _compile("-load-profile=p.yaml", "-mcpu=cortex-m7")
     sources = sorted(path.name for path in Path("bundle").iterdir())
     _compile("-load-profile=p.yaml", "-mcpu=cortex-m7", "-float-abi=hard", "-bundle-object")

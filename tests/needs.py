@@ -12,10 +12,8 @@ from dataclasses import dataclass
 class Need:
     """Something that a machine may lack.
 
-    Attributes:
-        name: What it is called.
-        reason: A pattern that the reasons of all tests match that are skipped for it.
-        remedy: How to get it; "" if a machine has it or not.
+    reason: a pattern, what the reasons of tests that are skipped for it have in common. remedy: how to get it; "" if
+    that is no question of installing.
     """
 
     name: str

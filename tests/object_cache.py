@@ -38,6 +38,8 @@ class ObjectCache:
             shutil.copyfile(kept, target)
             return ""
         answer = self.run(command, cwd, what)
+        if not target.exists():  # what is no compiler makes no object
+            return answer
         with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as aside:
             aside.write(target.read_bytes())
         with contextlib.suppress(PermissionError):  # Windows, if another process was first

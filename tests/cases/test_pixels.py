@@ -28,7 +28,7 @@ Pixels = npt.NDArray[np.uint8]
 def header_bytes(program: Program, folder: Path, name: str, pixels: Pixels) -> npt.NDArray[np.int8]:
     """What lies in the placeholder of a bundle that was read back, for each sample."""
     emit(program, folder)
-    info = parse_header((folder / f"{program.name}.h").read_text(), "net.h")
+    info = parse_header((folder / f"{program.name}.h").read_text(encoding="utf-8"), "net.h")
     assert info == bundle_info(program)
     (rows,) = input_vectors(info, {name: pixels}).values()
     return np.frombuffer(b"".join(rows), np.int8).reshape(len(pixels), -1)
@@ -45,7 +45,7 @@ def test_an_onnx_model_of_uint8(tmp_path: Path) -> None:
     assert program.buffers["x"].type.quant == QuantParams(1.0, -128)
     q = header_bytes(program, tmp_path, "x", given.inputs)
     assert (q == (given.inputs.reshape(len(q), -1).astype(int) - 128)).all()
-    assert "q = uint8 - 128" in (tmp_path / f"{program.name}.h").read_text()
+    assert "q = uint8 - 128" in (tmp_path / f"{program.name}.h").read_text(encoding="utf-8")
     same = tinyglow.interpret(program, {"x": given.inputs})
     other = tinyglow.interpret(program, {"x": given.inputs.astype(np.float32)})
     assert all((same[name] == other[name]).all() for name in same)

@@ -28,7 +28,7 @@ COPIED = ("tinyglow", "tests", "runtime_c", "templates", "boards", "examples", "
 
 def _run(*command: str, cwd: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(cwd), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=cwd, env=env, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=cwd, env=env, check=False, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
 
 

@@ -92,7 +92,7 @@ def test_glows_model_input_gives_shapes(place: Place) -> None:
     command = ("model-compiler", f"-model={place.folder / 'it.onnx'}", "-backend=CPU", "-mcpu=cortex-m0plus")
     answer = run_cli(*command, "-model-input=x,float,[1,5,6]", f"-emit-bundle={place.folder / 'b'}")
     assert answer.status == 0, answer.err
-    assert "float<1 x 5 x 6>" in (place.folder / "b" / "it.h").read_text()
+    assert "float<1 x 5 x 6>" in (place.folder / "b" / "it.h").read_text(encoding="utf-8")
 
 
 def tailed_net() -> Net:

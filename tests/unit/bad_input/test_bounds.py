@@ -174,7 +174,7 @@ def test_warnings_of_numpy_stay_inside(place: Place) -> None:
     command = ["profile", place.folder / "dense.onnx", "--input", f"x={old}", "-o", place.folder / "q.yaml"]
     line = [sys.executable, "-m", "tinyglow", *map(str, command)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(line, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert "Warning" not in done.stderr and "numpy" not in done.stderr, done.stderr
 
 

@@ -112,8 +112,18 @@ def add_inputs(parser: argparse.ArgumentParser, required: bool = True) -> None:
         action="append",
         default=[],
         required=required,
-        help="samples for an input: a .npy array whose first dimension counts samples; one for each input",
+        help="samples for an input: an array in a .npy or .npz file whose first dimension counts samples, a .csv file "
+        "with a sample on each line, or a folder of images (of folders, which are its classes); one for each input, or "
+        "a .npz file with all of them",
     )
+    group = parser.add_argument_group("folders of images")
+    group.add_argument(
+        "--image-mode",
+        choices=("pixels", "0to1", "neg1to1", "0to255", "neg128to127"),
+        help="what pixels become: uint8 as they are, or float32 with black and white at these ends",
+    )
+    group.add_argument("--image-layout", choices=("NCHW", "NHWC"), default="NCHW", help="default: %(default)s")
+    group.add_argument("--image-channel-order", choices=("RGB", "BGR"), default="RGB", help="default: %(default)s")
 
 
 def add_board(parser: argparse.ArgumentParser, required: bool = True) -> None:

@@ -245,6 +245,10 @@ class Op(ABC):
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         """The results in float32."""
 
+    def multiplications(self, *inputs: TensorType) -> int:
+        """How many products of two elements a layer sums; 0 of what is no layer."""
+        return 0
+
     def transposed(self, perm: tuple[int, ...]) -> Op | None:
         """The operator with op(Transpose(x, perm), ...) = Transpose(result(x, ...), perm); None if there is none."""
         return None

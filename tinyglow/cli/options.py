@@ -177,6 +177,13 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
         default="static",
         help="dynamic: also a BundleConfig with a symbol table (default: %(default)s)",
     )
+    group.add_argument(
+        "--rename",
+        metavar="OLD=NEW",
+        action="append",
+        default=[],
+        help="another name for an input or output in C; may be repeated",
+    )
     group.add_argument("--bundle-api-verbose", action="store_true", help="list the constants in the header too")
     group.add_argument(
         "--weights",

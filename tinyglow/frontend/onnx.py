@@ -14,7 +14,6 @@ from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.cut import Step, cut
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import (
-    RESERVED,
     ModelImport,
     read_bytes,
 )
@@ -23,7 +22,7 @@ from tinyglow.frontend.onnx_inputs import PIXELS, Inputs, is_uint8, symbols_of
 from tinyglow.frontend.onnx_node import DOMAINS, MIN_OPSET, checked_attributes
 from tinyglow.frontend.onnx_tensors import Tensors
 from tinyglow.frontend.request import AS_IN_FILE, Request
-from tinyglow.ir.editor import GraphEditor, Namer, legal_name
+from tinyglow.ir.editor import RESERVED, GraphEditor, Namer, legal_name
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.op import SourceNode, UnsupportedError
 from tinyglow.registry import ONNX_OPS

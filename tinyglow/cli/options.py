@@ -10,8 +10,8 @@ from collections.abc import Callable
 AddCommand = Callable[..., argparse.ArgumentParser]
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """The model and what goes with it."""
+def add_model(parser: argparse.ArgumentParser, dump: bool = True) -> None:
+    """The model and what goes with it; ``dump``: whether the command has stations whose results can be written."""
     parser.add_argument("model", metavar="MODEL", help="the network, an ONNX or TFLite file")
     parser.add_argument(
         "--define", metavar="N=1", action="append", default=[], help="size of a symbolic dimension; may be repeated"
@@ -30,7 +30,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="end the network at this value of the model, and leave out what lies behind; may be repeated",
     )
-    parser.add_argument("--dump", metavar="DIR", help="write each station's result there as text")
+    if dump:
+        parser.add_argument("--dump", metavar="DIR", help="write each station's result there as text")
 
 
 def add_profile(parser: argparse.ArgumentParser) -> None:
@@ -104,16 +105,26 @@ def add_scheme(parser: argparse.ArgumentParser) -> None:
     add_graph(parser)
 
 
-def add_inputs(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Arrays for the inputs."""
+def add_inputs(parser: argparse.ArgumentParser, required: bool = True, role: str = "one for each input") -> None:
+    """Arrays for the inputs; ``role``: what the command does with them."""
     parser.add_argument(
         "--input",
         metavar="NAME=X.npy",
         action="append",
         default=[],
         required=required,
-        help="samples for an input: a .npy array whose first dimension counts samples; one for each input",
+        help="samples for an input: an array in a .npy or .npz file whose first dimension counts samples, a .csv file "
+        "with a sample on each line, or a folder of images (of folders, which are its classes), "
+        f"{role}; or a .npz file with the arrays of all inputs",
     )
+    group = parser.add_argument_group("folders of images")
+    group.add_argument(
+        "--image-mode",
+        choices=("pixels", "0to1", "neg1to1", "0to255", "neg128to127"),
+        help="what pixels become: uint8 as they are, or float32 with black and white at these ends",
+    )
+    group.add_argument("--image-layout", choices=("NCHW", "NHWC"), default="NCHW", help="default: %(default)s")
+    group.add_argument("--image-channel-order", choices=("RGB", "BGR"), default="RGB", help="default: %(default)s")
 
 
 def add_board(parser: argparse.ArgumentParser, required: bool = True) -> None:
@@ -165,6 +176,13 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
         choices=("static", "dynamic"),
         default="static",
         help="dynamic: also a BundleConfig with a symbol table (default: %(default)s)",
+    )
+    group.add_argument(
+        "--rename",
+        metavar="OLD=NEW",
+        action="append",
+        default=[],
+        help="another name for an input or output in C; may be repeated",
     )
     group.add_argument("--bundle-api-verbose", action="store_true", help="list the constants in the header too")
     group.add_argument(

@@ -8,15 +8,15 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyglow.errors import InputError, Problem
-from tinyglow.resources import require_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tinyglow.ir.graph import Array, Graph
     from tinyglow.ir.program import Program
     from tinyglow.ir.target import Target
@@ -64,59 +64,52 @@ def input_shapes(arguments: argparse.Namespace) -> dict[str, tuple[int, ...]]:
     return {name: tuple(int(size) for size in value.split(",")) for name, value in pairs.items()}
 
 
-def _mapped(path: str) -> Array:
-    """A .npy file, mapped: a header that promises more than the file holds is an error and not an allocation."""
-    import numpy as np
-
-    try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of headers that Python 2 or somebody's own program wrote
-            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError:
-        raise
-    except Exception as error:  # a damaged header raises whatever Python's own parser does
-        raise ValueError(f"is damaged, or no array of numbers: {error}") from error
-    return array
-
-
-def _load_array(path: str) -> Array:
-    import numpy as np
-
-    try:
-        require_file(path)
-        with open(path, "rb") as file:
-            magic = file.read(len(np.lib.format.MAGIC_PREFIX))
-        if magic != np.lib.format.MAGIC_PREFIX:
-            raise ValueError("is not a .npy file")
-        array = _mapped(path)
-    except OSError as error:
-        raise ValueError(error.strerror or str(error)) from error
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"holds elements of type {array.dtype}, expected numbers")
-    if array.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            if not np.isfinite(array.astype(np.float32)).all():
-                raise ValueError("holds NaN, or values beyond float32")
-    return np.asarray(array)
-
-
 def read_array(option: str, path: str) -> Array:
-    """The array in a .npy file that ``option`` names; InputError."""
+    """The one array that a file (see ``cli.samples``) named by ``option`` holds; InputError."""
+    from tinyglow.cli.samples import one_array
+
     try:
-        return _load_array(path)
+        return one_array(path)
     except ValueError as error:
         raise InputError("the file cannot be read", [Problem(f"{option} {path}", str(error))]) from error
 
 
+def read_labels(arguments: argparse.Namespace) -> Array | None:
+    """The right class of each sample, from --labels: an array, or a folder with images; None without; InputError."""
+    from tinyglow.cli.samples import labels_of
+
+    if not arguments.labels:
+        return None
+    if not Path(arguments.labels).is_dir():
+        return read_array("--labels", arguments.labels)
+    try:
+        return labels_of(arguments.labels)
+    except ValueError as error:
+        raise InputError("the labels cannot be read", [Problem(f"--labels {arguments.labels}", str(error))]) from error
+
+
 def read_inputs(arguments: argparse.Namespace) -> dict[str, Array]:
     """The arrays that --input names, [samples, *shape]; InputError."""
+    from tinyglow.cli.samples import images_of, named_arrays, one_array
+
     arrays: dict[str, Array] = {}
     problems = []
-    for name, path in name_value_pairs("--input", arguments.input).items():
+    whole = [text for text in arguments.input if "=" not in text and text.lower().endswith(".npz")]
+    pairs = name_value_pairs("--input", [text for text in arguments.input if text not in whole])
+    given = [(f"{name}={path}", name, path) for name, path in pairs.items()] + [(path, "", path) for path in whole]
+    for text, name, path in given:
         try:
-            arrays[name] = _load_array(path)
+            if not name:
+                found = named_arrays(path)
+            elif Path(path).is_dir():
+                found = {name: images_of(path, arguments)}
+            else:
+                found = {name: one_array(path)}
         except ValueError as error:
-            problems.append(Problem(f"--input {name}={path}", str(error)))
+            problems.append(Problem(f"--input {text}", str(error)))
+            continue
+        problems += [Problem(f"--input {text}", f"gives {name} a second time") for name in found.keys() & arrays.keys()]
+        arrays.update(found)
     if problems:
         raise InputError("the inputs cannot be read", problems)
     return arrays
@@ -226,17 +219,26 @@ def applicable(scheme: Scheme, graph: Graph) -> Scheme | None:
     return None
 
 
-def quantized_of(arguments: argparse.Namespace, name: str | None = None) -> Quantized:
-    """Stations 1 to 5 of the model that the options name."""
+def quantized_of(
+    arguments: argparse.Namespace, name: str | None = None, made_up: Callable[[Graph], Profile] | None = None
+) -> Quantized:
+    """Stations 1 to 5 of the model that the options name.
+
+    made_up: makes the profile of a float network where --profile does not give one, which else is an error.
+    """
     from tinyglow.pipeline.stations import quantize
     from tinyglow.quant.profile import load_profile
 
     scheme = scheme_of(arguments)
     graph = read_graph(arguments, name)
-    if arguments.profile is None and not graph.is_quantized:
+    recorded = load_profile(arguments.profile) if arguments.profile is not None else None
+    if recorded is None and not graph.is_quantized and made_up is not None:
+        note = "note: without --profile the ranges are made up; sizes and cycles hardly depend on them"
+        print(note, file=sys.stderr)
+        recorded = made_up(graph)
+    if recorded is None and not graph.is_quantized:
         problem = Problem("--profile", "is missing", "ranges to quantize by", "make them with 'tinyglow profile'")
         raise InputError("the model is a float network", [problem])
-    recorded = load_profile(arguments.profile) if arguments.profile is not None else None
     quantized = quantize(graph, recorded, applicable(scheme, graph), arguments.float_io, dump_of(arguments))
     return Quantized(graph, recorded, scheme, quantized)
 

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from tinyglow.errors import ModelError, Problem
+from tinyglow.resources import require_file
 
 _KERAS = "convert it: model.export('net.onnx', format='onnx') in Keras 3, or tf.lite.TFLiteConverter, or tf2onnx"
 _TENSORFLOW = "convert it: python -m tf2onnx.convert, or tf.lite.TFLiteConverter"
@@ -58,6 +59,7 @@ def _folder(path: Path) -> tuple[str, str] | None:
 def _file(path: Path) -> tuple[str, str] | None:
     if path.suffix.lower() in (".onnx", ".tflite"):
         return None
+    require_file(path)
     with open(path, "rb") as file:
         start = file.read(8)
     if start[4:8] == b"ORTM":

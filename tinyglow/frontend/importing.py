@@ -23,9 +23,6 @@ MAX_RANK = 16  # numpy's own limit is 32 dimensions, samples included
 # How many bytes of constants there may be for one of the file, and beside that.
 _GROWTH = 16
 _SMALL = 2**26
-# Names of the header's own macros, which a placeholder of the same name would redefine.
-_SIZES = ("CONSTANT_MEM_SIZE", "MUTABLE_MEM_SIZE", "ACTIVATIONS_MEM_SIZE", "TCM_MEM_SIZE")
-RESERVED = (*_SIZES, "MEM_ALIGN", "CONSTANT_MEM_TYPE")
 
 
 def read_bytes(path: str | Path) -> bytes:

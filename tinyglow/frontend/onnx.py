@@ -14,16 +14,15 @@ from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.cut import Step, cut
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import (
-    RESERVED,
     ModelImport,
     read_bytes,
 )
 from tinyglow.frontend.names import shown
-from tinyglow.frontend.onnx_inputs import PIXELS, Inputs, is_uint8
+from tinyglow.frontend.onnx_inputs import PIXELS, Inputs, is_uint8, symbols_of
 from tinyglow.frontend.onnx_node import DOMAINS, MIN_OPSET, checked_attributes
 from tinyglow.frontend.onnx_tensors import Tensors
 from tinyglow.frontend.request import AS_IN_FILE, Request
-from tinyglow.ir.editor import GraphEditor, Namer, legal_name
+from tinyglow.ir.editor import RESERVED, GraphEditor, Namer, legal_name
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.op import SourceNode, UnsupportedError
 from tinyglow.registry import ONNX_OPS
@@ -76,9 +75,12 @@ _TO_FLOAT = {"Cast", "Shape", "Size"}
 class _Import(ModelImport):
     """An ONNX model on its way into a graph."""
 
-    def __init__(self, model: onnx.ModelProto, name: str, folder: Path, request: Request) -> None:
+    def __init__(
+        self, model: onnx.ModelProto, name: str, folder: Path, request: Request, symbols: frozenset[str]
+    ) -> None:
         self.model = model
         self.request = request
+        self.symbols = symbols
         self.tensors = Tensors(folder)
         self.integral: set[str] = set()  # values that are UINT8 in the model, and float here
         names = [node.name or node.output[0] for node in model.graph.node if node.output]
@@ -142,7 +144,7 @@ class _Import(ModelImport):
             self.unknown.add(name)
 
     def _inputs(self, infos: Sequence[onnx.ValueInfoProto]) -> None:
-        inputs = Inputs(infos, self.request)
+        inputs = Inputs(infos, self.request, self.symbols)
         for info in infos:
             if not info.name:
                 self.problems.append(Problem("an input of the graph", "has no name", "a name for each"))
@@ -221,10 +223,11 @@ def load_onnx(path: str | Path, name: str | None = None, request: Request = AS_I
         ModelError: With every problem found.
     """
     model = read_model(path)
+    symbols = symbols_of(model.graph.input)
     if request.outputs:
         _cut(model, request.outputs)
     with np.errstate(all="ignore"):  # what overflows is found
-        return _Import(model, legal_name(name or Path(path).stem), Path(path).parent, request).run()
+        return _Import(model, legal_name(name or Path(path).stem), Path(path).parent, request, symbols).run()
 
 
 def steps_of(nodes: Iterable[onnx.NodeProto]) -> list[Step]:

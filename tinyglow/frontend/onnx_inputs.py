@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import onnx
 
@@ -25,9 +25,12 @@ def is_uint8(info: onnx.ValueInfoProto) -> bool:
 
 
 class Inputs:
-    """The inputs of a model, whose open dimensions a request closes; problems are collected in ``problems``."""
+    """The inputs of a model, whose open dimensions a request closes; problems are collected in ``problems``.
 
-    def __init__(self, infos: Sequence[onnx.ValueInfoProto], request: Request) -> None:
+    symbols: the names of open dimensions in the whole model, of which the network may be a part.
+    """
+
+    def __init__(self, infos: Sequence[onnx.ValueInfoProto], request: Request, symbols: Collection[str]) -> None:
         self.infos = infos
         self.request = request
         self.problems: list[Problem] = []
@@ -42,10 +45,9 @@ class Inputs:
         self._sizes = dict(request.define)
         for info in infos:
             self._bind(info)
-        symbols = sorted({dim.dim_param for info in infos for dim in _dims(info) if dim.dim_param})
         for symbol in request.define:
             if symbol not in symbols:
-                known_symbols = ", ".join(symbols) or "no symbolic dimensions"
+                known_symbols = ", ".join(sorted(symbols)) or "no symbolic dimensions"
                 self.problems.append(Problem(f"--define {symbol}", "the model has no such dimension", known_symbols))
 
     def _bind(self, info: onnx.ValueInfoProto) -> None:
@@ -100,6 +102,11 @@ class Inputs:
             example = ",".join(str(size or "SIZE") for size in own)
             hint = f"give the shape with --input-shape {shlex.quote(shown(info.name))}={example}"
         raise UnsupportedError(f"has the dynamic dimension {names}", "", hint)
+
+
+def symbols_of(infos: Iterable[onnx.ValueInfoProto]) -> frozenset[str]:
+    """The names of open dimensions."""
+    return frozenset(dim.dim_param for info in infos for dim in _dims(info) if dim.dim_param)
 
 
 def _dims(info: onnx.ValueInfoProto) -> Sequence[onnx.TensorShapeProto.Dimension]:

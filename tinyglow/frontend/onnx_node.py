@@ -21,6 +21,7 @@ MIN_OPSET = 7  # before it, Add and Gemm broadcast by other rules
 DOMAINS = ("", "ai.onnx")  # both are ONNX's own operators
 
 # A Constant is no operator here: the frontend reads its value.
+CONSTANT_TYPE = "Constant"
 CONSTANT = OnnxForm(25, ("value", "value_float", "value_floats", "value_int", "value_ints"))
 _ATTRIBUTE_TYPES = {
     number: getattr(onnx.defs.OpSchema.AttrType, name, None)

@@ -19,7 +19,6 @@ from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import (
     MAX_RANK,
     MAX_TENSOR_BYTES,
-    RESERVED,
     ModelImport,
     fault_of_shape,
 )
@@ -29,7 +28,7 @@ from tinyglow.frontend.request import AS_IN_FILE, Request
 from tinyglow.frontend.tflite_dilated import fold_dilated
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
 from tinyglow.frontend.tflite_schema import defaults
-from tinyglow.ir.editor import GraphEditor, Namer, legal_name
+from tinyglow.ir.editor import RESERVED, GraphEditor, Namer, legal_name
 from tinyglow.ir.graph import Array, Graph, Value
 from tinyglow.ir.op import Importer, Op, SourceNode, UnsupportedError
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType

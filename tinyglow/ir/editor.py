@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from tinyglow.ir.op import Op
 
 
+# Names of the header's own macros, which a placeholder of the same name would redefine.
+_SIZES = ("CONSTANT_MEM_SIZE", "MUTABLE_MEM_SIZE", "ACTIVATIONS_MEM_SIZE", "TCM_MEM_SIZE")
+RESERVED = (*_SIZES, "MEM_ALIGN", "CONSTANT_MEM_TYPE")
+
+
 def legal_name(name: str) -> str:
     """A name as a C identifier, made as Glow does it (Glow, lib/Support/Support.cpp, legalizeName).
 

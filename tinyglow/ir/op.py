@@ -298,6 +298,10 @@ class Op(ABC):
             Arrays [samples, *shape].
         """
 
+    def multiplications(self, *inputs: TensorType) -> int:
+        """How many products of two elements a layer sums; 0 of what is no layer."""
+        return 0
+
     def transposed(self, perm: tuple[int, ...]) -> Op | None:
         """The operator that computes the transposed result of a transposed input.
 

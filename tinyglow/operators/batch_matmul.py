@@ -30,6 +30,10 @@ class BatchMatMul(Op):
             raise ShapeError(f"{list(x)} times {list(y)}", "matrices [b, n, k] and [b, k, m]")
         return (TensorType((x[0], x[1], y[2])),)
 
+    def multiplications(self, *inputs: TensorType) -> int:
+        """``Op.multiplications``."""
+        return inputs[0].elements * inputs[1].shape[-1]
+
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (inputs[0] @ inputs[1],)
 

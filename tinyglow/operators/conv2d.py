@@ -155,6 +155,12 @@ class Conv2D(Op):
             size = size[0] // self.pool, size[1] // self.pool
         return (TensorType((n, *size, out_c)),)
 
+    def multiplications(self, *inputs: TensorType) -> int:
+        """``Op.multiplications``; of a pooled convolution all that the pool looks at."""
+        n, height, width, channels = require_image(inputs[0].shape)
+        taps = math.prod(self.window.kernel) * channels // self.group
+        return n * math.prod(self.window.output_size(height, width)) * inputs[1].shape[0] * taps
+
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         x, filters, bias = inputs
         image = merge_batch(x)

@@ -130,6 +130,10 @@ class FullyConnected(Op):
             raise ShapeError(f"input {list(x)}, weights {list(weights)}, bias {list(bias)}", "[n, k], [k, m], [m]")
         return (TensorType((x[0], weights[1])),)
 
+    def multiplications(self, *inputs: TensorType) -> int:
+        """``Op.multiplications``."""
+        return inputs[0].elements * inputs[1].shape[1]
+
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         x, weights, bias = inputs
         return (x @ weights[0] + bias[0],)

@@ -93,6 +93,10 @@ class MatMul(Op):
             raise ShapeError(f"{list(x)} times {list(y)}", "two matrices [n, k] and [k, m]")
         return (TensorType((x[0], y[1])),)
 
+    def multiplications(self, *inputs: TensorType) -> int:
+        """``Op.multiplications``."""
+        return inputs[0].elements * inputs[1].shape[-1]
+
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (inputs[0] @ inputs[1],)
 

@@ -12,13 +12,14 @@ import numpy as np
 
 from tinyglow.bundle.harness import Placement
 from tinyglow.bundle.header import read_bundle
-from tinyglow.errors import BoardError, StackError
+from tinyglow.errors import BoardError, InputError, StackError
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Target
 from tinyglow.pipeline.execute import bundle_sizes, simulate
 from tinyglow.pipeline.execution import Execution, Options, Sizes
-from tinyglow.pipeline.stations import bind_inputs, emit, lower, target_of
+from tinyglow.pipeline.stations import bind_inputs, emit, lower, profile, target_of
+from tinyglow.quant.profile import Profile
 from tinyglow.sim.toolchain import find_compiler
 from tinyglow.targets.boards import Board, board_names, load_board
 
@@ -63,6 +64,8 @@ class Fit:
         return not self.problem
 
 
+_SAMPLES = 4  # of made-up data
+
 # Board files that are no boards: bare cores, and Arm's FPGA images, which stand for cores too.
 _CORES = ("cortex-", "mps2-")
 
@@ -88,6 +91,17 @@ def sample_inputs(program: Program) -> dict[str, Array]:
         else:  # indices, for instance: nothing but 0 is sure to be meant
             inputs[name] = np.zeros(shape, dtype)
     return inputs
+
+
+def made_up_profile(graph: Graph) -> Profile:
+    """Ranges of a float network on made-up samples: sizes and cycles hardly depend on them. Raises InputError."""
+    random = np.random.default_rng(0)
+    shapes = {name: (_SAMPLES, *graph.type_of(name).shape) for name in graph.inputs}
+    try:
+        return profile(graph, {name: random.standard_normal(shape, np.float32) for name, shape in shapes.items()})
+    except InputError:  # as of a logarithm of what is negative
+        positive = {name: random.uniform(0.1, 1, shape).astype(np.float32) for name, shape in shapes.items()}
+        return profile(graph, positive)
 
 
 def fit(

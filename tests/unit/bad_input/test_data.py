@@ -24,9 +24,11 @@ def _npy(shape: str, data: bytes = b"", dtype: str = "<f4") -> bytes:
 
 
 ARRAYS: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "is not a .npy file"),
-    "text": (b"1, 2, 3", "is not a .npy file"),
-    "pickle": (pickle.dumps([1, 2, 3]), "is not a .npy file"),
+    "empty": (b"", "holds no numbers"),
+    "text": (b"A text\nof two lines", "line 2 holds 'of two lines', which is no number"),
+    "columns": (b"1, 2, 3", "has shape [1, 3]; expected [samples, 1, 8]"),
+    "ragged": (b"a,b\n1,2\n3\n", "line 3 has 1 numbers, the first one 2"),
+    "pickle": (pickle.dumps([1, 2, 3]), "is no .npy, .npz or .csv file"),
     "objects": (_npy("(2,)", pickle.dumps([1, 2]), "|O"), "is damaged, or no array of numbers"),
     "truncated": (_npy("(4, 1, 8)", bytes(100)), "is damaged"),
     "header cut": (_npy("(4, 1, 8)")[:40], "is damaged"),
@@ -59,11 +61,16 @@ def test_bad_arrays(case: str, place: Place) -> None:
 
 
 def test_arrays_that_are_not_there(place: Place) -> None:
-    """A missing array, a folder and an archive of several are named."""
+    """A missing array, a folder without a way to read it and an archive of several are named."""
     place.refuses(*place.run("x=no.npy"), because="--input x=no.npy: No such file")
-    place.refuses(*place.run(f"x={place.folder}"), because="Is a directory")
-    np.savez(place.folder / "several.npz", x=np.zeros((1, 8), np.float32))
-    place.refuses(*place.run(f"x={place.folder / 'several.npz'}"), because="is not a .npy file")
+    place.refuses(*place.run(f"x={place.folder}"), because="--image-mode: is missing")
+    several = place.folder / "several.npz"
+    np.savez(several, x=np.zeros((1, 8), np.float32), z=np.zeros((1, 8), np.float32))
+    place.refuses(*place.run(f"x={several}"), because=("holds the arrays x, z, expected one", "several.npz:x"))
+    place.refuses(*place.run(f"x={several}:w"), because="holds no array 'w', but x, z")
+    place.refuses(*place.run(str(several)), because="input z: the network has no such input")
+    several.write_bytes(several.read_bytes()[:-40])
+    place.refuses(*place.run(f"x={several}"), because="is a damaged archive")
 
 
 def test_inputs_by_wrong_names(place: Place) -> None:

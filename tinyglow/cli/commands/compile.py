@@ -16,7 +16,7 @@ from tinyglow.cli.options import (
     add_scheme,
     add_target,
 )
-from tinyglow.cli.reading import compiled_of, dump_of
+from tinyglow.cli.reading import compiled_of, dump_of, name_value_pairs
 from tinyglow.errors import InputError, Problem
 
 
@@ -45,6 +45,7 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a bundle."""
+    from tinyglow.lowering.rename import rename_placeholders
     from tinyglow.pipeline.stations import emit, lower
     from tinyglow.quant.warnings import Evidence, warnings_of
     from tinyglow.report.console import print_warnings
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.explain_quantization and compiled.profile is None:
         problem = Problem("--explain-quantization", "has nothing to explain", "a float model")
         raise InputError("the model is quantized already", [problem])
-    program = compiled.program
+    program = rename_placeholders(compiled.program, name_value_pairs("--rename", arguments.rename))
     if compiled.profile is not None:
         print_warnings(warnings_of(Evidence(compiled.graph, compiled.profile, compiled.quantized)))
     files = emit(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from tinyglow.cli.options import AddCommand, add_board, add_inputs, add_model, add_profile, add_scheme, add_target
-from tinyglow.cli.reading import compiled_of, read_array, read_inputs
+from tinyglow.cli.reading import compiled_of, read_inputs, read_labels
 
 
 def register(command: AddCommand) -> None:
@@ -22,7 +22,7 @@ def register(command: AddCommand) -> None:
     add_profile(parser)
     add_board(parser)
     add_inputs(parser)
-    parser.add_argument("--labels", metavar="Y.npy", help="the right class of each sample")
+    parser.add_argument("--labels", metavar="Y.npy", help="the right class of each sample, or the folder of images")
     parser.add_argument(
         "--console", choices=("uart", "semihosting"), help="where it prints (default: the board's UART if it has one)"
     )
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyglow.targets.boards import load_board
 
     board, inputs = load_board(arguments.board), read_inputs(arguments)
-    labels = read_array("--labels", arguments.labels) if arguments.labels else None
+    labels = read_labels(arguments)
     program = compiled_of(arguments, arguments.name).program
     folder = Path(arguments.output)
     files = deploy(program, board, folder, inputs, labels, arguments.console)

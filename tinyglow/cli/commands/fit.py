@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 
-from tinyglow.cli.options import AddCommand, add_compiler, add_json, add_model, add_profile, add_scheme, add_target
+from tinyglow.cli.options import (
+    AddCommand,
+    add_compiler,
+    add_inputs,
+    add_json,
+    add_model,
+    add_profile,
+    add_scheme,
+    add_target,
+)
 from tinyglow.cli.reading import quantized_of, read_inputs, target_of_options
 
 
@@ -15,20 +24,14 @@ def register(command: AddCommand) -> None:
         "fit",
         run,
         "flash, RAM and time of a network on every board, with its weights in flash and in RAM",
-        "tinyglow fit mnist.onnx --define N=1 --profile profile.yaml",
+        "tinyglow fit mnist.onnx --define N=1",
     )
     add_model(parser)
     add_profile(parser)
     parser.add_argument(
         "--board", metavar="BOARD", action="append", default=[], help="only this board, or board file; may be repeated"
     )
-    parser.add_argument(
-        "--input",
-        metavar="NAME=X.npy",
-        action="append",
-        default=[],
-        help="a sample for each input, the first of a .npy array (default: made up; times hardly depend on it)",
-    )
+    add_inputs(parser, required=False, role="of which the first is run (default: made up; times hardly depend on it)")
     add_scheme(parser)
     add_target(parser)
     add_compiler(parser)
@@ -38,7 +41,7 @@ def register(command: AddCommand) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compile for all boards, run there, and print the table."""
     from tinyglow.errors import InputError, Problem
-    from tinyglow.pipeline.fit import PLACEMENTS, as_json, fit, real_boards
+    from tinyglow.pipeline.fit import PLACEMENTS, as_json, fit, made_up_profile, real_boards
     from tinyglow.report.boards import print_fits
     from tinyglow.report.console import progress
     from tinyglow.targets.boards import load_board
@@ -47,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     if any(board.is_host for board in boards):
         raise InputError("this machine is no board to fit", [Problem("--board host", "has no memories to fill")])
     inputs = read_inputs(arguments)
-    quantized = quantized_of(arguments).quantized
+    quantized = quantized_of(arguments, made_up=made_up_profile).quantized
     with progress("fitting", len(boards) * len(PLACEMENTS)) as advance:
         fits = fit(quantized, boards, inputs, arguments.cc, advance, lambda board: target_of_options(arguments, board))
     if arguments.json:

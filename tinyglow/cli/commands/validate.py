@@ -15,7 +15,7 @@ from tinyglow.cli.options import (
     add_profile,
     add_scheme,
 )
-from tinyglow.cli.reading import quantized_of, read_array, read_inputs
+from tinyglow.cli.reading import quantized_of, read_inputs, read_labels
 from tinyglow.errors import InputError, Problem
 
 
@@ -31,7 +31,9 @@ def register(command: AddCommand) -> None:
     add_profile(parser)
     add_inputs(parser)
     parser.add_argument(
-        "--labels", metavar="L.npy", help="the right class of each sample: integers, an array [samples]"
+        "--labels",
+        metavar="L.npy",
+        help="the right class of each sample: an array of integers (.npy, .csv), or the folder of images itself",
     )
     parser.add_argument("--min-snr", metavar="DB", type=float, help="exit status 1 if an output is below so many dB")
     parser.add_argument(
@@ -60,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("the option --min-snr is not understood", [Problem("", "is no number of dB", "such as 25")])
     board = load_board(arguments.board) if arguments.board else None
     inputs = read_inputs(arguments)
-    labels = read_array("--labels", arguments.labels) if arguments.labels else None
+    labels = read_labels(arguments)
     made = quantized_of(arguments)
     steps = sample_count(inputs) + (0 if arguments.no_advice or made.graph.is_quantized else MOST_TRIALS)
     with progress("validating", steps) as advance:

@@ -1,0 +1,210 @@
+"""Samples as users have them: .npy, .npz and .csv files, and folders of images. Files are untrusted."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import warnings
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinyglow.errors import InputError, Problem
+from tinyglow.resources import require_file
+
+if TYPE_CHECKING:
+    from tinyglow.ir.graph import Array
+
+MAX_BYTES = 2**31  # of an array in an archive, or of a table
+_NPY = b"\x93NUMPY"
+_ZIP = b"PK"
+
+
+def one_array(path: str) -> Array:
+    """The array in a file: .npy, .npz that holds one (or ``FILE.npz:NAME``), or .csv with a sample on each line.
+
+    Raises ValueError that says what is wrong.
+    """
+    file, colon, member = path.rpartition(":")
+    if colon and file.lower().endswith(".npz") and not Path(path).exists():
+        arrays = named_arrays(file)
+        if member not in arrays:
+            raise ValueError(f"holds no array {member!r}, but {', '.join(arrays)}")
+        return arrays[member]
+    start = _first_bytes(path)
+    if start.startswith(_NPY):
+        return checked(_mapped(path))
+    if start.startswith(_ZIP):
+        arrays = named_arrays(path)
+        if len(arrays) != 1:
+            raise ValueError(
+                f"holds the arrays {', '.join(arrays)}, expected one: name it, as in {path}:{next(iter(arrays))}"
+            )
+        return next(iter(arrays.values()))
+    return checked(_table(path))
+
+
+def _first_bytes(path: str) -> bytes:
+    try:
+        require_file(path)
+        with open(path, "rb") as file:
+            return file.read(len(_NPY))
+    except (OSError, ValueError) as error:
+        raise ValueError(getattr(error, "strerror", None) or str(error)) from error
+
+
+def _mapped(path: str) -> Array:
+    """A .npy file, mapped: a header that promises more than the file holds is an error and not an allocation."""
+    import numpy as np
+
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that Python 2 or somebody's own program wrote
+            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from error
+    except Exception as error:  # a damaged header raises whatever Python's own parser does
+        raise ValueError(f"is damaged, or no array of numbers: {error}") from error
+    return array
+
+
+def named_arrays(path: str) -> dict[str, Array]:
+    """All arrays of a .npz file by name. Raises ValueError."""
+    import numpy as np
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+        large = [name for name, size in sizes.items() if size > MAX_BYTES]
+        if large or not all(name.endswith(".npy") for name in sizes) or not sizes:
+            raise ValueError(
+                f"{large[0]} is too large" if large else "is no .npz file: it holds other files than arrays"
+            )
+        with np.errstate(all="ignore"), np.load(path, allow_pickle=False) as found:
+            return {name: checked(found[name]) for name in found.files}
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from error
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"is a damaged archive: {error}") from error
+
+
+def _table(path: str) -> Array:
+    """The numbers of a text file, a sample on each line; a first line of names is left out."""
+    import numpy as np
+
+    if Path(path).stat().st_size > MAX_BYTES:
+        raise ValueError("is larger than 2 GiB")
+    rows: list[list[float]] = []
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            sample = file.read(4096)
+            file.seek(0)
+            delimiter = next((mark for mark in ("\t", ";", ",") if mark in sample), ",")
+            for file_line, fields in enumerate(csv.reader(file, delimiter=delimiter), 1):
+                if not any(field.strip() for field in fields):
+                    continue
+                try:
+                    row = [float(field) for field in fields]
+                except ValueError as error:
+                    if not rows and file_line == 1 and not _has_number(fields):
+                        continue
+                    raise _no_number(file_line, fields) from error
+                if rows and len(row) != len(rows[0]):
+                    raise ValueError(f"line {file_line} has {len(row)} numbers, the first one {len(rows[0])}")
+                rows.append(row)
+    except UnicodeDecodeError as error:
+        raise ValueError("is no .npy, .npz or .csv file") from error
+    except (OSError, csv.Error) as error:
+        raise ValueError(str(error)) from error
+    if not rows:
+        raise ValueError("holds no numbers")
+    array = np.array(rows)
+    return array.astype(np.int64) if (array == np.rint(array)).all() and array.shape[1] == 1 else array
+
+
+def _no_number(line: int, fields: list[str]) -> ValueError:
+    if line == 1:
+        return ValueError("is no .npy, .npz or .csv file")
+    bad = next(field for field in fields if not _has_number([field]))
+    return ValueError(f"line {line} holds {bad[:40]!r}, which is no number")
+
+
+def _has_number(fields: list[str]) -> bool:
+    for field in fields:
+        try:
+            float(field)
+        except ValueError:
+            continue
+        return True
+    return False
+
+
+def checked(array: Array) -> Array:
+    """The array, if it holds finite numbers. Raises ValueError."""
+    import numpy as np
+
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"holds elements of type {array.dtype}, expected numbers")
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            if not np.isfinite(array.astype(np.float32)).all():
+                raise ValueError("holds NaN, or values beyond float32")
+    return np.asarray(array)
+
+
+def _classes(folder: str) -> list[Path]:
+    """The folders inside a folder, which are classes: by number if all are numbers, else by the alphabet."""
+    inside = [entry for entry in Path(folder).iterdir() if entry.is_dir()]
+    numbered = all(entry.name.isascii() and entry.name.isdigit() for entry in inside)
+    return sorted(inside, key=lambda entry: (int(entry.name), entry.name) if numbered else (0, entry.name))
+
+
+def _labelled_files(folder: str) -> list[tuple[Path, int]]:
+    """The images of a folder, or of its classes one after the other, with the number of their class (-1 without)."""
+    from tinyglow.images import image_files
+
+    classes = _classes(folder)
+    if not classes:
+        return [(path, -1) for path in image_files(folder)]
+    numbered = all(entry.name.isascii() and entry.name.isdigit() for entry in classes)
+    return [
+        (path, int(entry.name) if numbered else number)
+        for number, entry in enumerate(classes)
+        for path in image_files(entry)
+    ]
+
+
+def labels_of(folder: str) -> Array:
+    """The class of each image of a folder, whose folders are the classes. Raises ValueError."""
+    import numpy as np
+
+    labels = [label for _, label in _labelled_files(folder)]
+    if not labels or -1 in labels:
+        raise ValueError("holds no folders with images, expected one for each class")
+    return np.array(labels)
+
+
+def images_of(folder: str, arguments: argparse.Namespace) -> Array:
+    """The images of a folder as the options of ``add_inputs`` say: float32, or uint8 pixels. Raises InputError."""
+    import numpy as np
+
+    from tinyglow.images import ImageOptions, load_images, read_pixels
+    from tinyglow.images.preprocess import arrange
+
+    mode = getattr(arguments, "image_mode", None)
+    if mode is None:
+        hint = "--image-mode pixels for networks that take uint8, 0to1 or neg1to1 as the network was trained"
+        raise InputError("it is not clear how images become numbers", [Problem("--image-mode", "is missing", "", hint)])
+    files = [path for path, _ in _labelled_files(folder)]
+    as_pixels = mode == "pixels"
+    options = ImageOptions("" if as_pixels else mode, arguments.image_layout, arguments.image_channel_order)
+    images = load_images(files, options)
+    if not as_pixels:
+        return images
+    # The images are of one size, and fit into memory.
+    pixels = [arrange(read_pixels(path), options) for path in files]
+    if any(picture.dtype != np.uint8 for picture in pixels):
+        raise InputError("the images cannot be used", [Problem(folder, "holds images of 16 bits", "8 bits")])
+    return np.stack(pixels)

@@ -13,14 +13,15 @@ import tinyglow
 from tests.helpers import NetBuilder
 from tinyglow import resources
 from tinyglow.boards import HOST, load_board
+from tinyglow.codegen.prefix_code import LONGEST, pack, weights_of
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.kernel import In, Kernel, Out, Params
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
-from tinyglow.ir.target import Optimize
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.accumulator import prepared_bias
+from tinyglow.kernels.fully_connected.fully_connected_packed import FULLY_CONNECTED_PACKED, PackedDenseParams
 from tinyglow.kernels.softmax.softmax import SOFTMAX, SoftMaxParams
 from tinyglow.kernels.window import Window
 from tinyglow.lowering.plan import activation_blocks, plan, trails_of
@@ -29,7 +30,6 @@ from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.max_pool import MaxPool
 from tinyglow.operators.pad import Pad
 from tinyglow.passes.channel_ranges import Linear, Ranges, _pooled, _sums_to_outputs
-from tinyglow.pipeline.stations import lower, target_of
 from tinyglow.quant.calibration import QUANTIZED_BINS, _conditioned, _distributions, _divergence, optimize_range
 from tinyglow.sim.toolchain import find_compiler
 from tinyglow.testing import Case
@@ -89,23 +89,34 @@ def test_softmax_in_c_at_the_ends_of_its_numbers(tmp_path: Path) -> None:
     library.run(last)
 
 
-def test_codes_of_16_bits_are_read_whole(tmp_path: Path) -> None:
-    """Rare weights far from zero have the longest codes: on ARMv6-M 15 bits at hand are too few for one of them."""
+def _rare_weights(seed: int) -> Array:
+    """Weights [32, 131], each value as often as the two after it together: Fibonacci's numbers make the longest codes."""
+    counts = [1, 1]
+    while len(counts) < 17:
+        counts.append(counts[-1] + counts[-2])
+    ranks = np.repeat(np.arange(17), counts[::-1])
+    ranks = np.concatenate([ranks, np.zeros(32 * 131 - len(ranks), np.int64)])
+    return weights_of(np.random.default_rng(seed).permutation(ranks)).reshape(32, 131)
+
+
+def test_codes_of_16_bits_are_read_whole() -> None:
+    """On ARMv6-M, where 15 bits at hand are too few for the longest code."""
     pytest.importorskip("unicorn")
-    rng = np.random.default_rng(3)
-    weights = np.zeros((96, 32))
-    places = rng.choice(weights.size, 40, replace=False)
-    weights.flat[places] = rng.choice([-127, 127, 126, -126], 40)
-    weights.flat[places[:4]] = 127
-    build = NetBuilder()
-    build.node("Gemm", "x", build.constant(weights / 64), build.constant(rng.standard_normal(32)), output="y")
-    net = build.build({"x": (1, 96)}, ["y"])
-    graph, samples = tinyglow.load(net.save(tmp_path), "net"), net.samples(6)
-    quantized = tinyglow.quantize(graph, tinyglow.profile(graph, samples))
-    board = load_board("cortex-m0plus")
-    program = lower(quantized, target=target_of(board, Optimize.SIZE))
-    assert {call.kernel.symbol for call in program.calls} == {"tg_fully_connected_packed_s8"}
-    for result in tinyglow.verify(program, board, samples):
+    weights, bias = _rare_weights(367), np.zeros(32, np.int32)  # -8, 15 ones and a zero, begins at a byte's second bit
+    packed = pack(weights, bias)
+    assert packed is not None and packed.data.view(np.uint8)[0] == 1 and packed.format.table_bytes == 1 + LONGEST
+    form = {name: value for name, value in vars(packed.format).items() if name != "word_bits"}
+    params = PackedDenseParams(131, 32, 0, -128, 127, **form, out=glow.Requant(0, 8, 1, 0))
+    quant = QuantParams(1.0, 0)
+    buffers = {
+        "x": Buffer("x", TensorType((131,), "int8", quant), Region.MUTABLE),
+        "w": Buffer("w", TensorType(packed.data.shape, "int8", quant), Region.CONSTANT, data=packed.data),
+        "y": Buffer("y", TensorType((32,), "int8", quant), Region.MUTABLE),
+    }
+    call = KernelCall(FULLY_CONNECTED_PACKED, ("x", "w", "y"), params, "dense")
+    program = plan(Program("net", buffers, (call,), ("x",), ("y",), {}, dict.fromkeys(Region, 0), 4))
+    x = np.random.default_rng(0).integers(-128, 128, (3, 131)).astype(np.int8)
+    for result in tinyglow.verify(program, load_board("cortex-m0plus"), {"x": x}):
         assert result.equal, result
 
 

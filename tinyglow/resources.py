@@ -53,7 +53,7 @@ def read_bounded(path: str | Path, most: int) -> bytes:
     """What a file holds, if that is at most ``most`` bytes. Raises OSError for more, or for what is no regular file."""
     require_file(path)
     with Path(path).open("rb") as file:
-        data = file.read(most + 1)
+        data = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)  # to read is to allocate what is asked for
     if len(data) > most:
         raise OSError(errno.EFBIG, f"has more than {most:,} bytes", str(path))
     return data

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tinyglow.errors import ModelError
 from tinyglow.ir.dump import dump_graph
 from tinyglow.ir.editor import GraphEditor, Namer, legal_name
+from tinyglow.ir.graph import Output
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.ir.verify import verify
 from tinyglow.operators.add import Add
@@ -117,7 +118,7 @@ def test_an_edited_copy_leaves_the_graph_alone() -> None:
     edit = GraphEditor.of(graph)
     edit.redirect("a", "x")
     edit.set_type("x", TensorType((1, 4), "int8", QuantParams(1.0, 0)))
-    edit.outputs.clear()
+    edit.set_output(Output("y", "x"))
     edit.finish()
     assert dump_graph(graph) == before
 

@@ -232,7 +232,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         "missing": "No such file",
         ".": "directory",
         "binary": "expected a profile as",
-        "huge": f"larger than {MAX_FILE_BYTES} bytes",
+        "huge": f"has more than {MAX_FILE_BYTES:,} bytes",
     }.items():
         with pytest.raises(ProfileError, match=re.escape(str(tmp_path / name))) as caught:
             load_profile(tmp_path / name)

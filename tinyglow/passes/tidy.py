@@ -55,6 +55,23 @@ def absorb_rescale_upwards(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
+def absorb_rescale_behind_movements(node: Node, edit: GraphEditor) -> bool:
+    """Rescale(Reshape(op(x))), or Transpose, is Reshape(op(x)) with its parameters (Glow: SinkReshapes, SinkCode)."""
+    if not isinstance(node.op, Rescale):
+        return False
+    type_, moved = edit.value(node.outputs[0]).type, [node.inputs[0]]
+    while (source := edit.producer(moved[-1])) is not None and isinstance(source.op, Reshape | Transpose):
+        moved.append(source.inputs[0])
+    if len(moved) == 1 or source is None or not all(map(edit.has_one_use, moved)):
+        return False
+    if not (source.op.absorbs_rescale_after or isinstance(source.op, Quantize)):
+        return False
+    for name in moved:
+        edit.set_type(name, replace(edit.value(name).type, quant=type_.quant))
+    edit.redirect(node.outputs[0], node.inputs[0])
+    return True
+
+
 def move_rescale_above_max(node: Node, edit: GraphEditor) -> bool:
     """Rescale(Max(x, y)) is Max(Rescale(x), Rescale(y)), whose rescales may go further (Glow: OptimizeQuantization)."""
     source = edit.producer(node.inputs[0])
@@ -226,6 +243,7 @@ def absorb_rescale_into_bounds(node: Node, edit: GraphEditor) -> bool:
 UPWARDS = (
     drop_identity_rescale,
     absorb_rescale_upwards,
+    absorb_rescale_behind_movements,
     move_rescale_above_max,
     dequantize_before_rescale,
     skip_float_between_int8,

@@ -36,6 +36,12 @@ from tinyglow.testing.oracle.evaluate import Evaluator, apply
 Bounds = tuple[float, float]
 
 
+def _nearest(array: Array) -> Array:
+    """The nearest integers, of two the larger, as requantization has it: where scales are multiples, ties are common."""
+    result: Array = np.floor(array + (0.5 + 1e-9))
+    return result
+
+
 @dataclass(frozen=True)
 class Grid:
     """int8 values stand for scale * (q - offset)."""
@@ -57,12 +63,12 @@ class Grid:
 
     def __call__(self, array: Array) -> Array:
         """``array`` rounded to the grid, within its ends."""
-        steps = np.clip(np.rint(array / self.scale), -128 - self.offset, 127 - self.offset)
+        steps = np.clip(_nearest(array / self.scale), -128 - self.offset, 127 - self.offset)
         return steps * self.scale
 
     def steps(self, array: Array) -> Array:
         """``array`` rounded to multiples of the scale, however large."""
-        return np.rint(array / self.scale) * self.scale
+        return _nearest(array / self.scale) * self.scale
 
 
 def bounds_of(array: Array) -> Bounds:

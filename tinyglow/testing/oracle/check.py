@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,11 +48,14 @@ _CLIPPING = 1.0
 class Form:
     """How a network is compiled. foreign_profile: the profile is that of Glow's graph, as Glow would have made it.
 
+    float_nodes: how many of the nodes stay float beside those of the scheme. float_io: inputs and outputs do.
     target: a core whose joined and left-out layers are compared with the plain program, bit by bit.
     """
 
     scheme: Scheme = _DEFAULT
     foreign_profile: bool = False
+    float_nodes: int = 0
+    float_io: bool = False
     target: str = ""
     reference: bool = True
 
@@ -164,9 +167,9 @@ class _Check:
     # int8
 
     def _int8(self, graph: Graph, variations: int) -> None:
-        scheme = self.form.scheme
+        self.scheme = scheme = self._scheme(graph)
         self.allowed = noise(self.exact, self._simulation().outputs())
-        self.rounded = self.evaluator.outputs(graph, self._rounded_constants(graph), bounded=True)
+        self.rounded = self.evaluator.outputs(graph, self._rounded_constants(graph), bounded=not scheme.int16)
         self.of_constants = noise(self.exact, self.rounded)
         if variations:
             self._vary(variations)
@@ -174,13 +177,21 @@ class _Check:
         fault = self._clipping_fault(quantized)
         if fault:
             raise _Found("quantize", fault)
-        tidied = self._pass_by_pass("tidy", quantized, tidying(like_glow=scheme.like_glow), self._clipping_fault)
+        tidied = self._pass_by_pass(
+            "tidy", quantized, tidying(self.form.float_io, scheme.like_glow), self._clipping_fault
+        )
         if not (scheme.like_glow and any(isinstance(node.op, Div | VarianceRoot) for node in graph.nodes)):
             self._compare_program(tidied)  # Glow's int8 division is one of raw integers
 
+    def _scheme(self, graph: Graph) -> Scheme:
+        """The form's scheme, and as many float nodes as it asks for, spread over the network."""
+        names = list(dict.fromkeys(node.origin for node in graph.nodes if node.op.quantizable))
+        count = min(self.form.float_nodes, len(names))
+        chosen = {names[(2 * index + 1) * len(names) // (2 * count)] for index in range(count)}
+        return replace(self.form.scheme, float_nodes=self.form.scheme.float_nodes | chosen)
+
     def _simulation(self, round_constants: bool = True, stretch: float = 0.0, seed: int = 0) -> Simulation:
-        scheme = self.form.scheme
-        return Simulation(self.read, self.values, scheme, self.evaluator, round_constants, stretch, seed)
+        return Simulation(self.read, self.values, self.scheme, self.evaluator, round_constants, stretch, seed)
 
     def _vary(self, variations: int) -> None:
         """Allow the noise of the worst of several simulations with slightly other grids."""
@@ -195,14 +206,12 @@ class _Check:
         values = self.evaluator.values(graph)
         result = {}
         for node in graph.nodes:
-            if not self.form.scheme.quantizes(node):
+            if not self.scheme.quantizes(node):
                 continue
             bounds = bounds_of(values[node.outputs[0]])
-            channelwise = self.form.scheme.channelwise or node.origin in self.form.scheme.channelwise_nodes
             for index, name in enumerate(node.inputs):
                 if graph.values[name].data is not None:
-                    operand = values[name]
-                    result[name] = rounded_constant(node, index, operand, bounds, self.form.scheme, channelwise)
+                    result[name] = rounded_constant(node, index, values[name], bounds, self.scheme)
         return result
 
     def _quantized(self, graph: Graph, scheme: Scheme) -> Graph:

@@ -44,6 +44,11 @@ def norm_behind_dense(build: NetBuilder) -> str:
     return _batch_norm(build, build.node("Gemm", flat, build.weights(5, 3 * 6 * 6), build.weights(5), transB=1), 5)
 
 
+def norm_behind_product(build: NetBuilder) -> str:
+    """A normalization behind a product of matrices without a bias."""
+    return _batch_norm(build, build.node("MatMul", build.node("Flatten", "x"), build.weights(3 * 6 * 6, 5)), 5)
+
+
 def pad_then_conv(build: NetBuilder) -> str:
     """A pad of zeros in front of a convolution, as TensorFlow exports it."""
     amounts = build.constant(np.array([0, 0, 1, 0, 0, 0, 2, 1]))
@@ -122,6 +127,7 @@ CASES = {
     conv_then_norm: ["Transpose", "Conv2D", "Relu", "Transpose"],
     norm_alone: ["Transpose", "MaxPool", "Conv2D", "Conv2D", "Transpose"],
     norm_behind_dense: ["Reshape", "FullyConnected"],
+    norm_behind_product: ["Reshape", "FullyConnected"],
     pad_then_conv: ["Transpose", "Conv2D", "Transpose"],
     arithmetic_behind_conv: ["Transpose", "Conv2D", "Transpose"],
     constant_minus_conv: ["Transpose", "Conv2D", "Transpose"],

@@ -85,21 +85,28 @@ def fold_batch_norm_into_convolution(node: Node, edit: GraphEditor) -> bool:
 
 
 def fold_batch_norm_into_fully_connected(node: Node, edit: GraphEditor) -> bool:
-    """BatchNorm(fc(x)) is a fully connected layer with other weights and bias. Glow leaves it as four operators."""
+    """BatchNorm(fc(x)) is a fully connected layer with other weights and bias; so is one of a MatMul without a bias.
+
+    Glow leaves it as four operators.
+    """
     affine, source = _affine(node, edit), edit.producer(node.inputs[0])
-    if affine is None or source is None or not isinstance(source.op, FullyConnected):
+    if affine is None or source is None or not isinstance(source.op, FullyConnected | MatMul):
         return False
-    weights, bias = (edit.value(name) for name in source.inputs[1:])
-    if not edit.has_one_use(node.inputs[0]) or weights.data is None or bias.data is None:
+    weights, (a, b) = edit.value(source.inputs[1]), affine
+    if isinstance(source.op, FullyConnected):
+        op, given = source.op, edit.value(source.inputs[2])
+        stem, bias = given.name, given.data
+    else:
+        op, stem, bias = FullyConnected(), f"{node.name}_bias", np.zeros_like(b)
+    if not edit.has_one_use(node.inputs[0]) or weights.data is None or bias is None:
         return False
-    a, b = affine
     inputs = [
         edit.value(source.inputs[0]),
         edit.constant(f"{weights.name}_folded", (weights.data * a).astype(np.float32)),
-        edit.constant(f"{bias.name}_folded", (bias.data * a + b).astype(np.float32)),
+        edit.constant(f"{stem}_folded", (bias * a + b).astype(np.float32)),
     ]
     # Named after the normalization: that is what a profile knows the result as.
-    edit.redirect(node.outputs[0], edit.add(node.name, source.op, inputs, node.origin).name)
+    edit.redirect(node.outputs[0], edit.add(node.name, op, inputs, node.origin).name)
     return True
 
 

@@ -30,39 +30,56 @@ from tinyglow.operators.softmax import SoftMax
 from tinyglow.operators.sub import Sub
 from tinyglow.operators.transpose import Transpose
 from tinyglow.quant.quantizer import Scheme
-from tinyglow.quant.schema import Schema
+from tinyglow.quant.schema import INT16_HEADROOM, Schema
 from tinyglow.testing.oracle.evaluate import Evaluator, apply
 
 Bounds = tuple[float, float]
 
 
+def _nearest(array: Array) -> Array:
+    """The nearest integers, of two the larger, as in requantization: where scales are multiples, ties are common."""
+    result: Array = np.floor(array + (0.5 + 1e-9))
+    return result
+
+
 @dataclass(frozen=True)
 class Grid:
-    """int8 values stand for scale * (q - offset)."""
+    """Integers from ``lowest`` to ``highest`` stand for scale * (q - offset)."""
 
     scale: float
-    offset: int
+    offset: int = 0
+    lowest: int = -128
+    highest: int = 127
 
     @classmethod
-    def of(cls, bounds: Bounds, schema: Schema = Schema.ASYMMETRIC, stretch: float = 1.0) -> Grid:
-        """The grid over a range; stretch: so many times as wide."""
+    def of(cls, bounds: Bounds, scheme: Scheme, stretch: float = 1.0, symmetric: bool = False) -> Grid:
+        """The int8 grid over a range; stretch: so many times as wide; symmetric: even where the scheme is not."""
         low, high = min(bounds[0], 0.0) * stretch, max(bounds[1], 0.0) * stretch
-        if schema is Schema.ASYMMETRIC or (schema is Schema.SYMMETRIC_WITH_UINT8 and low >= 0):
+        schema = scheme.schema
+        unsigned = schema is Schema.SYMMETRIC_WITH_UINT8 and low >= 0
+        if unsigned or (schema is Schema.ASYMMETRIC and not symmetric):
             scale = (high - low) / 255 or 0.1
             return cls(scale, int(np.clip(round(-128 - low / scale), -128, 127)))
-        scale = max(-low / 128, high / 127) or 0.1
-        if schema is Schema.SYMMETRIC_WITH_POWER2_SCALE:
-            scale = 2.0 ** math.ceil(math.log2(scale))
-        return cls(scale, 0)
+        return cls(cls._scale(max(-low / 128, high / 127), schema))
+
+    @classmethod
+    def of_int16(cls, bounds: Bounds, scheme: Scheme, stretch: float = 1.0) -> Grid:
+        """The int16 grid over a range: symmetric."""
+        return cls(cls._scale(max(-bounds[0], bounds[1], 0.0) * stretch / 32767, scheme.schema), 0, -32768, 32767)
+
+    @staticmethod
+    def _scale(scale: float, schema: Schema) -> float:
+        scale = scale or 0.1
+        return 2.0 ** math.ceil(math.log2(scale)) if schema is Schema.SYMMETRIC_WITH_POWER2_SCALE else scale
 
     def __call__(self, array: Array) -> Array:
         """``array`` rounded to the grid, within its ends."""
-        steps = np.clip(np.rint(array / self.scale), -128 - self.offset, 127 - self.offset)
+        steps = np.clip(_nearest(array / self.scale), self.lowest - self.offset, self.highest - self.offset)
         return steps * self.scale
 
     def steps(self, array: Array) -> Array:
         """``array`` rounded to multiples of the scale, however large."""
-        return np.rint(array / self.scale) * self.scale
+        return _nearest(array / self.scale) * self.scale
 
 
 def bounds_of(array: Array) -> Bounds:
@@ -70,26 +87,41 @@ def bounds_of(array: Array) -> Bounds:
     return (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
 
 
-def becomes_int8(node: Node, scheme: Scheme) -> bool:
-    """Whether a node is computed on int8 values; a normalization is, as the layer that it becomes a part of."""
-    return scheme.quantizes(node) or isinstance(node.op, BatchNormalization)
+def becomes_integer(node: Node, scheme: Scheme) -> bool:
+    """Whether a node is computed on integers; a normalization is, as the layer that it becomes a part of."""
+    normalizes = isinstance(node.op, BatchNormalization) and node.origin not in scheme.float_nodes
+    return scheme.quantizes(node) or normalizes
 
 
-def rounded_constant(
-    node: Node, index: int, array: Array, result: Bounds, scheme: Scheme, channelwise: bool = False
-) -> Array:
-    """A constant operand [1, *shape] as int8 holds it. result: the range of the node's result.
+def grid_of(bounds: Bounds, scheme: Scheme, stretch: float = 1.0) -> Grid:
+    """The grid of a computed value: int16 has room for twice its range."""
+    return Grid.of_int16(bounds, scheme, stretch * INT16_HEADROOM) if scheme.int16 else Grid.of(bounds, scheme, stretch)
 
-    A bias is as it is, since it is as fine as the sums; what must have the result's parameters (of a Concat) has them.
+
+def rounded_constant(node: Node, index: int, array: Array, result: Bounds, scheme: Scheme) -> Array:
+    """A constant operand [1, *shape] as the integer network holds it. result: the range of the node's result.
+
+    A bias is as it is, since it is as fine as the sums, unless it is int8; what must have the result's parameters (of a
+    Concat) has them; filters may have a grid for each output channel, and weights of int16 layers have.
     """
-    if index == node.op.bias_operand or array.dtype.kind != "f":
+    if array.dtype.kind != "f" or (index == node.op.bias_operand and scheme.bias_dtype == "int32"):
         return array
-    schema = scheme.schema
-    if channelwise and index == 1 and isinstance(node.op, Conv2D):
-        schema = Schema.SYMMETRIC if schema is Schema.ASYMMETRIC else schema
-        return np.stack([Grid.of(bounds_of(row), schema)(row) for row in array[0]])[np.newaxis]
-    own = result if node.op.inputs_match_output else bounds_of(array)
-    return Grid.of(own, schema)(array)
+    channelwise = scheme.channelwise or node.origin in scheme.channelwise_nodes
+    if index == 1 and isinstance(node.op, Conv2D) and (channelwise or scheme.int16):
+        return _by_unit(array, 1, scheme)
+    if index == 1 and isinstance(node.op, FullyConnected | MatMul) and scheme.int16:
+        return _by_unit(array, array.ndim - 1, scheme)
+    if node.op.inputs_match_output:
+        return grid_of(result, scheme)(array)
+    own = bounds_of(array)
+    return Grid.of_int16(own, scheme)(array) if scheme.int16 else Grid.of(own, scheme)(array)
+
+
+def _by_unit(array: Array, axis: int, scheme: Scheme) -> Array:
+    """Weights rounded to int8, each output unit (along ``axis``) to a symmetric grid of its own."""
+    units = np.moveaxis(array, axis, 0)
+    rounded = np.stack([Grid.of(bounds_of(unit), scheme, symmetric=True)(unit) for unit in units])
+    return np.moveaxis(rounded, 0, axis)
 
 
 @dataclass
@@ -134,7 +166,7 @@ class Simulation:
         return self._grids[name]
 
     def _stretched(self, exact: Array) -> Grid:
-        return Grid.of(bounds_of(exact), self.scheme.schema, 1 + self.stretch * float(self.rng.random()))
+        return grid_of(bounds_of(exact), self.scheme, 1 + self.stretch * float(self.rng.random()))
 
     def _as_int8(self, node: Node, index: int) -> Array:
         name = node.inputs[index]
@@ -142,16 +174,13 @@ class Simulation:
         if self.graph.values[name].data is not None:
             if not self.round_constants or isinstance(node.op, BatchNormalization):
                 return array
-            channelwise = self.scheme.channelwise or node.origin in self.scheme.channelwise_nodes
-            return rounded_constant(
-                node, index, array, bounds_of(self.exact[node.outputs[0]]), self.scheme, channelwise
-            )
+            return rounded_constant(node, index, array, bounds_of(self.exact[node.outputs[0]]), self.scheme)
         if name not in self._int8:
             self._int8[name] = self._grid(name)(array)
         return self._int8[name]
 
     def _run(self, node: Node) -> None:
-        integer = becomes_int8(node, self.scheme) and self.graph.type_of(node.inputs[0]).dtype == "float32"
+        integer = becomes_integer(node, self.scheme) and self.graph.type_of(node.inputs[0]).dtype == "float32"
         if not integer:
             results = apply(node.op, [self._real[name] for name in node.inputs])
             self._real.update(zip(node.outputs, results, strict=True))
@@ -169,14 +198,15 @@ class Simulation:
             sums = self._grid_of_sums(result)
             operands = [sums.steps(operand) for operand in operands]  # Glow brings each to the result's scale first
         op = node.op
-        if isinstance(op, BoundedFunction):  # Glow's tables have fixed ranges
-            operands = [Grid.of(op.domain, self.scheme.schema)(operands[0])]
+        table = isinstance(op, BoundedFunction) and not self.scheme.int16
+        if isinstance(op, BoundedFunction) and table:  # Glow's tables have fixed ranges
+            operands = [Grid.of(op.domain, self.scheme)(operands[0])]
         if isinstance(op, Clip):  # Glow's bounds are steps of the input
             low, high = self._grid_of_bounds(node).steps(np.array([op.low, op.high]))
             op = Clip(float(low), float(high))
         (array,) = apply(op, operands)
-        if isinstance(node.op, BoundedFunction):
-            array = Grid.of(node.op.image, self.scheme.schema)(array)
+        if isinstance(op, BoundedFunction) and table:
+            array = Grid.of(op.image, self.scheme)(array)
         if isinstance(op, SoftMax):  # Glow's fixed point is cut off
             array = np.floor(array / grid.scale) * grid.scale
         self._int8[result] = self._real[result] = grid(array)
@@ -195,8 +225,8 @@ class Simulation:
             result = reader.outputs[0]
             grid = max(grid, self._grid(result), key=lambda item: item.scale)
             reader = self._only_reader(result)
-        if reader is not None and isinstance(reader.op, BoundedFunction):
-            grid = max(grid, Grid.of(reader.op.domain, self.scheme.schema), key=lambda item: item.scale)
+        if reader is not None and isinstance(reader.op, BoundedFunction) and not self.scheme.int16:
+            grid = max(grid, Grid.of(reader.op.domain, self.scheme), key=lambda item: item.scale)
         return grid
 
     def _grid_of_bounds(self, node: Node) -> Grid:

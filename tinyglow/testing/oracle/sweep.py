@@ -25,8 +25,11 @@ def form_of(seed: int) -> Form:
         scheme = Scheme(schema=_SCHEMAS[seed // 10 % 3])
     elif seed % 10 == 3:
         scheme = Scheme(channelwise=True)
+    elif seed % 10 == 7:
+        scheme = Scheme(precision="int16") if seed % 20 == 7 else Scheme(Schema.SYMMETRIC, bias_dtype="int8")
     target = _CORES[seed // 4 % 2] if seed % 4 == 0 else ""
-    return Form(scheme, foreign_profile=seed % 5 == 4, target=target)
+    float_nodes = 1 + seed // 10 % 2 if seed % 10 == 8 else 0
+    return Form(scheme, seed % 5 == 4, float_nodes, float_io=seed % 10 == 5, target=target)
 
 
 def check_model(model: RandomModel, proto: onnx.ModelProto | None = None) -> Finding | None:

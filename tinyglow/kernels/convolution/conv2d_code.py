@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from tinyglow.codegen.weights_code import SUMS_OF_A_PAIR, WeightsCode, weights_code
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import U16, Code, Generated, In, Kernel, Out
+from tinyglow.ir.kernel import U16, Code, Generated, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import PooledGeometry
@@ -99,6 +101,27 @@ def trails(p: CodeGeometry) -> int | None:
     return int((later[begins] - ends).min())
 
 
+@lru_cache(maxsize=64)
+def _code_cycles(p: CodeGeometry, weights: bytes) -> int:
+    return code_of(p, np.frombuffer(weights, np.int32)).cycles
+
+
+def work(p: CodeGeometry, constants: Sequence[Array | None]) -> Work:
+    """Cycles of the instructions that weights become, words that are laid out, outputs, rows of pairs."""
+    weights = constants[1]
+    assert weights is not None
+    height, pairs = p.unpooled.out_h, p.row_pairs
+    columns = -(-p.row_pairs // p.pairs) * p.columns(p.pairs)
+    outputs = p.images * p.out_h * p.out_w * p.out_c
+    return {
+        "code": p.images * height * pairs * _code_cycles(p, weights.tobytes()),
+        "words": p.images * -(-height // 2) * columns * p.column_words,
+        "columns": p.images * -(-height // 2) * columns * p.in_c,
+        "maxima" if p.pool else "outputs": outputs,
+        "pairs": p.images * height * pairs,
+    }
+
+
 CONV2D_CODE = Kernel(
     symbol="tg_conv2d_code_s8",
     c_file="convolution/tg_conv2d_code_s8.c",
@@ -114,6 +137,7 @@ CONV2D_CODE = Kernel(
     scratch=scratch_bytes,
     trails=trails,
     superseded_by=DSP,
+    work=work,
 )
 
 
@@ -131,15 +155,6 @@ def fits(layer: ConvLayer, lowering: Lowering) -> bool:
     return lowering.target.allows_code(_BYTES_PER_WEIGHT * int(np.count_nonzero(layer.weights)))
 
 
-def cycles_of(p: CodeGeometry, code: WeightsCode, output: int = 60) -> int:
-    """Measured on the Cortex-M0+: about 13 cycles a word that is laid out, ``output`` an output."""
-    height, width = p.unpooled.out_h, p.unpooled.out_w
-    outputs = p.out_h * p.out_w * p.out_c
-    columns = -(-p.row_pairs // p.pairs) * p.columns(p.pairs)
-    words = -(-height // 2) * columns * p.column_words
-    return p.images * (height * -(-width // 2) * code.cycles + 13 * words + output * outputs)
-
-
 def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_code_s8; None where that cannot be."""
     bias = layer.folded_bias
@@ -149,4 +164,4 @@ def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     params = replace(params, pairs=pairs_at_once(params))
     code = code_of(params, layer.weights)
     constants = {"weights": layer.weights, "bias": bias}
-    return layer.variant(CONV2D_CODE, params, cycles_of(params, code), lowering, constants, code.nbytes)
+    return layer.variant(CONV2D_CODE, params, lowering, constants, code.nbytes)

@@ -161,20 +161,23 @@ def code_cases() -> Iterator[Case]:
     """Layers whose weights are code: of the functions that the firmware has, on images of several sizes."""
     random = np.random.default_rng(7)
     for number, specimen in enumerate(specimens()):
-        for size in ((9, 8), (14, 14), (20, 6)):
+        for height, width, pad in ((9, 8, 0), (14, 14, 0), (20, 6, 1), (7, 7, 1), (5, 5, 0), (12, 11, 1)):
             for pool in (0, 2):
                 fields: dict[str, Any] = dict(specimen.fields)
-                fields |= {"stride_w": fields["stride_h"], "pool": pool, "in_h": size[0], "in_w": size[1]}
-                fields |= {"pad_top": 0, "pad_left": 0, "leaky": 0, "dilation_h": 1, "dilation_w": 1, "images": 1}
-                out = [(size[i] - fields[f"kernel_{axis}"]) // fields["stride_h"] + 1 for i, axis in enumerate("hw")]
+                fields |= {"stride_w": fields["stride_h"], "pool": pool, "in_h": height, "in_w": width}
+                fields |= {"pad_top": pad, "pad_left": pad, "leaky": 0, "dilation_h": 1, "dilation_w": 1, "images": 1}
+                out = [
+                    (size + 2 * pad - fields[f"kernel_{axis}"]) // fields["stride_h"] + 1
+                    for axis, size in (("h", height), ("w", width))
+                ]
                 fields |= {"out_h": out[0] // (pool or 1), "out_w": out[1] // (pool or 1)}
-                if not fields["out_h"] or not fields["out_w"]:
+                if min(fields["out_h"], fields["out_w"]) < 1:
                     continue
                 fields |= {"in_offset": 3, "act_min": -128, "act_max": 127, "pairs": 1}
                 requant, weights = glow.requantize_params(0.001, 5), specimen.weights
                 common = {**fields, "negative": glow.requantize_params(1.0, 5)}
                 inputs = {
-                    "input": random.integers(-128, 128, size[0] * size[1] * fields["in_c"]).astype(np.int8),
+                    "input": random.integers(-128, 128, height * width * fields["in_c"]).astype(np.int8),
                     "weights": weights.ravel(),
                     "bias": np.zeros(len(weights), np.int32),
                 }

@@ -1,13 +1,14 @@
 """Cycles of kernels by the work they do, fitted to layers of many shapes: writes ``tinyglow/targets/costs.json``.
 
-``python -m tests.benchmarks.costs [core ...]``. Every layer runs alone, on an emulated core with all kernels in one
-firmware, by each kernel that applies; what numpy says of its results is checked on the way.
+``python -m tests.benchmarks.costs [--kernels REGEX] [core ...]``. Every layer runs alone, on an emulated core with all
+kernels in one firmware, by each kernel that applies; what numpy says of its results is checked on the way.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
+import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -73,20 +74,25 @@ def _work(case: Case, constants: Sequence[Array | None]) -> Work:
     return work_of(case.kernel, case.params, constants, sizes)
 
 
-def _cases(core: str) -> Iterator[tuple[Case, Work]]:
-    """All calls to be measured, each once."""
+def _cases(core: str, kernels: str) -> Iterator[tuple[Case, Work]]:
+    """All calls to be measured of kernels whose symbols match, each once."""
     seen = set()
     for graph in graphs():
         for program in _programs(graph, core):
             for call in program.calls:
                 key = (call.kernel.symbol, repr(call.params))
                 has_code = any(operand.role is Role.CODE for operand in call.kernel.operands)
-                if key not in seen and not has_code and Target(core).runs(call.kernel):
+                if (
+                    key not in seen
+                    and not has_code
+                    and re.search(kernels, call.kernel.symbol)
+                    and Target(core).runs(call.kernel)
+                ):
                     seen.add(key)
                     case = _case(call, program)
                     yield case, _work(case, _constants(call, program))
     for case in code_cases():
-        if Target(core).runs(case.kernel):
+        if re.search(kernels, case.kernel.symbol) and Target(core).runs(case.kernel):
             yield case, _work(case, [case.inputs.get(operand.name) for operand in case.kernel.operands])
 
 
@@ -113,27 +119,38 @@ def fit(samples: Sequence[tuple[Work, int]]) -> tuple[dict[str, float], float]:
     return {kind: round(float(price), 4) for kind, price in zip(kinds, prices, strict=True)}, error
 
 
-def measure(core: str) -> dict[str, list[tuple[Work, int]]]:
+def measure(core: str, kernels: str = "") -> dict[str, list[tuple[Work, int]]]:
     """(work, cycles) of all cases on a core, by the kernels' symbols."""
     found: dict[str, list[tuple[Work, int]]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as folder:
         machine: Core = build_core(Path(folder), load_board(core))
-        for case, work in _cases(core):
+        for case, work in _cases(core, kernels):
             found[case.kernel.symbol].append((work, machine.run(case)))
     return found
 
 
 def main() -> None:
-    """Measure the cores that are named, or all that have costs of their own, and write the table."""
+    """Measure and fit, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kernels", default="", metavar="REGEX", help="fit these kernels alone (default: all)")
+    parser.add_argument("core", nargs="*", default=sorted({cpu.costs for cpu in CPUS.values()}))
+    arguments = parser.parse_args()
     table = json.loads(COSTS.read_text(encoding="utf-8")) if COSTS.is_file() else {}
-    for core in sys.argv[1:] or sorted({cpu.costs for cpu in CPUS.values()}):
-        table[core] = {}  # lowering shall not look at what is measured anew
-        COSTS.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-        load_costs.cache_clear()
-        for symbol, samples in sorted(measure(core).items()):
-            table[core][symbol], error = fit(samples)
-            print(f"{core} {symbol}: {len(samples)} layers, at most {100 * error:.0f} % off: {table[core][symbol]}")
-        COSTS.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    for core in arguments.core:
+        # Lowering shall not look at what is measured anew.
+        kept = {k: v for k, v in table.get(core, {}).items() if not re.search(arguments.kernels, k)}
+        table[core] = kept
+        _write(table)
+        fitted = {symbol: fit(samples) for symbol, samples in measure(core, arguments.kernels).items()}
+        for symbol, (prices, error) in sorted(fitted.items()):
+            print(f"{core} {symbol}: at most {100 * error:.0f} % off: {prices}")
+        table[core] = dict(sorted({**kept, **{symbol: prices for symbol, (prices, _) in fitted.items()}}.items()))
+        _write(table)
+
+
+def _write(table: dict[str, dict[str, dict[str, float]]]) -> None:
+    COSTS.write_text(json.dumps(dict(sorted(table.items())), indent=1) + "\n", encoding="utf-8")
+    load_costs.cache_clear()
 
 
 if __name__ == "__main__":

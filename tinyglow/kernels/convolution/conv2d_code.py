@@ -106,19 +106,39 @@ def _code_cycles(p: CodeGeometry, weights: bytes) -> int:
     return code_of(p, np.frombuffer(weights, np.int32)).cycles
 
 
+def _columns(p: CodeGeometry) -> tuple[int, int]:
+    """Columns that are laid out for a row of blocks: where one more word lies inside the image, and where none need."""
+    plain = cut = 0
+    width = p.unpooled.out_w
+    for x in range(0, width, 2 * p.pairs):
+        columns = (min(width - x, 2 * p.pairs) - 1) // 2 * 2 * p.stride_w + p.kernel_w
+        left = x * p.stride_w - p.pad_left
+        if left < -p.stride_w or left + columns > p.in_w or p.in_w < p.stride_w:
+            cut += columns
+        else:
+            plain += columns
+    return plain, cut
+
+
 def work(p: CodeGeometry, constants: Sequence[Array | None]) -> Work:
-    """Cycles of the instructions that weights become, words that are laid out, outputs, rows of pairs."""
+    """Cycles of the instructions that weights become, what is laid out, pixels and their outputs."""
     weights = constants[1]
     assert weights is not None
-    height, pairs = p.unpooled.out_h, p.row_pairs
-    columns = -(-p.row_pairs // p.pairs) * p.columns(p.pairs)
-    outputs = p.images * p.out_h * p.out_w * p.out_c
+    height = p.unpooled.out_h
+    rows = p.images * -(-height // 2)
+    plain, cut = (rows * columns for columns in _columns(p))
+    pixels = p.images * p.out_h * p.out_w
+    calls = p.images * height * p.row_pairs
     return {
-        "code": p.images * height * pairs * _code_cycles(p, weights.tobytes()),
-        "words": p.images * -(-height // 2) * columns * p.column_words,
-        "columns": p.images * -(-height // 2) * columns * p.in_c,
-        "maxima" if p.pool else "outputs": outputs,
-        "pairs": p.images * height * pairs,
+        "code": calls * _code_cycles(p, weights.tobytes()),
+        "calls": calls,
+        "words": plain * p.column_words,
+        "columns": plain * p.in_c,
+        "cut_words": cut * p.column_words,
+        "cut_columns": cut * p.in_c,
+        "maxima" if p.pool else "outputs": pixels * p.out_c,
+        "pooled_pixels" if p.pool else "pixels": pixels,
+        "blocks": rows * -(-p.row_pairs // p.pairs),
     }
 
 

@@ -47,6 +47,7 @@ def work(p: FullyConnectedParams, constants: Sequence[Array | None]) -> Work:
     """Terms of groups of four units, groups, products of units that are left over, and those units."""
     groups, rest = divmod(p.units, UNITS)
     counts = {"terms": groups * p.depth, "groups": groups, "products": rest * p.depth, "units": rest, "inputs": p.depth}
+    counts["odd_terms"] = groups * (p.depth % 4)
     return {name: p.rows * count for name, count in counts.items()}
 
 

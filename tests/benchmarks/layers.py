@@ -16,6 +16,7 @@ from tinyglow.ir.program import KernelCall
 from tinyglow.kernels.convolution.geometry import ConvSizes, PooledGeometry
 from tinyglow.kernels.convolution.pointwise_dsp import Points
 from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
+from tinyglow.lowering.cost import call_cycles
 from tinyglow.pipeline.cycle_profile import profile_cycles
 from tinyglow.pipeline.fit import sample_inputs
 from tinyglow.pipeline.stations import target_of
@@ -32,6 +33,13 @@ class Layer:
     kernel: str
     macs: int
     cycles: int
+    predicted: int
+
+    @property
+    def cell(self) -> str:
+        """Cycles, those of a multiply-accumulate, and how far off the prediction is."""
+        each = f" ({self.cycles / self.macs:.2f})" if self.macs else ""
+        return f"{self.cycles:,}{each} {100 * (self.predicted / self.cycles - 1):+.0f} %"
 
 
 def macs(call: KernelCall) -> int:
@@ -57,7 +65,9 @@ def layers(model: str, core: str) -> list[Layer]:
         profile = profile_cycles(folder, board, sample_inputs(program), "zig")
     shares = profile.layers[1:-1]
     return [
-        Layer(share.whole.name, share.function, macs(call), share.whole.cycles)
+        Layer(
+            share.whole.name, share.function, macs(call), share.whole.cycles, call_cycles(program, call, board.cpu) or 0
+        )
         for call, share in zip(program.calls, shares, strict=True)
     ]
 
@@ -65,8 +75,8 @@ def layers(model: str, core: str) -> list[Layer]:
 def _section(model: str, by_core: list[list[Layer]]) -> str:
     lines = [f"## {model}", "", "| layer | MACs | " + " | ".join(CORES) + " |", "|---|--:|" + "--:|" * len(CORES)]
     for row in zip(*by_core, strict=True):
-        cells = [f"{layer.cycles:,}" + (f" ({layer.cycles / layer.macs:.2f})" if layer.macs else "") for layer in row]
-        lines.append(f"| {row[0].name} | {row[0].macs:,} | {' | '.join(cells)} |")
+        cells = " | ".join(layer.cell for layer in row)
+        lines.append(f"| {row[0].name} | {row[0].macs:,} | {cells} |")
     return "\n".join([*lines, ""])
 
 
@@ -75,7 +85,10 @@ def write_layers() -> None:
     todo = [(model, core) for model in MODELS for core in CORES]
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         found = list(pool.map(layers, *zip(*todo, strict=True)))
-    head = "# Cycles by layer\n\nIn brackets: cycles per multiply-accumulate. Written by `make bench ARGS=--update`.\n"
+    head = (
+        "# Cycles by layer\n\nIn brackets: cycles per multiply-accumulate. Behind it: by how much the cost model"
+        "\n(`tinyglow/targets/costs.py`) predicts too much or too little. Written by `make bench ARGS=--update`.\n"
+    )
     width = len(CORES)
     sections = [_section(model, found[i * width : (i + 1) * width]) for i, model in enumerate(MODELS)]
     LAYERS.write_text("\n".join([head, *sections]), encoding="utf-8")

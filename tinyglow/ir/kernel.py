@@ -7,7 +7,7 @@ generated from what is declared here (see ``tinyglow.bundle.kernel_header``), so
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -25,6 +25,9 @@ U8 = Annotated[int, "uint8_t"]
 U16 = Annotated[int, "uint16_t"]
 U32 = Annotated[int, "uint32_t"]
 F32 = Annotated[float, "float"]
+
+# How often a kernel does each of the things that take it time, by their names.
+Work = Mapping[str, float]
 
 CTYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
 REQUANT_CTYPE = "tg_requant"
@@ -152,6 +155,8 @@ class Kernel:
     library; 0: it is not a kernel to save flash with.
 
     needs: features without which a core would compute it by portable C, slower than by kernels that need nothing.
+    work(params, constants): the counts that its time grows with; constants: data of the operands in order, None of what
+    changes at run time. ``targets.costs`` has the cycles of each on a core. None: the elements of each operand count.
     superseded_by: features with which other kernels are faster, so that its own fast loop is not compiled for the core.
     """
 
@@ -167,6 +172,7 @@ class Kernel:
     code_bytes: int = 0
     needs: frozenset[Feature] = frozenset()
     superseded_by: frozenset[Feature] = frozenset()
+    work: Callable[[Any, Sequence[Array | None]], Work] | None = None
 
     @property
     def params_ctype(self) -> str:
@@ -177,3 +183,20 @@ class Kernel:
         """Run the numpy definition; integer overflow wraps silently, as declared in ``numerics``."""
         with np.errstate(over="ignore"):
             self.reference(params, *operands)
+
+
+def work_of(kernel: Kernel, params: Params, constants: Sequence[Array | None], sizes: Sequence[int]) -> Work:
+    """The counts that the time of a call grows with.
+
+    Args:
+        kernel: The kernel.
+        params: Its parameters.
+        constants: Data of its operands, in their order; None of what changes at run time.
+        sizes: Elements of its operands.
+
+    Returns:
+        What ``Kernel.work`` says; where it says nothing, the elements of each operand.
+    """
+    if kernel.work is not None:
+        return kernel.work(params, constants)
+    return {operand.name: float(size) for operand, size in zip(kernel.operands, sizes, strict=True)}

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import combinations
 
-from tinyglow.ir.kernel import Kernel, struct_bytes
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import Kernel, Params, struct_bytes, work_of
 from tinyglow.targets.cores import CPUS, Feature
+from tinyglow.targets.costs import kernel_cycles
 
 
 class Optimize(Enum):
@@ -28,6 +30,8 @@ class WeightsAsCode(Enum):
     ALWAYS = "always"
 
 
+# Predicted cycles of a kernel that has no cost on a core: it is chosen where no other applies.
+NOT_MEASURED = 10**12
 # Bytes of code that AUTO spends on weights of a network.
 CODE_BUDGET = 4096
 
@@ -75,6 +79,20 @@ class Target:
     def runs(self, kernel: Kernel) -> bool:
         """Whether the core has the loop that ``kernel`` was written for. For no core in particular: always."""
         return not self.core or (kernel.needs <= self.features and not kernel.superseded_by & self.features)
+
+    def cycles(self, kernel: Kernel, params: Params, constants: Sequence[Array | None] = ()) -> int:
+        """Predicted cycles of one call of a kernel that says how much work it is.
+
+        Args:
+            kernel: The kernel; its ``work`` is not None.
+            params: Its parameters.
+            constants: Data of its operands, in their order, None of what changes at run time; () if they do not matter.
+
+        Returns:
+            Cycles; a number beyond all others if the kernel was not measured on the core.
+        """
+        found = kernel_cycles(self.core, kernel.symbol, work_of(kernel, params, constants, ()))
+        return NOT_MEASURED if found is None else found
 
 
 ANY = Target()

@@ -86,19 +86,13 @@ class MaxPool(Op):
             return
         assert result.quant
         params = MaxPoolParams(**fields, empty=result.quant.offset)
-        # Measured on the Cortex-M0+: an output costs about 40 cycles in the one, 60 and 70 a tap in the other.
-        variants = [
-            Variant(
-                MAX_POOL.symbol,
-                result.elements * (60 + 70 * params.kernel_h * params.kernel_w),
-                0,
-                lambda: lowering.call(MAX_POOL, buffers, params),
-                kernels=(MAX_POOL,),
-            )
-        ]
+        cycles = lowering.target.cycles(MAX_POOL, params)
+        emit = lambda: lowering.call(MAX_POOL, buffers, params)  # noqa: E731
+        variants = [Variant(MAX_POOL.symbol, cycles, 0, emit, kernels=(MAX_POOL,))]
         if self.window == SQUARE:
             n, height, width, channels = source.shape
             sizes = SquarePoolParams(height, width, channels, n)
-            emit = lambda: lowering.call(MAX_POOL_2X2, buffers, sizes)  # noqa: E731
-            variants.append(Variant(MAX_POOL_2X2.symbol, result.elements * 40, 0, emit, kernels=(MAX_POOL_2X2,)))
+            cycles = lowering.target.cycles(MAX_POOL_2X2, sizes)
+            fast = lambda: lowering.call(MAX_POOL_2X2, buffers, sizes)  # noqa: E731
+            variants.append(Variant(MAX_POOL_2X2.symbol, cycles, 0, fast, kernels=(MAX_POOL_2X2,)))
         lowering.choose(variants)

@@ -28,6 +28,7 @@ class Cpu:
     emulator: the emulator's name of the nearest core that runs the same code.
     cycles: the module of ``tinyglow.sim.cycles`` that counts for it.
     architecture: as the Addenda to the ABI name it (2.5.2, Tag_CPU_arch). features: what kernels may need.
+    costs: the core whose column of ``targets.costs`` counts: another's where there is no cycle model of its own.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Cpu:
     cycles: str
     architecture: Architecture
     features: frozenset[Feature]
+    costs: str
 
     @property
     def unaligned(self) -> bool:
@@ -70,6 +72,7 @@ def _cortex_m(
     emulator: str,
     cycles: str,
     zig_extra: str = "",
+    costs: str = "",
 ) -> Cpu:
     """Cortex-``core``; ``fpu``: zig's name of the FPU feature and gcc's; zig_extra: features zig must be told of."""
     name = f"cortex-{core.lower().replace('+', 'plus')}"
@@ -86,6 +89,7 @@ def _cortex_m(
         cycles=cycles,
         architecture=architecture,
         features=frozenset(features),
+        costs=costs or name,
     )
 
 
@@ -106,6 +110,7 @@ CPUS: Mapping[str, Cpu] = {
             emulator="M33",
             cycles="m4",  # an upper bound: see the module
             zig_extra="+dsp",
+            costs="cortex-m4",
         ),
         _cortex_m("M0", "v6-M", emulator="M0", cycles="m0"),
         _cortex_m("M3", "v7-M", emulator="M3", cycles="m3"),

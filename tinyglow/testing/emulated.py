@@ -38,10 +38,20 @@ class Core:
         self._table = machine.address_of("tg_operands")
         self._memory = -(-machine.address_of("tg_case") // FRAME_ALIGNMENT) * FRAME_ALIGNMENT
 
-    def run(self, case: Case, in_place: bool = False, strict: bool = False) -> None:
-        """Call the case's kernel and compare with numpy. Raises AssertionError, DamageError or SimulationError.
+    def run(self, case: Case, in_place: bool = False, strict: bool = False) -> int:
+        """Call the case's kernel and compare with numpy.
 
-        strict: check the alignment of every access too, which is slower.
+        Args:
+            case: The kernel, its parameters and its data.
+            in_place: Whether outputs lie over the inputs that they may overwrite.
+            strict: Whether to check the alignment of every access too, which is slower.
+
+        Returns:
+            Cycles of the call.
+
+        Raises:
+            AssertionError: The results differ from numpy's; DamageError where something else was written.
+            SimulationError: The core stopped.
         """
         laid_out = frame(case, in_place)
         if len(laid_out.image) > _CASE_BYTES:
@@ -51,8 +61,9 @@ class Core:
         addresses = [base + offset for offset in laid_out.operands]
         machine.write(self._table, struct.pack(f"<{len(addresses)}I", *addresses))
         arguments = (self._numbers[case.kernel.symbol], base + laid_out.params, self._table)
-        machine.call("tg_dispatch", *arguments, max_instructions=_MOST_INSTRUCTIONS, strict=strict)
+        done = machine.call("tg_dispatch", *arguments, max_instructions=_MOST_INSTRUCTIONS, strict=strict)
         laid_out.check(machine.read(base, len(laid_out.image)))
+        return done.cycles
 
 
 def build_core(folder: Path, board: Board, compiler: Compiler | None = None) -> Core:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import I16, In, Kernel, Out
+from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels import packed_halfwords
@@ -89,6 +90,14 @@ def _trails(p: PooledGeometry) -> int | None:
     return int((later - written).min(initial=p.in_h * p.in_w * p.in_c))
 
 
+def work(p: PooledGeometry, constants: Sequence[Array | None]) -> Work:
+    """Tiles of 2x2 pixels of pairs of channels, tiles, rows of tiles."""
+    columns, rows = (-(-size // 2) for size in (p.unpooled.out_w, p.unpooled.out_h))
+    tiles = p.images * rows * columns
+    pairs = {"pooled_pairs" if p.pool else "pairs": tiles * p.out_c // 2}
+    return {**pairs, "tiles": tiles, "rows": p.images * rows}
+
+
 CONV2D_3X3_DSP = Kernel(
     symbol="tg_conv2d_3x3_dsp_s8",
     c_file="convolution/tg_conv2d_3x3_dsp_s8.c",
@@ -99,6 +108,7 @@ CONV2D_3X3_DSP = Kernel(
     scratch=_scratch,
     trails=_trails,
     needs=DSP,
+    work=work,
 )
 
 
@@ -112,6 +122,7 @@ CONV2D_3X3_CHANNELWISE_DSP = Kernel(
     scratch=_scratch,
     trails=_trails,
     needs=DSP,
+    work=work,
 )
 
 
@@ -125,14 +136,8 @@ def conv2d_3x3_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | No
     constants = {"filter": pack(layer.weights, bias, scales)}
     if scales is not None:
         own = Conv3x3ChannelwiseDspParams(**layer.geometry, pool=layer.pool, out_offset=layer.out.offset)
-        return layer.variant(CONV2D_3X3_CHANNELWISE_DSP, own, cycles_of(own), lowering, constants)
+        return layer.variant(CONV2D_3X3_CHANNELWISE_DSP, own, lowering, constants)
     if layer.is_uniform and layer.monotone and fits_high_word(layer.requants[0]):
         params = Conv3x3DspParams(**layer.geometry, pool=layer.pool, out=layer.requants[0])
-        return layer.variant(CONV2D_3X3_DSP, params, cycles_of(params), lowering, constants)
+        return layer.variant(CONV2D_3X3_DSP, params, lowering, constants)
     return None
-
-
-def cycles_of(p: PooledGeometry) -> int:
-    """Measured on the Cortex-M7: 200 cycles a pair of channels and block, 60 a block, 200 a row of blocks."""
-    columns, rows = (-(-size // 2) for size in (p.unpooled.out_w, p.unpooled.out_h))
-    return p.images * rows * (columns * (100 * p.out_c + 60) + 200)

@@ -15,17 +15,15 @@ from tinyglow.kernels.convolution.conv2d_code import (
     CodeGeometry,
     code_of,
     code_sums,
-    cycles_of,
     fits,
     generate,
     pairs_at_once,
     scratch_bytes,
     trails,
+    work,
 )
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.targets.cores import DSP
-
-_OUTPUT = 63  # cycles: three more than with one scale
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,7 @@ CONV2D_CHANNELWISE_CODE = Kernel(
     scratch=scratch_bytes,
     trails=trails,
     superseded_by=DSP,
+    work=work,
 )
 
 
@@ -72,5 +71,4 @@ def channelwise_code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | 
     params = replace(params, pairs=pairs_at_once(params))
     code = code_of(params, layer.weights)
     constants = {"weights": layer.weights, "bias": np.column_stack([bias, scales])}
-    cycles = cycles_of(params, code, _OUTPUT)
-    return layer.variant(CONV2D_CHANNELWISE_CODE, params, cycles, lowering, constants, code.nbytes)
+    return layer.variant(CONV2D_CHANNELWISE_CODE, params, lowering, constants, code.nbytes)

@@ -12,13 +12,13 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.channel_scales import channel_constants, channel_words
 from tinyglow.kernels.convolution.conv2d_dsp import (
-    cycles_of,
     even_channels,
     layout_of,
     pack,
     scratch_bytes,
     trails,
     unpack,
+    work,
 )
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
@@ -60,6 +60,7 @@ CONV2D_CHANNELWISE_DSP = Kernel(
     scratch=scratch_bytes,
     trails=trails,
     needs=DSP,
+    work=work,
 )
 
 
@@ -73,5 +74,4 @@ def channelwise_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | N
     constants["channels"] = channel_words(layer.requants, layer.filter_offsets.tolist())
     params = ChannelwiseDspParams(**layer.geometry, pool=layer.pool, out_offset=layer.out.offset, layout=layout)
 
-    cycles = cycles_of(params) + 20 * params.images * params.out_h * params.out_w * params.out_c
-    return layer.variant(CONV2D_CHANNELWISE_DSP, params, cycles, lowering, constants)
+    return layer.variant(CONV2D_CHANNELWISE_DSP, params, lowering, constants)

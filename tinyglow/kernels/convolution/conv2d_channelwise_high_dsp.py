@@ -12,13 +12,13 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.channel_scales import requantize_high_words
 from tinyglow.kernels.convolution.conv2d_dsp import (
-    cycles_of,
     even_channels,
     layout_of,
     pack,
     scratch_bytes,
     trails,
     unpack,
+    work,
 )
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
@@ -64,6 +64,7 @@ CONV2D_CHANNELWISE_HIGH_DSP = Kernel(
     scratch=scratch_bytes,
     trails=trails,
     needs=DSP,
+    work=work,
 )
 
 
@@ -83,4 +84,4 @@ def channelwise_high_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Varian
         **layer.geometry, pool=layer.pool, filter_offset=offset, out_offset=layer.out.offset, layout=layout
     )
     constants = {"filter": pack(layer.filters, offset), "bias": pack_biases(bias, scales)}
-    return layer.variant(CONV2D_CHANNELWISE_HIGH_DSP, params, cycles_of(params), lowering, constants)
+    return layer.variant(CONV2D_CHANNELWISE_HIGH_DSP, params, lowering, constants)

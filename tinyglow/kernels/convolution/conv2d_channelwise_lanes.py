@@ -13,16 +13,14 @@ from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.channel_scales import requantize_scale_words
 from tinyglow.kernels.convolution.conv2d_lanes import (
     LanesGeometry,
-    cycles_of,
     lanes_constants,
     lanes_sums,
     scratch_bytes,
     trails,
+    work,
 )
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.targets.cores import DSP
-
-_OWN_SCALE = 7  # cycles a channel and tile: tg_lanes.h
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,7 @@ CONV2D_CHANNELWISE_LANES = Kernel(
     scratch=scratch_bytes,
     trails=trails,
     superseded_by=DSP,
+    work=work,
 )
 
 
@@ -61,10 +60,9 @@ def channelwise_lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant |
     found = lanes_constants(layer, lowering) if scales is not None else None
     if scales is None or found is None:
         return None
-    offset, stream, biases, counts = found
+    offset, stream, biases = found
     params = ChannelwiseLanesParams(
         **layer.geometry, pool=layer.pool, filter_offset=offset, out_offset=layer.out.offset
     )
-    cycles = cycles_of(params, counts, _OWN_SCALE)
     words = np.column_stack([biases, scales])
-    return layer.variant(CONV2D_CHANNELWISE_LANES, params, cycles, lowering, {"filter": stream, "bias": words})
+    return layer.variant(CONV2D_CHANNELWISE_LANES, params, lowering, {"filter": stream, "bias": words})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from tinyglow.codegen.weights_code import SUMS_OF_A_PAIR, WeightsCode, weights_code
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import U16, Code, Generated, In, Kernel, Out
+from tinyglow.ir.kernel import U16, Code, Generated, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import PooledGeometry
@@ -99,6 +101,47 @@ def trails(p: CodeGeometry) -> int | None:
     return int((later[begins] - ends).min())
 
 
+@lru_cache(maxsize=64)
+def _code_cycles(p: CodeGeometry, weights: bytes) -> int:
+    return code_of(p, np.frombuffer(weights, np.int32)).cycles
+
+
+def _columns(p: CodeGeometry) -> tuple[int, int]:
+    """Columns that are laid out for a row of blocks: where one more word lies inside the image, and where none need."""
+    plain = cut = 0
+    width = p.unpooled.out_w
+    for x in range(0, width, 2 * p.pairs):
+        columns = (min(width - x, 2 * p.pairs) - 1) // 2 * 2 * p.stride_w + p.kernel_w
+        left = x * p.stride_w - p.pad_left
+        if left < -p.stride_w or left + columns > p.in_w or p.in_w < p.stride_w:
+            cut += columns
+        else:
+            plain += columns
+    return plain, cut
+
+
+def work(p: CodeGeometry, constants: Sequence[Array | None]) -> Work:
+    """Cycles of the instructions that weights become, what is laid out, pixels and their outputs."""
+    weights = constants[1]
+    assert weights is not None
+    height = p.unpooled.out_h
+    rows = p.images * -(-height // 2)
+    plain, cut = (rows * columns for columns in _columns(p))
+    pixels = p.images * p.out_h * p.out_w
+    calls = p.images * height * p.row_pairs
+    return {
+        "code": calls * _code_cycles(p, weights.tobytes()),
+        "calls": calls,
+        "words": plain * p.column_words,
+        "columns": plain * p.in_c,
+        "cut_words": cut * p.column_words,
+        "cut_columns": cut * p.in_c,
+        "maxima" if p.pool else "outputs": pixels * p.out_c,
+        "pooled_pixels" if p.pool else "pixels": pixels,
+        "blocks": rows * -(-p.row_pairs // p.pairs),
+    }
+
+
 CONV2D_CODE = Kernel(
     symbol="tg_conv2d_code_s8",
     c_file="convolution/tg_conv2d_code_s8.c",
@@ -114,6 +157,7 @@ CONV2D_CODE = Kernel(
     scratch=scratch_bytes,
     trails=trails,
     superseded_by=DSP,
+    work=work,
 )
 
 
@@ -131,15 +175,6 @@ def fits(layer: ConvLayer, lowering: Lowering) -> bool:
     return lowering.target.allows_code(_BYTES_PER_WEIGHT * int(np.count_nonzero(layer.weights)))
 
 
-def cycles_of(p: CodeGeometry, code: WeightsCode, output: int = 60) -> int:
-    """Measured on the Cortex-M0+: about 13 cycles a word that is laid out, ``output`` an output."""
-    height, width = p.unpooled.out_h, p.unpooled.out_w
-    outputs = p.out_h * p.out_w * p.out_c
-    columns = -(-p.row_pairs // p.pairs) * p.columns(p.pairs)
-    words = -(-height // 2) * columns * p.column_words
-    return p.images * (height * -(-width // 2) * code.cycles + 13 * words + output * outputs)
-
-
 def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_code_s8; None where that cannot be."""
     bias = layer.folded_bias
@@ -149,4 +184,4 @@ def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     params = replace(params, pairs=pairs_at_once(params))
     code = code_of(params, layer.weights)
     constants = {"weights": layer.weights, "bias": bias}
-    return layer.variant(CONV2D_CODE, params, cycles_of(params, code), lowering, constants, code.nbytes)
+    return layer.variant(CONV2D_CODE, params, lowering, constants, code.nbytes)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import I16, U8, In, Kernel, Out
+from tinyglow.ir.kernel import I16, U8, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.channel_scales import high_words
@@ -104,6 +104,20 @@ def conv2d_dsp_s8(p: ConvDspParams, x: Array, filters: Array, bias: Array, out: 
     out[...] = p.activate(glow.requantize(p.pooled(sums), p.out)).reshape(out.shape)
 
 
+def work(p: Any, constants: Sequence[Array | None]) -> Work:
+    """Products with those of the padding, inputs that are laid out, by how that is done, and results of tiles."""
+    tiles = -(-p.out_h * p.out_w // (1 if p.pool else PIXELS)) * p.images
+    layout = ("by_rows", "by_words", "by_pixels")[p.layout]
+    groups = p.kernel_h * _row_groups(p)
+    counts = {
+        "groups": tiles * groups * -(-p.out_c // 2),
+        f"inputs_{layout}": tiles * p.kernel_h * p.kernel_w * p.in_c,
+        "pooled_pairs" if p.pool else "pairs": tiles * -(-p.out_c // 2),
+        "tiles": tiles,
+    }
+    return counts if p.layout == POINTS else {**counts, f"rows_{layout}": tiles * p.kernel_h}
+
+
 CONV2D_DSP = Kernel(
     symbol="tg_conv2d_dsp_s8",
     c_file="convolution/tg_conv2d_dsp_s8.c",
@@ -114,6 +128,7 @@ CONV2D_DSP = Kernel(
     scratch=scratch_bytes,
     trails=trails,
     needs=DSP,
+    work=work,
 )
 
 
@@ -129,14 +144,4 @@ def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     fields = {**layer.geometry, "pool": layer.pool, "filter_offset": offset, "out": layer.requants[0]}
     params = ConvDspParams(**fields, layout=layout)
     constants = {"filter": filters, "bias": even_channels(bias)}
-    return layer.variant(CONV2D_DSP, params, cycles_of(params), lowering, constants)
-
-
-def cycles_of(p: Any) -> int:
-    """Measured on the Cortex-M7: 0.6 cycles a product, 10 an output, 20 a channel pair; layout: 2 a tap, 25 a row."""
-    outputs = 1 if p.pool else PIXELS
-    tiles = -(-p.out_h * p.out_w // outputs) * p.images
-    products = PIXELS * GROUP * p.kernel_h * _row_groups(p) * p.out_c
-    rows = 0 if p.layout == POINTS else p.kernel_h
-    window = 2 * p.kernel_h * p.kernel_w * p.in_c + 25 * rows
-    return int(tiles * (0.6 * products + PIXELS * window + p.out_c * (10 * outputs + 10)))
+    return layer.variant(CONV2D_DSP, params, lowering, constants)

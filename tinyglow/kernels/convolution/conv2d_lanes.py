@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import I16, In, Kernel, Out
+from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import PooledGeometry
@@ -119,6 +120,33 @@ def trails(p: LanesGeometry) -> int | None:
     return trailing_distance(p, _PIXELS, 1 if p.pool else _PIXELS)
 
 
+def _cut_tiles(p: LanesGeometry) -> int:
+    """Tiles in which a pixel's window is cut by the border of the image."""
+    image = p.unpooled
+    cut = (image.inside(0) < p.kernel_h)[:, None] | (image.inside(1) < p.kernel_w)
+    if p.pool:
+        return p.images * int(cut.reshape(p.out_h, 2, p.out_w, 2).any(axis=(1, 3)).sum())
+    return p.images * int(np.add.reduceat(cut.ravel(), np.arange(0, cut.size, _PIXELS)).astype(bool).sum())
+
+
+def work(p: LanesGeometry, constants: Sequence[Array | None]) -> Work:
+    """Of tiles of four pixels: words and rows that are laid out, taps and chunks of all channels, and channels."""
+    stream = constants[1]
+    assert stream is not None
+    chunks = int(_unpacked(stream.tobytes(), p)[1].sum())
+    tiles, cut = -(-p.out_h * p.out_w // (1 if p.pool else _PIXELS)) * p.images, _cut_tiles(p)
+    return {
+        "words": (tiles - cut) * p.terms,
+        "rows": (tiles - cut) * p.kernel_h,
+        "cut_words": cut * p.terms,
+        "cut_pixels": cut * p.kernel_h * p.kernel_w,
+        "taps": tiles * p.terms * p.out_c,
+        "chunks": tiles * chunks,
+        "pooled_channels" if p.pool else "channels": tiles * p.out_c,
+        "tiles": tiles,
+    }
+
+
 CONV2D_LANES = Kernel(
     symbol="tg_conv2d_lanes_s8",
     c_file="convolution/tg_conv2d_lanes_s8.c",
@@ -129,6 +157,7 @@ CONV2D_LANES = Kernel(
     scratch=scratch_bytes,
     trails=trails,
     superseded_by=DSP,
+    work=work,
 )
 
 
@@ -138,8 +167,8 @@ def offset_of(weights: Array) -> int | None:
     return -low if high - low <= 255 else None
 
 
-def lanes_constants(layer: ConvLayer, lowering: Lowering) -> tuple[int, Array, Array, Array] | None:
-    """A layer's filter_offset, its stream, its biases int32 [out_c, 2] and numbers of chunks; None where it has none.
+def lanes_constants(layer: ConvLayer, lowering: Lowering) -> tuple[int, Array, Array] | None:
+    """A layer's filter_offset, its stream and its biases int32 [out_c, 2]; None where it has none.
 
     Whether its sums are requantized without wraps is looked at elsewhere.
     """
@@ -150,14 +179,7 @@ def lanes_constants(layer: ConvLayer, lowering: Lowering) -> tuple[int, Array, A
     even = bias.astype(np.int64) - (counts << 15)
     if even.min(initial=0) < glow.INT32_MIN:
         return None
-    return offset, stream, np.stack([even, bias], axis=1).astype(np.int32), counts
-
-
-def cycles_of(p: LanesGeometry, counts: Array, own_scale: int = 0) -> int:
-    """See tg_lanes.h; measured on the Cortex-M0+: about 12 cycles a word that is laid out."""
-    tiles = -(-p.out_h * p.out_w // (1 if p.pool else _PIXELS)) * p.images
-    channel = 11 * p.terms + (65 if p.pool else 115) + own_scale
-    return tiles * (24 * p.terms + 17 * int(counts.sum()) + channel * p.out_c)
+    return offset, stream, np.stack([even, bias], axis=1).astype(np.int32)
 
 
 def lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
@@ -165,6 +187,6 @@ def lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     found = lanes_constants(layer, lowering) if layer.is_uniform and layer.offset_folds else None
     if found is None:
         return None
-    offset, stream, biases, counts = found
+    offset, stream, biases = found
     params = LanesParams(**layer.geometry, pool=layer.pool, filter_offset=offset, out=layer.requants[0])
-    return layer.variant(CONV2D_LANES, params, cycles_of(params, counts), lowering, {"filter": stream, "bias": biases})
+    return layer.variant(CONV2D_LANES, params, lowering, {"filter": stream, "bias": biases})

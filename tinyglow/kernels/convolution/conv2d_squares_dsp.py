@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import I16, In, Kernel, Out
+from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels import packed_halfwords
@@ -84,6 +85,12 @@ def _trails(p: PooledGeometry) -> int | None:
     return int((later - (y + 1) * p.out_w * p.out_c).min(initial=p.in_h * p.in_w))
 
 
+def work(p: PooledGeometry, constants: Sequence[Array | None]) -> Work:
+    """Outputs, tiles of 2x2 pixels, rows of tiles."""
+    tiles = p.images * p.out_h * p.out_w
+    return {"outputs": tiles * p.out_c, "tiles": tiles, "rows": p.images * p.out_h}
+
+
 CONV2D_SQUARES_DSP = Kernel(
     symbol="tg_conv2d_squares_dsp_s8",
     c_file="convolution/tg_conv2d_squares_dsp_s8.c",
@@ -94,6 +101,7 @@ CONV2D_SQUARES_DSP = Kernel(
     scratch=_scratch,
     trails=_trails,
     needs=DSP,
+    work=work,
 )
 
 
@@ -107,6 +115,7 @@ CONV2D_SQUARES_CHANNELWISE_DSP = Kernel(
     scratch=_scratch,
     trails=_trails,
     needs=DSP,
+    work=work,
 )
 
 
@@ -117,14 +126,11 @@ def squares_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     fits = layer.is_dense and window == [3, 3, 1, 1, 1] and layer.pool
     if not fits or bias is None or not lowering.target.runs(CONV2D_SQUARES_DSP):
         return None
-    squares = sizes["images"] * sizes["out_h"] * sizes["out_w"]
-    # Measured on the Cortex-M7: about 44 cycles a channel and block, 30 a block.
-    cycles = squares * (44 * sizes["out_c"] + 30)
     constants = {"filter": pack(layer.weights, bias, scales)}
     if scales is not None:
         own = SquaresChannelwiseDspParams(**layer.geometry, pool=2, out_offset=layer.out.offset)
-        return layer.variant(CONV2D_SQUARES_CHANNELWISE_DSP, own, cycles, lowering, constants)
+        return layer.variant(CONV2D_SQUARES_CHANNELWISE_DSP, own, lowering, constants)
     if layer.is_uniform and layer.monotone and fits_high_word(layer.requants[0]):
         params = SquaresDspParams(**layer.geometry, pool=2, out=layer.requants[0])
-        return layer.variant(CONV2D_SQUARES_DSP, params, cycles, lowering, constants)
+        return layer.variant(CONV2D_SQUARES_DSP, params, lowering, constants)
     return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import I16, In, Kernel, Out
+from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import ConvGeometry
@@ -57,6 +58,13 @@ def scratch_bytes(p: PlanesGeometry) -> int:
     return 4 * (height * width + 1)  # the last pair's second output may read a word more
 
 
+def work(p: PlanesGeometry, constants: Sequence[Array | None]) -> Work:
+    """Of each channel: words that are laid out, pairs of pixels, rows of pairs."""
+    (height, width), channels = p.plane, p.images * p.out_c
+    pairs = channels * p.out_h * -(-p.out_w // 2)
+    return {"words": channels * height * width, "pairs": pairs, "rows": channels * p.out_h, "channels": channels}
+
+
 DEPTHWISE_3X3 = Kernel(
     symbol="tg_depthwise_3x3_s8",
     c_file="convolution/tg_depthwise_3x3_s8.c",
@@ -67,6 +75,7 @@ DEPTHWISE_3X3 = Kernel(
     scratch=scratch_bytes,
     aliases=lambda p: p.in_place,
     superseded_by=DSP,
+    work=work,
 )
 
 
@@ -76,17 +85,10 @@ def fits(layer: ConvLayer, lowering: Lowering) -> bool:
     return layer.is_depthwise and window == [3, 3, 1] and not layer.pool and lowering.target.runs(DEPTHWISE_3X3)
 
 
-def cycles_of(p: PlanesGeometry) -> int:
-    """Those of the pairs of a row, see tg_planes.h; the rest measured on the Cortex-M0+."""
-    height, width = p.plane
-    channel = 9 * height * width + p.out_h * (-(-p.out_w // 2) * 133 + 60) + 300
-    return p.images * p.out_c * channel
-
-
 def depthwise_3x3_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_depthwise_3x3_s8; None where it is not depthwise, or for another core."""
     bias = layer.folded_bias
     if not fits(layer, lowering) or not layer.is_uniform or not layer.offset_folds or bias is None:
         return None
     params = Depthwise3x3Params(**layer.geometry, filter_offset=int(layer.filter_offsets[0]), out=layer.requants[0])
-    return layer.variant(DEPTHWISE_3X3, params, cycles_of(params), lowering, {"filter": layer.filters, "bias": bias})
+    return layer.variant(DEPTHWISE_3X3, params, lowering, {"filter": layer.filters, "bias": bias})

@@ -11,11 +11,9 @@ from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.channel_scales import requantize_scale_words
-from tinyglow.kernels.convolution.depthwise_3x3 import PlanesGeometry, cycles_of, fits, planes_sums, scratch_bytes
+from tinyglow.kernels.convolution.depthwise_3x3 import PlanesGeometry, fits, planes_sums, scratch_bytes, work
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.targets.cores import DSP
-
-_OWN_SCALE = 30  # cycles a channel, measured
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,7 @@ DEPTHWISE_3X3_CHANNELWISE = Kernel(
     scratch=scratch_bytes,
     aliases=lambda p: p.in_place,
     superseded_by=DSP,
+    work=work,
 )
 
 
@@ -56,6 +55,5 @@ def depthwise_3x3_channelwise_variant(layer: ConvLayer, lowering: Lowering) -> V
     if not fits(layer, lowering) or scales is None or bias is None or offset is None:
         return None
     params = Depthwise3x3ChannelwiseParams(**layer.geometry, filter_offset=offset, out_offset=layer.out.offset)
-    cycles = cycles_of(params) + _OWN_SCALE * params.images * params.out_c
     constants = {"filter": layer.filters, "bias": np.column_stack([bias, scales])}
-    return layer.variant(DEPTHWISE_3X3_CHANNELWISE, params, cycles, lowering, constants)
+    return layer.variant(DEPTHWISE_3X3_CHANNELWISE, params, lowering, constants)

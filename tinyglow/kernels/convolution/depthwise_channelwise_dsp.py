@@ -11,7 +11,7 @@ from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.channel_scales import requantize_high_words
-from tinyglow.kernels.convolution.depthwise_dsp import GROUP, cycles_of, is_fast, pack, trails, unpack
+from tinyglow.kernels.convolution.depthwise_dsp import GROUP, is_fast, pack, trails, unpack, work
 from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.targets.cores import DSP
@@ -50,6 +50,7 @@ DEPTHWISE_CHANNELWISE_DSP = Kernel(
     summary="depthwise convolution with a scale for each channel, four channels at once",
     trails=trails,
     needs=DSP,
+    work=work,
 )
 
 DEPTHWISE_3X3_CHANNELWISE_DSP = Kernel(
@@ -63,6 +64,7 @@ DEPTHWISE_3X3_CHANNELWISE_DSP = Kernel(
     scratch=lambda p: 9 * p.in_c,
     trails=trails,
     needs=DSP,
+    work=work,
 )
 
 
@@ -81,4 +83,4 @@ def depthwise_channelwise_dsp_variant(layer: ConvLayer, lowering: Lowering) -> V
     fast = is_fast((params.kernel_h, params.kernel_w), params.in_c, params.leaky)
     kernel = DEPTHWISE_3X3_CHANNELWISE_DSP if fast else DEPTHWISE_CHANNELWISE_DSP
     constants = {"filter": pack(layer.weights, layer.bias, scales)}
-    return layer.variant(kernel, params, cycles_of(params, fast), lowering, constants)
+    return layer.variant(kernel, params, lowering, constants)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import In, Kernel, Out
+from tinyglow.ir.kernel import In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels import packed_halfwords
@@ -78,6 +79,22 @@ def trails(p: ConvGeometry) -> int | None:
     return int((later - np.arange(len(first)) * p.out_c).min())
 
 
+def work(p: ConvGeometry, constants: Sequence[Array | None]) -> Work:
+    """Of groups of four channels: taps inside the image, rows of them, windows, and those that the image cuts."""
+    rows, columns = p.inside(0), p.inside(1)
+    groups = p.images * -(-p.in_c // GROUP)
+    whole = int((rows == p.kernel_h).sum()) * int((columns == p.kernel_w).sum())
+    windows = p.out_h * p.out_w
+    return {
+        "taps": groups * int(rows.sum()) * int(columns.sum()),
+        "rows": groups * int(rows.sum()) * p.out_w,
+        "windows": groups * windows,
+        "cut_windows": groups * (windows - whole),
+        "pixels": p.images * windows,
+        "cut_pixels": p.images * (windows - whole),
+    }
+
+
 DEPTHWISE_DSP = Kernel(
     symbol="tg_depthwise_dsp_s8",
     c_file="convolution/tg_depthwise_dsp_s8.c",
@@ -87,6 +104,7 @@ DEPTHWISE_DSP = Kernel(
     summary="depthwise convolution, four channels at once",
     trails=trails,
     needs=DSP,
+    work=work,
 )
 
 
@@ -101,18 +119,13 @@ DEPTHWISE_3X3_DSP = Kernel(
     scratch=lambda p: 9 * p.in_c,
     trails=trails,
     needs=DSP,
+    work=work,
 )
 
 
 def is_fast(kernel: tuple[int, int], channels: int, leaky: int) -> bool:
     """Whether tg_depthwise_3x3_dsp_s8 takes such a layer."""
     return kernel == (3, 3) and channels % GROUP == 0 and not leaky
-
-
-def cycles_of(p: ConvGeometry, fast: bool) -> int:
-    """Measured on the Cortex-M7: cycles a product and an output."""
-    taps = p.kernel_h * p.kernel_w
-    return p.images * p.out_h * p.out_w * p.out_c * (2 * taps if fast else 6 * taps + 20)
 
 
 def depthwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
@@ -125,4 +138,4 @@ def depthwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     fast = is_fast((params.kernel_h, params.kernel_w), params.in_c, params.leaky)
     kernel = DEPTHWISE_3X3_DSP if fast else DEPTHWISE_DSP
     constants = {"filter": pack(layer.weights, layer.bias)}
-    return layer.variant(kernel, params, cycles_of(params, fast), lowering, constants)
+    return layer.variant(kernel, params, lowering, constants)

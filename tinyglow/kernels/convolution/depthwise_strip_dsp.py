@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import I16, In, Kernel, Out
+from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.channel_scales import requantize_high_words
@@ -92,6 +93,12 @@ def _scratch(p: StripGeometry) -> int:
     return 4 * _GROUP * (columns + 2 * (rows - 1))
 
 
+def work(p: StripGeometry, constants: Sequence[Array | None]) -> Work:
+    """Of each channel: tiles of 2x2 pixels, columns of tiles; rows of inputs that are laid out, groups of channels."""
+    channels, columns, rows = p.images * p.in_c, -(-p.out_w // 2), -(-p.out_h // 2)
+    return {"tiles": channels * columns * rows, "columns": channels * columns, "channels": channels}
+
+
 DEPTHWISE_STRIP_DSP = Kernel(
     symbol="tg_depthwise_strip_dsp_s8",
     c_file="convolution/tg_depthwise_strip_dsp_s8.c",
@@ -102,6 +109,7 @@ DEPTHWISE_STRIP_DSP = Kernel(
     scratch=_scratch,
     aliases=lambda p: p.in_place,
     needs=DSP,
+    work=work,
 )
 
 
@@ -115,6 +123,7 @@ DEPTHWISE_STRIP_CHANNELWISE_DSP = Kernel(
     scratch=_scratch,
     aliases=lambda p: p.in_place,
     needs=DSP,
+    work=work,
 )
 
 
@@ -126,15 +135,12 @@ def depthwise_strip_variant(layer: ConvLayer, lowering: Lowering) -> Variant | N
     fits = fits and sizes["in_c"] % _GROUP == 0 and sizes["out_h"] >= 2
     if not fits or bias is None or offset is None or not lowering.target.runs(DEPTHWISE_STRIP_DSP):
         return None
-    columns, rows = -(-sizes["out_w"] // 2), -(-sizes["out_h"] // 2)
-    # Measured on the Cortex-M7, of a column and a channel: cycles a block, and those it begins with.
-    cycles = sizes["images"] * sizes["in_c"] * columns * (44 * rows + 50)
     constants = {"filter": pack(layer.filters, bias, scales)}
     fields = {**layer.geometry, "filter_offset": offset}
     if scales is not None:
         own = DepthwiseStripChannelwiseParams(**fields, out_offset=layer.out.offset)
-        return layer.variant(DEPTHWISE_STRIP_CHANNELWISE_DSP, own, cycles, lowering, constants)
+        return layer.variant(DEPTHWISE_STRIP_CHANNELWISE_DSP, own, lowering, constants)
     if layer.is_high_word:
         params = DepthwiseStripParams(**fields, out=layer.requants[0])
-        return layer.variant(DEPTHWISE_STRIP_DSP, params, cycles, lowering, constants)
+        return layer.variant(DEPTHWISE_STRIP_DSP, params, lowering, constants)
     return None

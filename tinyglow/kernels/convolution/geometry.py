@@ -13,6 +13,9 @@ from tinyglow.kernels.convolution.sums import convolution_sums
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow
 
+# Names of the two dimensions in the fields of parameters, and of the side where their padding begins.
+_AXES = (("h", "top"), ("w", "left"))
+
 
 @dataclass(frozen=True)
 class ConvSizes(Params):
@@ -44,6 +47,14 @@ class ConvSizes(Params):
         bottom = max(0, (self.out_h - 1) * self.stride_h + extent[0] - self.in_h - self.pad_top)
         right = max(0, (self.out_w - 1) * self.stride_w + extent[1] - self.in_w - self.pad_left)
         return Window(kernel, strides, (self.pad_top, self.pad_left, bottom, right), dilation)
+
+    def inside(self, axis: int) -> Array:
+        """How many taps of each window along height (axis 0) or width (1) lie inside the image: int64 [windows]."""
+        names = [(f"out_{a}", f"stride_{a}", f"pad_{s}", f"kernel_{a}", f"dilation_{a}", f"in_{a}") for a, s in _AXES]
+        out, stride, pad, kernel, dilation, size = (int(getattr(self, name)) for name in names[axis])
+        taps = np.arange(out)[:, None] * stride - pad + np.arange(kernel) * dilation
+        count: Array = ((taps >= 0) & (taps < size)).sum(axis=1)
+        return count
 
     def patches(self, x: Array) -> Array:
         """Windows of ``x`` [samples, elements] as [images, out_h, out_w, taps, in_c], zeros outside the image."""

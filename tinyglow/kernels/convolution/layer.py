@@ -120,7 +120,6 @@ class ConvLayer:
         self,
         kernel: Kernel,
         params: Params,
-        cycles: int,
         lowering: Lowering,
         constants: Mapping[str, Array],
         code: int = 0,
@@ -145,6 +144,7 @@ class ConvLayer:
         def emit() -> None:
             lowering.call(kernel, [buffer(operand) for operand in kernel.operands], params)
 
+        cycles = lowering.target.cycles(kernel, params, [constants.get(operand.name) for operand in kernel.operands])
         stored = [operand.name for operand in kernel.operands if operand.role is Role.IN and operand.name in constants]
         nbytes = code + sum(constants[name].nbytes for name in stored)
         return Variant(kernel.symbol, cycles, nbytes, emit, code, kernel.scratch(params) if kernel.scratch else 0)

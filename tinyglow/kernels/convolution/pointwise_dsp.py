@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import I8, I16, I32, U16, In, Kernel, Out, Params
+from tinyglow.ir.kernel import I8, I16, I32, U16, In, Kernel, Out, Params, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels import packed_halfwords
@@ -94,6 +95,13 @@ def _trails(p: Points) -> int:
     return min(ahead, (p.pixels - 1) * ahead, p.pixels * p.in_c) if p.pixels > 1 else p.in_c
 
 
+def work(p: Points, constants: Sequence[Array | None]) -> Work:
+    """Outputs, those of two words of inputs, and pixels by their words and whether they are whole."""
+    words, ragged = -(-p.in_c // _WORD), p.in_c % _WORD
+    more = {"long_outputs": p.pixels * p.out_c, "long_pixels": p.pixels} if words > 1 else {}
+    return {"outputs": p.pixels * p.out_c, "pixels": p.pixels, "ragged_pixels": p.pixels * bool(ragged), **more}
+
+
 POINTWISE_DSP = Kernel(
     symbol="tg_pointwise_dsp_s8",
     c_file="convolution/tg_pointwise_dsp_s8.c",
@@ -103,6 +111,7 @@ POINTWISE_DSP = Kernel(
     summary="2-D convolution of 1x1 over 4 to 8 channels",
     trails=_trails,
     needs=DSP,
+    work=work,
 )
 
 
@@ -115,6 +124,7 @@ POINTWISE_CHANNELWISE_DSP = Kernel(
     summary="2-D convolution of 1x1 over 4 to 8 channels with a scale for each output channel",
     trails=_trails,
     needs=DSP,
+    work=work,
 )
 
 
@@ -128,13 +138,11 @@ def pointwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     pixels = sizes["images"] * sizes["out_h"] * sizes["out_w"]
     fields = {"pixels": pixels, "in_c": sizes["in_c"], "out_c": sizes["out_c"]}
     fields |= {"act_min": layer.activation["act_min"], "act_max": layer.activation["act_max"]}
-    # Measured on the Cortex-M7: cycles an output, and a pixel.
-    cycles = pixels * ((7 if scales is None else 9) * sizes["out_c"] + 25)
     constants = {"filter": pack(layer.weights, bias, scales)}
     if scales is not None:
         own = PointwiseChannelwiseParams(**fields, out_offset=layer.out.offset)
-        return layer.variant(POINTWISE_CHANNELWISE_DSP, own, cycles, lowering, constants)
+        return layer.variant(POINTWISE_CHANNELWISE_DSP, own, lowering, constants)
     if layer.is_high_word:
         params = PointwiseParams(**fields, out=layer.requants[0])
-        return layer.variant(POINTWISE_DSP, params, cycles, lowering, constants)
+        return layer.variant(POINTWISE_DSP, params, lowering, constants)
     return None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import In, Kernel, Out
+from tinyglow.ir.kernel import In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
@@ -23,6 +25,11 @@ def fully_connected_s8(p: FullyConnectedParams, x: Array, weights: Array, bias: 
     out[...] = np.clip(result, p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
 
 
+def work(p: FullyConnectedParams, constants: Sequence[Array | None]) -> Work:
+    """Products and outputs."""
+    return {"products": p.rows * p.depth * p.units, "outputs": p.rows * p.units}
+
+
 FULLY_CONNECTED = Kernel(
     symbol="tg_fully_connected_s8",
     c_file="fully_connected/tg_fully_connected_s8.c",
@@ -31,12 +38,11 @@ FULLY_CONNECTED = Kernel(
     reference=fully_connected_s8,
     summary="fully connected layer",
     code_bytes=150,
+    work=work,
 )
 
 
 def portable_variant(layer: DenseLayer, lowering: Lowering) -> Variant:
     """One unit after the other."""
     matrix, p = layer.weights, layer.params
-    # Measured on the Cortex-M0+: about 11 cycles a product and 60 an output.
-    cycles = p.rows * (11 * matrix.size + 60 * p.units)
-    return layer.variant(FULLY_CONNECTED, p, matrix, cycles, lowering)
+    return layer.variant(FULLY_CONNECTED, p, matrix, lowering)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import In, Kernel, Out
+from tinyglow.ir.kernel import In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.fully_connected.fully_connected import fully_connected_s8
 from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
+from tinyglow.numerics import glow
 from tinyglow.targets.cores import DSP
 
 _UNITS = 4
@@ -44,6 +47,21 @@ def fully_connected_dsp_s8(p: FullyConnectedParams, x: Array, weights: Array, bi
     fully_connected_s8(p, x, unpack(weights, p.units, p.depth), bias, out)
 
 
+def work(p: FullyConnectedParams, constants: Sequence[Array | None]) -> Work:
+    """Groups of four terms of four units, fast where the depth is made of them; units by fours; what is left over."""
+    groups, (fours, rest) = -(-p.depth // _GROUP), divmod(p.units, _UNITS)
+    fast = p.depth % _GROUP == 0 and p.units >= _UNITS
+    counts = {
+        "fast_groups" if fast else "groups": fours * groups,
+        "fours": fours,
+        "single_groups": rest * groups,
+        "singles": rest,
+        "offset_groups": groups if p.weights_offset else 0,
+        "bounded": p.units if (p.act_min, p.act_max) != (glow.INT8_MIN, glow.INT8_MAX) else 0,
+    }
+    return {name: p.rows * count for name, count in counts.items()}
+
+
 FULLY_CONNECTED_DSP = Kernel(
     symbol="tg_fully_connected_dsp_s8",
     c_file="fully_connected/tg_fully_connected_dsp_s8.c",
@@ -52,6 +70,7 @@ FULLY_CONNECTED_DSP = Kernel(
     reference=fully_connected_dsp_s8,
     summary="fully connected layer, two 16-bit products an instruction",
     needs=DSP,
+    work=work,
 )
 
 
@@ -60,6 +79,4 @@ def dense_dsp_variant(layer: DenseLayer, lowering: Lowering) -> Variant | None:
     if not lowering.target.runs(FULLY_CONNECTED_DSP):
         return None
     p, weights = layer.params, layer.weights
-    # Measured on the Cortex-M7: 0.8 cycles a product.
-    cycles = int(0.8 * p.rows * weights.size) + 20 * p.rows * p.units
-    return layer.variant(FULLY_CONNECTED_DSP, p, pack(weights), cycles, lowering)
+    return layer.variant(FULLY_CONNECTED_DSP, p, pack(weights), lowering)

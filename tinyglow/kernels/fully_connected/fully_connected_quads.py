@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import In, Kernel, Out
+from tinyglow.ir.kernel import In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.fully_connected.fully_connected import fully_connected_s8
@@ -41,6 +43,14 @@ def fully_connected_quads_s8(p: FullyConnectedParams, x: Array, weights: Array, 
     fully_connected_s8(p, x, unpack(weights, p.units, p.depth), bias, out)
 
 
+def work(p: FullyConnectedParams, constants: Sequence[Array | None]) -> Work:
+    """Terms of groups of four units, groups, products of units that are left over, and those units."""
+    groups, rest = divmod(p.units, UNITS)
+    counts = {"terms": groups * p.depth, "groups": groups, "products": rest * p.depth, "units": rest, "inputs": p.depth}
+    counts["odd_terms"] = groups * (p.depth % 4)
+    return {name: p.rows * count for name, count in counts.items()}
+
+
 FULLY_CONNECTED_QUADS = Kernel(
     symbol="tg_fully_connected_quads_s8",
     c_file="fully_connected/tg_fully_connected_quads_s8.c",
@@ -49,6 +59,7 @@ FULLY_CONNECTED_QUADS = Kernel(
     reference=fully_connected_quads_s8,
     summary="fully connected layer, four units at once",
     superseded_by=DSP,
+    work=work,
 )
 
 
@@ -63,6 +74,4 @@ def quads_variant(layer: DenseLayer, lowering: Lowering) -> Variant | None:
     p, weights = layer.params, layer.weights
     if not lowering.target.runs(FULLY_CONNECTED_QUADS) or not fits(weights):
         return None
-    groups, rest = divmod(p.units, UNITS)
-    cycles = p.rows * (groups * (18 * p.depth + 250) + rest * 11 * p.depth + 4 * p.depth)
-    return layer.variant(FULLY_CONNECTED_QUADS, p, pack(weights), cycles, lowering)
+    return layer.variant(FULLY_CONNECTED_QUADS, p, pack(weights), lowering)

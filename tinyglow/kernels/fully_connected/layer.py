@@ -38,7 +38,7 @@ class DenseLayer:
     params: FullyConnectedParams
     in_offset: int
 
-    def variant(self, kernel: Kernel, params: Params, weights: Array, cycles: int, lowering: Lowering) -> Variant:
+    def variant(self, kernel: Kernel, params: Params, weights: Array, lowering: Lowering) -> Variant:
         """A kernel with the operands input, weights (packed as it wants them), bias and output."""
 
         def emit() -> None:
@@ -47,4 +47,5 @@ class DenseLayer:
             operands += [lowering.constant(node.inputs[2], self.bias), lowering.buffer(node.outputs[0])]
             lowering.call(kernel, operands, params)
 
+        cycles = lowering.target.cycles(kernel, params)
         return Variant(kernel.symbol, cycles, weights.size + self.bias.nbytes, emit, kernels=(kernel,))

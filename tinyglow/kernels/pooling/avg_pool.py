@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.kernel import I8, I32, U8, In, Kernel, Out
+from tinyglow.ir.kernel import I8, I32, U8, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.int16 import int16_scales
@@ -77,6 +78,14 @@ def avg_pool_f32(p: AvgPoolFloatParams, x: Array, out: Array) -> None:
     out[...] = one_nan(total * inverse).reshape(out.shape)
 
 
+def work(p: PoolGeometry, constants: Sequence[Array | None]) -> Work:
+    """Taps, rows of taps, outputs, windows."""
+    windows = p.images * p.out_h * p.out_w
+    outputs = windows * p.channels
+    taps, rows = outputs * p.kernel_h * p.kernel_w, outputs * p.kernel_h
+    return {"taps": taps, "rows": rows, "outputs": outputs, "windows": windows}
+
+
 AVG_POOL = Kernel(
     symbol="tg_avg_pool_s8",
     c_file="pooling/tg_avg_pool_s8.c",
@@ -84,6 +93,7 @@ AVG_POOL = Kernel(
     operands=(In("input", "int8"), Out("output", "int8")),
     reference=avg_pool_s8,
     summary="mean over windows",
+    work=work,
 )
 
 AVG_POOL_FLOAT = Kernel(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.kernel import I8, U8, In, Kernel, Out
+from tinyglow.ir.kernel import I8, U8, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.pooling.geometry import PoolGeometry, geometry
@@ -57,6 +58,13 @@ def max_pool_f32(p: MaxPoolFloatParams, x: Array, out: Array) -> None:
     out[...] = largest[:, : p.out_h, : p.out_w].reshape(out.shape)
 
 
+def work(p: PoolGeometry, constants: Sequence[Array | None]) -> Work:
+    """Taps, those of all channels of a pixel, and windows."""
+    windows = p.images * p.out_h * p.out_w
+    taps = windows * p.kernel_h * p.kernel_w
+    return {"taps": taps * p.channels, "pixels": taps, "windows": windows}
+
+
 MAX_POOL = Kernel(
     symbol="tg_max_pool_s8",
     c_file="pooling/tg_max_pool_s8.c",
@@ -65,6 +73,7 @@ MAX_POOL = Kernel(
     reference=max_pool_s8,
     summary="maximum over windows",
     code_bytes=290,
+    work=work,
 )
 
 

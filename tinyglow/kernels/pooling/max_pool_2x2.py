@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import U16, In, Kernel, Out, Params
+from tinyglow.ir.kernel import U16, In, Kernel, Out, Params, Work
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,16 @@ def max_pool_2x2_s8(p: SquarePoolParams, x: Array, out: Array) -> None:
     out[...] = squares.max(axis=(2, 4)).reshape(out.shape)
 
 
+def work(p: SquarePoolParams, constants: Sequence[Array | None]) -> Work:
+    """Outputs, by fours and left over, windows; rows of windows. Those of one channel are apart."""
+    rows = p.images * (p.in_h // 2)
+    windows = rows * (p.in_w // 2)
+    if p.channels == 1:
+        return {"lone_outputs": windows, "lone_rows": rows}
+    fours, rest = divmod(p.channels, 4)
+    return {"fours": windows * fours, "left_over": windows * rest, "windows": windows, "rows": rows}
+
+
 MAX_POOL_2X2 = Kernel(
     symbol="tg_max_pool_2x2_s8",
     c_file="pooling/tg_max_pool_2x2_s8.c",
@@ -35,4 +46,5 @@ MAX_POOL_2X2 = Kernel(
     # An output is written when its block, which never lies before it, has been read for the only time.
     trails=lambda p: 0,
     code_bytes=210,
+    work=work,
 )

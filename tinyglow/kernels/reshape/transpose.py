@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
+from tinyglow.ir.kernel import U32, In, Kernel, Out, Params, Work
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.reshape.strided_copy import (
@@ -54,6 +55,12 @@ def transpose_s8(p: TransposeParams, x: Array, out: Array) -> None:
     out[...] = x[:, np.asarray(index).ravel()]
 
 
+def work(p: TransposeParams, constants: Sequence[Array | None]) -> Work:
+    """Elements, lines of the longer of the two innermost dimensions, planes of both."""
+    planes = p.dim0 * p.dim1 * p.dim2 * p.dim3
+    return {"elements": planes * p.dim4 * p.dim5, "lines": planes * min(p.dim4, p.dim5), "planes": planes}
+
+
 TRANSPOSE = Kernel(
     symbol="tg_transpose_s8",
     c_file="reshape/tg_transpose_s8.c",
@@ -61,6 +68,7 @@ TRANSPOSE = Kernel(
     operands=(In("input", "int8"), Out("output", "int8")),
     reference=transpose_s8,
     summary="permutation of up to six dimensions",
+    work=work,
 )
 
 

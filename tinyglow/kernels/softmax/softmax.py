@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import I8, U8, U16, U32, In, Kernel, Out, Params
+from tinyglow.ir.kernel import I8, U8, U16, U32, In, Kernel, Out, Params, Work
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.numerics import float32, glow
 
@@ -60,6 +61,11 @@ def _scaled(x: Array, shift: Array) -> Array:
     return np.where(shift == 16, ((x + 0x8000) >> 16) - 1, (x + rounding) >> shift)
 
 
+def work(p: SoftMaxParams, constants: Sequence[Array | None]) -> Work:
+    """Elements and rows."""
+    return {"elements": p.rows * p.columns, "rows": p.rows}
+
+
 SOFTMAX = Kernel(
     symbol="tg_softmax_s8",
     c_file="softmax/tg_softmax_s8.c",
@@ -67,6 +73,7 @@ SOFTMAX = Kernel(
     operands=(In("input", "int8"), In("table", "int32"), Out("output", "int8", may_alias="input")),
     reference=softmax_s8,
     summary="softmax of rows",
+    work=work,
 )
 
 

@@ -1,0 +1,192 @@
+"""The layers that kernels' costs are fitted to: single operators of many shapes, quantized."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tinyglow
+from tests.helpers import Net, NetBuilder
+from tinyglow.ir.graph import Graph
+from tinyglow.ir.target import Target
+from tinyglow.kernels.convolution.channel_scales import scale_words
+from tinyglow.kernels.convolution.conv2d_channelwise_code import CONV2D_CHANNELWISE_CODE, ChannelwiseCodeParams
+from tinyglow.kernels.convolution.conv2d_code import CONV2D_CODE, CodeParams, pairs_at_once
+from tinyglow.numerics import glow
+from tinyglow.passes.fuse import fuse
+from tinyglow.quant.quantizer import Scheme
+from tinyglow.testing.case import Case
+from tinyglow.testing.functions import specimens
+
+# Height and width of the input, channels in and out, kernel, stride, padding, groups (0: depthwise), pooled.
+CONVOLUTIONS = (
+    (12, 12, 1, 8, 3, 1, 1, 1, 0),
+    (16, 10, 1, 4, 3, 1, 0, 1, 1),
+    (14, 14, 1, 16, 3, 1, 1, 1, 1),
+    (20, 12, 1, 12, 5, 1, 0, 1, 0),
+    (16, 16, 1, 6, 5, 1, 0, 1, 1),
+    (8, 8, 3, 8, 3, 1, 1, 1, 0),
+    (12, 10, 3, 8, 3, 2, 1, 1, 0),
+    (10, 10, 3, 6, 5, 1, 2, 1, 1),
+    (12, 12, 4, 8, 3, 1, 1, 1, 0),
+    (8, 16, 4, 4, 3, 1, 1, 1, 1),
+    (14, 10, 4, 12, 3, 1, 0, 1, 1),
+    (8, 8, 4, 2, 3, 1, 1, 1, 0),
+    (8, 8, 8, 8, 3, 1, 1, 1, 0),
+    (10, 6, 16, 8, 3, 1, 1, 1, 0),
+    (8, 8, 8, 12, 3, 1, 1, 1, 1),
+    (6, 6, 16, 24, 3, 2, 1, 1, 0),
+    (6, 6, 32, 16, 3, 1, 1, 1, 1),
+    (9, 9, 6, 7, 3, 1, 1, 1, 0),
+    (10, 5, 20, 16, 5, 1, 0, 1, 0),
+    (10, 6, 1, 24, 4, 2, 1, 1, 0),
+    (24, 10, 1, 16, 10, 2, 4, 1, 0),
+    (8, 8, 8, 16, 1, 1, 0, 1, 0),
+    (12, 8, 4, 8, 1, 1, 0, 1, 0),
+    (6, 10, 8, 24, 1, 1, 0, 1, 0),
+    (10, 10, 6, 12, 1, 1, 0, 1, 0),
+    (6, 6, 32, 32, 1, 1, 0, 1, 0),
+    (8, 5, 64, 32, 1, 1, 0, 1, 0),
+    (5, 5, 48, 24, 1, 1, 0, 1, 0),
+    (7, 7, 24, 9, 1, 1, 0, 1, 0),
+    (5, 5, 128, 16, 1, 1, 0, 1, 0),
+    (12, 12, 8, 8, 3, 1, 1, 0, 0),
+    (8, 8, 24, 24, 3, 1, 1, 0, 0),
+    (20, 5, 16, 16, 3, 1, 1, 0, 0),
+    (6, 6, 64, 64, 3, 1, 1, 0, 0),
+    (25, 5, 32, 32, 3, 1, 1, 0, 0),
+    (14, 14, 8, 8, 3, 2, 1, 0, 0),
+    (12, 12, 6, 6, 3, 1, 1, 0, 0),
+    (10, 10, 8, 8, 5, 1, 2, 0, 0),
+    (9, 9, 12, 12, 3, 2, 0, 0, 0),
+    (4, 12, 16, 16, 3, 1, 1, 0, 0),
+    (8, 8, 8, 8, 3, 1, 1, 2, 0),
+    (20, 20, 1, 4, 3, 1, 1, 1, 1),
+    (8, 30, 1, 12, 3, 1, 1, 1, 1),
+    (10, 10, 4, 4, 1, 1, 0, 1, 0),
+    (6, 6, 5, 20, 1, 1, 0, 1, 0),
+    (14, 5, 7, 4, 1, 1, 0, 1, 0),
+    (9, 9, 8, 32, 1, 1, 0, 1, 0),
+    (16, 6, 4, 6, 3, 1, 1, 1, 0),
+    (6, 20, 4, 16, 3, 1, 1, 1, 0),
+    (20, 20, 4, 2, 3, 1, 1, 1, 1),
+    (12, 8, 8, 8, 5, 1, 2, 0, 0),
+    (7, 7, 12, 12, 5, 2, 2, 0, 0),
+    (10, 10, 4, 4, 2, 1, 0, 0, 0),
+    (6, 6, 16, 16, 4, 1, 1, 0, 0),
+    (11, 7, 5, 5, 3, 1, 1, 0, 0),
+    (16, 4, 20, 20, 3, 2, 1, 0, 0),
+    (5, 5, 40, 40, 3, 1, 1, 0, 0),
+)
+# Inputs and units.
+DENSE = (
+    (784, 10),
+    (64, 10),
+    (128, 128),
+    (200, 7),
+    (640, 128),
+    (128, 8),
+    (8, 128),
+    (400, 120),
+    (100, 33),
+    (1000, 4),
+    (50, 40),
+    (30, 6),
+    (64, 9),
+    (256, 64),
+    (77, 21),
+)
+# Height, width, channels of what pools, softmax, additions and transposes work on.
+IMAGES = ((12, 12, 8), (8, 8, 32), (25, 5, 64), (16, 6, 3), (10, 10, 16), (28, 28, 1), (6, 4, 120), (24, 24, 4))
+
+
+def _quantized(net: Net, channelwise: bool = False) -> Graph:
+    with tempfile.TemporaryDirectory() as folder:
+        graph = tinyglow.load(net.save(Path(folder)), "net", dict(net.define))
+    profile = tinyglow.profile(graph, net.samples(4))
+    return tinyglow.quantize(graph, profile, Scheme(channelwise=channelwise))
+
+
+def _convolution(shape: tuple[int, ...], seed: int) -> Net:
+    height, width, channels, filters, kernel, stride, pad, groups, pooled = shape
+    groups = groups or channels
+    build = NetBuilder(seed)
+    weights = build.weights(filters, channels // groups, kernel, kernel)
+    y = build.node("Conv", "x", weights, build.weights(filters), group=groups, pads=[pad] * 4, strides=[stride] * 2)
+    y = build.node("Relu", y)
+    if pooled:
+        y = build.node("MaxPool", y, kernel_shape=[2, 2], strides=[2, 2])
+    return build.build({"x": (1, channels, height, width)}, [y])
+
+
+def _dense(inputs: int, units: int, seed: int) -> Net:
+    build = NetBuilder(seed)
+    y = build.node("Gemm", "x", build.weights(inputs, units), build.weights(units))
+    return build.build({"x": (1, inputs)}, [build.node("Relu", y)])
+
+
+def _others(height: int, width: int, channels: int, seed: int) -> Net:
+    """Pools, an addition, a softmax, and the transposes around them."""
+    build = NetBuilder(seed)
+    flat = channels * height * width
+    ends = [
+        build.node("AveragePool", "x", kernel_shape=[2, 3], strides=[1, 2]),
+        build.node("GlobalAveragePool", "x"),
+        build.node("MaxPool", "x", kernel_shape=[2, 2], strides=[2, 2]),
+        build.node("MaxPool", "x", kernel_shape=[3, 2], strides=[1, 1]),
+        build.node("Add", "x", "y"),
+        build.node("Relu", "x"),
+        build.node("Softmax", build.node("Reshape", "x", build.constant([-1, flat // height])), axis=1),
+    ]
+    return build.build({"x": (1, channels, height, width), "y": (1, channels, height, width)}, ends)
+
+
+def graphs() -> Iterator[Graph]:
+    """The quantized graphs, of one layer or a few; convolutions with one scale, and with one for each channel."""
+    for seed, shape in enumerate(CONVOLUTIONS):
+        for channelwise in (False, True):
+            yield fuse(_quantized(_convolution(shape, seed), channelwise), Target())
+    for seed, (inputs, units) in enumerate(DENSE):
+        yield _quantized(_dense(inputs, units, seed))
+    for seed, image in enumerate(IMAGES):
+        yield _quantized(_others(*image, seed))
+
+
+def code_cases() -> Iterator[Case]:
+    """Layers whose weights are code: of the functions that the firmware has, on images of several sizes."""
+    random = np.random.default_rng(7)
+    for number, specimen in enumerate(specimens()):
+        for height, width, pad in ((9, 8, 0), (14, 14, 0), (20, 6, 1), (7, 7, 1), (5, 5, 0), (12, 11, 1)):
+            for pool in (0, 2):
+                fields: dict[str, Any] = dict(specimen.fields)
+                fields |= {"stride_w": fields["stride_h"], "pool": pool, "in_h": height, "in_w": width}
+                fields |= {"pad_top": pad, "pad_left": pad, "leaky": 0, "dilation_h": 1, "dilation_w": 1, "images": 1}
+                out = [
+                    (size + 2 * pad - fields[f"kernel_{axis}"]) // fields["stride_h"] + 1
+                    for axis, size in (("h", height), ("w", width))
+                ]
+                fields |= {"out_h": out[0] // (pool or 1), "out_w": out[1] // (pool or 1)}
+                if min(fields["out_h"], fields["out_w"]) < 1:
+                    continue
+                fields |= {"in_offset": 3, "act_min": -128, "act_max": 127, "pairs": 1}
+                requant, weights = glow.requantize_params(0.001, 5), specimen.weights
+                common = {**fields, "negative": glow.requantize_params(1.0, 5)}
+                inputs = {
+                    "input": random.integers(-128, 128, height * width * fields["in_c"]).astype(np.int8),
+                    "weights": weights.ravel(),
+                    "bias": np.zeros(len(weights), np.int32),
+                }
+                outputs = {"output": math.prod(fields[name] for name in ("out_h", "out_w", "out_c"))}
+                params = CodeParams(**common, out=requant)
+                params = CodeParams(**{**common, "pairs": pairs_at_once(params)}, out=requant)
+                yield Case(CONV2D_CODE, params, inputs, outputs, {"weights": number})
+                words = scale_words([requant] * len(weights))
+                assert words is not None
+                own = ChannelwiseCodeParams(**{**common, "pairs": params.pairs}, out_offset=5)
+                inputs = {**inputs, "bias": np.column_stack([inputs["bias"], words]).astype(np.int32).ravel()}
+                yield Case(CONV2D_CHANNELWISE_CODE, own, inputs, outputs, {"weights": number})

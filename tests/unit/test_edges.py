@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from tinyglow.boards import HOST, load_board
 
 import tinyglow
 from tests.helpers import NetBuilder
 from tinyglow import resources
-from tinyglow.boards import HOST, load_board
 from tinyglow.codegen.prefix_code import LONGEST, pack, weights_of
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
@@ -90,7 +90,7 @@ def test_softmax_in_c_at_the_ends_of_its_numbers(tmp_path: Path) -> None:
 
 
 def _rare_weights(seed: int) -> Array:
-    """Weights [32, 131], each value as often as the two after it together: Fibonacci's numbers make the longest codes."""
+    """Weights [32, 131], each value as often as the next two together: Fibonacci's numbers make the longest codes."""
     counts = [1, 1]
     while len(counts) < 17:
         counts.append(counts[-1] + counts[-2])

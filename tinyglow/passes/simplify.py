@@ -30,14 +30,14 @@ def simplifying(like_glow: bool = False) -> list[Pass]:
         passes.append(rewriting("raise transposes above pads", [raise_transpose_above_pad]))
     passes.append(rewriting("fold into convolutions", [fold_batch_norm_into_convolution, *NEIGHBOURS]))
     if like_glow:
-        return [*passes, rewriting("spell out as Glow", [batch_norm_as_glow])]
+        return [*passes, rewriting("unfolded batch normalizations, as Glow", [batch_norm_as_glow])]
     return [
         *passes,
         rewriting(
             "fold into layers",
             [fold_batch_norm_into_fully_connected, fold_batch_norm_behind_reshape, divide_with_fractions],
         ),
-        rewriting("spell out", [batch_norm_as_depthwise, batch_norm_as_arithmetic]),
+        rewriting("unfolded batch normalizations", [batch_norm_as_depthwise, batch_norm_as_arithmetic]),
     ]
 
 

@@ -33,6 +33,7 @@ class Cpu:
         gcc_fpu: Flags that a hard-float build has in addition.
         emulator: The emulator's name of the nearest core that runs the same code.
         cycles: The module of ``tinyglow.sim.cycles`` that counts for it.
+        costs: The core whose kernels' costs it has (``targets.costs``): its own name, or that of one like it.
         architecture: As the Addenda to the ABI name it (2.5.2, Tag_CPU_arch).
         features: What kernels may need.
     """

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tinyglow.boards import HOST, load_board
 
 import tinyglow
 from tests.helpers import NetBuilder
@@ -32,6 +31,7 @@ from tinyglow.operators.pad import Pad
 from tinyglow.passes.channel_ranges import Linear, Ranges, _pooled, _sums_to_outputs
 from tinyglow.quant.calibration import QUANTIZED_BINS, _conditioned, _distributions, _divergence, optimize_range
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import HOST, load_board
 from tinyglow.testing import Case
 from tinyglow.testing.native import Library
 

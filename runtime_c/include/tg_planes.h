@@ -30,7 +30,7 @@ typedef struct {
   int32_t bias;
 } channel_state;
 
-/* x: the plane's first word of the window of the first output; width: words of a row of the plane. count outputs, the
+/* x: the image's first word of the window of the first output; width: words of a row of that image. count outputs, the
  * next always step bytes after the last. */
 #if TG_ARMV6M_LOOPS
 

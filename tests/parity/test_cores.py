@@ -23,7 +23,7 @@ WITH_DSP = sorted(symbol for symbol, kernel in KERNELS.items() if "_dsp_" in ker
 
 def _check(core: Core, case: Case) -> None:
     core.run(case)
-    if case.aliases or case.trail is not None:
+    if case.aliases or case.overlap is not None:
         core.run(case, in_place=True)
 
 

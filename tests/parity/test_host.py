@@ -16,7 +16,7 @@ from tinyglow.testing.frame import DamageError
 from tinyglow.testing.native import Library, build_library
 
 IN_PLACE = sorted(
-    symbol for symbol, kernel in KERNELS.items() if kernel.trails or any(op.may_alias for op in kernel.operands)
+    symbol for symbol, kernel in KERNELS.items() if kernel.overlap or any(op.may_alias for op in kernel.operands)
 )
 
 
@@ -38,7 +38,7 @@ def test_c_equals_numpy(library: Library, symbol: str, data: st.DataObject) -> N
 @given(data=st.data())
 def test_in_place_equals_numpy(library: Library, symbol: str, data: st.DataObject) -> None:
     """A kernel that may overwrite its input computes the same when it does."""
-    case = data.draw(cases(symbol).filter(lambda case: case.aliases or case.trail is not None))
+    case = data.draw(cases(symbol).filter(lambda case: case.aliases or case.overlap is not None))
     library.run(case, in_place=True)
 
 

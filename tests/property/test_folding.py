@@ -28,8 +28,8 @@ from tinyglow.passes.folding import (
     fuse_matmul_add,
 )
 from tinyglow.passes.rewrite import Rule, rewrite, share_equal_nodes
-from tinyglow.passes.spelling import spell_out_as_arithmetic, spell_out_as_depthwise
 from tinyglow.passes.transposes import CLEANING, SINKING, sink_below_permutable
+from tinyglow.passes.unfolded_batch_norm import batch_norm_as_arithmetic, batch_norm_as_depthwise
 
 _SEEDS = range(12)
 _CHANNELS = 3
@@ -251,9 +251,9 @@ def _matmul_add(build: NetBuilder) -> Net:
 _RULES: dict[str, tuple[Maker, list[Rule]]] = {
     "batch norm into convolution": (_conv_norm, [fold_batch_norm_into_convolution]),
     "batch norm into dense layer": (_dense_norm, [fold_batch_norm_into_fully_connected]),
-    "batch norm as depthwise": (_image_norm, [spell_out_as_depthwise]),
-    "batch norm as arithmetic": (_vector_norm, [spell_out_as_arithmetic]),
-    "batch norm of an image as arithmetic": (_image_norm, [spell_out_as_arithmetic]),
+    "batch norm as depthwise": (_image_norm, [batch_norm_as_depthwise]),
+    "batch norm as arithmetic": (_vector_norm, [batch_norm_as_arithmetic]),
+    "batch norm of an image as arithmetic": (_image_norm, [batch_norm_as_arithmetic]),
     "pad": (_pad_conv, [raise_transpose_above_pad, merge_pad_into_convolution]),
     "clips": (_two_clips, [merge_clips]),
     "relu and clip": (_relu_clip, [merge_clips]),

@@ -116,8 +116,8 @@ def raw_division(patch: pytest.MonkeyPatch) -> None:
 
     def faulty(like_glow: bool = False) -> list[Pass]:
         replaced = {
-            spelling.spell_out_as_depthwise: spelling.spell_out_as_glow,
-            spelling.spell_out_as_arithmetic: spelling.spell_out_as_glow,
+            spelling.batch_norm_as_depthwise: spelling.batch_norm_as_glow,
+            spelling.batch_norm_as_arithmetic: spelling.batch_norm_as_glow,
             folding.divide_with_fractions: folding.fold_constants,
         }
         return [

@@ -24,7 +24,7 @@ from tinyglow.kernels.accumulator import prepared_bias
 from tinyglow.kernels.fully_connected.fully_connected_packed import FULLY_CONNECTED_PACKED, PackedDenseParams
 from tinyglow.kernels.softmax.softmax import SOFTMAX, SoftMaxParams
 from tinyglow.kernels.window import Window
-from tinyglow.lowering.plan import activation_blocks, plan, trails_of
+from tinyglow.lowering.plan import activation_blocks, overlaps_of, plan
 from tinyglow.numerics import glow, wide
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.max_pool import MaxPool
@@ -32,6 +32,7 @@ from tinyglow.operators.pad import Pad
 from tinyglow.passes.channel_ranges import Linear, Ranges, _pooled, _sums_to_outputs
 from tinyglow.quant.calibration import QUANTIZED_BINS, _conditioned, _distributions, _divergence, optimize_range
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import HOST, load_board
 from tinyglow.testing import Case
 from tinyglow.testing.native import Library
 
@@ -241,7 +242,7 @@ def _copy(_params: Params, x: Array, out: Array) -> None:
     out[...] = x
 
 
-TRAILING = Kernel("copy", "copy.c", Params, (In("x", "int8"), Out("y", "int8")), _copy, trails=lambda _p: 0)
+TRAILING = Kernel("copy", "copy.c", Params, (In("x", "int8"), Out("y", "int8")), _copy, overlap=lambda _p: 0)
 
 
 def test_an_output_trails_an_input_only_where_that_is_read_for_the_last_time() -> None:
@@ -256,6 +257,6 @@ def test_an_output_trails_an_input_only_where_that_is_read_for_the_last_time() -
     calls = tuple(KernelCall(TRAILING, pair, Params(), pair[1]) for pair in pairs)
     program = Program("p", buffers, calls, ("in",), ("out",), {}, dict.fromkeys(Region, 0), 4)
     blocks, owner = activation_blocks(program)
-    assert set(trails_of(program, blocks, owner)) == {("c", "b"), ("d", "a")}
+    assert set(overlaps_of(program, blocks, owner)) == {("c", "b"), ("d", "a")}
     planned = plan(program)
     assert planned.buffers["a"].offset != planned.buffers["b"].offset

@@ -17,7 +17,7 @@ from tinyglow.ir.kernel import U32, In, Kernel, Out, Params, Role
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.lowering.plan import Block, activation_blocks, align, lower_bound, place, plan
-from tinyglow.testing import alignments, blocks, budget, trails
+from tinyglow.testing import alignments, blocks, budget, overlaps
 
 # place
 
@@ -45,8 +45,8 @@ def test_blocks_in_use_at_once_do_not_overlap(given: list[Block], alignment: int
 def test_outputs_overlap_their_inputs_as_far_as_they_may(
     data: st.DataObject, given: list[Block], alignment: int
 ) -> None:
-    """Blocks that meet share bytes only where one trails the other, and then from the distance that is said."""
-    allowed = data.draw(trails(given))
+    """Blocks that meet share bytes only where one overlaps the other, and then from the distance that is said."""
+    allowed = data.draw(overlaps(given))
     offsets, size = place(given, alignment, allowed)
     assert lower_bound(given, allowed) <= size <= sum(align(block.size, alignment) for block in given)
     for a, b in itertools.permutations(given, 2):
@@ -58,7 +58,7 @@ def test_outputs_overlap_their_inputs_as_far_as_they_may(
             assert trailing or (under is not None and other <= start + under)
 
 
-def test_an_output_that_trails_its_input_takes_no_memory_of_its_own() -> None:
+def test_an_output_that_overlaps_its_input_takes_no_memory_of_its_own() -> None:
     """A chain of images of one size, each of which may start where the last does, needs one image."""
     chain = [Block(f"b{i}", 100, i, i + 1) for i in range(6)]
     allowed = {(f"b{i + 1}", f"b{i}"): 0 for i in range(5)}

@@ -34,7 +34,7 @@ def _parity(symbol: str, folder: Path) -> None:
     library = build_library(folder, root=root)
     for case in fixed_cases(symbol, 100):
         library.run(case)
-        if case.aliases or case.trail is not None:
+        if case.aliases or case.overlap is not None:
             library.run(case, in_place=True)
 
 

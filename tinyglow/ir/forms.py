@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class OnnxForm:
-    """One operator type of ONNX, as it is read here. The frontend refuses all else by name.
+    """The form in which an operator type of ONNX is supported. The frontend refuses all other forms by name.
 
-    version: the newest version of its schema (``since_version``) that was read when the operator was written; what a
-    later one changes is not known. attributes: those that ``from_onnx`` reads. without_effect: attributes that may have
-    any value, since they change nothing in what is supported; with the reason. Any other attribute must have its
-    schema's default.
+    Attributes:
+        version: The newest version of its schema (``since_version``) that was read when the operator was written. What
+            a later one changes is not known.
+        attributes: Those that ``from_onnx`` reads.
+        without_effect: Attributes that may have any value, because they change nothing in what is supported, with the
+            reason. Any other attribute must have its schema's default.
     """
 
     version: int
@@ -23,10 +25,14 @@ class OnnxForm:
 
 @dataclass(frozen=True)
 class TFLiteForm:
-    """One operator type of TFLite, as ``OnnxForm``.
+    """The form in which an operator type of TFLite is supported, as ``OnnxForm``.
 
-    version: the newest one of the operator (LiteRT, tflite/converter/tools/versioning/op_version.cc) whose meaning is
-    known here; types that it adds are checked with the tensors. options: the schema's table that holds the attributes.
+    Attributes:
+        version: The newest one of the operator (LiteRT, tflite/converter/tools/versioning/op_version.cc) whose meaning
+            is known here. Types that it adds are checked with the tensors.
+        options: The schema's table that holds the attributes.
+        attributes: Those that ``from_tflite`` reads.
+        without_effect: As of ``OnnxForm``.
     """
 
     version: int

@@ -100,7 +100,9 @@ class Role(Enum):
 class Generated:
     """The body of a function ``void name(const uint32_t *x, int32_t *sums)``, written by the compiler.
 
-    armv6m: its instructions, of the ARM procedure call standard; portable: C statements that compute the same.
+    Attributes:
+        armv6m: Its instructions, by the ARM procedure call standard.
+        portable: C statements that compute the same.
     """
 
     armv6m: tuple[str, ...]
@@ -143,21 +145,29 @@ def Code(name: str, dtype: str, generate: Callable[[Any, Array], Generated]) -> 
 class Kernel:
     """A C function of the runtime.
 
-    reference(params, *operands) is its definition in numpy: operands are arrays [batch, elements] in the order of
-    ``operands`` (constants have batch 1), outputs are filled in place, exactly as C fills its buffers.
-
-    scratch: bytes of working memory that the C function needs with these parameters, at a multiple of 4; it gets the
-    address as its last argument. trails: where the output may lie over the first operand, an input: it may start at
-    most so many bytes (negative: that many before) from the input's start, because what it overwrites then has been
-    read for the last time; None: nowhere. aliases: whether ``may_alias`` holds with these parameters (default: yes).
-
-    code_bytes: about what its code takes on ARMv6-M, compiled for size (zig), with what it needs of the compiler's
-    library; 0: it is not a kernel to save flash with.
-
-    needs: features without which a core would compute it by portable C, slower than by kernels that need nothing.
-    work(params, constants): the counts that its time grows with; constants: data of the operands in order, None of what
-    changes at run time. ``targets.costs`` has the cycles of each on a core. None: the elements of each operand count.
-    superseded_by: features with which other kernels are faster, so that its own fast loop is not compiled for the core.
+    Attributes:
+        symbol: Its name in C.
+        c_file: Its file, from ``runtime_c/src``.
+        params: The class of its parameters.
+        operands: Its arguments after the parameters.
+        reference: ``reference(params, *operands)`` is its definition in numpy. Operands are arrays [batch, elements] in
+            the order of ``operands``; constants have batch 1. Outputs are filled in place, exactly as C fills its
+            buffers.
+        summary: What it computes, for the list of kernels.
+        scratch: Bytes of working memory that C needs with these parameters, a multiple of 4. C gets the address as its
+            last argument.
+        overlap: How the output may overlap the first operand, an input: it may start at most so many bytes after the
+            input's start (if negative, at least so many before), because what it overwrites then has been read for the
+            last time. None: not at all.
+        aliases: Whether ``may_alias`` holds with these parameters (default: yes).
+        code_bytes: About how many bytes its code takes on ARMv6-M, compiled for size (zig), with what it needs of the
+            compiler's library. 0: it is not a kernel to save flash with.
+        needs: Features without which a core would compute it by portable C, slower than by kernels that need nothing.
+        superseded_by: Features with which other kernels are faster, so that its own fast loop is not compiled for the
+            core.
+        work: ``work(params, constants)`` gives the counts that its time grows with. ``constants``: data of the operands
+            in order, None of what changes at run time. ``targets.costs`` has the cycles of each count on a core. None:
+            the elements of each operand count.
     """
 
     symbol: str
@@ -167,7 +177,7 @@ class Kernel:
     reference: Callable[..., None]
     summary: str = ""
     scratch: Callable[[Any], int] | None = None
-    trails: Callable[[Any], int | None] | None = None
+    overlap: Callable[[Any], int | None] | None = None
     aliases: Callable[[Any], bool] | None = None
     code_bytes: int = 0
     needs: frozenset[Feature] = frozenset()

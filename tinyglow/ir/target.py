@@ -100,12 +100,16 @@ ANY = Target()
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to compute a node. cycles: predicted, of one inference; constants: bytes, with the node's own code.
+    """One way to compute a node. All variants of a node compute the same bits.
 
-    code: bytes of that code alone; scratch: of working memory. ``emit`` makes the calls. All variants of a node
-    compute the same bits.
-
-    kernels: what it calls, where that is known; nodes share their code.
+    Attributes:
+        name: Its kernel's symbol.
+        cycles: Predicted, of one inference.
+        constants: Bytes, with the node's own code.
+        emit: Makes the calls.
+        code: Bytes of the node's own code.
+        scratch: Bytes of working memory.
+        kernels: What it calls, where that is known. Nodes share their code.
     """
 
     name: str
@@ -160,8 +164,15 @@ def smallest_kernels(target: Target, offers: Iterable[Sequence[Variant]]) -> fro
 def choose_for(target: Target, offers: Iterable[Sequence[Variant]] = ()) -> Chooser:
     """The chooser by predicted figures: the fewest cycles, the fewest bytes, or the least product of both.
 
-    Ties and targets without a core: the first variant, which is the simplest. Code of one node takes its part of the
-    budget from those that come later. offers: the variants of all nodes, for SIZE, so that they share kernels' code.
+    If several are equal, or the target has no core, it takes the first variant, which is the simplest. Code of one node
+    takes its part of the budget from those that come later.
+
+    Args:
+        target: What counts most.
+        offers: The variants of all nodes, for SIZE, so that they share kernels' code.
+
+    Returns:
+        The chooser.
     """
     left = target.code_budget
     shared = smallest_kernels(target, offers)

@@ -16,11 +16,23 @@ def accumulator_scale(inputs: QuantParams, weights: QuantParams) -> float:
 
 
 def prepared_bias(data: Array, bias: QuantParams, inputs: QuantParams, weights: QuantParams) -> Array:
-    """The int32 bias at the accumulator's scale, where Glow's kernels start their sums.
+    """The int32 bias at the scale of the sums, where Glow's kernels start their sums.
 
-    Glow rescales it in the kernel with the integer formula (lib/LLVMIRCodeGen/LLVMIRGen.cpp, biasPre ... biasScale);
-    the result depends on constants only, so it is computed here. Raises UnsupportedError where 32 bits do not hold it,
-    as when the weights are next to nothing beside the bias: the formula would wrap, and the layer be noise.
+    Glow rescales it in the kernel by the integer formula (Glow, lib/LLVMIRCodeGen/LLVMIRGen.cpp, biasPre ...
+    biasScale). The result depends on constants only, so it is computed here.
+
+    Args:
+        data: The bias's integers.
+        bias: Its parameters.
+        inputs: Those of the layer's input.
+        weights: Those of its weights.
+
+    Returns:
+        int32 of the same shape.
+
+    Raises:
+        UnsupportedError: 32 bits do not hold it, as when the weights are tiny compared with the bias. The formula would
+            wrap.
     """
     ratio = glow.divide_float32(bias.scale, accumulator_scale(inputs, weights))
     steps = data.astype(np.int32) - np.int32(bias.offset)

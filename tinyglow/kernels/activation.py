@@ -18,7 +18,12 @@ from tinyglow.numerics import glow
 
 @dataclass(frozen=True)
 class Activation:
-    """kind: NONE, RELU, CLIP (args: low, high) or LEAKY_RELU (args: the slope of negative values)."""
+    """An activation that a layer's kernel applies.
+
+    Attributes:
+        kind: "NONE", "RELU", "CLIP" or "LEAKY_RELU".
+        args: Of CLIP: low and high. Of LEAKY_RELU: the slope of negative values.
+    """
 
     kind: str = "NONE"
     args: tuple[float, ...] = ()

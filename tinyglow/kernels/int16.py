@@ -40,10 +40,12 @@ def int16_bounds(low: float, high: float, scale: float) -> tuple[int, int]:
 
 @dataclass(frozen=True, eq=False)
 class LayerConstants:
-    """A layer's weights [units, terms], bias and ``channels`` as its kernel takes them, in 32 bits or the wide form.
+    """A layer's weights [units, terms], bias and scales as its kernel takes them, for sums of 32 bits or of 64 (wide).
 
-    bias: int32 [units], or, wide, the lower and upper words of int64 [2 * units]. channels: multiplier and shift of
-    each unit [2 * units].
+    Attributes:
+        bias: int32 [units]; wide: the lower and upper words of int64, [2 * units].
+        channels: Multiplier and shift of each unit, [2 * units].
+        is_wide: Whether sums have 64 bits.
     """
 
     bias: Array

@@ -15,7 +15,14 @@ MAX_PAD = 255  # kernels have it in a byte; and numpy pads in memory
 
 @dataclass(frozen=True)
 class Window:
-    """kernel, strides, dilation: (height, width); pads: (top, left, bottom, right)."""
+    """A sliding window over images.
+
+    Attributes:
+        kernel: Height and width.
+        strides: Along height and width.
+        pads: Top, left, bottom, right.
+        dilation: Along height and width.
+    """
 
     kernel: tuple[int, int]
     strides: tuple[int, int] = (1, 1)

@@ -33,14 +33,14 @@ def align(size: int, alignment: int) -> int:
 # (name of an output's block, name of its input's block) -> where the output may start over the input: at most so many
 # bytes from the input's start, because the call that reads the one and writes the other has then done with what it
 # overwrites. Both blocks are in use during that call.
-Trails = Mapping[tuple[str, str], int]
+Overlaps = Mapping[tuple[str, str], int]
 
 
-def _allowed(start: int, block: Block, other_start: int, other: Block, trails: Trails) -> bool:
+def _allowed(start: int, block: Block, other_start: int, other: Block, overlaps: Overlaps) -> bool:
     """Whether a block at ``start`` can stand beside another that is in use at the same time."""
     if start + block.size <= other_start or other_start + other.size <= start:
         return True
-    behind, ahead = trails.get((block.name, other.name)), trails.get((other.name, block.name))
+    behind, ahead = overlaps.get((block.name, other.name)), overlaps.get((other.name, block.name))
     return (behind is not None and start <= other_start + behind) or (
         ahead is not None and other_start <= start + ahead
     )
@@ -69,7 +69,7 @@ class _Placed:
         return list(found.values())
 
 
-def _first_fit(blocks: Sequence[Block], alignment: int, trails: Trails) -> dict[str, int]:
+def _first_fit(blocks: Sequence[Block], alignment: int, overlaps: Overlaps) -> dict[str, int]:
     """Each block at the lowest offset that is free during its whole life."""
     placed = _Placed(max((block.last for block in blocks), default=0))
     offsets: dict[str, int] = {}
@@ -77,10 +77,10 @@ def _first_fit(blocks: Sequence[Block], alignment: int, trails: Trails) -> dict[
         near = placed.near(block)
         candidates = {0, *(align(start + other.size, alignment) for start, other in near)}
         for start, other in near:
-            behind, ahead = trails.get((block.name, other.name)), trails.get((other.name, block.name))
+            behind, ahead = overlaps.get((block.name, other.name)), overlaps.get((other.name, block.name))
             candidates |= {0} if behind is None else {max(0, (start + behind) // alignment * alignment)}
             candidates |= {0} if ahead is None else {max(0, align(start - ahead, alignment))}
-        offset = min(c for c in candidates if all(_allowed(c, block, start, other, trails) for start, other in near))
+        offset = min(c for c in candidates if all(_allowed(c, block, start, other, overlaps) for start, other in near))
         placed.add(offset, block)
         offsets[block.name] = offset
     return offsets
@@ -123,7 +123,7 @@ _MOST_TRIALS = 1500
 
 
 def _search(
-    start: Sequence[Block], best: tuple[dict[str, int], int], bound: int, alignment: int, trails: Trails
+    start: Sequence[Block], best: tuple[dict[str, int], int], bound: int, alignment: int, overlaps: Overlaps
 ) -> tuple[dict[str, int], int]:
     """First fit in orders that differ from the best so far by two exchanged blocks; the same ones in every run."""
     order, random = list(start), Random(0)
@@ -132,7 +132,7 @@ def _search(
             break
         a, b = random.sample(range(len(order)), 2)
         order[a], order[b] = order[b], order[a]
-        offsets = _first_fit(order, alignment, trails)
+        offsets = _first_fit(order, alignment, overlaps)
         size = _extent(order, offsets, alignment)
         if size > best[1]:
             order[a], order[b] = order[b], order[a]
@@ -141,7 +141,7 @@ def _search(
     return best
 
 
-def place(blocks: Sequence[Block], alignment: int = 1, trails: Trails | None = None) -> tuple[dict[str, int], int]:
+def place(blocks: Sequence[Block], alignment: int = 1, overlaps: Overlaps | None = None) -> tuple[dict[str, int], int]:
     """Give blocks their offsets.
 
     Chains of layers, which is what most networks are, are placed optimally. For the rest the problem (dynamic storage
@@ -151,12 +151,12 @@ def place(blocks: Sequence[Block], alignment: int = 1, trails: Trails | None = N
     Args:
         blocks: The blocks.
         alignment: Of every offset, in bytes.
-        trails: Where blocks that are in use at once may overlap; see ``Trails``.
+        overlaps: Where blocks that are in use at once may overlap; see ``Overlaps``.
 
     Returns:
         The offset of each block, by name, and the bytes that all take together.
     """
-    trails = trails or {}
+    overlaps = overlaps or {}
     aligned = [replace(block, size=align(block.size, alignment)) for block in blocks]
     chain, best = _from_both_ends(blocks, alignment), None
     if chain is not None:
@@ -164,16 +164,16 @@ def place(blocks: Sequence[Block], alignment: int = 1, trails: Trails | None = N
     first: list[Block] = list(blocks)
     for key in _ORDERS:
         order = sorted(blocks, key=lambda block, key=key: (*key(block), block.name))  # type: ignore[misc]
-        offsets = _first_fit(order, alignment, trails)
+        offsets = _first_fit(order, alignment, overlaps)
         size = _extent(order, offsets, alignment)
         if best is None or size < best[1]:
             best, first = (offsets, size), order
     assert best is not None
-    return _search(first, best, lower_bound(aligned, trails), alignment, trails)
+    return _search(first, best, lower_bound(aligned, overlaps), alignment, overlaps)
 
 
 def _saved(block: Block, near: Mapping[str, Block], sources: Sequence[tuple[str, int]]) -> int:
-    """The most bytes that ``block``, when it is first in use, can share with an input that it trails.
+    """The most bytes that ``block``, when it is first in use, can share with an input that it overlaps.
 
     sources: the inputs' blocks, with the distances.
     """
@@ -186,11 +186,11 @@ def _saved(block: Block, near: Mapping[str, Block], sources: Sequence[tuple[str,
     return best
 
 
-def lower_bound(blocks: Sequence[Block], trails: Trails | None = None) -> int:
+def lower_bound(blocks: Sequence[Block], overlaps: Overlaps | None = None) -> int:
     """Bytes that no placement can do without: the most that are in use at one step, less what outputs may share."""
     bound = used = 0
     sources: dict[str, list[tuple[str, int]]] = {}
-    for (target, source), distance in (trails or {}).items():
+    for (target, source), distance in (overlaps or {}).items():
         sources.setdefault(target, []).append((source, distance))
     ending = sorted(blocks, key=lambda block: block.last, reverse=True)
     near: dict[str, Block] = {}
@@ -262,12 +262,12 @@ def activation_blocks(program: Program, region: Region = Region.ACTIVATION) -> t
     return blocks_of(program, {buffer.name for buffer in program.buffers.values() if buffer.region is region})
 
 
-def trails_of(program: Program, blocks: Sequence[Block], owner: Mapping[str, str]) -> dict[tuple[str, str], int]:
-    """Where calls may write their output over their first operand while they read it for the last time: ``Trails``."""
+def overlaps_of(program: Program, blocks: Sequence[Block], owner: Mapping[str, str]) -> dict[tuple[str, str], int]:
+    """Where calls may write their output over their first operand while they read it for the last time."""
     known = {block.name: block for block in blocks}
     found = {}
     for step, call in enumerate(program.calls):
-        distance = call.kernel.trails(call.params) if call.kernel.trails else None
+        distance = call.kernel.overlap(call.params) if call.kernel.overlap else None
         source, target = (known.get(owner.get(name, name)) for name in (call.operands[0], call.writes[0]))
         if distance is None or source is None or target is None or source is target:
             continue
@@ -280,12 +280,12 @@ def _placed(
     program: Program, region: Region, blocks: Sequence[Block], owner: Mapping[str, str]
 ) -> tuple[dict[str, int], int]:
     """``place`` for one region. What is in fast memory may leave a gap instead: without it the rest takes no more."""
-    alone = place(blocks, program.alignment, trails_of(program, blocks, owner))
+    alone = place(blocks, program.alignment, overlaps_of(program, blocks, owner))
     if region is Region.TCM or all(buffer.region is not Region.TCM for buffer in program.buffers.values()):
         return alone
     together = replace(program, buffers={name: _at_home(buffer) for name, buffer in program.buffers.items()})
     everything, owner = activation_blocks(together)
-    offsets, _ = place(everything, program.alignment, trails_of(together, everything, owner))
+    offsets, _ = place(everything, program.alignment, overlaps_of(together, everything, owner))
     size = max((align(offsets[block.name] + block.size, program.alignment) for block in blocks), default=0)
     return alone if alone[1] <= size else (offsets, size)
 
@@ -314,7 +314,7 @@ def _placed_in_input(program: Program, buffers: dict[str, Buffer]) -> dict[str, 
         return {}
     host = buffers[roomiest_input(program)]
     blocks, owner = blocks_of(program, {host.name, *names})
-    offsets, _ = place(blocks, program.alignment, trails_of(program, blocks, owner))
+    offsets, _ = place(blocks, program.alignment, overlaps_of(program, blocks, owner))
     return {name: program.buffers[name].at(host.offset + offsets[owner.get(name, name)]) for name in names}
 
 

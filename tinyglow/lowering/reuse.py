@@ -15,9 +15,9 @@ from tinyglow.lowering.plan import (
     align,
     blocks_of,
     lower_bound,
+    overlaps_of,
     place,
     roomiest_input,
-    trails_of,
 )
 
 
@@ -41,7 +41,7 @@ def _need(program: Program) -> int:
     """Bytes that the rest of the activations cannot do without."""
     blocks, owner = activation_blocks(program)
     aligned = [replace(block, size=align(block.size, program.alignment)) for block in blocks]
-    return lower_bound(aligned, trails_of(program, blocks, owner))
+    return lower_bound(aligned, overlaps_of(program, blocks, owner))
 
 
 def _richer(program: Program) -> Iterator[Program]:
@@ -76,5 +76,5 @@ def _moved(program: Program, block: Block) -> Program | None:
     candidate = replace(program, buffers=buffers)
     host = roomiest_input(program)
     blocks, owner = blocks_of(candidate, {host, *(buffer.name for buffer in candidate.in_input_memory)})
-    _, size = place(blocks, program.alignment, trails_of(candidate, blocks, owner))
+    _, size = place(blocks, program.alignment, overlaps_of(candidate, blocks, owner))
     return candidate if size <= align(buffers[host].type.nbytes, program.alignment) else None

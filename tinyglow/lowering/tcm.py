@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.program import Program, Region
-from tinyglow.lowering.plan import Block, Trails, activation_blocks, place, trails_of
+from tinyglow.lowering.plan import Block, Overlaps, activation_blocks, overlaps_of, place
 from tinyglow.lowering.traffic import buffer_traffic
 
 
@@ -32,7 +32,7 @@ _ORDERS: tuple[Callable[[Candidate], float], ...] = (
 
 
 def choose(
-    candidates: Sequence[Candidate], capacity: int, alignment: int, trails: Trails | None = None
+    candidates: Sequence[Candidate], capacity: int, alignment: int, overlaps: Overlaps | None = None
 ) -> frozenset[str]:
     """Names of blocks that fit ``capacity`` bytes together, by ``place``, with as much gain as could be found.
 
@@ -44,7 +44,7 @@ def choose(
         chosen: list[Candidate] = []
         for candidate in sorted(candidates, key=lambda c: (-order(c), c.block.name)):
             with_it = [c.block for c in (*chosen, candidate)]
-            if candidate.gain > 0 and place(with_it, alignment, trails)[1] <= capacity:
+            if candidate.gain > 0 and place(with_it, alignment, overlaps)[1] <= capacity:
                 chosen.append(candidate)
         gain = sum(c.gain for c in chosen)
         if gain > best_gain:
@@ -68,7 +68,7 @@ def use_tcm(program: Program, capacity: int) -> Program:
         if buffer.region is Region.ACTIVATION:
             members.setdefault(owner.get(buffer.name, buffer.name), []).append(buffer.name)
     candidates = [Candidate(block, sum(traffic[name] for name in members[block.name])) for block in blocks]
-    chosen = choose(candidates, capacity, program.alignment, trails_of(program, blocks, owner))
+    chosen = choose(candidates, capacity, program.alignment, overlaps_of(program, blocks, owner))
     moved = {name for block in chosen for name in members[block]}
     buffers = {
         name: replace(buffer, region=Region.TCM) if name in moved else buffer

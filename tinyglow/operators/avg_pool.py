@@ -63,7 +63,7 @@ class AvgPool(Op):
             given = window_from_onnx(node, window.kernel, size)
             if not counts or window == given:
                 return [cls(window, counts)]
-            # Windows end behind the padding. The padding counts, what is behind it does not.
+            # Windows end after the padding. The padding counts, what is after it does not.
             top, left, bottom, right = given.pads
             behind = (0, 0, window.pads[2] - bottom, window.pads[3] - right)
             inside: list[Op] = [Pad((0, top, left, 0), (0, bottom, right, 0))] if any(given.pads) else []

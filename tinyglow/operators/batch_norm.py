@@ -1,4 +1,4 @@
-"""Batch normalization with constant statistics. Float graphs only: passes fold it away or spell it out."""
+"""Batch normalization with constant statistics. Float graphs only: passes fold it, or make simpler operators of it."""
 
 from __future__ import annotations
 

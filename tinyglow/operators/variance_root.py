@@ -16,7 +16,7 @@ from tinyglow.operators.quantize import Quantize
 
 @dataclass(frozen=True)
 class VarianceRoot(Op):
-    """sqrt(variance + epsilon), of a normalization that Glow spells out. Inputs, all constant: variance, epsilon, sum.
+    """sqrt(variance + epsilon), of a normalization as Glow computes it. Inputs, all constant: variance, epsilon, sum.
 
     Glow quantizes the sum to int8 and takes the root in float, both at compile time.
     """

@@ -84,7 +84,7 @@ def _next_in_chain(value: str, channels: int, edit: GraphEditor) -> tuple[Node, 
 
 
 def _affine_chain(value: str, channels: int, edit: GraphEditor) -> tuple[str, Array, Array]:
-    """(end, A, B) with end = value * A + B: the arithmetic behind ``value``, A and B float32 [channels]."""
+    """(end, A, B) with end = value * A + B: the arithmetic that follows ``value``, A and B float32 [channels]."""
     scale: Array = np.ones(channels, np.float32)
     shift: Array = np.zeros(channels, np.float32)
     while (found := _next_in_chain(value, channels, edit)) is not None:
@@ -104,7 +104,7 @@ def _affine_chain(value: str, channels: int, edit: GraphEditor) -> tuple[str, Ar
 
 
 def fold_arithmetic_into_convolution(node: Node, edit: GraphEditor) -> bool:
-    """A chain of + - * / by constants behind a convolution goes into its filters and bias.
+    """A chain of + - * / by constants after a convolution goes into its filters and bias.
 
     Glow: FoldArithmeticChainUnderConvIntoBN, in its float32 steps. Glow also takes a constant that differs from place
     to place, as if it were its first element; that is wrong, and is not done here.

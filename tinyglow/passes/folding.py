@@ -111,7 +111,7 @@ def fold_batch_norm_into_fully_connected(node: Node, edit: GraphEditor) -> bool:
 
 
 def fold_batch_norm_behind_reshape(node: Node, edit: GraphEditor) -> bool:
-    """BatchNorm(Reshape(conv(x))) over the convolution's channels, as behind a 1-D convolution. Not in Glow."""
+    """BatchNorm(Reshape(conv(x))) over the convolution's channels, as after a 1-D convolution. Not in Glow."""
     affine, reshape = _affine(node, edit), edit.producer(node.inputs[0])
     if affine is None or reshape is None or not isinstance(reshape.op, Reshape):
         return False

@@ -13,8 +13,8 @@ from tinyglow.passes.folding import (
     fuse_matmul_add,
 )
 from tinyglow.passes.rewrite import Pass, rewriting, run_passes, share_equal_nodes
-from tinyglow.passes.spelling import spell_out_as_arithmetic, spell_out_as_depthwise, spell_out_as_glow
 from tinyglow.passes.transposes import CLEANING, SINKING, sink_below_permutable
+from tinyglow.passes.unfolded_batch_norm import batch_norm_as_arithmetic, batch_norm_as_depthwise, batch_norm_as_glow
 
 
 def simplifying(like_glow: bool = False) -> list[Pass]:
@@ -30,20 +30,20 @@ def simplifying(like_glow: bool = False) -> list[Pass]:
         passes.append(rewriting("raise transposes above pads", [raise_transpose_above_pad]))
     passes.append(rewriting("fold into convolutions", [fold_batch_norm_into_convolution, *NEIGHBOURS]))
     if like_glow:
-        return [*passes, rewriting("spell out as Glow", [spell_out_as_glow])]
+        return [*passes, rewriting("unfolded batch normalizations, as Glow", [batch_norm_as_glow])]
     return [
         *passes,
         rewriting(
             "fold into layers",
             [fold_batch_norm_into_fully_connected, fold_batch_norm_behind_reshape, divide_with_fractions],
         ),
-        rewriting("spell out", [spell_out_as_depthwise, spell_out_as_arithmetic]),
+        rewriting("unfolded batch normalizations", [batch_norm_as_depthwise, batch_norm_as_arithmetic]),
     ]
 
 
 def simplify(graph: Graph, like_glow: bool = False) -> Graph:
     """Fold constants and fully connected layers, cancel transposes and reshapes, fold batch normalizations.
 
-    like_glow: only what Glow does too, and spelled out what it cannot fold.
+    like_glow: only what Glow does too; what it cannot fold becomes the operators that Glow computes.
     """
     return run_passes(graph, simplifying(like_glow))

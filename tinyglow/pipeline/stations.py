@@ -27,7 +27,7 @@ from tinyglow.ir.target import ANY, Chooser, Optimize, Target
 from tinyglow.ir.types import QuantParams
 from tinyglow.ir.verify import verify
 from tinyglow.lowering.graph_to_program import lower as lower_graph
-from tinyglow.lowering.plan import activation_blocks, lower_bound, plan, trails_of
+from tinyglow.lowering.plan import activation_blocks, lower_bound, overlaps_of, plan
 from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
 from tinyglow.passes.fuse import fuse
@@ -288,7 +288,7 @@ def allocation_efficiency(program: Program) -> float:
     """Bytes that no placement of the activations can do without, over those allocated; 1.0 is optimal."""
     blocks, owner = activation_blocks(program)
     size = program.sizes[Region.ACTIVATION]
-    return lower_bound(blocks, trails_of(program, blocks, owner)) / size if size else 1.0
+    return lower_bound(blocks, overlaps_of(program, blocks, owner)) / size if size else 1.0
 
 
 def check_fit(program: Program, board: Board, options: BundleOptions | None = None) -> None:

@@ -22,13 +22,20 @@ DSP = frozenset({Feature.DSP})
 
 @dataclass(frozen=True)
 class Cpu:
-    """One core: compiler flags, emulator model, cycle model, features.
+    """One core.
 
-    zig, gcc: flags that select the core; zig_fpu, gcc_fpu: what a hard-float build has instead or in addition.
-    emulator: the emulator's name of the nearest core that runs the same code.
-    cycles: the module of ``tinyglow.sim.cycles`` that counts for it.
-    architecture: as the Addenda to the ABI name it (2.5.2, Tag_CPU_arch). features: what kernels may need.
-    costs: the core whose column of ``targets.costs`` counts: another's where there is no cycle model of its own.
+    Attributes:
+        name: As boards name it.
+        title: As people write it.
+        zig: zig's name of the core, with features.
+        zig_fpu: The same for a hard-float build; "" if there is no FPU.
+        gcc: Flags that select the core.
+        gcc_fpu: Flags that a hard-float build has in addition.
+        emulator: The emulator's name of the nearest core that runs the same code.
+        cycles: The module of ``tinyglow.sim.cycles`` that counts for it.
+        costs: The core whose kernels' costs it has (``targets.costs``): its own name, or that of one like it.
+        architecture: As the Addenda to the ABI name it (2.5.2, Tag_CPU_arch).
+        features: What kernels may need.
     """
 
     name: str

@@ -23,7 +23,7 @@ except ImportError as error:
 
 from tinyglow.testing.budget import budget, is_full
 from tinyglow.testing.case import Case
-from tinyglow.testing.planning import alignments, blocks, trails
+from tinyglow.testing.planning import alignments, blocks, overlaps
 from tinyglow.testing.registry import cases, covered_kernels, fixed_cases, generates
 from tinyglow.testing.values import (
     any_requant,
@@ -55,8 +55,8 @@ __all__ = [
     "int32_arrays",
     "is_full",
     "offsets",
+    "overlaps",
     "requant_params",
     "scales",
-    "trails",
     "windows",
 ]

@@ -44,9 +44,9 @@ class Case:
         return self.kernel.scratch(self.params) if self.kernel.scratch else None
 
     @property
-    def trail(self) -> int | None:
+    def overlap(self) -> int | None:
         """Where the output may start over the first operand, in bytes from its start, at a multiple of 4, or None."""
-        distance = self.kernel.trails(self.params) if self.kernel.trails else None
+        distance = self.kernel.overlap(self.params) if self.kernel.overlap else None
         return None if distance is None else distance // 4 * 4
 
     @property

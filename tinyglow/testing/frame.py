@@ -131,10 +131,10 @@ def _bits(array: Array) -> Array:
 
 
 def frame(case: Case, in_place: bool = False) -> Frame:
-    """Lay out ``case``; ``in_place``: outputs that may alias or trail an input are put over it."""
-    trail = case.trail if in_place else None
-    if trail is not None:
-        return _trailing(case, trail)
+    """Lay out ``case``; ``in_place``: outputs that may alias or overlap an input are put over it."""
+    overlap = case.overlap if in_place else None
+    if overlap is not None:
+        return _overlapping(case, overlap)
     aliases = case.aliases if in_place else {}
     expected = case.expected(in_place)
     contents: list[tuple[str, bytes, bytes]] = []
@@ -163,11 +163,11 @@ def _number(case: Case, operand: Operand) -> tuple[bytes, bytes]:
     return number, number
 
 
-def _trailing(case: Case, trail: int) -> Frame:
-    """The first operand and, ``trail`` bytes from its start, the output, in one piece."""
+def _overlapping(case: Case, overlap: int) -> Frame:
+    """The first operand and, ``overlap`` bytes from its start, the output, in one piece."""
     source, target = case.kernel.operands[0], next(o for o in case.kernel.operands if o.role is Role.OUT)
     data, result = case.inputs[source.name].tobytes(), case.expected()[target.name].tobytes()
-    first, second = max(0, -trail), max(0, trail)
+    first, second = max(0, -overlap), max(0, overlap)
     before = bytearray(_guards(max(first + len(data), second + len(result))).tobytes())
     before[first : first + len(data)] = data
     after = before.copy()

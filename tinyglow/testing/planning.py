@@ -24,7 +24,7 @@ def blocks(draw: st.DrawFn, max_blocks: int = 12, max_step: int = 8, max_size: i
 
 
 @st.composite
-def trails(draw: st.DrawFn, given: list[Block]) -> dict[tuple[str, str], int]:
+def overlaps(draw: st.DrawFn, given: list[Block]) -> dict[tuple[str, str], int]:
     """For some blocks that begin when another ends: how far over that they may start, or how far before."""
     handed_over = [(new.name, old.name) for old in given for new in given if new is not old and old.last == new.first]
     if not handed_over:

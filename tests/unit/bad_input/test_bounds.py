@@ -220,7 +220,7 @@ def test_work_is_in_proportion_to_the_nodes(joined: bool, monkeypatch: pytest.Mo
 
 
 def test_the_bound_of_a_placement_is_the_fullest_step() -> None:
-    """By a sweep over the steps, as by looking at each; with outputs that trail their inputs."""
+    """By a sweep over the steps, as by looking at each; with outputs that overlap their inputs."""
     rng = np.random.default_rng(0)
     for _ in range(50):
         first = rng.integers(0, 20, 12)

@@ -34,7 +34,10 @@ class Conv3x3DspParams(PooledGeometry):
 
 @dataclass(frozen=True)
 class Conv3x3ChannelwiseDspParams(PooledGeometry):
-    """As Conv3x3DspParams, scales being after the weights, see ``ConvLayer.high_scales``; out_offset: the output's."""
+    """As Conv3x3DspParams, with the scales after the weights (``ConvLayer.high_scales``).
+
+    out_offset: the output's offset.
+    """
 
     out_offset: I16
 
@@ -51,7 +54,10 @@ def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
 
 
 def unpack(packed: Array, count: int = _WORDS) -> tuple[Array, Array]:
-    """The inverse of ``pack``: weights and biases. count: of a pair's words, with its scales."""
+    """The weights and biases of packed words: the inverse of ``pack``.
+
+    count: words of a pair of channels with its scale.
+    """
     pairs = packed.reshape(-1, count)[:, :_WORDS]
     out_c = 2 * len(pairs)
     words = pairs[:, 2:].reshape(-1, 3, 2, 3, 2).transpose(0, 4, 3, 1, 2)  # [pair, of a pair, row, column, channels]
@@ -80,7 +86,7 @@ def _scratch(p: PooledGeometry) -> int:
     return 4 * 4 * 2 * (-(-p.unpooled.out_w // 2) * 2 + 2)
 
 
-def _trails(p: PooledGeometry) -> int | None:
+def _overlap(p: PooledGeometry) -> int | None:
     """A row of blocks is written when all that it needs is laid out; the next reads two rows further down."""
     if p.images != 1:
         return None
@@ -106,7 +112,7 @@ CONV2D_3X3_DSP = Kernel(
     reference=conv2d_3x3_dsp_s8,
     summary="3x3 convolution of four channels, blocks of 2x2 pixels at once; maximum of each with pool",
     scratch=_scratch,
-    trails=_trails,
+    overlap=_overlap,
     needs=DSP,
     work=work,
 )
@@ -120,7 +126,7 @@ CONV2D_3X3_CHANNELWISE_DSP = Kernel(
     reference=conv2d_3x3_channelwise_dsp_s8,
     summary="3x3 convolution of four channels with a scale for each output channel, blocks of 2x2 pixels at once",
     scratch=_scratch,
-    trails=_trails,
+    overlap=_overlap,
     needs=DSP,
     work=work,
 )

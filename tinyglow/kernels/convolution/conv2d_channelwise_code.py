@@ -17,9 +17,9 @@ from tinyglow.kernels.convolution.conv2d_code import (
     code_sums,
     fits,
     generate,
+    overlap,
     pairs_at_once,
     scratch_bytes,
-    trails,
     work,
 )
 from tinyglow.kernels.convolution.layer import ConvLayer
@@ -28,7 +28,7 @@ from tinyglow.targets.cores import DSP
 
 @dataclass(frozen=True)
 class ChannelwiseCodeParams(CodeGeometry):
-    """Scales are after the biases; out_offset: the output's. No requantization wraps."""
+    """Scales come after the biases. No requantization wraps. out_offset: the output's offset."""
 
     out_offset: I16
 
@@ -56,7 +56,7 @@ CONV2D_CHANNELWISE_CODE = Kernel(
     reference=conv2d_channelwise_code_s8,
     summary="2-D convolution with a scale for each output channel, whose weights are code",
     scratch=scratch_bytes,
-    trails=trails,
+    overlap=overlap,
     superseded_by=DSP,
     work=work,
 )

@@ -14,9 +14,9 @@ from tinyglow.kernels.convolution.channel_scales import channel_constants, chann
 from tinyglow.kernels.convolution.conv2d_dsp import (
     even_channels,
     layout_of,
+    overlap,
     pack,
     scratch_bytes,
-    trails,
     unpack,
     work,
 )
@@ -28,7 +28,7 @@ from tinyglow.targets.cores import DSP
 
 @dataclass(frozen=True)
 class ChannelwiseDspParams(PooledGeometry):
-    """Scales and offsets of the filters are in the operand ``channels``; layout: see ``conv2d_dsp.layout_of``."""
+    """The filters' scales and offsets are in the operand ``channels``. layout: see ``conv2d_dsp.layout_of``."""
 
     out_offset: I16
     layout: U8
@@ -58,7 +58,7 @@ CONV2D_CHANNELWISE_DSP = Kernel(
     reference=conv2d_channelwise_dsp_s8,
     summary="2-D convolution with a scale for each output channel, two 16-bit products an instruction",
     scratch=scratch_bytes,
-    trails=trails,
+    overlap=overlap,
     needs=DSP,
     work=work,
 )

@@ -14,9 +14,9 @@ from tinyglow.kernels.convolution.channel_scales import requantize_high_words
 from tinyglow.kernels.convolution.conv2d_dsp import (
     even_channels,
     layout_of,
+    overlap,
     pack,
     scratch_bytes,
-    trails,
     unpack,
     work,
 )
@@ -27,10 +27,12 @@ from tinyglow.targets.cores import DSP
 
 @dataclass(frozen=True)
 class ChannelwiseHighDspParams(PooledGeometry):
-    """The activation is not leaky, and nothing wraps.
+    """Scales come after the biases. The activation is not leaky, and nothing wraps.
 
-    filter_offset: what is taken off each byte of the filter. out_offset: the output's.
-    Scales are after the biases; layout: see ``conv2d_dsp.layout_of``.
+    Attributes:
+        filter_offset: Subtracted from each byte of the filter.
+        out_offset: The output's offset.
+        layout: See ``conv2d_dsp.layout_of``.
     """
 
     filter_offset: I16
@@ -62,7 +64,7 @@ CONV2D_CHANNELWISE_HIGH_DSP = Kernel(
     reference=conv2d_channelwise_high_dsp_s8,
     summary="2-D convolution with a scale below a half for each output channel, two 16-bit products an instruction",
     scratch=scratch_bytes,
-    trails=trails,
+    overlap=overlap,
     needs=DSP,
     work=work,
 )

@@ -15,8 +15,8 @@ from tinyglow.kernels.convolution.conv2d_lanes import (
     LanesGeometry,
     lanes_constants,
     lanes_sums,
+    overlap,
     scratch_bytes,
-    trails,
     work,
 )
 from tinyglow.kernels.convolution.layer import ConvLayer
@@ -25,7 +25,7 @@ from tinyglow.targets.cores import DSP
 
 @dataclass(frozen=True)
 class ChannelwiseLanesParams(LanesGeometry):
-    """Scales are after the biases; out_offset: the output's."""
+    """Scales come after the biases. out_offset: the output's offset."""
 
     out_offset: I16
 
@@ -48,7 +48,7 @@ CONV2D_CHANNELWISE_LANES = Kernel(
     reference=conv2d_channelwise_lanes_s8,
     summary="2-D convolution with a scale for each output channel, two products a multiplication",
     scratch=scratch_bytes,
-    trails=trails,
+    overlap=overlap,
     superseded_by=DSP,
     work=work,
 )

@@ -15,7 +15,7 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.kernels.convolution.overlap import first_inputs, trailing_distance
+from tinyglow.kernels.convolution.overlap import first_inputs, overlap_distance
 from tinyglow.numerics import glow
 from tinyglow.targets.cores import DSP
 
@@ -25,7 +25,7 @@ _WORDS = 48  # to be laid out at once, unless one pair of pixels needs more
 
 @dataclass(frozen=True)
 class CodeGeometry(PooledGeometry):
-    """leaky is 0. pairs: of pixels of a row, whose inputs are laid out at once."""
+    """The activation is not leaky. pairs: how many pairs of pixels of a row have their inputs laid out at once."""
 
     pairs: U16
 
@@ -88,12 +88,12 @@ def scratch_bytes(p: CodeGeometry) -> int:
     return 4 * (SUMS_OF_A_PAIR * -(-p.out_c // 2) + p.columns(p.pairs) * p.column_words)
 
 
-def trails(p: CodeGeometry) -> int | None:
+def overlap(p: CodeGeometry) -> int | None:
     """Where the output may lie over the input."""
     if p.pool:
-        return trailing_distance(p, 4, 1)  # the squares of one step or of many: more at once allow no less
+        return overlap_distance(p, 4, 1)  # the squares of one step or of many: more at once allow no less
     if p.pairs >= p.row_pairs or p.images != 1:
-        return trailing_distance(p, 2 * p.out_w, 2 * p.out_w)
+        return overlap_distance(p, 2 * p.out_w, 2 * p.out_w)
     # Two rows of the output are written while their inputs are read.
     later = np.minimum.accumulate(first_inputs(p)[::-1])[::-1]
     begins = np.arange(0, len(later), 2 * p.out_w)
@@ -155,7 +155,7 @@ CONV2D_CODE = Kernel(
     reference=conv2d_code_s8,
     summary="2-D convolution whose weights are code; maximum of 2x2 blocks with pool",
     scratch=scratch_bytes,
-    trails=trails,
+    overlap=overlap,
     superseded_by=DSP,
     work=work,
 )

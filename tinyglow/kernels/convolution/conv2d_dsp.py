@@ -15,7 +15,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.channel_scales import high_words
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.kernels.convolution.overlap import trailing_distance
+from tinyglow.kernels.convolution.overlap import overlap_distance
 from tinyglow.numerics import glow
 from tinyglow.targets.cores import DSP
 
@@ -26,11 +26,12 @@ PIXELS = 4
 
 @dataclass(frozen=True)
 class ConvDspParams(PooledGeometry):
-    """filter_offset: what is taken off each byte of the filter; ``out`` maps sums to the output.
+    """The activation is not leaky, and nothing wraps.
 
-    ``conv2d_layer.high_words`` has a word for ``out``; the activation is not leaky, and nothing wraps.
-
-    layout: how taps lie in the columns, see ``layout_of``.
+    Attributes:
+        filter_offset: Subtracted from each byte of the filter.
+        out: Maps sums to the output; ``channel_scales`` has a word for it.
+        layout: How the taps lie in the im2col tile, see ``layout_of``.
     """
 
     filter_offset: I16
@@ -92,9 +93,9 @@ def even_channels(values: Array) -> Array:
     return np.concatenate([values, np.zeros(len(values) % 2)]).astype(np.int32)
 
 
-def trails(p: PooledGeometry) -> int | None:
+def overlap(p: PooledGeometry) -> int | None:
     """Where the output may lie over the input."""
-    return trailing_distance(p, PIXELS, 1 if p.pool else PIXELS)
+    return overlap_distance(p, PIXELS, 1 if p.pool else PIXELS)
 
 
 def conv2d_dsp_s8(p: ConvDspParams, x: Array, filters: Array, bias: Array, out: Array) -> None:
@@ -126,7 +127,7 @@ CONV2D_DSP = Kernel(
     reference=conv2d_dsp_s8,
     summary="2-D convolution, two 16-bit products an instruction; maximum of 2x2 blocks with pool",
     scratch=scratch_bytes,
-    trails=trails,
+    overlap=overlap,
     needs=DSP,
     work=work,
 )

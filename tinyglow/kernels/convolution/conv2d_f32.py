@@ -15,7 +15,15 @@ from tinyglow.numerics.nan import one_nan
 
 @dataclass(frozen=True)
 class Conv2DFloatParams(ConvSizes):
-    """activation: 0 none; 1 brings sums between low and high; 2 multiplies negative ones by slope."""
+    """A convolution in float and its activation.
+
+    Attributes:
+        activation: 0: none. 1: sums are brought between ``low`` and ``high``. 2: negative sums are multiplied by
+            ``slope``.
+        low: Lower bound.
+        high: Upper bound.
+        slope: Of negative sums.
+    """
 
     activation: U8
     low: F32

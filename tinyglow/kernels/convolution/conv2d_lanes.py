@@ -14,7 +14,7 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.kernels.convolution.overlap import trailing_distance
+from tinyglow.kernels.convolution.overlap import overlap_distance
 from tinyglow.numerics import glow
 from tinyglow.targets.cores import DSP
 
@@ -27,9 +27,9 @@ _PIXELS = 4
 
 @dataclass(frozen=True)
 class LanesGeometry(PooledGeometry):
-    """filter_offset: what is taken off each byte of the filter's stream.
+    """No requantization wraps, even with the output's offset added before the last shift. The activation is not leaky.
 
-    No requantization wraps, even with the output's offset added before the last shift; leaky is 0.
+    filter_offset: subtracted from each byte of the filter's stream.
     """
 
     filter_offset: I16
@@ -115,9 +115,9 @@ def scratch_bytes(p: LanesGeometry) -> int:
     return 8 * p.terms
 
 
-def trails(p: LanesGeometry) -> int | None:
+def overlap(p: LanesGeometry) -> int | None:
     """Where the output may lie over the input."""
-    return trailing_distance(p, _PIXELS, 1 if p.pool else _PIXELS)
+    return overlap_distance(p, _PIXELS, 1 if p.pool else _PIXELS)
 
 
 def _cut_tiles(p: LanesGeometry) -> int:
@@ -155,7 +155,7 @@ CONV2D_LANES = Kernel(
     reference=conv2d_lanes_s8,
     summary="2-D convolution, two products a multiplication; maximum of 2x2 blocks with pool",
     scratch=scratch_bytes,
-    trails=trails,
+    overlap=overlap,
     superseded_by=DSP,
     work=work,
 )

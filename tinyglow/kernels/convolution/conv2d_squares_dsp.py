@@ -33,7 +33,10 @@ class SquaresDspParams(PooledGeometry):
 
 @dataclass(frozen=True)
 class SquaresChannelwiseDspParams(PooledGeometry):
-    """As SquaresDspParams, scales being after the weights, see ``ConvLayer.high_scales``; out_offset: the output's."""
+    """As SquaresDspParams, with the scales after the weights (``ConvLayer.high_scales``).
+
+    out_offset: the output's offset.
+    """
 
     out_offset: I16
 
@@ -48,7 +51,7 @@ def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
 
 
 def unpack(packed: Array, count: int = _WORDS) -> tuple[Array, Array]:
-    """The inverse of ``pack``: weights and biases. count: of a channel's words, with its scale."""
+    """The weights and biases of packed words: the inverse of ``pack``. count: words of a channel with its scale."""
     words = packed.reshape(-1, count)[:, :_WORDS]
     pairs = words[:, 1:].reshape(-1, 3, 2)
     weights = np.concatenate([packed_halfwords.low(pairs[..., :1]), packed_halfwords.high(pairs)], axis=2)
@@ -76,7 +79,7 @@ def _scratch(p: PooledGeometry) -> int:
     return 4 * 4 * (p.out_w + 1) + 8
 
 
-def _trails(p: PooledGeometry) -> int | None:
+def _overlap(p: PooledGeometry) -> int | None:
     """A row of blocks is written when all rows it needs are laid out; later ones read what follows those."""
     if p.images != 1:
         return None
@@ -99,7 +102,7 @@ CONV2D_SQUARES_DSP = Kernel(
     reference=conv2d_squares_dsp_s8,
     summary="maxima of 2x2 blocks of a 3x3 convolution of one channel",
     scratch=_scratch,
-    trails=_trails,
+    overlap=_overlap,
     needs=DSP,
     work=work,
 )
@@ -113,7 +116,7 @@ CONV2D_SQUARES_CHANNELWISE_DSP = Kernel(
     reference=conv2d_squares_channelwise_dsp_s8,
     summary="maxima of 2x2 blocks of a 3x3 convolution of one channel with a scale for each output channel",
     scratch=_scratch,
-    trails=_trails,
+    overlap=_overlap,
     needs=DSP,
     work=work,
 )

@@ -18,7 +18,7 @@ from tinyglow.targets.cores import DSP
 
 @dataclass(frozen=True)
 class Depthwise3x3ChannelwiseParams(PlanesGeometry):
-    """Scales are after the biases; out_offset: the output's."""
+    """Scales come after the biases. out_offset: the output's offset."""
 
     out_offset: I16
 

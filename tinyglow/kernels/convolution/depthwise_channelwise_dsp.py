@@ -11,7 +11,7 @@ from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.channel_scales import requantize_high_words
-from tinyglow.kernels.convolution.depthwise_dsp import GROUP, is_fast, pack, trails, unpack, work
+from tinyglow.kernels.convolution.depthwise_dsp import GROUP, is_fast, overlap, pack, unpack, work
 from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.targets.cores import DSP
@@ -19,7 +19,10 @@ from tinyglow.targets.cores import DSP
 
 @dataclass(frozen=True)
 class DepthwiseChannelwiseDspParams(ConvGeometry):
-    """out_offset: the output's. group, in_c and out_c are the same; the activation is not leaky, and nothing wraps."""
+    """group, in_c and out_c are equal.
+
+    The activation is not leaky, and nothing wraps. out_offset: the output's offset.
+    """
 
     out_offset: I16
 
@@ -48,7 +51,7 @@ DEPTHWISE_CHANNELWISE_DSP = Kernel(
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
     reference=depthwise_channelwise_dsp_s8,
     summary="depthwise convolution with a scale for each channel, four channels at once",
-    trails=trails,
+    overlap=overlap,
     needs=DSP,
     work=work,
 )
@@ -62,7 +65,7 @@ DEPTHWISE_3X3_CHANNELWISE_DSP = Kernel(
     summary="depthwise convolution with windows of 3x3 and a scale for each channel, four channels at once",
     # One window with what lies outside the image.
     scratch=lambda p: 9 * p.in_c,
-    trails=trails,
+    overlap=overlap,
     needs=DSP,
     work=work,
 )

@@ -69,7 +69,7 @@ def depthwise_dsp_s8(p: DepthwiseDspParams, x: Array, filters: Array, out: Array
     out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
 
 
-def trails(p: ConvGeometry) -> int | None:
+def overlap(p: ConvGeometry) -> int | None:
     """A pixel's channels are written group by group, each before all that its own group and later pixels still read."""
     if p.images != 1:
         return None
@@ -102,7 +102,7 @@ DEPTHWISE_DSP = Kernel(
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
     reference=depthwise_dsp_s8,
     summary="depthwise convolution, four channels at once",
-    trails=trails,
+    overlap=overlap,
     needs=DSP,
     work=work,
 )
@@ -117,7 +117,7 @@ DEPTHWISE_3X3_DSP = Kernel(
     summary="depthwise convolution with windows of 3x3, four channels at once",
     # One window with what lies outside the image.
     scratch=lambda p: 9 * p.in_c,
-    trails=trails,
+    overlap=overlap,
     needs=DSP,
     work=work,
 )

@@ -25,9 +25,10 @@ _MOST_PAD_IN_PLACE = 2
 
 @dataclass(frozen=True)
 class StripGeometry(ConvGeometry):
-    """filter_offset: what is taken off each byte of the filter.
+    """A 3x3 depthwise convolution with strides and dilations of 1.
 
-    group, in_c and out_c are the same multiple of four, out_h is 2 or more; kernels are 3x3, strides and dilations 1.
+    group, in_c and out_c are the same multiple of four; out_h is 2 or more. filter_offset: subtracted from each byte of
+    the filter.
     """
 
     filter_offset: I16
@@ -47,7 +48,7 @@ class DepthwiseStripParams(StripGeometry):
 
 @dataclass(frozen=True)
 class DepthwiseStripChannelwiseParams(StripGeometry):
-    """out_offset: the output's; scales are after the biases, see ``ConvLayer.high_scales``."""
+    """Scales come after the biases (``ConvLayer.high_scales``). out_offset: the output's offset."""
 
     out_offset: I16
 
@@ -62,7 +63,10 @@ def pack(filters: Array, bias: Array, scales: Array | None = None) -> Array:
 
 
 def unpack(packed: Array, count: int = 4) -> tuple[Array, Array]:
-    """The inverse of ``pack``: filters [channels, 9] and biases. count: of a channel's words, with its scale."""
+    """The filters [channels, 9] and biases of packed words: the inverse of ``pack``.
+
+    count: words of a channel with its scale.
+    """
     words = packed.reshape(-1, count)
     rows = np.ascontiguousarray(words[:, :3]).view(np.int8).reshape(-1, 3, _ROW)
     return rows[..., :3].reshape(-1, 9), words[:, 3]

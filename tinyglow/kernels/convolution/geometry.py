@@ -87,9 +87,15 @@ class ConvGeometry(ConvSizes):
         return sums[:, : self.out_h, : self.out_w]
 
     def folded_sums(self, x: Array, weights: Array, bias: Array) -> Array:
-        """[images, out_h, out_w, out_c] int32: bias + sums of x * weight, x being in_offset outside of the image.
+        """The sums of x * weight plus the bias, where x is in_offset outside of the image.
 
-        weights: int32 [out_c, terms], free of offsets; bias: int32 [out_c], with the input's offset folded into it.
+        Args:
+            x: int8 images.
+            weights: int32 [out_c, terms], less their offsets.
+            bias: int32 [out_c], with the input's offset folded into it.
+
+        Returns:
+            int32 [images, out_h, out_w, out_c].
         """
         flat = weights.reshape(self.out_c, -1)
         folded = bias.reshape(self.out_c) + self.in_offset * flat.sum(axis=1)  # sums() takes in_offset off every x

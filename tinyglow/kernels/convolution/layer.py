@@ -22,11 +22,20 @@ from tinyglow.numerics import glow
 
 @dataclass(frozen=True, eq=False)
 class ConvLayer:
-    """A quantized convolution about to be lowered.
+    """A quantized convolution that is being lowered.
 
-    sizes: fields of ConvSizes; weights: int32 [out_c, terms], filter minus its offset; filters: int8, as stored,
-    [out_c, kernel_h, kernel_w, in_c / group]; bias: int32 [out_c], what Glow starts its sums of (x - in_offset) * w
-    with; requants: of each channel; activation: fields act_min ... negative; pool: see PooledGeometry.
+    Attributes:
+        node: The node.
+        sizes: Fields of ConvSizes.
+        filters: int8 [out_c, kernel_h, kernel_w, in_c / group], as stored.
+        filter_offsets: The filters' offsets, one for all or one for each channel.
+        bias: int32 [out_c], with which Glow starts its sums of (x - in_offset) * w.
+        requants: The requantization of each channel.
+        in_offset: The input's offset.
+        out: The output's parameters.
+        activation: Fields act_min ... negative.
+        per_channel: Whether each channel has its own scale.
+        pool: See PooledGeometry.
     """
 
     node: Node
@@ -124,10 +133,17 @@ class ConvLayer:
         constants: Mapping[str, Array],
         code: int = 0,
     ) -> Variant:
-        """The layer by one call of a kernel.
+        """The layer as one call of a kernel.
 
-        constants: data of the operands other than image and result, by their names. code: bytes of code that an operand
-        becomes.
+        Args:
+            kernel: The kernel.
+            params: Its parameters.
+            lowering: Takes the call.
+            constants: Data of the operands other than image and result, by their names.
+            code: Bytes of code that an operand becomes.
+
+        Returns:
+            The variant, with its predicted cycles.
         """
         weights, bias = self.node.inputs[1:3]
         names = {"filter": weights, "bias": bias, "channels": f"{weights}_channels"}
@@ -166,9 +182,21 @@ def conv_layer(
     activation: Activation,
     pool: int = 0,
 ) -> ConvLayer:
-    """What is known of a quantized convolution; UnsupportedError if its sums may overflow.
+    """What is known of a quantized convolution.
 
-    types: of image, filters, bias and result; constants: filters int8 [out_c, kh, kw, in_c / group] and bias [out_c].
+    Args:
+        node: The node.
+        types: Types of image, filters, bias and result.
+        constants: Filters int8 [out_c, kh, kw, in_c / group] and bias [out_c].
+        sizes: Fields of ConvSizes.
+        activation: The activation that the kernel applies.
+        pool: See PooledGeometry.
+
+    Returns:
+        The layer.
+
+    Raises:
+        UnsupportedError: Its sums may overflow.
     """
     image, filters, bias, out = types
     weights, biases = constants

@@ -18,7 +18,7 @@ def first_inputs(p: PooledGeometry) -> Array:
     return offsets
 
 
-def trailing_distance(p: PooledGeometry, pixels: int, outputs: int) -> int | None:
+def overlap_distance(p: PooledGeometry, pixels: int, outputs: int) -> int | None:
     """Where the output may start over the input; None for several images.
 
     The kernel computes ``pixels`` pixels of the convolution at a time. It reads all that they need before it writes

@@ -26,7 +26,15 @@ _LEAST, _MOST = _WORD, 2 * _WORD  # input channels
 
 @dataclass(frozen=True)
 class Points(Params):
-    """pixels: of all images; in_c is 4 to 8, out_c a multiple of four; act_min..act_max bounds the output."""
+    """A 1x1 convolution of few channels.
+
+    Attributes:
+        pixels: Of all images.
+        in_c: 4 to 8.
+        out_c: A multiple of four.
+        act_min: Lower bound of the output.
+        act_max: Upper bound of the output.
+    """
 
     pixels: I32
     in_c: U16
@@ -44,7 +52,7 @@ class PointwiseParams(Points):
 
 @dataclass(frozen=True)
 class PointwiseChannelwiseParams(Points):
-    """out_offset: the output's; scales are before the biases, see ``ConvLayer.high_scales``."""
+    """Scales come before the biases (``ConvLayer.high_scales``). out_offset: the output's offset."""
 
     out_offset: I16
 
@@ -61,7 +69,10 @@ def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
 
 
 def unpack(packed: Array, in_c: int, count: int = _WORDS) -> tuple[Array, Array]:
-    """The inverse of ``pack``: weights and biases. count: of an output channel's words, with its scale."""
+    """The weights and biases of packed words: the inverse of ``pack``.
+
+    count: words of an output channel with its scale.
+    """
     words = packed.reshape(-1, count)[:, -_WORDS:]
     pairs = words[:, 1:].reshape(-1, 2, 2)
     taps = np.concatenate([packed_halfwords.low(pairs), packed_halfwords.high(pairs)], axis=2)
@@ -89,7 +100,7 @@ def _store(p: Points, scaled: Array, out: Array) -> None:
     out[...] = np.clip(scaled, p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
 
 
-def _trails(p: Points) -> int:
+def _overlap(p: Points) -> int:
     """A pixel is written when it has been read."""
     ahead = p.in_c - p.out_c  # by so much less than is read is written, with every pixel but the last
     return min(ahead, (p.pixels - 1) * ahead, p.pixels * p.in_c) if p.pixels > 1 else p.in_c
@@ -109,7 +120,7 @@ POINTWISE_DSP = Kernel(
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
     reference=pointwise_dsp_s8,
     summary="2-D convolution of 1x1 over 4 to 8 channels",
-    trails=_trails,
+    overlap=_overlap,
     needs=DSP,
     work=work,
 )
@@ -122,7 +133,7 @@ POINTWISE_CHANNELWISE_DSP = Kernel(
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
     reference=pointwise_channelwise_dsp_s8,
     summary="2-D convolution of 1x1 over 4 to 8 channels with a scale for each output channel",
-    trails=_trails,
+    overlap=_overlap,
     needs=DSP,
     work=work,
 )

@@ -16,10 +16,17 @@ Floats = npt.NDArray[Any]
 def convolution_sums(
     images: npt.NDArray[np.int8], offset: int, filters: npt.NDArray[np.int32], window: Window, group: int
 ) -> npt.NDArray[np.int32]:
-    """[images, out_h, out_w, out_c] int32: sums of (image - offset) * filter; taps outside the image are left out.
+    """The sums of (image - offset) * filter. Taps outside the image are left out; sums that leave 32 bits wrap.
 
-    images: int8 [images, height, width, channels]. filters: int32 [out_c, kernel_h, kernel_w, channels / group], their
-    own offsets taken off. Sums that leave 32 bits wrap.
+    Args:
+        images: int8 [images, height, width, channels].
+        offset: Subtracted from the images.
+        filters: int32 [out_c, kernel_h, kernel_w, channels / group], less their own offsets.
+        window: Kernel size, strides, padding and dilation.
+        group: Number of groups.
+
+    Returns:
+        int32 [images, out_h, out_w, out_c].
     """
     limits = np.iinfo(images.dtype)
     flat = filters.reshape(len(filters), -1)

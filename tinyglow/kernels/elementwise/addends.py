@@ -17,9 +17,10 @@ from tinyglow.numerics import glow, wide
 
 @dataclass(frozen=True)
 class AddendParams(BroadcastParams):
-    """Real values at the output's scale are requantize(element - offset), with each operand's own constants.
+    """Operands are brought to the output's scale by requantize(element - offset), each with its own constants.
 
-    The output's offset is in one of them, or in both for Max and Min. is_reversed: it is other - input, for Sub.
+    The output's offset is in one of these constants, or, for Max and Min, in both. is_reversed: it is other - input
+    (Sub).
     """
 
     input_offset: I8

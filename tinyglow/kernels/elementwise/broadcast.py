@@ -177,7 +177,7 @@ def order_operands(node: Node, lowering: Lowering) -> Operands:
 
 @dataclass(frozen=True)
 class OrderedParams(BroadcastParams):
-    """is_reversed: it is other - input, other / input, other ** input."""
+    """An operation whose operands have an order. is_reversed: it is other - input, other / input, other ** input."""
 
     is_reversed: U8
 

@@ -27,9 +27,9 @@ MAX_FRACTION_BITS = 15
 
 @dataclass(frozen=True)
 class QuotientParams(BroadcastParams):
-    """``out`` maps quotients of (element - offset) to the output.
+    """Quotients of (element - offset), which ``out`` maps to the output.
 
-    The dividend is shifted left by ``fraction_bits`` first; quotients are bounded by -limit and limit, so that ``out``
+    The dividend is shifted left by ``fraction_bits`` first. Quotients are bounded by -limit and limit, so that ``out``
     saturates what is larger. is_reversed: it is other / input.
     """
 

@@ -54,7 +54,7 @@ def rescale_params(source: TensorType, result: TensorType, relu: bool) -> Rescal
 
 
 def lower_rescale(node: Node, lowering: Lowering, relu: bool) -> None:
-    """Emit the call that brings the node's input to its result's scale; relu: bounded by 0.0 below."""
+    """Emit the call that brings the node's input to its result's scale. relu: whether 0.0 is the lower bound."""
     source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
     if result.dtype == "int16":
         lower_rescale_int16(node, lowering, low=0.0 if relu else -math.inf)

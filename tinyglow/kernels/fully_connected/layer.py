@@ -28,8 +28,12 @@ class FullyConnectedParams(Params):
 class DenseLayer:
     """A fully connected layer with constant weights.
 
-    weights: int8 [units, depth]. bias: int32 [units] of sums of x * (weight - weights_offset), with x's in_offset
-    folded into it.
+    Attributes:
+        node: The node.
+        weights: int8 [units, depth].
+        bias: int32 [units], of sums of x * (weight - weights_offset), with x's in_offset folded into it.
+        params: The parameters of the portable kernel.
+        in_offset: The input's offset.
     """
 
     node: Node

@@ -22,7 +22,10 @@ MOST_FLOAT_TAPS = 2**24
 
 @dataclass(frozen=True)
 class AvgPoolFloatParams(PoolGeometry):
-    """Sizes in elements. count_pads: a sum is over the whole window's area, else over its taps inside the image."""
+    """Sizes are in elements.
+
+    count_pads: whether a sum is divided by the window's area, or by its taps inside the image.
+    """
 
     count_pads: U8
 

@@ -44,7 +44,7 @@ MAX_POOL_2X2 = Kernel(
     reference=max_pool_2x2_s8,
     summary="maximum over 2x2 blocks",
     # An output is written when its block, which never lies before it, has been read for the only time.
-    trails=lambda p: 0,
+    overlap=lambda p: 0,
     code_bytes=210,
     work=work,
 )

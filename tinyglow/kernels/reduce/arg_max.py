@@ -12,7 +12,10 @@ from tinyglow.ir.kernel import U8, U32, In, Kernel, Out, Params
 
 @dataclass(frozen=True)
 class ArgMaxParams(Params):
-    """Elements outer x length x inner; smallest: the smallest is looked for; last: of equal ones the last counts."""
+    """Elements outer x length x inner.
+
+    smallest: whether the smallest is looked for. last: whether, of equals, the last counts.
+    """
 
     outer: U32
     length: U32

@@ -18,10 +18,16 @@ _UINT32_MAX = 2**32 - 1
 
 @dataclass(frozen=True)
 class SoftMaxParams(Params):
-    """``sum_bits`` integer bits hold the sum of a row's exponentials: as many as ``columns`` has.
+    """A softmax of rows.
 
-    zeros: how many zeros the table lacks at its start. inverse_scale: 1 / output scale in unsigned fixed point, with
-    ``inverse_bits`` (0 to 31) bits before the point.
+    Attributes:
+        rows: Number of rows.
+        columns: Elements of a row.
+        inverse_scale: 1 / output scale in unsigned fixed point.
+        inverse_bits: Bits of it before the point, 0 to 31.
+        sum_bits: Integer bits of the sum of a row's exponentials: as many as ``columns`` has.
+        out_offset: The output's offset.
+        zeros: How many zeros the table lacks at its start.
     """
 
     rows: U16

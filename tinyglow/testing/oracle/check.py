@@ -276,7 +276,7 @@ def _same(one: Graph, other: Graph) -> bool:
 def _on_average(path: Path, inputs: Mapping[str, Array], form: Form, request: Request) -> Finding | None:
     """What is found on blocks of samples together: each has ranges, and so grids, of its own.
 
-    Where many elements are the same number, such as zeros behind a ReLU, one rounding decides about all of them; it
+    Where many elements are the same number, such as zeros after a ReLU, one rounding decides about all of them; it
     takes several grids to tell bad luck from a fault.
     """
     found: dict[str, float] = {}

@@ -11,7 +11,7 @@ from tinyglow.testing.graphs.makers.movement import concatenated, transposed
 
 
 def _activated(draw: Draw, x: Tensor) -> Tensor:
-    """``x`` behind an activation of some kind, or behind none."""
+    """``x`` after an activation of some kind, or after none."""
     kind = draw.integer(0, 5)
     if kind == 0:
         return x
@@ -49,7 +49,7 @@ def branches(draw: Draw, x: Tensor) -> Tensor | None:
 
 @draws("Add", "Conv", weight=3)
 def residual(draw: Draw, x: Tensor) -> Tensor | None:
-    """x + f(x), with an activation behind the sum at times."""
+    """x + f(x), with an activation after the sum at times."""
     if x.rank != 4:
         return None
     inner = _activated(draw, convolved(draw, x, units=x.shape[1], kernel=(1, 1), group=1) or x)
@@ -61,7 +61,7 @@ def residual(draw: Draw, x: Tensor) -> Tensor | None:
 
 @draws("Sub", "Conv", "Add", "Mul", "Div", weight=3)
 def chain_behind_convolution(draw: Draw, x: Tensor) -> Tensor | None:
-    """Arithmetic with constants behind a convolution, which may be folded into it."""
+    """Arithmetic with constants after a convolution, which may be folded into it."""
     result = convolved(draw, x)
     if result is None:
         return None

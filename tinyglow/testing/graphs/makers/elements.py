@@ -20,7 +20,7 @@ def clipped(draw: Draw, x: Tensor, low: float | None, high: float | None) -> Ten
 
 @draws("Relu", weight=5)
 def relu(draw: Draw, x: Tensor) -> Tensor | None:
-    """Behind every kind of producer."""
+    """After every kind of producer."""
     return draw.node("Relu", [x], x.shape)
 
 
@@ -34,7 +34,7 @@ def clip(draw: Draw, x: Tensor) -> Tensor | None:
 
 @draws("Clip", "Relu")
 def bounds_in_a_row(draw: Draw, x: Tensor) -> Tensor | None:
-    """Relus and Clips behind each other."""
+    """Relus and Clips after each other."""
     for _ in range(draw.integer(2, 3)):
         step = relu if draw.chance(0.4) else clip
         x = step(draw, x) or x

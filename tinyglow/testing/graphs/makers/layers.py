@@ -98,7 +98,7 @@ def normalized(draw: Draw, x: Tensor) -> Tensor | None:
 
 @draws("BatchNormalization", weight=4)
 def batch_normalization(draw: Draw, x: Tensor) -> Tensor | None:
-    """Behind anything: folded where a layer comes before, spelled out elsewhere."""
+    """After anything: folded where a layer comes before, simpler operators elsewhere."""
     return normalized(draw, x)
 
 
@@ -172,7 +172,7 @@ def pool(draw: Draw, x: Tensor) -> Tensor | None:
     for axis, size in enumerate(x.shape[2:]):
         length = spatial(size, kernel[axis], strides[axis], 1, pads[axis] + pads[axis + len(kernel)], ceil)
         if ceil and (length - 1) * strides[axis] >= size + pads[axis]:
-            return None  # a window that begins behind the image: frameworks differ
+            return None  # a window that begins after the image: frameworks differ
         sizes.append(length)
     return draw.node("MaxPool" if largest else "AveragePool", [x], (*x.shape[:2], *sizes), **attributes)
 

@@ -65,7 +65,7 @@ def sizes_of_one(draw: Draw, x: Tensor) -> Tensor | None:
 
 
 def concatenated(draw: Draw, parts: list[Tensor], axis: int) -> Tensor:
-    """Parts one behind the other."""
+    """Parts one after the other."""
     shape = list(parts[0].shape)
     shape[axis] = sum(part.shape[axis] for part in parts)
     return draw.node("Concat", [part.name for part in parts], shape, axis=axis)

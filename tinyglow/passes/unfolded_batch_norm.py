@@ -1,4 +1,4 @@
-"""Batch normalizations that cannot be folded, spelled out in simpler operators."""
+"""Batch normalizations that cannot be folded into a layer, as simpler operators."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _statistics(node: Node, edit: GraphEditor) -> list[Array]:
     return [data for name in node.inputs[1:] if (data := edit.value(name).data) is not None]
 
 
-def spell_out_as_glow(node: Node, edit: GraphEditor) -> bool:
+def batch_norm_as_glow(node: Node, edit: GraphEditor) -> bool:
     """(x - mean) * (scale / sqrt(variance + epsilon)) + bias, with the nodes and names of Glow's lowering.
 
     Glow (lib/Optimizer/Lower/Lower.cpp, lowerBatchNormalizationNode) computes the coefficient at run time, in int8: its
@@ -63,7 +63,7 @@ def spell_out_as_glow(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
-def spell_out_as_depthwise(node: Node, edit: GraphEditor) -> bool:
+def batch_norm_as_depthwise(node: Node, edit: GraphEditor) -> bool:
     """x * A + B over an image is a convolution with one 1 x 1 filter for each channel: one kernel call."""
     x = edit.value(node.inputs[0])
     if not isinstance(node.op, BatchNormalization) or len(x.type.shape) != 4 or node.op.axis != 3:
@@ -79,7 +79,7 @@ def spell_out_as_depthwise(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
-def spell_out_as_arithmetic(node: Node, edit: GraphEditor) -> bool:
+def batch_norm_as_arithmetic(node: Node, edit: GraphEditor) -> bool:
     """x * A + B on anything else."""
     if not isinstance(node.op, BatchNormalization):
         return False

@@ -218,6 +218,15 @@ def test_bad_weights_are_named(tensor: TensorProto, found: str, folder: Path) ->
     assert fault.startswith("w: ") and found in fault
 
 
+def test_sparse_weights_are_named(folder: Path) -> None:
+    """They are refused by name, and not as a tensor that there is not."""
+    proto = _relu()
+    values, indices = (numpy_helper.from_array(np.array(data), name) for data, name in (([1.0], "w"), ([0], "i")))
+    proto.graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, [4]))
+    proto.graph.node.append(helper.make_node("Add", ["x", "w"], ["z"]))
+    assert _faults(proto, folder) == ["w: is a sparse tensor; expected a dense one"]
+
+
 @pytest.mark.parametrize(("factor", "weights"), [(float("nan"), 1.0), (3e38, 10.0)])
 def test_factors_may_not_make_weights_infinite(
     factor: float, weights: float, folder: Path, recwarn: pytest.WarningsRecorder

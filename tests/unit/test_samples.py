@@ -37,9 +37,10 @@ def test_labels_of_tables(tmp_path: Path) -> None:
     """A column of whole numbers is integers, as classes are."""
     path = tmp_path / "y.csv"
     path.write_text("label\n3\n1\n2\n")
-    labels = one_array(str(path))
+    labels = labels_of(str(path))
     assert labels.dtype == np.int64
-    assert labels.ravel().tolist() == [3, 1, 2]
+    assert labels.tolist() == [3, 1, 2]
+    assert one_array(str(path)).tolist() == [[3.0], [1.0], [2.0]]
 
 
 def test_commands_take_all_of_them(tmp_path: Path) -> None:

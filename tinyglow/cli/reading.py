@@ -64,24 +64,12 @@ def input_shapes(arguments: argparse.Namespace) -> dict[str, tuple[int, ...]]:
     return {name: tuple(int(size) for size in value.split(",")) for name, value in pairs.items()}
 
 
-def read_array(option: str, path: str) -> Array:
-    """The one array that a file (see ``cli.samples``) named by ``option`` holds; InputError."""
-    from tinyglow.cli.samples import one_array
-
-    try:
-        return one_array(path)
-    except ValueError as error:
-        raise InputError("the file cannot be read", [Problem(f"{option} {path}", str(error))]) from error
-
-
 def read_labels(arguments: argparse.Namespace) -> Array | None:
     """The right class of each sample, from --labels: an array, or a folder with images; None without; InputError."""
     from tinyglow.cli.samples import labels_of
 
     if not arguments.labels:
         return None
-    if not Path(arguments.labels).is_dir():
-        return read_array("--labels", arguments.labels)
     try:
         return labels_of(arguments.labels)
     except ValueError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import warnings
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,24 +69,15 @@ def _mapped(path: str) -> Array:
 
 def named_arrays(path: str) -> dict[str, Array]:
     """All arrays of a .npz file by name. Raises ValueError."""
-    import numpy as np
+    from tinyglow.pipeline.npz import read_npz
 
     try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-        large = [name for name, size in sizes.items() if size > MAX_BYTES]
-        if large or not all(name.endswith(".npy") for name in sizes) or not sizes:
-            raise ValueError(
-                f"{large[0]} is too large" if large else "is no .npz file: it holds other files than arrays"
-            )
-        with np.errstate(all="ignore"), np.load(path, allow_pickle=False) as found:
-            return {name: checked(found[name]) for name in found.files}
-    except OSError as error:
-        raise ValueError(error.strerror or str(error)) from error
-    except ValueError:
-        raise
-    except Exception as error:
-        raise ValueError(f"is a damaged archive: {error}") from error
+        found = read_npz(path, "the samples", MAX_BYTES)
+    except InputError as error:
+        raise ValueError(error.problems[0].found) from error
+    if not found:
+        raise ValueError("holds no arrays of numbers")
+    return {name: checked(array) for name, array in found.items()}
 
 
 def _table(path: str) -> Array:
@@ -120,8 +110,7 @@ def _table(path: str) -> Array:
         raise ValueError(str(error)) from error
     if not rows:
         raise ValueError("holds no numbers")
-    array = np.array(rows)
-    return array.astype(np.int64) if (array == np.rint(array)).all() and array.shape[1] == 1 else array
+    return np.array(rows)
 
 
 def _no_number(line: int, fields: list[str]) -> ValueError:
@@ -176,11 +165,19 @@ def _labelled_files(folder: str) -> list[tuple[Path, int]]:
     ]
 
 
-def labels_of(folder: str) -> Array:
-    """The class of each image of a folder, whose folders are the classes. Raises ValueError."""
+def labels_of(path: str) -> Array:
+    """The class of each sample: of a file with one number for each, or of a folder whose folders are the classes.
+
+    Raises ValueError.
+    """
     import numpy as np
 
-    labels = [label for _, label in _labelled_files(folder)]
+    if not Path(path).is_dir():
+        array = one_array(path)
+        array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+        is_whole = array.dtype.kind == "f" and (array == np.rint(array)).all() and np.abs(array).max(initial=0) < 2**31
+        return array.astype(np.int64) if is_whole else array
+    labels = [label for _, label in _labelled_files(path)]
     if not labels or -1 in labels:
         raise ValueError("holds no folders with images, expected one for each class")
     return np.array(labels)

@@ -99,6 +99,9 @@ class _Import(ModelImport):
         self._claim([*(tensor.name for tensor in graph.initializer), *(info.name for info in inputs)])
         for tensor in graph.initializer:
             self._constant(tensor.name, tensor)
+        for sparse in graph.sparse_initializer:
+            self.problems.append(Problem(sparse.values.name, "is a sparse tensor", "a dense one"))
+            self.unknown.add(sparse.values.name)
         self.file_bytes_more(self.tensors.external_bytes)
         self._inputs(inputs)
         for index, node in enumerate(graph.node):

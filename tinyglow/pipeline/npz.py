@@ -13,22 +13,22 @@ from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
 from tinyglow.resources import read_bounded
 
-_MOST_FILE_BYTES = 1 << 28
-_MOST_UNPACKED_BYTES = 1 << 28  # a few bytes of a packed file may stand for a thousand each
+MOST_BYTES = 1 << 28  # of the file, and of what it unpacks to: a few packed bytes may stand for a thousand
 _MOST_ARRAYS = 1_000
 
 
-def read_npz(path: str | Path, what: str) -> dict[str, Array]:
+def read_npz(path: str | Path, what: str, most: int = MOST_BYTES) -> dict[str, Array]:
     """All arrays of numbers in a .npz file, by name; scalars are left out.
 
-    what: what the file is, for messages. Raises InputError if it is no such file, damaged, or unpacks to too much.
+    what: what the file is, for messages. most: bytes that it may have, and unpack to. Raises InputError if it is no
+    such file, damaged, or unpacks to too much.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(read_bounded(path, _MOST_FILE_BYTES))) as archive:
+        with zipfile.ZipFile(io.BytesIO(read_bounded(path, most))) as archive:
             parts = archive.infolist()
             total = sum(part.file_size for part in parts)
-            if len(parts) > _MOST_ARRAYS or total > _MOST_UNPACKED_BYTES:
-                raise ValueError(f"holds {len(parts):,} arrays of {total:,} bytes, more than {_MOST_UNPACKED_BYTES:,}")
+            if len(parts) > _MOST_ARRAYS or total > most:
+                raise ValueError(f"holds {len(parts):,} arrays of {total:,} bytes, more than {most:,}")
             found = {part.filename.removesuffix(".npy"): _array(archive.read(part)) for part in parts}
     except OSError as error:
         raise InputError(f"cannot read {what}", [Problem(str(path), error.strerror or str(error))]) from error

@@ -12,7 +12,6 @@ from onnx import TensorProto, helper, numpy_helper
 import tinyglow
 from tests.helpers import NetBuilder
 from tinyglow import resources
-from tinyglow.boards import HOST, load_board
 from tinyglow.codegen.prefix_code import LONGEST, pack, weights_of
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
@@ -32,6 +31,7 @@ from tinyglow.operators.pad import Pad
 from tinyglow.passes.channel_ranges import Linear, Ranges, _pooled, _sums_to_outputs
 from tinyglow.quant.calibration import QUANTIZED_BINS, _conditioned, _distributions, _divergence, optimize_range
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import HOST, load_board
 from tinyglow.testing import Case
 from tinyglow.testing.native import Library
 
@@ -90,7 +90,7 @@ def test_softmax_in_c_at_the_ends_of_its_numbers(tmp_path: Path) -> None:
 
 
 def _rare_weights(seed: int) -> Array:
-    """Weights [32, 131], each value as often as the two after it together: Fibonacci's numbers make the longest codes."""
+    """Weights [32, 131], each value as often as the two after it together: Fibonacci's numbers make long codes."""
     counts = [1, 1]
     while len(counts) < 17:
         counts.append(counts[-1] + counts[-2])

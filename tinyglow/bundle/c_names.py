@@ -67,7 +67,7 @@ _WORDS = frozenset(" ".join((_KEYWORDS, _LIBRARY, _MACROS, _OURS)).split()) | _M
 # What stdint.h and inttypes.h define: types, their limits, and macros that begin like them.
 _INTEGER = r"u?int(_least|_fast)?(8|16|32|64|max|ptr)?(_t)?"
 _FAMILIES = re.compile(
-    rf"(?i:{_INTEGER}|{_INTEGER}_(max|min|c|width)|tg|glow)|[tT][gG]_\w*"
+    rf"(?i:{_INTEGER}|{_INTEGER}_(max|min|c|width)|tg|glow)|[tT][gG]_\w*|(?i:tinyglow)_\w*"
     r"|(PTRDIFF|SIG_ATOMIC|SIZE|WCHAR|WINT|CHAR|SCHAR|UCHAR|SHRT|USHRT|UINT|LONG|ULONG|LLONG|ULLONG|BOOL|MB_LEN|RAND"
     r"|PATH|NAME|TIME)_(MAX|MIN|WIDTH|UTC)|CHAR_BIT|(FLT|DBL|LDBL)_[A-Z0-9_]+|DECIMAL_DIG|EXIT_(SUCCESS|FAILURE)"
     r"|SEEK_(SET|CUR|END)|LC_(ALL|COLLATE|CTYPE|MONETARY|NUMERIC|TIME)|CLOCKS_PER_SEC|MATH_ERR(NO|EXCEPT)"

@@ -12,6 +12,7 @@ from tinyglow.bundle.manifest import read_part
 from tinyglow.bundle.options import BundleOptions
 from tinyglow.bundle.render import hex_float, render
 from tinyglow.errors import InputError, Problem
+from tinyglow.ir.kernel import CTYPES
 from tinyglow.ir.program import Buffer, Program, Region
 from tinyglow.ir.types import QuantParams, TensorType
 
@@ -96,6 +97,44 @@ def bundle_info(program: Program, options: BundleOptions | None = None) -> Bundl
     )
 
 
+@dataclass(frozen=True)
+class Described:
+    """What macros say of a placeholder. limits: of its integers, if it is quantized to 8 or 16 bits; else None."""
+
+    name: str
+    ctype: str
+    count: int
+    nbytes: int
+    shape: tuple[int, ...]
+    scale: str
+    offset: int
+    limits: tuple[int, int] | None
+
+
+_LIMITS = {"int8": (-128, 127), "int16": (-32768, 32767)}
+_DESCRIBING = ("TYPE", "COUNT", "BYTES", "RANK", "SHAPE", "SCALE", "OFFSET", "QUANTIZE", "DEQUANTIZE")
+
+
+def _described(placeholders: Sequence[Placeholder]) -> list[Described]:
+    """The placeholders, without those of which a macro would be another placeholder's: ``x`` beside ``x_SCALE``."""
+    names = {p.name for p in placeholders}
+    found = []
+    for p in placeholders:
+        if names.isdisjoint(f"{p.name}_{what}" for what in _DESCRIBING):
+            quant, type_ = p.type.quant, p.type
+            limits = _LIMITS.get(type_.dtype) if quant else None
+            scale, offset = (_decimal(quant.scale), quant.offset) if quant else ("", 0)
+            ctype = CTYPES[type_.dtype]
+            found.append(Described(p.name, ctype, type_.elements, type_.nbytes, type_.shape, scale, offset, limits))
+    return found
+
+
+def _decimal(value: float) -> str:
+    """A float32 as a C constant that any C and C++ has: nine digits tell all of them apart (C99, 5.2.4.2.2)."""
+    text = f"{value:.9g}"
+    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+
+
 def write_header(
     info: BundleInfo,
     efficiency: float,
@@ -135,6 +174,7 @@ def write_header(
         weights_asm=options.weights_asm,
         constants=constants if options.verbose else (),
         destroys_input=destroys_input,
+        described=_described(info.placeholders),
     )
 
 

@@ -52,6 +52,18 @@ def test_few_samples(count: int, tmp_path: Path) -> None:
         assert f"{count} sample" in str(found[0])
 
 
+@pytest.mark.parametrize("count", [8, 15, 16])
+def test_a_range_of_few_numbers(count: int, tmp_path: Path) -> None:
+    """One number for each sample makes a range only where there are enough samples."""
+    build = NetBuilder()
+    build.node("Gemm", "x", build.weights(8, 1), build.weights(1), name="gemm", output="y")
+    net = build.build({"x": (1, 8)}, ["y"])
+    found = _found(net, tmp_path, net.samples(count))
+    assert _rules(found) == (["few-samples"] if count < 16 else [])
+    if found:
+        assert f"the range of gemm is that of {count} numbers" in str(found[0])
+
+
 def test_an_input_that_is_one_number(tmp_path: Path) -> None:
     """Zeros, as a wrong path or normalization leaves them: said at profile and at compile time, once."""
     net = conv_net()

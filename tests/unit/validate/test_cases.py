@@ -88,9 +88,18 @@ def test_good_or_warned_about_with_advice_that_helps(case: Case, scheme: Scheme,
 
 
 def test_a_normalization_inside_a_transformer_block() -> None:
-    """RMSNorm in single operators is above 25 dB, or validate has options by which it is above 30."""
-    found, _ = _validated(RMS_NORM)
-    assert found.snr > 25 or (found.advice and max(trial.snr for trial in found.advice) > GOOD)
+    """RMSNorm in single operators: one root for each of 8 calibration samples, which is said, is no range.
+
+    With more samples, as the warning advises, it is above 30 dB.
+    """
+    found, rules = _validated(RMS_NORM)
+    assert found.snr > GOOD or rules == ["few-samples"]
+    graph = tinyglow.load(CASES / RMS_NORM.folder / "model.onnx", "net")
+    _, test = RMS_NORM.samples()
+    more = np.random.default_rng(2).uniform(-2, 2, (500, *test.shape[1:])).astype(np.float32)
+    profile = tinyglow.profile(graph, {RMS_NORM.input: more})
+    assert profile_warnings(graph, profile, {RMS_NORM.input: more}) == []
+    assert validate(graph, profile, {RMS_NORM.input: test}, advise=False).snr > GOOD
 
 
 @pytest.mark.parametrize("case", [BOXES, ZEROS], ids=lambda case: case.folder)

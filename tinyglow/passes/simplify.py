@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from tinyglow.ir.graph import Graph
-from tinyglow.passes.chains import NEIGHBOURS, merge_concats, raise_transpose_above_pad, sink_relu_below_concat
+from tinyglow.passes.bounds import drop_needless_bounds, merge_clips, merge_relu_into_clip
+from tinyglow.passes.chains import (
+    NEIGHBOURS,
+    merge_concats,
+    raise_above_reshape,
+    raise_transpose_above_pad,
+    sink_relu_below_concat,
+)
 from tinyglow.passes.folding import (
     divide_with_fractions,
     fold_batch_norm_into_convolution,
@@ -26,9 +33,11 @@ def simplify(graph: Graph, like_glow: bool = False) -> Graph:
     graph = rewrite(graph, [*sinking, sink_relu_below_concat, merge_concats])
     graph = rewrite(graph, [fold_constants, *CLEANING])
     if not like_glow:
-        graph = rewrite(graph, [raise_transpose_above_pad])
-    graph = rewrite(graph, [fold_batch_norm_into_convolution, *NEIGHBOURS])
+        graph = rewrite(graph, [raise_transpose_above_pad, drop_needless_bounds])
+        graph = rewrite(graph, [raise_above_reshape, fold_batch_norm_into_convolution])
+    graph = rewrite(graph, [fold_batch_norm_into_convolution, *NEIGHBOURS, merge_clips])
     if like_glow:
         return rewrite(graph, [spell_out_as_glow])
+    graph = rewrite(graph, [merge_relu_into_clip])
     graph = rewrite(graph, [fold_batch_norm_into_fully_connected, divide_with_fractions])
     return rewrite(graph, [spell_out_as_depthwise, spell_out_as_arithmetic])

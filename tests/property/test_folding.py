@@ -13,11 +13,12 @@ from tinyglow.frontend.onnx import load_onnx
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.verify import verify
+from tinyglow.passes.bounds import drop_needless_bounds, merge_clips, merge_relu_into_clip
 from tinyglow.passes.chains import (
     fold_arithmetic_into_convolution,
-    merge_clips,
     merge_concats,
     merge_pad_into_convolution,
+    raise_above_reshape,
     raise_transpose_above_pad,
     sink_relu_below_concat,
 )
@@ -229,6 +230,33 @@ def _relu_clip(build: NetBuilder) -> Net:
     return build.build({"x": (1, 40)}, [_clip(build, build.node("Relu", "x"))])
 
 
+def _apart(build: NetBuilder) -> Net:
+    y = "x"
+    for low, high in ((0.0, 1.0), (2.0, 3.0)):
+        y = build.node("Clip", y, build.constant(np.float32(low)), build.constant(np.float32(high)))
+    return build.build({"x": (1, 40)}, [y])
+
+
+def _negative_clip(build: NetBuilder) -> Net:
+    y = build.node("Clip", build.node("Relu", "x"), build.constant(np.float32(-3)), build.constant(np.float32(-1)))
+    return build.build({"x": (1, 40)}, [y])
+
+
+def _clip_relu(build: NetBuilder) -> Net:
+    return build.build({"x": (1, 40)}, [build.node("Relu", _clip(build, "x"))])
+
+
+def _needless(build: NetBuilder) -> Net:
+    bounds = build.constant(np.float32(0)), build.constant(np.float32(6))
+    y = build.node("Relu", build.node("Clip", build.node("Sigmoid", "x"), *bounds))
+    return build.build({"x": (1, 40)}, [y])
+
+
+def _one_dimensional(build: NetBuilder) -> Net:
+    y = build.node("Conv", "x", build.weights(_CHANNELS, 2, 3), build.weights(_CHANNELS))
+    return build.build({"x": (1, 2, 9)}, [build.node("Relu", _norm(build, y))])
+
+
 def _relus(build: NetBuilder) -> Net:
     y = build.node("Concat", *(build.node("Relu", _conv(build)) for _ in range(3)), axis=1)
     return build.build({"x": (1, 2, 6, 5)}, [y])
@@ -257,6 +285,11 @@ _RULES: dict[str, tuple[Maker, list[Rule]]] = {
     "pad": (_pad_conv, [raise_transpose_above_pad, merge_pad_into_convolution]),
     "clips": (_two_clips, [merge_clips]),
     "relu and clip": (_relu_clip, [merge_clips]),
+    "clips that exclude each other": (_apart, [merge_clips]),
+    "relu and a clip below it": (_negative_clip, [merge_clips]),
+    "clip and relu": (_clip_relu, [merge_relu_into_clip]),
+    "needless bounds": (_needless, [drop_needless_bounds]),
+    "a 1-D convolution's neighbours": (_one_dimensional, [raise_above_reshape, fold_batch_norm_into_convolution]),
     "relus at a concat": (_relus, [sink_relu_below_concat]),
     "concats": (_concats, [merge_concats]),
     "a concat of one": (_single_concat, [merge_concats]),

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tinyglow.boards import HOST, load_board
 
 import tinyglow
 from tests.helpers import NetBuilder

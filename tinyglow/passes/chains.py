@@ -1,8 +1,7 @@
-"""Neighbours that one operator can be: pads and arithmetic around convolutions, chains of bounds, ReLUs at a Concat."""
+"""Neighbours that one operator can be: pads and arithmetic around convolutions, reshapes, ReLUs at a Concat."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +10,13 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Node
 from tinyglow.kernels.activation import NO_ACTIVATION
 from tinyglow.operators.add import Add
-from tinyglow.operators.clip import Clip
 from tinyglow.operators.concat import Concat
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.div import Div
 from tinyglow.operators.mul import Mul
 from tinyglow.operators.pad import Pad
 from tinyglow.operators.relu import Relu
+from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.sub import Sub
 from tinyglow.operators.transpose import Transpose
 from tinyglow.passes.folding import replace_constant
@@ -58,6 +57,27 @@ def raise_transpose_above_pad(node: Node, edit: GraphEditor) -> bool:
     edit.redirect(node.outputs[0], padded.name)
     edit.remove_if_unused(node)
     edit.remove_if_unused(source)
+    return True
+
+
+def raise_above_reshape(node: Node, edit: GraphEditor) -> bool:
+    """f(Reshape(conv(x))) is Reshape(f(conv(x))) for a function f of single elements. Not in Glow.
+
+    That is how a 1-D convolution, which is one of height 1, takes its activation.
+    """
+    flat = edit.producer(node.inputs[0])
+    if flat is None or not isinstance(flat.op, Reshape) or not edit.has_one_use(node.inputs[0]):
+        return False
+    source, image = edit.producer(flat.inputs[0]), edit.value(flat.inputs[0])
+    if source is None or not isinstance(source.op, Conv2D) or not edit.has_one_use(image.name):
+        return False
+    if not node.op.elementwise or len(node.inputs) != 1:
+        return False
+    moved = edit.add(node.name, node.op, [image], node.origin)
+    result = edit.add(flat.name, flat.op, [moved], flat.origin)
+    edit.redirect(node.outputs[0], result.name)
+    edit.remove_if_unused(node)
+    edit.remove_if_unused(flat)
     return True
 
 
@@ -126,25 +146,6 @@ def fold_arithmetic_into_convolution(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
-def merge_clips(node: Node, edit: GraphEditor) -> bool:
-    """Clip(Clip(x)) and Clip(Relu(x)) are one Clip (Glow: OptimizeClips)."""
-    source = edit.producer(node.inputs[0])
-    if not isinstance(node.op, Clip) or source is None:
-        return False
-    if isinstance(source.op, Clip):
-        name, inner = source.name, source.op
-    elif isinstance(source.op, Relu):
-        name, inner = f"{node.name}_relu", Clip(0.0, math.inf)
-    else:
-        return False
-    # The inner bounds as the outer ones leave them: where the two ranges do not meet, that is one number.
-    low, high = (min(max(bound, node.op.low), node.op.high) for bound in (inner.low, inner.high))
-    bounds = Clip(low, high)
-    merged = edit.add(name, bounds, [edit.value(source.inputs[0])], node.origin)
-    edit.redirect(node.outputs[0], merged.name)
-    return True
-
-
 def sink_relu_below_concat(node: Node, edit: GraphEditor) -> bool:
     """Concat(Relu(x), Relu(y)) is Relu(Concat(x, y)) (Glow: SinkCode)."""
     sources = [edit.producer(name) for name in node.inputs]
@@ -186,4 +187,4 @@ def merge_concats(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
-NEIGHBOURS = (merge_pad_into_convolution, fold_arithmetic_into_convolution, merge_clips)
+NEIGHBOURS = (merge_pad_into_convolution, fold_arithmetic_into_convolution)

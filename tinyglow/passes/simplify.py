@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from tinyglow.ir.graph import Graph
-from tinyglow.passes.chains import NEIGHBOURS, merge_concats, raise_transpose_above_pad, sink_relu_below_concat
+from tinyglow.passes.bounds import drop_needless_bounds, merge_clips, merge_relu_into_clip
+from tinyglow.passes.chains import (
+    NEIGHBOURS,
+    merge_concats,
+    raise_above_reshape,
+    raise_transpose_above_pad,
+    sink_relu_below_concat,
+)
 from tinyglow.passes.folding import (
     divide_with_fractions,
     fold_batch_norm_behind_reshape,
@@ -27,16 +34,17 @@ def simplifying(like_glow: bool = False) -> list[Pass]:
         rewriting("clean up", [fold_constants, *CLEANING]),
     ]
     if not like_glow:
-        passes.append(rewriting("raise transposes above pads", [raise_transpose_above_pad]))
-    passes.append(rewriting("fold into convolutions", [fold_batch_norm_into_convolution, *NEIGHBOURS]))
+        passes += [
+            rewriting("raise transposes above pads", [raise_transpose_above_pad, drop_needless_bounds]),
+            rewriting("1-D convolutions take their neighbours", [fold_batch_norm_behind_reshape, raise_above_reshape]),
+        ]
+    passes.append(rewriting("fold into convolutions", [fold_batch_norm_into_convolution, *NEIGHBOURS, merge_clips]))
     if like_glow:
         return [*passes, rewriting("unfolded batch normalizations, as Glow", [batch_norm_as_glow])]
     return [
         *passes,
-        rewriting(
-            "fold into layers",
-            [fold_batch_norm_into_fully_connected, fold_batch_norm_behind_reshape, divide_with_fractions],
-        ),
+        rewriting("merge bounds", [merge_relu_into_clip]),
+        rewriting("fold into layers", [fold_batch_norm_into_fully_connected, divide_with_fractions]),
         rewriting("unfolded batch normalizations", [batch_norm_as_depthwise, batch_norm_as_arithmetic]),
     ]
 

@@ -25,6 +25,7 @@ from tinyglow.numerics import glow, wide
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
+from tinyglow.quant.leading import settle_leading
 from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import Profile, Range
 from tinyglow.quant.schema import (
@@ -155,6 +156,7 @@ class _Quantizer:
     graph: Graph
     ranges: Mapping[str, Range]
     scheme: Scheme
+    kept_float: frozenset[str]  # names of nodes
     edit: GraphEditor = field(init=False)
     # For each value of the float graph, the values that hold it as int8 (int16) and as float, as far as they exist.
     as_integer: dict[str, Value] = field(default_factory=dict)
@@ -184,7 +186,7 @@ class _Quantizer:
         for node in self.graph.nodes:
             self.origin = node.origin
             of_floats = self.graph.type_of(node.inputs[0]).dtype == "float32"  # and not of an ArgMax's indices
-            if of_floats and self.scheme.quantizes(node):
+            if of_floats and node.name not in self.kept_float and self.scheme.quantizes(node):
                 try:
                     self.as_integer[node.outputs[0]] = node.op.quantize(node, self)
                 except ValueError as error:  # of QuantParams
@@ -345,9 +347,21 @@ class _Quantizer:
         self.as_float[node.outputs[0]] = self.edit.add(node.name, node.op, inputs, node.origin)
 
 
+def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mapping[str, Range], frozenset[str]]:
+    """What is quantized: the float graph, the ranges of its values, and the names of nodes that stay float in any case.
+
+    Normalization that the network begins with is folded or kept in float (``quant.leading``); Glow does neither.
+    Raises ProfileError if ``profile`` lacks the range of a value in ``profiled_values``.
+    """
+    match = match_profile(graph, profile, profiled_values(graph, scheme))
+    if scheme.like_glow:
+        return graph, match.ranges, frozenset()
+    return settle_leading(graph, match.ranges, scheme.quantizes, lambda range_: scheme.choose(range_.low, range_.high))
+
+
 def quantize(graph: Graph, profile: Profile, scheme: Scheme | None = None) -> Graph:
     """The int8 or int16 graph. ``profile`` has the range of every value in ``profiled_values``, else ProfileError."""
     scheme = scheme or Scheme()
     scheme.check_nodes(graph)
-    match = match_profile(graph, profile, profiled_values(graph, scheme))
-    return _Quantizer(graph, match.ranges, scheme).run()
+    settled, ranges, kept_float = settle(graph, profile, scheme)
+    return _Quantizer(settled, ranges, scheme, kept_float).run()

@@ -11,9 +11,8 @@ from tinyglow.ir.program import Buffer, KernelCall, Program
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import glow
 from tinyglow.operators.conv2d import Conv2D
-from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import Profile, Range
-from tinyglow.quant.quantizer import Scheme, profiled_values
+from tinyglow.quant.quantizer import Scheme, settle
 from tinyglow.quant.schema import INT16_HEADROOM
 
 
@@ -143,7 +142,7 @@ def _constants(call: KernelCall | None) -> str:
 
 def explain(graph: Graph, profile: Profile, scheme: Scheme, quantized: Graph, program: Program) -> list[Decision]:
     """Every placeholder, constant and result of ``quantized``, which is ``graph`` by ``profile`` and ``scheme``."""
-    ranges = match_profile(graph, profile, profiled_values(graph, scheme)).ranges
+    _, ranges, _ = settle(graph, profile, scheme)
     calls = {call.origin: call for call in program.calls}
     explainer = _Explainer(quantized, ranges, scheme, calls, program.buffers)
     decisions = []

@@ -110,6 +110,11 @@ def _mutation(function: Callable[..., Any], old: str, new: str) -> Callable[[pyt
     return plant
 
 
+def _in_chains(old: str, new: str) -> Callable[[pytest.MonkeyPatch], None]:
+    faulty = mutated(chains._affine_chain, old, new)
+    return lambda patch: patch.setattr(chains, "_affine_chain", faulty)
+
+
 def raw_division(patch: pytest.MonkeyPatch) -> None:
     """A normalization that is not folded ends in an int8 division of raw integers, as in Glow."""
     true = simplify.simplifying
@@ -145,12 +150,8 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "an activation is dropped": dropped_activation,
     "a value has another value's range": range_of_another_value,
     "a float operator's result has its input's range": range_of_the_input,
-    "the sign of c - conv(x)": _mutation(
-        chains.fold_arithmetic_into_convolution, "-scale, constant - shift", "-scale, constant + shift"
-    ),
-    "the sign of conv(x) - c": _mutation(
-        chains.fold_arithmetic_into_convolution, "shift = shift - constant", "shift = shift + constant"
-    ),
+    "the sign of c - conv(x)": _in_chains("-scale, constant - shift", "-scale, constant + shift"),
+    "the sign of conv(x) - c": _in_chains("shift = shift - constant", "shift = shift + constant"),
     "raw integer division": raw_division,
     "pads merged the wrong way round": _mutation(
         chains.merge_pad_into_convolution,

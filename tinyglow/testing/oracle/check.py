@@ -40,6 +40,8 @@ _MORE_SAMPLES = 192  # where few leave room for chance
 _STRETCH = 0.08  # the width of ranges that the noise of int8 is averaged over, when it matters
 _VARIATIONS = 6
 _BLOCKS = 8
+# int16's weights are rounded so that sums keep their value, which moves some by up to a whole step, twice the half.
+_INT16_WEIGHTS = 2.0**2
 # So much of the noise that int8 has anyway may come of clipping where nothing is rounded: ranges end up to half a step
 # short of what was recorded.
 _CLIPPING = 1.0
@@ -175,6 +177,9 @@ class _Check:
         self.of_constants = noise(self.exact, self.rounded)
         if variations:
             self._vary(variations)
+        if scheme.int16:
+            for powers in (self.allowed, self.of_constants):
+                powers.update({name: _INT16_WEIGHTS * power for name, power in powers.items()})
         quantized = self._quantized(graph, scheme)
         fault = self._clipping_fault(quantized)
         if fault:

@@ -157,8 +157,10 @@ class Simulation:
         return {output.name: rows(self._result(output.value)) for output in self.graph.outputs}
 
     def _result(self, name: str) -> Array:
-        """An output's values: as int8 where it is an input of the network that is int8."""
-        return self._int8.get(name, self._real[name]) if name in self.graph.inputs else self._real[name]
+        """An output's values, as integers even behind a float operator: a transpose that sank below it makes them."""
+        if name in self._int8 or self._real[name].dtype.kind != "f":
+            return self._int8.get(name, self._real[name])
+        return self._grid(name)(self._real[name])
 
     def _grid(self, name: str) -> Grid:
         if name not in self._grids:

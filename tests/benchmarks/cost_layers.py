@@ -150,7 +150,7 @@ def graphs() -> Iterator[Graph]:
     """The quantized graphs, of one layer or a few; convolutions with one scale, and with one for each channel."""
     for seed, shape in enumerate(CONVOLUTIONS):
         for channelwise in (False, True):
-            yield fuse(_quantized(_convolution(shape, seed), channelwise), Target())
+            yield fuse(_quantized(_convolution(shape, seed), channelwise), Target("cortex-m0plus"))
     for seed, (inputs, units) in enumerate(DENSE):
         yield _quantized(_dense(inputs, units, seed))
     for seed, image in enumerate(IMAGES):

@@ -139,7 +139,7 @@ def test_every_station_writes_its_dump(tmp_path: Path) -> None:
     assert sorted(texts) == [f"{number}_{name}" for number, name in enumerate(stations, start=1)]
     assert "Relu(" in texts["1_read"] and "Conv2D(" in texts["2_simplify"]
     assert "Quantize(" in texts["4_quantize"] and "Quantize(" not in texts["5_tidy"]
-    assert "tg_conv2d_s8(" in texts["6_lower"]
-    assert "net.weights.bin " in texts["8_emit"]
-    # Stations 6 and 7 differ in the addresses alone, which only the planner gives.
-    assert "activations[-1.." in texts["6_lower"] and "[-1.." not in texts["7_plan"]
+    assert "tg_conv2d_s8(" in texts["7_lower"]
+    assert "net.weights.bin " in texts["9_emit"]
+    # Stations 7 and 8 differ in the addresses alone, which only the planner gives.
+    assert "activations[-1.." in texts["7_lower"] and "[-1.." not in texts["8_plan"]

@@ -14,10 +14,10 @@ import tinyglow
 from tests.helpers import Net, NetBuilder
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.target import Target
-from tinyglow.kernels.convolution.channel_scales import scale_words
 from tinyglow.kernels.convolution.conv2d_channelwise_code import CONV2D_CHANNELWISE_CODE, ChannelwiseCodeParams
 from tinyglow.kernels.convolution.conv2d_code import CONV2D_CODE, CodeParams, pairs_at_once
 from tinyglow.numerics import glow
+from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET
 from tinyglow.passes.fuse import fuse
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.testing.case import Case
@@ -150,7 +150,7 @@ def graphs() -> Iterator[Graph]:
     """The quantized graphs, of one layer or a few; convolutions with one scale, and with one for each channel."""
     for seed, shape in enumerate(CONVOLUTIONS):
         for channelwise in (False, True):
-            yield fuse(_quantized(_convolution(shape, seed), channelwise), Target())
+            yield fuse(_quantized(_convolution(shape, seed), channelwise), Target("cortex-m0plus"))
     for seed, (inputs, units) in enumerate(DENSE):
         yield _quantized(_dense(inputs, units, seed))
     for seed, image in enumerate(IMAGES):
@@ -185,7 +185,7 @@ def code_cases() -> Iterator[Case]:
                 params = CodeParams(**common, out=requant)
                 params = CodeParams(**{**common, "pairs": pairs_at_once(params)}, out=requant)
                 yield Case(CONV2D_CODE, params, inputs, outputs, {"weights": number})
-                words = scale_words([requant] * len(weights))
+                words = FOLDED_OFFSET.words([requant] * len(weights))
                 assert words is not None
                 own = ChannelwiseCodeParams(**{**common, "pairs": params.pairs}, out_offset=5)
                 inputs = {**inputs, "bias": np.column_stack([inputs["bias"], words]).astype(np.int32).ravel()}

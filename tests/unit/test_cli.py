@@ -228,7 +228,7 @@ def test_dump_writes_each_station(work: Path, tmp_path: Path) -> None:
     """--dump leaves a text for every station that a command runs."""
     assert _compile(work, tmp_path / "bundle", "--board", "host", "--dump", tmp_path / "dump").status == 0
     names = sorted(path.name for path in (tmp_path / "dump").iterdir())
-    stations = ["1_read", "2_simplify", "4_quantize", "5_tidy", "6_lower", "7_plan", "8_emit"]
+    stations = ["1_read", "2_simplify", "4_quantize", "5_tidy", "6_fuse", "7_lower", "8_plan", "9_emit"]
     assert names == [f"{station}.txt" for station in stations]
     assert "Conv2D(" in (tmp_path / "dump/5_tidy.txt").read_text(encoding="utf-8")
 

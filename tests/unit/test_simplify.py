@@ -128,18 +128,18 @@ def test_reshapes_in_a_row_are_one(folder: Path) -> None:
 
 
 def test_every_station_writes_its_dump(tmp_path: Path) -> None:
-    """With a dump folder each of the eight stations leaves one text, numbered and named, that shows its work."""
+    """With a dump folder each of the nine stations leaves one text, numbered and named, that shows its work."""
     net, dump = conv_net(), Dump(tmp_path / "dump")
     graph = tinyglow.load(net.save(tmp_path), dump=dump)
     profile = tinyglow.profile(graph, net.samples(4), dump=dump)
     program = tinyglow.lower(tinyglow.quantize(graph, profile, dump=dump), dump=dump)
     tinyglow.emit(program, tmp_path / "bundle", dump=dump)
     texts = {path.stem: path.read_text(encoding="utf-8") for path in (tmp_path / "dump").iterdir()}
-    stations = ("read", "simplify", "profile", "quantize", "tidy", "lower", "plan", "emit")
+    stations = ("read", "simplify", "profile", "quantize", "tidy", "fuse", "lower", "plan", "emit")
     assert sorted(texts) == [f"{number}_{name}" for number, name in enumerate(stations, start=1)]
     assert "Relu(" in texts["1_read"] and "Conv2D(" in texts["2_simplify"]
     assert "Quantize(" in texts["4_quantize"] and "Quantize(" not in texts["5_tidy"]
-    assert "tg_conv2d_s8(" in texts["6_lower"]
-    assert "net.weights.bin " in texts["8_emit"]
-    # Stations 6 and 7 differ in the addresses alone, which only the planner gives.
-    assert "activations[-1.." in texts["6_lower"] and "[-1.." not in texts["7_plan"]
+    assert "tg_conv2d_s8(" in texts["7_lower"]
+    assert "net.weights.bin " in texts["9_emit"]
+    # Stations 7 and 8 differ in the addresses alone, which only the planner gives.
+    assert "activations[-1.." in texts["7_lower"] and "[-1.." not in texts["8_plan"]

@@ -1,4 +1,4 @@
-"""Station 8: program -> C bundle, a folder that any C99 compiler builds. The same program gives the same bytes."""
+"""Station 9: program -> C bundle, a folder that any C99 compiler builds. The same program gives the same bytes."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ class Quantized:
 
 @dataclass(frozen=True)
 class Compiled(Quantized):
-    """Stations 6 and 7 too."""
+    """Stations 6 to 8 too."""
 
     program: Program
 

@@ -63,7 +63,7 @@ def _bundle(folder: Path, board: Board) -> Path:
 
 
 def _make(int8: Graph, board: Board, folder: Path) -> Program:
-    """Stations 6 to 8: kernels are chosen for the board's core; all programs compute the same."""
+    """Stations 6 to 9: kernels are chosen for the board's core; all programs compute the same."""
     program = lower(int8, target=target_of(board))
     emit(program, _bundle(folder, board))
     return program

@@ -1,4 +1,4 @@
-"""Station 6: graph -> program. Every node becomes kernel calls; values become buffers without addresses yet."""
+"""Station 7: graph -> program. Every node becomes kernel calls; values become buffers without addresses yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Station 7: addresses. Constants and placeholders lie side by side; activations share memory by their lifetimes."""
+"""Station 8: addresses. Constants and placeholders lie side by side; activations share memory by their lifetimes."""
 
 from __future__ import annotations
 

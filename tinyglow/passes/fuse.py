@@ -1,4 +1,4 @@
-"""Join layers that one kernel computes together, between quantization and lowering.
+"""Station 6: join layers that one kernel computes together, and drop channels without effect.
 
 The result is the same to the bit.
 """
@@ -42,6 +42,16 @@ def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
 
 
 def fuse(graph: Graph, target: Target) -> Graph:
-    """A quantized graph without dead channels, and with layers joined that have a kernel together on ``target``."""
+    """A quantized graph without dead channels, and with layers joined that have a kernel together.
+
+    Args:
+        graph: The graph, as ``tidy`` leaves it.
+        target: What kernels will be chosen for. Without a core the graph stays as it is: one kernel a layer.
+
+    Returns:
+        The graph, whose results are the same to the bit.
+    """
+    if not target.core:
+        return graph
     lean = drop_dead_channels(graph, _TOGETHER if target.has(Feature.DSP) else 1)
     return rewrite(lean, [_pool_into_convolution])

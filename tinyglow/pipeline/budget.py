@@ -49,7 +49,7 @@ def lower_within(
     compiler: str | None = None,
     dump: Dump = NO_DUMP,
 ) -> Program:
-    """Stations 6 and 7 under a budget in bytes.
+    """Stations 6 to 8 under a budget in bytes.
 
     Flash is code, constants and weights of the linked bundle without main; RAM is placeholders, activations and
     variables. Layer by layer, kernels are chosen by cycles plus a price of their bytes; the price, and the limit of

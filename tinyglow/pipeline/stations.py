@@ -1,4 +1,4 @@
-"""The eight stations in order. Each result is verified, and written to ``dump`` as text if that is given."""
+"""The nine stations in order. Each result is verified, and written to ``dump`` as text if that is given."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def lower(
     chooser: Chooser | None = None,
     tcm_bytes: int = 0,
 ) -> Program:
-    """Stations 6 and 7: turn a graph into kernel calls over buffers, and give every buffer its address.
+    """Stations 6 to 8: join layers for the target, turn them into kernel calls over buffers, and give those addresses.
 
     Args:
         graph: What ``quantize`` made; or a float graph.
@@ -253,12 +253,13 @@ def lower(
     Raises:
         ModelError: With all nodes that have no kernel.
     """
-    program = lower_graph(fuse(graph, target) if target.core else graph, target, chooser)
-    dump.text(6, "lower", lambda: dump_program(program))
+    fused = dump.graph(6, "fuse", fuse(graph, target))
+    program = lower_graph(fused, target, chooser)
+    dump.text(7, "lower", lambda: dump_program(program))
     if target.reuse_inputs:
         program = reuse_inputs(program)
     planned = plan(use_tcm(program, tcm_bytes))
-    dump.text(7, "plan", lambda: dump_program(planned))
+    dump.text(8, "plan", lambda: dump_program(planned))
     return planned
 
 
@@ -334,7 +335,7 @@ def emit(
     object_cc: str | None = None,
     sources: bool = True,
 ) -> dict[str, bytes]:
-    """Station 8: write the C bundle of a program.
+    """Station 9: write the C bundle of a program.
 
     Args:
         program: What ``lower`` made.
@@ -368,5 +369,5 @@ def emit(
         files = files if sources else without_sources(files, program.name)
     files = write_files(files, folder)
     record(files[MANIFEST])
-    dump.text(8, "emit", lambda: "".join(f"{name} {len(data)}\n" for name, data in files.items()))
+    dump.text(9, "emit", lambda: "".join(f"{name} {len(data)}\n" for name, data in files.items()))
     return files

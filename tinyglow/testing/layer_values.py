@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tinyglow.ir.graph import Array
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.accumulator import check_accumulator
-from tinyglow.kernels.convolution.channel_scales import fits_high_word, within_int32
 from tinyglow.numerics import glow
+from tinyglow.numerics.glow_epilogue import fits_high_word, within_int32
 from tinyglow.testing.values import int8_arrays, int32_arrays, offsets, requant_params, windows
 
 

@@ -69,7 +69,7 @@ class NetworkTrials:
     def program(self, scheme: Scheme) -> Program:
         """What is paid for, lowered and not planned."""
         graph = quantize(self.graph, self.profile, scheme, self.float_io)
-        return lower(fuse(graph, self.target) if self.target.core else graph, self.target)
+        return lower(fuse(graph, self.target), self.target)
 
     def cost(self, scheme: Scheme) -> Cost | None:
         """The predicted cost by a scheme; None if it does not fit the board."""

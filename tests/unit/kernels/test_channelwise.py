@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 import tinyglow
 from tests.helpers import NetBuilder
 from tinyglow.ir.target import Target, WeightsAsCode
-from tinyglow.kernels.convolution.channel_scales import (
-    high_words,
-    requantize_high_words,
-    requantize_scale_words,
-    scale_words,
-    within_int32,
-)
 from tinyglow.numerics import glow
+from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET, HIGH_WORD, within_int32
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.testing import budget
 from tinyglow.testing.values import requant_params
@@ -30,18 +24,18 @@ SUMS = [0, 1, -1, 2**15, -(2**15), 2**24 - 1, -(2**24), glow.INT32_MAX, glow.INT
 @budget(200)
 @given(data=st.data())
 def test_words_of_scales_compute_what_the_scales_do(data: st.DataObject) -> None:
-    """What scale_words and high_words hold requantizes every sum that does not wrap as the constants themselves do."""
+    """What the words of both epilogues hold requantizes every sum that does not wrap as the constants themselves do."""
     constants = data.draw(requant_params(data.draw(st.sampled_from((64.0, 2.0**12, 2.0**20)))))
     drawn = data.draw(st.lists(st.integers(glow.INT32_MIN, glow.INT32_MAX), max_size=20))
     small = data.draw(st.lists(st.integers(-(2**20), 2**20), max_size=20))
     safe = [x for x in [*SUMS, *drawn, *small] if within_int32(x, constants, abs(constants.offset))]
     sums = np.array(safe, np.int32).reshape(-1, 1)
     expected = glow.requantize(sums, constants)
-    words, high = scale_words([constants]), high_words([constants])
+    words, high = FOLDED_OFFSET.words([constants]), HIGH_WORD.words([constants])
     if words is not None:
-        assert np.array_equal(requantize_scale_words(sums, words, constants.offset), expected)
+        assert np.array_equal(FOLDED_OFFSET.apply(sums, words, constants.offset), expected)
     if high is not None:
-        assert np.array_equal(requantize_high_words(sums, high, constants.offset), expected)
+        assert np.array_equal(HIGH_WORD.apply(sums, high, constants.offset), expected)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +53,9 @@ def test_words_of_scales_compute_what_the_scales_do(data: st.DataObject) -> None
 )
 def test_words_hold_what_they_can(constants: glow.Requant, low: int | None, high: int | None) -> None:
     """A scale whose parts do not fit a word has none; others have their parts where C looks for them."""
-    assert (scale_words([constants]), high_words([constants])) == (low, high)
+    assert (FOLDED_OFFSET.words([constants]), HIGH_WORD.words([constants])) == (low, high)
     mixed = [glow.Requant(0, 15, 300, 0), constants]
-    assert (scale_words(mixed) is None, high_words(mixed) is None) == (low is None, high is None)
+    assert (FOLDED_OFFSET.words(mixed) is None, HIGH_WORD.words(mixed) is None) == (low is None, high is None)
 
 
 # kernel, channels in, filters, groups, stride; the kernels on Cortex-M0+ and on cores with DSP.

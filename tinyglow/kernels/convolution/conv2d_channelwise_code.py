@@ -10,7 +10,6 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, Code, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
-from tinyglow.kernels.convolution.channel_scales import requantize_scale_words
 from tinyglow.kernels.convolution.conv2d_code import (
     CodeGeometry,
     code_of,
@@ -23,6 +22,7 @@ from tinyglow.kernels.convolution.conv2d_code import (
     work,
 )
 from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET
 from tinyglow.targets.cores import DSP
 
 
@@ -36,11 +36,11 @@ class ChannelwiseCodeParams(CodeGeometry):
 def conv2d_channelwise_code_s8(p: ChannelwiseCodeParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
     """Definition of tg_conv2d_channelwise_code_s8: as tg_conv2d_code_s8, each channel with its own constants.
 
-    bias [out_c, 2]: the bias, and the channel's word of ``scale_words``.
+    bias [out_c, 2]: the bias, and the channel's word of ``FOLDED_OFFSET.words``.
     """
     words = bias.reshape(-1, 2)
     sums = code_sums(p, x, weights, words[:, 0])
-    out[...] = p.activate(requantize_scale_words(sums, words[:, 1], p.out_offset)).reshape(out.shape)
+    out[...] = p.activate(FOLDED_OFFSET.apply(sums, words[:, 1], p.out_offset)).reshape(out.shape)
 
 
 CONV2D_CHANNELWISE_CODE = Kernel(

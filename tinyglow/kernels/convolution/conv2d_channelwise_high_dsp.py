@@ -10,7 +10,6 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, U8, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
-from tinyglow.kernels.convolution.channel_scales import requantize_high_words
 from tinyglow.kernels.convolution.conv2d_dsp import (
     even_channels,
     layout_of,
@@ -22,6 +21,7 @@ from tinyglow.kernels.convolution.conv2d_dsp import (
 )
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.numerics.glow_epilogue import HIGH_WORD
 from tinyglow.targets.cores import DSP
 
 
@@ -41,7 +41,7 @@ class ChannelwiseHighDspParams(PooledGeometry):
 
 
 def pack_biases(bias: Array, scales: Array) -> Array:
-    """Biases and ``high_words`` int32 [out_c] as the kernel's: int32 [pairs of channels, {biases, scales}, 2], flat."""
+    """Biases and words of HIGH_WORD, int32 [out_c], by pairs of channels: int32 [pairs, {biases, scales}, 2], flat."""
     pairs = [even_channels(values).reshape(-1, 2) for values in (bias, scales)]
     return np.stack(pairs, axis=1).ravel()
 
@@ -52,7 +52,7 @@ def conv2d_channelwise_high_dsp_s8(
     """Definition of tg_conv2d_channelwise_high_dsp_s8: as tg_conv2d_dsp_s8, each channel with its own constants."""
     biases, scales = bias.reshape(-1, 2, 2).transpose(1, 0, 2).reshape(2, -1)[:, : p.out_c]
     sums = p.unpooled.folded_sums(x, unpack(filters, p).astype(np.int32) - p.filter_offset, biases)
-    scaled = requantize_high_words(p.pooled(sums), scales, p.out_offset)
+    scaled = HIGH_WORD.apply(p.pooled(sums), scales, p.out_offset)
     out[...] = p.activate(scaled).reshape(out.shape)
 
 

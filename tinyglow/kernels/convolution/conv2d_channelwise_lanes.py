@@ -10,7 +10,6 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
-from tinyglow.kernels.convolution.channel_scales import requantize_scale_words
 from tinyglow.kernels.convolution.conv2d_lanes import (
     LanesGeometry,
     lanes_constants,
@@ -20,6 +19,7 @@ from tinyglow.kernels.convolution.conv2d_lanes import (
     work,
 )
 from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET
 from tinyglow.targets.cores import DSP
 
 
@@ -33,11 +33,11 @@ class ChannelwiseLanesParams(LanesGeometry):
 def conv2d_channelwise_lanes_s8(p: ChannelwiseLanesParams, x: Array, stream: Array, bias: Array, out: Array) -> None:
     """Definition of tg_conv2d_channelwise_lanes_s8: as tg_conv2d_lanes_s8, each channel with its own constants.
 
-    bias [out_c, 3]: those of ``lanes_sums``, and the channel's word of ``scale_words``.
+    bias [out_c, 3]: those of ``lanes_sums``, and the channel's word of ``FOLDED_OFFSET.words``.
     """
     words = bias.reshape(-1, 3)
     sums = lanes_sums(p, x, stream, words[:, :2])
-    out[...] = p.activate(requantize_scale_words(sums, words[:, 2], p.out_offset)).reshape(out.shape)
+    out[...] = p.activate(FOLDED_OFFSET.apply(sums, words[:, 2], p.out_offset)).reshape(out.shape)
 
 
 CONV2D_CHANNELWISE_LANES = Kernel(

@@ -12,11 +12,11 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, U8, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
-from tinyglow.kernels.convolution.channel_scales import high_words
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.overlap import overlap_distance
 from tinyglow.numerics import glow
+from tinyglow.numerics.glow_epilogue import HIGH_WORD
 from tinyglow.targets.cores import DSP
 
 AHEAD = 8  # TG_DSP_AHEAD: bytes after the filter
@@ -30,7 +30,7 @@ class ConvDspParams(PooledGeometry):
 
     Attributes:
         filter_offset: Subtracted from each byte of the filter.
-        out: Maps sums to the output; ``channel_scales`` has a word for it.
+        out: Maps sums to the output; HIGH_WORD has a word for it.
         layout: How the taps lie in the im2col tile, see ``layout_of``.
     """
 
@@ -136,7 +136,7 @@ CONV2D_DSP = Kernel(
 def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_dsp_s8; None where that cannot be."""
     sizes, bias = layer.sizes, layer.folded_bias
-    high = layer.is_uniform and layer.monotone and high_words(layer.requants[:1]) is not None
+    high = layer.is_uniform and layer.monotone and HIGH_WORD.words(layer.requants[:1]) is not None
     if not layer.is_dense or not high or bias is None or not lowering.target.runs(CONV2D_DSP):
         return None
     offset = int(layer.filter_offsets[0])

@@ -12,10 +12,10 @@ from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels import packed_halfwords
-from tinyglow.kernels.convolution.channel_scales import fits_high_word, requantize_high_words
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
+from tinyglow.numerics.glow_epilogue import HIGH_WORD, fits_high_word
 from tinyglow.targets.cores import DSP
 
 _WORDS = 7  # of a channel: its bias, and two for each row of its weights; its scale if it has its own
@@ -66,7 +66,7 @@ def conv2d_squares_dsp_s8(p: SquaresDspParams, x: Array, filters: Array, out: Ar
 def conv2d_squares_channelwise_dsp_s8(p: SquaresChannelwiseDspParams, x: Array, filters: Array, out: Array) -> None:
     """Definition of tg_conv2d_squares_channelwise_dsp_s8: the same, each channel with its own constants."""
     scales = filters.reshape(p.out_c, -1)[:, -1]
-    out[...] = p.activate(requantize_high_words(_sums(p, x, filters), scales, p.out_offset)).reshape(out.shape)
+    out[...] = p.activate(HIGH_WORD.apply(_sums(p, x, filters), scales, p.out_offset)).reshape(out.shape)
 
 
 def _sums(p: PooledGeometry, x: Array, filters: Array) -> Array:

@@ -10,9 +10,9 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
-from tinyglow.kernels.convolution.channel_scales import requantize_scale_words
 from tinyglow.kernels.convolution.depthwise_3x3 import PlanesGeometry, fits, planes_sums, scratch_bytes, work
 from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET
 from tinyglow.targets.cores import DSP
 
 
@@ -28,11 +28,11 @@ def depthwise_3x3_channelwise_s8(
 ) -> None:
     """Definition of tg_depthwise_3x3_channelwise_s8: as tg_depthwise_3x3_s8, each channel with its own constants.
 
-    bias [out_c, 2]: the bias, and the channel's word of ``scale_words``.
+    bias [out_c, 2]: the bias, and the channel's word of ``FOLDED_OFFSET.words``.
     """
     words = bias.reshape(-1, 2)
     sums = planes_sums(p, x, filters, words[:, 0])
-    out[...] = p.activate(requantize_scale_words(sums, words[:, 1], p.out_offset)).reshape(out.shape)
+    out[...] = p.activate(FOLDED_OFFSET.apply(sums, words[:, 1], p.out_offset)).reshape(out.shape)
 
 
 DEPTHWISE_3X3_CHANNELWISE = Kernel(

@@ -10,10 +10,10 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
-from tinyglow.kernels.convolution.channel_scales import requantize_high_words
 from tinyglow.kernels.convolution.depthwise_dsp import GROUP, is_fast, overlap, pack, unpack, work
 from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.numerics.glow_epilogue import HIGH_WORD
 from tinyglow.targets.cores import DSP
 
 
@@ -35,12 +35,12 @@ class DepthwiseChannelwiseDspParams(ConvGeometry):
 def depthwise_channelwise_dsp_s8(p: DepthwiseChannelwiseDspParams, x: Array, filters: Array, out: Array) -> None:
     """Definition of both kernels: as ``depthwise_dsp_s8``, each channel with its own constants.
 
-    filters: ``high_words`` of each four channels are after their weights.
+    filters: ``HIGH_WORD.words`` of each four channels are after their weights.
     """
     groups = filters.reshape(-1, GROUP + 2 * p.taps + GROUP)
     weights, bias = unpack(np.ascontiguousarray(groups[:, :-GROUP]), p.in_c, p.taps)
     sums = p.sums(x, weights, np.zeros(p.out_c, np.int32)) + bias
-    scaled = requantize_high_words(sums, groups[:, -GROUP:].ravel()[: p.out_c], p.out_offset)
+    scaled = HIGH_WORD.apply(sums, groups[:, -GROUP:].ravel()[: p.out_c], p.out_offset)
     out[...] = p.activate(scaled).reshape(out.shape)
 
 

@@ -11,10 +11,10 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
-from tinyglow.kernels.convolution.channel_scales import requantize_high_words
 from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
+from tinyglow.numerics.glow_epilogue import HIGH_WORD
 from tinyglow.targets.cores import DSP
 
 _GROUP = 4  # channels
@@ -82,7 +82,7 @@ def depthwise_strip_channelwise_dsp_s8(
 ) -> None:
     """Definition of tg_depthwise_strip_channelwise_dsp_s8: the same, each channel with its own constants."""
     scales = filters.reshape(p.out_c, -1)[:, -1]
-    scaled = requantize_high_words(_sums(p, x, filters), scales, p.out_offset)
+    scaled = HIGH_WORD.apply(_sums(p, x, filters), scales, p.out_offset)
     out[...] = p.activate(scaled).reshape(out.shape)
 
 

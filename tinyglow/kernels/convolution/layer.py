@@ -16,8 +16,9 @@ from tinyglow.ir.target import Variant
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
 from tinyglow.kernels.activation import Activation
-from tinyglow.kernels.convolution.channel_scales import fits_high_word, high_words, scale_words, within_int32
 from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET, HIGH_WORD, fits_high_word
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +76,13 @@ class ConvLayer:
 
     @property
     def scales(self) -> Array | None:
-        """``scale_words`` of a layer with a scale for each channel; None if it has one for all, or one that wraps."""
-        return scale_words(self.requants) if self.per_channel and self.offset_folds else None
+        """The words of FOLDED_OFFSET, if each channel has its own scale; None if one serves all, or one wraps."""
+        return FOLDED_OFFSET.words(self.requants) if self.per_channel and self.offset_folds else None
 
     @property
     def high_scales(self) -> Array | None:
-        """``high_words`` of a layer with a scale for each channel; None if it has one for all, or one that wraps."""
-        return high_words(self.requants) if self.per_channel and self.monotone else None
+        """The words of HIGH_WORD, if each channel has its own scale; None if one serves all, or one wraps."""
+        return HIGH_WORD.words(self.requants) if self.per_channel and self.monotone else None
 
     @property
     def one_filter_offset(self) -> int | None:
@@ -113,12 +114,12 @@ class ConvLayer:
     @property
     def monotone(self) -> bool:
         """Whether a larger sum never gives a smaller output: nothing wraps, and the activation is not leaky."""
-        return not self.activation["leaky"] and self._bounded(0)
+        return not self.activation["leaky"] and self.proves(HIGH_WORD)
 
     @property
     def offset_folds(self) -> bool:
         """Whether the offset may be added before a requantization's last shift, and the activation is not leaky."""
-        return self.monotone and self._bounded(abs(self.out.offset))
+        return self.monotone and self.proves(FOLDED_OFFSET)
 
     @property
     def is_high_word(self) -> bool:
@@ -165,13 +166,10 @@ class ConvLayer:
         nbytes = code + sum(constants[name].nbytes for name in stored)
         return Variant(kernel.symbol, cycles, nbytes, emit, code, kernel.scratch(params) if kernel.scratch else 0)
 
-    def _bounded(self, offset: int) -> bool:
-        bounds = np.stack(self.sum_bounds(), axis=1).tolist()
-        return all(
-            within_int32(bound, requant, offset)
-            for pair, requant in zip(bounds, self.requants, strict=True)
-            for bound in pair
-        )
+    def proves(self, epilogue: Epilogue[glow.Requant]) -> bool:
+        """Whether all sums that the layer can have meet the epilogue's obligation."""
+        low, high = self.sum_bounds()
+        return epilogue.holds_for(zip(low.tolist(), high.tolist(), strict=True), self.requants)
 
 
 def conv_layer(

@@ -12,10 +12,10 @@ from tinyglow.ir.kernel import I8, I16, I32, U16, In, Kernel, Out, Params, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels import packed_halfwords
-from tinyglow.kernels.convolution.channel_scales import requantize_high_words
 from tinyglow.kernels.convolution.conv2d_dsp import is_pointwise
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
+from tinyglow.numerics.glow_epilogue import HIGH_WORD
 from tinyglow.targets.cores import DSP
 
 _WORD = 4  # bytes
@@ -88,7 +88,7 @@ def pointwise_dsp_s8(p: PointwiseParams, x: Array, filters: Array, out: Array) -
 def pointwise_channelwise_dsp_s8(p: PointwiseChannelwiseParams, x: Array, filters: Array, out: Array) -> None:
     """Definition of tg_pointwise_channelwise_dsp_s8: the same, each channel with its own constants."""
     scales = filters.reshape(p.out_c, -1)[:, 0]
-    _store(p, requantize_high_words(_sums(p, x, filters), scales, p.out_offset), out)
+    _store(p, HIGH_WORD.apply(_sums(p, x, filters), scales, p.out_offset), out)
 
 
 def _sums(p: Points, x: Array, filters: Array) -> Array:

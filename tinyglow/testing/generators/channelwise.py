@@ -20,7 +20,6 @@ from tinyglow.kernels.convolution import (
     depthwise_strip_dsp,
     pointwise_dsp,
 )
-from tinyglow.kernels.convolution.channel_scales import high_words, scale_words, within_int32
 from tinyglow.kernels.convolution.conv2d_3x3_dsp import (
     CONV2D_3X3_CHANNELWISE_DSP,
     CONV2D_3X3_DSP,
@@ -65,6 +64,7 @@ from tinyglow.kernels.convolution.pointwise_dsp import (
     PointwiseParams,
 )
 from tinyglow.numerics import glow
+from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET, HIGH_WORD, within_int32
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import cases, generates
 from tinyglow.testing.values import requant_params
@@ -106,7 +106,7 @@ def _conv2d_channelwise_lanes(draw: st.DrawFn) -> Case:
     p, biases = case.params, case.inputs["bias"].reshape(-1, 2)
     assert isinstance(p, LanesParams)
     weights, _ = conv2d_lanes.unpack(case.inputs["filter"], p)
-    words = np.column_stack([biases, draw(_own_scales(scale_words, weights, biases[:, 1], p.out))])
+    words = np.column_stack([biases, draw(_own_scales(FOLDED_OFFSET.words, weights, biases[:, 1], p.out))])
     params = ChannelwiseLanesParams(**_without_scale(p))
     return Case(CONV2D_CHANNELWISE_LANES, params, {**case.inputs, "bias": words.ravel()}, case.outputs)
 
@@ -118,7 +118,7 @@ def _depthwise_3x3_channelwise(draw: st.DrawFn) -> Case:
     p, bias = case.params, case.inputs["bias"]
     assert isinstance(p, Depthwise3x3Params)
     weights = case.inputs["filter"].reshape(p.out_c, -1).astype(np.int32) - p.filter_offset
-    words = np.column_stack([bias, draw(_own_scales(scale_words, weights, bias, p.out))])
+    words = np.column_stack([bias, draw(_own_scales(FOLDED_OFFSET.words, weights, bias, p.out))])
     params = Depthwise3x3ChannelwiseParams(**_without_scale(p))
     return Case(DEPTHWISE_3X3_CHANNELWISE, params, {**case.inputs, "bias": words.ravel()}, case.outputs)
 
@@ -130,7 +130,7 @@ def _conv2d_channelwise_code(draw: st.DrawFn) -> Case:
     p, bias = case.params, case.inputs["bias"]
     assert isinstance(p, CodeParams)
     weights = case.inputs["weights"].reshape(p.out_c, -1)
-    words = np.column_stack([bias, draw(_own_scales(scale_words, weights, bias, p.out))])
+    words = np.column_stack([bias, draw(_own_scales(FOLDED_OFFSET.words, weights, bias, p.out))])
     inputs = {**case.inputs, "bias": words.ravel()}
     params = ChannelwiseCodeParams(**_without_scale(p))
     return Case(CONV2D_CHANNELWISE_CODE, params, inputs, case.outputs, case.functions)
@@ -144,7 +144,7 @@ def _conv2d_channelwise_high_dsp(draw: st.DrawFn) -> Case:
     assert isinstance(p, ConvDspParams)
     bias = bias[: p.out_c]
     weights = conv2d_dsp.unpack(case.inputs["filter"], p).astype(np.int32) - p.filter_offset
-    scales = draw(_own_scales(high_words, weights, bias, p.out))
+    scales = draw(_own_scales(HIGH_WORD.words, weights, bias, p.out))
     inputs = {**case.inputs, "bias": pack_biases(bias, scales)}
     return Case(CONV2D_CHANNELWISE_HIGH_DSP, ChannelwiseHighDspParams(**_without_scale(p)), inputs, case.outputs)
 
@@ -156,7 +156,7 @@ def _depthwise(draw: st.DrawFn, kernel: Kernel, uniform: Kernel) -> Case:
     assert isinstance(p, DepthwiseDspParams)
     weights, bias = depthwise_dsp.unpack(case.inputs["filter"], p.in_c, p.taps)
     # These sums are of x - in_offset.
-    scales = draw(_own_scales(high_words, 2 * weights, bias, p.out))
+    scales = draw(_own_scales(HIGH_WORD.words, 2 * weights, bias, p.out))
     inputs = {**case.inputs, "filter": depthwise_dsp.pack(weights, bias, scales)}
     params = DepthwiseChannelwiseDspParams(**{**_without_scale(p), "leaky": 0})
     return Case(kernel, params, inputs, case.outputs)
@@ -173,7 +173,7 @@ def _depthwise_strip_channelwise(draw: st.DrawFn) -> Case:
     p = case.params
     assert isinstance(p, DepthwiseStripParams)
     filters, bias = depthwise_strip_dsp.unpack(case.inputs["filter"])
-    scales = draw(_own_scales(high_words, filters.astype(np.int32) - p.filter_offset, bias, p.out))
+    scales = draw(_own_scales(HIGH_WORD.words, filters.astype(np.int32) - p.filter_offset, bias, p.out))
     inputs = {**case.inputs, "filter": depthwise_strip_dsp.pack(filters, bias, scales)}
     params = DepthwiseStripChannelwiseParams(**_without_scale(p))
     return Case(DEPTHWISE_STRIP_CHANNELWISE_DSP, params, inputs, case.outputs)
@@ -186,7 +186,7 @@ def _pointwise_channelwise(draw: st.DrawFn) -> Case:
     p = case.params
     assert isinstance(p, PointwiseParams)
     weights, bias = pointwise_dsp.unpack(case.inputs["filter"], p.in_c)
-    scales = draw(_own_scales(high_words, weights, bias, p.out))
+    scales = draw(_own_scales(HIGH_WORD.words, weights, bias, p.out))
     inputs = {**case.inputs, "filter": pointwise_dsp.pack(weights, bias, scales)}
     return Case(POINTWISE_CHANNELWISE_DSP, PointwiseChannelwiseParams(**_without_scale(p)), inputs, case.outputs)
 
@@ -198,7 +198,7 @@ def _conv2d_squares_channelwise(draw: st.DrawFn) -> Case:
     p = case.params
     assert isinstance(p, conv2d_squares_dsp.SquaresDspParams)
     weights, bias = conv2d_squares_dsp.unpack(case.inputs["filter"])
-    scales = draw(_own_scales(high_words, weights, bias, p.out))
+    scales = draw(_own_scales(HIGH_WORD.words, weights, bias, p.out))
     inputs = {**case.inputs, "filter": conv2d_squares_dsp.pack(weights, bias, scales)}
     params = SquaresChannelwiseDspParams(**_without_scale(p))
     return Case(CONV2D_SQUARES_CHANNELWISE_DSP, params, inputs, case.outputs)
@@ -211,6 +211,6 @@ def _conv2d_3x3_channelwise(draw: st.DrawFn) -> Case:
     p = case.params
     assert isinstance(p, conv2d_3x3_dsp.Conv3x3DspParams)
     weights, bias = conv2d_3x3_dsp.unpack(case.inputs["filter"])
-    scales = draw(_own_scales(high_words, weights, bias, p.out))
+    scales = draw(_own_scales(HIGH_WORD.words, weights, bias, p.out))
     inputs = {**case.inputs, "filter": conv2d_3x3_dsp.pack(weights, bias, scales)}
     return Case(CONV2D_3X3_CHANNELWISE_DSP, Conv3x3ChannelwiseDspParams(**_without_scale(p)), inputs, case.outputs)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.convolution import (
-    channel_scales,
     conv2d_3x3_dsp,
     conv2d_dsp,
     conv2d_squares_dsp,
@@ -19,7 +18,7 @@ from tinyglow.kernels.convolution import (
     depthwise_strip_dsp,
     pointwise_dsp,
 )
-from tinyglow.kernels.convolution.channel_scales import channel_words, fits_high_word
+from tinyglow.kernels.convolution.channel_scales import channel_words
 from tinyglow.kernels.convolution.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams
 from tinyglow.kernels.convolution.conv2d_3x3_dsp import CONV2D_3X3_DSP, Conv3x3DspParams
 from tinyglow.kernels.convolution.conv2d_channelwise_dsp import CONV2D_CHANNELWISE_DSP, ChannelwiseDspParams
@@ -38,6 +37,7 @@ from tinyglow.kernels.fully_connected.fully_connected_quads import pack as pack_
 from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow
+from tinyglow.numerics.glow_epilogue import HIGH_WORD, fits_high_word
 from tinyglow.testing.case import Case
 from tinyglow.testing.layer_values import (
     activation_bounds,
@@ -187,7 +187,7 @@ def _conv2d_dsp(draw: st.DrawFn) -> Case:
     by_tap = filters.reshape(units, fields["kernel_h"], fields["kernel_w"], fields["in_c"])
     packed = conv2d_dsp.pack(by_tap, filter_offset)
     out = draw(requant_params(max(spread), out_offset))
-    assume(channel_scales.high_words([out]) is not None)
+    assume(HIGH_WORD.words([out]) is not None)
     assume_no_wraps(filters.astype(np.int32) - filter_offset, bias, out)
     params = ConvDspParams(**fields, filter_offset=filter_offset, out=out)
     inputs = {"input": data, "filter": packed, "bias": conv2d_dsp.even_channels(bias)}

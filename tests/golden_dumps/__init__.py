@@ -1,0 +1,1 @@
+"""What three small networks look like after each station."""

@@ -23,6 +23,7 @@ from tinyglow.passes.chains import (
     sink_relu_below_concat,
 )
 from tinyglow.passes.folding import (
+    fold_batch_norm_behind_reshape,
     fold_batch_norm_into_convolution,
     fold_batch_norm_into_fully_connected,
     fold_constants,
@@ -289,7 +290,7 @@ _RULES: dict[str, tuple[Maker, list[Rule]]] = {
     "relu and a clip below it": (_negative_clip, [merge_clips]),
     "clip and relu": (_clip_relu, [merge_relu_into_clip]),
     "needless bounds": (_needless, [drop_needless_bounds]),
-    "a 1-D convolution's neighbours": (_one_dimensional, [raise_above_reshape, fold_batch_norm_into_convolution]),
+    "a 1-D convolution's neighbours": (_one_dimensional, [fold_batch_norm_behind_reshape, raise_above_reshape]),
     "relus at a concat": (_relus, [sink_relu_below_concat]),
     "concats": (_concats, [merge_concats]),
     "a concat of one": (_single_concat, [merge_concats]),

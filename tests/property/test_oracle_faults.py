@@ -17,7 +17,7 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.kernels.activation import NO_ACTIVATION
 from tinyglow.operators.conv2d import Conv2D
-from tinyglow.passes import chains, folding, rewrite, simplify, spelling, tidy, transposes
+from tinyglow.passes import bounds, chains, folding, rewrite, simplify, tidy, transposes, unfolded_batch_norm
 from tinyglow.passes.rewrite import Pass, rewriting
 from tinyglow.quant import match, quantizer
 from tinyglow.testing.oracle import check, check_seed, sweep
@@ -121,8 +121,8 @@ def raw_division(patch: pytest.MonkeyPatch) -> None:
 
     def faulty(like_glow: bool = False) -> list[Pass]:
         replaced = {
-            spelling.batch_norm_as_depthwise: spelling.batch_norm_as_glow,
-            spelling.batch_norm_as_arithmetic: spelling.batch_norm_as_glow,
+            unfolded_batch_norm.batch_norm_as_depthwise: unfolded_batch_norm.batch_norm_as_glow,
+            unfolded_batch_norm.batch_norm_as_arithmetic: unfolded_batch_norm.batch_norm_as_glow,
             folding.divide_with_fractions: folding.fold_constants,
         }
         return [
@@ -173,7 +173,7 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         chains.sink_relu_below_concat, "edit.add(relus[0].name, Relu(), [joined], node.origin)", "joined"
     ),
     "bounds of two Clips": _mutation(
-        chains.merge_clips, "min(max(bound, node.op.low), node.op.high)", "max(bound, node.op.low)"
+        bounds.merge_clips, "min(max(end, node.op.low), node.op.high)", "max(end, node.op.low)"
     ),
     "a folded normalization forgets the bias": _mutation(
         folding.fold_batch_norm_into_convolution, "bias.data * a + b", "bias.data + b"

@@ -61,7 +61,7 @@ def merge_relu_into_clip(node: Node, edit: GraphEditor) -> bool:
 
 
 def drop_needless_bounds(node: Node, edit: GraphEditor) -> bool:
-    """A Relu or Clip behind what never leaves its bounds does nothing. Glow finds some of them, in int8."""
+    """A Relu or Clip after what never leaves its bounds does nothing. Glow finds some of them, in int8."""
     own, source = _bounds(node.op), edit.producer(node.inputs[0])
     if own is None or source is None:
         return False

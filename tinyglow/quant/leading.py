@@ -1,9 +1,9 @@
 """Normalization that a network begins with: into the first layer where that is exact, in float where int8 loses it.
 
-Features of other sizes than each other, or far from zero, share one scale as they come in; behind their normalization
+Features of other sizes than each other, or far from zero, share one scale as they come in; after their normalization
 they do not. A chain of + - * / by constants that an input goes through first is y = A * x + B, element by element. If
 one step of x, times A, is more than two steps of y, int8 cannot hold x as well as y: the input and the chain stay
-float, and y is what is quantized. Otherwise A and B go into the filters or weights of the layer behind the chain, if
+float, and y is what is quantized. Otherwise A and B go into the filters or weights of the layer after the chain, if
 nothing is lost there: padding stands for x = 0, not for y = 0. Glow has neither.
 """
 
@@ -142,7 +142,7 @@ _INTO: dict[type[Op], Callable[[Leading, Node, GraphEditor], tuple[Array, Array]
 
 
 def _fold(chain: Leading, edit: GraphEditor) -> bool:
-    """Let the layer behind the chain do its arithmetic, if it can; False if not."""
+    """Let the layer after the chain do its arithmetic, if it can; False if not."""
     users, sizes = edit.users(chain.end), np.abs(chain.scale)
     if len(users) != 1 or not edit.has_one_use(chain.end) or type(users[0].op) not in _INTO:
         return False

@@ -157,7 +157,7 @@ class Simulation:
         return {output.name: rows(self._result(output.value)) for output in self.graph.outputs}
 
     def _result(self, name: str) -> Array:
-        """An output's values, as integers even behind a float operator: a transpose that sank below it makes them."""
+        """An output's values, as integers even after a float operator: a transpose that sank below it makes them."""
         if name in self._int8 or self._real[name].dtype.kind != "f":
             return self._int8.get(name, self._real[name])
         return self._grid(name)(self._real[name])

@@ -21,7 +21,7 @@ def _is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
-@pytest.hookimpl(trylast=True)  # behind the reporter
+@pytest.hookimpl(trylast=True)  # after the reporter
 def pytest_configure(config: pytest.Config) -> None:
     """In the process that the user started, unless it was asked for more or less words: a line of progress."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")

@@ -31,7 +31,7 @@ def test_onnx_models(name: str) -> None:
 
 
 def test_pool_windows_behind_the_padding() -> None:
-    """ceil_mode with count_include_pad: the padding counts, and what is behind it does not."""
+    """ceil_mode with count_include_pad: the padding counts, and what is after it does not."""
     given = case("avgpool_ceil_count_include_pad")
     graph = tinyglow.load(given.path)
     np.testing.assert_allclose(float_answers(graph, given.inputs)[0], given.expected[0], rtol=1e-4, atol=1e-5)

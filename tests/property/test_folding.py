@@ -59,7 +59,7 @@ def _assert_same(before: Graph, after: Graph, net: Net) -> None:
 
 
 def _check(make: Maker, seed: int, rules: Sequence[Rule], folder: Path) -> tuple[Graph, Graph]:
-    """The graphs before and behind ``rules``, which compute the same."""
+    """The graphs before and after ``rules``, which compute the same."""
     net = make(NetBuilder(seed))
     before = _simplified(net, folder)
     after = rewrite(before, rules)
@@ -103,7 +103,7 @@ _STEPS: dict[str, Callable[[NetBuilder, str, str], str]] = {
 @pytest.mark.parametrize("second", ["", *_STEPS])
 @pytest.mark.parametrize("first", _STEPS)
 def test_arithmetic_goes_into_the_convolution(first: str, second: str, tmp_path: Path) -> None:
-    """Any one or two steps of arithmetic by constants behind a convolution are folded, and compute the same."""
+    """Any one or two steps of arithmetic by constants after a convolution are folded, and compute the same."""
     steps = ["", *_STEPS]
     kind = (steps.index(first) + 3 * steps.index(second)) % len(_SHAPES)
 

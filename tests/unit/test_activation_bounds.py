@@ -98,7 +98,7 @@ def _real(program: Program, inputs: dict[str, Array]) -> dict[str, Array]:
 
 
 def test_a_bound_that_calibration_never_met_is_kept(tmp_path: Path) -> None:
-    """A difference that is never negative in calibration has one type before and behind a Relu; it still bounds."""
+    """A difference that is never negative in calibration has one type before and after a Relu; it still bounds."""
     build = NetBuilder(1)
     signs = build.constant(np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]))
     dense = build.node("Gemm", "x", signs, build.constant(np.zeros(2)))

@@ -45,7 +45,7 @@ def norm_behind_dense(build: NetBuilder) -> str:
 
 
 def norm_behind_product(build: NetBuilder) -> str:
-    """A normalization behind a product of matrices without a bias."""
+    """A normalization after a product of matrices without a bias."""
     return _batch_norm(build, build.node("MatMul", build.node("Flatten", "x"), build.weights(3 * 6 * 6, 5)), 5)
 
 
@@ -80,7 +80,7 @@ def clip_of_clip(build: NetBuilder) -> str:
 
 
 def bounds_that_do_not_meet(build: NetBuilder) -> str:
-    """Of bounds below zero behind a ReLU one number is left, and of a ReLU behind them another."""
+    """Of bounds below zero after a ReLU one number is left, and of a ReLU after them another."""
     y = build.node("Relu", _conv(build, "x", 3, 4))
     for low, high in ((-2.0, -0.5), (0.0, 3.0)):
         bounds = [build.constant(np.array(bound, np.float32)) for bound in (low, high)]
@@ -89,7 +89,7 @@ def bounds_that_do_not_meet(build: NetBuilder) -> str:
 
 
 def norm_behind_one_dimension(build: NetBuilder) -> str:
-    """A normalization behind a convolution of a sequence, which is an image of height 1 inside."""
+    """A normalization after a convolution of a sequence, which is an image of height 1 inside."""
     y = build.node("Reshape", "x", build.constant([1, 3, 36]))
     y = build.node("Conv", y, build.weights(4, 3, 3), build.weights(4))
     return build.node("Relu", _batch_norm(build, y, 4))

@@ -100,7 +100,7 @@ def _small(board: Board) -> Board:
 
 
 def test_the_simulator_places_them_so(tmp_path: Path) -> None:
-    """Activations that the DTCM cannot hold lie in the OCRAM, with weights in RAM behind them; answers are the same."""
+    """Activations that the DTCM cannot hold lie in the OCRAM, with weights in RAM after them; answers are the same."""
     pytest.importorskip("unicorn")
     board = _small(load_board("mimxrt1060-evk"))
     program, samples = _tall(tmp_path, 18)

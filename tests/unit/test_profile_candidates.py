@@ -45,7 +45,7 @@ def _changed(profile: Profile, entries: Mapping[str, Range | None]) -> Profile:
 def test_a_moved_value_has_the_range_of_what_it_moves(function: str, tmp_path: Path) -> None:
     """Another compiler's transpose in front of the function has our transpose's name, but for the number.
 
-    Ours is behind the function, and has that one's range.
+    Ours is after the function, and has that one's range.
     """
     net = _net(function)
     graph = _graph(net, tmp_path)

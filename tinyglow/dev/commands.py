@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -50,6 +51,12 @@ def _install(names: list[str]) -> int:
     return 0
 
 
+def _docs(more: list[str]) -> int:
+    os.environ["NO_MKDOCS_2_WARNING"] = "1"  # the theme advertises another generator with every build
+    VENV.ready(SETS["docs"])
+    return VENV.run("-m", "mkdocs", "build", "--quiet", "--strict", *more)
+
+
 def _lock(more: list[str]) -> int:
     versions.lock(VENV)
     return 0
@@ -95,7 +102,7 @@ COMMANDS = (
     Command(
         "docs",
         "the documentation as a site in build/docs",
-        _in_order("docs", ("-m", "mkdocs", "build", "--quiet", "--strict")),
+        _docs,
     ),
     Command("lock", "the newest versions of all packages into .ci/locks", _lock),
     Command("test-latest", "all tests with the newest versions that pyproject.toml allows", _test_latest),

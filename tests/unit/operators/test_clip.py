@@ -53,7 +53,7 @@ def test_int8_clip_is_close_to_float(bounds: tuple[float | None, ...], tmp_path:
 
 @pytest.mark.parametrize("bounds", [(-2.0, -0.1), (3.0, 5.0), (0.5, 0.5)])
 def test_bounds_that_the_input_does_not_reach_are_kept(bounds: tuple[float, float], tmp_path: Path) -> None:
-    """Behind a sigmoid, whose int8 values are 0 to 1: the nearer bound, not the end of those."""
+    """After a sigmoid, whose int8 values are 0 to 1: the nearer bound, not the end of those."""
     build = NetBuilder()
     y = build.node("Clip", build.node("Sigmoid", "x"), *(build.constant(np.float32(bound)) for bound in bounds))
     net = build.build({"x": (1, 40)}, [y])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from tests.needs import summary
 from tests.object_cache import ObjectCache
 from tests.progress import Progress
 from tinyglow.sim import toolchain
+from tinyglow.testing.budget import QUICK_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
+SLOW_FOLDERS = {"parity", "golden", "app_notes", "docs", "property"}
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -23,7 +26,12 @@ def _is_worker(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(trylast=True)  # after the reporter
 def pytest_configure(config: pytest.Config) -> None:
-    """In the process that the user started, unless it was asked for more or less words: a line of progress."""
+    """A line of progress, in the process that the user started, unless it was asked for more or less words.
+
+    The quick run has few examples: test modules ask for their number when they are imported.
+    """
+    if config.getoption("--quick"):
+        os.environ[QUICK_VARIABLE] = "1"
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if config.get_verbosity() == 0 and reporter is not None and not _is_worker(config):
         config.pluginmanager.register(Progress(reporter), "tinyglow-progress")
@@ -37,6 +45,24 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
         terminalreporter.section("skipped")
     for line in lines:
         terminalreporter.write_line(line)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of this project's tests."""
+    parser.addoption("--quick", action="store_true", help="only what takes no time: no C is compiled, few examples")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In the quick run, leave out what compares C with numpy network by network, kernel by kernel."""
+    if not config.getoption("--quick"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("slow") or _folder(item) in SLOW_FOLDERS]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(ROOT).parts[1] if item.path.is_relative_to(ROOT / "tests") else ""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -75,13 +101,18 @@ def shared_model(shared: Path) -> Callable[[str], Path]:
     return path_of
 
 
+def _no_compiler(command: Sequence[str], cwd: Path | None, what: str) -> str:
+    pytest.skip("compiles C, which is not in the quick run")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectCache]:
     """C files that were compiled before, by this process or another of the run, are not compiled again."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if _is_worker(request.config) else base) / "objects"
     with pytest.MonkeyPatch.context() as patch:
-        cache = ObjectCache(folder, toolchain._run)
+        run = _no_compiler if request.config.getoption("--quick") else toolchain._run
+        cache = ObjectCache(folder, run)
         patch.setattr(toolchain, "_run", cache)
         yield cache
 

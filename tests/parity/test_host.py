@@ -29,17 +29,20 @@ def test_every_kernel_has_cases() -> None:
 @budget(quick=200)
 @given(data=st.data())
 def test_c_equals_numpy(library: Library, symbol: str, data: st.DataObject) -> None:
-    """C and numpy agree on every bit, and C writes its outputs and nothing else."""
-    library.run(data.draw(cases(symbol)))
+    """C and numpy agree on every bit, and C writes its outputs and nothing else.
+
+    A kernel that may overwrite its input computes the same when it does; a third of its cases or more may.
+    """
+    case = data.draw(cases(symbol))
+    library.run(case)
+    if case.aliases or case.overlap is not None:
+        library.run(case, in_place=True)
 
 
 @pytest.mark.parametrize("symbol", IN_PLACE)
-@budget(quick=40)
-@given(data=st.data())
-def test_in_place_equals_numpy(library: Library, symbol: str, data: st.DataObject) -> None:
-    """A kernel that may overwrite its input computes the same when it does."""
-    case = data.draw(cases(symbol).filter(lambda case: case.aliases or case.overlap is not None))
-    library.run(case, in_place=True)
+def test_cases_are_run_in_place(symbol: str) -> None:
+    """Where a kernel may overwrite its input, its cases have enough of that kind."""
+    assert sum(bool(case.aliases) or case.overlap is not None for case in fixed_cases(symbol, 20)) >= 2
 
 
 # What to spoil in the runtime's text, and the kernel whose cases must notice.
@@ -70,6 +73,8 @@ def test_a_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
     text = source.read_text(encoding="utf-8")
     assert old in text, f"{file} has changed: choose another fault"
     source.write_text(text.replace(old, new), encoding="utf-8")
+    for other in (path for path in (root / "src").rglob("*.c") if path.stem != symbol):
+        other.unlink()  # to build one kernel, not all
     spoilt = build_library(tmp_path, root=root)
     expected = DamageError if fault in ("one byte too many", "stray write") else AssertionError
     with pytest.raises(expected) as caught:

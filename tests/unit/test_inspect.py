@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases.cases import FOLDER
 from tests.helpers import Net, NetBuilder, conv_net, run_cli
 from tests.tflite import int8_cases
 from tinyglow.pipeline.inspect import inspect
@@ -70,6 +71,8 @@ def test_quantized_models(tmp_path: Path) -> None:
     assert answer.status == 0
     for text in ("TFLite, quantized", "int8", "CONV_2D", "1 x 5 x 6 x 3"):
         assert text in answer.out
+    answer = run_cli("inspect", FOLDER / "tcn_causal_dilated_tflite/model.tflite", "--json")
+    assert not json.loads(answer.out)["summary"]["unsupported"]  # although there is no operator SPACE_TO_BATCH_ND here
 
 
 def test_files_that_are_no_models(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tinyglow.frontend.foreign_formats import refuse_foreign
 from tinyglow.frontend.onnx import read_model
 from tinyglow.frontend.onnx_node import CONSTANT_TYPE, DOMAINS
 from tinyglow.frontend.onnx_tensors import type_name
+from tinyglow.frontend.tflite_dilated import fold_dilated
 from tinyglow.frontend.tflite_file import is_tflite, read_tflite
 from tinyglow.registry import ONNX_OPS, TFLITE_OPS
 
@@ -77,8 +78,9 @@ def _tensor(info: onnx.ValueInfoProto) -> Tensor:
 def _of_tflite(path: str | Path) -> Summary:
     model = read_tflite(path)
     operators = _counted(operator.op_type for operator in model.operators)
+    left = {operator.op_type for operator in fold_dilated(model).operators}
     ends = [
         tuple(Tensor(model.tensors[i].name, model.tensors[i].dtype.lower(), model.tensors[i].shape) for i in numbers)
         for numbers in (model.inputs, model.outputs)
     ]
-    return Summary("TFLite", ends[0], ends[1], operators, _lacking(operators, lambda name: name in TFLITE_OPS))
+    return Summary("TFLite", ends[0], ends[1], operators, _lacking(left, lambda name: name in TFLITE_OPS))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tinyglow.targets.boards import CPUS, BoardError, board_names, load_board
+from tinyglow.targets.memory_map import data_memories
 
 GOOD = """
 title = "A board"
@@ -50,10 +51,52 @@ def test_the_boards_are_the_bare_cores_those_of_nxp_and_this_machine() -> None:
     freedom = {"frdm-k32l2b", "frdm-ke02z40m", "frdm-ke04z", "frdm-ke16z", "frdm-kv11z"}
     rt = {f"mimxrt{part}" for part in ("1050-evkb", "1060-evk", "1064-evk", "1160-evk", "1170-evk")}
     machines = {"microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505"}
-    others = {"evk-mimxrt685", "lpc845-brk", "nucleo-l4r5zi"}
+    others = {"evk-mimxrt685", "lpc845-brk", "nucleo-l4r5zi", *BOUGHT}
     assert {*cores, *freedom, *rt, *machines, *others} <= set(board_names())
     assert board_names() == [*sorted(set(board_names()) - {"host"}), "host"]
     assert [load_board(name).name for name in board_names()] == board_names()
+
+
+# Boards that people have: core, clock in MHz, KB of flash for programs, KB of each memory for data, the fastest first.
+BOUGHT = {
+    "arduino-nano33ble": ("cortex-m4", 64, 960, {"ram": 256}),
+    "arduino-zero": ("cortex-m0plus", 48, 248, {"ram": 32}),
+    "b-l475e-iot01a": ("cortex-m4", 80, 1024, {"sram1": 96, "sram2": 32}),
+    "b-u585i-iot02a": ("cortex-m33", 160, 2048, {"sram": 768}),
+    "frdm-mcxn947": ("cortex-m33", 150, 2048, {"ram": 384, "sramx": 96}),
+    "nrf52840-dk": ("cortex-m4", 64, 1024, {"ram": 256}),
+    "nucleo-h743zi": ("cortex-m7", 480, 2048, {"dtcm": 128, "axi_sram": 512}),
+    "raspberry-pi-pico": ("cortex-m0plus", 125, 2047.75, {"ram": 264}),
+    "stm32f4discovery": ("cortex-m4", 168, 1024, {"sram": 128, "ccm": 64}),
+    "stm32f746g-disco": ("cortex-m7", 216, 1024, {"dtcm": 64, "sram": 256}),
+    "teensy41": ("cortex-m7", 600, 7936, {"dtcm": 128, "ocram": 768}),
+}
+
+
+@pytest.mark.parametrize("name", BOUGHT)
+def test_boards_that_people_have(name: str) -> None:
+    """Core, clock and memories are those of their data sheets; their flash makes the core wait."""
+    board, (cpu, clock, flash, data) = load_board(name), BOUGHT[name]
+    assert (board.cpu, board.clock_hz, board.code.size) == (cpu, clock * 1_000_000, flash * 1024)
+    assert {memory.name: memory.size // 1024 for memory in data_memories(board)} == data
+    assert list(data) == [memory.name for memory in data_memories(board)]
+    assert board.code.wait_states and not board.data.wait_states
+
+
+def test_a_line_of_a_slower_ram_costs_what_its_bus_needs() -> None:
+    """Two clocks of the bus for the request, and one for each of its words, in the core's cycles."""
+    for name, memory, words, bus in (
+        ("mimxrt1050-evkb", "ocram", 4, 150e6),
+        ("mimxrt1060-evk", "ocram", 4, 150e6),
+        ("mimxrt1064-evk", "ocram", 4, 150e6),
+        ("teensy41", "ocram", 4, 150e6),
+        ("mimxrt1160-evk", "ocram", 4, 240e6),
+        ("mimxrt1170-evk", "ocram", 4, 240e6),
+        ("nucleo-h743zi", "axi_sram", 4, 240e6),
+    ):
+        board = load_board(name)
+        assert board.memory(memory).wait_states == round((2 + words) * board.clock_hz / bus), name
+        assert board.memory(memory).data_cache == "dcache"
 
 
 def test_frdm_ke16z_has_the_memories_of_its_chip() -> None:

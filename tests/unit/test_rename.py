@@ -67,4 +67,4 @@ def test_the_header_has_them(tmp_path: Path) -> None:
         tmp_path / "b",
     )
     assert run_cli(*command, "--rename", "x=image").status == 0
-    assert "#define NET_image " in (tmp_path / "b/net.h").read_text()
+    assert "#define NET_image " in (tmp_path / "b/net.h").read_text(encoding="utf-8")

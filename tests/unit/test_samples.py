@@ -29,14 +29,14 @@ def test_tables(delimiter: str, header: str, tmp_path: Path) -> None:
     """A sample on each line, with or without a line of names, whatever separates the columns."""
     lines = [delimiter.join(f"{value:.9g}" for value in row) for row in ROWS]
     path = tmp_path / "x.csv"
-    path.write_text(header.format(delimiter) + "\n".join([*lines, ""]))
+    path.write_text(header.format(delimiter) + "\n".join([*lines, ""]), encoding="utf-8")
     assert (one_array(str(path)).astype(np.float32) == ROWS).all()
 
 
 def test_labels_of_tables(tmp_path: Path) -> None:
     """A column of whole numbers is integers, as classes are."""
     path = tmp_path / "y.csv"
-    path.write_text("label\n3\n1\n2\n")
+    path.write_text("label\n3\n1\n2\n", encoding="utf-8")
     labels = labels_of(str(path))
     assert labels.dtype == np.int64
     assert labels.tolist() == [3, 1, 2]
@@ -58,7 +58,7 @@ def test_commands_take_all_of_them(tmp_path: Path) -> None:
     ):
         answer = run_cli("profile", model, "--input", given, "-o", tmp_path / "p.yaml")
         assert answer.status == 0, answer.err
-        profiles.append((tmp_path / "p.yaml").read_text())
+        profiles.append((tmp_path / "p.yaml").read_text(encoding="utf-8"))
     assert len(set(profiles)) == 1
 
 

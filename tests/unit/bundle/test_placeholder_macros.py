@@ -91,7 +91,7 @@ def test_two_networks_share_the_conversions(tmp_path: Path) -> None:
     other = BundleInfo("other", PLACEHOLDERS[:1], 0, 784, 0, 4)
     (tmp_path / "other.h").write_text(write_header(other, 1.0), encoding="utf-8")
     (tmp_path / "m.c").write_text(
-        '#include "other.h"\n#include "net.h"\nint unused(void);\nint unused(void) { return 0; }\n'
+        '#include "other.h"\n#include "net.h"\nint unused(void);\nint unused(void) { return 0; }\n', encoding="utf-8"
     )
     command = [*command_of("gcc"), *WARNINGS, "-c", "m.c"]
     assert subprocess.run(command, cwd=tmp_path, check=False, capture_output=True).returncode == 0

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "tg_core.h"
 #include "tg_numerics.h"
 
 /* What the compiler makes of a layer's weights: sums of products with inputs x that are laid out for it. */

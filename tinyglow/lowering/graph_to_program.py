@@ -90,8 +90,8 @@ class _Lowering:
     def alias(self, value: str, of: str) -> None:
         self._root[value] = of
 
-    def call(self, kernel: Kernel, operands: Sequence[str], params: Params) -> None:
-        origin = self.node.name if self.node else ""
+    def call(self, kernel: Kernel, operands: Sequence[str], params: Params, origin: str = "") -> None:
+        origin = origin or (self.node.name if self.node else "")
         scratch = ""
         if kernel.scratch:
             scratch = self._own_buffer("_scratch", TensorType((kernel.scratch(params),), "int8", QuantParams(1.0, 0)))
@@ -123,8 +123,7 @@ class _Lowering:
         source = self.buffers[name]
         if source.region is not Region.ACTIVATION:
             self.buffers[output] = placeholder
-            self.node = Node(output, self.graph.nodes[-1].op, (), ()) if self.graph.nodes else None
-            self.call(COPY, [name, output], CopyParams(type_.nbytes))
+            self.call(COPY, [name, output], CopyParams(type_.nbytes), origin=output)
             return
         del self.buffers[name]
         self.buffers[output] = placeholder

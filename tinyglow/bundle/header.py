@@ -99,7 +99,10 @@ def bundle_info(program: Program, options: BundleOptions | None = None) -> Bundl
 
 @dataclass(frozen=True)
 class Described:
-    """What macros say of a placeholder. limits: of its integers, if it is quantized to 8 or 16 bits; else None."""
+    """What the header's macros say of a placeholder.
+
+    limits: of its integers, if it is quantized to 8 or 16 bits; else None.
+    """
 
     name: str
     ctype: str

@@ -29,7 +29,15 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Summary:
-    """kind: of the file. operators: how many nodes of each type there are. unsupported: the types that are not read."""
+    """What a model file holds, whether or not it can be imported.
+
+    Attributes:
+        kind: Of the file.
+        inputs: Of the network.
+        outputs: Of the network.
+        operators: How many nodes of each type there are.
+        unsupported: The types that are not read.
+    """
 
     kind: str
     inputs: tuple[Tensor, ...]

@@ -65,7 +65,13 @@ def rewrite(graph: Graph, rules: Sequence[Rule]) -> Graph:
 
 @dataclass(frozen=True)
 class Pass:
-    """A named step of a station, from graph to graph. rules: those it applies, if that is all it does."""
+    """A named step of a station.
+
+    Attributes:
+        name: For dumps and messages.
+        run: From graph to graph.
+        rules: Those that it applies, if that is all it does.
+    """
 
     name: str
     run: Callable[[Graph], Graph]

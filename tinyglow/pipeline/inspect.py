@@ -16,7 +16,15 @@ from tinyglow.pipeline.stations import load
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer with weights. node: of the model. shape: of its result. weights: elements. macs: multiply-adds."""
+    """A layer with weights.
+
+    Attributes:
+        node: The model's node.
+        kind: Its operator.
+        shape: Of its result.
+        weights: Elements.
+        macs: Multiply-accumulates.
+    """
 
     node: str
     kind: str

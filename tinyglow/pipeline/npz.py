@@ -18,10 +18,18 @@ _MOST_ARRAYS = 1_000
 
 
 def read_npz(path: str | Path, what: str, most: int = MOST_BYTES) -> dict[str, Array]:
-    """All arrays of numbers in a .npz file, by name; scalars are left out.
+    """Read all arrays of numbers of a .npz file; scalars are left out.
 
-    what: what the file is, for messages. most: bytes that it may have, and unpack to. Raises InputError if it is no
-    such file, damaged, or unpacks to too much.
+    Args:
+        path: The file.
+        what: What the file is, for messages.
+        most: Bytes that it may have, and unpack to.
+
+    Returns:
+        Arrays by name.
+
+    Raises:
+        InputError: It is no such file, is damaged, or unpacks to too much.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(read_bounded(path, most))) as archive:

@@ -76,7 +76,13 @@ def _ram(program: Program) -> int:
 class Trials:
     """A float network, its profile and samples to try settings on.
 
-    inputs: [samples, *shape] float32 by placeholder; the first 16 are used. base: what is given.
+    Attributes:
+        graph: The float graph.
+        profile: Its ranges.
+        inputs: float32 [samples, *shape] by placeholder; the first 16 are used.
+        base: The setting that is given.
+        advance: Is called with 1 after each trial.
+        found: The trials so far.
     """
 
     graph: Graph

@@ -58,7 +58,15 @@ def _of_same_elements(one: Range, other: Range) -> bool:
 
 @dataclass
 class Candidates:
-    """entries: the profile by value name. Afterwards ``domains`` has, for each group, the entries that it may have."""
+    """Which entries of a profile each group of values may have.
+
+    Attributes:
+        graph: The float graph.
+        entries: The profile, by value name.
+        group: The group of each value.
+        members: The values of each group.
+        domains: For each group, the entries that it may have.
+    """
 
     graph: Graph
     entries: Mapping[str, Range]

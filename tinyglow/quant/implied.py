@@ -48,7 +48,7 @@ def moved_from(node: Node) -> str | None:
 
 @dataclass(frozen=True)
 class Implied:
-    """exact: the result's range is this one; else it lies within."""
+    """A range that follows from others. exact: the result's range is this one; otherwise it lies within."""
 
     low: float
     high: float

@@ -38,9 +38,14 @@ _MOST_SPREAD = 2.0
 
 @dataclass(frozen=True)
 class Leading:
-    """The chain that input ``source`` goes through first; it ends in ``end`` = scale * moved(source) + shift.
+    """The chain of arithmetic that an input goes through first: ``end`` = scale * moved(source) + shift.
 
-    scale, shift: float32, of ``end``'s shape. nodes: of the chain, in order; ``moves`` are those without arithmetic.
+    Attributes:
+        source: The input.
+        end: Where the chain ends.
+        nodes: The chain's nodes in order; ``moves`` are those without arithmetic.
+        scale: float32, of ``end``'s shape.
+        shift: float32, of ``end``'s shape.
     """
 
     source: str

@@ -49,10 +49,15 @@ _CLIPPING = 1.0
 
 @dataclass(frozen=True)
 class Form:
-    """How a network is compiled. foreign_profile: the profile is that of Glow's graph, as Glow would have made it.
+    """How a network is compiled.
 
-    float_nodes: how many of the nodes stay float beside those of the scheme. float_io: inputs and outputs do.
-    target: a core whose joined and left-out layers are compared with the plain program, bit by bit.
+    Attributes:
+        scheme: How it is quantized.
+        foreign_profile: Whether the profile is that of Glow's graph, as Glow would have made it.
+        float_nodes: How many nodes stay float in addition to those of the scheme.
+        float_io: Whether inputs and outputs stay float.
+        target: A core whose joined and left-out layers are compared with the plain program, bit by bit; "" for none.
+        reference: Whether onnx's reference is compared with.
     """
 
     scheme: Scheme = _DEFAULT
@@ -70,7 +75,13 @@ class Form:
 
 @dataclass(frozen=True)
 class Finding:
-    """What the oracle found. station: after which the network means something else; rule: which rewrite did it."""
+    """What the oracle found.
+
+    Attributes:
+        station: The station after which the network means something else.
+        what: The difference.
+        rule: The rewrite rule that did it, if that is known.
+    """
 
     station: str
     what: str

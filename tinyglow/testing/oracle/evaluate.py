@@ -41,7 +41,10 @@ def saturated(array: Array, type_: TensorType) -> Array:
 
 
 def apply(op: Op, operands: list[Array], bounded: bool = False) -> tuple[Array, ...]:
-    """The operator's results. bounded: of inputs within the fixed ranges of Glow's tables of Sigmoid and Tanh."""
+    """The operator's results.
+
+    bounded: whether inputs stay within the fixed ranges of Glow's tables of Sigmoid and Tanh.
+    """
     if bounded and isinstance(op, BoundedFunction):
         operands = [np.clip(operands[0], *op.domain), *operands[1:]]
     with np.errstate(all="ignore"):
@@ -73,9 +76,15 @@ class Evaluator:
     def values(
         self, graph: Graph, constants: Mapping[str, Array] | None = None, bounded: bool = False
     ) -> dict[str, Array]:
-        """Every value by its name, [samples, *shape], or [1, *shape] where it is constant.
+        """Compute every value of a graph in real numbers.
 
-        constants: real numbers in the place of some constants, [1, *shape]. bounded: see ``apply``.
+        Args:
+            graph: The graph.
+            constants: Real numbers [1, *shape] in the place of some constants.
+            bounded: See ``apply``.
+
+        Returns:
+            Arrays [samples, *shape] by name, or [1, *shape] where a value is constant.
         """
         values = {
             name: self.constant(value.data, value.type)

@@ -99,10 +99,20 @@ def grid_of(bounds: Bounds, scheme: Scheme, stretch: float = 1.0) -> Grid:
 
 
 def rounded_constant(node: Node, index: int, array: Array, result: Bounds, scheme: Scheme) -> Array:
-    """A constant operand [1, *shape] as the integer network holds it. result: the range of the node's result.
+    """A constant operand as the integer network holds it.
 
-    A bias is as it is, since it is as fine as the sums, unless it is int8; what must have the result's parameters (of a
-    Concat) has them; filters may have a grid for each output channel, and weights of int16 layers have.
+    A bias stays as it is, since it is as fine as the sums, unless it is int8. What must have the result's parameters
+    (of a Concat) has them. Filters may have a grid for each output channel, and weights of int16 layers do.
+
+    Args:
+        node: The node.
+        index: Which operand it is.
+        array: [1, *shape].
+        result: The range of the node's result.
+        scheme: How the network is quantized.
+
+    Returns:
+        [1, *shape].
     """
     if array.dtype.kind != "f" or (index == node.op.bias_operand and scheme.bias_dtype == "int32"):
         return array
@@ -126,9 +136,16 @@ def _by_unit(array: Array, axis: int, scheme: Scheme) -> Array:
 
 @dataclass
 class Simulation:
-    """int8 of a float ``graph``. exact: its values in float, whose ranges the grids have.
+    """A simulation of int8 on a float graph.
 
-    round_constants: else only what is computed is rounded. stretch: ranges are up to so much wider, to vary the grids.
+    Attributes:
+        graph: The float graph.
+        exact: Its values in float, which give the grids their ranges.
+        scheme: How it is quantized.
+        evaluator: Computes in real numbers.
+        round_constants: Whether constants are rounded too, or only what is computed.
+        stretch: Up to how much wider ranges are, to vary the grids.
+        seed: Of that variation.
     """
 
     graph: Graph

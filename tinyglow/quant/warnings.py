@@ -217,18 +217,22 @@ def below_a_step(evidence: Evidence) -> Iterator[Finding]:
 
     Parts of a Concat are what ``few_steps`` is for.
     """
-    in_concat = {name for node in evidence.graph.nodes if isinstance(node.op, Concat) for name in node.inputs}
     made = {node.outputs[0]: node for node in evidence.quantized.nodes if node.outputs}
     for node in evidence.graph.nodes:
         name = node.outputs[0]
         type_, recorded, same = evidence.integer_type(name), evidence.range_of(name), made.get(name)
-        if name in in_concat or type_ is None or type_.quant is None or recorded is None or same is None:
+        if type_ is None or type_.quant is None or recorded is None or same is None:
             continue
         steps = (recorded.high - recorded.low) / type_.quant.scale
-        if same.op == node.op and 0 < steps < 1:
+        if same.op == node.op and 0 < steps < 1 and not _joins_a_concat(evidence, name):
             found = f"varies from {recorded.low:g} to {recorded.high:g}, less than one step of {type_.quant.scale:.3g}"
             advice = f"keep it float ({_float_nodes([evidence.origin(node)])}) or use --precision int16"
             yield Finding("below-a-step", evidence.origin(node), found, advice)
+
+
+def _joins_a_concat(evidence: Evidence, value: str) -> bool:
+    """Whether a Concat reads a value, perhaps moved: its scale may be the Concat's then, which has a warning already."""
+    return any(isinstance(reader.op, Concat) for reader in readers(evidence.graph, value))
 
 
 def _value_name(evidence: Evidence, value: str) -> str:

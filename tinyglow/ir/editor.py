@@ -31,6 +31,14 @@ def legal_name(name: str) -> str:
     return legal if legal and not legal[0].isdigit() else "A" + legal
 
 
+_FOLDED = "_constfold"
+
+
+def _content(data: Array) -> tuple[object, ...]:
+    """Equal for equal arrays of one type; both zeros are one."""
+    return (data.shape, data.dtype.str, (data + data.dtype.type(0)).tobytes())
+
+
 class Namer:
     """Unique names, numbered as Glow numbers them (Glow, lib/Graph/Graph.cpp, Module::uniqueName).
 
@@ -73,6 +81,7 @@ class GraphEditor:
         self.values: dict[str, Value] = {}
         self.inputs: list[str] = []
         self._outputs: dict[str, Output] = {}
+        self._folded: dict[tuple[object, ...], dict[str, None]] = {}  # names of constants by their content
         self._saved: Counter[str] = Counter()  # how many outputs each value is
         self.constant_bytes = 0  # of all constants that were made
         self.source_names: dict[str, str] = {}
@@ -88,6 +97,8 @@ class GraphEditor:
         used = {*graph.used_names, *graph.values, *(node.name for node in graph.nodes)}
         editor = cls(graph.name, Namer(graph.original_names, used))
         editor.values = dict(graph.values)
+        for value in graph.values.values():
+            editor._note_folded(value)
         editor.inputs = list(graph.inputs)
         for output in graph.outputs:
             editor.set_output(output)
@@ -128,6 +139,7 @@ class GraphEditor:
             type_ = TensorType(tuple(data.shape), str(data.dtype))
         value = Value(self.namer.unique(name), type_, data)
         self.constant_bytes += data.nbytes
+        self._note_folded(value)
         self.values[value.name] = value
         return value
 
@@ -214,6 +226,14 @@ class GraphEditor:
         uses = sum(node.inputs.count(value) for node in self.users(value))
         return uses + self._saved[value] == 1
 
+    def folded_like(self, data: Array) -> list[Value]:
+        """The constants called ``..._constfold`` that were made with equal data, in their order."""
+        return [self.values[name] for name in self._folded.get(_content(data), ())]
+
+    def _note_folded(self, value: Value) -> None:
+        if value.data is not None and value.name.endswith(_FOLDED):
+            self._folded.setdefault(_content(value.data), {})[value.name] = None
+
     # changing
 
     def redirect(self, old: str, new: str) -> None:
@@ -237,6 +257,7 @@ class GraphEditor:
     def set_data(self, value: str, data: Array) -> None:
         """Other data of the same type for a constant."""
         self.values[value] = replace(self.values[value], data=data)
+        self._note_folded(self.values[value])
 
     def set_op(self, node: Node, op: Op) -> Node:
         """Another operator for a node. Returns the new node."""

@@ -40,9 +40,8 @@ def _folded_constant(value: Value, data: Array, shape: Shape, edit: GraphEditor)
     repeated = [axis for axis, count in enumerate(shape) if data.shape[axis] != count]
     stem = f"broadcast_{value.name}" if repeated else value.name
     edit.namer.unique(f"broadcast_{value.name}")
-    for known in edit.values.values():
-        ours = known.name.startswith(stem) and known.name.endswith("_constfold")
-        if ours and known.data is not None and np.array_equal(known.data, data):
+    for known in edit.folded_like(data):
+        if known.name.startswith(stem) and known.data is not None and np.array_equal(known.data, data):
             return known
     # A Tile becomes an InsertTensor of its name, numbered; so is the constant that a Reshape alone is merged into.
     last = f"{stem}_tile{repeated[-1]}__1" if repeated else edit.namer.unique(value.name)

@@ -115,12 +115,29 @@ def test_features_of_mixed_scale(factor: float, float_io: bool, tmp_path: Path) 
     graph, profile = _profiled(net, tmp_path, inputs)
     quantized = tinyglow.quantize(graph, profile, float_io=float_io)
     found = warnings_of(Evidence(graph, profile, quantized, inputs))
-    kept_float = all(node.op.kind != "Div" or quantized.type_of(node.outputs[0]).quant is None for node in graph.nodes)
+    kept_float = all(
+        node.op.kind != "Div" or quantized.type_of(node.outputs[0]).quant is None for node in quantized.nodes
+    )
     if factor < 1000 or kept_float:
         assert found == []
     else:
         assert _rules(found) == ["drowned-input"]
         assert "--float-node scale" in found[0].advice and "features reach from" in found[0].found
+
+
+@pytest.mark.parametrize("like_glow", [False, True])
+def test_a_division_of_integers(like_glow: bool, tmp_path: Path) -> None:
+    """Glow divides int8 values as integers, also where it spells a batch normalization out: that node is named."""
+    build = NetBuilder()
+    y = build.node("Relu", build.node("Conv", "x", build.weights(3, 2, 3, 3)), name="relu")
+    rows = [build.constant(data) for data in (np.ones(3), np.zeros(3), np.full(3, 0.5), np.full(3, 2.0))]
+    net = build.build({"x": (1, 2, 5, 5)}, [build.node("BatchNormalization", y, *rows, name="norm")])
+    graph = tinyglow.load(net.save(tmp_path), like_glow=like_glow)
+    inputs = net.samples(32)
+    profile = tinyglow.profile(graph, inputs)
+    quantized = tinyglow.quantize(graph, profile, Scheme(like_glow=like_glow))
+    found = warnings_of(Evidence(graph, profile, quantized, inputs))
+    assert [(finding.rule, finding.where) for finding in found] == [("integer-division", "norm")] * like_glow
 
 
 def _joined(factor: float) -> Net:

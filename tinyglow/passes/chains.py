@@ -104,7 +104,7 @@ def _next_in_chain(value: str, channels: int, edit: GraphEditor) -> tuple[Node, 
 
 
 def _affine_chain(value: str, channels: int, edit: GraphEditor) -> tuple[list[Node], Array, Array]:
-    """(nodes, A, B): the arithmetic that follows ``value``, which makes value * A + B of it; A and B float32 [channels]."""
+    """(nodes, A, B): the arithmetic that makes value * A + B of ``value``, A and B float32 [channels]."""
     nodes: list[Node] = []
     scale: Array = np.ones(channels, np.float32)
     shift: Array = np.zeros(channels, np.float32)

@@ -258,6 +258,11 @@ def _one_dimensional(build: NetBuilder) -> Net:
     return build.build({"x": (1, 2, 9)}, [build.node("Relu", _norm(build, y))])
 
 
+def _conv_div_norm(build: NetBuilder) -> Net:
+    y = build.node("Div", _conv(build), _factor(build, 1))
+    return build.build({"x": (1, 2, 6, 5)}, [build.node("Mul", _norm(build, y), _factor(build, 2))])
+
+
 def _relus(build: NetBuilder) -> Net:
     y = build.node("Concat", *(build.node("Relu", _conv(build)) for _ in range(3)), axis=1)
     return build.build({"x": (1, 2, 6, 5)}, [y])
@@ -283,6 +288,10 @@ _RULES: dict[str, tuple[Maker, list[Rule]]] = {
     "batch norm as depthwise": (_image_norm, [batch_norm_as_depthwise]),
     "batch norm as arithmetic": (_vector_norm, [batch_norm_as_arithmetic]),
     "batch norm of an image as arithmetic": (_image_norm, [batch_norm_as_arithmetic]),
+    "arithmetic around a batch norm": (
+        _conv_div_norm,
+        [fold_batch_norm_into_convolution, fold_arithmetic_into_convolution],
+    ),
     "pad": (_pad_conv, [raise_transpose_above_pad, merge_pad_into_convolution]),
     "clips": (_two_clips, [merge_clips]),
     "relu and clip": (_relu_clip, [merge_clips]),
@@ -304,6 +313,8 @@ def test_a_rule_changes_no_value(name: str, seed: int, tmp_path: Path) -> None:
     make, rules = _RULES[name]
     before, after = _check(make, seed, rules, tmp_path)
     assert _kinds(after) != _kinds(before) or name == "concats"
+    if rules[0] is fold_batch_norm_into_convolution:
+        assert not {"BatchNormalization", "Mul", "Div"} & set(_kinds(after))
 
 
 @pytest.mark.parametrize("seed", range(4))

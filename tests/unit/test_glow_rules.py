@@ -132,7 +132,7 @@ CASES = {
     arithmetic_behind_conv: ["Transpose", "Conv2D", "Transpose"],
     constant_minus_conv: ["Transpose", "Conv2D", "Transpose"],
     bounds_that_do_not_meet: ["Transpose", "Conv2D", "Clip", "Transpose"],
-    norm_behind_one_dimension: ["Reshape", "Transpose", "Conv2D", "Reshape", "Relu", "Transpose"],
+    norm_behind_one_dimension: ["Reshape", "Transpose", "Conv2D", "Relu", "Reshape", "Transpose"],
     clip_of_clip: ["Transpose", "Conv2D", "Clip", "Transpose"],
     relus_into_concat: ["Transpose", "Conv2D", "Conv2D", "Concat", "Relu", "Transpose"],
 }

@@ -124,6 +124,21 @@ def test_features_of_mixed_scale(factor: float, float_io: bool, tmp_path: Path) 
         assert "--float-node scale" in found[0].advice and "features reach from" in found[0].found
 
 
+@pytest.mark.parametrize("like_glow", [False, True])
+def test_a_division_of_integers(like_glow: bool, tmp_path: Path) -> None:
+    """Glow divides int8 values as integers, also where it spells a batch normalization out: that node is named."""
+    build = NetBuilder()
+    y = build.node("Relu", build.node("Conv", "x", build.weights(3, 2, 3, 3)), name="relu")
+    rows = [build.constant(data) for data in (np.ones(3), np.zeros(3), np.full(3, 0.5), np.full(3, 2.0))]
+    net = build.build({"x": (1, 2, 5, 5)}, [build.node("BatchNormalization", y, *rows, name="norm")])
+    graph = tinyglow.load(net.save(tmp_path), like_glow=like_glow)
+    inputs = net.samples(32)
+    profile = tinyglow.profile(graph, inputs)
+    quantized = tinyglow.quantize(graph, profile, Scheme(like_glow=like_glow))
+    found = warnings_of(Evidence(graph, profile, quantized, inputs))
+    assert [(finding.rule, finding.where) for finding in found] == [("integer-division", "norm")] * like_glow
+
+
 def _joined(factor: float) -> Net:
     """Two Gemms on one input, joined; the second one's result is ``factor`` times as large."""
     build = NetBuilder()

@@ -92,10 +92,10 @@ def _channel_values(data: Array, channels: int) -> Array | None:
 def _next_in_chain(value: str, channels: int, edit: GraphEditor) -> tuple[Node, Array] | None:
     """The only user of ``value``, if it is arithmetic with a constant for each channel, and that constant."""
     users = edit.users(value)
-    if len(users) != 1 or not edit.has_one_use(value) or not isinstance(users[0].op, Add | Sub | Mul | Div):
+    if not users or not edit.has_one_use(value) or not isinstance(users[0].op, Add | Sub | Mul | Div):
         return None
-    others = [name for name in users[0].inputs if name != value]
-    data = edit.value(others[0]).data if len(others) == 1 else None
+    (other,) = (name for name in users[0].inputs if name != value)
+    data = edit.value(other).data
     inverse = isinstance(users[0].op, Div) and users[0].inputs[0] != value
     if data is None or inverse or edit.value(users[0].outputs[0]).type.shape != edit.value(value).type.shape:
         return None
@@ -103,8 +103,9 @@ def _next_in_chain(value: str, channels: int, edit: GraphEditor) -> tuple[Node, 
     return None if per_channel is None else (users[0], per_channel)
 
 
-def _affine_chain(value: str, channels: int, edit: GraphEditor) -> tuple[str, Array, Array]:
-    """(end, A, B) with end = value * A + B: the arithmetic that follows ``value``, A and B float32 [channels]."""
+def _affine_chain(value: str, channels: int, edit: GraphEditor) -> tuple[list[Node], Array, Array]:
+    """(nodes, A, B): the arithmetic that makes value * A + B of ``value``, A and B float32 [channels]."""
+    nodes: list[Node] = []
     scale: Array = np.ones(channels, np.float32)
     shift: Array = np.zeros(channels, np.float32)
     while (found := _next_in_chain(value, channels, edit)) is not None:
@@ -119,8 +120,9 @@ def _affine_chain(value: str, channels: int, edit: GraphEditor) -> tuple[str, Ar
             shift = shift - constant
         else:
             scale, shift = -scale, constant - shift
+        nodes.append(user)
         value = user.outputs[0]
-    return value, scale, shift
+    return nodes, scale, shift
 
 
 def fold_arithmetic_into_convolution(node: Node, edit: GraphEditor) -> bool:
@@ -135,14 +137,16 @@ def fold_arithmetic_into_convolution(node: Node, edit: GraphEditor) -> bool:
     if filters is None or bias is None:
         return False
     with np.errstate(all="ignore"):
-        end, scale, shift = _affine_chain(node.outputs[0], len(bias), edit)
+        chain, scale, shift = _affine_chain(node.outputs[0], len(bias), edit)
         scaled = (filters * scale.reshape(-1, 1, 1, 1)).astype(np.float32)
         shifted = (bias * scale + shift).astype(np.float32)
-    if end == node.outputs[0] or not (np.isfinite(scaled).all() and np.isfinite(shifted).all()):
+    if not (chain and np.isfinite(scaled).all() and np.isfinite(shifted).all()):
         return False
     replace_constant(node, 1, scaled, edit)
     replace_constant(node, 2, shifted, edit)
-    edit.redirect(end, node.outputs[0])
+    edit.redirect(chain[-1].outputs[0], node.outputs[0])
+    for stale in reversed(chain):
+        edit.remove_if_unused(stale)
     return True
 
 

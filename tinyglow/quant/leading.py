@@ -55,6 +55,12 @@ class Leading:
     shift: Array
 
     @property
+    def arithmetic(self) -> tuple[Node, ...]:
+        """The nodes without the moves behind the last of the arithmetic."""
+        last = max(i for i, node in enumerate(self.nodes) if not isinstance(node.op, Reshape | Transpose))
+        return self.nodes[: last + 1]
+
+    @property
     def moves(self) -> list[Node]:
         """The nodes that only move elements."""
         return [node for node in self.nodes if isinstance(node.op, Reshape | Transpose)]
@@ -103,9 +109,7 @@ def leading_chains(graph: Graph) -> list[Leading]:
         while len(users.get(value, ())) == 1 and value not in outputs and _is_affine(users[value][0], value, graph):
             nodes.append(users[value][0])
             value = nodes[-1].outputs[0]
-        while nodes and isinstance(nodes[-1].op, Reshape | Transpose):
-            nodes.pop()
-        if nodes:
+        if not all(isinstance(node.op, Reshape | Transpose) for node in nodes):
             shift = _evaluate(nodes, source, 0.0, graph)
             scale = _evaluate(nodes, source, 1.0, graph) - shift
             found.append(Leading(source, nodes[-1].outputs[0], tuple(nodes), scale, shift))
@@ -183,12 +187,13 @@ def settle_leading(
     edit, found = GraphEditor.of(graph), dict(ranges)
     kept: set[str] = set()
     for chain in leading_chains(graph):
-        if chain.source not in ranges or chain.end not in ranges:
+        result = chain.arithmetic[-1].outputs[0]
+        if chain.source not in ranges or result not in ranges:
             continue
-        step, own = choose(ranges[chain.source]).scale, choose(ranges[chain.end]).scale
+        step, own = choose(ranges[chain.source]).scale, choose(ranges[result]).scale
         loses = float(np.abs(chain.scale).max()) * step > _MOST_STEPS * own
         if loses and chain.source not in graph.pixels:
-            kept.update(node.name for node in chain.nodes)
+            kept.update(node.name for node in chain.arithmetic)
         elif all(map(quantizes, chain.nodes)):
             _fold(chain, edit)
     settled = edit.finish()

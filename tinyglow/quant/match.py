@@ -75,9 +75,11 @@ def _constant_ranges(graph: Graph, names: Iterable[str], by_name: Mapping[str, R
         data = graph.values[name].data
         assert data is not None
         own = own_range(data)
-        candidates = [by_name[name]] if name in by_name else []
-        candidates += [by_name[other] for other in stems[stem(name)]]
-        agreeing = next((range_ for fits in (agree, is_tuned) for range_ in candidates if fits(range_, own)), None)
+        named = [by_name[name]] if name in by_name else []
+        others = [by_name[other] for other in stems[stem(name)]]
+        agreeing = next((range_ for range_ in [*named, *others] if agree(range_, own)), None)
+        # Another constant's range may look like a tuned one; only the constant's own name says that it is.
+        agreeing = agreeing or next((range_ for range_ in named if is_tuned(range_, own)), None)
         ranges[name] = agreeing or own
         if name in by_name and agreeing is None:
             range_ = by_name[name]

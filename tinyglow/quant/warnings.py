@@ -323,7 +323,31 @@ def _spread(evidence: Evidence, name: str) -> str:
     return f"its features reach from {sizes.min():.3g} to {sizes.max():.3g} under one scale: "
 
 
-RULES: tuple[Rule, ...] = (constant_input, few_samples, drowned_input, few_steps, below_a_step, dead_activation)
+def integer_division(evidence: Evidence) -> Iterator[Finding]:
+    """A division as Glow's graph has it, of int8 values as if they were integers: most of the quotient is lost.
+
+    A batch normalization that follows no convolution becomes one too.
+    """
+    named: set[str] = set()
+    for node in evidence.quantized.nodes:
+        is_integer = evidence.quantized.type_of(node.outputs[0]).dtype == "int8"
+        if isinstance(node.op, Div) and not node.op.fraction_bits and is_integer and node.origin not in named:
+            named.add(node.origin)
+            found = "Glow divides its int8 values as integers, which loses most of the quotient"
+            yield Finding(
+                "integer-division", node.origin, found, "without --graph=glow it is computed as the model says"
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    constant_input,
+    few_samples,
+    integer_division,
+    drowned_input,
+    few_steps,
+    below_a_step,
+    dead_activation,
+)
 
 
 def warnings_of(evidence: Evidence) -> list[Finding]:

@@ -11,6 +11,8 @@ import pytest
 import tinyglow
 from tests.conftest import ROOT
 from tinyglow.errors import ModelError, ProfileError
+from tinyglow.frontend.read import load_model
+from tinyglow.frontend.request import Request
 from tinyglow.ir.graph import Array
 from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import load_profile
@@ -24,6 +26,10 @@ SMALL = ("autoencoder", "kws_dscnn", "mobilenet_block")
 LARGE = ("cifar10", "lenet_mnist")
 BESIDE = ROOT.parent / "shared"
 FOLDERS = ("golden_networks", "golden_more")
+TINY = ("ad01_fp32", "kws_ref_model_float32", "pretrainedResnet", "vww_96_float")
+SKIPPED = pytest.param(
+    None, marks=pytest.mark.skip("needs TINYGLOW_FULL=1, and the folder 'shared' beside the checkout"), id="all"
+)
 
 
 def uniform(ranges: Mapping[str, tuple[float, float, tuple[int, ...]]], most: int = 1000) -> Samples:
@@ -67,13 +73,33 @@ def test_the_project_s_networks(name: str, like_glow: bool) -> None:
     assert found is None, str(found)
 
 
+def beside() -> list[object]:
+    """The float models beside the checkout, in the long run: the project's, and MLPerf Tiny's TFLite files."""
+    folder = BESIDE / "models"
+    paths = [*sorted(folder.glob("*.onnx")), *(folder / "mlperf_tiny" / f"{name}.tflite" for name in TINY)]
+    paths = [path for path in paths if path.is_file()] if is_full() else []
+    return [pytest.param(path, id=path.name) for path in paths] or [SKIPPED]
+
+
+@pytest.mark.parametrize("path", beside())
+def test_networks_beside_the_checkout(path: Path) -> None:
+    """By default and as Glow would: nothing is found on data like the calibration's."""
+    request = Request(define={"N": 1} if path.stem == "mnist_nxp" else {})
+    graph = load_model(path, "net", request)
+    data = np.load(path.with_suffix(".calib.npy")) if path.with_suffix(".calib.npy").is_file() else np.array([0, 1])
+    ends = float(data.min()), float(data.max())
+    samples = uniform({name: (*ends, graph.type_of(name).shape) for name in graph.inputs}, most=4)
+    for scheme in (Scheme(), Scheme(like_glow=True)):
+        found = check(path, samples, Form(scheme, reference=path.suffix == ".onnx"), request)
+        assert found is None, f"{scheme}: {found}"
+
+
 def recorded() -> list[object]:
     """The models of the recorded cases beside the checkout, in the long run."""
     models = [path for folder in FOLDERS for path in sorted((BESIDE / folder).glob("*/model.onnx"))]
     models = [path for path in models if list(path.parent.glob("calib.np*"))]
     if not is_full() or not models:
-        why = "needs TINYGLOW_FULL=1, and the folder 'shared' beside the checkout"
-        return [pytest.param(None, marks=pytest.mark.skip(why), id="all")]
+        return [SKIPPED]
     return [pytest.param(path, id=f"{path.parent.parent.name}/{path.parent.name}") for path in models]
 
 

@@ -231,7 +231,7 @@ def below_a_step(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _joins_a_concat(evidence: Evidence, value: str) -> bool:
-    """Whether a Concat reads a value, perhaps moved: its scale may be the Concat's then, which has a warning already."""
+    """Whether a Concat reads a value, perhaps moved: its scale may be that of the Concat, which has its own warning."""
     return any(isinstance(reader.op, Concat) for reader in readers(evidence.graph, value))
 
 

@@ -20,7 +20,7 @@ _DISGUISES = re.compile(r"\?\?|%:|\\[ \t\f\v\r]*\n|\r(?!\n)|\0")
 _HEADERS = frozenset({"stdint.h", "stddef.h", "stdbool.h", "limits.h", "arm_acle.h"})
 _INCLUDE = re.compile(r'include\s*(?:"(?P<own>[\w.-]+)"|<(?P<system>[\w.]+)>)\s*')
 _DIRECTIVE = re.compile(
-    r"(?:if|ifdef|ifndef|elif|else|endif|undef)\b[^\n]*|define\s+(?!aligned\b)\w[^\n]*"
+    r"(?:if|ifdef|ifndef|elif|else|endif|undef|error)\b[^\n]*|define\s+(?!aligned\b)\w[^\n]*"
     r'|pragma\s+GCC\s+diagnostic\s+(?:push|pop|ignored\s*"-W[\w-]+")\s*|\s*'
 )
 _WORDS = re.compile(

@@ -59,7 +59,7 @@ def test_a_board_that_is_too_small(place: Place) -> None:
 
 def test_a_board_too_small_for_the_code(place: Place) -> None:
     """Code that exceeds the flash is known when it is linked: run says what it needs and what there is."""
-    board, profile = place.file("tiny.toml", SMALL.format(stack=512, flash="0x400")), place.folder / "conv.yaml"
+    board, profile = place.file("tiny.toml", SMALL.format(stack=448, flash="0x400")), place.folder / "conv.yaml"
     net = conv_net()
     model = net.save(place.folder)
     np.save(place.folder / "x.npy", net.samples(2)["x"])

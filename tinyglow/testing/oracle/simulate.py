@@ -128,7 +128,8 @@ def _by_unit(array: Array, axis: int, scheme: Scheme) -> Array:
 class Simulation:
     """int8 of a float ``graph``. exact: its values in float, whose ranges the grids have.
 
-    round_constants: else only what is computed is rounded. stretch: ranges are up to so much wider, to vary the grids.
+    round_constants: else only what is computed is rounded. widened: so many times as wide are all ranges; stretch: and
+    each up to so much more, to vary the grids.
     """
 
     graph: Graph
@@ -138,6 +139,7 @@ class Simulation:
     round_constants: bool = True
     stretch: float = 0.0
     seed: int = 0
+    widened: float = 1.0
     _real: dict[str, Array] = field(default_factory=dict)
     _int8: dict[str, Array] = field(default_factory=dict)
     _grids: dict[str, Grid] = field(default_factory=dict)
@@ -168,7 +170,7 @@ class Simulation:
         return self._grids[name]
 
     def _stretched(self, exact: Array) -> Grid:
-        return grid_of(bounds_of(exact), self.scheme, 1 + self.stretch * float(self.rng.random()))
+        return grid_of(bounds_of(exact), self.scheme, self.widened * (1 + self.stretch * float(self.rng.random())))
 
     def _as_int8(self, node: Node, index: int) -> Array:
         name = node.inputs[index]
@@ -204,7 +206,8 @@ class Simulation:
         if isinstance(op, BoundedFunction) and table:  # Glow's tables have fixed ranges
             operands = [Grid.of(op.domain, self.scheme)(operands[0])]
         if isinstance(op, Clip):  # Glow's bounds are steps of the input
-            low, high = self._grid_of_bounds(node).steps(np.array([op.low, op.high]))
+            grid_of_bounds, ends = self._grid_of_bounds(node), np.array([op.low, op.high])
+            low, high = grid_of_bounds(ends) if self.scheme.like_glow else grid_of_bounds.steps(ends)
             op = Clip(float(low), float(high))
         (array,) = apply(op, operands)
         if isinstance(op, BoundedFunction) and table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -208,14 +208,23 @@ def load_image(path: Path) -> Image:
             elf = ELFFile(file)
             _require_arm(path, elf)
             loads = [segment for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
+            sections = tuple(_sections(elf, loads))
             return Image(
                 path=path,
-                segments=tuple(Segment(load["p_paddr"], load.data()) for load in loads if load["p_filesz"]),
-                sections=tuple(_sections(elf, loads)),
+                segments=tuple(part for load in loads if (part := _stored(load, sections)).data),
+                sections=sections,
                 symbols=tuple(sorted(_symbols(elf), key=_preference)),
             )
     except (OSError, ELFError) as error:
         raise ToolError(f"cannot read firmware {path}", [Problem(str(path), str(error), "an ELF file")]) from error
+
+
+def _stored(load: Any, sections: Sequence[Section]) -> Segment:
+    """The bytes of a loadable segment from its first section on: linkers may put the file's own headers in front."""
+    start, data = load["p_paddr"], load.data()
+    inside = [part.load for part in sections if part.stored and start <= part.load < start + len(data)]
+    skipped = min(inside, default=start + len(data)) - start
+    return Segment(start + skipped, data[skipped:])
 
 
 def _require_arm(path: Path, elf: Any) -> None:

@@ -109,6 +109,8 @@ class Candidates:
         return {name: range_ for name, range_ in self._namesakes(group).items() if name not in self.graph.values}
 
     def _first_candidates(self, group: str) -> dict[str, Range]:
+        if not self._stems[stem(group)]:
+            return {}  # Glow has no node of the maker's name, and what moves there moves something else
         named = {name: self.entries[name] for name in self.members[group] if name in self.entries}
         if not named:
             return self._unclaimed(group)

@@ -40,6 +40,7 @@ _MORE_SAMPLES = 192  # where few leave room for chance
 _STRETCH = 0.08  # the width of ranges that the noise of int8 is averaged over, when it matters
 _VARIATIONS = 6
 _BLOCKS = 8
+_WIDENING = 0.01
 # int16's weights are rounded so that sums keep their value, which moves some by up to a whole step, twice the half.
 _INT16_WEIGHTS = 2.0**2
 # So much of the noise that int8 has anyway may come of clipping where nothing is rounded: ranges end up to half a step
@@ -124,6 +125,7 @@ class _Check:
     form: Form
     request: Request
     evaluator: Evaluator = field(init=False)
+    widened: float = 1.0  # how many times as wide as the samples' ranges all ranges are
     found: dict[str, float] = field(default_factory=dict)  # noise of the outputs, when the program has run
 
     def run(self, variations: int = 0) -> None:
@@ -136,6 +138,7 @@ class _Check:
         self.values = values
         self.exact = {output.name: self.evaluator.rows(values[output.value]) for output in self.read.outputs}
         self.jumps = has_jumps(self.read)
+        self.largest = max(float(np.abs(array).max(initial=0)) for array in values.values() if array.dtype.kind == "f")
         if self.form.reference:
             self._compare_with_reference()
         simplified = self._pass_by_pass("simplify", self.read, simplifying(self.form.like_glow), self._float_fault)
@@ -152,7 +155,8 @@ class _Check:
             return
         for output in self.read.outputs:
             name = self.read.source_names[output.name]
-            fault = differing(expected[name].astype(np.float64), self.exact[output.name][:1], self.jumps)
+            first = self.exact[output.name][:1]
+            fault = differing(expected[name].astype(np.float64), first, self.jumps, self.largest)
             if fault:
                 raise _Found("read", f"output {name} {fault}, as onnx's reference has it")
 
@@ -174,7 +178,7 @@ class _Check:
 
     def _float_fault(self, graph: Graph) -> str:
         for name, array in self.evaluator.outputs(graph).items():
-            fault = differing(self.exact[name], array, self.jumps)
+            fault = differing(self.exact[name], array, self.jumps, self.largest)
             if fault:
                 return f"output {name}: {fault}"
         return ""
@@ -209,7 +213,9 @@ class _Check:
         return replace(self.form.scheme, float_nodes=self.form.scheme.float_nodes | chosen)
 
     def _simulation(self, round_constants: bool = True, stretch: float = 0.0, seed: int = 0) -> Simulation:
-        return Simulation(self.read, self.values, self.scheme, self.evaluator, round_constants, stretch, seed)
+        return Simulation(
+            self.read, self.values, self.scheme, self.evaluator, round_constants, stretch, seed, self.widened
+        )
 
     def _vary(self, variations: int) -> None:
         """Allow the noise of the worst of several simulations, all but the first with slightly other grids."""
@@ -244,7 +250,8 @@ class _Check:
 
     def _profile(self, graph: Graph) -> Profile:
         shaped = {name: self.inputs[name].reshape(-1, *graph.type_of(name).shape) for name in graph.inputs}
-        return profile_graph(graph, shaped)
+        profile = profile_graph(graph, shaped)
+        return profile if self.widened == 1 else _widened(profile, graph, self.widened)
 
     def _clipping_fault(self, graph: Graph) -> str:
         outputs = self.evaluator.outputs(graph)
@@ -279,6 +286,16 @@ class _Check:
                     raise _Found("fuse", f"output {name} is not the same to the bit on {self.form.target}")
 
 
+def _widened(profile: Profile, graph: Graph, factor: float) -> Profile:
+    """The profile with the ranges of all computed values so many times as wide."""
+    constants = {f"{name}:0" for name, value in graph.values.items() if value.data is not None}
+    ranges = {
+        name: range_ if name in constants else replace(range_, low=range_.low * factor, high=range_.high * factor)
+        for name, range_ in profile.ranges.items()
+    }
+    return replace(profile, ranges=ranges)
+
+
 def _same(one: Graph, other: Graph) -> bool:
     """Whether nothing was changed that has a meaning."""
     if one.nodes != other.nodes or one.outputs != other.outputs or one.values.keys() != other.values.keys():
@@ -290,7 +307,7 @@ def _same(one: Graph, other: Graph) -> bool:
 
 
 def _on_average(path: Path, inputs: Mapping[str, Array], form: Form, request: Request) -> Finding | None:
-    """What is found on blocks of samples together: each has ranges, and so grids, of its own.
+    """What is found on blocks of samples together: each has ranges, and so grids, of its own, a little wider too.
 
     Where many elements are the same number, such as zeros after a ReLU, one rounding decides about all of them; it
     takes several grids to tell bad luck from a fault.
@@ -300,7 +317,7 @@ def _on_average(path: Path, inputs: Mapping[str, Array], form: Form, request: Re
     exact: dict[str, list[Array]] = {}
     for block in range(_BLOCKS):
         part = {name: array[block::_BLOCKS] for name, array in inputs.items()}
-        one = _Check(path, part, form, request)
+        one = _Check(path, part, form, request, widened=1 + _WIDENING * block)
         try:
             one.run(variations=1)
         except _Found as finding:

@@ -11,6 +11,7 @@ from tinyglow.ir.graph import Array, Graph
 
 # Of floats, relative to the largest element: what the order of sums and a folded normalization change.
 _FLOAT_ERROR = 2e-4
+_CANCELLED = 1e-3
 # Where a network holds operators with jumps, such a part of the elements may have jumped.
 _JUMPED = 0.05
 _JUMPS = ("Floor", "Ceil", "Round", "ArgMax", "ArgMin")
@@ -24,15 +25,18 @@ def has_jumps(graph: Graph) -> bool:
     return any(node.op.kind in _JUMPS for node in graph.nodes)
 
 
-def differing(one: Array, other: Array, jumps: bool) -> str:
-    """What differs between two arrays of floats that should be the same; "" if nothing does."""
+def differing(one: Array, other: Array, jumps: bool, largest: float = 0.0) -> str:
+    """What differs between two arrays of floats that should be the same; "" if nothing does.
+
+    largest: of the network's values, whose rounding in float32 is all that is left where they cancel out.
+    """
     if one.shape != other.shape:
         return f"has shape {list(other.shape)}, not {list(one.shape)}"
     if not np.isfinite(other).all():
         return "" if not np.isfinite(one).all() else "is not finite"
     if one.size == 0:
         return ""
-    size = float(np.abs(one).max()) or 1.0
+    size = max(float(np.abs(one).max()), _CANCELLED * largest) or 1.0
     off = np.abs(one - other) > _FLOAT_ERROR * size
     if not off.any() or (jumps and off.mean() <= _JUMPED):
         return ""

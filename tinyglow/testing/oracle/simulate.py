@@ -146,6 +146,7 @@ class Simulation:
         round_constants: Whether constants are rounded too, or only what is computed.
         stretch: Up to how much wider ranges are, to vary the grids.
         seed: Of that variation.
+        widened: How many times as wide all ranges are.
     """
 
     graph: Graph
@@ -155,6 +156,7 @@ class Simulation:
     round_constants: bool = True
     stretch: float = 0.0
     seed: int = 0
+    widened: float = 1.0
     _real: dict[str, Array] = field(default_factory=dict)
     _int8: dict[str, Array] = field(default_factory=dict)
     _grids: dict[str, Grid] = field(default_factory=dict)
@@ -185,7 +187,7 @@ class Simulation:
         return self._grids[name]
 
     def _stretched(self, exact: Array) -> Grid:
-        return grid_of(bounds_of(exact), self.scheme, 1 + self.stretch * float(self.rng.random()))
+        return grid_of(bounds_of(exact), self.scheme, self.widened * (1 + self.stretch * float(self.rng.random())))
 
     def _as_int8(self, node: Node, index: int) -> Array:
         name = node.inputs[index]
@@ -221,7 +223,8 @@ class Simulation:
         if isinstance(op, BoundedFunction) and table:  # Glow's tables have fixed ranges
             operands = [Grid.of(op.domain, self.scheme)(operands[0])]
         if isinstance(op, Clip):  # Glow's bounds are steps of the input
-            low, high = self._grid_of_bounds(node).steps(np.array([op.low, op.high]))
+            grid_of_bounds, ends = self._grid_of_bounds(node), np.array([op.low, op.high])
+            low, high = grid_of_bounds(ends) if self.scheme.like_glow else grid_of_bounds.steps(ends)
             op = Clip(float(low), float(high))
         (array,) = apply(op, operands)
         if isinstance(op, BoundedFunction) and table:

@@ -147,6 +147,7 @@ class Simulation:
         widened: How many times as wide all ranges are.
         stretch: Up to how much wider each range is beyond that, to vary the grids.
         seed: Of that variation.
+        widened: How many times as wide all ranges are.
     """
 
     graph: Graph

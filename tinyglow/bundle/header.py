@@ -114,6 +114,7 @@ class Described:
     limits: tuple[int, int] | None
 
 
+_CTYPES = {**CTYPES, "int64": "int64_t"}  # the indices of ArgMax, which no kernel takes as they are
 _LIMITS = {"int8": (-128, 127), "int16": (-32768, 32767)}
 _DESCRIBING = ("TYPE", "COUNT", "BYTES", "RANK", "SHAPE", "SCALE", "OFFSET", "QUANTIZE", "DEQUANTIZE")
 
@@ -127,7 +128,7 @@ def _described(placeholders: Sequence[Placeholder]) -> list[Described]:
             quant, type_ = p.type.quant, p.type
             limits = _LIMITS.get(type_.dtype) if quant else None
             scale, offset = (_decimal(quant.scale), quant.offset) if quant else ("", 0)
-            ctype = CTYPES[type_.dtype]
+            ctype = _CTYPES[type_.dtype]
             found.append(Described(p.name, ctype, type_.elements, type_.nbytes, type_.shape, scale, offset, limits))
     return found
 

@@ -27,7 +27,8 @@ def test_what_failed_is_named_at_once(workers: int, checkout: Path, tmp_path: Pa
     """No dots; a line for each failure and error; the rest is counted at the end as ever."""
     (tmp_path / "test_it.py").write_text(TESTS, encoding="utf-8")
     (tmp_path / "conftest.py").write_text(
-        "import pytest\nfrom tests.conftest import pytest_configure, pytest_terminal_summary\n", encoding="utf-8"
+        "import pytest\nfrom tests.conftest import pytest_addoption, pytest_configure, pytest_terminal_summary\n",
+        encoding="utf-8",
     )
     command = [sys.executable, "-m", "pytest", f"-n{workers}", "-p", "no:cacheprovider", f"--rootdir={tmp_path}"]
     command += ["-c", str(checkout / "pyproject.toml"), f"--override-ini=pythonpath={checkout}", "--tb=no"]

@@ -14,6 +14,8 @@ import pytest
 
 from tinyglow.demo import digits
 
+pytestmark = pytest.mark.slow
+
 # Runs in every Python process of the fresh environment: writes down each file that it opens, modules included.
 PROBE = """
 import os, sys

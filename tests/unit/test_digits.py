@@ -12,6 +12,8 @@ from PIL import Image
 
 from tinyglow.demo import digits
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def network(checkout: Path) -> onnx.reference.ReferenceEvaluator:

@@ -11,6 +11,8 @@ import pytest
 
 from tests.needs import NEEDS, OTHER, need_of, summary
 
+pytestmark = pytest.mark.slow
+
 TESTS = """
 import pytest
 def test_good(): pass

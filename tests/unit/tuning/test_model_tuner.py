@@ -15,6 +15,8 @@ import tinyglow
 from tests.helpers import run_cli
 from tinyglow.quant.profile import Range, load_profile
 
+pytestmark = pytest.mark.slow
+
 
 def _other(digits: list[str], **options: str | None) -> list[str]:
     """The arguments with other values of some options; None leaves one out."""

@@ -19,6 +19,8 @@ from tinyglow.quant.profile import Range
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.tuning.journal import Journal, identity
 
+pytestmark = pytest.mark.slow
+
 
 def _without_times(text: str) -> str:
     return re.sub(r"(?m)^(.* time:) .*$", r"\1", text)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import combinations
 
+import numpy as np
+
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel, Params, struct_bytes, work_of
 from tinyglow.targets.cores import CPUS, Feature
@@ -34,6 +36,8 @@ class WeightsAsCode(Enum):
 NOT_MEASURED = 10**12
 # Bytes of code that AUTO spends on weights of a network.
 CODE_BUDGET = 4096
+# Such a part of a network's cycles is worth no more code: predictions are not that exact.
+_NEAR = 0.01
 
 
 @dataclass(frozen=True)
@@ -161,43 +165,87 @@ def smallest_kernels(target: Target, offers: Iterable[Sequence[Variant]]) -> fro
     return min((frozenset(c) for count in counts for c in combinations(sorted(prices), count)), key=total)
 
 
-def choose_for(target: Target, offers: Iterable[Sequence[Variant]] = ()) -> Chooser:
-    """The chooser by predicted figures: the fewest cycles, the fewest bytes, or the least product of both.
-
-    If several are equal, or the target has no core, it takes the first variant, which is the simplest. Code of one node
-    takes its part of the budget from those that come later.
-
-    Args:
-        target: What counts most.
-        offers: The variants of all nodes, for SIZE, so that they share kernels' code.
-
-    Returns:
-        The chooser.
-    """
-    left = target.code_budget
-    shared = smallest_kernels(target, offers)
-    keys: dict[Optimize, Callable[[Variant], float]] = {
+def _price(target: Target) -> Callable[[Variant], float]:
+    """What a variant is to have as little of as can be."""
+    prices: dict[Optimize, Callable[[Variant], float]] = {
         Optimize.SPEED: lambda variant: variant.cycles + target.byte_price * variant.constants,
         Optimize.SIZE: lambda variant: variant.own_bytes,
         Optimize.BALANCED: lambda variant: float(variant.cycles) * (variant.constants + 1),
     }
+    return prices[target.optimize]
+
+
+def code_shares(target: Target, offers: Iterable[Sequence[Variant]]) -> list[int]:
+    """Bytes of code that each node gets of the budget: the fewest that bring the network near its best speed within it.
+
+    A multiple-choice knapsack by dynamic programming over bytes (Kellerer, Pferschy, Pisinger, Knapsack Problems, 2004,
+    section 11.5). A layer that saves many cycles gets its code, though others before it would like theirs.
+
+    Args:
+        target: Has the budget, and says what is to be saved.
+        offers: The variants of all nodes.
+
+    Returns:
+        One number for each node, 0 where weights stay data.
+    """
+    price, budget = _price(target), max(0, target.code_budget)
+    nodes: list[list[tuple[int, float]]] = []
+    total = 0.0
+    for variants in offers:
+        fitting = _fitting(target, variants)
+        plain = min((price(variant) for variant in fitting if not variant.code), default=-math.inf)
+        code = [one for one in fitting if 0 < one.code <= budget and target.allows_code(one.code)]
+        nodes.append([(one.code, plain - price(one)) for one in code if price(one) < plain])
+        total += plain if 0 < plain < NOT_MEASURED else 0
+    budget = min(budget, sum(max((nbytes for nbytes, _ in node), default=0) for node in nodes))
+    saved = np.zeros(budget + 1)  # the most by so many bytes
+    taken = []  # by node and bytes: which choice, 0 for none
+    for node in nodes:
+        best, choice = saved.copy(), np.zeros(budget + 1 if node else 0, np.uint8)
+        for number, (nbytes, gain) in enumerate(node, 1):
+            with_code = saved[: budget + 1 - nbytes] + gain
+            better = with_code > best[nbytes:]
+            best[nbytes:][better] = with_code[better]
+            choice[nbytes:][better] = number
+        saved = best
+        taken.append(choice)
+    slack = _NEAR * max(0.0, total - saved[-1])
+    left = int(np.argmax(saved >= saved[-1] - slack))
+    shares = [0] * len(nodes)
+    for index in reversed(range(len(nodes))):
+        number = int(taken[index][left]) if nodes[index] else 0
+        shares[index] = nodes[index][number - 1][0] if number else 0
+        left -= shares[index]
+    return shares
+
+
+def choose_for(target: Target, offers: Sequence[Sequence[Variant]] = ()) -> Chooser:
+    """The chooser by predicted figures: the fewest cycles, the fewest bytes, or the least product of both.
+
+    If several are equal, or the target has no core, it takes the first variant, which is the simplest.
+
+    Args:
+        target: What counts most.
+        offers: The variants of all nodes, in the order in which the chooser will be asked: for SIZE, so that nodes
+            share kernels' code, and for the budget of code, which goes to those that save the most by it.
+
+    Returns:
+        The chooser. Without offers, or beyond them, it takes no code unless all weights are to become code.
+    """
+    shared = smallest_kernels(target, offers if target.optimize is Optimize.SIZE else ())
+    shares = iter(code_shares(target, offers))
+    price = _price(target)
 
     def choose(variants: Sequence[Variant]) -> Variant:
-        nonlocal left
+        share = next(shares, 0)
         as_code = [variant for variant in variants if variant.code]
         if target.weights_as_code is WeightsAsCode.ALWAYS and as_code:
             return as_code[0]
         if not target.core:
             return variants[0]
-        allowed = [
-            variant
-            for variant in variants
-            if not variant.code or (variant.code <= left and target.allows_code(variant.code))
-        ]
+        allowed = [variant for variant in variants if variant.code <= share]
         allowed = _fitting(target, allowed) or [variants[0]]
         allowed = [variant for variant in allowed if variant.is_weighed and variant.needs <= shared] or allowed
-        chosen = min(allowed, key=keys[target.optimize])
-        left -= chosen.code
-        return chosen
+        return min(allowed, key=price)
 
     return choose

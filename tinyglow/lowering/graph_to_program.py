@@ -166,7 +166,8 @@ def _offers(graph: Graph, target: Target) -> list[Sequence[Variant]]:
         offers.append(variants)
         return variants[0]
 
-    if target.core and target.optimize is Optimize.SIZE:
+    # For size nodes share kernels' code; else those on cores without DSP share the budget of code.
+    if target.core and (target.optimize is Optimize.SIZE or target.allows_code(0)):
         _lower_nodes(_Lowering(graph, target, note))
     return offers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import tinyglow
 from tests.helpers import NetBuilder
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Graph
+from tinyglow.operators.reshape import Reshape
+from tinyglow.quant.profile import Profile
 from tinyglow.quant.quantizer import Scheme
 
 Builder = Callable[[NetBuilder], str]
@@ -216,3 +219,22 @@ def test_a_rescale_sinks_where_glow_lets_it(
 
     kinds = [node.op.kind for node in _int8(pool_then_other, tmp_path, like_glow=True).nodes]
     assert [kind for kind in kinds if kind in ("MaxPool", "Rescale", "ResizeNearest")] == expected
+
+
+@pytest.mark.parametrize("like_glow", [False, True])
+def test_a_rescale_passes_a_reshape_downwards_only_in_glow(like_glow: bool, tmp_path: Path) -> None:
+    """Of an input and its Reshape, tuned to half the range: a MaxPool behind has the input's scale in Glow's graph."""
+    build = NetBuilder()
+    y = build.node("MaxPool", "x", kernel_shape=[2, 2], strides=[2, 2])
+    net = build.build({"x": (1, 1, 8, 8)}, [_conv(build, y, 1, 4)])
+    graph = tinyglow.load(net.save(tmp_path), like_glow=like_glow)
+    reshaped = next(node.outputs[0] for node in graph.nodes if isinstance(node.op, Reshape))
+    inputs = {"x": np.random.default_rng(0).uniform(0, 1, (8, 1, 8, 8)).astype(np.float32)}
+    ranges = dict(tinyglow.profile(graph, inputs).ranges)
+    whole = ranges["x:0"]
+    ranges[f"{reshaped}:0"] = replace(ranges[f"{reshaped}:0"], high=whole.high / 2)
+    quantized = tinyglow.quantize(graph, Profile(ranges), Scheme(like_glow=like_glow))
+    pooled = next(node.outputs[0] for node in quantized.nodes if node.op.kind == "MaxPool")
+    quant = quantized.type_of(pooled).quant
+    assert quant is not None
+    assert quant.scale * 255 == pytest.approx(whole.high if like_glow else whole.high / 2, rel=1e-2)

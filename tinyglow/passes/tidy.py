@@ -56,7 +56,11 @@ def absorb_rescale_upwards(node: Node, edit: GraphEditor) -> bool:
 
 
 def absorb_rescale_behind_movements(node: Node, edit: GraphEditor) -> bool:
-    """Rescale(Reshape(op(x))), or Transpose, is Reshape(op(x)) with its parameters (Glow: SinkReshapes, SinkCode)."""
+    """Rescale(Reshape(op(x))), or Transpose, is Reshape(op(x)) with its parameters. Not in Glow.
+
+    Glow takes a rescale up past a Transpose once (``raise_rescale_above_transpose``), past a Reshape never: there it
+    sinks, and a MaxPool below has the parameters of what came before the Reshape.
+    """
     if not isinstance(node.op, Rescale):
         return False
     type_, moved = edit.value(node.outputs[0]).type, [node.inputs[0]]
@@ -243,7 +247,6 @@ def absorb_rescale_into_bounds(node: Node, edit: GraphEditor) -> bool:
 UPWARDS = (
     drop_identity_rescale,
     absorb_rescale_upwards,
-    absorb_rescale_behind_movements,
     move_rescale_above_max,
     dequantize_before_rescale,
     skip_float_between_int8,
@@ -251,7 +254,7 @@ UPWARDS = (
 )
 # Glow drops bounds while it still moves rescales.
 UPWARDS_LIKE_GLOW = (*UPWARDS, drop_saturation)
-UPWARDS_OF_OURS = (*UPWARDS, absorb_rescale_into_bounds)
+UPWARDS_OF_OURS = (*UPWARDS, absorb_rescale_behind_movements, absorb_rescale_into_bounds)
 DOWNWARDS = (absorb_rescale_downwards, sink_rescale)
 
 

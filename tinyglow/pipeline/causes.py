@@ -153,9 +153,8 @@ def weights(suspect: Suspect) -> str | None:
         return None
     sizes = np.abs(suspect.weights.reshape(len(suspect.weights), -1)).max(axis=1)
     sizes = sizes[sizes > sizes.max() * _NEGLIGIBLE]
-    spread = (
-        f"; they are up to {sizes.max() / sizes.min():.0f} times larger for some of its units" if len(sizes) > 1 else ""
-    )
+    ratio = sizes.max() / sizes.min() if len(sizes) else 1.0
+    spread = f"; they are up to {ratio:.0f} times larger for some of its units" if ratio >= 2 else ""
     return f"the rounding of its weights makes {100 * suspect.weights_share:.0f} % of its own error{spread}"
 
 

@@ -11,7 +11,6 @@ import onnx
 
 from tests.unit.forms.onnx_cases import base, build
 from tests.unit.operators.single import one_node, reference
-from tinyglow.testing.oracle.reference import ONNX_VERSION
 
 Array = npt.NDArray[Any]
 # Of inputs x [samples, ...], the operator set and the node's attributes: its first result; None: onnx knows it.
@@ -77,18 +76,9 @@ _ANSWERS: dict[str, Answer] = {
 }
 
 
-def _is_same_with_the_outside(attributes: Mapping[str, Any]) -> bool:
-    """A Resize that leaves out the outside, of two neighbours: one inside then has the edge's value either way."""
-    modes = attributes.get("mode", "nearest") in ("nearest", "linear")
-    return bool(attributes.get("exclude_outside")) and modes and not attributes.get("antialias")
-
-
 def expected(proto: onnx.ModelProto, op_type: str, opset: int, attributes: Mapping[str, Any], x: Array) -> list[Array]:
     """The model's outputs [samples, ...]."""
     if op_type == "Resize" and attributes.get("antialias"):  # it means nothing to the nearest element; onnx's own fails
         return expected(build(op_type, opset, **{**attributes, "antialias": 0}), op_type, opset, {}, x)
-    # Before 1.22 onnx's own divides integer weights in place, which fails.
-    if op_type == "Resize" and ONNX_VERSION < (1, 22) and _is_same_with_the_outside(attributes):
-        return expected(build(op_type, opset, **{**attributes, "exclude_outside": 0}), op_type, opset, {}, x)
     answer = _ANSWERS[op_type](x, opset, attributes) if op_type in _ANSWERS else None
     return reference(proto, {"x": x}) if answer is None else [answer]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,6 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
 from tinyglow.ir.graph import Array
-
-ONNX_VERSION = tuple(int(part) for part in onnx.__version__.split(".")[:2])
 
 
 class BatchNormalization(OpRun):  # named after the operator that it stands for
@@ -62,19 +60,40 @@ class Conv(OpRun):  # as above
             less, more = [size // 2 for size in total], [-(-size // 2) for size in total]
             named = {"VALID": [0] * (2 * axes), "SAME_UPPER": less + more, "SAME_LOWER": more + less}
             given["pads"] = named[auto_pad]
-        operands = {"x": x, "weights": weights} | ({} if bias is None else {"bias": bias})
-        node = helper.make_node("Conv", list(operands), ["y"], **given)
-        (result,) = ReferenceEvaluator(node).run(None, operands)
-        return (np.asarray(result),)
+        return (_by_onnx("Conv", [x, weights, bias], given),)
+
+
+class Resize(OpRun):  # as above
+    """The operator without inputs that are empty, and without what changes nothing; the rest as ``Conv``."""
+
+    op_domain = ""
+
+    def _run(self, *operands: Array | None, **attributes: Any) -> tuple[Array]:
+        given = {name: value for name, value in attributes.items() if value is not None}
+        # Of two neighbours, the one inside is the edge: leaving out the one outside gives the edge's value too.
+        if given.get("mode", "nearest") != "cubic" and not given.get("antialias"):
+            given["exclude_outside"] = 0
+        return (_by_onnx("Resize", [None if part is None or not part.size else part for part in operands], given),)
+
+
+def _by_onnx(op_type: str, operands: Sequence[Array | None], attributes: Mapping[str, Any]) -> Array:
+    """The first result of a node as onnx's reference computes it; None is an input left out."""
+    given = {f"x{index}": array for index, array in enumerate(operands) if array is not None}
+    names = [f"x{index}" if f"x{index}" in given else "" for index in range(len(operands))]
+    (result,) = ReferenceEvaluator(helper.make_node(op_type, names, ["y"], **attributes)).run(None, given)
+    return np.asarray(result)
 
 
 def repaired_operators() -> list[type[OpRun]]:
     """What stands in for operators that the installed onnx's reference computes wrongly, whatever the operator set.
 
     Before onnx 1.23 the pads that a Conv's ``auto_pad`` names are made from the batch and the channels, and VALID is
-    SAME_UPPER (onnx/reference/ops_optimized/op_conv_optimized.py).
+    SAME_UPPER (onnx/reference/ops_optimized/op_conv_optimized.py). Before 1.22 a Resize fails on an empty region of
+    interest, and with ``exclude_outside`` on integer weights (onnx/reference/ops/op_resize.py).
     """
-    return [Conv] if ONNX_VERSION < (1, 23) else []
+    version = tuple(int(part) for part in onnx.__version__.split(".")[:2])
+    repaired: list[tuple[type[OpRun], tuple[int, int]]] = [(Conv, (1, 23)), (Resize, (1, 22))]
+    return [operator for operator, since in repaired if version < since]
 
 
 def _padded_before(node: onnx.NodeProto) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:

@@ -28,9 +28,12 @@ def print_warnings(findings: Iterable[object]) -> None:
 def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on stderr; yields a function to call with the number of steps just done."""
     console = Console(stderr=True)
+    if not console.is_terminal:  # rich 13.7 ends even a disabled bar with an empty line
+        yield lambda count: None
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # Lines printed meanwhile go above the bar, but where they go to a file they must get there.
-    redirect, disable = sys.stdout.isatty(), not console.is_terminal
-    with Progress(*columns, console=console, transient=True, redirect_stdout=redirect, disable=disable) as bar:
+    redirect = sys.stdout.isatty()
+    with Progress(*columns, console=console, transient=True, redirect_stdout=redirect) as bar:
         task = bar.add_task(label, total=total)
         yield lambda count: bar.advance(task, count)

@@ -17,6 +17,7 @@ from tinyglow.ir.forms import OnnxForm
 from tinyglow.registry import ONNX_OPS
 
 IMAGE = (1, 2, 7, 6)
+NEWEST_OPSET = 28  # that the forms were written for; the installed onnx may be older
 FORMS: dict[str, OnnxForm] = {name: cls.onnx_types[name] for name, cls in ONNX_OPS.items()} | {"Constant": CONSTANT}
 _RNG = np.random.default_rng(0)
 
@@ -32,6 +33,11 @@ def schemas(op_type: str) -> list[onnx.defs.OpSchema]:
 def opset_of(schema: onnx.defs.OpSchema) -> int:
     """The first supported operator set whose operator this is."""
     return max(MIN_OPSET, int(schema.since_version))
+
+
+def is_known(op_type: str) -> bool:
+    """Whether the installed onnx knows the newest version of an operator that is read."""
+    return FORMS[op_type].version <= onnx.defs.onnx_opset_version()
 
 
 @dataclass(frozen=True)
@@ -239,9 +245,13 @@ BESIDE: dict[tuple[str, str], list[dict[str, Any]]] = {
 
 
 def cases(op_type: str, opsets: Collection[int]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(operator set, attributes) for every value of every attribute of an operator's versions."""
+    """(operator set, attributes) for every value of every attribute of an operator's versions, {} where it has none."""
     for schema in schemas(op_type):
-        names = schema.attributes if opset_of(schema) in opsets else ()
+        if opset_of(schema) not in opsets:
+            continue
+        names = schema.attributes
+        if not names:
+            yield opset_of(schema), {}
         for name in names:
             for value in VALUES[op_type][name]:
                 for beside in [{}, *BESIDE.get((op_type, name), [])]:

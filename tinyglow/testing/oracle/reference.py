@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,64 @@ class Softmax(OpRun):  # as above
         rows = x.reshape(int(np.prod(x.shape[: 1 if axis is None else axis])), -1)
         powers = np.exp(rows - rows.max(axis=1, keepdims=True))
         return ((powers / powers.sum(axis=1, keepdims=True)).reshape(x.shape).astype(x.dtype),)
+
+
+class Conv(OpRun):  # as above
+    """The operator with ``auto_pad`` as the pads that it stands for; the rest is left to onnx's reference."""
+
+    op_domain = ""
+
+    def _run(self, x: Array, weights: Array, bias: Array | None = None, **attributes: Any) -> tuple[Array]:
+        given = {name: value for name, value in attributes.items() if value is not None}
+        auto_pad = given.pop("auto_pad", "NOTSET")
+        if auto_pad != "NOTSET":
+            axes = x.ndim - 2
+            ones = [1] * axes
+            extents = [
+                (size - 1) * dilation + 1
+                for size, dilation in zip(weights.shape[2:], given.get("dilations", ones), strict=True)
+            ]
+            total = [
+                max(0, (-(-size // stride) - 1) * stride + extent - size)
+                for size, stride, extent in zip(x.shape[2:], given.get("strides", ones), extents, strict=True)
+            ]
+            less, more = [size // 2 for size in total], [-(-size // 2) for size in total]
+            named = {"VALID": [0] * (2 * axes), "SAME_UPPER": less + more, "SAME_LOWER": more + less}
+            given["pads"] = named[auto_pad]
+        return (_by_onnx("Conv", [x, weights, bias], given),)
+
+
+class Resize(OpRun):  # as above
+    """The operator without inputs that are empty, and without what changes nothing; the rest as ``Conv``."""
+
+    op_domain = ""
+
+    def _run(self, *operands: Array | None, **attributes: Any) -> tuple[Array]:
+        given = {name: value for name, value in attributes.items() if value is not None}
+        # Of two neighbours, the one inside is the edge: leaving out the one outside gives the edge's value too.
+        if given.get("mode", "nearest") != "cubic" and not given.get("antialias"):
+            given["exclude_outside"] = 0
+        return (_by_onnx("Resize", [None if part is None or not part.size else part for part in operands], given),)
+
+
+def _by_onnx(op_type: str, operands: Sequence[Array | None], attributes: Mapping[str, Any]) -> Array:
+    """The first result of a node as onnx's reference computes it; None is an input left out."""
+    given = {f"x{index}": array for index, array in enumerate(operands) if array is not None}
+    names = [f"x{index}" if f"x{index}" in given else "" for index in range(len(operands))]
+    (result,) = ReferenceEvaluator(helper.make_node(op_type, names, ["y"], **attributes)).run(None, given)
+    return np.asarray(result)
+
+
+def repaired_operators() -> list[type[OpRun]]:
+    """What stands in for operators that the installed onnx's reference computes wrongly, whatever the operator set.
+
+    Before onnx 1.23 the pads that a Conv's ``auto_pad`` names are made from the batch and the channels, and VALID is
+    SAME_UPPER (onnx/reference/ops_optimized/op_conv_optimized.py). Before 1.22 a Resize fails on an empty region of
+    interest, and with ``exclude_outside`` on integer weights (onnx/reference/ops/op_resize.py).
+    """
+    version = tuple(int(part) for part in onnx.__version__.split(".")[:2])
+    repaired: list[tuple[type[OpRun], tuple[int, int]]] = [(Conv, (1, 23)), (Resize, (1, 22))]
+    return [operator for operator, since in repaired if version < since]
 
 
 def _padded_before(node: onnx.NodeProto) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
@@ -86,7 +144,8 @@ def reference_outputs(proto: onnx.ModelProto, inputs: Mapping[str, Array]) -> di
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     model.graph.initializer.extend(tensors)
-    evaluator = ReferenceEvaluator(model, new_ops=[BatchNormalization, *([Softmax] if opset < 13 else [])])
+    operators: list[type[OpRun]] = [BatchNormalization, *([Softmax] if opset < 13 else []), *repaired_operators()]
+    evaluator = ReferenceEvaluator(model, new_ops=operators)
     count = len(next(iter(inputs.values())))
     results: list[list[Array]] = []
     for index in range(count):

@@ -58,9 +58,11 @@ def test_whatever_changes_is_compiled_anew(folder: Path, changed: str) -> None:
 
 
 def test_what_cannot_be_known_is_always_compiled(folder: Path) -> None:
-    """Debug data names folders; an include may be a macro; other commands are no compilation."""
+    """Debug data name folders; an include may be a macro; an assembler reads data; others are no compilation."""
     cache = ObjectCache(folder / "kept", Compiler())
     assert [_compile(cache, folder, "-g1") for _ in range(2)] == [b"\1", b"\2"]
     (folder / "a.c").write_text("#include HEADER\n", encoding="utf-8")
     assert [_compile(cache, folder) for _ in range(2)] == [b"\3", b"\4"]
+    (folder / "a.c").write_text('.incbin "weights.bin"\n', encoding="utf-8")
+    assert [_compile(cache, folder) for _ in range(2)] == [b"\5", b"\6"]
     assert cache(["cc", "--version"], None, "cc") == "words"

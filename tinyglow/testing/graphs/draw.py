@@ -103,7 +103,7 @@ class Draw:
         """An initializer, or at times the result of a Constant node; integers become int64."""
         array = np.asarray(data)
         array = array.astype(np.int64 if array.dtype.kind in "iu" else np.float32)
-        name = f"{stem}_{len(self.initializers) + len(self.nodes)}"
+        name = f"{stem}_c{len(self.initializers) + len(self.nodes)}"  # as no node is called
         tensor = numpy_helper.from_array(array, name)
         if self.chance(0.1):
             self.nodes.append(helper.make_node("Constant", [], [name], value=tensor))

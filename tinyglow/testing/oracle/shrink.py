@@ -87,7 +87,7 @@ def shrink_seed(seed: int, finding: Finding) -> tuple[RandomModel, onnx.ModelPro
     def shows(proto: onnx.ModelProto) -> bool:
         try:
             found = check_model(model, proto)
-        except (TinyglowError, IndexError, KeyError, ValueError):  # a part that is no sound model
+        except (TinyglowError, IndexError, KeyError, TypeError, ValueError):  # a part that is no sound model
             return False
         return found is not None and found.station.split(":")[0] == station
 

@@ -200,6 +200,23 @@ def _saturates(activation: Activation, type_: TensorType) -> bool:
     return type_.dtype == "int8" and type_.quant is not None and activation.is_saturation(type_.quant)
 
 
+def fuse_activation_above_reshape(node: Node, edit: GraphEditor) -> bool:
+    """Relu(Reshape(conv(x))) is Reshape(conv(x)) with the activation in it, where all have the same parameters."""
+    flat = edit.producer(node.inputs[0])
+    source = None if flat is None or not isinstance(flat.op, Reshape) else edit.producer(flat.inputs[0])
+    activation = _activation_of(node.op)
+    if activation is None or flat is None or source is None or not isinstance(source.op, Conv2D):
+        return False
+    names = (source.outputs[0], flat.outputs[0])
+    if source.op.activation != NO_ACTIVATION or not all(map(edit.has_one_use, names)):
+        return False
+    if edit.value(source.outputs[0]).type.quant != edit.value(node.outputs[0]).type.quant:
+        return False
+    edit.set_op(source, replace(source.op, activation=activation))
+    edit.redirect(node.outputs[0], flat.outputs[0])
+    return True
+
+
 def drop_fused_saturation(node: Node, edit: GraphEditor) -> bool:
     """A convolution needs no bounds where int8 has the same (Glow: RemoveIdentityRelu, RemoveIdentityClip)."""
     if not isinstance(node.op, Conv2D) or not _saturates(node.op.activation, edit.value(node.outputs[0]).type):
@@ -341,7 +358,7 @@ def tidying(float_io: bool = False, like_glow: bool = False) -> list[Pass]:
     passes = [
         rewriting("fold float constants", [fold_float_constants, raise_rescale_above_transpose]),
         Pass("fold rescales", lambda graph: fold_rescales(graph, like_glow), rescales),
-        rewriting("fuse activations", [fuse_activation_into_convolution]),
+        rewriting("fuse activations", [fuse_activation_into_convolution, fuse_activation_above_reshape]),
         Pass("fold rescales again", lambda graph: fold_rescales(graph, like_glow), rescales),
         rewriting("drop bounds", [drop_saturation, drop_fused_saturation if like_glow else keep_unreachable_bound]),
         Pass("merge transposes into layers", lambda graph: merge_transposes_into_fully_connected(graph, like_glow)),

@@ -35,6 +35,7 @@ from tinyglow.passes.placeholders import make_float
 from tinyglow.passes.simplify import simplify
 from tinyglow.passes.tidy import tidy
 from tinyglow.pipeline.object_file import build_object, without_sources
+from tinyglow.quant.declared import quantize_declared
 from tinyglow.quant.profile import DEFAULT_BINS, MAX_BINS, Profile
 from tinyglow.quant.profiler import profile_graph
 from tinyglow.quant.quantizer import Scheme
@@ -223,7 +224,8 @@ def quantize(
         if profile is not None or (scheme is not None and replace(scheme, like_glow=False) != Scheme()):
             problem = Problem("", "its ranges are fixed", "no profile, and no options of quantization")
             raise InputError("the model is quantized already", [problem])
-        tidied = tidy(make_float(graph) if float_io else graph, float_io=True)  # else the file's own types are kept
+        quantized = dump.graph(4, "quantize", quantize_declared(graph) if graph.is_declared else graph)
+        tidied = tidy(make_float(quantized) if float_io else quantized, float_io=True)  # else the file's types are kept
         return dump.graph(5, "tidy", tidied)
     if profile is None:
         raise InputError("a float model needs a profile to be quantized", [Problem("the profile", "is missing")])

@@ -1,7 +1,6 @@
-"""What model files declare of values that are float in the graph: bound to the values, and carried to those between.
+"""What model files declare of values that are float in the graph, bound to the values.
 
-A node of the file may become several nodes here, and its constants may be moved about. Each value between has the
-parameters that leave every integer of the file as it is.
+The constants of a node of the file may be moved about before they are constants of the graph. They keep their integers.
 """
 
 from __future__ import annotations
@@ -11,18 +10,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
-from tinyglow.ir.graph import Array, Declared, Graph, Node, Value
-from tinyglow.ir.op import Op
+from tinyglow.ir.graph import Array, Declared, Node, Value
 from tinyglow.ir.types import ChannelParams, TensorType
 from tinyglow.numerics import glow
-from tinyglow.operators.clip import Clip
-from tinyglow.operators.concat import Concat
 from tinyglow.operators.constants import dequantized
-from tinyglow.operators.pad import Pad
-from tinyglow.operators.relu import Relu
 from tinyglow.operators.rescale import Rescale
-from tinyglow.operators.resize_bilinear import ResizeBilinear
-from tinyglow.operators.tile import Tile
 
 # In place of a scale of 0, which stands for integers that are all 0 (Glow, TFLiteModelLoader.cpp, loadConv2D).
 _ANY_SCALE = 0.125
@@ -143,90 +135,3 @@ def _integers(data: Array, like: Declared) -> Array:
         for part, params in zip(np.moveaxis(data, channels.axis, 0), channels.channels(), strict=True)
     ]
     return np.ascontiguousarray(np.moveaxis(np.stack(parts), 0, channels.axis))
-
-
-def _moves(op: Op) -> bool:
-    """Whether every element of the result is an element of an input, or 0: then quantizing commutes with it."""
-    return (op.keeps_params and not isinstance(op, ResizeBilinear)) or isinstance(op, Tile | Concat | Pad)
-
-
-def settle(graph: Graph) -> Graph:
-    """``graph`` with declarations wherever they follow from others, and none that a movement of elements changes."""
-    edit = GraphEditor.of(graph)
-    changed = True
-    while changed:
-        steps = [
-            step(node, edit)
-            for node in edit.nodes
-            for step in (_merge_quantize, _carry_forward, _carry_backward)
-            if edit.alive(node)
-        ]
-        changed = any(steps)
-    for node in edit.nodes:
-        _split_changes(node, edit)
-    return edit.finish()
-
-
-def _merge_quantize(node: Node, edit: GraphEditor) -> bool:
-    """What makes a float that is only quantized makes the integers."""
-    source, result = edit.value(node.inputs[0]), edit.value(node.outputs[0])
-    if not isinstance(node.op, Rescale) or source.declared is not None or result.declared is None:
-        return False
-    producer = edit.producer(source.name)
-    if producer is None or not edit.has_one_use(source.name):
-        return False
-    if isinstance(producer.op, Rescale):  # a border of the file's own
-        return False
-    edit.declare(source.name, result.declared)
-    edit.redirect(result.name, source.name)
-    edit.remove_if_unused(node)
-    return True
-
-
-def _without_data(declared: Declared) -> Declared:
-    return Declared(declared.dtype, declared.quant, declared.channel_quant)
-
-
-def _carry_forward(node: Node, edit: GraphEditor) -> bool:
-    """Elements that are moved have their parameters still."""
-    if not _moves(node.op) or edit.value(node.outputs[0]).declared is not None:
-        return False
-    sources = [edit.value(name) for name in node.inputs if edit.value(name).type.dtype == "float32"]
-    first = sources[0].declared if sources else None
-    if first is None or first.quant is None or not all(first.is_like(source.declared) for source in sources):
-        return False
-    if isinstance(node.op, Pad) and node.op.value != 0:
-        return False
-    edit.declare(node.outputs[0], _without_data(first))
-    return True
-
-
-def _carry_backward(node: Node, edit: GraphEditor) -> bool:
-    """What is only moved, or bounded, may have the result's parameters before."""
-    result = edit.value(node.outputs[0]).declared
-    if result is None or not (_moves(node.op) or isinstance(node.op, Relu | Clip)):
-        return False
-    changed = False
-    for name in node.inputs:
-        value, producer = edit.value(name), edit.producer(name)
-        is_free = value.declared is None and value.type.dtype == "float32" and edit.has_one_use(name)
-        if is_free and producer is not None and not isinstance(producer.op, Rescale):
-            edit.declare(name, result)
-            changed = True
-    return changed
-
-
-def _split_changes(node: Node, edit: GraphEditor) -> None:
-    """A movement whose result is declared otherwise than its input is followed by a Rescale of its own."""
-    if not (_moves(node.op) and node.op.keeps_params):
-        return
-    source, result = edit.value(node.inputs[0]).declared, edit.value(node.outputs[0]).declared
-    if source is None or result is None or source.is_like(result):
-        return
-    moved = edit.declare(node.outputs[0], _without_data(source))
-    changed = edit.add(f"{node.name}_rescale", Rescale(), [moved], node.origin)
-    edit.declare(changed.name, result)
-    edit.redirect(moved.name, changed.name)
-    rescale = edit.producer(changed.name)
-    assert rescale is not None
-    edit.set_inputs(rescale, (moved.name,))

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyglow.errors import Problem
 from tinyglow.frontend.cut import Step, cut
-from tinyglow.frontend.declared import carry_to_constants, declared_as, declared_constant, settle
+from tinyglow.frontend.declared import carry_to_constants, declared_as, declared_constant
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import (
     MAX_RANK,
@@ -33,7 +33,6 @@ from tinyglow.ir.editor import RESERVED, GraphEditor, Namer, legal_name
 from tinyglow.ir.graph import Declared, Graph, Value
 from tinyglow.ir.op import SourceNode, UnsupportedError
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
-from tinyglow.operators.declared import layer_problems
 from tinyglow.registry import TFLITE_OPS
 
 # The element type in the graph, and in the file, of what is not quantized; integers are shapes and axes.
@@ -98,10 +97,9 @@ class _Import(ModelImport):
             for name in (self.names[index] for index in self.model.outputs):
                 self.add_output(name, name in seen)
                 seen.add(name)
-        result = settle(self.editor.finish())
+        result = self.editor.finish()
         if not self.problems:
             self.check_values(result)
-            self.problems += layer_problems(result)
         if self.problems:
             steps = [Step(node.name, node.inputs, node.outputs) for node in self.nodes]
             raise self.refusal(steps, [self.names[index] for index in self.model.outputs])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import takewhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from tinyglow.ir.graph import Array, Declared, Graph, Node, Output, Value
 from tinyglow.ir.types import QuantParams, TensorType
@@ -146,6 +148,21 @@ class GraphEditor:
         self.values[value.name] = value
         return value
 
+    def moved(self, name: str, value: Value, move: Callable[[Array], Array], type_: TensorType | None = None) -> Value:
+        """Add a constant with the elements of another one moved about, and what is declared of them.
+
+        Args:
+            name: Of the new constant.
+            value: The constant.
+            move: What becomes of its data, and of its declared integers.
+            type_: Of the new constant, where it is quantized. Parameters by channel stay along their dimension.
+        """
+        assert value.data is not None
+        declared = value.declared
+        if declared is not None and declared.data is not None:
+            declared = replace(declared, data=np.ascontiguousarray(move(declared.data)))
+        return self.constant(name, np.ascontiguousarray(move(value.data)), type_, declared)
+
     def output(self, source_name: str, value: str) -> None:
         """Add an output of the network. source_name: its name in the model file."""
         name = self.namer.unique(source_name)
@@ -207,6 +224,11 @@ class GraphEditor:
     def nodes(self) -> list[Node]:
         """All nodes, in their order."""
         return list(self._nodes.values())
+
+    def declared_alike(self, value: str, other: str) -> bool:
+        """Whether the model file quantizes two values alike, or neither."""
+        first, second = self.values[value].declared, self.values[other].declared
+        return second is None if first is None else first.is_like(second)
 
     @property
     def last_node(self) -> Node | None:

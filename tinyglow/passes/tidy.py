@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
-from tinyglow.ir.graph import Graph, Node
+from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.activation import NO_ACTIVATION, Activation
@@ -289,11 +289,16 @@ def merge_transpose_into_fully_connected(node: Node, edit: GraphEditor) -> bool:
     if before.op.perm[0] != 0 or moved[0] != flat.op.shape[0]:
         return False
     # Rows of the weights are numbered in the transposed order; put them into the order of x.
-    rows = weights.data.reshape(*moved[1:], weights.data.shape[1])
     inverse = [before.op.perm.index(axis) - 1 for axis in range(1, len(moved))]
-    data = np.ascontiguousarray(rows.transpose(*inverse, len(inverse))).reshape(weights.data.shape)
-    reshaped = edit.add(flat.name, flat.op, [source], flat.origin, (edit.value(node.inputs[0]).type,))
-    reordered = edit.constant(weights.name, data, weights.type)
+
+    def reorder(data: Array) -> Array:
+        rows = data.reshape(*moved[1:], data.shape[1])
+        return rows.transpose(*inverse, len(inverse)).reshape(data.shape)
+
+    flattened = edit.value(node.inputs[0])
+    reshaped = edit.add(flat.name, flat.op, [source], flat.origin, (flattened.type,))
+    edit.declare(reshaped.name, flattened.declared)
+    reordered = edit.moved(weights.name, weights, reorder, weights.type)
     edit.set_inputs(node, (reshaped.name, reordered.name, *node.inputs[2:]))
     edit.remove_if_unused(flat)
     edit.remove_if_unused(before)

@@ -30,6 +30,7 @@ from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, overlaps_of, plan
 from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
+from tinyglow.passes.declared import simplify_declared
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.placeholders import make_float
 from tinyglow.passes.simplify import simplify
@@ -81,7 +82,7 @@ def load(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     outputs: Sequence[str] = (),
 ) -> Graph:
-    """Stations 1 and 2: read a model file and simplify its graph. A graph that comes quantized stays as it is.
+    """Stations 1 and 2: read a model file and simplify its graph.
 
     Args:
         path: An ONNX or TFLite file.
@@ -93,14 +94,15 @@ def load(
         outputs: Values of the model that the network gives instead of its own outputs.
 
     Returns:
-        The graph: float, or quantized as the file is.
+        The float graph, with the quantization that the file declares.
 
     Raises:
         ModelError: With everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
     graph = dump.graph(1, "read", load_model(path, name, Request(define or {}, shapes or {}, tuple(outputs))))
-    return graph if graph.is_quantized else dump.graph(2, "simplify", simplify(graph, like_glow))
+    simpler = simplify_declared(graph) if graph.is_declared else simplify(graph, like_glow)
+    return dump.graph(2, "simplify", simpler)
 
 
 def bind_inputs(

@@ -183,8 +183,8 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     ),
     "constants not moved with a transpose": _mutation(
         transposes.sink_below_arithmetic,
-        "value.data.transpose(inverse)",
-        "value.data.reshape(value.data.transpose(inverse).shape)",
+        "partial(np.transpose, axes=inverse)",
+        "lambda data: data.reshape(data.transpose(inverse).shape)",
     ),
     "attributes do not count": shared_in_spite_of_attributes,
 }

@@ -48,8 +48,9 @@ def carry(graph: Graph) -> Graph:
             if edit.alive(node)
         ]
         changed = any(steps)
-    for node in edit.nodes:
-        _split_changes(node, edit)
+    for name in [node.outputs[0] for node in edit.nodes]:
+        if (current := edit.producer(name)) is not None:  # its inputs may be others by now
+            _split_changes(current, edit)
     return edit.finish()
 
 

@@ -218,6 +218,20 @@ def applicable(scheme: Scheme, graph: Graph) -> Scheme | None:
     return None
 
 
+_MOST_NOTED = 8
+
+
+def note_float_nodes(graph: Graph) -> None:
+    """Say on stderr which nodes of a model that comes quantized stay float, and why."""
+    from tinyglow.quant.declared import float_nodes
+
+    problems = float_nodes(graph) if graph.is_declared else []
+    for problem in problems[:_MOST_NOTED]:
+        print(f"note: {problem}", file=sys.stderr)
+    if len(problems) > _MOST_NOTED:
+        print(f"note: {len(problems) - _MOST_NOTED} more nodes stay float", file=sys.stderr)
+
+
 def quantized_of(
     arguments: argparse.Namespace, name: str | None = None, made_up: Callable[[Graph], Profile] | None = None
 ) -> Quantized:
@@ -239,6 +253,7 @@ def quantized_of(
         problem = Problem("--profile", "is missing", "ranges to quantize by", "make them with 'tinyglow profile'")
         raise InputError("the model is a float network", [problem])
     quantized = quantize(graph, recorded, applicable(scheme, graph), arguments.float_io, dump_of(arguments))
+    note_float_nodes(graph)
     return Quantized(graph, recorded, scheme, quantized)
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
-from tinyglow.ir.graph import Graph, Node
+from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.activation import NO_ACTIVATION, Activation
@@ -200,6 +200,23 @@ def _saturates(activation: Activation, type_: TensorType) -> bool:
     return type_.dtype == "int8" and type_.quant is not None and activation.is_saturation(type_.quant)
 
 
+def fuse_activation_above_reshape(node: Node, edit: GraphEditor) -> bool:
+    """Relu(Reshape(conv(x))) is Reshape(conv(x)) with the activation in it, where all have the same parameters."""
+    flat = edit.producer(node.inputs[0])
+    source = None if flat is None or not isinstance(flat.op, Reshape) else edit.producer(flat.inputs[0])
+    activation = _activation_of(node.op)
+    if activation is None or flat is None or source is None or not isinstance(source.op, Conv2D):
+        return False
+    names = (source.outputs[0], flat.outputs[0])
+    if source.op.activation != NO_ACTIVATION or not all(map(edit.has_one_use, names)):
+        return False
+    if edit.value(source.outputs[0]).type.quant != edit.value(node.outputs[0]).type.quant:
+        return False
+    edit.set_op(source, replace(source.op, activation=activation))
+    edit.redirect(node.outputs[0], flat.outputs[0])
+    return True
+
+
 def drop_fused_saturation(node: Node, edit: GraphEditor) -> bool:
     """A convolution needs no bounds where int8 has the same (Glow: RemoveIdentityRelu, RemoveIdentityClip)."""
     if not isinstance(node.op, Conv2D) or not _saturates(node.op.activation, edit.value(node.outputs[0]).type):
@@ -272,11 +289,16 @@ def merge_transpose_into_fully_connected(node: Node, edit: GraphEditor) -> bool:
     if before.op.perm[0] != 0 or moved[0] != flat.op.shape[0]:
         return False
     # Rows of the weights are numbered in the transposed order; put them into the order of x.
-    rows = weights.data.reshape(*moved[1:], weights.data.shape[1])
     inverse = [before.op.perm.index(axis) - 1 for axis in range(1, len(moved))]
-    data = np.ascontiguousarray(rows.transpose(*inverse, len(inverse))).reshape(weights.data.shape)
-    reshaped = edit.add(flat.name, flat.op, [source], flat.origin, (edit.value(node.inputs[0]).type,))
-    reordered = edit.constant(weights.name, data, weights.type)
+
+    def reorder(data: Array) -> Array:
+        rows = data.reshape(*moved[1:], data.shape[1])
+        return rows.transpose(*inverse, len(inverse)).reshape(data.shape)
+
+    flattened = edit.value(node.inputs[0])
+    reshaped = edit.add(flat.name, flat.op, [source], flat.origin, (flattened.type,))
+    edit.declare(reshaped.name, flattened.declared)
+    reordered = edit.moved(weights.name, weights, reorder, weights.type)
     edit.set_inputs(node, (reshaped.name, reordered.name, *node.inputs[2:]))
     edit.remove_if_unused(flat)
     edit.remove_if_unused(before)
@@ -341,7 +363,7 @@ def tidying(float_io: bool = False, like_glow: bool = False) -> list[Pass]:
     passes = [
         rewriting("fold float constants", [fold_float_constants, raise_rescale_above_transpose]),
         Pass("fold rescales", lambda graph: fold_rescales(graph, like_glow), rescales),
-        rewriting("fuse activations", [fuse_activation_into_convolution]),
+        rewriting("fuse activations", [fuse_activation_into_convolution, fuse_activation_above_reshape]),
         Pass("fold rescales again", lambda graph: fold_rescales(graph, like_glow), rescales),
         rewriting("drop bounds", [drop_saturation, drop_fused_saturation if like_glow else keep_unreachable_bound]),
         Pass("merge transposes into layers", lambda graph: merge_transposes_into_fully_connected(graph, like_glow)),

@@ -152,11 +152,20 @@ def profiled_values(graph: Graph, scheme: Scheme) -> list[str]:
 
 
 @dataclass
-class _Quantizer:
+class Quantizer:
+    """Makes the integer graph by a profile; implements ``ir.op.Quantizing``.
+
+    Attributes:
+        graph: The float graph.
+        ranges: Of its values.
+        scheme: How to quantize.
+        kept_float: Names of the nodes that stay float in any case.
+    """
+
     graph: Graph
     ranges: Mapping[str, Range]
     scheme: Scheme
-    kept_float: frozenset[str]  # names of nodes
+    kept_float: frozenset[str]
     edit: GraphEditor = field(init=False)
     # For each value of the float graph, the values that hold it as int8 (int16) and as float, as far as they exist.
     as_integer: dict[str, Value] = field(default_factory=dict)
@@ -179,7 +188,18 @@ class _Quantizer:
         """``ir.op.Quantizing.int16``."""
         return self.scheme.int16
 
+    @property
+    def declared(self) -> bool:
+        """``ir.op.Quantizing.declared``."""
+        return False
+
+    @property
+    def by_unit(self) -> bool:
+        """``ir.op.Quantizing.by_unit``."""
+        return False
+
     def run(self) -> Graph:
+        """The integer graph."""
         for name in self.graph.inputs:
             self.as_float[name] = self._keep(self.graph.values[name])
             self.edit.inputs.append(name)
@@ -296,13 +316,13 @@ class _Quantizer:
         own = self.params(name, dtype)
         return self._constant(name, data, specialize_bias(own, inputs.type.quant, weights.type.quant, dtype), dtype)
 
-    def convert_channelwise(self, node: Node, op: Op) -> Value:
-        """``node`` as ``op`` on an int8 input, with filters and bias quantized for each output channel by itself.
+    def convert_channelwise(self, node: Node, op: Op, image: Value | None = None) -> Value:
+        """``ir.op.Quantizing.convert_channelwise``.
 
         Filters and bias are quantized symmetrically where the schema is asymmetric (Glow: enableChannelwise).
         """
         schema = Schema.SYMMETRIC if self.scheme.schema is Schema.ASYMMETRIC else self.scheme.schema
-        image, dtype = self.quantized(node.inputs[0]), self.scheme.bias_dtype
+        image, dtype = image or self.quantized(node.inputs[0]), self.scheme.bias_dtype
         filters, bias = (self.graph.values[name].data for name in node.inputs[1:])
         assert filters is not None and bias is not None and image.type.quant is not None
         pairs = []
@@ -364,4 +384,4 @@ def quantize(graph: Graph, profile: Profile, scheme: Scheme | None = None) -> Gr
     scheme = scheme or Scheme()
     scheme.check_nodes(graph)
     settled, ranges, kept_float = settle(graph, profile, scheme)
-    return _Quantizer(settled, ranges, scheme, kept_float).run()
+    return Quantizer(settled, ranges, scheme, kept_float).run()

@@ -15,7 +15,7 @@ from tinyglow.bundle.manifest import MANIFEST
 from tinyglow.bundle.options import Api, BundleOptions
 from tinyglow.bundle.provenance import record
 from tinyglow.bundle.write import write_files
-from tinyglow.errors import BoardError, InputError, Problem
+from tinyglow.errors import BoardError, InputError, Problem, reason
 from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
 from tinyglow.interp import fits, run_program
@@ -65,7 +65,7 @@ class Dump:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / f"{number}_{station}.txt").write_text(text(), encoding="utf-8")
         except OSError as error:
-            problem = Problem(str(self.folder), error.strerror or str(error))
+            problem = Problem(str(self.folder), reason(error))
             raise InputError("cannot write the dump", [problem]) from error
 
 

@@ -223,7 +223,8 @@ def quantize(
         if profile is not None or (scheme is not None and replace(scheme, like_glow=False) != Scheme()):
             problem = Problem("", "its ranges are fixed", "no profile, and no options of quantization")
             raise InputError("the model is quantized already", [problem])
-        tidied = tidy(make_float(graph) if float_io else graph, float_io=True)  # else the file's own types are kept
+        as_float = make_float(graph) if float_io else graph
+        tidied = tidy(as_float, float_io=True, declared=True)  # else the file's own types are kept
         return dump.graph(5, "tidy", tidied)
     if profile is None:
         raise InputError("a float model needs a profile to be quantized", [Problem("the profile", "is missing")])

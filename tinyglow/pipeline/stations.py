@@ -227,7 +227,8 @@ def quantize(
             problem = Problem("", "its ranges are fixed", "no profile, and no options of quantization")
             raise InputError("the model is quantized already", [problem])
         quantized = dump.graph(4, "quantize", quantize_declared(graph) if graph.is_declared else graph)
-        tidied = tidy(make_float(quantized) if float_io else quantized, float_io=True)  # else the file's types are kept
+        as_float = make_float(quantized) if float_io else quantized
+        tidied = tidy(as_float, float_io=True, declared=True)  # else the file's own types are kept
         return dump.graph(5, "tidy", tidied)
     if profile is None:
         raise InputError("a float model needs a profile to be quantized", [Problem("the profile", "is missing")])

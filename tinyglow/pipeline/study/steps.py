@@ -9,11 +9,13 @@ from inspect import getdoc
 
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.target import Target
+from tinyglow.passes.declared import simplifying_declared
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.placeholders import make_float
 from tinyglow.passes.rewrite import Pass, Rule, observing, run_passes
 from tinyglow.passes.simplify import simplifying
 from tinyglow.passes.tidy import tidying
+from tinyglow.quant.declared import quantize_declared
 from tinyglow.quant.profile import Profile
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.quantizer import quantize as quantize_graph
@@ -139,8 +141,11 @@ def steps_of(
     """
     steps = [Step(1, "read", "read", source, applied=(Applied("read", "the model as its file holds it", ()),))]
     if source.is_quantized:
-        graph = make_float(source) if float_io else source
-        steps += _passes(5, "tidy", graph, tidying(True))
+        steps += _passes(2, "simplify", source, simplifying_declared())
+        why = "each value gets the scale and offset that the file declares"
+        steps.append(_once(4, "quantize", steps[-1].graph, quantize_declared, why))
+        graph = make_float(steps[-1].graph) if float_io else steps[-1].graph
+        steps += _passes(5, "tidy", graph, tidying(True, declared=True))
     else:
         assert profile is not None
         steps += _passes(2, "simplify", source, simplifying(scheme.like_glow))

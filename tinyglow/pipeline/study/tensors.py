@@ -15,7 +15,7 @@ from tinyglow.pipeline.layers import producers
 from tinyglow.pipeline.trace import Traced, run_traced, trace
 
 # Elements of all values of all samples together: what a page can carry.
-MOST_ELEMENTS = 400_000
+MOST_ELEMENTS = 150_000
 
 
 @dataclass(frozen=True, eq=False)

@@ -122,18 +122,27 @@ def _base64(array: Array) -> str:
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
 
 
+_MOST_OF_A_TENSOR = 12_288  # elements of one sample that the page carries
+
+
 def _tensor(tensor: Tensor) -> Json:
-    """Values as base64 of little-endian elements: float16 for the real numbers (the page only draws them)."""
+    """Values as base64 of little-endian elements: float16 for the real numbers (the page only draws them).
+
+    Of a large value only the first channels are kept.
+    """
     kind = np.dtype(tensor.type.dtype).newbyteorder("<") if tensor.type.quant else np.dtype("<f2")
+    channels = tensor.real.shape[-1] if tensor.real.ndim > 1 else 1
+    kept = max(1, min(channels, _MOST_OF_A_TENSOR * channels // max(1, tensor.type.elements)))
     with np.errstate(over="ignore"):
-        real = tensor.real.astype("<f2")
+        real = tensor.real[..., :kept].astype("<f2")
     return {
         "value": tensor.value,
         "node": tensor.node,
         **_type(tensor.type),
         "samples": len(tensor.real),
+        "kept": kept,
         "real": _base64(real),
-        "integers": _base64(tensor.integers().astype(kind)),
+        "integers": _base64(tensor.integers()[..., :kept].astype(kind)),
     }
 
 
@@ -250,7 +259,7 @@ def _in_use(blocks: Sequence[Mapping[str, Any]], calls: int) -> list[int]:
     return found
 
 
-_MOST_LISTED = 4_000  # instructions of a page
+_MOST_LISTED = 3_000  # instructions of a board: those of the functions that take most of the time
 
 
 def _listings(profile: cycle_profile.CycleProfile) -> list[Json]:

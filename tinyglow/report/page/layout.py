@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyglow.errors import Problem, ToolError
 
-WIDTH, HEIGHT, GAP_X, GAP_Y = 190, 40, 26, 26
+WIDTH, HEIGHT, GAP_X, GAP_Y = 190, 52, 26, 24
 
 
 @dataclass(frozen=True)

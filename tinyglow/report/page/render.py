@@ -18,7 +18,7 @@ from tinyglow.resources import TEMPLATES
 Json = dict[str, Any]
 _FOLDER = TEMPLATES / "report"
 _MOST_DRAWN = 400  # nodes of a graph: a drawing of more is of no use, and takes long
-_MOST_HISTOGRAMS = 60
+_MOST_HISTOGRAMS = 40
 
 
 def page(study: Study) -> str:

@@ -38,6 +38,7 @@ def document(study: Study) -> Json:
         JSON's own types only. Keys are documented in ``docs/how-to/report.md``.
     """
     found = study.validation
+    most = min(_MOST_OF_A_TENSOR, _MOST_OF_ALL // max(1, len(study.tensors)))
     return {
         "version": VERSION,
         "tinyglow": __version__,
@@ -54,7 +55,7 @@ def document(study: Study) -> Json:
         },
         "validation": validation.as_json(found),
         "steps": [_step(step) for step in study.steps],
-        "tensors": [_tensor(tensor) for tensor in study.tensors],
+        "tensors": [_tensor(tensor, most) for tensor in study.tensors],
         "sums": [
             {
                 "layer": one.layer,
@@ -122,17 +123,18 @@ def _base64(array: Array) -> str:
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
 
 
-_MOST_OF_A_TENSOR = 12_288  # elements of one sample that the page carries
+# Elements that the page carries: of one sample of a tensor, and of one sample of all.
+_MOST_OF_A_TENSOR, _MOST_OF_ALL = 12_288, 200_000
 
 
-def _tensor(tensor: Tensor) -> Json:
+def _tensor(tensor: Tensor, most: int) -> Json:
     """Values as base64 of little-endian elements: float16 for the real numbers (the page only draws them).
 
     Of a large value only the first channels are kept.
     """
     kind = np.dtype(tensor.type.dtype).newbyteorder("<") if tensor.type.quant else np.dtype("<f2")
     channels = tensor.real.shape[-1] if tensor.real.ndim > 1 else 1
-    kept = max(1, min(channels, _MOST_OF_A_TENSOR * channels // max(1, tensor.type.elements)))
+    kept = max(1, min(channels, most * channels // max(1, tensor.type.elements)))
     with np.errstate(over="ignore"):
         real = tensor.real[..., :kept].astype("<f2")
     return {

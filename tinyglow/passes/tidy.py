@@ -304,14 +304,18 @@ def fold_rescales(graph: Graph, like_glow: bool = False) -> Graph:
 
 
 def convert_placeholders(graph: Graph) -> Graph:
-    """Let inputs and outputs that are int8 inside the network be int8 at its border (Glow's -convert-placeholders)."""
+    """Let inputs and outputs that are int8 inside the network be int8 at its border (Glow's -convert-placeholders).
+
+    An input that is an output too stays float: what reads it may ask for steps that are coarser than the input's own.
+    """
     edit = GraphEditor.of(graph)
     renamed: dict[str, str] = {}
     redundant: list[Node] = []
     for name in graph.inputs:
         users = edit.users(name)
         types = {edit.value(user.outputs[0]).type for user in users}
-        if users and len(types) == 1 and all(isinstance(user.op, Quantize) for user in users):
+        quantized = users and len(types) == 1 and all(isinstance(user.op, Quantize) for user in users)
+        if quantized and not edit.is_output(name):
             edit.set_type(name, types.pop())
             renamed |= {user.outputs[0]: name for user in users}
             redundant += users

@@ -245,7 +245,7 @@ class Stations:
 
     def _profile(self, graph: Graph) -> Profile:
         shaped = {name: self.inputs[name].reshape(-1, *graph.type_of(name).shape) for name in graph.inputs}
-        profile = profile_graph(graph, shaped)
+        profile = profile_graph(graph, shaped, batch=self.evaluator.samples)
         return profile if self.variant is None else widened(profile, graph, _STRETCH, self.variant)
 
     def _clipping_fault(self, graph: Graph) -> str:

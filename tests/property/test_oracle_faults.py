@@ -20,12 +20,13 @@ from tinyglow.operators.conv2d import Conv2D
 from tinyglow.passes import bounds, chains, folding, rewrite, simplify, tidy, transposes, unfolded_batch_norm
 from tinyglow.passes.rewrite import Pass, rewriting
 from tinyglow.quant import match, quantizer
-from tinyglow.testing.oracle import check, check_seed, sweep
+from tinyglow.testing.oracle import check_seed, sweep
 from tinyglow.testing.oracle.shrink import write_reproducer
+from tinyglow.testing.oracle.stations import Stations
 
 GRAPHS = 100
 # Where the oracle takes what it looks at from.
-CHECK = inspect.getmodule(check)
+CHECK = inspect.getmodule(Stations)
 
 
 def mutated(function: Callable[..., Any], old: str, new: str) -> Callable[..., Any]:

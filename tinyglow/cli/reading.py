@@ -119,11 +119,22 @@ def read_graph(arguments: argparse.Namespace, name: str | None = None) -> Graph:
     )
 
 
+def read_source(arguments: argparse.Namespace) -> Graph:
+    """The graph as the model file holds it, before station 2."""
+    from tinyglow.bundle.emit import default_name
+    from tinyglow.frontend.read import load_model
+    from tinyglow.frontend.request import Request
+
+    request = Request(defines(arguments), input_shapes(arguments), tuple(arguments.output_name))
+    return load_model(arguments.model, default_name(Path(arguments.model)), request)
+
+
 def dump_of(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]  # the type would import the pipeline
     """Where the stations write their results, from --dump."""
     from tinyglow.pipeline.stations import Dump
 
-    return Dump(Path(arguments.dump) if arguments.dump else None)
+    folder = getattr(arguments, "dump", None)
+    return Dump(Path(folder) if folder else None)
 
 
 def scheme_of(arguments: argparse.Namespace) -> Scheme:

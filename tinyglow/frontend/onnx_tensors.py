@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from tinyglow.errors import reason
 from tinyglow.frontend.importing import MAX_FILE_BYTES
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import UnsupportedError
@@ -109,8 +110,7 @@ class Tensors:
                 file.seek(offset)
                 return file.read(length)
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise UnsupportedError(f"has {where}, which cannot be read: {reason}", "", hint) from error
+            raise UnsupportedError(f"has {where}, which cannot be read: {reason(error)}", "", hint) from error
 
 
 _MOST_EXTERNAL = 4 * MAX_FILE_BYTES

@@ -12,7 +12,7 @@ from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
-from tinyglow.passes.tidy import fold_rescales
+from tinyglow.passes.tidy import fold_rescales, rescale_rules
 
 
 def make_float(graph: Graph, inputs: bool = True, outputs: bool = True) -> Graph:
@@ -61,4 +61,4 @@ def set_input_params(graph: Graph, params: Mapping[str, QuantParams]) -> Graph:
         node = edit.producer(inside.name)
         assert node is not None
         edit.set_inputs(node, (name,))  # which was redirected with the others
-    return fold_rescales(edit.finish())
+    return fold_rescales(edit.finish(), *rescale_rules(declared=True))

@@ -15,7 +15,7 @@ from tinyglow.bundle.manifest import MANIFEST
 from tinyglow.bundle.options import Api, BundleOptions
 from tinyglow.bundle.provenance import record
 from tinyglow.bundle.write import write_files
-from tinyglow.errors import BoardError, InputError, Problem
+from tinyglow.errors import BoardError, InputError, Problem, reason
 from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
 from tinyglow.interp import fits, run_program
@@ -66,7 +66,7 @@ class Dump:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / f"{number}_{station}.txt").write_text(text(), encoding="utf-8")
         except OSError as error:
-            problem = Problem(str(self.folder), error.strerror or str(error))
+            problem = Problem(str(self.folder), reason(error))
             raise InputError("cannot write the dump", [problem]) from error
 
 
@@ -231,8 +231,8 @@ def quantize(
             problem = Problem("", "its ranges are fixed", "no profile, and no options of quantization")
             raise InputError("the model is quantized already", [problem])
         quantized = dump.graph(4, "quantize", quantize_declared(graph) if graph.is_declared else graph)
-        quantized = make_float(quantized) if float_io else quantized  # else the file's types are kept
-        return dump.graph(5, "tidy", tidy_for(quantized, float_io=True))
+        quantized = make_float(quantized) if float_io else quantized  # else the file's own types are kept
+        return dump.graph(5, "tidy", tidy_for(quantized, float_io=True, declared=True))
     if profile is None:
         raise InputError("a float model needs a profile to be quantized", [Problem("the profile", "is missing")])
     quantized = dump.graph(4, "quantize", quantize_graph(graph, profile, scheme))

@@ -25,6 +25,7 @@ from tinyglow.numerics import glow, wide
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
+from tinyglow.quant.element_tables import make_element_tables
 from tinyglow.quant.leading import settle_leading
 from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import Profile, Range
@@ -111,13 +112,17 @@ class Scheme:
 
     def quantizes(self, node: Node) -> bool:
         """Whether a node of the float graph becomes int8, or int16."""
-        kept_float = node.op.kind_in_glow in self.keep_float or (self.like_glow and node.op.float_in_glow)
+        glow_keeps_float = self.like_glow and node.op.float_in_glow
         return (
             node.op.quantizable
-            and not kept_float
-            and node.origin not in self.float_nodes
+            and not self.keeps_float(node)
+            and not glow_keeps_float
             and (node.op.has_int16 or not self.int16)
         )
+
+    def keeps_float(self, node: Node) -> bool:
+        """Whether the user wants a node of the float graph to stay float."""
+        return node.op.kind_in_glow in self.keep_float or node.origin in self.float_nodes
 
     def check_nodes(self, graph: Graph) -> None:
         """Raises InputError if it names nodes that the graph has not."""
@@ -376,13 +381,23 @@ class Quantizer:
 def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mapping[str, Range], frozenset[str]]:
     """What is quantized: the float graph, the ranges of its values, and the names of nodes that stay float in any case.
 
-    Normalization that the network begins with is folded or kept in float (``quant.leading``); Glow does neither.
+    Normalization that the network begins with is folded or kept in float (``quant.leading``), and chains of functions
+    of one element become one (``quant.element_tables``); Glow does none of this.
     Raises ProfileError if ``profile`` lacks the range of a value in ``profiled_values``.
     """
     match = match_profile(graph, profile, profiled_values(graph, scheme))
     if scheme.like_glow:
         return graph, match.ranges, frozenset()
-    return settle_leading(graph, match.ranges, scheme.quantizes, lambda range_: scheme.choose(range_.low, range_.high))
+    settled, ranges, kept = settle_leading(
+        graph, match.ranges, scheme.quantizes, lambda range_: scheme.choose(range_.low, range_.high)
+    )
+    if scheme.int16:
+        return settled, ranges, kept
+
+    def may_join(node: Node) -> bool:
+        return node.name not in kept and not scheme.keeps_float(node)
+
+    return make_element_tables(settled, lambda node: may_join(node) and scheme.quantizes(node), may_join), ranges, kept
 
 
 def quantize(graph: Graph, profile: Profile, scheme: Scheme | None = None) -> Graph:

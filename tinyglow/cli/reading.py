@@ -239,7 +239,7 @@ def quantized_of(
 
     made_up: makes the profile of a float network where --profile does not give one, which else is an error.
     """
-    from tinyglow.pipeline.stations import quantize
+    from tinyglow.pipeline.stations import quantize, with_numerics
     from tinyglow.quant.profile import load_profile
 
     scheme = scheme_of(arguments)
@@ -252,6 +252,7 @@ def quantized_of(
     if recorded is None and not graph.is_quantized:
         problem = Problem("--profile", "is missing", "ranges to quantize by", "make them with 'tinyglow profile'")
         raise InputError("the model is a float network", [problem])
+    graph = with_numerics(graph, arguments.numerics, scheme)
     quantized = quantize(graph, recorded, applicable(scheme, graph), arguments.float_io, dump_of(arguments))
     note_float_nodes(graph)
     return Quantized(graph, recorded, scheme, quantized)

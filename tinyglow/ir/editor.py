@@ -14,6 +14,7 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Declared, Graph, Node, Output, Value
 from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.numerics.names import GLOW
 
 if TYPE_CHECKING:
     from tinyglow.ir.op import Op
@@ -90,6 +91,7 @@ class GraphEditor:
         self.source_names: dict[str, str] = {}
         self.derived: set[str] = set()
         self.pixels: dict[str, QuantParams] = {}
+        self.numerics = GLOW
         self._nodes: dict[str, Node] = {}
         self._producer: dict[str, str] = {}
         self._users: dict[str, dict[str, None]] = {}
@@ -108,6 +110,7 @@ class GraphEditor:
         editor.source_names = dict(graph.source_names)
         editor.derived = set(graph.derived)
         editor.pixels = dict(graph.pixels)
+        editor.numerics = graph.numerics
         for node in graph.nodes:
             editor._attach(node)
         return editor
@@ -350,6 +353,7 @@ class GraphEditor:
             frozenset(self.namer.used),
             frozenset(self.namer.original),
             MappingProxyType(dict(self.pixels)),
+            self.numerics,
         )
 
     def _live_nodes(self) -> list[Node]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tinyglow.ir import show
 from tinyglow.ir.types import ChannelParams, QuantParams, Shape, TensorType
+from tinyglow.numerics.names import GLOW
 
 if TYPE_CHECKING:
     from tinyglow.ir.op import Op
@@ -105,6 +106,7 @@ class Graph:
         original_names: Names of the model file (``ir.editor.Namer``).
         pixels: The inputs that are uint8 in the model file, by name, and what an element stands for there:
             scale * (element - offset).
+        numerics: Whose rounding the integers have: a name of ``numerics.names``.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Graph:
     used_names: frozenset[str] = frozenset()
     original_names: frozenset[str] = frozenset()
     pixels: Mapping[str, QuantParams] = field(default_factory=dict)
+    numerics: str = GLOW
 
     @property
     def is_declared(self) -> bool:

@@ -151,6 +151,10 @@ class Quantizing(Protocol):
         """Whether the parameters are those that the model file declares."""
 
     @property
+    def numerics(self) -> str:
+        """Whose rounding the integers have: a name of ``numerics.names``."""
+
+    @property
     def by_unit(self) -> bool:
         """Whether the file declares parameters for each unit of the weights of the layer at work."""
 
@@ -201,6 +205,10 @@ class Lowering(Protocol):
     @property
     def target(self) -> Target:
         """What the program is made for."""
+
+    @property
+    def numerics(self) -> str:
+        """Whose rounding the integers have: a name of ``numerics.names``."""
 
     def choose(self, variants: Sequence[Variant]) -> None:
         """Emit one of several ways to compute the node. The first is the simplest and serves everywhere."""
@@ -256,6 +264,8 @@ class Op(ABC):
     # (Glow, lib/Optimizer/GraphOptimizer/GraphOptimizer.cpp, OptimizeQuantization).
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = ()
     absorbs_rescale_after: ClassVar[bool] = False
+    # Whether each element of the result is one of the inputs', or 0: then every numerics has the same integers.
+    moves: ClassVar[bool] = False
     # Whether each element of the result depends only on the elements at the same place.
     elementwise: ClassVar[bool] = False
 

@@ -181,6 +181,7 @@ class Quantizer:
         self.edit = GraphEditor(self.graph.name, Namer())
         self.edit.source_names = dict(self.graph.source_names)
         self.edit.pixels = dict(self.graph.pixels)
+        self.edit.numerics = self.graph.numerics
         self.edit.namer.used.update(output.name for output in self.graph.outputs)
 
     @property
@@ -202,6 +203,11 @@ class Quantizer:
     def by_unit(self) -> bool:
         """``ir.op.Quantizing.by_unit``."""
         return False
+
+    @property
+    def numerics(self) -> str:
+        """``ir.op.Quantizing.numerics``."""
+        return self.graph.numerics
 
     def run(self) -> Graph:
         """The integer graph."""

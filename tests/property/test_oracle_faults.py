@@ -94,7 +94,7 @@ def range_of_another_value(patch: pytest.MonkeyPatch) -> None:
 
 def range_of_the_input(patch: pytest.MonkeyPatch) -> None:
     """What a float operator makes is quantized with its input's range."""
-    true = quantizer._Quantizer.params
+    true = quantizer.Quantizer.params
 
     def faulty(self: Any, value: str, dtype: str = "") -> Any:
         made = {name: node for node in self.graph.nodes for name in node.outputs}
@@ -102,7 +102,7 @@ def range_of_the_input(patch: pytest.MonkeyPatch) -> None:
             value = made[value].inputs[0]
         return true(self, value, dtype)
 
-    patch.setattr(quantizer._Quantizer, "params", faulty)
+    patch.setattr(quantizer.Quantizer, "params", faulty)
 
 
 def _mutation(function: Callable[..., Any], old: str, new: str) -> Callable[[pytest.MonkeyPatch], None]:
@@ -200,8 +200,8 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     ),
     "constants not moved with a transpose": _mutation(
         transposes.sink_below_arithmetic,
-        "value.data.transpose(inverse)",
-        "value.data.reshape(value.data.transpose(inverse).shape)",
+        "partial(np.transpose, axes=inverse)",
+        "lambda data: data.reshape(data.transpose(inverse).shape)",
     ),
     "attributes do not count": shared_in_spite_of_attributes,
     "rounding is cut off": rounding_cut_off,

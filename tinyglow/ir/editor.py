@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -87,9 +87,11 @@ class GraphEditor:
         self.source_names: dict[str, str] = {}
         self.derived: set[str] = set()
         self.pixels: dict[str, QuantParams] = {}
+        self.joined: dict[str, tuple[str, ...]] = {}
         self._nodes: dict[str, Node] = {}
         self._producer: dict[str, str] = {}
         self._users: dict[str, dict[str, None]] = {}
+        self._by_origin: defaultdict[str, dict[str, None]] = defaultdict(dict)  # names of nodes
 
     @classmethod
     def of(cls, graph: Graph) -> GraphEditor:
@@ -105,12 +107,14 @@ class GraphEditor:
         editor.source_names = dict(graph.source_names)
         editor.derived = set(graph.derived)
         editor.pixels = dict(graph.pixels)
+        editor.joined = dict(graph.joined)
         for node in graph.nodes:
             editor._attach(node)
         return editor
 
     def _attach(self, node: Node) -> None:
         self._nodes[node.name] = node
+        self._by_origin[node.origin][node.name] = None
         for name in node.inputs:
             self._users.setdefault(name, {})[node.name] = None
         for name in node.outputs:
@@ -243,6 +247,10 @@ class GraphEditor:
     def redirect_all(self, new: Mapping[str, str]) -> None:
         """Let every use of each key use its value, which is no key itself, in time proportional to the uses' nodes."""
         renamed = {old: name for old, name in new.items() if old != name}
+        for old, name in renamed.items():
+            before, after = self.producer(name), self.producer(old)
+            if before is not None and after is not None and not self._lives_on(after):
+                self.join(before.origin, [before.origin, after.origin])
         for node in {node.name: node for old in renamed for node in self.users(old)}.values():
             self._replace(node, replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs)))
         if any(self.is_output(old) for old in renamed):
@@ -266,6 +274,25 @@ class GraphEditor:
     def set_inputs(self, node: Node, inputs: tuple[str, ...]) -> Node:
         """Other inputs for a node. Returns the new node."""
         return self._replace(node, replace(node, inputs=inputs))
+
+    def _lives_on(self, node: Node) -> bool:
+        """Whether another node in use stems from the same node of the model file: ``node`` was only moved."""
+        same = [self._nodes[name] for name in self._by_origin[node.origin] if name in self._nodes and name != node.name]
+        return any(self.users(name) or self.is_output(name) for other in same for name in other.outputs)
+
+    def join(self, origin: str, origins: Sequence[str]) -> None:
+        """Note that what stems from one node of the model file does the work of several.
+
+        ``redirect`` does so where a result takes the place of a later one; a rule that drops what comes before a node
+        says so itself.
+
+        Args:
+            origin: The node of the file.
+            origins: That node and the others, in their order.
+        """
+        names = [name for part in origins for name in self.joined.get(part, (part,)) if name]
+        if origin and len(set(names)) > 1:
+            self.joined[origin] = tuple(dict.fromkeys(names))
 
     def remove_if_unused(self, node: Node) -> None:
         """Forget ``node`` if nothing uses its results, so that later rules do not count it as a user."""
@@ -294,6 +321,12 @@ class GraphEditor:
         for node in order:
             live.update(node.inputs, node.outputs)
         values = {name: value for name, value in self.values.items() if name in live}
+        origins = {node.origin for node in order}
+        joined = {
+            origin: tuple(name for name in names if name == origin or name not in origins)
+            for origin, names in self.joined.items()
+            if origin in origins
+        }
         return Graph(
             self.name,
             tuple(self.inputs),
@@ -305,6 +338,7 @@ class GraphEditor:
             frozenset(self.namer.used),
             frozenset(self.namer.original),
             MappingProxyType(dict(self.pixels)),
+            MappingProxyType(joined),
         )
 
     def _live_nodes(self) -> list[Node]:

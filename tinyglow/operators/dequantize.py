@@ -23,6 +23,7 @@ class Dequantize(Op):
     }
     int8_in_tflite: ClassVar[bool] = False
     quantizable: ClassVar[bool] = False
+    gives_probabilities: ClassVar[bool | None] = None
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:

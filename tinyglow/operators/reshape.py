@@ -81,6 +81,7 @@ class Reshape(Op):
         "EXPAND_DIMS": TFLiteForm(1),
     }
     quantizable: ClassVar[bool] = True
+    gives_probabilities: ClassVar[bool | None] = None
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
     rescale_sinks: ClassVar[bool] = True

@@ -22,6 +22,7 @@ class Transpose(Op):
     onnx_types: ClassVar[OnnxForms] = {"Transpose": OnnxForm(25, ("perm",))}
     tflite_types: ClassVar[TFLiteForms] = {"TRANSPOSE": TFLiteForm(9)}
     quantizable: ClassVar[bool] = True
+    gives_probabilities: ClassVar[bool | None] = None
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
     rescale_sinks: ClassVar[bool] = True

@@ -167,6 +167,7 @@ class _Quantizer:
         self.edit = GraphEditor(self.graph.name, Namer())
         self.edit.source_names = dict(self.graph.source_names)
         self.edit.pixels = dict(self.graph.pixels)
+        self.edit.joined = dict(self.graph.joined)
         self.edit.namer.used.update(output.name for output in self.graph.outputs)
 
     @property

@@ -14,15 +14,15 @@
  *
  * Filter, of every channel: each row's three bytes and one that does not matter, and the bias.
  *
- * Kernels differ by their parameters, tg_strip_params, and by TG_STRIP_SCALES: whether each channel has a scale of its own
+ * Kernels differ by their parameters, tg_depthwise_block_params, and by TG_DEPTHWISE_BLOCK_SCALES: whether each channel has a scale of its own
  * (see tg_scale_high), a word after its bias, which may have a shift before the multiplication. */
-#ifndef TG_DSP_STRIP_H
-#define TG_DSP_STRIP_H
+#ifndef TG_DSP_DEPTHWISE_BLOCK_H
+#define TG_DSP_DEPTHWISE_BLOCK_H
 
 #include "tg_dsp.h"
 #include "tg_numerics.h"
 
-#if TG_STRIP_SCALES
+#if TG_DEPTHWISE_BLOCK_SCALES
 #define FILTER_WORDS 5
 #else
 #define FILTER_WORDS 4
@@ -30,7 +30,7 @@
 
 /* Four channels of two columns of outputs; the code below knows the order. */
 typedef struct {
-  int32_t scale; /* multiplier / 2**post, times 2**32; with TG_STRIP_SCALES not used */
+  int32_t scale; /* multiplier / 2**post, times 2**32; with TG_DEPTHWISE_BLOCK_SCALES not used */
   int32_t offset;
   int32_t right; /* from a left output to the right one; 0 if there is none */
   int32_t down;  /* from one row of outputs to the next */
@@ -40,20 +40,20 @@ typedef struct {
 
 #if TG_HAS_DSP
 
-/* With TG_STRIP_SCALES: shifts sums by a channel's scale in r12, and leaves the multiplier. */
-#if TG_STRIP_SCALES
-#define TG_STRIP_SHIFT         \
+/* With TG_DEPTHWISE_BLOCK_SCALES: shifts sums by a channel's scale in r12, and leaves the multiplier. */
+#if TG_DEPTHWISE_BLOCK_SCALES
+#define TG_DEPTHWISE_BLOCK_SHIFT         \
   "asr r11, r11, r12\n\t"      \
   "asr r10, r10, r12\n\t"      \
   "asr r8, r8, r12\n\t"        \
   "asr r9, r9, r12\n\t"        \
   "bic r12, r12, #255\n\t"
-#define TG_STRIP_FILTER        \
+#define TG_DEPTHWISE_BLOCK_FILTER        \
   "ldm r12!, {r2, r3, r4, r8, r10}\n\t" \
   "str r10, [sp, #8]\n\t"
 #else
-#define TG_STRIP_SHIFT
-#define TG_STRIP_FILTER "ldm r12!, {r2, r3, r4, r8}\n\t"
+#define TG_DEPTHWISE_BLOCK_SHIFT
+#define TG_DEPTHWISE_BLOCK_FILTER "ldm r12!, {r2, r3, r4, r8}\n\t"
 #endif
 
 /* A row of words adds a row of weights (first, last) to the sums of a left and a right output. */
@@ -97,7 +97,7 @@ typedef struct {
   "ldr r12, [sp, #8]\n\t"                    \
   TG_UPPER_LAST("r5")                        \
   "ldr lr, [sp, #12]\n\t"                    \
-  TG_STRIP_SHIFT                             \
+  TG_DEPTHWISE_BLOCK_SHIFT                             \
   "smmlar r11, r11, r12, lr\n\t"             \
   "smmlar r10, r10, r12, lr\n\t"             \
   "smmlar r8, r8, r12, lr\n\t"               \
@@ -141,7 +141,7 @@ typedef struct {
   TG_UPPER_LAST("r5")                                 \
   "ldr r12, [sp, #8]\n\t"                             \
   "ldr lr, [sp, #12]\n\t"                             \
-  TG_STRIP_SHIFT                                      \
+  TG_DEPTHWISE_BLOCK_SHIFT                                      \
   "smmlar r9, r9, r12, lr\n\t"                        \
   "smmlar r8, r8, r12, lr\n\t"                        \
   "smmlar r11, r11, r12, lr\n\t"                      \
@@ -168,7 +168,7 @@ typedef struct {
   "pkhbt " last ", " last ", r8\n\t"
 
 /* count blocks, one below the other, of each of four channels. */
-static TG_APART void squares(const work *w, const uint32_t *strip, const int32_t *filter, int8_t *output, int32_t count) {
+static TG_APART void blocks(const work *w, const uint32_t *strip, const int32_t *filter, int8_t *output, int32_t count) {
   register const work *r0 __asm__("r0") = w;
   register const uint32_t *r1 __asm__("r1") = strip;
   register const int32_t *r2 __asm__("r2") = filter;
@@ -190,7 +190,7 @@ static TG_APART void squares(const work *w, const uint32_t *strip, const int32_t
       "ldr r0, [sp, #24]\n\t"
       "ldr r1, [sp, #32]\n\t"
       "ldr r9, [sp, #36]\n\t"
-      TG_STRIP_FILTER
+      TG_DEPTHWISE_BLOCK_FILTER
       "str r12, [sp, #28]\n\t"
       "str r8, [sp]\n\t"
       TG_WEIGHTS("r2", "r5")
@@ -227,20 +227,20 @@ static int8_t output_of(const work *w, const uint32_t *x, const int32_t *filter,
   for (int32_t row = 0; row < 3; row++) {
     const uint32_t even = tg_even_plus(w->minus_offset, (uint32_t)filter[row]);
     const uint32_t odd = tg_odd_plus(w->minus_offset, (uint32_t)filter[row]);
-    const uint32_t first = tg_halves(tg_half(even, 0), tg_half(odd, 0));
-    const uint32_t last = tg_halves(tg_half(odd, 0), tg_half(even, 1));
+    const uint32_t first = tg_pack_halfwords(tg_half(even, 0), tg_half(odd, 0));
+    const uint32_t last = tg_pack_halfwords(tg_half(odd, 0), tg_half(even, 1));
     sum = right ? tg_dot2(x[4], last, tg_dot_low_high(first, x[0], sum))
                 : tg_dot_low_high(x[4], last, tg_dot2(x[0], first, sum));
     x += 8;
   }
-#if TG_STRIP_SCALES
+#if TG_DEPTHWISE_BLOCK_SCALES
   return (int8_t)tg_saturate_s8(tg_scale_high((int32_t)sum, (uint32_t)filter[4], w->offset));
 #else
   return (int8_t)tg_saturate_s8(tg_requantize((int32_t)sum, w->out));
 #endif
 }
 
-static void squares(const work *w, const uint32_t *strip, const int32_t *filter, int8_t *output, int32_t count) {
+static void blocks(const work *w, const uint32_t *strip, const int32_t *filter, int8_t *output, int32_t count) {
   for (int32_t channel = 0; channel < 4; channel++) {
     for (int32_t row = 0; row < 2 * count; row++) {
       const uint32_t *x = strip + 8 * row + channel;
@@ -291,7 +291,7 @@ static TG_APART uint32_t *put_rows(const int8_t *left, int32_t left_step, const 
 #else
   for (; count > 0; count--) {
     for (int32_t channel = 0; channel < 4; channel++) {
-      to[channel] = tg_halves(left[channel], right[channel]);
+      to[channel] = tg_pack_halfwords(left[channel], right[channel]);
     }
     left += left_step;
     right += right_step;
@@ -302,7 +302,7 @@ static TG_APART uint32_t *put_rows(const int8_t *left, int32_t left_step, const 
 }
 
 /* A column of words: columns left and left + 1 of the image, rows -pad_top to out_h + 1 - pad_top, as far as they exist. */
-static TG_SMALL TG_APART void lay_out(const tg_strip_params *p, const int8_t *image, int32_t left, uint32_t *to) {
+static TG_SMALL TG_APART void lay_out(const tg_depthwise_block_params *p, const int8_t *image, int32_t left, uint32_t *to) {
   const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;
   const int8_t *none = (const int8_t *)&outside;
   const int32_t step = p->in_w * p->in_c;
@@ -317,18 +317,18 @@ static TG_SMALL TG_APART void lay_out(const tg_strip_params *p, const int8_t *im
 }
 
 TG_SMALL
-static inline void tg_strip_convolve(const tg_strip_params *p, const int8_t *input, const int32_t *filter,
+static inline void tg_depthwise_block_convolve(const tg_depthwise_block_params *p, const int8_t *input, const int32_t *filter,
                                      int8_t *output, int32_t *scratch) {
   const int32_t channels = p->in_c;
   const int32_t outputs = p->out_h * p->out_w * channels;
-#if TG_STRIP_SCALES
-  work w = {0, p->out_offset, 0, p->out_w * channels, tg_halves(-p->filter_offset, -p->filter_offset), 0};
+#if TG_DEPTHWISE_BLOCK_SCALES
+  work w = {0, p->out_offset, 0, p->out_w * channels, tg_pack_halfwords(-p->filter_offset, -p->filter_offset), 0};
 #else
   work w = {(int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post)),
             p->out.offset,
             0,
             p->out_w * channels,
-            tg_halves(-p->filter_offset, -p->filter_offset),
+            tg_pack_halfwords(-p->filter_offset, -p->filter_offset),
             &p->out};
 #endif
   for (int32_t image = 0; image < p->images; image++) {
@@ -344,15 +344,15 @@ static inline void tg_strip_convolve(const tg_strip_params *p, const int8_t *inp
         left += 2;
         lay_out(p, input + channel, left, strip + 4);
         w.right = x + 1 < p->out_w ? channels : 0;
-        squares(&w, strip, weights, to, p->out_h >> 1);
+        blocks(&w, strip, weights, to, p->out_h >> 1);
         if (p->out_h & 1) {
           /* The last two rows, of which the first is there already. */
-          squares(&w, strip + 8 * (p->out_h - 2), weights, to + (p->out_h - 2) * w.down, 1);
+          blocks(&w, strip + 8 * (p->out_h - 2), weights, to + (p->out_h - 2) * w.down, 1);
         }
         strip += 4;
       }
     }
-#if TG_STRIP_SCALES
+#if TG_DEPTHWISE_BLOCK_SCALES
     tg_dsp_clamp(output, outputs, p->act_min, p->act_max);
 #else
     if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {

@@ -9,8 +9,8 @@
  *
  * Kernels differ by their parameters, tg_first_params, and by TG_FIRST_SCALES: whether each channel has a scale of its own
  * (see tg_scale_high), a word after its weights. */
-#ifndef TG_DSP_SQUARES_H
-#define TG_DSP_SQUARES_H
+#ifndef TG_DSP_3X3_POOL_H
+#define TG_DSP_3X3_POOL_H
 
 #include "tg_compact.h"
 #include "tg_dsp.h"
@@ -27,11 +27,11 @@ static TG_APART void lay_out(const tg_first_params *p, const int8_t *image, int3
     words -= pairs;
     TG_COMPACT
     for (; pairs > 0; pairs--) {
-      *out = tg_halves(outside, outside);
+      *out = tg_pack_halfwords(outside, outside);
       out += 4;
     }
     if ((p->pad_left & 1) && words > 0) {
-      *out = tg_halves(outside, *x++);
+      *out = tg_pack_halfwords(outside, *x++);
       out += 4;
       words--;
       rest--;
@@ -40,19 +40,19 @@ static TG_APART void lay_out(const tg_first_params *p, const int8_t *image, int3
     words -= pairs;
     TG_COMPACT
     for (; pairs > 0; pairs--) {
-      *out = tg_halves(x[0], x[1]);
+      *out = tg_pack_halfwords(x[0], x[1]);
       out += 4;
       x += 2;
     }
     if (words > 0 && (rest & 1)) {
-      *out = tg_halves(*x, outside);
+      *out = tg_pack_halfwords(*x, outside);
       out += 4;
       words--;
     }
   }
   TG_COMPACT
   for (; words > 0; words--) {
-    *out = tg_halves(outside, outside);
+    *out = tg_pack_halfwords(outside, outside);
     out += 4;
   }
 }
@@ -76,7 +76,7 @@ typedef struct {
   const uint32_t *filter;
   int8_t *output;
   int32_t channels;
-} squares;
+} blocks;
 
 /* With TG_FIRST_SCALES: the channel's scale, as shift and scale on the stack. */
 #if TG_FIRST_SCALES
@@ -103,8 +103,8 @@ typedef struct {
   "movlt " a ", " b "\n\t"
 
 /* One channel after the other, its weights in registers. Per block 24 multiplications, 13 loads, three comparisons. */
-static TG_APART void row_of_squares(const squares *row) {
-  register const squares *r0 __asm__("r0") = row;
+static TG_APART void row_of_blocks(const blocks *row) {
+  register const blocks *r0 __asm__("r0") = row;
   __asm__ volatile(
       ".syntax unified\n\t"
       "ldm r0, {r1, r2, r3, r4, r5, r6, r8, r9, r10}\n\t"
@@ -173,13 +173,13 @@ static inline int8_t *row_of_outputs(const tg_first_params *p, const uint32_t *f
                                      const uint32_t *filter, int8_t *output) {
   const uint32_t *end = first + 4 * p->out_w;
 #if TG_FIRST_SCALES
-  const squares row = {0, (uint32_t)p->out_c << 8, 0, p->out_offset, end, first, filter, output, p->out_c};
+  const blocks row = {0, (uint32_t)p->out_c << 8, 0, p->out_offset, end, first, filter, output, p->out_c};
 #else
   const uint32_t shift = p->out.pre | (uint32_t)p->out_c << 8;
   const int32_t scale = (int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post));
-  const squares row = {0, shift, scale, p->out.offset, end, first, filter, output, p->out_c};
+  const blocks row = {0, shift, scale, p->out.offset, end, first, filter, output, p->out_c};
 #endif
-  row_of_squares(&row);
+  row_of_blocks(&row);
   return output + p->out_w * p->out_c;
 }
 

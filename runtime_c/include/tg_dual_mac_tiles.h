@@ -1,13 +1,13 @@
-/* Convolution by tiles of four pixels, in which kernels differ by their parameters alone: tg_lanes_params, and
- * TG_LANES_SCALES of tg_lanes.h.
+/* Convolution by tiles of four pixels, in which kernels differ by their parameters alone: tg_dual_mac_params, and
+ * TG_DUAL_MAC_SCALES of tg_dual_mac.h.
  *
  * The inputs of the four pixels are laid out in scratch; taps outside the image are the input's offset, which stands for
- * 0.0. The offset's part of all products is in the bias, for even and odd pixels of each channel: see tg_lanes_tile. */
-#ifndef TG_LANES_TILES_H
-#define TG_LANES_TILES_H
+ * 0.0. The offset's part of all products is in the bias, for even and odd pixels of each channel: see tg_dual_mac_tile. */
+#ifndef TG_DUAL_MAC_TILES_H
+#define TG_DUAL_MAC_TILES_H
 
 #include "tg_compact.h"
-#include "tg_lanes.h"
+#include "tg_dual_mac.h"
 
 /* First row and column of a window; they may lie outside the image. */
 typedef struct {
@@ -15,12 +15,12 @@ typedef struct {
   int32_t left;
 } corner;
 
-static int32_t place(const tg_lanes_params *p, corner at) {
+static int32_t place(const tg_dual_mac_params *p, corner at) {
   return (at.top * p->in_w + at.left) * p->in_c;
 }
 
 /* One row of two windows, in every other word from out. */
-static uint32_t *lay_out_row(const tg_lanes_params *p, const int8_t *image, corner a, corner b,
+static uint32_t *lay_out_row(const tg_dual_mac_params *p, const int8_t *image, corner a, corner b,
                              uint32_t *out) {
   const int32_t channels = p->in_c;
   const int32_t fill = p->in_offset;
@@ -46,7 +46,7 @@ static uint32_t *lay_out_row(const tg_lanes_params *p, const int8_t *image, corn
 }
 
 /* Any tile; slow, as every tap may lie outside the image. */
-static void lay_out_border(const tg_lanes_params *p, const int8_t *image, const corner *corners,
+static void lay_out_border(const tg_dual_mac_params *p, const int8_t *image, const corner *corners,
                            uint32_t *out) {
   for (int32_t pair = 0; pair < 2; pair++) {
     corner a = corners[2 * pair];
@@ -62,7 +62,7 @@ static void lay_out_border(const tg_lanes_params *p, const int8_t *image, const 
 }
 
 /* The inputs of a tile's windows. */
-static void lay_out(const tg_lanes_params *p, const int8_t *image, const corner *corners, uint32_t *out) {
+static void lay_out(const tg_dual_mac_params *p, const int8_t *image, const corner *corners, uint32_t *out) {
   const uint32_t rows = (uint32_t)(p->in_h - p->kernel_h);
   const uint32_t columns = (uint32_t)(p->in_w - p->kernel_w);
   const int32_t fits = p->in_h >= p->kernel_h && p->in_w >= p->kernel_w;
@@ -80,16 +80,16 @@ static void lay_out(const tg_lanes_params *p, const int8_t *image, const corner 
   const int8_t *x = image + first;
   TG_COMPACT
   for (int32_t row = p->kernel_h; row > 0; row--) {
-    out = tg_lanes_lay_out(x, places, run, out);
+    out = tg_dual_mac_lay_out(x, places, run, out);
     x += step;
   }
 }
 
 /* What does not change from tile to tile. */
-static void prepare(const tg_lanes_params *p, const int32_t *scratch, tg_lanes_tile *tile) {
+static void prepare(const tg_dual_mac_params *p, const int32_t *scratch, tg_dual_mac_tile *tile) {
   tile->columns = (const uint32_t *)scratch;
   tile->negative_offset = -p->filter_offset;
-#if TG_LANES_SCALES
+#if TG_DUAL_MAC_SCALES
   tile->round = 2 * p->out_offset + 1;
 #else
   tile->pre = p->out.pre;
@@ -108,8 +108,8 @@ static void prepare(const tg_lanes_params *p, const int32_t *scratch, tg_lanes_t
 
 /* The windows of up to four pixels from column x of a row, or of the block there. Pixels that are missing repeat the last
  * one, at the same place in the output. Returns how many outputs there are. */
-static int32_t next_tile(const tg_lanes_params *p, corner *at, int32_t *x, int32_t left, corner *corners,
-                         tg_lanes_tile *tile) {
+static int32_t next_tile(const tg_dual_mac_params *p, corner *at, int32_t *x, int32_t left, corner *corners,
+                         tg_dual_mac_tile *tile) {
   if (p->pool) {
     TG_COMPACT
     for (int32_t i = 0; i < 4; i++) {
@@ -140,13 +140,13 @@ static int32_t next_tile(const tg_lanes_params *p, corner *at, int32_t *x, int32
   return outputs;
 }
 
-static inline void tg_lanes_convolve(const tg_lanes_params *p, const int8_t *input, const int8_t *filter,
+static inline void tg_dual_mac_convolve(const tg_dual_mac_params *p, const int8_t *input, const int8_t *filter,
                                      const int32_t *bias, int8_t *output, int32_t *scratch) {
   uint32_t *columns = (uint32_t *)scratch;
   const uint8_t *stream = (const uint8_t *)filter;
   const int32_t rows = p->pool ? p->out_h : 1;
   const int32_t outputs = p->pool ? p->out_w : p->out_h * p->out_w;
-  tg_lanes_tile tile;
+  tg_dual_mac_tile tile;
   corner corners[4];
   for (int32_t image = 0; image < p->images; image++) {
     prepare(p, scratch, &tile);
@@ -160,7 +160,7 @@ static inline void tg_lanes_convolve(const tg_lanes_params *p, const int8_t *inp
         tile.bias = bias;
         tile.output = output;
         tile.channels = p->out_c;
-        tg_lanes(&tile, stream);
+        tg_dual_mac(&tile, stream);
         output += count * p->out_c;
         left -= count;
       }

@@ -1,9 +1,9 @@
-/* tg_conv2d_squares_dsp_s8: maxima of 2x2 blocks of a 3x3 convolution of one channel.
+/* tg_conv2d_3x3_pool_dsp_s8: maxima of 2x2 blocks of a 3x3 convolution of one channel.
  *
  * Generated from the kernel's declaration; do not edit.
  * Needs the DSP extension to be fast; computes the same in portable C elsewhere. */
-#ifndef TG_CONV2D_SQUARES_DSP_S8_H
-#define TG_CONV2D_SQUARES_DSP_S8_H
+#ifndef TG_CONV2D_3X3_POOL_DSP_S8_H
+#define TG_CONV2D_3X3_POOL_DSP_S8_H
 
 #include <stdint.h>
 
@@ -23,7 +23,7 @@ typedef struct {
   int8_t act_min; /* least output: the activation's, or that of its type */
   int8_t act_max; /* largest output: the activation's, or that of its type */
   tg_requant out; /* scales a result to the output, and adds the output's offset */
-} tg_conv2d_squares_dsp_s8_params;
+} tg_conv2d_3x3_pool_dsp_s8_params;
 
 /* No argument is null, and each begins at a multiple of 4 bytes.
  *
@@ -34,7 +34,7 @@ typedef struct {
  * output may overlap input as far as the compiler's plan has it: no input is overwritten before it was read for the
  * last time. Nothing else overlaps.
  */
-void tg_conv2d_squares_dsp_s8(const tg_conv2d_squares_dsp_s8_params *p, const int8_t *input, const int32_t *filter,
-                              int8_t *output, int32_t *scratch);
+void tg_conv2d_3x3_pool_dsp_s8(const tg_conv2d_3x3_pool_dsp_s8_params *p, const int8_t *input, const int32_t *filter,
+                               int8_t *output, int32_t *scratch);
 
 #endif

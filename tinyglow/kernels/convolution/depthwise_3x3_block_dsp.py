@@ -24,7 +24,7 @@ _MOST_PAD_IN_PLACE = 2
 
 
 @dataclass(frozen=True)
-class StripGeometry(ConvGeometry):
+class BlockGeometry(ConvGeometry):
     """A 3x3 depthwise convolution with strides and dilations of 1.
 
     group, in_c and out_c are the same multiple of four; out_h is 2 or more. filter_offset: subtracted from each byte of
@@ -40,14 +40,14 @@ class StripGeometry(ConvGeometry):
 
 
 @dataclass(frozen=True)
-class DepthwiseStripParams(StripGeometry):
+class Depthwise3x3BlockParams(BlockGeometry):
     """``out`` maps sums to the output, see ``ConvLayer.is_high_word``."""
 
     out: glow.Requant
 
 
 @dataclass(frozen=True)
-class DepthwiseStripChannelwiseParams(StripGeometry):
+class Depthwise3x3BlockChannelwiseParams(BlockGeometry):
     """Scales come after the biases (``ConvLayer.high_scales``). out_offset: the output's offset."""
 
     out_offset: I16
@@ -72,43 +72,43 @@ def unpack(packed: Array, count: int = 4) -> tuple[Array, Array]:
     return rows[..., :3].reshape(-1, 9), words[:, 3]
 
 
-def depthwise_strip_dsp_s8(p: DepthwiseStripParams, x: Array, filters: Array, out: Array) -> None:
-    """Definition of tg_depthwise_strip_dsp_s8: bias + sum of x * (filter - filter_offset), x = in_offset outside."""
+def depthwise_3x3_block_dsp_s8(p: Depthwise3x3BlockParams, x: Array, filters: Array, out: Array) -> None:
+    """Definition of tg_depthwise_3x3_block_dsp_s8: bias + sum of x * (filter - filter_offset), outside x = in_offset."""
     out[...] = p.activate(glow.requantize(_sums(p, x, filters), p.out)).reshape(out.shape)
 
 
-def depthwise_strip_channelwise_dsp_s8(
-    p: DepthwiseStripChannelwiseParams, x: Array, filters: Array, out: Array
+def depthwise_3x3_block_channelwise_dsp_s8(
+    p: Depthwise3x3BlockChannelwiseParams, x: Array, filters: Array, out: Array
 ) -> None:
-    """Definition of tg_depthwise_strip_channelwise_dsp_s8: the same, each channel with its own constants."""
+    """Definition of tg_depthwise_3x3_block_channelwise_dsp_s8: the same, each channel with its own constants."""
     scales = filters.reshape(p.out_c, -1)[:, -1]
     scaled = HIGH_WORD.apply(_sums(p, x, filters), scales, p.out_offset)
     out[...] = p.activate(scaled).reshape(out.shape)
 
 
-def _sums(p: StripGeometry, x: Array, filters: Array) -> Array:
+def _sums(p: BlockGeometry, x: Array, filters: Array) -> Array:
     weights, bias = unpack(filters, filters.size // p.out_c)
     return p.folded_sums(x, weights.astype(np.int32) - p.filter_offset, bias)
 
 
-def _scratch(p: StripGeometry) -> int:
+def _scratch(p: BlockGeometry) -> int:
     columns, rows = -(-p.out_w // 2) + 1, p.out_h + 2
     # A row is two columns on from the one above.
     return 4 * _GROUP * (columns + 2 * (rows - 1))
 
 
-def work(p: StripGeometry, constants: Sequence[Array | None]) -> Work:
+def work(p: BlockGeometry, constants: Sequence[Array | None]) -> Work:
     """Of each channel: tiles of 2x2 pixels, columns of tiles; rows of inputs that are laid out, groups of channels."""
     channels, columns, rows = p.images * p.in_c, -(-p.out_w // 2), -(-p.out_h // 2)
     return {"tiles": channels * columns * rows, "columns": channels * columns, "channels": channels}
 
 
-DEPTHWISE_STRIP_DSP = Kernel(
-    symbol="tg_depthwise_strip_dsp_s8",
-    c_file="convolution/tg_depthwise_strip_dsp_s8.c",
-    params=DepthwiseStripParams,
+DEPTHWISE_3X3_BLOCK_DSP = Kernel(
+    symbol="tg_depthwise_3x3_block_dsp_s8",
+    c_file="convolution/tg_depthwise_3x3_block_dsp_s8.c",
+    params=Depthwise3x3BlockParams,
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8", "input")),
-    reference=depthwise_strip_dsp_s8,
+    reference=depthwise_3x3_block_dsp_s8,
     summary="depthwise convolution with windows of 3x3, stride 1, blocks of 2x2 outputs at once",
     scratch=_scratch,
     aliases=lambda p: p.in_place,
@@ -117,12 +117,12 @@ DEPTHWISE_STRIP_DSP = Kernel(
 )
 
 
-DEPTHWISE_STRIP_CHANNELWISE_DSP = Kernel(
-    symbol="tg_depthwise_strip_channelwise_dsp_s8",
-    c_file="convolution/tg_depthwise_strip_channelwise_dsp_s8.c",
-    params=DepthwiseStripChannelwiseParams,
+DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP = Kernel(
+    symbol="tg_depthwise_3x3_block_channelwise_dsp_s8",
+    c_file="convolution/tg_depthwise_3x3_block_channelwise_dsp_s8.c",
+    params=Depthwise3x3BlockChannelwiseParams,
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8", "input")),
-    reference=depthwise_strip_channelwise_dsp_s8,
+    reference=depthwise_3x3_block_channelwise_dsp_s8,
     summary="depthwise convolution with windows of 3x3, stride 1, and a scale for each channel, blocks of 2x2 outputs",
     scratch=_scratch,
     aliases=lambda p: p.in_place,
@@ -131,20 +131,20 @@ DEPTHWISE_STRIP_CHANNELWISE_DSP = Kernel(
 )
 
 
-def depthwise_strip_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+def depthwise_3x3_block_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through one of these kernels; None where it does not fit, or for ARMv6-M."""
     sizes, bias, scales, offset = layer.sizes, layer.folded_bias, layer.high_scales, layer.one_filter_offset
     window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w")]
     fits = layer.is_depthwise and window == [3, 3, 1, 1] and not layer.pool
     fits = fits and sizes["in_c"] % _GROUP == 0 and sizes["out_h"] >= 2
-    if not fits or bias is None or offset is None or not lowering.target.runs(DEPTHWISE_STRIP_DSP):
+    if not fits or bias is None or offset is None or not lowering.target.runs(DEPTHWISE_3X3_BLOCK_DSP):
         return None
     constants = {"filter": pack(layer.filters, bias, scales)}
     fields = {**layer.geometry, "filter_offset": offset}
     if scales is not None:
-        own = DepthwiseStripChannelwiseParams(**fields, out_offset=layer.out.offset)
-        return layer.variant(DEPTHWISE_STRIP_CHANNELWISE_DSP, own, lowering, constants)
+        own = Depthwise3x3BlockChannelwiseParams(**fields, out_offset=layer.out.offset)
+        return layer.variant(DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP, own, lowering, constants)
     if layer.is_high_word:
-        params = DepthwiseStripParams(**fields, out=layer.requants[0])
-        return layer.variant(DEPTHWISE_STRIP_DSP, params, lowering, constants)
+        params = Depthwise3x3BlockParams(**fields, out=layer.requants[0])
+        return layer.variant(DEPTHWISE_3X3_BLOCK_DSP, params, lowering, constants)
     return None

@@ -6,17 +6,17 @@
  * weight in the second. The compiler proves that no requantization wraps, and has no shift before the multiplication: it is
  * the upper half of a product.
  *
- * Kernels differ by their parameters, tg_points_params, and by TG_POINTS_SCALES: whether each channel has a scale of its own
+ * Kernels differ by their parameters, tg_pointwise_params, and by TG_POINTWISE_SCALES: whether each channel has a scale of its own
  * (see tg_scale_high), a word before its bias, which may have a shift before the multiplication. */
-#ifndef TG_DSP_POINTS_H
-#define TG_DSP_POINTS_H
+#ifndef TG_DSP_POINTWISE_H
+#define TG_DSP_POINTWISE_H
 
 #include "tg_dsp.h"
 #include "tg_numerics.h"
 
 /* The code below knows the order. */
 typedef struct {
-  int32_t scale; /* multiplier / 2**post, times 2**32; with TG_POINTS_SCALES not used */
+  int32_t scale; /* multiplier / 2**post, times 2**32; with TG_POINTWISE_SCALES not used */
   int32_t offset;
   int32_t in_c;
   int32_t out_c;
@@ -28,7 +28,7 @@ typedef struct {
 
 /* Four channels. r0: filters, r1: output, r2 to r5: inputs, r6, r8: scale and offset. The flags say whether they are the
  * pixel's last. */
-#if TG_DUAL_ISSUE && TG_POINTS_SCALES
+#if TG_DUAL_ISSUE && TG_POINTWISE_SCALES
 #define TG_FOUR_CHANNELS           \
   "ldr r6, [r0]\n\t"               \
   "ldr r9, [r0, #4]\n\t"           \
@@ -94,7 +94,7 @@ typedef struct {
   "smmlar r7, r7, r6, r8\n\t"      \
   "ssat r7, #8, r7\n\t"            \
   "strb r7, [r1, #-1]\n\t"
-#elif TG_POINTS_SCALES
+#elif TG_POINTWISE_SCALES
 /* 16 cycles a channel on the M4. */
 #define TG_CHANNEL                             \
   "ldm r0!, {r6, r9, r10, r11, r12, lr}\n\t"   \
@@ -225,12 +225,12 @@ static void pixels(const work *w, const int8_t *input, const int32_t *filter, in
     const uint32_t last = tg_load4(input + w->in_c - 4);
     const uint32_t *weights = (const uint32_t *)filter;
     for (int32_t channel = 0; channel < w->out_c; channel++) {
-#if TG_POINTS_SCALES
+#if TG_POINTWISE_SCALES
       const uint32_t scale = *weights++;
 #endif
       uint32_t sum = tg_dot2(tg_odd(first), weights[2], tg_dot2(tg_even(first), weights[1], weights[0]));
       sum = tg_dot2(tg_odd(last), weights[4], tg_dot2(tg_even(last), weights[3], sum));
-#if TG_POINTS_SCALES
+#if TG_POINTWISE_SCALES
       *output++ = (int8_t)tg_saturate_s8(tg_scale_high((int32_t)sum, scale, w->offset));
 #else
       *output++ = (int8_t)tg_saturate_s8(tg_requantize((int32_t)sum, w->out));
@@ -243,9 +243,9 @@ static void pixels(const work *w, const int8_t *input, const int32_t *filter, in
 #endif
 
 TG_SMALL
-static inline void tg_points_convolve(const tg_points_params *p, const int8_t *input, const int32_t *filter,
+static inline void tg_pointwise_convolve(const tg_pointwise_params *p, const int8_t *input, const int32_t *filter,
                                       int8_t *output) {
-#if TG_POINTS_SCALES
+#if TG_POINTWISE_SCALES
   const work w = {0, p->out_offset, p->in_c, p->out_c, input + p->pixels * p->in_c, 0};
 #else
   const work w = {(int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post)),
@@ -256,7 +256,7 @@ static inline void tg_points_convolve(const tg_points_params *p, const int8_t *i
                   &p->out};
 #endif
   pixels(&w, input, filter, output);
-#if TG_POINTS_SCALES
+#if TG_POINTWISE_SCALES
   tg_dsp_clamp(output, p->pixels * p->out_c, p->act_min, p->act_max);
 #else
   if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {

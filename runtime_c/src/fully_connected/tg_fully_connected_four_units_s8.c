@@ -30,7 +30,7 @@ static const int8_t *terms(const int8_t *x, const int8_t *weights, uint32_t coun
 #if TG_ARMV6M_LOOPS
 
 /* The same, for a count that is a multiple of 4 and not 0: 72 cycles for 16 products. */
-static const int8_t *quads(const int8_t *x, const int8_t *weights, uint32_t count, uint32_t *sums) {
+static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t count, uint32_t *sums) {
   register const int8_t *r0 __asm__("r0") = x;
   register const int8_t *r1 __asm__("r1") = weights;
   register const int8_t *r2 __asm__("r2") = x + count;
@@ -79,7 +79,7 @@ static const int8_t *quads(const int8_t *x, const int8_t *weights, uint32_t coun
 
 #else
 
-#define quads terms
+#define four_units terms
 
 #endif
 
@@ -96,7 +96,7 @@ static uint32_t total(const int8_t *x, uint32_t count) {
 static const int8_t *four(const int8_t *x, const int8_t *weights, uint32_t depth, uint32_t inputs, uint32_t *sums) {
   const uint32_t rest = depth & 3;
   if (depth > rest) {
-    weights = quads(x, weights, depth - rest, sums);
+    weights = four_units(x, weights, depth - rest, sums);
   }
   weights = terms(x + (depth - rest), weights, rest, sums);
   TG_COMPACT
@@ -120,7 +120,7 @@ static void single(const int8_t *x, const int8_t *weights, uint32_t depth, uint3
   }
 }
 
-void tg_fully_connected_quads_s8(const tg_fully_connected_quads_s8_params *p, const int8_t *input,
+void tg_fully_connected_four_units_s8(const tg_fully_connected_four_units_s8_params *p, const int8_t *input,
                                  const int8_t *weights, const int32_t *bias, int8_t *output) {
   const uint32_t depth = p->depth;
   const tg_requant out = p->out;

@@ -22,7 +22,7 @@ _WORDS = 7  # of a channel: its bias, and two for each row of its weights; its s
 
 
 @dataclass(frozen=True)
-class SquaresDspParams(PooledGeometry):
+class Pool3x3DspParams(PooledGeometry):
     """``out`` maps sums to the output, see ``fits_high_word``; the activation is not leaky, and nothing wraps.
 
     kernel 3x3, stride and dilation 1, in_c 1, pool 2.
@@ -32,8 +32,8 @@ class SquaresDspParams(PooledGeometry):
 
 
 @dataclass(frozen=True)
-class SquaresChannelwiseDspParams(PooledGeometry):
-    """As SquaresDspParams, with the scales after the weights (``ConvLayer.high_scales``).
+class Pool3x3ChannelwiseDspParams(PooledGeometry):
+    """As Pool3x3DspParams, with the scales after the weights (``ConvLayer.high_scales``).
 
     out_offset: the output's offset.
     """
@@ -58,13 +58,13 @@ def unpack(packed: Array, count: int = _WORDS) -> tuple[Array, Array]:
     return weights.reshape(-1, 9), words[:, 0]
 
 
-def conv2d_squares_dsp_s8(p: SquaresDspParams, x: Array, filters: Array, out: Array) -> None:
-    """Definition of tg_conv2d_squares_dsp_s8: bias + sum of x * weight, x being in_offset outside of the image."""
+def conv2d_3x3_pool_dsp_s8(p: Pool3x3DspParams, x: Array, filters: Array, out: Array) -> None:
+    """Definition of tg_conv2d_3x3_pool_dsp_s8: bias + sum of x * weight, x being in_offset outside of the image."""
     out[...] = p.activate(glow.requantize(_sums(p, x, filters), p.out)).reshape(out.shape)
 
 
-def conv2d_squares_channelwise_dsp_s8(p: SquaresChannelwiseDspParams, x: Array, filters: Array, out: Array) -> None:
-    """Definition of tg_conv2d_squares_channelwise_dsp_s8: the same, each channel with its own constants."""
+def conv2d_3x3_pool_channelwise_dsp_s8(p: Pool3x3ChannelwiseDspParams, x: Array, filters: Array, out: Array) -> None:
+    """Definition of tg_conv2d_3x3_pool_channelwise_dsp_s8: the same, each channel with its own constants."""
     scales = filters.reshape(p.out_c, -1)[:, -1]
     out[...] = p.activate(HIGH_WORD.apply(_sums(p, x, filters), scales, p.out_offset)).reshape(out.shape)
 
@@ -94,12 +94,12 @@ def work(p: PooledGeometry, constants: Sequence[Array | None]) -> Work:
     return {"outputs": tiles * p.out_c, "tiles": tiles, "rows": p.images * p.out_h}
 
 
-CONV2D_SQUARES_DSP = Kernel(
-    symbol="tg_conv2d_squares_dsp_s8",
-    c_file="convolution/tg_conv2d_squares_dsp_s8.c",
-    params=SquaresDspParams,
+CONV2D_3X3_POOL_DSP = Kernel(
+    symbol="tg_conv2d_3x3_pool_dsp_s8",
+    c_file="convolution/tg_conv2d_3x3_pool_dsp_s8.c",
+    params=Pool3x3DspParams,
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
-    reference=conv2d_squares_dsp_s8,
+    reference=conv2d_3x3_pool_dsp_s8,
     summary="maxima of 2x2 blocks of a 3x3 convolution of one channel",
     scratch=_scratch,
     overlap=_overlap,
@@ -108,12 +108,12 @@ CONV2D_SQUARES_DSP = Kernel(
 )
 
 
-CONV2D_SQUARES_CHANNELWISE_DSP = Kernel(
-    symbol="tg_conv2d_squares_channelwise_dsp_s8",
-    c_file="convolution/tg_conv2d_squares_channelwise_dsp_s8.c",
-    params=SquaresChannelwiseDspParams,
+CONV2D_3X3_POOL_CHANNELWISE_DSP = Kernel(
+    symbol="tg_conv2d_3x3_pool_channelwise_dsp_s8",
+    c_file="convolution/tg_conv2d_3x3_pool_channelwise_dsp_s8.c",
+    params=Pool3x3ChannelwiseDspParams,
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
-    reference=conv2d_squares_channelwise_dsp_s8,
+    reference=conv2d_3x3_pool_channelwise_dsp_s8,
     summary="maxima of 2x2 blocks of a 3x3 convolution of one channel with a scale for each output channel",
     scratch=_scratch,
     overlap=_overlap,
@@ -122,18 +122,18 @@ CONV2D_SQUARES_CHANNELWISE_DSP = Kernel(
 )
 
 
-def squares_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+def pool_3x3_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through one of these kernels; None where it is another one, or for ARMv6-M."""
     sizes, bias, scales = layer.sizes, layer.folded_bias, layer.high_scales
     window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w", "in_c")]
     fits = layer.is_dense and window == [3, 3, 1, 1, 1] and layer.pool
-    if not fits or bias is None or not lowering.target.runs(CONV2D_SQUARES_DSP):
+    if not fits or bias is None or not lowering.target.runs(CONV2D_3X3_POOL_DSP):
         return None
     constants = {"filter": pack(layer.weights, bias, scales)}
     if scales is not None:
-        own = SquaresChannelwiseDspParams(**layer.geometry, pool=2, out_offset=layer.out.offset)
-        return layer.variant(CONV2D_SQUARES_CHANNELWISE_DSP, own, lowering, constants)
+        own = Pool3x3ChannelwiseDspParams(**layer.geometry, pool=2, out_offset=layer.out.offset)
+        return layer.variant(CONV2D_3X3_POOL_CHANNELWISE_DSP, own, lowering, constants)
     if layer.is_uniform and layer.monotone and fits_high_word(layer.requants[0]):
-        params = SquaresDspParams(**layer.geometry, pool=2, out=layer.requants[0])
-        return layer.variant(CONV2D_SQUARES_DSP, params, lowering, constants)
+        params = Pool3x3DspParams(**layer.geometry, pool=2, out=layer.requants[0])
+        return layer.variant(CONV2D_3X3_POOL_DSP, params, lowering, constants)
     return None

@@ -1,6 +1,6 @@
 /* The maxima of 2x2 blocks that lie in a row. */
-#ifndef TG_SQUARES_H
-#define TG_SQUARES_H
+#ifndef TG_MAX_2X2_H
+#define TG_MAX_2X2_H
 
 #include <stdint.h>
 
@@ -13,7 +13,7 @@
 
 /* count > 0 outputs. upper, lower: the left inputs of the first block; the right ones are right elements on, those of
  * the next block step elements. 26 cycles an output. */
-static inline int8_t *tg_squares(const int8_t *upper, const int8_t *lower, int32_t right, int32_t step, int32_t count,
+static inline int8_t *tg_max_2x2(const int8_t *upper, const int8_t *lower, int32_t right, int32_t step, int32_t count,
                                  int8_t *output) {
   register const int8_t *r0 __asm__("r0") = upper;
   register const int8_t *r1 __asm__("r1") = lower;
@@ -60,7 +60,7 @@ static inline int8_t *tg_squares(const int8_t *upper, const int8_t *lower, int32
 #if TG_HAS_DSP
 
 /* Two blocks of one channel at once, whose inputs are four neighbours in each row; or four channels of a block. */
-static TG_APART int8_t *tg_squares_together(const int8_t *upper, const int8_t *lower, int32_t right, int32_t count,
+static TG_APART int8_t *tg_max_2x2_together(const int8_t *upper, const int8_t *lower, int32_t right, int32_t count,
                                             int8_t *output) {
   if (right == 1) {
     TG_COMPACT
@@ -89,12 +89,12 @@ static TG_APART int8_t *tg_squares_together(const int8_t *upper, const int8_t *l
 
 #endif
 
-static TG_APART int8_t *tg_squares(const int8_t *upper, const int8_t *lower, int32_t right, int32_t step, int32_t count,
+static TG_APART int8_t *tg_max_2x2(const int8_t *upper, const int8_t *lower, int32_t right, int32_t step, int32_t count,
                                    int8_t *output) {
   int8_t *const end = output + count;
 #if TG_HAS_DSP
   const int8_t *const begin = output;
-  output = tg_squares_together(upper, lower, right, count, output);
+  output = tg_max_2x2_together(upper, lower, right, count, output);
   upper += step * (output - begin);
   lower += step * (output - begin);
 #endif

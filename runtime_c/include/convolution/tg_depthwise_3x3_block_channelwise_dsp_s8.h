@@ -1,9 +1,9 @@
-/* tg_depthwise_strip_dsp_s8: depthwise convolution with windows of 3x3, stride 1, blocks of 2x2 outputs at once.
+/* tg_depthwise_3x3_block_channelwise_dsp_s8: depthwise convolution with windows of 3x3, stride 1, and a scale for each channel, blocks of 2x2 outputs.
  *
  * Generated from the kernel's declaration; do not edit.
  * Needs the DSP extension to be fast; computes the same in portable C elsewhere. */
-#ifndef TG_DEPTHWISE_STRIP_DSP_S8_H
-#define TG_DEPTHWISE_STRIP_DSP_S8_H
+#ifndef TG_DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP_S8_H
+#define TG_DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP_S8_H
 
 #include <stdint.h>
 
@@ -23,8 +23,8 @@ typedef struct {
   int8_t act_min; /* least output: the activation's, or that of its type */
   int8_t act_max; /* largest output: the activation's, or that of its type */
   int16_t filter_offset; /* is subtracted from each byte of the filter */
-  tg_requant out; /* scales a result to the output, and adds the output's offset */
-} tg_depthwise_strip_dsp_s8_params;
+  int16_t out_offset; /* integer that stands for 0 in the output */
+} tg_depthwise_3x3_block_channelwise_dsp_s8_params;
 
 /* No argument is null, and each begins at a multiple of 4 bytes.
  *
@@ -34,7 +34,8 @@ typedef struct {
  * scratch: working memory; the network's source says how much. What it holds before and after a call means nothing
  * output may be input itself, with parameters for which the compiler allows it. Nothing else overlaps.
  */
-void tg_depthwise_strip_dsp_s8(const tg_depthwise_strip_dsp_s8_params *p, const int8_t *input, const int32_t *filter,
-                               int8_t *output, int32_t *scratch);
+void tg_depthwise_3x3_block_channelwise_dsp_s8(const tg_depthwise_3x3_block_channelwise_dsp_s8_params *p,
+                                               const int8_t *input, const int32_t *filter, int8_t *output,
+                                               int32_t *scratch);
 
 #endif

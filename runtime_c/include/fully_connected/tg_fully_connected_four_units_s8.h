@@ -1,9 +1,9 @@
-/* tg_fully_connected_quads_s8: fully connected layer, four units at once.
+/* tg_fully_connected_four_units_s8: fully connected layer, four units at once.
  *
  * Generated from the kernel's declaration; do not edit.
  * For cores without the DSP extension; computes the same on any other. */
-#ifndef TG_FULLY_CONNECTED_QUADS_S8_H
-#define TG_FULLY_CONNECTED_QUADS_S8_H
+#ifndef TG_FULLY_CONNECTED_FOUR_UNITS_S8_H
+#define TG_FULLY_CONNECTED_FOUR_UNITS_S8_H
 
 #include <stdint.h>
 
@@ -18,7 +18,7 @@ typedef struct {
   int8_t act_min; /* least output: the activation's, or that of its type */
   int8_t act_max; /* largest output: the activation's, or that of its type */
   tg_requant out; /* scales a result to the output, and adds the output's offset */
-} tg_fully_connected_quads_s8_params;
+} tg_fully_connected_four_units_s8_params;
 
 /* No argument is null, and each begins at a multiple of 4 bytes.
  *
@@ -28,7 +28,7 @@ typedef struct {
  * output: written, int8_t[rows * units]
  * No two arguments overlap.
  */
-void tg_fully_connected_quads_s8(const tg_fully_connected_quads_s8_params *p, const int8_t *input,
-                                 const int8_t *weights, const int32_t *bias, int8_t *output);
+void tg_fully_connected_four_units_s8(const tg_fully_connected_four_units_s8_params *p, const int8_t *input,
+                                      const int8_t *weights, const int32_t *bias, int8_t *output);
 
 #endif

@@ -1,4 +1,4 @@
-"""Convolution for ARMv6-M: two products in one multiplication, where the real weights allow it (see ``tg_lanes.h``)."""
+"""Convolution for ARMv6-M: two products in one multiplication, where the weights allow it (see ``tg_dual_mac.h``)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from tinyglow.kernels.convolution.overlap import overlap_distance
 from tinyglow.numerics import glow
 from tinyglow.targets.cores import DSP
 
-TAPS = 14  # TG_LANES_TAPS: at most in one chunk
-END = 246  # TG_LANES_END
+TAPS = 14  # TG_DUAL_MAC_TAPS: at most in one chunk
+END = 246  # TG_DUAL_MAC_END
 # |weights| of a chunk: times the largest |input|, 128, they stay below 2**15.
 MOST_MAGNITUDE = 255
 _PIXELS = 4
 
 
 @dataclass(frozen=True)
-class LanesGeometry(PooledGeometry):
+class DualMacGeometry(PooledGeometry):
     """No requantization wraps, even with the output's offset added before the last shift. The activation is not leaky.
 
     filter_offset: subtracted from each byte of the filter's stream.
@@ -41,7 +41,7 @@ class LanesGeometry(PooledGeometry):
 
 
 @dataclass(frozen=True)
-class LanesParams(LanesGeometry):
+class DualMacParams(DualMacGeometry):
     """``out`` maps sums to the output."""
 
     out: glow.Requant
@@ -73,7 +73,7 @@ def pack(weights: Array, offset: int) -> tuple[Array, Array]:
     return np.array(stream, np.uint8).view(np.int8), np.array(counts)
 
 
-def unpack(stream: Array, p: LanesGeometry) -> tuple[Array, Array]:
+def unpack(stream: Array, p: DualMacGeometry) -> tuple[Array, Array]:
     """The inverse of ``pack``: weights int32 [out_c, terms], and the number of chunks of each channel."""
     data = stream.view(np.uint8).ravel().tolist()
     weights, counts, at = np.zeros((p.out_c, p.terms), np.int32), np.zeros(p.out_c, np.int32), 0
@@ -88,12 +88,12 @@ def unpack(stream: Array, p: LanesGeometry) -> tuple[Array, Array]:
 
 
 @lru_cache(maxsize=4)
-def _unpacked(stream: bytes, p: LanesGeometry) -> tuple[Array, Array]:
+def _unpacked(stream: bytes, p: DualMacGeometry) -> tuple[Array, Array]:
     """``unpack``, once for all samples."""
     return unpack(np.frombuffer(stream, np.int8), p)
 
 
-def lanes_sums(p: LanesGeometry, x: Array, stream: Array, biases: Array) -> Array:
+def dual_mac_sums(p: DualMacGeometry, x: Array, stream: Array, biases: Array) -> Array:
     """bias + sums of x * weight, x being in_offset outside of the image: int32 [images, out_h, out_w, out_c].
 
     biases [out_c, 2]: of even and odd pixels of each four; the even one lacks 2**15 for each chunk.
@@ -104,23 +104,23 @@ def lanes_sums(p: LanesGeometry, x: Array, stream: Array, biases: Array) -> Arra
     return p.pooled(p.unpooled.folded_sums(x, weights, odd))
 
 
-def conv2d_lanes_s8(p: LanesParams, x: Array, stream: Array, bias: Array, out: Array) -> None:
-    """Definition of tg_conv2d_lanes_s8: see ``lanes_sums``."""
-    sums = lanes_sums(p, x, stream, bias.reshape(-1, 2))
+def conv2d_dual_mac_s8(p: DualMacParams, x: Array, stream: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_conv2d_dual_mac_s8: see ``dual_mac_sums``."""
+    sums = dual_mac_sums(p, x, stream, bias.reshape(-1, 2))
     out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
 
 
-def scratch_bytes(p: LanesGeometry) -> int:
+def scratch_bytes(p: DualMacGeometry) -> int:
     """The inputs of four pixels, two in a word."""
     return 8 * p.terms
 
 
-def overlap(p: LanesGeometry) -> int | None:
+def overlap(p: DualMacGeometry) -> int | None:
     """Where the output may lie over the input."""
     return overlap_distance(p, _PIXELS, 1 if p.pool else _PIXELS)
 
 
-def _cut_tiles(p: LanesGeometry) -> int:
+def _cut_tiles(p: DualMacGeometry) -> int:
     """Tiles in which a pixel's window is cut by the border of the image."""
     image = p.unpooled
     cut = (image.inside(0) < p.kernel_h)[:, None] | (image.inside(1) < p.kernel_w)
@@ -129,7 +129,7 @@ def _cut_tiles(p: LanesGeometry) -> int:
     return p.images * int(np.add.reduceat(cut.ravel(), np.arange(0, cut.size, _PIXELS)).astype(bool).sum())
 
 
-def work(p: LanesGeometry, constants: Sequence[Array | None]) -> Work:
+def work(p: DualMacGeometry, constants: Sequence[Array | None]) -> Work:
     """Of tiles of four pixels: words and rows that are laid out, taps and chunks of all channels, and channels."""
     stream = constants[1]
     assert stream is not None
@@ -147,12 +147,12 @@ def work(p: LanesGeometry, constants: Sequence[Array | None]) -> Work:
     }
 
 
-CONV2D_LANES = Kernel(
-    symbol="tg_conv2d_lanes_s8",
-    c_file="convolution/tg_conv2d_lanes_s8.c",
-    params=LanesParams,
+CONV2D_DUAL_MAC = Kernel(
+    symbol="tg_conv2d_dual_mac_s8",
+    c_file="convolution/tg_conv2d_dual_mac_s8.c",
+    params=DualMacParams,
     operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8")),
-    reference=conv2d_lanes_s8,
+    reference=conv2d_dual_mac_s8,
     summary="2-D convolution, two products a multiplication; maximum of 2x2 blocks with pool",
     scratch=scratch_bytes,
     overlap=overlap,
@@ -167,13 +167,13 @@ def offset_of(weights: Array) -> int | None:
     return -low if high - low <= 255 else None
 
 
-def lanes_constants(layer: ConvLayer, lowering: Lowering) -> tuple[int, Array, Array] | None:
+def dual_mac_constants(layer: ConvLayer, lowering: Lowering) -> tuple[int, Array, Array] | None:
     """A layer's filter_offset, its stream and its biases int32 [out_c, 2]; None where it has none.
 
     Whether its sums are requantized without wraps is looked at elsewhere.
     """
     bias, offset = layer.folded_bias, offset_of(layer.weights)
-    if not layer.is_dense or bias is None or offset is None or not lowering.target.runs(CONV2D_LANES):
+    if not layer.is_dense or bias is None or offset is None or not lowering.target.runs(CONV2D_DUAL_MAC):
         return None
     stream, counts = pack(layer.weights, offset)
     even = bias.astype(np.int64) - (counts << 15)
@@ -182,11 +182,11 @@ def lanes_constants(layer: ConvLayer, lowering: Lowering) -> tuple[int, Array, A
     return offset, stream, np.stack([even, bias], axis=1).astype(np.int32)
 
 
-def lanes_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
-    """The layer through tg_conv2d_lanes_s8; None where that cannot be."""
-    found = lanes_constants(layer, lowering) if layer.is_uniform and layer.offset_folds else None
+def dual_mac_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_conv2d_dual_mac_s8; None where that cannot be."""
+    found = dual_mac_constants(layer, lowering) if layer.is_uniform and layer.offset_folds else None
     if found is None:
         return None
     offset, stream, biases = found
-    params = LanesParams(**layer.geometry, pool=layer.pool, filter_offset=offset, out=layer.requants[0])
-    return layer.variant(CONV2D_LANES, params, lowering, {"filter": stream, "bias": biases})
+    params = DualMacParams(**layer.geometry, pool=layer.pool, filter_offset=offset, out=layer.requants[0])
+    return layer.variant(CONV2D_DUAL_MAC, params, lowering, {"filter": stream, "bias": biases})

@@ -34,12 +34,12 @@ def unpack(packed: Array, units: int, depth: int) -> Array:
     whole = units // UNITS * UNITS
     words = packed.ravel()[: whole * depth].view(np.uint8).reshape(-1, depth, UNITS).copy()
     words[:, :, 0::2] ^= 0x80
-    quads = words.transpose(0, 2, 1).reshape(whole, depth).view(np.int8)
-    return np.concatenate([quads, packed.ravel()[whole * depth :].reshape(-1, depth)])
+    four_units = words.transpose(0, 2, 1).reshape(whole, depth).view(np.int8)
+    return np.concatenate([four_units, packed.ravel()[whole * depth :].reshape(-1, depth)])
 
 
-def fully_connected_quads_s8(p: FullyConnectedParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
-    """Definition of tg_fully_connected_quads_s8: tg_fully_connected_s8 with packed weights."""
+def fully_connected_four_units_s8(p: FullyConnectedParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_fully_connected_four_units_s8: tg_fully_connected_s8 with packed weights."""
     fully_connected_s8(p, x, unpack(weights, p.units, p.depth), bias, out)
 
 
@@ -51,12 +51,12 @@ def work(p: FullyConnectedParams, constants: Sequence[Array | None]) -> Work:
     return {name: p.rows * count for name, count in counts.items()}
 
 
-FULLY_CONNECTED_QUADS = Kernel(
-    symbol="tg_fully_connected_quads_s8",
-    c_file="fully_connected/tg_fully_connected_quads_s8.c",
+FULLY_CONNECTED_FOUR_UNITS = Kernel(
+    symbol="tg_fully_connected_four_units_s8",
+    c_file="fully_connected/tg_fully_connected_four_units_s8.c",
     params=FullyConnectedParams,
     operands=(In("input", "int8"), In("weights", "int8"), In("bias", "int32"), Out("output", "int8")),
-    reference=fully_connected_quads_s8,
+    reference=fully_connected_four_units_s8,
     summary="fully connected layer, four units at once",
     superseded_by=DSP,
     work=work,
@@ -69,9 +69,9 @@ def fits(weights: Array) -> bool:
     return int(magnitude.max(initial=0)) * 128 < 2**23
 
 
-def quads_variant(layer: DenseLayer, lowering: Lowering) -> Variant | None:
-    """The layer through tg_fully_connected_quads_s8; None where a sum may be too large, or for another core."""
+def four_units_variant(layer: DenseLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_fully_connected_four_units_s8; None where a sum may be too large, or for another core."""
     p, weights = layer.params, layer.weights
-    if not lowering.target.runs(FULLY_CONNECTED_QUADS) or not fits(weights):
+    if not lowering.target.runs(FULLY_CONNECTED_FOUR_UNITS) or not fits(weights):
         return None
-    return layer.variant(FULLY_CONNECTED_QUADS, p, pack(weights), lowering)
+    return layer.variant(FULLY_CONNECTED_FOUR_UNITS, p, pack(weights), lowering)

@@ -4,10 +4,10 @@
  *
  * The input's offset is folded into the bias; padding holds that offset, which stands for 0.0.
  *
- * Kernels differ by their parameters, tg_planes_params, and by TG_PLANES_SCALES: whether each channel has a scale of its
+ * Kernels differ by their parameters, tg_depthwise_3x3_params, and by TG_DEPTHWISE_3X3_SCALES: whether each channel has a scale of its
  * own, a word after its bias. */
-#ifndef TG_PLANES_H
-#define TG_PLANES_H
+#ifndef TG_DEPTHWISE_3X3_H
+#define TG_DEPTHWISE_3X3_H
 
 #include "tg_compact.h"
 #include "tg_core.h"
@@ -149,7 +149,7 @@ static void outputs(channel_state *state, const int32_t *x, int32_t width, int32
 #endif
 
 /* A channel's image with padding: height rows of width words. */
-static void lay_out(const tg_planes_params *p, const int8_t *channel, int32_t height, int32_t width,
+static void lay_out(const tg_depthwise_3x3_params *p, const int8_t *channel, int32_t height, int32_t width,
                     int32_t *plane) {
   const int32_t step = p->in_c;
   const int32_t fill = p->in_offset;
@@ -177,7 +177,7 @@ static void lay_out(const tg_planes_params *p, const int8_t *channel, int32_t he
   }
 }
 
-#if TG_PLANES_SCALES
+#if TG_DEPTHWISE_3X3_SCALES
 
 /* See tg_requantize_by. */
 static void set_scale(channel_state *state, uint32_t scale, int32_t center) {
@@ -189,12 +189,12 @@ static void set_scale(channel_state *state, uint32_t scale, int32_t center) {
 
 #endif
 
-static inline void tg_planes_convolve(const tg_planes_params *p, const int8_t *input, const int8_t *filter,
+static inline void tg_depthwise_3x3_convolve(const tg_depthwise_3x3_params *p, const int8_t *input, const int8_t *filter,
                                       const int32_t *bias, int8_t *output, int32_t *scratch) {
   const int32_t height = (p->out_h - 1) * p->stride_h + 3;
   const int32_t width = p->out_w + 2;
   channel_state state;
-#if !TG_PLANES_SCALES
+#if !TG_DEPTHWISE_3X3_SCALES
   state.pre = p->out.pre;
   state.multiplier = p->out.multiplier;
   state.round = tg_folded_round(&p->out);
@@ -210,7 +210,7 @@ static inline void tg_planes_convolve(const tg_planes_params *p, const int8_t *i
       for (int32_t tap = 0; tap < TAPS; tap++) {
         state.weights[tap] = *weight++ - p->filter_offset;
       }
-#if TG_PLANES_SCALES
+#if TG_DEPTHWISE_3X3_SCALES
       set_scale(&state, (uint32_t)bias[2 * channel + 1], 2 * p->out_offset + 1);
       state.bias = bias[2 * channel];
 #else

@@ -1,9 +1,9 @@
-/* tg_conv2d_channelwise_lanes_s8: 2-D convolution with a scale for each output channel, two products a multiplication.
+/* tg_conv2d_dual_mac_s8: 2-D convolution, two products a multiplication; maximum of 2x2 blocks with pool.
  *
  * Generated from the kernel's declaration; do not edit.
  * For cores without the DSP extension; computes the same on any other. */
-#ifndef TG_CONV2D_CHANNELWISE_LANES_S8_H
-#define TG_CONV2D_CHANNELWISE_LANES_S8_H
+#ifndef TG_CONV2D_DUAL_MAC_S8_H
+#define TG_CONV2D_DUAL_MAC_S8_H
 
 #include <stdint.h>
 
@@ -29,8 +29,8 @@ typedef struct {
   int8_t act_max; /* largest output: the activation's, or that of its type */
   uint8_t pool; /* 2: outputs are the maxima of 2x2 blocks of the convolution's pixels; 0: they are its pixels */
   int16_t filter_offset; /* is subtracted from each byte of the filter */
-  int16_t out_offset; /* integer that stands for 0 in the output */
-} tg_conv2d_channelwise_lanes_s8_params;
+  tg_requant out; /* scales a result to the output, and adds the output's offset */
+} tg_conv2d_dual_mac_s8_params;
 
 /* No argument is null, and each begins at a multiple of 4 bytes.
  *
@@ -42,7 +42,7 @@ typedef struct {
  * output may overlap input as far as the compiler's plan has it: no input is overwritten before it was read for the
  * last time. Nothing else overlaps.
  */
-void tg_conv2d_channelwise_lanes_s8(const tg_conv2d_channelwise_lanes_s8_params *p, const int8_t *input,
-                                    const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
+void tg_conv2d_dual_mac_s8(const tg_conv2d_dual_mac_s8_params *p, const int8_t *input, const int8_t *filter,
+                           const int32_t *bias, int8_t *output, int32_t *scratch);
 
 #endif

@@ -4,8 +4,8 @@
  *
  * The input's offset is folded into the bias; padding holds that offset, which stands for 0.0.
  *
- * Kernels differ by their parameters, tg_depthwise_3x3_params, and by TG_DEPTHWISE_3X3_SCALES: whether each channel has a scale of its
- * own, a word after its bias. */
+ * Kernels differ by their parameters, tg_depthwise_3x3_params, and by TG_DEPTHWISE_3X3_SCALES: whether each channel has a
+ * scale of its own, a word after its bias. */
 #ifndef TG_DEPTHWISE_3X3_H
 #define TG_DEPTHWISE_3X3_H
 
@@ -190,7 +190,7 @@ static void set_scale(channel_state *state, uint32_t scale, int32_t center) {
 #endif
 
 static inline void tg_depthwise_3x3_convolve(const tg_depthwise_3x3_params *p, const int8_t *input, const int8_t *filter,
-                                      const int32_t *bias, int8_t *output, int32_t *scratch) {
+                                             const int32_t *bias, int8_t *output, int32_t *scratch) {
   const int32_t height = (p->out_h - 1) * p->stride_h + 3;
   const int32_t width = p->out_w + 2;
   channel_state state;

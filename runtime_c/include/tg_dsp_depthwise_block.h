@@ -14,8 +14,8 @@
  *
  * Filter, of every channel: each row's three bytes and one that does not matter, and the bias.
  *
- * Kernels differ by their parameters, tg_depthwise_block_params, and by TG_DEPTHWISE_BLOCK_SCALES: whether each channel has a scale of its own
- * (see tg_scale_high), a word after its bias, which may have a shift before the multiplication. */
+ * Kernels differ by their parameters, tg_depthwise_block_params, and by TG_DEPTHWISE_BLOCK_SCALES: whether each channel has
+ * a scale of its own (see tg_scale_high), a word after its bias, which may have a shift before the multiplication. */
 #ifndef TG_DSP_DEPTHWISE_BLOCK_H
 #define TG_DSP_DEPTHWISE_BLOCK_H
 
@@ -42,13 +42,13 @@ typedef struct {
 
 /* With TG_DEPTHWISE_BLOCK_SCALES: shifts sums by a channel's scale in r12, and leaves the multiplier. */
 #if TG_DEPTHWISE_BLOCK_SCALES
-#define TG_DEPTHWISE_BLOCK_SHIFT         \
-  "asr r11, r11, r12\n\t"      \
-  "asr r10, r10, r12\n\t"      \
-  "asr r8, r8, r12\n\t"        \
-  "asr r9, r9, r12\n\t"        \
+#define TG_DEPTHWISE_BLOCK_SHIFT \
+  "asr r11, r11, r12\n\t"        \
+  "asr r10, r10, r12\n\t"        \
+  "asr r8, r8, r12\n\t"          \
+  "asr r9, r9, r12\n\t"          \
   "bic r12, r12, #255\n\t"
-#define TG_DEPTHWISE_BLOCK_FILTER        \
+#define TG_DEPTHWISE_BLOCK_FILTER       \
   "ldm r12!, {r2, r3, r4, r8, r10}\n\t" \
   "str r10, [sp, #8]\n\t"
 #else
@@ -71,100 +71,100 @@ typedef struct {
 /* A block. r0: the strip's first of four rows, r1: output, r2 to r4: (w0, w1) of each row, r5 to r7: (w1, w2). 62 cycles
  * on the M4, 37 on the M7, which loads beside multiplications. */
 #if TG_DUAL_ISSUE
-#define TG_SQUARE                            \
-  "ldr r8, [sp]\n\t"                         \
-  "ldr r12, [r0, #32]\n\t"                   \
-  "ldr lr, [r0, #48]\n\t"                    \
-  "ldr r9, [sp, #4]\n\t"                     \
-  TG_FIRST("r10", "r11", "r2", "r8", "r8")   \
-  "cmp r0, r9\n\t"                           \
-  TG_FIRST("r8", "r9", "r3", "r8", "r8")     \
-  "ldr r12, [r0, #64]\n\t"                   \
-  TG_LOWER_LAST("r5")                        \
-  TG_UPPER_LAST("r6")                        \
-  "ldr lr, [r0, #80]\n\t"                    \
-  TG_UPPER_FIRST("r4")                       \
-  TG_LOWER_FIRST("r3")                       \
-  "ldr r12, [r0, #96]\n\t"                   \
-  TG_UPPER_LAST("r7")                        \
-  TG_LOWER_LAST("r6")                        \
-  "ldr lr, [r0, #112]\n\t"                   \
-  TG_LOWER_FIRST("r4")                       \
-  "ldr r12, [r0], #64\n\t"                   \
-  TG_LOWER_LAST("r7")                        \
-  "ldr lr, [r0, #-48]\n\t"                   \
-  TG_UPPER_FIRST("r2")                       \
-  "ldr r12, [sp, #8]\n\t"                    \
-  TG_UPPER_LAST("r5")                        \
-  "ldr lr, [sp, #12]\n\t"                    \
-  TG_DEPTHWISE_BLOCK_SHIFT                             \
-  "smmlar r11, r11, r12, lr\n\t"             \
-  "smmlar r10, r10, r12, lr\n\t"             \
-  "smmlar r8, r8, r12, lr\n\t"               \
-  "ssat r11, #8, r11\n\t"                    \
-  "smmlar r9, r9, r12, lr\n\t"               \
-  "ssat r10, #8, r10\n\t"                    \
-  "ldr lr, [sp, #16]\n\t"                    \
-  "ldr r12, [sp, #20]\n\t"                   \
-  "ssat r9, #8, r9\n\t"                      \
-  "ssat r8, #8, r8\n\t"                      \
-  "strb r9, [r1, lr]\n\t"                    \
-  "strb r8, [r1]\n\t"                        \
-  "add r1, r1, r12\n\t"                      \
-  "strb r11, [r1, lr]\n\t"                   \
-  "strb r10, [r1]\n\t"                       \
+#define TG_BLOCK_2X2                          \
+  "ldr r8, [sp]\n\t"                       \
+  "ldr r12, [r0, #32]\n\t"                 \
+  "ldr lr, [r0, #48]\n\t"                  \
+  "ldr r9, [sp, #4]\n\t"                   \
+  TG_FIRST("r10", "r11", "r2", "r8", "r8") \
+  "cmp r0, r9\n\t"                         \
+  TG_FIRST("r8", "r9", "r3", "r8", "r8")   \
+  "ldr r12, [r0, #64]\n\t"                 \
+  TG_LOWER_LAST("r5")                      \
+  TG_UPPER_LAST("r6")                      \
+  "ldr lr, [r0, #80]\n\t"                  \
+  TG_UPPER_FIRST("r4")                     \
+  TG_LOWER_FIRST("r3")                     \
+  "ldr r12, [r0, #96]\n\t"                 \
+  TG_UPPER_LAST("r7")                      \
+  TG_LOWER_LAST("r6")                      \
+  "ldr lr, [r0, #112]\n\t"                 \
+  TG_LOWER_FIRST("r4")                     \
+  "ldr r12, [r0], #64\n\t"                 \
+  TG_LOWER_LAST("r7")                      \
+  "ldr lr, [r0, #-48]\n\t"                 \
+  TG_UPPER_FIRST("r2")                     \
+  "ldr r12, [sp, #8]\n\t"                  \
+  TG_UPPER_LAST("r5")                      \
+  "ldr lr, [sp, #12]\n\t"                  \
+  TG_DEPTHWISE_BLOCK_SHIFT                 \
+  "smmlar r11, r11, r12, lr\n\t"           \
+  "smmlar r10, r10, r12, lr\n\t"           \
+  "smmlar r8, r8, r12, lr\n\t"             \
+  "ssat r11, #8, r11\n\t"                  \
+  "smmlar r9, r9, r12, lr\n\t"             \
+  "ssat r10, #8, r10\n\t"                  \
+  "ldr lr, [sp, #16]\n\t"                  \
+  "ldr r12, [sp, #20]\n\t"                 \
+  "ssat r9, #8, r9\n\t"                    \
+  "ssat r8, #8, r8\n\t"                    \
+  "strb r9, [r1, lr]\n\t"                  \
+  "strb r8, [r1]\n\t"                      \
+  "add r1, r1, r12\n\t"                    \
+  "strb r11, [r1, lr]\n\t"                 \
+  "strb r10, [r1]\n\t"                     \
   "add r1, r1, r12\n\t"
 #else
-#define TG_SQUARE                                     \
-  "ldr r8, [sp]\n\t"                                  \
-  "ldr r9, [sp, #4]\n\t"                              \
-  "ldr r12, [r0, #32]\n\t"                            \
-  "ldr lr, [r0, #48]\n\t"                             \
-  "cmp r0, r9\n\t"                                    \
-  TG_FIRST("r10", "r11", "r2", "r8", "r8")            \
-  TG_FIRST("r8", "r9", "r3", "r8", "r8")              \
-  TG_LOWER_LAST("r5")                                 \
-  TG_UPPER_LAST("r6")                                 \
-  "ldr r12, [r0, #64]\n\t"                            \
-  "ldr lr, [r0, #80]\n\t"                             \
-  TG_UPPER_FIRST("r4")                                \
-  TG_LOWER_FIRST("r3")                                \
-  TG_UPPER_LAST("r7")                                 \
-  TG_LOWER_LAST("r6")                                 \
-  "ldr r12, [r0, #96]\n\t"                            \
-  "ldr lr, [r0, #112]\n\t"                            \
-  TG_LOWER_FIRST("r4")                                \
-  TG_LOWER_LAST("r7")                                 \
-  "ldr lr, [r0, #16]\n\t"                             \
-  "ldr r12, [r0], #64\n\t"                            \
-  TG_UPPER_FIRST("r2")                                \
-  TG_UPPER_LAST("r5")                                 \
-  "ldr r12, [sp, #8]\n\t"                             \
-  "ldr lr, [sp, #12]\n\t"                             \
-  TG_DEPTHWISE_BLOCK_SHIFT                                      \
-  "smmlar r9, r9, r12, lr\n\t"                        \
-  "smmlar r8, r8, r12, lr\n\t"                        \
-  "smmlar r11, r11, r12, lr\n\t"                      \
-  "smmlar r10, r10, r12, lr\n\t"                      \
-  "ssat r9, #8, r9\n\t"                               \
-  "ssat r8, #8, r8\n\t"                               \
-  "ssat r11, #8, r11\n\t"                             \
-  "ldr lr, [sp, #16]\n\t"                             \
-  "ldr r12, [sp, #20]\n\t"                            \
-  "strb r9, [r1, lr]\n\t"                             \
-  "strb r8, [r1]\n\t"                                 \
-  "add r1, r1, r12\n\t"                               \
-  "ssat r10, #8, r10\n\t"                             \
-  "strb r11, [r1, lr]\n\t"                            \
-  "strb r10, [r1]\n\t"                                \
+#define TG_BLOCK_2X2                          \
+  "ldr r8, [sp]\n\t"                       \
+  "ldr r9, [sp, #4]\n\t"                   \
+  "ldr r12, [r0, #32]\n\t"                 \
+  "ldr lr, [r0, #48]\n\t"                  \
+  "cmp r0, r9\n\t"                         \
+  TG_FIRST("r10", "r11", "r2", "r8", "r8") \
+  TG_FIRST("r8", "r9", "r3", "r8", "r8")   \
+  TG_LOWER_LAST("r5")                      \
+  TG_UPPER_LAST("r6")                      \
+  "ldr r12, [r0, #64]\n\t"                 \
+  "ldr lr, [r0, #80]\n\t"                  \
+  TG_UPPER_FIRST("r4")                     \
+  TG_LOWER_FIRST("r3")                     \
+  TG_UPPER_LAST("r7")                      \
+  TG_LOWER_LAST("r6")                      \
+  "ldr r12, [r0, #96]\n\t"                 \
+  "ldr lr, [r0, #112]\n\t"                 \
+  TG_LOWER_FIRST("r4")                     \
+  TG_LOWER_LAST("r7")                      \
+  "ldr lr, [r0, #16]\n\t"                  \
+  "ldr r12, [r0], #64\n\t"                 \
+  TG_UPPER_FIRST("r2")                     \
+  TG_UPPER_LAST("r5")                      \
+  "ldr r12, [sp, #8]\n\t"                  \
+  "ldr lr, [sp, #12]\n\t"                  \
+  TG_DEPTHWISE_BLOCK_SHIFT                 \
+  "smmlar r9, r9, r12, lr\n\t"             \
+  "smmlar r8, r8, r12, lr\n\t"             \
+  "smmlar r11, r11, r12, lr\n\t"           \
+  "smmlar r10, r10, r12, lr\n\t"           \
+  "ssat r9, #8, r9\n\t"                    \
+  "ssat r8, #8, r8\n\t"                    \
+  "ssat r11, #8, r11\n\t"                  \
+  "ldr lr, [sp, #16]\n\t"                  \
+  "ldr r12, [sp, #20]\n\t"                 \
+  "strb r9, [r1, lr]\n\t"                  \
+  "strb r8, [r1]\n\t"                      \
+  "add r1, r1, r12\n\t"                    \
+  "ssat r10, #8, r10\n\t"                  \
+  "strb r11, [r1, lr]\n\t"                 \
+  "strb r10, [r1]\n\t"                     \
   "add r1, r1, r12\n\t"
 #endif
 
 /* A row of weights, of which r9 is minus the offset: bytes to (w0, w1) in their place, and to (w1, w2). */
-#define TG_WEIGHTS(first, last)                          \
-  "sxtab16 r8, r9, " first "\n\t"                        \
-  "sxtab16 " last ", r9, " first ", ror #8\n\t"          \
-  "pkhbt " first ", r8, " last ", lsl #16\n\t"           \
+#define TG_WEIGHTS(first, last)                 \
+  "sxtab16 r8, r9, " first "\n\t"               \
+  "sxtab16 " last ", r9, " first ", ror #8\n\t" \
+  "pkhbt " first ", r8, " last ", lsl #16\n\t"  \
   "pkhbt " last ", " last ", r8\n\t"
 
 /* count blocks, one below the other, of each of four channels. */
@@ -198,7 +198,7 @@ static TG_APART void blocks(const work *w, const uint32_t *strip, const int32_t 
       TG_WEIGHTS("r4", "r7")
       ".p2align 2\n"
       "2:\n\t"
-      TG_SQUARE
+      TG_BLOCK_2X2
       "bne 2b\n\t"
       "ldr r1, [sp, #32]\n\t"
       "ldr r12, [sp, #24]\n\t"
@@ -317,8 +317,8 @@ static TG_SMALL TG_APART void lay_out(const tg_depthwise_block_params *p, const 
 }
 
 TG_SMALL
-static inline void tg_depthwise_block_convolve(const tg_depthwise_block_params *p, const int8_t *input, const int32_t *filter,
-                                     int8_t *output, int32_t *scratch) {
+static inline void tg_depthwise_block_convolve(const tg_depthwise_block_params *p, const int8_t *input,
+                                               const int32_t *filter, int8_t *output, int32_t *scratch) {
   const int32_t channels = p->in_c;
   const int32_t outputs = p->out_h * p->out_w * channels;
 #if TG_DEPTHWISE_BLOCK_SCALES

@@ -6,8 +6,8 @@
  * weight in the second. The compiler proves that no requantization wraps, and has no shift before the multiplication: it is
  * the upper half of a product.
  *
- * Kernels differ by their parameters, tg_pointwise_params, and by TG_POINTWISE_SCALES: whether each channel has a scale of its own
- * (see tg_scale_high), a word before its bias, which may have a shift before the multiplication. */
+ * Kernels differ by their parameters, tg_pointwise_params, and by TG_POINTWISE_SCALES: whether each channel has a scale of
+ * its own (see tg_scale_high), a word before its bias, which may have a shift before the multiplication. */
 #ifndef TG_DSP_POINTWISE_H
 #define TG_DSP_POINTWISE_H
 

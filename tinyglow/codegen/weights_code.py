@@ -2,8 +2,7 @@
 
 Inputs x0 and x1 of two pixels lie in one word, x0 + x1 * 2**16, so one multiplication by a weight makes both products
 (packed dual MAC, ``tg_dual_mac.h``). A sum of words is cut into chunks within which neither halfword can leave 16 bits.
-At
-the end of a chunk its halfwords are added to the two pixels' sums.
+At the end of a chunk its halfwords are added to the two pixels' sums.
 """
 
 from __future__ import annotations

@@ -30,7 +30,9 @@ class ChannelwiseDualMacParams(DualMacGeometry):
     out_offset: I16
 
 
-def conv2d_channelwise_dual_mac_s8(p: ChannelwiseDualMacParams, x: Array, stream: Array, bias: Array, out: Array) -> None:
+def conv2d_channelwise_dual_mac_s8(
+    p: ChannelwiseDualMacParams, x: Array, stream: Array, bias: Array, out: Array
+) -> None:
     """Definition of tg_conv2d_channelwise_dual_mac_s8: as tg_conv2d_dual_mac_s8, each channel with its own constants.
 
     bias [out_c, 3]: those of ``dual_mac_sums``, and the channel's word of ``FOLDED_OFFSET.words``.

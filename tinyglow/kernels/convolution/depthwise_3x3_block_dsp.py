@@ -73,7 +73,7 @@ def unpack(packed: Array, count: int = 4) -> tuple[Array, Array]:
 
 
 def depthwise_3x3_block_dsp_s8(p: Depthwise3x3BlockParams, x: Array, filters: Array, out: Array) -> None:
-    """Definition of tg_depthwise_3x3_block_dsp_s8: bias + sum of x * (filter - filter_offset), outside x = in_offset."""
+    """Definition of tg_depthwise_3x3_block_dsp_s8: bias + sum of x * (filter - filter_offset)."""
     out[...] = p.activate(glow.requantize(_sums(p, x, filters), p.out)).reshape(out.shape)
 
 

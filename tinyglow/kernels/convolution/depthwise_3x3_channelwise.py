@@ -10,7 +10,13 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
-from tinyglow.kernels.convolution.depthwise_3x3 import Depthwise3x3Geometry, fits, depthwise_3x3_sums, scratch_bytes, work
+from tinyglow.kernels.convolution.depthwise_3x3 import (
+    Depthwise3x3Geometry,
+    depthwise_3x3_sums,
+    fits,
+    scratch_bytes,
+    work,
+)
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET
 from tinyglow.targets.cores import DSP

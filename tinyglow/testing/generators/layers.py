@@ -12,22 +12,22 @@ from hypothesis import strategies as st
 from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.convolution import (
     conv2d_3x3_dsp,
-    conv2d_dsp,
     conv2d_3x3_pool_dsp,
-    depthwise_dsp,
+    conv2d_dsp,
     depthwise_3x3_block_dsp,
+    depthwise_dsp,
     pointwise_dsp,
 )
 from tinyglow.kernels.convolution.channel_scales import channel_words
 from tinyglow.kernels.convolution.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams
 from tinyglow.kernels.convolution.conv2d_3x3_dsp import CONV2D_3X3_DSP, Conv3x3DspParams
+from tinyglow.kernels.convolution.conv2d_3x3_pool_dsp import CONV2D_3X3_POOL_DSP, Pool3x3DspParams
 from tinyglow.kernels.convolution.conv2d_channelwise_dsp import CONV2D_CHANNELWISE_DSP, ChannelwiseDspParams
 from tinyglow.kernels.convolution.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.kernels.convolution.conv2d_dual_mac import CONV2D_DUAL_MAC, DualMacParams, pack
-from tinyglow.kernels.convolution.conv2d_3x3_pool_dsp import CONV2D_3X3_POOL_DSP, Pool3x3DspParams
 from tinyglow.kernels.convolution.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
-from tinyglow.kernels.convolution.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
 from tinyglow.kernels.convolution.depthwise_3x3_block_dsp import DEPTHWISE_3X3_BLOCK_DSP, Depthwise3x3BlockParams
+from tinyglow.kernels.convolution.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
 from tinyglow.kernels.convolution.pointwise_dsp import POINTWISE_DSP, PointwiseParams
 from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
 from tinyglow.kernels.fully_connected.fully_connected_dsp import FULLY_CONNECTED_DSP

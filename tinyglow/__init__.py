@@ -17,6 +17,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tinyglow.resources import VERSION
+
 if TYPE_CHECKING:
     from tinyglow.errors import TinyglowError
     from tinyglow.ir.graph import Graph
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from tinyglow.targets.boards import load_board
     from tinyglow.tuning.tune import tune
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _PLACES = {
     "Graph": "tinyglow.ir.graph",

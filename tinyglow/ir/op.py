@@ -255,6 +255,8 @@ class Op(ABC):
 
     # Whether it has an int16 form. int16 is ours; an operator without such a form stays float in an int16 network.
     has_int16: ClassVar[bool] = False
+    # Whether each element of its results is a probability; None: if the elements of its first input are.
+    gives_probabilities: ClassVar[bool | None] = False
     # Of layers with weights: which dimension of the weights counts the output units.
     units_axis: ClassVar[int] = 0
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
+from tinyglow.ir.namer import legal_name
 from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias

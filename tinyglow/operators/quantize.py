@@ -17,6 +17,7 @@ class Quantize(Op):
     """float32 to the int8 or int16 type of the result."""
 
     quantizable: ClassVar[bool] = False
+    gives_probabilities: ClassVar[bool | None] = None
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (replace(inputs[0], dtype="int8"),)

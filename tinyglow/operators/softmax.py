@@ -32,6 +32,7 @@ class SoftMax(Op):
     onnx_types: ClassVar[OnnxForms] = {"Softmax": OnnxForm(13, ("axis",))}
     tflite_types: ClassVar[TFLiteForms] = {"SOFTMAX": TFLiteForm(4, "SoftmaxOptions", ("beta",))}
     quantizable: ClassVar[bool] = True
+    gives_probabilities: ClassVar[bool | None] = True
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

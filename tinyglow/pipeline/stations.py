@@ -20,8 +20,8 @@ from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
 from tinyglow.interp import fits, run_program
 from tinyglow.ir.dump import dump_graph, dump_program
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.namer import legal_name
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target
 from tinyglow.ir.types import QuantParams

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tinyglow.errors import InputError, Problem, ProfileError
-from tinyglow.ir.editor import GraphEditor, Namer
+from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Graph, Node, Value
+from tinyglow.ir.namer import Namer
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
 from tinyglow.numerics import glow, wide
@@ -178,10 +179,7 @@ class Quantizer:
     origin: str = ""  # of the node at work
 
     def __post_init__(self) -> None:
-        self.edit = GraphEditor(self.graph.name, Namer())
-        self.edit.source_names = dict(self.graph.source_names)
-        self.edit.pixels = dict(self.graph.pixels)
-        self.edit.numerics = self.graph.numerics
+        self.edit = GraphEditor.after(self.graph, Namer())
         self.edit.namer.used.update(output.name for output in self.graph.outputs)
 
     @property

@@ -111,7 +111,7 @@ class _Explainer:
         """How wide a float bias becomes; of a layer that is float itself, that it stays so."""
         if "channels" not in [operand.name for operand in call.kernel.operands]:
             return "float, as its layer"
-        if "wide" in call.kernel.symbol:
+        if call.kernel.sum_bits == 64:
             return "bias: int64 in the steps of the sums, which might leave 32 bits"
         return "bias: int32 in the steps of the sums, which cannot leave 32 bits, whatever the input"
 

@@ -150,7 +150,7 @@ def load_model(
         ModelError: With everything in the model that is not supported.
     """
     from tinyglow.frontend.read import input_dimensions
-    from tinyglow.ir.editor import legal_name
+    from tinyglow.ir.namer import legal_name
     from tinyglow.pipeline.stations import load
 
     inputs = model_inputs(arguments)

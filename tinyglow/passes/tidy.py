@@ -29,6 +29,7 @@ from tinyglow.operators.relu import Relu
 from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.transpose import Transpose
+from tinyglow.passes.borders import RAISING, dequantize_above_transpose, sink_transpose_below_dequantize
 from tinyglow.passes.rewrite import Pass, apply_once, rewrite, rewriting, run_passes
 from tinyglow.passes.transposes import drop_identities, merge_reshapes
 
@@ -338,12 +339,17 @@ def merge_transposes_into_fully_connected(graph: Graph, once: bool = False) -> G
 def tidying(float_io: bool = False, like_glow: bool = False) -> list[Pass]:
     """The passes of ``tidy`` in their order."""
     rescales = (*(UPWARDS_LIKE_GLOW if like_glow else UPWARDS_OF_OURS), *DOWNWARDS)
+    movements = [rewriting("dequantize above transposes", [dequantize_above_transpose])] if like_glow else []
+    raising = [rewriting("raise above reshapes", RAISING)] if like_glow else []
     passes = [
+        *movements,
         rewriting("fold float constants", [fold_float_constants, raise_rescale_above_transpose]),
         Pass("fold rescales", lambda graph: fold_rescales(graph, like_glow), rescales),
+        *raising,
         rewriting("fuse activations", [fuse_activation_into_convolution]),
         Pass("fold rescales again", lambda graph: fold_rescales(graph, like_glow), rescales),
         rewriting("drop bounds", [drop_saturation, drop_fused_saturation if like_glow else keep_unreachable_bound]),
+        *([rewriting("raise and sink again", [*RAISING, sink_transpose_below_dequantize])] if like_glow else []),
         Pass("merge transposes into layers", lambda graph: merge_transposes_into_fully_connected(graph, like_glow)),
     ]
     return passes if float_io else [*passes, Pass("convert placeholders", convert_placeholders)]

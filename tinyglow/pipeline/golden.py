@@ -11,6 +11,7 @@ from typing import Any
 
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
+from tinyglow.ir.types import QuantParams
 from tinyglow.pipeline.npz import read_npz
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
@@ -31,6 +32,11 @@ class GlowType:
     dims: tuple[int, ...]
     scale: float | None = None
     offset: int | None = None
+
+    @property
+    def params(self) -> QuantParams | None:
+        """Scale and offset; None of what is not quantized."""
+        return None if self.scale is None or self.offset is None else QuantParams(self.scale, self.offset)
 
     def __str__(self) -> str:
         params = "" if self.scale is None else f"[S:{self.scale:.9f} O:{self.offset}]"
@@ -62,7 +68,12 @@ class Golden:
     outputs: Mapping[str, Array]
     sizes: Mapping[str, int]
     targets: Mapping[str, Mapping[str, Any]]
-    input_dims: Mapping[str, tuple[int, ...]]
+    placeholders: Mapping[str, GlowType]
+
+    @property
+    def input_dims(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each placeholder."""
+        return {name: type_.dims for name, type_ in self.placeholders.items()}
 
 
 def _table(path: Path) -> dict[str, Any]:
@@ -164,7 +175,7 @@ def load_golden(folder: str | Path) -> Golden:
                 name: {key: value for key, value in figures.items() if isinstance(value, int)}
                 for name, figures in facts["targets"].items()
             },
-            {p["name"]: _dims(p["type"]["dims"]) for p in facts["placeholders"]},
+            {str(p["name"]): _type(p["type"]) for p in facts["placeholders"]},
         )
         _require_arrays(golden)
         return golden

@@ -1490,6 +1490,15 @@ typedef struct {
 
 void tg_quantize_f32_s8(const tg_quantize_f32_s8_params *p, const float *input, int8_t *output);
 
+/* float to int8, by a product and a sum that are rounded once */
+typedef struct {
+  uint32_t count;
+  float inverse;
+  int8_t offset;
+} tg_quantize_fused_f32_s8_params;
+
+void tg_quantize_fused_f32_s8(const tg_quantize_fused_f32_s8_params *p, const float *input, int8_t *output);
+
 /* largest element over up to three runs of dimensions, in float */
 typedef struct {
   uint32_t keep0;

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Node, Value
+from tinyglow.numerics import glow
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
@@ -76,6 +79,20 @@ def sink_transpose_below_dequantize(node: Node, edit: GraphEditor) -> bool:
     edit.redirect(node.outputs[0], edit.add(moved.name, moved.op, [real], moved.origin).name)
     edit.remove_if_unused(node)
     edit.remove_if_unused(moved)
+    return True
+
+
+_LEAST_NORMAL, _LARGEST = float(np.finfo(np.float32).smallest_normal), float(np.finfo(np.float32).max)
+
+
+def fuse_reciprocal(node: Node, edit: GraphEditor) -> bool:
+    """Quantize as Glow's bundles do on x86, where the reciprocal of the scale is an ordinary number."""
+    type_ = edit.value(node.outputs[0]).type
+    if node.op != Quantize() or type_.quant is None or type_.dtype != "int8":
+        return False
+    if not _LEAST_NORMAL <= glow.divide_float32(1.0, type_.quant.scale) <= _LARGEST:
+        return False
+    edit.set_op(node, Quantize(is_fused=True))
     return True
 
 

@@ -29,7 +29,12 @@ from tinyglow.operators.relu import Relu
 from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.transpose import Transpose
-from tinyglow.passes.borders import RAISING, dequantize_above_transpose, sink_transpose_below_dequantize
+from tinyglow.passes.borders import (
+    RAISING,
+    dequantize_above_transpose,
+    fuse_reciprocal,
+    sink_transpose_below_dequantize,
+)
 from tinyglow.passes.rewrite import Pass, apply_once, rewrite, rewriting, run_passes
 from tinyglow.passes.transposes import drop_identities, merge_reshapes
 
@@ -360,4 +365,5 @@ def tidy(graph: Graph, float_io: bool = False, like_glow: bool = False) -> Graph
 
     like_glow: fold no more transposes into weights than Glow does, which tries once, and drop bounds when Glow does.
     """
-    return run_passes(graph, tidying(float_io, like_glow))
+    passes = tidying(float_io, like_glow)
+    return run_passes(graph, [*passes, rewriting("fuse reciprocals", [fuse_reciprocal])] if like_glow else passes)

@@ -87,6 +87,7 @@ class GraphEditor:
         self.source_names: dict[str, str] = {}
         self.derived: set[str] = set()
         self.pixels: dict[str, QuantParams] = {}
+        self.like_glow = False
         self._nodes: dict[str, Node] = {}
         self._producer: dict[str, str] = {}
         self._users: dict[str, dict[str, None]] = {}

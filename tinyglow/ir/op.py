@@ -89,9 +89,13 @@ class SourceNode:
 
 
 class Importer(Protocol):
-    """What an operator may ask of a frontend while it brings a source node into the graph."""
+    """What an operator may ask of a frontend while it brings a source node into the graph.
+
+    like_glow: whether to make exactly the nodes that Glow's importer makes.
+    """
 
     editor: GraphEditor
+    like_glow: bool
 
     def value(self, name: str) -> Value:
         """The graph's value for a source tensor."""

@@ -98,7 +98,8 @@ def load(
         ModelError: With everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    graph = dump.graph(1, "read", load_model(path, name, Request(define or {}, shapes or {}, tuple(outputs))))
+    request = Request(define or {}, shapes or {}, tuple(outputs), like_glow)
+    graph = dump.graph(1, "read", load_model(path, name, request))
     return graph if graph.is_quantized else dump.graph(2, "simplify", simplify(graph, like_glow))
 
 

@@ -182,6 +182,25 @@ register(
 register(
     "strided_slice_masks", (4, 6, 3), _strided((4, 3, 2), [2, 5, -2], [1, 1, 1], [1, 2, 1], BeginMask=3, EndMask=7)
 )
+register(
+    "strided_slice_ellipsis",
+    (4, 6, 3),
+    _strided((4, 6, 1), [0, 0, 1], [0, 0, 2], [1, 1, 1], BeginMask=1, EndMask=1, EllipsisMask=2),
+)
+register("strided_slice_new_axis", (4, 6, 3), _strided((2, 1, 6, 3), [1, 7, 0], [3, 9, 6], [1, 1, 1], NewAxisMask=2))
+register(
+    "strided_slice_all_masks",
+    (4, 6, 3),
+    _strided(
+        (1, 6, 2, 1),
+        [0, 2, 0, -2, 5],
+        [1, 3, 1, 9, 1],
+        [1, 1, 1, 1, 1],
+        NewAxisMask=17,
+        EllipsisMask=4,
+        ShrinkAxisMask=2,
+    ),
+)
 register("strided_slice_index", (4, 6, 3), _strided((6,), [1, 0, -1], [2, 6, 0], [1, 1, 1], ShrinkAxisMask=5))
 register(
     "gather",

@@ -169,6 +169,25 @@ typedef struct {
 
 void tg_clip_s8(const tg_clip_s8_params *p, const int8_t *input, int8_t *output);
 
+/* whether elements are equal, unequal, less, or not greater than others, in float */
+typedef struct {
+  uint32_t count;
+  uint8_t relation;
+} tg_compare_f32_params;
+
+void tg_compare_f32(const tg_compare_f32_params *p, const float *input, const float *other, int8_t *output);
+
+/* whether elements are equal, unequal, less, or not greater than others */
+typedef struct {
+  uint32_t count;
+  uint8_t relation;
+  int8_t input_offset;
+  int8_t other_offset;
+  tg_requant to_other;
+} tg_compare_s8_params;
+
+void tg_compare_s8(const tg_compare_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output);
+
 /* 3x3 convolution of four channels with a scale for each output channel, blocks of 2x2 pixels at once */
 typedef struct {
   uint16_t in_h;
@@ -1075,6 +1094,14 @@ typedef struct {
 
 void tg_leaky_relu_s8(const tg_leaky_relu_s8_params *p, const int8_t *input, int8_t *output);
 
+/* and, or, not of truth values */
+typedef struct {
+  uint32_t count;
+  uint8_t operation;
+} tg_logic_s8_params;
+
+void tg_logic_s8(const tg_logic_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output);
+
 /* function of one element, by table and interpolation, in int16 */
 typedef struct {
   uint32_t count;
@@ -1678,6 +1705,24 @@ typedef struct {
 } tg_resize_bilinear_s8_params;
 
 void tg_resize_bilinear_s8(const tg_resize_bilinear_s8_params *p, const int8_t *input, const int32_t *rows, const int32_t *columns, int8_t *output);
+
+/* elements of one or another tensor, in float */
+typedef struct {
+  uint32_t count;
+} tg_select_f32_params;
+
+void tg_select_f32(const tg_select_f32_params *p, const float *input, const float *other, const int8_t *condition, float *output);
+
+/* elements of one or another tensor */
+typedef struct {
+  uint32_t count;
+  int8_t input_offset;
+  int8_t other_offset;
+  tg_requant input_scale;
+  tg_requant other_scale;
+} tg_select_s8_params;
+
+void tg_select_s8(const tg_select_s8_params *p, const int8_t *input, const int8_t *other, const int8_t *condition, int8_t *output);
 
 /* softmax of rows, in float */
 typedef struct {

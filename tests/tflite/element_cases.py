@@ -310,3 +310,64 @@ def _cast(b: TFLiteBuilder, x: int) -> int:
 
 
 register("cast", (2, 3), _cast)
+
+
+# Truth values: each relation with a constant, logic of two comparisons, and the choices that they make.
+_RELATIONS = {
+    "EQUAL": "EqualOptions",
+    "NOT_EQUAL": "NotEqualOptions",
+    "LESS": "LessOptions",
+    "LESS_EQUAL": "LessEqualOptions",
+    "GREATER": "GreaterOptions",
+    "GREATER_EQUAL": "GreaterEqualOptions",
+}
+
+
+def _related(b: TFLiteBuilder, x: int, kind: str, start: int = 5) -> int:
+    return b.node(
+        kind, [x, b.constant("c", numbers(3, start=start))], (2, 2, 3), dtype="BOOL", options=_RELATIONS[kind]
+    )
+
+
+for _kind in _RELATIONS:
+    register(f"{_kind.lower()}", (2, 2, 3), lambda b, x, kind=_kind: _related(b, x, kind))
+register(
+    "logic",
+    (2, 2, 3),
+    lambda b, x: b.node(
+        "LOGICAL_OR",
+        [
+            b.node(
+                "LOGICAL_AND",
+                [_related(b, x, "LESS"), _related(b, x, "GREATER", 50)],
+                (2, 2, 3),
+                dtype="BOOL",
+                options="LogicalAndOptions",
+            ),
+            b.node("LOGICAL_NOT", [_related(b, x, "EQUAL")], (2, 2, 3), dtype="BOOL", options="LogicalNotOptions"),
+        ],
+        (2, 2, 3),
+        dtype="BOOL",
+        options="LogicalOrOptions",
+    ),
+)
+register(
+    "select",
+    (2, 2, 3),
+    lambda b, x: b.node(
+        "SELECT",
+        [_related(b, x, "LESS"), x, b.node("NEG", [x], (2, 2, 3), options="NegOptions")],
+        (2, 2, 3),
+        options="SelectOptions",
+    ),
+)
+register(
+    "select_v2",
+    (2, 2, 3),
+    lambda b, x: b.node(
+        "SELECT_V2",
+        [_related(b, x, "GREATER_EQUAL"), x, b.constant("other", numbers(2, 1, start=9))],
+        (2, 2, 3),
+        options="SelectV2Options",
+    ),
+)

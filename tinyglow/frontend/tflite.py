@@ -44,6 +44,7 @@ _PLAIN = {
     "FLOAT16": ("float32", "<f2"),
     "INT32": ("int64", "<i4"),
     "INT64": ("int64", "<i8"),
+    "BOOL": ("bool", "?"),
 }
 # The same, and what is taken off each element and offset, of what is quantized (Glow's -tflite-uint8-to-int8).
 _QUANTIZED = {"INT8": ("int8", "<i1", 0), "UINT8": ("int8", "<u1", 128), "INT32": ("int32", "<i4", 0)}
@@ -145,9 +146,10 @@ class _Import(ModelImport):
 
     def _placeholder(self, name: str, type_: TensorType) -> Value:
         """An input, float or int8 as the file has it; uint8 becomes int8."""
-        if type_.dtype not in ("float32", "int8") or type_.channel_quant is not None:
+        if type_.dtype not in ("float32", "int8", "bool") or type_.channel_quant is not None:
             raise UnsupportedError(
-                f"is an input of type {self.tensors[name].dtype}", "float32, int8 or uint8, one scale"
+                f"is an input of type {self.tensors[name].dtype}",
+                "float32, int8 or uint8 with one scale, or truth values",
             )
         is_uint8 = type_.quant is not None and self.tensors[name].dtype == "UINT8"
         pixels = replace(type_.quant, offset=type_.quant.offset + 128) if type_.quant and is_uint8 else None
@@ -184,6 +186,9 @@ class _Import(ModelImport):
         if is_quantized and not needed:
             raise UnsupportedError(f"is empty: its shape is {list(tensor.shape)}", "weights")
         data = raw.view(stored).reshape(tensor.shape)
+        if type_.dtype == "bool":
+            self.values[name] = self.editor.constant(name, data)
+            return
         if not is_quantized:
             self.add_constant(name, data)
             return

@@ -124,6 +124,9 @@ class Quantizing(Protocol):
     def choose(self, low: float, high: float) -> QuantParams:
         """The parameters for a range of reals, by the schema in use."""
 
+    def plain(self, value: str) -> Value:
+        """A value that is not quantized: truth values as they are, floats in float."""
+
     def rescale(self, name: str, value: Value, params: QuantParams, origin: str) -> Value:
         """A value with other parameters.
 

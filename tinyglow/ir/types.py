@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-DTYPE_BYTES = {"float32": 4, "int8": 1, "int16": 2, "int32": 4, "int64": 8}
-_GLOW_NAMES = {"float32": "float", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "index64"}
+DTYPE_BYTES = {"float32": 4, "int8": 1, "int16": 2, "int32": 4, "int64": 8, "bool": 1}
+_GLOW_NAMES = {"float32": "float", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "index64", "bool": "bool"}
 _QUANTIZED_RANGE = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1)}
 
 Shape = tuple[int, ...]

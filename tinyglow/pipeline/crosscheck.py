@@ -26,7 +26,7 @@ from tinyglow.quant.profile import load_profile
 from tinyglow.targets.boards import Board
 
 _SCALE_TOLERANCE = 0.6e-9  # recorded scales have nine decimals
-_KINDS = {"int8": "i8", "int32": "i32", "float32": "float", "int64": "index64"}
+_KINDS = {"int8": "i8", "int32": "i32", "float32": "float", "int64": "index64", "bool": "bool"}
 _TARGETS = {"cortex-m0plus": "m0plus", "cortex-m7": "m7"}
 
 
@@ -251,9 +251,18 @@ def _on_board(
         "glow_cycles": recorded.get("cycles"),
         "code": None if run.sizes is None else run.sizes.code + run.sizes.constants,
         "glow_object": recorded.get("object_text"),
+        "flash": None if run.sizes is None else run.sizes.flash,
+        "glow_flash": _glow_flash(golden, recorded),
         "stack": run.most("stack"),
         "glow_stack": recorded.get("stack"),
     }
+
+
+def _glow_flash(golden: Golden, recorded: Mapping[str, Any]) -> int | None:
+    """Bytes of Glow's object and constants; None where the object was not compiled for a core."""
+    code = recorded.get("object_text")
+    constants = golden.sizes.get("CONSTANT_MEM_SIZE")
+    return None if code is None or constants is None else code + recorded.get("object_data", 0) + constants
 
 
 def _outcome(

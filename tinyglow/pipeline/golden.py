@@ -19,9 +19,8 @@ from tinyglow.resources import read_bounded
 
 _MOST_BYTES, _MOST_NUMBER = 1 << 26, 1 << 40
 # Inputs of Glow's nodes that are part of the operator here: channel parameters, what a Pad is inserted into.
-_IMPLICIT = frozenset(
-    ("Selected", "Cond", "Big", "FilterScales", "FilterOffsets", "BiasScales", "BiasOffsets", "Indices")
-)
+_IMPLICIT = frozenset(("Selected", "Big", "FilterScales", "FilterOffsets", "BiasScales", "BiasOffsets", "Indices"))
+_CONDITION = "Cond"
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,9 @@ def _type(field: Any) -> GlowType:
 
 def _node(record: Mapping[str, Any], sources: Mapping[str, str]) -> GlowNode:
     fields = record["fields"]
-    inputs = tuple(sources[name] for name in fields if name in sources and name not in _IMPLICIT)
+    # What a Select chooses by comes last, if it is a value of its own here.
+    names = sorted((name for name in fields if name in sources and name not in _IMPLICIT), key=_CONDITION.__eq__)
+    inputs = tuple(sources[name] for name in names)
     result = fields.get("Result") or fields.get("Output")
     activation = str(fields.get("FusedActivation", "NONE"))
     return GlowNode(str(record["id"]), str(record["kind"]), _type(result) if result else None, inputs, activation)

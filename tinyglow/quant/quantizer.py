@@ -229,6 +229,10 @@ class _Quantizer:
         """``ir.op.Quantizing.choose``."""
         return self.scheme.choose(low, high, constant=True)
 
+    def plain(self, value: str) -> Value:
+        """``ir.op.Quantizing.plain``."""
+        return self.float(value)
+
     def float(self, name: str) -> Value:
         """The value as float32: as it was, or dequantized."""
         if name not in self.as_float:

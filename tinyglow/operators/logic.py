@@ -87,7 +87,6 @@ class Compare(Op):
         "GREATER": TFLiteForm(3, "GreaterOptions"),
         "GREATER_EQUAL": TFLiteForm(3, "GreaterEqualOptions"),
     }
-    int8_in_tflite: ClassVar[bool] = False
     quantizable: ClassVar[bool] = True
 
     @property
@@ -140,7 +139,6 @@ class Logic(Op):
         "LOGICAL_OR": TFLiteForm(1, "LogicalOrOptions"),
         "LOGICAL_NOT": TFLiteForm(1, "LogicalNotOptions"),
     }
-    int8_in_tflite: ClassVar[bool] = False
 
     @property
     def kind_in_glow(self) -> str:
@@ -177,7 +175,6 @@ class Select(Op):
         "SELECT": TFLiteForm(4, "SelectOptions"),
         "SELECT_V2": TFLiteForm(2, "SelectV2Options"),
     }
-    int8_in_tflite: ClassVar[bool] = False
     quantizable: ClassVar[bool] = True
 
     @classmethod

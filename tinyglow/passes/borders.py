@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
-from tinyglow.ir.graph import Node, Value
+from tinyglow.ir.graph import Graph, Node, Value
 from tinyglow.numerics import glow
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
@@ -94,6 +94,32 @@ def fuse_reciprocal(node: Node, edit: GraphEditor) -> bool:
         return False
     edit.set_op(node, Quantize(is_fused=True))
     return True
+
+
+def convert_placeholders(graph: Graph) -> Graph:
+    """Let inputs and outputs that are int8 inside the network be int8 at its border (Glow's -convert-placeholders).
+
+    An input that is an output too stays float: what reads it may ask for steps that are coarser than the input's own.
+    """
+    edit = GraphEditor.of(graph)
+    renamed: dict[str, str] = {}
+    redundant: list[Node] = []
+    for name in graph.inputs:
+        users = edit.users(name)
+        types = {edit.value(user.outputs[0]).type for user in users}
+        quantized = users and len(types) == 1 and all(isinstance(user.op, Quantize) for user in users)
+        if quantized and not edit.is_output(name):
+            edit.set_type(name, types.pop())
+            renamed |= {user.outputs[0]: name for user in users}
+            redundant += users
+    edit.redirect_all(renamed)
+    for node in redundant:
+        edit.remove_if_unused(node)
+    for output in graph.outputs:
+        source = edit.producer(output.value)
+        if source is not None and isinstance(source.op, Dequantize):
+            edit.set_output(replace(output, value=source.inputs[0]))
+    return edit.finish()
 
 
 RAISING = (raise_above_reshape, merge_reshapes, drop_identities)

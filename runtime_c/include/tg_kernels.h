@@ -1130,6 +1130,13 @@ typedef struct {
 
 void tg_map_ceil_f32(const tg_map_ceil_f32_params *p, const float *input, float *output);
 
+/* cosine, in float */
+typedef struct {
+  uint32_t count;
+} tg_map_cos_f32_params;
+
+void tg_map_cos_f32(const tg_map_cos_f32_params *p, const float *input, float *output);
+
 /* error function, in float */
 typedef struct {
   uint32_t count;
@@ -1179,12 +1186,26 @@ typedef struct {
 
 void tg_map_round_f32(const tg_map_round_f32_params *p, const float *input, float *output);
 
+/* 1 / square root, in float */
+typedef struct {
+  uint32_t count;
+} tg_map_rsqrt_f32_params;
+
+void tg_map_rsqrt_f32(const tg_map_rsqrt_f32_params *p, const float *input, float *output);
+
 /* 1 / (1 + e^-x), in float */
 typedef struct {
   uint32_t count;
 } tg_map_sigmoid_f32_params;
 
 void tg_map_sigmoid_f32(const tg_map_sigmoid_f32_params *p, const float *input, float *output);
+
+/* sine, in float */
+typedef struct {
+  uint32_t count;
+} tg_map_sin_f32_params;
+
+void tg_map_sin_f32(const tg_map_sin_f32_params *p, const float *input, float *output);
 
 /* square root, in float */
 typedef struct {

@@ -64,6 +64,8 @@ _UNARY = {
 }
 _UNARY |= {
     "HARD_SWISH": "HardSwishOptions",
+    "SIN": "",
+    "COS": "CosOptions",
     "EXP": "ExpOptions",
     "NEG": "NegOptions",
     "FLOOR": "",
@@ -84,6 +86,8 @@ for _kind in ("LOG", "SQRT", "RSQRT"):
         (2, 9),
         lambda b, x, kind=_kind: b.node(kind, [b.node("EXP", [x], (2, 9), options="ExpOptions")], (2, 9)),
     )
+register("log_softmax", (2, 9), lambda b, x: b.node("LOG_SOFTMAX", [x], (2, 9), options="LogSoftmaxOptions"), scale=4)
+register("log_softmax_3d", (2, 3, 4), lambda b, x: b.node("LOG_SOFTMAX", [x], (2, 3, 4), options="LogSoftmaxOptions"))
 register("leaky_relu", (2, 9), lambda b, x: b.node("LEAKY_RELU", [x], (2, 9), options="LeakyReluOptions", Alpha=0.3))
 register("prelu", (1, 2, 2, 3), lambda b, x: b.node("PRELU", [x, b.constant("slopes", numbers(1, 1, 3))], (1, 2, 2, 3)))
 

@@ -1065,6 +1065,16 @@ typedef struct {
 
 void tg_fully_connected_wide_s16(const tg_fully_connected_wide_s16_params *p, const int16_t *input, const int8_t *weights, const int32_t *bias, const int32_t *channels, int16_t *output);
 
+/* copy of runs of bytes from places that are computed at run time */
+typedef struct {
+  uint32_t blocks;
+  uint32_t length;
+  uint32_t run;
+  uint32_t count;
+} tg_gather_at_s8_params;
+
+void tg_gather_at_s8(const tg_gather_at_s8_params *p, const int8_t *input, const int32_t *indices, int8_t *output);
+
 /* copy of runs of bytes from places that tables name */
 typedef struct {
   uint32_t blocks;

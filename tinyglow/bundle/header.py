@@ -16,7 +16,11 @@ from tinyglow.ir.kernel import CTYPES
 from tinyglow.ir.program import Buffer, Program, Region
 from tinyglow.ir.types import QuantParams, TensorType
 
-_DTYPES = {"float": "float32", "i8": "int8", "i16": "int16", "i32": "int32", "index64": "int64", "bool": "bool"}
+_DTYPES = {"float": "float32", "i8": "int8", "i16": "int16", "i32": "int32"} | {
+    "index32": "int32",
+    "index64": "int64",
+    "bool": "bool",
+}
 _MOST_PADDING = 40  # of a column of names: every line would grow with the longest
 _MACROS = {"CONSTANT_MEM_SIZE": "constant", "MUTABLE_MEM_SIZE": "mutable", "ACTIVATIONS_MEM_SIZE": "activations"}
 

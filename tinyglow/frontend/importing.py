@@ -133,5 +133,5 @@ class ModelImport:
         for node in graph.nodes:
             types = [graph.type_of(name) for name in node.inputs]
             constant = all(graph.values[name].data is not None for name in node.inputs)
-            if not constant and any(type_.dtype == "int64" for type_ in types):
+            if not constant and not node.op.takes_indices and any(type_.dtype in ("int64", "int32") for type_ in types):
                 self.problems.append(Problem(f"node {node.origin!r}", "computes on integers", "floats"))

@@ -144,14 +144,14 @@ class _Import(ModelImport):
 
     def _placeholder(self, name: str, type_: TensorType) -> Value:
         """An input, float or int8 as the file has it; uint8 becomes int8."""
-        if type_.dtype not in ("float32", "int8", "bool") or type_.channel_quant is not None:
-            raise UnsupportedError(
-                f"is an input of type {self.tensors[name].dtype}",
-                "float32, int8 or uint8 with one scale, or truth values",
-            )
-        is_uint8 = type_.quant is not None and self.tensors[name].dtype == "UINT8"
+        stored = self.tensors[name].dtype
+        is_index = stored == "INT32" and type_.quant is None and type_.channel_quant is None
+        if not is_index and (type_.dtype not in ("float32", "int8", "bool") or type_.channel_quant is not None):
+            expected = "float32, int8 or uint8 with one scale, truth values, or int32 indices"
+            raise UnsupportedError(f"is an input of type {stored}", expected)
+        is_uint8 = type_.quant is not None and stored == "UINT8"
         pixels = replace(type_.quant, offset=type_.quant.offset + 128) if type_.quant and is_uint8 else None
-        dtype = "bool" if type_.dtype == "bool" else "float32"
+        dtype = "int32" if is_index else "bool" if type_.dtype == "bool" else "float32"
         value = self.editor.placeholder(name, TensorType(type_.shape, dtype), pixels)
         return self.editor.declare(value.name, Declared(type_.dtype, type_.quant) if type_.quant else None)
 

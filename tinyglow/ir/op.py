@@ -252,6 +252,9 @@ class Op(ABC):
     # Whether Glow has no int8 kernel for it and leaves it in float.
     float_in_glow: ClassVar[bool] = False
 
+    # Whether it takes int32 numbers that are computed at run time, or given as an input.
+    takes_indices: ClassVar[bool] = False
+
     # Whether it has an int16 form. int16 is ours; an operator without such a form stays float in an int16 network.
     has_int16: ClassVar[bool] = False
     # Of layers with weights: which dimension of the weights counts the output units.

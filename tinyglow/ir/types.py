@@ -108,7 +108,8 @@ class TensorType:
 
     def __str__(self) -> str:
         """As Glow prints it: ``i8[S:0.015625000 O:0][-2.000,1.984]<1 x 14 x 14 x 1>`` (Glow, lib/Base/Type.cpp)."""
-        text = _GLOW_NAMES[self.dtype]
+        is_index = self.dtype == "int32" and self.quant is None and self.channel_quant is None
+        text = "index32" if is_index else _GLOW_NAMES[self.dtype]
         if self.quant is not None:
             low, high = self.ends()
             text += f"[S:{self.quant.scale:.9f} O:{self.quant.offset}][{low:.3f},{high:.3f}]"

@@ -19,8 +19,9 @@ from tinyglow.resources import read_bounded
 
 _MOST_BYTES, _MOST_NUMBER = 1 << 26, 1 << 40
 # Inputs of Glow's nodes that are part of the operator here: channel parameters, what a Pad is inserted into.
-_IMPLICIT = frozenset(("Selected", "Big", "FilterScales", "FilterOffsets", "BiasScales", "BiasOffsets", "Indices"))
-_CONDITION = "Cond"
+_IMPLICIT = frozenset(("Selected", "Big", "FilterScales", "FilterOffsets", "BiasScales", "BiasOffsets"))
+# Those that come last here, and are part of the operator where Glow lowers a PRelu, or numbers are constant.
+_LAST = frozenset(("Cond", "Indices"))
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,7 @@ def _type(field: Any) -> GlowType:
 
 def _node(record: Mapping[str, Any], sources: Mapping[str, str]) -> GlowNode:
     fields = record["fields"]
-    # What a Select chooses by comes last, if it is a value of its own here.
-    names = sorted((name for name in fields if name in sources and name not in _IMPLICIT), key=_CONDITION.__eq__)
+    names = sorted((name for name in fields if name in sources and name not in _IMPLICIT), key=_LAST.__contains__)
     inputs = tuple(sources[name] for name in names)
     result = fields.get("Result") or fields.get("Output")
     activation = str(fields.get("FusedActivation", "NONE"))

@@ -191,7 +191,7 @@ def profile(
     shapes = {name: graph.type_of(name).shape for name in graph.inputs}
     bound = bind_inputs(shapes, graph.source_names, inputs, graph.pixels)
     for name, array in bound.items():
-        if array.dtype.kind != "f" and graph.type_of(name).dtype != "bool":
+        if array.dtype.kind != "f" and graph.type_of(name).dtype == "float32":
             problem = Problem(f"input {name}", f"holds {array.dtype}", "float32, as the float network takes it")
             raise InputError("the calibration data are not floats", [problem])
     shaped = {name: array.reshape(-1, *shapes[name]) for name, array in bound.items()}

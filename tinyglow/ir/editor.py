@@ -46,6 +46,7 @@ class GraphEditor:
         self.pixels: dict[str, QuantParams] = {}
         self.numerics = GLOW
         self.joined = Joined({})
+        self.like_glow = False
         self._nodes: dict[str, Node] = {}
         self._producer: dict[str, str] = {}
         self._users: dict[str, dict[str, None]] = {}

@@ -89,9 +89,13 @@ class SourceNode:
 
 
 class Importer(Protocol):
-    """What an operator may ask of a frontend while it brings a source node into the graph."""
+    """What an operator may ask of a frontend while it brings a source node into the graph.
+
+    like_glow: whether to make exactly the nodes that Glow's importer makes.
+    """
 
     editor: GraphEditor
+    like_glow: bool
 
     def value(self, name: str) -> Value:
         """The graph's value for a source tensor."""
@@ -119,6 +123,9 @@ class Quantizing(Protocol):
 
     def choose(self, low: float, high: float) -> QuantParams:
         """The parameters for a range of reals, by the schema in use."""
+
+    def plain(self, value: str) -> Value:
+        """A value that is not quantized: truth values as they are, floats in float."""
 
     def rescale(self, name: str, value: Value, params: QuantParams, origin: str) -> Value:
         """A value with other parameters.
@@ -252,6 +259,9 @@ class Op(ABC):
     declared_int8: ClassVar[bool] = True
     # Whether Glow has no int8 kernel for it and leaves it in float.
     float_in_glow: ClassVar[bool] = False
+
+    # Whether it takes int32 numbers that are computed at run time, or given as an input.
+    takes_indices: ClassVar[bool] = False
 
     # Whether it has an int16 form. int16 is ours; an operator without such a form stays float in an int16 network.
     has_int16: ClassVar[bool] = False

@@ -35,6 +35,8 @@ class _Recording:
     seen: dict[str, Array] = field(default_factory=dict)
 
     def record(self, name: str, array: Array) -> None:
+        if array.dtype.kind != "f":  # indices and truth values
+            return
         if not (np.abs(array) <= _LARGEST).all():  # so that NaN counts too
             problem = Problem(name, "becomes NaN, infinite or huge", "finite values", "check the calibration data")
             raise InputError("cannot profile the network on these inputs", [problem])

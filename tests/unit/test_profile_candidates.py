@@ -68,7 +68,7 @@ def test_names_that_contradict_each_other_are_settled_by_the_sure_one(tmp_path: 
 
 
 def test_a_transpose_s_number_is_not_taken_for_another_s(tmp_path: Path) -> None:
-    """Glow's fourth transpose of the convolution moves the Relu's result, ours the Slice's, as Glow sinks none there."""
+    """Glow's fourth transpose of the convolution moves the Relu's result, ours the Slice's: Glow sinks none there."""
     build = NetBuilder(3)
     conv = build.node("Conv", "x", build.weights(5, 2, 1, 3), build.weights(5), name="conv")
     ends = (build.constant(np.array([number])) for number in (1, 3, 3))

@@ -61,6 +61,7 @@ typedef struct {
   uint32_t inner;
   uint8_t smallest;
   uint8_t last;
+  uint8_t wide;
 } tg_arg_max_f32_params;
 
 void tg_arg_max_f32(const tg_arg_max_f32_params *p, const float *input, int32_t *output);
@@ -72,6 +73,7 @@ typedef struct {
   uint32_t inner;
   uint8_t smallest;
   uint8_t last;
+  uint8_t wide;
 } tg_arg_max_s16_params;
 
 void tg_arg_max_s16(const tg_arg_max_s16_params *p, const int16_t *input, int32_t *output);
@@ -83,6 +85,7 @@ typedef struct {
   uint32_t inner;
   uint8_t smallest;
   uint8_t last;
+  uint8_t wide;
 } tg_arg_max_s8_params;
 
 void tg_arg_max_s8(const tg_arg_max_s8_params *p, const int8_t *input, int32_t *output);

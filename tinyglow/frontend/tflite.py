@@ -29,8 +29,9 @@ from tinyglow.frontend.request import AS_IN_FILE, Request
 from tinyglow.frontend.tflite_dilated import fold_dilated
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
 from tinyglow.frontend.tflite_schema import defaults
-from tinyglow.ir.editor import RESERVED, GraphEditor, Namer, legal_name
+from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Declared, Graph, Value
+from tinyglow.ir.namer import RESERVED, Namer, legal_name
 from tinyglow.ir.op import SourceNode, UnsupportedError
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
 from tinyglow.registry import TFLITE_OPS

@@ -25,6 +25,7 @@ class Quantize(Op):
     is_fused: bool = False
 
     quantizable: ClassVar[bool] = False
+    gives_probabilities: ClassVar[bool | None] = None
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (replace(inputs[0], dtype="int8"),)

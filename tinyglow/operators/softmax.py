@@ -41,6 +41,7 @@ class SoftMax(Op):
         "LOG_SOFTMAX": TFLiteForm(2, "LogSoftmaxOptions"),
     }
     quantizable: ClassVar[bool] = True
+    gives_probabilities: ClassVar[bool | None] = True
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

@@ -13,8 +13,8 @@ from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.graph import Array
 from tinyglow.ir.types import QuantParams
 from tinyglow.pipeline.npz import read_npz
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
+from tinyglow.quant.scheme import Scheme
 from tinyglow.resources import read_bounded
 
 _MOST_BYTES, _MOST_NUMBER = 1 << 26, 1 << 40

@@ -10,8 +10,8 @@ import numpy as np
 
 from tinyglow.errors import InputError, Problem
 from tinyglow.interp import run_graph, sample_count
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array, Graph, Node
+from tinyglow.ir.namer import legal_name
 from tinyglow.ir.op import GlowParts
 from tinyglow.quant.profile import DEFAULT_BINS, Profile, Range, RangeRecorder
 

@@ -54,6 +54,31 @@ typedef struct {
 
 void tg_add_s8(const tg_add_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output);
 
+/* sum or difference of two tensors, rounded as LiteRT does */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+  int8_t input_offset;
+  int8_t other_offset;
+  int8_t out_offset;
+  int8_t act_min;
+  int8_t act_max;
+  int8_t shift;
+  int32_t multiplier;
+  int8_t input_shift;
+  int8_t other_shift;
+  int8_t input_sign;
+  int8_t other_sign;
+  int32_t input_multiplier;
+  int32_t other_multiplier;
+} tg_add_tflite_s8_params;
+
+void tg_add_tflite_s8(const tg_add_tflite_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output);
+
 /* place of the largest or smallest element, in float */
 typedef struct {
   uint32_t outer;
@@ -148,6 +173,26 @@ typedef struct {
 } tg_avg_pool_s8_params;
 
 void tg_avg_pool_s8(const tg_avg_pool_s8_params *p, const int8_t *input, int8_t *output);
+
+/* mean over windows, rounded as LiteRT does */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t channels;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t kernel_h;
+  uint16_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint16_t images;
+  int8_t act_min;
+  int8_t act_max;
+} tg_avg_pool_tflite_s8_params;
+
+void tg_avg_pool_tflite_s8(const tg_avg_pool_tflite_s8_params *p, const int8_t *input, int8_t *output);
 
 /* bounds on every element, in float */
 typedef struct {
@@ -636,6 +681,34 @@ typedef struct {
 } tg_conv2d_s8_params;
 
 void tg_conv2d_s8(const tg_conv2d_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output);
+
+/* 2-D convolution, scaled as LiteRT or onnxruntime does it */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int16_t out_offset;
+  int16_t filter_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t rounding;
+} tg_conv2d_scaled_s8_params;
+
+void tg_conv2d_scaled_s8(const tg_conv2d_scaled_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, const int32_t *channels, int8_t *output);
 
 /* 2-D convolution of int16 by int8, with sums of 64 bits */
 typedef struct {
@@ -1408,6 +1481,25 @@ typedef struct {
 
 void tg_mul_s8(const tg_mul_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output);
 
+/* product of two tensors, rounded as LiteRT does */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+  int8_t input_offset;
+  int8_t other_offset;
+  int8_t out_offset;
+  int8_t act_min;
+  int8_t act_max;
+  int8_t shift;
+  int32_t multiplier;
+} tg_mul_tflite_s8_params;
+
+void tg_mul_tflite_s8(const tg_mul_tflite_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output);
+
 /* 2-D convolution of 1x1 over 4 to 8 channels with a scale for each output channel */
 typedef struct {
   int32_t pixels;
@@ -1489,6 +1581,16 @@ typedef struct {
 } tg_quantize_f32_s8_params;
 
 void tg_quantize_f32_s8(const tg_quantize_f32_s8_params *p, const float *input, int8_t *output);
+
+/* float to int8, rounded before the offset is added */
+typedef struct {
+  uint32_t count;
+  float scale;
+  int8_t offset;
+  uint8_t ties;
+} tg_quantize_steps_f32_s8_params;
+
+void tg_quantize_steps_f32_s8(const tg_quantize_steps_f32_s8_params *p, const float *input, int8_t *output);
 
 /* largest element over up to three runs of dimensions, in float */
 typedef struct {
@@ -1690,6 +1792,16 @@ typedef struct {
 } tg_softmax_s8_params;
 
 void tg_softmax_s8(const tg_softmax_s8_params *p, const int8_t *input, const int32_t *table, int8_t *output);
+
+/* softmax of rows, as LiteRT computes it */
+typedef struct {
+  uint32_t rows;
+  uint32_t columns;
+  float scale;
+  int8_t offset;
+} tg_softmax_tflite_s8_params;
+
+void tg_softmax_tflite_s8(const tg_softmax_tflite_s8_params *p, const int8_t *input, const float *table, int8_t *output);
 
 /* copy of runs of bytes at regular distances */
 typedef struct {

@@ -28,6 +28,7 @@ class Gather(Op):
 
     onnx_types: ClassVar[OnnxForms] = {"Gather": OnnxForm(13, ("axis",))}
     tflite_types: ClassVar[TFLiteForms] = {"GATHER": TFLiteForm(7, "GatherOptions", ("axis", "batch_dims"))}
+    moves: ClassVar[bool] = True
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True

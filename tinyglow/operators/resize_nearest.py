@@ -49,6 +49,7 @@ class ResizeNearest(Op):
         ),
         "RESIZE_BILINEAR": TFLiteForm(4, "ResizeBilinearOptions", ("align_corners", "half_pixel_centers")),
     }
+    moves: ClassVar[bool] = True
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True

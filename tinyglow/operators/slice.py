@@ -39,6 +39,7 @@ class Slice(Op):
         "SPLIT_V": TFLiteForm(2, "SplitVOptions", ("num_splits",)),
         "UNPACK": TFLiteForm(5, "UnpackOptions", ("axis", "num")),
     }
+    moves: ClassVar[bool] = True
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True

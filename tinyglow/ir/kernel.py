@@ -15,6 +15,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import numpy as np
 
 from tinyglow.ir.graph import Array
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.glow import GLOW
 from tinyglow.numerics.glow import Requant
 from tinyglow.targets.cores import Feature
 
@@ -35,8 +37,6 @@ _LIMITS = {
     **{f"int{bits}_t": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)},
     **{f"uint{bits}_t": (0, 2**bits - 1) for bits in (8, 16, 32)},
 }
-_ALIGNMENTS = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "float": 4}
-_ALIGNMENTS[REQUANT_CTYPE] = 4
 
 
 class ParamError(ValueError):
@@ -77,15 +77,6 @@ def _read_fields(params: type[Params]) -> list[tuple[str, str]]:
         else:
             raise TypeError(f"{params.__name__}.{field.name}: {hint} has no C type")
     return fields
-
-
-def struct_bytes(params: type[Params]) -> int:
-    """Size of the C struct, whose fields lie at multiples of their own size (tg_requant: two words and two bytes)."""
-    size = 0
-    for _, ctype in c_fields(params):
-        align = _ALIGNMENTS[ctype]
-        size = -(-size // align) * align + (12 if ctype == REQUANT_CTYPE else align)
-    return -(-size // 4) * 4
 
 
 class Role(Enum):
@@ -163,11 +154,18 @@ class Kernel:
         code_bytes: About how many bytes its code takes on ARMv6-M, compiled for size (zig), with what it needs of the
             compiler's library. 0: it is not a kernel to save flash with.
         needs: Features without which a core would compute it by portable C, slower than by kernels that need nothing.
+        plain_bytes: Of a kernel that decodes its constants: how many bytes they would take uncoded, with these
+            parameters. None: they are not coded.
+        sum_bits: Width of the sums that it adds up.
         superseded_by: Features with which other kernels are faster, so that its own fast loop is not compiled for the
             core.
         work: ``work(params, constants)`` gives the counts that its time grows with. ``constants``: data of the operands
             in order, None of what changes at run time. ``targets.costs`` has the cycles of each count on a core. None:
             the elements of each operand count.
+        epilogues: Whether its loop takes any epilogue: ``with_epilogue`` makes the kernel of each. Then ``reference``
+            takes one too, as ``epilogue``.
+        epilogue: The one that it has.
+        loop: Of a kernel that ``with_epilogue`` made, the kernel with Glow's.
     """
 
     symbol: str
@@ -182,7 +180,12 @@ class Kernel:
     code_bytes: int = 0
     needs: frozenset[Feature] = frozenset()
     superseded_by: frozenset[Feature] = frozenset()
+    plain_bytes: Callable[[Any], int] | None = None
+    sum_bits: int = 32
     work: Callable[[Any, Sequence[Array | None]], Work] | None = None
+    epilogues: bool = False
+    epilogue: Epilogue = GLOW
+    loop: Kernel | None = None
 
     @property
     def params_ctype(self) -> str:
@@ -192,7 +195,39 @@ class Kernel:
     def run(self, params: Params, operands: list[Array]) -> None:
         """Run the numpy definition; integer overflow wraps silently, as declared in ``numerics``."""
         with np.errstate(over="ignore"):
-            self.reference(params, *operands)
+            if self.epilogues:
+                self.reference(params, *operands, epilogue=self.epilogue)
+            else:
+                self.reference(params, *operands)
+
+    def with_epilogue(self, epilogue: Epilogue) -> Kernel:
+        """This kernel's loop with another epilogue than Glow's.
+
+        Its C file is written when it is needed (``bundle.kernel_source``).
+
+        Args:
+            epilogue: The epilogue.
+
+        Returns:
+            The kernel; this one for Glow's.
+
+        Raises:
+            ValueError: The loop takes no epilogue but its own.
+        """
+        if epilogue is self.epilogue:
+            return self
+        if not self.epilogues or self.loop:
+            raise ValueError(f"{self.symbol} takes no epilogue but {self.epilogue.name}")
+        stem, _, dtype = self.symbol.rpartition("_")
+        symbol = f"{stem}_{epilogue.name}_{dtype}"
+        return dataclasses.replace(
+            self,
+            symbol=symbol,
+            c_file=f"{self.c_file.rpartition('/')[0]}/{symbol}.c",
+            summary=f"{self.summary}; requantized by {epilogue.summary}",
+            epilogue=epilogue,
+            loop=self,
+        )
 
 
 def work_of(kernel: Kernel, params: Params, constants: Sequence[Array | None], sizes: Sequence[int]) -> Work:

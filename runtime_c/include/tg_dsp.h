@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "tg_compact.h"
+#include "tg_core.h"
 
 /* Clang says nothing of the DSP extension of ARMv8-M; who compiles these files for such a core has it. */
 #if defined(__GNUC__) && (defined(__ARM_FEATURE_DSP) || (defined(__clang__) && defined(__ARM_ARCH_8M_MAIN__)))

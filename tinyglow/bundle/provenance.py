@@ -21,8 +21,8 @@ from tinyglow import resources
 from tinyglow.bundle.c_text import faults_of_bytes, faults_of_c
 from tinyglow.bundle.manifest import MANIFEST, read_manifest, read_part
 from tinyglow.bundle.options import UTILS
-from tinyglow.bundle.render import for_size
-from tinyglow.errors import InputError, Problem
+from tinyglow.bundle.render import for_size, stamped
+from tinyglow.errors import InputError, Problem, reason
 
 _MOST_RECORDED = 20_000
 _DIGEST_CHARACTERS = 64
@@ -111,7 +111,7 @@ def _files(folder: Path, listed: dict[str, str] | None) -> dict[str, bytes]:
         try:
             files[name] = _not_a_link(folder / name)
         except OSError as error:
-            problems.append(Problem(name, error.strerror or str(error), "a file as the bundle was written with"))
+            problems.append(Problem(name, reason(error), "a file as the bundle was written with"))
             continue
         if listed is not None and name != MANIFEST and hashlib.sha256(files[name]).hexdigest() != listed[name]:
             problems.append(Problem(name, f"is not the file that {MANIFEST} lists"))
@@ -151,4 +151,5 @@ def _is_ours(name: str, data: bytes) -> bool:
     """Whether a file is one of the runtime's, as this version has it."""
     places = [resources.RUNTIME / "include" / name, *(resources.RUNTIME / "src").glob(f"*/{name}")]
     texts = [place.read_text(encoding="utf-8") for place in places if place.is_file()]
-    return any(data in (text.encode("utf-8"), for_size(text).encode("utf-8")) for text in texts)
+    forms = [form for text in texts for form in (stamped(text), stamped(for_size(text)))]
+    return any(data == form.encode("utf-8") for form in forms)

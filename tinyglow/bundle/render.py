@@ -1,10 +1,14 @@
-"""The only place that runs jinja2. Templates are our own; what a model can name reaches them as legal C already."""
+"""The only place that runs jinja2. Templates are our own.
+
+What a model can name reaches C templates as legal C already; HTML templates escape it.
+"""
 
 from __future__ import annotations
 
 import jinja2
 
 from tinyglow import resources
+from tinyglow.resources import VERSION
 
 
 def render(template: str, **context: object) -> str:
@@ -20,10 +24,29 @@ def render(template: str, **context: object) -> str:
     return environment.get_template(template).render(**context)
 
 
+def render_html(template: str, **context: object) -> str:
+    """Like ``render``, for HTML: every value is escaped, unless it says that it is HTML (``markupsafe.Markup``)."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+    )
+    environment.filters["count"] = lambda value: "" if value is None else f"{value:,}"
+    environment.filters["round"] = lambda value, digits=1: "" if value is None else f"{value:.{digits}f}"
+    return environment.get_template(template).render(**context)
+
+
 def hex_float(value: float) -> str:
     """``value`` as a C99 hexadecimal constant without trailing zeros: exact, and read back by ``float.fromhex``."""
     mantissa, exponent = value.hex().split("p")
     return f"{mantissa.rstrip('0').rstrip('.')}p{exponent}" if "." in mantissa else value.hex()
+
+
+def stamped(text: str) -> str:
+    """A C file of a bundle with its license, and the version that wrote it, in the first two lines."""
+    return f"/* SPDX-License-Identifier: Apache-2.0 */\n/* tinyglow {VERSION} */\n{text}"
 
 
 def for_size(text: str) -> str:

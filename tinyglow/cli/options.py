@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from tinyglow.numerics.names import NUMERICS
+
 # Adds a command: (name, its function, one line about it, examples) -> its parser. With raw=True its arguments are not
 # looked at: they reach the function as ``rest``.
 AddCommand = Callable[..., argparse.ArgumentParser]
 
 
-def add_model(parser: argparse.ArgumentParser, dump: bool = True) -> None:
+def add_model(parser: argparse.ArgumentParser, dump: bool = True, required: bool = True) -> None:
     """The model and what goes with it; ``dump``: whether the command has stations whose results can be written."""
-    parser.add_argument("model", metavar="MODEL", help="the network, an ONNX or TFLite file")
+    count = None if required else "?"
+    parser.add_argument("model", metavar="MODEL", nargs=count, help="the network, an ONNX or TFLite file")
     parser.add_argument(
         "--define", metavar="N=1", action="append", default=[], help="size of a symbolic dimension; may be repeated"
     )
@@ -102,6 +105,12 @@ def add_scheme(parser: argparse.ArgumentParser) -> None:
         "--float-node", metavar="NODE", action="append", default=[], help="a node of the model that stays float"
     )
     group.add_argument("--float-io", action="store_true", help="keep inputs and outputs float32")
+    group.add_argument(
+        "--numerics",
+        choices=tuple(NUMERICS),
+        help="whose rounding the integers have, to the bit: Glow's bundles, LiteRT's reference kernels, or "
+        "ONNX as onnxruntime computes it (default: glow)",
+    )
     add_graph(parser)
 
 

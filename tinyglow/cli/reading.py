@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tinyglow.ir.program import Program
     from tinyglow.ir.target import Target
     from tinyglow.quant.profile import Profile
-    from tinyglow.quant.quantizer import Scheme
+    from tinyglow.quant.scheme import Scheme
     from tinyglow.targets.boards import Board
 
 
@@ -119,17 +119,28 @@ def read_graph(arguments: argparse.Namespace, name: str | None = None) -> Graph:
     )
 
 
+def read_source(arguments: argparse.Namespace) -> Graph:
+    """The graph as the model file holds it, before station 2."""
+    from tinyglow.bundle.emit import default_name
+    from tinyglow.frontend.read import load_model
+    from tinyglow.frontend.request import Request
+
+    request = Request(defines(arguments), input_shapes(arguments), tuple(arguments.output_name))
+    return load_model(arguments.model, default_name(Path(arguments.model)), request)
+
+
 def dump_of(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]  # the type would import the pipeline
     """Where the stations write their results, from --dump."""
     from tinyglow.pipeline.stations import Dump
 
-    return Dump(Path(arguments.dump) if arguments.dump else None)
+    folder = getattr(arguments, "dump", None)
+    return Dump(Path(folder) if folder else None)
 
 
 def scheme_of(arguments: argparse.Namespace) -> Scheme:
     """How to quantize, from the options of ``add_scheme``."""
-    from tinyglow.quant.quantizer import Scheme
     from tinyglow.quant.schema import Schema
+    from tinyglow.quant.scheme import Scheme
 
     return Scheme(
         schema=Schema(arguments.schema),
@@ -195,7 +206,7 @@ def applicable(scheme: Scheme, graph: Graph) -> Scheme | None:
     """The scheme, or None for a model that is quantized already; says which options mean nothing then."""
     from dataclasses import fields
 
-    from tinyglow.quant.quantizer import Scheme
+    from tinyglow.quant.scheme import Scheme
 
     if not graph.is_quantized:
         return scheme
@@ -207,6 +218,20 @@ def applicable(scheme: Scheme, graph: Graph) -> Scheme | None:
     return None
 
 
+_MOST_NOTED = 8
+
+
+def note_float_nodes(graph: Graph) -> None:
+    """Say on stderr which nodes of a model that comes quantized stay float, and why."""
+    from tinyglow.quant.declared import float_nodes
+
+    problems = float_nodes(graph) if graph.is_declared else []
+    for problem in problems[:_MOST_NOTED]:
+        print(f"note: {problem}", file=sys.stderr)
+    if len(problems) > _MOST_NOTED:
+        print(f"note: {len(problems) - _MOST_NOTED} more nodes stay float", file=sys.stderr)
+
+
 def quantized_of(
     arguments: argparse.Namespace, name: str | None = None, made_up: Callable[[Graph], Profile] | None = None
 ) -> Quantized:
@@ -214,7 +239,7 @@ def quantized_of(
 
     made_up: makes the profile of a float network where --profile does not give one, which else is an error.
     """
-    from tinyglow.pipeline.stations import quantize
+    from tinyglow.pipeline.stations import quantize, with_numerics
     from tinyglow.quant.profile import load_profile
 
     scheme = scheme_of(arguments)
@@ -227,7 +252,9 @@ def quantized_of(
     if recorded is None and not graph.is_quantized:
         problem = Problem("--profile", "is missing", "ranges to quantize by", "make them with 'tinyglow profile'")
         raise InputError("the model is a float network", [problem])
+    graph = with_numerics(graph, arguments.numerics, scheme)
     quantized = quantize(graph, recorded, applicable(scheme, graph), arguments.float_io, dump_of(arguments))
+    note_float_nodes(graph)
     return Quantized(graph, recorded, scheme, quantized)
 
 

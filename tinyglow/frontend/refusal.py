@@ -15,7 +15,7 @@ from tinyglow.ir.op import UnsupportedError
 _MOST_NAMED = 3
 _TENSOR = "tensor"
 _UNSUPPORTED = "unsupported operator"
-_QUANTIZED = "the model is quantized already; give the float model, which tinyglow quantizes itself"
+_QUANTIZED = "give the float model, which tinyglow quantizes itself, or one that is quantized statically"
 _UNROLL = "export it with fixed shapes and recurrent layers unrolled (Keras: unroll=True)"
 _TAIL = "leave that to the application: --output-name ends the network before it"
 _FUNCTION = "write it with Exp, Log, Erf, Sigmoid, Tanh, Clip, Mul and Add: int8 makes one table of them"
@@ -24,7 +24,7 @@ _OTHERWISE = (
 )
 # What to do about operators that are not supported, by a pattern of their names with domain.
 _ADVICE = {
-    r"\w*[qQ]uantizeLinear|\w+Integer|(QLinear\w+|QGemm|QAttention)( .*)?": _QUANTIZED,
+    r"DynamicQuantizeLinear|\w+Integer|(QLinear\w+|QAttention)( .*)?": _QUANTIZED,
     r"Loop|Scan|If|Sequence\w+|WHILE|IF|CALL|CALL_ONCE|\w+_VARIABLE|VAR_HANDLE": f"control flow: {_UNROLL}",
     r"LSTM|GRU|RNN|\w*SEQUENCE_(LSTM|RNN)|SVDF": f"a recurrent layer: {_UNROLL}",
     r"NonMaxSuppression|TopK|TOPK_V2|NON_MAX_SUPPRESSION_V\d|CUSTOM TFLite_Detection_PostProcess": _TAIL,
@@ -73,6 +73,7 @@ def refusal(problems: Sequence[Problem], end: str = "") -> ModelError:
     end: where the network could end without operators that are not supported, or "".
     """
     kinds: dict[tuple[str, ...], list[Problem]] = {}
+    problems = _dynamic_as_one(problems)
     for problem in problems:
         match = re.fullmatch(r"node .* (\(.*?\))", problem.where)
         place = f"node {match[1]}" if match else _TENSOR
@@ -86,6 +87,16 @@ def refusal(problems: Sequence[Problem], end: str = "") -> ModelError:
     if end and all(problem.found.startswith(_UNSUPPORTED) for problem in problems):
         lines.append(Problem("", end))
     return ModelError(f"the model cannot be imported{count}", lines)
+
+
+def _dynamic_as_one(problems: Sequence[Problem]) -> Sequence[Problem]:
+    """Problems with the operators of a model that is quantized dynamically become one: they have one reason."""
+    if not any(problem.found == f"{_UNSUPPORTED} DynamicQuantizeLinear" for problem in problems):
+        return problems
+    part = re.compile(rf"{_UNSUPPORTED} (DynamicQuantizeLinear|\w+Integer)( .*)?")
+    found = "the model is quantized dynamically (DynamicQuantizeLinear): its scales are computed at run time"
+    others = [problem for problem in problems if not part.fullmatch(problem.found)]
+    return [Problem("", found, "", _QUANTIZED), *others]
 
 
 def _joined(place: str, group: list[Problem]) -> list[Problem]:

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import takewhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tinyglow.ir.graph import Array, Graph, Node, Output, Value
+import numpy as np
+
+from tinyglow.ir.graph import Array, Declared, Graph, Node, Output, Value
+from tinyglow.ir.joined import Joined
+from tinyglow.ir.namer import Namer
 from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.numerics.names import GLOW
 
 if TYPE_CHECKING:
     from tinyglow.ir.op import Op
-
-
-# Names of the header's own macros, which a placeholder of the same name would redefine.
-_SIZES = ("CONSTANT_MEM_SIZE", "MUTABLE_MEM_SIZE", "ACTIVATIONS_MEM_SIZE", "TCM_MEM_SIZE")
-RESERVED = (*_SIZES, "MEM_ALIGN", "CONSTANT_MEM_TYPE")
-
-
-def legal_name(name: str) -> str:
-    """A name as a C identifier, made as Glow does it (Glow, lib/Support/Support.cpp, legalizeName).
-
-    Every character but ASCII letters, digits and underscores becomes an underscore. A leading digit or an empty name
-    gets an "A" in front.
-    """
-    legal = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    return legal if legal and not legal[0].isdigit() else "A" + legal
 
 
 _FOLDED = "_constfold"
@@ -37,39 +27,6 @@ _FOLDED = "_constfold"
 def _content(data: Array) -> tuple[object, ...]:
     """Equal for equal arrays of one type; both zeros are one."""
     return (data.shape, data.dtype.str, (data + data.dtype.type(0)).tobytes())
-
-
-class Namer:
-    """Unique names, numbered as Glow numbers them (Glow, lib/Graph/Graph.cpp, Module::uniqueName).
-
-    A name that is taken gets the suffix ``__N`` with the smallest free N >= 1. It replaces a suffix that the name
-    already has, unless the model file itself has the name with it. Names are never given back.
-    """
-
-    def __init__(self, original: Iterable[str] = (), used: Iterable[str] = ()) -> None:
-        self.original = {legal_name(name) for name in original}
-        self.used = set(used)
-        self._next: dict[str, int] = {}
-
-    def copy(self) -> Namer:
-        """Another namer with the same names."""
-        namer = Namer()
-        namer.original, namer.used, namer._next = set(self.original), set(self.used), dict(self._next)
-        return namer
-
-    def unique(self, name: str) -> str:
-        """A C-legal name made of ``name`` that is not used yet; it is used from now on."""
-        legal = legal_name(name)
-        if legal not in self.used:
-            self.used.add(legal)
-            return legal
-        prefix = legal if legal in self.original else re.sub(r"__[0-9]+$", "", legal)
-        number = self._next.get(prefix, 1)
-        while f"{prefix}__{number}" in self.used:
-            number += 1
-        self._next[prefix] = number + 1
-        self.used.add(f"{prefix}__{number}")
-        return f"{prefix}__{number}"
 
 
 class GraphEditor:
@@ -87,30 +44,42 @@ class GraphEditor:
         self.source_names: dict[str, str] = {}
         self.derived: set[str] = set()
         self.pixels: dict[str, QuantParams] = {}
+        self.numerics = GLOW
+        self.joined = Joined({})
+        self.like_glow = False
         self._nodes: dict[str, Node] = {}
         self._producer: dict[str, str] = {}
         self._users: dict[str, dict[str, None]] = {}
 
     @classmethod
+    def after(cls, graph: Graph, namer: Namer) -> GraphEditor:
+        """An editor without nodes and values, for a graph that does the work of ``graph``."""
+        editor = cls(graph.name, namer)
+        editor.source_names = dict(graph.source_names)
+        editor.pixels = dict(graph.pixels)
+        editor.numerics = graph.numerics
+        editor.joined = Joined(graph.joined)
+        return editor
+
+    @classmethod
     def of(cls, graph: Graph) -> GraphEditor:
         """An editor that starts from ``graph``."""
         used = {*graph.used_names, *graph.values, *(node.name for node in graph.nodes)}
-        editor = cls(graph.name, Namer(graph.original_names, used))
+        editor = cls.after(graph, Namer(graph.original_names, used))
         editor.values = dict(graph.values)
         for value in graph.values.values():
             editor._note_folded(value)
         editor.inputs = list(graph.inputs)
         for output in graph.outputs:
             editor.set_output(output)
-        editor.source_names = dict(graph.source_names)
         editor.derived = set(graph.derived)
-        editor.pixels = dict(graph.pixels)
         for node in graph.nodes:
             editor._attach(node)
         return editor
 
     def _attach(self, node: Node) -> None:
         self._nodes[node.name] = node
+        self.joined.note(node.name, node.origin)
         for name in node.inputs:
             self._users.setdefault(name, {})[node.name] = None
         for name in node.outputs:
@@ -133,15 +102,32 @@ class GraphEditor:
         self.source_names[value.name] = source_name
         return value
 
-    def constant(self, name: str, data: Array, type_: TensorType | None = None) -> Value:
+    def constant(
+        self, name: str, data: Array, type_: TensorType | None = None, declared: Declared | None = None
+    ) -> Value:
         """Add a constant. Its type is taken from the data, unless it is given because the constant is quantized."""
         if type_ is None:
             type_ = TensorType(tuple(data.shape), str(data.dtype))
-        value = Value(self.namer.unique(name), type_, data)
+        value = Value(self.namer.unique(name), type_, data, declared)
         self.constant_bytes += data.nbytes
         self._note_folded(value)
         self.values[value.name] = value
         return value
+
+    def moved(self, name: str, value: Value, move: Callable[[Array], Array], type_: TensorType | None = None) -> Value:
+        """Add a constant with the elements of another one moved about, and what is declared of them.
+
+        Args:
+            name: Of the new constant.
+            value: The constant.
+            move: What becomes of its data, and of its declared integers.
+            type_: Of the new constant, where it is quantized. Parameters by channel stay along their dimension.
+        """
+        assert value.data is not None
+        declared = value.declared
+        if declared is not None and declared.data is not None:
+            declared = replace(declared, data=np.ascontiguousarray(move(declared.data)))
+        return self.constant(name, np.ascontiguousarray(move(value.data)), type_, declared)
 
     def output(self, source_name: str, value: str) -> None:
         """Add an output of the network. source_name: its name in the model file."""
@@ -180,6 +166,11 @@ class GraphEditor:
         self._attach(Node(name, op, tuple(value.name for value in inputs), tuple(outputs), origin))
         return results[0]
 
+    def declare(self, value: str, declared: Declared | None) -> Value:
+        """Say how the model file quantizes a value. Returns the value with that."""
+        self.values[value] = replace(self.values[value], declared=declared)
+        return self.values[value]
+
     def set_output(self, output: Output) -> None:
         """Add an output, or let the one of that name be another value."""
         old = self._outputs.get(output.name)
@@ -199,6 +190,20 @@ class GraphEditor:
     def nodes(self) -> list[Node]:
         """All nodes, in their order."""
         return list(self._nodes.values())
+
+    def declared_alike(self, value: str, other: str) -> bool:
+        """Whether the model file quantizes two values alike, or neither."""
+        first, second = self.values[value].declared, self.values[other].declared
+        return second is None if first is None else first.is_like(second)
+
+    @property
+    def last_node(self) -> Node | None:
+        """The newest node."""
+        return next(reversed(self._nodes.values()), None)
+
+    def nodes_since(self, node: Node | None) -> list[Node]:
+        """The nodes that are newer than ``node``, newest first, in time proportional to their number."""
+        return list(takewhile(lambda other: other is not node, reversed(self._nodes.values())))
 
     def alive(self, node: Node) -> bool:
         """Whether ``node`` is still as it was in the graph under edit."""
@@ -241,8 +246,17 @@ class GraphEditor:
         self.redirect_all({old: new})
 
     def redirect_all(self, new: Mapping[str, str]) -> None:
-        """Let every use of each key use its value, which is no key itself, in time proportional to the uses' nodes."""
+        """Let every use of each key use its value, which is no key itself, in time proportional to the uses' nodes.
+
+        A value that stands for a declared one is declared so too, unless it has parameters of its own.
+        """
         renamed = {old: name for old, name in new.items() if old != name}
+        for old, name in renamed.items():
+            before, after = self.producer(name), self.producer(old)
+            if before is not None and after is not None and not self._lives_on(after):
+                self.joined.join(before.origin, [before.origin, after.origin])
+            if self.values[name].declared is None and self.values[old].declared is not None:
+                self.declare(name, self.values[old].declared)
         for node in {node.name: node for old in renamed for node in self.users(old)}.values():
             self._replace(node, replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs)))
         if any(self.is_output(old) for old in renamed):
@@ -256,7 +270,7 @@ class GraphEditor:
 
     def set_data(self, value: str, data: Array) -> None:
         """Other data of the same type for a constant."""
-        self.values[value] = replace(self.values[value], data=data)
+        self.values[value] = replace(self.values[value], data=data, declared=None)
         self._note_folded(self.values[value])
 
     def set_op(self, node: Node, op: Op) -> Node:
@@ -266,6 +280,12 @@ class GraphEditor:
     def set_inputs(self, node: Node, inputs: tuple[str, ...]) -> Node:
         """Other inputs for a node. Returns the new node."""
         return self._replace(node, replace(node, inputs=inputs))
+
+    def _lives_on(self, node: Node) -> bool:
+        """Whether another node in use stems from the same node of the model file: ``node`` was only moved."""
+        names = [name for name in self.joined.nodes_of(node.origin) if name in self._nodes and name != node.name]
+        same = [self._nodes[name] for name in names]
+        return any(self.users(name) or self.is_output(name) for other in same for name in other.outputs)
 
     def remove_if_unused(self, node: Node) -> None:
         """Forget ``node`` if nothing uses its results, so that later rules do not count it as a user."""
@@ -305,6 +325,8 @@ class GraphEditor:
             frozenset(self.namer.used),
             frozenset(self.namer.original),
             MappingProxyType(dict(self.pixels)),
+            self.numerics,
+            MappingProxyType(self.joined.of({node.origin for node in order})),
         )
 
     def _live_nodes(self) -> list[Node]:

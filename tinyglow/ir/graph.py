@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from tinyglow.ir import show
-from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.ir.types import ChannelParams, QuantParams, Shape, TensorType
+from tinyglow.numerics.names import GLOW
 
 if TYPE_CHECKING:
     from tinyglow.ir.op import Op
@@ -18,12 +19,47 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
+class Declared:
+    """How a model file quantizes a value that is float in the graph. The quantizer makes such integers of it.
+
+    Attributes:
+        dtype: Of the integers.
+        quant: Parameters of the whole tensor; None if there are some for each index along a dimension.
+        channel_quant: Those; None if there are none.
+        data: The integers of a constant, in the value's shape.
+    """
+
+    dtype: str
+    quant: QuantParams | None = None
+    channel_quant: ChannelParams | None = None
+    data: Array | None = None
+
+    def type_of(self, shape: Shape) -> TensorType:
+        """The integer type of a value of that shape."""
+        return TensorType(shape, self.dtype, self.quant, self.channel_quant)
+
+    def is_like(self, other: Declared | None) -> bool:
+        """Whether both mean the same by the same integers."""
+        if other is None:
+            return False
+        return (self.dtype, self.quant, self.channel_quant) == (other.dtype, other.quant, other.channel_quant)
+
+
+@dataclass(frozen=True, eq=False)
 class Value:
-    """A tensor: a placeholder, a constant (then ``data`` has ``type``'s shape and dtype) or the result of a node."""
+    """A tensor: a placeholder, a constant or the result of a node.
+
+    Attributes:
+        name: Unique in the graph.
+        type: Its type.
+        data: Of a constant, in ``type``'s shape and dtype.
+        declared: How the model file quantizes it; None if it is float there, or once the quantizer has run.
+    """
 
     name: str
     type: TensorType
     data: Array | None = None
+    declared: Declared | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +106,9 @@ class Graph:
         original_names: Names of the model file (``ir.editor.Namer``).
         pixels: The inputs that are uint8 in the model file, by name, and what an element stands for there:
             scale * (element - offset).
+        numerics: Whose rounding the integers have: a name of ``numerics.names``.
+        joined: For a node of the model file, by ``Node.origin``: all nodes of the file whose work is done by what
+            stems from it, in their order, but none that other nodes stem from. Without an entry it is that node alone.
     """
 
     name: str
@@ -82,11 +121,39 @@ class Graph:
     used_names: frozenset[str] = frozenset()
     original_names: frozenset[str] = frozenset()
     pixels: Mapping[str, QuantParams] = field(default_factory=dict)
+    numerics: str = GLOW
+    joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def layers_of(self, node: Node) -> tuple[str, ...]:
+        """The nodes of the model file whose work ``node`` does, in their order.
+
+        If several nodes stem from one, the layer among them has those that were joined with it.
+
+        Args:
+            node: A node of this graph.
+
+        Returns:
+            Their names.
+        """
+        same = [other for other in self.nodes if other.origin == node.origin]
+        layer = next((other for other in same if other.op.bias_operand is not None), same[-1])
+        alone = (node.origin,) if node.origin else ()
+        return self.joined.get(node.origin, alone) if node is layer else alone
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the model file quantizes some of the values, so that the quantizer needs no profile."""
+        return any(value.declared for value in self.values.values())
 
     @property
     def is_quantized(self) -> bool:
-        """Whether any value is quantized: the model came so, or station 4 has run."""
-        return any(value.type.quant or value.type.channel_quant for value in self.values.values())
+        """Whether any value is quantized: the model file says so, or station 4 has run."""
+        return self.is_declared or any(value.type.quant or value.type.channel_quant for value in self.values.values())
+
+    def integer_type(self, value: str) -> TensorType:
+        """The type that the quantizer gives a value by what its model file declares; else its type as it is."""
+        found = self.values[value]
+        return found.declared.type_of(found.type.shape) if found.declared else found.type
 
     def type_of(self, value: str) -> TensorType:
         """The type of a value."""

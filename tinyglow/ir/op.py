@@ -89,9 +89,13 @@ class SourceNode:
 
 
 class Importer(Protocol):
-    """What an operator may ask of a frontend while it brings a source node into the graph."""
+    """What an operator may ask of a frontend while it brings a source node into the graph.
+
+    like_glow: whether to make exactly the nodes that Glow's importer makes.
+    """
 
     editor: GraphEditor
+    like_glow: bool
 
     def value(self, name: str) -> Value:
         """The graph's value for a source tensor."""
@@ -120,6 +124,9 @@ class Quantizing(Protocol):
     def choose(self, low: float, high: float) -> QuantParams:
         """The parameters for a range of reals, by the schema in use."""
 
+    def plain(self, value: str) -> Value:
+        """A value that is not quantized: truth values as they are, floats in float."""
+
     def rescale(self, name: str, value: Value, params: QuantParams, origin: str) -> Value:
         """A value with other parameters.
 
@@ -137,8 +144,26 @@ class Quantizing(Protocol):
     def channelwise(self) -> bool:
         """Whether convolutions get a scale for each output channel."""
 
-    def convert_channelwise(self, node: Node, op: Op) -> Value:
-        """A convolution (image, filters, bias) as ``op``, with filters and bias quantized for each output channel."""
+    def convert_channelwise(self, node: Node, op: Op, image: Value | None = None) -> Value:
+        """A layer (input, weights, bias) as ``op``, with weights and bias quantized for each output channel.
+
+        Args:
+            node: The layer.
+            op: A convolution, whose filters are [units, ...].
+            image: The quantized input, where that is not simply the node's.
+        """
+
+    @property
+    def declared(self) -> bool:
+        """Whether the parameters are those that the model file declares."""
+
+    @property
+    def numerics(self) -> str:
+        """Whose rounding the integers have: a name of ``numerics.names``."""
+
+    @property
+    def by_unit(self) -> bool:
+        """Whether the file declares parameters for each unit of the weights of the layer at work."""
 
     def convert(self, node: Node) -> Value:
         """``node`` on quantized inputs, as the operator's class variables say: what most operators need."""
@@ -188,6 +213,10 @@ class Lowering(Protocol):
     def target(self) -> Target:
         """What the program is made for."""
 
+    @property
+    def numerics(self) -> str:
+        """Whose rounding the integers have: a name of ``numerics.names``."""
+
     def choose(self, variants: Sequence[Variant]) -> None:
         """Emit one of several ways to compute the node. The first is the simplest and serves everywhere."""
 
@@ -226,13 +255,18 @@ class Op(ABC):
     inputs_match_output: ClassVar[bool] = False
     # Which operand is the bias.
     bias_operand: ClassVar[int | None] = None
-    # Whether ``from_tflite`` takes int8 inputs. If not, it is float in quantized TFLite networks, between conversions.
-    int8_in_tflite: ClassVar[bool] = True
+    # Whether it becomes int8 where the model file declares the parameters of all its values. If not, it stays float.
+    declared_int8: ClassVar[bool] = True
     # Whether Glow has no int8 kernel for it and leaves it in float.
     float_in_glow: ClassVar[bool] = False
 
+    # Whether it takes int32 numbers that are computed at run time, or given as an input.
+    takes_indices: ClassVar[bool] = False
+
     # Whether it has an int16 form. int16 is ours; an operator without such a form stays float in an int16 network.
     has_int16: ClassVar[bool] = False
+    # Whether each element of its results is a probability; None: if the elements of its first input are.
+    gives_probabilities: ClassVar[bool | None] = False
     # Of layers with weights: which dimension of the weights counts the output units.
     units_axis: ClassVar[int] = 0
 
@@ -242,6 +276,8 @@ class Op(ABC):
     # (Glow, lib/Optimizer/GraphOptimizer/GraphOptimizer.cpp, OptimizeQuantization).
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = ()
     absorbs_rescale_after: ClassVar[bool] = False
+    # Whether each element of the result is one of the inputs', or 0: then every numerics has the same integers.
+    moves: ClassVar[bool] = False
     # Whether each element of the result depends only on the elements at the same place.
     elementwise: ClassVar[bool] = False
 

@@ -13,7 +13,6 @@ from tinyglow.operators.broadcast import align_ranks, broadcast_inputs, broadcas
 from tinyglow.operators.constants import computed
 from tinyglow.operators.fused_activation import bind_activated
 from tinyglow.operators.matmul import MatMul
-from tinyglow.operators.tflite_node import add_node
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,7 @@ class Binary(Op):
         if len(node.inputs) != 2:
             raise UnsupportedError(f"has {len(node.inputs)} inputs", "2")
         x, y = (importer.value(name) for name in node.inputs)
-        if x.type.quant is None:
-            bind_activated(node, importer, cls()._combined(x, y, node, importer, node.name))
-            return
-        operands = broadcast_inputs(x, y, importer.editor, node.name)
-        bind_activated(node, importer, add_node(node, importer, cls(), operands))
+        bind_activated(node, importer, cls()._combined(x, y, node, importer, node.name))
 
     def _combined(self, x: Value, y: Value, node: SourceNode, importer: Importer, name: str) -> Value:
         if x.type.dtype != y.type.dtype:

@@ -22,9 +22,8 @@ from tinyglow.kernels.convolution.layer import ConvLayer, conv_layer
 from tinyglow.kernels.convolution.variants import VARIANTS
 from tinyglow.kernels.window import Window, merge_batch, require_image
 from tinyglow.operators.fused_activation import bind_activated
-from tinyglow.operators.quantized_layer import layer_constants
 from tinyglow.operators.reshape import Reshape
-from tinyglow.operators.tflite_node import add_layer, add_node, constant_bias, require_count, window_from_tflite
+from tinyglow.operators.tflite_node import add_node, constant_bias, require_count, window_from_tflite
 from tinyglow.operators.transpose import Transpose
 from tinyglow.operators.window import NCHW_TO_NHWC, NHWC_TO_NCHW, window_from_onnx, with_unit_height
 
@@ -132,13 +131,6 @@ class Conv2D(Op):
         if depthwise and node.integer("depth_multiplier", 0):  # 0 leaves it to the filters' shape
             require_count(node, "depth_multiplier", out_c // size[3], "results for each channel")
         window = window_from_tflite(node, (kernel_h, kernel_w), (size[1], size[2]))
-        if image.type.quant is not None:
-            weights, bias = layer_constants(node, importer, perm)
-            kind = ChannelwiseConv2D if weights.type.channel_quant else Conv2D
-            bind_activated(
-                node, importer, add_layer(node, importer, kind(window, size[3] // in_g), [image, weights, bias])
-            )
-            return
         moved = np.ascontiguousarray(given.data.transpose(perm))
         weights = importer.editor.constant(node.inputs[1], moved) if depthwise else given
         operands = [image, weights, constant_bias(node, importer, out_c)]
@@ -183,7 +175,7 @@ class Conv2D(Op):
         result = self.activation.run_float(np.concatenate(parts, axis=1) + bias)
         return result.reshape(*patches.shape[:3], -1)
 
-    def _sizes(self, image: TensorType, out: TensorType) -> dict[str, Any]:
+    def sizes(self, image: TensorType, out: TensorType) -> dict[str, Any]:
         """The fields of ConvSizes."""
         n, in_h, in_w, in_c = image.shape
         _, out_h, out_w, out_c = out.shape
@@ -202,7 +194,7 @@ class Conv2D(Op):
     def lower(self, node: Node, lowering: Lowering) -> None:
         image = lowering.type_of(node.inputs[0])
         out = lowering.type_of(node.outputs[0])
-        sizes = self._sizes(image, out)
+        sizes = self.sizes(image, out)
         if out.dtype == "int16":
             lower_conv2d_int16(node, lowering, sizes, self.activation)
             return
@@ -215,7 +207,7 @@ class Conv2D(Op):
     def _layer(self, node: Node, type_of: Callable[[str], TensorType], data_of: Callable[[str], Array]) -> ConvLayer:
         types = [type_of(name) for name in (*node.inputs, node.outputs[0])]
         constants = data_of(node.inputs[1]), data_of(node.inputs[2])
-        return conv_layer(node, types, constants, self._sizes(types[0], types[3]), self.activation, self.pool)
+        return conv_layer(node, types, constants, self.sizes(types[0], types[3]), self.activation, self.pool)
 
     def layer_of(self, node: Node, value: Callable[[str], Value]) -> ConvLayer:
         """What is known of an int8 convolution. Raises UnsupportedError or ValueError where it has no kernel."""

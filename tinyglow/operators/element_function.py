@@ -19,6 +19,7 @@ from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LOOKUP_INT16, Lookup16Params, LookupParams, interpolation_table
 from tinyglow.kernels.elementwise.map import MapParams
 from tinyglow.numerics import glow
+from tinyglow.numerics.names import GLOW
 from tinyglow.operators.rescale import Rescale
 
 
@@ -39,11 +40,7 @@ class ElementFunction(Op):
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        value, declared = importer.value(node.inputs[0]), importer.declared(node.outputs[0])
-        if value.type.quant is None or declared.quant is None:
-            cls.from_onnx(node, importer)
-            return
-        importer.bind(node.outputs[0], cls().tabulated_node(node.name, value, declared.quant, importer.editor))
+        cls.from_onnx(node, importer)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)
@@ -75,6 +72,8 @@ class ElementFunction(Op):
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
         if quantizing.int16:
             return self._interpolated(node, quantizing)
+        if quantizing.numerics != GLOW:
+            return quantizing.convert(node)
         return self.look_up(node, quantizing.quantized(node.inputs[0]), quantizing.params(node.outputs[0]), quantizing)
 
     def int16_params(self, source: QuantParams, node: Node, quantizing: Quantizing) -> tuple[QuantParams, QuantParams]:
@@ -116,7 +115,7 @@ class BoundedFunction(ElementFunction):
     """A function that is almost constant outside of ``domain``, and whose values are in ``image``.
 
     In int8 it is looked up between these fixed ranges, with rescales before and after (Glow,
-    lib/Quantization/Quantization.cpp, replaceQuantizedTanhWithLookupTable).
+    lib/Quantization/Quantization.cpp, replaceQuantizedTanhWithLookupTable); or between the file's own.
     """
 
     domain: ClassVar[tuple[float, float]]
@@ -131,7 +130,7 @@ class BoundedFunction(ElementFunction):
         return min(source, domain, key=lambda params: params.scale), quantizing.choose(*self.image)
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
-        if quantizing.int16:
+        if quantizing.int16 or quantizing.declared or quantizing.numerics != GLOW:
             return super().quantize(node, quantizing)
         edit = quantizing.edit
         # Glow's three nodes get the numbers after the float node's.

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.namer import legal_name
+from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
 from tinyglow.kernels.fully_connected.fully_connected import portable_variant
@@ -21,11 +21,11 @@ from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedPar
 from tinyglow.kernels.fully_connected.variants import VARIANTS
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow
+from tinyglow.numerics.names import GLOW
 from tinyglow.operators.conv2d import ChannelwiseConv2D
 from tinyglow.operators.fused_activation import activate
-from tinyglow.operators.quantized_layer import layer_constants
 from tinyglow.operators.reshape import Reshape
-from tinyglow.operators.tflite_node import add_layer, add_node, constant_bias
+from tinyglow.operators.tflite_node import add_node, constant_bias
 
 
 def _gemm_bias(node: SourceNode, importer: Importer, units: int) -> Array:
@@ -108,16 +108,10 @@ class FullyConnected(Op):
             raise UnsupportedError(found, "rows of that depth")
         edit.namer.unique(f"{node.name}.Transpose")  # of the weights, folded at once
         rows = x.type.elements // depth
-        if x.type.quant is not None and given.type.channel_quant is not None:
-            result = _add_as_convolution(node, importer, x, (rows, units, depth))
-        else:
-            if len(shape) != 2 or shape[1] != depth:
-                x = edit.add(f"{node.name}.reshape2D", Reshape((rows, depth)), [x], node.name)
-            if x.type.quant is not None:
-                result = add_layer(node, importer, cls(), [x, *layer_constants(node, importer, (1, 0), units_axis=1)])
-            else:
-                weights = edit.constant(node.inputs[1], np.ascontiguousarray(given.data.T))
-                result = add_node(node, importer, cls(), [x, weights, constant_bias(node, importer, units)])
+        if len(shape) != 2 or shape[1] != depth:
+            x = edit.add(f"{node.name}.reshape2D", Reshape((rows, depth)), [x], node.name)
+        weights = edit.constant(node.inputs[1], np.ascontiguousarray(given.data.T))
+        result = add_node(node, importer, cls(), [x, weights, constant_bias(node, importer, units)])
         result = activate(node, importer, result)
         target = (*shape[:-1], units) if keeps else (rows, units)
         if result.type.shape != target:
@@ -145,6 +139,17 @@ class FullyConnected(Op):
         if self.gemm_weights:
             same |= {legal_name(node.origin): name, self.gemm_weights: weights}
         return GlowParts(same, {f"{name}_dot": lambda x, matrix, _: x @ matrix[0]})
+
+    def quantize(self, node: Node, quantizing: Quantizing) -> Value:
+        """Weights with parameters for each unit make it a 1x1 convolution over the rows; Glow has no such layer."""
+        if not quantizing.by_unit or quantizing.numerics != GLOW:
+            return quantizing.convert(node)
+        edit, x = quantizing.edit, quantizing.quantized(node.inputs[0])
+        rows, depth = x.type.shape
+        image = edit.add(f"{node.name}.reshape4D", Reshape((1, rows, 1, depth)), [x], node.origin)
+        result = quantizing.convert_channelwise(node, ChannelwiseConv2D(Window((1, 1))), image)
+        type_ = result.type.reshaped((rows, result.type.shape[-1]))
+        return edit.add(node.name, Reshape(type_.shape), [result], node.origin, (type_,))
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         x, weights, bias = (lowering.type_of(name) for name in node.inputs)
@@ -179,14 +184,3 @@ class FullyConnected(Op):
         others = (family(layer, lowering) for family in VARIANTS)
         known = [variant for variant in others if variant is not None]
         lowering.choose([portable_variant(layer, lowering), *known, *packed_dense_variants(layer, lowering)])
-
-
-def _add_as_convolution(node: SourceNode, importer: Importer, x: Value, sizes: tuple[int, int, int]) -> Value:
-    """An int8 layer with a scale for each unit, which convolutions have: 1x1 over the rows. sizes: rows, units, depth.
-
-    Glow has no such layer.
-    """
-    rows, units, depth = sizes
-    image = importer.editor.add(f"{node.name}.reshape4D", Reshape((1, rows, 1, depth)), [x], node.name)
-    weights, bias = layer_constants(node, importer, (0, 1), shape=(units, 1, 1, depth))
-    return add_layer(node, importer, ChannelwiseConv2D(Window((1, 1))), [image, weights, bias])

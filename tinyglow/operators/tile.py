@@ -58,6 +58,7 @@ class Tile(Op):
     }
     tflite_types: ClassVar[TFLiteForms] = {"TILE": TFLiteForm(3)}
     glow_kind: ClassVar[str] = "InsertTensor"
+    moves: ClassVar[bool] = True
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     inputs_match_output: ClassVar[bool] = True

@@ -24,7 +24,6 @@ class Unary(Op):
     takes_integers: ClassVar[bool] = False
     # Whether Glow makes a Pow with a constant of it, which takes the node's own name.
     is_pow_in_glow: ClassVar[bool] = False
-    int8_in_tflite: ClassVar[bool] = False
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
-from tinyglow.ir.graph import Graph, Node
+from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.activation import NO_ACTIVATION, Activation
@@ -30,6 +30,13 @@ from tinyglow.operators.relu import Relu
 from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.transpose import Transpose
+from tinyglow.passes.borders import (
+    RAISING,
+    convert_placeholders,
+    dequantize_above_transpose,
+    fuse_reciprocal,
+    sink_transpose_below_dequantize,
+)
 from tinyglow.passes.rewrite import Pass, Rule, apply_once, rewrite, rewriting, run_passes
 from tinyglow.passes.tables import absorb_rescale_after_table, absorb_rescale_before_table
 from tinyglow.passes.transposes import drop_identities, merge_reshapes
@@ -202,6 +209,23 @@ def _saturates(activation: Activation, type_: TensorType) -> bool:
     return type_.dtype == "int8" and type_.quant is not None and activation.is_saturation(type_.quant)
 
 
+def fuse_activation_above_reshape(node: Node, edit: GraphEditor) -> bool:
+    """Relu(Reshape(conv(x))) is Reshape(conv(x)) with the activation in it, where all have the same parameters."""
+    flat = edit.producer(node.inputs[0])
+    source = None if flat is None or not isinstance(flat.op, Reshape) else edit.producer(flat.inputs[0])
+    activation = _activation_of(node.op)
+    if activation is None or flat is None or source is None or not isinstance(source.op, Conv2D):
+        return False
+    names = (source.outputs[0], flat.outputs[0])
+    if source.op.activation != NO_ACTIVATION or not all(map(edit.has_one_use, names)):
+        return False
+    if edit.value(source.outputs[0]).type.quant != edit.value(node.outputs[0]).type.quant:
+        return False
+    edit.set_op(source, replace(source.op, activation=activation))
+    edit.redirect(node.outputs[0], flat.outputs[0])
+    return True
+
+
 def drop_fused_saturation(node: Node, edit: GraphEditor) -> bool:
     """A convolution needs no bounds where int8 has the same (Glow: RemoveIdentityRelu, RemoveIdentityClip)."""
     if not isinstance(node.op, Conv2D) or not _saturates(node.op.activation, edit.value(node.outputs[0]).type):
@@ -283,11 +307,16 @@ def merge_transpose_into_fully_connected(node: Node, edit: GraphEditor) -> bool:
     if before.op.perm[0] != 0 or moved[0] != flat.op.shape[0]:
         return False
     # Rows of the weights are numbered in the transposed order; put them into the order of x.
-    rows = weights.data.reshape(*moved[1:], weights.data.shape[1])
     inverse = [before.op.perm.index(axis) - 1 for axis in range(1, len(moved))]
-    data = np.ascontiguousarray(rows.transpose(*inverse, len(inverse))).reshape(weights.data.shape)
-    reshaped = edit.add(flat.name, flat.op, [source], flat.origin, (edit.value(node.inputs[0]).type,))
-    reordered = edit.constant(weights.name, data, weights.type)
+
+    def reorder(data: Array) -> Array:
+        rows = data.reshape(*moved[1:], data.shape[1])
+        return rows.transpose(*inverse, len(inverse)).reshape(data.shape)
+
+    flattened = edit.value(node.inputs[0])
+    reshaped = edit.add(flat.name, flat.op, [source], flat.origin, (flattened.type,))
+    edit.declare(reshaped.name, flattened.declared)
+    reordered = edit.moved(weights.name, weights, reorder, weights.type)
     edit.set_inputs(node, (reshaped.name, reordered.name, *node.inputs[2:]))
     edit.remove_if_unused(flat)
     edit.remove_if_unused(before)
@@ -314,28 +343,6 @@ def fold_rescales(graph: Graph, upwards: Sequence[Rule], downwards: Sequence[Rul
             return edit.finish()
 
 
-def convert_placeholders(graph: Graph) -> Graph:
-    """Let inputs and outputs that are int8 inside the network be int8 at its border (Glow's -convert-placeholders)."""
-    edit = GraphEditor.of(graph)
-    renamed: dict[str, str] = {}
-    redundant: list[Node] = []
-    for name in graph.inputs:
-        users = edit.users(name)
-        types = {edit.value(user.outputs[0]).type for user in users}
-        if users and len(types) == 1 and all(isinstance(user.op, Quantize) for user in users):
-            edit.set_type(name, types.pop())
-            renamed |= {user.outputs[0]: name for user in users}
-            redundant += users
-    edit.redirect_all(renamed)
-    for node in redundant:
-        edit.remove_if_unused(node)
-    for output in graph.outputs:
-        source = edit.producer(output.value)
-        if source is not None and isinstance(source.op, Dequantize):
-            edit.set_output(replace(output, value=source.inputs[0]))
-    return edit.finish()
-
-
 def merge_transposes_into_fully_connected(graph: Graph, once: bool = False) -> Graph:
     """``merge_transpose_into_fully_connected`` and what it makes needless, until nothing changes; or ``once``."""
     while True:
@@ -353,12 +360,17 @@ def tidying(float_io: bool = False, like_glow: bool = False, declared: bool = Fa
     def fold(graph: Graph) -> Graph:
         return fold_rescales(graph, upwards, downwards)
 
+    movements = [rewriting("dequantize above transposes", [dequantize_above_transpose])] if like_glow else []
+    raising = [rewriting("raise above reshapes", RAISING)] if like_glow else []
     passes = [
+        *movements,
         rewriting("fold float constants", [fold_float_constants, raise_rescale_above_transpose]),
         Pass("fold rescales", fold, (*upwards, *downwards)),
-        rewriting("fuse activations", [fuse_activation_into_convolution]),
+        *raising,
+        rewriting("fuse activations", [fuse_activation_into_convolution, fuse_activation_above_reshape]),
         Pass("fold rescales again", fold, (*upwards, *downwards)),
         rewriting("drop bounds", [drop_saturation, drop_fused_saturation if like_glow else keep_unreachable_bound]),
+        *([rewriting("raise and sink again", [*RAISING, sink_transpose_below_dequantize])] if like_glow else []),
         Pass("merge transposes into layers", lambda graph: merge_transposes_into_fully_connected(graph, like_glow)),
     ]
     return passes if float_io else [*passes, Pass("convert placeholders", convert_placeholders)]
@@ -370,4 +382,5 @@ def tidy(graph: Graph, float_io: bool = False, like_glow: bool = False, declared
     like_glow: fold no more transposes into weights than Glow does, which tries once, and drop bounds when Glow does.
     declared: the graph came quantized, with tables that stay as its file says.
     """
-    return run_passes(graph, tidying(float_io, like_glow, declared))
+    passes = tidying(float_io, like_glow, declared)
+    return run_passes(graph, [*passes, rewriting("fuse reciprocals", [fuse_reciprocal])] if like_glow else passes)

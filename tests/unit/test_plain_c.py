@@ -30,7 +30,7 @@ PLAIN = "-DTG_PLAIN_C"
     ],
 )
 def test_kernels_compile(core: str, flags: tuple[str, ...], tmp_path: Path) -> None:
-    """ARMv8-M without the DSP extension, and clang that says it is not GNU's: what has code for cores still compiles."""
+    """ARMv8-M without the DSP extension, and clang that says it is not GNU's: kernels with code for cores compile."""
     board = load_board("cortex-m0plus")
     compiler = find_compiler("zig", board)
     sources = [path for path in runtime_sources() if "_dsp" in path.name or "_code" in path.name]

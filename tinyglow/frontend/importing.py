@@ -46,8 +46,9 @@ def fault_of_shape(shape: Sequence[int]) -> str:
 class ModelImport:
     """One model on its way into a graph: ``ir.op.Importer``, with the problems found on the way."""
 
-    def __init__(self, editor: GraphEditor, file_bytes: int) -> None:
+    def __init__(self, editor: GraphEditor, file_bytes: int, like_glow: bool = False) -> None:
         self.editor = editor
+        self.like_glow = editor.like_glow = like_glow
         self._room = _GROWTH * file_bytes + _SMALL
         self.problems: list[Problem] = []
         self.values: dict[str, Value] = {}

@@ -85,7 +85,7 @@ class _Import(ModelImport):
         self.integral: set[str] = set()  # values that are UINT8 in the model, and float here
         names = [node.name or node.output[0] for node in model.graph.node if node.output]
         names += [tensor.name for tensor in model.graph.initializer]
-        super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize())
+        super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize(), request.like_glow)
         self._defined: set[str] = set()
         self._opset = max((item.version for item in model.opset_import if item.domain in DOMAINS), default=0)
 

@@ -66,7 +66,7 @@ class _Import(ModelImport):
         self.outputs = frozenset(model.outputs)
         self.nodes = [self._source(operator) for operator in model.operators]
         namer = Namer(original=[node.name for node in self.nodes], used=RESERVED)
-        super().__init__(GraphEditor(name, namer), model.file_bytes)
+        super().__init__(GraphEditor(name, namer), model.file_bytes, request.like_glow)
 
     def declared(self, name: str) -> TensorType:
         """``ir.op.Importer.declared``."""
@@ -251,6 +251,7 @@ class InFloat:
     def __init__(self, importer: Importer) -> None:
         self.importer = importer
         self.editor = importer.editor
+        self.like_glow = importer.like_glow
 
     def value(self, name: str) -> Value:
         """The value in float: a quantized one dequantized."""

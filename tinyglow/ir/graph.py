@@ -70,6 +70,9 @@ class Graph:
         original_names: Names of the model file (``ir.editor.Namer``).
         pixels: The inputs that are uint8 in the model file, by name, and what an element stands for there:
             scale * (element - offset).
+        made: Names of the nodes in the order in which they were made. Glow's passes take them in this order.
+        like_glow: Whether its nodes are those that Glow has.
+        deviations: What Glow computes otherwise than the model says, by the model's nodes.
     """
 
     name: str
@@ -82,6 +85,9 @@ class Graph:
     used_names: frozenset[str] = frozenset()
     original_names: frozenset[str] = frozenset()
     pixels: Mapping[str, QuantParams] = field(default_factory=dict)
+    made: tuple[str, ...] = ()
+    like_glow: bool = False
+    deviations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_quantized(self) -> bool:

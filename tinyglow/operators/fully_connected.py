@@ -10,7 +10,7 @@ import numpy as np
 from tinyglow.ir.editor import legal_name
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
 from tinyglow.kernels.fully_connected.fully_connected import portable_variant
@@ -23,8 +23,10 @@ from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow
 from tinyglow.operators.conv2d import ChannelwiseConv2D
 from tinyglow.operators.fused_activation import activate
+from tinyglow.operators.glow_nodes import Gemm, Splat
 from tinyglow.operators.quantized_layer import layer_constants
 from tinyglow.operators.reshape import Reshape
+from tinyglow.operators.slice import Slice
 from tinyglow.operators.tflite_node import add_layer, add_node, constant_bias
 
 
@@ -75,6 +77,9 @@ class FullyConnected(Op):
         x, weights = importer.value(node.inputs[0]), importer.constant(node.inputs[1])
         if weights is None or node.integer("transA", 0) or len(x.type.shape) != 2 or weights.ndim != 2:
             raise UnsupportedError("this form of Gemm", "a 2-D input and constant 2-D weights, transA=0")
+        if importer.like_glow:
+            _add_gemm(node, importer, x)
+            return
         edit = importer.editor
         edit.namer.unique(node.name)  # the Gemm node itself
         weights = weights.astype(np.float32) * np.float32(node.real("alpha", 1.0))
@@ -138,14 +143,6 @@ class FullyConnected(Op):
         x, weights, bias = inputs
         return (x @ weights[0] + bias[0],)
 
-    def parts_in_glow(self, node: Node) -> GlowParts:
-        """MatMul and BatchedAdd; of a Gemm also that node itself, and the weights it transposes."""
-        name, weights = node.outputs[0], node.inputs[1]
-        same = {f"{name}_bias": name}
-        if self.gemm_weights:
-            same |= {legal_name(node.origin): name, self.gemm_weights: weights}
-        return GlowParts(same, {f"{name}_dot": lambda x, matrix, _: x @ matrix[0]})
-
     def lower(self, node: Node, lowering: Lowering) -> None:
         x, weights, bias = (lowering.type_of(name) for name in node.inputs)
         out = lowering.type_of(node.outputs[0])
@@ -179,6 +176,28 @@ class FullyConnected(Op):
         others = (family(layer, lowering) for family in VARIANTS)
         known = [variant for variant in others if variant is not None]
         lowering.choose([portable_variant(layer, lowering), *known, *packed_dense_variants(layer, lowering)])
+
+
+def _add_gemm(node: SourceNode, importer: Importer, x: Value) -> None:
+    """As Glow's createGemm: without C there are zeros; a C of equal rows becomes one of them."""
+    edit, weights = importer.editor, importer.value(node.inputs[1])
+    op = Gemm(
+        glow.float32(node.real("alpha", 1.0)),
+        glow.float32(node.real("beta", 1.0)),
+        False,
+        bool(node.integer("transB", 0)),
+    )
+    units = op.infer(x.type, weights.type)[0].shape[1]
+    if len(node.inputs) < 3 or not node.inputs[2]:
+        c = edit.add(f"{node.name}.SplatC", Splat(0.0, (units,)), [], node.name)
+    else:
+        c = importer.value(node.inputs[2])
+        rows = c.data
+        if rows is not None and rows.ndim == 2 and (rows == rows[0]).all():
+            length = rows.shape[1]
+            row = edit.add(f"{node.name}.SliceC", Slice((0, 0), (1, length), (1, 1)), [c], node.name)
+            c = edit.add(f"{node.name}.ReshapeC", Reshape((length,)), [row], node.name)
+    importer.bind(node.outputs[0], edit.add(node.name, op, [x, weights, c], node.name))
 
 
 def _add_as_convolution(node: SourceNode, importer: Importer, x: Value, sizes: tuple[int, int, int]) -> Value:

@@ -25,7 +25,7 @@ class Reciprocal(Unary):
     tflite_types: ClassVar[TFLiteForms] = {"RSQRT": TFLiteForm(3)}
     glow_kind: ClassVar[str] = "Pow"
     kernel: ClassVar[Kernel] = DIV_FLOAT
-    is_pow_in_glow: ClassVar[bool] = True
+    exponent_in_glow: ClassVar[float | None] = -1.0
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:

@@ -200,14 +200,6 @@ def _saturates(activation: Activation, type_: TensorType) -> bool:
     return type_.dtype == "int8" and type_.quant is not None and activation.is_saturation(type_.quant)
 
 
-def drop_fused_saturation(node: Node, edit: GraphEditor) -> bool:
-    """A convolution needs no bounds where int8 has the same (Glow: RemoveIdentityRelu, RemoveIdentityClip)."""
-    if not isinstance(node.op, Conv2D) or not _saturates(node.op.activation, edit.value(node.outputs[0]).type):
-        return False
-    edit.set_op(node, replace(node.op, activation=NO_ACTIVATION))
-    return True
-
-
 def drop_saturation(node: Node, edit: GraphEditor) -> bool:
     """A Relu or Clip between equal types that have its bounds does nothing (Glow: as above)."""
     activation = _activation_of(node.op)
@@ -251,10 +243,9 @@ UPWARDS = (
     dequantize_before_rescale,
     skip_float_between_int8,
     skip_int8_between_floats,
+    absorb_rescale_behind_movements,
+    absorb_rescale_into_bounds,
 )
-# Glow drops bounds while it still moves rescales.
-UPWARDS_LIKE_GLOW = (*UPWARDS, drop_saturation)
-UPWARDS_OF_OURS = (*UPWARDS, absorb_rescale_behind_movements, absorb_rescale_into_bounds)
 DOWNWARDS = (absorb_rescale_downwards, sink_rescale)
 
 
@@ -293,11 +284,11 @@ def fold_float_constants(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
-def fold_rescales(graph: Graph, like_glow: bool = False) -> Graph:
+def fold_rescales(graph: Graph) -> Graph:
     """Every rescale merged into a neighbour that can take it, or as far down as it goes."""
     edit = GraphEditor.of(graph)
     while True:
-        while apply_once(edit, UPWARDS_LIKE_GLOW if like_glow else UPWARDS_OF_OURS):
+        while apply_once(edit, UPWARDS):
             pass
         if not apply_once(edit, DOWNWARDS):
             return edit.finish()
@@ -325,33 +316,30 @@ def convert_placeholders(graph: Graph) -> Graph:
     return edit.finish()
 
 
-def merge_transposes_into_fully_connected(graph: Graph, once: bool = False) -> Graph:
-    """``merge_transpose_into_fully_connected`` and what it makes needless, until nothing changes; or ``once``."""
+def merge_transposes_into_fully_connected(graph: Graph) -> Graph:
+    """``merge_transpose_into_fully_connected`` and what it makes needless, until nothing changes."""
     while True:
         edit = GraphEditor.of(graph)
         merged = apply_once(edit, [merge_transpose_into_fully_connected])
         graph = rewrite(edit.finish(), [merge_reshapes, drop_identities])
-        if once or not merged:
+        if not merged:
             return graph
 
 
-def tidying(float_io: bool = False, like_glow: bool = False) -> list[Pass]:
+def tidying(float_io: bool = False) -> list[Pass]:
     """The passes of ``tidy`` in their order."""
-    rescales = (*(UPWARDS_LIKE_GLOW if like_glow else UPWARDS_OF_OURS), *DOWNWARDS)
+    rescales = (*UPWARDS, *DOWNWARDS)
     passes = [
         rewriting("fold float constants", [fold_float_constants, raise_rescale_above_transpose]),
-        Pass("fold rescales", lambda graph: fold_rescales(graph, like_glow), rescales),
+        Pass("fold rescales", fold_rescales, rescales),
         rewriting("fuse activations", [fuse_activation_into_convolution]),
-        Pass("fold rescales again", lambda graph: fold_rescales(graph, like_glow), rescales),
-        rewriting("drop bounds", [drop_saturation, drop_fused_saturation if like_glow else keep_unreachable_bound]),
-        Pass("merge transposes into layers", lambda graph: merge_transposes_into_fully_connected(graph, like_glow)),
+        Pass("fold rescales again", fold_rescales, rescales),
+        rewriting("drop bounds", [drop_saturation, keep_unreachable_bound]),
+        Pass("merge transposes into layers", merge_transposes_into_fully_connected),
     ]
     return passes if float_io else [*passes, Pass("convert placeholders", convert_placeholders)]
 
 
-def tidy(graph: Graph, float_io: bool = False, like_glow: bool = False) -> Graph:
-    """Fold rescales and activations; with ``float_io`` the placeholders stay float.
-
-    like_glow: fold no more transposes into weights than Glow does, which tries once, and drop bounds when Glow does.
-    """
-    return run_passes(graph, tidying(float_io, like_glow))
+def tidy(graph: Graph, float_io: bool = False) -> Graph:
+    """Fold rescales and activations; with ``float_io`` the placeholders stay float."""
+    return run_passes(graph, tidying(float_io))

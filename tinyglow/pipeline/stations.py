@@ -18,6 +18,9 @@ from tinyglow.bundle.write import write_files
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
+from tinyglow.glow.lower import lower_for_profiler
+from tinyglow.glow.pipeline import before_lowering
+from tinyglow.glow.quantize import quantize_as_glow, tidy_as_glow
 from tinyglow.interp import fits, run_program
 from tinyglow.ir.dump import dump_graph, dump_program
 from tinyglow.ir.editor import legal_name
@@ -32,6 +35,7 @@ from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.placeholders import make_float
+from tinyglow.passes.rewrite import run_passes
 from tinyglow.passes.simplify import simplify
 from tinyglow.passes.tidy import tidy
 from tinyglow.pipeline.object_file import build_object, without_sources
@@ -98,8 +102,12 @@ def load(
         ModelError: With everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    graph = dump.graph(1, "read", load_model(path, name, Request(define or {}, shapes or {}, tuple(outputs))))
-    return graph if graph.is_quantized else dump.graph(2, "simplify", simplify(graph, like_glow))
+    request = Request(define or {}, shapes or {}, tuple(outputs), like_glow)
+    graph = dump.graph(1, "read", load_model(path, name, request))
+    if graph.is_quantized:
+        return graph
+    simpler = run_passes(graph, before_lowering()) if like_glow else simplify(graph)
+    return dump.graph(2, "simplify", simpler)
 
 
 def bind_inputs(
@@ -172,7 +180,8 @@ def profile(
         progress: Is called with the number of samples that have been run.
         dump: Where to write the ranges as text.
         batch: How many samples Glow would run together (its -minibatch).
-        lowered: Whether to record the values too that Glow's profiles hold of the operators into which it lowers nodes.
+        lowered: Whether to record the values that Glow's profiles hold of the operators into which it lowers nodes.
+            A graph like Glow's is always recorded so.
 
     Returns:
         The profile.
@@ -191,7 +200,10 @@ def profile(
             problem = Problem(f"input {name}", f"holds {array.dtype}", "float32, as the float network takes it")
             raise InputError("the calibration data are not floats", [problem])
     shaped = {name: array.reshape(-1, *shapes[name]) for name, array in bound.items()}
-    result = profile_graph(graph, shaped, bins, progress, batch, lowered)
+    same: Mapping[str, Sequence[str]] = {}
+    if lowered or graph.like_glow:
+        graph, same = lower_for_profiler(graph)
+    result = profile_graph(graph, shaped, bins, progress, batch, same)
     dump.text(3, "profile", lambda: "\n".join(f"{n} {r.low!r} {r.high!r}" for n, r in result.ranges.items()) + "\n")
     return result
 
@@ -227,8 +239,11 @@ def quantize(
         return dump.graph(5, "tidy", tidied)
     if profile is None:
         raise InputError("a float model needs a profile to be quantized", [Problem("the profile", "is missing")])
+    if scheme is not None and scheme.like_glow:
+        quantized = dump.graph(4, "quantize", quantize_as_glow(graph, profile, scheme))
+        return dump.graph(5, "tidy", tidy_as_glow(quantized, float_io))
     quantized = dump.graph(4, "quantize", quantize_graph(graph, profile, scheme))
-    return dump.graph(5, "tidy", tidy(quantized, float_io, (scheme or Scheme()).like_glow))
+    return dump.graph(5, "tidy", tidy(quantized, float_io))
 
 
 def lower(

@@ -339,10 +339,18 @@ def integer_division(evidence: Evidence) -> Iterator[Finding]:
             )
 
 
+def other_than_the_model(evidence: Evidence) -> Iterator[Finding]:
+    """What Glow computes otherwise than the model says, and so do we where its graph is asked for."""
+    for where, found in evidence.quantized.deviations.items():
+        advice = "without --graph=glow it is computed as the model says"
+        yield Finding("other-than-the-model", where, found, advice)
+
+
 RULES: tuple[Rule, ...] = (
     constant_input,
     few_samples,
     integer_division,
+    other_than_the_model,
     drowned_input,
     few_steps,
     below_a_step,

@@ -30,6 +30,7 @@ NEEDS = (
         "the folder `shared` beside the checkout, with data sets, models and recordings of Glow",
     ),
     Need("mkdocs", r"tinyglow\[docs\]", "pip install 'tinyglow[docs]'"),
+    Need("report", r"vl_convert|igraph", "pip install 'tinyglow[report]'"),
     Need("tflite", r"\btflite\b", "pip install 'tinyglow[tflite]'"),
     Need("unicorn", r"\bunicorn\b|elftools|capstone|tinyglow\.sim|tinyglow\[sim", "pip install 'tinyglow[sim]'"),
     Need("sanitizers", r"sanitizer librar", "gcc or clang with its sanitizers' libraries"),

@@ -7,11 +7,32 @@ traceback.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _MOST_CHARACTERS = 2_000  # of each part of a problem, when it is printed
 _MOST_IN_ALL = 200_000  # of all problems together
+
+# What POSIX says. Systems say it in their own words, Windows in the user's language.
+_REASONS = {
+    errno.ENOENT: "No such file or directory",
+    errno.ENOTDIR: "Not a directory",
+    errno.EISDIR: "Is a directory",
+    errno.EEXIST: "File exists",
+    errno.EACCES: "Permission denied",
+    errno.EROFS: "Read-only file system",
+    errno.ENOSPC: "No space left on device",
+    errno.ENAMETOOLONG: "File name too long",
+    errno.ELOOP: "Too many levels of symbolic links",
+}
+
+
+def reason(error: Exception) -> str:
+    """What an error says; of a frequent OSError the cause alone, in the same words on every system."""
+    if isinstance(error, OSError):
+        return _REASONS.get(error.errno or 0) or error.strerror or str(error)
+    return str(error)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def run_graph(graph: Graph, inputs: Mapping[str, Array], observe: Observer | Non
     for chunk in chunks(samples, _largest_bytes(value.type for value in graph.values.values())):
         values = dict(constants)
         for name in graph.inputs:
-            values[name] = _as_float(inputs[name][chunk], graph.type_of(name))
+            values[name] = _as_float(inputs[name][chunk], graph.integer_type(name))
             if observe:
                 observe(name, values[name])
         _run_nodes(graph, values, observe)

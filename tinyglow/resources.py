@@ -44,7 +44,7 @@ def require_file(path: str | Path) -> None:
     """Raise OSError for what is no regular file: a pipe may never end, and a device has no size."""
     status = Path(path).stat()
     if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "is no regular file", str(path))
 
@@ -63,7 +63,7 @@ def write_file(path: str | Path, data: bytes) -> None:
     """Write a file in one step: at no time is it there by half. Raises OSError, also for a file that is being kept."""
     target = Path(path).resolve()  # a link stays one
     if target.exists() and identity_of(target) in _kept.get():
-        raise OSError(errno.EEXIST, "is named for reading too, and would be lost", str(path))
+        raise OSError(errno.EPERM, "is named for reading too, and would be lost", str(path))
     if target.exists() and not target.is_file():  # a device or a pipe
         target.write_bytes(data)
         return

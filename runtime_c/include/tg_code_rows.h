@@ -95,7 +95,7 @@ typedef struct {
 } layer;
 
 /* Blocks of two rows of pixels: count outputs of all channels each. */
-static void squares(const tg_code_params *p, const layer *l, int8_t *output, int32_t count) {
+static void blocks(const tg_code_params *p, const layer *l, int8_t *output, int32_t count) {
   const int32_t step = 2 * p->stride_w * p->in_c * (p->kernel_h + p->stride_h);
   const int32_t channels = p->out_c;
   const uint32_t *window = l->words;
@@ -150,7 +150,7 @@ static inline void tg_code_convolve(const tg_code_params *p, const int8_t *input
         lay_out(p, input, y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left, columns, l.words);
         int8_t *first = output + ((y >> halving) * p->out_w + (x >> halving)) * p->out_c;
         if (p->pool) {
-          squares(p, &l, first, count >> 1);
+          blocks(p, &l, first, count >> 1);
           continue;
         }
         for (int32_t row = 0; row < tg_min(height - y, 2); row++) {

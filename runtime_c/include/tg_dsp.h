@@ -113,7 +113,7 @@ static inline int32_t tg_half(uint32_t word, uint32_t upper) {
   return (int32_t)(((word >> 16 * upper) & 0xFFFFu) ^ 0x8000u) - 0x8000;
 }
 
-static inline uint32_t tg_halves(int32_t low, int32_t high) { return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16; }
+static inline uint32_t tg_pack_halfwords(int32_t low, int32_t high) { return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16; }
 
 /* Bytes 0 and 2 of four int8, as halfwords. */
 static inline uint32_t tg_even(uint32_t bytes) {
@@ -122,7 +122,7 @@ static inline uint32_t tg_even(uint32_t bytes) {
   __asm__("sxtb16 %0, %1" : "=r"(result) : "r"(bytes));
   return result;
 #else
-  return tg_halves((int32_t)((bytes & 0xFFu) ^ 0x80u) - 0x80, (int32_t)((bytes >> 16 & 0xFFu) ^ 0x80u) - 0x80);
+  return tg_pack_halfwords((int32_t)((bytes & 0xFFu) ^ 0x80u) - 0x80, (int32_t)((bytes >> 16 & 0xFFu) ^ 0x80u) - 0x80);
 #endif
 }
 
@@ -145,7 +145,7 @@ static inline uint32_t tg_even_plus(uint32_t numbers, uint32_t bytes) {
   return result;
 #else
   const uint32_t even = tg_even(bytes);
-  return tg_halves(tg_half(even, 0) + tg_half(numbers, 0), tg_half(even, 1) + tg_half(numbers, 1));
+  return tg_pack_halfwords(tg_half(even, 0) + tg_half(numbers, 0), tg_half(even, 1) + tg_half(numbers, 1));
 #endif
 }
 

@@ -40,7 +40,7 @@ static inline uint32_t *pad(uint32_t *to, int32_t count, uint32_t outside) {
 /* Four rows, from top on, which may lie above the image. */
 static TG_APART void lay_out(const tg_3x3_params *p, const int8_t *image, int32_t top, int32_t columns,
                              uint32_t *words) {
-  const uint32_t outside = tg_halves(p->in_offset, p->in_offset);
+  const uint32_t outside = tg_pack_halfwords(p->in_offset, p->in_offset);
   const int32_t in_w = p->in_w;
   const int32_t before = tg_min(p->pad_left, columns);
   const int32_t inside = tg_min(in_w, columns - before);
@@ -81,7 +81,7 @@ typedef struct {
   int32_t count;
   int32_t skip; /* from the last channel's output to the next block's; 0: the maximum of each block is wanted */
   const tg_requant *out; /* what pre, scale and offset are made of */
-} squares;
+} blocks;
 
 #if TG_HAS_DSP
 
@@ -141,8 +141,8 @@ typedef struct {
 #define TG_SATURATE(sum) "ssat " sum ", #8, " sum "\n\t"
 
 /* count > 0 blocks. r0: columns, r1: filter. Sums of the first channel: r2, r3, r8, r9; of the second: r10, r11, r12, lr. */
-static TG_APART void compute(const squares *row) {
-  register const squares *r0 __asm__("r0") = row;
+static TG_APART void compute(const blocks *row) {
+  register const blocks *r0 __asm__("r0") = row;
   __asm__ volatile(
       ".syntax unified\n\t"
       "push {r7}\n\t"
@@ -232,7 +232,7 @@ static int32_t pixel(const uint32_t *columns, const uint32_t *filter, uint32_t b
 }
 
 /* filter: the bias of the channel, and those of its pair. */
-static int8_t finish(const squares *row, int32_t sum, const uint32_t *filter) {
+static int8_t finish(const blocks *row, int32_t sum, const uint32_t *filter) {
 #if TG_3X3_SCALES
   return (int8_t)tg_saturate_s8(tg_scale_high(sum, filter[PAIR - 2], row->offset));
 #else
@@ -241,7 +241,7 @@ static int8_t finish(const squares *row, int32_t sum, const uint32_t *filter) {
 #endif
 }
 
-static void compute(const squares *row) {
+static void compute(const blocks *row) {
   const uint32_t *columns = row->columns;
   int8_t *output = row->output;
   for (int32_t i = 0; i < row->count; i++) {
@@ -268,7 +268,7 @@ static void compute(const squares *row) {
 #endif
 
 /* The row's last block, of which there may be but the left half, is computed by itself. */
-static TG_SMALL TG_APART void row_of_squares(squares *row, const uint32_t *columns, int32_t width) {
+static TG_SMALL TG_APART void row_of_blocks(blocks *row, const uint32_t *columns, int32_t width) {
   row->columns = columns;
   row->end = columns + 3 * COLUMN;
   row->count = width >> 1;
@@ -293,7 +293,7 @@ static inline void tg_3x3_convolve(const tg_3x3_params *p, const int8_t *input, 
   const int32_t height = p->pool ? 2 * p->out_h : p->out_h;
   const int32_t width = p->pool ? 2 * p->out_w : p->out_w;
   const int32_t out_row = p->out_w * p->out_c;
-  squares row;
+  blocks row;
 #if TG_3X3_SCALES
   row.pre = 0;
   row.scale = 0;
@@ -314,7 +314,7 @@ static inline void tg_3x3_convolve(const tg_3x3_params *p, const int8_t *input, 
       row.output = output + (p->pool ? y >> 1 : y) * out_row;
       row.right = p->out_c;
       row.down = y + 1 < height ? out_row : 0;
-      row_of_squares(&row, columns, width);
+      row_of_blocks(&row, columns, width);
     }
     const int32_t outputs = p->out_h * out_row;
 #if TG_3X3_SCALES

@@ -237,7 +237,7 @@ static TG_SMALL TG_APART void rows(work *w, const int8_t *input, int8_t *output)
   const tg_dsp_params *p = w->p;
   const int32_t out_c = p->out_c;
   const int32_t end = p->out_w * p->stride_w - p->pad_left;
-  const int32_t in_c = w->sizes.layout == TG_DSP_POINTS ? p->in_c : 0;
+  const int32_t in_c = w->sizes.layout == TG_DSP_POINTWISE ? p->in_c : 0;
   int32_t top = -p->pad_top;
   int32_t left = -p->pad_left;
   for (int32_t rest = p->out_h * p->out_w; rest > 0; rest -= 4) {
@@ -262,7 +262,7 @@ static TG_SMALL TG_APART void rows(work *w, const int8_t *input, int8_t *output)
 }
 
 /* The blocks of pixels of which the maximum is wanted. */
-static TG_SMALL TG_APART void squares(work *w, const int8_t *input, int8_t *output) {
+static TG_SMALL TG_APART void blocks(work *w, const int8_t *input, int8_t *output) {
   const tg_dsp_params *p = w->p;
   const int32_t out_c = p->out_c;
   int32_t top = -p->pad_top;
@@ -315,7 +315,7 @@ static inline void tg_dsp_convolve(const tg_dsp_params *p, const int8_t *input, 
   const int32_t outputs = p->out_h * p->out_w * p->out_c;
   for (int32_t image = 0; image < p->images; image++) {
     if (p->pool) {
-      squares(&w, input, output);
+      blocks(&w, input, output);
     } else {
       rows(&w, input, output);
     }

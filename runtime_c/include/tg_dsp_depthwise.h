@@ -218,12 +218,12 @@ static inline void tg_depthwise_convolve(const tg_depthwise_params *p, const int
   work w = {.offset = p->out_offset,
             .output = output,
             .channels = channels,
-            .minus_in_offset = tg_halves(-p->in_offset, -p->in_offset),
+            .minus_in_offset = tg_pack_halfwords(-p->in_offset, -p->in_offset),
             .row = row};
 #else
   work w = {p->out.pre,    p->out.multiplier, (int32_t)(((uint32_t)1 << p->out.post) >> 1),
             p->out.post,   p->out.offset,     output,
-            0,             channels,          tg_halves(-p->in_offset, -p->in_offset),
+            0,             channels,          tg_pack_halfwords(-p->in_offset, -p->in_offset),
             row};
 #endif
   for (int32_t image = 0; image < p->images; image++) {

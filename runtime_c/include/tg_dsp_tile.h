@@ -148,7 +148,7 @@ static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups
 enum {
   TG_DSP_ROWS,  /* row by row */
   TG_DSP_WORDS, /* word by word, in_c being a multiple of four */
-  TG_DSP_POINTS /* TG_DSP_WORDS, where the pixels of the output are those of the input */
+  TG_DSP_POINTWISE /* TG_DSP_WORDS, where the pixels of the output are those of the input */
 };
 
 /* Rows of the image from which whole groups may be read: but for words, reading goes on after a window's row, and after

@@ -33,7 +33,7 @@ static TG_APART void pixel(const tg_windows_params *p, const window *at, const i
 #if !TG_WINDOWS_SCALES
   const tg_requant out = p->out;
 #endif
-  const uint32_t minus = tg_halves(-p->in_offset, -p->in_offset);
+  const uint32_t minus = tg_pack_halfwords(-p->in_offset, -p->in_offset);
   for (int32_t channel = 0; channel < channels; channel += 4) {
     const int32_t count = tg_min(channels - channel, 4);
     const int32_t *weights = filter + 4 + 2 * at->number;

@@ -227,6 +227,64 @@ typedef struct {
 
 void tg_conv2d_3x3_dsp_s8(const tg_conv2d_3x3_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
 
+/* maxima of 2x2 blocks of a 3x3 convolution of one channel with a scale for each output channel */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  uint8_t pool;
+  int16_t out_offset;
+} tg_conv2d_3x3_pool_channelwise_dsp_s8_params;
+
+void tg_conv2d_3x3_pool_channelwise_dsp_s8(const tg_conv2d_3x3_pool_channelwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
+
+/* maxima of 2x2 blocks of a 3x3 convolution of one channel */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  uint8_t pool;
+  tg_requant out;
+} tg_conv2d_3x3_pool_dsp_s8_params;
+
+void tg_conv2d_3x3_pool_dsp_s8(const tg_conv2d_3x3_pool_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
+
 /* 2-D convolution with a scale for each output channel, whose weights are code */
 typedef struct {
   uint16_t in_h;
@@ -287,6 +345,36 @@ typedef struct {
 
 void tg_conv2d_channelwise_dsp_s8(const tg_conv2d_channelwise_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, const int32_t *channels, int8_t *output, int32_t *scratch);
 
+/* 2-D convolution with a scale for each output channel, two products a multiplication */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  uint8_t pool;
+  int16_t filter_offset;
+  int16_t out_offset;
+} tg_conv2d_channelwise_dual_mac_s8_params;
+
+void tg_conv2d_channelwise_dual_mac_s8(const tg_conv2d_channelwise_dual_mac_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
+
 /* 2-D convolution with a scale below a half for each output channel, two 16-bit products an instruction */
 typedef struct {
   uint16_t in_h;
@@ -317,36 +405,6 @@ typedef struct {
 } tg_conv2d_channelwise_high_dsp_s8_params;
 
 void tg_conv2d_channelwise_high_dsp_s8(const tg_conv2d_channelwise_high_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
-
-/* 2-D convolution with a scale for each output channel, two products a multiplication */
-typedef struct {
-  uint16_t in_h;
-  uint16_t in_w;
-  uint16_t in_c;
-  uint16_t out_h;
-  uint16_t out_w;
-  uint16_t out_c;
-  uint8_t kernel_h;
-  uint8_t kernel_w;
-  uint8_t stride_h;
-  uint8_t stride_w;
-  uint8_t pad_top;
-  uint8_t pad_left;
-  uint8_t dilation_h;
-  uint8_t dilation_w;
-  uint16_t group;
-  uint16_t images;
-  int16_t in_offset;
-  int8_t act_min;
-  int8_t act_max;
-  uint8_t leaky;
-  tg_requant negative;
-  uint8_t pool;
-  int16_t filter_offset;
-  int16_t out_offset;
-} tg_conv2d_channelwise_lanes_s8_params;
-
-void tg_conv2d_channelwise_lanes_s8(const tg_conv2d_channelwise_lanes_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
 
 /* 2-D convolution with a scale for each output channel */
 typedef struct {
@@ -437,32 +495,6 @@ typedef struct {
 
 void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
 
-/* 2-D convolution, any stride, padding, dilation and group, in float */
-typedef struct {
-  uint16_t in_h;
-  uint16_t in_w;
-  uint16_t in_c;
-  uint16_t out_h;
-  uint16_t out_w;
-  uint16_t out_c;
-  uint8_t kernel_h;
-  uint8_t kernel_w;
-  uint8_t stride_h;
-  uint8_t stride_w;
-  uint8_t pad_top;
-  uint8_t pad_left;
-  uint8_t dilation_h;
-  uint8_t dilation_w;
-  uint16_t group;
-  uint16_t images;
-  uint8_t activation;
-  float low;
-  float high;
-  float slope;
-} tg_conv2d_f32_params;
-
-void tg_conv2d_f32(const tg_conv2d_f32_params *p, const float *input, const float *filter, const float *bias, float *output);
-
 /* 2-D convolution, two products a multiplication; maximum of 2x2 blocks with pool */
 typedef struct {
   uint16_t in_h;
@@ -489,9 +521,35 @@ typedef struct {
   uint8_t pool;
   int16_t filter_offset;
   tg_requant out;
-} tg_conv2d_lanes_s8_params;
+} tg_conv2d_dual_mac_s8_params;
 
-void tg_conv2d_lanes_s8(const tg_conv2d_lanes_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
+void tg_conv2d_dual_mac_s8(const tg_conv2d_dual_mac_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch);
+
+/* 2-D convolution, any stride, padding, dilation and group, in float */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  uint8_t activation;
+  float low;
+  float high;
+  float slope;
+} tg_conv2d_f32_params;
+
+void tg_conv2d_f32(const tg_conv2d_f32_params *p, const float *input, const float *filter, const float *bias, float *output);
 
 /* 2-D and depthwise convolution of entropy-coded weights */
 typedef struct {
@@ -579,64 +637,6 @@ typedef struct {
 
 void tg_conv2d_s8(const tg_conv2d_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output);
 
-/* maxima of 2x2 blocks of a 3x3 convolution of one channel with a scale for each output channel */
-typedef struct {
-  uint16_t in_h;
-  uint16_t in_w;
-  uint16_t in_c;
-  uint16_t out_h;
-  uint16_t out_w;
-  uint16_t out_c;
-  uint8_t kernel_h;
-  uint8_t kernel_w;
-  uint8_t stride_h;
-  uint8_t stride_w;
-  uint8_t pad_top;
-  uint8_t pad_left;
-  uint8_t dilation_h;
-  uint8_t dilation_w;
-  uint16_t group;
-  uint16_t images;
-  int16_t in_offset;
-  int8_t act_min;
-  int8_t act_max;
-  uint8_t leaky;
-  tg_requant negative;
-  uint8_t pool;
-  int16_t out_offset;
-} tg_conv2d_squares_channelwise_dsp_s8_params;
-
-void tg_conv2d_squares_channelwise_dsp_s8(const tg_conv2d_squares_channelwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
-
-/* maxima of 2x2 blocks of a 3x3 convolution of one channel */
-typedef struct {
-  uint16_t in_h;
-  uint16_t in_w;
-  uint16_t in_c;
-  uint16_t out_h;
-  uint16_t out_w;
-  uint16_t out_c;
-  uint8_t kernel_h;
-  uint8_t kernel_w;
-  uint8_t stride_h;
-  uint8_t stride_w;
-  uint8_t pad_top;
-  uint8_t pad_left;
-  uint8_t dilation_h;
-  uint8_t dilation_w;
-  uint16_t group;
-  uint16_t images;
-  int16_t in_offset;
-  int8_t act_min;
-  int8_t act_max;
-  uint8_t leaky;
-  tg_requant negative;
-  uint8_t pool;
-  tg_requant out;
-} tg_conv2d_squares_dsp_s8_params;
-
-void tg_conv2d_squares_dsp_s8(const tg_conv2d_squares_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
-
 /* 2-D convolution of int16 by int8, with sums of 64 bits */
 typedef struct {
   uint16_t in_h;
@@ -670,6 +670,64 @@ typedef struct {
 } tg_copy_s8_params;
 
 void tg_copy_s8(const tg_copy_s8_params *p, const int8_t *input, int8_t *output);
+
+/* depthwise convolution with windows of 3x3, stride 1, and a scale for each channel, blocks of 2x2 outputs */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  int16_t filter_offset;
+  int16_t out_offset;
+} tg_depthwise_3x3_block_channelwise_dsp_s8_params;
+
+void tg_depthwise_3x3_block_channelwise_dsp_s8(const tg_depthwise_3x3_block_channelwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
+
+/* depthwise convolution with windows of 3x3, stride 1, blocks of 2x2 outputs at once */
+typedef struct {
+  uint16_t in_h;
+  uint16_t in_w;
+  uint16_t in_c;
+  uint16_t out_h;
+  uint16_t out_w;
+  uint16_t out_c;
+  uint8_t kernel_h;
+  uint8_t kernel_w;
+  uint8_t stride_h;
+  uint8_t stride_w;
+  uint8_t pad_top;
+  uint8_t pad_left;
+  uint8_t dilation_h;
+  uint8_t dilation_w;
+  uint16_t group;
+  uint16_t images;
+  int16_t in_offset;
+  int8_t act_min;
+  int8_t act_max;
+  uint8_t leaky;
+  tg_requant negative;
+  int16_t filter_offset;
+  tg_requant out;
+} tg_depthwise_3x3_block_dsp_s8_params;
+
+void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
 
 /* depthwise convolution with windows of 3x3 and a scale for each channel, four channels at once */
 typedef struct {
@@ -841,64 +899,6 @@ typedef struct {
 
 void tg_depthwise_dsp_s8(const tg_depthwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output);
 
-/* depthwise convolution with windows of 3x3, stride 1, and a scale for each channel, blocks of 2x2 outputs */
-typedef struct {
-  uint16_t in_h;
-  uint16_t in_w;
-  uint16_t in_c;
-  uint16_t out_h;
-  uint16_t out_w;
-  uint16_t out_c;
-  uint8_t kernel_h;
-  uint8_t kernel_w;
-  uint8_t stride_h;
-  uint8_t stride_w;
-  uint8_t pad_top;
-  uint8_t pad_left;
-  uint8_t dilation_h;
-  uint8_t dilation_w;
-  uint16_t group;
-  uint16_t images;
-  int16_t in_offset;
-  int8_t act_min;
-  int8_t act_max;
-  uint8_t leaky;
-  tg_requant negative;
-  int16_t filter_offset;
-  int16_t out_offset;
-} tg_depthwise_strip_channelwise_dsp_s8_params;
-
-void tg_depthwise_strip_channelwise_dsp_s8(const tg_depthwise_strip_channelwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
-
-/* depthwise convolution with windows of 3x3, stride 1, blocks of 2x2 outputs at once */
-typedef struct {
-  uint16_t in_h;
-  uint16_t in_w;
-  uint16_t in_c;
-  uint16_t out_h;
-  uint16_t out_w;
-  uint16_t out_c;
-  uint8_t kernel_h;
-  uint8_t kernel_w;
-  uint8_t stride_h;
-  uint8_t stride_w;
-  uint8_t pad_top;
-  uint8_t pad_left;
-  uint8_t dilation_h;
-  uint8_t dilation_w;
-  uint16_t group;
-  uint16_t images;
-  int16_t in_offset;
-  int8_t act_min;
-  int8_t act_max;
-  uint8_t leaky;
-  tg_requant negative;
-  int16_t filter_offset;
-  tg_requant out;
-} tg_depthwise_strip_dsp_s8_params;
-
-void tg_depthwise_strip_dsp_s8(const tg_depthwise_strip_dsp_s8_params *p, const int8_t *input, const int32_t *filter, int8_t *output, int32_t *scratch);
-
 /* int16 to float */
 typedef struct {
   uint32_t count;
@@ -977,6 +977,19 @@ typedef struct {
 
 void tg_fully_connected_f32(const tg_fully_connected_f32_params *p, const float *input, const float *weights, const float *bias, float *output);
 
+/* fully connected layer, four units at once */
+typedef struct {
+  uint16_t rows;
+  uint32_t depth;
+  uint16_t units;
+  int16_t weights_offset;
+  int8_t act_min;
+  int8_t act_max;
+  tg_requant out;
+} tg_fully_connected_four_units_s8_params;
+
+void tg_fully_connected_four_units_s8(const tg_fully_connected_four_units_s8_params *p, const int8_t *input, const int8_t *weights, const int32_t *bias, int8_t *output);
+
 /* fully connected layer of entropy-coded weights */
 typedef struct {
   uint16_t depth;
@@ -991,19 +1004,6 @@ typedef struct {
 } tg_fully_connected_packed_s8_params;
 
 void tg_fully_connected_packed_s8(const tg_fully_connected_packed_s8_params *p, const int8_t *input, const int8_t *packed, int8_t *output);
-
-/* fully connected layer, four units at once */
-typedef struct {
-  uint16_t rows;
-  uint32_t depth;
-  uint16_t units;
-  int16_t weights_offset;
-  int8_t act_min;
-  int8_t act_max;
-  tg_requant out;
-} tg_fully_connected_quads_s8_params;
-
-void tg_fully_connected_quads_s8(const tg_fully_connected_quads_s8_params *p, const int8_t *input, const int8_t *weights, const int32_t *bias, int8_t *output);
 
 /* fully connected layer, int16 by int8 */
 typedef struct {

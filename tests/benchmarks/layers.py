@@ -14,7 +14,7 @@ import tinyglow
 from tests.benchmarks.measure import CORES, MODELS, SCHEMES, quantized
 from tinyglow.ir.program import KernelCall
 from tinyglow.kernels.convolution.geometry import ConvSizes, PooledGeometry
-from tinyglow.kernels.convolution.pointwise_dsp import Points
+from tinyglow.kernels.convolution.pointwise_dsp import PointwiseGeometry
 from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
 from tinyglow.lowering.cost import call_cycles
 from tinyglow.pipeline.cycle_profile import profile_cycles
@@ -47,7 +47,7 @@ def macs(call: KernelCall) -> int:
     p = call.params
     if isinstance(p, FullyConnectedParams):
         return p.rows * p.depth * p.units
-    if isinstance(p, Points):
+    if isinstance(p, PointwiseGeometry):
         return p.pixels * p.in_c * p.out_c
     if not isinstance(p, ConvSizes):
         return 0

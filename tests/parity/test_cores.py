@@ -14,7 +14,9 @@ from tinyglow.testing import Case, budget, cases
 from tinyglow.testing.emulated import Core
 
 # Loops of ARMv6-M instructions, in a kernel's own file or in a header that it includes.
-LOOPS = re.compile(r'TG_ARMV6M_LOOPS|#include "tg_(squares|planes|code|code_rows|lanes|lanes_tiles|packed)\.h"')
+LOOPS = re.compile(
+    r'TG_ARMV6M_LOOPS|#include "tg_(max_2x2|depthwise_3x3|code|code_rows|dual_mac|dual_mac_tiles|packed)\.h"'
+)
 WITH_LOOPS = sorted(
     symbol for symbol, kernel in KERNELS.items() if LOOPS.search((RUNTIME / "src" / kernel.c_file).read_text("utf-8"))
 )

@@ -11,9 +11,10 @@ import tinyglow
 from tests.helpers import NetBuilder
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema, choose_params
-from tinyglow.testing.oracle.compare import decibels, differing, excess, noise
+from tinyglow.testing.oracle.compare import decibels, differing, excess, is_significant, noise, power
 from tinyglow.testing.oracle.evaluate import Evaluator
 from tinyglow.testing.oracle.simulate import Grid, grid_of
+from tinyglow.testing.oracle.variants import widened, with_other_constants
 
 RANGES = [(0.0, 1.0), (-1.0, 0.0), (-0.3, 2.7), (-5.0, 0.1), (0.25, 1.5), (-2.0, -0.1)]
 
@@ -69,7 +70,37 @@ def test_more_than_a_decibel_is_too_much() -> None:
     assert str(worse) == "output y: 24.9 dB against float, 26.0 dB expected"
     assert not excess(exact, {"y": 3e-4}, {"y": 0.0})
     assert excess(exact, {"y": np.nan}, {"y": 1.0})
-    assert decibels(exact["y"], 0.0) == 99.0
+    assert decibels(power(exact["y"]), 0.0) == 99.0
+
+
+def test_chance_is_no_fault() -> None:
+    """An excess in all of 24 draws is one; an excess that one draw of 24 makes, however large, is none."""
+    assert is_significant([0.1, 0.3] * 12)
+    assert not is_significant([-0.1, -0.3] * 12)
+    assert not is_significant([0.0] * 23 + [1000.0])
+    assert not is_significant([-1.0, 1.2] * 12)
+    assert is_significant([np.nan] * 24)
+
+
+def test_variants_keep_what_passes_look_for(tmp_path: Path) -> None:
+    """Other constants and ranges, but the same zeros and the same constants of one number."""
+    build = NetBuilder()
+    weights = np.array([[0.5, 0.0, -1.5], [0.25, 1.0, 0.5]], np.float32)
+    layer = build.node("MatMul", "x", build.constant(weights))
+    net = build.build({"x": (1, 2)}, [build.node("Mul", layer, build.constant(np.full(3, 2, np.float32)))])
+    graph = tinyglow.load(net.save(tmp_path))
+    one, other = with_other_constants(graph, 1), with_other_constants(graph, 2)
+    data = {name: value.data for name, value in graph.values.items() if value.data is not None}
+    changed = [name for name in data if not np.array_equal(one.values[name].data, data[name])]
+    assert len(changed) == 1
+    ratios = one.values[changed[0]].data[weights != 0] / weights[weights != 0]
+    assert np.allclose(ratios, ratios[0]) and 0.6 <= ratios[0] <= 1.4
+    assert not np.allclose(one.values[changed[0]].data, other.values[changed[0]].data)
+    profile = tinyglow.profile(graph, net.samples(5))
+    wider = widened(profile, graph, 0.1, 1).ranges
+    for name, range_ in profile.ranges.items():
+        factor = wider[name].high / range_.high
+        assert factor == 1 if name.removesuffix(":0") in data else 1 < factor < 1.1
 
 
 def test_a_quantized_graph_means_real_numbers_within_its_types(tmp_path: Path) -> None:
@@ -83,7 +114,7 @@ def test_a_quantized_graph_means_real_numbers_within_its_types(tmp_path: Path) -
     meant = Evaluator(inputs).outputs(quantized)
     (name,) = exact
     error = noise(exact, meant)[name]
-    assert 35 < decibels(exact[name], error) < 70, "the weights' rounding alone"
+    assert 35 < decibels(power(exact[name]), error) < 70, "the weights' rounding alone"
     assert len(np.unique(meant[name])) > 60, "no steps"
     larger = Evaluator({key: 3 * array for key, array in inputs.items()}).outputs(quantized)[name]
     _, highest = quantized.type_of(quantized.outputs[0].value).ends()

@@ -11,7 +11,7 @@ from tests.benchmarks.measure import SCHEMES, quantized
 from tinyglow.ir.target import NOT_MEASURED, Target
 from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
 from tinyglow.kernels.fully_connected.fully_connected_dsp import FULLY_CONNECTED_DSP
-from tinyglow.kernels.fully_connected.fully_connected_quads import FULLY_CONNECTED_QUADS
+from tinyglow.kernels.fully_connected.fully_connected_four_units import FULLY_CONNECTED_FOUR_UNITS
 from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
 from tinyglow.lowering.cost import call_cycles
 from tinyglow.numerics import glow
@@ -45,10 +45,10 @@ def test_no_core_gets_a_kernel_it_must_emulate(core: str, model: str) -> None:
 def test_needs_and_features() -> None:
     """A core without DSP extension has no use for kernels that need it; one with it none for those it supersedes."""
     assert Feature.DSP in CPUS["cortex-m4"].features and Feature.DSP not in CPUS["cortex-m3"].features
-    runs = {core: [Target(core).runs(k) for k in (FULLY_CONNECTED_DSP, FULLY_CONNECTED_QUADS)] for core in CPUS}
+    runs = {core: [Target(core).runs(k) for k in (FULLY_CONNECTED_DSP, FULLY_CONNECTED_FOUR_UNITS)] for core in CPUS}
     assert runs["cortex-m3"] == runs["cortex-m0plus"] == runs["cortex-m0"] == [False, True]
     assert runs["cortex-m4"] == runs["cortex-m33"] == runs["cortex-m7"] == [True, False]
-    assert Target().runs(FULLY_CONNECTED_DSP) and Target().runs(FULLY_CONNECTED_QUADS)
+    assert Target().runs(FULLY_CONNECTED_DSP) and Target().runs(FULLY_CONNECTED_FOUR_UNITS)
 
 
 def test_predicted_cycles_are_work_times_cost() -> None:

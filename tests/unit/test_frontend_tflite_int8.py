@@ -84,7 +84,7 @@ def test_the_graph_is_what_its_integers_stand_for(name: str, tmp_path: Path) -> 
     (ours,) = answers(path, inputs)
     (real,) = run_graph(graph, {"x": inputs}).values()
     (output,) = graph.outputs
-    type_ = graph.type_of(output.value)
+    type_ = graph.integer_type(output.value)
     assert type_ == quantized.type_of(quantized.outputs[0].value)
     if type_.quant is not None:
         low, high = (type_.quant.scale * (end - type_.quant.offset) for end in (-128, 127))

@@ -15,7 +15,7 @@ from tinyglow.quant.profile import Profile
 from tinyglow.quant.quantizer import Scheme, settle
 
 _MEAN, _STD = np.array([1013.0, 22.0, 0.05, 45000.0]), np.array([8.0, 5.0, 0.02, 12000.0])
-_ARITHMETIC = {"Add", "Sub", "Mul", "Div"}
+_ARITHMETIC = {"Add", "Sub", "Mul", "Div", "ElementTable"}
 
 
 def _sensor_samples(count: int, seed: int) -> dict[str, Array]:

@@ -11,7 +11,7 @@ from tinyglow.bundle.harness import Placement
 from tinyglow.bundle.manifest import read_part
 from tinyglow.bundle.options import BundleOptions
 from tinyglow.bundle.render import hex_float, render
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.kernel import CTYPES
 from tinyglow.ir.program import Buffer, Program, Region
 from tinyglow.ir.types import QuantParams, TensorType
@@ -248,7 +248,7 @@ def read_bundle(folder: str | Path) -> BundleInfo:
     try:
         text = read_part(header).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError("cannot read the bundle", [Problem(str(header), str(error))]) from error
+        raise InputError("cannot read the bundle", [Problem(str(header), reason(error))]) from error
     info = parse_header(text, header.name)
     if weights[0].stat().st_size != info.constant:
         found = f"has {weights[0].stat().st_size} bytes"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.resources import read_bounded
 
 MANIFEST = "tinyglow.sha256"
@@ -41,7 +41,7 @@ def read_manifest(folder: Path) -> dict[str, str] | None:
     try:
         lines = read_bounded(path, _MAX_BYTES).decode("utf-8", "replace").splitlines()
     except OSError as error:
-        raise InputError("cannot read the bundle", [Problem(str(path), error.strerror or str(error))]) from error
+        raise InputError("cannot read the bundle", [Problem(str(path), reason(error))]) from error
     matches = [_LINE.fullmatch(line) for line in lines]
     listed = {match["name"]: match["digest"] for match in matches if match}
     if not lines or len(listed) != len(lines) or MANIFEST in listed:

@@ -12,7 +12,7 @@ from tinyglow import resources
 from tinyglow.bundle.header import BundleInfo, Placeholder
 from tinyglow.bundle.render import render
 from tinyglow.bundle.staging import abandoned, clear, staging
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.kernel import CTYPES
 from tinyglow.targets.boards import Board
 from tinyglow.targets.memory_map import Places, elsewhere, regions
@@ -179,4 +179,4 @@ def write_project(files: Mapping[str, bytes], folder: Path) -> None:
                 folder.rmdir()
             os.replace(aside, folder)
     except OSError as error:
-        raise InputError("cannot write the project", [Problem(str(folder), error.strerror or str(error))]) from error
+        raise InputError("cannot write the project", [Problem(str(folder), reason(error))]) from error

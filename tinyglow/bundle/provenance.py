@@ -22,7 +22,7 @@ from tinyglow.bundle.c_text import faults_of_bytes, faults_of_c
 from tinyglow.bundle.manifest import MANIFEST, read_manifest, read_part
 from tinyglow.bundle.options import UTILS
 from tinyglow.bundle.render import for_size
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 
 _MOST_RECORDED = 20_000
 _DIGEST_CHARACTERS = 64
@@ -111,7 +111,7 @@ def _files(folder: Path, listed: dict[str, str] | None) -> dict[str, bytes]:
         try:
             files[name] = _not_a_link(folder / name)
         except OSError as error:
-            problems.append(Problem(name, error.strerror or str(error), "a file as the bundle was written with"))
+            problems.append(Problem(name, reason(error), "a file as the bundle was written with"))
             continue
         if listed is not None and name != MANIFEST and hashlib.sha256(files[name]).hexdigest() != listed[name]:
             problems.append(Problem(name, f"is not the file that {MANIFEST} lists"))

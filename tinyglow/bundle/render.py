@@ -1,4 +1,7 @@
-"""The only place that runs jinja2. Templates are our own; what a model can name reaches them as legal C already."""
+"""The only place that runs jinja2. Templates are our own.
+
+What a model can name reaches C templates as legal C already; HTML templates escape it.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,20 @@ def render(template: str, **context: object) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # C, not HTML
     )
+    return environment.get_template(template).render(**context)
+
+
+def render_html(template: str, **context: object) -> str:
+    """Like ``render``, for HTML: every value is escaped, unless it says that it is HTML (``markupsafe.Markup``)."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+    )
+    environment.filters["count"] = lambda value: "" if value is None else f"{value:,}"
+    environment.filters["round"] = lambda value, digits=1: "" if value is None else f"{value:.{digits}f}"
     return environment.get_template(template).render(**context)
 
 

@@ -6,7 +6,7 @@ import itertools
 import re
 from pathlib import Path
 
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.resources import require_file
 
 MAX_BYTES = 1 << 28  # of a file; as text a weight takes five
@@ -32,7 +32,7 @@ def read_weights(path: Path, expected: int | None = None) -> bytes:
             raise _bad(path, f"has {path.stat().st_size:,} bytes", f"at most {MAX_BYTES:,}")
         data = path.read_bytes()
     except OSError as error:
-        raise _bad(path, error.strerror or str(error)) from error
+        raise _bad(path, reason(error)) from error
     if path.suffix == ".bin":
         return data
     text = _without_comments(data.decode("utf-8", "replace"))

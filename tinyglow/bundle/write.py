@@ -11,7 +11,7 @@ from pathlib import Path
 from tinyglow.bundle.manifest import MANIFEST, digest_of, read_manifest, with_manifest
 from tinyglow.bundle.provenance import remember
 from tinyglow.bundle.staging import abandoned, clear, staging
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 
 _NOTHING_LOST = "only files that a bundle's list names, and nobody has changed since, are replaced"
 
@@ -50,7 +50,7 @@ def write_files(files: Mapping[str, bytes], folder: str | Path) -> dict[str, byt
         if not existed:
             with contextlib.suppress(OSError):
                 folder.rmdir()
-        problem = Problem(str(folder), error.strerror or str(error))
+        problem = Problem(str(folder), reason(error))
         raise InputError("cannot write the bundle", [problem]) from error
     remember(listed[MANIFEST])
     return listed

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tinyglow.cli.inputs import named_twice
 from tinyglow.cli.parser import build_parser
 from tinyglow.cli.streams import unbreakable_streams
-from tinyglow.errors import TinyglowError
+from tinyglow.errors import Problem, TinyglowError, reason
 from tinyglow.resources import keeping
 
 
@@ -40,7 +40,7 @@ def _run(arguments: Namespace) -> int:
         print("error: out of memory", file=sys.stderr)
         return 2
     except OSError as error:  # a full disk under a temporary file, or behind stdout
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {Problem(str(error.filename or ''), reason(error))}", file=sys.stderr)
         return 2
     except Exception as error:
         print(f"error: internal error, please report it (--debug shows more): {error!r}", file=sys.stderr)

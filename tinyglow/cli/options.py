@@ -10,9 +10,10 @@ from collections.abc import Callable
 AddCommand = Callable[..., argparse.ArgumentParser]
 
 
-def add_model(parser: argparse.ArgumentParser, dump: bool = True) -> None:
+def add_model(parser: argparse.ArgumentParser, dump: bool = True, required: bool = True) -> None:
     """The model and what goes with it; ``dump``: whether the command has stations whose results can be written."""
-    parser.add_argument("model", metavar="MODEL", help="the network, an ONNX or TFLite file")
+    count = None if required else "?"
+    parser.add_argument("model", metavar="MODEL", nargs=count, help="the network, an ONNX or TFLite file")
     parser.add_argument(
         "--define", metavar="N=1", action="append", default=[], help="size of a symbolic dimension; may be repeated"
     )

@@ -119,11 +119,23 @@ def read_graph(arguments: argparse.Namespace, name: str | None = None) -> Graph:
     )
 
 
+def read_source(arguments: argparse.Namespace) -> Graph:
+    """The graph as the model file holds it, before station 2."""
+    from tinyglow.bundle.emit import default_name
+    from tinyglow.frontend.read import load_model
+    from tinyglow.frontend.request import Request
+
+    like_glow = arguments.graph == "glow"
+    request = Request(defines(arguments), input_shapes(arguments), tuple(arguments.output_name), like_glow)
+    return load_model(arguments.model, default_name(Path(arguments.model)), request)
+
+
 def dump_of(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]  # the type would import the pipeline
     """Where the stations write their results, from --dump."""
     from tinyglow.pipeline.stations import Dump
 
-    return Dump(Path(arguments.dump) if arguments.dump else None)
+    folder = getattr(arguments, "dump", None)
+    return Dump(Path(folder) if folder else None)
 
 
 def scheme_of(arguments: argparse.Namespace) -> Scheme:
@@ -207,6 +219,20 @@ def applicable(scheme: Scheme, graph: Graph) -> Scheme | None:
     return None
 
 
+_MOST_NOTED = 8
+
+
+def note_float_nodes(graph: Graph) -> None:
+    """Say on stderr which nodes of a model that comes quantized stay float, and why."""
+    from tinyglow.quant.declared import float_nodes
+
+    problems = float_nodes(graph) if graph.is_declared else []
+    for problem in problems[:_MOST_NOTED]:
+        print(f"note: {problem}", file=sys.stderr)
+    if len(problems) > _MOST_NOTED:
+        print(f"note: {len(problems) - _MOST_NOTED} more nodes stay float", file=sys.stderr)
+
+
 def quantized_of(
     arguments: argparse.Namespace, name: str | None = None, made_up: Callable[[Graph], Profile] | None = None
 ) -> Quantized:
@@ -228,6 +254,7 @@ def quantized_of(
         problem = Problem("--profile", "is missing", "ranges to quantize by", "make them with 'tinyglow profile'")
         raise InputError("the model is a float network", [problem])
     quantized = quantize(graph, recorded, applicable(scheme, graph), arguments.float_io, dump_of(arguments))
+    note_float_nodes(graph)
     return Quantized(graph, recorded, scheme, quantized)
 
 

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.resources import require_file
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _first_bytes(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read(len(_NPY))
     except (OSError, ValueError) as error:
-        raise ValueError(getattr(error, "strerror", None) or str(error)) from error
+        raise ValueError(reason(error)) from error
 
 
 def _mapped(path: str) -> Array:
@@ -61,7 +61,7 @@ def _mapped(path: str) -> Array:
             warnings.simplefilter("ignore")  # of headers that Python 2 or somebody's own program wrote
             array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
-        raise ValueError(error.strerror or str(error)) from error
+        raise ValueError(reason(error)) from error
     except Exception as error:  # a damaged header raises whatever Python's own parser does
         raise ValueError(f"is damaged, or no array of numbers: {error}") from error
     return array
@@ -107,7 +107,7 @@ def _table(path: str) -> Array:
     except UnicodeDecodeError as error:
         raise ValueError("is no .npy, .npz or .csv file") from error
     except (OSError, csv.Error) as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(reason(error)) from error
     if not rows:
         raise ValueError("holds no numbers")
     return np.array(rows)

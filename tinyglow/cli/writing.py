@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.resources import write_file
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def write_result(path: str, data: bytes) -> None:
     try:
         write_file(path, data)
     except OSError as error:
-        raise InputError(f"cannot write {path}", [Problem("", error.strerror or str(error))]) from error
+        raise InputError(f"cannot write {path}", [Problem("", reason(error))]) from error
 
 
 def write_outputs(path: str, arrays: Mapping[str, Array]) -> None:

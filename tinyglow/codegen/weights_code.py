@@ -1,8 +1,8 @@
 """Weights as code: sums of products with constant weights, written as instructions. Zero weights take none.
 
 Inputs x0 and x1 of two pixels lie in one word, x0 + x1 * 2**16, so one multiplication by a weight makes both products
-(packed dual MAC, ``tg_lanes.h``). A sum of words is cut into chunks within which neither halfword can leave 16 bits. At
-the end of a chunk its halfwords are added to the two pixels' sums.
+(packed dual MAC, ``tg_dual_mac.h``). A sum of words is cut into chunks within which neither halfword can leave 16 bits.
+At the end of a chunk its halfwords are added to the two pixels' sums.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _MOST_STEP = 255  # ADDS and SUBS with an immediate (A6.7.3, A6.7.65)
 Term = tuple[int, int]  # (which word, weight)
 # Words of two channels' sums: of two pixels, and as many again for the pixels below, which another call computes.
 SUMS_OF_A_PAIR = 8
-_LANES = 2  # channels that share the loads: two accumulators, four sums and three temporaries fill the registers
+_PAIR = 2  # channels that share the loads: two accumulators, four sums and three temporaries fill the registers
 _ACCUMULATORS, _HIGHS, _LOWS = ("r3", "r4"), ("r5", "r6"), ("r12", "lr")
 
 
 def channel_pairs(count: int) -> Iterator[range]:
     """Channels by twos; the last may be alone."""
-    return (range(first, min(count, first + _LANES)) for first in range(0, count, _LANES))
+    return (range(first, min(count, first + _PAIR)) for first in range(0, count, _PAIR))
 
 
 def sums_place(channel: int, pixel: int) -> int:
     """Where among the function's results the sum of a channel for the left (0) or the right pixel (1) is."""
-    return channel // _LANES * SUMS_OF_A_PAIR + _LANES * pixel + channel % _LANES
+    return channel // _PAIR * SUMS_OF_A_PAIR + _PAIR * pixel + channel % _PAIR
 
 
 @dataclass
@@ -156,7 +156,7 @@ def _two_channels(out: _Writer, terms: Sequence[Sequence[Term]], is_last: bool) 
             sums[index].add(out, weight)
     for item in sums:
         item.finish(out)
-    if len(sums) == _LANES:
+    if len(sums) == _PAIR:
         out.put("stmia r1!, {r3, r4, r5, r6}", 5)
         if not is_last:
             out.put(f"adds r1, r1, #{4 * (SUMS_OF_A_PAIR - 4)}")
@@ -175,13 +175,13 @@ def _portable(terms: Sequence[Sequence[Term]]) -> list[str]:
         magnitude = 0
         for word, weight in weights:
             if magnitude + abs(weight) > MOST_MAGNITUDE:
-                lines.append(f"tg_add_halves({' '.join(chunk)}, &{low}, &{high});")
+                lines.append(f"tg_add_halfwords({' '.join(chunk)}, &{low}, &{high});")
                 chunk, magnitude = [], 0
             sign = "-" if weight < 0 else "+" if chunk else ""
             chunk.append(f"{sign} x[{word}] * {abs(weight)}u".lstrip())
             magnitude += abs(weight)
         if chunk:
-            lines.append(f"tg_add_halves({' '.join(chunk)}, &{low}, &{high});")
+            lines.append(f"tg_add_halfwords({' '.join(chunk)}, &{low}, &{high});")
     return lines
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyglow import resources
 from tinyglow.demo.digits import calibration_set, demo_set
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.pipeline.execute import simulate
@@ -34,7 +34,7 @@ def run_demo(output: Path | None, compiler: str | None) -> int:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError("cannot keep the results", [Problem(str(folder), error.strerror or str(error))]) from error
+            raise InputError("cannot keep the results", [Problem(str(folder), reason(error))]) from error
         boards = [load_board(name) for name in BOARDS]
         graph, recorded, int8 = _quantize(folder)
         program = _make(int8, boards[0], folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyglow.errors import ModelError, Problem
+from tinyglow.errors import ModelError, Problem, reason
 from tinyglow.frontend.cut import Step
 from tinyglow.frontend.refusal import refusal, where_to_end
 from tinyglow.ir.editor import GraphEditor
@@ -31,7 +31,7 @@ def read_bytes(path: str | Path) -> bytes:
     try:
         return read_bounded(path, MAX_FILE_BYTES)
     except OSError as error:
-        raise ModelError(f"cannot read the model {path}", [Problem("", error.strerror or str(error))]) from error
+        raise ModelError(f"cannot read the model {path}", [Problem("", reason(error))]) from error
 
 
 def fault_of_shape(shape: Sequence[int]) -> str:

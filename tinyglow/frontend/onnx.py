@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from google.protobuf.message import DecodeError, Message
 
 from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.cut import Step, cut
+from tinyglow.frontend.declared import carry_to_constant, carry_to_constants
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import (
     ModelImport,
@@ -20,11 +22,14 @@ from tinyglow.frontend.importing import (
 from tinyglow.frontend.names import shown
 from tinyglow.frontend.onnx_inputs import PIXELS, Inputs, is_uint8, symbols_of
 from tinyglow.frontend.onnx_node import DOMAINS, MIN_OPSET, checked_attributes
-from tinyglow.frontend.onnx_tensors import Tensors
+from tinyglow.frontend.onnx_qoperator import Surroundings, expand, is_qoperator
+from tinyglow.frontend.onnx_quantized import FORMS, Integers, QuantizedTensors
+from tinyglow.frontend.onnx_tensors import SMALL_INTEGERS, Tensors, type_name
 from tinyglow.frontend.request import AS_IN_FILE, Request
 from tinyglow.ir.editor import RESERVED, GraphEditor, Namer, legal_name
-from tinyglow.ir.graph import Graph
-from tinyglow.ir.op import SourceNode, UnsupportedError
+from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.op import Attribute, SourceNode, UnsupportedError
+from tinyglow.operators.rescale import Rescale
 from tinyglow.registry import ONNX_OPS
 
 
@@ -69,7 +74,10 @@ def _listed(value: Any) -> Any:
 
 # What may be done to UINT8 values: operators that only move elements, and those that make others of them.
 _MOVING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather", "Expand"}
-_TO_FLOAT = {"Cast", "Shape", "Size"}
+_TO_FLOAT = {"Cast", "Shape", "Size", "DequantizeLinear"}
+_CONVERSIONS_OPSET = 19  # of conversions that stand for what operators on quantized tensors do: with an axis
+# And to what QuantizeLinear makes.
+_OF_INTEGERS = _MOVING | {"Tile", "Concat", "MaxPool", "DepthToSpace", "SpaceToDepth", "Pad"}
 
 
 class _Import(ModelImport):
@@ -85,8 +93,15 @@ class _Import(ModelImport):
         self.integral: set[str] = set()  # values that are UINT8 in the model, and float here
         names = [node.name or node.output[0] for node in model.graph.node if node.output]
         names += [tensor.name for tensor in model.graph.initializer]
-        super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize(), request.like_glow)
+        # Glow imports no network that comes quantized so.
+        like_glow = request.like_glow and not any("QuantizeLinear" in node.op_type for node in model.graph.node)
+        super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize(), like_glow)
         self._defined: set[str] = set()
+        self._made: set[str] = {name for node in model.graph.node for name in node.output}
+        self.quantized = QuantizedTensors(self.editor)
+        # Constants that are read as shapes and indices, and not by conversions alone.
+        plain = (node for node in model.graph.node if node.op_type not in FORMS and not is_qoperator(node))
+        self._plain = {name for node in plain for name in node.input}
         self._opset = max((item.version for item in model.opset_import if item.domain in DOMAINS), default=0)
 
     # the parts of a model
@@ -141,6 +156,10 @@ class _Import(ModelImport):
 
     def _constant(self, name: str, tensor: onnx.TensorProto) -> None:
         try:
+            if tensor.data_type in (*SMALL_INTEGERS, onnx.TensorProto.INT32):
+                self.quantized.known[name] = Integers(*self.tensors.integers(tensor))
+                if name not in self._plain:
+                    return
             self.add_constant(name, self.tensors.array(tensor))
         except UnsupportedError as error:
             self.problems.append(Problem(name, error.found, error.expected, error.hint))
@@ -157,22 +176,26 @@ class _Import(ModelImport):
                 self.values[info.name] = self.editor.placeholder(info.name, type_, pixels)
                 if pixels:
                     self.integral.add(info.name)
+                if info.type.tensor_type.elem_type in SMALL_INTEGERS:
+                    dtype = type_name(info.type.tensor_type.elem_type)
+                    self.quantized.known[info.name] = Integers(dtype, None, self.values[info.name])
             except UnsupportedError as error:
                 self.problems.append(Problem(info.name, error.found, error.expected, error.hint))
                 self.unknown.add(info.name)
         self.problems += inputs.problems
 
-    def _node(self, node: onnx.NodeProto, index: int) -> None:
+    def _node(self, node: onnx.NodeProto, index: int, opset: int = 0) -> None:
+        """Add what stands for a node. opset: of a node that is not the file's own."""
         name = node.name or (node.output[0] if node.output else f"{node.op_type}_{index}")
         where = f"node {name!r} ({shown(node.op_type)})"
-        self._claim(node.output)
         try:
-            attributes = checked_attributes(node, self._opset, self.tensors)
+            if is_qoperator(node):
+                self._qoperator(node, index)
+                return
+            self._claim(node.output)
+            attributes = checked_attributes(node, max(self._opset, opset), self.tensors)
             if node.op_type == "Constant":
-                values = [np.asarray(value) for value in attributes.values() if value is not None]
-                if len(values) != 1:
-                    raise UnsupportedError("has no numeric value")
-                self.add_constant(node.output[0], values[0])
+                self._constant_node(node, attributes)
                 return
             if any(source in self.unknown for source in node.input):
                 self.unknown.update(node.output)  # a consequence of a problem that is already listed
@@ -182,9 +205,10 @@ class _Import(ModelImport):
             if not source.inputs or not source.outputs:
                 raise UnsupportedError("has no inputs or no outputs")
             self._check_types(source)
-            operator = ONNX_OPS[node.op_type]
-            if not fold(source, operator.from_onnx, self, self.room_elements()):
-                operator.from_onnx(source, self)
+            if node.op_type in FORMS:
+                self._conversion(source)
+            else:
+                self._operator(source)
             self.check_room(where)
         except UnsupportedError as error:
             self.problems.append(Problem(where, error.found, error.expected, error.hint))
@@ -192,6 +216,85 @@ class _Import(ModelImport):
         except IndexError:
             self.problems.append(Problem(where, f"has {len(node.input)} inputs, which are too few"))
             self.unknown.update(node.output)
+
+    def _qoperator(self, node: onnx.NodeProto, index: int) -> None:
+        """An operator on quantized tensors: its operands dequantized, the operator, the result quantized."""
+        if any(source in self.unknown for source in node.input):
+            self.unknown.update(node.output)
+            return
+        for part in expand(node, Surroundings(self._opset, self._known_floats, self._unused, self.add_constant)):
+            self._node(part, index, _CONVERSIONS_OPSET if part.op_type in FORMS else 0)
+
+    def _known_floats(self, name: str) -> Array | None:
+        return self.values[name].data if name in self.values else None
+
+    def _unused(self, name: str) -> str:
+        """A name that no tensor of the file has, nor one that was made before."""
+        while name in self._defined or name in self._made:
+            name += "_"
+        self._made.add(name)
+        return name
+
+    def _constant_node(self, node: onnx.NodeProto, attributes: Mapping[str, Attribute]) -> None:
+        values = [np.asarray(value) for value in attributes.values() if value is not None]
+        if len(values) != 1:
+            raise UnsupportedError("has no numeric value")
+        given = [item.t for item in node.attribute if item.name == "value"]
+        if given and given[0].data_type in (*SMALL_INTEGERS, onnx.TensorProto.INT32):
+            self.quantized.known[node.output[0]] = Integers(*self.tensors.integers(given[0]))
+        self.add_constant(node.output[0], values[0])
+
+    def _conversion(self, node: SourceNode) -> None:
+        """QuantizeLinear or DequantizeLinear."""
+        scale = self._known_floats(node.inputs[1]) if len(node.inputs) > 1 else np.float32(1).reshape(())
+        if node.op_type == "QuantizeLinear":
+            self.values[node.outputs[0]] = self.quantized.quantize(node, self.value(node.inputs[0]), scale)
+        else:
+            self.integral.discard(node.inputs[0])
+            self.values[node.outputs[0]] = self.quantized.dequantize(node, scale)
+
+    def _operator(self, node: SourceNode) -> None:
+        operator, last = ONNX_OPS[node.op_type], self.editor.last_node
+        if node.op_type == "Pad" and node.inputs[0] in self.quantized.known:
+            node = self._pad_in_reals(node)
+        if not fold(node, operator.from_onnx, self, self.room_elements()):
+            operator.from_onnx(node, self)
+        sources = [self.values[name] for name in node.inputs if name in self.values]
+        carry_to_constants(self.editor.nodes_since(last), sources, self.editor)
+        for name in node.outputs:
+            if name in self.values:
+                self.values[name] = carry_to_constant(self.values[name], sources, self.editor)
+        self._move_integers(node)
+
+    def _pad_in_reals(self, node: SourceNode) -> SourceNode:
+        """A Pad of integers, with the real number that the integer of its borders stands for."""
+        declared = self.editor.values[self.value(node.inputs[0]).name].declared
+        given = self._known_floats(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else np.zeros(1)
+        if declared is None or declared.quant is None or given is None or given.size != 1:
+            raise UnsupportedError("pads integers without parameters", "what QuantizeLinear makes, a constant value")
+        less = 128 if self.quantized.known[node.inputs[0]].dtype == "UINT8" else 0
+        real = (float(given.ravel()[0]) - less - declared.quant.offset) * declared.quant.scale
+        name = self._unused(f"{node.outputs[0]}_border")
+        self.add_constant(name, np.array(real, np.float32))
+        operands = list(node.inputs) + [""] * (3 - len(node.inputs))
+        return replace(node, inputs=(*operands[:2], name, *operands[3:]))
+
+    def _move_integers(self, node: SourceNode) -> None:
+        """What only moves integers makes integers of the same type."""
+        sources = [self.quantized.known[name] for name in node.inputs if name in self.quantized.known]
+        computed = [source for source in sources if source.value is not None]
+        if not computed or node.op_type in _TO_FLOAT:
+            return
+        if node.op_type not in _OF_INTEGERS or len({source.dtype for source in computed}) > 1:
+            found = f"computes on the {computed[0].dtype} value {node.inputs[0]!r}"
+            raise UnsupportedError(found, "a DequantizeLinear before it")
+        for output in node.outputs:
+            value = self.editor.values[self.values[output].name]
+            before = computed[0].value
+            declared = None if before is None else self.editor.values[before.name].declared
+            if declared is not None and value.declared is None:
+                value = self.editor.declare(value.name, declared)
+            self.quantized.known[output] = Integers(computed[0].dtype, None, value)
 
     def _check_types(self, node: SourceNode) -> None:
         """Raises UnsupportedError for arithmetic on UINT8 values: it wraps around, and would be another in float."""
@@ -203,12 +306,24 @@ class _Import(ModelImport):
         self.integral.update(node.outputs)
 
     def _outputs(self) -> None:
+        for name in self.editor.inputs:
+            source = self.quantized.known.get(self.editor.source_names[name])
+            if source is not None and source.dtype != "UINT8" and self.editor.values[name].declared is None:
+                found = f"is an input of type {source.dtype} that nothing dequantizes"
+                self.problems.append(Problem(name, found, "a DequantizeLinear that reads it"))
         seen = set()
         for info in self.model.graph.output:
             if info.name in self.integral:
                 self.problems.append(Problem(info.name, "is an output of type UINT8", "FLOAT"))
+            self._convert_output(info.name)
             self.add_output(info.name, info.name in seen)
             seen.add(info.name)
+
+    def _convert_output(self, name: str) -> None:
+        """Let an output that is float in the file be so, though what makes it is quantized."""
+        value = self.editor.values[self.values[name].name] if name in self.values else None
+        if value is not None and value.declared is not None and name not in self.quantized.known:
+            self.values[name] = self.editor.add(f"{name}_dequantize", Rescale(), [value], name)
 
 
 def load_onnx(path: str | Path, name: str | None = None, request: Request = AS_IN_FILE) -> Graph:

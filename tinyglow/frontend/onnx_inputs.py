@@ -66,8 +66,8 @@ class Inputs:
         if not info.type.HasField("tensor_type"):
             raise UnsupportedError("is no tensor", "a tensor input with a known shape")
         shape = self._shape_of(info)
-        if tensor.elem_type not in (*FLOATS, onnx.TensorProto.UINT8):
-            raise UnsupportedError(f"is an input of type {type_name(tensor.elem_type)}", "FLOAT or UINT8")
+        if tensor.elem_type not in (*FLOATS, onnx.TensorProto.UINT8, onnx.TensorProto.INT8):
+            raise UnsupportedError(f"is an input of type {type_name(tensor.elem_type)}", "FLOAT, UINT8 or INT8")
         if fault := fault_of_shape(shape):
             raise UnsupportedError(f"has shape {list(shape)}", fault)
         return TensorType(shape)

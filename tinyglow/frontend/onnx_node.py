@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from tinyglow.frontend import onnx_quantized as quantized
 from tinyglow.frontend.names import shown
 from tinyglow.frontend.onnx_tensors import Tensors
 from tinyglow.frontend.refusal import unsupported
@@ -19,10 +20,12 @@ from tinyglow.registry import ONNX_OPS
 
 MIN_OPSET = 7  # before it, Add and Gemm broadcast by other rules
 DOMAINS = ("", "ai.onnx")  # both are ONNX's own operators
+_ALSO = {"com.microsoft": quantized.FORMS}  # what onnxruntime has again, for more types
 
-# A Constant is no operator here: the frontend reads its value.
+# A Constant is no operator here: the frontend reads its value. Nor are the conversions of quantized models.
 CONSTANT_TYPE = "Constant"
 CONSTANT = OnnxForm(25, ("value", "value_float", "value_floats", "value_int", "value_ints"))
+FRONTEND_FORMS = {CONSTANT_TYPE: CONSTANT, **quantized.FORMS}
 _ATTRIBUTE_TYPES = {
     number: getattr(onnx.defs.OpSchema.AttrType, name, None)
     for name, number in onnx.AttributeProto.AttributeType.items()
@@ -57,8 +60,9 @@ def checked_attributes(node: onnx.NodeProto, opset: int, tensors: Tensors) -> di
 def _schema(node: onnx.NodeProto, opset: int) -> tuple[onnx.defs.OpSchema, OnnxForm]:
     """What ONNX says of a node's operator, and what is read of it here."""
     operator = ONNX_OPS.get(node.op_type)
-    form = operator.onnx_types[node.op_type] if operator else CONSTANT
-    if node.domain not in DOMAINS or (operator is None and node.op_type != "Constant"):
+    form = operator.onnx_types[node.op_type] if operator else FRONTEND_FORMS.get(node.op_type, CONSTANT)
+    is_ours = node.domain in DOMAINS or node.op_type in _ALSO.get(node.domain, ())
+    if not is_ours or (operator is None and node.op_type not in FRONTEND_FORMS):
         domain = f" of domain {node.domain!r}" if node.domain not in DOMAINS else ""
         hint = "" if domain or onnx.defs.has(node.op_type) else "ONNX has no operator of that name"
         raise unsupported(f"{shown(node.op_type)}{domain}", hint)

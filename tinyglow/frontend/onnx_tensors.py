@@ -10,13 +10,20 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from tinyglow.errors import reason
 from tinyglow.frontend.importing import MAX_FILE_BYTES
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import UnsupportedError
 
 # All floats become float32: what quantizes a network cannot tell them apart.
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
-_INTEGERS = (onnx.TensorProto.INT64, onnx.TensorProto.INT32, onnx.TensorProto.BOOL)
+# Integers that may be quantized values. Others, and these where nothing dequantizes them, are shapes and indices.
+SMALL_INTEGERS = tuple(
+    number
+    for name in ("INT8", "UINT8", "INT16", "UINT16", "INT4", "UINT4")
+    if (number := dict(onnx.TensorProto.DataType.items()).get(name)) is not None
+)
+_INTEGERS = (onnx.TensorProto.INT64, onnx.TensorProto.INT32, onnx.TensorProto.BOOL, *SMALL_INTEGERS)
 
 
 def type_name(number: int) -> str:
@@ -42,8 +49,19 @@ class Tensors:
 
     def array(self, tensor: onnx.TensorProto) -> Array:
         """The data, floats as float32. Raises UnsupportedError for what is missing, malformed or of another type."""
+        data = self._as_stored(tensor)
+        if tensor.data_type not in FLOATS:
+            return data.astype(np.int64)
+        with np.errstate(over="ignore"):
+            return data.astype(np.float32)
+
+    def integers(self, tensor: onnx.TensorProto) -> tuple[str, Array]:
+        """What ONNX calls the elements' type, and the elements as int64. Raises UnsupportedError."""
+        return type_name(tensor.data_type), self._as_stored(tensor).astype(np.int64)
+
+    def _as_stored(self, tensor: onnx.TensorProto) -> Array:
         if tensor.data_type not in (*FLOATS, *_INTEGERS):
-            expected = "FLOAT, FLOAT16, BFLOAT16, DOUBLE, INT64, INT32 or BOOL"
+            expected = "FLOAT, FLOAT16, BFLOAT16, DOUBLE, BOOL or an integer type of at most 64 bits"
             raise UnsupportedError(f"is of type {type_name(tensor.data_type)}", expected)
         if is_external(tensor):
             tensor = self._inside(tensor)
@@ -52,10 +70,7 @@ class Tensors:
             data: Array = np.array(numpy_helper.to_array(tensor), order="C")
         except (ValueError, TypeError, OverflowError, MemoryError) as error:
             raise UnsupportedError(f"has malformed data: {error}") from error
-        if tensor.data_type not in FLOATS:
-            return data.astype(np.int64)
-        with np.errstate(over="ignore"):
-            return data.astype(np.float32)
+        return data
 
     def _inside(self, tensor: onnx.TensorProto) -> onnx.TensorProto:
         """The tensor with its data inside."""
@@ -64,6 +79,8 @@ class Tensors:
         if min(tensor.dims, default=0) < 0:
             raise UnsupportedError(f"has shape {list(tensor.dims)}", "dimensions of at least 0 elements")
         needed = item * math.prod(tensor.dims)
+        if type_name(tensor.data_type) in ("INT4", "UINT4"):  # two to a byte
+            needed = -(-math.prod(tensor.dims) // 2)
         offset, length = _count(entries, "offset", 0), _count(entries, "length", needed)
         if length != needed:
             found = f"has {length} bytes of external data for shape {list(tensor.dims)}"
@@ -93,8 +110,7 @@ class Tensors:
                 file.seek(offset)
                 return file.read(length)
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise UnsupportedError(f"has {where}, which cannot be read: {reason}", "", hint) from error
+            raise UnsupportedError(f"has {where}, which cannot be read: {reason(error)}", "", hint) from error
 
 
 _MOST_EXTERNAL = 4 * MAX_FILE_BYTES

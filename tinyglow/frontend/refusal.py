@@ -15,12 +15,16 @@ from tinyglow.ir.op import UnsupportedError
 _MOST_NAMED = 3
 _TENSOR = "tensor"
 _UNSUPPORTED = "unsupported operator"
-_QUANTIZED = "the model is quantized already; give the float model, which tinyglow quantizes itself"
+_QUANTIZED = "give the float model, which tinyglow quantizes itself, or one that is quantized statically"
 _UNROLL = "export it with fixed shapes and recurrent layers unrolled (Keras: unroll=True)"
 _TAIL = "leave that to the application: --output-name ends the network before it"
+_FUNCTION = "write it with Exp, Log, Erf, Sigmoid, Tanh, Clip, Mul and Add: int8 makes one table of them"
+_OTHERWISE = (
+    "write it with supported operators (docs/reference/operators.md), or end the network before it: --output-name"
+)
 # What to do about operators that are not supported, by a pattern of their names with domain.
 _ADVICE = {
-    r"\w*[qQ]uantizeLinear|\w+Integer|(QLinear\w+|QGemm|QAttention)( .*)?": _QUANTIZED,
+    r"DynamicQuantizeLinear|\w+Integer|(QLinear\w+|QAttention)( .*)?": _QUANTIZED,
     r"Loop|Scan|If|Sequence\w+|WHILE|IF|CALL|CALL_ONCE|\w+_VARIABLE|VAR_HANDLE": f"control flow: {_UNROLL}",
     r"LSTM|GRU|RNN|\w*SEQUENCE_(LSTM|RNN)|SVDF": f"a recurrent layer: {_UNROLL}",
     r"NonMaxSuppression|TopK|TOPK_V2|NON_MAX_SUPPRESSION_V\d|CUSTOM TFLite_Detection_PostProcess": _TAIL,
@@ -30,17 +34,37 @@ _ADVICE = {
     r"CUSTOM Flex\w+": "convert the model without SELECT_TF_OPS",
     r"CUSTOM .*": "replace the layer by ones that TFLite has itself",
     r"SPACE_TO_BATCH_ND|BATCH_TO_SPACE_ND": "only around a convolution without stride and padding, as a dilation",
+    r"ConvTranspose|TRANSPOSE_CONV": "use Resize (Upsample, UpSampling2D) and a Conv after it instead",
+    r"(Layer|RMS|Group|Instance|MeanVariance)Normalization|LRN|LpNormalization|L2_NORMALIZATION|"
+    r"LOCAL_RESPONSE_NORMALIZATION": "write it with ReduceMean, Sub, Pow, Sqrt and Div, as exporters do below opset 17",
+    r"Reduce(L1|L2|LogSum|LogSumExp|SumSquare)": "write it with Mul or Abs, ReduceSum, Log and Sqrt",
+    r"(?i)ReduceMin|REDUCE_MIN": "write it as Neg(ReduceMax(Neg(x)))",
+    r"(?i)LogSoftmax|LOG_SOFTMAX": "write it as Log(Softmax(x)), or end the network before it: the largest stays so",
+    r"(?i)Erfc": "ONNX has no operator of that name; write it as 1 - Erf(x)",
+    r"(?i)HardSigmoid": "write it as Clip(alpha * x + beta, 0, 1)",
+    r"(?i)Elu|Selu|Celu|Gelu|Mish|Swish|Softplus|Softsign|ThresholdedRelu|Shrink|A?(Sin|Cos|Tan)h": _FUNCTION,
+    r"(?i)(Not_?)?Equal|(Greater|Less)(_?(Or)?_?Equal)?|Sign|And|Or|Xor|Not|Logical_(And|Or|Not)": (
+        "as a choice between pieces write it with Relu, LeakyRelu, PRelu, Clip, Min or Max; as post-processing "
+        "end the network before it: --output-name"
+    ),
+    r"(?i)A?(Sin|Cos|Tan)|DFT|STFT|\w+Window|MelWeightMatrix|RFFT2D": (
+        "compute it before the network, and make the result an input"
+    ),
+    r"(?i)Attention|RotaryEmbedding|SwiGLU|Einsum": "write it with MatMul, Transpose, Softmax, Mul and Add",
+    r"(?i)\w*(Scatter|Gather)\w+|OneHot|ONE_HOT|NonZero|Compress|Unique|Hardmax|\w*CumSum|CumProd|Trilu": _TAIL,
+    r"(?i)Random\w+|Multinomial|Bernoulli|\w*Loss": "export the network for inference (PyTorch: model.eval())",
 }
 
 
 def advice(operator: str) -> str:
-    """What to do about an operator that is not supported; "" where there is nothing to say."""
-    return next((text for pattern, text in _ADVICE.items() if re.fullmatch(pattern, operator)), "")
+    """What to do about an operator that is not supported."""
+    return next((text for pattern, text in _ADVICE.items() if re.fullmatch(pattern, operator)), _OTHERWISE)
 
 
 def unsupported(operator: str, hint: str = "") -> UnsupportedError:
-    """The error for an operator that is not supported; ``hint``: where there is no advice on it."""
-    return UnsupportedError(f"{_UNSUPPORTED} {operator}", "", advice(operator) or hint)
+    """The error for an operator that is not supported; ``hint``: where there is no advice for it alone."""
+    text = advice(operator)
+    return UnsupportedError(f"{_UNSUPPORTED} {operator}", "", hint if hint and text == _OTHERWISE else text)
 
 
 def refusal(problems: Sequence[Problem], end: str = "") -> ModelError:
@@ -49,6 +73,7 @@ def refusal(problems: Sequence[Problem], end: str = "") -> ModelError:
     end: where the network could end without operators that are not supported, or "".
     """
     kinds: dict[tuple[str, ...], list[Problem]] = {}
+    problems = _dynamic_as_one(problems)
     for problem in problems:
         match = re.fullmatch(r"node .* (\(.*?\))", problem.where)
         place = f"node {match[1]}" if match else _TENSOR
@@ -62,6 +87,16 @@ def refusal(problems: Sequence[Problem], end: str = "") -> ModelError:
     if end and all(problem.found.startswith(_UNSUPPORTED) for problem in problems):
         lines.append(Problem("", end))
     return ModelError(f"the model cannot be imported{count}", lines)
+
+
+def _dynamic_as_one(problems: Sequence[Problem]) -> Sequence[Problem]:
+    """Problems with the operators of a model that is quantized dynamically become one: they have one reason."""
+    if not any(problem.found == f"{_UNSUPPORTED} DynamicQuantizeLinear" for problem in problems):
+        return problems
+    part = re.compile(rf"{_UNSUPPORTED} (DynamicQuantizeLinear|\w+Integer)( .*)?")
+    found = "the model is quantized dynamically (DynamicQuantizeLinear): its scales are computed at run time"
+    others = [problem for problem in problems if not part.fullmatch(problem.found)]
+    return [Problem("", found, "", _QUANTIZED), *others]
 
 
 def _joined(place: str, group: list[Problem]) -> list[Problem]:

@@ -11,7 +11,8 @@ import onnx
 
 from tinyglow.frontend.foreign_formats import refuse_foreign
 from tinyglow.frontend.onnx import read_model
-from tinyglow.frontend.onnx_node import CONSTANT_TYPE, DOMAINS
+from tinyglow.frontend.onnx_node import DOMAINS, FRONTEND_FORMS
+from tinyglow.frontend.onnx_qoperator import FORMS
 from tinyglow.frontend.onnx_tensors import type_name
 from tinyglow.frontend.tflite_dilated import fold_dilated
 from tinyglow.frontend.tflite_file import is_tflite, read_tflite
@@ -67,13 +68,14 @@ def _of_onnx(path: str | Path) -> Summary:
     opset = max((item.version for item in model.opset_import if item.domain in DOMAINS), default=0)
     types = [node.op_type if node.domain in DOMAINS else f"{node.domain}.{node.op_type}" for node in graph.node]
     operators = _counted(types)
+    known = {*FRONTEND_FORMS, *(f"{form.domain}.{name}".lstrip(".") for name, form in FORMS.items())}
     producer = " ".join(filter(None, [model.producer_name, model.producer_version]))
     return Summary(
         f"ONNX, operator set {opset}" + (f", by {producer}" if producer.isprintable() and producer else ""),
         tuple(_tensor(info) for info in graph.input if info.name not in constants),
         tuple(_tensor(info) for info in graph.output),
         operators,
-        _lacking(operators, lambda name: name in ONNX_OPS or name == CONSTANT_TYPE),
+        _lacking(operators, lambda name: name in ONNX_OPS or name in known),
     )
 
 

@@ -1,4 +1,4 @@
-"""Station 1: TFLite file -> graph, float or quantized as the file is. Names are those of Glow's TFLite loader.
+"""Station 1: TFLite file -> float graph, with the quantization that the file declares. Names are Glow's loader's.
 
 Glow (lib/Importer/TFLiteModelLoader.cpp) makes the inputs first, then the constants, then the nodes: each is called
 what its first result is, or what its operator is if that is an output of the network, whose placeholder has that name.
@@ -15,6 +15,7 @@ import numpy as np
 
 from tinyglow.errors import Problem
 from tinyglow.frontend.cut import Step, cut
+from tinyglow.frontend.declared import carry_to_constants, declared_as, declared_constant
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import (
     MAX_RANK,
@@ -29,13 +30,9 @@ from tinyglow.frontend.tflite_dilated import fold_dilated
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
 from tinyglow.frontend.tflite_schema import defaults
 from tinyglow.ir.editor import RESERVED, GraphEditor, Namer, legal_name
-from tinyglow.ir.graph import Array, Graph, Value
-from tinyglow.ir.op import Importer, Op, SourceNode, UnsupportedError
+from tinyglow.ir.graph import Declared, Graph, Value
+from tinyglow.ir.op import SourceNode, UnsupportedError
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
-from tinyglow.operators.constants import dequantized
-from tinyglow.operators.dequantize import Dequantize
-from tinyglow.operators.quantize import Quantize
-from tinyglow.operators.tflite_node import rescaled
 from tinyglow.registry import TFLITE_OPS
 
 # The element type in the graph, and in the file, of what is not quantized; integers are shapes and axes.
@@ -64,9 +61,11 @@ class _Import(ModelImport):
         self.names = _unique_names(model)
         self.tensors = dict(zip(self.names, model.tensors, strict=True))
         self.outputs = frozenset(model.outputs)
+        self.bound: set[str] = set()  # names of values that stand for a tensor of the file
         self.nodes = [self._source(operator) for operator in model.operators]
         namer = Namer(original=[node.name for node in self.nodes], used=RESERVED)
-        super().__init__(GraphEditor(name, namer), model.file_bytes, request.like_glow)
+        is_float = all(tensor.quantization is None or tensor.dtype not in _QUANTIZED for tensor in model.tensors)
+        super().__init__(GraphEditor(name, namer), model.file_bytes, request.like_glow and is_float)
 
     def declared(self, name: str) -> TensorType:
         """``ir.op.Importer.declared``."""
@@ -151,7 +150,8 @@ class _Import(ModelImport):
             )
         is_uint8 = type_.quant is not None and self.tensors[name].dtype == "UINT8"
         pixels = replace(type_.quant, offset=type_.quant.offset + 128) if type_.quant and is_uint8 else None
-        return self.editor.placeholder(name, type_, pixels)
+        value = self.editor.placeholder(name, TensorType(type_.shape), pixels)
+        return self.editor.declare(value.name, Declared(type_.dtype, type_.quant) if type_.quant else None)
 
     def _constant(self, name: str, tensor: FileTensor) -> None:
         """A tensor that no operator makes."""
@@ -187,8 +187,9 @@ class _Import(ModelImport):
         if not is_quantized:
             self.add_constant(name, data)
             return
-        whole = (data.astype(np.int32) - less).astype(type_.dtype)
-        self.values[name] = self.editor.constant(name, whole, replace(type_, shape=tensor.shape))
+        whole = (data.astype(np.int64) - less).astype(type_.dtype)
+        real, declared = declared_constant(whole, replace(type_, shape=tensor.shape))
+        self.values[name] = self.editor.constant(name, real, declared=declared)
 
     def _node(self, node: SourceNode, as_in_file: FileOperator) -> None:
         where = f"node {node.name!r} ({shown(node.op_type)})"
@@ -204,9 +205,11 @@ class _Import(ModelImport):
                 return
             if not node.outputs or not any(node.inputs):
                 raise UnsupportedError("has no inputs or no outputs")
-            operator = TFLITE_OPS[node.op_type]
+            operator, last = TFLITE_OPS[node.op_type], self.editor.last_node
             if not fold(node, operator.from_tflite, self, self.room_elements()):
-                operator.from_tflite(node, self if self._is_uniform(node, operator) else InFloat(self))
+                operator.from_tflite(node, self)
+            sources = [self.value(name) for name in node.inputs if name]
+            carry_to_constants(self.editor.nodes_since(last), sources, self.editor)
             self._check_results(node)
             self.check_room(where)
         except UnsupportedError as error:
@@ -217,21 +220,17 @@ class _Import(ModelImport):
             self.problems.append(Problem(where, found))
             self.unknown.update(node.outputs)
 
-    def _is_uniform(self, node: SourceNode, operator: type[Op]) -> bool:
-        """Whether the node is float throughout, or int8 throughout as the operator may be: nothing is to convert."""
-        values = [self.value(name) for name in node.inputs if name]
-        types = [value.type for value in values] + [self.declared(name) for name in node.outputs]
-        if not any(type_.quant or type_.channel_quant for type_ in types):
-            return True
-        varying = [value.type for value in values if value.data is None]
-        varying += [self.declared(name) for name in node.outputs]
-        return operator.int8_in_tflite and all(type_.dtype in ("int8", "int64") for type_ in varying)
-
     def bind(self, name: str, value: Value) -> None:
-        """As of every frontend; an int8 value gets the parameters that the file declares."""
-        declared = self.declared(name)
-        if value.type.quant is not None and declared.quant is not None:
-            value = rescaled(value, declared.quant, self.editor, name)
+        """As of every frontend, with the parameters that the file declares."""
+        type_ = self.declared(name)
+        declared = (
+            Declared(type_.dtype, type_.quant, type_.channel_quant) if type_.quant or type_.channel_quant else None
+        )
+        if declared is not None and (declared.dtype != "int8" or declared.quant is None):
+            many = "" if declared.quant else " with many scales"
+            raise UnsupportedError(f"a result of type {declared.dtype}{many}", "float32, or int8 with one scale")
+        value = declared_as(value, declared, self.editor, name, value.name in self.bound)
+        self.bound.add(value.name)
         super().bind(name, value)
 
     def _check_results(self, node: SourceNode) -> None:
@@ -240,46 +239,6 @@ class _Import(ModelImport):
             shape, expected = self.value(name).type.shape, self.declared(name).shape
             if expected and shape != expected and shape:
                 raise UnsupportedError(f"a result of shape {list(shape)}", f"{list(expected)}, as the file has it")
-
-
-class InFloat:
-    """A view of an importer for one node that computes in float among int8 values: an ``ir.op.Importer``.
-
-    What it reads is dequantized, what it binds quantized, wherever the file declares int8.
-    """
-
-    def __init__(self, importer: Importer) -> None:
-        self.importer = importer
-        self.editor = importer.editor
-        self.like_glow = importer.like_glow
-
-    def value(self, name: str) -> Value:
-        """The value in float: a quantized one dequantized."""
-        value = self.importer.value(name)
-        if value.type.quant is None and value.type.channel_quant is None:
-            return value
-        if value.data is not None:
-            return self.editor.constant(name, dequantized(value.data, value.type))
-        return self.editor.add(f"{name}_dequantize", Dequantize(), [value], name)
-
-    def constant(self, name: str) -> Array | None:
-        """The data of a constant in float; None for other values."""
-        return self.value(name).data
-
-    def bind(self, name: str, value: Value) -> None:
-        """Let ``name`` stand for ``value``, quantized as the file declares it."""
-        declared = self.importer.declared(name)
-        if declared.quant is not None and value.type.dtype == "float32":
-            type_ = replace(value.type, dtype=declared.dtype, quant=declared.quant)
-            if declared.dtype != "int8":
-                raise UnsupportedError(f"a result of type {declared.dtype}", "float32 or int8")
-            value = self.editor.add(f"{name}_quantize", Quantize(), [value], name, (type_,))
-        self.importer.bind(name, value)
-
-    def declared(self, name: str) -> TensorType:
-        """The type that the file declares, as float."""
-        type_ = self.importer.declared(name)
-        return TensorType(type_.shape) if type_.quant or type_.channel_quant else type_
 
 
 def _check_form(operator: FileOperator) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.images.preprocess import Pixels
 from tinyglow.resources import require_file
 
@@ -46,7 +46,7 @@ def image_files(folder: str | Path) -> list[Path]:
     try:
         return sorted((path for path in Path(folder).iterdir() if path.is_file()), key=str)
     except OSError as error:
-        problem = Problem(str(folder), error.strerror or str(error), "a folder with images")
+        problem = Problem(str(folder), reason(error), "a folder with images")
         raise InputError("the images cannot be read", [problem]) from error
 
 
@@ -74,7 +74,7 @@ def decode(path: str | Path) -> Pixels:
         raise
     except OSError as error:
         if error.errno is not None:
-            raise NotAnImageError(error.strerror or str(error)) from error
+            raise NotAnImageError(reason(error)) from error
         raise NotAnImageError(f"is damaged: {error}", "a whole image file") from error
     except ModuleNotFoundError:
         raise

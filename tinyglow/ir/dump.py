@@ -13,8 +13,14 @@ def _attributes(op: Op) -> str:
     return ", ".join(f"{field.name}={getattr(op, field.name)}" for field in dataclasses.fields(op))
 
 
+def _typed(name: str, graph: Graph) -> str:
+    """A value with its type, and that which the model file declares."""
+    is_declared = graph.values[name].declared is not None
+    return f"{name}: {graph.type_of(name)}" + (f" declared {graph.integer_type(name)}" if is_declared else "")
+
+
 def _node_line(node: Node, graph: Graph) -> str:
-    results = ", ".join(f"{name}: {graph.type_of(name)}" for name in node.outputs)
+    results = ", ".join(_typed(name, graph) for name in node.outputs)
     source = node.origin if node.origin.isprintable() else repr(node.origin)
     origin = f"  ; from {source}" if source and source != node.name else ""
     return f"  {results} = {node.op.kind}({', '.join(node.inputs)}) {{{_attributes(node.op)}}}{origin}"
@@ -23,10 +29,10 @@ def _node_line(node: Node, graph: Graph) -> str:
 def dump_graph(graph: Graph) -> str:
     """One line a value and a node, in execution order."""
     lines = [f"graph {graph.name} {{"]
-    lines += [f"  input {name}: {graph.type_of(name)}" for name in graph.inputs]
+    lines += [f"  input {_typed(name, graph)}" for name in graph.inputs]
     for name, value in graph.values.items():
         if value.data is not None:
-            lines.append(f"  const {name}: {value.type}")
+            lines.append(f"  const {_typed(name, graph)}")
     lines += [_node_line(node, graph) for node in graph.nodes]
     lines += [f"  output {output.name} = {output.value}: {graph.type_of(output.value)}" for output in graph.outputs]
     return "\n".join([*lines, "}", ""])

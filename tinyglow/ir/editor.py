@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import takewhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tinyglow.ir.graph import Array, Graph, Node, Output, Value
+import numpy as np
+
+from tinyglow.ir.graph import Array, Declared, Graph, Node, Output, Value
 from tinyglow.ir.types import QuantParams, TensorType
 
 if TYPE_CHECKING:
@@ -138,15 +141,32 @@ class GraphEditor:
         self.source_names[value.name] = source_name
         return value
 
-    def constant(self, name: str, data: Array, type_: TensorType | None = None) -> Value:
+    def constant(
+        self, name: str, data: Array, type_: TensorType | None = None, declared: Declared | None = None
+    ) -> Value:
         """Add a constant. Its type is taken from the data, unless it is given because the constant is quantized."""
         if type_ is None:
             type_ = TensorType(tuple(data.shape), str(data.dtype))
-        value = Value(self.namer.unique(name), type_, data)
+        value = Value(self.namer.unique(name), type_, data, declared)
         self.constant_bytes += data.nbytes
         self._note_folded(value)
         self.values[value.name] = value
         return value
+
+    def moved(self, name: str, value: Value, move: Callable[[Array], Array], type_: TensorType | None = None) -> Value:
+        """Add a constant with the elements of another one moved about, and what is declared of them.
+
+        Args:
+            name: Of the new constant.
+            value: The constant.
+            move: What becomes of its data, and of its declared integers.
+            type_: Of the new constant, where it is quantized. Parameters by channel stay along their dimension.
+        """
+        assert value.data is not None
+        declared = value.declared
+        if declared is not None and declared.data is not None:
+            declared = replace(declared, data=np.ascontiguousarray(move(declared.data)))
+        return self.constant(name, np.ascontiguousarray(move(value.data)), type_, declared)
 
     def output(self, source_name: str, value: str) -> None:
         """Add an output of the network. source_name: its name in the model file."""
@@ -185,6 +205,11 @@ class GraphEditor:
         self._attach(Node(name, op, tuple(value.name for value in inputs), tuple(outputs), origin))
         return results[0]
 
+    def declare(self, value: str, declared: Declared | None) -> Value:
+        """Say how the model file quantizes a value. Returns the value with that."""
+        self.values[value] = replace(self.values[value], declared=declared)
+        return self.values[value]
+
     def set_output(self, output: Output) -> None:
         """Add an output, or let the one of that name be another value."""
         old = self._outputs.get(output.name)
@@ -216,6 +241,20 @@ class GraphEditor:
     def nodes(self) -> list[Node]:
         """All nodes, in their order."""
         return list(self._nodes.values())
+
+    def declared_alike(self, value: str, other: str) -> bool:
+        """Whether the model file quantizes two values alike, or neither."""
+        first, second = self.values[value].declared, self.values[other].declared
+        return second is None if first is None else first.is_like(second)
+
+    @property
+    def last_node(self) -> Node | None:
+        """The newest node."""
+        return next(reversed(self._nodes.values()), None)
+
+    def nodes_since(self, node: Node | None) -> list[Node]:
+        """The nodes that are newer than ``node``, newest first, in time proportional to their number."""
+        return list(takewhile(lambda other: other is not node, reversed(self._nodes.values())))
 
     def alive(self, node: Node) -> bool:
         """Whether ``node`` is still as it was in the graph under edit."""
@@ -257,8 +296,14 @@ class GraphEditor:
         self.redirect_all({old: new})
 
     def redirect_all(self, new: Mapping[str, str]) -> None:
-        """Let every use of each key use its value, which is no key itself, in time proportional to the uses' nodes."""
+        """Let every use of each key use its value, which is no key itself, in time proportional to the uses' nodes.
+
+        A value that stands for a declared one is declared so too, unless it has parameters of its own.
+        """
         renamed = {old: name for old, name in new.items() if old != name}
+        for old, name in renamed.items():
+            if self.values[name].declared is None and self.values[old].declared is not None:
+                self.declare(name, self.values[old].declared)
         for node in {node.name: node for old in renamed for node in self.users(old)}.values():
             self._replace(node, replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs)))
         if any(self.is_output(old) for old in renamed):
@@ -272,7 +317,7 @@ class GraphEditor:
 
     def set_data(self, value: str, data: Array) -> None:
         """Other data of the same type for a constant."""
-        self.values[value] = replace(self.values[value], data=data)
+        self.values[value] = replace(self.values[value], data=data, declared=None)
         self._note_folded(self.values[value])
 
     def set_op(self, node: Node, op: Op) -> Node:

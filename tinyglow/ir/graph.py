@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from tinyglow.ir import show
-from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.ir.types import ChannelParams, QuantParams, Shape, TensorType
 
 if TYPE_CHECKING:
     from tinyglow.ir.op import Op
@@ -18,12 +18,47 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
+class Declared:
+    """How a model file quantizes a value that is float in the graph. The quantizer makes such integers of it.
+
+    Attributes:
+        dtype: Of the integers.
+        quant: Parameters of the whole tensor; None if there are some for each index along a dimension.
+        channel_quant: Those; None if there are none.
+        data: The integers of a constant, in the value's shape.
+    """
+
+    dtype: str
+    quant: QuantParams | None = None
+    channel_quant: ChannelParams | None = None
+    data: Array | None = None
+
+    def type_of(self, shape: Shape) -> TensorType:
+        """The integer type of a value of that shape."""
+        return TensorType(shape, self.dtype, self.quant, self.channel_quant)
+
+    def is_like(self, other: Declared | None) -> bool:
+        """Whether both mean the same by the same integers."""
+        if other is None:
+            return False
+        return (self.dtype, self.quant, self.channel_quant) == (other.dtype, other.quant, other.channel_quant)
+
+
+@dataclass(frozen=True, eq=False)
 class Value:
-    """A tensor: a placeholder, a constant (then ``data`` has ``type``'s shape and dtype) or the result of a node."""
+    """A tensor: a placeholder, a constant or the result of a node.
+
+    Attributes:
+        name: Unique in the graph.
+        type: Its type.
+        data: Of a constant, in ``type``'s shape and dtype.
+        declared: How the model file quantizes it; None if it is float there, or once the quantizer has run.
+    """
 
     name: str
     type: TensorType
     data: Array | None = None
+    declared: Declared | None = None
 
 
 @dataclass(frozen=True)
@@ -90,9 +125,19 @@ class Graph:
     deviations: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def is_declared(self) -> bool:
+        """Whether the model file quantizes some of the values, so that the quantizer needs no profile."""
+        return any(value.declared for value in self.values.values())
+
+    @property
     def is_quantized(self) -> bool:
-        """Whether any value is quantized: the model came so, or station 4 has run."""
-        return any(value.type.quant or value.type.channel_quant for value in self.values.values())
+        """Whether any value is quantized: the model file says so, or station 4 has run."""
+        return self.is_declared or any(value.type.quant or value.type.channel_quant for value in self.values.values())
+
+    def integer_type(self, value: str) -> TensorType:
+        """The type that the quantizer gives a value by what its model file declares; else its type as it is."""
+        found = self.values[value]
+        return found.declared.type_of(found.type.shape) if found.declared else found.type
 
     def type_of(self, value: str) -> TensorType:
         """The type of a value."""

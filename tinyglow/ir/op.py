@@ -141,8 +141,22 @@ class Quantizing(Protocol):
     def channelwise(self) -> bool:
         """Whether convolutions get a scale for each output channel."""
 
-    def convert_channelwise(self, node: Node, op: Op) -> Value:
-        """A convolution (image, filters, bias) as ``op``, with filters and bias quantized for each output channel."""
+    def convert_channelwise(self, node: Node, op: Op, image: Value | None = None) -> Value:
+        """A layer (input, weights, bias) as ``op``, with weights and bias quantized for each output channel.
+
+        Args:
+            node: The layer.
+            op: A convolution, whose filters are [units, ...].
+            image: The quantized input, where that is not simply the node's.
+        """
+
+    @property
+    def declared(self) -> bool:
+        """Whether the parameters are those that the model file declares."""
+
+    @property
+    def by_unit(self) -> bool:
+        """Whether the file declares parameters for each unit of the weights of the layer at work."""
 
     def convert(self, node: Node) -> Value:
         """``node`` on quantized inputs, as the operator's class variables say: what most operators need."""
@@ -215,8 +229,8 @@ class Op(ABC):
     inputs_match_output: ClassVar[bool] = False
     # Which operand is the bias.
     bias_operand: ClassVar[int | None] = None
-    # Whether ``from_tflite`` takes int8 inputs. If not, it is float in quantized TFLite networks, between conversions.
-    int8_in_tflite: ClassVar[bool] = True
+    # Whether it becomes int8 where the model file declares the parameters of all its values. If not, it stays float.
+    declared_int8: ClassVar[bool] = True
     # Whether Glow has no int8 kernel for it and leaves it in float.
     float_in_glow: ClassVar[bool] = False
 

@@ -19,7 +19,6 @@ from tinyglow.operators.glow_nodes import Broadcast
 from tinyglow.operators.matmul import MatMul
 from tinyglow.operators.reduce_sum import ReduceSum
 from tinyglow.operators.reshape import Reshape
-from tinyglow.operators.tflite_node import add_node
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,7 @@ class Binary(Op):
         if len(node.inputs) != 2:
             raise UnsupportedError(f"has {len(node.inputs)} inputs", "2")
         x, y = (importer.value(name) for name in node.inputs)
-        if x.type.quant is None:
-            bind_activated(node, importer, cls()._combined(x, y, node, importer, node.name))
-            return
-        operands = broadcast_inputs(x, y, importer.editor, node.name)
-        bind_activated(node, importer, add_node(node, importer, cls(), operands))
+        bind_activated(node, importer, cls()._combined(x, y, node, importer, node.name))
 
     def _combined(self, x: Value, y: Value, node: SourceNode, importer: Importer, name: str) -> Value:
         if x.type.dtype != y.type.dtype:

@@ -22,9 +22,8 @@ from tinyglow.kernels.convolution.layer import ConvLayer, conv_layer
 from tinyglow.kernels.convolution.variants import VARIANTS
 from tinyglow.kernels.window import Window, merge_batch, require_image
 from tinyglow.operators.fused_activation import bind_activated
-from tinyglow.operators.quantized_layer import layer_constants
 from tinyglow.operators.reshape import Reshape
-from tinyglow.operators.tflite_node import add_layer, add_node, constant_bias, require_count, window_from_tflite
+from tinyglow.operators.tflite_node import add_node, constant_bias, require_count, window_from_tflite
 from tinyglow.operators.transpose import Transpose
 from tinyglow.operators.window import NCHW_TO_NHWC, NHWC_TO_NCHW, window_from_onnx, with_unit_height
 
@@ -130,13 +129,6 @@ class Conv2D(Op):
         if depthwise and node.integer("depth_multiplier", 0):  # 0 leaves it to the filters' shape
             require_count(node, "depth_multiplier", out_c // size[3], "results for each channel")
         window = window_from_tflite(node, (kernel_h, kernel_w), (size[1], size[2]))
-        if image.type.quant is not None:
-            weights, bias = layer_constants(node, importer, perm)
-            kind = ChannelwiseConv2D if weights.type.channel_quant else Conv2D
-            bind_activated(
-                node, importer, add_layer(node, importer, kind(window, size[3] // in_g), [image, weights, bias])
-            )
-            return
         moved = np.ascontiguousarray(given.data.transpose(perm))
         weights = importer.editor.constant(node.inputs[1], moved) if depthwise else given
         operands = [image, weights, constant_bias(node, importer, out_c)]

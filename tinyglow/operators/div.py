@@ -27,7 +27,7 @@ class Div(Binary):
 
     onnx_types: ClassVar[OnnxForms] = {"Div": OnnxForm(14)}
     tflite_types: ClassVar[TFLiteForms] = {"DIV": TFLiteForm(2, "DivOptions", ("fused_activation_function",))}
-    int8_in_tflite: ClassVar[bool] = False
+    declared_int8: ClassVar[bool] = False
     has_int16: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

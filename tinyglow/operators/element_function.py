@@ -39,11 +39,7 @@ class ElementFunction(Op):
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        value, declared = importer.value(node.inputs[0]), importer.declared(node.outputs[0])
-        if value.type.quant is None or declared.quant is None:
-            cls.from_onnx(node, importer)
-            return
-        importer.bind(node.outputs[0], cls().tabulated_node(node.name, value, declared.quant, importer.editor))
+        cls.from_onnx(node, importer)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)
@@ -116,7 +112,7 @@ class BoundedFunction(ElementFunction):
     """A function that is almost constant outside of ``domain``, and whose values are in ``image``.
 
     In int8 it is looked up between these fixed ranges, with rescales before and after (Glow,
-    lib/Quantization/Quantization.cpp, replaceQuantizedTanhWithLookupTable).
+    lib/Quantization/Quantization.cpp, replaceQuantizedTanhWithLookupTable); or between the file's own.
     """
 
     domain: ClassVar[tuple[float, float]]
@@ -131,7 +127,7 @@ class BoundedFunction(ElementFunction):
         return min(source, domain, key=lambda params: params.scale), quantizing.choose(*self.image)
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
-        if quantizing.int16:
+        if quantizing.int16 or quantizing.declared:
             return super().quantize(node, quantizing)
         edit = quantizing.edit
         # Glow's three nodes get the numbers after the float node's.

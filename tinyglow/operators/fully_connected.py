@@ -10,7 +10,7 @@ import numpy as np
 from tinyglow.ir.editor import legal_name
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
 from tinyglow.kernels.fully_connected.fully_connected import portable_variant
@@ -24,10 +24,9 @@ from tinyglow.numerics import glow
 from tinyglow.operators.conv2d import ChannelwiseConv2D
 from tinyglow.operators.fused_activation import activate
 from tinyglow.operators.glow_nodes import Gemm, Splat
-from tinyglow.operators.quantized_layer import layer_constants
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.slice import Slice
-from tinyglow.operators.tflite_node import add_layer, add_node, constant_bias
+from tinyglow.operators.tflite_node import add_node, constant_bias
 
 
 def _gemm_bias(node: SourceNode, importer: Importer, units: int) -> Array:
@@ -113,16 +112,10 @@ class FullyConnected(Op):
             raise UnsupportedError(found, "rows of that depth")
         edit.namer.unique(f"{node.name}.Transpose")  # of the weights, folded at once
         rows = x.type.elements // depth
-        if x.type.quant is not None and given.type.channel_quant is not None:
-            result = _add_as_convolution(node, importer, x, (rows, units, depth))
-        else:
-            if len(shape) != 2 or shape[1] != depth:
-                x = edit.add(f"{node.name}.reshape2D", Reshape((rows, depth)), [x], node.name)
-            if x.type.quant is not None:
-                result = add_layer(node, importer, cls(), [x, *layer_constants(node, importer, (1, 0), units_axis=1)])
-            else:
-                weights = edit.constant(node.inputs[1], np.ascontiguousarray(given.data.T))
-                result = add_node(node, importer, cls(), [x, weights, constant_bias(node, importer, units)])
+        if len(shape) != 2 or shape[1] != depth:
+            x = edit.add(f"{node.name}.reshape2D", Reshape((rows, depth)), [x], node.name)
+        weights = edit.constant(node.inputs[1], np.ascontiguousarray(given.data.T))
+        result = add_node(node, importer, cls(), [x, weights, constant_bias(node, importer, units)])
         result = activate(node, importer, result)
         target = (*shape[:-1], units) if keeps else (rows, units)
         if result.type.shape != target:
@@ -142,6 +135,17 @@ class FullyConnected(Op):
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         x, weights, bias = inputs
         return (x @ weights[0] + bias[0],)
+
+    def quantize(self, node: Node, quantizing: Quantizing) -> Value:
+        """Weights with parameters for each unit make it a 1x1 convolution over the rows; Glow has no such layer."""
+        if not quantizing.by_unit:
+            return quantizing.convert(node)
+        edit, x = quantizing.edit, quantizing.quantized(node.inputs[0])
+        rows, depth = x.type.shape
+        image = edit.add(f"{node.name}.reshape4D", Reshape((1, rows, 1, depth)), [x], node.origin)
+        result = quantizing.convert_channelwise(node, ChannelwiseConv2D(Window((1, 1))), image)
+        type_ = result.type.reshaped((rows, result.type.shape[-1]))
+        return edit.add(node.name, Reshape(type_.shape), [result], node.origin, (type_,))
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         x, weights, bias = (lowering.type_of(name) for name in node.inputs)
@@ -181,12 +185,8 @@ class FullyConnected(Op):
 def _add_gemm(node: SourceNode, importer: Importer, x: Value) -> None:
     """As Glow's createGemm: without C there are zeros; a C of equal rows becomes one of them."""
     edit, weights = importer.editor, importer.value(node.inputs[1])
-    op = Gemm(
-        glow.float32(node.real("alpha", 1.0)),
-        glow.float32(node.real("beta", 1.0)),
-        False,
-        bool(node.integer("transB", 0)),
-    )
+    alpha, beta = (glow.float32(node.real(name, 1.0)) for name in ("alpha", "beta"))
+    op = Gemm(alpha, beta, False, bool(node.integer("transB", 0)))
     units = op.infer(x.type, weights.type)[0].shape[1]
     if len(node.inputs) < 3 or not node.inputs[2]:
         c = edit.add(f"{node.name}.SplatC", Splat(0.0, (units,)), [], node.name)
@@ -198,14 +198,3 @@ def _add_gemm(node: SourceNode, importer: Importer, x: Value) -> None:
             row = edit.add(f"{node.name}.SliceC", Slice((0, 0), (1, length), (1, 1)), [c], node.name)
             c = edit.add(f"{node.name}.ReshapeC", Reshape((length,)), [row], node.name)
     importer.bind(node.outputs[0], edit.add(node.name, op, [x, weights, c], node.name))
-
-
-def _add_as_convolution(node: SourceNode, importer: Importer, x: Value, sizes: tuple[int, int, int]) -> Value:
-    """An int8 layer with a scale for each unit, which convolutions have: 1x1 over the rows. sizes: rows, units, depth.
-
-    Glow has no such layer.
-    """
-    rows, units, depth = sizes
-    image = importer.editor.add(f"{node.name}.reshape4D", Reshape((1, rows, 1, depth)), [x], node.name)
-    weights, bias = layer_constants(node, importer, (0, 1), shape=(units, 1, 1, depth))
-    return add_layer(node, importer, ChannelwiseConv2D(Window((1, 1))), [image, weights, bias])

@@ -25,12 +25,9 @@ def activate(node: SourceNode, importer: Importer, value: Value) -> Value:
         return value
     if name not in _ACTIVATIONS:
         raise UnsupportedError(f"the activation {name}", ", ".join(["NONE", *_ACTIVATIONS]))
-    op, type_ = _ACTIVATIONS[name], value.type
-    if type_.quant is None:
-        return importer.editor.add(f"{value.name}.{name}", op, [value], node.name)
-    if name not in _IN_INT8:
+    if name not in _IN_INT8 and importer.declared(node.outputs[0]).quant is not None:
         raise UnsupportedError(f"the activation {name} in int8", ", ".join(["NONE", *_IN_INT8]))
-    return importer.editor.add(f"{value.name}.{name}", op, [value], node.name, (type_,))
+    return importer.editor.add(f"{value.name}.{name}", _ACTIVATIONS[name], [value], node.name)
 
 
 def bind_activated(node: SourceNode, importer: Importer, value: Value) -> None:

@@ -41,7 +41,6 @@ class Pow(Binary):
 
     onnx_types: ClassVar[OnnxForms] = {"Pow": OnnxForm(15)}
     tflite_types: ClassVar[TFLiteForms] = {"POW": TFLiteForm(1)}
-    int8_in_tflite: ClassVar[bool] = False
     quantizable: ClassVar[bool] = False
 
     @classmethod

@@ -28,7 +28,7 @@ class PRelu(Op):
 
     onnx_types: ClassVar[OnnxForms] = {"PRelu": OnnxForm(16)}
     tflite_types: ClassVar[TFLiteForms] = {"PRELU": TFLiteForm(1)}
-    int8_in_tflite: ClassVar[bool] = False
+    declared_int8: ClassVar[bool] = False
     glow_kind: ClassVar[str] = "Select"
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -33,9 +33,7 @@ class Relu(Op):
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        value, declared = importer.value(node.inputs[0]), importer.declared(node.outputs[0])
-        types = (replace(declared, shape=value.type.shape),) if value.type.quant else None
-        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name, types))
+        cls.from_onnx(node, importer)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)

@@ -5,20 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tinyglow.ir.forms import TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Lowering, Op
+from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.rescale import lower_rescale
 
 
 @dataclass(frozen=True)
 class Rescale(Op):
-    """The same real values with other quantization parameters (Glow's RescaleQuantized)."""
+    """The same real values with other quantization parameters (Glow's RescaleQuantized).
 
+    In a float graph it stands where the model file changes what it declares: at the borders of float and integers, too.
+    """
+
+    tflite_types: ClassVar[TFLiteForms] = {
+        "QUANTIZE": TFLiteForm(5),
+        "DEQUANTIZE": TFLiteForm(8),
+    }
     glow_kind: ClassVar[str] = "RescaleQuantized"
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     absorbs_rescale_after: ClassVar[bool] = True
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Both directions: what the file declares of input and result says which one it is."""
+        value = importer.value(node.inputs[0])
+        if value.type.dtype != "float32":
+            raise UnsupportedError(f"a {node.op_type} of {value.type.dtype}", "float32 or int8")
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)

@@ -1,4 +1,4 @@
-"""What the TFLite forms of operators share: nodes with the types that the file declares, windows, constant operands."""
+"""What the TFLite forms of operators share: windows, constant operands."""
 
 from __future__ import annotations
 
@@ -7,59 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Value
 from tinyglow.ir.op import Importer, Op, SourceNode, UnsupportedError
-from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.window import MAX_PAD, Window, same_pads
-from tinyglow.numerics import glow
-from tinyglow.operators.constants import dequantized
-from tinyglow.operators.rescale import Rescale
 
 
 def add_node(node: SourceNode, importer: Importer, op: Op, inputs: Sequence[Value], name: str = "") -> Value:
-    """Add ``op`` for ``node``, under its name or another one; returns its first result.
-
-    In a quantized network the result has the parameters that the file gives the node's first one, or where the operator
-    keeps them those of its input. Inputs that must have the result's are rescaled.
-    """
-    edit, name = importer.editor, name or node.name
-    if all(value.type.dtype in ("float32", "int64") for value in inputs):
-        return edit.add(name, op, inputs, node.name)
-    declared = importer.declared(node.outputs[0])
-    for value in inputs:
-        if value.type.quant is None or value.type.dtype != "int8":
-            found = f"an operand of type {value.type.dtype}{' with many scales' if value.type.channel_quant else ''}"
-            raise UnsupportedError(found, "int8 with one scale")
-    if declared.dtype == "int64":  # indices
-        return edit.add(name, op, inputs, node.name)
-    if declared.dtype != "int8" or declared.quant is None:
-        raise UnsupportedError(f"a result of type {declared.dtype} of int8 operands", "int8 with one scale")
-    if op.inputs_match_output:
-        inputs = [rescaled(value, declared.quant, edit, node.name) for value in inputs]
-    quant = inputs[0].type.quant if op.keeps_params else declared.quant
-    type_ = replace(op.infer(*(value.type for value in inputs))[0], dtype="int8", quant=quant)
-    return edit.add(name, op, inputs, node.name, (type_,))
-
-
-def add_layer(node: SourceNode, importer: Importer, op: Op, inputs: Sequence[Value], name: str = "") -> Value:
-    """As ``add_node``, of an int8 layer, whose constants have types of their own."""
-    declared = importer.declared(node.outputs[0])
-    if declared.dtype != "int8" or declared.quant is None:
-        raise UnsupportedError(f"a result of type {declared.dtype} of an int8 layer", "int8 with one scale")
-    (type_,) = op.infer(*(value.type for value in inputs))
-    return importer.editor.add(name or node.name, op, inputs, node.name, (type_.quantized(declared.quant),))
-
-
-def rescaled(value: Value, quant: QuantParams, edit: GraphEditor, origin: str) -> Value:
-    """An int8 value with other parameters: itself if it has them."""
-    if value.type.quant == quant:
-        return value
-    type_ = replace(value.type, quant=quant)
-    if value.data is None:
-        return edit.add(f"{value.name}_rescale", Rescale(), [value], origin, (type_,))
-    data = glow.quantize(dequantized(value.data, value.type), quant.scale, quant.offset)
-    return edit.constant(value.name, data, type_)
+    """Add ``op`` for ``node``, under its name or another one; returns its first result."""
+    return importer.editor.add(name or node.name, op, inputs, node.name)
 
 
 def add_and_bind(node: SourceNode, importer: Importer, op: Op, inputs: Sequence[Value]) -> None:

@@ -26,7 +26,6 @@ class Unary(Op):
     takes_integers: ClassVar[bool] = False
     # If Glow makes a Pow of it: the exponent, a Splat that takes the node's own name.
     exponent_in_glow: ClassVar[float | None] = None
-    int8_in_tflite: ClassVar[bool] = False
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

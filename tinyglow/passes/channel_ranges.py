@@ -132,15 +132,24 @@ def _sums_to_outputs(linear: Linear, low: Array, high: Array) -> Ranges:
     return Ranges(np.array(bottom, np.int64), np.array(top, np.int64))
 
 
-def _linear_ranges(linear: Linear, x: Ranges, elements: int) -> Ranges:
+def sums_of(linear: Linear, x: Ranges, elements: int) -> tuple[Array, Array]:
+    """Least and largest sum of each unit of a layer, int64 [units], over all inputs with these channels' ranges.
+
+    elements: of the layer's input.
+    """
     low, high = (inputs_of(linear, ends - linear.in_offset, elements) * linear.weights for ends in (x.low, x.high))
     low, high = np.minimum(low, high), np.maximum(low, high)
     if linear.padded:  # a tap in the padding counts as 0
         low, high = np.minimum(low, 0), np.maximum(high, 0)
-    return _sums_to_outputs(linear, linear.bias + low.sum(axis=(1, 2)), linear.bias + high.sum(axis=(1, 2)))
+    return linear.bias + low.sum(axis=(1, 2)), linear.bias + high.sum(axis=(1, 2))
 
 
-def _unknown(value: Value) -> Ranges:
+def _linear_ranges(linear: Linear, x: Ranges, elements: int) -> Ranges:
+    return _sums_to_outputs(linear, *sums_of(linear, x, elements))
+
+
+def unknown(value: Value) -> Ranges:
+    """All that int8 holds, in every channel of a value."""
     channels = value.type.shape[-1] if value.type.shape else 1
     return Ranges(np.full(channels, glow.INT8_MIN, np.int64), np.full(channels, glow.INT8_MAX, np.int64))
 
@@ -181,7 +190,7 @@ def channel_ranges(graph: Graph) -> dict[str, Ranges]:
         source = graph.values[node.inputs[0]]
         if source.type.dtype != "int8" or source.type.quant is None or result.type.quant is None:
             continue
-        x = known.get(source.name) or _unknown(source)
+        x = known.get(source.name) or unknown(source)
         linear = linear_of(graph, node)
         if linear is not None:
             known[result.name] = _linear_ranges(linear, x, source.type.elements)

@@ -12,18 +12,25 @@ from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
-from tinyglow.passes.tidy import fold_rescales
+from tinyglow.passes.tidy import fold_rescales, rescale_rules
 
 
 def make_float(graph: Graph, inputs: bool = True, outputs: bool = True) -> Graph:
-    """Int8 inputs and outputs as float32, quantized after or dequantized before them."""
+    """Int8 inputs and outputs as float32, quantized after or dequantized before them.
+
+    The graph may be the quantizer's, or one whose model file declares them to be int8.
+    """
     edit = GraphEditor.of(graph)
     for name in graph.inputs if inputs else ():
-        type_, users = edit.value(name).type, edit.users(name)
-        if type_.quant is None:
+        value, users = edit.value(name), edit.users(name)
+        if value.declared is not None:
+            inside = edit.add(f"{name}_quantize", Rescale(), [edit.declare(name, None)], name)
+            quantized = edit.declare(inside.name, value.declared)
+        elif value.type.quant is not None:
+            edit.set_type(name, TensorType(value.type.shape))
+            quantized = edit.add(f"{name}_quantize", Quantize(), [edit.value(name)], name, (value.type,))
+        else:
             continue
-        edit.set_type(name, TensorType(type_.shape))
-        quantized = edit.add(f"{name}_quantize", Quantize(), [edit.value(name)], name, (type_,))
         for user in users:
             edit.set_inputs(user, tuple(quantized.name if source == name else source for source in user.inputs))
         for output in edit.outputs if edit.is_output(name) else ():
@@ -31,8 +38,9 @@ def make_float(graph: Graph, inputs: bool = True, outputs: bool = True) -> Graph
                 edit.set_output(replace(output, value=quantized.name))
     for output in edit.outputs if outputs else ():
         value = edit.value(output.value)
-        if value.type.quant is not None:
-            real = edit.add(f"{value.name}_dequantize", Dequantize(), [value], value.name)
+        if value.type.quant is not None or value.declared is not None:
+            op: Op = Rescale() if value.declared is not None else Dequantize()
+            real = edit.add(f"{value.name}_dequantize", op, [value], value.name)
             edit.set_output(replace(output, value=real.name))
     return edit.finish()
 
@@ -53,4 +61,4 @@ def set_input_params(graph: Graph, params: Mapping[str, QuantParams]) -> Graph:
         node = edit.producer(inside.name)
         assert node is not None
         edit.set_inputs(node, (name,))  # which was redirected with the others
-    return fold_rescales(edit.finish())
+    return fold_rescales(edit.finish(), *rescale_rules(declared=True))

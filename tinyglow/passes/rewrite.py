@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from tinyglow.ir.editor import GraphEditor
@@ -12,14 +14,32 @@ from tinyglow.ir.graph import Graph, Node
 Rule = Callable[[Node, GraphEditor], bool]
 
 
+# Is told of every rule that applies, and of the node that it applies to.
+Observer = Callable[[Rule, Node], None]
+
+_observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
+
+
+@contextmanager
+def observing(observer: Observer) -> Iterator[None]:
+    """For a while tell ``observer`` of every rule that applies."""
+    token = _observer.set(observer)
+    try:
+        yield
+    finally:
+        _observer.reset(token)
+
+
 def apply_once(edit: GraphEditor, rules: Sequence[Rule]) -> bool:
     """Offer every node to every rule; True if any applied. New nodes are offered in the next round."""
-    changed = False
+    changed, observer = False, _observer.get()
     for node in edit.nodes:
         for rule in rules:
             if edit.alive(node) and rule(node, edit):
                 edit.remove_if_unused(node)
                 changed = True
+                if observer:
+                    observer(rule, node)
     return changed
 
 

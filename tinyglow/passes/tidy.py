@@ -9,12 +9,13 @@ graph, in a convolution or as a node, until no rescale moves any more; only then
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
-from tinyglow.ir.graph import Graph, Node
+from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.activation import NO_ACTIVATION, Activation
@@ -29,7 +30,8 @@ from tinyglow.operators.relu import Relu
 from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.transpose import Transpose
-from tinyglow.passes.rewrite import Pass, apply_once, rewrite, rewriting, run_passes
+from tinyglow.passes.rewrite import Pass, Rule, apply_once, rewrite, rewriting, run_passes
+from tinyglow.passes.tables import absorb_rescale_after_table, absorb_rescale_before_table
 from tinyglow.passes.transposes import drop_identities, merge_reshapes
 
 
@@ -200,6 +202,23 @@ def _saturates(activation: Activation, type_: TensorType) -> bool:
     return type_.dtype == "int8" and type_.quant is not None and activation.is_saturation(type_.quant)
 
 
+def fuse_activation_above_reshape(node: Node, edit: GraphEditor) -> bool:
+    """Relu(Reshape(conv(x))) is Reshape(conv(x)) with the activation in it, where all have the same parameters."""
+    flat = edit.producer(node.inputs[0])
+    source = None if flat is None or not isinstance(flat.op, Reshape) else edit.producer(flat.inputs[0])
+    activation = _activation_of(node.op)
+    if activation is None or flat is None or source is None or not isinstance(source.op, Conv2D):
+        return False
+    names = (source.outputs[0], flat.outputs[0])
+    if source.op.activation != NO_ACTIVATION or not all(map(edit.has_one_use, names)):
+        return False
+    if edit.value(source.outputs[0]).type.quant != edit.value(node.outputs[0]).type.quant:
+        return False
+    edit.set_op(source, replace(source.op, activation=activation))
+    edit.redirect(node.outputs[0], flat.outputs[0])
+    return True
+
+
 def drop_saturation(node: Node, edit: GraphEditor) -> bool:
     """A Relu or Clip between equal types that have its bounds does nothing (Glow: as above)."""
     activation = _activation_of(node.op)
@@ -249,6 +268,13 @@ UPWARDS = (
 DOWNWARDS = (absorb_rescale_downwards, sink_rescale)
 
 
+def rescale_rules(declared: bool = False) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    """The rules that move rescales upwards, and downwards. Tables of a file that came quantized are as it says."""
+    if declared:
+        return UPWARDS, DOWNWARDS
+    return (*UPWARDS, absorb_rescale_after_table), (absorb_rescale_before_table, *DOWNWARDS)
+
+
 def merge_transpose_into_fully_connected(node: Node, edit: GraphEditor) -> bool:
     """fc(Reshape(Transpose(x))) is fc(Reshape(x)) with reordered weights (Glow: MergeTransposeIntoMatMulOrFC)."""
     if not isinstance(node.op, FullyConnected):
@@ -263,11 +289,16 @@ def merge_transpose_into_fully_connected(node: Node, edit: GraphEditor) -> bool:
     if before.op.perm[0] != 0 or moved[0] != flat.op.shape[0]:
         return False
     # Rows of the weights are numbered in the transposed order; put them into the order of x.
-    rows = weights.data.reshape(*moved[1:], weights.data.shape[1])
     inverse = [before.op.perm.index(axis) - 1 for axis in range(1, len(moved))]
-    data = np.ascontiguousarray(rows.transpose(*inverse, len(inverse))).reshape(weights.data.shape)
-    reshaped = edit.add(flat.name, flat.op, [source], flat.origin, (edit.value(node.inputs[0]).type,))
-    reordered = edit.constant(weights.name, data, weights.type)
+
+    def reorder(data: Array) -> Array:
+        rows = data.reshape(*moved[1:], data.shape[1])
+        return rows.transpose(*inverse, len(inverse)).reshape(data.shape)
+
+    flattened = edit.value(node.inputs[0])
+    reshaped = edit.add(flat.name, flat.op, [source], flat.origin, (flattened.type,))
+    edit.declare(reshaped.name, flattened.declared)
+    reordered = edit.moved(weights.name, weights, reorder, weights.type)
     edit.set_inputs(node, (reshaped.name, reordered.name, *node.inputs[2:]))
     edit.remove_if_unused(flat)
     edit.remove_if_unused(before)
@@ -284,25 +315,29 @@ def fold_float_constants(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
-def fold_rescales(graph: Graph) -> Graph:
+def fold_rescales(graph: Graph, upwards: Sequence[Rule], downwards: Sequence[Rule]) -> Graph:
     """Every rescale merged into a neighbour that can take it, or as far down as it goes."""
     edit = GraphEditor.of(graph)
     while True:
-        while apply_once(edit, UPWARDS):
+        while apply_once(edit, upwards):
             pass
-        if not apply_once(edit, DOWNWARDS):
+        if not apply_once(edit, downwards):
             return edit.finish()
 
 
 def convert_placeholders(graph: Graph) -> Graph:
-    """Let inputs and outputs that are int8 inside the network be int8 at its border (Glow's -convert-placeholders)."""
+    """Let inputs and outputs that are int8 inside the network be int8 at its border (Glow's -convert-placeholders).
+
+    An input that is an output too stays float: what reads it may ask for steps that are coarser than the input's own.
+    """
     edit = GraphEditor.of(graph)
     renamed: dict[str, str] = {}
     redundant: list[Node] = []
     for name in graph.inputs:
         users = edit.users(name)
         types = {edit.value(user.outputs[0]).type for user in users}
-        if users and len(types) == 1 and all(isinstance(user.op, Quantize) for user in users):
+        quantized = users and len(types) == 1 and all(isinstance(user.op, Quantize) for user in users)
+        if quantized and not edit.is_output(name):
             edit.set_type(name, types.pop())
             renamed |= {user.outputs[0]: name for user in users}
             redundant += users
@@ -326,20 +361,27 @@ def merge_transposes_into_fully_connected(graph: Graph) -> Graph:
             return graph
 
 
-def tidying(float_io: bool = False) -> list[Pass]:
+def tidying(float_io: bool = False, declared: bool = False) -> list[Pass]:
     """The passes of ``tidy`` in their order."""
-    rescales = (*UPWARDS, *DOWNWARDS)
+    upwards, downwards = rescale_rules(declared)
+
+    def fold(graph: Graph) -> Graph:
+        return fold_rescales(graph, upwards, downwards)
+
     passes = [
         rewriting("fold float constants", [fold_float_constants, raise_rescale_above_transpose]),
-        Pass("fold rescales", fold_rescales, rescales),
-        rewriting("fuse activations", [fuse_activation_into_convolution]),
-        Pass("fold rescales again", fold_rescales, rescales),
+        Pass("fold rescales", fold, (*upwards, *downwards)),
+        rewriting("fuse activations", [fuse_activation_into_convolution, fuse_activation_above_reshape]),
+        Pass("fold rescales again", fold, (*upwards, *downwards)),
         rewriting("drop bounds", [drop_saturation, keep_unreachable_bound]),
         Pass("merge transposes into layers", merge_transposes_into_fully_connected),
     ]
     return passes if float_io else [*passes, Pass("convert placeholders", convert_placeholders)]
 
 
-def tidy(graph: Graph, float_io: bool = False) -> Graph:
-    """Fold rescales and activations; with ``float_io`` the placeholders stay float."""
-    return run_passes(graph, tidying(float_io))
+def tidy(graph: Graph, float_io: bool = False, declared: bool = False) -> Graph:
+    """Fold rescales and activations; with ``float_io`` the placeholders stay float.
+
+    declared: the graph came quantized, with tables that stay as its file says.
+    """
+    return run_passes(graph, tidying(float_io, declared))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -28,7 +29,8 @@ def _transpose_behind(value: str, edit: GraphEditor) -> Node | None:
 
 
 def _put_behind(node: Node, result: Value, transpose: Node, edit: GraphEditor) -> bool:
-    """Let ``transpose`` follow ``result``, in place of ``node``."""
+    """Let ``transpose`` follow ``result``, in place of ``node``. What is declared of the elements goes with them."""
+    edit.declare(result.name, edit.value(node.outputs[0]).declared)
     behind = edit.add(transpose.name, transpose.op, [result], transpose.origin)
     edit.redirect(node.outputs[0], behind.name)
     edit.remove_if_unused(node)
@@ -68,7 +70,7 @@ def _does_nothing(node: Node, edit: GraphEditor) -> bool:
 
 def drop_identities(node: Node, edit: GraphEditor) -> bool:
     """What neither moves nor changes an element goes (Glow: EliminateNoop, OptimizeReshape, OptimizeResize)."""
-    needless = _does_nothing(node, edit)
+    needless = _does_nothing(node, edit) and edit.declared_alike(node.inputs[0], node.outputs[0])
     if needless:
         edit.redirect(node.outputs[0], node.inputs[0])
     return needless
@@ -98,7 +100,7 @@ def sink_below_arithmetic(node: Node, edit: GraphEditor) -> bool:
             inputs.append(edit.value(transpose.inputs[0]))
         elif value.data is not None and value.data.ndim == len(first.op.perm):
             inverse = tuple(int(axis) for axis in np.argsort(first.op.perm))
-            inputs.append(edit.constant(f"{name}_transposed", np.ascontiguousarray(value.data.transpose(inverse))))
+            inputs.append(edit.moved(f"{name}_transposed", value, partial(np.transpose, axes=inverse)))
         elif value.data is not None and value.data.size == 1:
             inputs.append(value)
         else:

@@ -25,6 +25,7 @@ from tinyglow.targets.boards import Board
 from tinyglow.targets.memory_map import memory_map
 
 if TYPE_CHECKING:
+    from tinyglow.sim.image import Image
     from tinyglow.sim.lines import LineTable
     from tinyglow.sim.profile import CallCost, CallProfile
 
@@ -67,6 +68,31 @@ class LineShare:
 
 
 @dataclass(frozen=True)
+class CodeLine:
+    """An instruction of the firmware: where it lies, its text, its source line, how often it ran and what that took."""
+
+    address: int
+    text: str
+    file: str
+    line: int
+    times: int
+    cycles: int
+    waits: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A function that ran, instruction by instruction; ``source``: the bundle's own lines, by (file, number).
+
+    Static functions of one name in several files are one, as in ``CycleProfile.functions``.
+    """
+
+    name: str
+    code: tuple[CodeLine, ...]
+    source: Mapping[tuple[str, int], str]
+
+
+@dataclass(frozen=True)
 class CycleProfile:
     """Where the cycles of one inference went.
 
@@ -78,6 +104,7 @@ class CycleProfile:
         layers: In their order. The first and the last are what runs before the first kernel call and after the last.
         functions: The most cycles first.
         lines: The most cycles first.
+        listings: The functions of ``functions``, in the same order; () unless they were asked for.
     """
 
     board: Board
@@ -87,6 +114,7 @@ class CycleProfile:
     layers: tuple[LayerShare, ...]
     functions: tuple[Share, ...]
     lines: tuple[LineShare, ...]
+    listings: tuple[Listing, ...] = ()
 
 
 def profile_cycles(
@@ -96,6 +124,7 @@ def profile_cycles(
     compiler: str | None = None,
     weights: Placement = "flash",
     trusted: bool = False,
+    listings: bool = False,
 ) -> CycleProfile:
     """Follow one inference of the first sample and say where its cycles go.
 
@@ -106,6 +135,7 @@ def profile_cycles(
         compiler: Which C compiler: see ``sim.toolchain.find_compiler``.
         weights: Where they lie: "flash" or "ram".
         trusted: Whether the folder is built as it is, whoever wrote it.
+        listings: Whether the functions are wanted instruction by instruction too.
 
     Returns:
         Cycles, wait cycles and instructions by layer, by function and by source line.
@@ -117,11 +147,17 @@ def profile_cycles(
     if board.is_host:
         raise InputError("nothing is counted on this machine", [Problem("--board host", "no emulated board")])
     with as_bundle(bundle, board, inputs) as (folder, given):
-        return _profile(folder, board, given, compiler, weights, trusted)
+        return _profile(folder, board, given, compiler, weights, trusted, listings)
 
 
 def _profile(
-    folder: Path, board: Board, inputs: Mapping[str, Array], compiler: str | None, weights: Placement, trusted: bool
+    folder: Path,
+    board: Board,
+    inputs: Mapping[str, Array],
+    compiler: str | None,
+    weights: Placement,
+    trusted: bool,
+    listings: bool,
 ) -> CycleProfile:
     from tinyglow.sim.image import load_image
     from tinyglow.sim.lines import read_lines
@@ -145,13 +181,15 @@ def _profile(
         for placeholder, rows in vectors.items():
             machine.write(mutable + placeholder.offset, rows[0])
         found = machine.profile(Harness.infer, info.name, max_instructions=MAX_INSTRUCTIONS)
-        lines = _lines(found, read_lines(image), folder)
+        table = read_lines(image)
+        lines = _lines(found, table, folder)
         version = chosen.version()
         calls = layer_calls(folder, info.name)
+        functions = _functions([found.before, *found.calls])
+        code = tuple(_listing(image, share.name, found, table, folder) for share in functions) if listings else ()
     stats = found.stats
     whole = Share(info.name, stats.cycles, stats.waits, stats.instructions)
-    functions = _functions([found.before, *found.calls])
-    return CycleProfile(board, version, weights, whole, _layers(found, calls), functions, lines)
+    return CycleProfile(board, version, weights, whole, _layers(found, calls), functions, lines, code)
 
 
 def _layers(profile: CallProfile, calls: Sequence[LayerCall]) -> tuple[LayerShare, ...]:
@@ -201,6 +239,24 @@ def _lines(profile: CallProfile, table: LineTable, folder: Path) -> tuple[LineSh
         shown = text[number - 1].strip()[:_LONGEST_LINE] if 0 < number <= len(text) else ""
         shares.append(LineShare(file, number, shown, Share(f"{file}:{number}", *figures)))
     return tuple(sorted(shares, key=lambda share: (-share.whole.total, share.whole.name)))
+
+
+def _listing(image: Image, name: str, profile: CallProfile, table: LineTable, folder: Path) -> Listing:
+    from tinyglow.sim.disassemble import instructions
+    from tinyglow.sim.profile import Cost
+
+    texts: dict[str, list[str]] = {}
+    code, source = [], {}
+    symbols = [symbol for symbol in image.functions if symbol.name == name]
+    for one in (one for symbol in symbols for one in instructions(image, symbol)):
+        cost, line = profile.by_address.get(one.address, Cost()), table.at(one.address)
+        file, number = (line.file, line.number) if line else ("", 0)
+        text = f"{one.text}  ; {one.comment}" if one.comment else one.text
+        code.append(CodeLine(one.address, text, file, number, cost.instructions, cost.cycles, cost.waits))
+        own = _text(folder, file, texts) if file else []
+        if 0 < number <= len(own):
+            source[file, number] = own[number - 1].rstrip()[:_LONGEST_LINE]
+    return Listing(name, tuple(code), source)
 
 
 def _text(folder: Path, file: str, known: dict[str, list[str]]) -> list[str]:

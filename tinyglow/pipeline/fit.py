@@ -111,6 +111,8 @@ def fit(
     compiler: str | None = None,
     progress: Callable[[int], None] | None = None,
     target: Callable[[Board], Target] = target_of,
+    placements: Sequence[Placement] = PLACEMENTS,
+    timed: bool = True,
 ) -> list[Fit]:
     """Compile a quantized graph for each board's core, and run it with its weights in flash and in RAM.
 
@@ -120,11 +122,13 @@ def fit(
         inputs: Arrays [samples, *shape] by input name, of which the first sample is run (default: made up; times hardly
             depend on data).
         compiler: Which C compiler: see ``sim.toolchain.find_compiler``.
-        progress: Is called with 1 after every run, of which there are two a board.
+        progress: Is called with 1 after every run, of which there is one for each board and placement.
         target: What kernels are chosen for on a board, the same for all boards of a core.
+        placements: Where the weights are to lie.
+        timed: Whether to count what the memories make the core wait, which takes most of the time.
 
     Returns:
-        Two results for each board. That a network does not fit is a result.
+        A result for each board and placement. That a network does not fit is a result.
 
     Raises:
         ModelError: A node has no kernel.
@@ -139,8 +143,10 @@ def fit(
             if not folder.exists():
                 emit(program, folder)
             given = _first(program, inputs) if inputs else sample_inputs(program)
-            for weights in PLACEMENTS:
-                fits.append(_fit_one(folder, board, weights, given, compiler, Path(work) / f"{number}_{weights}"))
+            for weights in placements:
+                fits.append(
+                    _fit_one(folder, board, weights, given, compiler, Path(work) / f"{number}_{weights}", timed)
+                )
                 if progress:
                     progress(1)
     return fits
@@ -154,10 +160,16 @@ def _first(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _fit_one(
-    folder: Path, board: Board, weights: Placement, inputs: Mapping[str, Array], compiler: str | None, work: Path
+    folder: Path,
+    board: Board,
+    weights: Placement,
+    inputs: Mapping[str, Array],
+    compiler: str | None,
+    work: Path,
+    timed: bool,
 ) -> Fit:
     try:
-        execution = simulate(folder, board, inputs, compiler, options=Options(weights, timed=True))
+        execution = simulate(folder, board, inputs, compiler, options=Options(weights, timed=timed))
     except (BoardError, StackError) as error:
         work.mkdir()
         sizes = bundle_sizes(folder, read_bundle(folder), board, find_compiler(compiler, board), work, weights)
@@ -191,4 +203,13 @@ def _fit_of(execution: Execution) -> Fit:
 
 def as_json(fits: Sequence[Fit]) -> list[dict[str, Any]]:
     """The table as plain data."""
-    return [{"fits": fit.fits, **{name: getattr(fit, name) for name in Fit.__dataclass_fields__}} for fit in fits]
+    names = [name for name in Fit.__dataclass_fields__ if name not in ("places", "waits_by_memory")]
+    return [
+        {
+            "fits": fit.fits,
+            **{name: getattr(fit, name) for name in names},
+            "places": dict(fit.places),
+            "waits_by_memory": dict(fit.waits_by_memory),
+        }
+        for fit in fits
+    ]

@@ -11,7 +11,7 @@ from tinyglow.bundle.foreign import MAX_HEADER_BYTES, ForeignHeader, looks_like_
 from tinyglow.bundle.options import sources_of
 from tinyglow.bundle.provenance import buildable
 from tinyglow.bundle.weights import read_weights
-from tinyglow.errors import BoardError, InputError, Problem
+from tinyglow.errors import BoardError, InputError, Problem, reason
 from tinyglow.resources import require_file
 from tinyglow.sim.elf import parse_object
 from tinyglow.sim.objects import Code, load_code
@@ -102,7 +102,7 @@ def read_header(path: Path) -> ForeignHeader:
             raise InputError("cannot read the header", [Problem(path.name, "is too large for a header")])
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise InputError("cannot read the header", [Problem(str(path), error.strerror or str(error))]) from error
+        raise InputError("cannot read the header", [Problem(str(path), reason(error))]) from error
     return parse_foreign_header(text, path.name)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.graph import Array
 from tinyglow.pipeline.npz import read_npz
 from tinyglow.quant.quantizer import Scheme
@@ -169,6 +169,6 @@ def load_golden(folder: str | Path) -> Golden:
         _require_arrays(golden)
         return golden
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        found = f"cannot be read ({type(error).__name__}: {error})"
+        found = f"cannot be read ({type(error).__name__}: {reason(error)})"
         expected = "a folder with the recorded facts.json, graph.json and io.npz"
         raise InputError("this is no golden recording", [Problem(str(folder), found, expected)]) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.graph import Array
 from tinyglow.resources import read_bounded
 
@@ -39,10 +39,10 @@ def read_npz(path: str | Path, what: str, most: int = MOST_BYTES) -> dict[str, A
                 raise ValueError(f"holds {len(parts):,} arrays of {total:,} bytes, more than {most:,}")
             found = {part.filename.removesuffix(".npy"): _array(archive.read(part)) for part in parts}
     except OSError as error:
-        raise InputError(f"cannot read {what}", [Problem(str(path), error.strerror or str(error))]) from error
+        raise InputError(f"cannot read {what}", [Problem(str(path), reason(error))]) from error
     except Exception as error:  # a damaged archive or header raises whatever its parser does
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"cannot read {what}", [Problem(str(path), f"is damaged, or no .npz: {reason}")]) from error
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"cannot read {what}", [Problem(str(path), f"is damaged, or no .npz: {said}")]) from error
     return {name: array for name, array in found.items() if array.dtype.kind in "fiub" and array.ndim}
 
 

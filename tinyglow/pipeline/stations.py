@@ -15,7 +15,7 @@ from tinyglow.bundle.manifest import MANIFEST
 from tinyglow.bundle.options import Api, BundleOptions
 from tinyglow.bundle.provenance import record
 from tinyglow.bundle.write import write_files
-from tinyglow.errors import BoardError, InputError, Problem
+from tinyglow.errors import BoardError, InputError, Problem, reason
 from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
 from tinyglow.glow.lower import lower_for_profiler
@@ -33,12 +33,14 @@ from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, overlaps_of, plan
 from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
+from tinyglow.passes.declared import simplify_declared
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.placeholders import make_float
 from tinyglow.passes.rewrite import run_passes
 from tinyglow.passes.simplify import simplify
 from tinyglow.passes.tidy import tidy
 from tinyglow.pipeline.object_file import build_object, without_sources
+from tinyglow.quant.declared import quantize_declared
 from tinyglow.quant.profile import DEFAULT_BINS, MAX_BINS, Profile
 from tinyglow.quant.profiler import profile_graph
 from tinyglow.quant.quantizer import Scheme
@@ -67,7 +69,7 @@ class Dump:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / f"{number}_{station}.txt").write_text(text(), encoding="utf-8")
         except OSError as error:
-            problem = Problem(str(self.folder), error.strerror or str(error))
+            problem = Problem(str(self.folder), reason(error))
             raise InputError("cannot write the dump", [problem]) from error
 
 
@@ -84,7 +86,7 @@ def load(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     outputs: Sequence[str] = (),
 ) -> Graph:
-    """Stations 1 and 2: read a model file and simplify its graph. A graph that comes quantized stays as it is.
+    """Stations 1 and 2: read a model file and simplify its graph.
 
     Args:
         path: An ONNX or TFLite file.
@@ -96,7 +98,7 @@ def load(
         outputs: Values of the model that the network gives instead of its own outputs.
 
     Returns:
-        The graph: float, or quantized as the file is.
+        The float graph, with the quantization that the file declares.
 
     Raises:
         ModelError: With everything in the model that is not supported.
@@ -104,9 +106,10 @@ def load(
     name = default_name(Path(path)) if name is None else check_name(name)
     request = Request(define or {}, shapes or {}, tuple(outputs), like_glow)
     graph = dump.graph(1, "read", load_model(path, name, request))
-    if graph.is_quantized:
-        return graph
-    simpler = run_passes(graph, before_lowering()) if like_glow else simplify(graph)
+    if graph.is_declared:
+        simpler = simplify_declared(graph)
+    else:
+        simpler = run_passes(graph, before_lowering()) if like_glow else simplify(graph)
     return dump.graph(2, "simplify", simpler)
 
 
@@ -235,7 +238,9 @@ def quantize(
         if profile is not None or (scheme is not None and replace(scheme, like_glow=False) != Scheme()):
             problem = Problem("", "its ranges are fixed", "no profile, and no options of quantization")
             raise InputError("the model is quantized already", [problem])
-        tidied = tidy(make_float(graph) if float_io else graph, float_io=True)  # else the file's own types are kept
+        quantized = dump.graph(4, "quantize", quantize_declared(graph) if graph.is_declared else graph)
+        as_float = make_float(quantized) if float_io else quantized
+        tidied = tidy(as_float, float_io=True, declared=True)  # else the file's own types are kept
         return dump.graph(5, "tidy", tidied)
     if profile is None:
         raise InputError("a float model needs a profile to be quantized", [Problem("the profile", "is missing")])

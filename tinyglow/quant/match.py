@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from tinyglow.errors import Problem, ProfileError
@@ -28,7 +28,7 @@ def match_profile(graph: Graph, profile: Profile, needed: Iterable[str]) -> Prof
     that differ in the number alone are then candidates (``quant.candidates``); a value gets a range only where the
     network itself leaves no other.
     """
-    by_name = {key.removesuffix(":0"): range_ for key, range_ in profile.ranges.items() if key.endswith(":0")}
+    by_name = _by_name(profile)
     needed = list(needed)
     ranges = constant_ranges(graph, [name for name in needed if graph.values[name].data is not None], by_name)
     candidates = Candidates(graph, by_name)
@@ -53,6 +53,15 @@ def match_profile(graph: Graph, profile: Profile, needed: Iterable[str]) -> Prof
         summary = f"the profile does not fit the model: {found}; make it from this very model with 'tinyglow profile'"
         raise ProfileError(summary, problems)
     return ProfileMatch(ranges, renamed)
+
+
+def recorded_ranges(graph: Graph, profile: Profile) -> Callable[[str], Range | None]:
+    """A function from the name of a computed value to its recorded range, or None where that is absent or in doubt."""
+    return Candidates(graph, _by_name(profile)).range_of
+
+
+def _by_name(profile: Profile) -> dict[str, Range]:
+    return {key.removesuffix(":0"): range_ for key, range_ in profile.ranges.items() if key.endswith(":0")}
 
 
 def _doubt(name: str, possible: Iterable[str], by_name: Mapping[str, Range]) -> Problem:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tinyglow.errors import Problem, ProfileError
+from tinyglow.errors import Problem, ProfileError, reason
 from tinyglow.ir.graph import Array
 from tinyglow.resources import read_bounded, write_file
 
@@ -135,8 +135,8 @@ def _explain(error: Exception) -> str:
         return str(error)
     mark = getattr(error, "problem_mark", None)
     place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    reason = " ".join(str(getattr(error, "problem", None) or error).split())[:120]
-    return f"it is not YAML, or it has {_TOO_DEEP} ({place}{reason})"
+    said = " ".join(str(getattr(error, "problem", None) or error).split())[:120]
+    return f"it is not YAML, or it has {_TOO_DEEP} ({place}{said})"
 
 
 def _parse(path: Path) -> list[Any]:
@@ -145,7 +145,7 @@ def _parse(path: Path) -> list[Any]:
         _check_events(data)
         return list(yaml.load_all(data, Loader=_LOADER))
     except OSError as error:
-        raise ProfileError(f"cannot read the profile {path}", [Problem("", error.strerror or str(error))]) from error
+        raise ProfileError(f"cannot read the profile {path}", [Problem("", reason(error))]) from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise ProfileError(f"cannot read the profile {path}", [Problem("", _explain(error), _EXPECTED)]) from error
 
@@ -267,4 +267,4 @@ def save_profile(profile: Profile, path: str | Path) -> None:
     try:
         write_file(path, text.encode("utf-8"))
     except OSError as error:
-        raise ProfileError(f"cannot write the profile {path}", [Problem("", error.strerror or str(error))]) from error
+        raise ProfileError(f"cannot write the profile {path}", [Problem("", reason(error))]) from error

@@ -27,6 +27,7 @@ from tinyglow.numerics import glow, wide
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
+from tinyglow.quant.element_tables import make_element_tables
 from tinyglow.quant.leading import settle_leading
 from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import Profile, Range
@@ -113,13 +114,17 @@ class Scheme:
 
     def quantizes(self, node: Node) -> bool:
         """Whether a node of the float graph becomes int8, or int16."""
+        glow_keeps_float = self.like_glow and node.op.float_in_glow
         return (
             node.op.quantizable
-            and node.op.kind_in_glow not in self.keep_float
-            and not (self.like_glow and node.op.float_in_glow)
-            and node.origin not in self.float_nodes
+            and not self.keeps_float(node)
+            and not glow_keeps_float
             and (node.op.has_int16 or not self.int16)
         )
+
+    def keeps_float(self, node: Node) -> bool:
+        """Whether the user wants a node of the float graph to stay float."""
+        return node.op.kind_in_glow in self.keep_float or node.origin in self.float_nodes
 
     def check_nodes(self, graph: Graph) -> None:
         """Raises InputError if it names nodes that the graph has not."""
@@ -154,11 +159,20 @@ def profiled_values(graph: Graph, scheme: Scheme) -> list[str]:
 
 
 @dataclass
-class _Quantizer:
+class Quantizer:
+    """Makes the integer graph by a profile; implements ``ir.op.Quantizing``.
+
+    Attributes:
+        graph: The float graph.
+        ranges: Of its values.
+        scheme: How to quantize.
+        kept_float: Names of the nodes that stay float in any case.
+    """
+
     graph: Graph
     ranges: Mapping[str, Range]
     scheme: Scheme
-    kept_float: frozenset[str]  # names of nodes
+    kept_float: frozenset[str]
     edit: GraphEditor = field(init=False)
     # For each value of the float graph, the values that hold it as int8 (int16) and as float, as far as they exist.
     as_integer: dict[str, Value] = field(default_factory=dict)
@@ -181,7 +195,18 @@ class _Quantizer:
         """``ir.op.Quantizing.int16``."""
         return self.scheme.int16
 
+    @property
+    def declared(self) -> bool:
+        """``ir.op.Quantizing.declared``."""
+        return False
+
+    @property
+    def by_unit(self) -> bool:
+        """``ir.op.Quantizing.by_unit``."""
+        return False
+
     def run(self) -> Graph:
+        """The integer graph."""
         for name in self.graph.inputs:
             self.as_float[name] = self._keep(self.graph.values[name])
             self.edit.inputs.append(name)
@@ -298,12 +323,12 @@ class _Quantizer:
         own = self.params(name, dtype)
         return self._constant(name, data, specialize_bias(own, inputs.type.quant, weights.type.quant, dtype), dtype)
 
-    def convert_channelwise(self, node: Node, op: Op) -> Value:
-        """``node`` as ``op`` on an int8 input, with filters and bias quantized for each output channel by itself.
+    def convert_channelwise(self, node: Node, op: Op, image: Value | None = None) -> Value:
+        """``ir.op.Quantizing.convert_channelwise``.
 
         Filters and bias are quantized symmetrically where the schema is asymmetric (Glow: enableChannelwise).
         """
-        image = self.quantized(node.inputs[0])
+        image = image or self.quantized(node.inputs[0])
         layer = [self.graph.values[name] for name in node.inputs[1:]]
         assert image.type.quant is not None
         inputs = [image, *channel_constants(layer[0], layer[1], image.type.quant, self.scheme, self.edit)]
@@ -365,11 +390,21 @@ def _channel_constant(value: Value, params: list[QuantParams], dtype: str, edit:
 def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mapping[str, Range], frozenset[str]]:
     """What is quantized: the float graph, the ranges of its values, and the names of nodes that stay float in any case.
 
-    Normalization that the network begins with is folded or kept in float (``quant.leading``).
+    Normalization that the network begins with is folded or kept in float (``quant.leading``), and chains of functions
+    of one element become one (``quant.element_tables``); Glow does none of this.
     Raises ProfileError if ``profile`` lacks the range of a value in ``profiled_values``.
     """
     match = match_profile(graph, profile, profiled_values(graph, scheme))
-    return settle_leading(graph, match.ranges, scheme.quantizes, lambda range_: scheme.choose(range_.low, range_.high))
+    settled, ranges, kept = settle_leading(
+        graph, match.ranges, scheme.quantizes, lambda range_: scheme.choose(range_.low, range_.high)
+    )
+    if scheme.int16:
+        return settled, ranges, kept
+
+    def may_join(node: Node) -> bool:
+        return node.name not in kept and not scheme.keeps_float(node)
+
+    return make_element_tables(settled, lambda node: may_join(node) and scheme.quantizes(node), may_join), ranges, kept
 
 
 def quantize(graph: Graph, profile: Profile, scheme: Scheme | None = None) -> Graph:
@@ -377,4 +412,4 @@ def quantize(graph: Graph, profile: Profile, scheme: Scheme | None = None) -> Gr
     scheme = scheme or Scheme()
     scheme.check_nodes(graph)
     settled, ranges, kept_float = settle(graph, profile, scheme)
-    return _Quantizer(settled, ranges, scheme, kept_float).run()
+    return Quantizer(settled, ranges, scheme, kept_float).run()

@@ -30,7 +30,9 @@ from tinyglow.operators.relu import Relu
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.sub import Sub
 from tinyglow.operators.transpose import Transpose
+from tinyglow.quant.match import recorded_ranges
 from tinyglow.quant.profile import Profile, Range
+from tinyglow.quant.witness import contradictions
 
 FEWEST_SAMPLES = 4  # below, ranges are those of the samples and not those of the data
 FEWEST_NUMBERS = 16  # the next one lies beyond the range of n numbers with a chance of 2 in n + 1
@@ -346,11 +348,27 @@ def other_than_the_model(evidence: Evidence) -> Iterator[Finding]:
         yield Finding("other-than-the-model", where, found, advice)
 
 
+def contradicted_range(evidence: Evidence) -> Iterator[Finding]:
+    """A range that does not hold what the ends of another range prove to have occurred (``quant.witness``).
+
+    The known case is the real Glow's: it profiles x * sigmoid(x) as sigmoid(x) squared.
+    """
+    for found in contradictions(evidence.graph, recorded_ranges(evidence.graph, evidence.profile)):
+        recorded, source = found.recorded, _value_name(evidence, found.source)
+        what = f"its recorded range, {recorded.low:.3g} to {recorded.high:.3g}, is another value's: "
+        what += f"the result is {found.value:.3g} where {source} is {found.at:.3g}"
+        advice = (
+            "make the profile with 'tinyglow profile' (Glow's has the range of sigmoid(x) squared for x * sigmoid(x))"
+        )
+        yield Finding("contradicted-range", evidence.origin(found.node), what, advice)
+
+
 RULES: tuple[Rule, ...] = (
     constant_input,
     few_samples,
     integer_division,
     other_than_the_model,
+    contradicted_range,
     drowned_input,
     few_steps,
     below_a_step,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from tinyglow.errors import Problem, ToolError
+from tinyglow.errors import Problem, ToolError, reason
 
 TIMEOUT_SECONDS = 600
 
@@ -27,7 +27,7 @@ def render_dot(text: str, kind: str) -> bytes | None:
             check=False,
         )
     except OSError as error:
-        raise ToolError("cannot start graphviz", [Problem(program, str(error))]) from error
+        raise ToolError("cannot start graphviz", [Problem(program, reason(error))]) from error
     except subprocess.TimeoutExpired as error:
         raise ToolError("graphviz does not end", [Problem(program, f"stopped after {TIMEOUT_SECONDS} s")]) from error
     if done.returncode:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tinyglow.errors import BoardError, Problem, SimulationError, ToolError
+from tinyglow.errors import BoardError, Problem, SimulationError, ToolError, reason
 from tinyglow.resources import require_file
 from tinyglow.sim import missing_package
 from tinyglow.targets.boards import Board, Memory
@@ -216,7 +216,7 @@ def load_image(path: Path) -> Image:
                 symbols=tuple(sorted(_symbols(elf), key=_preference)),
             )
     except (OSError, ELFError) as error:
-        raise ToolError(f"cannot read firmware {path}", [Problem(str(path), str(error), "an ELF file")]) from error
+        raise ToolError(f"cannot read firmware {path}", [Problem(str(path), reason(error), "an ELF file")]) from error
 
 
 def _stored(load: Any, sections: Sequence[Section]) -> Segment:

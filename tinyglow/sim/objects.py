@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyglow.errors import BoardError, Problem, TinyglowError, ToolError
+from tinyglow.errors import BoardError, Problem, TinyglowError, ToolError, reason
 from tinyglow.resources import require_file
 from tinyglow.sim.elf import EXECUTABLE, ObjectFile, parse_object
 from tinyglow.sim.image import Image, load_image
@@ -74,9 +74,7 @@ def load_code(path: Path) -> Code:
             raise ToolError(f"{path.name} is too large for a bundle", [problem])
         data = path.read_bytes()
     except OSError as error:
-        raise ToolError(
-            f"cannot read object {path.name}", [Problem(str(path), error.strerror or str(error))]
-        ) from error
+        raise ToolError(f"cannot read object {path.name}", [Problem(str(path), reason(error))]) from error
     if data.startswith((_ARCHIVE, _THIN)):
         objects = tuple(parse_object(name, content) for name, content in _members(path.name, data))
         if not objects:

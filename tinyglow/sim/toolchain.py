@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tinyglow.errors import BoardError, Problem, ToolError
+from tinyglow.errors import BoardError, Problem, ToolError, reason
 from tinyglow.sim.zig_cache import cache_variables
 from tinyglow.targets.boards import Board
 
@@ -363,7 +363,7 @@ def _run(command: Sequence[str], cwd: Path | None, what: str) -> str:
             check=False,
         )
     except OSError as error:
-        raise ToolError(f"cannot start {name}", [Problem(command[0], str(error), hint=_INSTALL_HINT)]) from error
+        raise ToolError(f"cannot start {name}", [Problem(command[0], reason(error), hint=_INSTALL_HINT)]) from error
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"{name} does not end", [Problem(what, f"stopped after {TIMEOUT_SECONDS} s")]) from error
     if done.returncode:

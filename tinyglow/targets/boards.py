@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from tinyglow import resources
-from tinyglow.errors import BoardError, Problem
+from tinyglow.errors import BoardError, Problem, reason
 from tinyglow.resources import read_bounded
 from tinyglow.targets.cores import CPUS, NO_EMULATOR, Cpu
 from tinyglow.targets.memories import PAGE_BYTES, Cache, Memory
@@ -179,7 +179,7 @@ def load_board(name_or_path: str | Path) -> Board:
         table = tomllib.loads(read_bounded(path, _MOST_TEXT).decode("utf-8"))
         _require_shallow(table)
     except (ValueError, RecursionError, OSError) as error:  # TOMLDecodeError is a ValueError
-        found = "has lists or tables too far inside each other" if isinstance(error, RecursionError) else str(error)
+        found = "has lists or tables too far inside each other" if isinstance(error, RecursionError) else reason(error)
         raise BoardError(f"cannot read board file {path}", [Problem(str(path), found[:200], "a TOML file")]) from error
     return _board_of(path.stem, str(path), table)
 

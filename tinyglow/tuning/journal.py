@@ -14,7 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.quant.profile import Profile
 from tinyglow.quant.quantizer import Scheme
@@ -77,7 +77,7 @@ class Journal:
                     journal._take(lines)
             journal._rewrite()
         except OSError as error:
-            problem = Problem(str(path), error.strerror or str(error))
+            problem = Problem(str(path), reason(error))
             raise InputError("the checkpoint cannot be used", [problem]) from error
         return journal
 

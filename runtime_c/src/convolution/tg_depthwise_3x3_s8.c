@@ -1,12 +1,12 @@
-/* Depthwise convolution (one filter of 3x3 a channel), stride 1 along rows, channel by channel (see tg_planes.h). */
+/* Depthwise convolution (one filter of 3x3 a channel), stride 1 along rows, channel by channel (see tg_depthwise_3x3.h). */
 #include "tg_kernels.h"
 
-#define TG_PLANES_SCALES 0
-typedef tg_depthwise_3x3_s8_params tg_planes_params;
+#define TG_DEPTHWISE_3X3_SCALES 0
+typedef tg_depthwise_3x3_s8_params tg_depthwise_3x3_params;
 
-#include "tg_planes.h"
+#include "tg_depthwise_3x3.h"
 
 void tg_depthwise_3x3_s8(const tg_depthwise_3x3_s8_params *p, const int8_t *input, const int8_t *filter,
                          const int32_t *bias, int8_t *output, int32_t *scratch) {
-  tg_planes_convolve(p, input, filter, bias, output, scratch);
+  tg_depthwise_3x3_convolve(p, input, filter, bias, output, scratch);
 }

@@ -1,7 +1,7 @@
 /* Maximum over 2x2 blocks of an NHWC image; a last row or column without a partner is left out. */
 #include "tg_compact.h"
 #include "tg_kernels.h"
-#include "tg_squares.h"
+#include "tg_max_2x2.h"
 
 void tg_max_pool_2x2_s8(const tg_max_pool_2x2_s8_params *p, const int8_t *input, int8_t *output) {
   const int32_t channels = p->channels;
@@ -18,7 +18,7 @@ void tg_max_pool_2x2_s8(const tg_max_pool_2x2_s8_params *p, const int8_t *input,
       const int8_t *x = top;
       TG_COMPACT
       for (int32_t left = runs; left > 0; left--) {
-        output = tg_squares(x, x + row, channels, step, run, output);
+        output = tg_max_2x2(x, x + row, channels, step, run, output);
         x += 2 * channels;
       }
       top += 2 * row;

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
 
 import tinyglow
 from tests.helpers import Net, NetBuilder
 from tests.tflite.builder import TFLiteBuilder
 from tinyglow.errors import ModelError
-from tinyglow.frontend.refusal import advice
+from tinyglow.frontend.refusal import advice, unsupported
+from tinyglow.registry import ONNX_OPS
 
 
 def message(net: Net, folder: Path) -> list[str]:
@@ -28,9 +30,10 @@ def test_nodes_of_one_kind_are_one_line(tmp_path: Path) -> None:
     lines = message(build.build({"x": (1, 4, 4)}, ends), tmp_path)
     assert lines == [
         "the model cannot be imported: 12 nodes, 2 kinds of problems",
-        "  - 10 nodes (LpNormalization): unsupported operator LpNormalization: 'norm0', 'norm1', 'norm2' and 7 more",
-        "  - node 'det0' (Det): unsupported operator Det",
-        "  - node 'det1' (Det): unsupported operator Det",
+        "  - 10 nodes (LpNormalization): unsupported operator LpNormalization: 'norm0', 'norm1', 'norm2' and 7 more "
+        f"({advice('LpNormalization')})",
+        f"  - node 'det0' (Det): unsupported operator Det ({advice('Det')})",
+        f"  - node 'det1' (Det): unsupported operator Det ({advice('Det')})",
     ]
 
 
@@ -49,19 +52,40 @@ def test_nodes_of_one_kind_are_one_line(tmp_path: Path) -> None:
         ("CUSTOM FlexConv3D", "SELECT_TF_OPS"),
         ("CUSTOM TFLite_Detection_PostProcess", "--output-name"),
         ("CUSTOM Mine", "replace the layer"),
+        ("ConvTranspose", "Resize"),
+        ("TRANSPOSE_CONV", "Resize"),
+        ("LayerNormalization", "ReduceMean"),
+        ("ReduceL2", "ReduceSum"),
+        ("LogSoftmax", "Log(Softmax(x))"),
+        ("HardSigmoid", "Clip"),
+        ("Elu", "one table"),
+        ("Softplus", "one table"),
+        ("Greater", "LeakyRelu"),
+        ("LOGICAL_AND", "--output-name"),
+        ("Sign", "Clip"),
+        ("Sin", "an input"),
+        ("Det", "docs/reference/operators.md"),
     ],
 )
 def test_what_to_do(operator: str, text: str) -> None:
     """Operators that are met often come with advice."""
     assert text in advice(operator)
-    assert not advice("Conv")
+
+
+def test_every_operator_has_a_way_out() -> None:
+    """Whatever ONNX has and is not supported is refused with something to do about it."""
+    for operator in {schema.name for schema in onnx.defs.get_all_schemas()} - set(ONNX_OPS):
+        assert unsupported(operator).hint
 
 
 def test_operators_that_are_none(tmp_path: Path) -> None:
     """A misspelt operator is told from one that is not supported."""
     build = NetBuilder()
     (_, line) = message(build.build({"x": (1, 4)}, [build.node("Erfc", "x", name="tail")]), tmp_path)
-    assert line == "  - node 'tail' (Erfc): unsupported operator Erfc (ONNX has no operator of that name)"
+    assert line.startswith("  - node 'tail' (Erfc): unsupported operator Erfc (ONNX has no operator of that name; ")
+    build = NetBuilder()
+    (_, line) = message(build.build({"x": (1, 4)}, [build.node("Reluu", "x", name="tail")]), tmp_path)
+    assert line == "  - node 'tail' (Reluu): unsupported operator Reluu (ONNX has no operator of that name)"
 
 
 def test_where_the_network_could_end(tmp_path: Path) -> None:
@@ -81,7 +105,7 @@ def test_where_the_network_could_end(tmp_path: Path) -> None:
     for _ in range(5):
         tail = build.node("Relu", tail)
     lines = message(build.build({"x": (1, 4)}, [tail]), tmp_path)
-    assert "--output-name" not in lines[-1]
+    assert "leaves out" not in lines[-1]
 
 
 def test_control_flow_is_no_damage(tmp_path: Path) -> None:

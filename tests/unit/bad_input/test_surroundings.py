@@ -216,8 +216,8 @@ def test_folders_that_are_no_bundle(place: Place) -> None:
         (["profile", "x.npy", "--input", "x=x.npy", "-o", "p.yaml"], "x.npy"),
         (["run", "bundle", "--board", "host", "--input", "y=x.npy"], "input y: the network has no such input"),
         (["compile", "dense.onnx", "--profile", "x.npy", "--board", "host", "-o", "new"], "expected a profile as"),
-        (["frobnicate"], "invalid choice: 'frobnicate'"),
-        ([], "the following arguments are required: COMMAND"),
+        (["frobnicate"], "'frobnicate'"),
+        ([], "COMMAND"),
     ],
 )
 def test_a_process_ends_as_the_function_does(arguments: list[str], because: str, place: Place) -> None:

@@ -60,10 +60,10 @@ def test_words_hold_what_they_can(constants: glow.Requant, low: int | None, high
 
 # kernel, channels in, filters, groups, stride; the kernels on Cortex-M0+ and on cores with DSP.
 LAYERS = {
-    "dense": ((3, 5, 6, 1, 1), "tg_conv2d_channelwise_lanes_s8", "tg_conv2d_channelwise_high_dsp_s8"),
-    "four channels": ((3, 4, 6, 1, 1), "tg_conv2d_channelwise_lanes_s8", "tg_conv2d_3x3_channelwise_dsp_s8"),
-    "points": ((1, 8, 12, 1, 1), "tg_conv2d_channelwise_lanes_s8", "tg_pointwise_channelwise_dsp_s8"),
-    "depthwise": ((3, 8, 8, 8, 1), "tg_depthwise_3x3_channelwise_s8", "tg_depthwise_strip_channelwise_dsp_s8"),
+    "dense": ((3, 5, 6, 1, 1), "tg_conv2d_channelwise_dual_mac_s8", "tg_conv2d_channelwise_high_dsp_s8"),
+    "four channels": ((3, 4, 6, 1, 1), "tg_conv2d_channelwise_dual_mac_s8", "tg_conv2d_3x3_channelwise_dsp_s8"),
+    "points": ((1, 8, 12, 1, 1), "tg_conv2d_channelwise_dual_mac_s8", "tg_pointwise_channelwise_dsp_s8"),
+    "depthwise": ((3, 8, 8, 8, 1), "tg_depthwise_3x3_channelwise_s8", "tg_depthwise_3x3_block_channelwise_dsp_s8"),
     "strided depthwise": ((3, 8, 8, 8, 2), "tg_conv2d_channelwise_s8", "tg_depthwise_3x3_channelwise_dsp_s8"),
     "wide depthwise": ((5, 6, 6, 6, 1), "tg_conv2d_channelwise_s8", "tg_depthwise_channelwise_dsp_s8"),
 }

@@ -10,10 +10,10 @@ import pytest
 import tinyglow
 from tests.helpers import Net, NetBuilder
 from tinyglow.ir.target import Target
-from tinyglow.kernels.convolution import depthwise_strip_dsp, pointwise_dsp
+from tinyglow.kernels.convolution import depthwise_3x3_block_dsp, pointwise_dsp
 from tinyglow.pipeline import stations
 
-STRIP, FOUR, POINT = "tg_depthwise_strip_dsp_s8", "tg_depthwise_3x3_dsp_s8", "tg_pointwise_dsp_s8"
+STRIP, FOUR, POINT = "tg_depthwise_3x3_block_dsp_s8", "tg_depthwise_3x3_dsp_s8", "tg_pointwise_dsp_s8"
 DSP_CORES = ("cortex-m4", "cortex-m33", "cortex-m7")
 
 
@@ -22,7 +22,7 @@ def test_packed_filters_are_unpacked() -> None:
     random = np.random.default_rng(0)
     bias = np.array([-(2**31), 2**31 - 1, -1, 7], np.int32)
     filters = random.integers(-128, 128, (4, 9)).astype(np.int8)
-    taps, biases = depthwise_strip_dsp.unpack(depthwise_strip_dsp.pack(filters, bias))
+    taps, biases = depthwise_3x3_block_dsp.unpack(depthwise_3x3_block_dsp.pack(filters, bias))
     assert np.array_equal(taps, filters) and np.array_equal(biases, bias)
     for in_c in range(4, 9):
         weights = random.choice([-255, -1, 0, 255], (4, in_c)).astype(np.int32)

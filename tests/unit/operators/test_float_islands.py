@@ -120,3 +120,23 @@ def test_float_operators_of_inputs_are_not_folded(tmp_path: Path) -> None:
     build.node("Add", x, build.node("Exp", build.weights(1, 8)), output="y")
     graph = _quantized(build.build({"x": (1, 8)}, ["y"]), tmp_path, Scheme())
     assert [node.op.kind for node in graph.nodes if node.op.kind == "Exp"] == ["Exp"]
+
+
+@pytest.mark.parametrize(
+    "scheme", [Scheme(), Scheme(like_glow=True), Scheme(precision="int16")], ids=["tiny", "glow", "int16"]
+)
+def test_an_input_that_is_an_output_stays_float(scheme: Scheme, tmp_path: Path) -> None:
+    """Its reader asks for coarser steps than its own range does; as an output it is not rounded to them."""
+    build = NetBuilder(4)
+    build.node("Identity", "x", output="same")
+    build.node("Concat", "x", build.node("Mul", "x", build.constant(9.0)), output="wide", axis=1)
+    net = build.build({"x": (1, 8)}, ["same", "wide"])
+    program = stations.lower(_quantized(net, tmp_path, scheme))
+    inputs = net.samples(4)
+    results = stations.interpret(program, inputs)
+    assert results["same"].dtype == np.float32
+    assert np.array_equal(results["same"].reshape(4, 8), inputs["x"].reshape(4, 8))
+    assert results["wide"].dtype.kind == "i"
+    tinyglow.emit(program, tmp_path / "bundle")
+    answers = tinyglow.simulate(tmp_path / "bundle", load_board("host"), inputs).outputs
+    assert all(answers[name].tobytes() == results[name].tobytes() for name in results)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tinyglow.cli.glow.parse import GlowArguments, parse
 from tinyglow.cli.options import AddCommand
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.resources import require_file
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _files(options: GlowArguments) -> list[str]:
             require_file(name)
             files += [line for line in Path(name).read_text(encoding="utf-8").splitlines() if line]
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError("the list of images cannot be read", [Problem(name, str(error))]) from error
+            raise InputError("the list of images cannot be read", [Problem(name, reason(error))]) from error
     if not files:
         raise InputError("no images to work on", [Problem(", ".join([*folders, *lists]), "holds no images")])
     return files

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tinyglow.cli.glow.parse import GlowArguments, parse
 from tinyglow.cli.options import AddCommand
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.resources import require_file, write_file
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
             write_file(path, data)
             print(f'Image processed to file "{path}" ...')
     except OSError as error:
-        raise InputError("cannot write the image", [Problem(str(target), error.strerror or str(error))]) from error
+        raise InputError("cannot write the image", [Problem(str(target), reason(error))]) from error
     return 0
 
 
@@ -114,7 +114,7 @@ def _image_of(options: GlowArguments, source: Path, target: Path) -> bytes:
             data, facts = parse_text(data.decode("utf-8", "replace"))
         pixels = deserialize(data, form_of(facts, chosen, shape))
     except OSError as error:
-        raise InputError("the image cannot be read", [Problem(str(source), error.strerror or str(error))]) from error
+        raise InputError("the image cannot be read", [Problem(str(source), reason(error))]) from error
     except ValueError as error:
         raise InputError("the image cannot be read", [Problem(str(source), str(error))]) from error
     return image_bytes(pixels, target.suffix)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyglow.cli.glow.parse import GlowArguments
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.resources import write_file
 
 if TYPE_CHECKING:
@@ -113,4 +113,4 @@ def draw(graph: Graph, path: str) -> None:
     try:
         write_file(path, data)
     except OSError as error:
-        raise InputError("cannot write the graph", [Problem(path, error.strerror or str(error))]) from error
+        raise InputError("cannot write the graph", [Problem(path, reason(error))]) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.resources import require_file
 
 _SHOWN = 20  # problems
@@ -25,8 +25,8 @@ def read_labels(file: str, folder: str) -> tuple[list[Path], list[int]]:
             raise InputError("the data set cannot be read", [Problem(file, f"is larger than {_MAX_BYTES} bytes")])
         lines = Path(file).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        found = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise InputError("the data set cannot be read", [Problem(f"-dataset-file={file}", found)]) from error
+        problem = Problem(f"-dataset-file={file}", reason(error))
+        raise InputError("the data set cannot be read", [problem]) from error
     paths, labels, problems = [], [], []
     for number, line in enumerate(lines, 1):
         fields = line.replace(",", " ").split()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyglow.cli.glow.parse import GlowArguments
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import InputError, Problem, reason
 from tinyglow.resources import require_file
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _of_folder(folder: Path) -> list[Path]:
     try:
         files = sorted((path for path in folder.iterdir() if path.is_file()), key=str)
     except OSError as error:
-        raise ValueError(f"{folder}: {error.strerror or error}") from error
+        raise ValueError(f"{folder}: {reason(error)}") from error
     if not files:
         raise ValueError(f"{folder} holds no files")
     return files
@@ -85,7 +85,7 @@ def _of_list(file: Path, folder: Path | None) -> list[Path]:
         require_file(file)
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file}: {error}") from error
+        raise ValueError(f"{file}: {reason(error)}") from error
     names = [line.replace(",", " ").split()[:1] for line in lines]
     empty = [str(number) for number, found in enumerate(names, 1) if not found]
     if empty or not names:
@@ -104,7 +104,7 @@ def _tensor(paths: list[Path], format_: str, shape: tuple[int, ...]) -> Array:
         try:
             result[index] = _sample(path, format_, math.prod(shape))
         except (OSError, ValueError) as error:
-            problems.append(Problem(str(path), getattr(error, "strerror", None) or str(error)))
+            problems.append(Problem(str(path), reason(error)))
     if problems:
         more = [Problem("", f"and {len(problems) - _SHOWN} more")] if len(problems) > _SHOWN else []
         raise InputError("the samples cannot be read", [*problems[:_SHOWN], *more])

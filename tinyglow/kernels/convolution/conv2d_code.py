@@ -91,7 +91,7 @@ def scratch_bytes(p: CodeGeometry) -> int:
 def overlap(p: CodeGeometry) -> int | None:
     """Where the output may lie over the input."""
     if p.pool:
-        return overlap_distance(p, 4, 1)  # the squares of one step or of many: more at once allow no less
+        return overlap_distance(p, 4, 1)  # the blocks of one step or of many: more at once allow no less
     if p.pairs >= p.row_pairs or p.images != 1:
         return overlap_distance(p, 2 * p.out_w, 2 * p.out_w)
     # Two rows of the output are written while their inputs are read.

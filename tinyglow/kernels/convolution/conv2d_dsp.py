@@ -39,14 +39,14 @@ class ConvDspParams(PooledGeometry):
     layout: U8
 
 
-ROWS, WORDS, POINTS = range(3)  # TG_DSP_ROWS, TG_DSP_WORDS, TG_DSP_POINTS
+ROWS, WORDS, POINTWISE = range(3)  # TG_DSP_ROWS, TG_DSP_WORDS, TG_DSP_POINTWISE
 
 
 def layout_of(sizes: Mapping[str, Any], pool: int) -> int:
     """How the taps of a window of a convolution with those ``sizes``, fields of ConvSizes, are laid out."""
     if sizes["in_c"] % GROUP:
         return ROWS
-    return POINTS if is_pointwise(sizes) and not pool else WORDS
+    return POINTWISE if is_pointwise(sizes) and not pool else WORDS
 
 
 def is_pointwise(sizes: Mapping[str, Any]) -> bool:
@@ -116,7 +116,7 @@ def work(p: Any, constants: Sequence[Array | None]) -> Work:
         "pooled_pairs" if p.pool else "pairs": tiles * -(-p.out_c // 2),
         "tiles": tiles,
     }
-    return counts if p.layout == POINTS else {**counts, f"rows_{layout}": tiles * p.kernel_h}
+    return counts if p.layout == POINTWISE else {**counts, f"rows_{layout}": tiles * p.kernel_h}
 
 
 CONV2D_DSP = Kernel(

@@ -18,8 +18,8 @@ from tinyglow.targets.cores import DSP
 
 
 @dataclass(frozen=True)
-class PlanesGeometry(ConvGeometry):
-    """As LanesGeometry; group, in_c and out_c are equal, the kernel is 3x3, dilation and stride_w are 1."""
+class Depthwise3x3Geometry(ConvGeometry):
+    """As DualMacGeometry; group, in_c and out_c are equal, the kernel is 3x3, dilation and stride_w are 1."""
 
     filter_offset: I16
 
@@ -36,29 +36,29 @@ class PlanesGeometry(ConvGeometry):
 
 
 @dataclass(frozen=True)
-class Depthwise3x3Params(PlanesGeometry):
+class Depthwise3x3Params(Depthwise3x3Geometry):
     """``out`` maps sums to the output."""
 
     out: glow.Requant
 
 
-def planes_sums(p: PlanesGeometry, x: Array, filters: Array, bias: Array) -> Array:
+def depthwise_3x3_sums(p: Depthwise3x3Geometry, x: Array, filters: Array, bias: Array) -> Array:
     """bias + sums of x * (filter - filter_offset), x = in_offset in the padding: int32 [images, out_h, out_w, c]."""
     return p.folded_sums(x, filters.astype(np.int32) - p.filter_offset, bias)
 
 
 def depthwise_3x3_s8(p: Depthwise3x3Params, x: Array, filters: Array, bias: Array, out: Array) -> None:
-    """Definition of tg_depthwise_3x3_s8: see ``planes_sums``."""
-    out[...] = p.activate(glow.requantize(planes_sums(p, x, filters, bias), p.out)).reshape(out.shape)
+    """Definition of tg_depthwise_3x3_s8: see ``depthwise_3x3_sums``."""
+    out[...] = p.activate(glow.requantize(depthwise_3x3_sums(p, x, filters, bias), p.out)).reshape(out.shape)
 
 
-def scratch_bytes(p: PlanesGeometry) -> int:
+def scratch_bytes(p: Depthwise3x3Geometry) -> int:
     """A channel's image with its padding, in words."""
     height, width = p.plane
     return 4 * (height * width + 1)  # the last pair's second output may read a word more
 
 
-def work(p: PlanesGeometry, constants: Sequence[Array | None]) -> Work:
+def work(p: Depthwise3x3Geometry, constants: Sequence[Array | None]) -> Work:
     """Of each channel: words that are laid out, pairs of pixels, rows of pairs."""
     (height, width), channels = p.plane, p.images * p.out_c
     pairs = channels * p.out_h * -(-p.out_w // 2)

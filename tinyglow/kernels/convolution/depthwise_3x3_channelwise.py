@@ -10,14 +10,20 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, In, Kernel, Out
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
-from tinyglow.kernels.convolution.depthwise_3x3 import PlanesGeometry, fits, planes_sums, scratch_bytes, work
+from tinyglow.kernels.convolution.depthwise_3x3 import (
+    Depthwise3x3Geometry,
+    depthwise_3x3_sums,
+    fits,
+    scratch_bytes,
+    work,
+)
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET
 from tinyglow.targets.cores import DSP
 
 
 @dataclass(frozen=True)
-class Depthwise3x3ChannelwiseParams(PlanesGeometry):
+class Depthwise3x3ChannelwiseParams(Depthwise3x3Geometry):
     """Scales come after the biases. out_offset: the output's offset."""
 
     out_offset: I16
@@ -31,7 +37,7 @@ def depthwise_3x3_channelwise_s8(
     bias [out_c, 2]: the bias, and the channel's word of ``FOLDED_OFFSET.words``.
     """
     words = bias.reshape(-1, 2)
-    sums = planes_sums(p, x, filters, words[:, 0])
+    sums = depthwise_3x3_sums(p, x, filters, words[:, 0])
     out[...] = p.activate(FOLDED_OFFSET.apply(sums, words[:, 1], p.out_offset)).reshape(out.shape)
 
 

@@ -25,7 +25,7 @@ _LEAST, _MOST = _WORD, 2 * _WORD  # input channels
 
 
 @dataclass(frozen=True)
-class Points(Params):
+class PointwiseGeometry(Params):
     """A 1x1 convolution of few channels.
 
     Attributes:
@@ -44,14 +44,14 @@ class Points(Params):
 
 
 @dataclass(frozen=True)
-class PointwiseParams(Points):
+class PointwiseParams(PointwiseGeometry):
     """``out`` maps sums to the output, see ``ConvLayer.is_high_word``."""
 
     out: glow.Requant
 
 
 @dataclass(frozen=True)
-class PointwiseChannelwiseParams(Points):
+class PointwiseChannelwiseParams(PointwiseGeometry):
     """Scales come before the biases (``ConvLayer.high_scales``). out_offset: the output's offset."""
 
     out_offset: I16
@@ -91,22 +91,22 @@ def pointwise_channelwise_dsp_s8(p: PointwiseChannelwiseParams, x: Array, filter
     _store(p, HIGH_WORD.apply(_sums(p, x, filters), scales, p.out_offset), out)
 
 
-def _sums(p: Points, x: Array, filters: Array) -> Array:
+def _sums(p: PointwiseGeometry, x: Array, filters: Array) -> Array:
     weights, bias = unpack(filters, p.in_c, filters.size // p.out_c)
     return glow.accumulate(x.reshape(-1, p.in_c).astype(np.int32), weights.T) + bias
 
 
-def _store(p: Points, scaled: Array, out: Array) -> None:
+def _store(p: PointwiseGeometry, scaled: Array, out: Array) -> None:
     out[...] = np.clip(scaled, p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
 
 
-def _overlap(p: Points) -> int:
+def _overlap(p: PointwiseGeometry) -> int:
     """A pixel is written when it has been read."""
     ahead = p.in_c - p.out_c  # by so much less than is read is written, with every pixel but the last
     return min(ahead, (p.pixels - 1) * ahead, p.pixels * p.in_c) if p.pixels > 1 else p.in_c
 
 
-def work(p: Points, constants: Sequence[Array | None]) -> Work:
+def work(p: PointwiseGeometry, constants: Sequence[Array | None]) -> Work:
     """Outputs, those of two words of inputs, and pixels by their words and whether they are whole."""
     words, ragged = -(-p.in_c // _WORD), p.in_c % _WORD
     more = {"long_outputs": p.pixels * p.out_c, "long_pixels": p.pixels} if words > 1 else {}

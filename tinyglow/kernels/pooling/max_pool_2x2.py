@@ -22,8 +22,8 @@ class SquarePoolParams(Params):
 def max_pool_2x2_s8(p: SquarePoolParams, x: Array, out: Array) -> None:
     """Definition of tg_max_pool_2x2_s8."""
     images = x.reshape(-1, p.in_h, p.in_w, p.channels)[:, : p.in_h // 2 * 2, : p.in_w // 2 * 2]
-    squares = images.reshape(len(images), p.in_h // 2, 2, p.in_w // 2, 2, p.channels)
-    out[...] = squares.max(axis=(2, 4)).reshape(out.shape)
+    blocks = images.reshape(len(images), p.in_h // 2, 2, p.in_w // 2, 2, p.channels)
+    out[...] = blocks.max(axis=(2, 4)).reshape(out.shape)
 
 
 def work(p: SquarePoolParams, constants: Sequence[Array | None]) -> Work:

@@ -57,8 +57,8 @@ def transpose_s8(p: TransposeParams, x: Array, out: Array) -> None:
 
 def work(p: TransposeParams, constants: Sequence[Array | None]) -> Work:
     """Elements, lines of the longer of the two innermost dimensions, images of both."""
-    planes = p.dim0 * p.dim1 * p.dim2 * p.dim3
-    return {"elements": planes * p.dim4 * p.dim5, "lines": planes * min(p.dim4, p.dim5), "planes": planes}
+    matrices = p.dim0 * p.dim1 * p.dim2 * p.dim3
+    return {"elements": matrices * p.dim4 * p.dim5, "lines": matrices * min(p.dim4, p.dim5), "matrices": matrices}
 
 
 TRANSPOSE = Kernel(

@@ -13,11 +13,11 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel, Params
 from tinyglow.kernels.convolution import (
     conv2d_3x3_dsp,
+    conv2d_3x3_pool_dsp,
     conv2d_dsp,
-    conv2d_lanes,
-    conv2d_squares_dsp,
+    conv2d_dual_mac,
+    depthwise_3x3_block_dsp,
     depthwise_dsp,
-    depthwise_strip_dsp,
     pointwise_dsp,
 )
 from tinyglow.kernels.convolution.conv2d_3x3_dsp import (
@@ -25,22 +25,31 @@ from tinyglow.kernels.convolution.conv2d_3x3_dsp import (
     CONV2D_3X3_DSP,
     Conv3x3ChannelwiseDspParams,
 )
+from tinyglow.kernels.convolution.conv2d_3x3_pool_dsp import (
+    CONV2D_3X3_POOL_CHANNELWISE_DSP,
+    CONV2D_3X3_POOL_DSP,
+    Pool3x3ChannelwiseDspParams,
+)
 from tinyglow.kernels.convolution.conv2d_channelwise_code import CONV2D_CHANNELWISE_CODE, ChannelwiseCodeParams
+from tinyglow.kernels.convolution.conv2d_channelwise_dual_mac import (
+    CONV2D_CHANNELWISE_DUAL_MAC,
+    ChannelwiseDualMacParams,
+)
 from tinyglow.kernels.convolution.conv2d_channelwise_high_dsp import (
     CONV2D_CHANNELWISE_HIGH_DSP,
     ChannelwiseHighDspParams,
     pack_biases,
 )
-from tinyglow.kernels.convolution.conv2d_channelwise_lanes import CONV2D_CHANNELWISE_LANES, ChannelwiseLanesParams
 from tinyglow.kernels.convolution.conv2d_code import CONV2D_CODE, CodeParams
 from tinyglow.kernels.convolution.conv2d_dsp import CONV2D_DSP, ConvDspParams
-from tinyglow.kernels.convolution.conv2d_lanes import CONV2D_LANES, LanesParams
-from tinyglow.kernels.convolution.conv2d_squares_dsp import (
-    CONV2D_SQUARES_CHANNELWISE_DSP,
-    CONV2D_SQUARES_DSP,
-    SquaresChannelwiseDspParams,
-)
+from tinyglow.kernels.convolution.conv2d_dual_mac import CONV2D_DUAL_MAC, DualMacParams
 from tinyglow.kernels.convolution.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
+from tinyglow.kernels.convolution.depthwise_3x3_block_dsp import (
+    DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP,
+    DEPTHWISE_3X3_BLOCK_DSP,
+    Depthwise3x3BlockChannelwiseParams,
+    Depthwise3x3BlockParams,
+)
 from tinyglow.kernels.convolution.depthwise_3x3_channelwise import (
     DEPTHWISE_3X3_CHANNELWISE,
     Depthwise3x3ChannelwiseParams,
@@ -51,12 +60,6 @@ from tinyglow.kernels.convolution.depthwise_channelwise_dsp import (
     DepthwiseChannelwiseDspParams,
 )
 from tinyglow.kernels.convolution.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
-from tinyglow.kernels.convolution.depthwise_strip_dsp import (
-    DEPTHWISE_STRIP_CHANNELWISE_DSP,
-    DEPTHWISE_STRIP_DSP,
-    DepthwiseStripChannelwiseParams,
-    DepthwiseStripParams,
-)
 from tinyglow.kernels.convolution.pointwise_dsp import (
     POINTWISE_CHANNELWISE_DSP,
     POINTWISE_DSP,
@@ -99,16 +102,16 @@ def _without_scale(p: Params) -> dict[str, Any]:
     return {**fields, "out_offset": out.offset}
 
 
-@generates(CONV2D_CHANNELWISE_LANES)
+@generates(CONV2D_CHANNELWISE_DUAL_MAC)
 @st.composite
-def _conv2d_channelwise_lanes(draw: st.DrawFn) -> Case:
-    case = draw(cases(CONV2D_LANES))
+def _conv2d_channelwise_dual_mac(draw: st.DrawFn) -> Case:
+    case = draw(cases(CONV2D_DUAL_MAC))
     p, biases = case.params, case.inputs["bias"].reshape(-1, 2)
-    assert isinstance(p, LanesParams)
-    weights, _ = conv2d_lanes.unpack(case.inputs["filter"], p)
+    assert isinstance(p, DualMacParams)
+    weights, _ = conv2d_dual_mac.unpack(case.inputs["filter"], p)
     words = np.column_stack([biases, draw(_own_scales(FOLDED_OFFSET.words, weights, biases[:, 1], p.out))])
-    params = ChannelwiseLanesParams(**_without_scale(p))
-    return Case(CONV2D_CHANNELWISE_LANES, params, {**case.inputs, "bias": words.ravel()}, case.outputs)
+    params = ChannelwiseDualMacParams(**_without_scale(p))
+    return Case(CONV2D_CHANNELWISE_DUAL_MAC, params, {**case.inputs, "bias": words.ravel()}, case.outputs)
 
 
 @generates(DEPTHWISE_3X3_CHANNELWISE)
@@ -166,17 +169,17 @@ generates(DEPTHWISE_CHANNELWISE_DSP)(lambda: _depthwise(DEPTHWISE_CHANNELWISE_DS
 generates(DEPTHWISE_3X3_CHANNELWISE_DSP)(lambda: _depthwise(DEPTHWISE_3X3_CHANNELWISE_DSP, DEPTHWISE_3X3_DSP))
 
 
-@generates(DEPTHWISE_STRIP_CHANNELWISE_DSP)
+@generates(DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP)
 @st.composite
-def _depthwise_strip_channelwise(draw: st.DrawFn) -> Case:
-    case = draw(cases(DEPTHWISE_STRIP_DSP))
+def _depthwise_3x3_block_channelwise(draw: st.DrawFn) -> Case:
+    case = draw(cases(DEPTHWISE_3X3_BLOCK_DSP))
     p = case.params
-    assert isinstance(p, DepthwiseStripParams)
-    filters, bias = depthwise_strip_dsp.unpack(case.inputs["filter"])
+    assert isinstance(p, Depthwise3x3BlockParams)
+    filters, bias = depthwise_3x3_block_dsp.unpack(case.inputs["filter"])
     scales = draw(_own_scales(HIGH_WORD.words, filters.astype(np.int32) - p.filter_offset, bias, p.out))
-    inputs = {**case.inputs, "filter": depthwise_strip_dsp.pack(filters, bias, scales)}
-    params = DepthwiseStripChannelwiseParams(**_without_scale(p))
-    return Case(DEPTHWISE_STRIP_CHANNELWISE_DSP, params, inputs, case.outputs)
+    inputs = {**case.inputs, "filter": depthwise_3x3_block_dsp.pack(filters, bias, scales)}
+    params = Depthwise3x3BlockChannelwiseParams(**_without_scale(p))
+    return Case(DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP, params, inputs, case.outputs)
 
 
 @generates(POINTWISE_CHANNELWISE_DSP)
@@ -191,17 +194,17 @@ def _pointwise_channelwise(draw: st.DrawFn) -> Case:
     return Case(POINTWISE_CHANNELWISE_DSP, PointwiseChannelwiseParams(**_without_scale(p)), inputs, case.outputs)
 
 
-@generates(CONV2D_SQUARES_CHANNELWISE_DSP)
+@generates(CONV2D_3X3_POOL_CHANNELWISE_DSP)
 @st.composite
 def _conv2d_squares_channelwise(draw: st.DrawFn) -> Case:
-    case = draw(cases(CONV2D_SQUARES_DSP))
+    case = draw(cases(CONV2D_3X3_POOL_DSP))
     p = case.params
-    assert isinstance(p, conv2d_squares_dsp.SquaresDspParams)
-    weights, bias = conv2d_squares_dsp.unpack(case.inputs["filter"])
+    assert isinstance(p, conv2d_3x3_pool_dsp.Pool3x3DspParams)
+    weights, bias = conv2d_3x3_pool_dsp.unpack(case.inputs["filter"])
     scales = draw(_own_scales(HIGH_WORD.words, weights, bias, p.out))
-    inputs = {**case.inputs, "filter": conv2d_squares_dsp.pack(weights, bias, scales)}
-    params = SquaresChannelwiseDspParams(**_without_scale(p))
-    return Case(CONV2D_SQUARES_CHANNELWISE_DSP, params, inputs, case.outputs)
+    inputs = {**case.inputs, "filter": conv2d_3x3_pool_dsp.pack(weights, bias, scales)}
+    params = Pool3x3ChannelwiseDspParams(**_without_scale(p))
+    return Case(CONV2D_3X3_POOL_CHANNELWISE_DSP, params, inputs, case.outputs)
 
 
 @generates(CONV2D_3X3_CHANNELWISE_DSP)

@@ -12,28 +12,28 @@ from hypothesis import strategies as st
 from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.convolution import (
     conv2d_3x3_dsp,
+    conv2d_3x3_pool_dsp,
     conv2d_dsp,
-    conv2d_squares_dsp,
+    depthwise_3x3_block_dsp,
     depthwise_dsp,
-    depthwise_strip_dsp,
     pointwise_dsp,
 )
 from tinyglow.kernels.convolution.channel_scales import channel_words
 from tinyglow.kernels.convolution.conv2d import CONV2D, CONV2D_CHANNELWISE, ChannelwiseParams, Conv2DParams
 from tinyglow.kernels.convolution.conv2d_3x3_dsp import CONV2D_3X3_DSP, Conv3x3DspParams
+from tinyglow.kernels.convolution.conv2d_3x3_pool_dsp import CONV2D_3X3_POOL_DSP, Pool3x3DspParams
 from tinyglow.kernels.convolution.conv2d_channelwise_dsp import CONV2D_CHANNELWISE_DSP, ChannelwiseDspParams
 from tinyglow.kernels.convolution.conv2d_dsp import CONV2D_DSP, ConvDspParams
-from tinyglow.kernels.convolution.conv2d_lanes import CONV2D_LANES, LanesParams, pack
-from tinyglow.kernels.convolution.conv2d_squares_dsp import CONV2D_SQUARES_DSP, SquaresDspParams
+from tinyglow.kernels.convolution.conv2d_dual_mac import CONV2D_DUAL_MAC, DualMacParams, pack
 from tinyglow.kernels.convolution.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
+from tinyglow.kernels.convolution.depthwise_3x3_block_dsp import DEPTHWISE_3X3_BLOCK_DSP, Depthwise3x3BlockParams
 from tinyglow.kernels.convolution.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
-from tinyglow.kernels.convolution.depthwise_strip_dsp import DEPTHWISE_STRIP_DSP, DepthwiseStripParams
 from tinyglow.kernels.convolution.pointwise_dsp import POINTWISE_DSP, PointwiseParams
 from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
 from tinyglow.kernels.fully_connected.fully_connected_dsp import FULLY_CONNECTED_DSP
 from tinyglow.kernels.fully_connected.fully_connected_dsp import pack as pack_dense
-from tinyglow.kernels.fully_connected.fully_connected_quads import FULLY_CONNECTED_QUADS, fits
-from tinyglow.kernels.fully_connected.fully_connected_quads import pack as pack_quads
+from tinyglow.kernels.fully_connected.fully_connected_four_units import FULLY_CONNECTED_FOUR_UNITS, fits
+from tinyglow.kernels.fully_connected.fully_connected_four_units import pack as pack_four_units
 from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow
@@ -194,9 +194,9 @@ def _conv2d_dsp(draw: st.DrawFn) -> Case:
     return Case(CONV2D_DSP, params, inputs, outputs)
 
 
-@generates(CONV2D_LANES)
+@generates(CONV2D_DUAL_MAC)
 @st.composite
-def _conv2d_lanes(draw: st.DrawFn) -> Case:
+def _conv2d_dual_mac(draw: st.DrawFn) -> Case:
     out_offset = draw(offsets())
     fields, terms = draw(plain_geometries(out_offset))
     data, _ = draw(input_images(fields))
@@ -212,19 +212,19 @@ def _conv2d_lanes(draw: st.DrawFn) -> Case:
     biases = np.stack([even, (even.astype(np.int64) + (counts << 15)).astype(np.int32)], axis=1).ravel()
     out = draw(requant_params(max(spread), out_offset))
     assume_no_wraps(weights, biases[1::2], out)
-    params = LanesParams(**{**fields, "leaky": 0}, filter_offset=offset, out=out)
-    return Case(CONV2D_LANES, params, {"input": data, "filter": stream, "bias": biases}, outputs)
+    params = DualMacParams(**{**fields, "leaky": 0}, filter_offset=offset, out=out)
+    return Case(CONV2D_DUAL_MAC, params, {"input": data, "filter": stream, "bias": biases}, outputs)
 
 
-@generates(FULLY_CONNECTED_QUADS)
+@generates(FULLY_CONNECTED_FOUR_UNITS)
 @st.composite
-def _fully_connected_quads(draw: st.DrawFn) -> Case:
+def _fully_connected_four_units(draw: st.DrawFn) -> Case:
     case = draw(_fully_connected())
     params = case.params
     assert isinstance(params, FullyConnectedParams)
     weights = case.inputs["weights"].reshape(params.units, params.depth)
     assume(fits(weights))
-    return Case(FULLY_CONNECTED_QUADS, params, {**case.inputs, "weights": pack_quads(weights)}, case.outputs)
+    return Case(FULLY_CONNECTED_FOUR_UNITS, params, {**case.inputs, "weights": pack_four_units(weights)}, case.outputs)
 
 
 @st.composite
@@ -254,9 +254,9 @@ def _depthwise_3x3(draw: st.DrawFn) -> Case:
     return Case(DEPTHWISE_3X3, Depthwise3x3Params(**fields), inputs, outputs)
 
 
-@generates(DEPTHWISE_STRIP_DSP)
+@generates(DEPTHWISE_3X3_BLOCK_DSP)
 @st.composite
-def _depthwise_strip(draw: st.DrawFn) -> Case:
+def _depthwise_3x3_block(draw: st.DrawFn) -> Case:
     out_offset = draw(offsets())
     fields, _ = draw(geometries(out_offset, max_dilation=1, depthwise=True, kernel=3))
     channels, pads = draw(st.sampled_from((4, 8))), [draw(st.integers(0, 3)) for _ in range(4)]
@@ -270,9 +270,9 @@ def _depthwise_strip(draw: st.DrawFn) -> Case:
     filter_offset = draw(offsets())
     filters = draw(int8_arrays(9 * channels, filter_offset)).reshape(channels, 9)
     bias, out = draw(high_words(data, filters.astype(np.int32) - filter_offset, out_offset))
-    inputs = {"input": data, "filter": depthwise_strip_dsp.pack(filters, bias)}
-    params = DepthwiseStripParams(**fields, filter_offset=filter_offset, out=out)
-    return Case(DEPTHWISE_STRIP_DSP, params, inputs, outputs)
+    inputs = {"input": data, "filter": depthwise_3x3_block_dsp.pack(filters, bias)}
+    params = Depthwise3x3BlockParams(**fields, filter_offset=filter_offset, out=out)
+    return Case(DEPTHWISE_3X3_BLOCK_DSP, params, inputs, outputs)
 
 
 @generates(POINTWISE_DSP)
@@ -287,9 +287,9 @@ def _pointwise(draw: st.DrawFn) -> Case:
     return Case(POINTWISE_DSP, params, inputs, {"output": pixels * out_c})
 
 
-@generates(CONV2D_SQUARES_DSP)
+@generates(CONV2D_3X3_POOL_DSP)
 @st.composite
-def _conv2d_squares_dsp(draw: st.DrawFn) -> Case:
+def _conv2d_3x3_pool_dsp(draw: st.DrawFn) -> Case:
     out_offset = draw(offsets())
     in_h, in_w, out_c, images = (draw(st.integers(1, most)) for most in (9, 9, 5, 2))
     pads = [draw(st.integers(0, 3)) for _ in range(4)]
@@ -307,9 +307,9 @@ def _conv2d_squares_dsp(draw: st.DrawFn) -> Case:
     fields |= dict.fromkeys(("stride_h", "stride_w", "dilation_h", "dilation_w", "group"), 1)
     fields |= {"kernel_h": 3, "kernel_w": 3, "pad_top": pads[0], "pad_left": pads[2], "images": images, "pool": 2}
     fields |= {"in_offset": draw(offsets()), "act_min": act_min, "act_max": act_max, "leaky": 0}
-    params = SquaresDspParams(**fields, negative=glow.Requant(0, 0, 1, out_offset), out=out)
-    inputs = {"input": data, "filter": conv2d_squares_dsp.pack(weights, bias)}
-    return Case(CONV2D_SQUARES_DSP, params, inputs, {"output": images * out_h * out_w * out_c})
+    params = Pool3x3DspParams(**fields, negative=glow.Requant(0, 0, 1, out_offset), out=out)
+    inputs = {"input": data, "filter": conv2d_3x3_pool_dsp.pack(weights, bias)}
+    return Case(CONV2D_3X3_POOL_DSP, params, inputs, {"output": images * out_h * out_w * out_c})
 
 
 @generates(CONV2D_3X3_DSP)

@@ -35,7 +35,7 @@ def _max_pool(draw: st.DrawFn) -> Case:
 
 @generates(MAX_POOL_2X2)
 @st.composite
-def _max_pool_squares(draw: st.DrawFn) -> Case:
+def _max_pool_2x2(draw: st.DrawFn) -> Case:
     sizes = [draw(st.integers(2, 9)), draw(st.integers(2, 9)), draw(st.integers(1, 6)), draw(st.integers(1, 3))]
     params = SquarePoolParams(*sizes)
     outputs = params.images * (params.in_h // 2) * (params.in_w // 2) * params.channels

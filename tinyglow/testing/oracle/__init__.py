@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tinyglow.testing.oracle.check import Finding, Form, check
+from tinyglow.testing.oracle.check import check
+from tinyglow.testing.oracle.stations import Finding, Form
 from tinyglow.testing.oracle.sweep import check_seed, form_of
 
 __all__ = ["Finding", "Form", "check", "check_seed", "form_of"]

@@ -2,344 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from tinyglow.errors import ProfileError
-from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import AS_IN_FILE, Request
-from tinyglow.glow.lower import lower_for_profiler
-from tinyglow.glow.pipeline import before_lowering
-from tinyglow.glow.quantize import quantize_as_glow, tidying_as_glow
-from tinyglow.interp import run_program
-from tinyglow.ir.editor import GraphEditor
-from tinyglow.ir.graph import Array, Graph
-from tinyglow.ir.target import Target
-from tinyglow.ir.verify import verify
-from tinyglow.lowering.graph_to_program import lower
-from tinyglow.lowering.plan import plan
-from tinyglow.operators.div import Div
-from tinyglow.passes.fuse import fuse
-from tinyglow.passes.rewrite import Pass, Rule, run_passes
-from tinyglow.passes.simplify import simplifying
-from tinyglow.passes.tidy import tidying
-from tinyglow.quant.profile import Profile
-from tinyglow.quant.profiler import profile_graph
-from tinyglow.quant.quantizer import Scheme, quantize
-from tinyglow.testing.oracle.compare import decibels, differing, excess, has_jumps, noise
-from tinyglow.testing.oracle.evaluate import Evaluator
-from tinyglow.testing.oracle.reference import reference_outputs
-from tinyglow.testing.oracle.simulate import Simulation, bounds_of, rounded_constant
+from tinyglow.ir.graph import Array
+from tinyglow.testing.oracle.compare import Excess, bar, decibels, is_significant, power
+from tinyglow.testing.oracle.stations import Finding, Form, Found, Stations
 
-_DEFAULT = Scheme()
 Samples = Callable[[int], Mapping[str, Array]]
 
 _SAMPLES = 12
 _MORE_SAMPLES = 192  # where few leave room for chance
-_STRETCH = 0.08  # the width of ranges that the noise of int8 is averaged over, when it matters
 _VARIATIONS = 6
-_BLOCKS = 8
-_WIDENING = 0.01
-# int16's weights are rounded so that sums keep their value, which moves some by up to a whole step, twice the half.
-_INT16_WEIGHTS = 2.0**2
-# So much of the noise that int8 has anyway may come of clipping where nothing is rounded: ranges end up to half a step
-# short of what was recorded.
-_CLIPPING = 1.0
-
-
-@dataclass(frozen=True)
-class Form:
-    """How a network is compiled.
-
-    Attributes:
-        scheme: How it is quantized.
-        foreign_profile: Whether the profile is that of Glow's graph, as Glow would have made it.
-        float_nodes: How many nodes stay float in addition to those of the scheme.
-        float_io: Whether inputs and outputs stay float.
-        target: A core whose joined and left-out layers are compared with the plain program, bit by bit; "" for none.
-        reference: Whether onnx's reference is compared with.
-    """
-
-    scheme: Scheme = _DEFAULT
-    foreign_profile: bool = False
-    float_nodes: int = 0
-    float_io: bool = False
-    target: str = ""
-    reference: bool = True
-
-    @property
-    def like_glow(self) -> bool:
-        """Whether exactly Glow's graph is made."""
-        return self.scheme.like_glow
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What the oracle found.
-
-    Attributes:
-        station: The station after which the network means something else.
-        what: The difference.
-        rule: The rewrite rule that did it, if that is known.
-    """
-
-    station: str
-    what: str
-    rule: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.station}: {self.what}" + (f" ({self.rule})" if self.rule else "")
-
-
-class _Found(Exception):
-    """Ends a check at its first finding."""
-
-    def __init__(self, station: str, what: str, rule: str = "") -> None:
-        super().__init__(station)
-        self.finding = Finding(station, what, rule)
-
-
-def _culprit(graph: Graph, rules: Sequence[Rule], fault: Callable[[Graph], str]) -> str:
-    """The first rule, and the node it was applied to, after which ``fault`` finds something; "" if none is."""
-    edit = GraphEditor.of(graph)
-    changed = True
-    while changed:
-        changed = False
-        for node in edit.nodes:
-            for rule in rules:
-                if edit.alive(node) and rule(node, edit):
-                    edit.remove_if_unused(node)
-                    changed = True
-                    if fault(edit.finish()):
-                        return f"{rule.__name__} at {node.name}"
-    return ""
-
-
-@dataclass
-class _Check:
-    """One network on one set of inputs, station by station."""
-
-    path: Path
-    inputs: Mapping[str, Array]
-    form: Form
-    request: Request
-    evaluator: Evaluator = field(init=False)
-    widened: float = 1.0  # how many times as wide as the samples' ranges all ranges are
-    found: dict[str, float] = field(default_factory=dict)  # noise of the outputs, when the program has run
-
-    def run(self, variations: int = 0) -> None:
-        """Raises _Found. variations: how many simulations with other grids the int8 program is compared with."""
-        self.read = load_model(self.path, "net", replace(self.request, like_glow=self.form.like_glow))
-        names = {self.read.source_names[name]: name for name in self.read.inputs}
-        self.inputs = {names.get(name, name): array for name, array in self.inputs.items()}
-        self.evaluator = Evaluator(self.inputs)
-        values = self.evaluator.values(self.read)
-        self.values = values
-        self.exact = {output.name: self.evaluator.rows(values[output.value]) for output in self.read.outputs}
-        self.jumps = has_jumps(self.read)
-        self.largest = max(float(np.abs(array).max(initial=0)) for array in values.values() if array.dtype.kind == "f")
-        if self.form.reference:
-            self._compare_with_reference()
-        passes = before_lowering() if self.form.like_glow else simplifying()
-        simplified = self._pass_by_pass("simplify", self.read, passes, self._float_fault)
-        if all(np.isfinite(array).all() for array in values.values()):
-            self._int8(simplified, variations)
-
-    def _compare_with_reference(self) -> None:
-        import onnx
-
-        proto = onnx.load(str(self.path))
-        few = {self.read.source_names[name]: array[:1] for name, array in self.inputs.items()}
-        expected = reference_outputs(proto, few)
-        if expected is None:
-            return
-        for output in self.read.outputs:
-            name = self.read.source_names[output.name]
-            first = self.exact[output.name][:1]
-            fault = differing(expected[name].astype(np.float64), first, self.jumps, self.largest)
-            if fault:
-                raise _Found("read", f"output {name} {fault}, as onnx's reference has it")
-
-    def _pass_by_pass(self, station: str, graph: Graph, passes: Sequence[Pass], fault: Callable[[Graph], str]) -> Graph:
-        before = graph
-
-        def observe(step: Pass, after: Graph) -> None:
-            nonlocal before
-            if _same(before, after):
-                before = after
-                return
-            verify(after, f"{station}: {step.name}")
-            found = "" if after.deviations else fault(after)
-            if found:
-                raise _Found(f"{station}: {step.name}", found, _culprit(before, step.rules, fault))
-            before = after
-
-        return run_passes(graph, passes, observe)
-
-    def _float_fault(self, graph: Graph) -> str:
-        for name, array in self.evaluator.outputs(graph).items():
-            fault = differing(self.exact[name], array, self.jumps, self.largest)
-            if fault:
-                return f"output {name}: {fault}"
-        return ""
-
-    # int8
-
-    def _int8(self, graph: Graph, variations: int) -> None:
-        self.scheme = scheme = self._scheme(graph)
-        self.allowed = noise(self.exact, self._simulation().outputs())
-        self.rounded = self.evaluator.outputs(graph, self._rounded_constants(graph), bounded=not scheme.int16)
-        self.of_constants = noise(self.exact, self.rounded)
-        if variations:
-            self._vary(variations)
-        if scheme.int16:
-            for powers in (self.allowed, self.of_constants):
-                powers.update({name: _INT16_WEIGHTS * power for name, power in powers.items()})
-        quantized = self._quantized(graph, scheme)
-        fault = self._clipping_fault(quantized)
-        if fault:
-            raise _Found("quantize", fault)
-        passes = (tidying_as_glow if scheme.like_glow else tidying)(self.form.float_io)
-        tidied = self._pass_by_pass("tidy", quantized, passes, self._clipping_fault)
-        if not (scheme.like_glow and _is_far_off(tidied)):
-            self._compare_program(tidied)
-
-    def _scheme(self, graph: Graph) -> Scheme:
-        """The form's scheme, and as many float nodes as it asks for, spread over the network."""
-        names = list(dict.fromkeys(node.origin for node in graph.nodes if node.op.quantizable))
-        count = min(self.form.float_nodes, len(names))
-        chosen = {names[(2 * index + 1) * len(names) // (2 * count)] for index in range(count)}
-        return replace(self.form.scheme, float_nodes=self.form.scheme.float_nodes | chosen)
-
-    def _simulation(self, round_constants: bool = True, stretch: float = 0.0, seed: int = 0) -> Simulation:
-        return Simulation(
-            self.read, self.values, self.scheme, self.evaluator, round_constants, stretch, seed, self.widened
-        )
-
-    def _vary(self, variations: int) -> None:
-        """Allow the noise of the worst of several simulations, all but the first with slightly other grids."""
-        for seed in range(variations):
-            stretch = _STRETCH if seed else 0.0
-            whole = noise(self.exact, self._simulation(True, stretch, seed).outputs())
-            computed = noise(self.exact, self._simulation(False, stretch, seed).outputs())
-            for name, power in self.allowed.items():
-                self.allowed[name] = max(power, whole[name], computed[name] + self.of_constants[name])
-
-    def _rounded_constants(self, graph: Graph) -> dict[str, Array]:
-        """The constants of the simplified graph as int8 holds them."""
-        values = self.evaluator.values(graph)
-        result = {}
-        for node in graph.nodes:
-            if not self.scheme.quantizes(node):
-                continue
-            bounds = bounds_of(values[node.outputs[0]])
-            for index, name in enumerate(node.inputs):
-                if graph.values[name].data is not None:
-                    result[name] = rounded_constant(node, index, values[name], bounds, self.scheme)
-        return result
-
-    def _quantized(self, graph: Graph, scheme: Scheme) -> Graph:
-        if self.form.foreign_profile:
-            glow = run_passes(load_model(self.path, "net", replace(self.request, like_glow=True)), before_lowering())
-            try:
-                return quantize(graph, self._profile(glow), scheme)
-            except ProfileError:
-                pass  # a profile that fits in doubt only is refused, which is right
-        return (quantize_as_glow if scheme.like_glow else quantize)(graph, self._profile(graph), scheme)
-
-    def _profile(self, graph: Graph) -> Profile:
-        shaped = {name: self.inputs[name].reshape(-1, *graph.type_of(name).shape) for name in graph.inputs}
-        same: Mapping[str, Sequence[str]] = {}
-        if graph.like_glow:
-            graph, same = lower_for_profiler(graph)
-        profile = profile_graph(graph, shaped, same=same)
-        return profile if self.widened == 1 else _widened(profile, graph, self.widened)
-
-    def _clipping_fault(self, graph: Graph) -> str:
-        outputs = self.evaluator.outputs(graph)
-        for name, error in noise(self.rounded, outputs).items():
-            exact = self.exact[name]
-            if exact.dtype.kind != "f":
-                continue  # indices: a tie may go either way
-            own, int8 = np.sqrt(self.of_constants[name]), np.sqrt(self.allowed[name])
-            bound = (own + _CLIPPING * int8) ** 2 + 1e-7 * float((exact**2).sum())
-            if not error <= bound:
-                found, expected = decibels(exact, error), decibels(exact, bound)
-                return f"output {name} without rounding: {found:.1f} dB against float, {expected:.1f} dB expected"
-        return ""
-
-    def _compare_program(self, tidied: Graph) -> None:
-        program = plan(lower(tidied))
-        results = run_program(program, self.inputs)
-        found = {}
-        for name, array in results.items():
-            type_ = program.buffers[name].type
-            flat = array.reshape(len(array), -1)
-            found[name] = flat if type_.quant is None else (flat - float(type_.quant.offset)) * type_.quant.scale
-        self.found = noise(self.exact, found)
-        worse = excess(self.exact, self.found, self.allowed)
-        if worse:
-            raise _Found("int8", "; ".join(map(str, worse)))
-        if self.form.target:
-            target = Target(self.form.target)
-            fused = run_program(plan(lower(fuse(tidied, target), target)), self.inputs)
-            for name, array in results.items():
-                if not np.array_equal(array, fused[name]):
-                    raise _Found("fuse", f"output {name} is not the same to the bit on {self.form.target}")
-
-
-def _is_far_off(graph: Graph) -> bool:
-    """Whether Glow's int8 network is another one than the model: it divides raw integers, and has its deviations."""
-    return bool(graph.deviations) or any(
-        isinstance(node.op, Div) and graph.type_of(node.outputs[0]).dtype == "int8" for node in graph.nodes
-    )
-
-
-def _widened(profile: Profile, graph: Graph, factor: float) -> Profile:
-    """The profile with the ranges of all computed values so many times as wide."""
-    constants = {f"{name}:0" for name, value in graph.values.items() if value.data is not None}
-    ranges = {
-        name: range_ if name in constants else replace(range_, low=range_.low * factor, high=range_.high * factor)
-        for name, range_ in profile.ranges.items()
-    }
-    return replace(profile, ranges=ranges)
-
-
-def _same(one: Graph, other: Graph) -> bool:
-    """Whether nothing was changed that has a meaning."""
-    if one.nodes != other.nodes or one.outputs != other.outputs or one.values.keys() != other.values.keys():
-        return False
-    return all(
-        value.type == other.values[name].type and value.data is other.values[name].data
-        for name, value in one.values.items()
-    )
+_VARIANTS = 24
 
 
 def _on_average(path: Path, inputs: Mapping[str, Array], form: Form, request: Request) -> Finding | None:
-    """What is found on blocks of samples together: each has ranges, and so grids, of its own, a little wider too.
+    """What is found on many variants of the network, each on samples of its own.
 
-    Where many elements are the same number, such as zeros after a ReLU, one rounding decides about all of them; it
-    takes several grids to tell bad luck from a fault.
+    One rounding may decide about many elements: all zeros after a ReLU, a bias where the input is zero, the end of a
+    range. And a rare event may decide about all of an output's noise. So the noise of one network is one draw from a
+    distribution, and a decibel more than another draw is no fault. Over variants, which have other constants, ranges
+    and samples, the mean excess of the noise over the bar is compared with its standard error (a one-sided t-test).
     """
-    found: dict[str, float] = {}
-    allowed: dict[str, float] = {}
-    exact: dict[str, list[Array]] = {}
-    for block in range(_BLOCKS):
-        part = {name: array[block::_BLOCKS] for name, array in inputs.items()}
-        one = _Check(path, part, form, request, widened=1 + _WIDENING * block)
+    draws: dict[str, list[tuple[float, float, float]]] = {}  # excess, noise, and what is allowed, over the signal
+    for variant in range(_VARIANTS):
+        part = {name: array[variant::_VARIANTS] for name, array in inputs.items()}
+        one = Stations(path, part, form, request, variant=variant)
         try:
-            one.run(variations=1)
-        except _Found as finding:
-            if finding.finding.station != "int8":
-                return finding.finding
-        for name, power in one.found.items():
-            exact.setdefault(name, []).append(one.exact[name])
-            found[name] = found.get(name, 0.0) + power
-            allowed[name] = allowed.get(name, 0.0) + one.allowed[name]
-    worse = excess({name: np.concatenate(parts) for name, parts in exact.items()}, found, allowed)
+            one.run()
+        except Found as finding:
+            return finding.finding
+        for name, noise in one.found.items():
+            exact, allowed = one.exact[name], one.allowed[name]
+            if (signal := power(exact)) > 0:
+                draw = (noise - bar(exact, allowed)) / signal, noise / signal, allowed / signal
+                draws.setdefault(name, []).append(draw)
+    worse = []
+    for name, own in draws.items():
+        excesses, noises, allowances = zip(*own, strict=True)
+        if len(own) > 1 and is_significant(excesses):
+            worse.append(Excess(name, decibels(1.0, float(np.mean(noises))), decibels(1.0, float(np.mean(allowances)))))
     return Finding("int8", "; ".join(map(str, worse))) if worse else None
 
 
@@ -347,19 +53,19 @@ def check(path: Path, samples: Samples, form: Form | None = None, request: Reque
     """What is wrong with how tinyglow compiles a network; None if nothing is.
 
     samples(n): n float32 inputs [n, *shape] by name, or as many as there are. What looks too noisy on a few samples
-    is looked at again on more of them, beside several simulations, and then on average over several ranges.
+    is looked at again on more of them, beside several simulations, and then on average over variants of the network.
     """
     form = form or Form()
     try:
-        _Check(path, samples(_SAMPLES), form, request).run()
-    except _Found as few:
+        Stations(path, samples(_SAMPLES), form, request).run()
+    except Found as few:
         if few.finding.station.startswith(("read", "simplify", "fuse")):
             return few.finding
-        more = samples(_MORE_SAMPLES)
         try:
-            _Check(path, more, form, request).run(_VARIATIONS)
-        except _Found as many:
-            if many.finding.station != "int8" or len(next(iter(more.values()))) < 2 * _BLOCKS:
+            Stations(path, samples(_MORE_SAMPLES), form, request).run(_VARIATIONS)
+        except Found as many:
+            most = samples(_VARIANTS * _SAMPLES)
+            if many.finding.station != "int8" or len(next(iter(most.values()))) < 2 * _VARIANTS:
                 return many.finding
-            return _on_average(path, more, form, request)
+            return _on_average(path, most, form, request)
     return None

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 from tinyglow.errors import TinyglowError
 from tinyglow.testing.graphs import RandomModel, random_model
-from tinyglow.testing.oracle.check import Finding
+from tinyglow.testing.oracle.stations import Finding
 from tinyglow.testing.oracle.sweep import check_model
 
 _INTEGERS = ("ArgMax", "ArgMin")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.operators.add import Add
+from tinyglow.operators.avg_pool import AvgPool
 from tinyglow.operators.batch_norm import BatchNormalization
 from tinyglow.operators.clip import Clip
 from tinyglow.operators.concat import Concat
@@ -77,6 +78,12 @@ class Grid:
         steps = np.clip(_nearest(array / self.scale), self.lowest - self.offset, self.highest - self.offset)
         return steps * self.scale
 
+    def up_to(self, other: Grid) -> Grid:
+        """This grid, with the ends of ``other`` where those are farther."""
+        low, high = ((end - other.offset) * other.scale / self.scale for end in (other.lowest, other.highest))
+        lowest, highest = math.floor(low) + self.offset, math.ceil(high) + self.offset
+        return replace(self, lowest=min(self.lowest, lowest), highest=max(self.highest, highest))
+
     def steps(self, array: Array) -> Array:
         """``array`` rounded to multiples of the scale, however large."""
         return _nearest(array / self.scale) * self.scale
@@ -127,6 +134,17 @@ def rounded_constant(node: Node, index: int, array: Array, result: Bounds, schem
     return Grid.of_int16(own, scheme)(array) if scheme.int16 else Grid.of(own, scheme)(array)
 
 
+def _mean_of_rounded_sum(pool: AvgPool, mean: Array, image: Array, grid: Grid) -> Array:
+    """The mean as Glow has it where padding does not count: the sum in the result's steps, rounded, over its terms.
+
+    Both roundings go away from zero where two steps are equally near.
+    """
+    terms = np.maximum(pool.window.taps_inside(*image.shape[2:4]), 1)
+    total = _nearest(mean * terms / grid.scale)
+    result: Array = np.sign(total) * _nearest(np.abs(total) / terms) * grid.scale
+    return result
+
+
 def _by_unit(array: Array, axis: int, scheme: Scheme) -> Array:
     """Weights rounded to int8, each output unit (along ``axis``) to a symmetric grid of its own."""
     units = np.moveaxis(array, axis, 0)
@@ -144,10 +162,8 @@ class Simulation:
         scheme: How it is quantized.
         evaluator: Computes in real numbers.
         round_constants: Whether constants are rounded too, or only what is computed.
-        widened: How many times as wide all ranges are.
-        stretch: Up to how much wider each range is beyond that, to vary the grids.
+        stretch: Up to how much wider each range is, to vary the grids.
         seed: Of that variation.
-        widened: How many times as wide all ranges are.
     """
 
     graph: Graph
@@ -157,7 +173,6 @@ class Simulation:
     round_constants: bool = True
     stretch: float = 0.0
     seed: int = 0
-    widened: float = 1.0
     _real: dict[str, Array] = field(default_factory=dict)
     _int8: dict[str, Array] = field(default_factory=dict)
     _grids: dict[str, Grid] = field(default_factory=dict)
@@ -188,7 +203,14 @@ class Simulation:
         return self._grids[name]
 
     def _stretched(self, exact: Array) -> Grid:
-        return grid_of(bounds_of(exact), self.scheme, self.widened * (1 + self.stretch * float(self.rng.random())))
+        return grid_of(bounds_of(exact), self.scheme, 1 + self.stretch * float(self.rng.random()))
+
+    def _grid_of_table(self, name: str, bounds: Bounds) -> Grid:
+        """The grid of a table's input or result ``name``, which has a fixed range; varied as others are."""
+        key = f"{name} in a table of {bounds}"
+        if key not in self._grids:
+            self._grids[key] = Grid.of(bounds, self.scheme, 1 + self.stretch * float(self.rng.random()))
+        return self._grids[key]
 
     def _as_int8(self, node: Node, index: int) -> Array:
         name = node.inputs[index]
@@ -222,17 +244,19 @@ class Simulation:
         op = node.op
         table = isinstance(op, BoundedFunction) and not self.scheme.int16
         if isinstance(op, BoundedFunction) and table:  # Glow's tables have fixed ranges
-            operands = [Grid.of(op.domain, self.scheme)(operands[0])]
+            operands = [self._grid_of_table(node.inputs[0], op.domain)(operands[0])]
         if isinstance(op, Clip):  # Glow's bounds are steps of the input
             grid_of_bounds, ends = self._grid_of_bounds(node), np.array([op.low, op.high])
             low, high = grid_of_bounds(ends) if self.scheme.like_glow else grid_of_bounds.steps(ends)
             op = Clip(float(low), float(high))
         (array,) = apply(op, operands)
+        if isinstance(op, AvgPool) and not op.count_include_pads:
+            array = _mean_of_rounded_sum(op, array, operands[0], grid)
         if isinstance(op, BoundedFunction) and table:
-            array = Grid.of(op.image, self.scheme)(array)
+            array = self._grid_of_table(result, op.image)(array)
         if isinstance(op, SoftMax):  # Glow's fixed point is cut off
             array = np.floor(array / grid.scale) * grid.scale
-        self._int8[result] = self._real[result] = grid(array)
+        self._int8[result] = self._real[result] = grid.up_to(self._grid_of_sums(result))(array)
 
     def _only_reader(self, name: str) -> Node | None:
         """The node that reads a value, if it is one, and the value no output."""
@@ -241,7 +265,10 @@ class Simulation:
         return readers[0] if len(readers) == 1 and not is_output else None
 
     def _grid_of_sums(self, name: str) -> Grid:
-        """What an addition rounds its operands to: its result's grid, or a coarser one that comes next."""
+        """What an addition rounds its operands to: its result's grid, or a coarser one that comes next.
+
+        So far reaches the result too: what int8 is rescaled to next takes the place of its own range.
+        """
         grid, result = self._grid(name), name
         reader = self._only_reader(name)
         while reader is not None and isinstance(reader.op, Transpose | Reshape | Slice | MaxPool | Concat):
@@ -249,14 +276,18 @@ class Simulation:
             grid = max(grid, self._grid(result), key=lambda item: item.scale)
             reader = self._only_reader(result)
         if reader is not None and isinstance(reader.op, BoundedFunction) and not self.scheme.int16:
-            grid = max(grid, Grid.of(reader.op.domain, self.scheme), key=lambda item: item.scale)
+            grid = max(grid, self._grid_of_table(result, reader.op.domain), key=lambda item: item.scale)
         return grid
 
     def _grid_of_bounds(self, node: Node) -> Grid:
-        """What a Clip rounds its bounds to: its input's grid, or that in front of the bounds that it is merged with."""
+        """What a Clip rounds its bounds to: its input's grid, or that in front of the bounds that it is merged with.
+
+        Glow merges bounds across transposes, which sink, and not across reshapes.
+        """
         made = {name: source for source in self.graph.nodes for name in source.outputs}
         grid, source = self._grid(node.inputs[0]), made.get(node.inputs[0])
-        while source is not None and isinstance(source.op, Clip | Relu | Transpose | Reshape):
+        merged = (Clip, Relu, Transpose) if self.scheme.like_glow else (Clip, Relu, Transpose, Reshape)
+        while source is not None and isinstance(source.op, merged):
             grid = max(grid, self._grid(source.inputs[0]), key=lambda item: item.scale)
             source = made.get(source.inputs[0])
         return grid

@@ -10,7 +10,8 @@ import onnx
 from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
 from tinyglow.testing.graphs import RandomModel, random_model
-from tinyglow.testing.oracle.check import Finding, Form, check
+from tinyglow.testing.oracle.check import check
+from tinyglow.testing.oracle.stations import Finding, Form
 
 _SCHEMAS = (Schema.SYMMETRIC, Schema.SYMMETRIC_WITH_POWER2_SCALE, Schema.SYMMETRIC_WITH_UINT8)
 _CORES = ("cortex-m0plus", "cortex-m7")

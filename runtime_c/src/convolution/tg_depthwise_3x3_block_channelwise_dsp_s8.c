@@ -1,0 +1,13 @@
+/* Depthwise convolution as tg_depthwise_3x3_block_dsp_s8, with a scale for each channel (see tg_dsp_depthwise_block.h). */
+#include "tg_kernels.h"
+
+#define TG_DEPTHWISE_BLOCK_SCALES 1
+typedef tg_depthwise_3x3_block_channelwise_dsp_s8_params tg_depthwise_block_params;
+
+#include "tg_dsp_depthwise_block.h"
+
+TG_SMALL
+void tg_depthwise_3x3_block_channelwise_dsp_s8(const tg_depthwise_3x3_block_channelwise_dsp_s8_params *p, const int8_t *input,
+                                           const int32_t *filter, int8_t *output, int32_t *scratch) {
+  tg_depthwise_block_convolve(p, input, filter, output, scratch);
+}

@@ -1,0 +1,221 @@
+"""The arithmetic of LiteRT's reference kernels, in numpy: the rounding code of the ``tflite`` numerics.
+
+Source: tensorflow/lite/kernels/internal (common.h, quantization_util.cc, reference/ and reference/integer_ops/). A real
+multiplier is ``multiplier * 2**(shift - 31)``. Most operators round a product twice: to the upper word, and by the shift
+that is left. A fully connected layer rounds once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+INT8_MIN, INT8_MAX = -128, 127
+_INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
+
+IntArray = npt.NDArray[np.int64]
+Int8Array = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """A real number above 0 in fixed point: ``multiplier * 2**(shift - 31)``.
+
+    Attributes:
+        multiplier: int32 of at least 2**30, or 0.
+        shift: To the left where it is above 0; -31 to 30.
+    """
+
+    multiplier: int
+    shift: int
+
+
+def multiplier_of(real: float) -> Multiplier:
+    """The fixed-point form of a real multiplier (quantization_util.cc, QuantizeMultiplier).
+
+    Args:
+        real: A float64 value of at least 0.
+
+    Returns:
+        Multiplier and shift; 0 for what no int32 product can tell from 0.
+
+    Raises:
+        ValueError: The multiplier is 2**30 or more, or no number.
+    """
+    if not 0 <= real < 2**30:
+        raise ValueError(f"multiplier {real!r} is not a number from 0 to 2**30")
+    mantissa, shift = math.frexp(real)
+    multiplier = math.floor(mantissa * 2**31 + 0.5)
+    if multiplier == 2**31:
+        multiplier, shift = multiplier // 2, shift + 1
+    return Multiplier(multiplier, shift) if shift >= -31 else Multiplier(0, 0)
+
+
+def high_product(a: IntArray, b: IntArray | int, bits: int = 32) -> IntArray:
+    """SaturatingRoundingDoublingHighMul: a * b / 2**(bits - 1), ties away from zero; saturated for the least squared."""
+    product = np.asarray(a, np.int64) * b
+    nudge = 1 << (bits - 2)
+    shifted = product + np.where(product >= 0, nudge, 1 - nudge)
+    unit = 1 << (bits - 1)
+    result = np.where(shifted >= 0, shifted // unit, -(-shifted // unit))
+    return np.minimum(result, unit - 1)
+
+
+def divide_by_power(x: IntArray, exponent: IntArray | int) -> IntArray:
+    """RoundingDivideByPOT: x / 2**exponent, ties away from zero."""
+    mask = (np.int64(1) << np.asarray(exponent, np.int64)) - 1
+    threshold = (mask >> 1) + (x < 0)
+    result: IntArray = (x >> np.asarray(exponent, np.int64)) + ((x & mask) > threshold)
+    return result
+
+
+def _int32(x: IntArray) -> IntArray:
+    """Wrapped to 32 bits, as the shift to the left in LiteRT's int32 is."""
+    return x.astype(np.int32).astype(np.int64)
+
+
+def scaled_twice(x: IntArray, by: Multiplier) -> IntArray:
+    """MultiplyByQuantizedMultiplier with two roundings: int32 sums times a multiplier, as int64."""
+    shifted = _int32(x.astype(np.int64) << max(by.shift, 0))
+    return divide_by_power(high_product(shifted, by.multiplier), max(-by.shift, 0))
+
+
+def scaled_once(x: IntArray, by: Multiplier) -> IntArray:
+    """MultiplyByQuantizedMultiplier with one rounding, ties upwards: int32 sums times a multiplier, as int64."""
+    total = 31 - by.shift
+    result: IntArray = (x.astype(np.int64) * by.multiplier + (1 << (total - 1))) >> total
+    return result
+
+
+def saturate_int8(x: IntArray, low: int = INT8_MIN, high: int = INT8_MAX) -> Int8Array:
+    """Clipped between ``low`` and ``high``."""
+    return np.clip(x, low, high).astype(np.int8)
+
+
+def round_away(x: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """C's round(): ties away from zero."""
+    result: npt.NDArray[np.floating] = np.trunc(x + np.copysign(x.dtype.type(0.5), x))
+    # 0.49999997 + 0.5 rounds to 1 in float32.
+    return np.where(np.abs(x - np.trunc(x)) < x.dtype.type(0.5), np.trunc(x), result)
+
+
+def quantize(x: npt.NDArray[np.float32], scale: float, offset: int) -> Int8Array:
+    """Floats as int8 (quantize.h, AffineQuantize): round(x / scale), ties away from zero, plus the offset.
+
+    Args:
+        x: float32 of any shape. NaN, which LiteRT leaves undefined, becomes -128.
+        scale: A float32 value.
+        offset: The integer that stands for 0.
+
+    Returns:
+        int8 of the same shape.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = round_away(x.astype(np.float32) / np.float32(scale)).astype(np.float64) + offset
+    steps = np.where(np.isnan(steps), INT8_MIN, steps)
+    return np.clip(steps, INT8_MIN, INT8_MAX).astype(np.int8)
+
+
+def divide_rounded(x: IntArray, divisor: IntArray | int) -> IntArray:
+    """x / divisor, ties away from zero (pooling.h): C's division after half the divisor is added away from zero."""
+    half = np.asarray(divisor, np.int64) // 2
+    shifted = np.where(x > 0, x + half, x - half)
+    return np.sign(shifted) * (np.abs(shifted) // divisor)
+
+
+# Fixed point of gemmlowp (fixedpoint/fixedpoint.h): int32 with 31 - n fractional bits, n in the functions' names.
+
+
+def _product(a: IntArray, b: IntArray | int) -> IntArray:
+    return high_product(a, b)
+
+
+def _left(x: IntArray, exponent: int) -> IntArray:
+    """x * 2**exponent, saturated to int32."""
+    return np.clip(x << exponent, _INT32_MIN, _INT32_MAX)
+
+
+def _half_sum(a: IntArray, b: int) -> IntArray:
+    """RoundingHalfSum: (a + b) / 2, ties away from zero."""
+    total = a + b
+    return np.sign(total) * ((np.abs(total) + 1) // 2)
+
+
+_EXP_MINUS_EIGHTH, _THIRD = 1895147668, 715827883
+# e ** -(2 ** exponent), by exponent.
+_POWERS = (
+    (-2, 1672461947),
+    (-1, 1302514674),
+    (0, 790015084),
+    (1, 290630308),
+    (2, 39332535),
+    (3, 720401),
+    (4, 242),
+)
+
+
+def _exp_of_quarter(a: IntArray) -> IntArray:
+    """e ** a for a from -1/4 up to 0, without integer bits."""
+    x = a + (1 << 28)
+    square = _product(x, x)
+    cube, fourth = _product(square, x), _product(square, square)
+    rest = divide_by_power(_product(divide_by_power(fourth, 2) + cube, _THIRD) + square, 1)
+    return _EXP_MINUS_EIGHTH + _product(x + rest, _EXP_MINUS_EIGHTH)
+
+
+def exp_of_negative(a: IntArray, integer_bits: int) -> IntArray:
+    """e ** a for a <= 0 (exp_on_negative_values): from ``integer_bits`` integer bits to none.
+
+    Args:
+        a: Raw integers.
+        integer_bits: Of ``a``.
+
+    Returns:
+        Raw integers with 31 fractional bits; 2**31 - 1 for e ** 0.
+    """
+    fraction = 31 - integer_bits
+    quarter = 1 << (fraction - 2)
+    part = (a & (quarter - 1)) - quarter
+    result = _exp_of_quarter(_left(part, integer_bits))
+    rest = part - a
+    for exponent, power in _POWERS:
+        if integer_bits > exponent:
+            result = np.where(rest & (1 << (fraction + exponent)), _product(result, power), result)
+    if integer_bits > 5:
+        result = np.where(a < -(1 << (36 - integer_bits)), 0, result)
+    return np.where(a == 0, _INT32_MAX, result)
+
+
+def _newton(a: IntArray) -> IntArray:
+    """2 / (1 + a) for a from 0 to 1: from no integer bits to two."""
+    half_denominator = _half_sum(a, _INT32_MAX)
+    x = 1515870810 + _product(half_denominator, -1010580540)
+    for _ in range(3):
+        rest = (1 << 29) - _product(half_denominator, x)
+        x = x + _left(_product(x, rest), 2)
+    return x
+
+
+def one_over_one_plus(a: IntArray) -> IntArray:
+    """1 / (1 + a) for a from 0 to 1, without integer bits."""
+    return _left(_newton(a), 1)
+
+
+def _symmetric(a: IntArray, positive: IntArray, negative: IntArray, zero: int) -> IntArray:
+    return np.where(a == 0, zero, np.where(a > 0, positive, negative))
+
+
+def fixed_logistic(a: IntArray, integer_bits: int = 4) -> IntArray:
+    """1 / (1 + e ** -a): from ``integer_bits`` integer bits to none."""
+    positive = one_over_one_plus(exp_of_negative(-np.abs(a), integer_bits))
+    return _symmetric(a, positive, _INT32_MAX - positive, 1 << 30)
+
+
+def fixed_tanh(a: IntArray, integer_bits: int = 4) -> IntArray:
+    """tanh(a): from ``integer_bits`` integer bits to none."""
+    x = _newton(exp_of_negative(-np.abs(a), integer_bits + 1))  # twice the number, by one bit more
+    positive = _left(x - (1 << 29), 2)
+    return _symmetric(a, positive, -positive, 0)

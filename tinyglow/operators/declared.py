@@ -1,0 +1,87 @@
+"""Which nodes become int8 by what their model file declares, and what must be true of the parameters of layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinyglow.errors import Problem
+from tinyglow.ir.graph import Declared, Graph, Node, Value
+from tinyglow.numerics import glow
+
+
+def reason_for_float(node: Node, graph: Graph) -> str:
+    """Why a node does not become int8; "" if it does."""
+    op = node.op
+    if not (op.quantizable and op.declared_int8):
+        return f"{op.kind} has no int8 form with declared parameters"
+    for index, name in enumerate(node.inputs):
+        value = graph.values[name]
+        if index == op.bias_operand or value.type.dtype != "float32":
+            continue
+        by_unit = op.bias_operand is not None and index == 1
+        if reason := _fault(value, by_unit):
+            return reason
+    for name in node.outputs:
+        value = graph.values[name]
+        if value.type.dtype == "float32" and (reason := _fault(value, False)):
+            return reason
+    return ""
+
+
+def _fault(value: Value, by_unit: bool) -> str:
+    """What keeps a value from being int8; "" if nothing does. by_unit: many scales are possible."""
+    declared = value.declared
+    if declared is None:
+        return f"the model does not quantize {value.name}"
+    if declared.dtype != "int8":
+        return f"the model makes {declared.dtype} of {value.name}"
+    if declared.quant is None and not by_unit:
+        return f"{value.name} has many scales"
+    return ""
+
+
+# How far a bias's scale may be from the product of the input's and the weights' (Glow,
+# -tflite-bias-scale-check-max-error): then that product is what it was meant to be.
+_TOLERANCE = 1e-6
+
+
+def layer_problems(graph: Graph) -> list[Problem]:
+    """What is wrong with the parameters of layers: biases must have the steps of the sums."""
+    problems = []
+    for node in graph.nodes:
+        if node.op.bias_operand is None or reason_for_float(node, graph):
+            continue
+        image, weights, bias = (graph.values[name].declared for name in node.inputs)
+        assert image is not None and image.quant is not None and weights is not None
+        products = [glow.multiply_float32(image.quant.scale, scale) for scale in _scales(weights)]
+        where = f"node {node.origin!r}"
+        if not all(0 < product < math.inf for product in products):
+            found = f"has scales whose product is {min(products):g} to {max(products):g}"
+            problems.append(Problem(where, found, "ordinary numbers"))
+        elif bias is not None:
+            problems += [Problem(where, *fault) for fault in _bias_faults(bias, products)[:1]]
+    return problems
+
+
+def _scales(declared: Declared) -> Sequence[float]:
+    if declared.channel_quant is not None:
+        return declared.channel_quant.scales
+    assert declared.quant is not None
+    return (declared.quant.scale,)
+
+
+def _bias_faults(bias: Declared, products: Sequence[float]) -> list[tuple[str, str]]:
+    """What is found and expected of a bias's scales."""
+    assert bias.data is not None
+    steps = bias.data.tolist()
+    if bias.dtype != "int32":
+        return [(f"a bias of type {bias.dtype}", "int32")]
+    own, due = (np.broadcast_to(scales, len(steps)).tolist() for scales in (_scales(bias), products))
+    return [
+        (f"a bias with the scale {scale:g}", f"{product:g}, the product of the input's and the weights'")
+        for step, scale, product in zip(steps, own, due, strict=True)
+        if step and abs(scale - product) > _TOLERANCE * product
+    ]

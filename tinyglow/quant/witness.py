@@ -1,0 +1,148 @@
+"""Values that must have occurred when a profile was recorded, whatever the samples were.
+
+The ends of a value's range occurred in some element. What is computed from that element alone, on several ways that
+join again, as x * sigmoid(x), then had the value there that it has at that end; its own range must hold it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Graph, Node
+from tinyglow.quant.profile import Range
+
+_POINTS = 257
+_TOLERANCE = 1e-4
+# What is missing from a range is told from so much of its width on; below, little is lost.
+_MISSING = 0.25
+
+RangeOf = Callable[[str], Range | None]
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """A range that cannot be its value's.
+
+    Attributes:
+        node: The node that makes the value.
+        recorded: The range.
+        source: The value that the result is a function of.
+        at: An end of that value's range.
+        value: What the node computes there.
+    """
+
+    node: Node
+    recorded: Range
+    source: str
+    at: float
+    value: float
+
+
+def contradictions(graph: Graph, range_of: RangeOf) -> Iterator[Contradiction]:
+    """Find the nodes of two computed operands whose recorded range a witness proves wrong.
+
+    Args:
+        graph: A float graph.
+        range_of: The recorded range of a value; None where it is unknown or in doubt.
+    """
+    made = {node.outputs[0]: node for node in graph.nodes}
+    for node in graph.nodes:
+        source = _common_source(graph, made, node)
+        if source is None:
+            continue
+        own, recorded = range_of(source), range_of(node.outputs[0])
+        # A range about zero may be tuned, and reach farther on one side than the value did.
+        if own is None or recorded is None or own.low >= own.high or own.low == -own.high:
+            continue
+        points = np.linspace(own.low, own.high, _POINTS, dtype=np.float32)
+        results = _values(graph, made, node.outputs[0], {source: points[np.newaxis]})[0]
+        if not np.isfinite(results).all() or _is_tuned(recorded, results):
+            continue
+        value, at = max(
+            ((float(results[end]), float(points[end])) for end in (0, -1)), key=lambda p: _beyond(recorded, p[0])
+        )
+        if _beyond(recorded, value) > _MISSING * (recorded.high - recorded.low):
+            yield Contradiction(node, recorded, source, at, value)
+
+
+def _beyond(range_: Range, value: float) -> float:
+    """How far a value lies outside a range; negative inside."""
+    return max(range_.low - value, value - range_.high)
+
+
+def _is_tuned(recorded: Range, results: Array) -> bool:
+    """Whether a range is a half, a quarter ... of what a value of ``results`` may have had, as tuning leaves it.
+
+    The largest such range is that of all results; the smallest holds those of both ends.
+    """
+    ends = results[[0, -1]]
+    width, around_zero = recorded.high - recorded.low, recorded.low == -recorded.high
+    if width <= 0:
+        return False
+    if around_zero:
+        least, most = 2 * float(np.abs(ends).max()), 2 * float(np.abs(results).max())
+    else:
+        least, most = float(np.ptp(ends)), float(np.ptp(results))
+    halvings = max(1, round(math.log2(max(most / width, 1))))
+    return any(
+        least * (1 - _TOLERANCE) <= width * 2**number <= most * (1 + _TOLERANCE)
+        for number in range(max(1, halvings - 1), halvings + 2)
+    )
+
+
+def _common_source(graph: Graph, made: Mapping[str, Node], node: Node) -> str | None:
+    """The last value that both computed operands of a node are functions of, element by element; None if none is."""
+    if not _is_pointwise(graph, node):
+        return None
+    computed = [name for name in node.inputs if graph.values[name].data is None]
+    if len(computed) != 2 or computed[0] == computed[1]:
+        return None
+    first, second = (_sources(graph, made, name) for name in computed)
+    return next((name for name in first if name in second), None)
+
+
+def _sources(graph: Graph, made: Mapping[str, Node], name: str) -> list[str]:
+    """A value, and those that it is a function of, each of one of them alone; the nearest first."""
+    found = [name]
+    while (node := made.get(found[-1])) is not None and _is_pointwise(graph, node):
+        computed = list(dict.fromkeys(name for name in node.inputs if graph.values[name].data is None))
+        if len(computed) == 1:
+            found.append(computed[0])
+        elif (source := _common_source(graph, made, node)) is not None:
+            found.append(source)
+        else:
+            break
+    return found
+
+
+def _is_pointwise(graph: Graph, node: Node) -> bool:
+    """Whether each element of the result is the same function of one element of each computed operand."""
+    shape = graph.type_of(node.outputs[0]).shape
+    return node.op.elementwise and len(node.outputs) == 1 and all(_is_alike(graph, name, shape) for name in node.inputs)
+
+
+def _is_alike(graph: Graph, name: str, shape: tuple[int, ...]) -> bool:
+    value = graph.values[name]
+    if value.type.dtype != "float32":
+        return False
+    if value.data is None:
+        return value.type.shape == shape
+    return bool(value.data.size) and bool((value.data == value.data.flat[0]).all())
+
+
+def _values(graph: Graph, made: Mapping[str, Node], name: str, known: dict[str, Array]) -> Array:
+    """A value where its source has the elements of ``known``: [1, elements]."""
+    if name not in known:
+        data = graph.values[name].data
+        if data is not None:
+            known[name] = data.reshape(1, -1)[:, :1]
+        else:
+            node = made[name]
+            operands = [_values(graph, made, operand, known) for operand in node.inputs]
+            with np.errstate(all="ignore"):
+                (known[name],) = node.op.run_float(*operands)
+    return known[name]

@@ -1,0 +1,1 @@
+"""One HTML file that shows what the compiler did with a network."""

@@ -1,0 +1,36 @@
+"""Variants of a network, on which an accident of its numbers does not happen again, but a fault does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tinyglow.ir.editor import GraphEditor
+from tinyglow.ir.graph import Graph
+from tinyglow.quant.profile import Profile
+
+_FACTORS = 0.6, 1.4
+
+
+def with_other_constants(graph: Graph, variant: int) -> Graph:
+    """Multiply each float constant by a factor of its own, between 0.6 and 1.4.
+
+    What passes look for in constants stays: zeros, equal elements, and whole constants of one number.
+    """
+    edit, rng = GraphEditor.of(graph), np.random.default_rng(variant)
+    for name, value in graph.values.items():
+        if value.data is not None and value.data.dtype == np.float32 and len(np.unique(value.data)) > 1:
+            data = value.data * np.float32(rng.uniform(*_FACTORS))
+            edit.values[name] = replace(value, data=data)
+    return edit.finish()
+
+
+def widened(profile: Profile, graph: Graph, most: float, variant: int) -> Profile:
+    """Make the range of each computed value wider, by a factor of its own between 1 and 1 + ``most``."""
+    constants = {f"{name}:0" for name, value in graph.values.items() if value.data is not None}
+    rng, ranges = np.random.default_rng(variant), {}
+    for name, range_ in profile.ranges.items():
+        factor = 1.0 if name in constants else rng.uniform(1, 1 + most)
+        ranges[name] = replace(range_, low=range_.low * factor, high=range_.high * factor)
+    return replace(profile, ranges=ranges)

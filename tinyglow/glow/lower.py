@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tinyglow.errors import ModelError, Problem
+from tinyglow.errors import Problem, UnknownInGlowError
 from tinyglow.glow.walk import nodes_as_made, source, values
 from tinyglow.ir.editor import GraphEditor, Namer
 from tinyglow.ir.graph import Graph, Node, Value
@@ -197,7 +197,7 @@ def _reduce_mean(node: Node, low: Lowered) -> None:
     if len(node.op.axes) > 1:
         found = f"a mean over dimensions {list(node.op.axes)}"
         problem = Problem(node.origin or node.name, found, "one dimension, or the image", "use --graph=tiny")
-        raise ModelError("what Glow makes of this network is not known", [problem])
+        raise UnknownInGlowError("what Glow makes of this network is not known", [problem])
     x, axis = low.edit.value(node.inputs[0]), node.op.axes[0]
     total = low.add(f"{node.name}.reduceAdd", ReduceSum((axis,)), [x], node)
     count = low.add(f"{node.name}.splat", Splat(float(x.type.shape[axis]), total.type.shape), [], node)

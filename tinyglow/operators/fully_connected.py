@@ -193,7 +193,9 @@ def _add_gemm(node: SourceNode, importer: Importer, x: Value) -> None:
     else:
         c = importer.value(node.inputs[2])
         rows = c.data
-        if rows is not None and rows.ndim == 2 and (rows == rows[0]).all():
+        if rows is not None and rows.size == 1 != units:  # which Glow refuses
+            c = edit.constant(c.name, np.full(units, rows.flat[0], np.float32))
+        elif rows is not None and rows.ndim == 2 and (rows == rows[0]).all():
             length = rows.shape[1]
             row = edit.add(f"{node.name}.SliceC", Slice((0, 0), (1, length), (1, 1)), [c], node.name)
             c = edit.add(f"{node.name}.ReshapeC", Reshape((length,)), [row], node.name)

@@ -10,10 +10,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyglow.ir.graph import Array
-from tinyglow.ir.op import Op, ShapeError
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.op import Lowering, Op, ShapeError
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.numerics import glow
+from tinyglow.operators.fill import fill
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class Splat(Op):
         if type_.quant is None:
             return whole
         return glow.quantize(whole, type_.quant.scale, type_.quant.offset, type_.dtype)
+
+    def lower(self, node: Node, lowering: Lowering) -> None:
+        fill(lowering, lowering.buffer(node.outputs[0]), lowering.type_of(node.outputs[0]), self.value)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
-def _splat_as_constant(node: Node, edit: GraphEditor) -> bool:
+def splat_as_constant(node: Node, edit: GraphEditor) -> bool:
     """A tensor of one number is a constant."""
     if not isinstance(node.op, Splat):
         return False
@@ -85,7 +85,7 @@ def fuse(graph: Graph, target: Target) -> Graph:
     Returns:
         The graph, whose results are the same to the bit.
     """
-    graph = rewrite(graph, [_splat_as_constant, _constant_without_copies])
+    graph = rewrite(graph, [splat_as_constant, _constant_without_copies])
     if not target.core:
         return graph
     lean = drop_dead_channels(graph, _TOGETHER if target.has(Feature.DSP) else 1)

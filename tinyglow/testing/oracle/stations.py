@@ -13,7 +13,7 @@ from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
 from tinyglow.glow.lower import lower_for_profiler
 from tinyglow.glow.pipeline import before_lowering
-from tinyglow.glow.quantize import quantize_as_glow, tidying_as_glow
+from tinyglow.glow.quantize import lowered, quantize_as_glow, tidying_as_glow
 from tinyglow.interp import run_program
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Graph
@@ -22,8 +22,8 @@ from tinyglow.ir.verify import verify
 from tinyglow.lowering.graph_to_program import lower
 from tinyglow.lowering.plan import plan
 from tinyglow.operators.div import Div
-from tinyglow.passes.fuse import fuse
-from tinyglow.passes.rewrite import Pass, Rule, run_passes
+from tinyglow.passes.fuse import fuse, splat_as_constant
+from tinyglow.passes.rewrite import Pass, Rule, rewrite, run_passes
 from tinyglow.passes.simplify import simplifying
 from tinyglow.passes.tidy import tidying
 from tinyglow.quant.profile import Profile
@@ -132,8 +132,10 @@ class Stations:
         names = {self.read.source_names[name]: name for name in self.read.inputs}
         self.inputs = {names.get(name, name): array for name, array in self.inputs.items()}
         self.evaluator = Evaluator(self.inputs)
+        # Glow quantizes smaller operators than it imports.
+        self.simulated = rewrite(lowered(self.read), [splat_as_constant]) if self.form.like_glow else self.read
+        self.values = self.evaluator.values(self.simulated)
         values = self.evaluator.values(self.read)
-        self.values = values
         self.exact = {output.name: self.evaluator.rows(values[output.value]) for output in self.read.outputs}
         self.jumps = has_jumps(self.read)
         self.largest = max(float(np.abs(array).max(initial=0)) for array in values.values() if array.dtype.kind == "f")
@@ -212,7 +214,7 @@ class Stations:
         return replace(self.form.scheme, float_nodes=self.form.scheme.float_nodes | chosen)
 
     def _simulation(self, round_constants: bool = True, stretch: float = 0.0, seed: int = 0) -> Simulation:
-        return Simulation(self.read, self.values, self.scheme, self.evaluator, round_constants, stretch, seed)
+        return Simulation(self.simulated, self.values, self.scheme, self.evaluator, round_constants, stretch, seed)
 
     def _vary(self, variations: int) -> None:
         """Allow the noise of the worst of several simulations, all but the first with slightly other grids."""

@@ -21,7 +21,7 @@ from tinyglow import resources
 from tinyglow.bundle.c_text import faults_of_bytes, faults_of_c
 from tinyglow.bundle.manifest import MANIFEST, read_manifest, read_part
 from tinyglow.bundle.options import UTILS
-from tinyglow.bundle.render import for_size
+from tinyglow.bundle.render import for_size, stamped
 from tinyglow.errors import InputError, Problem, reason
 
 _MOST_RECORDED = 20_000
@@ -151,4 +151,5 @@ def _is_ours(name: str, data: bytes) -> bool:
     """Whether a file is one of the runtime's, as this version has it."""
     places = [resources.RUNTIME / "include" / name, *(resources.RUNTIME / "src").glob(f"*/{name}")]
     texts = [place.read_text(encoding="utf-8") for place in places if place.is_file()]
-    return any(data in (text.encode("utf-8"), for_size(text).encode("utf-8")) for text in texts)
+    forms = [form for text in texts for form in (stamped(text), stamped(for_size(text)))]
+    return any(data == form.encode("utf-8") for form in forms)

@@ -26,8 +26,9 @@ from tinyglow.frontend.onnx_qoperator import Surroundings, expand, is_qoperator
 from tinyglow.frontend.onnx_quantized import FORMS, Integers, QuantizedTensors
 from tinyglow.frontend.onnx_tensors import SMALL_INTEGERS, Tensors, type_name
 from tinyglow.frontend.request import AS_IN_FILE, Request
-from tinyglow.ir.editor import RESERVED, GraphEditor, Namer, legal_name
+from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.namer import RESERVED, Namer, legal_name
 from tinyglow.ir.op import Attribute, SourceNode, UnsupportedError
 from tinyglow.operators.rescale import Rescale
 from tinyglow.registry import ONNX_OPS

@@ -23,8 +23,9 @@ from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
 from tinyglow.quant.implied import own_range
 from tinyglow.quant.profile import Range
-from tinyglow.quant.quantizer import Scheme, channel_constants
+from tinyglow.quant.quantizer import channel_constants
 from tinyglow.quant.schema import specialize_bias
+from tinyglow.quant.scheme import Scheme
 
 _WITH_BIAS = (Conv2D, FullyConnected)
 _BIAS = 2

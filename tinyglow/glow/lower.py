@@ -13,8 +13,9 @@ import numpy as np
 
 from tinyglow.errors import Problem, UnknownInGlowError
 from tinyglow.glow.walk import nodes_as_made, source, values
-from tinyglow.ir.editor import GraphEditor, Namer
+from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node, Value
+from tinyglow.ir.namer import Namer
 from tinyglow.kernels.activation import NO_ACTIVATION
 from tinyglow.kernels.window import Window
 from tinyglow.operators.add import Add

@@ -15,11 +15,12 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
-from tinyglow.passes.rewrite import Pass, run_passes
+from tinyglow.passes.borders import fuse_reciprocal
+from tinyglow.passes.rewrite import Pass, rewriting, run_passes
 from tinyglow.quant.match import constant_ranges, match_profile
 from tinyglow.quant.profile import Profile, Range
 from tinyglow.quant.profiler import replaced
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 
 
 def lowered(graph: Graph) -> Graph:
@@ -141,6 +142,7 @@ def tidying_as_glow(float_io: bool = False) -> list[Pass]:
         glow_pass("convertQuantizedConstants", convert_quantized_constants),
         *optimize,
         stepping("bounds of the code generator", overflow_bound),
+        rewriting("conversions of the code generator", [fuse_reciprocal]),
     ]
 
 

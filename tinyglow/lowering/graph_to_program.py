@@ -15,6 +15,7 @@ from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target, Variant, choose_for
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.reshape.copy import COPY, CopyParams
+from tinyglow.operators.numerics import lower_node
 
 ALIGNMENT = 4  # bytes: the largest element of any buffer; loads of no supported core need more
 
@@ -38,6 +39,10 @@ class _Lowering:
         self._inputs = frozenset(graph.inputs)
         self._saved: dict[str, str] = {}  # buffers whose place an output's placeholder took
 
+    @property
+    def numerics(self) -> str:
+        return self.graph.numerics
+
     def type_of(self, value: str) -> TensorType:
         return self.graph.type_of(value)
 
@@ -55,7 +60,9 @@ class _Lowering:
 
     def _constant(self, name: str, data: Array, region: Region) -> str:
         data = np.ascontiguousarray(data)
-        quant = self.graph.values[name].type.quant if name in self.graph.values else None
+        source = self.graph.values.get(name)
+        is_own = source is not None and source.data is not None and np.array_equal(source.data, data)
+        quant = source.type.quant if source is not None and is_own else None
         number = 0
         while True:
             unique = f"{name}__{number}" if number else name
@@ -65,8 +72,6 @@ class _Lowering:
             if present.data is not None and present.data.dtype == data.dtype and np.array_equal(present.data, data):
                 return unique
             number += 1
-        if data.dtype.kind == "i" and quant is None:
-            quant = QuantParams(1.0, 0)
         type_ = TensorType(tuple(data.shape), str(data.dtype), quant)
         self.buffers[unique] = Buffer(unique, type_, region, data=data)
         return unique
@@ -95,7 +100,8 @@ class _Lowering:
         scratch = ""
         if kernel.scratch:
             scratch = self._own_buffer("_scratch", TensorType((kernel.scratch(params),), "int8", QuantParams(1.0, 0)))
-        self.calls.append(KernelCall(kernel, tuple(operands), params, origin, scratch))
+        layers = self.graph.layers_of(self.node) if self.node and origin == self.node.name else ()
+        self.calls.append(KernelCall(kernel, tuple(operands), params, origin, scratch, layers))
 
     def choose(self, variants: Sequence[Variant]) -> None:
         chosen = self._chooser(variants)
@@ -147,7 +153,7 @@ def _lower_nodes(lowering: _Lowering) -> list[Problem]:
     for node in graph.nodes:
         lowering.node = node
         try:
-            node.op.lower(node, lowering)
+            lower_node(node, lowering)
         except UnsupportedError as error:
             problems.append(Problem(node.origin or node.name, error.found, error.expected, error.hint))
         except ParamError as error:
@@ -156,6 +162,17 @@ def _lower_nodes(lowering: _Lowering) -> list[Problem]:
             found = f"{node.op.kind}: {error}"
             problems.append(Problem(node.origin or node.name, found, "ranges of ordinary size", "see the profile"))
     return problems
+
+
+def _holds_probabilities(graph: Graph, value: str) -> bool:
+    """Whether the elements of ``value`` come from an operator that gives probabilities, and were only moved since."""
+    makers = {name: node for node in graph.nodes for name in node.outputs}
+    while value in makers:
+        node = makers[value]
+        if node.op.gives_probabilities is not None:
+            return node.op.gives_probabilities
+        value = node.inputs[0]
+    return False
 
 
 def _offers(graph: Graph, target: Target) -> list[Sequence[Variant]]:
@@ -205,4 +222,5 @@ def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None, wa
         alignment=ALIGNMENT,
         compact=target.optimize is Optimize.SIZE,
         pixels=dict(graph.pixels),
+        probabilities=frozenset(o.name for o in graph.outputs if _holds_probabilities(graph, o.value)),
     )

@@ -14,6 +14,7 @@ from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.target import Target
 from tinyglow.kernels.elementwise.broadcast import LOOPS, strides_of
 from tinyglow.kernels.pooling.max_pool import SQUARE
+from tinyglow.numerics.names import GLOW
 from tinyglow.operators.binary import Binary
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.glow_nodes import Splat
@@ -42,6 +43,7 @@ def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
     fused = replace(source.op, pool=2)
     inputs = [edit.value(name) for name in source.inputs]
     result = edit.add(node.name, fused, inputs, node.origin, types=(types[-1],))
+    edit.joined.join(node.origin, [source.origin, node.origin])
     edit.redirect(node.outputs[0], result.name)
     return True
 
@@ -86,7 +88,7 @@ def fuse(graph: Graph, target: Target) -> Graph:
         The graph, whose results are the same to the bit.
     """
     graph = rewrite(graph, [splat_as_constant, _constant_without_copies])
-    if not target.core:
+    if not target.core or graph.numerics != GLOW:  # whose proofs are of Glow's rounding
         return graph
     lean = drop_dead_channels(graph, _TOGETHER if target.has(Feature.DSP) else 1)
     return rewrite(lean, [_pool_into_convolution])

@@ -30,6 +30,7 @@ from tinyglow.operators.relu import Relu
 from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.transpose import Transpose
+from tinyglow.passes.borders import convert_placeholders
 from tinyglow.passes.rewrite import Pass, Rule, apply_once, rewrite, rewriting, run_passes
 from tinyglow.passes.tables import absorb_rescale_after_table, absorb_rescale_before_table
 from tinyglow.passes.transposes import drop_identities, merge_reshapes
@@ -323,32 +324,6 @@ def fold_rescales(graph: Graph, upwards: Sequence[Rule], downwards: Sequence[Rul
             pass
         if not apply_once(edit, downwards):
             return edit.finish()
-
-
-def convert_placeholders(graph: Graph) -> Graph:
-    """Let inputs and outputs that are int8 inside the network be int8 at its border (Glow's -convert-placeholders).
-
-    An input that is an output too stays float: what reads it may ask for steps that are coarser than the input's own.
-    """
-    edit = GraphEditor.of(graph)
-    renamed: dict[str, str] = {}
-    redundant: list[Node] = []
-    for name in graph.inputs:
-        users = edit.users(name)
-        types = {edit.value(user.outputs[0]).type for user in users}
-        quantized = users and len(types) == 1 and all(isinstance(user.op, Quantize) for user in users)
-        if quantized and not edit.is_output(name):
-            edit.set_type(name, types.pop())
-            renamed |= {user.outputs[0]: name for user in users}
-            redundant += users
-    edit.redirect_all(renamed)
-    for node in redundant:
-        edit.remove_if_unused(node)
-    for output in graph.outputs:
-        source = edit.producer(output.value)
-        if source is not None and isinstance(source.op, Dequantize):
-            edit.set_output(replace(output, value=source.inputs[0]))
-    return edit.finish()
 
 
 def merge_transposes_into_fully_connected(graph: Graph) -> Graph:

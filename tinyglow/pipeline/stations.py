@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,65 +15,39 @@ from tinyglow.bundle.manifest import MANIFEST
 from tinyglow.bundle.options import Api, BundleOptions
 from tinyglow.bundle.provenance import record
 from tinyglow.bundle.write import write_files
-from tinyglow.errors import BoardError, InputError, Problem, reason
+from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
 from tinyglow.glow.lower import lower_for_profiler
 from tinyglow.glow.pipeline import before_lowering
 from tinyglow.glow.quantize import quantize_as_glow, tidy_as_glow
 from tinyglow.interp import fits, run_program
-from tinyglow.ir.dump import dump_graph, dump_program
-from tinyglow.ir.editor import legal_name
+from tinyglow.ir.dump import dump_program
 from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.namer import legal_name
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target
 from tinyglow.ir.types import QuantParams
-from tinyglow.ir.verify import verify
 from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, overlaps_of, plan
 from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
+from tinyglow.numerics.names import GLOW, NUMERICS
 from tinyglow.passes.declared import simplify_declared
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.placeholders import make_float
 from tinyglow.passes.rewrite import run_passes
 from tinyglow.passes.simplify import simplify
-from tinyglow.passes.tidy import tidy
+from tinyglow.passes.tidy_exactly import tidy_for
+from tinyglow.pipeline.dump import NO_DUMP, Dump
 from tinyglow.pipeline.object_file import build_object, without_sources
 from tinyglow.quant.declared import quantize_declared
 from tinyglow.quant.profile import DEFAULT_BINS, MAX_BINS, Profile
 from tinyglow.quant.profiler import profile_graph
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.quantizer import quantize as quantize_graph
+from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import HOST, Board
 from tinyglow.targets.memory_map import memory_map
-
-
-@dataclass(frozen=True)
-class Dump:
-    """Writes each station's result into a folder, numbered; does nothing without one."""
-
-    folder: Path | None = None
-
-    def graph(self, number: int, station: str, graph: Graph) -> Graph:
-        """Verify a station's graph and write it. Returns the graph."""
-        verify(graph, station)
-        self.text(number, station, lambda: dump_graph(graph))
-        return graph
-
-    def text(self, number: int, station: str, text: Callable[[], str]) -> None:
-        """Write a station's result as text. Raises InputError."""
-        if self.folder is None:
-            return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / f"{number}_{station}.txt").write_text(text(), encoding="utf-8")
-        except OSError as error:
-            problem = Problem(str(self.folder), reason(error))
-            raise InputError("cannot write the dump", [problem]) from error
-
-
-NO_DUMP = Dump()
 
 
 def load(
@@ -199,7 +173,7 @@ def profile(
     shapes = {name: graph.type_of(name).shape for name in graph.inputs}
     bound = bind_inputs(shapes, graph.source_names, inputs, graph.pixels)
     for name, array in bound.items():
-        if array.dtype.kind != "f":
+        if array.dtype.kind != "f" and graph.type_of(name).dtype == "float32":
             problem = Problem(f"input {name}", f"holds {array.dtype}", "float32, as the float network takes it")
             raise InputError("the calibration data are not floats", [problem])
     shaped = {name: array.reshape(-1, *shapes[name]) for name, array in bound.items()}
@@ -217,6 +191,7 @@ def quantize(
     scheme: Scheme | None = None,
     float_io: bool = False,
     dump: Dump = NO_DUMP,
+    numerics: str | None = None,
 ) -> Graph:
     """Stations 4 and 5: quantize a float graph by a profile, and fold what can be folded.
 
@@ -226,29 +201,42 @@ def quantize(
         scheme: How to quantize (default: int8, asymmetric, int32 biases).
         float_io: Whether inputs and outputs stay float32.
         dump: Where to write each station's result as text.
+        numerics: Whose rounding the integers have, a name of ``numerics.names`` (default: the graph's own).
 
     Returns:
         The integer graph.
 
     Raises:
         ProfileError: The profile does not fit the graph.
-        InputError: A float graph has no profile, or a quantized one has a profile or a scheme.
+        InputError: A float graph has no profile, a quantized one has a profile or a scheme, or a numerics is unknown.
     """
+    graph = with_numerics(graph, numerics, scheme)
     if graph.is_quantized:
         if profile is not None or (scheme is not None and replace(scheme, like_glow=False) != Scheme()):
             problem = Problem("", "its ranges are fixed", "no profile, and no options of quantization")
             raise InputError("the model is quantized already", [problem])
         quantized = dump.graph(4, "quantize", quantize_declared(graph) if graph.is_declared else graph)
-        as_float = make_float(quantized) if float_io else quantized
-        tidied = tidy(as_float, float_io=True, declared=True)  # else the file's own types are kept
-        return dump.graph(5, "tidy", tidied)
+        quantized = make_float(quantized) if float_io else quantized  # else the file's own types are kept
+        return dump.graph(5, "tidy", tidy_for(quantized, float_io=True, declared=True))
     if profile is None:
         raise InputError("a float model needs a profile to be quantized", [Problem("the profile", "is missing")])
     if scheme is not None and scheme.like_glow:
         quantized = dump.graph(4, "quantize", quantize_as_glow(graph, profile, scheme))
         return dump.graph(5, "tidy", tidy_as_glow(quantized, float_io))
     quantized = dump.graph(4, "quantize", quantize_graph(graph, profile, scheme))
-    return dump.graph(5, "tidy", tidy(quantized, float_io))
+    return dump.graph(5, "tidy", tidy_for(quantized, float_io))
+
+
+def with_numerics(graph: Graph, numerics: str | None, scheme: Scheme | None = None) -> Graph:
+    """The graph with a numerics, if one is given. Raises InputError for an unknown one, or where there is no int16."""
+    if numerics is None or numerics == graph.numerics:
+        return graph
+    if numerics not in NUMERICS:
+        raise InputError("unknown numerics", [Problem("--numerics", repr(numerics), ", ".join(NUMERICS))])
+    if scheme is not None and scheme.int16:
+        problem = Problem("--numerics", numerics, GLOW, "16-bit activations have one arithmetic")
+        raise InputError("these options go with --precision int8 only", [problem])
+    return replace(graph, numerics=numerics)
 
 
 def lower(

@@ -35,6 +35,8 @@ class _Recording:
                 self.varying.update(node.outputs)
 
     def record(self, name: str, array: Array) -> None:
+        if array.dtype.kind != "f":  # indices and truth values
+            return
         if name not in self.varying and name in self.recorders and self.batch == 1:
             return  # the same for all samples, and counted already
         if name in self.varying and not (np.abs(array) <= _LARGEST).all():  # so that NaN counts too

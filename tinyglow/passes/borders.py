@@ -11,12 +11,18 @@ from tinyglow.ir.graph import Graph, Node
 from tinyglow.numerics import glow
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
+from tinyglow.operators.resize_bilinear import ResizeBilinear
+from tinyglow.operators.resize_nearest import ResizeNearest
 
 _LEAST_NORMAL, _LARGEST = float(np.finfo(np.float32).smallest_normal), float(np.finfo(np.float32).max)
 
 
 def fuse_reciprocal(node: Node, edit: GraphEditor) -> bool:
-    """Quantize as Glow's bundles do on x86, where the reciprocal of the scale is an ordinary number."""
+    """Quantize and resize as Glow's bundles do on x86, where the reciprocal of the scale is an ordinary number."""
+    if isinstance(node.op, ResizeBilinear | ResizeNearest) and node.op.coordinates == "asymmetric":
+        as_on_x86 = replace(node.op, coordinates="reciprocal")
+        edit.set_op(node, replace(as_on_x86, is_fused=True) if isinstance(as_on_x86, ResizeBilinear) else as_on_x86)
+        return True
     type_ = edit.value(node.outputs[0]).type
     if node.op != Quantize() or type_.quant is None or type_.dtype != "int8":
         return False

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from _pytest.terminal import TerminalReporter
 
+from tests.drawn_cases import DrawnCases
 from tests.needs import summary
 from tests.object_cache import ObjectCache
 from tests.progress import Progress
@@ -52,17 +53,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="only what takes no time: no C is compiled, few examples")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """In the quick run, leave out what compares C with numpy network by network, kernel by kernel."""
+    slow = collection_path.parent == ROOT / "tests" and collection_path.name in SLOW_FOLDERS
+    return True if slow and config.getoption("--quick") else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In the quick run, leave out single tests that take long."""
     if not config.getoption("--quick"):
         return
-    left_out = [item for item in items if item.get_closest_marker("slow") or _folder(item) in SLOW_FOLDERS]
+    left_out = [item for item in items if item.get_closest_marker("slow")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in set(left_out)]
-
-
-def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(ROOT).parts[1] if item.path.is_relative_to(ROOT / "tests") else ""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -105,14 +108,25 @@ def _no_compiler(command: Sequence[str], cwd: Path | None, what: str) -> str:
     pytest.skip("compiles C, which is not in the quick run")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectCache]:
-    """C files that were compiled before, by this process or another of the run, are not compiled again."""
+@pytest.fixture(scope="session")
+def run_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run share."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if _is_worker(request.config) else base) / "objects"
+    return base.parent if _is_worker(request.config) else base
+
+
+@pytest.fixture(scope="session")
+def drawn(run_folder: Path) -> DrawnCases:
+    """Cases of kernels: those that were drawn before, by this process or another of the run, are not drawn again."""
+    return DrawnCases(run_folder / "drawn")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def objects(request: pytest.FixtureRequest, run_folder: Path) -> Iterator[ObjectCache]:
+    """C files that were compiled before, by this process or another of the run, are not compiled again."""
     with pytest.MonkeyPatch.context() as patch:
         run = _no_compiler if request.config.getoption("--quick") else toolchain._run
-        cache = ObjectCache(folder, run)
+        cache = ObjectCache(run_folder / "objects", run)
         patch.setattr(toolchain, "_run", cache)
         yield cache
 

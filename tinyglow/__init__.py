@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from tinyglow.pipeline.validate import validate
     from tinyglow.pipeline.variants import variants
     from tinyglow.quant.profile import load_profile, save_profile
-    from tinyglow.quant.quantizer import Scheme
     from tinyglow.quant.schema import Schema
+    from tinyglow.quant.scheme import Scheme
     from tinyglow.targets.boards import load_board
     from tinyglow.tuning.tune import tune
 
@@ -43,7 +43,7 @@ _PLACES = {
     "Optimize": "tinyglow.ir.target",
     "Program": "tinyglow.ir.program",
     "Schema": "tinyglow.quant.schema",
-    "Scheme": "tinyglow.quant.quantizer",
+    "Scheme": "tinyglow.quant.scheme",
     "Target": "tinyglow.ir.target",
     "TinyglowError": "tinyglow.errors",
     "emit": "tinyglow.pipeline.stations",

@@ -30,7 +30,7 @@ from tinyglow.lowering.traffic import call_traffic
 from tinyglow.pipeline.budget import lower_within
 from tinyglow.pipeline.execute import bundle_sizes
 from tinyglow.pipeline.fit import sample_inputs
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.registry import KERNELS
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.targets.boards import HOST, Board, load_board

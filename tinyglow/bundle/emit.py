@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tinyglow import resources
@@ -12,13 +12,14 @@ from tinyglow.bundle.buffers import comment, label, listed
 from tinyglow.bundle.c_names import is_taken
 from tinyglow.bundle.header import BundleInfo, bundle_info, write_header
 from tinyglow.bundle.kernel_header import kernel_headers
+from tinyglow.bundle.kernel_source import kernel_source
 from tinyglow.bundle.options import UTILS, BundleOptions
 from tinyglow.bundle.render import for_size, hex_float, render, stamped
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.c_struct import struct_fields
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import MEMORY_CTYPES, Kernel, Operand, Params, Role
+from tinyglow.ir.namer import legal_name
 from tinyglow.ir.program import MEMORIES, Buffer, KernelCall, Program, Region
 from tinyglow.numerics.glow import Requant
 
@@ -137,10 +138,9 @@ def _runtime_files(kernels: list[Kernel], compact: bool) -> dict[str, str]:
     files = kernel_headers(kernels)
     texts = list(files.values())
     for kernel in kernels:
-        path = resources.RUNTIME / "src" / kernel.c_file
-        text = path.read_text(encoding="utf-8")
-        files[path.name] = for_size(text) if compact else text
-        texts.append(files[path.name])
+        name, text = PurePosixPath(kernel.c_file).name, kernel_source(kernel)
+        files[name] = for_size(text) if compact else text
+        texts.append(files[name])
     while texts:
         for header in _includes(texts.pop()):
             if header not in files:

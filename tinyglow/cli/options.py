@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from tinyglow.numerics.names import NUMERICS
+
 # Adds a command: (name, its function, one line about it, examples) -> its parser. With raw=True its arguments are not
 # looked at: they reach the function as ``rest``.
 AddCommand = Callable[..., argparse.ArgumentParser]
@@ -103,6 +105,12 @@ def add_scheme(parser: argparse.ArgumentParser) -> None:
         "--float-node", metavar="NODE", action="append", default=[], help="a node of the model that stays float"
     )
     group.add_argument("--float-io", action="store_true", help="keep inputs and outputs float32")
+    group.add_argument(
+        "--numerics",
+        choices=tuple(NUMERICS),
+        help="whose rounding the integers have, to the bit: Glow's bundles, LiteRT's reference kernels, or "
+        "ONNX as onnxruntime computes it (default: glow)",
+    )
     add_graph(parser)
 
 

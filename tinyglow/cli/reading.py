@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tinyglow.ir.program import Program
     from tinyglow.ir.target import Target
     from tinyglow.quant.profile import Profile
-    from tinyglow.quant.quantizer import Scheme
+    from tinyglow.quant.scheme import Scheme
     from tinyglow.targets.boards import Board
 
 
@@ -139,8 +139,8 @@ def dump_of(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]  # t
 
 def scheme_of(arguments: argparse.Namespace) -> Scheme:
     """How to quantize, from the options of ``add_scheme``."""
-    from tinyglow.quant.quantizer import Scheme
     from tinyglow.quant.schema import Schema
+    from tinyglow.quant.scheme import Scheme
 
     return Scheme(
         schema=Schema(arguments.schema),
@@ -206,7 +206,7 @@ def applicable(scheme: Scheme, graph: Graph) -> Scheme | None:
     """The scheme, or None for a model that is quantized already; says which options mean nothing then."""
     from dataclasses import fields
 
-    from tinyglow.quant.quantizer import Scheme
+    from tinyglow.quant.scheme import Scheme
 
     if not graph.is_quantized:
         return scheme
@@ -239,7 +239,7 @@ def quantized_of(
 
     made_up: makes the profile of a float network where --profile does not give one, which else is an error.
     """
-    from tinyglow.pipeline.stations import quantize
+    from tinyglow.pipeline.stations import quantize, with_numerics
     from tinyglow.quant.profile import load_profile
 
     scheme = scheme_of(arguments)
@@ -252,6 +252,7 @@ def quantized_of(
     if recorded is None and not graph.is_quantized:
         problem = Problem("--profile", "is missing", "ranges to quantize by", "make them with 'tinyglow profile'")
         raise InputError("the model is a float network", [problem])
+    graph = with_numerics(graph, arguments.numerics, scheme)
     quantized = quantize(graph, recorded, applicable(scheme, graph), arguments.float_io, dump_of(arguments))
     note_float_nodes(graph)
     return Quantized(graph, recorded, scheme, quantized)

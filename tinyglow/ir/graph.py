@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tinyglow.ir import show
 from tinyglow.ir.types import ChannelParams, QuantParams, Shape, TensorType
+from tinyglow.numerics.names import GLOW
 
 if TYPE_CHECKING:
     from tinyglow.ir.op import Op
@@ -105,6 +106,7 @@ class Graph:
         original_names: Names of the model file (``ir.editor.Namer``).
         pixels: The inputs that are uint8 in the model file, by name, and what an element stands for there:
             scale * (element - offset).
+        numerics: Whose rounding the integers have: a name of ``numerics.names``.
         joined: For a node of the model file, by ``Node.origin``: all nodes of the file whose work is done by what
             stems from it, in their order, but none that other nodes stem from. Without an entry it is that node alone.
     """
@@ -119,6 +121,7 @@ class Graph:
     used_names: frozenset[str] = frozenset()
     original_names: frozenset[str] = frozenset()
     pixels: Mapping[str, QuantParams] = field(default_factory=dict)
+    numerics: str = GLOW
     joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def layers_of(self, node: Node) -> tuple[str, ...]:

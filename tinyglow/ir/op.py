@@ -89,9 +89,13 @@ class SourceNode:
 
 
 class Importer(Protocol):
-    """What an operator may ask of a frontend while it brings a source node into the graph."""
+    """What an operator may ask of a frontend while it brings a source node into the graph.
+
+    like_glow: whether to make exactly the nodes that Glow's importer makes.
+    """
 
     editor: GraphEditor
+    like_glow: bool
 
     def value(self, name: str) -> Value:
         """The graph's value for a source tensor."""
@@ -119,6 +123,9 @@ class Quantizing(Protocol):
 
     def choose(self, low: float, high: float) -> QuantParams:
         """The parameters for a range of reals, by the schema in use."""
+
+    def plain(self, value: str) -> Value:
+        """A value that is not quantized: truth values as they are, floats in float."""
 
     def rescale(self, name: str, value: Value, params: QuantParams, origin: str) -> Value:
         """A value with other parameters.
@@ -149,6 +156,10 @@ class Quantizing(Protocol):
     @property
     def declared(self) -> bool:
         """Whether the parameters are those that the model file declares."""
+
+    @property
+    def numerics(self) -> str:
+        """Whose rounding the integers have: a name of ``numerics.names``."""
 
     @property
     def by_unit(self) -> bool:
@@ -202,6 +213,10 @@ class Lowering(Protocol):
     def target(self) -> Target:
         """What the program is made for."""
 
+    @property
+    def numerics(self) -> str:
+        """Whose rounding the integers have: a name of ``numerics.names``."""
+
     def choose(self, variants: Sequence[Variant]) -> None:
         """Emit one of several ways to compute the node. The first is the simplest and serves everywhere."""
 
@@ -245,6 +260,9 @@ class Op(ABC):
     # Whether Glow has no int8 kernel for it and leaves it in float.
     float_in_glow: ClassVar[bool] = False
 
+    # Whether it takes int32 numbers that are computed at run time, or given as an input.
+    takes_indices: ClassVar[bool] = False
+
     # Whether it has an int16 form. int16 is ours; an operator without such a form stays float in an int16 network.
     has_int16: ClassVar[bool] = False
     # Whether each element of its results is a probability; None: if the elements of its first input are.
@@ -258,6 +276,8 @@ class Op(ABC):
     # (Glow, lib/Optimizer/GraphOptimizer/GraphOptimizer.cpp, OptimizeQuantization).
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = ()
     absorbs_rescale_after: ClassVar[bool] = False
+    # Whether each element of the result is one of the inputs', or 0: then every numerics has the same integers.
+    moves: ClassVar[bool] = False
     # Whether each element of the result depends only on the elements at the same place.
     elementwise: ClassVar[bool] = False
 

@@ -15,6 +15,7 @@ from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target, Variant, choose_for
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.reshape.copy import COPY, CopyParams
+from tinyglow.operators.numerics import lower_node
 
 ALIGNMENT = 4  # bytes: the largest element of any buffer; loads of no supported core need more
 
@@ -37,6 +38,10 @@ class _Lowering:
         self._root: dict[str, str] = {}
         self._inputs = frozenset(graph.inputs)
         self._saved: dict[str, str] = {}  # buffers whose place an output's placeholder took
+
+    @property
+    def numerics(self) -> str:
+        return self.graph.numerics
 
     def type_of(self, value: str) -> TensorType:
         return self.graph.type_of(value)
@@ -148,7 +153,7 @@ def _lower_nodes(lowering: _Lowering) -> list[Problem]:
     for node in graph.nodes:
         lowering.node = node
         try:
-            node.op.lower(node, lowering)
+            lower_node(node, lowering)
         except UnsupportedError as error:
             problems.append(Problem(node.origin or node.name, error.found, error.expected, error.hint))
         except ParamError as error:

@@ -1,8 +1,8 @@
 """The arithmetic of LiteRT's reference kernels, in numpy: the rounding code of the ``tflite`` numerics.
 
 Source: tensorflow/lite/kernels/internal (common.h, quantization_util.cc, reference/ and reference/integer_ops/). A real
-multiplier is ``multiplier * 2**(shift - 31)``. Most operators round a product twice: to the upper word, and by the shift
-that is left. A fully connected layer rounds once.
+multiplier is ``multiplier * 2**(shift - 31)``. Most operators round a product twice: to the upper word, and by the
+shift left over. A fully connected layer rounds once.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def multiplier_of(real: float) -> Multiplier:
 
 
 def high_product(a: IntArray, b: IntArray | int, bits: int = 32) -> IntArray:
-    """SaturatingRoundingDoublingHighMul: a * b / 2**(bits - 1), ties away from zero; saturated for the least squared."""
+    """SaturatingRoundingDoublingHighMul: a * b / 2**(bits - 1), ties away from zero; the least squared is saturated."""
     product = np.asarray(a, np.int64) * b
     nudge = 1 << (bits - 2)
     shifted = product + np.where(product >= 0, nudge, 1 - nudge)
@@ -97,9 +97,9 @@ def saturate_int8(x: IntArray, low: int = INT8_MIN, high: int = INT8_MAX) -> Int
 
 def round_away(x: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """C's round(): ties away from zero."""
-    result: npt.NDArray[np.floating] = np.trunc(x + np.copysign(x.dtype.type(0.5), x))
-    # 0.49999997 + 0.5 rounds to 1 in float32.
-    return np.where(np.abs(x - np.trunc(x)) < x.dtype.type(0.5), np.trunc(x), result)
+    whole = np.trunc(x)  # not of x + 0.5: 0.49999997 + 0.5 rounds to 1 in float32
+    result: npt.NDArray[np.floating] = np.where(np.abs(x - whole) >= 0.5, whole + np.sign(x), whole)
+    return result
 
 
 def quantize(x: npt.NDArray[np.float32], scale: float, offset: int) -> Int8Array:
@@ -121,9 +121,10 @@ def quantize(x: npt.NDArray[np.float32], scale: float, offset: int) -> Int8Array
 
 def divide_rounded(x: IntArray, divisor: IntArray | int) -> IntArray:
     """x / divisor, ties away from zero (pooling.h): C's division after half the divisor is added away from zero."""
-    half = np.asarray(divisor, np.int64) // 2
+    half: IntArray = np.asarray(divisor, np.int64) // 2
     shifted = np.where(x > 0, x + half, x - half)
-    return np.sign(shifted) * (np.abs(shifted) // divisor)
+    result: IntArray = (np.sign(shifted) * (np.abs(shifted) // divisor)).astype(np.int64)
+    return result
 
 
 # Fixed point of gemmlowp (fixedpoint/fixedpoint.h): int32 with 31 - n fractional bits, n in the functions' names.
@@ -141,7 +142,8 @@ def _left(x: IntArray, exponent: int) -> IntArray:
 def _half_sum(a: IntArray, b: int) -> IntArray:
     """RoundingHalfSum: (a + b) / 2, ties away from zero."""
     total = a + b
-    return np.sign(total) * ((np.abs(total) + 1) // 2)
+    result: IntArray = np.sign(total) * ((np.abs(total) + 1) // 2)
+    return result
 
 
 _EXP_MINUS_EIGHTH, _THIRD = 1895147668, 715827883

@@ -29,6 +29,7 @@ class Concat(Op):
         "CONCATENATION": TFLiteForm(6, "ConcatenationOptions", ("axis", "fused_activation_function")),
         "PACK": TFLiteForm(4, "PackOptions", ("axis", "values_count")),
     }
+    moves: ClassVar[bool] = True
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     inputs_match_output: ClassVar[bool] = True

@@ -175,7 +175,7 @@ class Conv2D(Op):
         result = self.activation.run_float(np.concatenate(parts, axis=1) + bias)
         return result.reshape(*patches.shape[:3], -1)
 
-    def _sizes(self, image: TensorType, out: TensorType) -> dict[str, Any]:
+    def sizes(self, image: TensorType, out: TensorType) -> dict[str, Any]:
         """The fields of ConvSizes."""
         n, in_h, in_w, in_c = image.shape
         _, out_h, out_w, out_c = out.shape
@@ -194,7 +194,7 @@ class Conv2D(Op):
     def lower(self, node: Node, lowering: Lowering) -> None:
         image = lowering.type_of(node.inputs[0])
         out = lowering.type_of(node.outputs[0])
-        sizes = self._sizes(image, out)
+        sizes = self.sizes(image, out)
         if out.dtype == "int16":
             lower_conv2d_int16(node, lowering, sizes, self.activation)
             return
@@ -207,7 +207,7 @@ class Conv2D(Op):
     def _layer(self, node: Node, type_of: Callable[[str], TensorType], data_of: Callable[[str], Array]) -> ConvLayer:
         types = [type_of(name) for name in (*node.inputs, node.outputs[0])]
         constants = data_of(node.inputs[1]), data_of(node.inputs[2])
-        return conv_layer(node, types, constants, self._sizes(types[0], types[3]), self.activation, self.pool)
+        return conv_layer(node, types, constants, self.sizes(types[0], types[3]), self.activation, self.pool)
 
     def layer_of(self, node: Node, value: Callable[[str], Value]) -> ConvLayer:
         """What is known of an int8 convolution. Raises UnsupportedError or ValueError where it has no kernel."""

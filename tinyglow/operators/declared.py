@@ -10,6 +10,8 @@ import numpy as np
 from tinyglow.errors import Problem
 from tinyglow.ir.graph import Declared, Graph, Node, Value
 from tinyglow.numerics import glow
+from tinyglow.numerics.names import ONNX
+from tinyglow.operators.numerics import has_form
 
 
 def reason_for_float(node: Node, graph: Graph) -> str:
@@ -17,6 +19,8 @@ def reason_for_float(node: Node, graph: Graph) -> str:
     op = node.op
     if not (op.quantizable and op.declared_int8):
         return f"{op.kind} has no int8 form with declared parameters"
+    if graph.numerics == ONNX and not has_form(type(op), ONNX):  # in float between conversions it is what ONNX says
+        return f"{op.kind} is computed in float with the numerics {ONNX}"
     for index, name in enumerate(node.inputs):
         value = graph.values[name]
         if index == op.bias_operand or value.type.dtype != "float32":

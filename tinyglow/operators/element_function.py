@@ -19,6 +19,7 @@ from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LOOKUP_INT16, Lookup16Params, LookupParams, interpolation_table
 from tinyglow.kernels.elementwise.map import MapParams
 from tinyglow.numerics import glow
+from tinyglow.numerics.names import GLOW
 from tinyglow.operators.rescale import Rescale
 
 
@@ -71,6 +72,8 @@ class ElementFunction(Op):
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
         if quantizing.int16:
             return self._interpolated(node, quantizing)
+        if quantizing.numerics != GLOW:
+            return quantizing.convert(node)
         return self.look_up(node, quantizing.quantized(node.inputs[0]), quantizing.params(node.outputs[0]), quantizing)
 
     def int16_params(self, source: QuantParams, node: Node, quantizing: Quantizing) -> tuple[QuantParams, QuantParams]:
@@ -127,7 +130,7 @@ class BoundedFunction(ElementFunction):
         return min(source, domain, key=lambda params: params.scale), quantizing.choose(*self.image)
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
-        if quantizing.int16 or quantizing.declared:
+        if quantizing.int16 or quantizing.declared or quantizing.numerics != GLOW:
             return super().quantize(node, quantizing)
         edit = quantizing.edit
         # Glow's three nodes get the numbers after the float node's.

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
+from tinyglow.ir.namer import legal_name
 from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
@@ -21,6 +21,7 @@ from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedPar
 from tinyglow.kernels.fully_connected.variants import VARIANTS
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow
+from tinyglow.numerics.names import GLOW
 from tinyglow.operators.conv2d import ChannelwiseConv2D
 from tinyglow.operators.fused_activation import activate
 from tinyglow.operators.reshape import Reshape
@@ -141,7 +142,7 @@ class FullyConnected(Op):
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
         """Weights with parameters for each unit make it a 1x1 convolution over the rows; Glow has no such layer."""
-        if not quantizing.by_unit:
+        if not quantizing.by_unit or quantizing.numerics != GLOW:
             return quantizing.convert(node)
         edit, x = quantizing.edit, quantizing.quantized(node.inputs[0])
         rows, depth = x.type.shape

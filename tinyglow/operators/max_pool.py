@@ -47,6 +47,7 @@ class MaxPool(Op):
             ("filter_height", "filter_width", "fused_activation_function", "padding", "stride_h", "stride_w"),
         )
     }
+    moves: ClassVar[bool] = True
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True

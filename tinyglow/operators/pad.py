@@ -43,6 +43,7 @@ class Pad(Op):
         "MIRROR_PAD": TFLiteForm(3, "MirrorPadOptions", ("mode",)),
     }
     glow_kind: ClassVar[str] = "InsertTensor"
+    moves: ClassVar[bool] = True
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     inputs_match_output: ClassVar[bool] = True

@@ -50,8 +50,16 @@ class PRelu(Op):
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        """As ONNX has it: the slopes broadcast to the input."""
-        cls.from_onnx(node, importer)
+        """The slopes broadcast to the input; Glow names what it lowers this to after the node."""
+        x, slope, edit = importer.value(node.inputs[0]), importer.value(node.inputs[1]), importer.editor
+        shape = x.type.shape
+        if broadcast_shape(shape, slope.type.shape) != shape:
+            raise ShapeError(f"slopes of shape {list(slope.type.shape)}", f"a shape that broadcasts to {list(shape)}")
+        if slope.data is not None and slope.type.elements == x.type.elements and slope.type.shape != shape:
+            slope = edit.constant(slope.name, slope.data.reshape(shape))
+        factors = broadcast_inputs(slope, x, edit, node.name)
+        product = edit.add(f"{node.name}_mul", Mul(), factors, node.name)
+        importer.bind(node.outputs[0], edit.add(f"{node.name}_select", cls(), [x, product], node.name))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         x, product = inputs

@@ -27,6 +27,7 @@ class ReduceMax(Reduce):
     onnx_types: ClassVar[OnnxForms] = {"ReduceMax": OnnxForm(20, ("axes", "keepdims", "noop_with_empty_axes"))}
     tflite_types: ClassVar[TFLiteForms] = {"REDUCE_MAX": TFLiteForm(3, "ReducerOptions", ("keep_dims",))}
     glow_kind: ClassVar[str] = "BatchedReduceMax"
+    moves: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
     float_in_glow: ClassVar[bool] = True
 

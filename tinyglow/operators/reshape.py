@@ -80,6 +80,7 @@ class Reshape(Op):
         "SQUEEZE": TFLiteForm(2, "SqueezeOptions", ("squeeze_dims",)),
         "EXPAND_DIMS": TFLiteForm(1),
     }
+    moves: ClassVar[bool] = True
     quantizable: ClassVar[bool] = True
     gives_probabilities: ClassVar[bool | None] = None
     has_int16: ClassVar[bool] = True

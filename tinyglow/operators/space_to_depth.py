@@ -46,6 +46,7 @@ class SpaceToDepth(Op):
 
     onnx_types: ClassVar[OnnxForms] = {"SpaceToDepth": OnnxForm(28, ("blocksize", "mode"))}
     tflite_types: ClassVar[TFLiteForms] = {"SPACE_TO_DEPTH": TFLiteForm(2, "SpaceToDepthOptions", ("block_size",))}
+    moves: ClassVar[bool] = True
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True

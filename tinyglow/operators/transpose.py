@@ -21,6 +21,7 @@ class Transpose(Op):
 
     onnx_types: ClassVar[OnnxForms] = {"Transpose": OnnxForm(25, ("perm",))}
     tflite_types: ClassVar[TFLiteForms] = {"TRANSPOSE": TFLiteForm(9)}
+    moves: ClassVar[bool] = True
     quantizable: ClassVar[bool] = True
     gives_probabilities: ClassVar[bool | None] = None
     has_int16: ClassVar[bool] = True

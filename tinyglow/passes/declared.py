@@ -12,28 +12,19 @@ import numpy as np
 from tinyglow.errors import ModelError
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Declared, Graph, Node
-from tinyglow.ir.op import Op
 from tinyglow.operators.clip import Clip
-from tinyglow.operators.concat import Concat
 from tinyglow.operators.declared import layer_problems
 from tinyglow.operators.fully_connected import FullyConnected
 from tinyglow.operators.matmul import MatMul
 from tinyglow.operators.pad import Pad
 from tinyglow.operators.relu import Relu
 from tinyglow.operators.rescale import Rescale
-from tinyglow.operators.resize_bilinear import ResizeBilinear
-from tinyglow.operators.tile import Tile
 from tinyglow.passes.chains import raise_transpose_above_pad
 from tinyglow.passes.folding import fold_constants
 from tinyglow.passes.rewrite import Pass, rewriting, run_passes
 from tinyglow.passes.tidy import merge_transpose_into_fully_connected
 from tinyglow.passes.transposes import CLEANING, SINKING, drop_identities, merge_reshapes, sink_below_permutable
 from tinyglow.passes.unfolded_batch_norm import batch_norm_as_arithmetic
-
-
-def _moves(op: Op) -> bool:
-    """Whether every element of the result is an element of an input, or 0: then quantizing commutes with it."""
-    return (op.keeps_params and not isinstance(op, ResizeBilinear)) or isinstance(op, Tile | Concat | Pad)
 
 
 def carry(graph: Graph) -> Graph:
@@ -76,7 +67,7 @@ def _without_data(declared: Declared) -> Declared:
 
 def _carry_forward(node: Node, edit: GraphEditor) -> bool:
     """Elements that are moved have their parameters still."""
-    if not _moves(node.op) or edit.value(node.outputs[0]).declared is not None:
+    if not node.op.moves or edit.value(node.outputs[0]).declared is not None:
         return False
     sources = [edit.value(name) for name in node.inputs if edit.value(name).type.dtype == "float32"]
     first = sources[0].declared if sources else None
@@ -91,7 +82,7 @@ def _carry_forward(node: Node, edit: GraphEditor) -> bool:
 def _carry_backward(node: Node, edit: GraphEditor) -> bool:
     """What is only moved, or bounded, may have the result's parameters before."""
     result = edit.value(node.outputs[0]).declared
-    if result is None or not (_moves(node.op) or isinstance(node.op, Relu | Clip)):
+    if result is None or not (node.op.moves or isinstance(node.op, Relu | Clip)):
         return False
     changed = False
     for name in node.inputs:
@@ -105,7 +96,7 @@ def _carry_backward(node: Node, edit: GraphEditor) -> bool:
 
 def _split_changes(node: Node, edit: GraphEditor) -> None:
     """A movement whose result is declared otherwise than its input is followed by a Rescale of its own."""
-    if not (_moves(node.op) and node.op.keeps_params):
+    if not (node.op.moves and node.op.keeps_params):
         return
     source, result = edit.value(node.inputs[0]).declared, edit.value(node.outputs[0]).declared
     if source is None or result is None or source.is_like(result):

@@ -11,6 +11,7 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.target import Target
 from tinyglow.kernels.pooling.max_pool import SQUARE
+from tinyglow.numerics.names import GLOW
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.max_pool import MaxPool
 from tinyglow.passes.dead_channels import drop_dead_channels
@@ -52,7 +53,7 @@ def fuse(graph: Graph, target: Target) -> Graph:
     Returns:
         The graph, whose results are the same to the bit.
     """
-    if not target.core:
+    if not target.core or graph.numerics != GLOW:  # whose proofs are of Glow's rounding
         return graph
     lean = drop_dead_channels(graph, _TOGETHER if target.has(Feature.DSP) else 1)
     return rewrite(lean, [_pool_into_convolution])

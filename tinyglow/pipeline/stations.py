@@ -20,8 +20,8 @@ from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
 from tinyglow.interp import fits, run_program
 from tinyglow.ir.dump import dump_graph, dump_program
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.namer import legal_name
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target
 from tinyglow.ir.types import QuantParams
@@ -30,17 +30,18 @@ from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, overlaps_of, plan
 from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
+from tinyglow.numerics.names import GLOW, NUMERICS
 from tinyglow.passes.declared import simplify_declared
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.placeholders import make_float
 from tinyglow.passes.simplify import simplify
-from tinyglow.passes.tidy import tidy
+from tinyglow.passes.tidy_exactly import tidy_for
 from tinyglow.pipeline.object_file import build_object, without_sources
 from tinyglow.quant.declared import quantize_declared
 from tinyglow.quant.profile import DEFAULT_BINS, MAX_BINS, Profile
 from tinyglow.quant.profiler import profile_graph
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.quantizer import quantize as quantize_graph
+from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import HOST, Board
 from tinyglow.targets.memory_map import memory_map
 
@@ -100,7 +101,8 @@ def load(
         ModelError: With everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    graph = dump.graph(1, "read", load_model(path, name, Request(define or {}, shapes or {}, tuple(outputs))))
+    request = Request(define or {}, shapes or {}, tuple(outputs), like_glow)
+    graph = dump.graph(1, "read", load_model(path, name, request))
     simpler = simplify_declared(graph) if graph.is_declared else simplify(graph, like_glow)
     return dump.graph(2, "simplify", simpler)
 
@@ -190,7 +192,7 @@ def profile(
     shapes = {name: graph.type_of(name).shape for name in graph.inputs}
     bound = bind_inputs(shapes, graph.source_names, inputs, graph.pixels)
     for name, array in bound.items():
-        if array.dtype.kind != "f":
+        if array.dtype.kind != "f" and graph.type_of(name).dtype == "float32":
             problem = Problem(f"input {name}", f"holds {array.dtype}", "float32, as the float network takes it")
             raise InputError("the calibration data are not floats", [problem])
     shaped = {name: array.reshape(-1, *shapes[name]) for name, array in bound.items()}
@@ -205,6 +207,7 @@ def quantize(
     scheme: Scheme | None = None,
     float_io: bool = False,
     dump: Dump = NO_DUMP,
+    numerics: str | None = None,
 ) -> Graph:
     """Stations 4 and 5: quantize a float graph by a profile, and fold what can be folded.
 
@@ -214,26 +217,39 @@ def quantize(
         scheme: How to quantize (default: int8, asymmetric, int32 biases).
         float_io: Whether inputs and outputs stay float32.
         dump: Where to write each station's result as text.
+        numerics: Whose rounding the integers have, a name of ``numerics.names`` (default: the graph's own).
 
     Returns:
         The integer graph.
 
     Raises:
         ProfileError: The profile does not fit the graph.
-        InputError: A float graph has no profile, or a quantized one has a profile or a scheme.
+        InputError: A float graph has no profile, a quantized one has a profile or a scheme, or a numerics is unknown.
     """
+    graph = with_numerics(graph, numerics, scheme)
     if graph.is_quantized:
         if profile is not None or (scheme is not None and replace(scheme, like_glow=False) != Scheme()):
             problem = Problem("", "its ranges are fixed", "no profile, and no options of quantization")
             raise InputError("the model is quantized already", [problem])
         quantized = dump.graph(4, "quantize", quantize_declared(graph) if graph.is_declared else graph)
-        as_float = make_float(quantized) if float_io else quantized
-        tidied = tidy(as_float, float_io=True, declared=True)  # else the file's own types are kept
-        return dump.graph(5, "tidy", tidied)
+        quantized = make_float(quantized) if float_io else quantized  # else the file's own types are kept
+        return dump.graph(5, "tidy", tidy_for(quantized, float_io=True, declared=True))
     if profile is None:
         raise InputError("a float model needs a profile to be quantized", [Problem("the profile", "is missing")])
     quantized = dump.graph(4, "quantize", quantize_graph(graph, profile, scheme))
-    return dump.graph(5, "tidy", tidy(quantized, float_io, (scheme or Scheme()).like_glow))
+    return dump.graph(5, "tidy", tidy_for(quantized, float_io, (scheme or Scheme()).like_glow))
+
+
+def with_numerics(graph: Graph, numerics: str | None, scheme: Scheme | None = None) -> Graph:
+    """The graph with a numerics, if one is given. Raises InputError for an unknown one, or where there is no int16."""
+    if numerics is None or numerics == graph.numerics:
+        return graph
+    if numerics not in NUMERICS:
+        raise InputError("unknown numerics", [Problem("--numerics", repr(numerics), ", ".join(NUMERICS))])
+    if scheme is not None and scheme.int16:
+        problem = Problem("--numerics", numerics, GLOW, "16-bit activations have one arithmetic")
+        raise InputError("these options go with --precision int8 only", [problem])
+    return replace(graph, numerics=numerics)
 
 
 def lower(

@@ -19,7 +19,8 @@ from tinyglow.numerics import glow
 from tinyglow.operators.declared import reason_for_float
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
-from tinyglow.quant.quantizer import Quantizer, Scheme
+from tinyglow.quant.quantizer import Quantizer
+from tinyglow.quant.scheme import Scheme
 
 
 def quantize_declared(graph: Graph) -> Graph:
@@ -120,10 +121,16 @@ class DeclaredQuantizer(Quantizer):
         return super().quantized(value)
 
     def _bias(self, name: str, inputs: Value, weights: Value) -> Value:
-        assert inputs.type.quant is not None and weights.type.quant is not None
-        product = glow.multiply_float32(inputs.type.quant.scale, weights.type.quant.scale)
-        data = bias_integers(self.graph.values[name], [product])
-        return self.edit.constant(name, data, TensorType(data.shape, "int32", QuantParams(product, 0)))
+        assert inputs.type.quant is not None
+        channels = weights.type.channel_quant
+        scales = channels.scales if channels else (weights.type.quant.scale,) if weights.type.quant else ()
+        products = [glow.multiply_float32(inputs.type.quant.scale, scale) for scale in scales]
+        data = bias_integers(self.graph.values[name], products)
+        type_ = TensorType(data.shape, "int32", QuantParams(products[0], 0))
+        if channels:
+            own = ChannelParams(tuple(products), (0,) * len(products))
+            type_ = TensorType(data.shape, "int32", channel_quant=own)
+        return self.edit.constant(name, data, type_)
 
     def convert_channelwise(self, node: Node, op: Op, image: Value | None = None) -> Value:
         """``ir.op.Quantizing.convert_channelwise``."""

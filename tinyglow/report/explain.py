@@ -12,8 +12,9 @@ from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import glow
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.quant.profile import Profile, Range
-from tinyglow.quant.quantizer import Scheme, settle
+from tinyglow.quant.quantizer import settle
 from tinyglow.quant.schema import INT16_HEADROOM
+from tinyglow.quant.scheme import Scheme
 
 
 @dataclass(frozen=True)

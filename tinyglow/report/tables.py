@@ -160,10 +160,11 @@ def print_crosscheck(result: Crosscheck, every_value: bool) -> None:
         console.print(table(columns, costs, title=f"{name}: {equal}"))
     same = sum(value.equal for value in result.values)
     print(f"parameters: {same} of {len(result.values)} values as in Glow")
-    print(f"outputs: {result.vectors_equal} of {result.vectors} vectors identical", end="")
-    print(
-        f", {result.mismatches} elements differ by at most {result.largest_difference:g}" if result.mismatches else ""
-    )
+    print(f"outputs: {result.vectors_equal} of {result.vectors} vectors identical")
+    for output in result.outputs:
+        if output.mismatches:
+            unit = " steps" if output.unit == "steps" else ""
+            print(f"  {output.name}: {output.mismatches} elements differ by at most {output.largest:g}{unit}")
     if result.first_difference:
         print(f"first difference: {result.first_difference}")
 

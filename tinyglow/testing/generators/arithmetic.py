@@ -39,7 +39,7 @@ def _shapes(draw: st.DrawFn) -> tuple[dict[str, int], int, int]:
 
 
 @st.composite
-def _two_operands(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any], dict[str, int]]:
+def two_operands(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any], dict[str, int]]:
     """The parameters that all such kernels have, their inputs and the size of their output."""
     loops, size, other_size = draw(_shapes())
     offset, other_offset = draw(offsets()), draw(offsets())
@@ -50,7 +50,7 @@ def _two_operands(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any], dict
 def _addends(kernel: Kernel) -> st.SearchStrategy[Case]:
     @st.composite
     def build(draw: st.DrawFn) -> Case:
-        fields, inputs, outputs = draw(_two_operands())
+        fields, inputs, outputs = draw(two_operands())
         own = draw(st.one_of(requant_params(255), requant_params(255), any_requant()))
         other = draw(st.one_of(requant_params(255), requant_params(255), any_requant()))
         is_reversed = draw(st.integers(0, 1)) if kernel is SUB else 0
@@ -89,7 +89,7 @@ def _quants() -> st.SearchStrategy[QuantParams]:
 @generates(MUL)
 @st.composite
 def _mul(draw: st.DrawFn) -> Case:
-    fields, inputs, outputs = draw(_two_operands())
+    fields, inputs, outputs = draw(two_operands())
     fitting = st.builds(product_requant, _quants(), _quants(), _quants())
     out = draw(st.one_of(fitting, requant_params(255 * 255), any_requant()))
     return Case(MUL, ProductParams(**fields, out=out), inputs, outputs)
@@ -98,7 +98,7 @@ def _mul(draw: st.DrawFn) -> Case:
 @generates(DIV)
 @st.composite
 def _div(draw: st.DrawFn) -> Case:
-    fields, inputs, outputs = draw(_two_operands())
+    fields, inputs, outputs = draw(two_operands())
     bits = draw(st.sampled_from((0, 0, 1, MAX_FRACTION_BITS)))
     out, limit = quotient_requant(draw(_quants()), draw(_quants()), draw(_quants()), bits)
     fields |= {"is_reversed": draw(st.integers(0, 1)), "fraction_bits": bits, "limit": limit, "out": out}

@@ -11,6 +11,7 @@ from tinyglow.ir.graph import Array
 from tinyglow.kernels.reduce.arg_max import ARG_MAX_F32, ARG_MAX_S8, ArgMaxParams
 from tinyglow.kernels.reshape.fill import FILL, FillParams
 from tinyglow.kernels.reshape.gather import GATHER, GatherParams
+from tinyglow.kernels.reshape.gather_at import GATHER_AT, GatherAtParams
 from tinyglow.kernels.reshape.strided_copy import STRIDED_COPY, StridedCopyParams
 from tinyglow.kernels.resize.resize_bilinear import (
     FRACTION_BITS,
@@ -79,6 +80,19 @@ def _gather(draw: st.DrawFn) -> Case:
     return Case(GATHER, params, inputs, {"output": blocks * len(rows) * len(columns) * run})
 
 
+@generates(GATHER_AT)
+@st.composite
+def _gather_at(draw: st.DrawFn) -> Case:
+    params = GatherAtParams(*(draw(st.integers(1, most)) for most in (3, 6, 9, 7)))
+    indices = draw(st.lists(st.integers(-2, params.length + 1), min_size=params.count, max_size=params.count))
+    indices = draw(st.sampled_from((indices, [-(2**31)] * params.count, [2**31 - 1] * params.count)))
+    inputs = {
+        "input": draw(int8_arrays(params.blocks * params.length * params.run)),
+        "indices": np.array(indices, np.int32),
+    }
+    return Case(GATHER_AT, params, inputs, {"output": params.blocks * params.count * params.run})
+
+
 @st.composite
 def _taps(draw: st.DrawFn, size: int, weights: bool) -> Array:
     """A table of pairs of neighbours among ``size`` pixels, or of a pixel with itself."""
@@ -134,7 +148,7 @@ def _resize_bilinear_float(draw: st.DrawFn) -> Case:
 @st.composite
 def _arg_max_params(draw: st.DrawFn) -> ArgMaxParams:
     outer, length, inner = draw(st.integers(1, 4)), draw(st.integers(1, 8)), draw(st.integers(1, 4))
-    return ArgMaxParams(outer, length, inner, draw(st.integers(0, 1)), draw(st.integers(0, 1)))
+    return ArgMaxParams(outer, length, inner, *(draw(st.integers(0, 1)) for _ in range(3)))
 
 
 @generates(ARG_MAX_S8)
@@ -142,7 +156,7 @@ def _arg_max_params(draw: st.DrawFn) -> ArgMaxParams:
 def _arg_max_s8(draw: st.DrawFn) -> Case:
     params = draw(_arg_max_params())
     data = draw(int8_arrays(params.outer * params.length * params.inner))
-    return Case(ARG_MAX_S8, params, {"input": data}, {"output": 2 * params.outer * params.inner})
+    return Case(ARG_MAX_S8, params, {"input": data}, {"output": (1 + params.wide) * params.outer * params.inner})
 
 
 @generates(ARG_MAX_F32)
@@ -150,4 +164,4 @@ def _arg_max_s8(draw: st.DrawFn) -> Case:
 def _arg_max_f32(draw: st.DrawFn) -> Case:
     params = draw(_arg_max_params())
     data = draw(float32_arrays(params.outer * params.length * params.inner, 1.0, 0))
-    return Case(ARG_MAX_F32, params, {"input": data}, {"output": 2 * params.outer * params.inner})
+    return Case(ARG_MAX_F32, params, {"input": data}, {"output": (1 + params.wide) * params.outer * params.inner})

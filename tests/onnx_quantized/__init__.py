@@ -1,0 +1,1 @@
+"""Small quantized ONNX models, and what onnxruntime answers to them."""

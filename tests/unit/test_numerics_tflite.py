@@ -1,0 +1,86 @@
+"""The tflite numerics: LiteRT's recorded integers, to the bit, of every operator and of the models of MLPerf Tiny."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tflite", reason="needs the package tflite, of the extra tinyglow[tflite]")
+
+import tinyglow
+from tests.helpers import run_cli
+from tests.tflite import cases, int8_cases
+from tests.unit.test_frontend_tflite_int8 import as_int8, saved
+from tinyglow.errors import InputError, ModelError
+from tinyglow.targets.boards import HOST
+
+RECORDED = np.load(Path(cases.__file__).with_name("litert.npz"))
+# Float between conversions here, or not there.
+INEXACT = ("prelu", "mean")
+REFUSED = ("resize_bilinear",)
+EXACT = [name for name in int8_cases.names() if name not in (*INEXACT, *REFUSED)]
+
+
+def compiled(path: Path) -> tinyglow.Program:
+    """The program with LiteRT's rounding."""
+    return tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics="tflite"))
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_operators_are_litert_to_the_bit(name: str, tmp_path: Path) -> None:
+    """Each operator gives LiteRT's recorded integers, where Glow's rounding is a step away now and then."""
+    case = int8_cases.case(name)
+    program = compiled(saved(tmp_path, case.model))
+    (ours,) = tinyglow.interpret(program, {program.inputs[0]: as_int8(case.inputs)}).values()
+    theirs = as_int8(RECORDED[f"int8.{name}.0"])
+    assert ours.dtype == theirs.dtype or ours.dtype.kind == "i"
+    assert np.array_equal(ours.reshape(theirs.shape), theirs)
+
+
+def test_the_rounding_differs_from_glows(tmp_path: Path) -> None:
+    """Else the test above would show nothing: some of its cases have other integers with Glow's rounding."""
+    differing = []
+    for name in ("conv", "depthwise", "add_constant", "softmax", "hard_swish", "average_pool_2d"):
+        case = int8_cases.case(name)
+        program = tinyglow.lower(tinyglow.quantize(tinyglow.load(saved(tmp_path, case.model), "net")))
+        (ours,) = tinyglow.interpret(program, {program.inputs[0]: case.inputs}).values()
+        theirs = RECORDED[f"int8.{name}.0"]
+        if not np.array_equal(ours.reshape(theirs.shape), theirs):
+            differing.append(name)
+    assert len(differing) >= 2, differing
+
+
+@pytest.mark.parametrize("name", int8_cases.MODELS)
+def test_models_of_mlperf_tiny_are_litert_to_the_bit(name: str, shared_model: Callable[[str], Path]) -> None:
+    """All outputs on recorded noise; and C on this machine gives the same."""
+    program = compiled(shared_model(name))
+    inputs = int8_cases.model_inputs()[name]
+    (ours,) = tinyglow.interpret(program, {program.inputs[0]: inputs}).values()
+    assert np.array_equal(ours.reshape(RECORDED[name].shape), RECORDED[name])
+    assert all(result.equal for result in tinyglow.verify(program, HOST, {program.inputs[0]: inputs[:1]}))
+
+
+def test_what_has_no_form_is_refused_by_name(tmp_path: Path) -> None:
+    """With what to do; and so is a numerics that there is not, and one with int16."""
+    path = saved(tmp_path, int8_cases.case("resize_bilinear").model)
+    with pytest.raises(ModelError, match="--numerics glow") as caught:
+        compiled(path)
+    assert "ResizeBilinear has no form with the numerics tflite" in str(caught.value)
+    graph = tinyglow.load(path)
+    with pytest.raises(InputError, match="unknown numerics"):
+        tinyglow.quantize(graph, numerics="libjit")
+
+
+def test_the_commands_take_a_numerics(tmp_path: Path) -> None:
+    """compile and verify: C on this machine is the numpy definition."""
+    case = int8_cases.case("conv")
+    path, samples = saved(tmp_path, case.model), tmp_path / "x.npy"
+    np.save(samples, case.inputs)
+    answer = run_cli("verify", path, "--board", "host", "--input", f"x={samples}", "--numerics", "tflite")
+    assert answer.status == 0, answer
+    answer = run_cli("compile", path, "--board", "host", "--numerics", "tflite", "-o", tmp_path / "bundle")
+    assert answer.status == 0, answer
+    assert (tmp_path / "bundle/tg_conv2d_scaled_s8.c").exists()

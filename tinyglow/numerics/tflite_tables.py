@@ -1,0 +1,105 @@
+"""Functions of one int8 element as LiteRT's reference kernels compute them, for all 256 inputs.
+
+Each function takes scale and offset of input and result, and gives int8 [256]: the results for -128 to 127.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyglow.numerics import tflite
+from tinyglow.numerics.tflite import Int8Array, IntArray, Multiplier, multiplier_of
+
+Params = tuple[float, int]  # scale and offset
+FloatFunction = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+
+_INTEGER_BITS = 4  # of the fixed-point inputs of logistic and tanh
+
+
+def _inputs(source: Params) -> IntArray:
+    return np.arange(-128, 128, dtype=np.int64) - source[1]
+
+
+def bound(real: float, result: Params) -> int:
+    """A bound of an activation in steps of the result (kernel_util.cc, CalculateActivationRangeQuantized)."""
+    steps = tflite.round_away(np.array([real], np.float32) / np.float32(result[0]))
+    return int(np.clip(float(steps[0]) + result[1], tflite.INT8_MIN, tflite.INT8_MAX))
+
+
+def rescale(source: Params, result: Params, low: int = -128, high: int = 127) -> Int8Array:
+    """Another scale, between bounds (reference/requantize.h; activations.h, ReluX)."""
+    scaled = tflite.scaled_twice(_inputs(source), multiplier_of(source[0] / result[0]))
+    return tflite.saturate_int8(scaled + result[1], low, high)
+
+
+def leaky_relu(source: Params, result: Params, alpha: float) -> Int8Array:
+    """A slope below 0 (reference/leaky_relu.h)."""
+    x = _inputs(source)
+    above = tflite.scaled_twice(x, multiplier_of(source[0] / result[0]))
+    slope = source[0] * float(np.float32(alpha)) / result[0]
+    below = tflite.scaled_twice(x, multiplier_of(abs(slope)))
+    below = -below if slope < 0 else below
+    return tflite.saturate_int8(np.where(x >= 0, above, below) + result[1])
+
+
+def _fixed_inputs(source: Params) -> tuple[IntArray, IntArray]:
+    """Inputs with 4 integer bits, and where they are out of the range of the approximation: -1 or 1, else 0."""
+    real = source[0] * 2.0 ** (31 - _INTEGER_BITS)
+    mantissa, shift = math.frexp(real)
+    by = Multiplier(math.floor(mantissa * 2**31 + 0.5), shift)
+    radius = math.floor(((1 << _INTEGER_BITS) - 1) * 2.0 ** (31 - _INTEGER_BITS - shift))
+    x = _inputs(source)
+    beyond = np.where(x <= -radius, -1, np.where(x >= radius, 1, 0))
+    return tflite.scaled_twice(np.where(beyond == 0, x, 0), by), beyond
+
+
+def logistic(source: Params, result: Params) -> Int8Array:
+    """1 / (1 + e ** -x); the result's parameters are 1 / 256 and -128 (reference/integer_ops/logistic.h)."""
+    x, beyond = _fixed_inputs(source)
+    steps = tflite.divide_by_power(tflite.fixed_logistic(x, _INTEGER_BITS), 23) - 128
+    return tflite.saturate_int8(np.where(beyond < 0, -128, np.where(beyond > 0, 127, steps)))
+
+
+def tanh(source: Params, result: Params) -> Int8Array:
+    """Hyperbolic tangent; the result's parameters are 1 / 128 and 0 (reference/integer_ops/tanh.h)."""
+    x, beyond = _fixed_inputs(source)
+    steps = tflite.divide_by_power(tflite.fixed_tanh(x, _INTEGER_BITS), 24)
+    return tflite.saturate_int8(np.where(beyond < 0, -128, np.where(beyond > 0, 127, steps)))
+
+
+def _upper_half(multiplier: int) -> int:
+    """DownScaleInt32ToInt16Multiplier."""
+    return min((multiplier + (1 << 15)) >> 16, 2**15 - 1)
+
+
+def hard_swish(source: Params, result: Params) -> Int8Array:
+    """x * min(max(x + 3, 0), 6) / 6 in 16 bits (reference/hard_swish.h)."""
+    fine = np.float32(1 / 128) * np.float32(source[0])
+    out = multiplier_of(float(fine / np.float32(result[0])))
+    share = multiplier_of(float(fine / (np.float32(3) / np.float32(32768))))
+    x = _inputs(source) << 7
+    scaled = tflite.high_product(x, _upper_half(out.multiplier), 16)
+    reluish = np.clip(x << max(share.shift - 1, 0), -(2**15), 2**15 - 1) if share.shift > 0 else x
+    reluish = tflite.high_product(reluish, _upper_half(share.multiplier), 16)
+    if share.shift > 0:
+        reluish = np.clip(reluish << 1, -(2**15), 2**15 - 1)
+    elif share.shift < 0:
+        reluish = tflite.divide_by_power(reluish, -share.shift)
+    reluish = (reluish + (1 << 15)) >> 1
+    product = reluish * scaled
+    product = np.sign(product) * (np.abs(product) >> 15)
+    return tflite.saturate_int8(tflite.divide_by_power(product, -out.shift) + result[1])
+
+
+def function(source: Params, result: Params, of: FloatFunction) -> Int8Array:
+    """A function that LiteRT itself looks up (common.h, LUTPopulate)."""
+    real = np.float32(source[0]) * _inputs(source).astype(np.float32)
+    with np.errstate(all="ignore"):
+        y = of(real.astype(np.float64)).astype(np.float32)
+        steps = tflite.round_away(y * (np.float32(1) / np.float32(result[0]))).astype(np.float64)
+    steps = np.where(np.isnan(steps), 0, steps) + result[1]
+    return np.clip(steps, tflite.INT8_MIN, tflite.INT8_MAX).astype(np.int8)

@@ -1,0 +1,128 @@
+"""Kernels with another numerics than Glow's."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tinyglow.kernels.convolution.conv2d_scaled import CONV2D_SCALED, FLOAT_SCALE, ONCE, TWICE, ScaledConvParams
+from tinyglow.kernels.elementwise.arithmetic_tflite import (
+    ADD_TFLITE,
+    MUL_TFLITE,
+    ProductTfliteParams,
+    SumTfliteParams,
+)
+from tinyglow.kernels.elementwise.quantize_steps import AWAY, QUANTIZE_STEPS, TO_EVEN, QuantizeStepsParams
+from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AvgPoolTfliteParams
+from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTfliteParams, distance_table
+from tinyglow.numerics.tflite import Multiplier, multiplier_of
+from tinyglow.testing.case import Case
+from tinyglow.testing.generators.arithmetic import two_operands
+from tinyglow.testing.layer_values import fitting_biases, geometries, input_images
+from tinyglow.testing.registry import generates
+from tinyglow.testing.values import counts, float32_arrays, int8_arrays, offsets, scales, weighted, windows
+
+
+def _multipliers(magnitude: float) -> st.SearchStrategy[Multiplier]:
+    """Multipliers that bring numbers of that size to int8; some of any size."""
+    middle = math.floor(math.log2(64 / max(magnitude, 1)))
+    near = st.builds(multiplier_of, scales(middle - 2, middle + 1))
+    anything = st.builds(Multiplier, st.sampled_from((0, 2**30, 2**30 + 1, 2**31 - 1)), st.integers(-31, 30))
+    return weighted((6, near), (1, anything))
+
+
+@st.composite
+def _bounds(draw: st.DrawFn) -> dict[str, int]:
+    """The bounds of an activation: mostly those of int8."""
+    if draw(st.booleans()):
+        return {"act_min": -128, "act_max": 127}
+    low, high = sorted((draw(offsets()), draw(offsets())))
+    return {"act_min": low, "act_max": high}
+
+
+@generates(CONV2D_SCALED)
+@st.composite
+def _conv2d_scaled(draw: st.DrawFn) -> Case:
+    out_offset, filter_offset = draw(offsets()), draw(offsets())
+    fields, terms = draw(geometries(out_offset))
+    for name in ("leaky", "negative"):
+        fields.pop(name)
+    units = fields["out_c"]
+    data, outputs = draw(input_images(fields))
+    filters = draw(int8_arrays(units * terms, filter_offset))
+    weights = filters.reshape(units, terms)
+    bias, spread = draw(fitting_biases(data, fields["in_offset"], weights, [filter_offset] * units))
+    rounding = draw(st.sampled_from((FLOAT_SCALE, ONCE, TWICE)))
+    few = [draw(_multipliers(magnitude)) for magnitude in spread[:5]]
+    words = np.array([(few[i % len(few)].multiplier, few[i % len(few)].shift) for i in range(units)], np.int32)
+    if rounding == FLOAT_SCALE:
+        real = words[:, 0] * 2.0 ** (words[:, 1] - 31.0)
+        words[:, 0], words[:, 1] = real.astype(np.float32).view(np.int32), 0
+    params = ScaledConvParams(**fields, out_offset=out_offset, filter_offset=filter_offset, rounding=rounding)
+    inputs = {"input": data, "filter": filters, "bias": bias, "channels": words.ravel()}
+    return Case(CONV2D_SCALED, params, inputs, outputs)
+
+
+@st.composite
+def _product_fields(draw: st.DrawFn, magnitude: float) -> dict[str, Any]:
+    by = draw(_multipliers(magnitude))
+    return {**draw(_bounds()), "out_offset": draw(offsets()), "multiplier": by.multiplier, "shift": by.shift}
+
+
+@generates(MUL_TFLITE)
+@st.composite
+def _mul(draw: st.DrawFn) -> Case:
+    fields, inputs, outputs = draw(two_operands())
+    params = ProductTfliteParams(**fields, **draw(_product_fields(255.0 * 64)))
+    return Case(MUL_TFLITE, params, inputs, outputs)
+
+
+@generates(ADD_TFLITE)
+@st.composite
+def _add(draw: st.DrawFn) -> Case:
+    fields, inputs, outputs = draw(two_operands())
+    ratio = draw(scales(-8, -2))
+    own, other = multiplier_of(0.5), multiplier_of(ratio)
+    if draw(st.booleans()):
+        own, other = other, own
+    fields |= {"input_sign": draw(st.sampled_from((1, -1))), "other_sign": draw(st.sampled_from((1, -1)))}
+    fields |= {"input_multiplier": own.multiplier, "input_shift": own.shift}
+    fields |= {"other_multiplier": other.multiplier, "other_shift": other.shift}
+    params = SumTfliteParams(**fields, **draw(_product_fields(255.0 * 2**19)))
+    return Case(ADD_TFLITE, params, inputs, outputs)
+
+
+@generates(AVG_POOL_TFLITE)
+@st.composite
+def _avg_pool(draw: st.DrawFn) -> Case:
+    window, in_h, in_w = draw(windows(max_kernel=5))
+    channels, images = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    out_h, out_w = window.output_size(in_h, in_w)
+    sizes = (in_h, in_w, channels, out_h, out_w, *window.kernel, *window.strides, *window.pads[:2], images)
+    params = AvgPoolTfliteParams(*sizes, **draw(_bounds()))
+    data = draw(int8_arrays(images * in_h * in_w * channels))
+    return Case(AVG_POOL_TFLITE, params, {"input": data}, {"output": images * out_h * out_w * channels})
+
+
+@generates(SOFTMAX_TFLITE)
+@st.composite
+def _softmax(draw: st.DrawFn) -> Case:
+    rows, columns = draw(st.integers(1, 5)), draw(st.one_of(st.integers(1, 12), st.integers(250, 260)))
+    table = distance_table(draw(scales(-12, 3)))
+    params = SoftMaxTfliteParams(
+        rows, columns, draw(weighted((3, st.just(1 / 256)), (1, scales(-12, 0)))), draw(offsets())
+    )
+    inputs = {"input": draw(int8_arrays(rows * columns)), "table": table}
+    return Case(SOFTMAX_TFLITE, params, inputs, {"output": rows * columns})
+
+
+@generates(QUANTIZE_STEPS)
+@st.composite
+def _quantize(draw: st.DrawFn) -> Case:
+    count, scale, offset = draw(counts()), draw(scales()), draw(offsets())
+    data = draw(float32_arrays(count, scale, offset))
+    params = QuantizeStepsParams(count, scale, offset, draw(st.sampled_from((TO_EVEN, AWAY))))
+    return Case(QUANTIZE_STEPS, params, {"input": data}, {"output": count})

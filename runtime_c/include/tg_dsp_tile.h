@@ -127,18 +127,31 @@ static inline void tg_dsp_dot(const tg_u32 *x, const int8_t *w, int32_t groups, 
 
 #else
 
+/* sums[0 .. 3] of one channel, sums[4 .. 7] of the other += products with half of a group, as one word for each pixel. */
+static inline void tg_dsp_add_half(const tg_u32 *x, uint32_t first, uint32_t second, uint32_t *sums) {
+  for (int32_t pixel = 0; pixel < 4; pixel++) {
+    sums[pixel] = tg_dot2(x[pixel], first, sums[pixel]);
+    sums[4 + pixel] = tg_dot2(x[pixel], second, sums[4 + pixel]);
+  }
+}
+
 static inline void tg_dsp_dot(const tg_u32 *x, const int8_t *w, int32_t groups, const tg_i32 *bias,
                               const tg_i32 *offsets, const tg_i32 *inputs, tg_i32 *sums) {
-  for (int32_t channel = 0; channel < 2; channel++) {
-    for (int32_t pixel = 0; pixel < 4; pixel++) {
-      uint32_t sum = (uint32_t)bias[channel] + (uint32_t)offsets[channel] * (uint32_t)inputs[pixel];
-      for (int32_t group = 0; group < groups; group++) {
-        const uint32_t weights = tg_load4(w + 8 * group + 4 * channel);
-        sum = tg_dot2(x[8 * group + pixel], tg_even(weights), sum);
-        sum = tg_dot2(x[8 * group + 4 + pixel], tg_odd(weights), sum);
-      }
-      sums[4 * channel + pixel] = (int32_t)sum;
-    }
+  uint32_t of[8];
+  for (int32_t pixel = 0; pixel < 4; pixel++) {
+    of[pixel] = (uint32_t)bias[0] + (uint32_t)offsets[0] * (uint32_t)inputs[pixel];
+    of[4 + pixel] = (uint32_t)bias[1] + (uint32_t)offsets[1] * (uint32_t)inputs[pixel];
+  }
+  for (; groups > 0; groups--) {
+    const uint32_t first = tg_load4(w);
+    const uint32_t second = tg_load4(w + 4);
+    tg_dsp_add_half(x, tg_even(first), tg_even(second), of);
+    tg_dsp_add_half(x + 4, tg_odd(first), tg_odd(second), of);
+    w += 8;
+    x += 8;
+  }
+  for (int32_t i = 0; i < 8; i++) {
+    sums[i] = (int32_t)of[i];
   }
 }
 

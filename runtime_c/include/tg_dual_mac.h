@@ -264,18 +264,18 @@ static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, cons
   const uint32_t *x = tile->columns;
   while (*stream != TG_DUAL_MAC_END) {
     int32_t taps = TG_DUAL_MAC_TAPS - *stream++ / 16;
-    sums[0] += 1 << 15;
-    sums[2] += 1 << 15;
+    uint32_t first = (uint32_t)1 << 15;
+    uint32_t second = (uint32_t)1 << 15;
     for (; taps > 0; taps--) {
-      const int32_t weight = *stream++ + tile->negative_offset;
-      for (int32_t pair = 0; pair < 2; pair++) {
-        const int32_t low = (int32_t)((x[pair] & 0xFFFFu) ^ 0x8000u) - 0x8000;
-        const int32_t high = (int32_t)(x[pair] - (uint32_t)low) >> 16;
-        sums[2 * pair] += low * weight;
-        sums[2 * pair + 1] += high * weight;
-      }
+      const uint32_t weight = *stream++ + (uint32_t)tile->negative_offset;
+      first += weight * x[0];
+      second += weight * x[1];
       x += 2;
     }
+    sums[0] += (int32_t)(first & 0xFFFFu);
+    sums[1] += (int32_t)first >> 16;
+    sums[2] += (int32_t)(second & 0xFFFFu);
+    sums[3] += (int32_t)second >> 16;
   }
   return stream + 1;
 }

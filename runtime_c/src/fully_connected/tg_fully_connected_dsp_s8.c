@@ -146,9 +146,41 @@ static TG_APART uint32_t sum_of(const int8_t *x, int32_t groups, uint32_t last) 
   return sum;
 }
 
+#if !TG_HAS_DSP
+
+/* Sums of four units += products of whole groups. Returns the weights after them. */
+static TG_APART const int8_t *four(const int8_t *x, const int8_t *w, uint32_t groups, tg_u32 *sums) {
+  uint32_t sum0 = sums[0];
+  uint32_t sum1 = sums[1];
+  uint32_t sum2 = sums[2];
+  uint32_t sum3 = sums[3];
+  for (; groups > 0; groups--) {
+    const uint32_t bytes = tg_load4(x);
+    sum0 = step(bytes, w, sum0);
+    sum1 = step(bytes, w + 4, sum1);
+    sum2 = step(bytes, w + 8, sum2);
+    sum3 = step(bytes, w + 12, sum3);
+    x += 4;
+    w += 16;
+  }
+  sums[0] = sum0;
+  sums[1] = sum1;
+  sums[2] = sum2;
+  sums[3] = sum3;
+  return w;
+}
+
+#endif
+
 /* Sums of up to four units, whose groups of four taps take turns, += products. Returns the weights after them. */
 static TG_SMALL TG_APART const int8_t *some(const int8_t *x, const int8_t *w, uint32_t depth, uint32_t last, int32_t units,
                           tg_u32 *sums) {
+#if !TG_HAS_DSP
+  if (units == 4) {
+    w = four(x, w, depth >> 2, sums);
+    depth &= 3;
+  }
+#endif
   TG_COMPACT
   for (; depth >= 4; depth -= 4) {
     const uint32_t bytes = tg_load4(x);

@@ -79,7 +79,27 @@ static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t
 
 #else
 
-#define four_units terms
+static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t count, uint32_t *sums) {
+  uint32_t sum0 = sums[0];
+  uint32_t sum1 = sums[1];
+  uint32_t sum2 = sums[2];
+  uint32_t sum3 = sums[3];
+  for (; count > 0; count--) {
+    const int32_t input = *x++;
+    const int32_t byte0 = (uint8_t)weights[0];
+    const int32_t byte2 = (uint8_t)weights[2];
+    sum0 += (uint32_t)(input * byte0);
+    sum1 += (uint32_t)(input * (weights[1] * 256 + byte0));
+    sum2 += (uint32_t)(input * byte2);
+    sum3 += (uint32_t)(input * (weights[3] * 256 + byte2));
+    weights += 4;
+  }
+  sums[0] = sum0;
+  sums[1] = sum1;
+  sums[2] = sum2;
+  sums[3] = sum3;
+  return weights;
+}
 
 #endif
 

@@ -32,6 +32,8 @@ F32 = Annotated[float, "float"]
 Work = Mapping[str, float]
 
 CTYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
+# Of buffers. No kernel takes the indices of an ArgMax as they are, nor truth values other than as bytes.
+BUFFER_CTYPES = {**CTYPES, "int64": "int64_t", "bool": "uint8_t"}
 REQUANT_CTYPE = "tg_requant"
 _LIMITS = {
     **{f"int{bits}_t": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)},

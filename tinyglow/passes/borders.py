@@ -9,6 +9,7 @@ import numpy as np
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node, Value
 from tinyglow.numerics import glow
+from tinyglow.operators.cast import Cast
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
@@ -16,6 +17,7 @@ from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.resize_bilinear import ResizeBilinear
 from tinyglow.operators.resize_nearest import ResizeNearest
 from tinyglow.operators.transpose import Transpose
+from tinyglow.passes.rewrite import Pass, rewriting
 from tinyglow.passes.transposes import drop_identities, merge_reshapes
 
 
@@ -84,6 +86,26 @@ def sink_transpose_below_dequantize(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
+def fold_casts_into_placeholders(graph: Graph) -> Graph:
+    """Placeholders have the type on the other side of a Cast that alone uses them; outputs what is cast.
+
+    As Glow has it under -convert-placeholders (GraphOptimizer.cpp, FoldElemKindConversionIntoInputs, ...IntoOutputs):
+    who calls the bundle is to cast.
+    """
+    edit = GraphEditor.of(graph)
+    for node in edit.nodes:
+        if isinstance(node.op, Cast) and node.inputs[0] in graph.inputs and edit.has_one_use(node.inputs[0]):
+            edit.set_type(node.inputs[0], edit.value(node.outputs[0]).type)
+            edit.redirect(node.outputs[0], node.inputs[0])
+            edit.remove_if_unused(node)
+    for output in edit.outputs:
+        source = edit.producer(output.value)
+        if source is not None and isinstance(source.op, Cast):
+            edit.set_output(replace(output, value=source.inputs[0]))
+            edit.remove_if_unused(source)
+    return edit.finish()
+
+
 _LEAST_NORMAL, _LARGEST = float(np.finfo(np.float32).smallest_normal), float(np.finfo(np.float32).max)
 
 
@@ -129,3 +151,9 @@ def convert_placeholders(graph: Graph) -> Graph:
 
 
 RAISING = (raise_above_reshape, merge_reshapes, drop_identities)
+
+
+def last_as_glow(float_io: bool) -> list[Pass]:
+    """What is last in Glow's graph: types of the placeholders, and what its compiler for x86 makes of floats."""
+    casts = [] if float_io else [Pass("fold casts into placeholders", fold_casts_into_placeholders)]
+    return [*casts, rewriting("fuse reciprocals", [fuse_reciprocal])]

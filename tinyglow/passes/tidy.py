@@ -34,7 +34,7 @@ from tinyglow.passes.borders import (
     RAISING,
     convert_placeholders,
     dequantize_above_transpose,
-    fuse_reciprocal,
+    last_as_glow,
     sink_transpose_below_dequantize,
 )
 from tinyglow.passes.rewrite import Pass, Rule, apply_once, rewrite, rewriting, run_passes
@@ -383,4 +383,4 @@ def tidy(graph: Graph, float_io: bool = False, like_glow: bool = False, declared
     declared: the graph came quantized, with tables that stay as its file says.
     """
     passes = tidying(float_io, like_glow, declared)
-    return run_passes(graph, [*passes, rewriting("fuse reciprocals", [fuse_reciprocal])] if like_glow else passes)
+    return run_passes(graph, [*passes, *last_as_glow(float_io)] if like_glow else passes)

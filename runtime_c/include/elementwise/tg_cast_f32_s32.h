@@ -20,6 +20,6 @@ typedef struct {
  * output: written, int32_t[count]
  * output may be input itself. Nothing else overlaps.
  */
-void tg_cast_f32_s32(const tg_cast_f32_s32_params *p, const float *input, int32_t *output);
+void tg_cast_f32_s32(const tg_cast_f32_s32_params *p, const tg_f32 *input, tg_i32 *output);
 
 #endif

@@ -20,6 +20,6 @@ typedef struct {
  * output: written, float[count]
  * output may be input itself. Nothing else overlaps.
  */
-void tg_cast_s32_f32(const tg_cast_s32_f32_params *p, const int32_t *input, float *output);
+void tg_cast_s32_f32(const tg_cast_s32_f32_params *p, const tg_i32 *input, tg_f32 *output);
 
 #endif

@@ -20,6 +20,6 @@ typedef struct {
  * output: written, float[count]
  * No two arguments overlap.
  */
-void tg_cast_s8_f32(const tg_cast_s8_f32_params *p, const int8_t *input, float *output);
+void tg_cast_s8_f32(const tg_cast_s8_f32_params *p, const int8_t *input, tg_f32 *output);
 
 #endif

@@ -2,7 +2,7 @@
 #include "tg_float.h"
 #include "tg_kernels.h"
 
-void tg_cast_f32_s32(const tg_cast_f32_s32_params *p, const float *input, int32_t *output) {
+void tg_cast_f32_s32(const tg_cast_f32_s32_params *p, const tg_f32 *input, tg_i32 *output) {
   for (uint32_t i = 0; i < p->count; i++) {
     const float x = input[i];
     int32_t whole = 0;

@@ -17,6 +17,5 @@ class Sqrt(Unary):
 
     onnx_types: ClassVar[OnnxForms] = {"Sqrt": OnnxForm(13)}
     tflite_types: ClassVar[TFLiteForms] = {"SQRT": TFLiteForm(2)}
-    glow_kind: ClassVar[str] = "Pow"
     kernel: ClassVar[Kernel] = SQRT
     exponent_in_glow: ClassVar[float | None] = 0.5

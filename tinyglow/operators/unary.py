@@ -40,7 +40,9 @@ class Unary(Op):
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        cls.from_onnx(node, importer)
+        """One node, as in Glow's importer of TFLite, which makes a Pow of none."""
+        value = importer.value(node.inputs[0])
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         if inputs[0].dtype != "float32" and not self.takes_integers:

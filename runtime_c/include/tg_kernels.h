@@ -1565,6 +1565,25 @@ typedef struct {
 
 void tg_prelu_s8(const tg_prelu_s8_params *p, const int8_t *input, const int8_t *product, int8_t *output);
 
+/* slopes for negative values, rounded as LiteRT does */
+typedef struct {
+  uint32_t outer;
+  uint32_t middle;
+  uint32_t inner;
+  uint32_t outer_stride;
+  uint32_t middle_stride;
+  uint32_t inner_stride;
+  int8_t input_offset;
+  int8_t other_offset;
+  int8_t out_offset;
+  int8_t shift;
+  int8_t below_shift;
+  int32_t multiplier;
+  int32_t below_multiplier;
+} tg_prelu_tflite_s8_params;
+
+void tg_prelu_tflite_s8(const tg_prelu_tflite_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output);
+
 /* float to int16 */
 typedef struct {
   uint32_t count;
@@ -1645,6 +1664,28 @@ typedef struct {
 } tg_reduce_max_s8_params;
 
 void tg_reduce_max_s8(const tg_reduce_max_s8_params *p, const int8_t *input, int8_t *output);
+
+/* mean over up to three runs of dimensions, rounded as LiteRT does */
+typedef struct {
+  uint32_t keep0;
+  uint32_t keep1;
+  uint32_t keep2;
+  uint32_t keep0_stride;
+  uint32_t keep1_stride;
+  uint32_t keep2_stride;
+  uint32_t drop0;
+  uint32_t drop1;
+  uint32_t drop2;
+  uint32_t drop0_stride;
+  uint32_t drop1_stride;
+  uint32_t drop2_stride;
+  int32_t start;
+  int32_t multiplier;
+  int8_t shift;
+  int8_t out_offset;
+} tg_reduce_mean_tflite_s8_params;
+
+void tg_reduce_mean_tflite_s8(const tg_reduce_mean_tflite_s8_params *p, const int8_t *input, int8_t *output);
 
 /* sum or mean over up to three runs of dimensions, in float */
 typedef struct {

@@ -115,3 +115,12 @@ class AvgPool(Op):
             out=mean_requant(source.quant, result.quant, area if self.count_include_pads else 1),
         )
         lowering.call(AVG_POOL, buffers, params)
+
+
+@dataclass(frozen=True)
+class ImageMean(AvgPool):
+    """The mean over a whole image, which a model has as one over dimensions. LiteRT rounds it otherwise than a pool."""
+
+    onnx_types: ClassVar[OnnxForms] = {}
+    tflite_types: ClassVar[TFLiteForms] = {}
+    glow_kind: ClassVar[str] = "AvgPool"

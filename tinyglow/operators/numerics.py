@@ -15,25 +15,15 @@ from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Lowering, Op, UnsupportedError
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.convolution.conv2d_scaled import CONV2D_SCALED, FLOAT_SCALE, ONCE, TWICE, ScaledConvParams
-from tinyglow.kernels.elementwise.arithmetic_tflite import (
-    ADD_TFLITE,
-    LEFT_SHIFT,
-    MUL_TFLITE,
-    ProductTfliteParams,
-    SumTfliteParams,
-)
-from tinyglow.kernels.elementwise.broadcast import lower_operands
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
 from tinyglow.kernels.elementwise.quantize_steps import AWAY, QUANTIZE_STEPS, TO_EVEN, QuantizeStepsParams
-from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AvgPoolTfliteParams
-from tinyglow.kernels.pooling.geometry import geometry
-from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTfliteParams, distance_table
 from tinyglow.numerics import onnx, tflite_tables
 from tinyglow.numerics.names import GLOW, ONNX, TFLITE
-from tinyglow.numerics.tflite import Multiplier, multiplier_of
+from tinyglow.numerics.tflite import multiplier_of
+from tinyglow.operators import litert
 from tinyglow.operators.add import Add
 from tinyglow.operators.arg_max import ArgMax
-from tinyglow.operators.avg_pool import AvgPool
+from tinyglow.operators.avg_pool import AvgPool, ImageMean
 from tinyglow.operators.clip import Clip
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.dequantize import Dequantize
@@ -44,17 +34,18 @@ from tinyglow.operators.leaky_relu import LeakyRelu
 from tinyglow.operators.max import Max
 from tinyglow.operators.min import Min
 from tinyglow.operators.mul import Mul
+from tinyglow.operators.prelu import SlopedPRelu
 from tinyglow.operators.quantize import Quantize
+from tinyglow.operators.reduce_mean import ReduceMean
 from tinyglow.operators.relu import Relu
 from tinyglow.operators.rescale import Rescale
+from tinyglow.operators.resize_bilinear import ResizeBilinear
 from tinyglow.operators.sigmoid import Sigmoid
 from tinyglow.operators.softmax import SoftMax
 from tinyglow.operators.sub import Sub
 from tinyglow.operators.tanh import Tanh
 
 Lower = Callable[[Node, Lowering], None]
-
-_HINT = "compile with --numerics glow"
 
 
 def lower_node(node: Node, lowering: Lowering) -> None:
@@ -67,7 +58,7 @@ def lower_node(node: Node, lowering: Lowering) -> None:
     lower = form(type(node.op), lowering.numerics)
     if lower is None:
         found = f"{node.op.kind} has no form with the numerics {lowering.numerics}"
-        raise UnsupportedError(found, "", _HINT)
+        raise UnsupportedError(found, "", litert.HINT)
     lower(node, lowering)
 
 
@@ -78,20 +69,13 @@ def form(kind: type[Op], numerics: str) -> Lower | None:
     return next((lower for known, lower in _FORMS[numerics].items() if issubclass(kind, known)), None)
 
 
-def _quants(node: Node, lowering: Lowering) -> list[QuantParams]:
-    """The parameters of the first input and of the result, which have one scale."""
-    types = [lowering.type_of(name) for name in (node.inputs[0], node.outputs[0])]
-    assert all(type_.quant for type_ in types), node
-    return [type_.quant for type_ in types if type_.quant]
-
-
 def _lower_exactly(node: Node, lowering: Lowering) -> None:
     """Only where the integers stay what they are."""
     types = [lowering.type_of(name) for name in (*node.inputs, *node.outputs)]
     quants = {type_.quant for type_ in types if type_.dtype == "int8"}
     if len(quants) > 1:
         found = f"{node.op.kind} of values with different scales, with the numerics {lowering.numerics}"
-        raise UnsupportedError(found, "one scale and zero point", _HINT)
+        raise UnsupportedError(found, "one scale and zero point", litert.HINT)
     node.op.lower(node, lowering)
 
 
@@ -118,13 +102,13 @@ def _lower_fully_connected(node: Node, lowering: Lowering) -> None:
 
 
 def _lower_layer(node: Node, lowering: Lowering, filters: Array, sizes: dict[str, int], rounding: int) -> None:
-    image, result = _quants(node, lowering)
+    image, result = litert.int8_ends(node, lowering)
     weights = lowering.type_of(node.inputs[1])
     channels = weights.channel_quant
     scales = channels.scales if channels else (weights.quant.scale,) * len(filters) if weights.quant else ()
     offsets = set(channels.offsets) if channels else {weights.quant.offset} if weights.quant else set()
     if len(offsets) != 1:
-        raise UnsupportedError("weights with a zero point for each unit", "one zero point", _HINT)
+        raise UnsupportedError("weights with a zero point for each unit", "one zero point", litert.HINT)
     one_scale = channels is None and isinstance(node.op, FullyConnected)
     words = _layer_words(scales, image, result, rounding, one_scale)
     low, high = _bounds(node.op, result, lowering.numerics)
@@ -171,7 +155,7 @@ def _bounds(op: Op, result: QuantParams, numerics: str) -> tuple[int, int]:
     if activation.kind == "RELU":
         return result.offset, 127
     if activation.kind != "CLIP":
-        raise UnsupportedError(f"the activation {activation} in a layer", "RELU or CLIP", _HINT)
+        raise UnsupportedError(f"the activation {activation} in a layer", "RELU or CLIP", litert.HINT)
     low, high = (bound_of(real, result, numerics) for real in activation.args)
     return low, high
 
@@ -187,7 +171,7 @@ def bound_of(real: float, result: QuantParams, numerics: str) -> int:
 
 
 def _lower_table(node: Node, lowering: Lowering) -> None:
-    source, result = _quants(node, lowering)
+    source, result = litert.int8_ends(node, lowering)
     of = _litert_table if lowering.numerics == TFLITE else _onnx_table
     table = lowering.constant(f"{node.outputs[0]}_table", of(node.op, source, result))
     operands = [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])]
@@ -225,77 +209,10 @@ def _onnx_table(op: Op, source: QuantParams, result: QuantParams) -> Array:
 def _lower_quantize(node: Node, lowering: Lowering) -> None:
     type_ = lowering.type_of(node.outputs[0])
     if type_.dtype != "int8" or type_.quant is None:
-        raise UnsupportedError(f"a float as {type_.dtype}", "int8", _HINT)
+        raise UnsupportedError(f"a float as {type_.dtype}", "int8", litert.HINT)
     ties = AWAY if lowering.numerics == TFLITE else TO_EVEN
     params = QuantizeStepsParams(type_.elements, type_.quant.scale, type_.quant.offset, ties)
     lowering.call(QUANTIZE_STEPS, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
-
-
-# Arithmetic of LiteRT
-
-
-def _lower_sum(node: Node, lowering: Lowering) -> None:
-    """Add and Sub (add.cc, sub.cc): the operands' scales over twice the larger one."""
-    operands = lower_operands(node, lowering)
-    x, y, result = operands.params
-    twice = 2 * max(x.scale, y.scale)
-    own, other = multiplier_of(x.scale / twice), multiplier_of(y.scale / twice)
-    out = multiplier_of(twice / ((1 << LEFT_SHIFT) * result.scale))
-    signs = (1, -1 if isinstance(node.op, Sub) else 1)
-    signs = signs[::-1] if operands.is_reversed else signs
-    params = SumTfliteParams(
-        **operands.loops,
-        **_product_fields(x, y, result, out),
-        input_shift=own.shift,
-        other_shift=other.shift,
-        input_sign=signs[0],
-        other_sign=signs[1],
-        input_multiplier=own.multiplier,
-        other_multiplier=other.multiplier,
-    )
-    operands.call(ADD_TFLITE, params, lowering)
-
-
-def _product_fields(x: QuantParams, y: QuantParams, result: QuantParams, out: Multiplier) -> dict[str, int]:
-    return {
-        "input_offset": x.offset,
-        "other_offset": y.offset,
-        "out_offset": result.offset,
-        "act_min": -128,
-        "act_max": 127,
-        "shift": out.shift,
-        "multiplier": out.multiplier,
-    }
-
-
-def _lower_product(node: Node, lowering: Lowering) -> None:
-    """Mul (mul.cc): the scales are multiplied and divided as floats."""
-    operands = lower_operands(node, lowering)
-    x, y, result = operands.params
-    out = multiplier_of(float(np.float32(x.scale) * np.float32(y.scale) / np.float32(result.scale)))
-    params = ProductTfliteParams(**operands.loops, **_product_fields(x, y, result, out))
-    operands.call(MUL_TFLITE, params, lowering)
-
-
-def _lower_avg_pool(node: Node, lowering: Lowering) -> None:
-    op = node.op
-    assert isinstance(op, AvgPool)
-    source, result = _quants(node, lowering)
-    padded = op.count_include_pads and any(op.window.pads)
-    if source != result or padded:
-        found = "an average pool with another scale than its input's, or that counts its padding"
-        raise UnsupportedError(found, "what LiteRT has", _HINT)
-    types = [lowering.type_of(name) for name in (node.inputs[0], node.outputs[0])]
-    params = AvgPoolTfliteParams(**geometry(op.window, types[0].shape, types[1].shape), act_min=-128, act_max=127)
-    lowering.call(AVG_POOL_TFLITE, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
-
-
-def _lower_softmax(node: Node, lowering: Lowering) -> None:
-    source, result = _quants(node, lowering)
-    rows, columns = lowering.type_of(node.inputs[0]).shape
-    table = lowering.constant(f"{node.name}_exponentials", distance_table(source.scale))
-    operands = [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])]
-    lowering.call(SOFTMAX_TFLITE, operands, SoftMaxTfliteParams(rows, columns, result.scale, result.offset))
 
 
 _COMMON: dict[Any, Lower] = {
@@ -313,11 +230,15 @@ _COMMON: dict[Any, Lower] = {
 _FORMS: dict[str, dict[Any, Lower]] = {
     TFLITE: _COMMON
     | {
-        Add: _lower_sum,
-        Sub: _lower_sum,
-        Mul: _lower_product,
-        AvgPool: _lower_avg_pool,
-        SoftMax: _lower_softmax,
+        Add: litert.lower_sum,
+        Sub: litert.lower_sum,
+        Mul: litert.lower_product,
+        ImageMean: litert.lower_mean,
+        ReduceMean: litert.lower_mean,
+        AvgPool: litert.lower_avg_pool,
+        SlopedPRelu: litert.lower_prelu,
+        ResizeBilinear: litert.lower_bilinear,
+        SoftMax: litert.lower_softmax,
         Max: _lower_exactly,
         Min: _lower_exactly,
     },

@@ -84,6 +84,20 @@ class PRelu(Op):
         lowering.call(PRELU, buffers, params)
 
 
+@dataclass(frozen=True)
+class SlopedPRelu(Op):
+    """Inputs: x, and slopes that broadcast to it. Exists in int8 graphs of the tflite numerics, which rounds once."""
+
+    elementwise: ClassVar[bool] = True
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (inputs[0],)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        x, slopes = inputs
+        return (np.where(x >= 0, x, slopes * x),)
+
+
 def _aligned(slope: Value, data: Array, shape: Shape, name: str, importer: Importer) -> Value:
     """Constant slopes with as many dimensions as ``shape``, one wide where they are repeated.
 

@@ -10,7 +10,7 @@ from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.op import Importer, Lowering, SourceNode
 from tinyglow.kernels.window import Window
-from tinyglow.operators.avg_pool import AvgPool
+from tinyglow.operators.avg_pool import AvgPool, ImageMean
 from tinyglow.operators.reduce import Reduce
 from tinyglow.operators.reduce_sum import lower_sum
 from tinyglow.operators.reshape import Reshape
@@ -48,7 +48,7 @@ class ReduceMean(Reduce):
         shape = value.type.shape
         if len(shape) != 4 or self.axes != (1, 2):
             return super().added_to_nhwc(node, value, importer)
-        return add_node(node, importer, AvgPool(Window((shape[1], shape[2]))), [value])
+        return add_node(node, importer, ImageMean(Window((shape[1], shape[2]))), [value])
 
     def reduce(self, x: Array, axes: tuple[int, ...]) -> Array:
         return x.mean(axis=axes, dtype=x.dtype)

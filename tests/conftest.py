@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from _pytest.terminal import TerminalReporter
 
+from tests.drawn_cases import DrawnCases
 from tests.needs import summary
 from tests.object_cache import ObjectCache
 from tests.progress import Progress
@@ -105,14 +106,25 @@ def _no_compiler(command: Sequence[str], cwd: Path | None, what: str) -> str:
     pytest.skip("compiles C, which is not in the quick run")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectCache]:
-    """C files that were compiled before, by this process or another of the run, are not compiled again."""
+@pytest.fixture(scope="session")
+def run_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run share."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if _is_worker(request.config) else base) / "objects"
+    return base.parent if _is_worker(request.config) else base
+
+
+@pytest.fixture(scope="session")
+def drawn(run_folder: Path) -> DrawnCases:
+    """Cases of kernels: those that were drawn before, by this process or another of the run, are not drawn again."""
+    return DrawnCases(run_folder / "drawn")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def objects(request: pytest.FixtureRequest, run_folder: Path) -> Iterator[ObjectCache]:
+    """C files that were compiled before, by this process or another of the run, are not compiled again."""
     with pytest.MonkeyPatch.context() as patch:
         run = _no_compiler if request.config.getoption("--quick") else toolchain._run
-        cache = ObjectCache(folder, run)
+        cache = ObjectCache(run_folder / "objects", run)
         patch.setattr(toolchain, "_run", cache)
         yield cache
 

@@ -8,11 +8,22 @@
 
 #include "tg_compact.h"
 
-/* Clang says nothing of the DSP extension of ARMv8-M; who compiles these files for such a core has it. */
-#if defined(__GNUC__) && (defined(__ARM_FEATURE_DSP) || (defined(__clang__) && defined(__ARM_ARCH_8M_MAIN__)))
+/* How the instructions are asked for: TG_HAS_DSP, in the inline assembly of GNU C, as whole loops are too; TG_DSP_ACLE, by
+ * the functions of the Arm C Language Extensions, which IAR's compiler has as well. TG_PLAIN_C, to be defined by who
+ * compiles, leaves out what GNU C has beyond C99 and ACLE. */
+#if !defined(__ARM_FEATURE_DSP)
+#define TG_HAS_DSP 0
+#define TG_DSP_ACLE 0
+#elif (defined(__GNUC__) || defined(__clang__)) && !defined(TG_PLAIN_C)
 #define TG_HAS_DSP 1
+#define TG_DSP_ACLE 0
+#elif defined(__ARM_ACLE) || defined(__ICCARM__)
+#include <arm_acle.h>
+#define TG_HAS_DSP 0
+#define TG_DSP_ACLE 1
 #else
 #define TG_HAS_DSP 0
+#define TG_DSP_ACLE 0
 #endif
 
 /* 1 to order instructions for the M7, which issues a load beside a multiplication; 0 for cores that load several words
@@ -26,18 +37,25 @@
 #endif
 
 /* For functions that are to stay one copy. */
-#if defined(__GNUC__)
+#if defined(__GNUC__) || defined(__clang__)
 #define TG_APART __attribute__((noinline, unused))
 #else
 #define TG_APART
 #endif
 
-/* Four neighbours as one word; where cores fault on such accesses, at a multiple of 4 only. */
+/* Four neighbours as one word; where cores fault on such accesses, at a multiple of 4 only. gcc and clang make one access of
+ * those to four bytes in a row; IAR's compiler has a word for it. */
+#if defined(__ICCARM__)
+#define TG_ANYWHERE __packed
+#endif
+
 static inline uint32_t tg_load4(const int8_t *x) {
 #if TG_HAS_DSP
   uint32_t word;
   __builtin_memcpy(&word, x, sizeof word);
   return word;
+#elif defined(__ICCARM__) && TG_DSP_ACLE
+  return *(const TG_ANYWHERE uint32_t *)x;
 #else
   return (uint32_t)(uint8_t)x[0] | (uint32_t)(uint8_t)x[1] << 8 | (uint32_t)(uint8_t)x[2] << 16 |
          (uint32_t)(uint8_t)x[3] << 24;
@@ -60,6 +78,8 @@ static TG_APART uint32_t tg_load_some(const int8_t *x, int32_t count) {
 static inline void tg_store4(int8_t *to, uint32_t word) {
 #if TG_HAS_DSP
   __builtin_memcpy(to, &word, sizeof word);
+#elif defined(__ICCARM__) && TG_DSP_ACLE
+  *(TG_ANYWHERE uint32_t *)to = word;
 #else
   for (int32_t i = 0; i < 4; i++) {
     to[i] = (int8_t)(uint8_t)(word >> 8 * i);
@@ -121,6 +141,8 @@ static inline uint32_t tg_even(uint32_t bytes) {
   uint32_t result;
   __asm__("sxtb16 %0, %1" : "=r"(result) : "r"(bytes));
   return result;
+#elif TG_DSP_ACLE
+  return (uint32_t)__sxtb16((int8x4_t)bytes);
 #else
   return tg_pack_halfwords((int32_t)((bytes & 0xFFu) ^ 0x80u) - 0x80, (int32_t)((bytes >> 16 & 0xFFu) ^ 0x80u) - 0x80);
 #endif
@@ -132,6 +154,8 @@ static inline uint32_t tg_odd(uint32_t bytes) {
   uint32_t result;
   __asm__("sxtb16 %0, %1, ror #8" : "=r"(result) : "r"(bytes));
   return result;
+#elif TG_DSP_ACLE
+  return (uint32_t)__sxtb16((int8x4_t)__ror(bytes, 8));
 #else
   return tg_even(bytes >> 8);
 #endif
@@ -143,6 +167,8 @@ static inline uint32_t tg_even_plus(uint32_t numbers, uint32_t bytes) {
   uint32_t result;
   __asm__("sxtab16 %0, %1, %2" : "=r"(result) : "r"(numbers), "r"(bytes));
   return result;
+#elif TG_DSP_ACLE
+  return (uint32_t)__sxtab16((int16x2_t)numbers, (int8x4_t)bytes);
 #else
   const uint32_t even = tg_even(bytes);
   return tg_pack_halfwords(tg_half(even, 0) + tg_half(numbers, 0), tg_half(even, 1) + tg_half(numbers, 1));
@@ -154,6 +180,8 @@ static inline uint32_t tg_odd_plus(uint32_t numbers, uint32_t bytes) {
   uint32_t result;
   __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(result) : "r"(numbers), "r"(bytes));
   return result;
+#elif TG_DSP_ACLE
+  return (uint32_t)__sxtab16((int16x2_t)numbers, (int8x4_t)__ror(bytes, 8));
 #else
   return tg_even_plus(numbers, bytes >> 8);
 #endif
@@ -165,6 +193,8 @@ static inline uint32_t tg_dot2(uint32_t a, uint32_t b, uint32_t sum) {
   uint32_t result;
   __asm__("smlad %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
   return result;
+#elif TG_DSP_ACLE
+  return (uint32_t)__smlad((int16x2_t)a, (int16x2_t)b, (int32_t)sum);
 #else
   return sum + (uint32_t)(tg_half(a, 0) * tg_half(b, 0)) + (uint32_t)(tg_half(a, 1) * tg_half(b, 1));
 #endif
@@ -176,6 +206,8 @@ static inline uint32_t tg_dot_low(uint32_t a, uint32_t b, uint32_t sum) {
   uint32_t result;
   __asm__("smlabb %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
   return result;
+#elif TG_DSP_ACLE
+  return (uint32_t)__smlabb((int32_t)a, (int32_t)b, (int32_t)sum);
 #else
   return sum + (uint32_t)(tg_half(a, 0) * tg_half(b, 0));
 #endif
@@ -187,6 +219,8 @@ static inline uint32_t tg_dot_high(uint32_t a, uint32_t b, uint32_t sum) {
   uint32_t result;
   __asm__("smlatt %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
   return result;
+#elif TG_DSP_ACLE
+  return (uint32_t)__smlatt((int32_t)a, (int32_t)b, (int32_t)sum);
 #else
   return sum + (uint32_t)(tg_half(a, 1) * tg_half(b, 1));
 #endif
@@ -198,6 +232,8 @@ static inline uint32_t tg_dot_low_high(uint32_t a, uint32_t b, uint32_t sum) {
   uint32_t result;
   __asm__("smlabt %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
   return result;
+#elif TG_DSP_ACLE
+  return (uint32_t)__smlabt((int32_t)a, (int32_t)b, (int32_t)sum);
 #else
   return sum + (uint32_t)(tg_half(a, 0) * tg_half(b, 1));
 #endif
@@ -209,6 +245,9 @@ static inline uint32_t tg_max4(uint32_t a, uint32_t b) {
   uint32_t result;
   __asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(result) : "r"(a), "r"(b) : "cc");
   return result;
+#elif TG_DSP_ACLE
+  (void)__ssub8((int8x4_t)a, (int8x4_t)b);
+  return (uint32_t)__sel((uint8x4_t)a, (uint8x4_t)b);
 #else
   uint32_t result = 0;
   for (uint32_t i = 0; i < 32; i += 8) {
@@ -229,14 +268,8 @@ static inline int32_t tg_scale_high(int32_t x, uint32_t scale, int32_t offset) {
   __asm__("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(shifted), "r"(scale & ~0xFFu), "r"(offset));
   return result;
 #else
-  /* With the multiplier's zeros at the end taken off, the product has 32 bits. */
-  uint32_t multiplier = scale >> 8;
-  uint32_t post = 24;
-  while (post > 1 && !(multiplier & 1)) {
-    multiplier >>= 1;
-    post--;
-  }
-  return ((int32_t)((uint32_t)shifted * multiplier + (1u << (post - 1))) >> post) + offset;
+  const int64_t product = (int64_t)shifted * (int32_t)(scale & ~0xFFu);
+  return (int32_t)((product + ((int64_t)1 << 31)) >> 32) + offset;
 #endif
 }
 
@@ -265,6 +298,8 @@ static inline int32_t tg_saturate_s8(int32_t x) {
   int32_t result;
   __asm__("ssat %0, #8, %1" : "=r"(result) : "r"(x) : "cc");
   return result;
+#elif TG_DSP_ACLE
+  return __ssat(x, 8);
 #else
   return x < -128 ? -128 : x > 127 ? 127 : x;
 #endif

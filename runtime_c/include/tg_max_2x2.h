@@ -57,7 +57,7 @@ static inline int8_t *tg_max_2x2(const int8_t *upper, const int8_t *lower, int32
 
 #else
 
-#if TG_HAS_DSP
+#if TG_HAS_DSP || TG_DSP_ACLE
 
 /* Two blocks of one channel at once, whose inputs are four neighbours in each row; or four channels of a block. */
 static TG_APART int8_t *tg_max_2x2_together(const int8_t *upper, const int8_t *lower, int32_t right, int32_t count,
@@ -92,7 +92,7 @@ static TG_APART int8_t *tg_max_2x2_together(const int8_t *upper, const int8_t *l
 static TG_APART int8_t *tg_max_2x2(const int8_t *upper, const int8_t *lower, int32_t right, int32_t step, int32_t count,
                                    int8_t *output) {
   int8_t *const end = output + count;
-#if TG_HAS_DSP
+#if TG_HAS_DSP || TG_DSP_ACLE
   const int8_t *const begin = output;
   output = tg_max_2x2_together(upper, lower, right, count, output);
   upper += step * (output - begin);

@@ -16,6 +16,7 @@ from tinyglow.ir.graph import Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Optimize
 from tinyglow.passes.dead_channels import multiplications
+from tinyglow.pipeline.execute import Execution
 from tinyglow.pipeline.fit import sample_inputs
 from tinyglow.pipeline.stations import target_of
 from tinyglow.quant.quantizer import Scheme
@@ -87,7 +88,11 @@ def cost(program: Program, board: Board) -> Row:
     """One inference on made-up input; times hardly depend on data. Bytes; flash and RAM as ``tinyglow run`` counts."""
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as folder:
         tinyglow.emit(program, folder)
-        done = tinyglow.simulate(folder, board, sample_inputs(program), "zig")
+        return cost_of(tinyglow.simulate(folder, board, sample_inputs(program), "zig"))
+
+
+def cost_of(done: Execution) -> Row:
+    """What one inference took."""
     sizes: Any = done.sizes
     (costs,) = done.costs
     return {

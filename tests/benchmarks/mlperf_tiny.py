@@ -15,10 +15,9 @@ from pathlib import Path
 import tinyglow
 from tests.benchmarks.measure import Row, Table, cost
 from tinyglow.ir.graph import Graph
-from tinyglow.ir.program import Program
 from tinyglow.passes.dead_channels import multiplications
 from tinyglow.pipeline.stations import target_of
-from tinyglow.targets.boards import Board, load_board
+from tinyglow.targets.boards import load_board
 
 TABLE = Path(__file__).with_name("mlperf_tiny.json")
 CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7")
@@ -67,12 +66,7 @@ def key(network: Network, core: str) -> str:
 def measure(folder: Path, network: Network, core: str) -> Row:
     """One row; macs: multiply-accumulates of the whole network, dead ones included."""
     graph, board = quantized(folder, network), load_board(core)
-    return figures(graph, tinyglow.lower(graph, target=target_of(board)), board)
-
-
-def figures(graph: Graph, program: Program, board: Board) -> Row:
-    """The row of a quantized network that was lowered for a board."""
-    return {**cost(program, board), "macs": multiplications(graph)}
+    return {**cost(tinyglow.lower(graph, target=target_of(board)), board), "macs": multiplications(graph)}
 
 
 def load_table() -> Table:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from tests.drawn_cases import DrawnCases
 from tinyglow.registry import KERNELS
 from tinyglow.resources import RUNTIME
-from tinyglow.testing import Case, budget, cases
+from tinyglow.testing import Case
 from tinyglow.testing.emulated import Core
 
 # Loops of ARMv6-M instructions, in a kernel's own file or in a header that it includes.
@@ -23,6 +23,9 @@ WITH_LOOPS = sorted(
 WITH_DSP = sorted(symbol for symbol, kernel in KERNELS.items() if "_dsp_" in kernel.c_file)
 
 
+EXAMPLES = {"quick": 20, "full": 500}
+
+
 def _check(core: Core, case: Case) -> None:
     core.run(case)
     if case.aliases or case.overlap is not None:
@@ -30,24 +33,18 @@ def _check(core: Core, case: Case) -> None:
 
 
 @pytest.mark.parametrize("symbol", sorted(KERNELS))
-@budget(quick=20, full=500)
-@given(data=st.data())
-def test_core_equals_numpy(core: Core, symbol: str, data: st.DataObject) -> None:
+def test_core_equals_numpy(core: Core, symbol: str, drawn: DrawnCases) -> None:
     """The core and numpy agree on every bit, in place too where that is allowed, and nothing else is written."""
-    _check(core, data.draw(cases(symbol)))
+    drawn.check(symbol, partial(_check, core), **EXAMPLES)
 
 
 @pytest.mark.parametrize("symbol", WITH_DSP)
-@budget(quick=20, full=500)
-@given(data=st.data())
-def test_other_dsp_cores_equal_numpy(dsp_core: Core, symbol: str, data: st.DataObject) -> None:
+def test_other_dsp_cores_equal_numpy(dsp_core: Core, symbol: str, drawn: DrawnCases) -> None:
     """Kernels with code for DSP instructions, whose order depends on the core, agree with numpy on all such cores."""
-    _check(dsp_core, data.draw(cases(symbol)))
+    drawn.check(symbol, partial(_check, dsp_core), **EXAMPLES)
 
 
 @pytest.mark.parametrize("symbol", WITH_LOOPS)
-@budget(quick=20, full=500)
-@given(data=st.data())
-def test_armv6m_loops_run_on_armv7m(armv7m_core: Core, symbol: str, data: st.DataObject) -> None:
+def test_armv6m_loops_run_on_armv7m(armv7m_core: Core, symbol: str, drawn: DrawnCases) -> None:
     """Loops written in ARMv6-M instructions compute the same where the assembler knows Thumb-2 too."""
-    _check(armv7m_core, data.draw(cases(symbol)))
+    drawn.check(symbol, partial(_check, armv7m_core), **EXAMPLES)

@@ -6,12 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from tests.drawn_cases import DRAWN, DrawnCases
 from tinyglow import resources
 from tinyglow.registry import KERNELS
-from tinyglow.testing import Case, budget, cases, covered_kernels, fixed_cases
+from tinyglow.testing import Case, covered_kernels
 from tinyglow.testing.frame import DamageError
 from tinyglow.testing.native import Library, build_library
 
@@ -26,23 +25,24 @@ def test_every_kernel_has_cases() -> None:
 
 
 @pytest.mark.parametrize("symbol", sorted(KERNELS))
-@budget(quick=200)
-@given(data=st.data())
-def test_c_equals_numpy(library: Library, symbol: str, data: st.DataObject) -> None:
+def test_c_equals_numpy(library: Library, symbol: str, drawn: DrawnCases) -> None:
     """C and numpy agree on every bit, and C writes its outputs and nothing else.
 
     A kernel that may overwrite its input computes the same when it does; a third of its cases or more may.
     """
-    case = data.draw(cases(symbol))
-    library.run(case)
-    if case.aliases or case.overlap is not None:
-        library.run(case, in_place=True)
+
+    def check(case: Case) -> None:
+        library.run(case)
+        if case.aliases or case.overlap is not None:
+            library.run(case, in_place=True)
+
+    drawn.check(symbol, check, quick=DRAWN)
 
 
 @pytest.mark.parametrize("symbol", IN_PLACE)
-def test_cases_are_run_in_place(symbol: str) -> None:
+def test_cases_are_run_in_place(symbol: str, drawn: DrawnCases) -> None:
     """Where a kernel may overwrite its input, its cases have enough of that kind."""
-    assert sum(bool(case.aliases) or case.overlap is not None for case in fixed_cases(symbol, 20)) >= 2
+    assert sum(bool(case.aliases) or case.overlap is not None for case in drawn(symbol, 20)) >= 2
 
 
 # What to spoil in the runtime's text, and the kernel whose cases must notice.
@@ -64,7 +64,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))
-def test_a_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
+def test_a_planted_fault_is_found(fault: str, drawn: DrawnCases, tmp_path: Path) -> None:
     """The quick examples tell a runtime with one small fault from the right one."""
     file, old, new, symbol = FAULTS[fault]
     root = tmp_path / "runtime_c"
@@ -78,7 +78,7 @@ def test_a_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
     spoilt = build_library(tmp_path, root=root)
     expected = DamageError if fault in ("one byte too many", "stray write") else AssertionError
     with pytest.raises(expected) as caught:
-        _run_all(spoilt, fixed_cases(symbol, 100))
+        _run_all(spoilt, drawn(symbol, 100))
     assert caught.type is expected
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.drawn_cases import DrawnCases
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Params, Role
 from tinyglow.kernels.convolution.conv2d import ChannelwiseParams, Conv2DParams
@@ -37,51 +38,54 @@ def _params(case: Case, kind: type[Any]) -> Any:
 
 
 @pytest.mark.parametrize("symbol", WITH_INPUT)
-@budget(25)
-@given(data=st.data())
-def test_a_batch_is_its_samples(symbol: str, data: st.DataObject) -> None:
+def test_a_batch_is_its_samples(symbol: str, drawn: DrawnCases) -> None:
     """The definition on several samples at once is the definition on each: constants have one row for all."""
-    case = data.draw(cases(symbol))
-    first = case.kernel.operands[0]
-    x = case.inputs[first.name]
-    samples = np.stack([x, x[::-1], np.roll(x, 1)])
-    arrays = [samples]
-    for operand in case.kernel.operands[1:]:
-        if operand.role is Role.OUT:
-            arrays.append(np.zeros((3, case.outputs[operand.name]), operand.dtype))
-        else:
-            arrays.append(case.inputs[operand.name][np.newaxis])
-    case.kernel.run(case.params, arrays)
-    for sample, row in zip(samples, arrays[-1], strict=True):
-        assert row.tobytes() == _run(case, **{first.name: sample}).tobytes()
+
+    def check(case: Case) -> None:
+        first = case.kernel.operands[0]
+        x = case.inputs[first.name]
+        samples = np.stack([x, x[::-1], np.roll(x, 1)])
+        arrays = [samples]
+        for operand in case.kernel.operands[1:]:
+            if operand.role is Role.OUT:
+                arrays.append(np.zeros((3, case.outputs[operand.name]), operand.dtype))
+            else:
+                arrays.append(case.inputs[operand.name][np.newaxis])
+        case.kernel.run(case.params, arrays)
+        for sample, row in zip(samples, arrays[-1], strict=True):
+            assert row.tobytes() == _run(case, **{first.name: sample}).tobytes()
+
+    drawn.check(symbol, check, quick=25)
 
 
 @pytest.mark.parametrize("symbol", IN_PLACE)
-@budget(25)
-@given(data=st.data())
-def test_in_place_is_the_same(symbol: str, data: st.DataObject) -> None:
+def test_in_place_is_the_same(symbol: str, drawn: DrawnCases) -> None:
     """The definition over its own input gives what it gives into a fresh buffer."""
-    case = data.draw(cases(symbol))
-    for name, array in case.expected().items():
-        assert array.tobytes() == case.expected(in_place=True)[name].tobytes()
+
+    def check(case: Case) -> None:
+        for name, array in case.expected().items():
+            assert array.tobytes() == case.expected(in_place=True)[name].tobytes()
+
+    drawn.check(symbol, check, quick=25)
 
 
 @pytest.mark.parametrize("symbol", covered_kernels())
-@budget(10)
-@given(data=st.data())
-def test_definitions_leave_their_inputs_alone(symbol: str, data: st.DataObject) -> None:
+def test_definitions_leave_their_inputs_alone(symbol: str, drawn: DrawnCases) -> None:
     """The definition reads its inputs and writes its outputs, all of them."""
-    case = data.draw(cases(symbol))
-    arrays: list[Array] = []
-    for operand in case.kernel.operands:
-        if operand.role is Role.OUT:
-            complement = ~case.expected()[operand.name].view(np.uint8)
-            arrays.append(complement.view(operand.dtype)[np.newaxis].copy())
-        else:
-            arrays.append(case.inputs[operand.name][np.newaxis].copy())
-            arrays[-1].flags.writeable = False
-    case.kernel.run(case.params, arrays)
-    assert arrays[-1][0].tobytes() == next(iter(case.expected().values())).tobytes()
+
+    def check(case: Case) -> None:
+        arrays: list[Array] = []
+        for operand in case.kernel.operands:
+            if operand.role is Role.OUT:
+                complement = ~case.expected()[operand.name].view(np.uint8)
+                arrays.append(complement.view(operand.dtype)[np.newaxis].copy())
+            else:
+                arrays.append(case.inputs[operand.name][np.newaxis].copy())
+                arrays[-1].flags.writeable = False
+        case.kernel.run(case.params, arrays)
+        assert arrays[-1][0].tobytes() == next(iter(case.expected().values())).tobytes()
+
+    drawn.check(symbol, check, quick=10)
 
 
 def _conv_case(data: st.DataObject) -> tuple[Case, Conv2DParams, Array, Array]:

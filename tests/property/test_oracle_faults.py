@@ -16,6 +16,7 @@ from tests.property.oracle import findings, main
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.kernels.activation import NO_ACTIVATION
+from tinyglow.numerics import glow
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.passes import bounds, chains, folding, rewrite, simplify, tidy, transposes, unfolded_batch_norm
 from tinyglow.passes.rewrite import Pass, rewriting
@@ -147,6 +148,21 @@ def shared_in_spite_of_attributes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CHECK, "simplifying", passes)
 
 
+def rounding_cut_off(patch: pytest.MonkeyPatch) -> None:
+    """int8's sums are cut off, not rounded: half a step too low on average."""
+    patch.setattr(glow, "requantize", mutated(glow.requantize, "(1 << r.post) >> 1", "0"))
+
+
+def wide_ranges(patch: pytest.MonkeyPatch) -> None:
+    """All ranges are 1.4 times as wide, which costs 3 dB: what a few roundings may cost by chance."""
+    true = quantizer.choose_params
+
+    def faulty(low: float, high: float, *arguments: Any, **options: Any) -> Any:
+        return true(1.4 * low, 1.4 * high, *arguments, **options)
+
+    patch.setattr(quantizer, "choose_params", faulty)
+
+
 FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "an activation is dropped": dropped_activation,
     "a value has another value's range": range_of_another_value,
@@ -188,6 +204,8 @@ FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         "lambda data: data.reshape(data.transpose(inverse).shape)",
     ),
     "attributes do not count": shared_in_spite_of_attributes,
+    "rounding is cut off": rounding_cut_off,
+    "ranges are too wide": wide_ranges,
 }
 
 

@@ -8,22 +8,22 @@ import re
 import shutil
 import struct
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
+from tests.drawn_cases import DRAWN, DrawnCases
 from tinyglow import resources
 from tinyglow.errors import ToolError
-from tinyglow.ir.kernel import Operand, Role
+from tinyglow.ir.kernel import Kernel, Operand, Role
 from tinyglow.registry import KERNELS
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.targets.boards import HOST, Board, load_board
-from tinyglow.testing import Case, covered_kernels, fixed_cases, is_full
+from tinyglow.testing import Case, covered_kernels, is_full
 from tinyglow.testing.dispatch import kernel_numbers, write_dispatch
 from tinyglow.testing.frame import params_bytes
 from tinyglow.testing.native import runtime_sources
@@ -35,6 +35,7 @@ WARNINGS = (
 )
 INCLUDE = "include"
 REPLAY = Path(__file__).with_name("replay.c")
+ALL_KERNELS = tuple(KERNELS.values())
 
 
 def _compiler(name: str, board: Board = HOST) -> Compiler:
@@ -85,7 +86,7 @@ def test_a_planted_conversion_is_refused(name: str, tmp_path: Path) -> None:
 
 # Undefined behaviour
 
-_TRAP_ON_ERROR = ("-g1", "-O1", "-fno-sanitize-recover=all")
+_TRAP_ON_ERROR = ("-g1", "-O0", "-fno-sanitize-recover=all")
 SANITIZERS = {
     "gcc": ("-fsanitize=address,undefined", *_TRAP_ON_ERROR),
     "clang": ("-fsanitize=address,undefined", *_TRAP_ON_ERROR),
@@ -94,8 +95,8 @@ SANITIZERS = {
 }
 
 
-def _replay(name: str, folder: Path, root: Path = resources.RUNTIME) -> Path:
-    """The program that runs cases from a file, built with the compiler's sanitizers."""
+def _replay(name: str, folder: Path, kernels: Collection[Kernel] = ALL_KERNELS, root: Path = resources.RUNTIME) -> Path:
+    """The program that runs cases of these kernels from a file, built with the compiler's sanitizers."""
     compiler = _compiler(name)
     probe = folder / "probe.c"
     probe.write_text("int main(void) { return 0; }\n", encoding="utf-8")
@@ -103,7 +104,9 @@ def _replay(name: str, folder: Path, root: Path = resources.RUNTIME) -> Path:
         compiler.compile_host([probe], folder / "probe", flags=SANITIZERS[name])
     except ToolError as error:
         pytest.skip(f"{name} has no sanitizer library: {error.problems[0].found}")
-    sources = [REPLAY, *runtime_sources(root), write_dispatch(folder)]
+    files = {Path(kernel.c_file).name for kernel in kernels}
+    sources = [path for path in runtime_sources(root) if path.name in files]
+    sources = [REPLAY, *sources, write_dispatch(folder, kernels)]
     return compiler.compile_host(sources, folder / "replay", include_dirs=[root / INCLUDE], flags=SANITIZERS[name])
 
 
@@ -114,13 +117,12 @@ def _given(case: Case, operand: Operand) -> bytes:
     return case.inputs[operand.name].tobytes()
 
 
-def _record(case: Case, in_place: bool) -> tuple[bytes, bytes]:
-    """A case as ``replay.c`` reads it, and its results as it should write them."""
+def _record(case: Case, in_place: bool, number: int) -> tuple[bytes, bytes]:
+    """A case as ``replay.c`` reads it, its kernel having that number, and its results as it should write them."""
     operands, expected = case.kernel.operands, case.expected(in_place)
     names = [operand.name for operand in operands]
     aliases = case.aliases if in_place else {}
     parameters = params_bytes(case.params)
-    number = kernel_numbers()[case.kernel.symbol]
     words = [
         struct.pack("<II", number, len(parameters)),
         parameters,
@@ -146,9 +148,12 @@ def _record(case: Case, in_place: bool) -> tuple[bytes, bytes]:
     return b"".join(words), b"".join(results)
 
 
-def _run(program: Path, cases: Sequence[tuple[Case, bool]], folder: Path) -> tuple[int, str, bool]:
+def _run(
+    program: Path, cases: Sequence[tuple[Case, bool]], folder: Path, kernels: Collection[Kernel] = ALL_KERNELS
+) -> tuple[int, str, bool]:
     """Exit status, messages, and whether all results are right."""
-    records = [_record(case, in_place) for case, in_place in cases]
+    numbers = kernel_numbers(kernels)
+    records = [_record(case, in_place, numbers[case.kernel.symbol]) for case, in_place in cases]
     (folder / "cases.bin").write_bytes(b"".join(record for record, _ in records))
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
     command = [str(program), str(folder / "cases.bin"), str(folder / "results.bin")]
@@ -159,17 +164,16 @@ def _run(program: Path, cases: Sequence[tuple[Case, bool]], folder: Path) -> tup
     return done.returncode, done.stderr, same
 
 
-@cache
-def _all_cases() -> list[tuple[Case, bool]]:
+def _all_cases(drawn: DrawnCases) -> list[tuple[Case, bool]]:
     """Cases of all kernels, each with whether it is to run in place."""
-    found = [case for symbol in covered_kernels() for case in fixed_cases(symbol, 1000 if is_full() else 40)]
+    found = [case for symbol in covered_kernels() for case in drawn(symbol, 1000 if is_full() else 40)]
     return [(case, in_place) for case in found for in_place in (False, True) if case.aliases or not in_place]
 
 
 @pytest.mark.parametrize("name", sorted(SANITIZERS))
-def test_sanitizers_find_nothing(name: str, tmp_path: Path) -> None:
+def test_sanitizers_find_nothing(name: str, drawn: DrawnCases, tmp_path: Path) -> None:
     """No case makes a kernel access memory outside of its operands or do what C leaves undefined."""
-    status, messages, same = _run(_replay(name, tmp_path), _all_cases(), tmp_path)
+    status, messages, same = _run(_replay(name, tmp_path), _all_cases(drawn), tmp_path)
     assert (status, messages) == (0, "")
     assert same
 
@@ -192,11 +196,12 @@ PLANTED = {
         *((name, "read past the end") for name in SANITIZERS if "address" in SANITIZERS[name][0]),
     ],
 )
-def test_sanitizers_find_a_planted_fault(name: str, fault: str, tmp_path: Path) -> None:
+def test_sanitizers_find_a_planted_fault(name: str, fault: str, drawn: DrawnCases, tmp_path: Path) -> None:
     """The sanitizers are in force: the cases show a signed overflow, and a read of one byte too many."""
     file, old, new, symbol = PLANTED[fault]
-    program = _replay(name, tmp_path, _spoilt(tmp_path, file, old, new))
-    status, messages, _ = _run(program, [(case, False) for case in fixed_cases(symbol, 200)], tmp_path)
+    kernels = [KERNELS[symbol]]
+    program = _replay(name, tmp_path, kernels, _spoilt(tmp_path, file, old, new))
+    status, messages, _ = _run(program, [(case, False) for case in drawn(symbol, DRAWN)], tmp_path, kernels)
     assert status != 0
     assert re.search("overflow", messages)
 

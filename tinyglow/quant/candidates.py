@@ -108,12 +108,25 @@ class Candidates:
         """Of the namesakes, those whose names no value of the graph has."""
         return {name: range_ for name, range_ in self._namesakes(group).items() if name not in self.graph.values}
 
+    def _of_maker(self, group: str, named: Mapping[str, Range]) -> dict[str, Range]:
+        """Entries under the name of what makes the elements, where none of them agrees with those of what moves them.
+
+        Glow numbers the transposes of a network in the order in which it makes them, so a number that we have too may
+        be that of another one.
+        """
+        names = [name for name in self._stems[stem(group)] if name not in self.graph.values]
+        found = {name: self.entries[name] for name in names}
+        agreeing = (agree(own, other) for own in found.values() for other in named.values())
+        return {} if any(agreeing) else found
+
     def _first_candidates(self, group: str) -> dict[str, Range]:
         if not self._stems[stem(group)]:
             return {}  # Glow has no node of the maker's name, and what moves there moves something else
         named = {name: self.entries[name] for name in self.members[group] if name in self.entries}
         if not named:
             return self._unclaimed(group)
+        if group not in named:
+            named |= self._of_maker(group, named)
         if self._is_one(group, named):
             return named
         # Of names that contradict each other, those of inputs, and those without namesakes, are sure.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ def fitting_biases(
     return bias, [max(float(s), abs(float(b - m))) for s, b, m in zip(spread, bias, means, strict=True)]
 
 
+@cache
 @st.composite
 def activation_bounds(draw: st.DrawFn, out_offset: int) -> tuple[int, int]:
     """Limits of a fused activation: none, a ReLU's, or any."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache, lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -18,22 +19,26 @@ T = TypeVar("T")
 _SEEDS = st.integers(0, 2**32 - 1)
 
 
+@lru_cache(1024)  # hypothesis checks each new strategy, which takes longer than to draw from it
 def weighted(*choices: tuple[int, st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
     """One of several strategies, each as often as its weight says."""
     indices = [index for index, (weight, _) in enumerate(choices) for _ in range(weight)]
     return st.sampled_from(indices).flatmap(lambda index: choices[index][1])
 
 
+@cache
 def offsets() -> st.SearchStrategy[int]:
     """An int8 quantization offset: any, the limits and 0 often."""
     return weighted((1, st.integers(-128, 127)), (1, st.sampled_from((0, -128, 127))))
 
 
+@cache
 def counts() -> st.SearchStrategy[int]:
     """Number of elements of an elementwise kernel: some few, or more than int8 has values; seldom none."""
     return weighted((3, st.integers(1, 40)), (4, st.integers(256, 300)), (1, st.just(0)))
 
 
+@cache
 def scales(lowest: int = -40, highest: int = 20) -> st.SearchStrategy[float]:
     """Positive float32 values from 2**lowest to below 2**(highest + 1).
 
@@ -47,6 +52,7 @@ def scales(lowest: int = -40, highest: int = 20) -> st.SearchStrategy[float]:
     return st.builds(lambda significand, power: glow.float32(math.ldexp(significand, power)), significands, exponents)
 
 
+@lru_cache(1024)
 def requant_params(magnitude: float | None = None, offset: int | None = None) -> st.SearchStrategy[glow.Requant]:
     """Constants that ``glow.requantize_params`` makes of scales of all magnitudes.
 
@@ -65,6 +71,7 @@ def requant_params(magnitude: float | None = None, offset: int | None = None) ->
     return st.builds(glow.requantize_params, weighted((6, scales(middle - 2, middle + 1)), (1, anything)), drawn)
 
 
+@cache
 def any_requant() -> st.SearchStrategy[glow.Requant]:
     """Constants of the whole range of their types, whether or not any scale leads to them."""
     words = st.one_of(

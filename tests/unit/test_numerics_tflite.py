@@ -85,3 +85,19 @@ def test_the_commands_take_a_numerics(tmp_path: Path) -> None:
     answer = run_cli("compile", path, "--board", "host", "--numerics", "tflite", "-o", tmp_path / "bundle")
     assert answer.status == 0, answer
     assert (tmp_path / "bundle/tg_conv2d_scaled_s8.c").exists()
+
+
+def test_a_float_model_takes_a_numerics_too(tmp_path: Path) -> None:
+    """Its scales are those of its profile; the rounding is LiteRT's, and C on this machine is the numpy definition."""
+    case = cases.case("conv_valid_relu")
+    graph = tinyglow.load(saved(tmp_path, case.model), "net")
+    (name,) = graph.inputs
+    profile = tinyglow.profile(graph, {name: case.inputs})
+    glow, litert = (
+        tinyglow.lower(tinyglow.quantize(graph, profile, numerics=numerics)) for numerics in ("glow", "tflite")
+    )
+    assert {call.kernel.symbol for call in litert.calls} != {call.kernel.symbol for call in glow.calls}
+    inputs = {name: case.inputs}
+    ours, theirs = (next(iter(tinyglow.interpret(program, inputs).values())) for program in (glow, litert))
+    assert np.abs(ours.astype(int) - theirs).max() <= 1
+    assert all(result.equal for result in tinyglow.verify(litert, HOST, inputs))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tinyglow import resources
 from tinyglow.bundle.c_names import is_taken
 from tinyglow.bundle.header import BundleInfo, bundle_info, write_header
 from tinyglow.bundle.kernel_header import kernel_header
+from tinyglow.bundle.kernel_source import kernel_source
 from tinyglow.bundle.options import UTILS, BundleOptions
 from tinyglow.bundle.render import for_size, hex_float, render
 from tinyglow.errors import InputError, Problem
@@ -143,10 +144,9 @@ def _runtime_files(kernels: list[Kernel], compact: bool) -> dict[str, str]:
     files = {"tg_kernels.h": kernel_header(kernels)}
     texts = [files["tg_kernels.h"]]
     for kernel in kernels:
-        path = resources.RUNTIME / "src" / kernel.c_file
-        text = path.read_text(encoding="utf-8")
-        files[path.name] = for_size(text) if compact else text
-        texts.append(files[path.name])
+        name, text = PurePosixPath(kernel.c_file).name, kernel_source(kernel)
+        files[name] = for_size(text) if compact else text
+        texts.append(files[name])
     while texts:
         for header in _includes(texts.pop()):
             if header not in files:

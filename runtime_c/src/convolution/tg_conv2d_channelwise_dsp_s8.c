@@ -3,8 +3,8 @@
  *
  * The input's offset is folded into the bias; taps outside the image are that offset, which stands for 0.0. */
 #include "tg_dsp_tile.h"
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
-#include "tg_numerics.h"
 
 /* All channels of the four pixels that are laid out, of which count are wanted, or the maximum of all. */
 static TG_APART void finish_tile(const tg_conv2d_channelwise_dsp_s8_params *p, const tg_dsp_sizes *s, int32_t groups,
@@ -23,7 +23,7 @@ static TG_APART void finish_tile(const tg_conv2d_channelwise_dsp_s8_params *p, c
       const int32_t largest = tg_max(tg_max(sum[0], sum[1]), tg_max(sum[2], sum[3]));
       TG_COMPACT
       for (int32_t pixel = 0; pixel < count; pixel++) {
-        const int32_t x = tg_requantize(p->pool ? largest : sum[pixel], &out);
+        const int32_t x = tg_epilogue(p->pool ? largest : sum[pixel], &out);
         output[pixel * out_c] = tg_activate_s8(x, p->act_min, p->act_max, p->leaky, &p->negative);
       }
       output++;

@@ -3,8 +3,8 @@
  * Channel by channel: a filter is laid out in scratch [kernel_h][kernel_w][in_c or 1], then it goes over all images.
  * output = clamp(requantize(bias + sum of (input - in_offset) * weight)), where taps outside the image are left out;
  * with word_bits each channel has its own multiplier (15 bits) and shifts (5 bits each), after its bias. */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
-#include "tg_numerics.h"
 #include "tg_packed.h"
 
 /* The sum over one window, whose first row and column may be outside the image. */
@@ -51,7 +51,7 @@ void tg_conv2d_packed_s8(const tg_conv2d_packed_s8_params *p, const int8_t *inpu
         for (int32_t x = 0; x < p->out_w; x++) {
           const int32_t sum = bias + window_sum(p, image, filter, channels, y * p->stride_h - p->pad_top,
                                                 x * p->stride_w - p->pad_left);
-          *pixel = tg_clamp_s8(tg_requantize(sum, &out), p->act_min, p->act_max);
+          *pixel = tg_clamp_s8(tg_epilogue(sum, &out), p->act_min, p->act_max);
           pixel += p->out_c;
         }
       }

@@ -6,8 +6,8 @@
  *
  * output = clamp(requantize(bias + sum of input * (weights - weights_offset))). */
 #include "tg_dsp.h"
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
-#include "tg_numerics.h"
 
 static inline uint32_t step(uint32_t bytes, const int8_t *w, uint32_t sum) {
   const uint32_t weights = tg_load4(w);
@@ -181,7 +181,7 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
     const uint32_t last = tg_load_some(input + 4 * groups, rest);
     const uint32_t minus = p->weights_offset ? (uint32_t)-p->weights_offset * sum_of(input, groups, last) : 0;
     int32_t unit = 0;
-#if TG_HAS_DSP
+#if TG_HAS_DSP && TG_EPILOGUE_FUSED
     if (!rest && groups && units >= 4) {
       w = fours(p, input, w, bias, minus, units >> 2, output);
       unit = units & ~3;
@@ -194,7 +194,7 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
       TG_COMPACT
       for (int32_t i = 0; i < count; i++) {
         const int32_t sum = (int32_t)(sums[i] + (uint32_t)bias[unit] + minus);
-        output[unit++] = (int8_t)tg_saturate_s8(tg_requantize(sum, &out));
+        output[unit++] = (int8_t)tg_saturate_s8(tg_epilogue(sum, &out));
       }
     }
     if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {

@@ -8,8 +8,8 @@
  * bias: sums of x * weight start there, and weights_offset times the sum of all inputs is taken off. */
 #include "tg_compact.h"
 #include "tg_core.h"
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
-#include "tg_numerics.h"
 
 /* sums[0 .. 3] += x * {byte 0, lower half, byte 2, upper half} over count terms. */
 static const int8_t *terms(const int8_t *x, const int8_t *weights, uint32_t count, uint32_t *sums) {
@@ -141,7 +141,7 @@ void tg_fully_connected_four_units_s8(const tg_fully_connected_four_units_s8_par
       TG_COMPACT
       for (uint32_t i = 0; i < count; i++) {
         const uint32_t sum = sums[i] - offset + (uint32_t)*b++;
-        *output++ = tg_clamp_s8(tg_requantize((int32_t)sum, &out), p->act_min, p->act_max);
+        *output++ = tg_clamp_s8(tg_epilogue((int32_t)sum, &out), p->act_min, p->act_max);
       }
       left -= count;
     }

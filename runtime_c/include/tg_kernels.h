@@ -682,34 +682,6 @@ typedef struct {
 
 void tg_conv2d_s8(const tg_conv2d_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, int8_t *output);
 
-/* 2-D convolution, scaled as LiteRT or onnxruntime does it */
-typedef struct {
-  uint16_t in_h;
-  uint16_t in_w;
-  uint16_t in_c;
-  uint16_t out_h;
-  uint16_t out_w;
-  uint16_t out_c;
-  uint8_t kernel_h;
-  uint8_t kernel_w;
-  uint8_t stride_h;
-  uint8_t stride_w;
-  uint8_t pad_top;
-  uint8_t pad_left;
-  uint8_t dilation_h;
-  uint8_t dilation_w;
-  uint16_t group;
-  uint16_t images;
-  int16_t in_offset;
-  int16_t out_offset;
-  int16_t filter_offset;
-  int8_t act_min;
-  int8_t act_max;
-  uint8_t rounding;
-} tg_conv2d_scaled_s8_params;
-
-void tg_conv2d_scaled_s8(const tg_conv2d_scaled_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias, const int32_t *channels, int8_t *output);
-
 /* 2-D convolution of int16 by int8, with sums of 64 bits */
 typedef struct {
   uint16_t in_h;

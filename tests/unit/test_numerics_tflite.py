@@ -84,7 +84,7 @@ def test_the_commands_take_a_numerics(tmp_path: Path) -> None:
     assert answer.status == 0, answer
     answer = run_cli("compile", path, "--board", "host", "--numerics", "tflite", "-o", tmp_path / "bundle")
     assert answer.status == 0, answer
-    assert (tmp_path / "bundle/tg_conv2d_scaled_s8.c").exists()
+    assert (tmp_path / "bundle/tg_conv2d_channelwise_tflm_s8.c").exists()
 
 
 def test_a_float_model_takes_a_numerics_too(tmp_path: Path) -> None:

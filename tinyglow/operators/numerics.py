@@ -6,20 +6,31 @@ numerics computes. An operator that is not listed here has no form with that num
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Lowering, Op, UnsupportedError
-from tinyglow.ir.types import QuantParams
-from tinyglow.kernels.convolution.conv2d_scaled import CONV2D_SCALED, FLOAT_SCALE, ONCE, TWICE, ScaledConvParams
+from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.kernels.accumulator import check_accumulator
+from tinyglow.kernels.convolution.conv2d import portable_variant as convolution_portable_variant
+from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.kernels.convolution.variants import VARIANTS as CONVOLUTION_VARIANTS
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
 from tinyglow.kernels.elementwise.quantize_steps import AWAY, QUANTIZE_STEPS, TO_EVEN, QuantizeStepsParams
+from tinyglow.kernels.fully_connected.fully_connected import portable_variant as dense_portable_variant
+from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
+from tinyglow.kernels.fully_connected.variants import VARIANTS as DENSE_VARIANTS
 from tinyglow.numerics import onnx, tflite_tables
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.onnx import ONNX as EPILOGUE_OF_ONNX
+from tinyglow.numerics.epilogues.tflite import TFLITE as ONCE
+from tinyglow.numerics.epilogues.tflm import TFLM as TWICE
+from tinyglow.numerics.glow import Requant
 from tinyglow.numerics.names import GLOW, ONNX, TFLITE
-from tinyglow.numerics.tflite import multiplier_of
 from tinyglow.operators import litert
 from tinyglow.operators.add import Add
 from tinyglow.operators.arg_max import ArgMax
@@ -86,65 +97,109 @@ def _lower_convolution(node: Node, lowering: Lowering) -> None:
     op = node.op
     assert isinstance(op, Conv2D)
     image, _, _, out = (lowering.type_of(name) for name in (*node.inputs, node.outputs[0]))
-    rounding = FLOAT_SCALE if lowering.numerics == ONNX else TWICE
-    _lower_layer(node, lowering, lowering.data_of(node.inputs[1]), op.sizes(image, out), rounding)
+    epilogue = EPILOGUE_OF_ONNX if lowering.numerics == ONNX else TWICE
+    filters = lowering.data_of(node.inputs[1])
+    _choose_convolution(node, lowering, filters, op.sizes(image, out), epilogue)
 
 
 def _lower_fully_connected(node: Node, lowering: Lowering) -> None:
-    """As a 1x1 convolution of rows."""
-    weights = lowering.data_of(node.inputs[1])
-    rows, depth = lowering.type_of(node.inputs[0]).shape
-    names = ("in_h", "in_w", "out_h", "out_w", "kernel_h", "kernel_w", "stride_h", "stride_w")
-    sizes = dict.fromkeys((*names, "dilation_h", "dilation_w", "group"), 1)
-    sizes |= {"in_c": depth, "out_c": weights.shape[1], "pad_top": 0, "pad_left": 0, "images": rows}
-    rounding = FLOAT_SCALE if lowering.numerics == ONNX else ONCE
-    _lower_layer(node, lowering, np.ascontiguousarray(weights.T), sizes, rounding)
-
-
-def _lower_layer(node: Node, lowering: Lowering, filters: Array, sizes: dict[str, int], rounding: int) -> None:
-    image, result = litert.int8_ends(node, lowering)
+    """With a scale for each unit as a 1x1 convolution over the rows."""
     weights = lowering.type_of(node.inputs[1])
-    channels = weights.channel_quant
-    scales = channels.scales if channels else (weights.quant.scale,) * len(filters) if weights.quant else ()
-    offsets = set(channels.offsets) if channels else {weights.quant.offset} if weights.quant else set()
-    if len(offsets) != 1:
-        raise UnsupportedError("weights with a zero point for each unit", "one zero point", litert.HINT)
-    one_scale = channels is None and isinstance(node.op, FullyConnected)
-    words = _layer_words(scales, image, result, rounding, one_scale)
+    matrix = np.ascontiguousarray(lowering.data_of(node.inputs[1]).T)
+    rows, depth = lowering.type_of(node.inputs[0]).shape
+    epilogue = EPILOGUE_OF_ONNX if lowering.numerics == ONNX else ONCE
+    if weights.channel_quant is not None:
+        names = ("in_h", "in_w", "out_h", "out_w", "kernel_h", "kernel_w", "stride_h", "stride_w")
+        sizes = dict.fromkeys((*names, "dilation_h", "dilation_w", "group"), 1)
+        sizes |= {"in_c": depth, "out_c": len(matrix), "pad_top": 0, "pad_left": 0, "images": rows}
+        _choose_convolution(node, lowering, matrix[:, np.newaxis, np.newaxis], sizes, epilogue)
+        return
+    image, result = litert.int8_ends(node, lowering)
+    assert weights.quant is not None
+    bias = lowering.data_of(node.inputs[2])
+    check_accumulator(matrix, weights.quant, image, bias)
+    folded = bias - image.offset * (matrix.astype(np.int64) - weights.quant.offset).sum(axis=1)
+    check_accumulator(matrix, weights.quant, QuantParams(image.scale, 0), folded)
+    # LiteRT multiplies the scales of one tensor each as floats (kernel_util.cc).
+    product = float(np.float32(image.scale) * np.float32(weights.quant.scale))
+    out = _constants(epilogue, product, result)
+    params = FullyConnectedParams(rows, depth, len(matrix), weights.quant.offset, -128, 127, out)
+    layer = DenseLayer(node, matrix, folded.astype(np.int32), params, image.offset, epilogue)
+    spans = np.abs(matrix.astype(np.int64) - weights.quant.offset).sum(axis=1) * 255 + np.abs(bias.astype(np.int64))
+    _require_room(epilogue, [(-int(span), int(span)) for span in spans], [out] * len(matrix))
+    others = (family(layer, lowering) for family in DENSE_VARIANTS)
+    variants = [variant for variant in others if variant is not None]
+    lowering.choose([dense_portable_variant(layer, lowering), *variants])
+
+
+def _choose_convolution(
+    node: Node, lowering: Lowering, filters: Array, sizes: dict[str, Any], epilogue: Epilogue
+) -> None:
+    """The fastest kernel for a convolution whose loop takes the epilogue."""
+    image, result = litert.int8_ends(node, lowering)
+    params = _filter_params(lowering.type_of(node.inputs[1]), len(filters))
+    bias = lowering.data_of(node.inputs[2])
+    for rows, own, term in zip(filters, params, bias, strict=True):
+        check_accumulator(rows.reshape(1, -1), own, image, np.array([term]))
     low, high = _bounds(node.op, result, lowering.numerics)
-    params = ScaledConvParams(
-        **sizes,
+    layer = ConvLayer(
+        node=node,
+        sizes=sizes,
+        filters=filters,
+        filter_offsets=np.array([own.offset for own in params], np.int32),
+        bias=bias,
+        requants=[_constants(epilogue, image.scale * own.scale, result) for own in params],
         in_offset=image.offset,
-        out_offset=result.offset,
-        filter_offset=offsets.pop(),
-        act_min=low,
-        act_max=high,
-        rounding=rounding,
+        out=result,
+        activation={"act_min": low, "act_max": high, "leaky": 0, "negative": Requant(0, 0, 1, result.offset)},
+        per_channel=True,
+        epilogue=epilogue,
     )
-    operands = [lowering.buffer(node.inputs[0]), lowering.constant(node.inputs[1], filters)]
-    operands.append(lowering.constant(node.inputs[2], lowering.data_of(node.inputs[2])))
-    operands.append(lowering.constant(f"{node.inputs[1]}_channels", words))
-    lowering.call(CONV2D_SCALED, [*operands, lowering.buffer(node.outputs[0])], params)
+    layer = _with_constant_channels(layer)
+    least, most = layer.sum_bounds()
+    _require_room(epilogue, list(zip(least.tolist(), most.tolist(), strict=True)), layer.requants)
+    others = (family(layer, lowering) for family in CONVOLUTION_VARIANTS)
+    variants = [variant for variant in others if variant is not None]
+    lowering.choose([convolution_portable_variant(layer, lowering), *variants])
 
 
-def _layer_words(
-    scales: tuple[float, ...], image: QuantParams, result: QuantParams, rounding: int, one_scale: bool
-) -> Array:
-    """int32 [units, 2]: what scales the sums.
+def _with_constant_channels(layer: ConvLayer) -> ConvLayer:
+    """Channels without weights have a constant result, which a small sum and a scale of 1 give too.
 
-    LiteRT multiplies the scales as doubles, those of a fully connected layer with one scale as floats (kernel_util.cc);
-    onnxruntime computes with floats (qlinearconv.cc).
+    Converters give them weights' scales near 0, and so biases that leave no room for the multiplier.
     """
-    words = np.zeros((len(scales), 2), np.int32)
-    for unit, scale in enumerate(scales):
-        if rounding == FLOAT_SCALE:
-            product = np.float32(image.scale) * np.float32(scale) / np.float32(result.scale)
-            words[unit, 0] = np.float32(product).view(np.int32)
-            continue
-        product = image.scale * scale
-        by = multiplier_of((float(np.float32(product)) if one_scale else product) / result.scale)
-        words[unit] = by.multiplier, by.shift
-    return words
+    least, most = layer.sum_bounds()
+    bias, requants = layer.bias.copy(), list(layer.requants)
+    for channel in np.flatnonzero(least == most).tolist():
+        own = requants[channel]
+        if not layer.epilogue.holds(int(least[channel]), own):
+            result = layer.epilogue.requantize(bias[channel : channel + 1], own) - own.offset
+            bias[channel] = np.clip(result, -256, 256)[0]
+            requants[channel] = layer.epilogue.constants(1.0, own.offset)
+    return replace(layer, bias=bias, requants=requants)
+
+
+def _filter_params(type_: TensorType, units: int) -> list[QuantParams]:
+    """The parameters of each unit's weights."""
+    if type_.channel_quant is not None:
+        return type_.channel_quant.channels()
+    assert type_.quant is not None
+    return [type_.quant] * units
+
+
+def _constants(epilogue: Epilogue, product: float, result: QuantParams) -> Requant:
+    """The constants for a product of the input's and the weights' scale: a double, but a float in onnxruntime."""
+    if epilogue is EPILOGUE_OF_ONNX:
+        product = float(np.float32(np.float32(product) / np.float32(result.scale)))
+        return epilogue.constants(product, result.offset)
+    return epilogue.constants(product / result.scale, result.offset)
+
+
+def _require_room(epilogue: Epilogue, bounds: list[tuple[int, int]], constants: Sequence[Requant]) -> None:
+    """Raises UnsupportedError unless the epilogue is defined for all sums."""
+    if not epilogue.holds_for(bounds, constants):
+        largest = max(abs(end) for pair in bounds for end in pair)
+        raise UnsupportedError(f"a sum of up to {largest}", "sums that leave room for the multiplier", litert.HINT)
 
 
 def _bounds(op: Op, result: QuantParams, numerics: str) -> tuple[int, int]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from hypothesis import strategies as st
 
-from tinyglow.kernels.convolution.conv2d_scaled import CONV2D_SCALED, FLOAT_SCALE, ONCE, TWICE, ScaledConvParams
 from tinyglow.kernels.elementwise.arithmetic_tflite import (
     ADD_TFLITE,
     MUL_TFLITE,
@@ -24,7 +22,6 @@ from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTflit
 from tinyglow.numerics.tflite import Multiplier, multiplier_of
 from tinyglow.testing.case import Case
 from tinyglow.testing.generators.arithmetic import reductions, two_operands
-from tinyglow.testing.layer_values import fitting_biases, geometries, input_images
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import counts, float32_arrays, int8_arrays, offsets, scales, weighted, windows
 
@@ -44,29 +41,6 @@ def _bounds(draw: st.DrawFn) -> dict[str, int]:
         return {"act_min": -128, "act_max": 127}
     low, high = sorted((draw(offsets()), draw(offsets())))
     return {"act_min": low, "act_max": high}
-
-
-@generates(CONV2D_SCALED)
-@st.composite
-def _conv2d_scaled(draw: st.DrawFn) -> Case:
-    out_offset, filter_offset = draw(offsets()), draw(offsets())
-    fields, terms = draw(geometries(out_offset))
-    for name in ("leaky", "negative"):
-        fields.pop(name)
-    units = fields["out_c"]
-    data, outputs = draw(input_images(fields))
-    filters = draw(int8_arrays(units * terms, filter_offset))
-    weights = filters.reshape(units, terms)
-    bias, spread = draw(fitting_biases(data, fields["in_offset"], weights, [filter_offset] * units))
-    rounding = draw(st.sampled_from((FLOAT_SCALE, ONCE, TWICE)))
-    few = [draw(_multipliers(magnitude)) for magnitude in spread[:5]]
-    words = np.array([(few[i % len(few)].multiplier, few[i % len(few)].shift) for i in range(units)], np.int32)
-    if rounding == FLOAT_SCALE:
-        real = words[:, 0] * 2.0 ** (words[:, 1] - 31.0)
-        words[:, 0], words[:, 1] = real.astype(np.float32).view(np.int32), 0
-    params = ScaledConvParams(**fields, out_offset=out_offset, filter_offset=filter_offset, rounding=rounding)
-    inputs = {"input": data, "filter": filters, "bias": bias, "channels": words.ravel()}
-    return Case(CONV2D_SCALED, params, inputs, outputs)
 
 
 @st.composite

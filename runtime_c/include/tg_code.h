@@ -1,4 +1,4 @@
-/* What surrounds a layer's weights that are code (see tg_code of tg_kernels.h): inputs to words, sums to outputs. */
+/* What surrounds a layer's weights that are code (see tg_code of tg_core.h): inputs to words, sums to outputs. */
 #ifndef TG_CODE_H
 #define TG_CODE_H
 

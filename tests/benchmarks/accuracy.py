@@ -26,8 +26,8 @@ import numpy as np
 
 import tinyglow
 from tinyglow.errors import ModelError
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array
+from tinyglow.ir.namer import legal_name
 from tinyglow.pipeline.fidelity import decibels, float_outputs, real_values
 
 TABLE = Path(__file__).with_name("accuracy.json")

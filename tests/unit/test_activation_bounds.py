@@ -14,8 +14,8 @@ from tests.helpers import NetBuilder
 from tests.tflite.builder import Quant, TFLiteBuilder
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
+from tinyglow.quant.scheme import Scheme
 
 _BOUNDS: dict[str, tuple[float, float]] = {"relu": (0.0, np.inf), "clip": (-0.25, 0.5), "relu6": (0.0, 6.0)}
 _SCHEMES = {

@@ -15,7 +15,7 @@ from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Graph
 from tinyglow.operators.reshape import Reshape
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 
 Builder = Callable[[NetBuilder], str]
 

@@ -122,7 +122,7 @@ def _record(case: Case, in_place: bool, number: int) -> tuple[bytes, bytes]:
     operands, expected = case.kernel.operands, case.expected(in_place)
     names = [operand.name for operand in operands]
     aliases = case.aliases if in_place else {}
-    parameters = params_bytes(case.params)
+    parameters = params_bytes(case.kernel, case.params)
     words = [
         struct.pack("<II", number, len(parameters)),
         parameters,

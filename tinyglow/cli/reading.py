@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tinyglow.ir.program import Program
     from tinyglow.ir.target import Target
     from tinyglow.quant.profile import Profile
-    from tinyglow.quant.quantizer import Scheme
+    from tinyglow.quant.scheme import Scheme
     from tinyglow.targets.boards import Board
 
 
@@ -139,8 +139,8 @@ def dump_of(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]  # t
 
 def scheme_of(arguments: argparse.Namespace) -> Scheme:
     """How to quantize, from the options of ``add_scheme``."""
-    from tinyglow.quant.quantizer import Scheme
     from tinyglow.quant.schema import Schema
+    from tinyglow.quant.scheme import Scheme
 
     return Scheme(
         schema=Schema(arguments.schema),
@@ -206,7 +206,7 @@ def applicable(scheme: Scheme, graph: Graph) -> Scheme | None:
     """The scheme, or None for a model that is quantized already; says which options mean nothing then."""
     from dataclasses import fields
 
-    from tinyglow.quant.quantizer import Scheme
+    from tinyglow.quant.scheme import Scheme
 
     if not graph.is_quantized:
         return scheme

@@ -89,9 +89,13 @@ class SourceNode:
 
 
 class Importer(Protocol):
-    """What an operator may ask of a frontend while it brings a source node into the graph."""
+    """What an operator may ask of a frontend while it brings a source node into the graph.
+
+    like_glow: whether to make exactly the nodes that Glow's importer makes.
+    """
 
     editor: GraphEditor
+    like_glow: bool
 
     def value(self, name: str) -> Value:
         """The graph's value for a source tensor."""
@@ -119,6 +123,9 @@ class Quantizing(Protocol):
 
     def choose(self, low: float, high: float) -> QuantParams:
         """The parameters for a range of reals, by the schema in use."""
+
+    def plain(self, value: str) -> Value:
+        """A value that is not quantized: truth values as they are, floats in float."""
 
     def rescale(self, name: str, value: Value, params: QuantParams, origin: str) -> Value:
         """A value with other parameters.
@@ -214,6 +221,10 @@ class Lowering(Protocol):
         """Emit one of several ways to compute the node. The first is the simplest and serves everywhere."""
 
 
+# How a node is lowered with each numerics.
+OtherNumerics = Mapping[str, Callable[[Node, Lowering], None]]
+
+
 @dataclass(frozen=True)
 class GlowParts:
     """What Glow's profiler records besides a node's result, where Glow lowers the node first. Keys are names of values.
@@ -253,8 +264,15 @@ class Op(ABC):
     # Whether Glow has no int8 kernel for it and leaves it in float.
     float_in_glow: ClassVar[bool] = False
 
+    # Whether it takes int32 numbers that are computed at run time, or given as an input.
+    takes_indices: ClassVar[bool] = False
+
+    # How it is lowered to int8 with other numerics than Glow's, by their names.
+    other_numerics: ClassVar[OtherNumerics] = {}
     # Whether it has an int16 form. int16 is ours; an operator without such a form stays float in an int16 network.
     has_int16: ClassVar[bool] = False
+    # Whether each element of its results is a probability; None: if the elements of its first input are.
+    gives_probabilities: ClassVar[bool | None] = False
     # Of layers with weights: which dimension of the weights counts the output units.
     units_axis: ClassVar[int] = 0
 
@@ -352,6 +370,18 @@ class Op(ABC):
             The quantized result, with its own parameters.
         """
         return quantizing.convert(node)
+
+    def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
+        """Of a function of one element, what LiteRT's reference kernels compute.
+
+        Args:
+            source: Scale and offset of the input.
+            result: Scale and offset of the result.
+
+        Returns:
+            int8 [256], for inputs from -128 on.
+        """
+        raise UnsupportedError(f"{self.kind} is no function of one element")
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         """Emit the kernel calls that compute a node.

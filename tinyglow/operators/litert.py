@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,30 +26,19 @@ from tinyglow.kernels.reduce.loops import reduce_loops
 from tinyglow.kernels.reduce.reduce_mean_tflite import REDUCE_MEAN_TFLITE, ReduceMeanTfliteParams, mean_multiplier
 from tinyglow.kernels.resize.resize_bilinear import FRACTION_BITS, RESIZE_BILINEAR, ResizeBilinearParams, pack_taps
 from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTfliteParams, distance_table
+from tinyglow.kernels.window import Window
 from tinyglow.numerics.tflite import Multiplier, multiplier_of
-from tinyglow.operators.avg_pool import AvgPool
-from tinyglow.operators.reduce_mean import ReduceMean
-from tinyglow.operators.resize_bilinear import ResizeBilinear
-from tinyglow.operators.sub import Sub
-
-HINT = "compile with --numerics glow"
+from tinyglow.operators.numerics import HINT, int8_ends
 
 
-def int8_ends(node: Node, lowering: Lowering) -> list[QuantParams]:
-    """The parameters of the first input and of the result, which have one scale."""
-    types = [lowering.type_of(name) for name in (node.inputs[0], node.outputs[0])]
-    assert all(type_.quant for type_ in types), node
-    return [type_.quant for type_ in types if type_.quant]
-
-
-def lower_sum(node: Node, lowering: Lowering) -> None:
-    """Add and Sub (add.cc, sub.cc): the operands' scales over twice the larger one."""
+def lower_sum(node: Node, lowering: Lowering, sign: int = 1) -> None:
+    """Add, and with ``sign`` -1 Sub (add.cc, sub.cc): the operands' scales over twice the larger one."""
     operands = lower_operands(node, lowering)
     x, y, result = operands.params
     twice = 2 * max(x.scale, y.scale)
     own, other = multiplier_of(x.scale / twice), multiplier_of(y.scale / twice)
     out = multiplier_of(twice / ((1 << LEFT_SHIFT) * result.scale))
-    signs = (1, -1 if isinstance(node.op, Sub) else 1)
+    signs = (1, sign)
     signs = signs[::-1] if operands.is_reversed else signs
     params = SumTfliteParams(
         **operands.loops,
@@ -105,11 +95,10 @@ def lower_prelu(node: Node, lowering: Lowering) -> None:
     operands.call(PRELU_TFLITE, params, lowering)
 
 
-def lower_mean(node: Node, lowering: Lowering) -> None:
+def lower_mean(node: Node, lowering: Lowering, axes: tuple[int, ...] = (1, 2)) -> None:
     """Means over dimensions (reduce.cc)."""
     source, result = int8_ends(node, lowering)
     shape = lowering.type_of(node.inputs[0]).shape
-    axes = node.op.axes if isinstance(node.op, ReduceMean) else (1, 2)
     terms = math.prod(shape[axis] for axis in axes)
     if 256 * terms >= 2**31:
         raise UnsupportedError(f"means of {terms} elements", "sums that fit 32 bits")
@@ -124,21 +113,19 @@ def lower_mean(node: Node, lowering: Lowering) -> None:
     lowering.call(REDUCE_MEAN_TFLITE, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
 
 
-def lower_bilinear(node: Node, lowering: Lowering) -> None:
+def lower_bilinear(node: Node, lowering: Lowering, coordinates: str, sizes: Sequence[int]) -> None:
     """RESIZE_BILINEAR (resize_bilinear.h): coordinates of 10 fractional bits, one rounding, ties away from zero."""
-    op = node.op
-    assert isinstance(op, ResizeBilinear)
     source, result = int8_ends(node, lowering)
-    if source != result or not op.coordinates.startswith("tflite"):
+    if source != result or not coordinates.startswith("tflite"):
         raise UnsupportedError("a resize with another scale, or as ONNX has it", "what LiteRT has", HINT)
     n, height, width, channels = lowering.type_of(node.inputs[0]).shape
     output = lowering.buffer(node.outputs[0])
     tables = [
-        lowering.constant(f"{output}_{name}", bilinear_taps(op.coordinates, size, length))
-        for name, size, length in (("rows", height, op.sizes[1]), ("columns", width, op.sizes[2]))
+        lowering.constant(f"{output}_{name}", bilinear_taps(coordinates, size, length))
+        for name, size, length in (("rows", height, sizes[1]), ("columns", width, sizes[2]))
     ]
     half = 1 << (2 * FRACTION_BITS - 1)
-    params = ResizeBilinearParams(height, width, channels, op.sizes[1], op.sizes[2], n, half - 1, half)
+    params = ResizeBilinearParams(height, width, channels, sizes[1], sizes[2], n, half - 1, half)
     lowering.call(RESIZE_BILINEAR, [lowering.buffer(node.inputs[0]), *tables, output], params)
 
 
@@ -156,17 +143,15 @@ def bilinear_taps(coordinates: str, size: int, length: int) -> Array:
     return pack_taps(first, second, weights << (FRACTION_BITS - 10))
 
 
-def lower_avg_pool(node: Node, lowering: Lowering) -> None:
+def lower_avg_pool(node: Node, lowering: Lowering, window: Window, count_include_pads: bool) -> None:
     """AVERAGE_POOL_2D (pooling.h): input and result have the same parameters."""
-    op = node.op
-    assert isinstance(op, AvgPool)
     source, result = int8_ends(node, lowering)
-    padded = op.count_include_pads and any(op.window.pads)
+    padded = count_include_pads and any(window.pads)
     if source != result or padded:
         found = "an average pool with another scale than its input's, or that counts its padding"
         raise UnsupportedError(found, "what LiteRT has", HINT)
     types = [lowering.type_of(name) for name in (node.inputs[0], node.outputs[0])]
-    params = AvgPoolTfliteParams(**geometry(op.window, types[0].shape, types[1].shape), act_min=-128, act_max=127)
+    params = AvgPoolTfliteParams(**geometry(window, types[0].shape, types[1].shape), act_min=-128, act_max=127)
     lowering.call(AVG_POOL_TFLITE, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
 
 

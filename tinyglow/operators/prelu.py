@@ -9,10 +9,12 @@ import numpy as np
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode
+from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, ShapeError, SourceNode
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.kernels.elementwise.prelu import PRELU, PRELU_FLOAT, PReluFloatParams, PReluParams, lower_prelu_int16
 from tinyglow.numerics import glow
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert
 from tinyglow.operators.broadcast import broadcast_inputs, broadcast_shape
 from tinyglow.operators.mul import Mul
 
@@ -50,8 +52,16 @@ class PRelu(Op):
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        """As ONNX has it: the slopes broadcast to the input."""
-        cls.from_onnx(node, importer)
+        """The slopes broadcast to the input; Glow names what it lowers this to after the node."""
+        x, slope, edit = importer.value(node.inputs[0]), importer.value(node.inputs[1]), importer.editor
+        shape = x.type.shape
+        if broadcast_shape(shape, slope.type.shape) != shape:
+            raise ShapeError(f"slopes of shape {list(slope.type.shape)}", f"a shape that broadcasts to {list(shape)}")
+        if slope.data is not None and slope.type.elements == x.type.elements and slope.type.shape != shape:
+            slope = edit.constant(slope.name, slope.data.reshape(shape))
+        factors = broadcast_inputs(slope, x, edit, node.name)
+        product = edit.add(f"{node.name}_mul", Mul(), factors, node.name)
+        importer.bind(node.outputs[0], edit.add(f"{node.name}_select", cls(), [x, product], node.name))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         x, product = inputs
@@ -89,6 +99,7 @@ class SlopedPRelu(Op):
     """Inputs: x, and slopes that broadcast to it. Exists in int8 graphs of the tflite numerics, which rounds once."""
 
     elementwise: ClassVar[bool] = True
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_prelu}
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (inputs[0],)

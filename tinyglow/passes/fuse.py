@@ -38,6 +38,7 @@ def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
     fused = replace(source.op, pool=2)
     inputs = [edit.value(name) for name in source.inputs]
     result = edit.add(node.name, fused, inputs, node.origin, types=(types[-1],))
+    edit.joined.join(node.origin, [source.origin, node.origin])
     edit.redirect(node.outputs[0], result.name)
     return True
 

@@ -30,6 +30,13 @@ from tinyglow.operators.relu import Relu
 from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.transpose import Transpose
+from tinyglow.passes.borders import (
+    RAISING,
+    convert_placeholders,
+    dequantize_above_transpose,
+    fuse_reciprocal,
+    sink_transpose_below_dequantize,
+)
 from tinyglow.passes.rewrite import Pass, Rule, apply_once, rewrite, rewriting, run_passes
 from tinyglow.passes.tables import absorb_rescale_after_table, absorb_rescale_before_table
 from tinyglow.passes.transposes import drop_identities, merge_reshapes
@@ -336,32 +343,6 @@ def fold_rescales(graph: Graph, upwards: Sequence[Rule], downwards: Sequence[Rul
             return edit.finish()
 
 
-def convert_placeholders(graph: Graph) -> Graph:
-    """Let inputs and outputs that are int8 inside the network be int8 at its border (Glow's -convert-placeholders).
-
-    An input that is an output too stays float: what reads it may ask for steps that are coarser than the input's own.
-    """
-    edit = GraphEditor.of(graph)
-    renamed: dict[str, str] = {}
-    redundant: list[Node] = []
-    for name in graph.inputs:
-        users = edit.users(name)
-        types = {edit.value(user.outputs[0]).type for user in users}
-        quantized = users and len(types) == 1 and all(isinstance(user.op, Quantize) for user in users)
-        if quantized and not edit.is_output(name):
-            edit.set_type(name, types.pop())
-            renamed |= {user.outputs[0]: name for user in users}
-            redundant += users
-    edit.redirect_all(renamed)
-    for node in redundant:
-        edit.remove_if_unused(node)
-    for output in graph.outputs:
-        source = edit.producer(output.value)
-        if source is not None and isinstance(source.op, Dequantize):
-            edit.set_output(replace(output, value=source.inputs[0]))
-    return edit.finish()
-
-
 def merge_transposes_into_fully_connected(graph: Graph, once: bool = False) -> Graph:
     """``merge_transpose_into_fully_connected`` and what it makes needless, until nothing changes; or ``once``."""
     while True:
@@ -379,12 +360,17 @@ def tidying(float_io: bool = False, like_glow: bool = False, declared: bool = Fa
     def fold(graph: Graph) -> Graph:
         return fold_rescales(graph, upwards, downwards)
 
+    movements = [rewriting("dequantize above transposes", [dequantize_above_transpose])] if like_glow else []
+    raising = [rewriting("raise above reshapes", RAISING)] if like_glow else []
     passes = [
+        *movements,
         rewriting("fold float constants", [fold_float_constants, raise_rescale_above_transpose]),
         Pass("fold rescales", fold, (*upwards, *downwards)),
+        *raising,
         rewriting("fuse activations", [fuse_activation_into_convolution, fuse_activation_above_reshape]),
         Pass("fold rescales again", fold, (*upwards, *downwards)),
         rewriting("drop bounds", [drop_saturation, drop_fused_saturation if like_glow else keep_unreachable_bound]),
+        *([rewriting("raise and sink again", [*RAISING, sink_transpose_below_dequantize])] if like_glow else []),
         Pass("merge transposes into layers", lambda graph: merge_transposes_into_fully_connected(graph, like_glow)),
     ]
     return passes if float_io else [*passes, Pass("convert placeholders", convert_placeholders)]
@@ -396,4 +382,5 @@ def tidy(graph: Graph, float_io: bool = False, like_glow: bool = False, declared
     like_glow: fold no more transposes into weights than Glow does, which tries once, and drop bounds when Glow does.
     declared: the graph came quantized, with tables that stay as its file says.
     """
-    return run_passes(graph, tidying(float_io, like_glow, declared))
+    passes = tidying(float_io, like_glow, declared)
+    return run_passes(graph, [*passes, rewriting("fuse reciprocals", [fuse_reciprocal])] if like_glow else passes)

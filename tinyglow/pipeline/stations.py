@@ -20,8 +20,8 @@ from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
 from tinyglow.interp import fits, run_program
 from tinyglow.ir.dump import dump_graph, dump_program
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.namer import legal_name
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target
 from tinyglow.ir.types import QuantParams
@@ -40,8 +40,8 @@ from tinyglow.pipeline.object_file import build_object, without_sources
 from tinyglow.quant.declared import quantize_declared
 from tinyglow.quant.profile import DEFAULT_BINS, MAX_BINS, Profile
 from tinyglow.quant.profiler import profile_graph
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.quantizer import quantize as quantize_graph
+from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import HOST, Board
 from tinyglow.targets.memory_map import memory_map
 
@@ -101,7 +101,8 @@ def load(
         ModelError: With everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    graph = dump.graph(1, "read", load_model(path, name, Request(define or {}, shapes or {}, tuple(outputs))))
+    request = Request(define or {}, shapes or {}, tuple(outputs), like_glow)
+    graph = dump.graph(1, "read", load_model(path, name, request))
     simpler = simplify_declared(graph) if graph.is_declared else simplify(graph, like_glow)
     return dump.graph(2, "simplify", simpler)
 
@@ -191,7 +192,7 @@ def profile(
     shapes = {name: graph.type_of(name).shape for name in graph.inputs}
     bound = bind_inputs(shapes, graph.source_names, inputs, graph.pixels)
     for name, array in bound.items():
-        if array.dtype.kind != "f":
+        if array.dtype.kind != "f" and graph.type_of(name).dtype == "float32":
             problem = Problem(f"input {name}", f"holds {array.dtype}", "float32, as the float network takes it")
             raise InputError("the calibration data are not floats", [problem])
     shaped = {name: array.reshape(-1, *shapes[name]) for name, array in bound.items()}

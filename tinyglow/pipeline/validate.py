@@ -24,7 +24,7 @@ from tinyglow.pipeline.stations import bind_inputs, interpret, quantize
 from tinyglow.pipeline.trace import trace
 from tinyglow.pipeline.trials import Setting, Trial, try_advice, worst
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.quant.warnings import Evidence, Finding, warnings_of
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from tinyglow.errors import InputError, Problem
 from tinyglow.interp import run_graph, sample_count
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array, Graph, Node
+from tinyglow.ir.namer import legal_name
 from tinyglow.ir.op import GlowParts
 from tinyglow.quant.profile import DEFAULT_BINS, Profile, Range, RangeRecorder
 
@@ -35,6 +35,8 @@ class _Recording:
     seen: dict[str, Array] = field(default_factory=dict)
 
     def record(self, name: str, array: Array) -> None:
+        if array.dtype.kind != "f":  # indices and truth values
+            return
         if not (np.abs(array) <= _LARGEST).all():  # so that NaN counts too
             problem = Problem(name, "becomes NaN, infinite or huge", "finite values", "check the calibration data")
             raise InputError("cannot profile the network on these inputs", [problem])

@@ -12,8 +12,9 @@ from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import glow
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.quant.profile import Profile, Range
-from tinyglow.quant.quantizer import Scheme, settle
+from tinyglow.quant.quantizer import settle
 from tinyglow.quant.schema import INT16_HEADROOM
+from tinyglow.quant.scheme import Scheme
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class _Explainer:
         """How wide a float bias becomes; of a layer that is float itself, that it stays so."""
         if "channels" not in [operand.name for operand in call.kernel.operands]:
             return "float, as its layer"
-        if "wide" in call.kernel.symbol:
+        if call.kernel.sum_bits == 64:
             return "bias: int64 in the steps of the sums, which might leave 32 bits"
         return "bias: int32 in the steps of the sums, which cannot leave 32 bits, whatever the input"
 

@@ -17,7 +17,7 @@ from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
 from tinyglow.passes.tidy import tidy
 from tinyglow.pipeline import stations
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import load_board
 
 BOARDS = ["host", "cortex-m0plus", "cortex-m7"]

@@ -19,8 +19,8 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import KernelCall, Program
 from tinyglow.lowering.graph_to_program import lower
 from tinyglow.quant.profile import Profile, Range
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
+from tinyglow.quant.scheme import Scheme
 from tinyglow.tuning import evaluator
 from tinyglow.tuning.algorithm import halved
 from tinyglow.tuning.evaluator import Evaluator, count_correct

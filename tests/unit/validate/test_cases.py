@@ -18,7 +18,7 @@ from tests.helpers import run_cli
 from tinyglow.ir.graph import Array
 from tinyglow.pipeline.trials import Trial
 from tinyglow.pipeline.validate import Validation, profile_warnings, validate
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 
 GOOD = 30.0  # dB
 CASES = Path(__file__).with_name("cases")

@@ -17,8 +17,8 @@ from tinyglow.passes.simplify import simplifying
 from tinyglow.passes.tidy import tidying
 from tinyglow.quant.declared import quantize_declared
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.quantizer import quantize as quantize_graph
+from tinyglow.quant.scheme import Scheme
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from tinyglow.ir.graph import Array
 from tinyglow.kernels.reduce.arg_max import ARG_MAX_F32, ARG_MAX_S8, ArgMaxParams
 from tinyglow.kernels.reshape.fill import FILL, FillParams
 from tinyglow.kernels.reshape.gather import GATHER, GatherParams
+from tinyglow.kernels.reshape.gather_at import GATHER_AT, GatherAtParams
 from tinyglow.kernels.reshape.strided_copy import STRIDED_COPY, StridedCopyParams
 from tinyglow.kernels.resize.resize_bilinear import (
     FRACTION_BITS,
@@ -77,6 +78,19 @@ def _gather(draw: st.DrawFn) -> Case:
         "column_offsets": np.array(columns, np.int32) * run,
     }
     return Case(GATHER, params, inputs, {"output": blocks * len(rows) * len(columns) * run})
+
+
+@generates(GATHER_AT)
+@st.composite
+def _gather_at(draw: st.DrawFn) -> Case:
+    params = GatherAtParams(*(draw(st.integers(1, most)) for most in (3, 6, 9, 7)))
+    indices = draw(st.lists(st.integers(-2, params.length + 1), min_size=params.count, max_size=params.count))
+    indices = draw(st.sampled_from((indices, [-(2**31)] * params.count, [2**31 - 1] * params.count)))
+    inputs = {
+        "input": draw(int8_arrays(params.blocks * params.length * params.run)),
+        "indices": np.array(indices, np.int32),
+    }
+    return Case(GATHER_AT, params, inputs, {"output": params.blocks * params.count * params.run})
 
 
 @st.composite

@@ -30,8 +30,8 @@ from tinyglow.operators.slice import Slice
 from tinyglow.operators.softmax import SoftMax
 from tinyglow.operators.sub import Sub
 from tinyglow.operators.transpose import Transpose
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import INT16_HEADROOM, Schema
+from tinyglow.quant.scheme import Scheme
 from tinyglow.testing.oracle.evaluate import Evaluator, apply
 
 Bounds = tuple[float, float]

@@ -26,7 +26,8 @@ from tinyglow.passes.simplify import simplify, simplifying
 from tinyglow.passes.tidy import tidying
 from tinyglow.quant.profile import Profile
 from tinyglow.quant.profiler import profile_graph
-from tinyglow.quant.quantizer import Scheme, quantize
+from tinyglow.quant.quantizer import quantize
+from tinyglow.quant.scheme import Scheme
 from tinyglow.testing.oracle.compare import decibels, differing, excess, has_jumps, noise, power
 from tinyglow.testing.oracle.evaluate import Evaluator
 from tinyglow.testing.oracle.reference import reference_outputs

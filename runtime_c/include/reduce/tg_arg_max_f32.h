@@ -1,0 +1,29 @@
+/* tg_arg_max_f32: place of the largest or smallest element, in float.
+ *
+ * Generated from the kernel's declaration; do not edit.
+ * For any core. */
+#ifndef TG_ARG_MAX_F32_H
+#define TG_ARG_MAX_F32_H
+
+#include <stdint.h>
+
+#include "tg_core.h"
+#include "tg_numerics.h"
+
+typedef struct {
+  uint32_t outer; /* count of the outermost loop */
+  uint32_t length; /* elements among which the extreme one is looked for */
+  uint32_t inner; /* count of the innermost loop */
+  uint8_t smallest; /* 1: the smallest is looked for; 0: the largest */
+  uint8_t last; /* 1: of equal elements the last one counts; 0: the first one */
+} tg_arg_max_f32_params;
+
+/* No argument is null, and each begins at a multiple of 4 bytes.
+ *
+ * input: read, float[outer * length * inner]
+ * output: written, int32_t[outer * inner * 2]
+ * No two arguments overlap.
+ */
+void tg_arg_max_f32(const tg_arg_max_f32_params *p, const float *input, int32_t *output);
+
+#endif

@@ -53,17 +53,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="only what takes no time: no C is compiled, few examples")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """In the quick run, leave out what compares C with numpy network by network, kernel by kernel."""
+    slow = collection_path.parent == ROOT / "tests" and collection_path.name in SLOW_FOLDERS
+    return True if slow and config.getoption("--quick") else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In the quick run, leave out single tests that take long."""
     if not config.getoption("--quick"):
         return
-    left_out = [item for item in items if item.get_closest_marker("slow") or _folder(item) in SLOW_FOLDERS]
+    left_out = [item for item in items if item.get_closest_marker("slow")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in set(left_out)]
-
-
-def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(ROOT).parts[1] if item.path.is_relative_to(ROOT / "tests") else ""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -87,11 +87,16 @@ class Tile(Op):
         repeats = constant_integers(node, importer, 1, "repeats")
         if len(repeats) != len(value.type.shape) or min(repeats, default=1) < 1:
             raise UnsupportedError(f"repeats {repeats} of shape {list(value.type.shape)}", "one for each dimension")
-        names = [f"{node.name}{axis}" for axis, count in enumerate(repeats) if count > 1]
-        for name in names[:-1]:
-            edit.namer.unique(name)
-        if names:
-            value = add_node(node, importer, cls(tuple(repeats)), [value], names[-1])
+        repeated = {axis: count for axis, count in enumerate(repeats) if count > 1}
+        if importer.like_glow:
+            for axis, count in repeated.items():
+                alone = cls(tuple(count if at == axis else 1 for at in range(len(repeats))))
+                value = add_node(node, importer, alone, [value], f"{node.name}{axis}")
+        elif repeated:
+            *others, last = repeated
+            for axis in others:
+                edit.namer.unique(f"{node.name}{axis}")
+            value = add_node(node, importer, cls(tuple(repeats)), [value], f"{node.name}{last}")
         importer.bind(node.outputs[0], value)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

@@ -24,7 +24,7 @@ def runtime_sources(root: Path = resources.RUNTIME) -> list[Path]:
 
 
 def write_sources_with_epilogues(folder: Path, root: Path = resources.RUNTIME) -> list[Path]:
-    """Write the C files of all kernels with another epilogue than Glow's, and the headers with them.
+    """Write the C files of all kernels with another epilogue than Glow's, and the headers of all kernels.
 
     Returns:
         The C files of those kernels whose loop is in the runtime in ``root``.

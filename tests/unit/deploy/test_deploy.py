@@ -138,6 +138,7 @@ def test_probabilities_are_printed_as_percent(tmp_path: Path) -> None:
         assert printed == pytest.approx(percent, abs=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("toolchain", ["zig", "gcc"])
 @pytest.mark.parametrize("tool", ["make", "cmake"])
 def test_the_makefile_and_cmake_build_it(tmp_path: Path, tool: str, toolchain: str) -> None:

@@ -148,7 +148,7 @@ def _resize_bilinear_float(draw: st.DrawFn) -> Case:
 @st.composite
 def _arg_max_params(draw: st.DrawFn) -> ArgMaxParams:
     outer, length, inner = draw(st.integers(1, 4)), draw(st.integers(1, 8)), draw(st.integers(1, 4))
-    return ArgMaxParams(outer, length, inner, draw(st.integers(0, 1)), draw(st.integers(0, 1)))
+    return ArgMaxParams(outer, length, inner, *(draw(st.integers(0, 1)) for _ in range(3)))
 
 
 @generates(ARG_MAX_S8)
@@ -156,7 +156,7 @@ def _arg_max_params(draw: st.DrawFn) -> ArgMaxParams:
 def _arg_max_s8(draw: st.DrawFn) -> Case:
     params = draw(_arg_max_params())
     data = draw(int8_arrays(params.outer * params.length * params.inner))
-    return Case(ARG_MAX_S8, params, {"input": data}, {"output": 2 * params.outer * params.inner})
+    return Case(ARG_MAX_S8, params, {"input": data}, {"output": (1 + params.wide) * params.outer * params.inner})
 
 
 @generates(ARG_MAX_F32)
@@ -164,4 +164,4 @@ def _arg_max_s8(draw: st.DrawFn) -> Case:
 def _arg_max_f32(draw: st.DrawFn) -> Case:
     params = draw(_arg_max_params())
     data = draw(float32_arrays(params.outer * params.length * params.inner, 1.0, 0))
-    return Case(ARG_MAX_F32, params, {"input": data}, {"output": 2 * params.outer * params.inner})
+    return Case(ARG_MAX_F32, params, {"input": data}, {"output": (1 + params.wide) * params.outer * params.inner})

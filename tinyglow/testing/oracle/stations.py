@@ -184,12 +184,13 @@ class Stations:
 
     def _int8(self, graph: Graph, variations: int) -> None:
         self.scheme = scheme = self._scheme(graph)
-        stretch = _STRETCH if self.variant is not None else 0.0
-        self.allowed = noise(self.exact, self._simulation(True, stretch, self.variant or 0).outputs())
+        self.allowed = noise(self.exact, self._simulation().outputs())
         self.rounded = self.evaluator.outputs(graph, self._rounded_constants(graph), bounded=not scheme.int16)
         self.of_constants = noise(self.exact, self.rounded)
         if variations:
             self._vary(variations)
+        if self.variant is not None:
+            self._allow_for_variant(self.variant)
         if scheme.int16:
             for powers in (self.allowed, self.of_constants):
                 powers.update({name: _INT16_WEIGHTS * allowed for name, allowed in powers.items()})
@@ -210,17 +211,33 @@ class Stations:
         chosen = {names[(2 * index + 1) * len(names) // (2 * count)] for index in range(count)}
         return replace(self.form.scheme, float_nodes=self.form.scheme.float_nodes | chosen)
 
-    def _simulation(self, round_constants: bool = True, stretch: float = 0.0, seed: int = 0) -> Simulation:
-        return Simulation(self.read, self.values, self.scheme, self.evaluator, round_constants, stretch, seed)
+    def _simulation(
+        self, round_constants: bool = True, stretch: float = 0.0, seed: int = 0, vary_tables: bool = False
+    ) -> Simulation:
+        return Simulation(
+            self.read, self.values, self.scheme, self.evaluator, round_constants, stretch, seed, vary_tables
+        )
 
     def _vary(self, variations: int) -> None:
         """Allow the noise of the worst of several simulations, all but the first with slightly other grids."""
         for seed in range(variations):
             stretch = _STRETCH if seed else 0.0
-            whole = noise(self.exact, self._simulation(True, stretch, seed).outputs())
-            computed = noise(self.exact, self._simulation(False, stretch, seed).outputs())
+            whole = noise(self.exact, self._simulation(True, stretch, seed, bool(seed)).outputs())
+            computed = noise(self.exact, self._simulation(False, stretch, seed, bool(seed)).outputs())
             for name, allowed in self.allowed.items():
                 self.allowed[name] = max(allowed, whole[name], computed[name] + self.of_constants[name])
+
+    def _allow_for_variant(self, variant: int) -> None:
+        """Allow the noise on grids that are varied as those of the variant are.
+
+        Those of tables are fixed, and may suit the simulation by chance in all variants, so they are varied too in one
+        simulation, and the worse counts.
+        """
+        found = [
+            noise(self.exact, self._simulation(True, _STRETCH, variant, vary_tables).outputs())
+            for vary_tables in (False, True)
+        ]
+        self.allowed = {name: max(powers[name] for powers in found) for name in self.allowed}
 
     def _rounded_constants(self, graph: Graph) -> dict[str, Array]:
         """The constants of the simplified graph as int8 holds them."""

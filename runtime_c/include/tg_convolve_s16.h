@@ -6,8 +6,8 @@
  *
  * Kernels differ by their parameters, tg_conv_params, by the type of sums, tg_sum, with TG_DOT(x, w, count) that gives
  * one, and by biases: TG_BIAS(words) is a bias of TG_BIAS_WORDS words. */
-#ifndef TG_CONV2D_S16_H
-#define TG_CONV2D_S16_H
+#ifndef TG_CONVOLVE_S16_H
+#define TG_CONVOLVE_S16_H
 
 #include "tg_wide.h"
 #include "tg_window_s16.h"

@@ -19,7 +19,8 @@ from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LOOKUP_INT16, Lookup16Params, LookupParams, interpolation_table
 from tinyglow.kernels.elementwise.map import MapParams
 from tinyglow.numerics import glow, tflite_tables
-from tinyglow.numerics.names import GLOW
+from tinyglow.numerics.names import GLOW, ONNX, TFLITE
+from tinyglow.operators.numerics import lower_as_it_is
 from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.tables import TABLES
 
@@ -154,6 +155,8 @@ class IntLookupTable(Op):
     """Inputs: integers of any shape, and quantized results of ``of``: for all 256 int8, or the ends of int16 pieces."""
 
     of: ElementFunction
+
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_as_it_is, ONNX: lower_as_it_is}
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (replace(inputs[0], quant=inputs[1].quant),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from tinyglow.kernels.elementwise.arithmetic_tflite import (
     SumTfliteParams,
 )
 from tinyglow.kernels.elementwise.broadcast import lower_operands
+from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
 from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AvgPoolTfliteParams
 from tinyglow.kernels.pooling.geometry import geometry
 from tinyglow.kernels.reduce.loops import reduce_loops
@@ -27,6 +29,7 @@ from tinyglow.kernels.reduce.reduce_mean_tflite import REDUCE_MEAN_TFLITE, Reduc
 from tinyglow.kernels.resize.resize_bilinear import FRACTION_BITS, RESIZE_BILINEAR, ResizeBilinearParams, pack_taps
 from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTfliteParams, distance_table
 from tinyglow.kernels.window import Window
+from tinyglow.numerics import tflite_tables
 from tinyglow.numerics.tflite import Multiplier, multiplier_of
 from tinyglow.operators.numerics import HINT, int8_ends
 
@@ -144,15 +147,19 @@ def bilinear_taps(coordinates: str, size: int, length: int) -> Array:
 
 
 def lower_avg_pool(node: Node, lowering: Lowering, window: Window, count_include_pads: bool) -> None:
-    """AVERAGE_POOL_2D (pooling.h): input and result have the same parameters."""
+    """AVERAGE_POOL_2D (pooling.h), whose result has its input's parameters; another scale is a table after it."""
     source, result = int8_ends(node, lowering)
-    padded = count_include_pads and any(window.pads)
-    if source != result or padded:
-        found = "an average pool with another scale than its input's, or that counts its padding"
-        raise UnsupportedError(found, "what LiteRT has", HINT)
-    types = [lowering.type_of(name) for name in (node.inputs[0], node.outputs[0])]
-    params = AvgPoolTfliteParams(**geometry(window, types[0].shape, types[1].shape), act_min=-128, act_max=127)
-    lowering.call(AVG_POOL_TFLITE, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+    if count_include_pads and any(window.pads):
+        raise UnsupportedError("an average pool that counts its padding", "one that does not", HINT)
+    image, type_ = (lowering.type_of(name) for name in (node.inputs[0], node.outputs[0]))
+    output = lowering.buffer(node.outputs[0])
+    mean = output if source == result else lowering.temporary(replace(type_, quant=source))
+    params = AvgPoolTfliteParams(**geometry(window, image.shape, type_.shape), act_min=-128, act_max=127)
+    lowering.call(AVG_POOL_TFLITE, [lowering.buffer(node.inputs[0]), mean], params)
+    if mean != output:
+        entries = tflite_tables.rescale((source.scale, source.offset), (result.scale, result.offset))
+        table = lowering.constant(f"{node.outputs[0]}_table", entries)
+        lowering.call(LOOKUP, [mean, table, output], LookupParams(type_.elements))
 
 
 def lower_softmax(node: Node, lowering: Lowering) -> None:

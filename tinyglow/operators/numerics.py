@@ -50,6 +50,11 @@ def lower_exactly(node: Node, lowering: Lowering) -> None:
     node.op.lower(node, lowering)
 
 
+def lower_as_it_is(node: Node, lowering: Lowering) -> None:
+    """What leaves nothing to round at run time."""
+    node.op.lower(node, lowering)
+
+
 def int8_ends(node: Node, lowering: Lowering) -> list[QuantParams]:
     """The parameters of the first input and of the result, which have one scale."""
     types = [lowering.type_of(name) for name in (node.inputs[0], node.outputs[0])]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from tests.drawn_cases import DrawnCases
 from tests.needs import summary
 from tests.object_cache import ObjectCache
 from tests.progress import Progress
 from tinyglow.sim import toolchain
 from tinyglow.testing.budget import QUICK_VARIABLE
+
+if TYPE_CHECKING:
+    from tests.drawn_cases import DrawnCases
 
 ROOT = Path(__file__).resolve().parents[1]
 SLOW_FOLDERS = {"parity", "golden", "app_notes", "docs", "property"}
@@ -118,6 +121,8 @@ def run_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="session")
 def drawn(run_folder: Path) -> DrawnCases:
     """Cases of kernels: those that were drawn before, by this process or another of the run, are not drawn again."""
+    from tests.drawn_cases import DrawnCases  # which brings all kernels, and every process of a run reads this file
+
     return DrawnCases(run_folder / "drawn")
 
 

@@ -48,7 +48,7 @@ def test_a_moved_value_has_the_range_of_what_it_moves(function: str, tmp_path: P
     Ours is after the function, and has that one's range.
     """
     net = _net(function)
-    graph = _graph(net, tmp_path)
+    graph = _graph(net, tmp_path, like_glow=False)
     profile = tinyglow.profile(graph, net.samples(8))
     (moved,) = (n for n in graph.nodes if n.op.kind == "Transpose" and n.inputs[0].startswith("function"))
     other = _changed(profile, {f"{moved.outputs[0]}:0": None, "conv__9:0": profile.ranges["conv__2:0"]})

@@ -18,7 +18,7 @@ from tinyglow.bundle.render import for_size, hex_float, render, stamped
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.c_struct import struct_fields
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import CTYPES, Kernel, Operand, Params, Role
+from tinyglow.ir.kernel import MEMORY_CTYPES, Kernel, Operand, Params, Role
 from tinyglow.ir.namer import legal_name
 from tinyglow.ir.program import MEMORIES, Buffer, KernelCall, Program, Region
 from tinyglow.numerics.glow import Requant
@@ -91,7 +91,7 @@ def _expression(operand: Operand, buffer: Buffer, number: int) -> str:
     address = f"({buffer.region.value} + {label(buffer)})"
     # Offsets are aligned; the way through void says so to the compiler.
     through = f"({const}void *)" if operand.dtype != "int8" else ""
-    return f"({const}{CTYPES[operand.dtype]} *){through}{address}"
+    return f"({const}{MEMORY_CTYPES[operand.dtype]} *){through}{address}"
 
 
 def _call(call: KernelCall, program: Program, number: int) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _call(call: KernelCall, program: Program, number: int) -> dict[str, Any]:
     ]
     if call.scratch:
         scratch = program.buffers[call.scratch]
-        address = f"(int32_t *)(void *)({scratch.region.value} + {label(scratch)})"
+        address = f"(tg_i32 *)(void *)({scratch.region.value} + {label(scratch)})"
         arguments.append({"name": "scratch", "expression": address})
     data = [program.buffers[name].data for name in call.operands]
     return {

@@ -43,6 +43,15 @@ def _repeats(node: SourceNode, shape: Shape, importer: Importer) -> tuple[int, .
     return tuple(count if size == 1 else 1 for count, size in zip(target, present, strict=True))
 
 
+def _by_dimension(repeats: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The same in steps, each along one dimension."""
+    return [
+        tuple(count if index == axis else 1 for index in range(len(repeats)))
+        for axis, count in enumerate(repeats)
+        if count > 1
+    ]
+
+
 @dataclass(frozen=True)
 class Tile(Op):
     """The input ``repeats[i]`` times along dimension i; of more repeats than dimensions, the first are new ones.
@@ -74,10 +83,11 @@ class Tile(Op):
             shape = (1, *shape)
             value = edit.add(f"{node.name}_{axis}", Reshape(shape), [value], node.name)
         names = [f"{node.name}{point}{axis}" for axis, count in enumerate(repeats) if count > 1]
-        for name in names[:-1]:
+        steps = _by_dimension(repeats) if importer.like_glow else [repeats]
+        for name in names[: -len(steps)] if steps else ():
             edit.namer.unique(name)
-        if names:
-            value = edit.add(names[-1], cls(repeats), [value], node.name)
+        for name, step in zip(names[-len(steps) :], steps, strict=False):
+            value = edit.add(name, cls(step), [value], node.name)
         importer.bind(node.outputs[0], value)
 
     @classmethod

@@ -25,6 +25,6 @@ typedef struct {
  * output: written, int32_t
  * No two arguments overlap.
  */
-void tg_arg_max_f32(const tg_arg_max_f32_params *p, const float *input, int32_t *output);
+void tg_arg_max_f32(const tg_arg_max_f32_params *p, const tg_f32 *input, tg_i32 *output);
 
 #endif

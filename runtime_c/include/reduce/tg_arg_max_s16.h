@@ -25,6 +25,6 @@ typedef struct {
  * output: written, int32_t
  * No two arguments overlap.
  */
-void tg_arg_max_s16(const tg_arg_max_s16_params *p, const int16_t *input, int32_t *output);
+void tg_arg_max_s16(const tg_arg_max_s16_params *p, const tg_i16 *input, tg_i32 *output);
 
 #endif

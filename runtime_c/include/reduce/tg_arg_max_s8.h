@@ -25,6 +25,6 @@ typedef struct {
  * output: written, int32_t
  * No two arguments overlap.
  */
-void tg_arg_max_s8(const tg_arg_max_s8_params *p, const int8_t *input, int32_t *output);
+void tg_arg_max_s8(const tg_arg_max_s8_params *p, const int8_t *input, tg_i32 *output);
 
 #endif

@@ -24,6 +24,6 @@ typedef struct {
  * output: written, int8_t[blocks * count * run]
  * No two arguments overlap.
  */
-void tg_gather_at_s8(const tg_gather_at_s8_params *p, const int8_t *input, const int32_t *indices, int8_t *output);
+void tg_gather_at_s8(const tg_gather_at_s8_params *p, const int8_t *input, const tg_i32 *indices, int8_t *output);
 
 #endif

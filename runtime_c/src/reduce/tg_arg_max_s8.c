@@ -2,7 +2,7 @@
  * which only 4-byte alignment is known: its lower word, then its upper one, which is 0. */
 #include "tg_kernels.h"
 
-void tg_arg_max_s8(const tg_arg_max_s8_params *p, const int8_t *input, int32_t *output) {
+void tg_arg_max_s8(const tg_arg_max_s8_params *p, const int8_t *input, tg_i32 *output) {
   const uint32_t inner = p->inner;
   for (uint32_t i = 0; i < p->outer; i++) {
     for (uint32_t j = 0; j < inner; j++) {

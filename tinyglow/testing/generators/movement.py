@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.reduce.arg_max import ARG_MAX_F32, ARG_MAX_S8, ArgMaxParams
 from tinyglow.kernels.reshape.fill import FILL, FillParams
 from tinyglow.kernels.reshape.gather import GATHER, GatherParams
@@ -17,6 +19,7 @@ from tinyglow.kernels.resize.resize_bilinear import (
     FRACTION_BITS,
     RESIZE_BILINEAR,
     RESIZE_BILINEAR_FLOAT,
+    RESIZE_BILINEAR_FUSED,
     ResizeBilinearFloatParams,
     ResizeBilinearParams,
     pack_taps,
@@ -129,9 +132,8 @@ def _float_weights(draw: st.DrawFn, count: int) -> Array:
     return np.array([draw(st.one_of(edges, some)) for _ in range(count)], np.float32)
 
 
-@generates(RESIZE_BILINEAR_FLOAT)
 @st.composite
-def _resize_bilinear_float(draw: st.DrawFn) -> Case:
+def _resize_bilinear_float(draw: st.DrawFn, kernel: Kernel) -> Case:
     images, height, width, channels = draw(_images())
     rows, columns = draw(_taps(height, weights=False)), draw(_taps(width, weights=False))
     params = ResizeBilinearFloatParams(height, width, channels, len(rows), len(columns), images)
@@ -142,7 +144,11 @@ def _resize_bilinear_float(draw: st.DrawFn) -> Case:
         "columns": columns,
         "column_weights": draw(_float_weights(len(columns))),
     }
-    return Case(RESIZE_BILINEAR_FLOAT, params, inputs, {"output": images * len(rows) * len(columns) * channels})
+    return Case(kernel, params, inputs, {"output": images * len(rows) * len(columns) * channels})
+
+
+for _kernel in (RESIZE_BILINEAR_FLOAT, RESIZE_BILINEAR_FUSED):
+    generates(_kernel)(partial(_resize_bilinear_float, _kernel))
 
 
 @st.composite

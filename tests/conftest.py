@@ -133,6 +133,7 @@ def objects(request: pytest.FixtureRequest, run_folder: Path) -> Iterator[Object
         run = _no_compiler if request.config.getoption("--quick") else toolchain._run
         cache = ObjectCache(run_folder / "objects", run)
         patch.setattr(toolchain, "_run", cache)
+        patch.setattr(toolchain, "TIMEOUT_SECONDS", 24 * 3600)  # on a busy machine the first use of zig takes long
         yield cache
 
 

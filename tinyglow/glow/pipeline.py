@@ -100,7 +100,7 @@ OPTIMIZE: tuple[Entry, ...] = (
     _RESHAPE,
     glow_pass("ConstantFold", fold_constants),
     ("GatherToSlice", "the importer makes that Slice at once"),
-    ("OptimizeQuantizeClip", "PLACE"),
+    ("OptimizeQuantizeClip", "needs a Clip that stays float between conversions; the CPU backend has it in int8"),
     stepping("RemoveIdentityRelu", remove_identity_bound),
     ("RemoveIdentityClip", "is part of the pass before"),
     ("FoldDilatedConv", "needs SpaceToDepth and DepthToSpace around a convolution, as no exporter of ONNX makes them"),

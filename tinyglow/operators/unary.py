@@ -24,7 +24,7 @@ class Unary(Op):
     kernel: ClassVar[Kernel]
     # Whether it is defined for integers: those of shapes, which are known at compile time.
     takes_integers: ClassVar[bool] = False
-    # If Glow makes a Pow of it: the exponent, a Splat that takes the node's own name.
+    # If Glow makes a Pow of ONNX's: the exponent, a Splat that takes the node's own name.
     exponent_in_glow: ClassVar[float | None] = None
 
     @classmethod
@@ -40,7 +40,7 @@ class Unary(Op):
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        """One node, as in Glow's importer of TFLite, which makes a Pow of none."""
+        """Glow's reader of TFLite makes no Pow of it."""
         value = importer.value(node.inputs[0])
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name))
 

@@ -29,7 +29,7 @@ typedef struct {
 } tg_code_finish;
 
 #if TG_CODE_SCALES
-#define TG_CODE_BIASES 2 /* words of a channel */
+#define TG_CODE_BIASES (1 + TG_EPILOGUE_WORDS) /* words of a channel */
 #else
 #define TG_CODE_BIASES 1
 #endif
@@ -135,6 +135,38 @@ static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32
       : "r"(r1), "r"(r2), "r"(r3), "r"(r4)
       : "r5", "r6", "cc", "memory");
 }
+
+#else
+
+static inline void tg_code_words(uint32_t *out, int32_t step, int32_t rows, int32_t count, const int8_t *low,
+                                 const int8_t *high, int32_t pitch) {
+  for (int32_t row = 0; row < rows; row++) {
+    for (int32_t i = 0; i < count; i++) {
+      out[row + i * step] = (uint32_t)low[row * pitch + i] + ((uint32_t)high[row * pitch + i] << 16);
+    }
+  }
+}
+
+static inline void tg_code_border(uint32_t *out, int32_t step, int32_t rows, int32_t count, const int8_t *input,
+                                  int32_t shift, uint32_t other, int32_t pitch) {
+  for (int32_t row = 0; row < rows; row++) {
+    for (int32_t i = 0; i < count; i++) {
+      out[row + i * step] = ((uint32_t)input[row * pitch + i] << shift) + other;
+    }
+  }
+}
+
+static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32_t count, uint32_t word) {
+  for (int32_t row = 0; row < rows; row++) {
+    for (int32_t i = 0; i < count; i++) {
+      out[row + i * step] = word;
+    }
+  }
+}
+
+#endif
+
+#if TG_ARMV6M_LOOPS && TG_EPILOGUE_FUSED
 
 /* A sum in r3, and r1 at the channel's bias, to what is to be bounded. Shifts by a register take its lowest byte. */
 #if TG_CODE_SCALES
@@ -243,36 +275,10 @@ static inline void tg_code_maxima(const tg_code_finish *f, const int32_t *sums, 
 
 #else
 
-static inline void tg_code_words(uint32_t *out, int32_t step, int32_t rows, int32_t count, const int8_t *low,
-                                 const int8_t *high, int32_t pitch) {
-  for (int32_t row = 0; row < rows; row++) {
-    for (int32_t i = 0; i < count; i++) {
-      out[row + i * step] = (uint32_t)low[row * pitch + i] + ((uint32_t)high[row * pitch + i] << 16);
-    }
-  }
-}
-
-static inline void tg_code_border(uint32_t *out, int32_t step, int32_t rows, int32_t count, const int8_t *input,
-                                  int32_t shift, uint32_t other, int32_t pitch) {
-  for (int32_t row = 0; row < rows; row++) {
-    for (int32_t i = 0; i < count; i++) {
-      out[row + i * step] = ((uint32_t)input[row * pitch + i] << shift) + other;
-    }
-  }
-}
-
-static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32_t count, uint32_t word) {
-  for (int32_t row = 0; row < rows; row++) {
-    for (int32_t i = 0; i < count; i++) {
-      out[row + i * step] = word;
-    }
-  }
-}
-
 /* bias: the channel's words; its sum without it. */
 static inline int8_t tg_code_output(const tg_code_finish *f, int32_t sum, const int32_t *bias) {
 #if TG_CODE_SCALES
-  return tg_clamp_s8(tg_requantize_by(sum + bias[0], (uint32_t)bias[1], f->half), f->low, f->high);
+  return tg_clamp_s8(TG_EPILOGUE_FOLDED(sum + bias[0], bias + 1, f->half), f->low, f->high);
 #else
   sum += bias[0];
   const uint32_t product = (uint32_t)(sum >> f->pre) * (uint32_t)f->multiplier;

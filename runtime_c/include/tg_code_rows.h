@@ -131,7 +131,7 @@ static inline void tg_code_convolve(const tg_code_params *p, const int8_t *input
       .weights = weights,
       .bias = bias,
 #if TG_CODE_SCALES
-      .finish = {.half = 2 * p->out_offset + 1, .low = p->act_min, .high = p->act_max},
+      .finish = {.half = TG_EPILOGUE_CENTER(p->out_offset), .low = p->act_min, .high = p->act_max},
 #else
       .finish = {(int32_t)(((uint32_t)1 << p->out.post) >> 1), p->out.offset, p->act_min, p->act_max,
                  p->out.multiplier, p->out.pre, p->out.post},

@@ -21,7 +21,7 @@
 
 #define COLUMN 8 /* words */
 #if TG_3X3_SCALES
-#define PAIR 40
+#define PAIR (38 + 2 * TG_EPILOGUE_WORDS)
 #else
 #define PAIR 38
 #endif
@@ -83,7 +83,7 @@ typedef struct {
   const tg_requant *out; /* what pre, scale and offset are made of */
 } blocks;
 
-#if TG_HAS_DSP
+#if TG_HAS_DSP && TG_EPILOGUE_FUSED
 
 /* On the M7 a load is issued beside a multiplication, and used two later; other cores load faster at one go. */
 #if TG_DUAL_ISSUE
@@ -231,13 +231,13 @@ static int32_t pixel(const uint32_t *columns, const uint32_t *filter, uint32_t b
   return (int32_t)bias;
 }
 
-/* filter: the bias of the channel, and those of its pair. */
-static int8_t finish(const blocks *row, int32_t sum, const uint32_t *filter) {
+/* words: the channel's, with TG_3X3_SCALES. */
+static int8_t finish(const blocks *row, int32_t sum, const uint32_t *words) {
 #if TG_3X3_SCALES
-  return (int8_t)tg_saturate_s8(tg_scale_high(sum, filter[PAIR - 2], row->offset));
+  return (int8_t)tg_saturate_s8(TG_EPILOGUE_HIGH(sum, words, row->offset));
 #else
-  (void)filter;
-  return (int8_t)tg_saturate_s8(tg_requantize(sum, row->out));
+  (void)words;
+  return (int8_t)tg_saturate_s8(tg_epilogue(sum, row->out));
 #endif
 }
 
@@ -246,18 +246,20 @@ static void compute(const blocks *row) {
   int8_t *output = row->output;
   for (int32_t i = 0; i < row->count; i++) {
     for (int32_t channel = 0; channel < 2 * row->pairs; channel++) {
-      const uint32_t *filter = row->filter + (channel >> 1) * PAIR + (channel & 1);
+      const uint32_t *pair = row->filter + (channel >> 1) * PAIR;
+      const uint32_t *filter = pair + (channel & 1);
+      const uint32_t *words = pair + 38 + (channel & 1) * TG_EPILOGUE_WORDS;
       const int32_t upper_left = pixel(columns, filter + 2, *filter);
       const int32_t upper_right = pixel(columns + COLUMN, filter + 2, *filter);
       const int32_t lower_left = pixel(columns + 1, filter + 2, *filter);
       const int32_t lower_right = pixel(columns + COLUMN + 1, filter + 2, *filter);
       if (row->skip) {
-        output[row->down + row->right] = finish(row, lower_right, filter);
-        output[row->down] = finish(row, lower_left, filter);
-        output[row->right] = finish(row, upper_right, filter);
-        *output++ = finish(row, upper_left, filter);
+        output[row->down + row->right] = finish(row, lower_right, words);
+        output[row->down] = finish(row, lower_left, words);
+        output[row->right] = finish(row, upper_right, words);
+        *output++ = finish(row, upper_left, words);
       } else {
-        *output++ = finish(row, tg_max(tg_max(upper_left, upper_right), tg_max(lower_left, lower_right)), filter);
+        *output++ = finish(row, tg_max(tg_max(upper_left, upper_right), tg_max(lower_left, lower_right)), words);
       }
     }
     columns += 2 * COLUMN;

@@ -58,12 +58,12 @@ static TG_APART void lay_out(const tg_first_params *p, const int8_t *image, int3
 }
 
 #if TG_FIRST_SCALES
-#define FILTER_WORDS 8 /* of a channel */
+#define FILTER_WORDS (7 + TG_EPILOGUE_WORDS) /* of a channel */
 #else
 #define FILTER_WORDS 7
 #endif
 
-#if TG_HAS_DSP
+#if TG_HAS_DSP && TG_EPILOGUE_FUSED
 
 /* A row of blocks, for the code below, which keeps it on the stack in this order. */
 typedef struct {
@@ -205,9 +205,9 @@ static inline int8_t square(const tg_first_params *p, const uint32_t *first, con
   const int32_t above = tg_max((int32_t)upper[0], (int32_t)upper[1]);
   const int32_t below = tg_max((int32_t)lower[0], (int32_t)lower[1]);
 #if TG_FIRST_SCALES
-  return (int8_t)tg_saturate_s8(tg_scale_high(tg_max(above, below), filter[7], p->out_offset));
+  return (int8_t)tg_saturate_s8(TG_EPILOGUE_HIGH(tg_max(above, below), filter + 7, p->out_offset));
 #else
-  return (int8_t)tg_saturate_s8(tg_requantize(tg_max(above, below), &p->out));
+  return (int8_t)tg_saturate_s8(tg_epilogue(tg_max(above, below), &p->out));
 #endif
 }
 

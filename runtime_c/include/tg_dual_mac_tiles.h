@@ -90,7 +90,7 @@ static void prepare(const tg_dual_mac_params *p, const int32_t *scratch, tg_dual
   tile->columns = (const uint32_t *)scratch;
   tile->negative_offset = -p->filter_offset;
 #if TG_DUAL_MAC_SCALES
-  tile->round = 2 * p->out_offset + 1;
+  tile->round = TG_EPILOGUE_CENTER(p->out_offset);
 #else
   tile->pre = p->out.pre;
   tile->multiplier = p->out.multiplier;

@@ -135,10 +135,11 @@ static void outputs(channel_state *state, const int32_t *x, int32_t width, int32
 
 static void outputs(channel_state *state, const int32_t *x, int32_t width, int32_t count) {
   for (; count > 0; count--) {
-    int32_t sum = state->bias;
-    for (int32_t tap = 0; tap < TAPS; tap++) {
-      sum += x[tap / 3 * width + tap % 3] * state->weights[tap];
-    }
+    const int32_t *const w = state->weights;
+    const int32_t *const middle = x + width;
+    const int32_t *const lower = middle + width;
+    const int32_t sum = state->bias + x[0] * w[0] + x[1] * w[1] + x[2] * w[2] + middle[0] * w[3] + middle[1] * w[4] +
+                        middle[2] * w[5] + lower[0] * w[6] + lower[1] * w[7] + lower[2] * w[8];
     *state->output =
         tg_requantize_folded(sum, state->pre, state->multiplier, state->round, state->post, state->min, state->max);
     state->output += state->step;

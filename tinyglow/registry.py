@@ -10,6 +10,7 @@ from types import GenericAlias, ModuleType
 from tinyglow import kernels, operators
 from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.op import Op
+from tinyglow.numerics.epilogues import EPILOGUES
 
 
 def _modules(package: ModuleType) -> Iterator[ModuleType]:
@@ -34,6 +35,15 @@ KERNELS: dict[str, Kernel] = {
     for module in (*_modules(kernels), *_OPERATORS)
     for kernel in vars(module).values()
     if isinstance(kernel, Kernel)
+}
+# Every loop that takes epilogues, with each but Glow's.
+WITH_EPILOGUES: dict[str, Kernel] = {
+    made.symbol: made
+    for kernel in KERNELS.values()
+    if kernel.epilogues
+    for epilogue in EPILOGUES.values()
+    for made in (kernel.with_epilogue(epilogue),)
+    if made.loop
 }
 ONNX_OPS: dict[str, type[Op]] = {name: cls for cls in OPS.values() for name in cls.onnx_types}
 TFLITE_OPS: dict[str, type[Op]] = {name: cls for cls in OPS.values() for name in cls.tflite_types}

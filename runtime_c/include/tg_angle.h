@@ -6,7 +6,7 @@
 #include "tg_float.h"
 
 /* |x| = n * pi / 2 + y: n modulo 4, and y, up to pi / 4 on either side of 0. x is finite. */
-static inline int32_t tg_quarters_f32(float x, float *y) {
+static inline int32_t tg_quarters_f32(float x, tg_f32 *y) {
   /* 2 / pi: 32 zeros, then 224 bits after the point. */
   static const uint32_t two_over_pi[8] = {0,          0xA2F9836E, 0x4E441529, 0xFC2757D1,
                                           0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB};
@@ -17,7 +17,7 @@ static inline int32_t tg_quarters_f32(float x, float *y) {
   }
   const uint64_t mantissa = (bits & 0x007fffff) | 0x00800000;
   const uint32_t first = (bits >> 23) - 120, shift = first & 31;
-  const uint32_t *const words = two_over_pi + (first >> 5);
+  const tg_u32 *const words = two_over_pi + (first >> 5);
   uint32_t part[3];
   for (uint32_t i = 0; i < 3; i++) {
     part[i] = (uint32_t)(((uint64_t)words[i] << 32 | words[i + 1]) << shift >> 32);

@@ -13,7 +13,20 @@
 #define TG_ARMV6M_LOOPS 0
 #endif
 
+/* Elements of the memories that an application declares as arrays of bytes. By C's rules such bytes are never read as
+ * wider numbers, unless the type says that it may alias any other; compilers that lack the attribute need an option that
+ * turns type-based alias analysis off. */
+#if defined(__GNUC__)
+#define TG_MAY_ALIAS __attribute__((may_alias))
+#else
+#define TG_MAY_ALIAS
+#endif
+typedef int16_t TG_MAY_ALIAS tg_i16;
+typedef int32_t TG_MAY_ALIAS tg_i32;
+typedef uint32_t TG_MAY_ALIAS tg_u32;
+typedef float TG_MAY_ALIAS tg_f32;
+
 /* What the compiler makes of a layer's weights: sums of products with inputs x that are laid out for it. */
-typedef void tg_code(const uint32_t *x, int32_t *sums);
+typedef void tg_code(const tg_u32 *x, tg_i32 *sums);
 
 #endif

@@ -36,14 +36,14 @@ typedef struct {
 
 /* 133 cycles for two outputs. An odd last output is written twice, by the pair's second (which is another one's, and reads
  * four bytes beyond its window) and then by its first. */
-static void outputs(channel_state *state, const int32_t *x, int32_t width, int32_t count) {
+static void outputs(channel_state *state, const tg_i32 *x, int32_t width, int32_t count) {
   while (count > 0) {
     const int32_t pairs = count > 1 ? count >> 1 : 1;
     const int32_t step = state->step;
     if (count == 1) {
       state->step = 0;
     }
-    register const int32_t *r0 __asm__("r0") = x;
+    register const tg_i32 *r0 __asm__("r0") = x;
     register channel_state *r1 __asm__("r1") = state;
     register int32_t r2 __asm__("r2") = 4 * width - 16;
     register int32_t r3 __asm__("r3") = 8 - 12 * width;
@@ -133,7 +133,7 @@ static void outputs(channel_state *state, const int32_t *x, int32_t width, int32
 
 #else
 
-static void outputs(channel_state *state, const int32_t *x, int32_t width, int32_t count) {
+static void outputs(channel_state *state, const tg_i32 *x, int32_t width, int32_t count) {
   for (; count > 0; count--) {
     const int32_t *const w = state->weights;
     const int32_t *const middle = x + width;
@@ -151,13 +151,13 @@ static void outputs(channel_state *state, const int32_t *x, int32_t width, int32
 
 /* A channel's image with padding: height rows of width words. */
 static void lay_out(const tg_depthwise_3x3_params *p, const int8_t *channel, int32_t height, int32_t width,
-                    int32_t *plane) {
+                    tg_i32 *plane) {
   const int32_t step = p->in_c;
   const int32_t fill = p->in_offset;
   const int32_t left = tg_min(p->pad_left, width);
   const int32_t inside = tg_min(p->in_w, width - left);
   for (int32_t row = 0; row < height; row++) {
-    int32_t *end = plane + left;
+    tg_i32 *end = plane + left;
     if ((uint32_t)(row - p->pad_top) < p->in_h) {
       TG_COMPACT
       while (plane != end) {
@@ -191,7 +191,7 @@ static void set_scale(channel_state *state, uint32_t scale, int32_t center) {
 #endif
 
 static inline void tg_depthwise_3x3_convolve(const tg_depthwise_3x3_params *p, const int8_t *input, const int8_t *filter,
-                                             const int32_t *bias, int8_t *output, int32_t *scratch) {
+                                             const tg_i32 *bias, int8_t *output, tg_i32 *scratch) {
   const int32_t height = (p->out_h - 1) * p->stride_h + 3;
   const int32_t width = p->out_w + 2;
   channel_state state;
@@ -219,7 +219,7 @@ static inline void tg_depthwise_3x3_convolve(const tg_depthwise_3x3_params *p, c
 #endif
       state.output = output + channel;
       lay_out(p, input + channel, height, width, scratch);
-      const int32_t *x = scratch;
+      const tg_i32 *x = scratch;
       for (int32_t row = 0; row < p->out_h; row++) {
         outputs(&state, x, width, p->out_w);
         x += width * p->stride_h;

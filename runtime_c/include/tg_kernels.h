@@ -122,6 +122,7 @@
 #include "reshape/tg_transpose_s8.h"
 #include "resize/tg_resize_bilinear_f32.h"
 #include "resize/tg_resize_bilinear_float_s8.h"
+#include "resize/tg_resize_bilinear_fused_s8.h"
 #include "resize/tg_resize_bilinear_s8.h"
 #include "softmax/tg_softmax_f32.h"
 #include "softmax/tg_softmax_s8.h"

@@ -17,7 +17,7 @@ from tinyglow.ir.target import Target
 from tinyglow.kernels.convolution.conv2d_channelwise_code import CONV2D_CHANNELWISE_CODE, ChannelwiseCodeParams
 from tinyglow.kernels.convolution.conv2d_code import CONV2D_CODE, CodeParams, pairs_at_once
 from tinyglow.numerics import glow
-from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET
+from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET
 from tinyglow.passes.fuse import fuse
 from tinyglow.quant.scheme import Scheme
 from tinyglow.testing.case import Case

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.recordings.__main__ import FOLDER, known
+from tests.tflite.recorded import MODELS
 from tinyglow.pipeline.crosscheck import crosscheck
 from tinyglow.pipeline.crosscheck_tree import OUTCOMES, Recording, crosscheck_all, recordings
 from tinyglow.targets.boards import HOST
@@ -44,3 +45,9 @@ def test_selection() -> None:
     }
     assert sum(path.stat().st_size for path in Path(FOLDER).rglob("*") if path.is_file()) <= 5_000_000
     assert set(Counter(KNOWN.values())) <= set(OUTCOMES)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_tflite_models_are_those_of_the_builder(name: str) -> None:
+    """The files beside the recordings of TFLite operators are what ``tests.tflite.recorded`` makes."""
+    assert (FOLDER / f"tflite_{name}" / "model.tflite").read_bytes() == MODELS[name].build()

@@ -13,14 +13,16 @@ import onnx
 import pytest
 
 from tests.property.oracle import findings, main
+from tinyglow.glow.quantize import lowered
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.kernels.activation import NO_ACTIVATION
 from tinyglow.numerics import glow
 from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.element_table import ElementTable
 from tinyglow.passes import bounds, chains, folding, rewrite, simplify, tidy, transposes, unfolded_batch_norm
 from tinyglow.passes.rewrite import Pass, rewriting
-from tinyglow.quant import match, quantizer
+from tinyglow.quant import match, quantizer, scheme
 from tinyglow.testing.oracle import check_seed, sweep
 from tinyglow.testing.oracle.shrink import write_reproducer
 from tinyglow.testing.oracle.stations import Stations
@@ -93,13 +95,15 @@ def range_of_another_value(patch: pytest.MonkeyPatch) -> None:
 
 
 def range_of_the_input(patch: pytest.MonkeyPatch) -> None:
-    """What a float operator makes is quantized with its input's range."""
+    """What a float operator makes, or a table in its place, is quantized with its input's range."""
     true = quantizer.Quantizer.params
 
     def faulty(self: Any, value: str, dtype: str = "") -> Any:
         made = {name: node for node in self.graph.nodes for name in node.outputs}
-        if value in made and not made[value].op.quantizable and made[value].inputs[0] in self.ranges:
-            value = made[value].inputs[0]
+        node = made.get(value)
+        of_floats = node is not None and (not node.op.quantizable or isinstance(node.op, ElementTable))
+        if node is not None and of_floats and node.inputs[0] in self.ranges:
+            value = node.inputs[0]
         return true(self, value, dtype)
 
     patch.setattr(quantizer.Quantizer, "params", faulty)
@@ -121,17 +125,15 @@ def raw_division(patch: pytest.MonkeyPatch) -> None:
     """A normalization that is not folded ends in an int8 division of raw integers, as in Glow."""
     true = simplify.simplifying
 
-    def faulty(like_glow: bool = False) -> list[Pass]:
-        replaced = {
-            unfolded_batch_norm.batch_norm_as_depthwise: unfolded_batch_norm.batch_norm_as_glow,
-            unfolded_batch_norm.batch_norm_as_arithmetic: unfolded_batch_norm.batch_norm_as_glow,
-            folding.divide_with_fractions: folding.fold_constants,
-        }
+    def faulty() -> list[Pass]:
+        without = [rule for step in true() for rule in step.rules if rule is not folding.divide_with_fractions]
         return [
-            rewriting(step.name, [replaced.get(rule, rule) for rule in step.rules])
-            if set(step.rules) & set(replaced)
+            Pass(step.name, lowered)
+            if unfolded_batch_norm.batch_norm_as_depthwise in step.rules
+            else rewriting(step.name, [rule for rule in step.rules if rule in without])
+            if step.rules
             else step
-            for step in true(like_glow)
+            for step in true()
         ]
 
     patch.setattr(CHECK, "simplifying", faulty)
@@ -142,8 +144,8 @@ def shared_in_spite_of_attributes(patch: pytest.MonkeyPatch) -> None:
     faulty = mutated(rewrite.share_equal_nodes, "(node.op, node.inputs, types)", "(node.op.kind, node.inputs, types)")
     true = simplify.simplifying
 
-    def passes(like_glow: bool = False) -> list[Pass]:
-        return [Pass(step.name, faulty) if step.name == "share equal nodes" else step for step in true(like_glow)]
+    def passes() -> list[Pass]:
+        return [Pass(step.name, faulty) if step.name == "share equal nodes" else step for step in true()]
 
     patch.setattr(CHECK, "simplifying", passes)
 
@@ -155,12 +157,12 @@ def rounding_cut_off(patch: pytest.MonkeyPatch) -> None:
 
 def wide_ranges(patch: pytest.MonkeyPatch) -> None:
     """All ranges are 1.4 times as wide, which costs 3 dB: what a few roundings may cost by chance."""
-    true = quantizer.choose_params
+    true = scheme.choose_params
 
     def faulty(low: float, high: float, *arguments: Any, **options: Any) -> Any:
         return true(1.4 * low, 1.4 * high, *arguments, **options)
 
-    patch.setattr(quantizer, "choose_params", faulty)
+    patch.setattr(scheme, "choose_params", faulty)
 
 
 FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {

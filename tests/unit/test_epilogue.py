@@ -2,59 +2,152 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tinyglow.bundle.kernel_source import kernel_source
+from tinyglow.kernels.convolution.conv2d import CONV2D
+from tinyglow.kernels.pooling.max_pool_2x2 import MAX_POOL_2X2
 from tinyglow.numerics import glow
-from tinyglow.numerics.epilogue import Epilogue
-from tinyglow.numerics.glow_epilogue import EPILOGUES, FOLDED_OFFSET
+from tinyglow.numerics.epilogue import ChannelWords, Epilogue
+from tinyglow.numerics.epilogues import EPILOGUES
+from tinyglow.numerics.epilogues.glow import CHANNEL_WORDS, FOLDED_OFFSET, GLOW
+from tinyglow.numerics.epilogues.tflite import TFLITE, quantized_multiplier
+from tinyglow.numerics.epilogues.tflm import TFLM
+from tinyglow.registry import KERNELS
 
 # And whether an upper word of a product can stand for it: only for less than a half.
 SCALES = {0.1: True, 0.013: True, 0.0031: True, 2.0**-6: True, 1e-5: True, 0.49999: False, 0.7: False, 3.0: False}
 
 
-def _sums(epilogue: Epilogue[glow.Requant], constants: glow.Requant) -> np.ndarray:
+def _sums(form: ChannelWords, constants: glow.Requant) -> np.ndarray:
     """Sums of all magnitudes for which the obligation holds, the largest of both signs among them."""
     largest = 0
     for step in (2**bit for bit in range(30, -1, -1)):
         for sign in (1, -1):
-            if not epilogue.holds(sign * (largest + step), constants):
+            if not form.holds(sign * (largest + step), constants):
                 break
         else:
             largest += step
     beyond = largest + 1
-    assert beyond == 2**31 or not epilogue.holds(beyond, constants) or not epilogue.holds(-beyond, constants)
+    assert beyond == 2**31 or not form.holds(beyond, constants) or not form.holds(-beyond, constants)
     random = np.random.default_rng(5)
     return np.array([largest, -largest, 0, 1, -1, *random.integers(-largest, largest + 1, 500)], np.int32)
 
 
-@pytest.mark.parametrize("epilogue", EPILOGUES, ids=lambda one: one.c_function)
+@pytest.mark.parametrize("form", CHANNEL_WORDS, ids=lambda one: one.c_function)
 @pytest.mark.parametrize("scale", SCALES)
-def test_an_epilogue_gives_what_glow_does(epilogue: Epilogue[glow.Requant], scale: float) -> None:
+def test_an_epilogue_gives_what_glow_does(form: ChannelWords, scale: float) -> None:
     """For all sums that meet the obligation, up to the largest; where a scale has no word, none is made up."""
     constants = glow.requantize_params(scale, 37)
-    words = epilogue.words([constants])
-    assert (words is not None) == (SCALES[scale] or epilogue is FOLDED_OFFSET)
+    words = form.words([constants])
+    assert (words is not None) == (SCALES[scale] or form is FOLDED_OFFSET)
     if words is None:
         return
-    sums = _sums(epilogue, constants)
-    found = epilogue.apply(sums[:, None], words, constants.offset)[:, 0]
+    sums = _sums(form, constants)
+    found = form.apply(sums[:, None], words, constants.offset)[:, 0]
     assert np.array_equal(found, glow.requantize(sums, constants))
 
 
-@pytest.mark.parametrize("epilogue", EPILOGUES, ids=lambda one: one.c_function)
-def test_the_obligation_is_not_idle(epilogue: Epilogue[glow.Requant]) -> None:
+@pytest.mark.parametrize("form", CHANNEL_WORDS, ids=lambda one: one.c_function)
+def test_the_obligation_is_not_idle(form: ChannelWords) -> None:
     """Beyond it, something differs from Glow, which wraps; and one sum of a layer that fails is enough to refuse it."""
     constants = glow.requantize_params(0.1, 37)
-    assert not epilogue.holds(2**31 - 1, constants)
-    assert epilogue.holds_for([(-1000, 1000)], [constants])
-    assert not epilogue.holds_for([(-1000, 2**31 - 1)], [constants])
+    assert not form.holds(2**31 - 1, constants)
+    assert form.holds_for([(-1000, 1000)], [constants])
+    assert not form.holds_for([(-1000, 2**31 - 1)], [constants])
 
 
-@pytest.mark.parametrize("epilogue", EPILOGUES, ids=lambda one: one.c_function)
-def test_the_c_function_is_where_it_says(epilogue: Epilogue[glow.Requant], checkout: Path) -> None:
+@pytest.mark.parametrize("form", CHANNEL_WORDS, ids=lambda one: one.c_function)
+def test_the_c_function_is_where_it_says(form: ChannelWords, checkout: Path) -> None:
     """The header defines it; parity tests of the kernels that call it hold it to numpy."""
+    text = (checkout / "runtime_c/include" / form.c_header).read_text(encoding="utf-8")
+    assert f"static inline int32_t {form.c_function}(" in text
+
+
+def _high_mul(a: int, b: int) -> int:
+    """``SaturatingRoundingDoublingHighMul`` of gemmlowp, whose division rounds towards zero."""
+    product = a * b
+    nudged = product + ((1 << 30) if product >= 0 else 1 - (1 << 30))
+    return nudged // (1 << 31) if nudged >= 0 else -(-nudged // (1 << 31))
+
+
+def _divide_by_power_of_two(x: int, exponent: int) -> int:
+    """``RoundingDivideByPOT`` of gemmlowp: ties away from zero."""
+    half = (1 << exponent) >> 1
+    return (x + half) >> exponent if x >= 0 else -((-x + half) >> exponent)
+
+
+def _single(x: int, multiplier: int, exponent: int) -> int:
+    """``MultiplyByQuantizedMultiplier`` of TensorFlow Lite with one rounding."""
+    return (x * multiplier + (1 << (30 - exponent))) >> (31 - exponent)
+
+
+def _double(x: int, multiplier: int, exponent: int) -> int:
+    """The same with two roundings, as TensorFlow Lite Micro and CMSIS-NN have it."""
+    return _divide_by_power_of_two(_high_mul(x << max(exponent, 0), multiplier), max(-exponent, 0))
+
+
+@pytest.mark.parametrize(("epilogue", "formula"), [(TFLITE, _single), (TFLM, _double)], ids=["tflite", "tflm"])
+@pytest.mark.parametrize("scale", [*SCALES, 0.25, 0.5, 1.0, 2.0**-31, 1e-12, 1000.0])
+def test_tensorflow_lite_is_what_its_sources_say(epilogue: Epilogue, formula: Callable[..., int], scale: float) -> None:
+    """Sums of all magnitudes, ties among them, by formulas in integers of any size; within a step of the product."""
+    multiplier, exponent = quantized_multiplier(scale)
+    constants = epilogue.constants(scale, -7)
+    assert (constants.multiplier, constants.offset) == (multiplier, -7)
+    random = np.random.default_rng(6)
+    sums = [*range(-40, 41), *(int(x) for size in (100, 2**12, 2**20, 2**29) for x in random.integers(-size, size, 99))]
+    sums = [x for x in sums if epilogue.holds(x, constants)]
+    assert len(sums) > 80
+    found = epilogue.requantize(np.array(sums, np.int32), constants).tolist()
+    assert found == [formula(x, multiplier, exponent) - 7 for x in sums]
+    assert all(abs(q + 7 - x * scale) <= 1 for q, x in zip(found, sums, strict=True) if abs(x * scale) < 2**20)
+
+
+def test_the_two_roundings_differ() -> None:
+    """A numerics is no other's: there are sums for which one and two roundings differ."""
+    sums = np.arange(-5000, 5000, dtype=np.int32)
+    one, two = (e.requantize(sums, e.constants(0.7 / 3)) for e in (TFLITE, TFLM))
+    assert 0 < (one != two).mean() < 0.2
+
+
+def test_scales_without_a_multiplier() -> None:
+    """What is too small is 0, what is too large refused."""
+    assert quantized_multiplier(2.0**-40) == (0, 0)
+    assert quantized_multiplier(1 - 2.0**-40) == (2**30, 1)  # rounded up to 1
+    for scale in (0.0, -1.0, 2.0**29, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="is not above 0"):
+            quantized_multiplier(scale)
+
+
+@pytest.mark.parametrize("epilogue", EPILOGUES.values(), ids=list(EPILOGUES))
+def test_an_epilogue_has_its_c_text(epilogue: Epilogue, checkout: Path) -> None:
+    """Every header defines the same names, so that any loop takes it."""
     text = (checkout / "runtime_c/include" / epilogue.c_header).read_text(encoding="utf-8")
-    assert f"static inline int32_t {epilogue.c_function}(" in text
+    assert "static inline int32_t tg_epilogue(int32_t x, const tg_requant *r)" in text
+    assert "#define TG_EPILOGUE_FUSED" in text
+
+
+def test_loops_with_epilogues_call_no_other_rounding(checkout: Path) -> None:
+    """The C file of such a kernel includes one epilogue, Glow's, in whose place another is put."""
+    for kernel in (kernel for kernel in KERNELS.values() if kernel.epilogues):
+        text = (checkout / "runtime_c/src" / kernel.c_file).read_text(encoding="utf-8")
+        assert text.count(f'#include "{GLOW.c_header}"') == 1, kernel.symbol
+        assert "tg_requantize(" not in text, kernel.symbol
+
+
+def test_a_kernel_with_another_epilogue() -> None:
+    """It has a name, a file and parameters of its own; a loop without epilogues refuses."""
+    made = CONV2D.with_epilogue(TFLITE)
+    assert (made.symbol, made.c_file) == ("tg_conv2d_tflite_s8", "convolution/tg_conv2d_tflite_s8.c")
+    assert CONV2D.with_epilogue(GLOW) is CONV2D
+    text = kernel_source(made)
+    assert "tg_epilogue_tflite.h" in text
+    assert "void tg_conv2d_tflite_s8(const tg_conv2d_tflite_s8_params *p" in text
+    assert "tg_conv2d_s8" not in re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    with pytest.raises(ValueError, match="takes no epilogue but glow"):
+        MAX_POOL_2X2.with_epilogue(TFLITE)

@@ -99,3 +99,17 @@ def test_most_images_and_results_have_a_size() -> None:
     operands = [(kernel, operand) for kernel in KERNELS.values() for operand in kernel.operands]
     named = [bool(elements(kernel, operand)) for kernel, operand in operands if operand.name in ("input", "output")]
     assert sum(named) > 0.8 * len(named)
+
+
+def test_what_lies_in_byte_arrays_may_alias_them() -> None:
+    """Applications declare the memories as arrays of bytes, so pointers into them are to types of tg_core.h."""
+    folder = resources.RUNTIME
+    for path in [*folder.glob("src/*/*.c"), *folder.glob("include/*.h")]:
+        code = re.sub(r"/\*.*?\*/|TG_ANYWHERE uint32_t \*", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert not re.findall(r"\b(?:u?int(?:16|32)_t|float) \*", code), path.name
+
+
+def test_no_header_has_the_name_of_another() -> None:
+    """In a bundle all lie in one folder: those of kernels, and those that kernels share."""
+    shared = {path.name for path in COMMITTED.glob("*.h")}
+    assert shared.isdisjoint(f"{kernel.symbol}.h" for kernel in KERNELS.values())

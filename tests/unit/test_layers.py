@@ -21,6 +21,7 @@ LAYERS = (
     {"registry"},
     {"interp"},
     {"frontend", "images", "passes", "quant", "lowering"},
+    {"glow"},
     {"sim", "bundle"},
     {"pipeline"},
     {"tuning"},

@@ -68,6 +68,7 @@ def kws() -> Graph:
     return _quantized("kws_dscnn")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", SMALL)
 def test_bundles_are_a_quarter_smaller_than_glows(model: str) -> None:
     """Linked for the Cortex-M0+, with Glow's profile; the answers are those of the program made for speed."""
@@ -81,6 +82,7 @@ def test_bundles_are_a_quarter_smaller_than_glows(model: str) -> None:
         assert np.array_equal(answers, fast[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("core", [M0, "cortex-m7"])
 def test_packing_pays(kws: Graph, core: str) -> None:
     """On each core the bundle with packed weights is smaller than the one without, and that than one for speed."""
@@ -210,6 +212,7 @@ def test_declared_sizes_of_code_are_near_the_real_ones(symbol: str, tmp_path: Pa
     assert load_image(elf).sizes.text == pytest.approx(kernel.code_bytes, rel=0.1)
 
 
+@pytest.mark.slow
 def test_compile_says_what_packing_saves(tmp_path: Path) -> None:
     """The bytes of weights and biases before and after, and of how many layers."""
     model = [MODELS / "kws_dscnn.onnx", "--profile", MODELS / "kws_dscnn.profile.yaml", "--board", M0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tinyglow import resources
@@ -12,12 +12,13 @@ from tinyglow.bundle.buffers import comment, label, listed
 from tinyglow.bundle.c_names import is_taken
 from tinyglow.bundle.header import BundleInfo, bundle_info, write_header
 from tinyglow.bundle.kernel_header import kernel_headers
+from tinyglow.bundle.kernel_source import kernel_source
 from tinyglow.bundle.options import UTILS, BundleOptions
 from tinyglow.bundle.render import for_size, hex_float, render, stamped
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.c_struct import struct_fields
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import CTYPES, Kernel, Operand, Params, Role
+from tinyglow.ir.kernel import MEMORY_CTYPES, Kernel, Operand, Params, Role
 from tinyglow.ir.namer import legal_name
 from tinyglow.ir.program import MEMORIES, Buffer, KernelCall, Program, Region
 from tinyglow.numerics.glow import Requant
@@ -90,7 +91,7 @@ def _expression(operand: Operand, buffer: Buffer, number: int) -> str:
     address = f"({buffer.region.value} + {label(buffer)})"
     # Offsets are aligned; the way through void says so to the compiler.
     through = f"({const}void *)" if operand.dtype != "int8" else ""
-    return f"({const}{CTYPES[operand.dtype]} *){through}{address}"
+    return f"({const}{MEMORY_CTYPES[operand.dtype]} *){through}{address}"
 
 
 def _call(call: KernelCall, program: Program, number: int) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _call(call: KernelCall, program: Program, number: int) -> dict[str, Any]:
     ]
     if call.scratch:
         scratch = program.buffers[call.scratch]
-        address = f"(int32_t *)(void *)({scratch.region.value} + {label(scratch)})"
+        address = f"(tg_i32 *)(void *)({scratch.region.value} + {label(scratch)})"
         arguments.append({"name": "scratch", "expression": address})
     data = [program.buffers[name].data for name in call.operands]
     return {
@@ -137,10 +138,9 @@ def _runtime_files(kernels: list[Kernel], compact: bool) -> dict[str, str]:
     files = kernel_headers(kernels)
     texts = list(files.values())
     for kernel in kernels:
-        path = resources.RUNTIME / "src" / kernel.c_file
-        text = path.read_text(encoding="utf-8")
-        files[path.name] = for_size(text) if compact else text
-        texts.append(files[path.name])
+        name, text = PurePosixPath(kernel.c_file).name, kernel_source(kernel)
+        files[name] = for_size(text) if compact else text
+        texts.append(files[name])
     while texts:
         for header in _includes(texts.pop()):
             if header not in files:

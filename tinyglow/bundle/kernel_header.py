@@ -15,7 +15,7 @@ from tinyglow import resources
 from tinyglow.bundle.contracts import arguments, cores, fields, sharing
 from tinyglow.bundle.render import render
 from tinyglow.ir.c_struct import GENERATED
-from tinyglow.ir.kernel import CTYPES, Kernel, Role
+from tinyglow.ir.kernel import MEMORY_CTYPES, Kernel, Role
 from tinyglow.registry import KERNELS
 
 COMMITTED = resources.RUNTIME / "include"
@@ -29,9 +29,9 @@ def _arguments(kernel: Kernel) -> str:
             arguments.append(f"tg_code *{operand.name}")
             continue
         const = "const " if operand.role is Role.IN else ""
-        arguments.append(f"{const}{CTYPES[operand.dtype]} *{operand.name}")
+        arguments.append(f"{const}{MEMORY_CTYPES[operand.dtype]} *{operand.name}")
     if kernel.scratch:
-        arguments.append("int32_t *scratch")
+        arguments.append("tg_i32 *scratch")
     indent = " " * (len(kernel.symbol) + 6)
     wrapped = textwrap.wrap(", ".join(text.replace(" ", "~") for text in arguments), 118 - len(indent))
     return ("\n" + indent).join(wrapped).replace("~", " ")

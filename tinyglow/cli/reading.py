@@ -125,13 +125,14 @@ def read_source(arguments: argparse.Namespace) -> Graph:
     from tinyglow.frontend.read import load_model
     from tinyglow.frontend.request import Request
 
-    request = Request(defines(arguments), input_shapes(arguments), tuple(arguments.output_name))
+    like_glow = arguments.graph == "glow"
+    request = Request(defines(arguments), input_shapes(arguments), tuple(arguments.output_name), like_glow)
     return load_model(arguments.model, default_name(Path(arguments.model)), request)
 
 
 def dump_of(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]  # the type would import the pipeline
     """Where the stations write their results, from --dump."""
-    from tinyglow.pipeline.stations import Dump
+    from tinyglow.pipeline.dump import Dump
 
     folder = getattr(arguments, "dump", None)
     return Dump(Path(folder) if folder else None)

@@ -81,7 +81,7 @@ class ModelImport:
         if (fault := fault_of_shape(value.type.shape)) and not empty:
             raise UnsupportedError(f"a result of shape {list(value.type.shape)}", fault)
         type_ = value.type
-        if type_.dtype in ("int8", "int16", "int32") and type_.quant is None and type_.channel_quant is None:
+        if type_.dtype in ("int8", "int16") and type_.quant is None and type_.channel_quant is None:
             declared = self.declared(name)
             expected = "int8 with scale and offset, as its inputs have"
             raise UnsupportedError(f"a result that the file declares to be {declared.dtype}", expected)

@@ -94,7 +94,9 @@ class _Import(ModelImport):
         self.integral: set[str] = set()  # values that are UINT8 in the model, and float here
         names = [node.name or node.output[0] for node in model.graph.node if node.output]
         names += [tensor.name for tensor in model.graph.initializer]
-        super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize(), request.like_glow)
+        # Glow imports no network that comes quantized so.
+        like_glow = request.like_glow and not any("QuantizeLinear" in node.op_type for node in model.graph.node)
+        super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize(), like_glow)
         self._defined: set[str] = set()
         self._made: set[str] = {name for node in model.graph.node for name in node.output}
         self.quantized = QuantizedTensors(self.editor)

@@ -66,7 +66,8 @@ class _Import(ModelImport):
         self.bound: set[str] = set()  # names of values that stand for a tensor of the file
         self.nodes = [self._source(operator) for operator in model.operators]
         namer = Namer(original=[node.name for node in self.nodes], used=RESERVED)
-        super().__init__(GraphEditor(name, namer), model.file_bytes, request.like_glow)
+        is_float = all(tensor.quantization is None or tensor.dtype not in _QUANTIZED for tensor in model.tensors)
+        super().__init__(GraphEditor(name, namer), model.file_bytes, request.like_glow and is_float)
 
     def declared(self, name: str) -> TensorType:
         """``ir.op.Importer.declared``."""

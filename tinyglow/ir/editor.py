@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -47,6 +48,7 @@ class GraphEditor:
         self.numerics = GLOW
         self.joined = Joined({})
         self.like_glow = False
+        self.deviations: dict[str, str] = {}
         self._nodes: dict[str, Node] = {}
         self._producer: dict[str, str] = {}
         self._users: dict[str, dict[str, None]] = {}
@@ -59,11 +61,12 @@ class GraphEditor:
         editor.pixels = dict(graph.pixels)
         editor.numerics = graph.numerics
         editor.joined = Joined(graph.joined)
+        editor.like_glow, editor.deviations = graph.like_glow, dict(graph.deviations)
         return editor
 
     @classmethod
-    def of(cls, graph: Graph) -> GraphEditor:
-        """An editor that starts from ``graph``."""
+    def of(cls, graph: Graph, as_made: bool = False) -> GraphEditor:
+        """An editor that starts from ``graph``; with ``as_made`` its nodes are in the order in which they were made."""
         used = {*graph.used_names, *graph.values, *(node.name for node in graph.nodes)}
         editor = cls.after(graph, Namer(graph.original_names, used))
         editor.values = dict(graph.values)
@@ -73,7 +76,8 @@ class GraphEditor:
         for output in graph.outputs:
             editor.set_output(output)
         editor.derived = set(graph.derived)
-        for node in graph.nodes:
+        order = {name: index for index, name in enumerate(graph.made)} if as_made else {}
+        for node in sorted(graph.nodes, key=lambda node: order.get(node.name, len(order))):
             editor._attach(node)
         return editor
 
@@ -181,6 +185,18 @@ class GraphEditor:
 
     # asking
 
+    def nodes_from(self, position: int) -> list[Node]:
+        """The nodes from the one at ``position`` on, in the order in which they were made."""
+        return list(itertools.islice(self._nodes.values(), position, None))
+
+    def node(self, name: str) -> Node | None:
+        """The node of that name, if there is one."""
+        return self._nodes.get(name)
+
+    def uses(self, value: str) -> int:
+        """How often a value is read, outputs of the network included."""
+        return sum(node.inputs.count(value) for node in self.users(value)) + self._saved[value]
+
     @property
     def outputs(self) -> tuple[Output, ...]:
         """The outputs in their order."""
@@ -228,8 +244,7 @@ class GraphEditor:
 
     def has_one_use(self, value: str) -> bool:
         """Whether a value is read once in all, outputs of the network included."""
-        uses = sum(node.inputs.count(value) for node in self.users(value))
-        return uses + self._saved[value] == 1
+        return self.uses(value) == 1
 
     def folded_like(self, data: Array) -> list[Value]:
         """The constants called ``..._constfold`` that were made with equal data, in their order."""
@@ -327,6 +342,9 @@ class GraphEditor:
             MappingProxyType(dict(self.pixels)),
             self.numerics,
             MappingProxyType(self.joined.of({node.origin for node in order})),
+            tuple(name for name, node in self._nodes.items() if live.intersection(node.outputs)),
+            self.like_glow,
+            MappingProxyType(dict(self.deviations)),
         )
 
     def _live_nodes(self) -> list[Node]:

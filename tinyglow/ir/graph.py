@@ -109,6 +109,9 @@ class Graph:
         numerics: Whose rounding the integers have: a name of ``numerics.names``.
         joined: For a node of the model file, by ``Node.origin``: all nodes of the file whose work is done by what
             stems from it, in their order, but none that other nodes stem from. Without an entry it is that node alone.
+        made: Names of the nodes in the order in which they were made. Glow's passes take them in this order.
+        like_glow: Whether its nodes are those that Glow has.
+        deviations: What Glow computes otherwise than the model says, by the model's nodes.
     """
 
     name: str
@@ -123,6 +126,9 @@ class Graph:
     pixels: Mapping[str, QuantParams] = field(default_factory=dict)
     numerics: str = GLOW
     joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    made: tuple[str, ...] = ()
+    like_glow: bool = False
+    deviations: Mapping[str, str] = field(default_factory=dict)
 
     def layers_of(self, node: Node) -> tuple[str, ...]:
         """The nodes of the model file whose work ``node`` does, in their order.

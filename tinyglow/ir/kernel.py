@@ -15,6 +15,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import numpy as np
 
 from tinyglow.ir.graph import Array
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.glow import GLOW
 from tinyglow.numerics.glow import Requant
 from tinyglow.targets.cores import Feature
 
@@ -30,6 +32,8 @@ F32 = Annotated[float, "float"]
 Work = Mapping[str, float]
 
 CTYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
+# The same as elements of a bundle's memories, which are arrays of bytes (``tg_core.h``).
+MEMORY_CTYPES = {"int8": "int8_t", "int16": "tg_i16", "int32": "tg_i32", "float32": "tg_f32"}
 REQUANT_CTYPE = "tg_requant"
 _LIMITS = {
     **{f"int{bits}_t": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)},
@@ -160,6 +164,10 @@ class Kernel:
         work: ``work(params, constants)`` gives the counts that its time grows with. ``constants``: data of the operands
             in order, None of what changes at run time. ``targets.costs`` has the cycles of each count on a core. None:
             the elements of each operand count.
+        epilogues: Whether its loop takes any epilogue: ``with_epilogue`` makes the kernel of each. Then ``reference``
+            takes one too, as ``epilogue``.
+        epilogue: The one that it has.
+        loop: Of a kernel that ``with_epilogue`` made, the kernel with Glow's.
     """
 
     symbol: str
@@ -177,6 +185,9 @@ class Kernel:
     plain_bytes: Callable[[Any], int] | None = None
     sum_bits: int = 32
     work: Callable[[Any, Sequence[Array | None]], Work] | None = None
+    epilogues: bool = False
+    epilogue: Epilogue = GLOW
+    loop: Kernel | None = None
 
     @property
     def params_ctype(self) -> str:
@@ -186,7 +197,39 @@ class Kernel:
     def run(self, params: Params, operands: list[Array]) -> None:
         """Run the numpy definition; integer overflow wraps silently, as declared in ``numerics``."""
         with np.errstate(over="ignore"):
-            self.reference(params, *operands)
+            if self.epilogues:
+                self.reference(params, *operands, epilogue=self.epilogue)
+            else:
+                self.reference(params, *operands)
+
+    def with_epilogue(self, epilogue: Epilogue) -> Kernel:
+        """This kernel's loop with another epilogue than Glow's.
+
+        Its C file is written when it is needed (``bundle.kernel_source``).
+
+        Args:
+            epilogue: The epilogue.
+
+        Returns:
+            The kernel; this one for Glow's.
+
+        Raises:
+            ValueError: The loop takes no epilogue but its own.
+        """
+        if epilogue is self.epilogue:
+            return self
+        if not self.epilogues or self.loop:
+            raise ValueError(f"{self.symbol} takes no epilogue but {self.epilogue.name}")
+        stem, _, dtype = self.symbol.rpartition("_")
+        symbol = f"{stem}_{epilogue.name}_{dtype}"
+        return dataclasses.replace(
+            self,
+            symbol=symbol,
+            c_file=f"{self.c_file.rpartition('/')[0]}/{symbol}.c",
+            summary=f"{self.summary}; requantized by {epilogue.summary}",
+            epilogue=epilogue,
+            loop=self,
+        )
 
 
 def work_of(kernel: Kernel, params: Params, constants: Sequence[Array | None], sizes: Sequence[int]) -> Work:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from tinyglow.ir.editor import GraphEditor
@@ -222,21 +222,6 @@ class Lowering(Protocol):
 
 
 @dataclass(frozen=True)
-class GlowParts:
-    """What Glow's profiler records besides a node's result, where Glow lowers the node first. Keys are names of values.
-
-    Attributes:
-        same: Values that hold the same elements as a value of our graph.
-        computed: Values of their own, as functions of the node's inputs.
-        filled: Values of the result's shape with one number everywhere. Their names are made unique.
-    """
-
-    same: Mapping[str, str] = field(default_factory=dict)
-    computed: Mapping[str, Callable[..., Array]] = field(default_factory=dict)
-    filled: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Op(ABC):
     """An operator. The fields of a subclass are the operator's attributes; class variables say how it is quantized."""
 
@@ -348,10 +333,6 @@ class Op(ABC):
             The operator with ``op(Transpose(x, perm), ...) = Transpose(result(x, ...), perm)``; None if there is none.
         """
         return None
-
-    def parts_in_glow(self, node: Node) -> GlowParts:
-        """What else of ``node`` a profile of Glow's holds (Glow, lib/Optimizer/Lower/Lower.cpp)."""
-        return GlowParts()
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
         """The int8 form of a node. Only called where ``quantizable``; the default does what the class variables say.

@@ -1,26 +1,95 @@
 """Epilogues: how a kernel takes an int32 sum to the integer that it stores.
 
-One object holds everything about one: the constants as words that a kernel reads, the numpy function, the C function,
-and what must be proven of a layer's sums before a kernel may use it. A kernel's loop ends in an epilogue and knows
-nothing else of rounding. Those of Glow are in :mod:`tinyglow.numerics.glow_epilogue`; another numerics has a module of
-its own.
+A convolution kernel is a loop, a layout of its weights, and an epilogue. The loop calls the epilogue and knows nothing
+else of rounding. An :class:`Epilogue` is the rounding rule of one numerics, such as Glow's. It holds the numpy
+function, the constants for a scale, the C text, and what must be proven of a layer's sums. Each is a module of
+:mod:`tinyglow.numerics.epilogues`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from tinyglow.numerics.glow import Requant
+
 Int32Array = npt.NDArray[np.int32]
-Constants = TypeVar("Constants")
+SumBounds = Iterable[tuple[int, int]]
 
 
-class Epilogue(ABC, Generic[Constants]):
-    """One way from a sum to a stored integer, for constants of one numerics.
+class Epilogue(ABC):
+    """The rounding rule of one numerics.
+
+    Its constants are a ``Requant``: a multiplier, a shift before and one after the multiplication, and the output's
+    offset. What it computes of them is its own. A kernel with this epilogue is made from the kernel's C file, which
+    includes ``tg_epilogue_glow.h``, by including ``c_header`` instead. That header defines
+    ``int32_t tg_epilogue(int32_t x, const tg_requant *r)`` and ``TG_EPILOGUE_FUSED``.
+
+    Attributes:
+        name: As users name the numerics, and as symbols of kernels have it: ``tg_conv2d_<name>_s8``.
+        c_header: The header of ``runtime_c/include`` with its C text.
+        summary: What it does, in a few words.
+    """
+
+    name: str
+    summary: str
+
+    @property
+    def c_header(self) -> str:
+        """The header of ``runtime_c/include`` with its C text."""
+        return f"tg_epilogue_{self.name}.h"
+
+    @abstractmethod
+    def constants(self, scale: float, offset: int = 0) -> Requant:
+        """The constants that stand for a scale.
+
+        Args:
+            scale: Of the sums, over that of the output; above 0.
+            offset: Of the output.
+
+        Returns:
+            The constants.
+
+        Raises:
+            ValueError: The scale is not a positive finite number, or too large.
+        """
+
+    @abstractmethod
+    def requantize(self, sums: Int32Array, constants: Requant) -> Int32Array:
+        """The numpy definition of ``tg_epilogue``.
+
+        Args:
+            sums: int32 of any shape.
+            constants: One for all sums.
+
+        Returns:
+            int32 of the same shape, with the offset, not yet saturated to int8.
+        """
+
+    def requantize_channels(self, sums: Int32Array, constants: Sequence[Requant]) -> Int32Array:
+        """Requantize int32 sums [..., channels], each channel by its own constants. Otherwise as ``requantize``."""
+        out = np.empty_like(sums)
+        for channel, own in enumerate(constants):
+            out[..., channel] = self.requantize(sums[..., channel], own)
+        return out
+
+    @abstractmethod
+    def holds(self, total: int, constants: Requant) -> bool:
+        """The proof obligation: whether ``tg_epilogue`` may get this sum.
+
+        It is monotone in ``|total|``: where it holds for the least and the largest sum, it holds for all between them.
+        """
+
+    def holds_for(self, bounds: SumBounds, constants: Sequence[Requant]) -> bool:
+        """Whether ``holds`` is true of all sums, by the least and the largest sum of each channel."""
+        return all(self.holds(total, own) for pair, own in zip(bounds, constants, strict=True) for total in pair)
+
+
+class ChannelWords(ABC):
+    """An epilogue's constants as words of each channel, which kernels read beside its weights.
 
     Attributes:
         c_function: Name of the inline function that computes it in C.
@@ -31,14 +100,14 @@ class Epilogue(ABC, Generic[Constants]):
     c_header: str
 
     @abstractmethod
-    def words(self, constants: Sequence[Constants]) -> Int32Array | None:
+    def words(self, constants: Sequence[Requant]) -> Int32Array | None:
         """The constants of each channel as kernels read them.
 
         Args:
             constants: Of each channel. The offset of the output is not part of the words.
 
         Returns:
-            int32 [channels]; None where this epilogue cannot stand for one of them.
+            int32 [channels]; None where this form cannot stand for one of them.
         """
 
     @abstractmethod
@@ -55,19 +124,12 @@ class Epilogue(ABC, Generic[Constants]):
         """
 
     @abstractmethod
-    def holds(self, total: int, constants: Constants) -> bool:
-        """The proof obligation: whether the epilogue gives for this sum what the numerics itself does.
+    def holds(self, total: int, constants: Requant) -> bool:
+        """The proof obligation: whether the words give for this sum what the epilogue itself does.
 
-        It is monotone in ``|total|``: where it holds for the least and the largest sum, it holds for all between them.
+        It is monotone in ``|total|``, as that of an epilogue is.
         """
 
-    def holds_for(self, bounds: Iterable[tuple[int, int]], constants: Sequence[Constants]) -> bool:
-        """Whether ``holds`` is true of all sums.
-
-        Args:
-            bounds: The least and the largest sum of each channel.
-            constants: Of each channel.
-        """
-        return all(
-            self.holds(total, own) for pair, own in zip(bounds, constants, strict=True) for total in (pair[0], pair[1])
-        )
+    def holds_for(self, bounds: SumBounds, constants: Sequence[Requant]) -> bool:
+        """Whether ``holds`` is true of all sums, by the least and the largest sum of each channel."""
+        return all(self.holds(total, own) for pair, own in zip(bounds, constants, strict=True) for total in pair)

@@ -188,6 +188,20 @@ def quantize(x: FloatArray, scale: float, offset: int, dtype: str = "int8") -> n
     return np.clip(steps, limits.min, limits.max).astype(dtype)
 
 
+def fused(a: FloatArray, b: FloatArray | float, c: FloatArray | float) -> FloatArray:
+    """``a * b + c`` of float32 values, rounded once to float32, as a fused multiply-add rounds it."""
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        product: npt.NDArray[np.float64] = np.asarray(a, np.float64) * b  # 24 bits times 24 bits are exact
+        total = product + c
+        rest = total - product
+        error = (product - (total - rest)) + (c - rest)  # of the sum, exactly (Knuth, TwoSum)
+        # Rounded to odd, a sum that is not exact is never taken for a tie when it is rounded again (Boldo, Melquiond).
+        even = np.isfinite(total) & (error != 0) & (total.view(np.int64) & 1 == 0)
+        total = np.where(even, np.nextafter(total, np.where(error > 0, np.inf, -np.inf)), total)
+        result: FloatArray = total.astype(np.float32)
+    return result
+
+
 def quantize_fused(x: FloatArray, inverse: float, offset: int) -> npt.NDArray[np.int8]:
     """Quantize floats: ``x * inverse + offset`` rounded once to float32, ties to even, saturated.
 
@@ -202,15 +216,7 @@ def quantize_fused(x: FloatArray, inverse: float, offset: int) -> npt.NDArray[np
     Returns:
         int8, of the same shape.
     """
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        product = x.astype(np.float64) * inverse  # 24 bits times 24 bits are exact
-        total = product + offset
-        rest = total - product
-        error = (product - (total - rest)) + (offset - rest)  # of the sum, exactly (Knuth, TwoSum)
-        # Rounded to odd, a sum that is not exact is never taken for a tie when it is rounded again (Boldo, Melquiond).
-        even = np.isfinite(total) & (error != 0) & (total.view(np.int64) & 1 == 0)
-        total = np.where(even, np.nextafter(total, np.where(error > 0, np.inf, -np.inf)), total)
-        steps = np.rint(total.astype(np.float32))
+    steps = np.rint(fused(x, inverse, float(offset)))
     steps = np.where(np.isnan(steps), INT8_MIN, steps)
     return np.clip(steps, INT8_MIN, INT8_MAX).astype(np.int8)
 

@@ -23,7 +23,7 @@ class Reciprocal(Unary):
     onnx_types: ClassVar[OnnxForms] = {"Reciprocal": OnnxForm(13)}
     glow_kind: ClassVar[str] = "Pow"
     kernel: ClassVar[Kernel] = DIV_FLOAT
-    is_pow_in_glow: ClassVar[bool] = True
+    exponent_in_glow: ClassVar[float | None] = -1.0
 
     def function(self, x: Array) -> Array:
         """1 / x, rounded once."""

@@ -35,7 +35,7 @@ class ReduceMean(Reduce):
     def added(self, name: str, value: Value, importer: Importer) -> Value:
         """See the class."""
         shape, edit = value.type.shape, importer.editor
-        if len(shape) != 4 or self.axes != (2, 3):
+        if len(shape) != 4 or self.axes != (2, 3) or importer.like_glow:
             return super().added(name, value, importer)
         edit.namer.unique(name)  # the BatchedReduceMean that Glow replaces
         nhwc = edit.add(f"{name}.transposeNCHW2NHWC", Transpose(NCHW_TO_NHWC), [value], name)

@@ -1,5 +1,7 @@
 """Station 4: float graph + profile -> int8 (or int16) graph, by the rules of Glow's FunctionQuantizer.
 
+Exactly Glow's own graph is made by ``tinyglow.glow`` instead.
+
 Each value gets parameters from its own range. Every quantizable operator becomes int8; operators that keep their
 input's parameters (pools, reshapes) are followed by a rescale to their own, which ``passes.tidy`` folds away where it
 can. Where a float operator remains, Quantize and Dequantize stand at its border.
@@ -217,28 +219,12 @@ class Quantizer:
 
         Filters and bias are quantized symmetrically where the schema is asymmetric (Glow: enableChannelwise).
         """
-        schema = Schema.SYMMETRIC if self.scheme.schema is Schema.ASYMMETRIC else self.scheme.schema
-        image, dtype = image or self.quantized(node.inputs[0]), self.scheme.bias_dtype
-        filters, bias = (self.graph.values[name].data for name in node.inputs[1:])
-        assert filters is not None and bias is not None and image.type.quant is not None
-        pairs = []
-        for weights, term in zip(filters, bias.tolist(), strict=True):
-            own = choose_params(float(weights.min()), float(weights.max()), schema)
-            own_bias = choose_params(term, term, schema, dtype)
-            pairs.append(specialize_channel(own_bias, image.type.quant, own, dtype, term == 0))
-        inputs = [
-            image,
-            self._channel_constant(node.inputs[1], filters, [weights for _, weights in pairs], "int8"),
-            self._channel_constant(node.inputs[2], bias, [bias_params for bias_params, _ in pairs], dtype),
-        ]
+        image = image or self.quantized(node.inputs[0])
+        layer = [self.graph.values[name] for name in node.inputs[1:]]
+        assert image.type.quant is not None
+        inputs = [image, *channel_constants(layer[0], layer[1], image.type.quant, self.scheme, self.edit)]
         type_ = self.graph.type_of(node.outputs[0]).quantized(self.params(node.outputs[0]))
         return self.edit.add(node.name, op, inputs, node.origin, (type_,))
-
-    def _channel_constant(self, name: str, data: Array, params: list[QuantParams], dtype: str) -> Value:
-        rows = [glow.quantize(row, p.scale, p.offset, dtype) for row, p in zip(data, params, strict=True)]
-        channels = ChannelParams(tuple(p.scale for p in params), tuple(p.offset for p in params))
-        type_ = TensorType(tuple(data.shape), dtype, channel_quant=channels)
-        return self.edit.constant(name, np.stack(rows).reshape(data.shape), type_)
 
     def convert_layer(self, node: Node, op: Op, bias: Value | None = None) -> Value:
         """``ir.op.Quantizing.convert_layer``."""
@@ -263,6 +249,35 @@ class Quantizer:
         self.as_float[node.outputs[0]] = self.edit.add(node.name, node.op, inputs, node.origin)
 
 
+def channel_constants(
+    filters: Value, bias: Value, inputs: QuantParams, scheme: Scheme, edit: GraphEditor
+) -> tuple[Value, Value]:
+    """The filters and the bias of a convolution, quantized for each output channel by itself.
+
+    They are quantized symmetrically where the schema is asymmetric (Glow: enableChannelwise).
+    """
+    schema = Schema.SYMMETRIC if scheme.schema is Schema.ASYMMETRIC else scheme.schema
+    dtype = scheme.bias_dtype
+    assert filters.data is not None and bias.data is not None
+    pairs = []
+    for weights, term in zip(filters.data, bias.data.tolist(), strict=True):
+        own = choose_params(float(weights.min()), float(weights.max()), schema)
+        own_bias = choose_params(term, term, schema, dtype)
+        pairs.append(specialize_channel(own_bias, inputs, own, dtype, term == 0))
+    return (
+        _channel_constant(filters, [weights for _, weights in pairs], "int8", edit),
+        _channel_constant(bias, [bias_params for bias_params, _ in pairs], dtype, edit),
+    )
+
+
+def _channel_constant(value: Value, params: list[QuantParams], dtype: str, edit: GraphEditor) -> Value:
+    assert value.data is not None
+    rows = [glow.quantize(row, p.scale, p.offset, dtype) for row, p in zip(value.data, params, strict=True)]
+    channels = ChannelParams(tuple(p.scale for p in params), tuple(p.offset for p in params))
+    type_ = TensorType(tuple(value.data.shape), dtype, channel_quant=channels)
+    return edit.constant(value.name, np.stack(rows).reshape(value.data.shape), type_)
+
+
 def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mapping[str, Range], frozenset[str]]:
     """What is quantized: the float graph, the ranges of its values, and the names of nodes that stay float in any case.
 
@@ -271,8 +286,6 @@ def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mappi
     Raises ProfileError if ``profile`` lacks the range of a value in ``profiled_values``.
     """
     match = match_profile(graph, profile, profiled_values(graph, scheme))
-    if scheme.like_glow:
-        return graph, match.ranges, frozenset()
     settled, ranges, kept = settle_leading(
         graph, match.ranges, scheme.quantizes, lambda range_: scheme.choose(range_.low, range_.high)
     )

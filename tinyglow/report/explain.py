@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tinyglow.glow.quantize import settle_as_glow
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.program import Buffer, KernelCall, Program
 from tinyglow.ir.types import QuantParams, TensorType
@@ -143,7 +144,10 @@ def _constants(call: KernelCall | None) -> str:
 
 def explain(graph: Graph, profile: Profile, scheme: Scheme, quantized: Graph, program: Program) -> list[Decision]:
     """Every placeholder, constant and result of ``quantized``, which is ``graph`` by ``profile`` and ``scheme``."""
-    _, ranges, _ = settle(graph, profile, scheme)
+    if scheme.like_glow:
+        _, ranges = settle_as_glow(graph, profile)
+    else:
+        _, ranges, _ = settle(graph, profile, scheme)
     calls = {call.origin: call for call in program.calls}
     explainer = _Explainer(quantized, ranges, scheme, calls, program.buffers)
     decisions = []

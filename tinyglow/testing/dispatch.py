@@ -7,8 +7,10 @@ from pathlib import Path
 
 from tinyglow.bundle.render import render
 from tinyglow.ir.kernel import Kernel, Role
-from tinyglow.registry import KERNELS
+from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.testing.functions import described_functions
+
+ALL = (*KERNELS.values(), *WITH_EPILOGUES.values())
 
 
 def kernel_numbers(kernels: Iterable[Kernel] = KERNELS.values()) -> dict[str, int]:

@@ -15,7 +15,8 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.accumulator import check_accumulator
 from tinyglow.numerics import glow
-from tinyglow.numerics.glow_epilogue import fits_high_word, within_int32
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.glow import fits_high_word, within_int32
 from tinyglow.testing.values import int8_arrays, int32_arrays, offsets, requant_params, windows
 
 
@@ -103,6 +104,22 @@ def pooled(draw: st.DrawFn, fields: dict[str, Any]) -> tuple[dict[str, Any], dic
     fields |= {"out_h": fields["out_h"] // (pool or 1), "out_w": fields["out_w"] // (pool or 1)}
     assume(fields["out_h"] and fields["out_w"])
     return fields, {"output": math.prod(fields[key] for key in ("images", "out_h", "out_w", "out_c"))}
+
+
+def assume_holds(
+    epilogue: Epilogue, weights: Array, bias: Array, constants: Sequence[glow.Requant], span: int = 128
+) -> None:
+    """Only cases in which no sum breaks the obligation of the epilogue.
+
+    Args:
+        epilogue: The epilogue.
+        weights: [units, terms], less their offsets.
+        bias: [units].
+        constants: Of each unit.
+        span: What an input's magnitude is at most.
+    """
+    reach = np.abs(weights.astype(np.int64)).sum(axis=1) * span
+    assume(epilogue.holds_for(zip((bias - reach).tolist(), (bias + reach).tolist(), strict=True), constants))
 
 
 def assume_no_wraps(weights: Array, bias: Array, out: glow.Requant) -> None:

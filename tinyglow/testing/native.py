@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tinyglow import resources
+from tinyglow.bundle.kernel_header import kernel_headers
+from tinyglow.bundle.kernel_source import kernel_source
 from tinyglow.ir.kernel import Role
+from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.targets.boards import HOST
 from tinyglow.testing.case import Case
@@ -18,6 +21,23 @@ from tinyglow.testing.functions import specimens, write_functions
 def runtime_sources(root: Path = resources.RUNTIME) -> list[Path]:
     """Every C file of the runtime."""
     return sorted((root / "src").rglob("*.c"))
+
+
+def write_sources_with_epilogues(folder: Path, root: Path = resources.RUNTIME) -> list[Path]:
+    """Write the C files of all kernels with another epilogue than Glow's, and the headers of all kernels.
+
+    Returns:
+        The C files of those kernels whose loop is in the runtime in ``root``.
+    """
+    kernels = [*KERNELS.values(), *WITH_EPILOGUES.values()]
+    for name, text in kernel_headers(kernels).items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    paths = []
+    for kernel in WITH_EPILOGUES.values():
+        if kernel.loop and (root / "src" / kernel.loop.c_file).is_file():
+            paths.append(folder / f"{kernel.symbol}.c")
+            paths[-1].write_text(kernel_source(kernel, root), encoding="utf-8", newline="\n")
+    return paths
 
 
 class Library:
@@ -50,6 +70,7 @@ def build_library(
 ) -> Library:
     """Compile the runtime in ``root`` into ``folder`` with ``compiler`` (default: the first at hand) and load it."""
     compiler = compiler or find_compiler(None, HOST)
-    sources = [*runtime_sources(root), write_functions(folder)]
-    library = compiler.compile_shared(sources, folder / "runtime.so", include_dirs=[root / "include"], flags=flags)
+    sources = [*runtime_sources(root), write_functions(folder), *write_sources_with_epilogues(folder, root)]
+    include = [folder, root / "include"]
+    library = compiler.compile_shared(sources, folder / "runtime.so", include_dirs=include, flags=flags)
     return Library(library)

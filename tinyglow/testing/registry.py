@@ -5,22 +5,27 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tinyglow.ir.kernel import Kernel
+from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.testing.budget import BUSY_MACHINE
 from tinyglow.testing.case import Case
 
-Generator = Callable[[], st.SearchStrategy[Case]]
+Generator = Callable[..., st.SearchStrategy[Case]]
 
 _GENERATORS: dict[str, Generator] = {}
 
 
 def generates(kernel: Kernel) -> Callable[[Generator], Generator]:
-    """Register the decorated function as the one that makes cases for ``kernel``."""
+    """Register the decorated function as the one that makes cases for ``kernel``.
+
+    That of a kernel which takes epilogues takes one too, as ``epilogue``.
+    """
 
     def register(generator: Generator) -> Generator:
         if kernel.symbol in _GENERATORS:
@@ -50,10 +55,13 @@ def cases(kernel: Kernel | str) -> st.SearchStrategy[Case]:
     Raises LookupError for a kernel without a generator.
     """
     _load()
-    symbol = kernel if isinstance(kernel, str) else kernel.symbol
-    if symbol not in _GENERATORS:
+    found = (KERNELS.get(kernel) or WITH_EPILOGUES.get(kernel)) if isinstance(kernel, str) else kernel
+    symbol = (found.loop or found).symbol if found else kernel
+    if not found or symbol not in _GENERATORS:
         raise LookupError(f"{symbol} has no case generator: add one to tinyglow/testing/generators")
-    return _GENERATORS[symbol]()
+    if not found.loop:
+        return _GENERATORS[found.symbol]()
+    return _GENERATORS[found.loop.symbol](epilogue=found.epilogue).map(lambda case: replace(case, kernel=found))
 
 
 def fixed_cases(kernel: Kernel | str, count: int) -> list[Case]:

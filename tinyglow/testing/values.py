@@ -71,6 +71,17 @@ def requant_params(magnitude: float | None = None, offset: int | None = None) ->
     return st.builds(glow.requantize_params, weighted((6, scales(middle - 2, middle + 1)), (1, anything)), drawn)
 
 
+@lru_cache(1024)
+def fitting_scales(magnitude: float) -> st.SearchStrategy[float]:
+    """Scales most of which map values of ``magnitude`` to between 8 and 256; the others are of all magnitudes.
+
+    None maps such values to more than 2**24.
+    """
+    bits = math.log2(max(magnitude, 1))
+    middle, highest = math.floor(6 - bits), math.floor(min(20, 24 - bits))
+    return weighted((6, scales(middle - 2, middle + 1)), (1, scales(-40, highest)))
+
+
 @cache
 def any_requant() -> st.SearchStrategy[glow.Requant]:
     """Constants of the whole range of their types, whether or not any scale leads to them."""

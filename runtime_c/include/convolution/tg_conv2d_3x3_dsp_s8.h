@@ -35,7 +35,7 @@ typedef struct {
  * output may overlap input as far as the compiler's plan has it: no input is overwritten before it was read for the
  * last time. Nothing else overlaps.
  */
-void tg_conv2d_3x3_dsp_s8(const tg_conv2d_3x3_dsp_s8_params *p, const int8_t *input, const int32_t *filter,
-                          int8_t *output, int32_t *scratch);
+void tg_conv2d_3x3_dsp_s8(const tg_conv2d_3x3_dsp_s8_params *p, const int8_t *input, const tg_i32 *filter,
+                          int8_t *output, tg_i32 *scratch);
 
 #endif

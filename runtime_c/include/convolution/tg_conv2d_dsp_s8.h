@@ -43,7 +43,7 @@ typedef struct {
  * output may overlap input as far as the compiler's plan has it: no input is overwritten before it was read for the
  * last time. Nothing else overlaps.
  */
-void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, const int8_t *filter,
-                      const int32_t *bias, int8_t *output, int32_t *scratch);
+void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, const int8_t *filter, const tg_i32 *bias,
+                      int8_t *output, tg_i32 *scratch);
 
 #endif

@@ -43,6 +43,6 @@ typedef struct {
  * last time. Nothing else overlaps.
  */
 void tg_conv2d_dual_mac_s8(const tg_conv2d_dual_mac_s8_params *p, const int8_t *input, const int8_t *filter,
-                           const int32_t *bias, int8_t *output, int32_t *scratch);
+                           const tg_i32 *bias, int8_t *output, tg_i32 *scratch);
 
 #endif

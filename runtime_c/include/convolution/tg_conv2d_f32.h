@@ -41,7 +41,7 @@ typedef struct {
  * output: written, float[images * out_h * out_w * out_c]
  * No two arguments overlap.
  */
-void tg_conv2d_f32(const tg_conv2d_f32_params *p, const float *input, const float *filter, const float *bias,
-                   float *output);
+void tg_conv2d_f32(const tg_conv2d_f32_params *p, const tg_f32 *input, const tg_f32 *filter, const tg_f32 *bias,
+                   tg_f32 *output);
 
 #endif

@@ -46,6 +46,6 @@ typedef struct {
  * No two arguments overlap.
  */
 void tg_conv2d_packed_s8(const tg_conv2d_packed_s8_params *p, const int8_t *input, const int8_t *packed,
-                         int8_t *output, int32_t *scratch);
+                         int8_t *output, tg_i32 *scratch);
 
 #endif

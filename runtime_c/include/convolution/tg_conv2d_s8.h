@@ -44,7 +44,7 @@ typedef struct {
  * output: written, int8_t[images * out_h * out_w * out_c]
  * No two arguments overlap.
  */
-void tg_conv2d_s8(const tg_conv2d_s8_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias,
+void tg_conv2d_s8(const tg_conv2d_s8_params *p, const int8_t *input, const int8_t *filter, const tg_i32 *bias,
                   int8_t *output);
 
 #endif

@@ -45,6 +45,6 @@ typedef struct {
  * No two arguments overlap.
  */
 void tg_conv2d_scaled_s8(const tg_conv2d_scaled_s8_params *p, const int8_t *input, const int8_t *filter,
-                         const int32_t *bias, const int32_t *channels, int8_t *output);
+                         const tg_i32 *bias, const tg_i32 *channels, int8_t *output);
 
 #endif

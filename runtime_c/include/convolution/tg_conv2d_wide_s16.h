@@ -43,7 +43,7 @@ typedef struct {
  * output: written, int16_t[images * out_h * out_w * out_c]
  * No two arguments overlap.
  */
-void tg_conv2d_wide_s16(const tg_conv2d_wide_s16_params *p, const int16_t *input, const int8_t *filter,
-                        const int32_t *bias, const int32_t *channels, int16_t *output);
+void tg_conv2d_wide_s16(const tg_conv2d_wide_s16_params *p, const tg_i16 *input, const int8_t *filter,
+                        const tg_i32 *bias, const tg_i32 *channels, tg_i16 *output);
 
 #endif

@@ -35,7 +35,7 @@ typedef struct {
  * output may be input itself, with parameters for which the compiler allows it. Nothing else overlaps.
  */
 void tg_depthwise_3x3_block_channelwise_dsp_s8(const tg_depthwise_3x3_block_channelwise_dsp_s8_params *p,
-                                               const int8_t *input, const int32_t *filter, int8_t *output,
-                                               int32_t *scratch);
+                                               const int8_t *input, const tg_i32 *filter, int8_t *output,
+                                               tg_i32 *scratch);
 
 #endif

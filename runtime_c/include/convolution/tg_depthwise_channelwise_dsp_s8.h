@@ -40,6 +40,6 @@ typedef struct {
  * last time. Nothing else overlaps.
  */
 void tg_depthwise_channelwise_dsp_s8(const tg_depthwise_channelwise_dsp_s8_params *p, const int8_t *input,
-                                     const int32_t *filter, int8_t *output);
+                                     const tg_i32 *filter, int8_t *output);
 
 #endif

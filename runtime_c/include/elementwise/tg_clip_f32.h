@@ -22,6 +22,6 @@ typedef struct {
  * output: written, float[count]
  * output may be input itself. Nothing else overlaps.
  */
-void tg_clip_f32(const tg_clip_f32_params *p, const float *input, float *output);
+void tg_clip_f32(const tg_clip_f32_params *p, const tg_f32 *input, tg_f32 *output);
 
 #endif

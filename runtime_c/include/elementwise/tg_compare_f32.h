@@ -22,6 +22,6 @@ typedef struct {
  * output: written, int8_t[count]
  * No two arguments overlap.
  */
-void tg_compare_f32(const tg_compare_f32_params *p, const float *input, const float *other, int8_t *output);
+void tg_compare_f32(const tg_compare_f32_params *p, const tg_f32 *input, const tg_f32 *other, int8_t *output);
 
 #endif

@@ -21,6 +21,6 @@ typedef struct {
  * output: written, float[count]
  * No two arguments overlap.
  */
-void tg_dequantize_s16_f32(const tg_dequantize_s16_f32_params *p, const int16_t *input, float *output);
+void tg_dequantize_s16_f32(const tg_dequantize_s16_f32_params *p, const tg_i16 *input, tg_f32 *output);
 
 #endif

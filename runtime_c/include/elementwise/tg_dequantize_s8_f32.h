@@ -22,6 +22,6 @@ typedef struct {
  * output: written, float[count]
  * No two arguments overlap.
  */
-void tg_dequantize_s8_f32(const tg_dequantize_s8_f32_params *p, const int8_t *input, float *output);
+void tg_dequantize_s8_f32(const tg_dequantize_s8_f32_params *p, const int8_t *input, tg_f32 *output);
 
 #endif

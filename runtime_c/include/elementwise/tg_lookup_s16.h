@@ -21,6 +21,6 @@ typedef struct {
  * output: written, int16_t[count]
  * output may be input itself. Nothing else overlaps.
  */
-void tg_lookup_s16(const tg_lookup_s16_params *p, const int16_t *input, const int16_t *table, int16_t *output);
+void tg_lookup_s16(const tg_lookup_s16_params *p, const tg_i16 *input, const tg_i16 *table, tg_i16 *output);
 
 #endif

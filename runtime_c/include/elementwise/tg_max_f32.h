@@ -26,6 +26,6 @@ typedef struct {
  * output: written, float[outer * middle * inner]
  * output may be input itself. Nothing else overlaps.
  */
-void tg_max_f32(const tg_max_f32_params *p, const float *input, const float *other, float *output);
+void tg_max_f32(const tg_max_f32_params *p, const tg_f32 *input, const tg_f32 *other, tg_f32 *output);
 
 #endif

@@ -29,6 +29,6 @@ typedef struct {
  * output: written, int16_t[outer * middle * inner]
  * output may be input itself. Nothing else overlaps.
  */
-void tg_max_s16(const tg_max_s16_params *p, const int16_t *input, const int16_t *other, int16_t *output);
+void tg_max_s16(const tg_max_s16_params *p, const tg_i16 *input, const tg_i16 *other, tg_i16 *output);
 
 #endif

@@ -21,6 +21,6 @@ typedef struct {
  * output: written, float[count]
  * output may be input itself. Nothing else overlaps.
  */
-void tg_prelu_f32(const tg_prelu_f32_params *p, const float *input, const float *product, float *output);
+void tg_prelu_f32(const tg_prelu_f32_params *p, const tg_f32 *input, const tg_f32 *product, tg_f32 *output);
 
 #endif

@@ -24,6 +24,6 @@ typedef struct {
  * output: written, int16_t[count]
  * output may be input itself. Nothing else overlaps.
  */
-void tg_prelu_s16(const tg_prelu_s16_params *p, const int16_t *input, const int16_t *product, int16_t *output);
+void tg_prelu_s16(const tg_prelu_s16_params *p, const tg_i16 *input, const tg_i16 *product, tg_i16 *output);
 
 #endif

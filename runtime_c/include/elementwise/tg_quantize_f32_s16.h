@@ -21,6 +21,6 @@ typedef struct {
  * output: written, int16_t[count]
  * No two arguments overlap.
  */
-void tg_quantize_f32_s16(const tg_quantize_f32_s16_params *p, const float *input, int16_t *output);
+void tg_quantize_f32_s16(const tg_quantize_f32_s16_params *p, const tg_f32 *input, tg_i16 *output);
 
 #endif

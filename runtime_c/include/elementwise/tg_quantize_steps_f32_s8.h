@@ -23,6 +23,6 @@ typedef struct {
  * output: written, int8_t[count]
  * No two arguments overlap.
  */
-void tg_quantize_steps_f32_s8(const tg_quantize_steps_f32_s8_params *p, const float *input, int8_t *output);
+void tg_quantize_steps_f32_s8(const tg_quantize_steps_f32_s8_params *p, const tg_f32 *input, int8_t *output);
 
 #endif

@@ -25,6 +25,6 @@ typedef struct {
  * output: written, int16_t[count]
  * output may be input itself. Nothing else overlaps.
  */
-void tg_rescale_s16(const tg_rescale_s16_params *p, const int16_t *input, int16_t *output);
+void tg_rescale_s16(const tg_rescale_s16_params *p, const tg_i16 *input, tg_i16 *output);
 
 #endif

@@ -22,7 +22,7 @@ typedef struct {
  * output: written, float[count]
  * output may be input itself. Nothing else overlaps.
  */
-void tg_select_f32(const tg_select_f32_params *p, const float *input, const float *other, const int8_t *condition,
-                   float *output);
+void tg_select_f32(const tg_select_f32_params *p, const tg_f32 *input, const tg_f32 *other, const int8_t *condition,
+                   tg_f32 *output);
 
 #endif

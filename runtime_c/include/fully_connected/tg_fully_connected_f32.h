@@ -24,7 +24,7 @@ typedef struct {
  * output: written, float[rows * units]
  * No two arguments overlap.
  */
-void tg_fully_connected_f32(const tg_fully_connected_f32_params *p, const float *input, const float *weights,
-                            const float *bias, float *output);
+void tg_fully_connected_f32(const tg_fully_connected_f32_params *p, const tg_f32 *input, const tg_f32 *weights,
+                            const tg_f32 *bias, tg_f32 *output);
 
 #endif

@@ -30,7 +30,7 @@ typedef struct {
  * output: written, int16_t[rows * units]
  * No two arguments overlap.
  */
-void tg_fully_connected_s16(const tg_fully_connected_s16_params *p, const int16_t *input, const int8_t *weights,
-                            const int32_t *bias, const int32_t *channels, int16_t *output);
+void tg_fully_connected_s16(const tg_fully_connected_s16_params *p, const tg_i16 *input, const int8_t *weights,
+                            const tg_i32 *bias, const tg_i32 *channels, tg_i16 *output);
 
 #endif

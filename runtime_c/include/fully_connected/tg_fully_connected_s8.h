@@ -29,6 +29,6 @@ typedef struct {
  * No two arguments overlap.
  */
 void tg_fully_connected_s8(const tg_fully_connected_s8_params *p, const int8_t *input, const int8_t *weights,
-                           const int32_t *bias, int8_t *output);
+                           const tg_i32 *bias, int8_t *output);
 
 #endif

@@ -24,6 +24,6 @@ typedef struct {
  * output: written, float[batch * rows * columns]
  * No two arguments overlap.
  */
-void tg_matmul_f32(const tg_matmul_f32_params *p, const float *lhs, const float *rhs, float *output);
+void tg_matmul_f32(const tg_matmul_f32_params *p, const tg_f32 *lhs, const tg_f32 *rhs, tg_f32 *output);
 
 #endif

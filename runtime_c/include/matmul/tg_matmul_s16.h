@@ -26,6 +26,6 @@ typedef struct {
  * output: written, int16_t[batch * rows * columns]
  * No two arguments overlap.
  */
-void tg_matmul_s16(const tg_matmul_s16_params *p, const int16_t *lhs, const int16_t *rhs, int16_t *output);
+void tg_matmul_s16(const tg_matmul_s16_params *p, const tg_i16 *lhs, const tg_i16 *rhs, tg_i16 *output);
 
 #endif

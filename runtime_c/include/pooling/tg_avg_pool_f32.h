@@ -32,6 +32,6 @@ typedef struct {
  * output: written, float[images * out_h * out_w * channels]
  * No two arguments overlap.
  */
-void tg_avg_pool_f32(const tg_avg_pool_f32_params *p, const float *input, float *output);
+void tg_avg_pool_f32(const tg_avg_pool_f32_params *p, const tg_f32 *input, tg_f32 *output);
 
 #endif

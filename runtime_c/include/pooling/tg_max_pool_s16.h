@@ -33,6 +33,6 @@ typedef struct {
  * output: written, int16_t[images * out_h * out_w * channels]
  * No two arguments overlap.
  */
-void tg_max_pool_s16(const tg_max_pool_s16_params *p, const int16_t *input, int16_t *output);
+void tg_max_pool_s16(const tg_max_pool_s16_params *p, const tg_i16 *input, tg_i16 *output);
 
 #endif

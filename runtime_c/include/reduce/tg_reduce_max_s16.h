@@ -31,6 +31,6 @@ typedef struct {
  * output: written, int16_t[keep0 * keep1 * keep2]
  * No two arguments overlap.
  */
-void tg_reduce_max_s16(const tg_reduce_max_s16_params *p, const int16_t *input, int16_t *output);
+void tg_reduce_max_s16(const tg_reduce_max_s16_params *p, const tg_i16 *input, tg_i16 *output);
 
 #endif

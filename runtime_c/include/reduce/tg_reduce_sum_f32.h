@@ -32,6 +32,6 @@ typedef struct {
  * output: written, float[keep0 * keep1 * keep2]
  * No two arguments overlap.
  */
-void tg_reduce_sum_f32(const tg_reduce_sum_f32_params *p, const float *input, float *output);
+void tg_reduce_sum_f32(const tg_reduce_sum_f32_params *p, const tg_f32 *input, tg_f32 *output);
 
 #endif

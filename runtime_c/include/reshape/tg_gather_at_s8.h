@@ -12,18 +12,18 @@
 
 typedef struct {
   uint32_t blocks; /* blocks to read from */
-  uint32_t length; /* elements among which the extreme one is looked for */
+  uint32_t length; /* elements, or runs of bytes, among which one is looked for */
   uint32_t run; /* bytes that are copied together */
   uint32_t count; /* elements */
 } tg_gather_at_s8_params;
 
 /* No argument is null, and each begins at a multiple of 4 bytes.
  *
- * input: read, int8_t
+ * input: read, int8_t[blocks * length * run]
  * indices: read, int32_t
- * output: written, int8_t
+ * output: written, int8_t[blocks * count * run]
  * No two arguments overlap.
  */
-void tg_gather_at_s8(const tg_gather_at_s8_params *p, const int8_t *input, const int32_t *indices, int8_t *output);
+void tg_gather_at_s8(const tg_gather_at_s8_params *p, const int8_t *input, const tg_i32 *indices, int8_t *output);
 
 #endif

@@ -26,7 +26,7 @@ typedef struct {
  * output: written, int8_t[blocks * rows * columns * run]
  * No two arguments overlap.
  */
-void tg_gather_s8(const tg_gather_s8_params *p, const int8_t *input, const int32_t *row_offsets,
-                  const int32_t *column_offsets, int8_t *output);
+void tg_gather_s8(const tg_gather_s8_params *p, const int8_t *input, const tg_i32 *row_offsets,
+                  const tg_i32 *column_offsets, int8_t *output);
 
 #endif

@@ -29,8 +29,8 @@ typedef struct {
  * output: written, float[images * out_h * out_w * channels]
  * No two arguments overlap.
  */
-void tg_resize_bilinear_f32(const tg_resize_bilinear_f32_params *p, const float *input, const int32_t *rows,
-                            const float *row_weights, const int32_t *columns, const float *column_weights,
-                            float *output);
+void tg_resize_bilinear_f32(const tg_resize_bilinear_f32_params *p, const tg_f32 *input, const tg_i32 *rows,
+                            const tg_f32 *row_weights, const tg_i32 *columns, const tg_f32 *column_weights,
+                            tg_f32 *output);
 
 #endif

@@ -29,8 +29,8 @@ typedef struct {
  * output: written, int8_t[images * out_h * out_w * channels]
  * No two arguments overlap.
  */
-void tg_resize_bilinear_float_s8(const tg_resize_bilinear_float_s8_params *p, const int8_t *input,
-                                 const int32_t *rows, const float *row_weights, const int32_t *columns,
-                                 const float *column_weights, int8_t *output);
+void tg_resize_bilinear_float_s8(const tg_resize_bilinear_float_s8_params *p, const int8_t *input, const tg_i32 *rows,
+                                 const tg_f32 *row_weights, const tg_i32 *columns, const tg_f32 *column_weights,
+                                 int8_t *output);
 
 #endif

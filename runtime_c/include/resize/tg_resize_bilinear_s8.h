@@ -29,7 +29,7 @@ typedef struct {
  * output: written, int8_t[images * out_h * out_w * channels]
  * No two arguments overlap.
  */
-void tg_resize_bilinear_s8(const tg_resize_bilinear_s8_params *p, const int8_t *input, const int32_t *rows,
-                           const int32_t *columns, int8_t *output);
+void tg_resize_bilinear_s8(const tg_resize_bilinear_s8_params *p, const int8_t *input, const tg_i32 *rows,
+                           const tg_i32 *columns, int8_t *output);
 
 #endif

@@ -21,6 +21,6 @@ typedef struct {
  * output: written, float[rows * columns]
  * output may be input itself. Nothing else overlaps.
  */
-void tg_softmax_f32(const tg_softmax_f32_params *p, const float *input, float *output);
+void tg_softmax_f32(const tg_softmax_f32_params *p, const tg_f32 *input, tg_f32 *output);
 
 #endif

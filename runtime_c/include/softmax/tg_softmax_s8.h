@@ -27,6 +27,6 @@ typedef struct {
  * output: written, int8_t[rows * columns]
  * output may be input itself. Nothing else overlaps.
  */
-void tg_softmax_s8(const tg_softmax_s8_params *p, const int8_t *input, const int32_t *table, int8_t *output);
+void tg_softmax_s8(const tg_softmax_s8_params *p, const int8_t *input, const tg_i32 *table, int8_t *output);
 
 #endif

@@ -24,7 +24,7 @@ typedef struct {
  * output: written, int8_t[rows * columns]
  * output may be input itself. Nothing else overlaps.
  */
-void tg_softmax_tflite_s8(const tg_softmax_tflite_s8_params *p, const int8_t *input, const float *table,
+void tg_softmax_tflite_s8(const tg_softmax_tflite_s8_params *p, const int8_t *input, const tg_f32 *table,
                           int8_t *output);
 
 #endif

@@ -3,12 +3,12 @@
  * Channel by channel: a filter is laid out in scratch [kernel_h][kernel_w][in_c or 1], then it goes over all images.
  * output = clamp(requantize(bias + sum of (input - in_offset) * weight)), where taps outside the image are left out;
  * with word_bits each channel has its own multiplier (15 bits) and shifts (5 bits each), after its bias. */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
-#include "tg_numerics.h"
 #include "tg_packed.h"
 
 /* The sum over one window, whose first row and column may be outside the image. */
-static inline int32_t window_sum(const tg_conv2d_packed_s8_params *p, const int8_t *image, const int16_t *filter,
+static inline int32_t window_sum(const tg_conv2d_packed_s8_params *p, const int8_t *image, const tg_i16 *filter,
                                  int32_t channels, int32_t top, int32_t first) {
   const int32_t in_offset = p->in_offset;
   const int32_t in_c = p->in_c;
@@ -28,10 +28,10 @@ static inline int32_t window_sum(const tg_conv2d_packed_s8_params *p, const int8
 }
 
 void tg_conv2d_packed_s8(const tg_conv2d_packed_s8_params *p, const int8_t *input, const int8_t *packed, int8_t *output,
-                         int32_t *scratch) {
+                         tg_i32 *scratch) {
   const int32_t channels = p->group == 1 ? p->in_c : 1;
   const int32_t terms = p->kernel_h * p->kernel_w * channels;
-  int16_t *const filter = (int16_t *)scratch;
+  tg_i16 *const filter = (tg_i16 *)scratch;
   tg_requant out = p->out;
   tg_packed stream = tg_packed_begin(packed, p->table_bytes, p->index_bits);
   for (int32_t channel = 0; channel < p->out_c; channel++) {
@@ -51,7 +51,7 @@ void tg_conv2d_packed_s8(const tg_conv2d_packed_s8_params *p, const int8_t *inpu
         for (int32_t x = 0; x < p->out_w; x++) {
           const int32_t sum = bias + window_sum(p, image, filter, channels, y * p->stride_h - p->pad_top,
                                                 x * p->stride_w - p->pad_left);
-          *pixel = tg_clamp_s8(tg_requantize(sum, &out), p->act_min, p->act_max);
+          *pixel = tg_clamp_s8(tg_epilogue(sum, &out), p->act_min, p->act_max);
           pixel += p->out_c;
         }
       }

@@ -2,7 +2,7 @@
  * other, element by element. A comparison with NaN is false, except that of being unequal. */
 #include "tg_kernels.h"
 
-void tg_compare_f32(const tg_compare_f32_params *p, const float *input, const float *other, int8_t *output) {
+void tg_compare_f32(const tg_compare_f32_params *restrict p, const tg_f32 *input, const tg_f32 *other, int8_t *output) {
   for (uint32_t i = 0; i < p->count; i++) {
     const float x = input[i], y = other[i];
     const int32_t less = x < y, equal = x >= y && x <= y;

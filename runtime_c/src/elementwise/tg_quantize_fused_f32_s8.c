@@ -43,7 +43,7 @@ static int32_t to_integer(int64_t x) {
   return x < 0 ? -(int32_t)size : (int32_t)size;
 }
 
-void tg_quantize_fused_f32_s8(const tg_quantize_fused_f32_s8_params *p, const float *input, int8_t *output) {
+void tg_quantize_fused_f32_s8(const tg_quantize_fused_f32_s8_params *p, const tg_f32 *input, int8_t *output) {
   const uint32_t inverse = tg_bits_of_f32(p->inverse), scale = inverse >> 23 & 0xFF;
   const int64_t offset = (int64_t)p->offset * ((int64_t)1 << FRACTION);
   for (uint32_t i = 0; i < p->count; i++) {

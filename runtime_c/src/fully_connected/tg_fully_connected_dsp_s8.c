@@ -6,8 +6,8 @@
  *
  * output = clamp(requantize(bias + sum of input * (weights - weights_offset))). */
 #include "tg_dsp.h"
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
-#include "tg_numerics.h"
 
 static inline uint32_t step(uint32_t bytes, const int8_t *w, uint32_t sum) {
   const uint32_t weights = tg_load4(w);
@@ -39,7 +39,7 @@ typedef struct {
   int32_t rounds;  /* of four groups */
   int32_t left_out; /* groups, of the first round */
   uint32_t minus;
-  const int32_t *bias;
+  const tg_i32 *bias;
   int8_t *output;
   int32_t blocks;
   int32_t pre;
@@ -51,7 +51,7 @@ typedef struct {
 
 /* blocks > 0 times four units; depth: a multiple of four, not 0. Returns the weights after them. */
 static TG_APART const int8_t *fours(const tg_fully_connected_dsp_s8_params *p, const int8_t *x, const int8_t *w,
-                           const int32_t *bias, uint32_t minus, int32_t blocks, int8_t *output) {
+                           const tg_i32 *bias, uint32_t minus, int32_t blocks, int8_t *output) {
   const int32_t groups = (int32_t)(p->depth >> 2);
   const int32_t left_out = -groups & 3;
   const uint32_t half = ((uint32_t)1 << p->out.post) >> 1;
@@ -149,7 +149,7 @@ static TG_APART uint32_t sum_of(const int8_t *x, int32_t groups, uint32_t last) 
 #if !TG_HAS_DSP
 
 /* Sums of four units += products of whole groups. Returns the weights after them. */
-static TG_APART const int8_t *four(const int8_t *x, const int8_t *w, uint32_t groups, uint32_t *sums) {
+static TG_APART const int8_t *four(const int8_t *x, const int8_t *w, uint32_t groups, tg_u32 *sums) {
   uint32_t sum0 = sums[0];
   uint32_t sum1 = sums[1];
   uint32_t sum2 = sums[2];
@@ -174,7 +174,7 @@ static TG_APART const int8_t *four(const int8_t *x, const int8_t *w, uint32_t gr
 
 /* Sums of up to four units, whose groups of four taps take turns, += products. Returns the weights after them. */
 static TG_SMALL TG_APART const int8_t *some(const int8_t *x, const int8_t *w, uint32_t depth, uint32_t last, int32_t units,
-                          uint32_t *sums) {
+                          tg_u32 *sums) {
 #if !TG_HAS_DSP
   if (units == 4) {
     w = four(x, w, depth >> 2, sums);
@@ -203,7 +203,7 @@ static TG_SMALL TG_APART const int8_t *some(const int8_t *x, const int8_t *w, ui
 
 TG_SMALL
 void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const int8_t *input, const int8_t *weights,
-                               const int32_t *bias, int8_t *output) {
+                               const tg_i32 *bias, int8_t *output) {
   const int32_t groups = (int32_t)(p->depth >> 2);
   const int32_t rest = (int32_t)(p->depth & 3);
   const tg_requant out = p->out;
@@ -213,7 +213,7 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
     const uint32_t last = tg_load_some(input + 4 * groups, rest);
     const uint32_t minus = p->weights_offset ? (uint32_t)-p->weights_offset * sum_of(input, groups, last) : 0;
     int32_t unit = 0;
-#if TG_HAS_DSP
+#if TG_HAS_DSP && TG_EPILOGUE_FUSED
     if (!rest && groups && units >= 4) {
       w = fours(p, input, w, bias, minus, units >> 2, output);
       unit = units & ~3;
@@ -226,7 +226,7 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
       TG_COMPACT
       for (int32_t i = 0; i < count; i++) {
         const int32_t sum = (int32_t)(sums[i] + (uint32_t)bias[unit] + minus);
-        output[unit++] = (int8_t)tg_saturate_s8(tg_requantize(sum, &out));
+        output[unit++] = (int8_t)tg_saturate_s8(tg_epilogue(sum, &out));
       }
     }
     if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {

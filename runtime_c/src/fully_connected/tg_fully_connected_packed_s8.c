@@ -1,8 +1,8 @@
 /* Fully connected layer of one row: biases and weights come from a stream of bits (tg_packed.h), a few at a time.
  *
  * output = clamp(requantize(bias + sum of (input - in_offset) * weight)). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
-#include "tg_numerics.h"
 #include "tg_packed.h"
 
 #define BLOCK 32 /* weights on the stack */
@@ -21,6 +21,6 @@ void tg_fully_connected_packed_s8(const tg_fully_connected_packed_s8_params *p, 
       sum += tg_packed_dot(x, weights, count, p->in_offset);
       x += count;
     }
-    *output++ = tg_clamp_s8(tg_requantize(sum, &p->out), p->act_min, p->act_max);
+    *output++ = tg_clamp_s8(tg_epilogue(sum, &p->out), p->act_min, p->act_max);
   }
 }

@@ -1,11 +1,11 @@
 /* Fully connected layer. Input [rows][depth]; weights [units][depth]; the input's offset is folded into the bias.
  *
  * output = clamp(requantize(bias + sum of input * (weights - weights_offset))). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
-#include "tg_numerics.h"
 
 void tg_fully_connected_s8(const tg_fully_connected_s8_params *p, const int8_t *input, const int8_t *weights,
-                           const int32_t *bias, int8_t *output) {
+                           const tg_i32 *bias, int8_t *output) {
   const int32_t depth = (int32_t)p->depth;
   const int32_t weights_offset = p->weights_offset;
   for (int32_t row = 0; row < p->rows; row++) {
@@ -15,7 +15,7 @@ void tg_fully_connected_s8(const tg_fully_connected_s8_params *p, const int8_t *
       for (int32_t i = 0; i < depth; i++) {
         sum += input[i] * (w[i] - weights_offset);
       }
-      *output++ = tg_clamp_s8(tg_requantize(sum, &p->out), p->act_min, p->act_max);
+      *output++ = tg_clamp_s8(tg_epilogue(sum, &p->out), p->act_min, p->act_max);
       w += depth;
     }
     input += depth;

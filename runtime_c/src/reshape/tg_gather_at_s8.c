@@ -3,7 +3,7 @@
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 
-void tg_gather_at_s8(const tg_gather_at_s8_params *p, const int8_t *input, const int32_t *indices, int8_t *output) {
+void tg_gather_at_s8(const tg_gather_at_s8_params *p, const int8_t *input, const tg_i32 *indices, int8_t *output) {
   const int32_t last = (int32_t)p->length - 1;
   for (uint32_t i = 0; i < p->blocks; i++) {
     for (uint32_t j = 0; j < p->count; j++) {

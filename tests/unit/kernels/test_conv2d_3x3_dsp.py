@@ -16,7 +16,7 @@ from tests.helpers import NetBuilder
 from tinyglow.ir.target import Optimize, Target
 from tinyglow.kernels.convolution.conv2d_3x3_dsp import CONV2D_3X3_DSP, pack, unpack
 from tinyglow.numerics import glow
-from tinyglow.numerics.glow_epilogue import fits_high_word, within_int32
+from tinyglow.numerics.epilogues.glow import fits_high_word, within_int32
 from tinyglow.testing import any_requant, budget, requant_params
 
 

@@ -127,6 +127,7 @@ def test_fingerprints_differ_with_all_that_matters(tmp_path: Path) -> None:
     assert fingerprint(_program(graph, other_input)).output != key
 
 
+@pytest.mark.slow
 def test_any_number_of_processes_counts_the_same(tmp_path: Path) -> None:
     """One, two and more processes than samples: the same number."""
     graph, profile, images = _quantized(conv_net(), tmp_path)

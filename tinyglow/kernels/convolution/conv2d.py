@@ -17,6 +17,7 @@ from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.pooling.max_pool import MAX_POOL, square_pool
 from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,19 @@ class ChannelwiseParams(ConvGeometry):
     out_offset: I16
 
 
-def conv2d_s8(p: Conv2DParams, x: Array, filters: Array, bias: Array, out: Array) -> None:
+def conv2d_s8(p: Conv2DParams, x: Array, filters: Array, bias: Array, out: Array, epilogue: Epilogue) -> None:
     """Definition of tg_conv2d_s8."""
     sums = p.sums(x, filters, np.full(p.out_c, p.filter_offset, np.int32)) + bias.reshape(p.out_c)
-    out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
+    out[...] = p.activate(epilogue.requantize(sums, p.out)).reshape(out.shape)
 
 
 def conv2d_channelwise_s8(
-    p: ChannelwiseParams, x: Array, filters: Array, bias: Array, channels: Array, out: Array
+    p: ChannelwiseParams, x: Array, filters: Array, bias: Array, channels: Array, out: Array, epilogue: Epilogue
 ) -> None:
     """Definition of tg_conv2d_channelwise_s8: as tg_conv2d_s8, each channel with its own constants."""
     constants, filter_offsets = channel_constants(channels, p.out_offset)
     sums = p.sums(x, filters, filter_offsets) + bias.reshape(p.out_c)
-    out[...] = p.activate(glow.requantize_channels(sums, constants)).reshape(out.shape)
+    out[...] = p.activate(epilogue.requantize_channels(sums, constants)).reshape(out.shape)
 
 
 def work(p: ConvGeometry, constants: Sequence[Array | None]) -> Work:
@@ -74,6 +75,7 @@ CONV2D = Kernel(
     summary="2-D convolution, any stride, padding, dilation and group",
     code_bytes=1150,
     work=work,
+    epilogues=True,
 )
 
 CONV2D_CHANNELWISE = Kernel(
@@ -91,6 +93,7 @@ CONV2D_CHANNELWISE = Kernel(
     summary="2-D convolution with a scale for each output channel",
     code_bytes=1150,
     work=work,
+    epilogues=True,
 )
 
 

@@ -15,7 +15,7 @@ from tinyglow.kernels import packed_halfwords
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
-from tinyglow.numerics.glow_epilogue import HIGH_WORD, fits_high_word
+from tinyglow.numerics.epilogues.glow import HIGH_WORD, fits_high_word
 from tinyglow.targets.cores import DSP
 
 _CHANNELS = 4  # of the input

@@ -22,7 +22,7 @@ from tinyglow.kernels.convolution.conv2d_dsp import (
 )
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 
@@ -35,13 +35,13 @@ class ChannelwiseDspParams(PooledGeometry):
 
 
 def conv2d_channelwise_dsp_s8(
-    p: ChannelwiseDspParams, x: Array, filters: Array, bias: Array, channels: Array, out: Array
+    p: ChannelwiseDspParams, x: Array, filters: Array, bias: Array, channels: Array, out: Array, epilogue: Epilogue
 ) -> None:
     """Definition of tg_conv2d_channelwise_dsp_s8: as tg_conv2d_dsp_s8, each channel with its own constants."""
     constants, filter_offsets = channel_constants(channels, p.out_offset)
     weights = unpack(filters, p).astype(np.int32) - filter_offsets.reshape(-1, 1)
     sums = p.pooled(p.unpooled.folded_sums(x, weights, bias.ravel()[: p.out_c]))
-    out[...] = p.activate(glow.requantize_channels(sums, constants)).reshape(out.shape)
+    out[...] = p.activate(epilogue.requantize_channels(sums, constants)).reshape(out.shape)
 
 
 CONV2D_CHANNELWISE_DSP = Kernel(
@@ -61,6 +61,7 @@ CONV2D_CHANNELWISE_DSP = Kernel(
     overlap=overlap,
     needs=DSP,
     work=work,
+    epilogues=True,
 )
 
 

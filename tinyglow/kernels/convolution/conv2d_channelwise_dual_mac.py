@@ -19,7 +19,7 @@ from tinyglow.kernels.convolution.conv2d_dual_mac import (
     work,
 )
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET
+from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET
 from tinyglow.targets.cores import DSP
 
 

@@ -21,7 +21,7 @@ from tinyglow.kernels.convolution.conv2d_dsp import (
 )
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.numerics.glow_epilogue import HIGH_WORD
+from tinyglow.numerics.epilogues.glow import HIGH_WORD
 from tinyglow.targets.cores import DSP
 
 

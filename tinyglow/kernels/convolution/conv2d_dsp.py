@@ -16,7 +16,7 @@ from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.overlap import overlap_distance
 from tinyglow.numerics import glow
-from tinyglow.numerics.glow_epilogue import HIGH_WORD
+from tinyglow.numerics.epilogues.glow import HIGH_WORD
 from tinyglow.targets.cores import DSP
 
 AHEAD = 8  # TG_DSP_AHEAD: bytes after the filter

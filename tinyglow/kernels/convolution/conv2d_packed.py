@@ -25,6 +25,7 @@ from tinyglow.kernels.entropy_coded import (
 )
 from tinyglow.kernels.pooling.max_pool_2x2 import SquarePoolParams
 from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def _word(requant: glow.Requant) -> int:
     return (requant.multiplier << 10) + (requant.pre << 5) + requant.post
 
 
-def conv2d_packed_s8(p: PackedConvParams, x: Array, packed: Array, out: Array) -> None:
+def conv2d_packed_s8(p: PackedConvParams, x: Array, packed: Array, out: Array, epilogue: Epilogue) -> None:
     """Definition of tg_conv2d_packed_s8: bias + sum of (x - in_offset) * weight; a padded tap is left out of a sum."""
     form = Format(p.index_bits, p.table_bytes, p.bias_bits, p.word_bits)
     weights, bias, words = unpack(Packed(packed, form), p.out_c, p.terms)
@@ -69,9 +70,9 @@ def conv2d_packed_s8(p: PackedConvParams, x: Array, packed: Array, out: Array) -
     sums = convolution_sums(images, p.in_offset, filters, p.window, p.group)[:, : p.out_h, : p.out_w] + bias
     if p.word_bits:
         own = [glow.Requant(word >> 5 & 31, word & 31, word >> 10, p.out.offset) for word in words.tolist()]
-        scaled = glow.requantize_channels(sums, own)
+        scaled = epilogue.requantize_channels(sums, own)
     else:
-        scaled = glow.requantize(sums, p.out)
+        scaled = epilogue.requantize(sums, p.out)
     out[...] = np.clip(scaled, p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
 
 
@@ -85,6 +86,7 @@ CONV2D_PACKED = Kernel(
     scratch=lambda p: 2 * p.terms,
     code_bytes=680,
     plain_bytes=lambda p: p.plain_bytes,
+    epilogues=True,
 )
 
 

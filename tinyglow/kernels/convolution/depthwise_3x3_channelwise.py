@@ -18,7 +18,7 @@ from tinyglow.kernels.convolution.depthwise_3x3 import (
     work,
 )
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET
+from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET
 from tinyglow.targets.cores import DSP
 
 

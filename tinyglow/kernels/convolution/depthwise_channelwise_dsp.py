@@ -13,7 +13,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.depthwise_dsp import GROUP, is_fast, overlap, pack, unpack, work
 from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.numerics.glow_epilogue import HIGH_WORD
+from tinyglow.numerics.epilogues.glow import HIGH_WORD
 from tinyglow.targets.cores import DSP
 
 

@@ -17,8 +17,8 @@ from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
 from tinyglow.kernels.activation import Activation
 from tinyglow.numerics import glow
-from tinyglow.numerics.epilogue import Epilogue
-from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET, HIGH_WORD, fits_high_word
+from tinyglow.numerics.epilogue import ChannelWords
+from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET, HIGH_WORD, fits_high_word
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,10 +166,10 @@ class ConvLayer:
         nbytes = code + sum(constants[name].nbytes for name in stored)
         return Variant(kernel.symbol, cycles, nbytes, emit, code, kernel.scratch(params) if kernel.scratch else 0)
 
-    def proves(self, epilogue: Epilogue[glow.Requant]) -> bool:
-        """Whether all sums that the layer can have meet the epilogue's obligation."""
+    def proves(self, form: ChannelWords) -> bool:
+        """Whether all sums that the layer can have meet the obligation of a form of the epilogue."""
         low, high = self.sum_bounds()
-        return epilogue.holds_for(zip(low.tolist(), high.tolist(), strict=True), self.requants)
+        return form.holds_for(zip(low.tolist(), high.tolist(), strict=True), self.requants)
 
 
 def conv_layer(

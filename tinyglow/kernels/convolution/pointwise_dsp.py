@@ -15,7 +15,7 @@ from tinyglow.kernels import packed_halfwords
 from tinyglow.kernels.convolution.conv2d_dsp import is_pointwise
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
-from tinyglow.numerics.glow_epilogue import HIGH_WORD
+from tinyglow.numerics.epilogues.glow import HIGH_WORD
 from tinyglow.targets.cores import DSP
 
 _WORD = 4  # bytes

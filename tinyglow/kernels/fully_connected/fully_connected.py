@@ -12,16 +12,19 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
 from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
 
 
-def fully_connected_s8(p: FullyConnectedParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
+def fully_connected_s8(
+    p: FullyConnectedParams, x: Array, weights: Array, bias: Array, out: Array, epilogue: Epilogue
+) -> None:
     """Definition of tg_fully_connected_s8: bias[u] + sum of x[d] * (weights[u, d] - weights_offset).
 
     The input's offset is already folded into the bias.
     """
     rows = x.reshape(-1, p.depth).astype(np.int32)
     matrix = weights.reshape(p.units, p.depth).astype(np.int32) - p.weights_offset
-    result = glow.requantize(glow.accumulate(rows, matrix.T) + bias.reshape(p.units), p.out)
+    result = epilogue.requantize(glow.accumulate(rows, matrix.T) + bias.reshape(p.units), p.out)
     out[...] = np.clip(result, p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
 
 
@@ -39,6 +42,7 @@ FULLY_CONNECTED = Kernel(
     summary="fully connected layer",
     code_bytes=150,
     work=work,
+    epilogues=True,
 )
 
 

@@ -13,6 +13,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.kernels.fully_connected.fully_connected import fully_connected_s8
 from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
 from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 _UNITS = 4
@@ -42,9 +43,11 @@ def unpack(weights: Array, units: int, depth: int) -> Array:
     return full[:, :depth]
 
 
-def fully_connected_dsp_s8(p: FullyConnectedParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
+def fully_connected_dsp_s8(
+    p: FullyConnectedParams, x: Array, weights: Array, bias: Array, out: Array, epilogue: Epilogue
+) -> None:
     """Definition of tg_fully_connected_dsp_s8: what tg_fully_connected_s8 computes, of packed weights."""
-    fully_connected_s8(p, x, unpack(weights, p.units, p.depth), bias, out)
+    fully_connected_s8(p, x, unpack(weights, p.units, p.depth), bias, out, epilogue)
 
 
 def work(p: FullyConnectedParams, constants: Sequence[Array | None]) -> Work:
@@ -71,6 +74,7 @@ FULLY_CONNECTED_DSP = Kernel(
     summary="fully connected layer, two 16-bit products an instruction",
     needs=DSP,
     work=work,
+    epilogues=True,
 )
 
 

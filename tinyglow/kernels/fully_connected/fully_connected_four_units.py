@@ -12,6 +12,7 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.fully_connected.fully_connected import fully_connected_s8
 from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 UNITS = 4
@@ -38,9 +39,11 @@ def unpack(packed: Array, units: int, depth: int) -> Array:
     return np.concatenate([four_units, packed.ravel()[whole * depth :].reshape(-1, depth)])
 
 
-def fully_connected_four_units_s8(p: FullyConnectedParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
+def fully_connected_four_units_s8(
+    p: FullyConnectedParams, x: Array, weights: Array, bias: Array, out: Array, epilogue: Epilogue
+) -> None:
     """Definition of tg_fully_connected_four_units_s8: tg_fully_connected_s8 with packed weights."""
-    fully_connected_s8(p, x, unpack(weights, p.units, p.depth), bias, out)
+    fully_connected_s8(p, x, unpack(weights, p.units, p.depth), bias, out, epilogue)
 
 
 def work(p: FullyConnectedParams, constants: Sequence[Array | None]) -> Work:
@@ -60,6 +63,7 @@ FULLY_CONNECTED_FOUR_UNITS = Kernel(
     summary="fully connected layer, four units at once",
     superseded_by=DSP,
     work=work,
+    epilogues=True,
 )
 
 

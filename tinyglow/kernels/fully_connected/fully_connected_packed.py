@@ -23,6 +23,7 @@ from tinyglow.kernels.entropy_coded import (
 )
 from tinyglow.kernels.fully_connected.layer import DenseLayer
 from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
 
 _MOST_U16 = 65535
 
@@ -47,12 +48,12 @@ class PackedDenseParams(Params):
         return self.units * (self.depth + 4)
 
 
-def fully_connected_packed_s8(p: PackedDenseParams, x: Array, packed: Array, out: Array) -> None:
+def fully_connected_packed_s8(p: PackedDenseParams, x: Array, packed: Array, out: Array, epilogue: Epilogue) -> None:
     """Definition of tg_fully_connected_packed_s8: bias + sum of (x - in_offset) * weight."""
     form = Format(p.index_bits, p.table_bytes, p.bias_bits)
     weights, bias, _ = unpack(Packed(packed, form), p.units, p.depth)
     sums = glow.accumulate(x.astype(np.int32) - p.in_offset, weights.T) + bias
-    out[...] = np.clip(glow.requantize(sums, p.out), p.act_min, p.act_max).astype(np.int8)
+    out[...] = np.clip(epilogue.requantize(sums, p.out), p.act_min, p.act_max).astype(np.int8)
 
 
 FULLY_CONNECTED_PACKED = Kernel(
@@ -64,6 +65,7 @@ FULLY_CONNECTED_PACKED = Kernel(
     summary="fully connected layer of entropy-coded weights",
     code_bytes=420,
     plain_bytes=lambda p: p.plain_bytes,
+    epilogues=True,
 )
 
 

@@ -67,7 +67,7 @@ from tinyglow.kernels.convolution.pointwise_dsp import (
     PointwiseParams,
 )
 from tinyglow.numerics import glow
-from tinyglow.numerics.glow_epilogue import FOLDED_OFFSET, HIGH_WORD, within_int32
+from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET, HIGH_WORD, within_int32
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import cases, generates
 from tinyglow.testing.values import requant_params

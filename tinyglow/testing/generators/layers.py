@@ -37,10 +37,13 @@ from tinyglow.kernels.fully_connected.fully_connected_four_units import pack as 
 from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow
-from tinyglow.numerics.glow_epilogue import HIGH_WORD, fits_high_word
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.glow import GLOW, HIGH_WORD, fits_high_word
 from tinyglow.testing.case import Case
+from tinyglow.testing.epilogues import constants_of
 from tinyglow.testing.layer_values import (
     activation_bounds,
+    assume_holds,
     assume_no_wraps,
     fitting_biases,
     geometries,
@@ -55,14 +58,15 @@ from tinyglow.testing.values import int8_arrays, offsets, requant_params
 
 @generates(CONV2D)
 @st.composite
-def _conv2d(draw: st.DrawFn) -> Case:
+def _conv2d(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     out_offset, filter_offset = draw(offsets()), draw(offsets())
     fields, terms = draw(geometries(out_offset))
     data, outputs = draw(input_images(fields))
     filters = draw(int8_arrays(fields["out_c"] * terms, filter_offset))
     weights = filters.reshape(-1, terms)
     bias, spread = draw(fitting_biases(data, fields["in_offset"], weights, [filter_offset] * len(weights)))
-    out = draw(requant_params(max(spread), out_offset))
+    out = draw(constants_of(epilogue, max(spread), out_offset))
+    assume_holds(epilogue, weights.astype(np.int32) - filter_offset, bias, [out] * len(weights), 255)
     params = Conv2DParams(**fields, filter_offset=filter_offset, out=out)
     return Case(CONV2D, params, {"input": data, "filter": filters, "bias": bias}, outputs)
 
@@ -75,15 +79,17 @@ def _repeated(draw: st.DrawFn, elements: st.SearchStrategy[Any], count: int) -> 
 
 
 @st.composite
-def _channel_requants(draw: st.DrawFn, spread: Sequence[float], out_offset: int) -> list[glow.Requant]:
+def _channel_requants(
+    draw: st.DrawFn, epilogue: Epilogue, spread: Sequence[float], out_offset: int
+) -> list[glow.Requant]:
     """Constants for sums that vary by ``spread``, at most five different ones."""
-    few = [draw(requant_params(magnitude, out_offset)) for magnitude in spread[:5]]
+    few = [draw(constants_of(epilogue, magnitude, out_offset)) for magnitude in spread[:5]]
     return [few[i % len(few)] for i in range(len(spread))]
 
 
 @generates(CONV2D_CHANNELWISE)
 @st.composite
-def _conv2d_channelwise(draw: st.DrawFn) -> Case:
+def _conv2d_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     out_offset = draw(offsets())
     fields, terms = draw(geometries(out_offset))
     units = fields["out_c"]
@@ -91,14 +97,16 @@ def _conv2d_channelwise(draw: st.DrawFn) -> Case:
     data, outputs = draw(input_images(fields))
     filters = draw(int8_arrays(units * terms, filter_offsets[0]))
     bias, spread = draw(fitting_biases(data, fields["in_offset"], filters.reshape(units, terms), filter_offsets))
-    outs = draw(_channel_requants(spread, out_offset))
+    outs = draw(_channel_requants(epilogue, spread, out_offset))
+    weights = filters.reshape(units, terms).astype(np.int32) - np.array(filter_offsets)[:, None]
+    assume_holds(epilogue, weights, bias, outs, 255)
     inputs = {"input": data, "filter": filters, "bias": bias, "channels": channel_words(outs, filter_offsets)}
     return Case(CONV2D_CHANNELWISE, ChannelwiseParams(**fields, out_offset=out_offset), inputs, outputs)
 
 
 @generates(CONV2D_CHANNELWISE_DSP)
 @st.composite
-def _conv2d_channelwise_dsp(draw: st.DrawFn) -> Case:
+def _conv2d_channelwise_dsp(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     out_offset = draw(offsets())
     fields, terms = draw(plain_geometries(out_offset))
     data, _ = draw(input_images(fields))
@@ -107,7 +115,8 @@ def _conv2d_channelwise_dsp(draw: st.DrawFn) -> Case:
     filter_offsets = draw(_repeated(offsets(), units))
     filters = draw(int8_arrays(units * terms, filter_offsets[0])).reshape(units, terms)
     bias, spread = draw(fitting_biases(data, 0, filters, filter_offsets))
-    outs = draw(_channel_requants(spread, out_offset))
+    outs = draw(_channel_requants(epilogue, spread, out_offset))
+    assume_holds(epilogue, filters.astype(np.int32) - np.array(filter_offsets)[:, None], bias, outs)
     layout = conv2d_dsp.layout_of(fields, fields["pool"])
     by_tap = filters.reshape(units, fields["kernel_h"], fields["kernel_w"], fields["in_c"])
     packed = conv2d_dsp.pack(by_tap, np.array(filter_offsets))
@@ -148,7 +157,7 @@ generates(DEPTHWISE_3X3_DSP)(lambda: _depthwise(DEPTHWISE_3X3_DSP))
 
 @generates(FULLY_CONNECTED)
 @st.composite
-def _fully_connected(draw: st.DrawFn) -> Case:
+def _fully_connected(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     rows, units = draw(st.integers(1, 4)), draw(st.integers(1, 24))
     # 258 products of 255 * 255 are the most whose sum the reference may form in float32.
     depth = draw(st.one_of(st.integers(1, 40), st.integers(255, 262)))
@@ -156,7 +165,8 @@ def _fully_connected(draw: st.DrawFn) -> Case:
     data, weights = draw(int8_arrays(rows * depth)), draw(int8_arrays(units * depth, weights_offset))
     # The input's offset is part of the bias here: products are with the input itself.
     bias, spread = draw(fitting_biases(data, 0, weights.reshape(units, depth), [weights_offset] * units))
-    out = draw(requant_params(max(spread)))
+    out = draw(constants_of(epilogue, max(spread), draw(offsets())))
+    assume_holds(epilogue, weights.reshape(units, depth).astype(np.int32) - weights_offset, bias, [out] * units)
     params = FullyConnectedParams(rows, depth, units, weights_offset, *draw(activation_bounds(out.offset)), out)
     inputs = {"input": data, "weights": weights, "bias": bias}
     return Case(FULLY_CONNECTED, params, inputs, {"output": rows * units})
@@ -164,8 +174,8 @@ def _fully_connected(draw: st.DrawFn) -> Case:
 
 @generates(FULLY_CONNECTED_DSP)
 @st.composite
-def _fully_connected_dsp(draw: st.DrawFn) -> Case:
-    case = draw(_fully_connected())
+def _fully_connected_dsp(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
+    case = draw(_fully_connected(epilogue))
     params = case.params
     assert isinstance(params, FullyConnectedParams)
     packed = pack_dense(case.inputs["weights"].reshape(params.units, params.depth))
@@ -218,8 +228,8 @@ def _conv2d_dual_mac(draw: st.DrawFn) -> Case:
 
 @generates(FULLY_CONNECTED_FOUR_UNITS)
 @st.composite
-def _fully_connected_four_units(draw: st.DrawFn) -> Case:
-    case = draw(_fully_connected())
+def _fully_connected_four_units(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
+    case = draw(_fully_connected(epilogue))
     params = case.params
     assert isinstance(params, FullyConnectedParams)
     weights = case.inputs["weights"].reshape(params.units, params.depth)

@@ -19,6 +19,8 @@ from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
 from tinyglow.kernels.fully_connected.fully_connected_packed import FULLY_CONNECTED_PACKED, PackedDenseParams
 from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
 from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.glow import GLOW
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import cases, generates
 from tinyglow.testing.values import offsets
@@ -45,12 +47,14 @@ def _packed(weights: Array, bias: Array, words: Array | None = None) -> tuple[Ar
 
 @generates(CONV2D_PACKED)
 @st.composite
-def _conv2d_packed(draw: st.DrawFn) -> Case:
-    case = draw(st.one_of(cases(CONV2D), cases(CONV2D_CHANNELWISE)))
+def _conv2d_packed(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
+    plain = cases(CONV2D.with_epilogue(epilogue))
+    # A channel's word has 15 bits for its multiplier, which are Glow's.
+    case = draw(st.one_of(plain, cases(CONV2D_CHANNELWISE)) if epilogue is GLOW else plain)
     fields = dict(vars(case.params))
     assume(fields["group"] in (1, fields["in_c"]) and (fields["group"] == 1 or fields["in_c"] == fields["out_c"]))
     filters, words = case.inputs["filter"].reshape(fields["out_c"], -1).astype(np.int32), None
-    if case.kernel is CONV2D:
+    if "filter_offset" in fields:
         filters -= fields["filter_offset"]
     else:
         multipliers, shifts = case.inputs["channels"].reshape(-1, 2).T
@@ -65,8 +69,8 @@ def _conv2d_packed(draw: st.DrawFn) -> Case:
 
 @generates(FULLY_CONNECTED_PACKED)
 @st.composite
-def _fully_connected_packed(draw: st.DrawFn) -> Case:
-    case = draw(cases(FULLY_CONNECTED))
+def _fully_connected_packed(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
+    case = draw(cases(FULLY_CONNECTED.with_epilogue(epilogue)))
     p = case.params
     assert isinstance(p, FullyConnectedParams)
     weights = case.inputs["weights"].reshape(p.units, p.depth).astype(np.int32) - p.weights_offset

@@ -6,18 +6,18 @@
  *
  * Kernels differ by their parameters, tg_conv_params, by the type of sums, tg_sum, with TG_DOT(x, w, count) that gives
  * one, and by biases: TG_BIAS(words) is a bias of TG_BIAS_WORDS words. */
-#ifndef TG_CONV2D_S16_H
-#define TG_CONV2D_S16_H
+#ifndef TG_CONVOLVE_S16_H
+#define TG_CONVOLVE_S16_H
 
 #include "tg_wide.h"
 #include "tg_window_s16.h"
 
-static tg_sum window_sum(const tg_window_s16 *window, const int16_t *x, const int8_t *w) {
+static tg_sum window_sum(const tg_window_s16 *window, const tg_i16 *x, const int8_t *w) {
   tg_sum sum = 0;
   int32_t x_row = window->x_first;
   int32_t w_row = window->w_first;
   for (int32_t row = 0; row < window->rows; row++) {
-    const int16_t *x_run = x + x_row;
+    const tg_i16 *x_run = x + x_row;
     const int8_t *w_run = w + w_row;
     for (int32_t run = 0; run < window->runs; run++) {
       sum += TG_DOT(x_run, w_run, window->run);
@@ -30,9 +30,9 @@ static tg_sum window_sum(const tg_window_s16 *window, const int16_t *x, const in
   return sum;
 }
 
-static int16_t *pixel(const tg_conv_params *p, const tg_sizes_s16 *sizes, const int16_t *image,
-                      const int8_t *filter, const int32_t *bias, const int32_t *channels, int32_t top, int32_t left,
-                      int16_t *output) {
+static tg_i16 *pixel(const tg_conv_params *restrict p, const tg_sizes_s16 *sizes, const tg_i16 *image,
+                      const int8_t *filter, const tg_i32 *bias, const tg_i32 *channels, int32_t top, int32_t left,
+                      tg_i16 *output) {
   const int32_t filter_size = sizes->kernel_h * sizes->kernel_w * sizes->channels;
   const int32_t out_channels = p->out_c / p->group;
   const tg_window_s16 window = tg_window_at_s16(sizes, top, left);
@@ -50,8 +50,8 @@ static int16_t *pixel(const tg_conv_params *p, const tg_sizes_s16 *sizes, const 
   return output;
 }
 
-static inline void tg_convolve_s16(const tg_conv_params *p, const int16_t *input, const int8_t *filter,
-                                   const int32_t *bias, const int32_t *channels, int16_t *output) {
+static inline void tg_convolve_s16(const tg_conv_params *restrict p, const tg_i16 *input, const int8_t *filter,
+                                   const tg_i32 *bias, const tg_i32 *channels, tg_i16 *output) {
   const tg_sizes_s16 sizes = {p->in_h,     p->in_w,     p->in_c,       p->in_c / p->group,
                               p->kernel_h, p->kernel_w, p->dilation_h, p->dilation_w};
   for (int32_t image = 0; image < p->images; image++) {

@@ -1,4 +1,4 @@
-"""Glow's requantization as kernels compute it: by its own constants, or by one word for each channel.
+"""Glow's requantization as kernels compute it: by its constants as they are, or by one word for each channel.
 
 All give the same integers wherever their obligations hold, and only there may a kernel use them.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinyglow.numerics import glow
-from tinyglow.numerics.epilogue import Epilogue, Int32Array
+from tinyglow.numerics.epilogue import ChannelWords, Epilogue, Int32Array
 from tinyglow.numerics.glow import Requant
 
 
@@ -28,7 +28,26 @@ def fits_high_word(requant: Requant) -> bool:
     return requant.post > 0 and 0 < requant.multiplier << (32 - requant.post) <= glow.INT32_MAX
 
 
-class FoldedOffset(Epilogue[Requant]):
+class Glow(Epilogue):
+    """``libjit_scale``: 32-bit arithmetic that wraps, and ties upwards."""
+
+    name = "glow"
+    summary = "Glow's, in 32 bits"
+
+    def constants(self, scale: float, offset: int = 0) -> Requant:
+        """See ``glow.requantize_params``."""
+        return glow.requantize_params(scale, offset)
+
+    def requantize(self, sums: Int32Array, constants: Requant) -> Int32Array:
+        """See ``glow.requantize``."""
+        return glow.requantize(sums, constants)
+
+    def holds(self, total: int, constants: Requant) -> bool:
+        """Always: where it wraps, it wraps as Glow does."""
+        return True
+
+
+class FoldedOffset(ChannelWords):
     """The output's offset is added before the last shift: one addition less. A word: shifts and a 16-bit multiplier."""
 
     c_function = "tg_requantize_by"
@@ -52,7 +71,7 @@ class FoldedOffset(Epilogue[Requant]):
         return within_int32(total, constants, abs(constants.offset))
 
 
-class HighWord(Epilogue[Requant]):
+class HighWord(ChannelWords):
     """The upper word of a product, one instruction on cores with DSP. A word: a shift and a multiplier of 24 bits."""
 
     c_function = "tg_scale_high"
@@ -76,6 +95,7 @@ class HighWord(Epilogue[Requant]):
         return within_int32(total, constants, 0)
 
 
+GLOW = Glow()
 FOLDED_OFFSET = FoldedOffset()
 HIGH_WORD = HighWord()
-EPILOGUES: tuple[Epilogue[Requant], ...] = (FOLDED_OFFSET, HIGH_WORD)
+CHANNEL_WORDS: tuple[ChannelWords, ...] = (FOLDED_OFFSET, HIGH_WORD)

@@ -1,0 +1,17 @@
+/* TensorFlow Lite's epilogue, rounded once: x * multiplier / 2^(32 + post - pre), ties upwards, plus offset. post is at
+ * least 1, and x leaves room for pre bits: the compiler proves it. See tg_epilogue_glow.h. */
+#ifndef TG_EPILOGUE_H
+#define TG_EPILOGUE_H
+
+#include "tg_high_word.h"
+#include "tg_numerics.h"
+
+#define TG_EPILOGUE_FUSED 0
+
+/* Half of the last bit is added to the upper word: what lies below it cannot change the result. */
+static inline int32_t tg_epilogue(int32_t x, const tg_requant *r) {
+  const int32_t high = tg_high_word((int32_t)((uint32_t)x << r->pre), r->multiplier);
+  return ((high + (int32_t)((uint32_t)1 << (r->post - 1))) >> r->post) + r->offset;
+}
+
+#endif

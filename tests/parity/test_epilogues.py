@@ -1,0 +1,47 @@
+"""Every loop that takes an epilogue computes with each what its numpy definition says: kernel x numerics."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyglow.numerics.epilogues import EPILOGUES
+from tinyglow.registry import KERNELS, WITH_EPILOGUES
+from tinyglow.testing import budget, cases
+from tinyglow.testing.emulated import Core
+from tinyglow.testing.epilogues import CONSTANTS
+from tinyglow.testing.native import Library
+
+
+def test_every_epilogue_has_cases() -> None:
+    """An epilogue that nothing says the constants of fails here."""
+    assert set(CONSTANTS) == set(EPILOGUES)
+
+
+def test_every_loop_is_there_with_each_epilogue() -> None:
+    """The sweep below covers them all."""
+    loops = [kernel for kernel in KERNELS.values() if kernel.epilogues]
+    assert len(WITH_EPILOGUES) == len(loops) * (len(EPILOGUES) - 1) > 0
+
+
+@pytest.mark.parametrize("symbol", sorted(WITH_EPILOGUES))
+@budget(quick=40, full=2000)
+@given(data=st.data())
+def test_c_equals_numpy(library: Library, symbol: str, data: st.DataObject) -> None:
+    """C on this machine and numpy agree on every bit, in place too, and nothing else is written."""
+    case = data.draw(cases(symbol))
+    library.run(case)
+    if case.aliases or case.overlap is not None:
+        library.run(case, in_place=True)
+
+
+@pytest.mark.parametrize("symbol", sorted(WITH_EPILOGUES))
+@budget(quick=10, full=500)
+@given(data=st.data())
+def test_core_equals_numpy(core: Core, symbol: str, data: st.DataObject) -> None:
+    """So do the emulated cores."""
+    case = data.draw(cases(symbol))
+    core.run(case)
+    if case.aliases or case.overlap is not None:
+        core.run(case, in_place=True)

@@ -20,6 +20,7 @@ from tinyglow.ir.graph import Graph, Node
 from tinyglow.kernels.activation import NO_ACTIVATION
 from tinyglow.numerics import glow
 from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.element_table import ElementTable
 from tinyglow.passes import bounds, chains, folding, rewrite, simplify, tidy, transposes, unfolded_batch_norm
 from tinyglow.passes.rewrite import Pass, rewriting
 from tinyglow.quant import match, quantizer, scheme
@@ -95,13 +96,15 @@ def range_of_another_value(patch: pytest.MonkeyPatch) -> None:
 
 
 def range_of_the_input(patch: pytest.MonkeyPatch) -> None:
-    """What a float operator makes is quantized with its input's range."""
+    """What a float operator makes, or a table in its place, is quantized with its input's range."""
     true = quantizer.Quantizer.params
 
     def faulty(self: Any, value: str, dtype: str = "") -> Any:
         made = {name: node for node in self.graph.nodes for name in node.outputs}
-        if value in made and not made[value].op.quantizable and made[value].inputs[0] in self.ranges:
-            value = made[value].inputs[0]
+        node = made.get(value)
+        of_floats = node is not None and (not node.op.quantizable or isinstance(node.op, ElementTable))
+        if node is not None and of_floats and node.inputs[0] in self.ranges:
+            value = node.inputs[0]
         return true(self, value, dtype)
 
     def faulty_as_glow(self: Any) -> None:

@@ -28,22 +28,54 @@ typedef struct {
   int32_t step;
   int8_t *output;
   int32_t bias;
+#if !TG_ARMV6M_LOOPS || !TG_EPILOGUE_FUSED
+  const int32_t *words; /* of the channel's own scale */
+#endif
 } channel_state;
 
 /* x: the image's first word of the window of the first output; width: words of a row of that image. count outputs, the
  * next always step bytes after the last. */
 #if TG_ARMV6M_LOOPS
 
+/* The products of two neighbouring outputs, of which the sums are in r8 and r9. r0: inputs, which moves on by three rows; r1:
+ * weights; r10: from the fourth word of a row to the next row. */
+#define TG_DEPTHWISE_3X3_TAPS       \
+  ".irp tap, 0, 12, 24\n\t"         \
+  "ldmia r0!, {r3, r4, r5, r6}\n\t" \
+  "add r0, r10\n\t"                 \
+  "ldr r2, [r1, #\\tap]\n\t"        \
+  "muls r3, r2, r3\n\t"             \
+  "add r8, r3\n\t"                  \
+  "mov r3, r4\n\t"                  \
+  "muls r3, r2, r3\n\t"             \
+  "add r9, r3\n\t"                  \
+  "ldr r2, [r1, #\\tap + 4]\n\t"    \
+  "muls r4, r2, r4\n\t"             \
+  "add r8, r4\n\t"                  \
+  "mov r3, r5\n\t"                  \
+  "muls r3, r2, r3\n\t"             \
+  "add r9, r3\n\t"                  \
+  "ldr r2, [r1, #\\tap + 8]\n\t"    \
+  "muls r5, r2, r5\n\t"             \
+  "add r8, r5\n\t"                  \
+  "muls r6, r2, r6\n\t"             \
+  "add r9, r6\n\t"                  \
+  ".endr\n\t"
+
+#endif
+
+#if TG_ARMV6M_LOOPS && TG_EPILOGUE_FUSED
+
 /* 133 cycles for two outputs. An odd last output is written twice, by the pair's second (which is another one's, and reads
  * four bytes beyond its window) and then by its first. */
-static void outputs(channel_state *state, const tg_i32 *x, int32_t width, int32_t count) {
+static void outputs(channel_state *state, const int32_t *x, int32_t width, int32_t count) {
   while (count > 0) {
     const int32_t pairs = count > 1 ? count >> 1 : 1;
     const int32_t step = state->step;
     if (count == 1) {
       state->step = 0;
     }
-    register const tg_i32 *r0 __asm__("r0") = x;
+    register const int32_t *r0 __asm__("r0") = x;
     register channel_state *r1 __asm__("r1") = state;
     register int32_t r2 __asm__("r2") = 4 * width - 16;
     register int32_t r3 __asm__("r3") = 8 - 12 * width;
@@ -58,27 +90,7 @@ static void outputs(channel_state *state, const tg_i32 *x, int32_t width, int32_
         "1:\n\t"
         "mov r8, lr\n\t"
         "mov r9, lr\n\t"
-        ".irp tap, 0, 12, 24\n\t"
-        "ldmia r0!, {r3, r4, r5, r6}\n\t"
-        "add r0, r10\n\t"
-        "ldr r2, [r1, #\\tap]\n\t"
-        "muls r3, r2, r3\n\t"
-        "add r8, r3\n\t"
-        "mov r3, r4\n\t"
-        "muls r3, r2, r3\n\t"
-        "add r9, r3\n\t"
-        "ldr r2, [r1, #\\tap + 4]\n\t"
-        "muls r4, r2, r4\n\t"
-        "add r8, r4\n\t"
-        "mov r3, r5\n\t"
-        "muls r3, r2, r3\n\t"
-        "add r9, r3\n\t"
-        "ldr r2, [r1, #\\tap + 8]\n\t"
-        "muls r5, r2, r5\n\t"
-        "add r8, r5\n\t"
-        "muls r6, r2, r6\n\t"
-        "add r9, r6\n\t"
-        ".endr\n\t"
+        TG_DEPTHWISE_3X3_TAPS
         "add r0, r12\n\t"
         "mov r2, r8\n\t"
         "mov r3, r9\n\t"
@@ -133,17 +145,67 @@ static void outputs(channel_state *state, const tg_i32 *x, int32_t width, int32_
 
 #else
 
-static void outputs(channel_state *state, const tg_i32 *x, int32_t width, int32_t count) {
-  for (; count > 0; count--) {
-    const int32_t *const w = state->weights;
-    const int32_t *const middle = x + width;
-    const int32_t *const lower = middle + width;
-    const int32_t sum = state->bias + x[0] * w[0] + x[1] * w[1] + x[2] * w[2] + middle[0] * w[3] + middle[1] * w[4] +
-                        middle[2] * w[5] + lower[0] * w[6] + lower[1] * w[7] + lower[2] * w[8];
-    *state->output =
-        tg_requantize_folded(sum, state->pre, state->multiplier, state->round, state->post, state->min, state->max);
+/* sums[0], sums[1] += products of two neighbouring outputs, or of the one that is left. */
+#if TG_ARMV6M_LOOPS
+
+static inline void add_products(const channel_state *state, const int32_t *x, int32_t width, int32_t count,
+                                int32_t *sums) {
+  (void)count; /* one that is not there reads four bytes beyond its window */
+  register const int32_t *r0 __asm__("r0") = x;
+  register const channel_state *r1 __asm__("r1") = state;
+  register int32_t r2 __asm__("r2") = 4 * width - 16;
+  register int32_t *r3 __asm__("r3") = sums;
+  __asm__ volatile(
+      ".syntax unified\n\t"
+      "push {r3}\n\t"
+      "mov r10, r2\n\t"
+      "ldmia r3!, {r4, r5}\n\t"
+      "mov r8, r4\n\t"
+      "mov r9, r5\n\t"
+      TG_DEPTHWISE_3X3_TAPS
+      "pop {r3}\n\t"
+      "mov r4, r8\n\t"
+      "mov r5, r9\n\t"
+      "stmia r3!, {r4, r5}\n\t"
+      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)
+      :
+      : "r4", "r5", "r6", "r8", "r9", "r10", "cc", "memory");
+}
+
+#else
+
+static inline void add_products(const channel_state *state, const int32_t *x, int32_t width, int32_t count,
+                                int32_t *sums) {
+  for (int32_t i = 0; i < tg_min(count, 2); i++) {
+    for (int32_t tap = 0; tap < TAPS; tap += 3) {
+      const int32_t *const row = x + tap / 3 * width + i;
+      const int32_t *const w = state->weights + tap;
+      sums[i] += row[0] * w[0] + row[1] * w[1] + row[2] * w[2];
+    }
+  }
+}
+
+#endif
+
+static inline int8_t finish(const channel_state *state, int32_t sum) {
+#if TG_DEPTHWISE_3X3_SCALES
+  return tg_clamp_s8(TG_EPILOGUE_FOLDED(sum, state->words, state->round), state->min, state->max);
+#else
+  return tg_requantize_folded(sum, state->pre, state->multiplier, state->round, state->post, state->min, state->max);
+#endif
+}
+
+static void outputs(channel_state *state, const int32_t *x, int32_t width, int32_t count) {
+  for (; count > 0; count -= 2) {
+    int32_t sums[2] = {state->bias, state->bias};
+    add_products(state, x, width, count, sums);
+    *state->output = finish(state, sums[0]);
     state->output += state->step;
-    x++;
+    if (count > 1) {
+      *state->output = finish(state, sums[1]);
+      state->output += state->step;
+    }
+    x += 2;
   }
 }
 
@@ -151,13 +213,13 @@ static void outputs(channel_state *state, const tg_i32 *x, int32_t width, int32_
 
 /* A channel's image with padding: height rows of width words. */
 static void lay_out(const tg_depthwise_3x3_params *p, const int8_t *channel, int32_t height, int32_t width,
-                    tg_i32 *plane) {
+                    int32_t *plane) {
   const int32_t step = p->in_c;
   const int32_t fill = p->in_offset;
   const int32_t left = tg_min(p->pad_left, width);
   const int32_t inside = tg_min(p->in_w, width - left);
   for (int32_t row = 0; row < height; row++) {
-    tg_i32 *end = plane + left;
+    int32_t *end = plane + left;
     if ((uint32_t)(row - p->pad_top) < p->in_h) {
       TG_COMPACT
       while (plane != end) {
@@ -180,18 +242,24 @@ static void lay_out(const tg_depthwise_3x3_params *p, const int8_t *channel, int
 
 #if TG_DEPTHWISE_3X3_SCALES
 
-/* See tg_requantize_by. */
-static void set_scale(channel_state *state, uint32_t scale, int32_t center) {
+static void set_scale(channel_state *state, const int32_t *words, int32_t offset) {
+#if TG_ARMV6M_LOOPS && TG_EPILOGUE_FUSED
+  /* See tg_requantize_by. */
+  const uint32_t scale = (uint32_t)*words;
   state->pre = (int32_t)(scale & 0xFF);
   state->multiplier = (int32_t)(scale >> 16);
   state->post = (int32_t)(scale >> 8 & 0xFF) + 1;
-  state->round = (int32_t)((uint32_t)center << (scale >> 8 & 0xFF));
+  state->round = (int32_t)((uint32_t)(2 * offset + 1) << (scale >> 8 & 0xFF));
+#else
+  state->words = words;
+  state->round = TG_EPILOGUE_CENTER(offset);
+#endif
 }
 
 #endif
 
 static inline void tg_depthwise_3x3_convolve(const tg_depthwise_3x3_params *p, const int8_t *input, const int8_t *filter,
-                                             const tg_i32 *bias, int8_t *output, tg_i32 *scratch) {
+                                             const int32_t *bias, int8_t *output, int32_t *scratch) {
   const int32_t height = (p->out_h - 1) * p->stride_h + 3;
   const int32_t width = p->out_w + 2;
   channel_state state;
@@ -212,14 +280,15 @@ static inline void tg_depthwise_3x3_convolve(const tg_depthwise_3x3_params *p, c
         state.weights[tap] = *weight++ - p->filter_offset;
       }
 #if TG_DEPTHWISE_3X3_SCALES
-      set_scale(&state, (uint32_t)bias[2 * channel + 1], 2 * p->out_offset + 1);
-      state.bias = bias[2 * channel];
+      const int32_t *own = bias + channel * (1 + TG_EPILOGUE_WORDS);
+      set_scale(&state, own + 1, p->out_offset);
+      state.bias = *own;
 #else
       state.bias = bias[channel];
 #endif
       state.output = output + channel;
       lay_out(p, input + channel, height, width, scratch);
-      const tg_i32 *x = scratch;
+      const int32_t *x = scratch;
       for (int32_t row = 0; row < p->out_h; row++) {
         outputs(&state, x, width, p->out_w);
         x += width * p->stride_h;

@@ -10,7 +10,7 @@
 #include "tg_numerics.h"
 
 #if TG_DSP_SCALES
-#define TG_DSP_BIASES 4 /* words of two channels */
+#define TG_DSP_BIASES (2 + 2 * TG_EPILOGUE_WORDS) /* words of two channels */
 #else
 #define TG_DSP_BIASES 2
 #endif
@@ -29,7 +29,7 @@ typedef struct {
   int32_t pool;
 } tile;
 
-#if TG_HAS_DSP
+#if TG_HAS_DSP && TG_EPILOGUE_FUSED
 
 #define TG_LARGER(a, b)      \
   "cmp " a ", " b "\n\t"     \
@@ -172,8 +172,8 @@ static TG_APART void channels(tile *t, const int8_t *filter) {
 
 #else
 
-static int8_t finish(const tile *t, int32_t sum, uint32_t scale) {
-  return (int8_t)tg_saturate_s8(tg_scale_high(sum, scale, t->offset));
+static int8_t finish(const tile *t, int32_t sum, const uint32_t *words) {
+  return (int8_t)tg_saturate_s8(TG_EPILOGUE_HIGH(sum, words, t->offset));
 }
 
 static void channels(tile *t, const int8_t *filter) {
@@ -185,18 +185,18 @@ static void channels(tile *t, const int8_t *filter) {
     for (int32_t channel = tg_min(t->channels, 2) - 1; channel >= 0; channel--) {
       const tg_i32 *of = sums + 4 * channel;
 #if TG_DSP_SCALES
-      const uint32_t scale = (uint32_t)t->bias[2 + channel];
+      const uint32_t *words = (const uint32_t *)t->bias + 2 + channel * TG_EPILOGUE_WORDS;
 #else
-      const uint32_t scale = t->scales[channel];
+      const uint32_t *words = t->scales + channel;
 #endif
       if (t->pool) {
-        t->output[channel] = finish(t, tg_max(tg_max(of[0], of[1]), tg_max(of[2], of[3])), scale);
+        t->output[channel] = finish(t, tg_max(tg_max(of[0], of[1]), tg_max(of[2], of[3])), words);
         continue;
       }
       for (int32_t i = 3; i > 0; i--) {
-        t->output[t->places[i - 1] + channel] = finish(t, of[i], scale);
+        t->output[t->places[i - 1] + channel] = finish(t, of[i], words);
       }
-      t->output[channel] = finish(t, of[0], scale);
+      t->output[channel] = finish(t, of[0], words);
     }
     t->output += 2;
     t->bias += TG_DSP_BIASES;

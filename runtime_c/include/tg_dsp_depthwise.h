@@ -28,7 +28,7 @@ typedef struct {
   int32_t row; /* from one row to the next */
 } work;
 
-#if TG_HAS_DSP
+#if TG_HAS_DSP && TG_EPILOGUE_FUSED
 
 /* One tap, and the loads of the next: 5 cycles on the M7, 10 on the M4. */
 #if TG_DUAL_ISSUE
@@ -175,10 +175,11 @@ static void pixel(work *w, const int8_t *x, const tg_i32 *filter) {
     }
     for (int32_t i = 0; i < 4; i++) {
 #if TG_DEPTHWISE_SCALES
-      const int32_t scaled = tg_scale_high((int32_t)sums[i], (uint32_t)*filter++, w->offset);
+      const int32_t scaled = TG_EPILOGUE_HIGH((int32_t)sums[i], filter, w->offset);
+      filter += TG_EPILOGUE_WORDS;
 #else
       const tg_requant out = {w->multiplier, w->offset, (uint8_t)w->pre, (uint8_t)w->post};
-      const int32_t scaled = tg_requantize((int32_t)sums[i], &out);
+      const int32_t scaled = tg_epilogue((int32_t)sums[i], &out);
 #endif
       *w->output++ = (int8_t)tg_saturate_s8(scaled);
     }

@@ -23,7 +23,7 @@
 #include "tg_numerics.h"
 
 #if TG_DEPTHWISE_BLOCK_SCALES
-#define FILTER_WORDS 5
+#define FILTER_WORDS (4 + TG_EPILOGUE_WORDS)
 #else
 #define FILTER_WORDS 4
 #endif
@@ -38,7 +38,7 @@ typedef struct {
   const tg_requant *out;
 } work;
 
-#if TG_HAS_DSP
+#if TG_HAS_DSP && TG_EPILOGUE_FUSED
 
 /* With TG_DEPTHWISE_BLOCK_SCALES: shifts sums by a channel's scale in r12, and leaves the multiplier. */
 #if TG_DEPTHWISE_BLOCK_SCALES
@@ -234,9 +234,9 @@ static int8_t output_of(const work *w, const tg_u32 *x, const tg_i32 *filter, in
     x += 8;
   }
 #if TG_DEPTHWISE_BLOCK_SCALES
-  return (int8_t)tg_saturate_s8(tg_scale_high((int32_t)sum, (uint32_t)filter[4], w->offset));
+  return (int8_t)tg_saturate_s8(TG_EPILOGUE_HIGH((int32_t)sum, filter + 4, w->offset));
 #else
-  return (int8_t)tg_saturate_s8(tg_requantize((int32_t)sum, w->out));
+  return (int8_t)tg_saturate_s8(tg_epilogue((int32_t)sum, w->out));
 #endif
 }
 

@@ -24,7 +24,7 @@ typedef struct {
   const tg_requant *out;
 } work;
 
-#if TG_HAS_DSP
+#if TG_HAS_DSP && TG_EPILOGUE_FUSED
 
 /* Four channels. r0: filters, r1: output, r2 to r5: inputs, r6, r8: scale and offset. The flags say whether they are the
  * pixel's last. */
@@ -226,14 +226,15 @@ static void pixels(const work *w, const int8_t *input, const tg_i32 *filter, int
     const tg_u32 *weights = (const tg_u32 *)filter;
     for (int32_t channel = 0; channel < w->out_c; channel++) {
 #if TG_POINTWISE_SCALES
-      const uint32_t scale = *weights++;
+      const uint32_t *words = weights;
+      weights += TG_EPILOGUE_WORDS;
 #endif
       uint32_t sum = tg_dot2(tg_odd(first), weights[2], tg_dot2(tg_even(first), weights[1], weights[0]));
       sum = tg_dot2(tg_odd(last), weights[4], tg_dot2(tg_even(last), weights[3], sum));
 #if TG_POINTWISE_SCALES
-      *output++ = (int8_t)tg_saturate_s8(tg_scale_high((int32_t)sum, scale, w->offset));
+      *output++ = (int8_t)tg_saturate_s8(TG_EPILOGUE_HIGH((int32_t)sum, words, w->offset));
 #else
-      *output++ = (int8_t)tg_saturate_s8(tg_requantize((int32_t)sum, w->out));
+      *output++ = (int8_t)tg_saturate_s8(tg_epilogue((int32_t)sum, w->out));
 #endif
       weights += 5;
     }

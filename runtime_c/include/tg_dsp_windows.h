@@ -66,14 +66,14 @@ static TG_APART void pixel(const tg_windows_params *p, const window *at, const t
     TG_COMPACT
     for (int32_t i = 0; i < count; i++) {
 #if TG_WINDOWS_SCALES
-      const int32_t x = tg_scale_high((int32_t)sums[i], (uint32_t)filter[4 + 2 * taps + i], p->out_offset);
+      const int32_t x = TG_EPILOGUE_HIGH((int32_t)sums[i], &filter[4 + 2 * taps + TG_EPILOGUE_WORDS * i], p->out_offset);
       output[channel + i] = tg_clamp_s8(x, p->act_min, p->act_max);
 #else
-      const int32_t x = tg_requantize((int32_t)sums[i], &out);
+      const int32_t x = tg_epilogue((int32_t)sums[i], &out);
       output[channel + i] = tg_activate_s8(x, p->act_min, p->act_max, p->leaky, &p->negative);
 #endif
     }
-    filter += 4 + 2 * taps + TG_WINDOWS_SCALES * 4;
+    filter += 4 + 2 * taps + TG_WINDOWS_SCALES * 4 * TG_EPILOGUE_WORDS;
   }
 }
 

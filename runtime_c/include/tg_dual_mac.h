@@ -23,8 +23,8 @@
  * TG_DUAL_MAC_SCALES, round is 2 * offset + 1, and pre, multiplier and post are not used. The code for ARMv6-M knows the
  * fields by their places. */
 typedef struct {
-  const tg_u32 *columns;
-  const tg_i32 *bias;
+  const uint32_t *columns;
+  const int32_t *bias;
   int8_t *output;
   int32_t channels;
   int32_t negative_offset;
@@ -39,12 +39,43 @@ typedef struct {
 } tg_dual_mac_tile;
 
 #if TG_DUAL_MAC_SCALES
-#define TG_DUAL_MAC_BIASES 3 /* words of a channel */
+#define TG_DUAL_MAC_BIASES (2 + TG_EPILOGUE_WORDS) /* words of a channel */
 #else
 #define TG_DUAL_MAC_BIASES 2
 #endif
 
 #if TG_ARMV6M_LOOPS
+
+/* The chunks of a channel: r0: columns, r1: stream, r12: minus the offset, lr: 2^15, which r5 and r6 begin with. */
+#define TG_DUAL_MAC_CHUNKS  \
+  "2:\n\t"                  \
+  "ldrb r2, [r1]\n\t"       \
+  "adds r1, r1, #1\n\t"     \
+  "add pc, r2\n\t"          \
+  "nop\n\t"                 \
+  ".rept 14\n\t"            \
+  "ldrb r2, [r1]\n\t"       \
+  "adds r1, r1, #1\n\t"     \
+  "add r2, r12\n\t"         \
+  "ldmia r0!, {r3, r4}\n\t" \
+  "muls r3, r2, r3\n\t"     \
+  "muls r4, r2, r4\n\t"     \
+  "adds r5, r5, r3\n\t"     \
+  "adds r6, r6, r4\n\t"     \
+  ".endr\n\t"               \
+  "uxth r3, r5\n\t"         \
+  "add r8, r3\n\t"          \
+  "asrs r5, r5, #16\n\t"    \
+  "add r9, r5\n\t"          \
+  "mov r5, lr\n\t"          \
+  "uxth r4, r6\n\t"         \
+  "add r10, r4\n\t"         \
+  "asrs r6, r6, #16\n\t"    \
+  "add r11, r6\n\t"         \
+  "mov r6, lr\n\t"          \
+  "b 2b\n\t"
+
+#if TG_EPILOGUE_FUSED
 
 /* To r0, in this order; a scale stays in r4. Shifts by a register take its lowest byte. */
 #if TG_DUAL_MAC_SCALES
@@ -96,32 +127,7 @@ static inline void tg_dual_mac(tg_dual_mac_tile *tile, const uint8_t *stream) {
       "mov r11, r3\n\t"
       "mov r5, lr\n\t"
       "mov r6, lr\n"
-      "2:\n\t" /* a chunk */
-      "ldrb r2, [r1]\n\t"
-      "adds r1, r1, #1\n\t"
-      "add pc, r2\n\t"
-      "nop\n\t"
-      ".rept 14\n\t"
-      "ldrb r2, [r1]\n\t"
-      "adds r1, r1, #1\n\t"
-      "add r2, r12\n\t"
-      "ldmia r0!, {r3, r4}\n\t"
-      "muls r3, r2, r3\n\t"
-      "muls r4, r2, r4\n\t"
-      "adds r5, r5, r3\n\t"
-      "adds r6, r6, r4\n\t"
-      ".endr\n\t"
-      "uxth r3, r5\n\t"
-      "add r8, r3\n\t"
-      "asrs r5, r5, #16\n\t"
-      "add r9, r5\n\t"
-      "mov r5, lr\n\t"
-      "uxth r4, r6\n\t"
-      "add r10, r4\n\t"
-      "asrs r6, r6, #16\n\t"
-      "add r11, r6\n\t"
-      "mov r6, lr\n\t"
-      "b 2b\n\t"
+      TG_DUAL_MAC_CHUNKS
       "mov r2, r8\n\t" /* the header TG_DUAL_MAC_END leads here */
       "mov r3, r9\n\t"
       "mov r5, r10\n\t"
@@ -214,12 +220,49 @@ static inline void tg_dual_mac(tg_dual_mac_tile *tile, const uint8_t *stream) {
       : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
 }
 
+#else
+
+/* sums[0 .. 3] += products of a channel, as the above has them in r8 to r11; returns the stream after it. */
+static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, const uint8_t *stream, int32_t *sums) {
+  register const uint32_t *r0 __asm__("r0") = tile->columns;
+  register const uint8_t *r1 __asm__("r1") = stream;
+  register int32_t *r2 __asm__("r2") = sums;
+  register int32_t r3 __asm__("r3") = tile->negative_offset;
+  __asm__ volatile(
+      ".syntax unified\n\t"
+      "push {r2}\n\t"
+      "mov r12, r3\n\t"
+      "movs r3, #128\n\t"
+      "lsls r3, r3, #8\n\t"
+      "mov lr, r3\n\t"
+      "ldmia r2!, {r3, r4, r5, r6}\n\t"
+      "mov r8, r3\n\t"
+      "mov r9, r4\n\t"
+      "mov r10, r5\n\t"
+      "mov r11, r6\n\t"
+      "mov r5, lr\n\t"
+      "mov r6, lr\n"
+      TG_DUAL_MAC_CHUNKS
+      "pop {r2}\n\t"
+      "mov r3, r8\n\t"
+      "mov r4, r9\n\t"
+      "mov r5, r10\n\t"
+      "mov r6, r11\n\t"
+      "stmia r2!, {r3, r4, r5, r6}\n\t"
+      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)
+      :
+      : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+  return r1;
+}
+
+#endif
+
 /* The inputs of a tile: count words of each pair, from four places, of which the others lie at ``places`` from x. */
-static inline tg_u32 *tg_dual_mac_lay_out(const int8_t *x, const tg_i32 *places, int32_t count, tg_u32 *out) {
+static inline uint32_t *tg_dual_mac_lay_out(const int8_t *x, const int32_t *places, int32_t count, uint32_t *out) {
   register const int8_t *r0 __asm__("r0") = x;
-  register const tg_i32 *r1 __asm__("r1") = places;
+  register const int32_t *r1 __asm__("r1") = places;
   register const int8_t *r2 __asm__("r2") = x + count;
-  register tg_u32 *r3 __asm__("r3") = out;
+  register uint32_t *r3 __asm__("r3") = out;
   __asm__ volatile(
       ".syntax unified\n\t"
       "push {r7}\n\t"
@@ -250,7 +293,7 @@ static inline tg_u32 *tg_dual_mac_lay_out(const int8_t *x, const tg_i32 *places,
 
 #else
 
-static inline tg_u32 *tg_dual_mac_lay_out(const int8_t *x, const tg_i32 *places, int32_t count, tg_u32 *out) {
+static inline uint32_t *tg_dual_mac_lay_out(const int8_t *x, const int32_t *places, int32_t count, uint32_t *out) {
   for (; count > 0; count--) {
     *out++ = (uint32_t)*x + ((uint32_t)x[places[0]] << 16);
     *out++ = (uint32_t)x[places[1]] + ((uint32_t)x[places[2]] << 16);
@@ -260,8 +303,8 @@ static inline tg_u32 *tg_dual_mac_lay_out(const int8_t *x, const tg_i32 *places,
 }
 
 /* sums[0 .. 3] += products of a channel; returns the stream after it. */
-static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, const uint8_t *stream, tg_i32 *sums) {
-  const tg_u32 *x = tile->columns;
+static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, const uint8_t *stream, int32_t *sums) {
+  const uint32_t *x = tile->columns;
   while (*stream != TG_DUAL_MAC_END) {
     int32_t taps = TG_DUAL_MAC_TAPS - *stream++ / 16;
     uint32_t first = (uint32_t)1 << 15;
@@ -280,9 +323,13 @@ static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, cons
   return stream + 1;
 }
 
+#endif
+
+#if !TG_ARMV6M_LOOPS || !TG_EPILOGUE_FUSED
+
 static inline int8_t tg_dual_mac_finish(const tg_dual_mac_tile *tile, int32_t sum) {
 #if TG_DUAL_MAC_SCALES
-  return tg_clamp_s8(tg_requantize_by(sum, (uint32_t)tile->bias[2], tile->round), tile->min, tile->max);
+  return tg_clamp_s8(TG_EPILOGUE_FOLDED(sum, tile->bias + 2, tile->round), tile->min, tile->max);
 #else
   return tg_requantize_folded(sum, tile->pre, tile->multiplier, tile->round, tile->post, tile->min, tile->max);
 #endif

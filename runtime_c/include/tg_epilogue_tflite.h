@@ -14,4 +14,6 @@ static inline int32_t tg_epilogue(int32_t x, const tg_requant *r) {
   return ((high + (int32_t)((uint32_t)1 << (r->post - 1))) >> r->post) + r->offset;
 }
 
+#include "tg_epilogue_words.h"
+
 #endif

@@ -17,4 +17,6 @@ static inline int32_t tg_epilogue(int32_t x, const tg_requant *r) {
   return ((high + half + less) >> r->post) + r->offset;
 }
 
+#include "tg_epilogue_words.h"
+
 #endif

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tinyglow.numerics.epilogues import EPILOGUES
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
-from tinyglow.testing import budget, cases
+from tinyglow.testing import Case, budget, cases
 from tinyglow.testing.emulated import Core
 from tinyglow.testing.epilogues import CONSTANTS
 from tinyglow.testing.native import Library
@@ -36,12 +36,23 @@ def test_c_equals_numpy(library: Library, symbol: str, data: st.DataObject) -> N
         library.run(case, in_place=True)
 
 
+def _check(core: Core, case: Case) -> None:
+    core.run(case)
+    if case.aliases or case.overlap is not None:
+        core.run(case, in_place=True)
+
+
 @pytest.mark.parametrize("symbol", sorted(WITH_EPILOGUES))
 @budget(quick=10, full=500)
 @given(data=st.data())
 def test_core_equals_numpy(core: Core, symbol: str, data: st.DataObject) -> None:
     """So do the emulated cores."""
-    case = data.draw(cases(symbol))
-    core.run(case)
-    if case.aliases or case.overlap is not None:
-        core.run(case, in_place=True)
+    _check(core, data.draw(cases(symbol)))
+
+
+@pytest.mark.parametrize("symbol", sorted(name for name in WITH_EPILOGUES if "_dual_mac_" in name or "_3x3_ch" in name))
+@budget(quick=5, full=500)
+@given(data=st.data())
+def test_armv6m_loops_run_on_armv7m(armv7m_core: Core, symbol: str, data: st.DataObject) -> None:
+    """And the general ends of loops in ARMv6-M instructions where the assembler knows Thumb-2 too."""
+    _check(armv7m_core, data.draw(cases(symbol)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +17,9 @@ from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import ChannelWords, Epilogue
 from tinyglow.numerics.epilogues import EPILOGUES
 from tinyglow.numerics.epilogues.glow import CHANNEL_WORDS, FOLDED_OFFSET, GLOW
-from tinyglow.numerics.epilogues.tflite import TFLITE, quantized_multiplier
+from tinyglow.numerics.epilogues.tflite import TFLITE
 from tinyglow.numerics.epilogues.tflm import TFLM
+from tinyglow.numerics.tflite import multiplier_of
 from tinyglow.registry import KERNELS
 
 # And whether an upper word of a product can stand for it: only for less than a half.
@@ -96,9 +98,9 @@ def _double(x: int, multiplier: int, exponent: int) -> int:
 @pytest.mark.parametrize("scale", [*SCALES, 0.25, 0.5, 1.0, 2.0**-31, 1e-12, 1000.0])
 def test_tensorflow_lite_is_what_its_sources_say(epilogue: Epilogue, formula: Callable[..., int], scale: float) -> None:
     """Sums of all magnitudes, ties among them, by formulas in integers of any size; within a step of the product."""
-    multiplier, exponent = quantized_multiplier(scale)
     constants = epilogue.constants(scale, -7)
-    assert (constants.multiplier, constants.offset) == (multiplier, -7)
+    multiplier, exponent = constants.multiplier, constants.pre - 1 - constants.post
+    assert (multiplier, exponent) == dataclasses.astuple(multiplier_of(scale))
     random = np.random.default_rng(6)
     sums = [*range(-40, 41), *(int(x) for size in (100, 2**12, 2**20, 2**29) for x in random.integers(-size, size, 99))]
     sums = [x for x in sums if epilogue.holds(x, constants)]
@@ -115,13 +117,14 @@ def test_the_two_roundings_differ() -> None:
     assert 0 < (one != two).mean() < 0.2
 
 
-def test_scales_without_a_multiplier() -> None:
+@pytest.mark.parametrize("epilogue", [TFLITE, TFLM], ids=["tflite", "tflm"])
+def test_scales_without_constants(epilogue: Epilogue) -> None:
     """What is too small is 0, what is too large refused."""
-    assert quantized_multiplier(2.0**-40) == (0, 0)
-    assert quantized_multiplier(1 - 2.0**-40) == (2**30, 1)  # rounded up to 1
-    for scale in (0.0, -1.0, 2.0**29, float("inf"), float("nan")):
-        with pytest.raises(ValueError, match="is not above 0"):
-            quantized_multiplier(scale)
+    tiny = epilogue.constants(2.0**-40, 3)
+    assert set(epilogue.requantize(np.array([2**30, 0, -(2**30)], np.int32), tiny).tolist()) == {3}
+    for scale in (-1.0, 2.0**31, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="multiplier"):
+            epilogue.constants(scale)
 
 
 @pytest.mark.parametrize("epilogue", EPILOGUES.values(), ids=list(EPILOGUES))

@@ -18,7 +18,11 @@ from tests.helpers import Net, NetBuilder
 from tinyglow import resources
 from tinyglow.bundle.kernel_header import main as write_kernel_header
 from tinyglow.ir.graph import Graph
-from tinyglow.registry import KERNELS
+from tinyglow.kernels.convolution.conv2d import CONV2D
+from tinyglow.kernels.convolution.conv2d_channelwise_dual_mac import CONV2D_CHANNELWISE_DUAL_MAC
+from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
+from tinyglow.numerics.epilogues import EPILOGUES
+from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.targets.boards import Board
 from tinyglow.testing import covered_kernels, fixed_cases
 from tinyglow.testing.native import build_library
@@ -113,7 +117,33 @@ def core(folder: Path) -> None:
     assert cycles["cortex-m0"] < cycles["cortex-m1"] < 2 * cycles["cortex-m0"]
 
 
-CHECKS: dict[str, Callable[[Path], None]] = {"operator": operator, "kernel": kernel, "board": board, "core": core}
+def epilogue(folder: Path) -> None:
+    """Each loop that takes an epilogue takes the new one: C computes what numpy defines, and rounds as it says."""
+    made = [kernel for kernel in WITH_EPILOGUES.values() if kernel.epilogue.name == "q7"]
+    assert len(made) == sum(kernel.epilogues for kernel in KERNELS.values())
+    q7 = EPILOGUES["q7"]
+    assert q7.requantize(np.array([-3, -2, 1, 2, 5], np.int32), q7.constants(0.26, 10)).tolist() == [9, 10, 10, 11, 11]
+    some = [kernel for kernel in made if kernel.loop in (CONV2D, CONV2D_CHANNELWISE_DUAL_MAC, FULLY_CONNECTED)]
+    root = folder / "runtime_c"
+    shutil.copytree(resources.RUNTIME / "include", root / "include")
+    for kernel in some:
+        assert kernel.loop
+        source = root / "src" / kernel.loop.c_file
+        source.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(resources.RUNTIME / "src" / kernel.loop.c_file, source)
+    library = build_library(folder, root=root)
+    for kernel in some:
+        for case in fixed_cases(kernel, 40):
+            library.run(case)
+
+
+CHECKS: dict[str, Callable[[Path], None]] = {
+    "operator": operator,
+    "kernel": kernel,
+    "board": board,
+    "core": core,
+    "epilogue": epilogue,
+}
 
 
 def main() -> int:

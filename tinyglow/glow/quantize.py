@@ -15,8 +15,9 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
-from tinyglow.passes.borders import fuse_reciprocal
+from tinyglow.passes.borders import fold_casts_into_placeholders, fuse_reciprocal
 from tinyglow.passes.rewrite import Pass, rewriting, run_passes
+from tinyglow.passes.wrapped_bias import bias_wraps
 from tinyglow.quant.match import constant_ranges, match_profile
 from tinyglow.quant.profile import Profile, Range
 from tinyglow.quant.profiler import replaced
@@ -122,6 +123,13 @@ def _lower_again(edit: GraphEditor) -> bool:
     return False
 
 
+def _note_wrapped_biases(edit: GraphEditor) -> bool:
+    for node in edit.nodes:
+        if bias_wraps(node, edit):
+            edit.deviations[node.origin] = "its bias does not fit the 32 bits of Glow's sums, where it wraps"
+    return False
+
+
 def tidying_as_glow(float_io: bool = False) -> list[Pass]:
     """Station 5: what Glow does to the quantized graph. float_io: whether inputs and outputs stay float."""
     optimize = ours(OPTIMIZE)
@@ -142,6 +150,8 @@ def tidying_as_glow(float_io: bool = False) -> list[Pass]:
         glow_pass("convertQuantizedConstants", convert_quantized_constants),
         *optimize,
         stepping("bounds of the code generator", overflow_bound),
+        glow_pass("biases of the code generator", _note_wrapped_biases),
+        *([] if float_io else [Pass("casts of who calls the bundle", fold_casts_into_placeholders)]),
         rewriting("conversions of the code generator", [fuse_reciprocal]),
     ]
 

@@ -148,8 +148,11 @@ class Graph:
 
     @property
     def is_declared(self) -> bool:
-        """Whether the model file quantizes some of the values, so that the quantizer needs no profile."""
-        return any(value.declared for value in self.values.values())
+        """Whether the model file quantizes some of the values, so that the quantizer needs no profile.
+
+        Of a file that quantizes its weights alone all values are float.
+        """
+        return any(value.declared and value.data is None for value in self.values.values())
 
     @property
     def is_quantized(self) -> bool:

@@ -34,14 +34,32 @@ def prepared_bias(data: Array, bias: QuantParams, inputs: QuantParams, weights: 
         UnsupportedError: 32 bits do not hold it, as when the weights are tiny compared with the bias. The formula would
             wrap.
     """
-    ratio = glow.divide_float32(bias.scale, accumulator_scale(inputs, weights))
-    steps = data.astype(np.int32) - np.int32(bias.offset)
-    requant = glow.requantize_params(ratio)
-    largest = int(np.abs(steps.astype(np.int64)).max(initial=0))
-    if ((largest >> requant.pre) + 1) * requant.multiplier + ((1 << requant.post) >> 1) > glow.INT32_MAX:
+    if bias_overflows(data, bias, inputs, weights):
+        largest = int(np.abs(_steps(data, bias).astype(np.int64)).max(initial=0))
         found = f"a bias of up to {largest * bias.scale:g} on sums in steps of {accumulator_scale(inputs, weights):g}"
         raise UnsupportedError(found, "biases that fit 32 bits", "the weights are too small beside the bias")
-    return glow.requantize(steps, requant)
+    return wrapped_bias(data, bias, inputs, weights)
+
+
+def _steps(data: Array, bias: QuantParams) -> glow.Int32Array:
+    steps: glow.Int32Array = data.astype(np.int32) - np.int32(bias.offset)
+    return steps
+
+
+def _bias_requant(bias: QuantParams, inputs: QuantParams, weights: QuantParams) -> glow.Requant:
+    return glow.requantize_params(glow.divide_float32(bias.scale, accumulator_scale(inputs, weights)))
+
+
+def bias_overflows(data: Array, bias: QuantParams, inputs: QuantParams, weights: QuantParams) -> bool:
+    """Whether Glow's formula for ``prepared_bias`` may leave 32 bits."""
+    requant = _bias_requant(bias, inputs, weights)
+    largest = int(np.abs(_steps(data, bias).astype(np.int64)).max(initial=0))
+    return ((largest >> requant.pre) + 1) * requant.multiplier + ((1 << requant.post) >> 1) > glow.INT32_MAX
+
+
+def wrapped_bias(data: Array, bias: QuantParams, inputs: QuantParams, weights: QuantParams) -> glow.Int32Array:
+    """``prepared_bias`` as two's complement has it, where 32 bits do not hold it."""
+    return glow.requantize(_steps(data, bias), _bias_requant(bias, inputs, weights))
 
 
 def output_requant(inputs: QuantParams, weights: QuantParams, out: QuantParams) -> glow.Requant:

@@ -76,6 +76,16 @@ class Epilogue(ABC):
             out[..., channel] = self.requantize(sums[..., channel], own)
         return out
 
+    @property
+    def high(self) -> ChannelWords:
+        """A channel's constants as words for loops of DSP instructions: ``TG_EPILOGUE_HIGH`` in C."""
+        return TwoWords(self)
+
+    @property
+    def folded(self) -> ChannelWords:
+        """A channel's constants as words for other loops: ``TG_EPILOGUE_FOLDED`` in C."""
+        return TwoWords(self)
+
     @abstractmethod
     def holds(self, total: int, constants: Requant) -> bool:
         """The proof obligation: whether ``tg_epilogue`` may get this sum.
@@ -107,7 +117,7 @@ class ChannelWords(ABC):
             constants: Of each channel. The offset of the output is not part of the words.
 
         Returns:
-            int32 [channels]; None where this form cannot stand for one of them.
+            int32 [channels], or [channels, words] of more than one; None where this form cannot stand for one of them.
         """
 
     @abstractmethod
@@ -116,7 +126,7 @@ class ChannelWords(ABC):
 
         Args:
             sums: int32 [..., channels].
-            words: What ``words`` made, int32 with ``channels`` elements.
+            words: What ``words`` made, in any shape.
             offset: Of the output.
 
         Returns:
@@ -133,3 +143,27 @@ class ChannelWords(ABC):
     def holds_for(self, bounds: SumBounds, constants: Sequence[Requant]) -> bool:
         """Whether ``holds`` is true of all sums, by the least and the largest sum of each channel."""
         return all(self.holds(total, own) for pair, own in zip(bounds, constants, strict=True) for total in pair)
+
+
+class TwoWords(ChannelWords):
+    """The constants as they are, which every epilogue has: the multiplier; the shifts ``pre + (post << 8)``."""
+
+    c_function = "tg_epilogue_by"
+    c_header = "tg_epilogue_words.h"
+
+    def __init__(self, epilogue: Epilogue) -> None:
+        self._epilogue = epilogue
+
+    def words(self, constants: Sequence[Requant]) -> Int32Array:
+        """There is always one."""
+        return np.array([(c.multiplier, c.pre + (c.post << 8)) for c in constants], np.int32).reshape(-1, 2)
+
+    def apply(self, sums: Int32Array, words: Int32Array, offset: int) -> Int32Array:
+        """What the epilogue does with these constants."""
+        pairs = words.reshape(-1, 2).tolist()
+        own = [Requant(shifts & 0xFF, shifts >> 8 & 0xFF, multiplier, offset) for multiplier, shifts in pairs]
+        return self._epilogue.requantize_channels(sums, own)
+
+    def holds(self, total: int, constants: Requant) -> bool:
+        """As of the epilogue."""
+        return self._epilogue.holds(total, constants)

@@ -21,6 +21,7 @@ from tinyglow.operators.glow_nodes import Splat
 from tinyglow.operators.max_pool import MaxPool
 from tinyglow.passes.dead_channels import drop_dead_channels
 from tinyglow.passes.rewrite import rewrite
+from tinyglow.passes.wrapped_bias import wrap_bias
 from tinyglow.targets.cores import Feature
 
 # Channels that kernels for cores with DSP compute at once; what is left over takes them longer, one by one: 7 to 8 %
@@ -87,7 +88,7 @@ def fuse(graph: Graph, target: Target) -> Graph:
     Returns:
         The graph, whose results are the same to the bit.
     """
-    graph = rewrite(graph, [splat_as_constant, _constant_without_copies])
+    graph = rewrite(graph, [splat_as_constant, _constant_without_copies, wrap_bias])
     if not target.core or graph.numerics != GLOW:  # whose proofs are of Glow's rounding
         return graph
     lean = drop_dead_channels(graph, _TOGETHER if target.has(Feature.DSP) else 1)

@@ -1,4 +1,5 @@
 /* 2-D convolution as tg_conv2d_3x3_dsp_s8, with a scale for each output channel (see tg_dsp_3x3.h). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_3X3_SCALES 1

@@ -1,5 +1,6 @@
 /* 2-D convolution of four channels by windows of 3x3, stride 1, for cores that multiply two halfwords: 2x2 pixels and
  * two output channels a step (see tg_dsp_3x3.h); with pool, the maximum of each 2x2 block. */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_3X3_SCALES 0

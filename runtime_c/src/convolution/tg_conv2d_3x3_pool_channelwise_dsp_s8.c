@@ -1,4 +1,5 @@
 /* The maxima of 2x2 blocks as tg_conv2d_3x3_pool_dsp_s8, with a scale for each output channel (see tg_dsp_3x3_pool.h). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_FIRST_SCALES 1

@@ -1,5 +1,6 @@
 /* The maxima of 2x2 blocks of a 3x3 convolution of one channel, stride 1: what many networks of images begin with (see
  * tg_dsp_3x3_pool.h). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_FIRST_SCALES 0

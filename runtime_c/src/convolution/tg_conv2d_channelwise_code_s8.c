@@ -1,5 +1,6 @@
 /* 2-D convolution as tg_conv2d_code_s8, with a scale for each output channel: its weights are code (see tg_code_rows.h).
  * With pool, the maximum of each 2x2 block. No dilation; the activation is not leaky. */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_CODE_SCALES 1

@@ -1,5 +1,6 @@
 /* 2-D convolution as tg_conv2d_dual_mac_s8, with a scale for each output channel: four pixels at once, two products a
  * multiplication (see tg_dual_mac.h); with pool, the maximum of each 2x2 block. No groups, no dilation. */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_DUAL_MAC_SCALES 1

@@ -1,5 +1,6 @@
 /* 2-D convolution as tg_conv2d_dsp_s8, with a scale for each output channel, which is the upper half of a product (see
  * tg_dsp_channels.h); with pool, the maximum of each 2x2 block. No groups, no dilation, the activation is not leaky. */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_DSP_SCALES 1

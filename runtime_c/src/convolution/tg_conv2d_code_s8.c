@@ -1,6 +1,7 @@
 /* 2-D convolution whose weights are code: a function that the compiler wrote for this layer sums the products of two
  * neighbouring pixels, without those of zero weights (see tg_code_rows.h). With pool, the maximum of each 2x2 block. No
  * dilation; the activation is not leaky. */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_CODE_SCALES 0

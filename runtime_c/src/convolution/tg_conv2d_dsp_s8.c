@@ -1,5 +1,6 @@
 /* 2-D convolution for cores that multiply two halfwords: four pixels and two channels a step (see
  * tg_dsp_channels.h); with pool, the maximum of each 2x2 block. No groups, no dilation. */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_DSP_SCALES 0

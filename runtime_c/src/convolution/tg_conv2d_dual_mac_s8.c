@@ -1,5 +1,6 @@
 /* 2-D convolution of ARMv6-M's kind: four pixels at once, two products a multiplication (see tg_dual_mac.h); with pool, the
  * maximum of each 2x2 block. No groups, no dilation. */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_DUAL_MAC_SCALES 0

@@ -1,4 +1,5 @@
 /* Depthwise convolution as tg_depthwise_3x3_block_dsp_s8, with a scale for each channel (see tg_dsp_depthwise_block.h). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_DEPTHWISE_BLOCK_SCALES 1

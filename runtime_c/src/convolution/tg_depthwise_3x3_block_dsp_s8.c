@@ -1,5 +1,6 @@
 /* Depthwise convolution by windows of 3x3, stride 1, for cores that multiply halfwords: blocks of 2x2 outputs (see
  * tg_dsp_depthwise_block.h). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_DEPTHWISE_BLOCK_SCALES 0

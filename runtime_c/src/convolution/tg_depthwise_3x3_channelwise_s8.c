@@ -1,5 +1,6 @@
 /* Depthwise convolution as tg_depthwise_3x3_s8, with a scale for each channel: stride 1 along rows, channel by channel
  * (see tg_depthwise_3x3.h). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_DEPTHWISE_3X3_SCALES 1

@@ -1,4 +1,5 @@
 /* Depthwise convolution by windows of 3x3 for cores that multiply halfwords (see tg_dsp_depthwise.h). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_DEPTHWISE_SCALES 0

@@ -1,4 +1,5 @@
 /* Depthwise convolution (one filter of 3x3 a channel), stride 1 along rows, channel by channel (see tg_depthwise_3x3.h). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_DEPTHWISE_3X3_SCALES 0

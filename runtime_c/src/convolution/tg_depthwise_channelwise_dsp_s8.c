@@ -1,5 +1,6 @@
 /* Depthwise convolution as tg_depthwise_dsp_s8, with a scale for each channel, which is the upper half of a product (see
  * tg_dsp_windows.h). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_WINDOWS_SCALES 1

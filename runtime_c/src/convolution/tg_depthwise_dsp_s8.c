@@ -1,4 +1,5 @@
 /* Depthwise convolution for cores that multiply halfwords: four channels at once (see tg_dsp_windows.h). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_WINDOWS_SCALES 0

@@ -1,4 +1,5 @@
 /* Convolution by 1x1 as tg_pointwise_dsp_s8, with a scale for each output channel (see tg_dsp_pointwise.h). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_POINTWISE_SCALES 1

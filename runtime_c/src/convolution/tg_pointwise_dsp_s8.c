@@ -1,5 +1,6 @@
 /* Convolution by 1x1 of 4 to 8 channels for cores that multiply halfwords: a pixel stays in registers (see
  * tg_dsp_pointwise.h). */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
 #define TG_POINTWISE_SCALES 0

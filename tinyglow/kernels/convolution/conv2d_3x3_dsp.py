@@ -15,7 +15,8 @@ from tinyglow.kernels import packed_halfwords
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
-from tinyglow.numerics.epilogues.glow import HIGH_WORD, fits_high_word
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.glow import fits_high_word
 from tinyglow.targets.cores import DSP
 
 _CHANNELS = 4  # of the input
@@ -49,7 +50,7 @@ def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
     words = packed_halfwords.join(taps[..., :2], taps[..., 2:])  # [out_c, row, column, channels {0, 2} or {1, 3}]
     pairs = words.reshape(-1, 2, 3, 3, 2).transpose(0, 3, 4, 2, 1).reshape(out_c // 2, _WORDS - 2)
     parts = [bias.reshape(-1, 2), pairs]
-    parts += [] if scales is None else [scales.reshape(-1, 2)]
+    parts += [] if scales is None else [scales.reshape(out_c // 2, -1)]
     return packed_halfwords.rows_of_words(parts)
 
 
@@ -70,10 +71,12 @@ def conv2d_3x3_dsp_s8(p: Conv3x3DspParams, x: Array, filters: Array, out: Array)
     out[...] = p.activate(glow.requantize(_sums(p, x, filters), p.out)).reshape(out.shape)
 
 
-def conv2d_3x3_channelwise_dsp_s8(p: Conv3x3ChannelwiseDspParams, x: Array, filters: Array, out: Array) -> None:
+def conv2d_3x3_channelwise_dsp_s8(
+    p: Conv3x3ChannelwiseDspParams, x: Array, filters: Array, out: Array, epilogue: Epilogue
+) -> None:
     """Definition of tg_conv2d_3x3_channelwise_dsp_s8: the same, each channel with its own constants."""
-    scales = filters.reshape(p.out_c // 2, -1)[:, -2:]
-    out[...] = p.activate(HIGH_WORD.apply(_sums(p, x, filters), scales, p.out_offset)).reshape(out.shape)
+    scales = filters.reshape(p.out_c // 2, -1)[:, _WORDS:]
+    out[...] = p.activate(epilogue.high.apply(_sums(p, x, filters), scales, p.out_offset)).reshape(out.shape)
 
 
 def _sums(p: PooledGeometry, x: Array, filters: Array) -> Array:
@@ -129,6 +132,7 @@ CONV2D_3X3_CHANNELWISE_DSP = Kernel(
     overlap=_overlap,
     needs=DSP,
     work=work,
+    epilogues=True,
 )
 
 

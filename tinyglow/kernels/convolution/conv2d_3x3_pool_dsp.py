@@ -15,7 +15,8 @@ from tinyglow.kernels import packed_halfwords
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
-from tinyglow.numerics.epilogues.glow import HIGH_WORD, fits_high_word
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.glow import fits_high_word
 from tinyglow.targets.cores import DSP
 
 _WORDS = 7  # of a channel: its bias, and two for each row of its weights; its scale if it has its own
@@ -63,10 +64,12 @@ def conv2d_3x3_pool_dsp_s8(p: Pool3x3DspParams, x: Array, filters: Array, out: A
     out[...] = p.activate(glow.requantize(_sums(p, x, filters), p.out)).reshape(out.shape)
 
 
-def conv2d_3x3_pool_channelwise_dsp_s8(p: Pool3x3ChannelwiseDspParams, x: Array, filters: Array, out: Array) -> None:
+def conv2d_3x3_pool_channelwise_dsp_s8(
+    p: Pool3x3ChannelwiseDspParams, x: Array, filters: Array, out: Array, epilogue: Epilogue
+) -> None:
     """Definition of tg_conv2d_3x3_pool_channelwise_dsp_s8: the same, each channel with its own constants."""
-    scales = filters.reshape(p.out_c, -1)[:, -1]
-    out[...] = p.activate(HIGH_WORD.apply(_sums(p, x, filters), scales, p.out_offset)).reshape(out.shape)
+    scales = filters.reshape(p.out_c, -1)[:, _WORDS:]
+    out[...] = p.activate(epilogue.high.apply(_sums(p, x, filters), scales, p.out_offset)).reshape(out.shape)
 
 
 def _sums(p: PooledGeometry, x: Array, filters: Array) -> Array:
@@ -119,6 +122,7 @@ CONV2D_3X3_POOL_CHANNELWISE_DSP = Kernel(
     overlap=_overlap,
     needs=DSP,
     work=work,
+    epilogues=True,
 )
 
 

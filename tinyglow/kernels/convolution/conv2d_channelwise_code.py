@@ -22,7 +22,7 @@ from tinyglow.kernels.convolution.conv2d_code import (
     work,
 )
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 
@@ -33,14 +33,16 @@ class ChannelwiseCodeParams(CodeGeometry):
     out_offset: I16
 
 
-def conv2d_channelwise_code_s8(p: ChannelwiseCodeParams, x: Array, weights: Array, bias: Array, out: Array) -> None:
+def conv2d_channelwise_code_s8(
+    p: ChannelwiseCodeParams, x: Array, weights: Array, bias: Array, out: Array, epilogue: Epilogue
+) -> None:
     """Definition of tg_conv2d_channelwise_code_s8: as tg_conv2d_code_s8, each channel with its own constants.
 
-    bias [out_c, 2]: the bias, and the channel's word of ``FOLDED_OFFSET.words``.
+    bias [out_c, 1 + words]: the bias, and the words of the channel's scale.
     """
-    words = bias.reshape(-1, 2)
+    words = bias.reshape(p.out_c, -1)
     sums = code_sums(p, x, weights, words[:, 0])
-    out[...] = p.activate(FOLDED_OFFSET.apply(sums, words[:, 1], p.out_offset)).reshape(out.shape)
+    out[...] = p.activate(epilogue.folded.apply(sums, words[:, 1:], p.out_offset)).reshape(out.shape)
 
 
 CONV2D_CHANNELWISE_CODE = Kernel(
@@ -59,6 +61,7 @@ CONV2D_CHANNELWISE_CODE = Kernel(
     overlap=overlap,
     superseded_by=DSP,
     work=work,
+    epilogues=True,
 )
 
 

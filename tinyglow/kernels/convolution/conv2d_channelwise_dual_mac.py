@@ -19,7 +19,7 @@ from tinyglow.kernels.convolution.conv2d_dual_mac import (
     work,
 )
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 
@@ -31,15 +31,15 @@ class ChannelwiseDualMacParams(DualMacGeometry):
 
 
 def conv2d_channelwise_dual_mac_s8(
-    p: ChannelwiseDualMacParams, x: Array, stream: Array, bias: Array, out: Array
+    p: ChannelwiseDualMacParams, x: Array, stream: Array, bias: Array, out: Array, epilogue: Epilogue
 ) -> None:
     """Definition of tg_conv2d_channelwise_dual_mac_s8: as tg_conv2d_dual_mac_s8, each channel with its own constants.
 
-    bias [out_c, 3]: those of ``dual_mac_sums``, and the channel's word of ``FOLDED_OFFSET.words``.
+    bias [out_c, 2 + words]: those of ``dual_mac_sums``, and the words of the channel's scale.
     """
-    words = bias.reshape(-1, 3)
+    words = bias.reshape(p.out_c, -1)
     sums = dual_mac_sums(p, x, stream, words[:, :2])
-    out[...] = p.activate(FOLDED_OFFSET.apply(sums, words[:, 2], p.out_offset)).reshape(out.shape)
+    out[...] = p.activate(epilogue.folded.apply(sums, words[:, 2:], p.out_offset)).reshape(out.shape)
 
 
 CONV2D_CHANNELWISE_DUAL_MAC = Kernel(
@@ -53,6 +53,7 @@ CONV2D_CHANNELWISE_DUAL_MAC = Kernel(
     overlap=overlap,
     superseded_by=DSP,
     work=work,
+    epilogues=True,
 )
 
 

@@ -21,7 +21,7 @@ from tinyglow.kernels.convolution.conv2d_dsp import (
 )
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.numerics.epilogues.glow import HIGH_WORD
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 
@@ -41,18 +41,20 @@ class ChannelwiseHighDspParams(PooledGeometry):
 
 
 def pack_biases(bias: Array, scales: Array) -> Array:
-    """Biases and words of HIGH_WORD, int32 [out_c], by pairs of channels: int32 [pairs, {biases, scales}, 2], flat."""
-    pairs = [even_channels(values).reshape(-1, 2) for values in (bias, scales)]
-    return np.stack(pairs, axis=1).ravel()
+    """Biases int32 [out_c] and words [out_c, ...] of scales, by pairs: two biases, then the words of both; flat."""
+    pairs = even_channels(bias).reshape(-1, 2)
+    words = [even_channels(column) for column in scales.reshape(len(bias), -1).T]
+    return np.column_stack([pairs, np.stack(words, axis=1).reshape(len(pairs), -1)]).ravel()
 
 
 def conv2d_channelwise_high_dsp_s8(
-    p: ChannelwiseHighDspParams, x: Array, filters: Array, bias: Array, out: Array
+    p: ChannelwiseHighDspParams, x: Array, filters: Array, bias: Array, out: Array, epilogue: Epilogue
 ) -> None:
     """Definition of tg_conv2d_channelwise_high_dsp_s8: as tg_conv2d_dsp_s8, each channel with its own constants."""
-    biases, scales = bias.reshape(-1, 2, 2).transpose(1, 0, 2).reshape(2, -1)[:, : p.out_c]
+    pairs = bias.reshape(-(-p.out_c // 2), -1)
+    biases, scales = pairs[:, :2].ravel()[: p.out_c], pairs[:, 2:].reshape(2 * len(pairs), -1)[: p.out_c]
     sums = p.unpooled.folded_sums(x, unpack(filters, p).astype(np.int32) - p.filter_offset, biases)
-    scaled = HIGH_WORD.apply(p.pooled(sums), scales, p.out_offset)
+    scaled = epilogue.high.apply(p.pooled(sums), scales, p.out_offset)
     out[...] = p.activate(scaled).reshape(out.shape)
 
 
@@ -67,6 +69,7 @@ CONV2D_CHANNELWISE_HIGH_DSP = Kernel(
     overlap=overlap,
     needs=DSP,
     work=work,
+    epilogues=True,
 )
 
 

@@ -14,7 +14,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
-from tinyglow.numerics.epilogues.glow import HIGH_WORD
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 _GROUP = 4  # channels
@@ -78,11 +78,11 @@ def depthwise_3x3_block_dsp_s8(p: Depthwise3x3BlockParams, x: Array, filters: Ar
 
 
 def depthwise_3x3_block_channelwise_dsp_s8(
-    p: Depthwise3x3BlockChannelwiseParams, x: Array, filters: Array, out: Array
+    p: Depthwise3x3BlockChannelwiseParams, x: Array, filters: Array, out: Array, epilogue: Epilogue
 ) -> None:
     """Definition of tg_depthwise_3x3_block_channelwise_dsp_s8: the same, each channel with its own constants."""
-    scales = filters.reshape(p.out_c, -1)[:, -1]
-    scaled = HIGH_WORD.apply(_sums(p, x, filters), scales, p.out_offset)
+    scales = filters.reshape(p.out_c, -1)[:, 4:]
+    scaled = epilogue.high.apply(_sums(p, x, filters), scales, p.out_offset)
     out[...] = p.activate(scaled).reshape(out.shape)
 
 
@@ -128,6 +128,7 @@ DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP = Kernel(
     aliases=lambda p: p.in_place,
     needs=DSP,
     work=work,
+    epilogues=True,
 )
 
 

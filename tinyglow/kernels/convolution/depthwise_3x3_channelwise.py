@@ -18,7 +18,7 @@ from tinyglow.kernels.convolution.depthwise_3x3 import (
     work,
 )
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 
@@ -30,15 +30,15 @@ class Depthwise3x3ChannelwiseParams(Depthwise3x3Geometry):
 
 
 def depthwise_3x3_channelwise_s8(
-    p: Depthwise3x3ChannelwiseParams, x: Array, filters: Array, bias: Array, out: Array
+    p: Depthwise3x3ChannelwiseParams, x: Array, filters: Array, bias: Array, out: Array, epilogue: Epilogue
 ) -> None:
     """Definition of tg_depthwise_3x3_channelwise_s8: as tg_depthwise_3x3_s8, each channel with its own constants.
 
-    bias [out_c, 2]: the bias, and the channel's word of ``FOLDED_OFFSET.words``.
+    bias [out_c, 1 + words]: the bias, and the words of the channel's scale.
     """
-    words = bias.reshape(-1, 2)
+    words = bias.reshape(p.out_c, -1)
     sums = depthwise_3x3_sums(p, x, filters, words[:, 0])
-    out[...] = p.activate(FOLDED_OFFSET.apply(sums, words[:, 1], p.out_offset)).reshape(out.shape)
+    out[...] = p.activate(epilogue.folded.apply(sums, words[:, 1:], p.out_offset)).reshape(out.shape)
 
 
 DEPTHWISE_3X3_CHANNELWISE = Kernel(
@@ -52,6 +52,7 @@ DEPTHWISE_3X3_CHANNELWISE = Kernel(
     aliases=lambda p: p.in_place,
     superseded_by=DSP,
     work=work,
+    epilogues=True,
 )
 
 

@@ -13,7 +13,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.depthwise_dsp import GROUP, is_fast, overlap, pack, unpack, work
 from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.numerics.epilogues.glow import HIGH_WORD
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 
@@ -32,15 +32,17 @@ class DepthwiseChannelwiseDspParams(ConvGeometry):
         return self.kernel_h * self.kernel_w
 
 
-def depthwise_channelwise_dsp_s8(p: DepthwiseChannelwiseDspParams, x: Array, filters: Array, out: Array) -> None:
+def depthwise_channelwise_dsp_s8(
+    p: DepthwiseChannelwiseDspParams, x: Array, filters: Array, out: Array, epilogue: Epilogue
+) -> None:
     """Definition of both kernels: as ``depthwise_dsp_s8``, each channel with its own constants.
 
-    filters: ``HIGH_WORD.words`` of each four channels are after their weights.
+    filters: the words of each four channels are after their weights.
     """
-    groups = filters.reshape(-1, GROUP + 2 * p.taps + GROUP)
-    weights, bias = unpack(np.ascontiguousarray(groups[:, :-GROUP]), p.in_c, p.taps)
+    groups, plain = filters.reshape(-(-p.in_c // GROUP), -1), GROUP + 2 * p.taps
+    weights, bias = unpack(np.ascontiguousarray(groups[:, :plain]), p.in_c, p.taps)
     sums = p.sums(x, weights, np.zeros(p.out_c, np.int32)) + bias
-    scaled = HIGH_WORD.apply(sums, groups[:, -GROUP:].ravel()[: p.out_c], p.out_offset)
+    scaled = epilogue.high.apply(sums, groups[:, plain:].reshape(len(groups) * GROUP, -1)[: p.out_c], p.out_offset)
     out[...] = p.activate(scaled).reshape(out.shape)
 
 
@@ -54,6 +56,7 @@ DEPTHWISE_CHANNELWISE_DSP = Kernel(
     overlap=overlap,
     needs=DSP,
     work=work,
+    epilogues=True,
 )
 
 DEPTHWISE_3X3_CHANNELWISE_DSP = Kernel(
@@ -68,6 +71,7 @@ DEPTHWISE_3X3_CHANNELWISE_DSP = Kernel(
     overlap=overlap,
     needs=DSP,
     work=work,
+    epilogues=True,
 )
 
 

@@ -47,10 +47,10 @@ def pack(weights: Array, bias: Array, scales: Array | None = None) -> Array:
 
 
 def _by_group(values: Array, groups: int) -> Array:
-    """Words of channels, filled up with zeros: int64 [groups, channels of one]."""
-    full = np.zeros(groups * GROUP, np.int64)
+    """Words of channels, one or more of each, filled up with zeros: int64 [groups, words of a group's channels]."""
+    full = np.zeros((groups * GROUP, *values.shape[1:]), np.int64)
     full[: len(values)] = values
-    return full.reshape(groups, GROUP)
+    return full.reshape(groups, -1)
 
 
 def unpack(packed: Array, channels: int, taps: int) -> tuple[Array, Array]:

@@ -15,7 +15,7 @@ from tinyglow.kernels import packed_halfwords
 from tinyglow.kernels.convolution.conv2d_dsp import is_pointwise
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
-from tinyglow.numerics.epilogues.glow import HIGH_WORD
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 _WORD = 4  # bytes
@@ -85,10 +85,12 @@ def pointwise_dsp_s8(p: PointwiseParams, x: Array, filters: Array, out: Array) -
     _store(p, glow.requantize(_sums(p, x, filters), p.out), out)
 
 
-def pointwise_channelwise_dsp_s8(p: PointwiseChannelwiseParams, x: Array, filters: Array, out: Array) -> None:
+def pointwise_channelwise_dsp_s8(
+    p: PointwiseChannelwiseParams, x: Array, filters: Array, out: Array, epilogue: Epilogue
+) -> None:
     """Definition of tg_pointwise_channelwise_dsp_s8: the same, each channel with its own constants."""
-    scales = filters.reshape(p.out_c, -1)[:, 0]
-    _store(p, HIGH_WORD.apply(_sums(p, x, filters), scales, p.out_offset), out)
+    scales = filters.reshape(p.out_c, -1)[:, :-_WORDS]
+    _store(p, epilogue.high.apply(_sums(p, x, filters), scales, p.out_offset), out)
 
 
 def _sums(p: PointwiseGeometry, x: Array, filters: Array) -> Array:
@@ -136,6 +138,7 @@ POINTWISE_CHANNELWISE_DSP = Kernel(
     overlap=_overlap,
     needs=DSP,
     work=work,
+    epilogues=True,
 )
 
 

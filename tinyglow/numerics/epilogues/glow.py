@@ -42,6 +42,16 @@ class Glow(Epilogue):
         """See ``glow.requantize``."""
         return glow.requantize(sums, constants)
 
+    @property
+    def high(self) -> ChannelWords:
+        """See ``HighWord``."""
+        return HIGH_WORD
+
+    @property
+    def folded(self) -> ChannelWords:
+        """See ``FoldedOffset``."""
+        return FOLDED_OFFSET
+
     def holds(self, total: int, constants: Requant) -> bool:
         """Always: where it wraps, it wraps as Glow does."""
         return True

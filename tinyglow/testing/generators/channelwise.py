@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
@@ -67,30 +67,34 @@ from tinyglow.kernels.convolution.pointwise_dsp import (
     PointwiseParams,
 )
 from tinyglow.numerics import glow
-from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET, HIGH_WORD, within_int32
+from tinyglow.numerics.epilogue import ChannelWords, Epilogue
+from tinyglow.numerics.epilogues.glow import GLOW
 from tinyglow.testing.case import Case
+from tinyglow.testing.epilogues import constants_of
 from tinyglow.testing.registry import cases, generates
-from tinyglow.testing.values import requant_params
-
-_Words = Callable[[Sequence[glow.Requant]], Array | None]
 
 
 @st.composite
-def _own_scales(draw: st.DrawFn, words: _Words, weights: Array, bias: Array, out: glow.Requant) -> Array:
-    """Scales around that of ``out``, as lowering lets them through: ``words`` of at most six different ones.
+def _own_scales(
+    draw: st.DrawFn, epilogue: Epilogue, form: ChannelWords, weights: Array, bias: Array, out: glow.Requant
+) -> Array:
+    """Scales around that of ``out``, as lowering lets them through: the words of at most six different ones.
 
     weights: int32 [out_c, terms], free of offsets; bias: int32 [out_c] of sums of x * weight.
     """
     magnitude = 64 * 2.0 ** (out.pre + out.post) / max(out.multiplier, 1)
-    few = draw(st.lists(requant_params(magnitude, out.offset), min_size=5, max_size=5))
+    few = draw(st.lists(constants_of(epilogue, magnitude, out.offset), min_size=5, max_size=5))
     reach = np.abs(weights.astype(np.int64)).sum(axis=1) * 128
     chosen = []
     for channel, bounds in enumerate(zip((bias - reach).tolist(), (bias + reach).tolist(), strict=True)):
         own = few[channel % len(few)]
-        allowed = words([own]) is not None
-        allowed = allowed and all(within_int32(bound, own, abs(out.offset)) for bound in bounds)
-        chosen.append(own if allowed else glow.Requant(16, 2, 1, out.offset))
-    found = words(chosen)
+        allowed = form.words([own]) is not None and all(epilogue.folded.holds(bound, own) for bound in bounds)
+        if not allowed:
+            # Glow's leaves room for any sum by the shift before the multiplication.
+            own = glow.Requant(16, 2, 1, out.offset) if epilogue is GLOW else epilogue.constants(2.0**-18, out.offset)
+            assume(all(epilogue.folded.holds(bound, own) for bound in bounds))
+        chosen.append(own)
+    found = form.words(chosen)
     assert found is not None
     return found
 
@@ -104,36 +108,36 @@ def _without_scale(p: Params) -> dict[str, Any]:
 
 @generates(CONV2D_CHANNELWISE_DUAL_MAC)
 @st.composite
-def _conv2d_channelwise_dual_mac(draw: st.DrawFn) -> Case:
+def _conv2d_channelwise_dual_mac(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     case = draw(cases(CONV2D_DUAL_MAC))
     p, biases = case.params, case.inputs["bias"].reshape(-1, 2)
     assert isinstance(p, DualMacParams)
     weights, _ = conv2d_dual_mac.unpack(case.inputs["filter"], p)
-    words = np.column_stack([biases, draw(_own_scales(FOLDED_OFFSET.words, weights, biases[:, 1], p.out))])
+    words = np.column_stack([biases, draw(_own_scales(epilogue, epilogue.folded, weights, biases[:, 1], p.out))])
     params = ChannelwiseDualMacParams(**_without_scale(p))
     return Case(CONV2D_CHANNELWISE_DUAL_MAC, params, {**case.inputs, "bias": words.ravel()}, case.outputs)
 
 
 @generates(DEPTHWISE_3X3_CHANNELWISE)
 @st.composite
-def _depthwise_3x3_channelwise(draw: st.DrawFn) -> Case:
+def _depthwise_3x3_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     case = draw(cases(DEPTHWISE_3X3))
     p, bias = case.params, case.inputs["bias"]
     assert isinstance(p, Depthwise3x3Params)
     weights = case.inputs["filter"].reshape(p.out_c, -1).astype(np.int32) - p.filter_offset
-    words = np.column_stack([bias, draw(_own_scales(FOLDED_OFFSET.words, weights, bias, p.out))])
+    words = np.column_stack([bias, draw(_own_scales(epilogue, epilogue.folded, weights, bias, p.out))])
     params = Depthwise3x3ChannelwiseParams(**_without_scale(p))
     return Case(DEPTHWISE_3X3_CHANNELWISE, params, {**case.inputs, "bias": words.ravel()}, case.outputs)
 
 
 @generates(CONV2D_CHANNELWISE_CODE)
 @st.composite
-def _conv2d_channelwise_code(draw: st.DrawFn) -> Case:
+def _conv2d_channelwise_code(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     case = draw(cases(CONV2D_CODE))
     p, bias = case.params, case.inputs["bias"]
     assert isinstance(p, CodeParams)
     weights = case.inputs["weights"].reshape(p.out_c, -1)
-    words = np.column_stack([bias, draw(_own_scales(FOLDED_OFFSET.words, weights, bias, p.out))])
+    words = np.column_stack([bias, draw(_own_scales(epilogue, epilogue.folded, weights, bias, p.out))])
     inputs = {**case.inputs, "bias": words.ravel()}
     params = ChannelwiseCodeParams(**_without_scale(p))
     return Case(CONV2D_CHANNELWISE_CODE, params, inputs, case.outputs, case.functions)
@@ -141,42 +145,46 @@ def _conv2d_channelwise_code(draw: st.DrawFn) -> Case:
 
 @generates(CONV2D_CHANNELWISE_HIGH_DSP)
 @st.composite
-def _conv2d_channelwise_high_dsp(draw: st.DrawFn) -> Case:
+def _conv2d_channelwise_high_dsp(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     case = draw(cases(CONV2D_DSP))
     p, bias = case.params, case.inputs["bias"]
     assert isinstance(p, ConvDspParams)
     bias = bias[: p.out_c]
     weights = conv2d_dsp.unpack(case.inputs["filter"], p).astype(np.int32) - p.filter_offset
-    scales = draw(_own_scales(HIGH_WORD.words, weights, bias, p.out))
+    scales = draw(_own_scales(epilogue, epilogue.high, weights, bias, p.out))
     inputs = {**case.inputs, "bias": pack_biases(bias, scales)}
     return Case(CONV2D_CHANNELWISE_HIGH_DSP, ChannelwiseHighDspParams(**_without_scale(p)), inputs, case.outputs)
 
 
 @st.composite
-def _depthwise(draw: st.DrawFn, kernel: Kernel, uniform: Kernel) -> Case:
+def _depthwise(draw: st.DrawFn, kernel: Kernel, uniform: Kernel, epilogue: Epilogue) -> Case:
     case = draw(cases(uniform))
     p = case.params
     assert isinstance(p, DepthwiseDspParams)
     weights, bias = depthwise_dsp.unpack(case.inputs["filter"], p.in_c, p.taps)
     # These sums are of x - in_offset.
-    scales = draw(_own_scales(HIGH_WORD.words, 2 * weights, bias, p.out))
+    scales = draw(_own_scales(epilogue, epilogue.high, 2 * weights, bias, p.out))
     inputs = {**case.inputs, "filter": depthwise_dsp.pack(weights, bias, scales)}
     params = DepthwiseChannelwiseDspParams(**{**_without_scale(p), "leaky": 0})
     return Case(kernel, params, inputs, case.outputs)
 
 
-generates(DEPTHWISE_CHANNELWISE_DSP)(lambda: _depthwise(DEPTHWISE_CHANNELWISE_DSP, DEPTHWISE_DSP))
-generates(DEPTHWISE_3X3_CHANNELWISE_DSP)(lambda: _depthwise(DEPTHWISE_3X3_CHANNELWISE_DSP, DEPTHWISE_3X3_DSP))
+generates(DEPTHWISE_CHANNELWISE_DSP)(
+    lambda epilogue=GLOW: _depthwise(DEPTHWISE_CHANNELWISE_DSP, DEPTHWISE_DSP, epilogue)
+)
+generates(DEPTHWISE_3X3_CHANNELWISE_DSP)(
+    lambda epilogue=GLOW: _depthwise(DEPTHWISE_3X3_CHANNELWISE_DSP, DEPTHWISE_3X3_DSP, epilogue)
+)
 
 
 @generates(DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP)
 @st.composite
-def _depthwise_3x3_block_channelwise(draw: st.DrawFn) -> Case:
+def _depthwise_3x3_block_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     case = draw(cases(DEPTHWISE_3X3_BLOCK_DSP))
     p = case.params
     assert isinstance(p, Depthwise3x3BlockParams)
     filters, bias = depthwise_3x3_block_dsp.unpack(case.inputs["filter"])
-    scales = draw(_own_scales(HIGH_WORD.words, filters.astype(np.int32) - p.filter_offset, bias, p.out))
+    scales = draw(_own_scales(epilogue, epilogue.high, filters.astype(np.int32) - p.filter_offset, bias, p.out))
     inputs = {**case.inputs, "filter": depthwise_3x3_block_dsp.pack(filters, bias, scales)}
     params = Depthwise3x3BlockChannelwiseParams(**_without_scale(p))
     return Case(DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP, params, inputs, case.outputs)
@@ -184,24 +192,24 @@ def _depthwise_3x3_block_channelwise(draw: st.DrawFn) -> Case:
 
 @generates(POINTWISE_CHANNELWISE_DSP)
 @st.composite
-def _pointwise_channelwise(draw: st.DrawFn) -> Case:
+def _pointwise_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     case = draw(cases(POINTWISE_DSP))
     p = case.params
     assert isinstance(p, PointwiseParams)
     weights, bias = pointwise_dsp.unpack(case.inputs["filter"], p.in_c)
-    scales = draw(_own_scales(HIGH_WORD.words, weights, bias, p.out))
+    scales = draw(_own_scales(epilogue, epilogue.high, weights, bias, p.out))
     inputs = {**case.inputs, "filter": pointwise_dsp.pack(weights, bias, scales)}
     return Case(POINTWISE_CHANNELWISE_DSP, PointwiseChannelwiseParams(**_without_scale(p)), inputs, case.outputs)
 
 
 @generates(CONV2D_3X3_POOL_CHANNELWISE_DSP)
 @st.composite
-def _conv2d_squares_channelwise(draw: st.DrawFn) -> Case:
+def _conv2d_3x3_pool_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     case = draw(cases(CONV2D_3X3_POOL_DSP))
     p = case.params
     assert isinstance(p, conv2d_3x3_pool_dsp.Pool3x3DspParams)
     weights, bias = conv2d_3x3_pool_dsp.unpack(case.inputs["filter"])
-    scales = draw(_own_scales(HIGH_WORD.words, weights, bias, p.out))
+    scales = draw(_own_scales(epilogue, epilogue.high, weights, bias, p.out))
     inputs = {**case.inputs, "filter": conv2d_3x3_pool_dsp.pack(weights, bias, scales)}
     params = Pool3x3ChannelwiseDspParams(**_without_scale(p))
     return Case(CONV2D_3X3_POOL_CHANNELWISE_DSP, params, inputs, case.outputs)
@@ -209,11 +217,11 @@ def _conv2d_squares_channelwise(draw: st.DrawFn) -> Case:
 
 @generates(CONV2D_3X3_CHANNELWISE_DSP)
 @st.composite
-def _conv2d_3x3_channelwise(draw: st.DrawFn) -> Case:
+def _conv2d_3x3_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     case = draw(cases(CONV2D_3X3_DSP))
     p = case.params
     assert isinstance(p, conv2d_3x3_dsp.Conv3x3DspParams)
     weights, bias = conv2d_3x3_dsp.unpack(case.inputs["filter"])
-    scales = draw(_own_scales(HIGH_WORD.words, weights, bias, p.out))
+    scales = draw(_own_scales(epilogue, epilogue.high, weights, bias, p.out))
     inputs = {**case.inputs, "filter": conv2d_3x3_dsp.pack(weights, bias, scales)}
     return Case(CONV2D_3X3_CHANNELWISE_DSP, Conv3x3ChannelwiseDspParams(**_without_scale(p)), inputs, case.outputs)

@@ -1,0 +1,86 @@
+"""Glow's graph: its names, its passes one by one against recordings, and what it computes otherwise than the model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyglow
+from tests.helpers import NetBuilder
+from tinyglow.errors import TinyglowError, UnknownInGlowError
+from tinyglow.glow.lower import lower_for_profiler
+from tinyglow.ir.graph import Graph
+from tinyglow.pipeline.crosscheck import crosscheck
+from tinyglow.quant.profile import load_profile
+from tinyglow.quant.profiler import replaced
+from tinyglow.quant.scheme import Scheme
+
+# One recording for each of Glow's passes that makes other parameters, names or kinds than a simpler graph has.
+RECORDINGS = (
+    *("golden_more/s_bias_1e5", "golden_more/s_bias_1e6"),
+    *("golden_more/mid3_sqrt", "golden_more/mid3_recip", "golden_more/tflite_sqrt"),
+    *("golden_more/last3_gap", "golden_more/img_cat_flat_relu", "golden_more/first_bn"),
+)
+# Constants that Glow's reader makes, and operands that here are parts of an operator.
+_IN_NO_GRAPH = re.compile(r"(zero|init)(__\d+)?|.*(_pad_const|_cmplte)(__\d+)?")
+NAMED = 40  # every so many-th of the recorded profiles is compared with the names here
+
+
+def test_names_are_those_of_recorded_profiles(shared: Path) -> None:
+    """What is computed of a network in Glow's profile, and nothing else, has the name that it has there."""
+    cases = [case for tree in ("golden_more", "golden_networks") for case in sorted((shared / tree).iterdir())]
+    cases = [case for case in cases if (case / "model.onnx").exists() and (case / "profile.yaml").exists()]
+    for case in cases[::NAMED]:
+        recorded = {name.removesuffix(":0") for name in load_profile(case / "profile.yaml").ranges}
+        low, same = lower_for_profiler(tinyglow.load(case / "model.onnx", like_glow=True))
+        computed = [*low.inputs, *(name for node in low.nodes for name in node.outputs)]
+        known = {*computed, *(other for name in computed for other in replaced(name, same))}
+        ours = {name.removesuffix(":0") for name in known}
+        constants = {name for name, value in low.values.items() if value.data is not None}
+        strange = {name for name in recorded - constants - ours if not _IN_NO_GRAPH.fullmatch(name)}
+        assert (strange, ours - recorded) == (set(), set()), case.name
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_recording_is_strictly_equal(shared: Path, name: str) -> None:
+    """Kinds, types, scales and offsets of all values, and all outputs."""
+    folder = shared / name / "asymmetric"
+    if not folder.is_dir():
+        pytest.skip(f"needs {name} in the folder 'shared' beside the checkout")
+    result = crosscheck(folder, next((shared / name).glob("model.*")))
+    assert [value for value in result.values if not value.equal] == []
+    assert result.vectors == result.vectors_equal
+
+
+def _tiny_filters(build: NetBuilder) -> str:
+    return build.node("Conv", "x", build.constant(build.rng.standard_normal((4, 3, 3, 3)) * 1e-7), build.weights(4))
+
+
+def _int8(build: NetBuilder, y: str, folder: Path, like_glow: bool) -> Graph:
+    net = build.build({"x": (1, 3, 6, 6)}, [y])
+    graph = tinyglow.load(net.save(folder), like_glow=like_glow)
+    return tinyglow.quantize(graph, tinyglow.profile(graph, net.samples(3)), Scheme(like_glow=like_glow))
+
+
+def test_bias_beyond_32_bits_wraps_in_glow(tmp_path: Path) -> None:
+    """With a note that names the node; the default graph is refused."""
+    build = NetBuilder()
+    graph = _int8(build, _tiny_filters(build), tmp_path, like_glow=True)
+    assert graph.deviations == {"conv_0": "its bias does not fit the 32 bits of Glow's sums, where it wraps"}
+    program = tinyglow.lower(graph)
+    inputs = {"x": np.zeros((2, 3, 6, 6), np.float32)}
+    assert all(len(array) == 2 for array in tinyglow.interpret(program, inputs).values())
+    build = NetBuilder()
+    with pytest.raises(TinyglowError, match="on sums in steps"):
+        tinyglow.lower(_int8(build, _tiny_filters(build), tmp_path, like_glow=False))
+
+
+def test_what_glow_makes_of_a_mean_over_several_axes_is_not_known(tmp_path: Path) -> None:
+    """Where no recording tells, no graph is made rather than a guessed one."""
+    build = NetBuilder()
+    y = build.node("ReduceMean", "x", axes=[1, 2], keepdims=1)
+    with pytest.raises(UnknownInGlowError):
+        _int8(build, y, tmp_path, like_glow=True)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from tests.drawn_cases import DrawnCases
 from tests.needs import summary
 from tests.object_cache import ObjectCache
 from tests.progress import Progress
 from tinyglow.sim import toolchain
 from tinyglow.testing.budget import QUICK_VARIABLE
+
+if TYPE_CHECKING:
+    from tests.drawn_cases import DrawnCases
 
 ROOT = Path(__file__).resolve().parents[1]
 SLOW_FOLDERS = {"parity", "golden", "app_notes", "docs", "property"}
@@ -53,17 +56,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="only what takes no time: no C is compiled, few examples")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """In the quick run, leave out what compares C with numpy network by network, kernel by kernel."""
+    slow = collection_path.parent == ROOT / "tests" and collection_path.name in SLOW_FOLDERS
+    return True if slow and config.getoption("--quick") else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In the quick run, leave out single tests that take long."""
     if not config.getoption("--quick"):
         return
-    left_out = [item for item in items if item.get_closest_marker("slow") or _folder(item) in SLOW_FOLDERS]
+    left_out = [item for item in items if item.get_closest_marker("slow")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in set(left_out)]
-
-
-def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(ROOT).parts[1] if item.path.is_relative_to(ROOT / "tests") else ""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -116,6 +121,8 @@ def run_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="session")
 def drawn(run_folder: Path) -> DrawnCases:
     """Cases of kernels: those that were drawn before, by this process or another of the run, are not drawn again."""
+    from tests.drawn_cases import DrawnCases  # which brings all kernels, and every process of a run reads this file
+
     return DrawnCases(run_folder / "drawn")
 
 
@@ -126,6 +133,7 @@ def objects(request: pytest.FixtureRequest, run_folder: Path) -> Iterator[Object
         run = _no_compiler if request.config.getoption("--quick") else toolchain._run
         cache = ObjectCache(run_folder / "objects", run)
         patch.setattr(toolchain, "_run", cache)
+        patch.setattr(toolchain, "TIMEOUT_SECONDS", 24 * 3600)  # on a busy machine the first use of zig takes long
         yield cache
 
 

@@ -50,7 +50,7 @@ class Progress:
         if report.failed:
             self._failed += 1
             self._clear()
-            self._reporter.write_line(f"FAILED {report.nodeid}", red=True)
+            self._say(f"FAILED {report.nodeid}", red=True)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """A test ends."""
@@ -78,7 +78,12 @@ class Progress:
             width = max(20, self._reporter._tw.fullwidth - 1)
             self._reporter.rewrite(self.line(now)[:width], erase=True)
         else:
-            self._reporter.write_line(self.line(now))
+            self._say(self.line(now))
+
+    def _say(self, line: str, **markup: bool) -> None:
+        """One line, at once where the output is a file or a pipe too."""
+        self._reporter.write_line(line, **markup)
+        self._reporter.flush()
 
     def _clear(self) -> None:
         if self._rewrites:

@@ -17,6 +17,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tinyglow.resources import VERSION
+
 if TYPE_CHECKING:
     from tinyglow.errors import TinyglowError
     from tinyglow.ir.graph import Graph
@@ -29,19 +31,19 @@ if TYPE_CHECKING:
     from tinyglow.pipeline.validate import validate
     from tinyglow.pipeline.variants import variants
     from tinyglow.quant.profile import load_profile, save_profile
-    from tinyglow.quant.quantizer import Scheme
     from tinyglow.quant.schema import Schema
+    from tinyglow.quant.scheme import Scheme
     from tinyglow.targets.boards import load_board
     from tinyglow.tuning.tune import tune
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _PLACES = {
     "Graph": "tinyglow.ir.graph",
     "Optimize": "tinyglow.ir.target",
     "Program": "tinyglow.ir.program",
     "Schema": "tinyglow.quant.schema",
-    "Scheme": "tinyglow.quant.quantizer",
+    "Scheme": "tinyglow.quant.scheme",
     "Target": "tinyglow.ir.target",
     "TinyglowError": "tinyglow.errors",
     "emit": "tinyglow.pipeline.stations",

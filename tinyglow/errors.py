@@ -92,6 +92,10 @@ class ModelError(TinyglowError):
     """A model file that cannot be read or contains something unsupported."""
 
 
+class UnknownInGlowError(ModelError):
+    """A model of which it is not known what Glow makes, where exactly that is asked for."""
+
+
 class ProfileError(TinyglowError):
     """A profile file that cannot be read or does not fit the model."""
 

@@ -81,6 +81,10 @@ def run_graph(graph: Graph, inputs: Mapping[str, Array], observe: Observer | Non
 
 def _as_float(array: Array, type_: TensorType) -> Array:
     """An input as float32: integers for a quantized placeholder are dequantized."""
+    if type_.dtype == "bool":
+        return array != 0
+    if type_.dtype == "int32" and type_.quant is None:
+        return array.astype(np.int32)
     if array.dtype.kind == "i" and type_.quant is not None:
         return dequantized(array, type_)
     return array.astype(np.float32)
@@ -173,6 +177,10 @@ def quantized_input(array: Array, type_: TensorType) -> Array:
     flat = array.reshape(len(array), -1)
     if str(array.dtype) == type_.dtype:
         return flat
+    if type_.dtype == "bool" and array.dtype.kind in "iu":
+        return flat != 0
+    if type_.dtype == "int32" and type_.quant is None and array.dtype.kind in "iu":
+        return np.clip(flat, -(2**31), 2**31 - 1).astype(np.int32)
     if type_.quant is not None and array.dtype.kind == "f":
         return glow.quantize(flat.astype(np.float32), type_.quant.scale, type_.quant.offset, type_.dtype)
     if type_.dtype == "float32" and array.dtype.kind == "f":

@@ -14,6 +14,8 @@ _PACKAGE = Path(__file__).resolve().parent
 # A wheel carries the three folders inside the package (see pyproject.toml); a checkout has them beside it.
 _ROOT = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent
 
+VERSION = "0.1.0"  # as in pyproject.toml
+
 RUNTIME = _ROOT / "runtime_c"
 TEMPLATES = _ROOT / "templates"
 BOARDS = _ROOT / "boards"

@@ -1,4 +1,4 @@
-/* What surrounds a layer's weights that are code (see tg_code of tg_kernels.h): inputs to words, sums to outputs. */
+/* What surrounds a layer's weights that are code (see tg_code of tg_core.h): inputs to words, sums to outputs. */
 #ifndef TG_CODE_H
 #define TG_CODE_H
 
@@ -38,15 +38,15 @@ typedef struct {
 
 /* rows x count words, some of both: those of a row step apart, each row one word after the last. A word is the input at low +
  * the one at high * 2^16; those of a row lie side by side, rows are pitch apart. 12 cycles a word, 11 a row. */
-static inline void tg_code_words(uint32_t *out, int32_t step, int32_t rows, int32_t count, const int8_t *low,
+static inline void tg_code_words(tg_u32 *out, int32_t step, int32_t rows, int32_t count, const int8_t *low,
                                  const int8_t *high, int32_t pitch) {
-  register uint32_t *r0 __asm__("r0") = out;
+  register tg_u32 *r0 __asm__("r0") = out;
   register int32_t r1 __asm__("r1") = 4 * step;
   register const int8_t *r2 __asm__("r2") = low + count;
   register const int8_t *r3 __asm__("r3") = high + count;
   register int32_t r4 __asm__("r4") = -count;
   register int32_t r5 __asm__("r5") = pitch;
-  register uint32_t *r6 __asm__("r6") = out + rows;
+  register tg_u32 *r6 __asm__("r6") = out + rows;
   __asm__ volatile(
       ".syntax unified\n\t"
       "mov r8, r4\n\t"
@@ -76,14 +76,14 @@ static inline void tg_code_words(uint32_t *out, int32_t step, int32_t rows, int3
 }
 
 /* The same for words of which one input lies outside of the image: (input << shift) + other. */
-static inline void tg_code_border(uint32_t *out, int32_t step, int32_t rows, int32_t count, const int8_t *input,
+static inline void tg_code_border(tg_u32 *out, int32_t step, int32_t rows, int32_t count, const int8_t *input,
                                   int32_t shift, uint32_t other, int32_t pitch) {
-  register uint32_t *r0 __asm__("r0") = out;
+  register tg_u32 *r0 __asm__("r0") = out;
   register int32_t r1 __asm__("r1") = 4 * step;
   register const int8_t *r2 __asm__("r2") = input + count;
   register uint32_t r3 __asm__("r3") = other;
   register int32_t r4 __asm__("r4") = -count;
-  register uint32_t *r5 __asm__("r5") = out + rows;
+  register tg_u32 *r5 __asm__("r5") = out + rows;
   register int32_t r6 __asm__("r6") = shift;
   __asm__ volatile(
       ".syntax unified\n\t"
@@ -112,12 +112,12 @@ static inline void tg_code_border(uint32_t *out, int32_t step, int32_t rows, int
 }
 
 /* The same for words without any input. 6 cycles a word. */
-static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32_t count, uint32_t word) {
-  register uint32_t *r0 __asm__("r0") = out;
+static inline void tg_code_fill(tg_u32 *out, int32_t step, int32_t rows, int32_t count, uint32_t word) {
+  register tg_u32 *r0 __asm__("r0") = out;
   register int32_t r1 __asm__("r1") = 4 * step;
   register uint32_t r2 __asm__("r2") = word;
   register int32_t r3 __asm__("r3") = count;
-  register uint32_t *r4 __asm__("r4") = out + rows;
+  register tg_u32 *r4 __asm__("r4") = out + rows;
   __asm__ volatile(
       ".syntax unified\n"
       "1:\n\t"
@@ -138,7 +138,7 @@ static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32
 
 #else
 
-static inline void tg_code_words(uint32_t *out, int32_t step, int32_t rows, int32_t count, const int8_t *low,
+static inline void tg_code_words(tg_u32 *out, int32_t step, int32_t rows, int32_t count, const int8_t *low,
                                  const int8_t *high, int32_t pitch) {
   for (int32_t row = 0; row < rows; row++) {
     for (int32_t i = 0; i < count; i++) {
@@ -147,7 +147,7 @@ static inline void tg_code_words(uint32_t *out, int32_t step, int32_t rows, int3
   }
 }
 
-static inline void tg_code_border(uint32_t *out, int32_t step, int32_t rows, int32_t count, const int8_t *input,
+static inline void tg_code_border(tg_u32 *out, int32_t step, int32_t rows, int32_t count, const int8_t *input,
                                   int32_t shift, uint32_t other, int32_t pitch) {
   for (int32_t row = 0; row < rows; row++) {
     for (int32_t i = 0; i < count; i++) {
@@ -156,7 +156,7 @@ static inline void tg_code_border(uint32_t *out, int32_t step, int32_t rows, int
   }
 }
 
-static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32_t count, uint32_t word) {
+static inline void tg_code_fill(tg_u32 *out, int32_t step, int32_t rows, int32_t count, uint32_t word) {
   for (int32_t row = 0; row < rows; row++) {
     for (int32_t i = 0; i < count; i++) {
       out[row + i * step] = word;
@@ -224,10 +224,10 @@ static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32
 
 /* The outputs of one pixel, count of them. sums: as weights that are code leave them, two channels in eight words. About
  * 26 cycles an output. */
-static inline void tg_code_outputs(const tg_code_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
+static inline void tg_code_outputs(const tg_code_finish *f, const tg_i32 *sums, const tg_i32 *bias, int32_t count,
                                    int8_t *output) {
-  register const int32_t *r0 __asm__("r0") = sums;
-  register const int32_t *r1 __asm__("r1") = bias;
+  register const tg_i32 *r0 __asm__("r0") = sums;
+  register const tg_i32 *r1 __asm__("r1") = bias;
   register int8_t *r2 __asm__("r2") = output;
   register const tg_code_finish *r3 __asm__("r3") = f;
   register const int8_t *r4 __asm__("r4") = output + count;
@@ -249,10 +249,10 @@ static inline void tg_code_outputs(const tg_code_finish *f, const int32_t *sums,
 }
 
 /* The same for the maximum of four pixels, those below included. About 42 cycles an output. */
-static inline void tg_code_maxima(const tg_code_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
+static inline void tg_code_maxima(const tg_code_finish *f, const tg_i32 *sums, const tg_i32 *bias, int32_t count,
                                   int8_t *output) {
-  register const int32_t *r0 __asm__("r0") = sums;
-  register const int32_t *r1 __asm__("r1") = bias;
+  register const tg_i32 *r0 __asm__("r0") = sums;
+  register const tg_i32 *r1 __asm__("r1") = bias;
   register int8_t *r2 __asm__("r2") = output;
   register const tg_code_finish *r3 __asm__("r3") = f;
   register const int8_t *r4 __asm__("r4") = output + count;
@@ -276,7 +276,7 @@ static inline void tg_code_maxima(const tg_code_finish *f, const int32_t *sums, 
 #else
 
 /* bias: the channel's words; its sum without it. */
-static inline int8_t tg_code_output(const tg_code_finish *f, int32_t sum, const int32_t *bias) {
+static inline int8_t tg_code_output(const tg_code_finish *f, int32_t sum, const tg_i32 *bias) {
 #if TG_CODE_SCALES
   return tg_clamp_s8(TG_EPILOGUE_FOLDED(sum + bias[0], bias + 1, f->half), f->low, f->high);
 #else
@@ -287,7 +287,7 @@ static inline int8_t tg_code_output(const tg_code_finish *f, int32_t sum, const 
 #endif
 }
 
-static inline void tg_code_outputs(const tg_code_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
+static inline void tg_code_outputs(const tg_code_finish *f, const tg_i32 *sums, const tg_i32 *bias, int32_t count,
                                    int8_t *output) {
   for (int32_t i = 0; i < count; i++) {
     output[i] = tg_code_output(f, *sums, bias);
@@ -296,7 +296,7 @@ static inline void tg_code_outputs(const tg_code_finish *f, const int32_t *sums,
   }
 }
 
-static inline void tg_code_maxima(const tg_code_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
+static inline void tg_code_maxima(const tg_code_finish *f, const tg_i32 *sums, const tg_i32 *bias, int32_t count,
                                   int8_t *output) {
   for (int32_t i = 0; i < count; i++) {
     output[i] = tg_code_output(f, tg_max(tg_max(sums[0], sums[2]), tg_max(sums[4], sums[6])), bias);

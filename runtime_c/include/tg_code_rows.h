@@ -12,7 +12,7 @@
 
 static int32_t between(int32_t x, int32_t low, int32_t high) { return tg_max(low, tg_min(x, high)); }
 
-static void fill(uint32_t *out, int32_t step, int32_t rows, int32_t count, int32_t offset) {
+static void fill(tg_u32 *out, int32_t step, int32_t rows, int32_t count, int32_t offset) {
   if (rows > 0) {
     tg_code_fill(out, step, rows, count, (uint32_t)offset * 0x10001u);
   }
@@ -20,7 +20,7 @@ static void fill(uint32_t *out, int32_t step, int32_t rows, int32_t count, int32
 
 /* Words of columns x to end of the image, counted from its first; of rows that lie inside. */
 TG_CODE_ONCE static void lay_out_any(const tg_code_params *p, const int8_t *first, int32_t rows, int32_t x,
-                                     int32_t end, uint32_t *out) {
+                                     int32_t end, tg_u32 *out) {
   const int32_t channels = p->in_c;
   TG_COMPACT
   for (int32_t i = x * channels; i < end * channels; i++) {
@@ -40,7 +40,7 @@ TG_CODE_ONCE static void lay_out_any(const tg_code_params *p, const int8_t *firs
 
 /* The same where each word has an input inside of the image, as in most layers. */
 static void lay_out_rows(const tg_code_params *p, const int8_t *first, int32_t rows, int32_t x, int32_t end,
-                         uint32_t *out) {
+                         tg_u32 *out) {
   const int32_t last = p->in_w - p->stride_w;
   if (x < -p->stride_w || end > p->in_w || last < 0) {
     lay_out_any(p, first, rows, x, end, out);
@@ -72,7 +72,7 @@ static void lay_out_rows(const tg_code_params *p, const int8_t *first, int32_t r
 }
 
 static void lay_out(const tg_code_params *p, const int8_t *image, int32_t top, int32_t left, int32_t columns,
-                    uint32_t *out) {
+                    tg_u32 *out) {
   const int32_t step = p->kernel_h + p->stride_h;
   const int32_t bottom = top + step;
   const int32_t begin = between(0, top, bottom);
@@ -88,17 +88,17 @@ static void lay_out(const tg_code_params *p, const int8_t *image, int32_t top, i
 
 typedef struct {
   tg_code *weights;
-  const int32_t *bias;
+  const tg_i32 *bias;
   tg_code_finish finish;
-  int32_t *sums;
-  uint32_t *words;
+  tg_i32 *sums;
+  tg_u32 *words;
 } layer;
 
 /* Blocks of two rows of pixels: count outputs of all channels each. */
 static void blocks(const tg_code_params *p, const layer *l, int8_t *output, int32_t count) {
   const int32_t step = 2 * p->stride_w * p->in_c * (p->kernel_h + p->stride_h);
   const int32_t channels = p->out_c;
-  const uint32_t *window = l->words;
+  const tg_u32 *window = l->words;
   for (; count > 0; count--) {
     l->weights(window, l->sums);
     l->weights(window + p->stride_h, l->sums + 4);
@@ -109,14 +109,14 @@ static void blocks(const tg_code_params *p, const layer *l, int8_t *output, int3
 }
 
 /* count pixels of a row, which begins at words. */
-static void pixels(const tg_code_params *p, const layer *l, const uint32_t *words, int8_t *output,
+static void pixels(const tg_code_params *p, const layer *l, const tg_u32 *words, int8_t *output,
                    int32_t count) {
   const int32_t step = 2 * p->stride_w * p->in_c * (p->kernel_h + p->stride_h);
   const int32_t channels = p->out_c;
   for (; count > 0; count -= 2) {
     l->weights(words, l->sums);
     words += step;
-    const int32_t *sums = l->sums;
+    const tg_i32 *sums = l->sums;
     for (int32_t i = tg_min(count, 2); i > 0; i--) {
       tg_code_outputs(&l->finish, sums, l->bias, channels, output);
       sums += 2;
@@ -125,8 +125,8 @@ static void pixels(const tg_code_params *p, const layer *l, const uint32_t *word
   }
 }
 
-static inline void tg_code_convolve(const tg_code_params *p, const int8_t *input, tg_code *weights, const int32_t *bias,
-                                    int8_t *output, int32_t *scratch) {
+static inline void tg_code_convolve(const tg_code_params *p, const int8_t *input, tg_code *weights, const tg_i32 *bias,
+                                    int8_t *output, tg_i32 *scratch) {
   const layer l = {
       .weights = weights,
       .bias = bias,
@@ -137,7 +137,7 @@ static inline void tg_code_convolve(const tg_code_params *p, const int8_t *input
                  p->out.multiplier, p->out.pre, p->out.post},
 #endif
       .sums = scratch,
-      .words = (uint32_t *)(scratch + (p->out_c + 1) / 2 * 8),
+      .words = (tg_u32 *)(scratch + (p->out_c + 1) / 2 * 8),
   };
   const int32_t halving = p->pool ? 1 : 0;
   const int32_t height = (int32_t)p->out_h << halving;

@@ -2,6 +2,8 @@
 #ifndef TG_CORE_H
 #define TG_CORE_H
 
+#include <stdint.h>
+
 /* Whether loops written in the instructions of ARMv6-M are compiled in: on cores without DSP extension. ARMv7-M and the
  * baseline of ARMv8-M have all of these instructions. */
 #if (defined(__GNUC__) || defined(__clang__)) && !defined(TG_PLAIN_C) && \
@@ -10,5 +12,21 @@
 #else
 #define TG_ARMV6M_LOOPS 0
 #endif
+
+/* Elements of the memories that an application declares as arrays of bytes. By C's rules such bytes are never read as
+ * wider numbers, unless the type says that it may alias any other; compilers that lack the attribute need an option that
+ * turns type-based alias analysis off. */
+#if defined(__GNUC__)
+#define TG_MAY_ALIAS __attribute__((may_alias))
+#else
+#define TG_MAY_ALIAS
+#endif
+typedef int16_t TG_MAY_ALIAS tg_i16;
+typedef int32_t TG_MAY_ALIAS tg_i32;
+typedef uint32_t TG_MAY_ALIAS tg_u32;
+typedef float TG_MAY_ALIAS tg_f32;
+
+/* What the compiler makes of a layer's weights: sums of products with inputs x that are laid out for it. */
+typedef void tg_code(const tg_u32 *x, tg_i32 *sums);
 
 #endif

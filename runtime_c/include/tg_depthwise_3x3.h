@@ -29,7 +29,7 @@ typedef struct {
   int8_t *output;
   int32_t bias;
 #if !TG_ARMV6M_LOOPS || !TG_EPILOGUE_FUSED
-  const int32_t *words; /* of the channel's own scale */
+  const tg_i32 *words; /* of the channel's own scale */
 #endif
 } channel_state;
 
@@ -68,14 +68,14 @@ typedef struct {
 
 /* 133 cycles for two outputs. An odd last output is written twice, by the pair's second (which is another one's, and reads
  * four bytes beyond its window) and then by its first. */
-static void outputs(channel_state *state, const int32_t *x, int32_t width, int32_t count) {
+static void outputs(channel_state *state, const tg_i32 *x, int32_t width, int32_t count) {
   while (count > 0) {
     const int32_t pairs = count > 1 ? count >> 1 : 1;
     const int32_t step = state->step;
     if (count == 1) {
       state->step = 0;
     }
-    register const int32_t *r0 __asm__("r0") = x;
+    register const tg_i32 *r0 __asm__("r0") = x;
     register channel_state *r1 __asm__("r1") = state;
     register int32_t r2 __asm__("r2") = 4 * width - 16;
     register int32_t r3 __asm__("r3") = 8 - 12 * width;
@@ -148,10 +148,10 @@ static void outputs(channel_state *state, const int32_t *x, int32_t width, int32
 /* sums[0], sums[1] += products of two neighbouring outputs, or of the one that is left. */
 #if TG_ARMV6M_LOOPS
 
-static inline void add_products(const channel_state *state, const int32_t *x, int32_t width, int32_t count,
+static inline void add_products(const channel_state *state, const tg_i32 *x, int32_t width, int32_t count,
                                 int32_t *sums) {
   (void)count; /* one that is not there reads four bytes beyond its window */
-  register const int32_t *r0 __asm__("r0") = x;
+  register const tg_i32 *r0 __asm__("r0") = x;
   register const channel_state *r1 __asm__("r1") = state;
   register int32_t r2 __asm__("r2") = 4 * width - 16;
   register int32_t *r3 __asm__("r3") = sums;
@@ -174,7 +174,7 @@ static inline void add_products(const channel_state *state, const int32_t *x, in
 
 #else
 
-static inline void add_products(const channel_state *state, const int32_t *x, int32_t width, int32_t count,
+static inline void add_products(const channel_state *state, const tg_i32 *x, int32_t width, int32_t count,
                                 int32_t *sums) {
   for (int32_t i = 0; i < tg_min(count, 2); i++) {
     for (int32_t tap = 0; tap < TAPS; tap++) {
@@ -193,7 +193,7 @@ static inline int8_t finish(const channel_state *state, int32_t sum) {
 #endif
 }
 
-static void outputs(channel_state *state, const int32_t *x, int32_t width, int32_t count) {
+static void outputs(channel_state *state, const tg_i32 *x, int32_t width, int32_t count) {
   for (; count > 0; count -= 2) {
     int32_t sums[2] = {state->bias, state->bias};
     add_products(state, x, width, count, sums);
@@ -211,13 +211,13 @@ static void outputs(channel_state *state, const int32_t *x, int32_t width, int32
 
 /* A channel's image with padding: height rows of width words. */
 static void lay_out(const tg_depthwise_3x3_params *p, const int8_t *channel, int32_t height, int32_t width,
-                    int32_t *plane) {
+                    tg_i32 *plane) {
   const int32_t step = p->in_c;
   const int32_t fill = p->in_offset;
   const int32_t left = tg_min(p->pad_left, width);
   const int32_t inside = tg_min(p->in_w, width - left);
   for (int32_t row = 0; row < height; row++) {
-    int32_t *end = plane + left;
+    tg_i32 *end = plane + left;
     if ((uint32_t)(row - p->pad_top) < p->in_h) {
       TG_COMPACT
       while (plane != end) {
@@ -240,7 +240,7 @@ static void lay_out(const tg_depthwise_3x3_params *p, const int8_t *channel, int
 
 #if TG_DEPTHWISE_3X3_SCALES
 
-static void set_scale(channel_state *state, const int32_t *words, int32_t offset) {
+static void set_scale(channel_state *state, const tg_i32 *words, int32_t offset) {
 #if TG_ARMV6M_LOOPS && TG_EPILOGUE_FUSED
   /* See tg_requantize_by. */
   const uint32_t scale = (uint32_t)*words;
@@ -257,7 +257,7 @@ static void set_scale(channel_state *state, const int32_t *words, int32_t offset
 #endif
 
 static inline void tg_depthwise_3x3_convolve(const tg_depthwise_3x3_params *p, const int8_t *input, const int8_t *filter,
-                                             const int32_t *bias, int8_t *output, int32_t *scratch) {
+                                             const tg_i32 *bias, int8_t *output, tg_i32 *scratch) {
   const int32_t height = (p->out_h - 1) * p->stride_h + 3;
   const int32_t width = p->out_w + 2;
   channel_state state;
@@ -278,7 +278,7 @@ static inline void tg_depthwise_3x3_convolve(const tg_depthwise_3x3_params *p, c
         state.weights[tap] = *weight++ - p->filter_offset;
       }
 #if TG_DEPTHWISE_3X3_SCALES
-      const int32_t *own = bias + channel * (1 + TG_EPILOGUE_WORDS);
+      const tg_i32 *own = bias + channel * (1 + TG_EPILOGUE_WORDS);
       set_scale(&state, own + 1, p->out_offset);
       state.bias = *own;
 #else
@@ -286,7 +286,7 @@ static inline void tg_depthwise_3x3_convolve(const tg_depthwise_3x3_params *p, c
 #endif
       state.output = output + channel;
       lay_out(p, input + channel, height, width, scratch);
-      const int32_t *x = scratch;
+      const tg_i32 *x = scratch;
       for (int32_t row = 0; row < p->out_h; row++) {
         outputs(&state, x, width, p->out_w);
         x += width * p->stride_h;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "tg_compact.h"
+#include "tg_core.h"
 
 /* How the instructions are asked for: TG_HAS_DSP, in the inline assembly of GNU C, as whole loops are too; TG_DSP_ACLE, by
  * the functions of the Arm C Language Extensions, which IAR's compiler has as well. TG_PLAIN_C, to be defined by who

@@ -27,7 +27,7 @@
 #endif
 
 /* count columns of a row that lie beside the image, or above or below it. */
-static inline uint32_t *pad(uint32_t *to, int32_t count, uint32_t outside) {
+static inline tg_u32 *pad(tg_u32 *to, int32_t count, uint32_t outside) {
   TG_COMPACT
   for (; count > 0; count--) {
     to[0] = outside;
@@ -39,14 +39,14 @@ static inline uint32_t *pad(uint32_t *to, int32_t count, uint32_t outside) {
 
 /* Four rows, from top on, which may lie above the image. */
 static TG_APART void lay_out(const tg_3x3_params *p, const int8_t *image, int32_t top, int32_t columns,
-                             uint32_t *words) {
+                             tg_u32 *words) {
   const uint32_t outside = tg_pack_halfwords(p->in_offset, p->in_offset);
   const int32_t in_w = p->in_w;
   const int32_t before = tg_min(p->pad_left, columns);
   const int32_t inside = tg_min(in_w, columns - before);
   TG_COMPACT
   for (int32_t row = top; row < top + 4; row++) {
-    uint32_t *to = words++;
+    tg_u32 *to = words++;
     int32_t rest = columns;
     if ((uint32_t)row < p->in_h) {
       const int8_t *x = image + 4 * row * in_w;
@@ -67,16 +67,16 @@ static TG_APART void lay_out(const tg_3x3_params *p, const int8_t *image, int32_
 
 /* Blocks in a row; the code below keeps them on the stack in this order. */
 typedef struct {
-  const uint32_t *end; /* of the columns of the block's left pixels */
+  const tg_u32 *end; /* of the columns of the block's left pixels */
   int32_t pre; /* this and the next with TG_3X3_SCALES not used */
   int32_t scale; /* the multiplier, times 2**32 / 2**post */
   int32_t offset;
   int8_t *output;
   int32_t right; /* from a left pixel's output to the right one's; 0: there is none, and the left one takes its place */
   int32_t down;
-  const uint32_t *columns; /* of the block */
+  const tg_u32 *columns; /* of the block */
   int32_t left_over;       /* pairs of channels of the block under way */
-  const uint32_t *filter;
+  const tg_u32 *filter;
   int32_t pairs;
   int32_t count;
   int32_t skip; /* from the last channel's output to the next block's; 0: the maximum of each block is wanted */
@@ -222,7 +222,7 @@ static TG_APART void compute(const blocks *row) {
 #else
 
 /* One pixel of a channel. columns: the first word of its window; filter: the channel's first weights of a pair's. */
-static int32_t pixel(const uint32_t *columns, const uint32_t *filter, uint32_t bias) {
+static int32_t pixel(const tg_u32 *columns, const tg_u32 *filter, uint32_t bias) {
   for (int32_t i = 0; i < 6; i++) {
     for (int32_t y = 0; y < 3; y++) {
       bias = tg_dot2(columns[4 * i + y], filter[6 * i + 2 * y], bias);
@@ -232,7 +232,7 @@ static int32_t pixel(const uint32_t *columns, const uint32_t *filter, uint32_t b
 }
 
 /* words: the channel's, with TG_3X3_SCALES. */
-static int8_t finish(const blocks *row, int32_t sum, const uint32_t *words) {
+static int8_t finish(const blocks *row, int32_t sum, const tg_u32 *words) {
 #if TG_3X3_SCALES
   return (int8_t)tg_saturate_s8(TG_EPILOGUE_HIGH(sum, words, row->offset));
 #else
@@ -242,13 +242,13 @@ static int8_t finish(const blocks *row, int32_t sum, const uint32_t *words) {
 }
 
 static void compute(const blocks *row) {
-  const uint32_t *columns = row->columns;
+  const tg_u32 *columns = row->columns;
   int8_t *output = row->output;
   for (int32_t i = 0; i < row->count; i++) {
     for (int32_t channel = 0; channel < 2 * row->pairs; channel++) {
-      const uint32_t *pair = row->filter + (channel >> 1) * PAIR;
-      const uint32_t *filter = pair + (channel & 1);
-      const uint32_t *words = pair + 38 + (channel & 1) * TG_EPILOGUE_WORDS;
+      const tg_u32 *pair = row->filter + (channel >> 1) * PAIR;
+      const tg_u32 *filter = pair + (channel & 1);
+      const tg_u32 *words = pair + 38 + (channel & 1) * TG_EPILOGUE_WORDS;
       const int32_t upper_left = pixel(columns, filter + 2, *filter);
       const int32_t upper_right = pixel(columns + COLUMN, filter + 2, *filter);
       const int32_t lower_left = pixel(columns + 1, filter + 2, *filter);
@@ -270,7 +270,7 @@ static void compute(const blocks *row) {
 #endif
 
 /* The row's last block, of which there may be but the left half, is computed by itself. */
-static TG_SMALL TG_APART void row_of_blocks(blocks *row, const uint32_t *columns, int32_t width) {
+static TG_SMALL TG_APART void row_of_blocks(blocks *row, const tg_u32 *columns, int32_t width) {
   row->columns = columns;
   row->end = columns + 3 * COLUMN;
   row->count = width >> 1;
@@ -289,9 +289,9 @@ static TG_SMALL TG_APART void row_of_blocks(blocks *row, const uint32_t *columns
 }
 
 TG_SMALL
-static inline void tg_3x3_convolve(const tg_3x3_params *p, const int8_t *input, const int32_t *filter, int8_t *output,
-                                   int32_t *scratch) {
-  uint32_t *columns = (uint32_t *)scratch;
+static inline void tg_3x3_convolve(const tg_3x3_params *p, const int8_t *input, const tg_i32 *filter, int8_t *output,
+                                   tg_i32 *scratch) {
+  tg_u32 *columns = (tg_u32 *)scratch;
   const int32_t height = p->pool ? 2 * p->out_h : p->out_h;
   const int32_t width = p->pool ? 2 * p->out_w : p->out_w;
   const int32_t out_row = p->out_w * p->out_c;
@@ -306,7 +306,7 @@ static inline void tg_3x3_convolve(const tg_3x3_params *p, const int8_t *input, 
   row.offset = p->out.offset;
   row.out = &p->out;
 #endif
-  row.filter = (const uint32_t *)filter;
+  row.filter = (const tg_u32 *)filter;
   row.pairs = p->out_c >> 1;
   row.skip = p->pool ? 0 : p->out_c;
   for (int32_t image = 0; image < p->images; image++) {

@@ -17,7 +17,7 @@
 #include "tg_numerics.h"
 
 /* One row of the image, or of the padding above or below it, in every fourth word. */
-static TG_APART void lay_out(const tg_first_params *p, const int8_t *image, int32_t row, uint32_t *out) {
+static TG_APART void lay_out(const tg_first_params *p, const int8_t *image, int32_t row, tg_u32 *out) {
   const int32_t outside = p->in_offset;
   int32_t words = p->out_w + 1;
   if ((uint32_t)row < p->in_h) {
@@ -71,9 +71,9 @@ typedef struct {
   uint32_t shift; /* the one before the multiplication; from bit 8 on, how far one output is from the next */
   int32_t scale;  /* the multiplier, times 2**32 / 2**post */
   int32_t offset;
-  const uint32_t *end; /* where a block after the last would begin */
-  const uint32_t *first;
-  const uint32_t *filter;
+  const tg_u32 *end; /* where a block after the last would begin */
+  const tg_u32 *first;
+  const tg_u32 *filter;
   int8_t *output;
   int32_t channels;
 } blocks;
@@ -169,9 +169,9 @@ static TG_APART void row_of_blocks(const blocks *row) {
       : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
 }
 
-static inline int8_t *row_of_outputs(const tg_first_params *p, const uint32_t *first,
-                                     const uint32_t *filter, int8_t *output) {
-  const uint32_t *end = first + 4 * p->out_w;
+static inline int8_t *row_of_outputs(const tg_first_params *p, const tg_u32 *first,
+                                     const tg_u32 *filter, int8_t *output) {
+  const tg_u32 *end = first + 4 * p->out_w;
 #if TG_FIRST_SCALES
   const blocks row = {0, (uint32_t)p->out_c << 8, 0, p->out_offset, end, first, filter, output, p->out_c};
 #else
@@ -186,14 +186,14 @@ static inline int8_t *row_of_outputs(const tg_first_params *p, const uint32_t *f
 #else
 
 /* Adds one row of weights to the sums of a left and a right pixel, {left, right}; x: the first of the row's words. */
-static inline void add_row(const uint32_t *x, const uint32_t *weights, uint32_t *sums) {
+static inline void add_row(const tg_u32 *x, const tg_u32 *weights, tg_u32 *sums) {
   sums[0] = tg_dot_low_high(x[4], weights[1], tg_dot2(x[0], weights[0], sums[0]));
   sums[1] = tg_dot2(x[4], weights[1], tg_dot_low_high(weights[0], x[0], sums[1]));
 }
 
 /* One block, one channel. first, last: words of the first and the last two rows. */
-static inline int8_t square(const tg_first_params *p, const uint32_t *first, const uint32_t *last,
-                            const uint32_t *filter) {
+static inline int8_t square(const tg_first_params *p, const tg_u32 *first, const tg_u32 *last,
+                            const tg_u32 *filter) {
   uint32_t upper[2] = {filter[0], filter[0]};
   uint32_t lower[2] = {filter[0], filter[0]};
   add_row(first, filter + 1, upper);
@@ -211,9 +211,9 @@ static inline int8_t square(const tg_first_params *p, const uint32_t *first, con
 #endif
 }
 
-static inline int8_t *row_of_outputs(const tg_first_params *p, const uint32_t *first,
-                                     const uint32_t *filter, int8_t *output) {
-  const uint32_t *last = (const uint32_t *)((uintptr_t)first ^ 8);
+static inline int8_t *row_of_outputs(const tg_first_params *p, const tg_u32 *first,
+                                     const tg_u32 *filter, int8_t *output) {
+  const tg_u32 *last = (const tg_u32 *)((uintptr_t)first ^ 8);
   for (int32_t x = 0; x < p->out_w; x++) {
     for (int32_t channel = 0; channel < p->out_c; channel++) {
       *output++ = square(p, first + 4 * x, last + 4 * x, filter + FILTER_WORDS * channel);
@@ -225,9 +225,9 @@ static inline int8_t *row_of_outputs(const tg_first_params *p, const uint32_t *f
 #endif
 
 TG_SMALL
-static inline void tg_first_convolve(const tg_first_params *p, const int8_t *input, const int32_t *filter,
-                                     int8_t *output, int32_t *scratch) {
-  uint32_t *words = (uint32_t *)scratch;
+static inline void tg_first_convolve(const tg_first_params *p, const int8_t *input, const tg_i32 *filter,
+                                     int8_t *output, tg_i32 *scratch) {
+  tg_u32 *words = (tg_u32 *)scratch;
   words += (uintptr_t)words >> 2 & 2; /* so that an exclusive or gets from the first two rows to the others and back */
   for (int32_t image = 0; image < p->images; image++) {
     int32_t row = 0;
@@ -237,7 +237,7 @@ static inline void tg_first_convolve(const tg_first_params *p, const int8_t *inp
       for (; row < 2 * y + 4; row++) {
         lay_out(p, input, row - p->pad_top, words + (row & 3));
       }
-      output = row_of_outputs(p, words + (2 * y & 3), (const uint32_t *)filter, output);
+      output = row_of_outputs(p, words + (2 * y & 3), (const tg_u32 *)filter, output);
     }
 #if TG_FIRST_SCALES
     tg_dsp_clamp(begin, (int32_t)(output - begin), p->act_min, p->act_max);

@@ -17,9 +17,9 @@
 
 /* What the channels of a tile are computed from; the code below knows the order. */
 typedef struct {
-  const uint32_t *columns;
-  const uint32_t *end;
-  const int32_t *bias;
+  const tg_u32 *columns;
+  const tg_u32 *end;
+  const tg_i32 *bias;
   int32_t inputs[4]; /* the sum of each pixel's inputs, times minus the filter's offset */
   int32_t channels;
   uint32_t scales[2]; /* see tg_scale_high, both the same; not used with TG_DSP_SCALES */
@@ -172,7 +172,7 @@ static TG_APART void channels(tile *t, const int8_t *filter) {
 
 #else
 
-static int8_t finish(const tile *t, int32_t sum, const uint32_t *words) {
+static int8_t finish(const tile *t, int32_t sum, const tg_u32 *words) {
   return (int8_t)tg_saturate_s8(TG_EPILOGUE_HIGH(sum, words, t->offset));
 }
 
@@ -183,11 +183,11 @@ static void channels(tile *t, const int8_t *filter) {
     int32_t sums[8];
     tg_dsp_dot(t->columns, filter, groups, t->bias, offsets, t->inputs, sums);
     for (int32_t channel = tg_min(t->channels, 2) - 1; channel >= 0; channel--) {
-      const int32_t *of = sums + 4 * channel;
+      const tg_i32 *of = sums + 4 * channel;
 #if TG_DSP_SCALES
-      const uint32_t *words = (const uint32_t *)t->bias + 2 + channel * TG_EPILOGUE_WORDS;
+      const tg_u32 *words = (const tg_u32 *)t->bias + 2 + channel * TG_EPILOGUE_WORDS;
 #else
-      const uint32_t *words = t->scales + channel;
+      const tg_u32 *words = t->scales + channel;
 #endif
       if (t->pool) {
         t->output[channel] = finish(t, tg_max(tg_max(of[0], of[1]), tg_max(of[2], of[3])), words);
@@ -211,7 +211,7 @@ typedef struct {
   tg_dsp_sizes sizes;
   tile tile;
   const int8_t *filter;
-  const int32_t *bias;
+  const tg_i32 *bias;
 } work;
 
 /* The four pixels that are laid out, of which count are wanted, or the maximum of them. */
@@ -284,10 +284,10 @@ static TG_SMALL TG_APART void blocks(work *w, const int8_t *input, int8_t *outpu
 }
 
 TG_SMALL
-static inline void tg_dsp_convolve(const tg_dsp_params *p, const int8_t *input, const int8_t *filter, const int32_t *bias,
-                                   int8_t *output, int32_t *scratch) {
+static inline void tg_dsp_convolve(const tg_dsp_params *p, const int8_t *input, const int8_t *filter, const tg_i32 *bias,
+                                   int8_t *output, tg_i32 *scratch) {
   const int32_t groups = TG_DSP_GROUPS_OF(p);
-  uint32_t *columns = (uint32_t *)scratch;
+  tg_u32 *columns = (tg_u32 *)scratch;
   work w;
   w.p = p;
   w.sizes.in_h = p->in_h;

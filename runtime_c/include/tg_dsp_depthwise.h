@@ -105,9 +105,9 @@ typedef struct {
 
 /* All channels of a pixel; x: the first input of its window. 45 cycles for the taps of four channels on the M7, 25 for the
  * rest. */
-static TG_APART void pixel(work *w, const int8_t *x, const int32_t *filter) {
+static TG_APART void pixel(work *w, const int8_t *x, const tg_i32 *filter) {
   register const int8_t *r0 __asm__("r0") = x;
-  register const int32_t *r1 __asm__("r1") = filter;
+  register const tg_i32 *r1 __asm__("r1") = filter;
   register work *r2 __asm__("r2") = w;
   __asm__ volatile(
       ".syntax unified\n\t"
@@ -159,7 +159,7 @@ static TG_APART void pixel(work *w, const int8_t *x, const int32_t *filter) {
 
 #else
 
-static void pixel(work *w, const int8_t *x, const int32_t *filter) {
+static void pixel(work *w, const int8_t *x, const tg_i32 *filter) {
   for (; w->groups > 0; w->groups--) {
     uint32_t sums[4] = {(uint32_t)filter[0], (uint32_t)filter[1], (uint32_t)filter[2], (uint32_t)filter[3]};
     filter += 4;
@@ -209,8 +209,8 @@ static TG_SMALL TG_APART void gather(const tg_depthwise_params *p, const int8_t 
 }
 
 TG_SMALL
-static inline void tg_depthwise_convolve(const tg_depthwise_params *p, const int8_t *input, const int32_t *filter,
-                                         int8_t *output, int32_t *scratch) {
+static inline void tg_depthwise_convolve(const tg_depthwise_params *p, const int8_t *input, const tg_i32 *filter,
+                                         int8_t *output, tg_i32 *scratch) {
   int8_t *window = (int8_t *)scratch;
   const int32_t channels = p->in_c;
   const int32_t row = p->in_w * channels;

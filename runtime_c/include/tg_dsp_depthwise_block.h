@@ -168,10 +168,10 @@ typedef struct {
   "pkhbt " last ", " last ", r8\n\t"
 
 /* count blocks, one below the other, of each of four channels. */
-static TG_APART void blocks(const work *w, const uint32_t *strip, const int32_t *filter, int8_t *output, int32_t count) {
+static TG_APART void blocks(const work *w, const tg_u32 *strip, const tg_i32 *filter, int8_t *output, int32_t count) {
   register const work *r0 __asm__("r0") = w;
-  register const uint32_t *r1 __asm__("r1") = strip;
-  register const int32_t *r2 __asm__("r2") = filter;
+  register const tg_u32 *r1 __asm__("r1") = strip;
+  register const tg_i32 *r2 __asm__("r2") = filter;
   register int8_t *r3 __asm__("r3") = output;
   register int32_t r4 __asm__("r4") = count;
   /* On the stack: 0 bias, 4 where the last block begins, 8 scale, 12 offset, 16 right, 20 down, 24 strip, 28 filter,
@@ -222,7 +222,7 @@ static TG_APART void blocks(const work *w, const uint32_t *strip, const int32_t 
 
 #else
 
-static int8_t output_of(const work *w, const uint32_t *x, const int32_t *filter, int32_t right) {
+static int8_t output_of(const work *w, const tg_u32 *x, const tg_i32 *filter, int32_t right) {
   uint32_t sum = (uint32_t)filter[3];
   for (int32_t row = 0; row < 3; row++) {
     const uint32_t even = tg_even_plus(w->minus_offset, (uint32_t)filter[row]);
@@ -240,10 +240,10 @@ static int8_t output_of(const work *w, const uint32_t *x, const int32_t *filter,
 #endif
 }
 
-static void blocks(const work *w, const uint32_t *strip, const int32_t *filter, int8_t *output, int32_t count) {
+static void blocks(const work *w, const tg_u32 *strip, const tg_i32 *filter, int8_t *output, int32_t count) {
   for (int32_t channel = 0; channel < 4; channel++) {
     for (int32_t row = 0; row < 2 * count; row++) {
-      const uint32_t *x = strip + 8 * row + channel;
+      const tg_u32 *x = strip + 8 * row + channel;
       int8_t *to = output + row * w->down + channel;
       if (w->right) {
         to[w->right] = output_of(w, x, filter, 1);
@@ -257,8 +257,8 @@ static void blocks(const work *w, const uint32_t *strip, const int32_t *filter, 
 #endif
 
 /* Two columns of pixels, by words of four channels, as rows of the strip. Returns where the next row begins. */
-static TG_APART uint32_t *put_rows(const int8_t *left, int32_t left_step, const int8_t *right, int32_t right_step,
-                                   int32_t count, uint32_t *to) {
+static TG_APART tg_u32 *put_rows(const int8_t *left, int32_t left_step, const int8_t *right, int32_t right_step,
+                                   int32_t count, tg_u32 *to) {
 #if TG_HAS_DSP
   if (count > 0) {
     uint32_t a, b, c, d, e;
@@ -302,7 +302,7 @@ static TG_APART uint32_t *put_rows(const int8_t *left, int32_t left_step, const 
 }
 
 /* A column of words: columns left and left + 1 of the image, rows -pad_top to out_h + 1 - pad_top, as far as they exist. */
-static TG_SMALL TG_APART void lay_out(const tg_depthwise_block_params *p, const int8_t *image, int32_t left, uint32_t *to) {
+static TG_SMALL TG_APART void lay_out(const tg_depthwise_block_params *p, const int8_t *image, int32_t left, tg_u32 *to) {
   const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;
   const int8_t *none = (const int8_t *)&outside;
   const int32_t step = p->in_w * p->in_c;
@@ -318,7 +318,7 @@ static TG_SMALL TG_APART void lay_out(const tg_depthwise_block_params *p, const 
 
 TG_SMALL
 static inline void tg_depthwise_block_convolve(const tg_depthwise_block_params *p, const int8_t *input,
-                                               const int32_t *filter, int8_t *output, int32_t *scratch) {
+                                               const tg_i32 *filter, int8_t *output, tg_i32 *scratch) {
   const int32_t channels = p->in_c;
   const int32_t outputs = p->out_h * p->out_w * channels;
 #if TG_DEPTHWISE_BLOCK_SCALES
@@ -334,8 +334,8 @@ static inline void tg_depthwise_block_convolve(const tg_depthwise_block_params *
   for (int32_t image = 0; image < p->images; image++) {
     TG_COMPACT
     for (int32_t channel = 0; channel < channels; channel += 4) {
-      const int32_t *weights = filter + FILTER_WORDS * channel;
-      uint32_t *strip = (uint32_t *)scratch;
+      const tg_i32 *weights = filter + FILTER_WORDS * channel;
+      tg_u32 *strip = (tg_u32 *)scratch;
       int32_t left = -p->pad_left;
       lay_out(p, input + channel, left, strip);
       TG_COMPACT

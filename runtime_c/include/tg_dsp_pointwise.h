@@ -176,10 +176,10 @@ typedef struct {
 #define TG_FOUR_CHANNELS TG_CHANNEL TG_CHANNEL TG_CHANNEL TG_CHANNEL "cmp r1, r7\n\t"
 #endif
 
-static void pixels(const work *w, const int8_t *input, const int32_t *filter, int8_t *output) {
+static void pixels(const work *w, const int8_t *input, const tg_i32 *filter, int8_t *output) {
   register const int8_t *r0 __asm__("r0") = input;
   register int8_t *r1 __asm__("r1") = output;
-  register const int32_t *r2 __asm__("r2") = filter;
+  register const tg_i32 *r2 __asm__("r2") = filter;
   register const work *r3 __asm__("r3") = w;
   /* On the stack: 0 input, 4 filter, 8 input channels, 12 output channels, 16 the input's end, 20 the pixel's outputs'. */
   __asm__ volatile(
@@ -219,14 +219,14 @@ static void pixels(const work *w, const int8_t *input, const int32_t *filter, in
 
 #else
 
-static void pixels(const work *w, const int8_t *input, const int32_t *filter, int8_t *output) {
+static void pixels(const work *w, const int8_t *input, const tg_i32 *filter, int8_t *output) {
   for (; input != w->end; input += w->in_c) {
     const uint32_t first = tg_load4(input);
     const uint32_t last = tg_load4(input + w->in_c - 4);
-    const uint32_t *weights = (const uint32_t *)filter;
+    const tg_u32 *weights = (const tg_u32 *)filter;
     for (int32_t channel = 0; channel < w->out_c; channel++) {
 #if TG_POINTWISE_SCALES
-      const uint32_t *words = weights;
+      const tg_u32 *words = weights;
       weights += TG_EPILOGUE_WORDS;
 #endif
       uint32_t sum = tg_dot2(tg_odd(first), weights[2], tg_dot2(tg_even(first), weights[1], weights[0]));
@@ -244,7 +244,7 @@ static void pixels(const work *w, const int8_t *input, const int32_t *filter, in
 #endif
 
 TG_SMALL
-static inline void tg_pointwise_convolve(const tg_pointwise_params *p, const int8_t *input, const int32_t *filter,
+static inline void tg_pointwise_convolve(const tg_pointwise_params *p, const int8_t *input, const tg_i32 *filter,
                                       int8_t *output) {
 #if TG_POINTWISE_SCALES
   const work w = {0, p->out_offset, p->in_c, p->out_c, input + p->pixels * p->in_c, 0};

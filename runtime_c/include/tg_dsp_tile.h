@@ -79,15 +79,15 @@
   "ldr r11, [r0, #4]\n\t"                                                                             \
   "bne 1b\n\t"
 
-static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups, const int32_t *bias,
-                              const int32_t *offsets, const int32_t *inputs, int32_t *sums) {
-  register const uint32_t *r0 __asm__("r0") = x;
+static inline void tg_dsp_dot(const tg_u32 *x, const int8_t *w, int32_t groups, const tg_i32 *bias,
+                              const tg_i32 *offsets, const tg_i32 *inputs, tg_i32 *sums) {
+  register const tg_u32 *r0 __asm__("r0") = x;
   register const int8_t *r1 __asm__("r1") = w;
   register int32_t r2 __asm__("r2") = groups;
-  register const int32_t *r3 __asm__("r3") = bias;
-  register const int32_t *r4 __asm__("r4") = offsets;
-  register const int32_t *r5 __asm__("r5") = inputs;
-  register int32_t *r6 __asm__("r6") = sums;
+  register const tg_i32 *r3 __asm__("r3") = bias;
+  register const tg_i32 *r4 __asm__("r4") = offsets;
+  register const tg_i32 *r5 __asm__("r5") = inputs;
+  register tg_i32 *r6 __asm__("r6") = sums;
   __asm__ volatile(
       ".syntax unified\n\t"
       "mov r9, r7\n\t"
@@ -127,18 +127,31 @@ static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups
 
 #else
 
-static inline void tg_dsp_dot(const uint32_t *x, const int8_t *w, int32_t groups, const int32_t *bias,
-                              const int32_t *offsets, const int32_t *inputs, int32_t *sums) {
-  for (int32_t channel = 0; channel < 2; channel++) {
-    for (int32_t pixel = 0; pixel < 4; pixel++) {
-      uint32_t sum = (uint32_t)bias[channel] + (uint32_t)offsets[channel] * (uint32_t)inputs[pixel];
-      for (int32_t group = 0; group < groups; group++) {
-        const uint32_t weights = tg_load4(w + 8 * group + 4 * channel);
-        sum = tg_dot2(x[8 * group + pixel], tg_even(weights), sum);
-        sum = tg_dot2(x[8 * group + 4 + pixel], tg_odd(weights), sum);
-      }
-      sums[4 * channel + pixel] = (int32_t)sum;
-    }
+/* sums[0 .. 3] of one channel, sums[4 .. 7] of the other += products with half of a group, as one word for each pixel. */
+static inline void tg_dsp_add_half(const tg_u32 *x, uint32_t first, uint32_t second, uint32_t *sums) {
+  for (int32_t pixel = 0; pixel < 4; pixel++) {
+    sums[pixel] = tg_dot2(x[pixel], first, sums[pixel]);
+    sums[4 + pixel] = tg_dot2(x[pixel], second, sums[4 + pixel]);
+  }
+}
+
+static inline void tg_dsp_dot(const tg_u32 *x, const int8_t *w, int32_t groups, const tg_i32 *bias,
+                              const tg_i32 *offsets, const tg_i32 *inputs, tg_i32 *sums) {
+  uint32_t of[8];
+  for (int32_t pixel = 0; pixel < 4; pixel++) {
+    of[pixel] = (uint32_t)bias[0] + (uint32_t)offsets[0] * (uint32_t)inputs[pixel];
+    of[4 + pixel] = (uint32_t)bias[1] + (uint32_t)offsets[1] * (uint32_t)inputs[pixel];
+  }
+  for (; groups > 0; groups--) {
+    const uint32_t first = tg_load4(w);
+    const uint32_t second = tg_load4(w + 4);
+    tg_dsp_add_half(x, tg_even(first), tg_even(second), of);
+    tg_dsp_add_half(x + 4, tg_odd(first), tg_odd(second), of);
+    w += 8;
+    x += 8;
+  }
+  for (int32_t i = 0; i < 8; i++) {
+    sums[i] = (int32_t)of[i];
   }
 }
 
@@ -167,13 +180,13 @@ typedef struct {
   int32_t kernel_w;
   int32_t layout;
   uint32_t outside;
-  uint32_t *columns;
+  tg_u32 *columns;
   int8_t *line;
   int32_t direct; /* TG_DSP_DIRECT */
 } tg_dsp_sizes;
 
 /* Lays out four bytes, from one pixel's word of a group on; the sum with them. */
-static inline uint32_t tg_dsp_put(uint32_t bytes, uint32_t *to, uint32_t sum) {
+static inline uint32_t tg_dsp_put(uint32_t bytes, tg_u32 *to, uint32_t sum) {
   const uint32_t even = tg_even(bytes);
   const uint32_t odd = tg_odd(bytes);
   to[0] = even;
@@ -182,7 +195,7 @@ static inline uint32_t tg_dsp_put(uint32_t bytes, uint32_t *to, uint32_t sum) {
 }
 
 /* groups times four bytes. */
-static TG_APART uint32_t tg_dsp_expand(const int8_t *from, uint32_t *to, int32_t groups, uint32_t sum) {
+static TG_APART uint32_t tg_dsp_expand(const int8_t *from, tg_u32 *to, int32_t groups, uint32_t sum) {
   TG_COMPACT
   for (; groups >= 2; groups -= 2) {
     const uint32_t first = tg_load4(from);
@@ -215,7 +228,7 @@ static inline const int8_t *tg_dsp_row(const tg_dsp_sizes *s, const int8_t *firs
 /* first: column `begin` of the window in the image's first row. Bytes of a group after its row do not matter: their
  * weights are zero. */
 static inline uint32_t tg_dsp_long_rows(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
-                                        uint32_t *to) {
+                                        tg_u32 *to) {
   const int32_t in_c = s->in_c;
   const int32_t groups = (s->kernel_w * in_c + 3) >> 2;
   const int32_t direct = at->inside == s->kernel_w ? s->direct : 0;
@@ -239,7 +252,7 @@ static inline uint32_t tg_dsp_long_rows(const tg_dsp_sizes *s, const int8_t *fir
 }
 
 static inline uint32_t tg_dsp_words(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
-                                    uint32_t *to) {
+                                    tg_u32 *to) {
   const int32_t words = s->in_c >> 2;
   const uint32_t outside = s->outside;
   const int32_t begin = at->begin * words;
@@ -319,7 +332,7 @@ static inline uint32_t tg_dsp_row_word(const tg_dsp_rows *rows, int32_t y) {
 /* The window whose first row is top and whose first byte of a row is left. Bytes of a word that belong to no tap do not
  * matter: their weights are zero. */
 static inline uint32_t tg_dsp_short_rows(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
-                                           uint32_t *to) {
+                                           tg_u32 *to) {
   const tg_dsp_rows rows = tg_dsp_rows_at(s, image, left, s->kernel_w * s->in_c);
   uint32_t sum = 0;
   TG_COMPACT
@@ -334,7 +347,7 @@ static inline uint32_t tg_dsp_short_rows(const tg_dsp_sizes *s, const int8_t *im
  * its inputs, those outside included. */
 static TG_SMALL TG_APART int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
                                        int32_t pixel) {
-  uint32_t *to = s->columns + pixel;
+  tg_u32 *to = s->columns + pixel;
   if (top >= 0 && left >= 0 && top + s->kernel_h <= s->direct && left + s->kernel_w <= s->in_w) {
     const int32_t step = s->in_w * s->in_c;
     const int32_t groups = (s->kernel_w * s->in_c + 3) >> 2;

@@ -24,7 +24,7 @@ typedef struct {
 } window;
 
 /* All channels of a pixel. */
-static TG_APART void pixel(const tg_windows_params *p, const window *at, const int32_t *filter,
+static TG_APART void pixel(const tg_windows_params *p, const window *at, const tg_i32 *filter,
                            int8_t *output) {
   const int32_t taps = p->kernel_h * p->kernel_w;
   const int32_t channels = p->in_c;
@@ -36,7 +36,7 @@ static TG_APART void pixel(const tg_windows_params *p, const window *at, const i
   const uint32_t minus = tg_pack_halfwords(-p->in_offset, -p->in_offset);
   for (int32_t channel = 0; channel < channels; channel += 4) {
     const int32_t count = tg_min(channels - channel, 4);
-    const int32_t *weights = filter + 4 + 2 * at->number;
+    const tg_i32 *weights = filter + 4 + 2 * at->number;
     const int8_t *row = at->first + channel;
     uint32_t a = (uint32_t)filter[0];
     uint32_t b = (uint32_t)filter[1];
@@ -77,7 +77,7 @@ static TG_APART void pixel(const tg_windows_params *p, const window *at, const i
   }
 }
 
-static inline void tg_windows_convolve(const tg_windows_params *p, const int8_t *input, const int32_t *filter,
+static inline void tg_windows_convolve(const tg_windows_params *p, const int8_t *input, const tg_i32 *filter,
                                        int8_t *output) {
   const int32_t row = p->in_w * p->in_c;
   for (int32_t image = 0; image < p->images; image++) {

@@ -23,8 +23,8 @@
  * TG_DUAL_MAC_SCALES, round is 2 * offset + 1, and pre, multiplier and post are not used. The code for ARMv6-M knows the
  * fields by their places. */
 typedef struct {
-  const uint32_t *columns;
-  const int32_t *bias;
+  const tg_u32 *columns;
+  const tg_i32 *bias;
   int8_t *output;
   int32_t channels;
   int32_t negative_offset;
@@ -258,11 +258,11 @@ static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, cons
 #endif
 
 /* The inputs of a tile: count words of each pair, from four places, of which the others lie at ``places`` from x. */
-static inline uint32_t *tg_dual_mac_lay_out(const int8_t *x, const int32_t *places, int32_t count, uint32_t *out) {
+static inline tg_u32 *tg_dual_mac_lay_out(const int8_t *x, const tg_i32 *places, int32_t count, tg_u32 *out) {
   register const int8_t *r0 __asm__("r0") = x;
-  register const int32_t *r1 __asm__("r1") = places;
+  register const tg_i32 *r1 __asm__("r1") = places;
   register const int8_t *r2 __asm__("r2") = x + count;
-  register uint32_t *r3 __asm__("r3") = out;
+  register tg_u32 *r3 __asm__("r3") = out;
   __asm__ volatile(
       ".syntax unified\n\t"
       "push {r7}\n\t"
@@ -293,7 +293,7 @@ static inline uint32_t *tg_dual_mac_lay_out(const int8_t *x, const int32_t *plac
 
 #else
 
-static inline uint32_t *tg_dual_mac_lay_out(const int8_t *x, const int32_t *places, int32_t count, uint32_t *out) {
+static inline tg_u32 *tg_dual_mac_lay_out(const int8_t *x, const tg_i32 *places, int32_t count, tg_u32 *out) {
   for (; count > 0; count--) {
     *out++ = (uint32_t)*x + ((uint32_t)x[places[0]] << 16);
     *out++ = (uint32_t)x[places[1]] + ((uint32_t)x[places[2]] << 16);
@@ -303,22 +303,22 @@ static inline uint32_t *tg_dual_mac_lay_out(const int8_t *x, const int32_t *plac
 }
 
 /* sums[0 .. 3] += products of a channel; returns the stream after it. */
-static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, const uint8_t *stream, int32_t *sums) {
-  const uint32_t *x = tile->columns;
+static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, const uint8_t *stream, tg_i32 *sums) {
+  const tg_u32 *x = tile->columns;
   while (*stream != TG_DUAL_MAC_END) {
     int32_t taps = TG_DUAL_MAC_TAPS - *stream++ / 16;
-    sums[0] += 1 << 15;
-    sums[2] += 1 << 15;
+    uint32_t first = (uint32_t)1 << 15;
+    uint32_t second = (uint32_t)1 << 15;
     for (; taps > 0; taps--) {
-      const int32_t weight = *stream++ + tile->negative_offset;
-      for (int32_t pair = 0; pair < 2; pair++) {
-        const int32_t low = (int32_t)((x[pair] & 0xFFFFu) ^ 0x8000u) - 0x8000;
-        const int32_t high = (int32_t)(x[pair] - (uint32_t)low) >> 16;
-        sums[2 * pair] += low * weight;
-        sums[2 * pair + 1] += high * weight;
-      }
+      const uint32_t weight = *stream++ + (uint32_t)tile->negative_offset;
+      first += weight * x[0];
+      second += weight * x[1];
       x += 2;
     }
+    sums[0] += (int32_t)(first & 0xFFFFu);
+    sums[1] += (int32_t)first >> 16;
+    sums[2] += (int32_t)(second & 0xFFFFu);
+    sums[3] += (int32_t)second >> 16;
   }
   return stream + 1;
 }

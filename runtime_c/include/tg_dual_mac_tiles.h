@@ -20,8 +20,8 @@ static int32_t place(const tg_dual_mac_params *p, corner at) {
 }
 
 /* One row of two windows, in every other word from out. */
-static uint32_t *lay_out_row(const tg_dual_mac_params *p, const int8_t *image, corner a, corner b,
-                             uint32_t *out) {
+static tg_u32 *lay_out_row(const tg_dual_mac_params *p, const int8_t *image, corner a, corner b,
+                             tg_u32 *out) {
   const int32_t channels = p->in_c;
   const int32_t fill = p->in_offset;
   TG_COMPACT
@@ -47,11 +47,11 @@ static uint32_t *lay_out_row(const tg_dual_mac_params *p, const int8_t *image, c
 
 /* Any tile; slow, as every tap may lie outside the image. */
 static void lay_out_border(const tg_dual_mac_params *p, const int8_t *image, const corner *corners,
-                           uint32_t *out) {
+                           tg_u32 *out) {
   for (int32_t pair = 0; pair < 2; pair++) {
     corner a = corners[2 * pair];
     corner b = corners[2 * pair + 1];
-    uint32_t *word = out + pair;
+    tg_u32 *word = out + pair;
     TG_COMPACT
     for (int32_t row = p->kernel_h; row > 0; row--) {
       word = lay_out_row(p, image, a, b, word);
@@ -62,7 +62,7 @@ static void lay_out_border(const tg_dual_mac_params *p, const int8_t *image, con
 }
 
 /* The inputs of a tile's windows. */
-static void lay_out(const tg_dual_mac_params *p, const int8_t *image, const corner *corners, uint32_t *out) {
+static void lay_out(const tg_dual_mac_params *p, const int8_t *image, const corner *corners, tg_u32 *out) {
   const uint32_t rows = (uint32_t)(p->in_h - p->kernel_h);
   const uint32_t columns = (uint32_t)(p->in_w - p->kernel_w);
   const int32_t fits = p->in_h >= p->kernel_h && p->in_w >= p->kernel_w;
@@ -86,8 +86,8 @@ static void lay_out(const tg_dual_mac_params *p, const int8_t *image, const corn
 }
 
 /* What does not change from tile to tile. */
-static void prepare(const tg_dual_mac_params *p, const int32_t *scratch, tg_dual_mac_tile *tile) {
-  tile->columns = (const uint32_t *)scratch;
+static void prepare(const tg_dual_mac_params *p, const tg_i32 *scratch, tg_dual_mac_tile *tile) {
+  tile->columns = (const tg_u32 *)scratch;
   tile->negative_offset = -p->filter_offset;
 #if TG_DUAL_MAC_SCALES
   tile->round = TG_EPILOGUE_CENTER(p->out_offset);
@@ -108,7 +108,7 @@ static void prepare(const tg_dual_mac_params *p, const int32_t *scratch, tg_dual
 
 /* The windows of up to four pixels from column x of a row, or of the block there. Pixels that are missing repeat the last
  * one, at the same place in the output. Returns how many outputs there are. */
-static int32_t next_tile(const tg_dual_mac_params *p, corner *at, int32_t *x, int32_t left, corner *corners,
+static int32_t next_tile(const tg_dual_mac_params *p, corner *at, tg_i32 *x, int32_t left, corner *corners,
                          tg_dual_mac_tile *tile) {
   if (p->pool) {
     TG_COMPACT
@@ -141,8 +141,8 @@ static int32_t next_tile(const tg_dual_mac_params *p, corner *at, int32_t *x, in
 }
 
 static inline void tg_dual_mac_convolve(const tg_dual_mac_params *p, const int8_t *input, const int8_t *filter,
-                                     const int32_t *bias, int8_t *output, int32_t *scratch) {
-  uint32_t *columns = (uint32_t *)scratch;
+                                     const tg_i32 *bias, int8_t *output, tg_i32 *scratch) {
+  tg_u32 *columns = (tg_u32 *)scratch;
   const uint8_t *stream = (const uint8_t *)filter;
   const int32_t rows = p->pool ? p->out_h : 1;
   const int32_t outputs = p->pool ? p->out_w : p->out_h * p->out_w;

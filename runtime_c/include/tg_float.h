@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include "tg_core.h"
+
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("fp-contract=off")
 #else
@@ -167,7 +169,7 @@ static inline float tg_log_f32(float x) {
 }
 
 /* The mantissa of a positive, finite number, from 2^23 to 2^24; *exponent: its weight is 2^(*exponent - 150). */
-static inline uint32_t tg_split_f32(uint32_t bits, int32_t *exponent) {
+static inline uint32_t tg_split_f32(uint32_t bits, tg_i32 *exponent) {
   *exponent = (int32_t)(bits >> 23);
   if (*exponent > 0) {
     return (bits & 0x007fffff) | 0x00800000;

@@ -39,13 +39,13 @@ TG_PACKED_ONCE uint32_t tg_packed_take(tg_packed *stream, int32_t count) {
 #if TG_ARMV6M_LOOPS
 
 /* 48 cycles a weight. LSRS by a register leaves the last bit out in the carry: the next bit of the stream. */
-TG_PACKED_ONCE void tg_packed_weights(tg_packed *stream, const uint8_t *table, int16_t *out, int32_t count) {
+TG_PACKED_ONCE void tg_packed_weights(tg_packed *stream, const uint8_t *table, tg_i16 *out, int32_t count) {
   register const uint8_t *r0 __asm__("r0") = stream->next;
   register uint32_t r1 __asm__("r1") = stream->bits;
   register int32_t r2 __asm__("r2") = stream->left;
-  register int16_t *r3 __asm__("r3") = out;
+  register tg_i16 *r3 __asm__("r3") = out;
   register const uint8_t *r4 __asm__("r4") = table;
-  register int16_t *r5 __asm__("r5") = out + count;
+  register tg_i16 *r5 __asm__("r5") = out + count;
   __asm__ volatile(
       ".syntax unified\n\t"
       "push {r7}\n\t"
@@ -109,7 +109,7 @@ TG_PACKED_ONCE void tg_packed_weights(tg_packed *stream, const uint8_t *table, i
 
 #else
 
-TG_PACKED_ONCE void tg_packed_weights(tg_packed *stream, const uint8_t *table, int16_t *out, int32_t count) {
+TG_PACKED_ONCE void tg_packed_weights(tg_packed *stream, const uint8_t *table, tg_i16 *out, int32_t count) {
   const uint8_t *next = stream->next;
   uint32_t bits = stream->bits;
   int32_t left = stream->left;
@@ -138,7 +138,7 @@ TG_PACKED_ONCE void tg_packed_weights(tg_packed *stream, const uint8_t *table, i
 #endif
 
 /* Sum of (x - in_offset) * w; count is not 0. */
-TG_PACKED_ONCE int32_t tg_packed_dot(const int8_t *x, const int16_t *w, int32_t count, int32_t in_offset) {
+TG_PACKED_ONCE int32_t tg_packed_dot(const int8_t *x, const tg_i16 *w, int32_t count, int32_t in_offset) {
   int32_t sum = 0;
   do {
     sum += (*x++ - in_offset) * *w++;

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "tg_core.h"
+
 static inline int16_t tg_clamp_s16(int32_t x, int32_t low, int32_t high) {
   return (int16_t)(x < low ? low : x > high ? high : x);
 }
@@ -23,14 +25,14 @@ static inline int32_t tg_scaled(int64_t x, int32_t multiplier, int32_t shift) {
 }
 
 /* The 64 bits that two words hold, the lower one first: constants are aligned to 32 bits only. */
-static inline int64_t tg_int64_of(const int32_t *words) {
+static inline int64_t tg_int64_of(const tg_i32 *words) {
   return (int64_t)words[1] * ((int64_t)1 << 32) + (uint32_t)words[0];
 }
 
 /* Sums of more products than this may leave 32 bits: each is 2^22 at most. */
 #define TG_PRODUCTS_S16 511
 
-static inline int32_t tg_dot_s16(const int16_t *x, const int8_t *w, int32_t count) {
+static inline int32_t tg_dot_s16(const tg_i16 *x, const int8_t *w, int32_t count) {
   int32_t sum = 0;
   for (; count >= 4; count -= 4) {
     sum += x[0] * w[0];
@@ -47,7 +49,7 @@ static inline int32_t tg_dot_s16(const int16_t *x, const int8_t *w, int32_t coun
 }
 
 /* As tg_dot_s16, for any count. */
-static inline int64_t tg_dot_wide_s16(const int16_t *x, const int8_t *w, int32_t count) {
+static inline int64_t tg_dot_wide_s16(const tg_i16 *x, const int8_t *w, int32_t count) {
   int64_t sum = 0;
   for (; count > TG_PRODUCTS_S16; count -= TG_PRODUCTS_S16) {
     sum += tg_dot_s16(x, w, TG_PRODUCTS_S16);

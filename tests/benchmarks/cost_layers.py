@@ -19,7 +19,7 @@ from tinyglow.kernels.convolution.conv2d_code import CONV2D_CODE, CodeParams, pa
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET
 from tinyglow.passes.fuse import fuse
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.testing.case import Case
 from tinyglow.testing.functions import specimens
 

@@ -19,8 +19,8 @@ from tinyglow.passes.dead_channels import multiplications
 from tinyglow.pipeline.execute import Execution
 from tinyglow.pipeline.fit import sample_inputs
 from tinyglow.pipeline.stations import target_of
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
+from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import Board, load_board
 
 TESTS = Path(__file__).resolve().parents[1]

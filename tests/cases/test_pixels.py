@@ -20,7 +20,7 @@ from tinyglow.ir.program import Program
 from tinyglow.ir.types import QuantParams
 from tinyglow.pipeline.stations import emit
 from tinyglow.pipeline.vectors import input_vectors
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -14,7 +14,7 @@ from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.quant.profile import Profile, load_profile
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import load_board
 from tinyglow.testing import is_full
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import tinyglow
 from tests.benchmarks.measure import model_path, profile_path
-from tinyglow.pipeline.stations import Dump, emit, load, lower, quantize, target_of
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.pipeline.dump import Dump
+from tinyglow.pipeline.stations import emit, load, lower, quantize, target_of
+from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import load_board
 
 FOLDER = Path(__file__).parent

@@ -30,7 +30,7 @@ from tinyglow.passes.folding import (
     fuse_matmul_add,
 )
 from tinyglow.passes.rewrite import Rule, rewrite, share_equal_nodes
-from tinyglow.passes.transposes import CLEANING, SINKING, sink_below_permutable
+from tinyglow.passes.transposes import CLEANING, SINKING
 from tinyglow.passes.unfolded_batch_norm import batch_norm_as_arithmetic, batch_norm_as_depthwise
 
 _SEEDS = range(12)
@@ -42,7 +42,7 @@ def _simplified(net: Net, folder: Path) -> Graph:
     """The graph as it is before neighbours are folded: transposes are out of the way."""
     graph = load_onnx(net.save(folder))
     graph = share_equal_nodes(rewrite(graph, [fold_constants, fuse_matmul_add]))
-    graph = rewrite(graph, [*SINKING, sink_below_permutable])
+    graph = rewrite(graph, [*SINKING])
     return rewrite(graph, [fold_constants, *CLEANING])
 
 

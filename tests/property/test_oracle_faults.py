@@ -13,6 +13,7 @@ import onnx
 import pytest
 
 from tests.property.oracle import findings, main
+from tinyglow.glow.quantize import lowered
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.kernels.activation import NO_ACTIVATION
@@ -121,17 +122,15 @@ def raw_division(patch: pytest.MonkeyPatch) -> None:
     """A normalization that is not folded ends in an int8 division of raw integers, as in Glow."""
     true = simplify.simplifying
 
-    def faulty(like_glow: bool = False) -> list[Pass]:
-        replaced = {
-            unfolded_batch_norm.batch_norm_as_depthwise: unfolded_batch_norm.batch_norm_as_glow,
-            unfolded_batch_norm.batch_norm_as_arithmetic: unfolded_batch_norm.batch_norm_as_glow,
-            folding.divide_with_fractions: folding.fold_constants,
-        }
+    def faulty() -> list[Pass]:
+        without = [rule for step in true() for rule in step.rules if rule is not folding.divide_with_fractions]
         return [
-            rewriting(step.name, [replaced.get(rule, rule) for rule in step.rules])
-            if set(step.rules) & set(replaced)
+            Pass(step.name, lowered)
+            if unfolded_batch_norm.batch_norm_as_depthwise in step.rules
+            else rewriting(step.name, [rule for rule in step.rules if rule in without])
+            if step.rules
             else step
-            for step in true(like_glow)
+            for step in true()
         ]
 
     patch.setattr(CHECK, "simplifying", faulty)
@@ -142,8 +141,8 @@ def shared_in_spite_of_attributes(patch: pytest.MonkeyPatch) -> None:
     faulty = mutated(rewrite.share_equal_nodes, "(node.op, node.inputs, types)", "(node.op.kind, node.inputs, types)")
     true = simplify.simplifying
 
-    def passes(like_glow: bool = False) -> list[Pass]:
-        return [Pass(step.name, faulty) if step.name == "share equal nodes" else step for step in true(like_glow)]
+    def passes() -> list[Pass]:
+        return [Pass(step.name, faulty) if step.name == "share equal nodes" else step for step in true()]
 
     patch.setattr(CHECK, "simplifying", passes)
 

@@ -18,7 +18,7 @@ from tinyglow.ir.graph import Array
 from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import load_profile
 from tinyglow.quant.profiler import profile_graph
-from tinyglow.quant.quantizer import Scheme, profiled_values
+from tinyglow.quant.scheme import Scheme, profiled_values
 from tinyglow.testing import is_full
 from tinyglow.testing.oracle import Form, check
 from tinyglow.testing.oracle.check import Samples

@@ -9,8 +9,8 @@ import pytest
 
 import tinyglow
 from tests.helpers import NetBuilder
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema, choose_params
+from tinyglow.quant.scheme import Scheme
 from tinyglow.testing.oracle.compare import decibels, differing, excess, is_significant, noise, power
 from tinyglow.testing.oracle.evaluate import Evaluator
 from tinyglow.testing.oracle.simulate import Grid, grid_of

@@ -232,7 +232,7 @@ def test_damage_is_told_with_its_place() -> None:
 def test_structs_are_laid_out_as_c_does() -> None:
     """Parameters take the bytes that C's natural alignment gives them: worked out by hand for one struct."""
     kernel = KERNELS["tg_rescale_s8"]
-    data = params_bytes(kernel.params(0x01020304, -2, 3, glow.Requant(5, 6, -7, 8)))
+    data = params_bytes(kernel, kernel.params(0x01020304, -2, 3, glow.Requant(5, 6, -7, 8)))
     requant = b"\xf9\xff\xff\xff" + b"\x08\0\0\0" + b"\x05\x06\0\0"
     assert data == b"\x04\x03\x02\x01" + b"\xfe\x03\0\0" + requant
 

@@ -16,7 +16,7 @@ from tests.helpers import Net, NetBuilder, nets
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Chooser, Optimize, Target, Variant
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import HOST
 from tinyglow.testing import budget
 

@@ -64,6 +64,8 @@ _UNARY = {
 }
 _UNARY |= {
     "HARD_SWISH": "HardSwishOptions",
+    "SIN": "",
+    "COS": "CosOptions",
     "EXP": "ExpOptions",
     "NEG": "NegOptions",
     "FLOOR": "",
@@ -84,6 +86,8 @@ for _kind in ("LOG", "SQRT", "RSQRT"):
         (2, 9),
         lambda b, x, kind=_kind: b.node(kind, [b.node("EXP", [x], (2, 9), options="ExpOptions")], (2, 9)),
     )
+register("log_softmax", (2, 9), lambda b, x: b.node("LOG_SOFTMAX", [x], (2, 9), options="LogSoftmaxOptions"), scale=4)
+register("log_softmax_3d", (2, 3, 4), lambda b, x: b.node("LOG_SOFTMAX", [x], (2, 3, 4), options="LogSoftmaxOptions"))
 register("leaky_relu", (2, 9), lambda b, x: b.node("LEAKY_RELU", [x], (2, 9), options="LeakyReluOptions", Alpha=0.3))
 register("prelu", (1, 2, 2, 3), lambda b, x: b.node("PRELU", [x, b.constant("slopes", numbers(1, 1, 3))], (1, 2, 2, 3)))
 
@@ -181,6 +185,25 @@ register(
 )
 register(
     "strided_slice_masks", (4, 6, 3), _strided((4, 3, 2), [2, 5, -2], [1, 1, 1], [1, 2, 1], BeginMask=3, EndMask=7)
+)
+register(
+    "strided_slice_ellipsis",
+    (4, 6, 3),
+    _strided((4, 6, 1), [0, 0, 1], [0, 0, 2], [1, 1, 1], BeginMask=1, EndMask=1, EllipsisMask=2),
+)
+register("strided_slice_new_axis", (4, 6, 3), _strided((2, 1, 6, 3), [1, 7, 0], [3, 9, 6], [1, 1, 1], NewAxisMask=2))
+register(
+    "strided_slice_all_masks",
+    (4, 6, 3),
+    _strided(
+        (1, 6, 2, 1),
+        [0, 2, 0, -2, 5],
+        [1, 3, 1, 9, 1],
+        [1, 1, 1, 1, 1],
+        NewAxisMask=17,
+        EllipsisMask=4,
+        ShrinkAxisMask=2,
+    ),
 )
 register("strided_slice_index", (4, 6, 3), _strided((6,), [1, 0, -1], [2, 6, 0], [1, 1, 1], ShrinkAxisMask=5))
 register(
@@ -291,3 +314,64 @@ def _cast(b: TFLiteBuilder, x: int) -> int:
 
 
 register("cast", (2, 3), _cast)
+
+
+# Truth values: each relation with a constant, logic of two comparisons, and the choices that they make.
+_RELATIONS = {
+    "EQUAL": "EqualOptions",
+    "NOT_EQUAL": "NotEqualOptions",
+    "LESS": "LessOptions",
+    "LESS_EQUAL": "LessEqualOptions",
+    "GREATER": "GreaterOptions",
+    "GREATER_EQUAL": "GreaterEqualOptions",
+}
+
+
+def _related(b: TFLiteBuilder, x: int, kind: str, start: int = 5) -> int:
+    return b.node(
+        kind, [x, b.constant("c", numbers(3, start=start))], (2, 2, 3), dtype="BOOL", options=_RELATIONS[kind]
+    )
+
+
+for _kind in _RELATIONS:
+    register(f"{_kind.lower()}", (2, 2, 3), lambda b, x, kind=_kind: _related(b, x, kind))
+register(
+    "logic",
+    (2, 2, 3),
+    lambda b, x: b.node(
+        "LOGICAL_OR",
+        [
+            b.node(
+                "LOGICAL_AND",
+                [_related(b, x, "LESS"), _related(b, x, "GREATER", 50)],
+                (2, 2, 3),
+                dtype="BOOL",
+                options="LogicalAndOptions",
+            ),
+            b.node("LOGICAL_NOT", [_related(b, x, "EQUAL")], (2, 2, 3), dtype="BOOL", options="LogicalNotOptions"),
+        ],
+        (2, 2, 3),
+        dtype="BOOL",
+        options="LogicalOrOptions",
+    ),
+)
+register(
+    "select",
+    (2, 2, 3),
+    lambda b, x: b.node(
+        "SELECT",
+        [_related(b, x, "LESS"), x, b.node("NEG", [x], (2, 2, 3), options="NegOptions")],
+        (2, 2, 3),
+        options="SelectOptions",
+    ),
+)
+register(
+    "select_v2",
+    (2, 2, 3),
+    lambda b, x: b.node(
+        "SELECT_V2",
+        [_related(b, x, "GREATER_EQUAL"), x, b.constant("other", numbers(2, 1, start=9))],
+        (2, 2, 3),
+        options="SelectV2Options",
+    ),
+)

@@ -355,7 +355,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(checkout: Path) -> None:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(60) == 0
+        assert process.wait() == 0
 
 
 def test_names_that_a_terminal_cannot_show_do_not_stop_a_command(work: Path, tmp_path: Path) -> None:

@@ -120,3 +120,64 @@ def test_every_decision_is_explained(capsys: pytest.CaptureFixture[str], tmp_pat
     assert "bias specialised" in text
     assert "the range of sequential_conv2d_1_Relu__1, which it took over" in text
     assert "(x >> 3) * 468 >> 15 + -128" in text
+
+
+def test_profile_of_its_own_folder_comes_first(capsys: pytest.CaptureFixture[str], copy: Path) -> None:
+    """A recording's own profile, where the folder above has another one."""
+    shutil.move(copy.parent / "profile.yaml", copy / "profile.yaml")
+    (copy.parent / "profile.yaml").write_text("---\n- NodeOutputName:  other:0\n", encoding="utf-8")
+    status, _ = _crosscheck(capsys, copy)
+    assert status == 0
+
+
+def test_float_and_integer_outputs_are_compared_as_reals(capsys: pytest.CaptureFixture[str], copy: Path) -> None:
+    """A recorded float output is compared with what the int8 one stands for, and the difference is in its units."""
+    facts = json.loads((copy / "facts.json").read_text(encoding="utf-8"))
+    (place,) = [p for p in facts["placeholders"] if p["name"] == "output"]
+    scale, offset = place["type"]["scale"], place["type"]["offset"]
+    place["type"] = {"kind": "float", "dims": place["type"]["dims"]}
+    (copy / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    with np.load(copy / "io.npz") as arrays:
+        io = {name: arrays[name].copy() for name in arrays.files}
+    real = (io["output.output"].astype(np.float32) - offset) * np.float32(scale)
+    real[3, 1] += 0.25
+    np.savez(copy / "io.npz", **{**io, "output.output": real})
+    status, text = _crosscheck(capsys, copy, "--json")
+    found = json.loads(text)["outputs"]["output"]
+    assert status == 1
+    assert (found["mismatches"], found["unit"]) == (1, "real") and abs(found["largest"] - 0.25) < 1e-6
+
+
+def test_all_of_a_tree(capsys: pytest.CaptureFixture[str], copy: Path) -> None:
+    """--all: each recording is a row, with the first node kind that differs; a model that is missing is one too."""
+    shutil.copytree(copy, copy.with_name("symmetric"))
+    graph = json.loads((copy / "graph.json").read_text(encoding="utf-8"))
+    for node in graph["nodes"]:
+        if node["id"] == "_b_Conv__7":
+            node["fields"]["Result"]["scale"] *= 1.01
+    (copy / "graph.json").write_text(json.dumps(graph), encoding="utf-8")
+    shutil.copytree(copy, copy.parents[1] / "other" / "asymmetric")
+    assert main(["crosscheck", "--all", str(copy.parents[1]), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["configurations"] == {
+        "asymmetric": {"outputs": 1, "refused": 1},
+        "symmetric": {"strict": 1},
+        "all": {"outputs": 1, "refused": 1, "strict": 1},
+    }
+    assert [cause["cause"] for cause in found["causes"]] == [
+        "no ONNX or TFLite model beside the recording",
+        "Convolution: type",
+    ]
+    assert found["recordings"][0]["where"] == "_b_Conv__7"
+    assert main(["crosscheck", "--all", str(copy.parents[1])]) == 1
+    assert "Convolution: type" in capsys.readouterr().out
+
+
+def test_options_of_one_and_of_all(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What goes with one recording alone, or with a tree alone, is said; so is a tree without recordings."""
+    assert main(["crosscheck", "--all", str(tmp_path), "--model", "m.onnx"]) == 2
+    assert "--model" in capsys.readouterr().err
+    assert main(["crosscheck", str(GOLDEN)]) == 2
+    assert "--model: is missing" in capsys.readouterr().err
+    assert main(["crosscheck", "--all", str(tmp_path)]) == 2
+    assert "holds no recording" in capsys.readouterr().err

@@ -19,8 +19,8 @@ from tinyglow.operators.conv2d import Conv2D
 from tinyglow.passes.channel_ranges import channel_ranges
 from tinyglow.passes.dead_channels import drop_dead_channels, multiplications
 from tinyglow.pipeline import stations
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
+from tinyglow.quant.scheme import Scheme
 from tinyglow.testing import budget
 
 SCHEMES = [

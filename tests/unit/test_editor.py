@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tinyglow.errors import ModelError
 from tinyglow.ir.dump import dump_graph
-from tinyglow.ir.editor import GraphEditor, Namer, legal_name
+from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Output
+from tinyglow.ir.namer import Namer, legal_name
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.ir.verify import verify
 from tinyglow.operators.add import Add

@@ -14,7 +14,7 @@ from tests.helpers import Net, NetBuilder
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.operators.element_function import IntLookupTable
 from tinyglow.operators.element_table import ElementTable
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 
 Function = Callable[[NetBuilder, str], str]
 Exact = Callable[[Array], Array]

@@ -50,6 +50,8 @@ FUNCTIONS: dict[str, tuple[Callable[[Floats], Floats], Callable[[Doubles], Doubl
     "tanh": (float32.tanh, np.tanh, 1.33),
     "sigmoid": (float32.sigmoid, lambda x: 1 / (1 + np.exp(-x)), 1.81),
     "erf": (float32.erf, np.vectorize(math.erf, [float]), 1.40),
+    "sin": (float32.sin, np.sin, 2.6),
+    "cos": (float32.cos, np.cos, 2.6),
     "sqrt": (float32.sqrt, np.sqrt, 0.5),
     "floor": (float32.floor, np.floor, 0.0),
     "ceil": (float32.ceil, np.ceil, 0.0),

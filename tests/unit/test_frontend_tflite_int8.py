@@ -93,6 +93,7 @@ def test_the_graph_is_what_its_integers_stand_for(name: str, tmp_path: Path) -> 
         assert np.abs(meant - np.clip(real, low, high).reshape(meant.shape)).max() <= 6 * type_.quant.scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", int8_cases.MODELS)
 def test_models_of_mlperf_tiny(name: str, shared_model: Callable[[str], Path]) -> None:
     """The int8 reference models of MLPerf Tiny: LiteRT's classes, and its outputs to a few steps on noise."""
@@ -104,6 +105,7 @@ def test_models_of_mlperf_tiny(name: str, shared_model: Callable[[str], Path]) -
     assert np.array_equal(ours.reshape(theirs.shape).argmax(-1), theirs.argmax(-1))
 
 
+@pytest.mark.slow
 def test_mobilenet_as_nxps_own_glow_has_it(shared_model: Callable[[str], Path]) -> None:
     """On NXP's 16 inputs the outputs are those of its Cortex-M7 bundle, within the noise of other roundings."""
     recorded = np.load(shared_model("nxp_mobilenet/io.npz"))

@@ -15,7 +15,7 @@ from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Graph
 from tinyglow.operators.reshape import Reshape
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 
 Builder = Callable[[NetBuilder], str]
 
@@ -153,6 +153,9 @@ def _load(make: Builder, folder: Path, like_glow: bool) -> tuple[Graph, dict[str
 def test_rule_changes_no_result(make: Builder, like_glow: bool, tmp_path: Path) -> None:
     """The graph computes what onnx's reference does, in both forms."""
     graph, inputs, expected = _load(make, tmp_path, like_glow)
+    if graph.deviations:
+        assert make is bounds_that_do_not_meet
+        return
     for name, array in run_graph(graph, inputs).items():
         np.testing.assert_allclose(array, expected[graph.source_names[name]], rtol=1e-4, atol=1e-5)
 
@@ -166,9 +169,9 @@ def test_rule_leaves_the_fewest_operators(make: Builder, tmp_path: Path) -> None
 
 def test_glow_spells_a_normalization_out(tmp_path: Path) -> None:
     """After a fully connected layer Glow computes subtraction, root, division, product and sum."""
-    graph, _, _ = _load(norm_behind_dense, tmp_path, like_glow=True)
+    graph = _int8(norm_behind_dense, tmp_path, like_glow=True)
     kinds = [node.op.kind for node in graph.nodes]
-    assert kinds == ["Reshape", "FullyConnected", "Sub", "VarianceRoot", "Div", "Reshape", "Mul", "Add"]
+    assert kinds == ["Reshape", "FullyConnected", "Sub", "Quantize", "Div", "Reshape", "Mul", "Add"]
 
 
 def test_one_dimensional_convolution_is_one_of_height_one(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ LAYERS = (
     {"registry"},
     {"interp"},
     {"frontend", "images", "passes", "quant", "lowering"},
+    {"glow"},
     {"sim", "bundle"},
     {"pipeline"},
     {"tuning"},
@@ -37,6 +39,11 @@ OWNERS |= dict.fromkeys(["subprocess", "unicorn", "capstone", "elftools"], "sim"
 ALONE = "dev"  # imports no other room
 # It starts pip and the tools; random models are written, and run by onnx's own reference.
 GUESTS = {(ALONE, "subprocess"), ("testing", "onnx")}
+MOST_IMPORTS = 12  # of other modules of the room that a module is in
+MOST_LINES = 400
+# Only these rooms know kernels by name; the others ask the kernel's declaration.
+KNOW_KERNELS = {"kernels", "operators", "numerics", "testing"}
+_KERNEL_NAME = re.compile(r"tg_\w+_(?:s8|s16|f32)")
 
 
 def _imports(path: Path, package: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -75,6 +82,73 @@ def violations(root: Path) -> list[str]:
                 if target != room and HEIGHT[target] >= HEIGHT[room]:
                     found.append(f"{where}, which is not below it")
     return found
+
+
+def imports_of_own_room(root: Path) -> dict[str, set[str]]:
+    """For each module of the package in ``root``, the other modules of its room that it imports."""
+    modules = {path.relative_to(root).with_suffix("").parts for path in root.rglob("*.py")}
+    modules = {parts[:-1] if parts[-1] == "__init__" else parts for parts in modules}
+    found = {}
+    for path in sorted(root.rglob("*.py")):
+        inside = path.relative_to(root).with_suffix("").parts
+        own = set()
+        for _, name in _imports(path, ["tinyglow", *inside[:-1]]):
+            target = tuple(name[1:])
+            while target and target not in modules:
+                target = target[:-1]
+            if target[:1] == inside[:1] and target != inside:
+                own.add(".".join(target))
+        found[path.relative_to(root).as_posix()] = own
+    return found
+
+
+def test_no_module_knows_many_others_of_its_room(checkout: Path) -> None:
+    """A module that needs many others of its own room does too much itself."""
+    found = imports_of_own_room(checkout / "tinyglow")
+    assert max(map(len, found.values())) > 3  # something is counted
+    assert {path: own for path, own in found.items() if len(own) > MOST_IMPORTS} == {}
+
+
+def test_no_file_is_long(checkout: Path) -> None:
+    """Python, C, templates and pages: each file fits a reader's head."""
+    folders = ("tinyglow", "tests", "runtime_c", "templates", "boards", "docs", "examples")
+    endings = {".py", ".c", ".h", ".j2", ".toml", ".md"}
+    paths = [path for folder in folders for path in (checkout / folder).rglob("*") if path.suffix in endings]
+    lengths = {path.relative_to(checkout).as_posix(): len(path.read_text("utf-8").splitlines()) for path in paths}
+    assert len(lengths) > 500
+    assert {path: length for path, length in lengths.items() if length > MOST_LINES} == {}
+
+
+def kernels_named(root: Path) -> list[str]:
+    """Where a string of a module names a kernel though its room must not know any; docstrings may."""
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        if path.relative_to(root).parts[0] in KNOW_KERNELS:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        loose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        found += [
+            f"{path.relative_to(root)}:{node.lineno}: {node.value}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in loose
+            if _KERNEL_NAME.search(node.value)
+        ]
+    return found
+
+
+def test_no_other_room_names_kernels(checkout: Path) -> None:
+    """What the stations, the commands and the reports need of a kernel is in its declaration."""
+    assert kernels_named(checkout / "tinyglow") == []
+
+
+def test_planted_names_and_imports_are_found(tmp_path: Path) -> None:
+    """A kernel's symbol in a string of the pipeline, and one import too many."""
+    root = tmp_path / "tinyglow"
+    (root / "pipeline").mkdir(parents=True)
+    (root / "pipeline/a.py").write_text('"""tg_add_s8 may be named here."""\nX = ["tg_add_s8"]\n', encoding="utf-8")
+    assert kernels_named(root) == ["pipeline/a.py:2: tg_add_s8"]
+    (root / "pipeline/b.py").write_text("from tinyglow.pipeline import a\nfrom tinyglow.pipeline.a import X\n", "utf-8")
+    assert imports_of_own_room(root)["pipeline/b.py"] == {"pipeline.a"}
 
 
 def test_imports_run_downward(checkout: Path) -> None:

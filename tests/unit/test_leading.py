@@ -12,7 +12,8 @@ from tests.helpers import Net, NetBuilder
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme, settle
+from tinyglow.quant.quantizer import settle
+from tinyglow.quant.scheme import Scheme
 
 _MEAN, _STD = np.array([1013.0, 22.0, 0.05, 45000.0]), np.array([8.0, 5.0, 0.02, 12000.0])
 _ARITHMETIC = {"Add", "Sub", "Mul", "Div", "ElementTable"}

@@ -263,6 +263,22 @@ def test_quantize_takes_halves_to_even(half: int, exponent: int, offset: int) ->
     assert int(glow.quantize(x, 2.0**exponent, offset)[0]) == min(max(even, -128), 127)
 
 
+@budget(1000)
+@given(
+    steps=st.integers(-300, 300).map(lambda half: half / 2) | st.floats(-400, 400),
+    nudge=st.integers(-3, 3),
+    inverse=scales(-10, 20),
+    offset=offsets(),
+)
+def test_fused_quantization_rounds_once(steps: float, nudge: int, inverse: float, offset: int) -> None:
+    """x * inverse + offset is exact before it is rounded to float32, also beside the middle of two steps."""
+    x = np.array([(steps - offset) / inverse], np.float32)
+    x = (x.view(np.int32) + nudge).view(np.float32) if x[0] != 0 else x
+    exact = Fraction(float(x[0])) * Fraction(inverse) + offset
+    expected = _rounded_half_even(_float32(exact))
+    assert int(glow.quantize_fused(x, inverse, offset)[0]) == min(max(expected, -128), 127)
+
+
 @pytest.mark.parametrize("dtype", ["int8", "int32"])
 @pytest.mark.parametrize("offset", [-128, 0, 127])
 def test_quantize_of_what_is_no_ordinary_number(dtype: str, offset: int) -> None:

@@ -12,7 +12,7 @@ import tinyglow
 from tests.helpers import Net, NetBuilder, conv_net, nets
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Graph
-from tinyglow.pipeline.stations import Dump
+from tinyglow.pipeline.dump import Dump
 from tinyglow.testing import budget
 
 

@@ -17,8 +17,9 @@ from tests.helpers import Net, conv_net, nets, run_cli
 from tinyglow import resources
 from tinyglow.bundle.header import bundle_info
 from tinyglow.errors import ToolError
+from tinyglow.ir.c_struct import struct_bytes
 from tinyglow.ir.graph import Graph
-from tinyglow.ir.kernel import Kernel, struct_bytes
+from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import Optimize, Target, Variant, choose_for, smallest_kernels
 from tinyglow.kernels.convolution.conv2d import CONV2D
@@ -29,7 +30,7 @@ from tinyglow.lowering.traffic import call_traffic
 from tinyglow.pipeline.budget import lower_within
 from tinyglow.pipeline.execute import bundle_sizes
 from tinyglow.pipeline.fit import sample_inputs
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.registry import KERNELS
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.targets.boards import HOST, Board, load_board
@@ -67,6 +68,7 @@ def kws() -> Graph:
     return _quantized("kws_dscnn")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", SMALL)
 def test_bundles_are_a_quarter_smaller_than_glows(model: str) -> None:
     """Linked for the Cortex-M0+, with Glow's profile; the answers are those of the program made for speed."""
@@ -80,6 +82,7 @@ def test_bundles_are_a_quarter_smaller_than_glows(model: str) -> None:
         assert np.array_equal(answers, fast[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("core", [M0, "cortex-m7"])
 def test_packing_pays(kws: Graph, core: str) -> None:
     """On each core the bundle with packed weights is smaller than the one without, and that than one for speed."""
@@ -116,7 +119,7 @@ def test_a_scale_for_each_channel_is_packed_too() -> None:
 def _estimate(program: Program) -> int:
     """Bytes of constants, parameters and kernels, as far as these have a known size."""
     kernels = {call.kernel.symbol: call.kernel.code_bytes for call in program.calls}
-    structs = sum(struct_bytes(call.kernel.params) for call in program.calls)
+    structs = sum(struct_bytes(call.kernel) for call in program.calls)
     return program.sizes[Region.CONSTANT] + structs + sum(kernels.values())
 
 
@@ -132,7 +135,7 @@ def test_packing_never_takes_more(net: Net) -> None:
 
 
 def _variant(kernel: Kernel, constants: int, scratch: int = 0) -> Variant:
-    return Variant(kernel.symbol, 0, constants - struct_bytes(kernel.params), lambda: None, 0, scratch, (kernel,))
+    return Variant(kernel.symbol, 0, constants - struct_bytes(kernel), lambda: None, 0, scratch, (kernel,))
 
 
 def test_nodes_share_the_code_of_kernels() -> None:
@@ -191,7 +194,7 @@ def test_no_other_goal_packs_or_shrinks(tmp_path: Path) -> None:
         assert not [name for name, text in files.items() if "packed" in name or b"tg_small_begin" in text]
     files = tinyglow.emit(tinyglow.lower(quantized, target=SIZE), tmp_path / "bundle")
     sources = [name for name in files if name.endswith(".c")]
-    assert all(files[name].startswith(b'#include "tg_small_begin.h"') for name in sources)
+    assert all(b'*/\n#include "tg_small_begin.h"\n' in files[name] for name in sources)
     assert "tg_conv2d_packed_s8.c" in sources
 
 
@@ -209,6 +212,7 @@ def test_declared_sizes_of_code_are_near_the_real_ones(symbol: str, tmp_path: Pa
     assert load_image(elf).sizes.text == pytest.approx(kernel.code_bytes, rel=0.1)
 
 
+@pytest.mark.slow
 def test_compile_says_what_packing_saves(tmp_path: Path) -> None:
     """The bytes of weights and biases before and after, and of how many layers."""
     model = [MODELS / "kws_dscnn.onnx", "--profile", MODELS / "kws_dscnn.profile.yaml", "--board", M0]

@@ -15,7 +15,7 @@ from tinyglow.ir.graph import Graph
 from tinyglow.pipeline.fidelity import output_fidelity
 from tinyglow.pipeline.validate import profile_warnings
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.quant.warnings import Evidence, Finding, warnings_of
 
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tinyglow import resources
+from tinyglow.bundle.buffers import comment, label, listed
 from tinyglow.bundle.c_names import is_taken
 from tinyglow.bundle.header import BundleInfo, bundle_info, write_header
-from tinyglow.bundle.kernel_header import kernel_header
+from tinyglow.bundle.kernel_header import kernel_headers
 from tinyglow.bundle.kernel_source import kernel_source
 from tinyglow.bundle.options import UTILS, BundleOptions
-from tinyglow.bundle.render import for_size, hex_float, render
+from tinyglow.bundle.render import for_size, hex_float, render, stamped
 from tinyglow.errors import InputError, Problem
-from tinyglow.ir.editor import legal_name
+from tinyglow.ir.c_struct import struct_fields
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import CTYPES, Kernel, Operand, Params, Role
+from tinyglow.ir.kernel import MEMORY_CTYPES, Kernel, Operand, Params, Role
+from tinyglow.ir.namer import legal_name
 from tinyglow.ir.program import MEMORIES, Buffer, KernelCall, Program, Region
 from tinyglow.numerics.glow import Requant
 
@@ -87,10 +88,10 @@ def _expression(operand: Operand, buffer: Buffer, number: int) -> str:
     if operand.role is Role.CODE:
         return _function(number)
     const = "const " if operand.role is Role.IN else ""
-    address = f"({buffer.region.value} + {buffer.offset})"
+    address = f"({buffer.region.value} + {label(buffer)})"
     # Offsets are aligned; the way through void says so to the compiler.
     through = f"({const}void *)" if operand.dtype != "int8" else ""
-    return f"({const}{CTYPES[operand.dtype]} *){through}{address}"
+    return f"({const}{MEMORY_CTYPES[operand.dtype]} *){through}{address}"
 
 
 def _call(call: KernelCall, program: Program, number: int) -> dict[str, Any]:
@@ -100,33 +101,26 @@ def _call(call: KernelCall, program: Program, number: int) -> dict[str, Any]:
     ]
     if call.scratch:
         scratch = program.buffers[call.scratch]
-        address = f"(int32_t *)(void *)({scratch.region.value} + {scratch.offset})"
+        address = f"(tg_i32 *)(void *)({scratch.region.value} + {label(scratch)})"
         arguments.append({"name": "scratch", "expression": address})
     data = [program.buffers[name].data for name in call.operands]
     return {
         "origin": call.origin,
+        "layers": comment(call.layers),
         "functions": functions(call.kernel, call.params, data, _function(number)),
         "symbol": call.kernel.symbol,
         "params_ctype": call.kernel.params_ctype,
-        "params": [(f.name, _literal(getattr(call.params, f.name))) for f in dataclasses.fields(call.params)],
+        "params": [(name, _literal(getattr(call.params, name))) for name, _ in struct_fields(call.kernel)],
         "operands": arguments,
     }
 
 
-def _in_memory(program: Program) -> list[Buffer]:
-    return [buffer for buffer in program.buffers.values() if buffer.region in MEMORIES]
-
-
 def _source(program: Program, traced: bool) -> str:
     used = {program.buffers[name].region for call in program.calls for name in call.buffers}
-    buffers = [
-        {"region": b.region.value, "offset": b.offset, "name": b.name, "type": str(b.type)}
-        for b in sorted(_in_memory(program), key=lambda b: (list(Region).index(b.region), b.offset, b.name))
-    ]
     text = render(
         "network.c.j2",
         net=program.name,
-        buffers=buffers,
+        memories=listed(program),
         calls=[_call(call, program, number) for number, call in enumerate(program.calls, 1)],
         unused_regions=[region.value for region in MEMORIES if region not in used],
         tcm=Region.TCM in used,
@@ -141,8 +135,8 @@ def _includes(text: str) -> list[str]:
 
 def _runtime_files(kernels: list[Kernel], compact: bool) -> dict[str, str]:
     """The kernels' sources and all headers they include, by file name."""
-    files = {"tg_kernels.h": kernel_header(kernels)}
-    texts = [files["tg_kernels.h"]]
+    files = kernel_headers(kernels)
+    texts = list(files.values())
     for kernel in kernels:
         name, text = PurePosixPath(kernel.c_file).name, kernel_source(kernel)
         files[name] = for_size(text) if compact else text
@@ -190,4 +184,5 @@ def bundle_files(
         **_runtime_files(list(kernels.values()), program.compact),
         **_extras(info, options),
     }
-    return {**{key: text.encode("utf-8") for key, text in sorted(texts.items())}, f"{name}.weights.bin": weights}
+    written = {key: stamped(text) if key.endswith((".c", ".h", ".S")) else text for key, text in sorted(texts.items())}
+    return {**{key: text.encode("utf-8") for key, text in written.items()}, f"{name}.weights.bin": weights}

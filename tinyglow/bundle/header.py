@@ -16,7 +16,11 @@ from tinyglow.ir.kernel import CTYPES
 from tinyglow.ir.program import Buffer, Program, Region
 from tinyglow.ir.types import QuantParams, TensorType
 
-_DTYPES = {"float": "float32", "i8": "int8", "i16": "int16", "i32": "int32", "index64": "int64"}
+_DTYPES = {"float": "float32", "i8": "int8", "i16": "int16", "i32": "int32"} | {
+    "index32": "int32",
+    "index64": "int64",
+    "bool": "bool",
+}
 _MOST_PADDING = 40  # of a column of names: every line would grow with the longest
 _MACROS = {"CONSTANT_MEM_SIZE": "constant", "MUTABLE_MEM_SIZE": "mutable", "ACTIVATIONS_MEM_SIZE": "activations"}
 
@@ -114,7 +118,8 @@ class Described:
     limits: tuple[int, int] | None
 
 
-_CTYPES = {**CTYPES, "int64": "int64_t"}  # the indices of ArgMax, which no kernel takes as they are
+# The indices of ArgMax, which no kernel takes as they are, and truth values, which kernels take as bytes.
+_CTYPES = {**CTYPES, "int64": "int64_t", "bool": "uint8_t"}
 _LIMITS = {"int8": (-128, 127), "int16": (-32768, 32767)}
 _DESCRIBING = ("TYPE", "COUNT", "BYTES", "RANK", "SHAPE", "SCALE", "OFFSET", "QUANTIZE", "DEQUANTIZE")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MOST_BYTES = 16_000_000
-_CALL = re.compile(r"/\* \d+\. (?P<origin>[^\n]*?) \*/\s*(?P<function>[A-Za-z_]\w*)\(")
+_CALL = re.compile(r"/\* \d+\. (?P<origin>[^\n:]*)(?:: [^\n]*)? \*/\s*(?P<function>[A-Za-z_]\w*)\(")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from tinyglow.bundle.c_text import faults_of_bytes, faults_of_c
 from tinyglow.bundle.kernel_source import kernel_source
 from tinyglow.bundle.manifest import MANIFEST, read_manifest, read_part
 from tinyglow.bundle.options import UTILS
-from tinyglow.bundle.render import for_size
+from tinyglow.bundle.render import for_size, stamped
 from tinyglow.errors import InputError, Problem, reason
 from tinyglow.registry import WITH_EPILOGUES
 
@@ -155,4 +155,5 @@ def _is_ours(name: str, data: bytes) -> bool:
     texts = [place.read_text(encoding="utf-8") for place in places if place.is_file()]
     made = WITH_EPILOGUES.get(name.removesuffix(".c"))
     texts += [kernel_source(made)] if made else []
-    return any(data in (text.encode("utf-8"), for_size(text).encode("utf-8")) for text in texts)
+    forms = [form for text in texts for form in (stamped(text), stamped(for_size(text)))]
+    return any(data == form.encode("utf-8") for form in forms)

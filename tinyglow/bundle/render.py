@@ -8,6 +8,7 @@ from __future__ import annotations
 import jinja2
 
 from tinyglow import resources
+from tinyglow.resources import VERSION
 
 
 def render(template: str, **context: object) -> str:
@@ -41,6 +42,11 @@ def hex_float(value: float) -> str:
     """``value`` as a C99 hexadecimal constant without trailing zeros: exact, and read back by ``float.fromhex``."""
     mantissa, exponent = value.hex().split("p")
     return f"{mantissa.rstrip('0').rstrip('.')}p{exponent}" if "." in mantissa else value.hex()
+
+
+def stamped(text: str) -> str:
+    """A C file of a bundle with its license, and the version that wrote it, in the first two lines."""
+    return f"/* SPDX-License-Identifier: Apache-2.0 */\n/* tinyglow {VERSION} */\n{text}"
 
 
 def for_size(text: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tinyglow.ir.program import Program
     from tinyglow.ir.target import Target
     from tinyglow.quant.profile import Profile
-    from tinyglow.quant.quantizer import Scheme
+    from tinyglow.quant.scheme import Scheme
     from tinyglow.targets.boards import Board
 
 
@@ -125,13 +125,14 @@ def read_source(arguments: argparse.Namespace) -> Graph:
     from tinyglow.frontend.read import load_model
     from tinyglow.frontend.request import Request
 
-    request = Request(defines(arguments), input_shapes(arguments), tuple(arguments.output_name))
+    like_glow = arguments.graph == "glow"
+    request = Request(defines(arguments), input_shapes(arguments), tuple(arguments.output_name), like_glow)
     return load_model(arguments.model, default_name(Path(arguments.model)), request)
 
 
 def dump_of(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]  # the type would import the pipeline
     """Where the stations write their results, from --dump."""
-    from tinyglow.pipeline.stations import Dump
+    from tinyglow.pipeline.dump import Dump
 
     folder = getattr(arguments, "dump", None)
     return Dump(Path(folder) if folder else None)
@@ -139,8 +140,8 @@ def dump_of(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]  # t
 
 def scheme_of(arguments: argparse.Namespace) -> Scheme:
     """How to quantize, from the options of ``add_scheme``."""
-    from tinyglow.quant.quantizer import Scheme
     from tinyglow.quant.schema import Schema
+    from tinyglow.quant.scheme import Scheme
 
     return Scheme(
         schema=Schema(arguments.schema),
@@ -206,7 +207,7 @@ def applicable(scheme: Scheme, graph: Graph) -> Scheme | None:
     """The scheme, or None for a model that is quantized already; says which options mean nothing then."""
     from dataclasses import fields
 
-    from tinyglow.quant.quantizer import Scheme
+    from tinyglow.quant.scheme import Scheme
 
     if not graph.is_quantized:
         return scheme

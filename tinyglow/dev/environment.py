@@ -78,11 +78,23 @@ class Environment:
 
     def run(self, *arguments: str) -> int:
         """Run the environment's Python in the checkout, with this terminal; returns the exit status."""
-        return subprocess.run([str(self.python), *arguments], cwd=ROOT, env=_variables(), check=False).returncode
+        return subprocess.run([str(self.python), *arguments], cwd=ROOT, env=self._variables(), check=False).returncode
 
     def _start(self, command: Sequence[str], complaint: str) -> None:
-        if subprocess.run(command, cwd=ROOT, env=_variables(), stdin=subprocess.DEVNULL, check=False).returncode:
+        done = subprocess.run(command, cwd=ROOT, env=self._variables(), stdin=subprocess.DEVNULL, check=False)
+        if done.returncode:
             raise SetupError(complaint)
+
+    def _variables(self) -> dict[str, str]:
+        """This process's variables, but for those that would let in what is not locked.
+
+        Who wants no compiled files beside the sources has them in the environment: without any, each of the processes
+        that the tests start would compile every file anew.
+        """
+        variables = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+        if variables.pop("PYTHONDONTWRITEBYTECODE", ""):
+            variables["PYTHONPYCACHEPREFIX"] = str(self.folder / "pycache")
+        return variables
 
     def _maker(self) -> str:
         return f"Python {sys.version} of {Path(sys.base_prefix).resolve()} in {self.folder}"
@@ -100,8 +112,3 @@ class Environment:
 
     def _write(self, state: Mapping[str, str]) -> None:
         self._stamp.write_text(json.dumps(state, indent=1), encoding="utf-8")
-
-
-def _variables() -> dict[str, str]:
-    """This process's variables, but for those that would let in what is not locked."""
-    return {name: value for name, value in os.environ.items() if name not in _FOREIGN}

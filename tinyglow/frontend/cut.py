@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.names import shown
-from tinyglow.ir.editor import legal_name
+from tinyglow.ir.namer import legal_name
 
 _MOST_SHOWN = 8
 

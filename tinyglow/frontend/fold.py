@@ -23,6 +23,7 @@ class _Scratch:
         self.importer = importer
         self.editor = GraphEditor("", importer.editor.namer.copy())
         self.results: dict[str, Value] = {}
+        self.like_glow = False
 
     def value(self, name: str) -> Value:
         return self.importer.value(name)

@@ -46,8 +46,9 @@ def fault_of_shape(shape: Sequence[int]) -> str:
 class ModelImport:
     """One model on its way into a graph: ``ir.op.Importer``, with the problems found on the way."""
 
-    def __init__(self, editor: GraphEditor, file_bytes: int) -> None:
+    def __init__(self, editor: GraphEditor, file_bytes: int, like_glow: bool = False) -> None:
         self.editor = editor
+        self.like_glow = editor.like_glow = like_glow
         self._room = _GROWTH * file_bytes + _SMALL
         self.problems: list[Problem] = []
         self.values: dict[str, Value] = {}
@@ -80,7 +81,7 @@ class ModelImport:
         if (fault := fault_of_shape(value.type.shape)) and not empty:
             raise UnsupportedError(f"a result of shape {list(value.type.shape)}", fault)
         type_ = value.type
-        if type_.dtype in ("int8", "int16", "int32") and type_.quant is None and type_.channel_quant is None:
+        if type_.dtype in ("int8", "int16") and type_.quant is None and type_.channel_quant is None:
             declared = self.declared(name)
             expected = "int8 with scale and offset, as its inputs have"
             raise UnsupportedError(f"a result that the file declares to be {declared.dtype}", expected)
@@ -132,5 +133,5 @@ class ModelImport:
         for node in graph.nodes:
             types = [graph.type_of(name) for name in node.inputs]
             constant = all(graph.values[name].data is not None for name in node.inputs)
-            if not constant and any(type_.dtype == "int64" for type_ in types):
+            if not constant and not node.op.takes_indices and any(type_.dtype in ("int64", "int32") for type_ in types):
                 self.problems.append(Problem(f"node {node.origin!r}", "computes on integers", "floats"))

@@ -26,8 +26,9 @@ from tinyglow.frontend.onnx_qoperator import Surroundings, expand, is_qoperator
 from tinyglow.frontend.onnx_quantized import FORMS, Integers, QuantizedTensors
 from tinyglow.frontend.onnx_tensors import SMALL_INTEGERS, Tensors, type_name
 from tinyglow.frontend.request import AS_IN_FILE, Request
-from tinyglow.ir.editor import RESERVED, GraphEditor, Namer, legal_name
+from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.namer import RESERVED, Namer, legal_name
 from tinyglow.ir.op import Attribute, SourceNode, UnsupportedError
 from tinyglow.operators.rescale import Rescale
 from tinyglow.registry import ONNX_OPS
@@ -93,7 +94,9 @@ class _Import(ModelImport):
         self.integral: set[str] = set()  # values that are UINT8 in the model, and float here
         names = [node.name or node.output[0] for node in model.graph.node if node.output]
         names += [tensor.name for tensor in model.graph.initializer]
-        super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize())
+        # Glow imports no network that comes quantized so.
+        like_glow = request.like_glow and not any("QuantizeLinear" in node.op_type for node in model.graph.node)
+        super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize(), like_glow)
         self._defined: set[str] = set()
         self._made: set[str] = {name for node in model.graph.node for name in node.output}
         self.quantized = QuantizedTensors(self.editor)

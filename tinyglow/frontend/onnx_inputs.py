@@ -12,7 +12,7 @@ from tinyglow.frontend.importing import fault_of_shape
 from tinyglow.frontend.names import shown
 from tinyglow.frontend.onnx_tensors import FLOATS, type_name
 from tinyglow.frontend.request import Request
-from tinyglow.ir.editor import legal_name
+from tinyglow.ir.namer import legal_name
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.ir.types import QuantParams, Shape, TensorType
 

@@ -17,11 +17,13 @@ class Request:
         shapes: Shapes of inputs, by the model's names.
         outputs: Values that the network gives instead of its own outputs, by the model's names. What only feeds the
             outputs after them is left out.
+        like_glow: Whether to make the nodes that Glow's importer makes, in its order and under its names.
     """
 
     define: Mapping[str, int] = field(default_factory=dict)
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
+    like_glow: bool = False
 
 
 AS_IN_FILE = Request()

@@ -29,8 +29,9 @@ from tinyglow.frontend.request import AS_IN_FILE, Request
 from tinyglow.frontend.tflite_dilated import fold_dilated
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
 from tinyglow.frontend.tflite_schema import defaults
-from tinyglow.ir.editor import RESERVED, GraphEditor, Namer, legal_name
+from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Declared, Graph, Value
+from tinyglow.ir.namer import RESERVED, Namer, legal_name
 from tinyglow.ir.op import SourceNode, UnsupportedError
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
 from tinyglow.registry import TFLITE_OPS
@@ -41,6 +42,7 @@ _PLAIN = {
     "FLOAT16": ("float32", "<f2"),
     "INT32": ("int64", "<i4"),
     "INT64": ("int64", "<i8"),
+    "BOOL": ("bool", "?"),
 }
 # The same, and what is taken off each element and offset, of what is quantized (Glow's -tflite-uint8-to-int8).
 _QUANTIZED = {"INT8": ("int8", "<i1", 0), "UINT8": ("int8", "<u1", 128), "INT32": ("int32", "<i4", 0)}
@@ -64,7 +66,8 @@ class _Import(ModelImport):
         self.bound: set[str] = set()  # names of values that stand for a tensor of the file
         self.nodes = [self._source(operator) for operator in model.operators]
         namer = Namer(original=[node.name for node in self.nodes], used=RESERVED)
-        super().__init__(GraphEditor(name, namer), model.file_bytes)
+        is_float = all(tensor.quantization is None or tensor.dtype not in _QUANTIZED for tensor in model.tensors)
+        super().__init__(GraphEditor(name, namer), model.file_bytes, request.like_glow and is_float)
 
     def declared(self, name: str) -> TensorType:
         """``ir.op.Importer.declared``."""
@@ -143,13 +146,15 @@ class _Import(ModelImport):
 
     def _placeholder(self, name: str, type_: TensorType) -> Value:
         """An input, float or int8 as the file has it; uint8 becomes int8."""
-        if type_.dtype not in ("float32", "int8") or type_.channel_quant is not None:
-            raise UnsupportedError(
-                f"is an input of type {self.tensors[name].dtype}", "float32, int8 or uint8, one scale"
-            )
-        is_uint8 = type_.quant is not None and self.tensors[name].dtype == "UINT8"
+        stored = self.tensors[name].dtype
+        is_index = stored == "INT32" and type_.quant is None and type_.channel_quant is None
+        if not is_index and (type_.dtype not in ("float32", "int8", "bool") or type_.channel_quant is not None):
+            expected = "float32, int8 or uint8 with one scale, truth values, or int32 indices"
+            raise UnsupportedError(f"is an input of type {stored}", expected)
+        is_uint8 = type_.quant is not None and stored == "UINT8"
         pixels = replace(type_.quant, offset=type_.quant.offset + 128) if type_.quant and is_uint8 else None
-        value = self.editor.placeholder(name, TensorType(type_.shape), pixels)
+        dtype = "int32" if is_index else "bool" if type_.dtype == "bool" else "float32"
+        value = self.editor.placeholder(name, TensorType(type_.shape, dtype), pixels)
         return self.editor.declare(value.name, Declared(type_.dtype, type_.quant) if type_.quant else None)
 
     def _constant(self, name: str, tensor: FileTensor) -> None:
@@ -183,6 +188,9 @@ class _Import(ModelImport):
         if is_quantized and not needed:
             raise UnsupportedError(f"is empty: its shape is {list(tensor.shape)}", "weights")
         data = raw.view(stored).reshape(tensor.shape)
+        if type_.dtype == "bool":
+            self.values[name] = self.editor.constant(name, data)
+            return
         if not is_quantized:
             self.add_constant(name, data)
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -13,26 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinyglow.ir.graph import Array, Declared, Graph, Node, Output, Value
+from tinyglow.ir.joined import Joined
+from tinyglow.ir.namer import Namer
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics.names import GLOW
 
 if TYPE_CHECKING:
     from tinyglow.ir.op import Op
-
-
-# Names of the header's own macros, which a placeholder of the same name would redefine.
-_SIZES = ("CONSTANT_MEM_SIZE", "MUTABLE_MEM_SIZE", "ACTIVATIONS_MEM_SIZE", "TCM_MEM_SIZE")
-RESERVED = (*_SIZES, "MEM_ALIGN", "CONSTANT_MEM_TYPE")
-
-
-def legal_name(name: str) -> str:
-    """A name as a C identifier, made as Glow does it (Glow, lib/Support/Support.cpp, legalizeName).
-
-    Every character but ASCII letters, digits and underscores becomes an underscore. A leading digit or an empty name
-    gets an "A" in front.
-    """
-    legal = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    return legal if legal and not legal[0].isdigit() else "A" + legal
 
 
 _FOLDED = "_constfold"
@@ -41,39 +28,6 @@ _FOLDED = "_constfold"
 def _content(data: Array) -> tuple[object, ...]:
     """Equal for equal arrays of one type; both zeros are one."""
     return (data.shape, data.dtype.str, (data + data.dtype.type(0)).tobytes())
-
-
-class Namer:
-    """Unique names, numbered as Glow numbers them (Glow, lib/Graph/Graph.cpp, Module::uniqueName).
-
-    A name that is taken gets the suffix ``__N`` with the smallest free N >= 1. It replaces a suffix that the name
-    already has, unless the model file itself has the name with it. Names are never given back.
-    """
-
-    def __init__(self, original: Iterable[str] = (), used: Iterable[str] = ()) -> None:
-        self.original = {legal_name(name) for name in original}
-        self.used = set(used)
-        self._next: dict[str, int] = {}
-
-    def copy(self) -> Namer:
-        """Another namer with the same names."""
-        namer = Namer()
-        namer.original, namer.used, namer._next = set(self.original), set(self.used), dict(self._next)
-        return namer
-
-    def unique(self, name: str) -> str:
-        """A C-legal name made of ``name`` that is not used yet; it is used from now on."""
-        legal = legal_name(name)
-        if legal not in self.used:
-            self.used.add(legal)
-            return legal
-        prefix = legal if legal in self.original else re.sub(r"__[0-9]+$", "", legal)
-        number = self._next.get(prefix, 1)
-        while f"{prefix}__{number}" in self.used:
-            number += 1
-        self._next[prefix] = number + 1
-        self.used.add(f"{prefix}__{number}")
-        return f"{prefix}__{number}"
 
 
 class GraphEditor:
@@ -92,31 +46,44 @@ class GraphEditor:
         self.derived: set[str] = set()
         self.pixels: dict[str, QuantParams] = {}
         self.numerics = GLOW
+        self.joined = Joined({})
+        self.like_glow = False
+        self.deviations: dict[str, str] = {}
         self._nodes: dict[str, Node] = {}
         self._producer: dict[str, str] = {}
         self._users: dict[str, dict[str, None]] = {}
 
     @classmethod
-    def of(cls, graph: Graph) -> GraphEditor:
-        """An editor that starts from ``graph``."""
+    def after(cls, graph: Graph, namer: Namer) -> GraphEditor:
+        """An editor without nodes and values, for a graph that does the work of ``graph``."""
+        editor = cls(graph.name, namer)
+        editor.source_names = dict(graph.source_names)
+        editor.pixels = dict(graph.pixels)
+        editor.numerics = graph.numerics
+        editor.joined = Joined(graph.joined)
+        editor.like_glow, editor.deviations = graph.like_glow, dict(graph.deviations)
+        return editor
+
+    @classmethod
+    def of(cls, graph: Graph, as_made: bool = False) -> GraphEditor:
+        """An editor that starts from ``graph``; with ``as_made`` its nodes are in the order in which they were made."""
         used = {*graph.used_names, *graph.values, *(node.name for node in graph.nodes)}
-        editor = cls(graph.name, Namer(graph.original_names, used))
+        editor = cls.after(graph, Namer(graph.original_names, used))
         editor.values = dict(graph.values)
         for value in graph.values.values():
             editor._note_folded(value)
         editor.inputs = list(graph.inputs)
         for output in graph.outputs:
             editor.set_output(output)
-        editor.source_names = dict(graph.source_names)
         editor.derived = set(graph.derived)
-        editor.pixels = dict(graph.pixels)
-        editor.numerics = graph.numerics
-        for node in graph.nodes:
+        order = {name: index for index, name in enumerate(graph.made)} if as_made else {}
+        for node in sorted(graph.nodes, key=lambda node: order.get(node.name, len(order))):
             editor._attach(node)
         return editor
 
     def _attach(self, node: Node) -> None:
         self._nodes[node.name] = node
+        self.joined.note(node.name, node.origin)
         for name in node.inputs:
             self._users.setdefault(name, {})[node.name] = None
         for name in node.outputs:
@@ -218,6 +185,18 @@ class GraphEditor:
 
     # asking
 
+    def nodes_from(self, position: int) -> list[Node]:
+        """The nodes from the one at ``position`` on, in the order in which they were made."""
+        return list(itertools.islice(self._nodes.values(), position, None))
+
+    def node(self, name: str) -> Node | None:
+        """The node of that name, if there is one."""
+        return self._nodes.get(name)
+
+    def uses(self, value: str) -> int:
+        """How often a value is read, outputs of the network included."""
+        return sum(node.inputs.count(value) for node in self.users(value)) + self._saved[value]
+
     @property
     def outputs(self) -> tuple[Output, ...]:
         """The outputs in their order."""
@@ -265,8 +244,7 @@ class GraphEditor:
 
     def has_one_use(self, value: str) -> bool:
         """Whether a value is read once in all, outputs of the network included."""
-        uses = sum(node.inputs.count(value) for node in self.users(value))
-        return uses + self._saved[value] == 1
+        return self.uses(value) == 1
 
     def folded_like(self, data: Array) -> list[Value]:
         """The constants called ``..._constfold`` that were made with equal data, in their order."""
@@ -289,6 +267,9 @@ class GraphEditor:
         """
         renamed = {old: name for old, name in new.items() if old != name}
         for old, name in renamed.items():
+            before, after = self.producer(name), self.producer(old)
+            if before is not None and after is not None and not self._lives_on(after):
+                self.joined.join(before.origin, [before.origin, after.origin])
             if self.values[name].declared is None and self.values[old].declared is not None:
                 self.declare(name, self.values[old].declared)
         for node in {node.name: node for old in renamed for node in self.users(old)}.values():
@@ -314,6 +295,12 @@ class GraphEditor:
     def set_inputs(self, node: Node, inputs: tuple[str, ...]) -> Node:
         """Other inputs for a node. Returns the new node."""
         return self._replace(node, replace(node, inputs=inputs))
+
+    def _lives_on(self, node: Node) -> bool:
+        """Whether another node in use stems from the same node of the model file: ``node`` was only moved."""
+        names = [name for name in self.joined.nodes_of(node.origin) if name in self._nodes and name != node.name]
+        same = [self._nodes[name] for name in names]
+        return any(self.users(name) or self.is_output(name) for other in same for name in other.outputs)
 
     def remove_if_unused(self, node: Node) -> None:
         """Forget ``node`` if nothing uses its results, so that later rules do not count it as a user."""
@@ -354,6 +341,10 @@ class GraphEditor:
             frozenset(self.namer.original),
             MappingProxyType(dict(self.pixels)),
             self.numerics,
+            MappingProxyType(self.joined.of({node.origin for node in order})),
+            tuple(name for name, node in self._nodes.items() if live.intersection(node.outputs)),
+            self.like_glow,
+            MappingProxyType(dict(self.deviations)),
         )
 
     def _live_nodes(self) -> list[Node]:

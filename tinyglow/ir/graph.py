@@ -107,6 +107,11 @@ class Graph:
         pixels: The inputs that are uint8 in the model file, by name, and what an element stands for there:
             scale * (element - offset).
         numerics: Whose rounding the integers have: a name of ``numerics.names``.
+        joined: For a node of the model file, by ``Node.origin``: all nodes of the file whose work is done by what
+            stems from it, in their order, but none that other nodes stem from. Without an entry it is that node alone.
+        made: Names of the nodes in the order in which they were made. Glow's passes take them in this order.
+        like_glow: Whether its nodes are those that Glow has.
+        deviations: What Glow computes otherwise than the model says, by the model's nodes.
     """
 
     name: str
@@ -120,6 +125,26 @@ class Graph:
     original_names: frozenset[str] = frozenset()
     pixels: Mapping[str, QuantParams] = field(default_factory=dict)
     numerics: str = GLOW
+    joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    made: tuple[str, ...] = ()
+    like_glow: bool = False
+    deviations: Mapping[str, str] = field(default_factory=dict)
+
+    def layers_of(self, node: Node) -> tuple[str, ...]:
+        """The nodes of the model file whose work ``node`` does, in their order.
+
+        If several nodes stem from one, the layer among them has those that were joined with it.
+
+        Args:
+            node: A node of this graph.
+
+        Returns:
+            Their names.
+        """
+        same = [other for other in self.nodes if other.origin == node.origin]
+        layer = next((other for other in same if other.op.bias_operand is not None), same[-1])
+        alone = (node.origin,) if node.origin else ()
+        return self.joined.get(node.origin, alone) if node is layer else alone
 
     @property
     def is_declared(self) -> bool:

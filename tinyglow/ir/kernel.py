@@ -32,13 +32,13 @@ F32 = Annotated[float, "float"]
 Work = Mapping[str, float]
 
 CTYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
+# The same as elements of a bundle's memories, which are arrays of bytes (``tg_core.h``).
+MEMORY_CTYPES = {"int8": "int8_t", "int16": "tg_i16", "int32": "tg_i32", "float32": "tg_f32"}
 REQUANT_CTYPE = "tg_requant"
 _LIMITS = {
     **{f"int{bits}_t": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)},
     **{f"uint{bits}_t": (0, 2**bits - 1) for bits in (8, 16, 32)},
 }
-_ALIGNMENTS = {"int8_t": 1, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4, "float": 4}
-_ALIGNMENTS[REQUANT_CTYPE] = 4
 
 
 class ParamError(ValueError):
@@ -79,15 +79,6 @@ def _read_fields(params: type[Params]) -> list[tuple[str, str]]:
         else:
             raise TypeError(f"{params.__name__}.{field.name}: {hint} has no C type")
     return fields
-
-
-def struct_bytes(params: type[Params]) -> int:
-    """Size of the C struct, whose fields lie at multiples of their own size (tg_requant: two words and two bytes)."""
-    size = 0
-    for _, ctype in c_fields(params):
-        align = _ALIGNMENTS[ctype]
-        size = -(-size // align) * align + (12 if ctype == REQUANT_CTYPE else align)
-    return -(-size // 4) * 4
 
 
 class Role(Enum):
@@ -165,6 +156,9 @@ class Kernel:
         code_bytes: About how many bytes its code takes on ARMv6-M, compiled for size (zig), with what it needs of the
             compiler's library. 0: it is not a kernel to save flash with.
         needs: Features without which a core would compute it by portable C, slower than by kernels that need nothing.
+        plain_bytes: Of a kernel that decodes its constants: how many bytes they would take uncoded, with these
+            parameters. None: they are not coded.
+        sum_bits: Width of the sums that it adds up.
         superseded_by: Features with which other kernels are faster, so that its own fast loop is not compiled for the
             core.
         work: ``work(params, constants)`` gives the counts that its time grows with. ``constants``: data of the operands
@@ -188,6 +182,8 @@ class Kernel:
     code_bytes: int = 0
     needs: frozenset[Feature] = frozenset()
     superseded_by: frozenset[Feature] = frozenset()
+    plain_bytes: Callable[[Any], int] | None = None
+    sum_bits: int = 32
     work: Callable[[Any, Sequence[Array | None]], Work] | None = None
     epilogues: bool = False
     epilogue: Epilogue = GLOW

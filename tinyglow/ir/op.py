@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from tinyglow.ir.editor import GraphEditor
@@ -89,9 +89,13 @@ class SourceNode:
 
 
 class Importer(Protocol):
-    """What an operator may ask of a frontend while it brings a source node into the graph."""
+    """What an operator may ask of a frontend while it brings a source node into the graph.
+
+    like_glow: whether to make exactly the nodes that Glow's importer makes.
+    """
 
     editor: GraphEditor
+    like_glow: bool
 
     def value(self, name: str) -> Value:
         """The graph's value for a source tensor."""
@@ -119,6 +123,9 @@ class Quantizing(Protocol):
 
     def choose(self, low: float, high: float) -> QuantParams:
         """The parameters for a range of reals, by the schema in use."""
+
+    def plain(self, value: str) -> Value:
+        """A value that is not quantized: truth values as they are, floats in float."""
 
     def rescale(self, name: str, value: Value, params: QuantParams, origin: str) -> Value:
         """A value with other parameters.
@@ -215,21 +222,6 @@ class Lowering(Protocol):
 
 
 @dataclass(frozen=True)
-class GlowParts:
-    """What Glow's profiler records besides a node's result, where Glow lowers the node first. Keys are names of values.
-
-    Attributes:
-        same: Values that hold the same elements as a value of our graph.
-        computed: Values of their own, as functions of the node's inputs.
-        filled: Values of the result's shape with one number everywhere. Their names are made unique.
-    """
-
-    same: Mapping[str, str] = field(default_factory=dict)
-    computed: Mapping[str, Callable[..., Array]] = field(default_factory=dict)
-    filled: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Op(ABC):
     """An operator. The fields of a subclass are the operator's attributes; class variables say how it is quantized."""
 
@@ -253,8 +245,13 @@ class Op(ABC):
     # Whether Glow has no int8 kernel for it and leaves it in float.
     float_in_glow: ClassVar[bool] = False
 
+    # Whether it takes int32 numbers that are computed at run time, or given as an input.
+    takes_indices: ClassVar[bool] = False
+
     # Whether it has an int16 form. int16 is ours; an operator without such a form stays float in an int16 network.
     has_int16: ClassVar[bool] = False
+    # Whether each element of its results is a probability; None: if the elements of its first input are.
+    gives_probabilities: ClassVar[bool | None] = False
     # Of layers with weights: which dimension of the weights counts the output units.
     units_axis: ClassVar[int] = 0
 
@@ -336,10 +333,6 @@ class Op(ABC):
             The operator with ``op(Transpose(x, perm), ...) = Transpose(result(x, ...), perm)``; None if there is none.
         """
         return None
-
-    def parts_in_glow(self, node: Node) -> GlowParts:
-        """What else of ``node`` a profile of Glow's holds (Glow, lib/Optimizer/Lower/Lower.cpp)."""
-        return GlowParts()
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
         """The int8 form of a node. Only called where ``quantizable``; the default does what the class variables say.

@@ -69,6 +69,7 @@ class KernelCall:
         origin: The graph node that it computes (a part of).
         scratch: Name of the buffer of the kernel's working memory, whose content means nothing before and after the
             call; "" if it needs none.
+        layers: Names of all nodes of the model file whose work it does (a part of).
     """
 
     kernel: Kernel
@@ -76,6 +77,7 @@ class KernelCall:
     params: Params
     origin: str
     scratch: str = ""
+    layers: tuple[str, ...] = ()
 
     def named(self, role: Role) -> Iterator[tuple[str, str]]:
         """(operand name, buffer name) of the operands with ``role``."""
@@ -114,6 +116,7 @@ class Program:
         alignment: Of every buffer's address, in bytes.
         compact: Whether its C is to be compiled for size.
         pixels: Inputs that are uint8 in the model file (``ir.graph.Graph``).
+        probabilities: Outputs whose elements are probabilities.
     """
 
     name: str
@@ -126,6 +129,7 @@ class Program:
     alignment: int
     compact: bool = False
     pixels: Mapping[str, QuantParams] = field(default_factory=dict)
+    probabilities: frozenset[str] = frozenset()
 
     @property
     def placeholders(self) -> tuple[str, ...]:

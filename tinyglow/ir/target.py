@@ -10,8 +10,9 @@ from itertools import combinations
 
 import numpy as np
 
+from tinyglow.ir.c_struct import struct_bytes
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import Kernel, Params, struct_bytes, work_of
+from tinyglow.ir.kernel import Kernel, Params, work_of
 from tinyglow.targets.cores import CPUS, Feature
 from tinyglow.targets.costs import kernel_cycles
 
@@ -127,7 +128,7 @@ class Variant:
     @property
     def own_bytes(self) -> int:
         """Flash that it takes besides its kernels' code."""
-        return self.constants + sum(struct_bytes(kernel.params) for kernel in self.kernels)
+        return self.constants + sum(struct_bytes(kernel) for kernel in self.kernels)
 
     @property
     def needs(self) -> frozenset[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-DTYPE_BYTES = {"float32": 4, "int8": 1, "int16": 2, "int32": 4, "int64": 8}
-_GLOW_NAMES = {"float32": "float", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "index64"}
+DTYPE_BYTES = {"float32": 4, "int8": 1, "int16": 2, "int32": 4, "int64": 8, "bool": 1}
+_GLOW_NAMES = {"float32": "float", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "index64", "bool": "bool"}
 _QUANTIZED_RANGE = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1)}
 
 Shape = tuple[int, ...]
@@ -108,7 +108,8 @@ class TensorType:
 
     def __str__(self) -> str:
         """As Glow prints it: ``i8[S:0.015625000 O:0][-2.000,1.984]<1 x 14 x 14 x 1>`` (Glow, lib/Base/Type.cpp)."""
-        text = _GLOW_NAMES[self.dtype]
+        is_index = self.dtype == "int32" and self.quant is None and self.channel_quant is None
+        text = "index32" if is_index else _GLOW_NAMES[self.dtype]
         if self.quant is not None:
             low, high = self.ends()
             text += f"[S:{self.quant.scale:.9f} O:{self.quant.offset}][{low:.3f},{high:.3f}]"

@@ -50,7 +50,13 @@ def activate_int16(p: ActivatedParams, sums: Array, channels: Array) -> Array:
 
 
 def layer_kernel_int16(
-    name: str, family: str, weights: str, params: type[Params], summary: str, reference: Callable[..., None]
+    name: str,
+    family: str,
+    weights: str,
+    params: type[Params],
+    summary: str,
+    reference: Callable[..., None],
+    sum_bits: int = 32,
 ) -> Kernel:
     """The kernel tg_<name>_s16 of a layer with weights, a bias and a scale for each unit."""
     operands = (In("input", "int16"), In(weights, "int8"), In("bias", "int32"), In("channels", "int32"))
@@ -61,6 +67,7 @@ def layer_kernel_int16(
         operands=(*operands, Out("output", "int16")),
         reference=reference,
         summary=summary,
+        sum_bits=sum_bits,
     )
 
 

@@ -60,7 +60,9 @@ class _Lowering:
 
     def _constant(self, name: str, data: Array, region: Region) -> str:
         data = np.ascontiguousarray(data)
-        quant = self.graph.values[name].type.quant if name in self.graph.values else None
+        source = self.graph.values.get(name)
+        is_own = source is not None and source.data is not None and np.array_equal(source.data, data)
+        quant = source.type.quant if source is not None and is_own else None
         number = 0
         while True:
             unique = f"{name}__{number}" if number else name
@@ -70,8 +72,6 @@ class _Lowering:
             if present.data is not None and present.data.dtype == data.dtype and np.array_equal(present.data, data):
                 return unique
             number += 1
-        if data.dtype.kind == "i" and quant is None:
-            quant = QuantParams(1.0, 0)
         type_ = TensorType(tuple(data.shape), str(data.dtype), quant)
         self.buffers[unique] = Buffer(unique, type_, region, data=data)
         return unique
@@ -100,7 +100,8 @@ class _Lowering:
         scratch = ""
         if kernel.scratch:
             scratch = self._own_buffer("_scratch", TensorType((kernel.scratch(params),), "int8", QuantParams(1.0, 0)))
-        self.calls.append(KernelCall(kernel, tuple(operands), params, origin, scratch))
+        layers = self.graph.layers_of(self.node) if self.node and origin == self.node.name else ()
+        self.calls.append(KernelCall(kernel, tuple(operands), params, origin, scratch, layers))
 
     def choose(self, variants: Sequence[Variant]) -> None:
         chosen = self._chooser(variants)
@@ -163,6 +164,17 @@ def _lower_nodes(lowering: _Lowering) -> list[Problem]:
     return problems
 
 
+def _holds_probabilities(graph: Graph, value: str) -> bool:
+    """Whether the elements of ``value`` come from an operator that gives probabilities, and were only moved since."""
+    makers = {name: node for node in graph.nodes for name in node.outputs}
+    while value in makers:
+        node = makers[value]
+        if node.op.gives_probabilities is not None:
+            return node.op.gives_probabilities
+        value = node.inputs[0]
+    return False
+
+
 def _offers(graph: Graph, target: Target) -> list[Sequence[Variant]]:
     """The variants of all nodes, where kernels are chosen for all of them together."""
     offers: list[Sequence[Variant]] = []
@@ -210,4 +222,5 @@ def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None, wa
         alignment=ALIGNMENT,
         compact=target.optimize is Optimize.SIZE,
         pixels=dict(graph.pixels),
+        probabilities=frozenset(o.name for o in graph.outputs if _holds_probabilities(graph, o.value)),
     )

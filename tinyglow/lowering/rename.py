@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tinyglow.errors import InputError, Problem
-from tinyglow.ir.editor import RESERVED, legal_name
+from tinyglow.ir.namer import RESERVED, legal_name
 from tinyglow.ir.program import Program
 
 

@@ -14,7 +14,6 @@ import numpy.typing as npt
 _FLOAT32_EXACT, _FLOAT64_EXACT, _INT32 = 2**24, 2**53, 2**31
 
 Integers = npt.NDArray[np.signedinteger]
-Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 
 def largest_sum(matrix: Integers, limit: int) -> int:
@@ -44,6 +43,17 @@ def to_int32(sums: npt.NDArray[Any], bound: int) -> npt.NDArray[np.int32]:
     return sums.astype(np.int32) if bound < _INT32 else sums.astype(np.int64).astype(np.int32)
 
 
+def product(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """``a @ b`` of integers that are held in floats, all of their partial sums exact.
+
+    Nothing of it can be invalid. Some BLAS kernels raise that flag nevertheless, for parts of vectors that they do not
+    use (numpy issue 24067, OpenBLAS issue 1924); numpy would warn of it.
+    """
+    with np.errstate(invalid="ignore"):
+        result: npt.NDArray[Any] = a @ b
+    return result
+
+
 def matmul(a: Integers, b: Integers, limit: int) -> npt.NDArray[np.int32]:
     """The product ``a @ b`` of integers, as int32 that wraps.
 
@@ -57,4 +67,4 @@ def matmul(a: Integers, b: Integers, limit: int) -> npt.NDArray[np.int32]:
     """
     bound = largest_sum(b, limit)
     dtype = exact_dtype(bound)
-    return to_int32(a.astype(dtype) @ b.astype(dtype), bound)
+    return to_int32(product(a.astype(dtype), b.astype(dtype)), bound)

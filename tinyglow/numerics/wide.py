@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tinyglow.numerics.exact_dot import product
+
 INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 MAX_SHIFT = 62
@@ -80,7 +82,7 @@ def accumulate(a: IntArray, b: IntArray) -> Int64Array:
 
     BLAS has no integer matrix product; float64 holds these sums without rounding.
     """
-    return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
+    return product(a.astype(np.float64), b.astype(np.float64)).astype(np.int64)
 
 
 def steps(values: npt.NDArray[np.float32], scales: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -15,22 +15,25 @@ from tinyglow.kernels.reshape.strided_copy import require_elements
 from tinyglow.operators.axes import normalize_axis
 from tinyglow.operators.tflite_node import add_and_bind, constant_integers
 
+_INT32 = 2  # TFLite's TensorType
+
 
 @dataclass(frozen=True)
 class ArgMax(Op):
-    """int64 indices along ``axis``, which stays as a dimension of size 1 if ``keep_dims``."""
+    """Indices of ``dtype`` along ``axis``, which stays as a dimension of size 1 if ``keep_dims``."""
 
     axis: int
     keep_dims: bool = True
     last: bool = False
+    dtype: str = "int64"
 
     onnx_types: ClassVar[OnnxForms] = {
         "ArgMax": OnnxForm(13, ("axis", "keepdims", "select_last_index")),
         "ArgMin": OnnxForm(13, ("axis", "keepdims", "select_last_index")),
     }
     tflite_types: ClassVar[TFLiteForms] = {
-        "ARG_MAX": TFLiteForm(3, "ArgMaxOptions", without_effect={"output_type": "the tensors have their types"}),
-        "ARG_MIN": TFLiteForm(3, "ArgMinOptions", without_effect={"output_type": "the tensors have their types"}),
+        "ARG_MAX": TFLiteForm(3, "ArgMaxOptions", ("output_type",)),
+        "ARG_MIN": TFLiteForm(3, "ArgMinOptions", ("output_type",)),
     }
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
@@ -42,17 +45,19 @@ class ArgMax(Op):
         axis = normalize_axis(node.integer("axis", 0), len(value.type.shape))
         kind = ArgMin if node.op_type == "ArgMin" else ArgMax
         op = kind(axis, bool(node.integer("keepdims", 1)), bool(node.integer("select_last_index", 0)))
+        op = replace(op, dtype="int32") if importer.like_glow else op
         importer.bind(node.outputs[0], importer.editor.add(node.name, op, [value], node.name))
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        """Indices are int64 here, whether the file says INT32 or INT64."""
+        """Indices are int32 or int64, as the file says; Glow's are int32 (transformIndexTypeDemotion)."""
         value = importer.value(node.inputs[0])
         axes = constant_integers(node, importer, 1, "an axis")
         if len(axes) != 1:
             raise UnsupportedError(f"axes {axes}", "one axis")
         kind = ArgMin if node.op_type == "ARG_MIN" else ArgMax
-        op = kind(normalize_axis(axes[0], len(value.type.shape)), keep_dims=False)
+        dtype = "int32" if importer.like_glow or node.integer("output_type", 0) == _INT32 else "int64"
+        op = kind(normalize_axis(axes[0], len(value.type.shape)), keep_dims=False, dtype=dtype)
         add_and_bind(node, importer, op, [value])
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
@@ -60,7 +65,7 @@ class ArgMax(Op):
         if not 0 <= self.axis < len(shape) or shape[self.axis] == 0:
             raise ShapeError(f"dimension {self.axis} of shape {list(shape)}", "a dimension with elements")
         kept = (1,) if self.keep_dims else ()
-        return (TensorType((*shape[: self.axis], *kept, *shape[self.axis + 1 :]), "int64"),)
+        return (TensorType((*shape[: self.axis], *kept, *shape[self.axis + 1 :]), self.dtype),)
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         shape = inputs[0].shape[1:]
@@ -75,7 +80,9 @@ class ArgMax(Op):
 
     def _params(self, shape: Shape) -> ArgMaxParams:
         outer, inner = math.prod(shape[: self.axis]), math.prod(shape[self.axis + 1 :])
-        return ArgMaxParams(outer, shape[self.axis], inner, int(self.smallest), int(self.last))
+        return ArgMaxParams(
+            outer, shape[self.axis], inner, int(self.smallest), int(self.last), int(self.dtype == "int64")
+        )
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         source = lowering.type_of(node.inputs[0])

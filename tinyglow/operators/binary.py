@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Value
 from tinyglow.ir.op import Importer, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.operators.broadcast import align_ranks, broadcast_inputs, broadcast_shape
+from tinyglow.operators.concat import Concat
 from tinyglow.operators.constants import computed
 from tinyglow.operators.fused_activation import bind_activated
+from tinyglow.operators.glow_nodes import Broadcast
 from tinyglow.operators.matmul import MatMul
+from tinyglow.operators.reduce_sum import ReduceSum
+from tinyglow.operators.reshape import Reshape
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,9 @@ class Binary(Op):
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
         """The partial results of more than two have names of their own: no profile holds them under the node's."""
         result, *others = (importer.value(name) for name in node.inputs)
+        if len(others) > 1 and node.op_type == "Sum" and importer.like_glow:
+            importer.bind(node.outputs[0], _stacked_sum(node, [result, *others], importer.editor))
+            return
         if len(others) > 1 and node.op_type == "Sum":
             importer.editor.namer.unique(node.name)  # Glow's Concat, which it then sums over
         for index, other in enumerate(others, start=1):
@@ -54,6 +63,8 @@ class Binary(Op):
         if constant is not None:
             return constant
         edit = importer.editor
+        if importer.like_glow:
+            return edit.add(name, self, _repeated_as_glow(x, y, edit, node.name), node.name)
         producers = [edit.producer(value.name) for value in (x, y)]
         # Glow makes a FullyConnected of MatMul and Add, and its bias of the vector as it is.
         product = any(producer is not None and isinstance(producer.op, MatMul) for producer in producers)
@@ -71,3 +82,22 @@ class Binary(Op):
     @abstractmethod
     def combine(self, x: Array, y: Array) -> Array:
         """The elements of the result, in the dtype of ``x`` and ``y``: float32, or int64 for shapes."""
+
+
+def _repeated_as_glow(x: Value, y: Value, edit: GraphEditor, origin: str) -> list[Value]:
+    """Both operands of the result's shape, by a Broadcast where they are not (Glow: Function::broadcastInputs)."""
+    shape = broadcast_shape(x.type.shape, y.type.shape)
+    return [
+        value
+        if value.type.shape == shape
+        else edit.add(f"broadcast_{value.name}", Broadcast(shape, len(shape) - len(value.type.shape)), [value], origin)
+        for value in (x, y)
+    ]
+
+
+def _stacked_sum(node: SourceNode, terms: Sequence[Value], edit: GraphEditor) -> Value:
+    """A Sum of more than two: they become the rows of one tensor, which are summed (Glow: loadSum)."""
+    shape = (1, *terms[0].type.shape)
+    rows = [edit.add(f"{node.name}.expanddims", Reshape(shape), [term], node.name) for term in terms]
+    stacked = edit.add(node.name, Concat(0), rows, node.name)
+    return edit.add(node.name, ReduceSum((0,)), [stacked], node.name)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.clip import (
     CLIP,
@@ -76,17 +76,6 @@ class Clip(Op):
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (np.minimum(np.maximum(inputs[0], np.float32(self.low)), np.float32(self.high)),)
-
-    def parts_in_glow(self, node: Node) -> GlowParts:
-        """Min(Max(x, low), high); the Min takes the node's own name again."""
-        name, low, high = node.outputs[0], np.float32(self.low), np.float32(self.high)
-        stem, _, number = name.rpartition("__")
-        again = f"{stem}__{int(number) + 1}" if stem and number.isdigit() else f"{name}__1"
-        return GlowParts(
-            same={again: name},
-            computed={f"{name}_minClip": lambda x: np.maximum(x, low)},
-            filled={f"{name}_minSplat": float(low), f"{name}_maxSplat": float(high)},
-        )
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])

@@ -94,18 +94,16 @@ class Conv2D(Op):
         if rank == 3:
             node, filters = with_unit_height(node), filters[:, :, np.newaxis]
             shape = (*image.type.shape[:2], 1, image.type.shape[2])
-            image = edit.add(node.name, Reshape(shape), [image], node.name)
-            edit.namer.unique(node.name)  # Glow's reshape of the filters
+            image = edit.add(f"{node.name}.expanddims", Reshape(shape), [image], node.name)
         window = window_from_onnx(node, filters.shape[2:], (image.type.shape[2], image.type.shape[3]))
-        edit.namer.unique(node.name)  # Glow's transpose of the filters, folded at once
+        weights = _moved_filters(node, filters, importer)
         if bias is None:
             bias = edit.constant("conv.bias", np.zeros(filters.shape[0], np.float32))
         nhwc = edit.add(node.name, Transpose(NCHW_TO_NHWC), [image], node.name)
-        weights = edit.constant(node.inputs[1], np.ascontiguousarray(filters.transpose(NCHW_TO_NHWC)))
         result = edit.add(node.name, cls(window, group), [nhwc, weights, bias], node.name)
         if rank == 3:
             n, _, width, out_c = result.type.shape
-            flat = edit.add(node.name, Reshape((n, width, out_c)), [result], node.name)
+            flat = edit.add(f"{node.name}.reshape", Reshape((n, width, out_c)), [result], node.name)
             importer.bind(node.outputs[0], edit.add(node.name, Transpose((0, 2, 1)), [flat], node.name))
         else:
             importer.bind(node.outputs[0], edit.add(node.name, Transpose(NHWC_TO_NCHW), [result], node.name))
@@ -231,6 +229,20 @@ class Conv2D(Op):
         """The ways to compute an int8 convolution, the portable one first."""
         others = (family(layer, lowering) for family in VARIANTS)
         return [portable_variant(layer, lowering), *(variant for variant in others if variant is not None)]
+
+
+def _moved_filters(node: SourceNode, filters: Array, importer: Importer) -> Value:
+    """Filters [out, c, kh, kw] as [out, kh, kw, c]: by the nodes that Glow has for it, or by what it folds them to."""
+    given, edit = importer.value(node.inputs[1]), importer.editor
+    widened = given.type.shape != filters.shape
+    if importer.like_glow:
+        if widened:
+            given = edit.add(f"{node.name}.expanddims", Reshape(filters.shape), [given], node.name)
+        return edit.add(node.name, Transpose(NCHW_TO_NHWC), [given], node.name)
+    if widened:
+        edit.namer.unique(f"{node.name}.expanddims")
+    edit.namer.unique(node.name)
+    return edit.constant(node.inputs[1], np.ascontiguousarray(filters.transpose(NCHW_TO_NHWC)))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ class Dequantize(Op):
     """int8 or int16 to float32."""
 
     quantizable: ClassVar[bool] = False
+    gives_probabilities: ClassVar[bool | None] = None
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (TensorType(inputs[0].shape),)

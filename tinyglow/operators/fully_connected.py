@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.namer import legal_name
+from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
 from tinyglow.kernels.fully_connected.fully_connected import portable_variant
@@ -24,7 +24,9 @@ from tinyglow.numerics import glow
 from tinyglow.numerics.names import GLOW
 from tinyglow.operators.conv2d import ChannelwiseConv2D
 from tinyglow.operators.fused_activation import activate
+from tinyglow.operators.glow_nodes import Gemm, Splat
 from tinyglow.operators.reshape import Reshape
+from tinyglow.operators.slice import Slice
 from tinyglow.operators.tflite_node import add_node, constant_bias
 
 
@@ -75,6 +77,9 @@ class FullyConnected(Op):
         x, weights = importer.value(node.inputs[0]), importer.constant(node.inputs[1])
         if weights is None or node.integer("transA", 0) or len(x.type.shape) != 2 or weights.ndim != 2:
             raise UnsupportedError("this form of Gemm", "a 2-D input and constant 2-D weights, transA=0")
+        if importer.like_glow:
+            _add_gemm(node, importer, x)
+            return
         edit = importer.editor
         edit.namer.unique(node.name)  # the Gemm node itself
         weights = weights.astype(np.float32) * np.float32(node.real("alpha", 1.0))
@@ -132,14 +137,6 @@ class FullyConnected(Op):
         x, weights, bias = inputs
         return (x @ weights[0] + bias[0],)
 
-    def parts_in_glow(self, node: Node) -> GlowParts:
-        """MatMul and BatchedAdd; of a Gemm also that node itself, and the weights it transposes."""
-        name, weights = node.outputs[0], node.inputs[1]
-        same = {f"{name}_bias": name}
-        if self.gemm_weights:
-            same |= {legal_name(node.origin): name, self.gemm_weights: weights}
-        return GlowParts(same, {f"{name}_dot": lambda x, matrix, _: x @ matrix[0]})
-
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
         """Weights with parameters for each unit make it a 1x1 convolution over the rows; Glow has no such layer."""
         if not quantizing.by_unit or quantizing.numerics != GLOW:
@@ -184,3 +181,23 @@ class FullyConnected(Op):
         others = (family(layer, lowering) for family in VARIANTS)
         known = [variant for variant in others if variant is not None]
         lowering.choose([portable_variant(layer, lowering), *known, *packed_dense_variants(layer, lowering)])
+
+
+def _add_gemm(node: SourceNode, importer: Importer, x: Value) -> None:
+    """As Glow's createGemm: without C there are zeros; a C of equal rows becomes one of them."""
+    edit, weights = importer.editor, importer.value(node.inputs[1])
+    alpha, beta = (glow.float32(node.real(name, 1.0)) for name in ("alpha", "beta"))
+    op = Gemm(alpha, beta, False, bool(node.integer("transB", 0)))
+    units = op.infer(x.type, weights.type)[0].shape[1]
+    if len(node.inputs) < 3 or not node.inputs[2]:
+        c = edit.add(f"{node.name}.SplatC", Splat(0.0, (units,)), [], node.name)
+    else:
+        c = importer.value(node.inputs[2])
+        rows = c.data
+        if rows is not None and rows.size == 1 != units:  # which Glow refuses
+            c = edit.constant(c.name, np.full(units, rows.flat[0], np.float32))
+        elif rows is not None and rows.ndim == 2 and (rows == rows[0]).all():
+            length = rows.shape[1]
+            row = edit.add(f"{node.name}.SliceC", Slice((0, 0), (1, length), (1, 1)), [c], node.name)
+            c = edit.add(f"{node.name}.ReshapeC", Reshape((length,)), [row], node.name)
+    importer.bind(node.outputs[0], edit.add(node.name, op, [x, weights, c], node.name))

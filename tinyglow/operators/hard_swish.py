@@ -43,6 +43,7 @@ class HardSwish(ElementFunction):
     tflite_types: ClassVar[TFLiteForms] = {"HARD_SWISH": TFLiteForm(1)}
     float_kernel: ClassVar[Kernel] = HARD_SWISH_FLOAT
     has_int16: ClassVar[bool] = True
+    float_in_glow: ClassVar[bool] = True  # but in networks that come quantized
 
     def int16_params(self, source: QuantParams, node: Node, quantizing: Quantizing) -> tuple[QuantParams, QuantParams]:
         """The function bends at -3 and 3: the scale is made a little larger, so that pieces of the table end there."""

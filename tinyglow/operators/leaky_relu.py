@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.leaky_relu import (
     LEAKY_RELU,
@@ -52,15 +52,6 @@ class LeakyRelu(Op):
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         x = inputs[0]
         return (np.where(x >= 0, x, np.float32(self.alpha) * x),)
-
-    def parts_in_glow(self, node: Node) -> GlowParts:
-        """A PRelu whose slopes are all alpha: Select(zero <= x, x, slopes * x)."""
-        name, alpha = node.outputs[0], np.float32(self.alpha)
-        return GlowParts(
-            same={f"{name}_prelu": name, f"{name}_prelu_select": name},
-            computed={f"{name}_prelu_mul": lambda x: alpha * x},
-            filled={f"{name}_alpha": float(alpha), "zero": 0.0},
-        )
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])

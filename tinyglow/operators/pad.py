@@ -12,11 +12,11 @@ from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
-from tinyglow.kernels.reshape.fill import FILL, FillParams
 from tinyglow.kernels.reshape.strided_copy import Axis, copy_block, require_elements, strides_of, with_bytes
 from tinyglow.numerics import glow
 from tinyglow.operators.axes import normalize_axis
 from tinyglow.operators.constants import dequantized
+from tinyglow.operators.fill import fill
 from tinyglow.operators.tflite_node import add_and_bind, constant_integers
 
 MODES = ("constant", "reflect", "edge", "wrap")
@@ -117,7 +117,7 @@ class Pad(Op):
         require_elements(source.shape)
         output = lowering.buffer(node.outputs[0])
         if self.mode == "constant" and max((*self.before, *self.after), default=0) > 0:
-            self._fill(lowering, output, result)
+            fill(lowering, output, result, self.value)
         kept = self._kept(source.shape)
         sizes = [part.stop - part.start for part in kept]
         distances = strides_of(result)
@@ -127,18 +127,6 @@ class Pad(Op):
         copy_block(lowering, lowering.buffer(node.inputs[0]), output, with_bytes(axes, result.dtype), begin, inside)
         if self.mode != "constant":
             self._mirror(lowering, output, result, sizes)
-
-    def _fill(self, lowering: Lowering, output: str, result: TensorType) -> None:
-        """All of the output with the padding value, as the output's parameters have it (Glow: Splat)."""
-        value: Array = np.array([self.value], np.float32)
-        if result.quant is not None:
-            value = glow.quantize(value, result.quant.scale, result.quant.offset, result.dtype)
-        pattern = value.view(np.int8)
-        if len(set(pattern.tolist())) == 1:
-            lowering.call(FILL, [output], FillParams(result.nbytes, int(pattern[0])))
-            return
-        constant = lowering.constant(f"{output}_padding", pattern)
-        copy_block(lowering, constant, output, with_bytes([Axis(result.elements, 0, pattern.size)], result.dtype))
 
     def _mirror(self, lowering: Lowering, output: str, result: TensorType, sizes: list[int]) -> None:
         """Fill the borders from the inside of the output: dimension by dimension, each over the whole of those done."""

@@ -15,9 +15,9 @@ from tinyglow.kernels.elementwise.div import lower_reciprocal
 from tinyglow.kernels.elementwise.map import MapParams
 from tinyglow.kernels.elementwise.mul import MUL_FLOAT
 from tinyglow.kernels.elementwise.pow import POW
+from tinyglow.kernels.elementwise.sqrt import SQRT
 from tinyglow.numerics import float32
 from tinyglow.operators.binary import Binary
-from tinyglow.operators.sqrt import SQRT
 
 
 def _square(node: Node, lowering: Lowering) -> None:

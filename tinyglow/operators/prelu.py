@@ -14,6 +14,7 @@ from tinyglow.ir.types import Shape, TensorType
 from tinyglow.kernels.elementwise.prelu import PRELU, PRELU_FLOAT, PReluFloatParams, PReluParams, lower_prelu_int16
 from tinyglow.numerics import glow
 from tinyglow.operators.broadcast import broadcast_inputs, broadcast_shape
+from tinyglow.operators.glow_nodes import Broadcast, PReluOfSlopes
 from tinyglow.operators.mul import Mul
 
 
@@ -39,6 +40,10 @@ class PRelu(Op):
         shape = x.type.shape
         if broadcast_shape(shape, slope.type.shape) != shape:
             raise ShapeError(f"slopes of shape {list(slope.type.shape)}", f"a shape that broadcasts to {list(shape)}")
+        if importer.like_glow:
+            slopes = edit.add(node.name, Broadcast(shape, len(shape) - len(slope.type.shape)), [slope], node.name)
+            importer.bind(node.outputs[0], edit.add(node.name, PReluOfSlopes(), [x, slopes], node.name))
+            return
         # Glow names the broadcast of the slopes after the node, then the operator.
         broadcast, name = edit.namer.unique(node.name), edit.namer.unique(node.name)
         if slope.data is not None:
@@ -50,8 +55,16 @@ class PRelu(Op):
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        """As ONNX has it: the slopes broadcast to the input."""
-        cls.from_onnx(node, importer)
+        """The slopes broadcast to the input; Glow names what it lowers this to after the node."""
+        x, slope, edit = importer.value(node.inputs[0]), importer.value(node.inputs[1]), importer.editor
+        shape = x.type.shape
+        if broadcast_shape(shape, slope.type.shape) != shape:
+            raise ShapeError(f"slopes of shape {list(slope.type.shape)}", f"a shape that broadcasts to {list(shape)}")
+        if slope.data is not None and slope.type.elements == x.type.elements and slope.type.shape != shape:
+            slope = edit.constant(slope.name, slope.data.reshape(shape))
+        factors = broadcast_inputs(slope, x, edit, node.name)
+        product = edit.add(f"{node.name}_mul", Mul(), factors, node.name)
+        importer.bind(node.outputs[0], edit.add(f"{node.name}_select", cls(), [x, product], node.name))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         x, product = inputs

@@ -1,4 +1,4 @@
-"""Reciprocal, and TFLite's RSQRT."""
+"""Reciprocal."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
+from tinyglow.ir.forms import OnnxForm, OnnxForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import Kernel
-from tinyglow.ir.op import Importer, Lowering, SourceNode
+from tinyglow.ir.op import Lowering
 from tinyglow.kernels.elementwise.div import DIV_FLOAT, lower_reciprocal
 from tinyglow.numerics.nan import one_nan
-from tinyglow.operators.sqrt import Sqrt
 from tinyglow.operators.unary import Unary
 
 
@@ -22,16 +21,9 @@ class Reciprocal(Unary):
     """1 / x, by the kernel that divides."""
 
     onnx_types: ClassVar[OnnxForms] = {"Reciprocal": OnnxForm(13)}
-    tflite_types: ClassVar[TFLiteForms] = {"RSQRT": TFLiteForm(3)}
     glow_kind: ClassVar[str] = "Pow"
     kernel: ClassVar[Kernel] = DIV_FLOAT
-    is_pow_in_glow: ClassVar[bool] = True
-
-    @classmethod
-    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        """RSQRT: of the square root."""
-        root = importer.editor.add(f"{node.name}.Sqrt", Sqrt(), [importer.value(node.inputs[0])], node.name)
-        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [root], node.name))
+    exponent_in_glow: ClassVar[float | None] = -1.0
 
     def function(self, x: Array) -> Array:
         """1 / x, rounded once."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tinyglow.ir.graph import Array, Value
@@ -65,9 +66,13 @@ class Reduce(Op):
         if not op.axes:
             importer.bind(node.outputs[0], value)
             return
+        keeps = bool(node.integer("keep_dims", 0))
+        if importer.like_glow:
+            importer.bind(node.outputs[0], op.added_as_glow(node, value, list(dict.fromkeys(given)), keeps, importer))
+            return
         result = op.added_to_nhwc(node, value, importer)
         kept = tuple(1 if axis in op.axes else count for axis, count in enumerate(shape))
-        if not node.integer("keep_dims", 0):
+        if not keeps:
             kept = tuple(count for axis, count in enumerate(shape) if axis not in op.axes)
         if result.type.shape != kept:
             result = edit.add(f"{node.name}.Expand", Reshape(kept), [result], node.name)
@@ -76,6 +81,21 @@ class Reduce(Op):
     def added_to_nhwc(self, node: SourceNode, value: Value, importer: Importer) -> Value:
         """As ``added``, of a TFLite operator; the result's reduced dimensions may be gone, or 1."""
         return add_node(node, importer, self, [value])
+
+    def added_as_glow(
+        self, node: SourceNode, value: Value, axes: Sequence[int], keeps: bool, importer: Importer
+    ) -> Value:
+        """One operator for each of a TFLite operator's ``axes``, in their order (TFLiteModelLoader.cpp, loadReduce)."""
+        gone: list[int] = []
+        for axis in axes:
+            left = axis if keeps else axis - sum(other < axis for other in gone)
+            shape = value.type.shape
+            value = add_node(node, importer, replace(self, axes=(left,)), [value])
+            if keeps:
+                kept = Reshape((*shape[:axis], 1, *shape[axis + 1 :]))
+                value = add_node(node, importer, kept, [value], f"{node.name}.Expand.expanddims")
+            gone.append(axis)
+        return value
 
     def added(self, name: str, value: Value, importer: Importer) -> Value:
         """Add what computes this of ``value``; without the reduced dimensions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,7 +35,7 @@ class ReduceMean(Reduce):
     def added(self, name: str, value: Value, importer: Importer) -> Value:
         """See the class."""
         shape, edit = value.type.shape, importer.editor
-        if len(shape) != 4 or self.axes != (2, 3):
+        if len(shape) != 4 or self.axes != (2, 3) or importer.like_glow:
             return super().added(name, value, importer)
         edit.namer.unique(name)  # the BatchedReduceMean that Glow replaces
         nhwc = edit.add(f"{name}.transposeNCHW2NHWC", Transpose(NCHW_TO_NHWC), [value], name)
@@ -49,6 +50,18 @@ class ReduceMean(Reduce):
         if len(shape) != 4 or self.axes != (1, 2):
             return super().added_to_nhwc(node, value, importer)
         return add_node(node, importer, AvgPool(Window((shape[1], shape[2]))), [value])
+
+    def added_as_glow(
+        self, node: SourceNode, value: Value, axes: Sequence[int], keeps: bool, importer: Importer
+    ) -> Value:
+        """Over the image, with its dimensions in this order, an AvgPool."""
+        shape = value.type.shape
+        if len(shape) != 4 or list(axes) != [1, 2]:
+            return super().added_as_glow(node, value, axes, keeps, importer)
+        mean = self.added_to_nhwc(node, value, importer)
+        if keeps:
+            return mean
+        return add_node(node, importer, Reshape((shape[0], shape[3])), [mean], f"{node.name}.Squeeze.reshape")
 
     def reduce(self, x: Array, axes: tuple[int, ...]) -> Array:
         return x.mean(axis=axes, dtype=x.dtype)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import GlowParts, Importer, Lowering, Op, SourceNode
+from tinyglow.ir.op import Importer, Lowering, Op, SourceNode
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.relu import RELU_FLOAT, ReluFloatParams
 from tinyglow.kernels.elementwise.rescale import lower_rescale
@@ -40,10 +40,6 @@ class Relu(Op):
 
     def run_float(self, *inputs: Array) -> tuple[Array, ...]:
         return (np.maximum(inputs[0], np.float32(0)),)
-
-    def parts_in_glow(self, node: Node) -> GlowParts:
-        """Max(zero, x)."""
-        return GlowParts(same={f"{node.outputs[0]}_max": node.outputs[0]}, filled={"zero": 0.0})
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         result = lowering.type_of(node.outputs[0])

@@ -25,6 +25,7 @@ class Rescale(Op):
     }
     glow_kind: ClassVar[str] = "RescaleQuantized"
     quantizable: ClassVar[bool] = True
+    gives_probabilities: ClassVar[bool | None] = None
     has_int16: ClassVar[bool] = True
     absorbs_rescale_after: ClassVar[bool] = True
 

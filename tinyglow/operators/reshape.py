@@ -82,6 +82,7 @@ class Reshape(Op):
     }
     moves: ClassVar[bool] = True
     quantizable: ClassVar[bool] = True
+    gives_probabilities: ClassVar[bool | None] = None
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
     rescale_sinks: ClassVar[bool] = True

@@ -12,16 +12,20 @@ from tinyglow.ir.op import Lowering, Op, ShapeError
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.kernels.reshape.strided_copy import require_elements
 from tinyglow.kernels.resize.resize_bilinear import interpolate
-from tinyglow.operators.resize_coordinates import origins, resized_shape
+from tinyglow.operators.resize_coordinates import AS_GLOW, origins, resized_shape
 
 
 @dataclass(frozen=True)
 class ResizeBilinear(Op):
-    """An image [n, h, w, c] of shape ``sizes``, interpolated linearly along height and width."""
+    """An image [n, h, w, c] of shape ``sizes``, interpolated linearly along height and width.
+
+    is_fused: in int8, products and sums are rounded together, as in Glow's bundles on x86.
+    """
 
     sizes: Shape
     scales: tuple[float, ...]
     coordinates: str = "asymmetric"
+    is_fused: bool = False
 
     quantizable: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
@@ -52,4 +56,4 @@ class ResizeBilinear(Op):
         source = lowering.type_of(node.inputs[0])
         require_elements((*source.shape, *self.sizes))
         rows, columns = (self.coordinates_along(source.shape, axis) for axis in (1, 2))
-        interpolate(node, lowering, rows, columns, as_glow=self.coordinates == "asymmetric")
+        interpolate(node, lowering, rows, columns, as_glow=self.coordinates in AS_GLOW, is_fused=self.is_fused)

@@ -32,9 +32,12 @@ COORDINATES: dict[str, Callable[[Array, np.float32, int, int], Array]] = {
     "align_corners": lambda x, scale, size, length: x * np.float32(size - 1) / np.float32(max(1, length - 1)),
     "tf_half_pixel_for_nn": lambda x, scale, size, length: (x + _HALF) / scale,
 }
+# Glow's own, and what its compiler makes of it on x86: the division by a constant is a product with its reciprocal.
+AS_GLOW = ("asymmetric", "reciprocal")
 # Those of TFLite multiply by the input's size over the output's instead, rounded to float32 (tensorflow/lite/kernels/
 # internal/reference/resize_nearest_neighbor.h and resize_bilinear.h).
 _PRODUCTS: dict[str, Callable[[Array, np.float32, int, int], Array]] = {
+    "reciprocal": lambda x, scale, size, length: x * (_ONE / scale),
     "tflite": lambda x, scale, size, length: x * (np.float32(size) / np.float32(length)),
     "tflite_half_pixel": lambda x, scale, size, length: (x + _HALF) * (np.float32(size) / np.float32(length)) - _HALF,
     "tflite_half_pixel_for_nn": lambda x, scale, size, length: (x + _HALF) * (np.float32(size) / np.float32(length)),

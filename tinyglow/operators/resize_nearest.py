@@ -78,11 +78,16 @@ class ResizeNearest(Op):
             raise UnsupportedError(f"size {size}", "a height and a width of at least 1")
         shape = (n, size[0], size[1], channels)
         scales = (1.0, glow.divide_float32(size[0], height), glow.divide_float32(size[1], width), 1.0)
+        op: Op
         aligned, half = node.integer("align_corners", 0), node.integer("half_pixel_centers", 0)
         if aligned and half:
             raise UnsupportedError("both align_corners and half_pixel_centers", "one of them at most")
+        if importer.like_glow:  # which has one way for all (lib/Importer/TFLiteModelLoader.cpp, loadResizeBilinear)
+            bilinear = node.op_type == "RESIZE_BILINEAR"
+            op = ResizeBilinear(shape, scales) if bilinear else cls(shape, scales, "asymmetric", "floor")
+            add_and_bind(node, importer, op, [value])
+            return
         coordinates = "tflite_align_corners" if aligned else "tflite_half_pixel" if half else "tflite"
-        op: Op
         if node.op_type == "RESIZE_BILINEAR":
             op = ResizeBilinear(shape, scales, coordinates)
         else:

@@ -26,6 +26,7 @@ class Sigmoid(BoundedFunction):
     domain: ClassVar[tuple[float, float]] = (-6.0, 6.0)
     reach: ClassVar[float] = 11.1  # 1 - sigmoid(x) = e**-x: half of 2**-15
     image: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    gives_probabilities: ClassVar[bool | None] = True
     float_kernel: ClassVar[Kernel] = SIGMOID_FLOAT
 
     def function(self, x: Array) -> Array:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
-from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.kernels.reshape.strided_copy import Axis, copy_block, require_elements, strides_of, with_bytes
@@ -46,7 +46,7 @@ class Slice(Op):
     rescale_sinks: ClassVar[bool] = True
 
     @classmethod
-    def along(cls, shape: Sequence[int], ranges: dict[int, range]) -> Slice:
+    def along(cls, shape: Sequence[int], ranges: Mapping[int, range]) -> Slice:
         """The slice of a tensor of ``shape`` that takes ``ranges`` along some dimensions, all of the others."""
         whole = [ranges.get(axis, range(size)) for axis, size in enumerate(shape)]
         parts = ((taken.start if len(taken) else 0, len(taken), taken.step) for taken in whole)
@@ -173,33 +173,61 @@ def _tflite_slice(node: SourceNode, importer: Importer) -> None:
     add_and_bind(node, importer, Slice(tuple(begins), tuple(sizes), (1,) * len(shape)), [value])
 
 
+def _bits(node: SourceNode, mask: str) -> Callable[[int], bool]:
+    """Whether a mask has the bit of an entry."""
+    number = node.integer(mask, 0)
+    return lambda index: bool(number >> index & 1)
+
+
 def _tflite_strided_slice(node: SourceNode, importer: Importer) -> None:
-    """As Python's slices; the bits of masks say which ends are left open, and which dimensions are an index alone."""
+    """As numpy's indexing; bits of masks say which entries leave an end open, are an index, a new axis, an ellipsis."""
     value = importer.value(node.inputs[0])
     shape = value.type.shape
     begins, ends, steps = (
         constant_integers(node, importer, operand, name)
         for operand, name in ((1, "a begin"), (2, "an end"), (3, "steps"))
     )
-    for name in ("ellipsis_mask", "new_axis_mask", "offset"):
-        if node.integer(name, 0):
-            raise UnsupportedError(f"{name} {node.integer(name, 0)}", "0")
-    if not len(begins) == len(ends) == len(steps) <= len(shape) or 0 in steps:
+    if node.integer("offset", 0):
+        raise UnsupportedError("offset 1", "0")
+    is_new, is_rest, is_index = (_bits(node, f"{name}_mask") for name in ("new_axis", "ellipsis", "shrink_axis"))
+    is_begin_open, is_end_open = _bits(node, "begin_mask"), _bits(node, "end_mask")
+    rest = [entry for entry in range(len(begins)) if is_rest(entry)]
+    used = sum(not (is_new(entry) or is_rest(entry)) for entry in range(len(begins)))
+    if not len(begins) == len(ends) == len(steps) or 0 in steps or used > len(shape) or len(rest) > 1:
         found = f"begin {begins}, end {ends} and steps {steps} of shape {list(shape)}"
-        raise UnsupportedError(found, "one of each for a dimension, no step 0")
-    open_begins, open_ends = node.integer("begin_mask", 0), node.integer("end_mask", 0)
-    indices, ranges = node.integer("shrink_axis_mask", 0), {}
-    for axis, (begin, end, step) in enumerate(zip(begins, ends, steps, strict=True)):
-        if indices >> axis & 1:
+        raise UnsupportedError(found, "one of each for a dimension, no step 0, one ellipsis at most")
+    ranges: dict[int, range] = {}
+    kept: list[int | None] = []  # the result's dimensions: the input's, or None for a new one
+    axis = 0
+    for entry, (begin, end, step) in enumerate(zip(begins, ends, steps, strict=True)):
+        if is_rest(entry):
+            kept += range(axis, axis + len(shape) - used)
+            axis += len(shape) - used
+        elif is_new(entry):
+            kept.append(None)
+        elif is_index(entry):
             index = normalize_axis(begin, shape[axis])
             ranges[axis] = range(index, index + 1)
+            axis += 1
         else:
-            first, last = None if open_begins >> axis & 1 else begin, None if open_ends >> axis & 1 else end
+            first, last = None if is_begin_open(entry) else begin, None if is_end_open(entry) else end
             ranges[axis] = range(*slice(first, last, step).indices(shape[axis]))
-    part = add_node(node, importer, Slice.along(shape, ranges), [value])
-    if indices:
-        kept = Reshape(tuple(size for axis, size in enumerate(part.type.shape) if not indices >> axis & 1))
-        part = add_node(node, importer, kept, [part], f"{node.name}.reshape")
+            kept.append(axis)
+            axis += 1
+    kept += range(axis, len(shape))
+    _add_part(node, importer, value, ranges, kept)
+
+
+def _add_part(
+    node: SourceNode, importer: Importer, value: Value, ranges: Mapping[int, range], kept: Sequence[int | None]
+) -> None:
+    """Bind what ``ranges`` takes of a value, with the dimensions of ``kept``; None is a new one."""
+    shape = value.type.shape
+    whole = all(taken == range(shape[axis]) for axis, taken in ranges.items())
+    part = value if whole and None in kept else add_node(node, importer, Slice.along(shape, ranges), [value])
+    if list(kept) != list(range(len(shape))):
+        sizes = Reshape(tuple(1 if axis is None else part.type.shape[axis] for axis in kept))
+        part = add_node(node, importer, sizes, [part], node.name if part is value else f"{node.name}.reshape")
     importer.bind(node.outputs[0], part)
 
 

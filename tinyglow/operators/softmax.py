@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
-from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.softmax.softmax import (
@@ -20,8 +20,14 @@ from tinyglow.kernels.softmax.softmax import (
     leading_zeros,
     softmax_params,
 )
+from tinyglow.operators.exp import Exp
+from tinyglow.operators.log import Log
+from tinyglow.operators.reduce_max import ReduceMax
+from tinyglow.operators.reduce_sum import ReduceSum
 from tinyglow.operators.reshape import Reshape
+from tinyglow.operators.sub import Sub
 from tinyglow.operators.tflite_node import add_node
+from tinyglow.operators.tile import Tile
 from tinyglow.operators.transpose import Transpose
 
 
@@ -30,8 +36,12 @@ class SoftMax(Op):
     """Input [rows, columns]; every row becomes e ** x / sum of its e ** x."""
 
     onnx_types: ClassVar[OnnxForms] = {"Softmax": OnnxForm(13, ("axis",))}
-    tflite_types: ClassVar[TFLiteForms] = {"SOFTMAX": TFLiteForm(4, "SoftmaxOptions", ("beta",))}
+    tflite_types: ClassVar[TFLiteForms] = {
+        "SOFTMAX": TFLiteForm(4, "SoftmaxOptions", ("beta",)),
+        "LOG_SOFTMAX": TFLiteForm(2, "LogSoftmaxOptions"),
+    }
     quantizable: ClassVar[bool] = True
+    gives_probabilities: ClassVar[bool | None] = True
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
@@ -48,6 +58,9 @@ class SoftMax(Op):
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
         value, edit = importer.value(node.inputs[0]), importer.editor
         shape = value.type.shape
+        if node.op_type == "LOG_SOFTMAX":
+            _add_logarithm(node, importer)
+            return
         if node.real("beta", 1.0) != 1.0:
             raise UnsupportedError(f"beta {node.real('beta', 1.0)}", "1")
         flat = edit.add("reshapeInput", Reshape((math.prod(shape[:-1]), *shape[-1:])), [value], node.name)
@@ -108,3 +121,24 @@ def _add_along(op: SoftMax, node: SourceNode, importer: Importer, axis: int) -> 
         back = tuple(perm.index(index) for index in range(rank))
         result = edit.add(node.name, Transpose(back), [result], node.name)
     importer.bind(node.outputs[0], result)
+
+
+def _add_logarithm(node: SourceNode, importer: Importer) -> None:
+    """x - max - log(sum(e ** (x - max))) along the last dimension, as Glow lowers it (Lower.cpp)."""
+    value, edit = importer.value(node.inputs[0]), importer.editor
+    shape = value.type.shape
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+
+    def add(suffix: str, op: Op, *inputs: Value) -> Value:
+        return edit.add(f"{node.name}_{suffix}", op, inputs, node.name)
+
+    def spread(name: str, column: Value) -> Value:
+        """One number for each row, in all of its columns."""
+        repeated = add(f"{name}_reshape", Reshape((rows, 1)), column)
+        return add(f"{name}_tile1__1", Tile((1, columns)), repeated) if columns > 1 else repeated
+
+    x = value if len(shape) == 2 else add("reshapeInput", Reshape((rows, columns)), value)
+    shifted = add("res3", Sub(), x, spread("res2", add("res1", ReduceMax((1,)), x)))
+    total = add("res5", ReduceSum((1,)), add("res4", Exp(), shifted))
+    result = add("result", Sub(), shifted, spread("res7", add("res6", Log(), total)))
+    importer.bind(node.outputs[0], result if len(shape) == 2 else add("reshapeOutput", Reshape(shape), result))

@@ -7,11 +7,8 @@ from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.kernel import Kernel
-from tinyglow.kernels.elementwise.map import map_kernel
-from tinyglow.numerics import float32
+from tinyglow.kernels.elementwise.sqrt import SQRT
 from tinyglow.operators.unary import Unary
-
-SQRT = map_kernel("sqrt", float32.sqrt, "square root")
 
 
 @dataclass(frozen=True)
@@ -20,6 +17,5 @@ class Sqrt(Unary):
 
     onnx_types: ClassVar[OnnxForms] = {"Sqrt": OnnxForm(13)}
     tflite_types: ClassVar[TFLiteForms] = {"SQRT": TFLiteForm(2)}
-    glow_kind: ClassVar[str] = "Pow"
     kernel: ClassVar[Kernel] = SQRT
-    is_pow_in_glow: ClassVar[bool] = True
+    exponent_in_glow: ClassVar[float | None] = 0.5

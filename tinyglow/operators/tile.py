@@ -43,6 +43,15 @@ def _repeats(node: SourceNode, shape: Shape, importer: Importer) -> tuple[int, .
     return tuple(count if size == 1 else 1 for count, size in zip(target, present, strict=True))
 
 
+def _by_dimension(repeats: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The same in steps, each along one dimension."""
+    return [
+        tuple(count if index == axis else 1 for index in range(len(repeats)))
+        for axis, count in enumerate(repeats)
+        if count > 1
+    ]
+
+
 @dataclass(frozen=True)
 class Tile(Op):
     """The input ``repeats[i]`` times along dimension i; of more repeats than dimensions, the first are new ones.
@@ -74,10 +83,11 @@ class Tile(Op):
             shape = (1, *shape)
             value = edit.add(f"{node.name}_{axis}", Reshape(shape), [value], node.name)
         names = [f"{node.name}{point}{axis}" for axis, count in enumerate(repeats) if count > 1]
-        for name in names[:-1]:
+        steps = _by_dimension(repeats) if importer.like_glow else [repeats]
+        for name in names[: -len(steps)] if steps else ():
             edit.namer.unique(name)
-        if names:
-            value = edit.add(names[-1], cls(repeats), [value], node.name)
+        for name, step in zip(names[-len(steps) :], steps, strict=False):
+            value = edit.add(name, cls(step), [value], node.name)
         importer.bind(node.outputs[0], value)
 
     @classmethod
@@ -87,11 +97,16 @@ class Tile(Op):
         repeats = constant_integers(node, importer, 1, "repeats")
         if len(repeats) != len(value.type.shape) or min(repeats, default=1) < 1:
             raise UnsupportedError(f"repeats {repeats} of shape {list(value.type.shape)}", "one for each dimension")
-        names = [f"{node.name}{axis}" for axis, count in enumerate(repeats) if count > 1]
-        for name in names[:-1]:
-            edit.namer.unique(name)
-        if names:
-            value = add_node(node, importer, cls(tuple(repeats)), [value], names[-1])
+        repeated = {axis: count for axis, count in enumerate(repeats) if count > 1}
+        if importer.like_glow:
+            for axis, count in repeated.items():
+                alone = cls(tuple(count if at == axis else 1 for at in range(len(repeats))))
+                value = add_node(node, importer, alone, [value], f"{node.name}{axis}")
+        elif repeated:
+            *others, last = repeated
+            for axis in others:
+                edit.namer.unique(f"{node.name}{axis}")
+            value = add_node(node, importer, cls(tuple(repeats)), [value], f"{node.name}{last}")
         importer.bind(node.outputs[0], value)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

@@ -23,6 +23,7 @@ class Transpose(Op):
     tflite_types: ClassVar[TFLiteForms] = {"TRANSPOSE": TFLiteForm(9)}
     moves: ClassVar[bool] = True
     quantizable: ClassVar[bool] = True
+    gives_probabilities: ClassVar[bool | None] = None
     has_int16: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
     rescale_sinks: ClassVar[bool] = True

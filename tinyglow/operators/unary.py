@@ -12,6 +12,8 @@ from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.map import MapParams
+from tinyglow.operators.glow_nodes import Splat
+from tinyglow.operators.pow import Pow
 
 
 @dataclass(frozen=True)
@@ -22,19 +24,25 @@ class Unary(Op):
     kernel: ClassVar[Kernel]
     # Whether it is defined for integers: those of shapes, which are known at compile time.
     takes_integers: ClassVar[bool] = False
-    # Whether Glow makes a Pow with a constant of it, which takes the node's own name.
-    is_pow_in_glow: ClassVar[bool] = False
+    # If Glow makes a Pow of ONNX's: the exponent, a Splat that takes the node's own name.
+    exponent_in_glow: ClassVar[float | None] = None
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
         value, edit = importer.value(node.inputs[0]), importer.editor
-        if cls.is_pow_in_glow:
+        if cls.exponent_in_glow is not None and importer.like_glow:
+            exponent = edit.add(node.name, Splat(cls.exponent_in_glow, value.type.shape), [], node.name)
+            importer.bind(node.outputs[0], edit.add(node.name, Pow(), [value, exponent], node.name))
+            return
+        if cls.exponent_in_glow is not None:
             edit.namer.unique(node.name)
         importer.bind(node.outputs[0], edit.add(node.name, cls(), [value], node.name))
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
-        cls.from_onnx(node, importer)
+        """Glow's reader of TFLite makes no Pow of it."""
+        value = importer.value(node.inputs[0])
+        importer.bind(node.outputs[0], importer.editor.add(node.name, cls(), [value], node.name))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         if inputs[0].dtype != "float32" and not self.takes_integers:

@@ -37,6 +37,7 @@ def merge_pad_into_convolution(node: Node, edit: GraphEditor) -> bool:
     wider = replace(window, pads=(pads[0], pads[1], pads[2], pads[3]))
     inputs = [edit.value(name) for name in (source.inputs[0], *node.inputs[1:])]
     result = edit.add(node.name, replace(node.op, window=wider), inputs, node.origin)
+    edit.joined.join(node.origin, [source.origin, node.origin])
     edit.redirect(node.outputs[0], result.name)
     edit.remove_if_unused(node)
     edit.remove_if_unused(source)
@@ -144,6 +145,7 @@ def fold_arithmetic_into_convolution(node: Node, edit: GraphEditor) -> bool:
         return False
     replace_constant(node, 1, scaled, edit)
     replace_constant(node, 2, shifted, edit)
+    edit.joined.join(node.origin, [node.origin, *(link.origin for link in chain)])
     edit.redirect(chain[-1].outputs[0], node.outputs[0])
     for stale in reversed(chain):
         edit.remove_if_unused(stale)

@@ -105,6 +105,7 @@ def fold_batch_norm_into_fully_connected(node: Node, edit: GraphEditor) -> bool:
         edit.constant(f"{weights.name}_folded", (weights.data * a).astype(np.float32)),
         edit.constant(f"{stem}_folded", (bias * a + b).astype(np.float32)),
     ]
+    edit.joined.join(node.origin, [source.origin, node.origin])
     # Named after the normalization: that is what a profile knows the result as.
     edit.redirect(node.outputs[0], edit.add(node.name, op, inputs, node.origin).name)
     return True
@@ -131,6 +132,7 @@ def fold_batch_norm_behind_reshape(node: Node, edit: GraphEditor) -> bool:
         edit.constant(f"{filters.name}_folded", (filters.data * a.reshape(-1, 1, 1, 1)).astype(np.float32)),
         edit.constant(f"{bias.name}_folded", (bias.data * a + b).astype(np.float32)),
     ]
+    edit.joined.join(node.origin, [source.origin, node.origin])
     # Named after the normalization: under the convolution's name a profile has what that alone makes.
     folded = edit.add(node.name, source.op, inputs, node.origin)
     edit.redirect(node.outputs[0], edit.add(node.name, reshape.op, [folded], node.origin).name)

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.target import Target
+from tinyglow.kernels.elementwise.broadcast import LOOPS, strides_of
 from tinyglow.kernels.pooling.max_pool import SQUARE
 from tinyglow.numerics.names import GLOW
+from tinyglow.operators.binary import Binary
 from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.glow_nodes import Splat
 from tinyglow.operators.max_pool import MaxPool
 from tinyglow.passes.dead_channels import drop_dead_channels
 from tinyglow.passes.rewrite import rewrite
@@ -38,8 +43,38 @@ def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
     fused = replace(source.op, pool=2)
     inputs = [edit.value(name) for name in source.inputs]
     result = edit.add(node.name, fused, inputs, node.origin, types=(types[-1],))
+    edit.joined.join(node.origin, [source.origin, node.origin])
     edit.redirect(node.outputs[0], result.name)
     return True
+
+
+def splat_as_constant(node: Node, edit: GraphEditor) -> bool:
+    """A tensor of one number is a constant."""
+    if not isinstance(node.op, Splat):
+        return False
+    type_ = edit.value(node.outputs[0]).type
+    edit.redirect(node.outputs[0], edit.constant(node.name, node.op.data(type_), type_).name)
+    return True
+
+
+def _constant_without_copies(node: Node, edit: GraphEditor) -> bool:
+    """An operand that is the same along a dimension need be there once: the kernels repeat it."""
+    if not isinstance(node.op, Binary) or len(node.inputs) != 2:
+        return False
+    for name, other in (node.inputs, node.inputs[::-1]):
+        value, shape = edit.value(name), edit.value(node.outputs[0]).type.shape
+        if value.data is None or value.type.shape != shape or edit.value(other).data is not None:
+            continue
+        data = value.data
+        for axis in range(data.ndim):
+            first = data.take([0], axis)
+            data = first if (data == first).all() else data
+        if data.shape == shape or len(strides_of(shape, data.shape)) > LOOPS:
+            continue
+        small = edit.constant(name, np.ascontiguousarray(data), replace(value.type, shape=data.shape))
+        edit.set_inputs(node, tuple(small.name if read == name else read for read in node.inputs))
+        return True
+    return False
 
 
 def fuse(graph: Graph, target: Target) -> Graph:
@@ -52,6 +87,7 @@ def fuse(graph: Graph, target: Target) -> Graph:
     Returns:
         The graph, whose results are the same to the bit.
     """
+    graph = rewrite(graph, [splat_as_constant, _constant_without_copies])
     if not target.core or graph.numerics != GLOW:  # whose proofs are of Glow's rounding
         return graph
     lean = drop_dead_channels(graph, _TOGETHER if target.has(Feature.DSP) else 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Node
+from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.element_function import IntLookupTable
 from tinyglow.operators.rescale import Rescale
 
@@ -20,8 +21,15 @@ def _tabulate(table: Node, source: str, result: Node, edit: GraphEditor) -> bool
 
 
 def absorb_rescale_after_table(node: Node, edit: GraphEditor) -> bool:
-    """Rescale(table(x)) is another table of x."""
+    """Rescale(table(x)) is another table of x.
+
+    In front of a Dequantize the rescale is dropped instead: the table holds all that its function can be, while the
+    range recorded for an output may be too narrow for other inputs.
+    """
     table = edit.producer(node.inputs[0])
+    users = edit.users(node.outputs[0])
+    if users and all(isinstance(user.op, Dequantize) for user in users):
+        return False
     if not isinstance(node.op, Rescale) or table is None or not edit.has_one_use(node.inputs[0]):
         return False
     return _tabulate(table, table.inputs[0], node, edit)

@@ -30,6 +30,7 @@ from tinyglow.operators.relu import Relu
 from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.transpose import Transpose
+from tinyglow.passes.borders import convert_placeholders
 from tinyglow.passes.rewrite import Pass, Rule, apply_once, rewrite, rewriting, run_passes
 from tinyglow.passes.tables import absorb_rescale_after_table, absorb_rescale_before_table
 from tinyglow.passes.transposes import drop_identities, merge_reshapes
@@ -219,14 +220,6 @@ def fuse_activation_above_reshape(node: Node, edit: GraphEditor) -> bool:
     return True
 
 
-def drop_fused_saturation(node: Node, edit: GraphEditor) -> bool:
-    """A convolution needs no bounds where int8 has the same (Glow: RemoveIdentityRelu, RemoveIdentityClip)."""
-    if not isinstance(node.op, Conv2D) or not _saturates(node.op.activation, edit.value(node.outputs[0]).type):
-        return False
-    edit.set_op(node, replace(node.op, activation=NO_ACTIVATION))
-    return True
-
-
 def drop_saturation(node: Node, edit: GraphEditor) -> bool:
     """A Relu or Clip between equal types that have its bounds does nothing (Glow: as above)."""
     activation = _activation_of(node.op)
@@ -270,20 +263,17 @@ UPWARDS = (
     dequantize_before_rescale,
     skip_float_between_int8,
     skip_int8_between_floats,
+    absorb_rescale_behind_movements,
+    absorb_rescale_into_bounds,
 )
-# Glow drops bounds while it still moves rescales.
-UPWARDS_LIKE_GLOW = (*UPWARDS, drop_saturation)
-UPWARDS_OF_OURS = (*UPWARDS, absorb_rescale_behind_movements, absorb_rescale_into_bounds)
 DOWNWARDS = (absorb_rescale_downwards, sink_rescale)
 
 
-def rescale_rules(like_glow: bool = False, declared: bool = False) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+def rescale_rules(declared: bool = False) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
     """The rules that move rescales upwards, and downwards. Tables of a file that came quantized are as it says."""
-    if like_glow:
-        return UPWARDS_LIKE_GLOW, DOWNWARDS
     if declared:
-        return UPWARDS_OF_OURS, DOWNWARDS
-    return (*UPWARDS_OF_OURS, absorb_rescale_after_table), (absorb_rescale_before_table, *DOWNWARDS)
+        return UPWARDS, DOWNWARDS
+    return (*UPWARDS, absorb_rescale_after_table), (absorb_rescale_before_table, *DOWNWARDS)
 
 
 def merge_transpose_into_fully_connected(node: Node, edit: GraphEditor) -> bool:
@@ -336,45 +326,19 @@ def fold_rescales(graph: Graph, upwards: Sequence[Rule], downwards: Sequence[Rul
             return edit.finish()
 
 
-def convert_placeholders(graph: Graph) -> Graph:
-    """Let inputs and outputs that are int8 inside the network be int8 at its border (Glow's -convert-placeholders).
-
-    An input that is an output too stays float: what reads it may ask for steps that are coarser than the input's own.
-    """
-    edit = GraphEditor.of(graph)
-    renamed: dict[str, str] = {}
-    redundant: list[Node] = []
-    for name in graph.inputs:
-        users = edit.users(name)
-        types = {edit.value(user.outputs[0]).type for user in users}
-        quantized = users and len(types) == 1 and all(isinstance(user.op, Quantize) for user in users)
-        if quantized and not edit.is_output(name):
-            edit.set_type(name, types.pop())
-            renamed |= {user.outputs[0]: name for user in users}
-            redundant += users
-    edit.redirect_all(renamed)
-    for node in redundant:
-        edit.remove_if_unused(node)
-    for output in graph.outputs:
-        source = edit.producer(output.value)
-        if source is not None and isinstance(source.op, Dequantize):
-            edit.set_output(replace(output, value=source.inputs[0]))
-    return edit.finish()
-
-
-def merge_transposes_into_fully_connected(graph: Graph, once: bool = False) -> Graph:
-    """``merge_transpose_into_fully_connected`` and what it makes needless, until nothing changes; or ``once``."""
+def merge_transposes_into_fully_connected(graph: Graph) -> Graph:
+    """``merge_transpose_into_fully_connected`` and what it makes needless, until nothing changes."""
     while True:
         edit = GraphEditor.of(graph)
         merged = apply_once(edit, [merge_transpose_into_fully_connected])
         graph = rewrite(edit.finish(), [merge_reshapes, drop_identities])
-        if once or not merged:
+        if not merged:
             return graph
 
 
-def tidying(float_io: bool = False, like_glow: bool = False, declared: bool = False) -> list[Pass]:
+def tidying(float_io: bool = False, declared: bool = False) -> list[Pass]:
     """The passes of ``tidy`` in their order."""
-    upwards, downwards = rescale_rules(like_glow, declared)
+    upwards, downwards = rescale_rules(declared)
 
     def fold(graph: Graph) -> Graph:
         return fold_rescales(graph, upwards, downwards)
@@ -384,16 +348,15 @@ def tidying(float_io: bool = False, like_glow: bool = False, declared: bool = Fa
         Pass("fold rescales", fold, (*upwards, *downwards)),
         rewriting("fuse activations", [fuse_activation_into_convolution, fuse_activation_above_reshape]),
         Pass("fold rescales again", fold, (*upwards, *downwards)),
-        rewriting("drop bounds", [drop_saturation, drop_fused_saturation if like_glow else keep_unreachable_bound]),
-        Pass("merge transposes into layers", lambda graph: merge_transposes_into_fully_connected(graph, like_glow)),
+        rewriting("drop bounds", [drop_saturation, keep_unreachable_bound]),
+        Pass("merge transposes into layers", merge_transposes_into_fully_connected),
     ]
     return passes if float_io else [*passes, Pass("convert placeholders", convert_placeholders)]
 
 
-def tidy(graph: Graph, float_io: bool = False, like_glow: bool = False, declared: bool = False) -> Graph:
+def tidy(graph: Graph, float_io: bool = False, declared: bool = False) -> Graph:
     """Fold rescales and activations; with ``float_io`` the placeholders stay float.
 
-    like_glow: fold no more transposes into weights than Glow does, which tries once, and drop bounds when Glow does.
     declared: the graph came quantized, with tables that stay as its file says.
     """
-    return run_passes(graph, tidying(float_io, like_glow, declared))
+    return run_passes(graph, tidying(float_io, declared))

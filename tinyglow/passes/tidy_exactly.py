@@ -16,9 +16,9 @@ from tinyglow.operators.clip import Clip
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.numerics import bound_of
 from tinyglow.operators.relu import Relu
+from tinyglow.passes.borders import convert_placeholders
 from tinyglow.passes.rewrite import Pass, Rule, rewriting, run_passes
 from tinyglow.passes.tidy import (
-    convert_placeholders,
     drop_identity_rescale,
     merge_transposes_into_fully_connected,
     tidy,
@@ -68,8 +68,8 @@ def tidying_exactly(numerics: str, float_io: bool = False) -> list[Pass]:
     return passes if float_io else [*passes, Pass("convert placeholders", convert_placeholders)]
 
 
-def tidy_for(graph: Graph, float_io: bool = False, like_glow: bool = False, declared: bool = False) -> Graph:
+def tidy_for(graph: Graph, float_io: bool = False, declared: bool = False) -> Graph:
     """``tidy`` as the graph's numerics allows it. declared: the parameters are the model file's own."""
     if graph.numerics == GLOW:
-        return tidy(graph, float_io, like_glow, declared)
+        return tidy(graph, float_io, declared)
     return run_passes(graph, tidying_exactly(graph.numerics, float_io))

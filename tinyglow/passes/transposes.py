@@ -12,7 +12,6 @@ from tinyglow.ir.graph import Node, Value
 from tinyglow.kernels.window import Window
 from tinyglow.operators.avg_pool import AvgPool
 from tinyglow.operators.batch_norm import BatchNormalization
-from tinyglow.operators.concat import Concat
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.max_pool import MaxPool
 from tinyglow.operators.pad import Pad
@@ -109,11 +108,6 @@ def sink_below_arithmetic(node: Node, edit: GraphEditor) -> bool:
     return _put_behind(node, edit.add(node.name, node.op, inputs, node.origin), first, edit)
 
 
-def sink_below_movement(node: Node, edit: GraphEditor) -> bool:
-    """What Glow does of ``sink_below_permutable``: below Concat, Pad and Tile."""
-    return isinstance(node.op, Concat | Pad | Tile) and sink_below_permutable(node, edit)
-
-
 def sink_below_permutable(node: Node, edit: GraphEditor) -> bool:
     """op(Transpose(x), ...) is Transpose(op'(x, ...)) for an op that says what it is on permuted dimensions."""
     transposes = [_transpose_behind(name, edit) for name in node.inputs]
@@ -175,7 +169,7 @@ SINKING = (
     drop_identities,
     sink_below_elementwise,
     sink_below_arithmetic,
-    sink_below_movement,
+    sink_below_permutable,
     sink_below_batch_norm,
 )
 CLEANING = (transpose_to_reshape, merge_reshapes, drop_identities)

@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinyglow.errors import InputError, Problem
 from tinyglow.frontend.read import input_dimensions
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
-from tinyglow.ir.types import TensorType
+from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.execution import Execution
 from tinyglow.pipeline.golden import GlowNode, GlowType, Golden, load_golden
+from tinyglow.pipeline.recorded_outputs import OutputComparison, compare_outputs
 from tinyglow.pipeline.stations import emit, interpret, load, lower, quantize, target_of
 from tinyglow.quant.profile import load_profile
 from tinyglow.targets.boards import Board
 
-FLOAT_TOLERANCE = 1e-5  # relative, for float networks
 _SCALE_TOLERANCE = 0.6e-9  # recorded scales have nine decimals
-_KINDS = {"int8": "i8", "int32": "i32", "float32": "float", "int64": "index64"}
+_KINDS = {"int8": "i8", "int32": "i32", "float32": "float", "int64": "index64", "bool": "bool"}
 _TARGETS = {"cortex-m0plus": "m0plus", "cortex-m7": "m7"}
 
 
 @dataclass(frozen=True)
 class ValueComparison:
-    """One value: what Glow calls it and has it as, and what it is here."""
+    """One value: what Glow calls it and has it as, and what it is here.
+
+    aligned: whether the nodes between it and an output are of Glow's kinds, so that both sides are the same value.
+    """
 
     glow_name: str
     name: str
     glow: str
     ours: str
     equal: bool
+    aligned: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,25 @@ class Crosscheck:
 
     golden: str
     values: tuple[ValueComparison, ...]
-    vectors: int
-    vectors_equal: int
-    mismatches: int
-    largest_difference: float
+    outputs: tuple[OutputComparison, ...]
     first_difference: Mapping[str, Any] | None
     sizes: Mapping[str, Mapping[str, int | None]]
     cores: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def vectors(self) -> int:
+        """Number of recorded vectors."""
+        return len(self.outputs[0].wrong)
+
+    @property
+    def vectors_equal(self) -> int:
+        """How many of them have the recorded outputs, all of them."""
+        return self.vectors - int(np.any([output.wrong for output in self.outputs], axis=0).sum())
+
+    @property
+    def mismatches(self) -> int:
+        """Elements of outputs that differ."""
+        return sum(output.mismatches for output in self.outputs)
 
     @property
     def parameters_equal(self) -> bool:
@@ -80,7 +96,11 @@ class Crosscheck:
             "vectors": self.vectors,
             "vectors_equal": self.vectors_equal,
             "mismatches": self.mismatches,
-            "largest_difference": self.largest_difference,
+            "largest_difference": next((output.largest for output in self.outputs if output.mismatches), 0.0),
+            "outputs": {
+                output.name: {"mismatches": output.mismatches, "largest": output.largest, "unit": output.unit}
+                for output in self.outputs
+            },
             "first_difference": self.first_difference,
             "sizes": self.sizes,
             "cores": self.cores,
@@ -88,7 +108,7 @@ class Crosscheck:
 
 
 def _same_type(glow: GlowType, ours: TensorType) -> bool:
-    if glow.kind != _KINDS[ours.dtype] or glow.dims != ours.shape:
+    if glow.kind != _as_glow(ours).kind or glow.dims != ours.shape:
         return False
     if ours.quant is None or glow.scale is None:
         # Channelwise constants: Glow prints a placeholder scale of 1, the channels' own are in tables.
@@ -100,32 +120,32 @@ def _compare_values(graph: Graph, golden: Golden) -> list[ValueComparison]:
     """Walk both graphs from the outputs to the inputs, operand by operand; the result is from inputs to outputs."""
     producers = {name: node for node in graph.nodes for name in node.outputs}
     found: dict[tuple[str, str], ValueComparison] = {}
-    order: list[tuple[str, str]] = []
-    work = [(output.value, golden.outputs_of.get(output.name, "")) for output in graph.outputs]
+    work = deque((output.value, golden.outputs_of.get(output.name, ""), True) for output in graph.outputs)
     while work:
-        name, glow_name = work.pop()
+        name, glow_name, aligned = work.popleft()
         if (name, glow_name) in found:
             continue
         theirs, node, type_ = golden.nodes.get(glow_name), producers.get(name), graph.type_of(name)
-        ours_text = f"{_kind_of(node, graph, name)} {_as_glow(type_)}"
+        kind = _kind_of(node, graph, name)
         same = theirs is not None and _same_node(theirs, node, type_)
         glow_text = f"{_glow_kind(theirs)} {theirs.result}" if theirs else "nothing"
-        found[name, glow_name] = ValueComparison(glow_name, name, glow_text, ours_text, same)
-        order.append((name, glow_name))
+        found[name, glow_name] = ValueComparison(glow_name, name, glow_text, f"{kind} {_as_glow(type_)}", same, aligned)
         if theirs is not None and node is not None:
             # What one side has more of meets nothing on the other.
             width = max(len(node.inputs), len(theirs.inputs))
             padded = [*theirs.inputs, *[""] * (width - len(theirs.inputs))]
-            work += list(zip(node.inputs, padded, strict=False))
+            below = aligned and kind == _glow_kind(theirs)
+            work += [(mine, other, below) for mine, other in zip(node.inputs, padded, strict=False)]
     steps = {name: step for step, node in enumerate(graph.nodes) for name in (*node.inputs, *node.outputs)}
     steps |= {node.outputs[0]: step for step, node in enumerate(graph.nodes)}
-    return [found[key] for key in sorted(order, key=lambda key: steps.get(key[0], -1))]
+    return [found[key] for key in sorted(found, key=lambda key: steps.get(key[0], -1))]
 
 
 def _as_glow(type_: TensorType) -> GlowType:
     quant = type_.quant
     params = (quant.scale, quant.offset) if quant else (None, None)
-    return GlowType(_KINDS[type_.dtype], type_.shape, *params)
+    is_index = type_.dtype == "int32" and quant is None and type_.channel_quant is None
+    return GlowType("index32" if is_index else _KINDS[type_.dtype], type_.shape, *params)
 
 
 def _glow_kind(node: GlowNode) -> str:
@@ -147,33 +167,10 @@ def _same_node(theirs: GlowNode, node: Any, type_: TensorType) -> bool:
     return same and (theirs.kind, theirs.activation) == (node.op.kind_in_glow, activation)
 
 
-def _shape_of(arrays: Mapping[str, Array], name: str) -> str:
-    return str(list(arrays[name].shape)) if name in arrays else f"one of {', '.join(arrays)}"
-
-
-def _compare_outputs(expected: Mapping[str, Array], actual: Mapping[str, Array]) -> tuple[Array, float, int]:
-    """(differing vectors as a mask, largest difference, differing elements); floats are compared relatively."""
-    problems = [
-        Problem(f"output {name}", f"{theirs.dtype} {list(theirs.shape)} is recorded", str(_shape_of(actual, name)))
-        for name, theirs in expected.items()
-        if name not in actual or actual[name].size != theirs.size
-    ]
-    if problems:
-        raise InputError("the recording is of another network", problems)
-    wrong: Array = np.zeros(len(next(iter(expected.values()))), bool)
-    largest, mismatches = 0.0, 0
-    for name, theirs in expected.items():
-        flat = theirs.reshape(len(theirs), -1).astype(np.float64)
-        difference = np.abs(actual[name].reshape(len(theirs), -1).astype(np.float64) - flat)
-        if theirs.dtype.kind == "f":
-            difference = difference / np.abs(flat).max(axis=1, keepdims=True).clip(1e-30)
-            different = ~(difference <= FLOAT_TOLERANCE)
-        else:
-            different = difference != 0
-        wrong |= different.any(axis=1)
-        mismatches += int(different.sum())
-        largest = max(largest, float(difference.max(initial=0)))
-    return wrong, largest, mismatches
+def first_differing(values: Sequence[ValueComparison]) -> ValueComparison | None:
+    """The value nearest to the inputs that differs: of those that stand for each other, if any of these do."""
+    differing = [value for value in values if not value.equal]
+    return next((value for value in differing if value.aligned), next(iter(differing), None))
 
 
 def _define(model: Path, golden: Golden, given: Mapping[str, int]) -> dict[str, int]:
@@ -184,6 +181,12 @@ def _define(model: Path, golden: Golden, given: Mapping[str, int]) -> dict[str, 
             if isinstance(symbol, str) and symbol:
                 sizes.setdefault(symbol, size)
     return sizes
+
+
+def recorded_profile(golden: Golden) -> Path:
+    """The profile of the name that the recording's flags give: in its own folder, else in the one above."""
+    folder, name = golden.folder.resolve(), Path(golden.profile).name
+    return folder / name if (folder / name).is_file() else folder.parent / name
 
 
 def crosscheck(
@@ -199,7 +202,7 @@ def crosscheck(
     Args:
         folder: The recording.
         model: The ONNX or TFLite file.
-        profile: Ranges (default: those that the recording names, in its parent folder).
+        profile: Ranges (default: the recording's own, as ``recorded_profile`` finds them).
         define: Sizes for symbolic dimensions.
         boards: Where to run it too, each with a compiler's name or None.
         vectors_on_boards: How many vectors to run there.
@@ -216,7 +219,7 @@ def crosscheck(
     if golden.scheme is None:
         inputs = {name: data.reshape(-1, *golden.input_dims[name]) for name, data in golden.inputs.items()}
         return _outcome(golden, [], run_graph(graph, inputs), None, {})
-    recorded = load_profile(profile or Path(folder).resolve().parent / Path(golden.profile).name)
+    recorded = load_profile(profile or recorded_profile(golden))
     quantized = quantize(graph, recorded, golden.scheme, golden.float_io)
     program = lower(quantized)
     cores = {}
@@ -227,6 +230,10 @@ def crosscheck(
     return _outcome(golden, _compare_values(quantized, golden), interpret(program, golden.inputs), program, cores)
 
 
+def _output_params(program: Program) -> dict[str, QuantParams | None]:
+    return {name: program.buffers[name].type.quant for name in program.outputs}
+
+
 def _on_board(
     program: Program, board: Board, inputs: Mapping[str, Array], golden: Golden, compiler: str | None
 ) -> dict[str, Any]:
@@ -234,7 +241,9 @@ def _on_board(
         emit(program, work)
         run: Execution = simulate(work, board, inputs, compiler)
     count = len(next(iter(inputs.values())))
-    wrong, _, _ = _compare_outputs({name: data[:count] for name, data in golden.outputs.items()}, run.outputs)
+    some = {name: data[:count] for name, data in golden.outputs.items()}
+    compared = compare_outputs(some, run.outputs, golden.placeholders, _output_params(program))
+    wrong = np.any([output.wrong for output in compared], axis=0)
     recorded = golden.targets.get(_TARGETS.get(board.cpu, ""), {})
     return {
         "vectors": count,
@@ -243,9 +252,18 @@ def _on_board(
         "glow_cycles": recorded.get("cycles"),
         "code": None if run.sizes is None else run.sizes.code + run.sizes.constants,
         "glow_object": recorded.get("object_text"),
+        "flash": None if run.sizes is None else run.sizes.flash,
+        "glow_flash": _glow_flash(golden, recorded),
         "stack": run.most("stack"),
         "glow_stack": recorded.get("stack"),
     }
+
+
+def _glow_flash(golden: Golden, recorded: Mapping[str, Any]) -> int | None:
+    """Bytes of Glow's object and constants; None where the object was not compiled for a core."""
+    code = recorded.get("object_text")
+    constants = golden.sizes.get("CONSTANT_MEM_SIZE")
+    return None if code is None or constants is None else code + recorded.get("object_data", 0) + constants
 
 
 def _outcome(
@@ -255,9 +273,11 @@ def _outcome(
     program: Program | None,
     cores: Mapping[str, Mapping[str, Any]],
 ) -> Crosscheck:
-    wrong, largest, mismatches = _compare_outputs(golden.outputs, outputs)
+    params = {} if program is None else _output_params(program)
+    compared = compare_outputs(golden.outputs, outputs, golden.placeholders, params)
+    wrong = np.any([output.wrong for output in compared], axis=0)
     first: dict[str, Any] | None = None
-    differing = next((value for value in values if not value.equal), None)
+    differing = first_differing(values)
     if differing is not None:
         first = {"what": "parameters", **asdict(differing)}
     elif wrong.any():
@@ -273,10 +293,7 @@ def _outcome(
     return Crosscheck(
         golden=str(golden.folder),
         values=tuple(values),
-        vectors=len(wrong),
-        vectors_equal=int((~wrong).sum()),
-        mismatches=mismatches,
-        largest_difference=largest,
+        outputs=compared,
         first_difference=first,
         sizes=sizes,
         cores=cores,

@@ -22,9 +22,6 @@ from tinyglow.targets.boards import Board
 from tinyglow.targets.memory_map import memory_map
 
 MAX_SAMPLES = 1_000
-# The kernels whose results are probabilities, and those that merely move or spell them.
-_PROBABILITIES = ("tg_softmax_s8", "tg_softmax_f32", "tg_map_sigmoid_f32")
-_BEHIND = ("tg_dequantize_s8_f32", "tg_copy_s8", "tg_rescale_s8", "tg_transpose_s8")
 
 
 def deploy(
@@ -59,7 +56,7 @@ def deploy(
     efficiency = allocation_efficiency(program)
     flags = {kind: Compiler(kind, (kind,), (kind,)).project_flags(board) for kind in ("zig", "gcc")}
     info, chosen = bundle_info(program), _console(board, console)
-    percent = _gives_probabilities(program)
+    percent = program.outputs[0] in program.probabilities
     bundle = with_manifest(bundle_files(program, efficiency))
     files = project_files(info, bundle, samples, board, chosen, flags, percent, memory_map(board, info.needs()))
     write_project(files, folder)
@@ -114,16 +111,3 @@ def _labels(labels: Array | None, count: int) -> list[int]:
         problem = Problem("--labels", f"{labels.dtype} {list(labels.shape)}", f"{count} numbers of classes")
         raise InputError("the labels do not fit the samples", [problem])
     return [int(label) for label in flat]
-
-
-def _gives_probabilities(program: Program) -> bool:
-    """Whether the first output comes from a softmax or a sigmoid, as far as kernels that merely move it."""
-    wanted = program.outputs[0]
-    for call in reversed(program.calls):
-        if wanted in call.writes:
-            if call.kernel.symbol in _PROBABILITIES:
-                return True
-            if call.kernel.symbol not in _BEHIND or not call.reads:
-                return False
-            wanted = call.reads[0]
-    return False

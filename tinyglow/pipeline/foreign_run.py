@@ -12,8 +12,8 @@ import numpy as np
 from tinyglow.bundle.foreign import ForeignHeader, Tensor
 from tinyglow.errors import InputError, Problem
 from tinyglow.interp import fits
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array
+from tinyglow.ir.namer import legal_name
 from tinyglow.numerics import glow
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.execution import DEFAULTS, Execution, Options

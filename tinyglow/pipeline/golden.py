@@ -11,16 +11,17 @@ from typing import Any
 
 from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.graph import Array
+from tinyglow.ir.types import QuantParams
 from tinyglow.pipeline.npz import read_npz
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
+from tinyglow.quant.scheme import Scheme
 from tinyglow.resources import read_bounded
 
 _MOST_BYTES, _MOST_NUMBER = 1 << 26, 1 << 40
 # Inputs of Glow's nodes that are part of the operator here: channel parameters, what a Pad is inserted into.
-_IMPLICIT = frozenset(
-    ("Selected", "Cond", "Big", "FilterScales", "FilterOffsets", "BiasScales", "BiasOffsets", "Indices")
-)
+_IMPLICIT = frozenset(("Selected", "Big", "FilterScales", "FilterOffsets", "BiasScales", "BiasOffsets"))
+# Those that come last here, and are part of the operator where Glow lowers a PRelu, or numbers are constant.
+_LAST = frozenset(("Cond", "Indices"))
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class GlowType:
     dims: tuple[int, ...]
     scale: float | None = None
     offset: int | None = None
+
+    @property
+    def params(self) -> QuantParams | None:
+        """Scale and offset; None of what is not quantized."""
+        return None if self.scale is None or self.offset is None else QuantParams(self.scale, self.offset)
 
     def __str__(self) -> str:
         params = "" if self.scale is None else f"[S:{self.scale:.9f} O:{self.offset}]"
@@ -62,7 +68,12 @@ class Golden:
     outputs: Mapping[str, Array]
     sizes: Mapping[str, int]
     targets: Mapping[str, Mapping[str, Any]]
-    input_dims: Mapping[str, tuple[int, ...]]
+    placeholders: Mapping[str, GlowType]
+
+    @property
+    def input_dims(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each placeholder."""
+        return {name: type_.dims for name, type_ in self.placeholders.items()}
 
 
 def _table(path: Path) -> dict[str, Any]:
@@ -106,7 +117,8 @@ def _type(field: Any) -> GlowType:
 
 def _node(record: Mapping[str, Any], sources: Mapping[str, str]) -> GlowNode:
     fields = record["fields"]
-    inputs = tuple(sources[name] for name in fields if name in sources and name not in _IMPLICIT)
+    names = sorted((name for name in fields if name in sources and name not in _IMPLICIT), key=_LAST.__contains__)
+    inputs = tuple(sources[name] for name in names)
     result = fields.get("Result") or fields.get("Output")
     activation = str(fields.get("FusedActivation", "NONE"))
     return GlowNode(str(record["id"]), str(record["kind"]), _type(result) if result else None, inputs, activation)
@@ -164,7 +176,7 @@ def load_golden(folder: str | Path) -> Golden:
                 name: {key: value for key, value in figures.items() if isinstance(value, int)}
                 for name, figures in facts["targets"].items()
             },
-            {p["name"]: _dims(p["type"]["dims"]) for p in facts["placeholders"]},
+            {str(p["name"]): _type(p["type"]) for p in facts["placeholders"]},
         )
         _require_arrays(golden)
         return golden

@@ -9,8 +9,8 @@ from pathlib import Path
 from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.read import input_dimensions
 from tinyglow.frontend.summary import Summary, summarize
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Graph
+from tinyglow.ir.namer import legal_name
 from tinyglow.pipeline.stations import load
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,19 @@ from tinyglow.bundle.manifest import MANIFEST
 from tinyglow.bundle.options import Api, BundleOptions
 from tinyglow.bundle.provenance import record
 from tinyglow.bundle.write import write_files
-from tinyglow.errors import BoardError, InputError, Problem, reason
+from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
+from tinyglow.glow.lower import lower_for_profiler
+from tinyglow.glow.pipeline import before_lowering
+from tinyglow.glow.quantize import quantize_as_glow, tidy_as_glow
 from tinyglow.interp import fits, run_program
-from tinyglow.ir.dump import dump_graph, dump_program
-from tinyglow.ir.editor import legal_name
+from tinyglow.ir.dump import dump_program
 from tinyglow.ir.graph import Array, Graph
+from tinyglow.ir.namer import legal_name
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target
 from tinyglow.ir.types import QuantParams
-from tinyglow.ir.verify import verify
 from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, overlaps_of, plan
 from tinyglow.lowering.reuse import reuse_inputs
@@ -34,43 +36,18 @@ from tinyglow.numerics.names import GLOW, NUMERICS
 from tinyglow.passes.declared import simplify_declared
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.placeholders import make_float
+from tinyglow.passes.rewrite import run_passes
 from tinyglow.passes.simplify import simplify
 from tinyglow.passes.tidy_exactly import tidy_for
+from tinyglow.pipeline.dump import NO_DUMP, Dump
 from tinyglow.pipeline.object_file import build_object, without_sources
 from tinyglow.quant.declared import quantize_declared
 from tinyglow.quant.profile import DEFAULT_BINS, MAX_BINS, Profile
 from tinyglow.quant.profiler import profile_graph
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.quantizer import quantize as quantize_graph
+from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import HOST, Board
 from tinyglow.targets.memory_map import memory_map
-
-
-@dataclass(frozen=True)
-class Dump:
-    """Writes each station's result into a folder, numbered; does nothing without one."""
-
-    folder: Path | None = None
-
-    def graph(self, number: int, station: str, graph: Graph) -> Graph:
-        """Verify a station's graph and write it. Returns the graph."""
-        verify(graph, station)
-        self.text(number, station, lambda: dump_graph(graph))
-        return graph
-
-    def text(self, number: int, station: str, text: Callable[[], str]) -> None:
-        """Write a station's result as text. Raises InputError."""
-        if self.folder is None:
-            return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / f"{number}_{station}.txt").write_text(text(), encoding="utf-8")
-        except OSError as error:
-            problem = Problem(str(self.folder), reason(error))
-            raise InputError("cannot write the dump", [problem]) from error
-
-
-NO_DUMP = Dump()
 
 
 def load(
@@ -101,8 +78,12 @@ def load(
         ModelError: With everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    graph = dump.graph(1, "read", load_model(path, name, Request(define or {}, shapes or {}, tuple(outputs))))
-    simpler = simplify_declared(graph) if graph.is_declared else simplify(graph, like_glow)
+    request = Request(define or {}, shapes or {}, tuple(outputs), like_glow)
+    graph = dump.graph(1, "read", load_model(path, name, request))
+    if graph.is_declared:
+        simpler = simplify_declared(graph)
+    else:
+        simpler = run_passes(graph, before_lowering()) if like_glow else simplify(graph)
     return dump.graph(2, "simplify", simpler)
 
 
@@ -176,7 +157,8 @@ def profile(
         progress: Is called with the number of samples that have been run.
         dump: Where to write the ranges as text.
         batch: How many samples Glow would run together (its -minibatch).
-        lowered: Whether to record the values too that Glow's profiles hold of the operators into which it lowers nodes.
+        lowered: Whether to record the values that Glow's profiles hold of the operators into which it lowers nodes.
+            A graph like Glow's is always recorded so.
 
     Returns:
         The profile.
@@ -191,11 +173,14 @@ def profile(
     shapes = {name: graph.type_of(name).shape for name in graph.inputs}
     bound = bind_inputs(shapes, graph.source_names, inputs, graph.pixels)
     for name, array in bound.items():
-        if array.dtype.kind != "f":
+        if array.dtype.kind != "f" and graph.type_of(name).dtype == "float32":
             problem = Problem(f"input {name}", f"holds {array.dtype}", "float32, as the float network takes it")
             raise InputError("the calibration data are not floats", [problem])
     shaped = {name: array.reshape(-1, *shapes[name]) for name, array in bound.items()}
-    result = profile_graph(graph, shaped, bins, progress, batch, lowered)
+    same: Mapping[str, Sequence[str]] = {}
+    if lowered or graph.like_glow:
+        graph, same = lower_for_profiler(graph)
+    result = profile_graph(graph, shaped, bins, progress, batch, same)
     dump.text(3, "profile", lambda: "\n".join(f"{n} {r.low!r} {r.high!r}" for n, r in result.ranges.items()) + "\n")
     return result
 
@@ -235,8 +220,11 @@ def quantize(
         return dump.graph(5, "tidy", tidy_for(quantized, float_io=True, declared=True))
     if profile is None:
         raise InputError("a float model needs a profile to be quantized", [Problem("the profile", "is missing")])
+    if scheme is not None and scheme.like_glow:
+        quantized = dump.graph(4, "quantize", quantize_as_glow(graph, profile, scheme))
+        return dump.graph(5, "tidy", tidy_as_glow(quantized, float_io))
     quantized = dump.graph(4, "quantize", quantize_graph(graph, profile, scheme))
-    return dump.graph(5, "tidy", tidy_for(quantized, float_io, (scheme or Scheme()).like_glow))
+    return dump.graph(5, "tidy", tidy_for(quantized, float_io))
 
 
 def with_numerics(graph: Graph, numerics: str | None, scheme: Scheme | None = None) -> Graph:

@@ -16,8 +16,8 @@ from tinyglow.pipeline.stations import interpret, lower, profile, quantize
 from tinyglow.pipeline.trace import trace
 from tinyglow.quant.calibration import QUANTIZED_BINS
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
+from tinyglow.quant.scheme import Scheme
 from tinyglow.quant.warnings import readers
 
 TRIAL_SAMPLES = 16

@@ -11,6 +11,7 @@ from tinyglow.errors import InputError, Problem, TinyglowError
 from tinyglow.interp import sample_count
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
+from tinyglow.pipeline.deviations import RULES, with_costs
 from tinyglow.pipeline.fidelity import (
     OutputFidelity,
     compare_outputs,
@@ -24,7 +25,7 @@ from tinyglow.pipeline.stations import bind_inputs, interpret, quantize
 from tinyglow.pipeline.trace import trace
 from tinyglow.pipeline.trials import Setting, Trial, try_advice, worst
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.quant.warnings import Evidence, Finding, warnings_of
 
 
@@ -119,6 +120,7 @@ def validate(
         close = look_closely(traced, real)
         layers = layers_of(close, real, profile, progress)
     findings = [] if profile is None else warnings_of(Evidence(graph, profile, quantized))
+    findings = with_costs(findings, layers, outputs)
     advice: tuple[Trial, ...] | None = None
     if profile is not None and advise:
         misfits = any("saturate" in why or "profile's range" in why for layer in layers for why in layer.why)
@@ -169,4 +171,12 @@ def profile_warnings(
         quantized = quantize(graph, profile, Scheme(like_glow=like_glow))
     except TinyglowError:  # then compile will say why, and only rules on the samples speak up
         quantized = graph
-    return warnings_of(Evidence(graph, profile, quantized, bound))
+    findings = warnings_of(Evidence(graph, profile, quantized, bound))
+    if not any(finding.rule in RULES for finding in findings):
+        return findings
+    traced = trace(graph, quantized, bound)
+    real = real_inputs(traced.program, bound)
+    outputs = compare_outputs(graph, traced.program, float_outputs(graph, real), interpret(traced.program, real))
+    with np.errstate(all="ignore"):
+        layers = layers_of(look_closely(traced, real), real, profile, None)
+    return with_costs(findings, layers, outputs)

@@ -9,8 +9,8 @@ import numpy as np
 from tinyglow.bundle.header import BundleInfo, Placeholder
 from tinyglow.errors import InputError, Problem
 from tinyglow.interp import output_shape, quantized_input
-from tinyglow.ir.editor import legal_name
 from tinyglow.ir.graph import Array
+from tinyglow.ir.namer import legal_name
 from tinyglow.pipeline.stations import bind_inputs
 
 

@@ -19,7 +19,8 @@ from tinyglow.numerics import glow
 from tinyglow.operators.declared import reason_for_float
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
-from tinyglow.quant.quantizer import Quantizer, Scheme
+from tinyglow.quant.quantizer import Quantizer
+from tinyglow.quant.scheme import Scheme
 
 
 def quantize_declared(graph: Graph) -> Graph:

@@ -30,7 +30,7 @@ def match_profile(graph: Graph, profile: Profile, needed: Iterable[str]) -> Prof
     """
     by_name = _by_name(profile)
     needed = list(needed)
-    ranges = _constant_ranges(graph, [name for name in needed if graph.values[name].data is not None], by_name)
+    ranges = constant_ranges(graph, [name for name in needed if graph.values[name].data is not None], by_name)
     candidates = Candidates(graph, by_name)
     renamed: dict[str, str] = {}
     problems: list[Problem] = []
@@ -69,7 +69,7 @@ def _doubt(name: str, possible: Iterable[str], by_name: Mapping[str, Range]) -> 
     return Problem(name, f"may have the range of {' or of '.join(listed)}", "one entry that it can be")
 
 
-def _constant_ranges(graph: Graph, names: Iterable[str], by_name: Mapping[str, Range]) -> dict[str, Range]:
+def constant_ranges(graph: Graph, names: Iterable[str], by_name: Mapping[str, Range]) -> dict[str, Range]:
     """Ranges of constants: the profile's where it agrees with the data, the data's own where it says nothing.
 
     A range that was tuned (halved, maybe several times) agrees too. One that disagrees tells a model of the same shape

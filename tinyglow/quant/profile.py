@@ -195,11 +195,13 @@ def load_profile(path: str | Path) -> Profile:
     path = Path(path)
     head: dict[str, Any] = {}
     entries: list[Any] = []
+    has_list = False  # that of a network without floats is empty, but Glow says what it is of
     for document in _parse(path):
         if isinstance(document, dict):
             head.update(document)
         elif isinstance(document, list):
             entries += document
+            has_list = True
     ranges: dict[str, Range] = {}
     problems = []
     for index, entry in enumerate(entries):
@@ -211,7 +213,7 @@ def load_profile(path: str | Path) -> Profile:
         except ValueError as error:
             name = entry.get("NodeOutputName", "") if isinstance(entry, dict) else ""
             problems.append(Problem(f"entry {index + 1} {name}".rstrip(), str(error)))
-    if not entries:
+    if not entries and not (has_list and head):
         problems.append(Problem("", "no NodeOutputName entries", _EXPECTED))
     if problems:
         raise ProfileError(f"cannot use the profile {path}", problems)

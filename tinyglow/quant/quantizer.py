@@ -1,5 +1,7 @@
 """Station 4: float graph + profile -> int8 (or int16) graph, by the rules of Glow's FunctionQuantizer.
 
+Exactly Glow's own graph is made by ``tinyglow.glow`` instead.
+
 Each value gets parameters from its own range. Every quantizable operator becomes int8; operators that keep their
 input's parameters (pools, reshapes) are followed by a rescale to their own, which ``passes.tidy`` folds away where it
 can. Where a float operator remains, Quantize and Dequantize stand at its border.
@@ -11,14 +13,15 @@ the final steps of their sums. With so many steps, operators that keep their inp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tinyglow.errors import InputError, Problem, ProfileError
-from tinyglow.ir.editor import GraphEditor, Namer
+from tinyglow.errors import Problem, ProfileError
+from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Graph, Node, Value
+from tinyglow.ir.namer import Namer
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
 from tinyglow.numerics import glow, wide
@@ -30,130 +33,13 @@ from tinyglow.quant.leading import settle_leading
 from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import Profile, Range
 from tinyglow.quant.schema import (
-    INT16_HEADROOM,
     Schema,
     choose_params,
     layer_params,
     specialize_bias,
     specialize_channel,
 )
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """How to quantize; each field is an option of Glow's tools, unless it is said to be ours.
-
-    Attributes:
-        schema: How ranges become scales and offsets (-quantization-schema).
-        bias_dtype: "int32" or "int8" (-quantization-precision-bias).
-        channelwise: Whether convolutions get a scale for each output channel (-enable-channelwise).
-        calibrate: Whether ranges are narrowed by divergence (-quantization-calibration=KL).
-        calibrate_constants: Whether those of weights are too (-calibrate-constants).
-        keep_float: Node kinds that stay float, by Glow's names (-keep-original-precision-for-nodes).
-        like_glow: Whether to end with exactly Glow's graph, even where a simpler one is known. Ours.
-        channelwise_nodes: Names of the model's nodes that get a scale for each output channel in any case. Ours.
-        float_nodes: Names of the model's nodes that stay float in any case. Ours.
-        precision: Of activations: "int8" or "int16". int16 is ours: Glow's -quantization-precision=Int16 silently stays
-            float. It is symmetric whatever the schema (with power-of-two scales if that says so), with int8 weights, a
-            scale for each output unit, and biases as wide as the sums need.
-
-    Raises:
-        InputError: An option goes with int8 only, and ``precision`` is int16.
-    """
-
-    schema: Schema = Schema.ASYMMETRIC
-    bias_dtype: str = "int32"
-    channelwise: bool = False
-    calibrate: bool = False
-    calibrate_constants: bool = False
-    keep_float: frozenset[str] = frozenset()
-    like_glow: bool = False
-    channelwise_nodes: frozenset[str] = frozenset()
-    float_nodes: frozenset[str] = frozenset()
-    precision: str = "int8"
-
-    def __post_init__(self) -> None:
-        if self.precision not in ("int8", "int16"):
-            raise InputError("unknown precision", [Problem("--precision", repr(self.precision), "int8 or int16")])
-        problems = [Problem(*problem) for problem in _int8_only(self)] if self.int16 else []
-        if problems:
-            raise InputError("these options go with --precision int8 only", problems)
-
-    @property
-    def int16(self) -> bool:
-        """Whether activations are int16."""
-        return self.precision == "int16"
-
-    @property
-    def value_schema(self) -> Schema:
-        """The schema by which activations get their parameters."""
-        if self.int16 and self.schema is not Schema.SYMMETRIC_WITH_POWER2_SCALE:
-            return Schema.SYMMETRIC
-        return self.schema
-
-    def choose(
-        self, low: float, high: float, dtype: str = "", constant: bool = False, histogram: Sequence[float] = ()
-    ) -> QuantParams:
-        """The parameters for a value's range. int16 has headroom beyond it.
-
-        Args:
-            low: The smallest real.
-            high: The largest real.
-            dtype: Of the integers (default: ``precision``).
-            constant: Whether the range is certain, and needs no headroom.
-            histogram: For KL calibration.
-
-        Returns:
-            Scale and offset.
-        """
-        dtype = dtype or self.precision
-        headroom = INT16_HEADROOM if dtype == "int16" and not constant else 1.0
-        return choose_params(low * headroom, high * headroom, self.value_schema, dtype, histogram)
-
-    def quantizes(self, node: Node) -> bool:
-        """Whether a node of the float graph becomes int8, or int16."""
-        glow_keeps_float = self.like_glow and node.op.float_in_glow
-        return (
-            node.op.quantizable
-            and not self.keeps_float(node)
-            and not glow_keeps_float
-            and (node.op.has_int16 or not self.int16)
-        )
-
-    def keeps_float(self, node: Node) -> bool:
-        """Whether the user wants a node of the float graph to stay float."""
-        return node.op.kind_in_glow in self.keep_float or node.origin in self.float_nodes
-
-    def check_nodes(self, graph: Graph) -> None:
-        """Raises InputError if it names nodes that the graph has not."""
-        known = {node.origin for node in graph.nodes}
-        unknown = sorted((self.channelwise_nodes | self.float_nodes) - known)
-        if unknown:
-            problems = [Problem(name, "is no node of the network", ", ".join(sorted(known))[:300]) for name in unknown]
-            raise InputError("the options for single nodes do not fit the network", problems)
-
-
-def _int8_only(scheme: Scheme) -> Iterator[tuple[str, str, str, str]]:
-    """What an int16 scheme may not say: option, what it is, what it may be, why."""
-    if scheme.like_glow:
-        why = "Glow has no int16: asked for it, it silently compiles float"
-        yield "--graph", "glow", "tiny", why
-    if scheme.schema is Schema.SYMMETRIC_WITH_UINT8:
-        why = "int16 is symmetric, about zero"
-        yield "--schema", scheme.schema.value, "symmetric or symmetric_with_power2_scale", why
-    if scheme.bias_dtype != "int32":
-        yield "--bias", scheme.bias_dtype, "int32, the default", "biases of int16 layers are as wide as their sums"
-    if scheme.calibrate or scheme.calibrate_constants:
-        yield "--calibration", "kl", "none", "it narrows ranges for 255 steps; int16 has 65535"
-
-
-def profiled_values(graph: Graph, scheme: Scheme) -> list[str]:
-    """Names of the values whose ranges quantization needs: all that a quantizable node reads or makes."""
-    names: dict[str, None] = {}
-    for node in graph.nodes:
-        if scheme.quantizes(node):
-            names.update(dict.fromkeys([*node.inputs, *node.outputs]))
-    return [name for name in names if graph.type_of(name).dtype == "float32"]
+from tinyglow.quant.scheme import Scheme, profiled_values
 
 
 @dataclass
@@ -178,10 +64,7 @@ class Quantizer:
     origin: str = ""  # of the node at work
 
     def __post_init__(self) -> None:
-        self.edit = GraphEditor(self.graph.name, Namer())
-        self.edit.source_names = dict(self.graph.source_names)
-        self.edit.pixels = dict(self.graph.pixels)
-        self.edit.numerics = self.graph.numerics
+        self.edit = GraphEditor.after(self.graph, Namer())
         self.edit.namer.used.update(output.name for output in self.graph.outputs)
 
     @property
@@ -260,6 +143,10 @@ class Quantizer:
         """``ir.op.Quantizing.choose``."""
         return self.scheme.choose(low, high, constant=True)
 
+    def plain(self, value: str) -> Value:
+        """``ir.op.Quantizing.plain``."""
+        return self.float(value)
+
     def float(self, name: str) -> Value:
         """The value as float32: as it was, or dequantized."""
         if name not in self.as_float:
@@ -332,28 +219,12 @@ class Quantizer:
 
         Filters and bias are quantized symmetrically where the schema is asymmetric (Glow: enableChannelwise).
         """
-        schema = Schema.SYMMETRIC if self.scheme.schema is Schema.ASYMMETRIC else self.scheme.schema
-        image, dtype = image or self.quantized(node.inputs[0]), self.scheme.bias_dtype
-        filters, bias = (self.graph.values[name].data for name in node.inputs[1:])
-        assert filters is not None and bias is not None and image.type.quant is not None
-        pairs = []
-        for weights, term in zip(filters, bias.tolist(), strict=True):
-            own = choose_params(float(weights.min()), float(weights.max()), schema)
-            own_bias = choose_params(term, term, schema, dtype)
-            pairs.append(specialize_channel(own_bias, image.type.quant, own, dtype, term == 0))
-        inputs = [
-            image,
-            self._channel_constant(node.inputs[1], filters, [weights for _, weights in pairs], "int8"),
-            self._channel_constant(node.inputs[2], bias, [bias_params for bias_params, _ in pairs], dtype),
-        ]
+        image = image or self.quantized(node.inputs[0])
+        layer = [self.graph.values[name] for name in node.inputs[1:]]
+        assert image.type.quant is not None
+        inputs = [image, *channel_constants(layer[0], layer[1], image.type.quant, self.scheme, self.edit)]
         type_ = self.graph.type_of(node.outputs[0]).quantized(self.params(node.outputs[0]))
         return self.edit.add(node.name, op, inputs, node.origin, (type_,))
-
-    def _channel_constant(self, name: str, data: Array, params: list[QuantParams], dtype: str) -> Value:
-        rows = [glow.quantize(row, p.scale, p.offset, dtype) for row, p in zip(data, params, strict=True)]
-        channels = ChannelParams(tuple(p.scale for p in params), tuple(p.offset for p in params))
-        type_ = TensorType(tuple(data.shape), dtype, channel_quant=channels)
-        return self.edit.constant(name, np.stack(rows).reshape(data.shape), type_)
 
     def convert_layer(self, node: Node, op: Op, bias: Value | None = None) -> Value:
         """``ir.op.Quantizing.convert_layer``."""
@@ -378,6 +249,35 @@ class Quantizer:
         self.as_float[node.outputs[0]] = self.edit.add(node.name, node.op, inputs, node.origin)
 
 
+def channel_constants(
+    filters: Value, bias: Value, inputs: QuantParams, scheme: Scheme, edit: GraphEditor
+) -> tuple[Value, Value]:
+    """The filters and the bias of a convolution, quantized for each output channel by itself.
+
+    They are quantized symmetrically where the schema is asymmetric (Glow: enableChannelwise).
+    """
+    schema = Schema.SYMMETRIC if scheme.schema is Schema.ASYMMETRIC else scheme.schema
+    dtype = scheme.bias_dtype
+    assert filters.data is not None and bias.data is not None
+    pairs = []
+    for weights, term in zip(filters.data, bias.data.tolist(), strict=True):
+        own = choose_params(float(weights.min()), float(weights.max()), schema)
+        own_bias = choose_params(term, term, schema, dtype)
+        pairs.append(specialize_channel(own_bias, inputs, own, dtype, term == 0))
+    return (
+        _channel_constant(filters, [weights for _, weights in pairs], "int8", edit),
+        _channel_constant(bias, [bias_params for bias_params, _ in pairs], dtype, edit),
+    )
+
+
+def _channel_constant(value: Value, params: list[QuantParams], dtype: str, edit: GraphEditor) -> Value:
+    assert value.data is not None
+    rows = [glow.quantize(row, p.scale, p.offset, dtype) for row, p in zip(value.data, params, strict=True)]
+    channels = ChannelParams(tuple(p.scale for p in params), tuple(p.offset for p in params))
+    type_ = TensorType(tuple(value.data.shape), dtype, channel_quant=channels)
+    return edit.constant(value.name, np.stack(rows).reshape(value.data.shape), type_)
+
+
 def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mapping[str, Range], frozenset[str]]:
     """What is quantized: the float graph, the ranges of its values, and the names of nodes that stay float in any case.
 
@@ -386,8 +286,6 @@ def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mappi
     Raises ProfileError if ``profile`` lacks the range of a value in ``profiled_values``.
     """
     match = match_profile(graph, profile, profiled_values(graph, scheme))
-    if scheme.like_glow:
-        return graph, match.ranges, frozenset()
     settled, ranges, kept = settle_leading(
         graph, match.ranges, scheme.quantizes, lambda range_: scheme.choose(range_.low, range_.high)
     )

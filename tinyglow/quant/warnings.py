@@ -341,6 +341,13 @@ def integer_division(evidence: Evidence) -> Iterator[Finding]:
             )
 
 
+def other_than_the_model(evidence: Evidence) -> Iterator[Finding]:
+    """What Glow computes otherwise than the model says, and so do we where its graph is asked for."""
+    for where, found in evidence.quantized.deviations.items():
+        advice = "without --graph=glow it is computed as the model says"
+        yield Finding("other-than-the-model", where, found, advice)
+
+
 def contradicted_range(evidence: Evidence) -> Iterator[Finding]:
     """A range that does not hold what the ends of another range prove to have occurred (``quant.witness``).
 
@@ -360,6 +367,7 @@ RULES: tuple[Rule, ...] = (
     constant_input,
     few_samples,
     integer_division,
+    other_than_the_model,
     contradicted_range,
     drowned_input,
     few_steps,

@@ -6,14 +6,16 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tinyglow.glow.quantize import settle_as_glow
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.program import Buffer, KernelCall, Program
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import glow
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.quant.profile import Profile, Range
-from tinyglow.quant.quantizer import Scheme, settle
+from tinyglow.quant.quantizer import settle
 from tinyglow.quant.schema import INT16_HEADROOM
+from tinyglow.quant.scheme import Scheme
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class _Explainer:
         """How wide a float bias becomes; of a layer that is float itself, that it stays so."""
         if "channels" not in [operand.name for operand in call.kernel.operands]:
             return "float, as its layer"
-        if "wide" in call.kernel.symbol:
+        if call.kernel.sum_bits == 64:
             return "bias: int64 in the steps of the sums, which might leave 32 bits"
         return "bias: int32 in the steps of the sums, which cannot leave 32 bits, whatever the input"
 
@@ -142,7 +144,10 @@ def _constants(call: KernelCall | None) -> str:
 
 def explain(graph: Graph, profile: Profile, scheme: Scheme, quantized: Graph, program: Program) -> list[Decision]:
     """Every placeholder, constant and result of ``quantized``, which is ``graph`` by ``profile`` and ``scheme``."""
-    _, ranges, _ = settle(graph, profile, scheme)
+    if scheme.like_glow:
+        _, ranges = settle_as_glow(graph, profile)
+    else:
+        _, ranges, _ = settle(graph, profile, scheme)
     calls = {call.origin: call for call in program.calls}
     explainer = _Explainer(quantized, ranges, scheme, calls, program.buffers)
     decisions = []

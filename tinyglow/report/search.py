@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.report.console import stdout
 from tinyglow.report.tables import table
 from tinyglow.targets.boards import Board

@@ -8,10 +8,7 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from tinyglow.ir.kernel import Role
 from tinyglow.ir.program import MEMORIES, Program, Region
-from tinyglow.kernels.convolution.conv2d_packed import PackedConvParams
-from tinyglow.kernels.fully_connected.fully_connected_packed import PackedDenseParams
 from tinyglow.lowering.traffic import buffer_traffic
 from tinyglow.pipeline.compare import Comparison
 from tinyglow.pipeline.crosscheck import Crosscheck
@@ -62,10 +59,10 @@ def _print_packed(program: Program) -> None:
     """How much smaller entropy-coded weights are, if there are any."""
     layers, plain, stored = 0, 0, 0
     for call in program.calls:
-        if isinstance(call.params, PackedConvParams | PackedDenseParams):
-            operands = dict(call.named(Role.IN))
-            layers, plain = layers + 1, plain + call.params.plain_bytes
-            stored += program.buffers[operands["packed"]].type.nbytes
+        if call.kernel.plain_bytes:
+            layers, plain = layers + 1, plain + call.kernel.plain_bytes(call.params)
+            constants = [program.buffers[name] for name in call.reads if program.buffers[name].data is not None]
+            stored += sum(buffer.type.nbytes for buffer in constants)
     if layers:
         print(f"weights and biases of {layers} layers are entropy-coded: {plain:,} bytes in {stored:,}")
 
@@ -163,10 +160,11 @@ def print_crosscheck(result: Crosscheck, every_value: bool) -> None:
         console.print(table(columns, costs, title=f"{name}: {equal}"))
     same = sum(value.equal for value in result.values)
     print(f"parameters: {same} of {len(result.values)} values as in Glow")
-    print(f"outputs: {result.vectors_equal} of {result.vectors} vectors identical", end="")
-    print(
-        f", {result.mismatches} elements differ by at most {result.largest_difference:g}" if result.mismatches else ""
-    )
+    print(f"outputs: {result.vectors_equal} of {result.vectors} vectors identical")
+    for output in result.outputs:
+        if output.mismatches:
+            unit = " steps" if output.unit == "steps" else ""
+            print(f"  {output.name}: {output.mismatches} elements differ by at most {output.largest:g}{unit}")
     if result.first_difference:
         print(f"first difference: {result.first_difference}")
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinyglow.ir.c_struct import struct_fields
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import REQUANT_CTYPE, Operand, Params, Role, c_fields
+from tinyglow.ir.kernel import REQUANT_CTYPE, Kernel, Operand, Params, Role
 from tinyglow.numerics.glow import Requant
 from tinyglow.testing.case import Case
 
@@ -42,16 +43,16 @@ _CTYPES: dict[str, type] = {
 }
 
 
-def struct_class(params: type[Params]) -> type[ctypes.LittleEndianStructure]:
-    """The C struct of a Params class, laid out as the compilers of all targets do (natural alignment)."""
-    fields = [(name, _CTYPES[ctype]) for name, ctype in c_fields(params)]
-    return type(params.__name__, (ctypes.LittleEndianStructure,), {"_fields_": fields})
+def struct_class(kernel: Kernel) -> type[ctypes.LittleEndianStructure]:
+    """The C struct of a kernel's parameters, laid out as the compilers of all targets do (natural alignment)."""
+    fields = [(name, _CTYPES[ctype]) for name, ctype in struct_fields(kernel)]
+    return type(kernel.params_ctype, (ctypes.LittleEndianStructure,), {"_fields_": fields})
 
 
-def params_bytes(params: Params) -> bytes:
-    """``params`` as its C struct has them in memory; padding is zero."""
-    struct = struct_class(type(params))()
-    for name, _ in c_fields(type(params)):
+def params_bytes(kernel: Kernel, params: Params) -> bytes:
+    """``params`` as the C struct of ``kernel`` has them in memory; padding is zero."""
+    struct = struct_class(kernel)()
+    for name, _ in struct_fields(kernel):
         value = getattr(params, name)
         if isinstance(value, Requant):
             value = _RequantStruct(value.multiplier, value.offset, value.pre, value.post)
@@ -114,7 +115,7 @@ class Frame:
             )
 
     def _place(self, index: int) -> str:
-        pieces = [(self.params, "its parameters", len(params_bytes(self.case.params)))]
+        pieces = [(self.params, "its parameters", len(params_bytes(self.case.kernel, self.case.params)))]
         for operand, start in zip(self.case.kernel.operands, self.operands, strict=False):
             size = self.case.elements(operand) * np.dtype(operand.dtype).itemsize
             pieces.append((start, f"operand {operand.name}", size))
@@ -138,7 +139,7 @@ def frame(case: Case, in_place: bool = False) -> Frame:
     aliases = case.aliases if in_place else {}
     expected = case.expected(in_place)
     contents: list[tuple[str, bytes, bytes]] = []
-    struct = params_bytes(case.params)
+    struct = params_bytes(case.kernel, case.params)
     contents.append(("", struct, struct))
     for operand in case.kernel.operands:
         if operand.role is Role.CODE:
@@ -172,7 +173,7 @@ def _overlapping(case: Case, overlap: int) -> Frame:
     before[first : first + len(data)] = data
     after = before.copy()
     after[second : second + len(result)] = result
-    struct = params_bytes(case.params)
+    struct = params_bytes(case.kernel, case.params)
     contents = [("", struct, struct), (source.name, bytes(before), bytes(after))]
     for operand in case.kernel.operands[1:]:
         if operand.role is Role.CODE:

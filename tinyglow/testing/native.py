@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tinyglow import resources
-from tinyglow.bundle.kernel_header import kernel_header
+from tinyglow.bundle.kernel_header import kernel_headers
 from tinyglow.bundle.kernel_source import kernel_source
 from tinyglow.ir.kernel import Role
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
@@ -24,13 +24,14 @@ def runtime_sources(root: Path = resources.RUNTIME) -> list[Path]:
 
 
 def write_sources_with_epilogues(folder: Path, root: Path = resources.RUNTIME) -> list[Path]:
-    """Write the C files of all kernels with another epilogue than Glow's, and a ``tg_kernels.h`` with them.
+    """Write the C files of all kernels with another epilogue than Glow's, and the headers of all kernels.
 
     Returns:
         The C files of those kernels whose loop is in the runtime in ``root``.
     """
     kernels = [*KERNELS.values(), *WITH_EPILOGUES.values()]
-    (folder / "tg_kernels.h").write_text(kernel_header(kernels), encoding="utf-8", newline="\n")
+    for name, text in kernel_headers(kernels).items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
     paths = []
     for kernel in WITH_EPILOGUES.values():
         if kernel.loop and (root / "src" / kernel.loop.c_file).is_file():

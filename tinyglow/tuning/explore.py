@@ -16,7 +16,7 @@ from tinyglow.passes.fuse import fuse
 from tinyglow.pipeline.stations import quantize
 from tinyglow.quant.calibration import QUANTIZED_BINS
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.tuning.costs import Costs
 from tinyglow.tuning.network import Counter, TunedNetwork
 from tinyglow.tuning.search import DEFAULT_TRIALS, Candidate, Cost, Layers, Limits, front, search

@@ -17,7 +17,7 @@ from typing import Any
 from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.tuning.algorithm import Network, Ranges
 from tinyglow.tuning.fingerprint import graph_key
 

@@ -12,7 +12,7 @@ from tinyglow.ir.program import Program
 from tinyglow.lowering.graph_to_program import lower
 from tinyglow.pipeline.stations import quantize
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.tuning.algorithm import Ranges
 from tinyglow.tuning.evaluator import count_correct
 from tinyglow.tuning.fingerprint import Fingerprint, Key, fingerprint, graph_key

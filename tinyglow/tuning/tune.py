@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.tuning.algorithm import Network, Surroundings, TuningOptions, tune_ranges
 from tinyglow.tuning.evaluator import Evaluator
 from tinyglow.tuning.journal import Journal, JournaledNetwork, identity

@@ -9,6 +9,6 @@ typedef tg_conv2d_3x3_pool_channelwise_dsp_s8_params tg_first_params;
 
 TG_SMALL
 void tg_conv2d_3x3_pool_channelwise_dsp_s8(const tg_conv2d_3x3_pool_channelwise_dsp_s8_params *p, const int8_t *input,
-                                          const int32_t *filter, int8_t *output, int32_t *scratch) {
+                                          const tg_i32 *filter, int8_t *output, tg_i32 *scratch) {
   tg_first_convolve(p, input, filter, output, scratch);
 }

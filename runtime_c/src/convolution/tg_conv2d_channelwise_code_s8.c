@@ -9,6 +9,6 @@ typedef tg_conv2d_channelwise_code_s8_params tg_code_params;
 #include "tg_code_rows.h"
 
 void tg_conv2d_channelwise_code_s8(const tg_conv2d_channelwise_code_s8_params *p, const int8_t *input,
-                                   tg_code *weights, const int32_t *bias, int8_t *output, int32_t *scratch) {
+                                   tg_code *weights, const tg_i32 *bias, int8_t *output, tg_i32 *scratch) {
   tg_code_convolve(p, input, weights, bias, output, scratch);
 }

@@ -8,8 +8,8 @@
 
 /* All channels of the four pixels that are laid out, of which count are wanted, or the maximum of all. */
 static TG_APART void finish_tile(const tg_conv2d_channelwise_dsp_s8_params *p, const tg_dsp_sizes *s, int32_t groups,
-                                 const int8_t *filter, const int32_t *bias, const int32_t *channels,
-                                 const int32_t *inputs, int32_t count, int8_t *output) {
+                                 const int8_t *filter, const tg_i32 *bias, const tg_i32 *channels,
+                                 const tg_i32 *inputs, int32_t count, int8_t *output) {
   const int32_t out_c = p->out_c;
   for (int32_t channel = 0; channel < out_c; channel += 2) {
     const int32_t both = tg_min(out_c - channel, 2);
@@ -17,7 +17,7 @@ static TG_APART void finish_tile(const tg_conv2d_channelwise_dsp_s8_params *p, c
     int32_t sums[8];
     tg_dsp_dot(s->columns, filter, groups, bias, offsets, inputs, sums);
     for (int32_t i = 0; i < both; i++) {
-      const int32_t *sum = sums + 4 * i;
+      const tg_i32 *sum = sums + 4 * i;
       const tg_requant out = {channels[0], p->out_offset, (uint8_t)(channels[1] & 0xFF),
                               (uint8_t)(channels[1] >> 8 & 0xFF)};
       const int32_t largest = tg_max(tg_max(sum[0], sum[1]), tg_max(sum[2], sum[3]));
@@ -35,12 +35,12 @@ static TG_APART void finish_tile(const tg_conv2d_channelwise_dsp_s8_params *p, c
 }
 
 void tg_conv2d_channelwise_dsp_s8(const tg_conv2d_channelwise_dsp_s8_params *p, const int8_t *input,
-                                  const int8_t *filter, const int32_t *bias, const int32_t *channels, int8_t *output,
-                                  int32_t *scratch) {
+                                  const int8_t *filter, const tg_i32 *bias, const tg_i32 *channels, int8_t *output,
+                                  tg_i32 *scratch) {
   const int32_t groups = TG_DSP_GROUPS_OF(p);
   const int32_t pool = p->pool ? 2 : 1;
   const int32_t step = p->pool ? 1 : 4;
-  uint32_t *columns = (uint32_t *)scratch;
+  tg_u32 *columns = (tg_u32 *)scratch;
   const tg_dsp_sizes sizes = {p->in_h,     p->in_w,   p->in_c,
                               p->kernel_h, p->kernel_w, p->layout,
                               0x1010101u * (uint8_t)p->in_offset, columns, (int8_t *)(columns + 8 * groups + 2),

@@ -10,6 +10,6 @@ typedef tg_conv2d_channelwise_high_dsp_s8_params tg_dsp_params;
 
 TG_SMALL
 void tg_conv2d_channelwise_high_dsp_s8(const tg_conv2d_channelwise_high_dsp_s8_params *p, const int8_t *input,
-                                       const int8_t *filter, const int32_t *bias, int8_t *output, int32_t *scratch) {
+                                       const int8_t *filter, const tg_i32 *bias, int8_t *output, tg_i32 *scratch) {
   tg_dsp_convolve(p, input, filter, bias, output, scratch);
 }

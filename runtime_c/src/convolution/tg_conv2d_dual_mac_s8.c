@@ -9,6 +9,6 @@ typedef tg_conv2d_dual_mac_s8_params tg_dual_mac_params;
 #include "tg_dual_mac_tiles.h"
 
 void tg_conv2d_dual_mac_s8(const tg_conv2d_dual_mac_s8_params *p, const int8_t *input, const int8_t *filter,
-                        const int32_t *bias, int8_t *output, int32_t *scratch) {
+                        const tg_i32 *bias, int8_t *output, tg_i32 *scratch) {
   tg_dual_mac_convolve(p, input, filter, bias, output, scratch);
 }

@@ -9,15 +9,15 @@
 #include "tg_window.h"
 
 /* sum + the products of a window. x: the group's first channel of the image; w: the filter of one output channel. */
-static float window_sum(const tg_window *window, const float *x, const float *w, float sum) {
+static float window_sum(const tg_window *window, const tg_f32 *x, const tg_f32 *w, float sum) {
   if (window->rows <= 0) {
     return sum;
   }
   int32_t x_row = window->x_first;
   int32_t w_row = window->w_first;
   for (int32_t row = 0; row < window->rows; row++) {
-    const float *x_run = x + x_row;
-    const float *w_run = w + w_row;
+    const tg_f32 *x_run = x + x_row;
+    const tg_f32 *w_run = w + w_row;
     for (int32_t run = 0; run < window->runs; run++) {
       for (int32_t i = 0; i < window->run; i++) {
         sum += x_run[i] * w_run[i];
@@ -31,7 +31,7 @@ static float window_sum(const tg_window *window, const float *x, const float *w,
   return sum;
 }
 
-static float activate(const tg_conv2d_f32_params *p, float x) {
+static float activate(const tg_conv2d_f32_params *restrict p, float x) {
   if (p->activation == 1) {
     x = x < p->low ? p->low : x > p->high ? p->high : x;
   } else if (p->activation == 2 && x < 0.0f) {
@@ -40,8 +40,8 @@ static float activate(const tg_conv2d_f32_params *p, float x) {
   return tg_one_nan_f32(x);
 }
 
-static float *pixel(const tg_conv2d_f32_params *p, const tg_conv_sizes *sizes, const float *image, const float *filter,
-                    const float *bias, int32_t top, int32_t left, float *output) {
+static tg_f32 *pixel(const tg_conv2d_f32_params *restrict p, const tg_conv_sizes *sizes, const tg_f32 *image, const tg_f32 *filter,
+                    const tg_f32 *bias, int32_t top, int32_t left, tg_f32 *output) {
   const int32_t filter_size = sizes->kernel_h * sizes->kernel_w * sizes->channels;
   const tg_window window = tg_window_at(sizes, top, left);
   for (int32_t group = 0; group < p->group; group++) {
@@ -54,8 +54,8 @@ static float *pixel(const tg_conv2d_f32_params *p, const tg_conv_sizes *sizes, c
   return output;
 }
 
-void tg_conv2d_f32(const tg_conv2d_f32_params *p, const float *input, const float *filter, const float *bias,
-                   float *output) {
+void tg_conv2d_f32(const tg_conv2d_f32_params *restrict p, const tg_f32 *input, const tg_f32 *filter, const tg_f32 *bias,
+                   tg_f32 *output) {
   const tg_conv_sizes sizes = {p->in_h,     p->in_w,       p->in_c,       p->in_c / p->group, p->kernel_h,
                                p->kernel_w, p->dilation_h, p->dilation_w, 0,                  p->out_c / p->group};
   for (int32_t image = 0; image < p->images; image++) {

@@ -8,7 +8,7 @@
 #include "tg_packed.h"
 
 /* The sum over one window, whose first row and column may be outside the image. */
-static inline int32_t window_sum(const tg_conv2d_packed_s8_params *p, const int8_t *image, const int16_t *filter,
+static inline int32_t window_sum(const tg_conv2d_packed_s8_params *p, const int8_t *image, const tg_i16 *filter,
                                  int32_t channels, int32_t top, int32_t first) {
   const int32_t in_offset = p->in_offset;
   const int32_t in_c = p->in_c;
@@ -28,10 +28,10 @@ static inline int32_t window_sum(const tg_conv2d_packed_s8_params *p, const int8
 }
 
 void tg_conv2d_packed_s8(const tg_conv2d_packed_s8_params *p, const int8_t *input, const int8_t *packed, int8_t *output,
-                         int32_t *scratch) {
+                         tg_i32 *scratch) {
   const int32_t channels = p->group == 1 ? p->in_c : 1;
   const int32_t terms = p->kernel_h * p->kernel_w * channels;
-  int16_t *const filter = (int16_t *)scratch;
+  tg_i16 *const filter = (tg_i16 *)scratch;
   tg_requant out = p->out;
   tg_packed stream = tg_packed_begin(packed, p->table_bytes, p->index_bits);
   for (int32_t channel = 0; channel < p->out_c; channel++) {

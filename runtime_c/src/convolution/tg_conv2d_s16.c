@@ -1,4 +1,4 @@
-/* 2-D convolution of int16 by int8, as tg_conv2d_s16.h has it; bias: a word each. The compiler proves that no sum leaves 32
+/* 2-D convolution of int16 by int8, as tg_convolve_s16.h has it; bias: a word each. The compiler proves that no sum leaves 32
  * bits. */
 #include "tg_kernels.h"
 #include "tg_wide.h"
@@ -9,9 +9,9 @@ typedef tg_conv2d_s16_params tg_conv_params;
 #define TG_BIAS(words) (*(words))
 #define TG_BIAS_WORDS 1
 
-#include "tg_conv2d_s16.h"
+#include "tg_convolve_s16.h"
 
-void tg_conv2d_s16(const tg_conv2d_s16_params *p, const int16_t *input, const int8_t *filter, const int32_t *bias,
-                   const int32_t *channels, int16_t *output) {
+void tg_conv2d_s16(const tg_conv2d_s16_params *restrict p, const tg_i16 *input, const int8_t *filter, const tg_i32 *bias,
+                   const tg_i32 *channels, tg_i16 *output) {
   tg_convolve_s16(p, input, filter, bias, channels, output);
 }

@@ -21,7 +21,7 @@ static int32_t round_half_even(float x) {
   return rest < -0.5f || (rest == -0.5f && odd) ? truncated - 1 : truncated;
 }
 
-static int32_t scaled(int32_t sum, const int32_t *channel, int32_t rounding) {
+static int32_t scaled(int32_t sum, const tg_i32 *channel, int32_t rounding) {
   if (rounding == 0) {
     tg_float_bits scale;
     scale.bits = (uint32_t)channel[0];
@@ -32,7 +32,7 @@ static int32_t scaled(int32_t sum, const int32_t *channel, int32_t rounding) {
 }
 
 static int8_t *pixel(const tg_conv2d_scaled_s8_params *p, const tg_conv_sizes *sizes, const int8_t *image,
-                     const int8_t *filter, const int32_t *bias, const int32_t *channels, int32_t top, int32_t left,
+                     const int8_t *filter, const tg_i32 *bias, const tg_i32 *channels, int32_t top, int32_t left,
                      int8_t *output) {
   const int32_t filter_size = sizes->kernel_h * sizes->kernel_w * sizes->channels;
   const tg_window window = tg_window_at(sizes, top, left);
@@ -49,7 +49,7 @@ static int8_t *pixel(const tg_conv2d_scaled_s8_params *p, const tg_conv_sizes *s
 }
 
 void tg_conv2d_scaled_s8(const tg_conv2d_scaled_s8_params *p, const int8_t *input, const int8_t *filter,
-                         const int32_t *bias, const int32_t *channels, int8_t *output) {
+                         const tg_i32 *bias, const tg_i32 *channels, int8_t *output) {
   const tg_conv_sizes sizes = {p->in_h,     p->in_w,       p->in_c,       p->in_c / p->group, p->kernel_h,
                                p->kernel_w, p->dilation_h, p->dilation_w, p->in_offset, p->out_c / p->group};
   for (int32_t image = 0; image < p->images; image++) {

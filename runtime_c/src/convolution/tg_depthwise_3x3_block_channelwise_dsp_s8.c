@@ -9,6 +9,6 @@ typedef tg_depthwise_3x3_block_channelwise_dsp_s8_params tg_depthwise_block_para
 
 TG_SMALL
 void tg_depthwise_3x3_block_channelwise_dsp_s8(const tg_depthwise_3x3_block_channelwise_dsp_s8_params *p, const int8_t *input,
-                                           const int32_t *filter, int8_t *output, int32_t *scratch) {
+                                           const tg_i32 *filter, int8_t *output, tg_i32 *scratch) {
   tg_depthwise_block_convolve(p, input, filter, output, scratch);
 }

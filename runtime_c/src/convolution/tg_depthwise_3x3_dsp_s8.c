@@ -8,7 +8,7 @@ typedef tg_depthwise_3x3_dsp_s8_params tg_depthwise_params;
 #include "tg_dsp_depthwise.h"
 
 TG_SMALL
-void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8_t *input, const int32_t *filter,
-                             int8_t *output, int32_t *scratch) {
+void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8_t *input, const tg_i32 *filter,
+                             int8_t *output, tg_i32 *scratch) {
   tg_depthwise_convolve(p, input, filter, output, scratch);
 }

@@ -8,6 +8,6 @@ typedef tg_depthwise_3x3_s8_params tg_depthwise_3x3_params;
 #include "tg_depthwise_3x3.h"
 
 void tg_depthwise_3x3_s8(const tg_depthwise_3x3_s8_params *p, const int8_t *input, const int8_t *filter,
-                         const int32_t *bias, int8_t *output, int32_t *scratch) {
+                         const tg_i32 *bias, int8_t *output, tg_i32 *scratch) {
   tg_depthwise_3x3_convolve(p, input, filter, bias, output, scratch);
 }

@@ -9,6 +9,6 @@ typedef tg_depthwise_channelwise_dsp_s8_params tg_windows_params;
 #include "tg_dsp_windows.h"
 
 void tg_depthwise_channelwise_dsp_s8(const tg_depthwise_channelwise_dsp_s8_params *p, const int8_t *input,
-                                     const int32_t *filter, int8_t *output) {
+                                     const tg_i32 *filter, int8_t *output) {
   tg_windows_convolve(p, input, filter, output);
 }

@@ -9,6 +9,6 @@ typedef tg_pointwise_channelwise_dsp_s8_params tg_pointwise_params;
 
 TG_SMALL
 void tg_pointwise_channelwise_dsp_s8(const tg_pointwise_channelwise_dsp_s8_params *p, const int8_t *input,
-                                     const int32_t *filter, int8_t *output) {
+                                     const tg_i32 *filter, int8_t *output) {
   tg_pointwise_convolve(p, input, filter, output);
 }

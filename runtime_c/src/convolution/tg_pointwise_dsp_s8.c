@@ -9,7 +9,7 @@ typedef tg_pointwise_dsp_s8_params tg_pointwise_params;
 #include "tg_dsp_pointwise.h"
 
 TG_SMALL
-void tg_pointwise_dsp_s8(const tg_pointwise_dsp_s8_params *p, const int8_t *input, const int32_t *filter,
+void tg_pointwise_dsp_s8(const tg_pointwise_dsp_s8_params *p, const int8_t *input, const tg_i32 *filter,
                          int8_t *output) {
   tg_pointwise_convolve(p, input, filter, output);
 }

@@ -3,7 +3,7 @@
 #include "tg_float.h"
 #include "tg_kernels.h"
 
-void tg_clip_f32(const tg_clip_f32_params *p, const float *input, float *output) {
+void tg_clip_f32(const tg_clip_f32_params *restrict p, const tg_f32 *input, tg_f32 *output) {
   const float low = p->low;
   const float high = p->high;
   for (uint32_t i = 0; i < p->count; i++) {

@@ -2,10 +2,10 @@
  * upwards. Input and output may be the same buffer. */
 #include "tg_kernels.h"
 
-void tg_lookup_s16(const tg_lookup_s16_params *p, const int16_t *input, const int16_t *table, int16_t *output) {
+void tg_lookup_s16(const tg_lookup_s16_params *restrict p, const tg_i16 *input, const tg_i16 *table, tg_i16 *output) {
   for (uint32_t i = 0; i < p->count; i++) {
     const int32_t place = input[i] - INT16_MIN;
-    const int16_t *piece = table + (place >> 7);
+    const tg_i16 *piece = table + (place >> 7);
     const int32_t rise = piece[1] - piece[0];
     output[i] = (int16_t)(piece[0] + ((rise * (place & 127) + 64) >> 7));
   }

@@ -36,7 +36,7 @@ static float error_function(float x) {
   return x < 0.0f ? -result : result;
 }
 
-void tg_map_erf_f32(const tg_map_erf_f32_params *p, const float *input, float *output) {
+void tg_map_erf_f32(const tg_map_erf_f32_params *restrict p, const tg_f32 *input, tg_f32 *output) {
   for (uint32_t i = 0; i < p->count; i++) {
     output[i] = error_function(input[i]);
   }

@@ -10,7 +10,7 @@ static float hard_swish(float x) {
   return result == result ? result : tg_nan_f32();
 }
 
-void tg_map_hard_swish_f32(const tg_map_hard_swish_f32_params *p, const float *input, float *output) {
+void tg_map_hard_swish_f32(const tg_map_hard_swish_f32_params *restrict p, const tg_f32 *input, tg_f32 *output) {
   for (uint32_t i = 0; i < p->count; i++) {
     output[i] = hard_swish(input[i]);
   }

@@ -2,7 +2,7 @@
 #include "tg_float.h"
 #include "tg_kernels.h"
 
-void tg_map_tanh_f32(const tg_map_tanh_f32_params *p, const float *input, float *output) {
+void tg_map_tanh_f32(const tg_map_tanh_f32_params *restrict p, const tg_f32 *input, tg_f32 *output) {
   for (uint32_t i = 0; i < p->count; i++) {
     output[i] = tg_tanh_f32(input[i]);
   }

@@ -3,10 +3,10 @@
 #include "tg_float.h"
 #include "tg_kernels.h"
 
-void tg_mul_f32(const tg_mul_f32_params *p, const float *input, const float *other, float *output) {
+void tg_mul_f32(const tg_mul_f32_params *restrict p, const tg_f32 *input, const tg_f32 *other, tg_f32 *output) {
   for (uint32_t i = 0; i < p->outer; i++) {
     for (uint32_t j = 0; j < p->middle; j++) {
-      const float *y = other + i * p->outer_stride + j * p->middle_stride;
+      const tg_f32 *y = other + i * p->outer_stride + j * p->middle_stride;
       for (uint32_t k = 0; k < p->inner; k++) {
         *output++ = tg_one_nan_f32(*input * *y);
         input++;

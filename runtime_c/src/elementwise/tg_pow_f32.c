@@ -21,7 +21,7 @@ static int64_t log2_ratio(int64_t steps) {
 }
 
 /* The binary logarithm of a positive, finite number, with *bits after the point; it is below 2^38. */
-static int64_t log2_fixed(float x, int32_t *bits) {
+static int64_t log2_fixed(float x, tg_i32 *bits) {
   const tg_mantissa parts = tg_mantissa_f32(x);
   const int64_t steps = (int32_t)(parts.f * 16777216.0f);
   int64_t logarithm = steps * log2_ratio(steps);
@@ -86,10 +86,10 @@ static float power(float x, float y) {
   return finite_y && tg_bits_of_f32(x) >> 31 && is_odd(y) ? -result : result;
 }
 
-void tg_pow_f32(const tg_pow_f32_params *p, const float *input, const float *other, float *output) {
+void tg_pow_f32(const tg_pow_f32_params *restrict p, const tg_f32 *input, const tg_f32 *other, tg_f32 *output) {
   for (uint32_t i = 0; i < p->outer; i++) {
     for (uint32_t j = 0; j < p->middle; j++) {
-      const float *y = other + i * p->outer_stride + j * p->middle_stride;
+      const tg_f32 *y = other + i * p->outer_stride + j * p->middle_stride;
       for (uint32_t k = 0; k < p->inner; k++) {
         *output++ = p->is_reversed ? power(*y, *input) : power(*input, *y);
         input++;

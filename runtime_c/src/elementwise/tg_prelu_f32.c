@@ -3,7 +3,7 @@
 #include "tg_float.h"
 #include "tg_kernels.h"
 
-void tg_prelu_f32(const tg_prelu_f32_params *p, const float *input, const float *product, float *output) {
+void tg_prelu_f32(const tg_prelu_f32_params *restrict p, const tg_f32 *input, const tg_f32 *product, tg_f32 *output) {
   for (uint32_t i = 0; i < p->count; i++) {
     output[i] = input[i] < 0.0f ? product[i] : input[i];
   }

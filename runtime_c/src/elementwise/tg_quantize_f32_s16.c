@@ -15,7 +15,7 @@ static int32_t round_half_even(float x) {
   return truncated;
 }
 
-void tg_quantize_f32_s16(const tg_quantize_f32_s16_params *p, const float *input, int16_t *output) {
+void tg_quantize_f32_s16(const tg_quantize_f32_s16_params *restrict p, const tg_f32 *input, tg_i16 *output) {
   for (uint32_t i = 0; i < p->count; i++) {
     const float x = input[i] / p->scale;
     if (!(x > -32768.0f)) {

@@ -16,7 +16,7 @@ static int32_t round_half_even(float x) {
   return truncated;
 }
 
-void tg_quantize_f32_s8(const tg_quantize_f32_s8_params *p, const float *input, int8_t *output) {
+void tg_quantize_f32_s8(const tg_quantize_f32_s8_params *p, const tg_f32 *input, int8_t *output) {
   for (uint32_t i = 0; i < p->count; i++) {
     const float x = input[i] / p->scale + (float)p->offset;
     if (!(x > -128.0f)) {

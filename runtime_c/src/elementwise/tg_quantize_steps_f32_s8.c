@@ -15,7 +15,7 @@ static int32_t rounded(float x, int32_t away) {
   return rest < -0.5f || (rest == -0.5f && ties) ? truncated - 1 : truncated;
 }
 
-void tg_quantize_steps_f32_s8(const tg_quantize_steps_f32_s8_params *p, const float *input, int8_t *output) {
+void tg_quantize_steps_f32_s8(const tg_quantize_steps_f32_s8_params *p, const tg_f32 *input, int8_t *output) {
   for (uint32_t i = 0; i < p->count; i++) {
     const float x = input[i] / p->scale;
     if (!(x > -512.0f)) {

@@ -39,7 +39,7 @@ typedef struct {
   int32_t rounds;  /* of four groups */
   int32_t left_out; /* groups, of the first round */
   uint32_t minus;
-  const int32_t *bias;
+  const tg_i32 *bias;
   int8_t *output;
   int32_t blocks;
   int32_t pre;
@@ -51,7 +51,7 @@ typedef struct {
 
 /* blocks > 0 times four units; depth: a multiple of four, not 0. Returns the weights after them. */
 static TG_APART const int8_t *fours(const tg_fully_connected_dsp_s8_params *p, const int8_t *x, const int8_t *w,
-                           const int32_t *bias, uint32_t minus, int32_t blocks, int8_t *output) {
+                           const tg_i32 *bias, uint32_t minus, int32_t blocks, int8_t *output) {
   const int32_t groups = (int32_t)(p->depth >> 2);
   const int32_t left_out = -groups & 3;
   const uint32_t half = ((uint32_t)1 << p->out.post) >> 1;
@@ -146,9 +146,41 @@ static TG_APART uint32_t sum_of(const int8_t *x, int32_t groups, uint32_t last) 
   return sum;
 }
 
+#if !TG_HAS_DSP
+
+/* Sums of four units += products of whole groups. Returns the weights after them. */
+static TG_APART const int8_t *four(const int8_t *x, const int8_t *w, uint32_t groups, tg_u32 *sums) {
+  uint32_t sum0 = sums[0];
+  uint32_t sum1 = sums[1];
+  uint32_t sum2 = sums[2];
+  uint32_t sum3 = sums[3];
+  for (; groups > 0; groups--) {
+    const uint32_t bytes = tg_load4(x);
+    sum0 = step(bytes, w, sum0);
+    sum1 = step(bytes, w + 4, sum1);
+    sum2 = step(bytes, w + 8, sum2);
+    sum3 = step(bytes, w + 12, sum3);
+    x += 4;
+    w += 16;
+  }
+  sums[0] = sum0;
+  sums[1] = sum1;
+  sums[2] = sum2;
+  sums[3] = sum3;
+  return w;
+}
+
+#endif
+
 /* Sums of up to four units, whose groups of four taps take turns, += products. Returns the weights after them. */
 static TG_SMALL TG_APART const int8_t *some(const int8_t *x, const int8_t *w, uint32_t depth, uint32_t last, int32_t units,
-                          uint32_t *sums) {
+                          tg_u32 *sums) {
+#if !TG_HAS_DSP
+  if (units == 4) {
+    w = four(x, w, depth >> 2, sums);
+    depth &= 3;
+  }
+#endif
   TG_COMPACT
   for (; depth >= 4; depth -= 4) {
     const uint32_t bytes = tg_load4(x);
@@ -171,7 +203,7 @@ static TG_SMALL TG_APART const int8_t *some(const int8_t *x, const int8_t *w, ui
 
 TG_SMALL
 void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const int8_t *input, const int8_t *weights,
-                               const int32_t *bias, int8_t *output) {
+                               const tg_i32 *bias, int8_t *output) {
   const int32_t groups = (int32_t)(p->depth >> 2);
   const int32_t rest = (int32_t)(p->depth & 3);
   const tg_requant out = p->out;

@@ -12,7 +12,7 @@
 #include "tg_kernels.h"
 
 /* sums[0 .. 3] += x * {byte 0, lower half, byte 2, upper half} over count terms. */
-static const int8_t *terms(const int8_t *x, const int8_t *weights, uint32_t count, uint32_t *sums) {
+static const int8_t *terms(const int8_t *x, const int8_t *weights, uint32_t count, tg_u32 *sums) {
   TG_COMPACT
   for (; count > 0; count--) {
     TG_COMPACT
@@ -30,11 +30,11 @@ static const int8_t *terms(const int8_t *x, const int8_t *weights, uint32_t coun
 #if TG_ARMV6M_LOOPS
 
 /* The same, for a count that is a multiple of 4 and not 0: 72 cycles for 16 products. */
-static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t count, uint32_t *sums) {
+static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t count, tg_u32 *sums) {
   register const int8_t *r0 __asm__("r0") = x;
   register const int8_t *r1 __asm__("r1") = weights;
   register const int8_t *r2 __asm__("r2") = x + count;
-  register uint32_t *r3 __asm__("r3") = sums;
+  register tg_u32 *r3 __asm__("r3") = sums;
   __asm__ volatile(
       ".syntax unified\n\t"
       "push {r3}\n\t"
@@ -79,7 +79,27 @@ static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t
 
 #else
 
-#define four_units terms
+static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t count, uint32_t *sums) {
+  uint32_t sum0 = sums[0];
+  uint32_t sum1 = sums[1];
+  uint32_t sum2 = sums[2];
+  uint32_t sum3 = sums[3];
+  for (; count > 0; count--) {
+    const int32_t input = *x++;
+    const int32_t byte0 = (uint8_t)weights[0];
+    const int32_t byte2 = (uint8_t)weights[2];
+    sum0 += (uint32_t)(input * byte0);
+    sum1 += (uint32_t)(input * (weights[1] * 256 + byte0));
+    sum2 += (uint32_t)(input * byte2);
+    sum3 += (uint32_t)(input * (weights[3] * 256 + byte2));
+    weights += 4;
+  }
+  sums[0] = sum0;
+  sums[1] = sum1;
+  sums[2] = sum2;
+  sums[3] = sum3;
+  return weights;
+}
 
 #endif
 
@@ -93,7 +113,7 @@ static uint32_t total(const int8_t *x, uint32_t count) {
 }
 
 /* Products of four units; returns the weights after theirs. */
-static const int8_t *four(const int8_t *x, const int8_t *weights, uint32_t depth, uint32_t inputs, uint32_t *sums) {
+static const int8_t *four(const int8_t *x, const int8_t *weights, uint32_t depth, uint32_t inputs, tg_u32 *sums) {
   const uint32_t rest = depth & 3;
   if (depth > rest) {
     weights = four_units(x, weights, depth - rest, sums);
@@ -108,7 +128,7 @@ static const int8_t *four(const int8_t *x, const int8_t *weights, uint32_t depth
 }
 
 /* Products of count units whose weights lie side by side. */
-static void single(const int8_t *x, const int8_t *weights, uint32_t depth, uint32_t count, uint32_t *sums) {
+static void single(const int8_t *x, const int8_t *weights, uint32_t depth, uint32_t count, tg_u32 *sums) {
   TG_COMPACT
   for (; count > 0; count--) {
     int32_t sum = 0;
@@ -121,7 +141,7 @@ static void single(const int8_t *x, const int8_t *weights, uint32_t depth, uint3
 }
 
 void tg_fully_connected_four_units_s8(const tg_fully_connected_four_units_s8_params *p, const int8_t *input,
-                                 const int8_t *weights, const int32_t *bias, int8_t *output) {
+                                 const int8_t *weights, const tg_i32 *bias, int8_t *output) {
   const uint32_t depth = p->depth;
   const tg_requant out = p->out;
   for (uint32_t row = 0; row < p->rows; row++) {
@@ -129,7 +149,7 @@ void tg_fully_connected_four_units_s8(const tg_fully_connected_four_units_s8_par
     const int32_t weights_offset = p->weights_offset;
     const uint32_t offset = inputs * (uint32_t)weights_offset;
     const int8_t *w = weights;
-    const int32_t *b = bias;
+    const tg_i32 *b = bias;
     for (uint32_t left = p->units; left > 0;) {
       uint32_t sums[4] = {0, 0, 0, 0};
       const uint32_t count = left < 4 ? left : 4;

@@ -5,8 +5,8 @@
 #include "tg_kernels.h"
 #include "tg_wide.h"
 
-void tg_fully_connected_s16(const tg_fully_connected_s16_params *p, const int16_t *input, const int8_t *weights,
-                            const int32_t *bias, const int32_t *channels, int16_t *output) {
+void tg_fully_connected_s16(const tg_fully_connected_s16_params *restrict p, const tg_i16 *input, const int8_t *weights,
+                            const tg_i32 *bias, const tg_i32 *channels, tg_i16 *output) {
   const int32_t depth = (int32_t)p->depth;
   for (uint32_t row = 0; row < p->rows; row++) {
     const int8_t *w = weights;

@@ -5,7 +5,7 @@
 #include "tg_kernels.h"
 
 void tg_fully_connected_s8(const tg_fully_connected_s8_params *p, const int8_t *input, const int8_t *weights,
-                           const int32_t *bias, int8_t *output) {
+                           const tg_i32 *bias, int8_t *output) {
   const int32_t depth = (int32_t)p->depth;
   const int32_t weights_offset = p->weights_offset;
   for (int32_t row = 0; row < p->rows; row++) {

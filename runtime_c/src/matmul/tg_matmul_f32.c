@@ -4,12 +4,12 @@
 #include "tg_float.h"
 #include "tg_kernels.h"
 
-void tg_matmul_f32(const tg_matmul_f32_params *p, const float *lhs, const float *rhs, float *output) {
+void tg_matmul_f32(const tg_matmul_f32_params *restrict p, const tg_f32 *lhs, const tg_f32 *rhs, tg_f32 *output) {
   const uint32_t columns = p->columns;
   for (uint32_t batch = 0; batch < p->batch; batch++) {
     for (uint32_t row = 0; row < p->rows; row++) {
       for (uint32_t column = 0; column < columns; column++) {
-        const float *y = rhs + column;
+        const tg_f32 *y = rhs + column;
         float sum = 0.0f;
         for (uint32_t i = 0; i < p->depth; i++) {
           sum += lhs[i] * y[i * columns];

@@ -4,11 +4,11 @@
 #include "tg_kernels.h"
 #include "tg_wide.h"
 
-void tg_matmul_s16(const tg_matmul_s16_params *p, const int16_t *lhs, const int16_t *rhs, int16_t *output) {
+void tg_matmul_s16(const tg_matmul_s16_params *restrict p, const tg_i16 *lhs, const tg_i16 *rhs, tg_i16 *output) {
   for (int32_t batch = 0; batch < p->batch; batch++) {
     for (int32_t row = 0; row < p->rows; row++) {
       for (int32_t column = 0; column < p->columns; column++) {
-        const int16_t *y = rhs + column;
+        const tg_i16 *y = rhs + column;
         int64_t sum = 0;
         for (uint32_t i = 0; i < p->depth; i++) {
           sum += lhs[i] * *y;

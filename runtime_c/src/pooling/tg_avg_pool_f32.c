@@ -5,7 +5,7 @@
 #include "tg_numerics.h"
 
 /* The sum of rows * columns elements, step apart, and skip more after each row. */
-static float sum_of(const float *first, int32_t rows, int32_t columns, int32_t step, int32_t skip) {
+static float sum_of(const tg_f32 *first, int32_t rows, int32_t columns, int32_t step, int32_t skip) {
   float sum = 0.0f;
   int32_t i = 0;
   for (; rows > 0; rows--) {
@@ -18,7 +18,7 @@ static float sum_of(const float *first, int32_t rows, int32_t columns, int32_t s
   return sum;
 }
 
-void tg_avg_pool_f32(const tg_avg_pool_f32_params *p, const float *input, float *output) {
+void tg_avg_pool_f32(const tg_avg_pool_f32_params *restrict p, const tg_f32 *input, tg_f32 *output) {
   const int32_t channels = p->channels;
   const int32_t row = p->in_w * channels;
   const int32_t area = p->kernel_h * p->kernel_w;
@@ -33,7 +33,7 @@ void tg_avg_pool_f32(const tg_avg_pool_f32_params *p, const float *input, float 
         const int32_t x = tg_max(left, 0);
         const int32_t columns = tg_max(tg_min(left + p->kernel_w, p->in_w) - x, 0);
         const int32_t taps = rows * columns;
-        const float *window = taps ? input + y * row + x * channels : input;
+        const tg_f32 *window = taps ? input + y * row + x * channels : input;
         const int32_t skip = row - columns * channels;
         const float inverse = p->count_pads || taps == area ? whole : 1.0f / (float)tg_max(taps, 1);
         for (int32_t channel = 0; channel < channels; channel++) {

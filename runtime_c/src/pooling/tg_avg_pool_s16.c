@@ -12,7 +12,7 @@ static int32_t divide_rounded(int32_t x, int32_t divisor) {
 }
 
 /* The sum of rows * columns elements, step apart, and skip more after each row. */
-static int32_t sum_of(const int16_t *first, int32_t rows, int32_t columns, int32_t step, int32_t skip) {
+static int32_t sum_of(const tg_i16 *first, int32_t rows, int32_t columns, int32_t step, int32_t skip) {
   int32_t sum = 0;
   int32_t i = 0;
   for (; rows > 0; rows--) {
@@ -25,7 +25,7 @@ static int32_t sum_of(const int16_t *first, int32_t rows, int32_t columns, int32
   return sum;
 }
 
-void tg_avg_pool_s16(const tg_avg_pool_s16_params *p, const int16_t *input, int16_t *output) {
+void tg_avg_pool_s16(const tg_avg_pool_s16_params *restrict p, const tg_i16 *input, tg_i16 *output) {
   const int32_t channels = p->channels;
   const int32_t row = p->in_w * channels;
   for (int32_t image = 0; image < p->images; image++) {
@@ -38,7 +38,7 @@ void tg_avg_pool_s16(const tg_avg_pool_s16_params *p, const int16_t *input, int1
         const int32_t x = tg_max(left, 0);
         const int32_t columns = tg_max(tg_min(left + p->kernel_w, p->in_w) - x, 0);
         const int32_t taps = rows * columns;
-        const int16_t *window = taps ? input + y * row + x * channels : input;
+        const tg_i16 *window = taps ? input + y * row + x * channels : input;
         const int32_t skip = row - columns * channels;
         for (int32_t channel = 0; channel < channels; channel++) {
           const int32_t sum = taps ? sum_of(window + channel, rows, columns, channels, skip) : 0;

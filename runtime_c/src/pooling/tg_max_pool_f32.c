@@ -9,6 +9,6 @@ typedef tg_max_pool_f32_params tg_pool_params;
 
 #include "tg_max_pool.h"
 
-void tg_max_pool_f32(const tg_max_pool_f32_params *p, const float *input, float *output) {
+void tg_max_pool_f32(const tg_max_pool_f32_params *restrict p, const tg_f32 *input, tg_f32 *output) {
   tg_max_pool(p, input, output, 0.0f);
 }

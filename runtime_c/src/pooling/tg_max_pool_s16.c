@@ -7,6 +7,6 @@ typedef tg_max_pool_s16_params tg_pool_params;
 
 #include "tg_max_pool.h"
 
-void tg_max_pool_s16(const tg_max_pool_s16_params *p, const int16_t *input, int16_t *output) {
+void tg_max_pool_s16(const tg_max_pool_s16_params *restrict p, const tg_i16 *input, tg_i16 *output) {
   tg_max_pool(p, input, output, 0);
 }

@@ -1,12 +1,12 @@
-/* The place of the largest or smallest element along a dimension. An index is written as an int64 of which only 4-byte
- * alignment is known: its lower word, then its upper one, which is 0. */
+/* The place of the largest or smallest element along a dimension. An index is an int32, or with wide an int64 of
+ * which only 4-byte alignment is known: its lower word, then its upper one, which is 0. */
 #include "tg_kernels.h"
 
-void tg_arg_max_f32(const tg_arg_max_f32_params *p, const float *input, int32_t *output) {
+void tg_arg_max_f32(const tg_arg_max_f32_params *restrict p, const tg_f32 *input, tg_i32 *output) {
   const uint32_t inner = p->inner;
   for (uint32_t i = 0; i < p->outer; i++) {
     for (uint32_t j = 0; j < inner; j++) {
-      const float *in = input + j;
+      const tg_f32 *in = input + j;
       float best = *in;
       uint32_t index = 0;
       for (uint32_t k = 1; k < p->length; k++) {
@@ -17,7 +17,9 @@ void tg_arg_max_f32(const tg_arg_max_f32_params *p, const float *input, int32_t 
         }
       }
       *output++ = (int32_t)index;
-      *output++ = 0;
+      if (p->wide) {
+        *output++ = 0;
+      }
     }
     input += p->length * inner;
   }

@@ -1,8 +1,8 @@
-/* The place of the largest or smallest element along a dimension. An index is written as an int64 of which only 4-byte
- * alignment is known: its lower word, then its upper one, which is 0. */
+/* The place of the largest or smallest element along a dimension. An index is an int32, or with wide an int64 of
+ * which only 4-byte alignment is known: its lower word, then its upper one, which is 0. */
 #include "tg_kernels.h"
 
-void tg_arg_max_s8(const tg_arg_max_s8_params *p, const int8_t *input, int32_t *output) {
+void tg_arg_max_s8(const tg_arg_max_s8_params *p, const int8_t *input, tg_i32 *output) {
   const uint32_t inner = p->inner;
   for (uint32_t i = 0; i < p->outer; i++) {
     for (uint32_t j = 0; j < inner; j++) {
@@ -17,7 +17,9 @@ void tg_arg_max_s8(const tg_arg_max_s8_params *p, const int8_t *input, int32_t *
         }
       }
       *output++ = (int32_t)index;
-      *output++ = 0;
+      if (p->wide) {
+        *output++ = 0;
+      }
     }
     input += p->length * inner;
   }

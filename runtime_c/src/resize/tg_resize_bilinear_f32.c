@@ -10,16 +10,16 @@ static uint32_t first_of(uint32_t tap) { return tap >> 16; }
 
 static uint32_t second_of(uint32_t tap) { return (tap >> 16) + ((tap >> 15) & 1u); }
 
-void tg_resize_bilinear_f32(const tg_resize_bilinear_f32_params *p, const float *input, const int32_t *rows,
-                            const float *row_weights, const int32_t *columns, const float *column_weights,
-                            float *output) {
+void tg_resize_bilinear_f32(const tg_resize_bilinear_f32_params *restrict p, const tg_f32 *input, const tg_i32 *rows,
+                            const tg_f32 *row_weights, const tg_i32 *columns, const tg_f32 *column_weights,
+                            tg_f32 *output) {
   const uint32_t channels = p->channels;
   const uint32_t row_size = p->in_w * channels;
   for (uint32_t image = 0; image < p->images; image++) {
     for (uint32_t y = 0; y < p->out_h; y++) {
       const uint32_t row = (uint32_t)rows[y];
-      const float *top = input + first_of(row) * row_size;
-      const float *bottom = input + second_of(row) * row_size;
+      const tg_f32 *top = input + first_of(row) * row_size;
+      const tg_f32 *bottom = input + second_of(row) * row_size;
       for (uint32_t x = 0; x < p->out_w; x++) {
         const uint32_t column = (uint32_t)columns[x];
         const uint32_t left = first_of(column) * channels;

@@ -14,8 +14,8 @@ static uint32_t second_of(uint32_t tap) { return (tap >> 16) + ((tap >> 15) & 1u
 
 static int32_t weight_of(uint32_t tap) { return (int32_t)(tap & 0x7FFFu); }
 
-void tg_resize_bilinear_s8(const tg_resize_bilinear_s8_params *p, const int8_t *input, const int32_t *rows,
-                           const int32_t *columns, int8_t *output) {
+void tg_resize_bilinear_s8(const tg_resize_bilinear_s8_params *p, const int8_t *input, const tg_i32 *rows,
+                           const tg_i32 *columns, int8_t *output) {
   const uint32_t channels = p->channels;
   const uint32_t row_size = p->in_w * channels;
   for (uint32_t image = 0; image < p->images; image++) {

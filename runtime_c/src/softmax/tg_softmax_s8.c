@@ -25,11 +25,11 @@ static uint32_t shift_rounded(uint32_t x, uint32_t shift) {
   return shift < 32 ? x >> shift : 0;
 }
 
-static uint32_t power(const tg_softmax_s8_params *p, const uint32_t *table, int32_t index) {
+static uint32_t power(const tg_softmax_s8_params *p, const tg_u32 *table, int32_t index) {
   return index < p->zeros ? 0 : table[index - p->zeros];
 }
 
-static void softmax_row(const tg_softmax_s8_params *p, const int8_t *input, const uint32_t *table, int8_t *output) {
+static void softmax_row(const tg_softmax_s8_params *p, const int8_t *input, const tg_u32 *table, int8_t *output) {
   int32_t largest = INT8_MIN;
   TG_COMPACT
   for (int32_t i = 0; i < p->columns; i++) {
@@ -57,9 +57,9 @@ static void softmax_row(const tg_softmax_s8_params *p, const int8_t *input, cons
   }
 }
 
-void tg_softmax_s8(const tg_softmax_s8_params *p, const int8_t *input, const int32_t *table, int8_t *output) {
+void tg_softmax_s8(const tg_softmax_s8_params *p, const int8_t *input, const tg_i32 *table, int8_t *output) {
   for (int32_t row = 0; row < p->rows; row++) {
-    softmax_row(p, input, (const uint32_t *)table, output);
+    softmax_row(p, input, (const tg_u32 *)table, output);
     input += p->columns;
     output += p->columns;
   }

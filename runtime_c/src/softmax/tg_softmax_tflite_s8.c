@@ -5,7 +5,7 @@
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 
-void tg_softmax_tflite_s8(const tg_softmax_tflite_s8_params *p, const int8_t *input, const float *table,
+void tg_softmax_tflite_s8(const tg_softmax_tflite_s8_params *p, const int8_t *input, const tg_f32 *table,
                           int8_t *output) {
   for (uint32_t row = 0; row < p->rows; row++) {
     int32_t largest = INT8_MIN;

@@ -44,6 +44,7 @@ def test_a_strangers_code_does_not_run_here(
     assert (tmp_path / "was-executed").exists()
 
 
+@pytest.mark.slow
 def test_ones_own_bundle_runs_in_another_process(place: Place) -> None:
     """What was written here is remembered, for this user; another user's is not this one's."""
     command = [sys.executable, "-m", "tinyglow", *map(str, place.run())]
@@ -171,6 +172,7 @@ def test_a_model_is_not_written_over_by_what_is_made_of_it(place: Place) -> None
 # Readers that go away
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "status"), [("verify", 0), ("boards", 0), ("fails", 2)])
 def test_a_closed_pipe_is_no_difference(command: str, status: int, place: Place) -> None:
     """A command whose reader has seen enough ends with the status that it would have had."""

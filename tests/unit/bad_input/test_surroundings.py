@@ -102,6 +102,7 @@ def test_a_compiler_that_is_none(place: Place) -> None:
     place.refuses(*place.run(cc=place.folder / "idles", board="frdm-ke16z"), because="firmware.elf")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["unicorn", "capstone", "elftools"])
 def test_a_simulator_that_is_not_installed(package: str, place: Place) -> None:
     """Without the emulator's packages a board says what to install, and this machine runs bundles all the same."""

@@ -15,12 +15,16 @@ import pytest
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
+from tinyglow.sim.zig_cache import cache_variables
+from tinyglow.testing.budget import QUICK_VARIABLE
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 
 
 def command_of(name: str) -> list[str]:
-    """How a compiler is called; skips where it is not installed."""
+    """How a compiler is called; skips where it is not installed, and in the quick run."""
+    if os.environ.get(QUICK_VARIABLE):
+        pytest.skip("compiles C, which is not in the quick run")
     if name.startswith("zig"):
         if importlib.util.find_spec("ziglang") is None:
             pytest.skip("ziglang is not installed")
@@ -37,7 +41,7 @@ def sources_in(folder: Path) -> list[str]:
 
 def run(command: Sequence[str | Path], cwd: Path, data: bytes = b"") -> bytes:
     """Standard output of a command that must succeed and have nothing to say on standard error."""
-    environment = {**os.environ, "LC_ALL": "C", "ASAN_OPTIONS": "detect_leaks=0"}
+    environment = {**os.environ, "LC_ALL": "C", "ASAN_OPTIONS": "detect_leaks=0", **cache_variables(os.environ)}
     done = subprocess.run(command, cwd=cwd, input=data, capture_output=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-3000:]
     assert not done.stderr

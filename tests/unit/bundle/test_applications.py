@@ -15,7 +15,7 @@ from tests.helpers import MNIST_INPUT
 from tests.unit.bundle.cc import WARNINGS, command_of, run, sources_in, vectors_for
 from tinyglow.ir.program import Program
 
-CPP_WARNINGS = ("-std=c++11", "-Wall", "-Wextra", "-Werror")
+CPP_WARNINGS = ("-std=c++11", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror")
 # clang finds -std=c99 of no use for assembly.
 UNUSED = ("-Wno-unused-command-line-argument",)
 CPP = {"gcc": "g++", "clang": "clang++", "zig cc": "zig c++"}
@@ -129,11 +129,10 @@ def _build(main: str, bundle: Path, folder: Path, compiler: str, cpp: bool, flag
     # zig 0.17 writes one object however many files it is given.
     for batch in [[file] for file in files] if "zig" in compiler else [files]:
         run([*command, "-I", bundle, *WARNINGS, *UNUSED, "-c", *batch], folder)
-    link = [*command_of(CPP[compiler] if cpp else compiler), *flags]
-    run(
-        [*link, *(CPP_WARNINGS if cpp else WARNINGS[:-2]), "-Werror", "-I", bundle, "-c", source, "-o", "main.o"],
-        folder,
-    )
+    own = [*command_of(CPP[compiler] if cpp else compiler), *flags, *(CPP_WARNINGS if cpp else WARNINGS[:-2])]
+    run([*own, "-Werror", "-I", bundle, "-c", source, "-o", "main.o"], folder)
+    # An application without exceptions needs no C++ library, which zig would first build.
+    link = command if "zig" in compiler else [*command_of(CPP[compiler] if cpp else compiler), *flags]
     run([*link, *sorted(path.name for path in folder.glob("*.o")), "-o", "program"], folder)
     return [str(folder / "program"), str(bundle / "mnist.weights.bin")]
 

@@ -59,6 +59,7 @@ tinyglow.emit(example_program("conv", Path(sys.argv[2])), sys.argv[2])
 """
 
 
+@pytest.mark.slow
 def test_emission_is_deterministic(checkout: Path, tmp_path: Path) -> None:
     """Two processes with different hash seeds write the same files, byte for byte."""
     written = []

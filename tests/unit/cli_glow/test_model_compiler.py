@@ -18,8 +18,8 @@ from tinyglow.ir.graph import Graph
 from tinyglow.ir.types import QuantParams
 from tinyglow.pipeline.execute import simulate
 from tinyglow.quant.profile import load_profile
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
+from tinyglow.quant.scheme import Scheme
 from tinyglow.report.dot import dot_graph
 from tinyglow.sim import graphviz
 from tinyglow.targets.boards import load_board

@@ -14,7 +14,7 @@ from tests.helpers import NetBuilder
 from tinyglow.ir.target import Target, WeightsAsCode
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET, HIGH_WORD, within_int32
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.testing import budget
 from tinyglow.testing.values import requant_params
 

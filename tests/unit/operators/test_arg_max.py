@@ -14,7 +14,7 @@ import tinyglow
 from tests.unit.operators.single import check_float, compiled, loaded, model, one_node, refusal, samples
 from tinyglow.operators.arg_max import ArgMax
 from tinyglow.pipeline.compare import verify
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import HOST
 from tinyglow.testing import budget
 

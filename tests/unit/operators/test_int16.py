@@ -19,8 +19,8 @@ from tinyglow.ir.types import ChannelParams, TensorType
 from tinyglow.kernels.int16 import layer_constants, packed_bias, sum_bounds, unpacked_bias
 from tinyglow.numerics import wide
 from tinyglow.pipeline import stations
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import INT16_HEADROOM, Schema
+from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import load_board
 
 INT16 = Scheme(precision="int16")

@@ -21,8 +21,9 @@ from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.sigmoid import Sigmoid
 from tinyglow.operators.tanh import Tanh
 from tinyglow.pipeline import stations
-from tinyglow.quant.quantizer import Scheme, quantize
+from tinyglow.quant.quantizer import quantize
 from tinyglow.quant.schema import Schema, choose_params
+from tinyglow.quant.scheme import Scheme
 
 FUNCTIONS = ["Sigmoid", "Tanh", "HardSwish"]
 

@@ -19,8 +19,8 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import KernelCall, Program
 from tinyglow.lowering.graph_to_program import lower
 from tinyglow.quant.profile import Profile, Range
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
+from tinyglow.quant.scheme import Scheme
 from tinyglow.tuning import evaluator
 from tinyglow.tuning.algorithm import halved
 from tinyglow.tuning.evaluator import Evaluator, count_correct
@@ -127,6 +127,7 @@ def test_fingerprints_differ_with_all_that_matters(tmp_path: Path) -> None:
     assert fingerprint(_program(graph, other_input)).output != key
 
 
+@pytest.mark.slow
 def test_any_number_of_processes_counts_the_same(tmp_path: Path) -> None:
     """One, two and more processes than samples: the same number."""
     graph, profile, images = _quantized(conv_net(), tmp_path)

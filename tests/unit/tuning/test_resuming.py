@@ -16,7 +16,7 @@ import tinyglow
 from tests.helpers import dense_net, run_cli
 from tinyglow.errors import InputError
 from tinyglow.quant.profile import Range
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.tuning.journal import Journal, identity
 
 pytestmark = pytest.mark.slow

@@ -17,8 +17,8 @@ import tinyglow
 from tests.helpers import conv_net, run_cli
 from tinyglow.errors import BoardError, InputError
 from tinyglow.pipeline.stations import target_of
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
+from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import load_board
 from tinyglow.tuning.costs import Costs, run_on
 from tinyglow.tuning.evaluator import Evaluator

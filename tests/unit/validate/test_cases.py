@@ -18,7 +18,7 @@ from tests.helpers import run_cli
 from tinyglow.ir.graph import Array
 from tinyglow.pipeline.trials import Trial
 from tinyglow.pipeline.validate import Validation, profile_warnings, validate
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 
 GOOD = 30.0  # dB
 CASES = Path(__file__).with_name("cases")
@@ -68,6 +68,7 @@ def _with(case: Case, trial: Trial) -> float:
     return validate(graph, profile, {case.input: test}, scheme, advise=False).snr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "scheme", "float_io", "rule"),
     [
@@ -102,6 +103,7 @@ def test_a_normalization_inside_a_transformer_block() -> None:
     assert validate(graph, profile, {RMS_NORM.input: test}, advise=False).snr > GOOD
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [BOXES, ZEROS], ids=lambda case: case.folder)
 def test_advice_does_what_it_says(case: Case) -> None:
     """Each option, given to the compiler, has the gain that was promised."""

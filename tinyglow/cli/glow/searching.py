@@ -12,7 +12,7 @@ from tinyglow.errors import InputError, Problem
 if TYPE_CHECKING:
     from tinyglow.ir.graph import Array, Graph
     from tinyglow.quant.profile import Profile
-    from tinyglow.quant.quantizer import Scheme
+    from tinyglow.quant.scheme import Scheme
     from tinyglow.targets.boards import Board
 
 OPTIONS = ("board", "max-cycles", "max-flash", "search-trials", "search-report")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tinyglow.images import ImageOptions
     from tinyglow.ir.graph import Array, Graph
     from tinyglow.ir.program import Program
-    from tinyglow.quant.quantizer import Scheme
+    from tinyglow.quant.scheme import Scheme
 
 _TYPES = ("float", "float16", "bfloat16", "int8q", "int16q", "int32q", "int32", "int64", "bool")
 _FORM = "name, or name,type,[shape], or name,type,scale,offset,[shape] for int8q, int16q, int32q"
@@ -150,7 +150,7 @@ def load_model(
         ModelError: With everything in the model that is not supported.
     """
     from tinyglow.frontend.read import input_dimensions
-    from tinyglow.ir.editor import legal_name
+    from tinyglow.ir.namer import legal_name
     from tinyglow.pipeline.stations import load
 
     inputs = model_inputs(arguments)
@@ -230,8 +230,8 @@ def _kept_kinds(arguments: GlowArguments) -> tuple[frozenset[str], list[Problem]
 
 def scheme_of(arguments: GlowArguments) -> Scheme:
     """How to quantize. Raises InputError for what is not there."""
-    from tinyglow.quant.quantizer import Scheme
     from tinyglow.quant.schema import Schema
+    from tinyglow.quant.scheme import Scheme
 
     kept, problems = _kept_kinds(arguments)
     if arguments.text("quantization-precision-bias") == "Int16":

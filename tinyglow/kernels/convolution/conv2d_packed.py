@@ -85,6 +85,7 @@ CONV2D_PACKED = Kernel(
     summary="2-D and depthwise convolution of entropy-coded weights",
     scratch=lambda p: 2 * p.terms,
     code_bytes=680,
+    plain_bytes=lambda p: p.plain_bytes,
     epilogues=True,
 )
 

@@ -49,7 +49,7 @@ _CONV = "2-D convolution of int16 by int8"
 
 CONV2D_INT16 = layer_kernel_int16("conv2d", "convolution", "filter", Conv2D16Params, _CONV, conv2d_s16)
 CONV2D_WIDE_INT16 = layer_kernel_int16(
-    "conv2d_wide", "convolution", "filter", Conv2D16Params, f"{_CONV}, with sums of 64 bits", conv2d_s16
+    "conv2d_wide", "convolution", "filter", Conv2D16Params, f"{_CONV}, with sums of 64 bits", conv2d_s16, sum_bits=64
 )
 
 

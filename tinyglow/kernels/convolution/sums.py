@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyglow.kernels.window import Window
-from tinyglow.numerics.exact_dot import exact_dtype, largest_sum, to_int32
+from tinyglow.numerics.exact_dot import exact_dtype, largest_sum, product, to_int32
 
 Floats = npt.NDArray[Any]
 
@@ -84,7 +84,7 @@ def _dense(padded: Floats, weights: Floats, window: Window, size: tuple[int, int
     sums: Floats | None = None
     for ky in range(window.kernel[0]):
         rows = columns[:, _steps(window, 0, ky, size[0])].reshape(n, size[0] * size[1], -1)
-        product = rows @ weights[:, ky].reshape(len(weights), -1).T
-        sums = product if sums is None else np.add(sums, product, out=sums)
+        row = product(rows, weights[:, ky].reshape(len(weights), -1).T)
+        sums = row if sums is None else np.add(sums, row, out=sums)
     assert sums is not None
     return sums.reshape(n, *size, len(weights))

@@ -34,6 +34,30 @@ QUANTIZE = Kernel(
 
 
 @dataclass(frozen=True)
+class QuantizeFusedParams(Params):
+    """``count`` elements; inverse: 1 / scale, a normal number."""
+
+    count: U32
+    inverse: F32
+    offset: I8
+
+
+def quantize_fused_f32_s8(p: QuantizeFusedParams, x: Array, out: Array) -> None:
+    """Definition of tg_quantize_fused_f32_s8: x * inverse + offset, rounded once to float32; NaN gives -128."""
+    out[...] = glow.quantize_fused(x, p.inverse, p.offset)
+
+
+QUANTIZE_FUSED = Kernel(
+    symbol="tg_quantize_fused_f32_s8",
+    c_file="elementwise/tg_quantize_fused_f32_s8.c",
+    params=QuantizeFusedParams,
+    operands=(In("input", "float32"), Out("output", "int8")),
+    reference=quantize_fused_f32_s8,
+    summary="float to int8, by a product and a sum that are rounded once",
+)
+
+
+@dataclass(frozen=True)
 class Quantize16Params(Params):
     """``count`` elements; real = scale * q."""
 

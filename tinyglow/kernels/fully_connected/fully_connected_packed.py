@@ -64,6 +64,7 @@ FULLY_CONNECTED_PACKED = Kernel(
     reference=fully_connected_packed_s8,
     summary="fully connected layer of entropy-coded weights",
     code_bytes=420,
+    plain_bytes=lambda p: p.plain_bytes,
     epilogues=True,
 )
 

@@ -50,6 +50,7 @@ FULLY_CONNECTED_WIDE_INT16 = layer_kernel_int16(
     FullyConnected16Params,
     f"{_DENSE}, with sums of 64 bits",
     fully_connected_s16,
+    sum_bits=64,
 )
 
 

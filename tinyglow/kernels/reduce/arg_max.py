@@ -14,7 +14,8 @@ from tinyglow.ir.kernel import U8, U32, In, Kernel, Out, Params
 class ArgMaxParams(Params):
     """Elements outer x length x inner.
 
-    smallest: whether the smallest is looked for. last: whether, of equals, the last counts.
+    smallest: whether the smallest is looked for. last: whether, of equals, the last counts. wide: whether an index is
+    an int64, else an int32.
     """
 
     outer: U32
@@ -22,6 +23,7 @@ class ArgMaxParams(Params):
     inner: U32
     smallest: U8
     last: U8
+    wide: U8
 
 
 def places_of_largest(p: ArgMaxParams, x: Array) -> Array:
@@ -39,10 +41,13 @@ def places_of_largest(p: ArgMaxParams, x: Array) -> Array:
 def arg_max(p: ArgMaxParams, x: Array, out: Array) -> None:
     """Definition of tg_arg_max_s8, tg_arg_max_s16 and tg_arg_max_f32.
 
-    out: each index as two words, the lower first: an int64 on a little-endian machine, aligned to 4 bytes only.
+    out: each index as a word, or as two, the lower first: an int64 on a little-endian machine, aligned to 4 bytes only.
     """
-    out[:, 0::2] = places_of_largest(p, x).reshape(len(x), -1)
-    out[:, 1::2] = 0
+    places = places_of_largest(p, x).reshape(len(x), -1)
+    if p.wide:
+        out[:, 0::2], out[:, 1::2] = places, 0
+    else:
+        out[...] = places
 
 
 ARG_MAX_S8 = Kernel(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I32, U16, In, Kernel, Out, Params
 from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.numerics import glow
 from tinyglow.numerics.nan import one_nan
 
 FRACTION_BITS = 11  # of a weight: two of them and an int8 fill 32 bits
@@ -119,6 +120,23 @@ def resize_bilinear_f32(
         out[...] = one_nan(_blend(corners, row_weights, column_weights)).reshape(out.shape)
 
 
+def resize_bilinear_fused_s8(
+    p: ResizeBilinearFloatParams,
+    x: Array,
+    rows: Array,
+    row_weights: Array,
+    columns: Array,
+    column_weights: Array,
+    out: Array,
+) -> None:
+    """Definition of tg_resize_bilinear_fused_s8: each product and sum rounded once, the result truncated."""
+    corners, _, _ = _corners(p, x, rows, columns)
+    a, b, c, d = (corner.astype(np.float32) for corner in corners)
+    down, across = row_weights[0].reshape(-1, 1, 1), column_weights[0].reshape(-1, 1)
+    left, right = glow.fused(b - a, down, a), glow.fused(d - c, down, c)
+    out[...] = np.trunc(glow.fused(right - left, across, left)).astype(np.int8).reshape(out.shape)
+
+
 RESIZE_BILINEAR = Kernel(
     symbol="tg_resize_bilinear_s8",
     c_file="resize/tg_resize_bilinear_s8.c",
@@ -142,6 +160,15 @@ RESIZE_BILINEAR_FLOAT = Kernel(
     ),
     reference=resize_bilinear_float_s8,
     summary="linear interpolation of an image with any weights",
+)
+
+RESIZE_BILINEAR_FUSED = Kernel(
+    symbol="tg_resize_bilinear_fused_s8",
+    c_file="resize/tg_resize_bilinear_fused_s8.c",
+    params=ResizeBilinearFloatParams,
+    operands=RESIZE_BILINEAR_FLOAT.operands,
+    reference=resize_bilinear_fused_s8,
+    summary="linear interpolation of an image with any weights, products and sums rounded once",
 )
 
 RESIZE_BILINEAR_F32 = Kernel(
@@ -192,11 +219,12 @@ def interpolate(
     rows: npt.NDArray[np.float32],
     columns: npt.NDArray[np.float32],
     as_glow: bool,
+    is_fused: bool = False,
 ) -> None:
     """Emit the call that interpolates the node's input, [n, h, w, c], at float32 coordinates (at least 0).
 
     as_glow: of int8, every step is rounded to float32 and the result towards zero, as Glow does it; else to the
-    nearest.
+    nearest. is_fused: products and sums are rounded together.
     """
     type_ = lowering.type_of(node.inputs[0])
     n, in_h, in_w, channels = type_.shape
@@ -217,7 +245,7 @@ def interpolate(
             for name, taps in (("row", down), ("column", across))
         ]
         operands = [source, row_table, weights[0], column_table, weights[1], output]
-        kernel = RESIZE_BILINEAR_F32 if is_float else RESIZE_BILINEAR_FLOAT
+        kernel = RESIZE_BILINEAR_F32 if is_float else RESIZE_BILINEAR_FUSED if is_fused else RESIZE_BILINEAR_FLOAT
         lowering.call(kernel, operands, ResizeBilinearFloatParams(*sizes))
         return
     half, rest = 1 << (_ACCUMULATOR_BITS - 1), (1 << _ACCUMULATOR_BITS) - 1

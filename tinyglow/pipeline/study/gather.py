@@ -25,7 +25,7 @@ from tinyglow.pipeline.study.tensors import Tensor, samples_shown, tensors_of
 from tinyglow.pipeline.validate import Validation, validate
 from tinyglow.pipeline.variants import VariantTable, variants
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme
+from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import Board
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from inspect import getdoc
 
+from tinyglow.glow.pipeline import before_lowering
+from tinyglow.glow.quantize import quantize_as_glow, tidying_as_glow
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.target import Target
 from tinyglow.passes.declared import simplifying_declared
@@ -17,8 +19,8 @@ from tinyglow.passes.simplify import simplifying
 from tinyglow.passes.tidy import tidying
 from tinyglow.quant.declared import quantize_declared
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.quantizer import quantize as quantize_graph
+from tinyglow.quant.scheme import Scheme
 
 
 @dataclass(frozen=True)
@@ -148,10 +150,11 @@ def steps_of(
         steps += _passes(5, "tidy", graph, tidying(True, declared=True))
     else:
         assert profile is not None
-        steps += _passes(2, "simplify", source, simplifying(scheme.like_glow))
+        steps += _passes(2, "simplify", source, before_lowering() if scheme.like_glow else simplifying())
         why = "each value gets the scale and offset that its range in the profile asks for"
-        steps.append(_once(4, "quantize", steps[-1].graph, lambda graph: quantize_graph(graph, profile, scheme), why))
-        steps += _passes(5, "tidy", steps[-1].graph, tidying(float_io, scheme.like_glow))
+        quantize = quantize_as_glow if scheme.like_glow else quantize_graph
+        steps.append(_once(4, "quantize", steps[-1].graph, lambda graph: quantize(graph, profile, scheme), why))
+        steps += _passes(5, "tidy", steps[-1].graph, (tidying_as_glow if scheme.like_glow else tidying)(float_io))
     why = "channels without effect are dropped"
     steps.append(_once(6, "fuse", steps[-1].graph, lambda graph: fuse(graph, target), why))
     return tuple(step for step in steps if step.number in (1, 4) or not step.is_same)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from tinyglow.kernels.elementwise.dequantize import DEQUANTIZE
-from tinyglow.kernels.elementwise.quantize import QUANTIZE, QuantizeParams
+from tinyglow.kernels.elementwise.quantize import QUANTIZE, QUANTIZE_FUSED, QuantizeFusedParams, QuantizeParams
 from tinyglow.kernels.elementwise.rescale import RESCALE, RescaleParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
@@ -42,6 +42,15 @@ def _quantize(draw: st.DrawFn) -> Case:
     params = QuantizeParams(draw(counts()), draw(_float_scales()), draw(offsets()))
     data = draw(float32_arrays(params.count, params.scale, params.offset))
     return Case(QUANTIZE, params, {"input": data}, {"output": params.count})
+
+
+@generates(QUANTIZE_FUSED)
+@st.composite
+def _quantize_fused(draw: st.DrawFn) -> Case:
+    inverse = draw(weighted((4, scales(-4, 20)), (1, scales(-126, -120)), (1, scales(115, 126))))
+    params = QuantizeFusedParams(draw(counts()), inverse, draw(offsets()))
+    data = draw(float32_arrays(params.count, 1.0 / inverse, params.offset))
+    return Case(QUANTIZE_FUSED, params, {"input": data}, {"output": params.count})
 
 
 @generates(DEQUANTIZE)

@@ -20,8 +20,10 @@ from tinyglow.kernels.pooling.max_pool import MAX_POOL_FLOAT, MaxPoolFloatParams
 from tinyglow.kernels.resize.resize_bilinear import RESIZE_BILINEAR_F32, ResizeBilinearFloatParams, pack_taps
 from tinyglow.kernels.softmax.softmax import SOFTMAX_FLOAT, SoftMaxFloatParams
 from tinyglow.numerics import glow
+from tinyglow.operators.angles import COS, SIN
 from tinyglow.operators.hard_swish import HARD_SWISH_FLOAT
 from tinyglow.operators.log import LOG_FLOAT
+from tinyglow.operators.rsqrt import RSQRT
 from tinyglow.operators.sigmoid import SIGMOID_FLOAT
 from tinyglow.operators.tanh import TANH_FLOAT
 from tinyglow.testing.case import Case
@@ -140,5 +142,5 @@ def _maps(kernel: Kernel) -> st.SearchStrategy[Case]:
     return build()
 
 
-for _kernel in (SIGMOID_FLOAT, TANH_FLOAT, LOG_FLOAT, HARD_SWISH_FLOAT):
+for _kernel in (SIGMOID_FLOAT, TANH_FLOAT, LOG_FLOAT, HARD_SWISH_FLOAT, SIN, COS, RSQRT):
     generates(_kernel)(partial(_maps, _kernel))

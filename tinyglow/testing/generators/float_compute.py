@@ -21,6 +21,7 @@ from tinyglow.kernels.elementwise.min import MIN_FLOAT
 from tinyglow.kernels.elementwise.mul import MUL_FLOAT
 from tinyglow.kernels.elementwise.pow import POW
 from tinyglow.kernels.elementwise.relu import RELU_FLOAT, ReluFloatParams
+from tinyglow.kernels.elementwise.sqrt import SQRT
 from tinyglow.kernels.elementwise.sub import SUB_FLOAT
 from tinyglow.kernels.fully_connected.fully_connected_f32 import FULLY_CONNECTED_FLOAT, FullyConnectedFloatParams
 from tinyglow.kernels.matmul.matmul import MATMUL_FLOAT, MatMulFloatParams
@@ -34,7 +35,6 @@ from tinyglow.operators.exp import EXP
 from tinyglow.operators.floor import FLOOR
 from tinyglow.operators.neg import NEG
 from tinyglow.operators.round import ROUND
-from tinyglow.operators.sqrt import SQRT
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import counts, float32_arrays, scales, weighted, windows

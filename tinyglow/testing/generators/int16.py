@@ -224,9 +224,9 @@ def _reduce_max(draw: st.DrawFn) -> Case:
 @st.composite
 def _arg_max(draw: st.DrawFn) -> Case:
     outer, length, inner = (draw(st.integers(1, 6)) for _ in range(3))
-    params = ArgMaxParams(outer, length, inner, draw(st.integers(0, 1)), draw(st.integers(0, 1)))
+    params = ArgMaxParams(outer, length, inner, *(draw(st.integers(0, 1)) for _ in range(3)))
     data = draw(int16_arrays(outer * length * inner))
-    return Case(ARG_MAX_S16, params, {"input": data}, {"output": 2 * outer * inner})
+    return Case(ARG_MAX_S16, params, {"input": data}, {"output": (1 + params.wide) * outer * inner})
 
 
 @generates(LOOKUP_INT16)

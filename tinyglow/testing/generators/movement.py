@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.reduce.arg_max import ARG_MAX_F32, ARG_MAX_S8, ArgMaxParams
 from tinyglow.kernels.reshape.fill import FILL, FillParams
 from tinyglow.kernels.reshape.gather import GATHER, GatherParams
+from tinyglow.kernels.reshape.gather_at import GATHER_AT, GatherAtParams
 from tinyglow.kernels.reshape.strided_copy import STRIDED_COPY, StridedCopyParams
 from tinyglow.kernels.resize.resize_bilinear import (
     FRACTION_BITS,
     RESIZE_BILINEAR,
     RESIZE_BILINEAR_FLOAT,
+    RESIZE_BILINEAR_FUSED,
     ResizeBilinearFloatParams,
     ResizeBilinearParams,
     pack_taps,
@@ -79,6 +83,19 @@ def _gather(draw: st.DrawFn) -> Case:
     return Case(GATHER, params, inputs, {"output": blocks * len(rows) * len(columns) * run})
 
 
+@generates(GATHER_AT)
+@st.composite
+def _gather_at(draw: st.DrawFn) -> Case:
+    params = GatherAtParams(*(draw(st.integers(1, most)) for most in (3, 6, 9, 7)))
+    indices = draw(st.lists(st.integers(-2, params.length + 1), min_size=params.count, max_size=params.count))
+    indices = draw(st.sampled_from((indices, [-(2**31)] * params.count, [2**31 - 1] * params.count)))
+    inputs = {
+        "input": draw(int8_arrays(params.blocks * params.length * params.run)),
+        "indices": np.array(indices, np.int32),
+    }
+    return Case(GATHER_AT, params, inputs, {"output": params.blocks * params.count * params.run})
+
+
 @st.composite
 def _taps(draw: st.DrawFn, size: int, weights: bool) -> Array:
     """A table of pairs of neighbours among ``size`` pixels, or of a pixel with itself."""
@@ -115,9 +132,8 @@ def _float_weights(draw: st.DrawFn, count: int) -> Array:
     return np.array([draw(st.one_of(edges, some)) for _ in range(count)], np.float32)
 
 
-@generates(RESIZE_BILINEAR_FLOAT)
 @st.composite
-def _resize_bilinear_float(draw: st.DrawFn) -> Case:
+def _resize_bilinear_float(draw: st.DrawFn, kernel: Kernel) -> Case:
     images, height, width, channels = draw(_images())
     rows, columns = draw(_taps(height, weights=False)), draw(_taps(width, weights=False))
     params = ResizeBilinearFloatParams(height, width, channels, len(rows), len(columns), images)
@@ -128,13 +144,17 @@ def _resize_bilinear_float(draw: st.DrawFn) -> Case:
         "columns": columns,
         "column_weights": draw(_float_weights(len(columns))),
     }
-    return Case(RESIZE_BILINEAR_FLOAT, params, inputs, {"output": images * len(rows) * len(columns) * channels})
+    return Case(kernel, params, inputs, {"output": images * len(rows) * len(columns) * channels})
+
+
+for _kernel in (RESIZE_BILINEAR_FLOAT, RESIZE_BILINEAR_FUSED):
+    generates(_kernel)(partial(_resize_bilinear_float, _kernel))
 
 
 @st.composite
 def _arg_max_params(draw: st.DrawFn) -> ArgMaxParams:
     outer, length, inner = draw(st.integers(1, 4)), draw(st.integers(1, 8)), draw(st.integers(1, 4))
-    return ArgMaxParams(outer, length, inner, draw(st.integers(0, 1)), draw(st.integers(0, 1)))
+    return ArgMaxParams(outer, length, inner, *(draw(st.integers(0, 1)) for _ in range(3)))
 
 
 @generates(ARG_MAX_S8)
@@ -142,7 +162,7 @@ def _arg_max_params(draw: st.DrawFn) -> ArgMaxParams:
 def _arg_max_s8(draw: st.DrawFn) -> Case:
     params = draw(_arg_max_params())
     data = draw(int8_arrays(params.outer * params.length * params.inner))
-    return Case(ARG_MAX_S8, params, {"input": data}, {"output": 2 * params.outer * params.inner})
+    return Case(ARG_MAX_S8, params, {"input": data}, {"output": (1 + params.wide) * params.outer * params.inner})
 
 
 @generates(ARG_MAX_F32)
@@ -150,4 +170,4 @@ def _arg_max_s8(draw: st.DrawFn) -> Case:
 def _arg_max_f32(draw: st.DrawFn) -> Case:
     params = draw(_arg_max_params())
     data = draw(float32_arrays(params.outer * params.length * params.inner, 1.0, 0))
-    return Case(ARG_MAX_F32, params, {"input": data}, {"output": 2 * params.outer * params.inner})
+    return Case(ARG_MAX_F32, params, {"input": data}, {"output": (1 + params.wide) * params.outer * params.inner})

@@ -30,8 +30,8 @@ from tinyglow.operators.slice import Slice
 from tinyglow.operators.softmax import SoftMax
 from tinyglow.operators.sub import Sub
 from tinyglow.operators.transpose import Transpose
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import INT16_HEADROOM, Schema
+from tinyglow.quant.scheme import Scheme
 from tinyglow.testing.oracle.evaluate import Evaluator, apply
 
 Bounds = tuple[float, float]
@@ -164,6 +164,7 @@ class Simulation:
         round_constants: Whether constants are rounded too, or only what is computed.
         stretch: Up to how much wider each range is, to vary the grids.
         seed: Of that variation.
+        vary_tables: Whether the fixed ranges of tables are varied too.
     """
 
     graph: Graph
@@ -173,6 +174,7 @@ class Simulation:
     round_constants: bool = True
     stretch: float = 0.0
     seed: int = 0
+    vary_tables: bool = False
     _real: dict[str, Array] = field(default_factory=dict)
     _int8: dict[str, Array] = field(default_factory=dict)
     _grids: dict[str, Grid] = field(default_factory=dict)
@@ -183,6 +185,9 @@ class Simulation:
         for name in self.graph.inputs:
             shape = self.graph.type_of(name).shape
             self._real[name] = self.evaluator.inputs[name].reshape(-1, *shape)
+            if any(becomes_integer(node, self.scheme) for node in self.graph.nodes if name in node.inputs):
+                # An input that is int8 for one reader may be for float ones too.
+                self._real[name] = self._int8[name] = self._grid(name)(self._real[name])
         for name, value in self.graph.values.items():
             if value.data is not None:
                 self._real[name] = self.evaluator.constant(value.data, value.type)
@@ -206,10 +211,11 @@ class Simulation:
         return grid_of(bounds_of(exact), self.scheme, 1 + self.stretch * float(self.rng.random()))
 
     def _grid_of_table(self, name: str, bounds: Bounds) -> Grid:
-        """The grid of a table's input or result ``name``, which has a fixed range; varied as others are."""
+        """The grid of a table's input or result ``name``, which has a fixed range."""
         key = f"{name} in a table of {bounds}"
         if key not in self._grids:
-            self._grids[key] = Grid.of(bounds, self.scheme, 1 + self.stretch * float(self.rng.random()))
+            stretch = self.stretch if self.vary_tables else 0.0
+            self._grids[key] = Grid.of(bounds, self.scheme, 1 + stretch * float(self.rng.random()))
         return self._grids[key]
 
     def _as_int8(self, node: Node, index: int) -> Array:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import onnx
 
-from tinyglow.quant.quantizer import Scheme
 from tinyglow.quant.schema import Schema
+from tinyglow.quant.scheme import Scheme
 from tinyglow.testing.graphs import RandomModel, random_model
 from tinyglow.testing.oracle.check import check
 from tinyglow.testing.oracle.stations import Finding, Form

@@ -1,0 +1,51 @@
+/* tg_conv2d_packed_s8: 2-D and depthwise convolution of entropy-coded weights.
+ *
+ * Generated from the kernel's declaration; do not edit.
+ * For any core. */
+#ifndef TG_CONV2D_PACKED_S8_H
+#define TG_CONV2D_PACKED_S8_H
+
+#include <stdint.h>
+
+#include "tg_core.h"
+#include "tg_numerics.h"
+
+typedef struct {
+  uint16_t in_h; /* rows of the input */
+  uint16_t in_w; /* columns of the input */
+  uint16_t in_c; /* channels of the input */
+  uint16_t out_h; /* rows of the output */
+  uint16_t out_w; /* columns of the output */
+  uint16_t out_c; /* channels of the output */
+  uint8_t kernel_h; /* rows of a window */
+  uint8_t kernel_w; /* columns of a window */
+  uint8_t stride_h; /* rows from one window to the next */
+  uint8_t stride_w; /* columns from one window to the next */
+  uint8_t pad_top; /* rows of padding above the input */
+  uint8_t pad_left; /* columns of padding to the left of the input */
+  uint8_t dilation_h; /* rows from one tap of a window to the next */
+  uint8_t dilation_w; /* columns from one tap of a window to the next */
+  uint16_t group; /* groups of channels: an output sums over the input channels of its own group */
+  uint16_t images; /* images, one after the other */
+  int16_t in_offset; /* integer that stands for 0 in the input */
+  int8_t act_min; /* least output: the activation's, or that of its type */
+  int8_t act_max; /* largest output: the activation's, or that of its type */
+  uint8_t index_bits; /* most bits of a weight's code that the decoder looks up at once */
+  uint8_t table_bytes; /* bytes of the decoding table at the start of 'packed' */
+  uint8_t bias_bits; /* bits of a bias in the stream */
+  uint8_t word_bits; /* bits of a channel's own scale in the stream; 0: there is none */
+  tg_requant out; /* scales a result to the output, and adds the output's offset */
+} tg_conv2d_packed_s8_params;
+
+/* No argument is null, and each begins at a multiple of 4 bytes.
+ *
+ * input: read, int8_t[images * in_h * in_w * in_c]
+ * packed: read, int8_t
+ * output: written, int8_t[images * out_h * out_w * out_c]
+ * scratch: working memory; the network's source says how much. What it holds before and after a call means nothing
+ * No two arguments overlap.
+ */
+void tg_conv2d_packed_s8(const tg_conv2d_packed_s8_params *p, const int8_t *input, const int8_t *packed,
+                         int8_t *output, tg_i32 *scratch);
+
+#endif

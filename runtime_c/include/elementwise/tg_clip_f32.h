@@ -1,0 +1,27 @@
+/* tg_clip_f32: bounds on every element, in float.
+ *
+ * Generated from the kernel's declaration; do not edit.
+ * For any core. */
+#ifndef TG_CLIP_F32_H
+#define TG_CLIP_F32_H
+
+#include <stdint.h>
+
+#include "tg_core.h"
+#include "tg_numerics.h"
+
+typedef struct {
+  uint32_t count; /* elements */
+  float low; /* least value */
+  float high; /* largest value */
+} tg_clip_f32_params;
+
+/* No argument is null, and each begins at a multiple of 4 bytes.
+ *
+ * input: read, float[count]
+ * output: written, float[count]
+ * output may be input itself. Nothing else overlaps.
+ */
+void tg_clip_f32(const tg_clip_f32_params *p, const tg_f32 *input, tg_f32 *output);
+
+#endif

@@ -1,0 +1,26 @@
+/* tg_leaky_relu_f32: slope for negative values, in float.
+ *
+ * Generated from the kernel's declaration; do not edit.
+ * For any core. */
+#ifndef TG_LEAKY_RELU_F32_H
+#define TG_LEAKY_RELU_F32_H
+
+#include <stdint.h>
+
+#include "tg_core.h"
+#include "tg_numerics.h"
+
+typedef struct {
+  uint32_t count; /* elements */
+  float alpha; /* multiplies negative values */
+} tg_leaky_relu_f32_params;
+
+/* No argument is null, and each begins at a multiple of 4 bytes.
+ *
+ * input: read, float[count]
+ * output: written, float[count]
+ * output may be input itself. Nothing else overlaps.
+ */
+void tg_leaky_relu_f32(const tg_leaky_relu_f32_params *p, const tg_f32 *input, tg_f32 *output);
+
+#endif

@@ -1,0 +1,25 @@
+/* tg_map_log_f32: natural logarithm, in float.
+ *
+ * Generated from the kernel's declaration; do not edit.
+ * For any core. */
+#ifndef TG_MAP_LOG_F32_H
+#define TG_MAP_LOG_F32_H
+
+#include <stdint.h>
+
+#include "tg_core.h"
+#include "tg_numerics.h"
+
+typedef struct {
+  uint32_t count; /* elements */
+} tg_map_log_f32_params;
+
+/* No argument is null, and each begins at a multiple of 4 bytes.
+ *
+ * input: read, float[count]
+ * output: written, float[count]
+ * output may be input itself. Nothing else overlaps.
+ */
+void tg_map_log_f32(const tg_map_log_f32_params *p, const tg_f32 *input, tg_f32 *output);
+
+#endif

@@ -1,0 +1,39 @@
+/* tg_avg_pool_s16: mean over windows, in int16.
+ *
+ * Generated from the kernel's declaration; do not edit.
+ * For any core. */
+#ifndef TG_AVG_POOL_S16_H
+#define TG_AVG_POOL_S16_H
+
+#include <stdint.h>
+
+#include "tg_core.h"
+#include "tg_numerics.h"
+
+typedef struct {
+  uint16_t in_h; /* rows of the input */
+  uint16_t in_w; /* columns of the input */
+  uint16_t channels; /* channels of input and output */
+  uint16_t out_h; /* rows of the output */
+  uint16_t out_w; /* columns of the output */
+  uint16_t kernel_h; /* rows of a window */
+  uint16_t kernel_w; /* columns of a window */
+  uint8_t stride_h; /* rows from one window to the next */
+  uint8_t stride_w; /* columns from one window to the next */
+  uint8_t pad_top; /* rows of padding above the input */
+  uint8_t pad_left; /* columns of padding to the left of the input */
+  uint16_t images; /* images, one after the other */
+  uint8_t divide; /* 1: sums are divided by the number of taps inside the input; 0: 'out' or the multiplier does that */
+  int32_t multiplier; /* multiplies a result; shift comes after it */
+  uint8_t shift; /* bits by which products are shifted to the right, rounded */
+} tg_avg_pool_s16_params;
+
+/* No argument is null, and each begins at a multiple of 4 bytes.
+ *
+ * input: read, int16_t[images * in_h * in_w * channels]
+ * output: written, int16_t[images * out_h * out_w * channels]
+ * No two arguments overlap.
+ */
+void tg_avg_pool_s16(const tg_avg_pool_s16_params *p, const tg_i16 *input, tg_i16 *output);
+
+#endif

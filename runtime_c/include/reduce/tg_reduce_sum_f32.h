@@ -1,0 +1,37 @@
+/* tg_reduce_sum_f32: sum or mean over up to three runs of dimensions, in float.
+ *
+ * Generated from the kernel's declaration; do not edit.
+ * For any core. */
+#ifndef TG_REDUCE_SUM_F32_H
+#define TG_REDUCE_SUM_F32_H
+
+#include <stdint.h>
+
+#include "tg_core.h"
+#include "tg_numerics.h"
+
+typedef struct {
+  uint32_t keep0; /* count, over the output: outermost loop */
+  uint32_t keep1; /* count, over the output: loop inside it */
+  uint32_t keep2; /* count, over the output: innermost loop */
+  uint32_t keep0_stride; /* elements of the input from one step of keep0 to the next */
+  uint32_t keep1_stride; /* elements of the input from one step of keep1 to the next */
+  uint32_t keep2_stride; /* elements of the input from one step of keep2 to the next */
+  uint32_t drop0; /* count, over what is reduced: outermost loop */
+  uint32_t drop1; /* count, over what is reduced: loop inside it */
+  uint32_t drop2; /* count, over what is reduced: innermost loop */
+  uint32_t drop0_stride; /* elements of the input from one step of drop0 to the next */
+  uint32_t drop1_stride; /* elements of the input from one step of drop1 to the next */
+  uint32_t drop2_stride; /* elements of the input from one step of drop2 to the next */
+  float divisor; /* sums are divided by it */
+} tg_reduce_sum_f32_params;
+
+/* No argument is null, and each begins at a multiple of 4 bytes.
+ *
+ * input: read, float
+ * output: written, float[keep0 * keep1 * keep2]
+ * No two arguments overlap.
+ */
+void tg_reduce_sum_f32(const tg_reduce_sum_f32_params *p, const tg_f32 *input, tg_f32 *output);
+
+#endif

@@ -1,0 +1,9 @@
+/* Sine of every element, an angle in radians, in single precision. Input and output may be the same buffer. */
+#include "tg_angle.h"
+#include "tg_kernels.h"
+
+void tg_map_sin_f32(const tg_map_sin_f32_params *restrict p, const tg_f32 *input, tg_f32 *output) {
+  for (uint32_t i = 0; i < p->count; i++) {
+    output[i] = tg_sin_f32(input[i]);
+  }
+}

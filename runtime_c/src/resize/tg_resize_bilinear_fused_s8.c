@@ -1,0 +1,53 @@
+/* Linear interpolation of an image, NHWC, with fused multiply-adds; the result is rounded towards zero. An entry of a
+ * table has the number of the first of two pixels in bits 31 to 16 and whether the second is the next one in bit 15. */
+#include "tg_float.h"
+#include "tg_kernels.h"
+
+typedef union {
+  double value;
+  uint64_t bits;
+} tg_double_bits;
+
+/* first + (second - first) * weight, the product and the sum rounded together as a fused multiply-add does. The sum of
+ * the exact product is rounded to odd, so that rounding it again to single precision makes no tie of it. */
+static float blend(float first, float second, float weight) {
+  const double product = (double)(second - first) * (double)weight;
+  const double sum = product + (double)first, rest = sum - product;
+  const double error = (product - (sum - rest)) + ((double)first - rest);
+  tg_double_bits total;
+  total.value = sum;
+  if (error != 0.0 && (total.bits & 1) == 0) {
+    /* One step towards the exact sum: away from zero where the error has the sum's sign. */
+    total.bits += (error > 0.0) == (sum > 0.0) ? 1 : (uint64_t)-1;
+  }
+  return (float)total.value;
+}
+
+static uint32_t first_of(uint32_t tap) { return tap >> 16; }
+
+static uint32_t second_of(uint32_t tap) { return (tap >> 16) + ((tap >> 15) & 1u); }
+
+void tg_resize_bilinear_fused_s8(const tg_resize_bilinear_fused_s8_params *p, const int8_t *input, const int32_t *rows,
+                                 const float *row_weights, const int32_t *columns, const float *column_weights,
+                                 int8_t *output) {
+  const uint32_t channels = p->channels;
+  const uint32_t row_size = p->in_w * channels;
+  for (uint32_t image = 0; image < p->images; image++) {
+    for (uint32_t y = 0; y < p->out_h; y++) {
+      const uint32_t row = (uint32_t)rows[y];
+      const int8_t *top = input + first_of(row) * row_size;
+      const int8_t *bottom = input + second_of(row) * row_size;
+      for (uint32_t x = 0; x < p->out_w; x++) {
+        const uint32_t column = (uint32_t)columns[x];
+        const uint32_t left = first_of(column) * channels;
+        const uint32_t right = second_of(column) * channels;
+        for (uint32_t c = 0; c < channels; c++) {
+          const float at_left = blend(top[left + c], bottom[left + c], row_weights[y]);
+          const float at_right = blend(top[right + c], bottom[right + c], row_weights[y]);
+          *output++ = (int8_t)blend(at_left, at_right, column_weights[x]);
+        }
+      }
+    }
+    input += p->in_h * row_size;
+  }
+}

@@ -1,0 +1,62 @@
+"""Compilers without GNU C, and cores that the kernels have no code of their own for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyglow
+from tests.benchmarks import measure
+from tinyglow.ir.graph import Array
+from tinyglow.ir.program import Program
+from tinyglow.pipeline.stations import target_of
+from tinyglow.sim import toolchain
+from tinyglow.sim.toolchain import find_compiler
+from tinyglow.targets.boards import Board, load_board
+from tinyglow.testing.native import runtime_sources
+
+# What leaves out everything that GNU C has beyond C99 and the Arm C Language Extensions.
+PLAIN = "-DTG_PLAIN_C"
+
+
+@pytest.mark.parametrize(
+    ("core", "flags"),
+    [
+        ("cortex_m23", ()),
+        ("cortex_m33-dsp", ()),
+        ("cortex_m4", (PLAIN, "-fgnuc-version=0")),
+    ],
+)
+def test_kernels_compile(core: str, flags: tuple[str, ...], tmp_path: Path) -> None:
+    """ARMv8-M without the DSP extension, and clang that says it is not GNU's: kernels with code for cores compile."""
+    board = load_board("cortex-m0plus")
+    compiler = find_compiler("zig", board)
+    sources = [path for path in runtime_sources() if "_dsp" in path.name or "_code" in path.name]
+    strict = ("-Wall", "-Wextra", "-Wconversion", "-Werror", f"-mcpu={core}", *flags)
+    include = (tinyglow.resources.RUNTIME / "include",)
+    assert compiler.compile_objects(sources, tmp_path, board, include_dirs=include, flags=strict)
+
+
+def _cycles(program: Program, board: Board, inputs: dict[str, Array], folder: Path) -> int:
+    """Of the network on the emulated core; its answers are the interpreter's."""
+    tinyglow.emit(program, folder)
+    done = tinyglow.simulate(folder, board, inputs, "zig")
+    for name, expected in tinyglow.interpret(program, inputs).items():
+        assert np.array_equal(done.outputs[name], expected)
+    return done.costs[0].cycles
+
+
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
+@pytest.mark.parametrize("model", ["mobilenet_block", "autoencoder"])
+def test_networks_are_fast_without_gnu_c(
+    model: str, core: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The same answers, in at most three times the cycles."""
+    board = load_board(core)
+    program = tinyglow.lower(measure.quantized(model, measure.SCHEMES["asymmetric"]), target=target_of(board))
+    inputs = dict(measure.sample_inputs(program))
+    best = _cycles(program, board, inputs, tmp_path / "gnu")
+    monkeypatch.setattr(toolchain, "_COMMON", (*toolchain._COMMON, PLAIN))
+    assert best < _cycles(program, board, inputs, tmp_path / "plain") < 3 * best

@@ -1,0 +1,75 @@
+"""How Glow's passes go over a graph: node by node as they were made, those that a pass itself makes included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from tinyglow.ir.editor import GraphEditor
+from tinyglow.ir.graph import Graph, Node, Value
+from tinyglow.ir.op import Op
+from tinyglow.ir.types import Shape, TensorType
+from tinyglow.passes.rewrite import Pass
+
+# Looks at one node; if it applies it edits the graph and returns True. What it replaces stays until the pass ends.
+Step = Callable[[Node, GraphEditor], bool]
+
+
+def nodes_as_made(edit: GraphEditor) -> Iterator[Node]:
+    """All nodes in the order in which they were made, also those that are made meanwhile."""
+    position = 0
+    while new := edit.nodes_from(position):
+        position += len(new)
+        for listed in new:
+            node = edit.node(listed.name)
+            if node is not None:
+                yield node
+
+
+def each(edit: GraphEditor, step: Step) -> bool:
+    """Offer every node to ``step``, in order; True if any changed."""
+    changed = False
+    for node in nodes_as_made(edit):
+        changed |= step(node, edit)
+    return changed
+
+
+def glow_pass(name: str, run: Callable[[GraphEditor], bool], until_fixed: bool = False) -> Pass:
+    """A pass of Glow's: without the nodes that nothing uses; again until nothing changes, if it is one of those."""
+
+    def on_graph(graph: Graph) -> Graph:
+        while True:
+            edit = GraphEditor.of(graph, as_made=True)
+            changed = run(edit)
+            graph = edit.finish()
+            if not (changed and until_fixed):
+                return graph
+
+    return Pass(name, on_graph)
+
+
+def stepping(name: str, step: Step, until_fixed: bool = False) -> Pass:
+    """The pass that offers every node to ``step``."""
+    return glow_pass(name, lambda edit: each(edit, step), until_fixed)
+
+
+def source(value: str, edit: GraphEditor, *ops: type[Op]) -> Node | None:
+    """What computes ``value``, if its operator is of one of exactly these classes."""
+    node = edit.producer(value)
+    return node if node is not None and type(node.op) in ops else None
+
+
+def shaped(value: str, shape: Shape, edit: GraphEditor) -> TensorType:
+    """The value's type with another shape."""
+    return replace(edit.value(value).type, shape=shape)
+
+
+def swap_in(node: Node, result: Value, edit: GraphEditor) -> bool:
+    """Let ``result`` take the place of the node's first result."""
+    edit.redirect(node.outputs[0], result.name)
+    return True
+
+
+def values(names: tuple[str, ...] | list[str], edit: GraphEditor) -> list[Value]:
+    """The values of these names."""
+    return [edit.value(name) for name in names]

@@ -1,0 +1,31 @@
+"""Sine and cosine, which stay in float. ONNX forms are not read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tinyglow.ir.forms import TFLiteForm, TFLiteForms
+from tinyglow.ir.kernel import Kernel
+from tinyglow.kernels.elementwise.map import map_kernel
+from tinyglow.numerics import float32
+from tinyglow.operators.unary import Unary
+
+SIN = map_kernel("sin", float32.sin, "sine")
+COS = map_kernel("cos", float32.cos, "cosine")
+
+
+@dataclass(frozen=True)
+class Sin(Unary):
+    """The sine of an angle in radians."""
+
+    tflite_types: ClassVar[TFLiteForms] = {"SIN": TFLiteForm(1)}
+    kernel: ClassVar[Kernel] = SIN
+
+
+@dataclass(frozen=True)
+class Cos(Unary):
+    """The cosine of an angle in radians."""
+
+    tflite_types: ClassVar[TFLiteForms] = {"COS": TFLiteForm(1, "CosOptions")}
+    kernel: ClassVar[Kernel] = COS

@@ -149,12 +149,12 @@ static void outputs(channel_state *state, const tg_i32 *x, int32_t width, int32_
 #if TG_ARMV6M_LOOPS
 
 static inline void add_products(const channel_state *state, const tg_i32 *x, int32_t width, int32_t count,
-                                int32_t *sums) {
+                                tg_i32 *sums) {
   (void)count; /* one that is not there reads four bytes beyond its window */
   register const tg_i32 *r0 __asm__("r0") = x;
   register const channel_state *r1 __asm__("r1") = state;
   register int32_t r2 __asm__("r2") = 4 * width - 16;
-  register int32_t *r3 __asm__("r3") = sums;
+  register tg_i32 *r3 __asm__("r3") = sums;
   __asm__ volatile(
       ".syntax unified\n\t"
       "push {r3}\n\t"
@@ -175,7 +175,7 @@ static inline void add_products(const channel_state *state, const tg_i32 *x, int
 #else
 
 static inline void add_products(const channel_state *state, const tg_i32 *x, int32_t width, int32_t count,
-                                int32_t *sums) {
+                                tg_i32 *sums) {
   for (int32_t i = 0; i < tg_min(count, 2); i++) {
     for (int32_t tap = 0; tap < TAPS; tap++) {
       sums[i] += x[tap / 3 * width + tap % 3 + i] * state->weights[tap];

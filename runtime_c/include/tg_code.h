@@ -138,7 +138,7 @@ static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32
 
 #else
 
-static inline void tg_code_words(uint32_t *out, int32_t step, int32_t rows, int32_t count, const int8_t *low,
+static inline void tg_code_words(tg_u32 *out, int32_t step, int32_t rows, int32_t count, const int8_t *low,
                                  const int8_t *high, int32_t pitch) {
   for (int32_t row = 0; row < rows; row++) {
     for (int32_t i = 0; i < count; i++) {
@@ -147,7 +147,7 @@ static inline void tg_code_words(uint32_t *out, int32_t step, int32_t rows, int3
   }
 }
 
-static inline void tg_code_border(uint32_t *out, int32_t step, int32_t rows, int32_t count, const int8_t *input,
+static inline void tg_code_border(tg_u32 *out, int32_t step, int32_t rows, int32_t count, const int8_t *input,
                                   int32_t shift, uint32_t other, int32_t pitch) {
   for (int32_t row = 0; row < rows; row++) {
     for (int32_t i = 0; i < count; i++) {
@@ -156,7 +156,7 @@ static inline void tg_code_border(uint32_t *out, int32_t step, int32_t rows, int
   }
 }
 
-static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32_t count, uint32_t word) {
+static inline void tg_code_fill(tg_u32 *out, int32_t step, int32_t rows, int32_t count, uint32_t word) {
   for (int32_t row = 0; row < rows; row++) {
     for (int32_t i = 0; i < count; i++) {
       out[row + i * step] = word;

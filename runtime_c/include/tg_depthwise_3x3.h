@@ -29,7 +29,7 @@ typedef struct {
   int8_t *output;
   int32_t bias;
 #if !TG_ARMV6M_LOOPS || !TG_EPILOGUE_FUSED
-  const int32_t *words; /* of the channel's own scale */
+  const tg_i32 *words; /* of the channel's own scale */
 #endif
 } channel_state;
 
@@ -148,13 +148,13 @@ static void outputs(channel_state *state, const int32_t *x, int32_t width, int32
 /* sums[0], sums[1] += products of two neighbouring outputs, or of the one that is left. */
 #if TG_ARMV6M_LOOPS
 
-static inline void add_products(const channel_state *state, const int32_t *x, int32_t width, int32_t count,
-                                int32_t *sums) {
+static inline void add_products(const channel_state *state, const tg_i32 *x, int32_t width, int32_t count,
+                                tg_i32 *sums) {
   (void)count; /* one that is not there reads four bytes beyond its window */
-  register const int32_t *r0 __asm__("r0") = x;
+  register const tg_i32 *r0 __asm__("r0") = x;
   register const channel_state *r1 __asm__("r1") = state;
   register int32_t r2 __asm__("r2") = 4 * width - 16;
-  register int32_t *r3 __asm__("r3") = sums;
+  register tg_i32 *r3 __asm__("r3") = sums;
   __asm__ volatile(
       ".syntax unified\n\t"
       "push {r3}\n\t"
@@ -174,13 +174,13 @@ static inline void add_products(const channel_state *state, const int32_t *x, in
 
 #else
 
-static inline void add_products(const channel_state *state, const int32_t *x, int32_t width, int32_t count,
-                                int32_t *sums) {
+static inline void add_products(const channel_state *state, const tg_i32 *x, int32_t width, int32_t count,
+                                tg_i32 *sums) {
   const int32_t *const w = state->weights;
   for (int32_t i = 0; i < tg_min(count, 2); i++) {
-    const int32_t *const upper = x + i;
-    const int32_t *const middle = upper + width;
-    const int32_t *const lower = middle + width;
+    const tg_i32 *const upper = x + i;
+    const tg_i32 *const middle = upper + width;
+    const tg_i32 *const lower = middle + width;
     sums[i] += upper[0] * w[0] + upper[1] * w[1] + upper[2] * w[2] + middle[0] * w[3] + middle[1] * w[4] +
                middle[2] * w[5] + lower[0] * w[6] + lower[1] * w[7] + lower[2] * w[8];
   }
@@ -196,7 +196,7 @@ static inline int8_t finish(const channel_state *state, int32_t sum) {
 #endif
 }
 
-static void outputs(channel_state *state, const int32_t *x, int32_t width, int32_t count) {
+static void outputs(channel_state *state, const tg_i32 *x, int32_t width, int32_t count) {
   for (; count > 0; count -= 2) {
     int32_t sums[2] = {state->bias, state->bias};
     add_products(state, x, width, count, sums);
@@ -243,7 +243,7 @@ static void lay_out(const tg_depthwise_3x3_params *p, const int8_t *channel, int
 
 #if TG_DEPTHWISE_3X3_SCALES
 
-static void set_scale(channel_state *state, const int32_t *words, int32_t offset) {
+static void set_scale(channel_state *state, const tg_i32 *words, int32_t offset) {
 #if TG_ARMV6M_LOOPS && TG_EPILOGUE_FUSED
   /* See tg_requantize_by. */
   const uint32_t scale = (uint32_t)*words;
@@ -281,7 +281,7 @@ static inline void tg_depthwise_3x3_convolve(const tg_depthwise_3x3_params *p, c
         state.weights[tap] = *weight++ - p->filter_offset;
       }
 #if TG_DEPTHWISE_3X3_SCALES
-      const int32_t *own = bias + channel * (1 + TG_EPILOGUE_WORDS);
+      const tg_i32 *own = bias + channel * (1 + TG_EPILOGUE_WORDS);
       set_scale(&state, own + 1, p->out_offset);
       state.bias = *own;
 #else

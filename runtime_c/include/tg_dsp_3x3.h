@@ -232,7 +232,7 @@ static int32_t pixel(const uint32_t *columns, const uint32_t *filter, uint32_t b
 }
 
 /* words: the channel's, with TG_3X3_SCALES. */
-static int8_t finish(const blocks *row, int32_t sum, const uint32_t *words) {
+static int8_t finish(const blocks *row, int32_t sum, const tg_u32 *words) {
 #if TG_3X3_SCALES
   return (int8_t)tg_saturate_s8(TG_EPILOGUE_HIGH(sum, words, row->offset));
 #else
@@ -246,9 +246,9 @@ static void compute(const blocks *row) {
   int8_t *output = row->output;
   for (int32_t i = 0; i < row->count; i++) {
     for (int32_t channel = 0; channel < 2 * row->pairs; channel++) {
-      const uint32_t *pair = row->filter + (channel >> 1) * PAIR;
-      const uint32_t *filter = pair + (channel & 1);
-      const uint32_t *words = pair + 38 + (channel & 1) * TG_EPILOGUE_WORDS;
+      const tg_u32 *pair = row->filter + (channel >> 1) * PAIR;
+      const tg_u32 *filter = pair + (channel & 1);
+      const tg_u32 *words = pair + 38 + (channel & 1) * TG_EPILOGUE_WORDS;
       const int32_t upper_left = pixel(columns, filter + 2, *filter);
       const int32_t upper_right = pixel(columns + COLUMN, filter + 2, *filter);
       const int32_t lower_left = pixel(columns + 1, filter + 2, *filter);

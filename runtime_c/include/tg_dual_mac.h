@@ -223,10 +223,10 @@ static inline void tg_dual_mac(tg_dual_mac_tile *tile, const uint8_t *stream) {
 #else
 
 /* sums[0 .. 3] += products of a channel, as the above has them in r8 to r11; returns the stream after it. */
-static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, const uint8_t *stream, int32_t *sums) {
-  register const uint32_t *r0 __asm__("r0") = tile->columns;
+static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, const uint8_t *stream, tg_i32 *sums) {
+  register const tg_u32 *r0 __asm__("r0") = tile->columns;
   register const uint8_t *r1 __asm__("r1") = stream;
-  register int32_t *r2 __asm__("r2") = sums;
+  register tg_i32 *r2 __asm__("r2") = sums;
   register int32_t r3 __asm__("r3") = tile->negative_offset;
   __asm__ volatile(
       ".syntax unified\n\t"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tinyglow
-from tests.benchmarks import mlperf_tiny
+from tests.benchmarks import compilers, mlperf_tiny, published
 from tests.benchmarks.table import size_table, speed_table
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
@@ -106,6 +106,9 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "operators": (DOCS / "reference/operators.md", operators),
     "variants": (DOCS / "how-to/notebook.md", variants),
     "kernels": (DOCS / "reference/kernels.md", kernels),
+    "compilers": (DOCS / "kernels.md", compilers.table_text),
+    "gcc": (README, compilers.sentence),
+    "records": (DOCS / "kernels.md", published.table_text),
 }
 
 

@@ -176,10 +176,13 @@ static inline void add_products(const channel_state *state, const int32_t *x, in
 
 static inline void add_products(const channel_state *state, const int32_t *x, int32_t width, int32_t count,
                                 int32_t *sums) {
+  const int32_t *const w = state->weights;
   for (int32_t i = 0; i < tg_min(count, 2); i++) {
-    for (int32_t tap = 0; tap < TAPS; tap++) {
-      sums[i] += x[tap / 3 * width + tap % 3 + i] * state->weights[tap];
-    }
+    const int32_t *const upper = x + i;
+    const int32_t *const middle = upper + width;
+    const int32_t *const lower = middle + width;
+    sums[i] += upper[0] * w[0] + upper[1] * w[1] + upper[2] * w[2] + middle[0] * w[3] + middle[1] * w[4] +
+               middle[2] * w[5] + lower[0] * w[6] + lower[1] * w[7] + lower[2] * w[8];
   }
 }
 

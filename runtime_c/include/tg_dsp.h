@@ -18,7 +18,7 @@
 #elif (defined(__GNUC__) || defined(__clang__)) && !defined(TG_PLAIN_C)
 #define TG_HAS_DSP 1
 #define TG_DSP_ACLE 0
-#elif defined(__ARM_ACLE) || defined(__ICCARM__)
+#elif defined(__ARM_ACLE) || defined(__ICCARM__) || defined(__GNUC__)
 #include <arm_acle.h>
 #define TG_HAS_DSP 0
 #define TG_DSP_ACLE 1
@@ -28,10 +28,13 @@
 #endif
 
 /* 1 to order instructions for the M7, which issues a load beside a multiplication; 0 for cores that load several words
- * faster one right after the other. Compilers do not tell Cortex-M7 from M4 but by what some say of the FPU. */
+ * faster one right after the other. Compilers tell a Cortex-M7 from an M4 by its FPU alone: clang by its version, others
+ * only where it has double precision. For an M7 without, and gcc, define TG_DUAL_ISSUE as 1. */
 #if !defined(TG_DUAL_ISSUE)
-#if defined(__ARM_ARCH_7EM__) && (defined(__ARM_FPV5__) || !defined(__clang__))
+#if defined(__ARM_ARCH_7EM__) && defined(__ARM_FPV5__)
 #define TG_DUAL_ISSUE 1
+#elif defined(__ARM_ARCH_7EM__) && defined(__ARM_FP)
+#define TG_DUAL_ISSUE (__ARM_FP >> 3 & 1)
 #else
 #define TG_DUAL_ISSUE 0
 #endif
@@ -156,7 +159,7 @@ static inline uint32_t tg_odd(uint32_t bytes) {
   __asm__("sxtb16 %0, %1, ror #8" : "=r"(result) : "r"(bytes));
   return result;
 #elif TG_DSP_ACLE
-  return (uint32_t)__sxtb16((int8x4_t)__ror(bytes, 8));
+  return (uint32_t)__sxtb16((int8x4_t)(bytes >> 8 | bytes << 24));
 #else
   return tg_even(bytes >> 8);
 #endif
@@ -182,7 +185,7 @@ static inline uint32_t tg_odd_plus(uint32_t numbers, uint32_t bytes) {
   __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(result) : "r"(numbers), "r"(bytes));
   return result;
 #elif TG_DSP_ACLE
-  return (uint32_t)__sxtab16((int16x2_t)numbers, (int8x4_t)__ror(bytes, 8));
+  return (uint32_t)__sxtab16((int16x2_t)numbers, (int8x4_t)(bytes >> 8 | bytes << 24));
 #else
   return tg_even_plus(numbers, bytes >> 8);
 #endif

@@ -127,32 +127,50 @@ static inline void tg_dsp_dot(const tg_u32 *x, const int8_t *w, int32_t groups, 
 
 #else
 
-/* sums[0 .. 3] of one channel, sums[4 .. 7] of the other += products with half of a group, as one word for each pixel. */
-static inline void tg_dsp_add_half(const tg_u32 *x, uint32_t first, uint32_t second, uint32_t *sums) {
-  for (int32_t pixel = 0; pixel < 4; pixel++) {
-    sums[pixel] = tg_dot2(x[pixel], first, sums[pixel]);
-    sums[4 + pixel] = tg_dot2(x[pixel], second, sums[4 + pixel]);
-  }
-}
-
 static inline void tg_dsp_dot(const tg_u32 *x, const int8_t *w, int32_t groups, const tg_i32 *bias,
                               const tg_i32 *offsets, const tg_i32 *inputs, tg_i32 *sums) {
-  uint32_t of[8];
-  for (int32_t pixel = 0; pixel < 4; pixel++) {
-    of[pixel] = (uint32_t)bias[0] + (uint32_t)offsets[0] * (uint32_t)inputs[pixel];
-    of[4 + pixel] = (uint32_t)bias[1] + (uint32_t)offsets[1] * (uint32_t)inputs[pixel];
-  }
+  uint32_t sum0 = (uint32_t)bias[0] + (uint32_t)offsets[0] * (uint32_t)inputs[0];
+  uint32_t sum1 = (uint32_t)bias[0] + (uint32_t)offsets[0] * (uint32_t)inputs[1];
+  uint32_t sum2 = (uint32_t)bias[0] + (uint32_t)offsets[0] * (uint32_t)inputs[2];
+  uint32_t sum3 = (uint32_t)bias[0] + (uint32_t)offsets[0] * (uint32_t)inputs[3];
+  uint32_t sum4 = (uint32_t)bias[1] + (uint32_t)offsets[1] * (uint32_t)inputs[0];
+  uint32_t sum5 = (uint32_t)bias[1] + (uint32_t)offsets[1] * (uint32_t)inputs[1];
+  uint32_t sum6 = (uint32_t)bias[1] + (uint32_t)offsets[1] * (uint32_t)inputs[2];
+  uint32_t sum7 = (uint32_t)bias[1] + (uint32_t)offsets[1] * (uint32_t)inputs[3];
   for (; groups > 0; groups--) {
     const uint32_t first = tg_load4(w);
     const uint32_t second = tg_load4(w + 4);
-    tg_dsp_add_half(x, tg_even(first), tg_even(second), of);
-    tg_dsp_add_half(x + 4, tg_odd(first), tg_odd(second), of);
+    uint32_t of_first = tg_even(first);
+    uint32_t of_second = tg_even(second);
+    sum0 = tg_dot2(x[0], of_first, sum0);
+    sum4 = tg_dot2(x[0], of_second, sum4);
+    sum1 = tg_dot2(x[1], of_first, sum1);
+    sum5 = tg_dot2(x[1], of_second, sum5);
+    sum2 = tg_dot2(x[2], of_first, sum2);
+    sum6 = tg_dot2(x[2], of_second, sum6);
+    sum3 = tg_dot2(x[3], of_first, sum3);
+    sum7 = tg_dot2(x[3], of_second, sum7);
+    of_first = tg_odd(first);
+    of_second = tg_odd(second);
+    sum0 = tg_dot2(x[4], of_first, sum0);
+    sum4 = tg_dot2(x[4], of_second, sum4);
+    sum1 = tg_dot2(x[5], of_first, sum1);
+    sum5 = tg_dot2(x[5], of_second, sum5);
+    sum2 = tg_dot2(x[6], of_first, sum2);
+    sum6 = tg_dot2(x[6], of_second, sum6);
+    sum3 = tg_dot2(x[7], of_first, sum3);
+    sum7 = tg_dot2(x[7], of_second, sum7);
     w += 8;
     x += 8;
   }
-  for (int32_t i = 0; i < 8; i++) {
-    sums[i] = (int32_t)of[i];
-  }
+  sums[0] = (int32_t)sum0;
+  sums[1] = (int32_t)sum1;
+  sums[2] = (int32_t)sum2;
+  sums[3] = (int32_t)sum3;
+  sums[4] = (int32_t)sum4;
+  sums[5] = (int32_t)sum5;
+  sums[6] = (int32_t)sum6;
+  sums[7] = (int32_t)sum7;
 }
 
 #endif

@@ -91,10 +91,12 @@ def _cells(found: Mapping[str, int]) -> str:
 
 def counts_text() -> str:
     """For each tree and configuration, how many recordings agree how far."""
-    head = "| recordings | configuration | | strict | " + " | ".join(TITLES[outcome] for outcome in OUTCOMES) + " |"
+    head = (
+        "| recordings | configuration | number | share | " + " | ".join(TITLES[outcome] for outcome in OUTCOMES) + " |"
+    )
     lines = [head, "|---|---|--:|--:|" + "--:|" * len(OUTCOMES)]
-    for tree, title in TREES.items():
-        configurations = load_table()["trees"][tree]["configurations"]
+    for tree, found_there in load_table()["trees"].items():
+        title, configurations = TREES[tree], found_there["configurations"]
         for number, (config, found) in enumerate(configurations.items()):
             lines.append(f"| {title if number == 0 else ''} | {config.replace('_', ' ')} | {_cells(found)} |")
     return "\n".join(lines)
@@ -103,8 +105,8 @@ def counts_text() -> str:
 def causes_text() -> str:
     """What the first difference is, where there is one."""
     lines = ["| | first difference | recordings | such as |", "|---|---|--:|---|"]
-    for tree in TREES:
-        for cause in load_table()["trees"][tree]["causes"] if tree != SELECTION else ():
+    for tree, found in load_table()["trees"].items():
+        for cause in found["causes"] if tree != SELECTION else ():
             names = some_names([f"`{name}`" for name in cause["recordings"]])
             lines.append(f"| {TITLES[cause['outcome']]} | {cause['cause']} | {len(cause['recordings'])} | {names} |")
     return "\n".join(lines) if len(lines) > 2 else "There is none."
@@ -134,7 +136,7 @@ def cores_text() -> str:
         bool(cores) and all(row["vectors"] == row["vectors_equal"] for row in cores.values())
         for cores in figures.values()
     )
-    return f"{exact} of {len(figures)} give Glow's answer on both cores.\n\n" + "\n".join(lines)
+    return f"{exact} of the {len(figures)} that were run give Glow's answer on both cores.\n\n" + "\n".join(lines)
 
 
 def _number(value: int | None) -> str:

@@ -13,15 +13,17 @@ import onnx
 import pytest
 
 from tests.property.oracle import findings, main
+from tinyglow.glow import convert
 from tinyglow.glow.quantize import lowered
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.kernels.activation import NO_ACTIVATION
 from tinyglow.numerics import glow
 from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.element_table import ElementTable
 from tinyglow.passes import bounds, chains, folding, rewrite, simplify, tidy, transposes, unfolded_batch_norm
 from tinyglow.passes.rewrite import Pass, rewriting
-from tinyglow.quant import match, quantizer
+from tinyglow.quant import match, quantizer, scheme
 from tinyglow.testing.oracle import check_seed, sweep
 from tinyglow.testing.oracle.shrink import write_reproducer
 from tinyglow.testing.oracle.stations import Stations
@@ -94,16 +96,27 @@ def range_of_another_value(patch: pytest.MonkeyPatch) -> None:
 
 
 def range_of_the_input(patch: pytest.MonkeyPatch) -> None:
-    """What a float operator makes is quantized with its input's range."""
+    """What a float operator makes, or a table in its place, is quantized with its input's range."""
     true = quantizer.Quantizer.params
 
     def faulty(self: Any, value: str, dtype: str = "") -> Any:
         made = {name: node for node in self.graph.nodes for name in node.outputs}
-        if value in made and not made[value].op.quantizable and made[value].inputs[0] in self.ranges:
-            value = made[value].inputs[0]
+        node = made.get(value)
+        of_floats = node is not None and (not node.op.quantizable or isinstance(node.op, ElementTable))
+        if node is not None and of_floats and node.inputs[0] in self.ranges:
+            value = node.inputs[0]
         return true(self, value, dtype)
 
+    def faulty_as_glow(self: Any) -> None:
+        true_as_glow(self)
+        for node in self.edit.nodes:
+            own = node.op.quantizable and not node.op.float_in_glow
+            if not own and node.inputs and {node.inputs[0], node.outputs[0]} <= self.params.keys():
+                self.params[node.outputs[0]] = self.params[node.inputs[0]]
+
+    true_as_glow = convert.Converter.choose_all
     patch.setattr(quantizer.Quantizer, "params", faulty)
+    patch.setattr(convert.Converter, "choose_all", faulty_as_glow)
 
 
 def _mutation(function: Callable[..., Any], old: str, new: str) -> Callable[[pytest.MonkeyPatch], None]:
@@ -154,12 +167,12 @@ def rounding_cut_off(patch: pytest.MonkeyPatch) -> None:
 
 def wide_ranges(patch: pytest.MonkeyPatch) -> None:
     """All ranges are 1.4 times as wide, which costs 3 dB: what a few roundings may cost by chance."""
-    true = quantizer.choose_params
+    true = scheme.choose_params
 
     def faulty(low: float, high: float, *arguments: Any, **options: Any) -> Any:
         return true(1.4 * low, 1.4 * high, *arguments, **options)
 
-    patch.setattr(quantizer, "choose_params", faulty)
+    patch.setattr(scheme, "choose_params", faulty)
 
 
 FAULTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {

@@ -375,3 +375,19 @@ register(
         options="SelectV2Options",
     ),
 )
+register(
+    "cast_int32_at_run_time",
+    (2, 2, 3),
+    lambda b, x: b.node(
+        "CAST",
+        [b.node("CAST", [x], (2, 2, 3), options="CastOptions", dtype="INT32")],
+        (2, 2, 3),
+        options="CastOptions",
+    ),
+    scale=9,
+)
+register(
+    "cast_truth",
+    (2, 2, 3),
+    lambda b, x: b.node("CAST", [_related(b, x, "LESS")], (2, 2, 3), options="CastOptions"),
+)

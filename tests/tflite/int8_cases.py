@@ -20,22 +20,23 @@ def integers(*shape: int, start: int = 0, low: int = -128, high: int = 127) -> A
     return np.rint((numbers(*shape, start=start) + 1) / 2 * (high - low) + low).astype(np.int8)
 
 
+def built(name: str, shape: tuple[int, ...], make: Maker, dtype: str = "INT8") -> Case:
+    """The model that ``make`` builds on an input of ``shape``, with inputs."""
+    b = TFLiteBuilder()
+    is_float = dtype == "FLOAT32"
+    quant = None if is_float else Quant(IN.scales, [IN.zero_points[0] + 128]) if dtype == "UINT8" else IN
+    x = b.tensor("x", shape, dtype, quant)
+    model = b.build([x], [make(b, x)])
+    data = integers(SAMPLES, *shape, start=5)
+    if dtype == "UINT8":
+        data = (data.astype(np.int16) + 128).astype(np.uint8)
+    return Case(name, model, numbers(SAMPLES, *shape, scale=5.0, start=5) if is_float else data)
+
+
 def _case(name: str, shape: tuple[int, ...], make: Maker, steps: int = 1, dtype: str = "INT8") -> None:
-    """Register the model that ``make`` builds on an input of ``shape``; steps: how far we may be from LiteRT."""
-
-    def build() -> Case:
-        b = TFLiteBuilder()
-        is_float = dtype == "FLOAT32"
-        quant = None if is_float else Quant(IN.scales, [IN.zero_points[0] + 128]) if dtype == "UINT8" else IN
-        x = b.tensor("x", shape, dtype, quant)
-        model = b.build([x], [make(b, x)])
-        data = integers(SAMPLES, *shape, start=5)
-        if dtype == "UINT8":
-            data = (data.astype(np.int16) + 128).astype(np.uint8)
-        return Case(name, model, numbers(SAMPLES, *shape, scale=5.0, start=5) if is_float else data)
-
+    """Register a model; steps: how far we may be from LiteRT."""
     assert name not in _CASES, name
-    _CASES[name] = build, steps
+    _CASES[name] = (lambda: built(name, shape, make, dtype)), steps
 
 
 def names() -> list[str]:

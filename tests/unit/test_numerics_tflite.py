@@ -12,16 +12,14 @@ pytest.importorskip("tflite", reason="needs the package tflite, of the extra tin
 
 import tinyglow
 from tests.helpers import run_cli
-from tests.tflite import cases, int8_cases
+from tests.tflite import cases, int8_cases, numerics_cases
+from tests.tflite.builder import Quant, TFLiteBuilder
 from tests.unit.test_frontend_tflite_int8 import as_int8, saved
 from tinyglow.errors import InputError, ModelError
 from tinyglow.targets.boards import HOST
 
 RECORDED = np.load(Path(cases.__file__).with_name("litert.npz"))
-# Float between conversions here, or not there.
-INEXACT = ("prelu", "mean")
-REFUSED = ("resize_bilinear",)
-EXACT = [name for name in int8_cases.names() if name not in (*INEXACT, *REFUSED)]
+CASES = [("int8", name) for name in int8_cases.names()] + [("numerics", name) for name in numerics_cases.names()]
 
 
 def compiled(path: Path) -> tinyglow.Program:
@@ -29,13 +27,13 @@ def compiled(path: Path) -> tinyglow.Program:
     return tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics="tflite"))
 
 
-@pytest.mark.parametrize("name", EXACT)
-def test_operators_are_litert_to_the_bit(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_operators_are_litert_to_the_bit(kind: str, name: str, tmp_path: Path) -> None:
     """Each operator gives LiteRT's recorded integers, where Glow's rounding is a step away now and then."""
-    case = int8_cases.case(name)
+    case = (int8_cases if kind == "int8" else numerics_cases).case(name)
     program = compiled(saved(tmp_path, case.model))
     (ours,) = tinyglow.interpret(program, {program.inputs[0]: as_int8(case.inputs)}).values()
-    theirs = as_int8(RECORDED[f"int8.{name}.0"])
+    theirs = as_int8(RECORDED[f"{kind}.{name}.0"])
     assert ours.dtype == theirs.dtype or ours.dtype.kind == "i"
     assert np.array_equal(ours.reshape(theirs.shape), theirs)
 
@@ -65,10 +63,13 @@ def test_models_of_mlperf_tiny_are_litert_to_the_bit(name: str, shared_model: Ca
 
 def test_what_has_no_form_is_refused_by_name(tmp_path: Path) -> None:
     """With what to do; and so is a numerics that there is not, and one with int16."""
-    path = saved(tmp_path, int8_cases.case("resize_bilinear").model)
+    b = TFLiteBuilder()
+    x, axes = b.tensor("x", (1, 3, 2, 4), "INT8", int8_cases.IN), b.constant("axes", [1, 2])
+    y = b.node("SUM", [x, axes], (1, 4), "y", "ReducerOptions", 2, "INT8", Quant([0.2], [-7]))
+    path = saved(tmp_path, b.build([x], [y]))
     with pytest.raises(ModelError, match="--numerics glow") as caught:
         compiled(path)
-    assert "ResizeBilinear has no form with the numerics tflite" in str(caught.value)
+    assert "ReduceSum has no form with the numerics tflite" in str(caught.value)
     graph = tinyglow.load(path)
     with pytest.raises(InputError, match="unknown numerics"):
         tinyglow.quantize(graph, numerics="libjit")
@@ -83,4 +84,20 @@ def test_the_commands_take_a_numerics(tmp_path: Path) -> None:
     assert answer.status == 0, answer
     answer = run_cli("compile", path, "--board", "host", "--numerics", "tflite", "-o", tmp_path / "bundle")
     assert answer.status == 0, answer
-    assert (tmp_path / "bundle/tg_conv2d_scaled_s8.c").exists()
+    assert (tmp_path / "bundle/tg_conv2d_channelwise_tflm_s8.c").exists()
+
+
+def test_a_float_model_takes_a_numerics_too(tmp_path: Path) -> None:
+    """Its scales are those of its profile; the rounding is LiteRT's, and C on this machine is the numpy definition."""
+    case = cases.case("conv_valid_relu")
+    graph = tinyglow.load(saved(tmp_path, case.model), "net")
+    (name,) = graph.inputs
+    profile = tinyglow.profile(graph, {name: case.inputs})
+    glow, litert = (
+        tinyglow.lower(tinyglow.quantize(graph, profile, numerics=numerics)) for numerics in ("glow", "tflite")
+    )
+    assert {call.kernel.symbol for call in litert.calls} != {call.kernel.symbol for call in glow.calls}
+    inputs = {name: case.inputs}
+    ours, theirs = (next(iter(tinyglow.interpret(program, inputs).values())) for program in (glow, litert))
+    assert np.abs(ours.astype(int) - theirs).max() <= 1
+    assert all(result.equal for result in tinyglow.verify(litert, HOST, inputs))

@@ -66,3 +66,20 @@ def test_numbers_are_for_gather_alone(tmp_path: Path) -> None:
     result = b.node("NEG", [x], (1, 4), dtype="INT32", options="NegOptions")
     with pytest.raises(tinyglow.TinyglowError, match="NEG"):
         tinyglow.load(_written(b, [x], [result], tmp_path))
+
+
+@pytest.mark.parametrize("like_glow", [False, True])
+def test_casts_at_the_border(tmp_path: Path, like_glow: bool) -> None:
+    """A float input as an int32 output: a kernel; in Glow's graph who calls the bundle casts, and it has int32 only."""
+    b = TFLiteBuilder()
+    x = b.tensor("x", (1, 6))
+    whole = b.node("CAST", [x], (1, 6), options="CastOptions", dtype="INT32")
+    graph = tinyglow.load(_written(b, [x], [whole], tmp_path), like_glow=like_glow)
+    inputs = {"x": np.array([[-2.9, -0.5, 0.0, 0.9, 3.0e9, -1e10]], np.float32)}
+    profile = tinyglow.profile(graph, inputs)
+    program = tinyglow.lower(tinyglow.quantize(graph, profile, tinyglow.Scheme(like_glow=like_glow)))
+    expected = [-2, 0, 0, 0, 2**31 - 1, -(2**31)]
+    given = {"x": np.array([expected], np.int32)} if like_glow else inputs
+    (found,) = tinyglow.interpret(program, given).values()
+    assert found.dtype == np.int32 and found.ravel().tolist() == expected
+    assert all(comparison.equal for comparison in tinyglow.verify(program, HOST, given))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinyglow.ir.kernel import CTYPES
+from tinyglow.ir.kernel import BUFFER_CTYPES
 from tinyglow.ir.program import MEMORIES, Buffer, Program, Region
 from tinyglow.ir.types import QuantParams
 
@@ -77,7 +77,7 @@ def _text(buffer: Buffer, program: Program, is_scratch: bool, kernels: list[str]
     if is_scratch:
         return f"working memory, {type_.nbytes} bytes"
     role = "input, " if buffer.name in program.inputs else "output, " if buffer.name in program.outputs else ""
-    ctype = {**CTYPES, "int64": "int64_t"}[type_.dtype]
+    ctype = BUFFER_CTYPES[type_.dtype]
     shape = " x ".join(map(str, type_.shape)) or "1"
     text = f"{role}{ctype} [{shape}]"
     if type_.quant is not None:

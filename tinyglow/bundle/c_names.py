@@ -77,5 +77,5 @@ _FAMILIES = re.compile(
 
 
 def is_taken(name: str) -> bool:
-    """Whether a function or macro of that name would clash with somebody else's."""
+    """Whether C, its library, Glow or another tool already uses that name."""
     return name in _WORDS or _FAMILIES.fullmatch(name) is not None

@@ -12,7 +12,7 @@ from tinyglow.bundle.manifest import read_part
 from tinyglow.bundle.options import BundleOptions
 from tinyglow.bundle.render import hex_float, render
 from tinyglow.errors import InputError, Problem, reason
-from tinyglow.ir.kernel import CTYPES
+from tinyglow.ir.kernel import BUFFER_CTYPES
 from tinyglow.ir.program import Buffer, Program, Region
 from tinyglow.ir.types import QuantParams, TensorType
 
@@ -118,8 +118,6 @@ class Described:
     limits: tuple[int, int] | None
 
 
-# The indices of ArgMax, which no kernel takes as they are, and truth values, which kernels take as bytes.
-_CTYPES = {**CTYPES, "int64": "int64_t", "bool": "uint8_t"}
 _LIMITS = {"int8": (-128, 127), "int16": (-32768, 32767)}
 _DESCRIBING = ("TYPE", "COUNT", "BYTES", "RANK", "SHAPE", "SCALE", "OFFSET", "QUANTIZE", "DEQUANTIZE")
 
@@ -133,7 +131,7 @@ def _described(placeholders: Sequence[Placeholder]) -> list[Described]:
             quant, type_ = p.type.quant, p.type
             limits = _LIMITS.get(type_.dtype) if quant else None
             scale, offset = (_decimal(quant.scale), quant.offset) if quant else ("", 0)
-            ctype = _CTYPES[type_.dtype]
+            ctype = BUFFER_CTYPES[type_.dtype]
             found.append(Described(p.name, ctype, type_.elements, type_.nbytes, type_.shape, scale, offset, limits))
     return found
 

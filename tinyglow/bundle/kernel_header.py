@@ -68,7 +68,7 @@ def kernel_headers(kernels: Iterable[Kernel], families: bool = False) -> dict[st
 
 
 def main(folder: Path = COMMITTED) -> None:
-    """Write the headers of all kernels to where the runtime compiles with them, and remove those of no kernel."""
+    """Write the headers of all kernels into the runtime's include folder, and remove headers whose kernel is gone."""
     headers = kernel_headers(KERNELS.values(), families=True)
     for path in folder.glob("*/*.h"):
         if path.relative_to(folder).as_posix() not in headers:

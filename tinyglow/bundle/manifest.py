@@ -29,7 +29,7 @@ def with_manifest(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def read_part(path: Path) -> bytes:
-    """The content of a file that a stranger may have put there. OSError if it is no regular file, or too large."""
+    """The content of a file that is not trusted. Raises OSError if it is no regular file, or too large."""
     return read_bounded(path, MAX_PART_BYTES)
 
 

@@ -35,7 +35,7 @@ class BundleOptions:
     utils: bool = False
 
     def check(self, net: str, placeholders: Collection[str]) -> None:
-        """Raise InputError for values that do not exist, and for placeholders whose macros hide the interface's names.
+        """Raise InputError for unknown values, and for placeholders whose macros hide names of the interface.
 
         The macro of placeholder ``config`` in network ``NET`` is ``NET_config``, as is the dynamic API's variable.
         """

@@ -13,7 +13,7 @@ from tinyglow.bundle.header import BundleInfo, Placeholder
 from tinyglow.bundle.render import render
 from tinyglow.bundle.staging import abandoned, clear, staging
 from tinyglow.errors import InputError, Problem, reason
-from tinyglow.ir.kernel import CTYPES
+from tinyglow.ir.kernel import BUFFER_CTYPES
 from tinyglow.targets.boards import Board
 from tinyglow.targets.memory_map import Places, elsewhere, regions
 
@@ -64,7 +64,7 @@ def _answer(placeholder: Placeholder, percent: bool) -> dict[str, object]:
     """How ``main.c`` reads the first output."""
     quant = placeholder.type.quant
     return {
-        "ctype": CTYPES[placeholder.type.dtype],
+        "ctype": BUFFER_CTYPES[placeholder.type.dtype],
         "elements": placeholder.type.elements,
         "is_float": placeholder.type.dtype == "float32",
         "scale": quant.scale if quant else 1.0,

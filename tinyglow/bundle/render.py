@@ -50,5 +50,5 @@ def stamped(text: str) -> str:
 
 
 def for_size(text: str) -> str:
-    """A C file whose code is compiled for size by any compiler that can be told in the file itself."""
+    """A C file that asks the compiler to optimize it for size, if the compiler has a directive for that."""
     return f'#include "tg_small_begin.h"\n\n{text}\n#include "tg_small_end.h"\n'

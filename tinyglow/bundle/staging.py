@@ -28,7 +28,7 @@ def staging(parent: Path, label: str = "") -> Iterator[Path]:
 
 
 def abandoned(parent: Path, label: str = "") -> list[Path]:
-    """The staging folders in ``parent``, of this label, whose process has ended."""
+    """The staging folders with this label in ``parent`` that a process left when it ended."""
     form = re.compile(rf"\.tinyglow-{re.escape(label)}(?P<process>\d{{1,10}})-\w+")
     found = []
     for path in sorted(parent.glob(f".tinyglow-{glob_escape(label)}*")) if parent.is_dir() else ():
@@ -44,7 +44,7 @@ def glob_escape(text: str) -> str:
 
 
 def clear(folders: list[Path]) -> None:
-    """Remove abandoned folders, as far as that is allowed."""
+    """Remove abandoned folders. One that cannot be removed stays."""
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 

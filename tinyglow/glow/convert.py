@@ -33,7 +33,9 @@ _WITH_INPUTS_AS_RESULT = (Concat, InsertedPad, InsertedTile)
 
 
 @dataclass
-class _Converter:
+class Converter:
+    """One run of FunctionQuantizer over a graph."""
+
     edit: GraphEditor
     ranges: Mapping[str, Range]
     scheme: Scheme
@@ -65,6 +67,7 @@ class _Converter:
             raise ProfileError("the ranges of the profile cannot be quantized", [problem]) from error
 
     def run(self) -> None:
+        """Convert every node that has int8 in Glow."""
         self.choose_all()
         for name in [node.name for node in reversed(self.edit.nodes)]:
             node = self.edit.node(name)  # as it is by now: its inputs may be converted
@@ -192,4 +195,4 @@ def convert(edit: GraphEditor, ranges: Mapping[str, Range], scheme: Scheme) -> N
     Raises:
         ProfileError: A range cannot be quantized.
     """
-    _Converter(edit, ranges, scheme).run()
+    Converter(edit, ranges, scheme).run()

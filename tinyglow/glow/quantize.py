@@ -15,7 +15,7 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
-from tinyglow.passes.borders import fuse_reciprocal
+from tinyglow.passes.borders import fold_casts_into_placeholders, fuse_reciprocal
 from tinyglow.passes.rewrite import Pass, rewriting, run_passes
 from tinyglow.passes.wrapped_bias import bias_wraps
 from tinyglow.quant.match import constant_ranges, match_profile
@@ -151,6 +151,7 @@ def tidying_as_glow(float_io: bool = False) -> list[Pass]:
         *optimize,
         stepping("bounds of the code generator", overflow_bound),
         glow_pass("biases of the code generator", _note_wrapped_biases),
+        *([] if float_io else [Pass("casts of who calls the bundle", fold_casts_into_placeholders)]),
         rewriting("conversions of the code generator", [fuse_reciprocal]),
     ]
 

@@ -28,7 +28,7 @@ def struct_fields(kernel: Kernel) -> list[tuple[str, str]]:
     Returns:
         The fields; at least one, as C wants it.
     """
-    fields, read = c_fields(kernel.params), _members(kernel.c_file)
+    fields, read = c_fields(kernel.params), _members((kernel.loop or kernel).c_file)
     return [field for field in fields if read is None or field[0] in read] or fields[:1]
 
 

@@ -32,6 +32,8 @@ F32 = Annotated[float, "float"]
 Work = Mapping[str, float]
 
 CTYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
+# Of buffers. No kernel takes the indices of an ArgMax as they are, nor truth values other than as bytes.
+BUFFER_CTYPES = {**CTYPES, "int64": "int64_t", "bool": "uint8_t"}
 # The same as elements of a bundle's memories, which are arrays of bytes (``tg_core.h``).
 MEMORY_CTYPES = {"int8": "int8_t", "int16": "tg_i16", "int32": "tg_i32", "float32": "tg_f32"}
 REQUANT_CTYPE = "tg_requant"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -221,6 +221,10 @@ class Lowering(Protocol):
         """Emit one of several ways to compute the node. The first is the simplest and serves everywhere."""
 
 
+# How a node is lowered with each numerics.
+OtherNumerics = Mapping[str, Callable[[Node, Lowering], None]]
+
+
 @dataclass(frozen=True)
 class Op(ABC):
     """An operator. The fields of a subclass are the operator's attributes; class variables say how it is quantized."""
@@ -248,6 +252,8 @@ class Op(ABC):
     # Whether it takes int32 numbers that are computed at run time, or given as an input.
     takes_indices: ClassVar[bool] = False
 
+    # How it is lowered to int8 with other numerics than Glow's, by their names.
+    other_numerics: ClassVar[OtherNumerics] = {}
     # Whether it has an int16 form. int16 is ours; an operator without such a form stays float in an int16 network.
     has_int16: ClassVar[bool] = False
     # Whether each element of its results is a probability; None: if the elements of its first input are.
@@ -345,6 +351,18 @@ class Op(ABC):
             The quantized result, with its own parameters.
         """
         return quantizing.convert(node)
+
+    def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
+        """Of a function of one element, what LiteRT's reference kernels compute.
+
+        Args:
+            source: Scale and offset of the input.
+            result: Scale and offset of the result.
+
+        Returns:
+            int8 [256], for inputs from -128 on.
+        """
+        raise UnsupportedError(f"{self.kind} is no function of one element")
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         """Emit the kernel calls that compute a node.

@@ -303,7 +303,7 @@ def _side_by_side(buffers: Iterable[Buffer], alignment: int) -> tuple[list[Buffe
 
 
 def roomiest_input(program: Program) -> str:
-    """The input whose placeholder has the most bytes. Activations may lie there, if they may lie in an input at all."""
+    """The input with the largest placeholder. Activations may lie there, if they may lie in an input at all."""
     return max(program.inputs, key=lambda name: program.buffers[name].type.nbytes)
 
 

@@ -7,8 +7,10 @@ from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Lowering
+from tinyglow.ir.op import Lowering, OtherNumerics
 from tinyglow.kernels.elementwise.add import ADD, ADD_FLOAT
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert
 from tinyglow.operators.addends import lower_addends
 from tinyglow.operators.binary import Binary
 
@@ -29,6 +31,7 @@ class Add(Binary):
             without_effect={"pot_scale_int16": "of int16 operands, which are refused"},
         )
     }
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_sum}
 
     def combine(self, x: Array, y: Array) -> Array:
         return x + y

@@ -8,11 +8,13 @@ from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.kernels.reduce.arg_max import ARG_MAX_F32, ARG_MAX_S8, ARG_MAX_S16, ArgMaxParams, places_of_largest
 from tinyglow.kernels.reshape.strided_copy import require_elements
+from tinyglow.numerics.names import ONNX, TFLITE
 from tinyglow.operators.axes import normalize_axis
+from tinyglow.operators.numerics import lower_exactly
 from tinyglow.operators.tflite_node import add_and_bind, constant_integers
 
 _INT32 = 2  # TFLite's TensorType
@@ -38,6 +40,7 @@ class ArgMax(Op):
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     smallest: ClassVar[bool] = False
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_exactly, ONNX: lower_exactly}
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

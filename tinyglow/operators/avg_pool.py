@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.pooling.avg_pool import (
     AVG_POOL,
@@ -24,9 +24,16 @@ from tinyglow.kernels.pooling.avg_pool import (
 from tinyglow.kernels.pooling.geometry import geometry
 from tinyglow.kernels.window import Window, merge_batch, require_image
 from tinyglow.numerics import glow
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert
 from tinyglow.operators.pad import Pad
 from tinyglow.operators.pooling import add_pool, add_tflite_pool, pool_window
 from tinyglow.operators.window import window_from_onnx
+
+
+def _lower_as_litert(node: Node, lowering: Lowering) -> None:
+    op: Any = node.op
+    litert.lower_avg_pool(node, lowering, op.window, op.count_include_pads)
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ class AvgPool(Op):
     }
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert}
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
@@ -115,3 +123,13 @@ class AvgPool(Op):
             out=mean_requant(source.quant, result.quant, area if self.count_include_pads else 1),
         )
         lowering.call(AVG_POOL, buffers, params)
+
+
+@dataclass(frozen=True)
+class ImageMean(AvgPool):
+    """The mean over a whole image, which a model has as one over dimensions. LiteRT rounds it otherwise than a pool."""
+
+    onnx_types: ClassVar[OnnxForms] = {}
+    tflite_types: ClassVar[TFLiteForms] = {}
+    glow_kind: ClassVar[str] = "AvgPool"
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_mean}

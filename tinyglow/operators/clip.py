@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.clip import (
     CLIP,
@@ -22,7 +22,8 @@ from tinyglow.kernels.elementwise.clip import (
     clip_bounds,
 )
 from tinyglow.kernels.elementwise.rescale import lower_rescale_int16
-from tinyglow.numerics import glow
+from tinyglow.numerics import glow, tflite_tables
+from tinyglow.operators.tables import TABLES
 from tinyglow.operators.tflite_node import add_and_bind
 
 
@@ -57,6 +58,11 @@ class Clip(Op):
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
+    other_numerics: ClassVar[OtherNumerics] = TABLES
+
+    def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
+        low, high = (tflite_tables.bound(end, result) for end in (self.low, self.high))
+        return tflite_tables.rescale(source, result, low, high)
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.target import Variant
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.activation import NO_ACTIVATION, Activation, float_activation
@@ -21,6 +21,8 @@ from tinyglow.kernels.convolution.conv2d_s16 import lower_conv2d_int16
 from tinyglow.kernels.convolution.layer import ConvLayer, conv_layer
 from tinyglow.kernels.convolution.variants import VARIANTS
 from tinyglow.kernels.window import Window, merge_batch, require_image
+from tinyglow.numerics.names import ONNX, TFLITE
+from tinyglow.operators.exact_layers import lower_convolution
 from tinyglow.operators.fused_activation import bind_activated
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.tflite_node import add_node, constant_bias, require_count, window_from_tflite
@@ -28,6 +30,13 @@ from tinyglow.operators.transpose import Transpose
 from tinyglow.operators.window import NCHW_TO_NHWC, NHWC_TO_NCHW, window_from_onnx, with_unit_height
 
 _MOST_PATCHES = 1 << 28  # bytes of windows that are laid out at once, in float
+
+
+def _lower_otherwise(node: Node, lowering: Lowering) -> None:
+    """With another numerics than Glow's."""
+    op: Any = node.op
+    sizes = op.sizes(lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0]))
+    lower_convolution(node, lowering, sizes, op.activation)
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,7 @@ class Conv2D(Op):
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0,)
     absorbs_rescale_after: ClassVar[bool] = True
     bias_operand: ClassVar[int | None] = 2
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_otherwise, ONNX: _lower_otherwise}
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

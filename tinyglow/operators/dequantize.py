@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Lowering, Op
+from tinyglow.ir.op import Lowering, Op, OtherNumerics
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.conversion import lower_conversion
 from tinyglow.kernels.elementwise.dequantize import DEQUANTIZE, DEQUANTIZE_INT16
+from tinyglow.numerics.names import ONNX, TFLITE
+from tinyglow.operators.numerics import lower_exactly
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Dequantize(Op):
 
     quantizable: ClassVar[bool] = False
     gives_probabilities: ClassVar[bool | None] = None
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_exactly, ONNX: lower_exactly}
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (TensorType(inputs[0].shape),)

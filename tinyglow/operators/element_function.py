@@ -14,13 +14,15 @@ import numpy as np
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import Kernel
-from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, SourceNode
+from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, Quantizing, SourceNode
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LOOKUP_INT16, Lookup16Params, LookupParams, interpolation_table
 from tinyglow.kernels.elementwise.map import MapParams
-from tinyglow.numerics import glow
-from tinyglow.numerics.names import GLOW
+from tinyglow.numerics import glow, tflite_tables
+from tinyglow.numerics.names import GLOW, ONNX, TFLITE
+from tinyglow.operators.numerics import lower_as_it_is
 from tinyglow.operators.rescale import Rescale
+from tinyglow.operators.tables import TABLES
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class ElementFunction(Op):
     # What Glow adds to the node's name for the table's.
     table_suffix: ClassVar[str] = ""
     float_kernel: ClassVar[Kernel]
+    other_numerics: ClassVar[OtherNumerics] = TABLES
+
+    def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
+        """``Op.litert_table``: what LiteRT itself looks up."""
+        return tflite_tables.function(source, result, self.function)
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
@@ -148,6 +155,8 @@ class IntLookupTable(Op):
     """Inputs: integers of any shape, and quantized results of ``of``: for all 256 int8, or the ends of int16 pieces."""
 
     of: ElementFunction
+
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_as_it_is, ONNX: lower_as_it_is}
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (replace(inputs[0], quant=inputs[1].quant),)

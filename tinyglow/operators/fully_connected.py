@@ -10,7 +10,16 @@ import numpy as np
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.namer import legal_name
-from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.op import (
+    Importer,
+    Lowering,
+    Op,
+    OtherNumerics,
+    Quantizing,
+    ShapeError,
+    SourceNode,
+    UnsupportedError,
+)
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
 from tinyglow.kernels.fully_connected.fully_connected import portable_variant
@@ -21,8 +30,9 @@ from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedPar
 from tinyglow.kernels.fully_connected.variants import VARIANTS
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow
-from tinyglow.numerics.names import GLOW
+from tinyglow.numerics.names import GLOW, ONNX, TFLITE
 from tinyglow.operators.conv2d import ChannelwiseConv2D
+from tinyglow.operators.exact_layers import lower_fully_connected
 from tinyglow.operators.fused_activation import activate
 from tinyglow.operators.glow_nodes import Gemm, Splat
 from tinyglow.operators.reshape import Reshape
@@ -70,6 +80,7 @@ class FullyConnected(Op):
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0,)
     absorbs_rescale_after: ClassVar[bool] = True
     bias_operand: ClassVar[int | None] = 2
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_fully_connected, ONNX: lower_fully_connected}
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

@@ -15,7 +15,7 @@ from tinyglow.ir.op import Quantizing
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.elementwise.lookup import PIECE
 from tinyglow.kernels.elementwise.map import map_kernel
-from tinyglow.numerics import glow
+from tinyglow.numerics import glow, tflite_tables
 from tinyglow.numerics.nan import one_nan
 from tinyglow.operators.element_function import ElementFunction
 
@@ -44,6 +44,10 @@ class HardSwish(ElementFunction):
     float_kernel: ClassVar[Kernel] = HARD_SWISH_FLOAT
     has_int16: ClassVar[bool] = True
     float_in_glow: ClassVar[bool] = True  # but in networks that come quantized
+
+    def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
+        """In 16-bit fixed point."""
+        return tflite_tables.hard_swish(source, result)
 
     def int16_params(self, source: QuantParams, node: Node, quantizing: Quantizing) -> tuple[QuantParams, QuantParams]:
         """The function bends at -3 and 3: the scale is made a little larger, so that pieces of the table end there."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.leaky_relu import (
     LEAKY_RELU,
@@ -20,7 +20,8 @@ from tinyglow.kernels.elementwise.leaky_relu import (
     slope_requant,
 )
 from tinyglow.kernels.elementwise.rescale import lower_rescale_int16
-from tinyglow.numerics import glow
+from tinyglow.numerics import glow, tflite_tables
+from tinyglow.operators.tables import TABLES
 from tinyglow.operators.tflite_node import add_and_bind
 
 
@@ -35,6 +36,10 @@ class LeakyRelu(Op):
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
+    other_numerics: ClassVar[OtherNumerics] = TABLES
+
+    def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
+        return tflite_tables.leaky_relu(source, result, self.alpha)
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

@@ -9,10 +9,12 @@ import numpy as np
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Lowering
+from tinyglow.ir.op import Lowering, OtherNumerics
 from tinyglow.kernels.elementwise.min import MIN, MIN_FLOAT
+from tinyglow.numerics.names import TFLITE
 from tinyglow.operators.addends import lower_addends
 from tinyglow.operators.binary import Binary
+from tinyglow.operators.numerics import lower_exactly
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Min(Binary):
 
     onnx_types: ClassVar[OnnxForms] = {"Min": OnnxForm(13)}
     tflite_types: ClassVar[TFLiteForms] = {"MINIMUM": TFLiteForm(4)}
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_exactly}
 
     def combine(self, x: Array, y: Array) -> Array:
         return np.minimum(x, y)

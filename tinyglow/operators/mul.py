@@ -7,10 +7,12 @@ from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Importer, Lowering, SourceNode
+from tinyglow.ir.op import Importer, Lowering, OtherNumerics, SourceNode
 from tinyglow.kernels.elementwise.broadcast import lower_float, lower_operands
 from tinyglow.kernels.elementwise.mul import MUL, MUL_FLOAT, ProductParams, lower_product_int16
 from tinyglow.kernels.int8 import product_requant
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert
 from tinyglow.operators.binary import Binary
 
 
@@ -23,6 +25,7 @@ class Mul(Binary):
         "MUL": TFLiteForm(8, "MulOptions", ("fused_activation_function",)),
         "SQUARE": TFLiteForm(1),
     }
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_product}
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:

@@ -1,60 +1,19 @@
-"""How operators become kernel calls with another numerics than Glow's, operator by operator.
+"""Which int8 form an operator has with a numerics other than Glow's.
 
-Operators that only move elements are the same in all. Functions of one element are tables, which hold whatever the
-numerics computes. An operator that is not listed here has no form with that numerics.
+Each operator says in its own file how it is lowered with which numerics (``Op.other_numerics``). Operators that only
+move elements are the same in all. An operator that says nothing has no form with that numerics.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import numpy as np
-
-from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.graph import Node
 from tinyglow.ir.op import Lowering, Op, UnsupportedError
 from tinyglow.ir.types import QuantParams
-from tinyglow.kernels.convolution.conv2d_scaled import CONV2D_SCALED, FLOAT_SCALE, ONCE, TWICE, ScaledConvParams
-from tinyglow.kernels.elementwise.arithmetic_tflite import (
-    ADD_TFLITE,
-    LEFT_SHIFT,
-    MUL_TFLITE,
-    ProductTfliteParams,
-    SumTfliteParams,
-)
-from tinyglow.kernels.elementwise.broadcast import lower_operands
-from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
-from tinyglow.kernels.elementwise.quantize_steps import AWAY, QUANTIZE_STEPS, TO_EVEN, QuantizeStepsParams
-from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AvgPoolTfliteParams
-from tinyglow.kernels.pooling.geometry import geometry
-from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTfliteParams, distance_table
-from tinyglow.numerics import onnx, tflite_tables
-from tinyglow.numerics.names import GLOW, ONNX, TFLITE
-from tinyglow.numerics.tflite import Multiplier, multiplier_of
-from tinyglow.operators.add import Add
-from tinyglow.operators.arg_max import ArgMax
-from tinyglow.operators.avg_pool import AvgPool
-from tinyglow.operators.clip import Clip
-from tinyglow.operators.conv2d import Conv2D
-from tinyglow.operators.dequantize import Dequantize
-from tinyglow.operators.element_function import ElementFunction
-from tinyglow.operators.fully_connected import FullyConnected
-from tinyglow.operators.hard_swish import HardSwish
-from tinyglow.operators.leaky_relu import LeakyRelu
-from tinyglow.operators.max import Max
-from tinyglow.operators.min import Min
-from tinyglow.operators.mul import Mul
-from tinyglow.operators.quantize import Quantize
-from tinyglow.operators.relu import Relu
-from tinyglow.operators.rescale import Rescale
-from tinyglow.operators.sigmoid import Sigmoid
-from tinyglow.operators.softmax import SoftMax
-from tinyglow.operators.sub import Sub
-from tinyglow.operators.tanh import Tanh
+from tinyglow.numerics.names import GLOW
 
-Lower = Callable[[Node, Lowering], None]
-
-_HINT = "compile with --numerics glow"
+HINT = "compile with --numerics glow"
 
 
 def lower_node(node: Node, lowering: Lowering) -> None:
@@ -67,264 +26,37 @@ def lower_node(node: Node, lowering: Lowering) -> None:
     lower = form(type(node.op), lowering.numerics)
     if lower is None:
         found = f"{node.op.kind} has no form with the numerics {lowering.numerics}"
-        raise UnsupportedError(found, "", _HINT)
+        raise UnsupportedError(found, "", HINT)
     lower(node, lowering)
 
 
-def form(kind: type[Op], numerics: str) -> Lower | None:
+def form(kind: type[Op], numerics: str) -> Callable[[Node, Lowering], None] | None:
     """How a kind of operator is lowered to int8 with a numerics other than Glow's; None if it is not."""
-    if kind.moves:
-        return _lower_exactly
-    return next((lower for known, lower in _FORMS[numerics].items() if issubclass(kind, known)), None)
-
-
-def _quants(node: Node, lowering: Lowering) -> list[QuantParams]:
-    """The parameters of the first input and of the result, which have one scale."""
-    types = [lowering.type_of(name) for name in (node.inputs[0], node.outputs[0])]
-    assert all(type_.quant for type_ in types), node
-    return [type_.quant for type_ in types if type_.quant]
-
-
-def _lower_exactly(node: Node, lowering: Lowering) -> None:
-    """Only where the integers stay what they are."""
-    types = [lowering.type_of(name) for name in (*node.inputs, *node.outputs)]
-    quants = {type_.quant for type_ in types if type_.dtype == "int8"}
-    if len(quants) > 1:
-        found = f"{node.op.kind} of values with different scales, with the numerics {lowering.numerics}"
-        raise UnsupportedError(found, "one scale and zero point", _HINT)
-    node.op.lower(node, lowering)
-
-
-# Layers
-
-
-def _lower_convolution(node: Node, lowering: Lowering) -> None:
-    op = node.op
-    assert isinstance(op, Conv2D)
-    image, _, _, out = (lowering.type_of(name) for name in (*node.inputs, node.outputs[0]))
-    rounding = FLOAT_SCALE if lowering.numerics == ONNX else TWICE
-    _lower_layer(node, lowering, lowering.data_of(node.inputs[1]), op.sizes(image, out), rounding)
-
-
-def _lower_fully_connected(node: Node, lowering: Lowering) -> None:
-    """As a 1x1 convolution of rows."""
-    weights = lowering.data_of(node.inputs[1])
-    rows, depth = lowering.type_of(node.inputs[0]).shape
-    names = ("in_h", "in_w", "out_h", "out_w", "kernel_h", "kernel_w", "stride_h", "stride_w")
-    sizes = dict.fromkeys((*names, "dilation_h", "dilation_w", "group"), 1)
-    sizes |= {"in_c": depth, "out_c": weights.shape[1], "pad_top": 0, "pad_left": 0, "images": rows}
-    rounding = FLOAT_SCALE if lowering.numerics == ONNX else ONCE
-    _lower_layer(node, lowering, np.ascontiguousarray(weights.T), sizes, rounding)
-
-
-def _lower_layer(node: Node, lowering: Lowering, filters: Array, sizes: dict[str, int], rounding: int) -> None:
-    image, result = _quants(node, lowering)
-    weights = lowering.type_of(node.inputs[1])
-    channels = weights.channel_quant
-    scales = channels.scales if channels else (weights.quant.scale,) * len(filters) if weights.quant else ()
-    offsets = set(channels.offsets) if channels else {weights.quant.offset} if weights.quant else set()
-    if len(offsets) != 1:
-        raise UnsupportedError("weights with a zero point for each unit", "one zero point", _HINT)
-    one_scale = channels is None and isinstance(node.op, FullyConnected)
-    words = _layer_words(scales, image, result, rounding, one_scale)
-    low, high = _bounds(node.op, result, lowering.numerics)
-    params = ScaledConvParams(
-        **sizes,
-        in_offset=image.offset,
-        out_offset=result.offset,
-        filter_offset=offsets.pop(),
-        act_min=low,
-        act_max=high,
-        rounding=rounding,
-    )
-    operands = [lowering.buffer(node.inputs[0]), lowering.constant(node.inputs[1], filters)]
-    operands.append(lowering.constant(node.inputs[2], lowering.data_of(node.inputs[2])))
-    operands.append(lowering.constant(f"{node.inputs[1]}_channels", words))
-    lowering.call(CONV2D_SCALED, [*operands, lowering.buffer(node.outputs[0])], params)
-
-
-def _layer_words(
-    scales: tuple[float, ...], image: QuantParams, result: QuantParams, rounding: int, one_scale: bool
-) -> Array:
-    """int32 [units, 2]: what scales the sums.
-
-    LiteRT multiplies the scales as doubles, those of a fully connected layer with one scale as floats (kernel_util.cc);
-    onnxruntime computes with floats (qlinearconv.cc).
-    """
-    words = np.zeros((len(scales), 2), np.int32)
-    for unit, scale in enumerate(scales):
-        if rounding == FLOAT_SCALE:
-            product = np.float32(image.scale) * np.float32(scale) / np.float32(result.scale)
-            words[unit, 0] = np.float32(product).view(np.int32)
-            continue
-        product = image.scale * scale
-        by = multiplier_of((float(np.float32(product)) if one_scale else product) / result.scale)
-        words[unit] = by.multiplier, by.shift
-    return words
-
-
-def _bounds(op: Op, result: QuantParams, numerics: str) -> tuple[int, int]:
-    """The bounds of a layer's activation, in steps of the result."""
-    activation = op.activation if isinstance(op, Conv2D) else None
-    if activation is None or activation.kind == "NONE":
-        return -128, 127
-    if activation.kind == "RELU":
-        return result.offset, 127
-    if activation.kind != "CLIP":
-        raise UnsupportedError(f"the activation {activation} in a layer", "RELU or CLIP", _HINT)
-    low, high = (bound_of(real, result, numerics) for real in activation.args)
-    return low, high
-
-
-def bound_of(real: float, result: QuantParams, numerics: str) -> int:
-    """A real bound as the integer that a numerics makes of it."""
-    if numerics == TFLITE:
-        return tflite_tables.bound(real, (result.scale, result.offset))
-    return int(onnx.quantize(np.array([real], np.float32), result.scale, result.offset)[0])
-
-
-# Functions of one element
-
-
-def _lower_table(node: Node, lowering: Lowering) -> None:
-    source, result = _quants(node, lowering)
-    of = _litert_table if lowering.numerics == TFLITE else _onnx_table
-    table = lowering.constant(f"{node.outputs[0]}_table", of(node.op, source, result))
-    operands = [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])]
-    lowering.call(LOOKUP, operands, LookupParams(lowering.type_of(node.outputs[0]).elements))
-
-
-def _litert_table(op: Op, source: QuantParams, result: QuantParams) -> Array:
-    x, y = (source.scale, source.offset), (result.scale, result.offset)
-    if isinstance(op, Rescale):
-        return tflite_tables.rescale(x, y)
-    if isinstance(op, Relu):
-        return tflite_tables.rescale(x, y, low=tflite_tables.bound(0.0, y))
-    if isinstance(op, Clip):
-        return tflite_tables.rescale(x, y, tflite_tables.bound(op.low, y), tflite_tables.bound(op.high, y))
-    if isinstance(op, LeakyRelu):
-        return tflite_tables.leaky_relu(x, y, op.alpha)
-    if isinstance(op, HardSwish):
-        return tflite_tables.hard_swish(x, y)
-    if isinstance(op, Sigmoid) and y == (1 / 256, -128):
-        return tflite_tables.logistic(x, y)
-    if isinstance(op, Tanh) and y == (1 / 128, 0):
-        return tflite_tables.tanh(x, y)
-    assert isinstance(op, ElementFunction)
-    return tflite_tables.function(x, y, op.function)
-
-
-def _onnx_table(op: Op, source: QuantParams, result: QuantParams) -> Array:
-    """DequantizeLinear, the float operator, QuantizeLinear."""
-    steps = np.arange(-128, 128, dtype=np.int64) - source.offset
-    real = np.float32(source.scale) * steps.astype(np.float32)
-    (y,) = op.run_float(real[np.newaxis])
-    return onnx.quantize(y[0], result.scale, result.offset)
-
-
-def _lower_quantize(node: Node, lowering: Lowering) -> None:
-    type_ = lowering.type_of(node.outputs[0])
-    if type_.dtype != "int8" or type_.quant is None:
-        raise UnsupportedError(f"a float as {type_.dtype}", "int8", _HINT)
-    ties = AWAY if lowering.numerics == TFLITE else TO_EVEN
-    params = QuantizeStepsParams(type_.elements, type_.quant.scale, type_.quant.offset, ties)
-    lowering.call(QUANTIZE_STEPS, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
-
-
-# Arithmetic of LiteRT
-
-
-def _lower_sum(node: Node, lowering: Lowering) -> None:
-    """Add and Sub (add.cc, sub.cc): the operands' scales over twice the larger one."""
-    operands = lower_operands(node, lowering)
-    x, y, result = operands.params
-    twice = 2 * max(x.scale, y.scale)
-    own, other = multiplier_of(x.scale / twice), multiplier_of(y.scale / twice)
-    out = multiplier_of(twice / ((1 << LEFT_SHIFT) * result.scale))
-    signs = (1, -1 if isinstance(node.op, Sub) else 1)
-    signs = signs[::-1] if operands.is_reversed else signs
-    params = SumTfliteParams(
-        **operands.loops,
-        **_product_fields(x, y, result, out),
-        input_shift=own.shift,
-        other_shift=other.shift,
-        input_sign=signs[0],
-        other_sign=signs[1],
-        input_multiplier=own.multiplier,
-        other_multiplier=other.multiplier,
-    )
-    operands.call(ADD_TFLITE, params, lowering)
-
-
-def _product_fields(x: QuantParams, y: QuantParams, result: QuantParams, out: Multiplier) -> dict[str, int]:
-    return {
-        "input_offset": x.offset,
-        "other_offset": y.offset,
-        "out_offset": result.offset,
-        "act_min": -128,
-        "act_max": 127,
-        "shift": out.shift,
-        "multiplier": out.multiplier,
-    }
-
-
-def _lower_product(node: Node, lowering: Lowering) -> None:
-    """Mul (mul.cc): the scales are multiplied and divided as floats."""
-    operands = lower_operands(node, lowering)
-    x, y, result = operands.params
-    out = multiplier_of(float(np.float32(x.scale) * np.float32(y.scale) / np.float32(result.scale)))
-    params = ProductTfliteParams(**operands.loops, **_product_fields(x, y, result, out))
-    operands.call(MUL_TFLITE, params, lowering)
-
-
-def _lower_avg_pool(node: Node, lowering: Lowering) -> None:
-    op = node.op
-    assert isinstance(op, AvgPool)
-    source, result = _quants(node, lowering)
-    padded = op.count_include_pads and any(op.window.pads)
-    if source != result or padded:
-        found = "an average pool with another scale than its input's, or that counts its padding"
-        raise UnsupportedError(found, "what LiteRT has", _HINT)
-    types = [lowering.type_of(name) for name in (node.inputs[0], node.outputs[0])]
-    params = AvgPoolTfliteParams(**geometry(op.window, types[0].shape, types[1].shape), act_min=-128, act_max=127)
-    lowering.call(AVG_POOL_TFLITE, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
-
-
-def _lower_softmax(node: Node, lowering: Lowering) -> None:
-    source, result = _quants(node, lowering)
-    rows, columns = lowering.type_of(node.inputs[0]).shape
-    table = lowering.constant(f"{node.name}_exponentials", distance_table(source.scale))
-    operands = [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])]
-    lowering.call(SOFTMAX_TFLITE, operands, SoftMaxTfliteParams(rows, columns, result.scale, result.offset))
-
-
-_COMMON: dict[Any, Lower] = {
-    Conv2D: _lower_convolution,
-    FullyConnected: _lower_fully_connected,
-    Quantize: _lower_quantize,
-    Dequantize: _lower_exactly,
-    ArgMax: _lower_exactly,
-    Rescale: _lower_table,
-    Relu: _lower_table,
-    Clip: _lower_table,
-    LeakyRelu: _lower_table,
-    ElementFunction: _lower_table,
-}
-_FORMS: dict[str, dict[Any, Lower]] = {
-    TFLITE: _COMMON
-    | {
-        Add: _lower_sum,
-        Sub: _lower_sum,
-        Mul: _lower_product,
-        AvgPool: _lower_avg_pool,
-        SoftMax: _lower_softmax,
-        Max: _lower_exactly,
-        Min: _lower_exactly,
-    },
-    ONNX: _COMMON,
-}
+    return lower_exactly if kind.moves else kind.other_numerics.get(numerics)
 
 
 def has_form(kind: type[Op], numerics: str) -> bool:
     """Whether an operator has an int8 form with a numerics."""
     return numerics == GLOW or form(kind, numerics) is not None
+
+
+def lower_exactly(node: Node, lowering: Lowering) -> None:
+    """Only where the integers stay what they are."""
+    types = [lowering.type_of(name) for name in (*node.inputs, *node.outputs)]
+    quants = {type_.quant for type_ in types if type_.dtype == "int8"}
+    if len(quants) > 1:
+        found = f"{node.op.kind} of values with different scales, with the numerics {lowering.numerics}"
+        raise UnsupportedError(found, "one scale and zero point", HINT)
+    node.op.lower(node, lowering)
+
+
+def lower_as_it_is(node: Node, lowering: Lowering) -> None:
+    """What leaves nothing to round at run time."""
+    node.op.lower(node, lowering)
+
+
+def int8_ends(node: Node, lowering: Lowering) -> list[QuantParams]:
+    """The parameters of the first input and of the result, which have one scale."""
+    types = [lowering.type_of(name) for name in (node.inputs[0], node.outputs[0])]
+    assert all(type_.quant for type_ in types), node
+    return [type_.quant for type_ in types if type_.quant]

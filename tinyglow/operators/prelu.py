@@ -9,10 +9,12 @@ import numpy as np
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode
+from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, ShapeError, SourceNode
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.kernels.elementwise.prelu import PRELU, PRELU_FLOAT, PReluFloatParams, PReluParams, lower_prelu_int16
 from tinyglow.numerics import glow
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert
 from tinyglow.operators.broadcast import broadcast_inputs, broadcast_shape
 from tinyglow.operators.glow_nodes import Broadcast, PReluOfSlopes
 from tinyglow.operators.mul import Mul
@@ -95,6 +97,21 @@ class PRelu(Op):
             negative=glow.requantize_params(glow.divide_float32(product.scale, result.scale), result.offset),
         )
         lowering.call(PRELU, buffers, params)
+
+
+@dataclass(frozen=True)
+class SlopedPRelu(Op):
+    """Inputs: x, and slopes that broadcast to it. Exists in int8 graphs of the tflite numerics, which rounds once."""
+
+    elementwise: ClassVar[bool] = True
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_prelu}
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (inputs[0],)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        x, slopes = inputs
+        return (np.where(x >= 0, x, slopes * x),)
 
 
 def _aligned(slope: Value, data: Array, shape: Shape, name: str, importer: Importer) -> Value:

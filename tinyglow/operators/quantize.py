@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Lowering, Op
+from tinyglow.ir.op import Lowering, Op, OtherNumerics
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.conversion import lower_conversion
 from tinyglow.kernels.elementwise.quantize import QUANTIZE, QUANTIZE_FUSED, QUANTIZE_INT16, QuantizeFusedParams
 from tinyglow.numerics import glow
+from tinyglow.numerics.names import ONNX, TFLITE
+from tinyglow.operators.tables import lower_quantize
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Quantize(Op):
 
     quantizable: ClassVar[bool] = False
     gives_probabilities: ClassVar[bool | None] = None
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_quantize, ONNX: lower_quantize}
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (replace(inputs[0], dtype="int8"),)

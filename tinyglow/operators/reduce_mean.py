@@ -5,19 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.op import Importer, Lowering, SourceNode
+from tinyglow.ir.op import Importer, Lowering, OtherNumerics, SourceNode
 from tinyglow.kernels.window import Window
-from tinyglow.operators.avg_pool import AvgPool
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert
+from tinyglow.operators.avg_pool import AvgPool, ImageMean
 from tinyglow.operators.reduce import Reduce
 from tinyglow.operators.reduce_sum import lower_sum
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.tflite_node import add_node
 from tinyglow.operators.transpose import Transpose
 from tinyglow.operators.window import NCHW_TO_NHWC, NHWC_TO_NCHW
+
+
+def _lower_as_litert(node: Node, lowering: Lowering) -> None:
+    op: Any = node.op
+    litert.lower_mean(node, lowering, op.axes)
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class ReduceMean(Reduce):
     onnx_types: ClassVar[OnnxForms] = {"ReduceMean": OnnxForm(18, ("axes", "keepdims", "noop_with_empty_axes"))}
     tflite_types: ClassVar[TFLiteForms] = {"MEAN": TFLiteForm(3, "ReducerOptions", ("keep_dims",))}
     glow_kind: ClassVar[str] = "BatchedReduceMean"
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert}
 
     def added(self, name: str, value: Value, importer: Importer) -> Value:
         """See the class."""
@@ -49,7 +57,7 @@ class ReduceMean(Reduce):
         shape = value.type.shape
         if len(shape) != 4 or self.axes != (1, 2):
             return super().added_to_nhwc(node, value, importer)
-        return add_node(node, importer, AvgPool(Window((shape[1], shape[2]))), [value])
+        return add_node(node, importer, ImageMean(Window((shape[1], shape[2]))), [value])
 
     def added_as_glow(
         self, node: SourceNode, value: Value, axes: Sequence[int], keeps: bool, importer: Importer

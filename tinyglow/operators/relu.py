@@ -9,10 +9,12 @@ import numpy as np
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Importer, Lowering, Op, SourceNode
+from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, SourceNode
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.relu import RELU_FLOAT, ReluFloatParams
 from tinyglow.kernels.elementwise.rescale import lower_rescale
+from tinyglow.numerics import tflite_tables
+from tinyglow.operators.tables import TABLES
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,10 @@ class Relu(Op):
     has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0,)
+    other_numerics: ClassVar[OtherNumerics] = TABLES
+
+    def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
+        return tflite_tables.rescale(source, result, low=tflite_tables.bound(0.0, result))
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

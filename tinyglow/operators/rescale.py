@@ -7,9 +7,11 @@ from typing import ClassVar
 
 from tinyglow.ir.forms import TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.rescale import lower_rescale
+from tinyglow.numerics import tflite_tables
+from tinyglow.operators.tables import TABLES
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Rescale(Op):
     gives_probabilities: ClassVar[bool | None] = None
     has_int16: ClassVar[bool] = True
     absorbs_rescale_after: ClassVar[bool] = True
+    other_numerics: ClassVar[OtherNumerics] = TABLES
+
+    def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
+        return tflite_tables.rescale(source, result)
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:

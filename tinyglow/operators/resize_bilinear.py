@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Lowering, Op, ShapeError
+from tinyglow.ir.op import Lowering, Op, OtherNumerics, ShapeError
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.kernels.reshape.strided_copy import require_elements
 from tinyglow.kernels.resize.resize_bilinear import interpolate
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert
 from tinyglow.operators.resize_coordinates import AS_GLOW, origins, resized_shape
+
+
+def _lower_as_litert(node: Node, lowering: Lowering) -> None:
+    op: Any = node.op
+    litert.lower_bilinear(node, lowering, op.coordinates, op.sizes)
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class ResizeBilinear(Op):
 
     quantizable: ClassVar[bool] = True
     keeps_params: ClassVar[bool] = True
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert}
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         result = resized_shape(inputs[0], self.sizes, self.scales)

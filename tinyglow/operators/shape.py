@@ -14,6 +14,7 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.op import Importer, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.operators.axes import normalize_axis
+from tinyglow.operators.cast import Cast
 
 # ONNX, TensorProto.DataType. Truth values are integers here, as all integers are int64.
 _DTYPES = {1: np.float32, 6: np.int64, 7: np.int64, 9: np.bool_, 10: np.float16, 11: np.float64}
@@ -152,13 +153,18 @@ class Shape(Op):
         value, dtype = importer.value(node.inputs[0]), importer.declared(node.outputs[0]).dtype
         if node.op_type == "SHAPE":
             data: Array | None = np.array(value.type.shape, np.int64)
-        elif value.type.dtype == dtype:
+        elif value.type.dtype == dtype or (value.type.dtype == "int32" and dtype == "int64"):
             importer.bind(node.outputs[0], value)
+            return
+        elif value.data is None and Cast.is_known(value.type.dtype, "int32" if dtype == "int64" else dtype):
+            op = Cast("int32" if dtype == "int64" else dtype)
+            importer.bind(node.outputs[0], importer.editor.add(node.name, op, [value], node.name))
             return
         else:
             data = value.data
         if data is None:
-            raise UnsupportedError("a CAST of what is computed at run time", "operands that are known at import")
+            found = f"a CAST of {value.type.dtype} to {dtype} at run time"
+            raise UnsupportedError(found, "float32 to int32, int32 or truth values to float32")
         importer.bind(node.outputs[0], importer.editor.constant(node.outputs[0], data.astype(dtype)))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

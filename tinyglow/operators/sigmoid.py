@@ -11,7 +11,7 @@ from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.elementwise.map import map_kernel
-from tinyglow.numerics import float32
+from tinyglow.numerics import float32, tflite_tables
 from tinyglow.operators.element_function import BoundedFunction
 
 SIGMOID_FLOAT = map_kernel("sigmoid", float32.sigmoid, "1 / (1 + e^-x)")
@@ -28,6 +28,12 @@ class Sigmoid(BoundedFunction):
     image: ClassVar[tuple[float, float]] = (0.0, 1.0)
     gives_probabilities: ClassVar[bool | None] = True
     float_kernel: ClassVar[Kernel] = SIGMOID_FLOAT
+
+    def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
+        """In fixed point, for the result's parameters that LiteRT asks for."""
+        if result != (1 / 256, -128):
+            return super().litert_table(source, result)
+        return tflite_tables.logistic(source, result)
 
     def function(self, x: Array) -> Array:
         result: Array = 1.0 / (1.0 + np.exp(-x))

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.op import Importer, Lowering, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.softmax.softmax import (
     SOFTMAX,
@@ -20,6 +20,8 @@ from tinyglow.kernels.softmax.softmax import (
     leading_zeros,
     softmax_params,
 )
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert
 from tinyglow.operators.exp import Exp
 from tinyglow.operators.log import Log
 from tinyglow.operators.reduce_max import ReduceMax
@@ -42,6 +44,7 @@ class SoftMax(Op):
     }
     quantizable: ClassVar[bool] = True
     gives_probabilities: ClassVar[bool | None] = True
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_softmax}
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Lowering
+from tinyglow.ir.op import Lowering, OtherNumerics
 from tinyglow.kernels.elementwise.sub import SUB, SUB_FLOAT
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert
 from tinyglow.operators.addends import lower_addends
 from tinyglow.operators.binary import Binary
 
@@ -26,6 +29,7 @@ class Sub(Binary):
             without_effect={"pot_scale_int16": "of int16 operands, which are refused"},
         )
     }
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: partial(litert.lower_sum, sign=-1)}
 
     def combine(self, x: Array, y: Array) -> Array:
         return x - y

@@ -9,6 +9,7 @@ import numpy as np
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.numerics import glow
+from tinyglow.operators.cast import Cast
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.resize_bilinear import ResizeBilinear
@@ -55,4 +56,24 @@ def convert_placeholders(graph: Graph) -> Graph:
         source = edit.producer(output.value)
         if source is not None and isinstance(source.op, Dequantize):
             edit.set_output(replace(output, value=source.inputs[0]))
+    return edit.finish()
+
+
+def fold_casts_into_placeholders(graph: Graph) -> Graph:
+    """Placeholders have the type on the other side of a Cast that alone uses them; outputs are what is cast.
+
+    As Glow has it under -convert-placeholders (GraphOptimizer.cpp, FoldElemKindConversionIntoInputs, ...IntoOutputs):
+    who calls the bundle is to cast.
+    """
+    edit = GraphEditor.of(graph)
+    for node in edit.nodes:
+        if isinstance(node.op, Cast) and node.inputs[0] in graph.inputs and edit.has_one_use(node.inputs[0]):
+            edit.set_type(node.inputs[0], edit.value(node.outputs[0]).type)
+            edit.redirect(node.outputs[0], node.inputs[0])
+            edit.remove_if_unused(node)
+    for output in edit.outputs:
+        source = edit.producer(output.value)
+        if source is not None and isinstance(source.op, Cast):
+            edit.set_output(replace(output, value=source.inputs[0]))
+            edit.remove_if_unused(source)
     return edit.finish()

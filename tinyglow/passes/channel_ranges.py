@@ -108,7 +108,7 @@ def _fully_connected(values: Sequence[Value]) -> Linear:
 
 
 def inputs_of(linear: Linear, per_channel: Array, elements: int) -> Array:
-    """A figure of each channel of the input as that of what each weight multiplies: [units, 1, inputs]."""
+    """A figure for each input channel, repeated for each weight that multiplies it: [units, 1, inputs]."""
     units, _, inputs = linear.weights.shape
     if linear.group == 1:
         # A fully connected layer has a weight for each element.
@@ -173,7 +173,7 @@ def _pooled(node: Node, offset: int, x: Ranges) -> Ranges:
 
 
 def keeps_channels(node: Node) -> bool:
-    """Whether it has no weights, and channel c of the result depends on channel c of the input alone."""
+    """Whether it has no weights, and channel c of the result depends only on channel c of the input."""
     return isinstance(node.op, MaxPool | Relu | Rescale)
 
 

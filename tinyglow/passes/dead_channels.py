@@ -42,20 +42,20 @@ class _Facts:
         return cls(graph, channel_ranges(graph), known, readers)
 
     def passes_on(self, node: Node) -> bool:
-        """Whether the channels of the result are those of the input, one by one."""
+        """Whether channel c of the result comes from channel c of the input, for every c."""
         if isinstance(node.op, Conv2D):
             layer = self.linear.get(node.name)
             return layer is not None and layer.weights.shape[0] == layer.group > 1 and layer.weights.shape[2] == 1
         return keeps_channels(node) or (isinstance(node.op, Reshape) and flattens(node, self.graph))
 
     def reads_all(self, node: Node, value: str) -> Linear | None:
-        """The layer, if ``value`` is the input of one whose sums are over all channels."""
+        """The layer that reads ``value`` and sums over all its channels; None if there is none."""
         layer = self.linear.get(node.name)
         return layer if layer is not None and layer.group == 1 and node.inputs.count(value) == 1 else None
 
 
 def _families(facts: _Facts) -> Iterator[tuple[Node, list[str]]]:
-    """Each layer whose units can be left out, with the values that have its channels, its own result first."""
+    """Each layer whose units can be left out, with its result and the other values that have the same channels."""
     for node in facts.graph.nodes:
         layer = facts.linear.get(node.name)
         if layer is None or layer.group != 1:
@@ -71,7 +71,7 @@ def _families(facts: _Facts) -> Iterator[tuple[Node, list[str]]]:
 
 
 def _positions(channels: Array, elements: int) -> Array:
-    """A figure of each channel as that of each element along the last dimension of a value."""
+    """A figure for each channel, repeated for each element of the last dimension of a value."""
     return np.resize(channels, elements)
 
 
@@ -150,7 +150,7 @@ def _stored(filters: Value, weights: Array) -> Array:
 
 
 def _merged(layer: Linear, into: Array) -> Array:
-    """The layer's weights, those of each channel added to those of channel into[channel]."""
+    """The layer's weights, with those of each channel added to the weights of channel into[channel]."""
     weights, count = layer.weights.copy(), len(into)
     for channel in np.flatnonzero(into != np.arange(count)).tolist():
         weights[:, :, into[channel] :: count] += layer.weights[:, :, channel::count]

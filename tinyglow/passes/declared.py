@@ -95,7 +95,7 @@ def _carry_backward(node: Node, edit: GraphEditor) -> bool:
 
 
 def _split_changes(node: Node, edit: GraphEditor) -> None:
-    """A movement whose result is declared otherwise than its input is followed by a Rescale of its own."""
+    """If an operator only moves elements and its result is declared with other parameters, a Rescale follows."""
     if not (node.op.moves and node.op.keeps_params):
         return
     source, result = edit.value(node.inputs[0]).declared, edit.value(node.outputs[0]).declared

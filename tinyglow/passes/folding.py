@@ -18,7 +18,7 @@ from tinyglow.operators.reshape import Reshape
 
 
 def fold_constants(node: Node, edit: GraphEditor) -> bool:
-    """A node of constants alone is a constant."""
+    """A node that reads only constants becomes a constant."""
     inputs = [edit.value(name).data for name in node.inputs]
     if not inputs or len(node.outputs) != 1 or any(data is None for data in inputs):
         return False

@@ -1,4 +1,4 @@
-"""Rescales around a lookup table become part of it: the table is made anew for other parameters. Not in Glow."""
+"""Rescales around a lookup table become part of the table. Not in Glow."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def skip_float_between_int8(node: Node, edit: GraphEditor) -> bool:
 
 
 def skip_int8_between_floats(node: Node, edit: GraphEditor) -> bool:
-    """Dequantize(Quantize(x)) is x, whose rounding nothing asks for (Glow: OptimizeQuantization)."""
+    """Dequantize(Quantize(x)) becomes x; the rounding goes too (Glow: OptimizeQuantization)."""
     source = edit.producer(node.inputs[0])
     if not isinstance(node.op, Dequantize) or source is None or not isinstance(source.op, Quantize):
         return False

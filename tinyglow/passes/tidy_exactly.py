@@ -14,8 +14,8 @@ from tinyglow.kernels.activation import NO_ACTIVATION, Activation
 from tinyglow.numerics.names import GLOW
 from tinyglow.operators.clip import Clip
 from tinyglow.operators.conv2d import Conv2D
-from tinyglow.operators.numerics import bound_of
 from tinyglow.operators.relu import Relu
+from tinyglow.operators.tables import bound_of
 from tinyglow.passes.borders import convert_placeholders
 from tinyglow.passes.rewrite import Pass, Rule, rewriting, run_passes
 from tinyglow.passes.tidy import (

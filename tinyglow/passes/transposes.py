@@ -122,7 +122,7 @@ def sink_below_permutable(node: Node, edit: GraphEditor) -> bool:
 
 
 def sink_below_batch_norm(node: Node, edit: GraphEditor) -> bool:
-    """The same for a batch normalization, whose channels are then another dimension."""
+    """The same for a batch normalization; its channel axis changes with the transpose."""
     before = _transpose_behind(node.inputs[0], edit)
     if not isinstance(node.op, BatchNormalization) or before is None or not isinstance(before.op, Transpose):
         return False

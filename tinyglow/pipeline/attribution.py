@@ -1,4 +1,4 @@
-"""Where the error of a quantized network comes from: what each layer adds, and what of it reaches an output."""
+"""Where the error of a quantized network comes from: how much each layer adds, and how much reaches an output."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def answers_of(graph: Graph) -> list[str]:
 
 
 def _noise(answers: Sequence[str], changed: Values, real: Values) -> float:
-    """Error power of all answers, each relative to its own power; that of an answer of zeros counts in full."""
+    """Error power of all answers, each divided by its own power. For an answer of zeros it is not divided."""
     total = 0.0
     for name in answers:
         if name in changed:

@@ -1,4 +1,4 @@
-"""Why a value loses accuracy, as far as its range, its type and a few samples of it tell.
+"""Why a value loses accuracy, judged by its range, its type and a few samples.
 
 Each rule is one function that says what it saw, or nothing. The first that applies is the reason given first.
 """
@@ -63,7 +63,7 @@ def constant(suspect: Suspect) -> str | None:
 
 
 def profiled_constant(suspect: Suspect) -> str | None:
-    """The profile saw one number only: its scale is made up, or that of a value that happens to be larger."""
+    """The profile saw only one number, so no scale follows from its range."""
     recorded = suspect.recorded
     if suspect.type.quant is None or recorded is None or recorded.low != recorded.high or not suspect.real.any():
         return None
@@ -73,7 +73,7 @@ def profiled_constant(suspect: Suspect) -> str | None:
 
 
 def few_steps(suspect: Suspect) -> str | None:
-    """An operand of a Concat whose scale is made for another operand."""
+    """An operand of a Concat that has the scale of another operand."""
     real, shared = suspect.real, suspect.shared
     if shared is None or shared.quant is None or not real.size:
         return None
@@ -134,7 +134,7 @@ def far_from_zero(suspect: Suspect) -> str | None:
 
 
 def mixed_scale(suspect: Suspect) -> str | None:
-    """Channels, or features, of which most use few steps of the scale that the largest one asks for."""
+    """The largest channel or feature sets the scale, and most others use few of its steps."""
     real, quant = suspect.real, suspect.type.quant
     if quant is None or real.ndim < 2 or real.shape[-1] < 2:
         return None
@@ -148,7 +148,7 @@ def mixed_scale(suspect: Suspect) -> str | None:
 
 
 def weights(suspect: Suspect) -> str | None:
-    """Most of the error is that of rounded weights, under one scale for all units."""
+    """Most of the error comes from rounding the weights with one scale for all units."""
     if suspect.weights is None or suspect.weights_share < 0.5:
         return None
     sizes = np.abs(suspect.weights.reshape(len(suspect.weights), -1)).max(axis=1)

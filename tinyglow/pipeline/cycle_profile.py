@@ -193,7 +193,7 @@ def _profile(
 
 
 def _layers(profile: CallProfile, calls: Sequence[LayerCall]) -> tuple[LayerShare, ...]:
-    """The parts of a profile under the names that the source gives them, if it speaks of the same functions."""
+    """The parts of a profile, named as in the bundle's source if that calls the same functions in the same order."""
     made = [call.function for call in profile.calls if call.function]
     named = made == [call.function for call in calls]
     layers = [_layer("(before the network)", profile.before)]

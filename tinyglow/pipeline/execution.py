@@ -66,7 +66,7 @@ DEFAULTS = Options()
 
 
 def as_built(options: Options, info: BundleInfo) -> Options:
-    """The options with the weights where the bundle itself wants them, if it does."""
+    """The options, with the weights in RAM if the bundle was built for that."""
     return replace(options, weights="ram") if info.weights_in_ram else options
 
 

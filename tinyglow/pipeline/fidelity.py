@@ -217,7 +217,7 @@ def is_vector(array: Array) -> bool:
 
 
 def output_fidelity(graph: Graph, program: Program, inputs: Mapping[str, Array]) -> list[OutputFidelity]:
-    """Each output of ``program`` beside that of the float ``graph`` it was made of, on inputs [samples, *shape].
+    """Compares each output of ``program`` with the float ``graph`` that it was made of, on inputs [samples, *shape].
 
     Where the graph came quantized, its own integers are taken for the real numbers they stand for, computed with, cut
     off where they end, and never rounded: there is no other reference.
@@ -229,7 +229,7 @@ def output_fidelity(graph: Graph, program: Program, inputs: Mapping[str, Array])
 def compare_outputs(
     graph: Graph, program: Program, expected: Mapping[str, Array], answers: Mapping[str, Array]
 ) -> list[OutputFidelity]:
-    """The program's answers beside those of the ``graph`` it was made of, both by name of placeholder."""
+    """The answers of the program and of the ``graph`` that it was made of, each by placeholder."""
     found = []
     for output in graph.outputs:
         name, type_ = output.name, program.buffers[output.name].type

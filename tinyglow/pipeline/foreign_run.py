@@ -242,7 +242,7 @@ def _against(
     inputs: Mapping[str, Array],
     options: Options,
 ) -> tuple[Execution, list[Likeness]]:
-    """tinyglow's own bundle in ``folder`` on the same inputs, by name or, where both have one alone, by place."""
+    """Run tinyglow's bundle in ``folder`` on the same inputs. If each has only one input, their names may differ."""
     from tinyglow.bundle.header import read_bundle
 
     if not inputs:

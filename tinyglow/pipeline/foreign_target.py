@@ -79,7 +79,7 @@ class ForeignTarget:
         return needed(self.bundle.code, roots)
 
     def _firmware(self, board: Board, compiler: Compiler, work: Path) -> Image:
-        """The bundle alone, for its size and its tables, and then with the firmware around it."""
+        """Link the bundle alone, for its size and tables, and then with the firmware."""
         self.board = board
         lacking = missing(self.objects)
         fast = self.bundle.header.sizes.tcm if self.bundle.header.sizes else 0

@@ -61,7 +61,7 @@ def inspect(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     outputs: Sequence[str] = (),
 ) -> Inspection:
-    """Look at a model file; the arguments are those of ``load``, but open dimensions with names count 1.
+    """Describe a model file. The arguments are as for ``load``; a named dimension without a size counts as 1.
 
     Raises ModelError if it is no model, ToolError.
     """

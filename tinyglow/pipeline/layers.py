@@ -67,7 +67,7 @@ class Closely:
     errors: tuple[OwnError, ...]
 
     def ranked(self) -> list[OwnError]:
-        """The values whose own errors reach the answers, the largest share first."""
+        """The values whose errors reach the answers, the largest share first."""
         return sorted((own for own in self.errors if own.share > 0), key=lambda own: -own.share)
 
 

@@ -47,7 +47,7 @@ def read_npz(path: str | Path, what: str, most: int = MOST_BYTES) -> dict[str, A
 
 
 def _array(data: bytes) -> Array:
-    """The array that a .npy file holds, whose header may promise more than there is. Raises ValueError."""
+    """The array in a .npy file. Raises ValueError if its header promises more data than the file has."""
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
     read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)

@@ -175,7 +175,7 @@ class _Matcher:
         )
 
     def _folded_behind(self, name: str) -> Iterator[str]:
-        """Results of the activations after ``name`` alone that have no node of their own any more."""
+        """Results of activations that only read ``name`` and are now part of the layer that computes it."""
         origin = self._producer[name].origin if name in self._producer else ""
         while len(users := self._users.get(name, [])) == 1:
             (user,) = users

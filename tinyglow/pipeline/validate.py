@@ -71,7 +71,7 @@ class Validation:
 
     @property
     def losses(self) -> list[Layer]:
-        """The layers that add most to the error and whose cause was looked for, the worst first."""
+        """The layers that add most to the error, the worst first, each with its cause."""
         return sorted((layer for layer in self.layers if layer.why), key=lambda layer: -layer.share)
 
 

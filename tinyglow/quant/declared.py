@@ -16,7 +16,9 @@ from tinyglow.ir.graph import Array, Graph, Node, Value
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
 from tinyglow.numerics import glow
+from tinyglow.numerics.names import TFLITE
 from tinyglow.operators.declared import reason_for_float
+from tinyglow.operators.prelu import PRelu, SlopedPRelu
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
 from tinyglow.quant.quantizer import Quantizer
@@ -65,8 +67,13 @@ class DeclaredQuantizer(Quantizer):
             self.edit.inputs.append(name)
         for node in self.graph.nodes:
             self.origin, self._by_unit = node.origin, self._has_unit_params(node)
+            slopes = self._slopes(node)
             if isinstance(node.op, Rescale):
                 self._convert_border(node)
+            elif slopes:
+                inputs = [self.quantized(node.inputs[0]), self.quantized(slopes)]
+                types = (inputs[0].type.quantized(self.params(node.outputs[0])),)
+                self.as_integer[node.outputs[0]] = self.edit.add(node.name, SlopedPRelu(), inputs, node.origin, types)
             elif not reason_for_float(node, self.graph):
                 self.as_integer[node.outputs[0]] = node.op.quantize(node, self)
             else:
@@ -79,6 +86,16 @@ class DeclaredQuantizer(Quantizer):
             value = (self.quantized if is_declared else self.float)(output.value)
             self.edit.set_output(replace(output, value=value.name))
         return self.edit.finish()
+
+    def _slopes(self, node: Node) -> str:
+        """Of a PRelu with int8 slopes, in the tflite numerics, their name; else ""."""
+        if not isinstance(node.op, PRelu) or self.numerics != TFLITE:
+            return ""
+        product = next((other for other in self.graph.nodes if node.inputs[1] in other.outputs), None)
+        constants = [name for name in product.inputs if self.graph.values[name].data is not None] if product else []
+        declared = [self.graph.values[name].declared for name in (*constants[:1], node.inputs[0], node.outputs[0])]
+        fits = len(declared) == 3 and all(one and one.dtype == "int8" and one.quant for one in declared)
+        return constants[0] if fits else ""
 
     def _has_unit_params(self, node: Node) -> bool:
         if node.op.bias_operand is None:

@@ -26,6 +26,7 @@ from tinyglow.ir.op import Op
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
 from tinyglow.numerics import glow, wide
 from tinyglow.operators.dequantize import Dequantize
+from tinyglow.operators.numerics import has_form
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
 from tinyglow.quant.element_tables import make_element_tables
@@ -100,7 +101,8 @@ class Quantizer:
         for node in self.graph.nodes:
             self.origin = node.origin
             of_floats = self.graph.type_of(node.inputs[0]).dtype == "float32"  # and not of an ArgMax's indices
-            if of_floats and node.name not in self.kept_float and self.scheme.quantizes(node):
+            is_kept = node.name in self.kept_float or not has_form(type(node.op), self.numerics)
+            if of_floats and not is_kept and self.scheme.quantizes(node):
                 try:
                     self.as_integer[node.outputs[0]] = node.op.quantize(node, self)
                 except ValueError as error:  # of QuantParams

@@ -79,9 +79,13 @@ def _cortex_m(
     emulator: str,
     cycles: str,
     zig_extra: str = "",
+    gcc_extra: tuple[str, ...] = (),
     costs: str = "",
 ) -> Cpu:
-    """Cortex-``core``; ``fpu``: zig's name of the FPU feature and gcc's; zig_extra: features zig must be told of."""
+    """Cortex-``core``; ``fpu``: zig's name of the FPU feature and gcc's.
+
+    zig_extra, gcc_extra: features that zig must be told of, and what gcc does not say of the core (tg_dsp.h).
+    """
     name = f"cortex-{core.lower().replace('+', 'plus')}"
     zig_feature, gcc_fpu = fpu
     zig = name.replace("-", "_") + zig_extra
@@ -90,7 +94,7 @@ def _cortex_m(
         title=f"Cortex-{core}",
         zig=zig,
         zig_fpu=f"{zig}+{zig_feature}" if zig_feature else "",
-        gcc=(f"-mcpu={name}", "-mthumb"),
+        gcc=(f"-mcpu={name}", "-mthumb", *gcc_extra),
         gcc_fpu=("-mfloat-abi=hard", f"-mfpu={gcc_fpu}") if gcc_fpu else (),
         emulator=emulator,
         cycles=cycles,
@@ -108,7 +112,15 @@ CPUS: Mapping[str, Cpu] = {
     for cpu in (
         _cortex_m("M0+", "v6-M", emulator="M0", cycles="m0plus"),
         _cortex_m("M4", "v7E-M", ("vfp4d16sp", "fpv4-sp-d16"), Feature.DSP, emulator="M4", cycles="m4"),
-        _cortex_m("M7", "v7E-M", ("fp_armv8d16sp", "fpv5-sp-d16"), Feature.DSP, emulator="M7", cycles="m7"),
+        _cortex_m(
+            "M7",
+            "v7E-M",
+            ("fp_armv8d16sp", "fpv5-sp-d16"),
+            Feature.DSP,
+            emulator="M7",
+            cycles="m7",
+            gcc_extra=("-DTG_DUAL_ISSUE=1",),
+        ),
         _cortex_m(
             "M33",
             "v8-M.mainline",

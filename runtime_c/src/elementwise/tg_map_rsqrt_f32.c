@@ -1,4 +1,5 @@
-/* 1 / square root of every element, in single precision; both steps are rounded. Input and output may be the same buffer. */
+/* 1 / square root of every element, in single precision; both steps are rounded. Input and output may be the same
+ * buffer. */
 #include "tg_float.h"
 #include "tg_kernels.h"
 

@@ -1,5 +1,6 @@
-/* float to int8: input * inverse + offset, rounded once to single precision as a fused multiply-add does, then to nearest,
- * ties to even, saturated; NaN gives -128. In integers: no core needs such an instruction, or double precision. */
+/* float to int8: input * inverse + offset, rounded once to single precision as a fused multiply-add does, then to
+ * nearest, ties to even, saturated; NaN gives -128. In integers: no core needs such an instruction, or double
+ * precision. */
 #include "tg_float.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"

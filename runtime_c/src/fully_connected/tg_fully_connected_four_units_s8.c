@@ -79,7 +79,7 @@ static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t
 
 #else
 
-static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t count, uint32_t *sums) {
+static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t count, tg_u32 *sums) {
   uint32_t sum0 = sums[0];
   uint32_t sum1 = sums[1];
   uint32_t sum2 = sums[2];

@@ -1,5 +1,5 @@
-/* Of each of blocks x length runs of bytes, those that indices number: an index below 0 is 0, one beyond the last run is
- * that of the last. */
+/* Of each of blocks x length runs of bytes, those that indices number: an index below 0 is 0, one beyond the last run
+ * is that of the last. */
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 

@@ -27,8 +27,8 @@ static uint32_t first_of(uint32_t tap) { return tap >> 16; }
 
 static uint32_t second_of(uint32_t tap) { return (tap >> 16) + ((tap >> 15) & 1u); }
 
-void tg_resize_bilinear_fused_s8(const tg_resize_bilinear_fused_s8_params *p, const int8_t *input, const int32_t *rows,
-                                 const float *row_weights, const int32_t *columns, const float *column_weights,
+void tg_resize_bilinear_fused_s8(const tg_resize_bilinear_fused_s8_params *p, const int8_t *input, const tg_i32 *rows,
+                                 const tg_f32 *row_weights, const tg_i32 *columns, const tg_f32 *column_weights,
                                  int8_t *output) {
   const uint32_t channels = p->channels;
   const uint32_t row_size = p->in_w * channels;

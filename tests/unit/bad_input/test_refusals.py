@@ -40,10 +40,9 @@ def test_nodes_of_one_kind_are_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("operator", "text"),
     [
-        ("DequantizeLinear", "give the float model"),
         ("DynamicQuantizeLinear", "give the float model"),
         ("ConvInteger", "give the float model"),
-        ("QGemm of domain 'com.microsoft'", "give the float model"),
+        ("QLinearWhere of domain 'com.microsoft'", "give the float model"),
         ("FusedConv of domain 'com.microsoft'", "without onnxruntime's optimizations"),
         ("ArrayFeatureExtractor of domain 'ai.onnx.ml'", "--output-name"),
         ("WHILE", "unroll=True"),

@@ -109,6 +109,7 @@ def portable_variant(layer: ConvLayer, lowering: Lowering) -> Variant:
     else:
         offset = int(layer.filter_offsets[0])
         kernel, params = CONV2D, Conv2DParams(**geometry, filter_offset=offset, out=layer.requants[0])
+    kernel = kernel.with_epilogue(layer.epilogue)
     shape = tuple(geometry[name] for name in ("images", "out_h", "out_w", "out_c"))
     pool = square_pool(shape, layer.out) if layer.pool else None
 

@@ -26,6 +26,7 @@ from tinyglow.kernels.entropy_coded import (
 from tinyglow.kernels.pooling.max_pool_2x2 import SquarePoolParams
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.glow import GLOW
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def packed_conv_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_packed_s8; None where that cannot be, or is not asked for."""
     sizes, group = dict(layer.sizes), layer.sizes["group"]
     fits = group == 1 or group == sizes["in_c"] == sizes["out_c"]
-    if not wants_packing(lowering.target) or not fits or layer.activation["leaky"]:
+    if not wants_packing(lowering.target) or not fits or layer.activation["leaky"] or layer.epilogue is not GLOW:
         return None
     words = np.array([_word(requant) for requant in layer.requants]) if layer.per_channel else None
     packed = pack(layer.weights, layer.bias, words)

@@ -17,8 +17,8 @@ from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
 from tinyglow.kernels.activation import Activation
 from tinyglow.numerics import glow
-from tinyglow.numerics.epilogue import ChannelWords
-from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET, HIGH_WORD, fits_high_word
+from tinyglow.numerics.epilogue import ChannelWords, Epilogue
+from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET, GLOW, HIGH_WORD, fits_high_word
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,7 @@ class ConvLayer:
         activation: Fields act_min ... negative.
         per_channel: Whether each channel has its own scale.
         pool: See PooledGeometry.
+        epilogue: How sums are requantized. Forms of Glow's, as words of each channel, go with that alone.
     """
 
     node: Node
@@ -50,6 +51,7 @@ class ConvLayer:
     activation: dict[str, Any]
     per_channel: bool
     pool: int = 0
+    epilogue: Epilogue = GLOW
 
     @cached_property
     def weights(self) -> Array:
@@ -77,12 +79,16 @@ class ConvLayer:
     @property
     def scales(self) -> Array | None:
         """The words of FOLDED_OFFSET, if each channel has its own scale; None if one serves all, or one wraps."""
-        return FOLDED_OFFSET.words(self.requants) if self.per_channel and self.offset_folds else None
+        if self.epilogue is not GLOW or not self.per_channel or not self.offset_folds:
+            return None
+        return FOLDED_OFFSET.words(self.requants)
 
     @property
     def high_scales(self) -> Array | None:
         """The words of HIGH_WORD, if each channel has its own scale; None if one serves all, or one wraps."""
-        return HIGH_WORD.words(self.requants) if self.per_channel and self.monotone else None
+        if self.epilogue is not GLOW or not self.per_channel or not self.monotone:
+            return None
+        return HIGH_WORD.words(self.requants)
 
     @property
     def one_filter_offset(self) -> int | None:
@@ -133,7 +139,7 @@ class ConvLayer:
         lowering: Lowering,
         constants: Mapping[str, Array],
         code: int = 0,
-    ) -> Variant:
+    ) -> Variant | None:
         """The layer as one call of a kernel.
 
         Args:
@@ -144,8 +150,11 @@ class ConvLayer:
             code: Bytes of code that an operand becomes.
 
         Returns:
-            The variant, with its predicted cycles.
+            The variant, with its predicted cycles; None where the kernel's loop does not take the layer's epilogue.
         """
+        if self.epilogue is not GLOW and not kernel.epilogues:
+            return None
+        kernel = kernel.with_epilogue(self.epilogue)
         weights, bias = self.node.inputs[1:3]
         names = {"filter": weights, "bias": bias, "channels": f"{weights}_channels"}
 

@@ -39,6 +39,19 @@ class SumTfliteParams(ProductTfliteParams):
     other_multiplier: I32
 
 
+@dataclass(frozen=True)
+class PReluTfliteParams(BroadcastParams):
+    """Offsets, and the multipliers of elements of at least 0 and of products with slopes, which are ``other``."""
+
+    input_offset: I8
+    other_offset: I8
+    out_offset: I8
+    shift: I8
+    below_shift: I8
+    multiplier: I32
+    below_multiplier: I32
+
+
 def _centred(p: ProductTfliteParams, x: Array, other: Array) -> tuple[Array, Array]:
     return x.astype(np.int64) - p.input_offset, p.spread(other).astype(np.int64) - p.other_offset
 
@@ -61,6 +74,24 @@ def mul_tflite_s8(p: ProductTfliteParams, x: Array, other: Array, out: Array) ->
     a, b = _centred(p, x, other)
     out[...] = _bounded(p, a * b)
 
+
+def prelu_tflite_s8(p: PReluTfliteParams, x: Array, other: Array, out: Array) -> None:
+    """Definition of tg_prelu_tflite_s8 (reference/prelu.h)."""
+    a = x.astype(np.int64) - p.input_offset
+    slopes = p.spread(other).astype(np.int64) - p.other_offset
+    above = tflite.scaled_twice(a, tflite.Multiplier(p.multiplier, p.shift))
+    below = tflite.scaled_twice(a * slopes, tflite.Multiplier(p.below_multiplier, p.below_shift))
+    out[...] = tflite.saturate_int8(np.where(a >= 0, above, below) + p.out_offset)
+
+
+PRELU_TFLITE = Kernel(
+    symbol="tg_prelu_tflite_s8",
+    c_file="elementwise/tg_prelu_tflite_s8.c",
+    params=PReluTfliteParams,
+    operands=INT8_OPERANDS,
+    reference=prelu_tflite_s8,
+    summary="slopes for negative values, rounded as LiteRT does",
+)
 
 ADD_TFLITE = Kernel(
     symbol="tg_add_tflite_s8",

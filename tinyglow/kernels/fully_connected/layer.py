@@ -9,6 +9,8 @@ from tinyglow.ir.kernel import I8, I16, U16, U32, Kernel, Params
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.glow import GLOW
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class DenseLayer:
         bias: int32 [units], of sums of x * (weight - weights_offset), with x's in_offset folded into it.
         params: The parameters of the portable kernel.
         in_offset: The input's offset.
+        epilogue: How sums are requantized.
     """
 
     node: Node
@@ -41,9 +44,11 @@ class DenseLayer:
     bias: Array
     params: FullyConnectedParams
     in_offset: int
+    epilogue: Epilogue = GLOW
 
     def variant(self, kernel: Kernel, params: Params, weights: Array, lowering: Lowering) -> Variant:
         """A kernel with the operands input, weights (packed as it wants them), bias and output."""
+        kernel = kernel.with_epilogue(self.epilogue)
 
         def emit() -> None:
             node = self.node

@@ -122,7 +122,7 @@ def _matmul(draw: st.DrawFn) -> Case:
 
 
 @st.composite
-def _reductions(draw: st.DrawFn) -> tuple[dict[str, int], int, int]:
+def reductions(draw: st.DrawFn) -> tuple[dict[str, int], int, int]:
     """The loops of a reduction, the elements of its input and the terms of one result."""
     shape = tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=5)))
     axes = tuple(axis for axis in range(len(shape)) if draw(st.booleans()))
@@ -132,7 +132,7 @@ def _reductions(draw: st.DrawFn) -> tuple[dict[str, int], int, int]:
 @generates(REDUCE_SUM)
 @st.composite
 def _reduce_sum(draw: st.DrawFn) -> Case:
-    loops, size, terms = draw(_reductions())
+    loops, size, terms = draw(reductions())
     offset = draw(offsets())
     out = draw(requant_params(128 * math.sqrt(terms)))
     params = ReduceSumParams(**loops, start=-offset * terms, out=out)
@@ -142,5 +142,5 @@ def _reduce_sum(draw: st.DrawFn) -> Case:
 @generates(REDUCE_MAX)
 @st.composite
 def _reduce_max(draw: st.DrawFn) -> Case:
-    loops, size, terms = draw(_reductions())
+    loops, size, terms = draw(reductions())
     return Case(REDUCE_MAX, ReduceMaxParams(**loops), {"input": draw(int8_arrays(size))}, {"output": size // terms})

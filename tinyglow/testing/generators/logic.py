@@ -1,10 +1,17 @@
-"""Kernels of truth values."""
+"""Kernels of truth values, and of changes of type."""
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
+from tinyglow.kernels.elementwise.cast import (
+    CAST_FLOAT_TO_INT32,
+    CAST_INT32_TO_FLOAT,
+    CAST_TRUTH_TO_FLOAT,
+    CastParams,
+)
 from tinyglow.kernels.elementwise.logic import (
     COMPARE,
     COMPARE_FLOAT,
@@ -81,3 +88,26 @@ def _select_float(draw: st.DrawFn) -> Case:
     x, y = draw(_pair(count))
     data = {"input": x, "other": y, "condition": draw(int8_arrays(count, 0)) & 1}
     return Case(SELECT_FLOAT, SelectFloatParams(count), data, {"output": count})
+
+
+@generates(CAST_FLOAT_TO_INT32)
+@st.composite
+def _cast_to_int32(draw: st.DrawFn) -> Case:
+    count = draw(counts())
+    data = draw(float32_arrays(count, draw(st.sampled_from((0.1, 1.0, 2.0**24, 2.0**31))), 0))
+    return Case(CAST_FLOAT_TO_INT32, CastParams(count), {"input": data}, {"output": count})
+
+
+@generates(CAST_INT32_TO_FLOAT)
+@st.composite
+def _cast_to_float(draw: st.DrawFn) -> Case:
+    count, seed = draw(counts()), draw(st.integers(0, 2**32 - 1))
+    data = np.random.default_rng(seed).integers(-(2**31), 2**31, count).astype(np.int32) >> draw(st.integers(0, 20))
+    return Case(CAST_INT32_TO_FLOAT, CastParams(count), {"input": data}, {"output": count})
+
+
+@generates(CAST_TRUTH_TO_FLOAT)
+@st.composite
+def _cast_truth(draw: st.DrawFn) -> Case:
+    count = draw(counts())
+    return Case(CAST_TRUTH_TO_FLOAT, CastParams(count), {"input": draw(int8_arrays(count, 0)) & 1}, {"output": count})

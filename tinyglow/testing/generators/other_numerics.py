@@ -5,23 +5,23 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from hypothesis import strategies as st
 
-from tinyglow.kernels.convolution.conv2d_scaled import CONV2D_SCALED, FLOAT_SCALE, ONCE, TWICE, ScaledConvParams
 from tinyglow.kernels.elementwise.arithmetic_tflite import (
     ADD_TFLITE,
     MUL_TFLITE,
+    PRELU_TFLITE,
+    PReluTfliteParams,
     ProductTfliteParams,
     SumTfliteParams,
 )
 from tinyglow.kernels.elementwise.quantize_steps import AWAY, QUANTIZE_STEPS, TO_EVEN, QuantizeStepsParams
 from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AvgPoolTfliteParams
+from tinyglow.kernels.reduce.reduce_mean_tflite import REDUCE_MEAN_TFLITE, ReduceMeanTfliteParams, mean_multiplier
 from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTfliteParams, distance_table
 from tinyglow.numerics.tflite import Multiplier, multiplier_of
 from tinyglow.testing.case import Case
-from tinyglow.testing.generators.arithmetic import two_operands
-from tinyglow.testing.layer_values import fitting_biases, geometries, input_images
+from tinyglow.testing.generators.arithmetic import reductions, two_operands
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import counts, float32_arrays, int8_arrays, offsets, scales, weighted, windows
 
@@ -41,29 +41,6 @@ def _bounds(draw: st.DrawFn) -> dict[str, int]:
         return {"act_min": -128, "act_max": 127}
     low, high = sorted((draw(offsets()), draw(offsets())))
     return {"act_min": low, "act_max": high}
-
-
-@generates(CONV2D_SCALED)
-@st.composite
-def _conv2d_scaled(draw: st.DrawFn) -> Case:
-    out_offset, filter_offset = draw(offsets()), draw(offsets())
-    fields, terms = draw(geometries(out_offset))
-    for name in ("leaky", "negative"):
-        fields.pop(name)
-    units = fields["out_c"]
-    data, outputs = draw(input_images(fields))
-    filters = draw(int8_arrays(units * terms, filter_offset))
-    weights = filters.reshape(units, terms)
-    bias, spread = draw(fitting_biases(data, fields["in_offset"], weights, [filter_offset] * units))
-    rounding = draw(st.sampled_from((FLOAT_SCALE, ONCE, TWICE)))
-    few = [draw(_multipliers(magnitude)) for magnitude in spread[:5]]
-    words = np.array([(few[i % len(few)].multiplier, few[i % len(few)].shift) for i in range(units)], np.int32)
-    if rounding == FLOAT_SCALE:
-        real = words[:, 0] * 2.0 ** (words[:, 1] - 31.0)
-        words[:, 0], words[:, 1] = real.astype(np.float32).view(np.int32), 0
-    params = ScaledConvParams(**fields, out_offset=out_offset, filter_offset=filter_offset, rounding=rounding)
-    inputs = {"input": data, "filter": filters, "bias": bias, "channels": words.ravel()}
-    return Case(CONV2D_SCALED, params, inputs, outputs)
 
 
 @st.composite
@@ -93,6 +70,27 @@ def _add(draw: st.DrawFn) -> Case:
     fields |= {"other_multiplier": other.multiplier, "other_shift": other.shift}
     params = SumTfliteParams(**fields, **draw(_product_fields(255.0 * 2**19)))
     return Case(ADD_TFLITE, params, inputs, outputs)
+
+
+@generates(PRELU_TFLITE)
+@st.composite
+def _prelu(draw: st.DrawFn) -> Case:
+    fields, inputs, outputs = draw(two_operands())
+    above, below = draw(_multipliers(128.0)), draw(_multipliers(128.0 * 64))
+    fields |= {"out_offset": draw(offsets()), "multiplier": above.multiplier, "shift": above.shift}
+    fields |= {"below_multiplier": below.multiplier, "below_shift": below.shift}
+    return Case(PRELU_TFLITE, PReluTfliteParams(**fields), inputs, outputs)
+
+
+@generates(REDUCE_MEAN_TFLITE)
+@st.composite
+def _reduce_mean(draw: st.DrawFn) -> Case:
+    loops, size, terms = draw(reductions())
+    offset = draw(offsets())
+    by = mean_multiplier(draw(scales(-4, 3)), terms)
+    fields = {"multiplier": by.multiplier, "shift": by.shift, "out_offset": draw(offsets())}
+    params = ReduceMeanTfliteParams(**loops, start=-offset * terms, **fields)
+    return Case(REDUCE_MEAN_TFLITE, params, {"input": draw(int8_arrays(size, offset))}, {"output": size // terms})
 
 
 @generates(AVG_POOL_TFLITE)

@@ -1,0 +1,158 @@
+"""Layers with a numerics other than Glow's: kernels whose loop takes that numerics' epilogue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.kernels.accumulator import check_accumulator
+from tinyglow.kernels.activation import NO_ACTIVATION, Activation
+from tinyglow.kernels.convolution.conv2d import portable_variant as convolution_portable_variant
+from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.kernels.convolution.variants import VARIANTS as CONVOLUTION_VARIANTS
+from tinyglow.kernels.fully_connected.fully_connected import portable_variant as dense_portable_variant
+from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
+from tinyglow.kernels.fully_connected.variants import VARIANTS as DENSE_VARIANTS
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.onnx import ONNX as EPILOGUE_OF_ONNX
+from tinyglow.numerics.epilogues.tflite import TFLITE as ONCE
+from tinyglow.numerics.epilogues.tflm import TFLM as TWICE
+from tinyglow.numerics.glow import Requant
+from tinyglow.numerics.names import ONNX
+from tinyglow.operators.numerics import HINT, int8_ends
+from tinyglow.operators.tables import bound_of
+
+
+def lower_convolution(node: Node, lowering: Lowering, sizes: dict[str, Any], activation: Activation) -> None:
+    """Emit the call for a convolution, rounded twice in LiteRT.
+
+    Args:
+        node: The node.
+        lowering: Takes the call.
+        sizes: Fields of ConvSizes.
+        activation: NONE, RELU or CLIP.
+    """
+    epilogue = EPILOGUE_OF_ONNX if lowering.numerics == ONNX else TWICE
+    filters = lowering.data_of(node.inputs[1])
+    _choose_convolution(node, lowering, filters, sizes, epilogue, activation)
+
+
+def lower_fully_connected(node: Node, lowering: Lowering) -> None:
+    """Emit the call for a fully connected layer, rounded once in LiteRT.
+
+    With a scale for each unit it is a 1x1 convolution over the rows.
+    """
+    weights = lowering.type_of(node.inputs[1])
+    matrix = np.ascontiguousarray(lowering.data_of(node.inputs[1]).T)
+    rows, depth = lowering.type_of(node.inputs[0]).shape
+    epilogue = EPILOGUE_OF_ONNX if lowering.numerics == ONNX else ONCE
+    if weights.channel_quant is not None:
+        names = ("in_h", "in_w", "out_h", "out_w", "kernel_h", "kernel_w", "stride_h", "stride_w")
+        sizes = dict.fromkeys((*names, "dilation_h", "dilation_w", "group"), 1)
+        sizes |= {"in_c": depth, "out_c": len(matrix), "pad_top": 0, "pad_left": 0, "images": rows}
+        _choose_convolution(node, lowering, matrix[:, np.newaxis, np.newaxis], sizes, epilogue, NO_ACTIVATION)
+        return
+    image, result = int8_ends(node, lowering)
+    assert weights.quant is not None
+    bias = lowering.data_of(node.inputs[2])
+    check_accumulator(matrix, weights.quant, image, bias)
+    folded = bias - image.offset * (matrix.astype(np.int64) - weights.quant.offset).sum(axis=1)
+    check_accumulator(matrix, weights.quant, QuantParams(image.scale, 0), folded)
+    # LiteRT multiplies the scales of one tensor each as floats (kernel_util.cc).
+    product = float(np.float32(image.scale) * np.float32(weights.quant.scale))
+    out = _constants(epilogue, product, result)
+    params = FullyConnectedParams(rows, depth, len(matrix), weights.quant.offset, -128, 127, out)
+    layer = DenseLayer(node, matrix, folded.astype(np.int32), params, image.offset, epilogue)
+    spans = np.abs(matrix.astype(np.int64) - weights.quant.offset).sum(axis=1) * 255 + np.abs(bias.astype(np.int64))
+    _require_room(epilogue, [(-int(span), int(span)) for span in spans], [out] * len(matrix))
+    others = (family(layer, lowering) for family in DENSE_VARIANTS)
+    variants = [variant for variant in others if variant is not None]
+    lowering.choose([dense_portable_variant(layer, lowering), *variants])
+
+
+def _choose_convolution(
+    node: Node, lowering: Lowering, filters: Array, sizes: dict[str, Any], epilogue: Epilogue, activation: Activation
+) -> None:
+    """The fastest kernel for a convolution whose loop takes the epilogue."""
+    image, result = int8_ends(node, lowering)
+    params = _filter_params(lowering.type_of(node.inputs[1]), len(filters))
+    bias = lowering.data_of(node.inputs[2])
+    for rows, own, term in zip(filters, params, bias, strict=True):
+        check_accumulator(rows.reshape(1, -1), own, image, np.array([term]))
+    low, high = _bounds(activation, result, lowering.numerics)
+    layer = ConvLayer(
+        node=node,
+        sizes=sizes,
+        filters=filters,
+        filter_offsets=np.array([own.offset for own in params], np.int32),
+        bias=bias,
+        requants=[_constants(epilogue, image.scale * own.scale, result) for own in params],
+        in_offset=image.offset,
+        out=result,
+        activation={"act_min": low, "act_max": high, "leaky": 0, "negative": Requant(0, 0, 1, result.offset)},
+        per_channel=True,
+        epilogue=epilogue,
+    )
+    layer = _with_constant_channels(layer)
+    least, most = layer.sum_bounds()
+    _require_room(epilogue, list(zip(least.tolist(), most.tolist(), strict=True)), layer.requants)
+    others = (family(layer, lowering) for family in CONVOLUTION_VARIANTS)
+    variants = [variant for variant in others if variant is not None]
+    lowering.choose([convolution_portable_variant(layer, lowering), *variants])
+
+
+def _with_constant_channels(layer: ConvLayer) -> ConvLayer:
+    """Channels without weights have a constant result, which a small sum and a scale of 1 give too.
+
+    Converters give them weights' scales near 0, and so biases that leave no room for the multiplier.
+    """
+    least, most = layer.sum_bounds()
+    bias, requants = layer.bias.copy(), list(layer.requants)
+    for channel in np.flatnonzero(least == most).tolist():
+        own = requants[channel]
+        if not layer.epilogue.holds(int(least[channel]), own):
+            result = layer.epilogue.requantize(bias[channel : channel + 1], own) - own.offset
+            bias[channel] = np.clip(result, -256, 256)[0]
+            requants[channel] = layer.epilogue.constants(1.0, own.offset)
+    return replace(layer, bias=bias, requants=requants)
+
+
+def _filter_params(type_: TensorType, units: int) -> list[QuantParams]:
+    """The parameters of each unit's weights."""
+    if type_.channel_quant is not None:
+        return type_.channel_quant.channels()
+    assert type_.quant is not None
+    return [type_.quant] * units
+
+
+def _constants(epilogue: Epilogue, product: float, result: QuantParams) -> Requant:
+    """The constants for a product of the input's and the weights' scale: a double, but a float in onnxruntime."""
+    if epilogue is EPILOGUE_OF_ONNX:
+        product = float(np.float32(np.float32(product) / np.float32(result.scale)))
+        return epilogue.constants(product, result.offset)
+    return epilogue.constants(product / result.scale, result.offset)
+
+
+def _require_room(epilogue: Epilogue, bounds: list[tuple[int, int]], constants: Sequence[Requant]) -> None:
+    """Raises UnsupportedError unless the epilogue is defined for all sums."""
+    if not epilogue.holds_for(bounds, constants):
+        largest = max(abs(end) for pair in bounds for end in pair)
+        raise UnsupportedError(f"a sum of up to {largest}", "sums that leave room for the multiplier", HINT)
+
+
+def _bounds(activation: Activation, result: QuantParams, numerics: str) -> tuple[int, int]:
+    """The bounds of a layer's activation, in steps of the result."""
+    if activation.kind == "NONE":
+        return -128, 127
+    if activation.kind == "RELU":
+        return result.offset, 127
+    if activation.kind != "CLIP":
+        raise UnsupportedError(f"the activation {activation} in a layer", "RELU or CLIP", HINT)
+    low, high = (bound_of(real, result, numerics) for real in activation.args)
+    return low, high

@@ -1,0 +1,171 @@
+"""How operators become kernel calls with LiteRT's numerics, where that is more than a table or a layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.ir.types import QuantParams
+from tinyglow.kernels.elementwise.arithmetic_tflite import (
+    ADD_TFLITE,
+    LEFT_SHIFT,
+    MUL_TFLITE,
+    PRELU_TFLITE,
+    PReluTfliteParams,
+    ProductTfliteParams,
+    SumTfliteParams,
+)
+from tinyglow.kernels.elementwise.broadcast import lower_operands
+from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
+from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AvgPoolTfliteParams
+from tinyglow.kernels.pooling.geometry import geometry
+from tinyglow.kernels.reduce.loops import reduce_loops
+from tinyglow.kernels.reduce.reduce_mean_tflite import REDUCE_MEAN_TFLITE, ReduceMeanTfliteParams, mean_multiplier
+from tinyglow.kernels.resize.resize_bilinear import FRACTION_BITS, RESIZE_BILINEAR, ResizeBilinearParams, pack_taps
+from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTfliteParams, distance_table
+from tinyglow.kernels.window import Window
+from tinyglow.numerics import tflite_tables
+from tinyglow.numerics.tflite import Multiplier, multiplier_of
+from tinyglow.operators.numerics import HINT, int8_ends
+
+
+def lower_sum(node: Node, lowering: Lowering, sign: int = 1) -> None:
+    """Add, and with ``sign`` -1 Sub (add.cc, sub.cc): the operands' scales over twice the larger one."""
+    operands = lower_operands(node, lowering)
+    x, y, result = operands.params
+    twice = 2 * max(x.scale, y.scale)
+    own, other = multiplier_of(x.scale / twice), multiplier_of(y.scale / twice)
+    out = multiplier_of(twice / ((1 << LEFT_SHIFT) * result.scale))
+    signs = (1, sign)
+    signs = signs[::-1] if operands.is_reversed else signs
+    params = SumTfliteParams(
+        **operands.loops,
+        **_product_fields(x, y, result, out),
+        input_shift=own.shift,
+        other_shift=other.shift,
+        input_sign=signs[0],
+        other_sign=signs[1],
+        input_multiplier=own.multiplier,
+        other_multiplier=other.multiplier,
+    )
+    operands.call(ADD_TFLITE, params, lowering)
+
+
+def _product_fields(x: QuantParams, y: QuantParams, result: QuantParams, out: Multiplier) -> dict[str, int]:
+    return {
+        "input_offset": x.offset,
+        "other_offset": y.offset,
+        "out_offset": result.offset,
+        "act_min": -128,
+        "act_max": 127,
+        "shift": out.shift,
+        "multiplier": out.multiplier,
+    }
+
+
+def lower_product(node: Node, lowering: Lowering) -> None:
+    """Mul (mul.cc): the scales are multiplied and divided as floats."""
+    operands = lower_operands(node, lowering)
+    x, y, result = operands.params
+    out = multiplier_of(float(np.float32(x.scale) * np.float32(y.scale) / np.float32(result.scale)))
+    params = ProductTfliteParams(**operands.loops, **_product_fields(x, y, result, out))
+    operands.call(MUL_TFLITE, params, lowering)
+
+
+def lower_prelu(node: Node, lowering: Lowering) -> None:
+    """PRelu (prelu.cc): the slopes' scale is part of the multiplier below 0."""
+    operands = lower_operands(node, lowering)
+    x, slopes, result = operands.params
+    if operands.is_reversed:
+        raise UnsupportedError("slopes of a larger shape than the input", "slopes that broadcast", HINT)
+    above = multiplier_of(x.scale / result.scale)
+    below = multiplier_of(x.scale * slopes.scale / result.scale)
+    params = PReluTfliteParams(
+        **operands.loops,
+        input_offset=x.offset,
+        other_offset=slopes.offset,
+        out_offset=result.offset,
+        shift=above.shift,
+        below_shift=below.shift,
+        multiplier=above.multiplier,
+        below_multiplier=below.multiplier,
+    )
+    operands.call(PRELU_TFLITE, params, lowering)
+
+
+def lower_mean(node: Node, lowering: Lowering, axes: tuple[int, ...] = (1, 2)) -> None:
+    """Means over dimensions (reduce.cc)."""
+    source, result = int8_ends(node, lowering)
+    shape = lowering.type_of(node.inputs[0]).shape
+    terms = math.prod(shape[axis] for axis in axes)
+    if 256 * terms >= 2**31:
+        raise UnsupportedError(f"means of {terms} elements", "sums that fit 32 bits")
+    by = mean_multiplier(source.scale / result.scale, terms)
+    params = ReduceMeanTfliteParams(
+        **reduce_loops(shape, axes),
+        start=-source.offset * terms,
+        multiplier=by.multiplier,
+        shift=by.shift,
+        out_offset=result.offset,
+    )
+    lowering.call(REDUCE_MEAN_TFLITE, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+
+
+def lower_bilinear(node: Node, lowering: Lowering, coordinates: str, sizes: Sequence[int]) -> None:
+    """RESIZE_BILINEAR (resize_bilinear.h): coordinates of 10 fractional bits, one rounding, ties away from zero."""
+    source, result = int8_ends(node, lowering)
+    if source != result or not coordinates.startswith("tflite"):
+        raise UnsupportedError("a resize with another scale, or as ONNX has it", "what LiteRT has", HINT)
+    n, height, width, channels = lowering.type_of(node.inputs[0]).shape
+    output = lowering.buffer(node.outputs[0])
+    tables = [
+        lowering.constant(f"{output}_{name}", bilinear_taps(coordinates, size, length))
+        for name, size, length in (("rows", height, sizes[1]), ("columns", width, sizes[2]))
+    ]
+    half = 1 << (2 * FRACTION_BITS - 1)
+    params = ResizeBilinearParams(height, width, channels, sizes[1], sizes[2], n, half - 1, half)
+    lowering.call(RESIZE_BILINEAR, [lowering.buffer(node.inputs[0]), *tables, output], params)
+
+
+def bilinear_taps(coordinates: str, size: int, length: int) -> Array:
+    """The table of taps along a dimension (resize_bilinear.h, ComputeInterpolationValuesInteger)."""
+    step = ((1 << 10) * size + length // 2) // length
+    if coordinates == "tflite_align_corners" and length > 1:
+        step = ((1 << 10) * (size - 1) + (length - 1) // 2) // (length - 1)
+    places = np.arange(length, dtype=np.int64) * step
+    if coordinates == "tflite_half_pixel":
+        places += step // 2 - (1 << 9)
+    first = np.minimum(np.maximum(places >> 10, 0), size - 1)
+    second = np.minimum(np.maximum((places + 1023) >> 10, first), size - 1)
+    weights = np.where(first == second, 0, places - (first << 10))
+    return pack_taps(first, second, weights << (FRACTION_BITS - 10))
+
+
+def lower_avg_pool(node: Node, lowering: Lowering, window: Window, count_include_pads: bool) -> None:
+    """AVERAGE_POOL_2D (pooling.h), whose result has its input's parameters; another scale is a table after it."""
+    source, result = int8_ends(node, lowering)
+    if count_include_pads and any(window.pads):
+        raise UnsupportedError("an average pool that counts its padding", "one that does not", HINT)
+    image, type_ = (lowering.type_of(name) for name in (node.inputs[0], node.outputs[0]))
+    output = lowering.buffer(node.outputs[0])
+    mean = output if source == result else lowering.temporary(replace(type_, quant=source))
+    params = AvgPoolTfliteParams(**geometry(window, image.shape, type_.shape), act_min=-128, act_max=127)
+    lowering.call(AVG_POOL_TFLITE, [lowering.buffer(node.inputs[0]), mean], params)
+    if mean != output:
+        entries = tflite_tables.rescale((source.scale, source.offset), (result.scale, result.offset))
+        table = lowering.constant(f"{node.outputs[0]}_table", entries)
+        lowering.call(LOOKUP, [mean, table, output], LookupParams(type_.elements))
+
+
+def lower_softmax(node: Node, lowering: Lowering) -> None:
+    """SOFTMAX, by LiteRT's table of floats."""
+    source, result = int8_ends(node, lowering)
+    rows, columns = lowering.type_of(node.inputs[0]).shape
+    table = lowering.constant(f"{node.name}_exponentials", distance_table(source.scale))
+    operands = [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])]
+    lowering.call(SOFTMAX_TFLITE, operands, SoftMaxTfliteParams(rows, columns, result.scale, result.offset))

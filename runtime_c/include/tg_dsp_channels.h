@@ -172,7 +172,7 @@ static TG_APART void channels(tile *t, const int8_t *filter) {
 
 #else
 
-static int8_t finish(const tile *t, int32_t sum, const uint32_t *words) {
+static int8_t finish(const tile *t, int32_t sum, const tg_u32 *words) {
   return (int8_t)tg_saturate_s8(TG_EPILOGUE_HIGH(sum, words, t->offset));
 }
 
@@ -185,9 +185,9 @@ static void channels(tile *t, const int8_t *filter) {
     for (int32_t channel = tg_min(t->channels, 2) - 1; channel >= 0; channel--) {
       const tg_i32 *of = sums + 4 * channel;
 #if TG_DSP_SCALES
-      const uint32_t *words = (const uint32_t *)t->bias + 2 + channel * TG_EPILOGUE_WORDS;
+      const tg_u32 *words = (const tg_u32 *)t->bias + 2 + channel * TG_EPILOGUE_WORDS;
 #else
-      const uint32_t *words = t->scales + channel;
+      const tg_u32 *words = t->scales + channel;
 #endif
       if (t->pool) {
         t->output[channel] = finish(t, tg_max(tg_max(of[0], of[1]), tg_max(of[2], of[3])), words);

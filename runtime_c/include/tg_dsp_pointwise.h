@@ -226,7 +226,7 @@ static void pixels(const work *w, const int8_t *input, const tg_i32 *filter, int
     const tg_u32 *weights = (const tg_u32 *)filter;
     for (int32_t channel = 0; channel < w->out_c; channel++) {
 #if TG_POINTWISE_SCALES
-      const uint32_t *words = weights;
+      const tg_u32 *words = weights;
       weights += TG_EPILOGUE_WORDS;
 #endif
       uint32_t sum = tg_dot2(tg_odd(first), weights[2], tg_dot2(tg_even(first), weights[1], weights[0]));

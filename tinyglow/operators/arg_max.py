@@ -17,7 +17,8 @@ from tinyglow.operators.axes import normalize_axis
 from tinyglow.operators.numerics import lower_exactly
 from tinyglow.operators.tflite_node import add_and_bind, constant_integers
 
-_INT32 = 2  # TFLite's TensorType
+# Of TFLite's TensorType: float32, which nobody can mean, is what a file holds that names no type.
+_INDEX_TYPES = {0: "int64", 2: "int32", 4: "int64"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,10 @@ class ArgMax(Op):
         if len(axes) != 1:
             raise UnsupportedError(f"axes {axes}", "one axis")
         kind = ArgMin if node.op_type == "ARG_MIN" else ArgMax
-        dtype = "int32" if importer.like_glow or node.integer("output_type", 0) == _INT32 else "int64"
+        code = node.integer("output_type", 0)
+        if code not in _INDEX_TYPES:
+            raise UnsupportedError(f"indices of tensor type {code}", "2 (int32) or 4 (int64)")
+        dtype = "int32" if importer.like_glow else _INDEX_TYPES[code]
         op = kind(normalize_axis(axes[0], len(value.type.shape)), keep_dims=False, dtype=dtype)
         add_and_bind(node, importer, op, [value])
 

@@ -90,7 +90,8 @@ def same(one: list[cases.Array] | str, other: list[cases.Array] | str) -> bool:
     """Whether two answers are the same outputs."""
     if isinstance(one, str) or isinstance(other, str):
         return False
-    return all(a.shape == b.shape and np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    pairs = zip(one, other, strict=True)
+    return all(a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b) for a, b in pairs)
 
 
 @pytest.mark.parametrize(("op_type", "attribute"), DECLARED)

@@ -22,9 +22,11 @@ class GatherAtParams(Params):
 
 def gather_at_s8(p: GatherAtParams, x: Array, indices: Array, out: Array) -> None:
     """Definition of tg_gather_at_s8: out[b, i] = x[b, indices[i]]; an index beyond an end is that of the end."""
-    runs = x.reshape(len(x), p.blocks, p.length, p.run)
-    for sample, places in enumerate(np.clip(indices, 0, p.length - 1)):
-        out[sample] = runs[sample][:, places].ravel()
+    # A constant has one row for all samples.
+    runs = np.broadcast_to(x.reshape(-1, p.blocks, p.length, p.run), (len(out), p.blocks, p.length, p.run))
+    places = np.broadcast_to(np.clip(indices, 0, p.length - 1), (len(out), p.count))
+    for sample, row in enumerate(out):
+        row[...] = runs[sample][:, places[sample]].ravel()
 
 
 GATHER_AT = Kernel(

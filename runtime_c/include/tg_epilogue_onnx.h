@@ -23,4 +23,6 @@ static inline int32_t tg_epilogue(int32_t x, const tg_requant *r) {
   return whole + up - down + r->offset;
 }
 
+#include "tg_epilogue_words.h"
+
 #endif

@@ -170,7 +170,8 @@ def _assembly(name: str, folder: Path, header: str) -> str:
         pytest.skip("-mfma is a flag of another processor's")
     (folder / "tg_float.h").write_text(header, encoding="utf-8")
     (folder / "probe.c").write_text(_SOURCE, encoding="utf-8")
-    command = [program, *flags, "-std=gnu99", "-O3", "-S", "probe.c", "-o", "probe.s"]
+    include = f"-I{resources.RUNTIME / 'include'}"  # for what the header includes; the one beside the probe comes first
+    command = [program, *flags, include, "-std=gnu99", "-O3", "-S", "probe.c", "-o", "probe.s"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return (folder / "probe.s").read_text(encoding="utf-8")
 

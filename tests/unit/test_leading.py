@@ -135,13 +135,26 @@ def test_a_scaled_vector_goes_into_the_dense_layer(tmp_path: Path) -> None:
     np.testing.assert_allclose(actual, expected, atol=1e-4)
 
 
-def test_what_the_user_or_glow_wants_is_left_alone(tmp_path: Path) -> None:
-    """A node that is to stay float is not folded; Glow's graph has the chain as it is."""
+def _scaled_net() -> tuple[Net, dict[str, Array]]:
     build = NetBuilder(5)
     y = build.node("Mul", "x", build.constant(np.float32(1 / 255)), name="scaling")
     net = build.build({"x": (1, 4)}, [_dense(build, y)])
-    graph, profile = _graph_and_profile(net, {"x": 255 * np.abs(net.samples(16)["x"])}, tmp_path)
-    for scheme in (Scheme(float_nodes=frozenset(["scaling"])), Scheme(like_glow=True)):
-        settled, _, kept = settle(graph, profile, scheme)
-        assert settled is graph or [n.op for n in settled.nodes] == [n.op for n in graph.nodes]
-        assert not kept
+    return net, {"x": 255 * np.abs(net.samples(16)["x"])}
+
+
+def test_what_the_user_wants_is_left_alone(tmp_path: Path) -> None:
+    """A node that is to stay float is not folded; it is without that wish."""
+    graph, profile = _graph_and_profile(*_scaled_net(), tmp_path)
+    settled, _, kept = settle(graph, profile, Scheme(float_nodes=frozenset(["scaling"])))
+    assert [n.op for n in settled.nodes] == [n.op for n in graph.nodes]
+    assert not kept
+    assert "Mul" not in {n.op.kind for n in settle(graph, profile, Scheme())[0].nodes}
+
+
+def test_glow_has_the_chain_as_it_is(tmp_path: Path) -> None:
+    """Its graph scales the quantized input."""
+    net, samples = _scaled_net()
+    graph = tinyglow.load(net.save(tmp_path), like_glow=True)
+    quantized = tinyglow.quantize(graph, tinyglow.profile(graph, samples), Scheme(like_glow=True))
+    (scaling,) = (node for node in quantized.nodes if node.op.kind == "Mul")
+    assert quantized.type_of(scaling.outputs[0]).dtype == "int8"

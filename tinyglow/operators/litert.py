@@ -11,17 +11,11 @@ import numpy as np
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import QuantParams
-from tinyglow.kernels.elementwise.arithmetic_tflite import (
-    ADD_TFLITE,
-    LEFT_SHIFT,
-    MUL_TFLITE,
-    PRELU_TFLITE,
-    PReluTfliteParams,
-    ProductTfliteParams,
-    SumTfliteParams,
-)
+from tinyglow.kernels.elementwise.add_tflite import ADD_TFLITE, LEFT_SHIFT, SumTfliteParams
 from tinyglow.kernels.elementwise.broadcast import lower_operands
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
+from tinyglow.kernels.elementwise.mul_tflite import MUL_TFLITE, ProductTfliteParams
+from tinyglow.kernels.elementwise.prelu_tflite import PRELU_TFLITE, PReluTfliteParams
 from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AvgPoolTfliteParams
 from tinyglow.kernels.pooling.geometry import geometry
 from tinyglow.kernels.reduce.loops import reduce_loops

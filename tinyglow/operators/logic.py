@@ -12,20 +12,9 @@ from tinyglow.ir.forms import TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape, TensorType
-from tinyglow.kernels.elementwise.logic import (
-    COMPARE,
-    COMPARE_FLOAT,
-    LOGIC,
-    LOGIC_KERNEL,
-    RELATIONS,
-    SELECT,
-    SELECT_FLOAT,
-    CompareFloatParams,
-    CompareParams,
-    LogicParams,
-    SelectFloatParams,
-    SelectParams,
-)
+from tinyglow.kernels.elementwise.compare import COMPARE, COMPARE_FLOAT, RELATIONS, CompareFloatParams, CompareParams
+from tinyglow.kernels.elementwise.logic import LOGIC, LOGIC_KERNEL, LogicParams
+from tinyglow.kernels.elementwise.select import SELECT, SELECT_FLOAT, SelectFloatParams, SelectParams
 from tinyglow.kernels.int8 import scale_requant
 from tinyglow.numerics import glow
 from tinyglow.operators.broadcast import broadcast_shape

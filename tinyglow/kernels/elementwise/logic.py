@@ -1,4 +1,4 @@
-"""Kernels of truth values: comparisons that make them, operations on them, and the choice that they make.
+"""The kernel of operations on truth values.
 
 A truth value is a byte, 0 or 1.
 """
@@ -11,73 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import I8, U8, U32, In, Kernel, Out, Params
-from tinyglow.numerics import glow
+from tinyglow.ir.kernel import U8, U32, In, Kernel, Out, Params
 
 # In C, the number of each is its place here.
-RELATIONS: dict[str, Callable[[Array, Array], Array]] = {
-    "EQ": np.equal,
-    "NEQ": np.not_equal,
-    "LT": np.less,
-    "LTE": np.less_equal,
-}
 LOGIC: dict[str, Callable[[Array, Array], Array]] = {
     "And": np.logical_and,
     "Or": np.logical_or,
     "Not": lambda x, _: np.logical_not(x),
 }
-
-
-@dataclass(frozen=True)
-class CompareFloatParams(Params):
-    """``count`` elements; relation: the place in ``RELATIONS``."""
-
-    count: U32
-    relation: U8
-
-
-def compare_f32(p: CompareFloatParams, x: Array, other: Array, out: Array) -> None:
-    """Definition of tg_compare_f32: whether input is in a relation to other; NaN only in that of being unequal."""
-    with np.errstate(invalid="ignore"):
-        out[...] = list(RELATIONS.values())[p.relation](x, other)
-
-
-COMPARE_FLOAT = Kernel(
-    symbol="tg_compare_f32",
-    c_file="elementwise/tg_compare_f32.c",
-    params=CompareFloatParams,
-    operands=(In("input", "float32"), In("other", "float32"), Out("output", "int8")),
-    reference=compare_f32,
-    summary="whether elements are equal, unequal, less, or not greater than others, in float",
-)
-
-
-@dataclass(frozen=True)
-class CompareParams(Params):
-    """``count`` elements; relation: the place in ``RELATIONS``; to_other: from input's scale to other's."""
-
-    count: U32
-    relation: U8
-    input_offset: I8
-    other_offset: I8
-    to_other: glow.Requant
-
-
-def compare_s8(p: CompareParams, x: Array, other: Array, out: Array) -> None:
-    """Definition of tg_compare_s8 (``libjit_element_cmp_lt_kernel_i8``): input at other's scale, in relation to it."""
-    left = glow.requantize(x.astype(np.int32) - np.int32(p.input_offset), p.to_other)
-    right = other.astype(np.int32) - np.int32(p.other_offset)
-    out[...] = list(RELATIONS.values())[p.relation](left, right)
-
-
-COMPARE = Kernel(
-    symbol="tg_compare_s8",
-    c_file="elementwise/tg_compare_s8.c",
-    params=CompareParams,
-    operands=(In("input", "int8"), In("other", "int8"), Out("output", "int8", may_alias="input")),
-    reference=compare_s8,
-    summary="whether elements are equal, unequal, less, or not greater than others",
-)
 
 
 @dataclass(frozen=True)
@@ -100,59 +41,4 @@ LOGIC_KERNEL = Kernel(
     operands=(In("input", "int8"), In("other", "int8"), Out("output", "int8", may_alias="input")),
     reference=logic_s8,
     summary="and, or, not of truth values",
-)
-
-
-@dataclass(frozen=True)
-class SelectParams(Params):
-    """``count`` elements; each of both is requantized by constants of its own."""
-
-    count: U32
-    input_offset: I8
-    other_offset: I8
-    input_scale: glow.Requant
-    other_scale: glow.Requant
-
-
-def select_s8(p: SelectParams, x: Array, other: Array, condition: Array, out: Array) -> None:
-    """Definition of tg_select_s8 (``libjit_elementselect_kernel_i8``): input where condition is not 0, else other."""
-    left = glow.requantize(x.astype(np.int32) - np.int32(p.input_offset), p.input_scale)
-    right = glow.requantize(other.astype(np.int32) - np.int32(p.other_offset), p.other_scale)
-    out[...] = glow.saturate_int8(np.where(condition != 0, left, right))
-
-
-SELECT = Kernel(
-    symbol="tg_select_s8",
-    c_file="elementwise/tg_select_s8.c",
-    params=SelectParams,
-    operands=(In("input", "int8"), In("other", "int8"), In("condition", "int8"), Out("output", "int8", "input")),
-    reference=select_s8,
-    summary="elements of one or another tensor",
-)
-
-
-@dataclass(frozen=True)
-class SelectFloatParams(Params):
-    """``count`` elements."""
-
-    count: U32
-
-
-def select_f32(p: SelectFloatParams, x: Array, other: Array, condition: Array, out: Array) -> None:
-    """Definition of tg_select_f32: input where condition is not 0, else other; their bits as they are."""
-    out[...] = np.where(condition != 0, x, other)
-
-
-SELECT_FLOAT = Kernel(
-    symbol="tg_select_f32",
-    c_file="elementwise/tg_select_f32.c",
-    params=SelectFloatParams,
-    operands=(
-        In("input", "float32"),
-        In("other", "float32"),
-        In("condition", "int8"),
-        Out("output", "float32", "input"),
-    ),
-    reference=select_f32,
-    summary="elements of one or another tensor, in float",
 )

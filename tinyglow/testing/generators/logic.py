@@ -12,20 +12,9 @@ from tinyglow.kernels.elementwise.cast import (
     CAST_TRUTH_TO_FLOAT,
     CastParams,
 )
-from tinyglow.kernels.elementwise.logic import (
-    COMPARE,
-    COMPARE_FLOAT,
-    LOGIC,
-    LOGIC_KERNEL,
-    RELATIONS,
-    SELECT,
-    SELECT_FLOAT,
-    CompareFloatParams,
-    CompareParams,
-    LogicParams,
-    SelectFloatParams,
-    SelectParams,
-)
+from tinyglow.kernels.elementwise.compare import COMPARE, COMPARE_FLOAT, RELATIONS, CompareFloatParams, CompareParams
+from tinyglow.kernels.elementwise.logic import LOGIC, LOGIC_KERNEL, LogicParams
+from tinyglow.kernels.elementwise.select import SELECT, SELECT_FLOAT, SelectFloatParams, SelectParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import any_requant, counts, float32_arrays, int8_arrays, offsets, requant_params, weighted

@@ -7,14 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tinyglow.kernels.elementwise.arithmetic_tflite import (
-    ADD_TFLITE,
-    MUL_TFLITE,
-    PRELU_TFLITE,
-    PReluTfliteParams,
-    ProductTfliteParams,
-    SumTfliteParams,
-)
+from tinyglow.kernels.elementwise.add_tflite import ADD_TFLITE, SumTfliteParams
+from tinyglow.kernels.elementwise.mul_tflite import MUL_TFLITE, ProductTfliteParams
+from tinyglow.kernels.elementwise.prelu_tflite import PRELU_TFLITE, PReluTfliteParams
 from tinyglow.kernels.elementwise.quantize_steps import AWAY, QUANTIZE_STEPS, TO_EVEN, QuantizeStepsParams
 from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AvgPoolTfliteParams
 from tinyglow.kernels.reduce.reduce_mean_tflite import REDUCE_MEAN_TFLITE, ReduceMeanTfliteParams, mean_multiplier

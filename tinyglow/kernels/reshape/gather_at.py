@@ -21,10 +21,13 @@ class GatherAtParams(Params):
 
 
 def gather_at_s8(p: GatherAtParams, x: Array, indices: Array, out: Array) -> None:
-    """Definition of tg_gather_at_s8: out[b, i] = x[b, indices[i]]; an index beyond an end is that of the end."""
-    runs = x.reshape(len(x), p.blocks, p.length, p.run)
-    for sample, places in enumerate(np.clip(indices, 0, p.length - 1)):
-        out[sample] = runs[sample][:, places].ravel()
+    """Definition of tg_gather_at_s8: out[b, i] = x[b, indices[i]]; an index beyond an end is that of the end.
+
+    Of ``x`` and ``indices``, either may have one row for all samples.
+    """
+    runs = x.reshape(-1, p.blocks, p.length, p.run)
+    places = np.clip(indices, 0, p.length - 1).reshape(-1, 1, p.count, 1)
+    out[...] = np.take_along_axis(runs, places, axis=2).reshape(-1, out.shape[1])
 
 
 GATHER_AT = Kernel(

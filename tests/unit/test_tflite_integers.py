@@ -46,6 +46,23 @@ def test_gather_takes_numbers_as_an_input(tmp_path: Path, axis: int, like_glow: 
     assert all(comparison.equal for comparison in tinyglow.verify(program, HOST, inputs))
 
 
+def test_rows_of_a_table(tmp_path: Path) -> None:
+    """A constant of which an input numbers the rows, as an embedding does: each sample has rows of its own."""
+    b = TFLiteBuilder()
+    table = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
+    places = b.tensor("places", (2,), "INT32")
+    result = b.node("GATHER", [b.constant("table", table), places], (2, 3), options="GatherOptions", Axis=0)
+    graph = tinyglow.load(_written(b, [places], [result], tmp_path))
+    inputs = {"places": np.array([[0, 1], [3, 2], [2, 2]], np.int32)}
+    program = tinyglow.lower(tinyglow.quantize(graph, tinyglow.profile(graph, inputs)))
+    (found,) = tinyglow.interpret(program, inputs).values()
+    (buffer,) = (program.buffers[name] for name in program.outputs)
+    assert buffer.type.quant is not None
+    real = (found.astype(np.float64) - buffer.type.quant.offset) * buffer.type.quant.scale
+    assert np.abs(real.reshape(3, 2, 3) - table[inputs["places"]]).max() <= 0.51 * buffer.type.quant.scale
+    assert all(comparison.equal for comparison in tinyglow.verify(program, HOST, inputs))
+
+
 def test_truth_values_are_inputs_and_outputs(tmp_path: Path) -> None:
     """A network of nothing but truth values needs no ranges; any integers but 0 are true."""
     b = TFLiteBuilder()

@@ -21,12 +21,13 @@ class GatherAtParams(Params):
 
 
 def gather_at_s8(p: GatherAtParams, x: Array, indices: Array, out: Array) -> None:
-    """Definition of tg_gather_at_s8: out[b, i] = x[b, indices[i]]; an index beyond an end is that of the end."""
-    # A constant has one row for all samples.
-    runs = np.broadcast_to(x.reshape(-1, p.blocks, p.length, p.run), (len(out), p.blocks, p.length, p.run))
-    places = np.broadcast_to(np.clip(indices, 0, p.length - 1), (len(out), p.count))
-    for sample, row in enumerate(out):
-        row[...] = runs[sample][:, places[sample]].ravel()
+    """Definition of tg_gather_at_s8: out[b, i] = x[b, indices[i]]; an index beyond an end is that of the end.
+
+    Of ``x`` and ``indices``, either may have one row for all samples.
+    """
+    runs = x.reshape(-1, p.blocks, p.length, p.run)
+    places = np.clip(indices, 0, p.length - 1).reshape(-1, 1, p.count, 1)
+    out[...] = np.take_along_axis(runs, places, axis=2).reshape(-1, out.shape[1])
 
 
 GATHER_AT = Kernel(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +85,44 @@ def test_what_glow_makes_of_a_mean_over_several_axes_is_not_known(tmp_path: Path
     y = build.node("ReduceMean", "x", axes=[1, 2], keepdims=1)
     with pytest.raises(UnknownInGlowError):
         _int8(build, y, tmp_path, like_glow=True)
+
+
+def test_bounds_that_do_not_meet_are_noted_where_a_relu_meets_them(tmp_path: Path) -> None:
+    """Glow moves the ReLU in front of the bounds, and makes all results the upper one."""
+    build = NetBuilder()
+    bounds = [build.constant(np.float32(end)) for end in (-2, -0.1)]
+    graph = _int8(build, build.node("Relu", build.node("Clip", "x", *bounds)), tmp_path, like_glow=True)
+    assert "bounds that do not meet" in graph.deviations["relu_1"]
+
+
+def _row_of(build: NetBuilder) -> str:
+    return build.node("Flatten", build.node("MaxPool", "x", kernel_shape=[3, 3], strides=[3, 3]))
+
+
+UNKNOWN = {
+    "a Sum of one number and two images": lambda build: build.node("Sum", "x", "x", build.weights(1)),
+    "a Sum of an image and a number for each channel": lambda build: build.node("Sum", "x", build.weights(3, 1, 1)),
+    "a Max of three": lambda build: build.node("Max", "x", build.node("Relu", "x"), build.weights(1)),
+    "a Min of one": lambda build: build.node("Min", "x"),
+    "a sum over the image": lambda build: build.node("ReduceSum", "x", build.constant([2, 3])),
+    "a product plus a row that is computed": lambda build: build.node(
+        "Add", build.node("MatMul", _row_of(build), build.weights(12, 12)), _row_of(build)
+    ),
+}
+
+
+@pytest.mark.parametrize("make", UNKNOWN.values(), ids=UNKNOWN)
+def test_what_glow_has_otherwise_or_not_at_all_is_refused(make: Callable[[NetBuilder], str], tmp_path: Path) -> None:
+    """With the node's name; the default graph takes it."""
+    build = NetBuilder()
+    result = make(build)
+    with pytest.raises(UnknownInGlowError, match=result.split("_out")[0]):
+        _int8(build, result, tmp_path, like_glow=True)
+    assert not _int8(build, result, tmp_path, like_glow=False).deviations
+
+
+def test_sums_of_equal_shapes_are_taken(tmp_path: Path) -> None:
+    """The rows of one tensor, summed, as in Glow."""
+    build = NetBuilder()
+    graph = _int8(build, build.node("Sum", "x", build.node("Relu", "x"), "x"), tmp_path, like_glow=True)
+    assert "ReduceSum" in [node.op.kind for node in graph.nodes]

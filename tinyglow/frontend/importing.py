@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyglow.errors import ModelError, Problem, reason
+from tinyglow.errors import ModelError, Problem, UnknownInGlowError, reason
 from tinyglow.frontend.cut import Step
 from tinyglow.frontend.refusal import refusal, where_to_end
 from tinyglow.ir.editor import GraphEditor
@@ -54,12 +54,15 @@ class ModelImport:
         self.values: dict[str, Value] = {}
         # What could not be imported: what follows from it is no problem of its own.
         self.unknown: set[str] = set()
+        self.not_in_glow = 0  # how many of the problems are Glow's own limits
 
     def refusal(self, steps: Sequence[Step], outputs: Sequence[str]) -> ModelError:
         """The error for the problems found. ``steps``: the model's nodes; ``outputs``: the names of its outputs."""
         made = {name for step in steps for name in step.outputs if name in self.values}
         computed = {name for name in made if self.values[name].data is None}
-        return refusal(self.problems, where_to_end(steps, outputs, self.unknown, computed))
+        error = refusal(self.problems, where_to_end(steps, outputs, self.unknown, computed))
+        of_glow_alone = self.not_in_glow == len(self.problems)
+        return UnknownInGlowError(error.summary, error.problems) if of_glow_alone else error
 
     def file_bytes_more(self, count: int) -> None:
         """The model has so many bytes more, in a file beside it."""

@@ -29,7 +29,7 @@ from tinyglow.frontend.request import AS_IN_FILE, Request
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.namer import RESERVED, Namer, legal_name
-from tinyglow.ir.op import Attribute, SourceNode, UnsupportedError
+from tinyglow.ir.op import Attribute, NotInGlowError, SourceNode, UnsupportedError
 from tinyglow.operators.rescale import Rescale
 from tinyglow.registry import ONNX_OPS
 
@@ -213,6 +213,7 @@ class _Import(ModelImport):
             self.check_room(where)
         except UnsupportedError as error:
             self.problems.append(Problem(where, error.found, error.expected, error.hint))
+            self.not_in_glow += isinstance(error, NotInGlowError)
             self.unknown.update(node.output)
         except IndexError:
             self.problems.append(Problem(where, f"has {len(node.input)} inputs, which are too few"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinyglow.errors import Problem, UnknownInGlowError
 from tinyglow.glow.sink import ARITHMETIC
 from tinyglow.glow.walk import nodes_as_made, source, swap_in, values
 from tinyglow.ir.editor import GraphEditor
@@ -177,6 +178,14 @@ def optimize_batch_norm(node: Node, edit: GraphEditor) -> bool:
     return swap_in(node, edit.value(layer.outputs[0]), edit)
 
 
+def _is_constant(value: str, edit: GraphEditor) -> bool:
+    """Whether a value depends on no input of the network."""
+    if edit.value(value).data is not None:
+        return True
+    node = edit.producer(value)
+    return node is not None and all(_is_constant(name, edit) for name in node.inputs)
+
+
 def fold_matmul_add(node: Node, edit: GraphEditor) -> bool:
     """FoldMatMulAddIntoFullyConnected: a product plus rows that are all equal."""
     if type(node.op) is not Add:
@@ -187,9 +196,13 @@ def fold_matmul_add(node: Node, edit: GraphEditor) -> bool:
     if product is None or not edit.has_one_use(product.outputs[0]) or len(bias.type.shape) != 2:
         return False
     rows, length = bias.type.shape
+    if rows > 1 and (bias.data is None or (bias.data != bias.data[0]).any()):
+        return False
+    if not all(_is_constant(name, edit) for name in (product.inputs[1], bias.name)):
+        found = "a product plus a row, of which Glow makes one layer, with weights or a bias that are computed"
+        problem = Problem(f"node {node.origin!r}", found, "constants", "use --graph=tiny")
+        raise UnknownInGlowError("Glow's graph of this network cannot be compiled", [problem])
     if rows > 1:
-        if bias.data is None or (bias.data != bias.data[0]).any():
-            return False
         part = Slice((0, 0), (1, length), (1, 1))
         name = bias.name
         bias = edit.add(f"{name}.slice", part, [bias], node.origin)

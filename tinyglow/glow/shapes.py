@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyglow.glow.walk import source, swap_in
+from tinyglow.glow.walk import note_bounds_apart, source, swap_in
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Node
 from tinyglow.kernels.window import Window
@@ -199,8 +199,7 @@ def optimize_clips(node: Node, edit: GraphEditor) -> bool:
         name, bounds = before.name, Clip(max(before.op.low, node.op.low), min(before.op.high, node.op.high))
     else:
         name, bounds = f"{node.name}_relu", Clip(max(0.0, node.op.low), node.op.high)
-    if bounds.low > bounds.high:
-        edit.deviations[node.origin] = "Glow makes one of bounds that do not meet, which is the first's upper bound"
+    note_bounds_apart(bounds, node, edit)
     return swap_in(node, edit.add(name, bounds, [edit.value(before.inputs[0])], node.origin), edit)
 
 

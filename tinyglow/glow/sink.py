@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyglow.glow.walk import each, shaped, source, swap_in, values
+from tinyglow.glow.walk import each, note_bounds_apart, shaped, source, swap_in, values
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Node, Value
 from tinyglow.ir.op import Op
@@ -103,6 +103,7 @@ def _clip_below_relu(node: Node, edit: GraphEditor) -> bool:
         return False
     relu = edit.add(node.name, Relu(), [edit.value(clip.inputs[0])], node.origin)
     bounds = Clip(max(clip.op.low, 0.0), clip.op.high)
+    note_bounds_apart(bounds, node, edit)
     return swap_in(node, edit.add(clip.name, bounds, [relu], clip.origin), edit)
 
 

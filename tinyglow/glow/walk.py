@@ -9,6 +9,7 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node, Value
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import Shape, TensorType
+from tinyglow.operators.clip import Clip
 from tinyglow.passes.rewrite import Pass
 
 # Looks at one node; if it applies it edits the graph and returns True. What it replaces stays until the pass ends.
@@ -73,3 +74,12 @@ def swap_in(node: Node, result: Value, edit: GraphEditor) -> bool:
 def values(names: tuple[str, ...] | list[str], edit: GraphEditor) -> list[Value]:
     """The values of these names."""
     return [edit.value(name) for name in names]
+
+
+def note_bounds_apart(bounds: Clip, node: Node, edit: GraphEditor) -> None:
+    """Note the deviation where bounds that Glow merges do not meet: its Clip takes the lower one first, then the upper.
+
+    All results are the upper bound then, whichever of the model's nodes comes last.
+    """
+    if bounds.low > bounds.high:
+        edit.deviations[node.origin] = "Glow makes one of bounds that do not meet, which is the first's upper bound"

@@ -33,6 +33,13 @@ class UnsupportedError(Exception):
         self.found, self.expected, self.hint = found, expected, hint
 
 
+class NotInGlowError(UnsupportedError):
+    """A form of an operator that Glow's importer refuses or takes for another, where exactly its graph is asked for."""
+
+    def __init__(self, found: str, expected: str) -> None:
+        super().__init__(f"{found}, of which Glow makes no such network", expected, "use --graph=tiny")
+
+
 class ShapeError(UnsupportedError):
     """Input types that an operator cannot take."""
 

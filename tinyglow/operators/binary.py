@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Value
-from tinyglow.ir.op import Importer, Op, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, NotInGlowError, Op, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.operators.broadcast import align_ranks, broadcast_inputs, broadcast_shape
 from tinyglow.operators.concat import Concat
@@ -38,6 +38,8 @@ class Binary(Op):
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
         """The partial results of more than two have names of their own: no profile holds them under the node's."""
         result, *others = (importer.value(name) for name in node.inputs)
+        if importer.like_glow:
+            _check_terms(node, [result, *others])
         if len(others) > 1 and node.op_type == "Sum" and importer.like_glow:
             importer.bind(node.outputs[0], _stacked_sum(node, [result, *others], importer.editor))
             return
@@ -93,6 +95,17 @@ def _repeated_as_glow(x: Value, y: Value, edit: GraphEditor, origin: str) -> lis
         else edit.add(f"broadcast_{value.name}", Broadcast(shape, len(shape) - len(value.type.shape)), [value], origin)
         for value in (x, y)
     ]
+
+
+def _check_terms(node: SourceNode, terms: Sequence[Value]) -> None:
+    """Raises NotInGlowError for what Glow's loadSum and loadMinMax do not take: they repeat no terms, or drop some."""
+    shapes = {value.type.shape for value in terms}
+    if node.op_type == "Sum" and len(shapes) > 1:
+        raise NotInGlowError(
+            f"terms of shapes {', '.join(str(list(shape)) for shape in sorted(shapes))}", "equal shapes"
+        )
+    if node.op_type in ("Max", "Min") and len(terms) != 2:
+        raise NotInGlowError(f"{len(terms)} inputs", "2")
 
 
 def _stacked_sum(node: SourceNode, terms: Sequence[Value], edit: GraphEditor) -> Value:

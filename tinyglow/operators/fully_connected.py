@@ -168,6 +168,7 @@ class FullyConnected(Op):
         # Each unit's weights side by side, as the kernel reads them.
         matrix = np.ascontiguousarray(lowering.data_of(node.inputs[1]).T)
         if out.dtype == "float32":
+            lowering.data_of(node.inputs[2])  # which refuses what is computed
             constants = [lowering.constant(node.inputs[1], matrix), lowering.buffer(node.inputs[2])]
             operands = [lowering.buffer(node.inputs[0]), *constants, lowering.buffer(node.outputs[0])]
             sizes = FullyConnectedFloatParams(x.shape[0], x.shape[1], out.shape[1])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
-from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.ir.graph import Array, Node, Value
+from tinyglow.ir.op import Importer, Lowering, NotInGlowError, UnsupportedError
 from tinyglow.kernels.int8 import int8_params, scale_requant
 from tinyglow.kernels.reduce.loops import reduce_loops
 from tinyglow.kernels.reduce.reduce_sum import (
@@ -53,6 +53,12 @@ class ReduceSum(Reduce):
     onnx_types: ClassVar[OnnxForms] = {"ReduceSum": OnnxForm(13, ("axes", "keepdims", "noop_with_empty_axes"))}
     tflite_types: ClassVar[TFLiteForms] = {"SUM": TFLiteForm(2, "ReducerOptions", ("keep_dims",))}
     glow_kind: ClassVar[str] = "BatchedReduceAdd"
+
+    def added(self, name: str, value: Value, importer: Importer) -> Value:
+        """As ``Reduce.added``; NotInGlowError where Glow's node sums over one dimension of several."""
+        if importer.like_glow and len(self.axes) > 1:
+            raise NotInGlowError(f"a sum over dimensions {list(self.axes)}", "one dimension")
+        return super().added(name, value, importer)
 
     def reduce(self, x: Array, axes: tuple[int, ...]) -> Array:
         return x.sum(axis=axes, dtype=x.dtype)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyglow.errors import ProfileError
+from tinyglow.errors import ProfileError, UnknownInGlowError
 from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
 from tinyglow.glow.lower import lower_for_profiler
@@ -258,11 +258,13 @@ class Stations:
 
     def _quantized(self, graph: Graph, scheme: Scheme) -> Graph:
         if self.form.foreign_profile:
-            glow = run_passes(load_model(self.path, "net", replace(self.request, like_glow=True)), before_lowering())
+            request = replace(self.request, like_glow=True)
             try:
-                return quantize(graph, self._profile(glow), scheme)
-            except ProfileError:
-                pass  # a profile that fits in doubt only is refused, which is right
+                glow = run_passes(load_model(self.path, "net", request), before_lowering())
+                if not glow.deviations:  # else it is the profile of another network
+                    return quantize(graph, self._profile(glow), scheme)
+            except (ProfileError, UnknownInGlowError):
+                pass  # a profile that fits in doubt only is refused, which is right; and Glow may have none
         return (quantize_as_glow if scheme.like_glow else quantize)(graph, self._profile(graph), scheme)
 
     def _profile(self, graph: Graph) -> Profile:
@@ -289,6 +291,7 @@ class Stations:
         return ""
 
     def _compare_program(self, tidied: Graph) -> None:
+        tidied = rewrite(tidied, [splat_as_constant])  # as for every target: a kernel may have it as a number
         program = plan(lower(tidied))
         results = run_program(program, self.inputs)
         found = {}

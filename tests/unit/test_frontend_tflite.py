@@ -110,7 +110,9 @@ def test_weights_that_are_int8_in_a_float_network(folder: Path) -> None:
         b = TFLiteBuilder()
         x = b.tensor("x", (2, 6))
         y = b.node("FULLY_CONNECTED", [x, b.constant("w", data, quant), -1], (2, 4), options="FullyConnectedOptions")
-        assert_answers(tinyglow.load(saved(folder, b.build([x], [y]))), inputs, [inputs @ real.T])
+        graph = tinyglow.load(saved(folder, b.build([x], [y])))
+        assert not graph.is_quantized  # it takes a profile, as any float network
+        assert_answers(graph, inputs, [inputs @ real.T])
     b = TFLiteBuilder()
     x = b.tensor("x", (1, 1, 1, 4))
     weights = b.constant("w", q[:1, :4].reshape(1, 1, 1, 4), Quant(scales, [0] * 4, 3))

@@ -25,8 +25,9 @@ def test_nothing_is_found(begin: int) -> None:
 
 
 # Networks beyond the first ones: a float layer whose bias is a Splat (451), a root that a target's kernel takes for a
-# power (4136), the profile of a network that Glow computes otherwise (3584), bounds apart below a ReLU (521).
-LATER = (451, 521, 3584, 4136)
+# power (4136), the profile of a network that Glow computes otherwise (3584), bounds apart below a ReLU (521), a
+# slice that reverses the channels below a batch normalization (7066).
+LATER = (451, 521, 3584, 4136, 7066)
 
 
 @pytest.mark.parametrize("seed", LATER)

@@ -248,11 +248,14 @@ _SINKS = {
 
 
 def _batch_norm_below_slice(node: Node, edit: GraphEditor) -> bool:
-    norm = source(node.inputs[0], edit, BatchNormalization) if isinstance(node.op, Slice) else None
+    if not isinstance(node.op, Slice):
+        return False
+    norm = source(node.inputs[0], edit, BatchNormalization)
     if norm is None or not isinstance(norm.op, BatchNormalization) or not edit.has_one_use(node.inputs[0]):
         return False
     axis = norm.op.axis
-    if edit.value(node.inputs[0]).type.shape[axis] != edit.value(node.outputs[0]).type.shape[axis]:
+    whole, cut = (edit.value(name).type.shape[axis] for name in (node.inputs[0], node.outputs[0]))
+    if whole != cut or node.op.steps[axis] != 1:  # each channel keeps its own constants
         return False
     part = edit.add(node.name, node.op, [edit.value(norm.inputs[0])], node.origin)
     result = edit.add(norm.name, norm.op, [part, *values(norm.inputs[1:], edit)], norm.origin)

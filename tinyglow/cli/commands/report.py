@@ -19,7 +19,7 @@ from tinyglow.cli.reading import quantized_of, read_inputs, read_labels, read_so
 from tinyglow.cli.writing import write_result
 from tinyglow.errors import InputError, Problem
 
-_PARTS = 4  # of the work: three of them, and three more for each board
+_PARTS = 4  # of the work beside the boards: stations, validation, tensors, the page
 
 
 def register(command: AddCommand) -> None:

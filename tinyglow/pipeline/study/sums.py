@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinyglow.ir.graph import Graph
+from tinyglow.numerics.glow import INT32_MAX
 from tinyglow.passes.channel_ranges import channel_ranges, linear_of, sums_of, unknown
-
-INT32_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True)

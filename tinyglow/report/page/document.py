@@ -155,6 +155,7 @@ def _board(one: OnBoard) -> Json:
         "title": one.board.title,
         "core": one.board.core.title,
         "clock_hz": one.board.clock_hz,
+        "macs_per_cycle": _macs_per_cycle(one),
         "memories": [
             {"name": memory.name, "kind": memory.kind, "size": memory.size, "wait_states": memory.wait_states}
             for memory in one.board.memories
@@ -186,11 +187,16 @@ def _board(one: OnBoard) -> Json:
     }
 
 
+def _macs_per_cycle(one: OnBoard) -> int:
+    """Multiply-adds that the core's multiplier starts in one cycle, at most: SMLAD does two."""
+    return 2 if Feature.DSP in one.board.core.features else 1
+
+
 def _layers(one: OnBoard) -> list[Json]:
     """The kernel calls in their order, with multiplications, time and the least time that the multiplier needs."""
     macs = {node.name: _macs(node, one.fused) for node in one.fused.nodes}
     origins = {node.name: node.origin or node.name for node in one.fused.nodes}
-    each = 0.5 if Feature.DSP in one.board.core.features else 1.0
+    at_once = _macs_per_cycle(one)
     parts = [] if one.profile is None else [part for part in one.profile.layers if part.function]
     rows, seen = [], set()
     for number, call in enumerate(one.program.calls):
@@ -207,7 +213,7 @@ def _layers(one: OnBoard) -> list[Json]:
                 "writes": call.writes,
                 "scratch": one.program.buffers[call.scratch].type.nbytes if call.scratch else 0,
                 "macs": count,
-                "least_cycles": math.ceil(count * each),
+                "least_cycles": math.ceil(count / at_once),
                 "cycles": part.whole.cycles if part else None,
                 "waits": part.whole.waits if part else None,
                 "instructions": part.whole.instructions if part else None,

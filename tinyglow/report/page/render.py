@@ -43,7 +43,6 @@ def page(study: Study) -> str:
         drawings=_drawings(data),
         box=(WIDTH, HEIGHT),
         charts=_charts(study, data),
-        layers={layer["value"]: layer for layer in data["validation"]["layers"]},
     )
 
 

@@ -185,8 +185,11 @@ def _eliminate_slice_concat(node: Node, edit: GraphEditor) -> bool:
         merged = _merged_slice(node, node.op, axis, slices, edit)
         if merged is not None:
             replaced |= {part.outputs[0]: merged.name for part in slices}
-    inputs = list(dict.fromkeys(replaced.get(name, name) for name in node.inputs)) if replaced else []
-    if not replaced or len(inputs) == len(node.inputs):
+    inputs: list[str] = []
+    for name in node.inputs:  # what is no merged slice stays, however often it is joined
+        if name not in replaced or replaced[name] not in inputs:
+            inputs.append(replaced.get(name, name))
+    if len(inputs) == len(node.inputs):
         return bool(replaced)
     return swap_in(node, edit.add(node.name, node.op, values(inputs, edit), node.origin), edit)
 

@@ -7,6 +7,7 @@ shift gives the same result for every pair, it is that sum, to the bit, and take
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from tinyglow.ir.kernel import I32, U8, Kernel
 from tinyglow.kernels.elementwise.broadcast import INT8_OPERANDS, BroadcastParams
 from tinyglow.numerics import glow
 
+_FAR = 1 << 40
 _NEAR = 6  # multipliers that are tried to either side of the nearest
 
 
@@ -71,21 +73,27 @@ def equal_sum(results: Array, slopes: tuple[float, float]) -> LinearSum | None:
     Returns:
         The sum, whose products and numbers before the shift stay within 32 bits; None if none was found.
     """
-    far = 128 * (abs(slopes[0]) + abs(slopes[1])) + 256
+    far = 128 * (abs(slopes[0]) + abs(slopes[1]))
     if not 0 < far < 1 << 20:
         return None
-    shift = 30 - int(np.ceil(np.log2(far)))
+    most_bits = 31 - math.ceil(math.log2(far))
+    found = (_with_shift(results.astype(np.int64), slopes, shift) for shift in range(most_bits, most_bits - 3, -1))
+    return next((one for one in found if one is not None), None)
+
+
+def _with_shift(results: Array, slopes: tuple[float, float], shift: int) -> LinearSum | None:
     x = np.arange(glow.INT8_MIN, glow.INT8_MAX + 1, dtype=np.int64)
     # Every result holds its number before the shift between two others, unless it is saturated.
-    least = np.where(results > glow.INT8_MIN, results.astype(np.int64) << shift, -(1 << 40))
-    most = np.where(results < glow.INT8_MAX, ((results.astype(np.int64) + 1) << shift) - 1, 1 << 40)
+    least = np.where(results > glow.INT8_MIN, results << shift, -_FAR)
+    most = np.where(results < glow.INT8_MAX, ((results + 1) << shift) - 1, _FAR)
     nearest = [round(slope * (1 << shift)) for slope in slopes]
-    steps = sorted(range(-_NEAR, _NEAR + 1), key=abs)
+    steps = range(-_NEAR, _NEAR + 1)
     for first, second in sorted(itertools.product(steps, steps), key=lambda pair: abs(pair[0]) + abs(pair[1])):
         multipliers = nearest[0] + first, nearest[1] + second
         products = x[:, np.newaxis] * multipliers[0] + x * multipliers[1]
         low, high = int((least - products).max()), int((most - products).min())
         start = (low + high) // 2
-        if low <= high and max(abs(int(products.min()) + start), abs(int(products.max()) + start)) < 1 << 31:
+        ends = [int(end) + more for end in (products.min(), products.max()) for more in (0, start)]
+        if low <= high and all(glow.INT32_MIN <= number <= glow.INT32_MAX for number in (*ends, start)):
             return LinearSum(multipliers, start, shift)
     return None

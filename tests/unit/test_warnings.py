@@ -74,7 +74,7 @@ def test_an_input_that_is_one_number(tmp_path: Path) -> None:
 
 
 def test_an_input_that_is_the_same_each_time(tmp_path: Path) -> None:
-    """One sample repeated is no better than one sample; only its range is in the profile, so that ``profile`` says it."""
+    """One sample repeated is no better than one; ``profile`` says so, which has the samples."""
     net = dense_net()
     inputs = {"x": net.samples(1)["x"].repeat(8, axis=0)}
     graph, profile = _profiled(net, tmp_path, inputs)

@@ -16,7 +16,7 @@ from tinyglow.targets.boards import Board
 from tinyglow.testing.case import Case
 from tinyglow.testing.dispatch import ALL, kernel_numbers, write_dispatch
 from tinyglow.testing.frame import FRAME_ALIGNMENT, frame
-from tinyglow.testing.native import runtime_sources, write_sources_with_epilogues
+from tinyglow.testing.native import runtime_sources, write_made_sources
 
 _CASE_BYTES = 0x2_2000  # for one case; the largest of the tests has 65,793 inputs and as many weights
 _MOST_INSTRUCTIONS = 200_000_000
@@ -73,7 +73,7 @@ def build_core(folder: Path, board: Board, compiler: Compiler | None = None) -> 
     harness = write_harness(folder, "cases", board)
     main = render("testing/main.c.j2", case_bytes=_CASE_BYTES, alignment=FRAME_ALIGNMENT)
     harness.main.write_text(main, encoding="utf-8", newline="\n")
-    sources = [*harness.sources, write_dispatch(folder, ALL), *runtime_sources(), *write_sources_with_epilogues(folder)]
+    sources = [*harness.sources, write_dispatch(folder, ALL), *runtime_sources(), *write_made_sources(folder)]
     include = [folder, resources.RUNTIME / "include"]
     elf = compiler.compile_firmware(sources, include, harness.linker_script, board, folder / "cases.elf")
     machine = Machine(load_image(elf), board)

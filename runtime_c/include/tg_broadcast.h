@@ -13,6 +13,6 @@
 /* A statement for each element of the output, in order; y, a pointer, is at the element of other. */
 #define TG_BROADCAST(p, other, y)                                                                   \
   TG_BROADCAST_RUNS(p, other, y)                                                                    \
-    for (uint32_t inner = 0; inner < (p)->inner; inner++, y += (p)->inner_stride)
+    for (uint32_t inner = (p)->inner, stride = (p)->inner_stride; inner > 0; inner--, y += stride)
 
 #endif

@@ -9,6 +9,7 @@
 
 #define TG_EPILOGUE_ONNX_FUSED 0
 #define TG_EPILOGUE_ONNX_WORDS 2
+#define TG_EPILOGUE_ONNX_DSP 0
 
 static inline int32_t tg_epilogue_onnx(int32_t x, const tg_requant *r) {
   const float limit = 1048576.0f;
@@ -30,8 +31,9 @@ static inline int32_t tg_epilogue_onnx_by(int32_t x, const tg_i32 *words, int32_
   return tg_epilogue_onnx(x, &r);
 }
 
-#define TG_EPILOGUE_ONNX_HIGH(x, words, offset) tg_epilogue_onnx_by(x, (const tg_i32 *)(words), offset)
 #define TG_EPILOGUE_ONNX_CENTER(offset) (offset)
+#define TG_EPILOGUE_ONNX_HIGH_CENTER(offset) (offset)
+#define TG_EPILOGUE_ONNX_HIGH(x, words, offset) tg_epilogue_onnx_by(x, (const tg_i32 *)(words), offset)
 #define TG_EPILOGUE_ONNX_FOLDED(x, words, center) tg_epilogue_onnx_by(x, (const tg_i32 *)(words), center)
 
 #endif

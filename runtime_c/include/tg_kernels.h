@@ -30,6 +30,7 @@
 #include "convolution/tg_pointwise_channelwise_dsp_s8.h"
 #include "convolution/tg_pointwise_dsp_s8.h"
 #include "elementwise/tg_add_f32.h"
+#include "elementwise/tg_add_linear_s8.h"
 #include "elementwise/tg_add_s16.h"
 #include "elementwise/tg_add_s8.h"
 #include "elementwise/tg_add_tflite_s8.h"

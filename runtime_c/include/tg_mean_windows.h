@@ -47,9 +47,10 @@ static inline int32_t tg_inside(int32_t begin, int32_t count, int32_t size) {
            x++, left += (p)->stride_w)
 
 /* A statement for each tap of a window, row by row; i: its place in the image, of that channel. */
-#define TG_MEAN_TAPS(window, channel, i)                                                                     \
-  for (int32_t line = (window).lines, i = (window).first + (channel); line > 0; line--, i += (window).skip)  \
-    TG_COMPACT                                                                                               \
-    for (int32_t rest = (window).length; rest > 0; rest--, i += (window).step)
+#define TG_MEAN_TAPS(window, channel, i)                                                                      \
+  for (int32_t line = (window).lines, step = (window).step, skip = (window).skip, i = (window).first + (channel); \
+       line > 0; line--, i += skip)                                                                           \
+    TG_COMPACT                                                                                                \
+    for (int32_t rest = (window).length; rest > 0; rest--, i += step)
 
 #endif

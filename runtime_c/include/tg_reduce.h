@@ -15,10 +15,9 @@
 /* A statement for each of these elements, the outermost loop first; y, a pointer, is at the element. */
 #define TG_DROP(p, x, y)                                                                              \
   for (uint32_t drop0 = 0; drop0 < (p)->drop0; drop0++)                                               \
-    for (uint32_t drop1 = 0; drop1 < (p)->drop1; drop1++)                                             \
-      for (uint32_t drop2 = 0;                                                                        \
-           drop2 < (p)->drop2 &&                                                                      \
-           (y = (x) + drop0 * (p)->drop0_stride + drop1 * (p)->drop1_stride + drop2 * (p)->drop2_stride, 1); \
-           drop2++)
+    for (uint32_t drop1 = 0;                                                                          \
+         drop1 < (p)->drop1 && (y = (x) + drop0 * (p)->drop0_stride + drop1 * (p)->drop1_stride, 1);  \
+         drop1++)                                                                                     \
+      for (uint32_t drop2 = (p)->drop2, stride = (p)->drop2_stride; drop2 > 0; drop2--, y += stride)
 
 #endif

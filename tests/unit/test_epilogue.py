@@ -132,7 +132,7 @@ def test_an_epilogue_has_its_c_text(epilogue: Epilogue, checkout: Path) -> None:
     """Every header defines the same names, so that any loop takes it."""
     text = (checkout / "runtime_c/include" / epilogue.c_header).read_text(encoding="utf-8")
     assert f"static inline int32_t tg_epilogue_{epilogue.name}(int32_t x, const tg_requant *r)" in text
-    for name in ("FUSED", "WORDS", "HIGH", "CENTER", "FOLDED"):
+    for name in ("FUSED", "WORDS", "DSP", "HIGH", "HIGH_CENTER", "CENTER", "FOLDED"):
         assert f"#define TG_EPILOGUE_{epilogue.name.upper()}_{name}" in text
 
 

@@ -299,7 +299,7 @@ void tg_conv2d_3x3_dsp_s8(const tg_conv2d_3x3_dsp_s8_params *p, const int8_t *in
 #if TG_PER_CHANNEL
   row.pre = 0;
   row.scale = 0;
-  row.offset = p->out_offset;
+  row.offset = TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset);
 #else
   row.pre = p->out.pre;
   row.scale = (int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post));

@@ -205,7 +205,8 @@ static inline int8_t tg_conv2d_3x3_pool_dsp_s8_square(const tg_conv2d_3x3_pool_d
   const int32_t above = tg_max((int32_t)upper[0], (int32_t)upper[1]);
   const int32_t below = tg_max((int32_t)lower[0], (int32_t)lower[1]);
 #if TG_PER_CHANNEL
-  return (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(tg_max(above, below), filter + 7, p->out_offset));
+  return (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(tg_max(above, below), filter + 7,
+                                           TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset)));
 #else
   return (int8_t)tg_saturate_s8(tg_epilogue_glow(tg_max(above, below), &p->out));
 #endif

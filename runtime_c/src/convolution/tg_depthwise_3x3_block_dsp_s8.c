@@ -17,6 +17,7 @@
  * TG_PER_CHANNEL: each channel has a scale of its own (see tg_scale_high), a word after its bias, which may have a shift
  * before the multiplication. */
 #include "tg_dsp.h"
+#include "tg_dsp_block.h"
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
@@ -39,10 +40,13 @@ typedef struct {
   const tg_requant *out;
 } tg_depthwise_3x3_block_dsp_s8_work;
 
-#if TG_HAS_DSP && TG_EPILOGUE_GLOW_FUSED
+#if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
 
 /* With TG_PER_CHANNEL: shifts sums by a channel's scale in r12, and leaves the multiplier. */
-#if TG_PER_CHANNEL
+#if !TG_PER_CHANNEL
+#define TG_DEPTHWISE_BLOCK_SHIFT
+#define TG_DEPTHWISE_BLOCK_FILTER "ldm r12!, {r2, r3, r4, r8}\n\t"
+#elif TG_EPILOGUE_GLOW_FUSED
 #define TG_DEPTHWISE_BLOCK_SHIFT \
   "asr r11, r11, r12\n\t"        \
   "asr r10, r10, r12\n\t"        \
@@ -53,50 +57,44 @@ typedef struct {
   "ldm r12!, {r2, r3, r4, r8, r10}\n\t" \
   "str r10, [sp, #8]\n\t"
 #else
-#define TG_DEPTHWISE_BLOCK_SHIFT
-#define TG_DEPTHWISE_BLOCK_FILTER "ldm r12!, {r2, r3, r4, r8}\n\t"
+/* The words of tg_epilogue_last.h: on the stack, 48 what is added to products, 52 the shift after it. */
+#define TG_DEPTHWISE_BLOCK_FILTER            \
+  "ldm r12!, {r2, r3, r4, r8, r10, r11}\n\t" \
+  "str r10, [sp, #8]\n\t"                    \
+  "ldr r10, [sp, #12]\n\t"                   \
+  "str r11, [sp, #52]\n\t"                   \
+  "lsl r10, r10, r11\n\t"                    \
+  "str r10, [sp, #48]\n\t"
 #endif
 
-/* A row of words adds a row of weights (first, last) to the sums of a left and a right output. */
-#define TG_FIRST(left, right, first, left_sum, right_sum) \
-  "smlatb " right ", r12, " first ", " right_sum "\n\t"   \
-  "smlad " left ", r12, " first ", " left_sum "\n\t"
-#define TG_LAST(left, right, last)              \
-  "smlabt " left ", lr, " last ", " left "\n\t" \
-  "smlad " right ", lr, " last ", " right "\n\t"
-#define TG_UPPER_FIRST(first) TG_FIRST("r8", "r9", first, "r8", "r9")
-#define TG_LOWER_FIRST(first) TG_FIRST("r10", "r11", first, "r10", "r11")
-#define TG_UPPER_LAST(last) TG_LAST("r8", "r9", last)
-#define TG_LOWER_LAST(last) TG_LAST("r10", "r11", last)
-
-/* A block. r0: the strip's first of four rows, r1: output, r2 to r4: (w0, w1) of each row, r5 to r7: (w1, w2). 62 cycles
- * on the M4, 37 on the M7, which loads beside multiplications. */
-#if TG_DUAL_ISSUE
-#define TG_BLOCK_2X2                          \
-  "ldr r8, [sp]\n\t"                       \
-  "ldr r12, [r0, #32]\n\t"                 \
-  "ldr lr, [r0, #48]\n\t"                  \
-  "ldr r9, [sp, #4]\n\t"                   \
-  TG_FIRST("r10", "r11", "r2", "r8", "r8") \
-  "cmp r0, r9\n\t"                         \
-  TG_FIRST("r8", "r9", "r3", "r8", "r8")   \
-  "ldr r12, [r0, #64]\n\t"                 \
-  TG_LOWER_LAST("r5")                      \
-  TG_UPPER_LAST("r6")                      \
-  "ldr lr, [r0, #80]\n\t"                  \
-  TG_UPPER_FIRST("r4")                     \
-  TG_LOWER_FIRST("r3")                     \
-  "ldr r12, [r0, #96]\n\t"                 \
-  TG_UPPER_LAST("r7")                      \
-  TG_LOWER_LAST("r6")                      \
-  "ldr lr, [r0, #112]\n\t"                 \
-  TG_LOWER_FIRST("r4")                     \
-  "ldr r12, [r0], #64\n\t"                 \
-  TG_LOWER_LAST("r7")                      \
-  "ldr lr, [r0, #-48]\n\t"                 \
-  TG_UPPER_FIRST("r2")                     \
-  "ldr r12, [sp, #8]\n\t"                  \
-  TG_UPPER_LAST("r5")                      \
+/* Sums, the multiplier being in r12, to outputs. */
+#if !TG_EPILOGUE_GLOW_FUSED
+#define TG_BLOCK_ROOM "sub sp, sp, #8\n\t"
+#define TG_BLOCK_ROOM_BACK "add sp, sp, #8\n\t"
+#define TG_BLOCK_PRODUCT(x) TG_EPILOGUE_GLOW_SPARING_PRODUCT(x, "lr", "r12")
+#define TG_BLOCK_PLUS(x) TG_EPILOGUE_GLOW_SPARING_PLUS(x, "lr")
+#define TG_BLOCK_LAST(x) "asr " x ", " x ", lr\n\t"
+#define TG_BLOCK_ALL(what) what("r11") what("r10") what("r9") what("r8")
+#define TG_BLOCK_END                        \
+  "ldr lr, [sp, #48]\n\t"                   \
+  TG_BLOCK_ALL(TG_BLOCK_PRODUCT)            \
+  TG_EPILOGUE_GLOW_SPARING_AGAIN("ldr lr, [sp, #48]\n\t") \
+  TG_BLOCK_ALL(TG_BLOCK_PLUS)               \
+  "ldr lr, [sp, #52]\n\t"                   \
+  "ldr r12, [sp, #20]\n\t"                  \
+  TG_BLOCK_ALL(TG_BLOCK_LAST)               \
+  "ldr lr, [sp, #16]\n\t"                   \
+  TG_BLOCK_ALL(TG_EPILOGUE_GLOW_SATURATE)        \
+  "strb r9, [r1, lr]\n\t"                   \
+  "strb r8, [r1]\n\t"                       \
+  "add r1, r1, r12\n\t"                     \
+  "strb r11, [r1, lr]\n\t"                  \
+  "strb r10, [r1]\n\t"                      \
+  "add r1, r1, r12\n\t"
+#elif TG_DUAL_ISSUE
+#define TG_BLOCK_ROOM
+#define TG_BLOCK_ROOM_BACK
+#define TG_BLOCK_END                        \
   "ldr lr, [sp, #12]\n\t"                  \
   TG_DEPTHWISE_BLOCK_SHIFT                 \
   "smmlar r11, r11, r12, lr\n\t"           \
@@ -116,31 +114,9 @@ typedef struct {
   "strb r10, [r1]\n\t"                     \
   "add r1, r1, r12\n\t"
 #else
-#define TG_BLOCK_2X2                          \
-  "ldr r8, [sp]\n\t"                       \
-  "ldr r9, [sp, #4]\n\t"                   \
-  "ldr r12, [r0, #32]\n\t"                 \
-  "ldr lr, [r0, #48]\n\t"                  \
-  "cmp r0, r9\n\t"                         \
-  TG_FIRST("r10", "r11", "r2", "r8", "r8") \
-  TG_FIRST("r8", "r9", "r3", "r8", "r8")   \
-  TG_LOWER_LAST("r5")                      \
-  TG_UPPER_LAST("r6")                      \
-  "ldr r12, [r0, #64]\n\t"                 \
-  "ldr lr, [r0, #80]\n\t"                  \
-  TG_UPPER_FIRST("r4")                     \
-  TG_LOWER_FIRST("r3")                     \
-  TG_UPPER_LAST("r7")                      \
-  TG_LOWER_LAST("r6")                      \
-  "ldr r12, [r0, #96]\n\t"                 \
-  "ldr lr, [r0, #112]\n\t"                 \
-  TG_LOWER_FIRST("r4")                     \
-  TG_LOWER_LAST("r7")                      \
-  "ldr lr, [r0, #16]\n\t"                  \
-  "ldr r12, [r0], #64\n\t"                 \
-  TG_UPPER_FIRST("r2")                     \
-  TG_UPPER_LAST("r5")                      \
-  "ldr r12, [sp, #8]\n\t"                  \
+#define TG_BLOCK_ROOM
+#define TG_BLOCK_ROOM_BACK
+#define TG_BLOCK_END                        \
   "ldr lr, [sp, #12]\n\t"                  \
   TG_DEPTHWISE_BLOCK_SHIFT                 \
   "smmlar r9, r9, r12, lr\n\t"             \
@@ -160,13 +136,6 @@ typedef struct {
   "strb r10, [r1]\n\t"                     \
   "add r1, r1, r12\n\t"
 #endif
-
-/* A row of weights, of which r9 is minus the offset: bytes to (w0, w1) in their place, and to (w1, w2). */
-#define TG_WEIGHTS(first, last)                 \
-  "sxtab16 r8, r9, " first "\n\t"               \
-  "sxtab16 " last ", r9, " first ", ror #8\n\t" \
-  "pkhbt " first ", r8, " last ", lsl #16\n\t"  \
-  "pkhbt " last ", " last ", r8\n\t"
 
 /* count blocks, one below the other, of each of four channels. */
 static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *strip, const tg_i32 *filter, int8_t *output, int32_t count) {
@@ -181,6 +150,7 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
       ".syntax unified\n\t"
       "ldm r0, {r8, r9, r10, r11, r12}\n\t"
       "mov lr, #4\n\t"
+      TG_BLOCK_ROOM
       "push {r7, lr}\n\t"
       "push {r1, r2, r3, r12}\n\t"
       "add r7, r1, r4, lsl #6\n\t"
@@ -194,9 +164,9 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
       TG_DEPTHWISE_BLOCK_FILTER
       "str r12, [sp, #28]\n\t"
       "str r8, [sp]\n\t"
-      TG_WEIGHTS("r2", "r5")
-      TG_WEIGHTS("r3", "r6")
-      TG_WEIGHTS("r4", "r7")
+      TG_BLOCK_WEIGHTS("r2", "r5")
+      TG_BLOCK_WEIGHTS("r3", "r6")
+      TG_BLOCK_WEIGHTS("r4", "r7")
       ".p2align 2\n"
       "2:\n\t"
       TG_BLOCK_2X2
@@ -216,6 +186,7 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
       "bne 1b\n\t"
       "add sp, sp, #40\n\t"
       "pop {r7, lr}\n\t"
+      TG_BLOCK_ROOM_BACK
       : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3), "+r"(r4)
       :
       : "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
@@ -323,7 +294,7 @@ void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p
   const int32_t channels = p->in_c;
   const int32_t outputs = p->out_h * p->out_w * channels;
 #if TG_PER_CHANNEL
-  tg_depthwise_3x3_block_dsp_s8_work w = {0, p->out_offset, 0, p->out_w * channels, tg_pack_halfwords(-p->filter_offset, -p->filter_offset), 0};
+  tg_depthwise_3x3_block_dsp_s8_work w = {0, TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset), 0, p->out_w * channels, tg_pack_halfwords(-p->filter_offset, -p->filter_offset), 0};
 #else
   tg_depthwise_3x3_block_dsp_s8_work w = {(int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post)),
             p->out.offset,
@@ -372,11 +343,10 @@ void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p
 #undef TG_FILTER_WORDS
 #undef TG_DEPTHWISE_BLOCK_SHIFT
 #undef TG_DEPTHWISE_BLOCK_FILTER
-#undef TG_FIRST
-#undef TG_LAST
-#undef TG_UPPER_FIRST
-#undef TG_LOWER_FIRST
-#undef TG_UPPER_LAST
-#undef TG_LOWER_LAST
-#undef TG_BLOCK_2X2
-#undef TG_WEIGHTS
+#undef TG_BLOCK_ROOM
+#undef TG_BLOCK_ROOM_BACK
+#undef TG_BLOCK_PRODUCT
+#undef TG_BLOCK_PLUS
+#undef TG_BLOCK_LAST
+#undef TG_BLOCK_ALL
+#undef TG_BLOCK_END

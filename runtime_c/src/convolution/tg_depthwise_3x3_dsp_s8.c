@@ -28,7 +28,7 @@ typedef struct {
   int32_t row; /* from one row to the next */
 } tg_depthwise_3x3_dsp_s8_work;
 
-#if TG_HAS_DSP && TG_EPILOGUE_GLOW_FUSED
+#if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
 
 /* One tap, and the loads of the next: 5 cycles on the M7, 10 on the M4. */
 #if TG_DUAL_ISSUE
@@ -56,7 +56,26 @@ typedef struct {
 #endif
 
 /* Sums in r2 to r5 to outputs, of which only the one in r3 is saturated; where they go to r7, the groups left to r8. */
-#if TG_PER_CHANNEL
+#if TG_EPILOGUE_GLOW_FUSED
+#define TG_DEPTHWISE_SATURATE(x) "ssat " x ", #8, " x "\n\t"
+#else
+#define TG_DEPTHWISE_SATURATE(x) TG_EPILOGUE_GLOW_SATURATE(x)
+#endif
+#if !TG_EPILOGUE_GLOW_FUSED
+/* A channel by the words of tg_epilogue_last.h. */
+#define TG_DEPTHWISE_CHANNEL(x) \
+  "ldm r1!, {r6, r7}\n\t" \
+  "lsl r8, r12, r7\n\t" TG_EPILOGUE_GLOW_PRODUCT(x, "r9", "r6", "r8") \
+  "asr " x ", " x ", r7\n\t"
+#define TG_DEPTHWISE_SCALED \
+  "ldr r12, [r12, #16]\n\t" \
+  TG_DEPTHWISE_CHANNEL("r2") TG_DEPTHWISE_CHANNEL("r3") TG_DEPTHWISE_CHANNEL("r4") TG_DEPTHWISE_CHANNEL("r5") \
+  "ldr r12, [sp]\n\t" \
+  TG_DEPTHWISE_SATURATE("r3") \
+  "ldr r7, [r12, #20]\n\t" \
+  "ldr r8, [r12, #24]\n\t" \
+  "add r12, r12, #12\n\t"
+#elif TG_PER_CHANNEL
 #define TG_DEPTHWISE_SCALED \
   "ldm r1!, {r6, r7, r8, r9}\n\t" \
   "asr r3, r3, r7\n\t" \
@@ -140,11 +159,11 @@ static TG_APART void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work 
       "add r1, r1, #72\n\t"
       TG_DEPTHWISE_SCALED
       "strb r3, [r7, #1]\n\t"
-      "ssat r2, #8, r2\n\t"
+      TG_DEPTHWISE_SATURATE("r2")
       "strb r2, [r7]\n\t"
-      "ssat r5, #8, r5\n\t"
+      TG_DEPTHWISE_SATURATE("r5")
       "strb r5, [r7, #3]\n\t"
-      "ssat r4, #8, r4\n\t"
+      TG_DEPTHWISE_SATURATE("r4")
       "strb r4, [r7, #2]\n\t"
       "subs r8, r8, #1\n\t"
       "add r7, r7, #4\n\t"
@@ -216,7 +235,7 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
   const int32_t row = p->in_w * channels;
   const int32_t outputs = p->out_h * p->out_w * channels;
 #if TG_PER_CHANNEL
-  tg_depthwise_3x3_dsp_s8_work w = {.offset = p->out_offset,
+  tg_depthwise_3x3_dsp_s8_work w = {.offset = TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset),
             .output = output,
             .channels = channels,
             .minus_in_offset = tg_pack_halfwords(-p->in_offset, -p->in_offset),
@@ -266,4 +285,6 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
 
 #undef TG_PER_CHANNEL
 #undef TG_TAP
+#undef TG_DEPTHWISE_SATURATE
+#undef TG_DEPTHWISE_CHANNEL
 #undef TG_DEPTHWISE_SCALED

@@ -67,7 +67,8 @@ static TG_APART void tg_depthwise_dsp_s8_pixel(const tg_depthwise_dsp_s8_params 
     TG_COMPACT
     for (int32_t i = 0; i < count; i++) {
 #if TG_PER_CHANNEL
-      const int32_t x = TG_EPILOGUE_GLOW_HIGH((int32_t)sums[i], &filter[4 + 2 * taps + TG_EPILOGUE_GLOW_WORDS * i], p->out_offset);
+      const int32_t x = TG_EPILOGUE_GLOW_HIGH((int32_t)sums[i], &filter[4 + 2 * taps + TG_EPILOGUE_GLOW_WORDS * i],
+                                         TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset));
       output[channel + i] = tg_clamp_s8(x, p->act_min, p->act_max);
 #else
       const int32_t x = tg_epilogue_glow((int32_t)sums[i], &out);

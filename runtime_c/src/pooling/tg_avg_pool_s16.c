@@ -12,14 +12,19 @@ static int32_t tg_avg_pool_s16_divide_rounded(int32_t x, int32_t divisor) {
   return (bounded < 0 ? bounded - half : bounded + half) / divisor;
 }
 
+static int32_t tg_avg_pool_s16_sum(const tg_i16 *input, tg_mean_window window, int32_t channel) {
+  int32_t sum = 0;
+  TG_MEAN_TAPS(window, channel, i) {
+    sum += input[i];
+  }
+  return sum;
+}
+
 void tg_avg_pool_s16(const tg_avg_pool_s16_params *restrict p, const tg_i16 *input, tg_i16 *output) {
   tg_mean_window window;
   TG_MEAN_WINDOWS(p, input, window) {
     for (int32_t channel = 0; channel < p->channels; channel++) {
-      int32_t sum = 0;
-      TG_MEAN_TAPS(window, channel, i) {
-        sum += input[i];
-      }
+      const int32_t sum = tg_avg_pool_s16_sum(input, window, channel);
       int32_t value = tg_scaled(sum, p->multiplier, p->shift);
       if (p->divide) {
         value = window.taps ? tg_avg_pool_s16_divide_rounded(value, window.taps) : 0;

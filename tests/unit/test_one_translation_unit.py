@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import tinyglow
+from tests.helpers import example_program
 from tinyglow import resources
 from tinyglow.bundle.kernel_header import kernel_headers
 from tinyglow.bundle.kernel_source import kernel_source
@@ -50,6 +52,17 @@ def test_all_kernels_are_one_translation_unit(name: str, board: str, backwards: 
         (tmp_path / header).write_text(text, encoding="utf-8")
     sources = kernel_sources(tmp_path / "kernels", ALL)
     _compile(tmp_path, sources[::-1] if backwards else sources, name, board)
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "backwards"])
+def test_two_networks_are_one_translation_unit(order: int, tmp_path: Path) -> None:
+    """The sources of two bundles, generated code and kernels, in one file."""
+    sources: dict[str, Path] = {}
+    for name in ("mnist", "conv"):
+        tinyglow.emit(example_program(name, tmp_path), tmp_path / name)
+        sources |= {path.name: path for path in sorted((tmp_path / name).glob("*.c"))}
+    assert len(sources) > 4
+    _compile(tmp_path, list(sources.values())[::order], "zig", "cortex-m0plus")
 
 
 def _names(text: str) -> set[str]:

@@ -17,6 +17,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from tests.drawn_cases import DRAWN, DrawnCases
+from tests.parity.test_extremes import CASES as EXTREMES
 from tinyglow import resources
 from tinyglow.errors import ToolError
 from tinyglow.ir.kernel import Kernel, Operand, Role
@@ -165,8 +166,9 @@ def _run(
 
 
 def _all_cases(drawn: DrawnCases) -> list[tuple[Case, bool]]:
-    """Cases of all kernels, each with whether it is to run in place."""
+    """Cases of all kernels, drawn and at the edges, each with whether it is to run in place."""
     found = [case for symbol in covered_kernels() for case in drawn(symbol, 1000 if is_full() else 40)]
+    found += [*EXTREMES.values()]
     return [(case, in_place) for case in found for in_place in (False, True) if case.aliases or not in_place]
 
 
@@ -199,9 +201,10 @@ PLANTED = {
 def test_sanitizers_find_a_planted_fault(name: str, fault: str, drawn: DrawnCases, tmp_path: Path) -> None:
     """The sanitizers are in force: the cases show a signed overflow, and a read of one byte too many."""
     file, old, new, symbol = PLANTED[fault]
-    kernels = [KERNELS[symbol]]
+    kernels, cases = [KERNELS[symbol]], drawn(symbol, DRAWN)
+    cases += [case for case in EXTREMES.values() if case.kernel.symbol == symbol]
     program = _replay(name, tmp_path, kernels, _spoilt(tmp_path, file, old, new))
-    status, messages, _ = _run(program, [(case, False) for case in drawn(symbol, DRAWN)], tmp_path, kernels)
+    status, messages, _ = _run(program, [(case, False) for case in cases], tmp_path, kernels)
     assert status != 0
     assert re.search("overflow", messages)
 

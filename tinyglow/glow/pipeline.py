@@ -8,6 +8,7 @@ from __future__ import annotations
 from tinyglow.glow.arithmetic import (
     fold_arithmetic_below_batch_norm,
     fold_arithmetic_below_convolution,
+    fold_into_softmax,
     fold_leaky_relu,
     fold_matmul_add,
     optimize_arithmetic,
@@ -22,6 +23,7 @@ from tinyglow.glow.joined import (
     merge_products_of_rows,
     optimize_concat,
     optimize_concat_quantization,
+    unstack_broadcast_product,
 )
 from tinyglow.glow.quantized import (
     merge_transpose_into_layer,
@@ -60,7 +62,7 @@ FOLD: tuple[Entry, ...] = (
     stepping("FoldChannelShuffle", fold_channel_shuffle),
     stepping("FoldMatMulAddIntoFullyConnected", fold_matmul_add),
     ("FoldMinMaxToClip", "needs a Min and a Max with Splats, of which no importer makes any"),
-    ("FoldExpSumDivIntoSoftmax", "needs a sum that is broadcast without a Reshape between, as ONNX's keepdims makes"),
+    stepping("FoldExpSumDivIntoSoftmax", fold_into_softmax),
     stepping("FoldArithmeticChainUnderConvIntoBN", fold_arithmetic_below_convolution),
 )
 
@@ -82,7 +84,7 @@ OPTIMIZE: tuple[Entry, ...] = (
     stepping("OptimizeReduceMean", optimize_reduce_mean),
     stepping("OptimizeResize", optimize_resize),
     ("OptimizeInsert", "changes what a tensor is put into, which it fills"),
-    ("ConvertBroadcastedBatchMatMul", "the importer makes that MatMul at once"),
+    stepping("ConvertBroadcastedBatchMatMul", unstack_broadcast_product),
     _NOOP,
     _CSE,
     _ARITHMETIC,

@@ -299,7 +299,7 @@ static inline void tg_3x3_convolve(const tg_3x3_params *p, const int8_t *input, 
 #if TG_3X3_SCALES
   row.pre = 0;
   row.scale = 0;
-  row.offset = p->out_offset;
+  row.offset = TG_EPILOGUE_HIGH_CENTER(p->out_offset);
 #else
   row.pre = p->out.pre;
   row.scale = (int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post));

@@ -205,7 +205,8 @@ static inline int8_t square(const tg_first_params *p, const uint32_t *first, con
   const int32_t above = tg_max((int32_t)upper[0], (int32_t)upper[1]);
   const int32_t below = tg_max((int32_t)lower[0], (int32_t)lower[1]);
 #if TG_FIRST_SCALES
-  return (int8_t)tg_saturate_s8(TG_EPILOGUE_HIGH(tg_max(above, below), filter + 7, p->out_offset));
+  return (int8_t)tg_saturate_s8(TG_EPILOGUE_HIGH(tg_max(above, below), filter + 7,
+                                           TG_EPILOGUE_HIGH_CENTER(p->out_offset)));
 #else
   return (int8_t)tg_saturate_s8(tg_epilogue(tg_max(above, below), &p->out));
 #endif

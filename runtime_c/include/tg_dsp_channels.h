@@ -29,12 +29,46 @@ typedef struct {
   int32_t pool;
 } tile;
 
-#if TG_HAS_DSP && TG_EPILOGUE_FUSED
+#if TG_HAS_DSP && TG_EPILOGUE_DSP
 
 #define TG_LARGER(a, b)      \
   "cmp " a ", " b "\n\t"     \
   "it lt\n\t"                \
   "movlt " a ", " b "\n\t"
+
+#if TG_EPILOGUE_FUSED
+
+/* Sums of the first channel in r2 to r5 and of the second in r6 to r9 to outputs, not yet saturated; or the two largest,
+ * r2 and r6. The channels left to lr. */
+#define TG_DSP_FINISH \
+  "asr r2, r2, r10\n\t" \
+  "bic lr, r10, #255\n\t" \
+  "asr r3, r3, r10\n\t" \
+  "smmlar r2, r2, lr, r12\n\t" \
+  "asr r4, r4, r10\n\t" \
+  "smmlar r3, r3, lr, r12\n\t" \
+  "asr r5, r5, r10\n\t" \
+  "smmlar r4, r4, lr, r12\n\t" \
+  "bic r10, r11, #255\n\t" \
+  "smmlar r5, r5, lr, r12\n\t" \
+  "asr r6, r6, r11\n\t" \
+  "asr r7, r7, r11\n\t" \
+  "smmlar r6, r6, r10, r12\n\t" \
+  "asr r8, r8, r11\n\t" \
+  "smmlar r7, r7, r10, r12\n\t" \
+  "asr r9, r9, r11\n\t" \
+  "smmlar r8, r8, r10, r12\n\t" \
+  "ldr lr, [r0, #28]\n\t" \
+  "smmlar r9, r9, r10, r12\n\t"
+#define TG_DSP_FINISH_LARGEST \
+  "asr r2, r2, r10\n\t" \
+  "bic r10, r10, #255\n\t" \
+  "asr r6, r6, r11\n\t" \
+  "bic r11, r11, #255\n\t" \
+  "smmlar r2, r2, r10, r12\n\t" \
+  "ldr lr, [r0, #28]\n\t" \
+  "smmlar r6, r6, r11, r12\n\t"
+#define TG_DSP_SATURATE(x) "ssat " x ", #8, " x "\n\t"
 
 /* The tile to r0, scales of both channels to r10 and r11, the offset to r12, and flags of whether there is a pool. */
 #if TG_DSP_SCALES
@@ -53,6 +87,45 @@ typedef struct {
   "ldrd r10, r11, [r0, #32]\n\t" \
   "cmp r12, #0\n\t" \
   "ldr r12, [r0, #40]\n\t"
+#endif
+
+#else
+
+/* As below, by the words of tg_epilogue_last.h: those of the first channel to r10 and r11. */
+#define TG_DSP_CONSTANTS \
+  "ldr r0, [sp, #4]\n\t" \
+  "ldr lr, [r0, #8]\n\t" \
+  "ldr r12, [r0, #60]\n\t" \
+  "ldrd r10, r11, [lr], #16\n\t" \
+  "str lr, [r0, #8]\n\t" \
+  "cmp r12, #0\n\t" \
+  "ldr r12, [r0, #40]\n\t"
+/* The words of the second channel, what is added to its products to r0. */
+#define TG_DSP_SECOND \
+  "ldr r0, [sp, #4]\n\t" \
+  "ldr r0, [r0, #8]\n\t" \
+  "ldrd r10, r11, [r0, #-8]\n\t" \
+  "lsl r0, r12, r11\n\t"
+#define TG_DSP_SHIFT(x) "asr " x ", " x ", r11\n\t"
+#define TG_DSP_PRODUCT(x) TG_EPILOGUE_PRODUCT(x, "lr", "r10", "r0")
+#define TG_DSP_FINISH \
+  "lsl r0, r12, r11\n\t" \
+  TG_DSP_PRODUCT("r2") TG_DSP_PRODUCT("r3") TG_DSP_PRODUCT("r4") TG_DSP_PRODUCT("r5") \
+  TG_DSP_SHIFT("r2") TG_DSP_SHIFT("r3") TG_DSP_SHIFT("r4") TG_DSP_SHIFT("r5") \
+  TG_DSP_SECOND \
+  TG_DSP_PRODUCT("r6") TG_DSP_PRODUCT("r7") TG_DSP_PRODUCT("r8") TG_DSP_PRODUCT("r9") \
+  TG_DSP_SHIFT("r6") TG_DSP_SHIFT("r7") TG_DSP_SHIFT("r8") TG_DSP_SHIFT("r9") \
+  "ldr r0, [sp, #4]\n\t" \
+  "ldr lr, [r0, #28]\n\t"
+#define TG_DSP_FINISH_LARGEST \
+  "lsl r0, r12, r11\n\t" \
+  TG_DSP_PRODUCT("r2") TG_DSP_SHIFT("r2") \
+  TG_DSP_SECOND \
+  TG_DSP_PRODUCT("r6") TG_DSP_SHIFT("r6") \
+  "ldr r0, [sp, #4]\n\t" \
+  "ldr lr, [r0, #28]\n\t"
+#define TG_DSP_SATURATE(x) TG_EPILOGUE_SATURATE(x)
+
 #endif
 
 /* All channels of the tile, two at a time; filter: of the first two. Uses the tile up. */
@@ -94,50 +167,32 @@ static TG_APART void channels(tile *t, const int8_t *filter) {
       TG_DSP_GROUPS
       TG_DSP_CONSTANTS
       "bne 3f\n\t"
-      "asr r2, r2, r10\n\t"
-      "bic lr, r10, #255\n\t"
-      "asr r3, r3, r10\n\t"
-      "smmlar r2, r2, lr, r12\n\t"
-      "asr r4, r4, r10\n\t"
-      "smmlar r3, r3, lr, r12\n\t"
-      "asr r5, r5, r10\n\t"
-      "smmlar r4, r4, lr, r12\n\t"
-      "bic r10, r11, #255\n\t"
-      "smmlar r5, r5, lr, r12\n\t"
-      "asr r6, r6, r11\n\t"
-      "asr r7, r7, r11\n\t"
-      "smmlar r6, r6, r10, r12\n\t"
-      "asr r8, r8, r11\n\t"
-      "smmlar r7, r7, r10, r12\n\t"
-      "asr r9, r9, r11\n\t"
-      "smmlar r8, r8, r10, r12\n\t"
-      "ldr lr, [r0, #28]\n\t"
-      "smmlar r9, r9, r10, r12\n\t"
+      TG_DSP_FINISH
       "ldr r12, [r0, #44]\n\t"
       "ldr r11, [r0, #56]\n\t"
       "subs lr, lr, #2\n\t"
       "add r10, r12, #2\n\t"
-      "ssat r9, #8, r9\n\t"
+      TG_DSP_SATURATE("r9")
       "str r10, [r0, #44]\n\t"
       "asr r10, lr, #31\n\t" /* -1: there is no second channel, and the first is written over it */
       "add r10, r10, r12\n\t"
-      "ssat r5, #8, r5\n\t"
+      TG_DSP_SATURATE("r5")
       "str lr, [r0, #28]\n\t"
       "add r10, r10, #1\n\t"
       "ldr lr, [r0, #52]\n\t"
       "ldr r0, [r0, #48]\n\t"
       "strb r9, [r10, r11]\n\t"
-      "ssat r8, #8, r8\n\t"
+      TG_DSP_SATURATE("r8")
       "strb r5, [r12, r11]\n\t"
-      "ssat r4, #8, r4\n\t"
+      TG_DSP_SATURATE("r4")
       "strb r8, [r10, lr]\n\t"
-      "ssat r7, #8, r7\n\t"
+      TG_DSP_SATURATE("r7")
       "strb r4, [r12, lr]\n\t"
-      "ssat r3, #8, r3\n\t"
+      TG_DSP_SATURATE("r3")
       "strb r7, [r10, r0]\n\t"
-      "ssat r6, #8, r6\n\t"
+      TG_DSP_SATURATE("r6")
       "strb r3, [r12, r0]\n\t"
-      "ssat r2, #8, r2\n\t"
+      TG_DSP_SATURATE("r2")
       "strb r6, [r10]\n\t"
       "strb r2, [r12]\n\t"
       "bgt 5b\n\t"
@@ -145,21 +200,15 @@ static TG_APART void channels(tile *t, const int8_t *filter) {
       "3:\n\t"
       TG_LARGER("r2", "r3") TG_LARGER("r6", "r7") TG_LARGER("r4", "r5") TG_LARGER("r8", "r9")
       TG_LARGER("r2", "r4") TG_LARGER("r6", "r8")
-      "asr r2, r2, r10\n\t"
-      "bic r10, r10, #255\n\t"
-      "asr r6, r6, r11\n\t"
-      "bic r11, r11, #255\n\t"
-      "smmlar r2, r2, r10, r12\n\t"
-      "ldr lr, [r0, #28]\n\t"
-      "smmlar r6, r6, r11, r12\n\t"
+      TG_DSP_FINISH_LARGEST
       "ldr r12, [r0, #44]\n\t"
       "subs lr, lr, #2\n\t"
       "str lr, [r0, #28]\n\t"
       "add r3, r12, #2\n\t"
       "str r3, [r0, #44]\n\t"
       "add r10, r12, lr, asr #31\n\t"
-      "ssat r6, #8, r6\n\t"
-      "ssat r2, #8, r2\n\t"
+      TG_DSP_SATURATE("r6")
+      TG_DSP_SATURATE("r2")
       "strb r6, [r10, #1]\n\t"
       "strb r2, [r12]\n\t"
       "bgt 5b\n"
@@ -304,7 +353,7 @@ static inline void tg_dsp_convolve(const tg_dsp_params *p, const int8_t *input, 
   w.tile.end = columns + 8 * groups;
   w.tile.inputs[0] = w.tile.inputs[1] = w.tile.inputs[2] = w.tile.inputs[3] = 0;
 #if TG_DSP_SCALES
-  w.tile.offset = p->out_offset;
+  w.tile.offset = TG_EPILOGUE_HIGH_CENTER(p->out_offset);
 #else
   w.tile.scales[0] = w.tile.scales[1] = p->out.pre + ((uint32_t)p->out.multiplier << (32 - p->out.post));
   w.tile.offset = p->out.offset;

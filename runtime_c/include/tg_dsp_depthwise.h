@@ -28,7 +28,7 @@ typedef struct {
   int32_t row; /* from one row to the next */
 } work;
 
-#if TG_HAS_DSP && TG_EPILOGUE_FUSED
+#if TG_HAS_DSP && TG_EPILOGUE_DSP
 
 /* One tap, and the loads of the next: 5 cycles on the M7, 10 on the M4. */
 #if TG_DUAL_ISSUE
@@ -56,7 +56,26 @@ typedef struct {
 #endif
 
 /* Sums in r2 to r5 to outputs, of which only the one in r3 is saturated; where they go to r7, the groups left to r8. */
-#if TG_DEPTHWISE_SCALES
+#if TG_EPILOGUE_FUSED
+#define TG_DEPTHWISE_SATURATE(x) "ssat " x ", #8, " x "\n\t"
+#else
+#define TG_DEPTHWISE_SATURATE(x) TG_EPILOGUE_SATURATE(x)
+#endif
+#if !TG_EPILOGUE_FUSED
+/* A channel by the words of tg_epilogue_last.h. */
+#define TG_DEPTHWISE_CHANNEL(x) \
+  "ldm r1!, {r6, r7}\n\t" \
+  "lsl r8, r12, r7\n\t" TG_EPILOGUE_PRODUCT(x, "r9", "r6", "r8") \
+  "asr " x ", " x ", r7\n\t"
+#define TG_DEPTHWISE_SCALED \
+  "ldr r12, [r12, #16]\n\t" \
+  TG_DEPTHWISE_CHANNEL("r2") TG_DEPTHWISE_CHANNEL("r3") TG_DEPTHWISE_CHANNEL("r4") TG_DEPTHWISE_CHANNEL("r5") \
+  "ldr r12, [sp]\n\t" \
+  TG_DEPTHWISE_SATURATE("r3") \
+  "ldr r7, [r12, #20]\n\t" \
+  "ldr r8, [r12, #24]\n\t" \
+  "add r12, r12, #12\n\t"
+#elif TG_DEPTHWISE_SCALES
 #define TG_DEPTHWISE_SCALED \
   "ldm r1!, {r6, r7, r8, r9}\n\t" \
   "asr r3, r3, r7\n\t" \
@@ -140,11 +159,11 @@ static TG_APART void pixel(work *w, const int8_t *x, const tg_i32 *filter) {
       "add r1, r1, #72\n\t"
       TG_DEPTHWISE_SCALED
       "strb r3, [r7, #1]\n\t"
-      "ssat r2, #8, r2\n\t"
+      TG_DEPTHWISE_SATURATE("r2")
       "strb r2, [r7]\n\t"
-      "ssat r5, #8, r5\n\t"
+      TG_DEPTHWISE_SATURATE("r5")
       "strb r5, [r7, #3]\n\t"
-      "ssat r4, #8, r4\n\t"
+      TG_DEPTHWISE_SATURATE("r4")
       "strb r4, [r7, #2]\n\t"
       "subs r8, r8, #1\n\t"
       "add r7, r7, #4\n\t"
@@ -216,7 +235,7 @@ static inline void tg_depthwise_convolve(const tg_depthwise_params *p, const int
   const int32_t row = p->in_w * channels;
   const int32_t outputs = p->out_h * p->out_w * channels;
 #if TG_DEPTHWISE_SCALES
-  work w = {.offset = p->out_offset,
+  work w = {.offset = TG_EPILOGUE_HIGH_CENTER(p->out_offset),
             .output = output,
             .channels = channels,
             .minus_in_offset = tg_pack_halfwords(-p->in_offset, -p->in_offset),

@@ -24,11 +24,26 @@ typedef struct {
   const tg_requant *out;
 } work;
 
-#if TG_HAS_DSP && TG_EPILOGUE_FUSED
+#if TG_HAS_DSP && TG_EPILOGUE_DSP
 
 /* Four channels. r0: filters, r1: output, r2 to r5: inputs, r6, r8: scale and offset. The flags say whether they are the
  * pixel's last. */
-#if TG_DUAL_ISSUE && TG_POINTWISE_SCALES
+#if !TG_EPILOGUE_FUSED
+/* By the words of tg_epilogue_last.h. */
+#define TG_CHANNEL                                \
+  "ldm r0!, {r6, r7, r9, r10, r11, r12, lr}\n\t"  \
+  "smlad r9, r2, r10, r9\n\t"                     \
+  "lsl r10, r8, r7\n\t"                           \
+  "smlad r9, r3, r11, r9\n\t"                     \
+  "smlad r9, r4, r12, r9\n\t"                     \
+  "smlad r9, r5, lr, r9\n\t"                      \
+  TG_EPILOGUE_PRODUCT("r9", "r11", "r6", "r10")   \
+  "asr r9, r9, r7\n\t"                            \
+  TG_EPILOGUE_SATURATE("r9")                      \
+  "strb r9, [r1], #1\n\t"
+#define TG_FOUR_CHANNELS \
+  TG_CHANNEL TG_CHANNEL TG_CHANNEL TG_CHANNEL "ldr r9, [sp, #20]\n\t" "cmp r1, r9\n\t"
+#elif TG_DUAL_ISSUE && TG_POINTWISE_SCALES
 #define TG_FOUR_CHANNELS           \
   "ldr r6, [r0]\n\t"               \
   "ldr r9, [r0, #4]\n\t"           \
@@ -247,7 +262,7 @@ TG_SMALL
 static inline void tg_pointwise_convolve(const tg_pointwise_params *p, const int8_t *input, const tg_i32 *filter,
                                       int8_t *output) {
 #if TG_POINTWISE_SCALES
-  const work w = {0, p->out_offset, p->in_c, p->out_c, input + p->pixels * p->in_c, 0};
+  const work w = {0, TG_EPILOGUE_HIGH_CENTER(p->out_offset), p->in_c, p->out_c, input + p->pixels * p->in_c, 0};
 #else
   const work w = {(int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post)),
                   p->out.offset,

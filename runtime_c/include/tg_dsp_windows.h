@@ -66,7 +66,8 @@ static TG_APART void pixel(const tg_windows_params *p, const window *at, const t
     TG_COMPACT
     for (int32_t i = 0; i < count; i++) {
 #if TG_WINDOWS_SCALES
-      const int32_t x = TG_EPILOGUE_HIGH((int32_t)sums[i], &filter[4 + 2 * taps + TG_EPILOGUE_WORDS * i], p->out_offset);
+      const int32_t x = TG_EPILOGUE_HIGH((int32_t)sums[i], &filter[4 + 2 * taps + TG_EPILOGUE_WORDS * i],
+                                         TG_EPILOGUE_HIGH_CENTER(p->out_offset));
       output[channel + i] = tg_clamp_s8(x, p->act_min, p->act_max);
 #else
       const int32_t x = tg_epilogue((int32_t)sums[i], &out);

@@ -7,6 +7,7 @@
 #include "tg_numerics.h"
 
 #define TG_EPILOGUE_FUSED 0
+#define TG_EPILOGUE_PRE 0
 
 /* Half of the last bit is added to the upper word: what lies below it cannot change the result. */
 static inline int32_t tg_epilogue(int32_t x, const tg_requant *r) {
@@ -14,6 +15,16 @@ static inline int32_t tg_epilogue(int32_t x, const tg_requant *r) {
   return ((high + (int32_t)((uint32_t)1 << (r->post - 1))) >> r->post) + r->offset;
 }
 
-#include "tg_epilogue_words.h"
+static inline int32_t tg_epilogue_product(int32_t x, int32_t multiplier, int32_t plus) {
+  return tg_high_word(x, multiplier) + plus;
+}
+
+#define TG_EPILOGUE_PRODUCT(x, t, m, h) "smmla " x ", " x ", " m ", " h "\n\t"
+/* The same where there is one register less: t is h before it, and spoilt after it where it has to be loaded AGAIN. */
+#define TG_EPILOGUE_SPARING_PRODUCT(x, t, m) TG_EPILOGUE_PRODUCT(x, "", m, t)
+#define TG_EPILOGUE_SPARING_AGAIN(load)
+#define TG_EPILOGUE_SPARING_PLUS(x, h)
+
+#include "tg_epilogue_last.h"
 
 #endif

@@ -8,6 +8,7 @@
 #include "tg_numerics.h"
 
 #define TG_EPILOGUE_FUSED 0
+#define TG_EPILOGUE_PRE 1
 
 static inline int32_t tg_epilogue(int32_t x, const tg_requant *r) {
   const int32_t high = tg_high_word_rounded((int32_t)((uint32_t)x << r->pre), r->multiplier);
@@ -17,6 +18,23 @@ static inline int32_t tg_epilogue(int32_t x, const tg_requant *r) {
   return ((high + half + less) >> r->post) + r->offset;
 }
 
-#include "tg_epilogue_words.h"
+/* One less for a negative number. */
+static inline int32_t tg_epilogue_product(int32_t x, int32_t multiplier, int32_t plus) {
+  return tg_high_word_rounded((int32_t)((uint32_t)x << 1), multiplier) + plus + (x >> 31);
+}
+
+#define TG_EPILOGUE_PRODUCT(x, t, m, h) \
+  "add " t ", " h ", " x ", asr #31\n\t" \
+  "lsl " x ", " x ", #1\n\t"            \
+  "smmlar " x ", " x ", " m ", " t "\n\t"
+/* The same where there is one register less: t is h before it, and spoilt after it, so that it has to be loaded AGAIN. */
+#define TG_EPILOGUE_SPARING_PRODUCT(x, t, m) \
+  "lsl " x ", " x ", #1\n\t"                 \
+  "smmulr " t ", " x ", " m "\n\t"           \
+  "add " x ", " t ", " x ", asr #31\n\t"
+#define TG_EPILOGUE_SPARING_AGAIN(load) load
+#define TG_EPILOGUE_SPARING_PLUS(x, h) "add " x ", " x ", " h "\n\t"
+
+#include "tg_epilogue_last.h"
 
 #endif

@@ -192,6 +192,7 @@ def _eliminate_slice_concat(node: Node, edit: GraphEditor) -> bool:
     last = ""  # what stands for several slices in a row stands there once
     for name in node.inputs:
         if name not in replaced:
+            last = ""
             inputs.append(name)
         elif replaced[name] != last:
             last = replaced[name]

@@ -167,3 +167,36 @@ class TwoWords(ChannelWords):
     def holds(self, total: int, constants: Requant) -> bool:
         """As of the epilogue."""
         return self._epilogue.holds(total, constants)
+
+
+class LastShift(ChannelWords):
+    """The multiplier, and one less than the last shift: a rounding that has the output's offset in it.
+
+    Half of the last shift and the offset before it are one number: ``(2 * offset + 1) << word``, the word being the
+    last shift less one. Only constants with the same shift before the multiplication have this form.
+    """
+
+    c_function = "tg_epilogue_last"
+    c_header = "tg_epilogue_last.h"
+
+    def __init__(self, epilogue: Epilogue, pre: int) -> None:
+        self._epilogue = epilogue
+        self._pre = pre
+
+    def words(self, constants: Sequence[Requant]) -> Int32Array | None:
+        """None where one has another first shift, or no last shift."""
+        if not all(c.pre == self._pre and c.post >= 1 for c in constants):
+            return None
+        return np.array([(c.multiplier, c.post - 1) for c in constants], np.int32).reshape(-1, 2)
+
+    def apply(self, sums: Int32Array, words: Int32Array, offset: int) -> Int32Array:
+        """What the epilogue does with the constants that the words hold."""
+        pairs = words.reshape(-1, 2).tolist()
+        own = [Requant(self._pre, shift + 1, multiplier, offset) for multiplier, shift in pairs]
+        return self._epilogue.requantize_channels(sums, own)
+
+    def holds(self, total: int, constants: Requant) -> bool:
+        """As of the epilogue; and with half and offset before the last shift, the product stays within 32 bits."""
+        product = (abs(total) << constants.pre) * constants.multiplier >> 32
+        center = (2 * abs(constants.offset) + 1) << max(constants.post - 1, 0)
+        return self._epilogue.holds(total, constants) and product + center + 2 < 1 << 31

@@ -15,7 +15,7 @@ static inline uint32_t step(uint32_t bytes, const int8_t *w, uint32_t sum) {
   return tg_dot2(tg_odd(bytes), tg_odd(weights), sum);
 }
 
-#if TG_HAS_DSP
+#if TG_HAS_DSP && TG_EPILOGUE_DSP
 
 /* x: offset of the next four inputs; w0 .. w3: of those of the four units. 23 instructions: half as many cycles on the
  * M7, 24 on the M4, where loads that follow one another take one each. */
@@ -34,6 +34,43 @@ static inline uint32_t step(uint32_t bytes, const int8_t *w, uint32_t sum) {
 #define TG_UNIT(sum, w) "smlad " sum ", r7, lr, " sum "\n\tsxtb16 " w ", " w ", ror #8\n\t"
 #define TG_UNIT_END(sum, w) "smlad " sum ", r8, " w ", " sum "\n\t"
 
+/* Sums in r3 to r6 to outputs, with r7 to r11 from pre to offset of what follows. */
+#define TG_ALL_FOUR(what) what("r3") what("r4") what("r5") what("r6")
+#if TG_EPILOGUE_FUSED
+#define TG_FITS(out) 1
+#define TG_HALF(out) ((int32_t)(((uint32_t)1 << (out)->post) >> 1))
+#define TG_POST(out) (out)->post
+#define TG_FINISH_ALL \
+  "asrs r3, r7\n\t" \
+  "asrs r4, r7\n\t" \
+  "asrs r5, r7\n\t" \
+  "asrs r6, r7\n\t" \
+  "mla r3, r3, r8, r9\n\t" \
+  "mla r4, r4, r8, r9\n\t" \
+  "mla r5, r5, r8, r9\n\t" \
+  "mla r6, r6, r8, r9\n\t" \
+  "asr r3, r3, r10\n\t" \
+  "asr r4, r4, r10\n\t" \
+  "asr r5, r5, r10\n\t" \
+  "asr r6, r6, r10\n\t" \
+  "add r3, r3, r11\n\t" \
+  "add r4, r4, r11\n\t" \
+  "add r5, r5, r11\n\t" \
+  "add r6, r6, r11\n\t" \
+  "ssat r3, #8, r3\n\t" \
+  "ssat r4, #8, r4\n\t" \
+  "ssat r5, #8, r5\n\t" \
+  "ssat r6, #8, r6\n\t"
+#else
+/* See tg_epilogue_last.h: half has the output's offset in it. Sums leave room for constants such as these. */
+#define TG_FITS(out) ((out)->pre == TG_EPILOGUE_PRE && (out)->post >= 1 && (out)->post <= 22)
+#define TG_HALF(out) ((int32_t)((uint32_t)TG_EPILOGUE_CENTER((out)->offset) << ((out)->post - 1)))
+#define TG_POST(out) ((out)->post - 1)
+#define TG_PRODUCT_OF(x) TG_EPILOGUE_PRODUCT(x, "r12", "r8", "r9")
+#define TG_SHIFT_OF(x) "asr " x ", " x ", r10\n\t"
+#define TG_FINISH_ALL TG_ALL_FOUR(TG_PRODUCT_OF) TG_ALL_FOUR(TG_SHIFT_OF) TG_ALL_FOUR(TG_EPILOGUE_SATURATE)
+#endif
+
 typedef struct {
   const int8_t *x;
   int32_t rounds;  /* of four groups */
@@ -44,7 +81,7 @@ typedef struct {
   int32_t blocks;
   int32_t pre;
   int32_t multiplier;
-  uint32_t half;
+  int32_t half;
   int32_t post;
   int32_t offset;
 } work;
@@ -54,9 +91,8 @@ static TG_APART const int8_t *fours(const tg_fully_connected_dsp_s8_params *p, c
                            const tg_i32 *bias, uint32_t minus, int32_t blocks, int8_t *output) {
   const int32_t groups = (int32_t)(p->depth >> 2);
   const int32_t left_out = -groups & 3;
-  const uint32_t half = ((uint32_t)1 << p->out.post) >> 1;
-  work all = {x, (groups + 3) >> 2, left_out,          minus, bias,        output,
-              blocks,           p->out.pre,        p->out.multiplier, half,  p->out.post, p->out.offset};
+  work all = {x,      (groups + 3) >> 2, left_out,          minus,           bias,            output,
+              blocks, p->out.pre,        p->out.multiplier, TG_HALF(&p->out), TG_POST(&p->out), p->out.offset};
   register work *r0 __asm__("r0") = &all;
   register const int8_t *r1 __asm__("r1") = w;
   __asm__ volatile(
@@ -94,26 +130,7 @@ static TG_APART const int8_t *fours(const tg_fully_connected_dsp_s8_params *p, c
       "ldr lr, [sp]\n\t"
       "add lr, lr, #20\n\t"
       "ldm lr, {r0, r2, r7, r8, r9, r10, r11}\n\t"
-      "asrs r3, r7\n\t"
-      "asrs r4, r7\n\t"
-      "asrs r5, r7\n\t"
-      "asrs r6, r7\n\t"
-      "mla r3, r3, r8, r9\n\t"
-      "mla r4, r4, r8, r9\n\t"
-      "mla r5, r5, r8, r9\n\t"
-      "mla r6, r6, r8, r9\n\t"
-      "asr r3, r3, r10\n\t"
-      "asr r4, r4, r10\n\t"
-      "asr r5, r5, r10\n\t"
-      "asr r6, r6, r10\n\t"
-      "add r3, r3, r11\n\t"
-      "add r4, r4, r11\n\t"
-      "add r5, r5, r11\n\t"
-      "add r6, r6, r11\n\t"
-      "ssat r3, #8, r3\n\t"
-      "ssat r4, #8, r4\n\t"
-      "ssat r5, #8, r5\n\t"
-      "ssat r6, #8, r6\n\t"
+      TG_FINISH_ALL
       "strb r3, [r0]\n\t"
       "strb r4, [r0, #1]\n\t"
       "strb r5, [r0, #2]\n\t"
@@ -213,8 +230,8 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
     const uint32_t last = tg_load_some(input + 4 * groups, rest);
     const uint32_t minus = p->weights_offset ? (uint32_t)-p->weights_offset * sum_of(input, groups, last) : 0;
     int32_t unit = 0;
-#if TG_HAS_DSP && TG_EPILOGUE_FUSED
-    if (!rest && groups && units >= 4) {
+#if TG_HAS_DSP && TG_EPILOGUE_DSP
+    if (!rest && groups && units >= 4 && TG_FITS(&p->out)) {
       w = fours(p, input, w, bias, minus, units >> 2, output);
       unit = units & ~3;
     }

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 
 import pytest
 
 from tests.drawn_cases import DrawnCases
-from tinyglow.bundle.kernel_source import kernel_source
+from tests.parity.selection import WITH_DSP, WITH_LOOPS
 from tinyglow.registry import KERNELS
 from tinyglow.testing import Case
 from tinyglow.testing.emulated import Core
-
-# Loops of ARMv6-M instructions, in a kernel's own file or in a header that it includes.
-LOOPS = re.compile(r'TG_ARMV6M_LOOPS|#include "tg_(max_2x2|code|dual_mac|packed)\.h"')
-WITH_LOOPS = sorted(symbol for symbol, kernel in KERNELS.items() if LOOPS.search(kernel_source(kernel)))
-WITH_DSP = sorted(symbol for symbol, kernel in KERNELS.items() if "_dsp_" in kernel.c_file)
-
 
 EXAMPLES = {"quick": 20, "full": 500}
 

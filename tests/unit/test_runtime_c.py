@@ -17,6 +17,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from tests.drawn_cases import DRAWN, DrawnCases
+from tests.parity.test_extremes import CASES as EXTREMES
 from tinyglow import resources
 from tinyglow.errors import ToolError
 from tinyglow.ir.kernel import Kernel, Operand, Role
@@ -61,7 +62,7 @@ def _spoilt(folder: Path, file: str, old: str, new: str) -> Path:
 def _compile_all(compiler: Compiler, board: Board, folder: Path, root: Path = resources.RUNTIME) -> list[Path]:
     """The objects of all C of the runtime and of the generated dispatcher, every warning being an error."""
     strict = replace(compiler, command=(*compiler.command, *WARNINGS))
-    sources = [*runtime_sources(root), write_dispatch(folder)]
+    sources = [*kernel_sources(folder, ALL_KERNELS, root), write_dispatch(folder)]
     if not board.is_host:
         return strict.compile_objects(sources, folder, board, include_dirs=[root / INCLUDE])
     strict.compile_shared(sources, folder / "runtime.so", include_dirs=[root / INCLUDE])
@@ -163,8 +164,9 @@ def _run(
 
 
 def _all_cases(drawn: DrawnCases) -> list[tuple[Case, bool]]:
-    """Cases of all kernels, each with whether it is to run in place."""
+    """Cases of all kernels, drawn and at the edges, each with whether it is to run in place."""
     found = [case for symbol in covered_kernels() for case in drawn(symbol, 1000 if is_full() else 40)]
+    found += [*EXTREMES.values()]
     return [(case, in_place) for case in found for in_place in (False, True) if case.aliases or not in_place]
 
 
@@ -197,9 +199,10 @@ PLANTED = {
 def test_sanitizers_find_a_planted_fault(name: str, fault: str, drawn: DrawnCases, tmp_path: Path) -> None:
     """The sanitizers are in force: the cases show a signed overflow, and a read of one byte too many."""
     file, old, new, symbol = PLANTED[fault]
-    kernels = [KERNELS[symbol]]
+    kernels, cases = [KERNELS[symbol]], drawn(symbol, DRAWN)
+    cases += [case for case in EXTREMES.values() if case.kernel.symbol == symbol]
     program = _replay(name, tmp_path, kernels, _spoilt(tmp_path, file, old, new))
-    status, messages, _ = _run(program, [(case, False) for case in drawn(symbol, DRAWN)], tmp_path, kernels)
+    status, messages, _ = _run(program, [(case, False) for case in cases], tmp_path, kernels)
     assert status != 0
     assert re.search("overflow", messages)
 

@@ -89,7 +89,8 @@ def answers() -> str:
     label = int(found.labels[FOLLOWED])
     return (
         f"{table(('>class', '>float', '>integer', '>scale * (integer - offset)'), rows)}\n\nThe answer's scale is "
-        f"{quant.scale:.6f}, its offset {quant.offset}. The integer of class {label} is the largest, as the float number is."
+        f"{quant.scale:.6f}, its offset {quant.offset}. The integer of class {label} is the largest, as the "
+        "float number is."
     )
 
 

@@ -216,3 +216,26 @@ def test_slices_side_by_side_are_one_and_others_stay() -> None:
     graph = glow_pass("EliminateSliceConcat", eliminate_slice_concat).run(edit.finish())
     (join,) = (node for node in graph.nodes if isinstance(node.op, Concat))
     assert join.inputs[:2] == ("x", "x") and len(join.inputs) == 3
+
+
+KEPT = {
+    "a Clip that is kept": (
+        "Clip",
+        lambda build, x: build.node("Clip", x, build.constant(np.float32(-1)), build.constant(np.float32(2))),
+    ),
+    "a Relu that is kept": ("Relu", lambda build, x: build.node("Relu", x)),
+}
+
+
+@pytest.mark.parametrize("found", KEPT)
+def test_bounds_kept_in_float_are_refused_beside_int8(found: str, tmp_path: Path) -> None:
+    """Glow would choose other parameters for what is beside them."""
+    kind, make = KEPT[found]
+    build = NetBuilder()
+    rows = build.node("Gemm", build.node("Flatten", "x"), build.weights(27, 4), build.weights(4))
+    net = build.build({"x": (1, 3, 3, 3)}, [build.node("Gemm", make(build, rows), build.weights(4, 4))])
+    graph = tinyglow.load(net.save(tmp_path), like_glow=True)
+    profile = tinyglow.profile(graph, net.samples(3))
+    with pytest.raises(UnknownInGlowError, match=found):
+        tinyglow.quantize(graph, profile, Scheme(like_glow=True, keep_float=frozenset({kind})))
+    assert tinyglow.quantize(graph, profile, Scheme(like_glow=True)).is_quantized

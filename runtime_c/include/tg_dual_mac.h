@@ -75,29 +75,9 @@ typedef struct {
   "mov r6, lr\n\t"          \
   "b 2b\n\t"
 
-#if TG_EPILOGUE_FUSED
+#if TG_EPILOGUE_FUSED || TG_EPILOGUE_NARROW
 
-/* To r0, in this order; a scale stays in r4. Shifts by a register take its lowest byte. */
-#if TG_DUAL_MAC_SCALES
-#define TG_DUAL_MAC_PRE  \
-  "ldr r0, [r7, #4]\n\t" \
-  "ldmia r0!, {r4}\n\t"  \
-  "str r0, [r7, #4]\n\t" \
-  "movs r0, r4\n\t"
-#define TG_DUAL_MAC_MULTIPLIER \
-  "lsrs r0, r4, #16\n\t"
-#define TG_DUAL_MAC_ROUND \
-  "lsrs r4, r4, #8\n\t"   \
-  "ldr r0, [r7, #28]\n\t" \
-  "lsls r0, r0, r4\n\t"
-#define TG_DUAL_MAC_POST \
-  "adds r0, r4, #1\n\t"
-#else
-#define TG_DUAL_MAC_PRE "ldr r0, [r7, #20]\n\t"
-#define TG_DUAL_MAC_MULTIPLIER "ldr r0, [r7, #24]\n\t"
-#define TG_DUAL_MAC_ROUND "ldr r0, [r7, #28]\n\t"
-#define TG_DUAL_MAC_POST "ldr r0, [r7, #32]\n\t"
-#endif
+#include "tg_dual_mac_end.h"
 
 /* All channels of a tile; columns: two words a term, {pixel 0, pixel 1} and {pixel 2, pixel 3}.
  *
@@ -135,26 +115,7 @@ static inline void tg_dual_mac(tg_dual_mac_tile *tile, const uint8_t *stream) {
       "ldr r0, [r7, #56]\n\t"
       "cmp r0, #0\n\t"
       "bne 5f\n\t"
-      TG_DUAL_MAC_PRE
-      "asrs r2, r2, r0\n\t"
-      "asrs r3, r3, r0\n\t"
-      "asrs r5, r5, r0\n\t"
-      "asrs r6, r6, r0\n\t"
-      TG_DUAL_MAC_MULTIPLIER
-      "muls r2, r0, r2\n\t"
-      "muls r3, r0, r3\n\t"
-      "muls r5, r0, r5\n\t"
-      "muls r6, r0, r6\n\t"
-      TG_DUAL_MAC_ROUND
-      "adds r2, r2, r0\n\t"
-      "adds r3, r3, r0\n\t"
-      "adds r5, r5, r0\n\t"
-      "adds r6, r6, r0\n\t"
-      TG_DUAL_MAC_POST
-      "asrs r2, r2, r0\n\t"
-      "asrs r3, r3, r0\n\t"
-      "asrs r5, r5, r0\n\t"
-      "asrs r6, r6, r0\n\t"
+      TG_DUAL_MAC_FOUR
       "ldr r0, [r7, #36]\n\t"
       ".irp sum, r2, r3, r5, r6\n\t"
       "cmp \\sum, r0\n\t"
@@ -192,14 +153,7 @@ static inline void tg_dual_mac(tg_dual_mac_tile *tile, const uint8_t *stream) {
       "mov r2, \\sum\n"
       "3:\n\t"
       ".endr\n\t"
-      TG_DUAL_MAC_PRE
-      "asrs r2, r2, r0\n\t"
-      TG_DUAL_MAC_MULTIPLIER
-      "muls r2, r0, r2\n\t"
-      TG_DUAL_MAC_ROUND
-      "adds r2, r2, r0\n\t"
-      TG_DUAL_MAC_POST
-      "asrs r2, r2, r0\n\t"
+      TG_DUAL_MAC_ONE
       "ldr r0, [r7, #36]\n\t"
       "cmp r2, r0\n\t"
       "bge 3f\n\t"
@@ -325,7 +279,7 @@ static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, cons
 
 #endif
 
-#if !TG_ARMV6M_LOOPS || !TG_EPILOGUE_FUSED
+#if !TG_ARMV6M_LOOPS || !(TG_EPILOGUE_FUSED || TG_EPILOGUE_NARROW)
 
 static inline int8_t tg_dual_mac_finish(const tg_dual_mac_tile *tile, int32_t sum) {
 #if TG_DUAL_MAC_SCALES

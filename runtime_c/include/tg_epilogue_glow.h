@@ -7,7 +7,8 @@
  * TG_EPILOGUE_HIGH_CENTER(offset).
  * TG_EPILOGUE_FOLDED(x, words, center): by these words elsewhere; center is TG_EPILOGUE_CENTER(offset).
  * TG_EPILOGUE_FUSED: whether the ends of loops in assembly that are written for Glow's requantization compute it.
- * TG_EPILOGUE_DSP: whether loops of DSP instructions whose channels have words have an end for it (tg_epilogue_last.h). */
+ * TG_EPILOGUE_DSP: whether loops of DSP instructions whose channels have words have an end for it (tg_epilogue_last.h).
+ * TG_EPILOGUE_NARROW: whether loops of ARMv6-M instructions do, for sums of 20 bits (tg_epilogue_tflmr20.h). */
 #ifndef TG_EPILOGUE_H
 #define TG_EPILOGUE_H
 
@@ -16,6 +17,7 @@
 #define TG_EPILOGUE_FUSED 1
 #define TG_EPILOGUE_WORDS 1
 #define TG_EPILOGUE_DSP 1
+#define TG_EPILOGUE_NARROW 0
 
 static inline int32_t tg_epilogue(int32_t x, const tg_requant *r) { return tg_requantize(x, r); }
 

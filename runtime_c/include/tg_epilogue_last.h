@@ -10,6 +10,7 @@
 
 #define TG_EPILOGUE_WORDS 2
 #define TG_EPILOGUE_DSP 1
+#define TG_EPILOGUE_NARROW 0
 #define TG_EPILOGUE_SATURATE(x) "ssat " x ", #8, " x ", asr #1\n\t"
 
 static inline int32_t tg_epilogue_last(int32_t x, const tg_i32 *words, int32_t center) {

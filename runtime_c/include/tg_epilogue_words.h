@@ -4,6 +4,7 @@
 
 #define TG_EPILOGUE_WORDS 2
 #define TG_EPILOGUE_DSP 0
+#define TG_EPILOGUE_NARROW 0
 
 static inline int32_t tg_epilogue_by(int32_t x, const tg_i32 *words, int32_t offset) {
   const tg_requant r = {words[0], offset, (uint8_t)(words[1] & 0xFF), (uint8_t)(words[1] >> 8 & 0xFF)};

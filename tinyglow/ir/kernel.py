@@ -168,6 +168,7 @@ class Kernel:
             the elements of each operand count.
         epilogues: Whether its loop takes any epilogue: ``with_epilogue`` makes the kernel of each. Then ``reference``
             takes one too, as ``epilogue``.
+        in_armv6m: Whether its loop is in the instructions of ARMv6-M, and has ends for narrow epilogues.
         epilogue: The one that it has.
         loop: Of a kernel that ``with_epilogue`` made, the kernel with Glow's.
     """
@@ -190,6 +191,7 @@ class Kernel:
     epilogues: bool = False
     epilogue: Epilogue = GLOW
     loop: Kernel | None = None
+    in_armv6m: bool = False
 
     @property
     def params_ctype(self) -> str:

@@ -54,12 +54,13 @@ CONV2D_CHANNELWISE_DUAL_MAC = Kernel(
     superseded_by=DSP,
     work=work,
     epilogues=True,
+    in_armv6m=True,
 )
 
 
 def channelwise_dual_mac_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_channelwise_dual_mac_s8; None where that cannot be, or is not needed."""
-    scales = layer.scales
+    scales = layer.narrow_scales
     found = dual_mac_constants(layer, lowering) if scales is not None else None
     if scales is None or found is None:
         return None

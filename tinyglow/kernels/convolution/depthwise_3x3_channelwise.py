@@ -53,12 +53,13 @@ DEPTHWISE_3X3_CHANNELWISE = Kernel(
     superseded_by=DSP,
     work=work,
     epilogues=True,
+    in_armv6m=True,
 )
 
 
 def depthwise_3x3_channelwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_depthwise_3x3_channelwise_s8; None where that cannot be, or is not needed."""
-    scales, bias, offset = layer.scales, layer.folded_bias, layer.one_filter_offset
+    scales, bias, offset = layer.narrow_scales, layer.folded_bias, layer.one_filter_offset
     if not fits(layer, lowering) or scales is None or bias is None or offset is None:
         return None
     params = Depthwise3x3ChannelwiseParams(**layer.geometry, filter_offset=offset, out_offset=layer.out.offset)

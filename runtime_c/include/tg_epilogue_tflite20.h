@@ -5,9 +5,18 @@
 
 #include "tg_epilogue_tflite.h"
 
-#undef TG_EPILOGUE_NARROW
-#define TG_EPILOGUE_NARROW 1
-#define TG_EPILOGUE_NARROW_BITS 12
-#define TG_EPILOGUE_NARROW_HALF (0) /* of the upper word */
+#define TG_EPILOGUE_TFLITE20_FUSED 0
+#define TG_EPILOGUE_TFLITE20_DSP 0
+#define TG_EPILOGUE_TFLITE20_NARROW 1
+#define TG_EPILOGUE_TFLITE20_NARROW_BITS 12
+#define TG_EPILOGUE_TFLITE20_NARROW_HALF (0) /* of the upper word */
+#define TG_EPILOGUE_TFLITE20_WORDS TG_EPILOGUE_TFLITE_WORDS
+#define TG_EPILOGUE_TFLITE20_PRE TG_EPILOGUE_TFLITE_PRE
+#define TG_EPILOGUE_TFLITE20_CENTER(offset) TG_EPILOGUE_TFLITE_CENTER(offset)
+#define TG_EPILOGUE_TFLITE20_HIGH_CENTER(offset) TG_EPILOGUE_TFLITE_HIGH_CENTER(offset)
+#define TG_EPILOGUE_TFLITE20_HIGH(x, words, center) TG_EPILOGUE_TFLITE_HIGH(x, words, center)
+#define TG_EPILOGUE_TFLITE20_FOLDED(x, words, center) TG_EPILOGUE_TFLITE_FOLDED(x, words, center)
+
+static inline int32_t tg_epilogue_tflite20(int32_t x, const tg_requant *r) { return tg_epilogue_tflite(x, r); }
 
 #endif

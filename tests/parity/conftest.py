@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.parity.selection import EPILOGUES_WITH_DSP, EPILOGUES_WITH_LOOPS, WITH_DSP, WITH_LOOPS
+from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.targets.boards import load_board
 from tinyglow.testing.emulated import Core, build_core
 from tinyglow.testing.native import Library, build_library
@@ -32,11 +34,14 @@ def core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="session", params=DSP_BOARDS)
 def dsp_core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
-    """All of runtime_c as firmware on an emulated core of another kind."""
-    return build_core(tmp_path_factory.mktemp(request.param), load_board(request.param))
+    """The kernels with DSP instructions as firmware on an emulated core of another kind."""
+    folder = tmp_path_factory.mktemp(request.param)
+    kernels = [KERNELS[symbol] for symbol in WITH_DSP] + [WITH_EPILOGUES[symbol] for symbol in EPILOGUES_WITH_DSP]
+    return build_core(folder, load_board(request.param), kernels=kernels)
 
 
 @pytest.fixture(scope="session")
 def armv7m_core(tmp_path_factory: pytest.TempPathFactory) -> Core:
-    """All of runtime_c as firmware on an emulated core with more instructions than ARMv6-M, but no DSP extension."""
-    return build_core(tmp_path_factory.mktemp(ARMV7M_BOARD), load_board(ARMV7M_BOARD))
+    """The kernels with ARMv6-M's loops as firmware on a core with more instructions than that, but no DSP extension."""
+    kernels = [KERNELS[symbol] for symbol in WITH_LOOPS] + [WITH_EPILOGUES[symbol] for symbol in EPILOGUES_WITH_LOOPS]
+    return build_core(tmp_path_factory.mktemp(ARMV7M_BOARD), load_board(ARMV7M_BOARD), kernels=kernels)

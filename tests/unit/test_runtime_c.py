@@ -17,6 +17,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from tests.drawn_cases import DRAWN, DrawnCases
+from tests.parity.test_extremes import CASES as EXTREMES
 from tinyglow import resources
 from tinyglow.errors import ToolError
 from tinyglow.ir.kernel import Kernel, Operand, Role
@@ -26,7 +27,7 @@ from tinyglow.targets.boards import HOST, Board, load_board
 from tinyglow.testing import Case, covered_kernels, is_full
 from tinyglow.testing.dispatch import kernel_numbers, write_dispatch
 from tinyglow.testing.frame import params_bytes
-from tinyglow.testing.native import runtime_sources
+from tinyglow.testing.native import kernel_sources, runtime_sources
 
 # -Wpadded and the like, which have opinions instead of finding faults, are not among them.
 WARNINGS = (
@@ -104,9 +105,7 @@ def _replay(name: str, folder: Path, kernels: Collection[Kernel] = ALL_KERNELS, 
         compiler.compile_host([probe], folder / "probe", flags=SANITIZERS[name])
     except ToolError as error:
         pytest.skip(f"{name} has no sanitizer library: {error.problems[0].found}")
-    files = {Path(kernel.c_file).name for kernel in kernels}
-    sources = [path for path in runtime_sources(root) if path.name in files]
-    sources = [REPLAY, *sources, write_dispatch(folder, kernels)]
+    sources = [REPLAY, *kernel_sources(folder, kernels, root), write_dispatch(folder, kernels)]
     return compiler.compile_host(sources, folder / "replay", include_dirs=[root / INCLUDE], flags=SANITIZERS[name])
 
 
@@ -165,8 +164,9 @@ def _run(
 
 
 def _all_cases(drawn: DrawnCases) -> list[tuple[Case, bool]]:
-    """Cases of all kernels, each with whether it is to run in place."""
+    """Cases of all kernels, drawn and at the edges, each with whether it is to run in place."""
     found = [case for symbol in covered_kernels() for case in drawn(symbol, 1000 if is_full() else 40)]
+    found += [*EXTREMES.values()]
     return [(case, in_place) for case in found for in_place in (False, True) if case.aliases or not in_place]
 
 
@@ -199,9 +199,10 @@ PLANTED = {
 def test_sanitizers_find_a_planted_fault(name: str, fault: str, drawn: DrawnCases, tmp_path: Path) -> None:
     """The sanitizers are in force: the cases show a signed overflow, and a read of one byte too many."""
     file, old, new, symbol = PLANTED[fault]
-    kernels = [KERNELS[symbol]]
+    kernels, cases = [KERNELS[symbol]], drawn(symbol, DRAWN)
+    cases += [case for case in EXTREMES.values() if case.kernel.symbol == symbol]
     program = _replay(name, tmp_path, kernels, _spoilt(tmp_path, file, old, new))
-    status, messages, _ = _run(program, [(case, False) for case in drawn(symbol, DRAWN)], tmp_path, kernels)
+    status, messages, _ = _run(program, [(case, False) for case in cases], tmp_path, kernels)
     assert status != 0
     assert re.search("overflow", messages)
 
@@ -218,6 +219,7 @@ _WIDE_PRODUCTS = {"tg_add_tflite_s8", "tg_mul_tflite_s8", "tg_prelu_tflite_s8", 
 _ON_BITS = {"tg_map_abs_f32", "tg_map_neg_f32", "tg_map_sqrt_f32", "tg_select_f32", "tg_cast_s8_f32"}
 # A fused multiply-add of floats without the instruction: only in double precision is a product of any two floats exact.
 _DOUBLE = {"tg_resize_bilinear_fused_s8"}
+_WITH_DOUBLE = {KERNELS[symbol].origin.symbol for symbol in _DOUBLE}
 _CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _DEFINITION = re.compile(r"^(?:static |inline |const )*\w[\w ]*?\**(\w+)\([^;{]*\)\s*\{", re.MULTILINE)
 _KEYWORDS = {"if", "for", "while", "switch", "return", "sizeof"}
@@ -283,7 +285,7 @@ def test_sources_use_no_heap_no_double_and_no_library() -> None:
         assert includes <= {"<stdint.h>", *instructions, *headers}, path.name
         assert not re.findall(r"\b(?:malloc|calloc|realloc|free|alloca|setjmp|asm|goto)\b", text), path.name
         double = re.findall(r"\bdouble\b|(?<!\w)\d+\.\d*(?![\df])", text)
-        assert bool(double) == (path.suffix == ".c" and path.stem in _DOUBLE), f"{path.name} has {double}"
+        assert bool(double) == (path.suffix == ".c" and path.stem in _WITH_DOUBLE), f"{path.name} has {double}"
 
 
 @pytest.fixture(scope="module")
@@ -294,7 +296,8 @@ def helpers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         compiler = find_compiler(None, board)
     except ToolError as error:
         pytest.skip(f"no compiler for {board.name}: {error.problems[0].found}")
-    sources, folder = runtime_sources(), tmp_path_factory.mktemp("objects")
+    folder = tmp_path_factory.mktemp("objects")
+    sources = kernel_sources(folder, KERNELS.values())
     objects = compiler.compile_objects(sources, folder, board, include_dirs=[resources.RUNTIME / INCLUDE])
     return {source.stem: _undefined(path) for source, path in zip(sources, objects, strict=True)}
 

@@ -20,6 +20,7 @@ from tinyglow.frontend.importing import (
     read_bytes,
 )
 from tinyglow.frontend.names import shown
+from tinyglow.frontend.onnx_in_glow import check_in_glow
 from tinyglow.frontend.onnx_inputs import PIXELS, Inputs, is_uint8, symbols_of
 from tinyglow.frontend.onnx_node import DOMAINS, MIN_OPSET, checked_attributes
 from tinyglow.frontend.onnx_qoperator import Surroundings, expand, is_qoperator
@@ -260,6 +261,8 @@ class _Import(ModelImport):
         if node.op_type == "Pad" and node.inputs[0] in self.quantized.known:
             node = self._pad_in_reals(node)
         if not fold(node, operator.from_onnx, self, self.room_elements()):
+            if self.like_glow:
+                check_in_glow(node, self)
             operator.from_onnx(node, self)
         sources = [self.values[name] for name in node.inputs if name in self.values]
         carry_to_constants(self.editor.nodes_since(last), sources, self.editor)

@@ -78,7 +78,7 @@ def _int32(x: IntArray) -> IntArray:
 
 
 def shifted_high_product(x: IntArray, by: Multiplier) -> IntArray:
-    """The first of two roundings: int32 sums, shifted to the left if the shift is above 0, times the multiplier."""
+    """The first of two roundings: int32 sums, shifted left where the multiplier says so, times the multiplier."""
     return high_product(_int32(x.astype(np.int64) << max(by.shift, 0)), by.multiplier)
 
 

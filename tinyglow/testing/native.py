@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tinyglow import resources
 from tinyglow.bundle.kernel_header import kernel_headers
 from tinyglow.bundle.kernel_source import kernel_source
-from tinyglow.ir.kernel import Role
+from tinyglow.ir.kernel import Kernel, Role
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.targets.boards import HOST
@@ -23,19 +23,25 @@ def runtime_sources(root: Path = resources.RUNTIME) -> list[Path]:
     return sorted((root / "src").rglob("*.c"))
 
 
-def write_sources_with_epilogues(folder: Path, root: Path = resources.RUNTIME) -> list[Path]:
-    """Write the C files of all kernels with another epilogue than Glow's, and the headers of all kernels.
+def write_made_sources(folder: Path, root: Path = resources.RUNTIME) -> list[Path]:
+    """Write the C files of all kernels that are made of other kernels' files, and the headers of all kernels.
 
     Returns:
-        The C files of those kernels whose loop is in the runtime in ``root``.
+        The C files of those kernels whose origin is in the runtime in ``root``.
     """
     kernels = [*KERNELS.values(), *WITH_EPILOGUES.values()]
     for name, text in kernel_headers(kernels).items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    there = [kernel for kernel in kernels if kernel.loop and (root / "src" / kernel.origin.c_file).is_file()]
+    return kernel_sources(folder, there, root)
+
+
+def kernel_sources(folder: Path, kernels: Iterable[Kernel], root: Path = resources.RUNTIME) -> list[Path]:
+    """The C file of each kernel, in the order of ``kernels``: the runtime's, or what is made of one, in ``folder``."""
     paths = []
-    for kernel in WITH_EPILOGUES.values():
-        if kernel.loop and (root / "src" / kernel.loop.c_file).is_file():
-            paths.append(folder / f"{kernel.symbol}.c")
+    for kernel in kernels:
+        paths.append(folder / f"{kernel.symbol}.c" if kernel.loop else root / "src" / kernel.c_file)
+        if kernel.loop:
             paths[-1].write_text(kernel_source(kernel, root), encoding="utf-8", newline="\n")
     return paths
 
@@ -70,7 +76,7 @@ def build_library(
 ) -> Library:
     """Compile the runtime in ``root`` into ``folder`` with ``compiler`` (default: the first at hand) and load it."""
     compiler = compiler or find_compiler(None, HOST)
-    sources = [*runtime_sources(root), write_functions(folder), *write_sources_with_epilogues(folder, root)]
+    sources = [*runtime_sources(root), write_functions(folder), *write_made_sources(folder, root)]
     include = [folder, root / "include"]
     library = compiler.compile_shared(sources, folder / "runtime.so", include_dirs=include, flags=flags)
     return Library(library)

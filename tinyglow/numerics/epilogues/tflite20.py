@@ -10,20 +10,17 @@ class TFLite20(TFLite):
     """The same numbers."""
 
     name = "tflite20"
+    narrow_bits = 12
 
     @property
     def folded(self) -> ChannelWords:
         """See ``Narrow``."""
-        return Narrow(self, 0, 12)
+        return Narrow(self, 0, self.narrow_bits)
 
     @property
     def narrow(self) -> Epilogue | None:
         """None: it is one."""
         return None
-
-    def serves(self, in_armv6m: bool) -> bool:
-        """Loops of ARMv6-M alone."""
-        return in_armv6m
 
 
 TFLITE20 = TFLite20()

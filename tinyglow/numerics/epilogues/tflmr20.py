@@ -10,20 +10,17 @@ class TFLiteMicroReLU20(TFLiteMicroReLU):
     """The same numbers."""
 
     name = "tflmr20"
+    narrow_bits = 11
 
     @property
     def folded(self) -> ChannelWords:
         """See ``Narrow``."""
-        return Narrow(self, 1, 11)
+        return Narrow(self, 1, self.narrow_bits)
 
     @property
     def narrow(self) -> Epilogue | None:
         """None: it is one."""
         return None
-
-    def serves(self, in_armv6m: bool) -> bool:
-        """Loops of ARMv6-M alone."""
-        return in_armv6m
 
 
 TFLMR20 = TFLiteMicroReLU20()

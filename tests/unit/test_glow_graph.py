@@ -22,6 +22,7 @@ from tinyglow.ir.graph import Graph
 from tinyglow.ir.types import TensorType
 from tinyglow.operators.concat import Concat
 from tinyglow.operators.slice import Slice
+from tinyglow.operators.tile import Tile
 from tinyglow.pipeline.crosscheck import crosscheck
 from tinyglow.quant.profile import load_profile
 from tinyglow.quant.profiler import replaced
@@ -207,6 +208,18 @@ def test_products_of_stacks_are_those_of_glow(name: str, tmp_path: Path) -> None
     assert np.allclose(expected, found, atol=1e-5)
 
 
+def test_sizes_of_one_are_repeated_instead_of_resized(tmp_path: Path) -> None:
+    """Each by a Tile with a number, the last dimension first."""
+    build = NetBuilder()
+    pooled = build.node("GlobalAveragePool", "x")
+    scales = [build.constant(np.array(data, np.float32)) for data in ([], [1, 1, 2, 3])]
+    modes = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
+    net = build.build({"x": (1, 3, 4, 4)}, [build.node("Resize", pooled, *scales, **modes)])
+    graph = tinyglow.load(net.save(tmp_path), like_glow=True)
+    tiles = [(node.name, node.op.repeats) for node in graph.nodes if isinstance(node.op, Tile)]
+    assert tiles == [("resize_1_Tile_0", (1, 1, 1, 3)), ("resize_1_Tile_1", (1, 1, 2, 1))]
+
+
 def test_slices_side_by_side_are_one_and_others_stay() -> None:
     """Of Concat(x, x, slices of y), the slices become one, and x stays twice."""
     edit = GraphEditor("net")
@@ -217,3 +230,26 @@ def test_slices_side_by_side_are_one_and_others_stay() -> None:
     graph = glow_pass("EliminateSliceConcat", eliminate_slice_concat).run(edit.finish())
     (join,) = (node for node in graph.nodes if isinstance(node.op, Concat))
     assert join.inputs[:2] == ("x", "x") and len(join.inputs) == 3
+
+
+KEPT = {
+    "a Clip that is kept": (
+        "Clip",
+        lambda build, x: build.node("Clip", x, build.constant(np.float32(-1)), build.constant(np.float32(2))),
+    ),
+    "a Relu that is kept": ("Relu", lambda build, x: build.node("Relu", x)),
+}
+
+
+@pytest.mark.parametrize("found", KEPT)
+def test_bounds_kept_in_float_are_refused_beside_int8(found: str, tmp_path: Path) -> None:
+    """Glow would choose other parameters for what is beside them."""
+    kind, make = KEPT[found]
+    build = NetBuilder()
+    rows = build.node("Gemm", build.node("Flatten", "x"), build.weights(27, 4), build.weights(4))
+    net = build.build({"x": (1, 3, 3, 3)}, [build.node("Gemm", make(build, rows), build.weights(4, 4))])
+    graph = tinyglow.load(net.save(tmp_path), like_glow=True)
+    profile = tinyglow.profile(graph, net.samples(3))
+    with pytest.raises(UnknownInGlowError, match=found):
+        tinyglow.quantize(graph, profile, Scheme(like_glow=True, keep_float=frozenset({kind})))
+    assert tinyglow.quantize(graph, profile, Scheme(like_glow=True)).is_quantized

@@ -1,6 +1,7 @@
 """The passes of Glow's pipeline, as data, in its order (lib/Optimizer/GraphOptimizerPipeline/FunctionPassPipeline.cpp).
 
-Each is ours, or a text that says why it does nothing for a network that the CPU backend makes an int8 bundle of.
+Each is ours, or a text that says why it does nothing for a network that the CPU backend makes an int8 bundle of. Those
+named ``refuse_...`` refuse what the pass would change.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from tinyglow.glow.joined import (
 from tinyglow.glow.quantized import (
     merge_transpose_into_layer,
     optimize_quantization,
+    refuse_float_clip,
+    refuse_float_relu,
     remove_identity_bound,
 )
 from tinyglow.glow.shapes import (
@@ -94,7 +97,7 @@ OPTIMIZE: tuple[Entry, ...] = (
     stepping("MergeTransposeIntoMatMulOrFC", merge_transpose_into_layer),
     ("OptimizeConversions", "there is no ConvertTo"),
     ("EliminateClipsOutsideFP16Range", "is for float16"),
-    ("OptimizeQuantFCFloatRelu", "needs a ReLU that stays float"),
+    stepping("OptimizeQuantFCFloatRelu", refuse_float_relu),
     ("EliminateClipsOutsideFP16Range", "is for float16"),
     stepping("OptimizeClips", optimize_clips),
     glow_pass("OptimizeQuantization", optimize_quantization, until_fixed=True),
@@ -102,7 +105,7 @@ OPTIMIZE: tuple[Entry, ...] = (
     _RESHAPE,
     glow_pass("ConstantFold", fold_constants),
     ("GatherToSlice", "the importer makes that Slice at once"),
-    ("OptimizeQuantizeClip", "needs a Clip that stays float between conversions; the CPU backend has it in int8"),
+    stepping("OptimizeQuantizeClip", refuse_float_clip),
     stepping("RemoveIdentityRelu", remove_identity_bound),
     ("RemoveIdentityClip", "is part of the pass before"),
     ("FoldDilatedConv", "needs SpaceToDepth and DepthToSpace around a convolution, as no exporter of ONNX makes them"),

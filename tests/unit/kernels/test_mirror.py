@@ -30,10 +30,10 @@ DECLARED = _declared()
 
 @pytest.mark.parametrize("kernel", KERNELS.values(), ids=lambda kernel: kernel.symbol)
 def test_a_kernel_and_its_c_file_have_the_same_place(kernel: Kernel, checkout: Path) -> None:
-    """The C file is named after the symbol, in the family whose package declares the kernel."""
+    """The C file is named after the symbol, in the family whose package declares the kernel; so is its origin."""
     family, file = kernel.c_file.split("/")
     assert file == f"{kernel.symbol}.c"
-    assert (checkout / "runtime_c/src" / kernel.c_file).is_file()
+    assert (checkout / "runtime_c/src" / kernel.origin.c_file).is_file()
     if kernel.params is MapParams:  # the operator whose function it is declares it
         assert family == "elementwise"
     else:

@@ -1,4 +1,4 @@
-"""Networks that come quantized compute the same in numpy, in C on this machine, and on emulated cores, in their numerics."""
+"""Networks that come quantized compute the same in numpy, in C on this machine and on cores, in their own numerics."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from tinyglow.numerics.epilogues import EPILOGUES
 from tinyglow.numerics.epilogues.glow import CHANNEL_WORDS, FOLDED_OFFSET, GLOW
 from tinyglow.numerics.epilogues.tflite import TFLITE
 from tinyglow.numerics.epilogues.tflm import TFLM
-from tinyglow.numerics.tflite import multiplier_of
+from tinyglow.numerics.tflite import high_product, multiplier_of
 from tinyglow.registry import KERNELS
 
 # And whether an upper word of a product can stand for it: only for less than a half.
@@ -76,6 +76,13 @@ def _high_mul(a: int, b: int) -> int:
     product = a * b
     nudged = product + ((1 << 30) if product >= 0 else 1 - (1 << 30))
     return nudged // (1 << 31) if nudged >= 0 else -(-nudged // (1 << 31))
+
+
+def test_ties_of_the_high_product_are_upwards() -> None:
+    """Also of negative products, in numpy as by gemmlowp's formula."""
+    factors = np.array([-5, -3, -1, 1, 3, 5])
+    assert high_product(factors, 1 << 30).tolist() == [-2, -1, 0, 1, 2, 3]
+    assert [_high_mul(int(x), 1 << 30) for x in factors] == [-2, -1, 0, 1, 2, 3]
 
 
 def _divide_by_power_of_two(x: int, exponent: int) -> int:

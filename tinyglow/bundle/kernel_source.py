@@ -25,6 +25,8 @@ def kernel_source(kernel: Kernel, root: Path = resources.RUNTIME) -> str:
     Returns:
         The text.
     """
+    if kernel.text:
+        return kernel.text
     text = (root / "src" / (kernel.loop or kernel).c_file).read_text(encoding="utf-8")
     if not kernel.loop:
         return text

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from hypothesis import given
 
-from tinyglow.registry import KERNELS
+from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.testing import Case, budget, cases, fixed_cases, is_full
 
 DRAWN = 200  # of each kernel; in the quick run a tenth
+_OF_EPILOGUES = 40  # of a kernel's loop with another epilogue than its own
 
 
 class DrawnCases:
@@ -30,12 +31,15 @@ class DrawnCases:
     def __call__(self, symbol: str, count: int) -> list[Case]:
         """``count`` cases of a kernel, from the whole of what is drawn: it begins with small ones."""
         kept = self._folder / f"{symbol}.pickle"
-        drawn = budget(DRAWN).max_examples if not is_full() else DRAWN
+        drawn = DRAWN if symbol in KERNELS else _OF_EPILOGUES
+        if not is_full():
+            drawn = budget(drawn).max_examples
         if count > drawn:
             return fixed_cases(symbol, count)
         if not kept.exists():
             self._write(kept, fixed_cases(symbol, drawn))
-        found = [Case(KERNELS[symbol], *parts) for parts in pickle.loads(kept.read_bytes())]
+        kernel = KERNELS.get(symbol) or WITH_EPILOGUES[symbol]
+        found = [Case(kernel, *parts) for parts in pickle.loads(kept.read_bytes())]
         return [found[i * len(found) // count] for i in range(min(count, len(found)))]
 
     def check(self, symbol: str, body: Callable[[Case], None], quick: int, full: int = 5_000) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import tinyglow
 from tests.benchmarks import compilers, mlperf_tiny, published
 from tests.benchmarks.table import size_table, speed_table
+from tests.guide import blocks as guide
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
 from tinyglow.pipeline.fit import fit, real_boards
@@ -109,7 +110,10 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "compilers": (DOCS / "kernels.md", compilers.table_text),
     "gcc": (README, compilers.sentence),
     "records": (DOCS / "kernels.md", published.table_text),
+    **guide.BLOCKS,
 }
+# Of these the figures are those of ziglang's code.
+COMPILED = frozenset({"demo", "fits"}) | guide.COMPILED
 
 
 def block(name: str, text: str) -> str:

@@ -43,7 +43,7 @@ WITH_EPILOGUES: dict[str, Kernel] = {
     if kernel.epilogues
     for epilogue in EPILOGUES.values()
     for made in (kernel.with_epilogue(epilogue),)
-    if made.loop
+    if made is not kernel
 }
 ONNX_OPS: dict[str, type[Op]] = {name: cls for cls in OPS.values() for name in cls.onnx_types}
 TFLITE_OPS: dict[str, type[Op]] = {name: cls for cls in OPS.values() for name in cls.tflite_types}

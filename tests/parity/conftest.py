@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from tinyglow.targets.boards import load_board
+from tests.parity.selection import EPILOGUES_WITH_LOOPS, WITH_DSP, WITH_LOOPS
+from tests.strict_c import default
+from tinyglow.registry import KERNELS, WITH_EPILOGUES
+from tinyglow.targets.boards import HOST, load_board
 from tinyglow.testing.emulated import Core, build_core
 from tinyglow.testing.native import Library, build_library
 
@@ -21,22 +24,25 @@ ARMV7M_BOARD = "cortex-m3"
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     """All of runtime_c, built once for this machine."""
-    return build_library(tmp_path_factory.mktemp("library"))
+    return build_library(tmp_path_factory.mktemp("library"), default(HOST))
 
 
 @pytest.fixture(scope="session", params=BOARDS)
 def core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
     """All of runtime_c as firmware on an emulated core."""
-    return build_core(tmp_path_factory.mktemp(request.param), load_board(request.param))
+    board = load_board(request.param)
+    return build_core(tmp_path_factory.mktemp(request.param), board, default(board))
 
 
 @pytest.fixture(scope="session", params=DSP_BOARDS)
 def dsp_core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
-    """All of runtime_c as firmware on an emulated core of another kind."""
-    return build_core(tmp_path_factory.mktemp(request.param), load_board(request.param))
+    """The kernels with DSP instructions as firmware on an emulated core of another kind."""
+    folder = tmp_path_factory.mktemp(request.param)
+    return build_core(folder, load_board(request.param), kernels=[KERNELS[symbol] for symbol in WITH_DSP])
 
 
 @pytest.fixture(scope="session")
 def armv7m_core(tmp_path_factory: pytest.TempPathFactory) -> Core:
-    """All of runtime_c as firmware on an emulated core with more instructions than ARMv6-M, but no DSP extension."""
-    return build_core(tmp_path_factory.mktemp(ARMV7M_BOARD), load_board(ARMV7M_BOARD))
+    """The kernels with ARMv6-M's loops as firmware on a core with more instructions than that, but no DSP extension."""
+    kernels = [KERNELS[symbol] for symbol in WITH_LOOPS] + [WITH_EPILOGUES[symbol] for symbol in EPILOGUES_WITH_LOOPS]
+    return build_core(tmp_path_factory.mktemp(ARMV7M_BOARD), load_board(ARMV7M_BOARD), kernels=kernels)

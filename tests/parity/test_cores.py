@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 
 import pytest
 
 from tests.drawn_cases import DrawnCases
+from tests.parity.selection import WITH_DSP, WITH_LOOPS
 from tinyglow.registry import KERNELS
-from tinyglow.resources import RUNTIME
 from tinyglow.testing import Case
 from tinyglow.testing.emulated import Core
-
-# Loops of ARMv6-M instructions, in a kernel's own file or in a header that it includes.
-LOOPS = re.compile(
-    r'TG_ARMV6M_LOOPS|#include "tg_(max_2x2|depthwise_3x3|code|code_rows|dual_mac|dual_mac_tiles|packed)\.h"'
-)
-WITH_LOOPS = sorted(
-    symbol for symbol, kernel in KERNELS.items() if LOOPS.search((RUNTIME / "src" / kernel.c_file).read_text("utf-8"))
-)
-WITH_DSP = sorted(symbol for symbol, kernel in KERNELS.items() if "_dsp_" in kernel.c_file)
-
 
 EXAMPLES = {"quick": 20, "full": 500}
 

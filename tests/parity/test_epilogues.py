@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from functools import partial
 
+import pytest
+
+from tests.drawn_cases import DrawnCases
+from tests.parity.selection import EPILOGUES_WITH_LOOPS
 from tinyglow.numerics.epilogues import EPILOGUES
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
-from tinyglow.testing import Case, budget, cases
+from tinyglow.testing import Case
 from tinyglow.testing.emulated import Core
 from tinyglow.testing.epilogues import CONSTANTS
 from tinyglow.testing.native import Library
@@ -26,33 +28,24 @@ def test_every_loop_is_there_with_each_epilogue() -> None:
 
 
 @pytest.mark.parametrize("symbol", sorted(WITH_EPILOGUES))
-@budget(quick=40, full=2000)
-@given(data=st.data())
-def test_c_equals_numpy(library: Library, symbol: str, data: st.DataObject) -> None:
+def test_c_equals_numpy(library: Library, symbol: str, drawn: DrawnCases) -> None:
     """C on this machine and numpy agree on every bit, in place too, and nothing else is written."""
-    case = data.draw(cases(symbol))
-    library.run(case)
-    if case.aliases or case.overlap is not None:
-        library.run(case, in_place=True)
-
-
-def _check(core: Core, case: Case) -> None:
-    core.run(case)
-    if case.aliases or case.overlap is not None:
-        core.run(case, in_place=True)
+    drawn.check(symbol, partial(_check, library), quick=40, full=2000)
 
 
 @pytest.mark.parametrize("symbol", sorted(WITH_EPILOGUES))
-@budget(quick=10, full=500)
-@given(data=st.data())
-def test_core_equals_numpy(core: Core, symbol: str, data: st.DataObject) -> None:
+def test_core_equals_numpy(core: Core, symbol: str, drawn: DrawnCases) -> None:
     """So do the emulated cores."""
-    _check(core, data.draw(cases(symbol)))
+    drawn.check(symbol, partial(_check, core), quick=10, full=500)
 
 
-@pytest.mark.parametrize("symbol", sorted(name for name in WITH_EPILOGUES if "_dual_mac_" in name or "_3x3_ch" in name))
-@budget(quick=5, full=500)
-@given(data=st.data())
-def test_armv6m_loops_run_on_armv7m(armv7m_core: Core, symbol: str, data: st.DataObject) -> None:
+@pytest.mark.parametrize("symbol", EPILOGUES_WITH_LOOPS)
+def test_armv6m_loops_run_on_armv7m(armv7m_core: Core, symbol: str, drawn: DrawnCases) -> None:
     """And the general ends of loops in ARMv6-M instructions where the assembler knows Thumb-2 too."""
-    _check(armv7m_core, data.draw(cases(symbol)))
+    drawn.check(symbol, partial(_check, armv7m_core), quick=5, full=500)
+
+
+def _check(place: Library | Core, case: Case) -> None:
+    place.run(case)
+    if case.aliases or case.overlap is not None:
+        place.run(case, in_place=True)

@@ -12,8 +12,8 @@ from tests.helpers import NetBuilder
 from tinyglow.quant.schema import Schema, choose_params
 from tinyglow.quant.scheme import Scheme
 from tinyglow.testing.oracle.compare import decibels, differing, excess, is_significant, noise, power
-from tinyglow.testing.oracle.evaluate import Evaluator
-from tinyglow.testing.oracle.simulate import Grid, grid_of
+from tinyglow.testing.oracle.evaluate import Evaluator, real
+from tinyglow.testing.oracle.simulate import Grid, Simulation, bounds_of, grid_of, rounded_constant
 from tinyglow.testing.oracle.variants import widened, with_other_constants
 
 RANGES = [(0.0, 1.0), (-1.0, 0.0), (-0.3, 2.7), (-5.0, 0.1), (0.25, 1.5), (-2.0, -0.1)]
@@ -83,7 +83,7 @@ def test_chance_is_no_fault() -> None:
 
 
 def test_variants_keep_what_passes_look_for(tmp_path: Path) -> None:
-    """Other constants and ranges, but the same zeros and the same constants of one number."""
+    """Other constants and ranges, but the same zeros, equal elements, and constants of one number."""
     build = NetBuilder()
     weights = np.array([[0.5, 0.0, -1.5], [0.25, 1.0, 0.5]], np.float32)
     layer = build.node("MatMul", "x", build.constant(weights))
@@ -93,14 +93,53 @@ def test_variants_keep_what_passes_look_for(tmp_path: Path) -> None:
     data = {name: value.data for name, value in graph.values.items() if value.data is not None}
     changed = [name for name in data if not np.array_equal(one.values[name].data, data[name])]
     assert len(changed) == 1
-    ratios = one.values[changed[0]].data[weights != 0] / weights[weights != 0]
-    assert np.allclose(ratios, ratios[0]) and 0.6 <= ratios[0] <= 1.4
+    own, nonzero = one.values[changed[0]].data, weights != 0
+    ratios = own[nonzero] / weights[nonzero]
+    assert ((ratios >= 0.6) & (ratios <= 1.4)).all() and np.ptp(ratios) > 0.01, "each element by a factor of its own"
+    assert (own[~nonzero] == 0).all()
+    assert own[weights == 0.5][0] == own[weights == 0.5][1], "equal elements stay equal"
     assert not np.allclose(one.values[changed[0]].data, other.values[changed[0]].data)
     profile = tinyglow.profile(graph, net.samples(5))
     wider = widened(profile, graph, 0.1, 1).ranges
     for name, range_ in profile.ranges.items():
         factor = wider[name].high / range_.high
         assert factor == 1 if name.removesuffix(":0") in data else 1 < factor < 1.1
+
+
+def test_a_bias_has_the_steps_of_the_sums(tmp_path: Path) -> None:
+    """Behind a value that is always zero, whose scale is 0.1, they are coarse; the quantizer's are the same."""
+    build = NetBuilder(1)
+    zero = build.node("Sub", "x", "x")
+    layer = build.node("Gemm", zero, build.constant(np.diag([1.27, -0.3, 0.2])), build.constant([0.0123, -0.004, 0.5]))
+    net = build.build({"x": (1, 3)}, [layer])
+    graph, inputs = tinyglow.load(net.save(tmp_path)), net.samples(2)
+    evaluator = Evaluator(inputs)
+    values = evaluator.values(graph)
+    (node,) = (node for node in graph.nodes if node.op.kind == "FullyConnected")
+    operands = [values[name] for name in node.inputs]
+    held = rounded_constant(node, 2, operands, [bounds_of(operand) for operand in operands], (0.0, 1.0), Scheme())
+    scale = 0.1 * 1.57 / 255
+    assert held[0] == pytest.approx(scale * np.round(np.array([0.0123, -0.004, 0.5]) / scale))
+    quantized = tinyglow.quantize(graph, tinyglow.profile(graph, inputs))
+    (bias,) = (value for value in quantized.values.values() if value.data is not None and value.type.dtype == "int32")
+    assert real(bias.data, bias.type) == pytest.approx(held[0], rel=1e-6)
+
+
+def test_float_operators_at_the_ends_may_see_rounded_values_or_not(tmp_path: Path) -> None:
+    """One simulation has what they read and make as floats, the other as int8."""
+    build = NetBuilder(1)
+    product = build.node("Mul", "x", build.constant(np.float32(0.7)))
+    net = build.build({"x": (1, 200)}, [product, build.node("Erf", "x")])
+    graph, inputs = tinyglow.load(net.save(tmp_path)), net.samples(3)
+    evaluator = Evaluator(inputs)
+    erf = graph.outputs[1].name
+
+    def result(float_ends: bool) -> np.ndarray:
+        exact = evaluator.values(graph)
+        return Simulation(graph, exact, Scheme(), evaluator, float_ends=float_ends).outputs()[erf]
+
+    assert np.array_equal(result(True), evaluator.outputs(graph)[erf])
+    assert len(np.unique(result(False))) < 256 < len(np.unique(result(True)))
 
 
 def test_a_quantized_graph_means_real_numbers_within_its_types(tmp_path: Path) -> None:

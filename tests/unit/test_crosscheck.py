@@ -78,6 +78,18 @@ def test_other_parameter_is_found_first(capsys: pytest.CaptureFixture[str], copy
     assert found["first_difference"]["glow_name"] == "_b_Conv__7"
 
 
+def test_other_number_of_nodes_is_found(capsys: pytest.CaptureFixture[str], copy: Path) -> None:
+    """A node that no output needs: its kind, and how many of it both have."""
+    graph = json.loads((copy / "graph.json").read_text(encoding="utf-8"))
+    splat = next(node for node in graph["nodes"] if node["kind"] == "Splat")
+    graph["nodes"].append({**splat, "id": "one_more"})
+    (copy / "graph.json").write_text(json.dumps(graph), encoding="utf-8")
+    status, text = _crosscheck(capsys, copy, "--json")
+    found = json.loads(text)
+    assert status == 1 and found["parameters_equal"] and found["differing_kinds"] == {"Splat": [2, 1]}
+    assert "2 of kind Splat in Glow, 1 here" in _crosscheck(capsys, copy)[1]
+
+
 def test_no_recording_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A folder without the three files: exit status 2 and what was expected."""
     assert main(["crosscheck", str(tmp_path), "--model", str(MODEL)]) == 2

@@ -131,14 +131,15 @@ def test_scales_without_constants(epilogue: Epilogue) -> None:
 def test_an_epilogue_has_its_c_text(epilogue: Epilogue, checkout: Path) -> None:
     """Every header defines the same names, so that any loop takes it."""
     text = (checkout / "runtime_c/include" / epilogue.c_header).read_text(encoding="utf-8")
-    assert "static inline int32_t tg_epilogue(int32_t x, const tg_requant *r)" in text
-    assert "#define TG_EPILOGUE_FUSED" in text
+    assert f"static inline int32_t tg_epilogue_{epilogue.name}(int32_t x, const tg_requant *r)" in text
+    for name in ("FUSED", "WORDS", "DSP", "HIGH", "HIGH_CENTER", "CENTER", "FOLDED"):
+        assert f"#define TG_EPILOGUE_{epilogue.name.upper()}_{name}" in text
 
 
-def test_loops_with_epilogues_call_no_other_rounding(checkout: Path) -> None:
+def test_loops_with_epilogues_call_no_other_rounding() -> None:
     """The C file of such a kernel includes one epilogue, Glow's, in whose place another is put."""
     for kernel in (kernel for kernel in KERNELS.values() if kernel.epilogues):
-        text = (checkout / "runtime_c/src" / kernel.c_file).read_text(encoding="utf-8")
+        text = kernel_source(kernel)
         assert text.count(f'#include "{GLOW.c_header}"') == 1, kernel.symbol
         assert "tg_requantize(" not in text, kernel.symbol
 

@@ -8,12 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import helper
 
 import tinyglow
 from tests.helpers import NetBuilder
 from tinyglow.errors import TinyglowError, UnknownInGlowError
+from tinyglow.glow.joined import eliminate_slice_concat
 from tinyglow.glow.lower import lower_for_profiler
+from tinyglow.glow.walk import glow_pass
+from tinyglow.interp import run_graph
+from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph
+from tinyglow.ir.types import TensorType
+from tinyglow.operators.concat import Concat
+from tinyglow.operators.slice import Slice
 from tinyglow.pipeline.crosscheck import crosscheck
 from tinyglow.quant.profile import load_profile
 from tinyglow.quant.profiler import replaced
@@ -126,3 +134,108 @@ def test_sums_of_equal_shapes_are_taken(tmp_path: Path) -> None:
     build = NetBuilder()
     graph = _int8(build, build.node("Sum", "x", build.node("Relu", "x"), "x"), tmp_path, like_glow=True)
     assert "ReduceSum" in [node.op.kind for node in graph.nodes]
+
+
+def _split(build: NetBuilder) -> str:
+    build.nodes.append(helper.make_node("Split", ["x", build.constant([1, 2])], ["a", "b"], name="split", axis=1))
+    return build.node("Concat", "b", "a", axis=1)
+
+
+def _conv(build: NetBuilder, **attributes: object) -> str:
+    return build.node("Conv", "x", build.weights(2, 3, 3, 3), auto_pad="SAME_UPPER", **attributes)
+
+
+# What Glow would say nothing about, and take for something else.
+MISREAD: dict[str, Callable[[NetBuilder], str]] = {
+    "axes as an input": lambda build: build.node("ReduceSum", "x", build.constant([1])),
+    "noop_with_empty_axes": lambda build: build.node("ReduceSum", "x", noop_with_empty_axes=1),
+    "parts of sizes": _split,
+    "operator set 14": lambda build: build.node("Softmax", "x", axis=1),
+    "ceil_mode 1": lambda build: build.node("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
+    "dilations of a pool": lambda build: build.node("MaxPool", "x", kernel_shape=[2, 2], dilations=[2, 2]),
+    "takes the pads": lambda build: _conv(build, pads=[0, 0, 0, 0]),
+    "auto_pad with dilations": lambda build: _conv(build, dilations=[2, 2]),
+    "indices below 0": lambda build: build.node("Gather", "x", build.constant([-1, 0]), axis=1),
+    "a Pad of mode edge": lambda build: build.node("Pad", "x", build.constant([0, 0, 1, 0, 0, 0, 0, 0]), mode="edge"),
+    "times": lambda build: build.node("MatMul", build.node("Flatten", "x"), build.weights(2, 108, 4)),
+}
+
+
+@pytest.mark.parametrize("found", MISREAD)
+def test_what_glow_reads_otherwise_is_refused(found: str, tmp_path: Path) -> None:
+    """With what Glow would take it for; the default graph takes most of it."""
+    build = NetBuilder()
+    with pytest.raises(UnknownInGlowError, match=found):
+        _int8(build, MISREAD[found](build), tmp_path, like_glow=True)
+
+
+def _weighted(build: NetBuilder, keepdims: int) -> str:
+    powers = build.node("Exp", build.node("Flatten", "x"))
+    return build.node("Div", powers, build.node("ReduceSum", powers, axes=[1], keepdims=keepdims))
+
+
+@pytest.mark.parametrize(("keepdims", "kinds"), [(0, {"SoftMax"}), (1, {"Exp", "ReduceSum", "Div"})])
+def test_softmax_by_hand_is_one_where_its_sum_keeps_no_dimension(
+    keepdims: int, kinds: set[str], tmp_path: Path
+) -> None:
+    """Glow looks two nodes on from the sum, where a Reshape of kept dimensions is one too many."""
+    build = NetBuilder()
+    net = build.build({"x": (1, 2, 2, 2)}, [_weighted(build, keepdims)], opset=11)
+    graph = tinyglow.load(net.save(tmp_path), like_glow=True)
+    assert {node.op.kind for node in graph.nodes} >= kinds
+    assert ("SoftMax" in {node.op.kind for node in graph.nodes}) == (keepdims == 0)
+
+
+STACKED = {
+    "one matrix for all": ((1, 3, 4, 6), (6, 5), {"MatMul"}),
+    "one matrix, and one on the left": ((1, 4, 6), (6, 5), {"BatchMatMul"}),
+    "one for each": ((1, 3, 4, 6), (1, 3, 6, 5), {"BatchMatMul"}),
+}
+
+
+@pytest.mark.parametrize("name", STACKED)
+def test_products_of_stacks_are_those_of_glow(name: str, tmp_path: Path) -> None:
+    """One matrix that is repeated makes one product of all rows, unless there is nothing to repeat it for."""
+    left, right, kinds = STACKED[name]
+    build = NetBuilder()
+    net = build.build({"x": left}, [build.node("MatMul", "x", build.weights(*right))])
+    graph = tinyglow.load(net.save(tmp_path), like_glow=True)
+    assert {node.op.kind for node in graph.nodes if "MatMul" in node.op.kind} == kinds
+    inputs = net.samples(3)
+    (expected,), (found,) = net.reference(inputs).values(), run_graph(graph, inputs).values()
+    assert np.allclose(expected, found, atol=1e-5)
+
+
+def test_slices_side_by_side_are_one_and_others_stay() -> None:
+    """Of Concat(x, x, slices of y), the slices become one, and x stays twice."""
+    edit = GraphEditor("net")
+    x, y = (edit.placeholder(name, TensorType((1, size))) for name, size in (("x", 2), ("y", 4)))
+    parts = [edit.add(f"part{at}", Slice((0, at), (1, 2), (1, 1)), [y], "y") for at in (0, 2)]
+    joined = edit.add("joined", Concat(1), [x, x, *parts], "joined")
+    edit.output("joined", joined.name)
+    graph = glow_pass("EliminateSliceConcat", eliminate_slice_concat).run(edit.finish())
+    (join,) = (node for node in graph.nodes if isinstance(node.op, Concat))
+    assert join.inputs[:2] == ("x", "x") and len(join.inputs) == 3
+
+
+KEPT = {
+    "a Clip that is kept": (
+        "Clip",
+        lambda build, x: build.node("Clip", x, build.constant(np.float32(-1)), build.constant(np.float32(2))),
+    ),
+    "a Relu that is kept": ("Relu", lambda build, x: build.node("Relu", x)),
+}
+
+
+@pytest.mark.parametrize("found", KEPT)
+def test_bounds_kept_in_float_are_refused_beside_int8(found: str, tmp_path: Path) -> None:
+    """Glow would choose other parameters for what is beside them."""
+    kind, make = KEPT[found]
+    build = NetBuilder()
+    rows = build.node("Gemm", build.node("Flatten", "x"), build.weights(27, 4), build.weights(4))
+    net = build.build({"x": (1, 3, 3, 3)}, [build.node("Gemm", make(build, rows), build.weights(4, 4))])
+    graph = tinyglow.load(net.save(tmp_path), like_glow=True)
+    profile = tinyglow.profile(graph, net.samples(3))
+    with pytest.raises(UnknownInGlowError, match=found):
+        tinyglow.quantize(graph, profile, Scheme(like_glow=True, keep_float=frozenset({kind})))
+    assert tinyglow.quantize(graph, profile, Scheme(like_glow=True)).is_quantized

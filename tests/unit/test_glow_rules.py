@@ -123,7 +123,18 @@ def mirrored(build: NetBuilder) -> str:
     return build.node("Slice", "x", *(build.constant(np.array(at)) for at in ([-1], [-100], [3], [-1])))
 
 
+def slices_beside_repeats(build: NetBuilder) -> str:
+    """A value joined twice, in front of slices that make one again."""
+    relu = build.node("Relu", "x")
+    slices = [
+        build.node("Slice", "x", *(build.constant(np.array(at)) for at in ([begin], [begin + 1], [1])))
+        for begin in range(2)
+    ]
+    return build.node("Concat", relu, relu, *slices, axis=1)
+
+
 CASES = {
+    slices_beside_repeats: ["Relu", "Slice", "Slice", "Concat"],
     concat_of_concat: ["Transpose", "Conv2D", "Conv2D", "Conv2D", "Concat", "Transpose"],
     nothing_moved: ["Transpose", "Conv2D", "Transpose"],
     mirrored: ["Slice"],

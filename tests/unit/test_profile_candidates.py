@@ -13,6 +13,7 @@ import tinyglow
 from tests.helpers import Net, NetBuilder
 from tinyglow.errors import ProfileError
 from tinyglow.ir.graph import Graph
+from tinyglow.quant.candidates import agree
 from tinyglow.quant.implied import implied_range
 from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import Profile, Range
@@ -83,6 +84,21 @@ def test_a_transpose_s_number_is_not_taken_for_another_s(tmp_path: Path) -> None
     own = tinyglow.profile(graph, net.samples(8)).ranges[f"{result}:0"]
     assert own.low < 0
     assert found[result].low == found[moved[result]].low == pytest.approx(own.low, rel=1e-4)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_group_s_slice_is_not_taken_for_the_convolution(depth: int, tmp_path: Path) -> None:
+    """Where one pixel is left, Glow makes another convolution without strides; a group's slice gets the free name."""
+    build = NetBuilder(5)
+    filters, bias = build.weights(4, depth, 2, 2), build.constant(np.zeros(4, np.float32))
+    conv = build.node("Conv", "x", filters, bias, group=4, strides=[2, 1], name="conv")
+    net = build.build({"x": (1, 4 * depth, 2, 2)}, [conv])
+    profile = tinyglow.profile(_graph(net, tmp_path), net.samples(8))
+    graph = _graph(net, tmp_path, like_glow=False)
+    (result,) = (node.outputs[0] for node in graph.nodes if node.op.kind == "Conv2D")
+    own = tinyglow.profile(graph, net.samples(8)).ranges[f"{result}:0"]
+    assert f"{result}:0" in profile.ranges and not agree(profile.ranges[f"{result}:0"], own)
+    assert agree(match_profile(graph, profile, [result]).ranges[result], own)
 
 
 def _two_dense(folder: Path) -> tuple[Graph, Profile]:

@@ -5,37 +5,38 @@ What a model can name reaches C templates as legal C already; HTML templates esc
 
 from __future__ import annotations
 
+from functools import cache
+
 import jinja2
 
 from tinyglow import resources
 from tinyglow.resources import VERSION
 
 
-def render(template: str, **context: object) -> str:
-    """Text of ``templates/<template>`` with ``context`` filled in; an undefined name is an error, never blank."""
+@cache
+def _environment(autoescape: bool) -> jinja2.Environment:
+    """One for all files, for it keeps the templates that it has translated."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resources.TEMPLATES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C, not HTML
+        keep_trailing_newline=not autoescape,
+        autoescape=autoescape,
     )
-    return environment.get_template(template).render(**context)
+    environment.filters["count"] = lambda value: "" if value is None else f"{value:,}"
+    environment.filters["round"] = lambda value, digits=1: "" if value is None else f"{value:.{digits}f}"
+    return environment
+
+
+def render(template: str, **context: object) -> str:
+    """Text of ``templates/<template>`` with ``context`` filled in; an undefined name is an error, never blank."""
+    return _environment(autoescape=False).get_template(template).render(**context)  # C, not HTML
 
 
 def render_html(template: str, **context: object) -> str:
     """Like ``render``, for HTML: every value is escaped, unless it says that it is HTML (``markupsafe.Markup``)."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
-    )
-    environment.filters["count"] = lambda value: "" if value is None else f"{value:,}"
-    environment.filters["round"] = lambda value, digits=1: "" if value is None else f"{value:.{digits}f}"
-    return environment.get_template(template).render(**context)
+    return _environment(autoescape=True).get_template(template).render(**context)
 
 
 def hex_float(value: float) -> str:

@@ -8,27 +8,26 @@ from pathlib import Path
 
 import numpy as np
 
-from tinyglow import resources
-from tinyglow.demo.digits import calibration_set, demo_set
+from tinyglow.demo.walk import CALIBRATION_IMAGES, INPUT, OUTPUT, walk
 from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.execution import Execution
-from tinyglow.pipeline.stations import allocation_efficiency, emit, interpret, load, lower, profile, quantize, target_of
+from tinyglow.pipeline.stations import allocation_efficiency, emit, interpret, lower, target_of
 from tinyglow.quant.profile import Profile, save_profile
 from tinyglow.report.console import progress, stdout
 from tinyglow.report.tables import memory_map, table
 from tinyglow.targets.boards import HOST, Board, load_board
 
 BOARDS = ("frdm-ke16z", "mimxrt1060-evk")
-INPUT, OUTPUT, NAME = "max_pooling_1_input", "dense_2", "mnist"
-CALIBRATION_IMAGES = 100
 
 
 def run_demo(output: Path | None, compiler: str | None) -> int:
     """Print the tour; 0 if all targets agree bit for bit, else 1. ``output`` keeps bundles and profile, if given."""
-    images, labels = demo_set()
+    network = walk()
+    images, labels = network.images, network.labels
+    graph, recorded, int8 = network.graph, network.profile, network.quantized
     with ExitStack() as stack:
         folder = output or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tinyglow-demo-")))
         try:
@@ -36,7 +35,7 @@ def run_demo(output: Path | None, compiler: str | None) -> int:
         except OSError as error:
             raise InputError("cannot keep the results", [Problem(str(folder), reason(error))]) from error
         boards = [load_board(name) for name in BOARDS]
-        graph, recorded, int8 = _quantize(folder)
+        save_profile(recorded, folder / "profile.yaml")
         program = _make(int8, boards[0], folder)
         expected = interpret(program, {INPUT: images})[OUTPUT]
         _print_stations(graph, recorded, int8, program, folder if output else None)
@@ -47,15 +46,6 @@ def run_demo(output: Path | None, compiler: str | None) -> int:
     _print_digits(images, labels, expected)
     _print_boards(runs, labels)
     return _print_verdict(runs, expected)
-
-
-def _quantize(folder: Path) -> tuple[Graph, Profile, Graph]:
-    """Stations 1 to 5."""
-    samples, _ = calibration_set(CALIBRATION_IMAGES)
-    graph = load(resources.EXAMPLES / "mnist" / "mnist_nxp.onnx", NAME, {"N": 1})
-    recorded = profile(graph, {INPUT: samples})
-    save_profile(recorded, folder / "profile.yaml")
-    return graph, recorded, quantize(graph, recorded)
 
 
 def _bundle(folder: Path, board: Board) -> Path:

@@ -279,6 +279,7 @@ class _Import(ModelImport):
         if node.op_type == "Pad" and node.inputs[0] in self.quantized.known:
             node = self._pad_in_reals(node)
         if not fold(node, operator.from_onnx, self, self.room_elements()):
+            self.general.check_in_glow(node)
             operator.from_onnx(node, self)
         sources = [self.values[name] for name in node.inputs if name in self.values]
         carry_to_constants(self.editor.nodes_since(last), sources, self.editor)

@@ -13,6 +13,7 @@ from tinyglow.frontend.importing import fault_of_shape
 from tinyglow.frontend.onnx_control import control
 from tinyglow.frontend.onnx_elements import NUMBERS, Elements
 from tinyglow.frontend.onnx_functions import DEEPEST, PREVIEW, body_of, expanded, is_functional, schema_of
+from tinyglow.frontend.onnx_in_glow import check_in_glow
 from tinyglow.frontend.onnx_node import DOMAINS, checked_attributes
 from tinyglow.frontend.onnx_tensors import Tensors
 from tinyglow.ir.editor import GraphEditor
@@ -142,6 +143,11 @@ class General:
         """Raises UnsupportedError for products that the model sums in BFLOAT16: float32 sums differ visibly."""
         if node.op_type == "MatMul" and not self.like_glow and self.elements.of(node.input[0]) == "bfloat16":
             raise UnsupportedError("sums products in BFLOAT16", "FLOAT or FLOAT16", "export the model in FLOAT")
+
+    def check_in_glow(self, node: SourceNode) -> None:
+        """Raises NotInGlowError for what Glow's importer does not take, where exactly its graph is asked for."""
+        if self.like_glow:
+            check_in_glow(node, self)
 
     def check_results(self, node: onnx.NodeProto) -> None:
         """Raises UnsupportedError for an output of the model that has no elements."""

@@ -14,14 +14,17 @@ from tinyglow.operators.add import Add
 from tinyglow.operators.batch_norm import BatchNormalization
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.div import Div
+from tinyglow.operators.exp import Exp
 from tinyglow.operators.fully_connected import FullyConnected
 from tinyglow.operators.glow_nodes import PReluOfSlopes, Splat
 from tinyglow.operators.matmul import MatMul
 from tinyglow.operators.max import Max
 from tinyglow.operators.min import Min
 from tinyglow.operators.mul import Mul
+from tinyglow.operators.reduce_sum import ReduceSum
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.slice import Slice
+from tinyglow.operators.softmax import SoftMax
 from tinyglow.operators.sub import Sub
 from tinyglow.operators.tile import Tile
 from tinyglow.passes.folding import replace_constant
@@ -213,6 +216,25 @@ def fold_matmul_add(node: Node, edit: GraphEditor) -> bool:
     return swap_in(node, edit.add(product.name, FullyConnected(), inputs, product.origin), edit)
 
 
+def fold_into_softmax(node: Node, edit: GraphEditor) -> bool:
+    """FoldExpSumDivIntoSoftmax: powers of e, divided by what comes two nodes after their sum."""
+    users = edit.users(node.outputs[0]) if isinstance(node.op, Exp) and edit.uses(node.outputs[0]) == 2 else []
+    quotient = next((user for user in users if isinstance(user.op, Div)), None)
+    total = next((user for user in users if isinstance(user.op, ReduceSum)), None)
+    if quotient is None or total is None or not isinstance(total.op, ReduceSum):
+        return False
+    repeated = _only_user(total.outputs[0], edit)
+    if repeated is None or repeated is quotient or _only_user(repeated.outputs[0], edit) is not quotient:
+        return False
+    x = edit.value(node.inputs[0])
+    if len(x.type.shape) != 2:
+        problem = Problem(f"node {quotient.origin!r}", f"a softmax of shape {list(x.type.shape)}", "two dimensions")
+        raise UnknownInGlowError("what Glow makes of this network is not known", [problem])
+    if total.op.axes != (1,) or quotient.inputs[0] != node.outputs[0]:
+        edit.deviations[quotient.origin] = "Glow takes it for a softmax along the last dimension"
+    return swap_in(quotient, edit.add("softmax", SoftMax(), [x], quotient.origin), edit)
+
+
 def _scalar(value: str, edit: GraphEditor) -> float | None:
     while (tile := source(value, edit, Tile)) is not None:
         value = tile.inputs[0]
@@ -232,11 +254,13 @@ def fold_leaky_relu(node: Node, edit: GraphEditor) -> bool:
         product, other = source(left, edit, Mul), right
     if product is None:
         return False
-    slope, factor = _scalar(product.inputs[1], edit), left
+    slope, factor, multiplied = _scalar(product.inputs[1], edit), left, product.inputs[0]
     if slope is None:
-        slope, factor = _scalar(product.inputs[0], edit), right
+        slope, factor, multiplied = _scalar(product.inputs[0], edit), right, product.inputs[1]
     if slope is None or slope > 1 or factor != other:
         return False
+    if multiplied != other:
+        edit.deviations[node.origin] = "Glow takes it for a leaky ReLU, whatever the number multiplies"
     shape = edit.value(product.outputs[0]).type.shape
     splat = edit.add(node.name, Splat(slope, shape), [], node.origin)
     return swap_in(node, edit.add(node.name, PReluOfSlopes(), [edit.value(other), splat], node.origin), edit)

@@ -8,13 +8,16 @@ from tinyglow.glow.walk import each, nodes_as_made, source, swap_in, values
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Node, Value
 from tinyglow.ir.types import Shape
+from tinyglow.operators.batch_matmul import BatchMatMul
 from tinyglow.operators.concat import Concat
 from tinyglow.operators.dequantize import Dequantize
+from tinyglow.operators.glow_nodes import Broadcast
 from tinyglow.operators.matmul import MatMul
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.slice import Slice
+from tinyglow.operators.tile import Tile
 from tinyglow.operators.transpose import Transpose
 
 
@@ -185,8 +188,16 @@ def _eliminate_slice_concat(node: Node, edit: GraphEditor) -> bool:
         merged = _merged_slice(node, node.op, axis, slices, edit)
         if merged is not None:
             replaced |= {part.outputs[0]: merged.name for part in slices}
-    inputs = list(dict.fromkeys(replaced.get(name, name) for name in node.inputs)) if replaced else []
-    if not replaced or len(inputs) == len(node.inputs):
+    inputs: list[str] = []
+    last = ""  # what stands for several slices in a row stands there once
+    for name in node.inputs:
+        if name not in replaced:
+            last = ""
+            inputs.append(name)
+        elif replaced[name] != last:
+            last = replaced[name]
+            inputs.append(last)
+    if len(inputs) == len(node.inputs):
         return bool(replaced)
     return swap_in(node, edit.add(node.name, node.op, values(inputs, edit), node.origin), edit)
 
@@ -247,7 +258,7 @@ def _reaches(value: str, target: str, edit: GraphEditor, depth: int) -> bool:
     if value == target:
         return True
     node = edit.producer(value)
-    if node is None:
+    if node is None or not node.inputs:
         return False
     return depth == 0 or any(_reaches(name, target, edit, depth - 1) for name in node.inputs)
 
@@ -260,6 +271,32 @@ def merge_products_of_columns(edit: GraphEditor) -> bool:
 def merge_products_of_rows(edit: GraphEditor) -> bool:
     """MergeMatMulOnRHS: products with the same left-hand side."""
     return _merge_products(edit, 0)
+
+
+def unstack_broadcast_product(node: Node, edit: GraphEditor) -> bool:
+    """ConvertBroadcastedBatchMatMul: by one matrix that is repeated, all rows are multiplied at once."""
+    repeated = source(node.inputs[1], edit, Tile, Broadcast) if isinstance(node.op, BatchMatMul) else None
+    if repeated is None:
+        return False
+    columns = edit.value(repeated.inputs[0])
+    axis = repeated.op.axis if isinstance(repeated.op, Broadcast) else _tiled_axis(repeated)
+    if axis != 0 or columns.type.shape[0] != 1:
+        return False
+    count, rows, depth = edit.value(node.inputs[0]).type.shape
+    width = edit.value(node.inputs[1]).type.shape[2]
+    name, origin = node.name, node.origin
+    if columns.type.shape != (1, depth, width):
+        columns = edit.add(repeated.name, Broadcast((1, depth, width), 0), [columns], repeated.origin)
+    stack = Reshape((count * rows, depth))
+    left = edit.add(f"{name}.reshapeLHS", stack, [edit.value(node.inputs[0])], origin)
+    right = edit.add(f"{name}.squeezedRHS.reshape", Reshape((depth, width)), [columns], origin)
+    product = edit.add(name, MatMul(), [left, right], origin)
+    return swap_in(node, edit.add(f"{name}.reshapeResult", Reshape((count, rows, width)), [product], origin), edit)
+
+
+def _tiled_axis(node: Node) -> int:
+    assert isinstance(node.op, Tile)
+    return next((axis for axis, count in enumerate(node.op.repeats) if count > 1), 0)
 
 
 def _concat_of_dequantized(node: Node, edit: GraphEditor) -> bool:

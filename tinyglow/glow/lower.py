@@ -135,6 +135,10 @@ def _clip(node: Node, low: Lowered) -> None:
 def _pad(node: Node, low: Lowered) -> None:
     """A Splat into which the tensor is put: one operator here, under the name of the second."""
     assert isinstance(node.op, Pad)
+    if node.op.mode != "constant" or min(*node.op.before, *node.op.after) < 0:
+        found = f"a Pad of mode {node.op.mode} with {list(node.op.before)} before and {list(node.op.after)} after"
+        problem = Problem(node.origin or node.name, found, "a constant of at least no elements", "use --graph=tiny")
+        raise UnknownInGlowError("what Glow makes of this network is not known", [problem])
     low.edit.namer.unique(f"{node.name}_pad_const")
     x, type_ = low.edit.value(node.inputs[0]), low.edit.value(node.outputs[0]).type
     op = InsertedPad(node.op.before, node.op.after, node.op.mode, node.op.value)

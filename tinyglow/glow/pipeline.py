@@ -1,6 +1,7 @@
 """The passes of Glow's pipeline, as data, in its order (lib/Optimizer/GraphOptimizerPipeline/FunctionPassPipeline.cpp).
 
-Each is ours, or a text that says why it does nothing for a network that the CPU backend makes an int8 bundle of.
+Each is ours, or a text that says why it does nothing for a network that the CPU backend makes an int8 bundle of. Those
+named ``refuse_...`` refuse what the pass would change.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from tinyglow.glow.arithmetic import (
     fold_arithmetic_below_batch_norm,
     fold_arithmetic_below_convolution,
+    fold_into_softmax,
     fold_leaky_relu,
     fold_matmul_add,
     optimize_arithmetic,
@@ -22,10 +24,13 @@ from tinyglow.glow.joined import (
     merge_products_of_rows,
     optimize_concat,
     optimize_concat_quantization,
+    unstack_broadcast_product,
 )
 from tinyglow.glow.quantized import (
     merge_transpose_into_layer,
     optimize_quantization,
+    refuse_float_clip,
+    refuse_float_relu,
     remove_identity_bound,
 )
 from tinyglow.glow.shapes import (
@@ -60,7 +65,7 @@ FOLD: tuple[Entry, ...] = (
     stepping("FoldChannelShuffle", fold_channel_shuffle),
     stepping("FoldMatMulAddIntoFullyConnected", fold_matmul_add),
     ("FoldMinMaxToClip", "needs a Min and a Max with Splats, of which no importer makes any"),
-    ("FoldExpSumDivIntoSoftmax", "needs a sum that is broadcast without a Reshape between, as ONNX's keepdims makes"),
+    stepping("FoldExpSumDivIntoSoftmax", fold_into_softmax),
     stepping("FoldArithmeticChainUnderConvIntoBN", fold_arithmetic_below_convolution),
 )
 
@@ -82,7 +87,7 @@ OPTIMIZE: tuple[Entry, ...] = (
     stepping("OptimizeReduceMean", optimize_reduce_mean),
     stepping("OptimizeResize", optimize_resize),
     ("OptimizeInsert", "changes what a tensor is put into, which it fills"),
-    ("ConvertBroadcastedBatchMatMul", "the importer makes that MatMul at once"),
+    stepping("ConvertBroadcastedBatchMatMul", unstack_broadcast_product),
     _NOOP,
     _CSE,
     _ARITHMETIC,
@@ -92,7 +97,7 @@ OPTIMIZE: tuple[Entry, ...] = (
     stepping("MergeTransposeIntoMatMulOrFC", merge_transpose_into_layer),
     ("OptimizeConversions", "there is no ConvertTo"),
     ("EliminateClipsOutsideFP16Range", "is for float16"),
-    ("OptimizeQuantFCFloatRelu", "needs a ReLU that stays float"),
+    stepping("OptimizeQuantFCFloatRelu", refuse_float_relu),
     ("EliminateClipsOutsideFP16Range", "is for float16"),
     stepping("OptimizeClips", optimize_clips),
     glow_pass("OptimizeQuantization", optimize_quantization, until_fixed=True),
@@ -100,7 +105,7 @@ OPTIMIZE: tuple[Entry, ...] = (
     _RESHAPE,
     glow_pass("ConstantFold", fold_constants),
     ("GatherToSlice", "the importer makes that Slice at once"),
-    ("OptimizeQuantizeClip", "needs a Clip that stays float between conversions; the CPU backend has it in int8"),
+    stepping("OptimizeQuantizeClip", refuse_float_clip),
     stepping("RemoveIdentityRelu", remove_identity_bound),
     ("RemoveIdentityClip", "is part of the pass before"),
     ("FoldDilatedConv", "needs SpaceToDepth and DepthToSpace around a convolution, as no exporter of ONNX makes them"),

@@ -118,6 +118,16 @@ def _outputs_take_conversions(edit: GraphEditor) -> bool:
     return changed
 
 
+def _borders_take_conversions(graph: Graph) -> Graph:
+    """FoldElemKindConversionIntoIO: another round of the optimizer, if an input or output has another type then."""
+    changed = False
+    for run in (_inputs_take_conversions, _outputs_take_conversions):
+        edit = GraphEditor.of(graph, as_made=True)
+        changed |= run(edit)
+        graph = edit.finish()
+    return run_passes(graph, ours(OPTIMIZE)) if changed else graph
+
+
 def _lower_again(edit: GraphEditor) -> bool:
     lower(edit)
     return False
@@ -140,11 +150,7 @@ def tidying_as_glow(float_io: bool = False) -> list[Pass]:
         *optimize,
     ]
     if not float_io:
-        passes += [
-            glow_pass("FoldElemKindConversionIntoInputs", _inputs_take_conversions),
-            glow_pass("FoldElemKindConversionIntoOutputs", _outputs_take_conversions),
-            *optimize,
-        ]
+        passes.append(Pass("FoldElemKindConversionIntoIO", _borders_take_conversions))
     return [
         *passes,
         glow_pass("convertQuantizedConstants", convert_quantized_constants),

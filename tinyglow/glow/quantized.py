@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tinyglow.errors import Problem, UnknownInGlowError
 from tinyglow.glow.walk import each, nodes_as_made, source, swap_in, values
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Node
@@ -14,6 +15,7 @@ from tinyglow.kernels.activation import NO_ACTIVATION, Activation
 from tinyglow.kernels.elementwise.clip import LOWEST
 from tinyglow.operators.add import Add
 from tinyglow.operators.clip import Clip
+from tinyglow.operators.concat import Concat
 from tinyglow.operators.conv2d import ChannelwiseConv2D, Conv2D
 from tinyglow.operators.dequantize import Dequantize
 from tinyglow.operators.div import Div
@@ -196,6 +198,33 @@ def merge_transpose_into_layer(node: Node, edit: GraphEditor) -> bool:
     )
     inputs = [reshaped, reordered, *values(node.inputs[2:], edit)]
     return swap_in(node, edit.add(node.name, node.op, inputs, node.origin, (edit.value(node.outputs[0]).type,)), edit)
+
+
+def _refuse(node: Node, found: str) -> None:
+    problem = Problem(f"node {node.origin!r}", found, "all of them in int8, or all in float", "use --graph=tiny")
+    raise UnknownInGlowError("what Glow makes of this network is not known", [problem])
+
+
+def refuse_float_clip(node: Node, edit: GraphEditor) -> bool:
+    """OptimizeQuantizeClip gives what is beside bounds that are kept in float other parameters: not known here."""
+    clip = node if isinstance(node.op, Clip) else source(node.inputs[0], edit, Clip) if node.inputs else None
+    if clip is None or edit.value(clip.outputs[0]).type.quant is not None:
+        return False
+    if isinstance(node.op, Quantize) or (clip is node and source(node.inputs[0], edit, Dequantize) is not None):
+        _refuse(clip, "a Clip that is kept in float beside int8 nodes")
+    return False
+
+
+def refuse_float_relu(node: Node, edit: GraphEditor) -> bool:
+    """OptimizeQuantFCFloatRelu makes a float ReLU after fully connected layers int8: not known here."""
+    if not isinstance(node.op, Relu) or edit.value(node.outputs[0]).type.quant is not None:
+        return False
+    joined = source(node.inputs[0], edit, Concat)
+    names = node.inputs if joined is None else joined.inputs
+    ends = [source(name, edit, Dequantize) for name in names]
+    if all(end is not None and source(end.inputs[0], edit, FullyConnected) is not None for end in ends):
+        _refuse(node, "a Relu that is kept in float after int8 layers")
+    return False
 
 
 def _step(bound: float, quant: QuantParams) -> int:

@@ -14,6 +14,7 @@ from tinyglow.operators.avg_pool import AvgPool
 from tinyglow.operators.clip import Clip
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.glow_nodes import Broadcast, ChannelShuffle, Splat
+from tinyglow.operators.logic import Select
 from tinyglow.operators.max_pool import MaxPool
 from tinyglow.operators.pad import Pad
 from tinyglow.operators.quantize import Quantize
@@ -29,7 +30,9 @@ from tinyglow.operators.window import NCHW_TO_NHWC, NHWC_TO_NCHW
 
 
 def eliminate_noop(node: Node, edit: GraphEditor) -> bool:
-    """EliminateNoop: pads, slices, tiles and broadcasts to the same shape, and pools over single elements."""
+    """EliminateNoop: pads, slices, tiles and broadcasts to the same shape, pools over single elements, no choices."""
+    if isinstance(node.op, Select):
+        return _eliminate_choice(node, edit)
     if type(node.op) in (AvgPool, MaxPool):
         assert isinstance(node.op, AvgPool | MaxPool)
         needless = replace(node.op.window, dilation=(1, 1)) == Window((1, 1))
@@ -39,6 +42,14 @@ def eliminate_noop(node: Node, edit: GraphEditor) -> bool:
     else:
         return False
     return needless and swap_in(node, edit.value(node.inputs[0]), edit)
+
+
+def _eliminate_choice(node: Node, edit: GraphEditor) -> bool:
+    """A Select by truth values that are all the same."""
+    condition = edit.value(node.inputs[2]).data
+    if condition is None or (condition != condition.flat[0]).any():
+        return False
+    return swap_in(node, edit.value(node.inputs[0 if condition.flat[0] else 1]), edit)
 
 
 def transpose_into_reshape(node: Node, edit: GraphEditor) -> bool:

@@ -12,7 +12,9 @@ from tinyglow.ir.graph import Node, Value
 from tinyglow.ir.op import Op
 from tinyglow.operators.abs import Abs
 from tinyglow.operators.add import Add
+from tinyglow.operators.angles import Cos, Sin
 from tinyglow.operators.batch_norm import BatchNormalization
+from tinyglow.operators.cast import Cast
 from tinyglow.operators.ceil import Ceil
 from tinyglow.operators.clip import Clip
 from tinyglow.operators.concat import Concat
@@ -22,8 +24,10 @@ from tinyglow.operators.erf import Erf
 from tinyglow.operators.exp import Exp
 from tinyglow.operators.floor import Floor
 from tinyglow.operators.glow_nodes import ChannelShuffle, PReluOfSlopes, Splat
+from tinyglow.operators.hard_swish import HardSwish
 from tinyglow.operators.leaky_relu import LeakyRelu
 from tinyglow.operators.log import Log
+from tinyglow.operators.logic import Compare
 from tinyglow.operators.max import Max
 from tinyglow.operators.min import Min
 from tinyglow.operators.mul import Mul
@@ -35,18 +39,21 @@ from tinyglow.operators.relu import Relu
 from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.round import Round
+from tinyglow.operators.rsqrt import Rsqrt
 from tinyglow.operators.sigmoid import Sigmoid
 from tinyglow.operators.slice import Slice
+from tinyglow.operators.sqrt import Sqrt
 from tinyglow.operators.sub import Sub
 from tinyglow.operators.tanh import Tanh
 from tinyglow.operators.tile import Tile
 from tinyglow.operators.transpose import Transpose
 
 ARITHMETIC = (Add, Mul, Sub, Div, Max, Min, Pow)
+_RELATIONS = ("LTE", "EQ")  # comparisons that a transpose sinks below
 _BELOW_WHICH_IT_SINKS = (Relu, Clip, LeakyRelu, Sigmoid, Tanh, Dequantize, Rescale)
 _OF_SINGLE_ELEMENTS = (
     *(Relu, Clip, LeakyRelu, Sigmoid, Tanh, Log, Exp, Erf, Abs, Neg, Floor, Ceil, Round),
-    *(Quantize, Dequantize, Rescale),
+    *(Sqrt, Rsqrt, Sin, Cos, HardSwish, Quantize, Dequantize, Rescale, Cast),
 )
 
 
@@ -225,7 +232,7 @@ def _sink(node: Node, edit: GraphEditor) -> bool:
     special = _SINKS.get(kind)
     if special is not None:
         return special(node, edit)
-    if kind in ARITHMETIC:
+    if kind in ARITHMETIC or (isinstance(node.op, Compare) and node.op.relation in _RELATIONS):
         return _below_arithmetic(node, edit)
     if kind not in _BELOW_WHICH_IT_SINKS:
         return False

@@ -28,15 +28,15 @@ def struct_fields(kernel: Kernel) -> list[tuple[str, str]]:
     Returns:
         The fields; at least one, as C wants it.
     """
-    fields, read = c_fields(kernel.params), _members((kernel.loop or kernel).c_file, kernel.text)
+    fields, read = c_fields(kernel.params), _members(kernel.origin.c_file, kernel.text)
     return [field for field in fields if read is None or field[0] in read] or fields[:1]
 
 
 @cache
 def _members(c_file: str, text: str = "") -> frozenset[str] | None:
-    """Names of all members of structs that a C file and its headers use; None if there is no such file."""
+    """Names of all parameters that a C file and its headers read, as ``p->name``; None if there is no such file."""
     try:
-        return frozenset(re.findall(r"(?:->|\.)\s*(\w+)", _code(c_file, text)))
+        return frozenset(re.findall(r"\bp\)?->\s*(\w+)", _code(c_file, text)))
     except FileNotFoundError:
         return None
 

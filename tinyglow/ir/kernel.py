@@ -172,7 +172,8 @@ class Kernel:
         epilogues: Whether its loop takes any epilogue: ``with_epilogue`` makes the kernel of each. Then ``reference``
             takes one too, as ``epilogue``.
         epilogue: The one that it has.
-        loop: Of a kernel that ``with_epilogue`` made, the kernel with Glow's.
+        loop: The kernel whose C file its own is made of (``with_epilogue``, ``with_settings``). None: it has a file.
+        settings: Macros of that file, each with what it is in its own.
     """
 
     symbol: str
@@ -194,6 +195,7 @@ class Kernel:
     epilogues: bool = False
     epilogue: Epilogue = GLOW
     loop: Kernel | None = None
+    settings: tuple[tuple[str, str], ...] = ()
 
     @property
     def params_ctype(self) -> str:
@@ -207,6 +209,16 @@ class Kernel:
                 self.reference(params, *operands, epilogue=self.epilogue)
             else:
                 self.reference(params, *operands)
+
+    @property
+    def with_glow(self) -> Kernel:
+        """The same loop with Glow's epilogue: what ``with_epilogue`` made this kernel of, or itself."""
+        return self if self.epilogue is GLOW or self.loop is None else self.loop
+
+    @property
+    def origin(self) -> Kernel:
+        """The kernel whose C file its own is made of, or itself."""
+        return self.loop.origin if self.loop else self
 
     def with_epilogue(self, epilogue: Epilogue) -> Kernel:
         """This kernel's loop with another epilogue than Glow's.
@@ -224,18 +236,45 @@ class Kernel:
         """
         if epilogue is self.epilogue:
             return self
-        if not self.epilogues or self.loop:
+        if not self.epilogues or self.epilogue is not GLOW:
             raise ValueError(f"{self.symbol} takes no epilogue but {self.epilogue.name}")
         stem, _, dtype = self.symbol.rpartition("_")
-        symbol = f"{stem}_{epilogue.name}_{dtype}"
-        return dataclasses.replace(
-            self,
-            symbol=symbol,
-            c_file=f"{self.c_file.rpartition('/')[0]}/{symbol}.c",
-            summary=f"{self.summary}; requantized by {epilogue.summary}",
-            epilogue=epilogue,
-            loop=self,
-        )
+        summary = f"{self.summary}; requantized by {epilogue.summary}"
+        return self._made(f"{stem}_{epilogue.name}_{dtype}", summary=summary, epilogue=epilogue, settings=())
+
+    def with_settings(self, symbol: str, settings: Mapping[str, str], **changes: Any) -> Kernel:
+        """A kernel whose C file differs from this one's by the values of macros.
+
+        Args:
+            symbol: Its name in C.
+            settings: What each macro is, which this kernel's file defines in a line ``#define NAME value``.
+            changes: Other attributes in which it differs.
+
+        Returns:
+            The kernel.
+        """
+        return self._made(symbol, settings=tuple(settings.items()), **changes)
+
+    def per_channel(self, symbol: str, params: type[Params], reference: Callable[..., None], **changes: Any) -> Kernel:
+        """This convolution's loop with a scale for each output channel: ``TG_PER_CHANNEL`` in its C file is 1.
+
+        Args:
+            symbol: Its name in C.
+            params: The class of its parameters.
+            reference: Its definition in numpy, which takes an epilogue.
+            changes: Other attributes in which it differs.
+
+        Returns:
+            The kernel, whose loop takes any epilogue.
+        """
+        changes = {"summary": f"{self.summary}; a scale for each output channel", **changes}
+        fixed = {"params": params, "reference": reference, "epilogues": True}
+        return self.with_settings(symbol, {"TG_PER_CHANNEL": "1"}, **fixed, **changes)
+
+    def _made(self, symbol: str, **changes: Any) -> Kernel:
+        """The kernel that is made of this one's C file."""
+        c_file = f"{self.c_file.rpartition('/')[0]}/{symbol}.c"
+        return dataclasses.replace(self, symbol=symbol, c_file=c_file, loop=self, **changes)
 
 
 def work_of(kernel: Kernel, params: Params, constants: Sequence[Array | None], sizes: Sequence[int]) -> Work:

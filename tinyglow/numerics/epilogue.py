@@ -24,9 +24,9 @@ class Epilogue(ABC):
     """The rounding rule of one numerics.
 
     Its constants are a ``Requant``: a multiplier, a shift before and one after the multiplication, and the output's
-    offset. What it computes of them is its own. A kernel with this epilogue is made from the kernel's C file, which
-    includes ``tg_epilogue_glow.h``, by including ``c_header`` instead. That header defines
-    ``int32_t tg_epilogue(int32_t x, const tg_requant *r)`` and ``TG_EPILOGUE_FUSED``.
+    offset. What it computes of them is its own. A kernel with this epilogue has the text of the kernel's C file, which
+    is written with ``tg_epilogue_glow.h``: only the name differs. ``c_header`` defines
+    ``int32_t tg_epilogue_<name>(int32_t x, const tg_requant *r)`` and what else ``tg_epilogue_glow.h`` lists.
 
     Attributes:
         name: As users name the numerics, and as symbols of kernels have it: ``tg_conv2d_<name>_s8``.
@@ -59,7 +59,7 @@ class Epilogue(ABC):
 
     @abstractmethod
     def requantize(self, sums: Int32Array, constants: Requant) -> Int32Array:
-        """The numpy definition of ``tg_epilogue``.
+        """The numpy definition of ``tg_epilogue_<name>``.
 
         Args:
             sums: int32 of any shape.
@@ -78,17 +78,17 @@ class Epilogue(ABC):
 
     @property
     def high(self) -> ChannelWords:
-        """A channel's constants as words for loops of DSP instructions: ``TG_EPILOGUE_HIGH`` in C."""
+        """A channel's constants as words for loops of DSP instructions: ``TG_EPILOGUE_<NAME>_HIGH`` in C."""
         return TwoWords(self)
 
     @property
     def folded(self) -> ChannelWords:
-        """A channel's constants as words for other loops: ``TG_EPILOGUE_FOLDED`` in C."""
+        """A channel's constants as words for other loops: ``TG_EPILOGUE_<NAME>_FOLDED`` in C."""
         return TwoWords(self)
 
     @abstractmethod
     def holds(self, total: int, constants: Requant) -> bool:
-        """The proof obligation: whether ``tg_epilogue`` may get this sum.
+        """The proof obligation: whether ``tg_epilogue_<name>`` may get this sum.
 
         It is monotone in ``|total|``: where it holds for the least and the largest sum, it holds for all between them.
         """
@@ -148,11 +148,10 @@ class ChannelWords(ABC):
 class TwoWords(ChannelWords):
     """The constants as they are, which every epilogue has: the multiplier; the shifts ``pre + (post << 8)``."""
 
-    c_function = "tg_epilogue_by"
-    c_header = "tg_epilogue_words.h"
-
     def __init__(self, epilogue: Epilogue) -> None:
         self._epilogue = epilogue
+        self.c_function = f"tg_epilogue_{epilogue.name}_by"
+        self.c_header = epilogue.c_header
 
     def words(self, constants: Sequence[Requant]) -> Int32Array:
         """There is always one."""
@@ -167,3 +166,35 @@ class TwoWords(ChannelWords):
     def holds(self, total: int, constants: Requant) -> bool:
         """As of the epilogue."""
         return self._epilogue.holds(total, constants)
+
+
+class LastShift(ChannelWords):
+    """The multiplier, and one less than the last shift: a rounding that has the output's offset in it.
+
+    Half of the last shift and the offset before it are one number: ``(2 * offset + 1) << word``, the word being the
+    last shift less one. Only constants with the same shift before the multiplication have this form.
+    """
+
+    def __init__(self, epilogue: Epilogue, pre: int) -> None:
+        self._epilogue = epilogue
+        self.c_function = f"tg_epilogue_{epilogue.name}_last"
+        self.c_header = epilogue.c_header
+        self._pre = pre
+
+    def words(self, constants: Sequence[Requant]) -> Int32Array | None:
+        """None where one has another first shift, or no last shift."""
+        if not all(c.pre == self._pre and c.post >= 1 for c in constants):
+            return None
+        return np.array([(c.multiplier, c.post - 1) for c in constants], np.int32).reshape(-1, 2)
+
+    def apply(self, sums: Int32Array, words: Int32Array, offset: int) -> Int32Array:
+        """What the epilogue does with the constants that the words hold."""
+        pairs = words.reshape(-1, 2).tolist()
+        own = [Requant(self._pre, shift + 1, multiplier, offset) for multiplier, shift in pairs]
+        return self._epilogue.requantize_channels(sums, own)
+
+    def holds(self, total: int, constants: Requant) -> bool:
+        """As of the epilogue; and with half and offset before the last shift, the product stays within 32 bits."""
+        product = (abs(total) << constants.pre) * constants.multiplier >> 32
+        center = (2 * abs(constants.offset) + 1) << max(constants.post - 1, 0)
+        return self._epilogue.holds(total, constants) and product + center + 2 < 1 << 31

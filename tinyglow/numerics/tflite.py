@@ -77,10 +77,14 @@ def _int32(x: IntArray) -> IntArray:
     return x.astype(np.int32).astype(np.int64)
 
 
+def shifted_high_product(x: IntArray, by: Multiplier) -> IntArray:
+    """The first of two roundings: int32 sums, shifted left where the multiplier says so, times the multiplier."""
+    return high_product(_int32(x.astype(np.int64) << max(by.shift, 0)), by.multiplier)
+
+
 def scaled_twice(x: IntArray, by: Multiplier) -> IntArray:
     """MultiplyByQuantizedMultiplier with two roundings: int32 sums times a multiplier, as int64."""
-    shifted = _int32(x.astype(np.int64) << max(by.shift, 0))
-    return divide_by_power(high_product(shifted, by.multiplier), max(-by.shift, 0))
+    return divide_by_power(shifted_high_product(x, by), max(-by.shift, 0))
 
 
 def scaled_once(x: IntArray, by: Multiplier) -> IntArray:

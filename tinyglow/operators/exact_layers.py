@@ -23,6 +23,7 @@ from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.onnx import ONNX as EPILOGUE_OF_ONNX
 from tinyglow.numerics.epilogues.tflite import TFLITE as ONCE
 from tinyglow.numerics.epilogues.tflm import TFLM as TWICE
+from tinyglow.numerics.epilogues.tflmr import TFLMR as TWICE_BELOW_RELU
 from tinyglow.numerics.glow import Requant
 from tinyglow.numerics.names import ONNX
 from tinyglow.operators.numerics import HINT, int8_ends
@@ -86,6 +87,8 @@ def _choose_convolution(
     for rows, own, term in zip(filters, params, bias, strict=True):
         check_accumulator(rows.reshape(1, -1), own, image, np.array([term]))
     low, high = _bounds(activation, result, lowering.numerics)
+    if epilogue is TWICE and low >= result.offset:
+        epilogue = TWICE_BELOW_RELU
     layer = ConvLayer(
         node=node,
         sizes=sizes,
@@ -108,18 +111,27 @@ def _choose_convolution(
 
 
 def _with_constant_channels(layer: ConvLayer) -> ConvLayer:
-    """Channels without weights have a constant result, which a small sum and a scale of 1 give too.
+    """Channels with a constant result have constants that every form of the epilogue takes.
 
-    Converters give them weights' scales near 0, and so biases that leave no room for the multiplier.
+    Converters give channels without weights scales near 0, and so biases that leave no room for the multiplier: a small
+    sum and a scale of a quarter give their result too. Other channels always give the output's offset, which a scale
+    near 0 gives of any sum.
     """
+    epilogue = layer.epilogue
     least, most = layer.sum_bounds()
     bias, requants = layer.bias.copy(), list(layer.requants)
-    for channel in np.flatnonzero(least == most).tolist():
-        own = requants[channel]
-        if not layer.epilogue.holds(int(least[channel]), own):
-            result = layer.epilogue.requantize(bias[channel : channel + 1], own) - own.offset
-            bias[channel] = np.clip(result, -256, 256)[0]
-            requants[channel] = layer.epilogue.constants(1.0, own.offset)
+    for channel, own in enumerate(layer.requants):
+        ends = int(least[channel]), int(most[channel])
+        if all(epilogue.high.holds(end, own) for end in ends) and epilogue.high.words([own]) is not None:
+            continue
+        if ends[0] == ends[1]:
+            result = epilogue.requantize(bias[channel : channel + 1], own) - own.offset
+            bias[channel] = 4 * np.clip(result, -256, 256)[0]
+            requants[channel] = epilogue.constants(0.25, own.offset)
+        elif all(epilogue.holds(end, own) for end in ends):
+            results = epilogue.requantize(np.array(ends, np.int32), own)
+            if (results == own.offset).all():
+                requants[channel] = replace(epilogue.constants(0.25, own.offset), multiplier=0)
     return replace(layer, bias=bias, requants=requants)
 
 

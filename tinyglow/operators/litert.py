@@ -11,7 +11,8 @@ import numpy as np
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import QuantParams
-from tinyglow.kernels.elementwise.add_tflite import ADD_TFLITE, LEFT_SHIFT, SumTfliteParams
+from tinyglow.kernels.elementwise.add_linear import ADD_LINEAR, equal_sum
+from tinyglow.kernels.elementwise.add_tflite import ADD_TFLITE, LEFT_SHIFT, SumTfliteParams, add_tflite_s8
 from tinyglow.kernels.elementwise.broadcast import lower_operands
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
 from tinyglow.kernels.elementwise.mul_tflite import MUL_TFLITE, ProductTfliteParams
@@ -47,7 +48,22 @@ def lower_sum(node: Node, lowering: Lowering, sign: int = 1) -> None:
         input_multiplier=own.multiplier,
         other_multiplier=other.multiplier,
     )
-    operands.call(ADD_TFLITE, params, lowering)
+    slopes = signs[0] * x.scale / result.scale, signs[1] * y.scale / result.scale
+    linear = equal_sum(_every_result(params), slopes)
+    if linear is None:
+        operands.call(ADD_TFLITE, params, lowering)
+    else:
+        operands.call(ADD_LINEAR, linear.params(operands.loops), lowering)
+
+
+def _every_result(params: SumTfliteParams) -> Array:
+    """int8 [256, 256]: the sums of each x and y from -128 to 127."""
+    count = 256
+    all_int8 = np.arange(-128, 128).astype(np.int8)
+    loops = {"outer": 1, "middle": count, "inner": count, "outer_stride": 0, "middle_stride": 0, "inner_stride": 1}
+    out = np.empty((1, count * count), np.int8)
+    add_tflite_s8(replace(params, **loops), np.repeat(all_int8, count)[np.newaxis], all_int8[np.newaxis], out)
+    return out.reshape(count, count)
 
 
 def _product_fields(x: QuantParams, y: QuantParams, result: QuantParams, out: Multiplier) -> dict[str, int]:

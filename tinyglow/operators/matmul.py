@@ -11,7 +11,7 @@ import numpy as np
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.forms import OnnxForm, OnnxForms
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, NotInGlowError, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import QuantParams, Shape, TensorType
 from tinyglow.kernels.accumulator import check_accumulator
 from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
@@ -79,6 +79,9 @@ class MatMul(Op):
                 raise UnsupportedError(f"a constant of shape {list(shape)}", f"at most {_MOST_REPEATED} elements")
             importer.bind(node.outputs[0], edit.constant(node.outputs[0], np.array(x.data @ y.data)))
             return
+        if importer.like_glow:
+            importer.bind(node.outputs[0], _add_as_glow(x, y, node, edit))
+            return
         x = _as_matrix(x, (1, *x.type.shape), edit, node.name)
         y = _as_matrix(y, (*y.type.shape, 1), edit, node.name)
         add = _add_matmul if math.prod(y.type.shape[:-2]) == 1 else _add_batched
@@ -130,6 +133,33 @@ def _result_shape(x: Shape, y: Shape) -> Shape:
     if batch is None or x[-1] != (y[-2] if len(y) > 1 else y[0]):
         raise ShapeError(f"{list(x)} times {list(y)}", "matrices [..., n, k] and [..., k, m]")
     return (*batch, *rows, *columns)
+
+
+def _add_as_glow(x: Value, y: Value, node: SourceNode, edit: GraphEditor) -> Value:
+    """More than two dimensions on the left make a BatchMatMul (Glow: loadMatMul, Function::createBatchMatMul)."""
+    shape, columns = x.type.shape, y.type.shape[-1:]
+    if len(shape) == 2 and len(y.type.shape) == 2:
+        return edit.add(node.name, MatMul(), [x, y], node.name)
+    if len(shape) < 3 or len(y.type.shape) < 2:
+        raise NotInGlowError(f"{list(shape)} times {list(y.type.shape)}", "matrices, on the left at least as many")
+
+    def stacked(value: Value, side: str) -> Value:
+        matrices = (math.prod(value.type.shape[:-2]), *value.type.shape[-2:])
+        return edit.add(f"{node.name}.reshape{side}3D", Reshape(matrices), [value], node.name)
+
+    if len(shape) > 3:
+        x, y = stacked(x, "LHS"), stacked(y, "RHS")
+    if len(y.type.shape) == 2:
+        y = edit.add(f"{node.name}.reshapeRHS.expanddims", Reshape((1, *y.type.shape)), [y], node.name)
+    count = x.type.shape[0]
+    if y.type.shape[0] == 1 != count:
+        y = edit.add(f"{node.name}.tileRHS", Tile((count, 1, 1)), [y], node.name)
+    if len(y.type.shape) != 3 or y.type.shape[0] != count:
+        raise NotInGlowError(f"{list(shape)} times {list(y.type.shape)}", "one matrix on the right, or one for each")
+    result = edit.add(node.name, BatchMatMul(), [x, y], node.name)
+    if len(shape) > 3:
+        result = edit.add(node.name, Reshape((*shape[:-1], *columns)), [result], node.name)
+    return result
 
 
 def _as_matrix(value: Value, shape: Shape, edit: GraphEditor, name: str) -> Value:

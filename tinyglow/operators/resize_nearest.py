@@ -136,7 +136,7 @@ class ResizeForm:
     def of(cls, node: SourceNode, importer: Importer, shape: Shape) -> ResizeForm:
         mode = {"bilinear": "linear"}.get(node.text("mode", "nearest"), node.text("mode", "nearest"))
         if mode not in ("nearest", "linear"):
-            raise UnsupportedError(f"mode {mode!r}", "nearest or linear")
+            raise UnsupportedError(f"mode {mode!r}", "nearest or linear", "export the network with one of these")
         # Before operator set 11 there was one way, and at most one further input: the scales.
         old = node.op_type == "Upsample" or node.opset < 11
         coordinates = "asymmetric" if old else node.text("coordinate_transformation_mode", "half_pixel")

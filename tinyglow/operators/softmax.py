@@ -54,7 +54,8 @@ class SoftMax(Op):
         axis = node.integer("axis", 1 if flattens else -1)
         if not -rank <= axis < rank:
             raise UnsupportedError(f"axis {axis} of shape {list(value.type.shape)}", f"{-rank} to {rank - 1}")
-        add = _add_flattened if flattens else _add_along
+        # Glow moves dimensions in operator set 13 alone. Along the last one that makes no other numbers.
+        add = _add_flattened if flattens or (importer.like_glow and node.opset > 13) else _add_along
         add(cls(), node, importer, axis % rank)
 
     @classmethod

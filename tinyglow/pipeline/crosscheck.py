@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tinyglow.operators.conv2d import Conv2D
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.execution import Execution
 from tinyglow.pipeline.golden import GlowNode, GlowType, Golden, load_golden
+from tinyglow.pipeline.node_counts import differing_kinds
 from tinyglow.pipeline.recorded_outputs import OutputComparison, compare_outputs
 from tinyglow.pipeline.stations import emit, interpret, load, lower, quantize, target_of
 from tinyglow.quant.profile import load_profile
@@ -47,7 +48,17 @@ class ValueComparison:
 
 @dataclass(frozen=True)
 class Crosscheck:
-    """The outcome. first_difference: of parameters, from the inputs on, else of outputs; None if there is none."""
+    """The outcome.
+
+    Attributes:
+        golden: The recording's folder.
+        values: Every value of the graph beside Glow's.
+        outputs: Every output beside Glow's.
+        first_difference: Of parameters, from the inputs on, else of outputs; None if there is none.
+        sizes: Bytes of the memories, Glow's and ours.
+        cores: What came of running it on cores.
+        kinds: (Glow's number, ours) of each kind of node that both have not equally many of.
+    """
 
     golden: str
     values: tuple[ValueComparison, ...]
@@ -55,6 +66,7 @@ class Crosscheck:
     first_difference: Mapping[str, Any] | None
     sizes: Mapping[str, Mapping[str, int | None]]
     cores: Mapping[str, Mapping[str, Any]]
+    kinds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def vectors(self) -> int:
@@ -78,8 +90,9 @@ class Crosscheck:
 
     @property
     def equal(self) -> bool:
-        """Whether parameters and outputs are Glow's, on every core that was tried."""
-        return self.parameters_equal and self.vectors == self.vectors_equal and not self._core_differs()
+        """Whether nodes, parameters and outputs are Glow's, on every core that was tried."""
+        same_graph = self.parameters_equal and not self.kinds
+        return same_graph and self.vectors == self.vectors_equal and not self._core_differs()
 
     def _core_differs(self) -> bool:
         return any(core["vectors"] != core["vectors_equal"] for core in self.cores.values())
@@ -93,6 +106,7 @@ class Crosscheck:
             "parameters_equal": self.parameters_equal,
             "values": len(self.values),
             "differing_values": differing,
+            "differing_kinds": {kind: list(counts) for kind, counts in self.kinds.items()},
             "vectors": self.vectors,
             "vectors_equal": self.vectors_equal,
             "mismatches": self.mismatches,
@@ -227,7 +241,8 @@ def crosscheck(
         inputs = {name: data[:vectors_on_boards] for name, data in golden.inputs.items()}
         made_for = lower(quantized, target=target_of(board))
         cores[board.name] = _on_board(made_for, board, inputs, golden, compiler)
-    return _outcome(golden, _compare_values(quantized, golden), interpret(program, golden.inputs), program, cores)
+    outcome = _outcome(golden, _compare_values(quantized, golden), interpret(program, golden.inputs), program, cores)
+    return replace(outcome, kinds=differing_kinds(quantized, golden))
 
 
 def _output_params(program: Program) -> dict[str, QuantParams | None]:

@@ -99,6 +99,9 @@ def _kind(text: str) -> str:
 def cause_of(result: Crosscheck) -> tuple[str, str]:
     """(kinds of the first node that differs, its name in Glow); both empty if nothing does."""
     first = first_differing(result.values)
+    if first is None and result.kinds:
+        listed = (f"{kind} {ours - theirs:+d}" for kind, (theirs, ours) in result.kinds.items())
+        return f"numbers of nodes: {', '.join(listed)}", ""
     if first is None:
         return ("", "") if result.equal else ("outputs alone", "")
     ours, theirs = _kind(first.ours), _kind(first.glow)

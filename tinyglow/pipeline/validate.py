@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.errors import InputError, Problem, TinyglowError
+from tinyglow.glow.quantize import lowered
 from tinyglow.interp import sample_count
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
@@ -120,7 +121,8 @@ def validate(
         close = look_closely(traced, real)
         layers = layers_of(close, real, profile, progress)
     findings = [] if profile is None else warnings_of(Evidence(graph, profile, quantized))
-    findings = with_costs(findings, layers, outputs)
+    if any(finding.rule in RULES for finding in findings) and profile is not None:
+        findings = _with_costs(findings, graph, profile, quantized, real)
     advice: tuple[Trial, ...] | None = None
     if profile is not None and advise:
         misfits = any("saturate" in why or "profile's range" in why for layer in layers for why in layer.why)
@@ -174,9 +176,17 @@ def profile_warnings(
     findings = warnings_of(Evidence(graph, profile, quantized, bound))
     if not any(finding.rule in RULES for finding in findings):
         return findings
-    traced = trace(graph, quantized, bound)
-    real = real_inputs(traced.program, bound)
-    outputs = compare_outputs(graph, traced.program, float_outputs(graph, real), interpret(traced.program, real))
+    return _with_costs(findings, graph, profile, quantized, bound)
+
+
+def _with_costs(
+    findings: Sequence[Finding], graph: Graph, profile: Profile, quantized: Graph, inputs: Mapping[str, Array]
+) -> list[Finding]:
+    """``with_costs``, of layers by the names that they have once Glow's graph is lowered."""
+    reference = lowered(graph) if graph.like_glow else graph
+    traced = trace(reference, quantized, inputs)
+    real = real_inputs(traced.program, inputs)
+    outputs = compare_outputs(reference, traced.program, float_outputs(graph, real), interpret(traced.program, real))
     with np.errstate(all="ignore"):
         layers = layers_of(look_closely(traced, real), real, profile, None)
     return with_costs(findings, layers, outputs)

@@ -16,7 +16,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tinyglow.ir.graph import Graph, Node
+import numpy as np
+
+from tinyglow.ir.graph import Array, Graph, Node
+from tinyglow.operators.conv2d import Conv2D
 from tinyglow.quant.implied import is_consistent, moved_from, own_range
 from tinyglow.quant.profile import Range
 
@@ -56,6 +59,11 @@ def _of_same_elements(one: Range, other: Range) -> bool:
     return not (one.histogram and other.histogram) or one.histogram == other.histogram
 
 
+def _group_ranges(data: Array | None, groups: int) -> list[Range]:
+    """The range of each group's part of a convolution's filters or bias."""
+    return [] if data is None else [own_range(part) for part in np.split(data, groups)]
+
+
 @dataclass
 class Candidates:
     """Which entries of a profile each group of values may have.
@@ -79,6 +87,7 @@ class Candidates:
         self._stems: dict[str, list[str]] = defaultdict(list)
         for name in self.entries:
             self._stems[stem(name)].append(name)
+        self._makers = {node.outputs[0]: node for node in self.graph.nodes}
         self._checked = [node for node in self.graph.nodes if moved_from(node) is None and node.inputs]
         for group in self.members:
             self.domains[group] = self._first_candidates(group)
@@ -119,6 +128,30 @@ class Candidates:
         agreeing = (agree(own, other) for own in found.values() for other in named.values())
         return {} if any(agreeing) else found
 
+    def _wholes(self, group: str) -> dict[str, Range]:
+        """Of the namesakes of a grouped convolution's result, those that may be all of it, not a part.
+
+        Glow's profile has each group's slices and result under the convolution's name, with numbers that earlier passes
+        left free: the convolution's own too, where a pass put another one in its place. All of the result is recorded
+        twice, for the convolution and for the concatenation of the groups; a part is recorded once.
+        """
+        maker = self._makers.get(group)
+        if maker is None or not isinstance(maker.op, Conv2D) or maker.op.group == 1:
+            return {}
+        constants = [self.graph.values[name].data for name in maker.inputs[1:]]
+        parts = [range_ for data in constants for range_ in _group_ranges(data, maker.op.group)]
+        named = {name: self.entries[name] for name in self._stems[stem(group)]}
+        entries = {name: range_ for name, range_ in named.items() if not any(agree(range_, part) for part in parts)}
+        return {
+            name: range_
+            for name, range_ in entries.items()
+            if any(
+                agree(range_, twin) and range_.histogram == twin.histogram
+                for other, twin in entries.items()
+                if other != name
+            )
+        }
+
     def _first_candidates(self, group: str) -> dict[str, Range]:
         if not self._stems[stem(group)]:
             return {}  # Glow has no node of the maker's name, and what moves there moves something else
@@ -127,6 +160,8 @@ class Candidates:
             return self._unclaimed(group)
         if group not in named:
             named |= self._of_maker(group, named)
+        elif (wholes := self._wholes(group)) and group not in wholes:
+            return wholes
         if self._is_one(group, named):
             return named
         # Of names that contradict each other, those of inputs, and those without namesakes, are sure.

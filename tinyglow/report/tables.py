@@ -160,6 +160,8 @@ def print_crosscheck(result: Crosscheck, every_value: bool) -> None:
         console.print(table(columns, costs, title=f"{name}: {equal}"))
     same = sum(value.equal for value in result.values)
     print(f"parameters: {same} of {len(result.values)} values as in Glow")
+    for kind, (theirs, ours) in result.kinds.items():
+        print(f"nodes: {theirs} of kind {kind} in Glow, {ours} here")
     print(f"outputs: {result.vectors_equal} of {result.vectors} vectors identical")
     for output in result.outputs:
         if output.mismatches:

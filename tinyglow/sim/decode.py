@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -72,6 +73,13 @@ _KINDS: dict[str, Kind] = {
 _CLOSING = {Kind.BRANCH, Kind.BRANCH_IF, Kind.CALL, Kind.BRANCH_REGISTER, Kind.TABLE_BRANCH}
 _COMPARES = {"cmp", "cmn", "tst", "teq"}
 _PAIRED = {"ldrd", "strd"}
+# As disassembled: the usual instructions that push, pop, or name the stack pointer. They move it by what they say
+# themselves, or leave it alone, or go elsewhere.
+_PLAIN_MOVES = re.compile(
+    r"v?(push|pop)(\.w|\.32|\.64)? \{[^}]*\}|pop\w*(\.w)? \{[^}]*pc\}|(add|sub)(\.w|w)? sp, (sp, )?#\w+"
+    r"|(add|sub|mov)(\.w|w)? (?!sp)\w+, sp(, #\w+)?"
+    r"|v?(ldr|str)\w*(\.w|\.32|\.64)? ((?!sp)\w+, ){1,2}\[sp(, #-?\w+)?\]"
+)
 
 
 @dataclass(frozen=True)
@@ -118,11 +126,24 @@ class Decoder:
         mode = capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS | capstone.CS_MODE_V8
         self._capstone = capstone.Cs(capstone.CS_ARCH_ARM, mode)
         self._capstone.detail = True
+        self._in_short = capstone.Cs(capstone.CS_ARCH_ARM, mode)
 
     def instructions(self, code: bytes, address: int) -> Iterator[Instruction]:
         """The instructions in ``code``, which lies at ``address``, up to the first that is none."""
         for instruction in self._capstone.disasm(code, address):
             yield _instruction(instruction)
+
+    def may_move_stack_unknown(self, code: bytes, address: int) -> bool:
+        """Whether some of the instructions may move the stack pointer by what shows at run time only.
+
+        This takes a fraction of the time of ``instructions``, which then says whether one does.
+        """
+        for _address, _size, mnemonic, operands in self._in_short.disasm_lite(code, address):
+            if ("sp" in operands or "push" in mnemonic or "pop" in mnemonic) and not _PLAIN_MOVES.fullmatch(
+                f"{mnemonic} {operands}"
+            ):
+                return True
+        return False
 
 
 def _instruction(raw: Any) -> Instruction:

@@ -10,7 +10,7 @@ from typing import Any
 from tinyglow.errors import InputError, Problem, SimulationError, StackError
 from tinyglow.sim import missing_package
 from tinyglow.sim.cycles import cycle_model
-from tinyglow.sim.decode import Kind, lowest_point
+from tinyglow.sim.decode import Kind
 from tinyglow.sim.faults import ACCESSES, EXCEPTIONS
 from tinyglow.sim.hooks import add_access_hook, add_block_hook, interruptible
 from tinyglow.sim.image import Image, check_fits, stack_memory
@@ -200,24 +200,9 @@ class Machine:
         add_block_hook(self._unicorn, self._trace.on_block)
         add(unicorn.UC_HOOK_MEM_INVALID, self._on_bad_access)
         add(unicorn.UC_HOOK_INTR, self._on_exception)
-        for address, descent in self._after_unknown_stack_moves():
-            add(unicorn.UC_HOOK_CODE, self._on_stack_move, descent, begin=address, end=address)
-
-    def _after_unknown_stack_moves(self) -> Iterator[tuple[int, int]]:
-        """Where to look at the stack pointer, and how far the code after it lowers it.
-
-        Blocks are looked at as a whole when they are entered, which cannot tell moves by what is in a register. Such
-        a move shows at the next instruction; in an IT block, at the next that is not skipped.
-        """
         for start, end in self.image.code_ranges:
-            instructions = self._code.instructions(start, end - start)
-            for position, instruction in enumerate(instructions):
-                if instruction.stack is not None or instruction.ends:
-                    continue
-                for later in range(position + 1, len(instructions)):
-                    yield instructions[later].address, lowest_point(instructions[later:])
-                    if not instructions[later].conditional:
-                        break
+            for address, descent in self._code.after_unknown_stack_moves(start, end - start):
+                add(unicorn.UC_HOOK_CODE, self._on_stack_move, descent, begin=address, end=address)
 
     def _set_up(self, arguments: Sequence[int]) -> int:
         """Registers and stack for a call (AAPCS, 6.4); returns the stack pointer.

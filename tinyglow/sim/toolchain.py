@@ -305,13 +305,17 @@ def _missing(name: str, expected: str) -> Compiler:
 
 
 def _zig() -> Compiler | None:
-    if importlib.util.find_spec("ziglang") is not None:
-        command: tuple[str, ...] = (sys.executable, "-m", "ziglang", "cc")
-    elif (path := shutil.which("zig")) is not None:
-        command = (path, "cc")
-    else:
+    command = _packaged_zig() or (shutil.which("zig") or "",)
+    return Compiler("zig", (*command, "cc"), (*command, "cc")) if command[0] else None
+
+
+def _packaged_zig() -> tuple[str, ...] | None:
+    """What starts pip's zig: the program in the package, for Python's start takes as long as to compile a kernel."""
+    package = importlib.util.find_spec("ziglang")
+    if package is None:
         return None
-    return Compiler("zig", command, command)
+    program = Path(package.origin or "").with_name("zig.exe" if os.name == "nt" else "zig")
+    return (str(program),) if program.is_file() else (sys.executable, "-m", "ziglang")
 
 
 def _of_kind(kind: Kind, path: str, board: Board) -> Compiler:
@@ -348,7 +352,7 @@ def _does_not_fit(error: ToolError, board: Board) -> BoardError | None:
 
 def _run(command: Sequence[str], cwd: Path | None, what: str) -> str:
     """Standard output of a command; ToolError with the first lines of its standard error if it fails."""
-    name = "zig cc" if "ziglang" in command else Path(command[0]).name
+    name = "zig cc" if "cc" in command[1:2] or "ziglang" in command else Path(command[0]).name
     # A fixed locale: messages are matched, and shown, in English.
     environment = {**os.environ, "LC_ALL": "C", **cache_variables(os.environ)}
     try:

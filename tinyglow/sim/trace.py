@@ -17,6 +17,8 @@ from tinyglow.sim.memory import BlockWaits
 _SIZE_BITS = 16
 Step = tuple[int, int]  # keys of two blocks, one after the other
 NOTHING = -1  # key of "no block before"
+# Instructions of the page before that may still hold up what follows: more than a pipeline holds.
+_LEAD = 32
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Code:
         self._decoder = Decoder()
         self._blocks: dict[int, Block] = {}
         self._prices: dict[Step, tuple[int, int]] = {}
+        self._leads: dict[int, tuple[Instruction, ...]] = {}  # by address: what runs into it from the page before
         self._functions: dict[int, str] = {}
         self.descents: dict[int, int] = {}  # by key: how far the block lowers the stack pointer (negative)
 
@@ -92,8 +95,10 @@ class Code:
         if key in self._blocks:
             return
         address, size = block_address(key), key & ((1 << _SIZE_BITS) - 1)
-        block = Block(address, size, tuple(self.instructions(address, size)))
+        block = Block(address, size, tuple(self.instructions(address, size)), self._leads.get(address, ()))
         self._blocks[key] = block
+        if block.instructions and not block.instructions[-1].ends:
+            self._leads[address + size] = (*block.lead, *block.instructions)[-_LEAD:]
         self._functions[key] = self._place(address)
         descent = lowest_point(block.instructions)
         if descent:
@@ -102,6 +107,23 @@ class Code:
     def instructions(self, address: int, size: int) -> list[Instruction]:
         """The instructions in ``size`` bytes at ``address``."""
         return list(self._decoder.instructions(self._read(address, size), address))
+
+    def after_unknown_stack_moves(self, address: int, size: int) -> Iterator[tuple[int, int]]:
+        """Where in a function to look at the stack pointer, and how far the code after it lowers it.
+
+        Blocks are looked at as a whole when they are entered, which cannot tell moves by what is in a register. Such
+        a move shows at the next instruction; in an IT block, at the next that is not skipped.
+        """
+        if not self._decoder.may_move_stack_unknown(self._read(address, size), address):
+            return
+        instructions = self.instructions(address, size)
+        for position, instruction in enumerate(instructions):
+            if instruction.stack is not None or instruction.ends:
+                continue
+            for later in range(position + 1, len(instructions)):
+                yield instructions[later].address, lowest_point(instructions[later:])
+                if not instructions[later].conditional:
+                    break
 
     def length(self, key: int) -> int:
         """Instructions in a block."""
@@ -192,9 +214,8 @@ class Trace:
 
     def start(self, limit: int) -> None:
         """Forget the last call. ``limit``: the lowest address that the stack may reach in the next."""
-        for followers in self._behind.values():
-            for step in followers.values():
-                step.count = 0
+        for _, step in list(self._walk()):
+            step.count = 0
         self._here = self._behind[NOTHING]
         self.entries = 0
         self._limit = limit
@@ -238,10 +259,21 @@ class Trace:
 
     def taken(self) -> Iterator[tuple[Step, int]]:
         """The steps of this call so far, and how often each was taken."""
-        for last, followers in self._behind.items():
-            for key, step in followers.items():
+        for step, taken in self._walk():
+            yield step, taken.count
+
+    def _walk(self) -> Iterator[tuple[Step, _Step]]:
+        """The steps of this call, found by going its ways: a board that ran many programs knows many more."""
+        ahead = [self._behind[NOTHING]]
+        seen = {NOTHING}
+        while ahead:
+            here = ahead.pop()
+            for key, step in here.items():
                 if step.count:
-                    yield (last, key), step.count
+                    yield (here.key, key), step
+                    if key not in seen:
+                        seen.add(key)
+                        ahead.append(step.behind)
 
     def reach(self, descent: int) -> None:
         """Note that the stack pointer gets ``descent`` bytes (negative) from where it is."""

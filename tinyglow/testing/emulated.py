@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 from tinyglow import resources
 from tinyglow.bundle.harness import write_harness
 from tinyglow.bundle.render import render
+from tinyglow.ir.kernel import Kernel
 from tinyglow.sim.image import load_image
 from tinyglow.sim.machine import Machine
 from tinyglow.sim.toolchain import Compiler, find_compiler
@@ -16,7 +18,7 @@ from tinyglow.targets.boards import Board
 from tinyglow.testing.case import Case
 from tinyglow.testing.dispatch import ALL, kernel_numbers, write_dispatch
 from tinyglow.testing.frame import FRAME_ALIGNMENT, frame
-from tinyglow.testing.native import runtime_sources, write_sources_with_epilogues
+from tinyglow.testing.native import kernel_sources
 
 _CASE_BYTES = 0x2_2000  # for one case; the largest of the tests has 65,793 inputs and as many weights
 _MOST_INSTRUCTIONS = 200_000_000
@@ -32,9 +34,9 @@ def roomy(board: Board) -> Board:
 class Core:
     """An emulated board that runs cases."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, kernels: Collection[Kernel] = ALL) -> None:
         self._machine = machine
-        self._numbers = kernel_numbers(ALL)
+        self._numbers = kernel_numbers(kernels)
         self._table = machine.address_of("tg_operands")
         self._memory = -(-machine.address_of("tg_case") // FRAME_ALIGNMENT) * FRAME_ALIGNMENT
 
@@ -66,16 +68,26 @@ class Core:
         return done.cycles
 
 
-def build_core(folder: Path, board: Board, compiler: Compiler | None = None) -> Core:
-    """Build the firmware for ``board`` in ``folder`` with ``compiler`` (default: the first at hand) and load it."""
+def build_core(folder: Path, board: Board, compiler: Compiler | None = None, kernels: Collection[Kernel] = ALL) -> Core:
+    """Build a firmware with ``kernels`` and load it.
+
+    Args:
+        folder: Where to build it.
+        board: The board. It is given the memory that this takes.
+        compiler: Default: the first at hand.
+        kernels: Those that the cases call.
+
+    Returns:
+        The emulated board, booted.
+    """
     board = roomy(board)
     compiler = compiler or find_compiler(None, board)
     harness = write_harness(folder, "cases", board)
     main = render("testing/main.c.j2", case_bytes=_CASE_BYTES, alignment=FRAME_ALIGNMENT)
     harness.main.write_text(main, encoding="utf-8", newline="\n")
-    sources = [*harness.sources, write_dispatch(folder, ALL), *runtime_sources(), *write_sources_with_epilogues(folder)]
+    sources = [*harness.sources, write_dispatch(folder, kernels), *kernel_sources(folder, kernels)]
     include = [folder, resources.RUNTIME / "include"]
     elf = compiler.compile_firmware(sources, include, harness.linker_script, board, folder / "cases.elf")
     machine = Machine(load_image(elf), board)
     machine.boot()
-    return Core(machine)
+    return Core(machine, kernels)

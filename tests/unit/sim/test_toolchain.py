@@ -45,7 +45,7 @@ def test_ziglang_is_the_default_for_boards(m0plus: Board) -> None:
     for name in (None, "auto", "zig"):
         compiler = find_compiler(name, m0plus)
         assert compiler.kind == "zig"
-        assert compiler.command == (sys.executable, "-m", "ziglang", "cc")
+        assert Path(compiler.command[0]).parent.name == "ziglang" and compiler.command[1:] == ("cc",)
     assert compiler.version().startswith("zig 0.")
 
 

@@ -37,7 +37,7 @@ class ConvLayer:
         activation: Fields act_min ... negative.
         per_channel: Whether each channel has its own scale.
         pool: See PooledGeometry.
-        epilogue: How sums are requantized. Forms of Glow's, as words of each channel, go with that alone.
+        epilogue: How sums are requantized.
     """
 
     node: Node
@@ -78,17 +78,19 @@ class ConvLayer:
 
     @property
     def scales(self) -> Array | None:
-        """The words of FOLDED_OFFSET, if each channel has its own scale; None if one serves all, or one wraps."""
-        if self.epilogue is not GLOW or not self.per_channel or not self.offset_folds:
-            return None
-        return FOLDED_OFFSET.words(self.requants)
+        """The words of ``Epilogue.folded``, if each channel has its own scale; see ``_words``."""
+        return self._words(self.epilogue.folded)
 
     @property
     def high_scales(self) -> Array | None:
-        """The words of HIGH_WORD, if each channel has its own scale; None if one serves all, or one wraps."""
-        if self.epilogue is not GLOW or not self.per_channel or not self.monotone:
+        """The words of ``Epilogue.high``, if each channel has its own scale; see ``_words``."""
+        return self._words(self.epilogue.high)
+
+    def _words(self, form: ChannelWords) -> Array | None:
+        """None where one scale serves all channels, the activation is leaky, or the form does not fit all sums."""
+        if not self.per_channel or self.activation["leaky"] or not self.proves(form):
             return None
-        return HIGH_WORD.words(self.requants)
+        return form.words(self.requants)
 
     @property
     def one_filter_offset(self) -> int | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinyglow.numerics import tflite
-from tinyglow.numerics.epilogue import Epilogue, Int32Array
+from tinyglow.numerics.epilogue import ChannelWords, Epilogue, Int32Array, LastShift
 from tinyglow.numerics.epilogues.tflite import multiplier
 from tinyglow.numerics.glow import INT32_MAX, INT32_MIN, Requant
 
@@ -35,6 +35,16 @@ class TFLiteMicro(Epilogue):
         scaled = tflite.scaled_twice(sums.astype(np.int64), multiplier(constants))
         result: Int32Array = scaled.astype(np.int32) + np.int32(constants.offset)
         return result
+
+    @property
+    def high(self) -> ChannelWords:
+        """See ``LastShift``."""
+        return LastShift(self, 1)
+
+    @property
+    def folded(self) -> ChannelWords:
+        """See ``LastShift``."""
+        return self.high
 
     def holds(self, total: int, constants: Requant) -> bool:
         """The sum leaves room for the shift to the left."""

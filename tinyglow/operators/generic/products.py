@@ -143,7 +143,7 @@ def window_places(
     before: Sequence[int],
     results: Sequence[int],
 ) -> Array:
-    """Places in an image of ``shape`` (of one channel) of the taps of each window: [*results, taps]; -1 outside of it."""
+    """Places in a channel of ``shape`` of the taps of each window: [*results, taps]; -1 outside of it."""
     if min((*kernel, *strides, *dilations), default=1) < 1 or math.prod(results) * math.prod(kernel) > 2**22:
         raise UnsupportedError(f"windows {list(kernel)}, steps {list(strides)}", "sizes of at least 1, and few taps")
     total = np.zeros((1,) * (2 * len(shape)), np.int64)

@@ -17,6 +17,7 @@ from tinyglow.interp import quantized_input
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.program import Program, Region
+from tinyglow.pipeline.stations import bind_inputs
 from tinyglow.sim.host import HostBundle
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.targets.boards import HOST
@@ -96,10 +97,12 @@ def _difference(verdict: Verdict, network: _Network, library: Path) -> str:
     program = network.program
     sizes = program.sizes
     bundle = HostBundle(library, network.name, weights_bytes(program), sizes[Region.MUTABLE], sizes[Region.ACTIVATION])
-    for inputs, results in zip(verdict.inputs, verdict.results, strict=False):
+    shapes = {name: program.buffers[name].type.shape for name in program.inputs}
+    for given, results in zip(verdict.inputs, verdict.results, strict=False):
+        inputs = bind_inputs(shapes, program.source_names, given, program.pixels)
         for name in program.inputs:
             buffer = program.buffers[name]
-            data = quantized_input(inputs[program.source_names[name]], buffer.type)[0]
+            data = quantized_input(inputs[name], buffer.type)[0]
             raw = np.ascontiguousarray(data).astype(buffer.type.dtype).tobytes()
             bundle.mutable[buffer.offset : buffer.offset + len(raw)] = np.frombuffer(raw, np.uint8)
         if bundle.infer() != 0:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
 from hypothesis import strategies as st
 
+from tinyglow.kernels.elementwise.add_linear import ADD_LINEAR, LinearSumParams
 from tinyglow.kernels.elementwise.add_tflite import ADD_TFLITE, SumTfliteParams
+from tinyglow.kernels.elementwise.broadcast import BroadcastParams
 from tinyglow.kernels.elementwise.mul_tflite import MUL_TFLITE, ProductTfliteParams
 from tinyglow.kernels.elementwise.prelu_tflite import PRELU_TFLITE, PReluTfliteParams
 from tinyglow.kernels.elementwise.quantize_steps import AWAY, QUANTIZE_STEPS, TO_EVEN, QuantizeStepsParams
@@ -65,6 +68,18 @@ def _add(draw: st.DrawFn) -> Case:
     fields |= {"other_multiplier": other.multiplier, "other_shift": other.shift}
     params = SumTfliteParams(**fields, **draw(_product_fields(255.0 * 2**19)))
     return Case(ADD_TFLITE, params, inputs, outputs)
+
+
+@generates(ADD_LINEAR)
+@st.composite
+def _add_linear(draw: st.DrawFn) -> Case:
+    fields, inputs, outputs = draw(two_operands())
+    loops = {field.name: fields[field.name] for field in dataclasses.fields(BroadcastParams)}
+    shift = draw(st.integers(0, 22))
+    most = 1 << min(shift + 1, 21)  # products of 2**30 at most, both together
+    multipliers = {name: draw(st.integers(-most, most)) for name in ("input_multiplier", "other_multiplier")}
+    params = LinearSumParams(**loops, **multipliers, start=draw(st.integers(-(2**29), 2**29)), shift=shift)
+    return Case(ADD_LINEAR, params, inputs, outputs)
 
 
 @generates(PRELU_TFLITE)

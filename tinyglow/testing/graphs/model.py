@@ -70,6 +70,7 @@ def random_model(seed: int, operators: int = 0) -> RandomModel:
     makers = [item for item in registered() if draw.opset in item.opsets]
     weights = np.array([item.weight for item in makers])
     integers: list[Tensor] = []
+    large: list[Tensor] = []
     wanted, drawn = operators or draw.integer(2, 11), 0
     for _ in range(20 * wanted):
         if drawn == wanted:
@@ -80,9 +81,10 @@ def random_model(seed: int, operators: int = 0) -> RandomModel:
             continue
         drawn += 1
         if result.elements > _MOST_ELEMENTS:
-            draw.used.add(result.name)  # read by nothing, and no output
+            draw.used.add(result.name)  # read by nothing, and no output if there is another
+            large.append(result)
         elif {"ArgMax", "ArgMin"} & set(maker.operators):
             integers.append(result)
         else:
             draw.add(result)
-    return draw.finish(seed, inputs, _outputs(draw, integers))
+    return draw.finish(seed, inputs, _outputs(draw, integers) or large[-1:])

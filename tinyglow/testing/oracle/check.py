@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,26 @@ _SAMPLES = 12
 _MORE_SAMPLES = 192  # where few leave room for chance
 _VARIATIONS = 6
 _VARIANTS = 24
+_WIDEST = 20.0  # dB that one variant's ratio counts at most
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One variant's noise of an output beside what it may have; all are parts of the signal's power."""
+
+    noise: float
+    allowed: float
+    bar: float
+
+    @property
+    def excess(self) -> float:
+        """How much more noise there is than the bar; negative where there is less."""
+        return self.noise - self.bar
+
+    @property
+    def ratio(self) -> float:
+        """The same as a ratio in dB, within 20 dB."""
+        return float(np.clip(decibels(self.noise, self.bar) if self.noise > 0 else -_WIDEST, -_WIDEST, _WIDEST))
 
 
 def _on_average(path: Path, inputs: Mapping[str, Array], form: Form, request: Request) -> Finding | None:
@@ -27,9 +48,12 @@ def _on_average(path: Path, inputs: Mapping[str, Array], form: Form, request: Re
     One rounding may decide about many elements: all zeros after a ReLU, a bias where the input is zero, the end of a
     range. And a rare event may decide about all of an output's noise. So the noise of one network is one draw from a
     distribution, and a decibel more than another draw is no fault. Over variants, which have other constants, ranges
-    and samples, the mean excess of the noise over the bar is compared with its standard error (a one-sided t-test).
+    and samples, two means are compared with their standard errors (one-sided t-tests): that of the noise over the bar,
+    which a rare large error raises, and that of the ratio in dB, which an error in all variants raises, however
+    different they are. Were there no fault, program and simulation would draw from the same distribution, and the mean
+    ratio would be a decibel below the bar.
     """
-    draws: dict[str, list[tuple[float, float, float]]] = {}  # excess, noise, and what is allowed, over the signal
+    draws: dict[str, list[Draw]] = {}
     for variant in range(_VARIANTS):
         part = {name: array[variant::_VARIANTS] for name, array in inputs.items()}
         one = Stations(path, part, form, request, variant=variant)
@@ -40,13 +64,16 @@ def _on_average(path: Path, inputs: Mapping[str, Array], form: Form, request: Re
         for name, noise in one.found.items():
             exact, allowed = one.exact[name], one.allowed[name]
             if (signal := power(exact)) > 0:
-                draw = (noise - bar(exact, allowed)) / signal, noise / signal, allowed / signal
+                draw = Draw(noise / signal, allowed / signal, bar(exact, allowed) / signal)
                 draws.setdefault(name, []).append(draw)
     worse = []
     for name, own in draws.items():
-        excesses, noises, allowances = zip(*own, strict=True)
-        if len(own) > 1 and is_significant(excesses):
-            worse.append(Excess(name, decibels(1.0, float(np.mean(noises))), decibels(1.0, float(np.mean(allowances)))))
+        excesses, ratios = [draw.excess for draw in own], [draw.ratio for draw in own]
+        if len(own) > 1 and (is_significant(excesses) or is_significant(ratios)):
+            found, allowed = (
+                float(np.mean(values)) for values in zip(*((d.noise, d.allowed) for d in own), strict=True)
+            )
+            worse.append(Excess(name, decibels(1.0, found), decibels(1.0, allowed)))
     return Finding("int8", "; ".join(map(str, worse))) if worse else None
 
 

@@ -6,7 +6,7 @@ Nothing here is shared with the quantizer: ranges are those of the float graph a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -105,32 +105,37 @@ def grid_of(bounds: Bounds, scheme: Scheme, stretch: float = 1.0) -> Grid:
     return Grid.of_int16(bounds, scheme, stretch * INT16_HEADROOM) if scheme.int16 else Grid.of(bounds, scheme, stretch)
 
 
-def rounded_constant(node: Node, index: int, array: Array, result: Bounds, scheme: Scheme) -> Array:
+def rounded_constant(
+    node: Node, index: int, operands: Sequence[Array], ranges: Sequence[Bounds], result: Bounds, scheme: Scheme
+) -> Array:
     """A constant operand as the integer network holds it.
 
-    A bias stays as it is, since it is as fine as the sums, unless it is int8. What must have the result's parameters
-    (of a Concat) has them. Filters may have a grid for each output channel, and weights of int16 layers do.
+    A bias has the steps of the sums, those of the input times those of the weights, unless it is int8. What must have
+    the result's parameters (of a Concat) has them. Filters may have a grid for each output channel, and weights of
+    int16 layers do.
 
     Args:
         node: The node.
         index: Which operand it is.
-        array: [1, *shape].
+        operands: All of them, a constant [1, *shape].
+        ranges: Their ranges.
         result: The range of the node's result.
         scheme: How the network is quantized.
 
     Returns:
         [1, *shape].
     """
-    if array.dtype.kind != "f" or (index == node.op.bias_operand and scheme.bias_dtype == "int32"):
+    array, own = operands[index], bounds_of(operands[index])
+    if array.dtype.kind != "f":
         return array
-    channelwise = scheme.channelwise or node.origin in scheme.channelwise_nodes
-    if index == 1 and isinstance(node.op, Conv2D) and (channelwise or scheme.int16):
-        return _by_unit(array, 1, scheme)
-    if index == 1 and isinstance(node.op, FullyConnected | MatMul) and scheme.int16:
-        return _by_unit(array, array.ndim - 1, scheme)
+    if index == node.op.bias_operand and scheme.bias_dtype == "int32":
+        steps = grid_of(ranges[0], scheme).scale * _weight_scales(node, operands[1], scheme)
+        return _nearest(array / steps) * steps
+    axis = _unit_axis(node, array, scheme) if index == 1 else None
+    if axis is not None:
+        return np.moveaxis(np.stack([grid(unit) for grid, unit in _by_unit(array, axis, scheme)]), 0, axis)
     if node.op.inputs_match_output:
         return grid_of(result, scheme)(array)
-    own = bounds_of(array)
     return Grid.of_int16(own, scheme)(array) if scheme.int16 else Grid.of(own, scheme)(array)
 
 
@@ -145,11 +150,26 @@ def _mean_of_rounded_sum(pool: AvgPool, mean: Array, image: Array, grid: Grid) -
     return result
 
 
-def _by_unit(array: Array, axis: int, scheme: Scheme) -> Array:
-    """Weights rounded to int8, each output unit (along ``axis``) to a symmetric grid of its own."""
-    units = np.moveaxis(array, axis, 0)
-    rounded = np.stack([Grid.of(bounds_of(unit), scheme, symmetric=True)(unit) for unit in units])
-    return np.moveaxis(rounded, 0, axis)
+def _unit_axis(node: Node, weights: Array, scheme: Scheme) -> int | None:
+    """The dimension of a layer's weights [1, *shape] along which each has a grid of its own; None if all share one."""
+    channelwise = scheme.channelwise or node.origin in scheme.channelwise_nodes
+    if isinstance(node.op, Conv2D) and (channelwise or scheme.int16):
+        return 1
+    return weights.ndim - 1 if isinstance(node.op, FullyConnected | MatMul) and scheme.int16 else None
+
+
+def _by_unit(weights: Array, axis: int, scheme: Scheme) -> list[tuple[Grid, Array]]:
+    """The weights of each output unit (along ``axis``), with their symmetric int8 grid."""
+    units = np.moveaxis(weights, axis, 0)
+    return [(Grid.of(bounds_of(unit), scheme, symmetric=True), unit) for unit in units]
+
+
+def _weight_scales(node: Node, weights: Array, scheme: Scheme) -> Array:
+    """The scale of a layer's weights, or of those of each output unit."""
+    axis = _unit_axis(node, weights, scheme)
+    if axis is None:
+        return np.array(Grid.of(bounds_of(weights), scheme).scale)
+    return np.array([grid.scale for grid, _ in _by_unit(weights, axis, scheme)])
 
 
 @dataclass
@@ -165,6 +185,7 @@ class Simulation:
         stretch: Up to how much wider each range is, to vary the grids.
         seed: Of that variation.
         vary_tables: Whether the fixed ranges of tables are varied too.
+        float_ends: Whether what a float operator reads of the inputs, or makes of the outputs, is not rounded.
     """
 
     graph: Graph
@@ -175,6 +196,7 @@ class Simulation:
     stretch: float = 0.0
     seed: int = 0
     vary_tables: bool = False
+    float_ends: bool = False
     _real: dict[str, Array] = field(default_factory=dict)
     _int8: dict[str, Array] = field(default_factory=dict)
     _grids: dict[str, Grid] = field(default_factory=dict)
@@ -186,8 +208,9 @@ class Simulation:
             shape = self.graph.type_of(name).shape
             self._real[name] = self.evaluator.inputs[name].reshape(-1, *shape)
             if any(becomes_integer(node, self.scheme) for node in self.graph.nodes if name in node.inputs):
-                # An input that is int8 for one reader may be for float ones too.
-                self._real[name] = self._int8[name] = self._grid(name)(self._real[name])
+                self._int8[name] = self._grid(name)(self._real[name])
+                if not self.float_ends:  # an input that is int8 for one reader may be for float ones too
+                    self._real[name] = self._int8[name]
         for name, value in self.graph.values.items():
             if value.data is not None:
                 self._real[name] = self.evaluator.constant(value.data, value.type)
@@ -197,8 +220,8 @@ class Simulation:
         return {output.name: rows(self._result(output.value)) for output in self.graph.outputs}
 
     def _result(self, name: str) -> Array:
-        """An output's values, as integers even after a float operator: a transpose that sank below it makes them."""
-        if name in self._int8 or self._real[name].dtype.kind != "f":
+        """An output's values. A float operator's are rounded where a transpose sank below it, unless ``float_ends``."""
+        if name in self._int8 or self._real[name].dtype.kind != "f" or self.float_ends:
             return self._int8.get(name, self._real[name])
         return self._grid(name)(self._real[name])
 
@@ -224,7 +247,10 @@ class Simulation:
         if self.graph.values[name].data is not None:
             if not self.round_constants or isinstance(node.op, BatchNormalization):
                 return array
-            return rounded_constant(node, index, array, bounds_of(self.exact[node.outputs[0]]), self.scheme)
+            operands = [self._real[operand] for operand in node.inputs]
+            ranges = [bounds_of(self.exact[operand]) for operand in node.inputs]
+            result = bounds_of(self.exact[node.outputs[0]])
+            return rounded_constant(node, index, operands, ranges, result, self.scheme)
         if name not in self._int8:
             self._int8[name] = self._grid(name)(array)
         return self._int8[name]

@@ -33,7 +33,7 @@ from tinyglow.quant.scheme import Scheme
 from tinyglow.testing.oracle.compare import decibels, differing, excess, has_jumps, noise, power
 from tinyglow.testing.oracle.evaluate import Evaluator
 from tinyglow.testing.oracle.reference import reference_outputs
-from tinyglow.testing.oracle.simulate import Simulation, bounds_of, rounded_constant
+from tinyglow.testing.oracle.simulate import Simulation, becomes_integer, bounds_of, rounded_constant
 from tinyglow.testing.oracle.variants import widened, with_other_constants
 
 _DEFAULT = Scheme()
@@ -189,7 +189,7 @@ class Stations:
 
     def _int8(self, graph: Graph, variations: int) -> None:
         self.scheme = scheme = self._scheme(graph)
-        self.allowed = noise(self.exact, self._simulation().outputs())
+        self.allowed = self._simulated_noise()
         self.rounded = self.evaluator.outputs(graph, self._rounded_constants(graph), bounded=not scheme.int16)
         self.of_constants = noise(self.exact, self.rounded)
         if variations:
@@ -215,19 +215,40 @@ class Stations:
         chosen = {names[(2 * index + 1) * len(names) // (2 * count)] for index in range(count)}
         return replace(self.form.scheme, float_nodes=self.form.scheme.float_nodes | chosen)
 
-    def _simulation(
+    def _simulated_noise(
         self, round_constants: bool = True, stretch: float = 0.0, seed: int = 0, vary_tables: bool = False
-    ) -> Simulation:
-        return Simulation(
-            self.simulated, self.values, self.scheme, self.evaluator, round_constants, stretch, seed, vary_tables
-        )
+    ) -> dict[str, float]:
+        """The noise of a simulation of int8.
+
+        Where operators stay float, what they read of an input, and what they make of an output, may be rounded or not:
+        both are right, and rounding may cancel other errors by chance, so both are simulated, and the worse counts.
+        """
+        some_float = any(not becomes_integer(node, self.scheme) for node in self.simulated.nodes)
+        found = [
+            noise(
+                self.exact,
+                Simulation(
+                    self.simulated,
+                    self.values,
+                    self.scheme,
+                    self.evaluator,
+                    round_constants,
+                    stretch,
+                    seed,
+                    vary_tables,
+                    float_ends,
+                ).outputs(),
+            )
+            for float_ends in ((False, True) if some_float else (False,))
+        ]
+        return {name: max(powers[name] for powers in found) for name in self.exact}
 
     def _vary(self, variations: int) -> None:
         """Allow the noise of the worst of several simulations, all but the first with slightly other grids."""
         for seed in range(variations):
             stretch = _STRETCH if seed else 0.0
-            whole = noise(self.exact, self._simulation(True, stretch, seed, bool(seed)).outputs())
-            computed = noise(self.exact, self._simulation(False, stretch, seed, bool(seed)).outputs())
+            whole = self._simulated_noise(True, stretch, seed, bool(seed))
+            computed = self._simulated_noise(False, stretch, seed, bool(seed))
             for name, allowed in self.allowed.items():
                 self.allowed[name] = max(allowed, whole[name], computed[name] + self.of_constants[name])
 
@@ -237,10 +258,7 @@ class Stations:
         Those of tables are fixed, and may suit the simulation by chance in all variants, so they are varied too in one
         simulation, and the worse counts.
         """
-        found = [
-            noise(self.exact, self._simulation(True, _STRETCH, variant, vary_tables).outputs())
-            for vary_tables in (False, True)
-        ]
+        found = [self._simulated_noise(True, _STRETCH, variant, vary_tables) for vary_tables in (False, True)]
         self.allowed = {name: max(powers[name] for powers in found) for name in self.allowed}
 
     def _rounded_constants(self, graph: Graph) -> dict[str, Array]:
@@ -250,10 +268,11 @@ class Stations:
         for node in graph.nodes:
             if not self.scheme.quantizes(node):
                 continue
-            bounds = bounds_of(values[node.outputs[0]])
+            operands, bounds = [values[name] for name in node.inputs], bounds_of(values[node.outputs[0]])
+            ranges = [bounds_of(operand) for operand in operands]
             for index, name in enumerate(node.inputs):
                 if graph.values[name].data is not None:
-                    result[name] = rounded_constant(node, index, values[name], bounds, self.scheme)
+                    result[name] = rounded_constant(node, index, operands, ranges, bounds, self.scheme)
         return result
 
     def _quantized(self, graph: Graph, scheme: Scheme) -> Graph:

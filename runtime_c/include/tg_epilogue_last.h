@@ -1,0 +1,20 @@
+/* Constants of each channel as two words, for epilogues that multiply by 31 bits and shift: the multiplier; the last shift
+ * less one. Half of the last shift and the output's offset are one number before that shift, (2 * offset + 1) << word.
+ *
+ * Such an epilogue has TG_EPILOGUE_<NAME>_PRE, the first shift of such constants, and tg_epilogue_<name>_last(x, words,
+ * center). And where the core multiplies to an upper word, the product as instructions: TG_EPILOGUE_<NAME>_PRODUCT(x, t, m,
+ * h), x being the sum and then the result, t a register to spare, m the multiplier, h what is added. After it x is shifted
+ * by the word, and saturated from twice its number: TG_EPILOGUE_<NAME>_SATURATE(x). */
+#ifndef TG_EPILOGUE_LAST_H
+#define TG_EPILOGUE_LAST_H
+
+#include "tg_numerics.h"
+
+#define TG_EPILOGUE_LAST_SATURATE(x) "ssat " x ", #8, " x ", asr #1\n\t"
+
+/* center << the second of the words: what is added to the product. */
+static inline int32_t tg_epilogue_last_plus(const tg_i32 *words, int32_t center) {
+  return (int32_t)((uint32_t)center << words[1]);
+}
+
+#endif

@@ -14,7 +14,7 @@ from tinyglow.errors import ToolError
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.targets.boards import Board
 from tinyglow.testing.dispatch import ALL, write_dispatch
-from tinyglow.testing.native import runtime_sources, write_made_sources
+from tinyglow.testing.native import kernel_sources
 
 # -Wpadded and the like, which have opinions instead of finding faults, are not among them.
 WARNINGS = (
@@ -47,7 +47,7 @@ def compile_runtime(
     Returns:
         The sources, and their objects; no objects for this machine, for which a library is linked.
     """
-    sources = [*runtime_sources(root), *write_made_sources(folder, root), write_dispatch(folder, ALL)]
+    sources = [*kernel_sources(folder, ALL, root), write_dispatch(folder, ALL)]
     include = [folder, root / "include"]
     if board.is_host:
         compiler.compile_shared(sources, folder / "compiled.so", include_dirs=include)

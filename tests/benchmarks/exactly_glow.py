@@ -2,21 +2,28 @@
 
 ``python -m tests.benchmarks.exactly_glow`` compares with everything in the folder ``shared`` beside the checkout and in
 ``tests/recordings``, runs a fixed sample on both cores, and writes the figures and ``docs/exactly-glow.md``. With
-``--counts`` it leaves the cores' figures as they are; with ``--page`` it writes the page anew from the figures.
+``--counts`` it leaves the other figures as they are; with ``--cores`` it runs the sample alone, with ``--host`` every
+recording in host C, and both go on where an earlier such run was stopped; with ``--page`` it writes the page anew from
+the figures.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks import glow_passes
+from tests.object_cache import ObjectCache
 from tinyglow.pipeline.crosscheck_tree import OUTCOMES, Recording, Row, by_cause, by_config, crosscheck_all, recordings
 from tinyglow.report.recordings import TITLES, some_names
-from tinyglow.targets.boards import load_board
+from tinyglow.sim import toolchain
+from tinyglow.targets.boards import HOST, load_board
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = Path(__file__).with_name("exactly_glow.json")
@@ -31,6 +38,8 @@ TREES: Mapping[str, str] = {
 }
 CORES = ("cortex-m0plus", "cortex-m7")
 SAMPLE_SIZE = 60
+PARTS = ("counts", "cores", "host")  # of what is measured
+_ALL_VECTORS = 1 << 10  # of a recording: more than any has
 # Of the sample, besides the recordings for which Glow's bundle was measured on both cores: small networks.
 _SMALL = ("ops_zoo", "mnist_nxp")
 
@@ -62,13 +71,43 @@ def sample() -> list[tuple[str, Recording]]:
     return [*found, *(("golden", one) for one in small)][:SAMPLE_SIZE]
 
 
-def _on_cores() -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(recording, figures by core) of the sample; what is refused has none."""
+def _measure_on_cores(table: Table) -> None:
+    """Run what of the sample has no figures yet, and write the figures of each; what is refused has none."""
     boards = {load_board(name): None for name in CORES}
-    for tree, recording in sample():
+    chosen = {f"{tree}/{recording.name}": recording for tree, recording in sample()}
+    table["cores"] = {name: figures for name, figures in table["cores"].items() if name in chosen}
+    for name, recording in chosen.items():
+        if name in table["cores"]:
+            continue
         (row,) = crosscheck_all([recording], boards)
-        print(f"{tree}/{row.recording}: {row.outcome}", file=sys.stderr)
-        yield f"{tree}/{row.recording}", {core: dict(figures) for core, figures in row.cores.items()}
+        print(f"{name}: {row.outcome}", file=sys.stderr)
+        table["cores"][name] = {core: dict(figures) for core, figures in row.cores.items()}
+        _write(table)
+    table["cores"] = {name: table["cores"][name] for name in chosen}
+    _write(table)
+
+
+def _measure_on_host(table: Table) -> None:
+    """Run every recording's vectors in host C, from where an earlier run was stopped, and write the figures."""
+    with tempfile.TemporaryDirectory(prefix="tinyglow-objects-") as folder:
+        toolchain._run = ObjectCache(Path(folder), toolchain._run)
+        for tree in reversed(list(TREES)):  # the smallest networks first
+            figures = table["host"].setdefault(tree, {"equal": 0, "of": 0})
+            left = [one for one in _tree(tree) if one.config != "float"][figures["of"] :]
+            for row in crosscheck_all(left, {HOST: None}, vectors_on_boards=_ALL_VECTORS):
+                core = row.cores.get("host", {})
+                is_equal = row.outcome == "strict" and core["vectors"] == core["vectors_equal"] == row.vectors
+                figures["of"] += 1
+                figures["equal"] += is_equal
+                if not is_equal:
+                    print(f"{tree}/{row.recording}: {row.outcome}, {core}", file=sys.stderr)
+                if figures["of"] % 10 == 0:
+                    _write(table)
+    _write(table)
+
+
+def _write(table: Table) -> None:
+    TABLE.write_text(json.dumps(table, indent=1, sort_keys=False) + "\n", encoding="utf-8")
 
 
 def _counts(rows: Sequence[Row]) -> Table:
@@ -143,10 +182,48 @@ def _number(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
 
 
+_MOST_LISTED = 10
+
+
+def ratios_text() -> str:
+    """Ours over Glow's of the sample: geometric means, how many are worse, and the worst of them."""
+    lines = [
+        "| | core | recordings | geometric mean | above 1 | above 1.05 | largest |",
+        "|---|---|--:|--:|--:|--:|---|",
+    ]
+    for ours, theirs, title in (("cycles", "glow_cycles", "cycles"), ("flash", "glow_flash", "flash")):
+        for core in CORES:
+            found = {
+                name.partition("/")[2].replace("_", " "): cores[core][ours] / cores[core][theirs]
+                for name, cores in load_table()["cores"].items()
+                if cores.get(core, {}).get(theirs)
+            }
+            mean = math.exp(math.fsum(map(math.log, found.values())) / len(found))
+            worst = sorted(((ratio, name) for name, ratio in found.items()), reverse=True)[:_MOST_LISTED]
+            listed = ", ".join(f"{name} {ratio:.2f}" for ratio, name in worst if ratio > 1) or "{1} {0:.2f}".format(
+                *worst[0]
+            )
+            above = (sum(ratio > bound for ratio in found.values()) for bound in (1, 1.05))
+            cells = [title, core, str(len(found)), f"{mean:.2f}", *map(str, above), listed]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def host_text() -> str:
+    """How many recordings host C gives all vectors of."""
+    figures = load_table()["host"].values()
+    equal, of = (sum(found[key] for found in figures) for key in ("equal", "of"))
+    tried = f"{equal} of the {of} recordings that were run so"
+    return f"Compiled on the host, the bundles give all recorded vectors of {tried}."
+
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "exactly-counts": counts_text,
     "exactly-causes": causes_text,
+    "exactly-host": host_text,
+    "exactly-passes": lambda: glow_passes.text(load_table()["passes"]),
     "exactly-cores": cores_text,
+    "exactly-ratios": ratios_text,
 }
 
 
@@ -165,11 +242,18 @@ def main(arguments: list[str]) -> int:
         if not SHARED.is_dir():
             print(f"{SHARED} is not there", file=sys.stderr)
             return 2
-        table = load_table() if TABLE.exists() else {"cores": {}}
-        table["trees"] = {tree: _counts(list(crosscheck_all(_tree(tree)))) for tree in TREES}
-        if "--counts" not in arguments:
-            table["cores"] = dict(_on_cores())
-        TABLE.write_text(json.dumps(table, indent=1, sort_keys=False) + "\n", encoding="utf-8")
+        table = {"cores": {}, "trees": {}, "host": {}} | (load_table() if TABLE.exists() else {})
+        asked = [part for part in PARTS if f"--{part}" in arguments]
+        if "counts" in (asked or PARTS):
+            table["trees"] = {tree: _counts(list(crosscheck_all(_tree(tree)))) for tree in TREES}
+            table["passes"] = glow_passes.changing_passes()
+            _write(table)
+        if not asked:  # all anew
+            table |= {"cores": {}, "host": {}}
+        if "cores" in (asked or PARTS):
+            _measure_on_cores(table)
+        if "host" in (asked or PARTS):
+            _measure_on_host(table)
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 

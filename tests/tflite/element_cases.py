@@ -241,17 +241,6 @@ register(
         "MIRROR_PAD", [x, b.constant("pads", [[1, 2], [3, 0]])], (6, 7), options="MirrorPadOptions", Mode=0
     ),
 )
-register(
-    "space_to_depth",
-    (1, 4, 6, 3),
-    lambda b, x: b.node("SPACE_TO_DEPTH", [x], (1, 2, 3, 12), options="SpaceToDepthOptions", BlockSize=2),
-)
-register(
-    "depth_to_space",
-    (1, 2, 3, 12),
-    lambda b, x: b.node("DEPTH_TO_SPACE", [x], (1, 4, 6, 3), options="DepthToSpaceOptions", BlockSize=2),
-)
-
 # Sizes whose ratio float32 does not hold.
 for _form, _fields in (("", {}), ("_aligned", {"AlignCorners": True}), ("_half", {"HalfPixelCenters": True})):
     for _height, _width in ((6, 7), (4, 9), (11, 3)):

@@ -125,11 +125,11 @@ def outcome_of(result: Crosscheck) -> str:
     return "outputs" if result.vectors == result.vectors_equal else "differs"
 
 
-def _row(recording: Recording, boards: Mapping[Board, str | None]) -> Row:
+def _row(recording: Recording, boards: Mapping[Board, str | None], vectors: int) -> Row:
     if recording.model is None:
         return Row(recording.name, recording.config, "refused", "no ONNX or TFLite model beside the recording")
     try:
-        result = crosscheck(recording.folder, recording.model, boards=boards)
+        result = crosscheck(recording.folder, recording.model, boards=boards, vectors_on_boards=vectors)
     except TinyglowError as error:
         return Row(recording.name, recording.config, "refused", _refusal(error))
     cause, where = cause_of(result)
@@ -141,19 +141,21 @@ def crosscheck_all(
     found: Sequence[Recording],
     boards: Mapping[Board, str | None] | None = None,
     progress: Callable[[int], None] | None = None,
+    vectors_on_boards: int = 1,
 ) -> Iterator[Row]:
     """Compare with one recording after the other.
 
     Args:
         found: What ``recordings`` found.
-        boards: Where to run the first vector too, each with a compiler's name or None.
+        boards: Where to run the first vectors too, each with a compiler's name or None.
         progress: Is called with 1 after each recording.
+        vectors_on_boards: How many vectors to run there.
 
     Yields:
         One row for each. What is refused is a row, not an error.
     """
     for recording in found:
-        yield _row(recording, boards or {})
+        yield _row(recording, boards or {}, vectors_on_boards)
         if progress is not None:
             progress(1)
 

@@ -16,6 +16,9 @@ _ALIGNMENTS[REQUANT_CTYPE] = 4
 _REQUANT_BYTES = 12  # two words, two bytes, and padding
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _INCLUDE = re.compile(r'^#include "(tg_\w+\.h)"', re.MULTILINE)
+# What a kernel's own file says once of itself; nothing that depends on the core.
+_SWITCH = re.compile(r"^#define (TG_\w+) ([01])$", re.MULTILINE)
+_CONDITIONAL = re.compile(r"#\s*(if|ifdef|ifndef|elif|else|endif)\b(.*)")
 GENERATED = "tg_kernels.h"
 
 
@@ -28,20 +31,32 @@ def struct_fields(kernel: Kernel) -> list[tuple[str, str]]:
     Returns:
         The fields; at least one, as C wants it.
     """
-    fields, read = c_fields(kernel.params), _members(kernel.origin.c_file, kernel.text)
+    fields, read = c_fields(kernel.params), _members(kernel.origin.c_file, kernel.text, _settings(kernel))
     return [field for field in fields if read is None or field[0] in read] or fields[:1]
 
 
+def _settings(kernel: Kernel) -> tuple[tuple[str, str], ...]:
+    """The settings of a kernel, and of those whose C file its own is made of."""
+    found = dict(kernel.settings)
+    while kernel.loop:
+        kernel = kernel.loop
+        found = dict(kernel.settings) | found
+    return tuple(found.items())
+
+
 @cache
-def _members(c_file: str, text: str = "") -> frozenset[str] | None:
+def _members(c_file: str, text: str, settings: tuple[tuple[str, str], ...]) -> frozenset[str] | None:
     """Names of all parameters that a C file and its headers read, as ``p->name``; None if there is no such file."""
     try:
-        return frozenset(re.findall(r"\bp\)?->\s*(\w+)", _code(c_file, text)))
+        code = _code(c_file, text)
     except FileNotFoundError:
         return None
+    own = _SWITCH.findall(text or (resources.RUNTIME / "src" / c_file).read_text(encoding="utf-8"))
+    known = {name: value == "1" for name, value in (*own, *settings) if value in ("0", "1")}
+    return frozenset(re.findall(r"\bp\)?->\s*(\w+)", _live(known, code)))
 
 
-def _code(c_file: str, text: str = "") -> str:
+def _code(c_file: str, text: str) -> str:
     """The C file with all runtime headers that it includes, without comments. text: of the file, if there is none."""
     texts, names, seen = [], [] if text else [resources.RUNTIME / "src" / c_file], {GENERATED}
     pending = [text] if text else []
@@ -53,6 +68,40 @@ def _code(c_file: str, text: str = "") -> str:
                 seen.add(header)
                 names.append(resources.RUNTIME / "include" / header)
     return "\n".join(texts)
+
+
+def _live(known: dict[str, bool], code: str) -> str:
+    """The code without what the macros in ``known`` leave out; any other condition may hold or not."""
+    lines: list[str] = []
+    # Of each conditional around a line: whether an earlier branch holds, and whether this one does; None: it may.
+    branches: list[tuple[bool | None, bool | None]] = []
+    for line in code.splitlines():
+        found = _CONDITIONAL.match(line)
+        if not found:
+            if all(holds is not False for _, holds in branches):
+                lines.append(line)
+            continue
+        word, condition = found.groups()
+        if word == "endif":
+            branches.pop()
+            continue
+        before: bool | None = False
+        if word in ("else", "elif"):
+            earlier, holds = branches.pop()
+            before = True if True in (earlier, holds) else None if None in (earlier, holds) else False
+        own = True if word == "else" else _value(known, condition) if word in ("if", "elif") else None
+        branches.append((before, False if before else own if before is False or own is False else None))
+    return "\n".join(lines)
+
+
+def _value(known: dict[str, bool], condition: str) -> bool | None:
+    """Whether all of the condition's parts hold, each a macro or its opposite; None if that is not known."""
+    values = []
+    for part in condition.split("&&"):
+        found = re.fullmatch(r"\s*(!?)(\w+)\s*", part)
+        value = known.get(found[2]) if found else None
+        values.append(None if found is None or value is None else value != bool(found[1]))
+    return False if False in values else None if None in values else True
 
 
 def struct_bytes(kernel: Kernel) -> int:

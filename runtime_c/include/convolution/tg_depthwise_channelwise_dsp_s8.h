@@ -26,8 +26,6 @@ typedef struct {
   int16_t in_offset; /* integer that stands for 0 in the input */
   int8_t act_min; /* least output: the activation's, or that of its type */
   int8_t act_max; /* largest output: the activation's, or that of its type */
-  uint8_t leaky; /* 1: negative values have a slope of their own; 0: they have not */
-  tg_requant negative; /* scales negative values */
   int16_t out_offset; /* integer that stands for 0 in the output */
 } tg_depthwise_channelwise_dsp_s8_params;
 

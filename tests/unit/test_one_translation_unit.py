@@ -11,15 +11,12 @@ import pytest
 import tinyglow
 from tests.helpers import example_program
 from tinyglow import resources
-from tinyglow.bundle.kernel_header import kernel_headers
 from tinyglow.bundle.kernel_source import kernel_source
 from tinyglow.errors import ToolError
-from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.sim.toolchain import find_compiler
 from tinyglow.targets.boards import load_board
-from tinyglow.testing.native import kernel_sources
+from tinyglow.testing.native import ALL, kernel_sources
 
-ALL = (*KERNELS.values(), *WITH_EPILOGUES.values())
 # Instructions are one string in the dialects that have them; C99 promises no more than 4,095 characters of one.
 STRICT = (
     *("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-Werror", "-pedantic"),
@@ -47,10 +44,7 @@ def _compile(folder: Path, sources: list[Path], name: str, board: str) -> None:
 @pytest.mark.parametrize("name", ["gcc", "clang", "zig"])
 def test_all_kernels_are_one_translation_unit(name: str, board: str, backwards: bool, tmp_path: Path) -> None:
     """All kernels, with each epilogue, in one file, in either order: names, macros and types of none meet another's."""
-    (tmp_path / "kernels").mkdir()
-    for header, text in kernel_headers(ALL).items():
-        (tmp_path / header).write_text(text, encoding="utf-8")
-    sources = kernel_sources(tmp_path / "kernels", ALL)
+    sources = kernel_sources(tmp_path, ALL)
     _compile(tmp_path, sources[::-1] if backwards else sources, name, board)
 
 

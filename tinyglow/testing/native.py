@@ -17,27 +17,27 @@ from tinyglow.testing.case import Case
 from tinyglow.testing.frame import FRAME_ALIGNMENT, frame
 from tinyglow.testing.functions import specimens, write_functions
 
+ALL = (*KERNELS.values(), *WITH_EPILOGUES.values())
+
 
 def runtime_sources(root: Path = resources.RUNTIME) -> list[Path]:
     """Every C file of the runtime."""
     return sorted((root / "src").rglob("*.c"))
 
 
-def write_made_sources(folder: Path, root: Path = resources.RUNTIME) -> list[Path]:
-    """Write the C files of all kernels that are made of other kernels' files, and the headers of all kernels.
+def kernel_sources(folder: Path, kernels: Iterable[Kernel], root: Path = resources.RUNTIME) -> list[Path]:
+    """The C file of each kernel, and, in ``folder``, the headers of all kernels.
+
+    Args:
+        folder: Where C files are written that are made of another kernel's.
+        kernels: The kernels.
+        root: The runtime.
 
     Returns:
-        The C files of those kernels whose origin is in the runtime in ``root``.
+        The C files in the order of ``kernels``.
     """
-    kernels = [*KERNELS.values(), *WITH_EPILOGUES.values()]
-    for name, text in kernel_headers(kernels).items():
+    for name, text in kernel_headers(ALL).items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    there = [kernel for kernel in kernels if kernel.loop and (root / "src" / kernel.origin.c_file).is_file()]
-    return kernel_sources(folder, there, root)
-
-
-def kernel_sources(folder: Path, kernels: Iterable[Kernel], root: Path = resources.RUNTIME) -> list[Path]:
-    """The C file of each kernel, in the order of ``kernels``: the runtime's, or what is made of one, in ``folder``."""
     paths = []
     for kernel in kernels:
         paths.append(folder / f"{kernel.symbol}.c" if kernel.loop else root / "src" / kernel.c_file)
@@ -76,7 +76,8 @@ def build_library(
 ) -> Library:
     """Compile the runtime in ``root`` into ``folder`` with ``compiler`` (default: the first at hand) and load it."""
     compiler = compiler or find_compiler(None, HOST)
-    sources = [*runtime_sources(root), write_functions(folder), *write_made_sources(folder, root)]
+    there = [kernel for kernel in ALL if (root / "src" / kernel.origin.c_file).is_file()]
+    sources = [write_functions(folder), *kernel_sources(folder, there, root)]
     include = [folder, root / "include"]
     library = compiler.compile_shared(sources, folder / "runtime.so", include_dirs=include, flags=flags)
     return Library(library)

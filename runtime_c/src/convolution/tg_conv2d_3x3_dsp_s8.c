@@ -38,8 +38,8 @@ static inline uint32_t *tg_conv2d_3x3_dsp_s8_pad(uint32_t *to, int32_t count, ui
 }
 
 /* Four rows, from top on, which may lie above the image. */
-static TG_APART void tg_conv2d_3x3_dsp_s8_lay_out(const tg_conv2d_3x3_dsp_s8_params *p, const int8_t *image, int32_t top, int32_t columns,
-                             uint32_t *words) {
+static TG_APART void tg_conv2d_3x3_dsp_s8_lay_out(const tg_conv2d_3x3_dsp_s8_params *p, const int8_t *image,
+                                                  int32_t top, int32_t columns, uint32_t *words) {
   const uint32_t outside = tg_pack_halfwords(p->in_offset, p->in_offset);
   const int32_t in_w = p->in_w;
   const int32_t before = tg_min(p->pad_left, columns);
@@ -270,7 +270,8 @@ static void tg_conv2d_3x3_dsp_s8_compute(const tg_conv2d_3x3_dsp_s8_blocks *row)
 #endif
 
 /* The row's last block, of which there may be but the left half, is computed by itself. */
-static TG_SMALL TG_APART void tg_conv2d_3x3_dsp_s8_row_of_blocks(tg_conv2d_3x3_dsp_s8_blocks *row, const uint32_t *columns, int32_t width) {
+static TG_SMALL TG_APART void tg_conv2d_3x3_dsp_s8_row_of_blocks(tg_conv2d_3x3_dsp_s8_blocks *row,
+                                                                 const uint32_t *columns, int32_t width) {
   row->columns = columns;
   row->end = columns + 3 * TG_COLUMN_WORDS;
   row->count = width >> 1;

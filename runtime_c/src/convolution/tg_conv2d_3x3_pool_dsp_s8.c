@@ -17,7 +17,8 @@
 #define TG_PER_CHANNEL 0
 
 /* One row of the image, or of the padding above or below it, in every fourth word. */
-static TG_APART void tg_conv2d_3x3_pool_dsp_s8_lay_out(const tg_conv2d_3x3_pool_dsp_s8_params *p, const int8_t *image, int32_t row, uint32_t *out) {
+static TG_APART void tg_conv2d_3x3_pool_dsp_s8_lay_out(const tg_conv2d_3x3_pool_dsp_s8_params *p, const int8_t *image,
+                                                       int32_t row, uint32_t *out) {
   const int32_t outside = p->in_offset;
   int32_t words = p->out_w + 1;
   if ((uint32_t)row < p->in_h) {
@@ -169,11 +170,13 @@ static TG_APART void tg_conv2d_3x3_pool_dsp_s8_row_of_blocks(const tg_conv2d_3x3
       : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
 }
 
-static inline int8_t *tg_conv2d_3x3_pool_dsp_s8_row_of_outputs(const tg_conv2d_3x3_pool_dsp_s8_params *p, const uint32_t *first,
-                                     const uint32_t *filter, int8_t *output) {
+static inline int8_t *tg_conv2d_3x3_pool_dsp_s8_row_of_outputs(const tg_conv2d_3x3_pool_dsp_s8_params *p,
+                                                               const uint32_t *first, const uint32_t *filter,
+                                                               int8_t *output) {
   const uint32_t *end = first + 4 * p->out_w;
 #if TG_PER_CHANNEL
-  const tg_conv2d_3x3_pool_dsp_s8_blocks row = {0, (uint32_t)p->out_c << 8, 0, p->out_offset, end, first, filter, output, p->out_c};
+  const tg_conv2d_3x3_pool_dsp_s8_blocks row = {
+      0, (uint32_t)p->out_c << 8, 0, p->out_offset, end, first, filter, output, p->out_c};
 #else
   const uint32_t shift = p->out.pre | (uint32_t)p->out_c << 8;
   const int32_t scale = (int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post));
@@ -192,8 +195,8 @@ static inline void tg_conv2d_3x3_pool_dsp_s8_add_row(const uint32_t *x, const ui
 }
 
 /* One block, one channel. first, last: words of the first and the last two rows. */
-static inline int8_t tg_conv2d_3x3_pool_dsp_s8_square(const tg_conv2d_3x3_pool_dsp_s8_params *p, const uint32_t *first, const uint32_t *last,
-                            const uint32_t *filter) {
+static inline int8_t tg_conv2d_3x3_pool_dsp_s8_square(const tg_conv2d_3x3_pool_dsp_s8_params *p, const uint32_t *first,
+                                                      const uint32_t *last, const uint32_t *filter) {
   uint32_t upper[2] = {filter[0], filter[0]};
   uint32_t lower[2] = {filter[0], filter[0]};
   tg_conv2d_3x3_pool_dsp_s8_add_row(first, filter + 1, upper);
@@ -212,8 +215,9 @@ static inline int8_t tg_conv2d_3x3_pool_dsp_s8_square(const tg_conv2d_3x3_pool_d
 #endif
 }
 
-static inline int8_t *tg_conv2d_3x3_pool_dsp_s8_row_of_outputs(const tg_conv2d_3x3_pool_dsp_s8_params *p, const uint32_t *first,
-                                     const uint32_t *filter, int8_t *output) {
+static inline int8_t *tg_conv2d_3x3_pool_dsp_s8_row_of_outputs(const tg_conv2d_3x3_pool_dsp_s8_params *p,
+                                                               const uint32_t *first, const uint32_t *filter,
+                                                               int8_t *output) {
   const uint32_t *last = (const uint32_t *)((uintptr_t)first ^ 8);
   for (int32_t x = 0; x < p->out_w; x++) {
     for (int32_t channel = 0; channel < p->out_c; channel++) {
@@ -227,7 +231,7 @@ static inline int8_t *tg_conv2d_3x3_pool_dsp_s8_row_of_outputs(const tg_conv2d_3
 
 TG_SMALL
 void tg_conv2d_3x3_pool_dsp_s8(const tg_conv2d_3x3_pool_dsp_s8_params *p, const int8_t *input, const tg_i32 *filter,
-                              int8_t *output, tg_i32 *scratch) {
+                               int8_t *output, tg_i32 *scratch) {
   uint32_t *words = (uint32_t *)scratch;
   words += (uintptr_t)words >> 2 & 2; /* so that an exclusive or gets from the first two rows to the others and back */
   for (int32_t image = 0; image < p->images; image++) {

@@ -7,9 +7,11 @@
 #include "tg_kernels.h"
 
 /* All channels of the four pixels that are laid out, of which count are wanted, or the maximum of all. */
-static TG_APART void tg_conv2d_channelwise_dsp_s8_finish_tile(const tg_conv2d_channelwise_dsp_s8_params *p, const tg_dsp_sizes *s, int32_t groups,
-                                 const int8_t *filter, const tg_i32 *bias, const tg_i32 *channels,
-                                 const tg_i32 *inputs, int32_t count, int8_t *output) {
+static TG_APART void tg_conv2d_channelwise_dsp_s8_finish_tile(const tg_conv2d_channelwise_dsp_s8_params *p,
+                                                              const tg_dsp_sizes *s, int32_t groups,
+                                                              const int8_t *filter, const tg_i32 *bias,
+                                                              const tg_i32 *channels, const tg_i32 *inputs,
+                                                              int32_t count, int8_t *output) {
   const int32_t out_c = p->out_c;
   for (int32_t channel = 0; channel < out_c; channel += 2) {
     const int32_t both = tg_min(out_c - channel, 2);

@@ -90,8 +90,8 @@ typedef struct {
 
 /* The outputs of one pixel, count of them. sums: as weights that are code leave them, two channels in eight words. About
  * 26 cycles an output. */
-static inline void tg_conv2d_code_s8_outputs(const tg_conv2d_code_s8_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
-                                   int8_t *output) {
+static inline void tg_conv2d_code_s8_outputs(const tg_conv2d_code_s8_finish *f, const int32_t *sums,
+                                             const int32_t *bias, int32_t count, int8_t *output) {
   register const int32_t *r0 __asm__("r0") = sums;
   register const int32_t *r1 __asm__("r1") = bias;
   register int8_t *r2 __asm__("r2") = output;
@@ -115,8 +115,8 @@ static inline void tg_conv2d_code_s8_outputs(const tg_conv2d_code_s8_finish *f, 
 }
 
 /* The same for the maximum of four pixels, those below included. About 42 cycles an output. */
-static inline void tg_conv2d_code_s8_maxima(const tg_conv2d_code_s8_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
-                                  int8_t *output) {
+static inline void tg_conv2d_code_s8_maxima(const tg_conv2d_code_s8_finish *f, const int32_t *sums, const int32_t *bias,
+                                            int32_t count, int8_t *output) {
   register const int32_t *r0 __asm__("r0") = sums;
   register const int32_t *r1 __asm__("r1") = bias;
   register int8_t *r2 __asm__("r2") = output;
@@ -153,8 +153,8 @@ static inline int8_t tg_conv2d_code_s8_output(const tg_conv2d_code_s8_finish *f,
 #endif
 }
 
-static inline void tg_conv2d_code_s8_outputs(const tg_conv2d_code_s8_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
-                                   int8_t *output) {
+static inline void tg_conv2d_code_s8_outputs(const tg_conv2d_code_s8_finish *f, const int32_t *sums,
+                                             const int32_t *bias, int32_t count, int8_t *output) {
   for (int32_t i = 0; i < count; i++) {
     output[i] = tg_conv2d_code_s8_output(f, *sums, bias);
     bias += TG_CODE_BIASES;
@@ -162,8 +162,8 @@ static inline void tg_conv2d_code_s8_outputs(const tg_conv2d_code_s8_finish *f, 
   }
 }
 
-static inline void tg_conv2d_code_s8_maxima(const tg_conv2d_code_s8_finish *f, const int32_t *sums, const int32_t *bias, int32_t count,
-                                  int8_t *output) {
+static inline void tg_conv2d_code_s8_maxima(const tg_conv2d_code_s8_finish *f, const int32_t *sums, const int32_t *bias,
+                                            int32_t count, int8_t *output) {
   for (int32_t i = 0; i < count; i++) {
     output[i] = tg_conv2d_code_s8_output(f, tg_max(tg_max(sums[0], sums[2]), tg_max(sums[4], sums[6])), bias);
     bias += TG_CODE_BIASES;
@@ -182,8 +182,8 @@ static void tg_conv2d_code_s8_fill(uint32_t *out, int32_t step, int32_t rows, in
 }
 
 /* Words of columns x to end of the image, counted from its first; of rows that lie inside. */
-TG_CODE_ONCE static void tg_conv2d_code_s8_lay_out_any(const tg_conv2d_code_s8_params *p, const int8_t *first, int32_t rows, int32_t x,
-                                     int32_t end, uint32_t *out) {
+TG_CODE_ONCE static void tg_conv2d_code_s8_lay_out_any(const tg_conv2d_code_s8_params *p, const int8_t *first,
+                                                       int32_t rows, int32_t x, int32_t end, uint32_t *out) {
   const int32_t channels = p->in_c;
   TG_COMPACT
   for (int32_t i = x * channels; i < end * channels; i++) {
@@ -202,8 +202,8 @@ TG_CODE_ONCE static void tg_conv2d_code_s8_lay_out_any(const tg_conv2d_code_s8_p
 }
 
 /* The same where each word has an input inside of the image, as in most layers. */
-static void tg_conv2d_code_s8_lay_out_rows(const tg_conv2d_code_s8_params *p, const int8_t *first, int32_t rows, int32_t x, int32_t end,
-                         uint32_t *out) {
+static void tg_conv2d_code_s8_lay_out_rows(const tg_conv2d_code_s8_params *p, const int8_t *first, int32_t rows,
+                                           int32_t x, int32_t end, uint32_t *out) {
   const int32_t last = p->in_w - p->stride_w;
   if (x < -p->stride_w || end > p->in_w || last < 0) {
     tg_conv2d_code_s8_lay_out_any(p, first, rows, x, end, out);
@@ -234,8 +234,8 @@ static void tg_conv2d_code_s8_lay_out_rows(const tg_conv2d_code_s8_params *p, co
   }
 }
 
-static void tg_conv2d_code_s8_lay_out(const tg_conv2d_code_s8_params *p, const int8_t *image, int32_t top, int32_t left, int32_t columns,
-                    uint32_t *out) {
+static void tg_conv2d_code_s8_lay_out(const tg_conv2d_code_s8_params *p, const int8_t *image, int32_t top, int32_t left,
+                                      int32_t columns, uint32_t *out) {
   const int32_t step = p->kernel_h + p->stride_h;
   const int32_t bottom = top + step;
   const int32_t begin = tg_conv2d_code_s8_between(0, top, bottom);
@@ -258,7 +258,8 @@ typedef struct {
 } tg_conv2d_code_s8_layer;
 
 /* Blocks of two rows of pixels: count outputs of all channels each. */
-static void tg_conv2d_code_s8_blocks(const tg_conv2d_code_s8_params *p, const tg_conv2d_code_s8_layer *l, int8_t *output, int32_t count) {
+static void tg_conv2d_code_s8_blocks(const tg_conv2d_code_s8_params *p, const tg_conv2d_code_s8_layer *l,
+                                     int8_t *output, int32_t count) {
   const int32_t step = 2 * p->stride_w * p->in_c * (p->kernel_h + p->stride_h);
   const int32_t channels = p->out_c;
   const uint32_t *window = l->words;
@@ -272,8 +273,8 @@ static void tg_conv2d_code_s8_blocks(const tg_conv2d_code_s8_params *p, const tg
 }
 
 /* count pixels of a row, which begins at words. */
-static void tg_conv2d_code_s8_pixels(const tg_conv2d_code_s8_params *p, const tg_conv2d_code_s8_layer *l, const uint32_t *words, int8_t *output,
-                   int32_t count) {
+static void tg_conv2d_code_s8_pixels(const tg_conv2d_code_s8_params *p, const tg_conv2d_code_s8_layer *l,
+                                     const uint32_t *words, int8_t *output, int32_t count) {
   const int32_t step = 2 * p->stride_w * p->in_c * (p->kernel_h + p->stride_h);
   const int32_t channels = p->out_c;
   for (; count > 0; count -= 2) {
@@ -310,7 +311,8 @@ void tg_conv2d_code_s8(const tg_conv2d_code_s8_params *p, const int8_t *input, t
       for (int32_t x = 0; x < width; x += 2 * p->pairs) {
         const int32_t count = tg_min(width - x, 2 * p->pairs);
         const int32_t columns = ((count - 1) & ~1) * p->stride_w + p->kernel_w;
-        tg_conv2d_code_s8_lay_out(p, input, y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left, columns, l.words);
+        tg_conv2d_code_s8_lay_out(p, input, y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left, columns,
+                                  l.words);
         int8_t *first = output + ((y >> halving) * p->out_w + (x >> halving)) * p->out_c;
         if (p->pool) {
           tg_conv2d_code_s8_blocks(p, &l, first, count >> 1);

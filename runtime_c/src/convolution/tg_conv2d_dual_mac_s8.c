@@ -214,8 +214,9 @@ static int32_t tg_conv2d_dual_mac_s8_place(const tg_conv2d_dual_mac_s8_params *p
 }
 
 /* One row of two windows, in every other word from out. */
-static uint32_t *tg_conv2d_dual_mac_s8_lay_out_row(const tg_conv2d_dual_mac_s8_params *p, const int8_t *image, tg_conv2d_dual_mac_s8_corner a, tg_conv2d_dual_mac_s8_corner b,
-                             uint32_t *out) {
+static uint32_t *tg_conv2d_dual_mac_s8_lay_out_row(const tg_conv2d_dual_mac_s8_params *p, const int8_t *image,
+                                                   tg_conv2d_dual_mac_s8_corner a, tg_conv2d_dual_mac_s8_corner b,
+                                                   uint32_t *out) {
   const int32_t channels = p->in_c;
   const int32_t fill = p->in_offset;
   TG_COMPACT
@@ -240,8 +241,8 @@ static uint32_t *tg_conv2d_dual_mac_s8_lay_out_row(const tg_conv2d_dual_mac_s8_p
 }
 
 /* Any tile; slow, as every tap may lie outside the image. */
-static void tg_conv2d_dual_mac_s8_lay_out_border(const tg_conv2d_dual_mac_s8_params *p, const int8_t *image, const tg_conv2d_dual_mac_s8_corner *corners,
-                           uint32_t *out) {
+static void tg_conv2d_dual_mac_s8_lay_out_border(const tg_conv2d_dual_mac_s8_params *p, const int8_t *image,
+                                                 const tg_conv2d_dual_mac_s8_corner *corners, uint32_t *out) {
   for (int32_t pair = 0; pair < 2; pair++) {
     tg_conv2d_dual_mac_s8_corner a = corners[2 * pair];
     tg_conv2d_dual_mac_s8_corner b = corners[2 * pair + 1];
@@ -256,7 +257,8 @@ static void tg_conv2d_dual_mac_s8_lay_out_border(const tg_conv2d_dual_mac_s8_par
 }
 
 /* The inputs of a tile's windows. */
-static void tg_conv2d_dual_mac_s8_lay_out(const tg_conv2d_dual_mac_s8_params *p, const int8_t *image, const tg_conv2d_dual_mac_s8_corner *corners, uint32_t *out) {
+static void tg_conv2d_dual_mac_s8_lay_out(const tg_conv2d_dual_mac_s8_params *p, const int8_t *image,
+                                          const tg_conv2d_dual_mac_s8_corner *corners, uint32_t *out) {
   const uint32_t rows = (uint32_t)(p->in_h - p->kernel_h);
   const uint32_t columns = (uint32_t)(p->in_w - p->kernel_w);
   const int32_t fits = p->in_h >= p->kernel_h && p->in_w >= p->kernel_w;
@@ -268,7 +270,9 @@ static void tg_conv2d_dual_mac_s8_lay_out(const tg_conv2d_dual_mac_s8_params *p,
     }
   }
   const int32_t first = tg_conv2d_dual_mac_s8_place(p, corners[0]);
-  const int32_t places[3] = {tg_conv2d_dual_mac_s8_place(p, corners[1]) - first, tg_conv2d_dual_mac_s8_place(p, corners[2]) - first, tg_conv2d_dual_mac_s8_place(p, corners[3]) - first};
+  const int32_t places[3] = {tg_conv2d_dual_mac_s8_place(p, corners[1]) - first,
+                             tg_conv2d_dual_mac_s8_place(p, corners[2]) - first,
+                             tg_conv2d_dual_mac_s8_place(p, corners[3]) - first};
   const int32_t step = p->in_w * p->in_c;
   const int32_t run = p->kernel_w * p->in_c;
   const int8_t *x = image + first;
@@ -280,7 +284,8 @@ static void tg_conv2d_dual_mac_s8_lay_out(const tg_conv2d_dual_mac_s8_params *p,
 }
 
 /* What does not change from tile to tile. */
-static void tg_conv2d_dual_mac_s8_prepare(const tg_conv2d_dual_mac_s8_params *p, const int32_t *scratch, tg_dual_mac_tile *tile) {
+static void tg_conv2d_dual_mac_s8_prepare(const tg_conv2d_dual_mac_s8_params *p, const int32_t *scratch,
+                                          tg_dual_mac_tile *tile) {
   tile->columns = (const uint32_t *)scratch;
   tile->negative_offset = -p->filter_offset;
 #if TG_PER_CHANNEL
@@ -302,8 +307,9 @@ static void tg_conv2d_dual_mac_s8_prepare(const tg_conv2d_dual_mac_s8_params *p,
 
 /* The windows of up to four pixels from column x of a row, or of the block there. Pixels that are missing repeat the last
  * one, at the same place in the output. Returns how many outputs there are. */
-static int32_t tg_conv2d_dual_mac_s8_next_tile(const tg_conv2d_dual_mac_s8_params *p, tg_conv2d_dual_mac_s8_corner *at, int32_t *x, int32_t left, tg_conv2d_dual_mac_s8_corner *corners,
-                         tg_dual_mac_tile *tile) {
+static int32_t tg_conv2d_dual_mac_s8_next_tile(const tg_conv2d_dual_mac_s8_params *p, tg_conv2d_dual_mac_s8_corner *at,
+                                               int32_t *x, int32_t left, tg_conv2d_dual_mac_s8_corner *corners,
+                                               tg_dual_mac_tile *tile) {
   if (p->pool) {
     TG_COMPACT
     for (int32_t i = 0; i < 4; i++) {
@@ -335,7 +341,7 @@ static int32_t tg_conv2d_dual_mac_s8_next_tile(const tg_conv2d_dual_mac_s8_param
 }
 
 void tg_conv2d_dual_mac_s8(const tg_conv2d_dual_mac_s8_params *p, const int8_t *input, const int8_t *filter,
-                        const tg_i32 *bias, int8_t *output, tg_i32 *scratch) {
+                           const tg_i32 *bias, int8_t *output, tg_i32 *scratch) {
   uint32_t *columns = (uint32_t *)scratch;
   const uint8_t *stream = (const uint8_t *)filter;
   const int32_t rows = p->pool ? p->out_h : 1;

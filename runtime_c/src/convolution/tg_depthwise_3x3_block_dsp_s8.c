@@ -138,7 +138,9 @@ typedef struct {
 #endif
 
 /* count blocks, one below the other, of each of four channels. */
-static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *strip, const tg_i32 *filter, int8_t *output, int32_t count) {
+static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_dsp_s8_work *w,
+                                                          const tg_u32 *strip, const tg_i32 *filter, int8_t *output,
+                                                          int32_t count) {
   register const tg_depthwise_3x3_block_dsp_s8_work *r0 __asm__("r0") = w;
   register const tg_u32 *r1 __asm__("r1") = strip;
   register const tg_i32 *r2 __asm__("r2") = filter;
@@ -194,7 +196,8 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
 
 #else
 
-static int8_t tg_depthwise_3x3_block_dsp_s8_output_of(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *x, const tg_i32 *filter, int32_t right) {
+static int8_t tg_depthwise_3x3_block_dsp_s8_output_of(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *x,
+                                                      const tg_i32 *filter, int32_t right) {
   uint32_t sum = (uint32_t)filter[3];
   for (int32_t row = 0; row < 3; row++) {
     const uint32_t even = tg_even_plus(w->minus_offset, (uint32_t)filter[row]);
@@ -212,7 +215,8 @@ static int8_t tg_depthwise_3x3_block_dsp_s8_output_of(const tg_depthwise_3x3_blo
 #endif
 }
 
-static void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *strip, const tg_i32 *filter, int8_t *output, int32_t count) {
+static void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *strip,
+                                                 const tg_i32 *filter, int8_t *output, int32_t count) {
   for (int32_t channel = 0; channel < 4; channel++) {
     for (int32_t row = 0; row < 2 * count; row++) {
       const tg_u32 *x = strip + 8 * row + channel;
@@ -229,8 +233,9 @@ static void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_ds
 #endif
 
 /* Two columns of pixels, by words of four channels, as rows of the strip. Returns where the next row begins. */
-static TG_APART tg_u32 *tg_depthwise_3x3_block_dsp_s8_put_rows(const int8_t *left, int32_t left_step, const int8_t *right, int32_t right_step,
-                                   int32_t count, tg_u32 *to) {
+static TG_APART tg_u32 *tg_depthwise_3x3_block_dsp_s8_put_rows(const int8_t *left, int32_t left_step,
+                                                               const int8_t *right, int32_t right_step, int32_t count,
+                                                               tg_u32 *to) {
 #if TG_HAS_DSP
   if (count > 0) {
     uint32_t a, b, c, d, e;
@@ -274,7 +279,8 @@ static TG_APART tg_u32 *tg_depthwise_3x3_block_dsp_s8_put_rows(const int8_t *lef
 }
 
 /* A column of words: columns left and left + 1 of the image, rows -pad_top to out_h + 1 - pad_top, as far as they exist. */
-static TG_SMALL TG_APART void tg_depthwise_3x3_block_dsp_s8_lay_out(const tg_depthwise_3x3_block_dsp_s8_params *p, const int8_t *image, int32_t left, tg_u32 *to) {
+static TG_SMALL TG_APART void tg_depthwise_3x3_block_dsp_s8_lay_out(const tg_depthwise_3x3_block_dsp_s8_params *p,
+                                                                    const int8_t *image, int32_t left, tg_u32 *to) {
   const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;
   const int8_t *none = (const int8_t *)&outside;
   const int32_t step = p->in_w * p->in_c;
@@ -283,18 +289,24 @@ static TG_SMALL TG_APART void tg_depthwise_3x3_block_dsp_s8_lay_out(const tg_dep
   const int32_t above = tg_min(p->pad_top, p->out_h + 2);
   const int32_t inside = tg_min(p->in_h, p->out_h + 2 - above);
   to = tg_depthwise_3x3_block_dsp_s8_put_rows(none, 0, none, 0, above, to);
-  to = tg_depthwise_3x3_block_dsp_s8_put_rows(has_left ? image + left * p->in_c : none, has_left ? step : 0, has_right ? image + (left + 1) * p->in_c : none, has_right ? step : 0,
-                inside, to);
+  to = tg_depthwise_3x3_block_dsp_s8_put_rows(has_left ? image + left * p->in_c : none, has_left ? step : 0,
+                                              has_right ? image + (left + 1) * p->in_c : none, has_right ? step : 0,
+                                              inside, to);
   tg_depthwise_3x3_block_dsp_s8_put_rows(none, 0, none, 0, p->out_h + 2 - above - inside, to);
 }
 
 TG_SMALL
-void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p, const int8_t *input, const tg_i32 *filter,
-                               int8_t *output, tg_i32 *scratch) {
+void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p, const int8_t *input,
+                                   const tg_i32 *filter, int8_t *output, tg_i32 *scratch) {
   const int32_t channels = p->in_c;
   const int32_t outputs = p->out_h * p->out_w * channels;
 #if TG_PER_CHANNEL
-  tg_depthwise_3x3_block_dsp_s8_work w = {0, TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset), 0, p->out_w * channels, tg_pack_halfwords(-p->filter_offset, -p->filter_offset), 0};
+  tg_depthwise_3x3_block_dsp_s8_work w = {0,
+                                          TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset),
+                                          0,
+                                          p->out_w * channels,
+                                          tg_pack_halfwords(-p->filter_offset, -p->filter_offset),
+                                          0};
 #else
   tg_depthwise_3x3_block_dsp_s8_work w = {(int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post)),
             p->out.offset,
@@ -319,7 +331,8 @@ void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p
         tg_depthwise_3x3_block_dsp_s8_blocks(&w, strip, weights, to, p->out_h >> 1);
         if (p->out_h & 1) {
           /* The last two rows, of which the first is there already. */
-          tg_depthwise_3x3_block_dsp_s8_blocks(&w, strip + 8 * (p->out_h - 2), weights, to + (p->out_h - 2) * w.down, 1);
+          tg_depthwise_3x3_block_dsp_s8_blocks(&w, strip + 8 * (p->out_h - 2), weights, to + (p->out_h - 2) * w.down,
+                                               1);
         }
         strip += 4;
       }

@@ -124,7 +124,8 @@ typedef struct {
 
 /* All channels of a pixel; x: the first input of its window. 45 cycles for the taps of four channels on the M7, 25 for the
  * rest. */
-static TG_APART void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work *w, const int8_t *x, const tg_i32 *filter) {
+static TG_APART void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work *w, const int8_t *x,
+                                                   const tg_i32 *filter) {
   register const int8_t *r0 __asm__("r0") = x;
   register const tg_i32 *r1 __asm__("r1") = filter;
   register tg_depthwise_3x3_dsp_s8_work *r2 __asm__("r2") = w;
@@ -209,8 +210,9 @@ static void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work *w, const
 #endif
 
 /* Copies the window at (top, left) to a place of its own, with what lies outside the image. */
-static TG_SMALL TG_APART void tg_depthwise_3x3_dsp_s8_gather(const tg_depthwise_3x3_dsp_s8_params *p, const int8_t *image, int32_t top, int32_t left,
-                            int8_t *to) {
+static TG_SMALL TG_APART void tg_depthwise_3x3_dsp_s8_gather(const tg_depthwise_3x3_dsp_s8_params *p,
+                                                             const int8_t *image, int32_t top, int32_t left,
+                                                             int8_t *to) {
   const int32_t channels = p->in_c;
   const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;
   const int32_t begin = tg_min(tg_max(-left, 0), 3);

@@ -119,7 +119,8 @@ typedef struct {
 
 /* 133 cycles for two outputs. An odd last output is written twice, by the pair's second (which is another one's, and reads
  * four bytes beyond its window) and then by its first. */
-static void tg_depthwise_3x3_s8_outputs(tg_depthwise_3x3_s8_channel_state *state, const int32_t *x, int32_t width, int32_t count) {
+static void tg_depthwise_3x3_s8_outputs(tg_depthwise_3x3_s8_channel_state *state, const int32_t *x, int32_t width,
+                                        int32_t count) {
   while (count > 0) {
     const int32_t pairs = count > 1 ? count >> 1 : 1;
     const int32_t step = state->step;
@@ -188,8 +189,8 @@ static void tg_depthwise_3x3_s8_outputs(tg_depthwise_3x3_s8_channel_state *state
 /* sums[0], sums[1] += products of two neighbouring outputs, or of the one that is left. */
 #if TG_ARMV6M_LOOPS
 
-static inline void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *x, int32_t width, int32_t count,
-                                tg_i32 *sums) {
+static inline void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *x,
+                                                    int32_t width, int32_t count, tg_i32 *sums) {
   (void)count; /* one that is not there reads four bytes beyond its window */
   register const tg_i32 *r0 __asm__("r0") = x;
   register const tg_depthwise_3x3_s8_channel_state *r1 __asm__("r1") = state;
@@ -214,8 +215,8 @@ static inline void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_ch
 
 #else
 
-static inline void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *x, int32_t width, int32_t count,
-                                tg_i32 *sums) {
+static inline void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *x,
+                                                    int32_t width, int32_t count, tg_i32 *sums) {
   const int32_t *const w = state->weights;
   for (int32_t i = 0; i < tg_min(count, 2); i++) {
     const tg_i32 *const upper = x + i;
@@ -236,7 +237,8 @@ static inline int8_t tg_depthwise_3x3_s8_finish(const tg_depthwise_3x3_s8_channe
 #endif
 }
 
-static void tg_depthwise_3x3_s8_outputs(tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *x, int32_t width, int32_t count) {
+static void tg_depthwise_3x3_s8_outputs(tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *x, int32_t width,
+                                        int32_t count) {
   for (; count > 0; count -= 2) {
     int32_t sums[2] = {state->bias, state->bias};
     tg_depthwise_3x3_s8_add_products(state, x, width, count, sums);
@@ -253,8 +255,8 @@ static void tg_depthwise_3x3_s8_outputs(tg_depthwise_3x3_s8_channel_state *state
 #endif
 
 /* A channel's image with padding: height rows of width words. */
-static void tg_depthwise_3x3_s8_lay_out(const tg_depthwise_3x3_s8_params *p, const int8_t *channel, int32_t height, int32_t width,
-                    int32_t *plane) {
+static void tg_depthwise_3x3_s8_lay_out(const tg_depthwise_3x3_s8_params *p, const int8_t *channel, int32_t height,
+                                        int32_t width, int32_t *plane) {
   const int32_t step = p->in_c;
   const int32_t fill = p->in_offset;
   const int32_t left = tg_min(p->pad_left, width);
@@ -283,7 +285,8 @@ static void tg_depthwise_3x3_s8_lay_out(const tg_depthwise_3x3_s8_params *p, con
 
 #if TG_PER_CHANNEL
 
-static void tg_depthwise_3x3_s8_set_scale(tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *words, int32_t offset) {
+static void tg_depthwise_3x3_s8_set_scale(tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *words,
+                                          int32_t offset) {
 #if TG_ARMV6M_LOOPS && TG_EPILOGUE_GLOW_NARROW
   const uint32_t multiplier = (uint32_t)words[0];
   const int32_t shift = words[1] + TG_EPILOGUE_GLOW_NARROW_BITS;

@@ -25,8 +25,9 @@ typedef struct {
 } tg_depthwise_dsp_s8_window;
 
 /* All channels of a pixel. */
-static TG_APART void tg_depthwise_dsp_s8_pixel(const tg_depthwise_dsp_s8_params *p, const tg_depthwise_dsp_s8_window *at, const tg_i32 *filter,
-                           int8_t *output) {
+static TG_APART void tg_depthwise_dsp_s8_pixel(const tg_depthwise_dsp_s8_params *p,
+                                               const tg_depthwise_dsp_s8_window *at, const tg_i32 *filter,
+                                               int8_t *output) {
   const int32_t taps = p->kernel_h * p->kernel_w;
   const int32_t channels = p->in_c;
   const int32_t row_step = p->in_w * channels;

@@ -192,7 +192,8 @@ typedef struct {
 #define TG_FOUR_CHANNELS TG_CHANNEL TG_CHANNEL TG_CHANNEL TG_CHANNEL "cmp r1, r7\n\t"
 #endif
 
-static void tg_pointwise_dsp_s8_pixels(const tg_pointwise_dsp_s8_work *w, const int8_t *input, const tg_i32 *filter, int8_t *output) {
+static void tg_pointwise_dsp_s8_pixels(const tg_pointwise_dsp_s8_work *w, const int8_t *input, const tg_i32 *filter,
+                                       int8_t *output) {
   register const int8_t *r0 __asm__("r0") = input;
   register int8_t *r1 __asm__("r1") = output;
   register const tg_i32 *r2 __asm__("r2") = filter;
@@ -235,7 +236,8 @@ static void tg_pointwise_dsp_s8_pixels(const tg_pointwise_dsp_s8_work *w, const 
 
 #else
 
-static void tg_pointwise_dsp_s8_pixels(const tg_pointwise_dsp_s8_work *w, const int8_t *input, const tg_i32 *filter, int8_t *output) {
+static void tg_pointwise_dsp_s8_pixels(const tg_pointwise_dsp_s8_work *w, const int8_t *input, const tg_i32 *filter,
+                                       int8_t *output) {
   for (; input != w->end; input += w->in_c) {
     const uint32_t first = tg_load4(input);
     const uint32_t last = tg_load4(input + w->in_c - 4);
@@ -263,7 +265,8 @@ TG_SMALL
 void tg_pointwise_dsp_s8(const tg_pointwise_dsp_s8_params *p, const int8_t *input, const tg_i32 *filter,
                          int8_t *output) {
 #if TG_PER_CHANNEL
-  const tg_pointwise_dsp_s8_work w = {0, TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset), p->in_c, p->out_c, input + p->pixels * p->in_c, 0};
+  const tg_pointwise_dsp_s8_work w = {
+      0, TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset), p->in_c, p->out_c, input + p->pixels * p->in_c, 0};
 #else
   const tg_pointwise_dsp_s8_work w = {(int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post)),
                   p->out.offset,

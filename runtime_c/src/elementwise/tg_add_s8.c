@@ -24,7 +24,8 @@ static tg_add_s8_addend tg_add_s8_addend_of(const tg_requant *scale, int32_t off
 #if TG_ARMV6M_LOOPS
 
 /* 33 cycles a sum that int8 holds. */
-static void tg_add_s8_run(const tg_add_s8_addend *scales, int32_t offset, const int8_t *x, const int8_t *y, int8_t *out, uint32_t count) {
+static void tg_add_s8_run(const tg_add_s8_addend *scales, int32_t offset, const int8_t *x, const int8_t *y, int8_t *out,
+                          uint32_t count) {
   register const int8_t *r0 __asm__("r0") = x;
   register const int8_t *r1 __asm__("r1") = y;
   register int8_t *r2 __asm__("r2") = out;
@@ -80,11 +81,13 @@ static int32_t tg_add_s8_scaled(int32_t x, tg_add_s8_addend by) {
   return (int32_t)((uint32_t)x * (uint32_t)by.multiplier + (uint32_t)by.start) >> by.post;
 }
 
-static void tg_add_s8_run(const tg_add_s8_addend *scales, int32_t offset, const int8_t *x, const int8_t *y, int8_t *out, uint32_t count) {
+static void tg_add_s8_run(const tg_add_s8_addend *scales, int32_t offset, const int8_t *x, const int8_t *y, int8_t *out,
+                          uint32_t count) {
   const tg_add_s8_addend first = scales[0];
   const tg_add_s8_addend second = scales[1];
   for (const int8_t *end = x + count; x < end; x++) {
-    const uint32_t sum = (uint32_t)tg_add_s8_scaled(*x, first) + (uint32_t)tg_add_s8_scaled(*y++, second) + (uint32_t)offset;
+    const uint32_t sum =
+        (uint32_t)tg_add_s8_scaled(*x, first) + (uint32_t)tg_add_s8_scaled(*y++, second) + (uint32_t)offset;
     *out++ = tg_clamp_s8((int32_t)sum, INT8_MIN, INT8_MAX);
   }
 }

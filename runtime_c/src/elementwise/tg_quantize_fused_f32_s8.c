@@ -60,7 +60,8 @@ void tg_quantize_fused_f32_s8(const tg_quantize_fused_f32_s8_params *p, const tg
       continue;
     }
     const int64_t product = (int64_t)tg_quantize_fused_f32_s8_fixed_product(bits, inverse, exponent);
-    output[i] = tg_clamp_s8(tg_quantize_fused_f32_s8_to_integer(offset + (is_negative ? -product : product)), INT8_MIN, INT8_MAX);
+    output[i] = tg_clamp_s8(tg_quantize_fused_f32_s8_to_integer(offset + (is_negative ? -product : product)), INT8_MIN,
+                            INT8_MAX);
   }
 }
 

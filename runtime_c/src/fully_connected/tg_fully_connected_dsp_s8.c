@@ -87,12 +87,23 @@ typedef struct {
 } tg_fully_connected_dsp_s8_work;
 
 /* blocks > 0 times four units; depth: a multiple of four, not 0. Returns the weights after them. */
-static TG_APART const int8_t *tg_fully_connected_dsp_s8_fours(const tg_fully_connected_dsp_s8_params *p, const int8_t *x, const int8_t *w,
-                           const tg_i32 *bias, uint32_t minus, int32_t blocks, int8_t *output) {
+static TG_APART const int8_t *tg_fully_connected_dsp_s8_fours(const tg_fully_connected_dsp_s8_params *p,
+                                                              const int8_t *x, const int8_t *w, const tg_i32 *bias,
+                                                              uint32_t minus, int32_t blocks, int8_t *output) {
   const int32_t groups = (int32_t)(p->depth >> 2);
   const int32_t left_out = -groups & 3;
-  tg_fully_connected_dsp_s8_work all = {x,      (groups + 3) >> 2, left_out,          minus,           bias,            output,
-              blocks, p->out.pre,        p->out.multiplier, TG_HALF(&p->out), TG_POST(&p->out), p->out.offset};
+  tg_fully_connected_dsp_s8_work all = {x,
+                                        (groups + 3) >> 2,
+                                        left_out,
+                                        minus,
+                                        bias,
+                                        output,
+                                        blocks,
+                                        p->out.pre,
+                                        p->out.multiplier,
+                                        TG_HALF(&p->out),
+                                        TG_POST(&p->out),
+                                        p->out.offset};
   register tg_fully_connected_dsp_s8_work *r0 __asm__("r0") = &all;
   register const int8_t *r1 __asm__("r1") = w;
   __asm__ volatile(
@@ -166,7 +177,8 @@ static TG_APART uint32_t tg_fully_connected_dsp_s8_sum_of(const int8_t *x, int32
 #if !TG_HAS_DSP
 
 /* Sums of four units += products of whole groups. Returns the weights after them. */
-static TG_APART const int8_t *tg_fully_connected_dsp_s8_four(const int8_t *x, const int8_t *w, uint32_t groups, tg_u32 *sums) {
+static TG_APART const int8_t *tg_fully_connected_dsp_s8_four(const int8_t *x, const int8_t *w, uint32_t groups,
+                                                             tg_u32 *sums) {
   uint32_t sum0 = sums[0];
   uint32_t sum1 = sums[1];
   uint32_t sum2 = sums[2];
@@ -190,8 +202,8 @@ static TG_APART const int8_t *tg_fully_connected_dsp_s8_four(const int8_t *x, co
 #endif
 
 /* Sums of up to four units, whose groups of four taps take turns, += products. Returns the weights after them. */
-static TG_SMALL TG_APART const int8_t *tg_fully_connected_dsp_s8_some(const int8_t *x, const int8_t *w, uint32_t depth, uint32_t last, int32_t units,
-                          tg_u32 *sums) {
+static TG_SMALL TG_APART const int8_t *tg_fully_connected_dsp_s8_some(const int8_t *x, const int8_t *w, uint32_t depth,
+                                                                      uint32_t last, int32_t units, tg_u32 *sums) {
 #if !TG_HAS_DSP
   if (units == 4) {
     w = tg_fully_connected_dsp_s8_four(x, w, depth >> 2, sums);
@@ -228,7 +240,8 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
   for (int32_t row = 0; row < p->rows; row++) {
     const int8_t *w = weights;
     const uint32_t last = tg_load_some(input + 4 * groups, rest);
-    const uint32_t minus = p->weights_offset ? (uint32_t)-p->weights_offset * tg_fully_connected_dsp_s8_sum_of(input, groups, last) : 0;
+    const uint32_t minus =
+        p->weights_offset ? (uint32_t)-p->weights_offset * tg_fully_connected_dsp_s8_sum_of(input, groups, last) : 0;
     int32_t unit = 0;
 #if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
     if (!rest && groups && units >= 4 && TG_FITS(&p->out)) {

@@ -12,7 +12,8 @@
 #include "tg_kernels.h"
 
 /* sums[0 .. 3] += x * {byte 0, lower half, byte 2, upper half} over count terms. */
-static const int8_t *tg_fully_connected_four_units_s8_terms(const int8_t *x, const int8_t *weights, uint32_t count, tg_u32 *sums) {
+static const int8_t *tg_fully_connected_four_units_s8_terms(const int8_t *x, const int8_t *weights, uint32_t count,
+                                                            tg_u32 *sums) {
   TG_COMPACT
   for (; count > 0; count--) {
     TG_COMPACT
@@ -30,7 +31,8 @@ static const int8_t *tg_fully_connected_four_units_s8_terms(const int8_t *x, con
 #if TG_ARMV6M_LOOPS
 
 /* The same, for a count that is a multiple of 4 and not 0: 72 cycles for 16 products. */
-static const int8_t *tg_fully_connected_four_units_s8_four_units(const int8_t *x, const int8_t *weights, uint32_t count, tg_u32 *sums) {
+static const int8_t *tg_fully_connected_four_units_s8_four_units(const int8_t *x, const int8_t *weights, uint32_t count,
+                                                                 tg_u32 *sums) {
   register const int8_t *r0 __asm__("r0") = x;
   register const int8_t *r1 __asm__("r1") = weights;
   register const int8_t *r2 __asm__("r2") = x + count;
@@ -79,7 +81,8 @@ static const int8_t *tg_fully_connected_four_units_s8_four_units(const int8_t *x
 
 #else
 
-static const int8_t *tg_fully_connected_four_units_s8_four_units(const int8_t *x, const int8_t *weights, uint32_t count, tg_u32 *sums) {
+static const int8_t *tg_fully_connected_four_units_s8_four_units(const int8_t *x, const int8_t *weights, uint32_t count,
+                                                                 tg_u32 *sums) {
   uint32_t sum0 = sums[0];
   uint32_t sum1 = sums[1];
   uint32_t sum2 = sums[2];
@@ -113,7 +116,8 @@ static uint32_t tg_fully_connected_four_units_s8_total(const int8_t *x, uint32_t
 }
 
 /* Products of four units; returns the weights after theirs. */
-static const int8_t *tg_fully_connected_four_units_s8_four(const int8_t *x, const int8_t *weights, uint32_t depth, uint32_t inputs, tg_u32 *sums) {
+static const int8_t *tg_fully_connected_four_units_s8_four(const int8_t *x, const int8_t *weights, uint32_t depth,
+                                                           uint32_t inputs, tg_u32 *sums) {
   const uint32_t rest = depth & 3;
   if (depth > rest) {
     weights = tg_fully_connected_four_units_s8_four_units(x, weights, depth - rest, sums);
@@ -128,7 +132,8 @@ static const int8_t *tg_fully_connected_four_units_s8_four(const int8_t *x, cons
 }
 
 /* Products of count units whose weights lie side by side. */
-static void tg_fully_connected_four_units_s8_single(const int8_t *x, const int8_t *weights, uint32_t depth, uint32_t count, tg_u32 *sums) {
+static void tg_fully_connected_four_units_s8_single(const int8_t *x, const int8_t *weights, uint32_t depth,
+                                                    uint32_t count, tg_u32 *sums) {
   TG_COMPACT
   for (; count > 0; count--) {
     int32_t sum = 0;
@@ -141,7 +146,7 @@ static void tg_fully_connected_four_units_s8_single(const int8_t *x, const int8_
 }
 
 void tg_fully_connected_four_units_s8(const tg_fully_connected_four_units_s8_params *p, const int8_t *input,
-                                 const int8_t *weights, const tg_i32 *bias, int8_t *output) {
+                                      const int8_t *weights, const tg_i32 *bias, int8_t *output) {
   const uint32_t depth = p->depth;
   const tg_requant out = p->out;
   for (uint32_t row = 0; row < p->rows; row++) {

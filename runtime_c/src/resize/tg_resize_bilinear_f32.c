@@ -5,7 +5,9 @@
 #include "tg_kernels.h"
 #include "tg_taps.h"
 
-static float tg_resize_bilinear_f32_blend(float first, float second, float weight) { return first + (second - first) * weight; }
+static float tg_resize_bilinear_f32_blend(float first, float second, float weight) {
+  return first + (second - first) * weight;
+}
 
 void tg_resize_bilinear_f32(const tg_resize_bilinear_f32_params *restrict p, const tg_f32 *input, const tg_i32 *rows,
                             const tg_f32 *row_weights, const tg_i32 *columns, const tg_f32 *column_weights,

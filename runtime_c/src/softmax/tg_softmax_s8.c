@@ -29,7 +29,8 @@ static uint32_t tg_softmax_s8_power(const tg_softmax_s8_params *p, const tg_u32 
   return index < p->zeros ? 0 : table[index - p->zeros];
 }
 
-static void tg_softmax_s8_softmax_row(const tg_softmax_s8_params *p, const int8_t *input, const tg_u32 *table, int8_t *output) {
+static void tg_softmax_s8_softmax_row(const tg_softmax_s8_params *p, const int8_t *input, const tg_u32 *table,
+                                      int8_t *output) {
   int32_t largest = INT8_MIN;
   TG_COMPACT
   for (int32_t i = 0; i < p->columns; i++) {
@@ -52,7 +53,8 @@ static void tg_softmax_s8_softmax_row(const tg_softmax_s8_params *p, const int8_
   const uint32_t division = (p->inverse_scale + sum / 2) / sum;
   TG_COMPACT
   for (int32_t i = 0; i < p->columns; i++) {
-    const uint32_t value = tg_softmax_s8_shift_rounded(tg_softmax_s8_multiply_high(division, tg_softmax_s8_power(p, table, origin + input[i])), shift);
+    const uint32_t value = tg_softmax_s8_shift_rounded(
+        tg_softmax_s8_multiply_high(division, tg_softmax_s8_power(p, table, origin + input[i])), shift);
     output[i] = tg_clamp_s8((int32_t)(value + out_offset), INT8_MIN, INT8_MAX);
   }
 }

@@ -9,7 +9,6 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from elftools.elf.elffile import ELFFile
 
 from tests.drawn_cases import DRAWN, DrawnCases
 from tests.parity.test_extremes import CASES as EXTREMES
+from tests.strict_c import compile_runtime, default, strict
 from tinyglow import resources
 from tinyglow.errors import ToolError
 from tinyglow.ir.kernel import Kernel, Operand, Role
@@ -29,11 +29,6 @@ from tinyglow.testing.dispatch import kernel_numbers, write_dispatch
 from tinyglow.testing.frame import params_bytes
 from tinyglow.testing.native import kernel_sources, runtime_sources
 
-# -Wpadded and the like, which have opinions instead of finding faults, are not among them.
-WARNINGS = (
-    *("-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic", "-Wshadow", "-Wundef", "-Wcast-align", "-Wcast-qual"),
-    *("-Wdouble-promotion", "-Wstrict-prototypes", "-Wmissing-prototypes", "-Wswitch-default", "-Wvla"),
-)
 INCLUDE = "include"
 REPLAY = Path(__file__).with_name("replay.c")
 ALL_KERNELS = tuple(KERNELS.values())
@@ -59,22 +54,12 @@ def _spoilt(folder: Path, file: str, old: str, new: str) -> Path:
 # Warnings
 
 
-def _compile_all(compiler: Compiler, board: Board, folder: Path, root: Path = resources.RUNTIME) -> list[Path]:
-    """The objects of all C of the runtime and of the generated dispatcher, every warning being an error."""
-    strict = replace(compiler, command=(*compiler.command, *WARNINGS))
-    sources = [*kernel_sources(folder, ALL_KERNELS, root), write_dispatch(folder)]
-    if not board.is_host:
-        return strict.compile_objects(sources, folder, board, include_dirs=[root / INCLUDE])
-    strict.compile_shared(sources, folder / "runtime.so", include_dirs=[root / INCLUDE])
-    return []
-
-
 @pytest.mark.parametrize("board", ["host", "frdm-ke16z", "mimxrt1060-evk"])
 @pytest.mark.parametrize("name", ["gcc", "clang", "zig"])
 def test_compiles_without_warnings(name: str, board: str, tmp_path: Path) -> None:
     """All of the runtime compiles as pedantic C99 without a warning, on this machine and for both boards."""
     target = load_board(board)
-    _compile_all(_compiler(name, target), target, tmp_path)
+    compile_runtime(strict(_compiler(name, target)), target, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["gcc", "clang", "zig"])
@@ -82,7 +67,7 @@ def test_a_planted_conversion_is_refused(name: str, tmp_path: Path) -> None:
     """The flags are in force: an implicit narrowing is an error."""
     root = _spoilt(tmp_path, "include/tg_numerics.h", "return (int8_t)tg_max", "return tg_max")
     with pytest.raises(ToolError, match="conversion"):
-        _compile_all(_compiler(name), HOST, tmp_path, root)
+        compile_runtime(strict(_compiler(name)), HOST, tmp_path, root)
 
 
 # Undefined behaviour
@@ -219,6 +204,8 @@ _WIDE_PRODUCTS = {"tg_add_tflite_s8", "tg_mul_tflite_s8", "tg_prelu_tflite_s8", 
 _ON_BITS = {"tg_map_abs_f32", "tg_map_neg_f32", "tg_map_sqrt_f32", "tg_select_f32", "tg_cast_s8_f32"}
 # A fused multiply-add of floats without the instruction: only in double precision is a product of any two floats exact.
 _DOUBLE = {"tg_resize_bilinear_fused_s8"}
+# What is exact by double precision: functions that the compiler writes kernels of where a network needs them.
+_DOUBLE_HEADER = "tg_double.h"
 _WITH_DOUBLE = {KERNELS[symbol].origin.symbol for symbol in _DOUBLE}
 _CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _DEFINITION = re.compile(r"^(?:static |inline |const )*\w[\w ]*?\**(\w+)\([^;{]*\)\s*\{", re.MULTILINE)
@@ -285,7 +272,8 @@ def test_sources_use_no_heap_no_double_and_no_library() -> None:
         assert includes <= {"<stdint.h>", *instructions, *headers}, path.name
         assert not re.findall(r"\b(?:malloc|calloc|realloc|free|alloca|setjmp|asm|goto)\b", text), path.name
         double = re.findall(r"\bdouble\b|(?<!\w)\d+\.\d*(?![\df])", text)
-        assert bool(double) == (path.suffix == ".c" and path.stem in _WITH_DOUBLE), f"{path.name} has {double}"
+        may = (path.suffix == ".c" and path.stem in _WITH_DOUBLE) or path.name == _DOUBLE_HEADER
+        assert bool(double) == may, f"{path.name} has {double}"
 
 
 @pytest.fixture(scope="module")
@@ -293,12 +281,10 @@ def helpers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """By kernel, what its object for the Cortex-M0+ needs of other files."""
     board = load_board("frdm-ke16z")
     try:
-        compiler = find_compiler(None, board)
+        compiler = default(board)
     except ToolError as error:
         pytest.skip(f"no compiler for {board.name}: {error.problems[0].found}")
-    folder = tmp_path_factory.mktemp("objects")
-    sources = kernel_sources(folder, KERNELS.values())
-    objects = compiler.compile_objects(sources, folder, board, include_dirs=[resources.RUNTIME / INCLUDE])
+    sources, objects = compile_runtime(compiler, board, tmp_path_factory.mktemp("objects"))
     return {source.stem: _undefined(path) for source, path in zip(sources, objects, strict=True)}
 
 

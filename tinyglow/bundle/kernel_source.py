@@ -25,6 +25,8 @@ def kernel_source(kernel: Kernel, root: Path = resources.RUNTIME) -> str:
     Raises:
         ValueError: A setting is none of the other kernel's.
     """
+    if kernel.text:
+        return kernel.text
     if kernel.loop is None:
         return (root / "src" / kernel.c_file).read_text(encoding="utf-8")
     text = re.sub(rf"\b{kernel.loop.symbol}(?=_|\b)", kernel.symbol, kernel_source(kernel.loop, root))

@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import numpy as np
 
 from tinyglow.ir.graph import Array
+from tinyglow.ir.types import INTEGERS
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import GLOW
 from tinyglow.numerics.glow import Requant
@@ -31,11 +32,12 @@ F32 = Annotated[float, "float"]
 # How often a kernel does each of the things that take it time, by their names.
 Work = Mapping[str, float]
 
-CTYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
-# Of buffers. No kernel takes the indices of an ArgMax as they are, nor truth values other than as bytes.
-BUFFER_CTYPES = {**CTYPES, "int64": "int64_t", "bool": "uint8_t"}
+CTYPES = {**{name: f"{name}_t" for name in INTEGERS}, "float32": "float", "bool": "uint8_t"}
+# Of buffers.
+BUFFER_CTYPES = CTYPES
 # The same as elements of a bundle's memories, which are arrays of bytes (``tg_core.h``).
-MEMORY_CTYPES = {"int8": "int8_t", "int16": "tg_i16", "int32": "tg_i32", "float32": "tg_f32"}
+MEMORY_CTYPES = {"int8": "int8_t", "uint8": "uint8_t", "bool": "uint8_t", "float32": "tg_f32"}
+MEMORY_CTYPES |= {f"{sign}int{bits}": f"tg_{sign or 'i'}{bits}" for sign in ("", "u") for bits in (16, 32, 64)}
 REQUANT_CTYPE = "tg_requant"
 _LIMITS = {
     **{f"int{bits}_t": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)},
@@ -143,6 +145,7 @@ class Kernel:
     Attributes:
         symbol: Its name in C.
         c_file: Its file, from ``runtime_c/src``.
+        text: The text of that file, where the compiler writes it: then the runtime has no such file.
         params: The class of its parameters.
         operands: Its arguments after the parameters.
         reference: ``reference(params, *operands)`` is its definition in numpy. Operands are arrays [batch, elements] in
@@ -171,6 +174,7 @@ class Kernel:
         epilogue: The one that it has.
         loop: The kernel whose C file its own is made of (``with_epilogue``, ``with_settings``). None: it has a file.
         settings: Macros of that file, each with what it is in its own.
+        in_armv6m: Whether its loop is in the instructions of ARMv6-M, and has ends for narrow epilogues.
     """
 
     symbol: str
@@ -179,6 +183,7 @@ class Kernel:
     operands: tuple[Operand, ...]
     reference: Callable[..., None]
     summary: str = ""
+    text: str = ""
     scratch: Callable[[Any], int] | None = None
     overlap: Callable[[Any], int | None] | None = None
     aliases: Callable[[Any], bool] | None = None
@@ -192,6 +197,7 @@ class Kernel:
     epilogue: Epilogue = GLOW
     loop: Kernel | None = None
     settings: tuple[tuple[str, str], ...] = ()
+    in_armv6m: bool = False
 
     @property
     def params_ctype(self) -> str:

@@ -11,6 +11,7 @@ from tests.guide.core import inner_loop
 from tests.guide.pictures import PICTURES, drawn_from, figures
 from tests.guide.wrong import measured
 from tinyglow.demo.instructions import cycles_of, meaning
+from tinyglow.registry import KERNELS
 
 # What prose may say outside of the generated parts: facts of int8, of arithmetic and of the core, and no figures of the
 # network that might change.
@@ -65,6 +66,13 @@ def test_prose_has_no_figures_of_its_own(page: str) -> None:
     text = re.sub(r"^# .*$|`[^`]*`|\[[^\]]*\]\([^)]*\)|chapter \d|\*\*byte \d", "", text, flags=re.MULTILINE)
     numbers = re.findall(r"(?<![\w+.])-?(\d[\w./]*\d|\d)(?![\w+])", text)
     assert sorted(set(numbers) - _FACTS) == []
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_kernels_that_prose_names_exist(page: str) -> None:
+    """In the text between the generated parts too."""
+    named = re.findall(r"`(tg_\w+_s8)`", (FOLDER / page).read_text(encoding="utf-8"))
+    assert set(named) <= set(KERNELS)
 
 
 def test_every_page_says_what_is_generated_once() -> None:

@@ -124,7 +124,7 @@ def _base64(array: Array) -> str:
 
 
 # Elements that the page carries: of one sample of a tensor, and of one sample of all.
-_MOST_OF_A_TENSOR, _MOST_OF_ALL = 12_288, 200_000
+_MOST_OF_A_TENSOR, _MOST_OF_ALL = 12_288, 160_000
 
 
 def _tensor(tensor: Tensor, most: int) -> Json:

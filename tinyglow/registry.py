@@ -42,6 +42,7 @@ WITH_EPILOGUES: dict[str, Kernel] = {
     for kernel in KERNELS.values()
     if kernel.epilogues
     for epilogue in EPILOGUES.values()
+    if epilogue.serves(in_armv6m=kernel.in_armv6m)
     for made in (kernel.with_epilogue(epilogue),)
     if made is not kernel
 }

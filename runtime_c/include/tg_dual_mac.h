@@ -67,6 +67,60 @@ typedef struct {
   "mov r6, lr\n\t"          \
   "b 2b\n\t"
 
+/* Ends for narrow epilogues, whose bits and half they take: see tg_epilogue_last.h for a channel's words. The multiplier's parts to r4, r5 and r6, what is added to the product to
+ * r12, and the shift after that to r1. */
+#define TG_DUAL_MAC_STRING(x) #x
+#define TG_DUAL_MAC_TEXT(x) TG_DUAL_MAC_STRING(x)
+#define TG_DUAL_MAC_NARROW_WORDS(bits, half) \
+  "push {r1}\n\t" \
+  "ldr r0, [r7, #4]\n\t" \
+  "ldmia r0!, {r4, r5}\n\t" \
+  "str r0, [r7, #4]\n\t" \
+  "adds r5, #" TG_DUAL_MAC_TEXT(bits) "\n\t" \
+  "ldr r0, [r7, #28]\n\t" \
+  "lsls r0, r0, r5\n\t" \
+  "movs r6, #" TG_DUAL_MAC_TEXT(half) " >> 8\n\t" \
+  "lsls r6, r6, #8\n\t" \
+  "adds r0, r0, r6\n\t" \
+  "mov r12, r0\n\t" \
+  "adds r1, r5, #1\n\t" \
+  "lsls r6, r4, #22\n\t" \
+  "lsrs r6, r6, #22\n\t" \
+  "lsls r5, r4, #12\n\t" \
+  "lsrs r5, r5, #22\n\t" \
+  "lsrs r4, r4, #20\n\t"
+/* The sum in r2 to what is to be bounded: 11 cycles. */
+#define TG_DUAL_MAC_NARROW \
+  "mov r3, r2\n\t" \
+  "muls r3, r6, r3\n\t" \
+  "asrs r3, r3, #10\n\t" \
+  "mov r0, r2\n\t" \
+  "muls r0, r5, r0\n\t" \
+  "adds r3, r3, r0\n\t" \
+  "asrs r3, r3, #10\n\t" \
+  "muls r2, r4, r2\n\t" \
+  "adds r2, r2, r3\n\t" \
+  "add r2, r12\n\t" \
+  "asrs r2, r2, r1\n\t"
+#define TG_DUAL_MAC_NARROW_END \
+  "ldr r0, [r7, #16]\n\t" \
+  "mov r12, r0\n\t" \
+  "pop {r1}\n\t"
+/* Sums in r8 to r11 to r2, r3, r5 and r6; one in r2 to r2. */
+#define TG_DUAL_MAC_NARROW_FOUR(bits, half) \
+  TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW \
+  "mov r8, r2\n\t" \
+  "mov r2, r9\n\t" TG_DUAL_MAC_NARROW \
+  "mov r9, r2\n\t" \
+  "mov r2, r10\n\t" TG_DUAL_MAC_NARROW \
+  "mov r10, r2\n\t" \
+  "mov r2, r11\n\t" TG_DUAL_MAC_NARROW TG_DUAL_MAC_NARROW_END \
+  "mov r6, r2\n\t" \
+  "mov r2, r8\n\t" \
+  "mov r3, r9\n\t" \
+  "mov r5, r10\n\t"
+#define TG_DUAL_MAC_NARROW_ONE(bits, half) TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW TG_DUAL_MAC_NARROW_END
+
 /* sums[0 .. 3] += products of a channel, as the above has them in r8 to r11; returns the stream after it. */
 static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, const uint8_t *stream, tg_i32 *sums) {
   register const tg_u32 *r0 __asm__("r0") = tile->columns;

@@ -8,7 +8,8 @@
  * TG_EPILOGUE_<NAME>_HIGH_CENTER(offset).
  * TG_EPILOGUE_<NAME>_FOLDED(x, words, center): by these words elsewhere; center is TG_EPILOGUE_<NAME>_CENTER(offset).
  * TG_EPILOGUE_<NAME>_FUSED: whether the ends of loops in assembly that are written for Glow's requantization compute it.
- * TG_EPILOGUE_<NAME>_DSP: whether loops of DSP instructions whose channels have words have an end for it (tg_epilogue_last.h). */
+ * TG_EPILOGUE_<NAME>_DSP: whether loops of DSP instructions whose channels have words have an end for it (tg_epilogue_last.h).
+ * TG_EPILOGUE_<NAME>_NARROW: whether loops of ARMv6-M instructions do, for sums of 20 bits (tg_epilogue_tflmr20.h). */
 #ifndef TG_EPILOGUE_GLOW_H
 #define TG_EPILOGUE_GLOW_H
 
@@ -17,6 +18,7 @@
 #define TG_EPILOGUE_GLOW_FUSED 1
 #define TG_EPILOGUE_GLOW_WORDS 1
 #define TG_EPILOGUE_GLOW_DSP 1
+#define TG_EPILOGUE_GLOW_NARROW 0
 
 static inline int32_t tg_epilogue_glow(int32_t x, const tg_requant *r) { return tg_requantize(x, r); }
 

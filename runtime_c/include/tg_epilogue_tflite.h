@@ -10,6 +10,7 @@
 #define TG_EPILOGUE_TFLITE_FUSED 0
 #define TG_EPILOGUE_TFLITE_WORDS 2
 #define TG_EPILOGUE_TFLITE_DSP 1
+#define TG_EPILOGUE_TFLITE_NARROW 0
 #define TG_EPILOGUE_TFLITE_PRE 0
 
 /* Half of the last bit is added to the upper word: what lies below it cannot change the result. */

@@ -11,6 +11,7 @@
 #define TG_EPILOGUE_TFLM_FUSED 0
 #define TG_EPILOGUE_TFLM_WORDS 2
 #define TG_EPILOGUE_TFLM_DSP 1
+#define TG_EPILOGUE_TFLM_NARROW 0
 #define TG_EPILOGUE_TFLM_PRE 1
 
 static inline int32_t tg_epilogue_tflm(int32_t x, const tg_requant *r) {

@@ -10,6 +10,7 @@
 #define TG_EPILOGUE_TFLMR_FUSED 0
 #define TG_EPILOGUE_TFLMR_WORDS 2
 #define TG_EPILOGUE_TFLMR_DSP 1
+#define TG_EPILOGUE_TFLMR_NARROW 0
 #define TG_EPILOGUE_TFLMR_PRE 1
 
 static inline int32_t tg_epilogue_tflmr(int32_t x, const tg_requant *r) {

@@ -131,6 +131,7 @@ def _run(shared: Path, name: str, folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES if is_full() else _SLICE)
 def test_the_commands_of_a_case(shared: Path, tmp_path: Path, name: str) -> None:
     """The table above holds."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.parity.selection import EPILOGUES_WITH_LOOPS, WITH_DSP, WITH_LOOPS
+from tests.parity.selection import EPILOGUES_WITH_DSP, EPILOGUES_WITH_LOOPS, WITH_DSP, WITH_LOOPS
 from tests.strict_c import default
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.targets.boards import HOST, load_board
@@ -38,7 +38,8 @@ def core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def dsp_core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
     """The kernels with DSP instructions as firmware on an emulated core of another kind."""
     folder = tmp_path_factory.mktemp(request.param)
-    return build_core(folder, load_board(request.param), kernels=[KERNELS[symbol] for symbol in WITH_DSP])
+    kernels = [KERNELS[symbol] for symbol in WITH_DSP] + [WITH_EPILOGUES[symbol] for symbol in EPILOGUES_WITH_DSP]
+    return build_core(folder, load_board(request.param), kernels=kernels)
 
 
 @pytest.fixture(scope="session")

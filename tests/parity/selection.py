@@ -12,3 +12,5 @@ LOOPS = re.compile(r'TG_ARMV6M_LOOPS|#include "tg_(max_2x2|code|dual_mac|packed)
 WITH_LOOPS = sorted(symbol for symbol, kernel in KERNELS.items() if LOOPS.search(kernel_source(kernel)))
 EPILOGUES_WITH_LOOPS = sorted(name for name in WITH_EPILOGUES if "_dual_mac_" in name or "_3x3_ch" in name)
 WITH_DSP = sorted(symbol for symbol, kernel in KERNELS.items() if "_dsp_" in kernel.c_file)
+# Ends in DSP instructions, which differ between cores that issue one and two at a time.
+EPILOGUES_WITH_DSP = sorted(name for name in WITH_EPILOGUES if "_dsp_tfl" in name)

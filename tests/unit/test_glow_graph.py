@@ -22,6 +22,7 @@ from tinyglow.ir.graph import Graph
 from tinyglow.ir.types import TensorType
 from tinyglow.operators.concat import Concat
 from tinyglow.operators.slice import Slice
+from tinyglow.operators.tile import Tile
 from tinyglow.pipeline.crosscheck import crosscheck
 from tinyglow.quant.profile import load_profile
 from tinyglow.quant.profiler import replaced
@@ -151,6 +152,7 @@ MISREAD: dict[str, Callable[[NetBuilder], str]] = {
     "noop_with_empty_axes": lambda build: build.node("ReduceSum", "x", noop_with_empty_axes=1),
     "parts of sizes": _split,
     "operator set 14": lambda build: build.node("Softmax", "x", axis=1),
+    "set 14 along dimension 0": lambda build: build.node("Softmax", build.node("Flatten", "x"), axis=0),
     "ceil_mode 1": lambda build: build.node("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
     "dilations of a pool": lambda build: build.node("MaxPool", "x", kernel_shape=[2, 2], dilations=[2, 2]),
     "takes the pads": lambda build: _conv(build, pads=[0, 0, 0, 0]),
@@ -204,6 +206,18 @@ def test_products_of_stacks_are_those_of_glow(name: str, tmp_path: Path) -> None
     inputs = net.samples(3)
     (expected,), (found,) = net.reference(inputs).values(), run_graph(graph, inputs).values()
     assert np.allclose(expected, found, atol=1e-5)
+
+
+def test_sizes_of_one_are_repeated_instead_of_resized(tmp_path: Path) -> None:
+    """Each by a Tile with a number, the last dimension first."""
+    build = NetBuilder()
+    pooled = build.node("GlobalAveragePool", "x")
+    scales = [build.constant(np.array(data, np.float32)) for data in ([], [1, 1, 2, 3])]
+    modes = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
+    net = build.build({"x": (1, 3, 4, 4)}, [build.node("Resize", pooled, *scales, **modes)])
+    graph = tinyglow.load(net.save(tmp_path), like_glow=True)
+    tiles = [(node.name, node.op.repeats) for node in graph.nodes if isinstance(node.op, Tile)]
+    assert tiles == [("resize_1_Tile_0", (1, 1, 1, 3)), ("resize_1_Tile_1", (1, 1, 2, 1))]
 
 
 def test_slices_side_by_side_are_one_and_others_stay() -> None:

@@ -184,9 +184,9 @@ PLANTED = {
 def test_sanitizers_find_a_planted_fault(name: str, fault: str, drawn: DrawnCases, tmp_path: Path) -> None:
     """The sanitizers are in force: the cases show a signed overflow, and a read of one byte too many."""
     file, old, new, symbol = PLANTED[fault]
-    kernels, cases = [KERNELS[symbol]], drawn(symbol, DRAWN)
-    cases += [case for case in EXTREMES.values() if case.kernel.symbol == symbol]
+    kernels = [KERNELS[symbol]]
     program = _replay(name, tmp_path, kernels, _spoilt(tmp_path, file, old, new))
+    cases = [*drawn(symbol, DRAWN), *(case for case in EXTREMES.values() if case.kernel.symbol == symbol)]
     status, messages, _ = _run(program, [(case, False) for case in cases], tmp_path, kernels)
     assert status != 0
     assert re.search("overflow", messages)

@@ -174,12 +174,13 @@ def optimize_resize(node: Node, edit: GraphEditor) -> bool:
     sizes = tuple(1 if axis in single else size for axis, size in enumerate(type_.shape))
     result = x
     if sizes != x.type.shape:
-        scales = tuple(1.0 if axis in single else scale for axis, scale in enumerate(node.op.scales))
+        # Of the sizes, whatever the model says (Function::createResizeNearest with a result's type).
+        scales = tuple(float(np.float32(size) / np.float32(old)) for size, old in zip(sizes, x.type.shape, strict=True))
         op = replace(node.op, sizes=sizes, scales=scales)
         result = edit.add(node.name, op, [x], node.origin, (replace(type_, shape=sizes),))
-    for axis in reversed(single):
+    for number, axis in enumerate(reversed(single)):
         repeats = tuple(type_.shape[axis] if index == axis else 1 for index in range(len(sizes)))
-        result = edit.add(f"{node.name}.Tile", Tile(repeats), [result], node.origin)
+        result = edit.add(f"{node.name}.Tile.{number}", Tile(repeats), [result], node.origin)
     return swap_in(node, result, edit)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node, Value
@@ -35,7 +35,16 @@ def each(edit: GraphEditor, step: Step) -> bool:
     return changed
 
 
-def glow_pass(name: str, run: Callable[[GraphEditor], bool], until_fixed: bool = False) -> Pass:
+@dataclass(frozen=True)
+class GlowPass(Pass):
+    """A pass of Glow's. by: what does it to a graph, or to each of its nodes."""
+
+    by: Callable[..., bool] = field(kw_only=True)
+
+
+def glow_pass(
+    name: str, run: Callable[[GraphEditor], bool], until_fixed: bool = False, by: Callable[..., bool] | None = None
+) -> GlowPass:
     """A pass of Glow's: without the nodes that nothing uses; again until nothing changes, if it is one of those."""
 
     def on_graph(graph: Graph) -> Graph:
@@ -46,12 +55,12 @@ def glow_pass(name: str, run: Callable[[GraphEditor], bool], until_fixed: bool =
             if not (changed and until_fixed):
                 return graph
 
-    return Pass(name, on_graph)
+    return GlowPass(name, on_graph, by=by or run)
 
 
-def stepping(name: str, step: Step, until_fixed: bool = False) -> Pass:
+def stepping(name: str, step: Step, until_fixed: bool = False) -> GlowPass:
     """The pass that offers every node to ``step``."""
-    return glow_pass(name, lambda edit: each(edit, step), until_fixed)
+    return glow_pass(name, lambda edit: each(edit, step), until_fixed, by=step)
 
 
 def source(value: str, edit: GraphEditor, *ops: type[Op]) -> Node | None:

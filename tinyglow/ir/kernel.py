@@ -174,6 +174,7 @@ class Kernel:
         epilogue: The one that it has.
         loop: The kernel whose C file its own is made of (``with_epilogue``, ``with_settings``). None: it has a file.
         settings: Macros of that file, each with what it is in its own.
+        in_armv6m: Whether its loop is in the instructions of ARMv6-M, and has ends for narrow epilogues.
     """
 
     symbol: str
@@ -196,6 +197,7 @@ class Kernel:
     epilogue: Epilogue = GLOW
     loop: Kernel | None = None
     settings: tuple[tuple[str, str], ...] = ()
+    in_armv6m: bool = False
 
     @property
     def params_ctype(self) -> str:

@@ -32,10 +32,13 @@ class Epilogue(ABC):
         name: As users name the numerics, and as symbols of kernels have it: ``tg_conv2d_<name>_s8``.
         c_header: The header of ``runtime_c/include`` with its C text.
         summary: What it does, in a few words.
+        narrow_bits: Of an epilogue for sums of 20 bits (``Narrow``), how far the upper word lies above their product's
+            bit 20; else 0. Its C text is for loops in the instructions of ARMv6-M alone.
     """
 
     name: str
     summary: str
+    narrow_bits: int = 0
 
     @property
     def c_header(self) -> str:
@@ -85,6 +88,15 @@ class Epilogue(ABC):
     def folded(self) -> ChannelWords:
         """A channel's constants as words for other loops: ``TG_EPILOGUE_<NAME>_FOLDED`` in C."""
         return TwoWords(self)
+
+    @property
+    def narrow(self) -> Epilogue | None:
+        """One that computes the same of sums that meet its ``folded`` form's obligation, faster on ARMv6-M; or None."""
+        return None
+
+    def serves(self, in_armv6m: bool) -> bool:
+        """Whether there are kernels of a loop with it. in_armv6m: the loop is one in the instructions of ARMv6-M."""
+        return in_armv6m or not self.narrow_bits
 
     @abstractmethod
     def holds(self, total: int, constants: Requant) -> bool:
@@ -198,3 +210,22 @@ class LastShift(ChannelWords):
         product = (abs(total) << constants.pre) * constants.multiplier >> 32
         center = (2 * abs(constants.offset) + 1) << max(constants.post - 1, 0)
         return self._epilogue.holds(total, constants) and product + center + 2 < 1 << 31
+
+
+class Narrow(LastShift):
+    """As ``LastShift``, for sums of 20 bits: the multiplier in three parts, whose products with a sum fit 32 bits.
+
+    ARMv6-M multiplies to a lower word alone. ``sum * multiplier >> 20`` is exact by parts of 11, 10 and 10 bits:
+    ``sum * high + ((sum * middle + (sum * low >> 10)) >> 10)``.
+    """
+
+    def __init__(self, epilogue: Epilogue, pre: int, bits: int) -> None:
+        super().__init__(epilogue, pre)
+        self._bits = bits
+
+    def holds(self, total: int, constants: Requant) -> bool:
+        """The sum has 20 bits, and its product and what is added before the one shift fit 32 bits."""
+        product = abs(total) * constants.multiplier >> 20
+        center = (2 * abs(constants.offset) + 1) << (max(constants.post - 1, 0) + self._bits)
+        fits = product + center + (1 << 10) + 2 < 1 << 31 and constants.post + self._bits < 32
+        return super().holds(total, constants) and abs(total) < 1 << 20 and fits

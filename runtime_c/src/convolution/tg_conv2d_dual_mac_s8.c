@@ -18,7 +18,7 @@
 #define TG_DUAL_MAC_BIASES 2
 #endif
 
-#if TG_ARMV6M_LOOPS && TG_EPILOGUE_GLOW_FUSED
+#if TG_ARMV6M_LOOPS && (TG_EPILOGUE_GLOW_FUSED || TG_EPILOGUE_GLOW_NARROW)
 
 /* To r0, in this order; a scale stays in r4. Shifts by a register take its lowest byte. */
 #if TG_PER_CHANNEL
@@ -40,6 +40,43 @@
 #define TG_DUAL_MAC_MULTIPLIER "ldr r0, [r7, #24]\n\t"
 #define TG_DUAL_MAC_ROUND "ldr r0, [r7, #28]\n\t"
 #define TG_DUAL_MAC_POST "ldr r0, [r7, #32]\n\t"
+#endif
+
+/* Sums to what is to be bounded: four in r2, r3, r5 and r6, or one in r2. */
+#if TG_EPILOGUE_GLOW_NARROW
+#define TG_DUAL_MAC_FOUR TG_DUAL_MAC_NARROW_FOUR(TG_EPILOGUE_GLOW_NARROW_BITS, TG_EPILOGUE_GLOW_NARROW_HALF)
+#define TG_DUAL_MAC_ONE TG_DUAL_MAC_NARROW_ONE(TG_EPILOGUE_GLOW_NARROW_BITS, TG_EPILOGUE_GLOW_NARROW_HALF)
+#else
+#define TG_DUAL_MAC_FOUR \
+  TG_DUAL_MAC_PRE \
+  "asrs r2, r2, r0\n\t" \
+  "asrs r3, r3, r0\n\t" \
+  "asrs r5, r5, r0\n\t" \
+  "asrs r6, r6, r0\n\t" \
+  TG_DUAL_MAC_MULTIPLIER \
+  "muls r2, r0, r2\n\t" \
+  "muls r3, r0, r3\n\t" \
+  "muls r5, r0, r5\n\t" \
+  "muls r6, r0, r6\n\t" \
+  TG_DUAL_MAC_ROUND \
+  "adds r2, r2, r0\n\t" \
+  "adds r3, r3, r0\n\t" \
+  "adds r5, r5, r0\n\t" \
+  "adds r6, r6, r0\n\t" \
+  TG_DUAL_MAC_POST \
+  "asrs r2, r2, r0\n\t" \
+  "asrs r3, r3, r0\n\t" \
+  "asrs r5, r5, r0\n\t" \
+  "asrs r6, r6, r0\n\t"
+#define TG_DUAL_MAC_ONE \
+  TG_DUAL_MAC_PRE \
+  "asrs r2, r2, r0\n\t" \
+  TG_DUAL_MAC_MULTIPLIER \
+  "muls r2, r0, r2\n\t" \
+  TG_DUAL_MAC_ROUND \
+  "adds r2, r2, r0\n\t" \
+  TG_DUAL_MAC_POST \
+  "asrs r2, r2, r0\n\t"
 #endif
 
 /* All channels of a tile; columns: two words a term, {pixel 0, pixel 1} and {pixel 2, pixel 3}.
@@ -78,26 +115,7 @@ static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const 
       "ldr r0, [r7, #56]\n\t"
       "cmp r0, #0\n\t"
       "bne 5f\n\t"
-      TG_DUAL_MAC_PRE
-      "asrs r2, r2, r0\n\t"
-      "asrs r3, r3, r0\n\t"
-      "asrs r5, r5, r0\n\t"
-      "asrs r6, r6, r0\n\t"
-      TG_DUAL_MAC_MULTIPLIER
-      "muls r2, r0, r2\n\t"
-      "muls r3, r0, r3\n\t"
-      "muls r5, r0, r5\n\t"
-      "muls r6, r0, r6\n\t"
-      TG_DUAL_MAC_ROUND
-      "adds r2, r2, r0\n\t"
-      "adds r3, r3, r0\n\t"
-      "adds r5, r5, r0\n\t"
-      "adds r6, r6, r0\n\t"
-      TG_DUAL_MAC_POST
-      "asrs r2, r2, r0\n\t"
-      "asrs r3, r3, r0\n\t"
-      "asrs r5, r5, r0\n\t"
-      "asrs r6, r6, r0\n\t"
+      TG_DUAL_MAC_FOUR
       "ldr r0, [r7, #36]\n\t"
       ".irp sum, r2, r3, r5, r6\n\t"
       "cmp \\sum, r0\n\t"
@@ -135,14 +153,7 @@ static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const 
       "mov r2, \\sum\n"
       "3:\n\t"
       ".endr\n\t"
-      TG_DUAL_MAC_PRE
-      "asrs r2, r2, r0\n\t"
-      TG_DUAL_MAC_MULTIPLIER
-      "muls r2, r0, r2\n\t"
-      TG_DUAL_MAC_ROUND
-      "adds r2, r2, r0\n\t"
-      TG_DUAL_MAC_POST
-      "asrs r2, r2, r0\n\t"
+      TG_DUAL_MAC_ONE
       "ldr r0, [r7, #36]\n\t"
       "cmp r2, r0\n\t"
       "bge 3f\n\t"
@@ -365,3 +376,5 @@ void tg_conv2d_dual_mac_s8(const tg_conv2d_dual_mac_s8_params *p, const int8_t *
 #undef TG_DUAL_MAC_MULTIPLIER
 #undef TG_DUAL_MAC_ROUND
 #undef TG_DUAL_MAC_POST
+#undef TG_DUAL_MAC_FOUR
+#undef TG_DUAL_MAC_ONE

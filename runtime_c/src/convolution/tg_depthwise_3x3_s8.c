@@ -14,6 +14,8 @@
 #define TG_PER_CHANNEL 0
 
 #define TG_TAPS 9
+/* Whether the loop of ARMv6-M instructions has an end for the epilogue. */
+#define TG_HAS_END (TG_EPILOGUE_GLOW_FUSED || TG_EPILOGUE_GLOW_NARROW)
 
 /* One channel, and where the next pair of outputs goes; round includes the output's offset. The code for ARMv6-M knows the
  * fields by their places. */
@@ -28,8 +30,10 @@ typedef struct {
   int32_t step;
   int8_t *output;
   int32_t bias;
-#if !TG_ARMV6M_LOOPS || !TG_EPILOGUE_GLOW_FUSED
+#if !TG_ARMV6M_LOOPS || !TG_HAS_END
   const tg_i32 *words; /* of the channel's own scale */
+#elif TG_EPILOGUE_GLOW_NARROW
+  int32_t high; /* the multiplier's upper part; pre is its lower one, multiplier the middle one */
 #endif
 } tg_depthwise_3x3_s8_channel_state;
 
@@ -64,7 +68,54 @@ typedef struct {
 
 #endif
 
-#if TG_ARMV6M_LOOPS && TG_EPILOGUE_GLOW_FUSED
+#if TG_ARMV6M_LOOPS && TG_HAS_END
+
+/* Sums in r2 and r3 to what is to be bounded. */
+#if TG_EPILOGUE_GLOW_FUSED
+#define TG_DEPTHWISE_3X3_SCALED \
+  "ldr r4, [r1, #36]\n\t" \
+  "asrs r2, r2, r4\n\t" \
+  "asrs r3, r3, r4\n\t" \
+  "ldr r4, [r1, #40]\n\t" \
+  "muls r2, r4, r2\n\t" \
+  "muls r3, r4, r3\n\t" \
+  "ldr r4, [r1, #44]\n\t" \
+  "adds r2, r2, r4\n\t" \
+  "adds r3, r3, r4\n\t" \
+  "ldr r4, [r1, #48]\n\t" \
+  "asrs r2, r2, r4\n\t" \
+  "asrs r3, r3, r4\n\t"
+#else
+/* The multiplier by parts (numerics/epilogue.py, Narrow); 16 cycles more. */
+#define TG_DEPTHWISE_3X3_SCALED \
+  "mov r8, r0\n\t" \
+  "ldr r4, [r1, #36]\n\t" \
+  "mov r5, r4\n\t" \
+  "muls r4, r2, r4\n\t" \
+  "muls r5, r3, r5\n\t" \
+  "asrs r4, r4, #10\n\t" \
+  "asrs r5, r5, #10\n\t" \
+  "ldr r6, [r1, #40]\n\t" \
+  "mov r0, r6\n\t" \
+  "muls r6, r2, r6\n\t" \
+  "muls r0, r3, r0\n\t" \
+  "adds r4, r4, r6\n\t" \
+  "adds r5, r5, r0\n\t" \
+  "asrs r4, r4, #10\n\t" \
+  "asrs r5, r5, #10\n\t" \
+  "ldr r6, [r1, #72]\n\t" \
+  "muls r2, r6, r2\n\t" \
+  "muls r3, r6, r3\n\t" \
+  "adds r2, r2, r4\n\t" \
+  "adds r3, r3, r5\n\t" \
+  "ldr r4, [r1, #44]\n\t" \
+  "adds r2, r2, r4\n\t" \
+  "adds r3, r3, r4\n\t" \
+  "ldr r4, [r1, #48]\n\t" \
+  "asrs r2, r2, r4\n\t" \
+  "asrs r3, r3, r4\n\t" \
+  "mov r0, r8\n\t"
+#endif
 
 /* 133 cycles for two outputs. An odd last output is written twice, by the pair's second (which is another one's, and reads
  * four bytes beyond its window) and then by its first. */
@@ -95,18 +146,7 @@ static void tg_depthwise_3x3_s8_outputs(tg_depthwise_3x3_s8_channel_state *state
         "add r0, r12\n\t"
         "mov r2, r8\n\t"
         "mov r3, r9\n\t"
-        "ldr r4, [r1, #36]\n\t"
-        "asrs r2, r2, r4\n\t"
-        "asrs r3, r3, r4\n\t"
-        "ldr r4, [r1, #40]\n\t"
-        "muls r2, r4, r2\n\t"
-        "muls r3, r4, r3\n\t"
-        "ldr r4, [r1, #44]\n\t"
-        "adds r2, r2, r4\n\t"
-        "adds r3, r3, r4\n\t"
-        "ldr r4, [r1, #48]\n\t"
-        "asrs r2, r2, r4\n\t"
-        "asrs r3, r3, r4\n\t"
+        TG_DEPTHWISE_3X3_SCALED
         "ldr r4, [r1, #52]\n\t"
         ".irp sum, r2, r3\n\t"
         "cmp \\sum, r4\n\t"
@@ -247,7 +287,15 @@ static void tg_depthwise_3x3_s8_lay_out(const tg_depthwise_3x3_s8_params *p, con
 
 static void tg_depthwise_3x3_s8_set_scale(tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *words,
                                           int32_t offset) {
-#if TG_ARMV6M_LOOPS && TG_EPILOGUE_GLOW_FUSED
+#if TG_ARMV6M_LOOPS && TG_EPILOGUE_GLOW_NARROW
+  const uint32_t multiplier = (uint32_t)words[0];
+  const int32_t shift = words[1] + TG_EPILOGUE_GLOW_NARROW_BITS;
+  state->pre = (int32_t)(multiplier & 0x3FF);
+  state->multiplier = (int32_t)(multiplier >> 10 & 0x3FF);
+  state->high = (int32_t)(multiplier >> 20);
+  state->round = (int32_t)((uint32_t)(2 * offset + 1) << shift) + TG_EPILOGUE_GLOW_NARROW_HALF;
+  state->post = shift + 1;
+#elif TG_ARMV6M_LOOPS && TG_EPILOGUE_GLOW_FUSED
   /* See tg_requantize_by. */
   const uint32_t scale = (uint32_t)*words;
   state->pre = (int32_t)(scale & 0xFF);
@@ -309,3 +357,5 @@ void tg_depthwise_3x3_s8(const tg_depthwise_3x3_s8_params *p, const int8_t *inpu
 #undef TG_PER_CHANNEL
 #undef TG_TAPS
 #undef TG_DEPTHWISE_3X3_TAPS
+#undef TG_DEPTHWISE_3X3_SCALED
+#undef TG_HAS_END

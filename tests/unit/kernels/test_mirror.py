@@ -41,7 +41,7 @@ def test_a_kernel_and_its_c_file_have_the_same_place(kernel: Kernel, checkout: P
 
 
 def test_every_family_has_both_folders(checkout: Path) -> None:
-    """``kernels/<family>`` stands for ``runtime_c/src/<family>`` and the other way round; one has no files."""
+    """``kernels/<family>`` stands for ``runtime_c/src/<family>`` and the other way round, but for what has no files."""
     in_c = {path.name for path in (checkout / "runtime_c/src").iterdir()}
     in_python = {path.name for path in (checkout / "tinyglow/kernels").iterdir() if (path / "__init__.py").is_file()}
     assert in_python - {"generic"} == in_c  # whose C the compiler writes

@@ -213,13 +213,13 @@ def conv2d_channelwise_dual_mac_s8(
 
 
 CONV2D_CHANNELWISE_DUAL_MAC = CONV2D_DUAL_MAC.per_channel(
-    "tg_conv2d_channelwise_dual_mac_s8", ChannelwiseDualMacParams, conv2d_channelwise_dual_mac_s8
+    "tg_conv2d_channelwise_dual_mac_s8", ChannelwiseDualMacParams, conv2d_channelwise_dual_mac_s8, in_armv6m=True
 )
 
 
 def channelwise_dual_mac_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_channelwise_dual_mac_s8; None where that cannot be, or is not needed."""
-    scales = layer.scales
+    scales = layer.narrow_scales
     found = dual_mac_constants(layer, lowering) if scales is not None else None
     if scales is None or found is None:
         return None

@@ -115,13 +115,13 @@ def depthwise_3x3_channelwise_s8(
 
 
 DEPTHWISE_3X3_CHANNELWISE = DEPTHWISE_3X3.per_channel(
-    "tg_depthwise_3x3_channelwise_s8", Depthwise3x3ChannelwiseParams, depthwise_3x3_channelwise_s8
+    "tg_depthwise_3x3_channelwise_s8", Depthwise3x3ChannelwiseParams, depthwise_3x3_channelwise_s8, in_armv6m=True
 )
 
 
 def depthwise_3x3_channelwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_depthwise_3x3_channelwise_s8; None where that cannot be, or is not needed."""
-    scales, bias, offset = layer.scales, layer.folded_bias, layer.one_filter_offset
+    scales, bias, offset = layer.narrow_scales, layer.folded_bias, layer.one_filter_offset
     if not fits(layer, lowering) or scales is None or bias is None or offset is None:
         return None
     params = Depthwise3x3ChannelwiseParams(**layer.geometry, filter_offset=offset, out_offset=layer.out.offset)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,35 +22,21 @@ from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.targets.boards import HOST
 from tinyglow.testing.conformance.run import Verdict
 
-_FLAGS = ("-O1", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+_FLAGS = ("-O0", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 
 
-@dataclass(frozen=True)
-class _Network:
-    """One network of the library: its name there, and the program."""
-
-    name: str
-    program: Program
-
-
-def _source(network: _Network) -> str:
-    """The network's C file, with names of its own for all that is private to the file."""
-    program, name = network.program, network.program.name
-    text = bundle_files(program, 1.0)[f"{name}.c"].decode()
-    labels = re.findall(r"^  (\w+) = \d+, /\*", text, re.MULTILINE)
-    private = "|".join(map(re.escape, [*labels, *(f"tg_call_{n}" for n in range(1, len(program.calls) + 1))]))
-    if private:
-        text = re.sub(rf"\b({private})\b", rf"{network.name}_\1", text)
-    text = re.sub(rf'^#include "{name}.h"$', "", text, flags=re.MULTILINE)
-    declaration = f"int {network.name}(uint8_t *constantWeight, uint8_t *mutableWeight, uint8_t *activations);\n"
-    return declaration + re.sub(rf"^int {name}\(", f"int {network.name}(", text, flags=re.MULTILINE)
+def _source(program: Program) -> str:
+    """A network's C file: all that it defines has the network's name, so that many fit one file."""
+    text = bundle_files(program, 1.0)[f"{program.name}.c"].decode()
+    declaration = f"int {program.name}(uint8_t *constantWeight, uint8_t *mutableWeight, uint8_t *activations);\n"
+    return declaration + text.replace(f'#include "{program.name}.h"\n', "")
 
 
-def _write(networks: Sequence[_Network], folder: Path) -> list[Path]:
+def _write(programs: Sequence[Program], folder: Path) -> list[Path]:
     """The C files of the library in ``folder``."""
     kernels: dict[str, Kernel] = {}
-    for network in networks:
-        kernels |= {call.kernel.symbol: call.kernel for call in network.program.calls}
+    for program in programs:
+        kernels |= {call.kernel.symbol: call.kernel for call in program.calls}
     for name, text in kernel_headers(kernels.values()).items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     paths, made = [], []
@@ -62,7 +47,7 @@ def _write(networks: Sequence[_Network], folder: Path) -> list[Path]:
         paths.append(folder / f"{kernel.symbol}.c")
         paths[-1].write_text(kernel_source(kernel), encoding="utf-8", newline="\n")
     head = '#include "tg_kernels.h"\n#ifndef GLOW_SUCCESS\n#define GLOW_SUCCESS 0\n#endif\n'
-    for name, parts in (("made.c", made), ("networks.c", [head, *map(_source, networks)])):
+    for name, parts in (("made.c", made), ("networks.c", [head, *map(_source, programs)])):
         paths.append(folder / name)
         paths[-1].write_text("\n".join(parts) or "typedef int tg_nothing;\n", encoding="utf-8", newline="\n")
     return paths
@@ -80,23 +65,22 @@ def check(verdicts: Sequence[Verdict], folder: Path, compiler: Compiler | None =
         For each test, by its name, what differs in C; "" if nothing does.
     """
     runnable = [verdict for verdict in verdicts if verdict.program is not None and verdict.results]
-    networks = [_Network(f"node_{n}", v.program) for n, v in enumerate(runnable) if v.program is not None]
-    if not networks:
+    programs = [replace(v.program, name=f"node_{n}") for n, v in enumerate(runnable) if v.program is not None]
+    if not programs:
         return {}
-    sources = _write(networks, folder)
+    sources = _write(programs, folder)
     library = (compiler or find_compiler(None, HOST)).compile_shared(
         sources, folder / "conformance.so", include_dirs=[folder, resources.RUNTIME / "include"], flags=_FLAGS
     )
     return {
-        verdict.test.name: _difference(verdict, network, library)
-        for verdict, network in zip(runnable, networks, strict=True)
+        verdict.test.name: _difference(verdict, program, library)
+        for verdict, program in zip(runnable, programs, strict=True)
     }
 
 
-def _difference(verdict: Verdict, network: _Network, library: Path) -> str:
-    program = network.program
+def _difference(verdict: Verdict, program: Program, library: Path) -> str:
     sizes = program.sizes
-    bundle = HostBundle(library, network.name, weights_bytes(program), sizes[Region.MUTABLE], sizes[Region.ACTIVATION])
+    bundle = HostBundle(library, program.name, weights_bytes(program), sizes[Region.MUTABLE], sizes[Region.ACTIVATION])
     shapes = {name: program.buffers[name].type.shape for name in program.inputs}
     for given, results in zip(verdict.inputs, verdict.results, strict=False):
         inputs = bind_inputs(shapes, program.source_names, given, program.pixels)

@@ -6,6 +6,7 @@
 #   make quick        the tests that take no time, for in between
 #   make lint         ruff and mypy
 #   make bench        cycles and bytes on emulated boards against the recorded ones (ARGS=--update records)
+#   make conformance  ONNX's node tests by operator, in numpy and in C (ARGS=--update records)
 #   make docs         the documentation as a site in build/docs
 #   make format       ruff's formatter and its safe fixes
 #   make lock         the newest versions of all packages into .ci/locks
@@ -14,7 +15,7 @@
 #   make clean        removes .venv and everything else that make made
 
 PYTHON ?= python3
-COMMANDS := demo test quick lint bench docs format lock test-latest test-oldest install clean
+COMMANDS := demo test quick lint bench conformance docs format lock test-latest test-oldest install clean
 
 .PHONY: help python $(COMMANDS)
 .NOTPARALLEL: # two pips in one environment would meet

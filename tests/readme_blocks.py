@@ -34,8 +34,9 @@ def operators() -> str:
 
 def kernels() -> str:
     """The kernels that run them."""
-    rows = "\n".join(f"| `{k.symbol}` | {k.summary} |" for k in sorted(KERNELS.values(), key=lambda k: k.symbol))
-    return f"| kernel | what it computes |\n|---|---|\n{rows}"
+    found = sorted(KERNELS.values(), key=lambda kernel: kernel.symbol)
+    rows = "\n".join(f"| `{kernel.symbol}` | {kernel.summary} | `{kernel.origin.c_file}` |" for kernel in found)
+    return f"| kernel | what it computes | its text |\n|---|---|---|\n{rows}"
 
 
 def demo() -> str:

@@ -56,7 +56,7 @@ def run_graph(graph: Graph, inputs: Mapping[str, Array], observe: Observer | Non
     Raises:
         InputError: The inputs hold different numbers of samples, or none.
     """
-    samples = sample_count(inputs)
+    samples = sample_count(inputs) if graph.inputs else 1
     constants = {
         name: dequantized(value.data, value.type)[np.newaxis]
         for name, value in graph.values.items()
@@ -208,7 +208,7 @@ def run_program(program: Program, inputs: Mapping[str, Array], layers: bool = Fa
             wanted.pop(name, None)  # a result may be put together by several calls: it is complete after the last
             wanted[name] = None
     parts: dict[str, list[Array]] = {name: [] for name in wanted}
-    samples = sample_count(inputs)
+    samples = sample_count(inputs) if program.inputs else 1
     for chunk in chunks(samples, _largest_bytes(buffer.type for buffer in program.buffers.values())):
         state = start(program, {name: array[chunk] for name, array in inputs.items()})
         results: dict[str, Array] = {}
@@ -226,7 +226,7 @@ def start(program: Program, inputs: Mapping[str, Array]) -> ProgramState:
 
     Raises InputError if an input does not fit.
     """
-    state = ProgramState(program, sample_count(inputs))
+    state = ProgramState(program, sample_count(inputs) if program.inputs else 1)
     problems = []
     for name in program.inputs:
         if name not in inputs:

@@ -42,8 +42,9 @@ WITH_EPILOGUES: dict[str, Kernel] = {
     for kernel in KERNELS.values()
     if kernel.epilogues
     for epilogue in EPILOGUES.values()
+    if epilogue.serves(in_armv6m=kernel.in_armv6m)
     for made in (kernel.with_epilogue(epilogue),)
-    if made.loop
+    if made is not kernel
 }
 ONNX_OPS: dict[str, type[Op]] = {name: cls for cls in OPS.values() for name in cls.onnx_types}
 TFLITE_OPS: dict[str, type[Op]] = {name: cls for cls in OPS.values() for name in cls.tflite_types}

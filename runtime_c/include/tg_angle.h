@@ -5,15 +5,14 @@
 
 #include "tg_float.h"
 
-/* |x| = n * pi / 2 + y: n modulo 4, and y, up to pi / 4 on either side of 0. x is finite. */
-static inline int32_t tg_quarters_f32(float x, tg_f32 *y) {
+/* |x| = (n + *rest * 2^-62) * pi / 2, n modulo 4; -1 of |x| up to pi / 4. x is finite. */
+static inline int32_t tg_turns_f32(float x, int64_t *rest) {
   /* 2 / pi: 32 zeros, then 224 bits after the point. */
   static const uint32_t two_over_pi[8] = {0,          0xA2F9836E, 0x4E441529, 0xFC2757D1,
                                           0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB};
   const uint32_t bits = tg_bits_of_f32(x) & 0x7fffffff;
   if (bits < 0x3f490fdb) {
-    *y = tg_f32_of_bits(bits);
-    return 0;
+    return -1;
   }
   const uint64_t mantissa = (bits & 0x007fffff) | 0x00800000;
   const uint32_t first = (bits >> 23) - 120, shift = first & 31;
@@ -26,8 +25,20 @@ static inline int32_t tg_quarters_f32(float x, tg_f32 *y) {
   const uint64_t high = mantissa * part[0] + (middle >> 32);
   const uint64_t turns = high << 32 | (middle & 0xffffffff);
   const uint64_t n = (turns + ((uint64_t)1 << 61)) >> 62;
-  *y = (float)(int64_t)(turns - (n << 62)) * 0x1.921fb6p-62f;
+  *rest = (int64_t)(turns - (n << 62));
   return (int32_t)(n & 3);
+}
+
+/* |x| = n * pi / 2 + y: n modulo 4, and y, up to pi / 4 on either side of 0. x is finite. */
+static inline int32_t tg_quarters_f32(float x, tg_f32 *y) {
+  int64_t rest;
+  const int32_t n = tg_turns_f32(x, &rest);
+  if (n < 0) {
+    *y = tg_f32_of_bits(tg_bits_of_f32(x) & 0x7fffffff);
+    return 0;
+  }
+  *y = (float)rest * 0x1.921fb6p-62f;
+  return n;
 }
 
 /* sin(n * pi / 2 + y). */

@@ -22,9 +22,18 @@
 #define TG_MAY_ALIAS
 #endif
 typedef int16_t TG_MAY_ALIAS tg_i16;
+typedef uint16_t TG_MAY_ALIAS tg_u16;
 typedef int32_t TG_MAY_ALIAS tg_i32;
 typedef uint32_t TG_MAY_ALIAS tg_u32;
 typedef float TG_MAY_ALIAS tg_f32;
+/* Memories are aligned to words: no core here loads 64 bits at once from elsewhere than a multiple of 4 bytes. */
+#if defined(__GNUC__)
+typedef int64_t __attribute__((may_alias, aligned(4))) tg_i64;
+typedef uint64_t __attribute__((may_alias, aligned(4))) tg_u64;
+#else
+typedef int64_t tg_i64;
+typedef uint64_t tg_u64;
+#endif
 
 /* What the compiler makes of a layer's weights: sums of products with inputs x that are laid out for it. */
 typedef void tg_code(const tg_u32 *x, tg_i32 *sums);

@@ -137,7 +137,9 @@ static inline int32_t tg_half(uint32_t word, uint32_t upper) {
   return (int32_t)(((word >> 16 * upper) & 0xFFFFu) ^ 0x8000u) - 0x8000;
 }
 
-static inline uint32_t tg_pack_halfwords(int32_t low, int32_t high) { return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16; }
+static inline uint32_t tg_pack_halfwords(int32_t low, int32_t high) {
+  return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16;
+}
 
 /* Bytes 0 and 2 of four int8, as halfwords. */
 static inline uint32_t tg_even(uint32_t bytes) {

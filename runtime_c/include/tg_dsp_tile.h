@@ -350,7 +350,7 @@ static inline uint32_t tg_dsp_row_word(const tg_dsp_rows *rows, int32_t y) {
 /* The window whose first row is top and whose first byte of a row is left. Bytes of a word that belong to no tap do not
  * matter: their weights are zero. */
 static inline uint32_t tg_dsp_short_rows(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
-                                           tg_u32 *to) {
+                                         tg_u32 *to) {
   const tg_dsp_rows rows = tg_dsp_rows_at(s, image, left, s->kernel_w * s->in_c);
   uint32_t sum = 0;
   TG_COMPACT
@@ -364,7 +364,7 @@ static inline uint32_t tg_dsp_short_rows(const tg_dsp_sizes *s, const int8_t *im
 /* Lays out the window whose first row and column, which may be outside the image, are top and left. Returns the sum of
  * its inputs, those outside included. */
 static TG_SMALL TG_APART int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
-                                       int32_t pixel) {
+                                                int32_t pixel) {
   tg_u32 *to = s->columns + pixel;
   if (top >= 0 && left >= 0 && top + s->kernel_h <= s->direct && left + s->kernel_w <= s->in_w) {
     const int32_t step = s->in_w * s->in_c;

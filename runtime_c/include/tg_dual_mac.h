@@ -14,14 +14,12 @@
 #define TG_DUAL_MAC_TAPS 14
 #define TG_DUAL_MAC_END 246
 
-/* TG_DUAL_MAC_SCALES, which the kernel defines: each channel has its own scale, after its biases (see tg_requantize_by).
- *
- * Of one tile of four pixels. output: of pixel 0, channel 0; pixel i of a channel is at steps[i - 1] bytes from pixel 0,
+/* Of one tile of four pixels. output: of pixel 0, channel 0; pixel i of a channel is at steps[i - 1] bytes from pixel 0,
  * or, with pool, the four give one result, their maximum. bias: {of pixels 0 and 2, of pixels 1 and 3} of each channel:
  * the sums of the former, the lower halfwords, come out larger by 2^15 for each chunk of the channel, which the compiler has
- * taken off. The rest: tg_requantize's constants, the output's offset being part of round, and bounds. With
- * TG_DUAL_MAC_SCALES, round is 2 * offset + 1, and pre, multiplier and post are not used. The code for ARMv6-M knows the
- * fields by their places. */
+ * taken off. The rest: tg_requantize's constants, the output's offset being part of round, and bounds. Where each channel
+ * has a scale of its own, after its biases, round is 2 * offset + 1, and pre, multiplier and post are not used. The code for
+ * ARMv6-M knows the fields by their places. */
 typedef struct {
   const uint32_t *columns;
   const int32_t *bias;
@@ -37,12 +35,6 @@ typedef struct {
   int32_t steps[3];
   int32_t pool;
 } tg_dual_mac_tile;
-
-#if TG_DUAL_MAC_SCALES
-#define TG_DUAL_MAC_BIASES (2 + TG_EPILOGUE_WORDS) /* words of a channel */
-#else
-#define TG_DUAL_MAC_BIASES 2
-#endif
 
 #if TG_ARMV6M_LOOPS
 
@@ -75,152 +67,59 @@ typedef struct {
   "mov r6, lr\n\t"          \
   "b 2b\n\t"
 
-#if TG_EPILOGUE_FUSED
-
-/* To r0, in this order; a scale stays in r4. Shifts by a register take its lowest byte. */
-#if TG_DUAL_MAC_SCALES
-#define TG_DUAL_MAC_PRE  \
+/* Ends for narrow epilogues, whose bits and half they take: see tg_epilogue_last.h for a channel's words. The multiplier's parts to r4, r5 and r6, what is added to the product to
+ * r12, and the shift after that to r1. */
+#define TG_DUAL_MAC_STRING(x) #x
+#define TG_DUAL_MAC_TEXT(x) TG_DUAL_MAC_STRING(x)
+#define TG_DUAL_MAC_NARROW_WORDS(bits, half) \
+  "push {r1}\n\t" \
   "ldr r0, [r7, #4]\n\t" \
-  "ldmia r0!, {r4}\n\t"  \
+  "ldmia r0!, {r4, r5}\n\t" \
   "str r0, [r7, #4]\n\t" \
-  "movs r0, r4\n\t"
-#define TG_DUAL_MAC_MULTIPLIER \
-  "lsrs r0, r4, #16\n\t"
-#define TG_DUAL_MAC_ROUND \
-  "lsrs r4, r4, #8\n\t"   \
+  "adds r5, #" TG_DUAL_MAC_TEXT(bits) "\n\t" \
   "ldr r0, [r7, #28]\n\t" \
-  "lsls r0, r0, r4\n\t"
-#define TG_DUAL_MAC_POST \
-  "adds r0, r4, #1\n\t"
-#else
-#define TG_DUAL_MAC_PRE "ldr r0, [r7, #20]\n\t"
-#define TG_DUAL_MAC_MULTIPLIER "ldr r0, [r7, #24]\n\t"
-#define TG_DUAL_MAC_ROUND "ldr r0, [r7, #28]\n\t"
-#define TG_DUAL_MAC_POST "ldr r0, [r7, #32]\n\t"
-#endif
-
-/* All channels of a tile; columns: two words a term, {pixel 0, pixel 1} and {pixel 2, pixel 3}.
- *
- * 11 cycles a tap of four products, 17 a chunk, 104 a channel (60 with pool), 7 more with its own scale. Running sums are
- * in r5 and r6, totals in r8 to r11. A running sum starts at 2^15, so that its lower half is never negative and never owes
- * the upper one. */
-static inline void tg_dual_mac(tg_dual_mac_tile *tile, const uint8_t *stream) {
-  register tg_dual_mac_tile *r0 __asm__("r0") = tile;
-  register const uint8_t *r1 __asm__("r1") = stream;
-  __asm__ volatile(
-      ".syntax unified\n\t"
-      "push {r7}\n\t" /* which may be the frame pointer */
-      "mov r7, r0\n\t"
-      "ldr r2, [r7, #16]\n\t"
-      "mov r12, r2\n\t"
-      "movs r2, #128\n\t"
-      "lsls r2, r2, #8\n\t"
-      "mov lr, r2\n"
-      "1:\n\t" /* a channel */
-      "ldr r0, [r7, #4]\n\t"
-      "ldmia r0!, {r2, r3}\n\t"
-      "str r0, [r7, #4]\n\t"
-      "ldr r0, [r7]\n\t"
-      "mov r8, r2\n\t"
-      "mov r9, r3\n\t"
-      "mov r10, r2\n\t"
-      "mov r11, r3\n\t"
-      "mov r5, lr\n\t"
-      "mov r6, lr\n"
-      TG_DUAL_MAC_CHUNKS
-      "mov r2, r8\n\t" /* the header TG_DUAL_MAC_END leads here */
-      "mov r3, r9\n\t"
-      "mov r5, r10\n\t"
-      "mov r6, r11\n\t"
-      "ldr r0, [r7, #56]\n\t"
-      "cmp r0, #0\n\t"
-      "bne 5f\n\t"
-      TG_DUAL_MAC_PRE
-      "asrs r2, r2, r0\n\t"
-      "asrs r3, r3, r0\n\t"
-      "asrs r5, r5, r0\n\t"
-      "asrs r6, r6, r0\n\t"
-      TG_DUAL_MAC_MULTIPLIER
-      "muls r2, r0, r2\n\t"
-      "muls r3, r0, r3\n\t"
-      "muls r5, r0, r5\n\t"
-      "muls r6, r0, r6\n\t"
-      TG_DUAL_MAC_ROUND
-      "adds r2, r2, r0\n\t"
-      "adds r3, r3, r0\n\t"
-      "adds r5, r5, r0\n\t"
-      "adds r6, r6, r0\n\t"
-      TG_DUAL_MAC_POST
-      "asrs r2, r2, r0\n\t"
-      "asrs r3, r3, r0\n\t"
-      "asrs r5, r5, r0\n\t"
-      "asrs r6, r6, r0\n\t"
-      "ldr r0, [r7, #36]\n\t"
-      ".irp sum, r2, r3, r5, r6\n\t"
-      "cmp \\sum, r0\n\t"
-      "bge 3f\n\t"
-      "mov \\sum, r0\n"
-      "3:\n\t"
-      ".endr\n\t"
-      "ldr r0, [r7, #40]\n\t"
-      ".irp sum, r2, r3, r5, r6\n\t"
-      "cmp \\sum, r0\n\t"
-      "ble 3f\n\t"
-      "mov \\sum, r0\n"
-      "3:\n\t"
-      ".endr\n\t"
-      "ldr r0, [r7, #8]\n\t"
-      "strb r2, [r0]\n\t"
-      "ldr r2, [r7, #44]\n\t"
-      "strb r3, [r0, r2]\n\t"
-      "ldr r2, [r7, #48]\n\t"
-      "strb r5, [r0, r2]\n\t"
-      "ldr r2, [r7, #52]\n\t"
-      "strb r6, [r0, r2]\n"
-      "4:\n\t" /* the next channel */
-      "adds r0, r0, #1\n\t"
-      "str r0, [r7, #8]\n\t"
-      "ldr r0, [r7, #12]\n\t"
-      "subs r0, r0, #1\n\t"
-      "str r0, [r7, #12]\n\t"
-      "beq 6f\n\t"
-      "b 1b\n"
-      "5:\n\t" /* the maximum */
-      ".irp sum, r3, r5, r6\n\t"
-      "cmp r2, \\sum\n\t"
-      "bge 3f\n\t"
-      "mov r2, \\sum\n"
-      "3:\n\t"
-      ".endr\n\t"
-      TG_DUAL_MAC_PRE
-      "asrs r2, r2, r0\n\t"
-      TG_DUAL_MAC_MULTIPLIER
-      "muls r2, r0, r2\n\t"
-      TG_DUAL_MAC_ROUND
-      "adds r2, r2, r0\n\t"
-      TG_DUAL_MAC_POST
-      "asrs r2, r2, r0\n\t"
-      "ldr r0, [r7, #36]\n\t"
-      "cmp r2, r0\n\t"
-      "bge 3f\n\t"
-      "mov r2, r0\n"
-      "3:\n\t"
-      "ldr r0, [r7, #40]\n\t"
-      "cmp r2, r0\n\t"
-      "ble 3f\n\t"
-      "mov r2, r0\n"
-      "3:\n\t"
-      "ldr r0, [r7, #8]\n\t"
-      "strb r2, [r0]\n\t"
-      "b 4b\n"
-      "6:\n\t"
-      "pop {r7}\n\t"
-      : "+r"(r0), "+r"(r1)
-      :
-      : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
-}
-
-#else
+  "lsls r0, r0, r5\n\t" \
+  "movs r6, #" TG_DUAL_MAC_TEXT(half) " >> 8\n\t" \
+  "lsls r6, r6, #8\n\t" \
+  "adds r0, r0, r6\n\t" \
+  "mov r12, r0\n\t" \
+  "adds r1, r5, #1\n\t" \
+  "lsls r6, r4, #22\n\t" \
+  "lsrs r6, r6, #22\n\t" \
+  "lsls r5, r4, #12\n\t" \
+  "lsrs r5, r5, #22\n\t" \
+  "lsrs r4, r4, #20\n\t"
+/* The sum in r2 to what is to be bounded: 11 cycles. */
+#define TG_DUAL_MAC_NARROW \
+  "mov r3, r2\n\t" \
+  "muls r3, r6, r3\n\t" \
+  "asrs r3, r3, #10\n\t" \
+  "mov r0, r2\n\t" \
+  "muls r0, r5, r0\n\t" \
+  "adds r3, r3, r0\n\t" \
+  "asrs r3, r3, #10\n\t" \
+  "muls r2, r4, r2\n\t" \
+  "adds r2, r2, r3\n\t" \
+  "add r2, r12\n\t" \
+  "asrs r2, r2, r1\n\t"
+#define TG_DUAL_MAC_NARROW_END \
+  "ldr r0, [r7, #16]\n\t" \
+  "mov r12, r0\n\t" \
+  "pop {r1}\n\t"
+/* Sums in r8 to r11 to r2, r3, r5 and r6; one in r2 to r2. */
+#define TG_DUAL_MAC_NARROW_FOUR(bits, half) \
+  TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW \
+  "mov r8, r2\n\t" \
+  "mov r2, r9\n\t" TG_DUAL_MAC_NARROW \
+  "mov r9, r2\n\t" \
+  "mov r2, r10\n\t" TG_DUAL_MAC_NARROW \
+  "mov r10, r2\n\t" \
+  "mov r2, r11\n\t" TG_DUAL_MAC_NARROW TG_DUAL_MAC_NARROW_END \
+  "mov r6, r2\n\t" \
+  "mov r2, r8\n\t" \
+  "mov r3, r9\n\t" \
+  "mov r5, r10\n\t"
+#define TG_DUAL_MAC_NARROW_ONE(bits, half) TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW TG_DUAL_MAC_NARROW_END
 
 /* sums[0 .. 3] += products of a channel, as the above has them in r8 to r11; returns the stream after it. */
 static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, const uint8_t *stream, tg_i32 *sums) {
@@ -254,8 +153,6 @@ static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, cons
       : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
   return r1;
 }
-
-#endif
 
 /* The inputs of a tile: count words of each pair, from four places, of which the others lie at ``places`` from x. */
 static inline uint32_t *tg_dual_mac_lay_out(const int8_t *x, const int32_t *places, int32_t count, uint32_t *out) {
@@ -321,35 +218,6 @@ static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, cons
     sums[3] += (int32_t)second >> 16;
   }
   return stream + 1;
-}
-
-#endif
-
-#if !TG_ARMV6M_LOOPS || !TG_EPILOGUE_FUSED
-
-static inline int8_t tg_dual_mac_finish(const tg_dual_mac_tile *tile, int32_t sum) {
-#if TG_DUAL_MAC_SCALES
-  return tg_clamp_s8(TG_EPILOGUE_FOLDED(sum, tile->bias + 2, tile->round), tile->min, tile->max);
-#else
-  return tg_requantize_folded(sum, tile->pre, tile->multiplier, tile->round, tile->post, tile->min, tile->max);
-#endif
-}
-
-static inline void tg_dual_mac(tg_dual_mac_tile *tile, const uint8_t *stream) {
-  for (; tile->channels > 0; tile->channels--) {
-    int32_t sums[4] = {tile->bias[0], tile->bias[1], tile->bias[0], tile->bias[1]};
-    stream = tg_dual_mac_sums(tile, stream, sums);
-    if (tile->pool) {
-      *tile->output = tg_dual_mac_finish(tile, tg_max(tg_max(sums[0], sums[1]), tg_max(sums[2], sums[3])));
-    } else {
-      *tile->output = tg_dual_mac_finish(tile, sums[0]);
-      for (int32_t i = 0; i < 3; i++) {
-        tile->output[tile->steps[i]] = tg_dual_mac_finish(tile, sums[i + 1]);
-      }
-    }
-    tile->output++;
-    tile->bias += TG_DUAL_MAC_BIASES;
-  }
 }
 
 #endif

@@ -1,14 +1,18 @@
 /* onnxruntime's epilogue: x as a float times the float whose bits are the multiplier, to the nearest integer, ties to even;
  * plus offset. Results beyond 2^20 stay there, far outside int8. See tg_epilogue_glow.h. */
-#ifndef TG_EPILOGUE_H
-#define TG_EPILOGUE_H
+#ifndef TG_EPILOGUE_ONNX_H
+#define TG_EPILOGUE_ONNX_H
 
+#include "tg_epilogue_words.h"
 #include "tg_float.h"
 #include "tg_numerics.h"
 
-#define TG_EPILOGUE_FUSED 0
+#define TG_EPILOGUE_ONNX_FUSED 0
+#define TG_EPILOGUE_ONNX_WORDS 2
+#define TG_EPILOGUE_ONNX_DSP 0
+#define TG_EPILOGUE_ONNX_NARROW 0
 
-static inline int32_t tg_epilogue(int32_t x, const tg_requant *r) {
+static inline int32_t tg_epilogue_onnx(int32_t x, const tg_requant *r) {
   const float limit = 1048576.0f;
   tg_float_bits scale;
   scale.bits = (uint32_t)r->multiplier;
@@ -23,6 +27,14 @@ static inline int32_t tg_epilogue(int32_t x, const tg_requant *r) {
   return whole + up - down + r->offset;
 }
 
-#include "tg_epilogue_words.h"
+static inline int32_t tg_epilogue_onnx_by(int32_t x, const tg_i32 *words, int32_t offset) {
+  const tg_requant r = tg_epilogue_constants(words, offset);
+  return tg_epilogue_onnx(x, &r);
+}
+
+#define TG_EPILOGUE_ONNX_CENTER(offset) (offset)
+#define TG_EPILOGUE_ONNX_HIGH_CENTER(offset) (offset)
+#define TG_EPILOGUE_ONNX_HIGH(x, words, offset) tg_epilogue_onnx_by(x, (const tg_i32 *)(words), offset)
+#define TG_EPILOGUE_ONNX_FOLDED(x, words, center) tg_epilogue_onnx_by(x, (const tg_i32 *)(words), center)
 
 #endif

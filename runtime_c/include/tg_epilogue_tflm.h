@@ -1,16 +1,20 @@
 /* TensorFlow Lite Micro's epilogue with CMSIS-NN, rounded twice: the upper word of (x << pre) * multiplier, ties upwards;
  * then that over 2^post, ties away from zero; plus offset. x leaves room for pre bits: the compiler proves it. See
  * tg_epilogue_glow.h. */
-#ifndef TG_EPILOGUE_H
-#define TG_EPILOGUE_H
+#ifndef TG_EPILOGUE_TFLM_H
+#define TG_EPILOGUE_TFLM_H
 
+#include "tg_epilogue_last.h"
 #include "tg_high_word.h"
 #include "tg_numerics.h"
 
-#define TG_EPILOGUE_FUSED 0
-#define TG_EPILOGUE_PRE 1
+#define TG_EPILOGUE_TFLM_FUSED 0
+#define TG_EPILOGUE_TFLM_WORDS 2
+#define TG_EPILOGUE_TFLM_DSP 1
+#define TG_EPILOGUE_TFLM_NARROW 0
+#define TG_EPILOGUE_TFLM_PRE 1
 
-static inline int32_t tg_epilogue(int32_t x, const tg_requant *r) {
+static inline int32_t tg_epilogue_tflm(int32_t x, const tg_requant *r) {
   const int32_t high = tg_high_word_rounded((int32_t)((uint32_t)x << r->pre), r->multiplier);
   const int32_t half = (int32_t)(((uint32_t)1 << r->post) >> 1);
   /* One less for a negative number, unless nothing is shifted: then half is 0. */
@@ -19,22 +23,30 @@ static inline int32_t tg_epilogue(int32_t x, const tg_requant *r) {
 }
 
 /* One less for a negative number. */
-static inline int32_t tg_epilogue_product(int32_t x, int32_t multiplier, int32_t plus) {
+static inline int32_t tg_epilogue_tflm_product(int32_t x, int32_t multiplier, int32_t plus) {
   return tg_high_word_rounded((int32_t)((uint32_t)x << 1), multiplier) + plus + (x >> 31);
 }
 
-#define TG_EPILOGUE_PRODUCT(x, t, m, h) \
+#define TG_EPILOGUE_TFLM_PRODUCT(x, t, m, h) \
   "add " t ", " h ", " x ", asr #31\n\t" \
   "lsl " x ", " x ", #1\n\t"            \
   "smmlar " x ", " x ", " m ", " t "\n\t"
 /* The same where there is one register less: t is h before it, and spoilt after it, so that it has to be loaded AGAIN. */
-#define TG_EPILOGUE_SPARING_PRODUCT(x, t, m) \
+#define TG_EPILOGUE_TFLM_SPARING_PRODUCT(x, t, m) \
   "lsl " x ", " x ", #1\n\t"                 \
   "smmulr " t ", " x ", " m "\n\t"           \
   "add " x ", " t ", " x ", asr #31\n\t"
-#define TG_EPILOGUE_SPARING_AGAIN(load) load
-#define TG_EPILOGUE_SPARING_PLUS(x, h) "add " x ", " x ", " h "\n\t"
+#define TG_EPILOGUE_TFLM_SPARING_AGAIN(load) load
+#define TG_EPILOGUE_TFLM_SPARING_PLUS(x, h) "add " x ", " x ", " h "\n\t"
 
-#include "tg_epilogue_last.h"
+static inline int32_t tg_epilogue_tflm_last(int32_t x, const tg_i32 *words, int32_t center) {
+  return tg_epilogue_tflm_product(x, words[0], tg_epilogue_last_plus(words, center)) >> words[1] >> 1;
+}
+
+#define TG_EPILOGUE_TFLM_SATURATE(x) TG_EPILOGUE_LAST_SATURATE(x)
+#define TG_EPILOGUE_TFLM_CENTER(offset) (2 * (offset) + 1)
+#define TG_EPILOGUE_TFLM_HIGH_CENTER(offset) TG_EPILOGUE_TFLM_CENTER(offset)
+#define TG_EPILOGUE_TFLM_HIGH(x, words, center) tg_epilogue_tflm_last(x, (const tg_i32 *)(words), center)
+#define TG_EPILOGUE_TFLM_FOLDED(x, words, center) tg_epilogue_tflm_last(x, (const tg_i32 *)(words), center)
 
 #endif

@@ -1,7 +1,6 @@
-/* The kernels, each with its parameters and what it asks of its arguments. Generated; do not edit. */
-#ifndef TG_KERNELS_H
-#define TG_KERNELS_H
-
+/* The kernels, each with its parameters and what it asks of its arguments. Generated; do not edit.
+ *
+ * There is no guard around it: the headers have theirs, and this file of another bundle may name other kernels. */
 #include "convolution/tg_conv2d_3x3_channelwise_dsp_s8.h"
 #include "convolution/tg_conv2d_3x3_dsp_s8.h"
 #include "convolution/tg_conv2d_3x3_pool_channelwise_dsp_s8.h"
@@ -30,6 +29,7 @@
 #include "convolution/tg_pointwise_channelwise_dsp_s8.h"
 #include "convolution/tg_pointwise_dsp_s8.h"
 #include "elementwise/tg_add_f32.h"
+#include "elementwise/tg_add_linear_s8.h"
 #include "elementwise/tg_add_s16.h"
 #include "elementwise/tg_add_s8.h"
 #include "elementwise/tg_add_tflite_s8.h"
@@ -131,5 +131,3 @@
 #include "softmax/tg_softmax_f32.h"
 #include "softmax/tg_softmax_s8.h"
 #include "softmax/tg_softmax_tflite_s8.h"
-
-#endif

@@ -4,7 +4,7 @@
 
 #include "tg_numerics.h"
 
-/* a * b / 2^31, ties away from zero; saturated for the least number squared. */
+/* a * b / 2^31, ties upwards, also of negative numbers; saturated for the least number squared. */
 static inline int32_t tg_high_product(int32_t a, int32_t b) {
   const int64_t product = (int64_t)a * b;
   const int64_t nudge = product >= 0 ? (int64_t)1 << 30 : 1 - ((int64_t)1 << 30);

@@ -14,8 +14,13 @@ import tinyglow
 from tests.helpers import Net, NetBuilder
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.target import Target
-from tinyglow.kernels.convolution.conv2d_channelwise_code import CONV2D_CHANNELWISE_CODE, ChannelwiseCodeParams
-from tinyglow.kernels.convolution.conv2d_code import CONV2D_CODE, CodeParams, pairs_at_once
+from tinyglow.kernels.convolution.conv2d_code import (
+    CONV2D_CHANNELWISE_CODE,
+    CONV2D_CODE,
+    ChannelwiseCodeParams,
+    CodeParams,
+    pairs_at_once,
+)
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET
 from tinyglow.passes.fuse import fuse

@@ -61,7 +61,9 @@ def test_the_example_holds_what_it_promises(name: str, copy: Path) -> None:
     assert len(touched) <= FILES[name]
     _run("git", "apply", "--whitespace=error", str(patch), cwd=copy)
     _run(sys.executable, "-m", "tests.worked_examples.check", name, cwd=copy)
-    _run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SLICES[name], cwd=copy)
+    # In the usual place it would tidy up after other runs, which takes minutes.
+    options = ("-q", "-p", "no:cacheprovider", f"--basetemp={copy.with_name(copy.name + '_runs')}")
+    _run(sys.executable, "-m", "pytest", *options, *SLICES[name], cwd=copy)
 
 
 def test_excerpts_are_those_of_the_patches() -> None:

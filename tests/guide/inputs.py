@@ -49,7 +49,7 @@ def layers() -> str:
         constants = [graph.values[name] for name in node.inputs if graph.values[name].data is not None]
         parameters = sum(value.type.elements for value in constants)
         result = shape(graph.type_of(node.outputs[0]).shape)
-        rows.append((f"`{node.origin}`", node.op.kind, result, parameters or "", macs.get(node.origin) or ""))
+        rows.append((f"`{short(node.origin)}`", node.op.kind, result, parameters or "", macs.get(node.origin) or ""))
     total = ("", "all", "", sum(int(row[3] or 0) for row in rows), sum(int(row[4] or 0) for row in rows))
     return table(("node of the model", "operator", "result", ">parameters", ">multiply-accumulates"), [*rows, total])
 
@@ -58,9 +58,8 @@ def float_answer() -> str:
     """What the float network says of the followed picture."""
     found = walk()
     logits = float_logits(found)
-    row = [f"{value:.2f}" for value in logits]
     label, best = int(found.labels[FOLLOWED]), logits.index(max(logits))
-    head = table([f">{digit}" for digit in range(10)], [row])
+    head = table((">class", ">float"), [(digit, f"{value:.2f}") for digit, value in enumerate(logits)])
     return f"{head}\n\nThe picture is a drawn {label}. The largest number is that of class {best}."
 
 

@@ -83,15 +83,14 @@ def answers() -> str:
     integers = [int(value) for value in found.values[OUTPUT][0]]
     real = float_logits(found)
     rows = [
-        ("float", *(f"{value:.2f}" for value in real)),
-        ("integer", *map(str, integers)),
-        ("scale * (integer - offset)", *(f"{quant.scale * (value - quant.offset):.2f}" for value in integers)),
+        (digit, f"{value:.2f}", integer, f"{quant.scale * (integer - quant.offset):.2f}")
+        for digit, (value, integer) in enumerate(zip(real, integers, strict=True))
     ]
     label = int(found.labels[FOLLOWED])
     return (
-        f"{table(('', *(f'>{digit}' for digit in range(10))), rows)}\n\nThe answer's scale is "
-        f"{quant.scale:.6f}, its offset "
-        f"{quant.offset}. The integer of class {label} is the largest, as the float number is."
+        f"{table(('>class', '>float', '>integer', '>scale * (integer - offset)'), rows)}\n\nThe answer's scale is "
+        f"{quant.scale:.6f}, its offset {quant.offset}. The integer of class {label} is the largest, as the "
+        "float number is."
     )
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.parity.selection import EPILOGUES_WITH_LOOPS, WITH_DSP, WITH_LOOPS
+from tests.parity.selection import EPILOGUES_WITH_DSP, EPILOGUES_WITH_LOOPS, WITH_DSP, WITH_LOOPS
+from tests.strict_c import default
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
-from tinyglow.targets.boards import load_board
+from tinyglow.targets.boards import HOST, load_board
 from tinyglow.testing.emulated import Core, build_core
 from tinyglow.testing.native import Library, build_library
 
@@ -23,20 +24,22 @@ ARMV7M_BOARD = "cortex-m3"
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     """All of runtime_c, built once for this machine."""
-    return build_library(tmp_path_factory.mktemp("library"))
+    return build_library(tmp_path_factory.mktemp("library"), default(HOST))
 
 
 @pytest.fixture(scope="session", params=BOARDS)
 def core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
     """All of runtime_c as firmware on an emulated core."""
-    return build_core(tmp_path_factory.mktemp(request.param), load_board(request.param))
+    board = load_board(request.param)
+    return build_core(tmp_path_factory.mktemp(request.param), board, default(board))
 
 
 @pytest.fixture(scope="session", params=DSP_BOARDS)
 def dsp_core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
     """The kernels with DSP instructions as firmware on an emulated core of another kind."""
     folder = tmp_path_factory.mktemp(request.param)
-    return build_core(folder, load_board(request.param), kernels=[KERNELS[symbol] for symbol in WITH_DSP])
+    kernels = [KERNELS[symbol] for symbol in WITH_DSP] + [WITH_EPILOGUES[symbol] for symbol in EPILOGUES_WITH_DSP]
+    return build_core(folder, load_board(request.param), kernels=kernels)
 
 
 @pytest.fixture(scope="session")

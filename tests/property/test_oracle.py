@@ -40,6 +40,7 @@ LATER = {
     18987: "S: all variants of an int16 layer had weights with the same rounding errors",
     20389: "M: a group's slice has the name of a convolution of one dimension",
     21361: "S: a network all of whose values are too large to be read",
+    22781: "M: a softmax of two dimensions along the first one, of an operator set that Glow takes for an older one",
 }
 
 

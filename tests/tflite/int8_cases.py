@@ -283,3 +283,23 @@ MODELS: dict[str, tuple[tuple[int, ...], int]] = {
 def model_inputs() -> dict[str, Array]:
     """Inputs of the models of the folder shared/models, by the file's name there."""
     return {name: integers(SAMPLES, *shape, start=11) for name, (shape, _) in MODELS.items()}
+
+
+def residual_network() -> bytes:
+    """A small network: 3x3, depthwise and 1x1 convolutions, and the sum of the first and the last."""
+    b, once = TFLiteBuilder(), {"StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1, "Padding": SAME}
+    relu = {**once, "FusedActivationFunction": RELU}
+    x = b.tensor("x", (1, 6, 6, 4), "INT8", IN)
+
+    def layer(source: int, filters: tuple[int, ...], quant: Quant, kind: str, fields: dict[str, Any]) -> int:
+        options = {"CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions"}[kind]
+        axis = 0 if kind == "CONV_2D" else 3
+        operands = [source, *_weights(b, filters, axis, True, b.tensors[source].quant.scales[0])]
+        name = f"y{len(b.tensors)}"
+        return b.node(kind, operands, (1, 6, 6, filters[axis]), name, options, 3, "INT8", quant, **fields)
+
+    first = layer(x, (8, 3, 3, 4), Quant([0.05], [-128]), "CONV_2D", relu)
+    second = layer(first, (1, 3, 3, 8), Quant([0.04], [-128]), "DEPTHWISE_CONV_2D", relu)
+    third = layer(second, (8, 1, 1, 8), Quant([0.06], [3]), "CONV_2D", once)
+    total = b.node("ADD", [third, first], (1, 6, 6, 8), "sum", "AddOptions", 2, "INT8", Quant([0.07], [-20]))
+    return b.build([x], [total])

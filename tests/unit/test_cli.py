@@ -20,6 +20,7 @@ from tinyglow.bundle.header import read_bundle
 from tinyglow.cli import main
 from tinyglow.cli.commands import boards
 from tinyglow.cli.parser import build_parser
+from tinyglow.cli.writing import write_outputs
 from tinyglow.demo import digits
 from tinyglow.pipeline import compare
 from tinyglow.targets.boards import board_names
@@ -383,3 +384,11 @@ def test_precision_int16(work: Path, tmp_path: Path) -> None:
     refused = _compile(work, folder, "--board", "host", "--precision", "int16", "--graph", "glow")
     assert refused.status == 2
     assert "--graph: glow; expected tiny (Glow has no int16" in refused.err
+
+
+def test_outputs_may_have_any_name(tmp_path: Path) -> None:
+    """Names that numpy's own function takes for its arguments are names as any other."""
+    arrays = {name: np.full((2, 3), index, np.int8) for index, name in enumerate(("file", "args", "allow_pickle", "y"))}
+    write_outputs(str(tmp_path / "out.npz"), arrays)
+    with np.load(tmp_path / "out.npz", allow_pickle=False) as found:
+        assert {name: found[name].tolist() for name in found.files} == {n: a.tolist() for n, a in arrays.items()}

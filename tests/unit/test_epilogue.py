@@ -19,7 +19,7 @@ from tinyglow.numerics.epilogues import EPILOGUES
 from tinyglow.numerics.epilogues.glow import CHANNEL_WORDS, FOLDED_OFFSET, GLOW
 from tinyglow.numerics.epilogues.tflite import TFLITE
 from tinyglow.numerics.epilogues.tflm import TFLM
-from tinyglow.numerics.tflite import multiplier_of
+from tinyglow.numerics.tflite import high_product, multiplier_of
 from tinyglow.registry import KERNELS
 
 # And whether an upper word of a product can stand for it: only for less than a half.
@@ -78,6 +78,13 @@ def _high_mul(a: int, b: int) -> int:
     return nudged // (1 << 31) if nudged >= 0 else -(-nudged // (1 << 31))
 
 
+def test_ties_of_the_high_product_are_upwards() -> None:
+    """Also of negative products, in numpy as by gemmlowp's formula."""
+    factors = np.array([-5, -3, -1, 1, 3, 5])
+    assert high_product(factors, 1 << 30).tolist() == [-2, -1, 0, 1, 2, 3]
+    assert [_high_mul(int(x), 1 << 30) for x in factors] == [-2, -1, 0, 1, 2, 3]
+
+
 def _divide_by_power_of_two(x: int, exponent: int) -> int:
     """``RoundingDivideByPOT`` of gemmlowp: ties away from zero."""
     half = (1 << exponent) >> 1
@@ -117,6 +124,30 @@ def test_the_two_roundings_differ() -> None:
     assert 0 < (one != two).mean() < 0.2
 
 
+@pytest.mark.parametrize("base", [e for e in EPILOGUES.values() if e.narrow], ids=lambda one: one.name)
+@pytest.mark.parametrize("scale", [0.1, 0.013, 2.0**-9, 2.0**-11])
+def test_narrow_parts_are_the_product(base: Epilogue, scale: float) -> None:
+    """The formula of parts is the epilogue's, for the largest sums that its obligation allows, and others."""
+    narrow, constants = base.narrow, base.constants(scale, -128)
+    assert narrow is not None
+    words = narrow.folded.words([constants])
+    assert words is not None
+    multiplier, shift = words[0].tolist()
+    half = 0 if base is TFLITE else 1 << 10
+    near = [s * (2**k + d) for k in range(9, 21) for d in (-1, 0, 1) for s in (1, -1)]
+    sums = [x for x in (*range(-300, 300), *near) if narrow.folded.holds(x, constants)]
+    assert max(sums) >= 2**19
+    assert not narrow.folded.holds(1 << 20, constants)
+    start = (2 * -128 + 1) * (1 << (shift + narrow.narrow_bits)) + half
+    found = []
+    for x in sums:
+        parts = x * (multiplier >> 20), x * (multiplier >> 10 & 1023), x * (multiplier & 1023)
+        total = parts[0] + ((parts[1] + (parts[2] >> 10)) >> 10) + start
+        assert all(-(2**31) <= number < 2**31 for number in (*parts, total))
+        found.append(total >> (shift + narrow.narrow_bits + 1))
+    assert found == base.requantize(np.array(sums, np.int32), constants).tolist()
+
+
 @pytest.mark.parametrize("epilogue", [TFLITE, TFLM], ids=["tflite", "tflm"])
 def test_scales_without_constants(epilogue: Epilogue) -> None:
     """What is too small is 0, what is too large refused."""
@@ -131,14 +162,16 @@ def test_scales_without_constants(epilogue: Epilogue) -> None:
 def test_an_epilogue_has_its_c_text(epilogue: Epilogue, checkout: Path) -> None:
     """Every header defines the same names, so that any loop takes it."""
     text = (checkout / "runtime_c/include" / epilogue.c_header).read_text(encoding="utf-8")
-    assert "static inline int32_t tg_epilogue(int32_t x, const tg_requant *r)" in text
-    assert "#define TG_EPILOGUE_FUSED" in text
+    assert f"#define TG_EPILOGUE_{epilogue.name.upper()}_NARROW {int(epilogue.narrow_bits > 0)}" in text
+    assert f"static inline int32_t tg_epilogue_{epilogue.name}(int32_t x, const tg_requant *r)" in text
+    for name in ("FUSED", "WORDS", "DSP", "HIGH", "HIGH_CENTER", "CENTER", "FOLDED"):
+        assert f"#define TG_EPILOGUE_{epilogue.name.upper()}_{name}" in text
 
 
-def test_loops_with_epilogues_call_no_other_rounding(checkout: Path) -> None:
+def test_loops_with_epilogues_call_no_other_rounding() -> None:
     """The C file of such a kernel includes one epilogue, Glow's, in whose place another is put."""
     for kernel in (kernel for kernel in KERNELS.values() if kernel.epilogues):
-        text = (checkout / "runtime_c/src" / kernel.c_file).read_text(encoding="utf-8")
+        text = kernel_source(kernel)
         assert text.count(f'#include "{GLOW.c_header}"') == 1, kernel.symbol
         assert "tg_requantize(" not in text, kernel.symbol
 

@@ -152,6 +152,7 @@ MISREAD: dict[str, Callable[[NetBuilder], str]] = {
     "noop_with_empty_axes": lambda build: build.node("ReduceSum", "x", noop_with_empty_axes=1),
     "parts of sizes": _split,
     "operator set 14": lambda build: build.node("Softmax", "x", axis=1),
+    "set 14 along dimension 0": lambda build: build.node("Softmax", build.node("Flatten", "x"), axis=0),
     "ceil_mode 1": lambda build: build.node("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
     "dilations of a pool": lambda build: build.node("MaxPool", "x", kernel_shape=[2, 2], dilations=[2, 2]),
     "takes the pads": lambda build: _conv(build, pads=[0, 0, 0, 0]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,16 +47,27 @@ KNOW_KERNELS = {"kernels", "operators", "numerics", "testing"}
 _KERNEL_NAME = re.compile(r"tg_\w+_(?:s8|s16|f32)")
 
 
+@cache
+def _nodes(text: str) -> tuple[ast.AST, ...]:
+    """All nodes of a module's syntax tree. Several tests look at them."""
+    return tuple(ast.walk(ast.parse(text)))
+
+
+def _called(call: ast.Call) -> str:
+    """The last part of the name of what is called."""
+    return str(getattr(call.func, "attr", None) or getattr(call.func, "id", None))
+
+
 def _imports(path: Path, package: list[str]) -> Iterator[tuple[int, list[str]]]:
     """(line, absolute name of the module in parts) of every import in the file, those inside functions included."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _nodes(path.read_text(encoding="utf-8")):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name.split(".")) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             base = base + (node.module.split(".") if node.module else [])
             yield from ((node.lineno, [*base, alias.name]) for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+        elif isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__"):
             yield from (
                 (node.lineno, str(arg.value).split(".")) for arg in node.args[:1] if isinstance(arg, ast.Constant)
             )
@@ -125,11 +137,11 @@ def kernels_named(root: Path) -> list[str]:
     for path in sorted(root.rglob("*.py")):
         if path.relative_to(root).parts[0] in KNOW_KERNELS:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        loose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        nodes = _nodes(path.read_text(encoding="utf-8"))
+        loose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
         found += [
             f"{path.relative_to(root)}:{node.lineno}: {node.value}"
-            for node in ast.walk(tree)
+            for node in nodes
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in loose
             if _KERNEL_NAME.search(node.value)
         ]

@@ -12,10 +12,11 @@ from tests.benchmarks import measure
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
 from tinyglow.pipeline.stations import target_of
+from tinyglow.registry import KERNELS
 from tinyglow.sim import toolchain
 from tinyglow.sim.toolchain import find_compiler
 from tinyglow.targets.boards import Board, load_board
-from tinyglow.testing.native import runtime_sources
+from tinyglow.testing.native import kernel_sources
 
 # What leaves out everything that GNU C has beyond C99 and the Arm C Language Extensions.
 PLAIN = "-DTG_PLAIN_C"
@@ -33,7 +34,8 @@ def test_kernels_compile(core: str, flags: tuple[str, ...], tmp_path: Path) -> N
     """ARMv8-M without the DSP extension, and clang that says it is not GNU's: kernels with code for cores compile."""
     board = load_board("cortex-m0plus")
     compiler = find_compiler("zig", board)
-    sources = [path for path in runtime_sources() if "_dsp" in path.name or "_code" in path.name]
+    kernels = [kernel for symbol, kernel in KERNELS.items() if "_dsp" in symbol or "_code" in symbol]
+    sources = kernel_sources(tmp_path, kernels)
     strict = ("-Wall", "-Wextra", "-Wconversion", "-Werror", f"-mcpu={core}", *flags)
     include = (tinyglow.resources.RUNTIME / "include",)
     assert compiler.compile_objects(sources, tmp_path, board, include_dirs=include, flags=strict)

@@ -18,6 +18,7 @@ from tinyglow.errors import InputError, ProfileError
 from tinyglow.ir.graph import Graph
 from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import MAX_FILE_BYTES, Profile, Range, RangeRecorder, load_profile, save_profile
+from tinyglow.quant.yaml_loader import numbers_loader
 from tinyglow.testing import budget
 
 FLOAT32 = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -206,7 +207,7 @@ def test_malformed_files_say_what_is_wrong(text: str, found: str, tmp_path: Path
 
 def test_malformed_files_are_told_whatever_library_parses_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where PyYAML came without its C parser, which has other limits and other words, the errors are the same."""
-    monkeypatch.setattr("tinyglow.quant.profile._LOADER", yaml.SafeLoader)
+    monkeypatch.setattr("tinyglow.quant.profile.NUMBERS_LOADER", numbers_loader(yaml.SafeLoader))
     path = tmp_path / "bad.yaml"
     for text, found in MALFORMED.items():
         path.write_text(text, encoding="utf-8")
@@ -314,3 +315,14 @@ def test_the_profile_of_other_weights_is_refused(tmp_path: Path) -> None:
         tinyglow.quantize(graph, other)
     constants = {name for name, value in graph.values.items() if value.data is not None}
     assert {problem.where for problem in caught.value.problems} == constants
+
+
+@pytest.mark.parametrize("base", [yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)])
+def test_lists_of_numbers_are_read_as_yaml_reads_them(base: type) -> None:
+    """The loader's short way for whole numbers makes what PyYAML makes, and leaves the rest to it."""
+    words = "0, 7, 12, 4294967296, -3, +4, 007, 0o17, 0x1F, 0b11, 1_000, 1:30, 1.5, 1e+06, 1.e+6, .inf, ~, yes, a, '5'"
+    text = f"- [{words}, 08, [1, [2, x]], {{3: 4}}]\n- name: 5\n  list: [1, 2]\n"
+    expected = yaml.safe_load(text)
+    found = yaml.load(text, Loader=numbers_loader(base))
+    assert repr(found) == repr(expected)
+    assert 4294967296 in found[0] and "08" in found[0] and 7 in found[0]

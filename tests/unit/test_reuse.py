@@ -78,7 +78,7 @@ def test_the_first_difference_is_found_in_the_inputs_memory(checkout: Path, monk
 
     def spoilt(*arguments: object, **more: object) -> dict[str, bytes]:
         files = bundle_files(*arguments, **more)
-        head, start, rest = files["mnist.c"].decode().partition("tg_call_3 = {")
+        head, start, rest = files["mnist.c"].decode().partition("mnist_call_3 = {")
         struct, end, tail = rest.partition("};")
         struct = re.sub(r"multiplier = (\d+)", lambda found: f"multiplier = {int(found[1]) // 2}", struct)
         return {**files, "mnist.c": f"{head}{start}{struct}{end}{tail}".encode()}

@@ -9,7 +9,6 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,8 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from tests.drawn_cases import DRAWN, DrawnCases
+from tests.parity.test_extremes import CASES as EXTREMES
+from tests.strict_c import compile_runtime, default, strict
 from tinyglow import resources
 from tinyglow.errors import ToolError
 from tinyglow.ir.kernel import Kernel, Operand, Role
@@ -26,13 +27,8 @@ from tinyglow.targets.boards import HOST, Board, load_board
 from tinyglow.testing import Case, covered_kernels, is_full
 from tinyglow.testing.dispatch import kernel_numbers, write_dispatch
 from tinyglow.testing.frame import params_bytes
-from tinyglow.testing.native import runtime_sources
+from tinyglow.testing.native import kernel_sources, runtime_sources
 
-# -Wpadded and the like, which have opinions instead of finding faults, are not among them.
-WARNINGS = (
-    *("-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic", "-Wshadow", "-Wundef", "-Wcast-align", "-Wcast-qual"),
-    *("-Wdouble-promotion", "-Wstrict-prototypes", "-Wmissing-prototypes", "-Wswitch-default", "-Wvla"),
-)
 INCLUDE = "include"
 REPLAY = Path(__file__).with_name("replay.c")
 ALL_KERNELS = tuple(KERNELS.values())
@@ -58,22 +54,12 @@ def _spoilt(folder: Path, file: str, old: str, new: str) -> Path:
 # Warnings
 
 
-def _compile_all(compiler: Compiler, board: Board, folder: Path, root: Path = resources.RUNTIME) -> list[Path]:
-    """The objects of all C of the runtime and of the generated dispatcher, every warning being an error."""
-    strict = replace(compiler, command=(*compiler.command, *WARNINGS))
-    sources = [*runtime_sources(root), write_dispatch(folder)]
-    if not board.is_host:
-        return strict.compile_objects(sources, folder, board, include_dirs=[root / INCLUDE])
-    strict.compile_shared(sources, folder / "runtime.so", include_dirs=[root / INCLUDE])
-    return []
-
-
 @pytest.mark.parametrize("board", ["host", "frdm-ke16z", "mimxrt1060-evk"])
 @pytest.mark.parametrize("name", ["gcc", "clang", "zig"])
 def test_compiles_without_warnings(name: str, board: str, tmp_path: Path) -> None:
     """All of the runtime compiles as pedantic C99 without a warning, on this machine and for both boards."""
     target = load_board(board)
-    _compile_all(_compiler(name, target), target, tmp_path)
+    compile_runtime(strict(_compiler(name, target)), target, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["gcc", "clang", "zig"])
@@ -81,7 +67,7 @@ def test_a_planted_conversion_is_refused(name: str, tmp_path: Path) -> None:
     """The flags are in force: an implicit narrowing is an error."""
     root = _spoilt(tmp_path, "include/tg_numerics.h", "return (int8_t)tg_max", "return tg_max")
     with pytest.raises(ToolError, match="conversion"):
-        _compile_all(_compiler(name), HOST, tmp_path, root)
+        compile_runtime(strict(_compiler(name)), HOST, tmp_path, root)
 
 
 # Undefined behaviour
@@ -104,9 +90,7 @@ def _replay(name: str, folder: Path, kernels: Collection[Kernel] = ALL_KERNELS, 
         compiler.compile_host([probe], folder / "probe", flags=SANITIZERS[name])
     except ToolError as error:
         pytest.skip(f"{name} has no sanitizer library: {error.problems[0].found}")
-    files = {Path(kernel.c_file).name for kernel in kernels}
-    sources = [path for path in runtime_sources(root) if path.name in files]
-    sources = [REPLAY, *sources, write_dispatch(folder, kernels)]
+    sources = [REPLAY, *kernel_sources(folder, kernels, root), write_dispatch(folder, kernels)]
     return compiler.compile_host(sources, folder / "replay", include_dirs=[root / INCLUDE], flags=SANITIZERS[name])
 
 
@@ -165,8 +149,9 @@ def _run(
 
 
 def _all_cases(drawn: DrawnCases) -> list[tuple[Case, bool]]:
-    """Cases of all kernels, each with whether it is to run in place."""
+    """Cases of all kernels, drawn and at the edges, each with whether it is to run in place."""
     found = [case for symbol in covered_kernels() for case in drawn(symbol, 1000 if is_full() else 40)]
+    found += [*EXTREMES.values()]
     return [(case, in_place) for case in found for in_place in (False, True) if case.aliases or not in_place]
 
 
@@ -201,7 +186,8 @@ def test_sanitizers_find_a_planted_fault(name: str, fault: str, drawn: DrawnCase
     file, old, new, symbol = PLANTED[fault]
     kernels = [KERNELS[symbol]]
     program = _replay(name, tmp_path, kernels, _spoilt(tmp_path, file, old, new))
-    status, messages, _ = _run(program, [(case, False) for case in drawn(symbol, DRAWN)], tmp_path, kernels)
+    cases = [*drawn(symbol, DRAWN), *(case for case in EXTREMES.values() if case.kernel.symbol == symbol)]
+    status, messages, _ = _run(program, [(case, False) for case in cases], tmp_path, kernels)
     assert status != 0
     assert re.search("overflow", messages)
 
@@ -218,6 +204,9 @@ _WIDE_PRODUCTS = {"tg_add_tflite_s8", "tg_mul_tflite_s8", "tg_prelu_tflite_s8", 
 _ON_BITS = {"tg_map_abs_f32", "tg_map_neg_f32", "tg_map_sqrt_f32", "tg_select_f32", "tg_cast_s8_f32"}
 # A fused multiply-add of floats without the instruction: only in double precision is a product of any two floats exact.
 _DOUBLE = {"tg_resize_bilinear_fused_s8"}
+# What is exact by double precision: functions that the compiler writes kernels of where a network needs them.
+_DOUBLE_HEADER = "tg_double.h"
+_WITH_DOUBLE = {KERNELS[symbol].origin.symbol for symbol in _DOUBLE}
 _CALL = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _DEFINITION = re.compile(r"^(?:static |inline |const )*\w[\w ]*?\**(\w+)\([^;{]*\)\s*\{", re.MULTILINE)
 _KEYWORDS = {"if", "for", "while", "switch", "return", "sizeof"}
@@ -283,7 +272,8 @@ def test_sources_use_no_heap_no_double_and_no_library() -> None:
         assert includes <= {"<stdint.h>", *instructions, *headers}, path.name
         assert not re.findall(r"\b(?:malloc|calloc|realloc|free|alloca|setjmp|asm|goto)\b", text), path.name
         double = re.findall(r"\bdouble\b|(?<!\w)\d+\.\d*(?![\df])", text)
-        assert bool(double) == (path.suffix == ".c" and path.stem in _DOUBLE), f"{path.name} has {double}"
+        may = (path.suffix == ".c" and path.stem in _WITH_DOUBLE) or path.name == _DOUBLE_HEADER
+        assert bool(double) == may, f"{path.name} has {double}"
 
 
 @pytest.fixture(scope="module")
@@ -291,11 +281,10 @@ def helpers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """By kernel, what its object for the Cortex-M0+ needs of other files."""
     board = load_board("frdm-ke16z")
     try:
-        compiler = find_compiler(None, board)
+        compiler = default(board)
     except ToolError as error:
         pytest.skip(f"no compiler for {board.name}: {error.problems[0].found}")
-    sources, folder = runtime_sources(), tmp_path_factory.mktemp("objects")
-    objects = compiler.compile_objects(sources, folder, board, include_dirs=[resources.RUNTIME / INCLUDE])
+    sources, objects = compile_runtime(compiler, board, tmp_path_factory.mktemp("objects"))
     return {source.stem: _undefined(path) for source, path in zip(sources, objects, strict=True)}
 
 

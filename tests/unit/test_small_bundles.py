@@ -16,6 +16,7 @@ from tests.benchmarks.table import GLOW
 from tests.helpers import Net, conv_net, nets, run_cli
 from tinyglow import resources
 from tinyglow.bundle.header import bundle_info
+from tinyglow.bundle.kernel_source import kernel_source
 from tinyglow.errors import ToolError
 from tinyglow.ir.c_struct import struct_bytes
 from tinyglow.ir.graph import Graph
@@ -205,7 +206,7 @@ def test_declared_sizes_of_code_are_near_the_real_ones(symbol: str, tmp_path: Pa
 
     kernel, board = KERNELS[symbol], load_board(M0)
     source = tmp_path / f"{symbol}.c"
-    text = (resources.RUNTIME / "src" / kernel.c_file).read_text(encoding="utf-8")
+    text = kernel_source(kernel)
     source.write_text(f'#include "tg_small_begin.h"\n{text}\n#include "tg_small_end.h"\n', encoding="utf-8")
     include = [resources.RUNTIME / "include"]
     elf = _zig(board).link_bundle([source], symbol, board, tmp_path / "kernel.elf", include_dirs=include)

@@ -19,7 +19,7 @@ from tinyglow import resources
 from tinyglow.bundle.kernel_header import main as write_kernel_header
 from tinyglow.ir.graph import Graph
 from tinyglow.kernels.convolution.conv2d import CONV2D
-from tinyglow.kernels.convolution.conv2d_channelwise_dual_mac import CONV2D_CHANNELWISE_DUAL_MAC
+from tinyglow.kernels.convolution.conv2d_dual_mac import CONV2D_CHANNELWISE_DUAL_MAC
 from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
 from tinyglow.numerics.epilogues import EPILOGUES
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
@@ -32,9 +32,9 @@ def _parity(symbol: str, folder: Path) -> None:
     """The kernel's C computes what its numpy definition says, on cases of its generator; no other kernel is built."""
     root = folder / "runtime_c"
     shutil.copytree(resources.RUNTIME / "include", root / "include")
-    source = root / "src" / KERNELS[symbol].c_file
+    source = root / "src" / KERNELS[symbol].origin.c_file
     source.parent.mkdir(parents=True)
-    shutil.copy(resources.RUNTIME / "src" / KERNELS[symbol].c_file, source)
+    shutil.copy(resources.RUNTIME / "src" / KERNELS[symbol].origin.c_file, source)
     library = build_library(folder, root=root)
     for case in fixed_cases(symbol, 100):
         library.run(case)
@@ -127,10 +127,9 @@ def epilogue(folder: Path) -> None:
     root = folder / "runtime_c"
     shutil.copytree(resources.RUNTIME / "include", root / "include")
     for kernel in some:
-        assert kernel.loop
-        source = root / "src" / kernel.loop.c_file
+        source = root / "src" / kernel.origin.c_file
         source.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(resources.RUNTIME / "src" / kernel.loop.c_file, source)
+        shutil.copy(resources.RUNTIME / "src" / kernel.origin.c_file, source)
     library = build_library(folder, root=root)
     for kernel in some:
         for case in fixed_cases(kernel, 40):

@@ -28,9 +28,9 @@ class Listed:
     text: str
 
 
-def label(buffer: Buffer) -> str:
-    """Name of the C constant that says where ``buffer`` begins."""
-    return f"AT_{buffer.name}"
+def label(buffer: Buffer, net: str) -> str:
+    """Name of the C constant that says where ``buffer`` of the network ``net`` begins."""
+    return f"{net}_at_{buffer.name}"
 
 
 def comment(names: Sequence[str]) -> str:
@@ -52,7 +52,7 @@ def listed(program: Program) -> list[tuple[str, list[Listed]]]:
         buffers = [buffer for buffer in program.buffers.values() if buffer.region is region]
         lines = [
             Listed(
-                label(b),
+                label(b, program.name),
                 b.offset,
                 _text(b, program, b.name in scratch, list(readers.get(b.name, ()))) + _calls(uses, b),
             )

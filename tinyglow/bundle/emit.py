@@ -70,9 +70,9 @@ def _literal(value: object) -> str:
     return "(-2147483647 - 1)" if value == -(2**31) else str(value)
 
 
-def _function(number: int) -> str:
-    """The function that call ``number`` takes as an operand."""
-    return f"tg_code_{number}"
+def _function(net: str, number: int) -> str:
+    """The function that call ``number`` of the network takes as an operand."""
+    return f"{net}_code_{number}"
 
 
 def functions(kernel: Kernel, params: Params, operands: Sequence[Array | None], name: str) -> list[dict[str, Any]]:
@@ -84,11 +84,11 @@ def functions(kernel: Kernel, params: Params, operands: Sequence[Array | None], 
     ]
 
 
-def _expression(operand: Operand, buffer: Buffer, number: int) -> str:
+def _expression(operand: Operand, buffer: Buffer, net: str, number: int) -> str:
     if operand.role is Role.CODE:
-        return _function(number)
+        return _function(net, number)
     const = "const " if operand.role is Role.IN else ""
-    address = f"({buffer.region.value} + {label(buffer)})"
+    address = f"({buffer.region.value} + {label(buffer, net)})"
     # Offsets are aligned; the way through void says so to the compiler.
     through = f"({const}void *)" if operand.dtype != "int8" else ""
     return f"({const}{MEMORY_CTYPES[operand.dtype]} *){through}{address}"
@@ -96,18 +96,18 @@ def _expression(operand: Operand, buffer: Buffer, number: int) -> str:
 
 def _call(call: KernelCall, program: Program, number: int) -> dict[str, Any]:
     arguments = [
-        {"name": operand.name, "expression": _expression(operand, program.buffers[name], number)}
+        {"name": operand.name, "expression": _expression(operand, program.buffers[name], program.name, number)}
         for operand, name in zip(call.kernel.operands, call.operands, strict=True)
     ]
     if call.scratch:
         scratch = program.buffers[call.scratch]
-        address = f"(tg_i32 *)(void *)({scratch.region.value} + {label(scratch)})"
+        address = f"(tg_i32 *)(void *)({scratch.region.value} + {label(scratch, program.name)})"
         arguments.append({"name": "scratch", "expression": address})
     data = [program.buffers[name].data for name in call.operands]
     return {
         "origin": call.origin,
         "layers": comment(call.layers),
-        "functions": functions(call.kernel, call.params, data, _function(number)),
+        "functions": functions(call.kernel, call.params, data, _function(program.name, number)),
         "symbol": call.kernel.symbol,
         "params_ctype": call.kernel.params_ctype,
         "params": [(name, _literal(getattr(call.params, name))) for name, _ in struct_fields(call.kernel)],

@@ -24,7 +24,7 @@ from tinyglow.bundle.manifest import MANIFEST, read_manifest, read_part
 from tinyglow.bundle.options import UTILS
 from tinyglow.bundle.render import for_size, stamped
 from tinyglow.errors import InputError, Problem, reason
-from tinyglow.registry import WITH_EPILOGUES
+from tinyglow.registry import KERNELS, WITH_EPILOGUES
 
 _MOST_RECORDED = 20_000
 _DIGEST_CHARACTERS = 64
@@ -153,7 +153,8 @@ def _is_ours(name: str, data: bytes) -> bool:
     """Whether a file is one of the runtime's, as this version has it."""
     places = [resources.RUNTIME / "include" / name, *(resources.RUNTIME / "src").glob(f"*/{name}")]
     texts = [place.read_text(encoding="utf-8") for place in places if place.is_file()]
-    made = WITH_EPILOGUES.get(name.removesuffix(".c"))
-    texts += [kernel_source(made)] if made else []
+    symbol = name.removesuffix(".c")
+    made = KERNELS.get(symbol) or WITH_EPILOGUES.get(symbol)
+    texts += [kernel_source(made)] if made and made.loop else []
     forms = [form for text in texts for form in (stamped(text), stamped(for_size(text)))]
     return any(data == form.encode("utf-8") for form in forms)

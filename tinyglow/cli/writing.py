@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,16 @@ def write_result(path: str, data: bytes) -> None:
 
 
 def write_outputs(path: str, arrays: Mapping[str, Array]) -> None:
-    """Write arrays as a .npz file, in one step; InputError."""
+    """Write arrays as a .npz file, in one step; InputError.
+
+    ``numpy.savez`` takes names as keyword arguments: an output called ``file`` would be an argument of its own.
+    """
     import numpy as np
 
     content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getbuffer())
     write_result(path, content.getvalue())

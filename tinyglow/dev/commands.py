@@ -100,6 +100,11 @@ COMMANDS = (
         _in_order("test", ("-m", "tests.benchmarks")),
     ),
     Command(
+        "conformance",
+        "ONNX's node tests by operator, in numpy and in C (--update records)",
+        _in_order("test", ("-m", "tests.conformance")),
+    ),
+    Command(
         "docs",
         "the documentation as a site in build/docs",
         _docs,

@@ -55,7 +55,10 @@ def fold(node: SourceNode, add: Callable[[SourceNode, Importer], None], importer
             type_ = scratch.editor.value(name).type
             if type_.elements > most_elements:
                 raise UnsupportedError(f"a constant of shape {list(type_.shape)}", f"at most {most_elements} elements")
-        results = step.op.run_float(*(known[name][np.newaxis] for name in step.inputs))
+        try:
+            results = step.op.run_float(*(known[name][np.newaxis] for name in step.inputs))
+        except ValueError as error:  # a maximum of no elements
+            raise UnsupportedError(f"a constant that cannot be computed: {error}") from error
         known.update((name, result[0]) for name, result in zip(step.outputs, results, strict=True))
     for name, value in scratch.results.items():
         if value in inputs:

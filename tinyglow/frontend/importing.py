@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -94,15 +94,20 @@ class ModelImport:
         """``ir.op.Importer.declared``."""
         return TensorType(())
 
+    def add_numbers(self, name: str, data: Array) -> None:
+        """Bind a constant, be its numbers finite or not."""
+        floats = data.dtype.kind == "f"
+        self.values[name] = self.editor.constant(name, data.astype(np.float32 if floats else np.int64))
+
     def add_constant(self, name: str, data: Array) -> None:
         """Bind a constant. Integers are shapes and axes; they become int64 without quantization."""
         floats = data.dtype.kind == "f"
         if floats and not data.size and data.ndim != 1:  # a Resize has empty lists of what it does not use
             self.problems.append(Problem(name, f"is empty: its shape is {list(data.shape)}", "weights"))
-        elif floats and not np.isfinite(data).all():
+        elif floats and data.size > 1 and not np.isfinite(data).all():
             self.problems.append(Problem(name, "holds NaN or infinite weights", "finite weights"))
         else:
-            self.values[name] = self.editor.constant(name, data.astype(np.float32 if floats else np.int64))
+            self.add_numbers(name, data)
             return
         self.unknown.add(name)
 
@@ -111,8 +116,12 @@ class ModelImport:
         where = name or "an output"
         if name not in self.values:
             self.problems.append(Problem(where, "is an output that no node makes"))
-        elif self.values[name].type.dtype == "int64" and self.values[name].data is not None:
+        elif self.values[name].type.dtype == "int64" and self.values[name].data is not None and self.like_glow:
             self.problems.append(Problem(where, "is an integer constant", "outputs that depend on the inputs"))
+        elif 0 in self.values[name].type.shape:
+            self.problems.append(
+                Problem(where, f"has the shape {list(self.values[name].type.shape)}", "at least one element")
+            )
         elif seen:
             self.problems.append(Problem(where, "is an output more than once", "each output once"))
         else:
@@ -128,13 +137,23 @@ class ModelImport:
             found = "the constants up to here take many times the file's size"
             raise ModelError("the model cannot be imported", [*self.problems, Problem(node, found, "", "share fewer")])
 
-    def check_values(self, graph: Graph) -> None:
-        """Integers are shapes and axes, which operators have consumed by now. Factors can make weights infinite."""
+    def check_values(self, graph: Graph, plain: Set[str] = frozenset()) -> None:
+        """Integers are shapes and axes, which operators have consumed by now. Factors can make weights infinite.
+
+        plain: names of values that are no weights, and may be any numbers.
+        """
         for value in graph.values.values():
-            if value.data is not None and not np.isfinite(value.data).all():
+            if (
+                value.name not in plain
+                and value.data is not None
+                and value.data.size > 1
+                and not np.isfinite(value.data).all()
+            ):
                 self.problems.append(Problem(value.name, "becomes NaN or infinite with its factor", "finite weights"))
         for node in graph.nodes:
             types = [graph.type_of(name) for name in node.inputs]
             constant = all(graph.values[name].data is not None for name in node.inputs)
+            if all(name in plain for name in node.outputs):
+                continue
             if not constant and not node.op.takes_indices and any(type_.dtype in ("int64", "int32") for type_ in types):
                 self.problems.append(Problem(f"node {node.origin!r}", "computes on integers", "floats"))

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError, Message
 
-from tinyglow.errors import ModelError, Problem
+from tinyglow.errors import Problem
 from tinyglow.frontend.cut import Step, cut
 from tinyglow.frontend.declared import carry_to_constant, carry_to_constants
 from tinyglow.frontend.fold import fold
-from tinyglow.frontend.importing import (
-    ModelImport,
-    read_bytes,
-)
-from tinyglow.frontend.names import shown
-from tinyglow.frontend.onnx_in_glow import check_in_glow
-from tinyglow.frontend.onnx_inputs import PIXELS, Inputs, is_uint8, symbols_of
-from tinyglow.frontend.onnx_node import DOMAINS, MIN_OPSET, checked_attributes
+from tinyglow.frontend.importing import ModelImport
+from tinyglow.frontend.onnx_file import read_model
+from tinyglow.frontend.onnx_general import General
+from tinyglow.frontend.onnx_inputs import PIXELS, Inputs, is_uint8, plain_inputs, symbols_of
+from tinyglow.frontend.onnx_node import DOMAINS, MIN_OPSET, MalformedError, checked_attributes, title
 from tinyglow.frontend.onnx_qoperator import Surroundings, expand, is_qoperator
 from tinyglow.frontend.onnx_quantized import FORMS, Integers, QuantizedTensors
 from tinyglow.frontend.onnx_tensors import SMALL_INTEGERS, Tensors, type_name
@@ -34,46 +30,8 @@ from tinyglow.ir.op import Attribute, NotInGlowError, SourceNode, UnsupportedErr
 from tinyglow.operators.rescale import Rescale
 from tinyglow.registry import ONNX_OPS
 
-
-def read_model(path: str | Path) -> onnx.ModelProto:
-    """The parsed file. Raises ModelError if it cannot be read or is no ONNX model."""
-    data = read_bytes(path)
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(data)
-        found = _fault(model)
-    except (DecodeError, UnicodeDecodeError):
-        found = "not an ONNX file, or a truncated or damaged one"
-    if found:
-        problem = Problem("", found, "a serialized ONNX ModelProto with nodes and outputs")
-        raise ModelError(f"cannot read the model {path}", [problem])
-    return model
-
-
-def _fault(model: onnx.ModelProto) -> str:
-    """What keeps a parsed file from being a network; "" if nothing does."""
-    if not model.HasField("graph"):
-        return "not an ONNX file: it holds no graph"
-    if not _is_text(model):
-        return "a damaged ONNX file: it holds names that are not UTF-8"
-    lacking = [name for name in ("nodes", "outputs") if not getattr(model.graph, name[:-1])]
-    return f"its graph has no {' and no '.join(lacking)}" if lacking else ""
-
-
-def _is_text(message: Message) -> bool:
-    """Whether every string of a message is one: protobuf does not look, and hands out undecodable ones as bytes."""
-    for field, value in message.ListFields():
-        if field.type == field.TYPE_STRING and not all(isinstance(text, str) for text in _listed(value)):
-            return False
-        if field.type == field.TYPE_MESSAGE and not all(_is_text(part) for part in _listed(value)):
-            return False
-    return True
-
-
-def _listed(value: Any) -> Any:
-    return (value,) if isinstance(value, str | bytes | Message) else value
-
-
+# What is imported for values of any type.
+_ANY_TYPE = {"Constant", "Shape", "Size", "Identity", *FORMS}
 # What may be done to UINT8 values: operators that only move elements, and those that make others of them.
 _MOVING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather", "Expand"}
 _TO_FLOAT = {"Cast", "Shape", "Size", "DequantizeLinear"}
@@ -104,6 +62,9 @@ class _Import(ModelImport):
         # Constants that are read as shapes and indices, and not by conversions alone.
         plain = (node for node in model.graph.node if node.op_type not in FORMS and not is_qoperator(node))
         self._plain = {name for node in plain for name in node.input}
+        self.plain_inputs = frozenset() if like_glow else plain_inputs(model.graph, _OF_INTEGERS)
+        self.general = General(self, model.functions)
+        self.outputs = {info.name for info in model.graph.output}
         self._opset = max((item.version for item in model.opset_import if item.domain in DOMAINS), default=0)
 
     # the parts of a model
@@ -127,7 +88,7 @@ class _Import(ModelImport):
             self._outputs()
         result = self.editor.finish()
         if not self.problems:
-            self.check_values(result)
+            self.check_values(result, self.general.made)
         if self.problems:
             steps, outputs = steps_of(graph.node), [info.name for info in graph.output]
             raise self.refusal(steps, outputs)
@@ -157,6 +118,7 @@ class _Import(ModelImport):
             self._defined.add(name)
 
     def _constant(self, name: str, tensor: onnx.TensorProto) -> None:
+        self.general.elements.set(name, tensor.data_type)
         try:
             if tensor.data_type in (*SMALL_INTEGERS, onnx.TensorProto.INT32):
                 self.quantized.known[name] = Integers(*self.tensors.integers(tensor))
@@ -168,17 +130,19 @@ class _Import(ModelImport):
             self.unknown.add(name)
 
     def _inputs(self, infos: Sequence[onnx.ValueInfoProto]) -> None:
-        inputs = Inputs(infos, self.request, self.symbols)
+        inputs = Inputs(infos, self.request, self.symbols, self.plain_inputs)
         for info in infos:
             if not info.name:
                 self.problems.append(Problem("an input of the graph", "has no name", "a name for each"))
                 continue
             try:
-                type_, pixels = inputs.type_of(info), PIXELS if is_uint8(info) else None
+                plain = info.name in self.plain_inputs
+                type_, pixels = inputs.type_of(info), PIXELS if is_uint8(info) and not plain else None
+                self.general.elements.set(info.name, info.type.tensor_type.elem_type)
                 self.values[info.name] = self.editor.placeholder(info.name, type_, pixels)
                 if pixels:
                     self.integral.add(info.name)
-                if info.type.tensor_type.elem_type in SMALL_INTEGERS:
+                if info.type.tensor_type.elem_type in SMALL_INTEGERS and not plain:
                     dtype = type_name(info.type.tensor_type.elem_type)
                     self.quantized.known[info.name] = Integers(dtype, None, self.values[info.name])
             except UnsupportedError as error:
@@ -189,28 +153,13 @@ class _Import(ModelImport):
     def _node(self, node: onnx.NodeProto, index: int, opset: int = 0) -> None:
         """Add what stands for a node. opset: of a node that is not the file's own."""
         name = node.name or (node.output[0] if node.output else f"{node.op_type}_{index}")
-        where = f"node {name!r} ({shown(node.op_type)})"
+        where = title(node, name)
         try:
             if is_qoperator(node):
                 self._qoperator(node, index)
                 return
             self._claim(node.output)
-            attributes = checked_attributes(node, max(self._opset, opset), self.tensors)
-            if node.op_type == "Constant":
-                self._constant_node(node, attributes)
-                return
-            if any(source in self.unknown for source in node.input):
-                self.unknown.update(node.output)  # a consequence of a problem that is already listed
-                return
-            operands = (tuple(node.input), tuple(node.output))
-            source = SourceNode(name, node.op_type, *operands, attributes, self._opset)
-            if not source.inputs or not source.outputs:
-                raise UnsupportedError("has no inputs or no outputs")
-            self._check_types(source)
-            if node.op_type in FORMS:
-                self._conversion(source)
-            else:
-                self._operator(source)
+            self._add_node(node, name, opset)
             self.check_room(where)
         except UnsupportedError as error:
             self.problems.append(Problem(where, error.found, error.expected, error.hint))
@@ -220,32 +169,101 @@ class _Import(ModelImport):
             self.problems.append(Problem(where, f"has {len(node.input)} inputs, which are too few"))
             self.unknown.update(node.output)
 
+    def _add_node(self, node: onnx.NodeProto, name: str, opset: int, numbers: bool = False) -> None:
+        """Add what stands for a node. numbers: whether constants may be any numbers. Raises UnsupportedError."""
+        try:
+            self.general.check(node)
+            self._add_some_way(node, name, opset, numbers)
+            self.general.check_results(node)
+        except ValueError as error:
+            if all(self.values[source].type.elements for source in node.input if source in self.values):
+                raise
+            raise UnsupportedError(f"computes on no elements: {error}", "at least one element") from error
+
+    def _add_some_way(self, node: onnx.NodeProto, name: str, opset: int, numbers: bool) -> None:
+        """Add what stands for a node: an operator with kernels of its own, or what else computes the same."""
+        version, refused, before = max(self._opset, opset), None, len(self.editor.values)
+        infinite = any(
+            not np.isfinite(data).all() for name in node.input if (data := self._known_floats(name)) is not None
+        )
+        general = self.general.knows(node, version)
+        if any(source in self.unknown for source in node.input):
+            if not general:
+                checked_attributes(node, version, self.tensors)
+            self.unknown.update(node.output)  # a consequence of a problem that is already listed
+            return
+        typed = self.general.is_typed(node)
+        if typed and not general and node.op_type not in _ANY_TYPE:
+            raise self.general.refusal(node)
+        if not (general and typed):
+            try:
+                self._native(node, name, version, numbers)
+                self.general.note(node, version)
+                if infinite:
+                    self.general.made.update(islice(self.editor.values, before, None))
+                if not general or all(output in self.values for output in node.output if output):
+                    return
+            except MalformedError:
+                raise
+            except (UnsupportedError, IndexError) as error:
+                refused = error
+        if not general:
+            raise refused or UnsupportedError("is not supported")
+        try:
+            self.general.add(node, name, version)
+        except UnsupportedError as error:
+            known = node.op_type in ONNX_OPS and refused is not None
+            raise (refused if known and refused else error) from error
+
+    def _native(self, node: onnx.NodeProto, name: str, opset: int, numbers: bool) -> None:
+        """Add a node by the operator that stands for it. Raises UnsupportedError."""
+        attributes = checked_attributes(node, opset, self.tensors)
+        if node.op_type == "Constant":
+            self._constant_node(node, attributes, numbers)
+            return
+        source = SourceNode(name, node.op_type, tuple(node.input), tuple(node.output), attributes, self._opset)
+        if not source.inputs or not source.outputs:
+            raise UnsupportedError("has no inputs or no outputs")
+        self._check_types(source)
+        if node.op_type in FORMS:
+            self._conversion(source)
+        else:
+            self._operator(source)
+
+    def node_of_function(self, node: onnx.NodeProto, opset: int) -> None:
+        """Add a node of a function or of an inner graph. Raises UnsupportedError."""
+        before, self._opset = self._opset, opset
+        try:
+            self._add_node(node, node.name, opset, numbers=True)
+        finally:
+            self._opset = before
+
     def _qoperator(self, node: onnx.NodeProto, index: int) -> None:
         """An operator on quantized tensors: its operands dequantized, the operator, the result quantized."""
         if any(source in self.unknown for source in node.input):
             self.unknown.update(node.output)
             return
-        for part in expand(node, Surroundings(self._opset, self._known_floats, self._unused, self.add_constant)):
+        for part in expand(node, Surroundings(self._opset, self._known_floats, self.unused, self.add_constant)):
             self._node(part, index, _CONVERSIONS_OPSET if part.op_type in FORMS else 0)
 
     def _known_floats(self, name: str) -> Array | None:
         return self.values[name].data if name in self.values else None
 
-    def _unused(self, name: str) -> str:
+    def unused(self, name: str) -> str:
         """A name that no tensor of the file has, nor one that was made before."""
         while name in self._defined or name in self._made:
             name += "_"
         self._made.add(name)
         return name
 
-    def _constant_node(self, node: onnx.NodeProto, attributes: Mapping[str, Attribute]) -> None:
+    def _constant_node(self, node: onnx.NodeProto, attributes: Mapping[str, Attribute], numbers: bool) -> None:
         values = [np.asarray(value) for value in attributes.values() if value is not None]
         if len(values) != 1:
             raise UnsupportedError("has no numeric value")
         given = [item.t for item in node.attribute if item.name == "value"]
         if given and given[0].data_type in (*SMALL_INTEGERS, onnx.TensorProto.INT32):
             self.quantized.known[node.output[0]] = Integers(*self.tensors.integers(given[0]))
-        self.add_constant(node.output[0], values[0])
+        (self.add_numbers if numbers else self.add_constant)(node.output[0], values[0])
 
     def _conversion(self, node: SourceNode) -> None:
         """QuantizeLinear or DequantizeLinear."""
@@ -261,8 +279,7 @@ class _Import(ModelImport):
         if node.op_type == "Pad" and node.inputs[0] in self.quantized.known:
             node = self._pad_in_reals(node)
         if not fold(node, operator.from_onnx, self, self.room_elements()):
-            if self.like_glow:
-                check_in_glow(node, self)
+            self.general.check_in_glow(node)
             operator.from_onnx(node, self)
         sources = [self.values[name] for name in node.inputs if name in self.values]
         carry_to_constants(self.editor.nodes_since(last), sources, self.editor)
@@ -279,7 +296,7 @@ class _Import(ModelImport):
             raise UnsupportedError("pads integers without parameters", "what QuantizeLinear makes, a constant value")
         less = 128 if self.quantized.known[node.inputs[0]].dtype == "UINT8" else 0
         real = (float(given.ravel()[0]) - less - declared.quant.offset) * declared.quant.scale
-        name = self._unused(f"{node.outputs[0]}_border")
+        name = self.unused(f"{node.outputs[0]}_border")
         self.add_constant(name, np.array(real, np.float32))
         operands = list(node.inputs) + [""] * (3 - len(node.inputs))
         return replace(node, inputs=(*operands[:2], name, *operands[3:]))
@@ -321,6 +338,8 @@ class _Import(ModelImport):
             if info.name in self.integral:
                 self.problems.append(Problem(info.name, "is an output of type UINT8", "FLOAT"))
             self._convert_output(info.name)
+            if not self.like_glow:
+                self.general.give_type(info.name)
             self.add_output(info.name, info.name in seen)
             seen.add(info.name)
 

@@ -40,8 +40,9 @@ def _check_split(node: SourceNode, importer: Importer) -> None:
 def _check_softmax(node: SourceNode, importer: Importer) -> None:
     rank = len(importer.value(node.inputs[0]).type.shape)
     axis = node.integer("axis", -1)
-    given = node.attributes.get("axis") is not None
-    if node.opset > _SOFTMAX_ALONG and rank > 2 and not (given and axis in (-1, rank - 1)):
+    # Without an axis Glow takes dimension 1, which is the last one of two.
+    is_last = axis in (-1, rank - 1) and (rank == 2 or node.attributes.get("axis") is not None)
+    if node.opset > _SOFTMAX_ALONG and not is_last:
         found = f"a softmax of operator set {node.opset} along dimension {axis}, where Glow joins dimensions"
         raise NotInGlowError(found, f"operator set {_SOFTMAX_ALONG}, or the last dimension named")
 

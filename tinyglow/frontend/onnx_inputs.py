@@ -10,6 +10,7 @@ import onnx
 from tinyglow.errors import Problem
 from tinyglow.frontend.importing import fault_of_shape
 from tinyglow.frontend.names import shown
+from tinyglow.frontend.onnx_elements import NAMES
 from tinyglow.frontend.onnx_tensors import FLOATS, type_name
 from tinyglow.frontend.request import Request
 from tinyglow.ir.namer import legal_name
@@ -24,14 +25,54 @@ def is_uint8(info: onnx.ValueInfoProto) -> bool:
     return bool(info.type.tensor_type.elem_type == onnx.TensorProto.UINT8)
 
 
+# Operators after which small integers stand for real numbers.
+_REAL = ("DequantizeLinear", "QuantizeLinear", "Cast", "Shape", "Size")
+
+
+def plain_inputs(graph: onnx.GraphProto, moving: Collection[str]) -> frozenset[str]:
+    """The inputs whose integers or truth values are computed with as they are.
+
+    Small integers that are dequantized by constant scales, or become floats, stand for real numbers; so do those
+    that a quantized operator reads.
+
+    Args:
+        graph: The model.
+        moving: Operators that only move elements.
+    """
+    real: set[str] = set()
+    known = {"", *(tensor.name for tensor in graph.initializer)}
+    known.update(name for node in graph.node if node.op_type == "Constant" for name in node.output)
+    for node in reversed(graph.node):
+        quantized = node.op_type.startswith("QLinear") or node.domain == "com.microsoft"
+        if (node.op_type in _REAL or quantized) and known.issuperset(node.input[1:3]):
+            real.update(node.input)
+        elif node.op_type in moving and real.intersection(node.output):
+            real.update(node.input[:1])
+    types = {info.name: info.type.tensor_type.elem_type for info in graph.input}
+    small = {onnx.TensorProto.UINT8, onnx.TensorProto.INT8}
+    return frozenset(
+        name
+        for name, number in types.items()
+        if number in NAMES and number not in FLOATS and not (number in small and name in real)
+    )
+
+
 class Inputs:
     """The inputs of a model, whose open dimensions a request closes; problems are collected in ``problems``.
 
     symbols: the names of open dimensions in the whole model, of which the network may be a part.
+    plain: names of inputs whose elements are integers or truth values as they are.
     """
 
-    def __init__(self, infos: Sequence[onnx.ValueInfoProto], request: Request, symbols: Collection[str]) -> None:
+    def __init__(
+        self,
+        infos: Sequence[onnx.ValueInfoProto],
+        request: Request,
+        symbols: Collection[str],
+        plain: Collection[str] = (),
+    ) -> None:
         self.infos = infos
+        self._plain = plain
         self.request = request
         self.problems: list[Problem] = []
         self._shapes: dict[str, Shape] = {}
@@ -66,6 +107,8 @@ class Inputs:
         if not info.type.HasField("tensor_type"):
             raise UnsupportedError("is no tensor", "a tensor input with a known shape")
         shape = self._shape_of(info)
+        if info.name in self._plain and not fault_of_shape(shape):
+            return TensorType(shape, NAMES[tensor.elem_type])
         if tensor.elem_type not in (*FLOATS, onnx.TensorProto.UINT8, onnx.TensorProto.INT8):
             raise UnsupportedError(f"is an input of type {type_name(tensor.elem_type)}", "FLOAT, UINT8 or INT8")
         if fault := fault_of_shape(shape):

@@ -32,42 +32,50 @@ _ATTRIBUTE_TYPES = {
 }
 
 
-def checked_attributes(node: onnx.NodeProto, opset: int, tensors: Tensors) -> dict[str, Attribute]:
+class MalformedError(UnsupportedError):
+    """A node that is not what its operator's schema defines: no other way to import it is tried."""
+
+
+def checked_attributes(
+    node: onnx.NodeProto, opset: int, tensors: Tensors, form: OnnxForm | None = None
+) -> dict[str, Attribute]:
     """The attributes of a node by name, of those that its operator reads.
 
-    tensors: reads the constants among them. Raises UnsupportedError unless the operator is supported, its version
+    tensors: reads the constants among them. form: what is read of the operator, where that is not its own class's to
+    say. Raises UnsupportedError unless the operator is supported, its version
     known, and the node what ONNX defines.
     """
-    schema, form = _schema(node, opset)
+    schema, form = _schema(node, opset, form)
     counts = [
         (len(node.input), schema.min_input, schema.max_input, "inputs"),
         (len(node.output), schema.min_output, schema.max_output, "outputs"),
     ]
     for count, least, most, kind in counts:
         if not least <= count <= most:
-            raise UnsupportedError(f"has {count} {kind}", f"{least}" if least == most else f"{least} to {most}")
+            raise MalformedError(f"has {count} {kind}", f"{least}" if least == most else f"{least} to {most}")
     result: dict[str, Attribute] = {}
     for attribute in node.attribute:
         if attribute.name in result:
-            raise UnsupportedError(f"attribute {shown(attribute.name)} is given twice", "each attribute once")
+            raise MalformedError(f"attribute {shown(attribute.name)} is given twice", "each attribute once")
         result[attribute.name] = _checked(attribute, schema, form, tensors)
     for name, declared in schema.attributes.items():
         if declared.required and name not in result:
-            raise UnsupportedError(f"attribute {name} is missing", "what ONNX requires")
+            raise MalformedError(f"attribute {name} is missing", "what ONNX requires")
     return {name: value for name, value in result.items() if name in form.attributes}
 
 
-def _schema(node: onnx.NodeProto, opset: int) -> tuple[onnx.defs.OpSchema, OnnxForm]:
+def _schema(node: onnx.NodeProto, opset: int, given: OnnxForm | None = None) -> tuple[onnx.defs.OpSchema, OnnxForm]:
     """What ONNX says of a node's operator, and what is read of it here."""
     operator = ONNX_OPS.get(node.op_type)
-    form = operator.onnx_types[node.op_type] if operator else FRONTEND_FORMS.get(node.op_type, CONSTANT)
+    known = operator.onnx_types[node.op_type] if operator else FRONTEND_FORMS.get(node.op_type, CONSTANT)
+    form = given or known
     is_ours = node.domain in DOMAINS or node.op_type in _ALSO.get(node.domain, ())
-    if not is_ours or (operator is None and node.op_type not in FRONTEND_FORMS):
+    if not is_ours or (given is None and operator is None and node.op_type not in FRONTEND_FORMS):
         domain = f" of domain {node.domain!r}" if node.domain not in DOMAINS else ""
         hint = "" if domain or onnx.defs.has(node.op_type) else "ONNX has no operator of that name"
         raise unsupported(f"{shown(node.op_type)}{domain}", hint)
     if getattr(node, "overload", ""):
-        raise UnsupportedError(f"is the overload {shown(node.overload)}", "an operator of ONNX")
+        raise MalformedError(f"is the overload {shown(node.overload)}", "an operator of ONNX")
     try:
         schema = onnx.defs.get_schema(node.op_type, max(opset, MIN_OPSET), "")
     except onnx.defs.SchemaError as error:
@@ -83,12 +91,12 @@ def _checked(attribute: onnx.AttributeProto, schema: onnx.defs.OpSchema, form: O
     name = attribute.name
     declared = schema.attributes.get(name)
     if declared is None:
-        raise UnsupportedError(
+        raise MalformedError(
             f"attribute {shown(name)} is not one of this operator's", ", ".join(schema.attributes) or "none"
         )
     if attribute.ref_attr_name or declared.type != _ATTRIBUTE_TYPES.get(attribute.type):
         expected = str(declared.type).rpartition(".")[2]
-        raise UnsupportedError(f"attribute {shown(name)} is of the wrong type", expected)
+        raise MalformedError(f"attribute {shown(name)} is of the wrong type", expected)
     value = _value(attribute, tensors)
     if name in form.attributes or name in form.without_effect:
         return value
@@ -125,3 +133,8 @@ def _value(attribute: onnx.AttributeProto, tensors: Tensors) -> Attribute:
         return list(value)
     except TypeError:
         return None
+
+
+def title(node: onnx.NodeProto, name: str) -> str:
+    """What messages call a node."""
+    return f"node {name!r} ({shown(node.op_type)})"

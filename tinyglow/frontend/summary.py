@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 
 from tinyglow.frontend.foreign_formats import refuse_foreign
-from tinyglow.frontend.onnx import read_model
+from tinyglow.frontend.onnx_file import read_model
 from tinyglow.frontend.onnx_node import DOMAINS, FRONTEND_FORMS
 from tinyglow.frontend.onnx_qoperator import FORMS
 from tinyglow.frontend.onnx_tensors import type_name

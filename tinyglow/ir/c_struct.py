@@ -28,24 +28,25 @@ def struct_fields(kernel: Kernel) -> list[tuple[str, str]]:
     Returns:
         The fields; at least one, as C wants it.
     """
-    fields, read = c_fields(kernel.params), _members((kernel.loop or kernel).c_file)
+    fields, read = c_fields(kernel.params), _members(kernel.origin.c_file, kernel.text)
     return [field for field in fields if read is None or field[0] in read] or fields[:1]
 
 
 @cache
-def _members(c_file: str) -> frozenset[str] | None:
-    """Names of all members of structs that a C file and its headers use; None if there is no such file."""
+def _members(c_file: str, text: str = "") -> frozenset[str] | None:
+    """Names of all parameters that a C file and its headers read, as ``p->name``; None if there is no such file."""
     try:
-        return frozenset(re.findall(r"(?:->|\.)\s*(\w+)", _code(c_file)))
+        return frozenset(re.findall(r"\bp\)?->\s*(\w+)", _code(c_file, text)))
     except FileNotFoundError:
         return None
 
 
-def _code(c_file: str) -> str:
-    """The C file with all runtime headers that it includes, without comments."""
-    texts, names, seen = [], [resources.RUNTIME / "src" / c_file], {GENERATED}
-    while names:
-        text = _COMMENT.sub(" ", names.pop().read_text(encoding="utf-8"))
+def _code(c_file: str, text: str = "") -> str:
+    """The C file with all runtime headers that it includes, without comments. text: of the file, if there is none."""
+    texts, names, seen = [], [] if text else [resources.RUNTIME / "src" / c_file], {GENERATED}
+    pending = [text] if text else []
+    while names or pending:
+        text = _COMMENT.sub(" ", pending.pop() if pending else names.pop().read_text(encoding="utf-8"))
         texts.append(text)
         for header in _INCLUDE.findall(text):
             if header not in seen:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import numpy as np
 
 from tinyglow.ir.graph import Array
+from tinyglow.ir.types import INTEGERS
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import GLOW
 from tinyglow.numerics.glow import Requant
@@ -31,11 +32,12 @@ F32 = Annotated[float, "float"]
 # How often a kernel does each of the things that take it time, by their names.
 Work = Mapping[str, float]
 
-CTYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
-# Of buffers. No kernel takes the indices of an ArgMax as they are, nor truth values other than as bytes.
-BUFFER_CTYPES = {**CTYPES, "int64": "int64_t", "bool": "uint8_t"}
+CTYPES = {**{name: f"{name}_t" for name in INTEGERS}, "float32": "float", "bool": "uint8_t"}
+# Of buffers.
+BUFFER_CTYPES = CTYPES
 # The same as elements of a bundle's memories, which are arrays of bytes (``tg_core.h``).
-MEMORY_CTYPES = {"int8": "int8_t", "int16": "tg_i16", "int32": "tg_i32", "float32": "tg_f32"}
+MEMORY_CTYPES = {"int8": "int8_t", "uint8": "uint8_t", "bool": "uint8_t", "float32": "tg_f32"}
+MEMORY_CTYPES |= {f"{sign}int{bits}": f"tg_{sign or 'i'}{bits}" for sign in ("", "u") for bits in (16, 32, 64)}
 REQUANT_CTYPE = "tg_requant"
 _LIMITS = {
     **{f"int{bits}_t": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32)},
@@ -143,6 +145,7 @@ class Kernel:
     Attributes:
         symbol: Its name in C.
         c_file: Its file, from ``runtime_c/src``.
+        text: The text of that file, where the compiler writes it: then the runtime has no such file.
         params: The class of its parameters.
         operands: Its arguments after the parameters.
         reference: ``reference(params, *operands)`` is its definition in numpy. Operands are arrays [batch, elements] in
@@ -169,7 +172,9 @@ class Kernel:
         epilogues: Whether its loop takes any epilogue: ``with_epilogue`` makes the kernel of each. Then ``reference``
             takes one too, as ``epilogue``.
         epilogue: The one that it has.
-        loop: Of a kernel that ``with_epilogue`` made, the kernel with Glow's.
+        loop: The kernel whose C file its own is made of (``with_epilogue``, ``with_settings``). None: it has a file.
+        settings: Macros of that file, each with what it is in its own.
+        in_armv6m: Whether its loop is in the instructions of ARMv6-M, and has ends for narrow epilogues.
     """
 
     symbol: str
@@ -178,6 +183,7 @@ class Kernel:
     operands: tuple[Operand, ...]
     reference: Callable[..., None]
     summary: str = ""
+    text: str = ""
     scratch: Callable[[Any], int] | None = None
     overlap: Callable[[Any], int | None] | None = None
     aliases: Callable[[Any], bool] | None = None
@@ -190,6 +196,8 @@ class Kernel:
     epilogues: bool = False
     epilogue: Epilogue = GLOW
     loop: Kernel | None = None
+    settings: tuple[tuple[str, str], ...] = ()
+    in_armv6m: bool = False
 
     @property
     def params_ctype(self) -> str:
@@ -203,6 +211,16 @@ class Kernel:
                 self.reference(params, *operands, epilogue=self.epilogue)
             else:
                 self.reference(params, *operands)
+
+    @property
+    def with_glow(self) -> Kernel:
+        """The same loop with Glow's epilogue: what ``with_epilogue`` made this kernel of, or itself."""
+        return self if self.epilogue is GLOW or self.loop is None else self.loop
+
+    @property
+    def origin(self) -> Kernel:
+        """The kernel whose C file its own is made of, or itself."""
+        return self.loop.origin if self.loop else self
 
     def with_epilogue(self, epilogue: Epilogue) -> Kernel:
         """This kernel's loop with another epilogue than Glow's.
@@ -220,18 +238,45 @@ class Kernel:
         """
         if epilogue is self.epilogue:
             return self
-        if not self.epilogues or self.loop:
+        if not self.epilogues or self.epilogue is not GLOW:
             raise ValueError(f"{self.symbol} takes no epilogue but {self.epilogue.name}")
         stem, _, dtype = self.symbol.rpartition("_")
-        symbol = f"{stem}_{epilogue.name}_{dtype}"
-        return dataclasses.replace(
-            self,
-            symbol=symbol,
-            c_file=f"{self.c_file.rpartition('/')[0]}/{symbol}.c",
-            summary=f"{self.summary}; requantized by {epilogue.summary}",
-            epilogue=epilogue,
-            loop=self,
-        )
+        summary = f"{self.summary}; requantized by {epilogue.summary}"
+        return self._made(f"{stem}_{epilogue.name}_{dtype}", summary=summary, epilogue=epilogue, settings=())
+
+    def with_settings(self, symbol: str, settings: Mapping[str, str], **changes: Any) -> Kernel:
+        """A kernel whose C file differs from this one's by the values of macros.
+
+        Args:
+            symbol: Its name in C.
+            settings: What each macro is, which this kernel's file defines in a line ``#define NAME value``.
+            changes: Other attributes in which it differs.
+
+        Returns:
+            The kernel.
+        """
+        return self._made(symbol, settings=tuple(settings.items()), **changes)
+
+    def per_channel(self, symbol: str, params: type[Params], reference: Callable[..., None], **changes: Any) -> Kernel:
+        """This convolution's loop with a scale for each output channel: ``TG_PER_CHANNEL`` in its C file is 1.
+
+        Args:
+            symbol: Its name in C.
+            params: The class of its parameters.
+            reference: Its definition in numpy, which takes an epilogue.
+            changes: Other attributes in which it differs.
+
+        Returns:
+            The kernel, whose loop takes any epilogue.
+        """
+        changes = {"summary": f"{self.summary}; a scale for each output channel", **changes}
+        fixed = {"params": params, "reference": reference, "epilogues": True}
+        return self.with_settings(symbol, {"TG_PER_CHANNEL": "1"}, **fixed, **changes)
+
+    def _made(self, symbol: str, **changes: Any) -> Kernel:
+        """The kernel that is made of this one's C file."""
+        c_file = f"{self.c_file.rpartition('/')[0]}/{symbol}.c"
+        return dataclasses.replace(self, symbol=symbol, c_file=c_file, loop=self, **changes)
 
 
 def work_of(kernel: Kernel, params: Params, constants: Sequence[Array | None], sizes: Sequence[int]) -> Work:

@@ -96,8 +96,7 @@ class Target:
         Returns:
             Cycles; a number beyond all others if the kernel was not measured on the core.
         """
-        measured = kernel.loop or kernel  # with Glow's epilogue
-        found = kernel_cycles(self.core, measured.symbol, work_of(kernel, params, constants, ()))
+        found = kernel_cycles(self.core, kernel.with_glow.symbol, work_of(kernel, params, constants, ()))
         return NOT_MEASURED if found is None else found
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-DTYPE_BYTES = {"float32": 4, "int8": 1, "int16": 2, "int32": 4, "int64": 8, "bool": 1}
+# Integers without quantization are numbers by themselves.
+INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+DTYPE_BYTES = {"float32": 4, "bool": 1, **{name: int(name.strip("uint")) // 8 for name in INTEGERS}}
 _GLOW_NAMES = {"float32": "float", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "index64", "bool": "bool"}
+_GLOW_NAMES |= {"uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64"}
 _QUANTIZED_RANGE = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1)}
 
 Shape = tuple[int, ...]

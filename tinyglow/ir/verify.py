@@ -34,8 +34,8 @@ def _check_values(graph: Graph) -> list[Problem]:
 def _check_value(value: Value) -> Problem | None:
     type_ = value.type
     quantized = type_.quant is not None or type_.channel_quant is not None
-    # int32 without parameters are indices.
-    if type_.dtype != "int32" and quantized != (type_.dtype in ("int8", "int16")):
+    # Integers without parameters are numbers by themselves.
+    if quantized and type_.dtype not in ("int8", "int16", "int32"):
         return Problem(value.name, f"has type {type_}", "parameters on integers and on nothing else")
     if isinstance(type_.quant, QuantParams) and type_.dtype == "int8" and not -128 <= type_.quant.offset <= 127:
         return Problem(value.name, f"has offset {type_.quant.offset}", "an int8 value")

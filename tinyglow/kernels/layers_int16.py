@@ -56,7 +56,6 @@ def layer_kernel_int16(
     params: type[Params],
     summary: str,
     reference: Callable[..., None],
-    sum_bits: int = 32,
 ) -> Kernel:
     """The kernel tg_<name>_s16 of a layer with weights, a bias and a scale for each unit."""
     operands = (In("input", "int16"), In(weights, "int8"), In("bias", "int32"), In("channels", "int32"))
@@ -67,8 +66,13 @@ def layer_kernel_int16(
         operands=(*operands, Out("output", "int16")),
         reference=reference,
         summary=summary,
-        sum_bits=sum_bits,
     )
+
+
+def with_wide_sums(kernel: Kernel, symbol: str) -> Kernel:
+    """The same layer, called ``symbol`` in C, with sums of 64 bits."""
+    summary = f"{kernel.summary}, with sums of 64 bits"
+    return kernel.with_settings(symbol, {"TG_WIDE_SUMS": "1"}, summary=summary, sum_bits=64)
 
 
 def _activation_fields(activation: Activation, scale: float) -> dict[str, Any]:

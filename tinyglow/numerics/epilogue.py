@@ -24,18 +24,21 @@ class Epilogue(ABC):
     """The rounding rule of one numerics.
 
     Its constants are a ``Requant``: a multiplier, a shift before and one after the multiplication, and the output's
-    offset. What it computes of them is its own. A kernel with this epilogue is made from the kernel's C file, which
-    includes ``tg_epilogue_glow.h``, by including ``c_header`` instead. That header defines
-    ``int32_t tg_epilogue(int32_t x, const tg_requant *r)`` and ``TG_EPILOGUE_FUSED``.
+    offset. What it computes of them is its own. A kernel with this epilogue has the text of the kernel's C file, which
+    is written with ``tg_epilogue_glow.h``: only the name differs. ``c_header`` defines
+    ``int32_t tg_epilogue_<name>(int32_t x, const tg_requant *r)`` and what else ``tg_epilogue_glow.h`` lists.
 
     Attributes:
         name: As users name the numerics, and as symbols of kernels have it: ``tg_conv2d_<name>_s8``.
         c_header: The header of ``runtime_c/include`` with its C text.
         summary: What it does, in a few words.
+        narrow_bits: Of an epilogue for sums of 20 bits (``Narrow``), how far the upper word lies above their product's
+            bit 20; else 0. Its C text is for loops in the instructions of ARMv6-M alone.
     """
 
     name: str
     summary: str
+    narrow_bits: int = 0
 
     @property
     def c_header(self) -> str:
@@ -59,7 +62,7 @@ class Epilogue(ABC):
 
     @abstractmethod
     def requantize(self, sums: Int32Array, constants: Requant) -> Int32Array:
-        """The numpy definition of ``tg_epilogue``.
+        """The numpy definition of ``tg_epilogue_<name>``.
 
         Args:
             sums: int32 of any shape.
@@ -78,17 +81,26 @@ class Epilogue(ABC):
 
     @property
     def high(self) -> ChannelWords:
-        """A channel's constants as words for loops of DSP instructions: ``TG_EPILOGUE_HIGH`` in C."""
+        """A channel's constants as words for loops of DSP instructions: ``TG_EPILOGUE_<NAME>_HIGH`` in C."""
         return TwoWords(self)
 
     @property
     def folded(self) -> ChannelWords:
-        """A channel's constants as words for other loops: ``TG_EPILOGUE_FOLDED`` in C."""
+        """A channel's constants as words for other loops: ``TG_EPILOGUE_<NAME>_FOLDED`` in C."""
         return TwoWords(self)
+
+    @property
+    def narrow(self) -> Epilogue | None:
+        """One that computes the same of sums that meet its ``folded`` form's obligation, faster on ARMv6-M; or None."""
+        return None
+
+    def serves(self, in_armv6m: bool) -> bool:
+        """Whether there are kernels of a loop with it. in_armv6m: the loop is one in the instructions of ARMv6-M."""
+        return in_armv6m or not self.narrow_bits
 
     @abstractmethod
     def holds(self, total: int, constants: Requant) -> bool:
-        """The proof obligation: whether ``tg_epilogue`` may get this sum.
+        """The proof obligation: whether ``tg_epilogue_<name>`` may get this sum.
 
         It is monotone in ``|total|``: where it holds for the least and the largest sum, it holds for all between them.
         """
@@ -148,11 +160,10 @@ class ChannelWords(ABC):
 class TwoWords(ChannelWords):
     """The constants as they are, which every epilogue has: the multiplier; the shifts ``pre + (post << 8)``."""
 
-    c_function = "tg_epilogue_by"
-    c_header = "tg_epilogue_words.h"
-
     def __init__(self, epilogue: Epilogue) -> None:
         self._epilogue = epilogue
+        self.c_function = f"tg_epilogue_{epilogue.name}_by"
+        self.c_header = epilogue.c_header
 
     def words(self, constants: Sequence[Requant]) -> Int32Array:
         """There is always one."""
@@ -176,11 +187,10 @@ class LastShift(ChannelWords):
     last shift less one. Only constants with the same shift before the multiplication have this form.
     """
 
-    c_function = "tg_epilogue_last"
-    c_header = "tg_epilogue_last.h"
-
     def __init__(self, epilogue: Epilogue, pre: int) -> None:
         self._epilogue = epilogue
+        self.c_function = f"tg_epilogue_{epilogue.name}_last"
+        self.c_header = epilogue.c_header
         self._pre = pre
 
     def words(self, constants: Sequence[Requant]) -> Int32Array | None:
@@ -200,3 +210,22 @@ class LastShift(ChannelWords):
         product = (abs(total) << constants.pre) * constants.multiplier >> 32
         center = (2 * abs(constants.offset) + 1) << max(constants.post - 1, 0)
         return self._epilogue.holds(total, constants) and product + center + 2 < 1 << 31
+
+
+class Narrow(LastShift):
+    """As ``LastShift``, for sums of 20 bits: the multiplier in three parts, whose products with a sum fit 32 bits.
+
+    ARMv6-M multiplies to a lower word alone. ``sum * multiplier >> 20`` is exact by parts of 11, 10 and 10 bits:
+    ``sum * high + ((sum * middle + (sum * low >> 10)) >> 10)``.
+    """
+
+    def __init__(self, epilogue: Epilogue, pre: int, bits: int) -> None:
+        super().__init__(epilogue, pre)
+        self._bits = bits
+
+    def holds(self, total: int, constants: Requant) -> bool:
+        """The sum has 20 bits, and its product and what is added before the one shift fit 32 bits."""
+        product = abs(total) * constants.multiplier >> 20
+        center = (2 * abs(constants.offset) + 1) << (max(constants.post - 1, 0) + self._bits)
+        fits = product + center + (1 << 10) + 2 < 1 << 31 and constants.post + self._bits < 32
+        return super().holds(total, constants) and abs(total) < 1 << 20 and fits

@@ -72,7 +72,7 @@ _LOG2_FIXED = (
 )
 
 
-def _quietly(function: Callable[..., Floats]) -> Callable[..., Floats]:
+def quietly(function: Callable[..., Floats]) -> Callable[..., Floats]:
     """``function`` of float32 arrays without numpy's warnings: NaN, infinity and underflow are results like others."""
 
     def quiet(*arrays: npt.NDArray[np.generic]) -> Floats:
@@ -116,7 +116,7 @@ def _exp_near_zero(high: Floats, low: Floats) -> Floats:
     return _ONE + (high + (r * r * _polynomial(_EXP, r) - low))
 
 
-@_quietly
+@quietly
 def exp(x: Floats) -> Floats:
     """``tg_exp_f32``: e ** x; infinity from 88.72284 on, 0 below -103.97208."""
     bounded = np.minimum(np.maximum(np.where(np.isnan(x), np.float32(0), x), np.float32(-104)), np.float32(89))
@@ -134,7 +134,7 @@ def _mantissa(x: Floats) -> tuple[Integers, Floats]:
     return (above >> 23) - np.where(subnormal, 23, 0), f
 
 
-@_quietly
+@quietly
 def log(x: Floats) -> Floats:
     """``tg_log_f32``: the natural logarithm; minus infinity of 0 and -0, NaN of negative numbers."""
     ordinary = (x > 0) & np.isfinite(x)
@@ -146,7 +146,7 @@ def log(x: Floats) -> Floats:
     return np.where(ordinary, result, special)
 
 
-@_quietly
+@quietly
 def tanh(x: Floats) -> Floats:
     """``tg_tanh_f32``: the hyperbolic tangent."""
     size, square = np.abs(x), x * x
@@ -155,20 +155,20 @@ def tanh(x: Floats) -> Floats:
     return np.where(size < np.float32(0.625), near, np.where(x < 0, -far, far))
 
 
-@_quietly
+@quietly
 def sigmoid(x: Floats) -> Floats:
     """``tg_sigmoid_f32``: 1 / (1 + e ** -x)."""
     power = exp(np.where(x < 0, x, -x))
     return np.where(x < 0, power - power * (power / (_ONE + power)), _ONE / (_ONE + power))
 
 
-@_quietly
+@quietly
 def sqrt(x: Floats) -> Floats:
     """``tg_sqrt_f32``: the square root, correctly rounded, as IEEE 754 asks of numpy's; NaN of negative ones."""
     return np.sqrt(x)
 
 
-@_quietly
+@quietly
 def erf(x: Floats) -> Floats:
     """The error function (``tg_map_erf_f32``)."""
     size, square = np.abs(x), x * x
@@ -218,7 +218,7 @@ def _positive_power(x: Floats, y: Floats) -> Floats:
     return _scale(_exp_near_zero(r, np.zeros_like(r)), n)
 
 
-@_quietly
+@quietly
 def power(x: Floats, y: Floats) -> Floats:
     """x ** y (``tg_pow_f32``), of special values as IEEE 754 has pow; x and y of the same shape."""
     size, infinite = np.abs(x), np.isinf(y)
@@ -234,26 +234,28 @@ def power(x: Floats, y: Floats) -> Floats:
     return np.where((y == 0) | (x == 1), _ONE, np.where(undefined, NAN, result))
 
 
-@_quietly
+@quietly
 def floor(x: Floats) -> Floats:
     """The largest integer not above x (``tg_map_floor_f32``)."""
     return np.floor(x)
 
 
-@_quietly
+@quietly
 def ceil(x: Floats) -> Floats:
     """The smallest integer not below x (``tg_map_ceil_f32``)."""
     return np.ceil(x)
 
 
-@_quietly
+@quietly
 def nearest(x: Floats) -> Floats:
     """The nearest integer, of two the even one (``tg_map_round_f32``)."""
     return np.rint(x)
 
 
-def _quarters(x: Floats) -> tuple[Integers, Floats]:
-    """(n, y) with x = n * pi / 2 + y and |y| up to pi / 4, n modulo 4; of finite x at least 0.
+def turns(x: Floats) -> tuple[Integers, Integers, npt.NDArray[np.bool_]]:
+    """(n, rest, small) with x = (n + rest * 2**-62) * pi / 2, n modulo 4; where small n is 0, and rest means nothing.
+
+    x is finite and at least 0; |rest| is up to 2**61.
 
     x * 2 / pi modulo 4 has 62 bits after the point, of a product with those 96 bits of 2 / pi that count (Payne and
     Hanek, 1983): exact enough for all floats.
@@ -266,11 +268,16 @@ def _quarters(x: Floats) -> tuple[Integers, Floats]:
     high, middle, low = ((pair << shift) >> np.uint64(32) for pair in pairs)
     middle = mantissa * middle + ((mantissa * low) >> np.uint64(32))
     high = mantissa * high + (middle >> np.uint64(32))
-    turns = (high << np.uint64(32)) | (middle & np.uint64(0xFFFFFFFF))
-    n = (turns + np.uint64(1 << 61)) >> np.uint64(62)
-    y = (turns - (n << np.uint64(62))).view(np.int64).astype(np.float32) * _QUARTER_STEP
+    both = (high << np.uint64(32)) | (middle & np.uint64(0xFFFFFFFF))
+    n = (both + np.uint64(1 << 61)) >> np.uint64(62)
     small = bits < _BELOW_QUARTER
-    return np.where(small, 0, n.astype(np.int64) & 3), np.where(small, x, y)
+    return np.where(small, 0, n.astype(np.int64) & 3), (both - (n << np.uint64(62))).view(np.int64), small
+
+
+def _quarters(x: Floats) -> tuple[Integers, Floats]:
+    """(n, y) with x = n * pi / 2 + y and |y| up to pi / 4, n modulo 4; of finite x at least 0."""
+    n, rest, small = turns(x)
+    return n, np.where(small, x, rest.astype(np.float32) * _QUARTER_STEP)
 
 
 def _of_quarter(n: Integers, y: Floats) -> Floats:
@@ -282,7 +289,7 @@ def _of_quarter(n: Integers, y: Floats) -> Floats:
     return np.where(n & 2, -result, result)
 
 
-@_quietly
+@quietly
 def sin(x: Floats) -> Floats:
     """``tg_sin_f32``: of an angle in radians; NaN of infinities."""
     size = np.abs(x)
@@ -291,7 +298,7 @@ def sin(x: Floats) -> Floats:
     return np.where(np.isfinite(x), np.where(np.signbit(x), -result, result), NAN)
 
 
-@_quietly
+@quietly
 def cos(x: Floats) -> Floats:
     """``tg_cos_f32``: of an angle in radians; NaN of infinities."""
     n, y = _quarters(np.where(np.isfinite(x), np.abs(x), np.float32(0)))

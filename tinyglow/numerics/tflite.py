@@ -55,7 +55,11 @@ def multiplier_of(real: float) -> Multiplier:
 
 
 def high_product(a: IntArray, b: IntArray | int, bits: int = 32) -> IntArray:
-    """SaturatingRoundingDoublingHighMul: a * b / 2**(bits - 1), ties away from zero; the least squared is saturated."""
+    """SaturatingRoundingDoublingHighMul: a * b / 2**(bits - 1), ties upwards; the least squared is saturated.
+
+    gemmlowp (fixedpoint.h) adds 2**30, or 1 - 2**30 to a negative product, and divides towards zero. That takes -1/2 to
+    0 and 1/2 to 1.
+    """
     product = np.asarray(a, np.int64) * b
     nudge = 1 << (bits - 2)
     shifted = product + np.where(product >= 0, nudge, 1 - nudge)

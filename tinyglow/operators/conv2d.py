@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,8 +22,8 @@ from tinyglow.kernels.convolution.conv2d_s16 import lower_conv2d_int16
 from tinyglow.kernels.convolution.layer import ConvLayer, conv_layer
 from tinyglow.kernels.convolution.variants import VARIANTS
 from tinyglow.kernels.window import Window, merge_batch, require_image
-from tinyglow.numerics.names import ONNX, TFLITE
-from tinyglow.operators.exact_layers import lower_convolution
+from tinyglow.numerics.names import GLOW, ONNX, TFLITE
+from tinyglow.operators.exact_layers import convolution_layer, lower_convolution
 from tinyglow.operators.fused_activation import bind_activated
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.tflite_node import add_node, constant_bias, require_count, window_from_tflite
@@ -35,8 +36,7 @@ _MOST_PATCHES = 1 << 28  # bytes of windows that are laid out at once, in float
 def _lower_otherwise(node: Node, lowering: Lowering) -> None:
     """With another numerics than Glow's."""
     op: Any = node.op
-    sizes = op.sizes(lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0]))
-    lower_convolution(node, lowering, sizes, op.activation)
+    lower_convolution(node, lowering, op.exact_layer(node, lowering.numerics, lowering.type_of, lowering.data_of))
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,14 @@ class Conv2D(Op):
         constants = data_of(node.inputs[1]), data_of(node.inputs[2])
         return conv_layer(node, types, constants, self.sizes(types[0], types[3]), self.activation, self.pool)
 
-    def layer_of(self, node: Node, value: Callable[[str], Value]) -> ConvLayer:
+    def exact_layer(
+        self, node: Node, numerics: str, type_of: Callable[[str], TensorType], data_of: Callable[[str], Array]
+    ) -> ConvLayer:
+        """What is known of an int8 convolution with another numerics than Glow's. Raises UnsupportedError."""
+        sizes = self.sizes(type_of(node.inputs[0]), type_of(node.outputs[0]))
+        return convolution_layer(node, numerics, type_of, data_of, sizes, self.activation, self.pool)
+
+    def layer_of(self, node: Node, value: Callable[[str], Value], numerics: str = GLOW) -> ConvLayer:
         """What is known of an int8 convolution. Raises UnsupportedError or ValueError where it has no kernel."""
 
         def data_of(name: str) -> Array:
@@ -226,12 +233,13 @@ class Conv2D(Op):
                 raise UnsupportedError("weights that are computed at run time")
             return data
 
-        return self._layer(node, lambda name: value(name).type, data_of)
+        layer_of = self._layer if numerics == GLOW else partial(self.exact_layer, numerics=numerics)
+        return layer_of(node, type_of=lambda name: value(name).type, data_of=data_of)
 
-    def is_monotone(self, node: Node, value: Callable[[str], Value]) -> bool:
+    def is_monotone(self, node: Node, value: Callable[[str], Value], numerics: str = GLOW) -> bool:
         """Whether larger sums never give smaller outputs, so that a maximum may as well be taken of the sums."""
         try:
-            return self.layer_of(node, value).monotone
+            return self.layer_of(node, value, numerics).monotone
         except (UnsupportedError, ValueError):
             return False  # lowering will say why
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,42 +26,80 @@ from tinyglow.numerics.epilogues.tflm import TFLM as TWICE
 from tinyglow.numerics.epilogues.tflmr import TFLMR as TWICE_BELOW_RELU
 from tinyglow.numerics.glow import Requant
 from tinyglow.numerics.names import ONNX
-from tinyglow.operators.numerics import HINT, int8_ends
+from tinyglow.operators.numerics import HINT
 from tinyglow.operators.tables import bound_of
 
+TypeOf = Callable[[str], TensorType]
+DataOf = Callable[[str], Array]
 
-def lower_convolution(node: Node, lowering: Lowering, sizes: dict[str, Any], activation: Activation) -> None:
-    """Emit the call for a convolution, rounded twice in LiteRT.
 
-    Args:
-        node: The node.
-        lowering: Takes the call.
-        sizes: Fields of ConvSizes.
-        activation: NONE, RELU or CLIP.
-    """
-    epilogue = EPILOGUE_OF_ONNX if lowering.numerics == ONNX else TWICE
-    filters = lowering.data_of(node.inputs[1])
-    _choose_convolution(node, lowering, filters, sizes, epilogue, activation)
+def lower_convolution(node: Node, lowering: Lowering, layer: ConvLayer) -> None:
+    """Emit the call for a convolution: the fastest kernel whose loop takes its epilogue."""
+    others = (family(layer, lowering) for family in CONVOLUTION_VARIANTS)
+    variants = [variant for variant in others if variant is not None]
+    lowering.choose([convolution_portable_variant(layer, lowering), *variants])
 
 
 def lower_fully_connected(node: Node, lowering: Lowering) -> None:
-    """Emit the call for a fully connected layer, rounded once in LiteRT.
+    """Emit the call for a fully connected layer."""
+    layer = dense_layer(node, lowering.numerics, lowering.type_of, lowering.data_of)
+    if isinstance(layer, ConvLayer):
+        lower_convolution(node, lowering, layer)
+        return
+    others = (family(layer, lowering) for family in DENSE_VARIANTS)
+    variants = [variant for variant in others if variant is not None]
+    lowering.choose([dense_portable_variant(layer, lowering), *variants])
+
+
+def convolution_layer(
+    node: Node,
+    numerics: str,
+    type_of: TypeOf,
+    data_of: DataOf,
+    sizes: dict[str, Any],
+    activation: Activation,
+    pool: int,
+) -> ConvLayer:
+    """What is known of a convolution, rounded twice in LiteRT.
+
+    Args:
+        node: The node.
+        numerics: Not Glow's.
+        type_of: The type of a value.
+        data_of: The data of a constant. Raises UnsupportedError if it is none.
+        sizes: Fields of ConvSizes.
+        activation: NONE, RELU or CLIP.
+        pool: See PooledGeometry.
+
+    Returns:
+        The layer.
+
+    Raises:
+        UnsupportedError: Its sums may overflow, or leave no room for the multiplier.
+    """
+    epilogue = EPILOGUE_OF_ONNX if numerics == ONNX else TWICE
+    filters = data_of(node.inputs[1])
+    return _layer(node, numerics, type_of, data_of, filters, sizes, epilogue, activation, pool)
+
+
+def dense_layer(node: Node, numerics: str, type_of: TypeOf, data_of: DataOf) -> DenseLayer | ConvLayer:
+    """What is known of a fully connected layer, rounded once in LiteRT; otherwise as ``convolution_layer``.
 
     With a scale for each unit it is a 1x1 convolution over the rows.
     """
-    weights = lowering.type_of(node.inputs[1])
-    matrix = np.ascontiguousarray(lowering.data_of(node.inputs[1]).T)
-    rows, depth = lowering.type_of(node.inputs[0]).shape
-    epilogue = EPILOGUE_OF_ONNX if lowering.numerics == ONNX else ONCE
+    weights, data = type_of(node.inputs[1]), data_of(node.inputs[1])
+    matrix = np.ascontiguousarray(data.T)
+    rows, depth = type_of(node.inputs[0]).shape
+    epilogue = EPILOGUE_OF_ONNX if numerics == ONNX else ONCE
     if weights.channel_quant is not None:
         names = ("in_h", "in_w", "out_h", "out_w", "kernel_h", "kernel_w", "stride_h", "stride_w")
         sizes = dict.fromkeys((*names, "dilation_h", "dilation_w", "group"), 1)
         sizes |= {"in_c": depth, "out_c": len(matrix), "pad_top": 0, "pad_left": 0, "images": rows}
-        _choose_convolution(node, lowering, matrix[:, np.newaxis, np.newaxis], sizes, epilogue, NO_ACTIVATION)
-        return
-    image, result = int8_ends(node, lowering)
-    assert weights.quant is not None
-    bias = lowering.data_of(node.inputs[2])
+        filters = matrix[:, np.newaxis, np.newaxis]
+        return _layer(node, numerics, type_of, data_of, filters, sizes, epilogue, NO_ACTIVATION, 0)
+    image, result = (type_of(name).quant for name in (node.inputs[0], node.outputs[0]))
+    assert weights.quant is not None and image is not None and result is not None
+    bias = data_of(node.inputs[2])
     check_accumulator(matrix, weights.quant, image, bias)
     folded = bias - image.offset * (matrix.astype(np.int64) - weights.quant.offset).sum(axis=1)
     check_accumulator(matrix, weights.quant, QuantParams(image.scale, 0), folded)
@@ -69,24 +107,29 @@ def lower_fully_connected(node: Node, lowering: Lowering) -> None:
     product = float(np.float32(image.scale) * np.float32(weights.quant.scale))
     out = _constants(epilogue, product, result)
     params = FullyConnectedParams(rows, depth, len(matrix), weights.quant.offset, -128, 127, out)
-    layer = DenseLayer(node, matrix, folded.astype(np.int32), params, image.offset, epilogue)
     spans = np.abs(matrix.astype(np.int64) - weights.quant.offset).sum(axis=1) * 255 + np.abs(bias.astype(np.int64))
     _require_room(epilogue, [(-int(span), int(span)) for span in spans], [out] * len(matrix))
-    others = (family(layer, lowering) for family in DENSE_VARIANTS)
-    variants = [variant for variant in others if variant is not None]
-    lowering.choose([dense_portable_variant(layer, lowering), *variants])
+    return DenseLayer(node, matrix, folded.astype(np.int32), params, image.offset, epilogue)
 
 
-def _choose_convolution(
-    node: Node, lowering: Lowering, filters: Array, sizes: dict[str, Any], epilogue: Epilogue, activation: Activation
-) -> None:
-    """The fastest kernel for a convolution whose loop takes the epilogue."""
-    image, result = int8_ends(node, lowering)
-    params = _filter_params(lowering.type_of(node.inputs[1]), len(filters))
-    bias = lowering.data_of(node.inputs[2])
+def _layer(
+    node: Node,
+    numerics: str,
+    type_of: TypeOf,
+    data_of: DataOf,
+    filters: Array,
+    sizes: dict[str, Any],
+    epilogue: Epilogue,
+    activation: Activation,
+    pool: int,
+) -> ConvLayer:
+    image, result = (type_of(name).quant for name in (node.inputs[0], node.outputs[0]))
+    assert image is not None and result is not None
+    params = _filter_params(type_of(node.inputs[1]), len(filters))
+    bias = data_of(node.inputs[2])
     for rows, own, term in zip(filters, params, bias, strict=True):
         check_accumulator(rows.reshape(1, -1), own, image, np.array([term]))
-    low, high = _bounds(activation, result, lowering.numerics)
+    low, high = _bounds(activation, result, numerics)
     if epilogue is TWICE and low >= result.offset:
         epilogue = TWICE_BELOW_RELU
     layer = ConvLayer(
@@ -100,14 +143,13 @@ def _choose_convolution(
         out=result,
         activation={"act_min": low, "act_max": high, "leaky": 0, "negative": Requant(0, 0, 1, result.offset)},
         per_channel=True,
+        pool=pool,
         epilogue=epilogue,
     )
     layer = _with_constant_channels(layer)
     least, most = layer.sum_bounds()
     _require_room(epilogue, list(zip(least.tolist(), most.tolist(), strict=True)), layer.requants)
-    others = (family(layer, lowering) for family in CONVOLUTION_VARIANTS)
-    variants = [variant for variant in others if variant is not None]
-    lowering.choose([convolution_portable_variant(layer, lowering), *variants])
+    return layer
 
 
 def _with_constant_channels(layer: ConvLayer) -> ConvLayer:

@@ -148,6 +148,9 @@ class ResizeForm:
             raise UnsupportedError(f"nearest_mode {rounding!r}", ", ".join(ROUNDINGS))
         _check_options(node, mode)
         sizes, scales = _target(node, importer, shape, old)
+        exact = all(size * scale == length for size, scale, length in zip(shape, scales, sizes, strict=True))
+        if coordinates == "align_corners" and not exact and min(sizes, default=1) == 1:
+            raise UnsupportedError(f"align_corners with scales {list(scales)}", "whole sizes of the result")
         if min(sizes, default=1) < 1 or min(scales, default=1) <= 0:
             raise UnsupportedError(f"shape {list(shape)} resized to {list(sizes)}", "sizes of at least 1")
         return cls(mode, sizes, scales, coordinates, rounding)

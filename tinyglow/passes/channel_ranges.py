@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,11 @@ from tinyglow.ir.op import UnsupportedError
 from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.elementwise.rescale import rescale_params, rescale_s8
-from tinyglow.numerics import glow
+from tinyglow.numerics import glow, names
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.glow import GLOW
 from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.exact_layers import dense_layer
 from tinyglow.operators.fully_connected import FullyConnected
 from tinyglow.operators.max_pool import MaxPool
 from tinyglow.operators.relu import Relu
@@ -56,6 +59,7 @@ class Linear:
     leaky: bool
     group: int
     padded: bool
+    epilogue: Epilogue = GLOW
 
 
 def linear_of(graph: Graph, node: Node) -> Linear | None:
@@ -67,13 +71,14 @@ def linear_of(graph: Graph, node: Node) -> Linear | None:
         return None
     try:
         if isinstance(node.op, Conv2D):
-            return None if node.op.pool else _convolution(node.op, node.op.layer_of(node, graph.values.__getitem__))
-        return _fully_connected(values)
+            layer = node.op.layer_of(node, graph.values.__getitem__, graph.numerics)
+            return None if node.op.pool else _convolution(layer)
+        return _fully_connected(values) if graph.numerics == names.GLOW else _exactly_connected(graph, node)
     except (UnsupportedError, ValueError):
         return None  # lowering will say why
 
 
-def _convolution(op: Conv2D, layer: ConvLayer) -> Linear:
+def _convolution(layer: ConvLayer) -> Linear:
     out_c, taps = len(layer.filters), layer.sizes["kernel_h"] * layer.sizes["kernel_w"]
     return Linear(
         weights=layer.weights.astype(np.int64).reshape(out_c, taps, -1),
@@ -83,8 +88,48 @@ def _convolution(op: Conv2D, layer: ConvLayer) -> Linear:
         act_min=layer.activation["act_min"],
         act_max=layer.activation["act_max"],
         leaky=bool(layer.activation["leaky"]),
-        group=op.group,
-        padded=any(op.window.pads),
+        group=layer.sizes["group"],
+        padded=_is_padded(layer.sizes),
+        epilogue=layer.epilogue,
+    )
+
+
+def _is_padded(sizes: Mapping[str, int]) -> bool:
+    """Whether a window may reach beyond the image."""
+    ends = [
+        (sizes[f"out_{side}"] - 1) * sizes[f"stride_{side}"]
+        + (sizes[f"kernel_{side}"] - 1) * sizes[f"dilation_{side}"]
+        - sizes[pad]
+        >= sizes[f"in_{side}"]
+        for side, pad in (("h", "pad_top"), ("w", "pad_left"))
+    ]
+    return bool(sizes["pad_top"] or sizes["pad_left"] or any(ends))
+
+
+def _exactly_connected(graph: Graph, node: Node) -> Linear:
+    """A fully connected layer with another numerics than Glow's."""
+    values = graph.values
+
+    def data_of(name: str) -> Array:
+        data = values[name].data
+        assert data is not None
+        return data
+
+    layer = dense_layer(node, graph.numerics, lambda name: values[name].type, data_of)
+    if isinstance(layer, ConvLayer):
+        return _convolution(layer)
+    weights = layer.weights.astype(np.int64) - layer.params.weights_offset
+    return Linear(
+        weights=weights[:, np.newaxis],
+        bias=layer.bias.astype(np.int64) + layer.in_offset * weights.sum(axis=1),
+        in_offset=layer.in_offset,
+        requants=[layer.params.out] * len(weights),
+        act_min=glow.INT8_MIN,
+        act_max=glow.INT8_MAX,
+        leaky=False,
+        group=1,
+        padded=False,
+        epilogue=layer.epilogue,
     )
 
 
@@ -117,14 +162,21 @@ def inputs_of(linear: Linear, per_channel: Array, elements: int) -> Array:
     return np.repeat(grouped, units // linear.group, axis=0)
 
 
+def _is_tame(epilogue: Epilogue, bounds: Array, requant: glow.Requant) -> bool:
+    """Whether larger sums never give smaller results between these bounds."""
+    if epilogue is not GLOW:
+        return all(epilogue.holds(total, requant) for total in bounds.tolist())
+    ends = np.abs((bounds >> requant.pre) * requant.multiplier) + (1 << requant.post)
+    return bool(requant.multiplier > 0 and int(ends.max()) <= glow.INT32_MAX)
+
+
 def _sums_to_outputs(linear: Linear, low: Array, high: Array) -> Ranges:
     bottom, top = [], []
     for channel, requant in enumerate(linear.requants):
         bounds = np.array([low[channel], high[channel]])
-        ends = np.abs((bounds >> requant.pre) * requant.multiplier) + (1 << requant.post)
-        tame = not linear.leaky and requant.multiplier > 0 and int(ends.max()) <= glow.INT32_MAX
-        if tame:
-            first, last = np.clip(glow.requantize(bounds.astype(np.int32), requant), linear.act_min, linear.act_max)
+        if not linear.leaky and _is_tame(linear.epilogue, bounds, requant):
+            results = linear.epilogue.requantize(bounds.astype(np.int32), requant)
+            first, last = np.clip(results, linear.act_min, linear.act_max)
         else:
             first, last = linear.act_min, linear.act_max
         bottom.append(int(first))
@@ -194,7 +246,7 @@ def channel_ranges(graph: Graph) -> dict[str, Ranges]:
         linear = linear_of(graph, node)
         if linear is not None:
             known[result.name] = _linear_ranges(linear, x, source.type.elements)
-        elif isinstance(node.op, Relu | Rescale):
+        elif isinstance(node.op, Relu | Rescale) and graph.numerics == names.GLOW:
             known[result.name] = _rescaled(graph, node, x)
         elif isinstance(node.op, MaxPool):
             known[result.name] = _pooled(node, result.type.quant.offset, x)

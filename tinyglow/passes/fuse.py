@@ -6,6 +6,7 @@ The result is the same to the bit.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.target import Target
 from tinyglow.kernels.elementwise.broadcast import LOOPS, strides_of
 from tinyglow.kernels.pooling.max_pool import SQUARE
-from tinyglow.numerics.names import GLOW
 from tinyglow.operators.binary import Binary
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.operators.glow_nodes import Splat
@@ -29,7 +29,7 @@ from tinyglow.targets.cores import Feature
 _TOGETHER = 4
 
 
-def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
+def _pool_into_convolution(node: Node, edit: GraphEditor, numerics: str) -> bool:
     """Maximum over 2x2 blocks of a convolution: one requantization instead of four, and no image between them."""
     if not isinstance(node.op, MaxPool) or node.op.window != SQUARE:
         return False
@@ -39,7 +39,7 @@ def _pool_into_convolution(node: Node, edit: GraphEditor) -> bool:
     types = tuple(edit.value(name).type for name in (*source.inputs, *source.outputs, *node.outputs))
     if types[-1].dtype != "int8" or types[-2].quant != types[-1].quant:
         return False
-    if not source.op.is_monotone(source, edit.value):
+    if not source.op.is_monotone(source, edit.value, numerics):
         return False
     fused = replace(source.op, pool=2)
     inputs = [edit.value(name) for name in source.inputs]
@@ -89,7 +89,7 @@ def fuse(graph: Graph, target: Target) -> Graph:
         The graph, whose results are the same to the bit.
     """
     graph = rewrite(graph, [splat_as_constant, _constant_without_copies, wrap_bias])
-    if not target.core or graph.numerics != GLOW:  # whose proofs are of Glow's rounding
+    if not target.core:
         return graph
     lean = drop_dead_channels(graph, _TOGETHER if target.has(Feature.DSP) else 1)
-    return rewrite(lean, [_pool_into_convolution])
+    return rewrite(lean, [partial(_pool_into_convolution, numerics=graph.numerics)])

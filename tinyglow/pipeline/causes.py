@@ -15,13 +15,12 @@ from tinyglow.ir.types import TensorType
 from tinyglow.operators.concat import Concat
 from tinyglow.pipeline.fidelity import beyond
 from tinyglow.quant.profile import Range
-from tinyglow.quant.warnings import FEWEST_STEPS
+from tinyglow.quant.warnings import FEWEST_SAMPLES, FEWEST_STEPS
 
 _MUCH_SATURATES = 0.002  # share of elements; ranges that fit lose none of the samples they were made from
 _WIDE = 4.0  # so many times as wide as needed costs two of eight bits, 12 dB
 _NEGLIGIBLE = 1e-4  # weights that are so much smaller than others are none
 _BULK = 0.998  # of the elements, which an outlier is not among
-_FEW_SAMPLES = 16
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def saturation(suspect: Suspect) -> str | None:
     if share < _MUCH_SATURATES or suspect.recorded is None:
         return None
     low, high = float(suspect.real.min()), float(suspect.real.max())
-    few = suspect.samples is not None and suspect.samples < _FEW_SAMPLES
+    few = suspect.samples is not None and suspect.samples < FEWEST_SAMPLES
     made = f", which was made from {suspect.samples} samples only" if few else ""
     return (
         f"{100 * share:.1f} % of its elements saturate: here it is {low:.3g} to {high:.3g}, in the profile{made}, "

@@ -18,11 +18,10 @@ from tinyglow.operators.clip import Clip
 from tinyglow.operators.element_table import ElementTable, Step
 from tinyglow.operators.leaky_relu import LeakyRelu
 from tinyglow.operators.relu import Relu
+from tinyglow.quant.element_sources import DEEPEST, ElementSources
 
 # What the layer in front does at no cost, or int8's own ends.
 _BOUNDS = (Relu, Clip, LeakyRelu)
-# How many functions deep a region may be; keeps the search linear.
-_DEEPEST = 64
 
 
 @dataclass
@@ -40,48 +39,15 @@ class _Regions:
     may_join: Callable[[Node], bool]
     made: dict[str, Node] = field(default_factory=dict)
     users: dict[str, list[Node]] = field(default_factory=dict)
-    # Of each value that is a function of one other value: the nearest such value, and how many there are in a row.
-    source: dict[str, str] = field(default_factory=dict)
-    depth: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.functions = ElementSources(self.graph, self.may_join)
         self.saved = {output.value for output in self.graph.outputs}
         self.order = {node.name: index for index, node in enumerate(self.graph.nodes)}
         for node in self.graph.nodes:
             self.made.update(dict.fromkeys(node.outputs, node))
             for name in dict.fromkeys(node.inputs):
                 self.users.setdefault(name, []).append(node)
-        for node in self.graph.nodes:
-            source = self._common(self._computed(node)) if self._is_function(node) else None
-            if source is not None:
-                self.source[node.outputs[0]] = source
-                self.depth[node.outputs[0]] = self.depth.get(source, 0) + 1
-
-    def _computed(self, node: Node) -> list[str]:
-        """The operands that are no constants."""
-        return [name for name in dict.fromkeys(node.inputs) if self.graph.values[name].data is None]
-
-    def _is_function(self, node: Node) -> bool:
-        """Whether each element of the result is made of one element of each computed operand, and of numbers."""
-        if not (node.op.elementwise and self.may_join(node) and len(node.outputs) == 1):
-            return False
-        types = [self.graph.type_of(name) for name in (*self._computed(node), *node.outputs)]
-        if len(types) < 2 or any(type_.dtype != "float32" or type_.shape != types[-1].shape for type_ in types):
-            return False
-        constants = (self.graph.values[name].data for name in node.inputs)
-        return all(data is None or (data.size > 0 and (data == data.flat[0]).all()) for data in constants)
-
-    def _common(self, names: list[str]) -> str | None:
-        """The nearest value that all of ``names`` are functions of, or are themselves."""
-        common = set(names)
-        for _ in range(2 * _DEEPEST):
-            if len(common) == 1:
-                return common.pop()
-            deepest = max(common, key=lambda name: self.depth.get(name, 0))
-            if deepest not in self.source:
-                return None
-            common = common - {deepest} | {self.source[deepest]}
-        return None
 
     def _between(self, source: str, result: str) -> list[Node] | None:
         """The nodes that make ``result`` of ``source``, in their order; None if others read values between."""
@@ -91,7 +57,7 @@ class _Regions:
             node = self.made[pending.pop()]
             if node.name not in found:
                 found[node.name] = node
-                pending += [name for name in self._computed(node) if name != source]
+                pending += [name for name in self.functions.computed(node) if name != source]
         for name in (node.outputs[0] for node in found.values()):
             if name != result and (name in self.saved or any(user.name not in found for user in self.users[name])):
                 return None
@@ -115,10 +81,10 @@ class _Regions:
     def ending_in(self, result: str) -> tuple[str, list[Node]] | None:
         """The largest region that makes ``result``, as its input and its nodes; None if there is none."""
         sources: list[str] = []
-        source = self.source.get(result)
-        while source is not None and len(sources) < _DEEPEST:
+        source = self.functions.source.get(result)
+        while source is not None and len(sources) < DEEPEST:
             sources.append(source)
-            source = self.source.get(source)
+            source = self.functions.source.get(source)
         for source in reversed(sources):
             nodes = self._between(source, result)
             if nodes is not None and self._serves(source, nodes):

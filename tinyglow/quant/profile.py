@@ -15,6 +15,7 @@ import yaml
 
 from tinyglow.errors import Problem, ProfileError, reason
 from tinyglow.ir.graph import Array
+from tinyglow.quant.yaml_loader import NUMBERS_LOADER
 from tinyglow.resources import read_bounded, write_file
 
 DEFAULT_BINS = 10  # Glow's -num-histogram-bins
@@ -98,9 +99,6 @@ class RangeRecorder:
         return Range(self.low, self.high, tuple(float(count) for count in self.counts))
 
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
 class _UnfitError(ValueError):
     """A file that is YAML, but has what no profile has. The text is ours."""
 
@@ -113,14 +111,18 @@ def _check_events(data: bytes) -> None:
     of which YAML 1.1 has any number, with colons between them too.
     """
     depth = 0
-    for event in yaml.parse(data, Loader=_LOADER):
+    for event in yaml.parse(data, Loader=NUMBERS_LOADER):
+        if isinstance(event, yaml.ScalarEvent):  # nearly all of them
+            if event.implicit[0] and len(event.value) > _MAX_PLAIN:
+                raise _UnfitError(f"it has a number or a plain word of {len(event.value):,} characters")
+            if event.tag:
+                raise _UnfitError(f"it has tags: {event.tag[:80]}")
+            continue
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.AliasEvent):
             raise _UnfitError("it has aliases")
         if depth > _MAX_DEPTH:
             raise _UnfitError(f"it has {_TOO_DEEP}")
-        if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and len(event.value) > _MAX_PLAIN:
-            raise _UnfitError(f"it has a number or a plain word of {len(event.value):,} characters")
         tag = getattr(event, "tag", None)
         if tag:
             raise _UnfitError(f"it has tags: {tag[:80]}")
@@ -143,7 +145,7 @@ def _parse(path: Path) -> list[Any]:
     try:
         data = read_bounded(path, MAX_FILE_BYTES)
         _check_events(data)
-        return list(yaml.load_all(data, Loader=_LOADER))
+        return list(yaml.load_all(data, Loader=NUMBERS_LOADER))
     except OSError as error:
         raise ProfileError(f"cannot read the profile {path}", [Problem("", reason(error))]) from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:

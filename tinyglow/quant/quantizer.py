@@ -153,10 +153,10 @@ class Quantizer:
         """The value as float32: as it was, or dequantized."""
         if name not in self.as_float:
             source = self.graph.values[name]
-            if source.type.dtype != "float32":  # indices are integers, quantized or not
-                self.as_float[name] = self.as_integer[name]
-            elif source.data is not None:
+            if source.data is not None:
                 self.as_float[name] = self._keep(source)
+            elif source.type.dtype != "float32":  # indices are integers, quantized or not
+                self.as_float[name] = self.as_integer[name]
             else:
                 integer = self.as_integer[name]
                 self.as_float[name] = self.edit.add(f"{name}_dequantize", Dequantize(), [integer], name)

@@ -34,8 +34,9 @@ from tinyglow.quant.match import recorded_ranges
 from tinyglow.quant.profile import Profile, Range
 from tinyglow.quant.witness import contradictions
 
-FEWEST_SAMPLES = 4  # below, ranges are those of the samples and not those of the data
-FEWEST_NUMBERS = 16  # the next one lies beyond the range of n numbers with a chance of 2 in n + 1
+# A new input takes a value beyond the range of n samples with a chance of 2 in n + 1, however many elements it has: all
+# n + 1 are as likely to hold an end. From 16 on that is less than one in eight.
+FEWEST_SAMPLES = 16
 FEWEST_STEPS = 16  # a sixteenth of int8's range: at best 29 dB, and most values lie well inside their range
 # The signal-to-noise ratio in dB below which the rounding of an input drowns what a layer makes of it.
 _LEAST_SNR = 10.0
@@ -116,34 +117,17 @@ Rule = Callable[[Evidence], Iterator[Finding]]
 
 
 def few_samples(evidence: Evidence) -> Iterator[Finding]:
-    """Fewer than four samples, or a value of so few elements that its range is that of fewer than 16 numbers.
+    """Fewer than 16 samples: ranges are those of the samples and not those of the data.
 
     Histograms tell their number even from a profile of Glow's.
     """
     samples = evidence.samples()
+    if samples is None or not 0 < samples < FEWEST_SAMPLES or _constant_inputs(evidence):
+        return
+    found = f"was made from {samples} sample{'s' if samples > 1 else ''}"
+    found += f"; a new input takes a value beyond its range in 2 of {samples + 1} cases" if samples > 1 else ""
     advice = "give it some dozens, as varied as what the network will see"
-    if samples is not None and 0 < samples < FEWEST_SAMPLES:
-        found = "was made from 1 sample" if samples == 1 else f"was made from {samples} samples"
-        yield Finding("few-samples", "the profile", found, advice)
-    elif samples is not None:
-        few = list(_of_few_numbers(evidence))
-        if few:
-            name, numbers = few[0]
-            more = f" (and {len(few) - 1} more)" if len(few) > 1 else ""
-            found = f"was made from {samples} samples; the range of {name}{more} is that of {numbers} numbers"
-            yield Finding("few-samples", "the profile", found, advice)
-
-
-def _of_few_numbers(evidence: Evidence) -> Iterator[tuple[str, int]]:
-    """The model's nodes whose integer results have the range of a few numbers, and how many these are."""
-    for node in evidence.graph.nodes:
-        name = node.outputs[0]
-        recorded = evidence.range_of(name)
-        if recorded is None or recorded.low == recorded.high or evidence.integer_type(name) is None:
-            continue
-        numbers = round(math.fsum(recorded.histogram))
-        if 0 < numbers < FEWEST_NUMBERS and node.op.kind != "Reshape":
-            yield evidence.origin(node), numbers
+    yield Finding("few-samples", "the profile", found, advice)
 
 
 def constant_input(evidence: Evidence) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node
+from tinyglow.quant.element_sources import ElementSources
 from tinyglow.quant.profile import Range
 
 _POINTS = 257
@@ -50,9 +51,10 @@ def contradictions(graph: Graph, range_of: RangeOf) -> Iterator[Contradiction]:
         range_of: The recorded range of a value; None where it is unknown or in doubt.
     """
     made = {node.outputs[0]: node for node in graph.nodes}
+    sources = ElementSources(graph)
     for node in graph.nodes:
-        source = _common_source(graph, made, node)
-        if source is None:
+        source = sources.source.get(node.outputs[0])
+        if source is None or len(sources.computed(node)) != 2:
             continue
         own, recorded = range_of(source), range_of(node.outputs[0])
         # A range about zero may be tuned, and reach farther on one side than the value did.
@@ -92,46 +94,6 @@ def _is_tuned(recorded: Range, results: Array) -> bool:
         least * (1 - _TOLERANCE) <= width * 2**number <= most * (1 + _TOLERANCE)
         for number in range(max(1, halvings - 1), halvings + 2)
     )
-
-
-def _common_source(graph: Graph, made: Mapping[str, Node], node: Node) -> str | None:
-    """The last value that both computed operands of a node are functions of, element by element; None if none is."""
-    if not _is_pointwise(graph, node):
-        return None
-    computed = [name for name in node.inputs if graph.values[name].data is None]
-    if len(computed) != 2 or computed[0] == computed[1]:
-        return None
-    first, second = (_sources(graph, made, name) for name in computed)
-    return next((name for name in first if name in second), None)
-
-
-def _sources(graph: Graph, made: Mapping[str, Node], name: str) -> list[str]:
-    """A value, and those that it is a function of, each of one of them alone; the nearest first."""
-    found = [name]
-    while (node := made.get(found[-1])) is not None and _is_pointwise(graph, node):
-        computed = list(dict.fromkeys(name for name in node.inputs if graph.values[name].data is None))
-        if len(computed) == 1:
-            found.append(computed[0])
-        elif (source := _common_source(graph, made, node)) is not None:
-            found.append(source)
-        else:
-            break
-    return found
-
-
-def _is_pointwise(graph: Graph, node: Node) -> bool:
-    """Whether each element of the result is the same function of one element of each computed operand."""
-    shape = graph.type_of(node.outputs[0]).shape
-    return node.op.elementwise and len(node.outputs) == 1 and all(_is_alike(graph, name, shape) for name in node.inputs)
-
-
-def _is_alike(graph: Graph, name: str, shape: tuple[int, ...]) -> bool:
-    value = graph.values[name]
-    if value.type.dtype != "float32":
-        return False
-    if value.data is None:
-        return value.type.shape == shape
-    return bool(value.data.size) and bool((value.data == value.data.flat[0]).all())
 
 
 def _values(graph: Graph, made: Mapping[str, Node], name: str, known: dict[str, Array]) -> Array:

@@ -17,6 +17,8 @@ from tinyglow.sim.memory import BlockWaits
 _SIZE_BITS = 16
 Step = tuple[int, int]  # keys of two blocks, one after the other
 NOTHING = -1  # key of "no block before"
+# Instructions of the page before that may still hold up what follows: more than a pipeline holds.
+_LEAD = 32
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Code:
         self._decoder = Decoder()
         self._blocks: dict[int, Block] = {}
         self._prices: dict[Step, tuple[int, int]] = {}
+        self._leads: dict[int, tuple[Instruction, ...]] = {}  # by address: what runs into it from the page before
         self._functions: dict[int, str] = {}
         self.descents: dict[int, int] = {}  # by key: how far the block lowers the stack pointer (negative)
 
@@ -92,8 +95,10 @@ class Code:
         if key in self._blocks:
             return
         address, size = block_address(key), key & ((1 << _SIZE_BITS) - 1)
-        block = Block(address, size, tuple(self.instructions(address, size)))
+        block = Block(address, size, tuple(self.instructions(address, size)), self._leads.get(address, ()))
         self._blocks[key] = block
+        if block.instructions and not block.instructions[-1].ends:
+            self._leads[address + size] = (*block.lead, *block.instructions)[-_LEAD:]
         self._functions[key] = self._place(address)
         descent = lowest_point(block.instructions)
         if descent:

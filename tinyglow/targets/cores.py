@@ -127,9 +127,9 @@ CPUS: Mapping[str, Cpu] = {
             ("fp_armv8d16sp", "fpv5-sp-d16"),
             Feature.DSP,
             emulator="M33",
-            cycles="m4",  # an upper bound: see the module
+            cycles="m4",  # Arm publishes none of its own; an upper bound: see the module
             zig_extra="+dsp",
-            costs="cortex-m4",
+            costs="cortex-m4",  # as they follow from these cycles
         ),
         _cortex_m("M0", "v6-M", emulator="M0", cycles="m0"),
         _cortex_m("M3", "v7-M", emulator="M3", cycles="m3"),

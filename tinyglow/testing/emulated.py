@@ -18,7 +18,7 @@ from tinyglow.targets.boards import Board
 from tinyglow.testing.case import Case
 from tinyglow.testing.dispatch import ALL, kernel_numbers, write_dispatch
 from tinyglow.testing.frame import FRAME_ALIGNMENT, frame
-from tinyglow.testing.native import runtime_sources, write_sources_with_epilogues
+from tinyglow.testing.native import kernel_sources
 
 _CASE_BYTES = 0x2_2000  # for one case; the largest of the tests has 65,793 inputs and as many weights
 _MOST_INSTRUCTIONS = 200_000_000
@@ -85,9 +85,7 @@ def build_core(folder: Path, board: Board, compiler: Compiler | None = None, ker
     harness = write_harness(folder, "cases", board)
     main = render("testing/main.c.j2", case_bytes=_CASE_BYTES, alignment=FRAME_ALIGNMENT)
     harness.main.write_text(main, encoding="utf-8", newline="\n")
-    files = {Path(kernel.c_file).name for kernel in kernels} | {f"{kernel.symbol}.c" for kernel in kernels}
-    found = [*runtime_sources(), *write_sources_with_epilogues(folder)]
-    sources = [*harness.sources, write_dispatch(folder, kernels), *(path for path in found if path.name in files)]
+    sources = [*harness.sources, write_dispatch(folder, kernels), *kernel_sources(folder, kernels)]
     include = [folder, resources.RUNTIME / "include"]
     elf = compiler.compile_firmware(sources, include, harness.linker_script, board, folder / "cases.elf")
     machine = Machine(load_image(elf), board)

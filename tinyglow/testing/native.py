@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tinyglow import resources
 from tinyglow.bundle.kernel_header import kernel_headers
 from tinyglow.bundle.kernel_source import kernel_source
-from tinyglow.ir.kernel import Role
+from tinyglow.ir.kernel import Kernel, Role
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.targets.boards import HOST
@@ -17,25 +17,31 @@ from tinyglow.testing.case import Case
 from tinyglow.testing.frame import FRAME_ALIGNMENT, frame
 from tinyglow.testing.functions import specimens, write_functions
 
+ALL = (*KERNELS.values(), *WITH_EPILOGUES.values())
+
 
 def runtime_sources(root: Path = resources.RUNTIME) -> list[Path]:
     """Every C file of the runtime."""
     return sorted((root / "src").rglob("*.c"))
 
 
-def write_sources_with_epilogues(folder: Path, root: Path = resources.RUNTIME) -> list[Path]:
-    """Write the C files of all kernels with another epilogue than Glow's, and the headers of all kernels.
+def kernel_sources(folder: Path, kernels: Iterable[Kernel], root: Path = resources.RUNTIME) -> list[Path]:
+    """The C file of each kernel, and, in ``folder``, the headers of all kernels.
+
+    Args:
+        folder: Where C files are written that are made of another kernel's.
+        kernels: The kernels.
+        root: The runtime.
 
     Returns:
-        The C files of those kernels whose loop is in the runtime in ``root``.
+        The C files in the order of ``kernels``.
     """
-    kernels = [*KERNELS.values(), *WITH_EPILOGUES.values()]
-    for name, text in kernel_headers(kernels).items():
+    for name, text in kernel_headers(ALL).items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     paths = []
-    for kernel in WITH_EPILOGUES.values():
-        if kernel.loop and (root / "src" / kernel.loop.c_file).is_file():
-            paths.append(folder / f"{kernel.symbol}.c")
+    for kernel in kernels:
+        paths.append(folder / f"{kernel.symbol}.c" if kernel.loop else root / "src" / kernel.c_file)
+        if kernel.loop:
             paths[-1].write_text(kernel_source(kernel, root), encoding="utf-8", newline="\n")
     return paths
 
@@ -70,7 +76,8 @@ def build_library(
 ) -> Library:
     """Compile the runtime in ``root`` into ``folder`` with ``compiler`` (default: the first at hand) and load it."""
     compiler = compiler or find_compiler(None, HOST)
-    sources = [*runtime_sources(root), write_functions(folder), *write_sources_with_epilogues(folder, root)]
+    there = [kernel for kernel in ALL if (root / "src" / kernel.origin.c_file).is_file()]
+    sources = [write_functions(folder), *kernel_sources(folder, there, root)]
     include = [folder, root / "include"]
     library = compiler.compile_shared(sources, folder / "runtime.so", include_dirs=include, flags=flags)
     return Library(library)

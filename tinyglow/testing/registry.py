@@ -56,12 +56,12 @@ def cases(kernel: Kernel | str) -> st.SearchStrategy[Case]:
     """
     _load()
     found = (KERNELS.get(kernel) or WITH_EPILOGUES.get(kernel)) if isinstance(kernel, str) else kernel
-    symbol = (found.loop or found).symbol if found else kernel
+    symbol = found.with_glow.symbol if found else kernel
     if not found or symbol not in _GENERATORS:
         raise LookupError(f"{symbol} has no case generator: add one to tinyglow/testing/generators")
-    if not found.loop:
+    if found.with_glow is found:
         return _GENERATORS[found.symbol]()
-    return _GENERATORS[found.loop.symbol](epilogue=found.epilogue).map(lambda case: replace(case, kernel=found))
+    return _GENERATORS[found.with_glow.symbol](epilogue=found.epilogue).map(lambda case: replace(case, kernel=found))
 
 
 def fixed_cases(kernel: Kernel | str, count: int) -> list[Case]:

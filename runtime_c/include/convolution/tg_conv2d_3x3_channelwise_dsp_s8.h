@@ -1,4 +1,4 @@
-/* tg_conv2d_3x3_channelwise_dsp_s8: 3x3 convolution of four channels with a scale for each output channel, blocks of 2x2 pixels at once.
+/* tg_conv2d_3x3_channelwise_dsp_s8: 3x3 convolution of four channels, blocks of 2x2 pixels at once; maximum of each with pool; a scale for each output channel.
  *
  * Generated from the kernel's declaration; do not edit.
  * Needs the DSP extension to be fast; computes the same in portable C elsewhere. */

@@ -1,4 +1,4 @@
-/* tg_conv2d_3x3_pool_channelwise_dsp_s8: maxima of 2x2 blocks of a 3x3 convolution of one channel with a scale for each output channel.
+/* tg_conv2d_3x3_pool_channelwise_dsp_s8: maxima of 2x2 blocks of a 3x3 convolution of one channel; a scale for each output channel.
  *
  * Generated from the kernel's declaration; do not edit.
  * Needs the DSP extension to be fast; computes the same in portable C elsewhere. */

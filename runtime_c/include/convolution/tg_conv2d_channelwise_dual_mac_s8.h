@@ -1,4 +1,4 @@
-/* tg_conv2d_channelwise_dual_mac_s8: 2-D convolution with a scale for each output channel, two products a multiplication.
+/* tg_conv2d_channelwise_dual_mac_s8: 2-D convolution, two products a multiplication; maximum of 2x2 blocks with pool; a scale for each output channel.
  *
  * Generated from the kernel's declaration; do not edit.
  * For cores without the DSP extension; computes the same on any other. */

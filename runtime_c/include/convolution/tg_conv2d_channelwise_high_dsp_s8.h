@@ -1,4 +1,4 @@
-/* tg_conv2d_channelwise_high_dsp_s8: 2-D convolution with a scale below a half for each output channel, two 16-bit products an instruction.
+/* tg_conv2d_channelwise_high_dsp_s8: 2-D convolution, two 16-bit products an instruction; maximum of 2x2 blocks with pool; a scale for each output channel.
  *
  * Generated from the kernel's declaration; do not edit.
  * Needs the DSP extension to be fast; computes the same in portable C elsewhere. */

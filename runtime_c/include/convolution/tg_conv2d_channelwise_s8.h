@@ -1,4 +1,4 @@
-/* tg_conv2d_channelwise_s8: 2-D convolution with a scale for each output channel.
+/* tg_conv2d_channelwise_s8: 2-D convolution, any stride, padding, dilation and group; a scale for each output channel.
  *
  * Generated from the kernel's declaration; do not edit.
  * For any core. */

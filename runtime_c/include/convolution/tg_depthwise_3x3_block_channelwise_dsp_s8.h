@@ -1,4 +1,4 @@
-/* tg_depthwise_3x3_block_channelwise_dsp_s8: depthwise convolution with windows of 3x3, stride 1, and a scale for each channel, blocks of 2x2 outputs.
+/* tg_depthwise_3x3_block_channelwise_dsp_s8: depthwise convolution with windows of 3x3, stride 1, blocks of 2x2 outputs at once; a scale for each output channel.
  *
  * Generated from the kernel's declaration; do not edit.
  * Needs the DSP extension to be fast; computes the same in portable C elsewhere. */

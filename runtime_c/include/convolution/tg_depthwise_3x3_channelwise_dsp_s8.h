@@ -1,4 +1,4 @@
-/* tg_depthwise_3x3_channelwise_dsp_s8: depthwise convolution with windows of 3x3 and a scale for each channel, four channels at once.
+/* tg_depthwise_3x3_channelwise_dsp_s8: depthwise convolution with windows of 3x3, four channels at once; a scale for each output channel.
  *
  * Generated from the kernel's declaration; do not edit.
  * Needs the DSP extension to be fast; computes the same in portable C elsewhere. */

@@ -1,4 +1,4 @@
-/* tg_depthwise_3x3_channelwise_s8: depthwise convolution with filters of 3x3 and a scale for each channel, stride 1 along rows.
+/* tg_depthwise_3x3_channelwise_s8: depthwise convolution with filters of 3x3, stride 1 along rows; a scale for each output channel.
  *
  * Generated from the kernel's declaration; do not edit.
  * For cores without the DSP extension; computes the same on any other. */

@@ -1,4 +1,4 @@
-/* tg_pointwise_channelwise_dsp_s8: 2-D convolution of 1x1 over 4 to 8 channels with a scale for each output channel.
+/* tg_pointwise_channelwise_dsp_s8: 2-D convolution of 1x1 over 4 to 8 channels; a scale for each output channel.
  *
  * Generated from the kernel's declaration; do not edit.
  * Needs the DSP extension to be fast; computes the same in portable C elsewhere. */

@@ -7,9 +7,11 @@
 #include "tg_kernels.h"
 
 /* All channels of the four pixels that are laid out, of which count are wanted, or the maximum of all. */
-static TG_APART void finish_tile(const tg_conv2d_channelwise_dsp_s8_params *p, const tg_dsp_sizes *s, int32_t groups,
-                                 const int8_t *filter, const tg_i32 *bias, const tg_i32 *channels,
-                                 const tg_i32 *inputs, int32_t count, int8_t *output) {
+static TG_APART void tg_conv2d_channelwise_dsp_s8_finish_tile(const tg_conv2d_channelwise_dsp_s8_params *p,
+                                                              const tg_dsp_sizes *s, int32_t groups,
+                                                              const int8_t *filter, const tg_i32 *bias,
+                                                              const tg_i32 *channels, const tg_i32 *inputs,
+                                                              int32_t count, int8_t *output) {
   const int32_t out_c = p->out_c;
   for (int32_t channel = 0; channel < out_c; channel += 2) {
     const int32_t both = tg_min(out_c - channel, 2);
@@ -23,7 +25,7 @@ static TG_APART void finish_tile(const tg_conv2d_channelwise_dsp_s8_params *p, c
       const int32_t largest = tg_max(tg_max(sum[0], sum[1]), tg_max(sum[2], sum[3]));
       TG_COMPACT
       for (int32_t pixel = 0; pixel < count; pixel++) {
-        const int32_t x = tg_epilogue(p->pool ? largest : sum[pixel], &out);
+        const int32_t x = tg_epilogue_glow(p->pool ? largest : sum[pixel], &out);
         output[pixel * out_c] = tg_activate_s8(x, p->act_min, p->act_max, p->leaky, &p->negative);
       }
       output++;
@@ -64,7 +66,7 @@ void tg_conv2d_channelwise_dsp_s8(const tg_conv2d_channelwise_dsp_s8_params *p, 
           y++;
         }
       }
-      finish_tile(p, &sizes, groups, filter, bias, channels, inputs, count, output);
+      tg_conv2d_channelwise_dsp_s8_finish_tile(p, &sizes, groups, filter, bias, channels, inputs, count, output);
       output += count * p->out_c;
     }
     input += p->in_h * p->in_w * p->in_c;

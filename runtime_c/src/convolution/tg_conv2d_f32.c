@@ -9,7 +9,7 @@
 #include "tg_window.h"
 
 /* sum + the products of a window. x: the group's first channel of the image; w: the filter of one output channel. */
-static float window_sum(const tg_window *window, const tg_f32 *x, const tg_f32 *w, float sum) {
+static float tg_conv2d_f32_window_sum(const tg_window *window, const tg_f32 *x, const tg_f32 *w, float sum) {
   if (window->rows <= 0) {
     return sum;
   }
@@ -31,7 +31,7 @@ static float window_sum(const tg_window *window, const tg_f32 *x, const tg_f32 *
   return sum;
 }
 
-static float activate(const tg_conv2d_f32_params *restrict p, float x) {
+static float tg_conv2d_f32_activate(const tg_conv2d_f32_params *restrict p, float x) {
   if (p->activation == 1) {
     x = x < p->low ? p->low : x > p->high ? p->high : x;
   } else if (p->activation == 2 && x < 0.0f) {
@@ -40,13 +40,14 @@ static float activate(const tg_conv2d_f32_params *restrict p, float x) {
   return tg_one_nan_f32(x);
 }
 
-static tg_f32 *pixel(const tg_conv2d_f32_params *restrict p, const tg_conv_sizes *sizes, const tg_f32 *image, const tg_f32 *filter,
-                    const tg_f32 *bias, int32_t top, int32_t left, tg_f32 *output) {
+static tg_f32 *tg_conv2d_f32_pixel(const tg_conv2d_f32_params *restrict p, const tg_conv_sizes *sizes,
+                                   const tg_f32 *image, const tg_f32 *filter, const tg_f32 *bias, int32_t top,
+                                   int32_t left, tg_f32 *output) {
   const int32_t filter_size = sizes->kernel_h * sizes->kernel_w * sizes->channels;
   const tg_window window = tg_window_at(sizes, top, left);
   for (int32_t group = 0; group < p->group; group++) {
     for (int32_t channel = 0; channel < sizes->out_channels; channel++) {
-      *output++ = activate(p, window_sum(&window, image, filter, *bias++));
+      *output++ = tg_conv2d_f32_activate(p, tg_conv2d_f32_window_sum(&window, image, filter, *bias++));
       filter += filter_size;
     }
     image += sizes->channels;
@@ -54,15 +55,15 @@ static tg_f32 *pixel(const tg_conv2d_f32_params *restrict p, const tg_conv_sizes
   return output;
 }
 
-void tg_conv2d_f32(const tg_conv2d_f32_params *restrict p, const tg_f32 *input, const tg_f32 *filter, const tg_f32 *bias,
-                   tg_f32 *output) {
+void tg_conv2d_f32(const tg_conv2d_f32_params *restrict p, const tg_f32 *input, const tg_f32 *filter,
+                   const tg_f32 *bias, tg_f32 *output) {
   const tg_conv_sizes sizes = {p->in_h,     p->in_w,       p->in_c,       p->in_c / p->group, p->kernel_h,
                                p->kernel_w, p->dilation_h, p->dilation_w, 0,                  p->out_c / p->group};
   for (int32_t image = 0; image < p->images; image++) {
     for (int32_t y = 0; y < p->out_h; y++) {
       for (int32_t x = 0; x < p->out_w; x++) {
-        output = pixel(p, &sizes, input, filter, bias, y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left,
-                       output);
+        output = tg_conv2d_f32_pixel(p, &sizes, input, filter, bias, y * p->stride_h - p->pad_top,
+                                     x * p->stride_w - p->pad_left, output);
       }
     }
     input += sizes.in_h * sizes.in_w * sizes.in_c;

@@ -8,8 +8,9 @@
 #include "tg_packed.h"
 
 /* The sum over one window, whose first row and column may be outside the image. */
-static inline int32_t window_sum(const tg_conv2d_packed_s8_params *p, const int8_t *image, const tg_i16 *filter,
-                                 int32_t channels, int32_t top, int32_t first) {
+static inline int32_t tg_conv2d_packed_s8_window_sum(const tg_conv2d_packed_s8_params *p, const int8_t *image,
+                                                     const tg_i16 *filter, int32_t channels, int32_t top,
+                                                     int32_t first) {
   const int32_t in_offset = p->in_offset;
   const int32_t in_c = p->in_c;
   int32_t sum = 0;
@@ -49,9 +50,10 @@ void tg_conv2d_packed_s8(const tg_conv2d_packed_s8_params *p, const int8_t *inpu
     for (int32_t number = 0; number < p->images; number++) {
       for (int32_t y = 0; y < p->out_h; y++) {
         for (int32_t x = 0; x < p->out_w; x++) {
-          const int32_t sum = bias + window_sum(p, image, filter, channels, y * p->stride_h - p->pad_top,
-                                                x * p->stride_w - p->pad_left);
-          *pixel = tg_clamp_s8(tg_epilogue(sum, &out), p->act_min, p->act_max);
+          const int32_t sum =
+              bias + tg_conv2d_packed_s8_window_sum(p, image, filter, channels, y * p->stride_h - p->pad_top,
+                                                    x * p->stride_w - p->pad_left);
+          *pixel = tg_clamp_s8(tg_epilogue_glow(sum, &out), p->act_min, p->act_max);
           pixel += p->out_c;
         }
       }

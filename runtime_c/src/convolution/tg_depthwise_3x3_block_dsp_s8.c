@@ -1,15 +1,365 @@
-/* Depthwise convolution by windows of 3x3, stride 1, for cores that multiply halfwords: blocks of 2x2 outputs (see
- * tg_dsp_depthwise_block.h). */
+/* Depthwise convolution by windows of 3x3, stride 1, for cores that multiply halfwords: four channels at once, and of
+ * each a block of 2x2 outputs at a time. At least two rows of outputs, as many channels of them as of the input, a
+ * multiple of four; no dilation.
+ *
+ * A column of words is two columns of pixels with what lies above and below, as halfwords: four words a row, one for each
+ * channel. Two neighbouring columns make two columns of outputs. They lie in a strip of scratch, row by row, each row the
+ * left one and then the right one; for the next two columns of outputs the strip begins one column of words further, and
+ * what was right is left: the new right column takes the places that are free by then. Thus each input is read once, two
+ * columns before outputs are written there: the output may take the input's place if it has its shape.
+ *
+ * Of a row's words (x0, x1) and (x2, x3) the left output takes x0, x1, x2, the right one x1, x2, x3, by weights (w0, w1) and
+ * (w1, w2). The input's offset, which padding holds, is folded into the bias. The compiler proves that no requantization
+ * wraps, and has no shift before the multiplication: it is the upper half of a product.
+ *
+ * Filter, of every channel: each row's three bytes and one that does not matter, and the bias.
+ *
+ * TG_PER_CHANNEL: each channel has a scale of its own (see tg_scale_high), a word after its bias, which may have a shift
+ * before the multiplication. */
+#include "tg_dsp.h"
+#include "tg_dsp_block.h"
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
+#include "tg_numerics.h"
 
-#define TG_DEPTHWISE_BLOCK_SCALES 0
-typedef tg_depthwise_3x3_block_dsp_s8_params tg_depthwise_block_params;
+#define TG_PER_CHANNEL 0
 
-#include "tg_dsp_depthwise_block.h"
+#if TG_PER_CHANNEL
+#define TG_FILTER_WORDS (4 + TG_EPILOGUE_GLOW_WORDS)
+#else
+#define TG_FILTER_WORDS 4
+#endif
+
+/* Four channels of two columns of outputs; the code below knows the order. */
+typedef struct {
+  int32_t scale; /* multiplier / 2**post, times 2**32; with TG_PER_CHANNEL not used */
+  int32_t offset;
+  int32_t right; /* from a left output to the right one; 0 if there is none */
+  int32_t down;  /* from one row of outputs to the next */
+  uint32_t minus_offset; /* the filter's, in both halfwords */
+  const tg_requant *out;
+} tg_depthwise_3x3_block_dsp_s8_work;
+
+#if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
+
+/* With TG_PER_CHANNEL: shifts sums by a channel's scale in r12, and leaves the multiplier. */
+#if !TG_PER_CHANNEL
+#define TG_DEPTHWISE_BLOCK_SHIFT
+#define TG_DEPTHWISE_BLOCK_FILTER "ldm r12!, {r2, r3, r4, r8}\n\t"
+#elif TG_EPILOGUE_GLOW_FUSED
+#define TG_DEPTHWISE_BLOCK_SHIFT \
+  "asr r11, r11, r12\n\t"        \
+  "asr r10, r10, r12\n\t"        \
+  "asr r8, r8, r12\n\t"          \
+  "asr r9, r9, r12\n\t"          \
+  "bic r12, r12, #255\n\t"
+#define TG_DEPTHWISE_BLOCK_FILTER       \
+  "ldm r12!, {r2, r3, r4, r8, r10}\n\t" \
+  "str r10, [sp, #8]\n\t"
+#else
+/* The words of tg_epilogue_last.h: on the stack, 48 what is added to products, 52 the shift after it. */
+#define TG_DEPTHWISE_BLOCK_FILTER            \
+  "ldm r12!, {r2, r3, r4, r8, r10, r11}\n\t" \
+  "str r10, [sp, #8]\n\t"                    \
+  "ldr r10, [sp, #12]\n\t"                   \
+  "str r11, [sp, #52]\n\t"                   \
+  "lsl r10, r10, r11\n\t"                    \
+  "str r10, [sp, #48]\n\t"
+#endif
+
+/* Sums, the multiplier being in r12, to outputs. */
+#if !TG_EPILOGUE_GLOW_FUSED
+#define TG_BLOCK_ROOM "sub sp, sp, #8\n\t"
+#define TG_BLOCK_ROOM_BACK "add sp, sp, #8\n\t"
+#define TG_BLOCK_PRODUCT(x) TG_EPILOGUE_GLOW_SPARING_PRODUCT(x, "lr", "r12")
+#define TG_BLOCK_PLUS(x) TG_EPILOGUE_GLOW_SPARING_PLUS(x, "lr")
+#define TG_BLOCK_LAST(x) "asr " x ", " x ", lr\n\t"
+#define TG_BLOCK_ALL(what) what("r11") what("r10") what("r9") what("r8")
+#define TG_BLOCK_END                        \
+  "ldr lr, [sp, #48]\n\t"                   \
+  TG_BLOCK_ALL(TG_BLOCK_PRODUCT)            \
+  TG_EPILOGUE_GLOW_SPARING_AGAIN("ldr lr, [sp, #48]\n\t") \
+  TG_BLOCK_ALL(TG_BLOCK_PLUS)               \
+  "ldr lr, [sp, #52]\n\t"                   \
+  "ldr r12, [sp, #20]\n\t"                  \
+  TG_BLOCK_ALL(TG_BLOCK_LAST)               \
+  "ldr lr, [sp, #16]\n\t"                   \
+  TG_BLOCK_ALL(TG_EPILOGUE_GLOW_SATURATE)        \
+  "strb r9, [r1, lr]\n\t"                   \
+  "strb r8, [r1]\n\t"                       \
+  "add r1, r1, r12\n\t"                     \
+  "strb r11, [r1, lr]\n\t"                  \
+  "strb r10, [r1]\n\t"                      \
+  "add r1, r1, r12\n\t"
+#elif TG_DUAL_ISSUE
+#define TG_BLOCK_ROOM
+#define TG_BLOCK_ROOM_BACK
+#define TG_BLOCK_END                        \
+  "ldr lr, [sp, #12]\n\t"                  \
+  TG_DEPTHWISE_BLOCK_SHIFT                 \
+  "smmlar r11, r11, r12, lr\n\t"           \
+  "smmlar r10, r10, r12, lr\n\t"           \
+  "smmlar r8, r8, r12, lr\n\t"             \
+  "ssat r11, #8, r11\n\t"                  \
+  "smmlar r9, r9, r12, lr\n\t"             \
+  "ssat r10, #8, r10\n\t"                  \
+  "ldr lr, [sp, #16]\n\t"                  \
+  "ldr r12, [sp, #20]\n\t"                 \
+  "ssat r9, #8, r9\n\t"                    \
+  "ssat r8, #8, r8\n\t"                    \
+  "strb r9, [r1, lr]\n\t"                  \
+  "strb r8, [r1]\n\t"                      \
+  "add r1, r1, r12\n\t"                    \
+  "strb r11, [r1, lr]\n\t"                 \
+  "strb r10, [r1]\n\t"                     \
+  "add r1, r1, r12\n\t"
+#else
+#define TG_BLOCK_ROOM
+#define TG_BLOCK_ROOM_BACK
+#define TG_BLOCK_END                        \
+  "ldr lr, [sp, #12]\n\t"                  \
+  TG_DEPTHWISE_BLOCK_SHIFT                 \
+  "smmlar r9, r9, r12, lr\n\t"             \
+  "smmlar r8, r8, r12, lr\n\t"             \
+  "smmlar r11, r11, r12, lr\n\t"           \
+  "smmlar r10, r10, r12, lr\n\t"           \
+  "ssat r9, #8, r9\n\t"                    \
+  "ssat r8, #8, r8\n\t"                    \
+  "ssat r11, #8, r11\n\t"                  \
+  "ldr lr, [sp, #16]\n\t"                  \
+  "ldr r12, [sp, #20]\n\t"                 \
+  "strb r9, [r1, lr]\n\t"                  \
+  "strb r8, [r1]\n\t"                      \
+  "add r1, r1, r12\n\t"                    \
+  "ssat r10, #8, r10\n\t"                  \
+  "strb r11, [r1, lr]\n\t"                 \
+  "strb r10, [r1]\n\t"                     \
+  "add r1, r1, r12\n\t"
+#endif
+
+/* count blocks, one below the other, of each of four channels. */
+static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_dsp_s8_work *w,
+                                                          const tg_u32 *strip, const tg_i32 *filter, int8_t *output,
+                                                          int32_t count) {
+  register const tg_depthwise_3x3_block_dsp_s8_work *r0 __asm__("r0") = w;
+  register const tg_u32 *r1 __asm__("r1") = strip;
+  register const tg_i32 *r2 __asm__("r2") = filter;
+  register int8_t *r3 __asm__("r3") = output;
+  register int32_t r4 __asm__("r4") = count;
+  /* On the stack: 0 bias, 4 where the last block begins, 8 scale, 12 offset, 16 right, 20 down, 24 strip, 28 filter,
+   * 32 output, 36 minus the filter's offset, 44 channels left. */
+  __asm__ volatile(
+      ".syntax unified\n\t"
+      "ldm r0, {r8, r9, r10, r11, r12}\n\t"
+      "mov lr, #4\n\t"
+      TG_BLOCK_ROOM
+      "push {r7, lr}\n\t"
+      "push {r1, r2, r3, r12}\n\t"
+      "add r7, r1, r4, lsl #6\n\t"
+      "sub r7, r7, #64\n\t"
+      "push {r6, r7, r8, r9, r10, r11}\n"
+      "1:\n\t"
+      "ldr r12, [sp, #28]\n\t"
+      "ldr r0, [sp, #24]\n\t"
+      "ldr r1, [sp, #32]\n\t"
+      "ldr r9, [sp, #36]\n\t"
+      TG_DEPTHWISE_BLOCK_FILTER
+      "str r12, [sp, #28]\n\t"
+      "str r8, [sp]\n\t"
+      TG_BLOCK_WEIGHTS("r2", "r5")
+      TG_BLOCK_WEIGHTS("r3", "r6")
+      TG_BLOCK_WEIGHTS("r4", "r7")
+      ".p2align 2\n"
+      "2:\n\t"
+      TG_BLOCK_2X2
+      "bne 2b\n\t"
+      "ldr r1, [sp, #32]\n\t"
+      "ldr r12, [sp, #24]\n\t"
+      "ldr lr, [sp, #4]\n\t"
+      "ldr r2, [sp, #44]\n\t"
+      "add r1, r1, #1\n\t"
+      "add r12, r12, #4\n\t"
+      "add lr, lr, #4\n\t"
+      "subs r2, r2, #1\n\t"
+      "str r1, [sp, #32]\n\t"
+      "str r12, [sp, #24]\n\t"
+      "str lr, [sp, #4]\n\t"
+      "str r2, [sp, #44]\n\t"
+      "bne 1b\n\t"
+      "add sp, sp, #40\n\t"
+      "pop {r7, lr}\n\t"
+      TG_BLOCK_ROOM_BACK
+      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3), "+r"(r4)
+      :
+      : "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+}
+
+#else
+
+static int8_t tg_depthwise_3x3_block_dsp_s8_output_of(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *x,
+                                                      const tg_i32 *filter, int32_t right) {
+  uint32_t sum = (uint32_t)filter[3];
+  for (int32_t row = 0; row < 3; row++) {
+    const uint32_t even = tg_even_plus(w->minus_offset, (uint32_t)filter[row]);
+    const uint32_t odd = tg_odd_plus(w->minus_offset, (uint32_t)filter[row]);
+    const uint32_t first = tg_pack_halfwords(tg_half(even, 0), tg_half(odd, 0));
+    const uint32_t last = tg_pack_halfwords(tg_half(odd, 0), tg_half(even, 1));
+    sum = right ? tg_dot2(x[4], last, tg_dot_low_high(first, x[0], sum))
+                : tg_dot_low_high(x[4], last, tg_dot2(x[0], first, sum));
+    x += 8;
+  }
+#if TG_PER_CHANNEL
+  return (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH((int32_t)sum, filter + 4, w->offset));
+#else
+  return (int8_t)tg_saturate_s8(tg_epilogue_glow((int32_t)sum, w->out));
+#endif
+}
+
+static void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *strip,
+                                                 const tg_i32 *filter, int8_t *output, int32_t count) {
+  for (int32_t channel = 0; channel < 4; channel++) {
+    for (int32_t row = 0; row < 2 * count; row++) {
+      const tg_u32 *x = strip + 8 * row + channel;
+      int8_t *to = output + row * w->down + channel;
+      if (w->right) {
+        to[w->right] = tg_depthwise_3x3_block_dsp_s8_output_of(w, x, filter, 1);
+      }
+      *to = tg_depthwise_3x3_block_dsp_s8_output_of(w, x, filter, 0);
+    }
+    filter += TG_FILTER_WORDS;
+  }
+}
+
+#endif
+
+/* Two columns of pixels, by words of four channels, as rows of the strip. Returns where the next row begins. */
+static TG_APART tg_u32 *tg_depthwise_3x3_block_dsp_s8_put_rows(const int8_t *left, int32_t left_step,
+                                                               const int8_t *right, int32_t right_step, int32_t count,
+                                                               tg_u32 *to) {
+#if TG_HAS_DSP
+  if (count > 0) {
+    uint32_t a, b, c, d, e;
+    __asm__ volatile(
+        ".syntax unified\n"
+        "1:\n\t"
+        "ldr %[a], [%[left]]\n\t"
+        "ldr %[b], [%[right]]\n\t"
+        "sxtb16 %[c], %[a]\n\t"
+        "sxtb16 %[d], %[b]\n\t"
+        "sxtb16 %[a], %[a], ror #8\n\t"
+        "sxtb16 %[b], %[b], ror #8\n\t"
+        "pkhbt %[e], %[c], %[d], lsl #16\n\t"
+        "pkhtb %[c], %[d], %[c], asr #16\n\t"
+        "str %[e], [%[to]], #32\n\t"
+        "pkhbt %[d], %[a], %[b], lsl #16\n\t"
+        "str %[c], [%[to], #-24]\n\t"
+        "pkhtb %[a], %[b], %[a], asr #16\n\t"
+        "str %[d], [%[to], #-28]\n\t"
+        "add %[left], %[left], %[left_step]\n\t"
+        "str %[a], [%[to], #-20]\n\t"
+        "add %[right], %[right], %[right_step]\n\t"
+        "subs %[count], %[count], #1\n\t"
+        "bne 1b\n\t"
+        : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [left] "+&r"(left),
+          [right] "+&r"(right), [count] "+&r"(count), [to] "+&r"(to)
+        : [left_step] "r"(left_step), [right_step] "r"(right_step)
+        : "cc", "memory");
+  }
+#else
+  for (; count > 0; count--) {
+    for (int32_t channel = 0; channel < 4; channel++) {
+      to[channel] = tg_pack_halfwords(left[channel], right[channel]);
+    }
+    left += left_step;
+    right += right_step;
+    to += 8;
+  }
+#endif
+  return to;
+}
+
+/* A column of words: columns left and left + 1 of the image, rows -pad_top to out_h + 1 - pad_top, as far as they exist. */
+static TG_SMALL TG_APART void tg_depthwise_3x3_block_dsp_s8_lay_out(const tg_depthwise_3x3_block_dsp_s8_params *p,
+                                                                    const int8_t *image, int32_t left, tg_u32 *to) {
+  const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;
+  const int8_t *none = (const int8_t *)&outside;
+  const int32_t step = p->in_w * p->in_c;
+  const int32_t has_left = (uint32_t)left < p->in_w;
+  const int32_t has_right = (uint32_t)(left + 1) < p->in_w;
+  const int32_t above = tg_min(p->pad_top, p->out_h + 2);
+  const int32_t inside = tg_min(p->in_h, p->out_h + 2 - above);
+  to = tg_depthwise_3x3_block_dsp_s8_put_rows(none, 0, none, 0, above, to);
+  to = tg_depthwise_3x3_block_dsp_s8_put_rows(has_left ? image + left * p->in_c : none, has_left ? step : 0,
+                                              has_right ? image + (left + 1) * p->in_c : none, has_right ? step : 0,
+                                              inside, to);
+  tg_depthwise_3x3_block_dsp_s8_put_rows(none, 0, none, 0, p->out_h + 2 - above - inside, to);
+}
 
 TG_SMALL
-void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p, const int8_t *input, const tg_i32 *filter,
-                               int8_t *output, tg_i32 *scratch) {
-  tg_depthwise_block_convolve(p, input, filter, output, scratch);
+void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p, const int8_t *input,
+                                   const tg_i32 *filter, int8_t *output, tg_i32 *scratch) {
+  const int32_t channels = p->in_c;
+  const int32_t outputs = p->out_h * p->out_w * channels;
+#if TG_PER_CHANNEL
+  tg_depthwise_3x3_block_dsp_s8_work w = {0,
+                                          TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset),
+                                          0,
+                                          p->out_w * channels,
+                                          tg_pack_halfwords(-p->filter_offset, -p->filter_offset),
+                                          0};
+#else
+  tg_depthwise_3x3_block_dsp_s8_work w = {(int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post)),
+            p->out.offset,
+            0,
+            p->out_w * channels,
+            tg_pack_halfwords(-p->filter_offset, -p->filter_offset),
+            &p->out};
+#endif
+  for (int32_t image = 0; image < p->images; image++) {
+    TG_COMPACT
+    for (int32_t channel = 0; channel < channels; channel += 4) {
+      const tg_i32 *weights = filter + TG_FILTER_WORDS * channel;
+      tg_u32 *strip = (tg_u32 *)scratch;
+      int32_t left = -p->pad_left;
+      tg_depthwise_3x3_block_dsp_s8_lay_out(p, input + channel, left, strip);
+      TG_COMPACT
+      for (int32_t x = 0; x < p->out_w; x += 2) {
+        int8_t *to = output + x * channels + channel;
+        left += 2;
+        tg_depthwise_3x3_block_dsp_s8_lay_out(p, input + channel, left, strip + 4);
+        w.right = x + 1 < p->out_w ? channels : 0;
+        tg_depthwise_3x3_block_dsp_s8_blocks(&w, strip, weights, to, p->out_h >> 1);
+        if (p->out_h & 1) {
+          /* The last two rows, of which the first is there already. */
+          tg_depthwise_3x3_block_dsp_s8_blocks(&w, strip + 8 * (p->out_h - 2), weights, to + (p->out_h - 2) * w.down,
+                                               1);
+        }
+        strip += 4;
+      }
+    }
+#if TG_PER_CHANNEL
+    tg_dsp_clamp(output, outputs, p->act_min, p->act_max);
+#else
+    if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
+      TG_COMPACT
+      for (int32_t i = outputs - 1; i >= 0; i--) {
+        output[i] = tg_clamp_s8(output[i], p->act_min, p->act_max);
+      }
+    }
+#endif
+    input += p->in_h * p->in_w * channels;
+    output += outputs;
+  }
 }
+
+#undef TG_PER_CHANNEL
+#undef TG_FILTER_WORDS
+#undef TG_DEPTHWISE_BLOCK_SHIFT
+#undef TG_DEPTHWISE_BLOCK_FILTER
+#undef TG_BLOCK_ROOM
+#undef TG_BLOCK_ROOM_BACK
+#undef TG_BLOCK_PRODUCT
+#undef TG_BLOCK_PLUS
+#undef TG_BLOCK_LAST
+#undef TG_BLOCK_ALL
+#undef TG_BLOCK_END

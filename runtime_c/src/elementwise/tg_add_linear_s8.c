@@ -1,6 +1,7 @@
 /* Sum of two tensors by one linear formula: saturate((input * multiplier + other * multiplier + start) >> shift). The
  * compiler proves that nothing leaves 32 bits. ``other`` advances by a stride in each loop. Input and output may be the same
  * buffer. */
+#include "tg_broadcast.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 
@@ -9,15 +10,9 @@ void tg_add_linear_s8(const tg_add_linear_s8_params *p, const int8_t *input, con
   const int32_t other_multiplier = p->other_multiplier;
   const int32_t start = p->start;
   const int32_t shift = p->shift;
-  const uint32_t stride = p->inner_stride;
-  for (uint32_t i = 0; i < p->outer; i++) {
-    for (uint32_t j = 0; j < p->middle; j++) {
-      const int8_t *y = other + i * p->outer_stride + j * p->middle_stride;
-      for (uint32_t k = p->inner; k > 0; k--) {
-        const int32_t sum = (*input++ * input_multiplier + *y * other_multiplier + start) >> shift;
-        *output++ = tg_clamp_s8(sum, INT8_MIN, INT8_MAX);
-        y += stride;
-      }
-    }
+  const int8_t *y;
+  TG_BROADCAST(p, other, y) {
+    const int32_t sum = (*input++ * input_multiplier + *y * other_multiplier + start) >> shift;
+    *output++ = tg_clamp_s8(sum, INT8_MIN, INT8_MAX);
   }
 }

@@ -1,5 +1,6 @@
 /* Sum of two tensors: saturate(input + other), each brought to the output's scale by its own constants, of which one
  * adds the output's offset. ``other`` advances by a stride in each loop. Input and output may be the same buffer. */
+#include "tg_broadcast.h"
 #include "tg_core.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
@@ -9,12 +10,12 @@ typedef struct {
   int32_t multiplier;
   int32_t start;
   int32_t post;
-} addend;
+} tg_add_s8_addend;
 
 /* (x - offset) * multiplier + round, without the offset's product. */
-static addend addend_of(const tg_requant *scale, int32_t offset) {
+static tg_add_s8_addend tg_add_s8_addend_of(const tg_requant *scale, int32_t offset) {
   const uint32_t round = ((uint32_t)1 << scale->post) >> 1;
-  const addend made = {scale->multiplier, (int32_t)(round - (uint32_t)offset * (uint32_t)scale->multiplier),
+  const tg_add_s8_addend made = {scale->multiplier, (int32_t)(round - (uint32_t)offset * (uint32_t)scale->multiplier),
                        scale->post};
   return made;
 }
@@ -23,11 +24,12 @@ static addend addend_of(const tg_requant *scale, int32_t offset) {
 #if TG_ARMV6M_LOOPS
 
 /* 33 cycles a sum that int8 holds. */
-static void run(const addend *scales, int32_t offset, const int8_t *x, const int8_t *y, int8_t *out, uint32_t count) {
+static void tg_add_s8_run(const tg_add_s8_addend *scales, int32_t offset, const int8_t *x, const int8_t *y, int8_t *out,
+                          uint32_t count) {
   register const int8_t *r0 __asm__("r0") = x;
   register const int8_t *r1 __asm__("r1") = y;
   register int8_t *r2 __asm__("r2") = out;
-  register const addend *r3 __asm__("r3") = scales;
+  register const tg_add_s8_addend *r3 __asm__("r3") = scales;
   register const int8_t *r5 __asm__("r5") = x + count;
   register int32_t r6 __asm__("r6") = offset;
   __asm__ volatile(
@@ -75,15 +77,17 @@ static void run(const addend *scales, int32_t offset, const int8_t *x, const int
 
 #else
 
-static int32_t scaled(int32_t x, addend by) {
+static int32_t tg_add_s8_scaled(int32_t x, tg_add_s8_addend by) {
   return (int32_t)((uint32_t)x * (uint32_t)by.multiplier + (uint32_t)by.start) >> by.post;
 }
 
-static void run(const addend *scales, int32_t offset, const int8_t *x, const int8_t *y, int8_t *out, uint32_t count) {
-  const addend first = scales[0];
-  const addend second = scales[1];
+static void tg_add_s8_run(const tg_add_s8_addend *scales, int32_t offset, const int8_t *x, const int8_t *y, int8_t *out,
+                          uint32_t count) {
+  const tg_add_s8_addend first = scales[0];
+  const tg_add_s8_addend second = scales[1];
   for (const int8_t *end = x + count; x < end; x++) {
-    const uint32_t sum = (uint32_t)scaled(*x, first) + (uint32_t)scaled(*y++, second) + (uint32_t)offset;
+    const uint32_t sum =
+        (uint32_t)tg_add_s8_scaled(*x, first) + (uint32_t)tg_add_s8_scaled(*y++, second) + (uint32_t)offset;
     *out++ = tg_clamp_s8((int32_t)sum, INT8_MIN, INT8_MAX);
   }
 }
@@ -95,23 +99,22 @@ void tg_add_s8(const tg_add_s8_params *p, const int8_t *input, const int8_t *oth
   const tg_requant other_scale = p->other_scale;
   const int32_t input_offset = p->input_offset;
   const int32_t other_offset = p->other_offset;
-  for (uint32_t i = 0; i < p->outer; i++) {
-    for (uint32_t j = 0; j < p->middle; j++) {
-      const int8_t *y = other + i * p->outer_stride + j * p->middle_stride;
-      if (input_scale.pre == 0 && other_scale.pre == 0 && p->inner_stride == 1 && p->inner > 0) {
-        const addend scales[2] = {addend_of(&input_scale, input_offset), addend_of(&other_scale, other_offset)};
-        const uint32_t offset = (uint32_t)input_scale.offset + (uint32_t)other_scale.offset;
-        run(scales, (int32_t)offset, input, y, output, p->inner);
-        input += p->inner;
-        output += p->inner;
-        continue;
-      }
-      for (uint32_t k = 0; k < p->inner; k++) {
-        const uint32_t a = (uint32_t)tg_requantize(*input++ - input_offset, &input_scale);
-        const uint32_t b = (uint32_t)tg_requantize(*y - other_offset, &other_scale);
-        *output++ = tg_clamp_s8((int32_t)(a + b), INT8_MIN, INT8_MAX);
-        y += p->inner_stride;
-      }
+  const int8_t *y;
+  TG_BROADCAST_RUNS(p, other, y) {
+    if (input_scale.pre == 0 && other_scale.pre == 0 && p->inner_stride == 1 && p->inner > 0) {
+      const tg_add_s8_addend scales[2] = {tg_add_s8_addend_of(&input_scale, input_offset),
+                                          tg_add_s8_addend_of(&other_scale, other_offset)};
+      const uint32_t offset = (uint32_t)input_scale.offset + (uint32_t)other_scale.offset;
+      tg_add_s8_run(scales, (int32_t)offset, input, y, output, p->inner);
+      input += p->inner;
+      output += p->inner;
+      continue;
+    }
+    for (uint32_t i = 0; i < p->inner; i++) {
+      const uint32_t a = (uint32_t)tg_requantize(*input++ - input_offset, &input_scale);
+      const uint32_t b = (uint32_t)tg_requantize(*y - other_offset, &other_scale);
+      *output++ = tg_clamp_s8((int32_t)(a + b), INT8_MIN, INT8_MAX);
+      y += p->inner_stride;
     }
   }
 }

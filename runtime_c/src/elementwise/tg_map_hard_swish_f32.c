@@ -2,7 +2,7 @@
 #include "tg_float.h"
 #include "tg_kernels.h"
 
-static float hard_swish(float x) {
+static float tg_map_hard_swish_f32_hard_swish(float x) {
   const float shifted = x + 3.0f;
   const float raised = shifted < 0.0f ? 0.0f : shifted;
   const float share = (raised > 6.0f ? 6.0f : raised) * (1.0f / 6.0f);
@@ -12,6 +12,6 @@ static float hard_swish(float x) {
 
 void tg_map_hard_swish_f32(const tg_map_hard_swish_f32_params *restrict p, const tg_f32 *input, tg_f32 *output) {
   for (uint32_t i = 0; i < p->count; i++) {
-    output[i] = hard_swish(input[i]);
+    output[i] = tg_map_hard_swish_f32_hard_swish(input[i]);
   }
 }

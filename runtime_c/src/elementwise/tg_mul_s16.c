@@ -1,17 +1,13 @@
 /* Product of two tensors in int16: saturate(input * other * multiplier, shifted). ``other`` advances by a stride in each
  * loop. Input and output may be the same buffer. */
+#include "tg_broadcast.h"
 #include "tg_kernels.h"
 #include "tg_wide.h"
 
 void tg_mul_s16(const tg_mul_s16_params *restrict p, const tg_i16 *input, const tg_i16 *other, tg_i16 *output) {
-  for (uint32_t i = 0; i < p->outer; i++) {
-    for (uint32_t j = 0; j < p->middle; j++) {
-      const tg_i16 *y = other + i * p->outer_stride + j * p->middle_stride;
-      for (uint32_t k = 0; k < p->inner; k++) {
-        const int32_t product = *input++ * *y;
-        *output++ = tg_clamp_s16(tg_scaled(product, p->multiplier, p->shift), INT16_MIN, INT16_MAX);
-        y += p->inner_stride;
-      }
-    }
+  const tg_i16 *y;
+  TG_BROADCAST(p, other, y) {
+    const int32_t product = *input++ * *y;
+    *output++ = tg_clamp_s16(tg_scaled(product, p->multiplier, p->shift), INT16_MIN, INT16_MAX);
   }
 }

@@ -2,7 +2,7 @@
 #include "tg_kernels.h"
 
 /* x is above -32768 and below 32767; the remainder is exact, so that ties are seen as such. */
-static int32_t round_half_even(float x) {
+static int32_t tg_quantize_f32_s16_round_half_even(float x) {
   const int32_t truncated = (int32_t)x;
   const float rest = x - (float)truncated;
   const int32_t odd = truncated & 1;
@@ -23,7 +23,7 @@ void tg_quantize_f32_s16(const tg_quantize_f32_s16_params *restrict p, const tg_
     } else if (!(x < 32767.0f)) {
       output[i] = INT16_MAX;
     } else {
-      output[i] = (int16_t)round_half_even(x);
+      output[i] = (int16_t)tg_quantize_f32_s16_round_half_even(x);
     }
   }
 }

@@ -3,7 +3,7 @@
 #include "tg_numerics.h"
 
 /* x is above -128 and below 127; the remainder is exact, so that ties are seen as such. */
-static int32_t round_half_even(float x) {
+static int32_t tg_quantize_f32_s8_round_half_even(float x) {
   const int32_t truncated = (int32_t)x;
   const float rest = x - (float)truncated;
   const int32_t odd = truncated & 1;
@@ -24,7 +24,7 @@ void tg_quantize_f32_s8(const tg_quantize_f32_s8_params *p, const tg_f32 *input,
     } else if (!(x < 127.0f)) {
       output[i] = INT8_MAX;
     } else {
-      output[i] = (int8_t)round_half_even(x);
+      output[i] = (int8_t)tg_quantize_f32_s8_round_half_even(x);
     }
   }
 }

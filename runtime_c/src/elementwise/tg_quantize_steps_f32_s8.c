@@ -5,7 +5,7 @@
 #include "tg_numerics.h"
 
 /* x is between -512 and 512; the remainder is exact, so that ties are seen as such. */
-static int32_t rounded(float x, int32_t away) {
+static int32_t tg_quantize_steps_f32_s8_rounded(float x, int32_t away) {
   const int32_t truncated = (int32_t)x;
   const float rest = x - (float)truncated;
   const int32_t ties = away || (truncated & 1);
@@ -23,7 +23,7 @@ void tg_quantize_steps_f32_s8(const tg_quantize_steps_f32_s8_params *p, const tg
     } else if (!(x < 512.0f)) {
       output[i] = INT8_MAX;
     } else {
-      output[i] = tg_clamp_s8(rounded(x, p->ties) + p->offset, INT8_MIN, INT8_MAX);
+      output[i] = tg_clamp_s8(tg_quantize_steps_f32_s8_rounded(x, p->ties) + p->offset, INT8_MIN, INT8_MAX);
     }
   }
 }

@@ -9,13 +9,13 @@
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
-static inline uint32_t step(uint32_t bytes, const int8_t *w, uint32_t sum) {
+static inline uint32_t tg_fully_connected_dsp_s8_step(uint32_t bytes, const int8_t *w, uint32_t sum) {
   const uint32_t weights = tg_load4(w);
   sum = tg_dot2(tg_even(bytes), tg_even(weights), sum);
   return tg_dot2(tg_odd(bytes), tg_odd(weights), sum);
 }
 
-#if TG_HAS_DSP && TG_EPILOGUE_DSP
+#if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
 
 /* x: offset of the next four inputs; w0 .. w3: of those of the four units. 23 instructions: half as many cycles on the
  * M7, 24 on the M4, where loads that follow one another take one each. */
@@ -36,7 +36,7 @@ static inline uint32_t step(uint32_t bytes, const int8_t *w, uint32_t sum) {
 
 /* Sums in r3 to r6 to outputs, with r7 to r11 from pre to offset of what follows. */
 #define TG_ALL_FOUR(what) what("r3") what("r4") what("r5") what("r6")
-#if TG_EPILOGUE_FUSED
+#if TG_EPILOGUE_GLOW_FUSED
 #define TG_FITS(out) 1
 #define TG_HALF(out) ((int32_t)(((uint32_t)1 << (out)->post) >> 1))
 #define TG_POST(out) (out)->post
@@ -63,12 +63,12 @@ static inline uint32_t step(uint32_t bytes, const int8_t *w, uint32_t sum) {
   "ssat r6, #8, r6\n\t"
 #else
 /* See tg_epilogue_last.h: half has the output's offset in it. Sums leave room for constants such as these. */
-#define TG_FITS(out) ((out)->pre == TG_EPILOGUE_PRE && (out)->post >= 1 && (out)->post <= 22)
-#define TG_HALF(out) ((int32_t)((uint32_t)TG_EPILOGUE_CENTER((out)->offset) << ((out)->post - 1)))
+#define TG_FITS(out) ((out)->pre == TG_EPILOGUE_GLOW_PRE && (out)->post >= 1 && (out)->post <= 22)
+#define TG_HALF(out) ((int32_t)((uint32_t)TG_EPILOGUE_GLOW_CENTER((out)->offset) << ((out)->post - 1)))
 #define TG_POST(out) ((out)->post - 1)
-#define TG_PRODUCT_OF(x) TG_EPILOGUE_PRODUCT(x, "r12", "r8", "r9")
+#define TG_PRODUCT_OF(x) TG_EPILOGUE_GLOW_PRODUCT(x, "r12", "r8", "r9")
 #define TG_SHIFT_OF(x) "asr " x ", " x ", r10\n\t"
-#define TG_FINISH_ALL TG_ALL_FOUR(TG_PRODUCT_OF) TG_ALL_FOUR(TG_SHIFT_OF) TG_ALL_FOUR(TG_EPILOGUE_SATURATE)
+#define TG_FINISH_ALL TG_ALL_FOUR(TG_PRODUCT_OF) TG_ALL_FOUR(TG_SHIFT_OF) TG_ALL_FOUR(TG_EPILOGUE_GLOW_SATURATE)
 #endif
 
 typedef struct {
@@ -84,16 +84,27 @@ typedef struct {
   int32_t half;
   int32_t post;
   int32_t offset;
-} work;
+} tg_fully_connected_dsp_s8_work;
 
 /* blocks > 0 times four units; depth: a multiple of four, not 0. Returns the weights after them. */
-static TG_APART const int8_t *fours(const tg_fully_connected_dsp_s8_params *p, const int8_t *x, const int8_t *w,
-                           const tg_i32 *bias, uint32_t minus, int32_t blocks, int8_t *output) {
+static TG_APART const int8_t *tg_fully_connected_dsp_s8_fours(const tg_fully_connected_dsp_s8_params *p,
+                                                              const int8_t *x, const int8_t *w, const tg_i32 *bias,
+                                                              uint32_t minus, int32_t blocks, int8_t *output) {
   const int32_t groups = (int32_t)(p->depth >> 2);
   const int32_t left_out = -groups & 3;
-  work all = {x,      (groups + 3) >> 2, left_out,          minus,           bias,            output,
-              blocks, p->out.pre,        p->out.multiplier, TG_HALF(&p->out), TG_POST(&p->out), p->out.offset};
-  register work *r0 __asm__("r0") = &all;
+  tg_fully_connected_dsp_s8_work all = {x,
+                                        (groups + 3) >> 2,
+                                        left_out,
+                                        minus,
+                                        bias,
+                                        output,
+                                        blocks,
+                                        p->out.pre,
+                                        p->out.multiplier,
+                                        TG_HALF(&p->out),
+                                        TG_POST(&p->out),
+                                        p->out.offset};
+  register tg_fully_connected_dsp_s8_work *r0 __asm__("r0") = &all;
   register const int8_t *r1 __asm__("r1") = w;
   __asm__ volatile(
       ".syntax unified\n\t"
@@ -150,7 +161,7 @@ static TG_APART const int8_t *fours(const tg_fully_connected_dsp_s8_params *p, c
 #endif
 
 /* The sum of a row's inputs. */
-static TG_APART uint32_t sum_of(const int8_t *x, int32_t groups, uint32_t last) {
+static TG_APART uint32_t tg_fully_connected_dsp_s8_sum_of(const int8_t *x, int32_t groups, uint32_t last) {
   const uint32_t ones = 0x10001u;
   uint32_t sum = tg_dot2(tg_even(last), ones, tg_dot2(tg_odd(last), ones, 0));
   TG_COMPACT
@@ -166,17 +177,18 @@ static TG_APART uint32_t sum_of(const int8_t *x, int32_t groups, uint32_t last) 
 #if !TG_HAS_DSP
 
 /* Sums of four units += products of whole groups. Returns the weights after them. */
-static TG_APART const int8_t *four(const int8_t *x, const int8_t *w, uint32_t groups, tg_u32 *sums) {
+static TG_APART const int8_t *tg_fully_connected_dsp_s8_four(const int8_t *x, const int8_t *w, uint32_t groups,
+                                                             tg_u32 *sums) {
   uint32_t sum0 = sums[0];
   uint32_t sum1 = sums[1];
   uint32_t sum2 = sums[2];
   uint32_t sum3 = sums[3];
   for (; groups > 0; groups--) {
     const uint32_t bytes = tg_load4(x);
-    sum0 = step(bytes, w, sum0);
-    sum1 = step(bytes, w + 4, sum1);
-    sum2 = step(bytes, w + 8, sum2);
-    sum3 = step(bytes, w + 12, sum3);
+    sum0 = tg_fully_connected_dsp_s8_step(bytes, w, sum0);
+    sum1 = tg_fully_connected_dsp_s8_step(bytes, w + 4, sum1);
+    sum2 = tg_fully_connected_dsp_s8_step(bytes, w + 8, sum2);
+    sum3 = tg_fully_connected_dsp_s8_step(bytes, w + 12, sum3);
     x += 4;
     w += 16;
   }
@@ -190,11 +202,11 @@ static TG_APART const int8_t *four(const int8_t *x, const int8_t *w, uint32_t gr
 #endif
 
 /* Sums of up to four units, whose groups of four taps take turns, += products. Returns the weights after them. */
-static TG_SMALL TG_APART const int8_t *some(const int8_t *x, const int8_t *w, uint32_t depth, uint32_t last, int32_t units,
-                          tg_u32 *sums) {
+static TG_SMALL TG_APART const int8_t *tg_fully_connected_dsp_s8_some(const int8_t *x, const int8_t *w, uint32_t depth,
+                                                                      uint32_t last, int32_t units, tg_u32 *sums) {
 #if !TG_HAS_DSP
   if (units == 4) {
-    w = four(x, w, depth >> 2, sums);
+    w = tg_fully_connected_dsp_s8_four(x, w, depth >> 2, sums);
     depth &= 3;
   }
 #endif
@@ -203,7 +215,7 @@ static TG_SMALL TG_APART const int8_t *some(const int8_t *x, const int8_t *w, ui
     const uint32_t bytes = tg_load4(x);
     TG_COMPACT
     for (int32_t unit = 0; unit < units; unit++) {
-      sums[unit] = step(bytes, w, sums[unit]);
+      sums[unit] = tg_fully_connected_dsp_s8_step(bytes, w, sums[unit]);
       w += 4;
     }
     x += 4;
@@ -211,7 +223,7 @@ static TG_SMALL TG_APART const int8_t *some(const int8_t *x, const int8_t *w, ui
   if (depth) {
     TG_COMPACT
     for (int32_t unit = 0; unit < units; unit++) {
-      sums[unit] = step(last, w, sums[unit]);
+      sums[unit] = tg_fully_connected_dsp_s8_step(last, w, sums[unit]);
       w += 4;
     }
   }
@@ -228,22 +240,23 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
   for (int32_t row = 0; row < p->rows; row++) {
     const int8_t *w = weights;
     const uint32_t last = tg_load_some(input + 4 * groups, rest);
-    const uint32_t minus = p->weights_offset ? (uint32_t)-p->weights_offset * sum_of(input, groups, last) : 0;
+    const uint32_t minus =
+        p->weights_offset ? (uint32_t)-p->weights_offset * tg_fully_connected_dsp_s8_sum_of(input, groups, last) : 0;
     int32_t unit = 0;
-#if TG_HAS_DSP && TG_EPILOGUE_DSP
+#if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
     if (!rest && groups && units >= 4 && TG_FITS(&p->out)) {
-      w = fours(p, input, w, bias, minus, units >> 2, output);
+      w = tg_fully_connected_dsp_s8_fours(p, input, w, bias, minus, units >> 2, output);
       unit = units & ~3;
     }
 #endif
     while (unit < units) {
       const int32_t count = units - unit >= 4 ? 4 : 1;
       uint32_t sums[4] = {0, 0, 0, 0};
-      w = some(input, w, p->depth, last, count, sums);
+      w = tg_fully_connected_dsp_s8_some(input, w, p->depth, last, count, sums);
       TG_COMPACT
       for (int32_t i = 0; i < count; i++) {
         const int32_t sum = (int32_t)(sums[i] + (uint32_t)bias[unit] + minus);
-        output[unit++] = (int8_t)tg_saturate_s8(tg_epilogue(sum, &out));
+        output[unit++] = (int8_t)tg_saturate_s8(tg_epilogue_glow(sum, &out));
       }
     }
     if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
@@ -256,3 +269,14 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
     output += units;
   }
 }
+
+#undef TG_GROUP
+#undef TG_UNIT
+#undef TG_UNIT_END
+#undef TG_ALL_FOUR
+#undef TG_FITS
+#undef TG_HALF
+#undef TG_POST
+#undef TG_FINISH_ALL
+#undef TG_PRODUCT_OF
+#undef TG_SHIFT_OF

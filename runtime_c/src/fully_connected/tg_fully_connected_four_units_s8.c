@@ -12,7 +12,8 @@
 #include "tg_kernels.h"
 
 /* sums[0 .. 3] += x * {byte 0, lower half, byte 2, upper half} over count terms. */
-static const int8_t *terms(const int8_t *x, const int8_t *weights, uint32_t count, tg_u32 *sums) {
+static const int8_t *tg_fully_connected_four_units_s8_terms(const int8_t *x, const int8_t *weights, uint32_t count,
+                                                            tg_u32 *sums) {
   TG_COMPACT
   for (; count > 0; count--) {
     TG_COMPACT
@@ -30,7 +31,8 @@ static const int8_t *terms(const int8_t *x, const int8_t *weights, uint32_t coun
 #if TG_ARMV6M_LOOPS
 
 /* The same, for a count that is a multiple of 4 and not 0: 72 cycles for 16 products. */
-static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t count, tg_u32 *sums) {
+static const int8_t *tg_fully_connected_four_units_s8_four_units(const int8_t *x, const int8_t *weights, uint32_t count,
+                                                                 tg_u32 *sums) {
   register const int8_t *r0 __asm__("r0") = x;
   register const int8_t *r1 __asm__("r1") = weights;
   register const int8_t *r2 __asm__("r2") = x + count;
@@ -79,7 +81,8 @@ static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t
 
 #else
 
-static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t count, tg_u32 *sums) {
+static const int8_t *tg_fully_connected_four_units_s8_four_units(const int8_t *x, const int8_t *weights, uint32_t count,
+                                                                 tg_u32 *sums) {
   uint32_t sum0 = sums[0];
   uint32_t sum1 = sums[1];
   uint32_t sum2 = sums[2];
@@ -103,7 +106,7 @@ static const int8_t *four_units(const int8_t *x, const int8_t *weights, uint32_t
 
 #endif
 
-static uint32_t total(const int8_t *x, uint32_t count) {
+static uint32_t tg_fully_connected_four_units_s8_total(const int8_t *x, uint32_t count) {
   int32_t sum = 0;
   TG_COMPACT
   for (uint32_t i = 0; i < count; i++) {
@@ -113,12 +116,13 @@ static uint32_t total(const int8_t *x, uint32_t count) {
 }
 
 /* Products of four units; returns the weights after theirs. */
-static const int8_t *four(const int8_t *x, const int8_t *weights, uint32_t depth, uint32_t inputs, tg_u32 *sums) {
+static const int8_t *tg_fully_connected_four_units_s8_four(const int8_t *x, const int8_t *weights, uint32_t depth,
+                                                           uint32_t inputs, tg_u32 *sums) {
   const uint32_t rest = depth & 3;
   if (depth > rest) {
-    weights = four_units(x, weights, depth - rest, sums);
+    weights = tg_fully_connected_four_units_s8_four_units(x, weights, depth - rest, sums);
   }
-  weights = terms(x + (depth - rest), weights, rest, sums);
+  weights = tg_fully_connected_four_units_s8_terms(x + (depth - rest), weights, rest, sums);
   TG_COMPACT
   for (uint32_t pair = 0; pair < 4; pair += 2) {
     sums[pair + 1] = (uint32_t)((int32_t)(sums[pair + 1] - sums[pair]) >> 8);
@@ -128,7 +132,8 @@ static const int8_t *four(const int8_t *x, const int8_t *weights, uint32_t depth
 }
 
 /* Products of count units whose weights lie side by side. */
-static void single(const int8_t *x, const int8_t *weights, uint32_t depth, uint32_t count, tg_u32 *sums) {
+static void tg_fully_connected_four_units_s8_single(const int8_t *x, const int8_t *weights, uint32_t depth,
+                                                    uint32_t count, tg_u32 *sums) {
   TG_COMPACT
   for (; count > 0; count--) {
     int32_t sum = 0;
@@ -141,11 +146,11 @@ static void single(const int8_t *x, const int8_t *weights, uint32_t depth, uint3
 }
 
 void tg_fully_connected_four_units_s8(const tg_fully_connected_four_units_s8_params *p, const int8_t *input,
-                                 const int8_t *weights, const tg_i32 *bias, int8_t *output) {
+                                      const int8_t *weights, const tg_i32 *bias, int8_t *output) {
   const uint32_t depth = p->depth;
   const tg_requant out = p->out;
   for (uint32_t row = 0; row < p->rows; row++) {
-    const uint32_t inputs = total(input, depth);
+    const uint32_t inputs = tg_fully_connected_four_units_s8_total(input, depth);
     const int32_t weights_offset = p->weights_offset;
     const uint32_t offset = inputs * (uint32_t)weights_offset;
     const int8_t *w = weights;
@@ -154,14 +159,14 @@ void tg_fully_connected_four_units_s8(const tg_fully_connected_four_units_s8_par
       uint32_t sums[4] = {0, 0, 0, 0};
       const uint32_t count = left < 4 ? left : 4;
       if (count == 4) {
-        w = four(input, w, depth, inputs, sums);
+        w = tg_fully_connected_four_units_s8_four(input, w, depth, inputs, sums);
       } else {
-        single(input, w, depth, count, sums);
+        tg_fully_connected_four_units_s8_single(input, w, depth, count, sums);
       }
       TG_COMPACT
       for (uint32_t i = 0; i < count; i++) {
         const uint32_t sum = sums[i] - offset + (uint32_t)*b++;
-        *output++ = tg_clamp_s8(tg_epilogue((int32_t)sum, &out), p->act_min, p->act_max);
+        *output++ = tg_clamp_s8(tg_epilogue_glow((int32_t)sum, &out), p->act_min, p->act_max);
       }
       left -= count;
     }

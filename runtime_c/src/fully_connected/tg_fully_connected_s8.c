@@ -15,7 +15,7 @@ void tg_fully_connected_s8(const tg_fully_connected_s8_params *p, const int8_t *
       for (int32_t i = 0; i < depth; i++) {
         sum += input[i] * (w[i] - weights_offset);
       }
-      *output++ = tg_clamp_s8(tg_epilogue(sum, &p->out), p->act_min, p->act_max);
+      *output++ = tg_clamp_s8(tg_epilogue_glow(sum, &p->out), p->act_min, p->act_max);
       w += depth;
     }
     input += depth;

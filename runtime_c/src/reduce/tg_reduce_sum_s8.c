@@ -2,27 +2,16 @@
  * input's offset off. The compiler proves that no sum leaves 32 bits. */
 #include "tg_kernels.h"
 #include "tg_numerics.h"
-
-static int32_t sum_of(const tg_reduce_sum_s8_params *p, const int8_t *x) {
-  int32_t sum = p->start;
-  for (uint32_t i = 0; i < p->drop0; i++) {
-    for (uint32_t j = 0; j < p->drop1; j++) {
-      const int8_t *y = x + i * p->drop0_stride + j * p->drop1_stride;
-      for (uint32_t k = 0; k < p->drop2; k++) {
-        sum += y[k * p->drop2_stride];
-      }
-    }
-  }
-  return sum;
-}
+#include "tg_reduce.h"
 
 void tg_reduce_sum_s8(const tg_reduce_sum_s8_params *p, const int8_t *input, int8_t *output) {
-  for (uint32_t i = 0; i < p->keep0; i++) {
-    for (uint32_t j = 0; j < p->keep1; j++) {
-      for (uint32_t k = 0; k < p->keep2; k++) {
-        const int8_t *x = input + i * p->keep0_stride + j * p->keep1_stride + k * p->keep2_stride;
-        *output++ = tg_clamp_s8(tg_requantize(sum_of(p, x), &p->out), INT8_MIN, INT8_MAX);
-      }
+  const int8_t *x;
+  const int8_t *y;
+  TG_KEEP(p, input, x) {
+    int32_t sum = p->start;
+    TG_DROP(p, x, y) {
+      sum += *y;
     }
+    *output++ = tg_clamp_s8(tg_requantize(sum, &p->out), INT8_MIN, INT8_MAX);
   }
 }

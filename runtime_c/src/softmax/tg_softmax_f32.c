@@ -3,7 +3,7 @@
 #include "tg_float.h"
 #include "tg_kernels.h"
 
-static void softmax_row(const tg_f32 *input, tg_f32 *output, uint32_t columns) {
+static void tg_softmax_f32_softmax_row(const tg_f32 *input, tg_f32 *output, uint32_t columns) {
   float largest = input[0];
   for (uint32_t i = 1; i < columns; i++) {
     largest = input[i] > largest ? input[i] : largest;
@@ -22,7 +22,7 @@ static void softmax_row(const tg_f32 *input, tg_f32 *output, uint32_t columns) {
 
 void tg_softmax_f32(const tg_softmax_f32_params *restrict p, const tg_f32 *input, tg_f32 *output) {
   for (uint32_t row = 0; row < p->rows; row++) {
-    softmax_row(input, output, p->columns);
+    tg_softmax_f32_softmax_row(input, output, p->columns);
     input += p->columns;
     output += p->columns;
   }

@@ -8,14 +8,14 @@
 #include "tg_numerics.h"
 
 /* a * b >> 16 for a below 2**17 and b up to 2**31, in 32 bits. */
-static uint32_t multiply_high(uint32_t a, uint32_t b) {
+static uint32_t tg_softmax_s8_multiply_high(uint32_t a, uint32_t b) {
   const uint32_t low = b & 0xffff;
   const uint32_t half = (a >> 1) * low; /* a * low may have 33 bits */
   const uint32_t rest = ((half & 0x7fff) << 1) + (a & 1) * low;
   return a * (b >> 16) + (half >> 15) + (rest >> 16);
 }
 
-static uint32_t shift_rounded(uint32_t x, uint32_t shift) {
+static uint32_t tg_softmax_s8_shift_rounded(uint32_t x, uint32_t shift) {
   if (shift == 16) {
     return (((x >> 15) + 1) >> 1) - 1;
   }
@@ -25,11 +25,12 @@ static uint32_t shift_rounded(uint32_t x, uint32_t shift) {
   return shift < 32 ? x >> shift : 0;
 }
 
-static uint32_t power(const tg_softmax_s8_params *p, const tg_u32 *table, int32_t index) {
+static uint32_t tg_softmax_s8_power(const tg_softmax_s8_params *p, const tg_u32 *table, int32_t index) {
   return index < p->zeros ? 0 : table[index - p->zeros];
 }
 
-static void softmax_row(const tg_softmax_s8_params *p, const int8_t *input, const tg_u32 *table, int8_t *output) {
+static void tg_softmax_s8_softmax_row(const tg_softmax_s8_params *p, const int8_t *input, const tg_u32 *table,
+                                      int8_t *output) {
   int32_t largest = INT8_MIN;
   TG_COMPACT
   for (int32_t i = 0; i < p->columns; i++) {
@@ -39,7 +40,7 @@ static void softmax_row(const tg_softmax_s8_params *p, const int8_t *input, cons
   uint32_t sum = 0;
   TG_COMPACT
   for (int32_t i = 0; i < p->columns; i++) {
-    sum += power(p, table, origin + input[i]) >> (p->sum_bits - 1);
+    sum += tg_softmax_s8_power(p, table, origin + input[i]) >> (p->sum_bits - 1);
   }
   /* The largest element adds e ** 0, so the sum is not 0. */
   uint32_t shift = 31u - p->inverse_bits + p->sum_bits;
@@ -52,14 +53,15 @@ static void softmax_row(const tg_softmax_s8_params *p, const int8_t *input, cons
   const uint32_t division = (p->inverse_scale + sum / 2) / sum;
   TG_COMPACT
   for (int32_t i = 0; i < p->columns; i++) {
-    const uint32_t value = shift_rounded(multiply_high(division, power(p, table, origin + input[i])), shift);
+    const uint32_t value = tg_softmax_s8_shift_rounded(
+        tg_softmax_s8_multiply_high(division, tg_softmax_s8_power(p, table, origin + input[i])), shift);
     output[i] = tg_clamp_s8((int32_t)(value + out_offset), INT8_MIN, INT8_MAX);
   }
 }
 
 void tg_softmax_s8(const tg_softmax_s8_params *p, const int8_t *input, const tg_i32 *table, int8_t *output) {
   for (int32_t row = 0; row < p->rows; row++) {
-    softmax_row(p, input, (const tg_u32 *)table, output);
+    tg_softmax_s8_softmax_row(p, input, (const tg_u32 *)table, output);
     input += p->columns;
     output += p->columns;
   }

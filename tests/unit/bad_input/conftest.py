@@ -18,7 +18,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = Place(tmp_path_factory.mktemp("good"))
     net = dense_net()
     net.save(place.folder, "dense.onnx")
-    np.save(place.folder / "x.npy", net.samples(4)["x"])
+    np.save(place.folder / "x.npy", net.samples(16)["x"])
     model, profile = place.folder / "dense.onnx", place.folder / "profile.yaml"
     assert run_cli("profile", model, "--input", f"x={place.folder / 'x.npy'}", "-o", profile).status == 0
     assert run_cli(*place.compile()).status == 0

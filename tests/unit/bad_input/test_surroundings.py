@@ -62,7 +62,7 @@ def test_a_board_too_small_for_the_code(place: Place) -> None:
     board, profile = place.file("tiny.toml", SMALL.format(stack=448, flash="0x400")), place.folder / "conv.yaml"
     net = conv_net()
     model = net.save(place.folder)
-    np.save(place.folder / "x.npy", net.samples(2)["x"])
+    np.save(place.folder / "x.npy", net.samples(16)["x"])
     assert run_cli("profile", model, "--input", f"x={place.folder / 'x.npy'}", "-o", profile).status == 0
     assert run_cli(*place.compile(model, board=board, profile=profile)).status == 0
     place.refuses(*place.run(board=board), because=("does not fit", "memory flash", "at most 1,024 bytes"))

@@ -150,5 +150,5 @@ def test_weights_that_are_code_take_no_constant_memory(tmp_path: Path) -> None:
     for name, expected in stations.interpret(plain, inputs).items():
         assert stations.interpret(code, inputs)[name].tobytes() == expected.tobytes()
     files = stations.emit(code, tmp_path / "code")
-    assert b"static void tg_code_" in files["net.c"]
+    assert b"static void net_code_" in files["net.c"]
     assert len(files["net.weights.bin"]) < len(stations.emit(plain, tmp_path / "plain")["net.weights.bin"])

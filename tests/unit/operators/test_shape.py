@@ -11,7 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.unit.operators.single import check_float, model, refusal
+from tests.unit.operators.single import check_float, loaded, model, refusal
+from tinyglow.ir.types import TensorType
 from tinyglow.operators.pad import Pad
 from tinyglow.operators.reshape import Reshape
 
@@ -162,7 +163,8 @@ def test_what_no_shape_needs_is_refused(
     assert found in refusal(proto, tmp_path)
 
 
-def test_integer_outputs_that_do_not_depend_on_the_input_are_refused(tmp_path: Path) -> None:
-    """A network whose output is a shape computes nothing."""
-    proto = model([_node("Shape", "x", "y")], {"x": (2, 3)}, ["y"], integers=["y"])
-    assert "is an integer constant" in refusal(proto, tmp_path)
+def test_integer_outputs_may_be_constants(tmp_path: Path) -> None:
+    """A network whose output is a shape has it as a constant of the type that ONNX gives it."""
+    graph = loaded(model([_node("Shape", "x", "y")], {"x": (2, 3)}, ["y"], integers=["y"]), tmp_path)
+    (output,) = graph.outputs
+    assert graph.type_of(output.value) == TensorType((2,), "int64")

@@ -102,6 +102,7 @@ def _visit(page: str, folder: Path) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(_BROWSER is None, reason="there is no browser: chromium")
 def test_every_view_answers(report: Report, tmp_path: Path) -> None:
     """Graph, tensors, code and theme, by mouse and by keyboard."""

@@ -51,6 +51,9 @@ def image(assemble: Assemble, m7: Board) -> Image:
     """Every form as a function of its own."""
     text = "".join(f"function form_{number}\n{body}\n" for number, (body, _) in enumerate(FORMS))
     long = "function split\n.rept 1500\nadds r0, #1\nadds r2, #1\n.endr\nbx lr\n"
+    # The emulator's pages have 1 KB: the load is the last of one, the branch the first of the next.
+    waits = "ldr r2, [r1]\nb 1f\nnop\n1: adds r2, #1\nbx lr\n"
+    long += f".p2align 10\n.rept 511\nnop\n.endr\nfunction waits_apart\n{waits}.p2align 10\nfunction waits\n{waits}"
     floats = (
         "function floats\nvadd.f32 s0, s0, s1\nvadd.f32 s2, s2, s3\nvadd.f32 s0, s0, s1\nvadd.f32 s0, s0, s1\nbx lr\n"
     )
@@ -72,6 +75,11 @@ def test_pairs_and_waits(machine: Machine, m7: Board, number: int) -> None:
 def test_pairs_form_across_the_emulators_pages(machine: Machine) -> None:
     """3,000 independent instructions in a row take 1,500 cycles, wherever the emulator splits them, and a return."""
     assert machine.call("split", 0, 0, 0).cycles == 1501
+
+
+def test_results_are_waited_for_across_the_emulators_pages(machine: Machine, m7: Board) -> None:
+    """A load whose result the second block after it uses: the same cycles wherever the emulator ends the first one."""
+    assert machine.call("waits", 0, m7.data.start).cycles == machine.call("waits_apart", 0, m7.data.start).cycles == 3
 
 
 def test_floating_point_operations_issue_one_a_cycle_and_take_three(machine: Machine) -> None:

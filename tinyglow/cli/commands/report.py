@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
+from typing import Any
 
 from tinyglow.cli.options import (
     AddCommand,
@@ -30,6 +32,7 @@ def register(command: AddCommand) -> None:
         "one HTML file that shows what the compiler did: graph, tensors, errors, memory, time, code, proofs",
         "tinyglow report mnist.onnx --define N=1 --profile profile.yaml --board frdm-ke16z --input image=digits.npy "
         "-o report.html",
+        "tinyglow report glow_bundle --board mimxrt1060-evk --input image=digits.npy -o bundle.html",
         "tinyglow report --diff before.html after.html",
     )
     add_model(parser, dump=False, required=False)
@@ -59,12 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the report; 1 if a board does not answer as numpy does."""
     if arguments.diff:
         return _diff(*arguments.diff)
+    is_bundle = bool(arguments.model) and Path(arguments.model).is_dir()
     missing = [
         Problem(option, "is missing", expected)
         for option, value, expected in (
-            ("MODEL", arguments.model, "an ONNX or TFLite file"),
+            ("MODEL", arguments.model, "an ONNX or TFLite file, or the folder of a bundle"),
             ("--board", arguments.board, "an emulated board, such as frdm-ke16z"),
-            ("--input", arguments.input, "samples for every input"),
+            ("--input", arguments.input or is_bundle, "samples for every input"),
             ("-o", arguments.output or arguments.json, "a file to write, such as report.html; or --json"),
         )
         if not value
@@ -73,7 +77,58 @@ def run(arguments: argparse.Namespace) -> int:
         missing.append(Problem("--vectors", f"is {arguments.vectors}", "1 or more"))
     if missing:
         raise InputError("the report cannot be made", missing)
-    return _report(arguments)
+    return _bundle(arguments) if is_bundle else _report(arguments)
+
+
+def _bundle(arguments: argparse.Namespace) -> int:
+    """The report of a bundle, whose model is not known."""
+    from tinyglow.pipeline.execution import Options
+    from tinyglow.pipeline.foreign import find_bundle
+    from tinyglow.pipeline.foreign_run import run_bundle
+    from tinyglow.report.console import progress
+    from tinyglow.report.page.bundle import bundle_document, bundle_page
+    from tinyglow.targets.boards import load_board
+
+    boards = [load_board(name) for name in dict.fromkeys(arguments.board)]
+    _check_bundle_options(arguments, [board.name for board in boards if board.is_host])
+    files = find_bundle(Path(arguments.model))
+    inputs = dict(read_inputs(arguments)) if arguments.input else {}
+    with progress("report", len(boards) + 1) as advance:
+        runs = []
+        for board in boards:
+            runs.append(
+                run_bundle(files, board, inputs, compiler=arguments.cc, listed="all", options=Options(timed=True))
+            )
+            advance(1)
+        text = bundle_page(runs) if arguments.output else ""
+        advance(1)
+    _write(arguments, text, bundle_document(runs))
+    return 0
+
+
+def _check_bundle_options(arguments: argparse.Namespace, hosts: list[str]) -> None:
+    """Raises InputError for options that need a model, and for this machine, where no machine code of others runs."""
+    given = [("--profile", arguments.profile), ("--labels", arguments.labels)]
+    problems = [
+        Problem(option, "was given for a bundle", "no such option", "a bundle is quantized already")
+        for option, value in given
+        if value
+    ]
+    problems += [
+        Problem(f"--board {name}", "runs untrusted code on this machine", "an emulated board") for name in hosts
+    ]
+    if problems:
+        raise InputError("the report cannot be made", problems)
+
+
+def _write(arguments: argparse.Namespace, text: str, figures: dict[str, Any]) -> None:
+    """The page as a file, the figures as JSON: what was asked for."""
+    if arguments.output:
+        write_result(arguments.output, text.encode("utf-8"))
+        if not arguments.json:
+            print(f"{arguments.output}: {len(text.encode('utf-8')):,} bytes; open it in a browser")
+    if arguments.json:
+        print(json.dumps(figures, indent=1, allow_nan=False))
 
 
 def _report(arguments: argparse.Namespace) -> int:
@@ -109,12 +164,7 @@ def _report(arguments: argparse.Namespace) -> int:
         text = page(found) if arguments.output else ""
         advance(1)
     print_warnings(found.validation.warnings)
-    if arguments.output:
-        write_result(arguments.output, text.encode("utf-8"))
-        if not arguments.json:
-            print(f"{arguments.output}: {len(text.encode('utf-8')):,} bytes; open it in a browser")
-    if arguments.json:
-        print(json.dumps(document(found), indent=1, allow_nan=False))
+    _write(arguments, text, document(found))
     return 0 if all(one.equal for one in found.boards if one.fit.fits) else 1
 
 

@@ -78,22 +78,11 @@ CONV2D = Kernel(
     epilogues=True,
 )
 
-CONV2D_CHANNELWISE = Kernel(
-    symbol="tg_conv2d_channelwise_s8",
-    c_file="convolution/tg_conv2d_channelwise_s8.c",
-    params=ChannelwiseParams,
-    operands=(
-        In("input", "int8"),
-        In("filter", "int8"),
-        In("bias", "int32"),
-        In("channels", "int32"),
-        Out("output", "int8"),
-    ),
-    reference=conv2d_channelwise_s8,
-    summary="2-D convolution with a scale for each output channel",
-    code_bytes=1150,
-    work=work,
-    epilogues=True,
+CONV2D_CHANNELWISE = CONV2D.per_channel(
+    "tg_conv2d_channelwise_s8",
+    ChannelwiseParams,
+    conv2d_channelwise_s8,
+    operands=(*CONV2D.operands[:3], In("channels", "int32"), CONV2D.operands[3]),
 )
 
 

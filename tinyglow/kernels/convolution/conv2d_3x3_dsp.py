@@ -121,18 +121,8 @@ CONV2D_3X3_DSP = Kernel(
 )
 
 
-CONV2D_3X3_CHANNELWISE_DSP = Kernel(
-    symbol="tg_conv2d_3x3_channelwise_dsp_s8",
-    c_file="convolution/tg_conv2d_3x3_channelwise_dsp_s8.c",
-    params=Conv3x3ChannelwiseDspParams,
-    operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
-    reference=conv2d_3x3_channelwise_dsp_s8,
-    summary="3x3 convolution of four channels with a scale for each output channel, blocks of 2x2 pixels at once",
-    scratch=_scratch,
-    overlap=_overlap,
-    needs=DSP,
-    work=work,
-    epilogues=True,
+CONV2D_3X3_CHANNELWISE_DSP = CONV2D_3X3_DSP.per_channel(
+    "tg_conv2d_3x3_channelwise_dsp_s8", Conv3x3ChannelwiseDspParams, conv2d_3x3_channelwise_dsp_s8
 )
 
 

@@ -111,18 +111,8 @@ CONV2D_3X3_POOL_DSP = Kernel(
 )
 
 
-CONV2D_3X3_POOL_CHANNELWISE_DSP = Kernel(
-    symbol="tg_conv2d_3x3_pool_channelwise_dsp_s8",
-    c_file="convolution/tg_conv2d_3x3_pool_channelwise_dsp_s8.c",
-    params=Pool3x3ChannelwiseDspParams,
-    operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
-    reference=conv2d_3x3_pool_channelwise_dsp_s8,
-    summary="maxima of 2x2 blocks of a 3x3 convolution of one channel with a scale for each output channel",
-    scratch=_scratch,
-    overlap=_overlap,
-    needs=DSP,
-    work=work,
-    epilogues=True,
+CONV2D_3X3_POOL_CHANNELWISE_DSP = CONV2D_3X3_POOL_DSP.per_channel(
+    "tg_conv2d_3x3_pool_channelwise_dsp_s8", Pool3x3ChannelwiseDspParams, conv2d_3x3_pool_channelwise_dsp_s8
 )
 
 

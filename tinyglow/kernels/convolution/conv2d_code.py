@@ -10,13 +10,14 @@ import numpy as np
 
 from tinyglow.codegen.weights_code import SUMS_OF_A_PAIR, WeightsCode, weights_code
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import U16, Code, Generated, In, Kernel, Out, Work
+from tinyglow.ir.kernel import I16, U16, Code, Generated, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.overlap import first_inputs, overlap_distance
 from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 _BYTES_PER_WEIGHT = 6
@@ -185,3 +186,39 @@ def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     code = code_of(params, layer.weights)
     constants = {"weights": layer.weights, "bias": bias}
     return layer.variant(CONV2D_CODE, params, lowering, constants, code.nbytes)
+
+
+@dataclass(frozen=True)
+class ChannelwiseCodeParams(CodeGeometry):
+    """Scales come after the biases. No requantization wraps. out_offset: the output's offset."""
+
+    out_offset: I16
+
+
+def conv2d_channelwise_code_s8(
+    p: ChannelwiseCodeParams, x: Array, weights: Array, bias: Array, out: Array, epilogue: Epilogue
+) -> None:
+    """Definition of tg_conv2d_channelwise_code_s8: as tg_conv2d_code_s8, each channel with its own constants.
+
+    bias [out_c, 1 + words]: the bias, and the words of the channel's scale.
+    """
+    words = bias.reshape(p.out_c, -1)
+    sums = code_sums(p, x, weights, words[:, 0])
+    out[...] = p.activate(epilogue.folded.apply(sums, words[:, 1:], p.out_offset)).reshape(out.shape)
+
+
+CONV2D_CHANNELWISE_CODE = CONV2D_CODE.per_channel(
+    "tg_conv2d_channelwise_code_s8", ChannelwiseCodeParams, conv2d_channelwise_code_s8
+)
+
+
+def channelwise_code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_conv2d_channelwise_code_s8; None where that cannot be, or is not needed."""
+    scales, bias = layer.scales, layer.folded_bias
+    if scales is None or bias is None or not fits(layer, lowering):
+        return None
+    params = ChannelwiseCodeParams(**layer.geometry, pool=layer.pool, pairs=1, out_offset=layer.out.offset)
+    params = replace(params, pairs=pairs_at_once(params))
+    code = code_of(params, layer.weights)
+    constants = {"weights": layer.weights, "bias": np.column_stack([bias, scales])}
+    return layer.variant(CONV2D_CHANNELWISE_CODE, params, lowering, constants, code.nbytes)

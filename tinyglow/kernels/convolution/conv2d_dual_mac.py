@@ -16,6 +16,7 @@ from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.overlap import overlap_distance
 from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 TAPS = 14  # TG_DUAL_MAC_TAPS: at most in one chunk
@@ -190,3 +191,41 @@ def dual_mac_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     offset, stream, biases = found
     params = DualMacParams(**layer.geometry, pool=layer.pool, filter_offset=offset, out=layer.requants[0])
     return layer.variant(CONV2D_DUAL_MAC, params, lowering, {"filter": stream, "bias": biases})
+
+
+@dataclass(frozen=True)
+class ChannelwiseDualMacParams(DualMacGeometry):
+    """Scales come after the biases. out_offset: the output's offset."""
+
+    out_offset: I16
+
+
+def conv2d_channelwise_dual_mac_s8(
+    p: ChannelwiseDualMacParams, x: Array, stream: Array, bias: Array, out: Array, epilogue: Epilogue
+) -> None:
+    """Definition of tg_conv2d_channelwise_dual_mac_s8: as tg_conv2d_dual_mac_s8, each channel with its own constants.
+
+    bias [out_c, 2 + words]: those of ``dual_mac_sums``, and the words of the channel's scale.
+    """
+    words = bias.reshape(p.out_c, -1)
+    sums = dual_mac_sums(p, x, stream, words[:, :2])
+    out[...] = p.activate(epilogue.folded.apply(sums, words[:, 2:], p.out_offset)).reshape(out.shape)
+
+
+CONV2D_CHANNELWISE_DUAL_MAC = CONV2D_DUAL_MAC.per_channel(
+    "tg_conv2d_channelwise_dual_mac_s8", ChannelwiseDualMacParams, conv2d_channelwise_dual_mac_s8, in_armv6m=True
+)
+
+
+def channelwise_dual_mac_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_conv2d_channelwise_dual_mac_s8; None where that cannot be, or is not needed."""
+    scales = layer.narrow_scales
+    found = dual_mac_constants(layer, lowering) if scales is not None else None
+    if scales is None or found is None:
+        return None
+    offset, stream, biases = found
+    params = ChannelwiseDualMacParams(
+        **layer.geometry, pool=layer.pool, filter_offset=offset, out_offset=layer.out.offset
+    )
+    words = np.column_stack([biases, scales])
+    return layer.variant(CONV2D_CHANNELWISE_DUAL_MAC, params, lowering, {"filter": stream, "bias": words})

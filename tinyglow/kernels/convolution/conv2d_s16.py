@@ -13,7 +13,7 @@ from tinyglow.ir.op import Lowering
 from tinyglow.kernels.activation import Activation
 from tinyglow.kernels.convolution.geometry import ConvSizes
 from tinyglow.kernels.int16 import unpacked_bias
-from tinyglow.kernels.layers_int16 import activate_int16, layer_kernel_int16, lower_layer_int16
+from tinyglow.kernels.layers_int16 import activate_int16, layer_kernel_int16, lower_layer_int16, with_wide_sums
 from tinyglow.numerics import wide
 
 
@@ -44,13 +44,10 @@ def conv2d_s16(p: Conv2D16Params, x: Array, filters: Array, bias: Array, channel
     out[...] = activate_int16(p, sums + unpacked_bias(bias, p.out_c), channels).reshape(out.shape)
 
 
-_CONV = "2-D convolution of int16 by int8"
-
-
-CONV2D_INT16 = layer_kernel_int16("conv2d", "convolution", "filter", Conv2D16Params, _CONV, conv2d_s16)
-CONV2D_WIDE_INT16 = layer_kernel_int16(
-    "conv2d_wide", "convolution", "filter", Conv2D16Params, f"{_CONV}, with sums of 64 bits", conv2d_s16, sum_bits=64
+CONV2D_INT16 = layer_kernel_int16(
+    "conv2d", "convolution", "filter", Conv2D16Params, "2-D convolution of int16 by int8", conv2d_s16
 )
+CONV2D_WIDE_INT16 = with_wide_sums(CONV2D_INT16, "tg_conv2d_wide_s16")
 
 
 def lower_conv2d_int16(node: Node, lowering: Lowering, sizes: dict[str, Any], activation: Activation) -> None:

@@ -14,6 +14,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 
@@ -92,3 +93,37 @@ def depthwise_3x3_variant(layer: ConvLayer, lowering: Lowering) -> Variant | Non
         return None
     params = Depthwise3x3Params(**layer.geometry, filter_offset=int(layer.filter_offsets[0]), out=layer.requants[0])
     return layer.variant(DEPTHWISE_3X3, params, lowering, {"filter": layer.filters, "bias": bias})
+
+
+@dataclass(frozen=True)
+class Depthwise3x3ChannelwiseParams(Depthwise3x3Geometry):
+    """Scales come after the biases. out_offset: the output's offset."""
+
+    out_offset: I16
+
+
+def depthwise_3x3_channelwise_s8(
+    p: Depthwise3x3ChannelwiseParams, x: Array, filters: Array, bias: Array, out: Array, epilogue: Epilogue
+) -> None:
+    """Definition of tg_depthwise_3x3_channelwise_s8: as tg_depthwise_3x3_s8, each channel with its own constants.
+
+    bias [out_c, 1 + words]: the bias, and the words of the channel's scale.
+    """
+    words = bias.reshape(p.out_c, -1)
+    sums = depthwise_3x3_sums(p, x, filters, words[:, 0])
+    out[...] = p.activate(epilogue.folded.apply(sums, words[:, 1:], p.out_offset)).reshape(out.shape)
+
+
+DEPTHWISE_3X3_CHANNELWISE = DEPTHWISE_3X3.per_channel(
+    "tg_depthwise_3x3_channelwise_s8", Depthwise3x3ChannelwiseParams, depthwise_3x3_channelwise_s8, in_armv6m=True
+)
+
+
+def depthwise_3x3_channelwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through tg_depthwise_3x3_channelwise_s8; None where that cannot be, or is not needed."""
+    scales, bias, offset = layer.narrow_scales, layer.folded_bias, layer.one_filter_offset
+    if not fits(layer, lowering) or scales is None or bias is None or offset is None:
+        return None
+    params = Depthwise3x3ChannelwiseParams(**layer.geometry, filter_offset=offset, out_offset=layer.out.offset)
+    constants = {"filter": layer.filters, "bias": np.column_stack([bias, scales])}
+    return layer.variant(DEPTHWISE_3X3_CHANNELWISE, params, lowering, constants)

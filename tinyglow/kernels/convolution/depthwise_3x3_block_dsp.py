@@ -117,18 +117,10 @@ DEPTHWISE_3X3_BLOCK_DSP = Kernel(
 )
 
 
-DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP = Kernel(
-    symbol="tg_depthwise_3x3_block_channelwise_dsp_s8",
-    c_file="convolution/tg_depthwise_3x3_block_channelwise_dsp_s8.c",
-    params=Depthwise3x3BlockChannelwiseParams,
-    operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8", "input")),
-    reference=depthwise_3x3_block_channelwise_dsp_s8,
-    summary="depthwise convolution with windows of 3x3, stride 1, and a scale for each channel, blocks of 2x2 outputs",
-    scratch=_scratch,
-    aliases=lambda p: p.in_place,
-    needs=DSP,
-    work=work,
-    epilogues=True,
+DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP = DEPTHWISE_3X3_BLOCK_DSP.per_channel(
+    "tg_depthwise_3x3_block_channelwise_dsp_s8",
+    Depthwise3x3BlockChannelwiseParams,
+    depthwise_3x3_block_channelwise_dsp_s8,
 )
 
 

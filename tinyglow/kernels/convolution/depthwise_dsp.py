@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import In, Kernel, Out, Work
+from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels import packed_halfwords
@@ -16,6 +16,7 @@ from tinyglow.kernels.convolution.geometry import ConvGeometry, PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.overlap import first_inputs
 from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 GROUP = 4  # channels
@@ -138,4 +139,60 @@ def depthwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     fast = is_fast((params.kernel_h, params.kernel_w), params.in_c, params.leaky)
     kernel = DEPTHWISE_3X3_DSP if fast else DEPTHWISE_DSP
     constants = {"filter": pack(layer.weights, layer.bias)}
+    return layer.variant(kernel, params, lowering, constants)
+
+
+@dataclass(frozen=True)
+class DepthwiseChannelwiseDspParams(ConvGeometry):
+    """group, in_c and out_c are equal.
+
+    The activation is not leaky, and nothing wraps. out_offset: the output's offset.
+    """
+
+    out_offset: I16
+
+    @property
+    def taps(self) -> int:
+        """Products of one sum."""
+        return self.kernel_h * self.kernel_w
+
+
+def depthwise_channelwise_dsp_s8(
+    p: DepthwiseChannelwiseDspParams, x: Array, filters: Array, out: Array, epilogue: Epilogue
+) -> None:
+    """Definition of both kernels: as ``depthwise_dsp_s8``, each channel with its own constants.
+
+    filters: the words of each four channels are after their weights.
+    """
+    groups, plain = filters.reshape(-(-p.in_c // GROUP), -1), GROUP + 2 * p.taps
+    weights, bias = unpack(np.ascontiguousarray(groups[:, :plain]), p.in_c, p.taps)
+    sums = p.sums(x, weights, np.zeros(p.out_c, np.int32)) + bias
+    scaled = epilogue.high.apply(sums, groups[:, plain:].reshape(len(groups) * GROUP, -1)[: p.out_c], p.out_offset)
+    out[...] = p.activate(scaled).reshape(out.shape)
+
+
+DEPTHWISE_CHANNELWISE_DSP = DEPTHWISE_DSP.per_channel(
+    "tg_depthwise_channelwise_dsp_s8", DepthwiseChannelwiseDspParams, depthwise_channelwise_dsp_s8
+)
+
+DEPTHWISE_3X3_CHANNELWISE_DSP = DEPTHWISE_3X3_DSP.per_channel(
+    "tg_depthwise_3x3_channelwise_dsp_s8", DepthwiseChannelwiseDspParams, depthwise_channelwise_dsp_s8
+)
+
+
+def depthwise_channelwise_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through one of these kernels; None where that cannot be, or is not needed."""
+    scales = layer.high_scales
+    fits = (
+        layer.is_depthwise
+        and layer.sizes["group"] > 1
+        and not layer.pool
+        and lowering.target.runs(DEPTHWISE_CHANNELWISE_DSP)
+    )
+    if not fits or scales is None:
+        return None
+    params = DepthwiseChannelwiseDspParams(**layer.geometry, out_offset=layer.out.offset)
+    fast = is_fast((params.kernel_h, params.kernel_w), params.in_c, params.leaky)
+    kernel = DEPTHWISE_3X3_CHANNELWISE_DSP if fast else DEPTHWISE_CHANNELWISE_DSP
+    constants = {"filter": pack(layer.weights, layer.bias, scales)}
     return layer.variant(kernel, params, lowering, constants)

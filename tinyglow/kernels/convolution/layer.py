@@ -82,6 +82,17 @@ class ConvLayer:
         return self._words(self.epilogue.folded)
 
     @property
+    def narrow_epilogue(self) -> Epilogue:
+        """What kernels in the instructions of ARMv6-M have: ``Epilogue.narrow`` where all sums meet its obligation."""
+        narrow = self.epilogue.narrow
+        return narrow if narrow is not None and self.proves(narrow.folded) else self.epilogue
+
+    @property
+    def narrow_scales(self) -> Array | None:
+        """As ``scales``, of ``narrow_epilogue``."""
+        return self._words(self.narrow_epilogue.folded)
+
+    @property
     def high_scales(self) -> Array | None:
         """The words of ``Epilogue.high``, if each channel has its own scale; see ``_words``."""
         return self._words(self.epilogue.high)
@@ -122,6 +133,8 @@ class ConvLayer:
     @property
     def monotone(self) -> bool:
         """Whether a larger sum never gives a smaller output: nothing wraps, and the activation is not leaky."""
+        if self.epilogue is not GLOW:  # which never falls where it is defined
+            return not self.activation["leaky"]
         return not self.activation["leaky"] and self.proves(HIGH_WORD)
 
     @property
@@ -156,7 +169,7 @@ class ConvLayer:
         """
         if self.epilogue is not GLOW and not kernel.epilogues:
             return None
-        kernel = kernel.with_epilogue(self.epilogue)
+        kernel = kernel.with_epilogue(self.narrow_epilogue if kernel.in_armv6m else self.epilogue)
         weights, bias = self.node.inputs[1:3]
         names = {"filter": weights, "bias": bias, "channels": f"{weights}_channels"}
 

@@ -128,17 +128,8 @@ POINTWISE_DSP = Kernel(
 )
 
 
-POINTWISE_CHANNELWISE_DSP = Kernel(
-    symbol="tg_pointwise_channelwise_dsp_s8",
-    c_file="convolution/tg_pointwise_channelwise_dsp_s8.c",
-    params=PointwiseChannelwiseParams,
-    operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
-    reference=pointwise_channelwise_dsp_s8,
-    summary="2-D convolution of 1x1 over 4 to 8 channels with a scale for each output channel",
-    overlap=_overlap,
-    needs=DSP,
-    work=work,
-    epilogues=True,
+POINTWISE_CHANNELWISE_DSP = POINTWISE_DSP.per_channel(
+    "tg_pointwise_channelwise_dsp_s8", PointwiseChannelwiseParams, pointwise_channelwise_dsp_s8
 )
 
 

@@ -11,7 +11,7 @@ from tinyglow.ir.kernel import I16, I32, U8, U32, Params
 from tinyglow.ir.op import Lowering
 from tinyglow.kernels.activation import NO_ACTIVATION
 from tinyglow.kernels.int16 import unpacked_bias
-from tinyglow.kernels.layers_int16 import activate_int16, layer_kernel_int16, lower_layer_int16
+from tinyglow.kernels.layers_int16 import activate_int16, layer_kernel_int16, lower_layer_int16, with_wide_sums
 from tinyglow.numerics import wide
 
 
@@ -37,21 +37,12 @@ def fully_connected_s16(
     out[...] = activate_int16(p, sums + unpacked_bias(bias, p.units), channels).reshape(out.shape)
 
 
-_DENSE = "fully connected layer, int16 by int8"
-
+_SUMMARY = "fully connected layer, int16 by int8"
 
 FULLY_CONNECTED_INT16 = layer_kernel_int16(
-    "fully_connected", "fully_connected", "weights", FullyConnected16Params, _DENSE, fully_connected_s16
+    "fully_connected", "fully_connected", "weights", FullyConnected16Params, _SUMMARY, fully_connected_s16
 )
-FULLY_CONNECTED_WIDE_INT16 = layer_kernel_int16(
-    "fully_connected_wide",
-    "fully_connected",
-    "weights",
-    FullyConnected16Params,
-    f"{_DENSE}, with sums of 64 bits",
-    fully_connected_s16,
-    sum_bits=64,
-)
+FULLY_CONNECTED_WIDE_INT16 = with_wide_sums(FULLY_CONNECTED_INT16, "tg_fully_connected_wide_s16")
 
 
 def lower_fully_connected_int16(node: Node, lowering: Lowering) -> None:

@@ -77,13 +77,15 @@ MAX_POOL = Kernel(
 )
 
 
-MAX_POOL_FLOAT = Kernel(
-    symbol="tg_max_pool_f32",
-    c_file="pooling/tg_max_pool_f32.c",
+MAX_POOL_FLOAT = MAX_POOL.with_settings(
+    "tg_max_pool_f32",
+    {"TG_ELEMENT": "tg_f32", "TG_IS_FLOAT": "1", "TG_EMPTY": "0.0f"},
     params=MaxPoolFloatParams,
     operands=(In("input", "float32"), Out("output", "float32")),
     reference=max_pool_f32,
     summary="maximum over windows, in float",
+    code_bytes=0,
+    work=None,
 )
 
 
@@ -109,13 +111,15 @@ def max_pool_s16(p: MaxPool16Params, x: Array, out: Array) -> None:
     out[...] = np.where(p.taps_inside(dilation) > 0, largest, 0).astype(np.int16).reshape(out.shape)
 
 
-MAX_POOL_INT16 = Kernel(
-    symbol="tg_max_pool_s16",
-    c_file="pooling/tg_max_pool_s16.c",
+MAX_POOL_INT16 = MAX_POOL.with_settings(
+    "tg_max_pool_s16",
+    {"TG_ELEMENT": "tg_i16", "TG_EMPTY": "0"},
     params=MaxPool16Params,
     operands=(In("input", "int16"), Out("output", "int16")),
     reference=max_pool_s16,
     summary="maximum over windows, in int16",
+    code_bytes=0,
+    work=None,
 )
 
 

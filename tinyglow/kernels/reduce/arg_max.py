@@ -59,20 +59,16 @@ ARG_MAX_S8 = Kernel(
     summary="place of the largest or smallest element",
 )
 
-ARG_MAX_S16 = Kernel(
-    symbol="tg_arg_max_s16",
-    c_file="reduce/tg_arg_max_s16.c",
-    params=ArgMaxParams,
+ARG_MAX_S16 = ARG_MAX_S8.with_settings(
+    "tg_arg_max_s16",
+    {"TG_ELEMENT": "tg_i16"},
     operands=(In("input", "int16"), Out("output", "int32")),
-    reference=arg_max,
     summary="place of the largest or smallest element, in int16",
 )
 
-ARG_MAX_F32 = Kernel(
-    symbol="tg_arg_max_f32",
-    c_file="reduce/tg_arg_max_f32.c",
-    params=ArgMaxParams,
+ARG_MAX_F32 = ARG_MAX_S8.with_settings(
+    "tg_arg_max_f32",
+    {"TG_ELEMENT": "tg_f32"},
     operands=(In("input", "float32"), Out("output", "int32")),
-    reference=arg_max,
     summary="place of the largest or smallest element, in float",
 )

@@ -162,11 +162,9 @@ RESIZE_BILINEAR_FLOAT = Kernel(
     summary="linear interpolation of an image with any weights",
 )
 
-RESIZE_BILINEAR_FUSED = Kernel(
-    symbol="tg_resize_bilinear_fused_s8",
-    c_file="resize/tg_resize_bilinear_fused_s8.c",
-    params=ResizeBilinearFloatParams,
-    operands=RESIZE_BILINEAR_FLOAT.operands,
+RESIZE_BILINEAR_FUSED = RESIZE_BILINEAR_FLOAT.with_settings(
+    "tg_resize_bilinear_fused_s8",
+    {"TG_IS_FUSED": "1"},
     reference=resize_bilinear_fused_s8,
     summary="linear interpolation of an image with any weights, products and sums rounded once",
 )

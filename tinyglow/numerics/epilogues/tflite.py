@@ -46,6 +46,13 @@ class TFLite(Epilogue):
         """See ``LastShift``."""
         return self.high
 
+    @property
+    def narrow(self) -> Epilogue | None:
+        """See ``epilogues.tflite20``."""
+        from tinyglow.numerics.epilogues.tflite20 import TFLITE20  # which is made of this one
+
+        return TFLITE20
+
     def holds(self, total: int, constants: Requant) -> bool:
         """The sum leaves room for the shift to the left."""
         return INT32_MIN <= total << constants.pre <= INT32_MAX

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinyglow.numerics import tflite
-from tinyglow.numerics.epilogue import Int32Array
+from tinyglow.numerics.epilogue import Epilogue, Int32Array
 from tinyglow.numerics.epilogues.tflite import multiplier
 from tinyglow.numerics.epilogues.tflm import TFLiteMicro
 from tinyglow.numerics.glow import Requant
@@ -20,6 +20,13 @@ class TFLiteMicroReLU(TFLiteMicro):
 
     name = "tflmr"
     summary = "TensorFlow Lite Micro's rule with CMSIS-NN, below a ReLU"
+
+    @property
+    def narrow(self) -> Epilogue | None:
+        """See ``epilogues.tflmr20``."""
+        from tinyglow.numerics.epilogues.tflmr20 import TFLMR20  # which is made of this one
+
+        return TFLMR20
 
     def requantize(self, sums: Int32Array, constants: Requant) -> Int32Array:
         """The upper word of the doubled product, and a shift that rounds ties upwards."""

@@ -58,8 +58,10 @@ def _room_for(labels: Sequence[str]) -> dict[str, float]:
     return {"minExtent": _CHARACTER * max(map(len, labels), default=0)}
 
 
-def bars(rows: Sequence[Row], category: str, figure: str, title: str, label: str, width: int = 520) -> str:
-    """One bar a row, with its figure at the end, in the rows' order."""
+def bars(
+    rows: Sequence[Row], category: str, figure: str, title: str, label: str, width: int = 520, form: str = ",.4~r"
+) -> str:
+    """One bar a row, with its figure at the end, in the rows' order. ``form``: how D3 writes figures."""
     order = [row[category] for row in rows]
     base = {"y": {"field": category, "type": "nominal", "sort": order, "title": None, "axis": _room_for(order)}}
     amount = {"field": figure, "type": "quantitative", "title": title, "axis": {"grid": True, "tickCount": 5}}
@@ -71,7 +73,7 @@ def bars(rows: Sequence[Row], category: str, figure: str, title: str, label: str
             {"mark": {"type": "bar", "color": _ACCENT}, "encoding": {**base, "x": amount}},
             {
                 "mark": {"type": "text", "align": "left", "dx": 4, "fontSize": 10},
-                "encoding": {**base, "x": amount, "text": {"field": figure, "format": ",.4~r"}},
+                "encoding": {**base, "x": amount, "text": {"field": figure, "format": form}},
             },
         ],
     }

@@ -10,11 +10,19 @@ from tinyglow.sim.decode import Instruction
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Instructions that run one after the other, entered only at the first (``address``, ``size`` bytes)."""
+    """Instructions that run one after the other, entered only at the first.
+
+    Attributes:
+        address: Of the first.
+        size: Bytes of all.
+        instructions: The instructions.
+        lead: Those just before them, where the emulator ends a block without a branch: at the end of a page.
+    """
 
     address: int
     size: int
     instructions: tuple[Instruction, ...]
+    lead: tuple[Instruction, ...] = ()
 
 
 class CycleModel(Protocol):

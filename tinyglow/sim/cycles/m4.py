@@ -1,4 +1,4 @@
-"""Cycles of the Cortex-M4, by its manual, for memories without wait states; and of the Cortex-M33, from above.
+"""Cycles of the Cortex-M4, by its manual, for memories without wait states; and an upper bound of the Cortex-M33's.
 
 Source: Cortex-M4 Technical Reference Manual, ARM DDI 0439 (r0p1): table 3-1 (Cortex-M4 instructions), table 3-2 (DSP
 instructions, all 1 cycle), section 3.3.2 (load/store timings), table 7-1 (FPU instructions) and its notes.

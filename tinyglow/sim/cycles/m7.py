@@ -121,7 +121,7 @@ class CortexM7:
         """Cycles that ``block`` adds to those of ``before``, whose last results and last cycle it shares."""
         pipeline = Pipeline()
         if before is not None:
-            pipeline.run(before.instructions)
+            pipeline.run((*before.lead, *before.instructions))
             if jumped:
                 pipeline.close()
         begun = pipeline.cycles

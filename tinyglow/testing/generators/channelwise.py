@@ -30,36 +30,45 @@ from tinyglow.kernels.convolution.conv2d_3x3_pool_dsp import (
     CONV2D_3X3_POOL_DSP,
     Pool3x3ChannelwiseDspParams,
 )
-from tinyglow.kernels.convolution.conv2d_channelwise_code import CONV2D_CHANNELWISE_CODE, ChannelwiseCodeParams
-from tinyglow.kernels.convolution.conv2d_channelwise_dual_mac import (
-    CONV2D_CHANNELWISE_DUAL_MAC,
-    ChannelwiseDualMacParams,
+from tinyglow.kernels.convolution.conv2d_code import (
+    CONV2D_CHANNELWISE_CODE,
+    CONV2D_CODE,
+    ChannelwiseCodeParams,
+    CodeParams,
 )
-from tinyglow.kernels.convolution.conv2d_channelwise_high_dsp import (
+from tinyglow.kernels.convolution.conv2d_dsp import (
     CONV2D_CHANNELWISE_HIGH_DSP,
+    CONV2D_DSP,
     ChannelwiseHighDspParams,
+    ConvDspParams,
     pack_biases,
 )
-from tinyglow.kernels.convolution.conv2d_code import CONV2D_CODE, CodeParams
-from tinyglow.kernels.convolution.conv2d_dsp import CONV2D_DSP, ConvDspParams
-from tinyglow.kernels.convolution.conv2d_dual_mac import CONV2D_DUAL_MAC, DualMacParams
-from tinyglow.kernels.convolution.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
+from tinyglow.kernels.convolution.conv2d_dual_mac import (
+    CONV2D_CHANNELWISE_DUAL_MAC,
+    CONV2D_DUAL_MAC,
+    ChannelwiseDualMacParams,
+    DualMacParams,
+)
+from tinyglow.kernels.convolution.depthwise_3x3 import (
+    DEPTHWISE_3X3,
+    DEPTHWISE_3X3_CHANNELWISE,
+    Depthwise3x3ChannelwiseParams,
+    Depthwise3x3Params,
+)
 from tinyglow.kernels.convolution.depthwise_3x3_block_dsp import (
     DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP,
     DEPTHWISE_3X3_BLOCK_DSP,
     Depthwise3x3BlockChannelwiseParams,
     Depthwise3x3BlockParams,
 )
-from tinyglow.kernels.convolution.depthwise_3x3_channelwise import (
-    DEPTHWISE_3X3_CHANNELWISE,
-    Depthwise3x3ChannelwiseParams,
-)
-from tinyglow.kernels.convolution.depthwise_channelwise_dsp import (
+from tinyglow.kernels.convolution.depthwise_dsp import (
     DEPTHWISE_3X3_CHANNELWISE_DSP,
+    DEPTHWISE_3X3_DSP,
     DEPTHWISE_CHANNELWISE_DSP,
+    DEPTHWISE_DSP,
     DepthwiseChannelwiseDspParams,
+    DepthwiseDspParams,
 )
-from tinyglow.kernels.convolution.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
 from tinyglow.kernels.convolution.pointwise_dsp import (
     POINTWISE_CHANNELWISE_DSP,
     POINTWISE_DSP,

@@ -22,6 +22,7 @@ from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import GLOW
 from tinyglow.testing.case import Case
+from tinyglow.testing.layer_values import assume_holds
 from tinyglow.testing.registry import cases, generates
 from tinyglow.testing.values import offsets
 
@@ -61,7 +62,9 @@ def _conv2d_packed(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
         filters -= (shifts >> 16).reshape(-1, 1)
         words = (multipliers.astype(np.int64) << 10) + ((shifts & 0xFF) << 5) + (shifts >> 8 & 0xFF)
         fields["out"] = glow.Requant(0, 0, 0, fields["out_offset"])
-    data, form = _packed(draw(_narrowed(filters)), case.inputs["bias"], words)
+    filters, bias = draw(_narrowed(filters)), case.inputs["bias"]
+    assume_holds(epilogue, filters, bias, [fields["out"]] * len(bias), 255)
+    data, form = _packed(filters, bias, words)
     names = [name for name, _ in c_fields(ConvSizes)] + ["in_offset", "act_min", "act_max", "out"]
     params = PackedConvParams(**{name: fields[name] for name in names}, **form)
     return Case(CONV2D_PACKED, params, {"input": case.inputs["input"], "packed": data}, case.outputs)
@@ -74,7 +77,9 @@ def _fully_connected_packed(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     p = case.params
     assert isinstance(p, FullyConnectedParams)
     weights = case.inputs["weights"].reshape(p.units, p.depth).astype(np.int32) - p.weights_offset
-    data, form = _packed(draw(_narrowed(weights)), case.inputs["bias"])
+    weights, bias = draw(_narrowed(weights)), case.inputs["bias"]
+    assume_holds(epilogue, weights, bias, [p.out] * p.units, 255)  # with other weights and another offset
+    data, form = _packed(weights, bias)
     del form["word_bits"]
     params = PackedDenseParams(p.depth, p.units, draw(offsets()), p.act_min, p.act_max, **form, out=p.out)
     inputs = {"input": case.inputs["input"][: p.depth], "packed": data}

@@ -1,0 +1,48 @@
+"""The table of ONNX's operators that are made of plain ones: each entry is a function, with the form that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tinyglow.ir.forms import OnnxForm
+from tinyglow.ir.graph import Value
+from tinyglow.operators.generic.build import Build
+
+Maker = Callable[[Build], "Value | Sequence[Value]"]
+
+
+@dataclass(frozen=True)
+class General:
+    """How an operator of ONNX is made of plain ones.
+
+    Attributes:
+        form: The versions and attributes that are read.
+        make: Adds the nodes; gives the results in the order of the node's outputs.
+    """
+
+    form: OnnxForm
+    make: Maker
+
+
+GENERAL: dict[str, General] = {}
+
+
+def makes(
+    *names: str, version: int = 28, attributes: Sequence[str] = (), ignored: Mapping[str, str] | None = None
+) -> Callable[[Maker], Maker]:
+    """Declare that a function makes the nodes for these operators.
+
+    Args:
+        *names: The operators, as ONNX names them.
+        version: The newest version of their schemas that is known.
+        attributes: Those that the function reads.
+        ignored: Attributes that change nothing in what is supported, with the reason.
+    """
+
+    def declare(make: Maker) -> Maker:
+        for name in names:
+            GENERAL[name] = General(OnnxForm(version, tuple(attributes), ignored or {}), make)
+        return make
+
+    return declare

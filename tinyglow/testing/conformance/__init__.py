@@ -1,0 +1,1 @@
+"""ONNX's own node tests, through the reader and the interpreter, and through compiled C."""

@@ -1,0 +1,120 @@
+"""Node tests in compiled C on this machine: many networks in one shared library, each compared with the interpreter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tinyglow import resources
+from tinyglow.bundle.emit import bundle_files, weights_bytes
+from tinyglow.bundle.kernel_header import kernel_headers
+from tinyglow.bundle.kernel_source import kernel_source
+from tinyglow.interp import quantized_input
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import Kernel
+from tinyglow.ir.program import Program, Region
+from tinyglow.pipeline.stations import bind_inputs
+from tinyglow.sim.host import HostBundle
+from tinyglow.sim.toolchain import Compiler, find_compiler
+from tinyglow.targets.boards import HOST
+from tinyglow.testing.conformance.run import Verdict
+
+_FLAGS = ("-O1", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+
+
+@dataclass(frozen=True)
+class _Network:
+    """One network of the library: its name there, and the program."""
+
+    name: str
+    program: Program
+
+
+def _source(network: _Network) -> str:
+    """The network's C file, with names of its own for all that is private to the file."""
+    program, name = network.program, network.program.name
+    text = bundle_files(program, 1.0)[f"{name}.c"].decode()
+    labels = re.findall(r"^  (\w+) = \d+, /\*", text, re.MULTILINE)
+    private = "|".join(map(re.escape, [*labels, *(f"tg_call_{n}" for n in range(1, len(program.calls) + 1))]))
+    if private:
+        text = re.sub(rf"\b({private})\b", rf"{network.name}_\1", text)
+    text = re.sub(rf'^#include "{name}.h"$', "", text, flags=re.MULTILINE)
+    declaration = f"int {network.name}(uint8_t *constantWeight, uint8_t *mutableWeight, uint8_t *activations);\n"
+    return declaration + re.sub(rf"^int {name}\(", f"int {network.name}(", text, flags=re.MULTILINE)
+
+
+def _write(networks: Sequence[_Network], folder: Path) -> list[Path]:
+    """The C files of the library in ``folder``."""
+    kernels: dict[str, Kernel] = {}
+    for network in networks:
+        kernels |= {call.kernel.symbol: call.kernel for call in network.program.calls}
+    for name, text in kernel_headers(kernels.values()).items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    paths, made = [], []
+    for kernel in kernels.values():
+        if kernel.text:
+            made.append(kernel_source(kernel))
+            continue
+        paths.append(folder / f"{kernel.symbol}.c")
+        paths[-1].write_text(kernel_source(kernel), encoding="utf-8", newline="\n")
+    head = '#include "tg_kernels.h"\n#ifndef GLOW_SUCCESS\n#define GLOW_SUCCESS 0\n#endif\n'
+    for name, parts in (("made.c", made), ("networks.c", [head, *map(_source, networks)])):
+        paths.append(folder / name)
+        paths[-1].write_text("\n".join(parts) or "typedef int tg_nothing;\n", encoding="utf-8", newline="\n")
+    return paths
+
+
+def check(verdicts: Sequence[Verdict], folder: Path, compiler: Compiler | None = None) -> dict[str, str]:
+    """Compile the programs of tests that are right in the interpreter, and compare what they compute.
+
+    Args:
+        verdicts: Of the interpreter.
+        folder: For the library.
+        compiler: The compiler (default: the first at hand).
+
+    Returns:
+        For each test, by its name, what differs in C; "" if nothing does.
+    """
+    runnable = [verdict for verdict in verdicts if verdict.program is not None and verdict.results]
+    networks = [_Network(f"node_{n}", v.program) for n, v in enumerate(runnable) if v.program is not None]
+    if not networks:
+        return {}
+    sources = _write(networks, folder)
+    library = (compiler or find_compiler(None, HOST)).compile_shared(
+        sources, folder / "conformance.so", include_dirs=[folder, resources.RUNTIME / "include"], flags=_FLAGS
+    )
+    return {
+        verdict.test.name: _difference(verdict, network, library)
+        for verdict, network in zip(runnable, networks, strict=True)
+    }
+
+
+def _difference(verdict: Verdict, network: _Network, library: Path) -> str:
+    program = network.program
+    sizes = program.sizes
+    bundle = HostBundle(library, network.name, weights_bytes(program), sizes[Region.MUTABLE], sizes[Region.ACTIVATION])
+    shapes = {name: program.buffers[name].type.shape for name in program.inputs}
+    for given, results in zip(verdict.inputs, verdict.results, strict=False):
+        inputs = bind_inputs(shapes, program.source_names, given, program.pixels)
+        for name in program.inputs:
+            buffer = program.buffers[name]
+            data = quantized_input(inputs[name], buffer.type)[0]
+            raw = np.ascontiguousarray(data).astype(buffer.type.dtype).tobytes()
+            bundle.mutable[buffer.offset : buffer.offset + len(raw)] = np.frombuffer(raw, np.uint8)
+        if bundle.infer() != 0:
+            return "the network failed"
+        for name in program.outputs:
+            buffer = program.buffers[name]
+            found = bundle.mutable[buffer.offset : buffer.end].view(buffer.type.dtype)
+            if not _same(found, results[name].ravel()):
+                return f"{name}: C and the interpreter differ"
+    return ""
+
+
+def _same(found: Array, expected: Array) -> bool:
+    """Whether the bits are the same."""
+    return found.tobytes() == np.ascontiguousarray(expected).astype(found.dtype).tobytes()

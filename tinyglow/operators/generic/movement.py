@@ -136,6 +136,8 @@ def split(build: Build) -> list[Value]:
         raise UnsupportedError(f"num_outputs {node.integer('num_outputs', count)}", f"{count}, as it has")
     each = -(-size // count)
     even = [min(each, max(0, size - each * index)) for index in range(count)]
+    if node.opset < 18 and size % count and not build.has(1) and node.attributes.get("split") is None:
+        raise UnsupportedError(f"{size} elements in {count} parts", "equal parts")
     sizes = build.integers(1, "sizes", node.ints("split", even))
     if sum(sizes) != size or len(sizes) != count or min(sizes) < 0:
         raise UnsupportedError(f"parts {sizes} of {size} elements", f"{count} parts of them all")

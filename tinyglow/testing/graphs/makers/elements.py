@@ -68,10 +68,10 @@ def hard_swish(draw: Draw, x: Tensor) -> Tensor | None:
     return draw.node("HardSwish", [x], x.shape)
 
 
-@draws("Abs", "Neg", "Exp", "Erf", weight=2)
+@draws("Abs", "Neg", "Exp", "Erf", "Sin", "Cos", weight=2)
 def smooth(draw: Draw, x: Tensor) -> Tensor | None:
     """Float operators of values of any sign; what is raised to e is bounded first."""
-    kind = draw.one_of(["Abs", "Neg", "Exp", "Erf"])
+    kind = draw.one_of(["Abs", "Neg", "Exp", "Erf", "Sin", "Cos"])
     if kind == "Exp":
         x = draw.node("Tanh", [x], x.shape) if draw.chance(0.5) else clipped(draw, x, -2.0, 1.5)
     return draw.node(kind, [x], x.shape)

@@ -51,7 +51,7 @@ def run_graph(graph: Graph, inputs: Mapping[str, Array], observe: Observer | Non
         observe: Is called with the name and the float32 array of every value, constants first, in chunks of samples.
 
     Returns:
-        Outputs float32 [samples, *shape] by name.
+        Outputs [samples, *shape] by name: float32, or what they are of integers and truth values.
 
     Raises:
         InputError: The inputs hold different numbers of samples, or none.
@@ -80,11 +80,11 @@ def run_graph(graph: Graph, inputs: Mapping[str, Array], observe: Observer | Non
 
 
 def _as_float(array: Array, type_: TensorType) -> Array:
-    """An input as float32: integers for a quantized placeholder are dequantized."""
+    """An input as float32, or as the integers or truth values that it is; a quantized placeholder's as reals."""
     if type_.dtype == "bool":
         return array != 0
-    if type_.dtype == "int32" and type_.quant is None:
-        return array.astype(np.int32)
+    if type_.dtype != "float32" and type_.quant is None:
+        return array.astype(type_.dtype)
     if array.dtype.kind == "i" and type_.quant is not None:
         return dequantized(array, type_)
     return array.astype(np.float32)

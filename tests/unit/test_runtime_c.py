@@ -139,7 +139,11 @@ def _run(
     numbers = kernel_numbers(kernels)
     records = [_record(case, in_place, numbers[case.kernel.symbol]) for case, in_place in cases]
     (folder / "cases.bin").write_bytes(b"".join(record for record, _ in records))
-    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    environment = {
+        **os.environ,
+        "ASAN_OPTIONS": "detect_leaks=1:verify_asan_link_order=0",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+    }
     command = [str(program), str(folder / "cases.bin"), str(folder / "results.bin")]
     done = subprocess.run(
         command, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False

@@ -130,7 +130,7 @@ def _value(attribute: onnx.AttributeProto, tensors: Tensors) -> Attribute:
     if isinstance(value, int | float | np.ndarray):
         return value
     try:
-        return list(value)
+        return [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in value]
     except TypeError:
         return None
 

@@ -14,7 +14,7 @@ from tinyglow.ir.kernel import Kernel, Params
 from tinyglow.ir.target import Target, Variant
 from tinyglow.ir.types import QuantParams, TensorType
 
-Attribute = int | float | str | Array | list[int] | list[float] | None
+Attribute = int | float | str | Array | list[int] | list[float] | list[str] | None
 
 
 class UnsupportedError(Exception):

@@ -148,7 +148,7 @@ class ResizeForm:
             raise UnsupportedError(f"nearest_mode {rounding!r}", ", ".join(ROUNDINGS))
         _check_options(node, mode)
         sizes, scales = _target(node, importer, shape, old)
-        exact = all(size * scale == length for size, scale, length in zip(shape, scales, sizes, strict=True))
+        exact = all(abs(size * scale - length) < 0.01 for size, scale, length in zip(shape, scales, sizes, strict=True))
         if coordinates == "align_corners" and not exact and min(sizes, default=1) == 1:
             raise UnsupportedError(f"align_corners with scales {list(scales)}", "whole sizes of the result")
         if min(sizes, default=1) < 1 or min(scales, default=1) <= 0:

@@ -47,10 +47,10 @@ def with_unit_height(node: SourceNode) -> SourceNode:
     """A 1-D window's attributes as those of a 2-D window of height 1."""
     widened = dict(node.attributes)
     for name in ("kernel_shape", "strides", "dilations"):
-        value = widened.get(name)
-        if isinstance(value, list) and len(value) == 1:
+        value = node.ints(name, ())
+        if len(value) == 1:
             widened[name] = [1, value[0]]
-    pads = widened.get("pads")
-    if isinstance(pads, list) and len(pads) == 2:
+    pads = node.ints("pads", ())
+    if len(pads) == 2:
         widened["pads"] = [0, pads[0], 0, pads[1]]
     return replace(node, attributes=widened)

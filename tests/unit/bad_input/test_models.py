@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import tinyglow
 from tests.helpers import NetBuilder, Place, dense_net, run_cli
 
 # Files that are no model
@@ -168,6 +169,19 @@ def test_shapes_that_cannot_be(shape: list[int], because: str, place: Place) -> 
     place.refuses_model(place.file("it.onnx", net), because=("node 'shape'", because))
 
 
+def test_filters_that_are_computed_stay_float(place: Place) -> None:
+    """A convolution without an int8 form, for its filters are computed, is a float island in the int8 network."""
+    build = NetBuilder()
+    filters = build.node("Gemm", "x", build.weights(8, 4), name="first")
+    y = build.node("Conv", "z", build.node("Reshape", filters, build.constant([1, 1, 2, 2])), name="dynamic")
+    net = build.build({"x": (1, 8), "z": (1, 1, 4, 4)}, [y])
+    graph = tinyglow.load(net.save(place.folder))
+    inputs = net.samples(16)
+    program = tinyglow.lower(tinyglow.quantize(graph, tinyglow.profile(graph, inputs), float_io=True))
+    (found,), (expected,) = tinyglow.interpret(program, inputs).values(), net.reference(inputs).values()
+    assert 10 * np.log10((expected**2).sum() / ((found.reshape(expected.shape) - expected) ** 2).sum()) > 30
+
+
 def test_results_beyond_any_memory(place: Place) -> None:
     """Padding, broadcasting and inputs that ask for gigabytes are refused before anything is allocated."""
     for attributes in ({"pads": [2**20] * 4}, {"pads": [2**20] * 4, "strides": [2**10] * 2}):
@@ -175,6 +189,11 @@ def test_results_beyond_any_memory(place: Place) -> None:
         y = build.node("Conv", "x", build.weights(1, 1, 2, 2), name="padded", **attributes)
         huge = place.file("it.onnx", build.build({"x": (1, 1, 4, 4)}, [y]))
         place.refuses_model(huge, because=("node 'padded'", "at most 255 on each side"))
+    build = NetBuilder()
+    dilated = {"auto_pad": "SAME_UPPER", "dilations": [2**20] * 2}
+    y = build.node("Conv", "x", build.weights(1, 1, 2, 2), name="dilated", **dilated)
+    huge = place.file("it.onnx", build.build({"x": (1, 1, 4, 4)}, [y]))
+    place.refuses_model(huge, because="node 'dilated' (Conv)")
     build = NetBuilder()
     y = build.node("Add", build.node("Reshape", "x", build.constant([2**14, 1])), build.constant(np.zeros(2**15)))
     place.refuses_model(place.file("it.onnx", build.build({"x": (1, 2**14)}, [y])), because="1 GiB")

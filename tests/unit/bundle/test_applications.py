@@ -12,7 +12,7 @@ import pytest
 
 import tinyglow
 from tests.helpers import MNIST_INPUT
-from tests.unit.bundle.cc import WARNINGS, command_of, run, sources_in, vectors_for
+from tests.unit.bundle.cc import SANITIZED, WARNINGS, command_of, run, sources_in, vectors_for
 from tinyglow.ir.program import Program
 
 CPP_WARNINGS = ("-std=c++11", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror")
@@ -219,7 +219,7 @@ def test_the_helpers_give_memory_of_any_alignment(cpp: bool, checkout: Path, tmp
         tmp_path,
     )
     # ASan's own malloc complains of impossible sizes unless it is told to answer NULL.
-    assert run(["env", "ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0", tmp_path / "p"], tmp_path) == b"0"
+    assert run(["env", f"ASAN_OPTIONS=allocator_may_return_null=1:{SANITIZED}", tmp_path / "p"], tmp_path) == b"0"
 
 
 def test_one_application_compiles_against_glows_header_and_ours(

@@ -11,6 +11,7 @@ from hypothesis import given
 
 from tests.helpers import NetBuilder
 from tests.unit.operators.activation_support import assert_computes, int8_program, model_problem, one_node, snr
+from tests.unit.operators.checks import check_float
 from tinyglow.frontend.onnx import load_onnx
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.elementwise.clip import CLIP, HIGHEST, LOWEST, ClipParams, clip_bounds
@@ -106,12 +107,17 @@ def test_bounds_are_in_the_inputs_parameters(tmp_path: Path) -> None:
     assert call.params.high == round(0.9 / scale) + call.params.in_offset
 
 
-def test_bounds_that_are_no_constants_are_refused(tmp_path: Path) -> None:
-    """A bound that another node computes, or of more than one element, is named."""
+def test_bounds_may_be_computed(tmp_path: Path) -> None:
+    """Bounds that other nodes compute, in any order of size, are those that onnx takes."""
     build = NetBuilder()
-    bound = build.node("Relu", "b")
-    build.node("Clip", "x", bound, output="y")
-    net = build.build({"x": (1, 3), "b": ()}, ["y"])
-    assert "a bound min that is computed at run time; expected a constant" in model_problem(net, tmp_path)
+    build.node("Clip", "x", build.node("Neg", "b"), build.node("Relu", "b"), output="y")
+    check_float(build.build({"x": (1, 30), "b": ()}, ["y"]), tmp_path, 8)
+
+
+def test_bounds_of_several_elements_are_refused(tmp_path: Path) -> None:
+    """A bound is a single number, constant or not."""
     net = one_node("Clip", (1, 3), None, np.ones(3))
     assert "a bound max of shape [3]; expected a single number" in model_problem(net, tmp_path)
+    build = NetBuilder()
+    build.node("Clip", "x", build.node("Relu", "b"), output="y")
+    assert "a bound min" in model_problem(build.build({"x": (1, 3), "b": (3,)}, ["y"]), tmp_path)

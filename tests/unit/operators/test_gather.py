@@ -48,8 +48,12 @@ def test_indices_beyond_the_tensor_are_refused(tmp_path: Path, indices: list[int
     assert found in refusal(one_node("Gather", (3, 4), (indices,), axis=axis), tmp_path)
 
 
-def test_run_time_indices_are_refused(tmp_path: Path) -> None:
-    """Indices that the network computes are refused."""
-    nodes = [helper.make_node("ArgMax", ["x"], ["i"], axis=0), helper.make_node("Gather", ["x", "i"], ["y"])]
-    message = refusal(model(nodes, {"x": (3, 4)}, ["y"]), tmp_path)
-    assert "indices that are computed at run time; expected constant indices" in message
+@pytest.mark.parametrize("less", [0, 3])
+def test_indices_may_be_computed(tmp_path: Path, less: int) -> None:
+    """Indices that the network computes, from either end, take what onnx takes, in int8 too."""
+    nodes = [
+        helper.make_node("ArgMax", ["x"], ["i"], axis=0),
+        helper.make_node("Sub", ["i", "less"], ["j"]),
+        helper.make_node("Gather", ["x", "j"], ["y"]),
+    ]
+    check_moves(model(nodes, {"x": (3, 4)}, ["y"], {"less": np.array([less])}), tmp_path)

@@ -104,10 +104,18 @@ def test_what_cannot_be_padded_is_refused(tmp_path: Path, constants: tuple, attr
     assert found in refusal(one_node("Pad", (3, 4), constants, **attributes), tmp_path)
 
 
+def test_the_border_may_be_computed(tmp_path: Path) -> None:
+    """A value of the border that is known at run time only; of several elements it is refused."""
+    node = helper.make_node("Pad", ["x", "p", "v"], ["y"], name="node")
+    pads = {"p": [1, 0, 0, 2]}
+    check_float(model([node], {"x": (2, 3), "v": ()}, ["y"], pads), tmp_path)
+    assert "padding value" in refusal(model([node], {"x": (2, 3), "v": (2,)}, ["y"], pads), tmp_path)
+
+
 def test_run_time_pads_are_refused(tmp_path: Path) -> None:
-    """Pads or values that are computed at run time are refused."""
-    node = helper.make_node("Pad", ["x", "p", "x"], ["y"], name="node")
-    assert "padding value that is computed" in refusal(model([node], {"x": (1,)}, ["y"], {"p": [1, 1]}), tmp_path)
+    """The shape of a result is known at import: pads that the network computes are refused."""
+    nodes = [helper.make_node("ArgMax", ["x"], ["p"], axis=0), helper.make_node("Pad", ["x", "p"], ["y"], name="node")]
+    assert "computed at run time" in refusal(model(nodes, {"x": (3, 4)}, ["y"]), tmp_path)
 
 
 def test_transposed() -> None:

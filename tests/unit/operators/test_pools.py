@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from tests.helpers import Net
 from tests.unit.operators.activation_support import (
@@ -23,6 +24,7 @@ from tests.unit.operators.activation_support import (
 )
 from tinyglow.errors import ModelError
 from tinyglow.frontend.onnx import load_onnx
+from tinyglow.interp import run_graph
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.pooling.avg_pool import AVG_POOL, AvgPoolParams
@@ -143,6 +145,22 @@ def test_a_global_maximum_of_rows_is_the_largest_of_each_channel(folder: Path) -
 
 
 @pytest.mark.parametrize(
+    ("op_type", "shape", "attributes"),
+    [
+        ("MaxPool", (1, 2, 5, 4, 6), {"kernel_shape": [2, 3, 2], "strides": [2, 1, 3]}),
+        ("AveragePool", (1, 2, 5, 4, 6), {"kernel_shape": [2, 3, 2], "pads": [1, 0, 0, 0, 1, 1]}),
+        ("AveragePool", (1, 2, 9, 9), {"kernel_shape": [2, 2], "dilations": [2, 1]}),
+        ("GlobalAveragePool", (1, 2, 3, 4, 5), {}),
+    ],
+)
+def test_pools_of_more_dimensions_and_dilated_means(
+    op_type: str, shape: tuple[int, ...], attributes: dict[str, object], folder: Path
+) -> None:
+    """What the image kernels do not have is made of plain operators, and computes what onnx says."""
+    assert_computes(one_node(op_type, shape, opset=19, **attributes), folder)
+
+
+@pytest.mark.parametrize(
     ("op_type", "attributes"),
     [
         ("MaxPool", {"kernel_shape": [2, 3], "strides": [2, 2], "pads": [1, 1, 0, 1]}),
@@ -246,14 +264,10 @@ def test_nodes_are_named_as_glow_names_them(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("net", "message"),
     [
-        (one_node("MaxPool", (1, 2, 5, 5, 5), kernel_shape=[2, 2, 2]), "input shape [1, 2, 5, 5, 5]"),
         (one_node("MaxPool", (1, 2, 5, 5), kernel_shape=[2]), "kernel_shape [2]"),
         (one_node("MaxPool", (1, 2, 5, 5), kernel_shape=[6, 6]), "does not fit"),
-        (
-            one_node("AveragePool", (1, 2, 9, 9), opset=19, kernel_shape=[2, 2], dilations=[2, 1]),
-            "dilations [2, 1]; expected [1, 1]",
-        ),
         (one_node("GlobalAveragePool", (2, 3)), "input shape [2, 3]; expected 3 or 4 dimensions"),
+        (one_node("GlobalMaxPool", (2, 3)), "input shape [2, 3]; expected 3 or 4 dimensions"),
     ],
 )
 def test_unsupported_forms_say_what_was_found(net: Net, message: str, folder: Path) -> None:
@@ -261,11 +275,19 @@ def test_unsupported_forms_say_what_was_found(net: Net, message: str, folder: Pa
     assert message in model_problem(net, folder)
 
 
-def test_indices_are_refused(folder: Path) -> None:
-    """MaxPool's second output is not made, and said so."""
-    net = one_node("MaxPool", (1, 2, 4, 4), kernel_shape=[2, 2])
-    net.proto.graph.node[0].output.append("indices")
-    assert "the output Indices" in model_problem(net, folder)
+def test_indices_say_where_the_largest_taps_lie(folder: Path) -> None:
+    """MaxPool's second output: their number in the whole input, in rows or in columns."""
+    x = np.random.default_rng(0).standard_normal((2, 2, 3, 5, 4)).astype(np.float32)
+    for by_columns in (0, 1):
+        net = one_node("MaxPool", (2, 3, 5, 4), kernel_shape=[3, 2], strides=[2, 1], storage_order=by_columns)
+        net.proto.graph.node[0].output.append("indices")
+        net.proto.graph.output.append(helper.make_tensor_value_info("indices", TensorProto.INT64, None))
+        graph = load_onnx(net.save(folder))
+        largest, indices = run_graph(graph, {"x": x}).values()
+        planes = x.swapaxes(-1, -2) if by_columns else x
+        found = np.stack([one.ravel()[at] for one, at in zip(planes, indices, strict=True)])
+        np.testing.assert_array_equal(found, largest)
+        np.testing.assert_array_equal(largest, _pooled(x, net, average=False).astype(np.float32))
 
 
 def test_sums_that_could_leave_32_bits_are_refused() -> None:

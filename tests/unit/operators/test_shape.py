@@ -130,12 +130,13 @@ def test_weights_are_named_after_their_tensor(tmp_path: Path) -> None:
     assert "prepared" in check_float(proto, tmp_path).values
 
 
-def test_a_cast_of_floats_to_floats_does_nothing(tmp_path: Path) -> None:
-    """x.float() leaves no node; other casts at run time are refused."""
+def test_casts_at_run_time(tmp_path: Path) -> None:
+    """x.float() leaves no node; a cast to integers goes towards 0."""
     nodes = [_node("Relu", "x", "a"), _node("Cast", "a", "y", to=TensorProto.FLOAT)]
     assert [node.op.kind for node in check_float(model(nodes, {"x": (2,)}, ["y"]), tmp_path).nodes] == ["Relu"]
-    nodes[1] = _node("Cast", "a", "y", to=TensorProto.INT64)
-    assert "a Cast of what is computed at run time" in refusal(model(nodes, {"x": (2,)}, ["y"]), tmp_path)
+    nodes = [_node("Mul", "x five", "a"), _node("Cast", "a", "y", to=TensorProto.INT64)]
+    graph = check_float(model(nodes, {"x": (20,)}, ["y"], {"five": 5.0}, integers=["y"]), tmp_path)
+    assert graph.type_of(graph.outputs[0].value) == TensorType((20,), "int64")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinyglow.ir.graph import Value
+from tinyglow.operators.axes import normalize_axis
 from tinyglow.operators.exp import Exp
 from tinyglow.operators.generic.build import Build
 from tinyglow.operators.generic.declare import makes
@@ -103,7 +104,7 @@ def softmax(build: Build) -> Value:
     """Exponentials over their sum along an axis; or the logarithm of that. Until opset 12 along all axes from it on."""
     x, node = build.input(0), build.node
     rank, old = len(x.type.shape), node.opset < 13
-    axis = node.integer("axis", 1 if old else -1)
+    axis = normalize_axis(node.integer("axis", 1 if old else -1), max(1, rank))
     axes = list(range(axis % max(1, rank), rank)) if old else [axis]
     rest = build.each("sub", x, build.fold("max", x, axes))
     powers = build.add(Exp(), rest)

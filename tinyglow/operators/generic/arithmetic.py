@@ -151,7 +151,10 @@ def clip(build: Build) -> Value:
     for index, function, name in ((1, "max", "min"), (2, "min", "max")):
         given = build.node.attributes.get(name)
         if build.has(index):
-            x = build.each(function, x, build.input(index))
+            bound = build.input(index)
+            if bound.type.elements != 1:
+                raise UnsupportedError(f"a bound {name} of shape {list(bound.type.shape)}", "a single number")
+            x = build.each(function, x, build.reshape(bound, ()))
         elif isinstance(given, int | float):
             x = build.each(function, x, build.like(given, x))
     return x

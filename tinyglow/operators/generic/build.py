@@ -23,6 +23,7 @@ from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.transpose import Transpose
 
 _FLOATS = ("float32", "float16", "bfloat16", "float64")
+_DIVISIONS = ("div", "mod", "fmod")
 _MOST_ELEMENTS = 2**22  # of a table of places
 
 
@@ -127,6 +128,9 @@ class Build:
         """A function of ``kernels.generic.functions``; operands broadcast."""
         if function in FLOAT_BINARY and inputs[0].type.dtype == "float32":
             return self.float_binary(FLOAT_BINARY[function], *inputs)
+        divisor = inputs[1].data if function in _DIVISIONS and inputs[1].type.dtype != "float32" else None
+        if divisor is not None and not divisor.all():
+            raise UnsupportedError("division of integers by zero", "another divisor")
         shape: Shape = ()
         for value in inputs:
             shape = broadcast_shape(shape, value.type.shape)

@@ -90,6 +90,9 @@ def expand(build: Build) -> Value:
 def tile(build: Build) -> Value:
     """Repeated."""
     x, repeats = build.input(0), build.integers(1, "repeats")
+    if len(repeats) != len(x.type.shape) or min(repeats, default=1) < 1:
+        found = f"repeats {repeats} of shape {list(x.type.shape)}"
+        raise UnsupportedError(found, "a positive number for each dimension")
     build.require([size * count for size, count in zip(x.type.shape, repeats, strict=True)])
     return build.moved(x, lambda places: np.tile(places, repeats))
 
@@ -136,6 +139,8 @@ def split(build: Build) -> list[Value]:
         raise UnsupportedError(f"num_outputs {node.integer('num_outputs', count)}", f"{count}, as it has")
     each = -(-size // count)
     even = [min(each, max(0, size - each * index)) for index in range(count)]
+    if node.opset < 18 and size % count and not build.has(1) and node.attributes.get("split") is None:
+        raise UnsupportedError(f"{size} elements in {count} parts", "equal parts")
     sizes = build.integers(1, "sizes", node.ints("split", even))
     if sum(sizes) != size or len(sizes) != count or min(sizes) < 0:
         raise UnsupportedError(f"parts {sizes} of {size} elements", f"{count} parts of them all")
@@ -158,6 +163,8 @@ def pad(build: Build) -> Value:
         before[axis], after[axis] = pads[index], pads[index + len(axes)]
     mode = node.text("mode", "constant")
     fill = build.input(2) if build.has(2) else build.like(node.real("value", 0.0), x)
+    if fill.type.elements != 1:
+        raise UnsupportedError(f"a padding value of shape {list(fill.type.shape)}", "a single number")
     kept = build.places(x)
     kept = kept[
         tuple(slice(max(0, -low), size - max(0, -high)) for low, high, size in zip(before, after, shape, strict=True))
@@ -168,6 +175,10 @@ def pad(build: Build) -> Value:
         return build.filled(x, fill, np.pad(kept, widths, constant_values=-1))
     if mode not in ("reflect", "edge", "wrap"):
         raise UnsupportedError(f"mode {mode!r}", "constant, reflect, edge or wrap")
+    for size, pair in zip(kept.shape, widths, strict=True):
+        most = {"reflect": size - 1, "wrap": size}.get(mode)
+        if most is not None and max(pair) > most:
+            raise UnsupportedError(f"{max(pair)} elements of {mode} padding on {size} elements", f"at most {most}")
     return build.pick(x, np.pad(kept, widths, mode=mode))  # type: ignore[call-overload]
 
 

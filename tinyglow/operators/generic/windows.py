@@ -105,6 +105,8 @@ def norm(build: Build, x: Value, axes: Sequence[int], p: int) -> Value:
 def global_pool(build: Build) -> Value:
     """Mean, maximum or norm of each channel."""
     x = build.input(0)
+    if len(x.type.shape) < 3:
+        raise UnsupportedError(f"input shape {list(x.type.shape)}", "3 or more dimensions")
     axes = list(range(2, len(x.type.shape)))
     if build.node.op_type == "GlobalLpPool":
         return norm(build, x, axes, build.node.integer("p", 2))

@@ -184,6 +184,11 @@ def draws(*operators: str, weight: float = 1.0, opsets: range = range(1, 100)) -
     return register
 
 
+def operators_drawn() -> set[str]:
+    """ONNX names of the operators of the makers so far."""
+    return {name for item in _REGISTRY.makers for name in item.operators}
+
+
 @cache
 def registered() -> tuple[_Registered, ...]:
     """All makers, in a fixed order: every file of ``makers`` adds some."""

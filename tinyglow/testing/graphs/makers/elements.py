@@ -1,10 +1,16 @@
-"""Functions of single elements, and arithmetic of two tensors."""
+"""Functions of single elements, and arithmetic of two tensors.
+
+A function of one element that has no maker here gets one that draws it with its attributes' defaults.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+import onnx
 
-from tinyglow.testing.graphs.draw import Draw, Tensor, draws
+from tinyglow.operators.element_function import ElementFunction
+from tinyglow.registry import ONNX_OPS
+from tinyglow.testing.graphs.draw import Draw, Tensor, draws, operators_drawn
 
 
 def clipped(draw: Draw, x: Tensor, low: float | None, high: float | None) -> Tensor:
@@ -62,10 +68,10 @@ def hard_swish(draw: Draw, x: Tensor) -> Tensor | None:
     return draw.node("HardSwish", [x], x.shape)
 
 
-@draws("Abs", "Neg", "Exp", "Erf", weight=2)
+@draws("Abs", "Neg", "Exp", "Erf", "Sin", "Cos", weight=2)
 def smooth(draw: Draw, x: Tensor) -> Tensor | None:
     """Float operators of values of any sign; what is raised to e is bounded first."""
-    kind = draw.one_of(["Abs", "Neg", "Exp", "Erf"])
+    kind = draw.one_of(["Abs", "Neg", "Exp", "Erf", "Sin", "Cos"])
     if kind == "Exp":
         x = draw.node("Tanh", [x], x.shape) if draw.chance(0.5) else clipped(draw, x, -2.0, 1.5)
     return draw.node(kind, [x], x.shape)
@@ -180,3 +186,23 @@ def softmax(draw: Draw, x: Tensor) -> Tensor | None:
 def nothing(draw: Draw, x: Tensor) -> Tensor | None:
     """What does nothing in a trained network."""
     return draw.node("Identity" if draw.chance(0.5) else "Dropout", [x], x.shape)
+
+
+def _first_version(operator: str) -> int:
+    """The operator set that brought an operator."""
+    return min(schema.since_version for schema in onnx.defs.get_all_schemas_with_history() if schema.name == operator)
+
+
+def _draw_as_it_is(operator: str) -> None:
+    """Register a maker that draws the operator after any value, with the attributes' defaults."""
+
+    def function(draw: Draw, x: Tensor) -> Tensor | None:
+        return draw.node(operator, [x], x.shape)
+
+    function.__name__ = operator.lower()
+    draws(operator, opsets=range(_first_version(operator), 100))(function)
+
+
+for _operator in sorted(set(ONNX_OPS) - operators_drawn()):
+    if issubclass(ONNX_OPS[_operator], ElementFunction):
+        _draw_as_it_is(_operator)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 import time
-import time
 from collections.abc import Callable
 from pathlib import Path
 

@@ -18,6 +18,7 @@ from tests.benchmarks.table import size_table, speed_table
 from tests.guide import blocks as guide
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
+from tinyglow.operators.generic.declare import GENERAL
 from tinyglow.pipeline.fit import fit, real_boards
 from tinyglow.registry import KERNELS, ONNX_OPS, TFLITE_OPS
 
@@ -27,7 +28,7 @@ DOCS = README.parent / "docs"
 
 def operators() -> str:
     """The operators that are read."""
-    names = ", ".join(f"`{name}`" for name in sorted([*ONNX_OPS, "Constant"]))
+    names = ", ".join(f"`{name}`" for name in sorted({*ONNX_OPS, *GENERAL, "Constant", "If", "Loop", "Scan"}))
     others = ", ".join(f"`{name}`" for name in sorted(TFLITE_OPS))
     return f"From ONNX: {names}.\n\nFrom TFLite: {others}."
 

@@ -156,7 +156,6 @@ def test_what_stays_float_is_said(tmp_path: Path) -> None:
         ("dynamic", "the model is quantized dynamically"),
         ("other parameters", "with other parameters than it was quantized with"),
         ("arithmetic", "computes on the INT8 value"),
-        ("input", "is an input of type INT8 that nothing dequantizes"),
         ("int16", "--precision int16"),
         ("bias scale", "the product of the input's and the weights'"),
         ("scale at run time", "a scale that is computed at run time"),
@@ -165,7 +164,7 @@ def test_what_stays_float_is_said(tmp_path: Path) -> None:
 def test_forms_that_are_refused(what: str, because: str, tmp_path: Path) -> None:
     """Each in words that say what to do."""
     b = Builder("int8", False)
-    kind, outputs = TensorProto.FLOAT, ["y"]
+    outputs = ["y"]
     if what == "dynamic":
         b.nodes.append(helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], "d"))
         b.add("DequantizeLinear", ["q", "s", "z"], "y")
@@ -174,9 +173,6 @@ def test_forms_that_are_refused(what: str, because: str, tmp_path: Path) -> None
         b.add("QuantizeLinear", ["x", b.constant("s", np.float32(0.1)), zero], "y")
     elif what == "scale at run time":
         b.add("QuantizeLinear", ["x", b.add("ReduceMax", ["x"], "s", keepdims=0), b.constant("z", np.int8(0))], "y")
-    elif what == "input":
-        kind = TensorProto.INT8
-        b.add("Identity", ["x"], "y")
     else:
         x = b.convert("x", 0.02)
         if what == "other parameters":
@@ -188,8 +184,20 @@ def test_forms_that_are_refused(what: str, because: str, tmp_path: Path) -> None
             b.convert(b.add("Gemm", [x, b.dequantized(w, 0), b.dequantized(bias, 0)], "fc", transB=1), 0.1)
             outputs = ["fc_dq"]
     path = tmp_path / "net.onnx"
-    model = b.model({"x": (kind, [2, 4])}, dict.fromkeys(outputs, TensorProto.FLOAT))
+    model = b.model({"x": (TensorProto.FLOAT, [2, 4])}, dict.fromkeys(outputs, TensorProto.FLOAT))
     path.write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match="cannot be imported") as caught:
         tinyglow.load(path)
     assert because in str(caught.value)
+
+
+def test_integers_that_nothing_dequantizes_are_plain_ones(tmp_path: Path) -> None:
+    """An input of type INT8 without a scale goes through a network as the integers that it holds."""
+    infos = [helper.make_tensor_value_info(name, TensorProto.INT8, [1, 4]) for name in ("x", "y")]
+    network = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "net", infos[:1], infos[1:])
+    path = tmp_path / "net.onnx"
+    onnx.save(helper.make_model(network, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    graph, x = tinyglow.load(path), np.array([[[-128, -3, 0, 127]]], np.int8)
+    program = tinyglow.lower(tinyglow.quantize(graph, tinyglow.profile(graph, {"x": x})))
+    (found,) = tinyglow.interpret(program, {"x": x}).values()
+    assert found.dtype == np.int8 and found.tolist() == x[0].tolist()

@@ -194,6 +194,7 @@ class _Import(ModelImport):
             return
         typed = self.general.is_typed(node)
         if typed and not general and node.op_type not in _ANY_TYPE:
+            checked_attributes(node, version, self.tensors)  # names what is no operator here at all
             raise self.general.refusal(node)
         if not (general and typed):
             try:
@@ -212,8 +213,7 @@ class _Import(ModelImport):
         try:
             self.general.add(node, name, version)
         except UnsupportedError as error:
-            known = node.op_type in ONNX_OPS and refused is not None
-            raise (refused if known and refused else error) from error
+            raise (refused if refused and node.op_type in ONNX_OPS else error) from error
 
     def _native(self, node: onnx.NodeProto, name: str, opset: int, numbers: bool) -> None:
         """Add a node by the operator that stands for it. Raises UnsupportedError."""

@@ -25,6 +25,9 @@ from tinyglow.operators.generic.build import Build, carrier
 from tinyglow.operators.generic.declare import GENERAL
 from tinyglow.registry import ONNX_OPS
 
+# Its function computes scales at run time, which no quantized operator takes: the model is refused as a whole.
+_DYNAMIC = "DynamicQuantizeLinear"
+
 
 class Reader(Protocol):
     """What a node asks of the import that it is a part of."""
@@ -130,7 +133,7 @@ class General:
 
     def knows(self, node: onnx.NodeProto, opset: int) -> bool:
         """Whether there is another way to import a node than an operator with kernels of its own."""
-        if self.like_glow:
+        if self.like_glow or node.op_type == _DYNAMIC:
             return False
         if (node.domain, node.op_type) in self.functions or node.op_type in ("If", "Loop", "Scan"):
             return True

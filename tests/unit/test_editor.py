@@ -144,17 +144,28 @@ def test_a_cycle_is_not_sorted_for_ever() -> None:
 
 
 def test_the_verifier_names_the_station_and_every_fault() -> None:
-    """A wrong shape, wrong data and an int8 value without parameters are all reported, with the pass that left them."""
+    """A wrong shape, wrong data and an offset beyond int8 are all reported, with the pass that left them."""
     edit = _chain()
     weights = edit.constant("w", np.zeros(3, np.float32), TensorType((1, 4)))
     edit.redirect("a", weights.name)
     reshaped = edit.add("r", Reshape((2, 2)), [edit.value("b")])
     edit.output("z", reshaped.name)
     edit.set_type("r", TensorType((4, 4)))
-    edit.set_type("x", TensorType((1, 4), "int8"))
+    edit.set_type("x", TensorType((1, 4), "int8", QuantParams(1.0, 200)))
     with pytest.raises(ModelError, match="after 'sabotage' is malformed") as caught:
         verify(edit.finish(), "sabotage")
     assert {problem.where for problem in caught.value.problems} == {"x", "w", "r"}
+
+
+def test_the_verifier_wants_parameters_where_integers_stand_for_reals() -> None:
+    """An activation of int8 without them is reported; what only moves elements takes numbers of any kind."""
+    edit = GraphEditor("net")
+    x = edit.placeholder("x", TensorType((1, 4), "int8"))
+    edit.output("y", edit.add("moved", Reshape((2, 2)), [x]).name)
+    verify(edit.finish(), "nothing")
+    edit.output("z", edit.add("a", Relu(), [x]).name)
+    with pytest.raises(ModelError, match="Relu reads it; expected quantization parameters"):
+        verify(edit.finish(), "sabotage")
 
 
 def test_the_verifier_sees_a_use_before_the_definition() -> None:

@@ -43,7 +43,8 @@ def test_the_rounding_differs_from_glows(tmp_path: Path) -> None:
     differing = []
     for name in ("conv", "depthwise", "add_constant", "softmax", "hard_swish", "average_pool_2d"):
         case = int8_cases.case(name)
-        program = tinyglow.lower(tinyglow.quantize(tinyglow.load(saved(tmp_path, case.model), "net")))
+        graph = tinyglow.load(saved(tmp_path, case.model), "net")
+        program = tinyglow.lower(tinyglow.quantize(graph, numerics="glow"))
         (ours,) = tinyglow.interpret(program, {program.inputs[0]: case.inputs}).values()
         theirs = RECORDED[f"int8.{name}.0"]
         if not np.array_equal(ours.reshape(theirs.shape), theirs):
@@ -61,12 +62,17 @@ def test_models_of_mlperf_tiny_are_litert_to_the_bit(name: str, shared_model: Ca
     assert all(result.equal for result in tinyglow.verify(program, HOST, {program.inputs[0]: inputs[:1]}))
 
 
-def test_what_has_no_form_is_refused_by_name(tmp_path: Path) -> None:
-    """With what to do; and so is a numerics that there is not, and one with int16."""
+def without_form(folder: Path) -> Path:
+    """A model of an operator without a form in the tflite numerics."""
     b = TFLiteBuilder()
     x, axes = b.tensor("x", (1, 3, 2, 4), "INT8", int8_cases.IN), b.constant("axes", [1, 2])
     y = b.node("SUM", [x, axes], (1, 4), "y", "ReducerOptions", 2, "INT8", Quant([0.2], [-7]))
-    path = saved(tmp_path, b.build([x], [y]))
+    return saved(folder, b.build([x], [y]))
+
+
+def test_what_has_no_form_is_refused_by_name(tmp_path: Path) -> None:
+    """With what to do; and so is a numerics that there is not, and one with int16."""
+    path = without_form(tmp_path)
     with pytest.raises(ModelError, match="--numerics glow") as caught:
         compiled(path)
     assert "ReduceSum has no form with the numerics tflite" in str(caught.value)

@@ -109,7 +109,8 @@ def add_scheme(parser: argparse.ArgumentParser) -> None:
         "--numerics",
         choices=tuple(NUMERICS),
         help="whose rounding the integers have, to the bit: Glow's bundles, LiteRT's reference kernels, or "
-        "ONNX as onnxruntime computes it (default: glow)",
+        "ONNX as onnxruntime computes it (default: of a quantized model that of its own runtime, tflite or onnx, if "
+        "all its operators have it; else glow)",
     )
     add_graph(parser)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tinyglow.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tinyglow.ir.graph import Array, Graph
     from tinyglow.ir.program import Program
@@ -222,15 +222,35 @@ def applicable(scheme: Scheme, graph: Graph) -> Scheme | None:
 _MOST_NOTED = 8
 
 
-def note_float_nodes(graph: Graph) -> None:
-    """Say on stderr which nodes of a model that comes quantized stay float, and why."""
-    from tinyglow.quant.declared import float_nodes
-
-    problems = float_nodes(graph) if graph.is_declared else []
+def _note_nodes(problems: Sequence[Problem], what: str) -> None:
+    """List problems of nodes on stderr; ``what`` follows the number of those that are left out."""
     for problem in problems[:_MOST_NOTED]:
         print(f"note: {problem}", file=sys.stderr)
     if len(problems) > _MOST_NOTED:
-        print(f"note: {len(problems) - _MOST_NOTED} more nodes stay float", file=sys.stderr)
+        print(f"note: {len(problems) - _MOST_NOTED} more nodes {what}", file=sys.stderr)
+
+
+def _note_numerics(graph: Graph, taken: str) -> None:
+    """Say on stderr why a model that comes quantized does not get the numerics of its own runtime."""
+    from dataclasses import replace
+
+    from tinyglow.numerics.names import NUMERICS
+    from tinyglow.pipeline.own_numerics import without_form
+
+    if graph.own_numerics in ("", taken):
+        return
+    print(
+        f"note: the integers have the rounding of {NUMERICS[taken]}, not of {NUMERICS[graph.own_numerics]}:",
+        file=sys.stderr,
+    )
+    _note_nodes([replace(problem, hint="") for problem in without_form(graph)], "have no such form")
+
+
+def _note_float_nodes(graph: Graph) -> None:
+    """Say on stderr which nodes of a model that comes quantized stay float, and why."""
+    from tinyglow.quant.declared import float_nodes
+
+    _note_nodes(float_nodes(graph) if graph.is_declared else [], "stay float")
 
 
 def quantized_of(
@@ -255,7 +275,9 @@ def quantized_of(
         raise InputError("the model is a float network", [problem])
     graph = with_numerics(graph, arguments.numerics, scheme)
     quantized = quantize(graph, recorded, applicable(scheme, graph), arguments.float_io, dump_of(arguments))
-    note_float_nodes(graph)
+    _note_numerics(graph, quantized.numerics)
+    graph = with_numerics(graph, quantized.numerics)
+    _note_float_nodes(graph)
     return Quantized(graph, recorded, scheme, quantized)
 
 

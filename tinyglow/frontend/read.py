@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from tinyglow.errors import ModelError
@@ -11,6 +12,7 @@ from tinyglow.frontend.request import AS_IN_FILE, Request
 from tinyglow.frontend.tflite_file import is_tflite
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.verify import verify
+from tinyglow.numerics.names import ONNX, TFLITE
 
 
 def load_model(path: str | Path, name: str | None = None, request: Request = AS_IN_FILE) -> Graph:
@@ -29,7 +31,10 @@ def load_model(path: str | Path, name: str | None = None, request: Request = AS_
         ToolError: A TFLite file needs a package that is not installed.
     """
     refuse_foreign(path)
-    graph = (tflite.load_tflite if is_tflite(path) else onnx.load_onnx)(path, name, request)
+    load, own = (tflite.load_tflite, TFLITE) if is_tflite(path) else (onnx.load_onnx, ONNX)
+    graph = load(path, name, request)
+    if graph.is_quantized and not request.like_glow:
+        graph = replace(graph, own_numerics=own)
     try:
         return verify(graph, "read")
     except ModelError as error:  # what a file says of its values may not go together in ways that no operator looks at

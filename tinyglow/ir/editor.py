@@ -45,7 +45,7 @@ class GraphEditor:
         self.source_names: dict[str, str] = {}
         self.derived: set[str] = set()
         self.pixels: dict[str, QuantParams] = {}
-        self.numerics = GLOW
+        self.numerics, self.own_numerics = GLOW, ""
         self.joined = Joined({})
         self.like_glow = False
         self.deviations: dict[str, str] = {}
@@ -59,7 +59,7 @@ class GraphEditor:
         editor = cls(graph.name, namer)
         editor.source_names = dict(graph.source_names)
         editor.pixels = dict(graph.pixels)
-        editor.numerics = graph.numerics
+        editor.numerics, editor.own_numerics = graph.numerics, graph.own_numerics
         editor.joined = Joined(graph.joined)
         editor.like_glow, editor.deviations = graph.like_glow, dict(graph.deviations)
         return editor
@@ -345,6 +345,7 @@ class GraphEditor:
             tuple(name for name, node in self._nodes.items() if live.intersection(node.outputs)),
             self.like_glow,
             MappingProxyType(dict(self.deviations)),
+            self.own_numerics,
         )
 
     def _live_nodes(self) -> list[Node]:

@@ -112,6 +112,8 @@ class Graph:
         made: Names of the nodes in the order in which they were made. Glow's passes take them in this order.
         like_glow: Whether its nodes are those that Glow has.
         deviations: What Glow computes otherwise than the model says, by the model's nodes.
+        own_numerics: That of the runtime for which the model file was quantized; "" for a float model, or once the
+            user has chosen one. Station 4 takes it where every node has a form with it.
     """
 
     name: str
@@ -129,6 +131,7 @@ class Graph:
     made: tuple[str, ...] = ()
     like_glow: bool = False
     deviations: Mapping[str, str] = field(default_factory=dict)
+    own_numerics: str = ""
 
     def layers_of(self, node: Node) -> tuple[str, ...]:
         """The nodes of the model file whose work ``node`` does, in their order.

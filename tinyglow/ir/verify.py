@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyglow.errors import ModelError, Problem
-from tinyglow.ir.graph import Graph, Value
+from tinyglow.ir.graph import Graph, Node, Value
 from tinyglow.ir.op import ShapeError
 from tinyglow.ir.types import QuantParams
 
@@ -46,6 +46,19 @@ def _check_value(value: Value) -> Problem | None:
     return None
 
 
+def _integers_read(graph: Graph, node: Node) -> list[Problem]:
+    """Integers of 8 and 16 bits without parameters: operators on numbers take them, and those that move elements."""
+    if node.op.takes_indices or node.op.keeps_params or node.op.inputs_match_output:
+        return []
+    types = {name: graph.type_of(name) for name in node.inputs}
+    small = [name for name, type_ in types.items() if type_.dtype in ("int8", "int16") and not type_.quant]
+    return [
+        Problem(name, f"has type {types[name]}, and {node.op.kind} reads it", "quantization parameters")
+        for name in small
+        if types[name].channel_quant is None
+    ]
+
+
 def _check_nodes(graph: Graph) -> list[Problem]:
     problems = []
     known = {*graph.inputs, *(name for name, value in graph.values.items() if value.data is not None)}
@@ -54,6 +67,7 @@ def _check_nodes(graph: Graph) -> list[Problem]:
         if missing:
             problems.append(Problem(node.name, f"uses {', '.join(missing)} before it is defined"))
         known.update(node.outputs)
+        problems += _integers_read(graph, node)
         try:
             inferred = node.op.infer(*(graph.type_of(name) for name in node.inputs))
         except ShapeError as error:

@@ -16,6 +16,7 @@ from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.numerics.names import GLOW
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.execution import Execution
@@ -234,7 +235,7 @@ def crosscheck(
         inputs = {name: data.reshape(-1, *golden.input_dims[name]) for name, data in golden.inputs.items()}
         return _outcome(golden, [], run_graph(graph, inputs), None, {})
     recorded = load_profile(profile or recorded_profile(golden))
-    quantized = quantize(graph, recorded, golden.scheme, golden.float_io)
+    quantized = quantize(graph, recorded, golden.scheme, golden.float_io, numerics=GLOW)
     program = lower(quantized)
     cores = {}
     for board, compiler in (boards or {}).items():

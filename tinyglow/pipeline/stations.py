@@ -35,13 +35,12 @@ from tinyglow.lowering.tcm import use_tcm
 from tinyglow.numerics.names import GLOW, NUMERICS
 from tinyglow.passes.declared import simplify_declared
 from tinyglow.passes.fuse import fuse
-from tinyglow.passes.placeholders import make_float
 from tinyglow.passes.rewrite import run_passes
 from tinyglow.passes.simplify import simplify
 from tinyglow.passes.tidy_exactly import tidy_for
 from tinyglow.pipeline.dump import NO_DUMP, Dump
 from tinyglow.pipeline.object_file import build_object, without_sources
-from tinyglow.quant.declared import quantize_declared
+from tinyglow.pipeline.own_numerics import quantize_as_declared
 from tinyglow.quant.profile import DEFAULT_BINS, MAX_BINS, Profile
 from tinyglow.quant.profiler import profile_graph
 from tinyglow.quant.quantizer import quantize as quantize_graph
@@ -201,10 +200,12 @@ def quantize(
         scheme: How to quantize (default: int8, asymmetric, int32 biases).
         float_io: Whether inputs and outputs stay float32.
         dump: Where to write each station's result as text.
-        numerics: Whose rounding the integers have, a name of ``numerics.names`` (default: the graph's own).
+        numerics: Whose rounding the integers have, a name of ``numerics.names``. By default of a float model Glow's;
+            of one that comes quantized that of its own runtime (TFLite: "tflite", ONNX: "onnx"), or Glow's where a
+            node has no form with that.
 
     Returns:
-        The integer graph.
+        The integer graph. Its ``numerics`` says whose rounding it has.
 
     Raises:
         ProfileError: The profile does not fit the graph.
@@ -215,9 +216,7 @@ def quantize(
         if profile is not None or (scheme is not None and replace(scheme, like_glow=False) != Scheme()):
             problem = Problem("", "its ranges are fixed", "no profile, and no options of quantization")
             raise InputError("the model is quantized already", [problem])
-        quantized = dump.graph(4, "quantize", quantize_declared(graph) if graph.is_declared else graph)
-        quantized = make_float(quantized) if float_io else quantized  # else the file's own types are kept
-        return dump.graph(5, "tidy", tidy_for(quantized, float_io=True, declared=True))
+        return quantize_as_declared(graph, float_io, dump)
     if profile is None:
         raise InputError("a float model needs a profile to be quantized", [Problem("the profile", "is missing")])
     if scheme is not None and scheme.like_glow:
@@ -229,14 +228,14 @@ def quantize(
 
 def with_numerics(graph: Graph, numerics: str | None, scheme: Scheme | None = None) -> Graph:
     """The graph with a numerics, if one is given. Raises InputError for an unknown one, or where there is no int16."""
-    if numerics is None or numerics == graph.numerics:
+    if numerics is None:
         return graph
     if numerics not in NUMERICS:
         raise InputError("unknown numerics", [Problem("--numerics", repr(numerics), ", ".join(NUMERICS))])
-    if scheme is not None and scheme.int16:
+    if scheme is not None and scheme.int16 and numerics != graph.numerics:
         problem = Problem("--numerics", numerics, GLOW, "16-bit activations have one arithmetic")
         raise InputError("these options go with --precision int8 only", [problem])
-    return replace(graph, numerics=numerics)
+    return replace(graph, numerics=numerics, own_numerics="")
 
 
 def lower(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from tinyglow.targets.boards import Board, load_board
 
 MACHINES = ["microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505"]
 INSTRUCTIONS = 20_000_000
-ZIG = f"{sys.executable} -m ziglang"
+ZIG = (sys.executable, "-m", "ziglang")
 
 
 def samples(count: int = 3) -> np.ndarray:
@@ -147,9 +148,9 @@ def test_the_makefile_and_cmake_build_it(tmp_path: Path, tool: str, toolchain: s
         pytest.skip(f"{tool} or arm-none-eabi-gcc is not installed")
     folder = project(tmp_path, "mps2-an386", "semihosting")
     if tool == "make":
-        commands = [["make", f"TOOLCHAIN={toolchain}", f"ZIG={ZIG}"]]
+        commands = [["make", f"TOOLCHAIN={toolchain}", f"ZIG={shlex.join(ZIG)}"]]
     else:
-        zig = ZIG.replace(" ", ";")
+        zig = ";".join(ZIG)
         commands = [["cmake", "-B", "build", f"-DTOOLCHAIN={toolchain}", f"-DZIG={zig}"], ["cmake", "--build", "build"]]
     for command in commands:
         environment = {**os.environ, "LC_ALL": "C"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from tinyglow.errors import BoardError, InputError, SimulationError, ToolError
 from tinyglow.sim.image import Image, load_image
 from tinyglow.sim.machine import Machine
+from tinyglow.sim.zig_cache import cache_variables
 from tinyglow.targets.boards import CPUS, Board
 
 Assemble = Callable[..., Image]
@@ -279,7 +281,7 @@ def test_an_object_of_another_architecture_or_byte_order_is_refused(tmp_path: Pa
     source, program = tmp_path / "x.c", tmp_path / "x.o"
     source.write_text("int x(void) { return 1; }\n", encoding="utf-8")
     command = [sys.executable, "-m", "ziglang", "cc", "-target", target, "-c", str(source), "-o", str(program)]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **cache_variables(os.environ)})
     with pytest.raises(ToolError, match=f"no firmware for a Cortex-M\n.*{found}; expected EM_ARM, 32 bits, little"):
         load_image(program)
     program.write_bytes(b"\x7fELF" + program.read_bytes()[4:40])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from tinyglow.cli.options import (
@@ -18,6 +19,7 @@ from tinyglow.cli.options import (
 )
 from tinyglow.cli.reading import compiled_of, dump_of, name_value_pairs
 from tinyglow.errors import InputError, Problem
+from tinyglow.numerics.names import ONNX
 
 
 def register(command: AddCommand) -> None:
@@ -73,6 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         object_cc=arguments.cc if arguments.object else None,
     )
     print_bundle(program, board, Path(arguments.output), files)
+    if arguments.numerics is None and compiled.quantized.numerics == ONNX:
+        print("note: the answers are onnxruntime's; --numerics glow is faster, and rounds otherwise", file=sys.stderr)
     if compiled.profile is not None and arguments.explain_quantization:
         from tinyglow.report.explain import explain
         from tinyglow.report.tables import print_decisions

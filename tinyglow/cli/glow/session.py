@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tinyglow.cli.glow.parse import GlowArguments
 from tinyglow.errors import InputError, ModelError, Problem
+from tinyglow.numerics.names import GLOW
 
 if TYPE_CHECKING:
     from tinyglow.images import ImageOptions
@@ -264,7 +265,7 @@ def quantized_graph(arguments: GlowArguments, graph: Graph, float_io: bool) -> G
 
     scheme = scheme_of(arguments)
     profile = load_profile(arguments.text("load-profile")) if arguments.given("load-profile") else None
-    result = quantize(graph, profile, applicable(scheme, graph), float_io)
+    result = quantize(graph, profile, applicable(scheme, graph), float_io, numerics=GLOW)
     if arguments.flag("assert-all-nodes-quantized"):
         _assert_quantized(result, scheme.keep_float)
     return result

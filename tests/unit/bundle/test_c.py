@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 import tinyglow
 from tests.helpers import MNIST_INPUT, MNIST_OUTPUT, NetBuilder
-from tests.unit.bundle.cc import WARNINGS, command_of, run, sources_in, vectors_for
+from tests.unit.bundle.cc import SANITIZED, WARNINGS, command_of, run, sources_in, vectors_for
 from tinyglow.bundle.header import bundle_info
 from tinyglow.demo import digits
 from tinyglow.errors import InputError
@@ -110,7 +111,8 @@ def test_the_sanitizers_would_find_something(
     main.write_text(main.read_text(encoding="utf-8").replace("arena[", "arena[-1 + "), encoding="utf-8")
     run([*command, "-I", bundles["mnist"], main, *sources_in(bundles["mnist"]), "-o", "program"], tmp_path)
     data = vectors_for(programs["mnist"]).tobytes()
-    done = subprocess.run([tmp_path / "program"], input=data, capture_output=True, check=False)
+    environment = {**os.environ, "ASAN_OPTIONS": SANITIZED}
+    done = subprocess.run([tmp_path / "program"], input=data, capture_output=True, check=False, env=environment)
     assert done.returncode != 0 and b"AddressSanitizer" in done.stderr
 
 

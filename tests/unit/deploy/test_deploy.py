@@ -21,6 +21,7 @@ from tinyglow.errors import BoardError, InputError
 from tinyglow.pipeline.boot import boot
 from tinyglow.pipeline.deploy import deploy
 from tinyglow.sim.toolchain import find_compiler
+from tinyglow.sim.zig_cache import cache_variables
 from tinyglow.targets.boards import Board, load_board
 
 MACHINES = ["microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505"]
@@ -153,7 +154,7 @@ def test_the_makefile_and_cmake_build_it(tmp_path: Path, tool: str, toolchain: s
         zig = ";".join(ZIG)
         commands = [["cmake", "-B", "build", f"-DTOOLCHAIN={toolchain}", f"-DZIG={zig}"], ["cmake", "--build", "build"]]
     for command in commands:
-        environment = {**os.environ, "LC_ALL": "C"}
+        environment = {**os.environ, "LC_ALL": "C", **cache_variables(os.environ)}
         done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", env=environment, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "warning:" not in (done.stdout + done.stderr).replace("LOAD segment with RWX", "")

@@ -109,6 +109,7 @@ static TG_APART const int8_t *tg_fully_connected_dsp_s8_fours(const tg_fully_con
   __asm__ volatile(
       ".syntax unified\n\t"
       "push {r0, r7}\n"
+      ".p2align 2\n" /* so that there is no filling before 1, which would run for each block */
       "5:\n\t"
       "ldr lr, [sp]\n\t"
       "ldm lr, {r0, r2, r8, r9, r10}\n\t"

@@ -37,7 +37,8 @@ def test_every_value_is_computed_or_refused(op_type: str, tmp_path: Path) -> Non
             graph = loaded(proto, tmp_path)
         except ModelError as error:
             outcomes.add("refused")
-            assert "node 'node'" in str(error) or "at least one element" in str(error)
+            # An empty shape is refused at what computes with it, which the model puts after the node.
+            assert "node 'node'" in str(error) or "node 'y' (Mul): a result of shape [0]" in str(error)
             continue
         inputs = samples(proto)
         results = run_graph(graph, inputs)

@@ -42,7 +42,7 @@ def changing_passes() -> dict[str, int]:
         graph = quantize_as_glow(graph, load_profile(recorded_profile(golden)), golden.scheme)
         _observed(graph, tidying_as_glow(golden.float_io), changing)
         found.update(changing)
-    return dict(found)
+    return dict(sorted(found.items()))
 
 
 def _observed(graph: Graph, passes: list[Pass], changing: set[str]) -> Graph:

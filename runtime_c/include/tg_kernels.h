@@ -131,3 +131,4 @@
 #include "softmax/tg_softmax_f32.h"
 #include "softmax/tg_softmax_s8.h"
 #include "softmax/tg_softmax_tflite_s8.h"
+#include "softmax/tg_softmax_tflm_s8.h"

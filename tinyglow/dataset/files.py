@@ -52,7 +52,10 @@ def _create_aside(path: Path, data: bytes) -> None:
 
 
 def move_file(source: Path, target: Path) -> None:
-    """Give a file another name, which must be free. Raises FileExistsError, which loses neither file, and OSError."""
+    """Give a file another name, which must be free. Raises FileExistsError, which loses neither file, and OSError.
+
+    Of several who move the same file one succeeds; the others get FileNotFoundError.
+    """
     try:
         os.link(source, target)
     except OSError as error:
@@ -63,8 +66,11 @@ def move_file(source: Path, target: Path) -> None:
                 raise FileExistsError(errno.EEXIST, "File exists", str(target)) from error
             os.replace(source, target)
         return
-    with contextlib.suppress(FileNotFoundError):
+    try:
         source.unlink()
+    except FileNotFoundError:  # somebody else has moved it in the meantime, and must be the only one
+        target.unlink(missing_ok=True)
+        raise
 
 
 def remove_abandoned(folder: Path) -> None:

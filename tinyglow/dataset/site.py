@@ -138,6 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
             status, reply = 409, _json({"error": str(error)})
         except TimeoutError:
             status, reply = 408, _json({"error": "the request did not arrive in time"})
+        except FileNotFoundError:
+            status, reply = 409, _json({"error": "a sample is there no more: load the page again"})
         except OSError as error:
             status, reply = 507, _json({"error": f"{error.filename or 'the disk'}: {reason(error)}"})
         self.send_response(status)

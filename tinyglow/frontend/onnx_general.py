@@ -15,6 +15,7 @@ from tinyglow.frontend.onnx_elements import NUMBERS, Elements
 from tinyglow.frontend.onnx_functions import DEEPEST, PREVIEW, body_of, expanded, is_functional, schema_of
 from tinyglow.frontend.onnx_in_glow import check_in_glow
 from tinyglow.frontend.onnx_node import DOMAINS, checked_attributes
+from tinyglow.frontend.onnx_old import modern
 from tinyglow.frontend.onnx_tensors import Tensors
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.forms import OnnxForm
@@ -141,6 +142,12 @@ class General:
         return node.domain in (*DOMAINS, PREVIEW) and (
             node.op_type in GENERAL or (is_functional(schema) and node.op_type not in ONNX_OPS)
         )
+
+    def modern(self, node: onnx.NodeProto, opset: int) -> list[onnx.NodeProto]:
+        """The nodes that stand for one of an older operator set. Raises UnsupportedError."""
+        if (node.domain, node.op_type) in self.functions or not self.reader.unknown.isdisjoint(node.input):
+            return [node]
+        return modern(node, opset, self.reader.values, self.reader.unused)
 
     def check(self, node: onnx.NodeProto) -> None:
         """Raises UnsupportedError for products that the model sums in BFLOAT16: float32 sums differ visibly."""

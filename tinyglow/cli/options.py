@@ -247,3 +247,9 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Figures for programs."""
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def add_port(parser: argparse.ArgumentParser) -> None:
+    """Where a page is served."""
+    help_ = "port of the page, which only this machine can reach; 0: any that is free (default: %(default)s)"
+    parser.add_argument("--port", metavar="N", type=int, default=8765, help=help_)

@@ -148,6 +148,7 @@ def profile(
     dump: Dump = NO_DUMP,
     batch: int = 1,
     lowered: bool = False,
+    margin: bool = True,
 ) -> Profile:
     """Station 3: run the float graph on samples and record the range and histogram of every value.
 
@@ -160,6 +161,8 @@ def profile(
         batch: How many samples Glow would run together (its -minibatch).
         lowered: Whether to record the values that Glow's profiles hold of the operators into which it lowers nodes.
             A graph like Glow's is always recorded so.
+        margin: Whether ranges of fewer than 64 samples reach as far as those of 64 are expected to
+            (``quant.margins``). Ranges recorded as Glow does have no margins, whatever this says.
 
     Returns:
         The profile.
@@ -179,9 +182,10 @@ def profile(
             raise InputError("the calibration data are not floats", [problem])
     shaped = {name: array.reshape(-1, *shapes[name]) for name, array in bound.items()}
     same: Mapping[str, Sequence[str]] = {}
-    if lowered or graph.like_glow:
+    as_glow = lowered or graph.like_glow
+    if as_glow:
         graph, same = lower_for_profiler(graph)
-    result = profile_graph(graph, shaped, bins, progress, batch, same)
+    result = profile_graph(graph, shaped, bins, progress, batch, same, margin and not as_glow)
     dump.text(3, "profile", lambda: "\n".join(f"{n} {r.low!r} {r.high!r}" for n, r in result.ranges.items()) + "\n")
     return result
 

@@ -14,7 +14,11 @@ from tinyglow.frontend.importing import read_bytes
 
 def read_model(path: str | Path) -> onnx.ModelProto:
     """The parsed file. Raises ModelError if it cannot be read or is no ONNX model."""
-    data = read_bytes(path)
+    return parsed(read_bytes(path), path)
+
+
+def parsed(data: bytes, path: str | Path) -> onnx.ModelProto:
+    """The model that a file of this content is. Raises ModelError if it is none."""
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)

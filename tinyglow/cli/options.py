@@ -12,10 +12,13 @@ from tinyglow.numerics.names import NUMERICS
 AddCommand = Callable[..., argparse.ArgumentParser]
 
 
+MODEL_HELP = "the network: an ONNX or TFLite file, a Caffe2 folder, a Caffe .prototxt, a Keras file"
+
+
 def add_model(parser: argparse.ArgumentParser, dump: bool = True, required: bool = True) -> None:
     """The model and what goes with it; ``dump``: whether the command has stations whose results can be written."""
     count = None if required else "?"
-    parser.add_argument("model", metavar="MODEL", nargs=count, help="the network, an ONNX or TFLite file")
+    parser.add_argument("model", metavar="MODEL", nargs=count, help=MODEL_HELP)
     parser.add_argument(
         "--define", metavar="N=1", action="append", default=[], help="size of a symbolic dimension; may be repeated"
     )
@@ -32,6 +35,12 @@ def add_model(parser: argparse.ArgumentParser, dump: bool = True, required: bool
         action="append",
         default=[],
         help="end the network at this value of the model, and leave out what lies behind; may be repeated",
+    )
+    parser.add_argument(
+        "--model-weights",
+        metavar="FILE",
+        default="",
+        help="the second file of a Caffe2 or Caffe network, if it lies elsewhere",
     )
     if dump:
         parser.add_argument("--dump", metavar="DIR", help="write each station's result there as text")

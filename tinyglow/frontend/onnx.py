@@ -44,7 +44,13 @@ class _Import(ModelImport):
     """An ONNX model on its way into a graph."""
 
     def __init__(
-        self, model: onnx.ModelProto, name: str, folder: Path, request: Request, symbols: frozenset[str]
+        self,
+        model: onnx.ModelProto,
+        name: str,
+        folder: Path,
+        request: Request,
+        symbols: frozenset[str],
+        problems: Sequence[tuple[Problem, Sequence[str]]] = (),
     ) -> None:
         self.model = model
         self.request = request
@@ -56,10 +62,13 @@ class _Import(ModelImport):
         # Glow imports no network that comes quantized so.
         like_glow = request.like_glow and not any("QuantizeLinear" in node.op_type for node in model.graph.node)
         super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize(), like_glow)
+        for problem, lost in problems:
+            self.problems.append(problem)
+            self.unknown.update(lost)
         self._defined: set[str] = set()
         self._made: set[str] = {name for node in model.graph.node for name in node.output}
         self.quantized = QuantizedTensors(self.editor)
-        # Constants that are read as shapes and indices, and not by conversions alone.
+        # Constants that are read otherwise than by conversions alone.
         plain = (node for node in model.graph.node if node.op_type not in FORMS and not is_qoperator(node))
         self._plain = {name for node in plain for name in node.input}
         self.plain_inputs = frozenset() if like_glow else plain_inputs(model.graph, _OF_INTEGERS)
@@ -366,19 +375,22 @@ def load_onnx(path: str | Path, name: str | None = None, request: Request = AS_I
     Raises:
         ModelError: With every problem found.
     """
-    model = read_model(path)
+    return load_model(read_model(path), legal_name(name or Path(path).stem), Path(path).parent, request)
+
+
+def load_model(
+    model: onnx.ModelProto,
+    name: str,
+    folder: Path,
+    request: Request,
+    problems: Sequence[tuple[Problem, Sequence[str]]] = (),
+) -> Graph:
+    """The graph of a parsed model, as ``load_onnx``; its data may lie in files in ``folder``.
+
+    problems: what is known to be missing of the model, each with the tensors that lack.
+    """
     symbols = symbols_of(model.graph.input)
     if request.outputs:
         cut_model(model, request.outputs)
     with np.errstate(all="ignore"):  # what overflows is found
-        return _Import(model, legal_name(name or Path(path).stem), Path(path).parent, request, symbols).run()
-
-
-def input_dimensions(path: str | Path) -> dict[str, tuple[int | str, ...]]:
-    """For each input, by its C-legal name, the size of each dimension, or its symbol ("" if it has neither)."""
-    return {
-        legal_name(info.name): tuple(
-            dim.dim_param or (dim.dim_value if dim.dim_value > 0 else "") for dim in info.type.tensor_type.shape.dim
-        )
-        for info in read_model(path).graph.input
-    }
+        return _Import(model, name, folder, request, symbols, problems).run()

@@ -136,6 +136,11 @@ def add_inputs(parser: argparse.ArgumentParser, required: bool = True, role: str
         "with a sample on each line, or a folder of images (of folders, which are its classes), "
         f"{role}; or a .npz file with the arrays of all inputs",
     )
+    add_image_options(parser)
+
+
+def add_image_options(parser: argparse.ArgumentParser) -> None:
+    """How images become numbers."""
     group = parser.add_argument_group("folders of images")
     group.add_argument(
         "--image-mode",

@@ -127,6 +127,7 @@ def project_files(
         "outputs": [(p.name, p.type.nbytes) for p in outputs],
         "has_weights": info.constant > 0,
         "has_activations": info.activations > 0,
+        "has_states": info.states > 0,
     }
     arrays = [(name, [_lines(sample) for sample in each]) for name, each in samples.inputs.items()]
     values = {

@@ -33,6 +33,13 @@ def add_model(parser: argparse.ArgumentParser, dump: bool = True, required: bool
         default=[],
         help="end the network at this value of the model, and leave out what lies behind; may be repeated",
     )
+    parser.add_argument(
+        "--state",
+        metavar="IN=OUT",
+        action="append",
+        default=[],
+        help="keep an input inside the network: it becomes this output for the next call; may be repeated",
+    )
     if dump:
         parser.add_argument("--dump", metavar="DIR", help="write each station's result there as text")
 
@@ -233,6 +240,12 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
     """Limits that choose other kernels where the fastest need too much."""
     parser.add_argument("--max-flash", metavar="BYTES", type=int, help="limit of code, constants and weights")
     parser.add_argument("--max-ram", metavar="BYTES", type=int, help="limit of placeholders and activations")
+
+
+def add_sequence(parser: argparse.ArgumentParser) -> None:
+    """Where states are reset."""
+    help_ = "reset the states after so many samples (default: samples follow each other to the end)"
+    parser.add_argument("--sequence", metavar="N", type=int, help=help_)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

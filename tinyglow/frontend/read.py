@@ -9,6 +9,7 @@ from tinyglow.errors import ModelError
 from tinyglow.frontend import onnx, tflite
 from tinyglow.frontend.foreign_formats import refuse_foreign
 from tinyglow.frontend.request import AS_IN_FILE, Request
+from tinyglow.frontend.states import keep_states
 from tinyglow.frontend.tflite_file import is_tflite
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.verify import verify
@@ -28,11 +29,12 @@ def load_model(path: str | Path, name: str | None = None, request: Request = AS_
 
     Raises:
         ModelError: With every problem found.
+        InputError: The request names states that cannot be kept.
         ToolError: A TFLite file needs a package that is not installed.
     """
     refuse_foreign(path)
     load, own = (tflite.load_tflite, TFLITE) if is_tflite(path) else (onnx.load_onnx, ONNX)
-    graph = load(path, name, request)
+    graph = keep_states(load(path, name, request), request.states, request.like_glow)
     if graph.is_quantized and not request.like_glow:
         graph = replace(graph, own_numerics=own)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tinyglow.cli.options import AddCommand, add_graph, add_inputs, add_model
+from tinyglow.cli.options import AddCommand, add_graph, add_inputs, add_model, add_sequence
 from tinyglow.cli.reading import dump_of, read_graph, read_inputs
 
 
@@ -18,6 +18,7 @@ def register(command: AddCommand) -> None:
     )
     add_model(parser)
     add_inputs(parser)
+    add_sequence(parser)
     add_graph(parser)
     parser.add_argument(
         "--bins",
@@ -41,7 +42,15 @@ def run(arguments: argparse.Namespace) -> int:
     graph, inputs = read_graph(arguments), read_inputs(arguments)
     with progress("profiling", sample_count(inputs)) as advance:
         lowered = arguments.graph == "glow"  # then with all of the entries that Glow's own profile has
-        result = profile_graph(graph, inputs, arguments.bins, advance, dump_of(arguments), lowered=lowered)
+        result = profile_graph(
+            graph,
+            inputs,
+            arguments.bins,
+            advance,
+            dump_of(arguments),
+            lowered=lowered,
+            sequence=arguments.sequence,
+        )
     save_profile(result, arguments.output)
     print_warnings(profile_warnings(graph, result, inputs, lowered))
     print(f"{arguments.output}: ranges of {len(result.ranges)} values over {sample_count(inputs)} samples")

@@ -14,6 +14,7 @@ from tinyglow.cli.options import (
     add_model,
     add_profile,
     add_scheme,
+    add_sequence,
     add_target,
     add_tcm,
 )
@@ -32,6 +33,7 @@ def register(command: AddCommand) -> None:
     add_profile(parser)
     add_board(parser)
     add_inputs(parser)
+    add_sequence(parser)
     add_scheme(parser)
     add_target(parser)
     add_tcm(parser)
@@ -56,9 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
     program = compiled.program
     targets = 1 if board.is_host else 2
     with progress(f"verifying on {board.name}", targets * sample_count(inputs)) as advance:
-        comparisons = compare(program, board, inputs, arguments.cc, advance)
+        comparisons = compare(program, board, inputs, arguments.cc, advance, arguments.sequence)
     equal = all(comparison.equal for comparison in comparisons)
-    outputs = output_fidelity(compiled.graph, program, inputs)
+    outputs = output_fidelity(compiled.graph, program, inputs, arguments.sequence)
     if arguments.json:
         compared = [asdict(comparison) for comparison in comparisons]
         report = {"equal": equal, "targets": compared, "outputs": [output_json(output) for output in outputs]}

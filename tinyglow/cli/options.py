@@ -248,6 +248,21 @@ def add_sequence(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sequence", metavar="N", type=int, help=help_)
 
 
+def add_stream(parser: argparse.ArgumentParser) -> None:
+    """A network that takes its sequence bit by bit."""
+    group = parser.add_argument_group("streaming")
+    group.add_argument(
+        "--stream",
+        metavar="AXIS",
+        type=int,
+        help="take a few elements along this dimension of the inputs at a time, and keep what is read of earlier ones "
+        "in states (-1: the last); for causal networks",
+    )
+    group.add_argument(
+        "--hop", metavar="N", type=int, default=1, help="elements that a call takes (default: %(default)s)"
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Figures for programs."""
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")

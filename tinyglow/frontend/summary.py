@@ -10,8 +10,8 @@ from pathlib import Path
 import onnx
 
 from tinyglow.frontend.foreign_formats import refuse_foreign
-from tinyglow.frontend.onnx_file import read_model
 from tinyglow.frontend.onnx_functions import is_functional, schema_of
+from tinyglow.frontend.onnx_model import onnx_model
 from tinyglow.frontend.onnx_node import DOMAINS, FRONTEND_FORMS
 from tinyglow.frontend.onnx_qoperator import FORMS
 from tinyglow.frontend.onnx_tensors import type_name
@@ -49,10 +49,13 @@ class Summary:
     unsupported: frozenset[str]
 
 
-def summarize(path: str | Path) -> Summary:
-    """The summary of a model file. Raises ModelError if it cannot be read; ToolError."""
+def summarize(path: str | Path, weights: str | Path = "") -> Summary:
+    """The summary of a model file; ``weights``: the second file of a network that has two.
+
+    Raises ModelError if it cannot be read; ToolError.
+    """
     refuse_foreign(path)
-    return _of_tflite(path) if is_tflite(path) else _of_onnx(path)
+    return _of_tflite(path) if is_tflite(path) else _of_onnx(path, weights)
 
 
 def _counted(types: Iterable[str]) -> dict[str, int]:
@@ -63,8 +66,8 @@ def _lacking(types: Iterable[str], is_known: Callable[[str], bool]) -> frozenset
     return frozenset(name for name in types if not is_known(name))
 
 
-def _of_onnx(path: str | Path) -> Summary:
-    model = read_model(path)
+def _of_onnx(path: str | Path, weights: str | Path) -> Summary:
+    model = onnx_model(path, weights).model
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}
     opset = max((item.version for item in model.opset_import if item.domain in DOMAINS), default=0)

@@ -58,17 +58,19 @@ def load(
     *,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     outputs: Sequence[str] = (),
+    weights: str = "",
 ) -> Graph:
     """Stations 1 and 2: read a model file and simplify its graph.
 
     Args:
-        path: An ONNX or TFLite file.
+        path: An ONNX or TFLite file; of Caffe2 and Caffe the folder or one of the files.
         name: Of the network in C (default: from the file's name).
         define: Sizes for symbolic dimensions, by their symbols.
         like_glow: Whether to make exactly the graph that Glow would quantize, even where a simpler one is known.
         dump: Where to write each station's result as text.
         shapes: Of inputs whose dimensions the file leaves open, by name.
         outputs: Values of the model that the network gives instead of its own outputs.
+        weights: The second file of a network that has two, where it does not lie beside the first one.
 
     Returns:
         The float graph, with the quantization that the file declares.
@@ -77,7 +79,7 @@ def load(
         ModelError: With everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    request = Request(define or {}, shapes or {}, tuple(outputs), like_glow)
+    request = Request(define or {}, shapes or {}, tuple(outputs), like_glow, weights)
     graph = dump.graph(1, "read", load_model(path, name, request))
     if graph.is_declared:
         simpler = simplify_declared(graph)

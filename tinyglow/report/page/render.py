@@ -121,7 +121,7 @@ def _fit(board: Json) -> str:
         for name, used, size in found
         if used is not None and size
     ]
-    return charts.bars(rows, "what", "share", "% of the memory", f"What {board['name']} has room for", 360)
+    return charts.bars(rows, "what", "share", "% of the memory", f"What {board['name']} has room for", 360, least=100)
 
 
 def _time(board: Json) -> str:

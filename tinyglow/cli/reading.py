@@ -117,6 +117,7 @@ def read_graph(arguments: argparse.Namespace, name: str | None = None) -> Graph:
         shapes=input_shapes(arguments),
         outputs=arguments.output_name,
         states=name_value_pairs("--state", arguments.state),
+        weights=arguments.model_weights,
     )
 
 
@@ -126,8 +127,14 @@ def read_source(arguments: argparse.Namespace) -> Graph:
     from tinyglow.frontend.read import load_model
     from tinyglow.frontend.request import Request
 
-    like_glow, states = arguments.graph == "glow", name_value_pairs("--state", arguments.state)
-    request = Request(defines(arguments), input_shapes(arguments), tuple(arguments.output_name), like_glow, states)
+    request = Request(
+        defines(arguments),
+        input_shapes(arguments),
+        tuple(arguments.output_name),
+        like_glow=arguments.graph == "glow",
+        states=name_value_pairs("--state", arguments.state),
+        weights=arguments.model_weights,
+    )
     return load_model(arguments.model, default_name(Path(arguments.model)), request)
 
 

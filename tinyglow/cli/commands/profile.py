@@ -28,6 +28,13 @@ def register(command: AddCommand) -> None:
         default=10,
         help="histogram bins (default: %(default)s)",
     )
+    parser.add_argument(
+        "--margin",
+        choices=["auto", "none"],
+        default="auto",
+        help="auto: ranges of fewer than 64 samples reach as far as those of 64 are expected to, by how much the "
+        "samples differ; none: ranges are those of the samples, as with --graph=glow (default: %(default)s)",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the profile, a YAML file as Glow's")
 
 
@@ -50,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
             dump_of(arguments),
             lowered=lowered,
             sequence=arguments.sequence,
+            margin=arguments.margin == "auto",
         )
     save_profile(result, arguments.output)
     print_warnings(profile_warnings(graph, result, inputs, lowered))

@@ -8,9 +8,10 @@ from pathlib import Path
 from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.caffe2_file import is_caffe2
 from tinyglow.frontend.caffe_file import is_caffe
+from tinyglow.frontend.keras_file import EXPORT, is_installed
 from tinyglow.resources import require_file
 
-_KERAS = "convert it: model.export('net.onnx', format='onnx') in Keras 3, or tf.lite.TFLiteConverter, or tf2onnx"
+_KERAS = f"{EXPORT}; or install Keras 3 beside tinyglow: pip install keras tensorflow tf2onnx"
 _TENSORFLOW = "convert it: python -m tf2onnx.convert, or tf.lite.TFLiteConverter"
 _PYTORCH = "convert it: torch.onnx.export(model, inputs, 'net.onnx')"
 _PICKLE = "convert it to ONNX: torch.onnx.export for PyTorch, skl2onnx for scikit-learn"
@@ -39,10 +40,19 @@ def refuse_foreign(path: str | Path) -> None:
         found = _folder(path) if path.is_dir() else _file(path)
     except OSError:
         return
-    if found is not None:
+    if found is not None and not (found[1] == _KERAS and is_installed()):
         what, hint = found
         problem = Problem("", what, "an ONNX or TFLite file", hint)
         raise ModelError(f"cannot read the model {path}", [problem])
+
+
+def is_keras(path: Path) -> bool:
+    """Whether a file is a model of Keras."""
+    try:
+        found = None if path.is_dir() else _file(path)
+    except OSError:
+        return False
+    return found is not None and found[1] == _KERAS
 
 
 def _folder(path: Path) -> tuple[str, str] | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinyglow.frontend import caffe, caffe2
+from tinyglow.frontend import caffe, caffe2, keras_file
 from tinyglow.frontend.caffe2_file import is_caffe2
 from tinyglow.frontend.caffe_file import is_caffe
+from tinyglow.frontend.foreign_formats import is_keras
 from tinyglow.frontend.onnx_file import read_model
 from tinyglow.frontend.translation import Translated
 
@@ -30,4 +31,6 @@ def onnx_model(path: str | Path, weights: str | Path = "", like_glow: bool = Fal
         return caffe2.translated(path, second, like_glow)
     if is_caffe(path):
         return caffe.translated(path, second)
+    if is_keras(path):
+        return keras_file.translated(path)
     return Translated(read_model(path))

@@ -101,7 +101,7 @@ def made_up(types: Mapping[str, TensorType]) -> dict[str, Array]:
 def made_up_profile(graph: Graph) -> Profile:
     """Ranges of a float network on made-up samples: sizes and cycles hardly depend on them. Raises InputError."""
     random = np.random.default_rng(0)
-    shapes = {name: (_SAMPLES, *graph.type_of(name).shape) for name in graph.inputs}
+    shapes = {name: (_SAMPLES, *graph.type_of(name).shape) for name in graph.given}
     try:
         return profile(graph, {name: random.standard_normal(shape, np.float32) for name, shape in shapes.items()})
     except InputError:  # as of a logarithm of what is negative

@@ -269,7 +269,8 @@
     at("code-layers").textContent = layers.length ? `Called for ${layers.map((one) => one.layer).join(", ")}.` : "";
     const total = listing.code.reduce((sum, row) => sum + row[4] + row[5], 0) || 1;
     const places = new Map(); // of each line: cycles with waiting, its row, the rows of its instructions
-    for (const [, , place, , cycles, waits] of listing.code) {
+    for (const [, , index, , cycles, waits] of listing.code) {
+      const place = listing.places[index];
       const known = places.get(place) || { cycles: 0, rows: [] };
       known.cycles += cycles + waits;
       places.set(place, known);
@@ -294,8 +295,8 @@
       }
       source.append(row);
     }
-    for (const [address, text, place, times, cycles, waits] of listing.code) {
-      const row = element("tr"), known = places.get(place);
+    for (const [address, text, index, times, cycles, waits] of listing.code) {
+      const row = element("tr"), known = places.get(listing.places[index]);
       known.rows.push(row);
       if (known.row) {
         row.className = "part";

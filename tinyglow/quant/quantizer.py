@@ -42,6 +42,7 @@ from tinyglow.quant.schema import (
     specialize_channel,
 )
 from tinyglow.quant.scheme import Scheme, profiled_values
+from tinyglow.quant.states import quantize_states, ranges_with_states
 
 
 @dataclass
@@ -292,7 +293,10 @@ def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mappi
     match = match_profile(graph, profile, profiled_values(graph, scheme))
     masked, found = settle_masks(graph, match.ranges)
     settled, ranges, kept = settle_leading(
-        masked, found, scheme.quantizes, lambda range_: scheme.choose(range_.low, range_.high)
+        masked,
+        ranges_with_states(masked, found),
+        scheme.quantizes,
+        lambda range_: scheme.choose(range_.low, range_.high),
     )
     if scheme.int16:
         return settled, ranges, kept
@@ -308,4 +312,4 @@ def quantize(graph: Graph, profile: Profile, scheme: Scheme | None = None) -> Gr
     scheme = scheme or Scheme()
     scheme.check_nodes(graph)
     settled, ranges, kept_float = settle(graph, profile, scheme)
-    return Quantizer(settled, ranges, scheme, kept_float).run()
+    return quantize_states(Quantizer(settled, ranges, scheme, kept_float).run())

@@ -32,15 +32,16 @@ const press = (element, key) => element.dispatchEvent(new KeyboardEvent("keydown
 # Runs after the clicks, which fill ``seen``, and leaves that in the title.
 _AFTER = """
 const paper = () => getComputedStyle(document.body).backgroundColor;
-const look = async () => typeof axe === "undefined" ? null
-  : (await axe.run()).violations.map((one) => [one.impact, one.id, one.nodes.slice(0, 3).map((node) => node.html)]);
+const look = async (more) => typeof axe === "undefined" ? null
+  : (await axe.run({ resultTypes: ["violations"], ...more })).violations.map(
+    (one) => [one.impact, one.id, one.nodes.slice(0, 3).map((node) => node.html)]);
 (async () => {
   for (const details of all("details")) details.open = true;
-  seen.axe = await look();
+  seen.axe = await look({});
   const light = paper();
   one("#theme").click();
   seen.theme = paper() !== light;
-  seen.axe = seen.axe && [...seen.axe, ...await look()];
+  seen.axe = seen.axe && [...seen.axe, ...await look({ runOnly: ["color-contrast"] })];
   const controls = "button, select, canvas, svg[role=img], [role=button], [role=region]";
   seen.unnamed = all(controls).filter(
     (one) => !(one.getAttribute("aria-label") || one.textContent.trim() || one.closest("label"))).length;
@@ -63,7 +64,7 @@ def axe_script() -> str:
     return path.read_text(encoding="utf-8")
 
 
-def visit(page: str, folder: Path, clicks: str, width: int = 1280) -> dict[str, Any]:
+def visit(page: str, folder: Path, clicks: str, width: int = 1280, axe: bool = True) -> dict[str, Any]:
     """What clicks led to, in a browser that reads a page from a file.
 
     Args:
@@ -71,12 +72,15 @@ def visit(page: str, folder: Path, clicks: str, width: int = 1280) -> dict[str, 
         folder: For the page and the browser's own files.
         clicks: JavaScript that fills the object ``seen``. It may use ``one``, ``all``, ``change`` and ``press``.
         width: Of the window, in pixels.
+        axe: Whether axe looks at the page, light and dark, which takes longer than all the rest.
 
     Returns:
         ``seen``, with what holds of every page.
     """
     driven = page.replace("<body>", f"<body><script>{_BEFORE}</script>", 1)
-    after = f"<script>{axe_script()}</script><script>{{const seen = {{}};{clicks}{_AFTER}}}</script></body>"
+    after = (
+        f"<script>{axe_script() if axe else ''}</script><script>{{const seen = {{}};{clicks}{_AFTER}}}</script></body>"
+    )
     path = folder / "driven.html"
     path.write_text("".join([*driven.rsplit("</body>", 1)[:1], after, driven.rsplit("</body>", 1)[1]]), "utf-8")
     words = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'browser'}", "--dump-dom"]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 
-from tests.helpers import run_cli
+from tests.helpers import conv_net, run_cli
 from tests.unit.report.conftest import BOARDS
-from tests.unit.report.making import Page, Report, check_alone
+from tests.unit.report.making import Page, Report, check_alone, need_packages
 from tinyglow.bundle.header import read_bundle
 from tinyglow.report.page.document import instruction_class
 
@@ -94,6 +94,21 @@ def test_kernels_that_were_chosen_have_run(report: Report) -> None:
             assert one["measured"] == ran[name] and one["why"]
             assert one["cycles"] == pytest.approx(one["measured"], rel=0.5)
         assert all(one["measured"] is None and not one["why"] for one in board["variants"] if not one["chosen"])
+
+
+def test_other_kernels_run_on_request(tmp_path: Path) -> None:
+    """Then all of them have cycles, those that were chosen as well."""
+    need_packages()
+    net = conv_net()
+    np.savez(tmp_path / "x.npz", **net.samples(4))
+    words = (str(net.save(tmp_path)), "--input", str(tmp_path / "x.npz"))
+    assert run_cli("profile", *words, "-o", tmp_path / "p.yaml").status == 0
+    more = ("--profile", tmp_path / "p.yaml", "--board", "cortex-m4", "--no-advice", "--vectors", "1")
+    answer = run_cli("report", *words, *more, "--measure-kernels", "--json")
+    assert answer.status == 0, answer.err
+    (board,) = json.loads(answer.out)["boards"]
+    assert len(board["variants"]) > 1 and all(one["measured"] for one in board["variants"])
+    assert sum(one["chosen"] for one in board["variants"]) == len({one["layer"] for one in board["variants"]})
 
 
 def test_predicted_gains_are_near_what_was_tried(report: Report) -> None:

@@ -10,10 +10,11 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tinyglow.bundle.header import BundleInfo
-from tinyglow.bundle.project import Samples, sample_files
-from tinyglow.bundle.render import render
+if TYPE_CHECKING:  # the formats' names alone are wanted whenever the program starts
+    from tinyglow.bundle.header import BundleInfo
+    from tinyglow.bundle.project import Samples
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,23 @@ class Parts:
             "headers": sorted(name for name in self.bundle if name.endswith((".h", ".txt"))),
         }
 
+    def render(self, template: str, **more: object) -> bytes:
+        """The text of ``templates/package/<template>`` with ``context`` and ``more`` filled in."""
+        from tinyglow.bundle.render import render
+
+        return render(f"package/{template}", **self.context, **more).encode("utf-8")
+
+    def sources(self) -> dict[str, bytes]:
+        """The bundle, by path: in the folder ``src``."""
+        return {f"src/{name}": data for name, data in self.bundle.items()}
+
     def check(self) -> dict[str, bytes]:
         """A function in C that runs the samples and counts the wrong answers, by name of the file."""
+        from tinyglow.bundle.project import sample_files
+
         net = self.info.name
-        texts = {
-            f"{net}_check.c": render("package/check.c.j2", **self.context),
-            f"{net}_check.h": render("package/check.h.j2", **self.context),
-        }
-        return {**{name: text.encode("utf-8") for name, text in texts.items()}, **sample_files(self.info, self.samples)}
+        check = {f"{net}_check.{suffix}": self.render(f"check.{suffix}.j2") for suffix in ("c", "h")}
+        return check | sample_files(self.info, self.samples)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tinyglow.bundle.packages import Parts
-from tinyglow.bundle.render import render
 
 NAME = "arduino"
 SUMMARY = "a library for Arduino's IDE and command line, with a sketch"
@@ -13,17 +12,15 @@ SUMMARY = "a library for Arduino's IDE and command line, with a sketch"
 
 def files(parts: Parts) -> Mapping[str, bytes]:
     """The library's files by path."""
+    net = parts.info.name
     # A library's name begins with a letter or a digit; a network's may begin with an underscore.
-    context = {**parts.context, "title": parts.info.name.lstrip("_") or "network"}
-    sketch = f"examples/{parts.info.name}_example"
-    texts = {
-        "library.properties": render("package/arduino/library.properties.j2", **context),
-        "keywords.txt": render("package/arduino/keywords.txt.j2", **context),
-        "README.md": render("package/arduino/README.md.j2", **context),
-        f"{sketch}/{parts.info.name}_example.ino": render("package/arduino/example.ino.j2", **context),
-    }
+    title = net.lstrip("_") or "network"
+    sketch = f"examples/{net}_example"
     return {
-        **{path: text.encode("utf-8") for path, text in texts.items()},
-        **{f"src/{name}": data for name, data in parts.bundle.items()},
+        "library.properties": parts.render("arduino/library.properties.j2", title=title),
+        "keywords.txt": parts.render("arduino/keywords.txt.j2"),
+        "README.md": parts.render("arduino/README.md.j2", title=title),
+        f"{sketch}/{net}_example.ino": parts.render("arduino/example.ino.j2"),
         **{f"{sketch}/{name}": data for name, data in parts.check().items()},
+        **parts.sources(),
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tinyglow.bundle.packages import Parts
-from tinyglow.bundle.render import render
 
 NAME = "cmake"
 SUMMARY = "a library with an imported target, for find_package or add_subdirectory"
@@ -13,15 +12,11 @@ SUMMARY = "a library with an imported target, for find_package or add_subdirecto
 
 def files(parts: Parts) -> Mapping[str, bytes]:
     """The package's files by path."""
-    context = parts.context
-    texts = {
-        "CMakeLists.txt": render("package/cmake/CMakeLists.txt.j2", **context),
-        f"cmake/{parts.info.name}Config.cmake": render("package/cmake/Config.cmake.j2", **context),
-        "example/main.c": render("package/cmake/main.c.j2", **context),
-        "README.md": render("package/cmake/README.md.j2", **context),
-    }
     return {
-        **{path: text.encode("utf-8") for path, text in texts.items()},
-        **{f"src/{name}": data for name, data in parts.bundle.items()},
+        "CMakeLists.txt": parts.render("cmake/CMakeLists.txt.j2"),
+        f"cmake/{parts.info.name}Config.cmake": parts.render("cmake/Config.cmake.j2"),
+        "README.md": parts.render("cmake/README.md.j2"),
+        "example/main.c": parts.render("main.c.j2"),
         **{f"example/{name}": data for name, data in parts.check().items()},
+        **parts.sources(),
     }

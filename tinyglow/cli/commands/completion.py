@@ -13,9 +13,9 @@ def register(command: AddCommand) -> None:
     parser = command(
         "completion",
         run,
-        "print a script that completes commands and options in a shell",
-        "tinyglow completion bash > ~/.local/share/bash-completion/completions/tinyglow",
-        "tinyglow completion zsh > ~/.zfunc/_tinyglow",
+        "print a script that completes commands and options in a shell: bash reads it from "
+        "~/.local/share/bash-completion/completions/tinyglow, zsh from a file _tinyglow in its fpath",
+        "tinyglow completion bash",
     )
     parser.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell that will read it")
 

@@ -126,7 +126,7 @@ def _base64(array: Array) -> str:
 
 
 # Elements that the page carries: of one sample of a tensor, and of one sample of all.
-_MOST_OF_A_TENSOR, _MOST_OF_ALL = 12_288, 120_000
+_MOST_OF_A_TENSOR, _MOST_OF_ALL = 12_288, 100_000
 
 
 def _tensor(tensor: Tensor, most: int) -> Json:
@@ -319,11 +319,11 @@ def _listings(profile: cycle_profile.CycleProfile, most: int) -> list[Json]:
         if len(one.code) > left:
             continue
         left -= len(one.code)
+        places = {place: number for number, place in enumerate(dict.fromkeys(map(_place, one.code)))}
         lines = {f"{file}:{number}": text for (file, number), text in one.source.items()}
-        code = [
-            [c.address, c.text, f"{c.file}:{c.line}" if c.file else "", c.times, c.cycles, c.waits] for c in one.code
-        ]
-        found.append({"name": one.name, "mix": instruction_mix(one), "source": lines, "code": code})
+        code = [[c.address, c.text, places[_place(c)], c.times, c.cycles, c.waits] for c in one.code]
+        mix = instruction_mix(one)
+        found.append({"name": one.name, "mix": mix, "source": lines, "places": list(places), "code": code})
     return found
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Lowering, OtherNumerics
+from tinyglow.ir.types import QuantParams, Shape
 from tinyglow.kernels.elementwise.add import ADD, ADD_FLOAT
-from tinyglow.numerics.names import TFLITE
-from tinyglow.operators import litert
+from tinyglow.numerics.names import ONNX, TFLITE
+from tinyglow.operators import litert, onnx_integers
 from tinyglow.operators.addends import lower_addends
 from tinyglow.operators.binary import Binary
 
@@ -31,10 +33,13 @@ class Add(Binary):
             without_effect={"pot_scale_int16": "of int16 operands, which are refused"},
         )
     }
-    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_sum}
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_sum, ONNX: onnx_integers.lower_sum}
 
     def combine(self, x: Array, y: Array) -> Array:
         return x + y
+
+    def has_onnx_form(self, shapes: Sequence[Shape], quants: Sequence[QuantParams]) -> bool:
+        return onnx_integers.has_sum(quants, 1)
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         lower_addends(node, lowering, ADD, ADD_FLOAT)

@@ -13,7 +13,7 @@ from tinyglow.ir.op import Lowering, OtherNumerics
 from tinyglow.ir.types import QuantParams, Shape
 from tinyglow.kernels.elementwise.sub import SUB, SUB_FLOAT
 from tinyglow.numerics.names import ONNX, TFLITE
-from tinyglow.operators import litert, onnx_integers
+from tinyglow.operators import litert, litert_int16, onnx_integers
 from tinyglow.operators.addends import lower_addends
 from tinyglow.operators.binary import Binary
 
@@ -35,6 +35,7 @@ class Sub(Binary):
         TFLITE: partial(litert.lower_sum, sign=-1),
         ONNX: partial(onnx_integers.lower_sum, sign=-1),
     }
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: partial(litert_int16.lower_sum_int16, sign=-1)}
 
     def combine(self, x: Array, y: Array) -> Array:
         return x - y

@@ -116,6 +116,7 @@ def read_graph(arguments: argparse.Namespace, name: str | None = None) -> Graph:
         dump,
         shapes=input_shapes(arguments),
         outputs=arguments.output_name,
+        weights=arguments.model_weights,
     )
 
 
@@ -126,7 +127,9 @@ def read_source(arguments: argparse.Namespace) -> Graph:
     from tinyglow.frontend.request import Request
 
     like_glow = arguments.graph == "glow"
-    request = Request(defines(arguments), input_shapes(arguments), tuple(arguments.output_name), like_glow)
+    request = Request(
+        defines(arguments), input_shapes(arguments), tuple(arguments.output_name), like_glow, arguments.model_weights
+    )
     return load_model(arguments.model, default_name(Path(arguments.model)), request)
 
 

@@ -16,6 +16,7 @@ from tinyglow.interp import ProgramState, start
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program, Region
 from tinyglow.pipeline.execute import Target, open_target, simulate
+from tinyglow.pipeline.execution import Execution
 from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit, interpret
 from tinyglow.targets.boards import HOST, Board
 
@@ -136,6 +137,17 @@ def verify(
         ToolError: There is no compiler or emulator, or it fails.
         SimulationError: The program faults or does not end.
     """
+    return [comparison for comparison, _ in verified_runs(program, board, inputs, compiler, progress)]
+
+
+def verified_runs(
+    program: Program,
+    board: Board,
+    inputs: Mapping[str, Array],
+    compiler: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[tuple[Comparison, Execution]]:
+    """``verify``, with the runs that were compared."""
     check_fit(program, board)
     shapes = {name: program.buffers[name].type.shape for name in program.inputs}
     bound = bind_inputs(shapes, program.source_names, inputs, program.pixels)
@@ -157,7 +169,7 @@ def _compare(
     *,
     compiler: str | None,
     progress: Callable[[int], None] | None,
-) -> Comparison:
+) -> tuple[Comparison, Execution]:
     efficiency = allocation_efficiency(program)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
         folder = Path(work) / "bundle"
@@ -174,7 +186,7 @@ def _compare(
             sample = {name: array[first_vector : first_vector + 1] for name, array in inputs.items()}
             with open_target(traced, bundle_info(program), board, compiler) as target:
                 layer = _first_difference(program, target, sample)
-    return Comparison(
+    comparison = Comparison(
         target=board.name,
         vectors=len(differences[0]),
         elements=sum(diff.size for diff in differences),
@@ -184,3 +196,4 @@ def _compare(
         first_layer=layer,
         cycles=execution.most("cycles"),
     )
+    return comparison, execution

@@ -58,17 +58,19 @@ def load(
     *,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     outputs: Sequence[str] = (),
+    weights: str = "",
 ) -> Graph:
     """Stations 1 and 2: read a model file and simplify its graph.
 
     Args:
-        path: An ONNX or TFLite file.
+        path: An ONNX or TFLite file; of Caffe2 and Caffe the folder or one of the files.
         name: Of the network in C (default: from the file's name).
         define: Sizes for symbolic dimensions, by their symbols.
         like_glow: Whether to make exactly the graph that Glow would quantize, even where a simpler one is known.
         dump: Where to write each station's result as text.
         shapes: Of inputs whose dimensions the file leaves open, by name.
         outputs: Values of the model that the network gives instead of its own outputs.
+        weights: The second file of a network that has two, where it does not lie beside the first one.
 
     Returns:
         The float graph, with the quantization that the file declares.
@@ -77,7 +79,7 @@ def load(
         ModelError: With everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    request = Request(define or {}, shapes or {}, tuple(outputs), like_glow)
+    request = Request(define or {}, shapes or {}, tuple(outputs), like_glow, weights)
     graph = dump.graph(1, "read", load_model(path, name, request))
     if graph.is_declared:
         simpler = simplify_declared(graph)
@@ -146,6 +148,7 @@ def profile(
     dump: Dump = NO_DUMP,
     batch: int = 1,
     lowered: bool = False,
+    margin: bool = True,
 ) -> Profile:
     """Station 3: run the float graph on samples and record the range and histogram of every value.
 
@@ -158,6 +161,8 @@ def profile(
         batch: How many samples Glow would run together (its -minibatch).
         lowered: Whether to record the values that Glow's profiles hold of the operators into which it lowers nodes.
             A graph like Glow's is always recorded so.
+        margin: Whether ranges of fewer than 64 samples reach as far as those of 64 are expected to
+            (``quant.margins``). Ranges recorded as Glow does have no margins, whatever this says.
 
     Returns:
         The profile.
@@ -177,9 +182,10 @@ def profile(
             raise InputError("the calibration data are not floats", [problem])
     shaped = {name: array.reshape(-1, *shapes[name]) for name, array in bound.items()}
     same: Mapping[str, Sequence[str]] = {}
-    if lowered or graph.like_glow:
+    as_glow = lowered or graph.like_glow
+    if as_glow:
         graph, same = lower_for_profiler(graph)
-    result = profile_graph(graph, shaped, bins, progress, batch, same)
+    result = profile_graph(graph, shaped, bins, progress, batch, same, margin and not as_glow)
     dump.text(3, "profile", lambda: "\n".join(f"{n} {r.low!r} {r.high!r}" for n, r in result.ranges.items()) + "\n")
     return result
 

@@ -27,6 +27,13 @@ def register(command: AddCommand) -> None:
         default=10,
         help="histogram bins (default: %(default)s)",
     )
+    parser.add_argument(
+        "--margin",
+        choices=["auto", "none"],
+        default="auto",
+        help="auto: ranges of fewer than 64 samples reach as far as those of 64 are expected to, by how much the "
+        "samples differ; none: ranges are those of the samples, as with --graph=glow (default: %(default)s)",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the profile, a YAML file as Glow's")
 
 
@@ -41,7 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
     graph, inputs = read_graph(arguments), read_inputs(arguments)
     with progress("profiling", sample_count(inputs)) as advance:
         lowered = arguments.graph == "glow"  # then with all of the entries that Glow's own profile has
-        result = profile_graph(graph, inputs, arguments.bins, advance, dump_of(arguments), lowered=lowered)
+        margin = arguments.margin == "auto"
+        result = profile_graph(
+            graph, inputs, arguments.bins, advance, dump_of(arguments), lowered=lowered, margin=margin
+        )
     save_profile(result, arguments.output)
     print_warnings(profile_warnings(graph, result, inputs, lowered))
     print(f"{arguments.output}: ranges of {len(result.ranges)} values over {sample_count(inputs)} samples")

@@ -23,13 +23,14 @@ from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
 from tinyglow.quant.quantizer import Quantizer
 from tinyglow.quant.scheme import Scheme
+from tinyglow.quant.states import quantize_states
 
 _INT16 = Scheme(precision="int16")
 
 
 def quantize_declared(graph: Graph) -> Graph:
     """The integer graph of a graph whose model file declares how values are quantized."""
-    return DeclaredQuantizer(graph, {}, Scheme(), frozenset()).run()
+    return quantize_states(DeclaredQuantizer(graph, {}, Scheme(), frozenset()).run())
 
 
 def float_nodes(graph: Graph) -> list[Problem]:

@@ -181,7 +181,10 @@ class _Import(ModelImport):
     def _add_node(self, node: onnx.NodeProto, name: str, opset: int, numbers: bool = False) -> None:
         """Add what stands for a node. numbers: whether constants may be any numbers. Raises UnsupportedError."""
         try:
-            for part in self.general.modern(node, max(self._opset, opset)):
+            parts = self.general.modern(node, max(self._opset, opset))
+            if not parts:
+                self.unknown.update(node.output)
+            for part in parts:
                 self.general.check(part)
                 self._add_some_way(part, name if part.op_type == node.op_type else part.name, opset, numbers)
             self.general.check_results(node)

@@ -87,6 +87,10 @@ CONVOLUTIONS = (
     (11, 7, 5, 5, 3, 1, 1, 0, 0),
     (16, 4, 20, 20, 3, 2, 1, 0, 0),
     (5, 5, 40, 40, 3, 1, 1, 0, 0),
+    (8, 8, 64, 16, 3, 1, 1, 1, 0),
+    (16, 16, 16, 12, 3, 1, 1, 1, 1),
+    (9, 7, 32, 20, 3, 1, 0, 1, 0),
+    (14, 14, 24, 8, 3, 1, 1, 1, 0),
 )
 # Height and width of the input, channels, outputs for each, height and width of the kernel, stride, dilation, padding.
 BY_CHANNEL = (

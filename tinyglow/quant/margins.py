@@ -20,7 +20,7 @@ import numpy as np
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.quant.implied import implied_range, own_range
 from tinyglow.quant.profile import Range
-from tinyglow.quant.witness import contradictions
+from tinyglow.quant.witness import Joins
 
 # As many samples as ranges are made for. Of 16, 32, 64 and 128, this one was best over the recorded networks.
 ENOUGH_SAMPLES = 64
@@ -77,17 +77,15 @@ def widened_ranges(graph: Graph, ends: Mapping[str, Ends]) -> dict[str, Range]:
         Low and high for each name in ``ends``; both are float32 and finite, and hold what the samples had.
     """
     ranges: dict[str, Range] = {}
+    joins = Joins(graph)
     for name in graph.inputs:
         if name in ends:
             ranges[name] = ends[name].range if name in graph.pixels else _widened(ends[name])
     for node in graph.nodes:
         for name in node.outputs:
             if name in ends:
-                ranges[name] = _within(ends[name].range, _widened(ends[name]), _implied(graph, node, ranges))
-    # A function of one value on several ways, as x * sigmoid(x), reaches at least what it is at that value's ends.
-    for found in list(contradictions(graph, ranges.get)):
-        (name,) = found.node.outputs
-        ranges[name] = Range(min(ranges[name].low, found.value), max(ranges[name].high, found.value))
+                implied = joins.implied(node, ranges) or _implied(graph, node, ranges)
+                ranges[name] = _within(ends[name].range, _widened(ends[name]), implied)
     return ranges
 
 

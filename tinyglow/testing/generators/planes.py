@@ -32,7 +32,7 @@ def _lines(draw: st.DrawFn, fields: dict[str, Any]) -> dict[str, Any]:
     pad -= 1
     window = Window((taps, 1), (step, 1), (pad, 0, draw(st.integers(0, 3)), 0), (tap, 1))
     length = max(1, window.extent(0) - pad) + draw(st.integers(0, 20))
-    along, across = draw(st.sampled_from(("hw", "wh")))
+    along, across = draw(st.sampled_from((("h", "w"), ("w", "h"))))
     begin = {"h": "pad_top", "w": "pad_left"}
     other = draw(st.integers(1, 3))
     fields = {**fields, f"in_{along}": length, f"out_{along}": window.output_size(length, 1)[0]}

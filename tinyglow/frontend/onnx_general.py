@@ -139,9 +139,8 @@ class General:
         if (node.domain, node.op_type) in self.functions or node.op_type in ("If", "Loop", "Scan"):
             return True
         schema = schema_of(node, opset)
-        return node.domain in (*DOMAINS, PREVIEW) and (
-            node.op_type in GENERAL or (is_functional(schema) and node.op_type not in ONNX_OPS)
-        )
+        functional = is_functional(schema) and node.op_type not in ONNX_OPS
+        return _has_maker(node) or (node.domain in (*DOMAINS, PREVIEW) and functional)
 
     def modern(self, node: onnx.NodeProto, opset: int) -> list[onnx.NodeProto]:
         """The nodes that stand for one of an older operator set; none if what it reads is lost. UnsupportedError."""
@@ -194,7 +193,7 @@ class General:
             control(node, self.reader, self.elements, opset)
             return
         schema, refused = schema_of(node, opset), None
-        if node.op_type in GENERAL and node.domain in DOMAINS:
+        if _has_maker(node):
             try:
                 self._make(node, name, opset)
                 return
@@ -255,6 +254,12 @@ class General:
         inner = max(versions, default=opset)
         for part in expanded(function, node, schema, self.reader.unused):
             self.reader.node_of_function(part, inner)
+
+
+def _has_maker(node: onnx.NodeProto) -> bool:
+    """Whether the operator of a node, of its domain, is made of plain ones here."""
+    known = GENERAL.get(node.op_type)
+    return known is not None and node.domain in (DOMAINS if not known.domain else (known.domain,))
 
 
 def _is_plain(value: Value) -> bool:

@@ -29,8 +29,12 @@ NEEDS = (
         r"'shared'|/shared/.* is not there",
         "the folder `shared` beside the checkout, with data sets, models and recordings of Glow",
     ),
+    Need(
+        "CMSIS-NN's test data", r"TINYGLOW_CMSIS_NN", "TINYGLOW_CMSIS_NN=a checkout of github.com/ARM-software/CMSIS-NN"
+    ),
     Need("mkdocs", r"tinyglow\[docs\]", "pip install 'tinyglow[docs]'"),
     Need("report", r"vl_convert|igraph", "pip install 'tinyglow[report]'"),
+    Need("completion", r"\bshtab\b", "pip install 'tinyglow[completion]'"),
     Need("tflite", r"\btflite\b", "pip install 'tinyglow[tflite]'"),
     Need("unicorn", r"\bunicorn\b|elftools|capstone|tinyglow\.sim|tinyglow\[sim", "pip install 'tinyglow[sim]'"),
     Need("sanitizers", r"sanitizer librar", "gcc or clang with its sanitizers' libraries"),
@@ -46,6 +50,7 @@ NEEDS = (
     Need("cmake", r"\b(cmake|make|ninja)\b", "apt install cmake make"),
     Need("gcc", r"\bg?cc\b|g\+\+|C compiler", "apt install gcc g++"),
     Need("a C library", r"mathematical library", ""),
+    Need("axe", r"\baxe\b", "pip install 'tinyglow[test]'"),
     Need("a browser", r"browser|chromium", "apt install chromium"),
     Need("a user who is not root", r"superuser", "run the tests as another user"),
     Need("POSIX", r"shebang|other processes|ELF files|Linux|POSIX", ""),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tinyglow.cli.options import AddCommand, add_graph, add_inputs, add_model
+from tinyglow.cli.options import AddCommand, add_graph, add_inputs, add_model, add_sequence
 from tinyglow.cli.reading import dump_of, read_graph, read_inputs
 
 
@@ -18,6 +18,7 @@ def register(command: AddCommand) -> None:
     )
     add_model(parser)
     add_inputs(parser)
+    add_sequence(parser)
     add_graph(parser)
     parser.add_argument(
         "--bins",
@@ -26,6 +27,13 @@ def register(command: AddCommand) -> None:
         type=int,
         default=10,
         help="histogram bins (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--margin",
+        choices=["auto", "none"],
+        default="auto",
+        help="auto: ranges of fewer than 64 samples reach as far as those of 64 are expected to, by how much the "
+        "samples differ; none: ranges are those of the samples, as with --graph=glow (default: %(default)s)",
     )
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the profile, a YAML file as Glow's")
 
@@ -41,7 +49,16 @@ def run(arguments: argparse.Namespace) -> int:
     graph, inputs = read_graph(arguments), read_inputs(arguments)
     with progress("profiling", sample_count(inputs)) as advance:
         lowered = arguments.graph == "glow"  # then with all of the entries that Glow's own profile has
-        result = profile_graph(graph, inputs, arguments.bins, advance, dump_of(arguments), lowered=lowered)
+        result = profile_graph(
+            graph,
+            inputs,
+            arguments.bins,
+            advance,
+            dump_of(arguments),
+            lowered=lowered,
+            sequence=arguments.sequence,
+            margin=arguments.margin == "auto",
+        )
     save_profile(result, arguments.output)
     print_warnings(profile_warnings(graph, result, inputs, lowered))
     print(f"{arguments.output}: ranges of {len(result.ranges)} values over {sample_count(inputs)} samples")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tinyglow.pipeline.cycle_profile import profile_cycles
     from tinyglow.pipeline.execute import simulate
     from tinyglow.pipeline.stations import emit, interpret, load, lower, profile, quantize, target_of
+    from tinyglow.pipeline.streams import stream
     from tinyglow.pipeline.validate import validate
     from tinyglow.pipeline.variants import variants
     from tinyglow.quant.profile import load_profile, save_profile
@@ -57,6 +58,7 @@ _PLACES = {
     "quantize": "tinyglow.pipeline.stations",
     "save_profile": "tinyglow.quant.profile",
     "simulate": "tinyglow.pipeline.execute",
+    "stream": "tinyglow.pipeline.streams",
     "target_of": "tinyglow.pipeline.stations",
     "tune": "tinyglow.tuning.tune",
     "validate": "tinyglow.pipeline.validate",
@@ -84,6 +86,7 @@ __all__ = [
     "quantize",
     "save_profile",
     "simulate",
+    "stream",
     "target_of",
     "tune",
     "validate",

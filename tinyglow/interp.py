@@ -38,17 +38,50 @@ def sample_count(inputs: Mapping[str, Array]) -> int:
     return next(iter(counts.values()))
 
 
+def turns(samples: int, stateful: bool, sequence: int | None = None) -> Array:
+    """Which sample each call is for: int64 [sequences, calls of each].
+
+    Networks without states take all samples side by side. With states they come one after the other: each reads what
+    the one before it wrote.
+
+    Args:
+        samples: How many samples there are.
+        stateful: Whether the network has states.
+        sequence: After so many calls the states are reset (default: never).
+
+    Raises:
+        InputError: The samples are no whole number of sequences.
+    """
+    if not stateful:
+        return np.arange(samples)[:, np.newaxis]
+    length = sequence or samples
+    if length < 1 or samples % length:
+        problem = Problem("--sequence", f"is {length}", f"a divisor of the number of samples, {samples}")
+        raise InputError("the samples are no whole number of sequences", [problem])
+    return np.arange(samples).reshape(-1, length)
+
+
+def in_order(parts: Sequence[Array]) -> Array:
+    """What all calls of some sequences gave, [sequences, ...] each, as samples in their order."""
+    stacked = np.stack(parts, 1)
+    result: Array = stacked.reshape(-1, *stacked.shape[2:])
+    return result
+
+
 def _largest_bytes(types: Iterator[TensorType]) -> int:
     return max((type_.elements * 4 for type_ in types), default=1) * 16
 
 
-def run_graph(graph: Graph, inputs: Mapping[str, Array], observe: Observer | None = None) -> dict[str, Array]:
+def run_graph(
+    graph: Graph, inputs: Mapping[str, Array], observe: Observer | None = None, sequence: int | None = None
+) -> dict[str, Array]:
     """Run a graph in float32.
 
     Args:
         graph: A float graph. Of a quantized one, the reals that its weights stand for are used, and nothing is rounded.
         inputs: Arrays [samples, *shape] by input name.
         observe: Is called with the name and the float32 array of every value, constants first, in chunks of samples.
+        sequence: Of a network with states, how many samples come one after the other before a reset (default: all).
 
     Returns:
         Outputs [samples, *shape] by name: float32, or what they are of integers and truth values.
@@ -56,7 +89,7 @@ def run_graph(graph: Graph, inputs: Mapping[str, Array], observe: Observer | Non
     Raises:
         InputError: The inputs hold different numbers of samples, or none.
     """
-    samples = sample_count(inputs) if graph.inputs else 1
+    calls = turns(sample_count(inputs) if graph.given else 1, bool(graph.states), sequence)
     constants = {
         name: dequantized(value.data, value.type)[np.newaxis]
         for name, value in graph.values.items()
@@ -66,17 +99,24 @@ def run_graph(graph: Graph, inputs: Mapping[str, Array], observe: Observer | Non
         for name, data in constants.items():
             observe(name, data)
     parts: dict[str, list[Array]] = {output.name: [] for output in graph.outputs}
-    for chunk in chunks(samples, _largest_bytes(value.type for value in graph.values.values())):
-        values = dict(constants)
-        for name in graph.inputs:
-            values[name] = _as_float(inputs[name][chunk], graph.integer_type(name))
-            if observe:
-                observe(name, values[name])
-        _run_nodes(graph, values, observe)
-        for output in graph.outputs:
-            result = values[output.value]
-            parts[output.name].append(np.broadcast_to(result, (chunk.stop - chunk.start, *result.shape[1:])))
-    return {name: np.concatenate(part) for name, part in parts.items()}
+    for chunk in chunks(len(calls), _largest_bytes(value.type for value in graph.values.values())):
+        states = {state.read: np.repeat(state.first[np.newaxis], chunk.stop - chunk.start, 0) for state in graph.states}
+        outputs: dict[str, list[Array]] = {output.name: [] for output in graph.outputs}
+        for rows in calls[chunk].T:
+            values = dict(constants)
+            for name in graph.inputs:
+                given = states[name] if name in states else inputs[name][rows]
+                values[name] = _as_float(given, graph.integer_type(name))
+                if observe:
+                    observe(name, values[name])
+            _run_nodes(graph, values, observe)
+            for output in graph.outputs:
+                result = values[output.value]
+                outputs[output.name].append(np.broadcast_to(result, (len(rows), *result.shape[1:])))
+            states = {state.read: outputs[state.write][-1] for state in graph.states}
+        for name, results in outputs.items():
+            parts[name].append(in_order(results))
+    return {output.name: np.concatenate(parts[output.name]) for output in graph.results}
 
 
 def _as_float(array: Array, type_: TensorType) -> Array:
@@ -102,6 +142,8 @@ def _run_nodes(graph: Graph, values: dict[str, Array], observe: Observer | None)
 class ProgramState:
     """The memory of a program for a batch of samples: for each region an array uint8 [samples, bytes], as C has it.
 
+    States are as after a reset.
+
     Constant memory has one row and is read-only, and so have the data that C has as functions.
     """
 
@@ -114,6 +156,8 @@ class ProgramState:
         for buffer in program.buffers.values():
             if buffer.data is not None:
                 self.view(buffer)[0] = buffer.data.ravel()
+        for name, first in program.states.items():
+            self.view(program.buffers[name])[...] = first.ravel()
         for region in _READ_ONLY:
             self.memory[region].flags.writeable = False
 
@@ -188,13 +232,16 @@ def quantized_input(array: Array, type_: TensorType) -> Array:
     raise ValueError(f"elements of type {array.dtype}, not {type_.dtype}" + (" or float32" if type_.quant else ""))
 
 
-def run_program(program: Program, inputs: Mapping[str, Array], layers: bool = False) -> dict[str, Array]:
+def run_program(
+    program: Program, inputs: Mapping[str, Array], layers: bool = False, sequence: int | None = None
+) -> dict[str, Array]:
     """What a program computes, in the buffers' own integers.
 
     Args:
         program: The program.
         inputs: Arrays [samples, *shape] by placeholder name. Floats for an int8 placeholder are quantized first.
         layers: Whether the results of all kernel calls are returned, in the order in which they are complete.
+        sequence: Of a program with states, how many samples come one after the other before a reset (default: all).
 
     Returns:
         Arrays [samples, *shape] by name: of the outputs alone, or of every buffer that a call writes.
@@ -208,26 +255,50 @@ def run_program(program: Program, inputs: Mapping[str, Array], layers: bool = Fa
             wanted.pop(name, None)  # a result may be put together by several calls: it is complete after the last
             wanted[name] = None
     parts: dict[str, list[Array]] = {name: [] for name in wanted}
-    samples = sample_count(inputs) if program.inputs else 1
-    for chunk in chunks(samples, _largest_bytes(buffer.type for buffer in program.buffers.values())):
-        state = start(program, {name: array[chunk] for name, array in inputs.items()})
-        results: dict[str, Array] = {}
-        for call in program.calls:
-            state.run(call)
-            if layers:
-                results |= {name: state.result(name) for name in call.writes}
+    turn = turns(sample_count(inputs) if program.inputs else 1, bool(program.states), sequence)
+    for chunk in chunks(len(turn), _largest_bytes(buffer.type for buffer in program.buffers.values())):
+        state = ProgramState(program, chunk.stop - chunk.start)
+        found: dict[str, list[Array]] = {name: [] for name in wanted}
+        for rows in turn[chunk].T:
+            give(state, {name: array[rows] for name, array in inputs.items()})
+            results: dict[str, Array] = {}
+            for call in program.calls:
+                state.run(call)
+                if layers:
+                    results |= {name: state.result(name) for name in call.writes}
+            for name in wanted:
+                found[name].append(results[name] if layers else state.result(name))
         for name in wanted:
-            parts[name].append(results[name] if layers else state.result(name))
+            parts[name].append(in_order(found[name]))
     return {name: np.concatenate(part) for name, part in parts.items()}
 
 
 def start(program: Program, inputs: Mapping[str, Array]) -> ProgramState:
-    """The program's memory with the inputs in place, before the first call.
+    """The program's memory with the inputs in place, before the first call; states are as after a reset.
 
     Raises InputError if an input does not fit.
     """
     state = ProgramState(program, sample_count(inputs) if program.inputs else 1)
-    problems = []
+    give(state, inputs)
+    return state
+
+
+def before_sample(
+    program: Program, inputs: Mapping[str, Array], index: int, sequence: int | None = None
+) -> ProgramState:
+    """A program's memory before the first call for the sample at ``index``; states are as earlier ones left them."""
+    calls = turns(sample_count(inputs), bool(program.states), sequence)
+    state, first = ProgramState(program, 1), index - index % calls.shape[1]
+    for number in range(first, index + 1):
+        give(state, {name: array[number : number + 1] for name, array in inputs.items()})
+        for call in program.calls if number < index else ():
+            state.run(call)
+    return state
+
+
+def give(state: ProgramState, inputs: Mapping[str, Array]) -> None:
+    """Put a sample of each row into a program's memory. Raises InputError if an input does not fit."""
+    program, problems = state.program, []
     for name in program.inputs:
         if name not in inputs:
             problems.append(Problem(f"input {name}", "is missing"))
@@ -239,4 +310,3 @@ def start(program: Program, inputs: Mapping[str, Array]) -> ProgramState:
             problems.append(Problem(f"input {name}", str(error), str(buffer.type)))
     if problems:
         raise InputError("the inputs do not fit the network", problems)
-    return state

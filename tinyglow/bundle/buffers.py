@@ -76,7 +76,8 @@ def _text(buffer: Buffer, program: Program, is_scratch: bool, kernels: list[str]
     type_ = buffer.type
     if is_scratch:
         return f"working memory, {type_.nbytes} bytes"
-    role = "input, " if buffer.name in program.inputs else "output, " if buffer.name in program.outputs else ""
+    roles = {"input, ": program.inputs, "output, ": program.outputs, "state, ": program.states}
+    role = next((role for role, names in roles.items() if buffer.name in names), "")
     ctype = BUFFER_CTYPES[type_.dtype]
     shape = " x ".join(map(str, type_.shape)) or "1"
     text = f"{role}{ctype} [{shape}]"

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from tinyglow import resources
 from tinyglow.bundle.buffers import comment, label, listed
 from tinyglow.bundle.c_names import is_taken
@@ -115,6 +117,26 @@ def _call(call: KernelCall, program: Program, number: int) -> dict[str, Any]:
     }
 
 
+def _states(program: Program) -> list[dict[str, Any]]:
+    """What the reset writes: one byte everywhere in a state, or the bytes of an array."""
+    found = []
+    for number, (name, first) in enumerate(program.states.items(), 1):
+        data = np.ascontiguousarray(first.astype(first.dtype.newbyteorder("<"))).tobytes()
+        lines = [data[i : i + _BYTES_PER_LINE] for i in range(0, len(data), _BYTES_PER_LINE)]
+        same = len(set(data)) == 1
+        value = f"0x{data[0]:02X}u" if same else f"{program.name}_first_{number}[i]"
+        found.append(
+            {
+                "name": name,
+                "label": label(program.buffers[name], program.name),
+                "count": len(data),
+                "value": value,
+                "bytes": [] if same else [" ".join(f"0x{byte:02X}," for byte in line) for line in lines],
+            }
+        )
+    return found
+
+
 def _source(program: Program, traced: bool) -> str:
     used = {program.buffers[name].region for call in program.calls for name in call.buffers}
     text = render(
@@ -125,6 +147,7 @@ def _source(program: Program, traced: bool) -> str:
         unused_regions=[region.value for region in MEMORIES if region not in used],
         tcm=Region.TCM in used,
         traced=traced,
+        states=_states(program),
     )
     return for_size(text) if program.compact else text
 

@@ -23,6 +23,7 @@ class Harness:
     linker_script: Path
 
     infer = "tg_infer"
+    reset = "tg_reset"  # only where the bundle has states
     constant_weight = "tg_constant_weight"
     mutable_weight = "tg_mutable_weight"
     activations = "tg_activations"

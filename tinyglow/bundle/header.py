@@ -63,6 +63,8 @@ class BundleInfo:
         alignment: Of the three.
         tcm: Size of the fast memory that it wants at glow_tcm_addr.
         weights_in_ram: Whether the constants are to be copied to RAM.
+        states: Bytes of mutableWeight that live from one inference to the next; if there are any, ``<net>_reset`` gives
+            them their first values.
     """
 
     name: str
@@ -73,6 +75,7 @@ class BundleInfo:
     alignment: int
     tcm: int = 0
     weights_in_ram: bool = False
+    states: int = 0
 
     def needs(self, weights: Placement = "flash") -> dict[str, int]:
         """Bytes of each memory area, by the names of ``tinyglow.targets.memory_map``."""
@@ -98,6 +101,7 @@ def bundle_info(program: Program, options: BundleOptions | None = None) -> Bundl
         alignment=program.alignment,
         tcm=program.sizes.get(Region.TCM, 0),
         weights_in_ram=options is not None and options.weights == "ram",
+        states=sum(program.buffers[name].type.nbytes for name in program.states),
     )
 
 
@@ -181,6 +185,7 @@ def write_header(
         weights_asm=options.weights_asm,
         constants=constants if options.verbose else (),
         destroys_input=destroys_input,
+        states=info.states,
         described=_described(info.placeholders),
     )
 
@@ -219,6 +224,7 @@ def parse_header(text: str, where: str) -> BundleInfo:
             problems.append(Problem(where, f"does not define {full}"))
         sizes[field] = macros.get(full, 0)
     sizes["tcm"] = macros.get(f"{name.upper()}_TCM_MEM_SIZE", 0)
+    sizes["states"] = macros.get(f"{name.upper()}_STATE_MEM_SIZE", 0)
     in_ram = re.search(rf"^#define {name.upper()}_CONSTANT_MEM_TYPE +uint8_t$", text, re.MULTILINE) is not None
     placeholders = []
     # Glow's verbose headers list constants after the placeholders in the same form.

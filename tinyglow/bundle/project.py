@@ -140,6 +140,7 @@ def project_files(
         "outputs": [(p.name, p.type.nbytes) for p in outputs],
         "has_weights": info.constant > 0,
         "has_activations": info.activations > 0,
+        "has_states": info.states > 0,
     }
     uart = {"address": board.uart.address if board.uart else 0, "clock_hz": board.clock_hz}
     deploy = resources.TEMPLATES / "deploy"

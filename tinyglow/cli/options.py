@@ -37,6 +37,13 @@ def add_model(parser: argparse.ArgumentParser, dump: bool = True, required: bool
         help="end the network at this value of the model, and leave out what lies behind; may be repeated",
     )
     parser.add_argument(
+        "--state",
+        metavar="IN=OUT",
+        action="append",
+        default=[],
+        help="keep an input inside the network: it becomes this output for the next call; may be repeated",
+    )
+    parser.add_argument(
         "--model-weights",
         metavar="FILE",
         default="",
@@ -247,6 +254,27 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
     """Limits that choose other kernels where the fastest need too much."""
     parser.add_argument("--max-flash", metavar="BYTES", type=int, help="limit of code, constants and weights")
     parser.add_argument("--max-ram", metavar="BYTES", type=int, help="limit of placeholders and activations")
+
+
+def add_sequence(parser: argparse.ArgumentParser) -> None:
+    """Where states are reset."""
+    help_ = "reset the states after so many samples (default: samples follow each other to the end)"
+    parser.add_argument("--sequence", metavar="N", type=int, help=help_)
+
+
+def add_stream(parser: argparse.ArgumentParser) -> None:
+    """A network that takes its sequence bit by bit."""
+    group = parser.add_argument_group("streaming")
+    group.add_argument(
+        "--stream",
+        metavar="AXIS",
+        type=int,
+        help="take a few elements along this dimension of the inputs at a time, and keep what is read of earlier ones "
+        "in states (-1: the last); for causal networks",
+    )
+    group.add_argument(
+        "--hop", metavar="N", type=int, default=1, help="elements that a call takes (default: %(default)s)"
+    )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

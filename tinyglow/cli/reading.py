@@ -116,6 +116,7 @@ def read_graph(arguments: argparse.Namespace, name: str | None = None) -> Graph:
         dump,
         shapes=input_shapes(arguments),
         outputs=arguments.output_name,
+        states=name_value_pairs("--state", arguments.state),
         weights=arguments.model_weights,
     )
 
@@ -126,9 +127,13 @@ def read_source(arguments: argparse.Namespace) -> Graph:
     from tinyglow.frontend.read import load_model
     from tinyglow.frontend.request import Request
 
-    like_glow = arguments.graph == "glow"
     request = Request(
-        defines(arguments), input_shapes(arguments), tuple(arguments.output_name), like_glow, arguments.model_weights
+        defines(arguments),
+        input_shapes(arguments),
+        tuple(arguments.output_name),
+        like_glow=arguments.graph == "glow",
+        states=name_value_pairs("--state", arguments.state),
+        weights=arguments.model_weights,
     )
     return load_model(arguments.model, default_name(Path(arguments.model)), request)
 
@@ -196,6 +201,7 @@ def _program_of(arguments: argparse.Namespace, quantized: Graph) -> Program:
     from tinyglow.targets.boards import load_board
 
     dump, target = dump_of(arguments), target_of_options(arguments)
+    quantized = streamed(arguments, quantized, say=True)
     tcm, flash, ram = (getattr(arguments, name, None) for name in ("tcm_size", "max_flash", "max_ram"))
     if flash is None and ram is None:
         return lower(quantized, dump, target, tcm_bytes=tcm or 0)
@@ -282,6 +288,29 @@ def quantized_of(
     graph = with_numerics(graph, quantized.numerics)
     _note_float_nodes(graph)
     return Quantized(graph, recorded, scheme, quantized)
+
+
+def streamed(arguments: argparse.Namespace, graph: Graph, say: bool = False) -> Graph:
+    """The graph as the stream that --stream asks for. say: whether to note on stderr how its outputs come."""
+    if getattr(arguments, "stream", None) is None:
+        return graph
+    from tinyglow.passes.stream.transform import stream
+    from tinyglow.pipeline.streams import described
+
+    made = stream(graph, arguments.stream, arguments.hop)
+    for line in described(made) if say else ():
+        print(f"note: {line}", file=sys.stderr)
+    return made.graph
+
+
+def calls_of(arguments: argparse.Namespace, inputs: dict[str, Array]) -> tuple[dict[str, Array], int | None]:
+    """The samples as calls, and after how many of them the states are reset: of a stream's whole sequences, each."""
+    from tinyglow.pipeline.streams import as_frames
+
+    if arguments.stream is None:
+        return inputs, arguments.sequence
+    frames, sequence = as_frames(inputs, read_graph(arguments), arguments.stream, arguments.hop)
+    return frames, arguments.sequence or sequence
 
 
 def compiled_of(arguments: argparse.Namespace, name: str | None = None) -> Compiled:

@@ -10,6 +10,7 @@ from tinyglow.frontend import onnx, onnx_inputs, tflite
 from tinyglow.frontend.foreign_formats import refuse_foreign
 from tinyglow.frontend.onnx_model import onnx_model
 from tinyglow.frontend.request import AS_IN_FILE, Request
+from tinyglow.frontend.states import keep_states
 from tinyglow.frontend.tflite_file import is_tflite
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.namer import legal_name
@@ -30,6 +31,7 @@ def load_model(path: str | Path, name: str | None = None, request: Request = AS_
 
     Raises:
         ModelError: With every problem found.
+        InputError: The request names states that cannot be kept.
         ToolError: The file needs a package that is not installed.
     """
     refuse_foreign(path)
@@ -39,6 +41,7 @@ def load_model(path: str | Path, name: str | None = None, request: Request = AS_
         made = onnx_model(path, request.weights, request.like_glow)
         name = legal_name(name or Path(path).stem)
         graph, own = onnx.load_model(made.model, name, Path(path).parent, request, made.problems), ONNX
+    graph = keep_states(graph, request.states, request.like_glow)
     if graph.is_quantized and not request.like_glow:
         graph = replace(graph, own_numerics=own)
     try:

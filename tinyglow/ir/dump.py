@@ -35,6 +35,7 @@ def dump_graph(graph: Graph) -> str:
             lines.append(f"  const {_typed(name, graph)}")
     lines += [_node_line(node, graph) for node in graph.nodes]
     lines += [f"  output {output.name} = {output.value}: {graph.type_of(output.value)}" for output in graph.outputs]
+    lines += [f"  state {state.read} becomes {state.write}" for state in graph.states]
     return "\n".join([*lines, "}", ""])
 
 

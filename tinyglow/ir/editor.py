@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinyglow.ir.graph import Array, Declared, Graph, Node, Output, Value
+from tinyglow.ir.graph import Array, Declared, Graph, Node, Output, State, Value
 from tinyglow.ir.joined import Joined
 from tinyglow.ir.namer import Namer
 from tinyglow.ir.types import QuantParams, TensorType
@@ -49,6 +49,7 @@ class GraphEditor:
         self.joined = Joined({})
         self.like_glow = False
         self.deviations: dict[str, str] = {}
+        self.states: list[State] = []
         self._nodes: dict[str, Node] = {}
         self._producer: dict[str, str] = {}
         self._users: dict[str, dict[str, None]] = {}
@@ -62,6 +63,7 @@ class GraphEditor:
         editor.numerics, editor.own_numerics = graph.numerics, graph.own_numerics
         editor.joined = Joined(graph.joined)
         editor.like_glow, editor.deviations = graph.like_glow, dict(graph.deviations)
+        editor.states = list(graph.states)
         return editor
 
     @classmethod
@@ -138,6 +140,18 @@ class GraphEditor:
         name = self.namer.unique(source_name)
         self.set_output(Output(name, value))
         self.source_names[name] = source_name
+
+    def state(self, read: str, value: str, first: Array) -> None:
+        """Let an input live from one call to the next.
+
+        Args:
+            read: Name of the input: what a call reads.
+            value: What it holds at the end of a call: a value of the same type.
+            first: What it holds after a reset (``ir.graph.State``).
+        """
+        name = self.namer.unique(f"{read}_next")
+        self.set_output(Output(name, value))
+        self.states.append(State(read, name, first))
 
     def _new_value(self, name: str, type_: TensorType) -> Value:
         value = Value(name, type_)
@@ -346,6 +360,7 @@ class GraphEditor:
             self.like_glow,
             MappingProxyType(dict(self.deviations)),
             self.own_numerics,
+            tuple(self.states),
         )
 
     def _live_nodes(self) -> list[Node]:

@@ -90,13 +90,32 @@ class Output:
 
 
 @dataclass(frozen=True, eq=False)
+class State:
+    """A value that lives from one call to the next: what a call writes, the next one reads.
+
+    Both ends are in the graph as an input and an output, so that every pass treats them as such; who calls the network
+    sees neither. Their types are the same.
+
+    Attributes:
+        read: Name of the input that holds it at the beginning of a call.
+        write: Name of the output that holds it at the end.
+        first: What it holds after a reset: float32 (reals, where the value is quantized), or the value's own integers
+            or truth values; in the value's shape.
+    """
+
+    read: str
+    write: str
+    first: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A network: nodes in topological order, and the values that they read and compute.
 
     Attributes:
         name: Name of the network in C.
-        inputs: Names of the input values.
-        outputs: The network's outputs.
+        inputs: Names of the input values, those of states included.
+        outputs: The network's outputs, those of states included.
         nodes: The nodes, each after those whose results it reads.
         values: All values, by name.
         source_names: The name in the model file of each placeholder, by its C-legal name.
@@ -114,6 +133,7 @@ class Graph:
         deviations: What Glow computes otherwise than the model says, by the model's nodes.
         own_numerics: That of the runtime for which the model file was quantized; "" for a float model, or once the
             user has chosen one. Station 4 takes it where every node has a form with it.
+        states: What lives from one call to the next.
     """
 
     name: str
@@ -132,6 +152,19 @@ class Graph:
     like_glow: bool = False
     deviations: Mapping[str, str] = field(default_factory=dict)
     own_numerics: str = ""
+    states: tuple[State, ...] = ()
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the inputs that who calls the network gives: all but the states."""
+        read = {state.read for state in self.states}
+        return tuple(name for name in self.inputs if name not in read)
+
+    @property
+    def results(self) -> tuple[Output, ...]:
+        """The outputs that who calls the network sees: all but the states."""
+        written = {state.write for state in self.states}
+        return tuple(output for output in self.outputs if output.name not in written)
 
     def layers_of(self, node: Node) -> tuple[str, ...]:
         """The nodes of the model file whose work ``node`` does, in their order.

@@ -117,6 +117,8 @@ class Program:
         compact: Whether its C is to be compiled for size.
         pixels: Inputs that are uint8 in the model file (``ir.graph.Graph``).
         probabilities: Outputs whose elements are probabilities.
+        states: What lives from one call to the next: names of buffers in mutable memory, each with the elements that
+            it holds after a reset.
     """
 
     name: str
@@ -130,6 +132,7 @@ class Program:
     compact: bool = False
     pixels: Mapping[str, QuantParams] = field(default_factory=dict)
     probabilities: frozenset[str] = frozenset()
+    states: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def placeholders(self) -> tuple[str, ...]:
@@ -139,7 +142,7 @@ class Program:
     @property
     def in_input_memory(self) -> list[Buffer]:
         """Activations that lie in the memory of an input, which is idle once it has been read (``lowering.reuse``)."""
-        placeholders = frozenset(self.placeholders)
+        placeholders = {*self.placeholders, *self.states}
         mutable = [buffer for buffer in self.buffers.values() if buffer.region is Region.MUTABLE]
         return [buffer for buffer in mutable if buffer.name not in placeholders]
 

@@ -21,7 +21,7 @@ def verify(graph: Graph, station: str) -> Graph:
     Raises:
         ModelError: With the station, and every fault found.
     """
-    problems = [*_check_values(graph), *_check_nodes(graph)]
+    problems = [*_check_values(graph), *_check_nodes(graph), *_check_states(graph)]
     if problems:
         raise ModelError(f"internal error: the graph after '{station}' is malformed; please report this", problems)
     return graph
@@ -44,6 +44,21 @@ def _check_value(value: Value) -> Problem | None:
     if value.data is not None and (value.data.shape != type_.shape or str(value.data.dtype) != type_.dtype):
         return Problem(value.name, f"holds {value.data.dtype}{list(value.data.shape)}", str(type_))
     return None
+
+
+def _check_states(graph: Graph) -> list[Problem]:
+    """A state is read as an input and written as an output of the same type."""
+    outputs, problems = {output.name: output.value for output in graph.outputs}, []
+    for state in graph.states:
+        if state.read not in graph.inputs or outputs.get(state.write) not in graph.values:
+            problems.append(Problem(state.read, f"is a state that is written as {state.write}", "an input, an output"))
+            continue
+        read, written = graph.type_of(state.read), graph.type_of(outputs[state.write])
+        if read != written:
+            problems.append(Problem(state.read, f"is a state of type {read} that is written as {written}", "one type"))
+        if state.first.shape != read.shape:
+            problems.append(Problem(state.read, f"begins with shape {list(state.first.shape)}", str(read)))
+    return problems
 
 
 def _integers_read(graph: Graph, node: Node) -> list[Problem]:

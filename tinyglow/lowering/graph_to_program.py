@@ -15,6 +15,7 @@ from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target, Variant, choose_for
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.reshape.copy import COPY, CopyParams
+from tinyglow.lowering.states import write_states
 from tinyglow.operators.numerics import lower_node
 
 ALIGNMENT = 4  # bytes: the largest element of any buffer; loads of no supported core need more
@@ -131,10 +132,14 @@ class _Lowering:
             self.buffers[output] = placeholder
             self.call(COPY, [name, output], CopyParams(type_.nbytes), origin=output)
             return
+        self.take_over(name, placeholder)
+
+    def take_over(self, name: str, buffer: Buffer) -> None:
+        """Let what is computed into the buffer ``name`` be computed into ``buffer``."""
         del self.buffers[name]
-        self.buffers[output] = placeholder
-        self._root[name] = output
-        self._saved[name] = output
+        self.buffers[buffer.name] = buffer
+        self._root[name] = buffer.name
+        self._saved[name] = buffer.name
 
     def calls_with_placeholders(self) -> tuple[KernelCall, ...]:
         """The calls, with the outputs' placeholders in place of the buffers that they took over."""
@@ -209,18 +214,21 @@ def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None, wa
     problems = _lower_nodes(lowering)
     if problems:
         raise ModelError("the network cannot be compiled", problems)
-    for output in graph.outputs:
+    lowering.node = None
+    for output in graph.results:
         lowering.save(output.name, output.value)
+    states = write_states(lowering)
     return Program(
         name=graph.name,
         buffers=lowering.buffers,
         calls=lowering.calls_with_placeholders(),
-        inputs=graph.inputs,
-        outputs=tuple(output.name for output in graph.outputs),
+        inputs=graph.given,
+        outputs=tuple(output.name for output in graph.results),
         source_names=dict(graph.source_names),
         sizes=dict.fromkeys(Region, 0),
         alignment=ALIGNMENT,
         compact=target.optimize is Optimize.SIZE,
         pixels=dict(graph.pixels),
-        probabilities=frozenset(o.name for o in graph.outputs if _holds_probabilities(graph, o.value)),
+        probabilities=frozenset(o.name for o in graph.results if _holds_probabilities(graph, o.value)),
+        states=states,
     )

@@ -332,7 +332,7 @@ def plan(program: Program) -> Program:
     fixed = {
         Region.CONSTANT: [b for b in program.buffers.values() if b.region is Region.CONSTANT],
         Region.CODE: [b for b in program.buffers.values() if b.region is Region.CODE],
-        Region.MUTABLE: [program.buffers[name] for name in program.placeholders],
+        Region.MUTABLE: [program.buffers[name] for name in (*program.placeholders, *program.states)],
     }
     for region, members in fixed.items():
         placed, sizes[region] = _side_by_side(members, program.alignment)

@@ -41,7 +41,7 @@ def convert_placeholders(graph: Graph) -> Graph:
     edit = GraphEditor.of(graph)
     renamed: dict[str, str] = {}
     redundant: list[Node] = []
-    for name in graph.inputs:
+    for name in graph.given:
         users = edit.users(name)
         types = {edit.value(user.outputs[0]).type for user in users}
         quantized = users and len(types) == 1 and all(isinstance(user.op, Quantize) for user in users)
@@ -52,7 +52,7 @@ def convert_placeholders(graph: Graph) -> Graph:
     edit.redirect_all(renamed)
     for node in redundant:
         edit.remove_if_unused(node)
-    for output in graph.outputs:
+    for output in graph.results:
         source = edit.producer(output.value)
         if source is not None and isinstance(source.op, Dequantize):
             edit.set_output(replace(output, value=source.inputs[0]))
@@ -67,11 +67,11 @@ def fold_casts_into_placeholders(graph: Graph) -> Graph:
     """
     edit = GraphEditor.of(graph)
     for node in edit.nodes:
-        if isinstance(node.op, Cast) and node.inputs[0] in graph.inputs and edit.has_one_use(node.inputs[0]):
+        if isinstance(node.op, Cast) and node.inputs[0] in graph.given and edit.has_one_use(node.inputs[0]):
             edit.set_type(node.inputs[0], edit.value(node.outputs[0]).type)
             edit.redirect(node.outputs[0], node.inputs[0])
             edit.remove_if_unused(node)
-    for output in edit.outputs:
+    for output in graph.results:
         source = edit.producer(output.value)
         if source is not None and isinstance(source.op, Cast):
             edit.set_output(replace(output, value=source.inputs[0]))

@@ -21,7 +21,7 @@ def make_float(graph: Graph, inputs: bool = True, outputs: bool = True) -> Graph
     The graph may be the quantizer's, or one whose model file declares them to be int8.
     """
     edit = GraphEditor.of(graph)
-    for name in graph.inputs if inputs else ():
+    for name in graph.given if inputs else ():
         value, users = edit.value(name), edit.users(name)
         if value.declared is not None:
             inside = edit.add(f"{name}_quantize", Rescale(), [edit.declare(name, None)], name)
@@ -36,7 +36,7 @@ def make_float(graph: Graph, inputs: bool = True, outputs: bool = True) -> Graph
         for output in edit.outputs if edit.is_output(name) else ():
             if output.value == name:
                 edit.set_output(replace(output, value=quantized.name))
-    for output in edit.outputs if outputs else ():
+    for output in graph.results if outputs else ():
         value = edit.value(output.value)
         if value.type.quant is not None or value.declared is not None:
             op: Op = Rescale() if value.declared is not None else Dequantize()

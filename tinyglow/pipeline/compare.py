@@ -12,7 +12,7 @@ import numpy as np
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import bundle_info
 from tinyglow.bundle.write import write_files
-from tinyglow.interp import ProgramState, start
+from tinyglow.interp import ProgramState, before_sample
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program, Region
 from tinyglow.pipeline.execute import Target, open_target, simulate
@@ -59,22 +59,25 @@ def _difference(expected: Array, actual: Array) -> Array:
     return np.where(differs, np.where(np.isnan(distance), np.inf, np.maximum(distance, np.finfo(float).tiny)), 0.0)
 
 
-def _first_difference(program: Program, target: Target, inputs: Mapping[str, Array]) -> str | None:
+def _first_difference(program: Program, target: Target, state: ProgramState) -> str | None:
     """Name of the node of the first call after which a target's memory is not the interpreter's, on one sample.
+
+    state: the interpreter's memory before the first call, with the sample in place.
 
     Binary search: the target is run anew up to a call, and its memory compared with the interpreter's at that point.
     """
     snapshots: list[tuple[bytes, bytes]] = []
-    state = start(program, inputs)
+    names = (*program.inputs, *program.states)
+    given = {program.buffers[name].offset: state.view(program.buffers[name])[0].tobytes() for name in names}
     for step, call in enumerate(program.calls):
         state.run(call)
         snapshots.append(_known(program, step, _memory_of(state)))
     low, high = 0, len(program.calls) - 1
-    if _run_to(target, program, inputs, len(program.calls)) == snapshots[-1]:
+    if _run_to(target, program, given, len(program.calls)) == snapshots[-1]:
         return None
     while low < high:
         middle = (low + high) // 2
-        if _run_to(target, program, inputs, middle + 1) == snapshots[middle]:
+        if _run_to(target, program, given, middle + 1) == snapshots[middle]:
             low = middle + 1
         else:
             high = middle
@@ -100,13 +103,11 @@ def _memory_of(state: ProgramState) -> tuple[bytes, bytes]:
     return state.memory[Region.MUTABLE].tobytes(), b"".join(arenas)
 
 
-def _run_to(target: Target, program: Program, inputs: Mapping[str, Array], calls: int) -> tuple[bytes, bytes]:
+def _run_to(target: Target, program: Program, given: Mapping[int, bytes], calls: int) -> tuple[bytes, bytes]:
     target.clear()
     target.set_steps(f"{program.name}_trace_steps", calls)
-    state = start(program, inputs)
-    for name in program.inputs:
-        buffer = program.buffers[name]
-        target.write(buffer.offset, np.ascontiguousarray(state.view(buffer)[0]).tobytes())
+    for offset, data in given.items():
+        target.write(offset, data)
     target.infer()
     return _known(program, calls - 1, target.memory())
 
@@ -117,6 +118,7 @@ def verify(
     inputs: Mapping[str, Array],
     compiler: str | None = None,
     progress: Callable[[int], None] | None = None,
+    sequence: int | None = None,
 ) -> list[Comparison]:
     """Run a program in numpy, as C on this machine and as C on a board, and compare every output element.
 
@@ -126,6 +128,7 @@ def verify(
         inputs: Arrays [samples, *shape] by input name, as for ``interpret``.
         compiler: The C compiler for the board: see ``sim.toolchain.find_compiler``.
         progress: Is called with 1 after each sample.
+        sequence: Of a program with states, how many samples come one after the other before a reset (default: all).
 
     Returns:
         One comparison for this machine and, unless that is the board, one for the board. Where outputs differ, it names
@@ -137,7 +140,7 @@ def verify(
         ToolError: There is no compiler or emulator, or it fails.
         SimulationError: The program faults or does not end.
     """
-    return [comparison for comparison, _ in verified_runs(program, board, inputs, compiler, progress)]
+    return [comparison for comparison, _ in verified_runs(program, board, inputs, compiler, progress, sequence)]
 
 
 def verified_runs(
@@ -146,18 +149,18 @@ def verified_runs(
     inputs: Mapping[str, Array],
     compiler: str | None = None,
     progress: Callable[[int], None] | None = None,
+    sequence: int | None = None,
 ) -> list[tuple[Comparison, Execution]]:
     """``verify``, with the runs that were compared."""
     check_fit(program, board)
     shapes = {name: program.buffers[name].type.shape for name in program.inputs}
     bound = bind_inputs(shapes, program.source_names, inputs, program.pixels)
-    expected = interpret(program, bound)
-    if board.is_host:
-        return [_compare(program, board, bound, expected, compiler=compiler, progress=progress)]
+    expected = interpret(program, bound, sequence=sequence)
     # The compiler asked for is the board's.
+    targets = [(board, compiler)] if board.is_host else [(HOST, None), (board, compiler)]
     return [
-        _compare(program, HOST, bound, expected, compiler=None, progress=progress),
-        _compare(program, board, bound, expected, compiler=compiler, progress=progress),
+        _compare(program, each, bound, expected, compiler=chosen, progress=progress, sequence=sequence)
+        for each, chosen in targets
     ]
 
 
@@ -169,12 +172,13 @@ def _compare(
     *,
     compiler: str | None,
     progress: Callable[[int], None] | None,
+    sequence: int | None,
 ) -> tuple[Comparison, Execution]:
     efficiency = allocation_efficiency(program)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
         folder = Path(work) / "bundle"
         write_files(bundle_files(program, efficiency), folder)
-        execution = simulate(folder, board, inputs, compiler, progress)
+        execution = simulate(folder, board, inputs, compiler, progress, sequence=sequence)
         differences = [_difference(expected[name], execution.outputs[name]) for name in program.outputs]
         wrong = [diff.reshape(len(diff), -1).any(axis=1) for diff in differences]
         bad_vectors = np.flatnonzero(np.any(wrong, axis=0))
@@ -183,9 +187,9 @@ def _compare(
         if first_vector is not None:
             traced = Path(work) / "traced"
             write_files(bundle_files(program, efficiency, traced=True), traced)
-            sample = {name: array[first_vector : first_vector + 1] for name, array in inputs.items()}
+            state = before_sample(program, inputs, first_vector, sequence)
             with open_target(traced, bundle_info(program), board, compiler) as target:
-                layer = _first_difference(program, target, sample)
+                layer = _first_difference(program, target, state)
     comparison = Comparison(
         target=board.name,
         vectors=len(differences[0]),

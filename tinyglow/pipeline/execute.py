@@ -17,6 +17,7 @@ from tinyglow.bundle.layers import layer_calls
 from tinyglow.bundle.options import sources_of
 from tinyglow.bundle.provenance import buildable
 from tinyglow.errors import Problem, SimulationError
+from tinyglow.interp import turns
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
 from tinyglow.pipeline.as_bundle import as_bundle
@@ -47,6 +48,9 @@ class Target(Protocol):
 
     def clear(self) -> None:
         """Zero mutableWeight, activations and TCM."""
+
+    def reset(self) -> None:
+        """Give the bundle's states their first values, if it has any."""
 
     def infer(self) -> VectorCost | None:
         """Run one inference; its cost, None on the host."""
@@ -104,6 +108,7 @@ class _HostTarget:
             activation_bytes=info.activations,
         )
         self._tcm = self._bundle.lend_tcm(info.tcm) if info.tcm else np.empty(0, np.uint8)
+        self._has_states = info.states > 0
 
     def write(self, offset: int, data: bytes) -> None:
         self._bundle.mutable[offset : offset + len(data)] = np.frombuffer(data, np.uint8)
@@ -112,6 +117,10 @@ class _HostTarget:
         self._bundle.mutable[...] = 0
         self._bundle.activations[...] = 0
         self._tcm[...] = 0
+
+    def reset(self) -> None:
+        if self._has_states:
+            self._bundle.reset()
 
     def infer(self) -> VectorCost | None:
         _require_success(self._bundle.infer())
@@ -186,6 +195,10 @@ class _BoardTarget:
         if self._tcm:
             self._machine.write(self._tcm, bytes(self._info.tcm))
 
+    def reset(self) -> None:
+        if self._info.states:
+            self._machine.call(Harness.reset, max_instructions=MAX_INSTRUCTIONS)
+
     def infer(self) -> VectorCost:
         # Where the core faults on unaligned access, which the emulator does not, the first call checks every
         # access; that is slow, and the other calls take the same path. So it is with waiting.
@@ -246,6 +259,7 @@ def simulate(
     compiler: str | None = None,
     progress: Callable[[int], None] | None = None,
     options: Options = DEFAULTS,
+    sequence: int | None = None,
 ) -> Execution:
     """Build a bundle for a board and run it on every sample.
 
@@ -257,6 +271,7 @@ def simulate(
         compiler: Which C compiler: see ``sim.toolchain.find_compiler``.
         progress: Is called with 1 after each sample.
         options: Where the weights lie, and whether wait states are counted.
+        sequence: Of a bundle with states, how many samples come one after the other before a reset (default: all).
 
     Returns:
         The outputs [samples, *shape] in the placeholders' dtypes, cycles, instructions, stack and sizes.
@@ -268,7 +283,7 @@ def simulate(
         SimulationError: The program faults or does not end.
     """
     with as_bundle(bundle, board, inputs) as (folder, given):
-        return _simulate(folder, board, given, compiler, progress, options)
+        return _simulate(folder, board, given, compiler, progress, options, sequence)
 
 
 def _simulate(
@@ -278,6 +293,7 @@ def _simulate(
     compiler: str | None,
     progress: Callable[[int], None] | None,
     options: Options,
+    sequence: int | None,
 ) -> Execution:
     info = read_bundle(folder)
     options = as_built(options, info)
@@ -285,7 +301,11 @@ def _simulate(
     costs: list[VectorCost] = []
     memories: list[bytes] = []
     with open_target(folder, info, board, compiler, options) as target:
-        for index in range(len(next(iter(vectors.values())))):
+        samples = len(next(iter(vectors.values())))
+        begins = set(turns(samples, info.states > 0, sequence)[:, 0].tolist())
+        for index in range(samples):
+            if index in begins:
+                target.reset()
             for placeholder, rows in vectors.items():
                 target.write(placeholder.offset, rows[index])
             cost = target.infer()

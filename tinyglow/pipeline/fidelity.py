@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyglow.errors import InputError, Problem
-from tinyglow.interp import sample_count
+from tinyglow.interp import in_order, sample_count, turns
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.program import Program
 from tinyglow.ir.types import TensorType
@@ -118,18 +118,21 @@ def computed(graph: Graph, node: Node, inputs: Sequence[Array]) -> tuple[Array, 
     )
 
 
-def float_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
+def float_values(
+    graph: Graph, inputs: Mapping[str, Array], states: Mapping[str, Array] | None = None
+) -> dict[str, Array]:
     """Every value of a graph, constants [1, *shape], all others [samples, *shape], computed as ``computed`` does.
 
-    inputs: [samples, *shape] float32 by placeholder.
+    inputs: [samples, *shape] float32 by placeholder. states: the same of states (default: as after a reset).
     """
     values = {
         name: real_values(value.data, value.type)[np.newaxis]
         for name, value in graph.values.items()
         if value.data is not None
     }
-    values.update({name: inputs[name] for name in graph.inputs})
     samples = sample_count(inputs)
+    values.update({name: inputs[name] for name in graph.given})
+    values.update(first_states(graph, samples) if states is None else states)
     for node in graph.nodes:
         results = computed(graph, node, [values[name] for name in node.inputs])
         for name, result in zip(node.outputs, results, strict=True):
@@ -145,15 +148,40 @@ def chunked(graph: Graph, inputs: Mapping[str, Array]) -> Iterator[dict[str, Arr
         yield {name: array[begin : begin + step] for name, array in inputs.items()}
 
 
-def float_outputs(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """The outputs [samples, *shape] by placeholder, computed as ``computed`` does."""
+def first_states(graph: Graph, rows: int) -> dict[str, Array]:
+    """What each state is after a reset, [rows, *shape]."""
+    return {state.read: np.repeat(state.first[np.newaxis], rows, 0) for state in graph.states}
+
+
+def float_outputs(graph: Graph, inputs: Mapping[str, Array], sequence: int | None = None) -> dict[str, Array]:
+    """The outputs [samples, *shape] by placeholder, computed as ``computed`` does.
+
+    sequence: of a graph with states, how many samples come one after the other before a reset (default: all).
+    """
+    if graph.states:
+        return _outputs_in_turn(graph, inputs, sequence)
     parts: dict[str, list[Array]] = {output.name: [] for output in graph.outputs}
     for part in chunked(graph, inputs):
-        values, count = float_values(graph, part), sample_count(part)
-        for output in graph.outputs:
-            value = values[output.value]  # a constant, perhaps
-            parts[output.name].append(np.broadcast_to(value, (count, *value.shape[1:])))
+        for name, array in _outputs_of(graph, float_values(graph, part), sample_count(part)).items():
+            parts[name].append(array)
     return {name: np.concatenate(part) for name, part in parts.items()}
+
+
+def _outputs_in_turn(graph: Graph, inputs: Mapping[str, Array], sequence: int | None) -> dict[str, Array]:
+    """``float_outputs`` of a graph with states, call by call."""
+    calls = turns(sample_count(inputs), True, sequence)
+    states, results = first_states(graph, len(calls)), []
+    for rows in calls.T:
+        values = float_values(graph, {name: array[rows] for name, array in inputs.items()}, states)
+        results.append(_outputs_of(graph, values, len(rows)))
+        states = {state.read: results[-1][state.write] for state in graph.states}
+    return {output.name: in_order([result[output.name] for result in results]) for output in graph.results}
+
+
+def _outputs_of(graph: Graph, values: Mapping[str, Array], count: int) -> dict[str, Array]:
+    """The outputs among all values; what is a constant, for each sample."""
+    found = {output.name: values[output.value] for output in graph.outputs}
+    return {name: np.broadcast_to(value, (count, *value.shape[1:])) for name, value in found.items()}
 
 
 def real_values(array: Array, type_: TensorType) -> Array:
@@ -216,14 +244,16 @@ def is_vector(array: Array) -> bool:
     return sum(size > 1 for size in array.shape[1:]) == 1
 
 
-def output_fidelity(graph: Graph, program: Program, inputs: Mapping[str, Array]) -> list[OutputFidelity]:
+def output_fidelity(
+    graph: Graph, program: Program, inputs: Mapping[str, Array], sequence: int | None = None
+) -> list[OutputFidelity]:
     """Compares each output of ``program`` with the float ``graph`` that it was made of, on inputs [samples, *shape].
 
     Where the graph came quantized, its own integers are taken for the real numbers they stand for, computed with, cut
     off where they end, and never rounded: there is no other reference.
     """
-    expected = float_outputs(graph, real_inputs(program, inputs))
-    return compare_outputs(graph, program, expected, interpret(program, inputs))
+    expected = float_outputs(graph, real_inputs(program, inputs), sequence)
+    return compare_outputs(graph, program, expected, interpret(program, inputs, sequence=sequence))
 
 
 def compare_outputs(
@@ -231,7 +261,7 @@ def compare_outputs(
 ) -> list[OutputFidelity]:
     """The answers of the program and of the ``graph`` that it was made of, each by placeholder."""
     found = []
-    for output in graph.outputs:
+    for output in graph.results:
         name, type_ = output.name, program.buffers[output.name].type
         reference = expected[name].reshape(len(expected[name]), -1)
         real = real_values(answers[name], type_).reshape(reference.shape)

@@ -207,7 +207,7 @@ def layers_of(
         for name, array in actual.items():
             sums[name].add(real[name], array, types[name])
         if progress:
-            progress(sample_count({name: real[name] for name in graph.inputs}))
+            progress(sample_count({name: real[name] for name in graph.given}))
 
     each_chunk(traced, inputs, visit)
     evidence = Evidence(graph, profile, traced.quantized) if profile is not None else None

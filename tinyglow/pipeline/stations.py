@@ -58,6 +58,7 @@ def load(
     *,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     outputs: Sequence[str] = (),
+    states: Mapping[str, str] | None = None,
     weights: str = "",
 ) -> Graph:
     """Stations 1 and 2: read a model file and simplify its graph.
@@ -70,6 +71,7 @@ def load(
         dump: Where to write each station's result as text.
         shapes: Of inputs whose dimensions the file leaves open, by name.
         outputs: Values of the model that the network gives instead of its own outputs.
+        states: Inputs that live inside the network from one call to the next, each with the output that it becomes.
         weights: The second file of a network that has two, where it does not lie beside the first one.
 
     Returns:
@@ -79,7 +81,9 @@ def load(
         ModelError: With everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    request = Request(define or {}, shapes or {}, tuple(outputs), like_glow, weights)
+    request = Request(
+        define or {}, shapes or {}, tuple(outputs), like_glow=like_glow, states=states or {}, weights=weights
+    )
     graph = dump.graph(1, "read", load_model(path, name, request))
     if graph.is_declared:
         simpler = simplify_declared(graph)
@@ -148,6 +152,7 @@ def profile(
     dump: Dump = NO_DUMP,
     batch: int = 1,
     lowered: bool = False,
+    sequence: int | None = None,
     margin: bool = True,
 ) -> Profile:
     """Station 3: run the float graph on samples and record the range and histogram of every value.
@@ -161,6 +166,7 @@ def profile(
         batch: How many samples Glow would run together (its -minibatch).
         lowered: Whether to record the values that Glow's profiles hold of the operators into which it lowers nodes.
             A graph like Glow's is always recorded so.
+        sequence: Of a network with states, how many samples come one after the other before a reset (default: all).
         margin: Whether ranges of fewer than 64 samples reach as far as those of 64 are expected to
             (``quant.margins``). Ranges recorded as Glow does have no margins, whatever this says.
 
@@ -174,7 +180,7 @@ def profile(
         raise InputError("the model is quantized already", [Problem("", "its ranges are fixed", "a float model")])
     if not 1 <= bins <= MAX_BINS:
         raise InputError("the profile cannot be made", [Problem("--bins", f"is {bins}", f"1 to {MAX_BINS}")])
-    shapes = {name: graph.type_of(name).shape for name in graph.inputs}
+    shapes = {name: graph.type_of(name).shape for name in graph.given}
     bound = bind_inputs(shapes, graph.source_names, inputs, graph.pixels)
     for name, array in bound.items():
         if array.dtype.kind != "f" and graph.type_of(name).dtype == "float32":
@@ -185,7 +191,7 @@ def profile(
     as_glow = lowered or graph.like_glow
     if as_glow:
         graph, same = lower_for_profiler(graph)
-    result = profile_graph(graph, shaped, bins, progress, batch, same, margin and not as_glow)
+    result = profile_graph(graph, shaped, bins, progress, batch, same, sequence, margin and not as_glow)
     dump.text(3, "profile", lambda: "\n".join(f"{n} {r.low!r} {r.high!r}" for n, r in result.ranges.items()) + "\n")
     return result
 
@@ -276,7 +282,9 @@ def lower(
     return planned
 
 
-def interpret(program: Program, inputs: Mapping[str, Array], layers: bool = False) -> dict[str, Array]:
+def interpret(
+    program: Program, inputs: Mapping[str, Array], layers: bool = False, sequence: int | None = None
+) -> dict[str, Array]:
     """Run a program in numpy, which defines what its C computes.
 
     Args:
@@ -284,6 +292,7 @@ def interpret(program: Program, inputs: Mapping[str, Array], layers: bool = Fals
         inputs: Arrays [samples, *shape] by input name: float32, quantized first where the placeholder is int8, or of
             the placeholder's dtype.
         layers: Whether the result of every layer is wanted, and not of the outputs alone.
+        sequence: Of a program with states, how many samples come one after the other before a reset (default: all).
 
     Returns:
         Arrays [samples, *shape] by name, in the buffers' own dtypes. With ``layers``: every result in the order of
@@ -295,7 +304,7 @@ def interpret(program: Program, inputs: Mapping[str, Array], layers: bool = Fals
         InputError: An input is missing, unknown or misshapen.
     """
     shapes = {name: program.buffers[name].type.shape for name in program.inputs}
-    return run_program(program, bind_inputs(shapes, program.source_names, inputs, program.pixels), layers)
+    return run_program(program, bind_inputs(shapes, program.source_names, inputs, program.pixels), layers, sequence)
 
 
 def allocation_efficiency(program: Program) -> float:

@@ -167,7 +167,7 @@ def profile_warnings(
     graph: Graph, profile: Profile, inputs: Mapping[str, Array], like_glow: bool = False
 ) -> list[Finding]:
     """What a fresh profile and its samples show, if the network is quantized by the default scheme."""
-    shapes = {name: graph.type_of(name).shape for name in graph.inputs}
+    shapes = {name: graph.type_of(name).shape for name in graph.given}
     bound = bind_inputs(shapes, graph.source_names, inputs, graph.pixels)
     try:
         quantized = quantize(graph, profile, Scheme(like_glow=like_glow))

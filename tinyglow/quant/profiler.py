@@ -72,6 +72,7 @@ def profile_graph(
     progress: Callable[[int], None] | None = None,
     batch: int = 1,
     same: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    sequence: int | None = None,
     margin: bool = False,
 ) -> Profile:
     """Record the range and histogram of every value of a float graph.
@@ -86,6 +87,7 @@ def profile_graph(
         batch: How many samples are recorded together, as with Glow's -minibatch. Ranges are the same for any;
             histograms are widened less often.
         same: For each value, other values that have its range: those that it took the place of.
+        sequence: Of a network with states, how many samples come one after the other before a reset (default: all).
         margin: Whether ranges of fewer than 64 samples get margins (``quant.margins``); in batches they get none.
 
     Returns:
@@ -103,10 +105,11 @@ def profile_graph(
         if name == last and progress:
             progress(len(array))
 
-    step = samples if batch == 1 else batch
+    step = samples if batch == 1 or graph.states else batch
     with np.errstate(over="ignore", invalid="ignore"):
         for begin in range(0, samples, step):
-            run_graph(graph, {name: array[begin : begin + step] for name, array in inputs.items()}, observe)
+            part = {name: array[begin : begin + step] for name, array in inputs.items()}
+            run_graph(graph, part, observe, sequence)
     recording.widen()
     ranges: dict[str, Range] = {}
     for name, recorder in recording.recorders.items():

@@ -41,6 +41,7 @@ from tinyglow.quant.schema import (
     specialize_channel,
 )
 from tinyglow.quant.scheme import Scheme, profiled_values
+from tinyglow.quant.states import quantize_states, ranges_with_states
 
 
 @dataclass
@@ -289,7 +290,10 @@ def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mappi
     """
     match = match_profile(graph, profile, profiled_values(graph, scheme))
     settled, ranges, kept = settle_leading(
-        graph, match.ranges, scheme.quantizes, lambda range_: scheme.choose(range_.low, range_.high)
+        graph,
+        ranges_with_states(graph, match.ranges),
+        scheme.quantizes,
+        lambda range_: scheme.choose(range_.low, range_.high),
     )
     if scheme.int16:
         return settled, ranges, kept
@@ -305,4 +309,4 @@ def quantize(graph: Graph, profile: Profile, scheme: Scheme | None = None) -> Gr
     scheme = scheme or Scheme()
     scheme.check_nodes(graph)
     settled, ranges, kept_float = settle(graph, profile, scheme)
-    return Quantizer(settled, ranges, scheme, kept_float).run()
+    return quantize_states(Quantizer(settled, ranges, scheme, kept_float).run())

@@ -87,6 +87,15 @@ class HostBundle:
         self._areas.append(area)
         return area.used
 
+    def reset(self) -> None:
+        """Give the bundle's states their first values; ToolError if it has none."""
+        try:
+            function = getattr(self._library, f"{self._net}_reset")
+        except AttributeError as error:
+            raise ToolError("cannot reset the bundle", [Problem(f"{self._net}_reset", str(error))]) from error
+        function.argtypes, function.restype = [ctypes.c_void_p], None
+        function(self._areas[1].address)
+
     def infer(self) -> int:
         """Run the network once; what it returned (0: success).
 

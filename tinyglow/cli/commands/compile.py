@@ -15,6 +15,7 @@ from tinyglow.cli.options import (
     add_model,
     add_profile,
     add_scheme,
+    add_stream,
     add_target,
 )
 from tinyglow.cli.reading import compiled_of, dump_of, name_value_pairs
@@ -36,6 +37,7 @@ def register(command: AddCommand) -> None:
     parser.add_argument("--name", metavar="NET", help="name of the network in C (default: from the file's name)")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the bundle")
     add_scheme(parser)
+    add_stream(parser)
     add_target(parser)
     add_budget(parser)
     add_bundle(parser)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tinyglow.cli.options import AddCommand, add_board, add_inputs, add_model, add_profile, add_scheme, add_target
+from tinyglow.cli.options import (
+    AddCommand,
+    add_board,
+    add_inputs,
+    add_model,
+    add_profile,
+    add_scheme,
+    add_stream,
+    add_target,
+)
 from tinyglow.cli.reading import compiled_of, read_inputs, read_labels
 
 
@@ -29,6 +38,7 @@ def register(command: AddCommand) -> None:
     parser.add_argument("--name", metavar="NET", help="name of the network in C (default: from the file's name)")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="a new folder for the project")
     add_scheme(parser)
+    add_stream(parser)
     add_target(parser)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tinyglow.cli.options import AddCommand, add_graph, add_inputs, add_model
+from tinyglow.cli.options import AddCommand, add_graph, add_inputs, add_model, add_sequence
 from tinyglow.cli.reading import dump_of, read_graph, read_inputs
 
 
@@ -18,6 +18,7 @@ def register(command: AddCommand) -> None:
     )
     add_model(parser)
     add_inputs(parser)
+    add_sequence(parser)
     add_graph(parser)
     parser.add_argument(
         "--bins",
@@ -48,9 +49,15 @@ def run(arguments: argparse.Namespace) -> int:
     graph, inputs = read_graph(arguments), read_inputs(arguments)
     with progress("profiling", sample_count(inputs)) as advance:
         lowered = arguments.graph == "glow"  # then with all of the entries that Glow's own profile has
-        margin = arguments.margin == "auto"
         result = profile_graph(
-            graph, inputs, arguments.bins, advance, dump_of(arguments), lowered=lowered, margin=margin
+            graph,
+            inputs,
+            arguments.bins,
+            advance,
+            dump_of(arguments),
+            lowered=lowered,
+            sequence=arguments.sequence,
+            margin=arguments.margin == "auto",
         )
     save_profile(result, arguments.output)
     print_warnings(profile_warnings(graph, result, inputs, lowered))

@@ -12,6 +12,7 @@ from tinyglow.cli.options import (
     add_inputs,
     add_json,
     add_placement,
+    add_sequence,
     add_trust,
 )
 from tinyglow.cli.reading import read_inputs
@@ -29,6 +30,7 @@ def register(command: AddCommand) -> None:
     parser.add_argument("bundle", metavar="DIR", help="the bundle's folder")
     add_board(parser)
     add_inputs(parser)
+    add_sequence(parser)
     parser.add_argument("-o", "--output", metavar="OUT.npz", help="write the outputs there, by placeholder name")
     add_placement(parser)
     add_trust(parser)
@@ -48,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     board, inputs = load_board(arguments.board), read_inputs(arguments)
     with progress(f"running on {board.name}", sample_count(inputs)) as advance:
         options = Options(arguments.weights, arguments.waits, arguments.trust)
-        execution = simulate(arguments.bundle, board, inputs, arguments.cc, advance, options)
+        execution = simulate(arguments.bundle, board, inputs, arguments.cc, advance, options, arguments.sequence)
     if arguments.output:
         write_outputs(arguments.output, execution.outputs)
     if arguments.json:

@@ -14,10 +14,12 @@ from tinyglow.cli.options import (
     add_model,
     add_profile,
     add_scheme,
+    add_sequence,
+    add_stream,
     add_target,
     add_tcm,
 )
-from tinyglow.cli.reading import compiled_of, read_inputs
+from tinyglow.cli.reading import calls_of, compiled_of, read_inputs, streamed
 
 
 def register(command: AddCommand) -> None:
@@ -32,6 +34,8 @@ def register(command: AddCommand) -> None:
     add_profile(parser)
     add_board(parser)
     add_inputs(parser)
+    add_sequence(parser)
+    add_stream(parser)
     add_scheme(parser)
     add_target(parser)
     add_tcm(parser)
@@ -53,12 +57,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     board, inputs = load_board(arguments.board), read_inputs(arguments)
     compiled = compiled_of(arguments)
+    inputs, sequence = calls_of(arguments, inputs)
     program = compiled.program
     targets = 1 if board.is_host else 2
     with progress(f"verifying on {board.name}", targets * sample_count(inputs)) as advance:
-        comparisons = compare(program, board, inputs, arguments.cc, advance)
+        comparisons = compare(program, board, inputs, arguments.cc, advance, sequence)
     equal = all(comparison.equal for comparison in comparisons)
-    outputs = output_fidelity(compiled.graph, program, inputs)
+    outputs = output_fidelity(streamed(arguments, compiled.graph), program, inputs, sequence)
     if arguments.json:
         compared = [asdict(comparison) for comparison in comparisons]
         report = {"equal": equal, "targets": compared, "outputs": [output_json(output) for output in outputs]}

@@ -35,12 +35,13 @@ def panels() -> tuple[Panel, Panel]:
         core: [glow[model][short]["cycles"] / ours[Run(model, core).key]["cycles"] for model in MODELS]
         for core, short in (("cortex-m0plus", "m0plus"), ("cortex-m7", "m7"))
     }
-    rows, networks = mlperf_tiny.load_table(), mlperf_tiny.NETWORKS
+    rows = mlperf_tiny.load_table()
+    both = [(network, network.cycles) for network in mlperf_tiny.NETWORKS if network.cycles]
     beside_tflm = {
-        core: [n.cycles[index] / rows[mlperf_tiny.key(n, core)]["cycles"] for n in networks]
+        core: [theirs[index] / rows[mlperf_tiny.key(network, core)]["cycles"] for network, theirs in both]
         for index, core in enumerate(mlperf_tiny.CORES)
     }
-    names = [network.title.partition(",")[0] for network in networks]
+    names = [network.title.partition(",")[0] for network, _ in both]
     return (
         Panel("Glow's bundles", list(MODELS), beside_glow),
         Panel("TensorFlow Lite Micro with CMSIS-NN", names, beside_tflm),

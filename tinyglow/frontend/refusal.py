@@ -94,7 +94,7 @@ def refusal(problems: Sequence[Problem], end: str = "") -> ModelError:
     count = (
         f": {sum(map(len, of_nodes))} nodes, {len(of_nodes)} kinds of problems" if len(lines) < len(problems) else ""
     )
-    if end and all(problem.found.startswith(_UNSUPPORTED) for problem in problems):
+    if end and all(problem.found.startswith(_UNSUPPORTED) or "--output-name" in problem.hint for problem in problems):
         lines.append(Problem("", end))
     return ModelError(f"the model cannot be imported{count}", lines)
 

@@ -52,7 +52,6 @@ def test_nodes_of_one_kind_are_one_line(tmp_path: Path) -> None:
         ("CUSTOM TFLite_Detection_PostProcess", "--output-name"),
         ("CUSTOM Mine", "replace the layer"),
         ("ConvTranspose", "Resize"),
-        ("TRANSPOSE_CONV", "Resize"),
         ("LayerNormalization", "ReduceMean"),
         ("ReduceL2", "ReduceSum"),
         ("LogSoftmax", "Log(Softmax(x))"),

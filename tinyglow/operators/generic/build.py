@@ -85,7 +85,8 @@ class Build:
         """The data of an input. Raises UnsupportedError if it is computed at run time."""
         data = self.input(index).data
         if data is None:
-            raise UnsupportedError(f"{what} computed at run time", f"constant {what}")
+            hint = "or leave that to the application: --output-name ends the network before it"
+            raise UnsupportedError(f"{what} computed at run time", f"constant {what}", hint)
         return data
 
     def integers(self, index: int, what: str, default: Sequence[int] | None = None) -> list[int]:

@@ -25,8 +25,9 @@ from tests.onnx_quantized.networks import (
 )
 from tinyglow.errors import ModelError
 from tinyglow.ir.graph import Array
+from tinyglow.pipeline.stations import target_of
 from tinyglow.quant.declared import float_nodes
-from tinyglow.targets.boards import HOST
+from tinyglow.targets.boards import HOST, load_board
 
 RECORDED = np.load(Path(networks.__file__).with_name("onnxruntime.npz"))
 
@@ -135,6 +136,18 @@ def test_the_onnx_numerics_is_onnxruntimes(kind: str, dtype: str, channels: bool
     assert distance.max() <= (1.001 if kind == "qdq" else 0)
     assert (distance > 0.5).mean() < 0.02 and np.ptp(theirs.astype(np.float64)) > 20 * step
     assert all(result.equal for result in tinyglow.verify(program, HOST, {"x": given[:2]}))
+
+
+@pytest.mark.parametrize("board", ["cortex-m0plus", "cortex-m4", "cortex-m7"])
+def test_cores_give_the_onnx_numerics(board: str, tmp_path: Path) -> None:
+    """All values of a network with layers, a sum, pools and a concatenation are numpy's on each kind of core."""
+    path = tmp_path / "net.onnx"
+    path.write_bytes(qdq_network("uint8", True).SerializeToString())
+    target = load_board(board)
+    program = tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net")), target=target_of(target))
+    symbols = {call.kernel.symbol for call in program.calls}
+    assert any("_onnxi" in symbol for symbol in symbols) and "tg_add_linear_s8" in symbols
+    assert all(result.equal for result in tinyglow.verify(program, target, {"x": inputs_of("qdq", "uint8")[:2]}))
 
 
 def test_what_stays_float_is_said(tmp_path: Path) -> None:

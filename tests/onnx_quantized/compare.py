@@ -1,0 +1,93 @@
+"""The shared float networks as onnxruntime's static quantizer writes them, ours beside onnxruntime.
+
+``python -m tests.onnx_quantized.compare FOLDER`` writes ``compared.json``: for each network, format, one scale or
+one for each channel, int8 or uint8: the numerics, the share of output elements that are equal to onnxruntime's,
+the largest difference, and the share of inputs with the same class. FOLDER holds the networks with their inputs. Needs
+the package onnxruntime (1.32 made the file that is here), which the tests themselves do without.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import version_converter
+from onnxruntime import quantization
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+import tinyglow
+
+FILE = Path(__file__).with_name("compared.json")
+NETWORKS = ("autoencoder", "cifar10", "kws_dscnn", "lenet_mnist", "mnist_nxp_nchw", "mobilenet_block", "ops_zoo")
+FORMATS = {"qdq": quantization.QuantFormat.QDQ, "qoperator": quantization.QuantFormat.QOperator}
+TYPES = {"int8": quantization.QuantType.QInt8, "uint8": quantization.QuantType.QUInt8}
+
+
+class _Samples(quantization.CalibrationDataReader):  # type: ignore[misc]
+    """Samples of one input."""
+
+    def __init__(self, name: str, samples: Any) -> None:
+        self._next = iter([{name: sample} for sample in samples])
+
+    def get_next(self) -> Any:
+        return next(self._next, None)
+
+
+def _inputs(folder: Path, name: str, kind: str, shape: list[int]) -> Any:
+    data = np.load(folder / f"{name.removesuffix('_nchw')}.{kind}.npy")
+    return data.reshape(-1, *shape)
+
+
+def _compared(folder: Path, name: str, scratch: Path) -> dict[str, dict[str, Any]]:
+    model = onnx.load(folder / f"{name}.onnx")
+    source = model.graph.input[0]
+    shape = [dimension.dim_value for dimension in source.type.tensor_type.shape.dim]
+    onnx.save(version_converter.convert_version(model, 13), scratch / "plain.onnx")
+    quant_pre_process(str(scratch / "plain.onnx"), str(scratch / "float.onnx"), skip_symbolic_shape=True)
+    calibration, test = (_inputs(folder, name, kind, shape) for kind in ("calib", "test"))
+    rows = {}
+    for form, channels, dtype in itertools.product(FORMATS, (False, True), TYPES):
+        path = scratch / "net.onnx"
+        quantization.quantize_static(
+            scratch / "float.onnx",
+            path,
+            _Samples(source.name, calibration),
+            quant_format=FORMATS[form],
+            per_channel=channels,
+            activation_type=TYPES[dtype],
+            weight_type=quantization.QuantType.QInt8,
+        )
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        theirs = np.stack([session.run(None, {source.name: sample})[0] for sample in test]).reshape(len(test), -1)
+        quantized = tinyglow.quantize(tinyglow.load(path, "net"))
+        program = tinyglow.lower(quantized)
+        (ours,) = tinyglow.interpret(program, {program.inputs[0]: test}).values()
+        ours = ours.reshape(theirs.shape)
+        rows[f"{name} {form} {'channels' if channels else 'tensor'} {dtype}"] = {
+            "numerics": quantized.numerics,
+            "equal": round(float((ours == theirs).mean()), 4),
+            "largest": float(np.abs(ours - theirs).max()),
+            "classes": float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
+        }
+    return rows
+
+
+def main() -> int:
+    """Compare and record."""
+    rows: dict[str, dict[str, Any]] = {}
+    for name in NETWORKS:
+        with tempfile.TemporaryDirectory() as scratch:
+            rows |= _compared(Path(sys.argv[1]), name, Path(scratch))
+    FILE.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

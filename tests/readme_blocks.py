@@ -16,6 +16,7 @@ import tinyglow
 from tests.benchmarks import compilers, mlperf_tiny, published
 from tests.benchmarks.table import size_table, speed_table
 from tests.guide import blocks as guide
+from tests.tflite import micro_operators
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
 from tinyglow.operators.generic.declare import GENERAL
@@ -30,7 +31,7 @@ def operators() -> str:
     """The operators that are read."""
     names = ", ".join(f"`{name}`" for name in sorted({*ONNX_OPS, *GENERAL, "Constant", "If", "Loop", "Scan"}))
     others = ", ".join(f"`{name}`" for name in sorted(TFLITE_OPS))
-    return f"From ONNX: {names}.\n\nFrom TFLite: {others}."
+    return f"From ONNX: {names}.\n\nFrom TFLite: {others}.\n\n{micro_operators.table()}"
 
 
 def kernels() -> str:

@@ -58,6 +58,13 @@ class TFLiteBuilder:
         self.tensors.append(_Tensor(name, array.shape, _DTYPES[str(array.dtype)], raw, quant))
         return len(self.tensors) - 1
 
+    def halves(self, name: str, data: Array, quant: Quant) -> int:
+        """A tensor of type INT4 with integers from -8 to 7, two in a byte, the lower half first."""
+        flat = np.append(data.ravel(), np.zeros(data.size % 2, np.int8)).astype(np.int8) & 15
+        raw = (flat[::2] | flat[1::2] << 4).astype(np.uint8).tobytes()
+        self.tensors.append(_Tensor(name, data.shape, "INT4", raw, quant))
+        return len(self.tensors) - 1
+
     def node(
         self,
         op_type: str,

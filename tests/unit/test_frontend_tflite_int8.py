@@ -236,3 +236,19 @@ def test_glows_model_compiler_takes_quantized_models(tmp_path: Path) -> None:
     assert answer.status == 0, answer
     header = (tmp_path / "real/net.h").read_text(encoding="utf-8")
     assert "float<1 x 5 x 6 x 3>" in header and "i8[S:0.0599999" in header
+
+
+def test_weights_of_4_bits_are_those_of_8(tmp_path: Path) -> None:
+    """The same integers in half the bytes of the file; an odd number of them, too."""
+    answers = []
+    for packed in (False, True):
+        b = TFLiteBuilder()
+        x = b.tensor("x", (1, 5), "INT8", int8_cases.IN)
+        data, quant = int8_cases.integers(3, 5, low=-8, high=7), Quant([0.1, 0.2, 0.3], [0, 0, 0], 0)
+        weights = b.halves("w", data, quant) if packed else b.constant("w", data, quant)
+        out = Quant([0.2], [3])
+        y = b.node("FULLY_CONNECTED", [x, weights, -1], (1, 3), "y", "FullyConnectedOptions", 10, "INT8", out)
+        program = tinyglow.lower(tinyglow.quantize(tinyglow.load(saved(tmp_path, b.build([x], [y])), "net")))
+        inputs = {program.inputs[0]: int8_cases.integers(4, 1, 5, start=3)}
+        answers.append(next(iter(tinyglow.interpret(program, inputs).values())))
+    assert np.array_equal(*answers) and len(np.unique(answers[0])) > 3

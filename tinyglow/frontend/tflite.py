@@ -30,7 +30,7 @@ from tinyglow.frontend.tflite_dilated import fold_dilated
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
 from tinyglow.frontend.tflite_schema import defaults
 from tinyglow.ir.editor import GraphEditor
-from tinyglow.ir.graph import Declared, Graph, Value
+from tinyglow.ir.graph import Array, Declared, Graph, Value
 from tinyglow.ir.namer import RESERVED, Namer, legal_name
 from tinyglow.ir.op import SourceNode, UnsupportedError
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
@@ -46,6 +46,7 @@ _PLAIN = {
 }
 # The same, and what is taken off each element and offset, of what is quantized (Glow's -tflite-uint8-to-int8).
 _QUANTIZED = {"INT8": ("int8", "<i1", 0), "UINT8": ("int8", "<u1", 128), "INT16": ("int16", "<i2", 0)}
+_QUANTIZED |= {"INT4": ("int8", "<i1", 0)}  # weights, two in a byte
 _QUANTIZED |= {"INT32": ("int32", "<i4", 0), "INT64": ("int64", "<i8", 0)}  # biases of int8 and of int16 layers
 
 # Of scales: with these, no product or ratio of them leaves float32. Weights of dead channels have tiny ones.
@@ -183,13 +184,14 @@ class _Import(ModelImport):
         is_quantized = tensor.quantization is not None and tensor.dtype in _QUANTIZED
         stored, less = _QUANTIZED[tensor.dtype][1:] if is_quantized else (_PLAIN[tensor.dtype][1], 0)
         raw = tensor.data if tensor.data is not None else np.zeros(0, np.uint8)
-        needed = np.dtype(stored).itemsize * int(np.prod(tensor.shape, dtype=object))
+        count = int(np.prod(tensor.shape, dtype=object))
+        needed = -(-count // 2) if tensor.dtype == "INT4" else np.dtype(stored).itemsize * count
         if needed != len(raw):
             found = f"has {len(raw)} bytes of data for shape {list(tensor.shape)} of {tensor.dtype}"
             raise UnsupportedError(found, str(needed))
         if is_quantized and not needed:
             raise UnsupportedError(f"is empty: its shape is {list(tensor.shape)}", "weights")
-        data = raw.view(stored).reshape(tensor.shape)
+        data = (_halves(raw, count) if tensor.dtype == "INT4" else raw.view(stored)).reshape(tensor.shape)
         if type_.dtype == "bool":
             self.values[name] = self.editor.constant(name, data)
             return
@@ -268,6 +270,12 @@ def _check_form(operator: FileOperator) -> None:
         if name not in known and value != defaults(operator.options)[name]:
             found = f"attribute {name} of its {operator.options} is {shown(str(value))}"
             raise UnsupportedError(found, ", ".join([form.options, *form.attributes]) if form.options else "none")
+
+
+def _halves(raw: Array, count: int) -> Array:
+    """Numbers of 4 bits as int8: two in a byte, the lower half first."""
+    halves: Array = np.stack([raw.view(np.int8) << 4, raw.view(np.int8)], axis=1).reshape(-1)[:count] >> 4
+    return halves
 
 
 def _unique_names(model: FileModel) -> list[str]:

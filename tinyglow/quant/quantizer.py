@@ -42,6 +42,7 @@ from tinyglow.quant.schema import (
 )
 from tinyglow.quant.scheme import Scheme, profiled_values
 from tinyglow.quant.states import quantize_states, ranges_with_states
+from tinyglow.quant.steps import ranges_of_steps
 
 
 @dataclass
@@ -291,7 +292,7 @@ def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mappi
     match = match_profile(graph, profile, profiled_values(graph, scheme))
     settled, ranges, kept = settle_leading(
         graph,
-        ranges_with_states(graph, match.ranges),
+        ranges_with_states(graph, ranges_of_steps(graph, match.ranges)),
         scheme.quantizes,
         lambda range_: scheme.choose(range_.low, range_.high),
     )

@@ -33,6 +33,23 @@ static inline int32_t tg_scaled_once(int32_t x, int32_t multiplier, int32_t shif
   return (int32_t)(result > limit ? limit : result < -limit ? -limit : result);
 }
 
+/* x * 2^exponent, saturated. */
+static inline int32_t tg_shifted_up(int32_t x, int32_t exponent) {
+  const int64_t result = (int64_t)x * ((int64_t)1 << exponent);
+  return result > INT32_MAX ? INT32_MAX : result < INT32_MIN ? INT32_MIN : (int32_t)result;
+}
+
+/* 1 / (1 + a) for a from 0 to 1, both with 31 fractional bits, by three of Newton's steps (gemmlowp, fixedpoint.h). */
+static inline int32_t tg_one_over_one_plus(int32_t a) {
+  const int32_t half_denominator = (int32_t)(((int64_t)a + INT32_MAX + 1) / 2);
+  int32_t x = 1515870810 + tg_high_product(half_denominator, -1010580540);
+  for (int32_t step = 0; step < 3; step++) {
+    const int32_t rest = ((int32_t)1 << 29) - tg_high_product(half_denominator, x);
+    x += tg_shifted_up(tg_high_product(x, rest), 2);
+  }
+  return tg_shifted_up(x, 1);
+}
+
 /* x plus an offset, between low and high, whatever x is. */
 static inline int8_t tg_offset_s8(int32_t x, int32_t offset, int32_t low, int32_t high) {
   return tg_clamp_s8(tg_max(tg_min(x, 1 << 20), -(1 << 20)) + offset, low, high);

@@ -28,10 +28,18 @@
       svg.setAttribute("height", height * zoom);
     }
   };
+  let chosen = null; // the node that the panel tells of
+  // The same node in another pass: by its name, else one that comes from the same node of the model.
+  const nodeIn = (step, node) => {
+    const { nodes } = data.steps[step];
+    const found = nodes.findIndex((one) => one.name === node.name);
+    return found >= 0 ? found : nodes.findLastIndex((one) => one.origin === node.origin);
+  };
   const showStep = (number) => {
     const step = Math.max(0, Math.min(steps.length - 1, number));
     steps.forEach((one, index) => { one.hidden = index !== step; });
     at("step").value = step;
+    choose(step, chosen ? nodeIn(step, chosen) : data.steps[step].nodes.length - 1);
   };
   at("step").addEventListener("change", () => showStep(Number(at("step").value)));
   at("step-back").addEventListener("click", () => showStep(Number(at("step").value) - 1));
@@ -52,16 +60,35 @@
     return `${type.dtype} [${type.shape.join(" × ")}]${quant}`;
   };
   const decibels = (value) => (value === null ? "exact or none" : `${value.toFixed(1)} dB`);
+  const stepLink = (index, text, node) => {
+    const link = element("button", text, { type: "button", class: "link" });
+    link.addEventListener("click", () => { chosen = node; showStep(index); at("node").querySelector("h3").focus(); });
+    return link;
+  };
   const showNode = (step, node) => {
     const panel = at("node");
-    panel.replaceChildren(element("h3", node.kind));
+    panel.replaceChildren(element("h3", node.kind, { tabindex: -1 }));
     const list = element("dl");
     const fact = (name, ...values) => {
       list.append(element("dt", name));
-      for (const value of values) list.append(value instanceof Node ? value : element("dd", value));
+      for (const value of values) {
+        const line = value instanceof Node && value.tagName === "DD" ? value : element("dd");
+        if (line !== value) line.append(value);
+        list.append(line);
+      }
     };
     fact("name", node.name);
-    fact("node of the model", node.origin);
+    fact("node of the model", nodeIn(0, node) >= 0 ? stepLink(0, node.origin, node) : node.origin);
+    const others = data.steps.map((one, index) => index).filter((index) => nodeIn(index, node) >= 0);
+    const passes = element("dd");
+    for (const index of others) {
+      const other = data.steps[index];
+      const mark = other.added.includes(node.name) ? " (new)" : other.changed.includes(node.name) ? " (changed)" : "";
+      const name = `${other.number} ${other.title}${mark}`;
+      passes.append(other === step ? element("strong", name) : stepLink(index, name, node), " · ");
+    }
+    passes.lastChild.remove();
+    fact("in the passes", passes);
     fact("result", typeText(node.type));
     fact("reads", node.inputs.join(", ") || "constants alone");
     if (node.constants.length) fact("constants", ...node.constants.map((one) => `${one.name}: ${typeText(one)}`));
@@ -89,16 +116,23 @@
     });
     panel.append(list);
   };
+  const choose = (step, number) => {
+    document.querySelectorAll(".node.chosen").forEach((one) => one.classList.remove("chosen"));
+    const node = data.steps[step].nodes[number];
+    if (!node) {
+      at("node").replaceChildren(element("p", "This pass has no such node."));
+      return;
+    }
+    chosen = node;
+    const group = steps[step].querySelector(`.node[data-node="${number}"]`);
+    if (group) group.classList.add("chosen");
+    showNode(data.steps[step], node);
+  };
   document.querySelectorAll(".node[data-node]").forEach((group) => {
-    const choose = () => {
-      document.querySelectorAll(".node.chosen").forEach((one) => one.classList.remove("chosen"));
-      group.classList.add("chosen");
-      const step = data.steps[Number(group.closest(".step").dataset.step)];
-      showNode(step, step.nodes[Number(group.dataset.node)]);
-    };
-    group.addEventListener("click", choose);
+    const take = () => choose(Number(group.closest(".step").dataset.step), Number(group.dataset.node));
+    group.addEventListener("click", take);
     group.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(); }
+      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); take(); }
     });
   });
   showStep(steps.length - 1);
@@ -206,31 +240,75 @@
     if (wanted) at("code-function").value = wanted;
     showListing(board);
   }
+  // Lines of C on the left, instructions on the right. What belongs together has one colour.
+  const bodyOf = (id, ...names) => {
+    const table = element("table"), top = element("thead"), head = element("tr"), body = element("tbody");
+    for (const name of names) head.append(element("th", name, { scope: "col" }));
+    top.append(head);
+    table.append(top, body);
+    at(id).replaceChildren(table);
+    return body;
+  };
+  const lineOf = (place) => Number(place.slice(place.lastIndexOf(":") + 1));
+  const fileOf = (place) => place.slice(0, place.lastIndexOf(":"));
+  const reveal = (rows) => {
+    document.querySelectorAll(".linked").forEach((one) => one.classList.remove("linked"));
+    rows.forEach((row) => row.classList.add("linked"));
+    if (rows.length) rows[0].scrollIntoView({ block: "nearest" });
+  };
+  const leading = (text, lead) => {
+    const cell = element("td", null, { class: "number" }), button = element("button", text, { type: "button", class: "link" });
+    button.addEventListener("click", lead);
+    cell.append(button);
+    return cell;
+  };
   function showListing(board) {
     const listing = board.profile.listings.find((one) => one.name === at("code-function").value);
-    at("listing").replaceChildren();
     if (!listing) return;
+    const layers = board.layers.filter((one) => one.kernel === listing.name);
+    at("code-layers").textContent = layers.length ? `Called for ${layers.map((one) => one.layer).join(", ")}.` : "";
     const total = listing.code.reduce((sum, row) => sum + row[4] + row[5], 0) || 1;
-    const table = element("table"), head = element("tr"), body = element("tbody");
-    for (const name of ["address", "instruction", "times", "cycles", "waiting"]) head.append(element("th", name, { scope: "col" }));
-    const top = element("thead");
-    top.append(head);
-    let last = "";
-    for (const [address, text, place, times, cycles, waits] of listing.code) {
-      if (place !== last && place) {
-        const line = element("tr"), cell = element("td", `${place}  ${listing.source[place] || ""}`, { colspan: 5, class: "c" });
-        line.append(cell);
-        body.append(line);
+    const places = new Map(); // of each line: cycles with waiting, its row, the rows of its instructions
+    for (const [, , index, , cycles, waits] of listing.code) {
+      const place = listing.places[index];
+      const known = places.get(place) || { cycles: 0, rows: [] };
+      known.cycles += cycles + waits;
+      places.set(place, known);
+    }
+    const lines = Object.keys(listing.source).sort((a, b) => fileOf(a).localeCompare(fileOf(b)) || lineOf(a) - lineOf(b));
+    const source = bodyOf("source", "line", "cycles", "C"), body = bodyOf("listing", "address", "instruction", "times", "cycles", "waiting");
+    let file = "", last = 0, hue = 0;
+    for (const place of lines) {
+      if (fileOf(place) !== file) source.append(element("tr")), source.lastChild.append(element("td", fileOf(place), { colspan: 3, class: "file" }));
+      else if (lineOf(place) !== last + 1) source.append(element("tr")), source.lastChild.append(element("td", "⋮", { colspan: 3 }));
+      file = fileOf(place);
+      last = lineOf(place);
+      const row = element("tr"), known = places.get(place);
+      row.append(known ? leading(last, () => reveal([...known.rows, row])) : element("td", last, { class: "number" }));
+      row.append(element("td", known ? grouped(known.cycles) : "", { class: "number" }), element("td", listing.source[place], { class: "c" }));
+      if (known) {
+        known.hue = (hue += 67) % 360;
+        known.row = row;
+        row.className = "part";
+        row.style.setProperty("--hue", known.hue);
+        if (known.cycles / total >= 0.05) row.classList.add("hot");
       }
-      last = place || last;
-      const row = element("tr");
-      if ((cycles + waits) / total >= 0.05) row.className = "hot";
-      row.append(element("td", address.toString(16)), element("td", text, { class: "asm" }));
+      source.append(row);
+    }
+    for (const [address, text, index, times, cycles, waits] of listing.code) {
+      const row = element("tr"), known = places.get(listing.places[index]);
+      known.rows.push(row);
+      if (known.row) {
+        row.className = "part";
+        row.style.setProperty("--hue", known.hue);
+      }
+      if ((cycles + waits) / total >= 0.05) row.classList.add("hot");
+      const name = address.toString(16);
+      row.append(known.row ? leading(name, () => reveal([known.row, ...known.rows])) : element("td", name, { class: "number" }));
+      row.append(element("td", text, { class: "asm" }));
       for (const figure of [times, cycles, waits]) row.append(element("td", grouped(figure), { class: "number" }));
       body.append(row);
     }
-    table.append(top, body);
-    at("listing").append(table);
   }
   at("code-board").addEventListener("change", () => fillFunctions());
   at("code-function").addEventListener("change", () => showListing(data.boards[Number(at("code-board").value)]));

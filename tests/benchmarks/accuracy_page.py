@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.benchmarks.accuracy import BELOW_GLOW, TOLERANCE, load_table
+from tests.benchmarks.accuracy import BELOW_GLOW, GROUPS, TOLERANCE, load_table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "accuracy.md"
 Row = Mapping[str, float]
@@ -94,7 +94,21 @@ def below() -> str:
     return "\n".join(lines)
 
 
+def margins() -> str:
+    """What margins gain and lose, over the networks of each group."""
+    lines = ["| networks | | gain, median | gain > 1 dB | loss > 1 dB | most gained | most lost |"]
+    lines.append("|---|--:|--:|--:|--:|--:|--:|")
+    for group, title in GROUPS.items():
+        gains = [row["margins"] - row["tinyglow"] for row in _of(group).values()]
+        more, less = sum(gain > 1 for gain in gains), sum(gain < -1 for gain in gains)
+        middle = statistics.median(gains)
+        ends = f"{max(gains):.1f} | {-min(gains):.1f}"
+        lines.append(f"| {title} | {len(gains)} | {middle:+.1f} | {more} | {less} | {ends} |")
+    return "\n".join(lines)
+
+
 BLOCKS = {
+    "margins": margins,
     "networks": networks,
     "mlperf": mlperf,
     "golden_networks": lambda: themes("golden_networks"),

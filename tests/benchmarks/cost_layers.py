@@ -87,6 +87,28 @@ CONVOLUTIONS = (
     (11, 7, 5, 5, 3, 1, 1, 0, 0),
     (16, 4, 20, 20, 3, 2, 1, 0, 0),
     (5, 5, 40, 40, 3, 1, 1, 0, 0),
+    (8, 8, 64, 16, 3, 1, 1, 1, 0),
+    (16, 16, 16, 12, 3, 1, 1, 1, 1),
+    (9, 7, 32, 20, 3, 1, 0, 1, 0),
+    (14, 14, 24, 8, 3, 1, 1, 1, 0),
+)
+# Height and width of the input, channels, outputs for each, height and width of the kernel, stride, dilation, padding.
+BY_CHANNEL = (
+    (30, 1, 8, 1, 3, 1, 1, 1, 0),
+    (24, 1, 12, 1, 10, 1, 1, 1, 0),
+    (15, 1, 16, 1, 15, 1, 1, 1, 0),
+    (1, 40, 8, 1, 1, 9, 1, 1, 4),
+    (3, 33, 6, 1, 1, 5, 2, 1, 2),
+    (12, 12, 6, 2, 3, 3, 1, 1, 1),
+    (7, 9, 8, 2, 5, 5, 2, 1, 2),
+    (12, 10, 8, 1, 5, 5, 1, 1, 2),
+    (14, 14, 4, 1, 3, 3, 1, 2, 2),
+    (16, 8, 6, 1, 3, 3, 2, 1, 0),
+    (6, 6, 20, 1, 3, 3, 1, 1, 1),
+    (9, 20, 4, 4, 1, 3, 1, 3, 3),
+    (20, 4, 8, 1, 7, 2, 1, 1, 0),
+    (16, 16, 1, 8, 3, 3, 1, 1, 1),
+    (4, 4, 32, 1, 4, 4, 1, 1, 0),
 )
 # Inputs and units.
 DENSE = (
@@ -129,6 +151,16 @@ def _convolution(shape: tuple[int, ...], seed: int) -> Net:
     return build.build({"x": (1, channels, height, width)}, [y])
 
 
+def _by_channel(shape: tuple[int, ...], seed: int) -> Net:
+    height, width, channels, outputs, kernel_h, kernel_w, stride, dilation, pad = shape
+    build = NetBuilder(seed)
+    weights = build.weights(channels * outputs, 1, kernel_h, kernel_w)
+    pads = [pad * (size > 1) for size in (kernel_h, kernel_w)] * 2
+    sizes: dict[str, Any] = {"pads": pads, "strides": [stride] * 2, "dilations": [dilation] * 2}
+    y = build.node("Conv", "x", weights, build.weights(channels * outputs), group=channels, **sizes)
+    return build.build({"x": (1, channels, height, width)}, [build.node("Relu", y)])
+
+
 def _dense(inputs: int, units: int, seed: int) -> Net:
     build = NetBuilder(seed)
     y = build.node("Gemm", "x", build.weights(inputs, units), build.weights(units))
@@ -156,6 +188,9 @@ def graphs() -> Iterator[Graph]:
     for seed, shape in enumerate(CONVOLUTIONS):
         for channelwise in (False, True):
             yield fuse(_quantized(_convolution(shape, seed), channelwise), Target("cortex-m0plus"))
+    for seed, shape in enumerate(BY_CHANNEL):
+        for channelwise in (False, True):
+            yield fuse(_quantized(_by_channel(shape, seed), channelwise), Target("cortex-m0plus"))
     for seed, (inputs, units) in enumerate(DENSE):
         yield _quantized(_dense(inputs, units, seed))
     for seed, image in enumerate(IMAGES):

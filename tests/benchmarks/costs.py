@@ -23,6 +23,7 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.kernel import Role, Work, work_of
 from tinyglow.ir.program import KernelCall, Program
 from tinyglow.ir.target import Target, Variant
+from tinyglow.registry import KERNELS
 from tinyglow.targets.boards import load_board
 from tinyglow.targets.cores import CPUS
 from tinyglow.targets.costs import COSTS, load_costs
@@ -30,7 +31,7 @@ from tinyglow.testing.case import Case
 from tinyglow.testing.emulated import Core, build_core
 
 Floats = npt.NDArray[np.float64]
-_MOST_VARIANTS = 6
+_MOST_VARIANTS = 8
 _ROUNDS = 4000
 
 
@@ -123,7 +124,8 @@ def measure(core: str, kernels: str = "") -> dict[str, list[tuple[Work, int]]]:
     """(work, cycles) of all cases on a core, by the kernels' symbols."""
     found: dict[str, list[tuple[Work, int]]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as folder:
-        machine: Core = build_core(Path(folder), load_board(core))
+        wanted = [kernel for symbol, kernel in KERNELS.items() if re.search(kernels, symbol)]
+        machine: Core = build_core(Path(folder), load_board(core), kernels=wanted)
         for case, work in _cases(core, kernels):
             found[case.kernel.symbol].append((work, machine.run(case)))
     return found

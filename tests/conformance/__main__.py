@@ -1,30 +1,32 @@
-"""``make conformance``: ONNX's node tests, by operator. ``--update`` records the verdicts and writes the page."""
+"""``make conformance``: ONNX's tests, by operator. ``--update`` records the verdicts and writes the page."""
 
 from __future__ import annotations
 
 import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from tests.conformance.records import PAGE, RECORDS, page
-from tinyglow.testing.conformance.cases import collect
+from tests.conformance.records import PAGE, RECORDS, Collection, page
+from tinyglow.testing.conformance.cases import MODELS, NODE, collect, collect_models
 from tinyglow.testing.conformance.host import check
-from tinyglow.testing.conformance.run import RIGHT, run_all
+from tinyglow.testing.conformance.run import RIGHT, Verdict, run_all
 from tinyglow.testing.conformance.table import markdown, totals
 
 
 def main(update: bool) -> int:
-    """Print the table; returns 1 if a test is wrong or crashes."""
-    verdicts = run_all(collect())
+    """Print the tables; returns 1 if a test is wrong or crashes."""
+    verdicts = run_all([*collect(), *collect_models()])
     right = [verdict for verdict in verdicts if verdict.kind == RIGHT]
     with tempfile.TemporaryDirectory() as folder:
         in_c = check(right, Path(folder))
-    counts = totals(verdicts)
-    same = sum(difference == "" for difference in in_c.values())
-    table = markdown(verdicts, in_c)
-    print(table)
-    print(f"{len(verdicts)} tests: {counts}; {same} of {len(in_c)} are the same in C on this machine")
+    tables = {}
+    for collection in (NODE, *MODELS):
+        own = [verdict for verdict in verdicts if verdict.test.collection == collection]
+        tables[collection] = Collection(totals(own), sum(_is_same(v, in_c) for v in own), markdown(own, in_c))
+        print(f"{collection}\n{tables[collection].table}")
+        print(f"{len(own)} tests: {tables[collection].counts}; {tables[collection].same} are the same in C here")
     for name, difference in in_c.items():
         if difference:
             print(f"{name}: {difference}")
@@ -36,8 +38,13 @@ def main(update: bool) -> int:
         for verdict in verdicts:
             kinds.setdefault(verdict.kind, []).append(verdict.test.name)
         RECORDS.write_text(json.dumps({kind: sorted(names) for kind, names in sorted(kinds.items())}), encoding="utf-8")
-        PAGE.write_text(page(counts, same, table), encoding="utf-8", newline="\n")
-    return int(any(verdict.kind not in ("right", "refused") for verdict in verdicts) or same != len(in_c))
+        PAGE.write_text(page(tables), encoding="utf-8", newline="\n")
+    bad = any(verdict.kind not in ("right", "refused") for verdict in verdicts)
+    return int(bad or any(in_c.values()))
+
+
+def _is_same(verdict: Verdict, in_c: Mapping[str, str]) -> bool:
+    return in_c.get(verdict.test.name) == ""
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tests.helpers import Net, NetBuilder
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.operators.element_function import IntLookupTable
 from tinyglow.operators.element_table import ElementTable
+from tinyglow.pipeline.validate import validate
 from tinyglow.quant.scheme import Scheme
 
 Function = Callable[[NetBuilder, str], str]
@@ -203,3 +204,33 @@ def test_a_long_chain_takes_few_tables(tmp_path: Path) -> None:
 
     kinds = _kinds(_quantized(_net(function), tmp_path))
     assert set(kinds) == {"Conv2D", "IntLookupTable"} and kinds.count("IntLookupTable") == 3
+
+
+def _celu(build: NetBuilder, y: str) -> str:
+    return build.node("Celu", y, alpha=0.7)
+
+
+def _dead_zone(build: NetBuilder, y: str) -> str:
+    inside = build.node(
+        "And", build.node("Less", y, build.constant(0.5)), build.node("Greater", y, build.constant(-0.5))
+    )
+    return build.node("Where", inside, build.node("Mul", y, build.constant(0.25)), y)
+
+
+@pytest.mark.parametrize("make", [_celu, _dead_zone])
+def test_choices_between_pieces_are_tables(make: Callable[[NetBuilder, str], str], tmp_path: Path) -> None:
+    """Truth values on the way from one value to another are a part of the function, in either order of dimensions.
+
+    ``validate`` measures such a network too, in which truth values have no error.
+    """
+    build = NetBuilder(3)
+    y = make(build, build.node("Conv", "x", build.weights(4, 3, 3, 3)))
+    net = build.build({"x": (1, 3, 8, 8)}, [build.node("Conv", y, build.weights(2, 4, 3, 3))])
+    graph, inputs = tinyglow.load(net.save(tmp_path)), net.samples(12)
+    quantized = tinyglow.quantize(graph, tinyglow.profile(graph, inputs))
+    assert sum(isinstance(node.op, IntLookupTable) for node in quantized.nodes) == 1
+    assert all(quantized.type_of(name).dtype == "int8" for node in quantized.nodes for name in node.outputs)
+    profile = tinyglow.profile(graph, inputs)
+    assert validate(graph, profile, inputs, advise=False).snr > 20
+    in_pieces = validate(graph, profile, inputs, Scheme(keep_float=frozenset({"Where"})), advise=False)
+    assert "Where" not in [layer.kind for layer in in_pieces.layers if layer.dtype == "bool"]

@@ -30,6 +30,14 @@ def test_figures_of_layers(tmp_path: Path) -> None:
     assert found.is_supported and not found.is_quantized
 
 
+def test_operators_that_are_made_of_others_are_supported(tmp_path: Path) -> None:
+    """The table of operators says so too: of one with a maker here, and of one that ONNX defines by a function."""
+    build = NetBuilder()
+    y = build.node("CumSum", build.node("HardSwish", "x"), build.constant(1))
+    found = inspect(build.build({"x": (1, 4)}, [build.node("Celu", y)]).save(tmp_path))
+    assert found.is_supported and not found.summary.unsupported
+
+
 def open_net() -> Net:
     """Relu of ``x`` [N, 4], and an operator that is not supported behind it."""
     build = NetBuilder()

@@ -23,7 +23,7 @@ LAYERS = (
     {"interp"},
     {"frontend", "images", "passes", "quant", "lowering"},
     {"glow"},
-    {"sim", "bundle"},
+    {"sim", "bundle", "dataset"},
     {"pipeline"},
     {"tuning"},
     {"tinyglow"},  # the package itself: what `import tinyglow` offers

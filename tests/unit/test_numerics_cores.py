@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,12 @@ pytest.importorskip("tflite", reason="needs the package tflite, of the extra tin
 import tinyglow
 from tests.onnx_quantized.networks import qdq_network
 from tests.tflite.int8_cases import residual_network
+from tinyglow.numerics.names import NUMERICS
 from tinyglow.pipeline.stations import target_of
 from tinyglow.targets.boards import load_board
 
+# A model for each numerics: one without fails here.
+MODELS = {"glow": "tflite", "tflite": "tflite", "tflm": "tflite", "onnx": "onnx"}
 CORES = ("host", "cortex-m0plus", "cortex-m4", "cortex-m7")
 
 
@@ -24,14 +28,20 @@ def _model(kind: str, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", ["tflite", "onnx"])
+def test_every_numerics_has_a_model() -> None:
+    """Whoever adds one says what it is tried on, on every core."""
+    assert set(MODELS) == set(NUMERICS)
+
+
+@pytest.mark.parametrize("numerics", MODELS)
 @pytest.mark.parametrize("core", CORES)
-def test_numpy_is_c_is_a_core(kind: str, core: str, tmp_path: Path) -> None:
+def test_numpy_is_c_is_a_core(numerics: str, core: str, tmp_path: Path) -> None:
     """With the kernels that are chosen for the core, which are those of the numerics."""
-    graph = tinyglow.quantize(tinyglow.load(_model(kind, tmp_path), "net"), numerics=kind)
+    graph = tinyglow.quantize(tinyglow.load(_model(MODELS[numerics], tmp_path), "net"), numerics=numerics)
     board = load_board(core)
     program = tinyglow.lower(graph, target=target_of(board))
-    assert any("_tflm" in c.kernel.symbol or "_onnx" in c.kernel.symbol for c in program.calls)
+    others = [call.kernel.symbol for call in program.calls if re.search("_tflm|_onnx", call.kernel.symbol)]
+    assert bool(others) == (numerics != "glow")
     (name,) = program.inputs
     random, type_ = np.random.default_rng(3), program.buffers[name].type
     x = (

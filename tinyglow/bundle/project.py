@@ -74,6 +74,19 @@ def _answer(placeholder: Placeholder, percent: bool) -> dict[str, object]:
     }
 
 
+def sample_files(info: BundleInfo, samples: Samples) -> dict[str, bytes]:
+    """``samples.h`` and ``samples.c``: the inputs as arrays, with the fingerprints and labels."""
+    context = {
+        "inputs": [(p.name, p.type.nbytes) for p in info.placeholders if p.is_input],
+        "count": len(samples.fingerprints),
+        "labels": list(samples.labels),
+        "arrays": [(name, [_lines(sample) for sample in each]) for name, each in samples.inputs.items()],
+        "fingerprints": samples.fingerprints,
+        "sizes": {name: len(each[0]) for name, each in samples.inputs.items()},
+    }
+    return {name: render(f"deploy/{name}.j2", **context).encode("utf-8") for name in ("samples.h", "samples.c")}
+
+
 def project_files(
     info: BundleInfo,
     bundle: Mapping[str, bytes],
@@ -129,12 +142,6 @@ def project_files(
         "has_activations": info.activations > 0,
         "has_states": info.states > 0,
     }
-    arrays = [(name, [_lines(sample) for sample in each]) for name, each in samples.inputs.items()]
-    values = {
-        "arrays": arrays,
-        "fingerprints": samples.fingerprints,
-        "sizes": {n: len(s[0]) for n, s in samples.inputs.items()},
-    }
     uart = {"address": board.uart.address if board.uart else 0, "clock_hz": board.clock_hz}
     deploy = resources.TEMPLATES / "deploy"
     texts = {
@@ -148,10 +155,9 @@ def project_files(
         "src/timer.h": (deploy / "timer.h").read_text(encoding="utf-8"),
         "src/timer.c": render("deploy/timer.c.j2", **context),
         "src/startup.c": render("deploy/startup.c.j2", **context),
-        "src/samples.h": render("deploy/samples.h.j2", **context),
-        "src/samples.c": render("deploy/samples.c.j2", **{**context, **values}),
     }
     files = {path: text.encode("utf-8") for path, text in texts.items()}
+    files |= {f"src/{name}": data for name, data in sample_files(info, samples).items()}
     return files | {f"bundle/{name}": data for name, data in bundle.items()}
 
 

@@ -25,6 +25,7 @@ def _environment(autoescape: bool) -> jinja2.Environment:
         autoescape=autoescape,
     )
     environment.filters["count"] = lambda value: "" if value is None else f"{value:,}"
+    environment.filters["more"] = lambda value: f"{value:+,}" if value else "0"
     environment.filters["round"] = lambda value, digits=1: "" if value is None else f"{value:.{digits}f}"
     return environment
 

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
+from tinyglow.cli import versions
 from tinyglow.cli.inputs import named_twice
 from tinyglow.cli.parser import build_parser
 from tinyglow.cli.streams import unbreakable_streams
@@ -18,6 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     parser = build_parser()
     with unbreakable_streams(), keeping(named_twice(given)):
+        if versions.is_asked_for(given):
+            versions.print_versions()
+            return 0
         arguments = parser.parse_args(given)
         # Commands with a spelling of their own find their options themselves.
         if arguments.debug or {"-debug", "--debug"} & set(getattr(arguments, "rest", ())):

@@ -12,10 +12,13 @@ from tinyglow.numerics.names import NUMERICS
 AddCommand = Callable[..., argparse.ArgumentParser]
 
 
+MODEL_HELP = "the network: an ONNX or TFLite file, a Caffe2 folder, a Caffe .prototxt, a Keras file"
+
+
 def add_model(parser: argparse.ArgumentParser, dump: bool = True, required: bool = True) -> None:
     """The model and what goes with it; ``dump``: whether the command has stations whose results can be written."""
     count = None if required else "?"
-    parser.add_argument("model", metavar="MODEL", nargs=count, help="the network, an ONNX or TFLite file")
+    parser.add_argument("model", metavar="MODEL", nargs=count, help=MODEL_HELP)
     parser.add_argument(
         "--define", metavar="N=1", action="append", default=[], help="size of a symbolic dimension; may be repeated"
     )
@@ -32,6 +35,12 @@ def add_model(parser: argparse.ArgumentParser, dump: bool = True, required: bool
         action="append",
         default=[],
         help="end the network at this value of the model, and leave out what lies behind; may be repeated",
+    )
+    parser.add_argument(
+        "--model-weights",
+        metavar="FILE",
+        default="",
+        help="the second file of a Caffe2 or Caffe network, if it lies elsewhere",
     )
     parser.add_argument(
         "--state",
@@ -134,6 +143,11 @@ def add_inputs(parser: argparse.ArgumentParser, required: bool = True, role: str
         "with a sample on each line, or a folder of images (of folders, which are its classes), "
         f"{role}; or a .npz file with the arrays of all inputs",
     )
+    add_image_options(parser)
+
+
+def add_image_options(parser: argparse.ArgumentParser) -> None:
+    """How images become numbers."""
     group = parser.add_argument_group("folders of images")
     group.add_argument(
         "--image-mode",
@@ -266,3 +280,9 @@ def add_stream(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Figures for programs."""
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def add_port(parser: argparse.ArgumentParser) -> None:
+    """Where a page is served."""
+    help_ = "port of the page, which only this machine can reach; 0: any that is free (default: %(default)s)"
+    parser.add_argument("--port", metavar="N", type=int, default=8765, help=help_)

@@ -34,7 +34,12 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=_Formatter,
     )
-    parser.add_argument("--version", action="version", version=f"tinyglow {__version__}")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"tinyglow {__version__}",
+        help="show the version; with --json also those of packages and tools",
+    )
     parser.add_argument("--debug", action="store_true", help="show a traceback when something fails")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 

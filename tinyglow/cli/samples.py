@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import csv
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -185,6 +187,10 @@ def labels_of(path: str) -> Array:
 
 def images_of(folder: str, arguments: argparse.Namespace) -> Array:
     """The images of a folder as the options of ``add_inputs`` say: float32, or uint8 pixels. Raises InputError."""
+    return _values_of([path for path, _ in _labelled_files(folder)], arguments)
+
+
+def _values_of(files: Sequence[Path], arguments: argparse.Namespace) -> Array:
     import numpy as np
 
     from tinyglow.images import ImageOptions, load_images, read_pixels
@@ -194,7 +200,6 @@ def images_of(folder: str, arguments: argparse.Namespace) -> Array:
     if mode is None:
         hint = "--image-mode pixels for networks that take uint8, 0to1 or neg1to1 as the network was trained"
         raise InputError("it is not clear how images become numbers", [Problem("--image-mode", "is missing", "", hint)])
-    files = [path for path, _ in _labelled_files(folder)]
     as_pixels = mode == "pixels"
     options = ImageOptions("" if as_pixels else mode, arguments.image_layout, arguments.image_channel_order)
     images = load_images(files, options)
@@ -202,6 +207,41 @@ def images_of(folder: str, arguments: argparse.Namespace) -> Array:
         return images
     # The images are of one size, and fit into memory.
     pixels = [arrange(read_pixels(path), options) for path in files]
-    if any(picture.dtype != np.uint8 for picture in pixels):
-        raise InputError("the images cannot be used", [Problem(folder, "holds images of 16 bits", "8 bits")])
+    wide = [path for path, picture in zip(files, pixels, strict=True) if picture.dtype != np.uint8]
+    if wide:
+        raise InputError("the images cannot be used", [Problem(str(path), "has 16 bits", "8 bits") for path in wide])
     return np.stack(pixels)
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images, their right classes by number, and the classes' names where folders give them."""
+
+    files: tuple[Path, ...]
+    labels: Array
+    names: tuple[str, ...]
+    values: Array
+
+
+def labelled_images(arguments: argparse.Namespace) -> LabelledImages:
+    """The images of --images in class folders, or those that the file of --labels names. Raises InputError."""
+    import numpy as np
+
+    from tinyglow.cli.glow.labels import read_labels
+
+    if arguments.labels:
+        files, labels = read_labels(arguments.labels, arguments.images or str(Path(arguments.labels).parent))
+        return LabelledImages(tuple(files), np.array(labels, np.int64), (), _values_of(files, arguments))
+    try:
+        pairs = _labelled_files(arguments.images)
+        numbers = [label for _, label in pairs]
+        classes = _classes(arguments.images)
+    except OSError as error:
+        raise InputError("the images cannot be read", [Problem(arguments.images, reason(error))]) from error
+    if not numbers or -1 in numbers:
+        problem = Problem(arguments.images, "holds no folders with images", "one for each class")
+        raise InputError("the images cannot be read", [problem])
+    numbered = all(entry.name.isascii() and entry.name.isdigit() for entry in classes)
+    names = () if numbered else tuple(entry.name for entry in classes)
+    found = [path for path, _ in pairs]
+    return LabelledImages(tuple(found), np.array(numbers, np.int64), names, _values_of(found, arguments))

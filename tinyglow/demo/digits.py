@@ -19,12 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tinyglow.dataset.strokes import CENTRE, centre_of_mass, coverage
+
 Float64 = npt.NDArray[np.float64]
 Point = tuple[float, float]
 
-SIDE = 28
-# MNIST's frame: pixel (14, 14) of 0..27 holds the centre of mass, not the geometric middle 13.5.
-CENTRE = 14.0
 DEMO_VARIANTS = 2
 # Pixels over which a stroke's edge fades: a pixel's own width (anti-aliasing), and the smear of scaling to 20 x 20.
 _EDGE = 1.4
@@ -117,29 +116,27 @@ def _written(points: Float64, hand: _Hand) -> Float64:
     return np.stack([cos * x - sin * y, sin * x + cos * y], axis=1)
 
 
-def _coverage(strokes: Sequence[Float64], pen: float) -> Float64:
-    """Picture [28, 28] in 0..1 of round-pen ``strokes`` (points in pixels).
+def _lines(digit: int, variant: int) -> tuple[list[Float64], _Hand]:
+    """The strokes of ``digit`` by hand number ``variant``, in heights of the digit, and the hand. Raises ValueError."""
+    if not 0 <= digit < len(_GLYPHS) or variant < 0:
+        raise ValueError(f"no digit {digit} in variant {variant}: digits are 0 to 9, variants start at 0")
+    rng = random.Random(len(_GLYPHS) * variant + digit)
+    hand = _hand(rng)
+    forms = _GLYPHS[digit]
+    form = forms[int(rng.random() * len(forms))]
+    return [_written(_curve(stroke), hand) for stroke in _strokes(form)], hand
 
-    The value of a pixel falls linearly with its distance to the nearest stroke: 1 to 0 over ``_EDGE``, 1/2 where the
-    pen ends.
+
+def strokes_of(digit: int, variant: int) -> list[Float64]:
+    """The lines of ``digit`` by hand number ``variant`` as a finger draws them in a box: each [n, 2] as (x, y) in 0..1.
+
+    Equal arguments give equal lines. Raises ValueError for a digit or variant that does not exist.
     """
-    rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float64)
-    pixels = np.stack([columns, rows], axis=-1)[:, :, None, :]
-    nearest = np.full((SIDE, SIDE), np.inf)
-    for points in strokes:
-        start, along = points[:-1], np.diff(points, axis=0)
-        squared = np.maximum((along**2).sum(axis=1), 1e-12)  # two equal points are a dot, not a division by zero
-        foot = np.clip(((pixels - start) * along).sum(axis=-1) / squared, 0.0, 1.0)
-        distance = np.sqrt(((pixels - start - foot[..., None] * along) ** 2).sum(axis=-1))
-        nearest = np.minimum(nearest, distance.min(axis=-1))
-    return np.clip(0.5 + (pen / 2 - nearest) / _EDGE, 0.0, 1.0)
-
-
-def _centre_of_mass(picture: Float64) -> Float64:
-    """(x, y) in pixels."""
-    places = np.arange(SIDE, dtype=np.float64)
-    mass = np.array([picture.sum(axis=0) @ places, picture.sum(axis=1) @ places], dtype=np.float64)
-    return mass / float(picture.sum())
+    lines, _ = _lines(digit, variant)
+    every = np.concatenate(lines)
+    low, high = every.min(axis=0), every.max(axis=0)
+    scale = 0.8 / float((high - low).max())
+    return [(points - (low + high) / 2) * scale + 0.5 for points in lines]
 
 
 def draw(digit: int, variant: int) -> npt.NDArray[np.float32]:
@@ -148,20 +145,14 @@ def draw(digit: int, variant: int) -> npt.NDArray[np.float32]:
     Background 0, strokes up to 1, every value a multiple of 1/255. Equal arguments give equal pictures.
     Raises ValueError for a digit or variant that does not exist.
     """
-    if not 0 <= digit < len(_GLYPHS) or variant < 0:
-        raise ValueError(f"no digit {digit} in variant {variant}: digits are 0 to 9, variants start at 0")
-    rng = random.Random(len(_GLYPHS) * variant + digit)
-    hand = _hand(rng)
-    forms = _GLYPHS[digit]
-    form = forms[int(rng.random() * len(forms))]
-    strokes = [_written(_curve(stroke), hand) for stroke in _strokes(form)]
+    strokes, hand = _lines(digit, variant)
     every = np.concatenate(strokes)
     low, high = every.min(axis=0), every.max(axis=0)
     scale = (hand.extent - hand.pen) / float((high - low).max())
     strokes = [(points - (low + high) / 2) * scale + CENTRE for points in strokes]
     # Drawn once to find where its mass lies, and once where it belongs.
-    shift = CENTRE + np.array(hand.position) - _centre_of_mass(_coverage(strokes, hand.pen))
-    picture = _coverage([points + shift for points in strokes], hand.pen)
+    shift = CENTRE + np.array(hand.position) - centre_of_mass(coverage(strokes, hand.pen, _EDGE))
+    picture = coverage([points + shift for points in strokes], hand.pen, _EDGE)
     drawn: npt.NDArray[np.float32] = np.rint(picture * 255).astype(np.float32) / np.float32(255)
     return drawn
 

@@ -6,13 +6,14 @@ import zipfile
 from pathlib import Path
 
 from tinyglow.errors import ModelError, Problem
+from tinyglow.frontend.caffe2_file import is_caffe2
+from tinyglow.frontend.caffe_file import is_caffe
+from tinyglow.frontend.keras_file import EXPORT, is_installed
 from tinyglow.resources import require_file
 
-_KERAS = "convert it: model.export('net.onnx', format='onnx') in Keras 3, or tf.lite.TFLiteConverter, or tf2onnx"
+_KERAS = f"{EXPORT}; or install Keras 3 beside tinyglow: pip install keras tensorflow tf2onnx"
 _TENSORFLOW = "convert it: python -m tf2onnx.convert, or tf.lite.TFLiteConverter"
 _PYTORCH = "convert it: torch.onnx.export(model, inputs, 'net.onnx')"
-_CAFFE2 = "convert it to ONNX: caffe2.python.onnx.frontend, or export the original network again"
-_CAFFE = "convert it to ONNX, as with caffe2onnx, or export the original network again"
 _PICKLE = "convert it to ONNX: torch.onnx.export for PyTorch, skl2onnx for scikit-learn"
 _ORT = "give the .onnx file that it was made of"
 
@@ -24,9 +25,6 @@ _BY_BYTES = {
 }
 _BY_SUFFIX = {
     ".pb": ("it is a TensorFlow graph", _TENSORFLOW),
-    ".pbtxt": ("it is a TensorFlow graph", _TENSORFLOW),
-    ".prototxt": ("it is a Caffe network", _CAFFE),
-    ".caffemodel": ("it is a Caffe network", _CAFFE),
     ".safetensors": ("it is weights without a network", _PYTORCH),
     ".mlmodel": ("it is a Core ML model", "give the ONNX model that it was made of"),
     ".xml": ("it is an OpenVINO model", "give the ONNX model that it was made of"),
@@ -37,19 +35,28 @@ def refuse_foreign(path: str | Path) -> None:
     """Raises ModelError if a file or folder is a model of another tool; says nothing of what it cannot read."""
     path = Path(path)
     try:
+        if is_caffe2(path) or is_caffe(path):
+            return
         found = _folder(path) if path.is_dir() else _file(path)
     except OSError:
         return
-    if found is not None:
+    if found is not None and not (found[1] == _KERAS and is_installed()):
         what, hint = found
         problem = Problem("", what, "an ONNX or TFLite file", hint)
         raise ModelError(f"cannot read the model {path}", [problem])
 
 
+def is_keras(path: Path) -> bool:
+    """Whether a file is a model of Keras."""
+    try:
+        found = None if path.is_dir() else _file(path)
+    except OSError:
+        return False
+    return found is not None and found[1] == _KERAS
+
+
 def _folder(path: Path) -> tuple[str, str] | None:
     names = {entry.name for entry in path.iterdir()}
-    if {"predict_net.pb", "init_net.pb"} & names:
-        return "it is a Caffe2 model, which is not read", _CAFFE2
     if "saved_model.pb" in names:
         return "it is a TensorFlow SavedModel", _TENSORFLOW
     models = sorted(name for name in names if name.endswith((".onnx", ".tflite")))

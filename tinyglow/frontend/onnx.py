@@ -11,10 +11,10 @@ import numpy as np
 import onnx
 
 from tinyglow.errors import Problem
-from tinyglow.frontend.cut import Step, cut
 from tinyglow.frontend.declared import carry_to_constant, carry_to_constants
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import ModelImport
+from tinyglow.frontend.onnx_cut import cut_model, steps_of
 from tinyglow.frontend.onnx_file import read_model
 from tinyglow.frontend.onnx_general import General
 from tinyglow.frontend.onnx_inputs import PIXELS, Inputs, is_uint8, plain_inputs, symbols_of
@@ -44,7 +44,13 @@ class _Import(ModelImport):
     """An ONNX model on its way into a graph."""
 
     def __init__(
-        self, model: onnx.ModelProto, name: str, folder: Path, request: Request, symbols: frozenset[str]
+        self,
+        model: onnx.ModelProto,
+        name: str,
+        folder: Path,
+        request: Request,
+        symbols: frozenset[str],
+        problems: Sequence[tuple[Problem, Sequence[str]]] = (),
     ) -> None:
         self.model = model
         self.request = request
@@ -56,10 +62,13 @@ class _Import(ModelImport):
         # Glow imports no network that comes quantized so.
         like_glow = request.like_glow and not any("QuantizeLinear" in node.op_type for node in model.graph.node)
         super().__init__(GraphEditor(name, Namer(original=names, used=RESERVED)), model.ByteSize(), like_glow)
+        for problem, lost in problems:
+            self.problems.append(problem)
+            self.unknown.update(lost)
         self._defined: set[str] = set()
         self._made: set[str] = {name for node in model.graph.node for name in node.output}
         self.quantized = QuantizedTensors(self.editor)
-        # Constants that are read as shapes and indices, and not by conversions alone.
+        # Constants that are read otherwise than by conversions alone.
         plain = (node for node in model.graph.node if node.op_type not in FORMS and not is_qoperator(node))
         self._plain = {name for node in plain for name in node.input}
         self.plain_inputs = frozenset() if like_glow else plain_inputs(model.graph, _OF_INTEGERS)
@@ -97,11 +106,11 @@ class _Import(ModelImport):
     def _check_versions(self) -> None:
         """Report an operator set that is not known, and functions that would replace operators."""
         newest = onnx.defs.onnx_opset_version()
-        if not MIN_OPSET <= self._opset <= newest:
+        if not 1 <= self._opset <= newest:
             found = f"is version {self._opset}" if self._opset else "is not given"
-            hint = "convert the model" if self._opset < MIN_OPSET else "export the model for an older one"
-            self.problems.append(Problem("operator set", found, f"{MIN_OPSET} to {newest}", hint))
-            self._opset = min(max(self._opset, 0), newest)  # onnx itself takes 32 bits
+            hint = "convert the model" if self._opset < 1 else "export the model for an older one"
+            self.problems.append(Problem("operator set", found, f"1 to {newest}", hint))
+            self._opset = min(max(self._opset, MIN_OPSET), newest)  # onnx itself takes 32 bits
         versions = {item.version for item in self.model.opset_import if item.domain in DOMAINS}
         if len(versions) > 1:
             self.problems.append(Problem("operator set", f"is given as {sorted(versions)}", "one version"))
@@ -172,8 +181,9 @@ class _Import(ModelImport):
     def _add_node(self, node: onnx.NodeProto, name: str, opset: int, numbers: bool = False) -> None:
         """Add what stands for a node. numbers: whether constants may be any numbers. Raises UnsupportedError."""
         try:
-            self.general.check(node)
-            self._add_some_way(node, name, opset, numbers)
+            for part in self.general.modern(node, max(self._opset, opset)):
+                self.general.check(part)
+                self._add_some_way(part, name if part.op_type == node.op_type else part.name, opset, numbers)
             self.general.check_results(node)
         except ValueError as error:
             if all(self.values[source].type.elements for source in node.input if source in self.values):
@@ -182,7 +192,7 @@ class _Import(ModelImport):
 
     def _add_some_way(self, node: onnx.NodeProto, name: str, opset: int, numbers: bool) -> None:
         """Add what stands for a node: an operator with kernels of its own, or what else computes the same."""
-        version, refused, before = max(self._opset, opset), None, len(self.editor.values)
+        version, refused, before = max(self._opset, opset, MIN_OPSET), None, len(self.editor.values)
         infinite = any(
             not np.isfinite(data).all() for name in node.input if (data := self._known_floats(name)) is not None
         )
@@ -221,7 +231,8 @@ class _Import(ModelImport):
         if node.op_type == "Constant":
             self._constant_node(node, attributes, numbers)
             return
-        source = SourceNode(name, node.op_type, tuple(node.input), tuple(node.output), attributes, self._opset)
+        version = max(self._opset, MIN_OPSET)
+        source = SourceNode(name, node.op_type, tuple(node.input), tuple(node.output), attributes, version)
         if not source.inputs or not source.outputs:
             raise UnsupportedError("has no inputs or no outputs")
         self._check_types(source)
@@ -364,37 +375,22 @@ def load_onnx(path: str | Path, name: str | None = None, request: Request = AS_I
     Raises:
         ModelError: With every problem found.
     """
-    model = read_model(path)
+    return load_model(read_model(path), legal_name(name or Path(path).stem), Path(path).parent, request)
+
+
+def load_model(
+    model: onnx.ModelProto,
+    name: str,
+    folder: Path,
+    request: Request,
+    problems: Sequence[tuple[Problem, Sequence[str]]] = (),
+) -> Graph:
+    """The graph of a parsed model, as ``load_onnx``; its data may lie in files in ``folder``.
+
+    problems: what is known to be missing of the model, each with the tensors that lack.
+    """
     symbols = symbols_of(model.graph.input)
     if request.outputs:
-        _cut(model, request.outputs)
+        cut_model(model, request.outputs)
     with np.errstate(all="ignore"):  # what overflows is found
-        return _Import(model, legal_name(name or Path(path).stem), Path(path).parent, request, symbols).run()
-
-
-def steps_of(nodes: Iterable[onnx.NodeProto]) -> list[Step]:
-    """The nodes as far as a cut looks at them."""
-    return [Step(node.name, tuple(node.input), tuple(node.output)) for node in nodes]
-
-
-def _cut(model: onnx.ModelProto, outputs: Sequence[str]) -> None:
-    """Leave of a model what makes these values, and make them its outputs."""
-    graph = model.graph
-    nodes, inputs, constants = list(graph.node), list(graph.input), list(graph.initializer)
-    part = cut(steps_of(nodes), outputs)
-    for field in ("node", "input", "initializer", "output"):
-        graph.ClearField(field)
-    graph.node.extend(node for index, node in enumerate(nodes) if index in part.steps)
-    graph.input.extend(info for info in inputs if info.name in part.values)
-    graph.initializer.extend(tensor for tensor in constants if tensor.name in part.values)
-    graph.output.extend(onnx.ValueInfoProto(name=name) for name in part.outputs)
-
-
-def input_dimensions(path: str | Path) -> dict[str, tuple[int | str, ...]]:
-    """For each input, by its C-legal name, the size of each dimension, or its symbol ("" if it has neither)."""
-    return {
-        legal_name(info.name): tuple(
-            dim.dim_param or (dim.dim_value if dim.dim_value > 0 else "") for dim in info.type.tensor_type.shape.dim
-        )
-        for info in read_model(path).graph.input
-    }
+        return _Import(model, name, folder, request, symbols, problems).run()

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import onnx
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.importing import read_bytes
+from tinyglow.frontend.protobuf_file import is_text
 
 
 def read_model(path: str | Path) -> onnx.ModelProto:
     """The parsed file. Raises ModelError if it cannot be read or is no ONNX model."""
-    data = read_bytes(path)
+    return parsed(read_bytes(path), path)
+
+
+def parsed(data: bytes, path: str | Path) -> onnx.ModelProto:
+    """The model that a file of this content is. Raises ModelError if it is none."""
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
@@ -31,21 +35,7 @@ def _fault(model: onnx.ModelProto) -> str:
     """What keeps a parsed file from being a network; "" if nothing does."""
     if not model.HasField("graph"):
         return "not an ONNX file: it holds no graph"
-    if not _is_text(model):
+    if not is_text(model):
         return "a damaged ONNX file: it holds names that are not UTF-8"
     lacking = [name for name in ("nodes", "outputs") if not getattr(model.graph, name[:-1])]
     return f"its graph has no {' and no '.join(lacking)}" if lacking else ""
-
-
-def _is_text(message: Message) -> bool:
-    """Whether every string of a message is one: protobuf does not look, and hands out undecodable ones as bytes."""
-    for field, value in message.ListFields():
-        if field.type == field.TYPE_STRING and not all(isinstance(text, str) for text in _listed(value)):
-            return False
-        if field.type == field.TYPE_MESSAGE and not all(_is_text(part) for part in _listed(value)):
-            return False
-    return True
-
-
-def _listed(value: Any) -> Any:
-    return (value,) if isinstance(value, str | bytes | Message) else value

@@ -15,6 +15,8 @@ from tinyglow.frontend.onnx_elements import NUMBERS, Elements
 from tinyglow.frontend.onnx_functions import DEEPEST, PREVIEW, body_of, expanded, is_functional, schema_of
 from tinyglow.frontend.onnx_in_glow import check_in_glow
 from tinyglow.frontend.onnx_node import DOMAINS, checked_attributes
+from tinyglow.frontend.onnx_old import modern
+from tinyglow.frontend.onnx_schema import check_types
 from tinyglow.frontend.onnx_tensors import Tensors
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.forms import OnnxForm
@@ -27,6 +29,7 @@ from tinyglow.registry import ONNX_OPS
 
 # Its function computes scales at run time, which no quantized operator takes: the model is refused as a whole.
 _DYNAMIC = "DynamicQuantizeLinear"
+_MOST_NUMBERS = 64  # of a constant that shapes depend on
 
 
 class Reader(Protocol):
@@ -142,6 +145,12 @@ class General:
             node.op_type in GENERAL or (is_functional(schema) and node.op_type not in ONNX_OPS)
         )
 
+    def modern(self, node: onnx.NodeProto, opset: int) -> list[onnx.NodeProto]:
+        """The nodes that stand for one of an older operator set. Raises UnsupportedError."""
+        if (node.domain, node.op_type) in self.functions or not self.reader.unknown.isdisjoint(node.input):
+            return [node]
+        return modern(node, opset, self.reader.values, self.reader.unused)
+
     def check(self, node: onnx.NodeProto) -> None:
         """Raises UnsupportedError for products that the model sums in BFLOAT16: float32 sums differ visibly."""
         if node.op_type == "MatMul" and not self.like_glow and self.elements.of(node.input[0]) == "bfloat16":
@@ -207,10 +216,8 @@ class General:
         attributes = checked_attributes(node, opset, self.reader.tensors, general.form)
         source = SourceNode(name, node.op_type, tuple(node.input), tuple(node.output), attributes, opset)
         self.elements.infer(node, schema_of(node, opset), {})
-        try:
-            results = general.make(Build(source, self))
-        except (ValueError, ArithmeticError, LookupError, TypeError) as error:  # numpy's words for what does not fit
-            raise UnsupportedError(f"attributes or shapes that do not fit: {error}", "what ONNX defines") from error
+        check_types(node, schema_of(node, opset), self._types(node), self._data(node))
+        results = general.make(Build(source, self))
         values = [results] if isinstance(results, Value) else list(results)
         for output, value in zip(node.output, values, strict=False):
             if output:
@@ -241,6 +248,15 @@ class General:
                     type_.tensor_type.shape.dim.add().dim_value = size
             types.append(type_)
         return types
+
+    def _data(self, node: onnx.NodeProto) -> dict[str, Array]:
+        """The small constants among a node's inputs: shapes, axes, bounds."""
+        values = {name: self.reader.values.get(name) for name in node.input if name}
+        return {
+            name: value.data
+            for name, value in values.items()
+            if value is not None and value.data is not None and value.data.size <= _MOST_NUMBERS
+        }
 
     def _expand(
         self, function: onnx.FunctionProto, node: onnx.NodeProto, schema: onnx.defs.OpSchema | None, opset: int

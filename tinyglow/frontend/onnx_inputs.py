@@ -155,3 +155,18 @@ def symbols_of(infos: Iterable[onnx.ValueInfoProto]) -> frozenset[str]:
 def _dims(info: onnx.ValueInfoProto) -> Sequence[onnx.TensorShapeProto.Dimension]:
     dims: Sequence[onnx.TensorShapeProto.Dimension] = info.type.tensor_type.shape.dim
     return dims
+
+
+def input_dimensions(model: onnx.ModelProto) -> dict[str, tuple[int | str, ...] | None]:
+    """For each input, by its C-legal name, the size of each dimension, or its symbol ("" if it has neither).
+
+    None stands for an input without a shape.
+    """
+    return {
+        legal_name(info.name): tuple(
+            dim.dim_param or (dim.dim_value if dim.dim_value > 0 else "") for dim in info.type.tensor_type.shape.dim
+        )
+        if info.type.tensor_type.HasField("shape")
+        else None
+        for info in model.graph.input
+    }

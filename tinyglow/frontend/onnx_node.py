@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from tinyglow.frontend import onnx_old
 from tinyglow.frontend import onnx_quantized as quantized
 from tinyglow.frontend.names import shown
 from tinyglow.frontend.onnx_tensors import Tensors
@@ -18,7 +19,7 @@ from tinyglow.ir.forms import OnnxForm
 from tinyglow.ir.op import Attribute, UnsupportedError
 from tinyglow.registry import ONNX_OPS
 
-MIN_OPSET = 7  # before it, Add and Gemm broadcast by other rules
+MIN_OPSET = onnx_old.FIRST  # nodes of older operator sets are brought to it
 DOMAINS = ("", "ai.onnx")  # both are ONNX's own operators
 _ALSO = {"com.microsoft": quantized.FORMS}  # what onnxruntime has again, for more types
 

@@ -243,9 +243,14 @@ class _Import(ModelImport):
     def _check_results(self, node: SourceNode) -> None:
         """The file says what it expects of each operator: to differ is to have misunderstood one of both."""
         for name in node.outputs:
-            shape, expected = self.value(name).type.shape, self.declared(name).shape
+            value, declared = self.value(name), self.declared(name)
+            shape, expected = value.type.shape, declared.shape
             if expected and shape != expected and shape:
                 raise UnsupportedError(f"a result of shape {list(shape)}", f"{list(expected)}, as the file has it")
+            is_real = value.type.dtype == "float32" and value.data is None
+            if is_real and not declared.quant and declared.dtype != "float32":
+                stored = self.tensors[name].dtype
+                raise UnsupportedError("a result of real numbers", f"{stored}, as the file has it")
 
 
 def _check_form(operator: FileOperator) -> None:

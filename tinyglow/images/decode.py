@@ -1,7 +1,7 @@
 """Image files -> pixels, and back. The only place that imports Pillow.
 
 Files are not trusted: what their header promises is checked before anything is decoded, and only the decoders of PNG,
-JPEG and PPM run.
+JPEG and PPM run. Files whose name ends in ``.DAT`` are pictures without a header (``images.dat``).
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinyglow.errors import InputError, Problem, reason
+from tinyglow.images import dat
 from tinyglow.images.preprocess import Pixels
-from tinyglow.resources import require_file
+from tinyglow.resources import read_bounded, require_file
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -85,6 +86,8 @@ def decode(path: str | Path) -> Pixels:
 def _decode(path: str | Path) -> Pixels:
     from PIL import Image, UnidentifiedImageError
 
+    if Path(path).suffix.lower() == dat.SUFFIX:
+        return _decode_dat(path)
     require_file(path)
     try:
         opened = Image.open(path, formats=FORMATS)
@@ -106,6 +109,13 @@ def _decode(path: str | Path) -> Pixels:
         pixels = np.asarray(image if _MODES[mode] == mode else image.convert(_MODES[mode]))
     pixels = pixels.astype(np.uint8 if mode in ("L", "LA", "RGB", "RGBA") else np.uint16)
     return pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
+
+
+def _decode_dat(path: str | Path) -> Pixels:
+    try:
+        return dat.read_dat(read_bounded(path, dat.MAX_BYTES))[:, :, np.newaxis]
+    except ValueError as error:
+        raise NotAnImageError(str(error), dat.EXPECTED) from error
 
 
 def _mode(image: Image.Image) -> str:
@@ -166,10 +176,15 @@ def _half(path: str | Path, raw_mode: str) -> Pixels:
 def image_bytes(pixels: Pixels, suffix: str) -> bytes:
     """A file of pixels [height, width, 1 or 3] of 8 bits: PNG, JPEG or PPM, by the suffix (``.png``) of its name.
 
-    Raises InputError for another suffix.
+    ``.dat`` is 28 x 28 gray pixels without a header. Raises InputError for another suffix, or pixels it cannot hold.
     """
     from PIL import Image
 
+    if suffix.lower() == dat.SUFFIX:
+        try:
+            return dat.write_dat(pixels)
+        except ValueError as error:
+            raise InputError("a .DAT file cannot hold the image", [Problem("", str(error))]) from error
     kind = SUFFIXES.get(suffix.lower())
     if kind is None:
         raise InputError("no such kind of image", [Problem(suffix, "is not known", ", ".join(SUFFIXES))])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-GLOW, TFLITE, ONNX = "glow", "tflite", "onnx"
+GLOW, TFLITE, TFLM, ONNX = "glow", "tflite", "tflm", "onnx"
 NUMERICS = {
     GLOW: "Glow's CPU bundles",
     TFLITE: "LiteRT's reference kernels",
+    TFLM: "TensorFlow Lite Micro with CMSIS-NN",
     ONNX: "ONNX's operators, as onnxruntime computes them",
 }
+
+# TensorFlow Lite Micro has LiteRT's reference kernels, save for the operators that CMSIS-NN computes in another way.
+LIKE_LITERT = (TFLITE, TFLM)

@@ -25,7 +25,7 @@ from tinyglow.numerics.epilogues.tflite import TFLITE as ONCE
 from tinyglow.numerics.epilogues.tflm import TFLM as TWICE
 from tinyglow.numerics.epilogues.tflmr import TFLMR as TWICE_BELOW_RELU
 from tinyglow.numerics.glow import Requant
-from tinyglow.numerics.names import ONNX
+from tinyglow.numerics.names import ONNX, TFLM
 from tinyglow.operators.numerics import HINT
 from tinyglow.operators.tables import bound_of
 
@@ -83,14 +83,14 @@ def convolution_layer(
 
 
 def dense_layer(node: Node, numerics: str, type_of: TypeOf, data_of: DataOf) -> DenseLayer | ConvLayer:
-    """What is known of a fully connected layer, rounded once in LiteRT; otherwise as ``convolution_layer``.
+    """What is known of a fully connected layer, rounded once in LiteRT alone; otherwise as ``convolution_layer``.
 
     With a scale for each unit it is a 1x1 convolution over the rows.
     """
     weights, data = type_of(node.inputs[1]), data_of(node.inputs[1])
     matrix = np.ascontiguousarray(data.T)
     rows, depth = type_of(node.inputs[0]).shape
-    epilogue = EPILOGUE_OF_ONNX if numerics == ONNX else ONCE
+    epilogue = {ONNX: EPILOGUE_OF_ONNX, TFLM: TWICE}.get(numerics, ONCE)
     if weights.channel_quant is not None:
         names = ("in_h", "in_w", "out_h", "out_w", "kernel_h", "kernel_w", "stride_h", "stride_w")
         sizes = dict.fromkeys((*names, "dilation_h", "dilation_w", "group"), 1)

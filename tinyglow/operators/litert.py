@@ -23,6 +23,7 @@ from tinyglow.kernels.reduce.loops import reduce_loops
 from tinyglow.kernels.reduce.reduce_mean_tflite import REDUCE_MEAN_TFLITE, ReduceMeanTfliteParams, mean_multiplier
 from tinyglow.kernels.resize.resize_bilinear import FRACTION_BITS, RESIZE_BILINEAR, ResizeBilinearParams, pack_taps
 from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTfliteParams, distance_table
+from tinyglow.kernels.softmax.softmax_tflm import MAX_COLUMNS, SOFTMAX_TFLM, SoftMaxTflmParams, exponentials
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import tflite_tables
 from tinyglow.numerics.tflite import Multiplier, multiplier_of
@@ -179,3 +180,15 @@ def lower_softmax(node: Node, lowering: Lowering) -> None:
     table = lowering.constant(f"{node.name}_exponentials", distance_table(source.scale))
     operands = [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])]
     lowering.call(SOFTMAX_TFLITE, operands, SoftMaxTfliteParams(rows, columns, result.scale, result.offset))
+
+
+def lower_softmax_tflm(node: Node, lowering: Lowering) -> None:
+    """SOFTMAX, in CMSIS-NN's fixed point, whose result has one scale alone."""
+    source, result = int8_ends(node, lowering)
+    rows, columns = lowering.type_of(node.inputs[0]).shape
+    if result != QuantParams(1 / 256, -128) or columns > MAX_COLUMNS or source.scale < 2.0**-26:
+        found = f"a softmax of {columns} elements with scale {result.scale:g}"
+        raise UnsupportedError(found, f"at most {MAX_COLUMNS}, scale 1/256, zero point -128", HINT)
+    table = lowering.constant(f"{node.name}_exponentials", exponentials(source.scale))
+    operands = [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])]
+    lowering.call(SOFTMAX_TFLM, operands, SoftMaxTflmParams(rows, columns))

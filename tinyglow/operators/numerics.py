@@ -11,7 +11,7 @@ from collections.abc import Callable
 from tinyglow.ir.graph import Node
 from tinyglow.ir.op import Lowering, Op, UnsupportedError
 from tinyglow.ir.types import QuantParams
-from tinyglow.numerics.names import GLOW
+from tinyglow.numerics.names import GLOW, TFLITE, TFLM
 
 HINT = "compile with --numerics glow"
 
@@ -32,7 +32,10 @@ def lower_node(node: Node, lowering: Lowering) -> None:
 
 def form(kind: type[Op], numerics: str) -> Callable[[Node, Lowering], None] | None:
     """How a kind of operator is lowered to int8 with a numerics other than Glow's; None if it is not."""
-    return lower_exactly if kind.moves else kind.other_numerics.get(numerics)
+    if kind.moves:
+        return lower_exactly
+    own = kind.other_numerics.get(numerics)
+    return kind.other_numerics.get(TFLITE) if own is None and numerics == TFLM else own
 
 
 def has_form(kind: type[Op], numerics: str) -> bool:

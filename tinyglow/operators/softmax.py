@@ -20,7 +20,7 @@ from tinyglow.kernels.softmax.softmax import (
     leading_zeros,
     softmax_params,
 )
-from tinyglow.numerics.names import TFLITE
+from tinyglow.numerics.names import TFLITE, TFLM
 from tinyglow.operators import litert
 from tinyglow.operators.exp import Exp
 from tinyglow.operators.log import Log
@@ -44,7 +44,7 @@ class SoftMax(Op):
     }
     quantizable: ClassVar[bool] = True
     gives_probabilities: ClassVar[bool | None] = True
-    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_softmax}
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_softmax, TFLM: litert.lower_softmax_tflm}
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

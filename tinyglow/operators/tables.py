@@ -13,13 +13,13 @@ from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
 from tinyglow.kernels.elementwise.quantize_steps import AWAY, QUANTIZE_STEPS, TO_EVEN, QuantizeStepsParams
 from tinyglow.numerics import onnx, tflite_tables
-from tinyglow.numerics.names import ONNX, TFLITE
+from tinyglow.numerics.names import LIKE_LITERT, ONNX, TFLITE
 from tinyglow.operators.numerics import HINT, int8_ends
 
 
 def bound_of(real: float, result: QuantParams, numerics: str) -> int:
     """A real bound as the integer that a numerics makes of it."""
-    if numerics == TFLITE:
+    if numerics in LIKE_LITERT:
         return tflite_tables.bound(real, (result.scale, result.offset))
     return int(onnx.quantize(np.array([real], np.float32), result.scale, result.offset)[0])
 
@@ -27,7 +27,7 @@ def bound_of(real: float, result: QuantParams, numerics: str) -> int:
 def lower_table(node: Node, lowering: Lowering) -> None:
     """Emit the call of the operator's table."""
     source, result = int8_ends(node, lowering)
-    if lowering.numerics == TFLITE:
+    if lowering.numerics in LIKE_LITERT:
         entries = node.op.litert_table((source.scale, source.offset), (result.scale, result.offset))
     else:
         entries = _onnx_table(node.op, source, result)
@@ -49,7 +49,7 @@ def lower_quantize(node: Node, lowering: Lowering) -> None:
     type_ = lowering.type_of(node.outputs[0])
     if type_.dtype != "int8" or type_.quant is None:
         raise UnsupportedError(f"a float as {type_.dtype}", "int8", HINT)
-    ties = AWAY if lowering.numerics == TFLITE else TO_EVEN
+    ties = AWAY if lowering.numerics in LIKE_LITERT else TO_EVEN
     params = QuantizeStepsParams(type_.elements, type_.quant.scale, type_.quant.offset, ties)
     lowering.call(QUANTIZE_STEPS, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
 

@@ -86,8 +86,8 @@ def sink_below_elementwise(node: Node, edit: GraphEditor) -> bool:
 
 
 def sink_below_arithmetic(node: Node, edit: GraphEditor) -> bool:
-    """f(Transpose(x), Transpose(y)) is Transpose(f(x, y)) where both move alike; a constant may be moved at will."""
-    if not node.op.elementwise or len(node.inputs) != 2:
+    """f(Transpose(x), Transpose(y), ...) is Transpose(f(x, y, ...)) where all move alike; constants move at will."""
+    if not node.op.elementwise or len(node.inputs) < 2:
         return False
     transposes = [_transpose_behind(name, edit) for name in node.inputs]
     first = next((t for t in transposes if t is not None), None)

@@ -16,6 +16,7 @@ from tinyglow.interp import ProgramState, before_sample
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program, Region
 from tinyglow.pipeline.execute import Target, open_target, simulate
+from tinyglow.pipeline.execution import Execution
 from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit, interpret
 from tinyglow.targets.boards import HOST, Board
 
@@ -139,6 +140,18 @@ def verify(
         ToolError: There is no compiler or emulator, or it fails.
         SimulationError: The program faults or does not end.
     """
+    return [comparison for comparison, _ in verified_runs(program, board, inputs, compiler, progress, sequence)]
+
+
+def verified_runs(
+    program: Program,
+    board: Board,
+    inputs: Mapping[str, Array],
+    compiler: str | None = None,
+    progress: Callable[[int], None] | None = None,
+    sequence: int | None = None,
+) -> list[tuple[Comparison, Execution]]:
+    """``verify``, with the runs that were compared."""
     check_fit(program, board)
     shapes = {name: program.buffers[name].type.shape for name in program.inputs}
     bound = bind_inputs(shapes, program.source_names, inputs, program.pixels)
@@ -160,7 +173,7 @@ def _compare(
     compiler: str | None,
     progress: Callable[[int], None] | None,
     sequence: int | None,
-) -> Comparison:
+) -> tuple[Comparison, Execution]:
     efficiency = allocation_efficiency(program)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
         folder = Path(work) / "bundle"
@@ -177,7 +190,7 @@ def _compare(
             state = before_sample(program, inputs, first_vector, sequence)
             with open_target(traced, bundle_info(program), board, compiler) as target:
                 layer = _first_difference(program, target, state)
-    return Comparison(
+    comparison = Comparison(
         target=board.name,
         vectors=len(differences[0]),
         elements=sum(diff.size for diff in differences),
@@ -187,3 +200,4 @@ def _compare(
         first_layer=layer,
         cycles=execution.most("cycles"),
     )
+    return comparison, execution

@@ -192,7 +192,7 @@ def _define(model: Path, golden: Golden, given: Mapping[str, int]) -> dict[str, 
     """Sizes of symbolic dimensions: as given, else as the recorded placeholders have them."""
     sizes = dict(given)
     for name, dims in input_dimensions(model).items():
-        for symbol, size in zip(dims, golden.input_dims.get(name, ()), strict=False):
+        for symbol, size in zip(dims or (), golden.input_dims.get(name, ()), strict=False):
             if isinstance(symbol, str) and symbol:
                 sizes.setdefault(symbol, size)
     return sizes

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _LONGEST_LINE = 160
 _LARGEST_SOURCE = 1_000_000
+_FEW_BETWEEN = 12  # lines without instructions: comments, declarations, another branch of #if
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class CodeLine:
 class Listing:
     """A function that ran, instruction by instruction; ``source``: the bundle's own lines, by (file, number).
 
-    Static functions of one name in several files are one, as in ``CycleProfile.functions``.
+    These are the lines that instructions come from, and the few between them. Static functions of one name in several
+    files are one, as in ``CycleProfile.functions``.
     """
 
     name: str
@@ -246,17 +248,28 @@ def _listing(image: Image, name: str, profile: CallProfile, table: LineTable, fo
     from tinyglow.sim.profile import Cost
 
     texts: dict[str, list[str]] = {}
-    code, source = [], {}
+    code: list[CodeLine] = []
+    source: dict[tuple[str, int], str] = {}
     symbols = [symbol for symbol in image.functions if symbol.name == name]
     for one in (one for symbol in symbols for one in instructions(image, symbol)):
         cost, line = profile.by_address.get(one.address, Cost()), table.at(one.address)
         file, number = (line.file, line.number) if line else ("", 0)
         text = f"{one.text}  ; {one.comment}" if one.comment else one.text
         code.append(CodeLine(one.address, text, file, number, cost.instructions, cost.cycles, cost.waits))
-        own = _text(folder, file, texts) if file else []
-        if 0 < number <= len(own):
-            source[file, number] = own[number - 1].rstrip()[:_LONGEST_LINE]
-    return Listing(name, tuple(code), source)
+        if 0 < number <= len(_text(folder, file, texts) if file else []):
+            source[file, number] = ""
+    return Listing(name, tuple(code), _with_text(source, texts))
+
+
+def _with_text(places: Mapping[tuple[str, int], str], texts: Mapping[str, Sequence[str]]) -> dict[tuple[str, int], str]:
+    """Lines of C by place, with those between where they are few, in the order of the files."""
+    found, last = {}, ("", 0)
+    for file, number in sorted(places):
+        near = file == last[0] and number - last[1] <= _FEW_BETWEEN
+        for shown in range(last[1] + 1 if near else number, number + 1):
+            found[file, shown] = texts[file][shown - 1].rstrip()[:_LONGEST_LINE]
+        last = (file, number)
+    return found
 
 
 def _text(folder: Path, file: str, known: dict[str, list[str]]) -> list[str]:

@@ -52,7 +52,8 @@ def deploy(
     if board.is_host:
         raise BoardError("this machine needs no firmware", [Problem("--board host", "has no start-up code", "a board")])
     check_fit(program, board)
-    samples = _samples(program, board, inputs, labels)
+    samples = samples_of(program, inputs, labels)
+    _check_room(samples, board)
     efficiency = allocation_efficiency(program)
     flags = {kind: Compiler(kind, (kind,), (kind,)).project_flags(board) for kind in ("zig", "gcc")}
     info, chosen = bundle_info(program), _console(board, console)
@@ -71,8 +72,16 @@ def _console(board: Board, wanted: str | None) -> str:
     return board.uart.kind if board.uart and wanted != SEMIHOSTING else SEMIHOSTING
 
 
-def _samples(program: Program, board: Board, inputs: Mapping[str, Array], labels: Array | None) -> Samples:
-    """The inputs as bytes, with what the numpy interpreter answers to them."""
+def _check_room(samples: Samples, board: Board) -> None:
+    if samples.nbytes > board.code.size:
+        found = f"{len(samples.fingerprints)} samples take {samples.nbytes:,} bytes"
+        raise InputError(
+            "the samples do not fit", [Problem(f"memory {board.code.name}", found, f"{board.code.size:,}")]
+        )
+
+
+def samples_of(program: Program, inputs: Mapping[str, Array], labels: Array | None = None) -> Samples:
+    """The inputs as bytes, with what the numpy interpreter answers to them. Raises InputError."""
     types = {name: program.buffers[name].type for name in program.inputs}
     bound = bind_inputs(
         {name: type_.shape for name, type_ in types.items()}, program.source_names, inputs, program.pixels
@@ -90,13 +99,7 @@ def _samples(program: Program, board: Board, inputs: Mapping[str, Array], labels
         fingerprint([np.ascontiguousarray(answers[name][index]).tobytes() for name in program.outputs])
         for index in range(count)
     ]
-    samples = Samples(rows, prints, _labels(labels, count))
-    if samples.nbytes > board.code.size:
-        found = f"{count} samples take {samples.nbytes:,} bytes"
-        raise InputError(
-            "the samples do not fit", [Problem(f"memory {board.code.name}", found, f"{board.code.size:,}")]
-        )
-    return samples
+    return Samples(rows, prints, _labels(labels, count))
 
 
 def _labels(labels: Array | None, count: int) -> list[int]:

@@ -174,7 +174,7 @@ def _fit_one(
         work.mkdir()
         sizes = bundle_sizes(folder, read_bundle(folder), board, find_compiler(compiler, board), work, weights)
         return Fit(board.name, weights, sizes.flash, sizes.ram, _why_not(error))
-    return _fit_of(execution)
+    return fit_of(execution)
 
 
 def _why_not(error: BoardError | StackError) -> str:
@@ -183,17 +183,19 @@ def _why_not(error: BoardError | StackError) -> str:
     return "; ".join(map(str, error.problems))
 
 
-def _fit_of(execution: Execution) -> Fit:
+def fit_of(execution: Execution) -> Fit:
+    """What a run of a bundle on a board says: sizes, and what its first sample took."""
     sizes = execution.sizes
     assert isinstance(sizes, Sizes)  # a board has them
+    first = execution.costs[0]
     return Fit(
         board=execution.board.name,
         weights=execution.weights,
         flash=sizes.flash,
         ram=sizes.ram,
-        stack=execution.most("stack"),
-        cycles=execution.most("cycles"),
-        instructions=execution.most("instructions"),
+        stack=first.stack,
+        cycles=first.cycles,
+        instructions=first.instructions,
         waits=execution.waits,
         milliseconds=execution.board_milliseconds,
         places=execution.places,

@@ -60,19 +60,20 @@ def inspect(
     define: Mapping[str, int] | None = None,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     outputs: Sequence[str] = (),
+    weights: str = "",
 ) -> Inspection:
     """Describe a model file. The arguments are as for ``load``; a named dimension without a size counts as 1.
 
     Raises ModelError if it is no model, ToolError.
     """
-    summary = summarize(path)
+    summary = summarize(path, weights)
     define, shapes = define or {}, shapes or {}
-    dimensions = input_dimensions(path)
-    symbols = {name: {dim for dim in dims if isinstance(dim, str) and dim} for name, dims in dimensions.items()}
+    dimensions = input_dimensions(path, weights)
+    symbols = {name: {dim for dim in dims or () if isinstance(dim, str) and dim} for name, dims in dimensions.items()}
     known = set(define).union(*(symbols.get(legal_name(name), ()) for name in shapes))
     assumed = dict.fromkeys(sorted(set().union(*symbols.values()) - known), 1)
     try:
-        graph = load(path, None, {**define, **assumed}, shapes=shapes, outputs=outputs)
+        graph = load(path, None, {**define, **assumed}, shapes=shapes, outputs=outputs, weights=weights)
     except ModelError as error:
         return Inspection(summary, assumed, tuple(error.problems))
     layers = _layers(graph)

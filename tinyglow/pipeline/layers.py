@@ -37,6 +37,7 @@ class Layer:
         own_snr: SNR of the error that this layer adds by itself, in dB.
         share: Of the error of all answers (see ``attribution``).
         why: The causes, of a layer that loses much.
+        worst_channels: The channels (of the last dimension) with the lowest SNR, in dB, the lowest first.
     """
 
     value: str
@@ -48,6 +49,7 @@ class Layer:
     own_snr: float
     share: float
     why: tuple[str, ...] = ()
+    worst_channels: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,27 @@ def look_closely(traced: Traced, inputs: Mapping[str, Array]) -> Closely:
 def producers(graph: Graph) -> dict[str, Node]:
     """The node that makes each value."""
     return {name: node for node in graph.nodes for name in node.outputs}
+
+
+def making(graph: Graph, value: str) -> list[str]:
+    """The model's nodes that compute a value, the last first.
+
+    A function of single elements comes with the layer before it, which it is folded into.
+    """
+    made, found = producers(graph), []
+    node = made.get(value)
+    while node is not None:
+        found.append(node.origin)
+        if not (node.op.elementwise and len(node.inputs) == 1):
+            break
+        node = made.get(node.inputs[0])
+    return found
+
+
+def weights_share(close: Closely, own: OwnError) -> float:
+    """How much of a value's own error the rounding of its layer's weights makes, 0 to 1; 0 without weights."""
+    node = producers(close.traced.graph).get(own.name)
+    return _weights(close, node, own, close.traced.types()[own.name])[1]
 
 
 def _suspect(close: Closely, own: OwnError, evidence: Evidence | None) -> Suspect:
@@ -142,6 +165,30 @@ def _same_order(exact: Array | None, rounded: Array | None) -> bool:
     return error < 0.5 * float((exact.astype(np.float64) ** 2).sum())
 
 
+_MOST_CHANNELS = 3
+
+
+def worst_channels(real: Array, actual: Array) -> tuple[tuple[int, float], ...]:
+    """The channels with the lowest SNR.
+
+    Args:
+        real: Float values [samples, ..., channels].
+        actual: What the quantized network has for them, in real units, of the same shape.
+
+    Returns:
+        At most three (channel, SNR in dB), the lowest first; () where there is one channel. A channel that is 0
+        throughout has no SNR, and one without any error has nothing to tell: both are left out.
+    """
+    if real.ndim < 2 or real.shape[-1] < 2:
+        return ()
+    rows = real.reshape(-1, real.shape[-1]).astype(np.float64)
+    noise = ((actual.reshape(rows.shape) - rows) ** 2).sum(axis=0)
+    signal = (rows**2).sum(axis=0)
+    told = np.flatnonzero((signal > 0) & (noise > 0) & np.isfinite(signal) & np.isfinite(noise))
+    ratios = [(int(channel), decibels(float(signal[channel]), float(noise[channel]))) for channel in told]
+    return tuple(sorted(ratios, key=lambda pair: pair[1])[:_MOST_CHANNELS])
+
+
 _WORTH_A_REASON = 0.08  # of the answers' error
 _MOST_REASONS = 5
 
@@ -194,4 +241,5 @@ def _layer(
     steps = (fidelity.high - fidelity.low) / type_.quant.scale if type_.quant else math.nan
     own_snr = decibels(float((real**2).sum()), float((error**2).sum()))
     kind = "Input" if node is None else node.op.kind
-    return Layer(name, origin, kind, type_.dtype, fidelity, steps, own_snr, own.share, why)
+    channels = worst_channels(close.real[name], close.actual[name])
+    return Layer(name, origin, kind, type_.dtype, fidelity, steps, own_snr, own.share, why, channels)

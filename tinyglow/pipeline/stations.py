@@ -58,18 +58,20 @@ def load(
     *,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     outputs: Sequence[str] = (),
+    weights: str = "",
     states: Mapping[str, str] | None = None,
 ) -> Graph:
     """Stations 1 and 2: read a model file and simplify its graph.
 
     Args:
-        path: An ONNX or TFLite file.
+        path: An ONNX or TFLite file; of Caffe2 and Caffe the folder or one of the files.
         name: Of the network in C (default: from the file's name).
         define: Sizes for symbolic dimensions, by their symbols.
         like_glow: Whether to make exactly the graph that Glow would quantize, even where a simpler one is known.
         dump: Where to write each station's result as text.
         shapes: Of inputs whose dimensions the file leaves open, by name.
         outputs: Values of the model that the network gives instead of its own outputs.
+        weights: The second file of a network that has two, where it does not lie beside the first one.
         states: Inputs that live inside the network from one call to the next, each with the output that it becomes.
 
     Returns:
@@ -79,7 +81,7 @@ def load(
         ModelError: With everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    request = Request(define or {}, shapes or {}, tuple(outputs), like_glow, states or {})
+    request = Request(define or {}, shapes or {}, tuple(outputs), like_glow, weights, states or {})
     graph = dump.graph(1, "read", load_model(path, name, request))
     if graph.is_declared:
         simpler = simplify_declared(graph)
@@ -148,6 +150,7 @@ def profile(
     dump: Dump = NO_DUMP,
     batch: int = 1,
     lowered: bool = False,
+    margin: bool = True,
     sequence: int | None = None,
 ) -> Profile:
     """Station 3: run the float graph on samples and record the range and histogram of every value.
@@ -161,6 +164,8 @@ def profile(
         batch: How many samples Glow would run together (its -minibatch).
         lowered: Whether to record the values that Glow's profiles hold of the operators into which it lowers nodes.
             A graph like Glow's is always recorded so.
+        margin: Whether ranges of fewer than 64 samples reach as far as those of 64 are expected to
+            (``quant.margins``). Ranges recorded as Glow does have no margins, whatever this says.
         sequence: Of a network with states, how many samples come one after the other before a reset (default: all).
 
     Returns:
@@ -181,9 +186,11 @@ def profile(
             raise InputError("the calibration data are not floats", [problem])
     shaped = {name: array.reshape(-1, *shapes[name]) for name, array in bound.items()}
     same: Mapping[str, Sequence[str]] = {}
-    if lowered or graph.like_glow:
+    as_glow = lowered or graph.like_glow
+    if as_glow:
         graph, same = lower_for_profiler(graph)
-    result = profile_graph(graph, shaped, bins, progress, batch, same, sequence)
+    widened = margin and not as_glow
+    result = profile_graph(graph, shaped, bins, progress, batch, same, widened, sequence)
     dump.text(3, "profile", lambda: "\n".join(f"{n} {r.low!r} {r.high!r}" for n, r in result.ranges.items()) + "\n")
     return result
 

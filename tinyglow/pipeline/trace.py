@@ -202,8 +202,11 @@ class _Matcher:
 
 
 def by_float_name(traced: Traced, actual: Values) -> Values:
-    """The quantized network's values under the float graph's names; the last that stands for one counts."""
-    return {name: actual[value] for value, name in traced.stands_for.items()}
+    """The quantized network's values under the float graph's names; the last that stands for one counts.
+
+    Truth values are left out: they have no error that is more or less.
+    """
+    return {name: actual[value] for value, name in traced.stands_for.items() if actual[value].dtype.kind != "b"}
 
 
 def each_chunk(traced: Traced, inputs: Mapping[str, Array], visit: Callable[[Values, Values], None]) -> None:

@@ -11,7 +11,8 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.operators.conv2d import Conv2D
 from tinyglow.pipeline.fidelity import OutputFidelity, compare_outputs, float_outputs
-from tinyglow.pipeline.layers import Closely, look_closely, producers
+from tinyglow.pipeline.forecast import Forecast, forecast
+from tinyglow.pipeline.layers import Closely, look_closely, making
 from tinyglow.pipeline.stations import interpret, lower, profile, quantize
 from tinyglow.pipeline.trace import trace
 from tinyglow.quant.calibration import QUANTIZED_BINS
@@ -39,6 +40,7 @@ class Trial:
         gain: Over the same without the options, on the same samples, in dB.
         constants: Bytes of weights more than without; less if negative.
         ram: Bytes of placeholders and activations more than without.
+        predicted: The gain that the layers' shares of the error promise, in dB; None where they say nothing of it.
     """
 
     options: tuple[str, ...]
@@ -47,6 +49,7 @@ class Trial:
     gain: float
     constants: int
     ram: int
+    predicted: float | None = None
 
     @property
     def bytes(self) -> int:
@@ -114,7 +117,7 @@ class Trials:
             self.advance(1)
         return self._measured[key]
 
-    def attempt(self, options: Sequence[str], what: str, setting: Setting) -> float:
+    def attempt(self, options: Sequence[str], what: str, setting: Setting, predicted: float | None = None) -> float:
         """Try a setting and note it if it is worth an option; returns its lowest SNR, -inf where there is none."""
         before, after = self.measure(self.base), self.measure(setting)
         if before is None or after is None:
@@ -122,7 +125,8 @@ class Trials:
         gain = after[0] - before[0]
         known = any(trial.options == tuple(options) and trial.what == what for trial in self.found)
         if gain >= _LEAST_GAIN and not known:
-            self.found.append(Trial(tuple(options), what, after[0], gain, after[1] - before[1], after[2] - before[2]))
+            more = (after[1] - before[1], after[2] - before[2])
+            self.found.append(Trial(tuple(options), what, after[0], gain, *more, predicted))
         return after[0]
 
     def best_first(self, most: int) -> list[Trial]:
@@ -143,10 +147,19 @@ def _beats(one: Trial, other: Trial) -> bool:
     return as_good and better
 
 
-def whole_network(trials: Trials) -> None:
+def whole_network(trials: Trials, expected: Forecast) -> None:
     """Options that count for all layers."""
+    predicted = {
+        ("--precision", "int16"): expected.fine_activations(),
+        ("--channelwise",): expected.per_channel(_convolutions(trials.graph)),
+    }
     for options, what, setting in _settings(trials):
-        trials.attempt(options, what, setting)
+        trials.attempt(options, what, setting, predicted.get(options))
+
+
+def _convolutions(graph: Graph) -> frozenset[str]:
+    """The model's nodes whose weights can have a scale for each channel."""
+    return frozenset(node.origin for node in graph.nodes if isinstance(node.op, Conv2D) and node.origin)
 
 
 def _settings(trials: Trials) -> Iterator[tuple[tuple[str, ...], str, Setting]]:
@@ -191,25 +204,26 @@ def _float_options(nodes: Sequence[str]) -> tuple[str, ...]:
     return tuple(part for name in nodes for part in ("--float-node", name))
 
 
-def single_layers(trials: Trials, close: Closely) -> None:
+def single_layers(trials: Trials, close: Closely, expected: Forecast) -> None:
     """The layers that lose most: each by itself per channel or in float, then one more at a time in float."""
     graph, scheme = trials.graph, trials.base.scheme
-    convolutions = {node.origin for node in graph.nodes if isinstance(node.op, Conv2D) and node.origin}
+    convolutions = _convolutions(graph)
     for own in close.ranked()[:_ALONE]:
         for nodes in _nodes_of(graph, own.name):
-            trials.attempt(_float_options(nodes), "in float", _with_floats(trials.base, nodes))
+            setting = _with_floats(trials.base, nodes)
+            trials.attempt(_float_options(nodes), "in float", setting, expected.in_float(nodes))
             for name in convolutions.intersection(nodes) - scheme.channelwise_nodes if not scheme.int16 else ():
                 changed = replace(scheme, channelwise_nodes=scheme.channelwise_nodes | {name})
-                options = ("--channelwise-node", name)
-                trials.attempt(options, "a scale for each channel", replace(trials.base, scheme=changed))
-    _one_more_in_float(trials, close)
+                setting, predicted = replace(trials.base, scheme=changed), expected.per_channel({name})
+                trials.attempt(("--channelwise-node", name), "a scale for each channel", setting, predicted)
+    _one_more_in_float(trials, close, expected)
 
 
 def _with_floats(setting: Setting, nodes: Sequence[str]) -> Setting:
     return replace(setting, scheme=replace(setting.scheme, float_nodes=setting.scheme.float_nodes | set(nodes)))
 
 
-def _one_more_in_float(trials: Trials, close: Closely) -> None:
+def _one_more_in_float(trials: Trials, close: Closely, expected: Forecast) -> None:
     """Again and again, the layer that loses most joins those in float, in the way that helps most."""
     chosen: list[str] = []
     reached = (trials.measure(trials.base) or (math.inf,))[0]
@@ -223,7 +237,7 @@ def _one_more_in_float(trials: Trials, close: Closely) -> None:
             return
         reached, chosen = max(results, key=lambda pair: (round(pair[0]), -len(pair[1])))
         setting = _with_floats(trials.base, chosen)
-        trials.attempt(_float_options(chosen), "in float", setting)
+        trials.attempt(_float_options(chosen), "in float", setting, expected.in_float(chosen))
         close = look_closely(trace(trials.graph, trials.quantized(setting), trials.few), trials.few)
 
 
@@ -243,21 +257,12 @@ def _nodes_of(graph: Graph, value: str) -> list[list[str]]:
 
     Those that compute it, or those that read it too: what reads it as integers rounds it again. Never all layers of the
     network, which would not be quantized then.
-
-    A function of single elements comes with the layer before it, which it is folded into.
     """
-    made = producers(graph)
-    making: list[str] = []
-    node = made.get(value)
-    while node is not None:
-        making.append(node.origin)
-        if not (node.op.elementwise and len(node.inputs) == 1):
-            break
-        node = made.get(node.inputs[0])
+    computing = making(graph, value)
     reading = [reader.origin for reader in readers(graph, value)]
     layers = {node.origin for node in graph.nodes if node.op.bias_operand is not None}
     ways: list[list[str]] = []
-    for names in (making, reading, [*making, *reading]):
+    for names in (computing, reading, [*computing, *reading]):
         way = list(dict.fromkeys(name for name in names if name))
         if way and way not in ways and not layers <= set(way):
             ways.append(way)
@@ -283,8 +288,9 @@ def try_advice(
     before = trials.measure(base)
     if before is None or before[0] == math.inf:
         return []
-    whole_network(trials)
-    single_layers(trials, close)
+    expected = forecast(close)
+    whole_network(trials, expected)
+    single_layers(trials, close, expected)
     if profile_misfits:
         new_profile(trials)
     return trials.best_first(most)

@@ -16,7 +16,7 @@ from tinyglow.ir.graph import Array, Graph, Node, Value
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
 from tinyglow.numerics import glow
-from tinyglow.numerics.names import TFLITE
+from tinyglow.numerics.names import LIKE_LITERT
 from tinyglow.operators.declared import reason_for_float
 from tinyglow.operators.prelu import PRelu, SlopedPRelu
 from tinyglow.operators.quantize import Quantize
@@ -89,8 +89,8 @@ class DeclaredQuantizer(Quantizer):
         return self.edit.finish()
 
     def _slopes(self, node: Node) -> str:
-        """Of a PRelu with int8 slopes, in the tflite numerics, their name; else ""."""
-        if not isinstance(node.op, PRelu) or self.numerics != TFLITE:
+        """Of a PRelu with int8 slopes, in the numerics of LiteRT and its like, their name; else ""."""
+        if not isinstance(node.op, PRelu) or self.numerics not in LIKE_LITERT:
             return ""
         product = next((other for other in self.graph.nodes if node.inputs[1] in other.outputs), None)
         constants = [name for name in product.inputs if self.graph.values[name].data is not None] if product else []

@@ -1,4 +1,4 @@
-"""Which values of a float graph are, element by element, functions of one other value."""
+"""Which values of a float graph are, element by element, functions of one other value, over truth values too."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ class ElementSources:
         if not (node.op.elementwise and self._counts(node) and len(node.outputs) == 1):
             return False
         types = [self._graph.type_of(name) for name in (*self.computed(node), *node.outputs)]
-        if len(types) < 2 or any(type_.dtype != "float32" or type_.shape != types[-1].shape for type_ in types):
+        if len(types) < 2 or any(type_.shape != types[-1].shape for type_ in types):
+            return False
+        if any(type_.dtype not in ("float32", "bool") for type_ in types):
             return False
         constants = (self._graph.values[name].data for name in node.inputs)
         return all(data is None or (data.size > 0 and (data == data.flat[0]).all()) for data in constants)

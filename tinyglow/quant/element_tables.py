@@ -80,10 +80,13 @@ class _Regions:
 
     def ending_in(self, result: str) -> tuple[str, list[Node]] | None:
         """The largest region that makes ``result``, as its input and its nodes; None if there is none."""
+        if self.graph.type_of(result).dtype != "float32":
+            return None
         sources: list[str] = []
         source = self.functions.source.get(result)
         while source is not None and len(sources) < DEEPEST:
-            sources.append(source)
+            if self.graph.type_of(source).dtype == "float32":
+                sources.append(source)
             source = self.functions.source.get(source)
         for source in reversed(sources):
             nodes = self._between(source, result)

@@ -65,9 +65,14 @@ class RangeRecorder:
         low, high = float(flat.min()), float(flat.max())
         if not self.counts.any():
             self.low, self.high = low, high
-        elif low < self.low or high > self.high:
-            self._widen(min(low, self.low), max(high, self.high))
+        else:
+            self.reach(low, high)
         self.counts += np.bincount(self._bin(flat), minlength=self.bins)
+
+    def reach(self, low: float, high: float) -> None:
+        """Widen the range to hold ``low`` and ``high`` (float32), without counting anything there."""
+        if low < self.low or high > self.high:
+            self._widen(min(low, self.low), max(high, self.high))
 
     def _width(self) -> np.float32:
         width: np.float32 = (np.float32(self.high) - np.float32(self.low)) / np.float32(self.bins)

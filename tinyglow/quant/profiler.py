@@ -11,6 +11,7 @@ import numpy as np
 from tinyglow.errors import InputError, Problem
 from tinyglow.interp import run_graph, sample_count
 from tinyglow.ir.graph import Array, Graph
+from tinyglow.quant.margins import ENOUGH_SAMPLES, Ends, ends_of, joined, widened_ranges
 from tinyglow.quant.profile import DEFAULT_BINS, Profile, Range, RangeRecorder
 
 TOOL_VERSION = "tinyglow"
@@ -25,7 +26,9 @@ class _Recording:
     graph: Graph
     bins: int
     batch: int
+    keeps_ends: bool = False  # of each sample
     recorders: dict[str, RangeRecorder] = field(default_factory=dict)
+    ends: dict[str, list[Ends]] = field(default_factory=dict)
     varying: set[str] = field(init=False)  # the values that depend on an input
 
     def __post_init__(self) -> None:
@@ -45,6 +48,14 @@ class _Recording:
         recorder = self.recorders.setdefault(name, RangeRecorder(self.bins))
         for sample in array if self.batch == 1 else (array,):
             recorder.update(sample)
+        if self.keeps_ends and name in self.varying:
+            self.ends.setdefault(name, []).append(ends_of(array))
+
+    def widen(self) -> None:
+        """Give every range its margins."""
+        ends = {name: joined(parts) for name, parts in self.ends.items()}
+        for name, range_ in widened_ranges(self.graph, ends).items():
+            self.recorders[name].reach(range_.low, range_.high)
 
 
 def replaced(name: str, same: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -61,6 +72,7 @@ def profile_graph(
     progress: Callable[[int], None] | None = None,
     batch: int = 1,
     same: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    margin: bool = False,
     sequence: int | None = None,
 ) -> Profile:
     """Record the range and histogram of every value of a float graph.
@@ -75,6 +87,7 @@ def profile_graph(
         batch: How many samples are recorded together, as with Glow's -minibatch. Ranges are the same for any;
             histograms are widened less often.
         same: For each value, other values that have its range: those that it took the place of.
+        margin: Whether ranges of fewer than 64 samples get margins (``quant.margins``); in batches they get none.
         sequence: Of a network with states, how many samples come one after the other before a reset (default: all).
 
     Returns:
@@ -84,7 +97,7 @@ def profile_graph(
         InputError: A value becomes NaN or infinite.
     """
     samples = sample_count(inputs)
-    recording = _Recording(graph, bins, batch)
+    recording = _Recording(graph, bins, batch, margin and batch == 1 and samples < ENOUGH_SAMPLES)
     last = graph.outputs[-1].value
 
     def observe(name: str, array: Array) -> None:
@@ -97,6 +110,7 @@ def profile_graph(
         for begin in range(0, samples, step):
             part = {name: array[begin : begin + step] for name, array in inputs.items()}
             run_graph(graph, part, observe, sequence)
+    recording.widen()
     ranges: dict[str, Range] = {}
     for name, recorder in recording.recorders.items():
         if name not in recording.varying and batch == 1:

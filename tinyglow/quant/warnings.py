@@ -125,7 +125,7 @@ def few_samples(evidence: Evidence) -> Iterator[Finding]:
     if samples is None or not 0 < samples < FEWEST_SAMPLES or _constant_inputs(evidence):
         return
     found = f"was made from {samples} sample{'s' if samples > 1 else ''}"
-    found += f"; a new input takes a value beyond its range in 2 of {samples + 1} cases" if samples > 1 else ""
+    found += f"; a new input takes a value beyond theirs in 2 of {samples + 1} cases" if samples > 1 else ""
     advice = "give it some dozens, as varied as what the network will see"
     yield Finding("few-samples", "the profile", found, advice)
 

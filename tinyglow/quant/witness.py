@@ -50,25 +50,57 @@ def contradictions(graph: Graph, range_of: RangeOf) -> Iterator[Contradiction]:
         graph: A float graph.
         range_of: The recorded range of a value; None where it is unknown or in doubt.
     """
-    made = {node.outputs[0]: node for node in graph.nodes}
-    sources = ElementSources(graph)
+    joins = Joins(graph)
     for node in graph.nodes:
-        source = sources.source.get(node.outputs[0])
-        if source is None or len(sources.computed(node)) != 2:
+        source = joins.source(node)
+        if source is None:
             continue
         own, recorded = range_of(source), range_of(node.outputs[0])
         # A range about zero may be tuned, and reach farther on one side than the value did.
         if own is None or recorded is None or own.low >= own.high or own.low == -own.high:
             continue
-        points = np.linspace(own.low, own.high, _POINTS, dtype=np.float32)
-        results = _values(graph, made, node.outputs[0], {source: points[np.newaxis]})[0]
-        if not np.isfinite(results).all() or _is_tuned(recorded, results):
+        points, results = points_of(own), joins.results(node, source, own)
+        if results is None or _is_tuned(recorded, results):
             continue
         value, at = max(
             ((float(results[end]), float(points[end])) for end in (0, -1)), key=lambda p: _beyond(recorded, p[0])
         )
         if _beyond(recorded, value) > _MISSING * (recorded.high - recorded.low):
             yield Contradiction(node, recorded, source, at, value)
+
+
+def points_of(range_: Range) -> Array:
+    """float32 [257] from end to end of a range."""
+    return np.linspace(range_.low, range_.high, _POINTS, dtype=np.float32)
+
+
+class Joins:
+    """The nodes of a graph that join two ways from one value, as x * sigmoid(x) does."""
+
+    def __init__(self, graph: Graph) -> None:
+        """All of them in ``graph``."""
+        self._graph = graph
+        self._made = {name: node for node in graph.nodes for name in node.outputs}
+        self._sources = ElementSources(graph)
+
+    def source(self, node: Node) -> str | None:
+        """The value that the node's result is a function of; None for any other node."""
+        source = self._sources.source.get(node.outputs[0])
+        return source if source is not None and len(self._sources.computed(node)) == 2 else None
+
+    def results(self, node: Node, source: str, own: Range) -> Array | None:
+        """What the node gives at float32 [257] points of its source's range, from end to end; None if not finite."""
+        known = {source: points_of(own)[np.newaxis]}
+        results = _values(self._graph, self._made, node.outputs[0], known)[0]
+        return results if np.isfinite(results).all() else None
+
+    def implied(self, node: Node, ranges: Mapping[str, Range]) -> tuple[float, float, bool] | None:
+        """(low, high, True) of the result, by its source's range; None where that says nothing."""
+        source = self.source(node)
+        if source is None or source not in ranges:
+            return None
+        results = self.results(node, source, ranges[source])
+        return None if results is None else (float(results.min()), float(results.max()), True)
 
 
 def _beyond(range_: Range, value: float) -> float:

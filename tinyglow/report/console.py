@@ -27,13 +27,41 @@ def print_warnings(findings: Iterable[object]) -> None:
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on stderr; yields a function to call with the number of steps just done."""
+    with _bar(label, total) as bar:
+        if bar is None:
+            yield lambda count: None
+        else:
+            task = bar.task_ids[0]
+            yield lambda count: bar.advance(task, count)
+
+
+@contextmanager
+def stages(label: str, total: int) -> Iterator[Callable[[str], None]]:
+    """A progress bar of unlike parts on stderr; yields a function to call with the name of each when it begins."""
+    with _bar(label, total) as bar:
+        if bar is None:
+            yield lambda part: None
+            return
+        task, begun = bar.task_ids[0], 0
+
+        def begin(part: str) -> None:
+            nonlocal begun
+            bar.update(task, description=f"{label}: {part}", completed=begun)
+            begun += 1
+
+        yield begin
+
+
+@contextmanager
+def _bar(label: str, total: int) -> Iterator[Progress | None]:
+    """A bar with the time left; None where stderr is no terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:  # rich 13.7 ends even a disabled bar with an empty line
-        yield lambda count: None
+        yield None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # Lines printed meanwhile go above the bar, but where they go to a file they must get there.
     redirect = sys.stdout.isatty()
     with Progress(*columns, console=console, transient=True, redirect_stdout=redirect) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda count: bar.advance(task, count)
+        bar.add_task(label, total=total)
+        yield bar

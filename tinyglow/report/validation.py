@@ -121,6 +121,7 @@ def as_json(found: Validation, comparisons: Sequence[Comparison] = (), min_snr: 
             {
                 "options": list(trial.options),
                 "what": trial.what,
+                "predicted_db": trial.predicted,
                 "gain_db": trial.gain if math.isfinite(trial.gain) else None,
                 "snr_db": trial.snr if math.isfinite(trial.snr) else None,
                 "constant_bytes": trial.constants,
@@ -143,4 +144,5 @@ def _layer_json(layer: Layer) -> dict[str, Any]:
         "own_snr_db": layer.own_snr if math.isfinite(layer.own_snr) else None,
         "share": layer.share,
         "why": list(layer.why),
+        "worst_channels": [{"channel": channel, "snr_db": snr} for channel, snr in layer.worst_channels],
     }

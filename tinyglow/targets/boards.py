@@ -180,6 +180,7 @@ def load_board(name_or_path: str | Path) -> Board:
         _require_shallow(table)
     except (ValueError, RecursionError, OSError) as error:  # TOMLDecodeError is a ValueError
         found = "has lists or tables too far inside each other" if isinstance(error, RecursionError) else reason(error)
+        found = "has a number of too many digits" if "integer string conversion" in found else found
         raise BoardError(f"cannot read board file {path}", [Problem(str(path), found[:200], "a TOML file")]) from error
     return _board_of(path.stem, str(path), table)
 

@@ -1,5 +1,5 @@
 /* Depthwise convolution by windows of 3x3 for cores that multiply halfwords: four channels at once. As many outputs
- * as inputs, a multiple of four; no dilation.
+ * as inputs, a multiple of four; no dilation. With TG_ANY_WINDOW, windows of any size.
  *
  * Filter, for every four channels: their biases, and for each tap the weights of channels {0, 2} and {1, 3}, without
  * offset, as halfwords of two words.
@@ -13,6 +13,15 @@
 #include "tg_numerics.h"
 
 #define TG_PER_CHANNEL 0
+#define TG_ANY_WINDOW 0
+
+#if TG_ANY_WINDOW
+#define TG_KERNEL_H(p) ((p)->kernel_h)
+#define TG_KERNEL_W(p) ((p)->kernel_w)
+#else
+#define TG_KERNEL_H(p) 3
+#define TG_KERNEL_W(p) 3
+#endif
 
 /* What a pixel is computed from; the code below knows the order. With TG_PER_CHANNEL, pre to post are not used. */
 typedef struct {
@@ -26,6 +35,12 @@ typedef struct {
   int32_t channels; /* from one tap to the next in a row */
   uint32_t minus_in_offset; /* in both halfwords */
   int32_t row; /* from one row to the next */
+#if TG_ANY_WINDOW
+  int32_t columns; /* taps of a row */
+  int32_t rows;
+  int32_t skip; /* from the end of a row's taps to the next row */
+  int32_t back; /* from the end of the last row to the window of the next four channels, backwards */
+#endif
 } tg_depthwise_3x3_dsp_s8_work;
 
 #if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
@@ -122,8 +137,80 @@ typedef struct {
   "add r4, r4, r9\n\t"
 #endif
 
-/* All channels of a pixel; x: the first input of its window. 45 cycles for the taps of four channels on the M7, 25 for the
- * rest. */
+#if TG_ANY_WINDOW
+
+/* A tap of input x: 11 cycles on the M4, with the end of the loop 14 for one of two. */
+#define TG_TAP_AT(x)                   \
+  "ldr r12, [r0" x "]\n\t"             \
+  "ldrd r8, r9, [r1], #8\n\t"          \
+  "sxtab16 r7, r11, r12, ror #8\n\t"   \
+  "sxtab16 r6, r11, r12\n\t"           \
+  "smlabb r3, r7, r9, r3\n\t"          \
+  "smlabb r2, r6, r8, r2\n\t"          \
+  "smlatt r5, r7, r9, r5\n\t"          \
+  "smlatt r4, r6, r8, r4\n\t"
+
+/* Rows of taps by pairs, an odd number entered at the second of one; the rows left in the stack's second word. The work to
+ * r12 at the end. */
+#define TG_DEPTHWISE_TAPS              \
+  "ldm r1!, {r2, r3, r4, r5}\n\t"      \
+  "ldr r12, [sp]\n\t"                  \
+  "ldr r6, [r12, #44]\n\t"             \
+  "str r6, [sp, #4]\n"                 \
+  "2:\n\t"                             \
+  "ldr lr, [r12, #40]\n\t"             \
+  "lsrs lr, lr, #1\n\t"                \
+  "bcc 3f\n\t"                         \
+  "add lr, lr, #1\n\t"                 \
+  "sub r0, r0, r10\n\t"                \
+  "b 4f\n"                             \
+  "3:\n\t"                             \
+  TG_TAP_AT("")                        \
+  "4:\n\t"                             \
+  TG_TAP_AT(", r10")                   \
+  "subs lr, lr, #1\n\t"                \
+  "add r0, r0, r10, lsl #1\n\t"        \
+  "bne 3b\n\t"                         \
+  "ldr r12, [sp]\n\t"                  \
+  "ldr r6, [sp, #4]\n\t"               \
+  "ldr r7, [r12, #48]\n\t"             \
+  "subs r6, r6, #1\n\t"                \
+  "add r0, r0, r7\n\t"                 \
+  "str r6, [sp, #4]\n\t"               \
+  "bne 2b\n\t"                         \
+  "ldr r7, [r12, #52]\n\t"             \
+  "sub r0, r0, r7\n\t"
+
+#else
+
+/* 45 cycles on the M7, and 25 for the rest. */
+#define TG_DEPTHWISE_TAPS                              \
+  "ldr r12, [r0]\n\t"                                  \
+  "ldm r1!, {r2, r3, r4, r5}\n\t"                      \
+  "ldr r9, [r1, #4]\n\t"                               \
+  "ldr r8, [r1]\n\t"                                   \
+  TG_TAP(", r10", "12", "8", "")                       \
+  TG_TAP(", r10, lsl #1", "20", "16", "add r0, r0, lr\n\t") \
+  TG_TAP("", "28", "24", "")                           \
+  TG_TAP(", r10", "36", "32", "")                      \
+  TG_TAP(", r10, lsl #1", "44", "40", "add r0, r0, lr\n\t") \
+  TG_TAP("", "52", "48", "")                           \
+  TG_TAP(", r10", "60", "56", "")                      \
+  TG_TAP(", r10, lsl #1", "68", "64", "")              \
+  "sxtab16 r7, r11, r12, ror #8\n\t"                   \
+  "sxtab16 r6, r11, r12\n\t"                           \
+  "smlabb r3, r7, r9, r3\n\t"                          \
+  "ldr r12, [sp]\n\t"                                  \
+  "smlatt r5, r7, r9, r5\n\t"                          \
+  "sub r0, r0, lr, lsl #1\n\t"                         \
+  "smlabb r2, r6, r8, r2\n\t"                          \
+  "add r0, r0, #4\n\t"                                 \
+  "smlatt r4, r6, r8, r4\n\t"                          \
+  "add r1, r1, #72\n\t"
+
+#endif
+
+/* All channels of a pixel; x: the first input of its window. */
 static TG_APART void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work *w, const int8_t *x,
                                                    const tg_i32 *filter) {
   register const int8_t *r0 __asm__("r0") = x;
@@ -131,33 +218,12 @@ static TG_APART void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work 
   register tg_depthwise_3x3_dsp_s8_work *r2 __asm__("r2") = w;
   __asm__ volatile(
       ".syntax unified\n\t"
-      "push {r2, r7}\n\t"
+      "push {r2, r3, r7}\n\t"
       "add r12, r2, #28\n\t"
       "ldm r12, {r10, r11, lr}\n"
       ".p2align 2\n"
       "1:\n\t"
-      "ldr r12, [r0]\n\t"
-      "ldm r1!, {r2, r3, r4, r5}\n\t"
-      "ldr r9, [r1, #4]\n\t"
-      "ldr r8, [r1]\n\t"
-      TG_TAP(", r10", "12", "8", "")
-      TG_TAP(", r10, lsl #1", "20", "16", "add r0, r0, lr\n\t")
-      TG_TAP("", "28", "24", "")
-      TG_TAP(", r10", "36", "32", "")
-      TG_TAP(", r10, lsl #1", "44", "40", "add r0, r0, lr\n\t")
-      TG_TAP("", "52", "48", "")
-      TG_TAP(", r10", "60", "56", "")
-      TG_TAP(", r10, lsl #1", "68", "64", "")
-      "sxtab16 r7, r11, r12, ror #8\n\t"
-      "sxtab16 r6, r11, r12\n\t"
-      "smlabb r3, r7, r9, r3\n\t"
-      "ldr r12, [sp]\n\t"
-      "smlatt r5, r7, r9, r5\n\t"
-      "sub r0, r0, lr, lsl #1\n\t"
-      "smlabb r2, r6, r8, r2\n\t"
-      "add r0, r0, #4\n\t"
-      "smlatt r4, r6, r8, r4\n\t"
-      "add r1, r1, #72\n\t"
+      TG_DEPTHWISE_TAPS
       TG_DEPTHWISE_SCALED
       "strb r3, [r7, #1]\n\t"
       TG_DEPTHWISE_SATURATE("r2")
@@ -171,7 +237,7 @@ static TG_APART void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work 
       "str r8, [r12, #12]\n\t"
       "str r7, [r12, #8]\n\t"
       "bne 1b\n\t"
-      "pop {r2, r7}\n\t"
+      "pop {r2, r3, r7}\n\t"
       : "+r"(r0), "+r"(r1), "+r"(r2)
       :
       : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
@@ -183,8 +249,21 @@ static void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work *w, const
   for (; w->groups > 0; w->groups--) {
     uint32_t sums[4] = {(uint32_t)filter[0], (uint32_t)filter[1], (uint32_t)filter[2], (uint32_t)filter[3]};
     filter += 4;
-    for (int32_t tap = 0; tap < 9; tap++) {
-      const uint32_t bytes = tg_load4(x + tap / 3 * w->row + tap % 3 * w->channels);
+#if TG_ANY_WINDOW
+    const int32_t columns = w->columns;
+    const int32_t taps = w->rows * columns;
+#else
+    const int32_t columns = 3;
+    const int32_t taps = 9;
+#endif
+    const int8_t *from = x;
+    int32_t column = 0;
+    for (int32_t tap = 0; tap < taps; tap++) {
+      const uint32_t bytes = tg_load4(from + column * w->channels);
+      if (++column == columns) {
+        column = 0;
+        from += w->row;
+      }
       const uint32_t even = tg_even_plus(w->minus_in_offset, bytes);
       const uint32_t odd = tg_odd_plus(w->minus_in_offset, bytes);
       sums[0] = tg_dot_low(even, (uint32_t)filter[0], sums[0]);
@@ -215,11 +294,11 @@ static TG_SMALL TG_APART void tg_depthwise_3x3_dsp_s8_gather(const tg_depthwise_
                                                              int8_t *to) {
   const int32_t channels = p->in_c;
   const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;
-  const int32_t begin = tg_min(tg_max(-left, 0), 3);
-  const int32_t inside = tg_max(tg_min(p->in_w - left, 3) - begin, 0);
+  const int32_t begin = tg_min(tg_max(-left, 0), TG_KERNEL_W(p));
+  const int32_t inside = tg_max(tg_min(p->in_w - left, TG_KERNEL_W(p)) - begin, 0);
   TG_COMPACT
-  for (int32_t y = top; y < top + 3; y++) {
-    int32_t behind = 3;
+  for (int32_t y = top; y < top + TG_KERNEL_H(p); y++) {
+    int32_t behind = TG_KERNEL_W(p);
     if (y >= 0 && y < p->in_h && inside > 0) {
       to = tg_dsp_set(to, begin * channels, outside);
       to = tg_dsp_copy(to, image + (y * p->in_w + left + begin) * channels, inside * channels);
@@ -243,10 +322,15 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
             .minus_in_offset = tg_pack_halfwords(-p->in_offset, -p->in_offset),
             .row = row};
 #else
-  tg_depthwise_3x3_dsp_s8_work w = {p->out.pre,    p->out.multiplier, (int32_t)(((uint32_t)1 << p->out.post) >> 1),
-            p->out.post,   p->out.offset,     output,
-            0,             channels,          tg_pack_halfwords(-p->in_offset, -p->in_offset),
-            row};
+  tg_depthwise_3x3_dsp_s8_work w = {.pre = p->out.pre,
+            .multiplier = p->out.multiplier,
+            .half = (int32_t)(((uint32_t)1 << p->out.post) >> 1),
+            .post = p->out.post,
+            .offset = p->out.offset,
+            .output = output,
+            .channels = channels,
+            .minus_in_offset = tg_pack_halfwords(-p->in_offset, -p->in_offset),
+            .row = row};
 #endif
   for (int32_t image = 0; image < p->images; image++) {
     int32_t top = -p->pad_top;
@@ -256,13 +340,22 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
       TG_COMPACT
       for (int32_t x = p->out_w; x > 0; x--) {
         const int8_t *first = window;
-        if (top >= 0 && left >= 0 && top + 3 <= p->in_h && left + 3 <= p->in_w) {
+        if (top >= 0 && left >= 0 && top + TG_KERNEL_H(p) <= p->in_h && left + TG_KERNEL_W(p) <= p->in_w) {
           first = input + (top * row + left * channels);
           w.row = row;
         } else {
           tg_depthwise_3x3_dsp_s8_gather(p, input, top, left, window);
-          w.row = 3 * channels;
+          w.row = TG_KERNEL_W(p) * channels;
         }
+#if TG_ANY_WINDOW
+        /* A column of taps counts as a row. */
+        const int32_t is_column = p->kernel_w == 1;
+        w.channels = is_column ? w.row : channels;
+        w.columns = is_column ? p->kernel_h : p->kernel_w;
+        w.rows = is_column ? 1 : p->kernel_h;
+        w.skip = w.row - w.columns * w.channels;
+        w.back = w.rows * w.row - 4;
+#endif
         w.groups = channels >> 2;
         tg_depthwise_3x3_dsp_s8_pixel(&w, first, filter);
         left += p->stride_w;
@@ -286,7 +379,12 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
 }
 
 #undef TG_PER_CHANNEL
+#undef TG_ANY_WINDOW
+#undef TG_KERNEL_H
+#undef TG_KERNEL_W
 #undef TG_TAP
+#undef TG_TAP_AT
+#undef TG_DEPTHWISE_TAPS
 #undef TG_DEPTHWISE_SATURATE
 #undef TG_DEPTHWISE_CHANNEL
 #undef TG_DEPTHWISE_SCALED

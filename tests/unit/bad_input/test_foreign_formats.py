@@ -31,7 +31,6 @@ def _zip(path: Path, *names: str) -> Path:
         ("net.pkl", b"\x80\x04\x95000000", ("a Python pickle", "skl2onnx")),
         ("net.ort", b"\x18\0\0\0ORTM0000", ("onnxruntime's own format", ".onnx file")),
         ("net.pb", b"\x0a\x10\x0a\x01x00000", ("a TensorFlow graph", "tf2onnx")),
-        ("net.caffemodel", b"\x0a\x10\x0a\x01x00000", ("a Caffe network", "ONNX")),
         ("net.keras", b"PK\x03\x04damaged", ("a damaged zip archive",)),
     ],
 )
@@ -48,7 +47,7 @@ def test_files(name: str, content: bytes | tuple[str, ...], because: tuple[str, 
 @pytest.mark.parametrize(
     ("names", "because"),
     [
-        (("predict_net.pb", "init_net.pb"), ("a Caffe2 model, which is not read", "convert it to ONNX")),
+        (("predict_net.pb", "init_net.pb"), ("no operators or names no outputs", "convert it to ONNX")),
         (("saved_model.pb",), ("a TensorFlow SavedModel", "tf2onnx")),
         (("net.onnx", "net.onnx.data"), ("Is a directory", "give the file", "net.onnx")),
         (("readme.txt",), ("Is a directory",)),

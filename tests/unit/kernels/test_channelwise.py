@@ -64,8 +64,10 @@ LAYERS = {
     "four channels": ((3, 4, 6, 1, 1), "tg_conv2d_channelwise_dual_mac_s8", "tg_conv2d_3x3_channelwise_dsp_s8"),
     "points": ((1, 8, 12, 1, 1), "tg_conv2d_channelwise_dual_mac_s8", "tg_pointwise_channelwise_dsp_s8"),
     "depthwise": ((3, 8, 8, 8, 1), "tg_depthwise_3x3_channelwise_s8", "tg_depthwise_3x3_block_channelwise_dsp_s8"),
-    "strided depthwise": ((3, 8, 8, 8, 2), "tg_conv2d_channelwise_s8", "tg_depthwise_3x3_channelwise_dsp_s8"),
-    "wide depthwise": ((5, 6, 6, 6, 1), "tg_conv2d_channelwise_s8", "tg_depthwise_channelwise_dsp_s8"),
+    "strided depthwise": ((3, 8, 8, 8, 2), "tg_depthwise_plane_channelwise_s8", "tg_depthwise_3x3_channelwise_dsp_s8"),
+    "odd depthwise": ((5, 6, 6, 6, 1), "tg_depthwise_plane_channelwise_s8", "tg_depthwise_plane_channelwise_dsp_s8"),
+    "wide depthwise": ((5, 8, 8, 8, 1), "tg_depthwise_plane_channelwise_s8", "tg_depthwise_window_channelwise_dsp_s8"),
+    "two of each": ((3, 4, 8, 4, 1), "tg_depthwise_plane_channelwise_s8", "tg_depthwise_plane_channelwise_dsp_s8"),
 }
 
 

@@ -10,7 +10,9 @@ import pytest
 import tinyglow
 from tests.helpers import Net, NetBuilder
 from tinyglow.ir.target import Target
-from tinyglow.kernels.convolution import depthwise_3x3_block_dsp, pointwise_dsp
+from tinyglow.kernels.convolution import conv2d_winograd_dsp, depthwise_3x3_block_dsp, pointwise_dsp
+from tinyglow.kernels.convolution.conv2d_winograd_dsp import WinogradParams
+from tinyglow.numerics import glow
 from tinyglow.pipeline import stations
 
 STRIP, FOUR, POINT = "tg_depthwise_3x3_block_dsp_s8", "tg_depthwise_3x3_dsp_s8", "tg_pointwise_dsp_s8"
@@ -30,6 +32,28 @@ def test_packed_filters_are_unpacked() -> None:
         assert np.array_equal(taps, weights) and np.array_equal(biases, bias)
 
 
+def test_transformed_filters_are_transformed_back() -> None:
+    """Winograd filters hold every weight, at the ends of their range too, and of channels that fill up no block."""
+    random = np.random.default_rng(0)
+    for in_c, out_c in ((4, 1), (12, 7), (16, 8)):
+        weights = random.choice([-255, -1, 0, 7, 255], (out_c, 9 * in_c)).astype(np.int32)
+        fields = {
+            "in_h": 3,
+            "in_w": 3,
+            "in_c": in_c,
+            "out_h": 1,
+            "out_w": 1,
+            "out_c": out_c,
+            "kernel_h": 3,
+            "kernel_w": 3,
+        }
+        fields |= dict.fromkeys(("stride_h", "stride_w", "dilation_h", "dilation_w", "group", "images"), 1)
+        fields |= dict.fromkeys(("pad_top", "pad_left", "in_offset", "leaky", "pool"), 0)
+        scale = glow.requantize_params(0.01)
+        p = WinogradParams(**fields, act_min=-128, act_max=127, negative=scale, out=scale)
+        assert np.array_equal(conv2d_winograd_dsp.unpack(conv2d_winograd_dsp.pack(weights, in_c), p), weights)
+
+
 def _net(channels: int, filters: int, kernel: int, group: int, stride: int, height: int, largest: float = 0.0) -> Net:
     build = NetBuilder(1)
     weights = build.constant(build.rng.standard_normal((filters, channels // group, kernel, kernel)))
@@ -45,7 +69,11 @@ def _net(channels: int, filters: int, kernel: int, group: int, stride: int, heig
         pytest.param((8, 8, 3, 8, 1, 7), STRIP, id="depthwise"),
         pytest.param((8, 8, 3, 8, 2, 7), FOUR, id="depthwise, every second pixel"),
         pytest.param((8, 8, 3, 8, 1, 1), FOUR, id="depthwise, one row"),
-        pytest.param((6, 6, 3, 6, 1, 7), "tg_depthwise_dsp_s8", id="depthwise, channels that are no fours"),
+        pytest.param((6, 6, 3, 6, 1, 7), "tg_depthwise_plane_dsp_s8", id="depthwise, channels that are no fours"),
+        pytest.param((8, 8, 5, 8, 1, 7), "tg_depthwise_window_dsp_s8", id="depthwise, 5x5"),
+        pytest.param((16, 32, 3, 1, 1, 7), "tg_conv2d_winograd_dsp_s8", id="3x3 of 16 channels"),
+        pytest.param((16, 8, 3, 1, 2, 7), "tg_conv2d_dsp_s8", id="3x3 of 16 channels, every second pixel"),
+        pytest.param((12, 8, 3, 1, 1, 7), "tg_conv2d_dsp_s8", id="3x3 of 12 channels"),
         pytest.param((8, 12, 1, 1, 1, 7), POINT, id="points"),
         pytest.param((4, 4, 1, 1, 1, 1), POINT, id="points of four channels"),
         pytest.param((9, 12, 1, 1, 1, 7), "tg_conv2d_dsp_s8", id="points of more channels than registers hold"),

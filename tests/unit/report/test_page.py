@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,10 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 
-from tests.helpers import run_cli
-from tests.unit.report.conftest import BOARDS, Report
+from tests.helpers import conv_net, run_cli
+from tests.unit.report.conftest import BOARDS
+from tests.unit.report.making import Page, Report, check_alone, need_packages
+from tinyglow.bundle.header import read_bundle
 from tinyglow.report.page.document import instruction_class
 
 
@@ -22,46 +23,14 @@ def _json(*words: str) -> Any:
     return json.loads(answer.out)
 
 
-class _Page(HTMLParser):
-    """Elements, ids, links and the text of scripts."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.ids: list[str] = []
-        self.addresses: list[str] = []
-        self.scripts: list[str] = []
-        self.handlers: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        for name, value in attrs:
-            if name == "id":
-                self.ids.append(value or "")
-            if name in ("href", "src", "xlink:href", "action"):
-                self.addresses.append(value or "")
-            if name.startswith("on"):
-                self.handlers.append(name)
-
-    def handle_data(self, data: str) -> None:
-        if self.tags[-1:] == ["script"] and data.strip():
-            self.scripts.append(data)
-
-
 def test_it_needs_nothing_else(report: Report) -> None:
     """No address leads out of the file, every link has its target, and it is small."""
-    page = _Page(report.page)
-    assert len(report.page.encode("utf-8")) < 2_000_000
-    assert page.addresses and all(address.startswith("#") for address in page.addresses)
-    assert {address[1:] for address in page.addresses} <= set(page.ids)
-    assert len(page.ids) == len(set(page.ids))
-    assert not page.handlers
+    check_alone(report.page)
 
 
 def test_the_figures_are_inside(report: Report) -> None:
     """What --json prints is what the page carries."""
-    page = _Page(report.page)
+    page = Page(report.page)
     assert len(page.scripts) == 2
     assert json.loads(page.scripts[0]) == report.figures
     assert report.figures["version"] == 1
@@ -97,6 +66,56 @@ def test_figures_are_those_of_validate(report: Report) -> None:
     labels = ("--labels", str(report.folder / "labels.npy"))
     found = _json("validate", *report.model, *report.inputs, *labels)
     assert {**report.figures["validation"], "targets": []} == found
+
+
+@pytest.mark.parametrize("number", range(len(BOARDS)), ids=BOARDS)
+def test_memory_with_other_options_is_that_of_compile(report: Report, number: int, tmp_path: Path) -> None:
+    """Each row of what would lower RAM: the header of a bundle that is compiled so."""
+    board = report.figures["boards"][number]
+    assert [] in [needs["options"] for needs in board["needs"]] and len(board["needs"]) == 4
+    for index, needs in enumerate(board["needs"]):
+        bundle = tmp_path / str(index)
+        words = ("--board", board["name"], *needs["options"], "-o", str(bundle))
+        assert run_cli("compile", *report.model, *words).status == 0
+        info = read_bundle(bundle)
+        assert needs["ram"] == info.mutable + info.activations
+        assert (needs["activations"], needs["constants"]) == (info.activations, info.constant)
+
+
+def test_kernels_that_were_chosen_have_run(report: Report) -> None:
+    """One of each layer is chosen, for a reason, and its cycles are those of the layer."""
+    for board in report.figures["boards"]:
+        ran: dict[str, int] = {}
+        for layer in board["layers"]:
+            ran[layer["layer"]] = ran.get(layer["layer"], 0) + layer["cycles"]
+        chosen = {one["layer"]: one for one in board["variants"] if one["chosen"]}
+        assert set(chosen) == {one["layer"] for one in board["variants"]}
+        for name, one in chosen.items():
+            assert one["measured"] == ran[name] and one["why"]
+            assert one["cycles"] == pytest.approx(one["measured"], rel=0.5)
+        assert all(one["measured"] is None and not one["why"] for one in board["variants"] if not one["chosen"])
+
+
+def test_other_kernels_run_on_request(tmp_path: Path) -> None:
+    """Then all of them have cycles, those that were chosen as well."""
+    need_packages()
+    net = conv_net()
+    np.savez(tmp_path / "x.npz", **net.samples(4))
+    words = (str(net.save(tmp_path)), "--input", str(tmp_path / "x.npz"))
+    assert run_cli("profile", *words, "-o", tmp_path / "p.yaml").status == 0
+    more = ("--profile", tmp_path / "p.yaml", "--board", "cortex-m4", "--no-advice", "--vectors", "1")
+    answer = run_cli("report", *words, *more, "--measure-kernels", "--json")
+    assert answer.status == 0, answer.err
+    (board,) = json.loads(answer.out)["boards"]
+    assert len(board["variants"]) > 1 and all(one["measured"] for one in board["variants"])
+    assert sum(one["chosen"] for one in board["variants"]) == len({one["layer"] for one in board["variants"]})
+
+
+def test_predicted_gains_are_near_what_was_tried(report: Report) -> None:
+    """Where the layers' shares of the error say something of an option, they are right to a few dB."""
+    advice = report.figures["validation"]["advice"]
+    told = [one for one in advice if one["predicted_db"] is not None]
+    assert told and all(abs(one["predicted_db"] - one["gain_db"]) < 6 for one in told)
 
 
 def test_tensors_are_the_interpreters(report: Report) -> None:
@@ -201,7 +220,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     answer = run_cli("report", source, *words)
     assert answer.status == 0, answer.err
     text = page.read_text(encoding="utf-8")
-    found = _Page(text)
+    found = Page(text)
     assert found.tags.count("script") == 2 and "img" not in found.tags
     assert not found.handlers
     assert _HOSTILE not in text and "{{ 7 * 7 }}" in text  # as text: no template has run it

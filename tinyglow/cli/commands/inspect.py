@@ -26,7 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyglow.pipeline.inspect import inspect
     from tinyglow.report.inspection import as_json, print_inspection
 
-    found = inspect(arguments.model, defines(arguments), input_shapes(arguments), arguments.output_name)
+    found = inspect(
+        arguments.model, defines(arguments), input_shapes(arguments), arguments.output_name, arguments.model_weights
+    )
     if arguments.json:
         print(json.dumps(as_json(found), indent=1))
     else:

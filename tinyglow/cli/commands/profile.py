@@ -28,6 +28,13 @@ def register(command: AddCommand) -> None:
         default=10,
         help="histogram bins (default: %(default)s)",
     )
+    parser.add_argument(
+        "--margin",
+        choices=["auto", "none"],
+        default="auto",
+        help="auto: ranges of fewer than 64 samples reach as far as those of 64 are expected to, by how much the "
+        "samples differ; none: ranges are those of the samples, as with --graph=glow (default: %(default)s)",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the profile, a YAML file as Glow's")
 
 
@@ -42,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     graph, inputs = read_graph(arguments), read_inputs(arguments)
     with progress("profiling", sample_count(inputs)) as advance:
         lowered = arguments.graph == "glow"  # then with all of the entries that Glow's own profile has
+        margin = arguments.margin == "auto"
         result = profile_graph(
             graph,
             inputs,
@@ -49,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
             advance,
             dump_of(arguments),
             lowered=lowered,
+            margin=margin,
             sequence=arguments.sequence,
         )
     save_profile(result, arguments.output)

@@ -21,7 +21,8 @@ from tinyglow.cli.reading import quantized_of, read_inputs, read_labels, read_so
 from tinyglow.cli.writing import write_result
 from tinyglow.errors import InputError, Problem
 
-_PARTS = 4  # of the work beside the boards: stations, validation, tensors, the page
+# Of the work: for each board kernels, comparison, cycles; beside that stations, validation, tensors, the page.
+_PARTS_OF_A_BOARD, _PARTS = 3, 4
 
 
 def register(command: AddCommand) -> None:
@@ -49,6 +50,11 @@ def register(command: AddCommand) -> None:
         "--vectors", metavar="N", type=int, default=2, help="samples to compare bit for bit (default: %(default)s)"
     )
     parser.add_argument("--no-advice", action="store_true", help="do not try what would help, which takes a while")
+    parser.add_argument(
+        "--measure-kernels",
+        action="store_true",
+        help="run every kernel that could compute a layer, beside those chosen: a build for each, on each board",
+    )
     parser.add_argument(
         "--diff", metavar="REPORT", nargs=2, help="compare the figures of two reports (.html or .json) instead"
     )
@@ -85,7 +91,7 @@ def _bundle(arguments: argparse.Namespace) -> int:
     from tinyglow.pipeline.execution import Options
     from tinyglow.pipeline.foreign import find_bundle
     from tinyglow.pipeline.foreign_run import run_bundle
-    from tinyglow.report.console import progress
+    from tinyglow.report.console import stages
     from tinyglow.report.page.bundle import bundle_document, bundle_page
     from tinyglow.targets.boards import load_board
 
@@ -93,15 +99,15 @@ def _bundle(arguments: argparse.Namespace) -> int:
     _check_bundle_options(arguments, [board.name for board in boards if board.is_host])
     files = find_bundle(Path(arguments.model))
     inputs = dict(read_inputs(arguments)) if arguments.input else {}
-    with progress("report", len(boards) + 1) as advance:
+    with stages("report", len(boards) + 1) as begin:
         runs = []
         for board in boards:
+            begin(board.name)
             runs.append(
                 run_bundle(files, board, inputs, compiler=arguments.cc, listed="all", options=Options(timed=True))
             )
-            advance(1)
+        begin("drawing")
         text = bundle_page(runs) if arguments.output else ""
-        advance(1)
     _write(arguments, text, bundle_document(runs))
     return 0
 
@@ -133,7 +139,7 @@ def _write(arguments: argparse.Namespace, text: str, figures: dict[str, Any]) ->
 
 def _report(arguments: argparse.Namespace) -> int:
     from tinyglow.pipeline.study.gather import Made, study
-    from tinyglow.report.console import print_warnings, progress
+    from tinyglow.report.console import print_warnings, stages
     from tinyglow.report.page.document import document
     from tinyglow.report.page.render import page
     from tinyglow.targets.boards import load_board
@@ -150,7 +156,7 @@ def _report(arguments: argparse.Namespace) -> int:
         arguments.float_io,
         lambda board: target_of_options(arguments, board),
     )
-    with progress("report", 3 * len(boards) + _PARTS) as advance:
+    with stages("report", _PARTS_OF_A_BOARD * len(boards) + _PARTS) as begin:
         found = study(
             compiled,
             boards,
@@ -158,11 +164,12 @@ def _report(arguments: argparse.Namespace) -> int:
             labels=labels,
             vectors=arguments.vectors,
             advise=not arguments.no_advice,
+            measured=arguments.measure_kernels,
             compiler=arguments.cc,
-            progress=lambda part: advance(1),
+            progress=begin,
         )
+        begin("drawing")
         text = page(found) if arguments.output else ""
-        advance(1)
     print_warnings(found.validation.warnings)
     _write(arguments, text, document(found))
     return 0 if all(one.equal for one in found.boards if one.fit.fits) else 1

@@ -27,7 +27,7 @@ def write_profile(arguments: GlowArguments, graph: Graph, inputs: Mapping[str, A
 
     bins, like_glow = arguments.count("num-histogram-bins"), arguments.text("graph") == "glow"
     with progress("profiling", sample_count(inputs)) as advance:
-        result = profile(graph, inputs, bins, advance, batch=batch, lowered=like_glow)
+        result = profile(graph, inputs, bins, advance, batch=batch, lowered=like_glow, margin=False)
     save_profile(result, arguments.text("dump-profile"))
 
 

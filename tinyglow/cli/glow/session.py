@@ -107,7 +107,7 @@ def is_like_glow(arguments: GlowArguments) -> bool:
 
 
 def _bind(
-    defined: dict[str, int], dimensions: Mapping[str, tuple[int | str, ...]], shapes: Mapping[str, Sequence[int]]
+    defined: dict[str, int], dimensions: Mapping[str, tuple[int | str, ...] | None], shapes: Mapping[str, Sequence[int]]
 ) -> tuple[dict[str, int], dict[str, tuple[int, ...]]]:
     """What -onnx-define-symbol leaves open, from the shapes given for inputs: sizes of symbols, shapes of inputs.
 
@@ -116,6 +116,10 @@ def _bind(
     bound, whole = dict(defined), {}
     for name, shape in shapes.items():
         dims = dimensions.get(name, ())
+        if dims is None and shape:
+            whole[name] = tuple(shape)
+            continue
+        dims = dims or ()
         pairs = list(zip(dims, shape, strict=False))
         if len(dims) != len(shape):
             continue
@@ -155,22 +159,22 @@ def load_model(
     from tinyglow.pipeline.stations import load
 
     inputs = model_inputs(arguments)
-    path = arguments.text("model")
+    path, weights = model_files(arguments)
     defined = _defines(arguments)
-    dimensions = input_dimensions(path)
+    dimensions = input_dimensions(path, weights)
     shapes: dict[str, Sequence[int]] = {legal_name(given.name): given.shape for given in inputs}
     if image and len(dimensions) == 1:
         shapes = {name: shapes.get(name) or (1, *image) for name in dimensions}
     like_glow = is_like_glow(arguments) if like_glow is None else like_glow
     name = arguments.text("network-name") or None
-    known = {symbol for dims in dimensions.values() for symbol in dims}
+    known = {symbol for dims in dimensions.values() for symbol in dims or ()}
     for symbol in sorted(defined.keys() - known):  # as in Glow, no error
         print(
             f"note: -onnx-define-symbol={symbol},{defined.pop(symbol)}: the model has no such symbol", file=sys.stderr
         )
     sizes, whole = _bind(defined, dimensions, shapes)
     try:
-        graph = load(path, name, sizes, like_glow, shapes=whole)
+        graph = load(path, name, sizes, like_glow, shapes=whole, weights=weights)
     except ModelError as error:
         raise ModelError(error.summary, [_in_glows_words(problem) for problem in error.problems]) from error
     for_inputs, for_outputs = (arguments.flag(f"tflite-float-{end}") for end in ("inputs", "outputs"))
@@ -182,11 +186,20 @@ def load_model(
     return graph
 
 
+def model_files(arguments: GlowArguments) -> tuple[str, str]:
+    """The model, and the second file of a network that has two. Raises InputError for more."""
+    files = arguments.texts("model")
+    if len(files) > 2:
+        problem = Problem("-model", f"is given {len(files)} times", "once, or twice for a Caffe2 or Caffe network")
+        raise InputError("the model is not understood", [problem])
+    return files[0], files[1] if len(files) > 1 else ""
+
+
 def _in_glows_words(problem: Problem) -> Problem:
-    """The same problem with the option as these tools call it."""
-    return replace(
-        problem, hint=re.sub(r"--define ('?)([^ ]+?)=1(?=\1( |$))", r"-onnx-define-symbol=\1\2,1", problem.hint)
-    )
+    """The same problem with the options as these tools call them."""
+    hint = re.sub(r"--define ('?)([^ ]+?)=1(?=\1( |$))", r"-onnx-define-symbol=\1\2,1", problem.hint)
+    hint = re.sub(r"--input-shape ('?)([^ ]+?)=([0-9,]+)(?=\1( |$))", r"-model-input=\1\2,float,[\3]", hint)
+    return replace(problem, hint=hint)
 
 
 def input_name(graph: Graph, given: str) -> str | None:

@@ -14,7 +14,14 @@ _KERNELS = "the kernels are tinyglow's own, and the fastest for the core are tak
 _FP16 = "there is no float16 on the CPU backend"
 
 _MODEL = (
-    Option("model", "the network, an ONNX or TFLite file", aliases=("m",), metavar="model.onnx", required=True),
+    Option(
+        "model",
+        "the network: an ONNX or TFLite file, the folder of a Caffe2 network, or twice, with the two files of one",
+        aliases=("m",),
+        metavar="model.onnx",
+        many=True,
+        required=True,
+    ),
     Option(
         "model-input",
         "an input: its name alone, or name,float,[shape], or name,int8q,scale,offset,[shape] for an input of the "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -124,9 +125,28 @@ DEPTHWISE_3X3_DSP = Kernel(
 )
 
 
-def is_fast(kernel: tuple[int, int], channels: int, leaky: int) -> bool:
-    """Whether tg_depthwise_3x3_dsp_s8 takes such a layer."""
-    return kernel == (3, 3) and channels % GROUP == 0 and not leaky
+def _window_work(p: Any, constants: Sequence[Array | None]) -> Work:
+    """As ``work``: windows that the image cuts are copied, with all taps. A column of taps counts as a row."""
+    windows = p.images * p.out_h * p.out_w * -(-p.in_c // GROUP)
+    rows = windows * (1 if p.kernel_w == 1 else p.kernel_h)
+    copied = work(p, constants)["cut_pixels"] * p.taps * p.in_c
+    return {**work(p, constants), "taps": windows * p.taps, "rows": rows, "cut_windows": 0, "copied": copied}
+
+
+DEPTHWISE_WINDOW_DSP = DEPTHWISE_3X3_DSP.with_settings(
+    "tg_depthwise_window_dsp_s8",
+    {"TG_ANY_WINDOW": "1"},
+    summary="depthwise convolution with windows of any size, four channels at once",
+    scratch=lambda p: p.taps * p.in_c if work(p, ())["cut_pixels"] else GROUP,
+    work=_window_work,
+)
+
+
+def fitting(kernels: tuple[Kernel, Kernel, Kernel], p: ConvGeometry) -> Kernel:
+    """Of kernels for any layer, for windows of any size of whole groups of channels, and for 3x3: the one for ``p``."""
+    if p.in_c % GROUP or p.leaky:
+        return kernels[0]
+    return kernels[2] if (p.kernel_h, p.kernel_w) == (3, 3) else kernels[1]
 
 
 def depthwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
@@ -135,9 +155,7 @@ def depthwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     if not fits or not lowering.target.runs(DEPTHWISE_DSP):
         return None
     params = DepthwiseDspParams(**layer.geometry, out=layer.requants[0])
-
-    fast = is_fast((params.kernel_h, params.kernel_w), params.in_c, params.leaky)
-    kernel = DEPTHWISE_3X3_DSP if fast else DEPTHWISE_DSP
+    kernel = fitting((DEPTHWISE_DSP, DEPTHWISE_WINDOW_DSP, DEPTHWISE_3X3_DSP), params)
     constants = {"filter": pack(layer.weights, layer.bias)}
     return layer.variant(kernel, params, lowering, constants)
 
@@ -179,6 +197,10 @@ DEPTHWISE_3X3_CHANNELWISE_DSP = DEPTHWISE_3X3_DSP.per_channel(
     "tg_depthwise_3x3_channelwise_dsp_s8", DepthwiseChannelwiseDspParams, depthwise_channelwise_dsp_s8
 )
 
+DEPTHWISE_WINDOW_CHANNELWISE_DSP = DEPTHWISE_WINDOW_DSP.per_channel(
+    "tg_depthwise_window_channelwise_dsp_s8", DepthwiseChannelwiseDspParams, depthwise_channelwise_dsp_s8
+)
+
 
 def depthwise_channelwise_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through one of these kernels; None where that cannot be, or is not needed."""
@@ -192,7 +214,7 @@ def depthwise_channelwise_dsp_variant(layer: ConvLayer, lowering: Lowering) -> V
     if not fits or scales is None:
         return None
     params = DepthwiseChannelwiseDspParams(**layer.geometry, out_offset=layer.out.offset)
-    fast = is_fast((params.kernel_h, params.kernel_w), params.in_c, params.leaky)
-    kernel = DEPTHWISE_3X3_CHANNELWISE_DSP if fast else DEPTHWISE_CHANNELWISE_DSP
+    kernels = DEPTHWISE_CHANNELWISE_DSP, DEPTHWISE_WINDOW_CHANNELWISE_DSP, DEPTHWISE_3X3_CHANNELWISE_DSP
+    kernel = fitting(kernels, params)
     constants = {"filter": pack(layer.weights, layer.bias, scales)}
     return layer.variant(kernel, params, lowering, constants)

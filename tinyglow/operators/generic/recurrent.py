@@ -78,11 +78,10 @@ class _Direction:
         return dense(self.build, value, *self.shared[rows])
 
     def mixed(self, gate: Value, x: Value, y: Value) -> Value:
-        """X + gate (y - x): between x and y."""
+        """(1 - gate) x + gate y: as ONNX has it, for y - x would be twice as wide as what it is made of."""
         each = self.build.each
-        if _is_zero(y):
-            return each("mul", each("sub", self.build.like(1, gate), gate), x)
-        return each("add", x, each("mul", gate, each("sub", y, x)))
+        kept = each("mul", each("sub", self.build.like(1, gate), gate), x)
+        return kept if _is_zero(y) else each("add", kept, each("mul", gate, y))
 
 
 def _is_zero(value: Value) -> bool:

@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinyglow.bundle.harness import Placement
-from tinyglow.errors import InputError, Problem
+from tinyglow.errors import BoardError, InputError, Problem, StackError
 from tinyglow.interp import sample_count
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Target
 from tinyglow.passes.fuse import fuse
-from tinyglow.pipeline.compare import Comparison, verify
+from tinyglow.pipeline.compare import Comparison, verified_runs
 from tinyglow.pipeline.cycle_profile import CycleProfile, profile_cycles
-from tinyglow.pipeline.fit import Fit, fit
+from tinyglow.pipeline.fit import Fit, fit, fit_of
 from tinyglow.pipeline.stations import bind_inputs, interpret, lower
+from tinyglow.pipeline.study.memory import Needs, memory_needs
 from tinyglow.pipeline.study.steps import Step, steps_of
 from tinyglow.pipeline.study.sums import SumBound, sum_bounds
 from tinyglow.pipeline.study.tensors import Tensor, samples_shown, tensors_of
@@ -58,21 +59,25 @@ class OnBoard:
 
     Attributes:
         board: The board.
+        target: What kernels were chosen for.
         program: What runs there.
         fused: The graph that it was made of.
         fit: What it takes of the board, with its weights in flash.
         comparisons: numpy against this machine and the board; () if it does not fit.
         profile: Where the cycles of the first sample go; None if it does not fit.
         variants: The kernels that could compute each layer.
+        needs: Its memory with the options given, and with others.
     """
 
     board: Board
+    target: Target
     program: Program
     fused: Graph
     fit: Fit
     comparisons: tuple[Comparison, ...]
     profile: CycleProfile | None
     variants: VariantTable
+    needs: tuple[Needs, ...]
 
     @property
     def equal(self) -> bool:
@@ -130,6 +135,7 @@ def study(
     vectors: int = 2,
     shown: int = 3,
     advise: bool = True,
+    measured: bool = False,
     compiler: str | None = None,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Study:
@@ -143,6 +149,7 @@ def study(
         vectors: How many samples to compare bit for bit on each board.
         shown: At most so many samples' tensors are kept.
         advise: Whether to try what would bring the network closer to float.
+        measured: Whether to run every kernel that could compute a layer on the boards: see ``variants``.
         compiler: Which C compiler: see ``sim.toolchain.find_compiler``.
         progress: Is called before each part, with what it is.
 
@@ -177,7 +184,7 @@ def study(
     tensors = tensors_of(reference, made.quantized, few)
     checked = {name: array[:vectors] for name, array in bound.items()}
     answers = interpret(program, checked)
-    found = [_on_board(made, board, bound, vectors, compiler, progress) for board in boards]
+    found = [_on_board(made, board, bound, vectors, measured, compiler, progress) for board in boards]
     return Study(
         made=made,
         steps=steps,
@@ -196,22 +203,25 @@ def _on_board(
     board: Board,
     inputs: Mapping[str, Array],
     vectors: int,
+    measured: bool,
     compiler: str | None,
     progress: Callable[[str], None],
 ) -> OnBoard:
     target = made.target(board)
     program = lower(made.quantized, target=target)
-    progress(f"{board.name}: fitting")
-    only: list[Placement] = ["flash"]
-    (placed,) = fit(made.quantized, [board], inputs, compiler, target=made.target, placements=only, timed=False)
-    offered = variants(made.quantized, board, target)
-    fused = fuse(made.quantized, target)
-    if not placed.fits:
-        return OnBoard(board, program, fused, placed, (), None, offered)
+    progress(f"{board.name}: kernels")
+    offered = variants(made.quantized, board, target, measured, inputs, compiler)
+    fused, needs = fuse(made.quantized, target), memory_needs(made.quantized, target, program)
     progress(f"{board.name}: comparing bit for bit")
-    comparisons = verify(program, board, {name: array[:vectors] for name, array in inputs.items()}, compiler)
+    try:
+        runs = verified_runs(program, board, {name: array[:vectors] for name, array in inputs.items()}, compiler)
+    except (BoardError, StackError):
+        only: list[Placement] = ["flash"]
+        (placed,) = fit(made.quantized, [board], inputs, compiler, target=made.target, placements=only, timed=False)
+        return OnBoard(board, target, program, fused, placed, (), None, offered, needs)
     progress(f"{board.name}: counting cycles")
     cycles = profile_cycles(program, board, inputs, compiler, listings=True)
     time = 1000 * board.seconds(cycles.whole.total)
-    placed = replace(placed, waits=cycles.whole.waits, milliseconds=time)  # the same run: waiting is counted once
-    return OnBoard(board, program, fused, placed, tuple(comparisons), cycles, offered)
+    placed = replace(fit_of(runs[-1][1]), waits=cycles.whole.waits, milliseconds=time)
+    comparisons = tuple(comparison for comparison, _ in runs)
+    return OnBoard(board, target, program, fused, placed, comparisons, cycles, offered, needs)

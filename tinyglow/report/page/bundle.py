@@ -10,10 +10,11 @@ from markupsafe import Markup
 from tinyglow import __version__
 from tinyglow.bundle.render import render_html
 from tinyglow.pipeline.foreign_run import ForeignRun
+from tinyglow.report.fidelity import short
 from tinyglow.report.foreign import foreign_json
 from tinyglow.report.page import charts
 from tinyglow.report.page.document import VERSION
-from tinyglow.report.page.render import embedded, numbered, short
+from tinyglow.report.page.render import embedded, numbered
 from tinyglow.resources import TEMPLATES
 
 Json = dict[str, Any]
@@ -86,7 +87,7 @@ def bundle_page(runs: Sequence[ForeignRun]) -> str:
 
 
 def _functions(board: Json) -> str:
-    rows = [{"layer": short(one["name"]), "cycles": one["cycles"]} for one in board["kernels"] if one["cycles"]]
+    rows = [{"layer": short(one["name"], 36), "cycles": one["cycles"]} for one in board["kernels"] if one["cycles"]]
     if not rows:
         return ""
     label = f"Cycles of each function on {board['board']}"

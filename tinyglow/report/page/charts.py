@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from tinyglow.errors import Problem, ToolError
 from tinyglow.pipeline.study.tensors import Tensor
+from tinyglow.report.page.shorter import shorter
 
 Row = Mapping[str, Any]
 
@@ -28,21 +28,10 @@ _CONFIG = {
         "labelLimit": 260,
         "titleFontWeight": "normal",
     },
-    "legend": {"labelColor": _INK, "titleColor": _INK},
+    # Vega measures labels in a narrower font than the reader may have.
+    "legend": {"labelColor": _INK, "titleColor": _INK, "labelLimit": 0, "columnPadding": 40},
     "text": {"color": _INK},
 }
-
-
-# A screen reader takes the chart as one picture: what Vega says of each bar would only make the page larger. So would
-# what SVG means anyway.
-_NEEDLESS = re.compile(
-    r' ((aria-label|aria-roledescription|aria-hidden|role|pointer-events)="[^"]*"|(opacity|stroke-width)="1")'
-)
-
-
-def _shorter(tag: re.Match[str]) -> str:
-    """An element's tag, with coordinates to a hundredth of a pixel."""
-    return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", _NEEDLESS.sub("", tag[0]))
 
 
 def draw(spec: Mapping[str, Any], label: str) -> str:
@@ -56,8 +45,7 @@ def draw(spec: Mapping[str, Any], label: str) -> str:
         problem = Problem("vl-convert-python", "missing", hint="pip install tinyglow[report]")
         raise ToolError("the report needs a package that is not installed", [problem]) from error
     whole = {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "config": _CONFIG, **spec}
-    svg: str = vl_convert.vegalite_to_svg(whole)
-    svg = re.sub(r"<[^>]*>", _shorter, svg)
+    svg = shorter(vl_convert.vegalite_to_svg(whole))
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)
 
 
@@ -70,12 +58,24 @@ def _room_for(labels: Sequence[str]) -> dict[str, float]:
 
 
 def bars(
-    rows: Sequence[Row], category: str, figure: str, title: str, label: str, width: int = 520, form: str = ",.4~r"
+    rows: Sequence[Row],
+    category: str,
+    figure: str,
+    title: str,
+    label: str,
+    width: int = 520,
+    form: str = ",.3~r",
+    least: float = 0,
 ) -> str:
-    """One bar a row, with its figure at the end, in the rows' order. ``form``: how D3 writes figures."""
+    """One bar a row, with its figure at the end, in the rows' order.
+
+    ``form``: how D3 writes figures; ``least``: where the axis ends at the earliest.
+    """
     order = [row[category] for row in rows]
     base = {"y": {"field": category, "type": "nominal", "sort": order, "title": None, "axis": _room_for(order)}}
-    amount = {"field": figure, "type": "quantitative", "title": title, "axis": {"grid": True, "tickCount": 5}}
+    scale = {"domainMax": max(least, *(row[figure] for row in rows))} if least else {}
+    axis = {"grid": True, "tickCount": 5}
+    amount = {"field": figure, "type": "quantitative", "title": title, "axis": axis, "scale": scale}
     spec = {
         "width": width,
         "height": {"step": 20},

@@ -13,12 +13,14 @@ import numpy as np
 from tinyglow import __version__
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.program import Program, Region
+from tinyglow.ir.target import NOT_MEASURED, Optimize, Target, WeightsAsCode
 from tinyglow.ir.types import TensorType
 from tinyglow.lowering.plan import blocks_of
 from tinyglow.pipeline import cycle_profile, fit
 from tinyglow.pipeline.study.gather import OnBoard, Study
 from tinyglow.pipeline.study.steps import Step
 from tinyglow.pipeline.study.tensors import Tensor
+from tinyglow.pipeline.variants import VariantCost
 from tinyglow.report import validation
 from tinyglow.targets.cores import Feature
 
@@ -67,7 +69,7 @@ def document(study: Study) -> Json:
             }
             for one in study.sums
         ],
-        "boards": [_board(one) for one in study.boards],
+        "boards": [_board(one, _MOST_LISTED // len(study.boards)) for one in study.boards],
     }
 
 
@@ -124,7 +126,7 @@ def _base64(array: Array) -> str:
 
 
 # Elements that the page carries: of one sample of a tensor, and of one sample of all.
-_MOST_OF_A_TENSOR, _MOST_OF_ALL = 12_288, 160_000
+_MOST_OF_A_TENSOR, _MOST_OF_ALL = 12_288, 100_000
 
 
 def _tensor(tensor: Tensor, most: int) -> Json:
@@ -148,8 +150,8 @@ def _tensor(tensor: Tensor, most: int) -> Json:
     }
 
 
-def _board(one: OnBoard) -> Json:
-    profile = one.profile
+def _board(one: OnBoard, most: int) -> Json:
+    profile, layers = one.profile, _layers(one)
     return {
         "name": one.board.name,
         "title": one.board.title,
@@ -169,22 +171,62 @@ def _board(one: OnBoard) -> Json:
             {"target": c.target, "vectors": c.vectors, "mismatches": c.mismatches, "cycles": c.cycles}
             for c in one.comparisons
         ],
-        "layers": _layers(one),
+        "layers": layers,
         "activations": _activations(one.program),
-        "variants": [
+        "needs": [
             {
-                "layer": v.layer,
-                "kernel": v.name,
-                "chosen": v.chosen,
-                "cycles": v.cycles,
-                "constants": v.constants,
-                "code": v.code,
-                "scratch": v.scratch,
+                "options": list(needs.options),
+                "ram": needs.ram,
+                "activations": needs.activations,
+                "constants": needs.constants,
             }
-            for v in one.variants
+            for needs in one.needs
         ],
-        "profile": None if profile is None else {**cycle_profile.as_json(profile), "listings": _listings(profile)},
+        "variants": _variants(one, layers),
+        "profile": None
+        if profile is None
+        else {**cycle_profile.as_json(profile), "listings": _listings(profile, most)},
     }
+
+
+def _variants(one: OnBoard, layers: Sequence[Json]) -> list[Json]:
+    """What could compute each layer. What was chosen has run, so that its cycles are known in any case."""
+    ran: dict[str, int] = {}
+    for row in layers:
+        if row["cycles"] is not None:
+            ran[row["layer"]] = ran.get(row["layer"], 0) + row["cycles"]
+    return [
+        {
+            "layer": v.layer,
+            "kernel": v.name,
+            "chosen": v.chosen,
+            "why": why_chosen(v, [other for other in one.variants if other.layer == v.layer], one.target)
+            if v.chosen
+            else "",
+            "cycles": v.cycles if v.cycles < NOT_MEASURED else None,
+            "measured": ran.get(v.layer) if v.chosen and v.measured is None else v.measured,
+            "constants": v.constants,
+            "code": v.code,
+            "scratch": v.scratch,
+        }
+        for v in one.variants
+    ]
+
+
+def why_chosen(chosen: VariantCost, offered: Sequence[VariantCost], target: Target) -> str:
+    """Why ``lowering.choose`` took one of a layer's variants, in words."""
+    if target.weights_as_code is WeightsAsCode.ALWAYS and chosen.code:
+        return "weights are to become code"
+    if target.optimize is Optimize.SIZE:
+        return "the fewest bytes, with the kernels that other layers need anyway"
+    if target.optimize is Optimize.BALANCED:
+        return "the least product of cycles and bytes"
+    faster = [variant for variant in offered if variant.cycles < chosen.cycles]
+    if not faster:
+        return "the fewest predicted cycles"
+    if all(variant.code for variant in faster):
+        return "the fewest predicted cycles without more code for weights than its budget"
+    return "nearly the fewest predicted cycles, and fewer bytes"
 
 
 def _macs_per_cycle(one: OnBoard) -> int:
@@ -267,20 +309,21 @@ def _in_use(blocks: Sequence[Mapping[str, Any]], calls: int) -> list[int]:
     return found
 
 
-_MOST_LISTED = 3_000  # instructions of a board: those of the functions that take most of the time
+# Instructions of all boards together: of each, those of the functions that take most of the time.
+_MOST_LISTED = 3_000
 
 
-def _listings(profile: cycle_profile.CycleProfile) -> list[Json]:
-    left, found = _MOST_LISTED, []
+def _listings(profile: cycle_profile.CycleProfile, most: int) -> list[Json]:
+    left, found = most, []
     for one in profile.listings:
         if len(one.code) > left:
             continue
         left -= len(one.code)
+        places = {place: number for number, place in enumerate(dict.fromkeys(map(_place, one.code)))}
         lines = {f"{file}:{number}": text for (file, number), text in one.source.items()}
-        code = [
-            [c.address, c.text, f"{c.file}:{c.line}" if c.file else "", c.times, c.cycles, c.waits] for c in one.code
-        ]
-        found.append({"name": one.name, "mix": instruction_mix(one), "source": lines, "code": code})
+        code = [[c.address, c.text, places[_place(c)], c.times, c.cycles, c.waits] for c in one.code]
+        mix = instruction_mix(one)
+        found.append({"name": one.name, "mix": mix, "source": lines, "places": list(places), "code": code})
     return found
 
 

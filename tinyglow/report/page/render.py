@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from tinyglow.bundle.render import render_html
 from tinyglow.pipeline.study.gather import Study
+from tinyglow.report.fidelity import short
 from tinyglow.report.page import charts
 from tinyglow.report.page.document import document
 from tinyglow.report.page.layout import HEIGHT, WIDTH, Drawing, lay_out
@@ -19,6 +20,7 @@ Json = dict[str, Any]
 _FOLDER = TEMPLATES / "report"
 _MOST_DRAWN = 400  # nodes of a graph: a drawing of more is of no use, and takes long
 _MOST_HISTOGRAMS = 40
+_LABEL = 36  # characters of a name in a chart
 
 
 def page(study: Study) -> str:
@@ -42,6 +44,7 @@ def page(study: Study) -> str:
         embedded=Markup(embedded(data)),
         drawings=_drawings(data),
         box=(WIDTH, HEIGHT),
+        brief=short,
         charts=_charts(study, data),
     )
 
@@ -80,7 +83,11 @@ def _charts(study: Study, data: Json) -> Json:
 
 
 def _snr(layers: Sequence[Mapping[str, Any]]) -> str:
-    rows = [{"layer": short(layer["node"]), "dB": layer["snr_db"]} for layer in layers if layer["snr_db"] is not None]
+    rows = [
+        {"layer": short(layer["node"], _LABEL), "dB": layer["snr_db"]}
+        for layer in layers
+        if layer["snr_db"] is not None
+    ]
     if not rows:
         return ""
     title = "SNR against float, dB (higher is better)"
@@ -88,7 +95,9 @@ def _snr(layers: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _shares(layers: Sequence[Mapping[str, Any]]) -> str:
-    rows = [{"layer": short(one["node"]), "share": 100 * one["share"]} for one in layers if one["share"] >= 0.001]
+    rows = [
+        {"layer": short(one["node"], _LABEL), "share": 100 * one["share"]} for one in layers if one["share"] >= 0.001
+    ]
     if not rows:
         return ""
     title = "share of the answers' error, %"
@@ -105,11 +114,6 @@ def numbered(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return result
 
 
-def short(name: str, most: int = 36) -> str:
-    """The end of a long name, which tells layers apart."""
-    return name if len(name) <= most else f"…{name[-(most - 1) :]}"
-
-
 def _fit(board: Json) -> str:
     """Flash, RAM and stack as shares of the memories that hold them."""
     sizes = {memory["name"]: memory["size"] for memory in board["memories"]}
@@ -121,7 +125,7 @@ def _fit(board: Json) -> str:
         for name, used, size in found
         if used is not None and size
     ]
-    return charts.bars(rows, "what", "share", "% of the memory", f"What {board['name']} has room for", 360)
+    return charts.bars(rows, "what", "share", "% of the memory", f"What {board['name']} has room for", 360, least=100)
 
 
 def _time(board: Json) -> str:
@@ -129,7 +133,7 @@ def _time(board: Json) -> str:
     for number, layer in enumerate(board["layers"]):
         if layer["cycles"] is None:
             continue
-        name = f"{number} {short(layer['layer'])}"
+        name = f"{number} {short(layer['layer'], _LABEL)}"
         least = min(layer["least_cycles"], layer["cycles"])
         rows.append({"layer": name, "part": "multiplications at full speed", "cycles": least})
         rows.append({"layer": name, "part": "other cycles of the core", "cycles": layer["cycles"] - least})

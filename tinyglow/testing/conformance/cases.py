@@ -1,4 +1,4 @@
-"""The node tests that the onnx package has: models of mostly one node, with inputs and expected outputs."""
+"""The tests that the onnx package has: models of mostly one node, with inputs and expected outputs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import random
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
 from tinyglow.ir.graph import Array
+
+NODE = "node"
+# Folders of the package with models that exporters made.
+MODELS = ("pytorch-operator", "pytorch-converted", "simple")
+_RTOL, _ATOL = 1e-3, 1e-7  # as onnx's own runner has them (onnx/backend/test/loader)
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ class NodeTest:
         outputs: The same of the outputs.
         rtol: Tolerance, relative.
         atol: Tolerance, absolute.
+        collection: Which of onnx's collections it belongs to.
     """
 
     name: str
@@ -33,6 +40,7 @@ class NodeTest:
     outputs: Sequence[Sequence[Array | None]]
     rtol: float
     atol: float
+    collection: str = NODE
 
     @property
     def operator(self) -> str:
@@ -65,6 +73,33 @@ def collect() -> list[NodeTest]:
             )
             for case in found
         ]
+
+
+def collect_models() -> list[NodeTest]:
+    """The tests that the package has as files, by collection and name; none where a package comes without them."""
+    root = Path(onnx.__file__).parent / "backend" / "test" / "data"
+    folders = [path for collection in MODELS for path in sorted((root / collection).glob("test_*"))]
+    return [_read(path) for path in folders]
+
+
+def _read(folder: Path) -> NodeTest:
+    model = onnx.ModelProto()
+    model.ParseFromString((folder / "model.onnx").read_bytes())
+    sets = sorted(folder.glob("test_data_set_*"))
+    inputs = [_arrays(path, "input", model.graph.input) for path in sets]
+    outputs = [_arrays(path, "output", model.graph.output) for path in sets]
+    collection = folder.parent.name
+    return NodeTest(f"{collection}/{folder.name}", model, inputs, outputs, _RTOL, _ATOL, collection)
+
+
+def _arrays(folder: Path, kind: str, infos: Sequence[onnx.ValueInfoProto]) -> list[Array | None]:
+    """The arrays of one data set; None for what is no tensor of numbers, but a sequence or text."""
+    arrays = []
+    for index, info in enumerate(infos):
+        path, element = folder / f"{kind}_{index}.pb", info.type.tensor_type.elem_type
+        known = element not in (onnx.TensorProto.UNDEFINED, onnx.TensorProto.STRING) and path.exists()
+        arrays.append(_array(onnx.TensorProto.FromString(path.read_bytes())) if known else None)
+    return arrays
 
 
 def sample(tests: Sequence[NodeTest], count: int, seed: int) -> list[NodeTest]:

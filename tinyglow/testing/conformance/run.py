@@ -19,6 +19,7 @@ from tinyglow.testing.conformance.cases import NodeTest, bound
 # What may become of a test, best first.
 RIGHT, REFUSED, WRONG, CRASHED = "right", "refused", "wrong", "crashed"
 _INTEGERS = "iub"
+_TOO_WIDE = "doubles beyond the range of float32, which stands for them"
 # Operators whose results depend on shapes and limits alone: of these all inputs may be constants.
 _MAKERS = {"Range", "ConstantOfShape", "HannWindow", "HammingWindow", "BlackmanWindow", "MelWeightMatrix", "EyeLike"}
 
@@ -98,6 +99,10 @@ def run(test: NodeTest, folder: Path | None = None) -> Verdict:
 
 
 def _compared(test: NodeTest, program: Program, binding: Mapping[str, Array]) -> Verdict:
+    if not _fits_float32(test):
+        return Verdict(
+            test, REFUSED, "data: doubles beyond the range of float32, which stands for them", tuple(binding)
+        )
     verdict = Verdict(test, RIGHT, bound=tuple(binding), program=program)
     names = [info.name for info in test.model.graph.input]
     outputs = [info.name for info in test.model.graph.output]
@@ -121,6 +126,19 @@ def _compared(test: NodeTest, program: Program, binding: Mapping[str, Array]) ->
             verdict.kind, verdict.reason = WRONG, fault
             return verdict
     return verdict
+
+
+def _fits_float32(test: NodeTest) -> bool:
+    """Whether float32 holds all numbers of a test in double: those beyond its range no network here can have."""
+    doubles = [
+        array[np.isfinite(array) & (array != 0)]
+        for arrays in (*test.inputs, *test.outputs)
+        for array in arrays
+        if array is not None and array.dtype == np.float64
+    ]
+    limits = np.finfo(np.float32)
+    sizes = [np.abs(array) for array in doubles]
+    return all(((size >= limits.smallest_subnormal) & (size <= limits.max)).all() for size in sizes)
 
 
 def _carried(array: Array) -> Array:

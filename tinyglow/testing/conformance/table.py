@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+from tinyglow.testing.conformance.cases import NODE
 from tinyglow.testing.conformance.run import CRASHED, REFUSED, RIGHT, WRONG, Verdict
 
-_KINDS = (RIGHT, REFUSED, WRONG, CRASHED)
+KINDS = (RIGHT, REFUSED, WRONG, CRASHED)
 _LONGEST = 100
 
 
@@ -16,13 +17,15 @@ def operator_of(verdict: Verdict) -> str:
     name = verdict.test.name
     if verdict.test.operator != "(several)":
         return verdict.test.operator
+    if verdict.test.collection != NODE:
+        return "(several operators)"
     return f"{name.removeprefix('test_').split('_')[0]} (as a function)"
 
 
 def totals(verdicts: Sequence[Verdict]) -> dict[str, int]:
     """How many tests are right, refused, wrong and crashed."""
     counts = Counter(verdict.kind for verdict in verdicts)
-    return {kind: counts[kind] for kind in _KINDS}
+    return {kind: counts[kind] for kind in KINDS}
 
 
 def markdown(verdicts: Sequence[Verdict], in_c: Mapping[str, str]) -> str:

@@ -66,6 +66,8 @@ from tinyglow.kernels.convolution.depthwise_dsp import (
     DEPTHWISE_3X3_DSP,
     DEPTHWISE_CHANNELWISE_DSP,
     DEPTHWISE_DSP,
+    DEPTHWISE_WINDOW_CHANNELWISE_DSP,
+    DEPTHWISE_WINDOW_DSP,
     DepthwiseChannelwiseDspParams,
     DepthwiseDspParams,
 )
@@ -84,7 +86,7 @@ from tinyglow.testing.registry import cases, generates
 
 
 @st.composite
-def _own_scales(
+def own_scales(
     draw: st.DrawFn, epilogue: Epilogue, form: ChannelWords, weights: Array, bias: Array, out: glow.Requant
 ) -> Array:
     """Scales around that of ``out``, as lowering lets them through: the words of at most six different ones.
@@ -108,7 +110,7 @@ def _own_scales(
     return found
 
 
-def _without_scale(p: Params) -> dict[str, Any]:
+def without_scale(p: Params) -> dict[str, Any]:
     """Fields of the parameters but the scale, and the output's offset."""
     fields = {field.name: getattr(p, field.name) for field in dataclasses.fields(p)}
     out: glow.Requant = fields.pop("out")
@@ -122,8 +124,8 @@ def _conv2d_channelwise_dual_mac(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> 
     p, biases = case.params, case.inputs["bias"].reshape(-1, 2)
     assert isinstance(p, DualMacParams)
     weights, _ = conv2d_dual_mac.unpack(case.inputs["filter"], p)
-    words = np.column_stack([biases, draw(_own_scales(epilogue, epilogue.folded, weights, biases[:, 1], p.out))])
-    params = ChannelwiseDualMacParams(**_without_scale(p))
+    words = np.column_stack([biases, draw(own_scales(epilogue, epilogue.folded, weights, biases[:, 1], p.out))])
+    params = ChannelwiseDualMacParams(**without_scale(p))
     return Case(CONV2D_CHANNELWISE_DUAL_MAC, params, {**case.inputs, "bias": words.ravel()}, case.outputs)
 
 
@@ -134,8 +136,8 @@ def _depthwise_3x3_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Ca
     p, bias = case.params, case.inputs["bias"]
     assert isinstance(p, Depthwise3x3Params)
     weights = case.inputs["filter"].reshape(p.out_c, -1).astype(np.int32) - p.filter_offset
-    words = np.column_stack([bias, draw(_own_scales(epilogue, epilogue.folded, weights, bias, p.out))])
-    params = Depthwise3x3ChannelwiseParams(**_without_scale(p))
+    words = np.column_stack([bias, draw(own_scales(epilogue, epilogue.folded, weights, bias, p.out))])
+    params = Depthwise3x3ChannelwiseParams(**without_scale(p))
     return Case(DEPTHWISE_3X3_CHANNELWISE, params, {**case.inputs, "bias": words.ravel()}, case.outputs)
 
 
@@ -146,9 +148,9 @@ def _conv2d_channelwise_code(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case
     p, bias = case.params, case.inputs["bias"]
     assert isinstance(p, CodeParams)
     weights = case.inputs["weights"].reshape(p.out_c, -1)
-    words = np.column_stack([bias, draw(_own_scales(epilogue, epilogue.folded, weights, bias, p.out))])
+    words = np.column_stack([bias, draw(own_scales(epilogue, epilogue.folded, weights, bias, p.out))])
     inputs = {**case.inputs, "bias": words.ravel()}
-    params = ChannelwiseCodeParams(**_without_scale(p))
+    params = ChannelwiseCodeParams(**without_scale(p))
     return Case(CONV2D_CHANNELWISE_CODE, params, inputs, case.outputs, case.functions)
 
 
@@ -160,9 +162,9 @@ def _conv2d_channelwise_high_dsp(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> 
     assert isinstance(p, ConvDspParams)
     bias = bias[: p.out_c]
     weights = conv2d_dsp.unpack(case.inputs["filter"], p).astype(np.int32) - p.filter_offset
-    scales = draw(_own_scales(epilogue, epilogue.high, weights, bias, p.out))
+    scales = draw(own_scales(epilogue, epilogue.high, weights, bias, p.out))
     inputs = {**case.inputs, "bias": pack_biases(bias, scales)}
-    return Case(CONV2D_CHANNELWISE_HIGH_DSP, ChannelwiseHighDspParams(**_without_scale(p)), inputs, case.outputs)
+    return Case(CONV2D_CHANNELWISE_HIGH_DSP, ChannelwiseHighDspParams(**without_scale(p)), inputs, case.outputs)
 
 
 @st.composite
@@ -172,9 +174,9 @@ def _depthwise(draw: st.DrawFn, kernel: Kernel, uniform: Kernel, epilogue: Epilo
     assert isinstance(p, DepthwiseDspParams)
     weights, bias = depthwise_dsp.unpack(case.inputs["filter"], p.in_c, p.taps)
     # These sums are of x - in_offset.
-    scales = draw(_own_scales(epilogue, epilogue.high, 2 * weights, bias, p.out))
+    scales = draw(own_scales(epilogue, epilogue.high, 2 * weights, bias, p.out))
     inputs = {**case.inputs, "filter": depthwise_dsp.pack(weights, bias, scales)}
-    params = DepthwiseChannelwiseDspParams(**{**_without_scale(p), "leaky": 0})
+    params = DepthwiseChannelwiseDspParams(**{**without_scale(p), "leaky": 0})
     return Case(kernel, params, inputs, case.outputs)
 
 
@@ -183,6 +185,9 @@ generates(DEPTHWISE_CHANNELWISE_DSP)(
 )
 generates(DEPTHWISE_3X3_CHANNELWISE_DSP)(
     lambda epilogue=GLOW: _depthwise(DEPTHWISE_3X3_CHANNELWISE_DSP, DEPTHWISE_3X3_DSP, epilogue)
+)
+generates(DEPTHWISE_WINDOW_CHANNELWISE_DSP)(
+    lambda epilogue=GLOW: _depthwise(DEPTHWISE_WINDOW_CHANNELWISE_DSP, DEPTHWISE_WINDOW_DSP, epilogue)
 )
 
 
@@ -193,9 +198,9 @@ def _depthwise_3x3_block_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW)
     p = case.params
     assert isinstance(p, Depthwise3x3BlockParams)
     filters, bias = depthwise_3x3_block_dsp.unpack(case.inputs["filter"])
-    scales = draw(_own_scales(epilogue, epilogue.high, filters.astype(np.int32) - p.filter_offset, bias, p.out))
+    scales = draw(own_scales(epilogue, epilogue.high, filters.astype(np.int32) - p.filter_offset, bias, p.out))
     inputs = {**case.inputs, "filter": depthwise_3x3_block_dsp.pack(filters, bias, scales)}
-    params = Depthwise3x3BlockChannelwiseParams(**_without_scale(p))
+    params = Depthwise3x3BlockChannelwiseParams(**without_scale(p))
     return Case(DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP, params, inputs, case.outputs)
 
 
@@ -206,9 +211,9 @@ def _pointwise_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     p = case.params
     assert isinstance(p, PointwiseParams)
     weights, bias = pointwise_dsp.unpack(case.inputs["filter"], p.in_c)
-    scales = draw(_own_scales(epilogue, epilogue.high, weights, bias, p.out))
+    scales = draw(own_scales(epilogue, epilogue.high, weights, bias, p.out))
     inputs = {**case.inputs, "filter": pointwise_dsp.pack(weights, bias, scales)}
-    return Case(POINTWISE_CHANNELWISE_DSP, PointwiseChannelwiseParams(**_without_scale(p)), inputs, case.outputs)
+    return Case(POINTWISE_CHANNELWISE_DSP, PointwiseChannelwiseParams(**without_scale(p)), inputs, case.outputs)
 
 
 @generates(CONV2D_3X3_POOL_CHANNELWISE_DSP)
@@ -218,9 +223,9 @@ def _conv2d_3x3_pool_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> 
     p = case.params
     assert isinstance(p, conv2d_3x3_pool_dsp.Pool3x3DspParams)
     weights, bias = conv2d_3x3_pool_dsp.unpack(case.inputs["filter"])
-    scales = draw(_own_scales(epilogue, epilogue.high, weights, bias, p.out))
+    scales = draw(own_scales(epilogue, epilogue.high, weights, bias, p.out))
     inputs = {**case.inputs, "filter": conv2d_3x3_pool_dsp.pack(weights, bias, scales)}
-    params = Pool3x3ChannelwiseDspParams(**_without_scale(p))
+    params = Pool3x3ChannelwiseDspParams(**without_scale(p))
     return Case(CONV2D_3X3_POOL_CHANNELWISE_DSP, params, inputs, case.outputs)
 
 
@@ -231,6 +236,6 @@ def _conv2d_3x3_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     p = case.params
     assert isinstance(p, conv2d_3x3_dsp.Conv3x3DspParams)
     weights, bias = conv2d_3x3_dsp.unpack(case.inputs["filter"])
-    scales = draw(_own_scales(epilogue, epilogue.high, weights, bias, p.out))
+    scales = draw(own_scales(epilogue, epilogue.high, weights, bias, p.out))
     inputs = {**case.inputs, "filter": conv2d_3x3_dsp.pack(weights, bias, scales)}
-    return Case(CONV2D_3X3_CHANNELWISE_DSP, Conv3x3ChannelwiseDspParams(**_without_scale(p)), inputs, case.outputs)
+    return Case(CONV2D_3X3_CHANNELWISE_DSP, Conv3x3ChannelwiseDspParams(**without_scale(p)), inputs, case.outputs)

@@ -27,7 +27,12 @@ from tinyglow.kernels.convolution.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.kernels.convolution.conv2d_dual_mac import CONV2D_DUAL_MAC, DualMacParams, pack
 from tinyglow.kernels.convolution.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
 from tinyglow.kernels.convolution.depthwise_3x3_block_dsp import DEPTHWISE_3X3_BLOCK_DSP, Depthwise3x3BlockParams
-from tinyglow.kernels.convolution.depthwise_dsp import DEPTHWISE_3X3_DSP, DEPTHWISE_DSP, DepthwiseDspParams
+from tinyglow.kernels.convolution.depthwise_dsp import (
+    DEPTHWISE_3X3_DSP,
+    DEPTHWISE_DSP,
+    DEPTHWISE_WINDOW_DSP,
+    DepthwiseDspParams,
+)
 from tinyglow.kernels.convolution.pointwise_dsp import POINTWISE_DSP, PointwiseParams
 from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
 from tinyglow.kernels.fully_connected.fully_connected_dsp import FULLY_CONNECTED_DSP
@@ -140,6 +145,8 @@ def _depthwise(draw: st.DrawFn, kernel: Kernel) -> Case:
         out_h, out_w = window.output_size(height, width)
         fields |= {"kernel_h": 3, "kernel_w": 3, "pad_top": pads[0], "pad_left": pads[1], "leaky": 0}
         fields |= {"in_h": height, "in_w": width, "out_h": out_h, "out_w": out_w}
+    if kernel is DEPTHWISE_WINDOW_DSP:
+        channels, fields["leaky"] = draw(st.sampled_from((4, 8, 12))), 0
     fields |= {"in_c": channels, "out_c": channels, "group": channels}
     taps = fields["kernel_h"] * fields["kernel_w"]
     data, outputs = draw(input_images(fields))
@@ -153,6 +160,7 @@ def _depthwise(draw: st.DrawFn, kernel: Kernel) -> Case:
 
 generates(DEPTHWISE_DSP)(lambda: _depthwise(DEPTHWISE_DSP))
 generates(DEPTHWISE_3X3_DSP)(lambda: _depthwise(DEPTHWISE_3X3_DSP))
+generates(DEPTHWISE_WINDOW_DSP)(lambda: _depthwise(DEPTHWISE_WINDOW_DSP))
 
 
 @generates(FULLY_CONNECTED)

@@ -17,6 +17,7 @@ from tinyglow.kernels.elementwise.quantize_steps import AWAY, QUANTIZE_STEPS, TO
 from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AvgPoolTfliteParams
 from tinyglow.kernels.reduce.reduce_mean_tflite import REDUCE_MEAN_TFLITE, ReduceMeanTfliteParams, mean_multiplier
 from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTfliteParams, distance_table
+from tinyglow.kernels.softmax.softmax_tflm import SOFTMAX_TFLM, SoftMaxTflmParams, exponentials
 from tinyglow.numerics.tflite import Multiplier, multiplier_of
 from tinyglow.testing.case import Case
 from tinyglow.testing.generators.arithmetic import reductions, two_operands
@@ -125,6 +126,14 @@ def _softmax(draw: st.DrawFn) -> Case:
     )
     inputs = {"input": draw(int8_arrays(rows * columns)), "table": table}
     return Case(SOFTMAX_TFLITE, params, inputs, {"output": rows * columns})
+
+
+@generates(SOFTMAX_TFLM)
+@st.composite
+def _softmax_tflm(draw: st.DrawFn) -> Case:
+    rows, columns = draw(st.integers(1, 5)), draw(st.one_of(st.integers(1, 12), st.integers(250, 260)))
+    inputs = {"input": draw(int8_arrays(rows * columns)), "table": exponentials(draw(scales(-12, 3)))}
+    return Case(SOFTMAX_TFLM, SoftMaxTflmParams(rows, columns), inputs, {"output": rows * columns})
 
 
 @generates(QUANTIZE_STEPS)

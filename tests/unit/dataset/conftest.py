@@ -1,0 +1,83 @@
+"""A browser for all tests of the pages, and servers for them."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.unit.dataset.browser import BROWSER, Browser, Page
+from tinyglow.dataset.site import TOKEN_HEADER, Server, Site
+
+Serve = Callable[[Site], "Client"]
+
+
+@dataclass
+class Client:
+    """Requests to a server as its own page makes them; ``headers`` replace the page's."""
+
+    server: Server
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        content: Any = None,
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> tuple[int, Any]:
+        """(status, JSON or bytes) of one request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        usual = {"Content-Type": "application/json", TOKEN_HEADER: self.server.token} if method == "POST" else {}
+        data = body if body is not None else None if content is None else json.dumps(content).encode()
+        given = {name: value for name, value in {**usual, **(headers or {})}.items() if value}
+        connection.request(method, path, data, given)
+        response = connection.getresponse()
+        answer = response.read()
+        connection.close()
+        is_json = response.getheader("Content-Type", "") == "application/json"
+        return response.status, json.loads(answer) if is_json else answer
+
+    def post(self, path: str, content: Any) -> Any:
+        """The JSON of an action that is expected to succeed."""
+        status, answer = self.ask("POST", path, content)
+        assert status == 200, answer
+        return answer
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serves sites until the test ends."""
+    with contextlib.ExitStack() as ends:
+
+        def start(site: Site) -> Client:
+            server = Server(site)
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+            ends.callback(server.server_close)
+            ends.callback(server.shutdown)
+            return Client(server)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests of a worker."""
+    if BROWSER is None:
+        pytest.skip("there is no browser: chromium")
+    running = Browser(tmp_path_factory.mktemp("browser"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A tab."""
+    with browser.page() as opened:
+        yield opened

@@ -1,0 +1,100 @@
+"""The example of examples/digits: its network learns, and its script leads from drawn digits to a firmware."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx.reference import ReferenceEvaluator
+
+from tinyglow.demo.digits import calibration_set
+
+
+@pytest.fixture(scope="module")
+def network(checkout: Path) -> Any:
+    """The module examples/digits/network.py."""
+    spec = importlib.util.spec_from_file_location("digits_network", checkout / "examples/digits/network.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look for their module there
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_gradients_are_those_of_the_loss(network: Any) -> None:
+    """Central differences in the directions of the largest gradients of each layer agree."""
+    images, labels = calibration_set(20)
+    images = (
+        images + np.random.default_rng(1).random(images.shape, np.float32) / 50
+    )  # no two equal, so that max is smooth
+    made = network.Network.random(3)
+    _, gradients = made.gradients(images, labels)
+    for arrays, which in ((made.weights, 0), (made.biases, 1)):
+        for layer, array in enumerate(arrays):
+            gradient = gradients[layer][which]
+            place = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
+            kept, losses = array[place], []
+            for step in (0.002, -0.002):
+                array[place] = kept + step
+                losses.append(made.gradients(images, labels)[0])
+            array[place] = kept
+            assert (losses[0] - losses[1]) / 0.004 == pytest.approx(gradient[place], rel=0.1)
+
+
+def test_a_few_epochs_help_and_the_file_says_the_same(network: Any, tmp_path: Path) -> None:
+    """The loss falls; onnx computes what numpy does; what is loaded again is the same network."""
+    images, labels = calibration_set(60)
+    made, losses = network.Network.random(1), []
+    made.train(images, labels, 30, 1, lambda epoch, loss: losses.append(loss))
+    assert losses[-1] < 0.8 * losses[0]
+    made.save(tmp_path / "a.onnx")
+    evaluator = ReferenceEvaluator(onnx.load(tmp_path / "a.onnx"))
+    scores = np.concatenate([evaluator.run(None, {"image": images[i : i + 1]})[0] for i in range(3)])
+    np.testing.assert_allclose(scores, made.scores(images[:3]), rtol=1e-4, atol=1e-4)
+    again = network.Network.load(tmp_path / "a.onnx")
+    assert all((a == b).all() for a, b in zip(again.weights + again.biases, made.weights + made.biases, strict=True))
+
+
+def test_transfer_keeps_the_convolutions(network: Any, checkout: Path) -> None:
+    """Those of the shipped network, which recognizes its digits; training moves the last layers only."""
+    shipped = network.Network.load(checkout / "examples/mnist/mnist_nxp.onnx")
+    images, labels = calibration_set(40)
+    assert shipped.accuracy(images, labels) > 0.9
+    moved = shipped.transferred(1)
+    before = [array.copy() for array in moved.weights]
+    moved.train(images, labels, 1, 1)
+    same = [bool((a == b).all()) for a, b in zip(before, moved.weights, strict=True)]
+    assert same == [True, True, True, False, False]
+    assert all((a == b).all() for a, b in zip(shipped.weights[:3], moved.weights[:3], strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="needs a shell and make")
+def test_the_script_ends_in_a_firmware(checkout: Path, tmp_path: Path) -> None:
+    """Reduced: 20 pictures of each digit and 8 epochs, then the same steps."""
+    for name in ("ziglang", "unicorn"):
+        pytest.importorskip(name, reason="needs the extras tinyglow[sim,cc]")
+    small = {"COUNT": "20", "EPOCHS": "8", "PYTHON": sys.executable}
+    done = subprocess.run(
+        ["sh", "examples/digits/run.sh", str(tmp_path / "out")],
+        cwd=checkout,
+        env={**os.environ, **small},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert "all answers as compiled" in done.stdout
+    assert "frdm-ke16z" in done.stdout and (tmp_path / "out/evaluation.html").is_file()
+    again = subprocess.run(
+        ["sh", "examples/digits/run.sh", str(tmp_path / "out")], cwd=checkout, capture_output=True, check=False
+    )
+    assert again.returncode == 2

@@ -1,0 +1,206 @@
+"""Convolution of 3x3 for Cortex-M4, M7 and M33 by Winograd's F(2x2, 3x3) in exact integers: 16 products for 36.
+
+Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016. With ``2G`` in place of ``G`` a filter has no
+fractions, and what comes out is four times the sum of each window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
+from tinyglow.ir.op import Lowering
+from tinyglow.ir.target import Variant
+from tinyglow.kernels import packed_halfwords
+from tinyglow.kernels.convolution.geometry import PooledGeometry
+from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.numerics import glow
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.glow import HIGH_WORD
+from tinyglow.targets.cores import DSP
+
+_TWICE_G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
+# What undoes it, times two.
+_BACK = np.array([[1, 0, 0, 0], [0, 1, -1, 0], [0, 0, 0, 1]])
+_PLACES = 16
+_BLOCK = 4  # output channels at once
+_FILL = 8  # input channels are filled up to a multiple
+_TILES = 2  # at once, beside each other
+_AHEAD = 2  # words after the filter
+_INPUTS = 24  # pixels that two tiles read
+# Input channels from which it pays.
+LEAST = 16
+# Four times a sum fits 32 bits.
+MOST = 1 << 29
+
+
+@dataclass(frozen=True)
+class WinogradGeometry(PooledGeometry):
+    """Windows of 3x3, strides, dilations and groups of 1; in_c is a multiple of four. The activation is not leaky."""
+
+    @property
+    def words(self) -> int:
+        """Input channels with those that fill them up; words of two tiles at a place, too."""
+        return -(-self.in_c // _FILL) * _FILL
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Rows of tiles, and pairs of tiles in a row."""
+        size = 1 if self.pool else 2
+        return -(-self.out_h // size), -(-self.out_w // (_TILES * size))
+
+    @property
+    def blocks(self) -> int:
+        """Of output channels."""
+        return -(-self.out_c // _BLOCK)
+
+
+@dataclass(frozen=True)
+class WinogradParams(WinogradGeometry):
+    """``out`` maps sums to the output; HIGH_WORD has a word for it, and nothing wraps."""
+
+    out: glow.Requant
+
+
+@dataclass(frozen=True)
+class WinogradChannelwiseParams(WinogradGeometry):
+    """Scales come after the biases (``ConvLayer.high_scales``). out_offset: the output's offset."""
+
+    out_offset: I16
+
+
+def pack(weights: Array, in_c: int) -> Array:
+    """Weights int32 [out_c, 9 * in_c], less their offsets, as the kernel's filter: int32, flat.
+
+    [blocks of output channels, places, pairs of input channels, 4]: words of input channels 0 and 2, then 1 and 3. Two
+    zeros come after them.
+    """
+    out_c = len(weights)
+    taps = weights.reshape(out_c, 3, 3, in_c).astype(np.int64)
+    places = np.einsum("ia,oabc,jb->oijc", _TWICE_G, taps, _TWICE_G).reshape(out_c, _PLACES, in_c)
+    blocks, words = -(-out_c // _BLOCK), -(-in_c // _FILL) * _FILL
+    full = np.zeros((blocks * _BLOCK, _PLACES, words), np.int64)
+    full[:out_c, :, :in_c] = places
+    fours = full.reshape(blocks, _BLOCK, _PLACES, words // 4, 4)
+    pairs = packed_halfwords.join(fours[..., :2], fours[..., 2:]).reshape(blocks, _BLOCK, _PLACES, words // 2)
+    return packed_halfwords.rows_of_words([np.append(pairs.transpose(0, 2, 3, 1), np.zeros(_AHEAD, np.int64))])
+
+
+def unpack(packed: Array, p: WinogradGeometry) -> Array:
+    """The weights int32 [out_c, 9 * in_c] that ``pack`` packed."""
+    pairs = packed.ravel()[:-_AHEAD].reshape(p.blocks, _PLACES, p.words // 2, _BLOCK).transpose(0, 3, 1, 2)
+    fours = pairs.reshape(p.blocks * _BLOCK, _PLACES, p.words // 4, 2)
+    both = np.concatenate([packed_halfwords.low(fours), packed_halfwords.high(fours)], axis=-1)
+    places = both.reshape(len(both), 4, 4, p.words)[: p.out_c, ..., : p.in_c]
+    weights = np.einsum("ai,oijc,bj->oabc", _BACK, places, _BACK) // 4
+    return weights.reshape(p.out_c, -1).astype(np.int32)
+
+
+def pack_biases(bias: Array, scales: Array | None = None) -> Array:
+    """Biases int32 [out_c], each with the words of its scale, if any, filled up to whole blocks: int32, flat."""
+    rows = np.column_stack([bias] if scales is None else [bias, scales])
+    full = np.zeros((-(-len(rows) // _BLOCK) * _BLOCK, rows.shape[1]), np.int32)
+    full[: len(rows)] = rows
+    return full.ravel()
+
+
+def _sums(p: WinogradGeometry, x: Array, filters: Array, bias: Array) -> Array:
+    """bias + sums of x * weight, x being in_offset outside; the largest of 2x2 blocks with pool."""
+    return p.pooled(p.unpooled.folded_sums(x, unpack(filters, p), bias))
+
+
+def conv2d_winograd_dsp_s8(p: WinogradParams, x: Array, filters: Array, bias: Array, out: Array) -> None:
+    """Definition of tg_conv2d_winograd_dsp_s8: see ``_sums``."""
+    sums = _sums(p, x, filters, bias.ravel()[: p.out_c])
+    out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
+
+
+def conv2d_winograd_channelwise_dsp_s8(
+    p: WinogradChannelwiseParams, x: Array, filters: Array, bias: Array, out: Array, epilogue: Epilogue
+) -> None:
+    """Definition of tg_conv2d_winograd_channelwise_dsp_s8: the same, each channel with its own constants."""
+    rows = bias.reshape(p.blocks * _BLOCK, -1)[: p.out_c]
+    scaled = epilogue.high.apply(_sums(p, x, filters, rows[:, 0]), rows[:, 1:], p.out_offset)
+    out[...] = p.activate(scaled).reshape(out.shape)
+
+
+def scratch_bytes(p: WinogradGeometry) -> int:
+    """V of two tiles; and their products with four channels' U, where inputs of cut tiles lie before."""
+    return 4 * _PLACES * p.words + max(4 * _PLACES * _TILES * _BLOCK, _INPUTS * p.in_c)
+
+
+def overlap(p: WinogradGeometry) -> int | None:
+    """What is written when a step ends lies before all that later steps read."""
+    if p.images != 1:
+        return None
+    size = 1 if p.pool else 2
+    rows, pairs = p.steps
+    y, x = np.divmod(np.arange(rows * pairs), pairs)
+    top, left = np.maximum(2 * y - p.pad_top, 0), np.maximum(4 * x - p.pad_left, 0)
+    first = (np.minimum(top, p.in_h - 1) * p.in_w + np.minimum(left, p.in_w - 1)) * p.in_c
+    later = np.minimum.accumulate(first[::-1])[::-1]
+    last_row = np.minimum((y + 1) * size, p.out_h) - 1
+    ends = (last_row * p.out_w + np.minimum((x + 1) * _TILES * size, p.out_w)) * p.out_c
+    written = np.maximum.accumulate(ends)
+    distance = int((later[1:] - written[:-1]).min(initial=np.iinfo(np.int32).max))
+    # At the last step everything has been read.
+    return min(distance, p.in_h * p.in_w * p.in_c)
+
+
+def work(p: WinogradGeometry, constants: Sequence[Array | None]) -> Work:
+    """Of steps of two tiles: products of two input channels and four output channels, sums, inputs, cut tiles."""
+    rows, pairs = p.steps
+    steps, size = p.images * rows * pairs, 1 if p.pool else 2
+    y, x = np.arange(rows)[:, None] * 2 - p.pad_top, np.arange(pairs)[None, :] * 4 - p.pad_left
+    whole = (y >= 0) & (x >= 0) & (y + 4 <= p.in_h) & (x + 6 <= p.in_w)
+    return {
+        "products": steps * p.blocks * _PLACES * p.words // 2,
+        "blocks": steps * p.blocks,
+        "pooled" if p.pool else "sums": p.images * rows * -(-p.out_w // size) * p.out_c,
+        "inputs": steps * p.in_c,
+        "cut_inputs": p.images * int((~whole).sum()) * p.in_c,
+        "steps": steps,
+    }
+
+
+CONV2D_WINOGRAD_DSP = Kernel(
+    symbol="tg_conv2d_winograd_dsp_s8",
+    c_file="convolution/tg_conv2d_winograd_dsp_s8.c",
+    params=WinogradParams,
+    operands=(In("input", "int8"), In("filter", "int32"), In("bias", "int32"), Out("output", "int8")),
+    reference=conv2d_winograd_dsp_s8,
+    summary="2-D convolution by windows of 3x3, stride 1, with 16 products for 36; maximum of 2x2 blocks with pool",
+    scratch=scratch_bytes,
+    overlap=overlap,
+    needs=DSP,
+    work=work,
+)
+
+CONV2D_WINOGRAD_CHANNELWISE_DSP = CONV2D_WINOGRAD_DSP.per_channel(
+    "tg_conv2d_winograd_channelwise_dsp_s8", WinogradChannelwiseParams, conv2d_winograd_channelwise_dsp_s8
+)
+
+
+def winograd_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through one of these kernels; None where it does not fit, or for ARMv6-M."""
+    sizes, bias, scales = layer.sizes, layer.folded_bias, layer.high_scales
+    window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w")]
+    fits = layer.is_dense and window == [3, 3, 1, 1] and sizes["in_c"] % 4 == 0 and sizes["in_c"] >= LEAST
+    if not fits or bias is None or not lowering.target.runs(CONV2D_WINOGRAD_DSP):
+        return None
+    reach = np.abs(layer.weights.astype(np.int64)).sum(axis=1) * -glow.INT8_MIN
+    if int(reach.max(initial=0)) >= MOST:
+        return None
+    fields = {**layer.geometry, "pool": layer.pool}
+    constants = {"filter": pack(layer.weights, sizes["in_c"]), "bias": pack_biases(bias, scales)}
+    if scales is not None:
+        own = WinogradChannelwiseParams(**fields, out_offset=layer.out.offset)
+        return layer.variant(CONV2D_WINOGRAD_CHANNELWISE_DSP, own, lowering, constants)
+    if layer.is_uniform and layer.monotone and HIGH_WORD.words(layer.requants[:1]) is not None:
+        params = WinogradParams(**fields, out=layer.requants[0])
+        return layer.variant(CONV2D_WINOGRAD_DSP, params, lowering, constants)
+    return None

@@ -1,0 +1,74 @@
+"""Softmax as CMSIS-NN computes it of int8: in fixed point, with the exponentials from a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
+from tinyglow.numerics import tflite
+from tinyglow.numerics.tflite import INT8_MIN, IntArray
+
+_SUM_BITS = 12  # integer bits of the sum of exponentials
+MAX_COLUMNS = (1 << _SUM_BITS) - 1
+
+
+@dataclass(frozen=True)
+class SoftMaxTflmParams(Params):
+    """``rows`` of ``columns`` elements, at most ``MAX_COLUMNS``."""
+
+    rows: U32
+    columns: U32
+
+
+def softmax_tflm_s8(p: SoftMaxTflmParams, x: Array, table: Array, out: Array) -> None:
+    """Definition of tg_softmax_tflm_s8 (CMSIS-NN, arm_nn_softmax_common_s8.c): results are 1 / 256, about -128."""
+    rows = x.reshape(-1, p.columns).astype(np.int64)
+    powers = table[0].astype(np.int64)[rows.max(axis=1, keepdims=True) - rows]
+    total = tflite.divide_by_power(powers, _SUM_BITS).sum(axis=1)
+    headroom = 32 - _bit_length(total)
+    inverse = tflite.one_over_one_plus((total << headroom) - (1 << 31))
+    exponent = (_SUM_BITS + 23 - headroom)[:, np.newaxis]
+    steps = tflite.divide_by_power(tflite.high_product(powers, inverse[:, np.newaxis]), exponent)
+    out[...] = tflite.saturate_int8(steps + INT8_MIN).reshape(out.shape)
+
+
+def _bit_length(x: IntArray) -> IntArray:
+    """Of numbers from 1 to 2**53."""
+    return np.frexp(x.astype(np.float64))[1].astype(np.int64)
+
+
+def exponentials(scale: float) -> Array:
+    """int32 [256]: e ** (-scale * d) for distances d from the largest, as CMSIS-NN has it.
+
+    Source: TensorFlow Lite, quantization_util.cc (PreprocessSoftmaxScaling, CalculateInputRadius), with 5 integer bits
+    of the scaled distance.
+
+    Args:
+        scale: Of the input, a float32 value.
+
+    Returns:
+        The numbers with 31 fractional bits; 0 beyond the radius.
+
+    Raises:
+        ValueError: The scale is too small for a multiplier above 1.
+    """
+    by = tflite.multiplier_of(min(scale * (1 << 26), 2.0**30 - 1))
+    if by.shift < 0:
+        raise ValueError(f"scale {scale!r} is below 2**-27")
+    radius = (31 << 26) >> by.shift
+    distance = np.arange(256, dtype=np.int64)
+    scaled = tflite.high_product(-np.minimum(distance, radius) << by.shift, by.multiplier)
+    return np.where(distance <= radius, tflite.exp_of_negative(scaled, 5), 0).astype(np.int32)
+
+
+SOFTMAX_TFLM = Kernel(
+    symbol="tg_softmax_tflm_s8",
+    c_file="softmax/tg_softmax_tflm_s8.c",
+    params=SoftMaxTflmParams,
+    operands=(In("input", "int8"), In("table", "int32"), Out("output", "int8", may_alias="input")),
+    reference=softmax_tflm_s8,
+    summary="softmax of rows, as CMSIS-NN computes it",
+)

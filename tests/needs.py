@@ -29,6 +29,9 @@ NEEDS = (
         r"'shared'|/shared/.* is not there",
         "the folder `shared` beside the checkout, with data sets, models and recordings of Glow",
     ),
+    Need(
+        "CMSIS-NN's test data", r"TINYGLOW_CMSIS_NN", "TINYGLOW_CMSIS_NN=a checkout of github.com/ARM-software/CMSIS-NN"
+    ),
     Need("mkdocs", r"tinyglow\[docs\]", "pip install 'tinyglow[docs]'"),
     Need("report", r"vl_convert|igraph", "pip install 'tinyglow[report]'"),
     Need("completion", r"\bshtab\b", "pip install 'tinyglow[completion]'"),

@@ -79,8 +79,8 @@ typedef struct {
   "adds r5, #" TG_DUAL_MAC_TEXT(bits) "\n\t" \
   "ldr r0, [r7, #28]\n\t" \
   "lsls r0, r0, r5\n\t" \
-  "movs r6, #" TG_DUAL_MAC_TEXT(half) " >> 8\n\t" \
-  "lsls r6, r6, #8\n\t" \
+  "movs r6, #" TG_DUAL_MAC_TEXT(half) " >> 5\n\t" \
+  "lsls r6, r6, #5\n\t" \
   "adds r0, r0, r6\n\t" \
   "mov r12, r0\n\t" \
   "adds r1, r5, #1\n\t" \
@@ -89,8 +89,8 @@ typedef struct {
   "lsls r5, r4, #12\n\t" \
   "lsrs r5, r5, #22\n\t" \
   "lsrs r4, r4, #20\n\t"
-/* The sum in r2 to what is to be bounded: 11 cycles. */
-#define TG_DUAL_MAC_NARROW \
+/* The sum in r2 to what is to be bounded: 11 cycles, and what the epilogue looks at besides. */
+#define TG_DUAL_MAC_NARROW(test) \
   "mov r3, r2\n\t" \
   "muls r3, r6, r3\n\t" \
   "asrs r3, r3, #10\n\t" \
@@ -100,26 +100,48 @@ typedef struct {
   "asrs r3, r3, #10\n\t" \
   "muls r2, r4, r2\n\t" \
   "adds r2, r2, r3\n\t" \
-  "add r2, r12\n\t" \
+  "add r2, r12\n\t" test \
   "asrs r2, r2, r1\n\t"
 #define TG_DUAL_MAC_NARROW_END \
   "ldr r0, [r7, #16]\n\t" \
   "mov r12, r0\n\t" \
   "pop {r1}\n\t"
 /* Sums in r8 to r11 to r2, r3, r5 and r6; one in r2 to r2. */
-#define TG_DUAL_MAC_NARROW_FOUR(bits, half) \
-  TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW \
+#define TG_DUAL_MAC_NARROW_FOUR(bits, half, test) \
+  TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW(test("r8")) \
   "mov r8, r2\n\t" \
-  "mov r2, r9\n\t" TG_DUAL_MAC_NARROW \
+  "mov r2, r9\n\t" TG_DUAL_MAC_NARROW(test("r9")) \
   "mov r9, r2\n\t" \
-  "mov r2, r10\n\t" TG_DUAL_MAC_NARROW \
+  "mov r2, r10\n\t" TG_DUAL_MAC_NARROW(test("r10")) \
   "mov r10, r2\n\t" \
-  "mov r2, r11\n\t" TG_DUAL_MAC_NARROW TG_DUAL_MAC_NARROW_END \
+  "mov r2, r11\n\t" TG_DUAL_MAC_NARROW(test("r11")) TG_DUAL_MAC_NARROW_END \
   "mov r6, r2\n\t" \
   "mov r2, r8\n\t" \
   "mov r3, r9\n\t" \
   "mov r5, r10\n\t"
-#define TG_DUAL_MAC_NARROW_ONE(bits, half) TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW TG_DUAL_MAC_NARROW_END
+#define TG_DUAL_MAC_NARROW_ONE(bits, half, test) \
+  "mov r8, r2\n\t" \
+  TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW(test("r8")) TG_DUAL_MAC_NARROW_END
+/* Where results that lie half way are looked at: the sum in r3, the number before its shift in r2. */
+#define TG_DUAL_MAC_NARROW_APART(function, shift) \
+  "90:\n\t" \
+  "push {r1, r2, lr}\n\t" \
+  "mov r0, r12\n\t" \
+  "push {r0}\n\t" \
+  "mov r0, r3\n\t" \
+  "mov r1, r4\n\t" \
+  "mov r2, r5\n\t" \
+  "mov r3, r6\n\t" \
+  "bl " function "\n\t" \
+  "lsls r0, r0, #" TG_DUAL_MAC_TEXT(shift) "\n\t" \
+  "pop {r3}\n\t" \
+  "mov r12, r3\n\t" \
+  "pop {r1, r2}\n\t" \
+  "adds r2, r2, r0\n\t" \
+  "movs r3, #128\n\t" \
+  "lsls r3, r3, #8\n\t" \
+  "mov lr, r3\n\t" \
+  "pop {pc}\n\t"
 
 /* sums[0 .. 3] += products of a channel, as the above has them in r8 to r11; returns the stream after it. */
 static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, const uint8_t *stream, tg_i32 *sums) {

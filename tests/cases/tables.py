@@ -161,9 +161,9 @@ MUTATIONS = (
     ),
     Mutation(
         "tinyglow/lowering/plan.py",
-        "spans[source][1] == step == spans[name][0]",
-        "[1] ==",
-        "[1] >=",
+        "source.last == step == target.first",
+        "last ==",
+        "last >=",
         f"{EDGES}::test_an_output_trails_an_input_only_where_that_is_read_for_the_last_time",
     ),
 )

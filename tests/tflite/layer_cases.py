@@ -190,3 +190,29 @@ def _network(b: TFLiteBuilder, x: int) -> int:
 
 
 register("network", (1, 8, 8, 1), _network)
+
+
+def _transposed(
+    out: tuple[int, ...], kernel: tuple[int, int], bias: bool, **fields: Any
+) -> Callable[[TFLiteBuilder, int], int]:
+    def make(b: TFLiteBuilder, x: int) -> int:
+        operands = [b.constant("shape", list(out)), b.constant("filters", numbers(2, *kernel, 3)), x]
+        operands += [b.constant("bias", numbers(2, start=9))] if bias else []
+        return b.node("TRANSPOSE_CONV", operands, out, "y", "TransposeConvOptions", 4 if fields else 3, **fields)
+
+    return make
+
+
+_TRANSPOSED = {
+    "same": ((1, 8, 10, 2), (3, 3), True, {"Padding": SAME, "StrideH": 2, "StrideW": 2}),
+    "valid_relu": (
+        (1, 9, 11, 2),
+        (3, 3),
+        True,
+        {"Padding": VALID, "StrideH": 2, "StrideW": 2, "FusedActivationFunction": RELU},
+    ),
+    "stride_1": ((1, 4, 5, 2), (2, 5), False, {"Padding": SAME, "StrideH": 1, "StrideW": 1}),
+    "rows": ((1, 12, 5, 2), (4, 1), False, {"Padding": SAME, "StrideH": 3, "StrideW": 1}),
+}
+for _name, (_out, _kernel, _bias, _fields) in _TRANSPOSED.items():
+    register(f"transpose_conv_{_name}", (1, 4, 5, 3), _transposed(_out, _kernel, _bias, **_fields))

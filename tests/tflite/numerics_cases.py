@@ -6,7 +6,8 @@ from typing import Any
 
 from tests.tflite.builder import Array, Quant, TFLiteBuilder
 from tests.tflite.int8_cases import IN, Maker, built, integers
-from tests.tflite.registry import RELU, SAME, Case
+from tests.tflite.int16_cases import transposed
+from tests.tflite.registry import RELU, SAME, VALID, Case
 
 _CASES: dict[str, tuple[tuple[int, ...], Maker, str]] = {}
 
@@ -104,3 +105,12 @@ def _average(b: TFLiteBuilder, x: int) -> int:
 
 
 register("average_pool_relu", (1, 5, 6, 2), _average)
+for _padding, _kernel, _out, _stride in (
+    (SAME, (3, 3), (8, 10), 2),
+    (VALID, (3, 3), (9, 11), 2),
+    (SAME, (2, 5), (4, 5), 1),
+    (SAME, (2, 2), (12, 15), 3),
+    (VALID, (5, 4), (14, 16), 3),
+):
+    _name = f"transposed_{_padding}_{_kernel[0]}x{_kernel[1]}_{_stride}"
+    register(_name, (1, 4, 5, 3), transposed("INT8", _padding, _kernel, _out, _stride))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import interpreter
 
-from tests.tflite import cases, int8_cases, numerics_cases
+from tests.tflite import cases, int8_cases, int16_cases, numerics_cases
 
 FILE = Path(__file__).with_name("litert.npz")
 MODELS = Path(__file__).resolve().parents[3] / "shared/models"
@@ -42,7 +42,7 @@ def answers(model: bytes, inputs: cases.Array) -> list[cases.Array]:
 def main() -> None:
     """Write the file."""
     recorded = {}
-    for kind, prefix in ((cases, ""), (int8_cases, "int8."), (numerics_cases, "numerics.")):
+    for kind, prefix in ((cases, ""), (int8_cases, "int8."), (numerics_cases, "numerics."), (int16_cases, "int16.")):
         for name in kind.names():
             case = kind.case(name)
             for index, output in enumerate(answers(case.model, case.inputs)):

@@ -12,14 +12,15 @@ pytest.importorskip("tflite", reason="needs the package tflite, of the extra tin
 
 import tinyglow
 from tests.helpers import run_cli
-from tests.tflite import cases, int8_cases, numerics_cases
+from tests.tflite import cases, int8_cases, int16_cases, numerics_cases
 from tests.tflite.builder import Quant, TFLiteBuilder
 from tests.unit.test_frontend_tflite_int8 import as_int8, saved
 from tinyglow.errors import InputError, ModelError
 from tinyglow.targets.boards import HOST
 
 RECORDED = np.load(Path(cases.__file__).with_name("litert.npz"))
-CASES = [("int8", name) for name in int8_cases.names()] + [("numerics", name) for name in numerics_cases.names()]
+KINDS = {"int8": int8_cases, "numerics": numerics_cases, "int16": int16_cases}
+CASES = [(kind, name) for kind, cases_of in KINDS.items() for name in cases_of.names()]
 
 
 def compiled(path: Path) -> tinyglow.Program:
@@ -30,7 +31,7 @@ def compiled(path: Path) -> tinyglow.Program:
 @pytest.mark.parametrize(("kind", "name"), CASES)
 def test_operators_are_litert_to_the_bit(kind: str, name: str, tmp_path: Path) -> None:
     """Each operator gives LiteRT's recorded integers, where Glow's rounding is a step away now and then."""
-    case = (int8_cases if kind == "int8" else numerics_cases).case(name)
+    case = KINDS[kind].case(name)
     program = compiled(saved(tmp_path, case.model))
     (ours,) = tinyglow.interpret(program, {program.inputs[0]: as_int8(case.inputs)}).values()
     theirs = as_int8(RECORDED[f"{kind}.{name}.0"])

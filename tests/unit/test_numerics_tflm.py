@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("tflite", reason="needs the package tflite, of the extra tinyglow[tflite]")
 
 import tinyglow
-from tests.tflite import int8_cases, numerics_cases
+from tests.tflite import int8_cases, int16_cases, numerics_cases
 from tests.tflite.builder import Quant, TFLiteBuilder
 from tests.unit.test_frontend_tflite_int8 import saved
 from tinyglow.numerics import tflite
@@ -83,7 +83,7 @@ def test_other_operators_are_litert_s(name: str, tmp_path: Path) -> None:
 
 def test_whatever_litert_s_numerics_takes_this_takes_too(tmp_path: Path) -> None:
     """All operators of the recorded cases."""
-    for kind in (int8_cases, numerics_cases):
+    for kind in (int8_cases, numerics_cases, int16_cases):
         for name in kind.names():
             path = saved(tmp_path, kind.case(name).model)
             tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics="tflm"))

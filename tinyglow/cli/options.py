@@ -37,17 +37,17 @@ def add_model(parser: argparse.ArgumentParser, dump: bool = True, required: bool
         help="end the network at this value of the model, and leave out what lies behind; may be repeated",
     )
     parser.add_argument(
-        "--model-weights",
-        metavar="FILE",
-        default="",
-        help="the second file of a Caffe2 or Caffe network, if it lies elsewhere",
-    )
-    parser.add_argument(
         "--state",
         metavar="IN=OUT",
         action="append",
         default=[],
         help="keep an input inside the network: it becomes this output for the next call; may be repeated",
+    )
+    parser.add_argument(
+        "--model-weights",
+        metavar="FILE",
+        default="",
+        help="the second file of a Caffe2 or Caffe network, if it lies elsewhere",
     )
     if dump:
         parser.add_argument("--dump", metavar="DIR", help="write each station's result there as text")

@@ -116,8 +116,8 @@ def read_graph(arguments: argparse.Namespace, name: str | None = None) -> Graph:
         dump,
         shapes=input_shapes(arguments),
         outputs=arguments.output_name,
-        weights=arguments.model_weights,
         states=name_value_pairs("--state", arguments.state),
+        weights=arguments.model_weights,
     )
 
 
@@ -127,14 +127,13 @@ def read_source(arguments: argparse.Namespace) -> Graph:
     from tinyglow.frontend.read import load_model
     from tinyglow.frontend.request import Request
 
-    like_glow, states = arguments.graph == "glow", name_value_pairs("--state", arguments.state)
     request = Request(
         defines(arguments),
         input_shapes(arguments),
         tuple(arguments.output_name),
-        like_glow,
-        arguments.model_weights,
-        states,
+        like_glow=arguments.graph == "glow",
+        states=name_value_pairs("--state", arguments.state),
+        weights=arguments.model_weights,
     )
     return load_model(arguments.model, default_name(Path(arguments.model)), request)
 

@@ -33,7 +33,7 @@ _ADVICE = {
     r"CUSTOM ethos-u": "give the file that Vela was given",
     r"CUSTOM Flex\w+": "convert the model without SELECT_TF_OPS",
     r"CUSTOM .*": "replace the layer by ones that TFLite has itself",
-    r"ConvTranspose|TRANSPOSE_CONV": "use Resize (Upsample, UpSampling2D) and a Conv after it instead",
+    r"ConvTranspose": "use Resize (Upsample, UpSampling2D) and a Conv after it instead",
     r"(Layer|RMS|Group|Instance|MeanVariance)Normalization|LRN|LpNormalization|L2_NORMALIZATION|"
     r"LOCAL_RESPONSE_NORMALIZATION": "write it with ReduceMean, Sub, Pow, Sqrt and Div, as exporters do below opset 17",
     r"Reduce(L1|L2|LogSum|LogSumExp|SumSquare)": "write it with Mul or Abs, ReduceSum, Log and Sqrt",

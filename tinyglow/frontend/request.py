@@ -18,16 +18,16 @@ class Request:
         outputs: Values that the network gives instead of its own outputs, by the model's names. What only feeds the
             outputs after them is left out.
         like_glow: Whether to make the nodes that Glow's importer makes, in its order and under its names.
-        weights: The second file of a network that has two (Caffe2, Caffe), where it does not lie beside the first.
         states: Inputs that live from one call to the next, each with the output that it becomes, by the model's names.
+        weights: The second file of a network that has two (Caffe2, Caffe), where it does not lie beside the first.
     """
 
     define: Mapping[str, int] = field(default_factory=dict)
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     like_glow: bool = False
-    weights: str = ""
     states: Mapping[str, str] = field(default_factory=dict)
+    weights: str = ""
 
 
 AS_IN_FILE = Request()

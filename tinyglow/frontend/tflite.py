@@ -45,7 +45,8 @@ _PLAIN = {
     "BOOL": ("bool", "?"),
 }
 # The same, and what is taken off each element and offset, of what is quantized (Glow's -tflite-uint8-to-int8).
-_QUANTIZED = {"INT8": ("int8", "<i1", 0), "UINT8": ("int8", "<u1", 128), "INT32": ("int32", "<i4", 0)}
+_QUANTIZED = {"INT8": ("int8", "<i1", 0), "UINT8": ("int8", "<u1", 128), "INT16": ("int16", "<i2", 0)}
+_QUANTIZED |= {"INT32": ("int32", "<i4", 0), "INT64": ("int64", "<i8", 0)}  # biases of int8 and of int16 layers
 
 # Of scales: with these, no product or ratio of them leaves float32. Weights of dead channels have tiny ones.
 _LEAST_SCALE, _LEAST_CONSTANT, _LARGEST_SCALE = 2.0**-30, 2.0**-60, 2.0**30
@@ -145,11 +146,12 @@ class _Import(ModelImport):
                 self._refuse(name, error.found, error.expected)
 
     def _placeholder(self, name: str, type_: TensorType) -> Value:
-        """An input, float or int8 as the file has it; uint8 becomes int8."""
+        """An input, float, int8 or int16 as the file has it; uint8 becomes int8."""
         stored = self.tensors[name].dtype
         is_index = stored == "INT32" and type_.quant is None and type_.channel_quant is None
-        if not is_index and (type_.dtype not in ("float32", "int8", "bool") or type_.channel_quant is not None):
-            expected = "float32, int8 or uint8 with one scale, truth values, or int32 indices"
+        is_known = type_.dtype in ("float32", "int8", "int16", "bool") and type_.channel_quant is None
+        if not is_index and not is_known:
+            expected = "float32, int8, uint8 or int16 with one scale, truth values, or int32 indices"
             raise UnsupportedError(f"is an input of type {stored}", expected)
         is_uint8 = type_.quant is not None and stored == "UINT8"
         pixels = replace(type_.quant, offset=type_.quant.offset + 128) if type_.quant and is_uint8 else None
@@ -233,9 +235,10 @@ class _Import(ModelImport):
         declared = (
             Declared(type_.dtype, type_.quant, type_.channel_quant) if type_.quant or type_.channel_quant else None
         )
-        if declared is not None and (declared.dtype != "int8" or declared.quant is None):
+        if declared is not None and (declared.dtype not in ("int8", "int16") or declared.quant is None):
             many = "" if declared.quant else " with many scales"
-            raise UnsupportedError(f"a result of type {declared.dtype}{many}", "float32, or int8 with one scale")
+            expected = "float32, or int8 or int16 with one scale"
+            raise UnsupportedError(f"a result of type {declared.dtype}{many}", expected)
         value = declared_as(value, declared, self.editor, name, value.name in self.bound)
         self.bound.add(value.name)
         super().bind(name, value)
@@ -289,9 +292,8 @@ def _type_of(tensor: FileTensor, name: str) -> TensorType:
     if given is None or tensor.dtype not in _QUANTIZED:
         if tensor.dtype not in _PLAIN:
             kind = "quantized " if given else "not quantized and "
-            expected = "float32, or int8, uint8 and int32 with scales"
-            hint = "give the float model, and compile it with --precision int16" if tensor.dtype == "INT16" else ""
-            raise UnsupportedError(f"tensor {name!r} is {kind}of type {tensor.dtype}", expected, hint)
+            expected = "float32, or int8, uint8, int16 and int32 with scales"
+            raise UnsupportedError(f"tensor {name!r} is {kind}of type {tensor.dtype}", expected)
         return TensorType(shape, _PLAIN[tensor.dtype][0])
     dtype, _, less = _QUANTIZED[tensor.dtype]
     offsets = tuple(offset - less for offset in given.zero_points)

@@ -261,6 +261,8 @@ class Op(ABC):
 
     # How it is lowered to int8 with other numerics than Glow's, by their names.
     other_numerics: ClassVar[OtherNumerics] = {}
+    # And to the int16 of a model that comes quantized so.
+    int16_numerics: ClassVar[OtherNumerics] = {}
     # Whether it has an int16 form. int16 is ours; an operator without such a form stays float in an int16 network.
     has_int16: ClassVar[bool] = False
     # Whether each element of its results is a probability; None: if the elements of its first input are.

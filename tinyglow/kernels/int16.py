@@ -7,6 +7,7 @@ proven to hold them and else int64.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import TensorType
-from tinyglow.numerics import wide
+from tinyglow.numerics import tflite, wide
 
 _MAGNITUDE = -wide.INT16_MIN
 
@@ -38,6 +39,12 @@ def int16_bounds(low: float, high: float, scale: float) -> tuple[int, int]:
     return int(steps[0]), int(steps[1])
 
 
+def litert_bounds(low: float, high: float, scale: float) -> tuple[int, int]:
+    """The same as LiteRT rounds them, ties away from zero."""
+    ends = [end if math.isinf(end) else tflite.steps_of(end, scale) for end in (low, high)]
+    return int(max(ends[0], wide.INT16_MIN)), int(min(ends[1], wide.INT16_MAX))
+
+
 @dataclass(frozen=True, eq=False)
 class LayerConstants:
     """A layer's weights [units, terms], bias and scales as its kernel takes them, for sums of 32 bits or of 64 (wide).
@@ -53,6 +60,27 @@ class LayerConstants:
     is_wide: bool
 
 
+# A unit's multiplier and shift, for the scales of input, weights and result, and what its sums may reach.
+Words = Callable[[float, float, float, int], tuple[int, int]]
+
+
+def own_words(x: float, weight: float, out: float, bound: int) -> tuple[int, int]:
+    """As many bits as the sums leave room for."""
+    (multiplier,), shift = wide.multipliers([x * weight / out], bound)
+    return multiplier, shift
+
+
+def litert_words(x: float, weight: float, out: float, bound: int) -> tuple[int, int]:
+    """LiteRT's, of 16 bits. Raises UnsupportedError if results may leave 32 bits, where LiteRT's wrap."""
+    try:
+        multiplier, shift = tflite.reduced(tflite.multiplier_of(x * weight / out))
+    except ValueError as error:
+        raise UnsupportedError(str(error), "smaller scales") from error
+    if bound * multiplier >> shift >= wide.INT32_MAX:
+        raise UnsupportedError(f"a sum of up to {bound} in steps of {x * weight / out:g}", "results of 32 bits")
+    return multiplier, shift
+
+
 def sum_bounds(weights: Array, bias: Array) -> Array:
     """The largest magnitude that the sum of each unit may reach, at any point: weights [units, terms], bias int64."""
     magnitude = np.abs(weights.astype(np.int64)).sum(axis=1) * _MAGNITUDE
@@ -60,29 +88,35 @@ def sum_bounds(weights: Array, bias: Array) -> Array:
     return bounds
 
 
-def layer_constants(weights: Array, filters: TensorType, bias: Array, x: float, out: float) -> LayerConstants:
-    """What a layer needs for int8 ``weights`` [units, terms] of type ``filters``, a float bias, and two scales.
+def layer_constants(
+    weights: Array, filters: TensorType, bias: Array, x: float, out: float, words: Words = own_words
+) -> LayerConstants:
+    """What a layer needs for int8 ``weights`` [units, terms] of type ``filters``, a bias, and two scales.
+
+    A bias of integers is in steps of the sums already; a float one is rounded to them. words: a unit's multiplier and
+    shift.
 
     Interval analysis over the weights at hand decides whether sums are 32 bits wide or 64. Raises UnsupportedError if
     they do not fit either.
     """
     per_unit = filters.channel_params()
     products = [x * params.scale for params in per_unit]
-    steps = wide.steps(bias, products)
+    steps = bias.astype(np.float64) if bias.dtype.kind == "i" else wide.steps(bias, products)
     if not (np.abs(steps) <= wide.MAX_SUM).all():
         found = f"a bias of up to {float(np.abs(bias).max()):g} on sums in steps of {min(products):g}"
         raise UnsupportedError(found, f"at most {wide.MAX_SUM} steps", "the weights are too small beside the bias")
-    starts = steps.astype(np.int64)
+    starts = bias.astype(np.int64) if bias.dtype.kind == "i" else steps.astype(np.int64)
     bounds = sum_bounds(weights, starts)
     largest = int(bounds.max(initial=0))
     if largest > wide.MAX_SUM:
         raise UnsupportedError(f"a sum of up to {largest}", f"at most {wide.MAX_SUM}", "use fewer inputs per output")
-    words = []
-    for product, bound in zip(products, bounds.tolist(), strict=True):
-        (multiplier,), shift = wide.multipliers([product / out], bound)
-        words += [multiplier, shift]
+    channels = [
+        word
+        for params, bound in zip(per_unit, bounds.tolist(), strict=True)
+        for word in words(x, params.scale, out, bound)
+    ]
     is_wide = largest > wide.INT32_MAX
-    return LayerConstants(packed_bias(starts, is_wide), np.array(words, np.int32), is_wide)
+    return LayerConstants(packed_bias(starts, is_wide), np.array(channels, np.int32), is_wide)
 
 
 def packed_bias(bias: Array, is_wide: bool) -> Array:

@@ -10,10 +10,13 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import In, Kernel, Out, Params
-from tinyglow.ir.op import Lowering
+from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.kernels.activation import Activation
-from tinyglow.kernels.int16 import int16_bounds, layer_constants
+from tinyglow.kernels.int16 import Words, int16_bounds, layer_constants, litert_bounds, litert_words, own_words
 from tinyglow.numerics import wide
+from tinyglow.numerics.names import LIKE_LITERT
+
+HINT = "compile with --numerics glow"
 
 
 class ActivatedParams(Protocol):
@@ -75,7 +78,7 @@ def with_wide_sums(kernel: Kernel, symbol: str) -> Kernel:
     return kernel.with_settings(symbol, {"TG_WIDE_SUMS": "1"}, summary=summary, sum_bits=64)
 
 
-def _activation_fields(activation: Activation, scale: float) -> dict[str, Any]:
+def _activation_fields(activation: Activation, scale: float, numerics: str) -> dict[str, Any]:
     """The fields of both layers' parameters that stand for ``activation`` on results of ``scale``."""
     low, high, slope = -math.inf, math.inf, 1.0
     if activation.kind == "RELU":
@@ -84,7 +87,8 @@ def _activation_fields(activation: Activation, scale: float) -> dict[str, Any]:
         low, high = activation.args
     elif activation.kind == "LEAKY_RELU":
         slope = activation.args[0]
-    act_min, act_max = int16_bounds(low, high, scale)
+    bounds = litert_bounds if numerics in LIKE_LITERT else int16_bounds
+    act_min, act_max = bounds(low, high, scale)
     (multiplier,), shift = wide.multipliers([slope], -wide.INT32_MIN)
     leaky = int(activation.kind == "LEAKY_RELU")
     return {"act_min": act_min, "act_max": act_max, "leaky": leaky, "slope": multiplier, "slope_shift": shift}
@@ -98,13 +102,19 @@ def lower_layer_int16(
     kernels: tuple[Kernel, Kernel],
     params: type[Params],
     sizes: dict[str, Any],
+    words_of_litert: Words = litert_words,
 ) -> None:
     """The call of one of two kernels (32-bit sums, 64-bit sums) for weights [units, ...]."""
     x, filters = lowering.type_of(node.inputs[0]), lowering.type_of(node.inputs[1])
     out = lowering.type_of(node.outputs[0])
     assert x.quant and out.quant
     bias = lowering.data_of(node.inputs[2])
-    constants = layer_constants(weights.reshape(len(weights), -1), filters, bias, x.quant.scale, out.quant.scale)
+    like_litert = lowering.numerics in LIKE_LITERT
+    if like_litert and bias.dtype == "int32":
+        raise UnsupportedError("a bias of 32 bits in an int16 layer", "one of 64 bits, as converters write it", HINT)
+    words = words_of_litert if like_litert else own_words
+    matrix = weights.reshape(len(weights), -1)
+    constants = layer_constants(matrix, filters, bias, x.quant.scale, out.quant.scale, words)
     operands = [
         lowering.buffer(node.inputs[0]),
         lowering.constant(node.inputs[1], weights),
@@ -112,5 +122,5 @@ def lower_layer_int16(
         lowering.constant(f"{node.inputs[1]}_channels", constants.channels),
         lowering.buffer(node.outputs[0]),
     ]
-    fields = {**sizes, **_activation_fields(activation, out.quant.scale)}
+    fields = {**sizes, **_activation_fields(activation, out.quant.scale, lowering.numerics)}
     lowering.call(kernels[int(constants.is_wide)], operands, params(**fields))

@@ -54,6 +54,14 @@ def multiplier_of(real: float) -> Multiplier:
     return Multiplier(multiplier, shift) if shift >= -31 else Multiplier(0, 0)
 
 
+def float_ratio(source: float, result: float, *factors: float) -> float:
+    """The product of a scale and factors, over another scale, each step in float32."""
+    product = np.float32(source)
+    for factor in factors:
+        product = product * np.float32(factor)
+    return float(product / np.float32(result))
+
+
 def high_product(a: IntArray, b: IntArray | int, bits: int = 32) -> IntArray:
     """SaturatingRoundingDoublingHighMul: a * b / 2**(bits - 1), ties upwards; the least squared is saturated.
 
@@ -96,6 +104,26 @@ def scaled_once(x: IntArray, by: Multiplier) -> IntArray:
     total = 31 - by.shift
     result: IntArray = (x.astype(np.int64) * by.multiplier + (1 << (total - 1))) >> total
     return result
+
+
+def reduced(by: Multiplier) -> tuple[int, int]:
+    """The multiplier for sums of 64 bits (common.h, MultiplyByQuantizedMultiplier): 16 bits, and a shift to the right.
+
+    A sum is multiplied and shifted once, ties upwards.
+
+    Raises:
+        ValueError: The multiplier is 2**16 or more.
+    """
+    if by.shift > 15:
+        raise ValueError(f"a multiplier of 2**{by.shift} is too large for sums of 64 bits")
+    upper = (by.multiplier + (1 << 15)) >> 16 if by.multiplier < 0x7FFF0000 else 0x7FFF
+    return upper, 15 - by.shift
+
+
+def steps_of(real: float, scale: float) -> int:
+    """A bound of an activation in steps of a result (kernel_util.cc, CalculateActivationRangeQuantized)."""
+    steps = round_away(np.array([real], np.float32) / np.float32(scale))
+    return int(np.clip(steps[0], _INT32_MIN, _INT32_MAX - 127))
 
 
 def saturate_int8(x: IntArray, low: int = INT8_MIN, high: int = INT8_MAX) -> Int8Array:

@@ -25,22 +25,30 @@ def _inputs(source: Params) -> IntArray:
 
 
 def bound(real: float, result: Params) -> int:
-    """A bound of an activation in steps of the result (kernel_util.cc, CalculateActivationRangeQuantized)."""
-    steps = tflite.round_away(np.array([real], np.float32) / np.float32(result[0]))
-    return int(np.clip(float(steps[0]) + result[1], tflite.INT8_MIN, tflite.INT8_MAX))
+    """A bound of an activation as int8: see ``tflite.steps_of``."""
+    return int(np.clip(tflite.steps_of(real, result[0]) + result[1], tflite.INT8_MIN, tflite.INT8_MAX))
 
 
-def rescale(source: Params, result: Params, low: int = -128, high: int = 127) -> Int8Array:
-    """Another scale, between bounds (reference/requantize.h; activations.h, ReluX)."""
-    scaled = tflite.scaled_twice(_inputs(source), multiplier_of(source[0] / result[0]))
+def rescale(source: Params, result: Params) -> Int8Array:
+    """Another scale (reference/requantize.h)."""
+    return _rescaled(source, result, source[0] / result[0], tflite.INT8_MIN, tflite.INT8_MAX)
+
+
+def bounded(source: Params, result: Params, low: int, high: int = 127) -> Int8Array:
+    """Another scale, between bounds (activations.h, ReluX): the ratio of scales is a float."""
+    return _rescaled(source, result, tflite.float_ratio(source[0], result[0]), low, high)
+
+
+def _rescaled(source: Params, result: Params, ratio: float, low: int, high: int) -> Int8Array:
+    scaled = tflite.scaled_twice(_inputs(source), multiplier_of(ratio))
     return tflite.saturate_int8(scaled + result[1], low, high)
 
 
 def leaky_relu(source: Params, result: Params, alpha: float) -> Int8Array:
     """A slope below 0 (reference/leaky_relu.h)."""
     x = _inputs(source)
-    above = tflite.scaled_twice(x, multiplier_of(source[0] / result[0]))
-    slope = source[0] * float(np.float32(alpha)) / result[0]
+    above = tflite.scaled_twice(x, multiplier_of(tflite.float_ratio(source[0], result[0])))
+    slope = tflite.float_ratio(source[0], result[0], alpha)
     below = tflite.scaled_twice(x, multiplier_of(abs(slope)))
     below = -below if slope < 0 else below
     return tflite.saturate_int8(np.where(x >= 0, above, below) + result[1])

@@ -10,7 +10,7 @@ from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Lowering, OtherNumerics
 from tinyglow.kernels.elementwise.add import ADD, ADD_FLOAT
 from tinyglow.numerics.names import TFLITE
-from tinyglow.operators import litert
+from tinyglow.operators import litert, litert_int16
 from tinyglow.operators.addends import lower_addends
 from tinyglow.operators.binary import Binary
 
@@ -28,10 +28,11 @@ class Add(Binary):
             6,
             "AddOptions",
             ("fused_activation_function",),
-            without_effect={"pot_scale_int16": "of int16 operands, which are refused"},
+            without_effect={"pot_scale_int16": "of int16 operands whose scales are powers of two"},
         )
     }
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_sum}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: litert_int16.lower_sum_int16}
 
     def combine(self, x: Array, y: Array) -> Array:
         return x + y

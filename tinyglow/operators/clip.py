@@ -23,6 +23,8 @@ from tinyglow.kernels.elementwise.clip import (
 )
 from tinyglow.kernels.elementwise.rescale import lower_rescale_int16
 from tinyglow.numerics import glow, tflite_tables
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert_int16
 from tinyglow.operators.tables import TABLES
 from tinyglow.operators.tflite_node import add_and_bind
 
@@ -42,6 +44,12 @@ def _bound(node: SourceNode, importer: Importer, index: int, name: str, default:
 _TFLITE_BOUNDS = {"RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0), "RELU_0_TO_1": (0.0, 1.0)}
 
 
+def _lower_int16(node: Node, lowering: Lowering) -> None:
+    """As LiteRT rounds it."""
+    assert isinstance(node.op, Clip)
+    litert_int16.lower_rescale_int16(node, lowering, node.op.low, node.op.high)
+
+
 @dataclass(frozen=True)
 class Clip(Op):
     """min(max(x, low), high)."""
@@ -59,10 +67,11 @@ class Clip(Op):
     has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
     other_numerics: ClassVar[OtherNumerics] = TABLES
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_int16}
 
     def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
         low, high = (tflite_tables.bound(end, result) for end in (self.low, self.high))
-        return tflite_tables.rescale(source, result, low, high)
+        return tflite_tables.bounded(source, result, low, high)
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

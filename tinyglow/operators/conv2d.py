@@ -25,9 +25,11 @@ from tinyglow.kernels.window import Window, merge_batch, require_image
 from tinyglow.numerics.names import GLOW, ONNX, TFLITE
 from tinyglow.operators.exact_layers import convolution_layer, lower_convolution
 from tinyglow.operators.fused_activation import bind_activated
+from tinyglow.operators.numerics import lower_as_it_is
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.tflite_node import add_node, constant_bias, require_count, window_from_tflite
 from tinyglow.operators.transpose import Transpose
+from tinyglow.operators.transposed_conv import add_transposed
 from tinyglow.operators.window import NCHW_TO_NHWC, NHWC_TO_NCHW, window_from_onnx, with_unit_height
 
 _MOST_PATCHES = 1 << 28  # bytes of windows that are laid out at once, in float
@@ -56,7 +58,7 @@ class Conv2D(Op):
             8,
             "Conv2DOptions",
             ("dilation_h_factor", "dilation_w_factor", "fused_activation_function", "padding", "stride_h", "stride_w"),
-            without_effect={"quantized_bias_type": "of int16 layers, which are refused"},
+            without_effect={"quantized_bias_type": "of int16 layers without a bias"},
         ),
         "DEPTHWISE_CONV_2D": TFLiteForm(
             7,
@@ -71,6 +73,12 @@ class Conv2D(Op):
                 "stride_w",
             ),
         ),
+        "TRANSPOSE_CONV": TFLiteForm(
+            5,
+            "TransposeConvOptions",
+            ("fused_activation_function", "padding", "stride_h", "stride_w"),
+            without_effect={"quantized_bias_type": "of int16 layers without a bias"},
+        ),
     }
     glow_kind: ClassVar[str] = "Convolution"
     quantizable: ClassVar[bool] = True
@@ -79,6 +87,7 @@ class Conv2D(Op):
     absorbs_rescale_after: ClassVar[bool] = True
     bias_operand: ClassVar[int | None] = 2
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_otherwise, ONNX: _lower_otherwise}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_as_it_is}
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
@@ -124,6 +133,9 @@ class Conv2D(Op):
 
         There each input channel makes as many neighbouring output channels as the multiplier says.
         """
+        if node.op_type == "TRANSPOSE_CONV":
+            add_transposed(node, importer, cls)
+            return
         image, given = importer.value(node.inputs[0]), importer.value(node.inputs[1])
         size, depthwise = require_image(image.type.shape), node.op_type == "DEPTHWISE_CONV_2D"
         shape = given.type.shape

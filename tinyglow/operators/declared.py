@@ -16,7 +16,9 @@ from tinyglow.operators.numerics import has_form
 
 def reason_for_float(node: Node, graph: Graph) -> str:
     """Why a node does not become int8; "" if it does."""
-    op = node.op
+    op, own = node.op, "int16" if is_int16(node, graph) else "int8"
+    if own == "int16" and not op.has_int16:
+        return f"{op.kind} has no int16 form"
     if not (op.quantizable and op.declared_int8):
         return f"{op.kind} has no int8 form with declared parameters"
     if graph.numerics == ONNX and not has_form(type(op), ONNX):  # in float between conversions it is what ONNX says
@@ -26,21 +28,27 @@ def reason_for_float(node: Node, graph: Graph) -> str:
         if index == op.bias_operand or value.type.dtype != "float32":
             continue
         by_unit = op.bias_operand is not None and index == 1
-        if reason := _fault(value, by_unit):
+        if reason := _fault(value, by_unit, "int8" if op.bias_operand is not None and index else own):
             return reason
     for name in node.outputs:
         value = graph.values[name]
-        if value.type.dtype == "float32" and (reason := _fault(value, False)):
+        if value.type.dtype == "float32" and (reason := _fault(value, False, own)):
             return reason
     return ""
 
 
-def _fault(value: Value, by_unit: bool) -> str:
-    """What keeps a value from being int8; "" if nothing does. by_unit: many scales are possible."""
+def is_int16(node: Node, graph: Graph) -> bool:
+    """Whether the file declares int16 for something that a node reads or makes."""
+    declared = [graph.values[name].declared for name in (*node.inputs, *node.outputs)]
+    return any(one is not None and one.dtype == "int16" for one in declared)
+
+
+def _fault(value: Value, by_unit: bool, dtype: str) -> str:
+    """What keeps a value from being ``dtype``; "" if nothing does. by_unit: many scales are possible."""
     declared = value.declared
     if declared is None:
         return f"the model does not quantize {value.name}"
-    if declared.dtype != "int8":
+    if declared.dtype != dtype:
         return f"the model makes {declared.dtype} of {value.name}"
     if declared.quant is None and not by_unit:
         return f"{value.name} has many scales"
@@ -81,8 +89,8 @@ def _bias_faults(bias: Declared, products: Sequence[float]) -> list[tuple[str, s
     """What is found and expected of a bias's scales."""
     assert bias.data is not None
     steps = bias.data.tolist()
-    if bias.dtype != "int32":
-        return [(f"a bias of type {bias.dtype}", "int32")]
+    if bias.dtype not in ("int32", "int64"):
+        return [(f"a bias of type {bias.dtype}", "int32 or int64")]
     own, due = (np.broadcast_to(scales, len(steps)).tolist() for scales in (_scales(bias), products))
     return [
         (f"a bias with the scale {scale:g}", f"{product:g}, the product of the input's and the weights'")

@@ -11,7 +11,7 @@ from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.conversion import lower_conversion
 from tinyglow.kernels.elementwise.dequantize import DEQUANTIZE, DEQUANTIZE_INT16
 from tinyglow.numerics.names import ONNX, TFLITE
-from tinyglow.operators.numerics import lower_exactly
+from tinyglow.operators.numerics import lower_as_it_is, lower_exactly
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Dequantize(Op):
     quantizable: ClassVar[bool] = False
     gives_probabilities: ClassVar[bool | None] = None
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_exactly, ONNX: lower_exactly}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_as_it_is}
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (TensorType(inputs[0].shape),)

@@ -21,6 +21,7 @@ from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedPar
 from tinyglow.kernels.fully_connected.variants import VARIANTS as DENSE_VARIANTS
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.onnx import ONNX as EPILOGUE_OF_ONNX
+from tinyglow.numerics.epilogues.onnxi import ONNXI as ONNX_INTEGERS
 from tinyglow.numerics.epilogues.tflite import TFLITE as ONCE
 from tinyglow.numerics.epilogues.tflm import TFLM as TWICE
 from tinyglow.numerics.epilogues.tflmr import TFLMR as TWICE_BELOW_RELU
@@ -28,6 +29,8 @@ from tinyglow.numerics.glow import Requant
 from tinyglow.numerics.names import ONNX, TFLM
 from tinyglow.operators.numerics import HINT
 from tinyglow.operators.tables import bound_of
+
+_STEPS = 64  # sums for a step of the result, where a channel's result is constant
 
 TypeOf = Callable[[str], TensorType]
 DataOf = Callable[[str], Array]
@@ -90,7 +93,7 @@ def dense_layer(node: Node, numerics: str, type_of: TypeOf, data_of: DataOf) -> 
     weights, data = type_of(node.inputs[1]), data_of(node.inputs[1])
     matrix = np.ascontiguousarray(data.T)
     rows, depth = type_of(node.inputs[0]).shape
-    epilogue = {ONNX: EPILOGUE_OF_ONNX, TFLM: TWICE}.get(numerics, ONCE)
+    epilogue: Epilogue = {ONNX: EPILOGUE_OF_ONNX, TFLM: TWICE}.get(numerics, ONCE)
     if weights.channel_quant is not None:
         names = ("in_h", "in_w", "out_h", "out_w", "kernel_h", "kernel_w", "stride_h", "stride_w")
         sizes = dict.fromkeys((*names, "dilation_h", "dilation_w", "group"), 1)
@@ -106,9 +109,12 @@ def dense_layer(node: Node, numerics: str, type_of: TypeOf, data_of: DataOf) -> 
     # LiteRT multiplies the scales of one tensor each as floats (kernel_util.cc).
     product = float(np.float32(image.scale) * np.float32(weights.quant.scale))
     out = _constants(epilogue, product, result)
-    params = FullyConnectedParams(rows, depth, len(matrix), weights.quant.offset, -128, 127, out)
     spans = np.abs(matrix.astype(np.int64) - weights.quant.offset).sum(axis=1) * 255 + np.abs(bias.astype(np.int64))
-    _require_room(epilogue, [(-int(span), int(span)) for span in spans], [out] * len(matrix))
+    bounds = [(-int(span), int(span)) for span in spans]
+    if epilogue is EPILOGUE_OF_ONNX:
+        epilogue, out = _by_integers(out, bounds)
+    params = FullyConnectedParams(rows, depth, len(matrix), weights.quant.offset, -128, 127, out)
+    _require_room(epilogue, bounds, [out] * len(matrix))
     return DenseLayer(node, matrix, folded.astype(np.int32), params, image.offset, epilogue)
 
 
@@ -146,6 +152,7 @@ def _layer(
         pool=pool,
         epilogue=epilogue,
     )
+    layer = _with_integers(layer) if epilogue is EPILOGUE_OF_ONNX else layer
     layer = _with_constant_channels(layer)
     least, most = layer.sum_bounds()
     _require_room(epilogue, list(zip(least.tolist(), most.tolist(), strict=True)), layer.requants)
@@ -156,7 +163,7 @@ def _with_constant_channels(layer: ConvLayer) -> ConvLayer:
     """Channels with a constant result have constants that every form of the epilogue takes.
 
     Converters give channels without weights scales near 0, and so biases that leave no room for the multiplier: a small
-    sum and a scale of a quarter give their result too. Other channels always give the output's offset, which a scale
+    sum and an ordinary scale give their result too. Other channels always give the output's offset, which a scale
     near 0 gives of any sum.
     """
     epilogue = layer.epilogue
@@ -168,13 +175,49 @@ def _with_constant_channels(layer: ConvLayer) -> ConvLayer:
             continue
         if ends[0] == ends[1]:
             result = epilogue.requantize(bias[channel : channel + 1], own) - own.offset
-            bias[channel] = 4 * np.clip(result, -256, 256)[0]
-            requants[channel] = epilogue.constants(0.25, own.offset)
+            bias[channel] = _STEPS * np.clip(result, -256, 256)[0]
+            requants[channel] = epilogue.constants(1 / _STEPS, own.offset)
         elif all(epilogue.holds(end, own) for end in ends):
             results = epilogue.requantize(np.array(ends, np.int32), own)
             if (results == own.offset).all():
-                requants[channel] = replace(epilogue.constants(0.25, own.offset), multiplier=0)
+                requants[channel] = replace(epilogue.constants(1 / _STEPS, own.offset), multiplier=0)
     return replace(layer, bias=bias, requants=requants)
+
+
+def _with_integers(layer: ConvLayer) -> ConvLayer:
+    """The layer with the integer form of onnxruntime's epilogue, if all its channels have one; else as it is.
+
+    Channels with a constant result have it with any scale, as in ``_with_constant_channels``.
+    """
+    bias, requants = layer.bias.copy(), []
+    ends = np.stack(layer.sum_bounds(), axis=1)
+    for channel, (own, sums) in enumerate(zip(layer.requants, ends, strict=True)):
+        results = EPILOGUE_OF_ONNX.requantize(sums.astype(np.int32), own) - own.offset
+        try:
+            made = ONNX_INTEGERS.constants(float(EPILOGUE_OF_ONNX.scale_of(own)), own.offset)
+        except ValueError:
+            made = ONNX_INTEGERS.constants(1 / _STEPS, own.offset)
+            if sums[0] == sums[1]:
+                bias[channel] = _STEPS * np.clip(results[0], -256, 256)
+            elif (results == 0).all():
+                made = replace(made, multiplier=0)
+            else:
+                return layer
+        requants.append(made)
+    made_of = replace(layer, bias=bias, requants=requants, epilogue=ONNX_INTEGERS)
+    least, most = made_of.sum_bounds()
+    return made_of if ONNX_INTEGERS.holds_for(zip(least.tolist(), most.tolist(), strict=True), requants) else layer
+
+
+def _by_integers(own: Requant, bounds: list[tuple[int, int]]) -> tuple[Epilogue, Requant]:
+    """The integer form of onnxruntime's epilogue with its constants, if it has these sums; else the other."""
+    try:
+        made = ONNX_INTEGERS.constants(float(EPILOGUE_OF_ONNX.scale_of(own)), own.offset)
+    except ValueError:
+        return EPILOGUE_OF_ONNX, own
+    if ONNX_INTEGERS.holds_for(bounds, [made] * len(bounds)):
+        return ONNX_INTEGERS, made
+    return EPILOGUE_OF_ONNX, own
 
 
 def _filter_params(type_: TensorType, units: int) -> list[QuantParams]:

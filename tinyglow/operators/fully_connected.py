@@ -35,6 +35,7 @@ from tinyglow.operators.conv2d import ChannelwiseConv2D
 from tinyglow.operators.exact_layers import lower_fully_connected
 from tinyglow.operators.fused_activation import activate
 from tinyglow.operators.glow_nodes import Gemm, Splat
+from tinyglow.operators.numerics import lower_as_it_is
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.slice import Slice
 from tinyglow.operators.tflite_node import add_node, constant_bias
@@ -69,7 +70,7 @@ class FullyConnected(Op):
             "FullyConnectedOptions",
             ("fused_activation_function", "keep_num_dims", "weights_format"),
             without_effect={
-                "quantized_bias_type": "of int16 layers, which are refused",
+                "quantized_bias_type": "of int16 layers without a bias",
                 "asymmetric_quantize_inputs": "rounds the float input of int8 weights, which stays float",
             },
         )
@@ -81,6 +82,7 @@ class FullyConnected(Op):
     absorbs_rescale_after: ClassVar[bool] = True
     bias_operand: ClassVar[int | None] = 2
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_fully_connected, ONNX: lower_fully_connected}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_as_it_is}
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
@@ -150,7 +152,7 @@ class FullyConnected(Op):
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
         """Weights with parameters for each unit make it a 1x1 convolution over the rows; Glow has no such layer."""
-        if not quantizing.by_unit or quantizing.numerics != GLOW:
+        if not quantizing.by_unit or quantizing.int16 or quantizing.numerics != GLOW:
             return quantizing.convert(node)
         edit, x = quantizing.edit, quantizing.quantized(node.inputs[0])
         rows, depth = x.type.shape

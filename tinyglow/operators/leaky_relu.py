@@ -21,8 +21,16 @@ from tinyglow.kernels.elementwise.leaky_relu import (
 )
 from tinyglow.kernels.elementwise.rescale import lower_rescale_int16
 from tinyglow.numerics import glow, tflite_tables
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert_int16
 from tinyglow.operators.tables import TABLES
 from tinyglow.operators.tflite_node import add_and_bind
+
+
+def _lower_int16(node: Node, lowering: Lowering) -> None:
+    """As LiteRT rounds it."""
+    assert isinstance(node.op, LeakyRelu)
+    litert_int16.lower_rescale_int16(node, lowering, slope=node.op.alpha)
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ class LeakyRelu(Op):
     has_int16: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
     other_numerics: ClassVar[OtherNumerics] = TABLES
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_int16}
 
     def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
         return tflite_tables.leaky_relu(source, result, self.alpha)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -26,7 +27,8 @@ from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTflit
 from tinyglow.kernels.softmax.softmax_tflm import MAX_COLUMNS, SOFTMAX_TFLM, SoftMaxTflmParams, exponentials
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import tflite_tables
-from tinyglow.numerics.tflite import Multiplier, multiplier_of
+from tinyglow.numerics.names import TFLM
+from tinyglow.numerics.tflite import Multiplier, float_ratio, multiplier_of
 from tinyglow.operators.numerics import HINT, int8_ends
 
 
@@ -34,9 +36,8 @@ def lower_sum(node: Node, lowering: Lowering, sign: int = 1) -> None:
     """Add, and with ``sign`` -1 Sub (add.cc, sub.cc): the operands' scales over twice the larger one."""
     operands = lower_operands(node, lowering)
     x, y, result = operands.params
-    twice = 2 * max(x.scale, y.scale)
-    own, other = multiplier_of(x.scale / twice), multiplier_of(y.scale / twice)
-    out = multiplier_of(twice / ((1 << LEFT_SHIFT) * result.scale))
+    in_float = sign < 0 and lowering.numerics == TFLM
+    (own, other), out = sum_multipliers((x.scale, y.scale), result.scale, LEFT_SHIFT, in_float)
     signs = (1, sign)
     signs = signs[::-1] if operands.is_reversed else signs
     params = SumTfliteParams(
@@ -55,6 +56,21 @@ def lower_sum(node: Node, lowering: Lowering, sign: int = 1) -> None:
         operands.call(ADD_TFLITE, params, lowering)
     else:
         operands.call(ADD_LINEAR, linear.params(operands.loops), lowering)
+
+
+def sum_multipliers(
+    scales: tuple[float, float], result: float, left_shift: int, in_float: bool
+) -> tuple[tuple[Multiplier, Multiplier], Multiplier]:
+    """The multipliers of two operands of a sum, and of the sum. in_float: ratios are float32 (tflm, sub_common.cc)."""
+    twice = 2 * max(scales)
+    ratio = float_ratio if in_float else operator.truediv
+    own, other = (multiplier_of(ratio(scale, twice)) for scale in scales)
+    return (own, other), multiplier_of(ratio(twice, (1 << left_shift) * result))
+
+
+def product_multiplier(x: float, y: float, result: float, numerics: str) -> Multiplier:
+    """The multiplier of a product: in LiteRT a ratio of floats (mul.cc), in tflm of doubles (mul_common.cc)."""
+    return multiplier_of(x * y / result if numerics == TFLM else float_ratio(x, result, y))
 
 
 def _every_result(params: SumTfliteParams) -> Array:
@@ -80,10 +96,10 @@ def _product_fields(x: QuantParams, y: QuantParams, result: QuantParams, out: Mu
 
 
 def lower_product(node: Node, lowering: Lowering) -> None:
-    """Mul (mul.cc): the scales are multiplied and divided as floats."""
+    """Mul (mul.cc)."""
     operands = lower_operands(node, lowering)
     x, y, result = operands.params
-    out = multiplier_of(float(np.float32(x.scale) * np.float32(y.scale) / np.float32(result.scale)))
+    out = product_multiplier(x.scale, y.scale, result.scale, lowering.numerics)
     params = ProductTfliteParams(**operands.loops, **_product_fields(x, y, result, out))
     operands.call(MUL_TFLITE, params, lowering)
 

@@ -12,7 +12,7 @@ from tinyglow.kernels.elementwise.broadcast import lower_float, lower_operands
 from tinyglow.kernels.elementwise.mul import MUL, MUL_FLOAT, ProductParams, lower_product_int16
 from tinyglow.kernels.int8 import product_requant
 from tinyglow.numerics.names import TFLITE
-from tinyglow.operators import litert
+from tinyglow.operators import litert, litert_int16
 from tinyglow.operators.binary import Binary
 
 
@@ -26,6 +26,7 @@ class Mul(Binary):
         "SQUARE": TFLiteForm(1),
     }
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_product}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: litert_int16.lower_product_int16}
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:

@@ -23,19 +23,22 @@ def lower_node(node: Node, lowering: Lowering) -> None:
     if lowering.numerics == GLOW or is_float:
         node.op.lower(node, lowering)
         return
-    lower = form(type(node.op), lowering.numerics)
+    int16 = any(type_.dtype == "int16" for type_ in types)
+    lower = form(type(node.op), lowering.numerics, int16)
     if lower is None:
-        found = f"{node.op.kind} has no form with the numerics {lowering.numerics}"
+        kind = f"{node.op.kind} of int16" if int16 else node.op.kind
+        found = f"{kind} has no form with the numerics {lowering.numerics}"
         raise UnsupportedError(found, "", HINT)
     lower(node, lowering)
 
 
-def form(kind: type[Op], numerics: str) -> Callable[[Node, Lowering], None] | None:
-    """How a kind of operator is lowered to int8 with a numerics other than Glow's; None if it is not."""
+def form(kind: type[Op], numerics: str, int16: bool = False) -> Callable[[Node, Lowering], None] | None:
+    """How a kind of operator is lowered to int8, or int16, with a numerics other than Glow's; None if it is not."""
     if kind.moves:
         return lower_exactly
-    own = kind.other_numerics.get(numerics)
-    return kind.other_numerics.get(TFLITE) if own is None and numerics == TFLM else own
+    forms = kind.int16_numerics if int16 else kind.other_numerics
+    own = forms.get(numerics)
+    return forms.get(TFLITE) if own is None and numerics == TFLM else own
 
 
 def has_form(kind: type[Op], numerics: str) -> bool:
@@ -46,7 +49,7 @@ def has_form(kind: type[Op], numerics: str) -> bool:
 def lower_exactly(node: Node, lowering: Lowering) -> None:
     """Only where the integers stay what they are."""
     types = [lowering.type_of(name) for name in (*node.inputs, *node.outputs)]
-    quants = {type_.quant for type_ in types if type_.dtype == "int8"}
+    quants = {type_.quant for type_ in types if type_.dtype in ("int8", "int16")}
     if len(quants) > 1:
         found = f"{node.op.kind} of values with different scales, with the numerics {lowering.numerics}"
         raise UnsupportedError(found, "one scale and zero point", HINT)

@@ -12,6 +12,7 @@ from tinyglow.kernels.elementwise.conversion import lower_conversion
 from tinyglow.kernels.elementwise.quantize import QUANTIZE, QUANTIZE_FUSED, QUANTIZE_INT16, QuantizeFusedParams
 from tinyglow.numerics import glow
 from tinyglow.numerics.names import ONNX, TFLITE
+from tinyglow.operators import litert_int16
 from tinyglow.operators.tables import lower_quantize
 
 
@@ -29,6 +30,7 @@ class Quantize(Op):
     quantizable: ClassVar[bool] = False
     gives_probabilities: ClassVar[bool | None] = None
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_quantize, ONNX: lower_quantize}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: litert_int16.lower_quantize_int16}
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         return (replace(inputs[0], dtype="int8"),)

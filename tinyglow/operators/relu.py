@@ -14,7 +14,14 @@ from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.relu import RELU_FLOAT, ReluFloatParams
 from tinyglow.kernels.elementwise.rescale import lower_rescale
 from tinyglow.numerics import tflite_tables
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert_int16
 from tinyglow.operators.tables import TABLES
+
+
+def _lower_int16(node: Node, lowering: Lowering) -> None:
+    """As LiteRT rounds it."""
+    litert_int16.lower_rescale_int16(node, lowering, low=0.0)
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,10 @@ class Relu(Op):
     elementwise: ClassVar[bool] = True
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0,)
     other_numerics: ClassVar[OtherNumerics] = TABLES
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_int16}
 
     def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
-        return tflite_tables.rescale(source, result, low=tflite_tables.bound(0.0, result))
+        return tflite_tables.bounded(source, result, tflite_tables.bound(0.0, result))
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

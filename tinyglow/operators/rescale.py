@@ -11,6 +11,8 @@ from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, SourceNode, Un
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.rescale import lower_rescale
 from tinyglow.numerics import tflite_tables
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert_int16
 from tinyglow.operators.tables import TABLES
 
 
@@ -31,6 +33,7 @@ class Rescale(Op):
     has_int16: ClassVar[bool] = True
     absorbs_rescale_after: ClassVar[bool] = True
     other_numerics: ClassVar[OtherNumerics] = TABLES
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: litert_int16.lower_rescale_int16}
 
     def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
         return tflite_tables.rescale(source, result)

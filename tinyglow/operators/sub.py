@@ -11,7 +11,7 @@ from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Lowering, OtherNumerics
 from tinyglow.kernels.elementwise.sub import SUB, SUB_FLOAT
 from tinyglow.numerics.names import TFLITE
-from tinyglow.operators import litert
+from tinyglow.operators import litert, litert_int16
 from tinyglow.operators.addends import lower_addends
 from tinyglow.operators.binary import Binary
 
@@ -30,6 +30,7 @@ class Sub(Binary):
         )
     }
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: partial(litert.lower_sum, sign=-1)}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: partial(litert_int16.lower_sum_int16, sign=-1)}
 
     def combine(self, x: Array, y: Array) -> Array:
         return x - y

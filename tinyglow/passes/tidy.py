@@ -114,6 +114,8 @@ def skip_float_between_int8(node: Node, edit: GraphEditor) -> bool:
     if not isinstance(node.op, Quantize) or source is None or not isinstance(source.op, Dequantize):
         return False
     types = (edit.value(node.outputs[0]).type,)
+    if edit.value(source.inputs[0]).type.dtype != types[0].dtype:  # no kernel goes from int8 to int16, or back
+        return False
     rescaled = edit.add(node.name, Rescale(), [edit.value(source.inputs[0])], node.origin, types)
     edit.redirect(node.outputs[0], rescaled.name)
     edit.remove_if_unused(node)

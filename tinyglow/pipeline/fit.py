@@ -16,6 +16,7 @@ from tinyglow.errors import BoardError, InputError, StackError
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Target
+from tinyglow.ir.types import TensorType
 from tinyglow.pipeline.execute import bundle_sizes, simulate
 from tinyglow.pipeline.execution import Execution, Options, Sizes
 from tinyglow.pipeline.stations import bind_inputs, emit, lower, profile, target_of
@@ -78,10 +79,14 @@ def real_boards() -> list[Board]:
 
 def sample_inputs(program: Program) -> dict[str, Array]:
     """One sample for every input, the same each time: any bytes for integers, -1 to 1 for floats."""
+    return made_up({name: program.buffers[name].type for name in program.inputs})
+
+
+def made_up(types: Mapping[str, TensorType]) -> dict[str, Array]:
+    """One sample for each of some inputs, as ``sample_inputs`` has it: arrays [1, *shape] in their dtypes."""
     random = np.random.default_rng(0)
     inputs: dict[str, Array] = {}
-    for name in program.inputs:
-        type_ = program.buffers[name].type
+    for name, type_ in types.items():
         dtype = np.dtype(type_.dtype)
         shape = (1, *type_.shape)
         if dtype.kind == "f":

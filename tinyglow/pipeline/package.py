@@ -6,18 +6,23 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from tinyglow.bundle.emit import bundle_files
-from tinyglow.bundle.header import bundle_info
-from tinyglow.bundle.manifest import MANIFEST, with_manifest
+from tinyglow.bundle.header import bundle_info, read_bundle
+from tinyglow.bundle.manifest import MANIFEST, digest_of, read_manifest, read_part, with_manifest
 from tinyglow.bundle.packages import Parts, formats
-from tinyglow.bundle.project import write_project
+from tinyglow.bundle.project import Samples, fingerprint, write_project
 from tinyglow.bundle.provenance import record
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
 from tinyglow.pipeline.deploy import samples_of
-from tinyglow.pipeline.fit import sample_inputs
+from tinyglow.pipeline.execute import simulate
+from tinyglow.pipeline.fit import made_up, sample_inputs
 from tinyglow.pipeline.stations import allocation_efficiency
+from tinyglow.pipeline.vectors import input_vectors
+from tinyglow.targets.boards import HOST, Board
 
 _VERSION = re.compile(r"\d{1,5}\.\d{1,5}\.\d{1,5}")
 
@@ -44,6 +49,64 @@ def package(
     Raises:
         InputError: There is no such format, the version is none, an input does not fit, or the folder is not empty.
     """
+    _check(kind, version)
+    samples = samples_of(program, sample_inputs(program) if inputs is None else inputs)
+    bundle = with_manifest(bundle_files(program, allocation_efficiency(program)))
+    return _write(Parts(bundle_info(program), bundle, samples, version), folder, kind)
+
+
+def package_bundle(
+    bundle: Path,
+    folder: Path,
+    kind: str,
+    board: Board = HOST,
+    inputs: Mapping[str, Array] | None = None,
+    version: str = "1.0.0",
+) -> dict[str, bytes]:
+    """``package``, of a bundle that ``emit`` wrote.
+
+    Args:
+        bundle: Its folder.
+        folder: A new folder.
+        kind: The format.
+        board: Where the bundle runs to know the right answers: this machine builds only what tinyglow wrote here.
+        inputs: Arrays [samples, *shape] by input name, for the check (default: one sample that is made up).
+        version: Of the library.
+
+    Returns:
+        The contents by path inside the library.
+
+    Raises:
+        InputError: As ``package``; or the folder holds no such bundle, or one that was changed.
+        BoardError: The bundle does not fit the board.
+        ToolError: There is no compiler or emulator, or it fails.
+        SimulationError: The bundle faults or does not end.
+    """
+    _check(kind, version)
+    info, listed = read_bundle(bundle), read_manifest(bundle)
+    if listed is None or not any(name.endswith(".c") for name in listed):
+        found = "is not one of C files with a list of them"
+        problem = Problem(str(bundle), found, "a bundle that 'tinyglow compile' wrote")
+        raise InputError("the bundle cannot be packed", [problem])
+    changed = [name for name, digest in listed.items() if digest_of(bundle / name) != digest]
+    if changed:
+        problems = [Problem(name, "is missing or was changed", hint="compile the bundle again") for name in changed]
+        raise InputError("the bundle is not as it was compiled", problems)
+    if inputs is None:
+        inputs = made_up({one.name: one.type for one in info.placeholders if one.is_input})
+    answers = simulate(bundle, board, inputs).outputs
+    outputs = [one.name for one in info.placeholders if not one.is_input]
+    prints = [
+        fingerprint([np.ascontiguousarray(answers[name][index]).tobytes() for name in outputs])
+        for index in range(len(answers[outputs[0]]))
+    ]
+    rows = {placeholder.name: each for placeholder, each in input_vectors(info, inputs).items()}
+    files = {name: read_part(bundle / name) for name in (*listed, MANIFEST)}
+    return _write(Parts(info, files, Samples(rows, prints), version), folder, kind)
+
+
+def _check(kind: str, version: str) -> None:
+    """Raises InputError for what is no format or no version."""
     known, problems = formats(), []
     if kind not in known:
         problems.append(Problem("--format", f"is {kind!r}", ", ".join(known)))
@@ -51,9 +114,10 @@ def package(
         problems.append(Problem("--package-version", f"is {version!r}", "three numbers, such as 1.0.0"))
     if problems:
         raise InputError("the package cannot be written", problems)
-    samples = samples_of(program, sample_inputs(program) if inputs is None else inputs)
-    bundle = with_manifest(bundle_files(program, allocation_efficiency(program)))
-    files = dict(known[kind].files(Parts(bundle_info(program), bundle, samples, version)))
+
+
+def _write(parts: Parts, folder: Path, kind: str) -> dict[str, bytes]:
+    files = dict(formats()[kind].files(parts))
     write_project(files, folder)
-    record(bundle[MANIFEST])
+    record(parts.bundle[MANIFEST])
     return files

@@ -58,8 +58,8 @@ def load(
     *,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     outputs: Sequence[str] = (),
-    weights: str = "",
     states: Mapping[str, str] | None = None,
+    weights: str = "",
 ) -> Graph:
     """Stations 1 and 2: read a model file and simplify its graph.
 
@@ -71,8 +71,8 @@ def load(
         dump: Where to write each station's result as text.
         shapes: Of inputs whose dimensions the file leaves open, by name.
         outputs: Values of the model that the network gives instead of its own outputs.
-        weights: The second file of a network that has two, where it does not lie beside the first one.
         states: Inputs that live inside the network from one call to the next, each with the output that it becomes.
+        weights: The second file of a network that has two, where it does not lie beside the first one.
 
     Returns:
         The float graph, with the quantization that the file declares.
@@ -81,7 +81,9 @@ def load(
         ModelError: With everything in the model that is not supported.
     """
     name = default_name(Path(path)) if name is None else check_name(name)
-    request = Request(define or {}, shapes or {}, tuple(outputs), like_glow, weights, states or {})
+    request = Request(
+        define or {}, shapes or {}, tuple(outputs), like_glow=like_glow, states=states or {}, weights=weights
+    )
     graph = dump.graph(1, "read", load_model(path, name, request))
     if graph.is_declared:
         simpler = simplify_declared(graph)
@@ -150,8 +152,8 @@ def profile(
     dump: Dump = NO_DUMP,
     batch: int = 1,
     lowered: bool = False,
-    margin: bool = True,
     sequence: int | None = None,
+    margin: bool = True,
 ) -> Profile:
     """Station 3: run the float graph on samples and record the range and histogram of every value.
 
@@ -164,9 +166,9 @@ def profile(
         batch: How many samples Glow would run together (its -minibatch).
         lowered: Whether to record the values that Glow's profiles hold of the operators into which it lowers nodes.
             A graph like Glow's is always recorded so.
+        sequence: Of a network with states, how many samples come one after the other before a reset (default: all).
         margin: Whether ranges of fewer than 64 samples reach as far as those of 64 are expected to
             (``quant.margins``). Ranges recorded as Glow does have no margins, whatever this says.
-        sequence: Of a network with states, how many samples come one after the other before a reset (default: all).
 
     Returns:
         The profile.
@@ -189,8 +191,7 @@ def profile(
     as_glow = lowered or graph.like_glow
     if as_glow:
         graph, same = lower_for_profiler(graph)
-    widened = margin and not as_glow
-    result = profile_graph(graph, shaped, bins, progress, batch, same, widened, sequence)
+    result = profile_graph(graph, shaped, bins, progress, batch, same, sequence, margin and not as_glow)
     dump.text(3, "profile", lambda: "\n".join(f"{n} {r.low!r} {r.high!r}" for n, r in result.ranges.items()) + "\n")
     return result
 

@@ -11,19 +11,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyglow.errors import Problem
+from tinyglow.errors import ModelError, Problem
 from tinyglow.ir.graph import Array, Graph, Node, Value
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
 from tinyglow.numerics import glow
 from tinyglow.numerics.names import LIKE_LITERT
-from tinyglow.operators.declared import reason_for_float
+from tinyglow.operators.declared import is_int16, reason_for_float
 from tinyglow.operators.prelu import PRelu, SlopedPRelu
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
 from tinyglow.quant.quantizer import Quantizer
 from tinyglow.quant.scheme import Scheme
 from tinyglow.quant.states import quantize_states
+
+_INT16 = Scheme(precision="int16")
 
 
 def quantize_declared(graph: Graph) -> Graph:
@@ -53,7 +55,7 @@ class DeclaredQuantizer(Quantizer):
     @property
     def channelwise(self) -> bool:
         """``ir.op.Quantizing.channelwise``."""
-        return self.by_unit
+        return self.by_unit and not self.int16
 
     @property
     def by_unit(self) -> bool:
@@ -68,6 +70,7 @@ class DeclaredQuantizer(Quantizer):
             self.edit.inputs.append(name)
         for node in self.graph.nodes:
             self.origin, self._by_unit = node.origin, self._has_unit_params(node)
+            self.scheme = _INT16 if is_int16(node, self.graph) else Scheme()
             slopes = self._slopes(node)
             if isinstance(node.op, Rescale):
                 self._convert_border(node)
@@ -110,14 +113,19 @@ class DeclaredQuantizer(Quantizer):
         before, after = (self.graph.values[name].declared for name in (source, result))
         if after is None:
             self.as_float[result] = self.float(source)
-        elif before is None:
+        elif before is None or before.dtype != after.dtype:
+            if before is not None and self.numerics in LIKE_LITERT:
+                problem = Problem(node.origin, f"a change from {before.dtype} to {after.dtype}", "one type of integers")
+                raise ModelError(f"this has no form with the numerics {self.numerics}", [problem])
             self._quantize_float(result, self.float(source))
         else:
             self.as_integer[result] = self.rescale(node.name, self.quantized(source), self.params(result), node.origin)
 
     def _quantize_float(self, name: str, value: Value) -> None:
         """A float value becomes the integers that are declared for the value ``name`` of the float graph."""
-        type_ = replace(value.type, dtype="int8", quant=self.params(name))
+        declared = self.graph.values[name].declared
+        assert declared is not None
+        type_ = replace(value.type, dtype=declared.dtype, quant=self.params(name))
         self.as_integer[name] = self.edit.add(f"{name}_quantize", Quantize(), [value], self.origin, (type_,))
 
     def _keep(self, value: Value) -> Value:
@@ -149,6 +157,24 @@ class DeclaredQuantizer(Quantizer):
             own = ChannelParams(tuple(products), (0,) * len(products))
             type_ = TensorType(data.shape, "int32", channel_quant=own)
         return self.edit.constant(name, data, type_)
+
+    def convert_layer(self, node: Node, op: Op, bias: Value | None = None) -> Value:
+        """``ir.op.Quantizing.convert_layer``: weights and bias are the file's own integers."""
+        weights, steps = (self.graph.values[name] for name in node.inputs[1:])
+        assert weights.declared is not None and weights.declared.data is not None
+        data, axis = weights.declared.data, op.units_axis
+        channels = weights.declared.channel_quant
+        if channels is None:
+            assert weights.declared.quant is not None
+            one, units = weights.declared.quant, data.shape[axis]
+            channels = ChannelParams((one.scale,) * units, (one.offset,) * units, axis)
+        type_ = TensorType(data.shape, "int8", channel_quant=replace(channels, axis=axis))
+        own = bias or self.float(node.inputs[2])
+        if bias is None and steps.declared is not None and steps.declared.data is not None:
+            own = self.edit.constant(steps.name, steps.declared.data)
+        inputs = [self.quantized(node.inputs[0]), self.edit.constant(weights.name, data, type_), own]
+        result = self.graph.type_of(node.outputs[0]).quantized(self.params(node.outputs[0]), "int16")
+        return self.edit.add(node.name, op, inputs, node.origin, (result,))
 
     def convert_channelwise(self, node: Node, op: Op, image: Value | None = None) -> Value:
         """``ir.op.Quantizing.convert_channelwise``."""

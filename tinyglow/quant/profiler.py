@@ -72,8 +72,8 @@ def profile_graph(
     progress: Callable[[int], None] | None = None,
     batch: int = 1,
     same: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    margin: bool = False,
     sequence: int | None = None,
+    margin: bool = False,
 ) -> Profile:
     """Record the range and histogram of every value of a float graph.
 
@@ -87,8 +87,8 @@ def profile_graph(
         batch: How many samples are recorded together, as with Glow's -minibatch. Ranges are the same for any;
             histograms are widened less often.
         same: For each value, other values that have its range: those that it took the place of.
-        margin: Whether ranges of fewer than 64 samples get margins (``quant.margins``); in batches they get none.
         sequence: Of a network with states, how many samples come one after the other before a reset (default: all).
+        margin: Whether ranges of fewer than 64 samples get margins (``quant.margins``); in batches they get none.
 
     Returns:
         The profile.

@@ -72,11 +72,15 @@ class Library:
 
 
 def build_library(
-    folder: Path, compiler: Compiler | None = None, flags: Sequence[str] = (), root: Path = resources.RUNTIME
+    folder: Path,
+    compiler: Compiler | None = None,
+    flags: Sequence[str] = (),
+    root: Path = resources.RUNTIME,
+    kernels: Iterable[Kernel] = ALL,
 ) -> Library:
-    """Compile the runtime in ``root`` into ``folder`` with ``compiler`` (default: the first at hand) and load it."""
+    """Compile kernels of the runtime in ``root`` into ``folder`` with ``compiler`` (default: the first at hand)."""
     compiler = compiler or find_compiler(None, HOST)
-    there = [kernel for kernel in ALL if (root / "src" / kernel.origin.c_file).is_file()]
+    there = [kernel for kernel in kernels if (root / "src" / kernel.origin.c_file).is_file()]
     sources = [write_functions(folder), *kernel_sources(folder, there, root)]
     include = [folder, root / "include"]
     library = compiler.compile_shared(sources, folder / "runtime.so", include_dirs=include, flags=flags)

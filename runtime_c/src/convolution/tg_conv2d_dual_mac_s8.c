@@ -44,8 +44,10 @@
 
 /* Sums to what is to be bounded: four in r2, r3, r5 and r6, or one in r2. */
 #if TG_EPILOGUE_GLOW_NARROW
-#define TG_DUAL_MAC_FOUR TG_DUAL_MAC_NARROW_FOUR(TG_EPILOGUE_GLOW_NARROW_BITS, TG_EPILOGUE_GLOW_NARROW_HALF)
-#define TG_DUAL_MAC_ONE TG_DUAL_MAC_NARROW_ONE(TG_EPILOGUE_GLOW_NARROW_BITS, TG_EPILOGUE_GLOW_NARROW_HALF)
+#define TG_DUAL_MAC_FOUR \
+  TG_DUAL_MAC_NARROW_FOUR(TG_EPILOGUE_GLOW_NARROW_BITS, TG_EPILOGUE_GLOW_NARROW_HALF, TG_EPILOGUE_GLOW_NARROW_TEST)
+#define TG_DUAL_MAC_ONE \
+  TG_DUAL_MAC_NARROW_ONE(TG_EPILOGUE_GLOW_NARROW_BITS, TG_EPILOGUE_GLOW_NARROW_HALF, TG_EPILOGUE_GLOW_NARROW_TEST)
 #else
 #define TG_DUAL_MAC_FOUR \
   TG_DUAL_MAC_PRE \
@@ -77,6 +79,14 @@
   "adds r2, r2, r0\n\t" \
   TG_DUAL_MAC_POST \
   "asrs r2, r2, r0\n\t"
+#endif
+
+#if TG_EPILOGUE_GLOW_NARROW && defined(TG_EPILOGUE_GLOW_NARROW_TIE)
+#define TG_DUAL_MAC_APART TG_DUAL_MAC_NARROW_APART(TG_EPILOGUE_GLOW_NARROW_TIE, 15)
+#define TG_DUAL_MAC_TO_POOL "beq 3f\n\tb 5f\n3:\n\t" /* which lies too far for one */
+#else
+#define TG_DUAL_MAC_APART
+#define TG_DUAL_MAC_TO_POOL "bne 5f\n\t"
 #endif
 
 /* All channels of a tile; columns: two words a term, {pixel 0, pixel 1} and {pixel 2, pixel 3}.
@@ -114,7 +124,7 @@ static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const 
       "mov r6, r11\n\t"
       "ldr r0, [r7, #56]\n\t"
       "cmp r0, #0\n\t"
-      "bne 5f\n\t"
+      TG_DUAL_MAC_TO_POOL
       TG_DUAL_MAC_FOUR
       "ldr r0, [r7, #36]\n\t"
       ".irp sum, r2, r3, r5, r6\n\t"
@@ -167,6 +177,7 @@ static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const 
       "ldr r0, [r7, #8]\n\t"
       "strb r2, [r0]\n\t"
       "b 4b\n"
+      TG_DUAL_MAC_APART
       "6:\n\t"
       "pop {r7}\n\t"
       : "+r"(r0), "+r"(r1)
@@ -377,4 +388,6 @@ void tg_conv2d_dual_mac_s8(const tg_conv2d_dual_mac_s8_params *p, const int8_t *
 #undef TG_DUAL_MAC_ROUND
 #undef TG_DUAL_MAC_POST
 #undef TG_DUAL_MAC_FOUR
+#undef TG_DUAL_MAC_APART
+#undef TG_DUAL_MAC_TO_POOL
 #undef TG_DUAL_MAC_ONE

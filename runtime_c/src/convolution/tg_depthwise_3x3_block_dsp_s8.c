@@ -67,6 +67,12 @@ typedef struct {
   "str r10, [sp, #48]\n\t"
 #endif
 
+/* Whether this was the last block, which the loop asks after its end. */
+#define TG_BLOCK_FLAGS   \
+  "ldr r9, [sp, #4]\n\t" \
+  "add r9, r9, #64\n\t"  \
+  "cmp r0, r9\n\t"
+
 /* Sums, the multiplier being in r12, to outputs. */
 #if !TG_EPILOGUE_GLOW_FUSED
 #define TG_BLOCK_ROOM "sub sp, sp, #8\n\t"
@@ -86,6 +92,7 @@ typedef struct {
   "ldr lr, [sp, #16]\n\t"                   \
   TG_BLOCK_ALL(TG_EPILOGUE_GLOW_SATURATE)        \
   "strb r9, [r1, lr]\n\t"                   \
+  TG_EPILOGUE_GLOW_SPARING_FLAGS(TG_BLOCK_FLAGS) \
   "strb r8, [r1]\n\t"                       \
   "add r1, r1, r12\n\t"                     \
   "strb r11, [r1, lr]\n\t"                  \
@@ -362,4 +369,5 @@ void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p
 #undef TG_BLOCK_PLUS
 #undef TG_BLOCK_LAST
 #undef TG_BLOCK_ALL
+#undef TG_BLOCK_FLAGS
 #undef TG_BLOCK_END

@@ -7,6 +7,7 @@
  * TG_PER_CHANNEL: each channel has a scale of its own, a word after its bias. */
 #include "tg_compact.h"
 #include "tg_core.h"
+#include "tg_depthwise_tie.h"
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
@@ -88,7 +89,7 @@ typedef struct {
 #else
 /* The multiplier by parts (numerics/epilogue.py, Narrow); 16 cycles more. */
 #define TG_DEPTHWISE_3X3_SCALED \
-  "mov r8, r0\n\t" \
+  TG_DEPTHWISE_3X3_KEEP \
   "ldr r4, [r1, #36]\n\t" \
   "mov r5, r4\n\t" \
   "muls r4, r2, r4\n\t" \
@@ -111,10 +112,26 @@ typedef struct {
   "ldr r4, [r1, #44]\n\t" \
   "adds r2, r2, r4\n\t" \
   "adds r3, r3, r4\n\t" \
+  TG_DEPTHWISE_3X3_TEST("r2", "r8") TG_DEPTHWISE_3X3_TEST("r3", "r9") \
   "ldr r4, [r1, #48]\n\t" \
   "asrs r2, r2, r4\n\t" \
   "asrs r3, r3, r4\n\t" \
-  "mov r0, r8\n\t"
+  TG_DEPTHWISE_3X3_BACK
+#endif
+
+/* Where the epilogue looks at results that lie half way. */
+#if TG_EPILOGUE_GLOW_NARROW && defined(TG_EPILOGUE_GLOW_NARROW_TIE)
+#define TG_DEPTHWISE_3X3_KEEP "push {r0}\n\t"
+#define TG_DEPTHWISE_3X3_BACK "pop {r0}\n\t"
+#define TG_DEPTHWISE_3X3_TEST(x, sum) TG_DEPTHWISE_TIE_TEST(x, sum)
+#define TG_DEPTHWISE_3X3_AGAIN "beq 3f\n\tb 1b\n3:\n\t"
+#define TG_DEPTHWISE_3X3_APART TG_DEPTHWISE_TIE_APART(TG_EPILOGUE_GLOW_NARROW_TIE)
+#else
+#define TG_DEPTHWISE_3X3_KEEP "mov r8, r0\n\t"
+#define TG_DEPTHWISE_3X3_BACK "mov r0, r8\n\t"
+#define TG_DEPTHWISE_3X3_TEST(x, sum)
+#define TG_DEPTHWISE_3X3_AGAIN "bne 1b\n\t"
+#define TG_DEPTHWISE_3X3_APART
 #endif
 
 /* 133 cycles for two outputs. An odd last output is written twice, by the pair's second (which is another one's, and reads
@@ -171,7 +188,8 @@ static void tg_depthwise_3x3_s8_outputs(tg_depthwise_3x3_s8_channel_state *state
         "mov r4, r11\n\t"
         "subs r4, r4, #1\n\t"
         "mov r11, r4\n\t"
-        "bne 1b\n\t"
+        TG_DEPTHWISE_3X3_AGAIN
+        TG_DEPTHWISE_3X3_APART
         : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3), "+r"(r4)
         :
         : "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
@@ -359,3 +377,8 @@ void tg_depthwise_3x3_s8(const tg_depthwise_3x3_s8_params *p, const int8_t *inpu
 #undef TG_DEPTHWISE_3X3_TAPS
 #undef TG_DEPTHWISE_3X3_SCALED
 #undef TG_HAS_END
+#undef TG_DEPTHWISE_3X3_KEEP
+#undef TG_DEPTHWISE_3X3_BACK
+#undef TG_DEPTHWISE_3X3_TEST
+#undef TG_DEPTHWISE_3X3_AGAIN
+#undef TG_DEPTHWISE_3X3_APART

@@ -64,7 +64,7 @@ static inline uint32_t tg_fully_connected_dsp_s8_step(uint32_t bytes, const int8
 #else
 /* See tg_epilogue_last.h: half has the output's offset in it. Sums leave room for constants such as these. */
 #define TG_FITS(out) ((out)->pre == TG_EPILOGUE_GLOW_PRE && (out)->post >= 1 && (out)->post <= 22)
-#define TG_HALF(out) ((int32_t)((uint32_t)TG_EPILOGUE_GLOW_CENTER((out)->offset) << ((out)->post - 1)))
+#define TG_HALF(out) ((int32_t)((uint32_t)TG_EPILOGUE_GLOW_HIGH_CENTER((out)->offset) << ((out)->post - 1)))
 #define TG_POST(out) ((out)->post - 1)
 #define TG_PRODUCT_OF(x) TG_EPILOGUE_GLOW_PRODUCT(x, "r12", "r8", "r9")
 #define TG_SHIFT_OF(x) "asr " x ", " x ", r10\n\t"

@@ -16,6 +16,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 from tinyglow.demo.digits import calibration_set
+from tinyglow.demo.drawn import write_data_set
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +99,20 @@ def test_the_script_ends_in_a_firmware(checkout: Path, tmp_path: Path) -> None:
         ["sh", "examples/digits/run.sh", str(tmp_path / "out")], cwd=checkout, capture_output=True, check=False
     )
     assert again.returncode == 2
+
+
+def test_the_table_of_transfer_learning_is_printed(checkout: Path, tmp_path: Path) -> None:
+    """Reduced: two numbers of examples, one run; and on a data set of one's own that is too small for the second."""
+    script = [sys.executable, "examples/transfer/table.py", "--runs", "1", "--epochs", "4"]
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*script, *words], cwd=checkout, capture_output=True, encoding="utf-8", check=False)
+
+    done = run("--counts", "2,4", "--test-hands", "2")
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [row.split("|")[1].strip() for row in rows] == ["examples of each digit", "2", "4"]
+    assert all(row.count("%") == 4 for row in rows[1:]) and "20 test pictures" in done.stdout
+    own = write_data_set(tmp_path / "d", 3)
+    done = run("--counts", "2,4", "--train", str(own), "--test", str(own))
+    assert done.returncode == 1 and "fewer than 4 examples: 0 (3), 1 (3)" in done.stderr

@@ -252,8 +252,31 @@ def test_from_a_model_on_the_command_line(checkout: Path, tmp_path: Path) -> Non
     words = ("--profile", profile, "--board", "cortex-m4", "--format", "arduino", "--name", "digits")
     answer = run_cli("package", *model, *words, "-o", tmp_path / "out")
     assert answer.status == 0, answer.err
-    assert "digits" in answer.out and (tmp_path / "out" / "src" / "digits.h").is_file()
+    assert "arduino" in answer.out and (tmp_path / "out" / "src" / "digits.h").is_file()
     assert "SAMPLES 1" in (tmp_path / "out" / "examples" / "digits_example" / "samples.h").read_text(encoding="utf-8")
+
+
+def test_a_bundle_gives_what_its_model_gives(program: Program, tmp_path: Path) -> None:
+    """The answers for the check come from a run, on this machine or on a board; changed files are refused."""
+    _need("gcc")
+    pytest.importorskip("unicorn")
+    bundle = tmp_path / "bundle"
+    tinyglow.emit(program, bundle)
+    np.save(tmp_path / "x.npy", _SAMPLES)
+    expected = package(program, tmp_path / "model", "platformio", {"x": _SAMPLES})
+    for number, board in enumerate(([], ["--board", "cortex-m0plus"])):
+        out = tmp_path / f"out{number}"
+        words = (*board, "--input", f"x={tmp_path / 'x.npy'}", "--format", "platformio", "-o", out)
+        answer = run_cli("package", bundle, *words)
+        assert answer.status == 0, answer.err
+        found = {p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+        assert found == expected
+    path = next(bundle.glob("tg_*.c"))
+    path.write_bytes(path.read_bytes() + b"\n")
+    answer = run_cli("package", bundle, "--format", "cmake", "--profile", "p.yaml", "-o", tmp_path / "no")
+    assert answer.status == 2 and "--profile" in answer.err
+    answer = run_cli("package", bundle, "--format", "cmake", "-o", tmp_path / "no")
+    assert answer.status == 2 and path.name in answer.err and not (tmp_path / "no").exists()
 
 
 def test_what_cannot_be_is_said_at_once(program: Program, tmp_path: Path) -> None:

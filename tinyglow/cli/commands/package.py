@@ -8,6 +8,7 @@ from pathlib import Path
 from tinyglow.bundle.packages import formats
 from tinyglow.cli.options import AddCommand, add_board, add_inputs, add_model, add_profile, add_scheme, add_target
 from tinyglow.cli.reading import compiled_of, read_inputs
+from tinyglow.errors import InputError, Problem
 
 
 def register(command: AddCommand) -> None:
@@ -18,10 +19,11 @@ def register(command: AddCommand) -> None:
         "quantize a network and write a library for the build system of an application",
         "tinyglow package mnist.onnx --define N=1 --profile p.yaml --board cortex-m4 --format cmake -o mnist",
         "cmake -S mnist -B build && cmake --build build && ctest --test-dir build",
+        "tinyglow package bundle --format arduino -o mnist_arduino",
     )
-    add_model(parser)
+    add_model(parser)  # or the folder of a bundle
     add_profile(parser)
-    add_board(parser)
+    add_board(parser, required=False)
     known = formats()
     words = "; ".join(f"{one.name}: {one.summary}" for one in known.values())
     parser.add_argument("--format", choices=tuple(known), required=True, help=f"the kind of library. {words}")
@@ -35,11 +37,29 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a library."""
-    from tinyglow.pipeline.package import package
+    from tinyglow.pipeline.package import package, package_bundle
+    from tinyglow.targets.boards import HOST, load_board
 
     inputs = read_inputs(arguments) if arguments.input else None
-    program = compiled_of(arguments, arguments.name).program
-    folder = Path(arguments.output)
-    files = package(program, folder, arguments.format, inputs, arguments.package_version)
-    print(f"{folder}: {len(files)} files, '{program.name}' for {arguments.format}; README.md says how to use them")
+    folder, kind, version = Path(arguments.output), arguments.format, arguments.package_version
+    if Path(arguments.model).is_dir():
+        _check_bundle_options(arguments)
+        board = load_board(arguments.board) if arguments.board else HOST
+        files = package_bundle(Path(arguments.model), folder, kind, board, inputs, version)
+    else:
+        if not arguments.board:
+            problem = Problem("--board", "is missing", "the board that kernels are chosen for, such as cortex-m4")
+            raise InputError("the package cannot be written", [problem])
+        files = package(compiled_of(arguments, arguments.name).program, folder, kind, inputs, version)
+    print(f"{folder}: {len(files)} files for {kind}; README.md says how to use them")
     return 0
+
+
+def _check_bundle_options(arguments: argparse.Namespace) -> None:
+    """Raises InputError for options that a bundle has no use for."""
+    given = [("--profile", arguments.profile), ("--name", arguments.name)]
+    problems = [
+        Problem(option, "was given for a bundle", hint="it is compiled already") for option, value in given if value
+    ]
+    if problems:
+        raise InputError("the package cannot be written", problems)

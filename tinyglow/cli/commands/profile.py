@@ -49,7 +49,6 @@ def run(arguments: argparse.Namespace) -> int:
     graph, inputs = read_graph(arguments), read_inputs(arguments)
     with progress("profiling", sample_count(inputs)) as advance:
         lowered = arguments.graph == "glow"  # then with all of the entries that Glow's own profile has
-        margin = arguments.margin == "auto"
         result = profile_graph(
             graph,
             inputs,
@@ -57,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
             advance,
             dump_of(arguments),
             lowered=lowered,
-            margin=margin,
             sequence=arguments.sequence,
+            margin=arguments.margin == "auto",
         )
     save_profile(result, arguments.output)
     print_warnings(profile_warnings(graph, result, inputs, lowered))

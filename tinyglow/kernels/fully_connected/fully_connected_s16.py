@@ -8,11 +8,12 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I16, I32, U8, U32, Params
-from tinyglow.ir.op import Lowering
+from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.kernels.activation import NO_ACTIVATION
-from tinyglow.kernels.int16 import unpacked_bias
+from tinyglow.kernels.int16 import litert_words, unpacked_bias
 from tinyglow.kernels.layers_int16 import activate_int16, layer_kernel_int16, lower_layer_int16, with_wide_sums
 from tinyglow.numerics import wide
+from tinyglow.numerics.names import LIKE_LITERT
 
 
 @dataclass(frozen=True)
@@ -51,4 +52,14 @@ def lower_fully_connected_int16(node: Node, lowering: Lowering) -> None:
     rows, depth = lowering.type_of(node.inputs[0]).shape
     sizes = {"rows": rows, "depth": depth, "units": len(matrix)}
     kernels = FULLY_CONNECTED_INT16, FULLY_CONNECTED_WIDE_INT16
-    lower_layer_int16(node, lowering, matrix, NO_ACTIVATION, kernels, FullyConnected16Params, sizes)
+    channels = lowering.type_of(node.inputs[1]).channel_quant
+    by_unit = channels is not None and len(set(channels.scales)) > 1
+    if by_unit and lowering.numerics in LIKE_LITERT:
+        found = "an int16 fully connected layer with a scale for each unit"
+        raise UnsupportedError(found, "one scale for all weights", "compile with --numerics glow")
+    lower_layer_int16(node, lowering, matrix, NO_ACTIVATION, kernels, FullyConnected16Params, sizes, _float_words)
+
+
+def _float_words(x: float, weight: float, out: float, bound: int) -> tuple[int, int]:
+    """LiteRT multiplies the scales of one tensor each as floats (kernel_util.cc)."""
+    return litert_words(float(np.float32(x) * np.float32(weight)), 1.0, out, bound)

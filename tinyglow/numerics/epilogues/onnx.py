@@ -27,10 +27,14 @@ class Onnx(Epilogue):
             raise ValueError(f"scale {scale!r} is not a positive finite float")
         return Requant(0, 0, int(np.array([scale], np.float32).view(np.int32)[0]), offset)
 
+    def scale_of(self, constants: Requant) -> np.float32:
+        """The scale that the constants stand for."""
+        scale: np.float32 = np.array([constants.multiplier], np.int32).view(np.float32)[0]
+        return scale
+
     def requantize(self, sums: Int32Array, constants: Requant) -> Int32Array:
         """See ``numerics.onnx.scaled``."""
-        scale = np.array([constants.multiplier], np.int32).view(np.float32)[0]
-        result: Int32Array = scaled(sums, scale).astype(np.int32) + np.int32(constants.offset)
+        result: Int32Array = scaled(sums, self.scale_of(constants)).astype(np.int32) + np.int32(constants.offset)
         return result
 
     def holds(self, total: int, constants: Requant) -> bool:

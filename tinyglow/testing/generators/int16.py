@@ -238,7 +238,7 @@ def _lookup(draw: st.DrawFn) -> Case:
 
 
 @st.composite
-def _two_operands(draw: st.DrawFn) -> tuple[dict[str, int], dict[str, Array], dict[str, int]]:
+def two_int16_operands(draw: st.DrawFn) -> tuple[dict[str, int], dict[str, Array], dict[str, int]]:
     """Loops over an operand that is repeated along some dimensions; inputs, and the size of the output."""
     shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=LOOPS)))
     other = tuple(draw(st.sampled_from((count, count, 1))) for count in shape)
@@ -250,7 +250,7 @@ def _two_operands(draw: st.DrawFn) -> tuple[dict[str, int], dict[str, Array], di
 def _addends(kernel: Kernel) -> st.SearchStrategy[Case]:
     @st.composite
     def build(draw: st.DrawFn) -> Case:
-        loops, inputs, outputs = draw(_two_operands())
+        loops, inputs, outputs = draw(two_int16_operands())
         (own, other), shift = draw(_factors(2, 2**16))
         return Case(
             kernel, Addend16Params(**loops, input_multiplier=own, other_multiplier=other, shift=shift), inputs, outputs
@@ -277,7 +277,7 @@ def _min() -> st.SearchStrategy[Case]:
 @generates(MUL_INT16)
 @st.composite
 def _mul(draw: st.DrawFn) -> Case:
-    loops, inputs, outputs = draw(_two_operands())
+    loops, inputs, outputs = draw(two_int16_operands())
     (multiplier,), shift = draw(_factors(1, 2**30))
     return Case(MUL_INT16, Product16Params(**loops, multiplier=multiplier, shift=shift), inputs, outputs)
 

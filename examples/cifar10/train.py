@@ -1,0 +1,146 @@
+"""Train AN13331's network on images in class folders, with Keras; the extra tinyglow[train].
+
+    python examples/cifar10/train.py images/train images/test --epochs 5 -o out
+    python examples/cifar10/train.py images/train images/test --epochs 5 -o out --resume     (from the checkpoint)
+
+``out`` gets the checkpoint after each epoch (``checkpoint.keras``), the history (``history.json``, ``history.svg``),
+the pictures of the layers (``layers.png``), and the network (``network.onnx``): ``input`` float32 [1, 3, 32, 32], RGB
+from -1 to 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import keras
+import numpy as np
+from onnx_file import write_onnx
+from PIL import Image
+
+from tinyglow.dataset.store import class_names, samples_of
+from tinyglow.images import read_pixels
+
+SIDE = 32
+
+
+def read(folder: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """(images float32 [n, 32, 32, 3] from -1 to 1, classes [n], their names); all are scaled to 32 x 32, RGB."""
+    names, images, labels = class_names(folder), [], []
+    for number, name in enumerate(names):
+        for sample in samples_of(folder, name):
+            pixels = read_pixels(sample.path)
+            picture = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]).convert("RGB")
+            images.append(np.asarray(picture.resize((SIDE, SIDE)) if picture.size != (SIDE, SIDE) else picture))
+            labels.append(number)
+    if not images:
+        raise SystemExit(f"{folder}: holds no images in class folders")
+    return np.stack(images).astype(np.float32) / np.float32(127.5) - 1, np.array(labels), names
+
+
+def network(classes: int) -> Any:
+    """Four convolutions of 32 channels with batch normalization, three max pools, one fully connected layer."""
+    layers = keras.layers
+    steps: list[Any] = [keras.Input((SIDE, SIDE, 3))]
+    for pooled in (False, True, True, True):
+        steps += [layers.Conv2D(32, 3, padding="same"), layers.BatchNormalization(momentum=0.9), layers.ReLU()]
+        steps += [layers.MaxPooling2D()] if pooled else []
+    return keras.Sequential([*steps, layers.Flatten(), layers.Dense(classes)])
+
+
+def plot(path: Path, history: dict[str, list[float]]) -> None:
+    """Loss and accuracy by epoch; nothing without matplotlib."""
+    try:
+        import matplotlib
+    except ModuleNotFoundError:
+        print("matplotlib is not installed: no plot")
+        return
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    for axes, name in ((left, "loss"), (right, "accuracy")):
+        epochs = range(1, len(history[name]) + 1)
+        axes.plot(epochs, history[name], "o-", label="training")
+        axes.plot(epochs, history[f"val_{name}"], "s-", label="test")
+        axes.set(xlabel="epoch", title=name)
+        axes.legend()
+        axes.grid(alpha=0.3)
+    figure.savefig(path)
+
+
+def draw_layers(path: Path, model: Any, image: np.ndarray) -> None:
+    """What each convolution makes of an image: a row of gray pictures for each layer, one for each channel."""
+    rows = []
+    x = image[None]
+    for layer in model.layers:
+        x = np.asarray(layer(x, training=False)) if isinstance(layer, keras.layers.BatchNormalization) else layer(x)
+        if isinstance(layer, keras.layers.ReLU):
+            values = np.asarray(x)[0]
+            scaled = np.uint8(255 * values / max(float(values.max()), 1e-9))
+            cells = [
+                np.asarray(Image.fromarray(scaled[:, :, c]).resize((SIDE, SIDE), 0)) for c in range(values.shape[2])
+            ]
+            rows.append(np.hstack([np.pad(cell, 1) for cell in cells]))
+    Image.fromarray(np.vstack(rows)).save(path)
+
+
+def main() -> None:
+    """Train, and write everything."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("train", type=Path, help="a folder with a folder of images for each class")
+    parser.add_argument("test", type=Path, help="the same, of other images")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=0.001)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
+    arguments = parser.parse_args()
+    keras.utils.set_random_seed(arguments.seed)
+    (images, labels, names), (tested, right, tested_names) = read(arguments.train), read(arguments.test)
+    if tested_names != names:
+        raise SystemExit(f"the classes differ: {', '.join(names)} and {', '.join(tested_names)}")
+    out: Path = arguments.output
+    out.mkdir(parents=True, exist_ok=True)
+    checkpoint, record = out / "checkpoint.keras", out / "history.json"
+    history: dict[str, list[float]] = {}
+    if arguments.resume:
+        model, history = keras.saving.load_model(checkpoint), json.loads(record.read_text("utf-8"))
+    else:
+        model = network(len(names))
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(arguments.rate), loss, metrics=["accuracy"])
+    begin, done = time.monotonic(), len(history.get("loss", []))
+    saved = keras.callbacks.ModelCheckpoint(checkpoint)
+    found = model.fit(
+        images,
+        labels,
+        arguments.batch,
+        epochs=done + arguments.epochs,
+        initial_epoch=done,
+        validation_data=(tested, right),
+        callbacks=[saved],
+        verbose=2,
+    ).history
+    history = {name: [*history.get(name, []), *map(float, values)] for name, values in found.items()}
+    record.write_text(json.dumps(history, indent=1), "utf-8")
+    plot(out / "history.svg", history)
+    draw_layers(out / "layers.png", model, tested[0])
+    write_onnx(model, out / "network.onnx")
+    accuracy = 100 * history["val_accuracy"][-1]
+    print(f"{out}: {accuracy:.2f} % of {len(right)} test images after {done + arguments.epochs} epochs, ", end="")
+    print(f"seed {arguments.seed}, keras {keras.__version__} on {keras.backend.backend()}, ", end="")
+    print(f"{time.monotonic() - begin:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

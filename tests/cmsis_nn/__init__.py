@@ -1,0 +1,1 @@
+"""CMSIS-NN's unit-test data through our kernels."""

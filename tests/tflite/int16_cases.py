@@ -1,0 +1,135 @@
+"""Models with int16 activations and int8 weights (16x8), as converters write them: biases have 64 bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.tflite.builder import Array, Quant, TFLiteBuilder
+from tests.tflite.int8_cases import Maker, integers
+from tests.tflite.registry import RELU, RELU6, SAME, SAMPLES, VALID, Case, numbers
+
+IN = Quant([0.00031], [0])
+_CASES: dict[str, tuple[tuple[int, ...], Maker, str]] = {}
+
+
+def register(name: str, shape: tuple[int, ...], make: Maker, dtype: str = "INT16") -> None:
+    """Register the model that ``make`` builds on an input of ``shape``."""
+    assert name not in _CASES, name
+    _CASES[name] = shape, make, dtype
+
+
+def names() -> list[str]:
+    """Of all cases."""
+    return list(_CASES)
+
+
+def wide(*shape: int, start: int = 0) -> Array:
+    """int16 of the whole range that look random."""
+    return np.rint(numbers(*shape, start=start) * 32767).astype(np.int16)
+
+
+def case(name: str) -> Case:
+    """A case, built."""
+    shape, make, dtype = _CASES[name]
+    b = TFLiteBuilder()
+    x = b.tensor("x", shape, dtype, IN if dtype == "INT16" else None)
+    model = b.build([x], [make(b, x)])
+    data = wide(SAMPLES, *shape, start=5)
+    return Case(name, model, data if dtype == "INT16" else numbers(SAMPLES, *shape, scale=11.0, start=5))
+
+
+def model_inputs() -> dict[str, Array]:
+    """None."""
+    return {}
+
+
+def _weights(b: TFLiteBuilder, shape: tuple[int, ...], axis: int, channels: bool = True) -> list[int]:
+    count = shape[axis]
+    scales = [float(np.float32(0.004 * (1 + 0.37 * index))) for index in range(count if channels else 1)]
+    filters = b.constant("filters", integers(*shape, low=-127), Quant(scales, [0] * len(scales), axis))
+    products = [float(np.float32(IN.scales[0]) * np.float32(scale)) for scale in scales]
+    bias = integers(count, start=40).astype(np.int64) * 40003
+    return [filters, b.constant("bias", bias, Quant(products, [0] * len(products)))]
+
+
+_STRIDES = {"StrideH": 1, "StrideW": 1}
+
+
+def _conv(out: tuple[int, ...], scale: float, **fields: Any) -> Maker:
+    def make(b: TFLiteBuilder, x: int) -> int:
+        more = _STRIDES | {"DilationHFactor": 1, "DilationWFactor": 1} | fields
+        operands = [x, *_weights(b, (4, 3, 3, 3), 0)]
+        return b.node("CONV_2D", operands, out, "y", "Conv2DOptions", 4, "INT16", Quant([scale], [0]), **more)
+
+    return make
+
+
+register("conv", (1, 5, 6, 3), _conv((1, 5, 6, 4), 0.0004, Padding=SAME))
+register("conv_relu", (1, 5, 6, 3), _conv((1, 3, 4, 4), 0.0002, Padding=VALID, FusedActivationFunction=RELU))
+register("conv_relu6", (1, 6, 6, 3), _conv((1, 3, 3, 4), 0.0002, StrideH=2, StrideW=2, FusedActivationFunction=RELU6))
+
+
+def _depthwise(b: TFLiteBuilder, x: int) -> int:
+    operands, more = [x, *_weights(b, (1, 3, 3, 6), 3)], _STRIDES | {"DilationHFactor": 1, "DilationWFactor": 1}
+    quant, fields = Quant([0.0003], [0]), {"DepthMultiplier": 3}
+    options = "DepthwiseConv2DOptions"
+    return b.node("DEPTHWISE_CONV_2D", operands, (1, 6, 5, 6), "y", options, 5, "INT16", quant, **fields, **more)
+
+
+def _dense(b: TFLiteBuilder, x: int) -> int:
+    operands, options = [x, *_weights(b, (4, 6), 0, False)], "FullyConnectedOptions"
+    return b.node("FULLY_CONNECTED", operands, (2, 4), "y", options, 9, "INT16", Quant([0.0007], [0]))
+
+
+def transposed(dtype: str, padding: int, kernel: tuple[int, int], out: tuple[int, int], stride: int) -> Maker:
+    """TRANSPOSE_CONV of an image [1, 4, 5, 3] to one of 2 channels."""
+
+    def make(b: TFLiteBuilder, x: int) -> int:
+        step = 0.05 if dtype == "INT8" else IN.scales[0]
+        scales = [0.004, float(np.float32(0.0061))]
+        filters = b.constant("filters", integers(2, *kernel, 3, low=-127), Quant(scales, [0, 0], 0))
+        products = [float(np.float32(step) * np.float32(scale)) for scale in scales]
+        bias = np.array([731, -2011], np.int32 if dtype == "INT8" else np.int64)
+        operands = [b.constant("shape", [1, *out, 2]), filters, x, b.constant("bias", bias, Quant(products, [0, 0]))]
+        quant, fields = Quant([step], [3 if dtype == "INT8" else 0]), {"StrideH": stride, "StrideW": stride}
+        options = "TransposeConvOptions"
+        return b.node(
+            "TRANSPOSE_CONV", operands, (1, *out, 2), "y", options, 3, dtype, quant, Padding=padding, **fields
+        )
+
+    return make
+
+
+def _one(kind: str, scale: float, options: str = "", version: int = 2, **fields: Any) -> Maker:
+    return lambda b, x: b.node(kind, [x], (2, 9), "y", options, version, "INT16", Quant([scale], [0]), **fields)
+
+
+def _two(kind: str, scale: float, options: str, version: int, **fields: Any) -> Maker:
+    def make(b: TFLiteBuilder, x: int) -> int:
+        other = b.node("QUANTIZE", [x], (2, 9), "scaled", "QuantizeOptions", 2, "INT16", Quant([0.00047], [0]))
+        return b.node(kind, [other, x], (2, 9), "y", options, version, "INT16", Quant([scale], [0]), **fields)
+
+    return make
+
+
+register("depthwise", (1, 6, 5, 2), _depthwise)
+register("dense", (2, 6), _dense)
+register("transposed_same", (1, 4, 5, 3), transposed("INT16", SAME, (3, 3), (8, 10), 2))
+register("transposed_valid", (1, 4, 5, 3), transposed("INT16", VALID, (4, 2), (13, 14), 3))
+register("rescale", (2, 9), _one("QUANTIZE", 0.00047, "QuantizeOptions"))
+register("leaky_relu", (2, 9), _one("LEAKY_RELU", 0.00021, "LeakyReluOptions", Alpha=0.3))
+register("relu", (2, 9), _one("RELU", 0.00023))
+register("relu6", (2, 9), _one("RELU6", 0.00023))
+register("add", (2, 9), _two("ADD", 0.0006, "AddOptions", 3, PotScaleInt16=False))
+register("add_relu", (2, 9), _two("ADD", 0.0006, "AddOptions", 3, PotScaleInt16=False, FusedActivationFunction=RELU))
+register("sub", (2, 9), _two("SUB", 0.0003, "SubOptions", 4, PotScaleInt16=False))
+register("mul", (2, 9), _two("MUL", 0.003, "MulOptions", 4))
+register(
+    "quantize_floats",
+    (2, 9),
+    lambda b, x: b.node("QUANTIZE", [x], (2, 9), "y", "QuantizeOptions", 1, "INT16", IN),
+    "FLOAT32",
+)
+register("dequantize", (2, 9), lambda b, x: b.node("DEQUANTIZE", [x], (2, 9), "y", "DequantizeOptions", 3))

@@ -1,0 +1,92 @@
+"""TFLite models with int16 activations: in C as in numpy, on a core too, and with tinyglow's own int16 arithmetic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tflite", reason="needs the package tflite, of the extra tinyglow[tflite]")
+
+import tinyglow
+from tests.helpers import run_cli
+from tests.tflite import int16_cases
+from tests.tflite.builder import Quant, TFLiteBuilder
+from tests.unit.test_frontend_tflite_int8 import saved
+from tests.unit.test_numerics_tflite import RECORDED
+from tinyglow.errors import ModelError
+from tinyglow.targets.boards import HOST, load_board
+
+NETWORKS = ("conv_relu", "transposed_same", "add_relu", "mul", "leaky_relu", "quantize_floats")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_c_on_this_machine_is_numpy(name: str, tmp_path: Path) -> None:
+    """With LiteRT's rounding, which is the default."""
+    case = int16_cases.case(name)
+    quantized = tinyglow.quantize(tinyglow.load(saved(tmp_path, case.model), "net"))
+    assert quantized.numerics == "tflite"
+    program = tinyglow.lower(quantized)
+    assert all(result.equal for result in tinyglow.verify(program, HOST, {program.inputs[0]: case.inputs}))
+
+
+def test_a_core_is_numpy(tmp_path: Path) -> None:
+    """On a Cortex-M0+, where 64 bits are two registers."""
+    case = int16_cases.case("conv_relu6")
+    program = tinyglow.lower(tinyglow.quantize(tinyglow.load(saved(tmp_path, case.model), "net")))
+    board = load_board("cortex-m0plus")
+    assert all(result.equal for result in tinyglow.verify(program, board, {program.inputs[0]: case.inputs}))
+
+
+@pytest.mark.parametrize("name", ["conv", "conv_relu", "dense", "add", "mul", "leaky_relu", "relu6", "transposed_same"])
+def test_own_arithmetic_is_within_a_step(name: str, tmp_path: Path) -> None:
+    """With --numerics glow the rounding is that of tinyglow's own int16."""
+    case = int16_cases.case(name)
+    program = tinyglow.lower(tinyglow.quantize(tinyglow.load(saved(tmp_path, case.model), "net"), numerics="glow"))
+    (ours,) = tinyglow.interpret(program, {program.inputs[0]: case.inputs}).values()
+    theirs = RECORDED[f"int16.{name}.0"]
+    assert ours.dtype == np.int16
+    assert np.abs(ours.reshape(theirs.shape).astype(int) - theirs).max() <= 1 + 2 * (name in ("dense", "conv"))
+
+
+def _dense(bias: np.ndarray, scales: list[float]) -> bytes:
+    b = TFLiteBuilder()
+    x = b.tensor("x", (1, 2), "INT16", int16_cases.IN)
+    weights = b.constant("w", np.array([[100, -3], [5, 77]], np.int8), Quant(scales, [0] * len(scales)))
+    products = [float(np.float32(int16_cases.IN.scales[0]) * np.float32(scale)) for scale in scales]
+    steps = b.constant("b", bias, Quant(products, [0] * len(products)))
+    out = Quant([0.001], [0])
+    return b.build(
+        [x], [b.node("FULLY_CONNECTED", [x, weights, steps], (1, 2), "y", "FullyConnectedOptions", 9, "INT16", out)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("bias", "scales", "because"),
+    [
+        (np.array([1, 2], np.int32), [0.01], "a bias of 32 bits"),
+        (np.array([1, 2], np.int64), [0.01, 0.02], "a scale for each unit"),
+    ],
+)
+def test_forms_that_litert_rounds_otherwise_are_named(
+    bias: np.ndarray, scales: list[float], because: str, tmp_path: Path
+) -> None:
+    """Asked for by name they are refused; by default the rounding is tinyglow's own, and a note says why."""
+    path = saved(tmp_path, _dense(bias, scales))
+    with pytest.raises(ModelError, match=because):
+        tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics="tflite"))
+    assert tinyglow.quantize(tinyglow.load(path, "net")).numerics == "glow"
+    answer = run_cli("compile", path, "--board", "host", "-o", tmp_path / "bundle")
+    assert answer.status == 0 and because in answer.err, answer
+
+
+def test_a_change_between_int8_and_int16_is_glows(tmp_path: Path) -> None:
+    """LiteRT's has no form here; the default goes through float."""
+    b = TFLiteBuilder()
+    x = b.tensor("x", (1, 4), "INT8", Quant([0.1], [3]))
+    y = b.node("QUANTIZE", [x], (1, 4), "y", "QuantizeOptions", 2, "INT16", Quant([0.001], [0]))
+    path = saved(tmp_path, b.build([x], [y]))
+    program = tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net")))
+    (ours,) = tinyglow.interpret(program, {program.inputs[0]: np.array([[-128, 3, 4, 127]], np.int8)}).values()
+    assert ours.ravel().tolist() == [-13100, 0, 100, 12400]

@@ -1,0 +1,26 @@
+"""The ``onnxi`` epilogue for sums of 20 bits, which ARMv6-M computes without products of 64 bits."""
+
+from __future__ import annotations
+
+from tinyglow.numerics.epilogue import ChannelWords, Epilogue, Narrow
+from tinyglow.numerics.epilogues.onnxi import LEFT, OnnxIntegers
+
+
+class OnnxIntegers20(OnnxIntegers):
+    """The same numbers."""
+
+    name = "onnxi20"
+    narrow_bits = 14
+
+    @property
+    def folded(self) -> ChannelWords:
+        """See ``Narrow``."""
+        return Narrow(self, LEFT, self.narrow_bits)
+
+    @property
+    def narrow(self) -> Epilogue | None:
+        """None: it is one."""
+        return None
+
+
+ONNXI20 = OnnxIntegers20()

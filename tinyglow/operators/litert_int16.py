@@ -1,0 +1,85 @@
+"""How operators become kernel calls with LiteRT's numerics in int16: activations about zero, with one scale each."""
+
+from __future__ import annotations
+
+import math
+
+from tinyglow.ir.graph import Node
+from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.kernels.elementwise.broadcast import order_operands
+from tinyglow.kernels.elementwise.int16_tflite import (
+    ADD_TFLITE_INT16,
+    LEFT_SHIFT_INT16,
+    MUL_TFLITE_INT16,
+    QUANTIZE_STEPS_INT16,
+    RESCALE_TFLITE_INT16,
+    ProductTflite16Params,
+    QuantizeSteps16Params,
+    RescaleTflite16Params,
+    SumTflite16Params,
+)
+from tinyglow.kernels.int16 import int16_scales, litert_bounds
+from tinyglow.numerics import wide
+from tinyglow.numerics.names import TFLM
+from tinyglow.numerics.tflite import Multiplier, float_ratio, multiplier_of
+from tinyglow.operators.litert import product_multiplier, sum_multipliers
+from tinyglow.operators.numerics import HINT
+
+_ENDS = {"low": wide.INT16_MIN, "high": wide.INT16_MAX}
+
+
+def lower_sum_int16(node: Node, lowering: Lowering, sign: int = 1) -> None:
+    """ADD, and with ``sign`` -1 SUB (add.cc, sub.cc): the operands' scales over twice the larger one."""
+    x, y, result = int16_scales(node, lowering)
+    operands = order_operands(node, lowering)
+    ratios, out = sum_multipliers((x, y), result, LEFT_SHIFT_INT16, sign < 0 and lowering.numerics == TFLM)
+    by, signs = list(ratios), [1, sign]
+    if operands.is_reversed:
+        by, signs = by[::-1], signs[::-1]
+    params = SumTflite16Params(
+        **operands.loops,
+        **_ENDS,
+        multiplier=out.multiplier,
+        shift=out.shift,
+        input_shift=by[0].shift,
+        other_shift=by[1].shift,
+        input_sign=signs[0],
+        other_sign=signs[1],
+        input_multiplier=by[0].multiplier,
+        other_multiplier=by[1].multiplier,
+    )
+    operands.call(ADD_TFLITE_INT16, params, lowering)
+
+
+def lower_product_int16(node: Node, lowering: Lowering) -> None:
+    """MUL (mul.cc)."""
+    x, y, result = int16_scales(node, lowering)
+    operands = order_operands(node, lowering)
+    out = product_multiplier(x, y, result, lowering.numerics)
+    params = ProductTflite16Params(**operands.loops, **_ENDS, multiplier=out.multiplier, shift=out.shift)
+    operands.call(MUL_TFLITE_INT16, params, lowering)
+
+
+def lower_rescale_int16(
+    node: Node, lowering: Lowering, low: float = -math.inf, high: float = math.inf, slope: float = 1.0
+) -> None:
+    """Another scale (requantize.h); between bounds (activations.h) or with a slope (leaky_relu.h), by floats."""
+    source, result = int16_scales(node, lowering)
+    if not math.isfinite(slope):
+        raise UnsupportedError(f"alpha {slope}", "a finite number", HINT)
+    ratio = source / result if node.op.kind == "Rescale" else float_ratio(source, result)
+    above, below = multiplier_of(ratio), multiplier_of(abs(float_ratio(source, result, slope)) if slope != 1 else ratio)
+    if slope < 0:
+        below = Multiplier(-below.multiplier, below.shift)
+    bounds = litert_bounds(low, high, result)
+    count = lowering.type_of(node.inputs[0]).elements
+    params = RescaleTflite16Params(count, above.multiplier, below.multiplier, above.shift, below.shift, *bounds)
+    lowering.call(RESCALE_TFLITE_INT16, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+
+
+def lower_quantize_int16(node: Node, lowering: Lowering) -> None:
+    """QUANTIZE of floats."""
+    type_ = lowering.type_of(node.outputs[0])
+    assert type_.quant is not None
+    params = QuantizeSteps16Params(type_.elements, type_.quant.scale)
+    lowering.call(QUANTIZE_STEPS_INT16, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)

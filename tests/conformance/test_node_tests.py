@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import onnx
 import pytest
 
+from tests.conformance.on_cores import BOARDS, differences_on
 from tests.conformance.records import PAGE, RECORDS, recorded, summary
 from tinyglow.testing.budget import is_full
 from tinyglow.testing.conformance.cases import MODELS, NODE, collect, collect_models, sample
@@ -15,7 +17,7 @@ from tinyglow.testing.conformance.host import check
 from tinyglow.testing.conformance.run import CRASHED, RIGHT, WRONG, run_all
 from tinyglow.testing.conformance.table import KINDS
 
-_SAMPLE, _SEED = 60, 20
+_SAMPLE, _SEED, _ON_CORES = 60, 20, 4
 _AT_LEAST = 1250  # right, of the 1,884 node tests of the onnx whose verdicts are recorded
 _OF_MODELS = {"pytorch-operator": 30, "pytorch-converted": 81, "simple": 7}  # the rest needs sequences, text, training
 _RECORDED_WITH = "1.23."
@@ -40,7 +42,7 @@ def test_as_many_are_right_as_ever() -> None:
 
 @pytest.mark.skipif(not onnx.__version__.startswith(_RECORDED_WITH), reason="the record is of another onnx")
 def test_node_tests(tmp_path: Path) -> None:
-    """Each test has the recorded verdict, and what is right computes the same bits in C."""
+    """Each test has the recorded verdict; what is right computes the same bits in C, and some of it on two cores."""
     tests, models = collect(), collect_models()
     if not is_full():
         tests, models = sample(tests, _SAMPLE, _SEED), sample(models, _SAMPLE // 2, _SEED)
@@ -52,3 +54,11 @@ def test_node_tests(tmp_path: Path) -> None:
     in_c = check([verdict for verdict in verdicts if verdict.kind == RIGHT], tmp_path)
     assert len(in_c) > _SAMPLE // 2
     assert {name: text for name, text in in_c.items() if text} == {}
+    if importlib.util.find_spec("unicorn") is None:
+        return  # and no core can be emulated
+    right = sorted((v for v in verdicts if v.kind == RIGHT), key=lambda v: v.test.name)
+    few = right[:: max(1, len(right) // (80 if is_full() else _ON_CORES))]
+    for board in BOARDS:
+        on_core = differences_on(board, few)
+        assert len(on_core) >= _ON_CORES // 2
+        assert {name: text for name, text in on_core.items() if text} == {}, board

@@ -29,26 +29,39 @@ def fold_constants(node: Node, edit: GraphEditor) -> bool:
 
 
 def fuse_matmul_add(node: Node, edit: GraphEditor) -> bool:
-    """MatMul + Add of a constant row is a FullyConnected (Glow: FoldMatMulAddIntoFullyConnected)."""
+    """MatMul + Add of a constant row is a FullyConnected (Glow: FoldMatMulAddIntoFullyConnected).
+
+    The rows may have been put into another shape in between, as exporters do with tensors of three dimensions.
+    """
     if not isinstance(node.op, Add):
         return False
     for product, other in (node.inputs, node.inputs[::-1]):
-        matmul, bias = edit.producer(product), edit.value(other)
-        if matmul is None or not isinstance(matmul.op, MatMul) or not edit.has_one_use(product):
+        matmul, bias = _product(product, edit), edit.value(other)
+        if matmul is None or edit.value(matmul.inputs[1]).data is None:
             continue
-        if edit.value(matmul.inputs[1]).data is None:
-            continue
-        units = edit.value(product).type.shape[1]
+        units = edit.value(matmul.outputs[0]).type.shape[1]
         if bias.data is None or bias.data.size not in (1, units) or bias.data.shape[-1:] not in ((), (1,), (units,)):
             continue
-        if edit.value(node.outputs[0]).type.shape != edit.value(product).type.shape:
+        shape = edit.value(node.outputs[0]).type.shape
+        if shape != edit.value(product).type.shape or shape[-1] != units:
             continue
         row = np.ascontiguousarray(np.broadcast_to(bias.data.reshape(-1), (units,)))
         inputs = [*(edit.value(name) for name in matmul.inputs), edit.constant(f"{bias.name}_constfold", row)]
         fused = edit.add(matmul.name, FullyConnected(), inputs, matmul.origin or node.origin)
+        if fused.type.shape != shape:
+            fused = edit.add(node.name, Reshape(shape), [fused], node.origin)
         edit.redirect(node.outputs[0], fused.name)
         return True
     return False
+
+
+def _product(value: str, edit: GraphEditor) -> Node | None:
+    """The MatMul that alone a value comes from, perhaps in another shape."""
+    source = edit.producer(value)
+    if source is not None and isinstance(source.op, Reshape) and edit.has_one_use(value):
+        value = source.inputs[0]
+        source = edit.producer(value)
+    return source if source is not None and isinstance(source.op, MatMul) and edit.has_one_use(value) else None
 
 
 def divide_with_fractions(node: Node, edit: GraphEditor) -> bool:

@@ -43,6 +43,7 @@ from tinyglow.quant.schema import (
 )
 from tinyglow.quant.scheme import Scheme, profiled_values
 from tinyglow.quant.states import quantize_states, ranges_with_states
+from tinyglow.quant.steps import ranges_of_steps
 
 
 @dataclass
@@ -294,7 +295,7 @@ def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mappi
     masked, found = settle_masks(graph, match.ranges)
     settled, ranges, kept = settle_leading(
         masked,
-        ranges_with_states(masked, found),
+        ranges_with_states(masked, ranges_of_steps(masked, found)),
         scheme.quantizes,
         lambda range_: scheme.choose(range_.low, range_.high),
     )

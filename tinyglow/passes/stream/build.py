@@ -118,10 +118,8 @@ class Stream:
         name = self.node.inputs[0]
         flow = self.flows[name]
         if flow.count % sliding.stride:
-            needed = flow.length and sliding.stride
-            raise UnsupportedError(
-                f"a step of {sliding.stride}, where a call gives {flow.count}", f"a multiple of {needed}", "give --hop"
-            )
+            found = f"a step of {sliding.stride}, where a call gives {flow.count}"
+            raise UnsupportedError(found, f"a multiple of {sliding.stride}", "give a larger --hop")
         result = sliding.result(flow, self.node.origin)
         rows = sliding.history(flow, result)
         value = self.with_history(name, rows, before)

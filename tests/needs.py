@@ -56,6 +56,7 @@ NEEDS = (
     Need("gcc", r"\bg?cc\b|g\+\+|C compiler", "apt install gcc g++"),
     Need("a C library", r"mathematical library", ""),
     Need("axe", r"\baxe\b", "pip install 'tinyglow[test]'"),
+    Need("keras", r"tinyglow\[train\]", "pip install 'tinyglow[train]'"),
     Need("a browser", r"browser|chromium", "apt install chromium"),
     Need("a user who is not root", r"superuser", "run the tests as another user"),
     Need("POSIX", r"shebang|other processes|ELF files|Linux|POSIX", ""),

@@ -204,7 +204,7 @@
   function drawTensor(reset = false) {
     if (!data.tensors.length) return;
     const number = Number(at("tensor").value), tensor = data.tensors[number], values = valuesOf(number);
-    const [height, width, channels] = extents([...tensor.shape.slice(0, -1), tensor.kept]);
+    const [height, width, channels] = extents([...tensor.drawn.slice(0, -1), tensor.kept]);
     if (reset || at("channel").options.length !== channels) {
       at("channel").replaceChildren(...Array.from({ length: channels }, (_, index) => element("option", index, { value: index })));
     }
@@ -215,7 +215,7 @@
     const difference = tensor.scale === null ? real.map((value, index) => integers[index] - value)
       : real.map((value, index) => integers[index] - tensor.offset - value / tensor.scale);
     const ranges = [paint(at("real"), real, height, width), paint(at("integers"), integers, height, width), paint(at("difference"), difference, height, width)];
-    const left = tensor.kept < tensor.shape[tensor.shape.length - 1] ? ` The first ${tensor.kept} of the last dimension are kept.` : "";
+    const left = tensor.kept < tensor.drawn[tensor.drawn.length - 1] ? ` The first ${tensor.kept} of ${tensor.drawn[tensor.drawn.length - 1]} channels are kept.` : "";
     const range = ([low, high]) => `${Number(low.toPrecision(4))} to ${Number(high.toPrecision(4))}`;
     at("tensor-facts").textContent = `${typeText(tensor)}. float ${range(ranges[0])}; integers ${range(ranges[1])}; difference ${range(ranges[2])}.${left}`;
     document.querySelectorAll(".histogram").forEach((one) => { one.hidden = Number(one.dataset.tensor) !== number; });

@@ -91,6 +91,11 @@ CONVOLUTIONS = (
     (16, 16, 16, 12, 3, 1, 1, 1, 1),
     (9, 7, 32, 20, 3, 1, 0, 1, 0),
     (14, 14, 24, 8, 3, 1, 1, 1, 0),
+    (9, 9, 5, 8, 3, 1, 1, 1, 0),
+    (8, 10, 13, 12, 3, 1, 1, 1, 1),
+    (7, 7, 5, 9, 3, 2, 1, 1, 0),
+    (12, 9, 6, 8, 2, 1, 0, 1, 0),
+    (10, 10, 9, 16, 3, 1, 0, 1, 0),
 )
 # Height and width of the input, channels, outputs for each, height and width of the kernel, stride, dilation, padding.
 BY_CHANNEL = (

@@ -117,7 +117,7 @@ def samples() -> str:
     images, _ = calibration_set(CALIBRATION_IMAGES)
     rows = []
     for count in (1, 10, 30):
-        part = tinyglow.profile(found.graph, {INPUT: images[:count]}).ranges
+        part = tinyglow.profile(found.graph, {INPUT: images[:count]}, margin=False).ranges
         rows.append((count, *_both(part)))
     rows.append((CALIBRATION_IMAGES, *_both(found.profile.ranges)))
     return table((">pictures", f"`{short(RELU)}`", f"`{short('sequential_dense_2_MatMul__1')}`"), rows)

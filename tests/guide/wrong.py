@@ -71,7 +71,7 @@ def _inputs(net: Net) -> dict[str, npt.NDArray[np.float32]]:
 
 def _answers(graph: Graph, inputs: dict[str, npt.NDArray[np.float32]], like_glow: bool) -> Float:
     scheme = tinyglow.Scheme(like_glow=like_glow)
-    quantized = tinyglow.quantize(graph, tinyglow.profile(graph, inputs), scheme, float_io=True)
+    quantized = tinyglow.quantize(graph, tinyglow.profile(graph, inputs, margin=False), scheme, float_io=True)
     (found,) = tinyglow.interpret(tinyglow.lower(quantized), inputs).values()
     result: Float = found.astype(np.float64)
     return result

@@ -45,7 +45,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Run what the journal does not have; 1 if any model is at fault."""
     journal, wanted = Path(arguments.journal), range(arguments.first, arguments.first + arguments.count)
     corpus()  # before the children
-    while todo := [seed for seed in wanted if seed not in _recorded(journal)][:_AT_ONCE]:
+    while todo := sorted(set(wanted).difference(_recorded(journal)))[:_AT_ONCE]:
         child = os.fork()
         if child == 0:
             _child(todo, journal)

@@ -25,7 +25,7 @@ def _shape(arguments: Arguments, count: int | None) -> Sequence[int]:
     if shape is None:
         raise UnsupportedError("has no argument shape", "the shape of the constant")
     if min(shape, default=0) < 0 or math.prod(shape) > MAX_TENSOR_BYTES // 4:
-        raise UnsupportedError(f"a constant of shape {shape}", "sizes of at least 0, and less than 1 GiB in all")
+        raise UnsupportedError(f"a constant of shape {shape}", "sizes of at least 0, and less than 256 MiB in all")
     if count is not None and math.prod(shape) != count:
         raise UnsupportedError(f"{count} values for shape {shape}", f"{math.prod(shape)} values")
     return shape

@@ -18,7 +18,7 @@ from tinyglow.ir.types import TensorType
 from tinyglow.resources import read_bounded
 
 MAX_FILE_BYTES = 2**31 - 1  # protobuf's own limit, and flatbuffers'
-MAX_TENSOR_BYTES = 2**30  # of one activation: far beyond any microcontroller, and bounds our own memory
+MAX_TENSOR_BYTES = 2**28  # of one tensor: far beyond any microcontroller, and bounds our own memory
 MAX_RANK = 16  # numpy's own limit is 32 dimensions, samples included
 # How many bytes of constants there may be for one of the file, and beside that.
 _GROWTH = 16
@@ -40,7 +40,7 @@ def fault_of_shape(shape: Sequence[int]) -> str:
         return f"at most {MAX_RANK} dimensions"
     if 0 in shape:
         return "at least one element"
-    return "tensors below 1 GiB" if 4 * math.prod(shape) > MAX_TENSOR_BYTES else ""
+    return "tensors below 256 MiB" if 4 * math.prod(shape) > MAX_TENSOR_BYTES else ""
 
 
 class ModelImport:

@@ -18,7 +18,7 @@ from tinyglow.frontend.onnx_cut import cut_model, steps_of
 from tinyglow.frontend.onnx_file import read_model
 from tinyglow.frontend.onnx_general import General
 from tinyglow.frontend.onnx_inputs import PIXELS, Inputs, is_uint8, plain_inputs, symbols_of
-from tinyglow.frontend.onnx_node import DOMAINS, MIN_OPSET, MalformedError, checked_attributes, title
+from tinyglow.frontend.onnx_node import CLASSICAL, DOMAINS, MIN_OPSET, MalformedError, checked_attributes, title
 from tinyglow.frontend.onnx_qoperator import Surroundings, expand, is_qoperator
 from tinyglow.frontend.onnx_quantized import FORMS, Integers, QuantizedTensors
 from tinyglow.frontend.onnx_tensors import SMALL_INTEGERS, Tensors, type_name
@@ -68,7 +68,6 @@ class _Import(ModelImport):
         self._defined: set[str] = set()
         self._made: set[str] = {name for node in model.graph.node for name in node.output}
         self.quantized = QuantizedTensors(self.editor)
-        # Constants that are read otherwise than by conversions alone.
         plain = (node for node in model.graph.node if node.op_type not in FORMS and not is_qoperator(node))
         self._plain = {name for node in plain for name in node.input}
         self.plain_inputs = frozenset() if like_glow else plain_inputs(model.graph, _OF_INTEGERS)
@@ -106,6 +105,8 @@ class _Import(ModelImport):
     def _check_versions(self) -> None:
         """Report an operator set that is not known, and functions that would replace operators."""
         newest = onnx.defs.onnx_opset_version()
+        if not self._opset and all(node.domain == CLASSICAL for node in self.model.graph.node):
+            self._opset = newest  # of which it has no operator
         if not 1 <= self._opset <= newest:
             found = f"is version {self._opset}" if self._opset else "is not given"
             hint = "convert the model" if self._opset < 1 else "export the model for an older one"
@@ -181,7 +182,10 @@ class _Import(ModelImport):
     def _add_node(self, node: onnx.NodeProto, name: str, opset: int, numbers: bool = False) -> None:
         """Add what stands for a node. numbers: whether constants may be any numbers. Raises UnsupportedError."""
         try:
-            for part in self.general.modern(node, max(self._opset, opset)):
+            parts = self.general.modern(node, max(self._opset, opset))
+            if not parts:
+                self.unknown.update(node.output)
+            for part in parts:
                 self.general.check(part)
                 self._add_some_way(part, name if part.op_type == node.op_type else part.name, opset, numbers)
             self.general.check_results(node)

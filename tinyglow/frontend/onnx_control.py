@@ -28,6 +28,9 @@ class Surroundings(Protocol):
     values: dict[str, Value]
     tensors: Tensors
 
+    def value(self, name: str) -> Value:
+        """The value of a tensor. Raises UnsupportedError if it has none."""
+
     def constant(self, name: str) -> Array | None:
         """The data of a tensor, if it is constant."""
 
@@ -45,12 +48,22 @@ def control(node: onnx.NodeProto, around: Surroundings, elements: Elements, opse
     """Add what stands for an If, Loop or Scan. Raises UnsupportedError if its course is not known."""
     graphs = {item.name: item.g for item in node.attribute if item.type == onnx.AttributeProto.GRAPH}
     unroll = _Unroll(node, around, elements, opset)
+    wanted = ("then_branch", "else_branch") if node.op_type == "If" else ("body",)
+    if missing := [name for name in wanted if name not in graphs]:
+        raise UnsupportedError(f"attribute {missing[0]} is missing", "what ONNX requires")
     if node.op_type == "If":
         unroll.choose(graphs)
     elif node.op_type == "Loop":
         unroll.loop(graphs["body"])
     else:
         unroll.scan(graphs["body"])
+
+
+def _check_body(body: onnx.GraphProto, inputs: int, outputs: int) -> None:
+    """Raises UnsupportedError unless a body takes so many values, and gives at least so many."""
+    if len(body.input) != inputs or len(body.output) < outputs:
+        found = f"a body of {len(body.input)} inputs and {len(body.output)} outputs"
+        raise UnsupportedError(found, f"{inputs} inputs, and {outputs} outputs or more")
 
 
 class _Unroll:
@@ -67,11 +80,16 @@ class _Unroll:
 
     def loop(self, body: onnx.GraphProto) -> None:
         given = list(self.node.input)
+        if not given:
+            raise UnsupportedError("has no inputs", "a number of rounds and a condition")
         trips = self.around.constant(given[0]) if given[0] else np.array(_MOST_ROUNDS + 1)
         condition = self.around.constant(given[1]) if len(given) > 1 and given[1] else np.array(1)
         if trips is None or condition is None:
             raise UnsupportedError("a number of rounds that is computed at run time", "a constant one")
+        if trips.size != 1 or condition.size != 1:
+            raise UnsupportedError(f"{trips.size} numbers of rounds, {condition.size} conditions", "one of each")
         states = given[2:]
+        _check_body(body, 2 + len(states), 1 + len(states))
         collected: list[list[str]] = [[] for _ in body.output[1 + len(states) :]]
         round_ = 0
         while round_ < int(trips.ravel()[0]) and condition.any():
@@ -94,11 +112,19 @@ class _Unroll:
         lists = {item.name: list(item.ints) for item in self.node.attribute if item.type == onnx.AttributeProto.INTS}
         if any(any(values) for values in lists.values()) or self.opset < 9:
             raise UnsupportedError("a Scan with axes or directions", "along dimension 0, forwards, from opset 9 on")
-        count = numbers["num_scan_inputs"]
-        states, scanned = list(self.node.input[: -count or None]), list(self.node.input[-count:])
-        length = self.around.values[scanned[0]].type.shape[0]
+        count = numbers.get("num_scan_inputs", 0)
+        if not 0 < count <= len(self.node.input):
+            raise UnsupportedError(f"num_scan_inputs is {count}", f"1 to {len(self.node.input)}, the inputs")
+        states, scanned = list(self.node.input[:-count]), list(self.node.input[-count:])
+        _check_body(body, len(self.node.input), len(states))
+        lengths = {(*self.around.value(name).type.shape, 0)[0] for name in scanned}
+        if len(lengths) != 1 or not all(self.around.value(name).type.shape for name in scanned):
+            raise UnsupportedError(f"inputs of lengths {sorted(lengths)}", "the same length of all that are scanned")
+        (length,) = lengths
+        if length > _MOST_ROUNDS:
+            raise UnsupportedError(f"{length} rounds", f"at most {_MOST_ROUNDS}")
         collected: list[list[str]] = [[] for _ in body.output[len(states) :]]
-        for index in range(min(length, _MOST_ROUNDS)):
+        for index in range(length):
             parts = [self._row(name, index) for name in scanned]
             results = self._run(body, [*states, *parts])
             states = results[: len(states)]
@@ -116,7 +142,9 @@ class _Unroll:
     def _stack(self, output: str, rows: Sequence[str]) -> None:
         if not rows:
             raise UnsupportedError("a loop without rounds that collects results", "at least one round")
-        values = [self.around.values[name] for name in rows]
+        values = [self.around.value(name) for name in rows]
+        if len({value.type.shape for value in values}) > 1:
+            raise UnsupportedError("results of different shapes in different rounds", "one shape")
         data = [value.data for value in values]
         if all(array is not None for array in data):
             self.around.add_numbers(output, np.stack([array for array in data if array is not None]))
@@ -128,7 +156,7 @@ class _Unroll:
         self.elements.note(output, self.elements.of(rows[0]))
 
     def _row(self, name: str, index: int) -> str:
-        value, inner = self.around.values[name], self.around.unused(f"{name}/{index}")
+        value, inner = self.around.value(name), self.around.unused(f"{name}/{index}")
         if value.data is not None:
             self.around.add_numbers(inner, value.data[index])
         else:

@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx
 
+from tinyglow.frontend.onnx_node import CLASSICAL
 from tinyglow.ir.op import UnsupportedError
 
 DEEPEST = 24  # of functions in functions
@@ -19,6 +20,8 @@ def schema_of(node: onnx.NodeProto, opset: int) -> onnx.defs.OpSchema | None:
     domain = "" if node.domain == "ai.onnx" else node.domain
     version = opset if domain == "" else 1
     try:
+        if domain == CLASSICAL:
+            return onnx.defs.get_schema(node.op_type, domain)
         return onnx.defs.get_schema(node.op_type, version, domain)
     except onnx.defs.SchemaError:
         return None

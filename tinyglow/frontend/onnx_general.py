@@ -14,9 +14,8 @@ from tinyglow.frontend.onnx_control import control
 from tinyglow.frontend.onnx_elements import NUMBERS, Elements
 from tinyglow.frontend.onnx_functions import DEEPEST, PREVIEW, body_of, expanded, is_functional, schema_of
 from tinyglow.frontend.onnx_in_glow import check_in_glow
-from tinyglow.frontend.onnx_node import DOMAINS, checked_attributes
+from tinyglow.frontend.onnx_node import DOMAINS, MIN_OPSET, checked_attributes
 from tinyglow.frontend.onnx_old import modern
-from tinyglow.frontend.onnx_schema import check_types
 from tinyglow.frontend.onnx_tensors import Tensors
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.forms import OnnxForm
@@ -29,7 +28,6 @@ from tinyglow.registry import ONNX_OPS
 
 # Its function computes scales at run time, which no quantized operator takes: the model is refused as a whole.
 _DYNAMIC = "DynamicQuantizeLinear"
-_MOST_NUMBERS = 64  # of a constant that shapes depend on
 
 
 class Reader(Protocol):
@@ -141,14 +139,15 @@ class General:
         if (node.domain, node.op_type) in self.functions or node.op_type in ("If", "Loop", "Scan"):
             return True
         schema = schema_of(node, opset)
-        return node.domain in (*DOMAINS, PREVIEW) and (
-            node.op_type in GENERAL or (is_functional(schema) and node.op_type not in ONNX_OPS)
-        )
+        functional = is_functional(schema) and node.op_type not in ONNX_OPS
+        return _has_maker(node) or (node.domain in (*DOMAINS, PREVIEW) and functional)
 
     def modern(self, node: onnx.NodeProto, opset: int) -> list[onnx.NodeProto]:
-        """The nodes that stand for one of an older operator set. Raises UnsupportedError."""
-        if (node.domain, node.op_type) in self.functions or not self.reader.unknown.isdisjoint(node.input):
+        """The nodes that stand for one of an older operator set; none if what it reads is lost. UnsupportedError."""
+        if opset >= MIN_OPSET or (node.domain, node.op_type) in self.functions:
             return [node]
+        if not self.reader.unknown.isdisjoint(node.input):
+            return []
         return modern(node, opset, self.reader.values, self.reader.unused)
 
     def check(self, node: onnx.NodeProto) -> None:
@@ -194,7 +193,7 @@ class General:
             control(node, self.reader, self.elements, opset)
             return
         schema, refused = schema_of(node, opset), None
-        if node.op_type in GENERAL and node.domain in DOMAINS:
+        if _has_maker(node):
             try:
                 self._make(node, name, opset)
                 return
@@ -216,7 +215,6 @@ class General:
         attributes = checked_attributes(node, opset, self.reader.tensors, general.form)
         source = SourceNode(name, node.op_type, tuple(node.input), tuple(node.output), attributes, opset)
         self.elements.infer(node, schema_of(node, opset), {})
-        check_types(node, schema_of(node, opset), self._types(node), self._data(node))
         results = general.make(Build(source, self))
         values = [results] if isinstance(results, Value) else list(results)
         for output, value in zip(node.output, values, strict=False):
@@ -249,15 +247,6 @@ class General:
             types.append(type_)
         return types
 
-    def _data(self, node: onnx.NodeProto) -> dict[str, Array]:
-        """The small constants among a node's inputs: shapes, axes, bounds."""
-        values = {name: self.reader.values.get(name) for name in node.input if name}
-        return {
-            name: value.data
-            for name, value in values.items()
-            if value is not None and value.data is not None and value.data.size <= _MOST_NUMBERS
-        }
-
     def _expand(
         self, function: onnx.FunctionProto, node: onnx.NodeProto, schema: onnx.defs.OpSchema | None, opset: int
     ) -> None:
@@ -265,6 +254,12 @@ class General:
         inner = max(versions, default=opset)
         for part in expanded(function, node, schema, self.reader.unused):
             self.reader.node_of_function(part, inner)
+
+
+def _has_maker(node: onnx.NodeProto) -> bool:
+    """Whether the operator of a node, of its domain, is made of plain ones here."""
+    known = GENERAL.get(node.op_type)
+    return known is not None and node.domain in (DOMAINS if not known.domain else (known.domain,))
 
 
 def _is_plain(value: Value) -> bool:

@@ -21,6 +21,7 @@ from tinyglow.registry import ONNX_OPS
 
 MIN_OPSET = onnx_old.FIRST  # nodes of older operator sets are brought to it
 DOMAINS = ("", "ai.onnx")  # both are ONNX's own operators
+CLASSICAL = "ai.onnx.ml"  # of which the newest version is read: other attributes are refused
 _ALSO = {"com.microsoft": quantized.FORMS}  # what onnxruntime has again, for more types
 
 # A Constant is no operator here: the frontend reads its value. Nor are the conversions of quantized models.
@@ -70,7 +71,7 @@ def _schema(node: onnx.NodeProto, opset: int, given: OnnxForm | None = None) -> 
     operator = ONNX_OPS.get(node.op_type)
     known = operator.onnx_types[node.op_type] if operator else FRONTEND_FORMS.get(node.op_type, CONSTANT)
     form = given or known
-    is_ours = node.domain in DOMAINS or node.op_type in _ALSO.get(node.domain, ())
+    is_ours = node.domain in DOMAINS or given is not None or node.op_type in _ALSO.get(node.domain, ())
     if not is_ours or (given is None and operator is None and node.op_type not in FRONTEND_FORMS):
         domain = f" of domain {node.domain!r}" if node.domain not in DOMAINS else ""
         hint = "" if domain or onnx.defs.has(node.op_type) else "ONNX has no operator of that name"
@@ -78,6 +79,8 @@ def _schema(node: onnx.NodeProto, opset: int, given: OnnxForm | None = None) -> 
     if getattr(node, "overload", ""):
         raise MalformedError(f"is the overload {shown(node.overload)}", "an operator of ONNX")
     try:
+        if given is not None and node.domain not in DOMAINS:
+            return onnx.defs.get_schema(node.op_type, node.domain), given
         schema = onnx.defs.get_schema(node.op_type, max(opset, MIN_OPSET), "")
     except onnx.defs.SchemaError as error:
         raise UnsupportedError(f"is no operator of operator set {opset}") from error

@@ -110,8 +110,8 @@ class Translation:
         return self.constant(self.unused(stem), np.asarray(data, dtype))
 
     def add(self, op_type: str, inputs: Iterable[str], outputs: Sequence[str], name: str = "", **given: Any) -> None:
-        """A node; attributes that are None are left out."""
-        attributes = {key: value for key, value in given.items() if value is not None}
+        """A node; attributes that are None or empty are left out."""
+        attributes = {key: value for key, value in given.items() if value is not None and value != []}
         self.nodes.append(helper.make_node(op_type, list(inputs), list(outputs), name, **attributes))
 
     def then(self, op_type: str, inputs: Iterable[str], stem: str, **given: Any) -> str:

@@ -12,7 +12,7 @@ from tinyglow.ir.forms import OnnxForms, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import Kernel, Params
 from tinyglow.ir.target import Target, Variant
-from tinyglow.ir.types import QuantParams, TensorType
+from tinyglow.ir.types import QuantParams, Shape, TensorType
 
 Attribute = int | float | str | Array | list[int] | list[float] | list[str] | None
 
@@ -280,6 +280,15 @@ class Op(ABC):
     moves: ClassVar[bool] = False
     # Whether each element of the result depends only on the elements at the same place.
     elementwise: ClassVar[bool] = False
+
+    def has_onnx_form(self, shapes: Sequence[Shape], quants: Sequence[QuantParams]) -> bool:
+        """Whether the int8 form of ``other_numerics`` with the numerics of onnxruntime is there for these values.
+
+        Args:
+            shapes: Of inputs and results.
+            quants: Their parameters, where each has one scale; else none.
+        """
+        return True
 
     @property
     def kind(self) -> str:

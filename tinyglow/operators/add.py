@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Lowering, OtherNumerics
+from tinyglow.ir.types import QuantParams, Shape
 from tinyglow.kernels.elementwise.add import ADD, ADD_FLOAT
-from tinyglow.numerics.names import TFLITE
-from tinyglow.operators import litert, litert_int16
+from tinyglow.numerics.names import ONNX, TFLITE
+from tinyglow.operators import litert, litert_int16, onnx_integers
 from tinyglow.operators.addends import lower_addends
 from tinyglow.operators.binary import Binary
 
@@ -31,11 +33,14 @@ class Add(Binary):
             without_effect={"pot_scale_int16": "of int16 operands whose scales are powers of two"},
         )
     }
-    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_sum}
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_sum, ONNX: onnx_integers.lower_sum}
     int16_numerics: ClassVar[OtherNumerics] = {TFLITE: litert_int16.lower_sum_int16}
 
     def combine(self, x: Array, y: Array) -> Array:
         return x + y
+
+    def has_onnx_form(self, shapes: Sequence[Shape], quants: Sequence[QuantParams]) -> bool:
+        return onnx_integers.has_sum(quants, 1)
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         lower_addends(node, lowering, ADD, ADD_FLOAT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, SourceNode, UnsupportedError
-from tinyglow.ir.types import TensorType
+from tinyglow.ir.types import QuantParams, Shape, TensorType
 from tinyglow.kernels.pooling.avg_pool import (
     AVG_POOL,
     AVG_POOL_FLOAT,
@@ -24,8 +25,8 @@ from tinyglow.kernels.pooling.avg_pool import (
 from tinyglow.kernels.pooling.geometry import geometry
 from tinyglow.kernels.window import Window, merge_batch, require_image
 from tinyglow.numerics import glow
-from tinyglow.numerics.names import TFLITE
-from tinyglow.operators import litert
+from tinyglow.numerics.names import ONNX, TFLITE
+from tinyglow.operators import litert, onnx_integers
 from tinyglow.operators.pad import Pad
 from tinyglow.operators.pooling import add_pool, add_tflite_pool, pool_window
 from tinyglow.operators.window import window_from_onnx
@@ -58,7 +59,7 @@ class AvgPool(Op):
     }
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
-    other_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert}
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert, ONNX: onnx_integers.lower_image_mean}
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
@@ -97,6 +98,12 @@ class AvgPool(Op):
         result = sums / area
         return (result.reshape(*x.shape[:2], *result.shape[1:]),)
 
+    def has_onnx_form(self, shapes: Sequence[Shape], quants: Sequence[QuantParams]) -> bool:
+        """Of a whole image alone: onnxruntime has other pools in float."""
+        size = shapes[0][1:3]
+        is_whole = self.window.kernel == size and not any(self.window.pads)
+        return is_whole and onnx_integers.has_mean(quants, size[0] * size[1])
+
     def lower(self, node: Node, lowering: Lowering) -> None:
         source, result = lowering.type_of(node.inputs[0]), lowering.type_of(node.outputs[0])
         if result.dtype == "int16":
@@ -132,4 +139,4 @@ class ImageMean(AvgPool):
     onnx_types: ClassVar[OnnxForms] = {}
     tflite_types: ClassVar[TFLiteForms] = {}
     glow_kind: ClassVar[str] = "AvgPool"
-    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_mean}
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_mean, ONNX: onnx_integers.lower_image_mean}

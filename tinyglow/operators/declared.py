@@ -34,7 +34,17 @@ def reason_for_float(node: Node, graph: Graph) -> str:
         value = graph.values[name]
         if value.type.dtype == "float32" and (reason := _fault(value, False, own)):
             return reason
+    if graph.numerics == ONNX and own == "int8" and not _has_onnx_form(node, graph):
+        return f"{op.kind} with these scales is computed in float with the numerics {ONNX}"
     return ""
+
+
+def _has_onnx_form(node: Node, graph: Graph) -> bool:
+    values = [graph.values[name] for name in (*node.inputs, *node.outputs)]
+    quants = [
+        value.declared.quant for value in values if value.declared is not None and value.declared.quant is not None
+    ]
+    return node.op.has_onnx_form([value.type.shape for value in values], quants)
 
 
 def is_int16(node: Node, graph: Graph) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -9,9 +10,10 @@ from typing import ClassVar
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Lowering, OtherNumerics
+from tinyglow.ir.types import QuantParams, Shape
 from tinyglow.kernels.elementwise.sub import SUB, SUB_FLOAT
-from tinyglow.numerics.names import TFLITE
-from tinyglow.operators import litert, litert_int16
+from tinyglow.numerics.names import ONNX, TFLITE
+from tinyglow.operators import litert, litert_int16, onnx_integers
 from tinyglow.operators.addends import lower_addends
 from tinyglow.operators.binary import Binary
 
@@ -29,11 +31,17 @@ class Sub(Binary):
             without_effect={"pot_scale_int16": "of int16 operands, which are refused"},
         )
     }
-    other_numerics: ClassVar[OtherNumerics] = {TFLITE: partial(litert.lower_sum, sign=-1)}
+    other_numerics: ClassVar[OtherNumerics] = {
+        TFLITE: partial(litert.lower_sum, sign=-1),
+        ONNX: partial(onnx_integers.lower_sum, sign=-1),
+    }
     int16_numerics: ClassVar[OtherNumerics] = {TFLITE: partial(litert_int16.lower_sum_int16, sign=-1)}
 
     def combine(self, x: Array, y: Array) -> Array:
         return x - y
+
+    def has_onnx_form(self, shapes: Sequence[Shape], quants: Sequence[QuantParams]) -> bool:
+        return onnx_integers.has_sum(quants, -1)
 
     def lower(self, node: Node, lowering: Lowering) -> None:
         lower_addends(node, lowering, SUB, SUB_FLOAT)

@@ -66,6 +66,8 @@ def _constant_without_copies(node: Node, edit: GraphEditor) -> bool:
         value, shape = edit.value(name), edit.value(node.outputs[0]).type.shape
         if value.data is None or value.type.shape != shape or edit.value(other).data is not None:
             continue
+        if edit.value(other).type.shape != shape:  # the constant alone gives the result its shape
+            continue
         data = value.data
         for axis in range(data.ndim):
             first = data.take([0], axis)

@@ -31,6 +31,7 @@ from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
 from tinyglow.quant.element_tables import make_element_tables
 from tinyglow.quant.leading import settle_leading
+from tinyglow.quant.masks import settle_masks
 from tinyglow.quant.match import match_profile
 from tinyglow.quant.profile import Profile, Range
 from tinyglow.quant.schema import (
@@ -284,14 +285,16 @@ def _channel_constant(value: Value, params: list[QuantParams], dtype: str, edit:
 def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mapping[str, Range], frozenset[str]]:
     """What is quantized: the float graph, the ranges of its values, and the names of nodes that stay float in any case.
 
-    Normalization that the network begins with is folded or kept in float (``quant.leading``), and chains of functions
-    of one element become one (``quant.element_tables``); Glow does none of this.
+    Normalization that the network begins with is folded or kept in float (``quant.leading``), masks of attention are
+    raised (``quant.masks``), and chains of functions of one element become one (``quant.element_tables``); Glow does
+    none of this.
     Raises ProfileError if ``profile`` lacks the range of a value in ``profiled_values``.
     """
     match = match_profile(graph, profile, profiled_values(graph, scheme))
+    masked, found = settle_masks(graph, match.ranges)
     settled, ranges, kept = settle_leading(
-        graph,
-        ranges_with_states(graph, match.ranges),
+        masked,
+        ranges_with_states(masked, found),
         scheme.quantizes,
         lambda range_: scheme.choose(range_.low, range_.high),
     )

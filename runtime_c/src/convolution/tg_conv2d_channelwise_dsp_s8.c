@@ -2,6 +2,7 @@
  * channels a step (see tg_dsp_tile.h); with pool, the maximum of each 2x2 block. No groups, no dilation.
  *
  * The input's offset is folded into the bias; taps outside the image are that offset, which stands for 0.0. */
+#include "tg_dsp_layout.h"
 #include "tg_dsp_tile.h"
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"

@@ -5,6 +5,7 @@
  *
  * TG_PER_CHANNEL: each channel has a scale of its own (see tg_scale_high), those of two channels after the biases of
  * both. */
+#include "tg_dsp_layout.h"
 #include "tg_dsp_tile.h"
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"

@@ -53,50 +53,58 @@ static inline uint32_t tg_conv2d_winograd_dsp_s8_less(uint32_t a, uint32_t b) {
 /* Two input channels, of which the words begin at v and u; the words of both tiles to r10 and r11, of the channels to r12
  * and lr. On the M4 17 cycles for 16 products, 9 of them for 6 loads. On the M7 8, with the loads beside the products: the
  * first words are in registers, and the next ones' places are given. */
+#define TG_WINOGRAD_ADD(sum, a, b) "smlad " sum ", " a ", " b ", " sum "\n\t"
+#define TG_WINOGRAD_BEGIN(sum, a, b) "smuad " sum ", " a ", " b "\n\t"
 #if TG_DUAL_ISSUE
-#define TG_WINOGRAD_PAIR(v, u, next_v, next_u, next_u2, slot, slot2) \
-  "smlad r2, r10, r12, r2\n\t"           \
+#define TG_WINOGRAD_PAIR(OF, v, u, next_v, next_u, next_u2, slot, slot2) \
+  OF("r2", "r10", "r12")           \
   "ldr r11, [r0, #" v " + 4]\n\t"        \
-  "smlad r3, r10, lr, r3\n\t" slot       \
-  "smlad r6, r11, r12, r6\n\t"           \
+  OF("r3", "r10", "lr") slot       \
+  OF("r6", "r11", "r12")           \
   "ldr r12, [r1, #" u " + 8]\n\t"        \
-  "smlad r7, r11, lr, r7\n\t"            \
+  OF("r7", "r11", "lr")            \
   "ldr lr, [r1, #" u " + 12]\n\t"        \
-  "smlad r4, r10, r12, r4\n\t" slot2     \
-  "smlad r8, r11, r12, r8\n\t"           \
+  OF("r4", "r10", "r12") slot2     \
+  OF("r8", "r11", "r12")           \
   "ldr r12, [r1, #" next_u "]\n\t"       \
-  "smlad r5, r10, lr, r5\n\t"            \
+  OF("r5", "r10", "lr")            \
   "ldr r10, [r0, #" next_v "]\n\t"       \
-  "smlad r9, r11, lr, r9\n\t"            \
+  OF("r9", "r11", "lr")            \
   "ldr lr, [r1, #" next_u2 "]\n\t"
 #define TG_WINOGRAD_FIRST  \
   "ldr r10, [r0]\n\t"      \
-  "ldrd r12, lr, [r1]\n\t"
+  "ldrd r12, lr, [r1]\n\t" \
+  TG_WINOGRAD_PAIR(TG_WINOGRAD_BEGIN, "0", "0", "8", "16", "20", "", "")
 #define TG_WINOGRAD_LOOP                                                                 \
-  TG_WINOGRAD_PAIR("0", "0", "8", "16", "20", "", "")                                    \
-  TG_WINOGRAD_PAIR("8", "16", "16", "32", "36", "", "")                                  \
-  TG_WINOGRAD_PAIR("16", "32", "24", "48", "52", "", "")                                 \
-  TG_WINOGRAD_PAIR("24", "48", "0", "0", "4", "adds r0, r0, #32\n\t", "adds r1, r1, #64\n\t") \
+  TG_WINOGRAD_PAIR(TG_WINOGRAD_ADD, "0", "0", "8", "16", "20", "", "")                                    \
+  "3:\n\t"                                                                                                \
+  TG_WINOGRAD_PAIR(TG_WINOGRAD_ADD, "8", "16", "16", "32", "36", "", "")                                  \
+  TG_WINOGRAD_PAIR(TG_WINOGRAD_ADD, "16", "32", "24", "48", "52", "", "")                                 \
+  TG_WINOGRAD_PAIR(TG_WINOGRAD_ADD, "24", "48", "0", "0", "4", "adds r0, r0, #32\n\t", "adds r1, r1, #64\n\t") \
   "ldr r11, [sp]\n\t"                                                                    \
   "cmp r0, r11\n\t"                                                                      \
   "bne 2b\n\t"                                                                           \
   "mov r10, r11\n\t"
 #else
-#define TG_WINOGRAD_PAIR(v, u)                \
+#define TG_WINOGRAD_PAIR(OF, v, u)                \
   "ldrd r10, r11, [r0, #" v "]\n\t"           \
   "ldrd r12, lr, [r1, #" u "]\n\t"            \
-  "smlad r2, r10, r12, r2\n\t"                \
-  "smlad r3, r10, lr, r3\n\t"                 \
-  "smlad r6, r11, r12, r6\n\t"                \
-  "smlad r7, r11, lr, r7\n\t"                 \
+  OF("r2", "r10", "r12")                \
+  OF("r3", "r10", "lr")                 \
+  OF("r6", "r11", "r12")                \
+  OF("r7", "r11", "lr")                 \
   "ldrd r12, lr, [r1, #" u " + 8]\n\t"        \
-  "smlad r4, r10, r12, r4\n\t"                \
-  "smlad r5, r10, lr, r5\n\t"                 \
-  "smlad r8, r11, r12, r8\n\t"                \
-  "smlad r9, r11, lr, r9\n\t"
-#define TG_WINOGRAD_FIRST
+  OF("r4", "r10", "r12")                \
+  OF("r5", "r10", "lr")                 \
+  OF("r8", "r11", "r12")                \
+  OF("r9", "r11", "lr")
+#define TG_WINOGRAD_FIRST TG_WINOGRAD_PAIR(TG_WINOGRAD_BEGIN, "0", "0")
 #define TG_WINOGRAD_LOOP                                                                      \
-  TG_WINOGRAD_PAIR("0", "0") TG_WINOGRAD_PAIR("8", "16") TG_WINOGRAD_PAIR("16", "32") TG_WINOGRAD_PAIR("24", "48") \
+  TG_WINOGRAD_PAIR(TG_WINOGRAD_ADD, "0", "0")    \
+  "3:\n\t"                                       \
+  TG_WINOGRAD_PAIR(TG_WINOGRAD_ADD, "8", "16")   \
+  TG_WINOGRAD_PAIR(TG_WINOGRAD_ADD, "16", "32")  \
+  TG_WINOGRAD_PAIR(TG_WINOGRAD_ADD, "24", "48")  \
   "ldr r10, [sp]\n\t"                                                                         \
   "adds r0, r0, #32\n\t"                                                                      \
   "adds r1, r1, #64\n\t"                                                                      \
@@ -118,15 +126,8 @@ static TG_APART void tg_conv2d_winograd_dsp_s8_products(const tg_u32 *v, const t
       "push {r2, r3, r4, r5, r6, r8}\n\t" /* the place's end, m, bytes of a place, r7, the end */
       ".p2align 2\n"
       "1:\n\t"
-      "mov r2, #0\n\t"
-      "mov r3, #0\n\t"
-      "mov r4, #0\n\t"
-      "mov r5, #0\n\t"
-      "mov r6, #0\n\t"
-      "mov r7, #0\n\t"
-      "mov r8, #0\n\t"
-      "mov r9, #0\n\t"
       TG_WINOGRAD_FIRST
+      "b 3f\n"
       ".p2align 2\n"
       "2:\n\t"
       TG_WINOGRAD_LOOP
@@ -340,6 +341,8 @@ void tg_conv2d_winograd_dsp_s8(const tg_conv2d_winograd_dsp_s8_params *p, const 
 #undef TG_PER_CHANNEL
 #undef TG_TILES_W
 #undef TG_TILES_H
+#undef TG_WINOGRAD_ADD
+#undef TG_WINOGRAD_BEGIN
 #undef TG_WINOGRAD_PAIR
 #undef TG_WINOGRAD_FIRST
 #undef TG_WINOGRAD_LOOP

@@ -95,8 +95,9 @@ static void tg_depthwise_plane_dsp_s8_outputs(const tg_depthwise_plane_dsp_s8_pa
 #endif
   for (int32_t y = plane->across.outputs; y > 0; y--) {
     int8_t *to = output;
-    int32_t left = plane->along.outputs;
-    for (const tg_u32 *first = line; left > 0; first += 4 * step) {
+    const tg_u32 *first = line;
+    for (int32_t left = plane->along.outputs; left > 0; left -= 4) {
+      const int32_t count = tg_min(left, 4);
       const tg_u32 *x = first;
       const tg_u32 *weight = weights;
       uint32_t a = bias;
@@ -118,15 +119,15 @@ static void tg_depthwise_plane_dsp_s8_outputs(const tg_depthwise_plane_dsp_s8_pa
       }
       const uint32_t sums[4] = {a, b, c, d};
       TG_COMPACT
-      for (int32_t i = 0; i < 4 && left > 0; i++) {
+      for (int32_t i = 0; i < count; i++) {
 #if TG_PER_CHANNEL
         *to = tg_clamp_s8(TG_EPILOGUE_GLOW_HIGH((int32_t)sums[i], words + 1, center), min, max);
 #else
         *to = tg_activate_s8(tg_epilogue_glow((int32_t)sums[i], &out), min, max, p->leaky, &p->negative);
 #endif
         to += output_step;
-        left--;
       }
+      first += 4 * step;
     }
     line += plane->across.step * plane->width;
     output += plane->across.output_step;

@@ -110,7 +110,7 @@ def test_dynamic_shapes(place: Place) -> None:
         ("batch=1.5", "--define batch=1.5: is not a size"),
         ("batch=\u0663", "is not a size"),  # a digit, but not one of ours
         ("batch=" + "9" * 5_000, "is not a size"),
-        ("batch=999999999", "tensors below 1 GiB"),
+        ("batch=999999999", "tensors below 256 MiB"),
     ],
 )
 def test_bad_defines(define: str, because: str, place: Place) -> None:
@@ -198,10 +198,10 @@ def test_results_beyond_any_memory(place: Place) -> None:
     assert zeros.shape == (1, 1, 1, 4, 4) and not zeros.any()
     build = NetBuilder()
     y = build.node("Add", build.node("Reshape", "x", build.constant([2**14, 1])), build.constant(np.zeros(2**15)))
-    place.refuses_model(place.file("it.onnx", build.build({"x": (1, 2**14)}, [y])), because="1 GiB")
+    place.refuses_model(place.file("it.onnx", build.build({"x": (1, 2**14)}, [y])), because="256 MiB")
     build = NetBuilder()
     y = build.node("Relu", "x", name="relu")
-    place.refuses_model(place.file("it.onnx", build.build({"x": (2**20, 2**20)}, [y])), because=("x: ", "1 GiB"))
+    place.refuses_model(place.file("it.onnx", build.build({"x": (2**20, 2**20)}, [y])), because=("x: ", "256 MiB"))
 
 
 def test_graphs_that_are_tied_in_a_knot(place: Place) -> None:

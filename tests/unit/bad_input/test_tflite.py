@@ -94,7 +94,7 @@ def test_shapes_that_ask_for_too_much(tmp_path: Path) -> None:
         x = b.tensor("x", (2, 3))
         y = b.node(op_type, [x, b.constant("c", operand)], None)
         path.write_bytes(b.build([x], [y]))
-        with pytest.raises(ModelError, match="below 1 GiB"):
+        with pytest.raises(ModelError, match="below 256 MiB"):
             tinyglow.load(path)
 
 

@@ -13,6 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.unit.report.browser import axe_script
+
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 Points = Sequence[tuple[float, float]]
@@ -100,6 +104,20 @@ class Page:
     def picture(self, path: Path) -> None:
         """Write a PNG of what is seen."""
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]))
+
+    def barriers(self) -> list[list[str]]:
+        """What axe finds serious for readers with other senses and tools, in light and dark; skips without axe."""
+        script = axe_script()
+        if not script:
+            pytest.skip("needs axe-core-python, of the extra tinyglow[test]")
+        self.value(f"void (() => {{ {script} }})()")
+        found = []
+        for scheme in ("light", "dark"):
+            self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            look = """axe.run({ resultTypes: ["violations"] }).then((found) =>
+              found.violations.map((one) => [one.impact, one.id, one.nodes[0].html]))"""
+            found += [[scheme, *one] for one in self.value(look) if one[0] in ("serious", "critical")]
+        return found
 
     @property
     def complaints(self) -> list[str]:

@@ -109,6 +109,13 @@ def test_a_server_that_is_gone_costs_no_drawing(page: Page, serve: Serve, tmp_pa
     page.value("order.length = 0")  # so that the tab may be closed
 
 
+@pytest.mark.slow
+def test_the_page_has_no_barriers(page: Page, serve: Serve, tmp_path: Path) -> None:
+    """axe finds nothing serious, in light and dark."""
+    _open(page, serve(Collector(Store(tmp_path, DIGITS)).site))
+    assert page.barriers() == []
+
+
 def test_two_clients_at_once_lose_nothing(serve: Serve, tmp_path: Path) -> None:
     """Two servers on one folder, two clients each: every picture that was acknowledged is there, under its own name."""
     clients = [serve(Collector(Store(tmp_path, ("a", "b"))).site) for _ in range(2)]

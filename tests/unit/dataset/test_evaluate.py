@@ -152,6 +152,15 @@ def test_the_page_is_seen_in_a_browser(page: Page, work: Path, tmp_path: Path) -
     assert page.complaints == []
 
 
+@pytest.mark.slow
+def test_the_page_has_no_barriers(page: Page, work: Path, tmp_path: Path) -> None:
+    """axe finds nothing serious, in light and dark."""
+    target = tmp_path / "e.html"
+    assert run_cli("evaluate", *_network(work), "--images", str(work / "d"), *_IMAGES, "-o", str(target)).status == 0
+    page.visit(target.as_uri())
+    assert page.barriers() == []
+
+
 def test_what_does_not_fit_is_refused(work: Path, tmp_path: Path) -> None:
     """Each with a reason, and status 2."""
     (tmp_path / "flat").mkdir()

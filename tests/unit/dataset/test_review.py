@@ -67,6 +67,15 @@ def test_samples_are_moved_removed_and_brought_back(page: Page, serve: Serve, tm
     assert page.complaints == []
 
 
+@pytest.mark.slow
+def test_the_page_has_no_barriers(page: Page, serve: Serve, tmp_path: Path) -> None:
+    """axe finds nothing serious, in light and dark."""
+    page.visit(_client(serve, make(tmp_path / "d", {"0": 3, "1": 2})).server.url)
+    page.until("[...document.images].length === 3 && [...document.images].every((image) => image.complete)")
+    page.click(_button(2))
+    assert page.barriers() == []
+
+
 def test_pictures_of_every_kind_are_shown(serve: Serve, tmp_path: Path) -> None:
     """.DAT, PNG of 8 and 16 bits, JPEG and PPM; damaged and huge ones are refused with a reason."""
     folder = make(tmp_path / "d", {"0": 1, "1": 0})

@@ -74,7 +74,7 @@ def _check(report: Report, folder: Path, width: int, axe: bool) -> None:
     assert report.figures["steps"][1]["nodes"][0]["name"] in seen["node"]
     assert "beside float" in seen["last"] and "cycles" in seen["last"]
     assert seen["ofTheModel"][0] == "0" and seen["ofTheModel"][1] in seen["origin"]
-    assert seen["code"].startswith("tg_") and seen["listing"] > 10
+    assert seen["code"].startswith("tg_") and seen["listing"] > 5
     assert seen["linked"][0] == seen["back"][0] == 1 and min(seen["linked"][1], seen["back"][1]) >= 1
     names = [tensor["value"] for tensor in report.figures["tensors"]]
     assert [name for name, *_ in seen["tensors"]] == names

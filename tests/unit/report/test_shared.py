@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,15 @@ def test_cifar10(cifar10: Report) -> None:
     assert all(board["fit"]["fits"] and board["fit"]["cycles"] > 1_000_000 for board in boards)
     assert cifar10.figures["verdict"]["bit_exact"]
     assert cifar10.figures["validation"]["accuracy"]["float"] >= 3
+
+
+def test_images_have_their_channels_last(cifar10: Report) -> None:
+    """The model's input is [N, C, H, W]; the page carries it so that each channel is an image."""
+    tensor = cifar10.figures["tensors"][0]
+    assert tensor["shape"] == [1, 3, 32, 32] and tensor["drawn"] == [1, 32, 32, 3] and tensor["kept"] == 3
+    given = np.load(cifar10.folder / "test.npy")
+    real = np.frombuffer(base64.b64decode(tensor["real"]), "<f2").reshape(-1, 32, 32, 3)
+    assert np.allclose(real, given[: len(real)].transpose(0, 2, 3, 1), atol=1e-3)
 
 
 # The other shared networks: their file, the profile's folder (none where the file is quantized), and its placeholder.

@@ -40,13 +40,13 @@ class ConvDspParams(PooledGeometry):
     layout: U8
 
 
-ROWS, WORDS, POINTWISE = range(3)  # TG_DSP_ROWS, TG_DSP_WORDS, TG_DSP_POINTWISE
+ROWS, WORDS, POINTWISE, FLAT = range(4)  # TG_DSP_ROWS, TG_DSP_WORDS, TG_DSP_POINTWISE, TG_DSP_FLAT
 
 
 def layout_of(sizes: Mapping[str, Any], pool: int) -> int:
     """How the taps of a window of a convolution with those ``sizes``, fields of ConvSizes, are laid out."""
     if sizes["in_c"] % GROUP:
-        return ROWS
+        return FLAT if _lines(sizes["kernel_h"], sizes["kernel_w"] * sizes["in_c"])[0] < sizes["kernel_h"] else ROWS
     return POINTWISE if is_pointwise(sizes) and not pool else WORDS
 
 
@@ -57,9 +57,18 @@ def is_pointwise(sizes: Mapping[str, Any]) -> bool:
     return window == [1, 1, 1, 1] and sizes["pad_top"] == sizes["pad_left"] == 0 and same
 
 
-def _row_groups(p: Any) -> int:
-    """Groups of a window's row, which begins with one."""
-    return -(-p.kernel_w * p.in_c // GROUP)
+def _lines(rows: int, width: int) -> tuple[int, int]:
+    """How many lines that begin with a group of their own a window's rows are, and their taps.
+
+    All rows are one line where that takes fewer groups.
+    """
+    return (1, rows * width) if -(-rows * width // GROUP) < rows * -(-width // GROUP) else (rows, width)
+
+
+def _groups(p: Any) -> int:
+    """Groups of a window."""
+    lines, taps = _lines(p.kernel_h, p.kernel_w * p.in_c)
+    return lines * -(-taps // GROUP)
 
 
 def pack(filters: Array, offset: int | Array) -> Array:
@@ -67,26 +76,29 @@ def pack(filters: Array, offset: int | Array) -> Array:
 
     Groups are filled up with ``offset``, of all filters or of each, which stands for a weight of 0.
     """
-    out_c, kernel_h = filters.shape[:2]
-    rows = filters.reshape(out_c, kernel_h, -1)
-    groups = -(-rows.shape[2] // GROUP)
-    full = np.zeros((out_c + out_c % 2, kernel_h, groups * GROUP), np.int8)
+    out_c, kernel_h, kernel_w, in_c = filters.shape
+    lines, taps = _lines(kernel_h, kernel_w * in_c)
+    rows = filters.reshape(out_c, lines, taps)
+    groups = -(-taps // GROUP)
+    full = np.zeros((out_c + out_c % 2, lines, groups * GROUP), np.int8)
     full[:out_c] = np.broadcast_to(np.asarray(offset), out_c).reshape(-1, 1, 1)
-    full[:out_c, :, : rows.shape[2]] = rows
-    pairs = full.reshape(-1, 2, kernel_h * groups, GROUP).transpose(0, 2, 1, 3)
+    full[:out_c, :, :taps] = rows
+    pairs = full.reshape(-1, 2, lines * groups, GROUP).transpose(0, 2, 1, 3)
     return np.concatenate([pairs.ravel(), np.zeros(AHEAD, np.int8)])
 
 
 def unpack(packed: Array, p: Any) -> Array:
     """Filters int8 [out_c, terms] of the operand of a kernel with parameters ``p``, ConvSizes."""
     pairs = packed.ravel()[:-AHEAD].reshape(-(-p.out_c // 2), -1, 2, GROUP).transpose(0, 2, 1, 3)
-    rows = pairs.reshape(-1, p.kernel_h, _row_groups(p) * GROUP)
-    return rows[: p.out_c, :, : p.kernel_w * p.in_c].reshape(p.out_c, -1)
+    lines, taps = _lines(p.kernel_h, p.kernel_w * p.in_c)
+    rows = pairs.reshape(2 * len(pairs), lines, -1)
+    return rows[: p.out_c, :, :taps].reshape(p.out_c, -1)
 
 
 def scratch_bytes(p: Any) -> int:
-    """Four columns of 16-bit inputs, two words that are read ahead, and a row's bytes where they may be copied."""
-    return 2 * PIXELS * GROUP * p.kernel_h * _row_groups(p) + 8 + (GROUP * _row_groups(p) if p.layout == ROWS else 0)
+    """Four columns of 16-bit inputs, two words that are read ahead, and a line's bytes where they may be copied."""
+    lines = {ROWS: GROUP * -(-p.kernel_w * p.in_c // GROUP), FLAT: GROUP * _groups(p) + GROUP}
+    return 2 * PIXELS * GROUP * _groups(p) + 8 + lines.get(p.layout, 0)
 
 
 def even_channels(values: Array) -> Array:
@@ -109,8 +121,8 @@ def conv2d_dsp_s8(p: ConvDspParams, x: Array, filters: Array, bias: Array, out: 
 def work(p: Any, constants: Sequence[Array | None]) -> Work:
     """Products with those of the padding, inputs that are laid out, by how that is done, and results of tiles."""
     tiles = -(-p.out_h * p.out_w // (1 if p.pool else PIXELS)) * p.images
-    layout = ("by_rows", "by_words", "by_pixels")[p.layout]
-    groups = p.kernel_h * _row_groups(p)
+    layout = ("by_rows", "by_words", "by_pixels", "flat")[p.layout]
+    groups = _groups(p)
     counts = {
         "groups": tiles * groups * -(-p.out_c // 2),
         f"inputs_{layout}": tiles * p.kernel_h * p.kernel_w * p.in_c,

@@ -119,7 +119,7 @@ def hardmax(build: Build) -> Value:
     """1 at the first of the largest elements along an axis, else 0."""
     x, node = build.input(0), build.node
     shape, old = x.type.shape, node.opset < 13
-    axis = node.integer("axis", 1 if old else -1) % len(shape)
+    axis = normalize_axis(node.integer("axis", 1 if old else -1), len(shape))
     lines = x
     if old:
         rows = 1

@@ -201,6 +201,8 @@ class Build:
         if value.type.shape == tuple(shape):
             return value
         self.require(shape)
+        if broadcast_shape(value.type.shape, tuple(shape)) != tuple(shape):
+            raise UnsupportedError(f"a value of shape {list(value.type.shape)}", f"one that repeats to {list(shape)}")
         return self.moved(value, lambda places: np.broadcast_to(places, tuple(shape)))
 
     def concat(self, values: Sequence[Value], axis: int) -> Value:
@@ -254,6 +256,8 @@ class Build:
         """Matrix products of stacks of matrices [..., n, k] and [..., k, m], which broadcast; numbers of any type."""
         if x.type.dtype != y.type.dtype:
             raise UnsupportedError(f"operands of types {x.type.dtype} and {y.type.dtype}", "two of the same type")
+        if min(len(x.type.shape), len(y.type.shape)) < 2:
+            raise UnsupportedError(f"{list(x.type.shape)} times {list(y.type.shape)}", "matrices")
         batch = broadcast_shape(x.type.shape[:-2], y.type.shape[:-2])
         (n, k), m = x.type.shape[-2:], y.type.shape[-1]
         if y.type.shape[-2] != k:

@@ -19,17 +19,23 @@ class General:
     Attributes:
         form: The versions and attributes that are read.
         make: Adds the nodes; gives the results in the order of the node's outputs.
+        domain: Of the operator; "" for ONNX's own.
     """
 
     form: OnnxForm
     make: Maker
+    domain: str = ""
 
 
 GENERAL: dict[str, General] = {}
 
 
 def makes(
-    *names: str, version: int = 28, attributes: Sequence[str] = (), ignored: Mapping[str, str] | None = None
+    *names: str,
+    version: int = 28,
+    attributes: Sequence[str] = (),
+    ignored: Mapping[str, str] | None = None,
+    domain: str = "",
 ) -> Callable[[Maker], Maker]:
     """Declare that a function makes the nodes for these operators.
 
@@ -38,11 +44,12 @@ def makes(
         version: The newest version of their schemas that is known.
         attributes: Those that the function reads.
         ignored: Attributes that change nothing in what is supported, with the reason.
+        domain: Of the operators.
     """
 
     def declare(make: Maker) -> Maker:
         for name in names:
-            GENERAL[name] = General(OnnxForm(version, tuple(attributes), ignored or {}), make)
+            GENERAL[name] = General(OnnxForm(version, tuple(attributes), ignored or {}), make, domain)
         return make
 
     return declare

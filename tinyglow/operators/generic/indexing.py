@@ -75,6 +75,8 @@ def gather(build: Build) -> Value:
 
 def _element_places(build: Build, indices: Value, shape: Sequence[int], axis: int) -> Value:
     """Of GatherElements and ScatterElements: places in flat data of ``shape``, in the shape of the indices."""
+    if len(indices.type.shape) != len(shape):
+        raise UnsupportedError(f"indices of shape {list(indices.type.shape)}", f"{len(shape)} dimensions")
     checked(indices, shape[axis])
     parts = [
         wrapped(build, indices, shape[axis])
@@ -95,7 +97,10 @@ def gather_elements(build: Build) -> Value:
 
 def _tuple_places(build: Build, indices: Value, shape: Sequence[int], batch: int) -> Value:
     """Of GatherND and ScatterND: places of whole slices, in the shape of the indices without the last dimension."""
-    *outer, count = indices.type.shape
+    *outer, count = indices.type.shape or (0,)
+    if batch < 0 or not 0 < count <= len(shape) - batch or tuple(outer[:batch]) != tuple(shape[:batch]):
+        found = f"indices of shape {list(indices.type.shape)} into {list(shape)}, batch_dims {batch}"
+        raise UnsupportedError(found, "tuples of as many indices as there are dimensions, or fewer")
     numbers = build.places(indices)
     parts = [build.constant(numbers_along(outer, axis)) for axis in range(batch)]
     for column in range(count):
@@ -177,7 +182,10 @@ def tensor_scatter(build: Build) -> Value:
 @makes("OneHot", attributes=("axis",))
 def one_hot(build: Build) -> Value:
     """The one of two values at the index along a new dimension, the other elsewhere; floats are indices too."""
-    depth = build.integers(1, "a depth")[0]
+    depths = build.integers(1, "a depth")
+    if len(depths) != 1 or not 1 <= depths[0] <= 2**22 or build.input(2).type.elements != 2:
+        raise UnsupportedError(f"depth {depths}, {build.input(2).type.elements} values", "one depth, two values")
+    depth = depths[0]
     indices, values = build.cast(build.input(0), "int32"), build.input(2)
     axis = normalize_axis(build.node.integer("axis", -1), len(indices.type.shape) + 1)
     indices = wrapped(build, indices, depth)

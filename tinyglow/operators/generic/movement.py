@@ -9,9 +9,12 @@ import numpy as np
 from tinyglow.ir.graph import Array, Value
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.operators.axes import normalize_axis
+from tinyglow.operators.broadcast import broadcast_shape
 from tinyglow.operators.generic.build import Build
 from tinyglow.operators.generic.declare import makes
 from tinyglow.operators.reshape import resolve_shape
+
+MAX_RANK = 16
 
 
 @makes("Identity", "Dropout", ignored={"ratio": "of training", "seed": "of training"})
@@ -38,6 +41,8 @@ def flatten(build: Build) -> Value:
     """A matrix."""
     x, axis = build.input(0), build.node.integer("axis", 1)
     axis = axis + len(x.type.shape) if axis < 0 else axis
+    if not 0 <= axis <= len(x.type.shape):
+        raise UnsupportedError(f"axis {axis} of {len(x.type.shape)} dimensions")
     return build.reshape(x, (math.prod(x.type.shape[:axis]), math.prod(x.type.shape[axis:])))
 
 
@@ -82,7 +87,10 @@ def concat(build: Build) -> Value:
 def expand(build: Build) -> Value:
     """Repeated by broadcasting."""
     x = build.input(0)
-    shape = np.broadcast_shapes(x.type.shape, tuple(build.integers(1, "a shape")))
+    wanted = tuple(build.integers(1, "a shape"))
+    if min(wanted, default=1) < 0 or len(wanted) > MAX_RANK:
+        raise UnsupportedError(f"the shape {list(wanted)}", f"at most {MAX_RANK} sizes of at least 0")
+    shape = broadcast_shape(x.type.shape, wanted)
     return build.expand(x, shape)
 
 
@@ -120,6 +128,10 @@ def slice_(build: Build) -> Value:
         starts, ends = list(node.ints("starts", ())), list(node.ints("ends", ()))
         axes, steps = list(node.ints("axes", range(len(starts)))), [1] * len(starts)
     shape = x.type.shape
+    if not len(starts) == len(ends) == len(axes) == len(steps):
+        raise UnsupportedError(
+            f"{len(starts)} starts, {len(ends)} ends, {len(axes)} axes, {len(steps)} steps", "as many"
+        )
     if len({axis % max(1, len(shape)) for axis in axes}) != len(axes):
         raise UnsupportedError(f"axes {axes}", "each once")
     parts = [slice(None)] * len(shape)
@@ -188,6 +200,9 @@ def center_crop_pad(build: Build) -> Value:
     x = build.input(0)
     target, rank = build.integers(1, "a shape"), len(x.type.shape)
     axes = [normalize_axis(axis, rank) for axis in build.node.ints("axes", range(rank))]
+    if len(axes) != len(target) or len(set(axes)) != len(axes) or min(target, default=1) < 1:
+        raise UnsupportedError(f"sizes {target} for axes {axes}", "a size of at least 1 for each, each axis once")
+    build.require([max(x.type.elements, 1), *target])
     places = build.places(x)
     for axis, wanted in zip(axes, target, strict=True):
         size = places.shape[axis]
@@ -221,14 +236,20 @@ def depth_to_space(build: Build) -> Value:
     back, mode = node.op_type == "SpaceToDepth", node.text("mode", "DCR")
     if mode not in ("DCR", "CRD") or size < 1:
         raise UnsupportedError(f"mode {mode!r}, blocksize {size}", "DCR or CRD, at least 1")
+    shape = build.input(0).type.shape
+    whole = len(shape) == 4 and not (shape[2] % size or shape[3] % size if back else shape[1] % size**2)
+    if not whole:
+        raise UnsupportedError(f"blocks of {size} in the shape {list(shape)}", "4 dimensions, and whole blocks")
     return build.moved(build.input(0), lambda places: _blocks(places, size, mode, back))
 
 
 @makes("Trilu", attributes=("upper",))
 def trilu(build: Build) -> Value:
     """The upper or lower triangle of matrices, zeros elsewhere."""
-    x = build.input(0)
-    k = build.integers(1, "a diagonal", [0])[0]
+    x, diagonals = build.input(0), build.integers(1, "a diagonal", [0])
+    if len(diagonals) != 1 or len(x.type.shape) < 2:
+        raise UnsupportedError(f"{len(diagonals)} diagonals of shape {list(x.type.shape)}", "one, of matrices")
+    k = max(-(2**31), min(2**31 - 1, diagonals[0]))
     part = np.triu if build.node.integer("upper", 1) else np.tril
     mask = part(np.ones(x.type.shape[-2:], bool), k)
     return build.filled(x, build.like(0, x), np.where(mask, build.places(x), -1))
@@ -239,8 +260,14 @@ def reverse_sequence(build: Build) -> Value:
     """The first elements of each sequence in reverse."""
     x, node = build.input(0), build.node
     time, batch = node.integer("time_axis", 0), node.integer("batch_axis", 1)
+    lengths = build.integers(1, "lengths")
+    if {time, batch} != {0, 1} or len(x.type.shape) < 2 or len(lengths) != x.type.shape[batch]:
+        found = f"time_axis {time}, batch_axis {batch}, {len(lengths)} lengths for shape {list(x.type.shape)}"
+        raise UnsupportedError(found, "the axes 0 and 1, a length for each of the batch")
+    if not all(0 <= length <= x.type.shape[time] for length in lengths):
+        raise UnsupportedError(f"lengths {lengths}", f"0 to {x.type.shape[time]}")
     places = np.moveaxis(build.places(x), (batch, time), (0, 1)).copy()
-    for row, length in enumerate(build.integers(1, "lengths")):
+    for row, length in enumerate(lengths):
         places[row, :length] = places[row, :length][::-1]
     return build.pick(x, np.moveaxis(places, (0, 1), (batch, time)))
 
@@ -250,15 +277,19 @@ def compress(build: Build) -> Value:
     """The elements for which a constant condition is true."""
     x, condition = build.input(0), build.static(1, "a condition").astype(bool).ravel()
     axis = build.node.attributes.get("axis")
-    number = None if axis is None else build.node.integer("axis", 0)
+    number = None if axis is None else normalize_axis(build.node.integer("axis", 0), len(x.type.shape))
+    if condition.size > (x.type.elements if number is None else x.type.shape[number]):
+        raise UnsupportedError(f"{condition.size} truth values for shape {list(x.type.shape)}", "at most as many")
     return build.moved(x, lambda places: np.compress(condition, places, number))
 
 
 @makes("Range", ignored={"stash_type": "of narrow floats"})
 def range_(build: Build) -> Value:
     """Numbers in steps, which are known at import."""
-    limits = [build.static(index, "limits").ravel()[0] for index in range(3)]
-    start, limit, delta = limits
+    given = [build.static(index, "limits").ravel() for index in range(3)]
+    if any(item.size != 1 or not np.isfinite(float(item[0])) for item in given):
+        raise UnsupportedError(f"limits {[item.tolist() for item in given]}", "three finite numbers")
+    start, limit, delta = (item[0] for item in given)
     count = max(0, math.ceil((float(limit) - float(start)) / float(delta))) if delta else 0
     if not 0 < count <= 2**22:
         raise UnsupportedError(f"{count} numbers", "1 to 2**22")
@@ -278,7 +309,7 @@ def constant_of_shape(build: Build) -> Value:
     shape = build.integers(0, "a shape")
     if filling.size != 1:
         raise UnsupportedError(f"{filling.size} values", "one")
-    if not 0 < math.prod(shape) <= 2**22:
+    if min(shape, default=1) < 1 or len(shape) > MAX_RANK or math.prod(shape) > 2**22:
         raise UnsupportedError(f"a constant of shape {shape}", "1 to 2**22 elements")
     return build.constant(np.full(shape, filling.ravel()[0]).astype(build.result_dtype(0)))
 
@@ -286,8 +317,12 @@ def constant_of_shape(build: Build) -> Value:
 @makes("EyeLike", attributes=("dtype", "k"))
 def eye_like(build: Build) -> Value:
     """Ones on a diagonal."""
-    rows, columns = build.input(0).type.shape
-    return build.constant(np.eye(rows, columns, k=build.node.integer("k", 0)).astype(build.result_dtype(0)))
+    shape = build.input(0).type.shape
+    if len(shape) != 2:
+        raise UnsupportedError(f"a shape {list(shape)}", "of a matrix")
+    build.require(shape)
+    k = max(-shape[0], min(shape[1], build.node.integer("k", 0)))
+    return build.constant(np.eye(*shape, k=k).astype(build.result_dtype(0)))
 
 
 @makes("Size")

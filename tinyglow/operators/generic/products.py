@@ -13,6 +13,9 @@ from tinyglow.ir.op import UnsupportedError
 from tinyglow.operators.generic.build import Build
 from tinyglow.operators.generic.declare import makes
 
+_AT_LEAST_ONE = ("kernel_shape", "strides", "dilations")
+_LARGEST = 2**31 - 1
+
 
 @makes("MatMul", "MatMulInteger")
 def matmul(build: Build) -> Value:
@@ -101,12 +104,40 @@ def _diagonal(build: Build, value: Value, names: str) -> Value:
     kept = "".join(dict.fromkeys(names))
     if kept == names:
         return value
+    sizes = set(zip(names, value.type.shape, strict=True))
+    if len(sizes) > len(kept):
+        raise UnsupportedError(f"dimensions {names!r} of shape {list(value.type.shape)}", "one size for each letter")
     return build.moved(value, lambda places: np.einsum(places, [kept.index(n) for n in names], range(len(kept))))
 
 
 def ints(build: Build, name: str, default: Sequence[int]) -> list[int]:
-    """An attribute that is a list of integers."""
-    return list(build.node.ints(name, default))
+    """An attribute that is a list of integers, as many as the default has. Raises UnsupportedError for others.
+
+    Sizes of windows and steps are at least 1.
+    """
+    found, least = list(build.node.ints(name, default)), 1 if name in _AT_LEAST_ONE else -(2**31)
+    if (default and len(found) != len(default)) or min(found, default=1) < least or max(found, default=1) > _LARGEST:
+        raise UnsupportedError(f"{name} {found}", f"{len(default)} numbers of at least {max(0, least)}")
+    return found
+
+
+def groups(build: Build, channels: int) -> int:
+    """The attribute group. Raises UnsupportedError unless the channels are whole groups."""
+    group = build.node.integer("group", 1)
+    if group < 1 or channels % group:
+        raise UnsupportedError(f"{channels} channels in {group} groups", "whole groups")
+    return group
+
+
+def _check_ranks(x: Value, w: Value) -> None:
+    if not 3 <= len(x.type.shape) == len(w.type.shape):
+        found = f"weights of shape {list(w.type.shape)} on an input of {list(x.type.shape)}"
+        raise UnsupportedError(found, "as many dimensions, 3 or more")
+
+
+def _check_bias(bias: Value | None, units: int) -> None:
+    if bias is not None and bias.type.elements != units:
+        raise UnsupportedError(f"a bias of shape {list(bias.type.shape)}", f"[{units}]")
 
 
 def auto_pad(build: Build) -> str:
@@ -185,10 +216,13 @@ def conv(build: Build) -> Value:
 
 
 def _convolved(build: Build, x: Value, w: Value, bias: Value | None) -> Value:
-    group = build.node.integer("group", 1)
+    _check_ranks(x, w)
     n, c, *sizes = x.type.shape
-    units, _, *kernel = w.type.shape
-    ones = [1] * len(sizes)
+    units, share, *kernel = w.type.shape
+    group, ones = groups(build, c), [1] * len(sizes)
+    _check_bias(bias, units)
+    if share != c // group or len(kernel) != len(sizes):
+        raise UnsupportedError(f"weights of shape {list(w.type.shape)} on an input of {list(x.type.shape)}")
     if ints(build, "kernel_shape", kernel) != kernel:
         raise UnsupportedError(f"kernel_shape {ints(build, 'kernel_shape', kernel)}", f"{kernel}, as the weights have")
     steps, gaps = ints(build, "strides", ones), ints(build, "dilations", ones)
@@ -197,7 +231,7 @@ def _convolved(build: Build, x: Value, w: Value, bias: Value | None) -> Value:
         (size + low + high - (taps - 1) * gap - 1) // step + 1
         for size, low, high, taps, gap, step in zip(sizes, before, after, kernel, gaps, steps, strict=True)
     ]
-    if min(results) < 1 or c % group or units % group:
+    if min(results) < 1 or units % group:
         raise UnsupportedError(f"a result of shape {results}", "at least one element, channels in whole groups")
     rows = columns(build, x, window_places(sizes, kernel, steps, gaps, before, results), build.like(0, x))
     count, taps = math.prod(results), math.prod(kernel)
@@ -212,9 +246,14 @@ def _convolved(build: Build, x: Value, w: Value, bias: Value | None) -> Value:
 @makes("ConvTranspose", attributes=(*_CONV, "output_padding", "output_shape"))
 def conv_transpose(build: Build) -> Value:
     """A transposed convolution: each input's products are added up where the windows of a convolution meet."""
-    x, w, group = build.input(0), build.input(1), build.node.integer("group", 1)
+    x, w, bias = build.input(0), build.input(1), build.optional(2)
+    _check_ranks(x, w)
     n, c, *sizes = x.type.shape
-    _, share, *kernel = w.type.shape
+    depth, share, *kernel = w.type.shape
+    group = groups(build, c)
+    _check_bias(bias, group * share)
+    if depth != c or ints(build, "kernel_shape", kernel) != kernel or len(kernel) != len(sizes):
+        raise UnsupportedError(f"weights of shape {list(w.type.shape)} on an input of {list(x.type.shape)}")
     ones = [1] * len(sizes)
     steps, gaps = ints(build, "strides", ones), ints(build, "dilations", ones)
     extra = ints(build, "output_padding", [0] * len(sizes))
@@ -225,12 +264,17 @@ def conv_transpose(build: Build) -> Value:
         wanted = [size * step for size, step in zip(sizes, steps, strict=True)]
     if wanted:
         wanted = wanted[-len(sizes) :]
+        if len(wanted) != len(sizes):
+            raise UnsupportedError(f"output_shape {wanted}", f"{len(sizes)} sizes")
         totals = [whole - size for whole, size in zip(full, wanted, strict=True)]
         before = [total // 2 if mode == "SAME_UPPER" else total - total // 2 for total in totals]
     else:
         pads = [0] * (2 * len(sizes)) if mode == "VALID" else ints(build, "pads", [0] * (2 * len(sizes)))
         before = pads[: len(sizes)]
         wanted = [whole - low - high for whole, low, high in zip(full, before, pads[len(sizes) :], strict=True)]
+    if min(wanted, default=0) < 1:
+        raise UnsupportedError(f"a result of shape {wanted}", "at least one element")
+    build.require([n * c, *(size + span for size, span in zip(wanted, reach, strict=True))])
     # A convolution, with turned filters, of the input with zeros between its elements.
     places = _stretched(sizes, steps, reach, before, wanted)
     plane = math.prod(sizes)
@@ -246,7 +290,6 @@ def conv_transpose(build: Build) -> Value:
     rows = build.reshape(build.transpose(rows, (0, 1, 2, 4, 3)), (n, group, c // group * taps, count))
     weights = build.reshape(weights, (1, group, share, c // group * taps))
     result = build.reshape(build.matmul(weights, rows), (n, group * share, *results))
-    bias = build.optional(2)
     return build.each("add", result, build.reshape(bias, (group * share, *ones))) if bias is not None else result
 
 

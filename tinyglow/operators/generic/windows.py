@@ -17,6 +17,13 @@ from tinyglow.operators.generic.products import borders, columns, ints, window_p
 _POOL = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides")
 
 
+def _image(x: Value) -> Sequence[int]:
+    """The shape of an input of samples and channels. Raises UnsupportedError if it has no other dimensions."""
+    if len(x.type.shape) < 3:
+        raise UnsupportedError(f"input shape {list(x.type.shape)}", "3 or more dimensions")
+    return x.type.shape
+
+
 def _windows(build: Build, sizes: Sequence[int]) -> tuple[Array, list[int], Array]:
     """Places of the taps of each window [results, taps], the shape of the results, and which taps lie in the padding.
 
@@ -52,7 +59,7 @@ def _lowest(x: Value) -> float:
 def max_pool(build: Build) -> list[Value]:
     """The largest element of each window, and where it lies."""
     x = build.input(0)
-    n, c, *sizes = x.type.shape
+    n, c, *sizes = _image(x)
     places, results, _ = _windows(build, sizes)
     taps = columns(build, x, places, build.like(_lowest(x), x))
     shape = (n, c, *results)
@@ -74,7 +81,7 @@ def max_pool(build: Build) -> list[Value]:
 def average_pool(build: Build) -> Value:
     """The mean of each window: of its elements, or with those of the padding."""
     x = build.input(0)
-    n, c, *sizes = x.type.shape
+    n, c, *sizes = _image(x)
     places, results, within = _windows(build, sizes)
     total = build.fold("sum", columns(build, x, places, build.like(0, x)), [3])
     counted = within if build.node.integer("count_include_pad", 0) else places >= 0
@@ -86,7 +93,7 @@ def average_pool(build: Build) -> Value:
 def lp_pool(build: Build) -> Value:
     """The p-norm of each window."""
     x, p = build.input(0), build.node.integer("p", 2)
-    n, c, *sizes = x.type.shape
+    n, c, *sizes = _image(x)
     places, results, _ = _windows(build, sizes)
     taps = columns(build, x, places, build.like(0, x))
     return build.reshape(norm(build, taps, [3], p), (n, c, *results))
@@ -94,6 +101,8 @@ def lp_pool(build: Build) -> Value:
 
 def norm(build: Build, x: Value, axes: Sequence[int], p: int) -> Value:
     """The p-norm over ``axes``, which stay with size 1."""
+    if p < 1:
+        raise UnsupportedError(f"p = {p}", "at least 1")
     size = build.each("max", x, build.each("sub", build.like(0, x), x))
     if p == 1:
         return build.fold("sum", size, axes)
@@ -117,7 +126,7 @@ def global_pool(build: Build) -> Value:
 def max_unpool(build: Build) -> Value:
     """Elements back at the places that a MaxPool took them from."""
     x, indices = build.input(0), build.input(1)
-    n, c, *sizes = x.type.shape
+    n, c, *sizes = _image(x)
     ones = [1] * len(sizes)
     kernel, steps, pads = (
         ints(build, "kernel_shape", ones),
@@ -129,6 +138,9 @@ def max_unpool(build: Build) -> Value:
         for axis, (size, step, taps) in enumerate(zip(sizes, steps, kernel, strict=True))
     ]
     wanted = build.integers(2, "a shape") if build.has(2) else [n, c, *own]
+    if len(wanted) != len(x.type.shape) or min(wanted) < 1 or min(own, default=0) < 1:
+        raise UnsupportedError(f"a result of shape {wanted}", f"{len(x.type.shape)} sizes of at least 1")
+    build.require(wanted)
     target = build.constant(np.zeros(wanted, np.float32))
     places = build.cast(indices, "int32")
     if wanted[2:] != own:
@@ -152,8 +164,11 @@ def max_unpool(build: Build) -> Value:
 def lrn(build: Build) -> Value:
     """Each element over a power of the squares of its neighbours in other channels."""
     x, node = build.input(0), build.node
-    n, c, *sizes = x.type.shape
+    n, c, *sizes = _image(x)
     size, before = node.integer("size", 1), (node.integer("size", 1) - 1) // 2
+    if not 1 <= size <= 2 * c + 1:
+        raise UnsupportedError(f"size {size} of {c} channels", f"1 to {2 * c + 1}")
+    build.require((x.type.elements, size))
     channels = np.arange(c)[:, None] + np.arange(size) - before
     plane = math.prod(sizes)
     index = np.where((channels < 0) | (channels >= c), -1, channels)
@@ -171,17 +186,24 @@ def col2im(build: Build) -> Value:
     """The sums of what the columns of windows hold for each pixel."""
     x, image, block = build.input(0), build.integers(1, "a shape"), build.integers(2, "a block")
     ones = [1] * len(image)
+    if len(block) != len(image) or min((*image, *block), default=0) < 1:
+        raise UnsupportedError(f"blocks {block} of an image {image}", "sizes of at least 1, as many of both")
     steps, gaps, pads = (
         ints(build, "strides", ones),
         ints(build, "dilations", ones),
         ints(build, "pads", [0] * (2 * len(image))),
     )
-    n, depth, _ = x.type.shape
+    n, depth, _ = _image(x)
     c, taps = depth // math.prod(block), math.prod(block)
     results = [
         (size + pads[axis] + pads[axis + len(image)] - (block[axis] - 1) * gaps[axis] - 1) // steps[axis] + 1
         for axis, size in enumerate(image)
     ]
+    if min(results) < 1 or depth % taps or x.type.shape != (n, depth, math.prod(results)):
+        raise UnsupportedError(
+            f"columns of shape {list(x.type.shape)}", f"[n, channels * {taps}, {math.prod(results)}]"
+        )
+    build.require((n, c, *image))
     places = window_places(image, block, steps, gaps, pads[: len(image)], results).reshape(-1, taps)
     plane = math.prod(image)
     starts = (np.arange(n * c) * plane).reshape(n, c, 1, 1)

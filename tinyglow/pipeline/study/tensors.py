@@ -10,6 +10,7 @@ import numpy as np
 from tinyglow.interp import sample_count
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.types import TensorType
+from tinyglow.operators.transpose import Transpose
 from tinyglow.pipeline.fidelity import float_values, real_inputs
 from tinyglow.pipeline.layers import producers
 from tinyglow.pipeline.trace import Traced, run_traced, trace
@@ -28,6 +29,7 @@ class Tensor:
         type: Its type in the quantized graph.
         real: float32 [samples, *shape]: what the float network computes.
         actual: float32 of the same shape: what the integers stand for.
+        channels_first: Whether it lies with its channels before height and width.
     """
 
     value: str
@@ -35,6 +37,7 @@ class Tensor:
     type: TensorType
     real: Array
     actual: Array
+    channels_first: bool = False
 
     def integers(self) -> Array:
         """The integers themselves, [samples, *shape]; the real numbers of a float value."""
@@ -49,6 +52,20 @@ def samples_shown(graph: Graph, given: int, most: int) -> int:
     """How many samples a page can show: at least one, at most ``most`` of those ``given``."""
     elements = sum(value.type.elements for value in graph.values.values() if value.data is None)
     return max(1, min(most, given, MOST_ELEMENTS // max(1, elements)))
+
+
+_TO_CHANNELS_LAST, _TO_CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+
+
+def _with_channels_first(graph: Graph) -> set[str]:
+    """The values that a Transpose moves from [N, C, H, W] to [N, H, W, C], and those that it moves back."""
+    found: set[str] = set()
+    for node in graph.nodes:
+        if isinstance(node.op, Transpose) and node.op.perm == _TO_CHANNELS_LAST:
+            found.update(node.inputs)
+        elif isinstance(node.op, Transpose) and node.op.perm == _TO_CHANNELS_FIRST:
+            found.update(node.outputs)
+    return found
 
 
 def tensors_of(graph: Graph, quantized: Graph, inputs: Mapping[str, Array]) -> tuple[Tensor, ...]:
@@ -71,6 +88,7 @@ def tensors_of(graph: Graph, quantized: Graph, inputs: Mapping[str, Array]) -> t
         real, actual = float_values(traced.graph, given), run_traced(traced.program, quantized, given)
     made, by_value = producers(quantized), {name: value for value, name in traced.stands_for.items()}
     order = [*graph.inputs, *(name for node in graph.nodes for name in node.outputs)]
+    first = _with_channels_first(graph)
     found = []
     for name in order:
         value = by_value.get(name)
@@ -80,5 +98,5 @@ def tensors_of(graph: Graph, quantized: Graph, inputs: Mapping[str, Array]) -> t
         node = made[value].name if value in made else ""
         both = (array[name].astype(np.float32) for array in (real, {name: actual[value]}))
         reference, integers = (array.reshape(sample_count(given), *type_.shape) for array in both)
-        found.append(Tensor(name, node, type_, reference, integers))
+        found.append(Tensor(name, node, type_, reference, integers, name in first))
     return tuple(found)

@@ -135,18 +135,22 @@ def _tensor(tensor: Tensor, most: int) -> Json:
     Of a large value only the first channels are kept.
     """
     kind = np.dtype(tensor.type.dtype).newbyteorder("<") if tensor.type.quant else np.dtype("<f2")
-    channels = tensor.real.shape[-1] if tensor.real.ndim > 1 else 1
+    real, integers = tensor.real, tensor.integers()
+    if tensor.channels_first:
+        real, integers = (np.moveaxis(array, 2, -1) for array in (real, integers))
+    channels = real.shape[-1] if real.ndim > 1 else 1
     kept = max(1, min(channels, most * channels // max(1, tensor.type.elements)))
     with np.errstate(over="ignore"):
-        real = tensor.real[..., :kept].astype("<f2")
+        kept_real = real[..., :kept].astype("<f2")
     return {
         "value": tensor.value,
         "node": tensor.node,
         **_type(tensor.type),
         "samples": len(tensor.real),
+        "drawn": list(real.shape[1:]),
         "kept": kept,
-        "real": _base64(real),
-        "integers": _base64(tensor.integers()[..., :kept].astype(kind)),
+        "real": _base64(kept_real),
+        "integers": _base64(integers[..., :kept].astype(kind)),
     }
 
 
@@ -185,7 +189,7 @@ def _board(one: OnBoard, most: int) -> Json:
         "variants": _variants(one, layers),
         "profile": None
         if profile is None
-        else {**cycle_profile.as_json(profile), "listings": _listings(profile, most)},
+        else {**cycle_profile.as_json(profile), "listings": _listings(one, profile, most)},
     }
 
 
@@ -309,22 +313,28 @@ def _in_use(blocks: Sequence[Mapping[str, Any]], calls: int) -> list[int]:
     return found
 
 
-# Instructions of all boards together: of each, those of the functions that take most of the time.
+# Instructions of all boards together: the kernels' own functions, then those of the others that take most of the time.
 _MOST_LISTED = 3_000
 
 
-def _listings(profile: cycle_profile.CycleProfile, most: int) -> list[Json]:
-    left, found = most, []
-    for one in profile.listings:
-        if len(one.code) > left:
-            continue
-        left -= len(one.code)
-        places = {place: number for number, place in enumerate(dict.fromkeys(map(_place, one.code)))}
-        lines = {f"{file}:{number}": text for (file, number), text in one.source.items()}
-        code = [[c.address, c.text, places[_place(c)], c.times, c.cycles, c.waits] for c in one.code]
-        mix = instruction_mix(one)
-        found.append({"name": one.name, "mix": mix, "source": lines, "places": list(places), "code": code})
-    return found
+def _listings(one: OnBoard, profile: cycle_profile.CycleProfile, most: int) -> list[Json]:
+    kernels, left, chosen = {call.kernel.symbol for call in one.program.calls}, most, set()
+    for listing in sorted(profile.listings, key=lambda listing: listing.name not in kernels):
+        if len(listing.code) <= left:
+            left -= len(listing.code)
+            chosen.add(listing.name)
+    return [_listing(listing) for listing in profile.listings if listing.name in chosen]
+
+
+def _listing(listing: cycle_profile.Listing) -> Json:
+    places = {place: number for number, place in enumerate(dict.fromkeys(map(_place, listing.code)))}
+    return {
+        "name": listing.name,
+        "mix": instruction_mix(listing),
+        "source": {f"{file}:{number}": text for (file, number), text in listing.source.items()},
+        "places": list(places),
+        "code": [[c.address, c.text, places[_place(c)], c.times, c.cycles, c.waits] for c in listing.code],
+    }
 
 
 def _place(code: cycle_profile.CodeLine) -> str:

@@ -1,0 +1,265 @@
+/* How the inputs of four pixels of a convolution are laid out as columns for tg_dsp_tile.h. */
+#ifndef TG_DSP_LAYOUT_H
+#define TG_DSP_LAYOUT_H
+
+#include <stdint.h>
+
+#include "tg_dsp.h"
+
+/* How the taps of a window are laid out. In the columns each row of the window begins with a group of its own,
+ * but for TG_DSP_FLAT. */
+enum {
+  TG_DSP_ROWS,  /* row by row */
+  TG_DSP_WORDS, /* word by word, in_c being a multiple of four */
+  TG_DSP_POINTWISE, /* TG_DSP_WORDS, where the pixels of the output are those of the input */
+  TG_DSP_FLAT /* all rows one after the other, where that takes fewer groups */
+};
+
+/* Rows of the image from which whole groups may be read: but for words, reading goes on after a window's row, and after
+ * the image's last row nothing is. */
+#define TG_DSP_DIRECT(p) (((p)->in_c & 3) == 0 ? (p)->in_h : (p)->in_w * (p)->in_c >= 4 ? (p)->in_h - 1 : 0)
+
+/* Groups of a window. */
+#define TG_DSP_GROUPS_OF(p)                                                                          \
+  ((p)->layout == TG_DSP_FLAT ? ((p)->kernel_h * (p)->kernel_w * (p)->in_c + 3) >> 2                 \
+                              : (p)->kernel_h * (((p)->kernel_w * (p)->in_c + 3) >> 2))
+
+/* A convolution's sizes and where its columns are laid out; outside: the input's offset, in all four bytes. */
+typedef struct {
+  int32_t in_h;
+  int32_t in_w;
+  int32_t in_c;
+  int32_t kernel_h;
+  int32_t kernel_w;
+  int32_t layout;
+  uint32_t outside;
+  tg_u32 *columns;
+  int8_t *line;
+  int32_t direct; /* TG_DSP_DIRECT */
+} tg_dsp_sizes;
+
+/* Lays out four bytes, from one pixel's word of a group on; the sum with them. */
+static inline uint32_t tg_dsp_put(uint32_t bytes, tg_u32 *to, uint32_t sum) {
+  const uint32_t even = tg_even(bytes);
+  const uint32_t odd = tg_odd(bytes);
+  to[0] = even;
+  to[4] = odd;
+  return tg_dot2(odd, 0x10001u, tg_dot2(even, 0x10001u, sum));
+}
+
+/* groups times four bytes. */
+static TG_APART uint32_t tg_dsp_expand(const int8_t *from, tg_u32 *to, int32_t groups, uint32_t sum) {
+  TG_COMPACT
+  for (; groups >= 2; groups -= 2) {
+    const uint32_t first = tg_load4(from);
+    const uint32_t second = tg_load4(from + 4);
+    const uint32_t even = tg_even(first);
+    const uint32_t odd = tg_odd(first);
+    to[0] = even;
+    sum = tg_dot2(even, 0x10001u, sum);
+    to[4] = odd;
+    sum = tg_dot2(odd, 0x10001u, sum);
+    sum = tg_dsp_put(second, to + 8, sum);
+    from += 8;
+    to += 16;
+  }
+  return groups ? tg_dsp_put(tg_load4(from), to, sum) : sum;
+}
+
+/* A window by its first row, and which of its columns lie inside the image; none if inside is not positive. */
+typedef struct {
+  int32_t top;
+  int32_t begin;
+  int32_t inside;
+} tg_dsp_window;
+
+/* Row y of the window's inside, or 0 if there is none. */
+static inline const int8_t *tg_dsp_row(const tg_dsp_sizes *s, const int8_t *first, int32_t y, int32_t inside) {
+  return y >= 0 && y < s->in_h && inside > 0 ? first + y * s->in_w * s->in_c : 0;
+}
+
+/* first: column `begin` of the window in the image's first row. Bytes of a group after its row do not matter: their
+ * weights are zero. */
+static inline uint32_t tg_dsp_long_rows(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
+                                        tg_u32 *to) {
+  const int32_t in_c = s->in_c;
+  const int32_t groups = (s->kernel_w * in_c + 3) >> 2;
+  const int32_t direct = at->inside == s->kernel_w ? s->direct : 0;
+  uint32_t sum = 0;
+  TG_COMPACT
+  for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
+    const int8_t *row = tg_dsp_row(s, first, y, at->inside);
+    if (!row || y >= direct) {
+      int8_t *line = s->line;
+      if (row) {
+        line = tg_dsp_set(line, at->begin * in_c, s->outside);
+        line = tg_dsp_copy(line, row, at->inside * in_c);
+      }
+      row = s->line;
+      tg_dsp_set(line, 4 * groups - (int32_t)(line - row), s->outside);
+    }
+    sum = tg_dsp_expand(row, to, groups, sum);
+    to += 8 * groups;
+  }
+  return sum;
+}
+
+static inline uint32_t tg_dsp_words(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
+                                    tg_u32 *to) {
+  const int32_t words = s->in_c >> 2;
+  const uint32_t outside = s->outside;
+  const int32_t begin = at->begin * words;
+  const int32_t row_words = s->kernel_w * words;
+  const int32_t end = at->inside > 0 ? begin + at->inside * words : 0;
+  const int32_t in_h = at->inside > 0 ? s->in_h : 0;
+  const int32_t step = s->in_w * s->in_c;
+  int32_t place = at->top * step;
+  uint32_t sum = 0;
+  TG_COMPACT
+  for (int32_t y = at->top, last = y + s->kernel_h; y < last; y++) {
+    int32_t word = 0;
+    if (y >= 0 && y < in_h) {
+      TG_COMPACT
+      for (; word < begin; word++) {
+        sum = tg_dsp_put(outside, to, sum);
+        to += 8;
+      }
+      if (end - begin > 4) {
+        sum = tg_dsp_expand(first + place, to, end - begin, sum);
+        to += 8 * (end - begin);
+        word = end;
+      }
+      TG_COMPACT
+      for (; word < end; word++) {
+        sum = tg_dsp_put(tg_load4(first + place + 4 * (word - begin)), to, sum);
+        to += 8;
+      }
+    }
+    TG_COMPACT
+    for (; word < row_words; word++) {
+      sum = tg_dsp_put(outside, to, sum);
+      to += 8;
+    }
+    place += step;
+  }
+  return sum;
+}
+
+/* Words of rows of up to four bytes, of which some may lie outside the image. */
+typedef struct {
+  const int8_t *first; /* the first byte inside, in the image's first row */
+  int32_t step;
+  int32_t in_h; /* 0 if no byte lies inside */
+  int32_t bytes;
+  uint32_t before;
+  uint32_t keep;
+  uint32_t outside;
+} tg_dsp_rows;
+
+/* Rows of `width` bytes of which the first is at column left of an image with one channel. */
+static inline tg_dsp_rows tg_dsp_rows_at(const tg_dsp_sizes *s, const int8_t *image, int32_t left, int32_t width) {
+  const int32_t begin = left < 0 ? -left : 0;
+  const int32_t end = s->in_w * s->in_c - left < width ? s->in_w * s->in_c - left : width;
+  const int32_t bytes = end - begin;
+  tg_dsp_rows rows = {image, s->in_w * s->in_c, 0, bytes, 0, 0, s->outside};
+  if (bytes > 0) {
+    rows.first = image + (left + begin);
+    rows.in_h = s->in_h;
+    rows.before = (uint32_t)(8 * begin);
+    rows.keep = (bytes < 4 ? (1u << 8 * bytes) - 1 : ~0u) << rows.before;
+    rows.outside = s->outside;
+  }
+  return rows;
+}
+
+static inline uint32_t tg_dsp_row_word(const tg_dsp_rows *rows, int32_t y) {
+  if (y < 0 || y >= rows->in_h) {
+    return rows->outside;
+  }
+  const int8_t *from = rows->first + y * rows->step;
+  /* Reading on after the row is fine but in the last one, after which the image ends: the next has four bytes. */
+  const uint32_t word = y < rows->in_h - 1 ? tg_load4(from) : tg_load_some(from, rows->bytes);
+  return ((word << rows->before) & rows->keep) | (rows->outside & ~rows->keep);
+}
+
+/* The window whose first row is top and whose first byte of a row is left. Bytes of a word that belong to no tap do not
+ * matter: their weights are zero. */
+static inline uint32_t tg_dsp_short_rows(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
+                                         tg_u32 *to) {
+  const tg_dsp_rows rows = tg_dsp_rows_at(s, image, left, s->kernel_w * s->in_c);
+  uint32_t sum = 0;
+  TG_COMPACT
+  for (int32_t y = top, end = top + s->kernel_h; y < end; y++) {
+    sum = tg_dsp_put(tg_dsp_row_word(&rows, y), to, sum);
+    to += 8;
+  }
+  return sum;
+}
+
+static inline int32_t tg_dsp_between(int32_t x, int32_t most) { return x < 0 ? 0 : x < most ? x : most; }
+
+/* All rows of the window, gathered in the line of bytes. Up to three bytes after the last do not matter. */
+static inline uint32_t tg_dsp_flat(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left, tg_u32 *to) {
+  const int32_t in_c = s->in_c;
+  const int32_t width = s->kernel_w * in_c;
+  const int32_t step = s->in_w * in_c;
+  const int32_t begin = tg_dsp_between(-left, s->kernel_w);
+  const int32_t inside = tg_dsp_between(s->in_w - left, s->kernel_w) - begin;
+  const int32_t direct = inside == s->kernel_w ? s->direct : 0;
+  const int32_t first = (left + begin) * in_c;
+  int8_t *line = s->line;
+  TG_COMPACT
+  for (int32_t y = top, end = top + s->kernel_h; y < end; y++) {
+    if (y >= 0 && y < direct) {
+      const int8_t *row = image + (y * step + first);
+      TG_COMPACT
+      for (int32_t i = 0; i < width; i += 4) {
+        tg_store4(line + i, tg_load4(row + i));
+      }
+      line += width;
+    } else if (y >= 0 && y < s->in_h && inside > 0) {
+      line = tg_dsp_set(line, begin * in_c, s->outside);
+      line = tg_dsp_copy(line, image + (y * step + first), inside * in_c);
+      line = tg_dsp_set(line, width - (begin + inside) * in_c, s->outside);
+    } else {
+      line = tg_dsp_set(line, width, s->outside);
+    }
+  }
+  return tg_dsp_expand(s->line, to, (s->kernel_h * width + 3) >> 2, 0);
+}
+
+/* Lays out the window whose first row and column, which may be outside the image, are top and left. Returns the sum of
+ * its inputs, those outside included. */
+static TG_SMALL TG_APART int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int8_t *image, int32_t top, int32_t left,
+                                                int32_t pixel) {
+  tg_u32 *to = s->columns + pixel;
+  if (s->layout == TG_DSP_FLAT) {
+    return (int32_t)tg_dsp_flat(s, image, top, left, to);
+  }
+  if (top >= 0 && left >= 0 && top + s->kernel_h <= s->direct && left + s->kernel_w <= s->in_w) {
+    const int32_t step = s->in_w * s->in_c;
+    const int32_t groups = (s->kernel_w * s->in_c + 3) >> 2;
+    const int8_t *row = image + (top * step + left * s->in_c);
+    uint32_t sum = 0;
+    TG_COMPACT
+    for (int32_t rows = s->kernel_h; rows > 0; rows--) {
+      sum = tg_dsp_expand(row, to, groups, sum);
+      row += step;
+      to += 8 * groups;
+    }
+    return (int32_t)sum;
+  }
+  if (s->layout == TG_DSP_ROWS && s->kernel_w * s->in_c <= 4 && s->in_w * s->in_c >= 4) {
+    return (int32_t)tg_dsp_short_rows(s, image, top, left * s->in_c, to);
+  }
+  const int32_t begin = left < 0 ? -left : 0;
+  const int32_t room = s->in_w - left < s->kernel_w ? s->in_w - left : s->kernel_w;
+  const tg_dsp_window at = {top, begin, room - begin};
+  const int8_t *first = room > begin ? image + (left + begin) * s->in_c : image;
+  if (s->layout == TG_DSP_ROWS) {
+    return (int32_t)tg_dsp_long_rows(s, first, &at, to);
+  }
+  return (int32_t)tg_dsp_words(s, first, &at, to);
+}
+
+#endif

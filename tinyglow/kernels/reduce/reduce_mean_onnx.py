@@ -1,0 +1,37 @@
+"""The mean over dimensions as onnxruntime rounds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I32, Kernel
+from tinyglow.kernels.reduce.loops import INT8_OPERANDS, ReduceParams
+from tinyglow.numerics import glow
+from tinyglow.numerics.epilogues.onnxi import ONNXI
+
+
+@dataclass(frozen=True)
+class ReduceMeanOnnxParams(ReduceParams):
+    """Sums begin with ``start``: what the input's offset adds, negated. ``out`` holds the number of elements."""
+
+    start: I32
+    out: glow.Requant
+
+
+def reduce_mean_onnx_s8(p: ReduceMeanOnnxParams, x: Array, out: Array) -> None:
+    """Definition of tg_reduce_mean_onnx_s8: the sum, by the ``onnxi`` epilogue."""
+    sums = (p.groups(x).sum(axis=2, dtype=np.int64) + p.start).astype(np.int32)
+    out[...] = glow.saturate_int8(ONNXI.requantize(sums, p.out))
+
+
+REDUCE_MEAN_ONNX = Kernel(
+    symbol="tg_reduce_mean_onnx_s8",
+    c_file="reduce/tg_reduce_mean_onnx_s8.c",
+    params=ReduceMeanOnnxParams,
+    operands=INT8_OPERANDS,
+    reference=reduce_mean_onnx_s8,
+    summary="mean over up to three runs of dimensions, rounded as onnxruntime does",
+)

@@ -32,6 +32,11 @@ NEEDS = (
     Need(
         "CMSIS-NN's test data", r"TINYGLOW_CMSIS_NN", "TINYGLOW_CMSIS_NN=a checkout of github.com/ARM-software/CMSIS-NN"
     ),
+    Need(
+        "TensorFlow Lite Micro's test data",
+        r"TINYGLOW_TFLITE_MICRO",
+        "TINYGLOW_TFLITE_MICRO=a checkout of github.com/tensorflow/tflite-micro",
+    ),
     Need("mkdocs", r"tinyglow\[docs\]", "pip install 'tinyglow[docs]'"),
     Need("report", r"vl_convert|igraph", "pip install 'tinyglow[report]'"),
     Need("completion", r"\bshtab\b", "pip install 'tinyglow[completion]'"),

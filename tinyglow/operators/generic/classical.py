@@ -85,6 +85,9 @@ def binarizer(build: Build) -> Value:
 @makes("ArrayFeatureExtractor", domain=DOMAIN)
 def array_feature_extractor(build: Build) -> Value:
     """Elements at constant indices of the last dimension."""
+    if build.has(1) and build.input(1).data is None:  # the label of the best class
+        found = "unsupported operator ArrayFeatureExtractor with computed indices"
+        raise UnsupportedError(found, "", "leave that to the application: --output-name ends the network before it")
     x, indices = build.input(0), build.integers(1, "indices")
     size = x.type.shape[-1] if x.type.shape else 0
     if not indices or not all(0 <= index < size for index in indices):

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,13 @@ class Run:
     core: str
     scheme: str = "asymmetric"
     optimize: str = "speed"
+    transformed: bool = False  # --transformed-weights
 
     @property
     def key(self) -> str:
         """The row's name in the recorded table."""
-        return f"{self.model} {self.scheme} for {self.optimize} on {self.core}"
+        weights = " with transformed weights" if self.transformed else ""
+        return f"{self.model} {self.scheme} for {self.optimize}{weights} on {self.core}"
 
 
 def runs() -> Iterator[Run]:
@@ -59,6 +61,8 @@ def runs() -> Iterator[Run]:
         yield Run(model, "cortex-m0plus", optimize="size")
         for core in CORES:
             yield Run(model, core)
+    for core in ("cortex-m4", "cortex-m33", "cortex-m7"):
+        yield Run("cifar10", core, transformed=True)
     for scheme in list(SCHEMES)[1:]:
         for core in ("cortex-m0plus", "cortex-m7"):
             yield Run(MNIST, core, scheme)
@@ -105,7 +109,8 @@ def measure_one(run: Run) -> Row:
     """A row of the table."""
     board = load_board(run.core)
     graph = quantized(run.model, SCHEMES[run.scheme])
-    program = tinyglow.lower(graph, target=target_of(board, Optimize(run.optimize)))
+    target = replace(target_of(board, Optimize(run.optimize)), transformed_weights=run.transformed)
+    program = tinyglow.lower(graph, target=target)
     return {**cost(program, board), "macs": multiplications(graph)}
 
 

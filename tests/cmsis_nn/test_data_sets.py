@@ -1,4 +1,6 @@
-"""CMSIS-NN's unit-test data through our kernels with the numerics of TensorFlow Lite Micro, in numpy and in C.
+"""CMSIS-NN's unit-test data through our kernels with the numerics of TensorFlow Lite Micro.
+
+In numpy all of them; in C those that are calls of kernels, not those (moves, minimum, maximum) that are models.
 
 The data is public, and not part of this project: TINYGLOW_CMSIS_NN names a checkout of ARM-software/CMSIS-NN. Without
 it one small set of our own shows that the reader and the kernels agree.

@@ -244,6 +244,12 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         help="weights of small layers as instructions, zeros left out: where it is fastest, or as said",
     )
     parser.add_argument(
+        "--transformed-weights",
+        action="store_true",
+        help="weights of 3x3 convolutions as Winograd's algorithm takes them, where that is faster: 32 bytes for 9; "
+        "--max-flash allows them by itself",
+    )
+    parser.add_argument(
         "--reuse-inputs",
         action="store_true",
         help="let activations lie where the input was: less RAM, and an inference destroys its input",

@@ -192,7 +192,12 @@ def target_of_options(arguments: argparse.Namespace, board: Board | None = None)
 
     target = target_of(board or load_board(arguments.board), Optimize(arguments.optimize))
     as_code = WeightsAsCode(arguments.weights_as_code)
-    return replace(target, weights_as_code=as_code, reuse_inputs=arguments.reuse_inputs)
+    return replace(
+        target,
+        weights_as_code=as_code,
+        reuse_inputs=arguments.reuse_inputs,
+        transformed_weights=arguments.transformed_weights,
+    )
 
 
 def _program_of(arguments: argparse.Namespace, quantized: Graph) -> Program:

@@ -54,6 +54,7 @@ class Target:
         scratch_limit: Bytes of working memory that a kernel may have; None for any.
         reuse_inputs: Whether activations may lie where an input was, which an inference then destroys.
         pack_weights: Whether weights may be stored entropy-coded, with SIZE.
+        transformed_weights: Whether kernels may store weights transformed, in several times their bytes, to be faster.
     """
 
     core: str = ""
@@ -64,6 +65,7 @@ class Target:
     scratch_limit: int | None = None
     reuse_inputs: bool = False
     pack_weights: bool = True
+    transformed_weights: bool = False
 
     def allows_code(self, nbytes: int) -> bool:
         """Whether so many bytes of instructions for the weights of one layer may come into question."""

@@ -58,6 +58,8 @@ def lower_within(
 
     Raises BoardError with the least that was found if nothing fits; ToolError without a compiler for the board.
     """
+    if max_flash is not None:  # then its price is weighed
+        target = replace(target, transformed_weights=True)
     chosen, least_flash, least_ram = find_compiler(compiler, board), None, None
     seen: set[tuple[tuple[str, int], ...]] = set()
     for candidate in _targets(target):

@@ -5,7 +5,7 @@
 #include "tg_tflite.h"
 
 /* x / 2^exponent; exponent may be more than 31, where a number of 31 bits rounds to 0. */
-static inline int32_t tg_softmax_tflm_share(int32_t x, int32_t exponent) {
+static inline int32_t tg_softmax_tflm_s8_share(int32_t x, int32_t exponent) {
   return exponent > 31 ? 0 : tg_divide_by_power(x, exponent);
 }
 
@@ -27,7 +27,7 @@ void tg_softmax_tflm_s8(const tg_softmax_tflm_s8_params *p, const int8_t *input,
     const int32_t inverse = tg_one_over_one_plus((int32_t)(sum & INT32_MAX));
     for (uint32_t i = 0; i < p->columns; i++) {
       const int32_t product = tg_high_product(inverse, table[largest - input[i]]);
-      output[i] = tg_offset_s8(tg_softmax_tflm_share(product, exponent), INT8_MIN, INT8_MIN, INT8_MAX);
+      output[i] = tg_offset_s8(tg_softmax_tflm_s8_share(product, exponent), INT8_MIN, INT8_MIN, INT8_MAX);
     }
     input += p->columns;
     output += p->columns;

@@ -16,6 +16,7 @@ from tinyglow.numerics import glow
 from tinyglow.pipeline import stations
 
 STRIP, FOUR, POINT = "tg_depthwise_3x3_block_dsp_s8", "tg_depthwise_3x3_dsp_s8", "tg_pointwise_dsp_s8"
+WINOGRAD = "tg_conv2d_winograd_dsp_s8"
 DSP_CORES = ("cortex-m4", "cortex-m33", "cortex-m7")
 
 
@@ -71,7 +72,7 @@ def _net(channels: int, filters: int, kernel: int, group: int, stride: int, heig
         pytest.param((8, 8, 3, 8, 1, 1), FOUR, id="depthwise, one row"),
         pytest.param((6, 6, 3, 6, 1, 7), "tg_depthwise_plane_dsp_s8", id="depthwise, channels that are no fours"),
         pytest.param((8, 8, 5, 8, 1, 7), "tg_depthwise_window_dsp_s8", id="depthwise, 5x5"),
-        pytest.param((16, 32, 3, 1, 1, 7), "tg_conv2d_winograd_dsp_s8", id="3x3 of 16 channels"),
+        pytest.param((16, 32, 3, 1, 1, 7), WINOGRAD, id="3x3 of 16 channels"),
         pytest.param((16, 8, 3, 1, 2, 7), "tg_conv2d_dsp_s8", id="3x3 of 16 channels, every second pixel"),
         pytest.param((12, 8, 3, 1, 1, 7), "tg_conv2d_dsp_s8", id="3x3 of 12 channels"),
         pytest.param((8, 12, 1, 1, 1, 7), POINT, id="points"),
@@ -87,9 +88,13 @@ def test_kernels_are_taken_where_they_fit(tmp_path: Path, shape: tuple[int, ...]
     graph = tinyglow.load(net.save(tmp_path), "net", {})
     graph = tinyglow.quantize(graph, tinyglow.profile(graph, net.samples(8)))
     for core in DSP_CORES:
-        assert expected in {call.kernel.symbol for call in stations.lower(graph, target=Target(core)).calls}
+        target = Target(core, transformed_weights=True)
+        assert expected in {call.kernel.symbol for call in stations.lower(graph, target=target).calls}
+        plain = {call.kernel.symbol for call in stations.lower(graph, target=Target(core)).calls}
+        assert plain.isdisjoint({WINOGRAD}) and (expected in plain or expected == WINOGRAD)
     for core in ("cortex-m0plus", "cortex-m0"):
-        symbols = {call.kernel.symbol for call in stations.lower(graph, target=Target(core)).calls}
+        target = Target(core, transformed_weights=True)
+        symbols = {call.kernel.symbol for call in stations.lower(graph, target=target).calls}
         assert not any("_dsp_" in symbol for symbol in symbols)
 
 

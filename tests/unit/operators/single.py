@@ -105,7 +105,7 @@ def check_float(proto: onnx.ModelProto, folder: Path, inputs: Mapping[str, Array
 
 def compiled(graph: Graph, inputs: Mapping[str, Array]) -> Program:
     """The int8 program, calibrated on ``inputs``."""
-    return tinyglow.lower(tinyglow.quantize(graph, tinyglow.profile(graph, inputs)))
+    return tinyglow.lower(tinyglow.quantize(graph, tinyglow.profile(graph, inputs, margin=False)))
 
 
 def real(program: Program, name: str, data: Array) -> Array:

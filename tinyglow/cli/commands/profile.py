@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyglow.interp import sample_count
     from tinyglow.pipeline.stations import profile as profile_graph
     from tinyglow.pipeline.validate import profile_warnings
+    from tinyglow.quant.margins import ENOUGH_SAMPLES, FEWEST_FOR_A_SPREAD
     from tinyglow.quant.profile import save_profile
     from tinyglow.report.console import print_warnings, progress
 
@@ -61,5 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     save_profile(result, arguments.output)
     print_warnings(profile_warnings(graph, result, inputs, lowered))
-    print(f"{arguments.output}: ranges of {len(result.ranges)} values over {sample_count(inputs)} samples")
+    said = ""
+    if arguments.margin == "auto" and not lowered and FEWEST_FOR_A_SPREAD <= sample_count(inputs) < ENOUGH_SAMPLES:
+        said = f", with margins for {ENOUGH_SAMPLES} (--margin none: without)"
+    print(f"{arguments.output}: ranges of {len(result.ranges)} values over {sample_count(inputs)} samples{said}")
     return 0

@@ -186,7 +186,9 @@ CONV2D_WINOGRAD_CHANNELWISE_DSP = CONV2D_WINOGRAD_DSP.per_channel(
 
 
 def winograd_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
-    """The layer through one of these kernels; None where it does not fit, or for ARMv6-M."""
+    """The layer through one of these kernels; None where it does not fit, is not asked for, or for ARMv6-M."""
+    if not lowering.target.transformed_weights:
+        return None
     sizes, bias, scales = layer.sizes, layer.folded_bias, layer.high_scales
     window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w")]
     fits = layer.is_dense and window == [3, 3, 1, 1] and sizes["in_c"] % 4 == 0 and sizes["in_c"] >= LEAST

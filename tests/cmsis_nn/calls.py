@@ -20,14 +20,14 @@ from tinyglow.kernels.convolution.conv2d_s16 import CONV2D_INT16, CONV2D_WIDE_IN
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.variants import VARIANTS as CONVOLUTIONS
 from tinyglow.kernels.elementwise.add_tflite import ADD_TFLITE, LEFT_SHIFT, SumTfliteParams
-from tinyglow.kernels.elementwise.int16_tflite import (
+from tinyglow.kernels.elementwise.mul_tflite import MUL_TFLITE, ProductTfliteParams
+from tinyglow.kernels.elementwise.tflite_s16 import (
     ADD_TFLITE_INT16,
     LEFT_SHIFT_INT16,
     MUL_TFLITE_INT16,
     ProductTflite16Params,
     SumTflite16Params,
 )
-from tinyglow.kernels.elementwise.mul_tflite import MUL_TFLITE, ProductTfliteParams
 from tinyglow.kernels.fully_connected.fully_connected import portable_variant as portable_dense
 from tinyglow.kernels.fully_connected.fully_connected_s16 import (
     FULLY_CONNECTED_INT16,

@@ -1,12 +1,14 @@
-"""The kernel from float32 to int8 that rounds before it adds the offset, as LiteRT and ONNX do."""
+"""The kernels from float32 to integers that round before they add the offset, as LiteRT and ONNX do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import F32, I8, U8, U32, In, Kernel, Out, Params
-from tinyglow.numerics import onnx, tflite
+from tinyglow.numerics import onnx, tflite, wide
 
 TO_EVEN, AWAY = range(2)
 
@@ -33,4 +35,30 @@ QUANTIZE_STEPS = Kernel(
     operands=(In("input", "float32"), Out("output", "int8")),
     reference=quantize_steps_f32_s8,
     summary="float to int8, rounded before the offset is added",
+)
+
+
+@dataclass(frozen=True)
+class QuantizeSteps16Params(Params):
+    """``count`` elements; real = scale * q."""
+
+    count: U32
+    scale: F32
+
+
+def quantize_steps_f32_s16(p: QuantizeSteps16Params, x: Array, out: Array) -> None:
+    """Definition of tg_quantize_steps_f32_s16 (reference/quantize.h, AffineQuantize): ties away from zero."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = tflite.round_away(x.astype(np.float32) / np.float32(p.scale)).astype(np.float64)
+    steps = np.where(np.isnan(steps), wide.INT16_MIN, steps)
+    out[...] = np.clip(steps, wide.INT16_MIN, wide.INT16_MAX).astype(np.int16)
+
+
+QUANTIZE_STEPS_INT16 = Kernel(
+    symbol="tg_quantize_steps_f32_s16",
+    c_file="elementwise/tg_quantize_steps_f32_s16.c",
+    params=QuantizeSteps16Params,
+    operands=(In("input", "float32"), Out("output", "int16")),
+    reference=quantize_steps_f32_s16,
+    summary="float to int16, ties away from zero",
 )

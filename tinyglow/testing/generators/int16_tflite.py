@@ -6,13 +6,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tinyglow.kernels.elementwise.int16_tflite import (
+from tinyglow.kernels.elementwise.quantize_steps import QUANTIZE_STEPS_INT16, QuantizeSteps16Params
+from tinyglow.kernels.elementwise.tflite_s16 import (
     ADD_TFLITE_INT16,
     MUL_TFLITE_INT16,
-    QUANTIZE_STEPS_INT16,
     RESCALE_TFLITE_INT16,
     ProductTflite16Params,
-    QuantizeSteps16Params,
     RescaleTflite16Params,
     SumTflite16Params,
 )

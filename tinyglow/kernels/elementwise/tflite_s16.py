@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import F32, I8, I16, I32, U32, In, Kernel, Out, Params
+from tinyglow.ir.kernel import I8, I16, I32, U32, In, Kernel, Out, Params
 from tinyglow.kernels.elementwise.broadcast import BroadcastParams, int16_kernel
-from tinyglow.numerics import tflite, wide
+from tinyglow.numerics import tflite
 from tinyglow.numerics.tflite import Multiplier
 
 LEFT_SHIFT_INT16 = 15  # bits more that the operands of a sum have (LiteRT, add.cc)
@@ -91,30 +91,4 @@ RESCALE_TFLITE_INT16 = Kernel(
     operands=(In("input", "int16"), Out("output", "int16", may_alias="input")),
     reference=rescale_tflite_s16,
     summary="change of scale, with bounds and a slope for negative values, in int16, rounded as LiteRT does",
-)
-
-
-@dataclass(frozen=True)
-class QuantizeSteps16Params(Params):
-    """``count`` elements; real = scale * q."""
-
-    count: U32
-    scale: F32
-
-
-def quantize_steps_f32_s16(p: QuantizeSteps16Params, x: Array, out: Array) -> None:
-    """Definition of tg_quantize_steps_f32_s16 (reference/quantize.h, AffineQuantize): ties away from zero."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        steps = tflite.round_away(x.astype(np.float32) / np.float32(p.scale)).astype(np.float64)
-    steps = np.where(np.isnan(steps), wide.INT16_MIN, steps)
-    out[...] = np.clip(steps, wide.INT16_MIN, wide.INT16_MAX).astype(np.int16)
-
-
-QUANTIZE_STEPS_INT16 = Kernel(
-    symbol="tg_quantize_steps_f32_s16",
-    c_file="elementwise/tg_quantize_steps_f32_s16.c",
-    params=QuantizeSteps16Params,
-    operands=(In("input", "float32"), Out("output", "int16")),
-    reference=quantize_steps_f32_s16,
-    summary="float to int16, ties away from zero",
 )

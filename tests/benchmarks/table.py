@@ -51,6 +51,12 @@ def speed_table() -> str:
         theirs = [f"{glow[model][core]['cycles']:,}" for core in ("m0plus", "m7")]
         cells = [model, f"{rows[0]['macs']:,}", m0, theirs[0], m4, m33, m7, theirs[1]]
         lines.append(f"| {' | '.join(cells)} |")
+        transformed = [
+            table.get(Run(model, core, transformed=True).key) for core in ("cortex-m4", "cortex-m33", "cortex-m7")
+        ]
+        if all(transformed):
+            shown = [_cycles(row) for row in transformed if row]
+            lines.append(f"| {model}, `--transformed-weights` | | | | {' | '.join(shown)} | |")
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 
 from tests.mutations.corpus import corpus
@@ -44,13 +45,12 @@ def _recorded(journal: Path) -> dict[int, Outcome | None]:
 def main(arguments: argparse.Namespace) -> int:
     """Run what the journal does not have; 1 if any model is at fault."""
     journal, wanted = Path(arguments.journal), range(arguments.first, arguments.first + arguments.count)
+    context = get_context("fork" if os.name == "posix" else "spawn")
     corpus()  # before the children
     while todo := sorted(set(wanted).difference(_recorded(journal)))[:_AT_ONCE]:
-        child = os.fork()
-        if child == 0:
-            _child(todo, journal)
-            os._exit(0)
-        os.waitpid(child, 0)
+        child = context.Process(target=_child, args=(todo, journal))
+        child.start()
+        child.join()
     outcomes = {seed: outcome for seed, outcome in _recorded(journal).items() if seed in wanted}
     kinds = Counter(
         (case(seed)[0].format, "crash") if outcome is None else (outcome.format, outcome.kind)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import random
-import resource
 import signal
 import sys
 import time
@@ -80,10 +80,19 @@ def run(seed: int, folder: Path) -> Outcome:
         kind, text = _outcome(good, place)
     if kind in (READ, REFUSED) and opened:
         kind, text = "opens files elsewhere", ", ".join(sorted(opened))
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    memory = _most_memory()
     if kind in (READ, REFUSED) and memory > _MOST_BYTES:
         kind, text = "memory", f"{memory:,} bytes"
     return Outcome(seed, good.format, good.name, kind, text, time.process_time() - start)
+
+
+def _most_memory() -> int:
+    """Bytes that this process had at most; 0 where the system does not say."""
+    if os.name != "posix":
+        return 0
+    resource = importlib.import_module("resource")
+    usage: int = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return usage * 1024
 
 
 def _outcome(good: Good, place: Path) -> tuple[str, str]:
@@ -118,12 +127,16 @@ def _limited() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise _TooLong
 
+    set_timer = getattr(signal, "setitimer", None)
+    if set_timer is None:  # nothing interrupts
+        yield
+        return
     before = signal.signal(signal.SIGPROF, interrupt)
-    signal.setitimer(signal.ITIMER_PROF, _MOST_SECONDS)
+    set_timer(signal.ITIMER_PROF, _MOST_SECONDS)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        set_timer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
 
 

@@ -204,6 +204,8 @@ _HELPERS = re.compile(r"mem(cpy|set|move)|__aeabi_mem(cpy|set|clr|move)[48]?|__a
 _WIDE_HELPERS = re.compile(r"__aeabi_(lmul|lasr|llsl|llsr)|__(muldi3|ashrdi3|ashldi3|lshrdi3)")
 # LiteRT's rule multiplies 32 bits by a multiplier of 31, and rounds by the sign of the product's 64 bits.
 _WIDE_PRODUCTS = {"tg_add_tflite_s8", "tg_mul_tflite_s8", "tg_prelu_tflite_s8", "tg_reduce_mean_tflite_s8"}
+# CMSIS-NN's softmax takes the upper words of products.
+_WIDE_PRODUCTS |= {"tg_softmax_tflm_s8"}
 # So does onnxruntime's by integers, where a result lies half way.
 _WIDE_PRODUCTS |= {"tg_mul_onnx_s8", "tg_reduce_mean_onnx_s8"}
 # Of floats, but without arithmetic: on a core without FPU they look at the bits, or copy floats.

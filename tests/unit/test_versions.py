@@ -49,7 +49,7 @@ def test_the_packages_are_those_of_the_project(checkout: Path) -> None:
 def test_as_a_module(checkout: Path) -> None:
     """``python -m tinyglow`` is the same program, and says so."""
     done = subprocess.run(
-        [sys.executable, "-m", "tinyglow", "--version"], cwd=checkout, capture_output=True, check=True, text=True
+        [sys.executable, "-m", "tinyglow", "--version"], cwd=checkout, capture_output=True, check=True, encoding="utf-8"
     )
     assert done.stdout.split() == ["tinyglow", tinyglow.__version__]
 
@@ -67,6 +67,6 @@ def test_bash_completes_commands_and_options(tmp_path: Path) -> None:
         asked = f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
         asked += f"_shtab_tinyglow tinyglow {words[-1]} {words[-2]}; echo ${{COMPREPLY[@]}}"
         done = subprocess.run(
-            ["bash", "-c", f"source {tmp_path / 'script'}; {asked}"], capture_output=True, check=True, text=True
+            ["bash", "-c", f"source {tmp_path / 'script'}; {asked}"], capture_output=True, check=True, encoding="utf-8"
         )
         assert done.stdout.strip() == offered

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import http.client
 import json
-import signal
 import subprocess
 import sys
 import threading
@@ -144,7 +143,7 @@ def test_two_clients_at_once_lose_nothing(serve: Serve, tmp_path: Path) -> None:
 def test_nothing_half_written_remains_of_a_program_that_is_killed(tmp_path: Path, checkout: Path) -> None:
     """SIGKILL while four clients draw: every file is whole, and none that was acknowledged is missing."""
     words = [sys.executable, "-m", "tinyglow", "collect", "-o", str(tmp_path / "d"), "--port", "0"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=checkout)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, encoding="utf-8", cwd=checkout)
     assert process.stdout is not None
     url = process.stdout.readline().split("http://")[1].split("/")[0]
 
@@ -169,7 +168,7 @@ def test_nothing_half_written_remains_of_a_program_that_is_killed(tmp_path: Path
         thread.start()
     while len(acknowledged) < 60 and process.poll() is None:
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     for thread in threads:
         thread.join()

@@ -122,7 +122,7 @@ def test_nothing_but_samples_is_shown_or_touched(serve: Serve, tmp_path: Path, q
     (folder / "secret.DAT").write_bytes(bytes(784))
     for name in (".hidden.DAT", "notes.txt"):
         (folder / "0" / name).write_bytes(bytes(784))
-    os.symlink(folder / "secret.DAT", folder / "0/link.DAT")
+    (folder / "0/link.DAT").symlink_to(folder / "secret.DAT")
     before = files(folder)
     client = _client(serve, folder)
     assert client.ask("GET", f"/picture?{query}")[0] in (403, 404)

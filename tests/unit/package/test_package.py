@@ -37,7 +37,7 @@ def _packed(program: Program, folder: Path, kind: str) -> Path:
 
 
 def _run(*words: str | Path, cwd: Path | None = None, fails: bool = False) -> str:
-    done = subprocess.run([str(word) for word in words], cwd=cwd, capture_output=True, check=False, text=True)
+    done = subprocess.run([str(word) for word in words], cwd=cwd, capture_output=True, check=False, encoding="utf-8")
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
     return done.stdout
 

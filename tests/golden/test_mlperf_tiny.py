@@ -31,7 +31,7 @@ def models(shared_model: Callable[[str], Path]) -> Path:
 def test_bits_and_figures_on_a_core(models: Path, network: Network, core: str) -> None:
     """With all channels and plain kernels numpy gives the bits of the lean program, which C gives on the core.
 
-    Cycles, flash, RAM and stack are within 2 % of the table that the README shows, and below the peer's.
+    Cycles, flash, RAM and stack are within 2 % of the table that the README shows, and below the peer's where that was measured.
     """
     pytest.importorskip("unicorn")
     graph, board = quantized(models, network), load_board(core)
@@ -50,8 +50,9 @@ def test_bits_and_figures_on_a_core(models: Path, network: Network, core: str) -
     for figure in FIGURES:
         assert recorded[figure] / TOLERANCE <= measured[figure] <= recorded[figure] * TOLERANCE, figure
     assert measured["macs"] == recorded["macs"]
-    assert measured["cycles"] < network.cycles[CORES.index(core)]
-    assert measured["flash"] < network.flash and measured["ram"] < network.ram
+    if network.cycles and network.flash and network.ram:
+        assert measured["cycles"] < network.cycles[CORES.index(core)]
+        assert measured["flash"] < network.flash and measured["ram"] < network.ram
 
 
 def test_half_of_the_wake_word_network_is_dead(models: Path) -> None:

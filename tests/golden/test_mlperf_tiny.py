@@ -31,7 +31,7 @@ def models(shared_model: Callable[[str], Path]) -> Path:
 def test_bits_and_figures_on_a_core(models: Path, network: Network, core: str) -> None:
     """With all channels and plain kernels numpy gives the bits of the lean program, which C gives on the core.
 
-    Cycles, flash, RAM and stack are within 2 % of the table that the README shows, and below the peer's where that was measured.
+    Cycles, flash, RAM and stack are within 2 % of the table that README shows, and below the peer's where it has any.
     """
     pytest.importorskip("unicorn")
     graph, board = quantized(models, network), load_board(core)

@@ -17,8 +17,8 @@ from hypothesis import given
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.testing import Case, budget, cases, fixed_cases, is_full
 
-DRAWN = 200  # of each kernel; in the quick run a tenth
-_OF_EPILOGUES = 40  # of a kernel's loop with another epilogue than its own
+DRAWN = 160  # of each kernel; in the quick run a tenth
+OF_EPILOGUES = 20  # of a kernel's loop with another epilogue than its own
 
 
 class DrawnCases:
@@ -31,7 +31,7 @@ class DrawnCases:
     def __call__(self, symbol: str, count: int) -> list[Case]:
         """``count`` cases of a kernel, from the whole of what is drawn: it begins with small ones."""
         kept = self._folder / f"{symbol}.pickle"
-        drawn = DRAWN if symbol in KERNELS else _OF_EPILOGUES
+        drawn = DRAWN if symbol in KERNELS else OF_EPILOGUES
         if not is_full():
             drawn = budget(drawn).max_examples
         if count > drawn:

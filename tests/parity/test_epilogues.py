@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tests.drawn_cases import DrawnCases
+from tests.drawn_cases import OF_EPILOGUES, DrawnCases
 from tests.parity.selection import EPILOGUES_WITH_DSP, EPILOGUES_WITH_LOOPS
 from tinyglow.numerics.epilogues import EPILOGUES
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
@@ -31,13 +31,13 @@ def test_every_loop_is_there_with_each_epilogue() -> None:
 @pytest.mark.parametrize("symbol", sorted(WITH_EPILOGUES))
 def test_c_equals_numpy(library: Library, symbol: str, drawn: DrawnCases) -> None:
     """C on this machine and numpy agree on every bit, in place too, and nothing else is written."""
-    drawn.check(symbol, partial(_check, library), quick=40, full=2000)
+    drawn.check(symbol, partial(_check, library), quick=OF_EPILOGUES, full=2000)
 
 
 @pytest.mark.parametrize("symbol", sorted(WITH_EPILOGUES))
 def test_core_equals_numpy(core: Core, symbol: str, drawn: DrawnCases) -> None:
     """So do the emulated cores."""
-    drawn.check(symbol, partial(_check, core), quick=10, full=500)
+    drawn.check(symbol, partial(_check, core), quick=6, full=500)
 
 
 @pytest.mark.parametrize("symbol", EPILOGUES_WITH_DSP)

@@ -6,18 +6,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-import tinyglow
-from tinyglow.bundle.header import read_bundle
-from tinyglow.pipeline.execute import open_target
-from tinyglow.pipeline.stations import lower, target_of
 from tinyglow.sim import hooks
 from tinyglow.sim.image import Image
 from tinyglow.sim.machine import Machine
-from tinyglow.targets.boards import Board, load_board
+from tinyglow.targets.boards import Board
 
 Assemble = Callable[..., Image]
 _SKIPS = "2.1.4"  # the version of unicorn that is known to skip what follows
@@ -90,35 +85,6 @@ def test_an_error_in_a_hook_is_raised_behind_the_call(
     monkeypatch.setattr(machine._code, "meet", broken)
     with pytest.raises(RuntimeError, match="cannot decode"):
         machine.call("busy", 5, m0plus.data.start)
-
-
-def _speed(bundle: Path, board: Board) -> float:
-    """Instructions per second of processor time, cycles counted: the best of several runs."""
-    speeds = []
-    with open_target(bundle, read_bundle(bundle), board) as target:
-        target.infer()  # translates, and checks alignment
-        for _ in range(10):
-            begun = time.process_time()
-            cost = target.infer()
-            assert cost is not None
-            speeds.append(cost.instructions / (time.process_time() - begun))
-    return max(speeds)
-
-
-@pytest.mark.parametrize("board_name", ["frdm-ke16z", "mimxrt1060-evk"])
-def test_the_short_way_is_the_fast_one(
-    board_name: str, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a real bundle, hooks past the emulator's package are worth it: on any machine, however busy it is."""
-    if hooks._library is None:
-        pytest.skip("this release of unicorn has no short way")
-    board = load_board(board_name)
-    graph = tinyglow.load(checkout / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
-    profile = tinyglow.load_profile(checkout / "tests/golden/mnist_nxp/profile.yaml")
-    tinyglow.emit(lower(tinyglow.quantize(graph, profile), target=target_of(board)), tmp_path / "bundle")
-    short = _speed(tmp_path / "bundle", board)
-    monkeypatch.setattr(hooks, "_library", None)
-    assert short > 1.2 * _speed(tmp_path / "bundle", board)
 
 
 _IN_IT_BLOCK = """

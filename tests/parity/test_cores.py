@@ -12,8 +12,8 @@ from tinyglow.registry import KERNELS
 from tinyglow.testing import Case
 from tinyglow.testing.emulated import Core
 
-EXAMPLES = {"quick": 16, "full": 500}
-OTHERS = {"quick": 8, "full": 500}  # which run the same code in another order
+EXAMPLES = {"quick": 12, "full": 500}
+OTHERS = {"quick": 6, "full": 500}  # which run the same code in another order
 
 
 def _check(core: Core, case: Case) -> None:

@@ -37,7 +37,7 @@ def test_c_equals_numpy(library: Library, symbol: str, drawn: DrawnCases) -> Non
 @pytest.mark.parametrize("symbol", sorted(WITH_EPILOGUES))
 def test_core_equals_numpy(core: Core, symbol: str, drawn: DrawnCases) -> None:
     """So do the emulated cores."""
-    drawn.check(symbol, partial(_check, core), quick=6, full=500)
+    drawn.check(symbol, partial(_check, core), quick=4, full=500)
 
 
 @pytest.mark.parametrize("symbol", EPILOGUES_WITH_DSP)

@@ -17,6 +17,7 @@ from tests.helpers import dense_net, run_cli
 from tinyglow.errors import InputError
 from tinyglow.quant.profile import Range
 from tinyglow.quant.scheme import Scheme
+from tinyglow.testing.budget import is_full
 from tinyglow.tuning.journal import Journal, identity
 
 pytestmark = pytest.mark.slow
@@ -55,7 +56,7 @@ def _killed(arguments: list[str], answers: int) -> None:
     assert done.returncode not in (0, 1, 2), done.stderr
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, 2] if is_full() else [2])
 def test_a_killed_tuning_goes_on(digits: list[str], tmp_path: Path, jobs: int) -> None:
     """After kill -9, twice, the same lines (times aside) and the same tuned profile; the checkpoint is gone then."""
     whole = run_cli(*digits, "-jobs=1")

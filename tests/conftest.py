@@ -14,12 +14,13 @@ from tests.needs import summary
 from tests.object_cache import ObjectCache
 from tests.progress import Progress
 from tinyglow.sim import toolchain
-from tinyglow.testing.budget import QUICK_VARIABLE
+from tinyglow.testing.budget import QUICK_VARIABLE, is_full
 
 if TYPE_CHECKING:
     from tests.drawn_cases import DrawnCases
 
 ROOT = Path(__file__).resolve().parents[1]
+LONG_VARIABLE = "TINYGLOW_LONG"
 SLOW_FOLDERS = {"parity", "golden", "app_notes", "docs", "property"}
 
 
@@ -63,7 +64,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In the quick run, leave out single tests that take long."""
+    """In the quick run, leave out single tests that take long; the longest are for CI and the full mode."""
+    if not (is_full() or os.environ.get(LONG_VARIABLE)):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason=f"takes long: {LONG_VARIABLE}=1"))
     if not config.getoption("--quick"):
         return
     left_out = [item for item in items if item.get_closest_marker("slow")]

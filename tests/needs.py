@@ -24,6 +24,7 @@ class Need:
 # In the order in which they are looked for; docs/testing.md says what each proves.
 NEEDS = (
     Need("--quick", r"not in the quick run", "make test"),
+    Need("TINYGLOW_LONG", r"TINYGLOW_LONG", "TINYGLOW_LONG=1 make test, as CI does"),
     Need(
         "the folder `shared`",
         r"'shared'|/shared/.* is not there",

@@ -104,6 +104,7 @@ def installed(wheel: Path, opened: Path, tmp_path_factory: pytest.TempPathFactor
     return venv
 
 
+@pytest.mark.long
 def test_installed_wheel_compiles_a_model(checkout: Path, installed: Path, opened: Path, tmp_path: Path) -> None:
     """Outside the checkout, the installed command profiles and compiles a model and opens no file of the checkout."""
     images, _ = digits.calibration_set(10)

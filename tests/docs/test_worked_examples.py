@@ -51,6 +51,7 @@ def test_every_patch_is_an_example() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.patch")} == set(FILES)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FILES)
 def test_the_example_holds_what_it_promises(name: str, copy: Path) -> None:
     """It applies, touches few files, is clean for ruff where that is installed, and works in C and on boards."""

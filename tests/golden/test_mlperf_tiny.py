@@ -29,6 +29,7 @@ def models(shared_model: Callable[[str], Path]) -> Path:
 ON_CORES = [(n, core) for n in NETWORKS for core in CORES if is_full() or n not in NETWORKS[:2] or core != CORES[0]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("network", "core"), ON_CORES, ids=lambda part: getattr(part, "file", part))
 def test_bits_and_figures_on_a_core(models: Path, network: Network, core: str) -> None:
     """With all channels and plain kernels numpy gives the bits of the lean program, which C gives on the core.

@@ -77,6 +77,7 @@ def test_transfer_keeps_the_convolutions(network: Any, checkout: Path) -> None:
     assert all((a == b).all() for a, b in zip(shipped.weights[:3], moved.weights[:3], strict=True))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="needs a shell and make")
 def test_the_script_ends_in_a_firmware(checkout: Path, tmp_path: Path) -> None:

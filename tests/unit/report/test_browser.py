@@ -91,6 +91,7 @@ def test_every_view_answers(report: Report, tmp_path: Path, width: int) -> None:
     _check(report, tmp_path, width, axe=width == 1280)
 
 
+@pytest.mark.long
 def test_every_view_of_a_larger_network(cifar10: Report, tmp_path: Path) -> None:
     """The same of cifar10."""
     _check(cifar10, tmp_path, 1280, axe=False)

@@ -57,6 +57,7 @@ def test_as_glow_recorded(
     assert tuned.read_bytes() == (recorded / f"profile_tuned_{schema}.yaml").read_bytes()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs the processor time of other processes")
 def test_faster_than_glow(shared: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hypothesis import given
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.testing import Case, budget, cases, fixed_cases, is_full
 
-DRAWN = 120  # of each kernel; in the quick run a tenth
+DRAWN = 200  # of each kernel; in the quick run a tenth
 OF_EPILOGUES = 16  # of a kernel's loop with another epilogue than its own
 
 

@@ -34,6 +34,7 @@ def test_other_dsp_cores_equal_numpy(dsp_core: Core, symbol: str, drawn: DrawnCa
     drawn.check(symbol, partial(_check, dsp_core), **OTHERS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("symbol", WITH_LOOPS)
 def test_armv6m_loops_run_on_armv7m(armv7m_core: Core, symbol: str, drawn: DrawnCases) -> None:
     """Loops written in ARMv6-M instructions compute the same where the assembler knows Thumb-2 too."""

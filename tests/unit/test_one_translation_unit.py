@@ -39,7 +39,9 @@ def _compile(folder: Path, sources: list[Path], name: str, board: str) -> None:
 
 
 # Without the DSP extension, with it, and with it on a core of two issues: together all that is compiled in for a core.
-@pytest.mark.parametrize("backwards", [False, True], ids=["in order", "backwards"])
+@pytest.mark.parametrize(
+    "backwards", [False, pytest.param(True, marks=pytest.mark.long)], ids=["in order", "backwards"]
+)
 @pytest.mark.parametrize("board", ["cortex-m0plus", "cortex-m4", "cortex-m7"])
 @pytest.mark.parametrize("name", ["gcc", "clang", "zig"])
 def test_all_kernels_are_one_translation_unit(name: str, board: str, backwards: bool, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def test_as_many_are_right_as_ever() -> None:
         assert summary(collection, {kind: found[kind] for kind in KINDS}, found[RIGHT]) in text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not onnx.__version__.startswith(_RECORDED_WITH), reason="the record is of another onnx")
 def test_node_tests(tmp_path: Path) -> None:
     """Each test has the recorded verdict; what is right computes the same bits in C, and some of it on two cores."""

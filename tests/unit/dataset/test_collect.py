@@ -115,6 +115,7 @@ def test_the_page_has_no_barriers(page: Page, serve: Serve, tmp_path: Path) -> N
     assert page.barriers() == []
 
 
+@pytest.mark.slow
 def test_two_clients_at_once_lose_nothing(serve: Serve, tmp_path: Path) -> None:
     """Two servers on one folder, two clients each: every picture that was acknowledged is there, under its own name."""
     clients = [serve(Collector(Store(tmp_path, ("a", "b"))).site) for _ in range(2)]
@@ -140,6 +141,7 @@ def test_two_clients_at_once_lose_nothing(serve: Serve, tmp_path: Path) -> None:
     assert len({data for _, data in saved}) > 100  # they are different pictures
 
 
+@pytest.mark.slow
 def test_nothing_half_written_remains_of_a_program_that_is_killed(tmp_path: Path, checkout: Path) -> None:
     """SIGKILL while four clients draw: every file is whole, and none that was acknowledged is missing."""
     words = [sys.executable, "-m", "tinyglow", "collect", "-o", str(tmp_path / "d"), "--port", "0"]

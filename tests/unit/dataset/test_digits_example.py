@@ -50,6 +50,7 @@ def test_gradients_are_those_of_the_loss(network: Any) -> None:
             assert (losses[0] - losses[1]) / 0.004 == pytest.approx(gradient[place], rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_few_epochs_help_and_the_file_says_the_same(network: Any, tmp_path: Path) -> None:
     """The loss falls; onnx computes what numpy does; what is loaded again is the same network."""
     images, labels = calibration_set(60)
@@ -102,6 +103,7 @@ def test_the_script_ends_in_a_firmware(checkout: Path, tmp_path: Path) -> None:
     assert again.returncode == 2
 
 
+@pytest.mark.slow
 def test_the_table_of_transfer_learning_is_printed(checkout: Path, tmp_path: Path) -> None:
     """Reduced: two numbers of examples, one run; and on a data set of one's own that is too small for the second."""
     script = [sys.executable, "examples/transfer/table.py", "--runs", "1", "--epochs", "4"]

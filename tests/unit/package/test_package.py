@@ -58,6 +58,7 @@ def test_the_bundle_inside_answers_as_numpy_on_a_board(program: Program, kind: s
     assert np.array_equal(found.outputs["y"], tinyglow.interpret(program, {"x": _SAMPLES})["y"])
 
 
+@pytest.mark.slow
 def test_cmake_builds_it_and_its_check_passes(program: Program, tmp_path: Path) -> None:
     """By itself; and not if a weight is another."""
     _need("cmake", "make", "gcc")
@@ -83,6 +84,7 @@ target_link_libraries(consumer PRIVATE tinyglow::{net})
 """
 
 
+@pytest.mark.slow
 def test_cmake_finds_what_is_installed(program: Program, tmp_path: Path) -> None:
     """The imported target brings headers, weights and code."""
     _need("cmake", "make", "gcc")
@@ -221,6 +223,7 @@ endforeach()
 """
 
 
+@pytest.mark.slow
 def test_zephyr_module_and_sample(program: Program, tmp_path: Path) -> None:
     """Its files are where Zephyr looks for them; the sample is built by CMake with a stand-in for Zephyr's package."""
     _need("cmake", "make", "gcc")

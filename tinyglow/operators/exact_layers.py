@@ -26,8 +26,7 @@ from tinyglow.numerics.epilogues.tflite import TFLITE as ONCE
 from tinyglow.numerics.epilogues.tflm import TFLM as TWICE
 from tinyglow.numerics.epilogues.tflmr import TFLMR as TWICE_BELOW_RELU
 from tinyglow.numerics.glow import Requant
-from tinyglow.numerics.names import ONNX, TFLM
-from tinyglow.operators.numerics import HINT
+from tinyglow.numerics.names import HINT, ONNX, TFLM
 from tinyglow.operators.tables import bound_of
 
 _STEPS = 64  # sums for a step of the result, where a channel's result is constant

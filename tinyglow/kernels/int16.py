@@ -105,7 +105,7 @@ def layer_constants(
     if not (np.abs(steps) <= wide.MAX_SUM).all():
         found = f"a bias of up to {float(np.abs(bias).max()):g} on sums in steps of {min(products):g}"
         raise UnsupportedError(found, f"at most {wide.MAX_SUM} steps", "the weights are too small beside the bias")
-    starts = bias.astype(np.int64) if bias.dtype.kind == "i" else steps.astype(np.int64)
+    starts = steps.astype(np.int64)  # exact: doubles hold all integers up to wide.MAX_SUM
     bounds = sum_bounds(weights, starts)
     largest = int(bounds.max(initial=0))
     if largest > wide.MAX_SUM:

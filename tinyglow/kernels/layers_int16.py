@@ -14,9 +14,7 @@ from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.kernels.activation import Activation
 from tinyglow.kernels.int16 import Words, int16_bounds, layer_constants, litert_bounds, litert_words, own_words
 from tinyglow.numerics import wide
-from tinyglow.numerics.names import LIKE_LITERT
-
-HINT = "compile with --numerics glow"
+from tinyglow.numerics.names import HINT, LIKE_LITERT
 
 
 class ActivatedParams(Protocol):

@@ -12,3 +12,6 @@ NUMERICS = {
 
 # TensorFlow Lite Micro has LiteRT's reference kernels, save for the operators that CMSIS-NN computes in another way.
 LIKE_LITERT = (TFLITE, TFLM)
+
+# What to do about a node that has no form with one of the others.
+HINT = f"compile with --numerics {GLOW}"

@@ -138,21 +138,25 @@ def round_away(x: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return result
 
 
-def quantize(x: npt.NDArray[np.float32], scale: float, offset: int) -> Int8Array:
-    """Floats as int8 (quantize.h, AffineQuantize): round(x / scale), ties away from zero, plus the offset.
+def quantize(
+    x: npt.NDArray[np.float32], scale: float, offset: int, dtype: str = "int8"
+) -> npt.NDArray[np.signedinteger]:
+    """Floats as integers (quantize.h, AffineQuantize): round(x / scale), ties away from zero, plus the offset.
 
     Args:
-        x: float32 of any shape. NaN, which LiteRT leaves undefined, becomes -128.
+        x: float32 of any shape. NaN, which LiteRT leaves undefined, becomes the smallest integer, here and in C.
         scale: A float32 value.
         offset: The integer that stands for 0.
+        dtype: "int8" or "int16".
 
     Returns:
-        int8 of the same shape.
+        Integers of ``dtype``, of the same shape.
     """
+    limits = np.iinfo(dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         steps = round_away(x.astype(np.float32) / np.float32(scale)).astype(np.float64) + offset
-    steps = np.where(np.isnan(steps), INT8_MIN, steps)
-    return np.clip(steps, INT8_MIN, INT8_MAX).astype(np.int8)
+    steps = np.where(np.isnan(steps), limits.min, steps)
+    return np.clip(steps, limits.min, limits.max).astype(dtype)
 
 
 def divide_rounded(x: IntArray, divisor: IntArray | int) -> IntArray:

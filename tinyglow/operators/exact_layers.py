@@ -26,8 +26,7 @@ from tinyglow.numerics.epilogues.tflite import TFLITE as ONCE
 from tinyglow.numerics.epilogues.tflm import TFLM as TWICE
 from tinyglow.numerics.epilogues.tflmr import TFLMR as TWICE_BELOW_RELU
 from tinyglow.numerics.glow import Requant
-from tinyglow.numerics.names import ONNX, TFLM
-from tinyglow.operators.numerics import HINT
+from tinyglow.numerics.names import HINT, ONNX, TFLM
 from tinyglow.operators.tables import bound_of
 
 _STEPS = 64  # sums for a step of the result, where a channel's result is constant
@@ -155,7 +154,7 @@ def _layer(
     layer = _with_integers(layer) if epilogue is EPILOGUE_OF_ONNX else layer
     layer = _with_constant_channels(layer)
     least, most = layer.sum_bounds()
-    _require_room(epilogue, list(zip(least.tolist(), most.tolist(), strict=True)), layer.requants)
+    _require_room(layer.epilogue, list(zip(least.tolist(), most.tolist(), strict=True)), layer.requants)
     return layer
 
 
@@ -173,36 +172,42 @@ def _with_constant_channels(layer: ConvLayer) -> ConvLayer:
         ends = int(least[channel]), int(most[channel])
         if all(epilogue.high.holds(end, own) for end in ends) and epilogue.high.words([own]) is not None:
             continue
-        if ends[0] == ends[1]:
-            result = epilogue.requantize(bias[channel : channel + 1], own) - own.offset
-            bias[channel] = _STEPS * np.clip(result, -256, 256)[0]
-            requants[channel] = epilogue.constants(1 / _STEPS, own.offset)
-        elif all(epilogue.holds(end, own) for end in ends):
-            results = epilogue.requantize(np.array(ends, np.int32), own)
-            if (results == own.offset).all():
-                requants[channel] = replace(epilogue.constants(1 / _STEPS, own.offset), multiplier=0)
+        constant = _constant_channel(layer, channel, ends, epilogue)
+        if constant is not None:
+            bias[channel], requants[channel] = constant
     return replace(layer, bias=bias, requants=requants)
+
+
+def _constant_channel(
+    layer: ConvLayer, channel: int, ends: tuple[int, int], epilogue: Epilogue
+) -> tuple[int, Requant] | None:
+    """A bias and constants of ``epilogue`` for a channel whose result is constant; None for others, or if it may wrap.
+
+    ends: the least and the largest sum.
+    """
+    own, ordinary = layer.requants[channel], epilogue.constants(1 / _STEPS, layer.requants[channel].offset)
+    if ends[0] != ends[1] and not all(layer.epilogue.holds(end, own) for end in ends):
+        return None
+    results = layer.epilogue.requantize(np.array(ends, np.int32), own) - own.offset
+    if ends[0] == ends[1]:
+        return _STEPS * int(np.clip(results[0], -256, 256)), ordinary
+    return (int(layer.bias[channel]), replace(ordinary, multiplier=0)) if not results.any() else None
 
 
 def _with_integers(layer: ConvLayer) -> ConvLayer:
     """The layer with the integer form of onnxruntime's epilogue, if all its channels have one; else as it is.
 
-    Channels with a constant result have it with any scale, as in ``_with_constant_channels``.
+    Channels with a constant result have it with any scale: see ``_with_constant_channels``.
     """
     bias, requants = layer.bias.copy(), []
-    ends = np.stack(layer.sum_bounds(), axis=1)
-    for channel, (own, sums) in enumerate(zip(layer.requants, ends, strict=True)):
-        results = EPILOGUE_OF_ONNX.requantize(sums.astype(np.int32), own) - own.offset
-        try:
-            made = ONNX_INTEGERS.constants(float(EPILOGUE_OF_ONNX.scale_of(own)), own.offset)
-        except ValueError:
-            made = ONNX_INTEGERS.constants(1 / _STEPS, own.offset)
-            if sums[0] == sums[1]:
-                bias[channel] = _STEPS * np.clip(results[0], -256, 256)
-            elif (results == 0).all():
-                made = replace(made, multiplier=0)
-            else:
+    least, most = layer.sum_bounds()
+    for channel, own in enumerate(layer.requants):
+        made = ONNX_INTEGERS.form_of(own)
+        if made is None:
+            constant = _constant_channel(layer, channel, (int(least[channel]), int(most[channel])), ONNX_INTEGERS)
+            if constant is None:
                 return layer
+            bias[channel], made = constant
         requants.append(made)
     made_of = replace(layer, bias=bias, requants=requants, epilogue=ONNX_INTEGERS)
     least, most = made_of.sum_bounds()
@@ -211,13 +216,10 @@ def _with_integers(layer: ConvLayer) -> ConvLayer:
 
 def _by_integers(own: Requant, bounds: list[tuple[int, int]]) -> tuple[Epilogue, Requant]:
     """The integer form of onnxruntime's epilogue with its constants, if it has these sums; else the other."""
-    try:
-        made = ONNX_INTEGERS.constants(float(EPILOGUE_OF_ONNX.scale_of(own)), own.offset)
-    except ValueError:
+    made = ONNX_INTEGERS.form_of(own)
+    if made is None or not ONNX_INTEGERS.holds_for(bounds, [made] * len(bounds)):
         return EPILOGUE_OF_ONNX, own
-    if ONNX_INTEGERS.holds_for(bounds, [made] * len(bounds)):
-        return ONNX_INTEGERS, made
-    return EPILOGUE_OF_ONNX, own
+    return ONNX_INTEGERS, made
 
 
 def _filter_params(type_: TensorType, units: int) -> list[QuantParams]:

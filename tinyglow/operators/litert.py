@@ -27,9 +27,9 @@ from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTflit
 from tinyglow.kernels.softmax.softmax_tflm import MAX_COLUMNS, SOFTMAX_TFLM, SoftMaxTflmParams, exponentials
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import tflite_tables
-from tinyglow.numerics.names import TFLM
+from tinyglow.numerics.names import HINT, TFLM
 from tinyglow.numerics.tflite import Multiplier, float_ratio, multiplier_of
-from tinyglow.operators.numerics import HINT, int8_ends
+from tinyglow.operators.numerics import int8_ends
 
 
 def lower_sum(node: Node, lowering: Lowering, sign: int = 1) -> None:

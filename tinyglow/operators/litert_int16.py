@@ -19,10 +19,9 @@ from tinyglow.kernels.elementwise.tflite_s16 import (
 )
 from tinyglow.kernels.int16 import int16_scales, litert_bounds
 from tinyglow.numerics import wide
-from tinyglow.numerics.names import TFLM
+from tinyglow.numerics.names import HINT, TFLM
 from tinyglow.numerics.tflite import Multiplier, float_ratio, multiplier_of
 from tinyglow.operators.litert import product_multiplier, sum_multipliers
-from tinyglow.operators.numerics import HINT
 
 _ENDS = {"low": wide.INT16_MIN, "high": wide.INT16_MAX}
 

@@ -11,9 +11,7 @@ from collections.abc import Callable
 from tinyglow.ir.graph import Node
 from tinyglow.ir.op import Lowering, Op, UnsupportedError
 from tinyglow.ir.types import QuantParams
-from tinyglow.numerics.names import GLOW, TFLITE, TFLM
-
-HINT = "compile with --numerics glow"
+from tinyglow.numerics.names import GLOW, HINT, TFLITE, TFLM
 
 
 def lower_node(node: Node, lowering: Lowering) -> None:

@@ -24,7 +24,8 @@ from tinyglow.kernels.reduce.reduce_mean_onnx import REDUCE_MEAN_ONNX, ReduceMea
 from tinyglow.numerics import glow, onnx
 from tinyglow.numerics.epilogues.onnxi import ONNXI
 from tinyglow.numerics.glow import Requant
-from tinyglow.operators.numerics import HINT, int8_ends
+from tinyglow.numerics.names import HINT
+from tinyglow.operators.numerics import int8_ends
 
 _BYTES = np.arange(-128, 128)
 _NEAR = 8  # scales that are tried to either side of the nearest

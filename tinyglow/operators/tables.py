@@ -13,8 +13,8 @@ from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
 from tinyglow.kernels.elementwise.quantize_steps import AWAY, QUANTIZE_STEPS, TO_EVEN, QuantizeStepsParams
 from tinyglow.numerics import onnx, tflite_tables
-from tinyglow.numerics.names import LIKE_LITERT, ONNX, TFLITE
-from tinyglow.operators.numerics import HINT, int8_ends
+from tinyglow.numerics.names import HINT, LIKE_LITERT, ONNX, TFLITE
+from tinyglow.operators.numerics import int8_ends
 
 
 def bound_of(real: float, result: QuantParams, numerics: str) -> int:

@@ -18,6 +18,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.kernels import packed_halfwords
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
+from tinyglow.kernels.convolution.overlap import distance_of_steps, first_read
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import HIGH_WORD
@@ -134,21 +135,15 @@ def scratch_bytes(p: WinogradGeometry) -> int:
 
 
 def overlap(p: WinogradGeometry) -> int | None:
-    """What is written when a step ends lies before all that later steps read."""
+    """See ``distance_of_steps``; None for several images."""
     if p.images != 1:
         return None
     size = 1 if p.pool else 2
     rows, pairs = p.steps
     y, x = np.divmod(np.arange(rows * pairs), pairs)
-    top, left = np.maximum(2 * y - p.pad_top, 0), np.maximum(4 * x - p.pad_left, 0)
-    first = (np.minimum(top, p.in_h - 1) * p.in_w + np.minimum(left, p.in_w - 1)) * p.in_c
-    later = np.minimum.accumulate(first[::-1])[::-1]
     last_row = np.minimum((y + 1) * size, p.out_h) - 1
     ends = (last_row * p.out_w + np.minimum((x + 1) * _TILES * size, p.out_w)) * p.out_c
-    written = np.maximum.accumulate(ends)
-    distance = int((later[1:] - written[:-1]).min(initial=np.iinfo(np.int32).max))
-    # At the last step everything has been read.
-    return min(distance, p.in_h * p.in_w * p.in_c)
+    return distance_of_steps(p, first_read(p, 2 * y - p.pad_top, 4 * x - p.pad_left), ends)
 
 
 def work(p: WinogradGeometry, constants: Sequence[Array | None]) -> Work:

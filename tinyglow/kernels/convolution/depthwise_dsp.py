@@ -129,8 +129,9 @@ def _window_work(p: Any, constants: Sequence[Array | None]) -> Work:
     """As ``work``: windows that the image cuts are copied, with all taps. A column of taps counts as a row."""
     windows = p.images * p.out_h * p.out_w * -(-p.in_c // GROUP)
     rows = windows * (1 if p.kernel_w == 1 else p.kernel_h)
-    copied = work(p, constants)["cut_pixels"] * p.taps * p.in_c
-    return {**work(p, constants), "taps": windows * p.taps, "rows": rows, "cut_windows": 0, "copied": copied}
+    counts = work(p, constants)
+    copied = counts["cut_pixels"] * p.taps * p.in_c
+    return {**counts, "taps": windows * p.taps, "rows": rows, "cut_windows": 0, "copied": copied}
 
 
 DEPTHWISE_WINDOW_DSP = DEPTHWISE_3X3_DSP.with_settings(

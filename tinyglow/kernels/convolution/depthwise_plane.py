@@ -14,7 +14,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow
-from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogue import ChannelWords, Epilogue
 from tinyglow.targets.cores import DSP
 
 BLOCK = 4  # outputs at once
@@ -62,26 +62,32 @@ class DepthwisePlaneChannelwiseParams(PlaneGeometry):
     out_offset: I16
 
 
-def plane_sums(p: PlaneGeometry, x: Array, filters: Array, bias: Array) -> Array:
+def _sums(p: PlaneGeometry, x: Array, filters: Array, bias: Array) -> Array:
     """bias + sums of x * (filter - filter_offset), x = in_offset in the padding: int32 [images, out_h, out_w, c]."""
     return p.folded_sums(x, filters.astype(np.int32) - p.filter_offset, bias)
 
 
 def depthwise_plane_s8(p: DepthwisePlaneParams, x: Array, filters: Array, bias: Array, out: Array) -> None:
-    """Definition of tg_depthwise_plane_s8: see ``plane_sums``."""
-    out[...] = p.activate(glow.requantize(plane_sums(p, x, filters, bias), p.out)).reshape(out.shape)
+    """Definition of tg_depthwise_plane_s8, and of tg_depthwise_plane_dsp_s8: see ``_sums``."""
+    out[...] = p.activate(glow.requantize(_sums(p, x, filters, bias), p.out)).reshape(out.shape)
 
 
 def depthwise_plane_channelwise_s8(
     p: DepthwisePlaneChannelwiseParams, x: Array, filters: Array, bias: Array, out: Array, epilogue: Epilogue
 ) -> None:
-    """Definition of tg_depthwise_plane_channelwise_s8: as tg_depthwise_plane_s8, each channel with its own constants.
+    """Definition of tg_depthwise_plane_channelwise_s8: as of tg_depthwise_plane_s8, with ``channelwise_outputs``."""
+    out[...] = channelwise_outputs(p, x, filters, bias, epilogue.folded).reshape(out.shape)
+
+
+def channelwise_outputs(
+    p: DepthwisePlaneChannelwiseParams, x: Array, filters: Array, bias: Array, form: ChannelWords
+) -> Array:
+    """Outputs of channels with constants of their own.
 
     bias [out_c, 1 + words]: the bias, and the words of the channel's scale.
     """
     words = bias.reshape(p.out_c, -1)
-    sums = plane_sums(p, x, filters, words[:, 0])
-    out[...] = p.activate(epilogue.folded.apply(sums, words[:, 1:], p.out_offset)).reshape(out.shape)
+    return p.activate(form.apply(_sums(p, x, filters, words[:, 0]), words[:, 1:], p.out_offset))
 
 
 def plane_bytes(p: PlaneGeometry) -> int:
@@ -130,23 +136,37 @@ DEPTHWISE_PLANE_CHANNELWISE = DEPTHWISE_PLANE.per_channel(
 )
 
 
-def is_by_channel(layer: ConvLayer) -> bool:
-    """Whether each input channel is a group of its own, and nothing is pooled."""
-    sizes = layer.sizes
-    return bool(sizes["group"] == sizes["in_c"] and not layer.pool)
+def variant_by_channel(
+    layer: ConvLayer, lowering: Lowering, kernels: tuple[Kernel, Kernel], scales: Array | None, one_scale: bool
+) -> Variant | None:
+    """The layer through a kernel for one scale, or one for a scale for each channel.
 
+    Args:
+        layer: The layer.
+        lowering: Takes the call.
+        kernels: Both kernels.
+        scales: Words of each channel's scale for the second; None where it cannot be that.
+        one_scale: Whether the first takes the layer's scale.
 
-def depthwise_plane_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
-    """The layer through one of these kernels; None where it is not depthwise, or for another core."""
-    bias, offset, scales = layer.folded_bias, layer.one_filter_offset, layer.narrow_scales
-    if not is_by_channel(layer) or not lowering.target.runs(DEPTHWISE_PLANE) or bias is None or offset is None:
+    Returns:
+        The variant; None where the layer is not depthwise, or for another core.
+    """
+    bias, offset = layer.folded_bias, layer.one_filter_offset
+    by_channel = layer.sizes["group"] == layer.sizes["in_c"] and not layer.pool
+    if not by_channel or not lowering.target.runs(kernels[0]) or bias is None or offset is None:
         return None
     fields = {**layer.geometry, "filter_offset": offset}
     if scales is not None:
         own = DepthwisePlaneChannelwiseParams(**fields, out_offset=layer.out.offset)
         constants = {"filter": layer.filters, "bias": np.column_stack([bias, scales])}
-        return layer.variant(DEPTHWISE_PLANE_CHANNELWISE, own, lowering, constants)
-    if layer.is_uniform and layer.offset_folds:
-        params = DepthwisePlaneParams(**fields, out=layer.requants[0])
-        return layer.variant(DEPTHWISE_PLANE, params, lowering, {"filter": layer.filters, "bias": bias})
-    return None
+        return layer.variant(kernels[1], own, lowering, constants)
+    if not one_scale:
+        return None
+    params = DepthwisePlaneParams(**fields, out=layer.requants[0])
+    return layer.variant(kernels[0], params, lowering, {"filter": layer.filters, "bias": bias})
+
+
+def depthwise_plane_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+    """The layer through one of these kernels: see ``variant_by_channel``."""
+    kernels = DEPTHWISE_PLANE, DEPTHWISE_PLANE_CHANNELWISE
+    return variant_by_channel(layer, lowering, kernels, layer.narrow_scales, layer.is_uniform and layer.offset_folds)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import F32, I8, U8, U32, In, Kernel, Out, Params
-from tinyglow.numerics import onnx, tflite, wide
+from tinyglow.numerics import onnx, tflite
 
 TO_EVEN, AWAY = range(2)
 
@@ -47,11 +45,8 @@ class QuantizeSteps16Params(Params):
 
 
 def quantize_steps_f32_s16(p: QuantizeSteps16Params, x: Array, out: Array) -> None:
-    """Definition of tg_quantize_steps_f32_s16 (reference/quantize.h, AffineQuantize): ties away from zero."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        steps = tflite.round_away(x.astype(np.float32) / np.float32(p.scale)).astype(np.float64)
-    steps = np.where(np.isnan(steps), wide.INT16_MIN, steps)
-    out[...] = np.clip(steps, wide.INT16_MIN, wide.INT16_MAX).astype(np.int16)
+    """Definition of tg_quantize_steps_f32_s16: see ``tflite.quantize``."""
+    out[...] = tflite.quantize(x, p.scale, 0, "int16")
 
 
 QUANTIZE_STEPS_INT16 = Kernel(

@@ -13,7 +13,7 @@ from tinyglow.kernels.activation import NO_ACTIVATION
 from tinyglow.kernels.int16 import litert_words, unpacked_bias
 from tinyglow.kernels.layers_int16 import activate_int16, layer_kernel_int16, lower_layer_int16, with_wide_sums
 from tinyglow.numerics import wide
-from tinyglow.numerics.names import LIKE_LITERT
+from tinyglow.numerics.names import HINT, LIKE_LITERT
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def lower_fully_connected_int16(node: Node, lowering: Lowering) -> None:
     by_unit = channels is not None and len(set(channels.scales)) > 1
     if by_unit and lowering.numerics in LIKE_LITERT:
         found = "an int16 fully connected layer with a scale for each unit"
-        raise UnsupportedError(found, "one scale for all weights", "compile with --numerics glow")
+        raise UnsupportedError(found, "one scale for all weights", HINT)
     lower_layer_int16(node, lowering, matrix, NO_ACTIVATION, kernels, FullyConnected16Params, sizes, _float_words)
 
 

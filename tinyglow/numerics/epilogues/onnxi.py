@@ -28,14 +28,17 @@ class OnnxIntegers(Epilogue):
     summary = "onnxruntime's, by integers"
 
     def constants(self, scale: float, offset: int = 0) -> Requant:
-        """The scale as float32, times 2**36; scales for which that is no integer of 31 bits are refused."""
-        if not (scale > 0 and math.isfinite(scale)):
-            raise ValueError(f"scale {scale!r} is not a positive finite float")
-        exact = ONNX.constants(scale, offset)
-        multiplier = math.ldexp(float(ONNX.scale_of(exact)), _POINT)
-        if not (multiplier.is_integer() and multiplier <= INT32_MAX):
+        """The scale as float32, times 2**35; scales for which that is no integer of 31 bits are refused."""
+        made = self.form_of(ONNX.constants(scale, offset))
+        if made is None:
             raise ValueError(f"scale {scale!r} times 2**{_POINT} is no integer of 31 bits")
-        return Requant(LEFT, 1, int(multiplier), offset)
+        return made
+
+    def form_of(self, constants: Requant) -> Requant | None:
+        """What stands for constants of the ``onnx`` epilogue here; None if nothing does."""
+        multiplier = math.ldexp(float(ONNX.scale_of(constants)), _POINT)
+        fits = multiplier.is_integer() and 0 < multiplier <= INT32_MAX
+        return Requant(LEFT, 1, int(multiplier), constants.offset) if fits else None
 
     def requantize(self, sums: Int32Array, constants: Requant) -> Int32Array:
         """As the ``onnx`` epilogue with this scale."""

@@ -100,9 +100,7 @@ def run(test: NodeTest, folder: Path | None = None) -> Verdict:
 
 def _compared(test: NodeTest, program: Program, binding: Mapping[str, Array]) -> Verdict:
     if not _fits_float32(test):
-        return Verdict(
-            test, REFUSED, "data: doubles beyond the range of float32, which stands for them", tuple(binding)
-        )
+        return Verdict(test, REFUSED, f"data: {_TOO_WIDE}", tuple(binding))
     verdict = Verdict(test, RIGHT, bound=tuple(binding), program=program)
     names = [info.name for info in test.model.graph.input]
     outputs = [info.name for info in test.model.graph.output]

@@ -31,9 +31,9 @@ def _bounds(draw: st.DrawFn) -> dict[str, int]:
 
 
 @st.composite
-def _product_fields(draw: st.DrawFn, bits: int) -> dict[str, Any]:
-    """A multiplier that brings numbers of so many bits to int16."""
-    by = multiplier_of(draw(scales(13 - bits, 17 - bits)))
+def _product_fields(draw: st.DrawFn) -> dict[str, Any]:
+    """A multiplier that brings numbers of 30 bits to int16."""
+    by = multiplier_of(draw(scales(-17, -13)))
     return {**draw(_bounds()), "multiplier": by.multiplier, "shift": by.shift}
 
 
@@ -41,7 +41,7 @@ def _product_fields(draw: st.DrawFn, bits: int) -> dict[str, Any]:
 @st.composite
 def _mul(draw: st.DrawFn) -> Case:
     loops, inputs, outputs = draw(two_int16_operands())
-    params = ProductTflite16Params(**loops, **draw(_product_fields(30)))
+    params = ProductTflite16Params(**loops, **draw(_product_fields()))
     return Case(MUL_TFLITE_INT16, params, inputs, outputs)
 
 
@@ -53,7 +53,7 @@ def _add(draw: st.DrawFn) -> Case:
     own, other = pair if draw(st.booleans()) else pair[::-1]
     params = SumTflite16Params(
         **loops,
-        **draw(_product_fields(30)),
+        **draw(_product_fields()),
         input_shift=own.shift,
         other_shift=other.shift,
         input_sign=draw(st.sampled_from((1, -1))),

@@ -9,46 +9,27 @@ from typing import Any
 import numpy as np
 
 from tinyglow.frontend.caffe2_file import Arguments
-from tinyglow.frontend.translation import Translation
+from tinyglow.frontend.translation import LAST, ForeignNode
 from tinyglow.ir.op import UnsupportedError
 
 _TO_NHWC, _TO_NCHW = [0, 2, 3, 1], [0, 3, 1, 2]
-_LAST = 2**31 - 1  # the end of a dimension, in a Slice
 _LEGACY_CAFFE = 3  # of argument legacy_pad: sizes are rounded up as in Caffe
 _FLOAT, _TO_ONNX = 1, {1: 1, 2: 6, 5: 9, 6: 2, 7: 3, 10: 7, 12: 10, 13: 11}  # numbers of element types
 
 
 @dataclass
-class Operator:
+class Operator(ForeignNode):
     """One operator on its way.
 
     Attributes:
-        made: The model under construction.
-        name: Its name.
         kind: Its type.
-        inputs: Blobs that it reads.
-        outputs: Blobs that it makes.
         arguments: Its arguments.
         like_glow: Whether to read it as Glow does.
     """
 
-    made: Translation
-    name: str
     kind: str
-    inputs: Sequence[str]
-    outputs: Sequence[str]
     arguments: Arguments
     like_glow: bool
-
-    def read(self, index: int) -> str:
-        """The tensor of an input."""
-        if index >= len(self.inputs):
-            raise UnsupportedError(f"has {len(self.inputs)} inputs", f"at least {index + 1}")
-        return self.made.read(self.inputs[index])
-
-    def read_all(self) -> list[str]:
-        """The tensors of all inputs."""
-        return [self.read(index) for index in range(len(self.inputs))]
 
     def write(self) -> str:
         """The tensor of the first output; the others are dropped."""
@@ -61,10 +42,6 @@ class Operator:
     def add(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> None:
         """The node that makes the result."""
         self.made.add(op_type, inputs, [self.write()], self.name, **attributes)
-
-    def then(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> str:
-        """A node before it."""
-        return self.made.then(op_type, inputs, f"{self.name}_{op_type.lower()}", **attributes)
 
     def in_nchw(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> None:
         """The node on images whose channels come first, whatever argument order says."""
@@ -265,7 +242,7 @@ def _slice(node: Operator) -> None:
         raise UnsupportedError("bounds that are computed", "arguments starts and ends")
 
     def bound(number: int) -> int:
-        return number if number >= 0 else (number + 1 or _LAST)
+        return number if number >= 0 else (number + 1 or LAST)
 
     node.add("Slice", [node.read(0)], starts=list(map(bound, starts)), ends=list(map(bound, ends)))
 

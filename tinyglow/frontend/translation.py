@@ -19,6 +19,9 @@ from tinyglow.frontend.onnx_node import title
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import UnsupportedError
 
+HINT = "convert it to ONNX, or export the original network again"
+LAST = 2**31 - 1  # the end of a dimension, in a Slice
+
 
 @dataclass(frozen=True)
 class Translated:
@@ -158,4 +161,32 @@ class Translation:
         return Translated(model, self.problems)
 
 
-HINT = "convert it to ONNX, or export the original network again"
+@dataclass
+class ForeignNode:
+    """An operator of a network on its way.
+
+    Attributes:
+        made: The model under construction.
+        name: Its name.
+        inputs: Blobs that it reads.
+        outputs: Blobs that it makes.
+    """
+
+    made: Translation
+    name: str
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+
+    def read(self, index: int = 0) -> str:
+        """The tensor of an input."""
+        if index >= len(self.inputs):
+            raise UnsupportedError(f"has {len(self.inputs)} inputs", f"at least {index + 1}")
+        return self.made.read(self.inputs[index])
+
+    def read_all(self) -> list[str]:
+        """The tensors of all inputs."""
+        return [self.read(index) for index in range(len(self.inputs))]
+
+    def then(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> str:
+        """A node before the one that makes the result."""
+        return self.made.then(op_type, inputs, f"{self.name}_{op_type.lower()}", **attributes)

@@ -140,10 +140,10 @@ def _inner_product(layer: Layer) -> None:
     parameter = layer.layer.inner_product_param
     weights, *bias = layer.weights(1 + _given(parameter, "bias_term", True))
     axis = layer.axis(_given(parameter, "axis", 1))
-    matrix = weights.reshape(-1, weights.shape[-1]) if weights.ndim > 2 else weights
-    operands = [layer.constant("weights", matrix), *(layer.constant("bias", data.ravel()) for data in bias)]
     if axis != 1:
         raise UnsupportedError(f"axis {axis}", "1")
+    matrix = weights.reshape(-1, weights.shape[-1]) if weights.ndim > 2 else weights
+    operands = [layer.constant("weights", matrix), *(layer.constant("bias", data.ravel()) for data in bias)]
     flat = layer.then("Flatten", [layer.read()], axis=axis) if layer.rank > 2 else layer.read()
     layer.add("Gemm", [flat, *operands], rank=2, transB=int(not _given(parameter, "transpose", False)))
 
@@ -230,7 +230,7 @@ def _softmax(layer: Layer) -> None:
 
 def _lrn(layer: Layer) -> None:
     parameter = layer.layer.lrn_param
-    if parameter.norm_region == _WITHIN_CHANNEL and parameter.HasField("norm_region"):
+    if _given(parameter, "norm_region", 0) == _WITHIN_CHANNEL:
         raise UnsupportedError("normalization within channels", "across channels")
     size, alpha = int(_given(parameter, "local_size", 5)), _given(parameter, "alpha", 1.0)
     beta, k = _given(parameter, "beta", 0.75), _given(parameter, "k", 1.0)
@@ -239,13 +239,13 @@ def _lrn(layer: Layer) -> None:
 
 def _concat(layer: Layer) -> None:
     parameter = layer.layer.concat_param
-    axis = parameter.axis if parameter.HasField("axis") else int(_given(parameter, "concat_dim", 1))
+    axis = _given(parameter, "axis", _given(parameter, "concat_dim", 1))
     layer.add("Concat", layer.read_all(), axis=layer.axis(axis))
 
 
 def _slice(layer: Layer) -> None:
     parameter = layer.layer.slice_param
-    axis = layer.axis(parameter.axis if parameter.HasField("axis") else int(_given(parameter, "slice_dim", 1)))
+    axis = layer.axis(_given(parameter, "axis", _given(parameter, "slice_dim", 1)))
     points, x = [int(point) for point in parameter.slice_point], layer.read()
     if points and len(points) != len(layer.outputs) - 1:
         raise UnsupportedError(f"{len(points)} slice points for {len(layer.outputs)} outputs")

@@ -150,9 +150,8 @@ class Translation:
         if not outputs or not (self.nodes or self.problems):
             problem = Problem("", "its network has no operators or names no outputs", "a network for inference", HINT)
             raise ModelError(f"cannot read the model {path}", [problem])
-        known = {*self._current.values()}
         ends = [helper.make_tensor_value_info(self._current.get(blob, blob), 1, None) for blob in outputs]
-        lost = [blob for blob in outputs if self._current.get(blob, blob) not in known]
+        lost = [blob for blob in outputs if blob not in self._current]
         self.problems += [(Problem(blob, "is an output that no operator makes"), ()) for blob in lost]
         infos = [helper.make_tensor_value_info(name, 1, shape) for name, shape in self.inputs.items()]
         tensors = [numpy_helper.from_array(data, name) for name, data in self.constants.items()]

@@ -16,7 +16,7 @@ from tinyglow.ir.op import UnsupportedError
 
 # Numbers of element types (TensorProto.DataType).
 _FLOAT, _INT32, _BOOL, _INT64, _FLOAT16 = 1, 2, 5, 10, 12
-ELEMENTS = {_FLOAT: np.float32, _FLOAT16: np.float32, _INT32: np.int64, _INT64: np.int64, _BOOL: np.int64}
+_ELEMENTS = {_FLOAT: np.float32, _FLOAT16: np.float32, _INT32: np.int64, _INT64: np.int64, _BOOL: np.int64}
 
 
 def _shape(arguments: Arguments, count: int | None) -> Sequence[int]:
@@ -53,7 +53,7 @@ def _same(made: Translation, op: Any, arguments: Arguments) -> None:
     """The same number everywhere; by default 0."""
     if op.input:
         raise UnsupportedError("a constant that has the shape of an input", "argument shape")
-    dtype = ELEMENTS.get(arguments.integer("dtype", _FLOAT))
+    dtype = _ELEMENTS.get(arguments.integer("dtype", _FLOAT))
     if dtype is None:
         raise UnsupportedError("a constant of another type", "floats or integers")
     floats = dtype is np.float32

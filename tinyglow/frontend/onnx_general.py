@@ -148,7 +148,7 @@ class General:
             return [node]
         if not self.reader.unknown.isdisjoint(node.input):
             return []
-        return modern(node, opset, self.reader.values, self.reader.unused)
+        return modern(node, opset, self.reader.value, self.reader.unused)
 
     def check(self, node: onnx.NodeProto) -> None:
         """Raises UnsupportedError for products that the model sums in BFLOAT16: float32 sums differ visibly."""

@@ -68,8 +68,7 @@ def swish(build: Build) -> Value:
 def softsign(build: Build) -> Value:
     """X / (1 + |x|)."""
     x = build.input(0)
-    size = build.each("max", x, build.each("sub", build.like(0, x), x))
-    return build.each("div", x, shifted(build, size, 1.0))
+    return build.each("div", x, shifted(build, build.absolute(x), 1.0))
 
 
 @makes("HardSigmoid", attributes=("alpha", "beta"))

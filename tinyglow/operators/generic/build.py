@@ -145,6 +145,10 @@ class Build:
             return self.add(op, x, y)
         return self.edit.add(self.node.name, op, broadcast_inputs(x, y, self.edit, self.node.name), self.node.name)
 
+    def absolute(self, value: Value) -> Value:
+        """The size of each number."""
+        return self.each("max", value, self.each("sub", self.like(0, value), value))
+
     def cast(self, value: Value, dtype: str) -> Value:
         """The value as another carrier type."""
         return value if value.type.dtype == dtype else self.add(CastTo(dtype), value)

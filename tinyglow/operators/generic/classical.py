@@ -61,7 +61,7 @@ def scaler(build: Build) -> Value:
 def normalizer(build: Build) -> Value:
     """Each sample over its largest size, the sum of sizes, or its length."""
     x, norm = _features(build), build.node.text("norm", "MAX")
-    size = build.each("max", x, build.each("sub", build.like(0, x), x))
+    size = build.absolute(x)
     if norm == "MAX":
         total = build.fold("max", size, [1])
     elif norm == "L1":

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
-from tinyglow.frontend.caffe2_file import Arguments
+from tinyglow.frontend.caffe2_file import Arguments, Element
 from tinyglow.frontend.translation import LAST, ForeignNode
 from tinyglow.ir.op import UnsupportedError
 
 _TO_NHWC, _TO_NCHW = [0, 2, 3, 1], [0, 3, 1, 2]
 _LEGACY_CAFFE = 3  # of argument legacy_pad: sizes are rounded up as in Caffe
-_FLOAT, _TO_ONNX = 1, {1: 1, 2: 6, 5: 9, 6: 2, 7: 3, 10: 7, 12: 10, 13: 11}  # numbers of element types
+_TO_ONNX: Mapping[int, int] = {
+    Element.FLOAT: TensorProto.FLOAT,
+    Element.INT32: TensorProto.INT32,
+    Element.BOOL: TensorProto.BOOL,
+    Element.UINT8: TensorProto.UINT8,
+    Element.INT8: TensorProto.INT8,
+    Element.INT64: TensorProto.INT64,
+    Element.FLOAT16: TensorProto.FLOAT16,
+    Element.DOUBLE: TensorProto.DOUBLE,
+}
 
 
 @dataclass
@@ -304,7 +314,7 @@ def _resize(node: Operator) -> None:
 
 
 def _cast(node: Operator) -> None:
-    number = node.arguments.integer("to", _FLOAT)
+    number = node.arguments.integer("to", Element.FLOAT)
     if number not in _TO_ONNX:
         raise UnsupportedError(f"a Cast to type number {number}", "a type of numbers")
     node.add("Cast", [node.read(0)], to=_TO_ONNX[number])

@@ -155,7 +155,7 @@ def _instance_norm(node: Operator) -> None:
 
 def _fully_connected(node: Operator) -> None:
     axis, axis_w = node.arguments.integer("axis", 1), node.arguments.integer("axis_w", 1)
-    x, weights, bias = node.read_all()[:3] if len(node.inputs) == 3 else (*node.read_all(), "", "", "")[:3]
+    x, weights, bias = (*node.read_all(), "", "", "")[:3]
     if not bias or axis < 0:
         raise UnsupportedError(f"{len(node.inputs)} inputs, axis {axis}", "an input, weights and a bias, axis >= 0")
     data = node.made.data(weights, "weights")

@@ -50,7 +50,7 @@ class Layer(ForeignNode):
 
     def constant(self, what: str, data: Array) -> str:
         """A constant of the layer."""
-        return self.made.constant(self.made.unused(f"{self.name}_{what}"), np.asarray(data, np.float32))
+        return self.made.numbers(f"{self.name}_{what}", data, np.float32)
 
     def weights(self, count: int) -> Sequence[Array]:
         """The layer's blobs. Raises UnsupportedError if there are not so many."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.conformance.records import PAGE, RECORDS, Collection, page
 from tinyglow.testing.conformance.cases import MODELS, NODE, collect, collect_models
 from tinyglow.testing.conformance.host import check
-from tinyglow.testing.conformance.run import RIGHT, Verdict, run_all
+from tinyglow.testing.conformance.run import REFUSED, RIGHT, Verdict, run_all
 from tinyglow.testing.conformance.table import markdown, totals
 
 
@@ -30,17 +30,16 @@ def main(update: bool) -> int:
     for name, difference in in_c.items():
         if difference:
             print(f"{name}: {difference}")
-    for verdict in verdicts:
-        if verdict.kind not in ("right", "refused"):
-            print(f"{verdict.test.name}: {verdict.kind}, {verdict.reason}")
+    bad = [verdict for verdict in verdicts if verdict.kind not in (RIGHT, REFUSED)]
+    for verdict in bad:
+        print(f"{verdict.test.name}: {verdict.kind}, {verdict.reason}")
     if update:
         kinds: dict[str, list[str]] = {}
         for verdict in verdicts:
             kinds.setdefault(verdict.kind, []).append(verdict.test.name)
         RECORDS.write_text(json.dumps({kind: sorted(names) for kind, names in sorted(kinds.items())}), encoding="utf-8")
         PAGE.write_text(page(tables), encoding="utf-8", newline="\n")
-    bad = any(verdict.kind not in ("right", "refused") for verdict in verdicts)
-    return int(bad or any(in_c.values()))
+    return int(bool(bad) or any(in_c.values()))
 
 
 def _is_same(verdict: Verdict, in_c: Mapping[str, str]) -> bool:

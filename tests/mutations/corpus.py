@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,7 @@ import onnx
 
 from tests.unit.formats.nets import Caffe2Net, save_caffe
 from tinyglow.frontend.caffe2_file import net_class
-from tinyglow.frontend.caffe_schema import WEIGHTS
-from tinyglow.frontend.protobuf_schema import message_classes
+from tinyglow.frontend.caffe_file import weights_class
 from tinyglow.testing.conformance.cases import collect, collect_models
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,8 +129,6 @@ layer { name: "prob" type: "Softmax" bottom: "i" top: "y" }
 
 
 def _caffe() -> list[Good]:
-    import tempfile
-
     def data(*shape: int) -> Any:
         return _RNG.uniform(0.5, 2, shape).astype(np.float32)
 
@@ -143,5 +141,5 @@ def _caffe() -> list[Good]:
     with tempfile.TemporaryDirectory() as folder:
         path = save_caffe(Path(folder), _LAYERS, weights)
         files = {path.name: path.read_bytes(), "net.caffemodel": path.with_suffix(".caffemodel").read_bytes()}
-    known = {"net.caffemodel": message_classes("caffe", WEIGHTS)["NetParameter"]}
+    known = {"net.caffemodel": weights_class()}
     return [Good(CAFFE, "layers", files, known, {})]

@@ -92,7 +92,7 @@ def _layer(made: Translation, ranks: dict[str, int], layer: Any, blobs: Sequence
         return
 
     def translate() -> None:
-        LAYERS[layer.type](Layer(made, layer, blobs, ranks))
+        LAYERS[layer.type](Layer(made, layer.name, list(layer.bottom), list(layer.top), layer, blobs, ranks))
 
     made.step(layer.name, layer.type, layer.top, translate if layer.type in LAYERS else None)
 

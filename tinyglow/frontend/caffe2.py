@@ -67,7 +67,7 @@ def _step(made: Translation, op: Any, like_glow: bool) -> None:
         if is_fill(op.type) and op.type in FILLS:
             FILLS[op.type](made, op, arguments)
         else:
-            node = Operator(made, name, op.type, list(op.input), list(op.output), arguments, like_glow)
+            node = Operator(made, name, list(op.input), list(op.output), op.type, arguments, like_glow)
             OPERATORS[op.type](node)
         arguments.check()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,21 @@ _MESSAGES: Mapping[str, Mapping[str, tuple[int, str]]] = {
         "external_output": (8, "string*"),
     },
 }
+
+
+class Element(IntEnum):
+    """Numbers of element types (TensorProto.DataType)."""
+
+    FLOAT = 1
+    INT32 = 2
+    BOOL = 5
+    UINT8 = 6
+    INT8 = 7
+    INT64 = 10
+    FLOAT16 = 12
+    DOUBLE = 13
+
+
 # Hints for running and training, which change no result of inference.
 _WITHOUT_EFFECT = {
     *("ws_nbytes_limit", "exhaustive_search", "cudnn_exhaustive_search", "deterministic", "use_cudnn", "init_params"),

@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
-from tinyglow.frontend.caffe2_file import Arguments
-from tinyglow.frontend.translation import Translation
+from tinyglow.frontend.caffe2_file import Arguments, Element
+from tinyglow.frontend.translation import LAST, ForeignNode
 from tinyglow.ir.op import UnsupportedError
 
 _TO_NHWC, _TO_NCHW = [0, 2, 3, 1], [0, 3, 1, 2]
-_LAST = 2**31 - 1  # the end of a dimension, in a Slice
 _LEGACY_CAFFE = 3  # of argument legacy_pad: sizes are rounded up as in Caffe
-_FLOAT, _TO_ONNX = 1, {1: 1, 2: 6, 5: 9, 6: 2, 7: 3, 10: 7, 12: 10, 13: 11}  # numbers of element types
+_TO_ONNX: Mapping[int, int] = {
+    Element.FLOAT: TensorProto.FLOAT,
+    Element.INT32: TensorProto.INT32,
+    Element.BOOL: TensorProto.BOOL,
+    Element.UINT8: TensorProto.UINT8,
+    Element.INT8: TensorProto.INT8,
+    Element.INT64: TensorProto.INT64,
+    Element.FLOAT16: TensorProto.FLOAT16,
+    Element.DOUBLE: TensorProto.DOUBLE,
+}
 
 
 @dataclass
-class Operator:
+class Operator(ForeignNode):
     """One operator on its way.
 
     Attributes:
-        made: The model under construction.
-        name: Its name.
         kind: Its type.
-        inputs: Blobs that it reads.
-        outputs: Blobs that it makes.
         arguments: Its arguments.
         like_glow: Whether to read it as Glow does.
     """
 
-    made: Translation
-    name: str
     kind: str
-    inputs: Sequence[str]
-    outputs: Sequence[str]
     arguments: Arguments
     like_glow: bool
-
-    def read(self, index: int) -> str:
-        """The tensor of an input."""
-        if index >= len(self.inputs):
-            raise UnsupportedError(f"has {len(self.inputs)} inputs", f"at least {index + 1}")
-        return self.made.read(self.inputs[index])
-
-    def read_all(self) -> list[str]:
-        """The tensors of all inputs."""
-        return [self.read(index) for index in range(len(self.inputs))]
 
     def write(self) -> str:
         """The tensor of the first output; the others are dropped."""
@@ -61,10 +52,6 @@ class Operator:
     def add(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> None:
         """The node that makes the result."""
         self.made.add(op_type, inputs, [self.write()], self.name, **attributes)
-
-    def then(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> str:
-        """A node before it."""
-        return self.made.then(op_type, inputs, f"{self.name}_{op_type.lower()}", **attributes)
 
     def in_nchw(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> None:
         """The node on images whose channels come first, whatever argument order says."""
@@ -168,7 +155,7 @@ def _instance_norm(node: Operator) -> None:
 
 def _fully_connected(node: Operator) -> None:
     axis, axis_w = node.arguments.integer("axis", 1), node.arguments.integer("axis_w", 1)
-    x, weights, bias = node.read_all()[:3] if len(node.inputs) == 3 else (*node.read_all(), "", "", "")[:3]
+    x, weights, bias = (*node.read_all(), "", "", "")[:3]
     if not bias or axis < 0:
         raise UnsupportedError(f"{len(node.inputs)} inputs, axis {axis}", "an input, weights and a bias, axis >= 0")
     data = node.made.data(weights, "weights")
@@ -265,7 +252,7 @@ def _slice(node: Operator) -> None:
         raise UnsupportedError("bounds that are computed", "arguments starts and ends")
 
     def bound(number: int) -> int:
-        return number if number >= 0 else (number + 1 or _LAST)
+        return number if number >= 0 else (number + 1 or LAST)
 
     node.add("Slice", [node.read(0)], starts=list(map(bound, starts)), ends=list(map(bound, ends)))
 
@@ -327,7 +314,7 @@ def _resize(node: Operator) -> None:
 
 
 def _cast(node: Operator) -> None:
-    number = node.arguments.integer("to", _FLOAT)
+    number = node.arguments.integer("to", Element.FLOAT)
     if number not in _TO_ONNX:
         raise UnsupportedError(f"a Cast to type number {number}", "a type of numbers")
     node.add("Cast", [node.read(0)], to=_TO_ONNX[number])

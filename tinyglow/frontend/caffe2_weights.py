@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinyglow.frontend.caffe2_file import Arguments
+from tinyglow.frontend.caffe2_file import Arguments, Element
 from tinyglow.frontend.importing import MAX_TENSOR_BYTES
 from tinyglow.frontend.translation import Translation
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import UnsupportedError
 
-# Numbers of element types (TensorProto.DataType).
-_FLOAT, _INT32, _BOOL, _INT64, _FLOAT16 = 1, 2, 5, 10, 12
-ELEMENTS = {_FLOAT: np.float32, _FLOAT16: np.float32, _INT32: np.int64, _INT64: np.int64, _BOOL: np.int64}
+_ELEMENTS: Mapping[int, type] = {
+    **dict.fromkeys((Element.FLOAT, Element.FLOAT16), np.float32),
+    **dict.fromkeys((Element.INT32, Element.INT64, Element.BOOL), np.int64),
+}
 
 
 def _shape(arguments: Arguments, count: int | None) -> Sequence[int]:
@@ -53,7 +54,7 @@ def _same(made: Translation, op: Any, arguments: Arguments) -> None:
     """The same number everywhere; by default 0."""
     if op.input:
         raise UnsupportedError("a constant that has the shape of an input", "argument shape")
-    dtype = ELEMENTS.get(arguments.integer("dtype", _FLOAT))
+    dtype = _ELEMENTS.get(arguments.integer("dtype", Element.FLOAT))
     if dtype is None:
         raise UnsupportedError("a constant of another type", "floats or integers")
     floats = dtype is np.float32

@@ -31,7 +31,8 @@ def _net_class() -> Any:
 
 
 @functools.cache
-def _weights_class() -> Any:
+def weights_class() -> Any:
+    """The class of files of weights."""
     return message_classes("caffe", WEIGHTS)["NetParameter"]
 
 
@@ -77,7 +78,7 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def _blobs(path: Path) -> Mapping[str, Sequence[Array]]:
-    net = read_message(path, _weights_class()(), False, "Caffe model with weights", HINT)
+    net = read_message(path, weights_class()(), False, "Caffe model with weights", HINT)
     try:
         return {layer.name: [_array(blob) for blob in layer.blobs] for layer in (*net.layers, *net.layer)}
     except UnsupportedError as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyglow.frontend.translation import Translation
+from tinyglow.frontend.translation import LAST, ForeignNode
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import UnsupportedError
 
@@ -21,57 +21,36 @@ _REDUCTIONS = {1: "ReduceSum", 2: "ReduceL1", 3: "ReduceSumSquare", 4: "ReduceMe
 
 
 @dataclass
-class Layer:
+class Layer(ForeignNode):
     """One layer on its way.
 
     Attributes:
-        made: The model under construction.
         layer: Its message.
         blobs: Its weights.
         ranks: The number of dimensions of each blob.
     """
 
-    made: Translation
     layer: Any
     blobs: Sequence[Array]
     ranks: dict[str, int]
 
     @property
-    def name(self) -> str:
-        """Its name."""
-        return str(self.layer.name)
-
-    @property
     def rank(self) -> int:
         """Of its first input."""
-        return self.ranks.get(self.layer.bottom[0], 4) if self.layer.bottom else 4
-
-    def read(self, index: int = 0) -> str:
-        """The tensor of an input."""
-        if index >= len(self.layer.bottom):
-            raise UnsupportedError(f"has {len(self.layer.bottom)} inputs", f"at least {index + 1}")
-        return self.made.read(self.layer.bottom[index])
-
-    def read_all(self) -> list[str]:
-        """The tensors of all inputs."""
-        return [self.read(index) for index in range(len(self.layer.bottom))]
+        return self.ranks.get(self.inputs[0], 4) if self.inputs else 4
 
     def add(self, op_type: str, inputs: Sequence[str], rank: int | None = None, **attributes: Any) -> None:
         """The node that makes the result; rank: of the result, where it is not the input's."""
-        if len(self.layer.top) != 1:
-            raise UnsupportedError(f"has {len(self.layer.top)} outputs", "one")
+        if len(self.outputs) != 1:
+            raise UnsupportedError(f"has {len(self.outputs)} outputs", "one")
         rank = self.rank if rank is None else rank
-        result = self.made.write(self.layer.top[0])
-        self.ranks[self.layer.top[0]] = rank
+        result = self.made.write(self.outputs[0])
+        self.ranks[self.outputs[0]] = rank
         self.made.add(op_type, inputs, [result], self.name, **attributes)
-
-    def then(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> str:
-        """A node before it."""
-        return self.made.then(op_type, inputs, f"{self.name}_{op_type.lower()}", **attributes)
 
     def constant(self, what: str, data: Array) -> str:
         """A constant of the layer."""
-        return self.made.constant(self.made.unused(f"{self.name}_{what}"), np.asarray(data, np.float32))
+        return self.made.numbers(f"{self.name}_{what}", data, np.float32)
 
     def weights(self, count: int) -> Sequence[Array]:
         """The layer's blobs. Raises UnsupportedError if there are not so many."""
@@ -161,10 +140,10 @@ def _inner_product(layer: Layer) -> None:
     parameter = layer.layer.inner_product_param
     weights, *bias = layer.weights(1 + _given(parameter, "bias_term", True))
     axis = layer.axis(_given(parameter, "axis", 1))
-    matrix = weights.reshape(-1, weights.shape[-1]) if weights.ndim > 2 else weights
-    operands = [layer.constant("weights", matrix), *(layer.constant("bias", data.ravel()) for data in bias)]
     if axis != 1:
         raise UnsupportedError(f"axis {axis}", "1")
+    matrix = weights.reshape(-1, weights.shape[-1]) if weights.ndim > 2 else weights
+    operands = [layer.constant("weights", matrix), *(layer.constant("bias", data.ravel()) for data in bias)]
     flat = layer.then("Flatten", [layer.read()], axis=axis) if layer.rank > 2 else layer.read()
     layer.add("Gemm", [flat, *operands], rank=2, transB=int(not _given(parameter, "transpose", False)))
 
@@ -251,7 +230,7 @@ def _softmax(layer: Layer) -> None:
 
 def _lrn(layer: Layer) -> None:
     parameter = layer.layer.lrn_param
-    if parameter.norm_region == _WITHIN_CHANNEL and parameter.HasField("norm_region"):
+    if _given(parameter, "norm_region", 0) == _WITHIN_CHANNEL:
         raise UnsupportedError("normalization within channels", "across channels")
     size, alpha = int(_given(parameter, "local_size", 5)), _given(parameter, "alpha", 1.0)
     beta, k = _given(parameter, "beta", 0.75), _given(parameter, "k", 1.0)
@@ -260,24 +239,24 @@ def _lrn(layer: Layer) -> None:
 
 def _concat(layer: Layer) -> None:
     parameter = layer.layer.concat_param
-    axis = parameter.axis if parameter.HasField("axis") else int(_given(parameter, "concat_dim", 1))
+    axis = _given(parameter, "axis", _given(parameter, "concat_dim", 1))
     layer.add("Concat", layer.read_all(), axis=layer.axis(axis))
 
 
 def _slice(layer: Layer) -> None:
     parameter = layer.layer.slice_param
-    axis = layer.axis(parameter.axis if parameter.HasField("axis") else int(_given(parameter, "slice_dim", 1)))
+    axis = layer.axis(_given(parameter, "axis", _given(parameter, "slice_dim", 1)))
     points, x = [int(point) for point in parameter.slice_point], layer.read()
-    if points and len(points) != len(layer.layer.top) - 1:
-        raise UnsupportedError(f"{len(points)} slice points for {len(layer.layer.top)} outputs")
+    if points and len(points) != len(layer.outputs) - 1:
+        raise UnsupportedError(f"{len(points)} slice points for {len(layer.outputs)} outputs")
     rank = layer.rank
-    results = [layer.made.write(name) for name in layer.layer.top]
-    layer.ranks.update(dict.fromkeys(layer.layer.top, rank))
+    results = [layer.made.write(name) for name in layer.outputs]
+    layer.ranks.update(dict.fromkeys(layer.outputs, rank))
     if not points:
         layer.made.add("Split", [x], results, layer.name, axis=axis)
         return
     axes = layer.made.numbers(f"{layer.name}_axes", [axis])
-    for first, last, result in zip([0, *points], [*points, 2**31 - 1], results, strict=True):
+    for first, last, result in zip([0, *points], [*points, LAST], results, strict=True):
         bounds = [layer.made.numbers(f"{layer.name}_bound", [bound]) for bound in (first, last)]
         layer.made.add("Slice", [x, *bounds, axes], [result], f"{layer.name}_{first}")
 
@@ -330,7 +309,7 @@ def _batch_norm(layer: Layer) -> None:
 def _scale(layer: Layer) -> None:
     parameter = layer.layer.scale_param
     axis, has_bias = layer.axis(_given(parameter, "axis", 1)), _given(parameter, "bias_term", False)
-    if len(layer.layer.bottom) > 1:
+    if len(layer.inputs) > 1:
         raise UnsupportedError("a factor that is computed", "learned ones")
     factors, *bias = layer.weights(1 + has_bias)
     names = [layer.constant("factors", layer.spread(factors, axis))]
@@ -342,7 +321,7 @@ def _scale(layer: Layer) -> None:
 
 
 def _bias(layer: Layer) -> None:
-    if len(layer.layer.bottom) > 1:
+    if len(layer.inputs) > 1:
         raise UnsupportedError("a summand that is computed", "learned ones")
     (data,) = layer.weights(1)
     axis = layer.axis(_given(layer.layer.bias_param, "axis", 1))
@@ -360,7 +339,7 @@ def _reduction(layer: Layer) -> None:
 def _split(layer: Layer) -> None:
     """The same blob under several names."""
     x, rank = layer.read(), layer.rank
-    for name in layer.layer.top:
+    for name in layer.outputs:
         layer.made.add("Identity", [x], [layer.made.write(name)], f"{layer.name}_{name}")
         layer.ranks[name] = rank
 

@@ -14,12 +14,11 @@ from tinyglow.frontend.refusal import refusal, where_to_end
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Graph, Value
 from tinyglow.ir.op import UnsupportedError
-from tinyglow.ir.types import TensorType
+from tinyglow.ir.types import MAX_RANK, TensorType
 from tinyglow.resources import read_bounded
 
 MAX_FILE_BYTES = 2**31 - 1  # protobuf's own limit, and flatbuffers'
 MAX_TENSOR_BYTES = 2**28  # of one tensor: far beyond any microcontroller, and bounds our own memory
-MAX_RANK = 16  # numpy's own limit is 32 dimensions, samples included
 # How many bytes of constants there may be for one of the file, and beside that.
 _GROWTH = 16
 _SMALL = 2**26

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinyglow.errors import ModelError, Problem, ToolError
 from tinyglow.frontend.importing import read_bytes
+from tinyglow.frontend.onnx_file import parsed
 from tinyglow.frontend.translation import Translated
 
 # Before it, HDF5 files may run code of their own while they are read (CVE-2025-9905).
@@ -39,8 +40,6 @@ def translated(path: Path) -> Translated:
         ModelError: Keras cannot read or convert it, or only by running code of the file's own.
         ToolError: Keras is too old.
     """
-    from tinyglow.frontend.onnx_file import parsed
-
     status = path.stat()
     model = parsed(_converted(path, status.st_mtime_ns, status.st_size), path)
     for info in model.graph.input:

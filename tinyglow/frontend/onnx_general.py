@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -134,13 +134,7 @@ class General:
 
     def knows(self, node: onnx.NodeProto, opset: int) -> bool:
         """Whether there is another way to import a node than an operator with kernels of its own."""
-        if self.like_glow or node.op_type == _DYNAMIC:
-            return False
-        if (node.domain, node.op_type) in self.functions or node.op_type in ("If", "Loop", "Scan"):
-            return True
-        schema = schema_of(node, opset)
-        functional = is_functional(schema) and node.op_type not in ONNX_OPS
-        return _has_maker(node) or (node.domain in (*DOMAINS, PREVIEW) and functional)
+        return not self.like_glow and is_made_of_others(node, opset, self.functions)
 
     def modern(self, node: onnx.NodeProto, opset: int) -> list[onnx.NodeProto]:
         """The nodes that stand for one of an older operator set; none if what it reads is lost. UnsupportedError."""
@@ -148,7 +142,7 @@ class General:
             return [node]
         if not self.reader.unknown.isdisjoint(node.input):
             return []
-        return modern(node, opset, self.reader.values, self.reader.unused)
+        return modern(node, opset, self.reader.value, self.reader.unused)
 
     def check(self, node: onnx.NodeProto) -> None:
         """Raises UnsupportedError for products that the model sums in BFLOAT16: float32 sums differ visibly."""
@@ -254,6 +248,19 @@ class General:
         inner = max(versions, default=opset)
         for part in expanded(function, node, schema, self.reader.unused):
             self.reader.node_of_function(part, inner)
+
+
+def is_made_of_others(node: onnx.NodeProto, opset: int, functions: Container[tuple[str, str]]) -> bool:
+    """Whether an operator is read as several plain ones, as a function of ONNX's or of the model's, or as a branch.
+
+    functions: those of the model, by domain and name.
+    """
+    if node.op_type == _DYNAMIC:
+        return False
+    if (node.domain, node.op_type) in functions or node.op_type in ("If", "Loop", "Scan"):
+        return True
+    functional = is_functional(schema_of(node, opset)) and node.op_type not in ONNX_OPS
+    return _has_maker(node) or (node.domain in (*DOMAINS, PREVIEW) and functional)
 
 
 def _has_maker(node: onnx.NodeProto) -> bool:

@@ -6,7 +6,7 @@ and is not made for untrusted files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,15 +31,13 @@ class _Old:
 
     Attributes:
         node: A copy of it, which is changed.
-        opset: Its operator set.
-        values: What stands for the tensors before it.
+        of: What stands for a tensor before it; UnsupportedError if nothing does.
         unused: Makes a name that no tensor has.
         before: Nodes that come before it.
     """
 
     node: onnx.NodeProto
-    opset: int
-    values: Mapping[str, Value]
+    of: Callable[[str], Value]
     unused: Callable[[str], str]
     before: list[onnx.NodeProto]
 
@@ -53,6 +51,12 @@ class _Old:
                 return found
         return None
 
+    def required(self, name: str) -> onnx.AttributeProto:
+        found = self.take(name)
+        if found is None:
+            raise UnsupportedError(f"attribute {name} is missing", "what ONNX requires")
+        return found
+
     def flag(self, name: str) -> bool:
         found = self.take(name)
         return found is not None and bool(found.i)
@@ -64,10 +68,7 @@ class _Old:
         self.node.attribute.append(onnx.helper.make_attribute(name, value))
 
     def value(self, index: int) -> Value:
-        name = self.node.input[index] if index < len(self.node.input) else ""
-        if name not in self.values:
-            raise UnsupportedError(f"input {name!r} is not defined before this node")
-        return self.values[name]
+        return self.of(self.node.input[index] if index < len(self.node.input) else "")
 
     def constant(self, index: int, what: str) -> Array:
         data = self.value(index).data
@@ -93,14 +94,14 @@ class _Old:
 
 
 def modern(
-    node: onnx.NodeProto, opset: int, values: Mapping[str, Value], unused: Callable[[str], str]
+    node: onnx.NodeProto, opset: int, of: Callable[[str], Value], unused: Callable[[str], str]
 ) -> list[onnx.NodeProto]:
     """The nodes of operator set 7 that compute what a node of an older set does.
 
     Args:
         node: The node.
         opset: Its operator set.
-        values: What stands for the tensors before it.
+        of: What stands for a tensor before it; UnsupportedError if nothing does.
         unused: Makes a name that no tensor has.
 
     Returns:
@@ -113,7 +114,7 @@ def modern(
         return [node]
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
-    old = _Old(copy, opset, values, unused, [])
+    old = _Old(copy, of, unused, [])
     if opset < 6 and node.op_type in _CONSUMING:
         old.take(_CONSUMED)
     change = _CHANGES.get(node.op_type)
@@ -136,10 +137,6 @@ def _broadcast(old: _Old) -> None:
         if not 0 <= start <= len(first) - len(second):
             raise UnsupportedError(f"axis {axis.i} for operands of shapes {list(first)} and {list(second)}")
         old.unsqueeze(1, len(second), len(first) - len(second) - start)
-
-
-def _gemm(old: _Old) -> None:
-    old.take("broadcast")
 
 
 def _prelu(old: _Old) -> None:
@@ -191,10 +188,7 @@ def _tile(old: _Old) -> None:
 
 
 def _reshape(old: _Old) -> None:
-    shape = old.take("shape")
-    if shape is None:
-        raise UnsupportedError("attribute shape is missing", "what ONNX requires")
-    old.node.input.append(old.add_constant("shape", list(shape.ints)))
+    old.node.input.append(old.add_constant("shape", list(old.required("shape").ints)))
 
 
 def _upsample(old: _Old) -> None:
@@ -205,10 +199,7 @@ def _upsample(old: _Old) -> None:
 
 
 def _pad(old: _Old) -> None:
-    pads = old.take("paddings")
-    if pads is None:
-        raise UnsupportedError("attribute paddings is missing", "what ONNX requires")
-    old.give("pads", list(pads.ints))
+    old.give("pads", list(old.required("paddings").ints))
 
 
 def _selu(old: _Old) -> None:
@@ -225,8 +216,13 @@ def _lp_pool(old: _Old) -> None:
         old.give("p", int(given.f))
 
 
-def _recurrent(old: _Old) -> None:
-    old.take(_OUTPUT_SEQUENCE)
+def _without(name: str) -> Callable[[_Old], None]:
+    """Leave out an attribute that says nothing now."""
+
+    def change(old: _Old) -> None:
+        old.take(name)
+
+    return change
 
 
 # For each operator the first set that has it as set 7 does, and what to do before it.
@@ -234,9 +230,9 @@ _CHANGES: dict[str, tuple[int, Callable[[_Old], None]]] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow"), (7, _broadcast)),
     **dict.fromkeys(("And", "Or", "Xor", "Equal", "Greater", "Less"), (7, _broadcast)),
     **dict.fromkeys(("BatchNormalization", "Dropout"), (7, _is_test)),
-    **dict.fromkeys(("RNN", "GRU", "LSTM"), (7, _recurrent)),
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), (7, _without(_OUTPUT_SEQUENCE))),
     **dict.fromkeys(("LpPool", "GlobalLpPool"), (2, _lp_pool)),
-    "Gemm": (7, _gemm),
+    "Gemm": (7, _without("broadcast")),
     "PRelu": (7, _prelu),
     "Cast": (6, _cast),
     "Tile": (6, _tile),

@@ -22,12 +22,12 @@ _FUNCTION = "write it with Exp, Log, Erf, Sigmoid, Tanh, Clip, Mul and Add: int8
 _OTHERWISE = (
     "write it with supported operators (docs/reference/operators.md), or end the network before it: --output-name"
 )
+_STATE = "it keeps a state: make the state an input and an output of the network"
 # What to do about operators that are not supported, by a pattern of their names with domain.
 _ADVICE = {
     r"DynamicQuantizeLinear|\w+Integer|(QLinear\w+|QAttention)( .*)?": _QUANTIZED,
     r"Loop|Scan|If|Sequence\w+|WHILE|IF|CALL": f"control flow: {_UNROLL}",
-    r"\w+_VARIABLE|VAR_HANDLE|CALL_ONCE": "it keeps a state: make the state an input and an output of the network",
-    r"CUSTOM CIRCULAR_BUFFER": "it keeps a state: make the state an input and an output of the network",
+    r"\w+_VARIABLE|VAR_HANDLE|CALL_ONCE|CUSTOM CIRCULAR_BUFFER": _STATE,
     r"CUSTOM Signal\w+": "compute the features before the network, and make them its input",
     r"CUSTOM TFLM_DECODE": "give the file before its weights were compressed",
     r"BATCH_MATMUL": "write a product with constant weights as a Dense layer (FULLY_CONNECTED)",

@@ -10,14 +10,13 @@ from pathlib import Path
 import onnx
 
 from tinyglow.frontend.foreign_formats import refuse_foreign
-from tinyglow.frontend.onnx_functions import is_functional, schema_of
+from tinyglow.frontend.onnx_general import is_made_of_others
 from tinyglow.frontend.onnx_model import onnx_model
 from tinyglow.frontend.onnx_node import DOMAINS, FRONTEND_FORMS
 from tinyglow.frontend.onnx_qoperator import FORMS
 from tinyglow.frontend.onnx_tensors import type_name
 from tinyglow.frontend.tflite_dilated import fold_dilated
 from tinyglow.frontend.tflite_file import is_tflite, read_tflite
-from tinyglow.operators.generic.declare import GENERAL
 from tinyglow.registry import ONNX_OPS, TFLITE_OPS
 
 
@@ -74,7 +73,8 @@ def _of_onnx(path: str | Path, weights: str | Path) -> Summary:
     types = [node.op_type if node.domain in DOMAINS else f"{node.domain}.{node.op_type}" for node in graph.node]
     operators = _counted(types)
     known = {*FRONTEND_FORMS, *(f"{form.domain}.{name}".lstrip(".") for name, form in FORMS.items())}
-    known |= {name for name, node in zip(types, graph.node, strict=True) if _is_made_of_others(model, node, opset)}
+    own = {(function.domain, function.name) for function in model.functions}
+    known |= {name for name, node in zip(types, graph.node, strict=True) if is_made_of_others(node, opset, own)}
     producer = " ".join(filter(None, [model.producer_name, model.producer_version]))
     return Summary(
         f"ONNX, operator set {opset}" + (f", by {producer}" if producer.isprintable() and producer else ""),
@@ -83,14 +83,6 @@ def _of_onnx(path: str | Path, weights: str | Path) -> Summary:
         operators,
         _lacking(operators, lambda name: name in ONNX_OPS or name in known),
     )
-
-
-def _is_made_of_others(model: onnx.ModelProto, node: onnx.NodeProto, opset: int) -> bool:
-    """Whether an operator is read as several plain ones, as a function of ONNX's or of the model's, or as a branch."""
-    if any((function.domain, function.name) == (node.domain, node.op_type) for function in model.functions):
-        return True
-    named = node.op_type in GENERAL or node.op_type in ("If", "Loop", "Scan")
-    return node.domain in DOMAINS and (named or is_functional(schema_of(node, opset)))
 
 
 def _tensor(info: onnx.ValueInfoProto) -> Tensor:

@@ -17,12 +17,7 @@ from tinyglow.errors import Problem
 from tinyglow.frontend.cut import Step, cut
 from tinyglow.frontend.declared import carry_to_constants, declared_as, declared_constant
 from tinyglow.frontend.fold import fold
-from tinyglow.frontend.importing import (
-    MAX_RANK,
-    MAX_TENSOR_BYTES,
-    ModelImport,
-    fault_of_shape,
-)
+from tinyglow.frontend.importing import MAX_TENSOR_BYTES, ModelImport, fault_of_shape
 from tinyglow.frontend.names import shown
 from tinyglow.frontend.refusal import unsupported
 from tinyglow.frontend.request import AS_IN_FILE, Request
@@ -33,7 +28,7 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Declared, Graph, Value
 from tinyglow.ir.namer import RESERVED, Namer, legal_name
 from tinyglow.ir.op import SourceNode, UnsupportedError
-from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
+from tinyglow.ir.types import MAX_RANK, ChannelParams, QuantParams, TensorType
 from tinyglow.registry import TFLITE_OPS
 
 # The element type in the graph, and in the file, of what is not quantized; integers are shapes and axes.

@@ -19,6 +19,9 @@ from tinyglow.frontend.onnx_node import title
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import UnsupportedError
 
+HINT = "convert it to ONNX, or export the original network again"
+LAST = 2**31 - 1  # the end of a dimension, in a Slice
+
 
 @dataclass(frozen=True)
 class Translated:
@@ -147,9 +150,8 @@ class Translation:
         if not outputs or not (self.nodes or self.problems):
             problem = Problem("", "its network has no operators or names no outputs", "a network for inference", HINT)
             raise ModelError(f"cannot read the model {path}", [problem])
-        known = {*self._current.values()}
         ends = [helper.make_tensor_value_info(self._current.get(blob, blob), 1, None) for blob in outputs]
-        lost = [blob for blob in outputs if self._current.get(blob, blob) not in known]
+        lost = [blob for blob in outputs if blob not in self._current]
         self.problems += [(Problem(blob, "is an output that no operator makes"), ()) for blob in lost]
         infos = [helper.make_tensor_value_info(name, 1, shape) for name, shape in self.inputs.items()]
         tensors = [numpy_helper.from_array(data, name) for name, data in self.constants.items()]
@@ -158,4 +160,32 @@ class Translation:
         return Translated(model, self.problems)
 
 
-HINT = "convert it to ONNX, or export the original network again"
+@dataclass
+class ForeignNode:
+    """An operator of a network on its way.
+
+    Attributes:
+        made: The model under construction.
+        name: Its name.
+        inputs: Blobs that it reads.
+        outputs: Blobs that it makes.
+    """
+
+    made: Translation
+    name: str
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+
+    def read(self, index: int = 0) -> str:
+        """The tensor of an input."""
+        if index >= len(self.inputs):
+            raise UnsupportedError(f"has {len(self.inputs)} inputs", f"at least {index + 1}")
+        return self.made.read(self.inputs[index])
+
+    def read_all(self) -> list[str]:
+        """The tensors of all inputs."""
+        return [self.read(index) for index in range(len(self.inputs))]
+
+    def then(self, op_type: str, inputs: Sequence[str], **attributes: Any) -> str:
+        """A node before the one that makes the result."""
+        return self.made.then(op_type, inputs, f"{self.name}_{op_type.lower()}", **attributes)

@@ -11,6 +11,7 @@ DTYPE_BYTES = {"float32": 4, "bool": 1, **{name: int(name.strip("uint")) // 8 fo
 _GLOW_NAMES = {"float32": "float", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "index64", "bool": "bool"}
 _GLOW_NAMES |= {"uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64"}
 _QUANTIZED_RANGE = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1), "int32": (-(2**31), 2**31 - 1)}
+MAX_RANK = 16  # of what a file may ask for: numpy's own limit is 32 dimensions, samples included
 
 Shape = tuple[int, ...]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -19,11 +20,6 @@ from tinyglow.operators import litert_int16
 from tinyglow.operators.tables import TABLES
 
 
-def _lower_int16(node: Node, lowering: Lowering) -> None:
-    """As LiteRT rounds it."""
-    litert_int16.lower_rescale_int16(node, lowering, low=0.0)
-
-
 @dataclass(frozen=True)
 class Relu(Op):
     """max(x, 0)."""
@@ -35,7 +31,7 @@ class Relu(Op):
     elementwise: ClassVar[bool] = True
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0,)
     other_numerics: ClassVar[OtherNumerics] = TABLES
-    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_int16}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: partial(litert_int16.lower_rescale_int16, low=0.0)}
 
     def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
         return tflite_tables.bounded(source, result, tflite_tables.bound(0.0, result))

@@ -89,16 +89,16 @@ def _reduce_prod(node: SourceNode, x: Array, axes: Array | None = None) -> Array
     return product
 
 
-# How many operands each takes, at least and at most.
-_OPERANDS = {
-    "Cast": (1, 1),
-    "ConstantOfShape": (1, 1),
-    "Range": (3, 3),
-    "Equal": (2, 2),
-    "Where": (3, 3),
-    "Mod": (2, 2),
+# How many operands each may have.
+_OPERANDS: dict[str, tuple[int, ...]] = {
+    "Cast": (1,),
+    "ConstantOfShape": (1,),
+    "Range": (3,),
+    "Equal": (2,),
+    "Where": (3,),
+    "Mod": (2,),
+    "ReduceProd": (1, 2),
 }
-_OPERANDS |= {"ReduceProd": (1, 2)}
 _FUNCTIONS: dict[str, Callable[..., Array]] = {
     "Cast": lambda node, x: x.astype(_cast_type(node)),
     "ConstantOfShape": _constant_of_shape,
@@ -147,9 +147,9 @@ class Shape(Op):
         elif node.op_type == "Size":
             result = np.array(math.prod(dims), np.int64)
         elif not any(data is None for data in constants):
-            least, most = _OPERANDS[node.op_type]
-            if not least <= len(constants) <= most:  # a file may leave out any of them
-                raise UnsupportedError(f"has {len(constants)} operands", f"{least}" if least == most else "1 or 2")
+            if len(constants) not in _OPERANDS[node.op_type]:  # a file may leave out any of them
+                expected = " or ".join(map(str, _OPERANDS[node.op_type]))
+                raise UnsupportedError(f"has {len(constants)} operands", expected)
             result = np.asarray(_FUNCTIONS[node.op_type](node, *constants))
         elif node.op_type == "Cast" and np.dtype(_cast_type(node)).kind == np.dtype(values[0].type.dtype).kind:
             # Of floats all are float32 here, and integers int64.

@@ -28,7 +28,7 @@ class Sub(Binary):
             5,
             "SubOptions",
             ("fused_activation_function",),
-            without_effect={"pot_scale_int16": "of int16 operands, which are refused"},
+            without_effect={"pot_scale_int16": "of int16 operands whose scales are powers of two"},
         )
     }
     other_numerics: ClassVar[OtherNumerics] = {

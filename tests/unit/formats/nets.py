@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyglow.frontend.caffe2_file import net_class
-from tinyglow.frontend.caffe_schema import WEIGHTS
-from tinyglow.frontend.protobuf_schema import message_classes
+from tinyglow.frontend.caffe_file import weights_class
 from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
 from tinyglow.interp import run_graph
@@ -61,7 +60,7 @@ def _plain(value: object) -> object:
 
 def save_caffe(folder: Path, layers: str, weights: Mapping[str, list[Array]], name: str = "net") -> Path:
     """The two files of a Caffe network; the one with the layers."""
-    model = message_classes("caffe", WEIGHTS)["NetParameter"]()
+    model = weights_class()()
     for layer, blobs in weights.items():
         made = model.layer.add(name=layer)
         for data in blobs:

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from tests.unit.operators.single import loaded, refusal
+from tinyglow.frontend.summary import summarize
 from tinyglow.interp import run_graph, run_program
 from tinyglow.pipeline.stations import lower
 
@@ -64,6 +65,12 @@ def test_an_operator_computes_what_onnx_does(form: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(result[0], expected, rtol=1e-5, atol=1e-6)
     (result,) = run_program(lower(graph), {"x": _X[None]}).values()
     np.testing.assert_allclose(result[0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_summary_knows_them(tmp_path: Path) -> None:
+    """They are supported, although they are of another domain."""
+    onnx.save(_proto("Scaler", {"scale": [2.0]}), tmp_path / "net.onnx")
+    assert not summarize(tmp_path / "net.onnx").unsupported
 
 
 @pytest.mark.parametrize("post", ["NONE", "SOFTMAX", "LOGISTIC"])

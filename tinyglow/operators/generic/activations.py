@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tinyglow.ir.graph import Value
 from tinyglow.operators.axes import normalize_axis
 from tinyglow.operators.exp import Exp
@@ -68,8 +70,7 @@ def swish(build: Build) -> Value:
 def softsign(build: Build) -> Value:
     """X / (1 + |x|)."""
     x = build.input(0)
-    size = build.each("max", x, build.each("sub", build.like(0, x), x))
-    return build.each("div", x, shifted(build, size, 1.0))
+    return build.each("div", x, shifted(build, build.absolute(x), 1.0))
 
 
 @makes("HardSigmoid", attributes=("alpha", "beta"))
@@ -99,6 +100,12 @@ def shrink(build: Build) -> Value:
     return build.each("where", below, shifted(build, x, bias), inner)
 
 
+def shares(build: Build, x: Value, axes: Sequence[int]) -> Value:
+    """Exponentials over their sum over ``axes``."""
+    powers = build.add(Exp(), build.each("sub", x, build.fold("max", x, axes)))
+    return build.each("div", powers, build.fold("sum", powers, axes))
+
+
 @makes("Softmax", "LogSoftmax", attributes=("axis",))
 def softmax(build: Build) -> Value:
     """Exponentials over their sum along an axis; or the logarithm of that. Until opset 12 along all axes from it on."""
@@ -106,11 +113,10 @@ def softmax(build: Build) -> Value:
     rank, old = len(x.type.shape), node.opset < 13
     axis = normalize_axis(node.integer("axis", 1 if old else -1), max(1, rank))
     axes = list(range(axis % max(1, rank), rank)) if old else [axis]
-    rest = build.each("sub", x, build.fold("max", x, axes))
-    powers = build.add(Exp(), rest)
-    total = build.fold("sum", powers, axes)
     if node.op_type == "Softmax":
-        return build.each("div", powers, total)
+        return shares(build, x, axes)
+    rest = build.each("sub", x, build.fold("max", x, axes))
+    total = build.fold("sum", build.add(Exp(), rest), axes)
     return build.each("sub", rest, build.add(Log(), total))
 
 

@@ -24,7 +24,7 @@ from tinyglow.operators.transpose import Transpose
 
 _FLOATS = ("float32", "float16", "bfloat16", "float64")
 _DIVISIONS = ("div", "mod", "fmod")
-_MOST_ELEMENTS = 2**22  # of a table of places
+MOST_ELEMENTS = 2**22  # of a table of places, and of what a node of a few bytes may ask for
 
 
 class TypedImporter(Importer, Protocol):
@@ -103,7 +103,7 @@ class Build:
 
     def require(self, shape: Sequence[int]) -> None:
         """Raises UnsupportedError for a constant, or a table of places, that outgrows the model."""
-        most = min(_MOST_ELEMENTS, self.importer.room_elements())
+        most = min(MOST_ELEMENTS, self.importer.room_elements())
         if math.prod(shape) > most:
             raise UnsupportedError(f"a constant of shape {list(shape)}", f"at most {most} elements")
 
@@ -145,6 +145,10 @@ class Build:
             return self.add(op, x, y)
         return self.edit.add(self.node.name, op, broadcast_inputs(x, y, self.edit, self.node.name), self.node.name)
 
+    def absolute(self, value: Value) -> Value:
+        """The size of each number."""
+        return self.each("max", value, self.each("sub", self.like(0, value), value))
+
     def cast(self, value: Value, dtype: str) -> Value:
         """The value as another carrier type."""
         return value if value.type.dtype == dtype else self.add(CastTo(dtype), value)
@@ -160,8 +164,8 @@ class Build:
 
     def places(self, value: Value) -> Array:
         """The number of each element of a value in its flat form, int64 of its shape."""
-        if value.type.elements > _MOST_ELEMENTS:
-            raise UnsupportedError(f"a tensor of {value.type.elements} elements", f"at most {_MOST_ELEMENTS}")
+        if value.type.elements > MOST_ELEMENTS:
+            raise UnsupportedError(f"a tensor of {value.type.elements} elements", f"at most {MOST_ELEMENTS}")
         return np.arange(value.type.elements).reshape(value.type.shape)
 
     def places_along(self, shape: Sequence[int], axis: int) -> Value:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Value
 from tinyglow.ir.op import UnsupportedError
-from tinyglow.operators.exp import Exp
+from tinyglow.operators.generic.activations import shares
 from tinyglow.operators.generic.build import Build
 from tinyglow.operators.generic.declare import makes
 from tinyglow.operators.generic.indexing import taken
@@ -61,7 +61,7 @@ def scaler(build: Build) -> Value:
 def normalizer(build: Build) -> Value:
     """Each sample over its largest size, the sum of sizes, or its length."""
     x, norm = _features(build), build.node.text("norm", "MAX")
-    size = build.each("max", x, build.each("sub", build.like(0, x), x))
+    size = build.absolute(x)
     if norm == "MAX":
         total = build.fold("max", size, [1])
     elif norm == "L1":
@@ -157,8 +157,7 @@ def _transformed(build: Build, scores: Value) -> Value:
         return build.add(Sigmoid(), scores)
     if name != "SOFTMAX":
         raise UnsupportedError(f"post_transform {name!r}", "NONE, LOGISTIC or SOFTMAX")
-    powers = build.add(Exp(), build.each("sub", scores, build.fold("max", scores, [1])))
-    return build.each("div", powers, build.fold("sum", powers, [1]))
+    return shares(build, scores, [1])
 
 
 def _linear(build: Build, x: Value, rows: int) -> Value:

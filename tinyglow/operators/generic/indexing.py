@@ -11,7 +11,7 @@ from tinyglow.ir.graph import Array, Value
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.operators.axes import normalize_axis
 from tinyglow.operators.gather import GatherAt
-from tinyglow.operators.generic.build import Build
+from tinyglow.operators.generic.build import MOST_ELEMENTS, Build
 from tinyglow.operators.generic.declare import makes
 from tinyglow.operators.generic.fold import Put
 from tinyglow.operators.generic.pick import Pick
@@ -183,7 +183,7 @@ def tensor_scatter(build: Build) -> Value:
 def one_hot(build: Build) -> Value:
     """The one of two values at the index along a new dimension, the other elsewhere; floats are indices too."""
     depths = build.integers(1, "a depth")
-    if len(depths) != 1 or not 1 <= depths[0] <= 2**22 or build.input(2).type.elements != 2:
+    if len(depths) != 1 or not 1 <= depths[0] <= MOST_ELEMENTS or build.input(2).type.elements != 2:
         raise UnsupportedError(f"depth {depths}, {build.input(2).type.elements} values", "one depth, two values")
     depth = depths[0]
     indices, values = build.cast(build.input(0), "int32"), build.input(2)

@@ -8,13 +8,12 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Value
 from tinyglow.ir.op import UnsupportedError
+from tinyglow.ir.types import MAX_RANK
 from tinyglow.operators.axes import normalize_axis
 from tinyglow.operators.broadcast import broadcast_shape
-from tinyglow.operators.generic.build import Build
+from tinyglow.operators.generic.build import MOST_ELEMENTS, Build
 from tinyglow.operators.generic.declare import makes
 from tinyglow.operators.reshape import resolve_shape
-
-MAX_RANK = 16
 
 
 @makes("Identity", "Dropout", ignored={"ratio": "of training", "seed": "of training"})
@@ -291,8 +290,8 @@ def range_(build: Build) -> Value:
         raise UnsupportedError(f"limits {[item.tolist() for item in given]}", "three finite numbers")
     start, limit, delta = (item[0] for item in given)
     count = max(0, math.ceil((float(limit) - float(start)) / float(delta))) if delta else 0
-    if not 0 < count <= 2**22:
-        raise UnsupportedError(f"{count} numbers", "1 to 2**22")
+    if not 0 < count <= MOST_ELEMENTS:
+        raise UnsupportedError(f"{count} numbers", f"1 to {MOST_ELEMENTS}")
     result = (
         (start.astype(np.float64) + np.arange(count) * delta.astype(np.float64))
         if start.dtype.kind == "f"
@@ -309,8 +308,8 @@ def constant_of_shape(build: Build) -> Value:
     shape = build.integers(0, "a shape")
     if filling.size != 1:
         raise UnsupportedError(f"{filling.size} values", "one")
-    if min(shape, default=1) < 1 or len(shape) > MAX_RANK or math.prod(shape) > 2**22:
-        raise UnsupportedError(f"a constant of shape {shape}", "1 to 2**22 elements")
+    if min(shape, default=1) < 1 or len(shape) > MAX_RANK or math.prod(shape) > MOST_ELEMENTS:
+        raise UnsupportedError(f"a constant of shape {shape}", f"1 to {MOST_ELEMENTS} elements")
     return build.constant(np.full(shape, filling.ravel()[0]).astype(build.result_dtype(0)))
 
 

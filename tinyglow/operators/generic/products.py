@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Value
 from tinyglow.ir.op import UnsupportedError
-from tinyglow.operators.generic.build import Build
+from tinyglow.operators.generic.build import MOST_ELEMENTS, Build
 from tinyglow.operators.generic.declare import makes
 
 _AT_LEAST_ONE = ("kernel_shape", "strides", "dilations")
@@ -175,7 +175,7 @@ def window_places(
     results: Sequence[int],
 ) -> Array:
     """Places in a channel of ``shape`` of the taps of each window: [*results, taps]; -1 outside of it."""
-    if min((*kernel, *strides, *dilations), default=1) < 1 or math.prod(results) * math.prod(kernel) > 2**22:
+    if min((*kernel, *strides, *dilations), default=1) < 1 or math.prod(results) * math.prod(kernel) > MOST_ELEMENTS:
         raise UnsupportedError(f"windows {list(kernel)}, steps {list(strides)}", "sizes of at least 1, and few taps")
     total = np.zeros((1,) * (2 * len(shape)), np.int64)
     inside = np.ones((1,) * (2 * len(shape)), bool)

@@ -29,10 +29,6 @@ def _axes(build: Build, rank: int) -> list[int] | None:
     return axes
 
 
-def _absolute(build: Build, x: Value) -> Value:
-    return build.each("max", x, build.each("sub", build.like(0, x), x))
-
-
 def _root(build: Build, x: Value) -> Value:
     return build.cast(build.add(Sqrt(), build.cast(x, "float32")), x.type.dtype)
 
@@ -53,7 +49,7 @@ def reduce_(build: Build) -> Value:
     if name == "ReduceMean":
         return x if skip else build.mean(x, numbers, keep)
     if name == "ReduceL1":
-        size = _absolute(build, x)
+        size = build.absolute(x)
         return size if skip else build.fold("sum", size, numbers, keep)
     if name in ("ReduceSumSquare", "ReduceL2"):
         square = build.each("mul", x, x)

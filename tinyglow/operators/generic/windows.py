@@ -103,7 +103,7 @@ def norm(build: Build, x: Value, axes: Sequence[int], p: int) -> Value:
     """The p-norm over ``axes``, which stay with size 1."""
     if p < 1:
         raise UnsupportedError(f"p = {p}", "at least 1")
-    size = build.each("max", x, build.each("sub", build.like(0, x), x))
+    size = build.absolute(x)
     if p == 1:
         return build.fold("sum", size, axes)
     powers = build.each("mul", x, x) if p == 2 else build.each("pow", size, build.like(p, size))

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import bundle_info, read_bundle
-from tinyglow.bundle.manifest import MANIFEST, digest_of, read_manifest, read_part, with_manifest
+from tinyglow.bundle.manifest import MANIFEST, read_part, unchanged, with_manifest
 from tinyglow.bundle.packages import Parts, formats
 from tinyglow.bundle.project import Samples, fingerprint, write_project
 from tinyglow.bundle.provenance import record
@@ -83,15 +83,10 @@ def package_bundle(
         SimulationError: The bundle faults or does not end.
     """
     _check(kind, version)
-    info, listed = read_bundle(bundle), read_manifest(bundle)
-    if listed is None or not any(name.endswith(".c") for name in listed):
-        found = "is not one of C files with a list of them"
-        problem = Problem(str(bundle), found, "a bundle that 'tinyglow compile' wrote")
-        raise InputError("the bundle cannot be packed", [problem])
-    changed = [name for name, digest in listed.items() if digest_of(bundle / name) != digest]
-    if changed:
-        problems = [Problem(name, "is missing or was changed", hint="compile the bundle again") for name in changed]
-        raise InputError("the bundle is not as it was compiled", problems)
+    summary = "the bundle cannot be packed"
+    info, listed = read_bundle(bundle), unchanged(bundle, summary)
+    if not any(name.endswith(".c") for name in listed):
+        raise InputError(summary, [Problem(str(bundle), "has no C files", "a bundle of C files")])
     if inputs is None:
         inputs = made_up({one.name: one.type for one in info.placeholders if one.is_input})
     answers = simulate(bundle, board, inputs).outputs

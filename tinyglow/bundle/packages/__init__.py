@@ -46,6 +46,7 @@ class Parts:
             "outputs": outputs,
             "has_weights": self.info.constant > 0,
             "has_activations": self.info.activations > 0,
+            "has_states": self.info.states > 0,
             "sources": sorted(name for name in self.bundle if name.endswith(".c")),
             "headers": sorted(name for name in self.bundle if name.endswith((".h", ".txt"))),
         }

@@ -6,18 +6,16 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import bundle_info, read_bundle
 from tinyglow.bundle.manifest import MANIFEST, read_part, unchanged, with_manifest
 from tinyglow.bundle.packages import Parts, formats
-from tinyglow.bundle.project import Samples, fingerprint, write_project
+from tinyglow.bundle.project import Samples, write_project
 from tinyglow.bundle.provenance import record
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
-from tinyglow.pipeline.deploy import samples_of
+from tinyglow.pipeline.deploy import fingerprints, samples_of
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.fit import made_up, sample_inputs
 from tinyglow.pipeline.stations import allocation_efficiency
@@ -91,13 +89,9 @@ def package_bundle(
         inputs = made_up({one.name: one.type for one in info.placeholders if one.is_input})
     answers = simulate(bundle, board, inputs).outputs
     outputs = [one.name for one in info.placeholders if not one.is_input]
-    prints = [
-        fingerprint([np.ascontiguousarray(answers[name][index]).tobytes() for name in outputs])
-        for index in range(len(answers[outputs[0]]))
-    ]
     rows = {placeholder.name: each for placeholder, each in input_vectors(info, inputs).items()}
     files = {name: read_part(bundle / name) for name in (*listed, MANIFEST)}
-    return _write(Parts(info, files, Samples(rows, prints), version), folder, kind)
+    return _write(Parts(info, files, Samples(rows, fingerprints(answers, outputs)), version), folder, kind)
 
 
 def _check(kind: str, version: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyglow.ir.graph import Value
 from tinyglow.ir.op import Op, UnsupportedError
-from tinyglow.ir.types import QuantParams, Shape
+from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.window import Window
 from tinyglow.operators.avg_pool import AvgPool, ImageMean
 from tinyglow.operators.batch_matmul import BatchMatMul
@@ -26,8 +26,8 @@ from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.slice import Slice
 from tinyglow.operators.softmax import SoftMax
 from tinyglow.operators.transpose import Transpose
-from tinyglow.passes.stream.build import Stream
-from tinyglow.passes.stream.flow import Flow, Sliding
+from tinyglow.passes.stream.build import Stream, with_size
+from tinyglow.passes.stream.flow import Sliding
 
 _NOT_CAUSAL = "reads all elements along the stream's dimension at once"
 
@@ -94,11 +94,7 @@ def _reshape(stream: Stream, op: Op) -> None:
     if not places:
         raise _refused(stream, f"joins the stream's dimension with others: {list(shape)} to {list(target)}")
     moved = replace(flow, axis=places[0])
-    stream.give(Reshape(_sized(target, moved)), [stream.values[stream.node.inputs[0]]], moved)
-
-
-def _sized(shape: Shape, flow: Flow) -> Shape:
-    return (*shape[: flow.axis], flow.count, *shape[flow.axis + 1 :])
+    stream.give(Reshape(with_size(target, moved.axis, moved.count)), [stream.values[stream.node.inputs[0]]], moved)
 
 
 def _transpose(stream: Stream, op: Op) -> None:

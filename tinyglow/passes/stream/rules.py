@@ -14,14 +14,19 @@ from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.window import Window
 from tinyglow.operators.avg_pool import AvgPool, ImageMean
 from tinyglow.operators.batch_matmul import BatchMatMul
+from tinyglow.operators.cast import Cast
 from tinyglow.operators.concat import Concat
 from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.dequantize import Dequantize
+from tinyglow.operators.element_function import IntLookupTable
 from tinyglow.operators.fully_connected import FullyConnected
 from tinyglow.operators.generic.fold import Fold
 from tinyglow.operators.matmul import MatMul
 from tinyglow.operators.max_pool import MaxPool
 from tinyglow.operators.pad import Pad
+from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.reduce import Reduce
+from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.slice import Slice
 from tinyglow.operators.softmax import SoftMax
@@ -235,6 +240,11 @@ RULES: dict[type, Callable[[Stream, Op], None]] = {
     SoftMax: _rows,
     Reduce: _reduce,
     Fold: _reduce,
+    Quantize: _each,
+    Dequantize: _each,
+    Rescale: _each,
+    Cast: _each,
+    IntLookupTable: _each,
 }
 
 
@@ -245,10 +255,6 @@ def follow(stream: Stream) -> None:
         stream.give(node.op, [stream.constant(name) for name in node.inputs], None)
         return
     rule = next((RULES[kind] for kind in type(node.op).__mro__ if kind in RULES), None)
-    if rule is None and not _by_element(node.op):
+    if rule is None and not node.op.elementwise:
         raise _refused(stream, "has no form in a stream")
     (rule or _each)(stream, node.op)
-
-
-def _by_element(op: Op) -> bool:
-    return op.elementwise or op.kind in ("Quantize", "Dequantize", "Rescale", "Cast", "IntLookupTable")

@@ -134,14 +134,13 @@ def evaluate_bundle(
 ) -> Evaluation:
     """Run a bundle of one input on labelled ``images`` [images, ...], on each board. As ``evaluate_network``."""
     info = read_bundle(folder)
-    inputs = [placeholder for placeholder in info.placeholders if placeholder.is_input]
-    if len(inputs) != 1:
-        found = f"has {len(inputs)} inputs that are marked as such"
+    if len(info.inputs) != 1:
+        found = f"has {len(info.inputs)} inputs that are marked as such"
         raise InputError("the bundle cannot be evaluated", [Problem(str(folder), found, "one, for an image")])
     types = {placeholder.name: placeholder.type for placeholder in info.placeholders}
     answers = []
     for board in boards:
-        execution = simulate(folder, board, {inputs[0].name: images}, compiler, progress, options)
+        execution = simulate(folder, board, {info.inputs[0].name: images}, compiler, progress, options)
         real = {name: real_values(array, types[name]) for name, array in execution.outputs.items()}
         answers.append(Answers(board.name, _scores(real), execution))
     return _evaluation(info.name, answers, labels, names)

@@ -86,12 +86,12 @@ def package_bundle(
     if not any(name.endswith(".c") for name in listed):
         raise InputError(summary, [Problem(str(bundle), "has no C files", "a bundle of C files")])
     if inputs is None:
-        inputs = made_up({one.name: one.type for one in info.placeholders if one.is_input})
+        inputs = made_up({one.name: one.type for one in info.inputs})
     answers = simulate(bundle, board, inputs).outputs
-    outputs = [one.name for one in info.placeholders if not one.is_input]
+    prints = fingerprints(answers, [one.name for one in info.outputs])
     rows = {placeholder.name: each for placeholder, each in input_vectors(info, inputs).items()}
     files = {name: read_part(bundle / name) for name in (*listed, MANIFEST)}
-    return _write(Parts(info, files, Samples(rows, fingerprints(answers, outputs)), version), folder, kind)
+    return _write(Parts(info, files, Samples(rows, prints), version), folder, kind)
 
 
 def _check(kind: str, version: str) -> None:

@@ -24,7 +24,7 @@ from tinyglow.quant.witness import Joins, points_of
 
 # As many samples as ranges are made for. Of 16, 32, 64 and 128, this one was best over the recorded networks.
 ENOUGH_SAMPLES = 64
-FEWEST_FOR_A_SPREAD = 2
+_FEWEST_FOR_A_SPREAD = 2
 _DEVIATIONS = math.log(ENOUGH_SAMPLES) * math.sqrt(6) / math.pi
 _SAME = 1e-6  # of an end: float32 sums in another order differ by less
 
@@ -53,6 +53,11 @@ def joined(parts: Sequence[Ends]) -> Ends:
     return Ends(np.concatenate([part.low for part in parts]), np.concatenate([part.high for part in parts]))
 
 
+def widens(samples: int) -> bool:
+    """Whether ranges of so many samples get margins: one sample has no spread, and 64 need none."""
+    return _FEWEST_FOR_A_SPREAD <= samples < ENOUGH_SAMPLES
+
+
 def expected_largest(largest: Array) -> float:
     """What the largest of 64 samples is expected to be, from the largest element of each of a few, [samples].
 
@@ -60,7 +65,7 @@ def expected_largest(largest: Array) -> float:
     """
     top = float(largest.max())
     is_bound = int((largest >= top - _SAME * abs(top)).sum()) > 1
-    if is_bound or not FEWEST_FOR_A_SPREAD <= len(largest) < ENOUGH_SAMPLES:
+    if is_bound or not widens(len(largest)):
         return top
     return max(top, float(largest.mean() + _DEVIATIONS * largest.std(ddof=1)))
 

@@ -67,7 +67,9 @@ def test_an_onnx_model_gets_onnxruntime_s_numerics(
     assert [made.numerics for made in (default, glow, own)] == ["onnx", "glow", "onnx"]
     assert same_program(default, own) and not same_program(default, glow)
     answer = run_cli("compile", path, "--board", "host", "-o", tmp_path / "own")
-    assert answer.status == 0 and "--numerics glow rounds otherwise, in a few per cent fewer cycles" in answer.err, answer
+    assert answer.status == 0 and "--numerics glow rounds otherwise, in a few per cent fewer cycles" in answer.err, (
+        answer
+    )
     for numerics in ("glow", "onnx"):
         answer = run_cli("compile", path, "--board", "host", "--numerics", numerics, "-o", tmp_path / numerics)
         assert answer.status == 0 and "--numerics" not in answer.err, answer

@@ -128,7 +128,9 @@ def test_a_package_s_check_begins_with_a_reset(tmp_path: Path) -> None:
     folder = tmp_path / "package"
     package(tinyglow.lower(_shifting()), folder, "cmake", {"x": x})
     main = tmp_path / "main.c"
-    main.write_text('#include "shift_check.h"\nint main(void) { return (int)(shift_check() + shift_check()); }\n', "utf-8")
+    main.write_text(
+        '#include "shift_check.h"\nint main(void) { return (int)(shift_check() + shift_check()); }\n', "utf-8"
+    )
     sources = [main, *folder.glob("src/*.c"), *folder.glob("example/s*.c")]
     paths = [f"-I{folder / name}" for name in ("src", "example")]
     subprocess.run(["gcc", "-std=c99", "-ffp-contract=off", *paths, *sources, "-o", tmp_path / "check"], check=True)

@@ -68,6 +68,11 @@ def in_order(parts: Sequence[Array]) -> Array:
     return result
 
 
+def first_states(graph: Graph, rows: int) -> dict[str, Array]:
+    """What each state is after a reset, [rows, *shape]."""
+    return {state.read: np.repeat(state.first[np.newaxis], rows, 0) for state in graph.states}
+
+
 def _largest_bytes(types: Iterator[TensorType]) -> int:
     return max((type_.elements * 4 for type_ in types), default=1) * 16
 
@@ -100,7 +105,7 @@ def run_graph(
             observe(name, data)
     parts: dict[str, list[Array]] = {output.name: [] for output in graph.outputs}
     for chunk in chunks(len(calls), _largest_bytes(value.type for value in graph.values.values())):
-        states = {state.read: np.repeat(state.first[np.newaxis], chunk.stop - chunk.start, 0) for state in graph.states}
+        states = first_states(graph, chunk.stop - chunk.start)
         outputs: dict[str, list[Array]] = {output.name: [] for output in graph.outputs}
         for rows in calls[chunk].T:
             values = dict(constants)

@@ -77,6 +77,16 @@ class BundleInfo:
     weights_in_ram: bool = False
     states: int = 0
 
+    @property
+    def inputs(self) -> list[Placeholder]:
+        """The placeholders that the header says are inputs."""
+        return [placeholder for placeholder in self.placeholders if placeholder.is_input]
+
+    @property
+    def outputs(self) -> list[Placeholder]:
+        """The other placeholders."""
+        return [placeholder for placeholder in self.placeholders if not placeholder.is_input]
+
     def needs(self, weights: Placement = "flash") -> dict[str, int]:
         """Bytes of each memory area, by the names of ``tinyglow.targets.memory_map``."""
         areas = {"tcm": self.tcm, "activations": self.activations, "mutable": self.mutable}

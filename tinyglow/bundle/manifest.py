@@ -52,6 +52,30 @@ def read_manifest(folder: Path) -> dict[str, str] | None:
     return listed
 
 
+def unchanged(folder: Path, summary: str) -> dict[str, str]:
+    """The digest of each file of a bundle that is as it was compiled.
+
+    Args:
+        folder: The bundle.
+        summary: What cannot be done with one that has no list of its files.
+
+    Raises:
+        InputError: It has no list, or files are missing or others than those of the list: with all of them.
+    """
+    listed = read_manifest(folder)
+    if listed is None:
+        problem = Problem(str(folder), f"has no {MANIFEST}", "a bundle that 'tinyglow compile' wrote")
+        raise InputError(summary, [problem])
+    problems = [
+        Problem(name, "is missing or was changed", "the file that was compiled", "compile the bundle again")
+        for name, digest in listed.items()
+        if digest_of(folder / name) != digest
+    ]
+    if problems:
+        raise InputError("the bundle is not as it was compiled", problems)
+    return listed
+
+
 def digest_of(path: Path) -> str:
     """The SHA-256 of a file, as the list has it; "" if there is no such regular file."""
     try:

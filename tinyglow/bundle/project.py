@@ -77,7 +77,7 @@ def _answer(placeholder: Placeholder, percent: bool) -> dict[str, object]:
 def sample_files(info: BundleInfo, samples: Samples) -> dict[str, bytes]:
     """``samples.h`` and ``samples.c``: the inputs as arrays, with the fingerprints and labels."""
     context = {
-        "inputs": [(p.name, p.type.nbytes) for p in info.placeholders if p.is_input],
+        "inputs": [(p.name, p.type.nbytes) for p in info.inputs],
         "count": len(samples.fingerprints),
         "labels": list(samples.labels),
         "arrays": [(name, [_lines(sample) for sample in each]) for name, each in samples.inputs.items()],
@@ -124,20 +124,19 @@ def project_files(
         "flash_config": replace(config, source=_plain(config.source)) if config else None,
         "count": len(samples.fingerprints),
         "labels": list(samples.labels),
-        "inputs": [(p.name, p.type.nbytes) for p in info.placeholders if p.is_input],
+        "inputs": [(p.name, p.type.nbytes) for p in info.inputs],
         "zig_flags": list(flags["zig"]),
         "gcc_flags": list(flags["gcc"]),
         "regions": regions(board, places),
         "stack": places["stack"],
         "elsewhere": [(name, [_ARRAYS[area] for area in areas]) for name, areas in elsewhere(places).items()],
     }
-    outputs = [p for p in info.placeholders if not p.is_input]
     main = {
         **context,
-        **_answer(outputs[0], percent),
+        **_answer(info.outputs[0], percent),
         "board": _plain(board.title),
         "clock_hz": board.clock_hz,
-        "outputs": [(p.name, p.type.nbytes) for p in outputs],
+        "outputs": [(p.name, p.type.nbytes) for p in info.outputs],
         "has_weights": info.constant > 0,
         "has_activations": info.activations > 0,
         "has_states": info.states > 0,

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyglow.bundle.header import read_bundle
-from tinyglow.bundle.manifest import MANIFEST, digest_of, read_manifest
-from tinyglow.errors import InputError, Problem
+from tinyglow.bundle.manifest import MANIFEST, digest_of, unchanged
 
 Json = dict[str, Any]
 
@@ -33,17 +32,7 @@ def bill_of_materials(folder: str | Path) -> Json:
         InputError: The folder holds no bundle, or files that are not those of its list.
     """
     folder = Path(folder)
-    info, listed = read_bundle(folder), read_manifest(folder)
-    if listed is None:
-        problem = Problem(str(folder), f"has no {MANIFEST}", "a bundle that 'tinyglow compile' wrote")
-        raise InputError("cannot list the bundle", [problem])
-    problems = [
-        Problem(name, "is missing or was changed", "the file that was compiled", "compile the bundle again")
-        for name, digest in listed.items()
-        if digest_of(folder / name) != digest
-    ]
-    if problems:
-        raise InputError("the bundle is not as it was compiled", problems)
+    info, listed = read_bundle(folder), unchanged(folder, "cannot list the bundle")
     version = _version(folder / f"{info.name}.h")
     tool = {"type": "application", "name": "tinyglow", "version": version}
     network = {"type": "machine-learning-model", "bom-ref": info.name, "name": info.name}

@@ -308,13 +308,18 @@ def streamed(arguments: argparse.Namespace, graph: Graph, say: bool = False) -> 
     return made.graph
 
 
-def calls_of(arguments: argparse.Namespace, inputs: dict[str, Array]) -> tuple[dict[str, Array], int | None]:
-    """The samples as calls, and after how many of them the states are reset: of a stream's whole sequences, each."""
+def calls_of(
+    arguments: argparse.Namespace, graph: Graph, inputs: dict[str, Array]
+) -> tuple[dict[str, Array], int | None]:
+    """The samples as calls, and after how many of them the states are reset: of a stream's whole sequences, each.
+
+    graph: the whole network.
+    """
     from tinyglow.pipeline.streams import as_frames
 
     if arguments.stream is None:
         return inputs, arguments.sequence
-    frames, sequence = as_frames(inputs, read_graph(arguments), arguments.stream, arguments.hop)
+    frames, sequence = as_frames(inputs, graph, arguments.stream, arguments.hop)
     return frames, arguments.sequence or sequence
 
 

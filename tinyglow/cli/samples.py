@@ -148,8 +148,13 @@ def checked(array: Array) -> Array:
 def _classes(folder: str) -> list[Path]:
     """The folders inside a folder, which are classes: by number if all are numbers, else by the alphabet."""
     inside = [entry for entry in Path(folder).iterdir() if entry.is_dir()]
-    numbered = all(entry.name.isascii() and entry.name.isdigit() for entry in inside)
+    numbered = _are_numbers(inside)
     return sorted(inside, key=lambda entry: (int(entry.name), entry.name) if numbered else (0, entry.name))
+
+
+def _are_numbers(classes: Sequence[Path]) -> bool:
+    """Whether the folders of classes are named by their numbers."""
+    return all(entry.name.isascii() and entry.name.isdigit() for entry in classes)
 
 
 def _labelled_files(folder: str) -> list[tuple[Path, int]]:
@@ -159,7 +164,7 @@ def _labelled_files(folder: str) -> list[tuple[Path, int]]:
     classes = _classes(folder)
     if not classes:
         return [(path, -1) for path in image_files(folder)]
-    numbered = all(entry.name.isascii() and entry.name.isdigit() for entry in classes)
+    numbered = _are_numbers(classes)
     return [
         (path, int(entry.name) if numbered else number)
         for number, entry in enumerate(classes)
@@ -241,7 +246,6 @@ def labelled_images(arguments: argparse.Namespace) -> LabelledImages:
     if not numbers or -1 in numbers:
         problem = Problem(arguments.images, "holds no folders with images", "one for each class")
         raise InputError("the images cannot be read", [problem])
-    numbered = all(entry.name.isascii() and entry.name.isdigit() for entry in classes)
-    names = () if numbered else tuple(entry.name for entry in classes)
+    names = () if _are_numbers(classes) else tuple(entry.name for entry in classes)
     found = [path for path, _ in pairs]
     return LabelledImages(tuple(found), np.array(numbers, np.int64), names, _values_of(found, arguments))

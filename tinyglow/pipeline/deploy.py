@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -94,12 +94,16 @@ def samples_of(program: Program, inputs: Mapping[str, Array], labels: Array | No
         name: [np.ascontiguousarray(row).tobytes() for row in quantized_input(array, types[name])]
         for name, array in bound.items()
     }
-    answers = interpret(program, inputs)
-    prints = [
-        fingerprint([np.ascontiguousarray(answers[name][index]).tobytes() for name in program.outputs])
-        for index in range(count)
-    ]
+    prints = fingerprints(interpret(program, inputs), program.outputs)
     return Samples(rows, prints, _labels(labels, count))
+
+
+def fingerprints(answers: Mapping[str, Array], outputs: Sequence[str]) -> list[int]:
+    """The fingerprint of each sample's answers [samples, *shape], of the ``outputs`` in their order."""
+    return [
+        fingerprint([np.ascontiguousarray(row).tobytes() for row in rows])
+        for rows in zip(*(answers[name] for name in outputs), strict=True)
+    ]
 
 
 def _labels(labels: Array | None, count: int) -> list[int]:

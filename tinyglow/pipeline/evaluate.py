@@ -14,7 +14,8 @@ from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.execution import DEFAULTS, Execution, Options
-from tinyglow.pipeline.fidelity import float_outputs, is_vector, real_inputs, real_values
+from tinyglow.pipeline.fidelity import float_outputs, real_inputs, real_values
+from tinyglow.pipeline.labels import class_output, label_problems
 from tinyglow.pipeline.stations import interpret, lower, target_of
 from tinyglow.targets.boards import Board
 
@@ -133,14 +134,13 @@ def evaluate_bundle(
 ) -> Evaluation:
     """Run a bundle of one input on labelled ``images`` [images, ...], on each board. As ``evaluate_network``."""
     info = read_bundle(folder)
-    inputs = [placeholder for placeholder in info.placeholders if placeholder.is_input]
-    if len(inputs) != 1:
-        found = f"has {len(inputs)} inputs that are marked as such"
+    if len(info.inputs) != 1:
+        found = f"has {len(info.inputs)} inputs that are marked as such"
         raise InputError("the bundle cannot be evaluated", [Problem(str(folder), found, "one, for an image")])
     types = {placeholder.name: placeholder.type for placeholder in info.placeholders}
     answers = []
     for board in boards:
-        execution = simulate(folder, board, {inputs[0].name: images}, compiler, progress, options)
+        execution = simulate(folder, board, {info.inputs[0].name: images}, compiler, progress, options)
         real = {name: real_values(array, types[name]) for name, array in execution.outputs.items()}
         answers.append(Answers(board.name, _scores(real), execution))
     return _evaluation(info.name, answers, labels, names)
@@ -148,21 +148,13 @@ def evaluate_bundle(
 
 def _scores(outputs: Mapping[str, Array]) -> npt.NDArray[np.float32]:
     """The first output that holds a value for each class, [images, classes]. Raises InputError."""
-    found = next((array for array in outputs.values() if is_vector(array)), None)
-    if found is None:
-        problem = Problem("", "no output of the network is a vector of classes")
-        raise InputError("the network does not classify", [problem])
+    found = outputs[class_output(outputs, "the network does not classify")]
     return found.reshape(len(found), -1).astype(np.float32)
 
 
 def _evaluation(network: str, answers: Sequence[Answers], labels: Classes, names: Sequence[str]) -> Evaluation:
     count = answers[0].scores.shape[1]
-    problems = []
-    if len(labels) != len(answers[0].scores):
-        problems.append(Problem("the labels", f"are {len(labels)} for {len(answers[0].scores)} images", "one for each"))
-    elif labels.min() < 0 or labels.max() >= count:
-        found = f"range from {labels.min()} to {labels.max()}"
-        problems.append(Problem("the labels", found, f"0 to {count - 1}: the network has so many classes"))
+    problems = label_problems(labels, answers[0].scores)
     if len(names) > count:
         problems.append(Problem("the classes", f"are {len(names)}", f"{count}, as the network has"))
     if problems:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyglow.errors import InputError, Problem
-from tinyglow.interp import in_order, sample_count, turns
+from tinyglow.interp import first_states, in_order, sample_count, turns
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.program import Program
 from tinyglow.ir.types import TensorType
@@ -146,11 +146,6 @@ def chunked(graph: Graph, inputs: Mapping[str, Array]) -> Iterator[dict[str, Arr
     step, samples = max(1, _CHUNK_BYTES // max(1, each)), sample_count(inputs)
     for begin in range(0, samples, step):
         yield {name: array[begin : begin + step] for name, array in inputs.items()}
-
-
-def first_states(graph: Graph, rows: int) -> dict[str, Array]:
-    """What each state is after a reset, [rows, *shape]."""
-    return {state.read: np.repeat(state.first[np.newaxis], rows, 0) for state in graph.states}
 
 
 def float_outputs(graph: Graph, inputs: Mapping[str, Array], sequence: int | None = None) -> dict[str, Array]:

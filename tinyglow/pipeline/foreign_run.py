@@ -248,8 +248,7 @@ def _against(
     if not inputs:
         raise InputError("nothing to compare on", [Problem("--with", "needs inputs", "--input or --golden")])
     info = read_bundle(folder)
-    takes = [p for p in info.placeholders if p.is_input]
-    gives = {p.name: p for p in info.placeholders if not p.is_input}
+    takes, gives = info.inputs, {p.name: p for p in info.outputs}
     given = {legal_name(name): array for name, array in inputs.items()}
     if len(takes) == len(given) == 1 and takes[0].name not in given:
         given = {takes[0].name: next(iter(given.values()))}

@@ -6,18 +6,16 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import bundle_info, read_bundle
-from tinyglow.bundle.manifest import MANIFEST, digest_of, read_manifest, read_part, with_manifest
+from tinyglow.bundle.manifest import MANIFEST, read_part, unchanged, with_manifest
 from tinyglow.bundle.packages import Parts, formats
-from tinyglow.bundle.project import Samples, fingerprint, write_project
+from tinyglow.bundle.project import Samples, write_project
 from tinyglow.bundle.provenance import record
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
-from tinyglow.pipeline.deploy import samples_of
+from tinyglow.pipeline.deploy import fingerprints, samples_of
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.fit import made_up, sample_inputs
 from tinyglow.pipeline.stations import allocation_efficiency
@@ -83,23 +81,14 @@ def package_bundle(
         SimulationError: The bundle faults or does not end.
     """
     _check(kind, version)
-    info, listed = read_bundle(bundle), read_manifest(bundle)
-    if listed is None or not any(name.endswith(".c") for name in listed):
-        found = "is not one of C files with a list of them"
-        problem = Problem(str(bundle), found, "a bundle that 'tinyglow compile' wrote")
-        raise InputError("the bundle cannot be packed", [problem])
-    changed = [name for name, digest in listed.items() if digest_of(bundle / name) != digest]
-    if changed:
-        problems = [Problem(name, "is missing or was changed", hint="compile the bundle again") for name in changed]
-        raise InputError("the bundle is not as it was compiled", problems)
+    summary = "the bundle cannot be packed"
+    info, listed = read_bundle(bundle), unchanged(bundle, summary)
+    if not any(name.endswith(".c") for name in listed):
+        raise InputError(summary, [Problem(str(bundle), "has no C files", "a bundle of C files")])
     if inputs is None:
-        inputs = made_up({one.name: one.type for one in info.placeholders if one.is_input})
+        inputs = made_up({one.name: one.type for one in info.inputs})
     answers = simulate(bundle, board, inputs).outputs
-    outputs = [one.name for one in info.placeholders if not one.is_input]
-    prints = [
-        fingerprint([np.ascontiguousarray(answers[name][index]).tobytes() for name in outputs])
-        for index in range(len(answers[outputs[0]]))
-    ]
+    prints = fingerprints(answers, [one.name for one in info.outputs])
     rows = {placeholder.name: each for placeholder, each in input_vectors(info, inputs).items()}
     files = {name: read_part(bundle / name) for name in (*listed, MANIFEST)}
     return _write(Parts(info, files, Samples(rows, prints), version), folder, kind)

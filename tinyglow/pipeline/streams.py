@@ -8,6 +8,7 @@ import numpy as np
 
 from tinyglow.interp import fits
 from tinyglow.ir.graph import Array, Graph
+from tinyglow.passes.stream.build import with_size
 from tinyglow.passes.stream.transform import Streamed
 from tinyglow.passes.stream.transform import stream as stream_graph
 
@@ -36,8 +37,7 @@ def described(streamed: Streamed) -> list[str]:
     """A line for each output: which elements a call gives, and from which call on they are right."""
     lines = []
     for name, flow in streamed.flows.items():
-        first = f"{flow.begin}" if flow.begin else ""
-        place = f"{flow.count} * n{f' {flow.begin:+d}' if first else ''}"
+        place = f"{flow.count} * n" + (f" {flow.begin:+d}" if flow.begin else "")
         warm = f"; the first {flow.warm_up} calls warm up" if flow.warm_up else ""
         lines.append(f"call n gives {flow.count} of {name}, from element {place} on{warm}")
     return lines
@@ -70,9 +70,5 @@ def as_frames(
         sequence = shape[axis] // hop
         cut = whole.take(range(sequence * hop), along)
         parts = cut.reshape(*cut.shape[:along], sequence, hop, *cut.shape[along + 1 :])
-        frames[name] = np.moveaxis(parts, along, 1).reshape(-1, *(hop if n == along else s for n, s in _sizes(whole)))
+        frames[name] = np.moveaxis(parts, along, 1).reshape(-1, *with_size(shape, along - 1, hop))
     return frames, sequence
-
-
-def _sizes(whole: Array) -> list[tuple[int, int]]:
-    return [(n, size) for n, size in enumerate(whole.shape) if n]

@@ -7,20 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyglow.errors import InputError, Problem, TinyglowError
+from tinyglow.errors import InputError, TinyglowError
 from tinyglow.glow.quantize import lowered
 from tinyglow.interp import sample_count
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.pipeline.deviations import RULES, with_costs
-from tinyglow.pipeline.fidelity import (
-    OutputFidelity,
-    compare_outputs,
-    float_outputs,
-    is_vector,
-    real_inputs,
-    real_values,
-)
+from tinyglow.pipeline.fidelity import OutputFidelity, compare_outputs, float_outputs, real_inputs, real_values
+from tinyglow.pipeline.labels import class_output, label_problems
 from tinyglow.pipeline.layers import Layer, layers_of, look_closely
 from tinyglow.pipeline.stations import bind_inputs, interpret, quantize
 from tinyglow.pipeline.trace import trace
@@ -144,20 +138,10 @@ def validate(
 
 def _accuracy(program: Program, expected: Mapping[str, Array], answers: Mapping[str, Array], labels: Array) -> Accuracy:
     """Right answers of the first output that holds a value for each class. Raises InputError."""
-    name = next((name for name in program.outputs if is_vector(expected[name])), None)
-    if name is None:
-        raise InputError("the labels are of no use", [Problem("", "no output of the network is a vector of classes")])
+    name = class_output({name: expected[name] for name in program.outputs}, "the labels are of no use")
     reference = expected[name].reshape(len(expected[name]), -1)
     actual = real_values(answers[name], program.buffers[name].type).reshape(reference.shape)
-    problems = []
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        found = f"are {labels.dtype} of shape {list(labels.shape)}"
-        problems.append(Problem("the labels", found, "one integer for each sample"))
-    elif len(labels) != len(reference):
-        problems.append(Problem("the labels", f"are {len(labels)} for {len(reference)} samples", "one for each"))
-    elif labels.min() < 0 or labels.max() >= reference.shape[1]:
-        found, last = f"range from {labels.min()} to {labels.max()}", reference.shape[1] - 1
-        problems.append(Problem("the labels", found, f"0 to {last}: the output {name} has so many classes"))
+    problems = label_problems(labels, reference, f"the output {name}")
     if problems:
         raise InputError("the labels do not fit the network", problems)
     return Accuracy(name, *(int((each.argmax(1) == labels).sum()) for each in (reference, actual)))

@@ -33,9 +33,8 @@ def output_of(placeholder: Placeholder, memories: list[bytes]) -> Array:
 
 def _inputs_of(info: BundleInfo, given: Mapping[str, Array]) -> list[Placeholder]:
     """The input placeholders. Glow's own headers do not mark them: there, those that are given are."""
-    marked = [p for p in info.placeholders if p.is_input]
     names = {legal_name(name) for name in given}
-    return marked or [p for p in info.placeholders if p.name in names] or list(info.placeholders)
+    return info.inputs or [p for p in info.placeholders if p.name in names] or list(info.placeholders)
 
 
 def input_vectors(info: BundleInfo, given: Mapping[str, Array]) -> dict[Placeholder, list[bytes]]:

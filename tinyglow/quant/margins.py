@@ -18,16 +18,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node
-from tinyglow.quant.implied import implied_range, own_range
+from tinyglow.quant.implied import Implied, implied_range, own_range
 from tinyglow.quant.profile import Range
-from tinyglow.quant.witness import Joins
+from tinyglow.quant.witness import Joins, points_of
 
 # As many samples as ranges are made for. Of 16, 32, 64 and 128, this one was best over the recorded networks.
 ENOUGH_SAMPLES = 64
-FEWEST_FOR_A_SPREAD = 2
+_FEWEST_FOR_A_SPREAD = 2
 _DEVIATIONS = math.log(ENOUGH_SAMPLES) * math.sqrt(6) / math.pi
 _SAME = 1e-6  # of an end: float32 sums in another order differ by less
-_POINTS = 257
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,11 @@ def joined(parts: Sequence[Ends]) -> Ends:
     return Ends(np.concatenate([part.low for part in parts]), np.concatenate([part.high for part in parts]))
 
 
+def widens(samples: int) -> bool:
+    """Whether ranges of so many samples get margins: one sample has no spread, and 64 need none."""
+    return _FEWEST_FOR_A_SPREAD <= samples < ENOUGH_SAMPLES
+
+
 def expected_largest(largest: Array) -> float:
     """What the largest of 64 samples is expected to be, from the largest element of each of a few, [samples].
 
@@ -61,7 +65,7 @@ def expected_largest(largest: Array) -> float:
     """
     top = float(largest.max())
     is_bound = int((largest >= top - _SAME * abs(top)).sum()) > 1
-    if is_bound or not FEWEST_FOR_A_SPREAD <= len(largest) < ENOUGH_SAMPLES:
+    if is_bound or not widens(len(largest)):
         return top
     return max(top, float(largest.mean() + _DEVIATIONS * largest.std(ddof=1)))
 
@@ -103,27 +107,26 @@ def _as_float32(low: float, high: float, own: Range) -> Range:
     return Range(min(own.low, float(np.float32(max(low, -limit)))), max(own.high, float(np.float32(min(high, limit)))))
 
 
-def _within(own: Range, widened: Range, implied: tuple[float, float, bool] | None) -> Range:
+def _within(own: Range, widened: Range, implied: Implied | None) -> Range:
     """The widened range, cut to what is implied; that itself where it is exact."""
     if implied is None:
         return widened
-    low, high, exact = implied
-    if exact:
-        return _as_float32(low, high, own)
-    return _as_float32(max(widened.low, low), min(widened.high, high), own)
+    if implied.exact:
+        return _as_float32(implied.low, implied.high, own)
+    return _as_float32(max(widened.low, implied.low), min(widened.high, implied.high), own)
 
 
-def _implied(graph: Graph, node: Node, ranges: Mapping[str, Range]) -> tuple[float, float, bool] | None:
-    """(low, high, whether exact) of a node's result, by its operands' ranges; None where nothing is known."""
+def _implied(graph: Graph, node: Node, ranges: Mapping[str, Range]) -> Implied | None:
+    """What a node's operands' ranges say of its result's; None where nothing is known."""
     operands = [_operand(graph, name, ranges) for name in node.inputs]
     known = [operand for operand in operands if operand is not None]
     if not known or len(known) < len(operands):
         return None
     found = implied_range(node, known, [graph.values[name].data for name in node.inputs])
     if found is not None:
-        return found.low, found.high, found.exact
+        return found
     if node.op.gives_probabilities:
-        return 0.0, 1.0, False
+        return Implied(0.0, 1.0)
     return _of_one_element(node, known)
 
 
@@ -134,13 +137,12 @@ def _operand(graph: Graph, name: str, ranges: Mapping[str, Range]) -> Range | No
     return ranges.get(name)
 
 
-def _of_one_element(node: Node, operands: Sequence[Range]) -> tuple[float, float, bool] | None:
+def _of_one_element(node: Node, operands: Sequence[Range]) -> Implied | None:
     """What a function of single elements makes of its operand's range."""
     if not node.op.elementwise or len(operands) != 1:
         return None
-    points = np.linspace(operands[0].low, operands[0].high, _POINTS, dtype=np.float32)[np.newaxis]
     with np.errstate(all="ignore"):
-        (results,) = node.op.run_float(points)
+        (results,) = node.op.run_float(points_of(operands[0])[np.newaxis])
     if results.dtype.kind != "f" or not np.isfinite(results).all():
         return None
-    return float(results.min()), float(results.max()), False
+    return Implied(float(results.min()), float(results.max()))

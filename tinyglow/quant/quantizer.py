@@ -286,18 +286,19 @@ def _channel_constant(value: Value, params: list[QuantParams], dtype: str, edit:
 def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mapping[str, Range], frozenset[str]]:
     """What is quantized: the float graph, the ranges of its values, and the names of nodes that stay float in any case.
 
-    Normalization that the network begins with is folded or kept in float (``quant.leading``), masks of attention are
-    raised (``quant.masks``), and chains of functions of one element become one (``quant.element_tables``); Glow does
-    none of this.
+    Each step begins with the ranges that the one before it left. Masks of attention are raised (``quant.masks``); the
+    steps of a recurrent layer share their ranges (``quant.steps``), and then both ends of a state (``quant.states``);
+    normalization that the network begins with is folded or kept in float (``quant.leading``); chains of functions of
+    one element become one (``quant.element_tables``). Glow does none of this. Margins are not among these: a profile
+    has them already (``quant.margins``).
+
     Raises ProfileError if ``profile`` lacks the range of a value in ``profiled_values``.
     """
-    match = match_profile(graph, profile, profiled_values(graph, scheme))
-    masked, found = settle_masks(graph, match.ranges)
+    recorded = match_profile(graph, profile, profiled_values(graph, scheme)).ranges
+    masked, found = settle_masks(graph, recorded)
+    shared = ranges_with_states(masked, ranges_of_steps(masked, found))
     settled, ranges, kept = settle_leading(
-        masked,
-        ranges_with_states(masked, ranges_of_steps(masked, found)),
-        scheme.quantizes,
-        lambda range_: scheme.choose(range_.low, range_.high),
+        masked, shared, scheme.quantizes, lambda range_: scheme.choose(range_.low, range_.high)
     )
     if scheme.int16:
         return settled, ranges, kept

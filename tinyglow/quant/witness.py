@@ -14,6 +14,7 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.quant.element_sources import ElementSources
+from tinyglow.quant.implied import Implied
 from tinyglow.quant.profile import Range
 
 _POINTS = 257
@@ -94,13 +95,13 @@ class Joins:
         results = _values(self._graph, self._made, node.outputs[0], known)[0]
         return results if np.isfinite(results).all() else None
 
-    def implied(self, node: Node, ranges: Mapping[str, Range]) -> tuple[float, float, bool] | None:
-        """(low, high, True) of the result, by its source's range; None where that says nothing."""
+    def implied(self, node: Node, ranges: Mapping[str, Range]) -> Implied | None:
+        """The result's range, which is exact, by its source's; None where that says nothing."""
         source = self.source(node)
         if source is None or source not in ranges:
             return None
         results = self.results(node, source, ranges[source])
-        return None if results is None else (float(results.min()), float(results.max()), True)
+        return None if results is None else Implied(float(results.min()), float(results.max()), exact=True)
 
 
 def _beyond(range_: Range, value: float) -> float:

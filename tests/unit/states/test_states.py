@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from tinyglow.ir.types import TensorType
 from tinyglow.ir.verify import verify as verify_graph
 from tinyglow.operators.add import Add
 from tinyglow.pipeline.fidelity import output_fidelity
+from tinyglow.pipeline.package import package
 
 _DEPTH, _UNITS, _CALLS = 6, 8, 24
 _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -115,6 +118,23 @@ def test_states_change_at_once(board: str, tmp_path: Path) -> None:
     tinyglow.emit(program, tmp_path / "bundle")
     assert read_bundle(tmp_path / "bundle").states == 4 * 12
     assert [p.name for p in read_bundle(tmp_path / "bundle").placeholders] == ["x", "y"]
+
+
+def test_a_package_s_check_begins_with_a_reset(tmp_path: Path) -> None:
+    """It finds all samples answered as compiled, for states that begin with numbers, each time that it is called."""
+    if shutil.which("gcc") is None:
+        pytest.skip("needs gcc")
+    x = np.random.default_rng(0).standard_normal((5, 1, 3)).astype(np.float32)
+    folder = tmp_path / "package"
+    package(tinyglow.lower(_shifting()), folder, "cmake", {"x": x})
+    main = tmp_path / "main.c"
+    main.write_text(
+        '#include "shift_check.h"\nint main(void) { return (int)(shift_check() + shift_check()); }\n', "utf-8"
+    )
+    sources = [main, *folder.glob("src/*.c"), *folder.glob("example/s*.c")]
+    paths = [f"-I{folder / name}" for name in ("src", "example")]
+    subprocess.run(["gcc", "-std=c99", "-ffp-contract=off", *paths, *sources, "-o", tmp_path / "check"], check=True)
+    subprocess.run([tmp_path / "check"], check=True)
 
 
 def test_pairs_that_cannot_be_are_refused_together(tmp_path: Path) -> None:

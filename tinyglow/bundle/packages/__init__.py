@@ -36,16 +36,15 @@ class Parts:
     @property
     def context(self) -> dict[str, object]:
         """What templates ask for."""
-        inputs = [(one.name, one.type.nbytes) for one in self.info.placeholders if one.is_input]
-        outputs = [(one.name, one.type.nbytes) for one in self.info.placeholders if not one.is_input]
         return {
             "net": self.info.name,
             "NET": self.info.name.upper(),
             "version": self.version,
-            "inputs": inputs,
-            "outputs": outputs,
+            "inputs": [(one.name, one.type.nbytes) for one in self.info.inputs],
+            "outputs": [(one.name, one.type.nbytes) for one in self.info.outputs],
             "has_weights": self.info.constant > 0,
             "has_activations": self.info.activations > 0,
+            "has_states": self.info.states > 0,
             "sources": sorted(name for name in self.bundle if name.endswith(".c")),
             "headers": sorted(name for name in self.bundle if name.endswith((".h", ".txt"))),
         }

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyglow.interp import sample_count
     from tinyglow.pipeline.stations import profile as profile_graph
     from tinyglow.pipeline.validate import profile_warnings
-    from tinyglow.quant.margins import ENOUGH_SAMPLES, FEWEST_FOR_A_SPREAD
+    from tinyglow.quant.margins import ENOUGH_SAMPLES, widens
     from tinyglow.quant.profile import save_profile
     from tinyglow.report.console import print_warnings, progress
 
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     save_profile(result, arguments.output)
     print_warnings(profile_warnings(graph, result, inputs, lowered))
     said = ""
-    if arguments.margin == "auto" and not lowered and FEWEST_FOR_A_SPREAD <= sample_count(inputs) < ENOUGH_SAMPLES:
+    if arguments.margin == "auto" and not lowered and widens(sample_count(inputs)):
         said = f", with margins for {ENOUGH_SAMPLES} (--margin none: without)"
     print(f"{arguments.output}: ranges of {len(result.ranges)} values over {sample_count(inputs)} samples{said}")
     return 0

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     board, inputs = load_board(arguments.board), read_inputs(arguments)
     compiled = compiled_of(arguments)
-    inputs, sequence = calls_of(arguments, inputs)
+    inputs, sequence = calls_of(arguments, compiled.graph, inputs)
     program = compiled.program
     targets = 1 if board.is_host else 2
     with progress(f"verifying on {board.name}", targets * sample_count(inputs)) as advance:

@@ -43,7 +43,7 @@ class Stream:
     def type_of(self, name: str, flow: Flow | None) -> TensorType:
         """The type that a value has in the stream."""
         type_ = self.graph.type_of(name)
-        return type_ if flow is None else type_.reshaped(_with_size(type_.shape, flow.axis, flow.count))
+        return type_ if flow is None else type_.reshaped(with_size(type_.shape, flow.axis, flow.count))
 
     def place(self, value: Value, type_: TensorType) -> Value:
         """A value of the whole network, under its name, with another type."""
@@ -81,7 +81,7 @@ class Stream:
         if taken == range(value.type.shape[axis]):
             return value
         op = Slice.along(value.type.shape, {axis: taken})
-        return self._add(op, [value], _with_size(value.type.shape, axis, len(taken)))
+        return self._add(op, [value], with_size(value.type.shape, axis, len(taken)))
 
     def _add(self, op: Op, inputs: Sequence[Value], shape: Shape) -> Value:
         return self.edit.add(self.node.name, op, inputs, self.node.origin, (inputs[0].type.reshaped(shape),))
@@ -97,10 +97,10 @@ class Stream:
         numbers = np.arange(flow.begin - rows, flow.begin)
         filling = before if flow.fill is None else flow.fill
         first = np.where(numbers < 0, np.float32(before), np.float32(filling)).astype(np.float32)
-        type_ = block.type.reshaped(_with_size(block.type.shape, flow.axis, rows))
+        type_ = block.type.reshaped(with_size(block.type.shape, flow.axis, rows))
         axes = [axis for axis in range(len(type_.shape)) if axis != flow.axis]
         state = self.edit.placeholder(f"{self.node.name}_state", type_)
-        whole = _with_size(block.type.shape, flow.axis, rows + flow.count)
+        whole = with_size(block.type.shape, flow.axis, rows + flow.count)
         joined = self._add(Concat(flow.axis), [state, block], whole)
         kept = self.part(joined, flow.axis, range(flow.count, flow.count + rows))
         data = np.broadcast_to(np.expand_dims(first, tuple(axes)), type_.shape)
@@ -151,5 +151,6 @@ class Stream:
         return found, replace(some, right=right, tail=tail, ahead=ahead, fill=None)
 
 
-def _with_size(shape: Shape, axis: int, size: int) -> Shape:
+def with_size(shape: Shape, axis: int, size: int) -> Shape:
+    """The shape with another size of one dimension."""
     return (*shape[:axis], size, *shape[axis + 1 :])

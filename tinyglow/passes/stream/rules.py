@@ -10,24 +10,29 @@ import numpy as np
 
 from tinyglow.ir.graph import Value
 from tinyglow.ir.op import Op, UnsupportedError
-from tinyglow.ir.types import QuantParams, Shape
+from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.window import Window
 from tinyglow.operators.avg_pool import AvgPool, ImageMean
 from tinyglow.operators.batch_matmul import BatchMatMul
+from tinyglow.operators.cast import Cast
 from tinyglow.operators.concat import Concat
 from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.dequantize import Dequantize
+from tinyglow.operators.element_function import IntLookupTable
 from tinyglow.operators.fully_connected import FullyConnected
 from tinyglow.operators.generic.fold import Fold
 from tinyglow.operators.matmul import MatMul
 from tinyglow.operators.max_pool import MaxPool
 from tinyglow.operators.pad import Pad
+from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.reduce import Reduce
+from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.slice import Slice
 from tinyglow.operators.softmax import SoftMax
 from tinyglow.operators.transpose import Transpose
-from tinyglow.passes.stream.build import Stream
-from tinyglow.passes.stream.flow import Flow, Sliding
+from tinyglow.passes.stream.build import Stream, with_size
+from tinyglow.passes.stream.flow import Sliding
 
 _NOT_CAUSAL = "reads all elements along the stream's dimension at once"
 
@@ -94,11 +99,7 @@ def _reshape(stream: Stream, op: Op) -> None:
     if not places:
         raise _refused(stream, f"joins the stream's dimension with others: {list(shape)} to {list(target)}")
     moved = replace(flow, axis=places[0])
-    stream.give(Reshape(_sized(target, moved)), [stream.values[stream.node.inputs[0]]], moved)
-
-
-def _sized(shape: Shape, flow: Flow) -> Shape:
-    return (*shape[: flow.axis], flow.count, *shape[flow.axis + 1 :])
+    stream.give(Reshape(with_size(target, moved.axis, moved.count)), [stream.values[stream.node.inputs[0]]], moved)
 
 
 def _transpose(stream: Stream, op: Op) -> None:
@@ -239,6 +240,11 @@ RULES: dict[type, Callable[[Stream, Op], None]] = {
     SoftMax: _rows,
     Reduce: _reduce,
     Fold: _reduce,
+    Quantize: _each,
+    Dequantize: _each,
+    Rescale: _each,
+    Cast: _each,
+    IntLookupTable: _each,
 }
 
 
@@ -249,10 +255,6 @@ def follow(stream: Stream) -> None:
         stream.give(node.op, [stream.constant(name) for name in node.inputs], None)
         return
     rule = next((RULES[kind] for kind in type(node.op).__mro__ if kind in RULES), None)
-    if rule is None and not _by_element(node.op):
+    if rule is None and not node.op.elementwise:
         raise _refused(stream, "has no form in a stream")
     (rule or _each)(stream, node.op)
-
-
-def _by_element(op: Op) -> bool:
-    return op.elementwise or op.kind in ("Quantize", "Dequantize", "Rescale", "Cast", "IntLookupTable")

@@ -25,6 +25,7 @@ class Need:
 NEEDS = (
     Need("--quick", r"not in the quick run", "make test"),
     Need("TINYGLOW_LONG", r"TINYGLOW_LONG", "TINYGLOW_LONG=1 make test, as CI does"),
+    Need("TINYGLOW_FULL", r"takes minutes: TINYGLOW_FULL", "TINYGLOW_FULL=1 make test"),
     Need(
         "the folder `shared`",
         r"'shared'|/shared/.* is not there",

@@ -7,18 +7,13 @@ python examples/digits/train.py parts/train parts/validation --transfer examples
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
+from network import Array, Labels, Network
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-
-from network import Array, Labels, Network  # noqa: E402
-
-from tinyglow.dataset.store import all_samples  # noqa: E402
-from tinyglow.images import ImageOptions, load_images  # noqa: E402
+from tinyglow.dataset.store import all_samples
+from tinyglow.images import ImageOptions, load_images
 
 
 def read(folder: str | Path) -> tuple[Array, Labels]:

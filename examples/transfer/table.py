@@ -17,27 +17,22 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "digits"))
+
 import numpy as np
+from network import Array, Labels, Network
+from train import read
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "digits"))
+from tinyglow.demo.drawn import drawn_picture
 
-from network import Array, Labels, Network  # noqa: E402
-from train import read  # noqa: E402
-
-from tinyglow.dataset.strokes import picture_of  # noqa: E402
-from tinyglow.demo.digits import strokes_of  # noqa: E402
-
-SOURCE = HERE.parent / "mnist" / "mnist_nxp.onnx"
+SOURCE = Path(__file__).resolve().parents[1] / "mnist" / "mnist_nxp.onnx"
 KINDS = ("from scratch", "transfer")
 _FIRST_TEST_HAND = 100_000
 
 
 def drawn(hands: Sequence[int]) -> tuple[Array, Labels]:
     """Each digit once by each hand: images [n, 28, 28, 1] in 0..1, and labels."""
-    pictures = [
-        picture_of([line.tolist() for line in strokes_of(digit, hand)]) for hand in hands for digit in range(10)
-    ]
+    pictures = [drawn_picture(digit, hand) for hand in hands for digit in range(10)]
     return np.stack(pictures)[..., None].astype(np.float32) / np.float32(255), np.arange(len(pictures)) % 10
 
 

@@ -61,7 +61,9 @@ def _samples(graph: Graph) -> Array:
 def _sessions(model: str, samples: Array, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     """onnxruntime on one core, sample by sample, as these models have a batch of 1: in float, and in int8."""
     import onnxruntime as ort
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+    from onnxruntime.quantization import QuantFormat, quantize_static
+
+    from tests.calibration import Samples
 
     source = str(model_path(model))
     options = ort.SessionOptions()
@@ -69,19 +71,12 @@ def _sessions(model: str, samples: Array, folder: Path) -> Iterator[tuple[str, C
     options.log_severity_level = 3
     ort.set_default_logger_severity(3)
 
-    class Reader(CalibrationDataReader):
-        def __init__(self, name: str) -> None:
-            self.left = iter([{name: sample} for sample in samples[:32]])
-
-        def get_next(self) -> dict[str, Array] | None:
-            return next(self.left, None)
-
     float_session = ort.InferenceSession(source, options)
     name = float_session.get_inputs()[0].name
     target = str(folder / "int8.onnx")
     logging.disable(logging.WARNING)
     with contextlib.redirect_stdout(io.StringIO()):
-        quantize_static(source, target, Reader(name), quant_format=QuantFormat.QDQ)
+        quantize_static(source, target, Samples({name: samples[:32]}), quant_format=QuantFormat.QDQ)
     for label, session in (("float", float_session), ("int8", ort.InferenceSession(target, options))):
         yield label, lambda session=session: [session.run(None, {name: sample}) for sample in samples]
 

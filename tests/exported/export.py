@@ -8,35 +8,23 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnxruntime.quantization import CalibrationDataReader, quantize_static
+from onnxruntime.quantization import quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from skl2onnx import to_onnx
 from sklearn.neural_network import MLPClassifier
 
+from tests.calibration import Samples
+from tests.cases.cases import snr
 from tests.exported.networks import NETWORKS
-from tests.exported.samples import CALIBRATION, TESTED, decibels, samples
+from tests.exported.samples import CALIBRATION, TESTED, samples
 
 FOLDER = Path(__file__).parent / "models"
-
-
-class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    """Samples, one after the other."""
-
-    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
-        self._rows: Iterator[dict[str, np.ndarray]] = (
-            {name: array[index] for name, array in arrays.items()} for index in range(CALIBRATION)
-        )
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        """The next sample, if there is one."""
-        return next(self._rows, None)
 
 
 def _settle_norms(network: torch.nn.Module, shapes: dict[str, tuple[int, ...]]) -> None:
@@ -84,7 +72,8 @@ def _snr_of_onnxruntime(path: Path) -> float | None:
     with tempfile.TemporaryDirectory() as work:
         prepared, quantized = Path(work) / "prepared.onnx", Path(work) / "int8.onnx"
         quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
-        quantize_static(str(prepared), str(quantized), _Reader(arrays))
+        first = Samples({name: array[:CALIBRATION] for name, array in arrays.items()})
+        quantize_static(str(prepared), str(quantized), first)
         if any(node.op_type in ("GRU", "LSTM") for node in onnx.load(quantized).graph.node):
             return None
         exact, rounded = (onnxruntime.InferenceSession(str(file)) for file in (path, quantized))
@@ -96,7 +85,7 @@ def _snr_of_onnxruntime(path: Path) -> float | None:
                 for index in range(CALIBRATION, CALIBRATION + TESTED)
             ]
             results.append([np.stack(outputs) for outputs in zip(*calls, strict=True)])
-        return min(decibels(x, y) for x, y in zip(*results, strict=True))
+        return min(snr(actual, expected) for expected, actual in zip(*results, strict=True))
 
 
 def main() -> None:
@@ -107,7 +96,7 @@ def main() -> None:
         _export(name)
     _export_sklearn()
     found = {path.stem: _snr_of_onnxruntime(path) for path in sorted(FOLDER.glob("*.onnx"))}
-    rounded = {name: None if snr is None else round(snr, 1) for name, snr in found.items()}
+    rounded = {name: None if ratio is None else round(ratio, 1) for name, ratio in found.items()}
     (FOLDER / "snr.json").write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
 
 

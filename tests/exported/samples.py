@@ -23,9 +23,3 @@ def samples(path: Path) -> dict[str, Array]:
         array = random.standard_normal((CALIBRATION + TESTED, *shape)).astype(np.float32)
         found[info.name] = array * 0 if info.name == "h" else array
     return found
-
-
-def decibels(exact: npt.NDArray[np.floating], actual: npt.NDArray[np.floating]) -> float:
-    """How many times the noise the signal is, in dB."""
-    noise = ((exact.astype(np.float64) - actual) ** 2).sum()
-    return float(10 * np.log10((exact.astype(np.float64) ** 2).sum() / max(noise, 1e-300)))

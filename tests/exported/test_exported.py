@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import cache
 from pathlib import Path
 
@@ -11,11 +10,13 @@ import numpy as np
 import pytest
 
 import tinyglow
-from tests.exported.samples import CALIBRATION, decibels, samples
+from tests.cases.cases import snr
+from tests.exported.samples import CALIBRATION, samples
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.operators.constants import dequantized
 from tinyglow.pipeline.streams import as_frames
+from tinyglow.testing import is_full
 
 _MODELS = Path(__file__).parent / "models"
 _SNR: dict[str, float | None] = json.loads((_MODELS / "snr.json").read_text(encoding="utf-8"))
@@ -26,8 +27,7 @@ _MARGIN = 1.0
 _MORE = {"sklearn": 3.6}
 # Where onnxruntime has no int8.
 _LEAST = {"gru": 20.0, "lstm": 30.0}
-_FULL = os.environ.get("TINYGLOW_FULL") == "1"
-_ON_CORES = _NAMES if _FULL else ["gru_step_torchscript", "mobile_block_dynamo"]
+_ON_CORES = _NAMES if is_full() else ["gru_step_torchscript", "mobile_block_dynamo"]
 
 
 @cache
@@ -51,8 +51,7 @@ def test_int8_is_near_float(name: str) -> None:
     found = []
     for key, exact in expected.items():
         if exact.dtype.kind == "f":
-            real = dequantized(answers[key], program.buffers[key].type)
-            found.append(decibels(exact.reshape(len(exact), -1), real.reshape(len(exact), -1)))
+            found.append(snr(dequantized(answers[key], program.buffers[key].type), exact))
     theirs, kind = _SNR[name], name.partition("_")[0]
     assert min(found) >= (_LEAST[kind] if theirs is None else theirs - _MORE.get(kind, _MARGIN))
     few = {key: array[:2] for key, array in tested.items()}
@@ -96,4 +95,4 @@ def test_the_step_keeps_its_state(exporter: str) -> None:
         tinyglow.interpret(program, x, sequence=12).values(),
     )
     (name,) = program.outputs
-    assert decibels(exact, dequantized(actual, program.buffers[name].type).reshape(exact.shape)) > 25
+    assert snr(dequantized(actual, program.buffers[name].type), exact) > 25

@@ -23,21 +23,12 @@ from onnxruntime import quantization
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 import tinyglow
+from tests.calibration import Samples
 
 FILE = Path(__file__).with_name("compared.json")
 NETWORKS = ("autoencoder", "cifar10", "kws_dscnn", "lenet_mnist", "mnist_nxp_nchw", "mobilenet_block", "ops_zoo")
 FORMATS = {"qdq": quantization.QuantFormat.QDQ, "qoperator": quantization.QuantFormat.QOperator}
 TYPES = {"int8": quantization.QuantType.QInt8, "uint8": quantization.QuantType.QUInt8}
-
-
-class _Samples(quantization.CalibrationDataReader):  # type: ignore[misc]
-    """Samples of one input."""
-
-    def __init__(self, name: str, samples: Any) -> None:
-        self._next = iter([{name: sample} for sample in samples])
-
-    def get_next(self) -> Any:
-        return next(self._next, None)
 
 
 def _inputs(folder: Path, name: str, kind: str, shape: list[int]) -> Any:
@@ -58,7 +49,7 @@ def _compared(folder: Path, name: str, scratch: Path) -> dict[str, dict[str, Any
         quantization.quantize_static(
             scratch / "float.onnx",
             path,
-            _Samples(source.name, calibration),
+            Samples({source.name: calibration}),
             quant_format=FORMATS[form],
             per_channel=channels,
             activation_type=TYPES[dtype],

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tinyglow.dataset.site import Json, RefusedError, Site, static
+from tinyglow.dataset.site import Json, RefusedError, Site, label_in, static_pages
 from tinyglow.dataset.store import Store
 from tinyglow.dataset.strokes import PEN, picture_of
 from tinyglow.images.dat import SIDE, write_dat
@@ -49,9 +49,7 @@ class Collector:
     @property
     def site(self) -> Site:
         """The page and its requests."""
-        files = {"/": "collect.html", "/collect.js": "collect.js", "/client.js": "client.js", "/page.css": "page.css"}
-        pages = {path: static(name) for path, name in files.items()}
-        return Site(pages, self.state, {"/samples": self.save, "/undo": self.undo})
+        return Site(static_pages("collect"), self.state, {"/samples": self.save, "/undo": self.undo})
 
     def state(self) -> dict[str, Json]:
         """What the page starts with."""
@@ -69,14 +67,14 @@ class Collector:
 
         Coordinates are from 0 to 1 over the box. All drawings are looked at before any is written.
         """
-        label = _label(request, len(self.store.labels))
+        label = label_in(request, "label", self.store.labels)
         drawings = request.get("drawings")
         if not isinstance(drawings, list) or not 1 <= len(drawings) <= MOST_BOXES:
             raise RefusedError(400, f"the drawings are not a list of 1 to {MOST_BOXES}")
         lines = [_strokes(drawing) for drawing in drawings]
         with self._lock:  # one at a time: a picture takes some memory while it is drawn
             pictures = [picture_of(strokes, self.pen) for strokes in lines]
-        saved = [self._write(self.store.labels[label], picture) for picture in pictures]
+        saved = [self._write(label, picture) for picture in pictures]
         return {"saved": saved, "counts": self.store.counts()}
 
     def _write(self, label: str, picture: npt.NDArray[np.uint8]) -> dict[str, Json]:
@@ -103,13 +101,6 @@ class Collector:
                 except FileNotFoundError:  # somebody else was faster
                     pass
         return {"removed": removed, "counts": self.store.counts()}
-
-
-def _label(request: Json, count: int) -> int:
-    label = request.get("label") if isinstance(request, dict) else None
-    if type(label) is not int or not 0 <= label < count:
-        raise RefusedError(400, f"the label is not a number from 0 to {count - 1}")
-    return label
 
 
 def _strokes(drawing: Json) -> Strokes:

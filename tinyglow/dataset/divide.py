@@ -22,9 +22,7 @@ def shuffled(samples: Sequence[Sample], seed: int, what: str) -> list[Sample]:
     Python promises the same numbers of ``random()`` for the same seed in all versions, but not the same shuffles.
     """
     numbers = random.Random(f"{seed} {what}")
-    return [
-        sample for _, sample in sorted(((numbers.random(), sample) for sample in samples), key=lambda pair: pair[0])
-    ]
+    return sorted(samples, key=lambda _: numbers.random())  # asked for once for each, in their order
 
 
 def balance(folder: Path, output: Path, count: int, seed: int = 1) -> dict[str, int]:
@@ -98,7 +96,7 @@ def split(folder: Path, output: Path, shares: Mapping[str, float], seed: int = 1
     samples = all_samples(folder)
     groups, repeated, contradictions = _groups(samples, by_writer)
     chosen = _deal(groups, samples, parts, seed)
-    labels = sorted({sample.label for sample in samples}, key=[sample.label for sample in samples].index)
+    labels = list(dict.fromkeys(sample.label for sample in samples))
     counts = {name: Counter(sample.label for sample in chosen[name]) for name in parts}
     empty = [
         Problem(f"class {label}", f"has no sample in the part {name}", "", "gather more, or enlarge the part")

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from tinyglow.dataset.site import Json, RefusedError, Reply, Site, static
+from tinyglow.dataset.site import Json, RefusedError, Reply, Site, label_in, static_pages
 from tinyglow.dataset.store import Sample, Store, samples_of
 from tinyglow.images import image_bytes, read_pixels
 from tinyglow.resources import read_bounded
@@ -35,11 +35,8 @@ class Reviewer:
     @property
     def site(self) -> Site:
         """The page and its requests."""
-        files = {"/": "review.html", "/review.js": "review.js", "/client.js": "client.js", "/page.css": "page.css"}
-        pages = {path: static(name) for path, name in files.items()}
-        pages["/picture"] = self.picture
         return Site(
-            pages,
+            static_pages("review") | {"/picture": self.picture},
             self.state,
             {"/samples": self.samples, "/move": self.move, "/remove": self.remove, "/undo": self.undo},
         )
@@ -50,7 +47,7 @@ class Reviewer:
 
     def samples(self, request: Json) -> dict[str, Json]:
         """The names of some samples of ``{"label": 3, "begin": 0}``, and how many there are in all."""
-        label, begin = self._label(request, "label"), request.get("begin")
+        label, begin = label_in(request, "label", self.store.labels), request.get("begin")
         if type(begin) is not int or begin < 0:
             raise RefusedError(400, "the beginning is not a number of 0 or more")
         found = samples_of(self.store.root, label)
@@ -74,7 +71,7 @@ class Reviewer:
 
     def move(self, request: Json) -> dict[str, Json]:
         """Give the samples of ``{"label": 3, "names": [...], "to": 8}`` another label."""
-        target = self._label(request, "to")
+        target = label_in(request, "to", self.store.labels)
 
         def move(sample: Sample) -> _Undo:
             moved = Sample(target, self.store.move(sample, target))
@@ -119,15 +116,9 @@ class Reviewer:
                 self._undo.popitem(last=False)
         return {"id": key, "changed": len(undo), "counts": self.store.counts()}
 
-    def _label(self, request: Json, key: str) -> str:
-        label = request.get(key) if isinstance(request, dict) else None
-        if type(label) is not int or not 0 <= label < len(self.store.labels):
-            raise RefusedError(400, f"the label is not a number from 0 to {len(self.store.labels) - 1}")
-        return self.store.labels[label]
-
     def _named(self, request: Json) -> Sequence[Sample]:
         """The samples that a request names, all of which must be there."""
-        label, names = self._label(request, "label"), request.get("names")
+        label, names = label_in(request, "label", self.store.labels), request.get("names")
         if not isinstance(names, list) or not 1 <= len(names) <= PAGE or not all(isinstance(n, str) for n in names):
             raise RefusedError(400, f"the samples are not a list of 1 to {PAGE} names")
         found = [self.store.sample(label, name) for name in dict.fromkeys(names)]

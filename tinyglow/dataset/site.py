@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -56,11 +56,27 @@ class Reply:
     data: bytes
 
 
-def static(name: str) -> Callable[[Mapping[str, str]], Reply]:
-    """A page that sends a file of ``templates/dataset``."""
-    data = (TEMPLATES / "dataset" / name).read_bytes()
-    reply = Reply(f"{_TYPES[name.rpartition('.')[2]]}; charset=utf-8", data)
+Page = Callable[[Mapping[str, str]], Reply]  # from the query to what is sent
+
+
+def static_pages(name: str) -> dict[str, Page]:
+    """By path, the files of ``templates/dataset`` that page ``name`` is made of: its own, and those of all pages."""
+    own = f"{name}.html", f"{name}.js"
+    return {"/": _static(own[0])} | {f"/{file}": _static(file) for file in (own[1], "client.js", "page.css")}
+
+
+def _static(file: str) -> Page:
+    data = (TEMPLATES / "dataset" / file).read_bytes()
+    reply = Reply(f"{_TYPES[file.rpartition('.')[2]]}; charset=utf-8", data)
     return lambda query: reply
+
+
+def label_in(request: Json, key: str, labels: Sequence[str]) -> str:
+    """The label whose number a request has under ``key``. Raises RefusedError."""
+    number = request.get(key) if isinstance(request, dict) else None
+    if type(number) is not int or not 0 <= number < len(labels):
+        raise RefusedError(400, f"the label is not a number from 0 to {len(labels) - 1}")
+    return labels[number]
 
 
 @dataclass(frozen=True)
@@ -68,12 +84,12 @@ class Site:
     """What a server answers.
 
     Attributes:
-        pages: By path: from the query to what is sent.
+        pages: By path.
         state: The figures that the page starts with; sent at /state with the secret that ``actions`` ask for.
         actions: By path: from the JSON of a POST to JSON. They may raise RefusedError.
     """
 
-    pages: Mapping[str, Callable[[Mapping[str, str]], Reply]]
+    pages: Mapping[str, Page]
     state: Callable[[], dict[str, Json]]
     actions: Mapping[str, Callable[[Json], dict[str, Json]]]
 

@@ -1,6 +1,6 @@
 """The tables of findings and mutations name tests that there are; and the tests of a few findings that belong here.
 
-A mutation is planted in a copy, and its test fails there: one of them, all of them with ``TINYGLOW_FULL=1``.
+With ``TINYGLOW_FULL=1`` each mutation is planted in a copy, and its test fails there.
 """
 
 from __future__ import annotations

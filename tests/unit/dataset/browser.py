@@ -6,7 +6,6 @@ import base64
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,9 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.report.browser import axe_script
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+from tests.unit.report.browser import BROWSER, axe_script
 
 Points = Sequence[tuple[float, float]]
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.dataset.browser import BROWSER, Browser, Page
+from tests.unit.dataset.browser import Browser, Page
+from tests.unit.report.browser import BROWSER, NO_BROWSER
 from tinyglow.dataset.site import TOKEN_HEADER, Server, Site
 
 Serve = Callable[[Site], "Client"]
@@ -70,7 +71,7 @@ def serve() -> Iterator[Serve]:
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """One browser for all tests of a worker."""
     if BROWSER is None:
-        pytest.skip("there is no browser: chromium")
+        pytest.skip(NO_BROWSER)
     running = Browser(tmp_path_factory.mktemp("browser"))
     yield running
     running.close()

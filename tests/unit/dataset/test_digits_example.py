@@ -84,7 +84,7 @@ def test_transfer_keeps_the_convolutions(network: Any, checkout: Path) -> None:
 def test_the_script_ends_in_a_firmware(checkout: Path, tmp_path: Path) -> None:
     """Reduced: 20 pictures of each digit and 8 epochs, then the same steps."""
     for name in ("ziglang", "unicorn"):
-        pytest.importorskip(name, reason="needs the extras tinyglow[sim,cc]")
+        pytest.importorskip(name)
     small = {"COUNT": "20", "EPOCHS": "8", "PYTHON": sys.executable}
     done = subprocess.run(
         ["sh", "examples/digits/run.sh", str(tmp_path / "out")],

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-_BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_browser = pytest.mark.skipif(_BROWSER is None, reason="there is no browser: chromium")
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NO_BROWSER = "there is no browser: chromium"
+needs_browser = pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
 
 # Runs before the page's own script: errors are noted, wherever they come from.
 _BEFORE = """
@@ -86,7 +87,7 @@ def visit(page: str, folder: Path, clicks: str, width: int = 1280, axe: bool = T
     words = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'browser'}", "--dump-dom"]
     # The budget is of the page's own clock, which does not wait for the machine.
     words += [f"--window-size={width},900", "--virtual-time-budget=60000", path.as_uri()]
-    done = subprocess.run([str(_BROWSER), *words], capture_output=True, check=False)
+    done = subprocess.run([str(BROWSER), *words], capture_output=True, check=False)
     title = re.search(r"<title>(.*?)</title>", done.stdout.decode("utf-8"), re.DOTALL)
     assert title, done.stderr.decode("utf-8", "replace")[-2000:]
     text = html.unescape(title[1])

@@ -64,7 +64,7 @@ def cifar10(run_folder: Path, shared: Path, shared_model: Callable[[str], Path])
 def foreign(run_folder: Path) -> Report:
     """The report of a bundle of machine code; the bundle is in ``folder`` beside the page."""
     for package in ("unicorn", "capstone", "ziglang", "vl_convert"):
-        pytest.importorskip(package, reason="needs the extras tinyglow[sim,cc,report]")
+        pytest.importorskip(package)
 
     def make(folder: Path) -> None:
         bundle, samples = Maker(folder).bundle(), folder / "x.npy"

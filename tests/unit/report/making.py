@@ -72,8 +72,8 @@ def check_alone(text: str) -> Page:
 
 def need_packages() -> None:
     """Skip where what a report is made with is not installed."""
-    for package, extra in (("unicorn", "sim"), ("vl_convert", "report"), ("igraph", "report")):
-        pytest.importorskip(package, reason=f"{package} is missing: needs the extra tinyglow[{extra}]")
+    for package in ("unicorn", "vl_convert", "igraph"):
+        pytest.importorskip(package)
 
 
 def in_one_folder(folder: Path, make: Callable[[Path], None]) -> Path:

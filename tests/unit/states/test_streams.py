@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,10 @@ from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Graph
 from tinyglow.passes.stream.transform import Streamed, stream
 from tinyglow.pipeline.streams import as_frames
+from tinyglow.testing import is_full
 
 _CHANNELS, _LENGTH = 4, 48
-_SEEDS = 60 if os.environ.get("TINYGLOW_FULL") == "1" else 8
+_SEEDS = 60 if is_full() else 8
 
 
 class _Causal:

@@ -44,7 +44,7 @@ def test_nodes_of_one_kind_are_one_line(tmp_path: Path) -> None:
         ("ConvInteger", "give the float model"),
         ("QLinearWhere of domain 'com.microsoft'", "give the float model"),
         ("FusedConv of domain 'com.microsoft'", "without onnxruntime's optimizations"),
-        ("ArrayFeatureExtractor of domain 'ai.onnx.ml'", "--output-name"),
+        ("CategoryMapper of domain 'ai.onnx.ml'", "--output-name"),
         ("WHILE", "unroll=True"),
         ("Loop", "fixed shapes"),
         ("CUSTOM ethos-u", "Vela"),

@@ -56,7 +56,7 @@ class Trees:
 
 def _checked(modes: list[str], tables: list[Array]) -> None:
     count = len(modes)
-    if not 0 < count <= _MOST_NODES or {table.size for table in tables} != {count}:
+    if not 0 < count <= _MOST_NODES or {table.size for table in tables} - {count}:
         raise UnsupportedError(f"{count} nodes with tables of other lengths", "tables of one length")
     if unknown := sorted(set(modes) - {LEAF, *MODES}):
         raise UnsupportedError(f"nodes of modes {unknown}", f"{', '.join(MODES)}")

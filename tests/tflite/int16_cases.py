@@ -133,3 +133,24 @@ register(
     "FLOAT32",
 )
 register("dequantize", (2, 9), lambda b, x: b.node("DEQUANTIZE", [x], (2, 9), "y", "DequantizeOptions", 3))
+
+
+def _shifted(kind: str, scales: tuple[float, float, float]) -> Maker:
+    """ADD or SUB with pot_scale_int16: of the input as two tensors with scales near powers of two."""
+
+    def make(b: TFLiteBuilder, x: int) -> int:
+        left, right = (
+            b.node("QUANTIZE", [x], (2, 9), f"x{scale}", "QuantizeOptions", 2, "INT16", Quant([scale], [0]))
+            for scale in scales[:2]
+        )
+        options, quant = f"{kind.capitalize()}Options", Quant([scales[2]], [0])
+        return b.node(kind, [left, right], (2, 9), "y", options, 3, "INT16", quant, PotScaleInt16=True)
+
+    return make
+
+
+for _kind in ("ADD", "SUB"):
+    _step, _ten = 2.0**-11, 2.0**-12 * 1.0001
+    register(f"{_kind.lower()}_shifted", (2, 9), _shifted(_kind, (_step, 2.0**-14, _step)))
+    register(f"{_kind.lower()}_shifted_first", (2, 9), _shifted(_kind, (2.0**-15, _ten, 2.0**-12)))
+    register(f"{_kind.lower()}_not_shifted", (2, 9), _shifted(_kind, (_step, 0.0003, _step)))

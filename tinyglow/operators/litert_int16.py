@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from tinyglow.ir.graph import Node
 from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.broadcast import order_operands
 from tinyglow.kernels.elementwise.quantize_steps import QUANTIZE_STEPS_INT16, QuantizeSteps16Params
 from tinyglow.kernels.elementwise.tflite_s16 import (
@@ -23,6 +25,7 @@ from tinyglow.numerics.names import HINT, TFLM
 from tinyglow.numerics.tflite import Multiplier, float_ratio, multiplier_of
 from tinyglow.operators.litert import product_multiplier, sum_multipliers
 
+_HALF = 1 << 30  # a multiplier
 _ENDS = {"low": wide.INT16_MIN, "high": wide.INT16_MAX}
 
 
@@ -45,6 +48,39 @@ def lower_sum_int16(node: Node, lowering: Lowering, sign: int = 1) -> None:
         other_sign=signs[1],
         input_multiplier=by[0].multiplier,
         other_multiplier=by[1].multiplier,
+    )
+    operands.call(ADD_TFLITE_INT16, params, lowering)
+
+
+def has_power_scales(types: Sequence[TensorType]) -> bool:
+    """Whether all are int16 with scales that LiteRT takes for powers of two (kernel_util.h, CheckedLog2)."""
+    scales = [type_.quant.scale for type_ in types if type_.quant is not None and type_.dtype == "int16"]
+    return len(scales) == len(types) and all(abs(log - round(log)) < 1e-3 for log in map(math.log2, scales))
+
+
+def lower_shifted_sum_int16(node: Node, lowering: Lowering, sign: int = 1) -> None:
+    """ADD and SUB with pot_scale_int16 (add.h, Sub16): one operand is shifted right, ties away from zero, and added."""
+    steps = [round(math.log2(scale)) for scale in int16_scales(node, lowering)]
+    shifts = [steps[-1] - step for step in steps[:-1]]
+    if 0 not in shifts or not 0 <= min(shifts) <= max(shifts) <= 15:
+        found = f"operands whose scales are the result's over 2**{shifts[0]} and 2**{shifts[1]}"
+        raise UnsupportedError(found, "one of them the result's own, the other smaller (pot_scale_int16)", HINT)
+    operands = order_operands(node, lowering)
+    signs = [1, sign]
+    if operands.is_reversed:
+        shifts, signs = shifts[::-1], signs[::-1]
+    # Operands come with LEFT_SHIFT_INT16 bits more; a multiplier of a half takes one off, without rounding.
+    params = SumTflite16Params(
+        **operands.loops,
+        **_ENDS,
+        multiplier=_HALF,
+        shift=1,
+        input_shift=1 - LEFT_SHIFT_INT16 - shifts[0],
+        other_shift=1 - LEFT_SHIFT_INT16 - shifts[1],
+        input_sign=signs[0],
+        other_sign=signs[1],
+        input_multiplier=_HALF,
+        other_multiplier=_HALF,
     )
     operands.call(ADD_TFLITE_INT16, params, lowering)
 

@@ -10,7 +10,7 @@ import numpy as np
 from tinyglow.errors import Problem
 from tinyglow.ir.graph import Declared, Graph, Node, Value
 from tinyglow.numerics import glow
-from tinyglow.numerics.names import ONNX
+from tinyglow.numerics.names import LIKE_LITERT, ONNX
 from tinyglow.operators.numerics import has_form
 
 
@@ -20,7 +20,7 @@ def reason_for_float(node: Node, graph: Graph) -> str:
         values = [graph.values[name] for name in (*node.inputs, *node.outputs)]
         return next((reason for value in values if (reason := _fault(value, False, ""))), "")
     op, own = node.op, "int16" if is_int16(node, graph) else "int8"
-    if own == "int16" and not op.has_int16:
+    if own == "int16" and not (op.has_int16 or (graph.numerics in LIKE_LITERT and op.int16_numerics)):
         return f"{op.kind} has no int16 form"
     if not (op.quantizable and op.declared_int8):
         return f"{op.kind} has no int8 form with declared parameters"

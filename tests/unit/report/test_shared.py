@@ -15,6 +15,7 @@ from tests.unit.report.making import Page, Report, check_alone, need_packages, r
 from tinyglow.testing.budget import is_full
 
 
+@pytest.mark.slow  # compiles C
 def test_cifar10(cifar10: Report) -> None:
     """It fits both boards, and the answers agree bit for bit."""
     check_alone(cifar10.page)

@@ -67,12 +67,12 @@ def emit_shared(
             or the folder cannot be written.
         BoardError: They do not fit the board, or need a core that it does not have.
     """
-    bundles, ours = _bundles(networks, options)
+    bundles, ours = read_networks(networks, options)
     files = shared_files(project, bundles)
     infos = tuple(bundle.info for bundle in bundles)
     notes: list[str] = []
     if board is not None and not board.is_host:
-        notes = _check_core(bundles, board)
+        notes = check_core(bundles, board)
         _check_room(shared_sizes(infos), board)
     files = write_files(files, folder, ours)
     if ours:
@@ -81,7 +81,9 @@ def emit_shared(
     return SharedArena(project, infos, shared_sizes(infos), kernels, files, tuple(notes))
 
 
-def _bundles(networks: Sequence[Program | str | Path], options: BundleOptions | None) -> tuple[list[Bundle], bool]:
+def read_networks(
+    networks: Sequence[Program | str | Path], options: BundleOptions | None = None
+) -> tuple[list[Bundle], bool]:
     """The networks, and whether all of them are from here. InputError with the problems of all folders."""
     found, problems, ours = [], [], True
     for network in networks:
@@ -125,7 +127,7 @@ def _called(bundle: Bundle) -> Iterator[Kernel]:
             yield kernel
 
 
-def _check_core(bundles: Sequence[Bundle], board: Board) -> list[str]:
+def check_core(bundles: Sequence[Bundle], board: Board) -> list[str]:
     """Notes on kernels for a lesser core than the board's; BoardError for those that need more than it has."""
     target = target_of(board)
     problems, notes = [], []

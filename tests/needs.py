@@ -54,6 +54,8 @@ NEEDS = (
     Need("clang", r"\bclang", "apt install clang"),
     Need("ziglang", r"\bzig(lang)?\b", "pip install 'tinyglow[cc]'"),
     Need("graphviz", r"graphviz", "apt install graphviz"),
+    Need("twine", r"\btwine\b", "make install ARGS=release, with the network"),
+    Need("another Python", r"no other Python", "Python 3.10 to 3.14 beside the one that runs the tests, on the PATH"),
     Need("cmake", r"\b(cmake|make|ninja)\b", "apt install cmake make"),
     Need("gcc", r"\bg?cc\b|g\+\+|C compiler", "apt install gcc g++"),
     Need("a C library", r"mathematical library", ""),

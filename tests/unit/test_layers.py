@@ -35,7 +35,7 @@ LAYERS = (
 )
 HEIGHT = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
 OWNERS = {"onnx": "frontend", "google": "frontend", "jinja2": "bundle", "PIL": "images"}
-OWNERS |= {"tflite": "frontend", "flatbuffers": "frontend"}
+OWNERS |= {"tflite": "frontend", "flatbuffers": "frontend", "distributed": "tuning"}
 OWNERS |= dict.fromkeys(["subprocess", "unicorn", "capstone", "elftools"], "sim")
 ALONE = "dev"  # imports no other room
 # It starts pip and the tools; random models are written, and run by onnx's own reference.

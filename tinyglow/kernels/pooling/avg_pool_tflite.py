@@ -8,6 +8,7 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, In, Kernel, Out
+from tinyglow.kernels.pooling.avg_pool import window_range
 from tinyglow.kernels.pooling.geometry import PoolGeometry
 from tinyglow.numerics import tflite
 
@@ -34,4 +35,5 @@ AVG_POOL_TFLITE = Kernel(
     operands=(In("input", "int8"), Out("output", "int8")),
     reference=avg_pool_tflite_s8,
     summary="mean over windows, rounded as LiteRT does",
+    sums_of=lambda p: window_range(p, 0),
 )

@@ -37,6 +37,7 @@ REDUCE_MEAN_TFLITE = Kernel(
     operands=INT8_OPERANDS,
     reference=reduce_mean_tflite_s8,
     summary="mean over up to three runs of dimensions, rounded as LiteRT does",
+    sums_of=lambda p: p.sums(tflite.INT8_MIN, tflite.INT8_MAX, p.start),
 )
 
 

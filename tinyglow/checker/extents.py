@@ -202,7 +202,7 @@ def _broadcast(call: Call, data: Callable[[str], bytes]) -> Extents:
 def _count(call: Call, data: Callable[[str], bytes]) -> Extents:
     count = call.whole("count")
     found = dict.fromkeys(("input", "other", "condition", "product", "output"), count)
-    return found | {"table": 256 if call.kernel.endswith("_s8") else 513}
+    return found | {"table": 513 if call.kernel == "tg_lookup_s16" else 256}
 
 
 def _pool(call: Call, data: Callable[[str], bytes]) -> Extents:
@@ -232,10 +232,25 @@ def _lines(call: Call, data: Callable[[str], bytes]) -> Extents:
     return {"input": outer * length * inner, "output": out}
 
 
+def _svdf(call: Call, data: Callable[[str], bytes]) -> Extents:
+    rows, depth, units, rank, memory = (call.whole(name) for name in ("rows", "depth", "units", "rank", "memory"))
+    filters = units * rank
+    state = rows * filters * memory
+    return {
+        "input": rows * depth,
+        "state": state,
+        "features": filters * depth,
+        "times": filters * memory,
+        "bias": units,
+        "after": state,
+        "output": rows * units,
+    }
+
+
 def _rows(call: Call, data: Callable[[str], bytes]) -> Extents:
     count = call.whole("rows") * call.whole("columns")
     table = 256 - call.get("zeros", 0)
-    return {"input": count, "output": count, "table": table}
+    return {"input": count, "output": count, "table": table, "powers": 513, "inverses": 513}
 
 
 def _matmul(call: Call, data: Callable[[str], bytes]) -> Extents:
@@ -325,7 +340,8 @@ _OTHERS: tuple[tuple[str, _Function], ...] = (
     (r"tg_arg_max" + _TYPE, _lines),
     (r"tg_(?:fold|scan|order)(?:_\w+)?_[fsub]\d+", _lines),
     (r"tg_softmax(?:_tflite|_tflm)?" + _TYPE, _rows),
-    (r"tg_matmul" + _TYPE, _matmul),
+    (rf"tg_matmul(?:_(?:{'|'.join(EPILOGUES)}))?" + _TYPE, _matmul),
+    (r"tg_svdf(?:_state)?_s8", _svdf),
     (r"tg_strided_copy_s8", _strided),
     (r"tg_transpose_s8", _transpose),
     (r"tg_gather_s8", _gather),
@@ -335,7 +351,7 @@ _OTHERS: tuple[tuple[str, _Function], ...] = (
     (r"tg_put_\w+", _put),
     (r"tg_(?:copy|fill)_s8", _fill),
     (
-        r"tg_(?:lookup|rescale|rescale_tflite|clip|leaky_relu|relu|prelu|select|compare|logic|quantize|quantize_fused|quantize_steps"
+        r"tg_(?:sigmoid_tflite|tanh_tflite|lookup|rescale|rescale_tflite|clip|leaky_relu|relu|prelu|select|compare|logic|quantize|quantize_fused|quantize_steps"
         r"|dequantize|cast|map)(?:_[a-z0-9_]+?)?_(?:s8|s16|s32|f32)",
         _count,
     ),

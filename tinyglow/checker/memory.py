@@ -9,6 +9,9 @@ from tinyglow.checker.findings import Findings
 from tinyglow.checker.overlaps import distance_of, in_place
 from tinyglow.checker.source import Call, Source
 
+# Operands of which the first may lie over the second.
+_OVERLAID = (("output", "input"), ("after", "state"))
+
 
 @dataclass(frozen=True)
 class Area:
@@ -189,7 +192,7 @@ def _shared(
         once = list(names.values()).count(old.name) == 1
         key = number, new.name, old.name
         where = f"call {number}: {new.name} over {old.name}"
-        if names.get("output") != new.name or names.get("input") != old.name or not once:
+        if not once or (new.name, old.name) not in ((names.get(out), names.get(source)) for out, source in _OVERLAID):
             continue
         delta, allowed = new.offset - old.offset, distance_of(call)
         if delta == 0 and in_place(call):

@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 _MOST_STEPS = 1 << 24
 # Kernels that read each element of their input before they write the one at the same place, and never later.
 _ELEMENT_BY_ELEMENT = re.compile(
-    r"tg_(?:add|sub|mul|div|max|min|pow|prelu|select|compare|logic|clip|leaky_relu|relu|rescale|lookup|softmax|map)"
+    r"tg_(?:add|sub|mul|div|max|min|pow|prelu|select|compare|logic|clip|leaky_relu|relu|rescale|lookup|sigmoid|tanh|softmax|map)"
     r"(?:_[a-z0-9]+)*?_(?:s8|s16|f32)|tg_cast_(?:f32_s32|s32_f32)|tg_put_\w+"
 )
 _MOST_PAD = 2  # with which depthwise kernels of blocks work in place
@@ -27,6 +27,8 @@ def in_place(call: Call) -> bool:
     known = loop_of(call.kernel)
     if known is not None:
         return _layer_in_place(call, known[0])
+    if call.kernel.startswith("tg_svdf"):  # the state moves up by one place
+        return True
     source, target = call.argument("input"), call.argument("output")
     if source.item != target.item:
         return False

@@ -148,6 +148,9 @@ def _scaled16(magnitude: Array, layer: Layer) -> tuple[int, int]:
     return max(products, default=0), INT64[1]
 
 
+POOLS16 = ("tg_avg_pool_s16", "tg_avg_pool_tflite_s16")
+
+
 def window_sums(call: Call) -> tuple[int, int] | None:
     """The range of the sums of a kernel without constant weights; None if it adds nothing up.
 
@@ -158,15 +161,15 @@ def window_sums(call: Call) -> tuple[int, int] | None:
     if kernel in ("tg_avg_pool_s8", "tg_avg_pool_tflite_s8"):
         taps, offset = call.whole("kernel_h") * call.whole("kernel_w"), call.get("in_offset", 0)
         return taps * (-128 - offset), taps * (127 - offset)
-    if kernel.startswith(("tg_reduce_sum_s", "tg_reduce_mean_")) or kernel == "tg_avg_pool_s16":
-        if kernel == "tg_avg_pool_s16":
+    if kernel.startswith(("tg_reduce_sum_s", "tg_reduce_mean_")) or kernel in POOLS16:
+        if kernel in POOLS16:
             terms = call.whole("kernel_h") * call.whole("kernel_w")
         else:
             terms = call.whole("drop0") * call.whole("drop1") * call.whole("drop2")
         half = 1 << 15 if kernel.endswith("_s16") else 128
         start = call.get("start", 0)
         return start - terms * half, start + terms * (half - 1)
-    if kernel == "tg_matmul_s8":
+    if re.fullmatch(r"tg_matmul(?:_\w+)?_s8", kernel):
         a, b = ([-128 - call.whole(name), 127 - call.whole(name)] for name in ("lhs_offset", "rhs_offset"))
         products = [x * y for x in a for y in b]
         return call.whole("depth") * min(products), call.whole("depth") * max(products)

@@ -173,6 +173,9 @@ class Quantizing(Protocol):
     def by_unit(self) -> bool:
         """Whether the file declares parameters for each unit of the weights of the layer at work."""
 
+    def keep(self, value: str, result: Value) -> None:
+        """Say what holds a further result of a node of the float graph, beside the one that ``quantize`` gives."""
+
     def convert(self, node: Node) -> Value:
         """``node`` on quantized inputs, as the operator's class variables say: what most operators need."""
 
@@ -254,6 +257,8 @@ class Op(ABC):
     bias_operand: ClassVar[int | None] = None
     # Whether it becomes int8 where the model file declares the parameters of all its values. If not, it stays float.
     declared_int8: ClassVar[bool] = True
+    # Whether it is there for integers of a model file alone, of which each value may have a type of its own.
+    mixes_integers: ClassVar[bool] = False
     # Whether Glow has no int8 kernel for it and leaves it in float.
     float_in_glow: ClassVar[bool] = False
 

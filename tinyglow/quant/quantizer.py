@@ -148,6 +148,10 @@ class Quantizer:
         """``ir.op.Quantizing.choose``."""
         return self.scheme.choose(low, high, constant=True)
 
+    def keep(self, value: str, result: Value) -> None:
+        """``ir.op.Quantizing.keep``."""
+        self.as_integer[value] = result
+
     def plain(self, value: str) -> Value:
         """``ir.op.Quantizing.plain``."""
         return self.float(value)

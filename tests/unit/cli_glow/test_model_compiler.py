@@ -95,6 +95,7 @@ def test_converted_placeholders(profiled: Place) -> None:
 
 @pytest.mark.parametrize("more", [(), ("-convert-placeholders",)])
 @pytest.mark.parametrize("profile", [(), ("-load-profile=p.yaml",)])
+@pytest.mark.slow  # compiles C
 def test_an_input_with_given_parameters(profiled: Place, more: tuple[str, ...], profile: tuple[str, ...]) -> None:
     """An int8q input has the scale and offset that are given, and the answers are those of the other bundle."""
     wanted = QuantParams(0.0078125, -3)
@@ -165,6 +166,7 @@ def test_fast_memory(profiled: Place) -> None:
     assert "glow_tcm_addr" in Path("bundle/net.c").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow  # compiles C
 def test_the_bundle_as_an_object(profiled: Place) -> None:
     """-bundle-object leaves Glow's four files and the list of them, also where the C files were before.
 

@@ -380,8 +380,7 @@ class Op(ABC):
         """Of a function of one element, what LiteRT's reference kernels compute.
 
         Args:
-            source: Scale and offset of the input.
-            result: Scale and offset of the result.
+            source, result: Scale and offset of the input, and of the result.
 
         Returns:
             int8 [256], for inputs from -128 on.

@@ -371,8 +371,7 @@ class Op(ABC):
             node: A node of the float graph.
             quantizing: Gives quantized inputs; new nodes are added to ``quantizing.edit``.
 
-        Returns:
-            The quantized result, with its own parameters.
+        Returns: The quantized result, with its own parameters.
         """
         return quantizing.convert(node)
 
@@ -380,7 +379,8 @@ class Op(ABC):
         """Of a function of one element, what LiteRT's reference kernels compute.
 
         Args:
-            source, result: Scale and offset of the input, and of the result.
+            source: Scale and offset of the input.
+            result: Scale and offset of the result.
 
         Returns:
             int8 [256], for inputs from -128 on.

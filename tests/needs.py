@@ -42,6 +42,7 @@ NEEDS = (
     Need("mkdocs", r"tinyglow\[docs\]", "pip install 'tinyglow[docs]'"),
     Need("report", r"vl_convert|igraph", "pip install 'tinyglow[report]'"),
     Need("completion", r"\bshtab\b", "pip install 'tinyglow[completion]'"),
+    Need("cluster", r"\bdistributed\b", "pip install 'tinyglow[cluster]'"),
     Need("tflite", r"\btflite\b", "pip install 'tinyglow[tflite]'"),
     Need("unicorn", r"\bunicorn\b|elftools|capstone|tinyglow\.sim|tinyglow\[sim", "pip install 'tinyglow[sim]'"),
     Need("sanitizers", r"sanitizer librar", "gcc or clang with its sanitizers' libraries"),

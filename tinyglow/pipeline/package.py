@@ -12,6 +12,7 @@ from tinyglow.bundle.manifest import MANIFEST, read_part, unchanged, with_manife
 from tinyglow.bundle.options import UTILS
 from tinyglow.bundle.packages import Parts, formats
 from tinyglow.bundle.project import Samples, write_project
+from tinyglow.bundle.proof import proof_name
 from tinyglow.bundle.provenance import record, was_written_here
 from tinyglow.bundle.shared_arena import Bundle, all_together, shared_files
 from tinyglow.errors import InputError, Problem
@@ -153,8 +154,11 @@ def package_shared(
 
 
 def _is_portable(name: str) -> bool:
-    """Whether a file of a bundle belongs into a library: build systems would take objects and assembly as well."""
-    return not name.endswith((".o", ".S")) and name not in UTILS
+    """Whether a file of a bundle belongs into a library.
+
+    Build systems would take objects and assembly as well; a proof is one of the bundle's own list of files.
+    """
+    return not name.endswith((".o", ".S", proof_name(""))) and name not in UTILS
 
 
 def _check(kind: str, version: str) -> None:

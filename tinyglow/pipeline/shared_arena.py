@@ -10,6 +10,7 @@ from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import BundleInfo, bundle_info, read_bundle
 from tinyglow.bundle.manifest import MANIFEST, read_part, unchanged
 from tinyglow.bundle.options import BundleOptions
+from tinyglow.bundle.proof import proof_name
 from tinyglow.bundle.provenance import record, was_written_here
 from tinyglow.bundle.shared_arena import Bundle, SharedSizes, kernel_files, shared_files, shared_sizes
 from tinyglow.bundle.write import write_files
@@ -110,11 +111,12 @@ def _at(folder: Path, problem: Problem) -> Problem:
 
 
 def _read(folder: Path) -> tuple[Bundle, bytes]:
-    """A bundle that is as it was compiled, and the list of its files."""
+    """A bundle that is as it was compiled, without its proof, which is one of its own files; and the list of them."""
     info = read_bundle(folder)
     listed = unchanged(folder, "the bundle cannot be read")
     try:
-        return Bundle(info, {name: read_part(folder / name) for name in listed}), read_part(folder / MANIFEST)
+        names = sorted(listed.keys() - {proof_name(info.name)})
+        return Bundle(info, {name: read_part(folder / name) for name in names}), read_part(folder / MANIFEST)
     except OSError as error:
         raise InputError("the bundle cannot be read", [Problem(str(folder), reason(error))]) from error
 

@@ -55,6 +55,11 @@ NEEDS = (
     Need("clang", r"\bclang", "apt install clang"),
     Need("ziglang", r"\bzig(lang)?\b", "pip install 'tinyglow[cc]'"),
     Need("graphviz", r"graphviz", "apt install graphviz"),
+    Need(
+        "the schema of CMSIS-Packs",
+        r"TINYGLOW_PACK_XSD",
+        "TINYGLOW_PACK_XSD=PACK.xsd of github.com/Open-CMSIS-Pack/Open-CMSIS-Pack-Spec; pip install xmlschema",
+    ),
     Need("twine", r"\btwine\b", "make install ARGS=release, with the network"),
     Need("another Python", r"no other Python", "Python 3.10 to 3.14 beside the one that runs the tests, on the PATH"),
     Need("cmake", r"\b(cmake|make|ninja)\b", "apt install cmake make"),

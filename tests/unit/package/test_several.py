@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 import tinyglow
-from tests.helpers import Place, example_program, run_cli
+from tests.helpers import Place, conv_net, example_program, run_cli
 from tests.unit.package.tools import need, run
+from tests.unit.shared_arena.networks import recurrent
 from tinyglow.bundle.packages import formats
 from tinyglow.errors import InputError
-from tinyglow.pipeline.package import package_shared
+from tinyglow.ir.program import Region
+from tinyglow.pipeline.package import package_bundle, package_shared
+from tinyglow.targets.boards import load_board
 
 
 @pytest.fixture
@@ -49,6 +52,31 @@ def test_its_check_passes_and_notices_other_weights(kind: str, bundles: list[Pat
     weights.write_text(re.sub(r"0X[0-9A-F]{2}", "0X55", weights.read_text(encoding="utf-8")), encoding="utf-8")
     run(*words, *sources, "-o", tmp_path / "check")
     run(tmp_path / "check", fails=True)
+
+
+@pytest.mark.slow
+def test_whatever_a_bundle_wants_its_library_has(tmp_path: Path) -> None:
+    """Fast memory, weights in RAM or in an assembly file, helpers for hosts, and states: of one network and of two."""
+    need("gcc")
+    rnn = recurrent("RNN", tmp_path)
+    net = conv_net()
+    graph = tinyglow.load(net.save(tmp_path), "fast")
+    quantized = tinyglow.quantize(graph, tinyglow.profile(graph, net.samples(8)))
+    fast = tinyglow.lower(quantized, target=tinyglow.target_of(load_board("cortex-m7")), tcm_bytes=400)
+    assert fast.sizes[Region.TCM]
+    tinyglow.emit(fast, tmp_path / "fast", weights="ram", weights_asm=True, utils=True)
+    tinyglow.emit(rnn, tmp_path / "rnn", weights_asm=True)
+    package_shared([tmp_path / "fast", tmp_path / "rnn"], tmp_path / "networks", "arduino")
+    package_bundle(tmp_path / "fast", tmp_path / "one", "arduino")
+    for name, folder in (("networks", tmp_path / "networks"), ("fast", tmp_path / "one")):
+        check = next(folder.rglob(f"{name}_check.c"))
+        (tmp_path / "main.c").write_text(_MAIN.replace("networks", name), encoding="utf-8")
+        sources = [*sorted((folder / "src").iterdir()), check, check.parent / "samples.c", tmp_path / "main.c"]
+        built = [path for path in sources if path.suffix in (".c", ".S")]
+        assert not [path for path in built if path.suffix == ".S" or path.name.startswith("glow_bundle")]
+        words = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-I", folder / "src"]
+        run(*words, "-I", check.parent, *built, "-o", tmp_path / "check")
+        run(tmp_path / "check")
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import contextlib
 import io
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import tinyglow
@@ -19,9 +19,11 @@ from tests.guide import blocks as guide
 from tests.tflite import micro_operators
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
+from tinyglow.numerics.names import TFLM
 from tinyglow.operators.generic.declare import GENERAL
 from tinyglow.pipeline.fit import fit, real_boards
 from tinyglow.registry import KERNELS, ONNX_OPS, TFLITE_OPS
+from tinyglow.testing.kit import problem as kit
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 DOCS = README.parent / "docs"
@@ -100,6 +102,20 @@ def variants() -> str:
     return f"```text\n{table!r}\n```"
 
 
+def kit_operators() -> str:
+    """The operators that kernels are tested for, with the prototype for TensorFlow Lite Micro's numerics."""
+    rows = [
+        f"| `{name}` | {known.summary} | {_arguments(known.inputs_of(TFLM))} | {_arguments(known.numbers_of(TFLM))} |"
+        for name, known in kit.operators().items()
+    ]
+    head = "With `tflm`; `prototype(operator, numerics)` has the others, too."
+    return "\n".join([f"{head}\n", "| operator | what it computes | inputs | numbers |", "|---|---|---|---|", *rows])
+
+
+def _arguments(dtypes: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in dtypes)
+
+
 # What is generated, in which file.
 BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "demo": (README, demo),
@@ -109,6 +125,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "fits": (DOCS / "how-to/boards.md", fits),
     "operators": (DOCS / "reference/operators.md", operators),
     "variants": (DOCS / "how-to/notebook.md", variants),
+    "kit_operators": (DOCS / "how-to/test-kernels.md", kit_operators),
     "kernels": (DOCS / "reference/kernels.md", kernels),
     "compilers": (DOCS / "kernels.md", compilers.table_text),
     "gcc": (README, compilers.sentence),

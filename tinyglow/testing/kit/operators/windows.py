@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
 from tinyglow.kernels.pooling.avg_pool import AvgPoolFloatParams, AvgPoolParams, avg_pool_f32, avg_pool_s8
-from tinyglow.kernels.pooling.avg_pool_tflite import AvgPoolTfliteParams, avg_pool_tflite_s8
+from tinyglow.kernels.pooling.avg_pool_tflite import AvgPoolTfliteParams, avg_pool_tflite
 from tinyglow.kernels.pooling.max_pool import MaxPoolParams, max_pool_s8
 from tinyglow.kernels.reduce.loops import ReduceParams, reduce_loops
-from tinyglow.kernels.reduce.reduce_mean_tflite import ReduceMeanTfliteParams, mean_multiplier, reduce_mean_tflite_s8
+from tinyglow.kernels.reduce.reduce_mean_tflite import ReduceMeanTfliteParams, mean_multiplier, reduce_mean_tflite
 from tinyglow.kernels.reduce.reduce_sum import ReduceSumParams, reduce_sum_s8
 from tinyglow.numerics import glow, onnx
 from tinyglow.numerics.names import GLOW, ONNX, TFLITE, TFLM
@@ -95,7 +95,7 @@ def _avg_pool_answer(numerics: str, n: Numbers, x: Tensors) -> Array:
         mean = np.empty(out.shape, np.float32)
         avg_pool_f32(AvgPoolFloatParams(**fields, count_pads=int(n["count_pads"])), real, mean)
         return onnx.quantize(mean, float(n["output_scale"]), int(n["output_offset"]))
-    avg_pool_tflite_s8(AvgPoolTfliteParams(**fields, act_min=int(n["act_min"]), act_max=int(n["act_max"])), flat, out)
+    avg_pool_tflite(AvgPoolTfliteParams(**fields, act_min=int(n["act_min"]), act_max=int(n["act_max"])), flat, out)
     return out
 
 
@@ -124,7 +124,7 @@ def _mean_answer(numerics: str, n: Numbers, x: Tensors) -> Array:
     if numerics in (TFLITE, TFLM):
         by = multiplier_of("", n)
         own = ReduceMeanTfliteParams(**loops, start=start, multiplier=by.multiplier, shift=by.shift, out_offset=offset)
-        reduce_mean_tflite_s8(own, flat, out)
+        reduce_mean_tflite(own, flat, out)
     elif numerics == GLOW:
         params = ReduceSumParams(**loops, start=start, out=requant_of("", n, GLOW, offset, once=False))
         reduce_sum_s8(params, flat, out)

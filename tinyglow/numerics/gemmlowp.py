@@ -39,7 +39,7 @@ class FixedPoint:
 
     def constant(self, of_32_bits: int) -> int:
         """A constant, ties away from zero."""
-        return int(tflite.divide_by_power(np.int64(of_32_bits), 32 - self.bits))  # type: ignore[arg-type]
+        return int(tflite.divide_by_power(np.int64(of_32_bits), 32 - self.bits))
 
     def product(self, a: IntArray, b: IntArray | int) -> IntArray:
         """The upper half of the doubled product."""

@@ -1,9 +1,10 @@
 """The shared float networks as onnxruntime's static quantizer writes them, ours beside onnxruntime.
 
 ``python -m tests.onnx_quantized.compare FOLDER`` writes ``compared.json``: for each network, format, one scale or
-one for each channel, int8 or uint8: the numerics, the share of output elements that are equal to onnxruntime's, and to
-those without its graph optimizations (plain), the largest difference, and the share of inputs with the same class. FOLDER holds the networks with their inputs. Needs
-the package onnxruntime (1.32 made the file that is here), which the tests themselves do without.
+one for each channel, int8 or uint8: the numerics, the share of output elements that are equal to onnxruntime's (plain:
+without its graph optimizations), the largest difference, and the share of inputs with the same class. FOLDER holds the
+networks with their inputs. Needs the package onnxruntime (1.32 made the file that is here), which the tests themselves
+do without.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def _inputs(folder: Path, name: str, kind: str, shape: list[int]) -> Any:
 
 
 def _answers(path: Path, name: str, inputs: Any, optimized: bool) -> Any:
-    """What onnxruntime answers, [samples, elements]; optimized: with operators on quantized tensors in place of others."""
+    """What onnxruntime answers, [samples, elements]; optimized: after its graph optimizations, which join operators."""
     options = onnxruntime.SessionOptions()
     if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

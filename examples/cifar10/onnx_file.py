@@ -23,6 +23,7 @@ class _Writer:
         self.constants: list[onnx.TensorProto] = []
         self.x = "input"
         self.is_map = True  # whether x is [1, channels, height, width]
+        self.padding = [0, 0, 0, 0]  # zeros that the next convolution adds: top, left, bottom, right
 
     def add(self, kind: str, name: str, *constants: np.ndarray, **attributes: object) -> None:
         """A node that reads x and then the constants."""

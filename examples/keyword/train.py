@@ -4,8 +4,8 @@
     python examples/keyword/train.py --data speech_commands -o out  (a folder of .wav files for each word)
 
 ``out`` gets kws.onnx, words.txt, ranges.npy (features of 100 sounds that were trained on, for the profile), one.npy
-and test.npz (features of test sounds), and sounds/, a test sound of each word. A tenth of the recordings is tested with, and
-the name up to "_nohash_", a speaker in Speech Commands, decides which: no speaker is in both parts.
+and test.npz (features of test sounds), and sounds/, a test sound of each word. A tenth of the recordings is tested
+with, and the name up to "_nohash_", a speaker in Speech Commands, decides which: no speaker is in both parts.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from tinyglow.testing.budget import is_full
 
 
 @pytest.mark.slow  # compiles C
+@pytest.mark.long
 def test_cifar10(cifar10: Report) -> None:
     """It fits both boards, and the answers agree bit for bit."""
     check_alone(cifar10.page)

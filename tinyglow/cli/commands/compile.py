@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tinyglow.cli.options import (
     AddCommand,
-    add_board,
+    add_board_or_core,
     add_budget,
     add_bundle,
     add_compiler,
@@ -18,7 +18,7 @@ from tinyglow.cli.options import (
     add_stream,
     add_target,
 )
-from tinyglow.cli.reading import compiled_of, dump_of, name_value_pairs
+from tinyglow.cli.reading import board_of, compiled_of, dump_of, name_value_pairs
 from tinyglow.errors import InputError, Problem
 from tinyglow.numerics.names import ONNX
 
@@ -33,7 +33,7 @@ def register(command: AddCommand) -> None:
     )
     add_model(parser)
     add_profile(parser)
-    add_board(parser)
+    add_board_or_core(parser)
     parser.add_argument("--name", metavar="NET", help="name of the network in C (default: from the file's name)")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the bundle")
     add_scheme(parser)
@@ -54,9 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyglow.quant.warnings import Evidence, warnings_of
     from tinyglow.report.console import print_warnings
     from tinyglow.report.tables import print_bundle
-    from tinyglow.targets.boards import load_board
 
-    board = load_board(arguments.board)
+    board = board_of(arguments)
     compiled = compiled_of(arguments, arguments.name)
     if arguments.explain_quantization and compiled.profile is None:
         problem = Problem("--explain-quantization", "has nothing to explain", "a float model")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import tinyglow
-from tests.benchmarks import compilers, mlperf_tiny, published
+from tests.benchmarks import compilers, mlperf_tiny, other_cores, published
 from tests.benchmarks.table import size_table, speed_table
 from tests.guide import blocks as guide
 from tests.tflite import micro_operators
@@ -147,6 +147,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "mlperf": (README, mlperf_tiny.table_text),
     "sizes": (DOCS / "how-to/size-and-speed.md", size_table),
     "fits": (DOCS / "how-to/boards.md", fits),
+    "other-cores": (DOCS / "how-to/other-cores.md", other_cores.table_text),
     "operators": (DOCS / "reference/operators.md", operators),
     "proof": (DOCS / "how-to/proof.md", proof),
     "variants": (DOCS / "how-to/notebook.md", variants),

@@ -124,6 +124,8 @@
 #include "pooling/tg_max_pool_f32.h"
 #include "pooling/tg_max_pool_s16.h"
 #include "pooling/tg_max_pool_s8.h"
+#include "recurrent/tg_lstm_tflite_s8.h"
+#include "recurrent/tg_lstm_tflm_s8.h"
 #include "recurrent/tg_svdf_s8.h"
 #include "recurrent/tg_svdf_state_s8.h"
 #include "reduce/tg_arg_max_f32.h"

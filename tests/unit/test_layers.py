@@ -36,7 +36,7 @@ LAYERS = (
 )
 HEIGHT = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
 OWNERS = {"onnx": "frontend", "google": "frontend", "jinja2": "bundle", "PIL": "images"}
-OWNERS |= {"tflite": "frontend", "flatbuffers": "frontend"}
+OWNERS |= {"tflite": "frontend", "flatbuffers": "frontend", "distributed": "tuning"}
 OWNERS |= dict.fromkeys(["subprocess", "unicorn", "capstone", "elftools"], "sim")
 ALONE = "dev"  # imports no other room
 # Imports no other room, and nothing but numpy and the standard library: it judges what the rest has made.

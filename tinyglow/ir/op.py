@@ -368,8 +368,7 @@ class Op(ABC):
             node: A node of the float graph.
             quantizing: Gives quantized inputs; new nodes are added to ``quantizing.edit``.
 
-        Returns:
-            The quantized result, with its own parameters.
+        Returns: The quantized result, with its own parameters.
         """
         return quantizing.convert(node)
 

@@ -234,7 +234,7 @@ def conv_layer(
     sums = np.empty(len(per_channel), np.int32)
     for i, (filter_params, bias_params) in enumerate(zip(per_channel, bias.channel_params(), strict=True)):
         sums[i : i + 1] = prepared_bias(biases[i : i + 1], bias_params, image.quant, filter_params)
-        check_accumulator(weights[i].reshape(1, -1), filter_params, image.quant, sums[i : i + 1])
+        check_accumulator(weights[i].reshape(1, -1), filter_params, image.quant, sums[i : i + 1], i)
     return ConvLayer(
         node=node,
         sizes=sizes,

@@ -39,7 +39,8 @@ def prepared_bias(data: Array, bias: QuantParams, inputs: QuantParams, weights: 
     if bias_overflows(data, bias, inputs, weights):
         largest = int(np.abs(_steps(data, bias).astype(np.int64)).max(initial=0))
         found = f"a bias of up to {largest * bias.scale:g} on sums in steps of {accumulator_scale(inputs, weights):g}"
-        raise UnsupportedError(found, "biases that fit 32 bits", "the weights are too small beside the bias")
+        hint = "the weights are too small beside the bias; --wrap computes what Glow does"
+        raise UnsupportedError(found, "biases that fit 32 bits", hint)
     return wrapped_bias(data, bias, inputs, weights)
 
 
@@ -57,6 +58,16 @@ def bias_overflows(data: Array, bias: QuantParams, inputs: QuantParams, weights:
     requant = _bias_requant(bias, inputs, weights)
     largest = int(np.abs(_steps(data, bias).astype(np.int64)).max(initial=0))
     return ((largest >> requant.pre) + 1) * requant.multiplier + ((1 << requant.post) >> 1) > glow.INT32_MAX
+
+
+def bias_or_wrapped(
+    data: Array, bias: QuantParams, inputs: QuantParams, weights: QuantParams, wraps: bool
+) -> glow.Int32Array:
+    """``prepared_bias``; or what is left of it where it does not fit, and may wrap."""
+    if wraps and bias_overflows(data, bias, inputs, weights):
+        return wrapped_bias(data, bias, inputs, weights)
+    prepared: glow.Int32Array = prepared_bias(data, bias, inputs, weights)
+    return prepared
 
 
 def wrapped_bias(data: Array, bias: QuantParams, inputs: QuantParams, weights: QuantParams) -> glow.Int32Array:
@@ -136,5 +147,5 @@ def check_accumulator(
     raise UnsupportedError(
         f"channel {found.unit + first}: a sum of {found.total}, which 32 bits wrap to {found.wrapped}",
         "sums that fit 32 bits",
-        f"inputs of {witness} give it; use fewer inputs per output",
+        f"inputs of {witness} give it; use fewer inputs per output, or --wrap to compute what Glow does",
     )

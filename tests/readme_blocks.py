@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import tinyglow
-from tests.benchmarks import compilers, mlperf_tiny, published
+from tests.benchmarks import compilers, mlperf_tiny, other_cores, published
 from tests.benchmarks.table import size_table, speed_table
 from tests.guide import blocks as guide
 from tests.tflite import micro_operators
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
+from tinyglow.numerics.names import TFLM
 from tinyglow.operators.generic.declare import GENERAL
 from tinyglow.pipeline.fit import fit, real_boards
+from tinyglow.pipeline.stations import target_of
+from tinyglow.quant.profile import load_profile
 from tinyglow.registry import KERNELS, ONNX_OPS, TFLITE_OPS
+from tinyglow.targets.boards import load_board
+from tinyglow.testing.kit import problem as kit
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 DOCS = README.parent / "docs"
@@ -100,6 +107,39 @@ def variants() -> str:
     return f"```text\n{table!r}\n```"
 
 
+def kit_operators() -> str:
+    """The operators that kernels are tested for, with the prototype for TensorFlow Lite Micro's numerics."""
+    rows = [
+        f"| `{name}` | {known.summary} | {_arguments(known.inputs_of(TFLM))} | {_arguments(known.numbers_of(TFLM))} |"
+        for name, known in kit.operators().items()
+    ]
+    head = "With `tflm`; `prototype(operator, numerics)` has the others, too."
+    return "\n".join([f"{head}\n", "| operator | what it computes | inputs | numbers |", "|---|---|---|---|", *rows])
+
+
+def _arguments(dtypes: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in dtypes)
+
+
+def proof() -> str:
+    """The proof of the shipped network's bundle, with the first and the last entries of its lists."""
+    graph = tinyglow.load(README.parent / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
+    quantized = tinyglow.quantize(graph, load_profile(README.parent / "tests/golden/mnist_nxp/profile.yaml"))
+    with tempfile.TemporaryDirectory() as work:
+        tinyglow.emit(tinyglow.lower(quantized, target=target_of(load_board("cortex-m7"))), work)
+        document = json.loads((Path(work) / "mnist.proof.json").read_text(encoding="ascii"))
+    lines = ["{"]
+    for key, value in document.items():
+        if key == "files":
+            lines.append(' "files": {...},')
+        elif isinstance(value, list):
+            shown = [f"  {json.dumps(entry)}" for entry in (value[0], value[-1])]
+            lines += [f' "{key}": [', f"{shown[0]},", "  ...", shown[1], " ],"]
+        else:
+            lines.append(f' "{key}": {json.dumps(value)},')
+    return "```\n" + "\n".join(lines).rstrip(",") + "\n}\n```"
+
+
 # What is generated, in which file.
 BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "demo": (README, demo),
@@ -107,8 +147,11 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "mlperf": (README, mlperf_tiny.table_text),
     "sizes": (DOCS / "how-to/size-and-speed.md", size_table),
     "fits": (DOCS / "how-to/boards.md", fits),
+    "other-cores": (DOCS / "how-to/other-cores.md", other_cores.table_text),
     "operators": (DOCS / "reference/operators.md", operators),
+    "proof": (DOCS / "how-to/proof.md", proof),
     "variants": (DOCS / "how-to/notebook.md", variants),
+    "kit_operators": (DOCS / "how-to/test-kernels.md", kit_operators),
     "kernels": (DOCS / "reference/kernels.md", kernels),
     "compilers": (DOCS / "kernels.md", compilers.table_text),
     "gcc": (README, compilers.sentence),

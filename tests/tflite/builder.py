@@ -41,6 +41,7 @@ class TFLiteBuilder:
 
     tensors: list[_Tensor] = field(default_factory=list)
     operators: list[tuple[str, Sequence[int], Sequence[int], str, Mapping[str, Any], int]] = field(default_factory=list)
+    between: list[int] = field(default_factory=list)  # intermediates of an LSTM
 
     def tensor(
         self, name: str, shape: Sequence[int] | None, dtype: str = "FLOAT32", quant: Quant | None = None, **more: Any
@@ -148,6 +149,8 @@ class _Writer:
         self, code: int, inputs: Sequence[int], outputs: Sequence[int], options: str, of: Mapping[str, Any]
     ) -> int:
         fields: dict[str, Any] = {"OpcodeIndex": code, "Inputs": list(inputs), "Outputs": list(outputs)}
+        if options == "UnidirectionalSequenceLSTMOptions" and self.parts.between:
+            fields["Intermediates"] = self.fb.CreateNumpyVector(np.array(self.parts.between, np.int32))
         if options:
             fields["BuiltinOptions"] = self.table(options, of)
             fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, options)

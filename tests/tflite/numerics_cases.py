@@ -10,7 +10,7 @@ from tests.tflite.builder import Array, Quant, TFLiteBuilder
 from tests.tflite.int8_cases import IN, Maker, built, integers
 from tests.tflite.int16_cases import transposed
 from tests.tflite.registry import RELU, SAME, VALID, Case
-from tests.tflite.state_cases import CALLS, first_values, ring, svdf
+from tests.tflite.state_cases import CALLS, first_values, lstm, ring, svdf
 
 _CASES: dict[str, Callable[[], Case]] = {}
 
@@ -126,3 +126,5 @@ register(
 )
 register("svdf", (2, 5), partial(svdf, "INT8", 2, RELU, True), samples=CALLS)
 register("svdf_rank_1", (2, 5), partial(svdf, "INT8", 1, RELU, True), samples=CALLS)
+register("lstm", (3, 5, 6), partial(lstm, "INT8", False, 0.0), samples=CALLS)
+register("lstm_clipped", (3, 5, 6), partial(lstm, "INT8", True, 0.7), samples=CALLS)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.tflite.builder import Quant, TFLiteBuilder
-from tests.tflite.registry import RELU, numbers, register
+from tests.tflite.registry import RELU, TANH, numbers, register
 
 CALLS = 5
 
@@ -77,5 +77,37 @@ def svdf(dtype: str, rank: int, activation: int, with_bias: bool, b: TFLiteBuild
     return b.node("SVDF", [x, features, times, bias, state], (2, 3), "y", "SVDFOptions", 3, dtype, out, **fields)
 
 
+def lstm(dtype: str, time_major: bool, clip: float, b: TFLiteBuilder, x: int) -> int:
+    """An LSTM of four units over [3, 5, 6]: rows and steps, or steps and rows; a cell of int16 in steps of 2**-12."""
+    is_float, units, rows = dtype == "FLOAT32", 4, 5 if time_major else 3
+    shapes = [(units, 6)] * 4 + [(units, units)] * 4
+    parts = [numbers(*shape, start=11 * index, scale=1.0) for index, shape in enumerate(shapes)]
+    if is_float:
+        weights = [b.constant(f"w{index}", part) for index, part in enumerate(parts)]
+        biases = [b.constant(f"b{gate}", numbers(units, start=gate)) for gate in range(4)]
+        hidden, cell = (b.tensor(name, (rows, units), is_variable=True) for name in ("hidden", "cell"))
+        out = None
+    else:
+        steps = [np.rint(part * 127).astype(np.int8) for part in parts]
+        scales = [0.011 + 0.001 * index for index in range(8)]
+        weights = [b.constant(f"w{i}", step, Quant([scales[i]], [0])) for i, step in enumerate(steps)]
+        biases = [
+            b.constant(f"b{gate}", np.rint(numbers(units, start=gate) * 3000).astype(np.int32), Quant([0.0005], [0]))
+            for gate in range(4)
+        ]
+        out = Quant([float(np.float32(1 / 130))], [3])
+        hidden = b.tensor("hidden", (rows, units), "INT8", out, is_variable=True)
+        cell = b.tensor("cell", (rows, units), "INT16", Quant([2.0**-12], [0]), is_variable=True)
+        between = [b.tensor(f"between{index}", (), "INT16", Quant([2.0**-12], [0])) for index in range(4)]
+        b.between = [*between, b.tensor("between4", (), "INT8", out)]
+    none = [-1]
+    operands = [x, *weights, *none * 3, *biases, *none * 2, hidden, cell, *none * 4]
+    fields = {"FusedActivationFunction": TANH, "CellClip": clip, "TimeMajor": time_major}
+    options = "UnidirectionalSequenceLSTMOptions"
+    return b.node("UNIDIRECTIONAL_SEQUENCE_LSTM", operands, (3, 5, units), "y", options, 1, dtype, out, **fields)
+
+
+register("lstm", (3, 5, 6), partial(lstm, "FLOAT32", False, 0.0), samples=CALLS)
+register("lstm_clipped", (3, 5, 6), partial(lstm, "FLOAT32", True, 0.4), samples=CALLS)
 register("svdf", (2, 5), partial(svdf, "FLOAT32", 2, 0, True), samples=CALLS)
 register("svdf_relu", (2, 5), partial(svdf, "FLOAT32", 1, RELU, False), samples=CALLS)

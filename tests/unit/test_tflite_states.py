@@ -18,16 +18,20 @@ from tinyglow.errors import ModelError
 from tinyglow.targets.boards import HOST
 
 
-def program_of(folder: Path, model: bytes) -> tinyglow.Program:
-    """Compiled with the file's own numerics."""
-    return tinyglow.lower(tinyglow.quantize(tinyglow.load(saved(folder, model), "net")))
+def program_of(folder: Path, model: bytes, numerics: str = "") -> tinyglow.Program:
+    """Compiled with the file's own numerics, or another."""
+    graph = tinyglow.load(saved(folder, model), "net")
+    return tinyglow.lower(tinyglow.quantize(graph, numerics=numerics or None))
 
 
-@pytest.mark.parametrize("name", ["variables", "svdf"])
-def test_states_in_c_are_those_of_numpy(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "numerics"),
+    [("variables", ""), ("svdf", "tflm"), ("lstm", "tflite"), ("lstm_clipped", "tflite"), ("lstm_clipped", "tflm")],
+)
+def test_states_in_c_are_those_of_numpy(name: str, numerics: str, tmp_path: Path) -> None:
     """C on this machine gives each call what the one before has left, and begins anew after a reset."""
     case = numerics_cases.case(name)
-    program = program_of(tmp_path, case.model)
+    program = program_of(tmp_path, case.model, numerics)
     (given,) = program.inputs
     inputs = {given: np.concatenate([case.inputs] * 2)}
     assert all(result.equal for result in tinyglow.verify(program, HOST, inputs, sequence=5))

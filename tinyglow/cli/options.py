@@ -120,6 +120,13 @@ def add_scheme(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--float-node", metavar="NODE", action="append", default=[], help="a node of the model that stays float"
     )
+    group.add_argument(
+        "--int16-node",
+        metavar="NODE",
+        action="append",
+        default=[],
+        help="a node of the model whose values are int16, as those of a recurrent layer's steps; may be repeated",
+    )
     group.add_argument("--float-io", action="store_true", help="keep inputs and outputs float32")
     group.add_argument(
         "--numerics",
@@ -162,6 +169,15 @@ def add_board(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """The board to make it for, or to run it on."""
     help_ = "a board ('tinyglow boards' lists them), 'host', or a board file"
     parser.add_argument("--board", metavar="BOARD", required=required, help=help_)
+
+
+def add_board_or_core(parser: argparse.ArgumentParser) -> None:
+    """A board; or a core that is no Arm core, which gets portable C and has no board file."""
+    where = parser.add_mutually_exclusive_group(required=True)
+    help_ = "a board ('tinyglow boards' lists them), 'host', or a board file"
+    where.add_argument("--board", metavar="BOARD", help=help_)
+    help_ = "in place of a board: a core that runs the bundle's portable C, without a board file: riscv32 or xtensa"
+    where.add_argument("--target", metavar="CORE", help=help_)
 
 
 def add_placement(parser: argparse.ArgumentParser) -> None:
@@ -248,6 +264,11 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="weights of 3x3 convolutions as Winograd's algorithm takes them, where that is faster: 32 bytes for 9; "
         "--max-flash allows them by itself",
+    )
+    parser.add_argument(
+        "--wrap",
+        action="store_true",
+        help="compile layers whose biases or sums may leave 32 bits; they wrap, as in Glow's bundles",
     )
     parser.add_argument(
         "--reuse-inputs",

@@ -36,7 +36,7 @@ _ADVICE = {
     r"DYNAMIC_UPDATE_SLICE|EMBEDDING_LOOKUP|FLOOR_(DIV|MOD)|REDUCE_ALL": _TAIL,
     r"REVERSE_V2": "write it as STRIDED_SLICE with a stride of -1",
     r"L2_POOL_2D": "write it with SQUARE, AVERAGE_POOL_2D and SQRT",
-    r"LSTM|GRU|RNN|\w*SEQUENCE_(LSTM|RNN)": f"a recurrent layer: {_UNROLL}",
+    r"LSTM|GRU|RNN|(BI|UNI)DIRECTIONAL_SEQUENCE_(LSTM|RNN)": f"a recurrent layer: {_UNROLL}",
     r"NonMaxSuppression|TopK|TOPK_V2|NON_MAX_SUPPRESSION_V\d|CUSTOM TFLite_Detection_PostProcess": _TAIL,
     r"\w+ of domain 'ai\.onnx\.ml'": _TAIL,
     r"\w+ of domain 'com\.microsoft'": "save the model without onnxruntime's optimizations",

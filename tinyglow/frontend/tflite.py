@@ -31,6 +31,7 @@ from tinyglow.ir.graph import Declared, Graph, Value
 from tinyglow.ir.namer import RESERVED, Namer, legal_name
 from tinyglow.ir.op import SourceNode, UnsupportedError
 from tinyglow.ir.types import MAX_RANK, TensorType
+from tinyglow.operators.memories import INTERMEDIATES
 from tinyglow.operators.variables import VARIABLES
 from tinyglow.registry import TFLITE_OPS
 
@@ -70,6 +71,9 @@ class _Import(ModelImport):
         form = TFLITE_OPS[operator.op_type].tflite_types[operator.op_type] if operator.op_type in TFLITE_OPS else None
         # TensorFlow Lite, too, takes options of another table for none.
         attributes = operator.attributes if form is not None and operator.options == form.options else {}
+        if operator.intermediates:
+            between = [self.names[index] if index >= 0 else "" for index in operator.intermediates]
+            attributes = {**attributes, INTERMEDIATES: between}
         return SourceNode(name, operator.op_type, inputs, outputs, attributes, operator.version)
 
     def run(self) -> Graph:

@@ -75,6 +75,7 @@ class FileOperator:
         options: The schema's table that its attributes are in; "" without one.
         attributes: By name.
         fault: What it has that nothing here can read; "" if nothing.
+        intermediates: Numbers of tensors that hold the parameters of what it computes on its way.
     """
 
     op_type: str
@@ -84,6 +85,7 @@ class FileOperator:
     options: str
     attributes: Mapping[str, Attribute]
     fault: str = ""
+    intermediates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ class _Reader:
     def _check_references(self, model: FileModel) -> None:
         uses = [(-1, operator.inputs) for operator in model.operators]
         uses += [(0, operator.outputs) for operator in model.operators]
+        uses += [(-1, operator.intermediates) for operator in model.operators]
         for least, tensors in [*uses, (0, model.inputs), (0, model.outputs)]:
             for index in tensors:
                 if not least <= index < len(model.tensors):
@@ -231,7 +234,8 @@ class _Reader:
             return FileOperator(name, version, *operands, "", {}, f"has options of kind {kind}")
         newer = ", ".join(str(number) for number in newer_fields(options, table))
         fault = f"has a field number {newer} in its {options}" if newer else fault
-        return FileOperator(name, version, *operands, options, self._attributes(options, table), fault)
+        between = tuple(self.numbers(operator, "Intermediates"))
+        return FileOperator(name, version, *operands, options, self._attributes(options, table), fault, between)
 
     def _attributes(self, name: str, table: Any) -> dict[str, Attribute]:
         """The fields of an options table, under the schema's names; enumerations as texts."""

@@ -11,6 +11,7 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.forms import OnnxForms, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import Kernel, Params
+from tinyglow.ir.sums import SumRange
 from tinyglow.ir.target import Target, Variant
 from tinyglow.ir.types import QuantParams, Shape, TensorType
 
@@ -186,10 +187,7 @@ class Quantizing(Protocol):
         """Whether activations become int16 instead of int8."""
 
     def convert_layer(self, node: Node, op: Op, bias: Value | None = None) -> Value:
-        """A layer (input, weights, bias) as ``op`` on an int16 input.
-
-        Weights become int8, with a scale for each output unit.
-        """
+        """A layer (input, weights, bias) as ``op`` on an int16 input; weights have a scale for each output unit."""
 
 
 class Lowering(Protocol):
@@ -213,8 +211,8 @@ class Lowering(Protocol):
     def alias(self, value: str, of: str) -> None:
         """Let ``value`` have the buffer of ``of``: it is the same data under another shape."""
 
-    def call(self, kernel: Kernel, operands: Sequence[str], params: Params) -> None:
-        """Emit a kernel call. operands: names of buffers, in the kernel's order."""
+    def call(self, kernel: Kernel, operands: Sequence[str], params: Params, *, sums: SumRange | None = None) -> None:
+        """Emit a kernel call. operands: names of buffers, in the kernel's order; sums: of constant weights."""
 
     def temporary(self, type_: TensorType) -> str:
         """A new buffer for a result between two calls of one node. Returns its name."""
@@ -370,8 +368,7 @@ class Op(ABC):
             node: A node of the float graph.
             quantizing: Gives quantized inputs; new nodes are added to ``quantizing.edit``.
 
-        Returns:
-            The quantized result, with its own parameters.
+        Returns: The quantized result, with its own parameters.
         """
         return quantizing.convert(node)
 

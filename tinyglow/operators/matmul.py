@@ -13,6 +13,7 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.op import Importer, Lowering, NotInGlowError, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.sums import sum_range
 from tinyglow.ir.types import QuantParams, Shape, TensorType
 from tinyglow.kernels.accumulator import check_accumulator
 from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
@@ -51,7 +52,8 @@ def _lower_constant_product(node: Node, weights: Array, lowering: Lowering) -> N
         lowering.constant(f"{node.name}_bias", bias.astype(np.int32)),
         lowering.buffer(node.outputs[0]),
     ]
-    lowering.call(FULLY_CONNECTED, operands, params)
+    sums = sum_range(centred, bias, (glow.INT8_MIN, glow.INT8_MAX), [params.out])
+    lowering.call(FULLY_CONNECTED, operands, params, sums=sums)
 
 
 _MOST_REPEATED = 2**24  # elements of a constant that a few bytes of the file may stand for

@@ -13,6 +13,9 @@ from tinyglow.ir.graph import Declared, Value
 from tinyglow.ir.op import Importer
 from tinyglow.ir.types import QuantParams
 
+# The attribute of a source node that names the tensors with the parameters of what it computes on its way.
+INTERMEDIATES = "intermediates"
+
 
 @runtime_checkable
 class WithMemory(Importer, Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tinyglow.bundle.emit import bundle_files
@@ -12,17 +12,21 @@ from tinyglow.bundle.manifest import MANIFEST, read_part, unchanged, with_manife
 from tinyglow.bundle.options import UTILS
 from tinyglow.bundle.packages import Parts, formats
 from tinyglow.bundle.project import Samples, write_project
+from tinyglow.bundle.proof import proof_name
 from tinyglow.bundle.provenance import record, was_written_here
+from tinyglow.bundle.shared_arena import Bundle, all_together, shared_files
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
 from tinyglow.pipeline.deploy import fingerprints, samples_of
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.fit import made_up, sample_inputs
-from tinyglow.pipeline.stations import allocation_efficiency
+from tinyglow.pipeline.shared_arena import check_core, read_networks
+from tinyglow.pipeline.stations import allocation_efficiency, interpret
 from tinyglow.pipeline.vectors import input_vectors
 from tinyglow.targets.boards import HOST, Board
 
+_SAMPLES = 3  # of each network in a package of several
 _VERSION = re.compile(r"\d{1,5}\.\d{1,5}\.\d{1,5}")
 
 
@@ -96,9 +100,65 @@ def package_bundle(
     return _write(Parts(info, files, Samples(rows, prints), version), folder, kind, was_written_here(manifest))
 
 
+def package_shared(
+    networks: Sequence[Program | str | Path],
+    folder: Path,
+    kind: str,
+    project: str = "networks",
+    board: Board = HOST,
+    version: str = "1.0.0",
+) -> dict[str, bytes]:
+    """``package``, of several networks with a shared arena.
+
+    Args:
+        networks: Programs, and folders of bundles that ``emit`` wrote.
+        folder: A new folder.
+        kind: The format.
+        project: What they are called together in C.
+        board: What they must run on; there too, bundles run to know the right answers of made-up samples.
+        version: Of the library.
+
+    Returns:
+        The contents by path inside the library.
+
+    Raises:
+        InputError: As ``package`` and ``emit_shared``; or the format is for one network.
+        BoardError: A network needs another core, or does not fit the board.
+        ToolError: There is no compiler or emulator, or it fails.
+        SimulationError: A bundle faults or does not end.
+    """
+    _check(kind, version)
+    if not formats()[kind].several:
+        expected = ", ".join(one.name for one in formats().values() if one.several)
+        raise InputError("the package cannot be written", [Problem("--format", f"{kind} has one network", expected)])
+    bundles, ours = read_networks(networks)
+    bundles = [Bundle(one.info, {n: data for n, data in one.files.items() if _is_portable(n)}) for one in bundles]
+    files = with_manifest(shared_files(project, bundles))
+    if not board.is_host:
+        check_core(bundles, board)
+    rows: dict[str, list[bytes]] = {}
+    outputs: list[tuple[str, Array]] = []
+    for network, bundle in zip(networks, bundles, strict=True):
+        info = bundle.info
+        inputs = made_up({one.name: one.type for one in info.inputs}, _SAMPLES)
+        rows |= {f"{info.name}_{one.name}": each for one, each in input_vectors(info, inputs).items()}
+        if isinstance(network, Program):
+            answers: Mapping[str, Array] = interpret(network, inputs)
+        else:
+            answers = simulate(network, board, inputs).outputs
+        outputs += [(f"{info.name}_{one.name}", answers[one.name]) for one in info.outputs]
+    prints = fingerprints(dict(outputs), [name for name, _ in outputs])
+    infos = tuple(bundle.info for bundle in bundles)
+    parts = Parts(all_together(project, infos), files, Samples(rows, prints), version, infos)
+    return _write(parts, folder, kind, ours)
+
+
 def _is_portable(name: str) -> bool:
-    """Whether a file of a bundle belongs into a library: build systems would take objects and assembly as well."""
-    return not name.endswith((".o", ".S")) and name not in UTILS
+    """Whether a file of a bundle belongs into a library.
+
+    Build systems would take objects and assembly as well; a proof is one of the bundle's own list of files.
+    """
+    return not name.endswith((".o", ".S", proof_name(""))) and name not in UTILS
 
 
 def _check(kind: str, version: str) -> None:

@@ -10,14 +10,20 @@ from collections.abc import Mapping
 
 from tinyglow import resources
 from tinyglow.bundle.packages import Parts
-from tinyglow.bundle.project import answer, lines_of, sample_files
 
 NAME = "mcuxpresso"
 SUMMARY = "sources for MCUXpresso, with a main.c as NXP's Glow examples have it"
+SEVERAL = False  # the example runs one network
 
 
 def files(parts: Parts) -> Mapping[str, bytes]:
     """The group's files by path."""
+    from tinyglow.bundle.project import answer, lines_of, sample_files
+
+    def as_text(sample: bytes) -> bytes:
+        """An input as the text of a C array."""
+        return "".join(f"{line}\n" for line in lines_of(sample)).encode("ascii")
+
     names = [one.name for one in parts.info.inputs]
     # NXP's examples have one input, and call it so.
     images = {name: f"input_{name}.inc" for name in names} if names[1:] else {names[0]: "input_image.inc"}
@@ -33,12 +39,7 @@ def files(parts: Parts) -> Mapping[str, bytes]:
         "README.md": parts.render("mcuxpresso/README.md.j2", **more),
         "source/main.c": parts.render("mcuxpresso/main.c.j2", **more),
         **{f"source/timer.{suffix}": (timer / f"timer.{suffix}").read_bytes() for suffix in ("c", "h")},
-        **{f"source/{images[name]}": _as_text(parts.samples.inputs[name][0]) for name in names},
+        **{f"source/{images[name]}": as_text(parts.samples.inputs[name][0]) for name in names},
         **{f"source/{name}": data for name, data in sample_files(parts.info, parts.samples).items()},
         **{f"source/bundle/{name}": data for name, data in parts.bundle.items()},
     }
-
-
-def _as_text(sample: bytes) -> bytes:
-    """An input as the text of a C array."""
-    return "".join(f"{line}\n" for line in lines_of(sample)).encode("ascii")

@@ -40,6 +40,13 @@ def matmul_s8(p: MatMulParams, lhs: Array, rhs: Array, out: Array, epilogue: Epi
     out[...] = glow.saturate_int8(epilogue.requantize(glow.accumulate(a, b), p.out)).reshape(out.shape)
 
 
+def _product_range(p: MatMulParams) -> tuple[int, int]:
+    """The range of sums of ``depth`` products."""
+    a, b = ((glow.INT8_MIN - offset, glow.INT8_MAX - offset) for offset in (p.lhs_offset, p.rhs_offset))
+    products = [x * y for x in a for y in b]
+    return p.depth * min(products), p.depth * max(products)
+
+
 MATMUL = Kernel(
     symbol="tg_matmul_s8",
     c_file="matmul/tg_matmul_s8.c",
@@ -47,6 +54,7 @@ MATMUL = Kernel(
     operands=(In("lhs", "int8"), In("rhs", "int8"), Out("output", "int8")),
     reference=matmul_s8,
     summary="matrix products of two tensors",
+    sums_of=_product_range,
     epilogues=True,
 )
 

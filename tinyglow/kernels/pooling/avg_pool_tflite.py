@@ -8,8 +8,9 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, In, Kernel, Out
+from tinyglow.kernels.pooling.avg_pool import window_range
 from tinyglow.kernels.pooling.geometry import PoolGeometry
-from tinyglow.numerics import tflite
+from tinyglow.numerics import tflite, wide
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,12 @@ AVG_POOL_TFLITE = Kernel(
     operands=(In("input", "int8"), Out("output", "int8")),
     reference=avg_pool_tflite,
     summary="mean over windows, rounded as LiteRT does",
+    sums_of=lambda p: window_range(p, 0),
 )
 AVG_POOL_TFLITE_INT16 = AVG_POOL_TFLITE.with_settings(
     "tg_avg_pool_tflite_s16",
     {"TG_ELEMENT": "tg_i16", "TG_CLAMPED": "tg_clamp_s16"},
     operands=(In("input", "int16"), Out("output", "int16")),
     summary="the same in int16",
+    sums_of=lambda p: (p.kernel_h * p.kernel_w * wide.INT16_MIN, p.kernel_h * p.kernel_w * wide.INT16_MAX),
 )

@@ -9,7 +9,7 @@ import numpy as np
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I32, Kernel
 from tinyglow.kernels.reduce.loops import INT8_OPERANDS, INT16_OPERANDS, ReduceParams
-from tinyglow.numerics import tflite
+from tinyglow.numerics import tflite, wide
 from tinyglow.numerics.tflite import Multiplier
 
 
@@ -38,12 +38,14 @@ REDUCE_MEAN_TFLITE = Kernel(
     operands=INT8_OPERANDS,
     reference=reduce_mean_tflite,
     summary="mean over up to three runs of dimensions, rounded as LiteRT does",
+    sums_of=lambda p: p.sums(tflite.INT8_MIN, tflite.INT8_MAX, p.start),
 )
 REDUCE_MEAN_TFLITE_INT16 = REDUCE_MEAN_TFLITE.with_settings(
     "tg_reduce_mean_tflite_s16",
     {"TG_ELEMENT": "tg_i16", "TG_STORED": "tg_offset_s16", "TG_LOW": "INT16_MIN", "TG_HIGH": "INT16_MAX"},
     operands=INT16_OPERANDS,
     summary="the same in int16",
+    sums_of=lambda p: p.sums(wide.INT16_MIN, wide.INT16_MAX, p.start),
 )
 
 

@@ -47,6 +47,12 @@ NEEDS = (
     Need("unicorn", r"\bunicorn\b|elftools|capstone|tinyglow\.sim|tinyglow\[sim", "pip install 'tinyglow[sim]'"),
     Need("sanitizers", r"sanitizer librar", "gcc or clang with its sanitizers' libraries"),
     Need("qemu-system-arm", r"qemu-system-arm", "apt install qemu-system-arm"),
+    Need("Xtensa's tools", r"qemu-system-xtensa|xtensa-lx106-elf-gcc", "apt install gcc-xtensa-lx106 qemu-system-misc"),
+    Need(
+        "more tools for RISC-V",
+        r"qemu-system-riscv32|riscv64-unknown-elf-gcc",
+        "apt install gcc-riscv64-unknown-elf qemu-system-misc",
+    ),
     Need(
         "arm-none-eabi-gcc",
         r"arm-none-eabi-gcc|gcc for (?!host)",

@@ -17,7 +17,8 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Target
 from tinyglow.ir.types import TensorType
-from tinyglow.pipeline.execute import bundle_sizes, simulate
+from tinyglow.pipeline.built import bundle_sizes
+from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.execution import Execution, Options, Sizes
 from tinyglow.pipeline.stations import bind_inputs, emit, lower, profile, target_of
 from tinyglow.quant.profile import Profile

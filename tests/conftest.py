@@ -11,9 +11,9 @@ import pytest
 from _pytest.terminal import TerminalReporter
 
 from tests.needs import summary
-from tests.object_cache import ObjectCache
 from tests.progress import Progress
 from tinyglow.sim import toolchain
+from tinyglow.sim.object_cache import ObjectCache
 from tinyglow.testing.budget import QUICK_VARIABLE, is_full
 
 if TYPE_CHECKING:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +23,10 @@ from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
 from tinyglow.operators.generic.declare import GENERAL
 from tinyglow.pipeline.fit import fit, real_boards
+from tinyglow.pipeline.stations import target_of
+from tinyglow.quant.profile import load_profile
 from tinyglow.registry import KERNELS, ONNX_OPS, TFLITE_OPS
+from tinyglow.targets.boards import load_board
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 DOCS = README.parent / "docs"
@@ -101,6 +106,25 @@ def variants() -> str:
 
 
 # What is generated, in which file.
+def proof() -> str:
+    """The proof of the shipped network's bundle, with the first and the last entries of its lists."""
+    graph = tinyglow.load(README.parent / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
+    quantized = tinyglow.quantize(graph, load_profile(README.parent / "tests/golden/mnist_nxp/profile.yaml"))
+    with tempfile.TemporaryDirectory() as work:
+        tinyglow.emit(tinyglow.lower(quantized, target=target_of(load_board("cortex-m7"))), work)
+        document = json.loads((Path(work) / "mnist.proof.json").read_text(encoding="ascii"))
+    lines = ["{"]
+    for key, value in document.items():
+        if key == "files":
+            lines.append(' "files": {...},')
+        elif isinstance(value, list):
+            shown = [f"  {json.dumps(entry)}" for entry in (value[0], value[-1])]
+            lines += [f' "{key}": [', f"{shown[0]},", "  ...", shown[1], " ],"]
+        else:
+            lines.append(f' "{key}": {json.dumps(value)},')
+    return "```\n" + "\n".join(lines).rstrip(",") + "\n}\n```"
+
+
 BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "demo": (README, demo),
     "speed": (README, speed_table),
@@ -109,6 +133,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "fits": (DOCS / "how-to/boards.md", fits),
     "other-cores": (DOCS / "how-to/other-cores.md", other_cores.table_text),
     "operators": (DOCS / "reference/operators.md", operators),
+    "proof": (DOCS / "how-to/proof.md", proof),
     "variants": (DOCS / "how-to/notebook.md", variants),
     "kernels": (DOCS / "reference/kernels.md", kernels),
     "compilers": (DOCS / "kernels.md", compilers.table_text),

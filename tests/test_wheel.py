@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
+from email.parser import BytesParser
 from pathlib import Path
 
 import numpy as np
@@ -72,13 +76,85 @@ def test_wheel_carries_the_data(checkout: Path, wheel: Path) -> None:
     assert not [name for name in names if name.endswith(".pyc") or name.startswith("tests/")]
 
 
-def test_source_archive_is_complete(checkout: Path, wheel: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def archive(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source archive of this checkout."""
+    return _archive(checkout, tmp_path_factory.mktemp("archive"))
+
+
+def _archive(source: Path, target: Path) -> Path:
+    _run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", target, cwd=source)
+    (found,) = target.glob("*.tar.gz")
+    return found
+
+
+def test_source_archive_is_complete(archive: Path, wheel: Path, tmp_path: Path) -> None:
     """A wheel built from the source archive is the wheel built from the checkout, byte by byte."""
-    _run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path, cwd=checkout)
-    (packed,) = tmp_path.glob("*.tar.gz")
-    target = tmp_path / "wheel"
-    target.mkdir()
-    assert _wheel(packed, target).read_bytes() == wheel.read_bytes()
+    assert _wheel(archive, tmp_path).read_bytes() == wheel.read_bytes()
+
+
+@pytest.mark.long
+def test_the_source_archive_makes_itself(archive: Path, tmp_path: Path) -> None:
+    """The same bytes, at another time in another folder."""
+    with tarfile.open(archive) as packed:
+        assert all(member.isfile() and ".." not in member.name for member in packed.getmembers())
+        packed.extractall(tmp_path)
+    (source,) = tmp_path.iterdir()
+    (source / "PKG-INFO").unlink()  # only in the archive: it would come in twice
+    for path in source.rglob("*"):
+        os.utime(path, (1, 1))
+    assert _archive(source, tmp_path / "again").read_bytes() == archive.read_bytes()
+
+
+@pytest.mark.long
+def test_the_release_carries_licence_and_facts(checkout: Path, wheel: Path, archive: Path) -> None:
+    """What an index and an auditor look for; the archive has the tests too."""
+    with zipfile.ZipFile(wheel) as found:
+        (facts,) = [found.read(name) for name in found.namelist() if name.endswith(".dist-info/METADATA")]
+        (licence,) = [found.read(name) for name in found.namelist() if name.endswith("/licenses/LICENSE")]
+    assert licence == (checkout / "LICENSE").read_bytes()
+    fields = BytesParser().parsebytes(facts)
+    assert (fields["License-Expression"], fields["Requires-Python"]) == ("Apache-2.0", ">=3.10")
+    assert fields["Version"] in (checkout / "CHANGELOG.md").read_text(encoding="utf-8")
+    with tarfile.open(archive) as packed:
+        names = {name.split("/", 1)[1] for name in packed.getnames()}
+    folders = ("boards", "docs", "examples", "runtime_c", "templates", "tests", "tinyglow")
+    assert {name.split("/", 1)[0] for name in names} >= {*folders, "CHANGELOG.md", "LICENSE", "README.md", "Makefile"}
+
+
+@pytest.mark.long
+def test_twine_finds_nothing(wheel: Path, archive: Path) -> None:
+    """What an index would refuse, or could not show."""
+    pytest.importorskip("twine")
+    _run(sys.executable, "-m", "twine", "check", "--strict", wheel, archive, cwd=archive.parent)
+
+
+def _pythons() -> list[str]:
+    """The other versions of Python on the PATH that tinyglow supports."""
+    found = []
+    for minor in range(10, 20):
+        name = f"python3.{minor}"
+        if minor != sys.version_info.minor and shutil.which(name):
+            done = subprocess.run([name, "-c", "import venv"], capture_output=True, check=False)
+            found += [name] if done.returncode == 0 else []
+    return found
+
+
+@pytest.mark.long
+def test_other_pythons_start_it(wheel: Path, tmp_path: Path) -> None:
+    """Each in a fresh environment without further packages: it says its version, and what it lacks."""
+    pythons = _pythons()
+    if not pythons:
+        pytest.skip("no other Python 3.10 or newer is installed")
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    for name in pythons:
+        venv = tmp_path / name
+        _run(name, "-m", "venv", "--without-pip", venv, cwd=tmp_path)  # pip takes long, and a wheel is a zip file
+        python = venv / SCRIPTS / "python"
+        with zipfile.ZipFile(wheel) as packed:
+            packed.extractall(_run(python, "-c", code, cwd=tmp_path).strip())
+        found = json.loads(_run(python, "-m", "tinyglow", "--version", "--json", cwd=tmp_path))
+        assert found["python"].startswith(name.removeprefix("python")) and found["packages"]["numpy"] is None
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +178,16 @@ def installed(wheel: Path, opened: Path, tmp_path_factory: pytest.TempPathFactor
     (site / "borrowed.pth").write_text(lines, encoding="ascii")
     (site / "opened_files_probe.py").write_text(PROBE.format(log=str(opened)), encoding="utf-8")
     return venv
+
+
+@pytest.mark.long
+def test_installed_wheel_says_its_versions(installed: Path, tmp_path: Path) -> None:
+    """The command and the module, outside of the checkout."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    found = json.loads(_run(installed / SCRIPTS / "tinyglow", "--version", "--json", cwd=tmp_path, env=env))
+    assert found["packages"]["numpy"] == np.__version__ and "gcc" in found["tools"]
+    said = _run(installed / SCRIPTS / "python", "-m", "tinyglow", "--version", cwd=tmp_path, env=env)
+    assert said.split() == ["tinyglow", found["tinyglow"]]
 
 
 @pytest.mark.long

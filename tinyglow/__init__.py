@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tinyglow.pipeline.compare import verify
     from tinyglow.pipeline.cycle_profile import profile_cycles
     from tinyglow.pipeline.execute import simulate
+    from tinyglow.pipeline.shared_arena import emit_shared
     from tinyglow.pipeline.stations import emit, interpret, load, lower, profile, quantize, target_of
     from tinyglow.pipeline.streams import stream
     from tinyglow.pipeline.validate import validate
@@ -48,6 +49,7 @@ _PLACES = {
     "Target": "tinyglow.ir.target",
     "TinyglowError": "tinyglow.errors",
     "emit": "tinyglow.pipeline.stations",
+    "emit_shared": "tinyglow.pipeline.shared_arena",
     "interpret": "tinyglow.pipeline.stations",
     "load": "tinyglow.pipeline.stations",
     "load_board": "tinyglow.targets.boards",
@@ -76,6 +78,7 @@ __all__ = [
     "TinyglowError",
     "__version__",
     "emit",
+    "emit_shared",
     "interpret",
     "load",
     "load_board",

@@ -37,7 +37,14 @@ static inline int32_t tg_quarters_f32(float x, tg_f32 *y) {
     *y = tg_f32_of_bits(tg_bits_of_f32(x) & 0x7fffffff);
     return 0;
   }
-  *y = (float)rest * 0x1.921fb6p-62f;
+  /* Times pi / 2, whose 62 bits after the point are in two parts. */
+  const uint64_t size = rest < 0 ? (uint64_t)-rest : (uint64_t)rest;
+  const uint64_t top = size >> 32, bottom = size & 0xffffffff;
+  const uint64_t angle = (top * 0x6487ed51 << 2) + ((top * 0x10b4611a + bottom * 0x6487ed51) >> 30);
+  *y = (float)(int64_t)angle * 0x1p-62f;
+  if (rest < 0) {
+    *y = -*y;
+  }
   return n;
 }
 

@@ -55,4 +55,10 @@ static inline int8_t tg_offset_s8(int32_t x, int32_t offset, int32_t low, int32_
   return tg_clamp_s8(tg_max(tg_min(x, 1 << 20), -(1 << 20)) + offset, low, high);
 }
 
+/* The same for int16. */
+static inline int16_t tg_offset_s16(int32_t x, int32_t offset, int32_t low, int32_t high) {
+  const int32_t sum = tg_max(tg_min(x, 1 << 20), -(1 << 20)) + offset;
+  return (int16_t)(sum < low ? low : sum > high ? high : sum);
+}
+
 #endif

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import glow_passes
-from tests.object_cache import ObjectCache
 from tinyglow.pipeline.crosscheck_tree import OUTCOMES, Recording, Row, by_cause, by_config, crosscheck_all, recordings
 from tinyglow.report.recordings import TITLES, some_names
 from tinyglow.sim import toolchain
+from tinyglow.sim.object_cache import ObjectCache
 from tinyglow.targets.boards import HOST, load_board
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -49,7 +49,7 @@ FEW = "was made from 8 samples"
 CASES: dict[str, Answers | Refused | Done] = {
     "01_torch_dynamo_external_data": Answers(30),
     "03_anonymous_batch_dim": Answers(30, FEW),
-    "05_skl_mlpclassifier": Refused("--output-name probabilities"),
+    "05_skl_mlpclassifier": Answers(30),
     "08_qdq_int8_per_channel": Answers(19),
     "09_qoperator_u8s8": Answers(22),
     "11_dynamic_quant_onnx": Refused("give the float model"),

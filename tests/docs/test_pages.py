@@ -30,13 +30,14 @@ def workshop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _compiles(block: Block, folder: Path) -> None:
-    """C beside the bundle in ``folder`` compiles without warnings."""
+    """C in ``folder``, a bundle's, compiles without warnings with the headers of all bundles beside it."""
     from tinyglow.sim.toolchain import find_compiler
     from tinyglow.targets.boards import load_board
 
     source = folder / f"line_{block.line}.c"
     source.write_text(block.text, encoding="utf-8")
     command = [*find_compiler(None, load_board("host")).command, "-std=c99", "-Wall", "-Wno-cast-qual", "-Werror", "-c"]
+    command += [f"-I{path.parent}" for path in sorted(folder.parent.glob("*/tinyglow.sha256"))]
     command += [str(source), "-o", str(source.with_suffix(".o"))]
     done = subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr

@@ -43,6 +43,7 @@ def _made(name: str) -> tuple[Graph, Graph, dict[str, Array], dict[str, Array]]:
 
 
 @pytest.mark.parametrize("name", _NAMES)
+@pytest.mark.slow  # compiles C
 def test_int8_is_near_float(name: str) -> None:
     """Every output comes as near as onnxruntime's static int8 of the same file, but for 1 dB; C is numpy's."""
     graph, quantized, _, tested = _made(name)
@@ -61,6 +62,7 @@ def test_int8_is_near_float(name: str) -> None:
 
 @pytest.mark.parametrize("board", _BOARDS)
 @pytest.mark.parametrize("name", _ON_CORES)
+@pytest.mark.slow  # compiles C
 def test_cores_do_the_same(name: str, board: str) -> None:
     """Compiled for a board with a Cortex-M4, and one with a Cortex-M7."""
     _, quantized, _, tested = _made(name)

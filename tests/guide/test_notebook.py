@@ -39,6 +39,7 @@ def test_it_is_a_notebook_of_format_4_5(notebook: dict[str, Any]) -> None:
         nbformat.validate(nbformat.from_dict(notebook))
 
 
+@pytest.mark.slow  # compiles C
 def test_its_cells_run(notebook: dict[str, Any], checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One after the other, in one process, from the notebook's own folder; it finds what the guide finds."""
     for package in ("unicorn", "ziglang"):

@@ -23,6 +23,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
     return [run(seed, folder) for seed in (*_ONCE_AT_FAULT, *range(_COUNT))]
 
 
+@pytest.mark.slow
 def test_damaged_models_are_read_or_refused(outcomes: list[Outcome]) -> None:
     """No other exception, nothing that takes long, no file outside of the model's folder, no gigabytes."""
     assert [outcome for outcome in outcomes if outcome.is_fault] == []

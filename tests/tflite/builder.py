@@ -41,6 +41,7 @@ class TFLiteBuilder:
 
     tensors: list[_Tensor] = field(default_factory=list)
     operators: list[tuple[str, Sequence[int], Sequence[int], str, Mapping[str, Any], int]] = field(default_factory=list)
+    between: list[int] = field(default_factory=list)  # intermediates of an LSTM
 
     def tensor(
         self, name: str, shape: Sequence[int] | None, dtype: str = "FLOAT32", quant: Quant | None = None, **more: Any
@@ -82,6 +83,10 @@ class TFLiteBuilder:
         self.operators.append((op_type, inputs, [result], options, fields, version))
         return result
 
+    def effect(self, op_type: str, inputs: Sequence[int], options: str = "", **fields: Any) -> None:
+        """An operator without results."""
+        self.operators.append((op_type, inputs, [], options, fields, 1))
+
     def nodes(
         self, op_type: str, inputs: Sequence[int], shapes: Sequence[Sequence[int]], options: str = "", **fields: Any
     ) -> list[int]:
@@ -91,9 +96,11 @@ class TFLiteBuilder:
         self.operators.append((op_type, inputs, results, options, fields, 1))
         return results
 
-    def build(self, inputs: Sequence[int], outputs: Sequence[int], bodies: int = 0) -> bytes:
-        """The file; ``bodies``: of how many further subgraphs, which are all as the network."""
-        return _Writer(self).model(inputs, outputs, bodies)
+    def build(
+        self, inputs: Sequence[int], outputs: Sequence[int], bodies: int = 0, other: TFLiteBuilder | None = None
+    ) -> bytes:
+        """The file; ``bodies``: of how many further subgraphs, which are all as the network; ``other``: one more."""
+        return _Writer(self).model(inputs, outputs, bodies, other)
 
 
 class _Writer:
@@ -126,9 +133,9 @@ class _Writer:
             self.fb.PrependUOffsetTRelative(offset)
         return int(self.fb.EndVector())
 
-    def _tensor(self, index: int, tensor: _Tensor) -> int:
+    def _tensor(self, buffer: int, tensor: _Tensor) -> int:
         fields: dict[str, Any] = {"Name": tensor.name, "Type": getattr(tflite.TensorType, tensor.dtype)}
-        fields |= {"Buffer": index + 1 if tensor.data else 0, "IsVariable": tensor.is_variable}
+        fields |= {"Buffer": buffer if tensor.data else 0, "IsVariable": tensor.is_variable}
         if tensor.shape is not None:
             fields["Shape"] = list(tensor.shape)
         if tensor.quant is not None:
@@ -142,6 +149,8 @@ class _Writer:
         self, code: int, inputs: Sequence[int], outputs: Sequence[int], options: str, of: Mapping[str, Any]
     ) -> int:
         fields: dict[str, Any] = {"OpcodeIndex": code, "Inputs": list(inputs), "Outputs": list(outputs)}
+        if options == "UnidirectionalSequenceLSTMOptions" and self.parts.between:
+            fields["Intermediates"] = self.fb.CreateNumpyVector(np.array(self.parts.between, np.int32))
         if options:
             fields["BuiltinOptions"] = self.table(options, of)
             fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, options)
@@ -153,21 +162,34 @@ class _Writer:
         fields = {"DeprecatedBuiltinCode": min(number, 127), "BuiltinCode": number, "Version": version}
         return self.table("OperatorCode", fields | ({"CustomCode": custom} if custom else {}))
 
-    def model(self, inputs: Sequence[int], outputs: Sequence[int], bodies: int) -> bytes:
-        """The whole file."""
-        parts = self.parts
-        codes = list(dict.fromkeys((operator[0], operator[5]) for operator in parts.operators))
+    def _graph(
+        self,
+        parts: TFLiteBuilder,
+        codes: list[tuple[str, int]],
+        buffer: int,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+    ) -> int:
+        """A subgraph; buffer: the number of its first tensor's."""
         operators = [
             self._operator(codes.index((name, version)), sources, results, options, of)
             for name, sources, results, options, of, version in parts.operators
         ]
-        tensors = [self._tensor(index, tensor) for index, tensor in enumerate(parts.tensors)]
+        tensors = [self._tensor(buffer + index, tensor) for index, tensor in enumerate(parts.tensors)]
         vectors = {"Operators": operators, "Tensors": tensors}
         fields: dict[str, Any] = {name: self.tables("SubGraph", name, offsets) for name, offsets in vectors.items()}
-        graph = self.table("SubGraph", {**fields, "Inputs": list(inputs), "Outputs": list(outputs)})
-        buffers = [self.table("Buffer", {"Data": t.data} if t.data else {}) for t in parts.tensors]
-        buffers = [self.table("Buffer", {}), *buffers]
-        vectors = {"Subgraphs": [graph] * (1 + bodies), "Buffers": buffers}
+        return self.table("SubGraph", {**fields, "Inputs": list(inputs), "Outputs": list(outputs)})
+
+    def model(self, inputs: Sequence[int], outputs: Sequence[int], bodies: int, other: TFLiteBuilder | None) -> bytes:
+        """The whole file."""
+        every = [self.parts, *([other] if other else [])]
+        codes = list(dict.fromkeys((item[0], item[5]) for parts in every for item in parts.operators))
+        graphs = [self._graph(self.parts, codes, 1, inputs, outputs)] * (1 + bodies)
+        if other is not None:
+            graphs.append(self._graph(other, codes, 1 + len(self.parts.tensors), [], []))
+        contents = [tensor.data for parts in every for tensor in parts.tensors]
+        buffers = [self.table("Buffer", {"Data": data} if data else {}) for data in [b"", *contents]]
+        vectors = {"Subgraphs": graphs, "Buffers": buffers}
         vectors["OperatorCodes"] = [self._code(*code) for code in codes]
         fields = {name: self.tables("Model", name, offsets) for name, offsets in vectors.items()}
         self.fb.Finish(self.table("Model", {**fields, "Version": 3}), b"TFL3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -133,3 +134,56 @@ register(
     "FLOAT32",
 )
 register("dequantize", (2, 9), lambda b, x: b.node("DEQUANTIZE", [x], (2, 9), "y", "DequantizeOptions", 3))
+
+
+def _shifted(kind: str, scales: tuple[float, float, float]) -> Maker:
+    """ADD or SUB with pot_scale_int16: of the input as two tensors with scales near powers of two."""
+
+    def make(b: TFLiteBuilder, x: int) -> int:
+        left, right = (
+            b.node("QUANTIZE", [x], (2, 9), f"x{scale}", "QuantizeOptions", 2, "INT16", Quant([scale], [0]))
+            for scale in scales[:2]
+        )
+        options, quant = f"{kind.capitalize()}Options", Quant([scales[2]], [0])
+        return b.node(kind, [left, right], (2, 9), "y", options, 3, "INT16", quant, PotScaleInt16=True)
+
+    return make
+
+
+for _kind in ("ADD", "SUB"):
+    _step, _ten = 2.0**-11, 2.0**-12 * 1.0001
+    register(f"{_kind.lower()}_shifted", (2, 9), _shifted(_kind, (_step, 2.0**-14, _step)))
+    register(f"{_kind.lower()}_shifted_first", (2, 9), _shifted(_kind, (2.0**-15, _ten, 2.0**-12)))
+    register(f"{_kind.lower()}_not_shifted", (2, 9), _shifted(_kind, (_step, 0.0003, _step)))
+
+
+def _after_scale(kind: str, scale: float, out: float, options: str = "", **fields: Any) -> Maker:
+    """A function of the input with another scale."""
+
+    def make(b: TFLiteBuilder, x: int) -> int:
+        own = b.node("QUANTIZE", [x], (2, 9), "scaled", "QuantizeOptions", 2, "INT16", Quant([scale], [0]))
+        return b.node(kind, [own], (2, 9), "y", options, 3, "INT16", Quant([out], [0]), **fields)
+
+    return make
+
+
+for _scale in (2.0**-12, 2.0**-11, 0.00031, 0.000731, 0.0021):
+    for _kind in ("LOGISTIC", "TANH"):
+        register(f"{_kind.lower()}_{_scale:g}", (2, 9), _after_scale(_kind, _scale, 2.0**-15))
+    register(f"softmax_{_scale:g}", (2, 9), _after_scale("SOFTMAX", _scale, 2.0**-15, "SoftmaxOptions", Beta=1.0))
+
+
+def _pool(relu: int, b: TFLiteBuilder, x: int) -> int:
+    window = {"FilterHeight": 3, "FilterWidth": 5, "StrideH": 1, "StrideW": 1, "Padding": SAME}
+    of = {**window, "FusedActivationFunction": relu}
+    return b.node("AVERAGE_POOL_2D", [x], (1, 5, 6, 2), "y", "Pool2DOptions", 3, "INT16", IN, **of)
+
+
+register("average_pool", (1, 5, 6, 2), partial(_pool, 0))
+for _axes, _out in (([1, 2], (1, 2)), ([3], (1, 5, 6))):
+
+    def _mean(b: TFLiteBuilder, x: int, axes: list[int] = _axes, out: tuple[int, ...] = _out) -> int:
+        operands, quant = [x, b.constant("axes", axes)], Quant([0.00017], [0])
+        return b.node("MEAN", operands, out, "y", "ReducerOptions", 3, "INT16", quant)
+
+    register(f"mean_{len(_axes)}", (1, 5, 6, 2), _mean)

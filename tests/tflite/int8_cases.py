@@ -20,17 +20,24 @@ def integers(*shape: int, start: int = 0, low: int = -128, high: int = 127) -> A
     return np.rint((numbers(*shape, start=start) + 1) / 2 * (high - low) + low).astype(np.int8)
 
 
-def built(name: str, shape: tuple[int, ...], make: Maker, dtype: str = "INT8") -> Case:
-    """The model that ``make`` builds on an input of ``shape``, with inputs."""
+def built(
+    name: str,
+    shape: tuple[int, ...],
+    make: Maker,
+    dtype: str = "INT8",
+    samples: int = SAMPLES,
+    other: Callable[[], TFLiteBuilder] | None = None,
+) -> Case:
+    """The model that ``make`` builds on an input of ``shape``, with inputs; other: builds one more subgraph."""
     b = TFLiteBuilder()
     is_float = dtype == "FLOAT32"
     quant = None if is_float else Quant(IN.scales, [IN.zero_points[0] + 128]) if dtype == "UINT8" else IN
     x = b.tensor("x", shape, dtype, quant)
-    model = b.build([x], [make(b, x)])
-    data = integers(SAMPLES, *shape, start=5)
+    model = b.build([x], [make(b, x)], 0, other and other())
+    data = integers(samples, *shape, start=5)
     if dtype == "UINT8":
         data = (data.astype(np.int16) + 128).astype(np.uint8)
-    return Case(name, model, numbers(SAMPLES, *shape, scale=5.0, start=5) if is_float else data)
+    return Case(name, model, numbers(samples, *shape, scale=5.0, start=5) if is_float else data)
 
 
 def _case(name: str, shape: tuple[int, ...], make: Maker, steps: int = 1, dtype: str = "INT8") -> None:

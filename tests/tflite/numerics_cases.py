@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.tflite.builder import Array, Quant, TFLiteBuilder
 from tests.tflite.int8_cases import IN, Maker, built, integers
 from tests.tflite.int16_cases import transposed
 from tests.tflite.registry import RELU, SAME, VALID, Case
+from tests.tflite.state_cases import CALLS, first_values, lstm, ring, svdf
 
-_CASES: dict[str, tuple[tuple[int, ...], Maker, str]] = {}
+_CASES: dict[str, Callable[[], Case]] = {}
 
 
-def register(name: str, shape: tuple[int, ...], make: Maker, dtype: str = "INT8") -> None:
-    """Register the model that ``make`` builds on an input of ``shape``."""
+def register(name: str, shape: tuple[int, ...], make: Maker, dtype: str = "INT8", **more: Any) -> None:
+    """Register the model that ``make`` builds on an input of ``shape``; more: as of ``built``."""
     assert name not in _CASES, name
-    _CASES[name] = shape, make, dtype
+    _CASES[name] = partial(built, name, shape, make, dtype, **more)
 
 
 def names() -> list[str]:
@@ -25,7 +28,7 @@ def names() -> list[str]:
 
 def case(name: str) -> Case:
     """A case, built."""
-    return built(name, *_CASES[name])
+    return _CASES[name]()
 
 
 def model_inputs() -> dict[str, Array]:
@@ -114,3 +117,14 @@ for _padding, _kernel, _out, _stride in (
 ):
     _name = f"transposed_{_padding}_{_kernel[0]}x{_kernel[1]}_{_stride}"
     register(_name, (1, 4, 5, 3), transposed("INT8", _padding, _kernel, _out, _stride))
+register(
+    "variables",
+    (1, 1, 3),
+    partial(ring, "INT8", IN, True),
+    samples=CALLS,
+    other=partial(first_values, IN),
+)
+register("svdf", (2, 5), partial(svdf, "INT8", 2, RELU, True), samples=CALLS)
+register("svdf_rank_1", (2, 5), partial(svdf, "INT8", 1, RELU, True), samples=CALLS)
+register("lstm", (3, 5, 6), partial(lstm, "INT8", False, 0.0), samples=CALLS)
+register("lstm_clipped", (3, 5, 6), partial(lstm, "INT8", True, 0.7), samples=CALLS)

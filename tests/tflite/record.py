@@ -1,11 +1,14 @@
 """Records what LiteRT answers to the cases of ``tests.tflite.cases``: ``python -m tests.tflite.record``.
 
+With ``--missing`` what is recorded stays, and new cases alone are asked for.
+
 Needs the package ai-edge-litert (2.3 made the file that is here), which the tests themselves do without. Its reference
 kernels are asked where it has them.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +44,17 @@ def answers(model: bytes, inputs: cases.Array) -> list[cases.Array]:
 
 def main() -> None:
     """Write the file."""
-    recorded = {}
+    recorded = dict(np.load(FILE)) if "--missing" in sys.argv else {}
     for kind, prefix in ((cases, ""), (int8_cases, "int8."), (numerics_cases, "numerics."), (int16_cases, "int16.")):
         for name in kind.names():
+            if f"{prefix}{name}.0" in recorded:
+                continue
             case = kind.case(name)
             for index, output in enumerate(answers(case.model, case.inputs)):
                 recorded[f"{prefix}{name}.{index}"] = output
         for name, inputs in kind.model_inputs().items():
-            (recorded[name],) = answers((MODELS / name).read_bytes(), inputs)
+            if name not in recorded:
+                (recorded[name],) = answers((MODELS / name).read_bytes(), inputs)
     np.savez_compressed(FILE, **recorded)
 
 

@@ -33,16 +33,24 @@ CASES: dict[str, Callable[[], Case]] = {}
 
 
 def register(
-    name: str, shape: tuple[int, ...], make: Callable[[TFLiteBuilder, int], int | list[int]], scale: float = 1.0
+    name: str,
+    shape: tuple[int, ...],
+    make: Callable[[TFLiteBuilder, int], int | list[int]],
+    scale: float = 1.0,
+    samples: int = SAMPLES,
+    other: Callable[[], TFLiteBuilder] | None = None,
 ) -> None:
-    """Register the model that ``make`` builds on an input of ``shape``; it returns the outputs."""
+    """Register the model that ``make`` builds on an input of ``shape``; it returns the outputs.
+
+    other: builds one more subgraph.
+    """
 
     def build() -> Case:
         builder = TFLiteBuilder()
         x = builder.tensor("x", shape)
         outputs = make(builder, x)
-        model = builder.build([x], outputs if isinstance(outputs, list) else [outputs])
-        return Case(name, model, numbers(SAMPLES, *shape, scale=scale, start=5))
+        model = builder.build([x], outputs if isinstance(outputs, list) else [outputs], 0, other and other())
+        return Case(name, model, numbers(samples, *shape, scale=scale, start=5))
 
     assert name not in CASES, name
     CASES[name] = build

@@ -68,6 +68,7 @@ def _expected(work: Path, samples: Any) -> Any:
 
 
 @pytest.mark.parametrize("board", ["frdm-ke16z", "mimxrt1060-evk"])
+@pytest.mark.slow  # compiles C
 def test_run_reports_every_cost_of_a_board(board: str, work: Path) -> None:
     """JSON gives cycles, instructions and stack of each vector and in all, flash and RAM, with nothing around it."""
     answer = run_cli("run", work / "bundle", "--board", board, *_input(work), "--json")
@@ -196,6 +197,7 @@ def _sabotage(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
         (9, "sequential_dense_2_MatMul__1"),
     ],
 )
+@pytest.mark.slow  # compiles C
 def test_verify_names_the_first_layer_that_differs(
     call: int, layer: str, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

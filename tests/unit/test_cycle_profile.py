@@ -55,6 +55,7 @@ def _sum(shares: list[Share]) -> tuple[int, int, int]:
     return sum(s.cycles for s in shares), sum(s.waits for s in shares), sum(s.instructions for s in shares)
 
 
+@pytest.mark.slow  # compiles C
 def test_layers_functions_and_lines_add_up_to_the_run(profile: CycleProfile, bundle: Path, board: Board) -> None:
     """To the cycle; and the whole is what `simulate` counts, which knows no source lines."""
     whole = (profile.whole.cycles, profile.whole.waits, profile.whole.instructions)
@@ -71,6 +72,7 @@ def test_layers_functions_and_lines_add_up_to_the_run(profile: CycleProfile, bun
 
 
 @pytest.mark.parametrize("name", [*BOARDS, "lpc845-brk", "evk-mimxrt685", "cortex-m4"])
+@pytest.mark.slow  # compiles C
 def test_a_timed_run_takes_the_same_way_to_the_same_answers(name: str, checkout: Path, tmp_path: Path) -> None:
     """Looking at every access changes nothing but the time it takes: answers, cycles, instructions and stack."""
     board = load_board(name)
@@ -163,6 +165,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("what", [*FAULTS, "runaway"])
+@pytest.mark.slow  # compiles C
 def test_a_fault_names_address_function_and_layer(
     what: str, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tinyglow.errors import ModelError
 from tinyglow.ir.dump import dump_graph
 from tinyglow.ir.editor import GraphEditor
-from tinyglow.ir.graph import Output
+from tinyglow.ir.graph import Graph, Node, Output
 from tinyglow.ir.namer import Namer, legal_name
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.ir.verify import verify
@@ -182,3 +183,19 @@ def test_dump_shows_odd_names_on_one_line() -> None:
     x = edit.placeholder("x", ROW)
     edit.output("y", edit.add("a", Relu(), [x], "first\nsecond").name)
     assert "; from 'first\\nsecond'\n" in dump_graph(edit.finish())
+
+
+def test_who_does_whose_work_is_found_without_looking_at_every_node() -> None:
+    """For a question about each node of a graph its nodes are gone through once."""
+
+    class Nodes(tuple[Node, ...]):
+        looks = 0
+
+        def __iter__(self) -> Iterator[Node]:
+            Nodes.looks += 1
+            return super().__iter__()
+
+    nodes = [Node(f"n{n}", Relu(), (f"v{n}",), (f"v{n + 1}",), f"layer{n // 2}") for n in range(10)]
+    graph = Graph("net", (), (), Nodes(nodes), {}, {})
+    assert [graph.layers_of(node) for node in nodes] == [(f"layer{n // 2}",) for n in range(10)]
+    assert Nodes.looks == 1

@@ -34,6 +34,7 @@ def sample() -> np.ndarray:
     return digits.demo_set()[0][:1]
 
 
+@pytest.mark.slow  # compiles C
 def test_the_figures_of_a_run_are_those_of_the_table(quantized: Graph, sample: np.ndarray, tmp_path: Path) -> None:
     """Flash, RAM, stack, cycles, waiting and time of each placement; what does not fit says why."""
     fits = {

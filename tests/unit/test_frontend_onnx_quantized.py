@@ -119,6 +119,7 @@ def test_operators_on_quantized_tensors(dtype: str, channels: bool, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("kind", "dtype", "channels"), CASES, ids=[name_of(*case) for case in CASES])
+@pytest.mark.slow  # compiles C
 def test_the_onnx_numerics_is_onnxruntimes(kind: str, dtype: str, channels: bool, tmp_path: Path) -> None:
     """Recorded answers of onnxruntime: the same where its arithmetic is integer, else within a step.
 
@@ -139,6 +140,7 @@ def test_the_onnx_numerics_is_onnxruntimes(kind: str, dtype: str, channels: bool
 
 
 @pytest.mark.parametrize("board", ["cortex-m0plus", "cortex-m4", "cortex-m7"])
+@pytest.mark.slow  # compiles C
 def test_cores_give_the_onnx_numerics(board: str, tmp_path: Path) -> None:
     """All values of a network with layers, a sum, pools and a concatenation are numpy's on each kind of core."""
     path = tmp_path / "net.onnx"

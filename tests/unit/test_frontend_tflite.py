@@ -43,7 +43,7 @@ def saved(folder: Path, data: bytes, name: str = "net.tflite") -> Path:
 
 def assert_answers(graph: Graph, inputs: cases.Array, expected: list[cases.Array], tolerance: float = 1e-5) -> None:
     """The graph gives these outputs, within ``tolerance`` of the largest of each (at least 1)."""
-    (name,) = graph.inputs
+    (name,) = graph.given
     outputs = list(run_graph(graph, {name: inputs}).values())
     assert len(outputs) == len(expected)
     for ours, theirs in zip(outputs, expected, strict=True):

@@ -42,7 +42,7 @@ def open_net() -> Net:
     """Relu of ``x`` [N, 4], and an operator that is not supported behind it."""
     build = NetBuilder()
     good = build.node("Relu", "x", output="good")
-    return build.build({"x": ("N", 4)}, [good, build.node("Det", good, name="bad")], {"N": 1})
+    return build.build({"x": ("N", 4)}, [good, build.node("Unique", good, name="bad")], {"N": 1})
 
 
 def test_the_command(tmp_path: Path) -> None:
@@ -53,8 +53,8 @@ def test_the_command(tmp_path: Path) -> None:
     for text in (
         "ONNX, operator set 14",
         "N x 4",
-        "Det",
-        "node 'bad' (Det): unsupported operator Det",
+        "Unique",
+        "node 'bad' (Unique): unsupported operator Unique",
         "--output-name",
     ):
         assert text in answer.out
@@ -62,7 +62,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert answer.status == 0
     found = json.loads(answer.out)
     assert found["supported"] and found["assumed"] == {"N": 1} and found["largest"] == 4
-    assert found["summary"]["unsupported"] == ["Det"]
+    assert found["summary"]["unsupported"] == ["Unique"]
     assert (
         json.loads(run_cli("inspect", model, "--output-name", "good", "--define", "N=3", "--json").out)["largest"] == 12
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 # From the bottom up. Rooms of one layer never import each other.
 LAYERS = (
-    {"errors"},
+    {"errors", "checker"},
     {"resources", "numerics"},
     {"targets"},
     {"ir"},
@@ -35,15 +36,17 @@ LAYERS = (
 )
 HEIGHT = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
 OWNERS = {"onnx": "frontend", "google": "frontend", "jinja2": "bundle", "PIL": "images"}
-OWNERS |= {"tflite": "frontend", "flatbuffers": "frontend"}
+OWNERS |= {"tflite": "frontend", "flatbuffers": "frontend", "distributed": "tuning"}
 OWNERS |= dict.fromkeys(["subprocess", "unicorn", "capstone", "elftools"], "sim")
 ALONE = "dev"  # imports no other room
+# Imports no other room, and nothing but numpy and the standard library: it judges what the rest has made.
+CHECKER = "checker"
 # It starts pip and the tools; random models are written, and run by onnx's own reference.
 GUESTS = {(ALONE, "subprocess"), ("testing", "onnx")}
 MOST_IMPORTS = 12  # of other modules of the room that a module is in
 MOST_LINES = 400
 # Only these rooms know kernels by name; the others ask the kernel's declaration.
-KNOW_KERNELS = {"kernels", "operators", "numerics", "testing"}
+KNOW_KERNELS = {"kernels", "operators", "numerics", "testing", CHECKER}
 _KERNEL_NAME = re.compile(r"tg_\w+_(?:s8|s16|f32)")
 
 
@@ -86,6 +89,10 @@ def violations(root: Path) -> list[str]:
             where = f"{path.relative_to(root)}:{line}: {room} imports {'.'.join(name)}"
             if room == ALONE and name[0] == "tinyglow" and name[1:2] != [ALONE]:
                 found.append(f"{where}; it works before anything is installed")
+            inside_checker = name[0] == "tinyglow" and name[1:2] == [CHECKER]
+            if room == CHECKER and not inside_checker and name[0] not in {"numpy", *sys.stdlib_module_names}:
+                found.append(f"{where}; it shares no code with the compiler")
+                continue
             if OWNERS.get(name[0], room) != room and (room, name[0]) not in GUESTS:
                 found.append(f"{where}; only {OWNERS[name[0]]} may")
             if name[0] == "tinyglow":
@@ -187,6 +194,8 @@ def test_imports_run_downward(checkout: Path) -> None:
         ("report/html.py", "from jinja2 import Template", "only bundle"),
         ("targets/boards.py", "from subprocess import run", "only sim"),
         ("dev/sets.py", "from tinyglow.errors import Problem", "before anything is installed"),
+        ("checker/sums.py", "from tinyglow.numerics import glow", "shares no code"),
+        ("checker/sums.py", "import yaml", "shares no code"),
         ("cli/__init__.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import unicorn", "only sim"),
     ],
 )

@@ -35,6 +35,7 @@ def test_every_numerics_has_a_model() -> None:
 
 @pytest.mark.parametrize("numerics", MODELS)
 @pytest.mark.parametrize("core", CORES)
+@pytest.mark.slow  # compiles C
 def test_numpy_is_c_is_a_core(numerics: str, core: str, tmp_path: Path) -> None:
     """With the kernels that are chosen for the core, which are those of the numerics."""
     graph = tinyglow.quantize(tinyglow.load(_model(MODELS[numerics], tmp_path), "net"), numerics=numerics)

@@ -54,6 +54,7 @@ def test_the_rounding_differs_from_glows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", int8_cases.MODELS)
+@pytest.mark.slow  # compiles C
 def test_models_of_mlperf_tiny_are_litert_to_the_bit(name: str, shared_model: Callable[[str], Path]) -> None:
     """All outputs on recorded noise; and C on this machine gives the same."""
     program = compiled(shared_model(name))

@@ -74,6 +74,7 @@ def test_fully_connected_is_rounded_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["conv", "depthwise", "add_constant", "average_pool_2d", "hard_swish"])
+@pytest.mark.slow  # compiles C
 def test_other_operators_are_litert_s(name: str, tmp_path: Path) -> None:
     """Their roundings are the same."""
     case = int8_cases.case(name)

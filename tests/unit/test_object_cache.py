@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.object_cache import ObjectCache
+from tinyglow.sim.object_cache import ObjectCache
 
 
 class Compiler:

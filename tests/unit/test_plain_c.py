@@ -30,6 +30,7 @@ PLAIN = "-DTG_PLAIN_C"
         ("cortex_m4", (PLAIN, "-fgnuc-version=0")),
     ],
 )
+@pytest.mark.slow  # compiles C
 def test_kernels_compile(core: str, flags: tuple[str, ...], tmp_path: Path) -> None:
     """ARMv8-M without the DSP extension, and clang that says it is not GNU's: kernels with code for cores compile."""
     board = load_board("cortex-m0plus")
@@ -52,6 +53,7 @@ def _cycles(program: Program, board: Board, inputs: dict[str, Array], folder: Pa
 
 @pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
 @pytest.mark.parametrize("model", ["mobilenet_block", "autoencoder"])
+@pytest.mark.slow  # compiles C
 def test_networks_are_fast_without_gnu_c(
     model: str, core: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -40,6 +40,22 @@ def test_blocks_in_use_at_once_do_not_overlap(given: list[Block], alignment: int
             assert offsets[low.name] + low.size <= offsets[high.name]
 
 
+@pytest.mark.parametrize("steps", [400, 3200])
+def test_blocks_meet_only_their_neighbours(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block of a chain is compared with those of about its time: work grows with the number of layers."""
+    compared = 0
+    meets = Block.meets
+
+    def counted(block: Block, other: Block) -> bool:
+        nonlocal compared
+        compared += 1
+        return meets(block, other)
+
+    monkeypatch.setattr(Block, "meets", counted)
+    place([Block(f"b{step}", 16, step, step + 1) for step in range(steps)])
+    assert 0 < compared < 250 * steps
+
+
 @budget(300)
 @given(data=st.data(), given=blocks(), alignment=alignments())
 def test_outputs_overlap_their_inputs_as_far_as_they_may(

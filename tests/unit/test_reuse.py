@@ -60,6 +60,7 @@ def _mnist(board: str, checkout: Path, reuse: bool) -> Program:
 
 
 @pytest.mark.parametrize("board", ["frdm-ke16z", "mimxrt1060-evk"])
+@pytest.mark.slow  # compiles C
 def test_the_largest_image_pays_for_the_rest(board: str, checkout: Path) -> None:
     """AN13438's network computes in its image's 784 bytes: no activation lies elsewhere, C answers as numpy.
 
@@ -73,6 +74,7 @@ def test_the_largest_image_pays_for_the_rest(board: str, checkout: Path) -> None
         assert result.equal and result.vectors == 3
 
 
+@pytest.mark.slow  # compiles C
 def test_the_first_difference_is_found_in_the_inputs_memory(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A layer whose C is wrong is named, though images, results and working memory share the input's place."""
 

@@ -56,6 +56,7 @@ def _spoilt(folder: Path, file: str, old: str, new: str) -> Path:
 
 @pytest.mark.parametrize("board", ["host", "frdm-ke16z", "mimxrt1060-evk"])
 @pytest.mark.parametrize("name", ["gcc", "clang", "zig"])
+@pytest.mark.slow  # compiles C
 def test_compiles_without_warnings(name: str, board: str, tmp_path: Path) -> None:
     """All of the runtime compiles as pedantic C99 without a warning, on this machine and for both boards.
 
@@ -77,6 +78,7 @@ def test_compiles_without_warnings(name: str, board: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["gcc", "clang", "zig"])
+@pytest.mark.slow  # compiles C
 def test_a_planted_conversion_is_refused(name: str, tmp_path: Path) -> None:
     """The flags are in force: an implicit narrowing is an error."""
     root = _spoilt(tmp_path, "include/tg_numerics.h", "return (int8_t)tg_max", "return tg_max")
@@ -199,6 +201,7 @@ PLANTED = {
         *((name, "read past the end") for name in SANITIZERS if "address" in SANITIZERS[name][0]),
     ],
 )
+@pytest.mark.slow  # compiles C
 def test_sanitizers_find_a_planted_fault(name: str, fault: str, drawn: DrawnCases, tmp_path: Path) -> None:
     """The sanitizers are in force: the cases show a signed overflow, and a read of one byte too many."""
     file, old, new, symbol = PLANTED[fault]
@@ -318,6 +321,7 @@ def _undefined(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("symbol", sorted(KERNELS))
+@pytest.mark.slow  # compiles C
 def test_integer_kernels_need_no_floats_and_no_library(helpers: dict[str, set[str]], symbol: str) -> None:
     """On a core without FPU, a kernel of integers calls no floating-point helper, and no kernel calls a libc."""
     foreign = {name for name in helpers[symbol] if not _HELPERS.fullmatch(name)}

@@ -93,6 +93,7 @@ def test_packing_pays(kws: Graph, core: str) -> None:
     assert packed < plain < fast
 
 
+@pytest.mark.slow  # compiles C
 def test_c_of_packed_layers_computes_the_same(kws: Graph, tmp_path: Path) -> None:
     """On this machine the bundle answers as numpy does by the plain kernels."""
     program = tinyglow.lower(kws, target=SIZE)

@@ -11,7 +11,7 @@ pytest.importorskip("tflite", reason="needs the package tflite, of the extra tin
 
 import tinyglow
 from tests.helpers import run_cli
-from tests.tflite import int16_cases
+from tests.tflite import cases, int16_cases  # noqa: F401  # cases registers some of those
 from tests.tflite.builder import Quant, TFLiteBuilder
 from tests.unit.test_frontend_tflite_int8 import saved
 from tests.unit.test_numerics_tflite import RECORDED
@@ -19,6 +19,7 @@ from tinyglow.errors import ModelError
 from tinyglow.targets.boards import HOST, load_board
 
 NETWORKS = ("conv_relu", "transposed_same", "add_relu", "mul", "leaky_relu", "quantize_floats")
+NETWORKS += ("logistic_0.00031", "tanh_0.00031", "softmax_0.00031", "mean_2", "average_pool", "batch_matmul_left")
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -40,7 +40,7 @@ def test_the_packages_are_those_of_the_project(checkout: Path) -> None:
     extras = facts["optional-dependencies"]
     wanted = [
         *facts["dependencies"],
-        *(text for name in ("sim", "cc", "tflite", "report", "completion") for text in extras[name]),
+        *(text for name in ("sim", "cc", "tflite", "report", "completion", "cluster") for text in extras[name]),
     ]
     names = {Requirement(text).name for text in wanted if "python_version" not in text}
     assert names == set(PACKAGES)

@@ -60,7 +60,8 @@ BundleConfig SymbolTableEntry GLOW_SUCCESS GLOW_MEM_ALIGN GLOW_GET_ADDR GLOW_TCM
 Reset_Handler SysTick_Handler Unexpected_Handler SystemInit constantWeight mutableWeight activations vectors
 flash_config top_class thousandths fingerprint print_time print_text print_number print_hex print_thousandths
 start_console start_timer stop timer_cycles sample_fingerprint sample_label stack_top stack_bytes data_image data_start
-data_end bss_start bss_end SAMPLES SAMPLES_H CONSOLE_H TIMER_H CLOCK_HZ
+data_end bss_start bss_end SAMPLES SAMPLES_H CONSOLE_H TIMER_H CLOCK_HZ init_timer get_time_in_us PRINTF
+SystemCoreClock SysTick_Config SysTick
 """
 _MATH_NAMES = {name + suffix for name in _MATH.split() for suffix in ("", "f", "l")}
 _WORDS = frozenset(" ".join((_KEYWORDS, _LIBRARY, _MACROS, _OURS)).split()) | _MATH_NAMES

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyglow.bundle.harness import Placement
-from tinyglow.bundle.manifest import read_part
+from tinyglow.bundle.manifest import NETWORKS, read_part
 from tinyglow.bundle.options import BundleOptions
 from tinyglow.bundle.render import hex_float, render
 from tinyglow.errors import InputError, Problem, reason
@@ -260,6 +260,9 @@ def read_bundle(folder: str | Path) -> BundleInfo:
     """The header of the bundle in ``folder``: that beside ``<net>.weights.bin``. Raises InputError."""
     folder = Path(folder)
     weights = sorted(folder.glob("*.weights.bin"))
+    if len(weights) > 1 and (folder / NETWORKS).is_file():
+        problem = Problem(str(folder), "holds several networks", "the bundle of one", "compile each by itself too")
+        raise InputError("cannot read the bundle", [problem])
     if len(weights) != 1:
         found = f"holds {len(weights)} files *.weights.bin" if folder.is_dir() else "is no folder"
         raise InputError("cannot read the bundle", [Problem(str(folder), found, "a folder 'tinyglow compile' made")])

@@ -15,6 +15,7 @@ from tinyglow.errors import InputError, Problem, reason
 from tinyglow.resources import read_bounded
 
 MANIFEST = "tinyglow.sha256"
+NETWORKS = "tinyglow.networks.json"  # only in folders with several networks: their sizes
 MAX_PART_BYTES = 1 << 30
 _MAX_BYTES = 1 << 20
 _LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>\w[\w.-]{0,199})")

@@ -55,13 +55,14 @@ def _plain(text: str) -> str:
     return re.sub(r'[^ -~]|["\\`$|%]|\*/|/\*|\?\?', " ", text)
 
 
-def _lines(sample: bytes) -> list[str]:
+def lines_of(sample: bytes) -> list[str]:
+    """The bytes as the lines of a C array."""
     rows = [sample[i : i + _BYTES_PER_LINE] for i in range(0, len(sample), _BYTES_PER_LINE)]
     return [", ".join(f"0x{byte:02X}" for byte in row) + "," for row in rows]
 
 
-def _answer(placeholder: Placeholder, percent: bool) -> dict[str, object]:
-    """How ``main.c`` reads the first output."""
+def answer(placeholder: Placeholder, percent: bool) -> dict[str, object]:
+    """How ``main.c`` reads the first output, for ``templates/deploy/answer.c.j2``; percent: it holds probabilities."""
     quant = placeholder.type.quant
     return {
         "ctype": BUFFER_CTYPES[placeholder.type.dtype],
@@ -80,7 +81,7 @@ def sample_files(info: BundleInfo, samples: Samples) -> dict[str, bytes]:
         "inputs": [(p.name, p.type.nbytes) for p in info.inputs],
         "count": len(samples.fingerprints),
         "labels": list(samples.labels),
-        "arrays": [(name, [_lines(sample) for sample in each]) for name, each in samples.inputs.items()],
+        "arrays": [(name, [lines_of(sample) for sample in each]) for name, each in samples.inputs.items()],
         "fingerprints": samples.fingerprints,
         "sizes": {name: len(each[0]) for name, each in samples.inputs.items()},
     }
@@ -133,7 +134,7 @@ def project_files(
     }
     main = {
         **context,
-        **_answer(info.outputs[0], percent),
+        **answer(info.outputs[0], percent),
         "board": _plain(board.title),
         "clock_hz": board.clock_hz,
         "outputs": [(p.name, p.type.nbytes) for p in info.outputs],

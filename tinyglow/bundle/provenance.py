@@ -72,7 +72,8 @@ def _recorded(path: Path) -> frozenset[str]:
         return frozenset()
 
 
-def _was_written_here(manifest: bytes) -> bool:
+def was_written_here(manifest: bytes) -> bool:
+    """Whether tinyglow wrote a bundle with this list of files here, for this user."""
     digest = hashlib.sha256(manifest).hexdigest()
     path = _record_path()
     return digest in _written_by_this_process or (path is not None and digest in _recorded(path))
@@ -88,7 +89,7 @@ def buildable(folder: Path, copy: Path, *, native: bool, trusted: bool = False) 
         return folder
     listed = read_manifest(folder)
     files = _files(folder, listed)
-    if listed is None or not _was_written_here(files[MANIFEST]):
+    if listed is None or not was_written_here(files[MANIFEST]):
         if native:
             found = (
                 "is none that tinyglow wrote here" if listed else f"has no {MANIFEST}: tinyglow did not write it here"

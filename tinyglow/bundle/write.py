@@ -16,12 +16,12 @@ from tinyglow.errors import InputError, Problem, reason
 _NOTHING_LOST = "only files that a bundle's list names, and nobody has changed since, are replaced"
 
 
-def write_files(files: Mapping[str, bytes], folder: str | Path) -> dict[str, bytes]:
+def write_files(files: Mapping[str, bytes], folder: str | Path, ours: bool = True) -> dict[str, bytes]:
     """Put ``files`` and the list of them into ``folder``; returns both, by name.
 
     All are written aside first and then moved into place, each in one step, the list last: what a process that dies in
     between leaves does not agree with any list, and the next call mends it. Files of an earlier bundle that this one
-    does not need are removed; other files are left alone.
+    does not need are removed; other files are left alone. ``ours``: whether tinyglow made every one of the files.
 
     Raises InputError, with the folder as it was, if it cannot be written, holds the bundle of another network (the two
     would share runtime files), or holds files under these names that tinyglow did not write or that were changed.
@@ -52,7 +52,8 @@ def write_files(files: Mapping[str, bytes], folder: str | Path) -> dict[str, byt
                 folder.rmdir()
         problem = Problem(str(folder), reason(error))
         raise InputError("cannot write the bundle", [problem]) from error
-    remember(listed[MANIFEST])
+    if ours:
+        remember(listed[MANIFEST])
     return listed
 
 

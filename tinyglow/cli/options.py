@@ -120,6 +120,13 @@ def add_scheme(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--float-node", metavar="NODE", action="append", default=[], help="a node of the model that stays float"
     )
+    group.add_argument(
+        "--int16-node",
+        metavar="NODE",
+        action="append",
+        default=[],
+        help="a node of the model whose values are int16, as those of a recurrent layer's steps; may be repeated",
+    )
     group.add_argument("--float-io", action="store_true", help="keep inputs and outputs float32")
     group.add_argument(
         "--numerics",

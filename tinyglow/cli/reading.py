@@ -162,6 +162,7 @@ def scheme_of(arguments: argparse.Namespace) -> Scheme:
         precision=arguments.precision,
         channelwise_nodes=frozenset(arguments.channelwise_node),
         float_nodes=frozenset(arguments.float_node),
+        int16_nodes=frozenset(arguments.int16_node),
     )
 
 

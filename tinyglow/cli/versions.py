@@ -15,6 +15,7 @@ from tinyglow.sim.tool_version import tool_version
 PACKAGES = (
     *("numpy", "onnx", "jinja2", "Pillow", "PyYAML", "rich"),
     *("unicorn", "pyelftools", "capstone", "ziglang", "tflite", "flatbuffers", "vl-convert-python", "igraph", "shtab"),
+    "distributed",
 )
 TOOLS = ("gcc", "clang", "arm-none-eabi-gcc", "qemu-system-arm", "cmake")
 

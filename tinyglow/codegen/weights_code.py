@@ -11,6 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tinyglow.ir.kernel import Generated
+from tinyglow.ir.sums import Limits
+from tinyglow.numerics.glow import INT8_MIN
+from tinyglow.numerics.wide import INT16_MAX
 
 # |weights| of a chunk: times the largest |input|, 128, they stay below 2**15.
 MOST_MAGNITUDE = 255
@@ -166,8 +169,9 @@ def _two_channels(out: _Writer, terms: Sequence[Sequence[Term]], is_last: bool) 
     out.word = -1
 
 
-def _portable(terms: Sequence[Sequence[Term]]) -> list[str]:
-    lines = []
+def _portable(terms: Sequence[Sequence[Term]]) -> tuple[list[str], int]:
+    """C statements, and the largest magnitude of the weights of one of them."""
+    lines, largest = [], 0
     for channel, weights in enumerate(terms):
         low, high = (f"sums[{sums_place(channel, pixel)}]" for pixel in range(2))
         lines.append(f"{low} = {high} = 0;")
@@ -180,18 +184,28 @@ def _portable(terms: Sequence[Sequence[Term]]) -> list[str]:
             sign = "-" if weight < 0 else "+" if chunk else ""
             chunk.append(f"{sign} x[{word}] * {abs(weight)}u".lstrip())
             magnitude += abs(weight)
+            largest = max(largest, magnitude)
         if chunk:
             lines.append(f"tg_add_halfwords({' '.join(chunk)}, &{low}, &{high});")
-    return lines
+    return lines, largest
 
 
 @dataclass(frozen=True)
 class WeightsCode:
-    """The function, what it costs on ARMv6-M in cycles (Cortex-M0+ Technical Reference Manual, 3.3), and its bytes."""
+    """The function, what it costs on ARMv6-M in cycles (Cortex-M0+ Technical Reference Manual, 3.3), and its bytes.
+
+    magnitude: the largest sum of the weights' magnitudes in a chunk.
+    """
 
     generated: Generated
     cycles: int
     nbytes: int
+    magnitude: int
+
+    @property
+    def limits(self) -> Limits:
+        """What the halves of a chunk add up to: see ``SumRange``."""
+        return {"halfwords": (self.magnitude * -INT8_MIN, INT16_MAX)}
 
 
 def weights_code(terms: Sequence[Sequence[Term]]) -> WeightsCode:
@@ -203,4 +217,6 @@ def weights_code(terms: Sequence[Sequence[Term]]) -> WeightsCode:
     # r7 is some compilers' frame pointer, which they do not let go of.
     instructions = ("push {r7}", *out.lines, "pop {r7}")
     # Around it: PUSH and POP of r4 to r6 and the return address, of r7, and the call.
-    return WeightsCode(Generated(instructions, tuple(_portable(kept))), out.cycles + 20, 2 * len(instructions) + 4)
+    portable, magnitude = _portable(kept)
+    nbytes = 2 * len(instructions) + 4
+    return WeightsCode(Generated(instructions, tuple(portable)), out.cycles + 20, nbytes, magnitude)

@@ -43,5 +43,6 @@ SETS = {
         PackageSet("lint", ("lint",)),
         PackageSet("docs", ("docs", "tflite")),
         PackageSet("lock", groups=(INSTALLERS, "lock")),
+        PackageSet("release", groups=(INSTALLERS, "release")),
     )
 }

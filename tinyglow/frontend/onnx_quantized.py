@@ -23,8 +23,8 @@ _WITHOUT_EFFECT = {
     "precision": "of the division by the scale, which is float32 here",
 }
 FORMS = {
-    "QuantizeLinear": OnnxForm(25, _ATTRIBUTES, _WITHOUT_EFFECT),
-    "DequantizeLinear": OnnxForm(25, _ATTRIBUTES),
+    "QuantizeLinear": OnnxForm(28, _ATTRIBUTES, _WITHOUT_EFFECT),
+    "DequantizeLinear": OnnxForm(28, _ATTRIBUTES),
 }
 
 # For each type of ONNX: the type here, and what is taken off elements and zero points.

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyglow.errors import Problem
 from tinyglow.frontend.cut import Step, cut
-from tinyglow.frontend.declared import carry_to_constants, declared_as, declared_constant
+from tinyglow.frontend.declared import carry_to_constants, declared_as
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import MAX_TENSOR_BYTES, ModelImport, fault_of_shape
 from tinyglow.frontend.names import shown
@@ -24,28 +24,16 @@ from tinyglow.frontend.request import AS_IN_FILE, Request
 from tinyglow.frontend.tflite_dilated import fold_dilated
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
 from tinyglow.frontend.tflite_schema import defaults
+from tinyglow.frontend.tflite_tensors import constant_data, is_integer, type_of
+from tinyglow.frontend.tflite_variables import Variables
 from tinyglow.ir.editor import GraphEditor
-from tinyglow.ir.graph import Array, Declared, Graph, Value
+from tinyglow.ir.graph import Declared, Graph, Value
 from tinyglow.ir.namer import RESERVED, Namer, legal_name
 from tinyglow.ir.op import SourceNode, UnsupportedError
-from tinyglow.ir.types import MAX_RANK, ChannelParams, QuantParams, TensorType
+from tinyglow.ir.types import MAX_RANK, TensorType
+from tinyglow.operators.memories import INTERMEDIATES
+from tinyglow.operators.variables import VARIABLES
 from tinyglow.registry import TFLITE_OPS
-
-# The element type in the graph, and in the file, of what is not quantized; integers are shapes and axes.
-_PLAIN = {
-    "FLOAT32": ("float32", "<f4"),
-    "FLOAT16": ("float32", "<f2"),
-    "INT32": ("int64", "<i4"),
-    "INT64": ("int64", "<i8"),
-    "BOOL": ("bool", "?"),
-}
-# The same, and what is taken off each element and offset, of what is quantized (Glow's -tflite-uint8-to-int8).
-_QUANTIZED = {"INT8": ("int8", "<i1", 0), "UINT8": ("int8", "<u1", 128), "INT16": ("int16", "<i2", 0)}
-_QUANTIZED |= {"INT4": ("int8", "<i1", 0)}  # weights, two in a byte
-_QUANTIZED |= {"INT32": ("int32", "<i4", 0), "INT64": ("int64", "<i8", 0)}  # biases of int8 and of int16 layers
-
-# Of scales: with these, no product or ratio of them leaves float32. Weights of dead channels have tiny ones.
-_LEAST_SCALE, _LEAST_CONSTANT, _LARGEST_SCALE = 2.0**-30, 2.0**-60, 2.0**30
 
 
 class _Import(ModelImport):
@@ -60,15 +48,20 @@ class _Import(ModelImport):
         self.names = _unique_names(model)
         self.tensors = dict(zip(self.names, model.tensors, strict=True))
         self.outputs = frozenset(model.outputs)
+        self.variables = Variables(self, model)
         self.bound: set[str] = set()  # names of values that stand for a tensor of the file
         self.nodes = [self._source(operator) for operator in model.operators]
         namer = Namer(original=[node.name for node in self.nodes], used=RESERVED)
-        is_float = all(tensor.quantization is None or tensor.dtype not in _QUANTIZED for tensor in model.tensors)
+        is_float = all(not is_integer(tensor) for tensor in model.tensors)
         super().__init__(GraphEditor(name, namer), model.file_bytes, request.like_glow and is_float)
 
     def declared(self, name: str) -> TensorType:
         """``ir.op.Importer.declared``."""
-        return _type_of(self.tensors[name], name)
+        return type_of(self.tensors[name], name)
+
+    def write_memory(self, name: str, value: Value) -> None:
+        """``operators.memories.WithMemory``."""
+        self.variables.write_tensor(name, value)
 
     def _source(self, operator: FileOperator) -> SourceNode:
         inputs = tuple(self.names[index] if index >= 0 else "" for index in operator.inputs)
@@ -78,6 +71,9 @@ class _Import(ModelImport):
         form = TFLITE_OPS[operator.op_type].tflite_types[operator.op_type] if operator.op_type in TFLITE_OPS else None
         # TensorFlow Lite, too, takes options of another table for none.
         attributes = operator.attributes if form is not None and operator.options == form.options else {}
+        if operator.intermediates:
+            between = [self.names[index] if index >= 0 else "" for index in operator.intermediates]
+            attributes = {**attributes, INTERMEDIATES: between}
         return SourceNode(name, operator.op_type, inputs, outputs, attributes, operator.version)
 
     def run(self) -> Graph:
@@ -93,6 +89,7 @@ class _Import(ModelImport):
         for node, operator in zip(self.nodes, self.model.operators, strict=True):
             self._node(node, operator)
         if not self.problems:
+            self.problems += self.variables.finish()
             seen: set[str] = set()
             for name in (self.names[index] for index in self.model.outputs):
                 self.add_output(name, name in seen)
@@ -159,6 +156,8 @@ class _Import(ModelImport):
         """A tensor that no operator makes."""
         if tensor.fault:
             self._refuse(name, tensor.fault)
+        elif tensor.is_variable and tensor.data is None:
+            self._variable(name)
         elif tensor.data is None and 0 not in tensor.shape:
             self._refuse(name, "is neither constant, nor an input, nor the result of an operator")
         elif math.prod(size for size in tensor.shape if size > 0) > MAX_TENSOR_BYTES:  # a 0 makes it no smaller
@@ -174,28 +173,19 @@ class _Import(ModelImport):
             except UnsupportedError as error:
                 self._refuse(name, error.found, error.expected, error.hint)
 
+    def _variable(self, name: str) -> None:
+        """A tensor that keeps its value from one inference to the next: operators with a memory read and write it."""
+        try:
+            self.variables.read_tensor(name)
+        except UnsupportedError as error:
+            self._refuse(name, error.found, error.expected, error.hint)
+
     def _add_data(self, name: str, tensor: FileTensor) -> None:
-        type_ = _type_of(tensor, name)
-        is_quantized = tensor.quantization is not None and tensor.dtype in _QUANTIZED
-        stored, less = _QUANTIZED[tensor.dtype][1:] if is_quantized else (_PLAIN[tensor.dtype][1], 0)
-        raw = tensor.data if tensor.data is not None else np.zeros(0, np.uint8)
-        count = int(np.prod(tensor.shape, dtype=object))
-        needed = -(-count // 2) if tensor.dtype == "INT4" else np.dtype(stored).itemsize * count
-        if needed != len(raw):
-            found = f"has {len(raw)} bytes of data for shape {list(tensor.shape)} of {tensor.dtype}"
-            raise UnsupportedError(found, str(needed))
-        if is_quantized and not needed:
-            raise UnsupportedError(f"is empty: its shape is {list(tensor.shape)}", "weights")
-        data = (_halves(raw, count) if tensor.dtype == "INT4" else raw.view(stored)).reshape(tensor.shape)
-        if type_.dtype == "bool":
-            self.values[name] = self.editor.constant(name, data)
-            return
-        if not is_quantized:
+        data, declared = constant_data(tensor, name)
+        if declared is not None or data.dtype == bool:
+            self.values[name] = self.editor.constant(name, data, declared=declared)
+        else:
             self.add_constant(name, data)
-            return
-        whole = (data.astype(np.int64) - less).astype(type_.dtype)
-        real, declared = declared_constant(whole, replace(type_, shape=tensor.shape))
-        self.values[name] = self.editor.constant(name, real, declared=declared)
 
     def _node(self, node: SourceNode, as_in_file: FileOperator) -> None:
         where = f"node {node.name!r} ({shown(node.op_type)})"
@@ -209,6 +199,10 @@ class _Import(ModelImport):
             if any(name in self.unknown for name in node.inputs):
                 self.unknown.update(node.outputs)  # a consequence of a problem that is already listed
                 return
+            if node.op_type in VARIABLES:
+                self.variables.run(node)
+                return
+            self.variables.check(node)
             if not node.outputs or not any(node.inputs):
                 raise UnsupportedError("has no inputs or no outputs")
             operator, last = TFLITE_OPS[node.op_type], self.editor.last_node
@@ -267,12 +261,6 @@ def _check_form(operator: FileOperator) -> None:
             raise UnsupportedError(found, ", ".join([form.options, *form.attributes]) if form.options else "none")
 
 
-def _halves(raw: Array, count: int) -> Array:
-    """Numbers of 4 bits as int8: two in a byte, the lower half first."""
-    halves: Array = np.stack([raw.view(np.int8) << 4, raw.view(np.int8)], axis=1).reshape(-1)[:count] >> 4
-    return halves
-
-
 def _unique_names(model: FileModel) -> list[str]:
     """A name for each tensor: its own, with a number after where that is missing or taken."""
     taken = {tensor.name for tensor in model.tensors}
@@ -286,36 +274,6 @@ def _unique_names(model: FileModel) -> list[str]:
             taken.add(name)
         names[name] = None
     return list(names)
-
-
-def _type_of(tensor: FileTensor, name: str) -> TensorType:
-    """The type that the file gives a tensor. Raises UnsupportedError for what there is no type for here."""
-    shape = tensor.shape if min(tensor.shape, default=1) >= 1 else ()
-    given = tensor.quantization
-    if given is None or tensor.dtype not in _QUANTIZED:
-        if tensor.dtype not in _PLAIN:
-            kind = "quantized " if given else "not quantized and "
-            expected = "float32, or int8, uint8, int16 and int32 with scales"
-            raise UnsupportedError(f"tensor {name!r} is {kind}of type {tensor.dtype}", expected)
-        return TensorType(shape, _PLAIN[tensor.dtype][0])
-    dtype, _, less = _QUANTIZED[tensor.dtype]
-    offsets = tuple(offset - less for offset in given.zero_points)
-    low, high = (-128, 127) if dtype == "int8" else (0, 0)
-    # 0 stands for a channel of zeros.
-    least = _LEAST_CONSTANT if tensor.data is not None else _LEAST_SCALE
-    bad = [scale for scale in given.scales if not (least <= scale <= _LARGEST_SCALE or scale == 0)]
-    if bad or len(given.scales) != len(offsets) or not all(low <= offset <= high for offset in offsets):
-        found = f"tensor {name!r} has {len(given.scales)} scales and {len(offsets)} zero points"
-        raise UnsupportedError(
-            f"{found}, of which some cannot be", "scales of ordinary size, zero points in the type's range"
-        )
-    if len(given.scales) == 1 and given.scales[0] > 0:
-        return TensorType(shape, dtype, QuantParams(given.scales[0], offsets[0]))
-    axis = given.axis if len(shape) != 1 else 0  # old converters give biases the axis of their layer's weights
-    if not 0 <= axis < len(shape) or shape[axis] != len(given.scales):
-        found = f"tensor {name!r} has {len(given.scales)} scales along dimension {given.axis} of {list(shape)}"
-        raise UnsupportedError(found, "one for each index")
-    return TensorType(shape, dtype, channel_quant=ChannelParams(given.scales, offsets, axis))
 
 
 def load_tflite(path: str | Path, name: str | None = None, request: Request = AS_IN_FILE) -> Graph:

@@ -10,7 +10,7 @@ import contextlib
 import re
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class FileTensor:
         data: Its bytes, if it is constant.
         quantization: Its scales and zero points, if it has any.
         fault: What it has that nothing here can read; "" if nothing.
+        is_variable: Whether it keeps its value from one inference to the next.
     """
 
     name: str
@@ -59,6 +60,7 @@ class FileTensor:
     data: Array | None
     quantization: Quantization | None
     fault: str = ""
+    is_variable: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class FileOperator:
         options: The schema's table that its attributes are in; "" without one.
         attributes: By name.
         fault: What it has that nothing here can read; "" if nothing.
+        intermediates: Numbers of tensors that hold the parameters of what it computes on its way.
     """
 
     op_type: str
@@ -82,6 +85,7 @@ class FileOperator:
     options: str
     attributes: Mapping[str, Attribute]
     fault: str = ""
+    intermediates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class FileModel:
         inputs: Numbers of tensors.
         outputs: Numbers of tensors.
         file_bytes: Size of the file.
+        bodies: Further subgraphs that its operators refer to, by number.
     """
 
     tensors: tuple[FileTensor, ...]
@@ -101,6 +106,7 @@ class FileModel:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     file_bytes: int
+    bodies: Mapping[int, FileModel] = field(default_factory=dict)
 
 
 class _Reader:
@@ -140,9 +146,20 @@ class _Reader:
         subgraphs = self.tables(model, "Subgraphs")
         if not subgraphs:
             raise DamagedError("it holds no subgraph")
-        graph = subgraphs[0]  # the others are bodies of control flow, which is refused by its operators' names
         buffers = [self._buffer(buffer) for buffer in self.tables(model, "Buffers")]
         codes = [self._operator_code(code) for code in self.tables(model, "OperatorCodes")]
+        result = self._subgraph(subgraphs[0], buffers, codes)
+        lacking = [name for name in ("operators", "outputs") if not getattr(result, name)]
+        if lacking:
+            raise DamagedError(f"its graph has no {' and no '.join(lacking)}")
+        # Other bodies of control flow are refused by their operators' names.
+        called = {
+            item.attributes.get("init_subgraph_index") for item in result.operators if item.op_type == "CALL_ONCE"
+        }
+        numbers = [number for number in range(1, len(subgraphs)) if number in called]
+        return replace(result, bodies={n: self._subgraph(subgraphs[n], buffers, codes) for n in numbers})
+
+    def _subgraph(self, graph: Any, buffers: list[tuple[Array | None, str]], codes: list[tuple[str, int]]) -> FileModel:
         result = FileModel(
             tuple(self._tensor(tensor, buffers) for tensor in self.tables(graph, "Tensors")),
             tuple(self._operator(operator, codes) for operator in self.tables(graph, "Operators")),
@@ -156,13 +173,11 @@ class _Reader:
     def _check_references(self, model: FileModel) -> None:
         uses = [(-1, operator.inputs) for operator in model.operators]
         uses += [(0, operator.outputs) for operator in model.operators]
+        uses += [(-1, operator.intermediates) for operator in model.operators]
         for least, tensors in [*uses, (0, model.inputs), (0, model.outputs)]:
             for index in tensors:
                 if not least <= index < len(model.tensors):
                     raise DamagedError(f"it uses tensor {index} of {len(model.tensors)}")
-        lacking = [name for name in ("operators", "outputs") if not getattr(model, name)]
-        if lacking:
-            raise DamagedError(f"its graph has no {' and no '.join(lacking)}")
 
     def _buffer(self, buffer: Any) -> tuple[Array | None, str]:
         """A buffer's bytes, and what is wrong with them."""
@@ -187,14 +202,12 @@ class _Reader:
         data, fault = buffers[tensor.Buffer()] if buffers else (None, "")
         if tensor.Sparsity() is not None:
             fault = "it is sparse"
-        elif tensor.IsVariable():
-            fault = "it is a variable, which keeps its value from one inference to the next"
         quantization = self._quantization(tensor.Quantization())
         if quantization is not None and tensor.Quantization().DetailsType():
             fault = "it has a quantization of its own kind"
         dtype = names("TensorType").get(tensor.Type(), f"number {tensor.Type()}")
         name, shape = self.text(tensor.Name()), tuple(self.numbers(tensor, "Shape"))
-        return FileTensor(name, shape, dtype, data, quantization, fault)
+        return FileTensor(name, shape, dtype, data, quantization, fault, bool(tensor.IsVariable()))
 
     def _quantization(self, table: Any) -> Quantization | None:
         if table is None:
@@ -221,7 +234,8 @@ class _Reader:
             return FileOperator(name, version, *operands, "", {}, f"has options of kind {kind}")
         newer = ", ".join(str(number) for number in newer_fields(options, table))
         fault = f"has a field number {newer} in its {options}" if newer else fault
-        return FileOperator(name, version, *operands, options, self._attributes(options, table), fault)
+        between = tuple(self.numbers(operator, "Intermediates"))
+        return FileOperator(name, version, *operands, options, self._attributes(options, table), fault, between)
 
     def _attributes(self, name: str, table: Any) -> dict[str, Attribute]:
         """The fields of an options table, under the schema's names; enumerations as texts."""

@@ -18,6 +18,7 @@ _ENUMERATIONS = {
     "weights_format": "FullyConnectedOptionsWeightsFormat",
     "mode": "MirrorPadMode",
 }
+_TEXTS = ("container", "shared_name")
 
 
 def schema() -> Any:
@@ -51,6 +52,8 @@ def plain(field: str, value: Any) -> Attribute:
     """A field's value as an attribute: a number, or the name of an enumeration's number."""
     if field in _ENUMERATIONS:
         return names(_ENUMERATIONS[field]).get(value, f"number {value}")
+    if field in _TEXTS:
+        return (value or b"").decode("utf-8")
     return value if isinstance(value, int | float) else None
 
 

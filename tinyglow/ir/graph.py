@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -166,6 +167,14 @@ class Graph:
         written = {state.write for state in self.states}
         return tuple(output for output in self.outputs if output.name not in written)
 
+    @cached_property
+    def _by_origin(self) -> Mapping[str, list[Node]]:
+        """The nodes that stem from each node of the model file, in order. Made once: graphs do not change."""
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            found.setdefault(node.origin, []).append(node)
+        return found
+
     def layers_of(self, node: Node) -> tuple[str, ...]:
         """The nodes of the model file whose work ``node`` does, in their order.
 
@@ -177,7 +186,7 @@ class Graph:
         Returns:
             Their names.
         """
-        same = [other for other in self.nodes if other.origin == node.origin]
+        same = self._by_origin[node.origin]
         layer = next((other for other in same if other.op.bias_operand is not None), same[-1])
         alone = (node.origin,) if node.origin else ()
         return self.joined.get(node.origin, alone) if node is layer else alone

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -28,6 +28,8 @@ U8 = Annotated[int, "uint8_t"]
 U16 = Annotated[int, "uint16_t"]
 U32 = Annotated[int, "uint32_t"]
 F32 = Annotated[float, "float"]
+
+Scaling = Literal["plain", "folded", "high"]
 
 # How often a kernel does each of the things that take it time, by their names.
 Work = Mapping[str, float]
@@ -175,6 +177,10 @@ class Kernel:
         loop: The kernel whose C file its own is made of (``with_epilogue``, ``with_settings``). None: it has a file.
         settings: Macros of that file, each with what it is in its own.
         in_armv6m: Whether its loop is in the instructions of ARMv6-M, and has ends for narrow epilogues.
+        scaling: How it computes Glow's requantization. "plain": by the formula, which may wrap as Glow's does.
+            "folded": with the output's offset added before the last shift. "high": by the upper word of a product of 64
+            bits. The last two are right only where nothing wraps.
+        sums_of: The least and the largest sum that it adds up with these parameters, where it has no constant weights.
     """
 
     symbol: str
@@ -198,6 +204,8 @@ class Kernel:
     loop: Kernel | None = None
     settings: tuple[tuple[str, str], ...] = ()
     in_armv6m: bool = False
+    scaling: Scaling = "plain"
+    sums_of: Callable[[Any], tuple[int, int]] | None = None
 
     @property
     def params_ctype(self) -> str:

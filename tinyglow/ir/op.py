@@ -11,6 +11,7 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.forms import OnnxForms, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import Kernel, Params
+from tinyglow.ir.sums import SumRange
 from tinyglow.ir.target import Target, Variant
 from tinyglow.ir.types import QuantParams, Shape, TensorType
 
@@ -172,6 +173,9 @@ class Quantizing(Protocol):
     def by_unit(self) -> bool:
         """Whether the file declares parameters for each unit of the weights of the layer at work."""
 
+    def keep(self, value: str, result: Value) -> None:
+        """Say what holds a further result of a node of the float graph, beside the one that ``quantize`` gives."""
+
     def convert(self, node: Node) -> Value:
         """``node`` on quantized inputs, as the operator's class variables say: what most operators need."""
 
@@ -210,8 +214,8 @@ class Lowering(Protocol):
     def alias(self, value: str, of: str) -> None:
         """Let ``value`` have the buffer of ``of``: it is the same data under another shape."""
 
-    def call(self, kernel: Kernel, operands: Sequence[str], params: Params) -> None:
-        """Emit a kernel call. operands: names of buffers, in the kernel's order."""
+    def call(self, kernel: Kernel, operands: Sequence[str], params: Params, *, sums: SumRange | None = None) -> None:
+        """Emit a kernel call. operands: names of buffers, in the kernel's order; sums: of constant weights."""
 
     def temporary(self, type_: TensorType) -> str:
         """A new buffer for a result between two calls of one node. Returns its name."""
@@ -253,6 +257,8 @@ class Op(ABC):
     bias_operand: ClassVar[int | None] = None
     # Whether it becomes int8 where the model file declares the parameters of all its values. If not, it stays float.
     declared_int8: ClassVar[bool] = True
+    # Whether it is there for integers of a model file alone, of which each value may have a type of its own.
+    mixes_integers: ClassVar[bool] = False
     # Whether Glow has no int8 kernel for it and leaves it in float.
     float_in_glow: ClassVar[bool] = False
 
@@ -365,8 +371,7 @@ class Op(ABC):
             node: A node of the float graph.
             quantizing: Gives quantized inputs; new nodes are added to ``quantizing.edit``.
 
-        Returns:
-            The quantized result, with its own parameters.
+        Returns: The quantized result, with its own parameters.
         """
         return quantizing.convert(node)
 

@@ -9,6 +9,7 @@ from enum import Enum
 from tinyglow.ir import show
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel, Params, Role
+from tinyglow.ir.sums import SumRange
 from tinyglow.ir.types import QuantParams, TensorType
 
 
@@ -70,6 +71,7 @@ class KernelCall:
         scratch: Name of the buffer of the kernel's working memory, whose content means nothing before and after the
             call; "" if it needs none.
         layers: Names of all nodes of the model file whose work it does (a part of).
+        sums: What its sums can be, if its kernel has constant weights of integers.
     """
 
     kernel: Kernel
@@ -78,6 +80,7 @@ class KernelCall:
     origin: str
     scratch: str = ""
     layers: tuple[str, ...] = ()
+    sums: SumRange | None = field(default=None, compare=False)
 
     def named(self, role: Role) -> Iterator[tuple[str, str]]:
         """(operand name, buffer name) of the operands with ``role``."""

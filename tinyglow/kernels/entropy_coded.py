@@ -9,6 +9,7 @@ from tinyglow.codegen.prefix_code import Packed
 from tinyglow.ir.graph import Node
 from tinyglow.ir.kernel import Kernel, Params
 from tinyglow.ir.op import Lowering
+from tinyglow.ir.sums import SumRange
 from tinyglow.ir.target import Optimize, Target, Variant
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.pooling.max_pool_2x2 import MAX_POOL_2X2, SquarePoolParams
@@ -39,6 +40,7 @@ def entropy_coded_variant(
     node: Node,
     cycles: int,
     lowering: Lowering,
+    sums: SumRange,
     pool: PoolAfter | None = None,
 ) -> Variant:
     """A node by one call of a kernel that decodes its weights, and one of a pool where there is one."""
@@ -48,7 +50,7 @@ def entropy_coded_variant(
         image = result = lowering.buffer(node.outputs[0])
         if pool:
             image = lowering.temporary(pool.image)
-        lowering.call(kernel, [lowering.buffer(node.inputs[0]), data, image], params)
+        lowering.call(kernel, [lowering.buffer(node.inputs[0]), data, image], params, sums=sums)
         if pool:
             lowering.call(MAX_POOL_2X2, [image, result], pool.params)
 

@@ -11,9 +11,19 @@ import numpy as np
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import In, Kernel, Out, Params
 from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.ir.sums import sum_range
 from tinyglow.kernels.activation import Activation
-from tinyglow.kernels.int16 import Words, int16_bounds, layer_constants, litert_bounds, litert_words, own_words
+from tinyglow.kernels.int16 import (
+    Words,
+    int16_bounds,
+    layer_constants,
+    litert_bounds,
+    litert_words,
+    own_words,
+    unpacked_bias,
+)
 from tinyglow.numerics import wide
+from tinyglow.numerics.glow import Requant
 from tinyglow.numerics.names import HINT, LIKE_LITERT
 
 
@@ -121,4 +131,11 @@ def lower_layer_int16(
         lowering.buffer(node.outputs[0]),
     ]
     fields = {**sizes, **_activation_fields(activation, out.quant.scale, lowering.numerics)}
-    lowering.call(kernels[int(constants.is_wide)], operands, params(**fields))
+    multipliers = constants.channels[::2].tolist()
+    sums = sum_range(
+        matrix,
+        unpacked_bias(constants.bias, len(matrix)),
+        (wide.INT16_MIN, wide.INT16_MAX),
+        [Requant(0, 0, multiplier, 0) for multiplier in multipliers],
+    )
+    lowering.call(kernels[int(constants.is_wide)], operands, params(**fields), sums=sums)

@@ -12,6 +12,7 @@ from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.kernel import Kernel, ParamError, Params
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
+from tinyglow.ir.sums import SumRange
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target, Variant, choose_for
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.reshape.copy import COPY, CopyParams
@@ -96,13 +97,21 @@ class _Lowering:
     def alias(self, value: str, of: str) -> None:
         self._root[value] = of
 
-    def call(self, kernel: Kernel, operands: Sequence[str], params: Params, origin: str = "") -> None:
+    def call(
+        self,
+        kernel: Kernel,
+        operands: Sequence[str],
+        params: Params,
+        origin: str = "",
+        *,
+        sums: SumRange | None = None,
+    ) -> None:
         origin = origin or (self.node.name if self.node else "")
         scratch = ""
         if kernel.scratch:
             scratch = self._own_buffer("_scratch", TensorType((kernel.scratch(params),), "int8", QuantParams(1.0, 0)))
         layers = self.graph.layers_of(self.node) if self.node and origin == self.node.name else ()
-        self.calls.append(KernelCall(kernel, tuple(operands), params, origin, scratch, layers))
+        self.calls.append(KernelCall(kernel, tuple(operands), params, origin, scratch, layers, sums))
 
     def choose(self, variants: Sequence[Variant]) -> None:
         chosen = self._chooser(variants)

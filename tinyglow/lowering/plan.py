@@ -46,25 +46,27 @@ def _allowed(start: int, block: Block, other_start: int, other: Block, overlaps:
     )
 
 
-_BUCKETS = 64
+_STEPS_A_BUCKET = 16
 
 
 class _Placed:
     """Blocks with their offsets, found by when they are in use: each is in the buckets of the steps that it lives."""
 
     def __init__(self, last: int) -> None:
-        self._width = last // _BUCKETS + 1
-        self._buckets: list[list[tuple[int, Block]]] = [[] for _ in range(_BUCKETS)]
+        self._buckets: list[list[tuple[int, Block]]] = [[] for _ in range(last // _STEPS_A_BUCKET + 1)]
+
+    def _of(self, block: Block) -> list[list[tuple[int, Block]]]:
+        return self._buckets[block.first // _STEPS_A_BUCKET : block.last // _STEPS_A_BUCKET + 1]
 
     def add(self, offset: int, block: Block) -> None:
         """Note a block at its offset."""
-        for bucket in self._buckets[block.first // self._width : block.last // self._width + 1]:
+        for bucket in self._of(block):
             bucket.append((offset, block))
 
     def near(self, block: Block) -> list[tuple[int, Block]]:
         """The blocks that are in use at the same time as ``block``."""
         found: dict[str, tuple[int, Block]] = {}
-        for bucket in self._buckets[block.first // self._width : block.last // self._width + 1]:
+        for bucket in self._of(block):
             found.update((other.name, (offset, other)) for offset, other in bucket if other.meets(block))
         return list(found.values())
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tinyglow.numerics.glow import Requant
+from tinyglow.numerics.glow import INT32_MAX, Requant
 
 Int32Array = npt.NDArray[np.int32]
 SumBounds = Iterable[tuple[int, int]]
@@ -104,6 +104,10 @@ class Epilogue(ABC):
 
         It is monotone in ``|total|``: where it holds for the least and the largest sum, it holds for all between them.
         """
+
+    def inside(self, total: int, constants: Requant) -> tuple[int, int]:
+        """The magnitude of what is multiplied for this sum, and the most that it may be."""
+        return abs(total) << constants.pre, INT32_MAX
 
     def holds_for(self, bounds: SumBounds, constants: Sequence[Requant]) -> bool:
         """Whether ``holds`` is true of all sums, by the least and the largest sum of each channel."""
@@ -212,6 +216,9 @@ class LastShift(ChannelWords):
         return self._epilogue.holds(total, constants) and product + center + 2 < 1 << 31
 
 
+MOST_NARROW = (1 << 20) - 1  # of the sums of a ``Narrow`` form
+
+
 class Narrow(LastShift):
     """As ``LastShift``, for sums of 20 bits: the multiplier in three parts, whose products with a sum fit 32 bits.
 
@@ -228,4 +235,4 @@ class Narrow(LastShift):
         product = abs(total) * constants.multiplier >> 20
         center = (2 * abs(constants.offset) + 1) << (max(constants.post - 1, 0) + self._bits)
         fits = product + center + (1 << 10) + 2 < 1 << 31 and constants.post + self._bits < 32
-        return super().holds(total, constants) and abs(total) < 1 << 20 and fits
+        return super().holds(total, constants) and abs(total) <= MOST_NARROW and fits

@@ -11,7 +11,7 @@ error of the polynomial alone is below 2**-27 of the result everywhere.
 
 Largest error in units in the last place (ulp) of the result, over all 2**32 arguments, beside the same function in
 double precision: exp 0.90, log 0.91, tanh 1.33, sigmoid 1.81, erf 1.40, sqrt 0.5 (correctly rounded). Of power it is
-1.1, measured over ten million random pairs of all magnitudes and signs; of sin and cos 2.5, over a million arguments.
+1.1, measured over ten million random pairs of all magnitudes and signs; of sin and cos 1.6, over 24 million arguments.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _COS = _floats("0x1.99e90ep-16 -0x1.6c0c2ap-10 0x1.55554ap-5")
 _TWO_OVER_PI = np.array(
     (0, 0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB), np.uint64
 )
-_QUARTER_STEP = _float("0x1.921fb6p-62")
+_QUARTER_STEP, _UNIT = (np.uint64(0x6487ED51), np.uint64(0x10B4611A)), _float("0x1p-62")  # pi / 2 * 2**62 in two parts
 _BELOW_QUARTER = 0x3F490FDB  # pi / 4
 # ln(2) * 2**-30.
 _LN2_STEP = _float("0x1.62e43p-31")
@@ -277,7 +277,11 @@ def turns(x: Floats) -> tuple[Integers, Integers, npt.NDArray[np.bool_]]:
 def _quarters(x: Floats) -> tuple[Integers, Floats]:
     """(n, y) with x = n * pi / 2 + y and |y| up to pi / 4, n modulo 4; of finite x at least 0."""
     n, rest, small = turns(x)
-    return n, np.where(small, x, rest.astype(np.float32) * _QUARTER_STEP)
+    size, (high, low) = np.abs(rest).view(np.uint64), _QUARTER_STEP
+    top, bottom = size >> np.uint64(32), size & np.uint64(0xFFFFFFFF)
+    angle = ((top * high) << np.uint64(2)) + ((top * low + bottom * high) >> np.uint64(30))
+    y = angle.astype(np.float32) * _UNIT
+    return n, np.where(small, x, np.where(rest < 0, -y, y))
 
 
 def _of_quarter(n: Integers, y: Floats) -> Floats:

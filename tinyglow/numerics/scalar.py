@@ -73,16 +73,22 @@ def power(x: Array, y: Array) -> Array:
     return np.where((y < 0) & (x != 1), 0, result.astype(x.dtype)).astype(x.dtype)
 
 
+def _shift_of(x: Array, y: Array) -> tuple[Array, Array]:
+    """Which shifts move all bits out, those by negative numbers too; and the others, 0 for these."""
+    gone = (y < 0) | (y >= 8 * x.dtype.itemsize)
+    return gone, np.where(gone, np.zeros_like(y), y)
+
+
 def shift_left(x: Array, y: Array) -> Array:
-    """x << y of unsigned integers; 0 once all bits are gone."""
-    bits = 8 * x.dtype.itemsize
-    return np.where(y >= bits, np.zeros_like(x), x << np.where(y >= bits, np.zeros_like(y), y)).astype(x.dtype)
+    """x << y of integers; 0 once all bits are gone (ONNX, BitShift)."""
+    gone, by = _shift_of(x, y)
+    return np.where(gone, np.zeros_like(x), x << by).astype(x.dtype)
 
 
 def shift_right(x: Array, y: Array) -> Array:
-    """x >> y of unsigned integers; 0 once all bits are gone."""
-    bits = 8 * x.dtype.itemsize
-    return np.where(y >= bits, np.zeros_like(x), x >> np.where(y >= bits, np.zeros_like(y), y)).astype(x.dtype)
+    """x >> y of integers, with copies of the sign; 0 or -1 once all bits are gone (ONNX, BitShift)."""
+    gone, by = _shift_of(x, y)
+    return np.where(gone, np.where(x < 0, -1, 0).astype(x.dtype), x >> by).astype(x.dtype)
 
 
 def cast(x: Array, dtype: str) -> Array:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from tinyglow.numerics import tflite
+from tinyglow.numerics import gemmlowp, tflite
 from tinyglow.numerics.tflite import Int8Array, IntArray, Multiplier, multiplier_of
 
 Params = tuple[float, int]  # scale and offset
@@ -68,14 +68,14 @@ def _fixed_inputs(source: Params) -> tuple[IntArray, IntArray]:
 def logistic(source: Params, result: Params) -> Int8Array:
     """1 / (1 + e ** -x); the result's parameters are 1 / 256 and -128 (reference/integer_ops/logistic.h)."""
     x, beyond = _fixed_inputs(source)
-    steps = tflite.divide_by_power(tflite.fixed_logistic(x, _INTEGER_BITS), 23) - 128
+    steps = tflite.divide_by_power(gemmlowp.INT32.logistic(x, _INTEGER_BITS), 23) - 128
     return tflite.saturate_int8(np.where(beyond < 0, -128, np.where(beyond > 0, 127, steps)))
 
 
 def tanh(source: Params, result: Params) -> Int8Array:
     """Hyperbolic tangent; the result's parameters are 1 / 128 and 0 (reference/integer_ops/tanh.h)."""
     x, beyond = _fixed_inputs(source)
-    steps = tflite.divide_by_power(tflite.fixed_tanh(x, _INTEGER_BITS), 24)
+    steps = tflite.divide_by_power(gemmlowp.INT32.tanh(x, _INTEGER_BITS), 24)
     return tflite.saturate_int8(np.where(beyond < 0, -128, np.where(beyond > 0, 127, steps)))
 
 

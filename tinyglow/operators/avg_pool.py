@@ -59,6 +59,7 @@ class AvgPool(Op):
     }
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert}
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert, ONNX: onnx_integers.lower_image_mean}
 
     @classmethod
@@ -139,4 +140,5 @@ class ImageMean(AvgPool):
     onnx_types: ClassVar[OnnxForms] = {}
     tflite_types: ClassVar[TFLiteForms] = {}
     glow_kind: ClassVar[str] = "AvgPool"
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_mean}
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_mean, ONNX: onnx_integers.lower_image_mean}

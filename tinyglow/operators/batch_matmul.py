@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.op import Lowering, Op, ShapeError
+from tinyglow.ir.op import Lowering, Op, OtherNumerics, ShapeError
 from tinyglow.ir.types import TensorType
-from tinyglow.kernels.matmul.matmul import lower_product
+from tinyglow.kernels.matmul.matmul import lower_matmul_tflite, lower_product
+from tinyglow.kernels.matmul.matmul_s16 import lower_matmul_tflite_int16
+from tinyglow.numerics.names import TFLITE
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class BatchMatMul(Op):
     has_int16: ClassVar[bool] = True
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0, 1)
     absorbs_rescale_after: ClassVar[bool] = True
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_matmul_tflite}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_matmul_tflite_int16}
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         x, y = (type_.shape for type_ in inputs)

@@ -55,7 +55,12 @@ class Binary(Op):
         if len(node.inputs) != 2:
             raise UnsupportedError(f"has {len(node.inputs)} inputs", "2")
         x, y = (importer.value(name) for name in node.inputs)
-        bind_activated(node, importer, cls()._combined(x, y, node, importer, node.name))
+        bind_activated(node, importer, cls.for_file(node, importer)._combined(x, y, node, importer, node.name))
+
+    @classmethod
+    def for_file(cls, node: SourceNode, importer: Importer) -> Binary:
+        """The operator that a node of a TFLite file is."""
+        return cls()
 
     def _combined(self, x: Value, y: Value, node: SourceNode, importer: Importer, name: str) -> Value:
         if x.type.dtype != y.type.dtype:

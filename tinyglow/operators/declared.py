@@ -10,14 +10,17 @@ import numpy as np
 from tinyglow.errors import Problem
 from tinyglow.ir.graph import Declared, Graph, Node, Value
 from tinyglow.numerics import glow
-from tinyglow.numerics.names import ONNX
+from tinyglow.numerics.names import LIKE_LITERT, ONNX
 from tinyglow.operators.numerics import has_form
 
 
 def reason_for_float(node: Node, graph: Graph) -> str:
     """Why a node does not become int8; "" if it does."""
+    if node.op.mixes_integers:
+        values = [graph.values[name] for name in (*node.inputs, *node.outputs)]
+        return next((reason for value in values if (reason := _fault(value, False, ""))), "")
     op, own = node.op, "int16" if is_int16(node, graph) else "int8"
-    if own == "int16" and not op.has_int16:
+    if own == "int16" and not (op.has_int16 or (graph.numerics in LIKE_LITERT and op.int16_numerics)):
         return f"{op.kind} has no int16 form"
     if not (op.quantizable and op.declared_int8):
         return f"{op.kind} has no int8 form with declared parameters"
@@ -54,11 +57,11 @@ def is_int16(node: Node, graph: Graph) -> bool:
 
 
 def _fault(value: Value, by_unit: bool, dtype: str) -> str:
-    """What keeps a value from being ``dtype``; "" if nothing does. by_unit: many scales are possible."""
+    """What keeps a value from being ``dtype`` ("": any integers); "" if nothing does. by_unit: of many scales too."""
     declared = value.declared
     if declared is None:
         return f"the model does not quantize {value.name}"
-    if declared.dtype != dtype:
+    if dtype and declared.dtype != dtype:
         return f"the model makes {declared.dtype} of {value.name}"
     if declared.quant is None and not by_unit:
         return f"{value.name} has many scales"

@@ -19,7 +19,7 @@ from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LOOKUP_INT16, Lookup16Params, LookupParams, interpolation_table
 from tinyglow.kernels.elementwise.map import MapParams
 from tinyglow.numerics import glow, tflite_tables
-from tinyglow.numerics.names import GLOW, ONNX, TFLITE
+from tinyglow.numerics.names import GLOW, LIKE_LITERT, ONNX, TFLITE
 from tinyglow.operators.numerics import lower_as_it_is
 from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.tables import TABLES
@@ -77,7 +77,7 @@ class ElementFunction(Op):
         return glow.quantize(y.astype(np.float32), result.scale, result.offset)
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
-        if quantizing.int16:
+        if quantizing.int16 and not (quantizing.numerics in LIKE_LITERT and self.int16_numerics):
             return self._interpolated(node, quantizing)
         if quantizing.numerics != GLOW:
             return quantizing.convert(node)

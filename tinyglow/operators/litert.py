@@ -18,10 +18,15 @@ from tinyglow.kernels.elementwise.broadcast import lower_operands
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
 from tinyglow.kernels.elementwise.mul_tflite import MUL_TFLITE, ProductTfliteParams
 from tinyglow.kernels.elementwise.prelu_tflite import PRELU_TFLITE, PReluTfliteParams
-from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AvgPoolTfliteParams
+from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AVG_POOL_TFLITE_INT16, AvgPoolTfliteParams
 from tinyglow.kernels.pooling.geometry import geometry
 from tinyglow.kernels.reduce.loops import reduce_loops
-from tinyglow.kernels.reduce.reduce_mean_tflite import REDUCE_MEAN_TFLITE, ReduceMeanTfliteParams, mean_multiplier
+from tinyglow.kernels.reduce.reduce_mean_tflite import (
+    REDUCE_MEAN_TFLITE,
+    REDUCE_MEAN_TFLITE_INT16,
+    ReduceMeanTfliteParams,
+    mean_multiplier,
+)
 from tinyglow.kernels.resize.resize_bilinear import FRACTION_BITS, RESIZE_BILINEAR, ResizeBilinearParams, pack_taps
 from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTfliteParams, distance_table
 from tinyglow.kernels.softmax.softmax_tflm import MAX_COLUMNS, SOFTMAX_TFLM, SoftMaxTflmParams, exponentials
@@ -128,9 +133,9 @@ def lower_prelu(node: Node, lowering: Lowering) -> None:
 def lower_mean(node: Node, lowering: Lowering, axes: tuple[int, ...] = (1, 2)) -> None:
     """Means over dimensions (reduce.cc)."""
     source, result = int8_ends(node, lowering)
-    shape = lowering.type_of(node.inputs[0]).shape
+    shape, is_int16 = lowering.type_of(node.inputs[0]).shape, lowering.type_of(node.inputs[0]).dtype == "int16"
     terms = math.prod(shape[axis] for axis in axes)
-    if 256 * terms >= 2**31:
+    if terms << (16 if is_int16 else 8) >= 2**31:
         raise UnsupportedError(f"means of {terms} elements", "sums that fit 32 bits")
     by = mean_multiplier(source.scale / result.scale, terms)
     params = ReduceMeanTfliteParams(
@@ -140,7 +145,8 @@ def lower_mean(node: Node, lowering: Lowering, axes: tuple[int, ...] = (1, 2)) -
         shift=by.shift,
         out_offset=result.offset,
     )
-    lowering.call(REDUCE_MEAN_TFLITE, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+    kernel = REDUCE_MEAN_TFLITE_INT16 if is_int16 else REDUCE_MEAN_TFLITE
+    lowering.call(kernel, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
 
 
 def lower_bilinear(node: Node, lowering: Lowering, coordinates: str, sizes: Sequence[int]) -> None:
@@ -180,6 +186,9 @@ def lower_avg_pool(node: Node, lowering: Lowering, window: Window, count_include
         raise UnsupportedError("an average pool that counts its padding", "one that does not", HINT)
     image, type_ = (lowering.type_of(name) for name in (node.inputs[0], node.outputs[0]))
     output = lowering.buffer(node.outputs[0])
+    if type_.dtype == "int16":
+        _lower_avg_pool_int16(node, lowering, window)
+        return
     mean = output if source == result else lowering.temporary(replace(type_, quant=source))
     params = AvgPoolTfliteParams(**geometry(window, image.shape, type_.shape), act_min=-128, act_max=127)
     lowering.call(AVG_POOL_TFLITE, [lowering.buffer(node.inputs[0]), mean], params)
@@ -187,6 +196,16 @@ def lower_avg_pool(node: Node, lowering: Lowering, window: Window, count_include
         entries = tflite_tables.rescale((source.scale, source.offset), (result.scale, result.offset))
         table = lowering.constant(f"{node.outputs[0]}_table", entries)
         lowering.call(LOOKUP, [mean, table, output], LookupParams(type_.elements))
+
+
+def _lower_avg_pool_int16(node: Node, lowering: Lowering, window: Window) -> None:
+    """Of int16, whose result has always its input's scale."""
+    source, result = int8_ends(node, lowering)
+    if source != result:
+        raise UnsupportedError("an average pool of int16 with another scale", "the input's", HINT)
+    image, type_ = (lowering.type_of(name) for name in (node.inputs[0], node.outputs[0]))
+    params = AvgPoolTfliteParams(**geometry(window, image.shape, type_.shape), act_min=-(2**15), act_max=2**15 - 1)
+    lowering.call(AVG_POOL_TFLITE_INT16, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
 
 
 def lower_softmax(node: Node, lowering: Lowering) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
-from tinyglow.ir.forms import OnnxForm, OnnxForms
+from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.op import Importer, Lowering, NotInGlowError, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.sums import sum_range
 from tinyglow.ir.types import QuantParams, Shape, TensorType
 from tinyglow.kernels.accumulator import check_accumulator
 from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
@@ -23,6 +25,7 @@ from tinyglow.operators.batch_matmul import BatchMatMul
 from tinyglow.operators.fully_connected import FullyConnected
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.tile import Tile
+from tinyglow.operators.transpose import Transpose
 
 
 def _lower_constant_product(node: Node, weights: Array, lowering: Lowering) -> None:
@@ -49,7 +52,8 @@ def _lower_constant_product(node: Node, weights: Array, lowering: Lowering) -> N
         lowering.constant(f"{node.name}_bias", bias.astype(np.int32)),
         lowering.buffer(node.outputs[0]),
     ]
-    lowering.call(FULLY_CONNECTED, operands, params)
+    sums = sum_range(centred, bias, (glow.INT8_MIN, glow.INT8_MAX), [params.out])
+    lowering.call(FULLY_CONNECTED, operands, params, sums=sums)
 
 
 _MOST_REPEATED = 2**24  # elements of a constant that a few bytes of the file may stand for
@@ -60,6 +64,14 @@ class MatMul(Op):
     """x [n, k] times y [k, m]."""
 
     onnx_types: ClassVar[OnnxForms] = {"MatMul": OnnxForm(13)}
+    tflite_types: ClassVar[TFLiteForms] = {
+        "BATCH_MATMUL": TFLiteForm(
+            4,
+            "BatchMatMulOptions",
+            ("adj_x", "adj_y"),
+            without_effect={"asymmetric_quantize_inputs": "of float operands that LiteRT quantizes at run time"},
+        )
+    }
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     absorbs_rescale_before: ClassVar[tuple[int, ...]] = (0, 1)
@@ -88,6 +100,23 @@ class MatMul(Op):
         result = add(x, y, node, edit)
         if result.type.shape != shape:
             result = edit.add(f"{node.name}.reshapeResult", Reshape(shape), [result], node.name)
+        importer.bind(node.outputs[0], result)
+
+    @classmethod
+    def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
+        """Constant matrices of float networks are layers; with parameters of the file's own LiteRT rounds otherwise."""
+        x, y = (importer.value(name) for name in node.inputs[:2])
+        if {x.type.dtype, y.type.dtype} != {"float32"} or min(len(x.type.shape), len(y.type.shape)) < 2:
+            raise UnsupportedError(f"operands {x.type} and {y.type}", "real matrices")
+        x, y = (
+            _turned(value, importer.editor, node.name) if node.integer(name, 0) else value
+            for value, name in ((x, "adj_x"), (y, "adj_y"))
+        )
+        shape = _result_shape(x.type.shape, y.type.shape)
+        is_layer = importer.declared(node.outputs[0]).quant is None and math.prod(y.type.shape[:-2]) == 1
+        result = (_add_matmul if is_layer else _add_batched)(x, y, node, importer.editor)
+        if result.type.shape != shape:
+            result = importer.editor.add(f"{node.name}.reshapeResult", Reshape(shape), [result], node.name)
         importer.bind(node.outputs[0], result)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
@@ -167,15 +196,24 @@ def _as_matrix(value: Value, shape: Shape, edit: GraphEditor, name: str) -> Valu
     if len(value.type.shape) > 1:
         return value
     if value.data is not None:
-        return edit.constant(value.name, value.data.reshape(shape))
+        return edit.moved(value.name, value, lambda data: data.reshape(shape))
     return edit.add(f"{name}.matrix", Reshape(shape), [value], name)
+
+
+def _turned(value: Value, edit: GraphEditor, name: str) -> Value:
+    """Matrices with rows and columns exchanged."""
+    rank = len(value.type.shape)
+    perm = (*range(rank - 2), rank - 1, rank - 2)
+    if value.data is not None:
+        return edit.moved(value.name, value, lambda data: data.transpose(perm))
+    return edit.add(f"{name}.turned", Transpose(perm), [value], name)
 
 
 def _flat(value: Value, shape: Shape, name: str, edit: GraphEditor, origin: str) -> Value:
     if value.type.shape == shape:
         return value
     if value.data is not None:
-        return edit.constant(value.name, value.data.reshape(shape))
+        return edit.moved(value.name, value, lambda data: data.reshape(shape))
     return edit.add(name, Reshape(shape), [value], origin)
 
 
@@ -201,7 +239,7 @@ def _add_batched(x: Value, y: Value, node: SourceNode, edit: GraphEditor) -> Val
         if value.data is not None and math.prod(matrix) > _MOST_REPEATED:
             raise UnsupportedError(f"constant matrices of shape {list(matrix)}", f"at most {_MOST_REPEATED} elements")
         if max(repeats, default=1) > 1 and value.data is not None:
-            whole = edit.constant(value.name, np.array(np.broadcast_to(value.data, (*batch, *shape[-2:]))))
+            whole = edit.moved(value.name, value, partial(np.broadcast_to, shape=(*batch, *shape[-2:])))
         elif max(repeats, default=1) > 1:
             whole = edit.add(f"{node.name}.tile{side}", Tile((*repeats, 1, 1)), [value], node.name)
         operands.append(_flat(whole, matrix, f"{node.name}.reshape{side}3D", edit, node.name))

@@ -39,6 +39,7 @@ class ReduceMean(Reduce):
     tflite_types: ClassVar[TFLiteForms] = {"MEAN": TFLiteForm(3, "ReducerOptions", ("keep_dims",))}
     glow_kind: ClassVar[str] = "BatchedReduceMean"
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert}
 
     def added(self, name: str, value: Value, importer: Importer) -> Value:
         """See the class."""

@@ -10,8 +10,11 @@ import numpy as np
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
+from tinyglow.ir.op import OtherNumerics
 from tinyglow.kernels.elementwise.map import map_kernel
 from tinyglow.numerics import float32, tflite_tables
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert_int16
 from tinyglow.operators.element_function import BoundedFunction
 
 SIGMOID_FLOAT = map_kernel("sigmoid", float32.sigmoid, "1 / (1 + e^-x)")
@@ -27,6 +30,7 @@ class Sigmoid(BoundedFunction):
     reach: ClassVar[float] = 11.1  # 1 - sigmoid(x) = e**-x: half of 2**-15
     image: ClassVar[tuple[float, float]] = (0.0, 1.0)
     gives_probabilities: ClassVar[bool | None] = True
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: litert_int16.lower_sigmoid_int16}
     float_kernel: ClassVar[Kernel] = SIGMOID_FLOAT
 
     def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:

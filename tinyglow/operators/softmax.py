@@ -21,7 +21,7 @@ from tinyglow.kernels.softmax.softmax import (
     softmax_params,
 )
 from tinyglow.numerics.names import TFLITE, TFLM
-from tinyglow.operators import litert
+from tinyglow.operators import litert, litert_int16
 from tinyglow.operators.exp import Exp
 from tinyglow.operators.log import Log
 from tinyglow.operators.reduce_max import ReduceMax
@@ -45,6 +45,8 @@ class SoftMax(Op):
     quantizable: ClassVar[bool] = True
     gives_probabilities: ClassVar[bool | None] = True
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_softmax, TFLM: litert.lower_softmax_tflm}
+
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: litert_int16.lower_softmax_int16}
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:

@@ -25,12 +25,13 @@ from tinyglow.passes.channel_ranges import Linear, Ranges, channel_ranges, flatt
 
 @dataclass(frozen=True, eq=False)
 class _Facts:
-    """A graph, the ranges of its channels, its layers of sums by the name of the node, and who reads each value."""
+    """A graph, the ranges of its channels, its layers of sums by node, and who reads and who makes each value."""
 
     graph: Graph
     ranges: dict[str, Ranges]
     linear: dict[str, Linear]
     readers: dict[str, list[Node]]
+    makers: dict[str, Node]
 
     @classmethod
     def of(cls, graph: Graph) -> _Facts:
@@ -40,7 +41,8 @@ class _Facts:
             for name in node.inputs:
                 readers.setdefault(name, []).append(node)
         known = {name: layer for name, layer in linear.items() if layer is not None}
-        return cls(graph, channel_ranges(graph), known, readers)
+        makers = {node.outputs[0]: node for node in graph.nodes}
+        return cls(graph, channel_ranges(graph), known, readers, makers)
 
     def passes_on(self, node: Node) -> bool:
         """Whether channel c of the result comes from channel c of the input, for every c."""
@@ -164,11 +166,8 @@ def _twins(facts: _Facts, root: Node, values: Sequence[str]) -> Array:
     """int [channels]: for each channel of a family the first one that always equals it, and may stand for it."""
     readers = _readers(facts, values)
     layers = [facts.linear[root.name]]
-    layers += [
-        facts.linear[node.name]
-        for node in facts.graph.nodes
-        if node.outputs[0] in values[1:] and node.name in facts.linear
-    ]
+    names = [facts.makers[value].name for value in values[1:]]
+    layers += [facts.linear[name] for name in names if name in facts.linear]
     count = len(layers[0].bias)
     into = np.arange(count)
     if readers is None:

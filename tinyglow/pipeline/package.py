@@ -9,9 +9,10 @@ from pathlib import Path
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import bundle_info, read_bundle
 from tinyglow.bundle.manifest import MANIFEST, read_part, unchanged, with_manifest
+from tinyglow.bundle.options import UTILS
 from tinyglow.bundle.packages import Parts, formats
 from tinyglow.bundle.project import Samples, write_project
-from tinyglow.bundle.provenance import record
+from tinyglow.bundle.provenance import record, was_written_here
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
@@ -90,8 +91,14 @@ def package_bundle(
     answers = simulate(bundle, board, inputs).outputs
     prints = fingerprints(answers, [one.name for one in info.outputs])
     rows = {placeholder.name: each for placeholder, each in input_vectors(info, inputs).items()}
-    files = {name: read_part(bundle / name) for name in (*listed, MANIFEST)}
-    return _write(Parts(info, files, Samples(rows, prints), version), folder, kind)
+    manifest = read_part(bundle / MANIFEST)
+    files = with_manifest({name: read_part(bundle / name) for name in listed if _is_portable(name)})
+    return _write(Parts(info, files, Samples(rows, prints), version), folder, kind, was_written_here(manifest))
+
+
+def _is_portable(name: str) -> bool:
+    """Whether a file of a bundle belongs into a library: build systems would take objects and assembly as well."""
+    return not name.endswith((".o", ".S")) and name not in UTILS
 
 
 def _check(kind: str, version: str) -> None:
@@ -105,8 +112,10 @@ def _check(kind: str, version: str) -> None:
         raise InputError("the package cannot be written", problems)
 
 
-def _write(parts: Parts, folder: Path, kind: str) -> dict[str, bytes]:
+def _write(parts: Parts, folder: Path, kind: str, ours: bool = True) -> dict[str, bytes]:
+    """Write the library; ``ours``: tinyglow wrote the bundle here, for this user."""
     files = dict(formats()[kind].files(parts))
     write_project(files, folder)
-    record(parts.bundle[MANIFEST])
+    if ours:
+        record(parts.bundle[MANIFEST])
     return files

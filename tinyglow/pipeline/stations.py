@@ -13,6 +13,7 @@ from tinyglow.bundle.harness import Placement
 from tinyglow.bundle.header import bundle_info
 from tinyglow.bundle.manifest import MANIFEST
 from tinyglow.bundle.options import Api, BundleOptions
+from tinyglow.bundle.proof import proof_file, proof_name
 from tinyglow.bundle.provenance import record
 from tinyglow.bundle.write import write_files
 from tinyglow.errors import BoardError, InputError, Problem
@@ -356,6 +357,7 @@ def emit(
     utils: bool = False,
     object_cc: str | None = None,
     sources: bool = True,
+    proof: bool = True,
 ) -> dict[str, bytes]:
     """Station 9: write the C bundle of a program.
 
@@ -371,8 +373,8 @@ def emit(
         utils: Whether to write ``glow_bundle_utils.h`` and ``.c`` too.
         object_cc: The C compiler (as for ``simulate``) that builds ``<net>.o`` for ``board``, or for this machine
             without one; by default there is no object.
-        sources: Whether C files are written besides the object. A project that compiles all C files it finds must not
-            link the object as well.
+        sources: Whether C files are written besides the object; a project that compiles all C files must not link it.
+        proof: Whether to write ``<net>.proof.json`` beside the sources (``bundle.proof``).
 
     Returns:
         The files' contents by name.
@@ -389,6 +391,8 @@ def emit(
     if object_cc is not None:
         files[f"{program.name}.o"] = build_object(files, program.name, board or HOST, object_cc)
         files = files if sources else without_sources(files, program.name)
+    if proof and sources:
+        files[proof_name(program.name)] = proof_file(program, files)
     files = write_files(files, folder)
     record(files[MANIFEST])
     dump.text(9, "emit", lambda: "".join(f"{name} {len(data)}\n" for name, data in files.items()))

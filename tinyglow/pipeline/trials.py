@@ -212,11 +212,21 @@ def single_layers(trials: Trials, close: Closely, expected: Forecast) -> None:
         for nodes in _nodes_of(graph, own.name):
             setting = _with_floats(trials.base, nodes)
             trials.attempt(_float_options(nodes), "in float", setting, expected.in_float(nodes))
+            if _may_be_int16(graph, scheme, nodes):
+                changed = replace(scheme, int16_nodes=scheme.int16_nodes | set(nodes))
+                options = tuple(part for name in nodes for part in ("--int16-node", name))
+                trials.attempt(options, "in int16", replace(trials.base, scheme=changed), expected.in_float(nodes))
             for name in convolutions.intersection(nodes) - scheme.channelwise_nodes if not scheme.int16 else ():
                 changed = replace(scheme, channelwise_nodes=scheme.channelwise_nodes | {name})
                 setting, predicted = replace(trials.base, scheme=changed), expected.per_channel({name})
                 trials.attempt(("--channelwise-node", name), "a scale for each channel", setting, predicted)
     _one_more_in_float(trials, close, expected)
+
+
+def _may_be_int16(graph: Graph, scheme: Scheme, nodes: Sequence[str]) -> bool:
+    """Whether these nodes can be wider than the rest, which is int8."""
+    own = [node for node in graph.nodes if node.origin in nodes]
+    return not scheme.int16 and not scheme.like_glow and all(node.op.has_int16 for node in own)
 
 
 def _with_floats(setting: Setting, nodes: Sequence[str]) -> Setting:

@@ -53,7 +53,7 @@ class Quantizer:
     Attributes:
         graph: The float graph.
         ranges: Of its values.
-        scheme: How to quantize.
+        scheme: How to quantize; ``own`` is that of the node at work.
         kept_float: Names of the nodes that stay float in any case.
     """
 
@@ -62,14 +62,21 @@ class Quantizer:
     scheme: Scheme
     kept_float: frozenset[str]
     edit: GraphEditor = field(init=False)
-    # For each value of the float graph, the values that hold it as int8 (int16) and as float, as far as they exist.
+    # For each value of the float graph, the values that hold it as int8 (int16) and as float, as far as they exist; and
+    # those that hold integers of one width in the other.
     as_integer: dict[str, Value] = field(default_factory=dict)
+    in_other_width: dict[str, Value] = field(default_factory=dict)
     as_float: dict[str, Value] = field(default_factory=dict)
     origin: str = ""  # of the node at work
 
     def __post_init__(self) -> None:
         self.edit = GraphEditor.after(self.graph, Namer())
         self.edit.namer.used.update(output.name for output in self.graph.outputs)
+
+    @property
+    def own(self) -> Scheme:
+        """How to quantize the node at work."""
+        return self.scheme.at(self.origin)
 
     @property
     def channelwise(self) -> bool:
@@ -79,7 +86,7 @@ class Quantizer:
     @property
     def int16(self) -> bool:
         """``ir.op.Quantizing.int16``."""
-        return self.scheme.int16
+        return self.own.int16
 
     @property
     def declared(self) -> bool:
@@ -126,19 +133,19 @@ class Quantizer:
 
     def params(self, value: str, dtype: str = "") -> QuantParams:
         """``ir.op.Quantizing.params``, for a bias of another dtype too."""
-        range_, dtype = self.ranges[value], dtype or self.scheme.precision
+        range_, dtype = self.ranges[value], dtype or self.own.precision
         if value in self.graph.pixels:  # which go in as they are
             pixels = self.graph.pixels[value]
             return QuantParams(pixels.scale, pixels.offset - (128 if dtype == "int8" else 0))
-        calibrated = self.scheme.calibrate and self._may_calibrate(self.graph.values[value], dtype)
+        calibrated = self.own.calibrate and self._may_calibrate(self.graph.values[value], dtype)
         histogram = range_.histogram if calibrated else ()
         constant = self.graph.values[value].data is not None
-        return self.scheme.choose(range_.low, range_.high, dtype, constant, histogram)
+        return self.own.choose(range_.low, range_.high, dtype, constant, histogram)
 
     def _may_calibrate(self, value: Value, dtype: str) -> bool:
         """Not scalars, nor biases, nor constants as long as the scheme does not ask for those."""
         constant = value.data is not None and value.name not in self.graph.derived
-        return value.type.elements != 1 and dtype == "int8" and (self.scheme.calibrate_constants or not constant)
+        return value.type.elements != 1 and dtype == "int8" and (self.own.calibrate_constants or not constant)
 
     def data(self, value: str) -> Array | None:
         """``ir.op.Quantizing.data``."""
@@ -146,7 +153,11 @@ class Quantizer:
 
     def choose(self, low: float, high: float) -> QuantParams:
         """``ir.op.Quantizing.choose``."""
-        return self.scheme.choose(low, high, constant=True)
+        return self.own.choose(low, high, constant=True)
+
+    def keep(self, value: str, result: Value) -> None:
+        """``ir.op.Quantizing.keep``."""
+        self.as_integer[value] = result
 
     def plain(self, value: str) -> Value:
         """``ir.op.Quantizing.plain``."""
@@ -167,15 +178,19 @@ class Quantizer:
 
     def quantized(self, value: str) -> Value:
         """``ir.op.Quantizing.quantized``."""
-        if value not in self.as_integer:
+        precision = self.own.precision
+        known = self.as_integer
+        if value in known and known[value].type.dtype in ("int8", "int16") and known[value].type.dtype != precision:
+            known = self.in_other_width
+        if value not in known:
             source, params = self.graph.values[value], self.params(value)
             if source.data is not None:
-                self.as_integer[value] = self._constant(value, source.data, params, self.scheme.precision)
+                known[value] = self._constant(value, source.data, params, precision)
             else:
-                type_ = source.type.quantized(params, self.scheme.precision)
+                type_ = source.type.quantized(params, precision)
                 inputs = [self.float(value)]
-                self.as_integer[value] = self.edit.add(f"{value}_quantize", Quantize(), inputs, value, (type_,))
-        return self.as_integer[value]
+                known[value] = self.edit.add(f"{value}_quantize", Quantize(), inputs, value, (type_,))
+        return known[value]
 
     def rescale(self, name: str, value: Value, params: QuantParams, origin: str) -> Value:
         """``ir.op.Quantizing.rescale``."""
@@ -194,7 +209,7 @@ class Quantizer:
         if node.op.inputs_match_output:
             inputs = [self._matching(name, own, node.origin) for name in node.inputs]
         kept = inputs[0].type.quant if node.op.keeps_params else own
-        dtype = self.scheme.precision
+        dtype = self.own.precision
         types = tuple(replace(self.graph.type_of(name), dtype=dtype, quant=kept) for name in node.outputs)
         result = self.edit.add(node.name, node.op, inputs, node.origin, types)
         return result if self.int16 else self.rescale(node.name, result, own, node.origin)
@@ -203,7 +218,7 @@ class Quantizer:
         """The value as int8 with ``params``; Glow merges the rescale of a constant into its quantization."""
         data = self.graph.values[name].data
         if data is not None:
-            return self._constant(name, data, params, self.scheme.precision)
+            return self._constant(name, data, params, self.own.precision)
         value = self.quantized(name)
         return self.rescale(value.name, value, params, origin)
 
@@ -213,7 +228,7 @@ class Quantizer:
 
     def _bias(self, name: str, inputs: Value, weights: Value) -> Value:
         """A bias is quantized for each layer by itself: its parameters depend on that layer's input and weights."""
-        dtype = self.scheme.bias_dtype
+        dtype = self.own.bias_dtype
         data = self.graph.values[name].data
         assert data is not None and inputs.type.quant is not None and weights.type.quant is not None
         own = self.params(name, dtype)
@@ -238,7 +253,7 @@ class Quantizer:
         assert data is not None and bias.data is not None and x.type.quant is not None
         rows, scale = np.moveaxis(data, op.units_axis, 0), x.type.quant.scale
         params = [
-            layer_params(float(row.min()), float(row.max()), term, scale, self.scheme.value_schema)
+            layer_params(float(row.min()), float(row.max()), term, scale, self.own.value_schema)
             for row, term in zip(rows, bias.data.tolist(), strict=True)
         ]
         steps = wide.weight_steps(rows, [p.scale for p in params])
@@ -304,7 +319,7 @@ def settle(graph: Graph, profile: Profile, scheme: Scheme) -> tuple[Graph, Mappi
         return settled, ranges, kept
 
     def may_join(node: Node) -> bool:
-        return node.name not in kept and not scheme.keeps_float(node)
+        return node.name not in kept and not scheme.keeps_float(node) and not scheme.at(node.origin).int16
 
     return make_element_tables(settled, lambda node: may_join(node) and scheme.quantizes(node), may_join), ranges, kept
 

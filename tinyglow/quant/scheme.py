@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Graph, Node
@@ -32,6 +33,8 @@ class Scheme:
         precision: Of activations: "int8" or "int16". int16 is ours: Glow's -quantization-precision=Int16 silently stays
             float. It is symmetric whatever the schema (with power-of-two scales if that says so), with int8 weights, a
             scale for each output unit, and biases as wide as the sums need.
+        int16_nodes: Names of the model's nodes whose values are int16 in any case; what they read of others, and others
+            of them, is rounded anew. Ours.
 
     Raises:
         InputError: An option goes with int8 only, and ``precision`` is int16.
@@ -47,18 +50,38 @@ class Scheme:
     channelwise_nodes: frozenset[str] = frozenset()
     float_nodes: frozenset[str] = frozenset()
     precision: str = "int8"
+    int16_nodes: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.precision not in ("int8", "int16"):
             raise InputError("unknown precision", [Problem("--precision", repr(self.precision), "int8 or int16")])
         problems = [Problem(*problem) for problem in _int8_only(self)] if self.int16 else []
+        if self.like_glow and self.int16_nodes:
+            problems = [Problem("--graph", "glow", "tiny: Glow has no int16")]
         if problems:
-            raise InputError("these options go with --precision int8 only", problems)
+            raise InputError("these options do not go with int16", problems)
 
     @property
     def int16(self) -> bool:
         """Whether activations are int16."""
         return self.precision == "int16"
+
+    @cached_property
+    def _wide(self) -> Scheme:
+        schema = Schema.SYMMETRIC if self.schema is Schema.SYMMETRIC_WITH_UINT8 else self.schema
+        return replace(
+            self,
+            precision="int16",
+            schema=schema,
+            bias_dtype="int32",
+            calibrate=False,
+            calibrate_constants=False,
+            int16_nodes=frozenset(),
+        )
+
+    def at(self, origin: str) -> Scheme:
+        """The scheme for what a node of the model became."""
+        return self._wide if origin in self.int16_nodes else self
 
     @property
     def value_schema(self) -> Schema:
@@ -93,7 +116,7 @@ class Scheme:
             node.op.quantizable
             and not self.keeps_float(node)
             and not glow_keeps_float
-            and (node.op.has_int16 or not self.int16)
+            and (node.op.has_int16 or not self.at(node.origin).int16)
         )
 
     def keeps_float(self, node: Node) -> bool:
@@ -103,7 +126,7 @@ class Scheme:
     def check_nodes(self, graph: Graph) -> None:
         """Raises InputError if it names nodes that the graph has not."""
         known = {node.origin for node in graph.nodes}
-        unknown = sorted((self.channelwise_nodes | self.float_nodes) - known)
+        unknown = sorted((self.channelwise_nodes | self.float_nodes | self.int16_nodes) - known)
         if unknown:
             problems = [Problem(name, "is no node of the network", ", ".join(sorted(known))[:300]) for name in unknown]
             raise InputError("the options for single nodes do not fit the network", problems)

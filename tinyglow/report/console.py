@@ -24,6 +24,11 @@ def print_warnings(findings: Iterable[object]) -> None:
         print(f"warning: {finding}", file=sys.stderr)
 
 
+def print_note(text: str) -> None:
+    """What has happened that is no reason to worry, as a line on stderr."""
+    print(f"note: {text}", file=sys.stderr)
+
+
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on stderr; yields a function to call with the number of steps just done."""

@@ -7,6 +7,11 @@
 ... def test_my_own_rescale(case):
 ...     assert (my_rescale(case.params, **case.inputs) == case.expected()["output"]).all()
 
+A kernel of your own, in Python or C, is compared with the reference by one call:
+
+>>> from tinyglow.testing import check_kernel
+>>> check_kernel("my_kernels.c", "fully_connected", "tflm", symbol="my_fully_connected")  # doctest: +SKIP
+
 Needs hypothesis (``pip install tinyglow[test]``). ``tinyglow.testing.native`` runs cases through a shared library,
 ``tinyglow.testing.emulated`` on an emulated board.
 """
@@ -23,6 +28,11 @@ except ImportError as error:
 
 from tinyglow.testing.budget import budget, is_full
 from tinyglow.testing.case import Case
+from tinyglow.testing.kit.check import Checked, KernelFault, check_kernel, run_kernel
+from tinyglow.testing.kit.networks import calibrations, networks
+from tinyglow.testing.kit.problem import Operator, Question, operator, operators, oracle, problems
+from tinyglow.testing.kit.prototypes import prototype
+from tinyglow.testing.kit.scaling import quant_params, tensor_types
 from tinyglow.testing.planning import alignments, blocks, overlaps
 from tinyglow.testing.registry import cases, covered_kernels, fixed_cases, generates
 from tinyglow.testing.values import (
@@ -40,11 +50,17 @@ from tinyglow.testing.values import (
 
 __all__ = [
     "Case",
+    "Checked",
+    "KernelFault",
+    "Operator",
+    "Question",
     "alignments",
     "any_requant",
     "blocks",
     "budget",
+    "calibrations",
     "cases",
+    "check_kernel",
     "counts",
     "covered_kernels",
     "fixed_cases",
@@ -54,9 +70,18 @@ __all__ = [
     "int16_arrays",
     "int32_arrays",
     "is_full",
+    "networks",
     "offsets",
+    "operator",
+    "operators",
+    "oracle",
     "overlaps",
+    "problems",
+    "prototype",
+    "quant_params",
     "requant_params",
+    "run_kernel",
     "scales",
+    "tensor_types",
     "windows",
 ]

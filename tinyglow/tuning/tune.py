@@ -17,11 +17,10 @@ from tinyglow.quant.profile import Profile
 from tinyglow.quant.scheme import Scheme
 from tinyglow.tuning.algorithm import Network, Surroundings, TuningOptions, tune_ranges
 from tinyglow.tuning.evaluator import Evaluator
+from tinyglow.tuning.executor import MAX_JOBS, parse_executor
 from tinyglow.tuning.journal import Journal, JournaledNetwork, identity
 from tinyglow.tuning.network import Counter, TunedNetwork, check_samples
 from tinyglow.tuning.workers import Workers
-
-_MAX_JOBS = 256
 
 
 def cores() -> int:
@@ -32,11 +31,24 @@ def cores() -> int:
 
 
 @contextmanager
-def counter(images: Array, labels: Array, jobs: int = 0) -> Iterator[Counter]:
-    """What counts right answers over ``jobs`` processes (0: as many as there are cores; 1: this process)."""
-    if not 0 <= jobs <= _MAX_JOBS:
-        raise InputError("too many processes", [Problem("-jobs", f"is {jobs}", f"1 to {_MAX_JOBS}, or 0")])
-    jobs = jobs or min(cores(), _MAX_JOBS)
+def counter(
+    images: Array,
+    labels: Array,
+    jobs: int = 0,
+    executor: str = "",
+    note: Callable[[str], None] = lambda text: None,
+) -> Iterator[Counter]:
+    """What counts right answers: a cluster, or ``jobs`` processes (0: as many as there are cores; 1: this process)."""
+    if executor:
+        from tinyglow.tuning.cluster import Cluster
+        from tinyglow.tuning.cluster_client import sources
+
+        with sources(parse_executor(executor), note) as reached, Cluster(reached, images, labels) as cluster:
+            yield cluster
+        return
+    if not 0 <= jobs <= MAX_JOBS:
+        raise InputError("too many processes", [Problem("-jobs", f"is {jobs}", f"1 to {MAX_JOBS}, or 0")])
+    jobs = jobs or min(cores(), MAX_JOBS)
     if jobs == 1 or len(images) < 2:
         yield Evaluator(images, labels)
         return
@@ -53,6 +65,8 @@ def tune(
     options: TuningOptions | None = None,
     jobs: int = 0,
     checkpoint: str | Path | None = None,
+    executor: str = "",
+    note: Callable[[str], None] = lambda text: None,
     say: Callable[[str], None] = lambda line: None,
     advance: Callable[[int], None] = lambda tensors: None,
     resumed: Callable[[int], None] = lambda answers: None,
@@ -69,6 +83,8 @@ def tune(
         jobs: Number of processes; 0 takes one for each core of this machine. The result is the same for any number.
         checkpoint: A file from which a stopped tuning goes on, when it is called again with the same arguments. It is
             removed at the end.
+        executor: Computes on a cluster instead: ``local:N`` or ``dask://HOST:PORT``. The result is the same.
+        note: Is called with what happens to the cluster, such as that its scheduler was lost.
         say: Is called with each line that Glow's model-tuner would print.
         advance: Is called with 1 after each tensor.
         resumed: Is called with the number of answers that ``checkpoint`` holds already, if there are any.
@@ -79,11 +95,12 @@ def tune(
     Raises:
         InputError: The samples do not fit the network.
         ProfileError: The profile does not fit the network.
+        ToolError: The cluster cannot be used, or was lost for good. The checkpoint has all answers up to then.
     """
     scheme, classes = scheme or Scheme(), np.asarray(labels)
     check_samples(graph, images, classes)
     images = np.ascontiguousarray(images, np.float32)
-    with counter(images, classes, jobs) as count:
+    with counter(images, classes, jobs, executor, note) as count:
         network: Network = TunedNetwork(graph, profile, scheme, images, classes, count)
         journal, around = None, Surroundings(say, advance)
         if checkpoint is not None:

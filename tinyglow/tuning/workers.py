@@ -6,44 +6,24 @@ processes. Processes are spawned, which works the same on all systems, and end w
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import pickle
 import signal
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 
 from tinyglow.errors import ToolError
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.program import Program
-from tinyglow.registry import KERNELS
 from tinyglow.tuning.evaluator import DEFAULT_MEMORY, Evaluator
 from tinyglow.tuning.fingerprint import Fingerprint
+from tinyglow.tuning.packing import packed
 from tinyglow.tuning.threads import one_thread_each
 
 _ENDED = "a process of the tuning has ended before its time; try fewer jobs"
-
-
-def _kernel(symbol: str) -> Kernel:
-    return KERNELS[symbol]
-
-
-class _Pickler(pickle.Pickler):
-    """Sends a kernel by its name: the other side has the same."""
-
-    def reducer_override(self, thing: object) -> Any:
-        return (_kernel, (thing.symbol,)) if isinstance(thing, Kernel) else NotImplemented
-
-
-def _packed(thing: object) -> bytes:
-    buffer = io.BytesIO()
-    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(thing)
-    return buffer.getvalue()
 
 
 def _work(connection: Connection) -> None:
@@ -74,7 +54,7 @@ class Workers:
                 self._connections.append(ours)
                 self._processes.append(process)
         shares = zip(np.array_split(images, jobs), np.array_split(labels, jobs), strict=True)
-        self._send([_packed((*share, memory // jobs)) for share in shares])
+        self._send([packed((*share, memory // jobs)) for share in shares])
 
     def _send(self, messages: Sequence[bytes]) -> None:
         try:
@@ -85,7 +65,7 @@ class Workers:
 
     def correct(self, program: Program, print_: Fingerprint | None = None) -> int:
         """How many samples the program gets right. Raises ToolError if a process has ended."""
-        self._send([_packed(program)] * len(self._connections))
+        self._send([packed(program)] * len(self._connections))
         try:
             return sum(int(connection.recv()) for connection in self._connections)
         except (EOFError, OSError) as error:

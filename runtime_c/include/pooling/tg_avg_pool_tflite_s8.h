@@ -23,8 +23,8 @@ typedef struct {
   uint8_t pad_top; /* rows of padding above the input */
   uint8_t pad_left; /* columns of padding to the left of the input */
   uint16_t images; /* images, one after the other */
-  int8_t act_min; /* least output: the activation's, or that of its type */
-  int8_t act_max; /* largest output: the activation's, or that of its type */
+  int16_t act_min; /* least output: the activation's, or that of its type */
+  int16_t act_max; /* largest output: the activation's, or that of its type */
 } tg_avg_pool_tflite_s8_params;
 
 /* No argument is null, and each begins at a multiple of 4 bytes.

@@ -2,8 +2,8 @@
  *
  * output = saturate(requantize(sum of (lhs - lhs_offset) * (rhs - rhs_offset))). The compiler proves that no sum leaves 32
  * bits. */
+#include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
-#include "tg_numerics.h"
 
 void tg_matmul_s8(const tg_matmul_s8_params *p, const int8_t *lhs, const int8_t *rhs, int8_t *output) {
   const uint32_t columns = p->columns;
@@ -17,7 +17,7 @@ void tg_matmul_s8(const tg_matmul_s8_params *p, const int8_t *lhs, const int8_t 
         for (uint32_t i = 0; i < p->depth; i++) {
           sum += (lhs[i] - lhs_offset) * (y[i * columns] - rhs_offset);
         }
-        *output++ = tg_clamp_s8(tg_requantize(sum, &p->out), INT8_MIN, INT8_MAX);
+        *output++ = tg_clamp_s8(tg_epilogue_glow(sum, &p->out), INT8_MIN, INT8_MAX);
       }
       lhs += p->depth;
     }

@@ -3,13 +3,17 @@
 #include "tg_kernels.h"
 #include "tg_mean_windows.h"
 #include "tg_numerics.h"
+#include "tg_wide.h"
+
+#define TG_ELEMENT int8_t
+#define TG_CLAMPED tg_clamp_s8
 
 static int32_t tg_avg_pool_tflite_s8_divide_rounded(int32_t x, int32_t divisor) {
   const int32_t half = divisor / 2;
   return (x > 0 ? x + half : x - half) / divisor;
 }
 
-static int32_t tg_avg_pool_tflite_s8_sum(const int8_t *input, tg_mean_window window, int32_t channel) {
+static int32_t tg_avg_pool_tflite_s8_sum(const TG_ELEMENT *input, tg_mean_window window, int32_t channel) {
   int32_t sum = 0;
   TG_MEAN_TAPS(window, channel, i) {
     sum += input[i];
@@ -17,13 +21,16 @@ static int32_t tg_avg_pool_tflite_s8_sum(const int8_t *input, tg_mean_window win
   return sum;
 }
 
-void tg_avg_pool_tflite_s8(const tg_avg_pool_tflite_s8_params *p, const int8_t *input, int8_t *output) {
+void tg_avg_pool_tflite_s8(const tg_avg_pool_tflite_s8_params *p, const TG_ELEMENT *input, TG_ELEMENT *output) {
   tg_mean_window window;
   TG_MEAN_WINDOWS(p, input, window) {
     for (int32_t channel = 0; channel < p->channels; channel++) {
       const int32_t sum = tg_avg_pool_tflite_s8_sum(input, window, channel);
       const int32_t mean = window.taps ? tg_avg_pool_tflite_s8_divide_rounded(sum, window.taps) : 0;
-      *output++ = tg_clamp_s8(mean, p->act_min, p->act_max);
+      *output++ = TG_CLAMPED(mean, p->act_min, p->act_max);
     }
   }
 }
+
+#undef TG_ELEMENT
+#undef TG_CLAMPED

@@ -193,6 +193,7 @@ READ_FIRST = ("no header", "no weights", "weights cut", "other weights", "binary
 
 
 @pytest.mark.parametrize("case", BUNDLES)
+@pytest.mark.slow  # compiles C
 def test_bundles_that_were_damaged(case: str, place: Place) -> None:
     """A bundle with a file missing, cut or changed is refused with the file's name or the compiler's words."""
     damage, because = BUNDLES[case]

@@ -158,6 +158,7 @@ COMPILERS += [("static", "zig cc", False), ("incbin", "zig cc", False), ("dynami
 
 
 @pytest.mark.parametrize(("kind", "compiler", "cpp"), COMPILERS)
+@pytest.mark.slow  # compiles C
 def test_an_application_for_glow_runs_our_bundle(
     kind: str, compiler: str, cpp: bool, programs: dict[str, Program], tmp_path: Path
 ) -> None:

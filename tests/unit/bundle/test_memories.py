@@ -60,6 +60,7 @@ def test_hot_buffers_change_no_answer(hot: Program, board_name: str, ocram: Boar
 
 
 @pytest.mark.parametrize("board_name", ["frdm-ke16z", "mimxrt1060-evk"])
+@pytest.mark.slow  # compiles C
 def test_working_memory_may_be_fast_too(board_name: str, checkout: Path) -> None:
     """Kernels chosen for a core, with their working memory in TCM, answer as without; the board needs no more RAM."""
     pytest.importorskip("unicorn")

@@ -64,6 +64,7 @@ def test_quantized(place: Place, graph: str) -> None:
     assert answer.out != _classify(*DIGITS).out  # the scores are not those of the float network
 
 
+@pytest.mark.slow  # compiles C
 def test_the_bundle_gives_the_same_scores(place: Place) -> None:
     """What is printed for the quantized network is what its bundle computes; the tool can write that bundle too."""
     assert _classify(*DIGITS, "-dump-profile=p.yaml").status == 0

@@ -52,6 +52,7 @@ def _answer(work: Path, *words: str) -> dict[str, object]:
     return dict(json.loads(answer.out))
 
 
+@pytest.mark.slow  # compiles C
 def test_float_int8_and_board_stand_beside_each_other(work: Path) -> None:
     """The counts are those of the scores themselves; the board answers as int8 does, and has costs."""
     pytest.importorskip("unicorn")

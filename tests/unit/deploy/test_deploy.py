@@ -76,6 +76,7 @@ def qemu(elf: Path, machine: str, folder: Path) -> str:
 
 @pytest.mark.parametrize("console", ["uart", "semihosting"])
 @pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.slow  # compiles C
 def test_a_project_boots_here_and_in_qemu_and_prints_the_same(tmp_path: Path, name: str, console: str) -> None:
     """Classes, scores and fingerprints of the outputs are those of numpy; QEMU prints the same but for the times."""
     board = load_board(name)

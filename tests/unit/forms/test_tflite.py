@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("tflite", reason="needs the package tflite, of the extra tinyglow[tflite]")
 
-from tests.tflite import cases, int8_cases
+from tests.tflite import cases, int8_cases, int16_cases
 from tests.tflite.builder import TFLiteBuilder
 from tinyglow.errors import ModelError
 from tinyglow.frontend import tflite_schema
@@ -30,6 +30,8 @@ TEXTS = {
     "fused_activation_function": ["NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT", "number 9"],
     "weights_format": ["DEFAULT", "SHUFFLED4x16INT8", "number 3"],
     "mode": ["REFLECT", "SYMMETRIC", "number 2"],
+    "container": ["", "elsewhere"],
+    "shared_name": ["", "another"],
 }
 
 
@@ -38,7 +40,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[FileModel, ca
     """All cases, read, with their inputs."""
     path = tmp_path_factory.mktemp("models") / "net.tflite"
     result = []
-    for kind in (cases, int8_cases):
+    for kind in (cases, int8_cases, int16_cases):
         for name in kind.names():
             case = kind.case(name)
             path.write_bytes(case.model)
@@ -65,14 +67,14 @@ def places(models: Models, op_type: str) -> Iterator[tuple[FileModel, cases.Arra
 
 
 def answers(model: FileModel, inputs: cases.Array) -> list[cases.Array] | str:
-    """The outputs of a float graph, none of another, or the message with which the model is refused."""
+    """The outputs of a float graph, the operators of another, or the message with which the model is refused."""
     try:
         graph = graph_of(model, "net")
     except ModelError as error:
         return str(error)
     if graph.is_quantized:
-        return []
-    (name,) = graph.inputs
+        return [np.array([str(node.op) for node in graph.nodes], "U200")]
+    (name,) = graph.given
     return list(run_graph(graph, {name: inputs}).values())
 
 

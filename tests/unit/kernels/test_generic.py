@@ -107,6 +107,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     return ctypes.CDLL(str(compiler.compile_shared([source], folder / "all.so", include_dirs=includes, flags=flags)))
 
 
+@pytest.mark.slow  # compiles C
 def test_c_computes_what_is_defined(library: ctypes.CDLL) -> None:
     """Every function for every type: the same bits."""
     different = []

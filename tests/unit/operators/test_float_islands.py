@@ -52,6 +52,7 @@ def _quantized(net: Net, folder: Path, scheme: Scheme, float_io: bool = False) -
 
 
 @pytest.mark.parametrize("kept", ISLANDS)
+@pytest.mark.slow  # compiles C
 def test_islands_are_float_and_the_rest_int8(kept: str, tmp_path: Path) -> None:
     """A kind of operator that is kept, or has no int8 form, is float between borders, everywhere alike."""
     kinds, expected = ISLANDS[kept]

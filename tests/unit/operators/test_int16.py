@@ -256,6 +256,7 @@ def _deep(builder: NetBuilder) -> Net:
 
 
 @pytest.mark.parametrize("board", ["host", "cortex-m0plus", "cortex-m7"])
+@pytest.mark.slow  # compiles C
 def test_a_network_is_the_same_everywhere(board: str, tmp_path: Path) -> None:
     """Convolutions, a residual sum, pools, a dense layer and float islands: C gives numpy's bits."""
     net = _deep(NetBuilder(9))

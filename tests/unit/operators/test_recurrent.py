@@ -140,6 +140,7 @@ def test_batches_may_come_first(op_type: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("op_type", "least"), [("GRU", 30), ("LSTM", 30)])
+@pytest.mark.slow  # compiles C
 def test_int8_is_close_to_float_and_the_same_in_c(op_type: str, least: float, tmp_path: Path) -> None:
     """With enough samples the int8 layer is near to float; and C gives numpy's answers to the bit."""
     attributes = {"linear_before_reset": 1} if op_type == "GRU" else {}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,6 +14,7 @@ import yaml
 
 import tinyglow
 from tests.helpers import example_program, run_cli
+from tests.unit.package.tools import need, run
 from tinyglow.bundle.packages import formats
 from tinyglow.errors import InputError
 from tinyglow.ir.program import Program
@@ -36,43 +35,32 @@ def _packed(program: Program, folder: Path, kind: str) -> Path:
     return folder / kind
 
 
-def _run(*words: str | Path, cwd: Path | None = None, fails: bool = False) -> str:
-    done = subprocess.run([str(word) for word in words], cwd=cwd, capture_output=True, check=False, encoding="utf-8")
-    assert (done.returncode != 0) == fails, done.stdout + done.stderr
-    return done.stdout
-
-
-def _need(*tools: str) -> None:
-    for tool in tools:
-        if shutil.which(tool) is None:
-            pytest.skip(f"needs {tool}")
-
-
 @pytest.mark.parametrize("kind", formats())
 def test_the_bundle_inside_answers_as_numpy_on_a_board(program: Program, kind: str, tmp_path: Path) -> None:
     """Whatever is around it: the sources run on an emulated core."""
     pytest.importorskip("unicorn")
     pytest.importorskip("ziglang")
     folder = _packed(program, tmp_path, kind)
-    found = tinyglow.simulate(folder / "src", load_board("arduino-nano33ble"), {"x": _SAMPLES})
+    sources = next(folder.rglob("tinyglow.sha256")).parent
+    found = tinyglow.simulate(sources, load_board("arduino-nano33ble"), {"x": _SAMPLES})
     assert np.array_equal(found.outputs["y"], tinyglow.interpret(program, {"x": _SAMPLES})["y"])
 
 
 @pytest.mark.slow
 def test_cmake_builds_it_and_its_check_passes(program: Program, tmp_path: Path) -> None:
     """By itself; and not if a weight is another."""
-    _need("cmake", "make", "gcc")
+    need("cmake", "make", "gcc")
     folder = _packed(program, tmp_path, "cmake")
-    _run("cmake", "-S", folder, "-B", tmp_path / "build", "-DCMAKE_C_COMPILER=gcc", "-DCMAKE_C_FLAGS=-Wall -Werror")
-    _run("cmake", "--build", tmp_path / "build")
-    assert "100% tests passed" in _run("ctest", cwd=tmp_path / "build")
+    run("cmake", "-S", folder, "-B", tmp_path / "build", "-DCMAKE_C_COMPILER=gcc", "-DCMAKE_C_FLAGS=-Wall -Werror")
+    run("cmake", "--build", tmp_path / "build")
+    assert "100% tests passed" in run("ctest", cwd=tmp_path / "build")
     net = program.name
-    assert _run(tmp_path / "build" / f"{net}_check") == f"{net}: 3 of 3 samples answered as compiled\n"
+    assert run(tmp_path / "build" / f"{net}_check") == f"{net}: 3 of 3 samples answered as compiled\n"
     weights = folder / "src" / f"{net}.weights.txt"
     text = weights.read_text(encoding="utf-8")
     weights.write_text(re.sub(r"0[xX][0-9A-Fa-f]{2}", "0x55", text), encoding="utf-8")
-    _run("cmake", "--build", tmp_path / "build")
-    assert "0 of 3" in _run(tmp_path / "build" / f"{net}_check", fails=True)
+    run("cmake", "--build", tmp_path / "build")
+    assert "0 of 3" in run(tmp_path / "build" / f"{net}_check", fails=True)
 
 
 _CONSUMER = """\
@@ -87,17 +75,17 @@ target_link_libraries(consumer PRIVATE tinyglow::{net})
 @pytest.mark.slow
 def test_cmake_finds_what_is_installed(program: Program, tmp_path: Path) -> None:
     """The imported target brings headers, weights and code."""
-    _need("cmake", "make", "gcc")
+    need("cmake", "make", "gcc")
     folder, net = _packed(program, tmp_path, "cmake"), program.name
-    _run("cmake", "-S", folder, "-B", tmp_path / "build", f"-DCMAKE_INSTALL_PREFIX={tmp_path / 'installed'}")
-    _run("cmake", "--build", tmp_path / "build", "--target", "install")
+    run("cmake", "-S", folder, "-B", tmp_path / "build", f"-DCMAKE_INSTALL_PREFIX={tmp_path / 'installed'}")
+    run("cmake", "--build", tmp_path / "build", "--target", "install")
     consumer = tmp_path / "consumer"
     consumer.mkdir()
     text = _CONSUMER.format(net=net, example=folder / "example")
     (consumer / "CMakeLists.txt").write_text(text, encoding="utf-8")
-    _run("cmake", "-S", consumer, "-B", tmp_path / "its", f"-DCMAKE_PREFIX_PATH={tmp_path / 'installed'}")
-    _run("cmake", "--build", tmp_path / "its")
-    assert "3 of 3" in _run(tmp_path / "its" / "consumer")
+    run("cmake", "-S", consumer, "-B", tmp_path / "its", f"-DCMAKE_PREFIX_PATH={tmp_path / 'installed'}")
+    run("cmake", "--build", tmp_path / "its")
+    assert "3 of 3" in run(tmp_path / "its" / "consumer")
 
 
 _ARDUINO_H = """\
@@ -118,7 +106,7 @@ _SKETCH = '#include "Arduino.h"\nvoid setup();\nvoid loop();\n#include "{sketch}
 
 def test_arduino_library_and_sketch(program: Program, tmp_path: Path) -> None:
     """The layout is that of the specification, and the sketch says that all samples are answered as compiled."""
-    _need("gcc", "g++")
+    need("gcc", "g++")
     folder, net = _packed(program, tmp_path, "arduino"), program.name
     lines = (folder / "library.properties").read_text(encoding="utf-8").splitlines()
     fields = dict(line.split("=", 1) for line in lines)
@@ -135,14 +123,14 @@ def test_arduino_library_and_sketch(program: Program, tmp_path: Path) -> None:
     (work / "main.cpp").write_text(main, encoding="utf-8")
     includes = ["-I", work, "-I", folder / "src", "-I", sketch]
     sources = [*sorted((folder / "src").glob("*.c")), *sorted(sketch.glob("*.c"))]
-    _run("gcc", "-std=gnu11", "-O1", "-ffp-contract=off", *includes, "-c", *sources, cwd=work)
-    _run("g++", "-std=gnu++17", *includes, "main.cpp", *sorted(work.glob("*.o")), "-o", "sketch", cwd=work)
-    assert f"{net}: 3 of 3 samples answered as compiled" in _run(work / "sketch")
+    run("gcc", "-std=gnu11", "-O1", "-ffp-contract=off", *includes, "-c", *sources, cwd=work)
+    run("g++", "-std=gnu++17", *includes, "main.cpp", *sorted(work.glob("*.o")), "-o", "sketch", cwd=work)
+    assert f"{net}: 3 of 3 samples answered as compiled" in run(work / "sketch")
 
 
 def test_platformio_library(program: Program, tmp_path: Path) -> None:
     """Its manifest names what is there; built with the flags that it asks for, the example says that all is well."""
-    _need("gcc")
+    need("gcc")
     folder, net = _packed(program, tmp_path, "platformio"), program.name
     manifest = json.loads((folder / "library.json").read_text(encoding="utf-8"))
     assert manifest["name"] == net and re.fullmatch(r"\d+\.\d+\.\d+", manifest["version"])
@@ -151,8 +139,8 @@ def test_platformio_library(program: Program, tmp_path: Path) -> None:
     assert all((folder / example["base"] / name).is_file() for name in example["files"])
     work = folder / example["base"]
     sources = [*sorted((folder / build["srcDir"]).glob("*.c")), *sorted(work.glob("*.c"))]
-    _run("gcc", *build["flags"], "-I", folder / build["includeDir"], "-I", work, *sources, "-o", tmp_path / "check")
-    assert f"{net}: 3 of 3 samples answered as compiled" in _run(tmp_path / "check")
+    run("gcc", *build["flags"], "-I", folder / build["includeDir"], "-I", work, *sources, "-o", tmp_path / "check")
+    assert f"{net}: 3 of 3 samples answered as compiled" in run(tmp_path / "check")
 
 
 _MAIN = '#include <stdio.h>\n#include "{net}_check.h"\nint main(void) {{ return (int){net}_check(); }}\n'
@@ -160,7 +148,7 @@ _MAIN = '#include <stdio.h>\n#include "{net}_check.h"\nint main(void) {{ return 
 
 def test_cmsis_pack(program: Program, tmp_path: Path) -> None:
     """The description names every file that is built, in the schema's terms; the pack holds what lies beside it."""
-    _need("gcc")
+    need("gcc")
     folder, net = _packed(program, tmp_path, "cmsis-pack"), program.name
     package_ = ElementTree.parse(folder / f"tinyglow.{net}.pdsc").getroot()
     assert (package_.tag, package_.get("schemaVersion")) == ("package", "1.7.7")
@@ -176,8 +164,8 @@ def test_cmsis_pack(program: Program, tmp_path: Path) -> None:
     (tmp_path / "main.c").write_text(_MAIN.format(net=net), encoding="utf-8")
     includes = [word for category, path in named if category == "include" for word in ("-I", path)]
     sources = [path for category, path in named if category == "source"]
-    _run("gcc", "-ffp-contract=off", *includes, *sources, tmp_path / "main.c", "-o", tmp_path / "check")
-    _run(tmp_path / "check")
+    run("gcc", "-ffp-contract=off", *includes, *sources, tmp_path / "main.c", "-o", tmp_path / "check")
+    run(tmp_path / "check")
     with zipfile.ZipFile(folder / f"tinyglow.{net}.{release.get('version')}.pack") as pack:
         held = {name: pack.read(name) for name in pack.namelist()}
     there = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
@@ -226,7 +214,7 @@ endforeach()
 @pytest.mark.slow
 def test_zephyr_module_and_sample(program: Program, tmp_path: Path) -> None:
     """Its files are where Zephyr looks for them; the sample is built by CMake with a stand-in for Zephyr's package."""
-    _need("cmake", "make", "gcc")
+    need("cmake", "make", "gcc")
     folder, net = _packed(program, tmp_path, "zephyr"), program.name
     module = yaml.safe_load((folder / "zephyr" / "module.yml").read_text(encoding="utf-8"))
     assert module["name"] == net
@@ -237,9 +225,9 @@ def test_zephyr_module_and_sample(program: Program, tmp_path: Path) -> None:
     zephyr = tmp_path / "base"
     zephyr.mkdir()
     (zephyr / "ZephyrConfig.cmake").write_text(_ZEPHYR, encoding="utf-8")
-    _run("cmake", "-S", sample, "-B", tmp_path / "build", f"-DZephyr_DIR={zephyr}")
-    _run("cmake", "--build", tmp_path / "build")
-    printed = _run(tmp_path / "build" / "app")
+    run("cmake", "-S", sample, "-B", tmp_path / "build", f"-DZephyr_DIR={zephyr}")
+    run("cmake", "--build", tmp_path / "build")
+    printed = run(tmp_path / "build" / "app")
     assert f"{net}: 3 of 3 samples answered as compiled" in printed
     (test,) = yaml.safe_load((sample / "sample.yaml").read_text(encoding="utf-8"))["tests"].values()
     assert re.search(test["harness_config"]["regex"][0], printed)
@@ -261,7 +249,7 @@ def test_from_a_model_on_the_command_line(checkout: Path, tmp_path: Path) -> Non
 
 def test_a_bundle_gives_what_its_model_gives(program: Program, tmp_path: Path) -> None:
     """The answers for the check come from a run, on this machine or on a board; changed files are refused."""
-    _need("gcc")
+    need("gcc")
     pytest.importorskip("unicorn")
     bundle = tmp_path / "bundle"
     tinyglow.emit(program, bundle)

@@ -86,6 +86,7 @@ def _check(report: Report, folder: Path, width: int, axe: bool) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.long
 def test_every_view_answers(report: Report, tmp_path: Path, width: int) -> None:
     """Graph, tensors, memory, time, code and theme, by mouse and by keyboard, in a wide window and on a phone."""
     _check(report, tmp_path, width, axe=width == 1280)

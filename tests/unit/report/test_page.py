@@ -23,6 +23,7 @@ def _json(*words: str) -> Any:
     return json.loads(answer.out)
 
 
+@pytest.mark.slow  # compiles C
 def test_it_needs_nothing_else(report: Report) -> None:
     """No address leads out of the file, every link has its target, and it is small."""
     check_alone(report.page)

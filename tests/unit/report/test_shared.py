@@ -15,6 +15,8 @@ from tests.unit.report.making import Page, Report, check_alone, need_packages, r
 from tinyglow.testing.budget import is_full
 
 
+@pytest.mark.slow  # compiles C
+@pytest.mark.long
 def test_cifar10(cifar10: Report) -> None:
     """It fits both boards, and the answers agree bit for bit."""
     check_alone(cifar10.page)

@@ -58,6 +58,7 @@ def _loaded(net: Net, folder: Path) -> Graph:
 
 
 @pytest.mark.parametrize("kind", _GATES)
+@pytest.mark.slow  # compiles C
 def test_a_recurrent_layer_keeps_its_state(kind: str, tmp_path: Path) -> None:
     """The float network is onnx's own, the int8 one near it, and C the same as numpy with resets in between."""
     net = _recurrent(kind)

@@ -45,6 +45,7 @@ class Parts:
             "has_weights": self.info.constant > 0,
             "has_activations": self.info.activations > 0,
             "has_states": self.info.states > 0,
+            "has_tcm": self.info.tcm > 0,
             "sources": sorted(name for name in self.bundle if name.endswith(".c")),
             "headers": sorted(name for name in self.bundle if name.endswith((".h", ".txt"))),
         }

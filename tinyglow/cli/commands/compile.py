@@ -13,12 +13,12 @@ from tinyglow.cli.options import (
     add_bundle,
     add_compiler,
     add_model,
-    add_profile,
     add_scheme,
     add_stream,
     add_target,
 )
 from tinyglow.cli.reading import board_of, compiled_of, dump_of, name_value_pairs
+from tinyglow.cli.several import add_several, separate
 from tinyglow.errors import InputError, Problem
 from tinyglow.numerics.names import ONNX
 
@@ -30,11 +30,11 @@ def register(command: AddCommand) -> None:
         run,
         "quantize a network and write its C bundle",
         "tinyglow compile mnist.onnx --define N=1 --profile profile.yaml --board frdm-ke16z --name mnist -o bundle",
+        "tinyglow compile words_bundle digits_bundle --shared-arena --board frdm-ke16z -o networks",
     )
     add_model(parser)
-    add_profile(parser)
+    add_several(parser)
     add_board_or_core(parser)
-    parser.add_argument("--name", metavar="NET", help="name of the network in C (default: from the file's name)")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the bundle")
     add_scheme(parser)
     add_stream(parser)
@@ -49,6 +49,33 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a bundle."""
+    several = separate(arguments)
+    if arguments.shared_arena:
+        return _run_shared(arguments, several)
+    return _run_one(several[0])
+
+
+def _run_shared(arguments: argparse.Namespace, several: list[argparse.Namespace]) -> int:
+    """Write several networks with one buffer for their activations."""
+    from tinyglow.bundle.options import BundleOptions
+    from tinyglow.pipeline.shared_arena import emit_shared
+    from tinyglow.report.shared_arena import print_shared
+
+    board = board_of(arguments)
+    networks = [Path(one.model) if Path(one.model).is_dir() else compiled_of(one, one.name).program for one in several]
+    options = BundleOptions(
+        arguments.bundle_api,
+        arguments.bundle_api_verbose,
+        arguments.weights,
+        arguments.weights_asm,
+        arguments.bundle_utils,
+    )
+    folder = Path(arguments.output)
+    print_shared(emit_shared(networks, folder, arguments.project, board, options), folder, board)
+    return 0
+
+
+def _run_one(arguments: argparse.Namespace) -> int:
     from tinyglow.lowering.rename import rename_placeholders
     from tinyglow.pipeline.stations import emit, lower
     from tinyglow.quant.warnings import Evidence, warnings_of

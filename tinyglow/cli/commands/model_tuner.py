@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyglow.cli.glow.searching import check_search, search_scheme
     from tinyglow.cli.glow.session import scheme_of
     from tinyglow.quant.profile import load_profile, save_profile
-    from tinyglow.report.console import progress
+    from tinyglow.report.console import print_note, progress
     from tinyglow.tuning.tune import tune
 
     board = check_search(options)
@@ -59,9 +58,11 @@ def run(arguments: argparse.Namespace) -> int:
             tuning,
             options.count("jobs"),
             checkpoint,
+            options.text("executor"),
+            print_note,
             lambda line: print(line, flush=True),
             advance,
-            lambda answers: print(f"note: going on from {checkpoint}, which knows {answers} answers", file=sys.stderr),
+            lambda answers: print_note(f"going on from {checkpoint}, which knows {answers} answers"),
         )
     save_profile(result, tuned)
     return 0
@@ -70,8 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _tuning_options(options: GlowArguments) -> TuningOptions:
     """Raises InputError for values that make no sense, and without a profile."""
     from tinyglow.tuning.algorithm import TuningOptions
+    from tinyglow.tuning.executor import parse_executor
 
     problems = []
+    if options.given("executor"):
+        parse_executor(options.text("executor"))
+        if options.given("jobs"):
+            problems.append(Problem("-jobs", "cannot be used together with -executor", "", "-executor=local:N"))
     if not options.given("load-profile"):
         problems.append(Problem("-load-profile", "is missing", "the profile to tune"))
     if options.given("dump-profile"):

@@ -119,6 +119,7 @@ def write_bundle(arguments: GlowArguments, graph: Graph) -> None:
         utils=arguments.flag("bundle-utils"),
         object_cc=arguments.text("cc") if as_object else None,
         sources=not as_object,
+        proof=False,  # Glow writes none
     )
     print_bundle(program, board, folder, files)
     if arguments.flag("dump-graph"):

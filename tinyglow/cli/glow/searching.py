@@ -52,7 +52,7 @@ def search_scheme(
     import numpy as np
 
     from tinyglow.pipeline.stations import target_of
-    from tinyglow.report.console import progress
+    from tinyglow.report.console import print_note, progress
     from tinyglow.report.search import as_json, print_explored
     from tinyglow.tuning.costs import Costs, run_on
     from tinyglow.tuning.explore import NetworkTrials, explore, layers_of
@@ -68,7 +68,8 @@ def search_scheme(
     )
     costs, trials_left = Costs(board, run_on(board), {graph.inputs[0]: images[:1]}), options.count("search-trials")
     float_io = not options.flag("convert-placeholders")
-    with counter(images, classes, options.count("jobs")) as count, progress("searching", trials_left) as advance:
+    where = (options.count("jobs"), options.text("executor"), print_note)
+    with counter(images, classes, *where) as count, progress("searching", trials_left) as advance:
         trials = NetworkTrials(graph, profile, images, classes, count, costs, target_of(board), float_io)
         explored = explore(trials, base, limits, trials_left, advance)
     layers = layers_of(graph)

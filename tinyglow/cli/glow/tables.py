@@ -229,6 +229,11 @@ _TUNER = (
     Option("max-iter-per-node", "ranges to try for each value", Kind.COUNT, default="3", metavar="N"),
     Option("acc-drop-skip", "loss of accuracy at which a value is left", Kind.NUMBER, default="0.05", metavar="D"),
     Option("jobs", "tinyglow's own: processes; 0 for one on each core", Kind.COUNT, default="0", metavar="N"),
+    Option(
+        "executor",
+        "tinyglow's own: where to compute: local:N (processes) or dask://HOST:PORT (scheduler of a Dask cluster)",
+        metavar="WHERE",
+    ),
     Option("checkpoint", "tinyglow's own: file to go on from (default: the tuned profile's name and .checkpoint)"),
     flag("restart", "tinyglow's own: do not go on from a checkpoint"),
     flag(

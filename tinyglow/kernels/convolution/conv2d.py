@@ -110,7 +110,7 @@ def portable_variant(layer: ConvLayer, lowering: Lowering) -> Variant:
         if layer.per_channel:
             words = channel_words(layer.requants, layer.filter_offsets.tolist())
             operands.append(lowering.constant(f"{node.inputs[1]}_channels", words))
-        lowering.call(kernel, [*operands, image], params)
+        lowering.call(kernel, [*operands, image], params, sums=layer.sum_range())
         if pool:
             lowering.call(MAX_POOL, [image, result], pool)
 

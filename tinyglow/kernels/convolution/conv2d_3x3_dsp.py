@@ -118,6 +118,7 @@ CONV2D_3X3_DSP = Kernel(
     overlap=_overlap,
     needs=DSP,
     work=work,
+    scaling="high",
 )
 
 

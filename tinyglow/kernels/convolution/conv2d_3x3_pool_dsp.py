@@ -108,6 +108,7 @@ CONV2D_3X3_POOL_DSP = Kernel(
     overlap=_overlap,
     needs=DSP,
     work=work,
+    scaling="high",
 )
 
 

@@ -185,7 +185,7 @@ def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     params = replace(params, pairs=pairs_at_once(params))
     code = code_of(params, layer.weights)
     constants = {"weights": layer.weights, "bias": bias}
-    return layer.variant(CONV2D_CODE, params, lowering, constants, code.nbytes)
+    return layer.variant(CONV2D_CODE, params, lowering, constants, code.nbytes, code.limits)
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def conv2d_channelwise_code_s8(
 
 
 CONV2D_CHANNELWISE_CODE = CONV2D_CODE.per_channel(
-    "tg_conv2d_channelwise_code_s8", ChannelwiseCodeParams, conv2d_channelwise_code_s8
+    "tg_conv2d_channelwise_code_s8", ChannelwiseCodeParams, conv2d_channelwise_code_s8, scaling="folded"
 )
 
 
@@ -221,4 +221,4 @@ def channelwise_code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | 
     params = replace(params, pairs=pairs_at_once(params))
     code = code_of(params, layer.weights)
     constants = {"weights": layer.weights, "bias": np.column_stack([bias, scales])}
-    return layer.variant(CONV2D_CHANNELWISE_CODE, params, lowering, constants, code.nbytes)
+    return layer.variant(CONV2D_CHANNELWISE_CODE, params, lowering, constants, code.nbytes, code.limits)

@@ -143,6 +143,7 @@ CONV2D_DSP = Kernel(
     overlap=overlap,
     needs=DSP,
     work=work,
+    scaling="high",
 )
 
 

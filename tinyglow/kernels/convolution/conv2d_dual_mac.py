@@ -11,11 +11,12 @@ import numpy as np
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
+from tinyglow.ir.sums import Limits
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.overlap import overlap_distance
-from tinyglow.numerics import glow
+from tinyglow.numerics import glow, wide
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
@@ -159,6 +160,7 @@ CONV2D_DUAL_MAC = Kernel(
     overlap=overlap,
     superseded_by=DSP,
     work=work,
+    scaling="folded",
 )
 
 
@@ -183,6 +185,16 @@ def dual_mac_constants(layer: ConvLayer, lowering: Lowering) -> tuple[int, Array
     return offset, stream, np.stack([even, bias], axis=1).astype(np.int32)
 
 
+def limits_of(weights: Array, biases: Array) -> Limits:
+    """What the halves of a chunk add up to, and how low the sums of even pixels begin: see ``SumRange``."""
+    largest = 0
+    for row in np.abs(weights):
+        begins = np.cumsum([0, *chunks_of(row)])[:-1]
+        largest = max(largest, int(np.add.reduceat(row, begins).max(initial=0)))
+    lowest = max(0, -int(biases[:, 0].min(initial=0)))
+    return {"halfwords": (largest * -glow.INT8_MIN, wide.INT16_MAX), "lowest": (lowest, -glow.INT32_MIN)}
+
+
 def dual_mac_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_dual_mac_s8; None where that cannot be."""
     found = dual_mac_constants(layer, lowering) if layer.is_uniform and layer.offset_folds else None
@@ -190,7 +202,8 @@ def dual_mac_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
         return None
     offset, stream, biases = found
     params = DualMacParams(**layer.geometry, pool=layer.pool, filter_offset=offset, out=layer.requants[0])
-    return layer.variant(CONV2D_DUAL_MAC, params, lowering, {"filter": stream, "bias": biases})
+    limits = limits_of(layer.weights, biases)
+    return layer.variant(CONV2D_DUAL_MAC, params, lowering, {"filter": stream, "bias": biases}, limits=limits)
 
 
 @dataclass(frozen=True)
@@ -228,4 +241,5 @@ def channelwise_dual_mac_variant(layer: ConvLayer, lowering: Lowering) -> Varian
         **layer.geometry, pool=layer.pool, filter_offset=offset, out_offset=layer.out.offset
     )
     words = np.column_stack([biases, scales])
-    return layer.variant(CONV2D_CHANNELWISE_DUAL_MAC, params, lowering, {"filter": stream, "bias": words})
+    constants, limits = {"filter": stream, "bias": words}, limits_of(layer.weights, biases)
+    return layer.variant(CONV2D_CHANNELWISE_DUAL_MAC, params, lowering, constants, limits=limits)

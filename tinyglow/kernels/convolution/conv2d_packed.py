@@ -24,7 +24,7 @@ from tinyglow.kernels.entropy_coded import (
     wants_packing,
 )
 from tinyglow.kernels.pooling.max_pool_2x2 import SquarePoolParams
-from tinyglow.numerics import glow
+from tinyglow.numerics import glow, wide
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import GLOW
 
@@ -111,4 +111,5 @@ def packed_conv_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     params = PackedConvParams(**sizes, **entropy_coded_fields(packed, layer.in_offset, bounds, layer.requants[0]))
     outputs = sizes["images"] * sizes["out_h"] * sizes["out_w"] * sizes["out_c"]
     cycles = DECODING_CYCLES * layer.weights.size + outputs * (PRODUCT_CYCLES * params.terms + 200)
-    return entropy_coded_variant(CONV2D_PACKED, params, packed, layer.node, cycles, lowering, pool)
+    sums = layer.sum_range({"halfwords": (int(np.abs(layer.weights).max(initial=0)), wide.INT16_MAX)})
+    return entropy_coded_variant(CONV2D_PACKED, params, packed, layer.node, cycles, lowering, sums, pool)

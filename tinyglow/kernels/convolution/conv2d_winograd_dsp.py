@@ -14,12 +14,13 @@ import numpy as np
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
+from tinyglow.ir.sums import Limits
 from tinyglow.ir.target import Variant
 from tinyglow.kernels import packed_halfwords
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.overlap import distance_of_steps, first_read
-from tinyglow.numerics import glow
+from tinyglow.numerics import glow, wide
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import HIGH_WORD
 from tinyglow.targets.cores import DSP
@@ -74,6 +75,25 @@ class WinogradChannelwiseParams(WinogradGeometry):
     out_offset: I16
 
 
+def _transformed(weights: Array, in_c: int) -> Array:
+    """U of weights [out_c, 9 * in_c]: int64 [out_c, places, in_c]."""
+    taps = weights.reshape(len(weights), 3, 3, in_c).astype(np.int64)
+    places: Array = np.einsum("ia,oabc,jb->oijc", _TWICE_G, taps, _TWICE_G).reshape(len(weights), _PLACES, in_c)
+    return places
+
+
+def limits_of(weights: Array, in_c: int) -> Limits:
+    """The halves of both transforms, the sums of their products, and four times a window's sum: see ``SumRange``."""
+    places, inputs = np.abs(_transformed(weights, in_c)), 4 * -glow.INT8_MIN
+    fourfold = int(np.abs(weights.astype(np.int64)).sum(axis=1).max(initial=0)) * inputs
+    return {
+        "inputs": (inputs, wide.INT16_MAX),
+        "filters": (int(places.max(initial=0)), wide.INT16_MAX),
+        "products": (int(places.sum(axis=2).max(initial=0)) * inputs, glow.INT32_MAX),
+        "fourfold": (fourfold, glow.INT32_MAX),
+    }
+
+
 def pack(weights: Array, in_c: int) -> Array:
     """Weights int32 [out_c, 9 * in_c], less their offsets, as the kernel's filter: int32, flat.
 
@@ -81,8 +101,7 @@ def pack(weights: Array, in_c: int) -> Array:
     zeros come after them.
     """
     out_c = len(weights)
-    taps = weights.reshape(out_c, 3, 3, in_c).astype(np.int64)
-    places = np.einsum("ia,oabc,jb->oijc", _TWICE_G, taps, _TWICE_G).reshape(out_c, _PLACES, in_c)
+    places = _transformed(weights, in_c)
     blocks, words = -(-out_c // _BLOCK), -(-in_c // _FILL) * _FILL
     full = np.zeros((blocks * _BLOCK, _PLACES, words), np.int64)
     full[:out_c, :, :in_c] = places
@@ -173,6 +192,7 @@ CONV2D_WINOGRAD_DSP = Kernel(
     overlap=overlap,
     needs=DSP,
     work=work,
+    scaling="high",
 )
 
 CONV2D_WINOGRAD_CHANNELWISE_DSP = CONV2D_WINOGRAD_DSP.per_channel(
@@ -192,12 +212,12 @@ def winograd_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None
     reach = np.abs(layer.weights.astype(np.int64)).sum(axis=1) * -glow.INT8_MIN
     if int(reach.max(initial=0)) >= MOST:
         return None
-    fields = {**layer.geometry, "pool": layer.pool}
+    fields, limits = {**layer.geometry, "pool": layer.pool}, limits_of(layer.weights, sizes["in_c"])
     constants = {"filter": pack(layer.weights, sizes["in_c"]), "bias": pack_biases(bias, scales)}
     if scales is not None:
         own = WinogradChannelwiseParams(**fields, out_offset=layer.out.offset)
-        return layer.variant(CONV2D_WINOGRAD_CHANNELWISE_DSP, own, lowering, constants)
+        return layer.variant(CONV2D_WINOGRAD_CHANNELWISE_DSP, own, lowering, constants, limits=limits)
     if layer.is_uniform and layer.monotone and HIGH_WORD.words(layer.requants[:1]) is not None:
         params = WinogradParams(**fields, out=layer.requants[0])
-        return layer.variant(CONV2D_WINOGRAD_DSP, params, lowering, constants)
+        return layer.variant(CONV2D_WINOGRAD_DSP, params, lowering, constants, limits=limits)
     return None

@@ -77,6 +77,7 @@ DEPTHWISE_3X3 = Kernel(
     aliases=lambda p: p.in_place,
     superseded_by=DSP,
     work=work,
+    scaling="folded",
 )
 
 

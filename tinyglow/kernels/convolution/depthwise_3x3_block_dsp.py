@@ -114,6 +114,7 @@ DEPTHWISE_3X3_BLOCK_DSP = Kernel(
     aliases=lambda p: p.in_place,
     needs=DSP,
     work=work,
+    scaling="high",
 )
 
 

@@ -191,15 +191,18 @@ def depthwise_channelwise_dsp_s8(
 
 
 DEPTHWISE_CHANNELWISE_DSP = DEPTHWISE_DSP.per_channel(
-    "tg_depthwise_channelwise_dsp_s8", DepthwiseChannelwiseDspParams, depthwise_channelwise_dsp_s8
+    "tg_depthwise_channelwise_dsp_s8", DepthwiseChannelwiseDspParams, depthwise_channelwise_dsp_s8, scaling="high"
 )
 
 DEPTHWISE_3X3_CHANNELWISE_DSP = DEPTHWISE_3X3_DSP.per_channel(
-    "tg_depthwise_3x3_channelwise_dsp_s8", DepthwiseChannelwiseDspParams, depthwise_channelwise_dsp_s8
+    "tg_depthwise_3x3_channelwise_dsp_s8", DepthwiseChannelwiseDspParams, depthwise_channelwise_dsp_s8, scaling="high"
 )
 
 DEPTHWISE_WINDOW_CHANNELWISE_DSP = DEPTHWISE_WINDOW_DSP.per_channel(
-    "tg_depthwise_window_channelwise_dsp_s8", DepthwiseChannelwiseDspParams, depthwise_channelwise_dsp_s8
+    "tg_depthwise_window_channelwise_dsp_s8",
+    DepthwiseChannelwiseDspParams,
+    depthwise_channelwise_dsp_s8,
+    scaling="high",
 )
 
 

@@ -126,6 +126,7 @@ DEPTHWISE_PLANE = Kernel(
     aliases=lambda p: p.in_place,
     superseded_by=DSP,
     work=plane_work,
+    scaling="folded",
 )
 
 DEPTHWISE_PLANE_CHANNELWISE = DEPTHWISE_PLANE.per_channel(

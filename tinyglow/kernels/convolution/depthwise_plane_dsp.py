@@ -58,7 +58,10 @@ DEPTHWISE_PLANE_DSP = Kernel(
 )
 
 DEPTHWISE_PLANE_CHANNELWISE_DSP = DEPTHWISE_PLANE_DSP.per_channel(
-    "tg_depthwise_plane_channelwise_dsp_s8", DepthwisePlaneChannelwiseParams, depthwise_plane_channelwise_dsp_s8
+    "tg_depthwise_plane_channelwise_dsp_s8",
+    DepthwisePlaneChannelwiseParams,
+    depthwise_plane_channelwise_dsp_s8,
+    scaling="high",
 )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import Kernel, Operand, Params, Role
 from tinyglow.ir.op import Lowering
+from tinyglow.ir.sums import Limits, SumRange
 from tinyglow.ir.target import Variant
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
@@ -122,6 +123,10 @@ class ConvLayer:
         largest = np.abs(weights).sum(axis=1) * -glow.INT8_MIN + np.abs(folded)
         return folded.astype(np.int32) if int(largest.max(initial=0)) <= glow.INT32_MAX else None
 
+    def sum_range(self, limits: Limits | None = None) -> SumRange:
+        """What the proof of a bundle says of its sums. limits: a kernel's other intermediates."""
+        return SumRange(*self.sum_bounds(), self.requants, limits or {})
+
     def sum_bounds(self) -> tuple[Array, Array]:
         """The least and the largest sum of each channel over all int8 inputs: int64 [out_c]."""
         weights = self.weights.astype(np.int64)
@@ -154,6 +159,7 @@ class ConvLayer:
         lowering: Lowering,
         constants: Mapping[str, Array],
         code: int = 0,
+        limits: Limits | None = None,
     ) -> Variant | None:
         """The layer as one call of a kernel.
 
@@ -163,6 +169,7 @@ class ConvLayer:
             lowering: Takes the call.
             constants: Data of the operands other than image and result, by their names.
             code: Bytes of code that an operand becomes.
+            limits: The kernel's other intermediates (``SumRange``).
 
         Returns:
             The variant, with its predicted cycles; None where the kernel's loop does not take the layer's epilogue.
@@ -183,7 +190,7 @@ class ConvLayer:
             return lowering.buffer(self.node.inputs[0])
 
         def emit() -> None:
-            lowering.call(kernel, [buffer(operand) for operand in kernel.operands], params)
+            lowering.call(kernel, [buffer(operand) for operand in kernel.operands], params, sums=self.sum_range(limits))
 
         cycles = lowering.target.cycles(kernel, params, [constants.get(operand.name) for operand in kernel.operands])
         stored = [operand.name for operand in kernel.operands if operand.role is Role.IN and operand.name in constants]

@@ -125,6 +125,7 @@ POINTWISE_DSP = Kernel(
     overlap=_overlap,
     needs=DSP,
     work=work,
+    scaling="high",
 )
 
 

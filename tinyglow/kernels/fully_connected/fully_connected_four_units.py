@@ -12,6 +12,7 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.fully_connected.fully_connected import fully_connected_s8
 from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
+from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
@@ -67,10 +68,15 @@ FULLY_CONNECTED_FOUR_UNITS = Kernel(
 )
 
 
+def halfwords(weights: Array) -> int:
+    """256 times the largest sum of x * weight over int8 [units, depth]: what the halfwords' products add up to."""
+    magnitude = np.abs(weights.astype(np.int64)).sum(axis=1)
+    return int(magnitude.max(initial=0)) * 128 * 256
+
+
 def fits(weights: Array) -> bool:
     """Whether 256 times any sum of x * weight over int8 [units, depth] stays within 32 bits."""
-    magnitude = np.abs(weights.astype(np.int64)).sum(axis=1)
-    return int(magnitude.max(initial=0)) * 128 < 2**23
+    return halfwords(weights) <= glow.INT32_MAX
 
 
 def four_units_variant(layer: DenseLayer, lowering: Lowering) -> Variant | None:
@@ -78,4 +84,5 @@ def four_units_variant(layer: DenseLayer, lowering: Lowering) -> Variant | None:
     p, weights = layer.params, layer.weights
     if not lowering.target.runs(FULLY_CONNECTED_FOUR_UNITS) or not fits(weights):
         return None
-    return layer.variant(FULLY_CONNECTED_FOUR_UNITS, p, pack(weights), lowering)
+    limits = {"halfwords": (halfwords(weights), glow.INT32_MAX)}
+    return layer.variant(FULLY_CONNECTED_FOUR_UNITS, p, pack(weights), lowering, limits)

@@ -22,7 +22,7 @@ from tinyglow.kernels.entropy_coded import (
     wants_packing,
 )
 from tinyglow.kernels.fully_connected.layer import DenseLayer
-from tinyglow.numerics import glow
+from tinyglow.numerics import glow, wide
 from tinyglow.numerics.epilogue import Epilogue
 
 _MOST_U16 = 65535
@@ -87,9 +87,12 @@ def packed_dense_variants(layer: DenseLayer, lowering: Lowering) -> list[Variant
     sizes |= {"in_c": p.depth, "out_c": p.units, "images": p.rows}
     points = PackedConvParams(**sizes, **common)
     cycles = DECODING_CYCLES * weights.size + p.rows * (PRODUCT_CYCLES * weights.size + 200 * p.units)
-    variants = [entropy_coded_variant(CONV2D_PACKED, points, packed, layer.node, cycles, lowering)]
+    sums = layer.sum_range({"halfwords": (int(np.abs(weights).max(initial=0)), wide.INT16_MAX)})
+    variants = [entropy_coded_variant(CONV2D_PACKED, points, packed, layer.node, cycles, lowering, sums)]
     if p.rows == 1:
         del common["word_bits"]
         dense = PackedDenseParams(p.depth, p.units, **common)
-        variants.append(entropy_coded_variant(FULLY_CONNECTED_PACKED, dense, packed, layer.node, cycles, lowering))
+        variants.append(
+            entropy_coded_variant(FULLY_CONNECTED_PACKED, dense, packed, layer.node, cycles, lowering, sums)
+        )
     return variants

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, I16, U16, U32, Kernel, Params
 from tinyglow.ir.op import Lowering
+from tinyglow.ir.sums import Limits, SumRange, sum_range
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
@@ -46,7 +49,14 @@ class DenseLayer:
     in_offset: int
     epilogue: Epilogue = GLOW
 
-    def variant(self, kernel: Kernel, params: Params, weights: Array, lowering: Lowering) -> Variant:
+    def sum_range(self, limits: Limits | None = None) -> SumRange:
+        """What the proof of a bundle says of its sums. limits: a kernel's other intermediates."""
+        weights = self.weights.astype(np.int64) - self.params.weights_offset
+        return sum_range(weights, self.bias, (glow.INT8_MIN, glow.INT8_MAX), [self.params.out], limits)
+
+    def variant(
+        self, kernel: Kernel, params: Params, weights: Array, lowering: Lowering, limits: Limits | None = None
+    ) -> Variant:
         """A kernel with the operands input, weights (packed as it wants them), bias and output."""
         kernel = kernel.with_epilogue(self.epilogue)
 
@@ -54,7 +64,7 @@ class DenseLayer:
             node = self.node
             operands = [lowering.buffer(node.inputs[0]), lowering.constant(node.inputs[1], weights)]
             operands += [lowering.constant(node.inputs[2], self.bias), lowering.buffer(node.outputs[0])]
-            lowering.call(kernel, operands, params)
+            lowering.call(kernel, operands, params, sums=self.sum_range(limits))
 
         cycles = lowering.target.cycles(kernel, params)
         return Variant(kernel.symbol, cycles, weights.size + self.bias.nbytes, emit, kernels=(kernel,))

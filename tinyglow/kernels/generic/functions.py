@@ -149,8 +149,19 @@ FUNCTIONS: dict[str, Function] = {
     "bit_or": _bitwise(np.bitwise_or, "|"),
     "bit_xor": _bitwise(np.bitwise_xor, "^"),
     "bit_not": Function(1, np.bitwise_not, _integers("(T)~(U)a")),
-    "shift_left": Function(2, scalar.shift_left, {"u": "(T)(b >= BITS ? 0 : (U)a << b)"}),
-    "shift_right": Function(2, scalar.shift_right, {"u": "(T)(b >= BITS ? 0 : (U)a >> b)"}),
+    "shift_left": Function(
+        2,
+        scalar.shift_left,
+        {"u": "(T)(b >= BITS ? 0 : (U)a << b)", "s": "(T)(b < 0 || b >= BITS ? 0 : (U)a << b)"},
+    ),
+    "shift_right": Function(
+        2,
+        scalar.shift_right,
+        {
+            "u": "(T)(b >= BITS ? 0 : (U)a >> b)",
+            "s": "(T)(b < 0 || b >= BITS ? (a < 0 ? -1 : 0) : a < 0 ? ~(~a >> b) : a >> b)",
+        },
+    ),
     "neg": Function(1, np.negative, {"s": "(T)((U)0 - (U)a)", "u": "(T)((U)0 - (U)a)"}),
     "abs": Function(1, np.abs, {"s": "a < 0 ? (T)((U)0 - (U)a) : a", "u": "a"}),
     "sign": Function(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I32, U8, U16, U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Lowering, UnsupportedError
-from tinyglow.kernels.int16 import int16_scales
+from tinyglow.kernels.int16 import int16_scales, litert_words
 from tinyglow.numerics import wide
+from tinyglow.numerics.names import HINT
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,27 @@ MATMUL_INT16 = Kernel(
 def lower_matmul_int16(node: Node, lowering: Lowering, batch: int) -> None:
     """Emit the call of a product of two tensors, neither of which is constant."""
     x, y, out = int16_scales(node, lowering)
-    (rows, depth), columns = lowering.type_of(node.inputs[0]).shape[-2:], lowering.type_of(node.inputs[1]).shape[-1]
+    depth = lowering.type_of(node.inputs[0]).shape[-1]
     bound = depth * wide.INT16_MIN**2
     if bound > wide.MAX_SUM:
         raise UnsupportedError(f"sums of {depth} products", f"at most {wide.MAX_SUM // wide.INT16_MIN**2}")
     (multiplier,), shift = wide.multipliers([x * y / out], bound)
+    _call(node, lowering, batch, multiplier, shift)
+
+
+def lower_matmul_tflite_int16(node: Node, lowering: Lowering) -> None:
+    """BATCH_MATMUL of int16 (batch_matmul.cc): a multiplier of 16 bits on sums of 64, rounded once."""
+    x, y, out = int16_scales(node, lowering)
+    depth = lowering.type_of(node.inputs[0]).shape[-1]
+    bound = depth * wide.INT16_MIN**2
+    if bound > wide.MAX_SUM:
+        raise UnsupportedError(f"sums of {depth} products", f"at most {wide.MAX_SUM // wide.INT16_MIN**2}", HINT)
+    product = float(np.float32(x) * np.float32(y))
+    multiplier, shift = litert_words(product, 1.0, out, bound)
+    _call(node, lowering, lowering.type_of(node.inputs[0]).shape[0], multiplier, shift)
+
+
+def _call(node: Node, lowering: Lowering, batch: int, multiplier: int, shift: int) -> None:
+    (rows, depth), columns = lowering.type_of(node.inputs[0]).shape[-2:], lowering.type_of(node.inputs[1]).shape[-1]
     buffers = [lowering.buffer(name) for name in (*node.inputs, node.outputs[0])]
     lowering.call(MATMUL_INT16, buffers, MatMul16Params(batch, rows, depth, columns, multiplier, shift))

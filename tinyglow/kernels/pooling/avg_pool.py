@@ -89,6 +89,12 @@ def work(p: PoolGeometry, constants: Sequence[Array | None]) -> Work:
     return {"taps": taps, "rows": rows, "outputs": outputs, "windows": windows}
 
 
+def window_range(p: PoolGeometry, offset: int) -> tuple[int, int]:
+    """The range of the sums of a window's int8 elements less ``offset``."""
+    taps = p.kernel_h * p.kernel_w
+    return taps * (glow.INT8_MIN - offset), taps * (glow.INT8_MAX - offset)
+
+
 AVG_POOL = Kernel(
     symbol="tg_avg_pool_s8",
     c_file="pooling/tg_avg_pool_s8.c",
@@ -97,6 +103,7 @@ AVG_POOL = Kernel(
     reference=avg_pool_s8,
     summary="mean over windows",
     work=work,
+    sums_of=lambda p: window_range(p, p.in_offset),
 )
 
 AVG_POOL_FLOAT = Kernel(
@@ -144,6 +151,7 @@ AVG_POOL_INT16 = Kernel(
     operands=(In("input", "int16"), Out("output", "int16")),
     reference=avg_pool_s16,
     summary="mean over windows, in int16",
+    sums_of=lambda p: (p.kernel_h * p.kernel_w * wide.INT16_MIN, p.kernel_h * p.kernel_w * wide.INT16_MAX),
 )
 
 

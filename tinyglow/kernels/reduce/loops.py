@@ -44,6 +44,11 @@ class ReduceParams(Params):
     drop1_stride: U32
     drop2_stride: U32
 
+    def sums(self, least: int, most: int, start: int = 0) -> tuple[int, int]:
+        """The range of sums that begin with ``start``, of elements from ``least`` to ``most``."""
+        terms = self.drop0 * self.drop1 * self.drop2
+        return start + terms * least, start + terms * most
+
     def groups(self, x: Array) -> Array:
         """``x`` [samples, elements] as [samples, elements of the output, elements reduced to each]."""
         keep = _indices((self.keep0, self.keep1, self.keep2), (self.keep0_stride, self.keep1_stride, self.keep2_stride))

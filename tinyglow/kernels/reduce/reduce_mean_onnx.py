@@ -34,4 +34,5 @@ REDUCE_MEAN_ONNX = Kernel(
     operands=INT8_OPERANDS,
     reference=reduce_mean_onnx_s8,
     summary="mean over up to three runs of dimensions, rounded as onnxruntime does",
+    sums_of=lambda p: p.sums(glow.INT8_MIN, glow.INT8_MAX, p.start),
 )

@@ -8,8 +8,8 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I32, Kernel
-from tinyglow.kernels.reduce.loops import INT8_OPERANDS, ReduceParams
-from tinyglow.numerics import tflite
+from tinyglow.kernels.reduce.loops import INT8_OPERANDS, INT16_OPERANDS, ReduceParams
+from tinyglow.numerics import tflite, wide
 from tinyglow.numerics.tflite import Multiplier
 
 
@@ -23,11 +23,12 @@ class ReduceMeanTfliteParams(ReduceParams):
     out_offset: I8
 
 
-def reduce_mean_tflite_s8(p: ReduceMeanTfliteParams, x: Array, out: Array) -> None:
-    """Definition of tg_reduce_mean_tflite_s8 (reference/reduce.h, QuantizedMeanOrSum)."""
+def reduce_mean_tflite(p: ReduceMeanTfliteParams, x: Array, out: Array) -> None:
+    """Definition of tg_reduce_mean_tflite_s8 and of that for int16 (reference/reduce.h, QuantizedMeanOrSum)."""
     sums = p.groups(x).sum(axis=2, dtype=np.int64) + p.start
     mean = tflite.scaled_twice(sums, Multiplier(p.multiplier, p.shift))
-    out[...] = tflite.saturate_int8(mean + p.out_offset)
+    limits = np.iinfo(x.dtype)
+    out[...] = np.clip(mean + p.out_offset, limits.min, limits.max).astype(x.dtype)
 
 
 REDUCE_MEAN_TFLITE = Kernel(
@@ -35,8 +36,16 @@ REDUCE_MEAN_TFLITE = Kernel(
     c_file="reduce/tg_reduce_mean_tflite_s8.c",
     params=ReduceMeanTfliteParams,
     operands=INT8_OPERANDS,
-    reference=reduce_mean_tflite_s8,
+    reference=reduce_mean_tflite,
     summary="mean over up to three runs of dimensions, rounded as LiteRT does",
+    sums_of=lambda p: p.sums(tflite.INT8_MIN, tflite.INT8_MAX, p.start),
+)
+REDUCE_MEAN_TFLITE_INT16 = REDUCE_MEAN_TFLITE.with_settings(
+    "tg_reduce_mean_tflite_s16",
+    {"TG_ELEMENT": "tg_i16", "TG_STORED": "tg_offset_s16", "TG_LOW": "INT16_MIN", "TG_HIGH": "INT16_MAX"},
+    operands=INT16_OPERANDS,
+    summary="the same in int16",
+    sums_of=lambda p: p.sums(wide.INT16_MIN, wide.INT16_MAX, p.start),
 )
 
 

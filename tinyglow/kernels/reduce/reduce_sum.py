@@ -37,6 +37,7 @@ REDUCE_SUM = Kernel(
     operands=INT8_OPERANDS,
     reference=reduce_sum_s8,
     summary="sum or mean over up to three runs of dimensions",
+    sums_of=lambda p: p.sums(glow.INT8_MIN, glow.INT8_MAX, p.start),
 )
 
 
@@ -91,6 +92,7 @@ REDUCE_SUM_INT16 = Kernel(
     operands=INT16_OPERANDS,
     reference=reduce_sum_s16,
     summary="sum or mean over up to three runs of dimensions, in int16",
+    sums_of=lambda p: p.sums(wide.INT16_MIN, wide.INT16_MAX),
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
-from tinyglow.numerics import tflite
+from tinyglow.numerics import gemmlowp, tflite
 from tinyglow.numerics.tflite import INT8_MIN, IntArray
 
 _SUM_BITS = 12  # integer bits of the sum of exponentials
@@ -29,7 +29,7 @@ def softmax_tflm_s8(p: SoftMaxTflmParams, x: Array, table: Array, out: Array) ->
     powers = table[0].astype(np.int64)[rows.max(axis=1, keepdims=True) - rows]
     total = tflite.divide_by_power(powers, _SUM_BITS).sum(axis=1)
     headroom = 32 - _bit_length(total)
-    inverse = tflite.one_over_one_plus((total << headroom) - (1 << 31))
+    inverse = gemmlowp.INT32.one_over_one_plus((total << headroom) - (1 << 31))
     exponent = (_SUM_BITS + 23 - headroom)[:, np.newaxis]
     steps = tflite.divide_by_power(tflite.high_product(powers, inverse[:, np.newaxis]), exponent)
     out[...] = tflite.saturate_int8(steps + INT8_MIN).reshape(out.shape)
@@ -61,7 +61,7 @@ def exponentials(scale: float) -> Array:
     radius = (31 << 26) >> by.shift
     distance = np.arange(256, dtype=np.int64)
     scaled = tflite.high_product(-np.minimum(distance, radius) << by.shift, by.multiplier)
-    return np.where(distance <= radius, tflite.exp_of_negative(scaled, 5), 0).astype(np.int32)
+    return np.where(distance <= radius, gemmlowp.INT32.exp_of_negative(scaled, 5), 0).astype(np.int32)
 
 
 SOFTMAX_TFLM = Kernel(

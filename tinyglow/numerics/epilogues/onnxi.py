@@ -62,6 +62,10 @@ class OnnxIntegers(Epilogue):
 
         return ONNXI20
 
+    def inside(self, total: int, constants: Requant) -> tuple[int, int]:
+        """The sum as float32 would hold it."""
+        return abs(total), (1 << _SUM_BITS) - 1
+
     def holds(self, total: int, constants: Requant) -> bool:
         """Float32 holds the sum."""
         return abs(total) < 1 << _SUM_BITS

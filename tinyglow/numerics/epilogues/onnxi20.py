@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tinyglow.numerics.epilogue import ChannelWords, Epilogue, Narrow
+from tinyglow.numerics.epilogue import MOST_NARROW, ChannelWords, Epilogue, Narrow
 from tinyglow.numerics.epilogues.onnxi import LEFT, OnnxIntegers
+from tinyglow.numerics.glow import Requant
 
 
 class OnnxIntegers20(OnnxIntegers):
@@ -11,6 +12,10 @@ class OnnxIntegers20(OnnxIntegers):
 
     name = "onnxi20"
     narrow_bits = 14
+
+    def inside(self, total: int, constants: Requant) -> tuple[int, int]:
+        """A sum of 20 bits."""
+        return abs(total), MOST_NARROW
 
     @property
     def folded(self) -> ChannelWords:

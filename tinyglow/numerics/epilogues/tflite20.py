@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tinyglow.numerics.epilogue import ChannelWords, Epilogue, Narrow
+from tinyglow.numerics.epilogue import MOST_NARROW, ChannelWords, Epilogue, Narrow
 from tinyglow.numerics.epilogues.tflite import TFLite
+from tinyglow.numerics.glow import Requant
 
 
 class TFLite20(TFLite):
@@ -11,6 +12,10 @@ class TFLite20(TFLite):
 
     name = "tflite20"
     narrow_bits = 12
+
+    def inside(self, total: int, constants: Requant) -> tuple[int, int]:
+        """A sum of 20 bits."""
+        return abs(total), MOST_NARROW
 
     @property
     def folded(self) -> ChannelWords:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tinyglow.numerics.epilogue import ChannelWords, Epilogue, Narrow
+from tinyglow.numerics.epilogue import MOST_NARROW, ChannelWords, Epilogue, Narrow
 from tinyglow.numerics.epilogues.tflmr import TFLiteMicroReLU
+from tinyglow.numerics.glow import Requant
 
 
 class TFLiteMicroReLU20(TFLiteMicroReLU):
@@ -11,6 +12,10 @@ class TFLiteMicroReLU20(TFLiteMicroReLU):
 
     name = "tflmr20"
     narrow_bits = 11
+
+    def inside(self, total: int, constants: Requant) -> tuple[int, int]:
+        """A sum of 20 bits."""
+        return abs(total), MOST_NARROW
 
     @property
     def folded(self) -> ChannelWords:

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from tinyglow.ir.kernel import Kernel
@@ -23,7 +24,10 @@ from tinyglow.kernels.matmul.matmul import MATMUL, MatMulParams
 from tinyglow.kernels.reduce.loops import reduce_loops
 from tinyglow.kernels.reduce.reduce_max import REDUCE_MAX, ReduceMaxParams
 from tinyglow.kernels.reduce.reduce_sum import REDUCE_SUM, ReduceSumParams
+from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.epilogues.glow import GLOW
 from tinyglow.testing.case import Case
+from tinyglow.testing.epilogues import constants_of
 from tinyglow.testing.registry import generates
 from tinyglow.testing.values import any_requant, int8_arrays, offsets, requant_params, scales
 
@@ -107,12 +111,14 @@ def _div(draw: st.DrawFn) -> Case:
 
 @generates(MATMUL)
 @st.composite
-def _matmul(draw: st.DrawFn) -> Case:
+def _matmul(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     batch, rows, columns = (draw(st.integers(1, 5)) for _ in range(3))
     # 258 products of 255 * 255 are the most whose sum the reference may form in float32.
     depth = draw(st.one_of(st.integers(1, 40), st.integers(255, 262)))
     lhs_offset, rhs_offset = draw(offsets()), draw(offsets())
-    out = draw(requant_params(255 * 128 * math.sqrt(depth)))
+    out = draw(constants_of(epilogue, 255 * 128 * math.sqrt(depth), draw(offsets())))
+    most = depth * 255 * 255
+    assume(epilogue.holds_for([(-most, most)], [out]))
     inputs = {
         "lhs": draw(int8_arrays(batch * rows * depth, lhs_offset)),
         "rhs": draw(int8_arrays(batch * depth * columns, rhs_offset)),

@@ -6,7 +6,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.elementwise.quantize_steps import QUANTIZE_STEPS_INT16, QuantizeSteps16Params
+from tinyglow.kernels.elementwise.sigmoid_tflite_s16 import (
+    SIGMOID_TFLITE_INT16,
+    TANH_TFLITE_INT16,
+    SigmoidTflite16Params,
+)
 from tinyglow.kernels.elementwise.tflite_s16 import (
     ADD_TFLITE_INT16,
     MUL_TFLITE_INT16,
@@ -15,12 +21,26 @@ from tinyglow.kernels.elementwise.tflite_s16 import (
     RescaleTflite16Params,
     SumTflite16Params,
 )
-from tinyglow.numerics import wide
+from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE_INT16, AvgPoolTfliteParams
+from tinyglow.kernels.reduce.reduce_mean_tflite import (
+    REDUCE_MEAN_TFLITE_INT16,
+    ReduceMeanTfliteParams,
+    mean_multiplier,
+)
+from tinyglow.kernels.softmax.softmax_tflite_s16 import (
+    SOFTMAX_TFLITE_INT16,
+    SoftMaxTflite16Params,
+    distance_multiplier,
+    inverse_table,
+    power_table,
+)
+from tinyglow.numerics import tflite_int16, wide
 from tinyglow.numerics.tflite import multiplier_of
 from tinyglow.testing.case import Case
+from tinyglow.testing.generators.arithmetic import reductions
 from tinyglow.testing.generators.int16 import two_int16_operands
 from tinyglow.testing.registry import generates
-from tinyglow.testing.values import counts, float32_arrays, int16_arrays, scales, weighted
+from tinyglow.testing.values import counts, float32_arrays, int16_arrays, scales, weighted, windows
 
 
 @st.composite
@@ -82,3 +102,55 @@ def _quantize(draw: st.DrawFn) -> Case:
     count, scale = draw(counts()), draw(scales())
     data = draw(float32_arrays(count, scale, 0))
     return Case(QUANTIZE_STEPS_INT16, QuantizeSteps16Params(count, scale), {"input": data}, {"output": count})
+
+
+def _from_sigmoid_table(kernel: Kernel) -> st.SearchStrategy[Case]:
+    @st.composite
+    def build(draw: st.DrawFn) -> Case:
+        count = draw(counts())
+        multiplier, shift = tflite_int16.argument_scale(draw(scales(-20, 0)), 1)
+        inputs = {"input": draw(int16_arrays(count)), "table": tflite_int16.sigmoid_table()}
+        return Case(kernel, SigmoidTflite16Params(count, multiplier, shift), inputs, {"output": count})
+
+    return build()
+
+
+@generates(SIGMOID_TFLITE_INT16)
+def _sigmoid() -> st.SearchStrategy[Case]:
+    return _from_sigmoid_table(SIGMOID_TFLITE_INT16)
+
+
+@generates(TANH_TFLITE_INT16)
+def _tanh() -> st.SearchStrategy[Case]:
+    return _from_sigmoid_table(TANH_TFLITE_INT16)
+
+
+@generates(SOFTMAX_TFLITE_INT16)
+@st.composite
+def _softmax(draw: st.DrawFn) -> Case:
+    rows, columns = draw(st.integers(1, 5)), draw(st.one_of(st.integers(1, 12), st.integers(250, 260)))
+    by = distance_multiplier(draw(scales(-18, -1)))
+    inputs = {"input": draw(int16_arrays(rows * columns)), "powers": power_table(), "inverses": inverse_table()}
+    params = SoftMaxTflite16Params(rows, columns, by.multiplier, by.shift)
+    return Case(SOFTMAX_TFLITE_INT16, params, inputs, {"output": rows * columns})
+
+
+@generates(REDUCE_MEAN_TFLITE_INT16)
+@st.composite
+def _reduce_mean(draw: st.DrawFn) -> Case:
+    loops, size, terms = draw(reductions())
+    by = mean_multiplier(draw(scales(-4, 3)), terms)
+    params = ReduceMeanTfliteParams(**loops, start=0, multiplier=by.multiplier, shift=by.shift, out_offset=0)
+    return Case(REDUCE_MEAN_TFLITE_INT16, params, {"input": draw(int16_arrays(size))}, {"output": size // terms})
+
+
+@generates(AVG_POOL_TFLITE_INT16)
+@st.composite
+def _avg_pool(draw: st.DrawFn) -> Case:
+    window, in_h, in_w = draw(windows(max_kernel=5))
+    channels, images = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    out_h, out_w = window.output_size(in_h, in_w)
+    sizes = (in_h, in_w, channels, out_h, out_w, *window.kernel, *window.strides, *window.pads[:2], images)
+    params = AvgPoolTfliteParams(*sizes, act_min=wide.INT16_MIN, act_max=wide.INT16_MAX)
+    data = draw(int16_arrays(images * in_h * in_w * channels))
+    return Case(AVG_POOL_TFLITE_INT16, params, {"input": data}, {"output": images * out_h * out_w * channels})

@@ -25,7 +25,7 @@ from tinyglow.testing.registry import generates
 from tinyglow.testing.values import counts, float32_arrays, int8_arrays, offsets, scales, weighted, windows
 
 
-def _multipliers(magnitude: float) -> st.SearchStrategy[Multiplier]:
+def multipliers(magnitude: float) -> st.SearchStrategy[Multiplier]:
     """Multipliers that bring numbers of that size to int8; some of any size."""
     middle = math.floor(math.log2(64 / max(magnitude, 1)))
     near = st.builds(multiplier_of, scales(middle - 2, middle + 1))
@@ -44,7 +44,7 @@ def _bounds(draw: st.DrawFn) -> dict[str, int]:
 
 @st.composite
 def _product_fields(draw: st.DrawFn, magnitude: float) -> dict[str, Any]:
-    by = draw(_multipliers(magnitude))
+    by = draw(multipliers(magnitude))
     return {**draw(_bounds()), "out_offset": draw(offsets()), "multiplier": by.multiplier, "shift": by.shift}
 
 
@@ -87,7 +87,7 @@ def _add_linear(draw: st.DrawFn) -> Case:
 @st.composite
 def _prelu(draw: st.DrawFn) -> Case:
     fields, inputs, outputs = draw(two_operands())
-    above, below = draw(_multipliers(128.0)), draw(_multipliers(128.0 * 64))
+    above, below = draw(multipliers(128.0)), draw(multipliers(128.0 * 64))
     fields |= {"out_offset": draw(offsets()), "multiplier": above.multiplier, "shift": above.shift}
     fields |= {"below_multiplier": below.multiplier, "below_shift": below.shift}
     return Case(PRELU_TFLITE, PReluTfliteParams(**fields), inputs, outputs)

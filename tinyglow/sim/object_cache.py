@@ -1,7 +1,7 @@
-"""Each C file is compiled once per run of the tests for one core with the same flags, by whichever test is first.
+"""Each C file is compiled once for one core with the same flags: for tests and sweeps, whose bundles share kernels.
 
-Most tests of bundles compile the same kernels. What they get is what the compiler made of the same text: the key is
-the command and the text of the file and of all that it includes. What a test makes of the objects is its own.
+What they get is what the compiler made of the same text: the key is the command and the text of the file and of all
+that it includes. What is made of the objects is not shared.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
+
+from tinyglow.sim import toolchain
 
 Run = Callable[[Sequence[str], "Path | None", str], str]
 
@@ -49,6 +51,18 @@ class ObjectCache:
         with contextlib.suppress(PermissionError):  # Windows, if another process was first
             os.replace(aside.name, kept)
         return answer
+
+
+@contextlib.contextmanager
+def compiling_once() -> Iterator[None]:
+    """For a while keep what compilers make, in a temporary folder, and make nothing twice."""
+    run = toolchain._run
+    with tempfile.TemporaryDirectory() as folder:
+        toolchain._run = ObjectCache(Path(folder), run)
+        try:
+            yield
+        finally:
+            toolchain._run = run
 
 
 def _key(command: Sequence[str], cwd: Path) -> str | None:

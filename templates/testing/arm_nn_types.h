@@ -1,0 +1,63 @@
+/* The parameter types of CMSIS-NN's int8 functions, for kernels with its signatures where CMSIS-NN itself is not at
+ * hand: names and members are its interface. Offsets of inputs and filters are the negated zero points. */
+#ifndef ARM_NN_TYPES_H
+#define ARM_NN_TYPES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum {
+  ARM_CMSIS_NN_SUCCESS = 0,
+  ARM_CMSIS_NN_ARG_ERROR = -1,
+  ARM_CMSIS_NN_NO_IMPL_ERROR = -2,
+  ARM_CMSIS_NN_FAILURE = -3,
+} arm_cmsis_nn_status;
+
+typedef struct {
+  int32_t w, h;
+} cmsis_nn_tile;
+
+typedef struct {
+  void *buf;
+  int32_t size;
+} cmsis_nn_context;
+
+typedef struct {
+  int32_t n, h, w, c;
+} cmsis_nn_dims;
+
+typedef struct {
+  int32_t *multiplier, *shift;
+} cmsis_nn_per_channel_quant_params;
+
+typedef struct {
+  int32_t multiplier, shift;
+} cmsis_nn_per_tensor_quant_params;
+
+typedef struct {
+  int32_t min, max;
+} cmsis_nn_activation;
+
+typedef struct {
+  int32_t input_offset, output_offset;
+  cmsis_nn_tile stride, padding, dilation;
+  cmsis_nn_activation activation;
+} cmsis_nn_conv_params;
+
+typedef struct {
+  int32_t input_offset, output_offset, ch_mult;
+  cmsis_nn_tile stride, padding, dilation;
+  cmsis_nn_activation activation;
+} cmsis_nn_dw_conv_params;
+
+typedef struct {
+  cmsis_nn_tile stride, padding;
+  cmsis_nn_activation activation;
+} cmsis_nn_pool_params;
+
+typedef struct {
+  int32_t input_offset, filter_offset, output_offset;
+  cmsis_nn_activation activation;
+} cmsis_nn_fc_params;
+
+#endif

@@ -1,0 +1,94 @@
+"""TFLite networks that keep something from one inference to the next: states of the bundle, in C as in numpy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tflite", reason="needs the package tflite, of the extra tinyglow[tflite]")
+
+import tinyglow
+from tests.tflite import cases, int8_cases, numerics_cases
+from tests.tflite.builder import Quant, TFLiteBuilder
+from tests.tflite.state_cases import first_values, ring
+from tests.unit.test_frontend_tflite_int8 import saved
+from tinyglow.errors import ModelError
+from tinyglow.targets.boards import HOST
+
+
+def program_of(folder: Path, model: bytes, numerics: str = "") -> tinyglow.Program:
+    """Compiled with the file's own numerics, or another."""
+    graph = tinyglow.load(saved(folder, model), "net")
+    return tinyglow.lower(tinyglow.quantize(graph, numerics=numerics or None))
+
+
+@pytest.mark.parametrize(
+    ("name", "numerics"),
+    [("variables", ""), ("svdf", "tflm"), ("lstm", "tflite"), ("lstm_clipped", "tflite"), ("lstm_clipped", "tflm")],
+)
+def test_states_in_c_are_those_of_numpy(name: str, numerics: str, tmp_path: Path) -> None:
+    """C on this machine gives each call what the one before has left, and begins anew after a reset."""
+    case = numerics_cases.case(name)
+    program = program_of(tmp_path, case.model, numerics)
+    (given,) = program.inputs
+    inputs = {given: np.concatenate([case.inputs] * 2)}
+    assert all(result.equal for result in tinyglow.verify(program, HOST, inputs, sequence=5))
+    (outputs,) = tinyglow.interpret(program, inputs, sequence=5).values()
+    assert np.array_equal(outputs[:5], outputs[5:]) and not np.array_equal(outputs[0], outputs[1])
+
+
+def test_a_variable_without_a_first_value_begins_with_zeros(tmp_path: Path) -> None:
+    """As TensorFlow Lite Micro has it: with what stands for 0."""
+    b = TFLiteBuilder()
+    x = b.tensor("x", (1, 1, 3), "INT8", int8_cases.IN)
+    program = program_of(tmp_path, b.build([x], [ring("INT8", int8_cases.IN, False, b, x)]))
+    (outputs,) = tinyglow.interpret(program, {program.inputs[0]: np.ones((1, 1, 1, 3), np.int8)}).values()
+    assert outputs.ravel().tolist() == [-3] * 12 + [1] * 3
+
+
+def _two_scales(b: TFLiteBuilder, x: int) -> int:
+    """The variable is read with another scale than it is written with."""
+    handle = b.node("VAR_HANDLE", [], (), "handle", "VarHandleOptions", 1, "RESOURCE", SharedName="v")
+    read = b.node("READ_VARIABLE", [handle], (1, 1, 3), "read", "ReadVariableOptions", 1, "INT8", Quant([0.1], [0]))
+    b.effect("ASSIGN_VARIABLE", [handle, x], "AssignVariableOptions")
+    return read
+
+
+def _no_handle(b: TFLiteBuilder, x: int) -> int:
+    handle = b.tensor("nobody", (), "RESOURCE")
+    return b.node("READ_VARIABLE", [handle], (1, 1, 3), "read", "ReadVariableOptions", 1, "INT8", int8_cases.IN)
+
+
+def _plain_reader(b: TFLiteBuilder, x: int) -> int:
+    memory = b.tensor("memory", (1, 1, 3), "INT8", int8_cases.IN, is_variable=True)
+    return b.node("ADD", [x, memory], (1, 1, 3), "sum", "AddOptions", 2, "INT8", int8_cases.IN)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (_two_scales, "is a variable read as .*0.100000001.* and written as .*0.050000001"),
+        (_no_handle, "nobody: is neither constant"),
+        (_plain_reader, "reads 'memory': it is a variable tensor"),
+    ],
+)
+def test_what_is_no_state_is_refused(make: int8_cases.Maker, message: str, tmp_path: Path) -> None:
+    """By name, with what was found."""
+    b = TFLiteBuilder()
+    x = b.tensor("x", (1, 1, 3), "INT8", int8_cases.IN)
+    with pytest.raises(ModelError, match=message):
+        tinyglow.load(saved(tmp_path, b.build([x], [make(b, x)])))
+
+
+def test_an_initialization_that_computes_is_refused(tmp_path: Path) -> None:
+    """Only constants can be assigned before the first inference."""
+    other = first_values()
+    other.node("EXP", [0], (1, 4, 3), "computed", "ExpOptions")
+    b = TFLiteBuilder()
+    x = b.tensor("x", (1, 1, 3))
+    model = b.build([x], [ring("FLOAT32", None, True, b, x)], 0, other)
+    with pytest.raises(ModelError, match="an initialization by EXP"):
+        tinyglow.load(saved(tmp_path, model))
+    assert cases.case("variables").model != model

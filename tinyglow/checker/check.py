@@ -1,0 +1,212 @@
+"""Check a bundle's proof against the bundle's files. Nothing here knows of the compiler more than the files' format."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tinyglow.checker.document import ENDING, Document, read_document
+from tinyglow.checker.extents import extents
+from tinyglow.checker.findings import BrokenError, Findings
+from tinyglow.checker.layouts import layer_of
+from tinyglow.checker.memory import check_accesses, check_disjoint, check_places
+from tinyglow.checker.program_text import check_calls
+from tinyglow.checker.source import Call, Source, read_source
+from tinyglow.checker.sums import INT32, INT64, layer_sums, window_sums
+
+_MOST_FILE = 1 << 28
+_MOST_PROOF = 1 << 24
+_TEXT = (".c", ".h")
+_LIST = "tinyglow.sha256"
+
+
+def check_proof(folder: str | Path) -> Findings:
+    """Check the proof of the bundle in a folder.
+
+    Args:
+        folder: The bundle, with its sources.
+
+    Returns:
+        What holds, and every fault.
+
+    Raises:
+        BrokenError: There is no proof, or none that can be read.
+    """
+    folder = Path(folder)
+    name, document = _document(folder)
+    found = Findings()
+    files = _files(folder, document, found)
+    net = document.network
+    found.require(name == net + ENDING, name, f"is the proof of {net}", net + ENDING)
+    texts = {file: data.decode("utf-8", "replace") for file, data in files.items() if file.endswith(_TEXT)}
+    weights = files.get(f"{net}.weights.bin", b"")
+    with found.part():
+        _check_weights(net, files, weights, document, found)
+    with found.part():
+        source = read_source(net, texts)
+        _check_network(net, source, weights, document, found)
+    with found.part():
+        check_calls(net, texts, found)
+    with found.part():
+        _check_stack(net, files, document, found)
+    return found
+
+
+def _document(folder: Path) -> tuple[str, Document]:
+    if not folder.is_dir():
+        raise BrokenError(str(folder), "is no folder", "a bundle")
+    names = sorted(path.name for path in folder.glob(f"*{ENDING}"))
+    if len(names) != 1:
+        raise BrokenError(
+            str(folder), f"holds {len(names)} proofs", f"one file *{ENDING}, as 'tinyglow compile' writes it"
+        )
+    return names[0], read_document(names[0], _read(folder / names[0], _MOST_PROOF))
+
+
+def _read(path: Path, most: int) -> bytes:
+    """A regular file's bytes."""
+    try:
+        if path.is_symlink() or not path.is_file():
+            raise BrokenError(path.name, "is no regular file")
+        if path.stat().st_size > most:
+            raise BrokenError(path.name, f"has {path.stat().st_size} bytes", f"at most {most}")
+        return path.read_bytes()
+    except OSError as error:
+        raise BrokenError(path.name, os.strerror(error.errno or 0)) from None
+
+
+def _files(folder: Path, document: Document, found: Findings) -> dict[str, bytes]:
+    """The files that the proof names, each as it has it."""
+    files = {}
+    for name, digest in document.files.items():
+        with found.part():
+            data = _read(folder / name, _MOST_FILE)
+            same = hashlib.sha256(data).hexdigest() == digest
+            if found.require(same, name, "is not the file that was compiled", f"SHA-256 {digest}"):
+                files[name] = data
+    others = {path.name for path in folder.iterdir() if path.name.endswith((*_TEXT, ".S", ".o", ".bin"))}
+    for name in sorted(others - document.files.keys()):
+        found.require(False, name, "lies in the bundle, and the proof does not name it")
+    found.facts.append(f"{len(files)} of {len(document.files)} files are as they were compiled")
+    return files
+
+
+def _check_weights(net: str, files: Mapping[str, bytes], weights: bytes, document: Document, found: Findings) -> None:
+    """The weights as bytes are as long as their memory, and the same as the weights as text."""
+    size = document.memories.get("constantWeight", 0)
+    found.require(len(weights) == size, f"{net}.weights.bin", f"has {len(weights)} bytes", f"{size}")
+    text = files.get(f"{net}.weights.txt")
+    if text is not None:
+        try:
+            same = bytes(int(word, 16) for word in text.decode("ascii").replace(",", " ").split()) == weights
+        except ValueError:
+            same = False
+        found.require(same, f"{net}.weights.txt", f"holds other bytes than {net}.weights.bin")
+
+
+def _check_network(net: str, source: Source, weights: bytes, document: Document, found: Findings) -> None:
+    """The calls of the network, one by one, and its buffers."""
+    for memory, size in source.sizes.items():
+        stated = document.memories.get(memory)
+        found.require(stated == size, memory, f"has {size} bytes in {net}.h", f"{stated}, as the proof says")
+    found.require(
+        len(document.calls) == len(source.calls), f"{net}.c", f"has {len(source.calls)} calls", f"{len(document.calls)}"
+    )
+    check_places(source, net, document.buffers, document.memories, found)
+    shares = []
+    for call, claim in zip(source.calls, document.calls, strict=False):
+        with found.part():
+            share = _check_call(net, call, source, weights, (document, claim), found)
+            shares += [] if share is None else [share]
+    check_disjoint(source, net, document.buffers, document.overlaps, found)
+    found.facts.append(f"{len(source.calls)} calls stay inside of {len(document.buffers)} buffers, apart while in use")
+    found.facts.append(f"{len(document.overlaps)} outputs overlap their inputs as far as their kernels allow")
+    most = max(shares, default=0)
+    found.facts.append(f"{len(shares)} calls add up; the largest sum takes {most:.4%} of what its integer holds")
+
+
+def _check_call(
+    net: str, call: Call, source: Source, weights: bytes, stated: tuple[Document, dict[str, Any]], found: Findings
+) -> float | None:
+    """A call; returns how much of its integers' range its sums take, None if it adds nothing up."""
+    document, claim = stated
+    found.require(claim.get("kernel") == call.kernel, call.where, f"the proof has {str(claim.get('kernel'))[:80]}")
+    data = _constants(net, call, source, weights)
+    elements = extents(call, data)
+    items = {argument.name: argument.item for argument in call.arguments}
+    bytes_of = {name: count * items[name] for name, count in elements.items() if name in items}
+    check_accesses(call, net, document.buffers, bytes_of, found)
+    layer = layer_of(call, data, source.functions, bytes_of)
+    sums = claim.get("sums")
+    if layer is None:
+        window = window_sums(call)
+        if window is None:
+            found.require(sums is None, call.where, "adds nothing up", "no sums in the proof")
+            return None
+        expected: dict[str, Any] = {"bits": 32, "low": window[0], "high": window[1]}
+        if call.kernel.endswith("_s16"):
+            expected["bits"] = 32 if INT32[0] <= window[0] and window[1] <= INT32[1] else 64
+        fits = (INT32 if expected["bits"] == 32 else INT64)[0] <= window[0] and window[1] <= INT64[1]
+    else:
+        own = layer_sums(call, layer)
+        expected = {"bits": own.bits, "low": own.low, "high": own.high, "channel": own.channel}
+        expected["requantization"] = {"largest": own.requantized, "limit": own.requantized_limit}
+        if own.limits:
+            expected["intermediates"] = {
+                name: {"largest": largest, "limit": limit} for name, (largest, limit) in sorted(own.limits.items())
+            }
+        fits = own.fits
+        for name, (largest, limit) in own.limits.items():
+            found.require(largest <= limit, call.where, f"its {name} reach {largest}", f"at most {limit}")
+        wraps = own.requantized > own.requantized_limit
+        found.require(
+            not (wraps and own.must_not_wrap),
+            call.where,
+            f"its requantization reaches {own.requantized}",
+            f"at most {own.requantized_limit}, for its kernel is right only where nothing wraps",
+        )
+    found.require(fits, call.where, f"its sums reach {expected['low']} to {expected['high']}", "numbers of 32 bits")
+    _compare(call.where, sums, expected, found)
+    return float(max(-expected["low"], expected["high"]) / 2 ** (expected["bits"] - 1))
+
+
+def _compare(where: str, stated: Any, expected: Mapping[str, Any], found: Findings, path: str = "sums") -> None:
+    """What the proof states of a call's sums is what the weights say."""
+    if not found.require(isinstance(stated, dict), where, f"the proof states no {path}"):
+        return
+    for name in sorted(expected.keys() | stated.keys()):
+        own, theirs = expected.get(name), stated.get(name)
+        if isinstance(own, dict):
+            _compare(where, theirs, own, found, f"{path}, {name}")
+        else:
+            found.require(
+                own == theirs and type(own) is type(theirs),
+                where,
+                f"the proof states {str(theirs)[:60]} for {path}, {name}",
+                f"{own}, by the weights in the bundle",
+            )
+
+
+def _constants(net: str, call: Call, source: Source, weights: bytes) -> Callable[[str], bytes]:
+    """The bytes of the constants from an operand's first on."""
+
+    def data(name: str) -> bytes:
+        argument = call.argument(name)
+        if argument.memory != "constantWeight":
+            raise BrokenError(call.where, f"its {name} lies in {argument.memory}", "constantWeight")
+        offset = source.places.get(argument.label)
+        if offset is None or offset > len(weights):
+            raise BrokenError(call.where, f"its {name} lies outside of the weights")
+        return weights[offset:]
+
+    return data
+
+
+def _check_stack(net: str, files: Mapping[str, bytes], document: Document, found: Findings) -> None:
+    """What the proof says of the stack, by the bundle's object."""
+    from tinyglow.checker.stack import check_stack
+
+    check_stack(net, files.get(f"{net}.o"), document.stack, found)

@@ -1,0 +1,57 @@
+"""What the checker says: facts that it found to hold, and faults that refuse a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+class BrokenError(Exception):
+    """A file of the bundle that cannot be read as what it should be; ``where`` names the part."""
+
+    def __init__(self, where: str, found: str, expected: str = "") -> None:
+        super().__init__(f"{where}: {found}")
+        self.where, self.found, self.expected = where, found, expected
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that a bundle's proof or its files get wrong.
+
+    Attributes:
+        where: The file, call or buffer.
+        found: What is there.
+        expected: What would hold.
+    """
+
+    where: str
+    found: str
+    expected: str = ""
+
+
+@dataclass
+class Findings:
+    """What has been found so far.
+
+    Attributes:
+        facts: One sentence for each thing that holds.
+        faults: All that refuses the bundle.
+    """
+
+    facts: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def require(self, holds: bool, where: str, found: str, expected: str = "") -> bool:
+        """Note a fault unless ``holds``, which is returned."""
+        if not holds:
+            self.faults.append(Fault(where, found, expected))
+        return holds
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of the check: what cannot be read in it is a fault, and the rest goes on."""
+        try:
+            yield
+        except BrokenError as error:
+            self.faults.append(Fault(error.where, error.found, error.expected))

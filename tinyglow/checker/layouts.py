@@ -1,0 +1,339 @@
+"""The weights of a layer, as they lie in the bundle: each kernel has an order of its own for them.
+
+What comes out is the same for all: for each output unit the numbers that inputs are multiplied by, what the sum begins
+with, and what is taken off an input before. ``docs/how-to/proof.md`` describes the orders.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyglow.checker import streams
+from tinyglow.checker.extents import dsp_lines, loop_of, words_of_scale
+from tinyglow.checker.findings import BrokenError
+from tinyglow.checker.source import Call
+
+Array = npt.NDArray[Any]
+Data = Callable[[str], bytes]
+_STATEMENT = re.compile(
+    r"sums\[(\d+)\] = sums\[\d+\] = 0;|tg_add_halfwords\(([^&]*), &sums\[(\d+)\], &sums\[(\d+)\]\);"
+)
+_TERM = re.compile(r"([-+]?) ?x\[(\d+)\] \* (\d+)u")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The sums of a layer.
+
+    Attributes:
+        weights: int64 [units, terms].
+        start: int64 [units]: what sums begin with.
+        offset: What is taken off each input, -128 to 127 (int16: -32768 to 32767), before it is multiplied.
+        words: int64 [units, n]: the constants of each unit's scale, as they lie beside its weights; or None.
+        limits: The largest number that another intermediate can be, and the most that it may be, by its name.
+    """
+
+    weights: Array
+    start: Array
+    offset: int = 0
+    words: Array | None = None
+    limits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def layer_of(call: Call, data: Data, functions: Mapping[str, str], bytes_of: Mapping[str, int]) -> Layer | None:
+    """The layer that a call computes; None if its kernel has no constant weights of integers.
+
+    Args:
+        call: The call.
+        data: The bytes of the memory of constants from an operand's first on, by the operand's name.
+        functions: Bodies of the functions that stand for weights.
+        bytes_of: How many bytes of each operand the kernel reads.
+
+    Raises:
+        BrokenError: The operands are not what they should be.
+    """
+    known = loop_of(call.kernel)
+    if known is None or known[2] == "f32":
+        return None
+    loop, epilogue, _ = known
+    read = _Reader(call, data, bytes_of, words_of_scale(call.kernel, loop, epilogue))
+    if "code" in loop:
+        return _code(read, functions)
+    for pattern, function in _LAYOUTS:
+        if re.fullmatch(pattern, loop):
+            return function(read)
+    raise BrokenError(call.where, "is a kernel whose weights the checker cannot read")
+
+
+class _Reader:
+    """The operands of one call as arrays."""
+
+    def __init__(self, call: Call, data: Data, bytes_of: Mapping[str, int], scale: int) -> None:
+        self.call, self.whole, self.scale = call, call.whole, scale
+        self._data, self._bytes = data, bytes_of
+
+    def array(self, name: str, dtype: str) -> Array:
+        """An operand's elements as int64, flat."""
+        raw = self.raw(name)
+        return np.frombuffer(raw, dtype).astype(np.int64)
+
+    def raw(self, name: str) -> bytes:
+        """An operand's bytes."""
+        size = self._bytes[name]
+        raw = self._data(name)[:size]
+        if len(raw) < size:
+            raise BrokenError(self.call.where, f"its {name} ends after {len(raw)} bytes", f"{size} bytes")
+        return raw
+
+    def words(self, name: str) -> Array:
+        """An operand of 32-bit words as int64."""
+        return self.array(name, "<i4")
+
+    def biases(self, columns: int = 1) -> tuple[Array, Array | None]:
+        """Biases [units] and the words of scales that stand after each; ``columns`` of it are biases."""
+        rows = self.words("bias").reshape(-1, columns + self.scale)
+        return rows[:, columns - 1], rows[:, columns:] if self.scale else None
+
+
+def _halves(words: Array) -> tuple[Array, Array]:
+    """The lower and the upper halves of words, signed."""
+    low = ((words & 0xFFFF) ^ 0x8000) - 0x8000
+    return low, (((words >> 16) & 0xFFFF) ^ 0x8000) - 0x8000
+
+
+def _folded(weights: Array, start: Array, words: Array | None = None, **limits: tuple[int, int]) -> Layer:
+    return Layer(weights, start, 0, words, limits)
+
+
+def _portable(read: _Reader) -> Layer:
+    """conv2d: filters row by row."""
+    weights = read.array("filter", "<i1").reshape(read.whole("out_c"), -1)
+    if read.call.kernel.endswith("_s16"):
+        return Layer(weights, _wide(read, "bias", len(weights)), 0, read.words("channels").reshape(-1, 2))
+    if "filter_offset" in read.call.params:
+        return Layer(weights - read.whole("filter_offset"), read.words("bias"), read.whole("in_offset"))
+    channels = read.words("channels").reshape(-1, 2)
+    return Layer(weights - (channels[:, 1:] >> 16), read.words("bias"), read.whole("in_offset"), channels)
+
+
+def _wide(read: _Reader, name: str, units: int) -> Array:
+    """Biases of one word, or of two with the lower one first."""
+    words = read.words(name)
+    return words if len(words) == units else (words[1::2] << 32) + (words[::2] & 0xFFFFFFFF)
+
+
+def _dsp(read: _Reader) -> Layer:
+    """Pairs of channels, by turns four taps of each."""
+    out_c, in_c = read.whole("out_c"), read.whole("in_c")
+    lines, taps = dsp_lines(read.whole("kernel_h"), read.whole("kernel_w") * in_c)
+    fours = read.array("filter", "<i1")[:-8].reshape(-(-out_c // 2), -1, 2, 4).transpose(0, 2, 1, 3)
+    weights = fours.reshape(2 * len(fours), lines, -1)[:out_c, :, :taps].reshape(out_c, -1)
+    if "channels" in {argument.name for argument in read.call.arguments}:
+        channels = read.words("channels").reshape(-1, 2)
+        return _folded(weights - (channels[:, 1:] >> 16), read.words("bias")[:out_c], channels)
+    pairs = read.words("bias").reshape(len(fours), -1)
+    words = pairs[:, 2:].reshape(2 * len(pairs), -1)[:out_c] if read.scale else None
+    return _folded(weights - read.whole("filter_offset"), pairs[:, :2].ravel()[:out_c], words)
+
+
+def _dual_mac(read: _Reader) -> Layer:
+    """A stream of chunks; the even pixels' sums begin lower by 2**15 for each chunk of the channel."""
+    out_c = read.whole("out_c")
+    terms = read.whole("kernel_h") * read.whole("kernel_w") * read.whole("in_c")
+    stored, chunks, _ = streams.dual_mac(read.raw("filter"), out_c, terms)
+    weights = stored - read.whole("filter_offset")
+    odd, words = read.biases(2)
+    even = read.words("bias").reshape(out_c, -1)[:, 0]
+    counts = np.array([len(set(row.tolist())) for row in chunks])
+    if not np.array_equal(even + (counts << 15), odd):
+        raise BrokenError(read.call.where, "even and odd pixels' sums begin with different biases")
+    sums = np.bincount(chunks.ravel(), np.abs(weights).ravel())
+    return _folded(weights, odd, words, halfwords=(int(sums.max(initial=0)) * 128, 32767), lowest=_below(even))
+
+
+def _below(even: Array) -> tuple[int, int]:
+    return int(max(0, -even.min(initial=0))), 2**31
+
+
+def _winograd(read: _Reader) -> Layer:
+    """16 places of each filter's transform, by blocks of four output channels."""
+    out_c, in_c = read.whole("out_c"), read.whole("in_c")
+    words, blocks = 8 * -(-in_c // 8), -(-out_c // 4)
+    pairs = read.words("filter")[:-2].reshape(blocks, 16, words // 2, 4).transpose(0, 3, 1, 2)
+    low, high = _halves(pairs.reshape(blocks * 4, 16, words // 4, 2))
+    places = np.concatenate([low, high], axis=-1).reshape(blocks * 4, 4, 4, words)[:out_c, ..., :in_c]
+    back = np.array([[1, 0, 0, 0], [0, 1, -1, 0], [0, 0, 0, 1]])
+    fourfold = np.einsum("ai,oijc,bj->oabc", back, places, back)
+    forth = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
+    weights = fourfold // 4
+    if not np.array_equal(np.einsum("ia,oabc,jb->oijc", forth, weights, forth), places):
+        raise BrokenError(read.call.where, "its filter is no transform of 3x3 filters")
+    biases = read.words("bias").reshape(blocks * 4, -1)[:out_c]
+    magnitude = np.abs(weights).reshape(out_c, -1).sum(axis=1)
+    products = np.abs(places).reshape(out_c, 16, -1).sum(axis=2).max(initial=0)
+    return _folded(
+        weights.reshape(out_c, -1),
+        biases[:, 0],
+        biases[:, 1:] if read.scale else None,
+        inputs=(4 * 128, 32767),
+        filters=(int(np.abs(places).max(initial=0)), 32767),
+        products=(int(products) * 4 * 128, 2**31 - 1),
+        fourfold=(int(magnitude.max(initial=0)) * 4 * 128, 2**31 - 1),
+    )
+
+
+def _first_layer(read: _Reader) -> Layer:
+    """3x3 filters over one channel: a bias, then (w0, w1), (w1, w2) of each row."""
+    rows = read.words("filter").reshape(read.whole("out_c"), -1)
+    low, high = _halves(rows[:, 1:7].reshape(-1, 3, 2))
+    if not np.array_equal(high[..., 0], low[..., 1]):
+        raise BrokenError(read.call.where, "its filter has two numbers for one weight")
+    weights = np.concatenate([low[..., :1], high], axis=2).reshape(len(rows), 9)
+    return _folded(weights, rows[:, 0], rows[:, 7:] if read.scale else None)
+
+
+def _four_channels(read: _Reader) -> Layer:
+    """3x3 filters over four channels, two output channels at a time."""
+    out_c = read.whole("out_c")
+    pairs = read.words("filter").reshape(-(-out_c // 2), -1)
+    low, high = _halves(pairs[:, 2:38].reshape(len(pairs), 3, 2, 3, 2).transpose(0, 4, 3, 1, 2))
+    weights = np.concatenate([low, high], axis=4).reshape(2 * len(pairs), -1)[:out_c]
+    words = pairs[:, 38:].reshape(2 * len(pairs), -1)[:out_c] if read.scale else None
+    return _folded(weights, pairs[:, :2].ravel()[:out_c], words)
+
+
+def _pointwise(read: _Reader) -> Layer:
+    """4 to 8 inputs in two words of halves each; words of a scale come first."""
+    in_c = read.whole("in_c")
+    rows = read.words("filter").reshape(read.whole("out_c"), -1)
+    own = rows[:, -5:]
+    low, high = _halves(own[:, 1:].reshape(-1, 2, 2))
+    taps = np.concatenate([low, high], axis=2)
+    weights = np.concatenate([taps[:, 0], taps[:, 1, 8 - in_c :]], axis=1)
+    return _folded(weights, own[:, 0], rows[:, :-5] if read.scale else None)
+
+
+def _depthwise_bytes(read: _Reader) -> Layer:
+    """Filters of each channel side by side, less one offset; biases apart."""
+    start, words = read.biases()
+    weights = read.array("filter", "<i1").reshape(len(start), -1) - read.whole("filter_offset")
+    return _folded(weights, start, words)
+
+
+def _depthwise_block(read: _Reader) -> Layer:
+    """Three words of three bytes each, a bias, words of a scale."""
+    rows = read.words("filter").reshape(read.whole("in_c"), -1)
+    taps = np.ascontiguousarray(rows[:, :3].astype("<i4")).view("<i1").astype(np.int64).reshape(len(rows), 3, 4)
+    weights = taps[..., :3].reshape(len(rows), 9) - read.whole("filter_offset")
+    return _folded(weights, rows[:, 3], rows[:, 4:] if read.scale else None)
+
+
+def _depthwise_fours(read: _Reader) -> Layer:
+    """Groups of four channels: biases, two words a tap, words of scales."""
+    channels = read.whole("in_c")
+    taps = read.call.get("kernel_h", 3) * read.call.get("kernel_w", 3)
+    groups = read.words("filter").reshape(-(-channels // 4), -1)
+    low, high = _halves(groups[:, 4 : 4 + 2 * taps].reshape(-1, taps, 2))
+    weights = np.concatenate([low, high], axis=2).transpose(0, 2, 1).reshape(-1, taps)[:channels]
+    words = groups[:, 4 + 2 * taps :].reshape(4 * len(groups), -1)[:channels] if read.scale else None
+    return Layer(weights, groups[:, :4].ravel()[:channels], read.whole("in_offset"), words)
+
+
+def _packed_conv(read: _Reader) -> Layer:
+    call = read.call
+    form = call.whole("index_bits"), call.whole("table_bytes"), call.whole("bias_bits"), call.get("word_bits", 0)
+    units = call.get("out_c", 0) or call.whole("units")
+    if "depth" in call.params:
+        terms = call.whole("depth")
+    else:
+        terms = call.whole("kernel_h") * call.whole("kernel_w") * call.whole("in_c") // max(call.whole("group"), 1)
+    weights, start, words, _ = streams.packed(read.raw("packed"), units, terms, form)
+    limits = {"halfwords": (int(np.abs(weights).max(initial=0)), 32767)}
+    own = np.stack([words >> 10, (words >> 5 & 31) + ((words & 31) << 8)], axis=1) if form[3] else None
+    return Layer(weights, start, call.whole("in_offset"), own, limits)
+
+
+def _dense(read: _Reader) -> Layer:
+    """fully_connected: a row for each unit."""
+    weights = read.array("weights", "<i1").reshape(read.whole("units"), -1)
+    if read.call.kernel.endswith("_s16"):
+        return Layer(weights, _wide(read, "bias", len(weights)), 0, read.words("channels").reshape(-1, 2))
+    return _folded(weights - read.whole("weights_offset"), read.words("bias"))
+
+
+def _dense_fours(read: _Reader) -> Layer:
+    """Four units by turns, four taps each; then the rest, rows filled up to fours."""
+    units, depth = read.whole("units"), read.whole("depth")
+    padded, whole = -(-depth // 4) * 4, units // 4 * 4
+    flat = read.array("weights", "<i1")
+    blocks = flat[: whole * padded].reshape(-1, padded // 4, 4, 4).transpose(0, 2, 1, 3).reshape(whole, padded)
+    weights = np.concatenate([blocks, flat[whole * padded :].reshape(-1, padded)])[:, :depth]
+    return _folded(weights - read.whole("weights_offset"), read.words("bias"))
+
+
+def _dense_words(read: _Reader) -> Layer:
+    """A word holds a term of four units, the even ones plus 128; 256 times a sum must fit."""
+    units, depth = read.whole("units"), read.whole("depth")
+    whole = units // 4 * 4
+    flat = read.array("weights", "<u1")
+    words = flat[: whole * depth].reshape(-1, depth, 4).transpose(0, 2, 1).reshape(whole, depth)
+    words[0::2] ^= 0x80
+    stored = np.concatenate([words, flat[whole * depth :].reshape(-1, depth)])
+    weights = (stored ^ 0x80) - 0x80
+    most = int(np.abs(weights).sum(axis=1).max(initial=0)) * 128 * 256
+    return _folded(weights - read.whole("weights_offset"), read.words("bias"), halfwords=(most, 2**31 - 1))
+
+
+def _code(read: _Reader, functions: Mapping[str, str]) -> Layer:
+    """Weights that are statements in C: words times numbers, chunk by chunk."""
+    where, out_c = read.call.where, read.whole("out_c")
+    text = functions.get(read.call.argument("weights").label)
+    if text is None:
+        raise BrokenError(where, "its weights are a function that the bundle does not have")
+    portable = text.partition("#else")[2].partition("#endif")[0]
+    columns = 1 + (read.whole("kernel_w") - 1)
+    terms = columns * read.whole("in_c") * (read.whole("kernel_h") + read.whole("stride_h"))
+    weights, largest, seen = np.zeros((out_c, terms), np.int64), 0, 0
+    for match in _STATEMENT.finditer(portable):
+        place = int(match[1] or match[3])
+        channel = 2 * (place // 8) + place % 8
+        if place % 8 > 1 or channel >= out_c:
+            raise BrokenError(where, f"its function writes sums[{place}]", f"the sums of {out_c} channels")
+        if match[1]:
+            seen += 1
+            continue
+        magnitude = 0
+        for sign, word, number in _TERM.findall(match[2]):
+            if int(word) >= terms:
+                raise BrokenError(where, f"its function reads x[{word}]", f"less than {terms}")
+            weights[channel, int(word)] += -int(number) if sign == "-" else int(number)
+            magnitude += int(number)
+        largest = max(largest, magnitude)
+    if seen != out_c or portable.count(";") != len(_STATEMENT.findall(portable)):
+        raise BrokenError(where, f"its function sums {seen} channels", f"{out_c}, and nothing else")
+    start, words = read.biases()
+    return _folded(weights, start, words, halfwords=(largest * 128, 32767))
+
+
+_LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
+    (r"conv2d|conv2d_channelwise|conv2d_wide", _portable),
+    (r"conv2d_dsp|conv2d_channelwise_dsp|conv2d_channelwise_high_dsp", _dsp),
+    (r"conv2d(?:_channelwise)?_dual_mac", _dual_mac),
+    (r"conv2d_winograd(?:_channelwise)?_dsp", _winograd),
+    (r"conv2d_3x3_pool(?:_channelwise)?_dsp", _first_layer),
+    (r"conv2d_3x3(?:_channelwise)?_dsp", _four_channels),
+    (r"pointwise(?:_channelwise)?_dsp", _pointwise),
+    (r"depthwise_3x3_block(?:_channelwise)?_dsp", _depthwise_block),
+    (r"depthwise_(?:3x3|plane)(?:_channelwise)?|depthwise_plane(?:_channelwise)?_dsp", _depthwise_bytes),
+    (r"depthwise(?:_3x3|_window)?(?:_channelwise)?_dsp", _depthwise_fours),
+    (r"conv2d_packed|fully_connected_packed", _packed_conv),
+    (r"fully_connected|fully_connected_wide", _dense),
+    (r"fully_connected_dsp", _dense_fours),
+    (r"fully_connected_four_units", _dense_words),
+)

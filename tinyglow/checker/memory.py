@@ -1,0 +1,212 @@
+"""Whether every access lies inside of its buffer, and buffers that are in use at once share no byte without leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinyglow.checker.findings import Findings
+from tinyglow.checker.overlaps import distance_of, in_place
+from tinyglow.checker.source import Call, Source
+
+# Operands of which the first may lie over the second.
+_OVERLAID = (("output", "input"), ("after", "state"))
+
+
+@dataclass(frozen=True)
+class Area:
+    """A buffer as the proof has it.
+
+    Attributes:
+        name: Its label in C, without the network's name.
+        memory: The memory that it lies in.
+        offset: Bytes from the memory's first.
+        size: Bytes.
+        first: The call, counted from 1, from which its content counts; 0: from before the first.
+        last: The call to which it counts; one more than there are: after the last, too.
+    """
+
+    name: str
+    memory: str
+    offset: int
+    size: int
+    first: int
+    last: int
+
+    @property
+    def end(self) -> int:
+        """The first byte after it."""
+        return self.offset + self.size
+
+
+@dataclass(frozen=True)
+class Life:
+    """The calls, counted from 1, from which and to which a buffer's content counts; 0: from before the first."""
+
+    first: int
+    last: int
+
+
+def check_places(
+    source: Source, net: str, areas: Mapping[str, Area], sizes: Mapping[str, int], found: Findings
+) -> None:
+    """Each buffer of the proof is the C's, lies in its memory, and begins at a multiple of four bytes."""
+    for label in source.places.keys() - {f"{net}_at_{name}" for name in areas}:
+        found.require(False, label, "is a buffer that the proof does not have")
+    for name, area in areas.items():
+        label = f"{net}_at_{name}"
+        offset = source.places.get(label)
+        if not found.require(offset is not None, f"buffer {name}", f"is none of {net}.c"):
+            continue
+        found.require(
+            offset == area.offset,
+            f"buffer {name}",
+            f"begins at {offset} in {net}.c",
+            f"{area.offset}, as the proof says",
+        )
+        found.require(area.offset % 4 == 0, f"buffer {name}", f"begins at {area.offset}", "a multiple of 4")
+        room = sizes.get(area.memory, 0)
+        found.require(
+            area.offset >= 0 and area.end <= room,
+            f"buffer {name}",
+            f"ends at byte {area.end} of {area.memory}",
+            f"at most {room}",
+        )
+
+
+def check_accesses(
+    call: Call, net: str, areas: Mapping[str, Area], bytes_of: Mapping[str, int], found: Findings
+) -> None:
+    """Each operand of a call is a buffer of the memory that the C names, and the kernel stays inside of it."""
+    for argument in call.arguments:
+        if not argument.memory:
+            continue
+        name, where = argument.label.removeprefix(f"{net}_at_"), f"{call.where}: {argument.name}"
+        area = areas.get(name)
+        if not found.require(area is not None, where, f"is {argument.label}", "a buffer of the proof") or area is None:
+            continue
+        found.require(area.memory == argument.memory, where, f"lies in {argument.memory}", area.memory)
+        if argument.name not in bytes_of:
+            found.require(False, where, "is an operand of which the checker does not know the size")
+            continue
+        touched = bytes_of[argument.name]
+        found.require(touched <= area.size, where, f"takes {touched} bytes of {name}", f"at most {area.size}")
+        constant = argument.memory == "constantWeight"
+        found.require(not (constant and argument.written), where, "is written, but lies among the constants")
+
+
+def lives(source: Source, net: str, areas: Mapping[str, Area]) -> dict[str, Life]:
+    """When each buffer is in use.
+
+    Args:
+        source: The C.
+        net: The network's name.
+        areas: The buffers.
+
+    Returns:
+        By name. A placeholder that a call writes is an output, and counts after the last call too. What is read before
+        it is written is an input; one that is written later is a state, which counts always.
+    """
+    end = len(source.calls) + 1
+    reads: dict[str, list[int]] = {name: [] for name in areas}
+    writes: dict[str, list[int]] = {name: [] for name in areas}
+    for call in source.calls:
+        for argument in call.arguments:
+            name = argument.label.removeprefix(f"{net}_at_")
+            if name in areas:
+                (writes if argument.written else reads)[name].append(call.number)
+    found = {}
+    for name, area in areas.items():
+        touched = sorted(reads[name] + writes[name]) or [0]
+        first, last = touched[0], touched[-1]
+        if area.memory == "constantWeight":
+            first, last = 0, end
+        if area.memory == "mutableWeight":
+            given = not writes[name] or (reads[name] and min(reads[name]) <= min(writes[name]))
+            if given:
+                first = 0
+            if writes[name] and (given or name in source.placeholders):
+                last = end
+        found[name] = Life(first, last)
+    return found
+
+
+def check_disjoint(
+    source: Source,
+    net: str,
+    areas: Mapping[str, Area],
+    claimed: Mapping[tuple[int, str, str], int],
+    found: Findings,
+) -> None:
+    """No two buffers in use at once share a byte, but an input and an output of one call where its kernel allows that.
+
+    Args:
+        source: The C.
+        net: The network's name.
+        areas: The buffers.
+        claimed: The distances that the proof states, by call, output and input.
+        found: Takes the faults.
+    """
+    used = lives(source, net, areas)
+    for name, life in used.items():
+        stated = Life(areas[name].first, areas[name].last)
+        found.require(
+            stated == life,
+            f"buffer {name}",
+            f"is in use from {stated.first} to {stated.last}, as the proof says",
+            f"{life.first} to {life.last}, by the calls",
+        )
+    seen: set[tuple[int, str, str]] = set()
+    for memory in {area.memory for area in areas.values()}:
+        own = sorted((area for area in areas.values() if area.memory == memory), key=lambda area: area.offset)
+        for index, one in enumerate(own):
+            for other in own[index + 1 :]:
+                if other.offset >= one.end:
+                    break
+                a, b = used[one.name], used[other.name]
+                if one.size == 0 or other.size == 0 or a.last < b.first or b.last < a.first:
+                    continue
+                key = _shared(source, net, (one, other), used, claimed, found)
+                if key is not None:
+                    seen.add(key)
+    for number, output, source_name in claimed.keys() - seen:
+        where = f"call {number}: {output} over {source_name}"
+        found.require(False, where, "the proof states a distance for buffers that do not overlap so")
+
+
+def _shared(
+    source: Source,
+    net: str,
+    pair: tuple[Area, Area],
+    used: Mapping[str, Life],
+    claimed: Mapping[tuple[int, str, str], int],
+    found: Findings,
+) -> tuple[int, str, str] | None:
+    """Two buffers in use at once that share bytes: the call that allows it, its output and its input, if one does."""
+    for old, new in (pair, pair[::-1]):
+        number = used[old.name].last
+        if number != used[new.name].first or not 1 <= number <= len(source.calls):
+            continue
+        call = source.calls[number - 1]
+        names = {argument.name: argument.label.removeprefix(f"{net}_at_") for argument in call.arguments}
+        once = list(names.values()).count(old.name) == 1
+        key = number, new.name, old.name
+        where = f"call {number}: {new.name} over {old.name}"
+        if not once or (new.name, old.name) not in ((names.get(out), names.get(source)) for out, source in _OVERLAID):
+            continue
+        delta, allowed = new.offset - old.offset, distance_of(call)
+        if delta == 0 and in_place(call):
+            found.require(key not in claimed, where, "works in place", "no distance in the proof")
+            return None
+        if allowed is not None and delta <= allowed:
+            stated = claimed.get(key)
+            found.require(stated == allowed, where, f"the proof states a distance of {stated}", f"{allowed}")
+            return key
+    one, other = pair
+    found.require(
+        False,
+        f"buffers {one.name} and {other.name}",
+        f"share bytes {other.offset} to {min(one.end, other.end) - 1} of {one.memory} while both are in use",
+        "bytes of their own",
+    )
+    return None

@@ -1,0 +1,209 @@
+"""What a bundle's C says: sizes of memories, places of buffers, parameters and arguments of each call.
+
+It reads the text that the compiler writes, and nothing else: a file that was written by hand is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinyglow.checker.findings import BrokenError
+
+MEMORIES = ("constantWeight", "mutableWeight", "activations", "tcm")
+_SIZES = {"constantWeight": "CONSTANT", "mutableWeight": "MUTABLE", "activations": "ACTIVATIONS"}
+MOST_BYTES = 1 << 28  # of a memory
+ITEM_BYTES = {"int8_t": 1, "uint8_t": 1, "tg_i16": 2, "tg_u16": 2, "tg_i32": 4, "tg_u32": 4, "tg_f32": 4}
+ITEM_BYTES |= {"tg_i64": 8, "tg_u64": 8}
+
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_PLACE = re.compile(r"^  (\w+) = (\d{1,10}),$", re.MULTILINE)
+_PARAMS = re.compile(r"^static const (\w+)_params (\w+) = \{\n(.*?)^\};$", re.MULTILINE | re.DOTALL)
+_FIELD = re.compile(r"^    \.(\w+) = (\{[^{}]*\}|[^{},]+),$", re.MULTILINE)
+_PART = re.compile(r"\.(\w+) = (-?\d+)")
+_NUMBER = re.compile(r"-?\d{1,11}|\(-2147483647 - 1\)|-?0x[0-9a-f.]+p[+-]?\d+f?|-?[\d.]+f")
+_CALL = re.compile(r"^  (tg_\w+)\(&(\w+),\n(.*?)\);$", re.MULTILINE | re.DOTALL)
+_OPERAND = re.compile(
+    r"\((?P<const>const )?(?P<type>\w+) \*\)(?:\((?:const )?void \*\))?\((?P<memory>\w+) \+ (?P<label>\w+)\)"
+)
+_FUNCTION = re.compile(r"static void (\w+)\(const tg_u32 \*x, tg_i32 \*sums\) \{\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
+_PROTOTYPE = re.compile(r"^void (\w+)\((.*?)\);$", re.MULTILINE | re.DOTALL)
+_ARGUMENT = re.compile(r"(?P<const>const )?(?P<type>\w+) \*(?P<name>\w+)")
+
+Number = int | float
+Value = Number | dict[str, int]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An operand of a call.
+
+    Attributes:
+        name: As the kernel's prototype calls it.
+        memory: The memory that it lies in; "" for a function.
+        label: Name of its place, or of the function.
+        item: Bytes of an element.
+        written: Whether the prototype lets the kernel write it.
+    """
+
+    name: str
+    memory: str
+    label: str
+    item: int
+    written: bool
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a kernel; ``number`` counts from 1."""
+
+    number: int
+    kernel: str
+    params: Mapping[str, Value]
+    arguments: tuple[Argument, ...]
+
+    @property
+    def where(self) -> str:
+        """What to call it in a fault."""
+        return f"call {self.number}, {self.kernel}"
+
+    def whole(self, name: str) -> int:
+        """A parameter that is an integer."""
+        value = self.params.get(name)
+        if not isinstance(value, int):
+            raise BrokenError(self.where, f"has no parameter {name}")
+        return value
+
+    def get(self, name: str, default: int) -> int:
+        """A parameter that not every kernel has."""
+        return self.whole(name) if name in self.params else default
+
+    def scale(self, name: str) -> dict[str, int]:
+        """A parameter that is a requantization's constants: multiplier, offset, pre and post."""
+        value = self.params.get(name)
+        if not isinstance(value, dict) or {"multiplier", "offset", "pre", "post"} != set(value):
+            raise BrokenError(self.where, f"has no requantization {name}")
+        if not (0 <= value["pre"] <= 31 and 0 <= value["post"] <= 31):
+            raise BrokenError(self.where, f"{name} shifts by more than 31 bits")
+        return value
+
+    def argument(self, name: str) -> Argument:
+        """An operand by its name."""
+        for argument in self.arguments:
+            if argument.name == name:
+                return argument
+        raise BrokenError(self.where, f"has no operand {name}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A network's C.
+
+    Attributes:
+        sizes: Bytes of each memory that the header declares.
+        places: Offset of each buffer, by its label.
+        calls: The calls of the network's function, in order.
+        functions: Bodies of the functions that stand for weights, by name.
+        placeholders: Names of the buffers that an application reads or writes.
+    """
+
+    sizes: Mapping[str, int]
+    places: Mapping[str, int]
+    calls: tuple[Call, ...]
+    functions: Mapping[str, str]
+    placeholders: frozenset[str]
+
+
+def without_comments(text: str) -> str:
+    """C without its comments."""
+    return re.sub(r"[ \t]+$", "", _COMMENT.sub("", text), flags=re.MULTILINE)
+
+
+def read_source(net: str, texts: Mapping[str, str]) -> Source:
+    """Read a network's C file and the headers that it includes.
+
+    Args:
+        net: The network's name.
+        texts: All text files of the bundle, by name.
+
+    Returns:
+        What they say.
+
+    Raises:
+        BrokenError: A file is missing, or is not what the compiler writes.
+    """
+    for name in (f"{net}.c", f"{net}.h"):
+        if name not in texts:
+            raise BrokenError(name, "is missing", "a bundle with its sources")
+    header, code = without_comments(texts[f"{net}.h"]), without_comments(texts[f"{net}.c"])
+    sizes = {}
+    for memory, word in _SIZES.items():
+        found = re.findall(rf"^#define {net.upper()}_{word}_MEM_SIZE +(\d{{1,10}})$", header, re.MULTILINE)
+        if len(found) != 1 or int(found[0]) > MOST_BYTES:
+            raise BrokenError(f"{net}.h", f"does not say how large {memory} is", f"at most {MOST_BYTES} bytes")
+        sizes[memory] = int(found[0])
+    places = {label: int(offset) for label, offset in _PLACE.findall(code)}
+    if len(places) != len(_PLACE.findall(code)):
+        raise BrokenError(f"{net}.c", "gives two buffers one name")
+    params = {name: (kernel, _fields(name, body)) for kernel, name, body in _PARAMS.findall(code)}
+    _, _, body = code.partition(f"\nint {net}(")
+    calls = []
+    for number, (kernel, name, operands) in enumerate(_CALL.findall(body), 1):
+        own = params.get(name)
+        if own is None or own[0] != kernel:
+            raise BrokenError(f"call {number}, {kernel}", f"has parameters {name} of another kernel")
+        calls.append(Call(number, kernel, own[1], _arguments(f"call {number}, {kernel}", kernel, operands, texts)))
+    statements = len(re.findall(r";\s*$", re.sub(r"if \(!tcm\) \{.*?\}", "", body, flags=re.DOTALL), re.MULTILINE))
+    others = len(
+        re.findall(r"^  (?:\(void\)\w+|uint8_t \*const tcm = glow_tcm_addr|return GLOW_SUCCESS);$", body, re.MULTILINE)
+    )
+    if statements != len(calls) + others:
+        raise BrokenError(f"{net}.c", "its function does more than to call kernels", "the compiler's own text")
+    given = re.findall(rf"^#define {net.upper()}_(\w+) +\d+$", header, re.MULTILINE)
+    placeholders = frozenset(name for name in given if f"{net}_at_{name}" in places)
+    return Source(sizes, places, tuple(calls), dict(_FUNCTION.findall(code)), placeholders)
+
+
+def _fields(name: str, body: str) -> dict[str, Value]:
+    fields: dict[str, Value] = {}
+    for field, text in _FIELD.findall(body):
+        fields[field] = {k: int(v) for k, v in _PART.findall(text)} if text.startswith("{") else _number(name, text)
+    return fields
+
+
+def _number(name: str, text: str) -> Number:
+    if not _NUMBER.fullmatch(text):
+        raise BrokenError(name, f"has the value {text[:40]!r}", "a number")
+    if text == "(-2147483647 - 1)":
+        return -(2**31)
+    if text.startswith(("0x", "-0x")):
+        return float.fromhex(text.rstrip("f"))
+    return float(text[:-1]) if text.endswith("f") else int(text)
+
+
+def _arguments(where: str, kernel: str, text: str, texts: Mapping[str, str]) -> tuple[Argument, ...]:
+    """The operands, in the prototype's order and with its names; casts must be the prototype's types."""
+    prototypes = dict(_PROTOTYPE.findall(without_comments(texts.get(f"{kernel}.h", ""))))
+    if kernel not in prototypes:
+        raise BrokenError(where, f"{kernel}.h does not declare it")
+    declared = [part.strip() for part in prototypes[kernel].split(",")][1:]
+    given = [part.strip() for part in text.split(",\n")]
+    if len(declared) != len(given):
+        raise BrokenError(where, f"has {len(given)} operands", f"{len(declared)}, as {kernel}.h declares")
+    found = []
+    for one, own in zip(given, declared, strict=True):
+        argument = _ARGUMENT.fullmatch(" ".join(own.split()))
+        if argument is None:
+            raise BrokenError(f"{kernel}.h", f"declares the operand {own[:60]!r}", "a pointer")
+        if argument["type"] == "tg_code":
+            found.append(Argument(argument["name"], "", one, 4, written=False))
+            continue
+        match = _OPERAND.fullmatch(one)
+        if match is None or match["memory"] not in MEMORIES or match["type"] not in ITEM_BYTES:
+            raise BrokenError(where, f"its operand {argument['name']} is {one[:80]!r}", "a place in a memory")
+        if (match["type"], bool(match["const"])) != (argument["type"], bool(argument["const"])):
+            raise BrokenError(where, f"its operand {argument['name']} has another type than {kernel}.h declares")
+        item = ITEM_BYTES[match["type"]]
+        found.append(Argument(argument["name"], match["memory"], match["label"], item, not argument["const"]))
+    return tuple(found)

@@ -1,0 +1,157 @@
+"""LSTM in int8 with a cell of int16: as LiteRT computes it, and as TensorFlow Lite Micro does with CMSIS-NN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I8, I32, U8, U16, In, Kernel, Out, Params, Work
+from tinyglow.numerics import gemmlowp, tflite, tflite_int16
+from tinyglow.numerics.tflite import IntArray, Multiplier
+
+GATES = 4  # input, forget, cell, output
+_INT16_MIN, _INT16_MAX = -(2**15), 2**15 - 1
+_GATE_BITS = 3  # integer bits of what goes into a gate's function
+
+
+@dataclass(frozen=True)
+class LstmParams(Params):
+    """Sizes: input [rows, steps, depth], or [steps, rows, depth] (time_major); the states are [rows, units].
+
+    The cell is in steps of 2**(cell_bits - 15); ``clip`` bounds it where it is above 0. Its tanh times the output gate
+    comes to the hidden state by ``multiplier`` and ``shift``, with ``out_offset``.
+    """
+
+    rows: U16
+    steps: U16
+    depth: U16
+    units: U16
+    time_major: U8
+    cell_bits: I8
+    out_offset: I8
+    shift: I8
+    multiplier: I32
+    clip: I32
+
+
+Functions = Callable[[IntArray, int], IntArray]
+
+
+@dataclass(frozen=True)
+class _Arithmetic:
+    """What differs between the two: functions of integers with so many integer bits, and a product / 2**shift."""
+
+    sigmoid: Functions
+    tanh: Functions
+    product: Callable[[IntArray, int], IntArray]
+
+
+def _of_litert() -> _Arithmetic:
+    return _Arithmetic(gemmlowp.INT16.logistic, gemmlowp.INT16.tanh, tflite.divide_by_power)
+
+
+def table_argument(x: IntArray, cell_bits: int) -> IntArray:
+    """A number with so many integer bits in steps of the sigmoid's table (arm_nn_activation_s16)."""
+    left = cell_bits - _GATE_BITS
+    return tflite_int16.scaled_argument(x, 3 << max(left, 0), max(-left, 0))
+
+
+def _of_micro(table: Array) -> _Arithmetic:
+    def product(x: IntArray, shift: int) -> IntArray:
+        return tflite.scaled_twice(x, Multiplier(1 << 30, 1 - shift))
+
+    return _Arithmetic(
+        lambda x, bits: tflite_int16.sigmoid(table_argument(x, bits), table),
+        lambda x, bits: tflite_int16.tanh(table_argument(x, bits), table),
+        product,
+    )
+
+
+def _bounded(x: IntArray) -> IntArray:
+    return np.clip(x, _INT16_MIN, _INT16_MAX)
+
+
+def _scaled_sums(x: IntArray, weights: Array, bias: Array, multiplier: int, shift: int) -> IntArray:
+    """x [..., depth] times weights [units, depth], scaled; C bounds these, too."""
+    sums = (x @ weights.T.astype(np.int64) + bias).astype(np.int32).astype(np.int64)
+    return np.clip(tflite.scaled_twice(sums, Multiplier(multiplier, shift)), -(1 << 20), 1 << 20)
+
+
+def _lstm(
+    p: LstmParams,
+    arithmetic: _Arithmetic,
+    operands: Sequence[Array],
+    outputs: Sequence[Array],
+) -> None:
+    x, hidden, cell, weights, recurrent, bias, scales = operands
+    shape = (p.steps, p.rows, p.depth) if p.time_major else (p.rows, p.steps, p.depth)
+    values = x.reshape(-1, *shape).astype(np.int64)
+    values = values if p.time_major else values.swapaxes(1, 2)
+    h, c = (state.reshape(-1, p.rows, p.units).astype(np.int64) for state in (hidden, cell))
+    own = weights.reshape(GATES, p.units, p.depth), recurrent.reshape(GATES, p.units, p.units)
+    terms, words = bias.reshape(2, GATES, p.units), scales.reshape(GATES, 4).tolist()
+    results = []
+    for step in range(p.steps):
+        gates = []
+        for gate, (by, shift, by_state, shift_state) in enumerate(words):
+            first = _bounded(_scaled_sums(values[:, step], own[0][gate], terms[0, gate], by, shift))
+            total = _bounded(first + _scaled_sums(h, own[1][gate], terms[1, gate], by_state, shift_state))
+            gates.append((arithmetic.tanh if gate == 2 else arithmetic.sigmoid)(total, _GATE_BITS))
+        kept = _bounded(arithmetic.product(gates[1] * c, 15))
+        c = _bounded(kept + arithmetic.product(gates[0] * gates[2], 15 + p.cell_bits))
+        c = np.clip(c, -p.clip, p.clip) if p.clip > 0 else c
+        shown = arithmetic.tanh(c, p.cell_bits) * gates[3]
+        result = tflite.scaled_twice(shown, Multiplier(p.multiplier, p.shift)) + p.out_offset
+        h = tflite.saturate_int8(result).astype(np.int64)
+        results.append(h)
+    whole = np.stack(results, axis=1 if p.time_major else 2)
+    for array, value in zip(outputs, (h, c, whole), strict=True):
+        array[...] = value.astype(array.dtype).reshape(array.shape)
+
+
+def lstm_tflite(p: LstmParams, *operands: Array) -> None:
+    """Definition of tg_lstm_tflite_s8 (lstm_eval.cc, LstmStepInteger8x8_16)."""
+    _lstm(p, _of_litert(), operands[:7], operands[8:])
+
+
+def lstm_tflm(p: LstmParams, *operands: Array) -> None:
+    """Definition of tg_lstm_tflm_s8 (arm_nn_lstm_step_s8)."""
+    _lstm(p, _of_micro(operands[7][0]), operands[:7], operands[8:])
+
+
+def _work(p: LstmParams, constants: Sequence[Array | None]) -> Work:
+    gates = GATES * p.rows * p.steps * p.units
+    return {"products": gates * (p.depth + p.units), "gates": gates}
+
+
+LSTM_TFLITE = Kernel(
+    symbol="tg_lstm_tflite_s8",
+    c_file="recurrent/tg_lstm_tflite_s8.c",
+    params=LstmParams,
+    operands=(
+        In("input", "int8"),
+        In("hidden", "int8"),
+        In("cell", "int16"),
+        In("weights", "int8"),
+        In("recurrent", "int8"),
+        In("bias", "int32"),
+        In("scales", "int32"),
+        In("table", "uint16"),
+        Out("next_hidden", "int8", may_alias="hidden"),
+        Out("next_cell", "int16", may_alias="cell"),
+        Out("output", "int8"),
+    ),
+    reference=lstm_tflite,
+    summary="LSTM with a cell of int16, as LiteRT computes it",
+    scratch=lambda p: 2 * GATES * p.units,
+    work=_work,
+)
+LSTM_TFLM = LSTM_TFLITE.with_settings(
+    "tg_lstm_tflm_s8",
+    {"TG_BY_TABLE": "1"},
+    reference=lstm_tflm,
+    summary="LSTM with a cell of int16, as TensorFlow Lite Micro computes it with CMSIS-NN",
+)

@@ -1,0 +1,74 @@
+"""Softmax of int16 as LiteRT computes it: exponentials and the reciprocal of their sum from tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import I8, I32, U32, In, Kernel, Out, Params
+from tinyglow.numerics import tflite, tflite_int16
+from tinyglow.numerics.tflite import Multiplier
+
+_RANGE = 2**16 - 1
+_REACH = 10.0  # e ** -10 is the least exponential that counts
+
+
+@dataclass(frozen=True)
+class SoftMaxTflite16Params(Params):
+    """``rows`` of ``columns`` elements; the multiplier takes distances from the largest to steps of 10 / 65535."""
+
+    rows: U32
+    columns: U32
+    multiplier: I32
+    shift: I8
+
+
+def softmax_tflite_s16(p: SoftMaxTflite16Params, x: Array, powers: Array, inverses: Array, out: Array) -> None:
+    """Definition of tg_softmax_tflite_s16 (reference/softmax.h, SoftmaxInt16)."""
+    rows = x.reshape(-1, p.columns).astype(np.int64)
+    distance = tflite.scaled_twice(rows - rows.max(axis=1, keepdims=True), Multiplier(p.multiplier, p.shift))
+    each = tflite_int16.look_up(np.clip(distance + 32767, -(2**15), 2**15 - 1), powers[0])
+    total = each.sum(axis=1, keepdims=True)
+    bits = np.floor(np.log2(np.maximum(total, 1))).astype(np.int64) + 1
+    shifted = ((total << (31 - bits)) + (1 << 13)) >> 14
+    inverse = tflite_int16.look_up(np.clip(shifted - (1 << 15) - (1 << 16), -(2**15), 2**15 - 1), inverses[0])
+    right = bits - 1
+    result = (each * inverse + ((np.int64(1) << right) >> 1)) >> right
+    out[...] = np.clip(result, 0, 32767).astype(np.int16).reshape(out.shape)
+
+
+SOFTMAX_TFLITE_INT16 = Kernel(
+    symbol="tg_softmax_tflite_s16",
+    c_file="softmax/tg_softmax_tflite_s16.c",
+    params=SoftMaxTflite16Params,
+    operands=(
+        In("input", "int16"),
+        In("powers", "int16"),
+        In("inverses", "int16"),
+        Out("output", "int16", may_alias="input"),
+    ),
+    reference=softmax_tflite_s16,
+    summary="softmax of rows in int16, as LiteRT computes it",
+)
+
+
+def power_table() -> Array:
+    """int16 [513]: e ** x for x from -10 to 0, with 15 fractional bits."""
+    return tflite_int16.lines(np.exp, (float(np.float32(_REACH) / np.float32(_RANGE)), 32767), (_unit(2), 0))
+
+
+def inverse_table() -> Array:
+    """int16 [513]: 1 / (1 + x) for x from 0 to 1, with 15 fractional bits."""
+    one = np.float32(1)
+    return tflite_int16.lines(lambda x: one / (one + x), (_unit(1), -32768), (_unit(2), 0))
+
+
+def _unit(whole: int) -> float:
+    return float(np.float32(whole) / np.float32(_RANGE))
+
+
+def distance_multiplier(scale: float) -> Multiplier:
+    """What takes distances from the largest input to steps of 10 / 65535. Raises ValueError for a large scale."""
+    return tflite.multiplier_of(scale / (_REACH / _RANGE))

@@ -1,0 +1,24 @@
+"""TFLite's variables: values that an inference leaves for the next one. In the graph they are states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tinyglow.ir.forms import OnnxForms, TFLiteForm, TFLiteForms
+from tinyglow.operators.reshape import Reshape
+
+VARIABLES: TFLiteForms = {
+    "VAR_HANDLE": TFLiteForm(1, "VarHandleOptions", ("container", "shared_name")),
+    "READ_VARIABLE": TFLiteForm(1, "ReadVariableOptions"),
+    "ASSIGN_VARIABLE": TFLiteForm(1, "AssignVariableOptions"),
+    "CALL_ONCE": TFLiteForm(1, "CallOnceOptions", ("init_subgraph_index",)),
+}
+
+
+@dataclass(frozen=True)
+class Variable(Reshape):
+    """What the frontend makes states of (``frontend.tflite_variables``)."""
+
+    onnx_types: ClassVar[OnnxForms] = {}
+    tflite_types: ClassVar[TFLiteForms] = VARIABLES

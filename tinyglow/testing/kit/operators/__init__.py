@@ -1,0 +1,1 @@
+"""The operators that kernels can be tested for: each module declares some."""

@@ -1,0 +1,75 @@
+"""Programs as bytes, for other processes that have tinyglow: what tuning sends to those that evaluate them."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tinyglow.ir.graph import Array
+from tinyglow.ir.kernel import Kernel
+from tinyglow.ir.program import Program
+from tinyglow.registry import KERNELS
+from tinyglow.tuning.fingerprint import Fingerprint, Key
+
+# Smaller constants travel with their program: a message of their own would take longer than they do.
+_OWN_MESSAGE_BYTES = 4096
+
+
+def _kernel(symbol: str) -> Kernel:
+    return KERNELS[symbol]
+
+
+class _Pickler(pickle.Pickler):
+    """Sends a kernel by its name: the other side has the same."""
+
+    def reducer_override(self, thing: object) -> Any:
+        return (_kernel, (thing.symbol,)) if isinstance(thing, Kernel) else NotImplemented
+
+
+def packed(thing: object) -> bytes:
+    """Bytes of which ``pickle.loads`` makes an equal thing, in a process that has the same tinyglow."""
+    buffer = io.BytesIO()
+    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(thing)
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A program in parts. Programs that differ in one layer have all other parts in common.
+
+    Attributes:
+        key: A name for what it computes.
+        frame: The packed program without its large constants.
+        constants: These, by a name for their content.
+        places: The buffer of each constant.
+    """
+
+    key: Key
+    frame: bytes
+    constants: Mapping[Key, Array]
+    places: Mapping[str, Key]
+
+
+def parcel(program: Program, print_: Fingerprint) -> Parcel:
+    """A program and its fingerprint, in parts."""
+    keys = {buffer.name: key for key, buffer in print_.given.items() if buffer.data is not None}
+    buffers, constants, places = dict(program.buffers), {}, {}
+    for name, buffer in program.buffers.items():
+        key = keys.get(name)
+        if key is not None and buffer.data is not None and buffer.data.nbytes >= _OWN_MESSAGE_BYTES:
+            buffers[name] = replace(buffer, data=None)
+            constants[key], places[name] = buffer.data, key
+    return Parcel(print_.output, packed(replace(program, buffers=buffers)), constants, places)
+
+
+def put_together(frame: bytes, places: Mapping[str, Array]) -> Program:
+    """The program of a parcel's frame, with each constant by its buffer's name."""
+    program: Program = pickle.loads(frame)  # made by ``packed``, on the side that asks for answers
+    buffers = {
+        name: replace(buffer, data=places[name]) if name in places else buffer
+        for name, buffer in program.buffers.items()
+    }
+    return replace(program, buffers=buffers)

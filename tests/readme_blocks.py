@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import tinyglow
-from tests.benchmarks import compilers, mlperf_tiny, published
+from tests.benchmarks import app_notes, compilers, mlperf_tiny, other_cores, published
 from tests.benchmarks.table import size_table, speed_table
 from tests.guide import blocks as guide
 from tests.tflite import micro_operators
@@ -147,6 +147,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "mlperf": (README, mlperf_tiny.table_text),
     "sizes": (DOCS / "how-to/size-and-speed.md", size_table),
     "fits": (DOCS / "how-to/boards.md", fits),
+    "other-cores": (DOCS / "how-to/other-cores.md", other_cores.table_text),
     "operators": (DOCS / "reference/operators.md", operators),
     "proof": (DOCS / "how-to/proof.md", proof),
     "variants": (DOCS / "how-to/notebook.md", variants),
@@ -155,6 +156,8 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "compilers": (DOCS / "kernels.md", compilers.table_text),
     "gcc": (README, compilers.sentence),
     "records": (DOCS / "kernels.md", published.table_text),
+    "an13438": (DOCS / "notes/an13438.md", app_notes.an13438),
+    "an13331": (DOCS / "notes/an13331.md", app_notes.an13331),
     **guide.BLOCKS,
 }
 # Of these the figures are those of ziglang's code.

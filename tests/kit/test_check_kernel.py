@@ -16,7 +16,7 @@ from tests.kit.planted import BUGS, KERNELS, Bug
 from tinyglow.errors import InputError, ToolError
 from tinyglow.sim.toolchain import find_compiler
 from tinyglow.targets.boards import HOST
-from tinyglow.testing import KernelFault, check_kernel, is_full, operators, oracle, prototype, run_kernel
+from tinyglow.testing import KernelFault, check_kernel, is_full, operators, prototype, reference, run_kernel
 
 HERE = Path(__file__).parent
 OF_KERNELS_C = ("requantize", "fully_connected", "conv2d_per_channel", "depthwise_conv2d_per_channel", "add", "mul")
@@ -242,7 +242,7 @@ def test_an_oracle_computes_many_at_once() -> None:
     common = {"input": sums, "count": 6, "output_offset": 0, "act_min": -128, "act_max": 127}
     half = {"tflm": {"multiplier": 2**30, "shift": 0}, "onnx": {"requant_scale": 0.5}}
     half["glow"] = {"multiplier": 1, "pre_shift": 0, "post_shift": 1}
-    found = {name: oracle("requantize", name)(**common, **own).tolist() for name, own in half.items()}
+    found = {name: reference("requantize", name)(**common, **own).tolist() for name, own in half.items()}
     assert found["glow"] == [1, 2, 0, -1, 127, -128]
     assert found["onnx"] == [0, 2, 0, -2, 127, -128]
     assert found["tflm"] == [1, 2, 0, -1, 127, -128]  # the first rounding's ties go upwards

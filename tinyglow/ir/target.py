@@ -13,7 +13,7 @@ import numpy as np
 from tinyglow.ir.c_struct import struct_bytes
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel, Params, work_of
-from tinyglow.targets.cores import CPUS, Feature
+from tinyglow.targets.cores import CORES, Feature
 from tinyglow.targets.costs import kernel_cycles
 
 
@@ -55,6 +55,7 @@ class Target:
         reuse_inputs: Whether activations may lie where an input was, which an inference then destroys.
         pack_weights: Whether weights may be stored entropy-coded, with SIZE.
         transformed_weights: Whether kernels may store weights transformed, in several times their bytes, to be faster.
+        wraps: Whether sums of layers with Glow's rounding may leave 32 bits, and then wrap as Glow's do.
     """
 
     core: str = ""
@@ -66,6 +67,7 @@ class Target:
     reuse_inputs: bool = False
     pack_weights: bool = True
     transformed_weights: bool = False
+    wraps: bool = False
 
     def allows_code(self, nbytes: int) -> bool:
         """Whether so many bytes of instructions for the weights of one layer may come into question."""
@@ -77,7 +79,7 @@ class Target:
     @property
     def features(self) -> frozenset[Feature]:
         """What the core has beyond ARMv6-M; of no core in particular: nothing."""
-        return CPUS[self.core].features if self.core else frozenset()
+        return CORES[self.core].features if self.core else frozenset()
 
     def has(self, feature: Feature) -> bool:
         """Whether the core has ``feature``."""

@@ -89,7 +89,7 @@ def unpack(stream: Array, p: DualMacGeometry) -> tuple[Array, Array]:
     return weights, counts
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def _unpacked(stream: bytes, p: DualMacGeometry) -> tuple[Array, Array]:
     """``unpack``, once for all samples."""
     return unpack(np.frombuffer(stream, np.int8), p)

@@ -9,24 +9,20 @@ from pathlib import Path
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import bundle_info, read_bundle
 from tinyglow.bundle.manifest import MANIFEST, read_part, unchanged, with_manifest
-from tinyglow.bundle.options import UTILS
 from tinyglow.bundle.packages import Parts, formats
-from tinyglow.bundle.project import Samples, write_project
-from tinyglow.bundle.proof import proof_name
+from tinyglow.bundle.project import Samples, fingerprints, write_project
 from tinyglow.bundle.provenance import record, was_written_here
-from tinyglow.bundle.shared_arena import Bundle, all_together, shared_files
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
-from tinyglow.pipeline.deploy import fingerprints, samples_of
+from tinyglow.pipeline.deploy import samples_of
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.fit import made_up, sample_inputs
-from tinyglow.pipeline.shared_arena import check_core, read_networks
-from tinyglow.pipeline.stations import allocation_efficiency, interpret
+from tinyglow.pipeline.shared_library import is_portable, shared_library
+from tinyglow.pipeline.stations import allocation_efficiency
 from tinyglow.pipeline.vectors import input_vectors
 from tinyglow.targets.boards import HOST, Board
 
-_SAMPLES = 3  # of each network in a package of several
 _VERSION = re.compile(r"\d{1,5}\.\d{1,5}\.\d{1,5}")
 
 
@@ -96,7 +92,7 @@ def package_bundle(
     prints = fingerprints(answers, [one.name for one in info.outputs])
     rows = {placeholder.name: each for placeholder, each in input_vectors(info, inputs).items()}
     manifest = read_part(bundle / MANIFEST)
-    files = with_manifest({name: read_part(bundle / name) for name in listed if _is_portable(name)})
+    files = with_manifest({name: read_part(bundle / name) for name in listed if is_portable(name)})
     return _write(Parts(info, files, Samples(rows, prints), version), folder, kind, was_written_here(manifest))
 
 
@@ -131,34 +127,8 @@ def package_shared(
     if not formats()[kind].several:
         expected = ", ".join(one.name for one in formats().values() if one.several)
         raise InputError("the package cannot be written", [Problem("--format", f"{kind} has one network", expected)])
-    bundles, ours = read_networks(networks)
-    bundles = [Bundle(one.info, {n: data for n, data in one.files.items() if _is_portable(n)}) for one in bundles]
-    files = with_manifest(shared_files(project, bundles))
-    if not board.is_host:
-        check_core(bundles, board)
-    rows: dict[str, list[bytes]] = {}
-    outputs: list[tuple[str, Array]] = []
-    for network, bundle in zip(networks, bundles, strict=True):
-        info = bundle.info
-        inputs = made_up({one.name: one.type for one in info.inputs}, _SAMPLES)
-        rows |= {f"{info.name}_{one.name}": each for one, each in input_vectors(info, inputs).items()}
-        if isinstance(network, Program):
-            answers: Mapping[str, Array] = interpret(network, inputs)
-        else:
-            answers = simulate(network, board, inputs).outputs
-        outputs += [(f"{info.name}_{one.name}", answers[one.name]) for one in info.outputs]
-    prints = fingerprints(dict(outputs), [name for name, _ in outputs])
-    infos = tuple(bundle.info for bundle in bundles)
-    parts = Parts(all_together(project, infos), files, Samples(rows, prints), version, infos)
-    return _write(parts, folder, kind, ours)
-
-
-def _is_portable(name: str) -> bool:
-    """Whether a file of a bundle belongs into a library.
-
-    Build systems would take objects and assembly as well; a proof is one of the bundle's own list of files.
-    """
-    return not name.endswith((".o", ".S", proof_name(""))) and name not in UTILS
+    made = shared_library(networks, project, board)
+    return _write(Parts(made.info, made.files, made.samples, version, made.networks), folder, kind, made.ours)
 
 
 def _check(kind: str, version: str) -> None:

@@ -73,6 +73,7 @@ NEEDS = (
     Need("a C library", r"mathematical library", ""),
     Need("axe", r"\baxe\b", "pip install 'tinyglow[test]'"),
     Need("keras", r"tinyglow\[train\]", "pip install 'tinyglow[train]'"),
+    Need("torch", r"tinyglow\[torch\]", "pip install 'tinyglow[torch]'"),
     Need("a browser", r"browser|chromium", "apt install chromium"),
     Need("a user who is not root", r"superuser", "run the tests as another user"),
     Need("POSIX", r"shebang|other processes|ELF files|Linux|POSIX", ""),

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import tinyglow
-from tests.benchmarks import compilers, mlperf_tiny, other_cores, published
+from tests.benchmarks import app_notes, compilers, mlperf_tiny, other_cores, published
 from tests.benchmarks.table import size_table, speed_table
 from tests.guide import blocks as guide
 from tests.tflite import micro_operators
@@ -156,6 +156,8 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "compilers": (DOCS / "kernels.md", compilers.table_text),
     "gcc": (README, compilers.sentence),
     "records": (DOCS / "kernels.md", published.table_text),
+    "an13438": (DOCS / "notes/an13438.md", app_notes.an13438),
+    "an13331": (DOCS / "notes/an13331.md", app_notes.an13331),
     **guide.BLOCKS,
 }
 # Of these the figures are those of ziglang's code.

@@ -56,7 +56,7 @@ def _pads(layer: Any, kernel: Sequence[int]) -> list[int]:
 def _convolution(writer: _Writer, layer: Any) -> None:
     weights = [np.asarray(weight) for weight in layer.get_weights()]
     kernel, strides, depthwise = layer.kernel_size, layer.strides, type(layer).__name__ == "DepthwiseConv2D"
-    if tuple(layer.dilation_rate) != (1, 1) or (layer.groups != 1 and not depthwise):
+    if tuple(layer.dilation_rate) != (1, 1) or getattr(layer, "groups", 1) != 1:
         raise SystemExit(f"layer {layer.name}: only convolutions without groups and dilation are known")
     if depthwise and layer.depth_multiplier != 1:
         raise SystemExit(f"layer {layer.name}: only a depth multiplier of 1 is known")

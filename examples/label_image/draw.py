@@ -108,13 +108,15 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--count", type=int, default=40, help="pictures of each kind (default: %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="number of the first picture (default: 0)")
+    parser.add_argument("--side", type=int, default=SIDE, help="pixels (default: %(default)s)")
     parser.add_argument("--others", action="store_true", help="the ten other kinds")
     arguments = parser.parse_args()
     for kind in OTHERS if arguments.others else KINDS:
         folder = arguments.output / kind
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(arguments.first, arguments.first + arguments.count):
-            picture(kind, number).save(folder / f"{kind}_{number:05}.png")
+            drawn = picture(kind, number).resize((arguments.side, arguments.side), Image.Resampling.LANCZOS)
+            drawn.save(folder / f"{kind}_{number:05}.png")
     print(f"{arguments.output}: {arguments.count} pictures of each kind")
 
 

@@ -47,11 +47,11 @@ def drawn(strategy: st.SearchStrategy[T], count: int) -> list[T]:
     [pair if pair in FAST else pytest.param(*pair, marks=pytest.mark.long) for pair in PAIRS],
 )
 def test_answers_are_not_all_the_same(name: str, numerics: str) -> None:
-    """Of each operator and numerics, a third of the calls have several different results, and all fit the shape."""
+    """Of each operator and numerics, one call in three has a result that no other has, or more; all fit the shape."""
     asked = drawn(problems(name, numerics), 40)
     answers = [question.expected() for question in asked]
     assert all(answer.shape == question.shape for answer, question in zip(answers, asked, strict=True))
-    assert sum(len(set(answer.ravel().tolist())) > 1 for answer in answers) >= len(asked) / 3
+    assert len({answer.tobytes() for answer in answers}) >= len(asked) / 3
     known = operators()[name]
     assert all(list(question.numbers) == list(known.numbers_of(numerics)) for question in asked)
     assert all(list(question.inputs) == list(known.inputs_of(numerics)) for question in asked)

@@ -47,6 +47,12 @@ NEEDS = (
     Need("unicorn", r"\bunicorn\b|elftools|capstone|tinyglow\.sim|tinyglow\[sim", "pip install 'tinyglow[sim]'"),
     Need("sanitizers", r"sanitizer librar", "gcc or clang with its sanitizers' libraries"),
     Need("qemu-system-arm", r"qemu-system-arm", "apt install qemu-system-arm"),
+    Need("Xtensa's tools", r"qemu-system-xtensa|xtensa-lx106-elf-gcc", "apt install gcc-xtensa-lx106 qemu-system-misc"),
+    Need(
+        "more tools for RISC-V",
+        r"qemu-system-riscv32|riscv64-unknown-elf-gcc",
+        "apt install gcc-riscv64-unknown-elf qemu-system-misc",
+    ),
     Need(
         "arm-none-eabi-gcc",
         r"arm-none-eabi-gcc|gcc for (?!host)",
@@ -55,6 +61,11 @@ NEEDS = (
     Need("clang", r"\bclang", "apt install clang"),
     Need("ziglang", r"\bzig(lang)?\b", "pip install 'tinyglow[cc]'"),
     Need("graphviz", r"graphviz", "apt install graphviz"),
+    Need(
+        "the schema of CMSIS-Packs",
+        r"TINYGLOW_PACK_XSD",
+        "TINYGLOW_PACK_XSD=PACK.xsd of github.com/Open-CMSIS-Pack/Open-CMSIS-Pack-Spec; pip install xmlschema",
+    ),
     Need("twine", r"\btwine\b", "make install ARGS=release, with the network"),
     Need("another Python", r"no other Python", "Python 3.10 to 3.14 beside the one that runs the tests, on the PATH"),
     Need("cmake", r"\b(cmake|make|ninja)\b", "apt install cmake make"),
@@ -62,6 +73,7 @@ NEEDS = (
     Need("a C library", r"mathematical library", ""),
     Need("axe", r"\baxe\b", "pip install 'tinyglow[test]'"),
     Need("keras", r"tinyglow\[train\]", "pip install 'tinyglow[train]'"),
+    Need("torch", r"tinyglow\[torch\]", "pip install 'tinyglow[torch]'"),
     Need("a browser", r"browser|chromium", "apt install chromium"),
     Need("a user who is not root", r"superuser", "run the tests as another user"),
     Need("POSIX", r"shebang|other processes|ELF files|Linux|POSIX", ""),

@@ -29,7 +29,7 @@ from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
 from tinyglow.kernels.fully_connected.fully_connected_packed import FULLY_CONNECTED_PACKED
 from tinyglow.lowering.traffic import call_traffic
 from tinyglow.pipeline.budget import lower_within
-from tinyglow.pipeline.execute import bundle_sizes
+from tinyglow.pipeline.built import bundle_sizes
 from tinyglow.pipeline.fit import sample_inputs
 from tinyglow.quant.scheme import Scheme
 from tinyglow.registry import KERNELS

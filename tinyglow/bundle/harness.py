@@ -75,7 +75,9 @@ def write_harness(
         if areas != ["weights"]
     }
     texts = {
-        harness.main: render("sim/main.c.j2", net=net, NET=net.upper(), weights_in_ram=weights == "ram"),
+        harness.main: render(
+            "sim/main.c.j2", net=net, NET=net.upper(), weights_in_ram=weights == "ram", monitored=False
+        ),
         harness.startup: render(
             "sim/startup.c.j2",
             board=board,

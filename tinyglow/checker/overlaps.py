@@ -27,7 +27,7 @@ def in_place(call: Call) -> bool:
     known = loop_of(call.kernel)
     if known is not None:
         return _layer_in_place(call, known[0])
-    if call.kernel.startswith("tg_svdf"):  # the state moves up by one place
+    if call.kernel.startswith(("tg_svdf", "tg_lstm")):  # a state moves up by one place, or is copied before it changes
         return True
     items = {argument.name: argument.item for argument in call.arguments}
     if items.get("input") != items["output"]:

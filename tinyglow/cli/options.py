@@ -171,6 +171,15 @@ def add_board(parser: argparse.ArgumentParser, required: bool = True) -> None:
     parser.add_argument("--board", metavar="BOARD", required=required, help=help_)
 
 
+def add_board_or_core(parser: argparse.ArgumentParser) -> None:
+    """A board; or a core that is no Arm core, which gets portable C and has no board file."""
+    where = parser.add_mutually_exclusive_group(required=True)
+    help_ = "a board ('tinyglow boards' lists them), 'host', or a board file"
+    where.add_argument("--board", metavar="BOARD", help=help_)
+    help_ = "in place of a board: a core that runs the bundle's portable C, without a board file: riscv32 or xtensa"
+    where.add_argument("--target", metavar="CORE", help=help_)
+
+
 def add_placement(parser: argparse.ArgumentParser) -> None:
     """Where the weights lie on a board, and whether its memories' waiting is counted."""
     parser.add_argument(

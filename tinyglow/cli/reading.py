@@ -183,15 +183,29 @@ class Compiled(Quantized):
     program: Program
 
 
+def board_of(arguments: argparse.Namespace) -> Board:
+    """The board of --board, or the core of --target. Raises InputError for --waits on that core."""
+    from tinyglow.targets.boards import load_board
+    from tinyglow.targets.portable import portable_board
+
+    name = getattr(arguments, "target", None)
+    if name is None:
+        return load_board(arguments.board)
+    board = portable_board(name)
+    if getattr(arguments, "waits", False):
+        found = f"means nothing on {board.title}: no cycles are counted, and no memories are known"
+        raise InputError("the options do not fit together", [Problem("--waits", found, "--board, for an Arm core")])
+    return board
+
+
 def target_of_options(arguments: argparse.Namespace, board: Board | None = None) -> Target:
     """What kernels are chosen for, from --board (or on ``board``) and the options of ``add_target``."""
     from dataclasses import replace
 
     from tinyglow.ir.target import Optimize, WeightsAsCode
     from tinyglow.pipeline.stations import target_of
-    from tinyglow.targets.boards import load_board
 
-    target = target_of(board or load_board(arguments.board), Optimize(arguments.optimize))
+    target = target_of(board or board_of(arguments), Optimize(arguments.optimize))
     as_code = WeightsAsCode(arguments.weights_as_code)
     return replace(
         target,
@@ -205,14 +219,13 @@ def target_of_options(arguments: argparse.Namespace, board: Board | None = None)
 def _program_of(arguments: argparse.Namespace, quantized: Graph) -> Program:
     from tinyglow.pipeline.budget import lower_within
     from tinyglow.pipeline.stations import lower
-    from tinyglow.targets.boards import load_board
 
     dump, target = dump_of(arguments), target_of_options(arguments)
     quantized = streamed(arguments, quantized, say=True)
     tcm, flash, ram = (getattr(arguments, name, None) for name in ("tcm_size", "max_flash", "max_ram"))
     if flash is None and ram is None:
         return lower(quantized, dump, target, tcm_bytes=tcm or 0)
-    board = load_board(arguments.board)
+    board = board_of(arguments)
     if board.is_host or tcm:
         found = "--tcm-size is given too" if tcm else "the board is this machine"
         raise InputError("a budget is for boards, and cannot be combined with --tcm-size", [Problem("", found)])

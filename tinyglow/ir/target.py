@@ -13,7 +13,7 @@ import numpy as np
 from tinyglow.ir.c_struct import struct_bytes
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel, Params, work_of
-from tinyglow.targets.cores import CPUS, Feature
+from tinyglow.targets.cores import CORES, Feature
 from tinyglow.targets.costs import kernel_cycles
 
 
@@ -79,7 +79,7 @@ class Target:
     @property
     def features(self) -> frozenset[Feature]:
         """What the core has beyond ARMv6-M; of no core in particular: nothing."""
-        return CPUS[self.core].features if self.core else frozenset()
+        return CORES[self.core].features if self.core else frozenset()
 
     def has(self, feature: Feature) -> bool:
         """Whether the core has ``feature``."""

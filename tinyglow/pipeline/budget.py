@@ -12,8 +12,8 @@ from tinyglow.errors import BoardError, Problem
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Optimize, Target, WeightsAsCode
+from tinyglow.pipeline.built import bundle_sizes
 from tinyglow.pipeline.dump import NO_DUMP, Dump
-from tinyglow.pipeline.execute import bundle_sizes
 from tinyglow.pipeline.stations import emit, lower
 from tinyglow.sim.toolchain import find_compiler
 from tinyglow.targets.boards import Board

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 
-from tinyglow.bundle.harness import Harness, Placement, write_harness
+from tinyglow.bundle.harness import Harness, write_harness
 from tinyglow.bundle.header import BundleInfo, read_bundle
 from tinyglow.bundle.layers import layer_calls
 from tinyglow.bundle.options import sources_of
@@ -21,6 +21,7 @@ from tinyglow.interp import turns
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
 from tinyglow.pipeline.as_bundle import as_bundle
+from tinyglow.pipeline.built import bundle_sizes, require_success, with_tcm
 from tinyglow.pipeline.execution import DEFAULTS, Execution, Options, Sizes, VectorCost, as_built
 from tinyglow.pipeline.vectors import input_vectors, output_of
 from tinyglow.sim.host import build_host_bundle
@@ -74,22 +75,6 @@ class Target(Protocol):
         """Set a traced bundle's step counter."""
 
 
-def _require_success(returned: int) -> None:
-    if returned != 0:
-        raise SimulationError("the inference failed", [Problem("", f"it returned {returned}", "0, GLOW_SUCCESS")])
-
-
-def _with_tcm(sources: Sequence[Path], info: BundleInfo, work: Path) -> list[Path]:
-    """The bundle's files, and what an application must define for them."""
-    if not info.tcm:
-        return [*sources]
-    definition = work / "glow_tcm.c"
-    definition.write_text(
-        "#include <stdint.h>\n\nextern uint8_t *glow_tcm_addr;\nuint8_t *glow_tcm_addr;\n", encoding="utf-8"
-    )
-    return [*sources, definition]
-
-
 class _HostTarget:
     sizes: Sizes | None = None
     waits: int | None = None
@@ -100,7 +85,7 @@ class _HostTarget:
         self.compiler = compiler.version()
         self._bundle = build_host_bundle(
             compiler,
-            _with_tcm(sources_of(folder), info, work),
+            with_tcm(sources_of(folder), info, work),
             info.name,
             work,
             constant=(folder / f"{info.name}.weights.bin").read_bytes(),
@@ -123,7 +108,7 @@ class _HostTarget:
             self._bundle.reset()
 
     def infer(self) -> VectorCost | None:
-        _require_success(self._bundle.infer())
+        require_success(self._bundle.infer())
         return None
 
     def memory(self) -> tuple[bytes, bytes]:
@@ -131,27 +116,6 @@ class _HostTarget:
 
     def set_steps(self, symbol: str, steps: int) -> None:
         self._bundle.set_int32(symbol, steps)
-
-
-def bundle_sizes(
-    folder: Path, info: BundleInfo, board: Board, compiler: Compiler, work: Path, weights: Placement = "flash"
-) -> Sizes:
-    """What the bundle in ``folder`` takes by itself when built for ``board``, whether it fits there or not."""
-    from tinyglow.sim.image import load_image
-
-    sources = _with_tcm(sources_of(folder), info, work)
-    elf = compiler.link_bundle(sources, info.name, board, work / "bundle.elf")
-    alone = load_image(elf).sizes
-    return Sizes(
-        code=alone.text,
-        constants=alone.rodata + alone.data,
-        weights=info.constant,
-        mutable=info.mutable,
-        activations=info.activations,
-        variables=alone.data + alone.bss,
-        weights_in_ram=info.constant if weights == "ram" else 0,
-        tcm=info.tcm,
-    )
 
 
 class _BoardTarget:
@@ -211,7 +175,7 @@ class _BoardTarget:
         if self._timed:
             self.waits, self.waits_by_memory = stats.waits, stats.waits_by_memory
         self._strict = self._timed = False
-        _require_success(stats.value)
+        require_success(stats.value)
         return VectorCost(stats.cycles, stats.instructions, stats.stack_bytes)
 
     def _in_layer(self, error: SimulationError) -> SimulationError:
@@ -248,6 +212,11 @@ def open_target(
         chosen = find_compiler(compiler, board)
         if board.is_host:
             yield _HostTarget(sources, info, chosen, Path(work))
+        elif not board.core.is_arm:
+            from tinyglow.pipeline.portable_target import PortableTarget
+
+            with closing(PortableTarget(sources, info, board, chosen, Path(work))) as target:
+                yield target
         else:
             yield _BoardTarget(sources, info, board, chosen, Path(work), options)
 

@@ -72,9 +72,9 @@ def as_built(options: Options, info: BundleInfo) -> Options:
 
 @dataclass(frozen=True)
 class VectorCost:
-    """One inference on an emulated core; stack in bytes."""
+    """One inference on an emulated core; stack in bytes; cycles None where there is no cycle model of it."""
 
-    cycles: int
+    cycles: int | None
     instructions: int
     stack: int
 
@@ -107,8 +107,8 @@ class Execution:
     waits_by_memory: Mapping[str, int] = field(default_factory=dict)
 
     def most(self, field: str) -> int | None:
-        """The largest ``cycles``, ``instructions`` or ``stack`` of any vector."""
-        return max((getattr(cost, field) for cost in self.costs), default=None)
+        """The largest ``cycles``, ``instructions`` or ``stack`` of any vector; None if that was not counted."""
+        return max((found for cost in self.costs if (found := getattr(cost, field)) is not None), default=None)
 
     @property
     def milliseconds(self) -> float | None:

@@ -93,8 +93,11 @@ def print_execution(execution: Execution) -> None:
     if execution.sizes is not None:
         sizes = execution.sizes
         columns = ("", ">cycles", ">instructions", ">ms", ">stack")
-        row = ("slowest", execution.most("cycles"), execution.most("instructions"), _milliseconds(execution))
+        cycles = execution.most("cycles")
+        row = ("slowest", "" if cycles is None else cycles, execution.most("instructions"), _milliseconds(execution))
         console.print(table(columns, [(*row, execution.most("stack"))]))
+        if not execution.board.is_host and not execution.board.core.cycles:
+            print(f"portable C; there is no cycle model of {execution.board.core.title}: instructions are no time")
         if execution.waits is not None:
             print(f"memories make the core wait {execution.waits:,} cycles more", end="")
             where = "RAM" if execution.weights == "ram" else "flash"

@@ -200,13 +200,13 @@ class Image:
         return f"{function.name}+{offset:#x}" if offset else function.name
 
 
-def load_image(path: Path) -> Image:
-    """Read a little-endian 32-bit ARM ELF file; ToolError if it is something else."""
+def load_image(path: Path, machine: str = "EM_ARM") -> Image:
+    """Read a little-endian 32-bit ELF file for ``machine`` (``Cpu.elf``); ToolError if it is something else."""
     try:
         require_file(path)
         with path.open("rb") as file:
             elf = ELFFile(file)
-            _require_arm(path, elf)
+            _require_machine(path, elf, machine)
             loads = [segment for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
             sections = tuple(_sections(elf, loads))
             return Image(
@@ -227,12 +227,14 @@ def _stored(load: Any, sections: Sequence[Section]) -> Segment:
     return Segment(start + skipped, data[skipped:])
 
 
-def _require_arm(path: Path, elf: Any) -> None:
+def _require_machine(path: Path, elf: Any, machine: str) -> None:
     found = (elf.elfclass, elf.little_endian, elf["e_machine"])
-    if found != (32, True, "EM_ARM"):
+    if found != (32, True, machine):
         order = "little" if found[1] else "big"
-        problem = Problem(str(path), f"{found[2]}, {found[0]} bits, {order}-endian", "EM_ARM, 32 bits, little-endian")
-        raise ToolError(f"{path.name} is no firmware for a Cortex-M", [problem])
+        expected = f"{machine}, 32 bits, little-endian"
+        problem = Problem(str(path), f"{found[2]}, {found[0]} bits, {order}-endian", expected)
+        core = "a Cortex-M" if machine == "EM_ARM" else "this core"
+        raise ToolError(f"{path.name} is no firmware for {core}", [problem])
 
 
 def _sections(elf: Any, loads: list[Any]) -> Iterator[Section]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from tinyglow.errors import BoardError, Problem, ToolError, reason
+from tinyglow.resources import TEMPLATES
 from tinyglow.sim.zig_cache import cache_variables
 from tinyglow.targets.boards import Board
 
@@ -29,6 +30,7 @@ Kind = Literal["zig", "gcc", "clang"]
 TIMEOUT_SECONDS = 600
 _INSTALL_HINT = "pip install tinyglow[cc]"
 _ARM_GCC = "arm-none-eabi-gcc"
+_SUPPORT = TEMPLATES / "sim" / "portable"
 
 # -ffp-contract=off: a fused multiply-add rounds once where the reference rounds twice.
 _COMMON = ("-std=c99", "-g0", "-ffp-contract=off")
@@ -45,10 +47,10 @@ _ZIG = ("-fno-sanitize=undefined",)
 _BUNDLE_SCRIPT = """\
 SECTIONS
 {
-  .text 0x8000 : { *(.text .text.*) }
-  .rodata : { *(.rodata .rodata.*) }
-  .data 0x20000000 : { *(.data .data.*) }
-  .bss (NOLOAD) : { *(.bss .bss.* COMMON) }
+  .text 0x8000 : { *(.literal .literal.* .text .text.*) }
+  .rodata : { *(.rodata .rodata.* .srodata .srodata.*) }
+  .data 0x20000000 : { *(.data .data.* .sdata .sdata.*) }
+  .bss (NOLOAD) : { *(.bss .bss.* .sbss .sbss.* COMMON) }
   /DISCARD/ : { *(.ARM.exidx .ARM.exidx.* .ARM.extab .ARM.extab.*) *(.debug_*) }
 }
 """
@@ -225,10 +227,10 @@ class Compiler:
     def _target_flags(self, board: Board, opt: str) -> list[str]:
         core, hard = board.core, board.float_abi == "hard"
         if self.kind == "zig":
-            abi = "eabihf" if hard else "eabi"
-            machine = ["-target", f"thumb-freestanding-{abi}", f"-mcpu={core.zig_fpu if hard else core.zig}", *_ZIG]
+            triple = core.triple + ("hf" if hard else "")
+            machine = ["-target", triple, f"-mcpu={core.zig_fpu if hard else core.zig}", *_ZIG]
         else:
-            machine = [*core.gcc, *(core.gcc_fpu if hard else ("-mfloat-abi=soft",))]
+            machine = [*core.gcc, *(core.gcc_fpu if hard else core.gcc_soft)]
         if self.kind == "clang":
             machine = ["--target=arm-none-eabi", "-ffreestanding", *machine]
         return [*machine, *_COMMON, *_TARGET, opt]
@@ -240,9 +242,12 @@ class Compiler:
         if self.kind == "clang":  # gcc links what clang compiled
             linking = Compiler("gcc", self.linker, self.linker)._target_flags(board, request.opt)
         # gcc's own libraries stay: its compiler library, and memcpy of its libc. zig brings both unasked.
-        library = [] if self.kind == "zig" else ["-nostartfiles", "-Wl,--build-id=none"]
+        library = [] if self.kind == "zig" else ["-nostartfiles", "-Wl,--build-id=none", *board.core.library]
+        support = () if self.kind == "zig" else board.core.support
         with tempfile.TemporaryDirectory() as folder:
-            objects = self._compile(request.sources, request.include_dirs, machine, Path(folder))
+            objects = self._compile(
+                [*request.sources, *(_SUPPORT / file for file in support)], request.include_dirs, machine, Path(folder)
+            )
             objects += [path.resolve() for path in request.objects]
             if request.objects and self.kind != "zig":
                 library.append("-lm")
@@ -274,15 +279,16 @@ class Compiler:
 def find_compiler(name: str | None, board: Board) -> Compiler:
     """The C compiler of that name for ``board``.
 
-    name: None or "auto": for boards ziglang, then arm-none-eabi-gcc; for the host cc, gcc, clang, then zig. "zig",
-    "gcc" (arm-none-eabi-gcc for boards) and "clang" ask for one; anything else is a program's name or path.
-    Raises ToolError if it is not there.
+    name: None or "auto": for boards ziglang if it has the core, then its gcc; for the host cc, gcc, clang, then zig.
+    "zig", "gcc" (arm-none-eabi-gcc for Arm's boards) and "clang" ask for one; anything else is a program's name or
+    path. Raises ToolError if it is not there, or does not have the core.
     """
     if name in (None, "auto"):
         return _first_at_hand(board)
+    _require_core(str(name), board)
     if name == "zig":
         return _zig() or _missing("zig", "pip's ziglang or zig on the PATH")
-    program = {"gcc": "gcc" if board.is_host else _ARM_GCC}.get(str(name), str(name))
+    program = _gcc_of(board) if name == "gcc" else str(name)
     path = shutil.which(program)
     if path is None:
         return _missing(program, "a compiler on the PATH")
@@ -290,18 +296,29 @@ def find_compiler(name: str | None, board: Board) -> Compiler:
 
 
 def _first_at_hand(board: Board) -> Compiler:
-    zig = _zig()
+    zig = _zig() if board.is_host or board.core.triple else None
     if zig is not None and not board.is_host:
         return zig
-    for program in ("cc", "gcc", "clang") if board.is_host else (_ARM_GCC,):
+    for program in ("cc", "gcc", "clang") if board.is_host else (_gcc_of(board),):
         path = shutil.which(program)
         if path is not None:
             return _of_kind(_kind_of(path), path, board)
-    return zig or _missing("no C compiler", "cc, gcc or clang" if board.is_host else _ARM_GCC)
+    hint = f"or {_INSTALL_HINT}" if board.is_host or board.core.triple else f"apt install {board.core.package}"
+    return zig or _missing("no C compiler", "cc, gcc or clang" if board.is_host else _gcc_of(board), hint)
 
 
-def _missing(name: str, expected: str) -> Compiler:
-    raise ToolError("no C compiler", [Problem(name, "not found", expected, f"or {_INSTALL_HINT}")])
+def _gcc_of(board: Board) -> str:
+    return "gcc" if board.is_host else board.core.program
+
+
+def _require_core(name: str, board: Board) -> None:
+    """Raise ToolError for a compiler that is known not to have the board's core, or not in a form used here."""
+    if not board.is_host and not board.core.is_arm and (name == "clang" or (name == "zig" and not board.core.triple)):
+        raise ToolError("no C compiler", [Problem(name, f"is not used for {board.core.title}", _gcc_of(board))])
+
+
+def _missing(name: str, expected: str, hint: str = f"or {_INSTALL_HINT}") -> Compiler:
+    raise ToolError("no C compiler", [Problem(name, "not found", expected, hint)])
 
 
 def _zig() -> Compiler | None:

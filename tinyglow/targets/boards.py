@@ -24,7 +24,7 @@ from typing import Any, Literal
 from tinyglow import resources
 from tinyglow.errors import BoardError, Problem, reason
 from tinyglow.resources import read_bounded
-from tinyglow.targets.cores import CPUS, NO_EMULATOR, Cpu
+from tinyglow.targets.cores import CORES, CPUS, NO_EMULATOR, Cpu
 from tinyglow.targets.memories import PAGE_BYTES, Cache, Memory
 from tinyglow.targets.peripherals import (
     PERIPHERAL_KEYS,
@@ -95,7 +95,7 @@ class Board:
         """What is known of the board's core; the host has none."""
         if self.is_host:
             raise BoardError("the host has no emulated core", [Problem("host", "is this machine", "a board")])
-        return CPUS[self.cpu]
+        return CORES[self.cpu]
 
     @property
     def waits(self) -> bool:

@@ -1,4 +1,4 @@
-"""The cores: all that is to be known of one, in the table :data:`CPUS`."""
+"""The cores: all that is to be known of one, in the tables :data:`CPUS` and :data:`PORTABLE`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-Architecture = Literal["v6-M", "v7-M", "v7E-M", "v8-M.mainline"]
+Architecture = Literal["v6-M", "v7-M", "v7E-M", "v8-M.mainline", "rv32imc", "xtensa"]
 
 
 class Feature(Enum):
@@ -32,10 +32,17 @@ class Cpu:
         gcc: Flags that select the core.
         gcc_fpu: Flags that a hard-float build has in addition.
         emulator: The emulator's name of the nearest core that runs the same code.
-        cycles: The module of ``tinyglow.sim.cycles`` that counts for it.
+        cycles: The module of ``tinyglow.sim.cycles`` that counts for it; "" if there is none.
         costs: The core whose kernels' costs it has (``targets.costs``): its own name, or that of one like it.
-        architecture: As the Addenda to the ABI name it (2.5.2, Tag_CPU_arch).
+        architecture: As the Addenda to the ABI name it (2.5.2, Tag_CPU_arch), or its own makers where that is not Arm.
         features: What kernels may need.
+        triple: zig's target, less the suffix of a hard-float build; "" if zig has none.
+        program: gcc's name for it.
+        package: Debian's package of that gcc.
+        gcc_soft: Flags that a soft-float build has in addition.
+        library: What gcc is told to link with.
+        support: Files of ``templates/sim/portable`` that are linked with gcc's objects.
+        elf: What ELF files call its code (e_machine).
     """
 
     name: str
@@ -49,6 +56,18 @@ class Cpu:
     architecture: Architecture
     features: frozenset[Feature]
     costs: str
+    triple: str = "thumb-freestanding-eabi"
+    program: str = "arm-none-eabi-gcc"
+    package: str = "gcc-arm-none-eabi"
+    gcc_soft: tuple[str, ...] = ("-mfloat-abi=soft",)
+    library: tuple[str, ...] = ()
+    support: tuple[str, ...] = ()
+    elf: str = "EM_ARM"
+
+    @property
+    def is_arm(self) -> bool:
+        """Whether it is an Arm core, whose cycles are counted."""
+        return self.elf == "EM_ARM"
 
     @property
     def unaligned(self) -> bool:
@@ -135,6 +154,57 @@ CPUS: Mapping[str, Cpu] = {
         _cortex_m("M3", "v7-M", emulator="M3", cycles="m3"),
     )
 }
+
+# Cores that get portable C alone. Their kernels are chosen by the Cortex-M3's costs: with them six networks take the
+# fewest instructions on these cores (tests/benchmarks/other_cores.py). No cycles are counted for them.
+# -nostdlib: their compilers come without a C library; ``templates/sim/portable`` has what gcc calls of one.
+PORTABLE: Mapping[str, Cpu] = {
+    cpu.name: cpu
+    for cpu in (
+        Cpu(
+            name="riscv32",
+            title="RISC-V RV32IMC",
+            zig="generic_rv32+m+c",
+            zig_fpu="",
+            gcc=("-march=rv32imc", "-mabi=ilp32", "-ffreestanding"),
+            gcc_fpu=(),
+            emulator="unicorn",
+            cycles="",
+            architecture="rv32imc",
+            features=frozenset(),
+            costs="cortex-m3",
+            triple="riscv32-freestanding-none",
+            program="riscv64-unknown-elf-gcc",
+            package="gcc-riscv64-unknown-elf",
+            gcc_soft=(),
+            library=("-nostdlib", "-lgcc"),
+            support=("memory.c",),
+            elf="EM_RISCV",
+        ),
+        Cpu(
+            name="xtensa",
+            title="Xtensa LX106",
+            zig="",
+            zig_fpu="",
+            # Literals beside their functions: the linker then drops both together.
+            gcc=("-mlongcalls", "-mtext-section-literals", "-ffreestanding"),
+            gcc_fpu=(),
+            emulator="qemu",
+            cycles="",
+            architecture="xtensa",
+            features=frozenset(),
+            costs="cortex-m3",
+            triple="",
+            program="xtensa-lx106-elf-gcc",
+            package="gcc-xtensa-lx106",
+            gcc_soft=(),
+            library=("-nostdlib", "-lgcc"),
+            support=("memory.c", "rom_xtensa.c"),
+            elf="EM_XTENSA",
+        ),
+    )
+}
+CORES: Mapping[str, Cpu] = {**CPUS, **PORTABLE}
 
 # Cores that are asked for and cannot be had, and why.
 NO_EMULATOR: Mapping[str, str] = dict.fromkeys(

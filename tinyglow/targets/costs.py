@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from tinyglow.targets.cores import CPUS
+from tinyglow.targets.cores import CORES
 
 COSTS = Path(__file__).with_name("costs.json")
 # Where a target names no core: one of each kind, so that every kernel has a cost.
@@ -39,7 +39,7 @@ def kernel_cycles(core: str, symbol: str, work: Mapping[str, float]) -> int | No
         Cycles, at least 1; None if the kernel was not measured on that core.
     """
     table = load_costs()
-    for name in (CPUS[core].costs,) if core else _ANY:
+    for name in (CORES[core].costs,) if core else _ANY:
         prices = table.get(name, {}).get(symbol)
         if prices is not None:
             return max(1, round(prices["call"] + sum(prices.get(kind, 0.0) * count for kind, count in work.items())))

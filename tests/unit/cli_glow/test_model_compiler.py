@@ -129,6 +129,17 @@ def test_the_core_chooses_kernels(profiled: Place) -> None:
     large = _compile("-load-profile=p.yaml", "-target=arm", "-mcpu=cortex-m7", "-float-abi=hard")
     assert "bundle 'net' for Cortex-M7" in large.out
     assert "none of" in _compile("-load-profile=p.yaml", "-mcpu=cortex-a53").err
+    for triple in ("riscv32", "riscv32imc-unknown-none-elf"):
+        assert "bundle 'net' for RISC-V" in _compile("-load-profile=p.yaml", f"-target={triple}").out
+
+
+def test_a_dsp_is_no_part_of_an_arm_core(profiled: Place) -> None:
+    """-use-hifi alone is for an Xtensa core; beside an Arm core it means nothing, and a note says what to do."""
+    alone = _compile("-load-profile=p.yaml", "-use-hifi")
+    assert "bundle 'net' for Xtensa" in alone.out and "note" not in alone.err
+    assert "bundle 'net' for Xtensa" in _compile("-load-profile=p.yaml", "-use-hifi", "-target=xtensa").out
+    beside = _compile("-load-profile=p.yaml", "-use-hifi", "-target=arm", "-mcpu=cortex-m33")
+    assert "bundle 'net' for Cortex-M33" in beside.out and "-target=xtensa" in beside.err
 
 
 def test_the_bundle_api(profiled: Place) -> None:
@@ -221,6 +232,8 @@ def test_symbols_that_the_model_has_not(place: Place) -> None:
             ("a scale above 0", "=,float"),
         ),
         ((*BASE, "-mcpu=cortex-m0", "-float-abi=hard"), ("has no FPU",)),
+        ((*BASE, "-target=xtensa", "-mcpu=cortex-m7", "-float-abi=hard"), ("is no core of", "LX106 has no FPU")),
+        ((*BASE, "-target=riscv32", "-use-hifi"), ("is for an Xtensa DSP",)),
         ((*BASE, "-load-profile=missing.yaml"), ("missing.yaml",)),
         (
             (*BASE, "-load-profile=p.yaml", "-keep-original-precision-for-nodes=MaxPol,Xyzzy"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tinyglow.cli.options import (
     AddCommand,
-    add_board,
+    add_board_or_core,
     add_budget,
     add_bundle,
     add_compiler,
@@ -17,7 +17,7 @@ from tinyglow.cli.options import (
     add_stream,
     add_target,
 )
-from tinyglow.cli.reading import compiled_of, dump_of, name_value_pairs
+from tinyglow.cli.reading import board_of, compiled_of, dump_of, name_value_pairs
 from tinyglow.cli.several import add_several, separate
 from tinyglow.errors import InputError, Problem
 from tinyglow.numerics.names import ONNX
@@ -34,7 +34,7 @@ def register(command: AddCommand) -> None:
     )
     add_model(parser)
     add_several(parser)
-    add_board(parser)
+    add_board_or_core(parser)
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the bundle")
     add_scheme(parser)
     add_stream(parser)
@@ -60,9 +60,8 @@ def _run_shared(arguments: argparse.Namespace, several: list[argparse.Namespace]
     from tinyglow.bundle.options import BundleOptions
     from tinyglow.pipeline.shared_arena import emit_shared
     from tinyglow.report.shared_arena import print_shared
-    from tinyglow.targets.boards import load_board
 
-    board = load_board(arguments.board)
+    board = board_of(arguments)
     networks = [Path(one.model) if Path(one.model).is_dir() else compiled_of(one, one.name).program for one in several]
     options = BundleOptions(
         arguments.bundle_api,
@@ -82,9 +81,8 @@ def _run_one(arguments: argparse.Namespace) -> int:
     from tinyglow.quant.warnings import Evidence, warnings_of
     from tinyglow.report.console import print_warnings
     from tinyglow.report.tables import print_bundle
-    from tinyglow.targets.boards import load_board
 
-    board = load_board(arguments.board)
+    board = board_of(arguments)
     compiled = compiled_of(arguments, arguments.name)
     if arguments.explain_quantization and compiled.profile is None:
         problem = Problem("--explain-quantization", "has nothing to explain", "a float model")

@@ -7,7 +7,7 @@ import json
 
 from tinyglow.cli.options import (
     AddCommand,
-    add_board,
+    add_board_or_core,
     add_compiler,
     add_inputs,
     add_json,
@@ -15,7 +15,7 @@ from tinyglow.cli.options import (
     add_sequence,
     add_trust,
 )
-from tinyglow.cli.reading import read_inputs
+from tinyglow.cli.reading import board_of, read_inputs
 from tinyglow.cli.writing import write_outputs
 
 
@@ -28,7 +28,7 @@ def register(command: AddCommand) -> None:
         "tinyglow run bundle --board frdm-ke16z --input image=digits.npy -o answers.npz --json",
     )
     parser.add_argument("bundle", metavar="DIR", help="the bundle's folder")
-    add_board(parser)
+    add_board_or_core(parser)
     add_inputs(parser)
     add_sequence(parser)
     parser.add_argument("-o", "--output", metavar="OUT.npz", help="write the outputs there, by placeholder name")
@@ -45,9 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyglow.pipeline.execution import Options, as_json
     from tinyglow.report.console import progress
     from tinyglow.report.tables import print_execution
-    from tinyglow.targets.boards import load_board
 
-    board, inputs = load_board(arguments.board), read_inputs(arguments)
+    board, inputs = board_of(arguments), read_inputs(arguments)
     with progress(f"running on {board.name}", sample_count(inputs)) as advance:
         options = Options(arguments.weights, arguments.waits, arguments.trust)
         execution = simulate(arguments.bundle, board, inputs, arguments.cc, advance, options, arguments.sequence)

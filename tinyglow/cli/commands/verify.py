@@ -7,7 +7,7 @@ import json
 
 from tinyglow.cli.options import (
     AddCommand,
-    add_board,
+    add_board_or_core,
     add_compiler,
     add_inputs,
     add_json,
@@ -19,7 +19,7 @@ from tinyglow.cli.options import (
     add_target,
     add_tcm,
 )
-from tinyglow.cli.reading import calls_of, compiled_of, read_inputs, streamed
+from tinyglow.cli.reading import board_of, calls_of, compiled_of, read_inputs, streamed
 
 
 def register(command: AddCommand) -> None:
@@ -32,7 +32,7 @@ def register(command: AddCommand) -> None:
     )
     add_model(parser)
     add_profile(parser)
-    add_board(parser)
+    add_board_or_core(parser)
     add_inputs(parser)
     add_sequence(parser)
     add_stream(parser)
@@ -53,9 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     from tinyglow.report.console import progress
     from tinyglow.report.fidelity import output_json, print_outputs
     from tinyglow.report.tables import print_comparisons
-    from tinyglow.targets.boards import load_board
 
-    board, inputs = load_board(arguments.board), read_inputs(arguments)
+    board, inputs = board_of(arguments), read_inputs(arguments)
     compiled = compiled_of(arguments)
     inputs, sequence = calls_of(arguments, compiled.graph, inputs)
     program = compiled.program

@@ -33,11 +33,16 @@ def check_names(arguments: GlowArguments) -> None:
 def core_of(arguments: GlowArguments) -> Board:
     """The core that -mcpu names as a board without memories; a host called "any core" if tinyglow knows it not.
 
-    Raises InputError for -float-abi=hard on a core without an FPU.
+    -target=riscv32, -target=xtensa and -use-hifi name a core that is no Arm core.
+
+    Raises InputError for -float-abi=hard on a core without an FPU, and for cores that do not fit together.
     """
     from tinyglow.targets.boards import CPUS, HOST
 
     name = arguments.text("mcpu")
+    portable = _portable_core(arguments)
+    if portable:
+        return portable
     cpu = CPUS.get(name)
     if cpu is None:
         if name not in ("", "native"):
@@ -49,6 +54,34 @@ def core_of(arguments: GlowArguments) -> Board:
         problem = Problem("-float-abi=hard", f"the {cpu.title} has no FPU", "soft")
         raise InputError("the options do not fit together", [problem])
     return replace(HOST, name=cpu.name, title=cpu.title, cpu=cpu.name, float_abi="hard" if hard else "soft")
+
+
+def _portable_core(arguments: GlowArguments) -> Board | None:
+    """The core of -target or -use-hifi, if it is none of Arm's."""
+    from tinyglow.targets.cores import CPUS, PORTABLE
+    from tinyglow.targets.portable import portable_board
+
+    target, mcpu = arguments.text("target"), arguments.text("mcpu")
+    # A triple begins with the architecture; RISC-V's extensions may follow its name there.
+    name = next((name for name in PORTABLE if target.startswith(name)), "")
+    if arguments.flag("use-hifi") and not name:
+        if mcpu in CPUS:  # as Glow has it: the Arm core hands single layers to the DSP
+            found = f"-use-hifi means nothing beside -mcpu={mcpu}: the bundle runs on that core alone"
+            print(f"note: {found}; one for the DSP is compiled with -target=xtensa", file=sys.stderr)
+            return None
+        name = "xtensa"
+    if not name:
+        return None
+    problems = []
+    if arguments.flag("use-hifi") and name != "xtensa":
+        problems.append(Problem("-use-hifi", f"is for an Xtensa DSP, -target={target} is none", "-target=xtensa"))
+    if mcpu in CPUS:
+        problems.append(Problem(f"-mcpu={mcpu}", f"is no core of -target={target}", "none, or -target=arm"))
+    if arguments.text("float-abi") == "hard":
+        problems.append(Problem("-float-abi=hard", f"the {PORTABLE[name].title} has no FPU", "soft"))
+    if problems:
+        raise InputError("the options do not fit together", problems)
+    return portable_board(name)
 
 
 def write_bundle(arguments: GlowArguments, graph: Graph) -> None:

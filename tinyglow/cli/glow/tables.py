@@ -116,11 +116,11 @@ _BUNDLE = (
     Option("main-entry-name", "name of the bundle's function", metavar="NAME"),
     Option("bundle-api", "the bundle's interface", choices=("static", "dynamic"), default="static"),
     flag("bundle-api-verbose", "the header lists the constants too"),
-    Option("target", "what the bundle is for: arm, or this machine's architecture", metavar="arm"),
+    Option("target", "what the bundle is for: arm, riscv32, xtensa, or this machine's architecture", metavar="arm"),
     Option("mcpu", "the core the bundle is for", metavar="cortex-m7"),
     Option("float-abi", "how floats are passed", choices=("default", "soft", "hard"), default="default"),
     flag("use-cmsis", "kernels of CMSIS-NN", unused=_KERNELS),
-    flag("use-hifi", "kernels for HiFi DSPs", unused=_KERNELS),
+    flag("use-hifi", "portable kernels for a HiFi DSP, as -target=xtensa: it runs the bundle's C, without intrinsics"),
     Option(
         "tcm-size",
         "fast memory for the buffers with the most traffic, which the application lends as glow_tcm_addr",

@@ -20,7 +20,7 @@ from tests.parity.test_extremes import CASES as EXTREMES
 from tests.strict_c import compile_runtime, default, strict
 from tinyglow import resources
 from tinyglow.errors import ToolError
-from tinyglow.ir.kernel import Kernel, Operand, Role
+from tinyglow.ir.kernel import Kernel, Operand, Role, c_fields
 from tinyglow.registry import KERNELS
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.targets.boards import HOST, Board, load_board
@@ -221,8 +221,8 @@ _HELPERS = re.compile(r"mem(cpy|set|move)|__aeabi_mem(cpy|set|clr|move)[48]?|__a
 _WIDE_HELPERS = re.compile(r"__aeabi_(lmul|lasr|llsl|llsr)|__(muldi3|ashrdi3|ashldi3|lshrdi3)")
 # LiteRT's rule multiplies 32 bits by a multiplier of 31, and rounds by the sign of the product's 64 bits.
 _WIDE_PRODUCTS = {"tg_add_tflite_s8", "tg_mul_tflite_s8", "tg_prelu_tflite_s8", "tg_reduce_mean_tflite_s8"}
-# CMSIS-NN's softmax takes the upper words of products.
-_WIDE_PRODUCTS |= {"tg_softmax_tflm_s8"}
+# CMSIS-NN's softmax and SVDF take the upper words of products.
+_WIDE_PRODUCTS |= {"tg_softmax_tflm_s8", "tg_svdf_state_s8"}
 # So does onnxruntime's by integers, where a result lies half way.
 _WIDE_PRODUCTS |= {"tg_mul_onnx_s8", "tg_reduce_mean_onnx_s8"}
 # Of floats, but without arithmetic: on a core without FPU they look at the bits, or copy floats.
@@ -329,7 +329,8 @@ def test_integer_kernels_need_no_floats_and_no_library(helpers: dict[str, set[st
     int16 = any(operand.dtype == "int16" for operand in KERNELS[symbol].operands)
     if KERNELS[symbol].needs or int16 or symbol in _WIDE_PRODUCTS:
         foreign = {name for name in foreign if not _WIDE_HELPERS.fullmatch(name)}
-    if any(operand.dtype == "float32" for operand in KERNELS[symbol].operands):
+    scales = any(ctype == "float" for _, ctype in c_fields(KERNELS[symbol].params))  # integers between conversions
+    if scales or any(operand.dtype == "float32" for operand in KERNELS[symbol].operands):
         assert foreign or symbol in _ON_BITS, "a kernel of floats calls helpers here: the test would not see floats"
         assert all(name.startswith("__") for name in foreign)
         double = {name for name in foreign if re.search(r"_(d|f2d)\w*$|df3$|sfdf2|__aeabi_[di]2?d", name)}

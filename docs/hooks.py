@@ -14,6 +14,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 import tinyglow
+from tinyglow import testing
 from tinyglow.cli.glow.option import Kind, Option
 from tinyglow.cli.glow.tables import TABLES
 from tinyglow.cli.parser import build_parser
@@ -84,6 +85,18 @@ def python_api() -> str:
     return "\n".join(lines)
 
 
+def testing_api() -> str:
+    """Every name that ``tinyglow.testing`` offers."""
+    lines = [
+        "# tinyglow.testing\n",
+        "Tests of kernels: [how to](../how-to/test-kernels.md). It needs `tinyglow[test]`.\n",
+    ]
+    for name in sorted(testing.__all__, key=str.lower):
+        place = f"{getattr(testing, name).__module__}.{name}"
+        lines += [f"::: {place}\n    options:\n      heading: tinyglow.testing.{name}\n      toc_label: {name}\n"]
+    return "\n".join(lines)
+
+
 def boards() -> str:
     """Every board with its memories, and where each fact is from."""
     found = [load_board(name) for name in board_names()]
@@ -113,6 +126,7 @@ def contributing() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "reference/cli.md": commands,
     "reference/python.md": python_api,
+    "reference/testing.md": testing_api,
     "reference/boards.md": boards,
     "contributing.md": contributing,
 }

@@ -11,22 +11,24 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import tinyglow
-from tests.benchmarks import compilers, mlperf_tiny, other_cores, published
+from tests.benchmarks import app_notes, compilers, mlperf_tiny, other_cores, published
 from tests.benchmarks.table import size_table, speed_table
 from tests.guide import blocks as guide
 from tests.tflite import micro_operators
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
+from tinyglow.numerics.names import TFLM
 from tinyglow.operators.generic.declare import GENERAL
 from tinyglow.pipeline.fit import fit, real_boards
 from tinyglow.pipeline.stations import target_of
 from tinyglow.quant.profile import load_profile
 from tinyglow.registry import KERNELS, ONNX_OPS, TFLITE_OPS
 from tinyglow.targets.boards import load_board
+from tinyglow.testing.kit import problem as kit
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 DOCS = README.parent / "docs"
@@ -105,7 +107,20 @@ def variants() -> str:
     return f"```text\n{table!r}\n```"
 
 
-# What is generated, in which file.
+def kit_operators() -> str:
+    """The operators that kernels are tested for, with the prototype for TensorFlow Lite Micro's numerics."""
+    rows = [
+        f"| `{name}` | {known.summary} | {_arguments(known.inputs_of(TFLM))} | {_arguments(known.numbers_of(TFLM))} |"
+        for name, known in kit.operators().items()
+    ]
+    head = "With `tflm`; `prototype(operator, numerics)` has the others, too."
+    return "\n".join([f"{head}\n", "| operator | what it computes | inputs | numbers |", "|---|---|---|---|", *rows])
+
+
+def _arguments(dtypes: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in dtypes)
+
+
 def proof() -> str:
     """The proof of the shipped network's bundle, with the first and the last entries of its lists."""
     graph = tinyglow.load(README.parent / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
@@ -125,6 +140,7 @@ def proof() -> str:
     return "```\n" + "\n".join(lines).rstrip(",") + "\n}\n```"
 
 
+# What is generated, in which file.
 BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "demo": (README, demo),
     "speed": (README, speed_table),
@@ -135,10 +151,13 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "operators": (DOCS / "reference/operators.md", operators),
     "proof": (DOCS / "how-to/proof.md", proof),
     "variants": (DOCS / "how-to/notebook.md", variants),
+    "kit_operators": (DOCS / "how-to/test-kernels.md", kit_operators),
     "kernels": (DOCS / "reference/kernels.md", kernels),
     "compilers": (DOCS / "kernels.md", compilers.table_text),
     "gcc": (README, compilers.sentence),
     "records": (DOCS / "kernels.md", published.table_text),
+    "an13438": (DOCS / "notes/an13438.md", app_notes.an13438),
+    "an13331": (DOCS / "notes/an13331.md", app_notes.an13331),
     **guide.BLOCKS,
 }
 # Of these the figures are those of ziglang's code.

@@ -261,7 +261,9 @@ def run_program(
             wanted[name] = None
     parts: dict[str, list[Array]] = {name: [] for name in wanted}
     turn = turns(sample_count(inputs) if program.inputs else 1, bool(program.states), sequence)
-    for chunk in chunks(len(turn), _largest_bytes(buffer.type for buffer in program.buffers.values())):
+    # Constants are there once, for all samples.
+    types = (buffer.type for buffer in program.buffers.values() if buffer.data is None)
+    for chunk in chunks(len(turn), _largest_bytes(types)):
         state = ProgramState(program, chunk.stop - chunk.start)
         found: dict[str, list[Array]] = {name: [] for name in wanted}
         for rows in turn[chunk].T:

@@ -23,12 +23,13 @@ class _Writer:
         self.constants: list[onnx.TensorProto] = []
         self.x = "input"
         self.is_map = True  # whether x is [1, channels, height, width]
+        self.padding = [0, 0, 0, 0]  # zeros that the next convolution adds: top, left, bottom, right
 
     def add(self, kind: str, name: str, *constants: np.ndarray, **attributes: object) -> None:
         """A node that reads x and then the constants."""
         names = [f"{name}/{index}" for index in range(len(constants))]
         for constant, array in zip(names, constants, strict=True):
-            self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array, np.float32), constant))
+            self.constants.append(numpy_helper.from_array(np.asarray(array, np.float32, order="C"), constant))
         self.nodes.append(helper.make_node(kind, [self.x, *names], [name], name, **attributes))
         self.x = name
 
@@ -54,14 +55,31 @@ def _pads(layer: Any, kernel: Sequence[int]) -> list[int]:
 
 def _convolution(writer: _Writer, layer: Any) -> None:
     weights = [np.asarray(weight) for weight in layer.get_weights()]
-    kernel, strides = layer.kernel_size, layer.strides
-    if tuple(layer.dilation_rate) != (1, 1) or layer.groups != 1:
+    kernel, strides, depthwise = layer.kernel_size, layer.strides, type(layer).__name__ == "DepthwiseConv2D"
+    if tuple(layer.dilation_rate) != (1, 1) or getattr(layer, "groups", 1) != 1:
         raise SystemExit(f"layer {layer.name}: only convolutions without groups and dilation are known")
-    weights[0] = weights[0].transpose(3, 2, 0, 1)
-    writer.add(
-        "Conv", layer.name, *weights, kernel_shape=list(kernel), strides=list(strides), pads=_pads(layer, kernel)
-    )
+    if depthwise and layer.depth_multiplier != 1:
+        raise SystemExit(f"layer {layer.name}: only a depth multiplier of 1 is known")
+    group = weights[0].shape[2] if depthwise else 1
+    weights[0] = weights[0].transpose(2, 3, 0, 1) if depthwise else weights[0].transpose(3, 2, 0, 1)
+    pads = [a + b for a, b in zip(_pads(layer, kernel), writer.padding, strict=True)]
+    writer.padding = [0, 0, 0, 0]
+    sizes = {"kernel_shape": list(kernel), "strides": list(strides), "pads": pads}
+    writer.add("Conv", layer.name, *weights, group=group, **sizes)
     _activate(writer, layer)
+
+
+def _zeros_around(writer: _Writer, layer: Any) -> None:
+    """Kept for the convolution that follows."""
+    (top, bottom), (left, right) = layer.padding
+    writer.padding = [top, left, bottom, right]
+
+
+def _mean(writer: _Writer, layer: Any) -> None:
+    writer.add("GlobalAveragePool", layer.name)
+    if not layer.keepdims:
+        writer.is_map = False
+        writer.add("Flatten", f"{layer.name}/flat")
 
 
 def _normalization(writer: _Writer, layer: Any) -> None:
@@ -88,9 +106,12 @@ def _dense(writer: _Writer, layer: Any) -> None:
 
 
 def _relu(writer: _Writer, layer: Any) -> None:
-    if layer.max_value is not None or layer.negative_slope or layer.threshold:
-        raise SystemExit(f"layer {layer.name}: only a ReLU without bounds and slopes is known")
-    writer.add("Relu", layer.name)
+    if layer.negative_slope or layer.threshold:
+        raise SystemExit(f"layer {layer.name}: only a ReLU without slopes and thresholds is known")
+    if layer.max_value is None:
+        writer.add("Relu", layer.name)
+    else:
+        writer.add("Clip", layer.name, np.float32(0), np.float32(layer.max_value))
 
 
 def _nothing(writer: _Writer, layer: Any) -> None:
@@ -99,6 +120,9 @@ def _nothing(writer: _Writer, layer: Any) -> None:
 
 _LAYERS: dict[str, Callable[[_Writer, Any], None]] = {
     "Conv2D": _convolution,
+    "DepthwiseConv2D": _convolution,
+    "ZeroPadding2D": _zeros_around,
+    "GlobalAveragePooling2D": _mean,
     "BatchNormalization": _normalization,
     "Activation": _activate,
     "ReLU": _relu,
@@ -117,6 +141,8 @@ def write_onnx(model: Any, path: str | Path) -> None:
         kind = type(layer).__name__
         if kind not in _LAYERS:
             raise SystemExit(f"layer {layer.name}: {kind} is not known, only {', '.join(_LAYERS)}")
+        if any(writer.padding) and "Conv" not in kind:
+            raise SystemExit(f"layer {layer.name}: after zeros around a map only a convolution is known")
         _LAYERS[kind](writer, layer)
     _, height, width, channels = model.input_shape
     writer.nodes.append(helper.make_node("Identity", [writer.x], ["output"], "output"))

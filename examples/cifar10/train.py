@@ -21,27 +21,8 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras
 import numpy as np
+from images import SIDE, draw_maps, plot, read
 from onnx_file import write_onnx
-from PIL import Image
-
-from tinyglow.dataset.store import class_names, samples_of
-from tinyglow.images import read_pixels
-
-SIDE = 32
-
-
-def read(folder: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """(images float32 [n, 32, 32, 3] from -1 to 1, classes [n], their names); all are scaled to 32 x 32, RGB."""
-    names, images, labels = class_names(folder), [], []
-    for number, name in enumerate(names):
-        for sample in samples_of(folder, name):
-            pixels = read_pixels(sample.path)
-            picture = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]).convert("RGB")
-            images.append(np.asarray(picture.resize((SIDE, SIDE)) if picture.size != (SIDE, SIDE) else picture))
-            labels.append(number)
-    if not images:
-        raise SystemExit(f"{folder}: holds no images in class folders")
-    return np.stack(images).astype(np.float32) / np.float32(127.5) - 1, np.array(labels), names
 
 
 def network(classes: int) -> Any:
@@ -54,41 +35,14 @@ def network(classes: int) -> Any:
     return keras.Sequential([*steps, layers.Flatten(), layers.Dense(classes)])
 
 
-def plot(path: Path, history: dict[str, list[float]]) -> None:
-    """Loss and accuracy by epoch; nothing without matplotlib."""
-    try:
-        import matplotlib
-    except ModuleNotFoundError:
-        print("matplotlib is not installed: no plot")
-        return
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-    for axes, name in ((left, "loss"), (right, "accuracy")):
-        epochs = range(1, len(history[name]) + 1)
-        axes.plot(epochs, history[name], "o-", label="training")
-        axes.plot(epochs, history[f"val_{name}"], "s-", label="test")
-        axes.set(xlabel="epoch", title=name)
-        axes.legend()
-        axes.grid(alpha=0.3)
-    figure.savefig(path)
-
-
-def draw_layers(path: Path, model: Any, image: np.ndarray) -> None:
-    """What each convolution makes of an image: a row of gray pictures for each layer, one for each channel."""
-    rows = []
-    x = image[None]
+def maps(model: Any, image: np.ndarray) -> list[np.ndarray]:
+    """What each ReLU answers to an image: [height, width, channels]."""
+    found, x = [], image[None]
     for layer in model.layers:
         x = np.asarray(layer(x, training=False)) if isinstance(layer, keras.layers.BatchNormalization) else layer(x)
         if isinstance(layer, keras.layers.ReLU):
-            values = np.asarray(x)[0]
-            scaled = np.uint8(255 * values / max(float(values.max()), 1e-9))
-            cells = [
-                np.asarray(Image.fromarray(scaled[:, :, c]).resize((SIDE, SIDE), 0)) for c in range(values.shape[2])
-            ]
-            rows.append(np.hstack([np.pad(cell, 1) for cell in cells]))
-    Image.fromarray(np.vstack(rows)).save(path)
+            found.append(np.asarray(x)[0])
+    return found
 
 
 def main() -> None:
@@ -132,7 +86,7 @@ def main() -> None:
     history = {name: [*history.get(name, []), *map(float, values)] for name, values in found.items()}
     record.write_text(json.dumps(history, indent=1), "utf-8")
     plot(out / "history.svg", history)
-    draw_layers(out / "layers.png", model, tested[0])
+    draw_maps(out / "layers.png", maps(model, tested[0]))
     write_onnx(model, out / "network.onnx")
     accuracy = 100 * history["val_accuracy"][-1]
     print(f"{out}: {accuracy:.2f} % of {len(right)} test images after {done + arguments.epochs} epochs, ", end="")

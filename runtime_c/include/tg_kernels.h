@@ -116,6 +116,7 @@
 #include "matmul/tg_matmul_s16.h"
 #include "matmul/tg_matmul_s8.h"
 #include "pooling/tg_avg_pool_f32.h"
+#include "pooling/tg_avg_pool_onnx_s8.h"
 #include "pooling/tg_avg_pool_s16.h"
 #include "pooling/tg_avg_pool_s8.h"
 #include "pooling/tg_avg_pool_tflite_s16.h"

@@ -300,7 +300,7 @@ def mul_s16(data: DataSet) -> Calls:
 
 def average_pool(data: DataSet) -> Calls:
     """Average pools, int8."""
-    sizes, count = _pool_sizes(data)
+    sizes, count = pool_sizes(data)
     bounds = data.number("ACTIVATION_MIN"), data.number("ACTIVATION_MAX")
     inputs = {"input": data.array("input_tensor", "input")}
     return Calls([Case(AVG_POOL_TFLITE, AvgPoolTfliteParams(*sizes, *bounds), inputs, {"output": count})])
@@ -314,7 +314,7 @@ def softmax(data: DataSet) -> Calls:
     return Calls([Case(SOFTMAX_TFLM, SoftMaxTflmParams(rows, columns), inputs, {"output": rows * columns})])
 
 
-def _pool_sizes(data: DataSet) -> tuple[list[int], int]:
+def pool_sizes(data: DataSet) -> tuple[list[int], int]:
     """The fields of PoolGeometry, and the elements of the result."""
     names = ("INPUT_H", "INPUT_W", "INPUT_C", "OUTPUT_H", "OUTPUT_W", "FILTER_H", "FILTER_W", "STRIDE_H", "STRIDE_W")
     sizes = [data.number(name) for name in (*names, "PADDING_H", "PADDING_W")]
@@ -324,7 +324,7 @@ def _pool_sizes(data: DataSet) -> tuple[list[int], int]:
 
 def _pooled(data: DataSet, kernel: Kernel, params: Callable[..., Params]) -> Calls:
     """A maximum, whose bounds are a table after it."""
-    sizes, count = _pool_sizes(data)
+    sizes, count = pool_sizes(data)
     case = Case(kernel, params(*sizes), {"input": data.array("input_tensor", "input")}, {"output": count})
     bounds = data.number("ACTIVATION_MIN"), data.number("ACTIVATION_MAX")
     return Calls([case], lambda out: np.clip(out, *bounds))

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import re
 
-from tests.cmsis_nn import calls, models
+from tests.cmsis_nn import calls, models, recurrent_calls
 
 # What the name of a data set is, in the order in which they are tried; a text: why we do not run it.
 KINDS: tuple[tuple[str, str, calls.Call | str], ...] = (
     ("float", r".*_f(16|32)(_.*)?", "floating point"),
     ("network", r"ds_cnn_.*", "a whole network of layers that are here too"),
-    ("lstm", r"lstm_.*", "no int8 form: UNIDIRECTIONAL_SEQUENCE_LSTM is refused"),
-    ("svdf", r"svdf.*", "no int8 form: SVDF is refused"),
-    ("batch matmul", r"batch_matmul_.*", "BATCH_MATMUL of quantized activations is refused"),
+    ("lstm, int16", r"lstm_.*_s16", "an LSTM of int16 activations is refused"),
+    ("lstm", r"lstm_.*", recurrent_calls.lstm),
+    ("svdf", r"svdf.*", recurrent_calls.svdf),
+    ("batch matmul, int16", r"batch_matmul_.*_s16", recurrent_calls.batch_matmul_s16),
+    ("batch matmul", r"batch_matmul_.*", recurrent_calls.batch_matmul),
     ("transposed convolution", r"(reverse_)?transpose_conv.*", calls.transposed_convolution),
     ("transpose", r"transpose_.*", models.transpose),
     ("pad", r"pad_.*", models.pad),
     ("maximum, minimum", r"(maximum|minimum)_.*", models.extreme),
     ("max pool, int16", r"maxpool_int16.*", calls.max_pool_s16),
     ("max pool", r"max_?pool.*", calls.max_pool),
-    ("average pool, int16", r"avgpooling_int16.*", "AVERAGE_POOL_2D of int16 is refused"),
-    ("softmax, int16", r"softmax_.*s16", "SOFTMAX with int16 results is refused"),
+    ("average pool, int16", r"avgpooling_int16.*", recurrent_calls.average_pool_s16),
+    ("softmax, int8 to int16", r"softmax_s8_s16", "SOFTMAX of int8 with int16 results is refused"),
+    ("softmax, int16", r"softmax_s16", recurrent_calls.softmax_s16),
     ("softmax", r"softmax", calls.softmax),
     ("average pool", r"avgpooling.*", calls.average_pool),
     ("add, int16", r"add_s16.*", calls.add_s16),

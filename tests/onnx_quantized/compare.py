@@ -1,9 +1,10 @@
 """The shared float networks as onnxruntime's static quantizer writes them, ours beside onnxruntime.
 
 ``python -m tests.onnx_quantized.compare FOLDER`` writes ``compared.json``: for each network, format, one scale or
-one for each channel, int8 or uint8: the numerics, the share of output elements that are equal to onnxruntime's,
-the largest difference, and the share of inputs with the same class. FOLDER holds the networks with their inputs. Needs
-the package onnxruntime (1.32 made the file that is here), which the tests themselves do without.
+one for each channel, int8 or uint8: the numerics, the share of output elements that are equal to onnxruntime's (plain:
+without its graph optimizations), the largest difference, and the share of inputs with the same class. FOLDER holds the
+networks with their inputs. Needs the package onnxruntime (1.32 made the file that is here), which the tests themselves
+do without.
 """
 
 from __future__ import annotations
@@ -36,6 +37,15 @@ def _inputs(folder: Path, name: str, kind: str, shape: list[int]) -> Any:
     return data.reshape(-1, *shape)
 
 
+def _answers(path: Path, name: str, inputs: Any, optimized: bool) -> Any:
+    """What onnxruntime answers, [samples, elements]; optimized: after its graph optimizations, which join operators."""
+    options = onnxruntime.SessionOptions()
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return np.stack([session.run(None, {name: sample})[0] for sample in inputs]).reshape(len(inputs), -1)
+
+
 def _compared(folder: Path, name: str, scratch: Path) -> dict[str, dict[str, Any]]:
     model = onnx.load(folder / f"{name}.onnx")
     source = model.graph.input[0]
@@ -55,8 +65,7 @@ def _compared(folder: Path, name: str, scratch: Path) -> dict[str, dict[str, Any
             activation_type=TYPES[dtype],
             weight_type=quantization.QuantType.QInt8,
         )
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        theirs = np.stack([session.run(None, {source.name: sample})[0] for sample in test]).reshape(len(test), -1)
+        theirs, plain = (_answers(path, source.name, test, optimized) for optimized in (True, False))
         quantized = tinyglow.quantize(tinyglow.load(path, "net"))
         program = tinyglow.lower(quantized)
         (ours,) = tinyglow.interpret(program, {program.inputs[0]: test}).values()
@@ -64,6 +73,7 @@ def _compared(folder: Path, name: str, scratch: Path) -> dict[str, dict[str, Any
         rows[f"{name} {form} {'channels' if channels else 'tensor'} {dtype}"] = {
             "numerics": quantized.numerics,
             "equal": round(float((ours == theirs).mean()), 4),
+            "plain": round(float((ours == plain).mean()), 4),
             "largest": float(np.abs(ours - theirs).max()),
             "classes": float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
         }

@@ -23,7 +23,7 @@ from tinyglow.testing.fuzz.trial import EQUAL, REFUSED, try_network
 from tinyglow.testing.graphs import random_model
 
 NETWORKS, PART = (2_000, 100) if is_full() else (60, 20)
-FAST = 3
+FAST = 2
 SAMPLES = 12
 
 
@@ -64,14 +64,12 @@ def test_options_are_those_of_the_command_line() -> None:
     assert one.arguments == expected.split()
 
 
-def _with_add(seed: int) -> bool:
-    operators = random_model(seed).operators
-    return "Add" in operators and "Sub" not in operators
+WITH_ADD = 11  # the seed of a network with a sum that is not joined with another layer
 
 
 @pytest.fixture(name="wrong_add")
 def _wrong_add(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Sums differ between numpy and C; the seed of a network that has one, compiled for this machine."""
+    """Sums differ between numpy and C; the seed of a small network that has one, compiled for this machine."""
 
     def reference(p: object, x: Array, other: Array, out: Array) -> None:
         right(p, x, other, out)
@@ -80,13 +78,8 @@ def _wrong_add(monkeypatch: pytest.MonkeyPatch) -> int:
     right = ADD.reference
     monkeypatch.setitem(ADD.__dict__, "reference", reference)
     monkeypatch.setattr(sweep, "options_of", lambda seed: replace(Options(), channelwise=True))
-    seeds = (seed for seed in range(200) if _with_add(seed))
-    return next(seed for seed in seeds if _outcome(seed).kind == "difference")
-
-
-def _outcome(seed: int) -> Outcome:
-    model = random_model(seed)
-    return try_network(model.proto, model.samples(SAMPLES), Options())
+    monkeypatch.setattr(sweep, "random_model", lambda seed: random_model(seed, operators=4))
+    return WITH_ADD
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pytest
 pytest.importorskip("tflite", reason="needs the package tflite, of the extra tinyglow[tflite]")
 
 import tinyglow
+from tests.benchmarks.mlperf_tiny import CORES
 from tests.helpers import run_cli
 from tests.tflite import cases, int8_cases, int16_cases, numerics_cases
 from tests.tflite.builder import Quant, TFLiteBuilder
+from tests.tflite.sweep import RECORDED as RECORD
 from tests.unit.test_frontend_tflite_int8 import as_int8, saved
 from tinyglow.errors import InputError, ModelError
 from tinyglow.targets.boards import HOST
@@ -62,6 +65,16 @@ def test_models_of_mlperf_tiny_are_litert_to_the_bit(name: str, shared_model: Ca
     (ours,) = tinyglow.interpret(program, {program.inputs[0]: inputs}).values()
     assert np.array_equal(ours.reshape(RECORDED[name].shape), RECORDED[name])
     assert all(result.equal for result in tinyglow.verify(program, HOST, {program.inputs[0]: inputs[:1]}))
+
+
+def test_the_sweep_has_found_no_difference() -> None:
+    """What ``tests.tflite.sweep`` has recorded: every sample was equal, on every core."""
+    found = json.loads(RECORD.read_text(encoding="utf-8"))
+    assert set(found) <= {Path(name).name for name in int8_cases.MODELS} and len(found) >= 4
+    for runs in found.values():
+        assert set(runs) == {"numpy", "host", *CORES}
+        assert all(equal == count for equal, count in runs.values())
+        assert runs["numpy"][1] >= 1000 and min(runs[core][1] for core in CORES) >= 50
 
 
 def without_form(folder: Path) -> Path:

@@ -57,3 +57,20 @@ def test_what_was_changed_is_named(bundle: Path, tmp_path: Path) -> None:
     (bundle / "tinyglow.sha256").unlink()
     assert run_cli("sbom", bundle).status == 2
     assert run_cli("sbom", tmp_path / "nothing").status == 2
+
+
+def test_several_networks_are_listed_together(bundle: Path, tmp_path: Path) -> None:
+    """A firmware's networks by name, and all files of theirs; a damaged list of them is an error."""
+    other = tmp_path / "other"
+    other.mkdir()
+    made = tinyglow.emit_shared([bundle, example_program("conv", other)], tmp_path / "out", "ears")
+    found = json.loads(run_cli("sbom", tmp_path / "out").out)
+    subject = found["metadata"]["component"]
+    assert (subject["type"], subject["name"]) == ("firmware", "ears")
+    assert [one["name"] for one in subject["components"]] == ["conv", "dense"]
+    assert {one["bom-ref"] for one in found["components"]} == {f"file:{name}" for name in made.files} - {
+        "file:tinyglow.sha256"
+    }
+    (tmp_path / "out" / "tinyglow.networks.json").write_text("[]", encoding="utf-8")
+    answer = run_cli("sbom", tmp_path / "out")
+    assert answer.status == 2 and "is damaged" in answer.err

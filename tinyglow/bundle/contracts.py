@@ -60,6 +60,7 @@ MEANINGS = {
     "other_scale": "scales the operand 'other' to the output",
     "shift": "bits by which products are shifted to the right, rounded",
     "scale": "real number that a step of the integer stands for",
+    "in_scale": "real number that a step of the input stands for",
     "count": "elements",
     "value": "what each byte becomes",
     "in_min": "smaller inputs count as this one",

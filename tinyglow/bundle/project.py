@@ -8,17 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from tinyglow import resources
 from tinyglow.bundle.header import BundleInfo, Placeholder
 from tinyglow.bundle.render import render
 from tinyglow.bundle.staging import abandoned, clear, staging
 from tinyglow.errors import InputError, Problem, reason
+from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import BUFFER_CTYPES
 from tinyglow.targets.boards import Board
 from tinyglow.targets.memory_map import Places, elsewhere, regions
 
 SEMIHOSTING = "semihosting"
-_ARRAYS = {"activations": "activations", "mutable": "mutableWeight"}  # in main.c
+_ARRAYS = {"activations": ["activations"], "mutable": ["mutableWeight"]}  # in main.c
 _FNV_BASIS, _FNV_PRIME = 2166136261, 16777619
 _BYTES_PER_LINE = 20
 
@@ -48,6 +51,14 @@ def fingerprint(outputs: Sequence[bytes]) -> int:
         for byte in data:
             value = (value ^ byte) * _FNV_PRIME & 0xFFFF_FFFF
     return value
+
+
+def fingerprints(answers: Mapping[str, Array], outputs: Sequence[str]) -> list[int]:
+    """The fingerprint of each sample's answers [samples, *shape], of the ``outputs`` in their order."""
+    return [
+        fingerprint([np.ascontiguousarray(row).tobytes() for row in rows])
+        for rows in zip(*(answers[name] for name in outputs), strict=True)
+    ]
 
 
 def _plain(text: str) -> str:
@@ -88,6 +99,12 @@ def sample_files(info: BundleInfo, samples: Samples) -> dict[str, bytes]:
     return {name: render(f"deploy/{name}.j2", **context).encode("utf-8") for name in ("samples.h", "samples.c")}
 
 
+def _shared_arrays(project: str, networks: Sequence[BundleInfo]) -> dict[str, list[str]]:
+    """The arrays of each area, as ``shared_arena.c.j2`` has them."""
+    mutable = [f"{project}_mutable_{info.name}" for info in networks]
+    return {"activations": [f"{project}_activations"], "mutable": mutable, "weights": []}  # weights in RAM: with .data
+
+
 def project_files(
     info: BundleInfo,
     bundle: Mapping[str, bytes],
@@ -97,11 +114,12 @@ def project_files(
     flags: Mapping[str, Sequence[str]],
     percent: bool,
     places: Places,
+    networks: Sequence[BundleInfo] = (),
 ) -> dict[str, bytes]:
     """Every file of a firmware project.
 
     Args:
-        info: The bundle's header.
+        info: The bundle's header; of several networks: of all together.
         bundle: The bundle's files by name.
         samples: What the firmware runs.
         board: The board.
@@ -109,10 +127,12 @@ def project_files(
         flags: Of the compilers "gcc" and "zig".
         percent: Whether the first output holds probabilities.
         places: The memory of each area.
+        networks: The headers of networks with a shared arena; () for one network.
 
     Returns:
         The contents by path inside the project.
     """
+    arrays = _shared_arrays(info.name, networks) if networks else _ARRAYS
     facts = tuple(replace(f, name=_plain(f.name), value=_plain(f.value), source=_plain(f.source)) for f in board.facts)
     config = board.flash_config
     context: dict[str, object] = {
@@ -130,7 +150,10 @@ def project_files(
         "gcc_flags": list(flags["gcc"]),
         "regions": regions(board, places),
         "stack": places["stack"],
-        "elsewhere": [(name, [_ARRAYS[area] for area in areas]) for name, areas in elsewhere(places).items()],
+        "elsewhere": [
+            (name, [array for area in areas for array in arrays[area]]) for name, areas in elsewhere(places).items()
+        ],
+        "networks": networks,
     }
     main = {
         **context,
@@ -149,7 +172,7 @@ def project_files(
         "CMakeLists.txt": render("deploy/CMakeLists.txt.j2", **context),
         "README.md": render("deploy/README.md.j2", **context),
         "link.ld": render("deploy/link.ld.j2", **context),
-        "src/main.c": render("deploy/main.c.j2", **main),
+        "src/main.c": render("deploy/shared_main.c.j2" if networks else "deploy/main.c.j2", **main),
         "src/console.h": (deploy / "console.h").read_text(encoding="utf-8"),
         "src/console.c": render("deploy/console.c.j2", **{**context, **uart}),
         "src/timer.h": (deploy / "timer.h").read_text(encoding="utf-8"),

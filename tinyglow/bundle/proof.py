@@ -122,6 +122,8 @@ def _sums(call: KernelCall) -> Json | None:
         "channel": int(magnitude.argmax()),
         "requantization": {"largest": largest, "limit": limit},
     }
+    if sums.may_wrap:
+        document["wraps"] = True
     if sums.limits:
         intermediates = {
             name: {"largest": largest, "limit": limit} for name, (largest, limit) in sorted(sums.limits.items())
@@ -135,7 +137,7 @@ def _require(call: KernelCall, document: Json) -> None:
     """Lowering has proved all this; a proof does not state what it does not see."""
     most = 1 << (document["bits"] - 1)
     problems = []
-    if document["low"] < -most or document["high"] >= most:
+    if not document.get("wraps") and (document["low"] < -most or document["high"] >= most):
         found = f"sums of {document['low']} to {document['high']} (channel {document['channel']})"
         problems.append(Problem(call.origin, found, f"{document['bits']} bits"))
     for name, one in document.get("intermediates", {}).items():
@@ -147,7 +149,9 @@ def _require(call: KernelCall, document: Json) -> None:
 
 def _requantized(kernel: Kernel, sums: SumRange) -> tuple[int, int]:
     """The largest number inside the requantization of a layer's sums, and the most that it may be without a wrap."""
-    ends = list(zip(sums.low.tolist(), sums.high.tolist(), sums.scales, strict=True))
+    # What has wrapped is any number of 32 bits.
+    low, high = (np.clip(end, -INT32_MAX - 1, INT32_MAX) if sums.may_wrap else end for end in (sums.low, sums.high))
+    ends = list(zip(low.tolist(), high.tolist(), sums.scales, strict=True))
     if _is_int16(kernel):
         return max(max(-low, high) * abs(scale.multiplier) for low, high, scale in ends), _INT64_MAX
     if kernel.epilogue is not GLOW:

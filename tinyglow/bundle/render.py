@@ -5,12 +5,36 @@ What a model can name reaches C templates as legal C already; HTML templates esc
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from functools import cache
 
 import jinja2
+from jinja2.bccache import Bucket
 
 from tinyglow import resources
 from tinyglow.resources import VERSION
+
+
+class _Translated(jinja2.FileSystemBytecodeCache):
+    """Files with translated templates. What cannot be written is translated again the next time."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().dump_bytecode(bucket)
+
+
+def _translated_templates() -> jinja2.BytecodeCache | None:
+    """Where templates stay translated from one run to the next; None where nothing may be kept.
+
+    jinja2 makes a folder of the user's own among the temporary files, and looks whether a template has changed since.
+    """
+    if sys.dont_write_bytecode:
+        return None
+    try:
+        return _Translated()
+    except (OSError, RuntimeError):  # no such place, or it is somebody else's
+        return None
 
 
 @cache
@@ -18,6 +42,7 @@ def _environment(autoescape: bool) -> jinja2.Environment:
     """One for all files, for it keeps the templates that it has translated."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resources.TEMPLATES),
+        bytecode_cache=_translated_templates(),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tinyglow.bundle.emit import check_name
 from tinyglow.bundle.header import read_bundle
-from tinyglow.bundle.manifest import MANIFEST, digest_of, unchanged
+from tinyglow.bundle.manifest import MANIFEST, NETWORKS, digest_of, read_manifest, unchanged
+from tinyglow.errors import InputError, Problem
+from tinyglow.resources import read_bounded
 
 Json = dict[str, Any]
 
@@ -16,6 +21,8 @@ Json = dict[str, Any]
 _SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/schema/bom-1.5.schema.json")
 _VERSION = re.compile(r"/\* tinyglow (\d[\w.+-]{0,40}) \*/")
 _HEAD_BYTES = 400
+_MOST_BYTES = 1 << 20
+_WEIGHTS = ".weights.bin"
 _LICENSE = [{"license": {"id": "Apache-2.0"}}]
 
 
@@ -32,20 +39,39 @@ def bill_of_materials(folder: str | Path) -> Json:
         InputError: The folder holds no bundle, or files that are not those of its list.
     """
     folder = Path(folder)
-    info, listed = read_bundle(folder), unchanged(folder, "cannot list the bundle")
-    version = _version(folder / f"{info.name}.h")
+    listed = read_manifest(folder) or {}
+    name, networks = _subject(folder, listed)
+    listed = unchanged(folder, "cannot list the bundle")
+    version = _version(folder / f"{name}.h")
     tool = {"type": "application", "name": "tinyglow", "version": version}
-    network = {"type": "machine-learning-model", "bom-ref": info.name, "name": info.name}
+    subject: Json = {"type": "firmware" if networks else "machine-learning-model", "bom-ref": name, "name": name}
+    if networks:
+        subject["components"] = [
+            {"type": "machine-learning-model", "bom-ref": network, "name": network} for network in networks
+        ]
     components = [_component(name, digest, version) for name, digest in sorted(listed.items())]
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "serialNumber": f"urn:uuid:{uuid.uuid5(_SPACE, digest_of(folder / MANIFEST))}",
         "version": 1,
-        "metadata": {"tools": {"components": [tool]}, "component": network},
+        "metadata": {"tools": {"components": [tool]}, "component": subject},
         "components": components,
-        "dependencies": [{"ref": info.name, "dependsOn": [one["bom-ref"] for one in components]}],
+        "dependencies": [{"ref": name, "dependsOn": [one["bom-ref"] for one in components]}],
     }
+
+
+def _subject(folder: Path, listed: Mapping[str, str]) -> tuple[str, list[str]]:
+    """What a bundle is called; and its networks, if it has several. InputError if it is no bundle."""
+    weights = sorted(name for name in listed if name.endswith(_WEIGHTS))
+    if NETWORKS not in listed or len(weights) < 2:
+        return read_bundle(folder).name, []
+    try:
+        project = str(json.loads(read_bounded(folder / NETWORKS, _MOST_BYTES))["project"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        problem = Problem(str(folder / NETWORKS), "is damaged", "what 'tinyglow compile' wrote", "compile it again")
+        raise InputError("cannot list the bundle", [problem]) from error
+    return check_name(project), [name.removesuffix(_WEIGHTS) for name in weights]
 
 
 def _version(header: Path) -> str:

@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from tinyglow.bundle.emit import check_name
@@ -81,6 +81,22 @@ def shared_sizes(infos: Sequence[BundleInfo]) -> SharedSizes:
         tcm=max(info.tcm for info in infos),
         weights_in_ram=sum(info.constant for info in infos if info.weights_in_ram),
         alignment=max(info.alignment for info in infos),
+    )
+
+
+def all_together(project: str, infos: Sequence[BundleInfo]) -> BundleInfo:
+    """The networks as one: the names of inputs and outputs begin with their network's."""
+    sizes = shared_sizes(infos)
+    return BundleInfo(
+        project,
+        tuple(replace(one, name=f"{info.name}_{one.name}") for info in infos for one in info.placeholders),
+        sizes.constant,
+        sizes.mutable,
+        sizes.activations,
+        sizes.alignment,
+        sizes.tcm,
+        sizes.weights_in_ram > 0,
+        sum(info.states for info in infos),
     )
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tinyglow.checker.document import ENDING, Document, read_document
-from tinyglow.checker.extents import extents
+from tinyglow.checker.extents import extents, loop_of
 from tinyglow.checker.findings import BrokenError, Findings
 from tinyglow.checker.layouts import layer_of
 from tinyglow.checker.memory import check_accesses, check_disjoint, check_places
 from tinyglow.checker.program_text import check_calls
 from tinyglow.checker.source import Call, Source, read_source
-from tinyglow.checker.sums import INT32, INT64, layer_sums, window_sums
+from tinyglow.checker.sums import INT32, INT64, WRAPPING, layer_sums, window_sums
 
 _MOST_FILE = 1 << 28
 _MOST_PROOF = 1 << 24
@@ -151,7 +151,8 @@ def _check_call(
             expected["bits"] = 32 if INT32[0] <= window[0] and window[1] <= INT32[1] else 64
         fits = (INT32 if expected["bits"] == 32 else INT64)[0] <= window[0] and window[1] <= INT64[1]
     else:
-        own = layer_sums(call, layer)
+        wraps = isinstance(sums, dict) and sums.get("wraps") is True
+        own = layer_sums(call, layer, wraps)
         expected = {"bits": own.bits, "low": own.low, "high": own.high, "channel": own.channel}
         expected["requantization"] = {"largest": own.requantized, "limit": own.requantized_limit}
         if own.limits:
@@ -159,11 +160,15 @@ def _check_call(
                 name: {"largest": largest, "limit": limit} for name, (largest, limit) in sorted(own.limits.items())
             }
         fits = own.fits
+        if wraps:
+            known = loop_of(call.kernel)
+            fits = known is not None and known[0] in WRAPPING and known[1] == "glow"
+            expected["wraps"] = True
+            found.facts.append(f"{call.where}: sums of {own.low} to {own.high} may wrap, as was asked for")
         for name, (largest, limit) in own.limits.items():
             found.require(largest <= limit, call.where, f"its {name} reach {largest}", f"at most {limit}")
-        wraps = own.requantized > own.requantized_limit
         found.require(
-            not (wraps and own.must_not_wrap),
+            not (own.requantized > own.requantized_limit and own.must_not_wrap),
             call.where,
             f"its requantization reaches {own.requantized}",
             f"at most {own.requantized_limit}, for its kernel is right only where nothing wraps",

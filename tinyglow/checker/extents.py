@@ -247,6 +247,22 @@ def _svdf(call: Call, data: Callable[[str], bytes]) -> Extents:
     }
 
 
+def _lstm(call: Call, data: Callable[[str], bytes]) -> Extents:
+    rows, steps, depth, units = (call.whole(name) for name in ("rows", "steps", "depth", "units"))
+    state = rows * units
+    return {
+        **dict.fromkeys(("hidden", "cell", "next_hidden", "next_cell"), state),
+        "input": rows * steps * depth,
+        "weights": 4 * units * depth,
+        "recurrent": 4 * units * units,
+        "bias": 8 * units,
+        "scales": 16,
+        "table": 256 if "_tflm_" in call.kernel else 1,
+        "output": steps * state,
+        "scratch": 2 * units,
+    }
+
+
 def _rows(call: Call, data: Callable[[str], bytes]) -> Extents:
     count = call.whole("rows") * call.whole("columns")
     table = 256 - call.get("zeros", 0)
@@ -335,13 +351,14 @@ _TYPE = r"_(?:s8|s16|f32)"
 _OTHERS: tuple[tuple[str, _Function], ...] = (
     (r"tg_(?:add|sub|mul|div|max|min|pow)(?:_linear|_tflite|_onnx)?" + _TYPE, _broadcast),
     (r"tg_prelu_tflite_s8", _broadcast),
-    (r"tg_(?:max|avg)_pool(?:_2x2|_tflite)?" + _TYPE, _pool),
+    (r"tg_(?:max|avg)_pool(?:_2x2|_tflite|_onnx)?" + _TYPE, _pool),
     (r"tg_reduce_(?:max|sum|mean_onnx|mean_tflite)" + _TYPE, _reduce),
     (r"tg_arg_max" + _TYPE, _lines),
     (r"tg_(?:fold|scan|order)(?:_\w+)?_[fsub]\d+", _lines),
     (r"tg_softmax(?:_tflite|_tflm)?" + _TYPE, _rows),
     (rf"tg_matmul(?:_(?:{'|'.join(EPILOGUES)}))?" + _TYPE, _matmul),
     (r"tg_svdf(?:_state)?_s8", _svdf),
+    (r"tg_lstm_(?:tflite|tflm)_s8", _lstm),
     (r"tg_strided_copy_s8", _strided),
     (r"tg_transpose_s8", _transpose),
     (r"tg_gather_s8", _gather),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyglow.checker.findings import Findings
-from tinyglow.checker.overlaps import distance_of, in_place
+from tinyglow.checker.overlaps import distance_of, in_place, reads_once
 from tinyglow.checker.source import Call, Source
 
 # Operands of which the first may lie over the second.
@@ -189,15 +189,17 @@ def _shared(
             continue
         call = source.calls[number - 1]
         names = {argument.name: argument.label.removeprefix(f"{net}_at_") for argument in call.arguments}
-        once = list(names.values()).count(old.name) == 1
+        uses = list(names.values()).count(old.name)
         key = number, new.name, old.name
         where = f"call {number}: {new.name} over {old.name}"
-        if not once or (new.name, old.name) not in ((names.get(out), names.get(source)) for out, source in _OVERLAID):
+        if (new.name, old.name) not in ((names.get(out), names.get(source)) for out, source in _OVERLAID):
             continue
         delta, allowed = new.offset - old.offset, distance_of(call)
-        if delta == 0 and in_place(call):
+        if delta == 0 and in_place(call) and (uses == 1 or reads_once(call)):
             found.require(key not in claimed, where, "works in place", "no distance in the proof")
             return None
+        if uses > 1:
+            continue
         if allowed is not None and delta <= allowed:
             stated = claimed.get(key)
             found.require(stated == allowed, where, f"the proof states a distance of {stated}", f"{allowed}")

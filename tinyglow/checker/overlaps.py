@@ -27,15 +27,26 @@ def in_place(call: Call) -> bool:
     known = loop_of(call.kernel)
     if known is not None:
         return _layer_in_place(call, known[0])
-    if call.kernel.startswith("tg_svdf"):  # the state moves up by one place
+    if call.kernel.startswith(("tg_svdf", "tg_lstm")):  # a state moves up by one place, or is copied before it changes
         return True
-    source, target = call.argument("input"), call.argument("output")
-    if source.item != target.item:
+    items = {argument.name: argument.item for argument in call.arguments}
+    if items.get("input") != items["output"]:
         return False
     if call.kernel.startswith("tg_each_"):
         return call.get("input_step", 0) == 1
     # Pools have names of elements' functions too, and read windows.
     return "_pool" not in call.kernel and bool(_ELEMENT_BY_ELEMENT.fullmatch(call.kernel))
+
+
+def reads_once(call: Call) -> bool:
+    """Whether a second operand of an element-by-element kernel is read at the output's own element, as the first is."""
+    size = 1
+    for name in ("inner", "middle", "outer"):
+        count = call.get(name, 1)
+        if count > 1 and call.get(f"{name}_stride", 1 if size == 1 else size) != size:
+            return False
+        size *= count
+    return "other" in {argument.name for argument in call.arguments}
 
 
 def _layer_in_place(call: Call, loop: str) -> bool:

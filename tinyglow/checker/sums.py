@@ -64,8 +64,12 @@ def ranges(layer: Layer, bits: int) -> tuple[Array, Array]:
     return layer.start + positive * least + negative * most, layer.start + positive * most + negative * least
 
 
-def layer_sums(call: Call, layer: Layer) -> Sums:
-    """The sums of a layer with constant weights."""
+# Loops whose sums are unsigned numbers, so that they may wrap.
+WRAPPING = ("conv2d", "conv2d_channelwise", "fully_connected")
+
+
+def layer_sums(call: Call, layer: Layer, wraps: bool = False) -> Sums:
+    """The sums of a layer with constant weights. wraps: whether they may leave 32 bits, and wrap."""
     known = loop_of(call.kernel)
     assert known is not None
     loop, epilogue, dtype = known
@@ -76,7 +80,8 @@ def layer_sums(call: Call, layer: Layer) -> Sums:
     limits = dict(layer.limits)
     if dtype == "s16":
         return Sums(int(low.min()), int(high.max()), channel, bits, *_scaled16(magnitude, layer), True, limits)
-    largest, limit = _requantized(call, loop, epilogue, (low, high), layer)
+    ends = (np.clip(low, *INT32), np.clip(high, *INT32)) if wraps else (low, high)
+    largest, limit = _requantized(call, loop, epilogue, ends, layer)
     must = epilogue != "glow" or form_of(loop) != "plain"
     return Sums(int(low.min()), int(high.max()), channel, bits, largest, limit, must, limits)
 

@@ -274,6 +274,11 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         "--max-flash allows them by itself",
     )
     parser.add_argument(
+        "--wrap",
+        action="store_true",
+        help="compile layers whose biases or sums may leave 32 bits; they wrap, as in Glow's bundles",
+    )
+    parser.add_argument(
         "--reuse-inputs",
         action="store_true",
         help="let activations lie where the input was: less RAM, and an inference destroys its input",

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from tinyglow import __version__
-from tinyglow.cli.commands import register_all
+from tinyglow.cli.commands import register
 
 _EXAMPLES = """\
 examples:
@@ -26,8 +26,8 @@ def _example(*lines: str) -> str:
     return "example:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; ``arguments.run(arguments)`` does the work."""
+def build_parser(wanted: str = "") -> argparse.ArgumentParser:
+    """The parser of all commands, or of a ``wanted`` one; ``arguments.run(arguments)`` does the work."""
     parser = argparse.ArgumentParser(
         prog="tinyglow",
         description="Neural networks as C that runs on the smallest Arm chips, exactly.",
@@ -60,5 +60,5 @@ def build_parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    register_all(command)
+    register(command, wanted)
     return parser

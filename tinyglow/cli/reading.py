@@ -212,6 +212,7 @@ def target_of_options(arguments: argparse.Namespace, board: Board | None = None)
         weights_as_code=as_code,
         reuse_inputs=arguments.reuse_inputs,
         transformed_weights=arguments.transformed_weights,
+        wraps=arguments.wrap,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tinyglow.errors import InputError, Problem
 
-_SUMMARY = "the networks cannot be compiled together"
+_SUMMARY = "the networks cannot be taken together"
 
 
 def add_several(parser: argparse.ArgumentParser) -> None:
@@ -65,10 +65,11 @@ def separate(arguments: argparse.Namespace) -> list[argparse.Namespace]:
 def _conflicts(arguments: argparse.Namespace, plain: list[str]) -> list[Problem]:
     """Options that mean one network."""
     ones = {
-        "--object": arguments.object,
-        "--explain-quantization": arguments.explain_quantization,
+        "--object": getattr(arguments, "object", None),
+        "--explain-quantization": getattr(arguments, "explain_quantization", None),
+        "--rename": getattr(arguments, "rename", None),
+        "--input": getattr(arguments, "input", None),
         "--dump": arguments.dump,
-        "--rename": arguments.rename,
     }
     expected = "options that all networks can have"
     hint = "compile the network by itself, and give its bundle's folder"

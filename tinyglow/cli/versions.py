@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import platform
 from collections.abc import Sequence
@@ -47,6 +46,8 @@ def print_versions() -> None:
 
 
 def _package(name: str) -> str | None:
+    import importlib.metadata  # takes longer than the rest of this module, and few ask
+
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -19,8 +19,9 @@ from tinyglow.ir.types import TensorType
 class _Scratch:
     """An importer whose nodes come into a graph of their own."""
 
-    def __init__(self, importer: Importer) -> None:
+    def __init__(self, importer: Importer, most_elements: int) -> None:
         self.importer = importer
+        self.most_elements = most_elements
         self.editor = GraphEditor("", importer.editor.namer.copy())
         self.results: dict[str, Value] = {}
         self.like_glow = False
@@ -37,6 +38,12 @@ class _Scratch:
     def declared(self, name: str) -> TensorType:
         return self.importer.declared(name)
 
+    def element(self, name: str) -> str:
+        return self.importer.value(name).type.dtype
+
+    def room_elements(self) -> int:
+        return self.most_elements
+
 
 def fold(node: SourceNode, add: Callable[[SourceNode, Importer], None], importer: Importer, most_elements: int) -> bool:
     """Bind the results of ``node`` as constants, if all its inputs are constants; returns whether they are.
@@ -47,7 +54,7 @@ def fold(node: SourceNode, add: Callable[[SourceNode, Importer], None], importer
     inputs = [importer.value(name) for name in node.inputs if name]
     if not inputs or any(value.data is None or value.type.dtype not in ("float32", "int64") for value in inputs):
         return False
-    scratch = _Scratch(importer)
+    scratch = _Scratch(importer, most_elements)
     add(node, scratch)
     known = {value.name: value.data for value in (*inputs, *scratch.editor.values.values()) if value.data is not None}
     for step in scratch.editor.nodes:

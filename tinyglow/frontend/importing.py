@@ -43,7 +43,13 @@ def fault_of_shape(shape: Sequence[int]) -> str:
 
 
 class ModelImport:
-    """One model on its way into a graph: ``ir.op.Importer``, with the problems found on the way."""
+    """One model on its way into a graph: ``ir.op.Importer``, with the problems found on the way.
+
+    Attributes:
+        in_qoperator: Whether the node at work is a part of an operator on quantized tensors.
+    """
+
+    in_qoperator = False
 
     def __init__(self, editor: GraphEditor, file_bytes: int, like_glow: bool = False) -> None:
         self.editor = editor

@@ -52,9 +52,7 @@ class _Import(ModelImport):
         symbols: frozenset[str],
         problems: Sequence[tuple[Problem, Sequence[str]]] = (),
     ) -> None:
-        self.model = model
-        self.request = request
-        self.symbols = symbols
+        self.model, self.request, self.symbols = model, request, symbols
         self.tensors = Tensors(folder)
         self.integral: set[str] = set()  # values that are UINT8 in the model, and float here
         names = [node.name or node.output[0] for node in model.graph.node if node.output]
@@ -258,8 +256,10 @@ class _Import(ModelImport):
         if any(source in self.unknown for source in node.input):
             self.unknown.update(node.output)
             return
+        self.in_qoperator = True
         for part in expand(node, Surroundings(self._opset, self._known_floats, self.unused, self.add_constant)):
             self._node(part, index, _CONVERSIONS_OPSET if part.op_type in FORMS else 0)
+        self.in_qoperator = False
 
     def _known_floats(self, name: str) -> Array | None:
         return self.values[name].data if name in self.values else None

@@ -73,7 +73,7 @@ class _Old:
     def constant(self, index: int, what: str) -> Array:
         data = self.value(index).data
         if data is None:
-            raise UnsupportedError(f"{what} computed at run time", f"constant {what}")
+            raise UnsupportedError(f"{what} computed at run time", "a constant")
         return data
 
     def add_constant(self, what: str, numbers: object) -> str:

@@ -59,6 +59,10 @@ class _Import(ModelImport):
         """``ir.op.Importer.declared``."""
         return type_of(self.tensors[name], name)
 
+    def element(self, name: str) -> str:
+        """``operators.generic.build.TypedImporter``."""
+        return self.value(name).type.dtype
+
     def write_memory(self, name: str, value: Value) -> None:
         """``operators.memories.WithMemory``."""
         self.variables.write_tensor(name, value)

@@ -105,7 +105,7 @@ class Translation:
     def data(self, tensor: str, what: str) -> Array:
         """What a constant holds. Raises UnsupportedError if it is none."""
         if tensor not in self.constants:
-            raise UnsupportedError(f"{what} computed at run time", f"constant {what}")
+            raise UnsupportedError(f"{what} computed at run time", "a constant")
         return self.constants[tensor]
 
     def numbers(self, stem: str, data: object, dtype: type = np.int64) -> str:

@@ -367,13 +367,18 @@ class GraphEditor:
         """Depth-first from the outputs, without recursion: deep graphs are as good as shallow ones."""
         order: dict[str, Node] = {}
         open_: set[str] = set()
-        stack = [name for out in reversed(self.outputs) if (name := self._producer.get(out.value)) is not None]
+        nodes, producer = self._nodes, self._producer
+        stack = [name for out in reversed(self.outputs) if (name := producer.get(out.value)) is not None]
         while stack:
-            node = self._nodes[stack[-1]]
-            needed = [self._producer.get(name) for name in node.inputs]
-            pending = [name for name in needed if name is not None and name not in order]
-            if node.name in order or not pending:
-                order.setdefault(node.name, node)
+            node = nodes[stack[-1]]
+            if node.name in order:
+                open_.discard(stack.pop())
+                continue
+            pending = [
+                maker for name in node.inputs if (maker := producer.get(name)) is not None and maker not in order
+            ]
+            if not pending:
+                order[node.name] = node
                 open_.discard(stack.pop())
                 continue
             if node.name in open_ and any(name in open_ for name in pending):

@@ -16,6 +16,8 @@ def legal_name(name: str) -> str:
     Every character but ASCII letters, digits and underscores becomes an underscore. A leading digit or an empty name
     gets an "A" in front.
     """
+    if name.isascii() and name.isidentifier():  # as most names are: what C and Python take is the same in ASCII
+        return name
     legal = re.sub(r"[^A-Za-z0-9_]", "_", name)
     return legal if legal and not legal[0].isdigit() else "A" + legal
 

@@ -187,10 +187,7 @@ class Quantizing(Protocol):
         """Whether activations become int16 instead of int8."""
 
     def convert_layer(self, node: Node, op: Op, bias: Value | None = None) -> Value:
-        """A layer (input, weights, bias) as ``op`` on an int16 input.
-
-        Weights become int8, with a scale for each output unit.
-        """
+        """A layer (input, weights, bias) as ``op`` on an int16 input; weights have a scale for each output unit."""
 
 
 class Lowering(Protocol):

@@ -25,12 +25,14 @@ class SumRange:
         high: The largest.
         scales: What maps each unit's sums to the output.
         limits: The kernel's other intermediates, by name (``docs/how-to/proof.md``).
+        may_wrap: Whether sums may leave 32 bits and wrap, as was asked for (``Target.wraps``).
     """
 
     low: Array
     high: Array
     scales: Sequence[Requant]
     limits: Limits = field(default_factory=dict)
+    may_wrap: bool = False
 
 
 def sum_range(

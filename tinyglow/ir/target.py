@@ -55,6 +55,7 @@ class Target:
         reuse_inputs: Whether activations may lie where an input was, which an inference then destroys.
         pack_weights: Whether weights may be stored entropy-coded, with SIZE.
         transformed_weights: Whether kernels may store weights transformed, in several times their bytes, to be faster.
+        wraps: Whether sums of layers with Glow's rounding may leave 32 bits, and then wrap as Glow's do.
     """
 
     core: str = ""
@@ -66,6 +67,7 @@ class Target:
     reuse_inputs: bool = False
     pack_weights: bool = True
     transformed_weights: bool = False
+    wraps: bool = False
 
     def allows_code(self, nbytes: int) -> bool:
         """Whether so many bytes of instructions for the weights of one layer may come into question."""

@@ -26,7 +26,11 @@ def largest_sum(matrix: Integers, limit: int) -> int:
     Returns:
         The bound.
     """
-    return limit * int(np.abs(matrix.astype(np.int64)).sum(axis=-2).max(initial=0))
+    largest = float(np.abs(matrix, dtype=np.float64).sum(axis=-2).max(initial=0))
+    if largest < _FLOAT64_EXACT:  # the float sums are exact, and several times as fast
+        return limit * int(largest)
+    columns = np.moveaxis(matrix, -2, -1).reshape(-1, matrix.shape[-2])
+    return limit * max(sum(map(abs, column)) for column in columns.tolist())
 
 
 def exact_dtype(bound: int) -> type[np.float32] | type[np.float64]:
@@ -43,14 +47,14 @@ def to_int32(sums: npt.NDArray[Any], bound: int) -> npt.NDArray[np.int32]:
     return sums.astype(np.int32) if bound < _INT32 else sums.astype(np.int64).astype(np.int32)
 
 
-def product(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """``a @ b`` of integers that are held in floats, all of their partial sums exact.
+def product(a: npt.NDArray[Any], b: npt.NDArray[Any], out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+    """``a @ b`` of integers that are held in floats, all of their partial sums exact; into ``out``, if it is given.
 
     Nothing of it can be invalid. Some BLAS kernels raise that flag nevertheless, for parts of vectors that they do not
     use (numpy issue 24067, OpenBLAS issue 1924); numpy would warn of it.
     """
     with np.errstate(invalid="ignore"):
-        result: npt.NDArray[Any] = a @ b
+        result: npt.NDArray[Any] = np.matmul(a, b, out=out)
     return result
 
 

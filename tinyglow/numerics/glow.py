@@ -117,8 +117,11 @@ def requantize(x: Int32Array, r: Requant) -> Int32Array:
         int32 of the same shape, not yet saturated to int8.
     """
     rounding = (1 << r.post) >> 1
-    product = (x >> np.int32(r.pre)) * np.int32(r.multiplier) + np.int32(rounding)
-    result: Int32Array = (product >> np.int32(r.post)) + np.int32(r.offset)
+    shifted = x >> np.int32(r.pre) if r.pre else x
+    result: Int32Array = shifted * np.int32(r.multiplier)
+    result += np.int32(rounding)
+    result >>= np.int32(r.post)
+    result += np.int32(r.offset)
     return result
 
 
@@ -159,8 +162,8 @@ def wrap_int32(x: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> Int32Array
     return x.astype(np.int64).astype(np.int32)
 
 
-def accumulate(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> Int32Array:
-    """The product ``a @ b`` of int32 [..., rows, terms] and [..., terms, units], wrapped to int32.
+def accumulate(a: npt.NDArray[np.int8] | npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> Int32Array:
+    """The product ``a @ b`` of int8 or int32 [..., rows, terms] and int32 [..., terms, units], wrapped to int32.
 
     ``|a|`` is at most 255, as differences of int8 are.
     """

@@ -37,6 +37,15 @@ def _lower_as_litert(node: Node, lowering: Lowering) -> None:
     litert.lower_avg_pool(node, lowering, op.window, op.count_include_pads)
 
 
+def _lower_as_onnx(node: Node, lowering: Lowering) -> None:
+    op: Any = node.op
+    types = [lowering.type_of(name) for name in (node.inputs[0], node.outputs[0])]
+    if op.is_image_mean(types[0].shape, [type_.quant for type_ in types if type_.quant]):
+        onnx_integers.lower_image_mean(node, lowering)
+    else:
+        onnx_integers.lower_window_mean(node, lowering, op.window, op.count_include_pads)
+
+
 @dataclass(frozen=True)
 class AvgPool(Op):
     """Input: image [n, h, w, c]. Padding counts as zeros (count_include_pads), or does not count at all."""
@@ -60,24 +69,26 @@ class AvgPool(Op):
     quantizable: ClassVar[bool] = True
     has_int16: ClassVar[bool] = True
     int16_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert}
-    other_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert, ONNX: onnx_integers.lower_image_mean}
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert, ONNX: _lower_as_onnx}
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
+        kind = QLinearPool if getattr(importer, "in_qoperator", False) else cls
+
         def pool(node: SourceNode, size: tuple[int, int]) -> list[Op]:
             if node.op_type == "GlobalAveragePool":
-                return [cls(Window(size))]
+                return [kind(Window(size))]
             window, counts = pool_window(node, size), bool(node.integer("count_include_pad", 0))
             if window.dilation != (1, 1):
                 raise UnsupportedError(f"dilations {list(window.dilation)}", "[1, 1]")
             given = window_from_onnx(node, window.kernel, size)
             if not counts or window == given:
-                return [cls(window, counts)]
+                return [kind(window, counts)]
             # Windows end after the padding. The padding counts, what is after it does not.
             top, left, bottom, right = given.pads
             behind = (0, 0, window.pads[2] - bottom, window.pads[3] - right)
             inside: list[Op] = [Pad((0, top, left, 0), (0, bottom, right, 0))] if any(given.pads) else []
-            return [*inside, cls(replace(window, pads=behind))]
+            return [*inside, kind(replace(window, pads=behind))]
 
         add_pool(node, importer, pool)
 
@@ -100,8 +111,11 @@ class AvgPool(Op):
         return (result.reshape(*x.shape[:2], *result.shape[1:]),)
 
     def has_onnx_form(self, shapes: Sequence[Shape], quants: Sequence[QuantParams]) -> bool:
-        """Of a whole image alone: onnxruntime has other pools in float."""
-        size = shapes[0][1:3]
+        return self.is_image_mean(shapes[0], quants) or type(self) is AvgPool
+
+    def is_image_mean(self, shape: Shape, quants: Sequence[QuantParams]) -> bool:
+        """Whether it is the mean of a whole image, which onnxruntime has as one product of a sum."""
+        size = shape[1:3]
         is_whole = self.window.kernel == size and not any(self.window.pads)
         return is_whole and onnx_integers.has_mean(quants, size[0] * size[1])
 
@@ -131,6 +145,15 @@ class AvgPool(Op):
             out=mean_requant(source.quant, result.quant, area if self.count_include_pads else 1),
         )
         lowering.call(AVG_POOL, buffers, params)
+
+
+@dataclass(frozen=True)
+class QLinearPool(AvgPool):
+    """That of onnxruntime's QLinearAveragePool, which adds up the taps of a window row by row: in float."""
+
+    onnx_types: ClassVar[OnnxForms] = {}
+    tflite_types: ClassVar[TFLiteForms] = {}
+    glow_kind: ClassVar[str] = "AvgPool"
 
 
 @dataclass(frozen=True)

@@ -222,12 +222,19 @@ class Conv2D(Op):
             buffers = [lowering.buffer(name) for name in (*node.inputs, node.outputs[0])]
             lowering.call(CONV2D_FLOAT, buffers, Conv2DFloatParams(**sizes, **float_activation(self.activation)))
             return
-        lowering.choose(self._variants(self._layer(node, lowering.type_of, lowering.data_of), lowering))
+        layer = self._layer(node, lowering.type_of, lowering.data_of, lowering.target.wraps)
+        lowering.choose(self._variants(layer, lowering))
 
-    def _layer(self, node: Node, type_of: Callable[[str], TensorType], data_of: Callable[[str], Array]) -> ConvLayer:
+    def _layer(
+        self,
+        node: Node,
+        type_of: Callable[[str], TensorType],
+        data_of: Callable[[str], Array],
+        wraps: bool = False,
+    ) -> ConvLayer:
         types = [type_of(name) for name in (*node.inputs, node.outputs[0])]
         constants = data_of(node.inputs[1]), data_of(node.inputs[2])
-        return conv_layer(node, types, constants, self.sizes(types[0], types[3]), self.activation, self.pool)
+        return conv_layer(node, types, constants, self.sizes(types[0], types[3]), self.activation, self.pool, wraps)
 
     def exact_layer(
         self, node: Node, numerics: str, type_of: Callable[[str], TensorType], data_of: Callable[[str], Array]
@@ -256,8 +263,8 @@ class Conv2D(Op):
             return False  # lowering will say why
 
     def _variants(self, layer: ConvLayer, lowering: Lowering) -> list[Variant]:
-        """The ways to compute an int8 convolution, the portable one first."""
-        others = (family(layer, lowering) for family in VARIANTS)
+        """The ways to compute an int8 convolution, the portable one first. Only its sums may wrap."""
+        others = () if layer.wraps else (family(layer, lowering) for family in VARIANTS)
         return [portable_variant(layer, lowering), *(variant for variant in others if variant is not None)]
 
 

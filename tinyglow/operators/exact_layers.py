@@ -132,8 +132,8 @@ def _layer(
     assert image is not None and result is not None
     params = _filter_params(type_of(node.inputs[1]), len(filters))
     bias = data_of(node.inputs[2])
-    for rows, own, term in zip(filters, params, bias, strict=True):
-        check_accumulator(rows.reshape(1, -1), own, image, np.array([term]))
+    for unit, (rows, own, term) in enumerate(zip(filters, params, bias, strict=True)):
+        check_accumulator(rows.reshape(1, -1), own, image, np.array([term]), unit)
     low, high = _bounds(activation, result, numerics)
     if epilogue is TWICE and low >= result.offset:
         epilogue = TWICE_BELOW_RELU

@@ -21,7 +21,7 @@ from tinyglow.ir.op import (
     UnsupportedError,
 )
 from tinyglow.ir.types import TensorType
-from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
+from tinyglow.kernels.accumulator import bias_or_wrapped, check_accumulator, output_requant, overflow_of
 from tinyglow.kernels.fully_connected.fully_connected import portable_variant
 from tinyglow.kernels.fully_connected.fully_connected_f32 import FULLY_CONNECTED_FLOAT, FullyConnectedFloatParams
 from tinyglow.kernels.fully_connected.fully_connected_packed import packed_dense_variants
@@ -177,11 +177,16 @@ class FullyConnected(Op):
             lowering.call(FULLY_CONNECTED_FLOAT, operands, sizes)
             return
         assert x.quant and weights.quant and bias.quant and out.quant
-        sums = prepared_bias(lowering.data_of(node.inputs[2]), bias.quant, x.quant, weights.quant)
-        check_accumulator(matrix, weights.quant, x.quant, sums)
+        may_wrap = lowering.target.wraps
+        sums = bias_or_wrapped(lowering.data_of(node.inputs[2]), bias.quant, x.quant, weights.quant, may_wrap)
+        if not may_wrap:
+            check_accumulator(matrix, weights.quant, x.quant, sums)
         # sum of (x - xo) * (w - wo) = sum of x * (w - wo) - xo * sum of (w - wo), and the last term is constant.
         folded = sums - x.quant.offset * (matrix.astype(np.int32) - weights.quant.offset).sum(axis=1, dtype=np.int32)
-        check_accumulator(matrix, weights.quant, type(x.quant)(x.quant.scale, 0), folded)
+        plain = type(x.quant)(x.quant.scale, 0)
+        if not may_wrap:
+            check_accumulator(matrix, weights.quant, plain, folded)
+        wraps = any(overflow_of(matrix, weights.quant, q, b) for q, b in ((x.quant, sums), (plain, folded)))
         params = FullyConnectedParams(
             rows=x.shape[0],
             depth=x.shape[1],
@@ -191,7 +196,10 @@ class FullyConnected(Op):
             act_max=glow.INT8_MAX,
             out=output_requant(x.quant, weights.quant, out.quant),
         )
-        layer = DenseLayer(node, matrix, folded, params, x.quant.offset)
+        layer = DenseLayer(node, matrix, folded, params, x.quant.offset, wraps=wraps)
+        if wraps:  # only the portable kernel's sums may
+            lowering.choose([portable_variant(layer, lowering)])
+            return
         others = (family(layer, lowering) for family in VARIANTS)
         known = [variant for variant in others if variant is not None]
         lowering.choose([portable_variant(layer, lowering), *known, *packed_dense_variants(layer, lowering)])

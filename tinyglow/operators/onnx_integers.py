@@ -19,8 +19,11 @@ from tinyglow.kernels.elementwise.add_linear import ADD_LINEAR, LinearSum, equal
 from tinyglow.kernels.elementwise.broadcast import lower_operands
 from tinyglow.kernels.elementwise.mul import ProductParams
 from tinyglow.kernels.elementwise.mul_onnx import MUL_ONNX
+from tinyglow.kernels.pooling.avg_pool_onnx import AVG_POOL_ONNX, AvgPoolOnnxParams
+from tinyglow.kernels.pooling.geometry import geometry
 from tinyglow.kernels.reduce.loops import reduce_loops
 from tinyglow.kernels.reduce.reduce_mean_onnx import REDUCE_MEAN_ONNX, ReduceMeanOnnxParams
+from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow, onnx
 from tinyglow.numerics.epilogues.onnxi import ONNXI
 from tinyglow.numerics.glow import Requant
@@ -109,6 +112,21 @@ def lower_image_mean(node: Node, lowering: Lowering) -> None:
         raise _without(node)
     params = ReduceMeanOnnxParams(**reduce_loops(shape, (1, 2)), start=-source.offset * terms, out=out)
     lowering.call(REDUCE_MEAN_ONNX, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+
+
+def lower_window_mean(node: Node, lowering: Lowering, window: Window, count_include_pads: bool) -> None:
+    """AveragePool between conversions, whose float sums are added up column by column."""
+    source, result = int8_ends(node, lowering)
+    fields = geometry(window, *(lowering.type_of(name).shape for name in (node.inputs[0], node.outputs[0])))
+    params = AvgPoolOnnxParams(
+        **fields,
+        count_pads=int(count_include_pads),
+        in_offset=source.offset,
+        out_offset=result.offset,
+        in_scale=source.scale,
+        scale=result.scale,
+    )
+    lowering.call(AVG_POOL_ONNX, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
 
 
 def _without(node: Node) -> UnsupportedError:

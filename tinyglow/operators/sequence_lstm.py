@@ -53,7 +53,7 @@ class SequenceLstm(Op):
         "UNIDIRECTIONAL_SEQUENCE_LSTM": TFLiteForm(
             4,
             "UnidirectionalSequenceLSTMOptions",
-            ("fused_activation_function", "cell_clip", "time_major"),
+            ("fused_activation_function", "cell_clip", "time_major", "diagonal_recurrent_tensors"),
             without_effect={
                 "proj_clip": "of a projection, which is refused",
                 "asymmetric_quantize_inputs": "rounds the float input of int8 weights, which stays float",
@@ -77,6 +77,8 @@ class SequenceLstm(Op):
                 raise UnsupportedError(f"has {what}", "a plain LSTM, as TensorFlow Lite Micro has it")
         if not all(node.inputs[place] for place in (*_WEIGHTS, *_BIASES, _HIDDEN, _CELL)):
             raise UnsupportedError("lacks weights of a gate", "four gates, as TensorFlow Lite Micro has them")
+        if node.integer("diagonal_recurrent_tensors", 0):
+            raise UnsupportedError("recurrent weights that are diagonals", "matrices")
         if node.text("fused_activation_function", "TANH") != "TANH":
             raise UnsupportedError(f"the activation {node.text('fused_activation_function', '')}", "TANH")
         names = [node.inputs[place] for place in (0, _HIDDEN, _CELL, *_WEIGHTS, *_BIASES)]

@@ -19,7 +19,7 @@ from tinyglow.operators.tflite_node import add_node, constant_integers
 def _constant_list(name: str, what: str, importer: Importer) -> list[int]:
     data = importer.constant(name)
     if data is None:
-        raise UnsupportedError(f"{what} that is computed at run time", f"constant {what}")
+        raise UnsupportedError(f"{what} that is computed at run time", "a constant")
     if data.ndim != 1 or data.dtype.kind != "i":
         raise UnsupportedError(f"{what} of type {data.dtype} and shape {list(data.shape)}", "a list of integers")
     return [int(item) for item in data]

@@ -188,7 +188,7 @@ def first_differing(values: Sequence[ValueComparison]) -> ValueComparison | None
     return next((value for value in differing if value.aligned), next(iter(differing), None))
 
 
-def _define(model: Path, golden: Golden, given: Mapping[str, int]) -> dict[str, int]:
+def recorded_sizes(model: Path, golden: Golden, given: Mapping[str, int]) -> dict[str, int]:
     """Sizes of symbolic dimensions: as given, else as the recorded placeholders have them."""
     sizes = dict(given)
     for name, dims in input_dimensions(model).items():
@@ -230,7 +230,7 @@ def crosscheck(
         ModelError: With everything in the model that is not supported.
     """
     golden = load_golden(folder)
-    graph = load(model, None, _define(Path(model), golden, define or {}), like_glow=True)
+    graph = load(model, None, recorded_sizes(Path(model), golden, define or {}), like_glow=True)
     if golden.scheme is None:
         inputs = {name: data.reshape(-1, *golden.input_dims[name]) for name, data in golden.inputs.items()}
         return _outcome(golden, [], run_graph(graph, inputs), None, {})

@@ -10,12 +10,14 @@ import numpy as np
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import bundle_info
 from tinyglow.bundle.manifest import MANIFEST, with_manifest
-from tinyglow.bundle.project import SEMIHOSTING, Samples, fingerprint, project_files, write_project
+from tinyglow.bundle.project import SEMIHOSTING, Samples, fingerprints, project_files, write_project
 from tinyglow.bundle.provenance import record
+from tinyglow.bundle.shared_arena import shared_sizes
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.interp import quantized_input
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
+from tinyglow.pipeline.shared_library import shared_library
 from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit, interpret
 from tinyglow.sim.toolchain import Compiler
 from tinyglow.targets.boards import Board
@@ -49,20 +51,67 @@ def deploy(
         InputError: An input does not fit, or the folder exists.
         BoardError: The program does not fit the board, or that cannot print.
     """
-    if board.is_host:
-        raise BoardError("this machine needs no firmware", [Problem("--board host", "has no start-up code", "a board")])
+    _require_board(board)
     check_fit(program, board)
     samples = samples_of(program, inputs, labels)
     _check_room(samples, board)
     efficiency = allocation_efficiency(program)
-    flags = {kind: Compiler(kind, (kind,), (kind,)).project_flags(board) for kind in ("zig", "gcc")}
-    info, chosen = bundle_info(program), _console(board, console)
+    flags, info, chosen = _flags(board), bundle_info(program), _console(board, console)
     percent = program.outputs[0] in program.probabilities
     bundle = with_manifest(bundle_files(program, efficiency))
     files = project_files(info, bundle, samples, board, chosen, flags, percent, memory_map(board, info.needs()))
     write_project(files, folder)
     record(bundle[MANIFEST])
     return files
+
+
+def deploy_shared(
+    networks: Sequence[Program | str | Path],
+    board: Board,
+    folder: Path,
+    project: str = "networks",
+    console: str | None = None,
+) -> dict[str, bytes]:
+    """``deploy``, of several networks with a shared arena: the firmware runs them in turn, on made-up inputs.
+
+    Args:
+        networks: Programs, and folders of bundles that ``emit`` wrote.
+        board: The board. Bundles run there to know the right answers.
+        folder: A new folder.
+        project: What they are called together in C.
+        console: "semihosting" or "uart" (default: the UART, if the board's file describes one).
+
+    Returns:
+        The contents by path inside the project.
+
+    Raises:
+        InputError: As ``emit_shared``; or the folder exists, or a network wants fast memory.
+        BoardError: The networks do not fit the board together, need another core, or it cannot print.
+        ToolError: There is no compiler or emulator for a bundle, or it fails.
+        SimulationError: A bundle faults or does not end.
+    """
+    _require_board(board)
+    made = shared_library(networks, project, board)
+    if made.info.tcm:
+        problem = Problem("fast memory", f"{made.info.tcm:,} bytes are wanted", "networks without --tcm-size")
+        raise InputError("the project has no memory to lend", [problem])
+    _check_room(made.samples, board)
+    places = memory_map(board, shared_sizes(made.networks).needs())
+    flags, chosen = _flags(board), _console(board, console)
+    files = project_files(made.info, made.files, made.samples, board, chosen, flags, False, places, made.networks)
+    write_project(files, folder)
+    if made.ours:
+        record(made.files[MANIFEST])
+    return files
+
+
+def _require_board(board: Board) -> None:
+    if board.is_host:
+        raise BoardError("this machine needs no firmware", [Problem("--board host", "has no start-up code", "a board")])
+
+
+def _flags(board: Board) -> dict[str, list[str]]:
+    return {kind: Compiler(kind, (kind,), (kind,)).project_flags(board) for kind in ("zig", "gcc")}
 
 
 def _console(board: Board, wanted: str | None) -> str:
@@ -96,14 +145,6 @@ def samples_of(program: Program, inputs: Mapping[str, Array], labels: Array | No
     }
     prints = fingerprints(interpret(program, inputs), program.outputs)
     return Samples(rows, prints, _labels(labels, count))
-
-
-def fingerprints(answers: Mapping[str, Array], outputs: Sequence[str]) -> list[int]:
-    """The fingerprint of each sample's answers [samples, *shape], of the ``outputs`` in their order."""
-    return [
-        fingerprint([np.ascontiguousarray(row).tobytes() for row in rows])
-        for rows in zip(*(answers[name] for name in outputs), strict=True)
-    ]
 
 
 def _labels(labels: Array | None, count: int) -> list[int]:

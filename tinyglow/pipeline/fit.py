@@ -83,13 +83,13 @@ def sample_inputs(program: Program) -> dict[str, Array]:
     return made_up({name: program.buffers[name].type for name in program.inputs})
 
 
-def made_up(types: Mapping[str, TensorType]) -> dict[str, Array]:
-    """One sample for each of some inputs, as ``sample_inputs`` has it: arrays [1, *shape] in their dtypes."""
+def made_up(types: Mapping[str, TensorType], count: int = 1) -> dict[str, Array]:
+    """Samples for each of some inputs, as ``sample_inputs`` has one: arrays [count, *shape] in their dtypes."""
     random = np.random.default_rng(0)
     inputs: dict[str, Array] = {}
     for name, type_ in types.items():
         dtype = np.dtype(type_.dtype)
-        shape = (1, *type_.shape)
+        shape = (count, *type_.shape)
         if dtype.kind == "f":
             inputs[name] = random.uniform(-1, 1, shape).astype(dtype)
         elif dtype == np.int8:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tinyglow.bundle.options import UTILS
 from tinyglow.sim.relocatable import keep_global
@@ -28,6 +29,20 @@ def build_object(files: Mapping[str, bytes], net: str, board: Board, compiler: s
                 (folder / name).write_bytes(data)
         combined = chosen.link_relocatable(sorted(folder.glob("*.c")), board, folder / f"{net}.o")
         return keep_global(combined.read_bytes(), {net, f"{net}_config"}, f"{net}.o")
+
+
+def stack_statement(files: Mapping[str, bytes], net: str, board: Board | None) -> dict[str, Any] | None:
+    """What the proof of a bundle says of its stack: the bound for its object; None where it has none for a Cortex-M.
+
+    Raises ToolError if the stack has no bound.
+    """
+    data = files.get(f"{net}.o")
+    if data is None or board is None or board.is_host:
+        return None
+    from tinyglow.sim.stack import stack_bound  # which needs a disassembler
+
+    found = stack_bound(net, data)
+    return {"bytes": found.nbytes, "path": list(found.path), "library": list(found.library)}
 
 
 def without_sources(files: Mapping[str, bytes], net: str) -> dict[str, bytes]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import bundle_info, read_bundle
 from tinyglow.bundle.manifest import MANIFEST, read_part, unchanged, with_manifest
-from tinyglow.bundle.options import UTILS
 from tinyglow.bundle.packages import Parts, formats
-from tinyglow.bundle.project import Samples, write_project
+from tinyglow.bundle.project import Samples, fingerprints, write_project
 from tinyglow.bundle.provenance import record, was_written_here
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
-from tinyglow.pipeline.deploy import fingerprints, samples_of
+from tinyglow.pipeline.deploy import samples_of
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.fit import made_up, sample_inputs
+from tinyglow.pipeline.shared_library import is_portable, shared_library
 from tinyglow.pipeline.stations import allocation_efficiency
 from tinyglow.pipeline.vectors import input_vectors
 from tinyglow.targets.boards import HOST, Board
@@ -92,13 +92,43 @@ def package_bundle(
     prints = fingerprints(answers, [one.name for one in info.outputs])
     rows = {placeholder.name: each for placeholder, each in input_vectors(info, inputs).items()}
     manifest = read_part(bundle / MANIFEST)
-    files = with_manifest({name: read_part(bundle / name) for name in listed if _is_portable(name)})
+    files = with_manifest({name: read_part(bundle / name) for name in listed if is_portable(name)})
     return _write(Parts(info, files, Samples(rows, prints), version), folder, kind, was_written_here(manifest))
 
 
-def _is_portable(name: str) -> bool:
-    """Whether a file of a bundle belongs into a library: build systems would take objects and assembly as well."""
-    return not name.endswith((".o", ".S")) and name not in UTILS
+def package_shared(
+    networks: Sequence[Program | str | Path],
+    folder: Path,
+    kind: str,
+    project: str = "networks",
+    board: Board = HOST,
+    version: str = "1.0.0",
+) -> dict[str, bytes]:
+    """``package``, of several networks with a shared arena.
+
+    Args:
+        networks: Programs, and folders of bundles that ``emit`` wrote.
+        folder: A new folder.
+        kind: The format.
+        project: What they are called together in C.
+        board: What they must run on; there too, bundles run to know the right answers of made-up samples.
+        version: Of the library.
+
+    Returns:
+        The contents by path inside the library.
+
+    Raises:
+        InputError: As ``package`` and ``emit_shared``; or the format is for one network.
+        BoardError: A network needs another core, or does not fit the board.
+        ToolError: There is no compiler or emulator, or it fails.
+        SimulationError: A bundle faults or does not end.
+    """
+    _check(kind, version)
+    if not formats()[kind].several:
+        expected = ", ".join(one.name for one in formats().values() if one.several)
+        raise InputError("the package cannot be written", [Problem("--format", f"{kind} has one network", expected)])
+    made = shared_library(networks, project, board)
+    return _write(Parts(made.info, made.files, made.samples, version, made.networks), folder, kind, made.ours)
 
 
 def _check(kind: str, version: str) -> None:

@@ -10,6 +10,7 @@ from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import BundleInfo, bundle_info, read_bundle
 from tinyglow.bundle.manifest import MANIFEST, read_part, unchanged
 from tinyglow.bundle.options import BundleOptions
+from tinyglow.bundle.proof import proof_name
 from tinyglow.bundle.provenance import record, was_written_here
 from tinyglow.bundle.shared_arena import Bundle, SharedSizes, kernel_files, shared_files, shared_sizes
 from tinyglow.bundle.write import write_files
@@ -67,12 +68,12 @@ def emit_shared(
             or the folder cannot be written.
         BoardError: They do not fit the board, or need a core that it does not have.
     """
-    bundles, ours = _bundles(networks, options)
+    bundles, ours = read_networks(networks, options)
     files = shared_files(project, bundles)
     infos = tuple(bundle.info for bundle in bundles)
     notes: list[str] = []
     if board is not None and not board.is_host:
-        notes = _check_core(bundles, board)
+        notes = check_core(bundles, board)
         _check_room(shared_sizes(infos), board)
     files = write_files(files, folder, ours)
     if ours:
@@ -81,7 +82,9 @@ def emit_shared(
     return SharedArena(project, infos, shared_sizes(infos), kernels, files, tuple(notes))
 
 
-def _bundles(networks: Sequence[Program | str | Path], options: BundleOptions | None) -> tuple[list[Bundle], bool]:
+def read_networks(
+    networks: Sequence[Program | str | Path], options: BundleOptions | None = None
+) -> tuple[list[Bundle], bool]:
     """The networks, and whether all of them are from here. InputError with the problems of all folders."""
     found, problems, ours = [], [], True
     for network in networks:
@@ -108,11 +111,12 @@ def _at(folder: Path, problem: Problem) -> Problem:
 
 
 def _read(folder: Path) -> tuple[Bundle, bytes]:
-    """A bundle that is as it was compiled, and the list of its files."""
+    """A bundle that is as it was compiled, without its proof, which is one of its own files; and the list of them."""
     info = read_bundle(folder)
     listed = unchanged(folder, "the bundle cannot be read")
     try:
-        return Bundle(info, {name: read_part(folder / name) for name in listed}), read_part(folder / MANIFEST)
+        names = sorted(listed.keys() - {proof_name(info.name)})
+        return Bundle(info, {name: read_part(folder / name) for name in names}), read_part(folder / MANIFEST)
     except OSError as error:
         raise InputError("the bundle cannot be read", [Problem(str(folder), reason(error))]) from error
 
@@ -125,7 +129,7 @@ def _called(bundle: Bundle) -> Iterator[Kernel]:
             yield kernel
 
 
-def _check_core(bundles: Sequence[Bundle], board: Board) -> list[str]:
+def check_core(bundles: Sequence[Bundle], board: Board) -> list[str]:
     """Notes on kernels for a lesser core than the board's; BoardError for those that need more than it has."""
     target = target_of(board)
     problems, notes = [], []

@@ -40,7 +40,7 @@ from tinyglow.passes.rewrite import run_passes
 from tinyglow.passes.simplify import simplify
 from tinyglow.passes.tidy_exactly import tidy_for
 from tinyglow.pipeline.dump import NO_DUMP, Dump
-from tinyglow.pipeline.object_file import build_object, without_sources
+from tinyglow.pipeline.object_file import build_object, stack_statement, without_sources
 from tinyglow.pipeline.own_numerics import quantize_as_declared
 from tinyglow.quant.profile import DEFAULT_BINS, MAX_BINS, Profile
 from tinyglow.quant.profiler import profile_graph
@@ -392,7 +392,7 @@ def emit(
         files[f"{program.name}.o"] = build_object(files, program.name, board or HOST, object_cc)
         files = files if sources else without_sources(files, program.name)
     if proof and sources:
-        files[proof_name(program.name)] = proof_file(program, files)
+        files[proof_name(program.name)] = proof_file(program, files, stack_statement(files, program.name, board))
     files = write_files(files, folder)
     record(files[MANIFEST])
     dump.text(9, "emit", lambda: "".join(f"{name} {len(data)}\n" for name, data in files.items()))

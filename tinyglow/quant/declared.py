@@ -144,6 +144,8 @@ class DeclaredQuantizer(Quantizer):
             data = source.declared.data
             assert data is not None
             self.as_integer[value] = self.edit.constant(value, data, source.declared.type_of(data.shape))
+        if value in self.as_integer:  # of the file's own width, which may be another than the node's
+            return self.as_integer[value]
         return super().quantized(value)
 
     def _bias(self, name: str, inputs: Value, weights: Value) -> Value:

@@ -30,7 +30,7 @@ from tinyglow.testing.budget import budget, is_full
 from tinyglow.testing.case import Case
 from tinyglow.testing.kit.check import Checked, KernelFault, check_kernel, run_kernel
 from tinyglow.testing.kit.networks import calibrations, networks
-from tinyglow.testing.kit.problem import Operator, Question, operator, operators, oracle, problems
+from tinyglow.testing.kit.problem import Operator, Question, operator, operators, problems, reference
 from tinyglow.testing.kit.prototypes import prototype
 from tinyglow.testing.kit.scaling import quant_params, tensor_types
 from tinyglow.testing.planning import alignments, blocks, overlaps
@@ -74,11 +74,11 @@ __all__ = [
     "offsets",
     "operator",
     "operators",
-    "oracle",
     "overlaps",
     "problems",
     "prototype",
     "quant_params",
+    "reference",
     "requant_params",
     "run_kernel",
     "scales",

@@ -16,18 +16,20 @@ from onnx.reference import ReferenceEvaluator
 import tinyglow
 from tinyglow.demo.digits import calibration_set
 
+_MODULES = ("aware", "curve", "network", "pruned")
+
 
 @pytest.fixture(scope="module")
 def scripts(checkout: Path) -> Any:
-    """The modules aware, network and pruned of the examples."""
+    """The modules of the examples."""
     folders = [str(checkout / "examples" / name) for name in ("pruning", "digits")]
     sys.path[:0] = folders
     try:
-        yield {name: importlib.import_module(name) for name in ("aware", "network", "pruned")}
+        yield {name: importlib.import_module(name) for name in _MODULES}
     finally:
         for folder in folders:
             sys.path.remove(folder)
-        for name in ("aware", "network", "pruned"):
+        for name in (*_MODULES, "data"):
             sys.modules.pop(name, None)
 
 
@@ -77,6 +79,22 @@ def test_the_bundle_computes_what_aware_training_did(scripts: Any, tmp_path: Pat
     answers = answers.reshape(100, 10)
     assert (answers.argmax(axis=1) == promised.argmax(axis=1)).all()
     assert np.abs(answers - promised).max() <= 2.01 * step
+
+
+def test_the_page_shows_what_the_script_prints(scripts: Any, checkout: Path) -> None:
+    """The table of docs/notes/eiq.md has the script's columns, and its rows are made as the script makes them."""
+    curve = scripts["curve"]
+    lines = (checkout / "docs/notes/eiq.md").read_text(encoding="utf-8").splitlines()
+    begin = lines.index(curve.table([]).splitlines()[0])
+    rows = lines[begin : lines.index("", begin)]
+    points = []
+    for row in rows[2:]:
+        kind, zeros, exact, int8, *costs = (cell.strip() for cell in row.strip("|").split("|"))
+        shares = [float(text.removesuffix(" %")) / 100 for text in (zeros, exact, int8)]
+        numbers = [int(cost.replace(",", "")) for cost in costs]
+        points.append(curve.Point(kind, *shares, (tuple(numbers[:2]), tuple(numbers[2:]))))
+    assert curve.table(points).splitlines() == rows
+    assert {point.kind for point in points} == {"dense", "magnitude", "structured"}
 
 
 @pytest.mark.long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.unit.package.tools import need, run
 from tinyglow.bundle.packages import formats
 from tinyglow.errors import InputError
 from tinyglow.ir.program import Program
-from tinyglow.pipeline.package import package
+from tinyglow.pipeline.package import package, package_shared
 from tinyglow.targets.boards import load_board
 
 _SAMPLES = np.random.default_rng(3).standard_normal((3, 1, 8)).astype(np.float32)
@@ -170,6 +171,18 @@ def test_cmsis_pack(program: Program, tmp_path: Path) -> None:
         held = {name: pack.read(name) for name in pack.namelist()}
     there = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     assert held == {name: data for name, data in there.items() if not name.endswith(".pack")}
+
+
+def test_the_pack_s_description_is_valid(program: Program, tmp_path: Path) -> None:
+    """By Open-CMSIS-Pack's own schema, which this project does not carry: of one network, and of two."""
+    schema = os.environ.get("TINYGLOW_PACK_XSD")
+    if not schema:
+        pytest.skip("needs TINYGLOW_PACK_XSD, the file PACK.xsd of Open-CMSIS-Pack")
+    xmlschema = pytest.importorskip("xmlschema", reason="needs xmlschema, for TINYGLOW_PACK_XSD")
+    known = xmlschema.XMLSchema(schema)
+    known.validate(_packed(program, tmp_path, "cmsis-pack") / f"tinyglow.{program.name}.pdsc")
+    package_shared([program, example_program("conv", tmp_path)], tmp_path / "both", "cmsis-pack")
+    known.validate(tmp_path / "both" / "tinyglow.networks.pdsc")
 
 
 @pytest.mark.parametrize("kind", formats())

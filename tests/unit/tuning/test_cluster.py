@@ -95,6 +95,17 @@ def _tuned(answer: Answer, tuned: Path) -> Tuned:
     return re.sub(r"(?m)^(.* time:) .*$", r"\1", answer.out), tuned.read_bytes()
 
 
+_ALONE: list[Tuned] = []
+
+
+@pytest.fixture
+def alone(digits: list[str], tmp_path: Path) -> Tuned:
+    """What one process says and writes; computed once."""
+    if not _ALONE:
+        _ALONE.append(_tuned(run_cli(*digits, *QUICK, "-jobs=1"), tmp_path / "tuned.yaml"))
+    return _ALONE[0]
+
+
 @pytest.fixture(scope="module")
 def two() -> Iterator[Any]:
     """A cluster of two worker processes."""
@@ -102,10 +113,9 @@ def two() -> Iterator[Any]:
         yield reached
 
 
-def test_a_killed_worker_loses_nothing(two: Any, digits: list[str], tmp_path: Path) -> None:
+def test_a_killed_worker_loses_nothing(two: Any, digits: list[str], alone: Tuned, tmp_path: Path) -> None:
     """Two workers, and one of them killed in the middle: as one process, and only what was in flight is done again."""
     tuned = tmp_path / "tuned.yaml"
-    alone = _tuned(run_cli(*digits, *QUICK, "-jobs=1"), tuned)
     whole, killed = Watch(), KillsOne(at=9)
     for watch in (whole, killed):
         watch.attach(two)
@@ -121,18 +131,16 @@ def test_a_killed_worker_loses_nothing(two: Any, digits: list[str], tmp_path: Pa
 
 
 @pytest.mark.long
-def test_processes_of_this_machine(digits: list[str], tmp_path: Path) -> None:
+def test_processes_of_this_machine(digits: list[str], alone: Tuned, tmp_path: Path) -> None:
     """-executor=local:1 starts a worker and ends it."""
     tuned = tmp_path / "tuned.yaml"
-    alone = _tuned(run_cli(*digits, *QUICK, "-jobs=1"), tuned)
     answer = run_cli(*digits, *QUICK, "-executor=local:1")
     assert (_tuned(answer, tuned), answer.err) == (alone, "")
 
 
-def test_a_lost_scheduler_loses_nothing(digits: list[str], tmp_path: Path) -> None:
+def test_a_lost_scheduler_loses_nothing(digits: list[str], alone: Tuned, tmp_path: Path) -> None:
     """The scheduler goes, and another comes in its place: as one process, and what was answered is not asked again."""
     tuned, watch, after = tmp_path / "tuned.yaml", Watch(at=9), Watch()
-    alone = _tuned(run_cli(*digits, *QUICK, "-jobs=1"), tuned)
     first = _cluster(1, processes=False)
     watch.attach(first)
     address, replaced = _address(first), []
@@ -155,12 +163,12 @@ def test_a_lost_scheduler_loses_nothing(digits: list[str], tmp_path: Path) -> No
     assert set(watch.answers()) & set(after.answers()) <= watch.in_flight
 
 
+@pytest.mark.long
 def test_a_scheduler_lost_for_good_leaves_the_checkpoint(
-    digits: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digits: list[str], alone: Tuned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error says so; the same command goes on elsewhere."""
     tuned, watch = tmp_path / "tuned.yaml", Watch(at=9)
-    alone = _tuned(run_cli(*digits, *QUICK, "-jobs=1"), tuned)
     monkeypatch.setattr(cluster_client.Sources, "__init__", _impatient(cluster_client.Sources.__init__))
     monkeypatch.setattr(cluster_client, "ANSWER_SECONDS", 0.5)
     first = _cluster(1, processes=False)

@@ -1,7 +1,7 @@
 """Libraries for the build systems that applications use: one module for each format, found by itself.
 
 A format's module has ``NAME``, ``SUMMARY`` (what is written, in words) and ``files``, a function from ``Parts`` to the
-contents by path inside the package.
+contents by path inside the package. ``SEVERAL = False``: it is for one network, not for several with a shared arena.
 """
 
 from __future__ import annotations
@@ -22,16 +22,18 @@ class Parts:
     """What every package is made of.
 
     Attributes:
-        info: The bundle's header.
+        info: The bundle's header; of several networks: of all together, as ``all_together`` has it.
         bundle: The bundle's files by name, with their list.
         samples: Inputs, and fingerprints of the right answers, for the check that every package carries.
         version: Of the package: three numbers.
+        networks: The headers of networks with a shared arena; () for one network.
     """
 
     info: BundleInfo
     bundle: Mapping[str, bytes]
     samples: Samples
     version: str
+    networks: tuple[BundleInfo, ...] = ()
 
     @property
     def context(self) -> dict[str, object]:
@@ -46,6 +48,7 @@ class Parts:
             "has_activations": self.info.activations > 0,
             "has_states": self.info.states > 0,
             "has_tcm": self.info.tcm > 0,
+            "networks": self.networks,
             "sources": sorted(name for name in self.bundle if name.endswith(".c")),
             "headers": sorted(name for name in self.bundle if name.endswith((".h", ".txt"))),
         }
@@ -65,21 +68,23 @@ class Parts:
         from tinyglow.bundle.project import sample_files
 
         net = self.info.name
-        check = {f"{net}_check.{suffix}": self.render(f"check.{suffix}.j2") for suffix in ("c", "h")}
+        body = "shared_check.c.j2" if self.networks else "check.c.j2"
+        check = {f"{net}_check.c": self.render(body), f"{net}_check.h": self.render("check.h.j2")}
         return check | sample_files(self.info, self.samples)
 
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of package."""
+    """A kind of package; ``several``: whether it can hold networks with a shared arena."""
 
     name: str
     summary: str
     files: Callable[[Parts], Mapping[str, bytes]]
+    several: bool
 
 
 def formats() -> dict[str, Format]:
     """Every format in this folder, by name."""
     modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
-    found = [Format(module.NAME, module.SUMMARY, module.files) for module in modules]
+    found = [Format(module.NAME, module.SUMMARY, module.files, getattr(module, "SEVERAL", True)) for module in modules]
     return {one.name: one for one in sorted(found, key=lambda one: one.name)}

@@ -13,6 +13,7 @@ from tinyglow.bundle.packages import Parts
 
 NAME = "mcuxpresso"
 SUMMARY = "sources for MCUXpresso, with a main.c as NXP's Glow examples have it"
+SEVERAL = False  # the example runs one network
 
 
 def files(parts: Parts) -> Mapping[str, bytes]:

@@ -11,8 +11,12 @@ from tinyglow.cli.options import AddCommand
 _FIRST = ("demo", "profile", "compile", "run", "verify", "validate", "crosscheck", "boards")
 
 
-def register_all(command: AddCommand) -> None:
-    """Add every command in this folder."""
+def register(command: AddCommand, wanted: str = "") -> None:
+    """Add every command in this folder; or only the one that is ``wanted``, if there is one of that name.
+
+    The others' options take time that a short command would wait for.
+    """
     found = [module.name for module in pkgutil.iter_modules(__path__)]
+    found = [name for name in found if name.replace("_", "-") == wanted] or found
     for name in sorted(found, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name)):
         importlib.import_module(f"{__name__}.{name}").register(command)

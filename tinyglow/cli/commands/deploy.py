@@ -10,12 +10,13 @@ from tinyglow.cli.options import (
     add_board,
     add_inputs,
     add_model,
-    add_profile,
     add_scheme,
     add_stream,
     add_target,
 )
 from tinyglow.cli.reading import compiled_of, read_inputs, read_labels
+from tinyglow.cli.several import add_several, separate
+from tinyglow.errors import InputError, Problem
 
 
 def register(command: AddCommand) -> None:
@@ -25,17 +26,17 @@ def register(command: AddCommand) -> None:
         run,
         "quantize a network and write a whole firmware project for a board",
         "tinyglow deploy mnist.onnx --define N=1 --profile p.yaml --board mps2-an500 --input image=x.npy -o fw",
+        "tinyglow deploy words_bundle digits_bundle --shared-arena --board mps2-an500 -o fw",
         "make -C fw TOOLCHAIN=zig && tinyglow boot fw/build/firmware.elf --board mps2-an500",
     )
     add_model(parser)
-    add_profile(parser)
+    add_several(parser)
     add_board(parser)
-    add_inputs(parser)
+    add_inputs(parser, required=False)
     parser.add_argument("--labels", metavar="Y.npy", help="the right class of each sample, or the folder of images")
     parser.add_argument(
         "--console", choices=("uart", "semihosting"), help="where it prints (default: the board's UART if it has one)"
     )
-    parser.add_argument("--name", metavar="NET", help="name of the network in C (default: from the file's name)")
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="a new folder for the project")
     add_scheme(parser)
     add_stream(parser)
@@ -44,16 +45,38 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a project."""
-    from tinyglow.pipeline.deploy import deploy
-    from tinyglow.targets.boards import load_board
-
-    board, inputs = load_board(arguments.board), read_inputs(arguments)
-    labels = read_labels(arguments)
-    program = compiled_of(arguments, arguments.name).program
+    several = separate(arguments)
+    name, files = _shared(arguments, several) if arguments.shared_arena else _one(several[0])
     folder = Path(arguments.output)
-    files = deploy(program, board, folder, inputs, labels, arguments.console)
-    print(f"{folder}: a project of {len(files)} files, '{program.name}' for {board.title}")
+    print(f"{folder}: a project of {len(files)} files, '{name}' for {arguments.board}")
     print(f"  make -C {folder}                   with arm-none-eabi-gcc, or")
     print(f"  make -C {folder} TOOLCHAIN=zig     with zig; then")
     print(f"  tinyglow boot {folder / 'build' / 'firmware.elf'} --board {arguments.board}")
     return 0
+
+
+def _shared(arguments: argparse.Namespace, several: list[argparse.Namespace]) -> tuple[str, dict[str, bytes]]:
+    """A project with several networks: their name together, and its files."""
+    from tinyglow.pipeline.deploy import deploy_shared
+    from tinyglow.targets.boards import load_board
+
+    if arguments.labels:
+        raise InputError("the networks cannot be deployed", [Problem("--labels", "is for one network")])
+    board = load_board(arguments.board)
+    networks = [Path(one.model) if Path(one.model).is_dir() else compiled_of(one, one.name).program for one in several]
+    project = arguments.project
+    return project, deploy_shared(networks, board, Path(arguments.output), project, arguments.console)
+
+
+def _one(arguments: argparse.Namespace) -> tuple[str, dict[str, bytes]]:
+    """A project with one network: its name, and the project's files."""
+    from tinyglow.pipeline.deploy import deploy
+    from tinyglow.targets.boards import load_board
+
+    if not arguments.input:
+        problem = Problem("--input", "is missing", "the samples that the firmware runs")
+        raise InputError("the network cannot be deployed", [problem])
+    board, inputs = load_board(arguments.board), read_inputs(arguments)
+    labels = read_labels(arguments)
+    program = compiled_of(arguments, arguments.name).program
+    return program.name, deploy(program, board, Path(arguments.output), inputs, labels, arguments.console)

@@ -37,7 +37,8 @@ class ChannelwiseParams(ConvGeometry):
 
 def conv2d_s8(p: Conv2DParams, x: Array, filters: Array, bias: Array, out: Array, epilogue: Epilogue) -> None:
     """Definition of tg_conv2d_s8."""
-    sums = p.sums(x, filters, np.full(p.out_c, p.filter_offset, np.int32)) + bias.reshape(p.out_c)
+    sums = p.sums(x, filters, np.full(p.out_c, p.filter_offset, np.int32))
+    sums += bias.reshape(p.out_c)
     out[...] = p.activate(epilogue.requantize(sums, p.out)).reshape(out.shape)
 
 
@@ -46,7 +47,8 @@ def conv2d_channelwise_s8(
 ) -> None:
     """Definition of tg_conv2d_channelwise_s8: as tg_conv2d_s8, each channel with its own constants."""
     constants, filter_offsets = channel_constants(channels, p.out_offset)
-    sums = p.sums(x, filters, filter_offsets) + bias.reshape(p.out_c)
+    sums = p.sums(x, filters, filter_offsets)
+    sums += bias.reshape(p.out_c)
     out[...] = p.activate(epilogue.requantize_channels(sums, constants)).reshape(out.shape)
 
 

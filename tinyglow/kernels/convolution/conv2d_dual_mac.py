@@ -62,9 +62,15 @@ def chunks_of(weights: Array) -> list[int]:
 
 def pack(weights: Array, offset: int) -> tuple[Array, Array]:
     """Weights int32 [out_c, terms] as a stream of bytes (int8), and the number of chunks of each channel."""
+    return _packed(weights.astype(np.int32).tobytes(), weights.shape[0], offset)
+
+
+@lru_cache(maxsize=64)
+def _packed(weights: bytes, out_c: int, offset: int) -> tuple[Array, Array]:
+    """``pack``, once for all networks that have these weights, as a search tries them."""
     stream: list[int] = []
     counts = []
-    for row in weights:
+    for row in np.frombuffer(weights, np.int32).reshape(out_c, -1):
         lengths, start = chunks_of(row), 0
         for length in lengths:
             stream.append((TAPS - length) * 16)
@@ -72,7 +78,9 @@ def pack(weights: Array, offset: int) -> tuple[Array, Array]:
             start += length
         stream.append(END)
         counts.append(len(lengths))
-    return np.array(stream, np.uint8).view(np.int8), np.array(counts)
+    data, numbers = np.array(stream, np.uint8).view(np.int8), np.array(counts)
+    data.flags.writeable = numbers.flags.writeable = False
+    return data, numbers
 
 
 def unpack(stream: Array, p: DualMacGeometry) -> tuple[Array, Array]:
@@ -89,7 +97,7 @@ def unpack(stream: Array, p: DualMacGeometry) -> tuple[Array, Array]:
     return weights, counts
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def _unpacked(stream: bytes, p: DualMacGeometry) -> tuple[Array, Array]:
     """``unpack``, once for all samples."""
     return unpack(np.frombuffer(stream, np.int8), p)

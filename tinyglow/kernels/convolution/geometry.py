@@ -106,7 +106,7 @@ class ConvGeometry(ConvSizes):
         if self.leaky:
             below = glow.requantize(x - np.int32(self.negative.offset), self.negative)
             x = np.where(x < self.negative.offset, below, x)
-        return np.clip(x, self.act_min, self.act_max).astype(np.int8)
+        return np.clip(x, np.int32(self.act_min), np.int32(self.act_max)).astype(np.int8)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.sums import Limits, SumRange
 from tinyglow.ir.target import Variant
 from tinyglow.ir.types import QuantParams, TensorType
-from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
+from tinyglow.kernels.accumulator import bias_or_wrapped, check_accumulator, output_requant, overflow_of
 from tinyglow.kernels.activation import Activation
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import ChannelWords, Epilogue
@@ -39,6 +39,7 @@ class ConvLayer:
         per_channel: Whether each channel has its own scale.
         pool: See PooledGeometry.
         epilogue: How sums are requantized.
+        wraps: Whether sums may leave 32 bits: then only kernels whose sums wrap may compute it.
     """
 
     node: Node
@@ -53,6 +54,7 @@ class ConvLayer:
     per_channel: bool
     pool: int = 0
     epilogue: Epilogue = GLOW
+    wraps: bool = False
 
     @cached_property
     def weights(self) -> Array:
@@ -125,7 +127,7 @@ class ConvLayer:
 
     def sum_range(self, limits: Limits | None = None) -> SumRange:
         """What the proof of a bundle says of its sums. limits: a kernel's other intermediates."""
-        return SumRange(*self.sum_bounds(), self.requants, limits or {})
+        return SumRange(*self.sum_bounds(), self.requants, limits or {}, self.wraps)
 
     def sum_bounds(self) -> tuple[Array, Array]:
         """The least and the largest sum of each channel over all int8 inputs: int64 [out_c]."""
@@ -210,6 +212,7 @@ def conv_layer(
     sizes: dict[str, Any],
     activation: Activation,
     pool: int = 0,
+    wraps: bool = False,
 ) -> ConvLayer:
     """What is known of a quantized convolution.
 
@@ -220,21 +223,25 @@ def conv_layer(
         sizes: Fields of ConvSizes.
         activation: The activation that the kernel applies.
         pool: See PooledGeometry.
+        wraps: Whether sums may leave 32 bits.
 
     Returns:
         The layer.
 
     Raises:
-        UnsupportedError: Its sums may overflow.
+        UnsupportedError: Its sums may overflow, and must not.
     """
     image, filters, bias, out = types
     weights, biases = constants
     assert image.quant and out.quant
     per_channel = filters.channel_params()
-    sums = np.empty(len(per_channel), np.int32)
+    sums, overflows = np.empty(len(per_channel), np.int32), False
     for i, (filter_params, bias_params) in enumerate(zip(per_channel, bias.channel_params(), strict=True)):
-        sums[i : i + 1] = prepared_bias(biases[i : i + 1], bias_params, image.quant, filter_params)
-        check_accumulator(weights[i].reshape(1, -1), filter_params, image.quant, sums[i : i + 1])
+        sums[i : i + 1] = bias_or_wrapped(biases[i : i + 1], bias_params, image.quant, filter_params, wraps)
+        own = weights[i].reshape(1, -1), filter_params, image.quant, sums[i : i + 1]
+        if not wraps:
+            check_accumulator(*own, i)
+        overflows = overflows or overflow_of(*own) is not None
     return ConvLayer(
         node=node,
         sizes=sizes,
@@ -247,4 +254,5 @@ def conv_layer(
         activation=activation.constants(out.quant),
         per_channel=filters.quant is None,
         pool=pool,
+        wraps=overflows,
     )

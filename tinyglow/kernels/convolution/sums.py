@@ -46,6 +46,8 @@ def convolution_sums(
 
 def _padded(images: npt.NDArray[np.int8], offset: int, window: Window, dtype: type) -> Floats:
     """Images as floats without their offset. A padded tap is left out of a sum: here that is the same as a zero."""
+    if not any(window.pads):
+        return np.subtract(images, dtype(offset), dtype=dtype)
     n, height, width, channels = images.shape
     top, left, bottom, right = window.pads
     padded = np.zeros((n, top + height + bottom, left + width + right, channels), dtype)
@@ -61,12 +63,19 @@ def _steps(window: Window, axis: int, tap: int, count: int) -> slice:
 
 
 def _depthwise(padded: Floats, weights: Floats, window: Window, size: tuple[int, int]) -> Floats:
-    """One filter for each channel: products tap by tap, all channels at once."""
+    """One filter for each channel: products tap by tap, all channels at once.
+
+    The weights are there once for each column, so that numpy goes along a whole row of the image in one loop.
+    """
     sums = np.zeros((len(padded), *size, len(weights)), padded.dtype)
+    products = np.empty_like(sums)
+    along = np.repeat(weights[np.newaxis, ..., 0], size[1], axis=0)
     for ky in range(window.kernel[0]):
         rows = padded[:, _steps(window, 0, ky, size[0])]
         for kx in range(window.kernel[1]):
-            sums += rows[:, :, _steps(window, 1, kx, size[1])] * weights[:, ky, kx, 0]
+            tap = np.ascontiguousarray(along[:, :, ky, kx])
+            np.multiply(rows[:, :, _steps(window, 1, kx, size[1])], tap, out=products)
+            sums += products
     return sums
 
 
@@ -76,15 +85,24 @@ def _dense(padded: Floats, weights: Floats, window: Window, size: tuple[int, int
     The windows' taps lie beside each other in ``columns`` for one row of a kernel only: a third of the copying of 3 x 3
     windows, and where rows are not skipped the products read that one copy in place.
     """
-    n, height, _, channels = padded.shape
+    columns = _columns(padded, window, size)
+    n, units = len(padded), len(weights)
+    sums = np.empty((n, size[0] * size[1], units), padded.dtype)
+    products = sums if window.kernel[0] == 1 else np.empty_like(sums)
+    for ky in range(window.kernel[0]):
+        rows = columns[:, _steps(window, 0, ky, size[0])].reshape(n, size[0] * size[1], -1)
+        product(rows, np.ascontiguousarray(weights[:, ky].reshape(units, -1).T), products if ky else sums)
+        if ky:
+            sums += products
+    return sums.reshape(n, *size, units)
+
+
+def _columns(padded: Floats, window: Window, size: tuple[int, int]) -> Floats:
+    """The taps of one row of a kernel beside each other: [images, height, out_w, kernel_w * channels]."""
+    n, height, width, channels = padded.shape
+    if window.kernel[1] == 1 and size[1] == width:
+        return padded
     taps = np.empty((n, height, size[1], window.kernel[1], channels), padded.dtype)
     for kx in range(window.kernel[1]):
         taps[:, :, :, kx] = padded[:, :, _steps(window, 1, kx, size[1])]
-    columns: Floats = taps.reshape(n, height, size[1], -1)
-    sums: Floats | None = None
-    for ky in range(window.kernel[0]):
-        rows = columns[:, _steps(window, 0, ky, size[0])].reshape(n, size[0] * size[1], -1)
-        row = product(rows, weights[:, ky].reshape(len(weights), -1).T)
-        sums = row if sums is None else np.add(sums, row, out=sums)
-    assert sums is not None
-    return sums.reshape(n, *size, len(weights))
+    return taps.reshape(n, height, size[1], -1)

@@ -22,10 +22,10 @@ def fully_connected_s8(
 
     The input's offset is already folded into the bias.
     """
-    rows = x.reshape(-1, p.depth).astype(np.int32)
+    rows = x.reshape(-1, p.depth)
     matrix = weights.reshape(p.units, p.depth).astype(np.int32) - p.weights_offset
     result = epilogue.requantize(glow.accumulate(rows, matrix.T) + bias.reshape(p.units), p.out)
-    out[...] = np.clip(result, p.act_min, p.act_max).astype(np.int8).reshape(out.shape)
+    out[...] = np.clip(result, np.int32(p.act_min), np.int32(p.act_max)).astype(np.int8).reshape(out.shape)
 
 
 def work(p: FullyConnectedParams, constants: Sequence[Array | None]) -> Work:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class DenseLayer:
         params: The parameters of the portable kernel.
         in_offset: The input's offset.
         epilogue: How sums are requantized.
+        wraps: Whether sums may leave 32 bits and wrap.
     """
 
     node: Node
@@ -48,11 +49,13 @@ class DenseLayer:
     params: FullyConnectedParams
     in_offset: int
     epilogue: Epilogue = GLOW
+    wraps: bool = False
 
     def sum_range(self, limits: Limits | None = None) -> SumRange:
         """What the proof of a bundle says of its sums. limits: a kernel's other intermediates."""
         weights = self.weights.astype(np.int64) - self.params.weights_offset
-        return sum_range(weights, self.bias, (glow.INT8_MIN, glow.INT8_MAX), [self.params.out], limits)
+        found = sum_range(weights, self.bias, (glow.INT8_MIN, glow.INT8_MAX), [self.params.out], limits)
+        return replace(found, may_wrap=self.wraps)
 
     def variant(
         self, kernel: Kernel, params: Params, weights: Array, lowering: Lowering, limits: Limits | None = None

@@ -86,7 +86,7 @@ class Build:
         data = self.input(index).data
         if data is None:
             hint = "or leave that to the application: --output-name ends the network before it"
-            raise UnsupportedError(f"{what} computed at run time", f"constant {what}", hint)
+            raise UnsupportedError(f"{what} computed at run time", "a constant", hint)
         return data
 
     def integers(self, index: int, what: str, default: Sequence[int] | None = None) -> list[int]:

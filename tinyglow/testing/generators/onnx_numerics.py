@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from tinyglow.kernels.elementwise.mul import ProductParams
 from tinyglow.kernels.elementwise.mul_onnx import MUL_ONNX
+from tinyglow.kernels.pooling.avg_pool_onnx import AVG_POOL_ONNX, AvgPoolOnnxParams
 from tinyglow.kernels.reduce.reduce_mean_onnx import REDUCE_MEAN_ONNX, ReduceMeanOnnxParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.epilogues.onnxi import constants
 from tinyglow.testing.generators.arithmetic import reductions, two_operands
 from tinyglow.testing.registry import generates
-from tinyglow.testing.values import int8_arrays, offsets
+from tinyglow.testing.values import int8_arrays, offsets, scales, windows
 
 
 @generates(MUL_ONNX)
@@ -30,3 +31,23 @@ def _reduce_mean(draw: st.DrawFn) -> Case:
     out = draw(constants(255.0 * terms, draw(offsets())))
     params = ReduceMeanOnnxParams(**loops, start=-offset * terms, out=out)
     return Case(REDUCE_MEAN_ONNX, params, {"input": draw(int8_arrays(size, offset))}, {"output": size // terms})
+
+
+@generates(AVG_POOL_ONNX)
+@st.composite
+def _avg_pool(draw: st.DrawFn) -> Case:
+    window, in_h, in_w = draw(windows(max_kernel=5))
+    channels, images = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    out_h, out_w = window.output_size(in_h, in_w)
+    sizes = (in_h, in_w, channels, out_h, out_w, *window.kernel, *window.strides, *window.pads[:2], images)
+    scale = draw(scales(-12, 4))
+    params = AvgPoolOnnxParams(
+        *sizes,
+        count_pads=draw(st.integers(0, 1)),
+        in_offset=draw(offsets()),
+        out_offset=draw(offsets()),
+        in_scale=scale,
+        scale=draw(st.one_of(st.just(scale), scales(-12, 4))),
+    )
+    data = draw(int8_arrays(images * in_h * in_w * channels))
+    return Case(AVG_POOL_ONNX, params, {"input": data}, {"output": images * out_h * out_w * channels})

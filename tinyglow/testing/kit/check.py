@@ -23,7 +23,7 @@ from tinyglow.testing.kit.report import pytest_test, unity_test
 from tinyglow.testing.kit.shrink import simplest
 
 EXAMPLES = 300
-MOST_SHRINKS = 400
+MOST_SHRINKS = 250
 
 KernelLike = PythonKernel | str | Path
 
@@ -248,15 +248,19 @@ def _path_of(kernel: str | Path, folder: Path) -> Path:
     return path
 
 
+class _Enough(BaseException):
+    """Ends hypothesis's search for a smaller call: it catches no exception of this kind."""
+
+
 class _Search:
-    """Tries calls and remembers those that show a fault."""
+    """Tries calls and remembers the smallest one that shows a fault."""
 
     def __init__(
         self, runner: Runner, places: Sequence[str], shrinks: int, only: Callable[[Question], bool] | None
     ) -> None:
         self._runner, self._places, self._shrinks, self._only = runner, places, shrinks, only
         self.calls = self.first = self._after = 0
-        self._known: dict[bytes, str] = {}
+        self._best: tuple[Question, str] | None = None
 
     def fault(self, asked: Question, place: str) -> Fault | None:
         """What is wrong with one call."""
@@ -271,21 +275,13 @@ class _Search:
             phases=[Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         )
-        try:
-            with contextlib.suppress(Unsatisfiable):
-                asked = find(problems(op, numerics), self._shows, settings=chosen, random=Random(seed))
-                return asked, self._known[_key(asked)]
-        except NoSuchExample:
-            pass
-        return None
+        with contextlib.suppress(NoSuchExample, Unsatisfiable, _Enough):
+            find(problems(op, numerics), self._shows, settings=chosen, random=Random(seed))
+        return self._best
 
     def _shows(self, asked: Question) -> bool:
-        """Whether a call shows a fault. Once enough smaller ones were tried, only what is known to does."""
-        key = _key(asked)
-        if key in self._known:
-            return True
-        self._after += bool(self._known)
-        if self._after > self._shrinks or (self._only is not None and not self._only(asked)):
+        """Whether a call shows a fault. Raises _Enough after so many calls that were to be smaller."""
+        if self._only is not None and not self._only(asked):
             return False
         for place in self._places:
             if place and asked.inputs[place].size != asked.expected().size:
@@ -293,11 +289,20 @@ class _Search:
             self.calls += 1
             if self.fault(asked, place) is not None:
                 self.first = self.first or self.calls
-                self._known[key] = place
+                if self._best is None or _size(asked) <= _size(self._best[0]):
+                    self._best = asked, place
+                self._count()
                 return True
+        self._count()
         return False
 
+    def _count(self) -> None:
+        """Count a call after the first that showed a fault."""
+        self._after += self._best is not None
+        if self._after > self._shrinks:
+            raise _Enough
 
-def _key(asked: Question) -> bytes:
-    data = b"".join(array.tobytes() for array in asked.inputs.values())
-    return repr(sorted(asked.numbers.items())).encode() + data
+
+def _size(asked: Question) -> tuple[int, float]:
+    """How large a call is: elements of its inputs, and its numbers."""
+    return sum(data.size for data in asked.inputs.values()), sum(abs(value) for value in asked.numbers.values())

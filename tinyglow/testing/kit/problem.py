@@ -201,7 +201,7 @@ def question(name: str, numerics: str, numbers: Numbers, inputs: Tensors, shape:
     return _in_order(found, Question(name, numerics, numbers, inputs, tuple(shape)))
 
 
-def oracle(name: str, numerics: str = TFLITE) -> Callable[..., Array]:
+def reference(name: str, numerics: str = TFLITE) -> Callable[..., Array]:
     """The right answers of an operator, as a function of numpy arrays.
 
     Args:

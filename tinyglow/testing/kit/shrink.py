@@ -9,7 +9,7 @@ import numpy as np
 from tinyglow.ir.graph import Array
 from tinyglow.testing.kit.problem import Question
 
-_MOST_CALLS = 600
+_MOST_CALLS = 300
 _OFFSETS = {"input": "input_offset", "other": "other_offset", "weights": "weights_offset"}
 
 

@@ -16,6 +16,7 @@ from tinyglow.bundle.emit import weights_bytes
 from tinyglow.bundle.harness import write_harness
 from tinyglow.bundle.header import read_bundle
 from tinyglow.bundle.options import sources_of
+from tinyglow.checker.check import check_proof
 from tinyglow.errors import BoardError, InputError
 from tinyglow.ir.program import CONSTANTS, Program, Region
 from tinyglow.lowering.near import use_near
@@ -143,6 +144,10 @@ def test_other_boards_and_hosts_take_the_bundle(program: Program, inputs: dict[s
         assert all(np.array_equal(done.outputs[name], array) for name, array in expected.items())
     strict = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wcast-qual", "-Werror")
     find_compiler(None, HOST).compile_shared(sources_of(folder), tmp_path / "net.so", flags=strict)
+    assert check_proof(folder).faults == []
+    near = folder / f"{placed.name}_near.c"
+    near.write_text(near.read_text(encoding="utf-8").replace("0X0", "0X1", 1), encoding="utf-8")
+    assert any(near.name in fault.where for fault in check_proof(folder).faults)
 
 
 def test_what_cannot_be_placed(program: Program) -> None:
@@ -169,6 +174,7 @@ def test_the_command_says_what_lies_where(tmp_path: Path) -> None:
         (("--board", BOARD, "--place", "auto", "--weights", "ram"), "copies all constants"),
         (("--board", "host", "--place", "auto"), "nothing to place"),
         (("--target", "riscv32", "--place", "auto"), "nothing to place"),
+        (("--board", BOARD, "--place", "auto", "--shared-arena", "--name", "one"), "is for one network"),
     ):
         refused = run_cli(*given, *more)
         assert refused.status == 2 and because in refused.err

@@ -66,6 +66,10 @@ def _run_shared(arguments: argparse.Namespace, several: list[argparse.Namespace]
     from tinyglow.pipeline.shared_arena import emit_shared
     from tinyglow.report.shared_arena import print_shared
 
+    if arguments.place:
+        raise InputError(
+            "the options do not fit together", [Problem("--place", "is for one network", "one bundle each")]
+        )
     board = board_of(arguments)
     networks = [Path(one.model) if Path(one.model).is_dir() else compiled_of(one, one.name).program for one in several]
     options = BundleOptions(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinyglow.cli.options import (
     AddCommand,
@@ -17,10 +18,13 @@ from tinyglow.cli.options import (
     add_stream,
     add_target,
 )
-from tinyglow.cli.reading import board_of, compiled_of, dump_of, name_value_pairs
+from tinyglow.cli.reading import Compiled, board_of, compiled_of, dump_of, name_value_pairs
 from tinyglow.cli.several import add_several, separate
 from tinyglow.errors import InputError, Problem
 from tinyglow.numerics.names import ONNX
+
+if TYPE_CHECKING:
+    from tinyglow.ir.program import Program
 
 
 def register(command: AddCommand) -> None:
@@ -62,7 +66,14 @@ def _run_shared(arguments: argparse.Namespace, several: list[argparse.Namespace]
     from tinyglow.report.shared_arena import print_shared
 
     board = board_of(arguments)
-    networks = [Path(one.model) if Path(one.model).is_dir() else compiled_of(one, one.name).program for one in several]
+    networks: list[Path | Program] = []
+    for one in several:
+        if Path(one.model).is_dir():
+            networks.append(Path(one.model))
+        else:
+            compiled = compiled_of(one, one.name)
+            _warn(compiled)
+            networks.append(compiled.program)
     options = BundleOptions(
         arguments.bundle_api,
         arguments.bundle_api_verbose,
@@ -75,11 +86,18 @@ def _run_shared(arguments: argparse.Namespace, several: list[argparse.Namespace]
     return 0
 
 
+def _warn(compiled: Compiled) -> None:
+    """Say what looks wrong with the ranges of a float network."""
+    from tinyglow.quant.warnings import Evidence, warnings_of
+    from tinyglow.report.console import print_warnings
+
+    if compiled.profile is not None:
+        print_warnings(warnings_of(Evidence(compiled.graph, compiled.profile, compiled.quantized)))
+
+
 def _run_one(arguments: argparse.Namespace) -> int:
     from tinyglow.lowering.rename import rename_placeholders
     from tinyglow.pipeline.stations import emit, lower
-    from tinyglow.quant.warnings import Evidence, warnings_of
-    from tinyglow.report.console import print_warnings
     from tinyglow.report.tables import print_bundle
 
     board = board_of(arguments)
@@ -88,8 +106,7 @@ def _run_one(arguments: argparse.Namespace) -> int:
         problem = Problem("--explain-quantization", "has nothing to explain", "a float model")
         raise InputError("the model is quantized already", [problem])
     program = rename_placeholders(compiled.program, name_value_pairs("--rename", arguments.rename))
-    if compiled.profile is not None:
-        print_warnings(warnings_of(Evidence(compiled.graph, compiled.profile, compiled.quantized)))
+    _warn(compiled)
     files = emit(
         program,
         arguments.output,

@@ -72,19 +72,24 @@ def main() -> None:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(arguments.rate), loss, metrics=["accuracy"])
     begin, done = time.monotonic(), len(history.get("loss", []))
-    saved = keras.callbacks.ModelCheckpoint(checkpoint)
-    found = model.fit(
+
+    def after(epoch: int, found: dict[str, float]) -> None:
+        """What a run that ends early needs to go on from the checkpoint."""
+        for name, value in found.items():
+            history.setdefault(name, []).append(float(value))
+        record.write_text(json.dumps(history, indent=1), "utf-8")
+
+    kept = [keras.callbacks.ModelCheckpoint(checkpoint), keras.callbacks.LambdaCallback(on_epoch_end=after)]
+    model.fit(
         images,
         labels,
         arguments.batch,
         epochs=done + arguments.epochs,
         initial_epoch=done,
         validation_data=(tested, right),
-        callbacks=[saved],
+        callbacks=kept,
         verbose=2,
-    ).history
-    history = {name: [*history.get(name, []), *map(float, values)] for name, values in found.items()}
-    record.write_text(json.dumps(history, indent=1), "utf-8")
+    )
     plot(out / "history.svg", history)
     draw_maps(out / "layers.png", maps(model, tested[0]))
     write_onnx(model, out / "network.onnx")

@@ -145,6 +145,7 @@ def _check_call(
     data = _constants(net, call, source, weights)
     elements = extents(call, data)
     items = {argument.name: argument.item for argument in call.arguments}
+    items["scratch"] = 1
     bytes_of = {name: count * items[name] for name, count in elements.items() if name in items}
     check_accesses(call, net, document.buffers, bytes_of, found)
     layer = layer_of(call, data, source.functions, bytes_of)

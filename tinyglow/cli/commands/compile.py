@@ -18,7 +18,7 @@ from tinyglow.cli.options import (
     add_stream,
     add_target,
 )
-from tinyglow.cli.reading import board_of, compiled_of, dump_of, name_value_pairs
+from tinyglow.cli.reading import Compiled, board_of, compiled_of, dump_of, name_value_pairs
 from tinyglow.cli.several import add_several, separate
 from tinyglow.errors import InputError, Problem
 from tinyglow.numerics.names import ONNX
@@ -71,7 +71,14 @@ def _run_shared(arguments: argparse.Namespace, several: list[argparse.Namespace]
             "the options do not fit together", [Problem("--place", "is for one network", "one bundle each")]
         )
     board = board_of(arguments)
-    networks = [Path(one.model) if Path(one.model).is_dir() else compiled_of(one, one.name).program for one in several]
+    networks: list[Path | Program] = []
+    for one in several:
+        if Path(one.model).is_dir():
+            networks.append(Path(one.model))
+        else:
+            compiled = compiled_of(one, one.name)
+            _warn(compiled)
+            networks.append(compiled.program)
     options = BundleOptions(
         arguments.bundle_api,
         arguments.bundle_api_verbose,
@@ -82,6 +89,15 @@ def _run_shared(arguments: argparse.Namespace, several: list[argparse.Namespace]
     folder = Path(arguments.output)
     print_shared(emit_shared(networks, folder, arguments.project, board, options), folder, board)
     return 0
+
+
+def _warn(compiled: Compiled) -> None:
+    """Say what looks wrong with the ranges of a float network."""
+    from tinyglow.quant.warnings import Evidence, warnings_of
+    from tinyglow.report.console import print_warnings
+
+    if compiled.profile is not None:
+        print_warnings(warnings_of(Evidence(compiled.graph, compiled.profile, compiled.quantized)))
 
 
 def _placed(arguments: argparse.Namespace, program: Program, board: Board) -> Program:
@@ -97,8 +113,6 @@ def _placed(arguments: argparse.Namespace, program: Program, board: Board) -> Pr
 def _run_one(arguments: argparse.Namespace) -> int:
     from tinyglow.lowering.rename import rename_placeholders
     from tinyglow.pipeline.stations import emit, lower
-    from tinyglow.quant.warnings import Evidence, warnings_of
-    from tinyglow.report.console import print_warnings
     from tinyglow.report.near import print_near
     from tinyglow.report.tables import print_bundle
 
@@ -110,8 +124,7 @@ def _run_one(arguments: argparse.Namespace) -> int:
     program = rename_placeholders(compiled.program, name_value_pairs("--rename", arguments.rename))
     if arguments.place:
         program = _placed(arguments, program, board)
-    if compiled.profile is not None:
-        print_warnings(warnings_of(Evidence(compiled.graph, compiled.profile, compiled.quantized)))
+    _warn(compiled)
     files = emit(
         program,
         arguments.output,

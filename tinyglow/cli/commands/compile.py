@@ -25,6 +25,7 @@ from tinyglow.numerics.names import ONNX
 
 if TYPE_CHECKING:
     from tinyglow.ir.program import Program
+    from tinyglow.targets.boards import Board
 
 
 def register(command: AddCommand) -> None:
@@ -65,6 +66,10 @@ def _run_shared(arguments: argparse.Namespace, several: list[argparse.Namespace]
     from tinyglow.pipeline.shared_arena import emit_shared
     from tinyglow.report.shared_arena import print_shared
 
+    if arguments.place:
+        raise InputError(
+            "the options do not fit together", [Problem("--place", "is for one network", "one bundle each")]
+        )
     board = board_of(arguments)
     networks: list[Path | Program] = []
     for one in several:
@@ -95,9 +100,20 @@ def _warn(compiled: Compiled) -> None:
         print_warnings(warnings_of(Evidence(compiled.graph, compiled.profile, compiled.quantized)))
 
 
+def _placed(arguments: argparse.Namespace, program: Program, board: Board) -> Program:
+    """The program with its constants where --place says. Raises InputError for options that do not go with it."""
+    from tinyglow.pipeline.placing import place_constants
+
+    if arguments.weights == "ram":
+        problem = Problem("--weights ram", "copies all constants to one memory", "--place alone")
+        raise InputError("the options do not fit together", [problem])
+    return place_constants(program, board, arguments.place)
+
+
 def _run_one(arguments: argparse.Namespace) -> int:
     from tinyglow.lowering.rename import rename_placeholders
     from tinyglow.pipeline.stations import emit, lower
+    from tinyglow.report.near import print_near
     from tinyglow.report.tables import print_bundle
 
     board = board_of(arguments)
@@ -106,6 +122,8 @@ def _run_one(arguments: argparse.Namespace) -> int:
         problem = Problem("--explain-quantization", "has nothing to explain", "a float model")
         raise InputError("the model is quantized already", [problem])
     program = rename_placeholders(compiled.program, name_value_pairs("--rename", arguments.rename))
+    if arguments.place:
+        program = _placed(arguments, program, board)
     _warn(compiled)
     files = emit(
         program,
@@ -120,6 +138,7 @@ def _run_one(arguments: argparse.Namespace) -> int:
         object_cc=arguments.cc if arguments.object else None,
     )
     print_bundle(program, board, Path(arguments.output), files)
+    print_near(program, board)
     if arguments.numerics is None and compiled.quantized.numerics == ONNX:
         # What docs/numerics.md has measured.
         other = "--numerics glow rounds otherwise, in a few per cent fewer cycles for most networks"

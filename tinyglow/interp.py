@@ -9,12 +9,12 @@ import numpy as np
 
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array, Graph
-from tinyglow.ir.program import Buffer, KernelCall, Program, Region
+from tinyglow.ir.program import CONSTANTS, Buffer, KernelCall, Program, Region
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import glow
 from tinyglow.operators.constants import dequantized
 
-_READ_ONLY = (Region.CONSTANT, Region.CODE)
+_READ_ONLY = (*CONSTANTS, Region.CODE)
 _FLOAT_CHUNK_BYTES = 64 * 2**20
 # Samples of which a kernel's definition computes so many at a time that its intermediate results stay in a core's
 # cache; found by measuring convolutions (32 bytes for each element of an operand, 4 MB).
@@ -163,7 +163,7 @@ class ProgramState:
                 self.view(buffer)[0] = buffer.data.ravel()
         for name, first in program.states.items():
             self.view(program.buffers[name])[...] = first.ravel()
-        for region in _READ_ONLY:
+        for region in self.memory.keys() & {*_READ_ONLY}:
             self.memory[region].flags.writeable = False
 
     def view(self, buffer: Buffer, dtype: str | None = None) -> Array:

@@ -18,6 +18,7 @@ _WHAT = {
     f"{NAME}.h": "the interface that firmware includes",
     f"{NAME}.weights.bin": "weights and biases, as they lie in memory",
     f"{NAME}.weights.txt": "the same bytes as text that C can include",
+    f"{NAME}.proof.json": "what holds of it for all inputs, for `tinyglow check-proof`",
     "tinyglow.sha256": "digests of all files",
 }
 
@@ -31,7 +32,7 @@ def files() -> dict[str, bytes]:
 
 
 def listing() -> str:
-    """The files: the five that every bundle has by name, the kernels' in one line. Sizes of C change often."""
+    """The files: the six that every bundle has by name, the kernels' in one line. Sizes of C change often."""
     found = files()
     rows = [(f"`{name}`", f"{len(found[name]):,}" if "weights" in name else "", what) for name, what in _WHAT.items()]
     assert any(name.startswith("tg_") and name.endswith(".c") for name in found)

@@ -326,3 +326,12 @@ def test_lists_of_numbers_are_read_as_yaml_reads_them(base: type) -> None:
     found = yaml.load(text, Loader=numbers_loader(base))
     assert repr(found) == repr(expected)
     assert 4294967296 in found[0] and "08" in found[0] and 7 in found[0]
+
+
+def test_ranges_wider_than_any_float_are_counted() -> None:
+    """From the largest negative number to the largest one there is no width in float32."""
+    recorder = RangeRecorder(bins=8)
+    for pair in ((1.0, 0.0), (-3.4e38, 3.4e38), (3.3e38, -3.3e38)):
+        recorder.update(np.array(pair, np.float32))
+    found = recorder.finish()
+    assert sum(found.histogram) == 6 and found.histogram[0] == found.histogram[-1] == 2

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinyglow.ir.kernel import BUFFER_CTYPES
-from tinyglow.ir.program import MEMORIES, Buffer, Program, Region
+from tinyglow.ir.program import CONSTANTS, MEMORIES, NEAR, Buffer, Program, Region
 from tinyglow.ir.types import QuantParams
 
-_LISTED = (*MEMORIES, Region.TCM)
+_LISTED = (*MEMORIES, Region.TCM, *NEAR)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _calls(uses: dict[str, list[int]], buffer: Buffer) -> str:
     numbers = uses.get(buffer.name, [])
     if not numbers:
         return ""
-    if buffer.region is Region.CONSTANT:
+    if buffer.region in CONSTANTS:
         return f" [{', '.join(map(str, dict.fromkeys(numbers)))}]"
     return f" [{numbers[0]}]" if numbers[0] == numbers[-1] else f" [{numbers[0]} to {numbers[-1]}]"
 
@@ -83,7 +83,7 @@ def _text(buffer: Buffer, program: Program, is_scratch: bool, kernels: list[str]
     text = f"{role}{ctype} [{shape}]"
     if type_.quant is not None:
         return f"{text}, real = {_real(type_.quant)}"
-    if buffer.region is Region.CONSTANT and type_.dtype != "float32" and kernels:
+    if buffer.region in CONSTANTS and type_.dtype != "float32" and kernels:
         return f"{text}, prepared for {' and '.join(kernels)}"
     return text
 

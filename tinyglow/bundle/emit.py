@@ -22,7 +22,7 @@ from tinyglow.ir.c_struct import struct_fields
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import MEMORY_CTYPES, Kernel, Operand, Params, Role
 from tinyglow.ir.namer import legal_name
-from tinyglow.ir.program import MEMORIES, Buffer, KernelCall, Program, Region
+from tinyglow.ir.program import MEMORIES, NEAR, Buffer, KernelCall, Program, Region
 from tinyglow.numerics.glow import Requant
 
 _BYTES_PER_LINE = 20  # of weights.txt, as Glow has it
@@ -47,11 +47,11 @@ def default_name(path: Path) -> str:
     return name if _is_name(name) else f"net_{name}"[:63]
 
 
-def weights_bytes(program: Program) -> bytes:
-    """Content of ``<net>.weights.bin``: the constant region, zero between buffers, little-endian."""
-    image = bytearray(program.sizes[Region.CONSTANT])
+def weights_bytes(program: Program, region: Region = Region.CONSTANT) -> bytes:
+    """Content of ``<net>.weights.bin``: a region of constants, zero between buffers, little-endian."""
+    image = bytearray(program.sizes[region])
     for buffer in program.buffers.values():
-        if buffer.region is Region.CONSTANT and buffer.data is not None:
+        if buffer.region is region and buffer.data is not None:
             data = buffer.data.astype(buffer.data.dtype.newbyteorder("<")).tobytes()
             image[buffer.offset : buffer.offset + len(data)] = data
     return bytes(image)
@@ -146,6 +146,7 @@ def _source(program: Program, traced: bool) -> str:
         calls=[_call(call, program, number) for number, call in enumerate(program.calls, 1)],
         unused_regions=[region.value for region in MEMORIES if region not in used],
         tcm=Region.TCM in used,
+        near=[region.value for region in NEAR if region in used],
         traced=traced,
         states=_states(program),
     )
@@ -186,6 +187,17 @@ def _extras(info: BundleInfo, options: BundleOptions) -> dict[str, str]:
     return files
 
 
+def _near(program: Program) -> dict[str, str]:
+    """The file with the constants that are arrays of their own, if there are any."""
+    arrays = [
+        {"name": region.value, "memory": program.near[region], "text": _weights_text(weights_bytes(program, region))}
+        for region in NEAR
+        if program.sizes.get(region)
+    ]
+    net = program.name
+    return {f"{net}_near.c": render("near.c.j2", net=net, NET=net.upper(), arrays=arrays)} if arrays else {}
+
+
 def bundle_files(
     program: Program, efficiency: float, traced: bool = False, options: BundleOptions | None = None
 ) -> dict[str, bytes]:
@@ -206,6 +218,7 @@ def bundle_files(
         f"{name}.weights.txt": _weights_text(weights),
         **_runtime_files(list(kernels.values()), program.compact),
         **_extras(info, options),
+        **_near(program),
     }
     written = {key: stamped(text) if key.endswith((".c", ".h", ".S")) else text for key, text in sorted(texts.items())}
     return {**{key: text.encode("utf-8") for key, text in written.items()}, f"{name}.weights.bin": weights}

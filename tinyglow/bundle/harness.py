@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -45,6 +46,7 @@ def write_harness(
     weights: Placement = "flash",
     debug: bool = False,
     places: Places | None = None,
+    near: Sequence[str] = (),
 ) -> Harness:
     """Write ``main.c``, ``startup.c`` and ``link.ld`` for a bundle on a board.
 
@@ -58,6 +60,8 @@ def write_harness(
         weights: Where the weights lie when the network runs: in flash, or in RAM, where start-up code copies them.
         debug: Whether to keep the compiler's table of source lines.
         places: The memory of each area (default: all in the data memory).
+        near: The memory of each array of near constants (``BundleInfo.near``); those that the board has not are left
+            with the code.
 
     Returns:
         The files.
@@ -74,6 +78,9 @@ def write_harness(
         for name, areas in apart.items()
         if areas != ["weights"]
     }
+    known = {memory.name: memory for memory in board.memories}
+    apart_constants = [(number, known[name]) for number, name in enumerate(near, 1) if name in known]
+    used = {memory.name: memory for memory in [*regions(board, places), *(memory for _, memory in apart_constants)]}
     texts = {
         harness.main: render(
             "sim/main.c.j2", net=net, NET=net.upper(), weights_in_ram=weights == "ram", monitored=False
@@ -84,13 +91,16 @@ def write_harness(
             hard_float=board.float_abi == "hard",
             cleared=list(cleared),
             weights=weights_memory,
+            near=[number for number, memory in apart_constants if memory.kind != "flash"],
         ),
         harness.linker_script: render(
             "sim/link.ld.j2",
             board=board,
             debug=debug,
             code_length=_room_behind(board, board.code),
-            regions=[(memory, _room_behind(board, memory)) for memory in regions(board, places)],
+            regions=[(m, _room_behind(board, m)) for m in used.values() if m.name != board.code_memory],
+            net=net,
+            near=apart_constants,
             stack=places["stack"],
             tcm=places["tcm"] if places.get("tcm", places["stack"]) != places["stack"] else None,
             weights=weights_memory,

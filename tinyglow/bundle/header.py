@@ -51,6 +51,14 @@ class Placeholder:
 
 
 @dataclass(frozen=True)
+class Near:
+    """Constants in an array of their own: bytes, and the board's memory that they are for."""
+
+    memory: str
+    size: int
+
+
+@dataclass(frozen=True)
 class BundleInfo:
     """What a bundle's header says. Sizes are in bytes.
 
@@ -65,6 +73,7 @@ class BundleInfo:
         weights_in_ram: Whether the constants are to be copied to RAM.
         states: Bytes of mutableWeight that live from one inference to the next; if there are any, ``<net>_reset`` gives
             them their first values.
+        near: Constants that lie apart from constantWeight.
     """
 
     name: str
@@ -76,6 +85,7 @@ class BundleInfo:
     tcm: int = 0
     weights_in_ram: bool = False
     states: int = 0
+    near: tuple[Near, ...] = ()
 
     @property
     def inputs(self) -> list[Placeholder]:
@@ -112,6 +122,7 @@ def bundle_info(program: Program, options: BundleOptions | None = None) -> Bundl
         tcm=program.sizes.get(Region.TCM, 0),
         weights_in_ram=options is not None and options.weights == "ram",
         states=sum(program.buffers[name].type.nbytes for name in program.states),
+        near=tuple(Near(memory, program.sizes[region]) for region, memory in program.near.items()),
     )
 
 
@@ -181,7 +192,7 @@ def write_header(
         hex_float=hex_float,
         net=info.name,
         NET=info.name.upper(),
-        total=info.constant + info.mutable + info.activations + info.tcm,
+        total=info.constant + info.mutable + info.activations + info.tcm + sum(one.size for one in info.near),
         efficiency=efficiency,
         placeholders=info.placeholders,
         width=min(_MOST_PADDING, max(len(p.name) for p in info.placeholders)),
@@ -196,6 +207,7 @@ def write_header(
         constants=constants if options.verbose else (),
         destroys_input=destroys_input,
         states=info.states,
+        near=info.near,
         described=_described(info.placeholders),
     )
 
@@ -253,7 +265,9 @@ def parse_header(text: str, where: str) -> BundleInfo:
             problems.append(Problem(f"{where}, placeholder {p.name}", "reaches beyond the mutable memory"))
     if problems:
         raise InputError("this is not a bundle's header", problems)
-    return BundleInfo(name, tuple(placeholders), **sizes, weights_in_ram=in_ram)
+    memories = re.findall(rf"^#define {name.upper()}_NEAR_\d_MEMORY +([a-z][a-z0-9_]*)$", text, re.MULTILINE)
+    near = [Near(memory, macros.get(f"{name.upper()}_NEAR_{i}_MEM_SIZE", 0)) for i, memory in enumerate(memories, 1)]
+    return BundleInfo(name, tuple(placeholders), **sizes, weights_in_ram=in_ram, near=tuple(near))
 
 
 def read_bundle(folder: str | Path) -> BundleInfo:

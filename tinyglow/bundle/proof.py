@@ -14,7 +14,7 @@ import numpy as np
 
 from tinyglow.errors import ModelError, Problem
 from tinyglow.ir.kernel import Kernel
-from tinyglow.ir.program import Buffer, KernelCall, Program, Region
+from tinyglow.ir.program import CONSTANTS, NEAR, Buffer, KernelCall, Program, Region
 from tinyglow.ir.sums import SumRange
 from tinyglow.numerics.epilogues.glow import GLOW
 from tinyglow.numerics.glow import INT32_MAX, Requant
@@ -22,7 +22,7 @@ from tinyglow.numerics.glow import INT32_MAX, Requant
 FORMAT = "tinyglow proof"
 VERSION = 1
 _INT64_MAX = 2**63 - 1
-_IN_C = (Region.CONSTANT, Region.MUTABLE, Region.ACTIVATION, Region.TCM)
+_IN_C = (Region.CONSTANT, Region.MUTABLE, Region.ACTIVATION, Region.TCM, *NEAR)
 
 Json = dict[str, Any]
 
@@ -51,7 +51,9 @@ def proof_file(program: Program, files: Mapping[str, bytes], stack: Json | None 
         "version": VERSION,
         "network": program.name,
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
-        "memories": {region.value: program.sizes.get(region, 0) for region in _IN_C},
+        "memories": {
+            region.value: size for region in _IN_C if (size := program.sizes.get(region, 0)) or region not in NEAR
+        },
         "buffers": _buffers(program),
         "calls": [_call(call) for call in program.calls],
         "overlaps": _overlaps(program),
@@ -84,7 +86,7 @@ def _buffers(program: Program) -> list[Json]:
 
     def life(buffer: Buffer) -> tuple[int, int]:
         first, last = touched.get(buffer.name, [0])[0], touched.get(buffer.name, [0])[-1]
-        if buffer.region is Region.CONSTANT or buffer.name in program.states:
+        if buffer.region in CONSTANTS or buffer.name in program.states:
             return 0, end
         return (0 if buffer.name in program.inputs else first), (end if buffer.name in program.outputs else last)
 

@@ -14,7 +14,7 @@ from tinyglow.checker.findings import BrokenError, Findings
 from tinyglow.checker.layouts import layer_of
 from tinyglow.checker.memory import check_accesses, check_disjoint, check_places
 from tinyglow.checker.program_text import check_calls
-from tinyglow.checker.source import Call, Source, read_source
+from tinyglow.checker.source import Call, Source, near_arrays, read_source
 from tinyglow.checker.sums import INT32, INT64, WRAPPING, layer_sums, window_sums
 
 _MOST_FILE = 1 << 28
@@ -47,7 +47,7 @@ def check_proof(folder: str | Path) -> Findings:
         _check_weights(net, files, weights, document, found)
     with found.part():
         source = read_source(net, texts)
-        _check_network(net, source, weights, document, found)
+        _check_network(net, source, {"constantWeight": weights, **near_arrays(net, texts)}, document, found)
     with found.part():
         check_calls(net, texts, found)
     with found.part():
@@ -107,8 +107,11 @@ def _check_weights(net: str, files: Mapping[str, bytes], weights: bytes, documen
         found.require(same, f"{net}.weights.txt", f"holds other bytes than {net}.weights.bin")
 
 
-def _check_network(net: str, source: Source, weights: bytes, document: Document, found: Findings) -> None:
-    """The calls of the network, one by one, and its buffers."""
+def _check_network(net: str, source: Source, weights: Mapping[str, bytes], document: Document, found: Findings) -> None:
+    """The calls of the network, one by one, and its buffers. weights: by memory."""
+    for memory, data in weights.items():
+        size = source.sizes.get(memory, 0)
+        found.require(len(data) == size, memory, f"has {len(data)} bytes", f"{size}, as {net}.h says")
     for memory, size in source.sizes.items():
         stated = document.memories.get(memory)
         found.require(stated == size, memory, f"has {size} bytes in {net}.h", f"{stated}, as the proof says")
@@ -129,7 +132,12 @@ def _check_network(net: str, source: Source, weights: bytes, document: Document,
 
 
 def _check_call(
-    net: str, call: Call, source: Source, weights: bytes, stated: tuple[Document, dict[str, Any]], found: Findings
+    net: str,
+    call: Call,
+    source: Source,
+    weights: Mapping[str, bytes],
+    stated: tuple[Document, dict[str, Any]],
+    found: Findings,
 ) -> float | None:
     """A call; returns how much of its integers' range its sums take, None if it adds nothing up."""
     document, claim = stated
@@ -137,6 +145,7 @@ def _check_call(
     data = _constants(net, call, source, weights)
     elements = extents(call, data)
     items = {argument.name: argument.item for argument in call.arguments}
+    items["scratch"] = 1
     bytes_of = {name: count * items[name] for name, count in elements.items() if name in items}
     check_accesses(call, net, document.buffers, bytes_of, found)
     layer = layer_of(call, data, source.functions, bytes_of)
@@ -195,17 +204,17 @@ def _compare(where: str, stated: Any, expected: Mapping[str, Any], found: Findin
             )
 
 
-def _constants(net: str, call: Call, source: Source, weights: bytes) -> Callable[[str], bytes]:
+def _constants(net: str, call: Call, source: Source, weights: Mapping[str, bytes]) -> Callable[[str], bytes]:
     """The bytes of the constants from an operand's first on."""
 
     def data(name: str) -> bytes:
         argument = call.argument(name)
-        if argument.memory != "constantWeight":
-            raise BrokenError(call.where, f"its {name} lies in {argument.memory}", "constantWeight")
+        if argument.memory not in weights:
+            raise BrokenError(call.where, f"its {name} lies in {argument.memory}", ", ".join(weights))
         offset = source.places.get(argument.label)
-        if offset is None or offset > len(weights):
+        if offset is None or offset > len(weights[argument.memory]):
             raise BrokenError(call.where, f"its {name} lies outside of the weights")
-        return weights[offset:]
+        return weights[argument.memory][offset:]
 
     return data
 

@@ -45,14 +45,19 @@ def extents(call: Call, data: Callable[[str], bytes]) -> Extents:
         data: The bytes of the memory of constants from an operand's first on, by the operand's name.
 
     Returns:
-        Elements by the operand's name; ``scratch`` in words.
+        Elements by the operand's name; of ``scratch`` bytes.
 
     Raises:
         BrokenError: The checker does not know the kernel, or a table points outside of what it is for.
     """
     known = loop_of(call.kernel)
     if known is not None:
-        return _layer(call, *known, data)
+        found = _layer(call, *known, data)
+        if "scratch" in found:
+            found["scratch"] *= 4  # words
+        elif "halfwords" in found:
+            found["scratch"] = 2 * found.pop("halfwords")
+        return found
     for pattern, function in _OTHERS:
         if re.fullmatch(pattern, call.kernel):
             return function(call, data)
@@ -112,7 +117,7 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
     if loop == "conv2d_packed":
         terms //= max(whole("group"), 1)
         form = whole("index_bits"), whole("table_bytes"), whole("bias_bits"), whole("word_bits")
-        return found | {"packed": packed_bytes(data("packed"), out_c, terms, form), "scratch": _up(terms, 2)}
+        return found | {"packed": packed_bytes(data("packed"), out_c, terms, form), "halfwords": terms}
     if loop in ("conv2d_dsp", "conv2d_channelwise_dsp", "conv2d_channelwise_high_dsp"):
         lines, taps = dsp_lines(whole("kernel_h"), whole("kernel_w") * whole("in_c"))
         groups = lines * _up(taps, 4)
@@ -180,7 +185,7 @@ def _dense(call: Call, loop: str, data: Callable[[str], bytes]) -> Extents:
     elif loop == "fully_connected_packed":
         form = call.whole("index_bits"), call.whole("table_bytes"), call.whole("bias_bits"), 0
         found["packed"] = packed_bytes(data("packed"), units, depth, form)
-        found["scratch"] = _up(depth, 2)
+        found["halfwords"] = depth
     return found
 
 
@@ -351,7 +356,7 @@ _TYPE = r"_(?:s8|s16|f32)"
 _OTHERS: tuple[tuple[str, _Function], ...] = (
     (r"tg_(?:add|sub|mul|div|max|min|pow)(?:_linear|_tflite|_onnx)?" + _TYPE, _broadcast),
     (r"tg_prelu_tflite_s8", _broadcast),
-    (r"tg_(?:max|avg)_pool(?:_2x2|_tflite|_onnx)?" + _TYPE, _pool),
+    (r"tg_(?:max|avg)_pool(?:_2x2|_tflite|_onnx|_dsp)*" + _TYPE, _pool),
     (r"tg_reduce_(?:max|sum|mean_onnx|mean_tflite)" + _TYPE, _reduce),
     (r"tg_arg_max" + _TYPE, _lines),
     (r"tg_(?:fold|scan|order)(?:_\w+)?_[fsub]\d+", _lines),

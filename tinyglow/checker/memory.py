@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tinyglow.checker.findings import Findings
 from tinyglow.checker.overlaps import distance_of, in_place, reads_once
-from tinyglow.checker.source import Call, Source
+from tinyglow.checker.source import CONSTANT_MEMORIES, Call, Source
 
 # Operands of which the first may lie over the second.
 _OVERLAID = (("output", "input"), ("after", "state"))
@@ -91,7 +91,7 @@ def check_accesses(
             continue
         touched = bytes_of[argument.name]
         found.require(touched <= area.size, where, f"takes {touched} bytes of {name}", f"at most {area.size}")
-        constant = argument.memory == "constantWeight"
+        constant = argument.memory in CONSTANT_MEMORIES
         found.require(not (constant and argument.written), where, "is written, but lies among the constants")
 
 
@@ -119,7 +119,7 @@ def lives(source: Source, net: str, areas: Mapping[str, Area]) -> dict[str, Life
     for name, area in areas.items():
         touched = sorted(reads[name] + writes[name]) or [0]
         first, last = touched[0], touched[-1]
-        if area.memory == "constantWeight":
+        if area.memory in CONSTANT_MEMORIES:
             first, last = 0, end
         if area.memory == "mutableWeight":
             given = not writes[name] or (reads[name] and min(reads[name]) <= min(writes[name]))

@@ -69,7 +69,7 @@ def distance_of(call: Call) -> int | None:
     The kernel goes through its work in steps. A step reads from some byte of the input on, and then writes some bytes
     of the output. Nothing that a later step reads may have been written.
     """
-    if call.kernel == "tg_max_pool_2x2_s8":
+    if re.fullmatch(r"tg_max_pool_2x2(?:_dsp)?_s8", call.kernel):
         return 0  # an output's block never lies before it, and is read for the only time
     known = loop_of(call.kernel)
     if known is None:

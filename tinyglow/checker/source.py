@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from tinyglow.checker.findings import BrokenError
 
-MEMORIES = ("constantWeight", "mutableWeight", "activations", "tcm")
+NEAR = ("near_1", "near_2")  # constants in arrays of their own
+CONSTANT_MEMORIES = ("constantWeight", *NEAR)
+MEMORIES = ("constantWeight", "mutableWeight", "activations", "tcm", *NEAR)
 _SIZES = {"constantWeight": "CONSTANT", "mutableWeight": "MUTABLE", "activations": "ACTIVATIONS"}
 MOST_BYTES = 1 << 28  # of a memory
 ITEM_BYTES = {"int8_t": 1, "uint8_t": 1, "tg_i16": 2, "tg_u16": 2, "tg_i32": 4, "tg_u32": 4, "tg_f32": 4}
@@ -143,6 +145,12 @@ def read_source(net: str, texts: Mapping[str, str]) -> Source:
         if len(found) != 1 or int(found[0]) > MOST_BYTES:
             raise BrokenError(f"{net}.h", f"does not say how large {memory} is", f"at most {MOST_BYTES} bytes")
         sizes[memory] = int(found[0])
+    for memory in NEAR:
+        found = re.findall(rf"^#define {net.upper()}_{memory.upper()}_MEM_SIZE +(\d{{1,10}})$", header, re.MULTILINE)
+        if len(found) > 1 or any(int(size) > MOST_BYTES for size in found):
+            raise BrokenError(f"{net}.h", f"does not say how large {memory} is", f"at most {MOST_BYTES} bytes")
+        if found:
+            sizes[memory] = int(found[0])
     places = {label: int(offset) for label, offset in _PLACE.findall(code)}
     if len(places) != len(_PLACE.findall(code)):
         raise BrokenError(f"{net}.c", "gives two buffers one name")
@@ -156,7 +164,12 @@ def read_source(net: str, texts: Mapping[str, str]) -> Source:
         calls.append(Call(number, kernel, own[1], _arguments(f"call {number}, {kernel}", kernel, operands, texts)))
     statements = len(re.findall(r";\s*$", re.sub(r"if \(!tcm\) \{.*?\}", "", body, flags=re.DOTALL), re.MULTILINE))
     others = len(
-        re.findall(r"^  (?:\(void\)\w+|uint8_t \*const tcm = glow_tcm_addr|return GLOW_SUCCESS);$", body, re.MULTILINE)
+        re.findall(
+            rf"^  (?:\(void\)\w+|uint8_t \*const tcm = glow_tcm_addr|const uint8_t \*const (near_[12]) = {net}_\1"
+            r"|return GLOW_SUCCESS);$",
+            body,
+            re.MULTILINE,
+        )
     )
     if statements != len(calls) + others:
         raise BrokenError(f"{net}.c", "its function does more than to call kernels", "the compiler's own text")
@@ -207,3 +220,20 @@ def _arguments(where: str, kernel: str, text: str, texts: Mapping[str, str]) -> 
         item = ITEM_BYTES[match["type"]]
         found.append(Argument(argument["name"], match["memory"], match["label"], item, not argument["const"]))
     return tuple(found)
+
+
+def near_arrays(net: str, texts: Mapping[str, str]) -> dict[str, bytes]:
+    """The constants that are arrays of their own, by memory. Raises BrokenError for what is no byte."""
+    text = without_comments(texts.get(f"{net}_near.c", ""))
+    found = {}
+    for memory in NEAR:
+        pattern = rf"^const uint8_t {net}_{memory}\[{net.upper()}_{memory.upper()}_MEM_SIZE\] = \{{\n([^{{}};]*)\}};$"
+        arrays = re.findall(pattern, text, re.MULTILINE)
+        if len(arrays) > 1:
+            raise BrokenError(f"{net}_near.c", f"has {len(arrays)} arrays {net}_{memory}", "one")
+        for array in arrays:
+            words = array.replace(",", " ").split()
+            if not all(re.fullmatch(r"0X[0-9A-F]{2}", word) for word in words):
+                raise BrokenError(f"{net}_near.c", f"has something else than bytes in {net}_{memory}")
+            found[memory] = bytes(int(word, 16) for word in words)
+    return found

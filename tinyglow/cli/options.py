@@ -238,6 +238,14 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
         default="flash",
         help="ram: the constants are not const, start-up code copies them (default: %(default)s)",
     )
+    group.add_argument(
+        "--place",
+        metavar="MEMORY[=BYTES]",
+        action="append",
+        default=[],
+        help="put the constants that are read most in a faster memory of the board, at most so many bytes, in arrays "
+        "of their own; may be given for two memories; auto: the fastest with room",
+    )
     group.add_argument("--weights-asm", action="store_true", help="also NET.weights.S, which takes in NET.weights.bin")
     group.add_argument("--bundle-utils", action="store_true", help="also glow_bundle_utils.h and .c, for hosts")
     group.add_argument("--object", action="store_true", help="also NET.o for the board's core, built with --cc")

@@ -107,7 +107,8 @@ class Inputs:
         if not info.type.HasField("tensor_type"):
             raise UnsupportedError("is no tensor", "a tensor input with a known shape")
         shape = self._shape_of(info)
-        if info.name in self._plain and not fault_of_shape(shape):
+        is_plain = info.name in self._plain and tensor.elem_type not in FLOATS  # two inputs may have one name
+        if is_plain and tensor.elem_type in NAMES and not fault_of_shape(shape):
             return TensorType(shape, NAMES[tensor.elem_type])
         if tensor.elem_type not in (*FLOATS, onnx.TensorProto.UINT8, onnx.TensorProto.INT8):
             raise UnsupportedError(f"is an input of type {type_name(tensor.elem_type)}", "FLOAT, UINT8 or INT8")

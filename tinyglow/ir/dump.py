@@ -6,7 +6,7 @@ import dataclasses
 
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.op import Op
-from tinyglow.ir.program import Program
+from tinyglow.ir.program import NEAR, Program
 
 
 def _attributes(op: Op) -> str:
@@ -41,7 +41,8 @@ def dump_graph(graph: Graph) -> str:
 
 def dump_program(program: Program) -> str:
     """Buffers with their addresses, then the calls with their parameters."""
-    sizes = ", ".join(f"{region.value} {size} bytes" for region, size in program.sizes.items())
+    shown = {region: size for region, size in program.sizes.items() if size or region not in NEAR}
+    sizes = ", ".join(f"{region.value} {size} bytes" for region, size in shown.items())
     lines = [f"program {program.name} {{  ; {sizes}"]
     for buffer in program.buffers.values():
         lines.append(f"  {buffer.region.value}[{buffer.offset}..{buffer.end}) {buffer.name}: {buffer.type}")

@@ -14,10 +14,11 @@ from tinyglow.ir.types import QuantParams, TensorType
 
 
 class Region(Enum):
-    """The memories of a program: the three of Glow's ABI, and two more.
+    """The memories of a program: the three of Glow's ABI, and four more.
 
     TCM: fast memory that an application may lend (``glow_tcm_addr``). CODE: weights that are functions in C; only the
-    interpreter has them as data.
+    interpreter has them as data. NEAR_1, NEAR_2: constants that are arrays of their own, for memories that are faster
+    than that of the others.
     """
 
     CONSTANT = "constantWeight"
@@ -25,10 +26,14 @@ class Region(Enum):
     ACTIVATION = "activations"
     TCM = "tcm"
     CODE = "code"
+    NEAR_1 = "near_1"
+    NEAR_2 = "near_2"
 
 
 # The memories that every call of a bundle is given.
 MEMORIES = (Region.CONSTANT, Region.MUTABLE, Region.ACTIVATION)
+NEAR = (Region.NEAR_1, Region.NEAR_2)
+CONSTANTS = (Region.CONSTANT, *NEAR)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +127,7 @@ class Program:
         probabilities: Outputs whose elements are probabilities.
         states: What lives from one call to the next: names of buffers in mutable memory, each with the elements that
             it holds after a reset.
+        near: The board's memory that each region of near constants is meant for.
     """
 
     name: str
@@ -136,6 +142,7 @@ class Program:
     pixels: Mapping[str, QuantParams] = field(default_factory=dict)
     probabilities: frozenset[str] = frozenset()
     states: Mapping[str, Array] = field(default_factory=dict)
+    near: Mapping[Region, str] = field(default_factory=dict)
 
     @property
     def placeholders(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from tinyglow.ir.kernel import Role
-from tinyglow.ir.program import Buffer, KernelCall, Program, Region
+from tinyglow.ir.program import CONSTANTS, Buffer, KernelCall, Program, Region
 
 
 @dataclass(frozen=True)
@@ -332,8 +332,7 @@ def plan(program: Program) -> Program:
     buffers: dict[str, Buffer] = {}
     sizes: dict[Region, int] = {}
     fixed = {
-        Region.CONSTANT: [b for b in program.buffers.values() if b.region is Region.CONSTANT],
-        Region.CODE: [b for b in program.buffers.values() if b.region is Region.CODE],
+        **{region: [b for b in program.buffers.values() if b.region is region] for region in (*CONSTANTS, Region.CODE)},
         Region.MUTABLE: [program.buffers[name] for name in (*program.placeholders, *program.states)],
     }
     for region, members in fixed.items():

@@ -13,9 +13,9 @@ from tinyglow.kernels.elementwise.broadcast import order_operands
 from tinyglow.kernels.elementwise.quantize_steps import QUANTIZE_STEPS_INT16, QuantizeSteps16Params
 from tinyglow.kernels.elementwise.sigmoid_tflite_s16 import (
     SIGMOID_TFLITE_INT16,
-    TANH_TFLITE_INT16,
     SigmoidTflite16Params,
 )
+from tinyglow.kernels.elementwise.tanh_tflite_s16 import TANH_TFLITE_INT16
 from tinyglow.kernels.elementwise.tflite_s16 import (
     ADD_TFLITE_INT16,
     LEFT_SHIFT_INT16,

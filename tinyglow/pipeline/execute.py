@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -23,11 +24,12 @@ from tinyglow.ir.program import Program
 from tinyglow.pipeline.as_bundle import as_bundle
 from tinyglow.pipeline.built import bundle_sizes, require_success, with_tcm
 from tinyglow.pipeline.execution import DEFAULTS, Execution, Options, Sizes, VectorCost, as_built
+from tinyglow.pipeline.placing import near_sizes, places_of
 from tinyglow.pipeline.vectors import input_vectors, output_of
 from tinyglow.sim.host import build_host_bundle
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.targets.boards import Board
-from tinyglow.targets.memory_map import Places, memory_map
+from tinyglow.targets.memory_map import Places
 
 # A stop for programs that never return; the largest network measured so far takes a hundredth of it.
 MAX_INSTRUCTIONS = 20_000_000_000
@@ -132,14 +134,18 @@ class _BoardTarget:
         self.compiler = compiler.version()
         self._info = info
         sources = sources_of(folder)
-        self.places = memory_map(board, info.needs(options.weights))
-        harness = write_harness(work, info.name, board, options.weights, places=self.places)
+        near = near_sizes(board, info)
+        self.places = places_of(board, info.needs(options.weights), near)
+        memories = [one.memory for one in info.near]
+        harness = write_harness(work, info.name, board, options.weights, places=self.places, near=memories)
         elf = compiler.compile_firmware(
             [*sources, *harness.sources], [folder], harness.linker_script, board, work / "firmware.elf"
         )
         image = load_image(elf)
         check_fits(image, board)
-        self.sizes = bundle_sizes(folder, info, board, compiler, work, options.weights)
+        sizes = bundle_sizes(folder, info, board, compiler, work, options.weights)
+        copied = sum(one.size for one in info.near if one.memory in near and board.memory(one.memory).kind != "flash")
+        self.sizes = replace(sizes, weights_in_ram=sizes.weights_in_ram + copied)
         self._machine = Machine(image, board)
         self._machine.boot()
         self._machine.watch(info.name)

@@ -16,7 +16,7 @@ from tinyglow.sim.toolchain import Compiler
 from tinyglow.targets.boards import Board
 from tinyglow.targets.memory_map import Places
 
-MAX_INSTRUCTIONS = 3_000_000_000  # what qemu's counter on Xtensa can tell
+MAX_INSTRUCTIONS = 1_600_000_000  # what qemu's counter on Xtensa can tell
 
 
 class PortableTarget:

@@ -18,6 +18,7 @@ from tinyglow.ir.graph import Array
 from tinyglow.quant.yaml_loader import NUMBERS_LOADER
 from tinyglow.resources import read_bounded, write_file
 
+_LARGEST = float(np.finfo(np.float32).max)
 DEFAULT_BINS = 10  # Glow's -num-histogram-bins
 MAX_BINS = 65536
 MAX_FILE_BYTES = 64 * 2**20
@@ -74,25 +75,31 @@ class RangeRecorder:
         if low < self.low or high > self.high:
             self._widen(min(low, self.low), max(high, self.high))
 
-    def _width(self) -> np.float32:
-        width: np.float32 = (np.float32(self.high) - np.float32(self.low)) / np.float32(self.bins)
+    def _real(self) -> type[np.float32] | type[np.float64]:
+        """The type in which bins are found: Glow's, unless the range is wider than its largest number."""
+        return np.float64 if self.high - self.low > _LARGEST else np.float32
+
+    def _width(self) -> np.float32 | np.float64:
+        real = self._real()
+        width: np.float32 | np.float64 = (real(self.high) - real(self.low)) / real(self.bins)
         return width
 
     def _bin(self, values: Array) -> Array:
-        width = self._width()
+        width, real = self._width(), self._real()
         if width == 0:
             return np.zeros(len(values), np.int64)
-        index: Array = ((values - np.float32(self.low)) / width).astype(np.int64)
+        index: Array = ((values.astype(real) - real(self.low)) / width).astype(np.int64)
         return np.minimum(index, self.bins - 1)
 
     def _widen(self, low: float, high: float) -> None:
         """Spread the counts over a wider range: each old bin falls into one or two new ones, by its share."""
         old_low, old_width, old = np.float32(self.low), self._width(), self.counts
         self.low, self.high, self.counts = low, high, np.zeros(self.bins)
-        new_low, new_width = np.float32(low), self._width()
+        real = self._real()
+        new_low, new_width = real(low), self._width()
         for index in np.flatnonzero(old):
-            begin = old_low + old_width * np.float32(index)
-            new_end = new_low + new_width * np.float32(int((begin - new_low) / new_width) + 1)
+            begin = real(old_low) + old_width * real(index)
+            new_end = new_low + new_width * real(int((begin - new_low) / new_width) + 1)
             share = old[index] if old_width == 0 else math.floor((new_end - begin) / old_width * old[index] + 0.5)
             share = min(share, old[index])
             self.counts[self._bin(np.array([begin]))[0]] += share

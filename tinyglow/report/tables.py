@@ -8,7 +8,7 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from tinyglow.ir.program import MEMORIES, Program, Region
+from tinyglow.ir.program import MEMORIES, NEAR, Program, Region
 from tinyglow.lowering.traffic import buffer_traffic
 from tinyglow.pipeline.compare import Comparison
 from tinyglow.pipeline.crosscheck import Crosscheck
@@ -47,7 +47,7 @@ def print_bundle(program: Program, board: Board, folder: Path, files: Mapping[st
     console = stdout()
     print(f"{folder}: bundle '{program.name}' for {board.title}")
     sizes = [(region.value, program.sizes[region]) for region in MEMORIES]
-    sizes += [(Region.TCM.value, program.sizes[Region.TCM])] if program.sizes[Region.TCM] else []
+    sizes += [(region.value, program.sizes[region]) for region in (Region.TCM, *NEAR) if program.sizes.get(region)]
     console.print(table(("memory", ">bytes"), sizes))
     _print_packed(program)
     if program.sizes[Region.TCM]:

@@ -29,7 +29,7 @@ except ImportError as error:
 from tinyglow.testing.budget import budget, is_full
 from tinyglow.testing.case import Case
 from tinyglow.testing.kit.check import Checked, KernelFault, check_kernel, run_kernel
-from tinyglow.testing.kit.networks import calibrations, networks
+from tinyglow.testing.kit.networks import calibrations, networks, profiles
 from tinyglow.testing.kit.problem import Operator, Question, operator, operators, problems, reference
 from tinyglow.testing.kit.prototypes import prototype
 from tinyglow.testing.kit.scaling import quant_params, tensor_types
@@ -76,6 +76,7 @@ __all__ = [
     "operators",
     "overlaps",
     "problems",
+    "profiles",
     "prototype",
     "quant_params",
     "reference",

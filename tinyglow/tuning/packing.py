@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tinyglow.errors import Problem, ToolError
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.program import Program
-from tinyglow.registry import KERNELS
+from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.tuning.fingerprint import Fingerprint, Key
 
 # Smaller constants travel with their program: a message of their own would take longer than they do.
@@ -19,18 +20,26 @@ _OWN_MESSAGE_BYTES = 4096
 
 
 def _kernel(symbol: str) -> Kernel:
-    return KERNELS[symbol]
+    return KERNELS.get(symbol) or WITH_EPILOGUES[symbol]
 
 
 class _Pickler(pickle.Pickler):
     """Sends a kernel by its name: the other side has the same."""
 
     def reducer_override(self, thing: object) -> Any:
-        return (_kernel, (thing.symbol,)) if isinstance(thing, Kernel) else NotImplemented
+        if not isinstance(thing, Kernel):
+            return NotImplemented
+        if thing.symbol not in KERNELS and thing.symbol not in WITH_EPILOGUES:  # made for this network alone
+            problem = Problem(thing.summary, f"is computed by {thing.symbol}", "", "use -jobs=1")
+            raise ToolError("other processes do not have a kernel that is made for this network", [problem])
+        return _kernel, (thing.symbol,)
 
 
 def packed(thing: object) -> bytes:
-    """Bytes of which ``pickle.loads`` makes an equal thing, in a process that has the same tinyglow."""
+    """Bytes of which ``pickle.loads`` makes an equal thing, in a process that has the same tinyglow.
+
+    Raises ToolError for a program with a kernel that is made for one network.
+    """
     buffer = io.BytesIO()
     _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(thing)
     return buffer.getvalue()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from tests.cases.tables import FINDINGS, MUTATIONS, ROOT, Mutation, exists, planted
 from tests.helpers import NetBuilder, Place, run_cli
@@ -73,6 +74,15 @@ def test_an_input_without_a_name(place: Place) -> None:
     model = build.build({"x": (1, 8)}, [build.node("Relu", "x", name="r")]).proto
     model.graph.input[0].name = model.graph.node[0].input[0] = ""
     place.refuses_model(place.file("m.onnx", model), because="an input of the graph: has no name")
+
+
+def test_two_inputs_with_one_name(place: Place) -> None:
+    """Of types of which one alone is computed with as it is."""
+    x = [helper.make_tensor_value_info("x", type_, [2, 3]) for type_ in (TensorProto.DOUBLE, TensorProto.INT32)]
+    y = helper.make_tensor_value_info("y", TensorProto.DOUBLE, None)
+    graph = helper.make_graph([helper.make_node("CumProd", ["x", "x"], ["y"])], "net", x, [y])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 26)], ir_version=8)
+    place.refuses_model(place.file("m.onnx", model), because="x: is defined more than once")
 
 
 def _refused_tflite(builder: TFLiteBuilder, x: int, y: int, because: str, folder: Path) -> None:

@@ -58,7 +58,5 @@ def test_the_message_names_channel_sum_and_witness() -> None:
     with pytest.raises(UnsupportedError) as caught:
         check_accumulator(np.full((2, 3), 127, np.int8), QuantParams(1.0, 0), QuantParams(1.0, 0), bias, 5)
     assert caught.value.found == "channel 6: a sum of 2147531934, which 32 bits wrap to -2147435362"
-    assert (
-        caught.value.hint
-        == "inputs of 127 where its weight is above 0, -128 elsewhere give it; use fewer inputs per output"
-    )
+    hint = "inputs of 127 where its weight is above 0, -128 elsewhere give it; use fewer inputs per output, or --wrap"
+    assert caught.value.hint.startswith(hint)

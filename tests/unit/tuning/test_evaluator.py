@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -17,15 +18,18 @@ from tinyglow.errors import InputError, ModelError, ToolError
 from tinyglow.interp import run_program
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import KernelCall, Program
+from tinyglow.kernels.generic.each import each_kernel
 from tinyglow.lowering.graph_to_program import lower
 from tinyglow.quant.profile import Profile, Range
 from tinyglow.quant.schema import Schema
 from tinyglow.quant.scheme import Scheme
+from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.tuning import evaluator
 from tinyglow.tuning.algorithm import halved
 from tinyglow.tuning.evaluator import Evaluator, count_correct
 from tinyglow.tuning.fingerprint import fingerprint
 from tinyglow.tuning.network import TunedNetwork, check_samples
+from tinyglow.tuning.packing import packed
 from tinyglow.tuning.workers import Workers
 
 
@@ -181,3 +185,11 @@ def test_samples_that_do_not_fit_are_refused(tmp_path: Path, images: Array, labe
         check_samples(graph, images, np.array(labels, int))
     assert caught.match("samples do not fit") and caught.value.problems
     assert re.search(because, str(caught.value))
+
+
+def test_programs_survive_their_journey() -> None:
+    """Kernels go by name, with other roundings too; one that is made for a network is refused with a way out."""
+    for kernel in (*KERNELS.values(), *WITH_EPILOGUES.values()):
+        assert pickle.loads(packed(kernel)) is kernel
+    with pytest.raises(ToolError, match="-jobs=1"):
+        packed(each_kernel("add", "int32"))

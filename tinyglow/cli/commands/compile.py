@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinyglow.cli.options import (
     AddCommand,
@@ -17,10 +18,14 @@ from tinyglow.cli.options import (
     add_stream,
     add_target,
 )
-from tinyglow.cli.reading import board_of, compiled_of, dump_of, name_value_pairs
+from tinyglow.cli.reading import Compiled, board_of, compiled_of, dump_of, name_value_pairs
 from tinyglow.cli.several import add_several, separate
 from tinyglow.errors import InputError, Problem
 from tinyglow.numerics.names import ONNX
+
+if TYPE_CHECKING:
+    from tinyglow.ir.program import Program
+    from tinyglow.targets.boards import Board
 
 
 def register(command: AddCommand) -> None:
@@ -61,8 +66,19 @@ def _run_shared(arguments: argparse.Namespace, several: list[argparse.Namespace]
     from tinyglow.pipeline.shared_arena import emit_shared
     from tinyglow.report.shared_arena import print_shared
 
+    if arguments.place:
+        raise InputError(
+            "the options do not fit together", [Problem("--place", "is for one network", "one bundle each")]
+        )
     board = board_of(arguments)
-    networks = [Path(one.model) if Path(one.model).is_dir() else compiled_of(one, one.name).program for one in several]
+    networks: list[Path | Program] = []
+    for one in several:
+        if Path(one.model).is_dir():
+            networks.append(Path(one.model))
+        else:
+            compiled = compiled_of(one, one.name)
+            _warn(compiled)
+            networks.append(compiled.program)
     options = BundleOptions(
         arguments.bundle_api,
         arguments.bundle_api_verbose,
@@ -75,11 +91,29 @@ def _run_shared(arguments: argparse.Namespace, several: list[argparse.Namespace]
     return 0
 
 
+def _warn(compiled: Compiled) -> None:
+    """Say what looks wrong with the ranges of a float network."""
+    from tinyglow.quant.warnings import Evidence, warnings_of
+    from tinyglow.report.console import print_warnings
+
+    if compiled.profile is not None:
+        print_warnings(warnings_of(Evidence(compiled.graph, compiled.profile, compiled.quantized)))
+
+
+def _placed(arguments: argparse.Namespace, program: Program, board: Board) -> Program:
+    """The program with its constants where --place says. Raises InputError for options that do not go with it."""
+    from tinyglow.pipeline.placing import place_constants
+
+    if arguments.weights == "ram":
+        problem = Problem("--weights ram", "copies all constants to one memory", "--place alone")
+        raise InputError("the options do not fit together", [problem])
+    return place_constants(program, board, arguments.place)
+
+
 def _run_one(arguments: argparse.Namespace) -> int:
     from tinyglow.lowering.rename import rename_placeholders
     from tinyglow.pipeline.stations import emit, lower
-    from tinyglow.quant.warnings import Evidence, warnings_of
-    from tinyglow.report.console import print_warnings
+    from tinyglow.report.near import print_near
     from tinyglow.report.tables import print_bundle
 
     board = board_of(arguments)
@@ -88,8 +122,9 @@ def _run_one(arguments: argparse.Namespace) -> int:
         problem = Problem("--explain-quantization", "has nothing to explain", "a float model")
         raise InputError("the model is quantized already", [problem])
     program = rename_placeholders(compiled.program, name_value_pairs("--rename", arguments.rename))
-    if compiled.profile is not None:
-        print_warnings(warnings_of(Evidence(compiled.graph, compiled.profile, compiled.quantized)))
+    if arguments.place:
+        program = _placed(arguments, program, board)
+    _warn(compiled)
     files = emit(
         program,
         arguments.output,
@@ -103,6 +138,7 @@ def _run_one(arguments: argparse.Namespace) -> int:
         object_cc=arguments.cc if arguments.object else None,
     )
     print_bundle(program, board, Path(arguments.output), files)
+    print_near(program, board)
     if arguments.numerics is None and compiled.quantized.numerics == ONNX:
         # What docs/numerics.md has measured.
         other = "--numerics glow rounds otherwise, in a few per cent fewer cycles for most networks"

@@ -67,15 +67,17 @@ def _depthwise(padded: Floats, weights: Floats, window: Window, size: tuple[int,
 
     The weights are there once for each column, so that numpy goes along a whole row of the image in one loop.
     """
-    sums = np.zeros((len(padded), *size, len(weights)), padded.dtype)
+    sums = np.empty((len(padded), *size, len(weights)), padded.dtype)
     products = np.empty_like(sums)
     along = np.repeat(weights[np.newaxis, ..., 0], size[1], axis=0)
     for ky in range(window.kernel[0]):
         rows = padded[:, _steps(window, 0, ky, size[0])]
         for kx in range(window.kernel[1]):
             tap = np.ascontiguousarray(along[:, :, ky, kx])
-            np.multiply(rows[:, :, _steps(window, 1, kx, size[1])], tap, out=products)
-            sums += products
+            columns = rows[:, :, _steps(window, 1, kx, size[1])]
+            np.multiply(columns, tap, out=products if ky or kx else sums)
+            if ky or kx:
+                sums += products
     return sums
 
 

@@ -1,4 +1,4 @@
-"""Sigmoid and tanh of int16 as LiteRT computes them: from one table."""
+"""Sigmoid of int16 as LiteRT computes it: from a table."""
 
 from __future__ import annotations
 
@@ -26,12 +26,6 @@ def sigmoid_tflite_s16(p: SigmoidTflite16Params, x: Array, table: Array, out: Ar
     out[...] = tflite_int16.sigmoid(argument, table[0]).astype(np.int16)
 
 
-def tanh_tflite_s16(p: SigmoidTflite16Params, x: Array, table: Array, out: Array) -> None:
-    """Definition of tg_tanh_tflite_s16."""
-    argument = tflite_int16.scaled_argument(x, p.multiplier, p.shift)
-    out[...] = tflite_int16.tanh(argument, table[0]).astype(np.int16)
-
-
 SIGMOID_TFLITE_INT16 = Kernel(
     symbol="tg_sigmoid_tflite_s16",
     c_file="elementwise/tg_sigmoid_tflite_s16.c",
@@ -39,10 +33,4 @@ SIGMOID_TFLITE_INT16 = Kernel(
     operands=(In("input", "int16"), In("table", "uint16"), Out("output", "int16", may_alias="input")),
     reference=sigmoid_tflite_s16,
     summary="1 / (1 + e^-x) in int16, as LiteRT computes it",
-)
-TANH_TFLITE_INT16 = SIGMOID_TFLITE_INT16.with_settings(
-    "tg_tanh_tflite_s16",
-    {"TG_FUNCTION": "tg_tanh_s16"},
-    reference=tanh_tflite_s16,
-    summary="tanh in int16, as LiteRT computes it",
 )

@@ -3,8 +3,8 @@
 A command is three words: operation, address, size; an answer is five (``templates/sim/portable/monitor.c``).
 
 qemu counts instructions itself. RISC-V has a register of them. Xtensa has CCOUNT, which in qemu is a clock: with
-``-icount shift=5`` each instruction takes 32 ns, and the clock has 40 MHz on this core, so that an instruction is 1.28
-ticks, and the number of instructions follows from the ticks exactly.
+``-icount shift=6`` each instruction takes 64 ns, and the clock has 40 MHz on this core, so that an instruction is 2.56
+ticks. The difference of two readings is off by less than one tick: rounded, it gives the number exactly.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ EMULATORS: Mapping[str, Emulator] = {
     "xtensa": Emulator(
         "qemu-system-xtensa",
         "qemu-system-misc",
-        ("-M", "sim", "-cpu", "lx106", "-m", "64M", *_QUIET, "-serial", "none", "-semihosting", "-icount", "shift=5"),
-        Fraction(128, 100),
+        ("-M", "sim", "-cpu", "lx106", "-m", "64M", *_QUIET, "-serial", "none", "-semihosting", "-icount", "shift=6"),
+        Fraction(256, 100),
         # Xtensa Instruction Set Architecture Reference Manual, table of EXCCAUSE.
         {
             0: "runs an instruction that the core does not have",
@@ -118,11 +118,8 @@ class QemuMachine(PortableMachine):
     def _call(self, symbol: str, max_instructions: int) -> Returned:
         self._send(symbol, _COMMAND.pack(_CALL, self.address_of(symbol), 0))
         value, before, after, stack = self._answer(symbol)
-        ticks = self._emulator.ticks
-        after += (1 << 32) if after < before else 0
-        # The clock's count is rounded down: the least number of instructions that makes it.
-        first, last = (-(-count * ticks.denominator // ticks.numerator) for count in (before, after))
-        return Returned(value, last - first - self._overhead, stack)
+        ticks = (after - before) % (1 << 32)
+        return Returned(value, round(ticks / self._emulator.ticks) - self._overhead, stack)
 
     def _send(self, doing: str, data: bytes) -> None:
         assert self._process.stdin is not None

@@ -10,9 +10,9 @@ from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.elementwise.quantize_steps import QUANTIZE_STEPS_INT16, QuantizeSteps16Params
 from tinyglow.kernels.elementwise.sigmoid_tflite_s16 import (
     SIGMOID_TFLITE_INT16,
-    TANH_TFLITE_INT16,
     SigmoidTflite16Params,
 )
+from tinyglow.kernels.elementwise.tanh_tflite_s16 import TANH_TFLITE_INT16
 from tinyglow.kernels.elementwise.tflite_s16 import (
     ADD_TFLITE_INT16,
     MUL_TFLITE_INT16,

@@ -8,6 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
+from tinyglow.ir.graph import Graph
+from tinyglow.pipeline.stations import profile
+from tinyglow.quant.profile import Profile
 from tinyglow.testing.graphs import RandomModel, random_model
 
 Samples = dict[str, npt.NDArray[np.float32]]
@@ -51,3 +54,19 @@ def calibrations(draw: st.DrawFn, shapes: Mapping[str, tuple[int, ...]], count: 
             data.flat[0] = 1000.0
         samples[name] = (data * size).astype(np.float32)
     return samples
+
+
+@st.composite
+def profiles(draw: st.DrawFn, graph: Graph, count: int = 16) -> Profile:
+    """Calibration profiles of a float graph, as samples of ``calibrations`` give them.
+
+    Args:
+        draw: Given by hypothesis.
+        graph: What ``tinyglow.load`` made of a float model.
+        count: How many samples.
+
+    Returns:
+        The profile.
+    """
+    shapes = {graph.source_names[name]: graph.type_of(name).shape for name in graph.inputs}
+    return profile(graph, draw(calibrations(shapes, count)))

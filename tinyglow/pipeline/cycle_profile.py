@@ -51,11 +51,15 @@ class Share:
 
 @dataclass(frozen=True)
 class LayerShare:
-    """A layer: what it computes, the function called for it, and the functions that ran meanwhile, most first."""
+    """A layer: what it computes, the function called for it, and the functions that ran meanwhile, most first.
+
+    most_cycles: an upper bound of the core's cycles for any data (``sim.bound``); None if there is none.
+    """
 
     whole: Share
     function: str
     functions: tuple[Share, ...]
+    most_cycles: int | None
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,12 @@ class CycleProfile:
     functions: tuple[Share, ...]
     lines: tuple[LineShare, ...]
     listings: tuple[Listing, ...] = ()
+
+    @property
+    def most_cycles(self) -> int | None:
+        """An upper bound of the whole inference's cycles for any data, without waiting; None if a layer has none."""
+        bounds = [layer.most_cycles for layer in self.layers]
+        return None if None in bounds else sum(bound for bound in bounds if bound is not None)
 
 
 def profile_cycles(
@@ -209,7 +219,7 @@ def _layers(profile: CallProfile, calls: Sequence[LayerCall]) -> tuple[LayerShar
 
 def _layer(name: str, part: CallCost) -> LayerShare:
     whole = Share(name, part.cost.cycles, part.cost.waits, part.cost.instructions)
-    return LayerShare(whole, part.function, _functions([part]))
+    return LayerShare(whole, part.function, _functions([part]), part.most_cycles)
 
 
 def _functions(parts: Sequence[CallCost]) -> tuple[Share, ...]:
@@ -289,8 +299,14 @@ def as_json(profile: CycleProfile) -> dict[str, Any]:
         "weights": profile.weights,
         **_share(profile.whole),
         "milliseconds": 1000 * profile.board.seconds(profile.whole.total),
+        "most_cycles": profile.most_cycles,
         "layers": [
-            {**_share(layer.whole), "function": layer.function, "functions": [_share(f) for f in layer.functions]}
+            {
+                **_share(layer.whole),
+                "most_cycles": layer.most_cycles,
+                "function": layer.function,
+                "functions": [_share(f) for f in layer.functions],
+            }
             for layer in profile.layers
         ],
         "functions": [_share(share) for share in profile.functions],

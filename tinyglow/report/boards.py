@@ -93,6 +93,10 @@ def print_cycles(profile: CycleProfile, most_lines: int) -> None:
     figures = (">cycles", ">waiting", ">%", ">instructions")
     layers = [(layer.whole.name, layer.function, *_figures(layer.whole, whole)) for layer in profile.layers]
     console.print(table(("layer", "function", *figures), layers))
+    if profile.most_cycles is not None:
+        print(f"at most {profile.most_cycles:,} cycles of the core, whatever the input")
+    bounds = [(layer.whole.name, layer.whole.cycles, layer.most_cycles or "unknown") for layer in profile.layers]
+    console.print(table(("layer", ">cycles", ">at most"), bounds))
     functions = [(share.name, *_figures(share, whole)) for share in profile.functions]
     console.print(table(("function", *figures), functions))
     lines = [(line.whole.name, *_figures(line.whole, whole), escape(line.text)) for line in profile.lines[:most_lines]]

@@ -9,6 +9,7 @@ from typing import Any
 
 from tinyglow.errors import InputError, Problem, SimulationError, StackError
 from tinyglow.sim import missing_package
+from tinyglow.sim.bound import Bounds
 from tinyglow.sim.cycles import cycle_model
 from tinyglow.sim.decode import Kind
 from tinyglow.sim.faults import ACCESSES, EXCEPTIONS
@@ -137,7 +138,8 @@ class Machine:
         network: a function that it calls, and whose own calls are to be told apart. Raises what ``call`` raises.
         """
         self.watch(network)
-        recorder = Recorder(self._code, self._trace, {function.address for function in self.image.functions})
+        starts = {function.address for function in self.image.functions}
+        recorder = Recorder(self._code, self._trace, starts, Bounds(self._code, self._function_range))
         self._recorder = recorder
         try:
             stats = self.call(symbol, max_instructions=max_instructions, timed=True)
@@ -360,6 +362,10 @@ class Machine:
         except SimulationError:
             instructions = []
         return (instructions[0].kind, instructions[0].text) if instructions else (Kind.TRAP, "")
+
+    def _function_range(self, address: int) -> range:
+        function = self.image.function_at(address)
+        return range(function.address, self.image.end_of(function)) if function else range(address, address + 1)
 
     def _function_name(self, address: int) -> str:
         function = self.image.function_at(address)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from tinyglow.sim.bound import Bounds
 from tinyglow.sim.memory import BlockWaits, Waits
 from tinyglow.sim.trace import CallStats, Code, Step, Trace, block_address
 
@@ -35,11 +36,13 @@ class CallCost:
         function: The function that was called; "" after the last call.
         cost: Its cost.
         by_function: The costs of all functions that ran meanwhile.
+        most_cycles: What it may take at most, whatever the data; None if that is not known.
     """
 
     function: str
     cost: Cost
     by_function: Mapping[str, Cost]
+    most_cycles: int | None
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,11 @@ class _Snapshot:
 class Recorder:
     """Notes the counts of a call whenever the watched function is entered or returned to."""
 
-    def __init__(self, code: Code, trace: Trace, starts: Container[int]) -> None:
+    def __init__(self, code: Code, trace: Trace, starts: Container[int], bounds: Bounds) -> None:
         """Follow a trace. ``starts``: the addresses at which functions begin."""
         self.waits: Waits | None = None
+        self._bounds = bounds
+        self._exits: frozenset[int] = frozenset()  # the blocks that may have ended the last call
         self._starts = starts
         self._code = code
         self._trace = trace
@@ -96,6 +101,8 @@ class Recorder:
         leaving = self._code.leaving(last, end)
         for cost in (parts[-1].cost, parts[-1].by_function[self._code.function(last)]):
             cost.cycles += leaving
+        if parts[-1].most_cycles is not None:
+            parts[-1] = replace(parts[-1], most_cycles=parts[-1].most_cycles + leaving)
         by_address = self._by_address(moments[-1])
         by_address[self._code.last_instruction(last)].cycles += leaving
         return CallProfile(stats, parts[0], tuple(parts[1:]), by_address)
@@ -125,7 +132,29 @@ class Recorder:
             total.cycles += cost.cycles
             total.instructions += cost.instructions
             total.waits += cost.waits
-        return CallCost(called, total, functions)
+        return CallCost(called, total, functions, self._most(before, after))
+
+    def _most(self, before: _Snapshot, after: _Snapshot) -> int | None:
+        """What a part may take at most: the network's own steps, which are always the same, and the call's bound."""
+        done = {step: times for step, count in after.steps.items() if (times := count - before.steps.get(step, 0))}
+        most, called = 0, None
+        for step, times in done.items():
+            if self._trace.is_watched(step[1]):
+                returned = (
+                    [step] if self._trace.is_watched(step[0]) else [(end, step[1]) for end in self._exits] or [step]
+                )
+                most += times * max(self._bounds.price(one) for one in (step, *returned))
+            elif self._trace.is_watched(step[0]) and block_address(step[1]) in self._starts:
+                called = step
+        self._exits = frozenset()
+        inside = {step: times for step, times in done.items() if not self._trace.is_watched(step[1])}
+        if called is None:  # before the network, or after its last call
+            return most + sum(times * self._bounds.price(step) for step, times in inside.items())
+        found = self._bounds.most(called, inside)
+        if found is None:
+            return None
+        self._exits = found[1]
+        return most + found[0]
 
     def _by_address(self, whole: _Snapshot) -> dict[int, Cost]:
         costs: dict[int, Cost] = {}

@@ -51,6 +51,11 @@ def block_address(key: int) -> int:
     return key >> _SIZE_BITS
 
 
+def block_key(address: int, size: int) -> int:
+    """The key of a block."""
+    return address << _SIZE_BITS | size
+
+
 class _Followers(dict[int, "_Step"]):
     """The blocks that ran after the block of ``key``, by their own keys."""
 
@@ -103,6 +108,10 @@ class Code:
         descent = lowest_point(block.instructions)
         if descent:
             self.descents[key] = descent
+
+    def block(self, key: int) -> Block:
+        """A block that was met."""
+        return self._blocks[key]
 
     def instructions(self, address: int, size: int) -> list[Instruction]:
         """The instructions in ``size`` bytes at ``address``."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 LONG_VARIABLE = "TINYGLOW_LONG"
+KEPT_VARIABLE = "TINYGLOW_KEPT"  # a folder for runs of the same tests again and again (tests/planted)
 SLOW_FOLDERS = {"parity", "golden", "app_notes", "docs", "property"}
 
 
@@ -124,19 +125,25 @@ def run_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="session")
-def drawn(run_folder: Path) -> DrawnCases:
+def kept_folder(run_folder: Path) -> Path:
+    """Where drawn cases and objects are kept: during this run, or in the folder that the environment names."""
+    return Path(os.environ.get(KEPT_VARIABLE) or run_folder)
+
+
+@pytest.fixture(scope="session")
+def drawn(kept_folder: Path) -> DrawnCases:
     """Cases of kernels: those that were drawn before, by this process or another of the run, are not drawn again."""
     from tests.drawn_cases import DrawnCases  # which brings all kernels, and every process of a run reads this file
 
-    return DrawnCases(run_folder / "drawn")
+    return DrawnCases(kept_folder / "drawn")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def objects(request: pytest.FixtureRequest, run_folder: Path) -> Iterator[ObjectCache]:
+def objects(request: pytest.FixtureRequest, kept_folder: Path) -> Iterator[ObjectCache]:
     """C files that were compiled before, by this process or another of the run, are not compiled again."""
     with pytest.MonkeyPatch.context() as patch:
         run = _no_compiler if request.config.getoption("--quick") else toolchain._run
-        cache = ObjectCache(run_folder / "objects", run)
+        cache = ObjectCache(kept_folder / "objects", run)
         patch.setattr(toolchain, "_run", cache)
         patch.setattr(toolchain, "TIMEOUT_SECONDS", 24 * 3600)  # on a busy machine the first use of zig takes long
         yield cache

@@ -60,6 +60,7 @@ NEEDS = (
     ),
     Need("clang", r"\bclang", "apt install clang"),
     Need("ziglang", r"\bzig(lang)?\b", "pip install 'tinyglow[cc]'"),
+    Need("cppcheck", r"cppcheck", "apt install cppcheck"),
     Need("graphviz", r"graphviz", "apt install graphviz"),
     Need(
         "the schema of CMSIS-Packs",

@@ -17,7 +17,9 @@ from pathlib import Path
 import tinyglow
 from tests.benchmarks import app_notes, compilers, mlperf_tiny, other_cores, published
 from tests.benchmarks.table import size_table, speed_table
+from tests.c_quality import misra
 from tests.guide import blocks as guide
+from tests.planted import record as planted
 from tests.tflite import micro_operators
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
@@ -158,6 +160,8 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "records": (DOCS / "kernels.md", published.table_text),
     "an13438": (DOCS / "notes/an13438.md", app_notes.an13438),
     "an13331": (DOCS / "notes/an13331.md", app_notes.an13331),
+    "misra": (DOCS / "evidence.md", misra.table),
+    "planted": (DOCS / "evidence.md", planted.table),
     **guide.BLOCKS,
 }
 # Of these the figures are those of ziglang's code.

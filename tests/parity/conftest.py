@@ -5,14 +5,17 @@ The examples are few and the same in every run; ``TINYGLOW_FULL=1 pytest tests/p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from tests.parity.selection import EPILOGUES_WITH_DSP, EPILOGUES_WITH_LOOPS, WITH_DSP, WITH_LOOPS
 from tests.strict_c import default
+from tinyglow.ir.kernel import Kernel
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.targets.boards import HOST, load_board
 from tinyglow.testing.emulated import Core, build_core
-from tinyglow.testing.native import Library, build_library
+from tinyglow.testing.native import ALL, Library, build_library
 
 BOARDS = ("frdm-ke16z", "mimxrt1060-evk")
 # Cores with the DSP instructions of which no real board is looked at here: for the kernels that use them.
@@ -21,17 +24,28 @@ DSP_BOARDS = ("cortex-m4", "cortex-m33")
 ARMV7M_BOARD = "cortex-m3"
 
 
+def _asked_for(session: pytest.Session, kernels: Sequence[Kernel], fixture: str) -> Sequence[Kernel]:
+    """Those of ``kernels`` that the selected tests need: all, unless each test names the one that it is about."""
+    users = [item for item in session.items if isinstance(item, pytest.Function) and fixture in item.fixturenames]
+    named = [item.callspec.params.get("symbol") for item in users if hasattr(item, "callspec")]
+    if len(named) < len(users) or None in named:
+        return kernels
+    return [kernel for kernel in kernels if kernel.symbol in set(named)]
+
+
 @pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    """All of runtime_c, built once for this machine."""
-    return build_library(tmp_path_factory.mktemp("library"), default(HOST))
+def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """All of runtime_c that the selected tests need, built once for this machine."""
+    kernels = _asked_for(request.session, ALL, "library")
+    return build_library(tmp_path_factory.mktemp("library"), default(HOST), kernels=kernels)
 
 
 @pytest.fixture(scope="session", params=BOARDS)
 def core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
-    """All of runtime_c as firmware on an emulated core."""
+    """All of runtime_c that the selected tests need, as firmware on an emulated core."""
     board = load_board(request.param)
-    return build_core(tmp_path_factory.mktemp(request.param), board, default(board))
+    kernels = _asked_for(request.session, ALL, "core")
+    return build_core(tmp_path_factory.mktemp(request.param), board, default(board), kernels)
 
 
 @pytest.fixture(scope="session", params=DSP_BOARDS)
@@ -39,11 +53,12 @@ def dsp_core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """The kernels with DSP instructions as firmware on an emulated core of another kind."""
     folder = tmp_path_factory.mktemp(request.param)
     kernels = [KERNELS[symbol] for symbol in WITH_DSP] + [WITH_EPILOGUES[symbol] for symbol in EPILOGUES_WITH_DSP]
-    return build_core(folder, load_board(request.param), kernels=kernels)
+    return build_core(folder, load_board(request.param), kernels=_asked_for(request.session, kernels, "dsp_core"))
 
 
 @pytest.fixture(scope="session")
-def armv7m_core(tmp_path_factory: pytest.TempPathFactory) -> Core:
+def armv7m_core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
     """The kernels with ARMv6-M's loops as firmware on a core with more instructions than that, but no DSP extension."""
     kernels = [KERNELS[symbol] for symbol in WITH_LOOPS] + [WITH_EPILOGUES[symbol] for symbol in EPILOGUES_WITH_LOOPS]
-    return build_core(tmp_path_factory.mktemp(ARMV7M_BOARD), load_board(ARMV7M_BOARD), kernels=kernels)
+    wanted = _asked_for(request.session, kernels, "armv7m_core")
+    return build_core(tmp_path_factory.mktemp(ARMV7M_BOARD), load_board(ARMV7M_BOARD), kernels=wanted)

@@ -13,6 +13,7 @@ from tests.cmsis_nn import models
 from tests.cmsis_nn.reader import Array, DataSet, unpacked
 from tinyglow.ir.graph import Node
 from tinyglow.ir.kernel import Kernel, Params
+from tinyglow.ir.sums import SumRange
 from tinyglow.ir.target import Target
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.convolution.conv2d import portable_variant as portable_convolution
@@ -86,7 +87,7 @@ class Collector:
         self.inputs[name] = np.ascontiguousarray(data).reshape(-1)
         return name
 
-    def call(self, kernel: Kernel, operands: Sequence[str], params: Params) -> None:
+    def call(self, kernel: Kernel, operands: Sequence[str], params: Params, *, sums: SumRange | None = None) -> None:
         """One case."""
         names = [operand.name for operand in kernel.operands]
         given = {name: self.inputs[value] for name, value in zip(names[:-1], operands[:-1], strict=True)}

@@ -52,7 +52,9 @@ def proof_file(program: Program, files: Mapping[str, bytes], stack: Json | None 
         "network": program.name,
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
         "memories": {
-            region.value: size for region in _IN_C if (size := program.sizes.get(region, 0)) or region not in NEAR
+            region.value: size
+            for region in _IN_C
+            if (size := program.sizes.get(region, 0)) or region not in (Region.TCM, *NEAR)
         },
         "buffers": _buffers(program),
         "calls": [_call(call) for call in program.calls],

@@ -113,7 +113,7 @@ def _check_network(net: str, source: Source, weights: Mapping[str, bytes], docum
         size = source.sizes.get(memory, 0)
         found.require(len(data) == size, memory, f"has {len(data)} bytes", f"{size}, as {net}.h says")
     for memory, size in source.sizes.items():
-        stated = document.memories.get(memory)
+        stated = document.memories.get(memory, 0)
         found.require(stated == size, memory, f"has {size} bytes in {net}.h", f"{stated}, as the proof says")
     found.require(
         len(document.calls) == len(source.calls), f"{net}.c", f"has {len(source.calls)} calls", f"{len(document.calls)}"

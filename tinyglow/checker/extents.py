@@ -264,7 +264,7 @@ def _lstm(call: Call, data: Callable[[str], bytes]) -> Extents:
         "scales": 16,
         "table": 256 if "_tflm_" in call.kernel else 1,
         "output": steps * state,
-        "scratch": 2 * units,
+        "scratch": 8 * units,
     }
 
 

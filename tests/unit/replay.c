@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MOST_OPERANDS 8
+#define MOST_OPERANDS 16
 #define SCRATCH 0xFFFFFFFFu
 
 void tg_dispatch(uint32_t kernel, const void *params, void *const *operands);

@@ -37,11 +37,10 @@ def _argument(word: int, kind: str) -> Any:
 
 def _limit_time(seconds: float) -> None:
     """End the process when it has computed for so long; 0: no limit. Nothing where the system can't."""
-    try:
-        signal = importlib.import_module("signal")
-        signal.setitimer(signal.ITIMER_PROF, seconds)
-    except (AttributeError, OSError):
-        pass
+    signal = importlib.import_module("signal")
+    set_timer = getattr(signal, "setitimer", None)
+    if set_timer is not None:
+        set_timer(signal.ITIMER_PROF, seconds)
 
 
 def main(path: str, symbol: str, flat: str) -> None:

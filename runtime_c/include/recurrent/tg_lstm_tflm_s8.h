@@ -25,7 +25,7 @@ typedef struct {
 
 /* No argument is null, and each begins at a multiple of 4 bytes.
  *
- * input: read, int8_t[rows * depth]
+ * input: read, int8_t[rows * steps * depth]
  * hidden: read, int8_t
  * cell: read, int16_t
  * weights: read, int8_t
@@ -35,7 +35,7 @@ typedef struct {
  * table: read, uint16_t
  * next_hidden: written, int8_t
  * next_cell: written, int16_t
- * output: written, int8_t[rows * units]
+ * output: written, int8_t[rows * steps * units]
  * scratch: working memory; the network's source says how much. What it holds before and after a call means nothing
  * next_hidden may be hidden itself; next_cell may be cell itself. Nothing else overlaps.
  */

@@ -16,6 +16,7 @@ from tinyglow.sim.image import Image, load_image
 from tinyglow.sim.machine import Machine
 from tinyglow.sim.zig_cache import cache_variables
 from tinyglow.targets.boards import CPUS, Board
+from tinyglow.targets.cores import CORES
 
 Assemble = Callable[..., Image]
 
@@ -256,7 +257,9 @@ def test_a_start_that_fails_is_a_fault_of_the_boot(assemble: Assemble, m0plus: B
 
 def test_a_core_without_a_cycle_model_is_refused(image: Image, m0plus: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     """A core that nothing can count for is named, with those that have a model."""
-    monkeypatch.setitem(CPUS, "cortex-m55", replace(CPUS["cortex-m4"], name="cortex-m55", title="M55", cycles=""))
+    unknown = replace(CPUS["cortex-m4"], name="cortex-m55", title="M55", cycles="")
+    for table in (CPUS, CORES):
+        monkeypatch.setitem(table, "cortex-m55", unknown)
     with pytest.raises(SimulationError, match=r"no cycle model for M55\n.*cortex-m0plus, cortex-m4"):
         Machine(image, replace(m0plus, cpu="cortex-m55"))
 

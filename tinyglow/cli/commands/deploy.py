@@ -45,10 +45,12 @@ def register(command: AddCommand) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a project."""
+    from tinyglow.targets.boards import load_board
+
     several = separate(arguments)
     name, files = _shared(arguments, several) if arguments.shared_arena else _one(several[0])
     folder = Path(arguments.output)
-    print(f"{folder}: a project of {len(files)} files, '{name}' for {arguments.board}")
+    print(f"{folder}: a project of {len(files)} files, '{name}' for {load_board(arguments.board).title}")
     print(f"  make -C {folder}                   with arm-none-eabi-gcc, or")
     print(f"  make -C {folder} TOOLCHAIN=zig     with zig; then")
     print(f"  tinyglow boot {folder / 'build' / 'firmware.elf'} --board {arguments.board}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import I8, I32, U8, U16, In, Kernel, Out, Params, Work
+from tinyglow.ir.kernel import I8, I32, U8, U16, In, Kernel, Out, Params
 from tinyglow.numerics import gemmlowp, tflite, tflite_int16
 from tinyglow.numerics.tflite import IntArray, Multiplier
 
@@ -122,11 +122,6 @@ def lstm_tflm(p: LstmParams, *operands: Array) -> None:
     _lstm(p, _of_micro(operands[7][0]), operands[:7], operands[8:])
 
 
-def _work(p: LstmParams, constants: Sequence[Array | None]) -> Work:
-    gates = GATES * p.rows * p.steps * p.units
-    return {"products": gates * (p.depth + p.units), "gates": gates}
-
-
 LSTM_TFLITE = Kernel(
     symbol="tg_lstm_tflite_s8",
     c_file="recurrent/tg_lstm_tflite_s8.c",
@@ -147,7 +142,6 @@ LSTM_TFLITE = Kernel(
     reference=lstm_tflite,
     summary="LSTM with a cell of int16, as LiteRT computes it",
     scratch=lambda p: 2 * GATES * p.units,
-    work=_work,
 )
 LSTM_TFLM = LSTM_TFLITE.with_settings(
     "tg_lstm_tflm_s8",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import I8, I16, I32, U16, In, Kernel, Out, Params, Work
+from tinyglow.ir.kernel import I8, I16, I32, U16, In, Kernel, Out, Params
 from tinyglow.numerics import tflite
 from tinyglow.numerics.tflite import Multiplier
 
@@ -44,18 +43,13 @@ def svdf(
     sums = (rows @ features.reshape(filters, p.depth).T.astype(np.int64)).astype(np.int32)
     new = tflite.scaled_twice(sums.astype(np.int64), Multiplier(p.multiplier, p.shift))
     new = (np.clip(new, limits.min, limits.max) + p.state_offset).astype(state.dtype)  # the sum wraps, as in LiteRT
-    before = state.reshape(-1, p.rows, filters, p.memory)
+    before = np.broadcast_to(state.reshape(-1, p.rows, filters, p.memory), (len(new), p.rows, filters, p.memory))
     past = np.concatenate([before[..., 1:], new[..., np.newaxis]], axis=-1)
     after[...] = past.reshape(after.shape)
     terms = (past.astype(np.int64) - p.state_offset) * times.reshape(filters, p.memory)
     totals = terms.reshape(*terms.shape[:-2], p.units, p.rank * p.memory).sum(axis=-1) + bias.reshape(p.units)
     result = tflite.scaled_twice(totals.astype(np.int32).astype(np.int64), Multiplier(p.out_multiplier, p.out_shift))
     out[...] = tflite.saturate_int8(result + p.out_offset).reshape(out.shape)
-
-
-def _work(p: SvdfParams, constants: Sequence[Array | None]) -> Work:
-    filters = p.rows * p.units * p.rank
-    return {"products": filters * (p.depth + p.memory), "outputs": filters}
 
 
 SVDF = Kernel(
@@ -73,7 +67,6 @@ SVDF = Kernel(
     ),
     reference=svdf,
     summary="SVDF layer: filters over the features of the last inputs",
-    work=_work,
 )
 # The same with state and filters of int8, which TensorFlow Lite Micro alone has.
 SVDF_OF_INT8 = SVDF.with_settings(

@@ -39,7 +39,7 @@ def version() -> str | None:
     path = shutil.which("cppcheck")
     if path is None:
         return None
-    return subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
+    return subprocess.run([path, "--version"], capture_output=True, encoding="utf-8", check=True).stdout.split()[-1]
 
 
 def look(

@@ -20,6 +20,8 @@ import pytest
 
 PASSED, FAILED, TIMEOUT = "passed", "failed", "timeout"
 SECONDS = 60  # of processor time, of the tests of one mutant
+assert os.name == "posix", "mutants run in processes that are forked"
+
 _WALL = 4 * 3600  # seconds, for what waits for ever: on a busy machine processor time takes long
 _FOREIGN = ("numpy", "hypothesis", "onnx", "unicorn", "elftools.elf.elffile", "capstone", "yaml", "jinja2", "PIL.Image")
 # For mutants of C, all of the package too: no Python changes.

@@ -13,7 +13,7 @@ from tinyglow.targets.boards import load_board
 # A page whose block of this name is generated too, by ``tinyglow fit``.
 _BOARDS = Path(__file__).resolve().parents[2] / "docs/how-to/boards.md"
 _NETWORK = "cifar10"
-# NXP on its Glow, CIFAR-10 on the i.MX RT685, against Glow as Facebook published it (press release of August 2020).
+# NXP on its Glow, CIFAR-10 on the i.MX RT685, against Glow as published (EE Times has the factors).
 _NXP_FACTORS = {"Cortex-M": 2, "HiFi 4 DSP": 25}
 
 

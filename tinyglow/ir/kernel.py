@@ -180,6 +180,7 @@ class Kernel:
         scaling: How it computes Glow's requantization. "plain": by the formula, which may wrap as Glow's does.
             "folded": with the output's offset added before the last shift. "high": by the upper word of a product of 64
             bits. The last two are right only where nothing wraps.
+        turns_by_data: How often a loop that touches no memory may turn where that depends on data. 0: there is none.
         sums_of: The least and the largest sum that it adds up with these parameters, where it has no constant weights.
     """
 
@@ -205,6 +206,7 @@ class Kernel:
     settings: tuple[tuple[str, str], ...] = ()
     in_armv6m: bool = False
     scaling: Scaling = "plain"
+    turns_by_data: int = 0
     sums_of: Callable[[Any], tuple[int, int]] | None = None
 
     @property

@@ -13,17 +13,24 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
+from tinyglow.registry import KERNELS
 from tinyglow.sim.decode import Instruction, Kind
 from tinyglow.sim.trace import Code, Step, block_address, block_key
 
 _TARGET = re.compile(r"#(0x[0-9a-f]+|\d+)$")
 _WIDE = re.compile(r"[du]?di|_d|_u?l|df|64")  # what library functions of 64 bits have in their names
-_SHIFTS = "tg_softmax_s8"  # the one kernel with a loop whose turns depend on data
 _MEMORY = {Kind.LOAD, Kind.STORE, Kind.LOAD_MANY, Kind.STORE_MANY}
 _LARGEST_BLOCK = 2048  # bytes that are looked through for a block's end
 
 Weights = dict[int, dict[int, int]]  # of the edges from a block to others
+
+
+@cache
+def _turns_by_data() -> Mapping[str, int]:
+    """The kernels with a loop whose turns depend on data, and how often it may turn."""
+    return {symbol: kernel.turns_by_data for symbol, kernel in KERNELS.items() if kernel.turns_by_data}
 
 
 @dataclass(frozen=True)
@@ -76,12 +83,13 @@ class Bounds:
         """How often a loop may turn each time it is entered, whatever the data; None: as often as in this run.
 
         Loops of the compiler's library may depend on data: those of divisions turn once a bit. Those that copy and fill
-        do not. ``tg_softmax_s8`` shifts a sum of 32 bits until its first bit is 1, a loop that touches no memory.
+        do not. Kernels say so of their own (``Kernel.turns_by_data``).
         """
         name = self._code.function(next(iter(loop)))
-        if name.startswith(_SHIFTS):
+        turns = next((turns for symbol, turns in _turns_by_data().items() if name.startswith(symbol)), 0)
+        if turns:
             kinds = {instruction.kind for key in loop for instruction in self._code.block(key).instructions}
-            return None if kinds & _MEMORY else 32
+            return None if kinds & _MEMORY else turns
         if not name.startswith("__") or "mem" in name:
             return None
         return 64 if _WIDE.search(name) else 32

@@ -30,7 +30,7 @@ _OPTIONS = (
     *("--suppress=shiftNegativeLHS:*tg_float.h", "--suppress=shiftTooManyBitsSigned:*tg_pow_f32.c"),
     "--template={id}|{file}|{line}|{message}",
 )
-# Rules of whole programs: what nothing uses, and names that two files have. Of the runtime a bundle takes what it needs.
+# Rules of whole programs: what nothing uses, names that two files have. A bundle takes what it needs of the runtime.
 _OF_PROGRAMS = {"2.3", "2.4", "2.5", "5.6", "5.7", "5.9", "8.5"}
 _MISRA = re.compile(r"misra-c2012-(\d+\.\d+)")
 Counts = Mapping[str, Mapping[str, int]]  # by file, by rule

@@ -115,7 +115,7 @@ def test_parameters_and_types() -> None:
 @pytest.mark.slow
 def test_networks_and_profiles(tmp_path: Any) -> None:
     """A drawn network is read; odd samples give profiles that quantize it, ranges without width among them."""
-    models = drawn(networks(most_operators=3), 10)
+    models = drawn(networks(most_operators=3), 30)
     assert len({model.proto.SerializeToString() for model in models}) > 5
     kinds = drawn(calibrations({"x": (2, 3)}, 4), 60)
     assert all(found["x"].shape == (4, 2, 3) and found["x"].dtype == np.float32 for found in kinds)

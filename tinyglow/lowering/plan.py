@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -71,8 +72,10 @@ class _Placed:
         return list(found.values())
 
 
-def _first_fit(blocks: Sequence[Block], alignment: int, overlaps: Overlaps) -> dict[str, int]:
-    """Each block at the lowest offset that is free during its whole life."""
+def _first_fit(
+    blocks: Sequence[Block], alignment: int, overlaps: Overlaps, most: float = math.inf
+) -> dict[str, int] | None:
+    """Each block at the lowest offset that is free during its whole life; None once they take more than ``most``."""
     placed = _Placed(max((block.last for block in blocks), default=0))
     offsets: dict[str, int] = {}
     for block in blocks:
@@ -80,9 +83,12 @@ def _first_fit(blocks: Sequence[Block], alignment: int, overlaps: Overlaps) -> d
         candidates = {0, *(align(start + other.size, alignment) for start, other in near)}
         for start, other in near:
             behind, ahead = overlaps.get((block.name, other.name)), overlaps.get((other.name, block.name))
-            candidates |= {0} if behind is None else {max(0, (start + behind) // alignment * alignment)}
-            candidates |= {0} if ahead is None else {max(0, align(start - ahead, alignment))}
-        offset = min(c for c in candidates if all(_allowed(c, block, start, other, overlaps) for start, other in near))
+            candidates |= {0} if behind is None else {max(0, start + behind)}
+            candidates |= {0} if ahead is None else {max(0, start - ahead)}
+        lowest = (c for c in sorted(candidates) if all(_allowed(c, block, *other, overlaps) for other in near))
+        offset = next(lowest)
+        if offset + block.size > most:
+            return None
         placed.add(offset, block)
         offsets[block.name] = offset
     return offsets
@@ -134,12 +140,11 @@ def _search(
             break
         a, b = random.sample(range(len(order)), 2)
         order[a], order[b] = order[b], order[a]
-        offsets = _first_fit(order, alignment, overlaps)
-        size = _extent(order, offsets, alignment)
-        if size > best[1]:
+        offsets = _first_fit(order, alignment, overlaps, best[1])
+        if offsets is None:
             order[a], order[b] = order[b], order[a]
         else:
-            best = offsets, size
+            best = offsets, _extent(order, offsets, alignment)
     return best
 
 
@@ -158,7 +163,8 @@ def place(blocks: Sequence[Block], alignment: int = 1, overlaps: Overlaps | None
     Returns:
         The offset of each block, by name, and the bytes that all take together.
     """
-    overlaps = overlaps or {}
+    # Offsets are multiples of the alignment, so that distances between them are too.
+    overlaps = {pair: distance // alignment * alignment for pair, distance in (overlaps or {}).items()}
     aligned = [replace(block, size=align(block.size, alignment)) for block in blocks]
     chain, best = _from_both_ends(blocks, alignment), None
     if chain is not None:
@@ -167,6 +173,7 @@ def place(blocks: Sequence[Block], alignment: int = 1, overlaps: Overlaps | None
     for key in _ORDERS:
         order = sorted(blocks, key=lambda block, key=key: (*key(block), block.name))  # type: ignore[misc]
         offsets = _first_fit(order, alignment, overlaps)
+        assert offsets is not None
         size = _extent(order, offsets, alignment)
         if best is None or size < best[1]:
             best, first = (offsets, size), order

@@ -1,4 +1,4 @@
-"""A bundle on an emulated core that is no Arm core: its answers, instructions and stack, and no cycles."""
+"""A bundle on an emulated core without a board: its answers, instructions and stack, and no cycles."""
 
 from __future__ import annotations
 

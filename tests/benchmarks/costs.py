@@ -75,7 +75,7 @@ def _work(case: Case, constants: Sequence[Array | None]) -> Work:
     return work_of(case.kernel, case.params, constants, sizes)
 
 
-def _cases(core: str, kernels: str) -> Iterator[tuple[Case, Work]]:
+def layer_cases(core: str, kernels: str) -> Iterator[tuple[Case, Work]]:
     """All calls to be measured of kernels whose symbols match, each once."""
     seen = set()
     for graph in graphs():
@@ -126,7 +126,7 @@ def measure(core: str, kernels: str = "") -> dict[str, list[tuple[Work, int]]]:
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as folder:
         wanted = [kernel for symbol, kernel in KERNELS.items() if re.search(kernels, symbol)]
         machine: Core = build_core(Path(folder), load_board(core), kernels=wanted)
-        for case, work in _cases(core, kernels):
+        for case, work in layer_cases(core, kernels):
             found[case.kernel.symbol].append((work, machine.run(case)))
     return found
 

@@ -5,16 +5,19 @@ The examples are few and the same in every run; ``TINYGLOW_FULL=1 pytest tests/p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.parity.selection import EPILOGUES_WITH_DSP, EPILOGUES_WITH_LOOPS, WITH_DSP, WITH_LOOPS
+from tests.parity.selection import EPILOGUES_WITH_DSP, EPILOGUES_WITH_LOOPS, WITH_DSP, WITH_LOOPS, WITH_MVE
 from tests.strict_c import default
 from tinyglow.ir.kernel import Kernel
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
+from tinyglow.sim.portable.qemu import EMULATORS
 from tinyglow.targets.boards import HOST, load_board
-from tinyglow.testing.emulated import Core, build_core
+from tinyglow.targets.portable import portable_board
+from tinyglow.testing.emulated import Core, PortableCore, build_core, build_portable_core
 from tinyglow.testing.native import ALL, Library, build_library
 
 BOARDS = ("frdm-ke16z", "mimxrt1060-evk")
@@ -62,3 +65,16 @@ def armv7m_core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     kernels = [KERNELS[symbol] for symbol in WITH_LOOPS] + [WITH_EPILOGUES[symbol] for symbol in EPILOGUES_WITH_LOOPS]
     wanted = _asked_for(request.session, kernels, "armv7m_core")
     return build_core(tmp_path_factory.mktemp(ARMV7M_BOARD), load_board(ARMV7M_BOARD), kernels=wanted)
+
+
+@pytest.fixture(scope="session")
+def mve_core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortableCore]:
+    """The kernels for vectors (Helium) as a program on a Cortex-M55 in qemu."""
+    board = portable_board("cortex-m55")
+    if shutil.which(EMULATORS[board.cpu].program) is None:
+        pytest.skip(f"needs {EMULATORS[board.cpu].program}")
+    both = {**KERNELS, **WITH_EPILOGUES}
+    kernels = _asked_for(request.session, [both[symbol] for symbol in WITH_MVE], "mve_core")
+    core = build_portable_core(tmp_path_factory.mktemp("mve"), board, kernels)
+    yield core
+    core.close()

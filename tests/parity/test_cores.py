@@ -7,10 +7,10 @@ from functools import partial
 import pytest
 
 from tests.drawn_cases import DrawnCases
-from tests.parity.selection import WITH_DSP, WITH_LOOPS
+from tests.parity.selection import WITH_DSP, WITH_LOOPS, WITH_MVE
 from tinyglow.registry import KERNELS
 from tinyglow.testing import Case
-from tinyglow.testing.emulated import Core
+from tinyglow.testing.emulated import Core, PortableCore
 
 EXAMPLES = {"quick": 12, "full": 500}
 OTHERS = {"quick": 6, "full": 500}  # which run the same code in another order
@@ -32,6 +32,12 @@ def test_core_equals_numpy(core: Core, symbol: str, drawn: DrawnCases) -> None:
 def test_other_dsp_cores_equal_numpy(dsp_core: Core, symbol: str, drawn: DrawnCases) -> None:
     """Kernels with code for DSP instructions, whose order depends on the core, agree with numpy on all such cores."""
     drawn.check(symbol, partial(_check, dsp_core), **OTHERS)
+
+
+@pytest.mark.parametrize("symbol", WITH_MVE)
+def test_vectors_equal_numpy(mve_core: PortableCore, symbol: str, drawn: DrawnCases) -> None:
+    """Kernels for vectors agree with numpy on a core that has them, with each epilogue."""
+    drawn.check(symbol, partial(_check, mve_core), **OTHERS)
 
 
 @pytest.mark.long

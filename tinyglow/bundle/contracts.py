@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tinyglow.ir.c_struct import struct_fields
 from tinyglow.ir.kernel import CTYPES, Kernel, Operand, Role
-from tinyglow.targets.cores import DSP
+from tinyglow.targets.cores import DSP, MVE
 
 _LOOPS = ("outermost loop", "loop inside it", "innermost loop")
 MEANINGS = {
@@ -221,6 +221,8 @@ def sharing(kernel: Kernel) -> str:
 
 def cores(kernel: Kernel) -> str:
     """On which cores the kernel is fast."""
+    if kernel.needs & MVE:
+        return "Needs Helium (MVE) to be fast; computes the same in portable C elsewhere."
     if kernel.needs & DSP:
         return "Needs the DSP extension to be fast; computes the same in portable C elsewhere."
     if kernel.superseded_by & DSP:

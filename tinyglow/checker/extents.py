@@ -21,6 +21,8 @@ EPILOGUES = ("tflite20", "onnxi20", "tflmr20", "tflite", "tflmr", "tflm", "onnxi
 _LOOPS = re.compile(
     rf"tg_((?:conv2d|depthwise|pointwise|fully_connected)\w*?)(?:_({'|'.join(EPILOGUES)}))?_(s8|s16|f32)"
 )
+# Loops whose channels have their scales in an operand of their own.
+_SCALES_APART = ("conv2d_channelwise", "conv2d_channelwise_dsp", "conv2d_channelwise_mve", "depthwise_channelwise_mve")
 _LONGEST = 1 << 24  # elements of a table of places
 
 
@@ -32,7 +34,7 @@ def loop_of(kernel: str) -> tuple[str, str, str] | None:
 
 def words_of_scale(kernel: str, loop: str, epilogue: str) -> int:
     """Words of a channel's own scale that stand beside its weights; 0 where the call's parameters have one for all."""
-    if "channelwise" not in loop or loop in ("conv2d_channelwise", "conv2d_channelwise_dsp"):
+    if "channelwise" not in loop or loop in _SCALES_APART:
         return 0
     return 1 if epilogue == "glow" else 2
 
@@ -94,6 +96,9 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
         terms = whole("kernel_h") * whole("kernel_w") * (whole("in_c") // max(whole("group"), 1))
         wide = 2 if loop == "conv2d_wide" else 1
         return found | {"filter": out_c * terms, "bias": wide * out_c, "channels": 2 * out_c}
+    if loop.endswith("_mve"):
+        terms = whole("kernel_h") * whole("kernel_w") * (1 if loop.startswith("depthwise") else whole("in_c"))
+        return found | {"filter": out_c * terms, "bias": out_c, "channels": 2 * out_c}
     pairs = _up(out_c, 2)
     if loop.startswith("conv2d_3x3_pool"):
         return found | {"filter": out_c * (7 + scale), "scratch": 4 * (whole("out_w") + 1) + 2}

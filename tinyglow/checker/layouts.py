@@ -245,6 +245,16 @@ def _depthwise_fours(read: _Reader) -> Layer:
     return Layer(weights, groups[:, :4].ravel()[:channels], read.whole("in_offset"), words)
 
 
+def _vectors(read: _Reader) -> Layer:
+    """conv2d_mve: filters row by row, biases with the input's offset in them. depthwise_mve: filters tap by tap."""
+    weights = read.array("filter", "<i1") - read.whole("filter_offset")
+    words = read.words("channels").reshape(-1, 2) if "out" not in read.call.params else None
+    if "depthwise" in read.call.kernel:
+        by_channel = weights.reshape(-1, read.whole("in_c")).T
+        return Layer(by_channel, read.words("bias"), read.whole("in_offset"), words)
+    return _folded(weights.reshape(read.whole("out_c"), -1), read.words("bias"), words)
+
+
 def _packed_conv(read: _Reader) -> Layer:
     call = read.call
     form = call.whole("index_bits"), call.whole("table_bytes"), call.whole("bias_bits"), call.get("word_bits", 0)
@@ -332,8 +342,9 @@ _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
     (r"depthwise_3x3_block(?:_channelwise)?_dsp", _depthwise_block),
     (r"depthwise_(?:3x3|plane)(?:_channelwise)?|depthwise_plane(?:_channelwise)?_dsp", _depthwise_bytes),
     (r"depthwise(?:_3x3|_window)?(?:_channelwise)?_dsp", _depthwise_fours),
+    (r"(?:conv2d|depthwise)(?:_channelwise)?_mve", _vectors),
     (r"conv2d_packed|fully_connected_packed", _packed_conv),
-    (r"fully_connected|fully_connected_wide", _dense),
+    (r"fully_connected|fully_connected_wide|fully_connected_mve", _dense),
     (r"fully_connected_dsp", _dense_fours),
     (r"fully_connected_four_units", _dense_words),
 )

@@ -88,7 +88,13 @@ def distance_of(call: Call) -> int | None:
         return _pairs_of_rows(call)
     if re.fullmatch(r"conv2d(?:_channelwise)?_dual_mac|conv2d(?:_channelwise)?(?:_high)?_dsp", loop):
         return _tiles(call, 4, 1 if whole("pool") else 4)
-    if re.fullmatch(r"depthwise(?:_3x3|_window)?(?:_channelwise)?_dsp", loop):
+    if re.fullmatch(r"conv2d(?:_channelwise)?_mve", loop):  # a pixel's outputs are written while it is read
+        pixels = whole("out_h") * whole("out_w")
+        first = _first_reads(call)
+        first = first.reshape(pixels, -1).min(axis=1) if len(first) >= pixels else np.zeros(pixels, np.int64)
+        later = np.minimum.accumulate(first[::-1])[::-1]
+        return int((later - np.arange(1, pixels + 1) * whole("out_c")).min())
+    if re.fullmatch(r"depthwise(?:_3x3|_window)?(?:_channelwise)?_(?:dsp|mve)", loop):
         first = _first_reads(call)
         later = np.minimum.accumulate(first[::-1])[::-1]
         return int((later - np.arange(len(first)) * whole("in_c")).min())

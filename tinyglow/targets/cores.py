@@ -18,6 +18,7 @@ class Feature(Enum):
 
 
 DSP = frozenset({Feature.DSP})
+MVE = frozenset({Feature.MVE})
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 A kernel says how much work its parameters are (``Kernel.work``); ``costs.json`` has the cycles, by core, kernel and
 kind of work. They are fitted to what the cycle models of ``tinyglow.sim.cycles`` count for some hundred layers:
 ``python -m tests.benchmarks.costs`` measures and writes them; ``tests/benchmarks/layers.md`` shows them beside the
-cycles of six networks.
+cycles of six networks. The kernels for vectors have no cycles: theirs are instructions, which ``python -m
+tests.benchmarks.helium`` counts in qemu.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def kernel_cycles(core: str, symbol: str, work: Mapping[str, float]) -> int | No
         Cycles, at least 1; None if the kernel was not measured on that core.
     """
     table = load_costs()
-    for name in (CORES[core].costs,) if core else _ANY:
+    for name in (core, CORES[core].costs) if core else _ANY:
         prices = table.get(name, {}).get(symbol)
         if prices is not None:
             return max(1, round(prices["call"] + sum(prices.get(kind, 0.0) * count for kind, count in work.items())))

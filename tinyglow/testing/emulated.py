@@ -9,10 +9,13 @@ from pathlib import Path
 
 from tinyglow import resources
 from tinyglow.bundle.harness import write_harness
+from tinyglow.bundle.portable_harness import write_portable_harness
 from tinyglow.bundle.render import render
 from tinyglow.ir.kernel import Kernel
 from tinyglow.sim.image import load_image
 from tinyglow.sim.machine import Machine
+from tinyglow.sim.portable import open_machine
+from tinyglow.sim.portable.machine import PortableMachine
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.targets.boards import Board
 from tinyglow.testing.case import Case
@@ -34,7 +37,7 @@ def roomy(board: Board) -> Board:
 class Core:
     """An emulated board that runs cases."""
 
-    def __init__(self, machine: Machine, kernels: Collection[Kernel] = ALL) -> None:
+    def __init__(self, machine: Machine | PortableMachine, kernels: Collection[Kernel] = ALL) -> None:
         self._machine = machine
         self._numbers = kernel_numbers(kernels)
         self._table = machine.address_of("tg_operands")
@@ -62,10 +65,28 @@ class Core:
         machine.write(base, laid_out.image)
         addresses = [base + offset for offset in laid_out.operands]
         machine.write(self._table, struct.pack(f"<{len(addresses)}I", *addresses))
-        arguments = (self._numbers[case.kernel.symbol], base + laid_out.params, self._table)
-        done = machine.call("tg_dispatch", *arguments, max_instructions=_MOST_INSTRUCTIONS, strict=strict)
+        count = self._call(self._numbers[case.kernel.symbol], base + laid_out.params, strict)
         laid_out.check(machine.read(base, len(laid_out.image)))
-        return done.cycles
+        return count
+
+    def _call(self, number: int, params: int, strict: bool) -> int:
+        assert isinstance(self._machine, Machine)
+        arguments = (number, params, self._table)
+        return self._machine.call("tg_dispatch", *arguments, max_instructions=_MOST_INSTRUCTIONS, strict=strict).cycles
+
+
+class PortableCore(Core):
+    """A core of ``targets.portable`` that runs cases: ``run`` returns instructions, and looks at no alignment."""
+
+    def _call(self, number: int, params: int, strict: bool) -> int:
+        assert isinstance(self._machine, PortableMachine)
+        self._machine.write(self._machine.address_of("tg_request"), struct.pack("<2I", number, params))
+        return self._machine.call("tg_infer", _MOST_INSTRUCTIONS).instructions
+
+    def close(self) -> None:
+        """End the emulator."""
+        assert isinstance(self._machine, PortableMachine)
+        self._machine.close()
 
 
 def build_core(folder: Path, board: Board, compiler: Compiler | None = None, kernels: Collection[Kernel] = ALL) -> Core:
@@ -83,7 +104,7 @@ def build_core(folder: Path, board: Board, compiler: Compiler | None = None, ker
     board = roomy(board)
     compiler = compiler or find_compiler(None, board)
     harness = write_harness(folder, "cases", board)
-    main = render("testing/main.c.j2", case_bytes=_CASE_BYTES, alignment=FRAME_ALIGNMENT)
+    main = render("testing/main.c.j2", monitored=False, case_bytes=_CASE_BYTES, alignment=FRAME_ALIGNMENT)
     harness.main.write_text(main, encoding="utf-8", newline="\n")
     sources = [*harness.sources, write_dispatch(folder, kernels), *kernel_sources(folder, kernels)]
     include = [folder, resources.RUNTIME / "include"]
@@ -91,3 +112,17 @@ def build_core(folder: Path, board: Board, compiler: Compiler | None = None, ker
     machine = Machine(load_image(elf), board)
     machine.boot()
     return Core(machine, kernels)
+
+
+def build_portable_core(
+    folder: Path, board: Board, kernels: Collection[Kernel], compiler: Compiler | None = None
+) -> PortableCore:
+    """As ``build_core``, for a core of ``targets.portable``."""
+    compiler = compiler or find_compiler(None, board)
+    harness = write_portable_harness(folder, "cases", board)
+    main = render("testing/main.c.j2", monitored=True, case_bytes=_CASE_BYTES, alignment=FRAME_ALIGNMENT)
+    (folder / "main.c").write_text(main, encoding="utf-8", newline="\n")
+    sources = [*harness.sources, write_dispatch(folder, kernels), *kernel_sources(folder, kernels)]
+    include = [folder, resources.RUNTIME / "include"]
+    elf = compiler.compile_firmware(sources, include, harness.linker_script, board, folder / "cases.elf")
+    return PortableCore(open_machine(load_image(elf, board.core.elf), board), kernels)

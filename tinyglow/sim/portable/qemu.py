@@ -125,7 +125,9 @@ class QemuMachine(PortableMachine):
             self._answer("write")
 
     def _call(self, symbol: str, max_instructions: int) -> Returned:
-        address = self.address_of(symbol) | int(self.board.core.is_arm)  # calls of Arm cores tell that the code is Thumb
+        address = self.address_of(symbol) | int(
+            self.board.core.is_arm
+        )  # calls of Arm cores tell that the code is Thumb
         self._send(symbol, _COMMAND.pack(_CALL, address, 0))
         value, before, after, stack = self._answer(symbol)
         ticks = (after - before) % (1 << 32)

@@ -1,4 +1,4 @@
-"""The program around a bundle on a core that is no Arm core: its ``main.c``, start-up code, monitor and linker script.
+"""The program around a bundle on a core without a cycle model: ``main.c``, start-up code, monitor and linker script.
 
 The monitor reads and writes memory and calls functions at the command of ``sim.portable.qemu``; ``sim.portable.riscv``
 does without it, and calls functions itself.
@@ -16,8 +16,9 @@ from tinyglow.targets.boards import Board
 
 FOLDER = TEMPLATES / "sim" / "portable"
 _STARTS: Mapping[str, tuple[str, ...]] = {
-    "riscv32": ("start_riscv32.c",),
+    "riscv32": ("start_riscv32.c", "io_semihosting.c"),
     "xtensa": ("start_xtensa.S", "io_xtensa.c"),
+    "cortex-m55": ("start_cortex_m55.c", "io_semihosting.c"),
 }
 _UNCHANGED = ("monitor.c", "monitor.h")
 

@@ -176,7 +176,7 @@ def add_board_or_core(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     help_ = "a board ('tinyglow boards' lists them), 'host', or a board file"
     where.add_argument("--board", metavar="BOARD", help=help_)
-    help_ = "in place of a board: a core that runs the bundle's portable C, without a board file: riscv32 or xtensa"
+    help_ = "in place of a board: a core without a board file and without a cycle model: riscv32, xtensa or cortex-m55"
     where.add_argument("--target", metavar="CORE", help=help_)
 
 

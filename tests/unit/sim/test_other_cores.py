@@ -1,4 +1,4 @@
-"""Bundles on cores that are no Arm cores: RISC-V in unicorn and in qemu, Xtensa in qemu."""
+"""Bundles on cores without a cycle model: RISC-V in unicorn and in qemu, Xtensa and Cortex-M55 in qemu."""
 
 from __future__ import annotations
 
@@ -51,7 +51,11 @@ int net(uint8_t *constant, uint8_t *mutable, uint8_t *activations) {
   (void)activations;
   switch (m[0]) {
   case 1: return *(volatile uint8_t *)(uintptr_t)0x7FFFFF0u;
+#if defined(__arm__)
+  case 2: __asm__ volatile("udf #0"); return 0;
+#else
   case 2: __asm__ volatile(".long 0"); return 0;
+#endif
   case 3: return deeper(m, 1000);
   case 4: return deeper(m, 3);
   case 5: return -7;
@@ -103,7 +107,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Image]:
     return image
 
 
-@pytest.fixture(params=["riscv32", "riscv32 in qemu", "xtensa"])
+@pytest.fixture(params=["riscv32", "riscv32 in qemu", "xtensa", "cortex-m55"])
 def machine(
     request: pytest.FixtureRequest, images: Callable[[str], Image], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PortableMachine]:
@@ -286,10 +290,11 @@ def test_floats_are_as_ieee_754_says(arithmetic: ctypes.CDLL) -> None:
 
 
 def test_cores_have_all_that_is_asked_of_them() -> None:
-    """No cycle model, no features, a program of gcc's, and an address for each memory."""
+    """No cycle model, features of the Arm core alone, a program of gcc's, and an address for each memory."""
     for name, cpu in PORTABLE.items():
         board = portable_board(name)
-        assert board.core is cpu is CORES[name] and not cpu.is_arm and not cpu.cycles and not cpu.features
+        assert board.core is cpu is CORES[name] and not cpu.counts_cycles
+        assert cpu.is_arm == bool(cpu.features) == (name == "cortex-m55")
         assert name in EMULATORS and cpu.program.endswith("-gcc") and board.data.size >= board.stack_bytes
 
 
@@ -305,7 +310,7 @@ def test_a_core_in_place_of_a_board(checkout: Path, tmp_path: Path) -> None:
     answer = json.loads(run_cli(*run, "--target", "riscv32", "--json").out)
     assert answer["cycles"] is None and answer["milliseconds"] is None and answer["instructions"] > 10_000
     for given, because in (
-        (("--target", "hifi4"), "expected one of riscv32, xtensa"),
+        (("--target", "hifi4"), "expected one of riscv32, xtensa, cortex-m55"),
         (("--target", "riscv32", "--board", "host"), "not allowed with"),
         (("--target", "riscv32", "--waits"), "no cycles are counted"),
         (("--target", "xtensa", "--cc", "zig"), "is not used for Xtensa"),

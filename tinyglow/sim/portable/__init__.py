@@ -1,4 +1,4 @@
-"""Run a bundle on an emulated core that is no Arm core: RISC-V in unicorn, Xtensa in qemu-system-xtensa.
+"""Run a bundle on an emulated core without a cycle model: RISC-V in unicorn, Xtensa and Cortex-M55 in qemu.
 
 Instructions are counted, cycles are not: there is no cycle model of these cores.
 """

@@ -4,7 +4,8 @@ A command is three words: operation, address, size; an answer is five (``templat
 
 qemu counts instructions itself. RISC-V has a register of them. Xtensa has CCOUNT, which in qemu is a clock: with
 ``-icount shift=6`` each instruction takes 64 ns, and the clock has 40 MHz on this core, so that an instruction is 2.56
-ticks. The difference of two readings is off by less than one tick: rounded, it gives the number exactly.
+ticks. On the Cortex-M55 it is the system counter of mps3-an547, of 32 MHz, 2.048 ticks an
+instruction. The difference of two readings is off by less than one tick: rounded, it gives the number exactly.
 """
 
 from __future__ import annotations
@@ -63,6 +64,20 @@ EMULATORS: Mapping[str, Emulator] = {
         {
             0: "runs an instruction that the core does not have",
             9: "reads or writes at an address that is not aligned",
+        },
+    ),
+    "cortex-m55": Emulator(
+        "qemu-system-arm",
+        "qemu-system-arm",
+        ("-M", "mps3-an547", *_QUIET, "-serial", "none", "-icount", "shift=6", "-semihosting"),
+        Fraction(2048, 1000),
+        # Bits of CFSR (Armv8-M Architecture Reference Manual, D1.2).
+        {
+            8: "runs code where there is none",
+            9: "reads or writes where there is no memory",
+            16: "runs an instruction that the core does not have",
+            20: "uses the stack beyond its end",
+            24: "reads or writes at an address that is not aligned",
         },
     ),
 }

@@ -226,7 +226,7 @@ PORTABLE: Mapping[str, Cpu] = {
 }
 CORES: Mapping[str, Cpu] = {**CPUS, **PORTABLE}
 
-# Cores that are asked for and cannot be had, and why.
+# Boards whose cores are asked for and cannot be had, and why.
 NO_EMULATOR: Mapping[str, str] = dict.fromkeys(
     ("cortex-m52", "cortex-m55", "cortex-m85"),
     "boards with Helium (MVE) cannot be emulated: the newest core of their emulator is the Cortex-M33; for the core alone "

@@ -14,6 +14,7 @@ from tinyglow.targets.boards import Board
 from tinyglow.targets.cores import NO_EMULATOR, PORTABLE
 from tinyglow.targets.memories import Memory
 
+VECTORS = "vectors"  # the memory that reset and exceptions are looked up in, where that is one of its own
 _SIZE = 1 << 24  # bytes of each memory
 _STACK_BYTES = 1 << 16
 _STARTS: Mapping[str, tuple[int, int]] = {

@@ -22,6 +22,13 @@ typedef struct {
  * written while the monitor runs. */
 #define TG_APART 2048
 
+/* Of a function's address: Thumb code is called at an odd one. */
+#if defined(__thumb__)
+#define TG_CODE 1u
+#else
+#define TG_CODE 0u
+#endif
+
 static void answer(uint32_t status, uint32_t value, uint32_t before, uint32_t stack);
 static void call(const tg_command *command, tg_reply *reply);
 
@@ -34,7 +41,7 @@ static void answer(uint32_t status, uint32_t value, uint32_t before, uint32_t st
 static __attribute__((noinline)) void call(const tg_command *command, tg_reply *reply)
 {
     uint8_t apart[TG_APART];
-    int (*const function)(void) = (int (*)(void))(uintptr_t)command->address;
+    int (*const function)(void) = (int (*)(void))(uintptr_t)(command->address | TG_CODE);
     __asm__ volatile("" : : "r"(apart) : "memory"); /* in use: it must be there */
     reply->status = TG_DONE;
     reply->stack = tg_stack_pointer();

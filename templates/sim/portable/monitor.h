@@ -21,6 +21,9 @@ uint32_t tg_stack_pointer(void);
 /* A function of one instruction, its return: called to know what a call itself counts. */
 int tg_nothing(void);
 
+/* Calls the emulator, where input and output go through semihosting: an operation and the address of its arguments. */
+uint32_t tg_semihost(uint32_t operation, uint32_t argument);
+
 /* For ever: take commands from the program that emulates the core, and obey. */
 void tg_monitor(void);
 

@@ -57,7 +57,7 @@ def core_of(arguments: GlowArguments) -> Board:
 
 
 def _portable_core(arguments: GlowArguments) -> Board | None:
-    """The core of -target or -use-hifi, if it is none of Arm's."""
+    """The core of -target, -use-hifi or -mcpu, if it is one without a cycle model."""
     from tinyglow.targets.cores import CPUS, PORTABLE
     from tinyglow.targets.portable import portable_board
 
@@ -70,6 +70,11 @@ def _portable_core(arguments: GlowArguments) -> Board | None:
             print(f"note: {found}; one for the DSP is compiled with -target=xtensa", file=sys.stderr)
             return None
         name = "xtensa"
+    if not name and mcpu in PORTABLE and PORTABLE[mcpu].is_arm:
+        if arguments.text("float-abi") == "soft":
+            found = f"the {PORTABLE[mcpu].title} is compiled for with hard floats"
+            raise InputError("the options do not fit together", [Problem("-float-abi=soft", found, "hard")])
+        return portable_board(mcpu)
     if not name:
         return None
     problems = []

@@ -74,6 +74,20 @@ EMULATORS: Mapping[str, Emulator] = {
             9: "reads or writes at an address that is not aligned",
         },
     ),
+    "cortex-m55": Emulator(
+        "qemu-system-arm",
+        "qemu-system-arm",
+        ("-M", "mps3-an547", *_QUIET, "-serial", "none", "-icount", "shift=6", "-semihosting"),
+        Fraction(2048, 1000),
+        # Bits of CFSR (Armv8-M Architecture Reference Manual, D1.2).
+        {
+            8: "runs code where there is none",
+            9: "reads or writes where there is no memory",
+            16: "runs an instruction that the core does not have",
+            20: "uses the stack beyond its end",
+            24: "reads or writes at an address that is not aligned",
+        },
+    ),
 }
 
 

@@ -1,7 +1,7 @@
-"""What the kernels for vectors (Helium) cost: instructions on a Cortex-M55 in qemu, fitted to the work of some hundred layers.
+"""What the kernels for vectors (Helium) cost: instructions on a Cortex-M55 in qemu, fitted to some hundred layers.
 
-``python -m tests.benchmarks.helium`` measures, and writes them into the table of ``targets.costs``. Only these kernels have
-costs of their own there; all others have those of the core whose costs it shares, in cycles.
+``python -m tests.benchmarks.helium`` measures, and writes them into the table of ``targets.costs``. All other kernels
+have the costs of the core that the Cortex-M55 shares them with, in cycles.
 """
 
 from __future__ import annotations

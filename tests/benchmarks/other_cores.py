@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,18 @@ from tinyglow.targets.portable import portable_board
 
 RECORD = Path(__file__).with_name("other_cores.json")
 VECTORS = 4
+NO_VECTORS = "cortex-m55, DSP alone"  # by the kernels that the Cortex-M4 gets
+ROWS = (*PORTABLE, NO_VECTORS)
 
 
 def measure_one(model: str, core: str) -> dict[str, Any]:
-    """Run a network on four samples; AssertionError if an answer is not the interpreter's to the bit."""
-    board = portable_board(core)
-    program = tinyglow.lower(quantized(model, SCHEMES["asymmetric"]), target=target_of(board))
+    """Run a network on four samples; AssertionError if an answer is not the interpreter's to the bit.
+
+    core: of ``PORTABLE``; or ``NO_VECTORS``.
+    """
+    board = portable_board(core.partition(",")[0])
+    target = target_of(board) if core in PORTABLE else replace(target_of(board), core=board.core.costs)
+    program = tinyglow.lower(quantized(model, SCHEMES["asymmetric"]), target=target)
     rng = np.random.default_rng(len(model))
     inputs = {}
     for name in program.inputs:
@@ -55,19 +63,29 @@ def recorded() -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def table_text() -> str:
-    """The documentation's table."""
-    titles = " | ".join(f"{PORTABLE[core].title}: instructions | stack | flash | RAM" for core in PORTABLE)
-    lines = [f"| network | {titles} |", "|---|" + "--:|" * 4 * len(PORTABLE)]
+    """The documentation's table of the cores that are no Arm cores."""
+    return _table([core for core in PORTABLE if not PORTABLE[core].is_arm])
+
+
+def helium_text() -> str:
+    """The documentation's table of the Cortex-M55, with kernels for vectors and without."""
+    return _table(["cortex-m55", NO_VECTORS])
+
+
+def _table(cores: Sequence[str]) -> str:
+    names = [PORTABLE[core].title if core in PORTABLE else "with DSP instructions alone" for core in cores]
+    titles = " | ".join(f"{name}: instructions | stack | flash | RAM" for name in names)
+    lines = [f"| network | {titles} |", "|---|" + "--:|" * 4 * len(cores)]
     for model, rows in recorded().items():
-        figures = [f"{rows[core][key]:,}" for core in PORTABLE for key in ("instructions", "stack", "flash", "ram")]
+        figures = [f"{rows[core][key]:,}" for core in cores for key in ("instructions", "stack", "flash", "ram")]
         lines.append(f"| {model} | {' | '.join(figures)} |")
-    compilers = " and ".join({row["compiler"]: None for rows in recorded().values() for row in rows.values()})
-    return "\n".join([*lines, "", f"Bytes, and instructions of the slowest sample; compilers: {compilers}."])
+    used = " and ".join({rows[core]["compiler"]: None for rows in recorded().values() for core in cores})
+    return "\n".join([*lines, "", f"Bytes, and instructions of the slowest sample; compiled by {used}."])
 
 
 def main() -> int:
     """Measure all networks on the cores that are named, or all of these, and record."""
-    chosen = sys.argv[1:] or list(PORTABLE)
+    chosen = sys.argv[1:] or ROWS
     before = recorded()
     table = {model: {**before[model], **{core: measure_one(model, core) for core in chosen}} for model in MODELS}
     RECORD.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")

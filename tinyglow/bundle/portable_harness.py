@@ -1,4 +1,4 @@
-"""The program around a bundle on a core without a board: its ``main.c``, start-up code, monitor and linker script.
+"""The program around a bundle on a core without a cycle model: ``main.c``, start-up code, monitor and linker script.
 
 The monitor reads and writes memory and calls functions at the command of ``sim.portable.qemu``; ``sim.portable.riscv``
 does without it, and calls functions itself.

@@ -218,7 +218,7 @@ def open_target(
         chosen = find_compiler(compiler, board)
         if board.is_host:
             yield _HostTarget(sources, info, chosen, Path(work))
-        elif not board.core.has_cycles:
+        elif not board.core.counts_cycles:
             from tinyglow.pipeline.portable_target import PortableTarget
 
             with closing(PortableTarget(sources, info, board, chosen, Path(work))) as target:

@@ -69,7 +69,7 @@ def place_constants(program: Program, board: Board, wanted: Sequence[str]) -> Pr
         InputError: Nothing can be placed on this board, or a limit is not understood.
         BoardError: The network does not fit the board.
     """
-    if board.is_host or not board.core.has_cycles:
+    if board.is_host or not board.core.counts_cycles:
         raise InputError("there is nothing to place", [Problem("--place", f"{board.title} has no memories", "a board")])
     available = rooms(program, board)
     limits: dict[str, int] = {}

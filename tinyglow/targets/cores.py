@@ -71,8 +71,8 @@ class Cpu:
         return self.elf == "EM_ARM"
 
     @property
-    def has_cycles(self) -> bool:
-        """Whether its cycles are counted."""
+    def counts_cycles(self) -> bool:
+        """Whether there is a cycle model of it; else instructions are counted (``sim.portable``)."""
         return bool(self.cycles)
 
     @property
@@ -161,10 +161,11 @@ CPUS: Mapping[str, Cpu] = {
     )
 }
 
-# Cores without a cycle model. RISC-V and Xtensa get portable C alone; their kernels are chosen by the Cortex-M3's costs:
-# with them six networks take the fewest instructions on these cores (tests/benchmarks/other_cores.py). The Cortex-M55
-# gets the kernels for DSP instructions by the Cortex-M4's costs, and those for vectors before all others.
-# -nostdlib: compilers that come without a C library; ``templates/sim/portable`` has what gcc calls of one.
+# Cores without a cycle model. RISC-V and Xtensa get portable C alone. Their kernels are chosen by the Cortex-M3's
+# costs: with them six networks take the fewest instructions on these cores (tests/benchmarks/other_cores.py). The
+# Cortex-M55 gets kernels for vectors and for DSP instructions: the former by instructions (tests/benchmarks/helium.py),
+# all others by the Cortex-M4's costs.
+# -nostdlib: their compilers come without a C library; ``templates/sim/portable`` has what gcc calls of one.
 PORTABLE: Mapping[str, Cpu] = {
     cpu.name: cpu
     for cpu in (
@@ -212,15 +213,17 @@ PORTABLE: Mapping[str, Cpu] = {
         Cpu(
             name="cortex-m55",
             title="Cortex-M55",
-            zig="cortex_m55+mve",
+            zig="",
             zig_fpu="cortex_m55+mve",
-            gcc=("-mcpu=cortex-m55", "-mthumb"),
+            gcc=("-mcpu=cortex-m55", "-mthumb", "-ffreestanding"),
             gcc_fpu=("-mfloat-abi=hard",),
             emulator="qemu",
             cycles="",
             architecture="v8.1-M.mainline",
-            features=frozenset({Feature.DSP, Feature.MVE}),
+            features=DSP | MVE,
             costs="cortex-m4",
+            library=("-nostdlib", "-lgcc"),
+            support=("memory.c",),
         ),
     )
 }
@@ -229,6 +232,5 @@ CORES: Mapping[str, Cpu] = {**CPUS, **PORTABLE}
 # Boards whose cores are asked for and cannot be had, and why.
 NO_EMULATOR: Mapping[str, str] = dict.fromkeys(
     ("cortex-m52", "cortex-m55", "cortex-m85"),
-    "boards with Helium (MVE) cannot be emulated: the newest core of their emulator is the Cortex-M33; for the core alone "
-    "there is --target cortex-m55",
+    "no cycles are counted for cores with Helium (MVE): --target cortex-m55 counts instructions",
 )

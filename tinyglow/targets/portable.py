@@ -1,8 +1,8 @@
-"""Cores without a board file: each as a board with ample memory.
+"""Cores without a cycle model: each as a board with ample memory, for there is no board file of one.
 
 The addresses are those of qemu's machines, as ``info mtree`` lists them: ``virt`` of qemu-system-riscv32; ``sim`` of
-qemu-system-xtensa with the core lx106, where code is read-only and reset begins at its first word; ``mps3-an547`` of qemu-system-arm, whose DDR is ample, and whose
-core takes its vectors from the first word of the ITCM (all by their secure addresses; Arm AN547, memory map).
+qemu-system-xtensa with the core lx106, where code is read-only and reset begins at its first word; ``mps3-an547`` of
+qemu-system-arm, whose secure DDR memory has room for code and data, and whose vectors lie in the ITCM.
 """
 
 from __future__ import annotations
@@ -22,24 +22,27 @@ _STARTS: Mapping[str, tuple[int, int]] = {
     "xtensa": (0x5000_0000, 0x6000_0000),
     "cortex-m55": (0x7000_0000, 0x7100_0000),
 }
-_VECTORS: Mapping[str, Memory] = {"cortex-m55": Memory("vectors", 0x1000_0000, 1 << 10, "flash", 0)}
+_VECTORS: Mapping[str, int] = {"cortex-m55": 0x1000_0000}
+_VECTORS_SIZE = 1 << 10  # bytes
 
 
 def portable_board(name: str) -> Board:
     """The core of that name, with memory for code and memory for data; BoardError if there is none."""
     if name not in PORTABLE:
-        known = f"one of {', '.join(PORTABLE)}; for boards --board"
+        known = f"one of {', '.join(PORTABLE)}; for other Arm cores --board"
         raise BoardError(
             f"no target {name!r}", [Problem(f"--target {name}", "unknown", known, NO_EMULATOR.get(name, ""))]
         )
     code, data = _STARTS[name]
-    vectors = (_VECTORS[name],) if name in _VECTORS else ()
+    memories = [Memory("code", code, _SIZE, "flash", 0), Memory("data", data, _SIZE, "ram", 0)]
+    if name in _VECTORS:
+        memories.append(Memory(VECTORS, _VECTORS[name], _VECTORS_SIZE, "flash", 0))
     return Board(
         name=name,
         title=PORTABLE[name].title,
         cpu=name,
         clock_hz=0,
-        memories=(Memory("code", code, _SIZE, "flash", 0), Memory("data", data, _SIZE, "ram", 0), *vectors),
+        memories=tuple(memories),
         code_memory="code",
         data_memory="data",
         stack_bytes=_STACK_BYTES,

@@ -1,5 +1,5 @@
-/* Input and output by semihosting, of RISC-V and Arm cores: the emulator's own input and output, as files
- * (Semihosting for AArch32 and AArch64, chapter 6; RISC-V Semihosting 0.2). */
+/* Input and output through semihosting: the emulator's own, as files (Semihosting for AArch32 and AArch64, chapter 6;
+ * RISC-V Semihosting 0.2 has the same operations). */
 #include "monitor.h"
 
 enum { TG_SYS_OPEN = 0x01, TG_SYS_WRITE = 0x05, TG_SYS_READ = 0x06, TG_SYS_EXIT = 0x18 };

@@ -8,9 +8,6 @@
 void tg_receive(void *data, uint32_t size);
 void tg_send(const void *data, uint32_t size);
 
-/* One operation of semihosting, on cores that have it. */
-uint32_t tg_semihost(uint32_t operation, uint32_t argument);
-
 /* End the emulation. */
 void tg_exit(void);
 

@@ -1,75 +1,92 @@
-/* Reset, exceptions and calls of the emulator of a Cortex-M55 in qemu-system-arm -M mps3-an547 -semihosting. The board's
- * system counter, of 32 MHz, counts the emulator's time (Arm Corstone SSE-300 Technical Reference Manual, system counter;
- * Arm AN547). */
+/* Reset, exceptions, calls of the emulator and the counter of a Cortex-M55 in qemu-system-arm -M mps3-an547. */
 #include "monitor.h"
 
-#define TG_CPACR 0xE000ED88
-#define TG_COUNTER_CONTROL 0x58100000
-#define TG_COUNTER 0x48101000
-#define TG_TEXT_OF(x) #x
-#define TG_TEXT(x) TG_TEXT_OF(x)
+#define TG_REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
+/* Armv8-M Architecture Reference Manual, D1.2: the cause of a fault. */
+#define TG_CFSR TG_REGISTER(0xE000ED28u)
+/* Arm SSE-300 Technical Reference Manual: the system counter's control, and the low word of its count. */
+#define TG_CNTCR TG_REGISTER(0x58100000u)
+#define TG_CNTCV TG_REGISTER(0x58101000u)
+#define TG_STACK_OVERFLOW (1u << 20)
 
-extern uint32_t tg_stack_top[];
-extern uint32_t tg_stack_end[];
+extern uint8_t tg_stack_top[];
+
 int main(void);
 void Reset_Handler(void);
+void tg_begin(void);
 void tg_trap(void);
+void tg_explain(const uint32_t *frame, uint32_t stack);
 
-/* Nothing is saved here: a frame that the stack has no room for is not read. The whole stack is free again, for nothing
- * returns from an exception. */
-__attribute__((naked)) void tg_trap(void)
-{
-    __asm__ volatile("mov r2, sp\n\t"
-                     "mrs r0, ipsr\n\t"
-                     "movs r1, #0\n\t"
-                     "ldr r3, =tg_stack_end\n\t"
-                     "cmp r2, r3\n\t"
-                     "blo 1f\n\t"
-                     "ldr r1, [r2, #24]\n\t" /* where it happened */
-                     "1:\n\t"
-                     "ldr r3, =tg_stack_top\n\t"
-                     "mov sp, r3\n\t"
-                     "bl tg_fault\n\t"
-                     ".ltorg");
-}
-
-__attribute__((used, section(".vectors"))) static void (*const vectors[])(void) = {
-    (void (*)(void))(uintptr_t)tg_stack_top, Reset_Handler, tg_trap, tg_trap, tg_trap, tg_trap, tg_trap, tg_trap,
+extern void *const tg_vectors[16];
+__attribute__((used, section(".rodata.tg_vectors"))) void *const tg_vectors[16] = {
+    tg_stack_top,
+    (void *)(uintptr_t)Reset_Handler,
+    (void *)(uintptr_t)tg_trap,
+    (void *)(uintptr_t)tg_trap,
+    (void *)(uintptr_t)tg_trap,
+    (void *)(uintptr_t)tg_trap,
+    (void *)(uintptr_t)tg_trap,
 };
 
-/* The FPU, whose registers are the vectors too, is off at first; the counter as well. */
-__attribute__((naked, section(".text.tg_start"))) void Reset_Handler(void)
+/* Vectors and floats are at hand before any compiled code runs, and the stack has its limit. */
+__attribute__((naked, used, section(".text.tg_start"))) void Reset_Handler(void)
 {
-    __asm__ volatile("ldr r0, =" TG_TEXT(TG_CPACR) "\n\t"
+    __asm__ volatile("ldr r0, =tg_stack_end\n\t"
+                     "msr msplim, r0\n\t"
+                     "ldr r0, =0xE000ED88\n\t"
                      "ldr r1, [r0]\n\t"
-                     "orr r1, r1, #0xF00000\n\t"
-                     "str r1, [r0]\n\t"
-                     "ldr r0, =" TG_TEXT(TG_COUNTER_CONTROL) "\n\t"
-                     "movs r1, #1\n\t"
+                     "orr r1, r1, #0x00F00000\n\t"
                      "str r1, [r0]\n\t"
                      "dsb\n\t"
                      "isb\n\t"
-                     "bl main\n\t"
+                     "bl tg_begin\n\t"
                      ".ltorg");
+}
+
+__attribute__((used)) void tg_begin(void)
+{
+    TG_CNTCR = 1;
+    (void)main();
+}
+
+/* The whole stack is free again: nothing returns from an exception. */
+__attribute__((naked, used, section(".text.tg_trap"))) void tg_trap(void)
+{
+    __asm__ volatile("mov r0, sp\n\t"
+                     "mov r1, sp\n\t"
+                     "ldr r2, =tg_stack_top\n\t"
+                     "mov sp, r2\n\t"
+                     "bl tg_explain\n\t"
+                     ".ltorg");
+}
+
+/* frame: where the core put its registers, the address of the instruction among them. */
+__attribute__((used)) void tg_explain(const uint32_t *frame, uint32_t stack)
+{
+    const uint32_t causes = TG_CFSR;
+    uint32_t cause = 0;
+    while (cause < 31u && ((causes >> cause) & 1u) == 0u) {
+        cause++;
+    }
+    const uint32_t overflow = causes & TG_STACK_OVERFLOW;
+    tg_fault(overflow ? 20u : cause, overflow ? 0u : frame[6], overflow ? 0u : stack);
 }
 
 __attribute__((naked, noinline)) uint32_t tg_semihost(uint32_t operation, uint32_t argument)
 {
-    __asm__ volatile("bkpt 0xab\n\t"
+    __asm__ volatile("bkpt #0xAB\n\t"
                      "bx lr" ::: "memory");
 }
 
-__attribute__((naked)) uint32_t tg_counter(void)
+uint32_t tg_counter(void)
 {
-    __asm__ volatile("ldr r0, =" TG_TEXT(TG_COUNTER) "\n\t"
-                     "ldr r0, [r0]\n\t"
-                     "bx lr\n\t"
-                     ".ltorg");
+    return TG_CNTCV;
 }
 
 __attribute__((naked)) uint32_t tg_stack_pointer(void)
 {
-    __asm__ volatile("mov r0, sp\n\tbx lr");
+    __asm__ volatile("mov r0, sp\n\t"
+                     "bx lr");
 }
 
 __attribute__((naked, section(".text.tg_nothing"))) int tg_nothing(void)

@@ -1,5 +1,4 @@
-/* Reset, exceptions and calls of the emulator of a RISC-V core in qemu-system-riscv32 -M virt -semihosting (RISC-V
- * Semihosting 0.2). */
+/* Reset, exceptions and calls of the emulator of a RISC-V core in qemu-system-riscv32 -M virt -semihosting. */
 #include "monitor.h"
 
 /* The control and status registers, which gcc's rv32imc does not name. */

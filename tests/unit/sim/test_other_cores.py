@@ -293,7 +293,7 @@ def test_cores_have_all_that_is_asked_of_them() -> None:
     """No cycle model, features of the Arm core alone, a program of gcc's, and an address for each memory."""
     for name, cpu in PORTABLE.items():
         board = portable_board(name)
-        assert board.core is cpu is CORES[name] and not cpu.has_cycles
+        assert board.core is cpu is CORES[name] and not cpu.counts_cycles
         assert cpu.is_arm == bool(cpu.features) == (name == "cortex-m55")
         assert name in EMULATORS and cpu.program.endswith("-gcc") and board.data.size >= board.stack_bytes
 

@@ -4,8 +4,8 @@ A command is three words: operation, address, size; an answer is five (``templat
 
 qemu counts instructions itself. RISC-V has a register of them. Xtensa has CCOUNT, which in qemu is a clock: with
 ``-icount shift=6`` each instruction takes 64 ns, and the clock has 40 MHz on this core, so that an instruction is 2.56
-ticks. The board of the Cortex-M55 has a system counter of 32 MHz, so that an instruction is 2.048 ticks. The difference of two
-readings is off by less than one tick: rounded, it gives the number exactly.
+ticks. On the Cortex-M55 it is the system counter of mps3-an547, of 32 MHz, 2.048 ticks an
+instruction. The difference of two readings is off by less than one tick: rounded, it gives the number exactly.
 """
 
 from __future__ import annotations
@@ -54,14 +54,6 @@ EMULATORS: Mapping[str, Emulator] = {
         ("-M", "virt", "-m", "64M", "-bios", "none", *_QUIET, "-icount", "shift=0", "-serial", "none", "-semihosting"),
         Fraction(1),
         {2: "runs an instruction that the core does not have", 5: "reads where there is no memory"},
-    ),
-    "cortex-m55": Emulator(
-        "qemu-system-arm",
-        "qemu-system-arm",
-        ("-M", "mps3-an547", *_QUIET, "-serial", "none", "-semihosting", "-icount", "shift=6"),
-        Fraction(2048, 1000),
-        # Armv8-M Architecture Reference Manual, B3.8: exception numbers. All faults escalate to the first.
-        {3: "reads or writes where there is no memory, or runs an instruction that the core does not have"},
     ),
     "xtensa": Emulator(
         "qemu-system-xtensa",
@@ -139,10 +131,7 @@ class QemuMachine(PortableMachine):
             self._answer("write")
 
     def _call(self, symbol: str, max_instructions: int) -> Returned:
-        address = self.address_of(symbol) | int(
-            self.board.core.is_arm
-        )  # calls of Arm cores tell that the code is Thumb
-        self._send(symbol, _COMMAND.pack(_CALL, address, 0))
+        self._send(symbol, _COMMAND.pack(_CALL, self.address_of(symbol), 0))
         value, before, after, stack = self._answer(symbol)
         ticks = (after - before) % (1 << 32)
         return Returned(value, round(ticks / self._emulator.ticks) - self._overhead, stack)

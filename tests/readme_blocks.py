@@ -149,6 +149,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "mlperf": (README, mlperf_tiny.table_text),
     "sizes": (DOCS / "how-to/size-and-speed.md", size_table),
     "fits": (DOCS / "how-to/boards.md", fits),
+    "helium": (DOCS / "how-to/other-cores.md", other_cores.helium_text),
     "other-cores": (DOCS / "how-to/other-cores.md", other_cores.table_text),
     "operators": (DOCS / "reference/operators.md", operators),
     "proof": (DOCS / "how-to/proof.md", proof),

@@ -1,4 +1,4 @@
-"""Depthwise convolution for cores with Helium: four channels an instruction."""
+"""Depthwise convolution for cores with Helium: eight channels at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import MVE
 
-_LANES = 4
+_LANES = 8
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def depthwise_channelwise_mve_s8(
 
 
 def work(p: ConvGeometry, constants: Sequence[Array | None]) -> Work:
-    """Of groups of four channels: taps inside of the image, rows of them, and windows; and outputs."""
+    """Of groups of eight channels: taps inside of the image, rows of them, and windows; and outputs."""
     groups = p.images * -(-p.in_c // _LANES)
     rows, columns = int(p.inside(0).sum()), int(p.inside(1).sum())
     return {
@@ -90,7 +90,7 @@ DEPTHWISE_MVE = Kernel(
     params=DepthwiseMveParams,
     operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8")),
     reference=depthwise_mve_s8,
-    summary="depthwise convolution, four channels an instruction of Helium",
+    summary="depthwise convolution, eight channels at once of Helium",
     overlap=overlap,
     needs=MVE,
     work=work,

@@ -67,7 +67,7 @@ def _channelwise(epilogue: Epilogue = GLOW) -> st.SearchStrategy[Case]:
 def _depthwise(draw: st.DrawFn, epilogue: Epilogue, per_channel: bool) -> Case:
     out_offset, filter_offset = draw(offsets()), draw(offsets())
     fields, _ = draw(plain_geometries(out_offset))
-    channels = draw(st.integers(1, 9))
+    channels = draw(st.one_of(st.integers(1, 9), st.integers(15, 18)))
     fields |= {"in_c": channels, "out_c": channels, "group": channels}
     taps = fields["kernel_h"] * fields["kernel_w"]
     data, outputs = draw(input_images(fields))

@@ -40,7 +40,7 @@ _BROAD: Mapping[str, Sequence[str]] = {
     ),
     "tinyglow/lowering": (
         *("tests/golden_dumps", "tests/unit/test_plan.py", "tests/unit/test_reuse.py", "tests/unit/states"),
-        *("tests/unit/test_tcm.py", "tests/unit/bundle/test_memories.py"),
+        *("tests/unit/test_tcm.py", "tests/unit/bundle/test_memories.py", "tests/unit/test_own_buffers.py"),
     ),
 }
 

@@ -43,3 +43,13 @@ def test_placeholders_may_have_any_name(tmp_path: Path) -> None:
             assert sizes[0] == sizes[1], (source, result)
             (found,) = run_program(program, {program.inputs[0]: x}).values()
             assert np.array_equal(found, due), (source, result)
+
+
+def test_an_input_that_nothing_reads_has_its_placeholder(tmp_path: Path) -> None:
+    """Who calls the network gives it all the same."""
+    build = NetBuilder()
+    result = build.node("Relu", "x", name="relu")
+    net = build.build({"x": (1, 3), "unused": (1, 5)}, [result])
+    graph = tinyglow.load(net.save(tmp_path), "net")
+    program = tinyglow.lower(tinyglow.quantize(graph, tinyglow.profile(graph, net.samples(2))))
+    assert set(program.inputs) == {"x", "unused"} <= set(program.buffers)

@@ -44,6 +44,7 @@ def plot(path: Path, history: dict[str, list[float]]) -> None:
         axes.plot(epochs, history[name], "o-", label="training")
         axes.plot(epochs, history[f"val_{name}"], "s-", label="test")
         axes.set(xlabel="epoch", title=name)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend()
         axes.grid(alpha=0.3)
     figure.savefig(path)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class Tried:
         outcome: "failed" or "timeout" if the tests noticed it, else "passed".
         test: The first test that failed.
         seconds: Of processor time that the tests took.
+        again: Whether it was noticed only by tests that were written because nothing had noticed it.
     """
 
     area: str
@@ -45,6 +47,7 @@ class Tried:
     outcome: str
     test: str
     seconds: float
+    again: bool = False
 
     @property
     def key(self) -> tuple[str, str, int, str]:
@@ -62,15 +65,20 @@ class Tried:
         return f"{self.file}: {self.code}: {self.change}"
 
 
-def write_record(tried: Sequence[Tried]) -> None:
-    """Record a run."""
+def write_record(tried: Sequence[Tried], possible: Mapping[str, int]) -> None:
+    """Record a run. possible: how many mutants each area has."""
     lines = ",\n".join(json.dumps(asdict(one)) for one in sorted(tried, key=lambda one: one.key))
-    RECORD.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    text = f'{{"possible": {json.dumps(possible)}, "tried": [\n{lines}\n]}}\n'
+    RECORD.write_text(text, encoding="utf-8")
 
 
 def read_record() -> list[Tried]:
     """The recorded run."""
-    return [Tried(**one) for one in json.loads(RECORD.read_text(encoding="utf-8"))]
+    return [Tried(**one) for one in json.loads(RECORD.read_text(encoding="utf-8"))["tried"]]
+
+
+def _possible() -> dict[str, int]:
+    return dict(json.loads(RECORD.read_text(encoding="utf-8"))["possible"])
 
 
 def explanations() -> dict[str, str]:
@@ -80,17 +88,32 @@ def explanations() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Score:
-    """Of an area: how many mutants, how many noticed, how many equivalent."""
+    """Of an area: how many mutants, how many noticed, how many of these only by new tests, how many equivalent."""
 
     area: str
     mutants: int
     noticed: int
+    again: int
     equivalent: int
 
     @property
     def share(self) -> float:
         """Noticed of those that are not equivalent."""
         return self.noticed / max(1, self.mutants - self.equivalent)
+
+    @property
+    def at_once(self) -> tuple[int, int]:
+        """How many were noticed before any test was written for this draw, and of how many."""
+        return self.noticed - self.again, self.mutants - self.equivalent
+
+
+def interval(hits: int, count: int) -> tuple[float, float]:
+    """Wilson's interval of 95 % for a share of which a sample has ``hits`` of ``count``."""
+    z, n = 1.96, max(1, count)
+    share = hits / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def scores(tried: Sequence[Tried]) -> list[Score]:
@@ -100,17 +123,32 @@ def scores(tried: Sequence[Tried]) -> list[Score]:
     for area in dict.fromkeys(one.area for one in tried):
         mine = [one for one in tried if one.area == area]
         equivalent = sum(one.survived and one.name in why for one in mine)
-        found.append(Score(area, len(mine), sum(not one.survived for one in mine), equivalent))
+        noticed = [one for one in mine if not one.survived]
+        found.append(Score(area, len(mine), len(noticed), sum(one.again for one in noticed), equivalent))
     return found
 
 
 def table() -> str:
     """Scores and survivors, for the documentation."""
-    tried, why = read_record(), explanations()
-    rows = ["| area | mutants | noticed | equivalent | score |", "|---|--:|--:|--:|--:|"]
-    for score in scores(tried):
+    tried, why, possible = read_record(), explanations(), _possible()
+    rows = [
+        "| area | possible | tried | equivalent | noticed at once | noticed now | score |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    found = scores(tried)
+    for score in found:
         share = f"{100 * score.share:.1f} %" if score.mutants >= ENOUGH else "too few"
-        rows.append(f"| {score.area} | {score.mutants} | {score.noticed} | {score.equivalent} | {share} |")
+        counts = (possible[score.area], score.mutants, score.equivalent, score.noticed - score.again, score.noticed)
+        rows.append(f"| {score.area} | {' | '.join(str(count) for count in counts)} | {share} |")
+    hits, of = (sum(score.at_once[i] for score in found) for i in (0, 1))
+    low, high = interval(hits, of)
+    share = f"{hits} of {of} that are not equivalent, {100 * hits / max(1, of):.1f} %"
+    rows += [
+        "",
+        f"Noticed at once: {share}; with 95 % confidence {100 * low:.1f} to {100 * high:.1f} % of all possible ones.",
+    ]
+    now = sum(score.noticed for score in found)
+    rows += [f"Noticed now, of the same draw: {now} of {of}, {100 * now / max(1, of):.1f} %."]
     kinds = Counter(one.kind for one in tried)
     missed = Counter(one.kind for one in tried if one.survived)
     rows += ["", "| kind of change | mutants | not noticed |", "|---|--:|--:|"]

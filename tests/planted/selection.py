@@ -18,11 +18,13 @@ from tinyglow.registry import KERNELS, WITH_EPILOGUES
 _MOST_KERNELS = 8  # whose cases are run for one mutant
 _NEAR = 2  # modules that import a module through so many others use it, as far as its mutants go
 _MOST_DIRECT = 6  # tests that import a module
+_MOST_OF_OPERATORS = 8  # tests of the operators that use it
 # Of kernels that the compiler writes where a network needs them, whose headers no kernel of the runtime includes.
 _WRITTEN = ("tests/unit/kernels/test_generic.py", "tests/unit/kernels/test_mirror.py")
 _HOST = "tests/parity/test_host.py::test_c_equals_numpy"
 _CORES = "tests/parity/test_cores.py::test_core_equals_numpy"
 _DSP = "tests/parity/test_cores.py::test_other_dsp_cores_equal_numpy"
+_ROUNDING = "tests/unit/test_epilogue_c.py"
 _LOOPS = "tests/parity/test_epilogues.py::test_c_equals_numpy"
 _LOOPS_ON_CORES = "tests/parity/test_epilogues.py::test_core_equals_numpy"
 # After what is about a module itself: what looks at whole networks, and at what many modules have a part in.
@@ -30,14 +32,15 @@ _BROAD: Mapping[str, Sequence[str]] = {
     "tinyglow/numerics": (
         *("tests/unit/test_numerics.py", "tests/unit/test_numerics_tflite.py", "tests/unit/test_numerics_tflm.py"),
         *("tests/unit/test_float32.py", "tests/unit/test_wide.py", "tests/unit/test_onnx_integers.py"),
+        *("tests/unit/test_epilogue.py", "tests/unit/test_quantizer.py"),
     ),
     "tinyglow/kernels": (
         *("tests/unit/kernels", "tests/golden_dumps", "tests/unit/operators/test_int16.py"),
-        *("tests/unit/test_exact_dot.py", "tests/unit/test_costs.py"),
+        *("tests/unit/test_exact_dot.py", "tests/unit/test_costs.py", "tests/unit/test_small_bundles.py"),
     ),
     "tinyglow/lowering": (
         *("tests/golden_dumps", "tests/unit/test_plan.py", "tests/unit/test_reuse.py", "tests/unit/states"),
-        *("tests/unit/test_tcm.py", "tests/unit/bundle/test_memories.py"),
+        *("tests/unit/test_tcm.py", "tests/unit/bundle/test_memories.py", "tests/unit/test_own_buffers.py"),
     ),
 }
 
@@ -46,14 +49,26 @@ def chosen_tests(file: str) -> list[str]:
     """What pytest is to be given for a mutant of a file, in this order."""
     if file.startswith("runtime_c/"):
         symbols = _including(file)
-        return _parity(_spread(symbols), with_cores=True) if symbols else list(_WRITTEN)
+        rounding = [_ROUNDING] if "epilogue" in file else []
+        return [*rounding, *(_parity(_spread(symbols), with_cores=True) if symbols else _WRITTEN)]
     module = module_of(file)
     folder = next(folder for folder in _BROAD if file.startswith(folder))
     near = {name: steps for name, steps in users(module).items() if steps <= _NEAR}
     parity = [] if folder == "tinyglow/lowering" else _parity(_spread(_declared_by(near)), with_cores=False)
     # The test that has its name first; then those that import it.
     direct = sorted(naming_tests(module), key=lambda test: module.rpartition(".")[2] not in test)
-    return list(dict.fromkeys([*direct[:1], *parity, *direct[1:_MOST_DIRECT], *_BROAD[folder]]))
+    operators = [] if folder == "tinyglow/lowering" else _of_operators(near)
+    return list(dict.fromkeys([*direct[:1], *parity, *direct[1:_MOST_DIRECT], *operators, *_BROAD[folder]]))
+
+
+def _of_operators(modules: Mapping[str, int]) -> list[str]:
+    """The tests of the operators among these modules: those that have their names, and those that import them."""
+    found = []
+    for name in sorted((name for name in modules if ".operators." in name), key=lambda name: (modules[name], name)):
+        own = f"tests/unit/operators/test_{name.rpartition('.')[2]}.py"
+        found += [own] if (ROOT / own).exists() else []
+        found += naming_tests(name)[:1]
+    return list(dict.fromkeys(found))[:_MOST_OF_OPERATORS]
 
 
 def kernels_of(file: str) -> list[Kernel]:

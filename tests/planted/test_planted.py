@@ -13,7 +13,7 @@ from tests.planted.areas import AREAS, mutants_of
 from tests.planted.imports import ROOT
 from tests.planted.mutant import ARGUMENTS, CONSTANT, STATEMENT, Mutant
 from tests.planted.plant import Copy, copied
-from tests.planted.record import ENOUGH, LEAST, explanations, read_record, scores
+from tests.planted.record import ENOUGH, LEAST, explanations, interval, read_record, scores
 from tests.planted.selection import chosen_tests
 
 C_TEXT = """/* a + b */
@@ -85,6 +85,13 @@ def test_every_area_has_mutants_and_tests(area: str) -> None:
 def test_enough_mutants_are_noticed() -> None:
     """In the recorded run, of each area of which enough were tried."""
     assert all(score.share >= LEAST for score in scores(read_record()) if score.mutants >= ENOUGH)
+
+
+def test_the_confidence_interval() -> None:
+    """Wilson's: of figures in his formula's usual examples, and at the ends, where it stays within 0 and 1."""
+    assert interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-3)
+    assert interval(0, 10)[0] == 0 and interval(10, 10)[1] == 1
+    assert interval(10, 10)[0] == pytest.approx(0.7225, abs=1e-3)
 
 
 def test_explanations_are_of_survivors() -> None:

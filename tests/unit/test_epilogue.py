@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -152,6 +153,24 @@ def test_narrow_parts_are_the_product(base: Epilogue, scale: float) -> None:
     assert found == base.requantize(np.array(sums, np.int32), constants).tolist()
 
 
+@pytest.mark.parametrize("base", [e for e in EPILOGUES.values() if e.narrow], ids=lambda one: one.name)
+def test_what_narrow_parts_may_get_fits(base: Epilogue) -> None:
+    """Of constants of all sizes: where the obligation holds, the word is shifted by less than 32, and nothing wraps."""
+    narrow, held = base.narrow, 0
+    assert narrow is not None
+    for post in range(1, 32):
+        for multiplier, offset in itertools.product((1, 2**20, 2**30, 2**31 - 1), (-128, 0, 127)):
+            constants = glow.Requant(base.constants(2.0**-9).pre, post, multiplier, offset)
+            for x in (1, 1000, 2**19, 2**20 - 1, 2**20):
+                if narrow.folded.holds(x, constants):
+                    held += 1
+                    shift = post + narrow.narrow_bits
+                    center = (2 * abs(offset) + 1) << (shift - 1)
+                    assert x < 2**20 and shift < 32 and x * (multiplier >> 20) + center < 2**31
+                    assert base.holds(x, constants)
+    assert held
+
+
 @pytest.mark.parametrize("scale", [0.0517, 0.013, 2.0**-9, 2.0**-11, 0.000301])
 def test_integers_are_floats_but_at_ties(scale: float) -> None:
     """Rounded upwards, the exact product is the float formula's, unless it is as near to half way as C looks at."""
@@ -167,9 +186,9 @@ def test_integers_are_floats_but_at_ties(scale: float) -> None:
             assert eighths >> 8 == result
 
 
-@pytest.mark.parametrize("scale", [0.25, 2.0**-14 * 1.3, 0.0, float("nan")])
+@pytest.mark.parametrize("scale", [0.25, 2.0**-14 * 1.3, 1e-50, 0.0, float("nan")])
 def test_scales_that_are_no_integers(scale: float) -> None:
-    """They are refused, and layers have the float formula."""
+    """They are refused, what float32 rounds to 0 too, and layers have the float formula."""
     with pytest.raises(ValueError, match="scale"):
         ONNXI.constants(scale)
 

@@ -187,6 +187,15 @@ class Builder:
         return Program("net", self.buffers, calls, names["in"], names["out"], {}, sizes, self.alignment)
 
 
+def _with_nothing() -> Program:
+    """A program with a value of no elements."""
+    builder = Builder()
+    source = builder.buffer("in0", 4, Region.MUTABLE)
+    builder.buffer("nothing", 0, Region.ACTIVATION)
+    builder.call(COPY, source, into=builder.buffer("out0", 4, Region.MUTABLE))
+    return builder.program()
+
+
 @st.composite
 def programs(draw: st.DrawFn) -> Program:
     """Up to ten calls over buffers of several sizes and regions; values are used once, often or never."""
@@ -212,6 +221,17 @@ def programs(draw: st.DrawFn) -> Program:
         output = builder.buffer(f"out{index}", builder.size(source), Region.MUTABLE)
         builder.call(COPY, source, into=output)
     return builder.program()
+
+
+@budget(50)
+@given(programs())
+@example(_with_nothing())
+def test_a_block_is_as_large_as_the_largest_buffer_in_it(program: Program) -> None:
+    """One without elements takes nothing."""
+    found, owner = activation_blocks(program)
+    for block in found:
+        inside = [name for name in program.buffers if owner.get(name, name) == block.name]
+        assert block.size == max(program.buffers[name].type.nbytes for name in inside)
 
 
 def _lives(program: Program) -> dict[str, tuple[int, int]]:

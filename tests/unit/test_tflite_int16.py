@@ -16,6 +16,7 @@ from tests.tflite.builder import Quant, TFLiteBuilder
 from tests.unit.test_frontend_tflite_int8 import saved
 from tests.unit.test_numerics_tflite import RECORDED
 from tinyglow.errors import ModelError
+from tinyglow.numerics.tflite_int16 import argument_scale
 from tinyglow.targets.boards import HOST, load_board
 
 NETWORKS = ("conv_relu", "transposed_same", "add_relu", "mul", "leaky_relu", "quantize_floats")
@@ -91,3 +92,15 @@ def test_a_change_between_int8_and_int16_is_glows(tmp_path: Path) -> None:
     program = tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net")))
     (ours,) = tinyglow.interpret(program, {program.inputs[0]: np.array([[-128, 3, 4, 127]], np.int8)}).values()
     assert ours.ravel().tolist() == [-13100, 0, 100, 12400]
+
+
+@pytest.mark.parametrize("most_shift", [0, 1])
+def test_scales_that_are_powers_of_two_need_no_rounding(most_shift: int) -> None:
+    """LiteRT multiplies their inputs by three steps and shifts nothing out; others get 15 bits of multiplier."""
+    for shift in range(-9, 3):
+        multiplier, right = argument_scale(2.0 ** (shift - 12), most_shift)
+        if 0 <= shift <= most_shift:
+            assert (multiplier, right) == (3 << shift, 0)
+        else:
+            assert 2**14 <= multiplier < 2**15 and multiplier / 2**right == 3 * 2.0**shift
+    assert argument_scale(2.0**-12 * 1.01, most_shift)[1] > 0

@@ -72,7 +72,7 @@ def read_object(name: str, data: bytes) -> ObjectCode:
         raise BrokenError(name, "is no relocatable object for a Cortex-M")
     try:
         return _read(data)
-    except (struct.error, IndexError, UnicodeDecodeError):
+    except (struct.error, LookupError, ValueError):  # outside the file, no such symbol, a name without an end
         raise BrokenError(name, "is damaged") from None
 
 
@@ -84,9 +84,9 @@ def _read(data: bytes) -> ObjectCode:
         if section[1] == 1 and section[2] & 4:
             found.code[index] = data[section[4] : section[4] + section[5]]
     tables = [index for index, section in enumerate(sections) if section[1] == _SYMBOLS]
-    names: dict[int, tuple[str, int, int]] = {}
-    for index in tables:
-        names = _symbols(data, sections, index, found)
+    if len(tables) > 1:  # the ABI allows one; many tables over the same bytes would be read again and again
+        raise ValueError("several symbol tables")
+    names = _symbols(data, sections, tables[0], found) if tables else {}
     for section in sections:
         if section[1] in (_REL, _RELA) and section[6] in tables:
             _relocations(data, section, names, found)

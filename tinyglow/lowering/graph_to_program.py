@@ -39,6 +39,9 @@ class _Lowering:
         self.node: Node | None = None
         self._root: dict[str, str] = {}
         self._inputs = frozenset(graph.inputs)
+        # What constants and working memory, which no value of the graph stands for, may not be called.
+        computed = {name for name, value in graph.values.items() if value.data is None}
+        self._reserved = frozenset(computed | {output.name for output in graph.outputs})
         self._saved: dict[str, str] = {}  # buffers whose place an output's placeholder took
 
     @property
@@ -70,8 +73,9 @@ class _Lowering:
             unique = f"{name}__{number}" if number else name
             present = self.buffers.get(unique)
             if present is None:
-                break
-            if present.data is not None and present.data.dtype == data.dtype and np.array_equal(present.data, data):
+                if unique not in self._reserved:
+                    break
+            elif present.data is not None and present.data.dtype == data.dtype and np.array_equal(present.data, data):
                 return unique
             number += 1
         type_ = TensorType(tuple(data.shape), str(data.dtype), quant)
@@ -126,7 +130,7 @@ class _Lowering:
         """A buffer that stands for no value of the graph."""
         base = f"{self.node.name if self.node else ''}{suffix}"
         unique, number = base, 0
-        while unique in self.buffers or unique in self.graph.values:
+        while unique in self.buffers or unique in self.graph.values or unique in self._reserved:
             number += 1
             unique = f"{base}__{number}"
         self.buffers[unique] = Buffer(unique, type_, Region.ACTIVATION)

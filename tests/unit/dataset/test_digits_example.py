@@ -119,3 +119,34 @@ def test_the_table_of_transfer_learning_is_printed(checkout: Path, tmp_path: Pat
     own = write_data_set(tmp_path / "d", 3)
     done = run("--counts", "2,4", "--train", str(own), "--test", str(own))
     assert done.returncode == 1 and "fewer than 4 examples: 0 (3), 1 (3)" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="needs the extra tinyglow[train]")
+def test_keras_trains_the_network_on_folders_of_mnist(checkout: Path, tmp_path: Path) -> None:
+    """Reduced: MNIST's file with digits that the project draws; the loss falls, and the file has the note's network."""
+    images, labels = calibration_set(60)
+    pixels = np.rint(images[..., 0] * 255).astype(np.uint8)
+    parts = {"x_train": pixels, "y_train": labels, "x_test": pixels[:20], "y_test": labels[:20]}
+    np.savez(tmp_path / "mnist.npz", **parts)
+
+    def run(script: str, *words: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, f"examples/digits/{script}.py", *words],
+            cwd=checkout,
+            env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(checkout)},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    folder, file = tmp_path / "mnist", tmp_path / "a.onnx"
+    found = run("mnist_folders", str(tmp_path / "mnist.npz"), "-o", str(folder))
+    assert found == [f"{folder / 'train'}: 60 pictures", f"{folder / 'test'}: 20 pictures"]
+    lines = run("train_keras", str(folder / "train"), str(folder / "test"), "--epochs", "8", "-o", str(file))
+    losses = [float(line.split(" loss: ")[1].split()[0]) for line in lines if " loss: " in line]
+    assert len(losses) == 8 and losses[-1] < losses[0]
+    assert "of 20 test images, 60 trained on" in lines[-1]
+    assert sum(np.prod(tensor.dims) for tensor in onnx.load(file).graph.initializer) == 1662

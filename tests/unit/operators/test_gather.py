@@ -39,6 +39,12 @@ def test_several_indices_are_one_call(tmp_path: Path) -> None:
     assert [call.kernel.symbol for call in program.calls] == ["tg_gather_s8"]
 
 
+def test_all_indices_in_their_order_are_the_tensor(tmp_path: Path) -> None:
+    """Nothing is taken: the output is a copy of the input."""
+    program = check_moves(one_node("Gather", (2, 3, 4), ([0, 1, 2],), axis=1), tmp_path)
+    assert [call.kernel.symbol for call in program.calls] == ["tg_copy_s8"]
+
+
 @pytest.mark.parametrize(
     ("indices", "axis", "found"),
     [([0, 3], 0, "indices [0, 3] of 3 elements; expected -3 to 2"), ([0, 1], 2, "axis 2 of a tensor of 2 dimensions")],

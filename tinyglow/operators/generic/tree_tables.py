@@ -62,6 +62,13 @@ def _checked(modes: list[str], tables: list[Array]) -> None:
         raise UnsupportedError(f"nodes of modes {unknown}", f"{', '.join(MODES)}")
 
 
+def _features(given: Array) -> Array:
+    """Numbers of features as int32. Raises UnsupportedError for those that no tensor has."""
+    if given.size and not 0 <= given.min() <= given.max() < 2**31:
+        raise UnsupportedError(f"features from {given.min()} to {given.max()}", "features that the input has")
+    return given.astype(np.int32)
+
+
 def _missing(build: Build, count: int) -> Array:
     """Whether each node takes what is not a number for true."""
     given = listed(build, "nodes_missing_value_tracks_true").astype(bool)
@@ -92,7 +99,7 @@ def listed_trees(build: Build) -> Trees:
         return np.array(found, np.int32)
 
     roots = np.sort(np.unique(trees, return_index=True)[1]).astype(np.int32)
-    floats, integers = limits.astype(np.float32), features.astype(np.int32)
+    floats, integers = limits.astype(np.float32), _features(features)
     return Trees(modes, integers, floats, following(true), following(false), _missing(build, len(modes)), roots, places)
 
 
@@ -130,9 +137,13 @@ def packed_trees(build: Build, targets: int, none: float) -> tuple[Trees, Array]
     if given.size and not 0 <= given.min() <= given.max() < len(names):
         raise UnsupportedError(f"modes from {given.min()} to {given.max()}", f"0 to {len(names) - 1}")
     modes = [names[int(mode)] for mode in given]
-    features, limits = listed(build, "nodes_featureids"), listed(build, "nodes_splits").astype(np.float32)
+    features = _features(listed(build, "nodes_featureids"))
+    limits = listed(build, "nodes_splits").astype(np.float32)
+    count = len(modes)
+    if not features.size == limits.size == count:
+        raise UnsupportedError(f"{count} nodes with tables of other lengths", "tables of one length")
     leaf_targets, leaf_weights = listed(build, "leaf_targetids"), listed(build, "leaf_weights").astype(np.float32)
-    count, leaves = len(modes), leaf_targets.size
+    leaves = leaf_targets.size
     branches = []
     for name in ("true", "false"):
         number, is_leaf = listed(build, f"nodes_{name}nodeids"), listed(build, f"nodes_{name}leafs")

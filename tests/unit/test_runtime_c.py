@@ -283,6 +283,10 @@ def test_a_planted_recursion_is_found() -> None:
         list(graphlib.TopologicalSorter(calls).static_order())
 
 
+# Headers of compilers that declare the processor's instructions.
+_INSTRUCTIONS = {"tg_dsp.h": "<arm_acle.h>", "tg_mve.h": "<arm_mve.h>"}
+
+
 def test_sources_use_no_heap_no_double_and_no_library() -> None:
     """No C file asks for memory at run time, includes more than stdint.h, or computes in double precision.
 
@@ -293,7 +297,7 @@ def test_sources_use_no_heap_no_double_and_no_library() -> None:
         text = _code(path)
         includes = set(re.findall(r"#include\s*(\S+)", text))
         # Compilers declare the processor's instructions in it: no library has a part in that.
-        instructions = {"<arm_acle.h>"} if path.name == "tg_dsp.h" else set()
+        instructions = {_INSTRUCTIONS[path.name]} if path.name in _INSTRUCTIONS else set()
         assert includes <= {"<stdint.h>", *instructions, *headers}, path.name
         assert not re.findall(r"\b(?:malloc|calloc|realloc|free|alloca|setjmp|asm|goto)\b", text), path.name
         double = re.findall(r"\bdouble\b|(?<!\w)\d+\.\d*(?![\df])", text)

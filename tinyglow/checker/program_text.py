@@ -21,6 +21,12 @@ _MARKS = {"if": _IF, "ifdef": _IF, "ifndef": _IF, "elif": _ELSE, "else": _ELSE, 
 _BRANCH = re.compile(r"\b(?:bl|b|b\.w|blx)\s+([A-Za-z_]\w*)")
 # Names that are the compiler's, as intrinsics; and macros, of which none but the bundle's has such a name.
 _COMPILER = re.compile(r"__|_Pragma$|TG_[A-Z0-9_]+$")
+# Functions of Arm's intrinsics, each an instruction (Arm MVE Intrinsics Reference; arm_mve.h).
+_INTRINSICS = frozenset(
+    {f"{name}_s8" for name in ("vldrbq", "vldrbq_z", "vmladavaq", "vaddvaq")}
+    | {"vldrbq_z_s16", "vaddq_n_s16", "vmullbq_int_s16", "vmulltq_int_s16", "vdupq_n_s32", "vaddq_s32", "vst2q_s32"}
+    | {"vctp8q", "vctp16q"}
+)
 Body = list[tuple[str, str]]  # (kind, text) of each token
 # Functions of the utilities for hosts, which allocate memory there; firmware is built without them.
 _HOST_FILES = ("glow_bundle_utils.c", "glow_bundle_utils.h")
@@ -156,7 +162,7 @@ def _edges(net: str, body: Body, bodies: Mapping[str, Body]) -> tuple[set[str], 
         member = index > 0 and body[index - 1] in (("mark", "->"), ("mark", "."))
         if called and token == "weights":  # a pointer to a function that stands for weights
             known |= {name for name in bodies if re.fullmatch(rf"{net}_code_\d+", name)}
-        elif called and not member and token not in _WORDS and not _COMPILER.match(token):
+        elif called and not member and token not in _WORDS | _INTRINSICS and not _COMPILER.match(token):
             unknown.add(token)
     return known, unknown
 

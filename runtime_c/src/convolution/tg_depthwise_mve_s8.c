@@ -35,7 +35,7 @@ static void tg_depthwise_mve_s8_sums(const tg_depthwise_mve_s8_params *p, const 
     x += x_row;
     w += w_row;
   }
-  vst2q_s32((int32_t *)sums, sum);
+  vst2q_s32(sums, sum);
   for (int32_t i = 0; i < count; i++) {
     sums[i] += bias[i];
   }

@@ -82,7 +82,7 @@ def _portable_core(arguments: GlowArguments) -> Board | None:
         problems.append(Problem("-use-hifi", f"is for an Xtensa DSP, -target={target} is none", "-target=xtensa"))
     if mcpu in CPUS:
         problems.append(Problem(f"-mcpu={mcpu}", f"is no core of -target={target}", "none, or -target=arm"))
-    if arguments.text("float-abi") == "hard":
+    if arguments.text("float-abi") == "hard" and not PORTABLE[name].fpu:
         problems.append(Problem("-float-abi=hard", f"the {PORTABLE[name].title} has no FPU", "soft"))
     if problems:
         raise InputError("the options do not fit together", problems)

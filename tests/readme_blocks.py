@@ -25,7 +25,9 @@ from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
 from tinyglow.numerics.names import TFLM
 from tinyglow.operators.generic.declare import GENERAL
+from tinyglow.pipeline.execution import Options
 from tinyglow.pipeline.fit import fit, real_boards
+from tinyglow.pipeline.placing import place_constants
 from tinyglow.pipeline.stations import target_of
 from tinyglow.quant.profile import load_profile
 from tinyglow.registry import KERNELS, ONNX_OPS, TFLITE_OPS
@@ -101,6 +103,21 @@ def fits() -> str:
     return "\n".join(rows)
 
 
+def place() -> str:
+    """What NXP's network waits for on a board with its constants in place, and without."""
+    board = load_board("mimxrt1060-evk")
+    graph = tinyglow.load(README.parent / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
+    profile = tinyglow.load_profile(README.parent / "tests/golden/mnist_nxp/profile.yaml")
+    program = tinyglow.lower(tinyglow.quantize(graph, profile), target=target_of(board))
+    inputs = {graph.source_names.get(graph.inputs[0], graph.inputs[0]): digits.demo_set()[0][:1]}
+    waits = [
+        tinyglow.simulate(one, board, inputs, "zig", options=Options(timed=True)).waits
+        for one in (program, place_constants(program, board, ["auto"]))
+    ]
+    where = f"NXP's MNIST network on the {board.title}, simulated"
+    return f"{where}: {waits[1]:,} cycles with `--place auto`, {waits[0]:,} without."
+
+
 def variants() -> str:
     """The kernels that could compute each layer of NXP's network on a Cortex-M4."""
     graph = tinyglow.load(README.parent / "examples/mnist/mnist_nxp.onnx", "mnist", {"N": 1})
@@ -148,6 +165,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "speed": (README, speed_table),
     "mlperf": (README, mlperf_tiny.table_text),
     "sizes": (DOCS / "how-to/size-and-speed.md", size_table),
+    "place": (DOCS / "how-to/boards.md", place),
     "fits": (DOCS / "how-to/boards.md", fits),
     "helium": (DOCS / "how-to/other-cores.md", other_cores.helium_text),
     "other-cores": (DOCS / "how-to/other-cores.md", other_cores.table_text),
@@ -166,7 +184,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     **guide.BLOCKS,
 }
 # Of these the figures are those of ziglang's code.
-COMPILED = frozenset({"demo", "fits"}) | guide.COMPILED
+COMPILED = frozenset({"demo", "fits", "place"}) | guide.COMPILED
 
 
 def block(name: str, text: str) -> str:

@@ -34,7 +34,9 @@ def test_other_dsp_cores_equal_numpy(dsp_core: Core, symbol: str, drawn: DrawnCa
     drawn.check(symbol, partial(_check, dsp_core), **OTHERS)
 
 
-@pytest.mark.parametrize("symbol", WITH_MVE)
+@pytest.mark.parametrize(
+    "symbol", [name if name in KERNELS else pytest.param(name, marks=pytest.mark.long) for name in WITH_MVE]
+)
 def test_vectors_equal_numpy(mve_core: PortableCore, symbol: str, drawn: DrawnCases) -> None:
     """Kernels for vectors agree with numpy on a core that has them, with each epilogue."""
     drawn.check(symbol, partial(_check, mve_core), **OTHERS)

@@ -10,7 +10,7 @@ from typing import Literal
 from tinyglow.bundle.foreign import AreaSizes
 from tinyglow.bundle.render import render
 from tinyglow.targets.boards import PRIVATE_PERIPHERALS, Board, Memory
-from tinyglow.targets.memory_map import Places, elsewhere, in_data_memory, regions
+from tinyglow.targets.memory_map import Places, elsewhere, in_data_memory, near_memories, regions
 
 Placement = Literal["flash", "ram"]
 
@@ -78,8 +78,7 @@ def write_harness(
         for name, areas in apart.items()
         if areas != ["weights"]
     }
-    known = {memory.name: memory for memory in board.memories}
-    apart_constants = [(number, known[name]) for number, name in enumerate(near, 1) if name in known]
+    apart_constants = near_memories(board, near)
     used = {memory.name: memory for memory in [*regions(board, places), *(memory for _, memory in apart_constants)]}
     texts = {
         harness.main: render(

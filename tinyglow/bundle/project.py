@@ -18,7 +18,7 @@ from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import BUFFER_CTYPES
 from tinyglow.targets.boards import Board
-from tinyglow.targets.memory_map import Places, elsewhere, regions
+from tinyglow.targets.memory_map import Places, elsewhere, near_memories, regions
 
 SEMIHOSTING = "semihosting"
 _ARRAYS = {"activations": ["activations"], "mutable": ["mutableWeight"]}  # in main.c
@@ -134,7 +134,8 @@ def project_files(
     """
     arrays = _shared_arrays(info.name, networks) if networks else _ARRAYS
     facts = tuple(replace(f, name=_plain(f.name), value=_plain(f.value), source=_plain(f.source)) for f in board.facts)
-    config = board.flash_config
+    config, near = board.flash_config, near_memories(board, [one.memory for one in info.near])
+    used = {memory.name: memory for memory in (*regions(board, places), *(memory for _, memory in near))}
     context: dict[str, object] = {
         "net": info.name,
         "NET": info.name.upper(),
@@ -148,7 +149,8 @@ def project_files(
         "inputs": [(p.name, p.type.nbytes) for p in info.inputs],
         "zig_flags": list(flags["zig"]),
         "gcc_flags": list(flags["gcc"]),
-        "regions": regions(board, places),
+        "regions": [memory for memory in used.values() if memory.name != board.code_memory],
+        "near": near,
         "stack": places["stack"],
         "elsewhere": [
             (name, [array for area in areas for array in arrays[area]]) for name, areas in elsewhere(places).items()

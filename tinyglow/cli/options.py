@@ -215,6 +215,18 @@ def add_tcm(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tcm-size", metavar="BYTES", type=int, default=0, help=help_)
 
 
+def add_place(parser: argparse._ActionsContainer) -> None:
+    """Constants in faster memories."""
+    parser.add_argument(
+        "--place",
+        metavar="MEMORY[=BYTES]",
+        action="append",
+        default=[],
+        help="put the constants that are read most in a faster memory of the board, at most so many bytes, in arrays "
+        "of their own; may be given for two memories; auto: the fastest with room",
+    )
+
+
 def add_bundle(parser: argparse.ArgumentParser) -> None:
     """What the bundle's interface looks like; each option of Glow's has its name."""
     group = parser.add_argument_group("bundle")
@@ -238,14 +250,7 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
         default="flash",
         help="ram: the constants are not const, start-up code copies them (default: %(default)s)",
     )
-    group.add_argument(
-        "--place",
-        metavar="MEMORY[=BYTES]",
-        action="append",
-        default=[],
-        help="put the constants that are read most in a faster memory of the board, at most so many bytes, in arrays "
-        "of their own; may be given for two memories; auto: the fastest with room",
-    )
+    add_place(group)
     group.add_argument("--weights-asm", action="store_true", help="also NET.weights.S, which takes in NET.weights.bin")
     group.add_argument("--bundle-utils", action="store_true", help="also glow_bundle_utils.h and .c, for hosts")
     group.add_argument("--object", action="store_true", help="also NET.o for the board's core, built with --cc")

@@ -17,6 +17,7 @@ from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.interp import quantized_input
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
+from tinyglow.pipeline.placing import near_sizes, places_of
 from tinyglow.pipeline.shared_library import shared_library
 from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit, interpret
 from tinyglow.sim.toolchain import Compiler
@@ -37,7 +38,7 @@ def deploy(
     """Write a firmware project.
 
     Args:
-        program: What ``lower`` made.
+        program: What ``lower`` made, or ``place_constants``.
         board: The board.
         folder: A new folder.
         inputs: Arrays [samples, *shape] by input name, as for ``tinyglow.interpret``.
@@ -59,7 +60,8 @@ def deploy(
     flags, info, chosen = _flags(board), bundle_info(program), _console(board, console)
     percent = program.outputs[0] in program.probabilities
     bundle = with_manifest(bundle_files(program, efficiency))
-    files = project_files(info, bundle, samples, board, chosen, flags, percent, memory_map(board, info.needs()))
+    places = places_of(board, info.needs(), near_sizes(board, info))
+    files = project_files(info, bundle, samples, board, chosen, flags, percent, places)
     write_project(files, folder)
     record(bundle[MANIFEST])
     return files

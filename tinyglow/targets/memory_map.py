@@ -84,6 +84,15 @@ def regions(board: Board, places: Places) -> list[Memory]:
     return list(found.values())
 
 
+def near_memories(board: Board, names: Sequence[str]) -> list[tuple[int, Memory]]:
+    """The arrays of near constants, counted from 1, with their memories; ``names``: of the memories, array by array.
+
+    Arrays for memories that the board has not are left out: they lie with the code.
+    """
+    known = {memory.name: memory for memory in board.memories}
+    return [(number, known[name]) for number, name in enumerate(names, 1) if name in known]
+
+
 def elsewhere(places: Places) -> dict[str, list[str]]:
     """For each memory but the stack's and those that are lent: which areas it holds, by its name."""
     found: dict[str, list[str]] = {}

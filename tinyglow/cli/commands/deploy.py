@@ -10,6 +10,7 @@ from tinyglow.cli.options import (
     add_board,
     add_inputs,
     add_model,
+    add_place,
     add_scheme,
     add_stream,
     add_target,
@@ -41,6 +42,7 @@ def register(command: AddCommand) -> None:
     add_scheme(parser)
     add_stream(parser)
     add_target(parser)
+    add_place(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,8 +64,9 @@ def _shared(arguments: argparse.Namespace, several: list[argparse.Namespace]) ->
     from tinyglow.pipeline.deploy import deploy_shared
     from tinyglow.targets.boards import load_board
 
-    if arguments.labels:
-        raise InputError("the networks cannot be deployed", [Problem("--labels", "is for one network")])
+    given = {"--labels": arguments.labels, "--place": arguments.place}
+    if problems := [Problem(option, "is for one network") for option, value in given.items() if value]:
+        raise InputError("the networks cannot be deployed", problems)
     board = load_board(arguments.board)
     networks = [Path(one.model) if Path(one.model).is_dir() else compiled_of(one, one.name).program for one in several]
     project = arguments.project
@@ -73,6 +76,7 @@ def _shared(arguments: argparse.Namespace, several: list[argparse.Namespace]) ->
 def _one(arguments: argparse.Namespace) -> tuple[str, dict[str, bytes]]:
     """A project with one network: its name, and the project's files."""
     from tinyglow.pipeline.deploy import deploy
+    from tinyglow.pipeline.placing import place_constants
     from tinyglow.targets.boards import load_board
 
     if not arguments.input:
@@ -81,4 +85,6 @@ def _one(arguments: argparse.Namespace) -> tuple[str, dict[str, bytes]]:
     board, inputs = load_board(arguments.board), read_inputs(arguments)
     labels = read_labels(arguments)
     program = compiled_of(arguments, arguments.name).program
+    if arguments.place:
+        program = place_constants(program, board, arguments.place)
     return program.name, deploy(program, board, Path(arguments.output), inputs, labels, arguments.console)

@@ -79,7 +79,7 @@ def write_harness(
         if areas != ["weights"]
     }
     apart_constants = near_memories(board, near)
-    used = {memory.name: memory for memory in [*regions(board, places), *(memory for _, memory in apart_constants)]}
+    used = regions(board, places, apart_constants)
     texts = {
         harness.main: render(
             "sim/main.c.j2", net=net, NET=net.upper(), weights_in_ram=weights == "ram", monitored=False
@@ -97,7 +97,7 @@ def write_harness(
             board=board,
             debug=debug,
             code_length=_room_behind(board, board.code),
-            regions=[(m, _room_behind(board, m)) for m in used.values() if m.name != board.code_memory],
+            regions=[(m, _room_behind(board, m)) for m in used if m.name != board.code_memory],
             net=net,
             near=apart_constants,
             stack=places["stack"],

@@ -135,7 +135,6 @@ def project_files(
     arrays = _shared_arrays(info.name, networks) if networks else _ARRAYS
     facts = tuple(replace(f, name=_plain(f.name), value=_plain(f.value), source=_plain(f.source)) for f in board.facts)
     config, near = board.flash_config, near_memories(board, [one.memory for one in info.near])
-    used = {memory.name: memory for memory in (*regions(board, places), *(memory for _, memory in near))}
     context: dict[str, object] = {
         "net": info.name,
         "NET": info.name.upper(),
@@ -149,7 +148,7 @@ def project_files(
         "inputs": [(p.name, p.type.nbytes) for p in info.inputs],
         "zig_flags": list(flags["zig"]),
         "gcc_flags": list(flags["gcc"]),
-        "regions": [memory for memory in used.values() if memory.name != board.code_memory],
+        "regions": regions(board, places, near),
         "near": near,
         "stack": places["stack"],
         "elsewhere": [

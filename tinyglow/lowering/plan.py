@@ -75,7 +75,10 @@ class _Placed:
 def _first_fit(
     blocks: Sequence[Block], alignment: int, overlaps: Overlaps, most: float = math.inf
 ) -> dict[str, int] | None:
-    """Each block at the lowest offset that is free during its whole life; None once they take more than ``most``."""
+    """Each block at the lowest offset that is free during its whole life; None once they take more than ``most``.
+
+    overlaps: distances that are multiples of the alignment.
+    """
     placed = _Placed(max((block.last for block in blocks), default=0))
     offsets: dict[str, int] = {}
     for block in blocks:

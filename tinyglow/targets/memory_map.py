@@ -78,9 +78,9 @@ def _problems(board: Board, needs: Mapping[str, int]) -> Iterator[Problem]:
     yield Problem("RAM", f"{', '.join(parts)} bytes", f"a memory for each: {room}")
 
 
-def regions(board: Board, places: Places) -> list[Memory]:
-    """The memories that hold any area, that of the stack first."""
-    found = {memory.name: memory for memory in (places["stack"], *places.values())}
+def regions(board: Board, places: Places, near: Sequence[tuple[int, Memory]] = ()) -> list[Memory]:
+    """The memories that hold any area, that of the stack first, or near constants (``near_memories``)."""
+    found = {memory.name: memory for memory in (places["stack"], *places.values(), *(memory for _, memory in near))}
     return list(found.values())
 
 

@@ -1,4 +1,4 @@
-"""Whether qemu computes what the M-profile vector extension (Helium) is asked for; docs/how-to/other-cores.md tells."""
+"""Whether qemu computes what the vector extension (Helium) is asked for; tests/parity runs the kernels there."""
 
 from __future__ import annotations
 

@@ -17,9 +17,10 @@ from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.interp import quantized_input
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
+from tinyglow.pipeline.binding import bind_inputs
 from tinyglow.pipeline.placing import near_sizes, places_of
 from tinyglow.pipeline.shared_library import shared_library
-from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit, interpret
+from tinyglow.pipeline.stations import allocation_efficiency, check_fit, interpret
 from tinyglow.sim.toolchain import Compiler
 from tinyglow.targets.boards import Board
 from tinyglow.targets.memory_map import memory_map

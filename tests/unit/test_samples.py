@@ -113,7 +113,7 @@ def test_an_array_without_a_name_is_for_the_only_input() -> None:
         bind_inputs(one, {}, {"x": ROWS, NAMELESS: ROWS})
     with pytest.raises(InputError, match=r"without a name: has shape \[5, 8\]"):
         bind_inputs({"x": (7,)}, {}, {NAMELESS: ROWS})
-    with pytest.raises(InputError, match="the network has 2 inputs; expected A, B .give each by its name"):
+    with pytest.raises(InputError, match=r"the network has 2 inputs; expected A, B \(give each by its name"):
         bind_inputs({"A": (8,), "B": (8,)}, {}, {NAMELESS: ROWS})
 
 

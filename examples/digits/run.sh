@@ -7,6 +7,9 @@ set -eu
 here=$(dirname "$0")
 out=${1:-build/digits}
 python=${PYTHON:-python3}
+# This checkout's tinyglow, installed or not, in each Python that is run.
+PYTHONPATH=$(cd "$here/../.." && pwd)${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONPATH
 tinyglow() { "$python" -m tinyglow "$@"; }
 images="--image-mode 0to1 --image-layout NHWC"
 

@@ -28,7 +28,7 @@ if [ $# -lt 3 ]; then
   "$python" "$here/../label_image/draw.py" -o "$test" --count 20 --side 32 --first 100000
 fi
 echo "== 1. training"
-"${TRAINER:-$python}" "$here/${SCRIPT:-train.py}" "$train" "$test" --epochs "${EPOCHS:-5}" -o "$out/trained"
+"${TRAINER:-$python}" "$here/${SCRIPT:-train.py}" "$train" "$test" --epochs "${EPOCHS:-5}" --softmax -o "$out/trained"
 echo "== 2. ranges, and the accuracy of the integers"
 tinyglow balance "$train" -o "$out/calibration" --count 5
 tinyglow profile "$out/trained/network.onnx" --input "input=$out/calibration" $images -o "$out/profile.yaml"

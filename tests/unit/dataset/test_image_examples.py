@@ -71,7 +71,7 @@ def test_the_script_ends_in_a_firmware(checkout: Path, tmp_path: Path, example: 
     assert done.returncode == 0, done.stdout[-3000:]
     runs = 2 if shutil.which("qemu-system-arm") else 1
     assert done.stdout.count("all answers as compiled") == runs
-    line = r"^sample \d: \w+ \((confidence|score) -?[0-9.]+( %)?, time [0-9.]+ ms\), class \d, .*(right|wrong: \w+)$"
+    line = r"^sample \d: \w+ \(confidence [0-9.]+ %, time [0-9.]+ ms\), class \d, .*(right|wrong: \w+)$"
     assert len(re.findall(line, done.stdout.replace("\r", ""), re.MULTILINE)) == 5 * runs, done.stdout[-3000:]
     named = re.findall(r"^sample \d: (\w+) ", done.stdout, re.MULTILINE)
     assert set(named) <= {"arrow", "cross", "moon", "star", "tree"}

@@ -6,6 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, dataclass, field, fields, is_dataclass, replace
 from typing import ClassVar
 
@@ -99,3 +100,23 @@ def test_a_class_is_made_when_it_is_first_looked_at() -> None:
 
     assert "__init__" not in vars(Unused)
     assert Unused(1).x == 1 and "__init__" in vars(Unused)
+
+
+def test_threads_may_look_at_once() -> None:
+    """One of them makes the class, and the others wait."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20):
+
+            class Base(Record):
+                first: int
+
+            class Derived(Base):
+                second: int = 2
+
+            with ThreadPoolExecutor(6) as pool:
+                made = list(pool.map(Derived, range(6)))
+            assert [one.first for one in made] == list(range(6))
+    finally:
+        sys.setswitchinterval(interval)

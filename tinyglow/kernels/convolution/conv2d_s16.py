@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from tinyglow.kernels.layers_int16 import activate_int16, layer_kernel_int16, lo
 from tinyglow.numerics import wide
 
 
-@dataclass(frozen=True)
 class Conv2D16Params(ConvSizes):
     """Sizes in elements; outputs are brought between act_min and act_max.
 

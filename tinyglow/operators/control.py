@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForms, TFLiteForm, TFLiteForms
@@ -14,7 +13,6 @@ CONTROL: TFLiteForms = {
 }
 
 
-@dataclass(frozen=True)
 class Control(Reshape):
     """What the frontend replaces by the subgraph that runs, as often as it does (``frontend.tflite_control``)."""
 

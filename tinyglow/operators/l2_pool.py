@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import TFLiteForm, TFLiteForms
@@ -16,7 +15,6 @@ from tinyglow.operators.tflite_made import Made
 from tinyglow.operators.tflite_node import window_from_tflite
 
 
-@dataclass(frozen=True)
 class L2Pool(Made):
     """The root of the mean of squares over windows; padding does not count."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,6 @@ from tinyglow.kernels.layers_int16 import (
 from tinyglow.numerics import wide
 
 
-@dataclass(frozen=True)
 class Conv2D16Params(ConvSizes):
     """Sizes in elements; outputs are brought between act_min and act_max.
 

@@ -123,6 +123,21 @@ register("dense", (2, 6), _dense)
 register("transposed_same", (1, 4, 5, 3), transposed("INT16", SAME, (3, 3), (8, 10), 2))
 register("transposed_valid", (1, 4, 5, 3), transposed("INT16", VALID, (4, 2), (13, 14), 3))
 register("rescale", (2, 9), _one("QUANTIZE", 0.00047, "QuantizeOptions"))
+
+
+def _widths(scale: float, offset: int, back: float) -> Maker:
+    """The input as int8, and that as int16 again."""
+
+    def make(b: TFLiteBuilder, x: int) -> int:
+        of = {"options": "QuantizeOptions", "version": 2}
+        narrow = b.node("QUANTIZE", [x], (2, 9), "narrow", dtype="INT8", quant=Quant([scale], [offset]), **of)
+        return b.node("QUANTIZE", [narrow], (2, 9), "y", dtype="INT16", quant=Quant([back], [0]), **of)
+
+    return make
+
+
+register("widths", (2, 9), _widths(0.081, -7, 0.00029))
+register("widths_saturated", (2, 9), _widths(0.023, 100, 0.00007))
 register("leaky_relu", (2, 9), _one("LEAKY_RELU", 0.00021, "LeakyReluOptions", Alpha=0.3))
 register("relu", (2, 9), _one("RELU", 0.00023))
 register("relu6", (2, 9), _one("RELU6", 0.00023))

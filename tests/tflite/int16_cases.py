@@ -58,6 +58,7 @@ def _weights(
 
 
 _STRIDES = {"StrideH": 1, "StrideW": 1}
+_INT32 = 2  # as the schema numbers types
 
 
 def _conv(out: tuple[int, ...], scale: float, bias: type = np.int64, **fields: Any) -> Maker:
@@ -71,7 +72,8 @@ def _conv(out: tuple[int, ...], scale: float, bias: type = np.int64, **fields: A
 
 register("conv", (1, 5, 6, 3), _conv((1, 5, 6, 4), 0.0004, Padding=SAME))
 register("conv_relu", (1, 5, 6, 3), _conv((1, 3, 4, 4), 0.0002, Padding=VALID, FusedActivationFunction=RELU))
-register("conv_bias32", (1, 5, 6, 3), _conv((1, 5, 6, 4), 0.0004, np.int32, Padding=SAME))
+# Without this option LiteRT takes the bias for one of 64 bits.
+register("conv_bias32", (1, 5, 6, 3), _conv((1, 5, 6, 4), 0.0004, np.int32, Padding=SAME, QuantizedBiasType=_INT32))
 register("conv_relu6", (1, 6, 6, 3), _conv((1, 3, 3, 4), 0.0002, StrideH=2, StrideW=2, FusedActivationFunction=RELU6))
 
 

@@ -58,6 +58,7 @@ def _weights(
 
 
 _STRIDES = {"StrideH": 1, "StrideW": 1}
+_INT32 = 2  # as the schema numbers types
 
 
 def _conv(out: tuple[int, ...], scale: float, bias: type = np.int64, **fields: Any) -> Maker:
@@ -71,7 +72,8 @@ def _conv(out: tuple[int, ...], scale: float, bias: type = np.int64, **fields: A
 
 register("conv", (1, 5, 6, 3), _conv((1, 5, 6, 4), 0.0004, Padding=SAME))
 register("conv_relu", (1, 5, 6, 3), _conv((1, 3, 4, 4), 0.0002, Padding=VALID, FusedActivationFunction=RELU))
-register("conv_bias32", (1, 5, 6, 3), _conv((1, 5, 6, 4), 0.0004, np.int32, Padding=SAME))
+# Without this option LiteRT takes the bias for one of 64 bits.
+register("conv_bias32", (1, 5, 6, 3), _conv((1, 5, 6, 4), 0.0004, np.int32, Padding=SAME, QuantizedBiasType=_INT32))
 register("conv_relu6", (1, 6, 6, 3), _conv((1, 3, 3, 4), 0.0002, StrideH=2, StrideW=2, FusedActivationFunction=RELU6))
 
 
@@ -123,6 +125,21 @@ register("dense", (2, 6), _dense)
 register("transposed_same", (1, 4, 5, 3), transposed("INT16", SAME, (3, 3), (8, 10), 2))
 register("transposed_valid", (1, 4, 5, 3), transposed("INT16", VALID, (4, 2), (13, 14), 3))
 register("rescale", (2, 9), _one("QUANTIZE", 0.00047, "QuantizeOptions"))
+
+
+def _widths(scale: float, offset: int, back: float) -> Maker:
+    """The input as int8, and that as int16 again."""
+
+    def make(b: TFLiteBuilder, x: int) -> int:
+        of = {"options": "QuantizeOptions", "version": 2}
+        narrow = b.node("QUANTIZE", [x], (2, 9), "narrow", dtype="INT8", quant=Quant([scale], [offset]), **of)
+        return b.node("QUANTIZE", [narrow], (2, 9), "y", dtype="INT16", quant=Quant([back], [0]), **of)
+
+    return make
+
+
+register("widths", (2, 9), _widths(0.081, -7, 0.00029))
+register("widths_saturated", (2, 9), _widths(0.023, 100, 0.00007))
 register("leaky_relu", (2, 9), _one("LEAKY_RELU", 0.00021, "LeakyReluOptions", Alpha=0.3))
 register("relu", (2, 9), _one("RELU", 0.00023))
 register("relu6", (2, 9), _one("RELU6", 0.00023))

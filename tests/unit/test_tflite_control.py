@@ -54,12 +54,17 @@ def test_a_condition_of_an_input_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "because"), [("MOST_ROUNDS", "a loop without end"), ("MOST_OPERATORS", "more than 40 operators")]
+    ("limit", "because"),
+    [
+        ("MOST_ROUNDS", "a loop without end"),
+        ("MOST_OPERATORS", "more than 40 operators"),
+        ("MOST_TENSORS", "more than 40 tensors"),
+    ],
 )
 def test_a_loop_without_end_is_refused(
     limit: str, because: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rounds are bounded, and the operators of all of them."""
+    """Rounds are bounded, and the operators and tensors of all of them."""
     monkeypatch.setattr(tflite_control, limit, 40)
     with pytest.raises(ModelError, match=rf"\(WHILE\): {because}"):
         _load(tmp_path, _while(np.asarray(np.int32(-(10**6))), control_cases.rounds()))

@@ -19,6 +19,7 @@ from tinyglow.operators.variables import VARIABLES
 
 MOST_ROUNDS = 4096
 MOST_OPERATORS = 2**14  # of all subgraphs together, as often as they run
+MOST_TENSORS = 2**17
 _MOST_DEPTH = 16  # of control flow within control flow
 _HINT = "export it with fixed shapes and recurrent layers unrolled (Keras: unroll=True)"
 
@@ -60,7 +61,7 @@ class ControlFlow:
 
     def __init__(self, around: Surroundings, model: FileModel) -> None:
         self.around, self.model = around, model
-        self._operators = self._depth = self._runs = 0
+        self._operators = self._tensors = self._depth = self._runs = 0
         self._constants: dict[tuple[int, int], Value] = {}
 
     def run(self, node: SourceNode) -> None:
@@ -113,9 +114,7 @@ class ControlFlow:
         body = self.model.bodies.get(number)
         if body is None:
             raise UnsupportedError(f"subgraph {number}, which the file does not have", "a subgraph besides the network")
-        self._operators += len(body.operators)
-        if self._operators > MOST_OPERATORS:
-            raise UnsupportedError(f"more than {MOST_OPERATORS} operators in its rounds", "fewer", _HINT)
+        self._count(body)
         kept = [item.op_type for item in body.operators if item.op_type in VARIABLES or item.op_type in WITH_MEMORY]
         if kept:
             raise UnsupportedError(f"{kept[0]} in control flow", "what keeps a value outside of it")
@@ -133,6 +132,15 @@ class ControlFlow:
             if len(self.around.problems) > before:
                 raise Stopped
         return [names[index] for index in body.outputs]
+
+    def _count(self, body: FileModel) -> None:
+        """Raises UnsupportedError if all that ran is too much: a small file may describe a huge network."""
+        self._operators += len(body.operators)
+        self._tensors += 1 + len(body.tensors)
+        if self._operators > MOST_OPERATORS:
+            raise UnsupportedError(f"more than {MOST_OPERATORS} operators in its rounds", "fewer", _HINT)
+        if self._tensors > MOST_TENSORS:
+            raise UnsupportedError(f"more than {MOST_TENSORS} tensors in its rounds", "fewer", _HINT)
 
     def _give(self, name: str, source: str) -> None:
         """Bind an input of a subgraph. Raises UnsupportedError if it is declared as another type."""

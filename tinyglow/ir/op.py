@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -226,8 +226,11 @@ class Lowering(Protocol):
     def numerics(self) -> str:
         """Whose rounding the integers have: a name of ``numerics.names``."""
 
-    def choose(self, variants: Sequence[Variant]) -> None:
-        """Emit one of several ways to compute the node. The first is the simplest and serves everywhere."""
+    def choose(self, variants: Iterable[Variant]) -> None:
+        """Emit one of several ways to compute the node. The first is the simplest and serves everywhere.
+
+        What no target can make it take is not asked for: a generator saves the work on the others.
+        """
 
 
 # How a node is lowered with each numerics.

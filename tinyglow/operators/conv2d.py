@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, ClassVar
 
@@ -260,10 +260,11 @@ class Conv2D(Op):
         except (UnsupportedError, ValueError):
             return False  # lowering will say why
 
-    def _variants(self, layer: ConvLayer, lowering: Lowering) -> list[Variant]:
+    def _variants(self, layer: ConvLayer, lowering: Lowering) -> Iterator[Variant]:
         """The ways to compute an int8 convolution, the portable one first. Only its sums may wrap."""
+        yield portable_variant(layer, lowering)
         others = () if layer.wraps else (family(layer, lowering) for family in VARIANTS)
-        return [portable_variant(layer, lowering), *(variant for variant in others if variant is not None)]
+        yield from (variant for variant in others if variant is not None)
 
 
 def _moved_filters(node: SourceNode, filters: Array, importer: Importer) -> Value:

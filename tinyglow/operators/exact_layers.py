@@ -37,9 +37,8 @@ DataOf = Callable[[str], Array]
 
 def lower_convolution(node: Node, lowering: Lowering, layer: ConvLayer) -> None:
     """Emit the call for a convolution: the fastest kernel whose loop takes its epilogue."""
-    others = (family(layer, lowering) for family in CONVOLUTION_VARIANTS)
-    variants = [variant for variant in others if variant is not None]
-    lowering.choose([convolution_portable_variant(layer, lowering), *variants])
+    variants = (family(layer, lowering) for family in (convolution_portable_variant, *CONVOLUTION_VARIANTS))
+    lowering.choose(variant for variant in variants if variant is not None)
 
 
 def lower_fully_connected(node: Node, lowering: Lowering) -> None:
@@ -48,9 +47,8 @@ def lower_fully_connected(node: Node, lowering: Lowering) -> None:
     if isinstance(layer, ConvLayer):
         lower_convolution(node, lowering, layer)
         return
-    others = (family(layer, lowering) for family in DENSE_VARIANTS)
-    variants = [variant for variant in others if variant is not None]
-    lowering.choose([dense_portable_variant(layer, lowering), *variants])
+    variants = (family(layer, lowering) for family in (dense_portable_variant, *DENSE_VARIANTS))
+    lowering.choose(variant for variant in variants if variant is not None)
 
 
 def convolution_layer(

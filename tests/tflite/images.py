@@ -84,8 +84,8 @@ def sentence() -> str:
     found = load_record()
     return (
         f"ResNet-8 on CIFAR-10's {found.images:,} test images (JPEG copies): in C on this machine {found.classes:,} "
-        f"get LiteRT's class and {found.equal:,} all ten of its outputs; in numpy {found.numpy[0]:,} of {found.numpy[1]:,} "
-        f"get its outputs. The class is right for {100 * found.right / found.images:.1f} %."
+        f"get LiteRT's class and {found.equal:,} all ten of its outputs; in numpy {found.numpy[0]:,} of "
+        f"{found.numpy[1]:,} get its outputs. The class is right for {100 * found.right / found.images:.1f} %."
     )
 
 

@@ -33,7 +33,7 @@ def sample_count(inputs: Mapping[str, Array]) -> int:
     """Number of samples (the first dimension) of all inputs. Raises InputError if they differ or there is none."""
     counts = {name: len(array) if array.ndim else 0 for name, array in inputs.items()}
     if len(set(counts.values())) != 1 or not all(counts.values()):
-        problems = [Problem(f"input {name}", f"holds {count} samples") for name, count in counts.items()]
+        problems = [Problem(f"input {name}".rstrip(), f"holds {count} samples") for name, count in counts.items()]
         raise InputError("the inputs must hold the same number of samples, at least one", problems)
     return next(iter(counts.values()))
 

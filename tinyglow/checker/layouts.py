@@ -332,7 +332,7 @@ def _code(read: _Reader, functions: Mapping[str, str]) -> Layer:
 
 
 _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
-    (r"conv2d|conv2d_channelwise|conv2d_wide", _portable),
+    (r"conv2d|conv2d_channelwise|conv2d_wide|conv2d_twice", _portable),
     (r"conv2d_dsp|conv2d_channelwise_dsp|conv2d_channelwise_high_dsp", _dsp),
     (r"conv2d(?:_channelwise)?_dual_mac", _dual_mac),
     (r"conv2d_winograd(?:_channelwise)?_dsp", _winograd),

@@ -11,6 +11,7 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.forms import OnnxForms, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import Kernel, Params
+from tinyglow.ir.record import Record
 from tinyglow.ir.sums import SumRange
 from tinyglow.ir.target import Target, Variant
 from tinyglow.ir.types import QuantParams, Shape, TensorType
@@ -233,8 +234,7 @@ class Lowering(Protocol):
 OtherNumerics = Mapping[str, Callable[[Node, Lowering], None]]
 
 
-@dataclass(frozen=True)
-class Op(ABC):
+class Op(Record, ABC):
     """An operator. The fields of a subclass are the operator's attributes; class variables say how it is quantized."""
 
     # The operators of model files that it stands for. A subclass that does not inherit them says so.

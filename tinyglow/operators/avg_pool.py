@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -50,7 +50,6 @@ def _lower_as_onnx(node: Node, lowering: Lowering) -> None:
         onnx_integers.lower_window_mean(node, lowering, op.window, op.count_include_pads, raised)
 
 
-@dataclass(frozen=True)
 class AvgPool(Op):
     """Input: image [n, h, w, c]. Padding counts as zeros (count_include_pads), or does not count at all."""
 
@@ -155,7 +154,6 @@ class AvgPool(Op):
         lowering.call(AVG_POOL, buffers, params)
 
 
-@dataclass(frozen=True)
 class QLinearPool(AvgPool):
     """An AveragePool of a quantized ONNX model.
 
@@ -171,7 +169,6 @@ class QLinearPool(AvgPool):
     glow_kind: ClassVar[str] = "AvgPool"
 
 
-@dataclass(frozen=True)
 class ImageMean(AvgPool):
     """The mean over a whole image, which a model has as one over dimensions. LiteRT rounds it otherwise than a pool."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -41,7 +40,6 @@ def _lower_otherwise(node: Node, lowering: Lowering) -> None:
     lower_convolution(node, lowering, op.exact_layer(node, lowering.numerics, lowering.type_of, lowering.data_of))
 
 
-@dataclass(frozen=True)
 class Conv2D(Op):
     """Inputs: image [n, h, w, c], filters [out, kh, kw, c / group], bias [out]."""
 
@@ -282,7 +280,6 @@ def _moved_filters(node: SourceNode, filters: Array, importer: Importer) -> Valu
     return edit.constant(node.inputs[1], np.ascontiguousarray(filters.transpose(NCHW_TO_NHWC)))
 
 
-@dataclass(frozen=True)
 class ChannelwiseConv2D(Conv2D):
     """A convolution whose filters and bias are quantized for each output channel. Exists in int8 graphs only.
 

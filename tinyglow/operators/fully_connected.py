@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -54,7 +53,6 @@ def _gemm_bias(node: SourceNode, importer: Importer, units: int) -> Array:
     return bias
 
 
-@dataclass(frozen=True)
 class FullyConnected(Op):
     """Inputs: x [rows, depth], weights [depth, units], bias [units].
 

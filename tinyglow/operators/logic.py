@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -62,7 +62,6 @@ def _require_types(values: list[Value], dtypes: list[str]) -> None:
         raise UnsupportedError(f"operands of types {[value.type.dtype for value in values]}", str(dtypes))
 
 
-@dataclass(frozen=True)
 class Compare(Op):
     """Whether x is in a relation to y of the same shape: truth values."""
 
@@ -117,7 +116,6 @@ class Compare(Op):
         lowering.call(COMPARE, buffers, params)
 
 
-@dataclass(frozen=True)
 class Logic(Op):
     """And, Or of two tensors of truth values; Not of one."""
 
@@ -156,7 +154,6 @@ class Logic(Op):
         lowering.call(LOGIC_KERNEL, [lowering.buffer(name) for name in names], params)
 
 
-@dataclass(frozen=True)
 class Select(Op):
     """Inputs: x, y and truth values, of one shape; x where they are true, else y."""
 

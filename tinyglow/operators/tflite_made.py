@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,7 +33,6 @@ def _only(result: Value | Sequence[Value]) -> Value:
     return result
 
 
-@dataclass(frozen=True)
 class Made(Reshape):
     """Base: in the graph it is other operators."""
 
@@ -53,7 +52,6 @@ class Made(Reshape):
         """The result of the nodes that it adds. Raises UnsupportedError."""
 
 
-@dataclass(frozen=True)
 class AddAll(Made):
     """The sum of any number of tensors of one shape."""
 
@@ -67,7 +65,6 @@ class AddAll(Made):
         return total
 
 
-@dataclass(frozen=True)
 class SquaredDifference(Made):
     """(x - y) ** 2."""
 
@@ -79,7 +76,6 @@ class SquaredDifference(Made):
         return build.each("mul", difference, difference)
 
 
-@dataclass(frozen=True)
 class FloorDivision(Made):
     """The largest whole number that is not above x / y."""
 
@@ -93,7 +89,6 @@ class FloorDivision(Made):
         return build.add(Floor(), build.float_binary(Div(), x, y))
 
 
-@dataclass(frozen=True)
 class Reversed(Made):
     """Elements in the opposite order along dimensions."""
 
@@ -109,7 +104,6 @@ class Reversed(Made):
         return build.add(Slice.along(shape, {axis: range(shape[axis] - 1, -1, -1) for axis in axes}), x)
 
 
-@dataclass(frozen=True)
 class Broadcasted(Made):
     """A tensor repeated to a shape."""
 
@@ -120,7 +114,6 @@ class Broadcasted(Made):
         return build.expand(build.input(0), build.integers(1, "a shape"))
 
 
-@dataclass(frozen=True)
 class BroadcastShape(Made):
     """The shape to which two others repeat."""
 
@@ -135,7 +128,6 @@ class BroadcastShape(Made):
             raise UnsupportedError(f"shapes {shapes[0]} and {shapes[1]}", "shapes that repeat to one") from error
 
 
-@dataclass(frozen=True)
 class Filled(Made):
     """A tensor of one number."""
 
@@ -146,7 +138,6 @@ class Filled(Made):
         return build.expand(build.input(1), build.integers(0, "a shape"))
 
 
-@dataclass(frozen=True)
 class Zeros(Made):
     """Zeros of the input's shape."""
 
@@ -159,7 +150,6 @@ class Zeros(Made):
         return build.constant(np.zeros(type_.shape, type_.dtype))
 
 
-@dataclass(frozen=True)
 class RunningTotal(Made):
     """Running totals along a dimension."""
 
@@ -170,7 +160,6 @@ class RunningTotal(Made):
         return _only(running(Build(replace(build.node, op_type="CumSum"), build.importer)))
 
 
-@dataclass(frozen=True)
 class GatheredSlices(Made):
     """Slices by tuples of indices."""
 
@@ -181,7 +170,6 @@ class GatheredSlices(Made):
         return _only(gather_nd(build))
 
 
-@dataclass(frozen=True)
 class ReduceMin(Made):
     """The smallest element over dimensions."""
 
@@ -193,7 +181,6 @@ class ReduceMin(Made):
         return build.fold("min", build.input(0), axes, bool(build.node.integer("keep_dims", 0)))
 
 
-@dataclass(frozen=True)
 class L2Normalization(Made):
     """Each vector along the last dimension over its length, which counts as 1e-6 at least."""
 
@@ -209,7 +196,6 @@ class L2Normalization(Made):
         return activate(build.node, build.importer, build.float_binary(Div(), x, length))
 
 
-@dataclass(frozen=True)
 class EmbeddingLookup(Gather):
     """Rows of a table by their numbers."""
 

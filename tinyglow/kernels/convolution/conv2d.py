@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
 
 
-@dataclass(frozen=True)
 class Conv2DParams(ConvGeometry):
     """One scale for all filters; ``out`` maps sums to the output."""
 
@@ -28,7 +26,6 @@ class Conv2DParams(ConvGeometry):
     out: glow.Requant
 
 
-@dataclass(frozen=True)
 class ChannelwiseParams(ConvGeometry):
     """A scale for each output channel, in the operand ``channels``."""
 

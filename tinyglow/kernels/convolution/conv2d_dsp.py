@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ GROUP = 4  # taps
 PIXELS = 4
 
 
-@dataclass(frozen=True)
 class ConvDspParams(PooledGeometry):
     """The activation is not leaky, and nothing wraps.
 
@@ -162,7 +160,6 @@ def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     return layer.variant(CONV2D_DSP, params, lowering, constants)
 
 
-@dataclass(frozen=True)
 class ChannelwiseHighDspParams(PooledGeometry):
     """Scales come after the biases. The activation is not leaky, and nothing wraps.
 

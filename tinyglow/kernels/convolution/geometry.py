@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from tinyglow.numerics import glow
 _AXES = (("h", "top"), ("w", "left"))
 
 
-@dataclass(frozen=True)
 class ConvSizes(Params):
     """Sizes in elements."""
 
@@ -62,7 +61,6 @@ class ConvSizes(Params):
         return self.window.patches(images)[:, : self.out_h, : self.out_w]
 
 
-@dataclass(frozen=True)
 class ConvGeometry(ConvSizes):
     """Sizes in elements; in_offset is the input's; act_min..act_max bounds the output.
 
@@ -109,7 +107,6 @@ class ConvGeometry(ConvSizes):
         return np.clip(x, np.int32(self.act_min), np.int32(self.act_max)).astype(np.int8)
 
 
-@dataclass(frozen=True)
 class PooledGeometry(ConvGeometry):
     """pool: 2 if out_h x out_w are the maxima of 2x2 blocks of the convolution's pixels, 0 if they are its pixels."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from tinyglow.kernels.int16 import int16_scales
 from tinyglow.numerics import glow, wide
 
 
-@dataclass(frozen=True)
 class AddendParams(BroadcastParams):
     """Operands are brought to the output's scale by requantize(element - offset), each with its own constants.
 
@@ -51,7 +49,6 @@ def addend_kernel(name: str, reference: Callable[..., None], summary: str) -> Ke
 _TWO_OPERANDS = -2 * wide.INT16_MIN
 
 
-@dataclass(frozen=True)
 class Addend16Params(BroadcastParams):
     """Operands at the output's scale are element * multiplier / 2**shift."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -15,7 +13,6 @@ from tinyglow.numerics import glow
 LOWEST, HIGHEST = float(np.finfo(np.float32).min), float(np.finfo(np.float32).max)
 
 
-@dataclass(frozen=True)
 class ClipParams(Params):
     """``count`` elements; inputs are brought between ``low`` and ``high`` before they get the output's parameters."""
 
@@ -42,7 +39,6 @@ CLIP = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class ClipFloatParams(Params):
     """``count`` elements."""
 

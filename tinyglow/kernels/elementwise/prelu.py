@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
@@ -13,7 +11,6 @@ from tinyglow.kernels.int16 import int16_scales
 from tinyglow.numerics import glow, wide
 
 
-@dataclass(frozen=True)
 class PReluParams(Params):
     """``count`` elements; where an input is below ``in_offset``, the product is taken instead of it."""
 
@@ -41,7 +38,6 @@ PRELU = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class PReluFloatParams(Params):
     """``count`` elements."""
 
@@ -63,7 +59,6 @@ PRELU_FLOAT = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class PRelu16Params(Params):
     """``count`` elements: inputs from 0 on times positive, else products times negative, over 2**shift."""
 

@@ -5,8 +5,6 @@ A truth value is a byte, 0 or 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -14,7 +12,6 @@ from tinyglow.ir.kernel import I8, U32, In, Kernel, Out, Params
 from tinyglow.numerics import glow
 
 
-@dataclass(frozen=True)
 class SelectParams(Params):
     """``count`` elements; each of both is requantized by constants of its own."""
 
@@ -42,7 +39,6 @@ SELECT = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class SelectFloatParams(Params):
     """``count`` elements."""
 

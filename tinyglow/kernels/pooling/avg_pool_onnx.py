@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -13,7 +11,6 @@ from tinyglow.kernels.pooling.geometry import PoolGeometry
 _FAR = np.float32(1024)  # beyond int8 and uint8, and within int32
 
 
-@dataclass(frozen=True)
 class AvgPoolOnnxParams(PoolGeometry):
     """Sizes in elements.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -14,7 +12,6 @@ _FAR = np.float32(512)  # beyond int8 for each offset
 _LOG_ROOM = 5.0  # of a sum of the largest entries, below float32's largest number (qlinear_softmax.cc)
 
 
-@dataclass(frozen=True)
 class SoftMaxOnnxParams(Params):
     """``rows`` of ``columns`` elements; so many whole steps of the result are 1, and its offset."""
 

@@ -13,10 +13,9 @@ from tinyglow.kernels.softmax.softmax import (
     softmax_s8,
 )
 from tinyglow.kernels.softmax.softmax_onnx import SoftMaxOnnxParams, power_table, softmax_onnx_s8, whole_steps
-from tinyglow.kernels.softmax.softmax_tflite import SoftMaxTfliteParams, distance_table, softmax_tflite_s8
 from tinyglow.kernels.softmax.softmax_tflm import SoftMaxTflmParams, exponentials, softmax_tflm_s8
 from tinyglow.numerics import glow, tflite
-from tinyglow.numerics.names import GLOW, ONNX, TFLITE, TFLM
+from tinyglow.numerics.names import GLOW, LIKE_LITERT, ONNX
 from tinyglow.testing.kit.problem import Numbers, Operator, Question, Tensors, declare
 from tinyglow.testing.values import int8_arrays
 
@@ -44,10 +43,7 @@ def _softmax(draw: st.DrawFn, numerics: str) -> Question:
         numbers |= {"inverse_scale": p.inverse_scale, "inverse_bits": p.inverse_bits, "sum_bits": p.sum_bits}
         numbers["output_offset"] = offset
         inputs["table"] = exponential_table(scale)
-    elif numerics == TFLITE:
-        numbers |= {"output_scale": 1 / 256, "output_offset": offset}
-        inputs["table"] = distance_table(scale)
-    elif numerics == TFLM:
+    elif numerics in LIKE_LITERT:
         numbers |= _fixed(scale)
     else:
         result_scale = glow.float32(draw(st.sampled_from((1 / 256, 1 / 255))))
@@ -70,10 +66,7 @@ def _answer(numerics: str, n: Numbers, x: Tensors) -> Array:
             zeros=0,
         )
         softmax_s8(params, flat, x["table"].reshape(1, -1), out)
-    elif numerics == TFLITE:
-        own = SoftMaxTfliteParams(rows, columns, float(n["output_scale"]), int(n["output_offset"]))
-        softmax_tflite_s8(own, flat, x["table"].reshape(1, -1), out)
-    elif numerics == TFLM:
+    elif numerics in LIKE_LITERT:
         table = exponentials(int(n["multiplier"]) * 2.0 ** (int(n["shift"]) - 57))
         softmax_tflm_s8(SoftMaxTflmParams(rows, columns), flat, table.reshape(1, -1), out)
     else:
@@ -93,13 +86,11 @@ declare(
         in_place=("input",),
         own_inputs={
             GLOW: (_INPUT, ("table", "int32")),
-            TFLITE: (_INPUT, ("table", "float32")),
             ONNX: (_INPUT, ("table", "float32")),
         },
         own_numbers={
             GLOW: (*_ROWS, "inverse_scale", "inverse_bits", "sum_bits", "output_offset"),
-            TFLITE: (*_ROWS, "output_scale", "output_offset"),
-            TFLM: (*_ROWS, "multiplier", "shift", "diff_min"),
+            **dict.fromkeys(LIKE_LITERT, (*_ROWS, "multiplier", "shift", "diff_min")),
             ONNX: (*_ROWS, "steps_of_one", "output_offset"),
         },
     )

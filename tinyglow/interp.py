@@ -17,8 +17,8 @@ from tinyglow.operators.constants import dequantized
 _READ_ONLY = (*CONSTANTS, Region.CODE)
 _FLOAT_CHUNK_BYTES = 64 * 2**20
 # Samples of which a kernel's definition computes so many at a time that its intermediate results stay in a core's
-# cache; found by measuring convolutions (32 bytes for each element of an operand, 4 MB).
-_CACHE_ELEMENTS = 4 * 2**20 // 32
+# cache; found by measuring the benchmark's networks (16 bytes for each element of an operand, 4 MB).
+_CACHE_ELEMENTS = 4 * 2**20 // 16
 Observer = Callable[[str, Array], None]
 
 

@@ -49,7 +49,8 @@ def _repeated(value: Value, shape: Shape, edit: GraphEditor, origin: str) -> Val
 def _of_one_shape(names: tuple[str, ...], importer: Importer, origin: str) -> list[Value]:
     """The operands, repeated where they broadcast. Raises UnsupportedError for integers, ShapeError."""
     values = [importer.value(name) for name in names]
-    if any(value.type.dtype == "int64" for value in values):
+    is_known = all(value.data is not None for value in values)
+    if not is_known and any(value.type.dtype == "int64" for value in values):
         raise UnsupportedError("operands of integers that are computed at run time", "floats or truth values")
     shape: Shape = ()
     for value in values:
@@ -87,7 +88,8 @@ class Compare(Op):
         relation, turned = _TFLITE_RELATIONS[node.op_type]
         names = (node.inputs[0], node.inputs[1])
         values = _of_one_shape(names[::-1] if turned else names, importer, node.name)
-        _require_types(values, ["float32", "float32"])
+        # Integers are constants here: the result is computed at import.
+        _require_types(values, ["int64" if values[0].type.dtype == "int64" else "float32"] * 2)
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(relation), values, node.name))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:

@@ -89,6 +89,34 @@ class FloorDivision(Made):
         return build.add(Floor(), build.float_binary(Div(), x, y))
 
 
+class FloorRemainder(Made):
+    """What is left of x after its division by y, of the sign of y."""
+
+    tflite_types: ClassVar[TFLiteForms] = {"FLOOR_MOD": TFLiteForm(2, "FloorModOptions")}
+
+    @staticmethod
+    def made(build: Build) -> Value:
+        return build.each("mod", build.input(0), build.input(1))
+
+
+class Updated(Made):
+    """A tensor with another one over a part of it, whose first place is constant, and moved to where it fits."""
+
+    tflite_types: ClassVar[TFLiteForms] = {"DYNAMIC_UPDATE_SLICE": TFLiteForm(4, "DynamicUpdateSliceOptions")}
+
+    @staticmethod
+    def made(build: Build) -> Value:
+        whole, part, first = build.input(0), build.input(1), build.integers(2, "a place")
+        shape, own = whole.type.shape, part.type.shape
+        if not len(shape) == len(own) == len(first) or any(map(int.__gt__, own, shape)):
+            raise UnsupportedError(f"a part of shape {list(own)} at {first} of {list(shape)}", "one that fits into it")
+        starts = [min(max(0, at), size - less) for at, size, less in zip(first, shape, own, strict=True)]
+        places = build.places(whole).copy()
+        within = tuple(slice(start, start + size) for start, size in zip(starts, own, strict=True))
+        places[within] = whole.type.elements + build.places(part)
+        return build.pick_of([whole, part], places)
+
+
 class Reversed(Made):
     """Elements in the opposite order along dimensions."""
 
@@ -179,6 +207,17 @@ class ReduceMin(Made):
     def made(build: Build) -> Value:
         axes = build.integers(1, "axes")
         return build.fold("min", build.input(0), axes, bool(build.node.integer("keep_dims", 0)))
+
+
+class ReduceAll(Made):
+    """Whether all elements over dimensions are true."""
+
+    tflite_types: ClassVar[TFLiteForms] = {"REDUCE_ALL": TFLiteForm(1, "ReducerOptions", ("keep_dims",))}
+
+    @staticmethod
+    def made(build: Build) -> Value:
+        x, axes = build.cast(build.input(0), "uint8"), build.integers(1, "axes")
+        return build.cast(build.fold("min", x, axes, bool(build.node.integer("keep_dims", 0))), "bool")
 
 
 class L2Normalization(Made):

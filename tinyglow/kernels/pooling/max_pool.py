@@ -38,7 +38,10 @@ class MaxPoolParams(MaxPoolFloatParams):
 def max_pool_s8(p: MaxPoolParams, x: Array, out: Array) -> None:
     """Definition of tg_max_pool_s8: the largest element of each window's taps inside the image, ``empty`` if none."""
     largest = p.reduced(x, np.maximum, -128, p.dilation)
-    out[...] = np.where(p.taps_inside(p.dilation) > 0, largest, np.int8(p.empty)).reshape(out.shape)
+    empty = p.taps_inside(p.dilation) == 0
+    if empty.any():
+        largest = np.where(empty, np.int8(p.empty), largest)
+    out[...] = largest.reshape(out.shape)
 
 
 def max_pool_f32(p: MaxPoolFloatParams, x: Array, out: Array) -> None:

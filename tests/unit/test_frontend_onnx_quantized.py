@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import tinyglow
+from tests.benchmarks.mlperf_tiny import CORES
 from tests.helpers import run_cli
 from tests.onnx_quantized import networks
 from tests.onnx_quantized.networks import (
@@ -136,11 +137,14 @@ def test_the_onnx_numerics_is_onnxruntimes(kind: str, dtype: str, channels: bool
 
 
 def test_what_static_quantization_writes_is_onnxruntimes() -> None:
-    """What ``tests.onnx_quantized.compare`` has recorded of seven networks: all outputs equal."""
+    """What ``tests.onnx_quantized.compare`` has recorded of seven networks: all outputs equal, and C is numpy."""
     found = json.loads(Path(networks.__file__).with_name("compared.json").read_text(encoding="utf-8"))
     assert len(found) == 7 * 2 * 2 * 2  # networks, forms, scales, types
     for key, row in found.items():
         assert (row["numerics"], row["equal"], row["classes"]) == ("onnx", 1.0, 1.0), key
+    cores = [row["cores"] for row in found.values() if "cores" in row]
+    assert len(cores) == 7 and all(set(runs) == {"host", *CORES} for runs in cores)
+    assert all(same == count > 0 for runs in cores for same, count in runs.values())
 
 
 @pytest.mark.parametrize("board", ["cortex-m0plus", "cortex-m4", "cortex-m7"])

@@ -111,6 +111,7 @@
 #include "elementwise/tg_sub_s8.h"
 #include "elementwise/tg_tanh_tflite_s16.h"
 #include "fully_connected/tg_fully_connected_dsp_s8.h"
+#include "fully_connected/tg_fully_connected_eight_units_dsp_s8.h"
 #include "fully_connected/tg_fully_connected_f32.h"
 #include "fully_connected/tg_fully_connected_four_units_s8.h"
 #include "fully_connected/tg_fully_connected_mve_s8.h"

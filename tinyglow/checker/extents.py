@@ -185,6 +185,8 @@ def _dense(call: Call, loop: str, data: Callable[[str], bytes]) -> Extents:
     found["channels"] = 2 * units
     if loop == "fully_connected_dsp":
         found["weights"] = units * 4 * _up(depth, 4)
+    elif loop == "fully_connected_eight_units_dsp":
+        found["weights"] = 2 * _up(units, 2) * 4 * _up(depth, 4)
     elif loop == "fully_connected_wide":
         found["bias"] = 2 * units
     elif loop == "fully_connected_packed":

@@ -2,17 +2,20 @@
 
 ``python -m tests.onnx_quantized.compare FOLDER`` writes ``compared.json``: for each network, format, one scale or
 one for each channel, int8 or uint8: the numerics, the share of output elements that are equal to onnxruntime's (plain:
-without its graph optimizations), the largest difference, and the share of inputs with the same class. FOLDER holds the
-networks with their inputs. Needs the package onnxruntime (1.32 made the file that is here), which the tests themselves
-do without.
+without its graph optimizations), the largest difference, and the share of inputs with the same class. With ``--cores``:
+for QDQ of int8 with a scale for each channel, of how many test inputs C gives what numpy gives, on this machine and on
+emulated cores. FOLDER holds the networks with their inputs. Needs the package onnxruntime (1.32 made the file that is
+here), which the tests themselves do without.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +27,19 @@ from onnxruntime import quantization
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 import tinyglow
+from tests.benchmarks.mlperf_tiny import CORES
 from tests.calibration import Samples
+from tinyglow.pipeline.stations import target_of
+from tinyglow.targets.boards import load_board
 
 FILE = Path(__file__).with_name("compared.json")
 NETWORKS = ("autoencoder", "cifar10", "kws_dscnn", "lenet_mnist", "mnist_nxp_nchw", "mobilenet_block", "ops_zoo")
 FORMATS = {"qdq": quantization.QuantFormat.QDQ, "qoperator": quantization.QuantFormat.QOperator}
 TYPES = {"int8": quantization.QuantType.QInt8, "uint8": quantization.QuantType.QUInt8}
+_RUNS_ON_CORES = "qdq channels int8"  # what the quantizer's documentation advises
+_ON_CORES = 2  # test inputs
+
+Row = dict[str, Any]
 
 
 def _inputs(folder: Path, name: str, kind: str, shape: list[int]) -> Any:
@@ -46,14 +56,14 @@ def _answers(path: Path, name: str, inputs: Any, optimized: bool) -> Any:
     return np.stack([session.run(None, {name: sample})[0] for sample in inputs]).reshape(len(inputs), -1)
 
 
-def _compared(folder: Path, name: str, scratch: Path) -> dict[str, dict[str, Any]]:
+def _quantized_files(folder: Path, name: str, scratch: Path) -> Iterator[tuple[str, Path, str, Any]]:
+    """The network as the quantizer writes it: for each form the name of its row, the file, its input, test inputs."""
     model = onnx.load(folder / f"{name}.onnx")
     source = model.graph.input[0]
     shape = [dimension.dim_value for dimension in source.type.tensor_type.shape.dim]
     onnx.save(version_converter.convert_version(model, 13), scratch / "plain.onnx")
     quant_pre_process(str(scratch / "plain.onnx"), str(scratch / "float.onnx"), skip_symbolic_shape=True)
     calibration, test = (_inputs(folder, name, kind, shape) for kind in ("calib", "test"))
-    rows = {}
     for form, channels, dtype in itertools.product(FORMATS, (False, True), TYPES):
         path = scratch / "net.onnx"
         quantization.quantize_static(
@@ -65,28 +75,54 @@ def _compared(folder: Path, name: str, scratch: Path) -> dict[str, dict[str, Any
             activation_type=TYPES[dtype],
             weight_type=quantization.QuantType.QInt8,
         )
-        theirs, plain = (_answers(path, source.name, test, optimized) for optimized in (True, False))
-        quantized = tinyglow.quantize(tinyglow.load(path, "net"))
-        program = tinyglow.lower(quantized)
-        (ours,) = tinyglow.interpret(program, {program.inputs[0]: test}).values()
-        ours = ours.reshape(theirs.shape)
-        rows[f"{name} {form} {'channels' if channels else 'tensor'} {dtype}"] = {
-            "numerics": quantized.numerics,
-            "equal": round(float((ours == theirs).mean()), 4),
-            "plain": round(float((ours == plain).mean()), 4),
-            "largest": float(np.abs(ours - theirs).max()),
-            "classes": float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
-        }
-    return rows
+        yield f"{name} {form} {'channels' if channels else 'tensor'} {dtype}", path, source.name, test
+
+
+def _compared(path: Path, name: str, test: Any) -> Row:
+    """A file beside onnxruntime, on all test inputs."""
+    theirs, plain = (_answers(path, name, test, optimized) for optimized in (True, False))
+    quantized = tinyglow.quantize(tinyglow.load(path, "net"))
+    program = tinyglow.lower(quantized)
+    (ours,) = tinyglow.interpret(program, {program.inputs[0]: test}).values()
+    ours = ours.reshape(theirs.shape)
+    return {
+        "numerics": quantized.numerics,
+        "equal": round(float((ours == theirs).mean()), 4),
+        "plain": round(float((ours == plain).mean()), 4),
+        "largest": float(np.abs(ours - theirs).max()),
+        "classes": float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
+    }
+
+
+def _on_cores(path: Path, test: Any) -> Row:
+    """C beside numpy, by core: how many test inputs were equal, and of how many."""
+    found: Row = {}
+    graph = tinyglow.quantize(tinyglow.load(path, "net"))
+    for board in map(load_board, ("host", *CORES)):
+        program = tinyglow.lower(graph, target=target_of(board))
+        count = len(test) if board.name == "host" else _ON_CORES
+        answers = tinyglow.simulate(program, board, {program.inputs[0]: test[:count]}).outputs
+        (expected,), (ours,) = tinyglow.interpret(program, {program.inputs[0]: test[:count]}).values(), answers.values()
+        same = expected.reshape(count, -1) == ours.reshape(count, -1)
+        found[board.name] = [int(same.all(axis=1).sum()), count]
+    return found
 
 
 def main() -> int:
     """Compare and record."""
-    rows: dict[str, dict[str, Any]] = {}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--cores", action="store_true", help="C on this machine and on emulated cores instead")
+    asked = parser.parse_args()
+    rows: dict[str, Row] = json.loads(FILE.read_text(encoding="utf-8"))
     for name in NETWORKS:
         with tempfile.TemporaryDirectory() as scratch:
-            rows |= _compared(Path(sys.argv[1]), name, Path(scratch))
-    FILE.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            for key, path, source, test in _quantized_files(asked.folder, name, Path(scratch)):
+                if asked.cores and not key.endswith(_RUNS_ON_CORES):
+                    continue
+                row = rows.setdefault(key, {})
+                row.update({"cores": _on_cores(path, test)} if asked.cores else _compared(path, source, test))
+                FILE.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -154,7 +154,24 @@ def layers_network(dtype: str, channels: bool) -> onnx.ModelProto:
     return b.model({"x": (TensorProto.FLOAT, [1, 3, 8, 8])}, {y: TensorProto.FLOAT})
 
 
-NETWORKS = {"layers": layers_network, "qdq": qdq_network, "qoperator": qoperator_network}
+def joined_network(dtype: str, channels: bool) -> onnx.ModelProto:
+    """What onnxruntime joins with its conversions and then rounds otherwise: pools with many ties, and a softmax.
+
+    The scales of a pool's ends are the same, or one is twice the other; zero points are odd and even.
+    """
+    b = Builder(dtype, channels)
+    x = b.convert("x", 0.05, 0.41)
+    y = b.convert(b.add("AveragePool", [x], "a", kernel_shape=[2, 2], strides=[2, 2]), 0.05, 0.36)
+    y = b.convert(b.add("AveragePool", [y], "b", kernel_shape=[2, 2], pads=[1, 1, 1, 1]), 0.1, 0.41)
+    padded = {"kernel_shape": [4, 4], "pads": [1, 1, 1, 1], "count_include_pad": 1}
+    y = b.convert(b.add("AveragePool", [y], "c", **padded), 0.05, 0.36)
+    y = b.convert(b.add("AveragePool", [y], "d", kernel_shape=[4, 4]), 0.025, 0.41)
+    y = b.convert(b.add("Flatten", [y], "flat"), 0.025, 0.41)
+    y = b.convert(b.add("Softmax", [y], "p"), 1 / 255, 0.0)
+    return b.model({"x": (TensorProto.FLOAT, [1, 3, 8, 8])}, {y: TensorProto.FLOAT})
+
+
+NETWORKS = {"joined": joined_network, "layers": layers_network, "qdq": qdq_network, "qoperator": qoperator_network}
 CASES = [(kind, dtype, channels) for kind in NETWORKS for dtype in LIMITS for channels in (False, True)]
 
 

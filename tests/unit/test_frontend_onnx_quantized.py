@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import tinyglow
+from tests.benchmarks.mlperf_tiny import CORES
 from tests.helpers import run_cli
 from tests.onnx_quantized import networks
 from tests.onnx_quantized.networks import (
@@ -121,10 +123,7 @@ def test_operators_on_quantized_tensors(dtype: str, channels: bool, tmp_path: Pa
 @pytest.mark.parametrize(("kind", "dtype", "channels"), CASES, ids=[name_of(*case) for case in CASES])
 @pytest.mark.slow  # compiles C
 def test_the_onnx_numerics_is_onnxruntimes(kind: str, dtype: str, channels: bool, tmp_path: Path) -> None:
-    """Recorded answers of onnxruntime: the same where its arithmetic is integer, else within a step.
-
-    It adds and multiplies in float, in an order of its own: only ties may fall otherwise. C on this machine is numpy's.
-    """
+    """Recorded answers of onnxruntime, to the bit; C on this machine is numpy's."""
     x = inputs_of(kind, dtype)
     is_float = x.dtype == np.float32
     less = 128 if x.dtype == np.uint8 else 0
@@ -132,11 +131,20 @@ def test_the_onnx_numerics_is_onnxruntimes(kind: str, dtype: str, channels: bool
     program, ours = answer(NETWORKS[kind](dtype, channels), tmp_path, given, "onnx")
     theirs = RECORDED[name_of(kind, dtype, channels)]
     ours = ours.reshape(theirs.shape) if is_float else ours.reshape(theirs.shape).astype(np.int16) + less
-    step = (0.3 if kind == "qdq" else 0.5) if is_float else 1
-    distance = np.abs(ours.astype(np.float64) - theirs) / step
-    assert distance.max() <= (1.001 if kind == "qdq" else 0)
-    assert (distance > 0.5).mean() < 0.02 and np.ptp(theirs.astype(np.float64)) > 20 * step
+    assert np.array_equal(ours, theirs)
+    assert len(np.unique(theirs)) > 20
     assert all(result.equal for result in tinyglow.verify(program, HOST, {"x": given[:2]}))
+
+
+def test_what_static_quantization_writes_is_onnxruntimes() -> None:
+    """What ``tests.onnx_quantized.compare`` has recorded of seven networks: all outputs equal, and C is numpy."""
+    found = json.loads(Path(networks.__file__).with_name("compared.json").read_text(encoding="utf-8"))
+    assert len(found) == 7 * 2 * 2 * 2  # networks, forms, scales, types
+    for key, row in found.items():
+        assert (row["numerics"], row["equal"], row["classes"]) == ("onnx", 1.0, 1.0), key
+    cores = [row["cores"] for row in found.values() if "cores" in row]
+    assert len(cores) == 7 and all(set(runs) == {"host", *CORES} for runs in cores)
+    assert all(same == count > 0 for runs in cores for same, count in runs.values())
 
 
 @pytest.mark.parametrize("board", ["cortex-m0plus", "cortex-m4", "cortex-m7"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinyglow.ir.types import QuantParams
+from tinyglow.kernels.reduce.reduce_mean_onnx import REDUCE_MEAN_ONNX, REDUCE_MEAN_ONNX_FLOAT
 from tinyglow.numerics import onnx
 from tinyglow.numerics.epilogues.onnxi import ONNXI
 from tinyglow.operators.onnx_integers import equal_linear_sum, equal_product, mean_constants
@@ -41,10 +42,13 @@ def test_a_product_is_the_float_one_for_all_pairs() -> None:
 
 
 def test_a_mean_is_a_sum_by_one_float() -> None:
-    """As onnxruntime computes it; means of few elements have no integer form."""
+    """As onnxruntime computes it; means of few elements have no integer form, and are computed by that float."""
     found = mean_constants(X, RESULT, 125)
     assert found is not None
     sums = np.arange(-4000, 30000, dtype=np.int32)
     scale = np.float32(X.scale) / (np.float32(RESULT.scale) * np.float32(125))
-    assert np.array_equal(ONNXI.requantize(sums, found), onnx.scaled(sums, scale) + RESULT.offset)
-    assert mean_constants(X, RESULT, 1) is None
+    assert found[0] is REDUCE_MEAN_ONNX
+    assert np.array_equal(ONNXI.requantize(sums, found[1]), onnx.scaled(sums, scale) + RESULT.offset)
+    few = mean_constants(X, RESULT, 1)
+    assert few is not None and few[0] is REDUCE_MEAN_ONNX_FLOAT
+    assert mean_constants(X, RESULT, 1 << 17) is None

@@ -66,6 +66,8 @@ MEANINGS = {
     "in_min": "smaller inputs count as this one",
     "empty": "result of a window without a tap inside the input",
     "divide": "1: sums are divided by the number of taps inside the input; 0: 'out' or the multiplier does that",
+    "raised": "what the model's integers are larger than these: 128 if they are uint8, else 0",
+    "steps_of_one": "steps of the output that stand for 1",
     "count_pads": "1: sums are divided by the window's area; 0: by the number of taps inside the input",
     "is_reversed": "1: the operand 'other' comes first; 0: 'input' does",
     "fraction_bits": "bits by which the dividend is shifted to the left",

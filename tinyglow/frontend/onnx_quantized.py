@@ -78,7 +78,7 @@ class QuantizedTensors:
             return self.editor.constant(node.outputs[0], real, declared=declared)
         if type_.quant is None:
             raise UnsupportedError(f"{len(scale.ravel()) if scale is not None else 0} scales of an activation", "one")
-        declared = Declared(type_.dtype, type_.quant)
+        declared = Declared(type_.dtype, type_.quant, raised=_TYPES[dtype][1])
         value = declared_as(x, declared, self.editor, node.outputs[0], is_bound=True)
         self.known[node.outputs[0]] = Integers(dtype, None, value)
         return value
@@ -103,7 +103,8 @@ class QuantizedTensors:
                 raise UnsupportedError(f"dequantizes {name!r}", "an input itself, with one scale")
             if source.dtype == "UINT8":
                 self.editor.pixels[value.name] = QuantParams(type_.quant.scale, type_.quant.offset + 128)
-            return self.editor.declare(value.name, Declared(type_.dtype, type_.quant))
+            declared = Declared(type_.dtype, type_.quant, raised=_TYPES[source.dtype][1])
+            return self.editor.declare(value.name, declared)
         if type_.quant != value.declared.quant:
             raise UnsupportedError(f"dequantizes {name!r} with other parameters than it was quantized with", "the same")
         return value

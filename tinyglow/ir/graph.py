@@ -28,12 +28,14 @@ class Declared:
         quant: Parameters of the whole tensor; None if there are some for each index along a dimension.
         channel_quant: Those; None if there are none.
         data: The integers of a constant, in the value's shape.
+        raised: How much larger the file's integers are: 128 where they are uint8, and int8 here.
     """
 
     dtype: str
     quant: QuantParams | None = None
     channel_quant: ChannelParams | None = None
     data: Array | None = None
+    raised: int = 0
 
     def type_of(self, shape: Shape) -> TensorType:
         """The integer type of a value of that shape."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,6 +32,8 @@ from tinyglow.operators.pad import Pad
 from tinyglow.operators.pooling import add_pool, add_tflite_pool, pool_window
 from tinyglow.operators.window import window_from_onnx
 
+_RAISED = 128  # uint8 less int8
+
 
 def _lower_as_litert(node: Node, lowering: Lowering) -> None:
     op: Any = node.op
@@ -43,7 +46,8 @@ def _lower_as_onnx(node: Node, lowering: Lowering) -> None:
     if op.is_image_mean(types[0].shape, [type_.quant for type_ in types if type_.quant]):
         onnx_integers.lower_image_mean(node, lowering)
     else:
-        onnx_integers.lower_window_mean(node, lowering, op.window, op.count_include_pads)
+        raised = op.raised if isinstance(op, QLinearPool) else 0
+        onnx_integers.lower_window_mean(node, lowering, op.window, op.count_include_pads, raised)
 
 
 class AvgPool(Op):
@@ -72,22 +76,26 @@ class AvgPool(Op):
 
     @classmethod
     def from_onnx(cls, node: SourceNode, importer: Importer) -> None:
-        kind = QLinearPool if getattr(importer, "in_qoperator", False) else cls
+        declared = importer.value(node.inputs[0]).declared
+        make: Callable[..., Op] = cls
+        if declared is not None and node.op_type == "AveragePool":
+            keeps = getattr(importer, "in_qoperator", False)
+            make = partial(QLinearPool, raised=declared.raised if keeps else _RAISED)
 
         def pool(node: SourceNode, size: tuple[int, int]) -> list[Op]:
             if node.op_type == "GlobalAveragePool":
-                return [kind(Window(size))]
+                return [make(Window(size))]
             window, counts = pool_window(node, size), bool(node.integer("count_include_pad", 0))
             if window.dilation != (1, 1):
                 raise UnsupportedError(f"dilations {list(window.dilation)}", "[1, 1]")
             given = window_from_onnx(node, window.kernel, size)
             if not counts or window == given:
-                return [kind(window, counts)]
+                return [make(window, counts)]
             # Windows end after the padding. The padding counts, what is after it does not.
             top, left, bottom, right = given.pads
             behind = (0, 0, window.pads[2] - bottom, window.pads[3] - right)
             inside: list[Op] = [Pad((0, top, left, 0), (0, bottom, right, 0))] if any(given.pads) else []
-            return [*inside, kind(replace(window, pads=behind))]
+            return [*inside, make(replace(window, pads=behind))]
 
         add_pool(node, importer, pool)
 
@@ -110,7 +118,7 @@ class AvgPool(Op):
         return (result.reshape(*x.shape[:2], *result.shape[1:]),)
 
     def has_onnx_form(self, shapes: Sequence[Shape], quants: Sequence[QuantParams]) -> bool:
-        return self.is_image_mean(shapes[0], quants) or type(self) is AvgPool
+        return True
 
     def is_image_mean(self, shape: Shape, quants: Sequence[QuantParams]) -> bool:
         """Whether it is the mean of a whole image, which onnxruntime has as one product of a sum."""
@@ -147,7 +155,14 @@ class AvgPool(Op):
 
 
 class QLinearPool(AvgPool):
-    """That of onnxruntime's QLinearAveragePool, which adds up the taps of a window row by row: in float."""
+    """An AveragePool of a quantized ONNX model.
+
+    Attributes:
+        raised: How much larger onnxruntime's integers are than int8: 128 where they are uint8. On a PC it makes uint8
+            of all int8 between conversions (qdq_s8_to_u8.cc).
+    """
+
+    raised: int = 0
 
     onnx_types: ClassVar[OnnxForms] = {}
     tflite_types: ClassVar[TFLiteForms] = {}
@@ -162,3 +177,6 @@ class ImageMean(AvgPool):
     glow_kind: ClassVar[str] = "AvgPool"
     int16_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_mean}
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_mean, ONNX: onnx_integers.lower_image_mean}
+
+    def has_onnx_form(self, shapes: Sequence[Shape], quants: Sequence[QuantParams]) -> bool:
+        return self.is_image_mean(shapes[0], quants)

@@ -209,19 +209,26 @@ def _lower_avg_pool_int16(node: Node, lowering: Lowering, window: Window) -> Non
 
 
 def lower_softmax(node: Node, lowering: Lowering) -> None:
-    """SOFTMAX, by LiteRT's table of floats."""
+    """SOFTMAX: in fixed point (reference/softmax.h); rows too long for that by floats, as the optimized kernel."""
     source, result = int8_ends(node, lowering)
     rows, columns = lowering.type_of(node.inputs[0]).shape
+    if _has_fixed_point(source, result, columns):
+        lower_softmax_tflm(node, lowering)
+        return
     table = lowering.constant(f"{node.name}_exponentials", distance_table(source.scale))
     operands = [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])]
     lowering.call(SOFTMAX_TFLITE, operands, SoftMaxTfliteParams(rows, columns, result.scale, result.offset))
 
 
+def _has_fixed_point(source: QuantParams, result: QuantParams, columns: int) -> bool:
+    return result == QuantParams(1 / 256, -128) and columns <= MAX_COLUMNS and source.scale >= 2.0**-26
+
+
 def lower_softmax_tflm(node: Node, lowering: Lowering) -> None:
-    """SOFTMAX, in CMSIS-NN's fixed point, whose result has one scale alone."""
+    """SOFTMAX in fixed point, whose result has one scale alone. CMSIS-NN has that of LiteRT's reference kernels."""
     source, result = int8_ends(node, lowering)
     rows, columns = lowering.type_of(node.inputs[0]).shape
-    if result != QuantParams(1 / 256, -128) or columns > MAX_COLUMNS or source.scale < 2.0**-26:
+    if not _has_fixed_point(source, result, columns):
         found = f"a softmax of {columns} elements with scale {result.scale:g}"
         raise UnsupportedError(found, f"at most {MAX_COLUMNS}, scale 1/256, zero point -128", HINT)
     table = lowering.constant(f"{node.name}_exponentials", exponentials(source.scale))

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
+from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.elementwise.add_linear import ADD_LINEAR, LinearSum, equal_sum
@@ -22,9 +23,11 @@ from tinyglow.kernels.elementwise.mul_onnx import MUL_ONNX
 from tinyglow.kernels.pooling.avg_pool_onnx import AVG_POOL_ONNX, AvgPoolOnnxParams
 from tinyglow.kernels.pooling.geometry import geometry
 from tinyglow.kernels.reduce.loops import reduce_loops
-from tinyglow.kernels.reduce.reduce_mean_onnx import REDUCE_MEAN_ONNX, ReduceMeanOnnxParams
+from tinyglow.kernels.reduce.reduce_mean_onnx import REDUCE_MEAN_ONNX, REDUCE_MEAN_ONNX_FLOAT, ReduceMeanOnnxParams
+from tinyglow.kernels.softmax.softmax_onnx import SOFTMAX_ONNX, SoftMaxOnnxParams, power_table, whole_steps
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow, onnx
+from tinyglow.numerics.epilogues.onnx import ONNX
 from tinyglow.numerics.epilogues.onnxi import ONNXI
 from tinyglow.numerics.glow import Requant
 from tinyglow.numerics.names import HINT
@@ -61,13 +64,17 @@ def equal_product(x: QuantParams, y: QuantParams, result: QuantParams) -> Requan
     return None
 
 
-def mean_constants(x: QuantParams, result: QuantParams, terms: int) -> Requant | None:
-    """The constants of the mean of so many int8 as onnxruntime has it, by their sum without offsets; or None.
+def mean_constants(x: QuantParams, result: QuantParams, terms: int) -> tuple[Kernel, Requant] | None:
+    """The kernel for the mean of so many int8 as onnxruntime has it, by their sum without offsets, and its constants.
 
-    It multiplies the sum by one float32 (onnxruntime/core/mlas/lib/qlgavgpool.cpp).
+    onnxruntime multiplies the sum by one float32 (onnxruntime/core/mlas/lib/qlgavgpool.cpp). None if a float32 does not
+    hold the sum.
     """
-    made = _constants(np.float32(x.scale) / (np.float32(result.scale) * np.float32(terms)), result.offset)
-    return made if made is not None and ONNXI.holds(256 * terms, made) else None
+    scale = np.float32(x.scale) / (np.float32(result.scale) * np.float32(terms))
+    made = _constants(scale, result.offset)
+    if made is not None:
+        return (REDUCE_MEAN_ONNX, made) if ONNXI.holds(256 * terms, made) else None
+    return (REDUCE_MEAN_ONNX_FLOAT, ONNX.constants(float(scale), result.offset)) if 256 * terms < 1 << 24 else None
 
 
 def _constants(scale: np.float32, offset: int) -> Requant | None:
@@ -107,15 +114,16 @@ def lower_image_mean(node: Node, lowering: Lowering) -> None:
     source, result = int8_ends(node, lowering)
     shape = lowering.type_of(node.inputs[0]).shape
     terms = shape[1] * shape[2]
-    out = mean_constants(source, result, terms)
-    if out is None:
+    found = mean_constants(source, result, terms)
+    if found is None:
         raise _without(node)
+    kernel, out = found
     params = ReduceMeanOnnxParams(**reduce_loops(shape, (1, 2)), start=-source.offset * terms, out=out)
-    lowering.call(REDUCE_MEAN_ONNX, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+    lowering.call(kernel, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
 
 
-def lower_window_mean(node: Node, lowering: Lowering, window: Window, count_include_pads: bool) -> None:
-    """AveragePool between conversions, whose float sums are added up column by column."""
+def lower_window_mean(node: Node, lowering: Lowering, window: Window, count_include_pads: bool, raised: int) -> None:
+    """AveragePool; raised: 128 where the model's integers are uint8, which decides how the mean is rounded."""
     source, result = int8_ends(node, lowering)
     fields = geometry(window, *(lowering.type_of(name).shape for name in (node.inputs[0], node.outputs[0])))
     params = AvgPoolOnnxParams(
@@ -123,10 +131,20 @@ def lower_window_mean(node: Node, lowering: Lowering, window: Window, count_incl
         count_pads=int(count_include_pads),
         in_offset=source.offset,
         out_offset=result.offset,
+        raised=raised,
         in_scale=source.scale,
         scale=result.scale,
     )
     lowering.call(AVG_POOL_ONNX, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+
+
+def lower_softmax(node: Node, lowering: Lowering) -> None:
+    """SoftMax of rows."""
+    source, result = int8_ends(node, lowering)
+    rows, columns = lowering.type_of(node.inputs[0]).shape
+    params = SoftMaxOnnxParams(rows, columns, whole_steps(result.scale), result.offset)
+    table = lowering.constant(f"{node.name}_exponentials", power_table(source.scale, columns))
+    lowering.call(SOFTMAX_ONNX, [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])], params)
 
 
 def _without(node: Node) -> UnsupportedError:

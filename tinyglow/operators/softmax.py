@@ -19,8 +19,8 @@ from tinyglow.kernels.softmax.softmax import (
     leading_zeros,
     softmax_params,
 )
-from tinyglow.numerics.names import TFLITE, TFLM
-from tinyglow.operators import litert, litert_int16
+from tinyglow.numerics.names import ONNX, TFLITE, TFLM
+from tinyglow.operators import litert, litert_int16, onnx_integers
 from tinyglow.operators.exp import Exp
 from tinyglow.operators.log import Log
 from tinyglow.operators.reduce_max import ReduceMax
@@ -42,8 +42,10 @@ class SoftMax(Op):
     }
     quantizable: ClassVar[bool] = True
     gives_probabilities: ClassVar[bool | None] = True
-    other_numerics: ClassVar[OtherNumerics] = {TFLITE: litert.lower_softmax, TFLM: litert.lower_softmax_tflm}
-
+    other_numerics: ClassVar[OtherNumerics] = {
+        TFLITE: litert.lower_softmax,
+        TFLM: litert.lower_softmax_tflm,
+    }
     int16_numerics: ClassVar[OtherNumerics] = {TFLITE: litert_int16.lower_softmax_int16}
 
     @classmethod
@@ -56,7 +58,8 @@ class SoftMax(Op):
             raise UnsupportedError(f"axis {axis} of shape {list(value.type.shape)}", f"{-rank} to {rank - 1}")
         # Glow moves dimensions in operator set 13 alone. Along the last one that makes no other numbers.
         add = _add_flattened if flattens or (importer.like_glow and node.opset > 13) else _add_along
-        add(cls(), node, importer, axis % rank)
+        op = cls() if value.declared is None else QLinearSoftMax()
+        add(op, node, importer, axis % rank)
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
@@ -95,6 +98,15 @@ class SoftMax(Op):
         table = lowering.constant(f"{node.name}_exponentials", powers[zeros:])
         operands = [lowering.buffer(node.inputs[0]), table, lowering.buffer(node.outputs[0])]
         lowering.call(SOFTMAX, operands, params)
+
+
+class QLinearSoftMax(SoftMax):
+    """A softmax of what a DequantizeLinear makes: onnxruntime joins it with the conversions around it."""
+
+    onnx_types: ClassVar[OnnxForms] = {}
+    tflite_types: ClassVar[TFLiteForms] = {}
+    glow_kind: ClassVar[str] = "SoftMax"
+    other_numerics: ClassVar[OtherNumerics] = {**SoftMax.other_numerics, ONNX: onnx_integers.lower_softmax}
 
 
 def _add_flattened(op: SoftMax, node: SourceNode, importer: Importer, axis: int) -> None:

@@ -1,4 +1,4 @@
-/* tg_avg_pool_onnx_s8: mean over windows, as onnxruntime computes it in float.
+/* tg_avg_pool_onnx_s8: mean over windows, as onnxruntime computes it.
  *
  * Generated from the kernel's declaration; do not edit.
  * For any core. */
@@ -26,6 +26,7 @@ typedef struct {
   uint8_t count_pads; /* 1: sums are divided by the window's area; 0: by the number of taps inside the input */
   int8_t in_offset; /* integer that stands for 0 in the input */
   int8_t out_offset; /* integer that stands for 0 in the output */
+  uint8_t raised; /* what the model's integers are larger than these: 128 if they are uint8, else 0 */
   float in_scale; /* real number that a step of the input stands for */
   float scale; /* real number that a step of the integer stands for */
 } tg_avg_pool_onnx_s8_params;

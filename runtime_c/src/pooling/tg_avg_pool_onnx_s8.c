@@ -1,20 +1,21 @@
-/* Mean over windows of int8, NHWC, as onnxruntime has it between conversions: in single precision. The taps of each column
- * of a window inside the image are added up from the top, then the columns from the left; then one division. */
+/* Mean over windows of int8, NHWC, as onnxruntime has it: in single precision. The taps of a window inside the image are
+ * added up row by row; then one division. */
 #include "tg_float.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 
-/* x / scale to nearest, ties to even, plus the offset. */
+/* x / scale plus the offset of the model's integers, to nearest, ties to even; as int8. */
 static int8_t tg_avg_pool_onnx_s8_stored(float x, const tg_avg_pool_onnx_s8_params *p) {
-  float steps = x / p->scale;
-  steps = steps > -512.0f ? steps : -512.0f;
-  steps = steps < 512.0f ? steps : 512.0f;
+  const float quotient = x / p->scale;
+  float steps = quotient + (float)(p->out_offset + p->raised);
+  steps = steps > -1024.0f ? steps : -1024.0f;
+  steps = steps < 1024.0f ? steps : 1024.0f;
   const int32_t truncated = (int32_t)steps;
   const float rest = steps - (float)truncated;
   const int32_t odd = truncated & 1;
   const int32_t up = rest > 0.5f || (rest == 0.5f && odd);
   const int32_t down = rest < -0.5f || (rest == -0.5f && odd);
-  return tg_clamp_s8(truncated + up - down + p->out_offset, INT8_MIN, INT8_MAX);
+  return tg_clamp_s8(truncated + up - down - p->raised, INT8_MIN, INT8_MAX);
 }
 
 void tg_avg_pool_onnx_s8(const tg_avg_pool_onnx_s8_params *p, const int8_t *input, int8_t *output) {
@@ -31,13 +32,11 @@ void tg_avg_pool_onnx_s8(const tg_avg_pool_onnx_s8_params *p, const int8_t *inpu
         const float taps = (float)(p->count_pads ? p->kernel_h * p->kernel_w : tg_max(inside, 1));
         for (int32_t channel = 0; channel < channels; channel++) {
           float sum = 0.0f;
-          for (int32_t column = first_column; column < last_column; column++) {
-            float part = 0.0f;
-            for (int32_t row = first_row; row < last_row; row++) {
+          for (int32_t row = first_row; row < last_row; row++) {
+            for (int32_t column = first_column; column < last_column; column++) {
               const int32_t tap = input[(row * p->in_w + column) * channels + channel] - p->in_offset;
-              part += (float)tap * p->in_scale;
+              sum += (float)tap * p->in_scale;
             }
-            sum += part;
           }
           *output++ = tg_avg_pool_onnx_s8_stored(sum / taps, p);
         }

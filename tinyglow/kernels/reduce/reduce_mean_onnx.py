@@ -8,6 +8,7 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I32, Kernel
 from tinyglow.kernels.reduce.loops import INT8_OPERANDS, ReduceParams
 from tinyglow.numerics import glow
+from tinyglow.numerics.epilogues.onnx import ONNX
 from tinyglow.numerics.epilogues.onnxi import ONNXI
 
 
@@ -18,10 +19,18 @@ class ReduceMeanOnnxParams(ReduceParams):
     out: glow.Requant
 
 
+def _sums(p: ReduceMeanOnnxParams, x: Array) -> Array:
+    return (p.groups(x).sum(axis=2, dtype=np.int64) + p.start).astype(np.int32)
+
+
 def reduce_mean_onnx_s8(p: ReduceMeanOnnxParams, x: Array, out: Array) -> None:
     """Definition of tg_reduce_mean_onnx_s8: the sum, by the ``onnxi`` epilogue."""
-    sums = (p.groups(x).sum(axis=2, dtype=np.int64) + p.start).astype(np.int32)
-    out[...] = glow.saturate_int8(ONNXI.requantize(sums, p.out))
+    out[...] = glow.saturate_int8(ONNXI.requantize(_sums(p, x), p.out))
+
+
+def reduce_mean_onnx_float_s8(p: ReduceMeanOnnxParams, x: Array, out: Array) -> None:
+    """Definition of tg_reduce_mean_onnx_float_s8: the sum, by the ``onnx`` epilogue."""
+    out[...] = glow.saturate_int8(ONNX.requantize(_sums(p, x), p.out))
 
 
 REDUCE_MEAN_ONNX = Kernel(
@@ -32,4 +41,10 @@ REDUCE_MEAN_ONNX = Kernel(
     reference=reduce_mean_onnx_s8,
     summary="mean over up to three runs of dimensions, rounded as onnxruntime does",
     sums_of=lambda p: p.sums(glow.INT8_MIN, glow.INT8_MAX, p.start),
+)
+REDUCE_MEAN_ONNX_FLOAT = REDUCE_MEAN_ONNX.with_settings(
+    "tg_reduce_mean_onnx_float_s8",
+    {"TG_REQUANTIZED": "tg_epilogue_onnx"},
+    reference=reduce_mean_onnx_float_s8,
+    summary="the same by a float, for means of few elements",
 )

@@ -7,19 +7,17 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
 from tinyglow.kernels.softmax.softmax import (
-    SoftMaxFloatParams,
     SoftMaxParams,
     exponential_table,
-    softmax_f32,
     softmax_params,
     softmax_s8,
 )
-from tinyglow.kernels.softmax.softmax_tflite import SoftMaxTfliteParams, distance_table, softmax_tflite_s8
+from tinyglow.kernels.softmax.softmax_onnx import SoftMaxOnnxParams, power_table, softmax_onnx_s8, whole_steps
 from tinyglow.kernels.softmax.softmax_tflm import SoftMaxTflmParams, exponentials, softmax_tflm_s8
-from tinyglow.numerics import glow, onnx, tflite
-from tinyglow.numerics.names import GLOW, ONNX, TFLITE, TFLM
+from tinyglow.numerics import glow, tflite
+from tinyglow.numerics.names import GLOW, LIKE_LITERT, ONNX
 from tinyglow.testing.kit.problem import Numbers, Operator, Question, Tensors, declare
-from tinyglow.testing.values import int8_arrays, offsets
+from tinyglow.testing.values import int8_arrays
 
 _ROWS = ("rows", "columns")
 _INTEGER_BITS = 5  # of a scaled distance (LiteRT, softmax.cc, kScaledDiffIntegerBits)
@@ -45,14 +43,12 @@ def _softmax(draw: st.DrawFn, numerics: str) -> Question:
         numbers |= {"inverse_scale": p.inverse_scale, "inverse_bits": p.inverse_bits, "sum_bits": p.sum_bits}
         numbers["output_offset"] = offset
         inputs["table"] = exponential_table(scale)
-    elif numerics == TFLITE:
-        numbers |= {"output_scale": 1 / 256, "output_offset": offset}
-        inputs["table"] = distance_table(scale)
-    elif numerics == TFLM:
+    elif numerics in LIKE_LITERT:
         numbers |= _fixed(scale)
     else:
-        numbers |= {"input_scale": scale, "input_offset": draw(offsets()), "output_scale": 1 / 256}
-        numbers["output_offset"] = offset
+        result_scale = glow.float32(draw(st.sampled_from((1 / 256, 1 / 255))))
+        numbers |= {"steps_of_one": whole_steps(result_scale), "output_offset": offset}
+        inputs["table"] = power_table(scale, columns)
     return Question("softmax", numerics, numbers, inputs, (rows, columns))
 
 
@@ -70,16 +66,12 @@ def _answer(numerics: str, n: Numbers, x: Tensors) -> Array:
             zeros=0,
         )
         softmax_s8(params, flat, x["table"].reshape(1, -1), out)
-    elif numerics == TFLITE:
-        own = SoftMaxTfliteParams(rows, columns, float(n["output_scale"]), int(n["output_offset"]))
-        softmax_tflite_s8(own, flat, x["table"].reshape(1, -1), out)
-    elif numerics == TFLM:
+    elif numerics in LIKE_LITERT:
         table = exponentials(int(n["multiplier"]) * 2.0 ** (int(n["shift"]) - 57))
         softmax_tflm_s8(SoftMaxTflmParams(rows, columns), flat, table.reshape(1, -1), out)
     else:
-        real, result = glow.dequantize(flat, float(n["input_scale"]), int(n["input_offset"])), np.empty_like(flat, "f4")
-        softmax_f32(SoftMaxFloatParams(rows, columns), real, result)
-        out = onnx.quantize(result, float(n["output_scale"]), int(n["output_offset"]))
+        theirs = SoftMaxOnnxParams(rows, columns, float(n["steps_of_one"]), int(n["output_offset"]))
+        softmax_onnx_s8(theirs, flat, x["table"].reshape(1, -1), out)
     return out
 
 
@@ -92,12 +84,14 @@ declare(
         lambda draw, numerics: draw(_softmax(numerics)),
         _answer,
         in_place=("input",),
-        own_inputs={GLOW: (_INPUT, ("table", "int32")), TFLITE: (_INPUT, ("table", "float32"))},
+        own_inputs={
+            GLOW: (_INPUT, ("table", "int32")),
+            ONNX: (_INPUT, ("table", "float32")),
+        },
         own_numbers={
             GLOW: (*_ROWS, "inverse_scale", "inverse_bits", "sum_bits", "output_offset"),
-            TFLITE: (*_ROWS, "output_scale", "output_offset"),
-            TFLM: (*_ROWS, "multiplier", "shift", "diff_min"),
-            ONNX: (*_ROWS, "input_scale", "input_offset", "output_scale", "output_offset"),
+            **dict.fromkeys(LIKE_LITERT, (*_ROWS, "multiplier", "shift", "diff_min")),
+            ONNX: (*_ROWS, "steps_of_one", "output_offset"),
         },
     )
 )

@@ -6,13 +6,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
-from tinyglow.kernels.pooling.avg_pool import AvgPoolFloatParams, AvgPoolParams, avg_pool_f32, avg_pool_s8
+from tinyglow.kernels.pooling.avg_pool import AvgPoolParams, avg_pool_s8
+from tinyglow.kernels.pooling.avg_pool_onnx import AvgPoolOnnxParams, avg_pool_onnx_s8
 from tinyglow.kernels.pooling.avg_pool_tflite import AvgPoolTfliteParams, avg_pool_tflite
 from tinyglow.kernels.pooling.max_pool import MaxPoolParams, max_pool_s8
 from tinyglow.kernels.reduce.loops import ReduceParams, reduce_loops
 from tinyglow.kernels.reduce.reduce_mean_tflite import ReduceMeanTfliteParams, mean_multiplier, reduce_mean_tflite
 from tinyglow.kernels.reduce.reduce_sum import ReduceSumParams, reduce_sum_s8
-from tinyglow.numerics import glow, onnx
+from tinyglow.numerics import glow
 from tinyglow.numerics.names import GLOW, ONNX, TFLITE, TFLM
 from tinyglow.testing.kit.problem import Numbers, Operator, Question, Tensors, declare
 from tinyglow.testing.kit.scaling import (
@@ -56,7 +57,7 @@ def _pool(draw: st.DrawFn, numerics: str, name: str) -> Question:
         area = int(numbers["kernel_h"]) * int(numbers["kernel_w"])
         ratio = draw(st.sampled_from((1.0, 0.5, 2.0))) * draw(st.floats(0.5, 2.0, width=32))
         if numerics == ONNX:
-            numbers |= {"input_scale": ratio / 8, "output_scale": 1 / 8}
+            numbers |= {"input_scale": ratio / 8, "output_scale": 1 / 8, "raised": draw(st.sampled_from((0, 128)))}
         else:
             scale = ratio / area if numbers["count_pads"] else ratio
             numbers |= safe_constants(scale, GLOW, (-255 * area, 255 * area), 0)
@@ -91,10 +92,17 @@ def _avg_pool_answer(numerics: str, n: Numbers, x: Tensors) -> Array:
         avg_pool_s8(params, flat, out)
         return out
     if numerics == ONNX:
-        real = glow.dequantize(flat, float(n["input_scale"]), int(n["input_offset"]))
-        mean = np.empty(out.shape, np.float32)
-        avg_pool_f32(AvgPoolFloatParams(**fields, count_pads=int(n["count_pads"])), real, mean)
-        return onnx.quantize(mean, float(n["output_scale"]), int(n["output_offset"]))
+        theirs = AvgPoolOnnxParams(
+            **fields,
+            count_pads=int(n["count_pads"]),
+            in_offset=int(n["input_offset"]),
+            out_offset=int(n["output_offset"]),
+            raised=int(n["raised"]),
+            in_scale=float(n["input_scale"]),
+            scale=float(n["output_scale"]),
+        )
+        avg_pool_onnx_s8(theirs, flat, out)
+        return out
     avg_pool_tflite(AvgPoolTfliteParams(**fields, act_min=int(n["act_min"]), act_max=int(n["act_max"])), flat, out)
     return out
 
@@ -166,7 +174,7 @@ declare(
         (*_POOL, *_BOUNDS),
         lambda draw, numerics: _pool(draw, numerics, "avg_pool"),
         _avg_pool_answer,
-        own_numbers={GLOW: (*_POOL, *_ENDS, "count_pads", "*"), ONNX: (*_POOL, *_ENDS, "count_pads", *_REAL)},
+        own_numbers={GLOW: (*_POOL, *_ENDS, "count_pads", "*"), ONNX: (*_POOL, *_ENDS, "raised", "count_pads", *_REAL)},
     )
 )
 declare(

@@ -240,7 +240,11 @@ def quantize(
 
 
 def with_numerics(graph: Graph, numerics: str | None, scheme: Scheme | None = None) -> Graph:
-    """The graph with a numerics, if one is given. Raises InputError for an unknown one, or where there is no int16."""
+    """The graph with a numerics, if one is given.
+
+    Raises:
+        InputError: It is unknown, or has no form of the scheme's activations or biases.
+    """
     if numerics is None:
         return graph
     if numerics not in NUMERICS:
@@ -248,6 +252,9 @@ def with_numerics(graph: Graph, numerics: str | None, scheme: Scheme | None = No
     if scheme is not None and scheme.int16 and numerics != graph.numerics:
         problem = Problem("--numerics", numerics, GLOW, "16-bit activations have one arithmetic")
         raise InputError("these options go with --precision int8 only", [problem])
+    if scheme is not None and scheme.bias_dtype != "int32" and numerics != GLOW:
+        problem = Problem("--bias", scheme.bias_dtype, "int32", f"biases of 8 bits are Glow's, not those of {numerics}")
+        raise InputError("these options do not go together", [problem])
     return replace(graph, numerics=numerics, own_numerics="")
 
 

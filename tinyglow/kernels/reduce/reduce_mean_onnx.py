@@ -8,9 +8,10 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I32, Kernel
+from tinyglow.kernels.intermediates import sum_ends
 from tinyglow.kernels.reduce.loops import INT8_OPERANDS, ReduceParams
 from tinyglow.numerics import glow
-from tinyglow.numerics.epilogues.onnxi import ONNXI
+from tinyglow.numerics.epilogues.onnxi import ONNXI, SUM_BITS
 
 
 @dataclass(frozen=True)
@@ -35,4 +36,5 @@ REDUCE_MEAN_ONNX = Kernel(
     reference=reduce_mean_onnx_s8,
     summary="mean over up to three runs of dimensions, rounded as onnxruntime does",
     sums_of=lambda p: p.sums(glow.INT8_MIN, glow.INT8_MAX, p.start),
+    numbers_of=lambda p: {"sum": sum_ends(p.sums(glow.INT8_MIN, glow.INT8_MAX, p.start), "int8").number(SUM_BITS)},
 )

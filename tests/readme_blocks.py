@@ -20,7 +20,7 @@ from tests.benchmarks.table import size_table, speed_table
 from tests.c_quality import misra
 from tests.guide import blocks as guide
 from tests.planted import record as planted
-from tests.tflite import micro_operators
+from tests.tflite import images, micro_operators, sweep
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
 from tinyglow.numerics.names import TFLM
@@ -180,6 +180,8 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "an13438": (DOCS / "notes/an13438.md", app_notes.an13438),
     "an13331": (DOCS / "notes/an13331.md", app_notes.an13331),
     "misra": (DOCS / "evidence.md", misra.table),
+    "litert-sweep": (DOCS / "how-to/tflite.md", sweep.table_text),
+    "litert-images": (DOCS / "how-to/tflite.md", images.sentence),
     "planted": (DOCS / "evidence.md", planted.table),
     **guide.BLOCKS,
 }

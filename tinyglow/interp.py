@@ -17,8 +17,8 @@ from tinyglow.operators.constants import dequantized
 _READ_ONLY = (*CONSTANTS, Region.CODE)
 _FLOAT_CHUNK_BYTES = 64 * 2**20
 # Samples of which a kernel's definition computes so many at a time that its intermediate results stay in a core's
-# cache; found by measuring convolutions (32 bytes for each element of an operand, 4 MB).
-_CACHE_ELEMENTS = 4 * 2**20 // 32
+# cache; found by measuring the benchmark's networks (16 bytes for each element of an operand, 4 MB).
+_CACHE_ELEMENTS = 4 * 2**20 // 16
 Observer = Callable[[str, Array], None]
 
 
@@ -33,7 +33,7 @@ def sample_count(inputs: Mapping[str, Array]) -> int:
     """Number of samples (the first dimension) of all inputs. Raises InputError if they differ or there is none."""
     counts = {name: len(array) if array.ndim else 0 for name, array in inputs.items()}
     if len(set(counts.values())) != 1 or not all(counts.values()):
-        problems = [Problem(f"input {name}", f"holds {count} samples") for name, count in counts.items()]
+        problems = [Problem(f"input {name}".rstrip(), f"holds {count} samples") for name, count in counts.items()]
         raise InputError("the inputs must hold the same number of samples, at least one", problems)
     return next(iter(counts.values()))
 

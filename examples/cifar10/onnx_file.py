@@ -134,8 +134,11 @@ _LAYERS: dict[str, Callable[[_Writer, Any], None]] = {
 }
 
 
-def write_onnx(model: Any, path: str | Path) -> None:
-    """Write ``input`` float32 [1, channels, height, width] to ``output``; exits with the layer that is not known."""
+def write_onnx(model: Any, path: str | Path, softmax: bool = False) -> None:
+    """Write ``input`` float32 [1, channels, height, width] to ``output``; exits with the layer that is not known.
+
+    softmax: whether to add a softmax at the end.
+    """
     writer = _Writer()
     for layer in model.layers:
         kind = type(layer).__name__
@@ -144,6 +147,8 @@ def write_onnx(model: Any, path: str | Path) -> None:
         if any(writer.padding) and "Conv" not in kind:
             raise SystemExit(f"layer {layer.name}: after zeros around a map only a convolution is known")
         _LAYERS[kind](writer, layer)
+    if softmax:
+        writer.add("Softmax", "softmax")
     _, height, width, channels = model.input_shape
     writer.nodes.append(helper.make_node("Identity", [writer.x], ["output"], "output"))
     image = helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, channels, height, width])

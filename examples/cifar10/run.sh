@@ -11,6 +11,9 @@ train=${2:-$out/train}
 test=${3:-$out/test}
 board=${BOARD:-mps2-an500}
 python=${PYTHON:-python3}
+# This checkout's tinyglow, installed or not, in each Python that is run.
+PYTHONPATH=$(cd "$here/../.." && pwd)${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONPATH
 tinyglow() { "$python" -m tinyglow "$@"; }
 images="--image-mode neg1to1"
 
@@ -25,7 +28,7 @@ if [ $# -lt 3 ]; then
   "$python" "$here/../label_image/draw.py" -o "$test" --count 20 --side 32 --first 100000
 fi
 echo "== 1. training"
-"${TRAINER:-$python}" "$here/${SCRIPT:-train.py}" "$train" "$test" --epochs "${EPOCHS:-5}" -o "$out/trained"
+"${TRAINER:-$python}" "$here/${SCRIPT:-train.py}" "$train" "$test" --epochs "${EPOCHS:-5}" --softmax -o "$out/trained"
 echo "== 2. ranges, and the accuracy of the integers"
 tinyglow balance "$train" -o "$out/calibration" --count 5
 tinyglow profile "$out/trained/network.onnx" --input "input=$out/calibration" $images -o "$out/profile.yaml"
@@ -34,7 +37,8 @@ tinyglow evaluate "$out/trained/network.onnx" --profile "$out/profile.yaml" --im
 echo "== 3. firmware, with a test image of each class"
 tinyglow balance "$test" -o "$out/shown" --count 1
 tinyglow deploy "$out/trained/network.onnx" --name cifar --profile "$out/profile.yaml" --board "$board" \
-  --input "input=$out/shown" $images --labels "$out/shown" --console semihosting -o "$out/firmware"
+  --input "input=$out/shown" $images --labels "$out/shown" --class-names "$out/shown" \
+  --console semihosting -o "$out/firmware"
 PATH="$(dirname "$(command -v "$python")"):$PATH" make -s -C "$out/firmware" TOOLCHAIN=zig
 echo "== 4. in the simulator"
 tinyglow boot "$out/firmware/build/firmware.elf" --board "$board"

@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=0.001)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--softmax", action="store_true", help="the ONNX file answers with probabilities, not scores")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
     arguments = parser.parse_args()
     keras.utils.set_random_seed(arguments.seed)
@@ -92,7 +93,7 @@ def main() -> None:
     )
     plot(out / "history.svg", history)
     draw_maps(out / "layers.png", maps(model, tested[0]))
-    write_onnx(model, out / "network.onnx")
+    write_onnx(model, out / "network.onnx", arguments.softmax)
     accuracy = 100 * history["val_accuracy"][-1]
     print(f"{out}: {accuracy:.2f} % of {len(right)} test images after {done + arguments.epochs} epochs, ", end="")
     print(f"seed {arguments.seed}, keras {keras.__version__} on {keras.backend.backend()}, ", end="")

@@ -86,6 +86,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=0.001)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--softmax", action="store_true", help="the ONNX file answers with probabilities, not scores")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
     arguments = parser.parse_args()
     (images, labels, names), (others, right, other_names) = read(arguments.train), read(arguments.test)
@@ -117,7 +118,8 @@ def main() -> None:
     draw_maps(out / "layers.png", maps(model, xt[0]))
     model.eval()
     names_of = {"input_names": ["input"], "output_names": ["output"], "opset_version": 13}
-    torch.onnx.export(model, (torch.zeros(1, 3, 32, 32),), str(out / "network.onnx"), dynamo=False, **names_of)
+    exported = nn.Sequential(model, nn.Softmax(dim=1)) if arguments.softmax else model
+    torch.onnx.export(exported, (torch.zeros(1, 3, 32, 32),), str(out / "network.onnx"), dynamo=False, **names_of)
     accuracy = 100 * history["val_accuracy"][-1]
     print(f"{out}: {accuracy:.2f} % of {len(right)} test images after {done + arguments.epochs} epochs, ", end="")
     print(f"seed {arguments.seed}, torch {torch.__version__}, {time.monotonic() - begin:.0f} s")

@@ -7,6 +7,9 @@ set -eu
 here=$(dirname "$0")
 out=${1:-build/digits}
 python=${PYTHON:-python3}
+# This checkout's tinyglow, installed or not, in each Python that is run.
+PYTHONPATH=$(cd "$here/../.." && pwd)${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONPATH
 tinyglow() { "$python" -m tinyglow "$@"; }
 images="--image-mode 0to1 --image-layout NHWC"
 
@@ -37,5 +40,5 @@ echo "== 7. firmware, with a test picture of each digit"
 tinyglow balance "$out/parts/test" -o "$out/shown" --count 1
 tinyglow deploy "$out/digits.onnx" --profile "$out/profile.yaml" --board frdm-ke16z --input "image=$out/shown" $images \
   --labels "$out/shown" -o "$out/firmware"
-PATH="$(dirname "$(command -v "$python")"):$PATH" make -C "$out/firmware" TOOLCHAIN=zig
+PATH="$(dirname "$(command -v "$python")"):$PATH" make -s -C "$out/firmware" TOOLCHAIN=zig
 tinyglow boot "$out/firmware/build/firmware.elf" --board frdm-ke16z

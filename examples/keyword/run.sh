@@ -7,6 +7,9 @@ here=$(dirname "$0")
 out=${1:-build/keyword}
 board=${BOARD:-mps2-an500}
 python=${PYTHON:-python3}
+# This checkout's tinyglow, installed or not, in each Python that is run.
+PYTHONPATH=$(cd "$here/../.." && pwd)${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONPATH
 tinyglow() { "$python" -m tinyglow "$@"; }
 
 if [ -e "$out" ]; then

@@ -9,6 +9,9 @@ out=${1:-build/label_image}
 board=${BOARD:-mps2-an500}
 count=${COUNT:-60}
 python=${PYTHON:-python3}
+# This checkout's tinyglow, installed or not, in each Python that is run.
+PYTHONPATH=$(cd "$here/../.." && pwd)${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONPATH
 tinyglow() { "$python" -m tinyglow "$@"; }
 images="--image-mode neg1to1"
 
@@ -30,10 +33,9 @@ tinyglow evaluate "$out/network.onnx" --profile "$out/profile.yaml" --images "$o
 echo "== 4. firmware, with a test picture of each kind"
 tinyglow balance "$out/test" -o "$out/shown" --count 1
 tinyglow deploy "$out/network.onnx" --name label_image --profile "$out/profile.yaml" --board "$board" \
-  --input "input=$out/shown" $images --labels "$out/shown" --console semihosting -o "$out/firmware"
+  --input "input=$out/shown" $images --labels "$out/shown" --class-names "$out/labels.txt" \
+  --console semihosting -o "$out/firmware"
 PATH="$(dirname "$(command -v "$python")"):$PATH" make -s -C "$out/firmware" TOOLCHAIN=zig
-tr '\n' ' ' <"$out/labels.txt"
-echo "are the classes, from 0"
 echo "== 5. in the simulator"
 tinyglow boot "$out/firmware/build/firmware.elf" --board "$board"
 if command -v qemu-system-arm >/dev/null && grep -q '^run:' "$out/firmware/Makefile"; then

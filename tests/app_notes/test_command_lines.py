@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import onnx
 import pytest
 
 from tests.helpers import run_cli
+from tests.unit.deploy.test_deploy import build, qemu, without_times
 from tinyglow.bundle.harness import write_harness
+from tinyglow.pipeline.boot import boot
 from tinyglow.sim.image import load_image
 from tinyglow.sim.toolchain import find_compiler
 from tinyglow.targets.boards import load_board
@@ -95,6 +99,34 @@ def test_an13331(work: Path, shared: Path) -> None:
     application = (NOTES / "an13331_main.c").read_text(encoding="utf-8")
     ship = CIFAR_CLASSES.index("ship")
     assert _printed(application, work / "source", work, "mimxrt1060-evk") == f"Top1 class = {ship}\r\n"
+
+
+@pytest.mark.long
+@pytest.mark.slow
+def test_cifar10_ends_in_a_firmware(work: Path, shared: Path) -> None:
+    """AN13331's last step without MCUXpresso: here and in QEMU the program prints class, confidence and time."""
+    recording, model = shared / "golden_tools/cifar10_tuner", onnx.load(shared / "models/cifar10.onnx")
+    model.graph.node[-1].output[0] = "scores"
+    model.graph.node.append(onnx.helper.make_node("Softmax", ["scores"], ["output"], "softmax"))
+    onnx.save(model, work / "cifar10.onnx")
+    _copy(recording / "profiling", work / "images", "*.png")
+    (work / "names.txt").write_text("\n".join(CIFAR_CLASSES), encoding="utf-8")
+    images = ("--input", "images", "--image-mode", "neg1to1")
+    answer = run_cli("profile", "cifar10.onnx", *images, "-o", "profile.yaml")
+    assert answer.status == 0, answer.err
+    words = ("--profile", "profile.yaml", "--board", "mps2-an500", "--class-names", "names.txt", "-o", "fw")
+    answer = run_cli("deploy", "cifar10.onnx", *images, *words, "--console", "semihosting")
+    assert answer.status == 0, answer.err
+    board = load_board("mps2-an500")
+    elf = build(work / "fw", board)
+    output = boot(elf, board, 1_000_000_000).output
+    line = r"^sample \d: (\w+) \(confidence [0-9.]+ %, time [0-9.]+ ms\), class \d, "
+    named = re.findall(line, output, re.MULTILINE)
+    # The images are one of each class, by the alphabet.
+    assert sum(name == right for name, right in zip(named, CIFAR_CLASSES, strict=True)) >= 7, output
+    assert output.endswith("all answers as compiled\n")
+    if shutil.which("qemu-system-arm"):
+        assert without_times(qemu(elf, board.qemu, work)) == without_times(output)
 
 
 def test_an13331_on_digits(work: Path) -> None:

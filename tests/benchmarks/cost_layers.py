@@ -21,6 +21,9 @@ from tinyglow.kernels.convolution.conv2d_code import (
     CodeParams,
     pairs_at_once,
 )
+from tinyglow.kernels.fully_connected.fully_connected_dsp import FULLY_CONNECTED_DSP
+from tinyglow.kernels.fully_connected.fully_connected_dsp import pack as pack_dense
+from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET
 from tinyglow.passes.fuse import fuse
@@ -200,6 +203,18 @@ def graphs() -> Iterator[Graph]:
         yield _quantized(_dense(inputs, units, seed))
     for seed, image in enumerate(IMAGES):
         yield _quantized(_others(*image, seed))
+
+
+def dense_cases() -> Iterator[Case]:
+    """Fully connected layers by the kernel that lowering takes for weights alone whose sums are large."""
+    random = np.random.default_rng(8)
+    for inputs, units in DENSE:
+        for offset in (0, 5):
+            weights = random.integers(-128, 128, (units, inputs)).astype(np.int8)
+            params = FullyConnectedParams(1, inputs, units, offset, -128, 127, glow.requantize_params(0.001, 5))
+            data = random.integers(-128, 128, inputs).astype(np.int8)
+            constants = {"weights": pack_dense(weights), "bias": np.zeros(units, np.int32)}
+            yield Case(FULLY_CONNECTED_DSP, params, {"input": data, **constants}, {"output": units})
 
 
 def code_cases() -> Iterator[Case]:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 import tinyglow
-from tests.benchmarks.cost_layers import code_cases, graphs
+from tests.benchmarks.cost_layers import code_cases, dense_cases, graphs
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.kernel import Role, Work, work_of
 from tinyglow.ir.program import KernelCall, Program
@@ -92,7 +92,7 @@ def layer_cases(core: str, kernels: str) -> Iterator[tuple[Case, Work]]:
                     seen.add(key)
                     case = _case(call, program)
                     yield case, _work(case, _constants(call, program))
-    for case in code_cases():
+    for case in (*code_cases(), *dense_cases()):
         if re.search(kernels, case.kernel.symbol) and Target(core).runs(case.kernel):
             yield case, _work(case, [case.inputs.get(operand.name) for operand in case.kernel.operands])
 

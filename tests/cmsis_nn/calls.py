@@ -17,7 +17,7 @@ from tinyglow.ir.sums import SumRange
 from tinyglow.ir.target import Target
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.convolution.conv2d import portable_variant as portable_convolution
-from tinyglow.kernels.convolution.conv2d_s16 import CONV2D_INT16, CONV2D_WIDE_INT16, Conv2D16Params
+from tinyglow.kernels.convolution.conv2d_s16 import CONV2D_INT16, CONV2D_TWICE_INT16, CONV2D_WIDE_INT16, Conv2D16Params
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.variants import VARIANTS as CONVOLUTIONS
 from tinyglow.kernels.elementwise.add_tflite import ADD_TFLITE, LEFT_SHIFT, SumTfliteParams
@@ -47,6 +47,7 @@ from tinyglow.numerics.epilogues.tflm import TFLM
 from tinyglow.numerics.epilogues.tflmr import TFLMR
 from tinyglow.numerics.glow import Requant
 from tinyglow.operators.conv2d import Conv2D
+from tinyglow.operators.exact_layers import with_constant_channels
 from tinyglow.operators.transposed_conv import phase_filters
 from tinyglow.testing.case import Case
 
@@ -174,6 +175,7 @@ def _layer(data: DataSet, sizes: dict[str, int], filters: Array, offset: int, x:
         per_channel=True,
         epilogue=TFLMR if low >= offset else TFLM,
     )
+    layer = with_constant_channels(layer)
     least, most = layer.sum_bounds()
     if not layer.epilogue.holds_for(zip(least.tolist(), most.tolist(), strict=True), layer.requants):
         raise NotTakenError("sums leave no room for the multiplier")
@@ -203,12 +205,14 @@ def _wide_layer(
     data: DataSet, kernels: tuple[Kernel, Kernel], params: Params, matrix: Array, weights: str, x: Array, count: int
 ) -> Calls:
     bias = _bias(data, len(matrix), "int64")
-    if bias.dtype != np.int64:
-        raise NotTakenError("a bias of 32 bits in an int16 layer")
     requants = _requants(data, len(matrix), 0)
-    words = [
-        word for own in requants for word in tflite.reduced(tflite.Multiplier(own.multiplier, own.pre - 1 - own.post))
-    ]
+    by = [tflite.Multiplier(own.multiplier, own.pre - 1 - own.post) for own in requants]
+    if bias.dtype == np.int32:
+        words = [word for own in by for word in (own.multiplier, own.shift)]
+        inputs = {"input": x, weights: np.ascontiguousarray(matrix).reshape(-1), "bias": bias}
+        inputs["channels"] = np.array(words, np.int32)
+        return Calls([Case(CONV2D_TWICE_INT16, params, inputs, {"output": count})])
+    words = [word for own in by for word in tflite.reduced(own)]
     is_wide = int(sum_bounds(matrix.reshape(len(matrix), -1), bias).max()) > wide.INT32_MAX
     inputs = {"input": x, weights: np.ascontiguousarray(matrix).reshape(-1), "bias": packed_bias(bias, is_wide)}
     return Calls([Case(kernels[is_wide], params, {**inputs, "channels": np.array(words, np.int32)}, {"output": count})])

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from tests.planted.areas import AREAS, draw, mutants_of
 from tests.planted.mutant import Mutant
-from tests.planted.plant import Copy, copied
+from tests.planted.plant import Copy, Outcome, copied
 from tests.planted.record import LEAST, SEED, Tried, explanations, scores, write_record
 from tests.planted.selection import chosen_tests
-from tests.planted.server import PASSED, TIMEOUT
+from tests.planted.server import FAILED, PASSED, TIMEOUT
 from tests.planted.valid import OTHER, Compiled
 
 Key = tuple[str, str, int, str]
@@ -36,27 +36,31 @@ class Trials:
         """``folder``: where files may be written."""
         self._copy = copy
         self._compiled = Compiled(folder)
-        self._in_time: dict[str, bool] = {}
+        self._unplanted: dict[str, Outcome] = {}
 
     def run(self, area: str, mutant: Mutant) -> Tried:
         """What became of a mutant."""
         shown = (mutant.file, mutant.begin, mutant.line, mutant.code, mutant.change, mutant.kind, mutant.new)
         with self._copy.planted(mutant):
             outcome = self._copy.run(chosen_tests(mutant.file), not mutant.file.endswith(".py"))
-        if outcome.outcome == TIMEOUT and not self._ends_in_time(mutant.file):
-            outcome = replace(outcome, outcome=PASSED)
+            log = self._copy.log()
+        if outcome.outcome == TIMEOUT and self._as_it_is(mutant.file).outcome != PASSED:
+            outcome = replace(outcome, outcome=PASSED)  # to take longer shows nothing
+        # No test failed, and yet pytest did: the mutant is in its way, or a test that was named is not there.
+        unnamed = outcome.outcome == FAILED and outcome.test.startswith("pytest")
+        if unnamed and self._as_it_is(mutant.file).outcome == FAILED:
+            raise SystemExit(f"the tests for {mutant.file} fail without any mutant:\n{self._copy.log()[-3000:]}")
         # Compilers are asked only where it matters: about what nothing noticed, and what may not compile at all.
-        doubtful = outcome.outcome == PASSED or "ToolError" in self._copy.log()
+        doubtful = outcome.outcome == PASSED or "ToolError" in log
         if doubtful and self._compiled.judge(mutant) != OTHER:
             return Tried(area, *shown, _NONE, "", 0.0)
         return Tried(area, *shown, outcome.outcome, outcome.test.removeprefix("tests/"), outcome.seconds)
 
-    def _ends_in_time(self, file: str) -> bool:
-        """Whether the tests for a file end within their time as it is: else to take longer shows nothing."""
-        if file not in self._in_time:
-            outcome = self._copy.run(chosen_tests(file), not file.endswith(".py"))
-            self._in_time[file] = outcome.outcome == PASSED
-        return self._in_time[file]
+    def _as_it_is(self, file: str) -> Outcome:
+        """What the tests for a file say without a mutant."""
+        if file not in self._unplanted:
+            self._unplanted[file] = self._copy.run(chosen_tests(file), not file.endswith(".py"))
+        return self._unplanted[file]
 
     def require_sound(self, tried: Sequence[Tried]) -> None:
         """SystemExit if a test that noticed a mutant fails without it too."""

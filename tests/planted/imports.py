@@ -1,4 +1,4 @@
-"""Who imports what: the modules of the package that a module reaches, and the tests that name it."""
+"""Who imports what: the modules of the package that a module reaches, and the tests that name it or include C."""
 
 from __future__ import annotations
 
@@ -59,3 +59,9 @@ def naming_tests(module: str) -> list[str]:
     """The unit tests that import a module themselves, those that import least first."""
     naming = [(len(imported), file) for file, imported in _tests().items() if module in imported]
     return [file for _, file in sorted(naming)]
+
+
+def naming_c(file: str) -> list[str]:
+    """The unit tests that include a C file of the runtime themselves."""
+    include = f'#include "{file.removeprefix("runtime_c/src/").removeprefix("runtime_c/include/")}"'
+    return [test for test in _tests() if include in (ROOT / test).read_text(encoding="utf-8")]

@@ -10,7 +10,7 @@ import importlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from tests.planted.imports import ROOT, module_of, naming_tests, users
+from tests.planted.imports import ROOT, module_of, naming_c, naming_tests, users
 from tinyglow.bundle.kernel_source import kernel_source
 from tinyglow.ir.kernel import Kernel
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
@@ -50,7 +50,7 @@ def chosen_tests(file: str) -> list[str]:
     if file.startswith("runtime_c/"):
         symbols = _including(file)
         rounding = [_ROUNDING] if "epilogue" in file else []
-        return [*rounding, *(_parity(_spread(symbols), with_cores=True) if symbols else _WRITTEN)]
+        return [*naming_c(file), *rounding, *(_parity(_spread(symbols), with_cores=True) if symbols else _WRITTEN)]
     module = module_of(file)
     folder = next(folder for folder in _BROAD if file.startswith(folder))
     near = {name: steps for name, steps in users(module).items() if steps <= _NEAR}

@@ -97,10 +97,22 @@ class TFLiteBuilder:
         return results
 
     def build(
-        self, inputs: Sequence[int], outputs: Sequence[int], bodies: int = 0, other: TFLiteBuilder | None = None
+        self,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        bodies: int = 0,
+        other: TFLiteBuilder | None = None,
+        others: Sequence[Body] = (),
     ) -> bytes:
-        """The file; ``bodies``: of how many further subgraphs, which are all as the network; ``other``: one more."""
-        return _Writer(self).model(inputs, outputs, bodies, other)
+        """The file.
+
+        bodies: how many further subgraphs it has, which are all as the network; other: one more, without inputs and
+        outputs; others: still more, with theirs.
+        """
+        return _Writer(self).model(inputs, outputs, bodies, [*([(other, [], [])] if other else []), *others])
+
+
+Body = tuple[TFLiteBuilder, Sequence[int], Sequence[int]]  # a subgraph, its inputs and its outputs
 
 
 class _Writer:
@@ -180,13 +192,15 @@ class _Writer:
         fields: dict[str, Any] = {name: self.tables("SubGraph", name, offsets) for name, offsets in vectors.items()}
         return self.table("SubGraph", {**fields, "Inputs": list(inputs), "Outputs": list(outputs)})
 
-    def model(self, inputs: Sequence[int], outputs: Sequence[int], bodies: int, other: TFLiteBuilder | None) -> bytes:
+    def model(self, inputs: Sequence[int], outputs: Sequence[int], bodies: int, others: Sequence[Body]) -> bytes:
         """The whole file."""
-        every = [self.parts, *([other] if other else [])]
+        every = [self.parts, *(parts for parts, _, _ in others)]
         codes = list(dict.fromkeys((item[0], item[5]) for parts in every for item in parts.operators))
         graphs = [self._graph(self.parts, codes, 1, inputs, outputs)] * (1 + bodies)
-        if other is not None:
-            graphs.append(self._graph(other, codes, 1 + len(self.parts.tensors), [], []))
+        buffer = 1 + len(self.parts.tensors)
+        for parts, given, made in others:
+            graphs.append(self._graph(parts, codes, buffer, given, made))
+            buffer += len(parts.tensors)
         contents = [tensor.data for parts in every for tensor in parts.tensors]
         buffers = [self.table("Buffer", {"Data": data} if data else {}) for data in [b"", *contents]]
         vectors = {"Subgraphs": graphs, "Buffers": buffers}

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.tflite import block_cases, element_cases, layer_cases, made_cases, product_cases, state_cases  # noqa: F401  # they register theirs
+from tests.tflite import (  # noqa: F401  # they register theirs
+    block_cases,
+    control_cases,
+    element_cases,
+    layer_cases,
+    made_cases,
+    product_cases,
+    state_cases,
+)
 from tests.tflite.builder import Array
 from tests.tflite.registry import CASES, RELU6, SAMPLES, TANH, Case, numbers
 

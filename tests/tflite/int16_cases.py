@@ -1,4 +1,4 @@
-"""Models with int16 activations and int8 weights (16x8), as converters write them: biases have 64 bits."""
+"""Models with int16 activations and int8 weights (16x8): biases of 64 bits as converters write them, and of 32."""
 
 from __future__ import annotations
 
@@ -46,22 +46,25 @@ def model_inputs() -> dict[str, Array]:
     return {}
 
 
-def _weights(b: TFLiteBuilder, shape: tuple[int, ...], axis: int, channels: bool = True) -> list[int]:
+def _weights(
+    b: TFLiteBuilder, shape: tuple[int, ...], axis: int, channels: bool = True, dtype: type = np.int64
+) -> list[int]:
     count = shape[axis]
     scales = [float(np.float32(0.004 * (1 + 0.37 * index))) for index in range(count if channels else 1)]
     filters = b.constant("filters", integers(*shape, low=-127), Quant(scales, [0] * len(scales), axis))
     products = [float(np.float32(IN.scales[0]) * np.float32(scale)) for scale in scales]
-    bias = integers(count, start=40).astype(np.int64) * 40003
+    bias = integers(count, start=40).astype(dtype) * dtype(40003)
     return [filters, b.constant("bias", bias, Quant(products, [0] * len(products)))]
 
 
 _STRIDES = {"StrideH": 1, "StrideW": 1}
+_INT32 = 2  # as the schema numbers types
 
 
-def _conv(out: tuple[int, ...], scale: float, **fields: Any) -> Maker:
+def _conv(out: tuple[int, ...], scale: float, bias: type = np.int64, **fields: Any) -> Maker:
     def make(b: TFLiteBuilder, x: int) -> int:
         more = _STRIDES | {"DilationHFactor": 1, "DilationWFactor": 1} | fields
-        operands = [x, *_weights(b, (4, 3, 3, 3), 0)]
+        operands = [x, *_weights(b, (4, 3, 3, 3), 0, dtype=bias)]
         return b.node("CONV_2D", operands, out, "y", "Conv2DOptions", 4, "INT16", Quant([scale], [0]), **more)
 
     return make
@@ -69,6 +72,8 @@ def _conv(out: tuple[int, ...], scale: float, **fields: Any) -> Maker:
 
 register("conv", (1, 5, 6, 3), _conv((1, 5, 6, 4), 0.0004, Padding=SAME))
 register("conv_relu", (1, 5, 6, 3), _conv((1, 3, 4, 4), 0.0002, Padding=VALID, FusedActivationFunction=RELU))
+# Without this option LiteRT takes the bias for one of 64 bits.
+register("conv_bias32", (1, 5, 6, 3), _conv((1, 5, 6, 4), 0.0004, np.int32, Padding=SAME, QuantizedBiasType=_INT32))
 register("conv_relu6", (1, 6, 6, 3), _conv((1, 3, 3, 4), 0.0002, StrideH=2, StrideW=2, FusedActivationFunction=RELU6))
 
 
@@ -120,6 +125,21 @@ register("dense", (2, 6), _dense)
 register("transposed_same", (1, 4, 5, 3), transposed("INT16", SAME, (3, 3), (8, 10), 2))
 register("transposed_valid", (1, 4, 5, 3), transposed("INT16", VALID, (4, 2), (13, 14), 3))
 register("rescale", (2, 9), _one("QUANTIZE", 0.00047, "QuantizeOptions"))
+
+
+def _widths(scale: float, offset: int, back: float) -> Maker:
+    """The input as int8, and that as int16 again."""
+
+    def make(b: TFLiteBuilder, x: int) -> int:
+        of = {"options": "QuantizeOptions", "version": 2}
+        narrow = b.node("QUANTIZE", [x], (2, 9), "narrow", dtype="INT8", quant=Quant([scale], [offset]), **of)
+        return b.node("QUANTIZE", [narrow], (2, 9), "y", dtype="INT16", quant=Quant([back], [0]), **of)
+
+    return make
+
+
+register("widths", (2, 9), _widths(0.081, -7, 0.00029))
+register("widths_saturated", (2, 9), _widths(0.023, 100, 0.00007))
 register("leaky_relu", (2, 9), _one("LEAKY_RELU", 0.00021, "LeakyReluOptions", Alpha=0.3))
 register("relu", (2, 9), _one("RELU", 0.00023))
 register("relu6", (2, 9), _one("RELU6", 0.00023))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.tflite.builder import TFLiteBuilder
-from tests.tflite.registry import numbers, register
+from tests.tflite.registry import RELU6, SAME, VALID, numbers, register
 
 _SHAPE = (2, 3, 4)
 
@@ -21,6 +21,35 @@ register(
     lambda b, x: b.node("SQUARED_DIFFERENCE", [x, _constant(b)], _SHAPE, options="SquaredDifferenceOptions"),
 )
 register("floor_div", _SHAPE, lambda b, x: b.node("FLOOR_DIV", [x, _constant(b)], _SHAPE, options="FloorDivOptions"))
+register("floor_mod", _SHAPE, lambda b, x: b.node("FLOOR_MOD", [x, _constant(b)], _SHAPE, options="FloorModOptions"))
+for _place, _name in (((1, 0, 2), "inside"), ((-1, 2, 9), "moved")):
+
+    def _updated(b: TFLiteBuilder, x: int, place: tuple[int, ...] = _place) -> int:
+        operands = [x, b.constant("part", numbers(1, 2, 2, start=77)), b.constant("place", list(place))]
+        return b.node("DYNAMIC_UPDATE_SLICE", operands, _SHAPE, options="DynamicUpdateSliceOptions")
+
+    register(f"dynamic_update_slice_{_name}", _SHAPE, _updated)
+
+
+def _all_positive(b: TFLiteBuilder, x: int) -> int:
+    """Whether three of four numbers are above -0.9, along a dimension; as a choice between two."""
+    above = b.node(
+        "GREATER", [x, b.constant("least", np.float32(-0.6))], _SHAPE, "above", "GreaterOptions", dtype="BOOL"
+    )
+    of = {"dtype": "BOOL", "KeepDims": True}
+    every = b.node("REDUCE_ALL", [above, b.constant("axes", [1])], (2, 1, 4), "every", "ReducerOptions", **of)
+    return b.node("SELECT_V2", [every, x, _constant(b)], _SHAPE, options="SelectV2Options")
+
+
+register("reduce_all", _SHAPE, _all_positive)
+for _padding in (SAME, VALID):
+
+    def _pool(b: TFLiteBuilder, x: int, padding: int = _padding) -> int:
+        of = {"FilterHeight": 3, "FilterWidth": 2, "StrideH": 2, "StrideW": 1, "Padding": padding}
+        shape = (1, 3, 4, 2) if padding == SAME else (1, 2, 3, 2)
+        return b.node("L2_POOL_2D", [x], shape, options="Pool2DOptions", FusedActivationFunction=RELU6, **of)
+
+    register(f"l2_pool_{_padding}", (1, 5, 4, 2), _pool)
 register(
     "reverse",
     _SHAPE,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tests.tflite.builder import Array, TFLiteBuilder
+from tests.tflite.builder import Array, Body, TFLiteBuilder
 
 RELU, RELU_N1_TO_1, RELU6, TANH = range(1, 5)
 SAME, VALID = 0, 1
@@ -39,17 +39,19 @@ def register(
     scale: float = 1.0,
     samples: int = SAMPLES,
     other: Callable[[], TFLiteBuilder] | None = None,
+    others: Callable[[], Sequence[Body]] = tuple,
 ) -> None:
     """Register the model that ``make`` builds on an input of ``shape``; it returns the outputs.
 
-    other: builds one more subgraph.
+    other, others: build further subgraphs.
     """
 
     def build() -> Case:
         builder = TFLiteBuilder()
         x = builder.tensor("x", shape)
         outputs = make(builder, x)
-        model = builder.build([x], outputs if isinstance(outputs, list) else [outputs], 0, other and other())
+        results = outputs if isinstance(outputs, list) else [outputs]
+        model = builder.build([x], results, 0, other and other(), others())
         return Case(name, model, numbers(samples, *shape, scale=scale, start=5))
 
     assert name not in CASES, name

@@ -164,7 +164,7 @@ def test_all_that_is_not_supported_is_said_at_once(folder: Path) -> None:
     """Operators, custom ones too, types and forms of operators: all of the model, but not what follows from them."""
     b = TFLiteBuilder()
     x = b.tensor("x", (1, 4, 4, 2))
-    flipped = b.node("L2_POOL_2D", [x], (1, 4, 4, 2), "flip")
+    flipped = b.node("LOCAL_RESPONSE_NORMALIZATION", [x], (1, 4, 4, 2), "flip")
     other = b.node("CUSTOM Mine", [x], (1, 4, 4, 2), "mine")
     wide = b.node("RELU", [x], (1, 4, 4, 2), "wide", dtype="INT16")
     fields = {"StrideH": 1, "StrideW": 1}
@@ -175,7 +175,7 @@ def test_all_that_is_not_supported_is_said_at_once(folder: Path) -> None:
         tinyglow.load(saved(folder, b.build([x], [other, wide, conv, pool, size])))
     found = {problem.where.split("'")[1]: problem.found for problem in caught.value.problems}
     assert found.keys() == {"flip", "CUSTOM Mine", "RELU", "MAX_POOL_2D", "ADD"}
-    assert "unsupported operator L2_POOL_2D" in found["flip"]
+    assert "unsupported operator LOCAL_RESPONSE_NORMALIZATION" in found["flip"]
     assert "unsupported operator CUSTOM Mine" in found["CUSTOM Mine"]
     assert "INT16" in found["RELU"]
     assert "filter [0, 0]" in found["MAX_POOL_2D"]

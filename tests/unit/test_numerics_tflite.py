@@ -12,10 +12,11 @@ import pytest
 pytest.importorskip("tflite", reason="needs the package tflite, of the extra tinyglow[tflite]")
 
 import tinyglow
-from tests.benchmarks.mlperf_tiny import CORES
+from tests.benchmarks.mlperf_tiny import CORES, NETWORKS
 from tests.helpers import run_cli
 from tests.tflite import cases, int8_cases, int16_cases, numerics_cases
 from tests.tflite.builder import Quant, TFLiteBuilder
+from tests.tflite.images import load_record
 from tests.tflite.sweep import RECORDED as RECORD
 from tests.unit.test_frontend_tflite_int8 import as_int8, saved
 from tinyglow.errors import InputError, ModelError
@@ -70,11 +71,19 @@ def test_models_of_mlperf_tiny_are_litert_to_the_bit(name: str, shared_model: Ca
 def test_the_sweep_has_found_no_difference() -> None:
     """What ``tests.tflite.sweep`` has recorded: every sample was equal, on every core."""
     found = json.loads(RECORD.read_text(encoding="utf-8"))
-    assert set(found) <= {Path(name).name for name in int8_cases.MODELS} and len(found) >= 4
+    assert set(found) == {network.file for network in NETWORKS}
     for runs in found.values():
         assert set(runs) == {"numpy", "host", *CORES}
         assert all(equal == count for equal, count in runs.values())
         assert runs["numpy"][1] >= 1000 and min(runs[core][1] for core in CORES) >= 50
+
+
+def test_all_test_images_get_litert_s_answers() -> None:
+    """What ``tests.tflite.images`` has recorded of ResNet-8 and CIFAR-10."""
+    found = load_record()
+    assert found.classes == found.images == 10_000 and found.equal >= 9_999
+    assert found.numpy[0] == found.numpy[1] >= 1000
+    assert found.right > 7000
 
 
 def without_form(folder: Path) -> Path:

@@ -10,6 +10,8 @@ from PIL import Image
 
 from tests.helpers import dense_net, run_cli
 from tinyglow.cli.samples import labels_of, named_arrays, one_array
+from tinyglow.errors import InputError
+from tinyglow.pipeline.binding import NAMELESS, bind_inputs
 
 ROWS = np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32)
 
@@ -55,6 +57,8 @@ def test_commands_take_all_of_them(tmp_path: Path) -> None:
         f"x={tmp_path / 'x.npz'}",
         str(tmp_path / "x.npz"),
         f"x={tmp_path / 'x.csv'}",
+        str(tmp_path / "x.npy"),
+        str(tmp_path / "x.csv"),
     ):
         answer = run_cli("profile", model, "--input", given, "-o", tmp_path / "p.yaml")
         assert answer.status == 0, answer.err
@@ -99,6 +103,18 @@ def test_classes_by_number(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         Image.new("L", (2, 2)).save(tmp_path / name / "x.png")
     assert labels_of(str(tmp_path)).tolist() == [2, 10]
+
+
+def test_an_array_without_a_name_is_for_the_only_input() -> None:
+    """Whatever that is called; of two inputs it is neither, and all are named."""
+    one = {"x": (8,)}
+    assert (bind_inputs(one, {}, {NAMELESS: ROWS})["x"] == ROWS).all()
+    with pytest.raises(InputError, match="stands for x, which is given already"):
+        bind_inputs(one, {}, {"x": ROWS, NAMELESS: ROWS})
+    with pytest.raises(InputError, match=r"without a name: has shape \[5, 8\]"):
+        bind_inputs({"x": (7,)}, {}, {NAMELESS: ROWS})
+    with pytest.raises(InputError, match=r"the network has 2 inputs; expected A, B \(give each by its name"):
+        bind_inputs({"A": (8,), "B": (8,)}, {}, {NAMELESS: ROWS})
 
 
 def test_folders_without_classes(tmp_path: Path) -> None:

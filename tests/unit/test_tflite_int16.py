@@ -83,15 +83,27 @@ def test_forms_that_litert_rounds_otherwise_are_named(
     assert answer.status == 0 and because in answer.err, answer
 
 
-def test_a_change_between_int8_and_int16_is_glows(tmp_path: Path) -> None:
-    """LiteRT's has no form here; the default goes through float."""
+def test_a_change_between_int8_and_int16(tmp_path: Path) -> None:
+    """With LiteRT's rounding it is one kernel, with Glow's it goes through float."""
     b = TFLiteBuilder()
     x = b.tensor("x", (1, 4), "INT8", Quant([0.1], [3]))
     y = b.node("QUANTIZE", [x], (1, 4), "y", "QuantizeOptions", 2, "INT16", Quant([0.001], [0]))
     path = saved(tmp_path, b.build([x], [y]))
-    program = tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net")))
-    (ours,) = tinyglow.interpret(program, {program.inputs[0]: np.array([[-128, 3, 4, 127]], np.int8)}).values()
-    assert ours.ravel().tolist() == [-13100, 0, 100, 12400]
+    for numerics, kernels in (("tflite", 1), ("tflm", 1), ("glow", 2)):
+        program = tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics=numerics))
+        assert len(program.calls) == kernels, numerics
+        (ours,) = tinyglow.interpret(program, {program.inputs[0]: np.array([[-128, 3, 4, 127]], np.int8)}).values()
+        assert ours.ravel().tolist() == [-13100, 0, 100, 12400]
+
+
+def test_a_change_of_width_by_far_is_refused(tmp_path: Path) -> None:
+    """Its differences would leave 32 bits when they are shifted."""
+    b = TFLiteBuilder()
+    x = b.tensor("x", (1, 4), "INT8", Quant([100.0], [3]))
+    y = b.node("QUANTIZE", [x], (1, 4), "y", "QuantizeOptions", 2, "INT16", Quant([0.001], [0]))
+    path = saved(tmp_path, b.build([x], [y]))
+    with pytest.raises(ModelError, match="a scale that is 100000 times smaller; expected below 16384 times"):
+        tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics="tflite"))
 
 
 @pytest.mark.parametrize("most_shift", [0, 1])

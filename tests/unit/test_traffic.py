@@ -68,6 +68,9 @@ def _reads(case: Case) -> Counter[str]:
     elif {"depth", "units"} <= names:
         results = getattr(p, "rows", 1)
         own, memory = dict.fromkeys(("input", "weights"), results * p.depth * p.units), 2 * memory
+    elif {"batch", "rows", "depth", "columns"} <= names:
+        pairs = product(range(p.batch), range(p.rows), range(p.columns), range(p.depth))
+        own, memory = dict.fromkeys(("lhs", "rhs"), sum(1 for _ in pairs)), 2 * memory
     else:
         own, memory = {}, 2 * memory
     for name in found:
@@ -83,6 +86,7 @@ def _reads(case: Case) -> Counter[str]:
     [
         *("tg_conv2d_s8", "tg_conv2d_dsp_s8", "tg_conv2d_packed_s8", "tg_depthwise_3x3_s8", "tg_max_pool_s8"),
         *("tg_avg_pool_s8", "tg_fully_connected_s8", "tg_fully_connected_packed_s8", "tg_lstm_tflm_s8", "tg_add_s8"),
+        *("tg_matmul_s8", "tg_reduce_sum_s8", "tg_softmax_s8", "tg_transpose_s8", "tg_rescale_s8"),
     ],
 )
 def test_a_call_reads_what_its_loops_do(symbol: str) -> None:

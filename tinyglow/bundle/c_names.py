@@ -61,7 +61,7 @@ Reset_Handler SysTick_Handler Unexpected_Handler SystemInit constantWeight mutab
 flash_config top_class thousandths fingerprint print_time print_text print_number print_hex print_thousandths
 start_console start_timer stop timer_cycles sample_fingerprint sample_label stack_top stack_bytes data_image data_start
 data_end bss_start bss_end SAMPLES SAMPLES_H CONSOLE_H TIMER_H CLOCK_HZ init_timer get_time_in_us PRINTF
-SystemCoreClock SysTick_Config SysTick
+SystemCoreClock SysTick_Config SysTick print_milliseconds class_name
 """
 _MATH_NAMES = {name + suffix for name in _MATH.split() for suffix in ("", "f", "l")}
 _WORDS = frozenset(" ".join((_KEYWORDS, _LIBRARY, _MACROS, _OURS)).split()) | _MATH_NAMES

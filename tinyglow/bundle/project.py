@@ -61,8 +61,8 @@ def fingerprints(answers: Mapping[str, Array], outputs: Sequence[str]) -> list[i
     ]
 
 
-def _plain(text: str) -> str:
-    """``text`` for comments, strings and tables of the project, whatever a board file says."""
+def plain(text: str) -> str:
+    """``text`` for comments, strings and tables of the project, whatever a board file or a list of classes says."""
     return re.sub(r'[^ -~]|["\\`$|%]|\*/|/\*|\?\?', " ", text)
 
 
@@ -115,6 +115,7 @@ def project_files(
     percent: bool,
     places: Places,
     networks: Sequence[BundleInfo] = (),
+    class_names: Sequence[str] = (),
 ) -> dict[str, bytes]:
     """Every file of a firmware project.
 
@@ -128,21 +129,22 @@ def project_files(
         percent: Whether the first output holds probabilities.
         places: The memory of each area.
         networks: The headers of networks with a shared arena; () for one network.
+        class_names: A name for each element of the first output; () for their numbers.
 
     Returns:
         The contents by path inside the project.
     """
     arrays = _shared_arrays(info.name, networks) if networks else _ARRAYS
-    facts = tuple(replace(f, name=_plain(f.name), value=_plain(f.value), source=_plain(f.source)) for f in board.facts)
+    facts = tuple(replace(f, name=plain(f.name), value=plain(f.value), source=plain(f.source)) for f in board.facts)
     config, near = board.flash_config, near_memories(board, [one.memory for one in info.near])
     context: dict[str, object] = {
         "net": info.name,
         "NET": info.name.upper(),
-        "board": replace(board, title=_plain(board.title), facts=facts),
+        "board": replace(board, title=plain(board.title), facts=facts),
         "console": console,
         "has_dwt": board.core.has_cycle_counter,
         "hard_float": board.float_abi == "hard",
-        "flash_config": replace(config, source=_plain(config.source)) if config else None,
+        "flash_config": replace(config, source=plain(config.source)) if config else None,
         "count": len(samples.fingerprints),
         "labels": list(samples.labels),
         "inputs": [(p.name, p.type.nbytes) for p in info.inputs],
@@ -159,12 +161,13 @@ def project_files(
     main = {
         **context,
         **answer(info.outputs[0], percent),
-        "board": _plain(board.title),
+        "board": plain(board.title),
         "clock_hz": board.clock_hz,
         "outputs": [(p.name, p.type.nbytes) for p in info.outputs],
         "has_weights": info.constant > 0,
         "has_activations": info.activations > 0,
         "has_states": info.states > 0,
+        "class_names": [" ".join(plain(name).split()) for name in class_names],
     }
     uart = {"address": board.uart.address if board.uart else 0, "clock_hz": board.clock_hz}
     deploy = resources.TEMPLATES / "deploy"

@@ -120,12 +120,12 @@ def _relocations(
 ) -> None:
     """Branches to other sections, and functions whose address is taken."""
     size = section[9] or 8
+    starts = {(function.section, function.begin): function.name for function in reversed(found.functions.values())}
     for at in range(section[4], section[4] + section[5], size):
         place, info = struct.unpack_from("<2I", data, at)
         name, home, value = names[info >> 8]
         if not name and home in found.code:  # a section's symbol: the function that begins there
-            starts = [f.name for f in found.functions.values() if (f.section, f.begin) == (home, value & ~1)]
-            name = starts[0] if starts else ""
+            name = starts.get((home, value & ~1), "")
         if info & 0xFF in _CALLS:
             found.jumps.setdefault(section[7], {})[place] = name
         elif name in found.functions and info & 0xFF == 2:  # R_ARM_ABS32

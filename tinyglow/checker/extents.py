@@ -92,7 +92,7 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
     out_c = call.get("out_c", 0) or whole("in_c")
     if loop.startswith("pointwise"):
         return found | {"filter": out_c * (5 + scale)}
-    if loop in ("conv2d", "conv2d_channelwise", "conv2d_wide"):
+    if loop in ("conv2d", "conv2d_channelwise", "conv2d_wide", "conv2d_twice"):
         terms = whole("kernel_h") * whole("kernel_w") * (whole("in_c") // max(whole("group"), 1))
         wide = 2 if loop == "conv2d_wide" else 1
         return found | {"filter": out_c * terms, "bias": wide * out_c, "channels": 2 * out_c}
@@ -185,6 +185,8 @@ def _dense(call: Call, loop: str, data: Callable[[str], bytes]) -> Extents:
     found["channels"] = 2 * units
     if loop == "fully_connected_dsp":
         found["weights"] = units * 4 * _up(depth, 4)
+    elif loop == "fully_connected_eight_units_dsp":
+        found["weights"] = 2 * _up(units, 2) * 4 * _up(depth, 4)
     elif loop == "fully_connected_wide":
         found["bias"] = 2 * units
     elif loop == "fully_connected_packed":

@@ -128,18 +128,34 @@ def _wide(read: _Reader, name: str, units: int) -> Array:
     return words if len(words) == units else (words[1::2] << 32) + (words[::2] & 0xFFFFFFFF)
 
 
+def _fours(read: _Reader, flat: Array) -> Array:
+    """Filters [out_c, terms], from pairs of channels, by turns four taps of each."""
+    out_c = read.whole("out_c")
+    lines, taps = dsp_lines(read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c"))
+    fours = flat.reshape(-(-out_c // 2), -1, 2, 4).transpose(0, 2, 1, 3)
+    return fours.reshape(2 * len(fours), lines, -1)[:out_c, :, :taps].reshape(out_c, -1)
+
+
 def _dsp(read: _Reader) -> Layer:
-    """Pairs of channels, by turns four taps of each."""
-    out_c, in_c = read.whole("out_c"), read.whole("in_c")
-    lines, taps = dsp_lines(read.whole("kernel_h"), read.whole("kernel_w") * in_c)
-    fours = read.array("filter", "<i1")[:-8].reshape(-(-out_c // 2), -1, 2, 4).transpose(0, 2, 1, 3)
-    weights = fours.reshape(2 * len(fours), lines, -1)[:out_c, :, :taps].reshape(out_c, -1)
-    if "channels" in {argument.name for argument in read.call.arguments}:
-        channels = read.words("channels").reshape(-1, 2)
-        return _folded(weights - (channels[:, 1:] >> 16), read.words("bias")[:out_c], channels)
-    pairs = read.words("bias").reshape(len(fours), -1)
-    words = pairs[:, 2:].reshape(2 * len(pairs), -1)[:out_c] if read.scale else None
-    return _folded(weights - read.whole("filter_offset"), pairs[:, :2].ravel()[:out_c], words)
+    """Bytes of the one channel and of the other by turns; each channel with its scale and offset."""
+    channels = read.words("channels").reshape(-1, 2)
+    weights = _fours(read, read.array("filter", "<i1")[:-8])
+    return _folded(weights - (channels[:, 1:] >> 16), read.words("bias")[: len(weights)], channels)
+
+
+def _dsp_pairs(read: _Reader) -> Layer:
+    """A halfword holds a term of two channels, the even one plus 128; 256 times a sum of the odd one must fit."""
+    halfwords = read.array("filter", "<u1")[:-8].reshape(-1, 4, 2)[:, [0, 2, 1, 3]].transpose(0, 2, 1)
+    stored = halfwords ^ np.array([[0x80], [0]])
+    weights = _fours(read, (stored ^ 0x80) - 0x80) - read.whole("filter_offset")
+    units = len(weights)
+    pairs = read.words("bias").reshape(-(-units // 2), -1)
+    words = pairs[:, 2:].reshape(2 * len(pairs), -1)[:units] if read.scale else None
+    start = pairs[:, :2].ravel()[:units]
+    positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
+    low, high = start - 128 * positive + 127 * negative, start + 127 * positive - 128 * negative
+    most = 256 * max(-int(low[1::2].min(initial=0)), int(high[1::2].max(initial=0)))
+    return _folded(weights, start, words, halfwords=(most, 2**31 - 1))
 
 
 def _dual_mac(read: _Reader) -> Layer:
@@ -300,6 +316,20 @@ def _dense_words(read: _Reader) -> Layer:
     return _folded(weights - read.whole("weights_offset"), read.words("bias"), halfwords=(most, 2**31 - 1))
 
 
+def _dense_pairs(read: _Reader) -> Layer:
+    """A halfword holds a term of two units, the even one plus 128; 256 times a sum must fit. Four pairs take turns."""
+    units, depth = read.whole("units"), read.whole("depth")
+    groups, whole = -(-depth // 4), units // 8 * 4
+    flat = read.array("weights", "<u1")
+    split = whole * groups * 8
+    turns = flat[:split].reshape(-1, groups, 4, 4, 2).transpose(0, 2, 1, 3, 4).reshape(whole, groups, 4, 2)
+    words = np.concatenate([turns, flat[split:].reshape(-1, groups, 4, 2)])[:, :, [0, 2, 1, 3]]
+    words[..., 0] ^= 0x80
+    weights = ((words ^ 0x80) - 0x80).transpose(0, 3, 1, 2).reshape(-1, 4 * groups)[:units, :depth]
+    most = int(np.abs(weights).sum(axis=1).max(initial=0)) * 128 * 256
+    return _folded(weights - read.whole("weights_offset"), read.words("bias"), halfwords=(most, 2**31 - 1))
+
+
 def _code(read: _Reader, functions: Mapping[str, str]) -> Layer:
     """Weights that are statements in C: words times numbers, chunk by chunk."""
     where, out_c = read.call.where, read.whole("out_c")
@@ -332,8 +362,9 @@ def _code(read: _Reader, functions: Mapping[str, str]) -> Layer:
 
 
 _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
-    (r"conv2d|conv2d_channelwise|conv2d_wide", _portable),
-    (r"conv2d_dsp|conv2d_channelwise_dsp|conv2d_channelwise_high_dsp", _dsp),
+    (r"conv2d|conv2d_channelwise|conv2d_wide|conv2d_twice", _portable),
+    (r"conv2d_channelwise_dsp", _dsp),
+    (r"conv2d_dsp|conv2d_channelwise_high_dsp", _dsp_pairs),
     (r"conv2d(?:_channelwise)?_dual_mac", _dual_mac),
     (r"conv2d_winograd(?:_channelwise)?_dsp", _winograd),
     (r"conv2d_3x3_pool(?:_channelwise)?_dsp", _first_layer),
@@ -347,4 +378,5 @@ _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
     (r"fully_connected|fully_connected_wide|fully_connected_mve", _dense),
     (r"fully_connected_dsp", _dense_fours),
     (r"fully_connected_four_units", _dense_words),
+    (r"fully_connected_eight_units_dsp", _dense_pairs),
 )

@@ -31,6 +31,11 @@ _OPERAND = re.compile(
 )
 _FUNCTION = re.compile(r"static void (\w+)\(const tg_u32 \*x, tg_i32 \*sums\) \{\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
 _PROTOTYPE = re.compile(r"^void (\w+)\((.*?)\);$", re.MULTILINE | re.DOTALL)
+# Statements of the network's function that call no kernel.
+_OTHER = (
+    r"^  (?:\(void\)\w+|uint8_t \*const tcm = glow_tcm_addr|const uint8_t \*const (near_[12]) = {net}_\1"
+    r"|return GLOW_SUCCESS);$"
+)
 _ARGUMENT = re.compile(r"(?P<const>const )?(?P<type>\w+) \*(?P<name>\w+)")
 
 Number = int | float
@@ -139,43 +144,48 @@ def read_source(net: str, texts: Mapping[str, str]) -> Source:
         if name not in texts:
             raise BrokenError(name, "is missing", "a bundle with its sources")
     header, code = without_comments(texts[f"{net}.h"]), without_comments(texts[f"{net}.c"])
-    sizes = {}
-    for memory, word in _SIZES.items():
-        found = re.findall(rf"^#define {net.upper()}_{word}_MEM_SIZE +(\d{{1,10}})$", header, re.MULTILINE)
-        if len(found) != 1 or int(found[0]) > MOST_BYTES:
-            raise BrokenError(f"{net}.h", f"does not say how large {memory} is", f"at most {MOST_BYTES} bytes")
-        sizes[memory] = int(found[0])
-    for memory in NEAR:
-        found = re.findall(rf"^#define {net.upper()}_{memory.upper()}_MEM_SIZE +(\d{{1,10}})$", header, re.MULTILINE)
-        if len(found) > 1 or any(int(size) > MOST_BYTES for size in found):
-            raise BrokenError(f"{net}.h", f"does not say how large {memory} is", f"at most {MOST_BYTES} bytes")
-        if found:
-            sizes[memory] = int(found[0])
+    sizes = _sizes(net, header)
     places = {label: int(offset) for label, offset in _PLACE.findall(code)}
     if len(places) != len(_PLACE.findall(code)):
         raise BrokenError(f"{net}.c", "gives two buffers one name")
-    params = {name: (kernel, _fields(name, body)) for kernel, name, body in _PARAMS.findall(code)}
     _, _, body = code.partition(f"\nint {net}(")
-    calls = []
-    for number, (kernel, name, operands) in enumerate(_CALL.findall(body), 1):
-        own = params.get(name)
-        if own is None or own[0] != kernel:
-            raise BrokenError(f"call {number}, {kernel}", f"has parameters {name} of another kernel")
-        calls.append(Call(number, kernel, own[1], _arguments(f"call {number}, {kernel}", kernel, operands, texts)))
-    statements = len(re.findall(r";\s*$", re.sub(r"if \(!tcm\) \{.*?\}", "", body, flags=re.DOTALL), re.MULTILINE))
-    others = len(
-        re.findall(
-            rf"^  (?:\(void\)\w+|uint8_t \*const tcm = glow_tcm_addr|const uint8_t \*const (near_[12]) = {net}_\1"
-            r"|return GLOW_SUCCESS);$",
-            body,
-            re.MULTILINE,
-        )
-    )
-    if statements != len(calls) + others:
+    calls = _calls(code, body, texts)
+    if _statements(body) != len(calls) + len(re.findall(_OTHER.format(net=net), body, re.MULTILINE)):
         raise BrokenError(f"{net}.c", "its function does more than to call kernels", "the compiler's own text")
     given = re.findall(rf"^#define {net.upper()}_(\w+) +\d+$", header, re.MULTILINE)
     placeholders = frozenset(name for name in given if f"{net}_at_{name}" in places)
-    return Source(sizes, places, tuple(calls), dict(_FUNCTION.findall(code)), placeholders)
+    return Source(sizes, places, calls, dict(_FUNCTION.findall(code)), placeholders)
+
+
+def _sizes(net: str, header: str) -> dict[str, int]:
+    """Bytes of each memory; arrays of near constants are there or not."""
+    sizes = {}
+    for memory, word in (_SIZES | {memory: memory.upper() for memory in NEAR}).items():
+        found = re.findall(rf"^#define {net.upper()}_{word}_MEM_SIZE +(\d{{1,10}})$", header, re.MULTILINE)
+        if not found and memory in NEAR:
+            continue
+        if len(found) != 1 or int(found[0]) > MOST_BYTES:
+            raise BrokenError(f"{net}.h", f"does not say how large {memory} is", f"at most {MOST_BYTES} bytes")
+        sizes[memory] = int(found[0])
+    return sizes
+
+
+def _calls(code: str, body: str, texts: Mapping[str, str]) -> tuple[Call, ...]:
+    """The calls in the network's function, each with its parameters."""
+    params = {name: (kernel, _fields(name, text)) for kernel, name, text in _PARAMS.findall(code)}
+    calls = []
+    for number, (kernel, name, operands) in enumerate(_CALL.findall(body), 1):
+        where = f"call {number}, {kernel}"
+        own = params.get(name)
+        if own is None or own[0] != kernel:
+            raise BrokenError(where, f"has parameters {name} of another kernel")
+        calls.append(Call(number, kernel, own[1], _arguments(where, kernel, operands, texts)))
+    return tuple(calls)
+
+
+def _statements(body: str) -> int:
+    """How many statements a function has, without those that choose a memory."""
+    return len(re.findall(r";\s*$", re.sub(r"if \(!tcm\) \{.*?\}", "", body, flags=re.DOTALL), re.MULTILINE))
 
 
 def _fields(name: str, body: str) -> dict[str, Value]:

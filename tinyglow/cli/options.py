@@ -138,8 +138,14 @@ def add_scheme(parser: argparse.ArgumentParser) -> None:
     add_graph(parser)
 
 
-def add_inputs(parser: argparse.ArgumentParser, required: bool = True, role: str = "one for each input") -> None:
-    """Arrays for the inputs; ``role``: what the command does with them."""
+def add_inputs(
+    parser: argparse.ArgumentParser, required: bool = True, role: str = "one for each input", by_name: bool = False
+) -> None:
+    """Arrays for the inputs.
+
+    role: what the command does with them. by_name: as for ``read_inputs``.
+    """
+    alone = "" if by_name else "; a single input needs no NAME="
     parser.add_argument(
         "--input",
         metavar="NAME=X.npy",
@@ -148,7 +154,7 @@ def add_inputs(parser: argparse.ArgumentParser, required: bool = True, role: str
         required=required,
         help="samples for an input: an array in a .npy or .npz file whose first dimension counts samples, a .csv file "
         "with a sample on each line, or a folder of images (of folders, which are its classes), "
-        f"{role}; or a .npz file with the arrays of all inputs",
+        f"{role}{alone}; or a .npz file with the arrays of all inputs",
     )
     add_image_options(parser)
 

@@ -76,18 +76,21 @@ def read_labels(arguments: argparse.Namespace) -> Array | None:
         raise InputError("the labels cannot be read", [Problem(f"--labels {arguments.labels}", str(error))]) from error
 
 
-def read_inputs(arguments: argparse.Namespace) -> dict[str, Array]:
-    """The arrays that --input names, [samples, *shape]; InputError."""
+def read_inputs(arguments: argparse.Namespace, by_name: bool = False) -> dict[str, Array]:
+    """The arrays that --input names, [samples, *shape]; one without a name is under ``NAMELESS``; InputError.
+
+    by_name: whether each must be named, because it is not known which placeholders are inputs.
+    """
     from tinyglow.cli.samples import images_of, named_arrays, one_array
 
     arrays: dict[str, Array] = {}
     problems = []
-    whole = [text for text in arguments.input if "=" not in text and text.lower().endswith(".npz")]
-    pairs = name_value_pairs("--input", [text for text in arguments.input if text not in whole])
-    given = [(f"{name}={path}", name, path) for name, path in pairs.items()] + [(path, "", path) for path in whole]
+    alone = [text for text in arguments.input if text and "=" not in text and (not by_name or _is_archive(text))]
+    pairs = name_value_pairs("--input", [text for text in arguments.input if text not in alone])
+    given = [(f"{name}={path}", name, path) for name, path in pairs.items()] + [(path, "", path) for path in alone]
     for text, name, path in given:
         try:
-            if not name:
+            if not name and _is_archive(path):
                 found = named_arrays(path)
             elif Path(path).is_dir():
                 found = {name: images_of(path, arguments)}
@@ -96,11 +99,16 @@ def read_inputs(arguments: argparse.Namespace) -> dict[str, Array]:
         except ValueError as error:
             problems.append(Problem(f"--input {text}", str(error)))
             continue
-        problems += [Problem(f"--input {text}", f"gives {name} a second time") for name in found.keys() & arrays.keys()]
+        again = [name or "an input without a name" for name in found.keys() & arrays.keys()]
+        problems += [Problem(f"--input {text}", f"gives {name} a second time") for name in again]
         arrays.update(found)
     if problems:
         raise InputError("the inputs cannot be read", problems)
     return arrays
+
+
+def _is_archive(text: str) -> bool:
+    return text.lower().endswith(".npz")
 
 
 def read_graph(arguments: argparse.Namespace, name: str | None = None) -> Graph:

@@ -52,7 +52,9 @@ def fold(node: SourceNode, add: Callable[[SourceNode, Importer], None], importer
     Raises UnsupportedError for what the operator does not support, or for results of more than ``most_elements``.
     """
     inputs = [importer.value(name) for name in node.inputs if name]
-    if not inputs or any(value.data is None or value.type.dtype not in ("float32", "int64") for value in inputs):
+    if not inputs or any(
+        value.data is None or value.type.dtype not in ("float32", "int64", "bool") for value in inputs
+    ):
         return False
     scratch = _Scratch(importer, most_elements)
     add(node, scratch)
@@ -72,6 +74,6 @@ def fold(node: SourceNode, add: Callable[[SourceNode, Importer], None], importer
             importer.bind(name, value)
             continue
         data = np.array(known[value.name], order="C")
-        data = data.astype(np.float32 if data.dtype.kind == "f" else np.int64)
+        data = data.astype({"f": np.float32, "b": bool}.get(data.dtype.kind, np.int64))
         importer.bind(name, importer.editor.constant(name, data))
     return True

@@ -26,12 +26,10 @@ _STATE = "it keeps a state: make the state an input and an output of the network
 # What to do about operators that are not supported, by a pattern of their names with domain.
 _ADVICE = {
     r"DynamicQuantizeLinear|\w+Integer|(QLinear\w+|QAttention)( .*)?": _QUANTIZED,
-    r"Loop|Scan|If|Sequence\w+|WHILE|IF|CALL": f"control flow: {_UNROLL}",
+    r"Loop|Scan|If|Sequence\w+|CALL": f"control flow: {_UNROLL}",
     r"CUSTOM CIRCULAR_BUFFER": _STATE,
     r"CUSTOM Signal\w+": "compute the features before the network, and make them its input",
     r"CUSTOM TFLM_DECODE": "give the file before its weights were compressed",
-    r"DYNAMIC_UPDATE_SLICE|FLOOR_MOD|REDUCE_ALL": _TAIL,
-    r"L2_POOL_2D": "write it with SQUARE, AVERAGE_POOL_2D and SQRT",
     r"LSTM|GRU|RNN|(BI|UNI)DIRECTIONAL_SEQUENCE_(LSTM|RNN)": f"a recurrent layer: {_UNROLL}",
     r"NonMaxSuppression|TopK|TOPK_V2|NON_MAX_SUPPRESSION_V\d|CUSTOM TFLite_Detection_PostProcess": _TAIL,
     r"\w+ of domain 'ai\.onnx\.ml'": _TAIL,

@@ -19,11 +19,11 @@ from tinyglow.frontend.declared import carry_to_constants, declared_as
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import MAX_TENSOR_BYTES, ModelImport, fault_of_shape
 from tinyglow.frontend.names import shown
-from tinyglow.frontend.refusal import unsupported
 from tinyglow.frontend.request import AS_IN_FILE, Request
+from tinyglow.frontend.tflite_control import ControlFlow
 from tinyglow.frontend.tflite_dilated import fold_dilated
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
-from tinyglow.frontend.tflite_schema import defaults
+from tinyglow.frontend.tflite_forms import check_form
 from tinyglow.frontend.tflite_tensors import constant_data, is_integer, type_of
 from tinyglow.frontend.tflite_variables import Variables
 from tinyglow.ir.editor import GraphEditor
@@ -31,6 +31,7 @@ from tinyglow.ir.graph import Declared, Graph, Value
 from tinyglow.ir.namer import RESERVED, Namer, legal_name
 from tinyglow.ir.op import SourceNode, UnsupportedError
 from tinyglow.ir.types import MAX_RANK, TensorType
+from tinyglow.operators.control import CONTROL
 from tinyglow.operators.memories import INTERMEDIATES
 from tinyglow.operators.variables import VARIABLES
 from tinyglow.registry import TFLITE_OPS
@@ -50,7 +51,8 @@ class _Import(ModelImport):
         self.outputs = frozenset(model.outputs)
         self.variables = Variables(self, model)
         self.bound: set[str] = set()  # names of values that stand for a tensor of the file
-        self.nodes = [self._source(operator) for operator in model.operators]
+        self.control = ControlFlow(self, model)
+        self.nodes = [self._source(operator, self.names, model) for operator in model.operators]
         namer = Namer(original=[node.name for node in self.nodes], used=RESERVED)
         is_float = all(not is_integer(tensor) for tensor in model.tensors)
         super().__init__(GraphEditor(name, namer), model.file_bytes, request.like_glow and is_float)
@@ -67,16 +69,26 @@ class _Import(ModelImport):
         """``operators.memories.WithMemory``."""
         self.variables.write_tensor(name, value)
 
-    def _source(self, operator: FileOperator) -> SourceNode:
-        inputs = tuple(self.names[index] if index >= 0 else "" for index in operator.inputs)
-        outputs = tuple(self.names[index] for index in operator.outputs)
-        is_last = not operator.outputs or operator.outputs[0] in self.outputs
-        name = operator.op_type if is_last else self.model.tensors[operator.outputs[0]].name or outputs[0]
+    def add_file_constant(self, name: str, tensor: FileTensor) -> None:
+        """``frontend.tflite_control``."""
+        self._constant(name, tensor)
+
+    def add_operator(self, operator: FileOperator, names: Sequence[str]) -> None:
+        """``frontend.tflite_control``."""
+        self._node(self._source(operator, names, None), operator)
+
+    def _source(self, operator: FileOperator, names: Sequence[str], network: FileModel | None) -> SourceNode:
+        """An operator on tensors of these names; network: None if it is of another subgraph."""
+        inputs = tuple(names[index] if index >= 0 else "" for index in operator.inputs)
+        outputs = tuple(names[index] for index in operator.outputs)
+        is_last = not operator.outputs or (network is not None and operator.outputs[0] in self.outputs)
+        own = "" if is_last or network is None else network.tensors[operator.outputs[0]].name
+        name = operator.op_type if is_last else own or outputs[0]
         form = TFLITE_OPS[operator.op_type].tflite_types[operator.op_type] if operator.op_type in TFLITE_OPS else None
         # TensorFlow Lite, too, takes options of another table for none.
         attributes = operator.attributes if form is not None and operator.options == form.options else {}
         if operator.intermediates:
-            between = [self.names[index] if index >= 0 else "" for index in operator.intermediates]
+            between = [names[index] if index >= 0 else "" for index in operator.intermediates]
             attributes = {**attributes, INTERMEDIATES: between}
         return SourceNode(name, operator.op_type, inputs, outputs, attributes, operator.version)
 
@@ -197,9 +209,7 @@ class _Import(ModelImport):
             for name in node.outputs:
                 if name in self.values or name in self.unknown:
                     raise UnsupportedError(f"makes {name!r}, which is made already", "each tensor made once")
-            if node.op_type not in TFLITE_OPS:
-                raise unsupported(shown(node.op_type))
-            _check_form(as_in_file)
+            check_form(as_in_file)
             if any(name in self.unknown for name in node.inputs):
                 self.unknown.update(node.outputs)  # a consequence of a problem that is already listed
                 return
@@ -207,6 +217,11 @@ class _Import(ModelImport):
                 self.variables.run(node)
                 return
             self.variables.check(node)
+            if node.op_type in CONTROL:
+                self.control.run(node)
+                if not self.unknown.intersection(node.outputs):
+                    self._check_results(node)
+                return
             if not node.outputs or not any(node.inputs):
                 raise UnsupportedError("has no inputs or no outputs")
             operator, last = TFLITE_OPS[node.op_type], self.editor.last_node
@@ -249,20 +264,6 @@ class _Import(ModelImport):
             if is_real and not declared.quant and declared.dtype != "float32":
                 stored = self.tensors[name].dtype
                 raise UnsupportedError("a result of real numbers", f"{stored}, as the file has it")
-
-
-def _check_form(operator: FileOperator) -> None:
-    """Raises UnsupportedError unless an operator's version, and all that its options say, is what is read here."""
-    form = TFLITE_OPS[operator.op_type].tflite_types[operator.op_type]
-    if operator.fault:
-        raise UnsupportedError(operator.fault, "what the schema of this version of the package tflite knows")
-    if operator.version > form.version:
-        raise UnsupportedError(f"is version {operator.version} of the operator", f"up to {form.version}")
-    known = {*form.attributes, *form.without_effect} if operator.options == form.options else set()
-    for name, value in operator.attributes.items():
-        if name not in known and value != defaults(operator.options)[name]:
-            found = f"attribute {name} of its {operator.options} is {shown(str(value))}"
-            raise UnsupportedError(found, ", ".join([form.options, *form.attributes]) if form.options else "none")
 
 
 def _unique_names(model: FileModel) -> list[str]:

@@ -23,6 +23,7 @@ from tinyglow.ir.op import Attribute
 IDENTIFIER = b"TFL3"  # from byte 4 on (TensorFlow Lite's schema, file_identifier)
 MAX_PARTS = 2**16  # operators, and tensors
 _MOST_ITEMS = 2**20  # of a list of numbers that is not a tensor's data
+_CALLS = {f"{part}_subgraph_index" for part in ("init", "then", "else", "cond", "body")}
 _SHARING = 8  # how many times a byte of the file may be read as a part of something: names are shared
 _EXPECTED = "a TFLite model, whose bytes 4 to 7 are TFL3"
 
@@ -152,12 +153,14 @@ class _Reader:
         lacking = [name for name in ("operators", "outputs") if not getattr(result, name)]
         if lacking:
             raise DamagedError(f"its graph has no {' and no '.join(lacking)}")
-        # Other bodies of control flow are refused by their operators' names.
-        called = {
-            item.attributes.get("init_subgraph_index") for item in result.operators if item.op_type == "CALL_ONCE"
-        }
-        numbers = [number for number in range(1, len(subgraphs)) if number in called]
-        return replace(result, bodies={n: self._subgraph(subgraphs[n], buffers, codes) for n in numbers})
+        bodies: dict[int, FileModel] = {}
+        asked = _called(result)
+        while asked:
+            number = asked.pop()
+            if 0 < number < len(subgraphs) and number not in bodies:
+                bodies[number] = self._subgraph(subgraphs[number], buffers, codes)
+                asked += _called(bodies[number])
+        return replace(result, bodies=dict(sorted(bodies.items())))
 
     def _subgraph(self, graph: Any, buffers: list[tuple[Array | None, str]], codes: list[tuple[str, int]]) -> FileModel:
         result = FileModel(
@@ -245,6 +248,12 @@ class _Reader:
             field: self.numbers(options, method) if is_list else plain(field, getattr(options, method)())
             for field, (method, is_list) in fields(name).items()
         }
+
+
+def _called(model: FileModel) -> list[int]:
+    """The numbers of the subgraphs that a subgraph's operators refer to."""
+    values = (value for item in model.operators for key, value in item.attributes.items() if key in _CALLS)
+    return [value for value in values if isinstance(value, int)]
 
 
 def is_tflite(path: str | Path) -> bool:

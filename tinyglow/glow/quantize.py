@@ -10,7 +10,7 @@ from tinyglow.glow.convert import convert
 from tinyglow.glow.lower import lower, lower_for_profiler
 from tinyglow.glow.pipeline import OPTIMIZE, ours
 from tinyglow.glow.quantized import fold_activation, overflow_bound
-from tinyglow.glow.walk import glow_pass, nodes_as_made, stepping
+from tinyglow.glow.walk import glow_pass, keeping_editors, nodes_as_made, stepping
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph
 from tinyglow.operators.dequantize import Dequantize
@@ -164,4 +164,5 @@ def tidying_as_glow(float_io: bool = False) -> list[Pass]:
 
 def tidy_as_glow(graph: Graph, float_io: bool = False) -> Graph:
     """Station 5: the quantized graph as Glow generates code for it."""
-    return run_passes(graph, tidying_as_glow(float_io))
+    with keeping_editors():
+        return run_passes(graph, tidying_as_glow(float_io))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
 from tinyglow.ir.editor import GraphEditor
@@ -35,6 +37,62 @@ def each(edit: GraphEditor, step: Step) -> bool:
     return changed
 
 
+def _holds(edit: GraphEditor, graph: Graph) -> bool:
+    """Whether an editor that started from ``graph`` as it was made would finish as that graph again.
+
+    graph: What ``finish`` gave: it has no node and no value that nothing uses.
+    """
+    nodes = {node.name: node for node in edit.nodes}
+    return (
+        tuple(nodes) == graph.made
+        and all(nodes[node.name] is node for node in graph.nodes)
+        and len(edit.values) == len(graph.values)
+        and all(edit.values.get(name) is value for name, value in graph.values.items())
+        and (tuple(edit.inputs), edit.outputs, tuple(edit.states)) == (graph.inputs, graph.outputs, graph.states)
+        and (edit.source_names, edit.pixels) == (graph.source_names, graph.pixels)
+        and edit.derived ^ graph.derived == edit.namer.used ^ graph.used_names == set()
+        and (edit.numerics, edit.own_numerics, edit.like_glow) == (graph.numerics, graph.own_numerics, graph.like_glow)
+        and edit.deviations == graph.deviations
+        and edit.joined.of({node.origin for node in graph.nodes}) == graph.joined
+    )
+
+
+@dataclass
+class _Kept:
+    """The graph that a pass of Glow's finished last, and an editor that holds just that, if there is one.
+
+    Most passes change nothing: then neither the graph nor its editor is made anew.
+    """
+
+    graph: Graph | None = None
+    edit: GraphEditor | None = None
+
+    def open(self, graph: Graph) -> GraphEditor:
+        edit = self.edit if graph is self.graph else None
+        self.edit = None
+        return edit or GraphEditor.of(graph, as_made=True)
+
+    def close(self, edit: GraphEditor, graph: Graph) -> Graph:
+        if graph is self.graph and _holds(edit, graph):
+            self.edit = edit
+        else:
+            self.graph = edit.finish()
+        return self.graph
+
+
+_kept: ContextVar[_Kept | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def keeping_editors() -> Iterator[None]:
+    """For a while let Glow's passes take over an editor from the one before."""
+    token = _kept.set(_Kept())
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
 @dataclass(frozen=True)
 class GlowPass(Pass):
     """A pass of Glow's. by: what does it to a graph, or to each of its nodes."""
@@ -48,10 +106,11 @@ def glow_pass(
     """A pass of Glow's: without the nodes that nothing uses; again until nothing changes, if it is one of those."""
 
     def on_graph(graph: Graph) -> Graph:
+        kept = _kept.get() or _Kept()
         while True:
-            edit = GraphEditor.of(graph, as_made=True)
+            edit = kept.open(graph)
             changed = run(edit)
-            graph = edit.finish()
+            graph = kept.close(edit, graph)
             if not (changed and until_fixed):
                 return graph
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.numbers import Numbers
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import INTEGERS
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import GLOW
@@ -52,8 +53,7 @@ class ParamError(ValueError):
     """A parameter that does not fit the C type of its field, as a dimension above 65535."""
 
 
-@dataclass(frozen=True)
-class Params:
+class Params(Record):
     """Base of a kernel's parameters: frozen dataclasses whose fields are annotated I8 ... F32 or Requant."""
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -11,6 +11,7 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.forms import OnnxForms, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.kernel import Kernel, Params
+from tinyglow.ir.record import Record
 from tinyglow.ir.sums import SumRange
 from tinyglow.ir.target import Target, Variant
 from tinyglow.ir.types import QuantParams, Shape, TensorType
@@ -225,16 +226,18 @@ class Lowering(Protocol):
     def numerics(self) -> str:
         """Whose rounding the integers have: a name of ``numerics.names``."""
 
-    def choose(self, variants: Sequence[Variant]) -> None:
-        """Emit one of several ways to compute the node. The first is the simplest and serves everywhere."""
+    def choose(self, variants: Iterable[Variant]) -> None:
+        """Emit one of several ways to compute the node. The first is the simplest and serves everywhere.
+
+        What no target can make it take is not asked for: a generator saves the work on the others.
+        """
 
 
 # How a node is lowered with each numerics.
 OtherNumerics = Mapping[str, Callable[[Node, Lowering], None]]
 
 
-@dataclass(frozen=True)
-class Op(ABC):
+class Op(Record, ABC):
     """An operator. The fields of a subclass are the operator's attributes; class variables say how it is quantized."""
 
     # The operators of model files that it stands for. A subclass that does not inherit them says so.

@@ -77,6 +77,11 @@ class Target:
         return fast and self.optimize is Optimize.SPEED and nbytes <= self.code_budget
 
     @property
+    def takes_first(self) -> bool:
+        """Whether ``choose_for`` takes every node's first variant, whatever the others are."""
+        return not self.core and self.weights_as_code is not WeightsAsCode.ALWAYS
+
+    @property
     def features(self) -> frozenset[Feature]:
         """What the core has beyond ARMv6-M; of no core in particular: nothing."""
         return CORES[self.core].features if self.core else frozenset()

@@ -81,6 +81,17 @@ def litert_words(x: float, weight: float, out: float, bound: int) -> tuple[int, 
     return multiplier, shift
 
 
+def litert_words_twice(x: float, weight: float, out: float, bound: int) -> tuple[int, int]:
+    """LiteRT's of 31 bits, for sums of 32. Raises UnsupportedError if a sum may leave these, where LiteRT's wrap."""
+    try:
+        by = tflite.multiplier_of(x * weight / out)
+    except ValueError as error:
+        raise UnsupportedError(str(error), "smaller scales") from error
+    if bound << max(by.shift, 0) > wide.INT32_MAX:
+        raise UnsupportedError(f"a sum of up to {bound} with a bias of 32 bits", "sums of 32 bits, or biases of 64")
+    return by.multiplier, by.shift
+
+
 def sum_bounds(weights: Array, bias: Array) -> Array:
     """The largest magnitude that the sum of each unit may reach, at any point: weights [units, terms], bias int64."""
     magnitude = np.abs(weights.astype(np.int64)).sum(axis=1) * _MAGNITUDE

@@ -19,10 +19,11 @@ from tinyglow.kernels.int16 import (
     layer_constants,
     litert_bounds,
     litert_words,
+    litert_words_twice,
     own_words,
     unpacked_bias,
 )
-from tinyglow.numerics import wide
+from tinyglow.numerics import tflite, wide
 from tinyglow.numerics.glow import Requant
 from tinyglow.numerics.names import HINT, LIKE_LITERT
 
@@ -54,7 +55,17 @@ class ActivatedParams(Protocol):
 def activate_int16(p: ActivatedParams, sums: Array, channels: Array) -> Array:
     """Sums [..., units] as int16: scaled by each unit's constants, after the activation."""
     words = channels.reshape(-1, 2)
-    x = wide.scaled(sums, words[:, 0], words[:, 1])
+    return _activated(p, wide.scaled(sums, words[:, 0], words[:, 1]))
+
+
+def activate_twice_int16(p: ActivatedParams, sums: Array, channels: Array) -> Array:
+    """The same with LiteRT's multipliers for sums of 32 bits, rounded twice."""
+    words = channels.reshape(-1, 2).tolist()
+    by = [tflite.scaled_twice(sums[..., unit], tflite.Multiplier(*own)) for unit, own in enumerate(words)]
+    return _activated(p, np.stack(by, axis=-1))
+
+
+def _activated(p: ActivatedParams, x: Array) -> Array:
     if p.leaky:
         x = np.where(x < 0, wide.scaled(x, p.slope, p.slope_shift), x)
     return np.clip(x, p.act_min, p.act_max).astype(np.int16)
@@ -86,6 +97,12 @@ def with_wide_sums(kernel: Kernel, symbol: str) -> Kernel:
     return kernel.with_settings(symbol, {"TG_WIDE_SUMS": "1"}, summary=summary, sum_bits=64)
 
 
+def rounded_twice(kernel: Kernel, symbol: str, reference: Callable[..., None]) -> Kernel:
+    """The same layer as LiteRT has it with biases of 32 bits, called ``symbol`` in C."""
+    summary = f"{kernel.summary}, rounded twice as LiteRT does with biases of 32 bits"
+    return kernel.with_settings(symbol, {"TG_TWICE": "1"}, reference=reference, summary=summary)
+
+
 def _activation_fields(activation: Activation, scale: float, numerics: str) -> dict[str, Any]:
     """The fields of both layers' parameters that stand for ``activation`` on results of ``scale``."""
     low, high, slope = -math.inf, math.inf, 1.0
@@ -111,16 +128,21 @@ def lower_layer_int16(
     params: type[Params],
     sizes: dict[str, Any],
     words_of_litert: Words = litert_words,
+    twice: Kernel | None = None,
 ) -> None:
-    """The call of one of two kernels (32-bit sums, 64-bit sums) for weights [units, ...]."""
+    """The call of one of two kernels (32-bit sums, 64-bit sums) for weights [units, ...].
+
+    twice: the kernel for biases of 32 bits with LiteRT's numerics; None where it is refused.
+    """
     x, filters = lowering.type_of(node.inputs[0]), lowering.type_of(node.inputs[1])
     out = lowering.type_of(node.outputs[0])
     assert x.quant and out.quant
     bias = lowering.data_of(node.inputs[2])
     like_litert = lowering.numerics in LIKE_LITERT
-    if like_litert and bias.dtype == "int32":
+    is_twice = like_litert and bias.dtype == "int32"
+    if is_twice and twice is None:
         raise UnsupportedError("a bias of 32 bits in an int16 layer", "one of 64 bits, as converters write it", HINT)
-    words = words_of_litert if like_litert else own_words
+    words = litert_words_twice if is_twice else words_of_litert if like_litert else own_words
     matrix = weights.reshape(len(weights), -1)
     constants = layer_constants(matrix, filters, bias, x.quant.scale, out.quant.scale, words)
     operands = [
@@ -138,4 +160,5 @@ def lower_layer_int16(
         (wide.INT16_MIN, wide.INT16_MAX),
         [Requant(0, 0, multiplier, 0) for multiplier in multipliers],
     )
-    lowering.call(kernels[int(constants.is_wide)], operands, params(**fields), sums=sums)
+    kernel = twice if is_twice and twice is not None else kernels[int(constants.is_wide)]
+    lowering.call(kernel, operands, params(**fields), sums=sums)

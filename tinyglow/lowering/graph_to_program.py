@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,10 +30,11 @@ Watch = Callable[[Node, Sequence[Variant], Variant], None]
 class _Lowering:
     """Collects buffers and calls; implements ``ir.op.Lowering``."""
 
-    def __init__(self, graph: Graph, target: Target, chooser: Chooser, watch: Watch | None = None) -> None:
+    def __init__(self, graph: Graph, target: Target, chooser: Chooser | None, watch: Watch | None = None) -> None:
         self.graph = graph
         self.target = target
-        self._chooser = chooser
+        self._takes_first = chooser is None and watch is None and target.takes_first
+        self._chooser = chooser or choose_for(target, _offers(graph, target))
         self._watch = watch
         self.buffers: dict[str, Buffer] = {}
         self.calls: list[KernelCall] = []
@@ -120,7 +121,11 @@ class _Lowering:
         layers = self.graph.layers_of(self.node) if self.node and origin == self.node.name else ()
         self.calls.append(KernelCall(kernel, tuple(operands), params, origin, scratch, layers, sums))
 
-    def choose(self, variants: Sequence[Variant]) -> None:
+    def choose(self, variants: Iterable[Variant]) -> None:
+        if self._takes_first:
+            next(iter(variants)).emit()
+            return
+        variants = list(variants)
         chosen = self._chooser(variants)
         if self._watch and self.node:
             self._watch(self.node, variants, chosen)
@@ -245,7 +250,7 @@ def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None, wa
     Raises:
         ModelError: With all nodes that have no kernel.
     """
-    lowering = _Lowering(graph, target, chooser or choose_for(target, _offers(graph, target)), watch)
+    lowering = _Lowering(graph, target, chooser, watch)
     problems = _lower_nodes(lowering)
     if problems:
         raise ModelError("the network cannot be compiled", problems)

@@ -83,11 +83,11 @@ def _first_fit(
     offsets: dict[str, int] = {}
     for block in blocks:
         near = placed.near(block)
+        # Where a block may start is a set of intervals; the lowest place of all is where one of them begins.
         candidates = {0, *(align(start + other.size, alignment) for start, other in near)}
         for start, other in near:
-            behind, ahead = overlaps.get((block.name, other.name)), overlaps.get((other.name, block.name))
-            candidates |= {0} if behind is None else {max(0, start + behind)}
-            candidates |= {0} if ahead is None else {max(0, start - ahead)}
+            if (ahead := overlaps.get((other.name, block.name))) is not None:
+                candidates.add(max(0, start - ahead))
         lowest = (c for c in sorted(candidates) if all(_allowed(c, block, *other, overlaps) for other in near))
         offset = next(lowest)
         if offset + block.size > most:

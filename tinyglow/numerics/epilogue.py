@@ -105,6 +105,10 @@ class Epilogue(ABC):
         It is monotone in ``|total|``: where it holds for the least and the largest sum, it holds for all between them.
         """
 
+    def rises(self, bound: int, constants: Requant) -> bool:
+        """Whether results never fall while sums rise from ``-bound`` to ``bound``: nothing wraps between them."""
+        return self.holds(bound, constants) and self.holds(-bound, constants)
+
     def inside(self, total: int, constants: Requant) -> tuple[int, int]:
         """The magnitude of what is multiplied for this sum, and the most that it may be."""
         return abs(total) << constants.pre, INT32_MAX

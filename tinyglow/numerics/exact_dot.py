@@ -69,6 +69,11 @@ def matmul(a: Integers, b: Integers, limit: int) -> npt.NDArray[np.int32]:
     Returns:
         int32 [..., rows, units].
     """
+    return to_int32(*exact_product(a, b, limit))
+
+
+def exact_product(a: Integers, b: Integers, limit: int) -> tuple[npt.NDArray[Any], int]:
+    """``matmul`` as exact floats, before they wrap; and a bound on their magnitude."""
     bound = largest_sum(b, limit)
     dtype = exact_dtype(bound)
-    return to_int32(product(a.astype(dtype), b.astype(dtype)), bound)
+    return product(a.astype(dtype), b.astype(dtype)), bound

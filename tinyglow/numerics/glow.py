@@ -17,6 +17,7 @@ from tinyglow.numerics import exact_dot
 
 INT8_MIN, INT8_MAX = -128, 127
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+_FLOAT32_INTEGERS = 2**24
 
 Int8Array = npt.NDArray[np.int8]
 Int32Array = npt.NDArray[np.int32]
@@ -186,9 +187,14 @@ def quantize(x: FloatArray, scale: float, offset: int, dtype: str = "int8") -> n
     """
     limits = np.iinfo(dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        steps = np.rint(x.astype(np.float32) / np.float32(scale) + np.float32(offset)).astype(np.float64)
-    steps = np.where(np.isnan(steps), limits.min, steps)
-    return np.clip(steps, limits.min, limits.max).astype(dtype)
+        steps = np.asarray(x.astype(np.float32) / np.float32(scale))
+        steps += np.float32(offset)
+        np.rint(steps, out=steps)
+    if limits.max > _FLOAT32_INTEGERS:  # float32 does not have the limits
+        steps = steps.astype(np.float64)
+    steps[np.isnan(steps)] = limits.min
+    result: npt.NDArray[np.signedinteger] = np.clip(steps, limits.min, limits.max, out=steps).astype(dtype)[()]
+    return result
 
 
 def fused(a: FloatArray, b: FloatArray | float, c: FloatArray | float) -> FloatArray:

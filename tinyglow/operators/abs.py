@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,7 +16,6 @@ from tinyglow.operators.unary import Unary
 ABS = map_kernel("abs", lambda x: one_nan(np.abs(x)), "absolute value")
 
 
-@dataclass(frozen=True)
 class Abs(Unary):
     """The absolute value."""
 

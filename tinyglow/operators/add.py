@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -17,7 +16,6 @@ from tinyglow.operators.addends import lower_addends
 from tinyglow.operators.binary import Binary
 
 
-@dataclass(frozen=True)
 class Add(Binary):
     """x + y."""
 
@@ -51,7 +49,6 @@ class Add(Binary):
         lower_addends(node, lowering, ADD, ADD_FLOAT)
 
 
-@dataclass(frozen=True)
 class ShiftedAdd(Add):
     """The sum of int16 operands whose scales are powers of two, for which LiteRT has another arithmetic."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -15,7 +14,6 @@ SIN = map_kernel("sin", float32.sin, "sine")
 COS = map_kernel("cos", float32.cos, "cosine")
 
 
-@dataclass(frozen=True)
 class Sin(Unary):
     """The sine of an angle in radians."""
 
@@ -24,7 +22,6 @@ class Sin(Unary):
     kernel: ClassVar[Kernel] = SIN
 
 
-@dataclass(frozen=True)
 class Cos(Unary):
     """The cosine of an angle in radians."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -21,7 +21,6 @@ from tinyglow.operators.tflite_node import add_and_bind, constant_integers
 _INDEX_TYPES = {0: "int64", 2: "int32", 4: "int64"}
 
 
-@dataclass(frozen=True)
 class ArgMax(Op):
     """Indices of ``dtype`` along ``axis``, which stays as a dimension of size 1 if ``keep_dims``."""
 
@@ -99,7 +98,6 @@ class ArgMax(Op):
         lowering.call(kernel, buffers, self._params(source.shape))
 
 
-@dataclass(frozen=True)
 class ArgMin(ArgMax):
     """As ArgMax, of the smallest element."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,7 +46,6 @@ def _lower_as_onnx(node: Node, lowering: Lowering) -> None:
         onnx_integers.lower_window_mean(node, lowering, op.window, op.count_include_pads)
 
 
-@dataclass(frozen=True)
 class AvgPool(Op):
     """Input: image [n, h, w, c]. Padding counts as zeros (count_include_pads), or does not count at all."""
 
@@ -147,7 +146,6 @@ class AvgPool(Op):
         lowering.call(AVG_POOL, buffers, params)
 
 
-@dataclass(frozen=True)
 class QLinearPool(AvgPool):
     """That of onnxruntime's QLinearAveragePool, which adds up the taps of a window row by row: in float."""
 
@@ -156,7 +154,6 @@ class QLinearPool(AvgPool):
     glow_kind: ClassVar[str] = "AvgPool"
 
 
-@dataclass(frozen=True)
 class ImageMean(AvgPool):
     """The mean over a whole image, which a model has as one over dimensions. LiteRT rounds it otherwise than a pool."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.graph import Array, Node
@@ -13,7 +12,6 @@ from tinyglow.kernels.matmul.matmul_s16 import lower_matmul_tflite_int16
 from tinyglow.numerics.names import TFLITE
 
 
-@dataclass(frozen=True)
 class BatchMatMul(Op):
     """x [b, n, k] times y [b, k, m], for each index of the first dimension.
 

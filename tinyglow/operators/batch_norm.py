@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +12,6 @@ from tinyglow.ir.op import Importer, Op, ShapeError, SourceNode, UnsupportedErro
 from tinyglow.ir.types import TensorType
 
 
-@dataclass(frozen=True)
 class BatchNormalization(Op):
     """Inputs: x, scale, bias, mean, variance (the last four constant, [channels]); channels are dimension ``axis``."""
 

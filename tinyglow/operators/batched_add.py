@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForms, TFLiteForms
 from tinyglow.operators.add import Add
 
 
-@dataclass(frozen=True)
 class BatchedAdd(Add):
     """Each row of [rows, columns] plus [columns]. Glow's lowering makes it; it takes no rescale in."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.editor import GraphEditor
@@ -21,7 +20,6 @@ from tinyglow.operators.reduce_sum import ReduceSum
 from tinyglow.operators.reshape import Reshape
 
 
-@dataclass(frozen=True)
 class Binary(Op):
     """An operator on two tensors, element by element, with ONNX's multidirectional broadcasting.
 

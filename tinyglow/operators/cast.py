@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -25,7 +24,6 @@ _KERNELS = {
 }
 
 
-@dataclass(frozen=True)
 class Cast(Op):
     """The input as ``dtype``: floats towards zero, truth values as 0 and 1."""
 

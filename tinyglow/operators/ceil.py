@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -14,7 +13,6 @@ from tinyglow.operators.unary import Unary
 CEIL = map_kernel("ceil", float32.ceil, "smallest integer not below")
 
 
-@dataclass(frozen=True)
 class Ceil(Unary):
     """The smallest integer not below x."""
 

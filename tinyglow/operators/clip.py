@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -50,7 +49,6 @@ def _lower_int16(node: Node, lowering: Lowering) -> None:
     litert_int16.lower_rescale_int16(node, lowering, node.op.low, node.op.high)
 
 
-@dataclass(frozen=True)
 class Clip(Op):
     """min(max(x, low), high)."""
 

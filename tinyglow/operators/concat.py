@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +18,6 @@ from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.tflite_node import add_node, require_count
 
 
-@dataclass(frozen=True)
 class Concat(Op):
     """Any number of inputs, whose shapes differ along ``axis`` at most."""
 

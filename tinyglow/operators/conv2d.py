@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, ClassVar
 
@@ -41,7 +40,6 @@ def _lower_otherwise(node: Node, lowering: Lowering) -> None:
     lower_convolution(node, lowering, op.exact_layer(node, lowering.numerics, lowering.type_of, lowering.data_of))
 
 
-@dataclass(frozen=True)
 class Conv2D(Op):
     """Inputs: image [n, h, w, c], filters [out, kh, kw, c / group], bias [out]."""
 
@@ -262,10 +260,11 @@ class Conv2D(Op):
         except (UnsupportedError, ValueError):
             return False  # lowering will say why
 
-    def _variants(self, layer: ConvLayer, lowering: Lowering) -> list[Variant]:
+    def _variants(self, layer: ConvLayer, lowering: Lowering) -> Iterator[Variant]:
         """The ways to compute an int8 convolution, the portable one first. Only its sums may wrap."""
+        yield portable_variant(layer, lowering)
         others = () if layer.wraps else (family(layer, lowering) for family in VARIANTS)
-        return [portable_variant(layer, lowering), *(variant for variant in others if variant is not None)]
+        yield from (variant for variant in others if variant is not None)
 
 
 def _moved_filters(node: SourceNode, filters: Array, importer: Importer) -> Value:
@@ -282,7 +281,6 @@ def _moved_filters(node: SourceNode, filters: Array, importer: Importer) -> Valu
     return edit.constant(node.inputs[1], np.ascontiguousarray(filters.transpose(NCHW_TO_NHWC)))
 
 
-@dataclass(frozen=True)
 class ChannelwiseConv2D(Conv2D):
     """A convolution whose filters and bias are quantized for each output channel. Exists in int8 graphs only.
 

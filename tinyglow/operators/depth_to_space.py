@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -21,7 +20,6 @@ def _channels_left(depth: int, block: int) -> int:
     return depth // block**2
 
 
-@dataclass(frozen=True)
 class DepthToSpace(Reshape):
     """ONNX's DepthToSpace; in the graph it is a Transpose between two Reshapes, under Glow's names for these."""
 

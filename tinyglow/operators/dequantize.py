@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.graph import Array, Node
@@ -14,7 +13,6 @@ from tinyglow.numerics.names import ONNX, TFLITE
 from tinyglow.operators.numerics import lower_as_it_is, lower_exactly
 
 
-@dataclass(frozen=True)
 class Dequantize(Op):
     """int8 or int16 to float32."""
 

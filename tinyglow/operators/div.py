@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +14,6 @@ from tinyglow.kernels.elementwise.div import DIV, DIV_FLOAT, MAX_FRACTION_BITS, 
 from tinyglow.operators.binary import Binary
 
 
-@dataclass(frozen=True)
 class Div(Binary):
     """x / y; integers (shapes) are rounded towards 0.
 

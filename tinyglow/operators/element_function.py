@@ -6,7 +6,7 @@ In int16 there is a table with interpolation, except for Log: it has no straight
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -25,7 +25,6 @@ from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.tables import TABLES
 
 
-@dataclass(frozen=True)
 class ElementFunction(Op):
     """Base of the functions: one input, a result of the same shape."""
 
@@ -117,7 +116,6 @@ class ElementFunction(Op):
         lowering.call(self.float_kernel, buffers, MapParams(result.elements))
 
 
-@dataclass(frozen=True)
 class BoundedFunction(ElementFunction):
     """A function that is almost constant outside of ``domain``, and whose values are in ``image``.
 
@@ -150,7 +148,6 @@ class BoundedFunction(ElementFunction):
         return edit.add(node.name, Rescale(), [y], node.origin, types)
 
 
-@dataclass(frozen=True)
 class IntLookupTable(Op):
     """Inputs: integers of any shape, and quantized results of ``of``: for all 256 int8, or the ends of int16 pieces."""
 

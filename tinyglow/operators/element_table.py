@@ -28,7 +28,6 @@ class Step:
     operands: tuple[int | float, ...]
 
 
-@dataclass(frozen=True)
 class ElementTable(ElementFunction):
     """What ``steps`` make of each element; the last one's result is the function's."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms
@@ -14,7 +13,6 @@ from tinyglow.operators.unary import Unary
 ERF = map_kernel("erf", float32.erf, "error function")
 
 
-@dataclass(frozen=True)
 class Erf(Unary):
     """The error function."""
 

@@ -37,9 +37,8 @@ DataOf = Callable[[str], Array]
 
 def lower_convolution(node: Node, lowering: Lowering, layer: ConvLayer) -> None:
     """Emit the call for a convolution: the fastest kernel whose loop takes its epilogue."""
-    others = (family(layer, lowering) for family in CONVOLUTION_VARIANTS)
-    variants = [variant for variant in others if variant is not None]
-    lowering.choose([convolution_portable_variant(layer, lowering), *variants])
+    variants = (family(layer, lowering) for family in (convolution_portable_variant, *CONVOLUTION_VARIANTS))
+    lowering.choose(variant for variant in variants if variant is not None)
 
 
 def lower_fully_connected(node: Node, lowering: Lowering) -> None:
@@ -48,9 +47,8 @@ def lower_fully_connected(node: Node, lowering: Lowering) -> None:
     if isinstance(layer, ConvLayer):
         lower_convolution(node, lowering, layer)
         return
-    others = (family(layer, lowering) for family in DENSE_VARIANTS)
-    variants = [variant for variant in others if variant is not None]
-    lowering.choose([dense_portable_variant(layer, lowering), *variants])
+    variants = (family(layer, lowering) for family in (dense_portable_variant, *DENSE_VARIANTS))
+    lowering.choose(variant for variant in variants if variant is not None)
 
 
 def convolution_layer(
@@ -152,20 +150,22 @@ def _layer(
         epilogue=epilogue,
     )
     layer = _with_integers(layer) if epilogue is EPILOGUE_OF_ONNX else layer
-    layer = _with_constant_channels(layer)
+    layer = with_constant_channels(layer)
     least, most = layer.sum_bounds()
     _require_room(layer.epilogue, list(zip(least.tolist(), most.tolist(), strict=True)), layer.requants)
     return layer
 
 
-def _with_constant_channels(layer: ConvLayer) -> ConvLayer:
+def with_constant_channels(layer: ConvLayer) -> ConvLayer:
     """Channels with a constant result have constants that every form of the epilogue takes.
 
     Converters give channels without weights scales near 0, and so biases that leave no room for the multiplier: a small
     sum and an ordinary scale give their result too. Other channels always give the output's offset, which a scale
-    near 0 gives of any sum.
+    near 0 gives of any sum. Of still others the products with the weights are too small beside the bias to change the
+    result: without weights they are like the first.
     """
     epilogue = layer.epilogue
+    layer = _without_small_weights(layer)
     least, most = layer.sum_bounds()
     bias, requants = layer.bias.copy(), list(layer.requants)
     for channel, own in enumerate(layer.requants):
@@ -176,6 +176,29 @@ def _with_constant_channels(layer: ConvLayer) -> ConvLayer:
         if constant is not None:
             bias[channel], requants[channel] = constant
     return replace(layer, bias=bias, requants=requants)
+
+
+def _without_small_weights(layer: ConvLayer) -> ConvLayer:
+    """The layer with weights of 0 where the sum leaves no room, and products never change the result.
+
+    The result grows with the sum, and is that of numpy, which needs no room: LiteRT and CMSIS-NN multiply to 64 bits.
+    """
+    if layer.epilogue not in (TWICE, TWICE_BELOW_RELU):
+        return layer
+    least, most = (ends.tolist() for ends in layer.sum_bounds())
+    filters = layer.filters.copy()
+    for channel, own in enumerate(layer.requants):
+        ends = least[channel], most[channel]
+        if all(layer.epilogue.holds(end, own) for end in ends) or own.pre != 1 or not _is_int32(*ends):
+            continue
+        first, last = layer.epilogue.requantize(np.array(ends, np.int32), own)
+        if first == last:
+            filters[channel] = layer.filter_offsets[channel]
+    return replace(layer, filters=filters)
+
+
+def _is_int32(*numbers: int) -> bool:
+    return min(numbers) >= -(2**31) and max(numbers) < 2**31
 
 
 def _constant_channel(
@@ -197,7 +220,7 @@ def _constant_channel(
 def _with_integers(layer: ConvLayer) -> ConvLayer:
     """The layer with the integer form of onnxruntime's epilogue, if all its channels have one; else as it is.
 
-    Channels with a constant result have it with any scale: see ``_with_constant_channels``.
+    Channels with a constant result have it with any scale: see ``with_constant_channels``.
     """
     bias, requants = layer.bias.copy(), []
     least, most = layer.sum_bounds()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -14,7 +13,6 @@ from tinyglow.operators.unary import Unary
 EXP = map_kernel("exp", float32.exp, "e^x")
 
 
-@dataclass(frozen=True)
 class Exp(Unary):
     """e ** x."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -14,7 +13,6 @@ from tinyglow.operators.unary import Unary
 FLOOR = map_kernel("floor", float32.floor, "largest integer not above")
 
 
-@dataclass(frozen=True)
 class Floor(Unary):
     """The largest integer not above x."""
 

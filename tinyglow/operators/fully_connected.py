@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from tinyglow.ir.op import (
     SourceNode,
     UnsupportedError,
 )
+from tinyglow.ir.target import Variant
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.accumulator import bias_or_wrapped, check_accumulator, output_requant, overflow_of
 from tinyglow.kernels.fully_connected.fully_connected import portable_variant
@@ -54,7 +55,6 @@ def _gemm_bias(node: SourceNode, importer: Importer, units: int) -> Array:
     return bias
 
 
-@dataclass(frozen=True)
 class FullyConnected(Op):
     """Inputs: x [rows, depth], weights [depth, units], bias [units].
 
@@ -197,12 +197,17 @@ class FullyConnected(Op):
             out=output_requant(x.quant, weights.quant, out.quant),
         )
         layer = DenseLayer(node, matrix, folded, params, x.quant.offset, wraps=wraps)
-        if wraps:  # only the portable kernel's sums may
-            lowering.choose([portable_variant(layer, lowering)])
-            return
-        others = (family(layer, lowering) for family in VARIANTS)
-        known = [variant for variant in others if variant is not None]
-        lowering.choose([portable_variant(layer, lowering), *known, *packed_dense_variants(layer, lowering)])
+        lowering.choose(_variants(layer, lowering))
+
+
+def _variants(layer: DenseLayer, lowering: Lowering) -> Iterator[Variant]:
+    """The ways to compute an int8 layer, the portable one first. Only its sums may wrap."""
+    yield portable_variant(layer, lowering)
+    if layer.wraps:
+        return
+    others = (family(layer, lowering) for family in VARIANTS)
+    yield from (variant for variant in others if variant is not None)
+    yield from packed_dense_variants(layer, lowering)
 
 
 def _add_gemm(node: SourceNode, importer: Importer, x: Value) -> None:

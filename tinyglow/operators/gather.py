@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -21,7 +20,6 @@ from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.slice import Slice
 
 
-@dataclass(frozen=True)
 class Gather(Op):
     """The elements numbered ``indices`` (at least 0) along ``axis``, in whose place come dimensions ``index_shape``."""
 
@@ -88,7 +86,6 @@ class Gather(Op):
         gather(node, lowering, picks)
 
 
-@dataclass(frozen=True)
 class GatherAt(Op):
     """Inputs: x, and int32 numbers of elements along ``axis``, in whose place come the dimensions of the numbers.
 

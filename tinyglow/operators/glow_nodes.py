@@ -5,7 +5,6 @@ Its lowering (``tinyglow.glow.lower``) makes other operators of most of them. Se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,7 +16,6 @@ from tinyglow.numerics import glow
 from tinyglow.operators.fill import fill
 
 
-@dataclass(frozen=True)
 class Splat(Op):
     """No inputs: a tensor of ``shape`` that is ``value`` everywhere."""
 
@@ -44,7 +42,6 @@ class Splat(Op):
         fill(lowering, lowering.buffer(node.outputs[0]), lowering.type_of(node.outputs[0]), self.value)
 
 
-@dataclass(frozen=True)
 class Gemm(Op):
     """alpha * A * B + beta * C, A and B transposed where the attributes say so; C is [columns] or [rows, columns]."""
 
@@ -71,7 +68,6 @@ class Gemm(Op):
         return ((np.float32(self.alpha) * (a @ b) + np.float32(self.beta) * term).astype(np.float32),)
 
 
-@dataclass(frozen=True)
 class Broadcast(Op):
     """The input, whose first dimension is dimension ``axis`` of the result, repeated to ``shape``."""
 
@@ -96,7 +92,6 @@ class Broadcast(Op):
         return (np.broadcast_to(x, (len(x), *self.shape)),)
 
 
-@dataclass(frozen=True)
 class ChannelShuffle(Op):
     """Dimension ``kernel`` as [group, size / group], transposed."""
 
@@ -113,7 +108,6 @@ class ChannelShuffle(Op):
         return (parts.swapaxes(axis, axis + 1).reshape(x.shape),)
 
 
-@dataclass(frozen=True)
 class PReluOfSlopes(Op):
     """Inputs: x, and slopes of the same shape; x where it is at least 0, else slope * x."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -32,7 +31,6 @@ def hard_swish(x: Array) -> Array:
 HARD_SWISH_FLOAT = map_kernel("hard_swish", hard_swish, "x * min(max(x + 3, 0), 6) / 6")
 
 
-@dataclass(frozen=True)
 class HardSwish(ElementFunction):
     """x * min(max(x + 3, 0), 6) / 6.
 

@@ -5,7 +5,6 @@ That it is put into is no value of the graph here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForms, TFLiteForms
@@ -13,7 +12,6 @@ from tinyglow.operators.pad import Pad
 from tinyglow.operators.tile import Tile
 
 
-@dataclass(frozen=True)
 class InsertedPad(Pad):
     """A Pad that is lowered."""
 
@@ -21,7 +19,6 @@ class InsertedPad(Pad):
     tflite_types: ClassVar[TFLiteForms] = {}
 
 
-@dataclass(frozen=True)
 class InsertedTile(Tile):
     """A Tile that is lowered."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -33,7 +32,6 @@ def _lower_int16(node: Node, lowering: Lowering) -> None:
     litert_int16.lower_rescale_int16(node, lowering, slope=node.op.alpha)
 
 
-@dataclass(frozen=True)
 class LeakyRelu(Op):
     """x where it is at least 0, else alpha * x."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,7 +16,6 @@ from tinyglow.operators.element_function import ElementFunction
 LOG_FLOAT = map_kernel("log", float32.log, "natural logarithm")
 
 
-@dataclass(frozen=True)
 class Log(ElementFunction):
     """Natural logarithm. Below 0 it is NaN, which int8 holds as -128."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -49,7 +49,8 @@ def _repeated(value: Value, shape: Shape, edit: GraphEditor, origin: str) -> Val
 def _of_one_shape(names: tuple[str, ...], importer: Importer, origin: str) -> list[Value]:
     """The operands, repeated where they broadcast. Raises UnsupportedError for integers, ShapeError."""
     values = [importer.value(name) for name in names]
-    if any(value.type.dtype == "int64" for value in values):
+    is_known = all(value.data is not None for value in values)
+    if not is_known and any(value.type.dtype == "int64" for value in values):
         raise UnsupportedError("operands of integers that are computed at run time", "floats or truth values")
     shape: Shape = ()
     for value in values:
@@ -62,7 +63,6 @@ def _require_types(values: list[Value], dtypes: list[str]) -> None:
         raise UnsupportedError(f"operands of types {[value.type.dtype for value in values]}", str(dtypes))
 
 
-@dataclass(frozen=True)
 class Compare(Op):
     """Whether x is in a relation to y of the same shape: truth values."""
 
@@ -88,7 +88,8 @@ class Compare(Op):
         relation, turned = _TFLITE_RELATIONS[node.op_type]
         names = (node.inputs[0], node.inputs[1])
         values = _of_one_shape(names[::-1] if turned else names, importer, node.name)
-        _require_types(values, ["float32", "float32"])
+        # Integers are constants here: the result is computed at import.
+        _require_types(values, ["int64" if values[0].type.dtype == "int64" else "float32"] * 2)
         importer.bind(node.outputs[0], importer.editor.add(node.name, cls(relation), values, node.name))
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
@@ -117,7 +118,6 @@ class Compare(Op):
         lowering.call(COMPARE, buffers, params)
 
 
-@dataclass(frozen=True)
 class Logic(Op):
     """And, Or of two tensors of truth values; Not of one."""
 
@@ -156,7 +156,6 @@ class Logic(Op):
         lowering.call(LOGIC_KERNEL, [lowering.buffer(name) for name in names], params)
 
 
-@dataclass(frozen=True)
 class Select(Op):
     """Inputs: x, y and truth values, of one shape; x where they are true, else y."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -59,7 +58,6 @@ def _lower_constant_product(node: Node, weights: Array, lowering: Lowering) -> N
 _MOST_REPEATED = 2**24  # elements of a constant that a few bytes of the file may stand for
 
 
-@dataclass(frozen=True)
 class MatMul(Op):
     """x [n, k] times y [k, m]."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -26,7 +25,6 @@ from tinyglow.kernels.window import Window, merge_batch, require_image
 from tinyglow.operators.pooling import add_pool, add_tflite_pool, pool_window
 
 
-@dataclass(frozen=True)
 class MaxPool(Op):
     """Input: image [n, h, w, c]. A window that lies in the padding altogether gives 0.0, as in Glow."""
 

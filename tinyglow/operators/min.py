@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,7 +16,6 @@ from tinyglow.operators.binary import Binary
 from tinyglow.operators.numerics import lower_exactly
 
 
-@dataclass(frozen=True)
 class Min(Binary):
     """The smaller of x and y."""
 

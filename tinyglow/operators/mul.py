@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -18,7 +18,6 @@ from tinyglow.operators import litert, litert_int16, onnx_integers
 from tinyglow.operators.binary import Binary
 
 
-@dataclass(frozen=True)
 class Mul(Binary):
     """x * y."""
 

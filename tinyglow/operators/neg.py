@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -15,7 +14,6 @@ from tinyglow.operators.unary import Unary
 NEG = map_kernel("neg", lambda x: one_nan(-x), "negation")
 
 
-@dataclass(frozen=True)
 class Neg(Unary):
     """-x."""
 

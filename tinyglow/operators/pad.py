@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -22,7 +21,6 @@ from tinyglow.operators.tflite_node import add_and_bind, constant_integers
 MODES = ("constant", "reflect", "edge", "wrap")
 
 
-@dataclass(frozen=True)
 class Pad(Op):
     """``before`` and ``after`` elements more along each dimension, or fewer where they are negative.
 

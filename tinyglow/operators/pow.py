@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -35,7 +34,6 @@ def _square_root(node: Node, lowering: Lowering) -> None:
 _SPECIAL = {2.0: _square, 0.5: _square_root, -1.0: lower_reciprocal}
 
 
-@dataclass(frozen=True)
 class Pow(Binary):
     """x ** y. Where y is 0.5 it is the square root, whose results differ for -0 (-0) and minus infinity (NaN)."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +19,6 @@ from tinyglow.operators.glow_nodes import Broadcast, PReluOfSlopes
 from tinyglow.operators.mul import Mul
 
 
-@dataclass(frozen=True)
 class PRelu(Op):
     """Inputs: x, and slope * x of the same shape; x where it is at least 0, else the product.
 
@@ -99,7 +97,6 @@ class PRelu(Op):
         lowering.call(PRELU, buffers, params)
 
 
-@dataclass(frozen=True)
 class SlopedPRelu(Op):
     """Inputs: x, and slopes that broadcast to it. Exists in int8 graphs of the tflite numerics, which rounds once."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tinyglow.ir.graph import Array, Node
@@ -16,7 +16,6 @@ from tinyglow.operators import litert_int16
 from tinyglow.operators.tables import lower_quantize
 
 
-@dataclass(frozen=True)
 class Quantize(Op):
     """float32 to the int8 or int16 type of the result.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +15,6 @@ from tinyglow.numerics.nan import one_nan
 from tinyglow.operators.unary import Unary
 
 
-@dataclass(frozen=True)
 class Reciprocal(Unary):
     """1 / x, by the kernel that divides."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from tinyglow.ir.graph import Array, Value
@@ -31,7 +31,6 @@ def reduced_axes(node: SourceNode, rank: int, importer: Importer) -> tuple[int, 
     return tuple(sorted(axis % rank for axis in axes))
 
 
-@dataclass(frozen=True)
 class Reduce(Op):
     """Base: ``axes`` (ascending) are gone from the result."""
 

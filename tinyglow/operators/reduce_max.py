@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -20,7 +19,6 @@ from tinyglow.kernels.reduce.reduce_max import (
 from tinyglow.operators.reduce import Reduce
 
 
-@dataclass(frozen=True)
 class ReduceMax(Reduce):
     """Largest element over ``axes``. Glow leaves it in float; in int8 it is exact."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -27,7 +26,6 @@ def _lower_as_litert(node: Node, lowering: Lowering) -> None:
     litert.lower_mean(node, lowering, op.axes)
 
 
-@dataclass(frozen=True)
 class ReduceMean(Reduce):
     """Mean over ``axes``.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -46,7 +45,6 @@ def lower_sum(node: Node, lowering: Lowering, axes: tuple[int, ...], divisor: in
     lowering.call(REDUCE_SUM, buffers, params)
 
 
-@dataclass(frozen=True)
 class ReduceSum(Reduce):
     """Sum over ``axes``. Glow's sums over one dimension only, and leaves the others of a model's list out."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -20,7 +19,6 @@ from tinyglow.operators import litert_int16
 from tinyglow.operators.tables import TABLES
 
 
-@dataclass(frozen=True)
 class Relu(Op):
     """max(x, 0)."""
 

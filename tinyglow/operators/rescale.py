@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import TFLiteForm, TFLiteForms
@@ -16,7 +15,6 @@ from tinyglow.operators import litert_int16
 from tinyglow.operators.tables import TABLES
 
 
-@dataclass(frozen=True)
 class Rescale(Op):
     """The same real values with other quantization parameters (Glow's RescaleQuantized).
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -63,7 +62,6 @@ def resolve_shape(requested: list[int], shape: tuple[int, ...], allow_zero: bool
     return tuple(total // known if dim == -1 else dim for dim in dims)
 
 
-@dataclass(frozen=True)
 class Reshape(Op):
     """The input's elements with ``shape``."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +21,6 @@ def _lower_as_litert(node: Node, lowering: Lowering) -> None:
     litert.lower_bilinear(node, lowering, op.coordinates, op.sizes)
 
 
-@dataclass(frozen=True)
 class ResizeBilinear(Op):
     """An image [n, h, w, c] of shape ``sizes``, interpolated linearly along height and width.
 

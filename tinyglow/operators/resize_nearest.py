@@ -22,7 +22,6 @@ from tinyglow.operators.transpose import Transpose
 from tinyglow.operators.window import NCHW_TO_NHWC, NHWC_TO_NCHW
 
 
-@dataclass(frozen=True)
 class ResizeNearest(Op):
     """A result of shape ``sizes``; ``scales``: output over input along each dimension, as the model gives it."""
 

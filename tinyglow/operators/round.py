@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -14,7 +13,6 @@ from tinyglow.operators.unary import Unary
 ROUND = map_kernel("round", float32.nearest, "nearest integer, of two the even one")
 
 
-@dataclass(frozen=True)
 class Round(Unary):
     """The nearest integer, of two the even one."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -24,7 +23,6 @@ def _rsqrt(x: Array) -> Array:
 RSQRT = map_kernel("rsqrt", _rsqrt, "1 / square root")
 
 
-@dataclass(frozen=True)
 class Rsqrt(Unary):
     """1 over the square root, in two steps."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -37,7 +36,6 @@ _OPTIONAL = {
 _EFFECTIVE_HIDDEN = 4  # which of the intermediates has the parameters of the hidden state
 
 
-@dataclass(frozen=True)
 class SequenceLstm(Op):
     """x [rows, steps, depth] (time_major: [steps, rows, depth]), hidden and cell [rows, units], weights and biases.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -110,7 +109,6 @@ _FUNCTIONS: dict[str, Callable[..., Array]] = {
 }
 
 
-@dataclass(frozen=True)
 class Shape(Op):
     """Never a node of the graph: its results are constants. Also Size, and what is on constants only."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +19,6 @@ from tinyglow.operators.element_function import BoundedFunction
 SIGMOID_FLOAT = map_kernel("sigmoid", float32.sigmoid, "1 / (1 + e^-x)")
 
 
-@dataclass(frozen=True)
 class Sigmoid(BoundedFunction):
     """1 / (1 + e ** -x)."""
 

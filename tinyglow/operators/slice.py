@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -16,7 +15,6 @@ from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.tflite_node import add_and_bind, add_node, constant_integers, require_count
 
 
-@dataclass(frozen=True)
 class Slice(Op):
     """Along each dimension ``sizes`` elements from ``starts`` on, each ``steps`` (which may be negative) further."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -33,7 +32,6 @@ from tinyglow.operators.tile import Tile
 from tinyglow.operators.transpose import Transpose
 
 
-@dataclass(frozen=True)
 class SoftMax(Op):
     """Input [rows, columns]; every row becomes e ** x / sum of its e ** x."""
 

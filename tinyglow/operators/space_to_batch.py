@@ -6,7 +6,6 @@ Glow (lib/Importer/TFLiteModelLoader.cpp, loadSpaceToBatchNd, loadBatchToSpaceNd
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForms, TFLiteForm, TFLiteForms
@@ -41,7 +40,6 @@ def _margins(node: SourceNode, importer: Importer, meaning: str) -> tuple[int, i
     return top, left, bottom, right
 
 
-@dataclass(frozen=True)
 class SpaceToBatch(SpaceToDepth):
     """The pixels of an image dealt out to block x block smaller images. In the graph it is other operators."""
 
@@ -60,7 +58,6 @@ class SpaceToBatch(SpaceToDepth):
         importer.bind(node.outputs[0], result)
 
 
-@dataclass(frozen=True)
 class BatchToSpace(Reshape):
     """The images of a batch gathered pixel by pixel into one. In the graph it is other operators."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -38,7 +37,6 @@ def order_mode(node: SourceNode) -> str:
     return mode
 
 
-@dataclass(frozen=True)
 class SpaceToDepth(Op):
     """Each ``block`` x ``block`` pixels of an image [n, h, w, c] become one with their channels row by row."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -11,7 +10,6 @@ from tinyglow.kernels.elementwise.sqrt import SQRT
 from tinyglow.operators.unary import Unary
 
 
-@dataclass(frozen=True)
 class Sqrt(Unary):
     """The square root; NaN of negative numbers."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForms
@@ -44,7 +43,6 @@ def unsqueezed(shape: Shape, axes: list[int] | None) -> Shape:
     return tuple(1 if axis in new else next(sizes) for axis in range(rank))
 
 
-@dataclass(frozen=True)
 class Squeeze(Reshape):
     """ONNX's Squeeze and Unsqueeze; in the graph they are Reshapes, under the names that Glow gives these."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -18,7 +17,6 @@ from tinyglow.operators.addends import lower_addends
 from tinyglow.operators.binary import Binary
 
 
-@dataclass(frozen=True)
 class Sub(Binary):
     """x - y."""
 
@@ -52,7 +50,6 @@ class Sub(Binary):
         lower_addends(node, lowering, SUB, SUB_FLOAT)
 
 
-@dataclass(frozen=True)
 class ShiftedSub(Sub):
     """The difference of int16 operands whose scales are powers of two, for which LiteRT has another arithmetic."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -70,7 +70,6 @@ def _lower(node: Node, lowering: Lowering) -> None:
     lowering.call(kernel, [*map(lowering.buffer, node.inputs), after, output], params)
 
 
-@dataclass(frozen=True)
 class Svdf(Op):
     """x [rows, depth], state [rows, units * rank * memory], features [units * rank, depth], times and bias [units].
 

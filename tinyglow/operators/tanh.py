@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +19,6 @@ from tinyglow.operators.element_function import BoundedFunction
 TANH_FLOAT = map_kernel("tanh", float32.tanh, "hyperbolic tangent")
 
 
-@dataclass(frozen=True)
 class Tanh(BoundedFunction):
     """Hyperbolic tangent."""
 

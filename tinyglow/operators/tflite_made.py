@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,7 +33,6 @@ def _only(result: Value | Sequence[Value]) -> Value:
     return result
 
 
-@dataclass(frozen=True)
 class Made(Reshape):
     """Base: in the graph it is other operators."""
 
@@ -53,7 +52,6 @@ class Made(Reshape):
         """The result of the nodes that it adds. Raises UnsupportedError."""
 
 
-@dataclass(frozen=True)
 class AddAll(Made):
     """The sum of any number of tensors of one shape."""
 
@@ -67,7 +65,6 @@ class AddAll(Made):
         return total
 
 
-@dataclass(frozen=True)
 class SquaredDifference(Made):
     """(x - y) ** 2."""
 
@@ -79,7 +76,6 @@ class SquaredDifference(Made):
         return build.each("mul", difference, difference)
 
 
-@dataclass(frozen=True)
 class FloorDivision(Made):
     """The largest whole number that is not above x / y."""
 
@@ -93,7 +89,34 @@ class FloorDivision(Made):
         return build.add(Floor(), build.float_binary(Div(), x, y))
 
 
-@dataclass(frozen=True)
+class FloorRemainder(Made):
+    """What is left of x after its division by y, of the sign of y."""
+
+    tflite_types: ClassVar[TFLiteForms] = {"FLOOR_MOD": TFLiteForm(2, "FloorModOptions")}
+
+    @staticmethod
+    def made(build: Build) -> Value:
+        return build.each("mod", build.input(0), build.input(1))
+
+
+class Updated(Made):
+    """A tensor with another one over a part of it, whose first place is constant, and moved to where it fits."""
+
+    tflite_types: ClassVar[TFLiteForms] = {"DYNAMIC_UPDATE_SLICE": TFLiteForm(4, "DynamicUpdateSliceOptions")}
+
+    @staticmethod
+    def made(build: Build) -> Value:
+        whole, part, first = build.input(0), build.input(1), build.integers(2, "a place")
+        shape, own = whole.type.shape, part.type.shape
+        if not len(shape) == len(own) == len(first) or any(map(int.__gt__, own, shape)):
+            raise UnsupportedError(f"a part of shape {list(own)} at {first} of {list(shape)}", "one that fits into it")
+        starts = [min(max(0, at), size - less) for at, size, less in zip(first, shape, own, strict=True)]
+        places = build.places(whole).copy()
+        within = tuple(slice(start, start + size) for start, size in zip(starts, own, strict=True))
+        places[within] = whole.type.elements + build.places(part)
+        return build.pick_of([whole, part], places)
+
+
 class Reversed(Made):
     """Elements in the opposite order along dimensions."""
 
@@ -109,7 +132,6 @@ class Reversed(Made):
         return build.add(Slice.along(shape, {axis: range(shape[axis] - 1, -1, -1) for axis in axes}), x)
 
 
-@dataclass(frozen=True)
 class Broadcasted(Made):
     """A tensor repeated to a shape."""
 
@@ -120,7 +142,6 @@ class Broadcasted(Made):
         return build.expand(build.input(0), build.integers(1, "a shape"))
 
 
-@dataclass(frozen=True)
 class BroadcastShape(Made):
     """The shape to which two others repeat."""
 
@@ -135,7 +156,6 @@ class BroadcastShape(Made):
             raise UnsupportedError(f"shapes {shapes[0]} and {shapes[1]}", "shapes that repeat to one") from error
 
 
-@dataclass(frozen=True)
 class Filled(Made):
     """A tensor of one number."""
 
@@ -146,7 +166,6 @@ class Filled(Made):
         return build.expand(build.input(1), build.integers(0, "a shape"))
 
 
-@dataclass(frozen=True)
 class Zeros(Made):
     """Zeros of the input's shape."""
 
@@ -159,7 +178,6 @@ class Zeros(Made):
         return build.constant(np.zeros(type_.shape, type_.dtype))
 
 
-@dataclass(frozen=True)
 class RunningTotal(Made):
     """Running totals along a dimension."""
 
@@ -170,7 +188,6 @@ class RunningTotal(Made):
         return _only(running(Build(replace(build.node, op_type="CumSum"), build.importer)))
 
 
-@dataclass(frozen=True)
 class GatheredSlices(Made):
     """Slices by tuples of indices."""
 
@@ -181,7 +198,6 @@ class GatheredSlices(Made):
         return _only(gather_nd(build))
 
 
-@dataclass(frozen=True)
 class ReduceMin(Made):
     """The smallest element over dimensions."""
 
@@ -193,7 +209,17 @@ class ReduceMin(Made):
         return build.fold("min", build.input(0), axes, bool(build.node.integer("keep_dims", 0)))
 
 
-@dataclass(frozen=True)
+class ReduceAll(Made):
+    """Whether all elements over dimensions are true."""
+
+    tflite_types: ClassVar[TFLiteForms] = {"REDUCE_ALL": TFLiteForm(1, "ReducerOptions", ("keep_dims",))}
+
+    @staticmethod
+    def made(build: Build) -> Value:
+        x, axes = build.cast(build.input(0), "uint8"), build.integers(1, "axes")
+        return build.cast(build.fold("min", x, axes, bool(build.node.integer("keep_dims", 0))), "bool")
+
+
 class L2Normalization(Made):
     """Each vector along the last dimension over its length, which counts as 1e-6 at least."""
 
@@ -209,7 +235,6 @@ class L2Normalization(Made):
         return activate(build.node, build.importer, build.float_binary(Div(), x, length))
 
 
-@dataclass(frozen=True)
 class EmbeddingLookup(Gather):
     """Rows of a table by their numbers."""
 

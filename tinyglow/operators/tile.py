@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -52,7 +51,6 @@ def _by_dimension(repeats: tuple[int, ...]) -> list[tuple[int, ...]]:
     ]
 
 
-@dataclass(frozen=True)
 class Tile(Op):
     """The input ``repeats[i]`` times along dimension i; of more repeats than dimensions, the first are new ones.
 

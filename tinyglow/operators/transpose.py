@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
@@ -13,7 +12,6 @@ from tinyglow.kernels.reshape.transpose import permute
 from tinyglow.operators.tflite_node import add_and_bind, constant_integers
 
 
-@dataclass(frozen=True)
 class Transpose(Op):
     """Dimension i of the result is dimension ``perm[i]`` of the input."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +15,6 @@ from tinyglow.operators.glow_nodes import Splat
 from tinyglow.operators.pow import Pow
 
 
-@dataclass(frozen=True)
 class Unary(Op):
     """Base: float32 to float32 of the same shape, in the float graph too as the kernel computes it."""
 

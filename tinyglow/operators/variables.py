@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyglow.ir.forms import OnnxForms, TFLiteForm, TFLiteForms
@@ -16,7 +15,6 @@ VARIABLES: TFLiteForms = {
 }
 
 
-@dataclass(frozen=True)
 class Variable(Reshape):
     """What the frontend makes states of (``frontend.tflite_variables``)."""
 

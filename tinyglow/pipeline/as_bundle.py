@@ -11,7 +11,8 @@ from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.write import write_files
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
-from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit
+from tinyglow.pipeline.binding import bind_inputs
+from tinyglow.pipeline.stations import allocation_efficiency, check_fit
 from tinyglow.targets.boards import Board
 
 

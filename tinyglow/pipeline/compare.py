@@ -15,9 +15,10 @@ from tinyglow.bundle.write import write_files
 from tinyglow.interp import ProgramState, before_sample
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program, Region
+from tinyglow.pipeline.binding import bind_inputs
 from tinyglow.pipeline.execute import Target, open_target, simulate
 from tinyglow.pipeline.execution import Execution
-from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit, interpret
+from tinyglow.pipeline.stations import allocation_efficiency, check_fit, interpret
 from tinyglow.targets.boards import HOST, Board
 
 

@@ -10,21 +10,23 @@ import numpy as np
 from tinyglow.bundle.emit import bundle_files
 from tinyglow.bundle.header import bundle_info
 from tinyglow.bundle.manifest import MANIFEST, with_manifest
-from tinyglow.bundle.project import SEMIHOSTING, Samples, fingerprints, project_files, write_project
+from tinyglow.bundle.project import SEMIHOSTING, Samples, fingerprints, plain, project_files, write_project
 from tinyglow.bundle.provenance import record
 from tinyglow.bundle.shared_arena import shared_sizes
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.interp import quantized_input
 from tinyglow.ir.graph import Array
 from tinyglow.ir.program import Program
+from tinyglow.pipeline.binding import bind_inputs
 from tinyglow.pipeline.placing import near_sizes, places_of
 from tinyglow.pipeline.shared_library import shared_library
-from tinyglow.pipeline.stations import allocation_efficiency, bind_inputs, check_fit, interpret
+from tinyglow.pipeline.stations import allocation_efficiency, check_fit, interpret
 from tinyglow.sim.toolchain import Compiler
 from tinyglow.targets.boards import Board
 from tinyglow.targets.memory_map import memory_map
 
 MAX_SAMPLES = 1_000
+_LONGEST_NAME = 80  # characters of a class's name
 
 
 def deploy(
@@ -34,6 +36,7 @@ def deploy(
     inputs: Mapping[str, Array],
     labels: Array | None = None,
     console: str | None = None,
+    class_names: Sequence[str] = (),
 ) -> dict[str, bytes]:
     """Write a firmware project.
 
@@ -44,24 +47,26 @@ def deploy(
         inputs: Arrays [samples, *shape] by input name, as for ``tinyglow.interpret``.
         labels: The right class of each sample.
         console: "semihosting" or "uart" (default: the UART, if the board's file describes one).
+        class_names: A name for each element of the first output, which the firmware prints; () for numbers.
 
     Returns:
         The contents by path inside the project.
 
     Raises:
-        InputError: An input does not fit, or the folder exists.
+        InputError: An input or the names of the classes do not fit, or the folder exists.
         BoardError: The program does not fit the board, or that cannot print.
     """
     _require_board(board)
     check_fit(program, board)
     samples = samples_of(program, inputs, labels)
-    _check_room(samples, board)
+    _check_class_names(class_names, program.buffers[program.outputs[0]].type.elements, samples.labels)
+    _check_room(samples, board, class_names)
     efficiency = allocation_efficiency(program)
     flags, info, chosen = _flags(board), bundle_info(program), _console(board, console)
     percent = program.outputs[0] in program.probabilities
     bundle = with_manifest(bundle_files(program, efficiency))
     places = places_of(board, info.needs(), near_sizes(board, info))
-    files = project_files(info, bundle, samples, board, chosen, flags, percent, places)
+    files = project_files(info, bundle, samples, board, chosen, flags, percent, places, (), class_names)
     write_project(files, folder)
     record(bundle[MANIFEST])
     return files
@@ -123,9 +128,33 @@ def _console(board: Board, wanted: str | None) -> str:
     return board.uart.kind if board.uart and wanted != SEMIHOSTING else SEMIHOSTING
 
 
-def _check_room(samples: Samples, board: Board) -> None:
-    if samples.nbytes > board.code.size:
-        found = f"{len(samples.fingerprints)} samples take {samples.nbytes:,} bytes"
+def _check_class_names(names: Sequence[str], classes: int, labels: Sequence[int]) -> None:
+    """Whether there is a name that can be printed for each class. Raises InputError with all that is wrong."""
+    if not names:
+        return
+    problems = [
+        Problem(
+            f"class {number}", f"is called {name[:40]!r}", f"1 to {_LONGEST_NAME} characters, some of them in ASCII"
+        )
+        for number, name in enumerate(names)
+        if len(name) > _LONGEST_NAME or not plain(name).strip()
+    ]
+    if len(names) != classes:
+        found = f"are {len(names):,}"
+        problems.insert(
+            0, Problem("--class-names", found, f"{classes:,}: the network's first output has so many elements")
+        )
+    elif labels and max(labels) >= classes:
+        problems.append(Problem("--labels", f"name class {max(labels):,}", f"0 to {classes - 1:,}"))
+    if problems:
+        raise InputError("the names of the classes do not fit the network", problems)
+
+
+def _check_room(samples: Samples, board: Board, names: Sequence[str] = ()) -> None:
+    nbytes = samples.nbytes + sum(len(name) + 5 for name in names)  # a zero after each, and where it is
+    if nbytes > board.code.size:
+        named = f" and the names of {len(names):,} classes" if names else ""
+        found = f"{len(samples.fingerprints)} samples{named} take {nbytes:,} bytes"
         raise InputError(
             "the samples do not fit", [Problem(f"memory {board.code.name}", found, f"{board.code.size:,}")]
         )

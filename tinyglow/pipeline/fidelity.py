@@ -14,8 +14,9 @@ from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.program import Program
 from tinyglow.ir.types import TensorType
 from tinyglow.operators.constants import dequantized
+from tinyglow.pipeline.binding import bind_inputs
 from tinyglow.pipeline.parts import output_parts
-from tinyglow.pipeline.stations import bind_inputs, interpret
+from tinyglow.pipeline.stations import interpret
 
 _CHUNK_BYTES = 64 * 2**20  # of all values of a graph together
 # Where these integers stand, a real value was probably cut off.

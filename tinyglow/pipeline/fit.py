@@ -17,10 +17,11 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Target
 from tinyglow.ir.types import TensorType
+from tinyglow.pipeline.binding import bind_inputs
 from tinyglow.pipeline.built import bundle_sizes
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.execution import Execution, Options, Sizes
-from tinyglow.pipeline.stations import bind_inputs, emit, lower, profile, target_of
+from tinyglow.pipeline.stations import emit, lower, profile, target_of
 from tinyglow.quant.profile import Profile
 from tinyglow.sim.toolchain import find_compiler
 from tinyglow.targets.boards import Board, board_names, load_board

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from tinyglow.bundle.emit import bundle_files, check_name, default_name
 from tinyglow.bundle.harness import Placement
 from tinyglow.bundle.header import bundle_info
@@ -22,13 +20,11 @@ from tinyglow.frontend.request import Request
 from tinyglow.glow.lower import lower_for_profiler
 from tinyglow.glow.pipeline import before_lowering
 from tinyglow.glow.quantize import quantize_as_glow, tidy_as_glow
-from tinyglow.interp import fits, run_program
+from tinyglow.interp import run_program
 from tinyglow.ir.dump import dump_program
 from tinyglow.ir.graph import Array, Graph
-from tinyglow.ir.namer import legal_name
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target
-from tinyglow.ir.types import QuantParams
 from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, overlaps_of, plan
 from tinyglow.lowering.reuse import reuse_inputs
@@ -39,6 +35,7 @@ from tinyglow.passes.fuse import fuse
 from tinyglow.passes.rewrite import run_passes
 from tinyglow.passes.simplify import simplify
 from tinyglow.passes.tidy_exactly import tidy_for
+from tinyglow.pipeline.binding import bind_inputs
 from tinyglow.pipeline.dump import NO_DUMP, Dump
 from tinyglow.pipeline.object_file import build_object, stack_statement, without_sources
 from tinyglow.pipeline.own_numerics import quantize_as_declared
@@ -91,58 +88,6 @@ def load(
     else:
         simpler = run_passes(graph, before_lowering()) if like_glow else simplify(graph)
     return dump.graph(2, "simplify", simpler)
-
-
-def bind_inputs(
-    names: Mapping[str, tuple[int, ...]],
-    source_names: Mapping[str, str],
-    given: Mapping[str, Array],
-    pixels: Mapping[str, QuantParams] | None = None,
-) -> dict[str, Array]:
-    """Find the placeholder of each given array; arrays may be given under the model's own names.
-
-    Args:
-        names: The shape of each input placeholder, by its name.
-        source_names: The name in the model file of each placeholder, by its name.
-        given: Arrays [samples, ...] by name.
-        pixels: What uint8 elements of some inputs stand for; arrays of these become float32.
-
-    Returns:
-        The arrays under the placeholders' names.
-
-    Raises:
-        InputError: With all inputs that are missing, unknown or misshapen.
-    """
-    by_any_name = {source_names.get(name, name): name for name in names} | {name: name for name in names}
-    bound: dict[str, Array] = {}
-    problems = []
-    for name, array in given.items():
-        target = by_any_name.get(name) or by_any_name.get(legal_name(name))
-        if target is None:
-            problems.append(Problem(f"input {name}", "the network has no such input", ", ".join(names)))
-        elif target in bound:
-            problems.append(Problem(f"input {name}", f"stands for {target}, which is given already", "each input once"))
-        elif array.ndim < 1 or len(array) < 1 or not fits(array.shape[1:], names[target]):
-            expected = f"[samples, {', '.join(map(str, names[target]))}] with or without the batch dimension of 1"
-            problems.append(Problem(f"input {name}", f"has shape {list(array.shape)}", expected))
-        else:
-            bound[target] = _real_pixels(array, (pixels or {}).get(target))
-    missing = [] if problems else [name for name in names if name not in bound]
-    problems += [Problem(f"input {name}", "is missing", "one array for each input") for name in missing]
-    if not problems and len({len(array) for array in bound.values()}) > 1:
-        counts = ", ".join(f"{name}: {len(array)}" for name, array in bound.items())
-        problems.append(Problem("", f"the inputs hold different numbers of samples ({counts})"))
-    if problems:
-        raise InputError("the inputs do not fit the network", problems)
-    return bound
-
-
-def _real_pixels(array: Array, params: QuantParams | None) -> Array:
-    """uint8 elements as the float32 that they stand for; other arrays as they are."""
-    if params is None or array.dtype != np.uint8:
-        return array
-    real: Array = (array.astype(np.float32) - np.float32(params.offset)) * np.float32(params.scale)
-    return real
 
 
 def profile(

@@ -11,6 +11,7 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.passes.stream.build import with_size
 from tinyglow.passes.stream.transform import Streamed
 from tinyglow.passes.stream.transform import stream as stream_graph
+from tinyglow.pipeline.binding import NAMELESS
 
 
 def stream(graph: Graph, axis: int, hop: int = 1) -> Graph:
@@ -60,6 +61,8 @@ def as_frames(
     """
     shapes = {graph.source_names.get(name, name): graph.type_of(name).shape for name in graph.given}
     shapes |= {name: graph.type_of(name).shape for name in graph.given}
+    if len(graph.given) == 1:
+        shapes.setdefault(NAMELESS, graph.type_of(graph.given[0]).shape)
     frames, sequence = dict(inputs), None
     for name, array in inputs.items():
         shape = shapes.get(name)

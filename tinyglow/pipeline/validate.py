@@ -12,11 +12,12 @@ from tinyglow.glow.quantize import lowered
 from tinyglow.interp import sample_count
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
+from tinyglow.pipeline.binding import bind_inputs
 from tinyglow.pipeline.deviations import RULES, with_costs
 from tinyglow.pipeline.fidelity import OutputFidelity, compare_outputs, float_outputs, real_inputs, real_values
 from tinyglow.pipeline.labels import class_output, label_problems
 from tinyglow.pipeline.layers import Layer, layers_of, look_closely
-from tinyglow.pipeline.stations import bind_inputs, interpret, quantize
+from tinyglow.pipeline.stations import interpret, quantize
 from tinyglow.pipeline.trace import trace
 from tinyglow.pipeline.trials import Setting, Trial, try_advice, worst
 from tinyglow.quant.profile import Profile

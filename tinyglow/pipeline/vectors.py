@@ -11,7 +11,7 @@ from tinyglow.errors import InputError, Problem
 from tinyglow.interp import output_shape, quantized_input
 from tinyglow.ir.graph import Array
 from tinyglow.ir.namer import legal_name
-from tinyglow.pipeline.stations import bind_inputs
+from tinyglow.pipeline.binding import bind_inputs
 
 
 def _rows(placeholder: Placeholder, array: Array) -> list[bytes]:
@@ -33,7 +33,7 @@ def output_of(placeholder: Placeholder, memories: list[bytes]) -> Array:
 
 def _inputs_of(info: BundleInfo, given: Mapping[str, Array]) -> list[Placeholder]:
     """The input placeholders. Glow's own headers do not mark them: there, those that are given are."""
-    names = {legal_name(name) for name in given}
+    names = {legal_name(name) for name in given if name}
     return info.inputs or [p for p in info.placeholders if p.name in names] or list(info.placeholders)
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyglow.errors import ModelError, Problem
+from tinyglow.errors import Problem
 from tinyglow.ir.graph import Array, Graph, Node, Value
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
@@ -21,6 +21,7 @@ from tinyglow.operators.declared import is_int16, reason_for_float
 from tinyglow.operators.prelu import PRelu, SlopedPRelu
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
+from tinyglow.operators.rescale_width import RescaleWidth
 from tinyglow.quant.quantizer import Quantizer
 from tinyglow.quant.scheme import Scheme
 from tinyglow.quant.states import quantize_states
@@ -115,9 +116,11 @@ class DeclaredQuantizer(Quantizer):
             self.as_float[result] = self.float(source)
         elif before is None or before.dtype != after.dtype:
             if before is not None and self.numerics in LIKE_LITERT:
-                problem = Problem(node.origin, f"a change from {before.dtype} to {after.dtype}", "one type of integers")
-                raise ModelError(f"this has no form with the numerics {self.numerics}", [problem])
-            self._quantize_float(result, self.float(source))
+                integers = self.quantized(source)
+                types = (replace(integers.type, dtype=after.dtype, quant=self.params(result)),)
+                self.as_integer[result] = self.edit.add(node.name, RescaleWidth(), [integers], node.origin, types)
+            else:
+                self._quantize_float(result, self.float(source))
         else:
             self.as_integer[result] = self.rescale(node.name, self.quantized(source), self.params(result), node.origin)
 

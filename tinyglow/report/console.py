@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _WIDTH_OF_A_FILE = 120  # where there is no terminal to tell its width
 
@@ -64,6 +67,8 @@ def _bar(label: str, total: int) -> Iterator[Progress | None]:
     if not console.is_terminal:  # rich 13.7 ends even a disabled bar with an empty line
         yield None
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # takes long
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # Lines printed meanwhile go above the bar, but where they go to a file they must get there.
     redirect = sys.stdout.isatty()

@@ -183,7 +183,7 @@ class _Walk:
             return int(number[-1], 0) * (1 if mnemonic.startswith("sub") else -1)
         if re.search(r"\[sp, #-?[0-9a-fx]+\]!|\[sp\], #", operands):
             return -int(number[-1], 0)
-        if operands.startswith("sp,") and not mnemonic.startswith(("cmp", "str", "tst")):
+        if operands.startswith("sp,") and not mnemonic.startswith(("cmp", "ldm", "stm", "str", "tst")):
             raise self._error(f"'{mnemonic} {operands}' sets its stack pointer")
         return 0
 

@@ -53,12 +53,13 @@ int main(void)
         print_text(sound_names[i]);
         print_text(": ");
         print_text(words[best]);
-        print_text(", confidence ");
-        print_thousandths((int32_t)(1000.0f * KWS_shares_DEQUANTIZE(shares[best]) + 0.5f));
-        print_text(", MFCC ");
+        print_text(" (confidence ");
+        print_thousandths((int32_t)(100000.0f * KWS_shares_DEQUANTIZE(shares[best]) + 0.5f));
+        print_text(" %, MFCC ");
         print_milliseconds(heard - begin);
         print_text(", inference ");
         print_milliseconds(end - heard);
+        print_text(")");
         if (status != GLOW_SUCCESS || difference != 0u) {
             failures++;
             print_text(", NOT AS IN PYTHON");

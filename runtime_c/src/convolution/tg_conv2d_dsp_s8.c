@@ -1,4 +1,4 @@
-/* 2-D convolution for cores that multiply two halfwords: tiles of four pixels and two channels (see tg_dsp_tile.h); with
+/* 2-D convolution for cores that multiply two halfwords: tiles of four pixels and two channels (see tg_dsp_pairs.h); with
  * pool, the maximum of each 2x2 block. No groups, no dilation.
  *
  * The input's offset is folded into the bias; taps outside the image are that offset, which stands for 0.0.
@@ -6,7 +6,7 @@
  * TG_PER_CHANNEL: each channel has a scale of its own (see tg_scale_high), those of two channels after the biases of
  * both. */
 #include "tg_dsp_layout.h"
-#include "tg_dsp_tile.h"
+#include "tg_dsp_pairs.h"
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
@@ -24,7 +24,8 @@ typedef struct {
   const tg_u32 *columns;
   const tg_u32 *end;
   const tg_i32 *bias;
-  int32_t inputs[4]; /* the sum of each pixel's inputs, times minus the filter's offset */
+  tg_u32 low[4]; /* the sum of each pixel's inputs, times TG_DSP_LOW_MINUS */
+  tg_u32 whole[4]; /* times TG_DSP_WHOLE_MINUS */
   int32_t channels;
   uint32_t scales[2]; /* see tg_scale_high, both the same; not used with TG_PER_CHANNEL */
   int32_t offset;
@@ -42,9 +43,10 @@ typedef struct {
 
 #if TG_EPILOGUE_GLOW_FUSED
 
-/* Sums of the first channel in r2 to r5 and of the second in r6 to r9 to outputs, not yet saturated; or the two largest,
- * r2 and r6. The channels left to lr. */
+/* Sums of the first channel in r2 to r5 and of the second, times 256, in r6 to r9 to outputs, not yet saturated; or the
+ * two largest, r2 and r6. The channels left to lr. */
 #define TG_DSP_FINISH \
+  "add r11, r11, #8\n\t" \
   "asr r2, r2, r10\n\t" \
   "bic lr, r10, #255\n\t" \
   "asr r3, r3, r10\n\t" \
@@ -62,15 +64,16 @@ typedef struct {
   "smmlar r7, r7, r10, r12\n\t" \
   "asr r9, r9, r11\n\t" \
   "smmlar r8, r8, r10, r12\n\t" \
-  "ldr lr, [r0, #28]\n\t" \
+  "ldr lr, [r0, #44]\n\t" \
   "smmlar r9, r9, r10, r12\n\t"
 #define TG_DSP_FINISH_LARGEST \
+  "add r11, r11, #8\n\t" \
   "asr r2, r2, r10\n\t" \
   "bic r10, r10, #255\n\t" \
   "asr r6, r6, r11\n\t" \
   "bic r11, r11, #255\n\t" \
   "smmlar r2, r2, r10, r12\n\t" \
-  "ldr lr, [r0, #28]\n\t" \
+  "ldr lr, [r0, #44]\n\t" \
   "smmlar r6, r6, r11, r12\n\t"
 #define TG_DSP_SATURATE(x) "ssat " x ", #8, " x "\n\t"
 
@@ -79,18 +82,18 @@ typedef struct {
 #define TG_DSP_CONSTANTS \
   "ldr r0, [sp, #4]\n\t" \
   "ldr lr, [r0, #8]\n\t" \
-  "ldr r12, [r0, #60]\n\t" \
+  "ldr r12, [r0, #76]\n\t" \
   "ldrd r10, r11, [lr], #8\n\t" \
   "str lr, [r0, #8]\n\t" \
   "cmp r12, #0\n\t" \
-  "ldr r12, [r0, #40]\n\t"
+  "ldr r12, [r0, #56]\n\t"
 #else
 #define TG_DSP_CONSTANTS \
   "ldr r0, [sp, #4]\n\t" \
-  "ldr r12, [r0, #60]\n\t" \
-  "ldrd r10, r11, [r0, #32]\n\t" \
+  "ldr r12, [r0, #76]\n\t" \
+  "ldrd r10, r11, [r0, #48]\n\t" \
   "cmp r12, #0\n\t" \
-  "ldr r12, [r0, #40]\n\t"
+  "ldr r12, [r0, #56]\n\t"
 #endif
 
 #else
@@ -99,11 +102,11 @@ typedef struct {
 #define TG_DSP_CONSTANTS \
   "ldr r0, [sp, #4]\n\t" \
   "ldr lr, [r0, #8]\n\t" \
-  "ldr r12, [r0, #60]\n\t" \
+  "ldr r12, [r0, #76]\n\t" \
   "ldrd r10, r11, [lr], #16\n\t" \
   "str lr, [r0, #8]\n\t" \
   "cmp r12, #0\n\t" \
-  "ldr r12, [r0, #40]\n\t"
+  "ldr r12, [r0, #56]\n\t"
 /* The words of the second channel, what is added to its products to r0. */
 #define TG_DSP_SECOND \
   "ldr r0, [sp, #4]\n\t" \
@@ -117,17 +120,22 @@ typedef struct {
   TG_DSP_PRODUCT("r2") TG_DSP_PRODUCT("r3") TG_DSP_PRODUCT("r4") TG_DSP_PRODUCT("r5") \
   TG_DSP_SHIFT("r2") TG_DSP_SHIFT("r3") TG_DSP_SHIFT("r4") TG_DSP_SHIFT("r5") \
   TG_DSP_SECOND \
+  "asr r6, r6, #8\n\t" \
+  "asr r7, r7, #8\n\t" \
+  "asr r8, r8, #8\n\t" \
+  "asr r9, r9, #8\n\t" \
   TG_DSP_PRODUCT("r6") TG_DSP_PRODUCT("r7") TG_DSP_PRODUCT("r8") TG_DSP_PRODUCT("r9") \
   TG_DSP_SHIFT("r6") TG_DSP_SHIFT("r7") TG_DSP_SHIFT("r8") TG_DSP_SHIFT("r9") \
   "ldr r0, [sp, #4]\n\t" \
-  "ldr lr, [r0, #28]\n\t"
+  "ldr lr, [r0, #44]\n\t"
 #define TG_DSP_FINISH_LARGEST \
   "lsl r0, r12, r11\n\t" \
   TG_DSP_PRODUCT("r2") TG_DSP_SHIFT("r2") \
   TG_DSP_SECOND \
+  "asr r6, r6, #8\n\t" \
   TG_DSP_PRODUCT("r6") TG_DSP_SHIFT("r6") \
   "ldr r0, [sp, #4]\n\t" \
-  "ldr lr, [r0, #28]\n\t"
+  "ldr lr, [r0, #44]\n\t"
 #define TG_DSP_SATURATE(x) TG_EPILOGUE_GLOW_SATURATE(x)
 
 #endif
@@ -144,47 +152,29 @@ static TG_APART void tg_conv2d_dsp_s8_channels(tg_conv2d_dsp_s8_tile *t, const i
       "5:\n\t"
       "ldr lr, [sp, #4]\n\t"
       "ldm lr!, {r0, r11, r12}\n\t"
-      "ldm lr, {r6, r7, r8, r9}\n\t"
-      "ldrd r5, r10, [r12]\n\t"
-      "subs r11, r11, r0\n\t"
+      "ldm lr, {r2, r3, r4, r5, r6, r7, r8, r9}\n\t"
+      "sub r11, r11, r0\n\t"
+      "lsls r11, r11, #26\n\t" /* zero: an even number of groups */
+      "ldrd r10, r11, [r12]\n\t"
       "add r12, r12, #8\n\t"
       "str r12, [lr, #-4]\n\t"
-      "lsls r11, r11, #26\n\t" /* zero: an even number of groups */
-      "ldr r12, [r1]\n\t"
-      "add r2, r6, r5\n\t"
-      "add r3, r7, r5\n\t"
-      "add r4, r8, r5\n\t"
-      "ldr lr, [r1, #4]\n\t"
-      "add r5, r9, r5\n\t"
-      "add r6, r6, r10\n\t"
-      "add r7, r7, r10\n\t"
-      "ldr r11, [r0, #4]\n\t"
-      "add r8, r8, r10\n\t"
-      "add r9, r9, r10\n\t"
-      "ldr r10, [r0]\n\t"
-      "sxtb16 r12, r12\n\t"
-      "beq 1f\n\t"
-      "sub r0, r0, #32\n\t"
-      "sub r1, r1, #8\n\t"
-      "b 2f\n"
-      ".p2align 2\n"
-      TG_DSP_GROUPS
+      TG_DSP_PAIR_SUMS
       TG_DSP_CONSTANTS
       "bne 3f\n\t"
       TG_DSP_FINISH
-      "ldr r12, [r0, #44]\n\t"
-      "ldr r11, [r0, #56]\n\t"
+      "ldr r12, [r0, #60]\n\t"
+      "ldr r11, [r0, #72]\n\t"
       "subs lr, lr, #2\n\t"
       "add r10, r12, #2\n\t"
       TG_DSP_SATURATE("r9")
-      "str r10, [r0, #44]\n\t"
+      "str r10, [r0, #60]\n\t"
       "asr r10, lr, #31\n\t" /* -1: there is no second channel, and the first is written over it */
       "add r10, r10, r12\n\t"
       TG_DSP_SATURATE("r5")
-      "str lr, [r0, #28]\n\t"
+      "str lr, [r0, #44]\n\t"
       "add r10, r10, #1\n\t"
-      "ldr lr, [r0, #52]\n\t"
-      "ldr r0, [r0, #48]\n\t"
+      "ldr lr, [r0, #68]\n\t"
+      "ldr r0, [r0, #64]\n\t"
       "strb r9, [r10, r11]\n\t"
       TG_DSP_SATURATE("r8")
       "strb r5, [r12, r11]\n\t"
@@ -205,11 +195,11 @@ static TG_APART void tg_conv2d_dsp_s8_channels(tg_conv2d_dsp_s8_tile *t, const i
       TG_LARGER("r2", "r3") TG_LARGER("r6", "r7") TG_LARGER("r4", "r5") TG_LARGER("r8", "r9")
       TG_LARGER("r2", "r4") TG_LARGER("r6", "r8")
       TG_DSP_FINISH_LARGEST
-      "ldr r12, [r0, #44]\n\t"
+      "ldr r12, [r0, #60]\n\t"
       "subs lr, lr, #2\n\t"
-      "str lr, [r0, #28]\n\t"
+      "str lr, [r0, #44]\n\t"
       "add r3, r12, #2\n\t"
-      "str r3, [r0, #44]\n\t"
+      "str r3, [r0, #60]\n\t"
       "add r10, r12, lr, asr #31\n\t"
       TG_DSP_SATURATE("r6")
       TG_DSP_SATURATE("r2")
@@ -231,10 +221,9 @@ static int8_t tg_conv2d_dsp_s8_finish(const tg_conv2d_dsp_s8_tile *t, int32_t su
 
 static void tg_conv2d_dsp_s8_channels(tg_conv2d_dsp_s8_tile *t, const int8_t *filter) {
   const int32_t groups = (int32_t)(t->end - t->columns) / 8;
-  const int32_t offsets[2] = {1, 1};
   for (; t->channels > 0; t->channels -= 2) {
     int32_t sums[8];
-    tg_dsp_dot(t->columns, filter, groups, t->bias, offsets, t->inputs, sums);
+    tg_dsp_pairs(t->columns, filter, groups, t->bias, t->low, t->whole, sums);
     for (int32_t channel = tg_min(t->channels, 2) - 1; channel >= 0; channel--) {
       const tg_i32 *of = sums + 4 * channel;
 #if TG_PER_CHANNEL
@@ -270,12 +259,17 @@ typedef struct {
 /* The four pixels that are laid out, of which count are wanted, or the maximum of them. */
 static TG_SMALL TG_APART void tg_conv2d_dsp_s8_finish_tile(tg_conv2d_dsp_s8_work *w, int32_t count, int8_t *output) {
   const int32_t out_c = w->p->out_c;
-  const int32_t minus = -w->p->filter_offset;
+  const uint32_t low = (uint32_t)TG_DSP_LOW_MINUS(w->p->filter_offset);
+  const uint32_t whole = (uint32_t)TG_DSP_WHOLE_MINUS(w->p->filter_offset);
   tg_conv2d_dsp_s8_tile *t = &w->tile;
-  t->inputs[0] *= minus;
-  t->inputs[1] *= minus;
-  t->inputs[2] *= minus;
-  t->inputs[3] *= minus;
+  t->whole[0] = t->low[0] * whole;
+  t->whole[1] = t->low[1] * whole;
+  t->whole[2] = t->low[2] * whole;
+  t->whole[3] = t->low[3] * whole;
+  t->low[0] *= low;
+  t->low[1] *= low;
+  t->low[2] *= low;
+  t->low[3] *= low;
   t->places[0] = count > 1 ? out_c : 0;
   t->places[1] = count > 2 ? 2 * out_c : t->places[0];
   t->places[2] = count > 3 ? 3 * out_c : t->places[1];
@@ -298,11 +292,11 @@ static TG_SMALL TG_APART void tg_conv2d_dsp_s8_rows(tg_conv2d_dsp_s8_work *w, co
     TG_COMPACT
     for (int32_t i = 0; i < count; i++) {
       if (in_c) {
-        w->tile.inputs[i] = (int32_t)tg_dsp_expand(input, w->sizes.columns + i, in_c >> 2, 0);
+        w->tile.low[i] = tg_dsp_expand(input, w->sizes.columns + i, in_c >> 2, 0);
         input += in_c;
         continue;
       }
-      w->tile.inputs[i] = tg_dsp_lay_out(&w->sizes, input, top, left, i);
+      w->tile.low[i] = (uint32_t)tg_dsp_lay_out(&w->sizes, input, top, left, i);
       left += p->stride_w;
       if (left == end) {
         left = -p->pad_left;
@@ -326,7 +320,7 @@ static TG_SMALL TG_APART void tg_conv2d_dsp_s8_blocks(tg_conv2d_dsp_s8_work *w, 
       for (int32_t i = 0; i < 4; i++) {
         const int32_t down = i >> 1 ? p->stride_h : 0;
         const int32_t right = i & 1 ? p->stride_w : 0;
-        w->tile.inputs[i] = tg_dsp_lay_out(&w->sizes, input, top + down, left + right, i);
+        w->tile.low[i] = (uint32_t)tg_dsp_lay_out(&w->sizes, input, top + down, left + right, i);
       }
       tg_conv2d_dsp_s8_finish_tile(w, 1, output);
       output += out_c;
@@ -355,7 +349,7 @@ void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, con
   w.sizes.direct = TG_DSP_DIRECT(p);
   w.tile.columns = columns;
   w.tile.end = columns + 8 * groups;
-  w.tile.inputs[0] = w.tile.inputs[1] = w.tile.inputs[2] = w.tile.inputs[3] = 0;
+  w.tile.low[0] = w.tile.low[1] = w.tile.low[2] = w.tile.low[3] = 0;
 #if TG_PER_CHANNEL
   w.tile.offset = TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset);
 #else

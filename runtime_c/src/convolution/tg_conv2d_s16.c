@@ -4,12 +4,15 @@
  * output = activation(scaled(bias + sum of input * filter)), each channel with its multiplier and shift in channels; taps
  * outside the image are left out. The compiler proves that no sum leaves 32 bits.
  *
- * TG_WIDE_SUMS: sums may leave 32 bits, but not 47; a bias is two words. */
+ * TG_WIDE_SUMS: sums may leave 32 bits, but not 47; a bias is two words.
+ * TG_TWICE: channels hold LiteRT's multipliers and shifts for sums of 32 bits, and it is rounded twice. */
 #include "tg_kernels.h"
+#include "tg_tflite.h"
 #include "tg_wide.h"
 #include "tg_window.h"
 
 #define TG_WIDE_SUMS 0
+#define TG_TWICE 0
 
 #if TG_WIDE_SUMS
 #define TG_SUM int64_t
@@ -21,6 +24,11 @@
 #define TG_DOT tg_dot_s16
 #define TG_BIAS(words) (*(words))
 #define TG_BIAS_WORDS 1
+#endif
+#if TG_TWICE
+#define TG_SCALED(sum, multiplier, shift) tg_scaled_twice(sum, multiplier, shift)
+#else
+#define TG_SCALED(sum, multiplier, shift) tg_scaled(sum, multiplier, shift)
 #endif
 
 static TG_SUM tg_conv2d_s16_window_sum(const tg_window *window, const tg_i16 *x, const int8_t *w) {
@@ -52,7 +60,7 @@ static tg_i16 *tg_conv2d_s16_pixel(const tg_conv2d_s16_params *restrict p, const
   for (int32_t group = 0; group < p->group; group++) {
     for (int32_t channel = 0; channel < sizes->out_channels; channel++) {
       const TG_SUM sum = TG_BIAS(bias) + tg_conv2d_s16_window_sum(&window, image, filter);
-      const int32_t x = tg_scaled(sum, channels[0], channels[1]);
+      const int32_t x = TG_SCALED(sum, channels[0], channels[1]);
       *output++ = tg_activate_s16(x, p->leaky, p->slope, p->slope_shift, p->act_min, p->act_max);
       channels += 2;
       bias += TG_BIAS_WORDS;
@@ -79,6 +87,8 @@ void tg_conv2d_s16(const tg_conv2d_s16_params *restrict p, const tg_i16 *input, 
 }
 
 #undef TG_WIDE_SUMS
+#undef TG_TWICE
+#undef TG_SCALED
 #undef TG_SUM
 #undef TG_DOT
 #undef TG_BIAS

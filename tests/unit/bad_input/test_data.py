@@ -77,7 +77,9 @@ def test_inputs_by_wrong_names(place: Place) -> None:
     """An unknown input, none, one given twice and a malformed option are told apart, with the name that is expected."""
     array = place.folder / "x.npy"
     place.refuses(*place.run(f"image={array}"), because="input image: the network has no such input; expected x")
-    place.refuses(*place.run(str(array)), because="is not of the form NAME=VALUE")
+    place.refuses(*place.run(str(array)), "--input", f"x={array}", because="stands for x, which is given already")
+    place.refuses(*place.run(str(array)), "--input", str(array), because="gives an input without a name a second time")
+    place.refuses(*place.run("no.npy"), because="--input no.npy: No such file")
     place.refuses(*place.run(), "--input", f"x={array}", because="gives x a second time")
     without = ["run", place.folder / "bundle", "--board", "host"]
     place.refuses(*without, because="--input")

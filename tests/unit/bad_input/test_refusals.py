@@ -45,7 +45,7 @@ def test_nodes_of_one_kind_are_one_line(tmp_path: Path) -> None:
         ("QLinearWhere of domain 'com.microsoft'", "give the float model"),
         ("FusedConv of domain 'com.microsoft'", "without onnxruntime's optimizations"),
         ("CategoryMapper of domain 'ai.onnx.ml'", "--output-name"),
-        ("WHILE", "unroll=True"),
+        ("CALL", "unroll=True"),
         ("Loop", "fixed shapes"),
         ("CUSTOM ethos-u", "Vela"),
         ("CUSTOM FlexConv3D", "SELECT_TF_OPS"),
@@ -107,12 +107,12 @@ def test_where_the_network_could_end(tmp_path: Path) -> None:
 
 
 def test_control_flow_is_no_damage(tmp_path: Path) -> None:
-    """A TFLite file with the bodies of a WHILE is refused for the WHILE, and not as damaged."""
+    """A TFLite file whose WHILE never ends is refused for the WHILE, and not as damaged."""
     pytest.importorskip("tflite", reason="needs the package tflite, of the extra tinyglow[tflite]")
     b = TFLiteBuilder()
     x = b.tensor("x", (1, 4))
     y = b.node("WHILE", [x], (1, 4), options="WhileOptions", CondSubgraphIndex=1, BodySubgraphIndex=2)
     path = tmp_path / "net.tflite"
     path.write_bytes(b.build([x], [y], bodies=2))
-    with pytest.raises(ModelError, match=r"\(WHILE\): unsupported operator WHILE \(control flow: export it with"):
+    with pytest.raises(ModelError, match=r"\(WHILE\): control flow that calls itself"):
         tinyglow.load(path)

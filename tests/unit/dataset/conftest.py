@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +53,27 @@ class Client:
         status, answer = self.ask("POST", path, content)
         assert status == 200, answer
         return answer
+
+
+def serve_apart(checkout: Path, command: str, *words: str) -> tuple[subprocess.Popen[str], Callable[[str, Any], Any]]:
+    """A command that serves, as a process of its own that a test may kill; and what posts actions to it.
+
+    The function takes a path and the action's JSON, and returns the answer's. It raises OSError or HTTPException once
+    the process is gone.
+    """
+    started = [sys.executable, "-m", "tinyglow", command, *words, "--port", "0"]
+    process = subprocess.Popen(started, stdout=subprocess.PIPE, encoding="utf-8", cwd=checkout)
+    assert process.stdout is not None
+    address = process.stdout.readline().split("http://")[1].split("/")[0]
+
+    def ask(method: str, path: str, content: Any, token: str) -> Any:
+        connection = http.client.HTTPConnection(address, timeout=60)
+        headers = {"Content-Type": "application/json", TOKEN_HEADER: token}
+        connection.request(method, path, json.dumps(content), headers)
+        return json.loads(connection.getresponse().read())
+
+    token = str(ask("GET", "/state", None, "")["token"])
+    return process, lambda path, content: ask("POST", path, content, token)
 
 
 @pytest.fixture

@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
-import json
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,11 +13,10 @@ import numpy as np
 import pytest
 
 from tests.helpers import run_cli
-from tests.unit.dataset.browser import Page
-from tests.unit.dataset.conftest import Client, Serve
+from tests.unit.dataset.browser import Browser, Page
+from tests.unit.dataset.conftest import Client, Serve, serve_apart
 from tinyglow.dataset.collect import Collector
 from tinyglow.dataset.names import DIGITS
-from tinyglow.dataset.site import TOKEN_HEADER
 from tinyglow.dataset.store import Store
 from tinyglow.dataset.strokes import picture_of
 from tinyglow.demo.digits import strokes_of
@@ -142,28 +138,38 @@ def test_two_clients_at_once_lose_nothing(serve: Serve, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_two_pages_at_once_lose_nothing(browser: Browser, serve: Serve, tmp_path: Path) -> None:
+    """Two tabs save at the same time: every drawing of each becomes a file of its own."""
+    client = serve(Collector(Store(tmp_path, ("a", "b")), writer="anna").site)
+    with browser.page() as first, browser.page() as second:
+        for page in (first, second):
+            page.call("Page.bringToFront")
+            page.screen(1000, 800)
+            _open(page, client)
+            for box in (1, 2, 3):
+                page.draw(f"#boxes canvas:nth-child({box})", _lines(2, box))
+        for page in (first, second):
+            page.value("document.querySelector('#save').click()")
+        for page in (first, second):
+            page.call("Page.bringToFront")  # a tab in the background looks only once a second
+            page.until("document.querySelector('#status').textContent.startsWith('Saved 3 samples')")
+        assert first.complaints == second.complaints == []
+    assert len(_files(tmp_path)) == 6
+    assert all(read_pixels(tmp_path / name).shape == (28, 28, 1) for name in _files(tmp_path))
+
+
+@pytest.mark.slow
 def test_nothing_half_written_remains_of_a_program_that_is_killed(tmp_path: Path, checkout: Path) -> None:
     """SIGKILL while four clients draw: every file is whole, and none that was acknowledged is missing."""
-    words = [sys.executable, "-m", "tinyglow", "collect", "-o", str(tmp_path / "d"), "--port", "0"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, encoding="utf-8", cwd=checkout)
-    assert process.stdout is not None
-    url = process.stdout.readline().split("http://")[1].split("/")[0]
-
-    def ask(method: str, path: str, content: object = None, token: str = "") -> dict[str, object]:
-        connection = http.client.HTTPConnection(url, timeout=60)
-        headers = {"Content-Type": "application/json", TOKEN_HEADER: token}
-        connection.request(method, path, json.dumps(content), headers)
-        return dict(json.loads(connection.getresponse().read()))
-
-    token = str(ask("GET", "/state")["token"])
+    process, ask = serve_apart(checkout, "collect", "-o", str(tmp_path / "d"))
     acknowledged: list[str] = []
 
     def draw(label: int) -> None:
         drawing = [[[0.1, 0.1], [0.9, 0.5]]]
         with contextlib.suppress(OSError, http.client.HTTPException):
             while True:
-                answer = ask("POST", "/samples", {"label": label, "drawings": [drawing] * 4}, token)
-                acknowledged.extend(f"{label}/{one['name']}" for one in answer["saved"])  # type: ignore[attr-defined]
+                answer = ask("/samples", {"label": label, "drawings": [drawing] * 4})
+                acknowledged.extend(f"{label}/{one['name']}" for one in answer["saved"])
 
     threads = [threading.Thread(target=draw, args=(label,)) for label in range(4)]
     for thread in threads:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import io
 import os
 import threading
+import time
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,7 +17,7 @@ from PIL import Image
 
 from tests.helpers import run_cli
 from tests.unit.dataset.browser import Page
-from tests.unit.dataset.conftest import Client, Serve
+from tests.unit.dataset.conftest import Client, Serve, serve_apart
 from tests.unit.dataset.samples import files, make
 from tinyglow.dataset.files import move_file
 from tinyglow.dataset.review import Reviewer
@@ -163,6 +166,33 @@ def test_two_reviewers_lose_nothing(serve: Serve, tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert sorted(files(folder).values()) == before
+
+
+@pytest.mark.slow
+def test_a_review_that_is_killed_loses_nothing(tmp_path: Path, checkout: Path) -> None:
+    """SIGKILL while two clients move samples: each is there and whole. One of each client may have two names."""
+    folder = make(tmp_path / "d", {"0": 30, "1": 30})
+    before = sorted(files(folder).values())
+    process, ask = serve_apart(checkout, "review", str(folder))
+    moved: list[int] = []
+
+    def shuffle(source: int) -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            while True:
+                names = ask("/samples", {"label": source, "begin": 0})["names"][:5]
+                moved.append(ask("/move", {"label": source, "names": names, "to": 1 - source}).get("changed", 0))
+
+    threads = [threading.Thread(target=shuffle, args=(source,)) for source in (0, 1)]
+    for thread in threads:
+        thread.start()
+    while sum(moved) < 40 and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    for thread in threads:
+        thread.join()
+    after = sorted(files(folder).values())
+    assert sorted(set(after)) == before and len(after) <= len(before) + 2
 
 
 def test_of_two_who_move_the_same_file_one_succeeds(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 import tinyglow
 from tests.helpers import NetBuilder, example_program, run_cli
 from tinyglow.bundle.project import fingerprint
+from tinyglow.cli.class_names import read_class_names
 from tinyglow.errors import BoardError, InputError
 from tinyglow.pipeline.boot import boot
 from tinyglow.pipeline.deploy import deploy
@@ -54,7 +55,7 @@ def build(folder: Path, board: Board, compiler: str = "zig") -> Path:
 
 def without_times(text: str) -> str:
     """What a firmware prints but for the times: QEMU's clock is not the core's."""
-    return re.sub(r"time [0-9.]+ ms \([0-9]+ cycles\)", "time", text.replace("\r", ""))
+    return re.sub(r"time [0-9.]+ ms( \([0-9]+ cycles\))?|[0-9]+ cycles", "time", text.replace("\r", ""))
 
 
 def qemu(elf: Path, machine: str, folder: Path) -> str:
@@ -139,6 +140,44 @@ def test_probabilities_are_printed_as_percent(tmp_path: Path) -> None:
         percent = 100 * quant.scale * (int(answers[index].max()) - quant.offset)
         printed = float(re.findall(rf"sample {index}: class \d, confidence ([0-9.]+) %", output)[0])
         assert printed == pytest.approx(percent, abs=0.06)
+
+
+NAMES = ["airplane", 'a "dog" */ \\n??/', "$(x) 100 % Käse", "ship"]
+
+
+@pytest.mark.slow
+def test_the_names_of_classes_are_printed(tmp_path: Path) -> None:
+    """With score, time and what was right; a list of names cannot break out of the source; QEMU prints the same."""
+    board, program = load_board("mps2-an386"), example_program("dense", tmp_path)
+    answers = tinyglow.interpret(program, {"x": samples(4)})["y"].reshape(4, -1)
+    labels = answers.argmax(axis=1)
+    labels[-1] = (labels[-1] + 1) % 4
+    deploy(program, board, tmp_path / "project", {"x": samples(4)}, labels, "semihosting", NAMES)
+    elf = build(tmp_path / "project", board)
+    output = boot(elf, board, INSTRUCTIONS).output
+    printed = ["airplane", "a dog n /", "(x) 100 K se", "ship"]
+    for index, line in enumerate(output.splitlines()[1:5]):
+        best = answers[index].argmax()
+        found = re.fullmatch(
+            r"sample (\d): (.*) \(score -?[0-9.]+, time [0-9.]+ ms\), class (\d), \d+ cycles, .*", line
+        )
+        assert found and found.groups() == (str(index), printed[best], str(best)), line
+        assert line.endswith(f"wrong: {printed[labels[-1]]}" if index == 3 else "right")
+    assert output.endswith("all answers as compiled\n")
+    if shutil.which("qemu-system-arm"):
+        assert without_times(qemu(elf, board.qemu, tmp_path)) == without_times(output)
+
+
+def test_names_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    """Another number than the network has classes, names that nobody can read: all at once, and nothing is written."""
+    program, x = example_program("dense", tmp_path), {"x": samples()}
+    board, folder = load_board("frdm-ke16z"), tmp_path / "project"
+    with pytest.raises(InputError, match="are 3; expected 4") as refused:
+        deploy(program, board, folder, x, class_names=["a" * 81, "\u732b", ""])
+    assert [problem.where for problem in refused.value.problems] == ["--class-names", "class 0", "class 1", "class 2"]
+    with pytest.raises(InputError, match="name class 4; expected 0 to 3"):
+        deploy(program, board, folder, x, np.array([1, 2, 4]), class_names=list("abcd"))
+    assert not folder.exists()
 
 
 @pytest.mark.slow
@@ -252,11 +291,40 @@ def test_the_command_writes_a_project(tmp_path: Path, checkout: Path) -> None:
     model = checkout / "examples/mnist/mnist_nxp.onnx"
     profile = checkout / "tests/golden/mnist_nxp/profile.yaml"
     command = ("deploy", model, "--define", "N=1", "--profile", profile, "--board", "frdm-ke16z", "--name", "mnist")
-    given = ("--input", f"max_pooling_1_input={tmp_path / 'x.npy'}", "--labels", tmp_path / "y.npy")
-    answer = run_cli(*command, *given, "-o", tmp_path / "fw")
+    given = ("--input", tmp_path / "x.npy", "--labels", tmp_path / "y.npy")
+    names = tmp_path / "names.txt"
+    names.write_text("zero\r\none\n\n\n", encoding="utf-8")
+    answer = run_cli(*command, *given, "--class-names", names, "-o", tmp_path / "fw")
+    assert answer.status == 2 and "--class-names: are 2; expected 10" in answer.err, answer
+    names.write_text("\n".join("abcdefghij"), encoding="utf-8")
+    answer = run_cli(*command, *given, "--class-names", names, "-o", tmp_path / "fw")
+    assert '"j",' in (tmp_path / "fw/src/main.c").read_text("utf-8")
     assert answer.status == 0, answer
     assert "'mnist' for NXP FRDM-KE16Z" in answer.out
     board = load_board("frdm-ke16z")
     assert boot(build(tmp_path / "fw", board), board, INSTRUCTIONS).status == 0
     answer = run_cli(*command, *given, "-o", tmp_path / "fw")
     assert answer.status == 2 and "is not empty" in answer.err
+
+
+def test_class_names(tmp_path: Path) -> None:
+    """From a file with or without a mark of its coding, or from folders; what is neither is refused."""
+    path = tmp_path / "names.txt"
+    path.write_bytes("\ufeffK\u00e4se\r\n \r\nship\n\n".encode())
+    assert read_class_names(str(path)) == ("K\u00e4se", "", "ship")
+    for name in ("10", "9"):
+        (tmp_path / "numbers" / name).mkdir(parents=True)
+        (tmp_path / "words" / f"w{name}").mkdir(parents=True)
+    assert read_class_names(str(tmp_path / "words")) == ("w10", "w9")
+    with pytest.raises(InputError, match="numbered 9, 10, expected 0 to 1"):
+        read_class_names(str(tmp_path / "numbers"))
+    with pytest.raises(InputError, match="holds no folders"):
+        read_class_names(str(tmp_path / "words/w9"))
+    with pytest.raises(InputError, match="No such file"):
+        read_class_names(str(tmp_path / "no"))
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="is no text in UTF-8"):
+        read_class_names(str(path))
+    path.write_bytes(b"a" * (2**20 + 1))
+    with pytest.raises(InputError, match="more than 1,048,576 bytes"):
+        read_class_names(str(path))

@@ -41,5 +41,16 @@ def test_what_cannot_be_deployed_is_said(tmp_path: Path) -> None:
     place = Place(tmp_path)
     words = ("--board", "frdm-ke16z", "-o", tmp_path / "fw")
     place.refuses("deploy", tmp_path / "net.onnx", *words, because=("--input", "is missing"))
-    place.refuses("deploy", tmp_path, tmp_path, "--shared-arena", *words, "--labels", "y.npy", because="--labels")
+    place.refuses(
+        "deploy",
+        tmp_path,
+        tmp_path,
+        "--shared-arena",
+        *words,
+        "--labels",
+        "y.npy",
+        "--class-names",
+        "n.txt",
+        because=("--labels", "--class-names"),
+    )
     assert run_cli("deploy", "--help").status == 0

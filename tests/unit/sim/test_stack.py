@@ -70,6 +70,7 @@ BODIES_M7 = [
     ("str lr, [sp, #-16]!\nldr pc, [sp], #16", 16),
     ("strd r0, r1, [sp, #-24]!\nldrd r0, r1, [sp], #24\nbx lr", 24),
     ("stmdb sp!, {r1-r3}\nldmia sp!, {r1-r3}\nbx lr", 12),
+    ("sub sp, #12\nstm.w sp, {r0, r1, r10}\nldm.w sp, {r0, r1, r10}\nadd sp, #12\nbx lr", 12),
     ("vpush {s16-s19}\nvpop {s16-s19}\nbx lr", 16),
     ("vpush {d8-d9}\nvpop {d8-d9}\nbx lr", 16),
     ("cmp r0, #0\nittt eq\nsubeq sp, #48\nmoveq r1, #48\naddeq sp, r1\nbx lr", 48),

@@ -13,6 +13,7 @@ from tinyglow.errors import ModelError
 from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Graph
 from tinyglow.passes.stream.transform import Streamed, stream
+from tinyglow.pipeline.binding import NAMELESS
 from tinyglow.pipeline.streams import as_frames
 from tinyglow.testing import is_full
 
@@ -138,6 +139,8 @@ def test_a_stream_with_padding_is_right_from_the_start(tmp_path: Path) -> None:
     program = tinyglow.lower(streamed.graph)
     assert sum(program.buffers[name].type.elements for name in program.states) == 6 * _CHANNELS
     frames, sequence = as_frames(net.samples(2), quantized, -1)
+    (alone,) = net.samples(2).values()
+    assert (as_frames({NAMELESS: alone}, quantized, -1)[0][NAMELESS] == next(iter(frames.values()))).all()
     (host,) = tinyglow.verify(program, tinyglow.load_board("host"), frames, sequence=sequence)
     assert host.equal and host.vectors == 2 * _LENGTH
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tinyglow.cli.class_names import read_class_names
 from tinyglow.cli.options import (
     AddCommand,
     add_board,
@@ -36,6 +37,11 @@ def register(command: AddCommand) -> None:
     add_inputs(parser, required=False)
     parser.add_argument("--labels", metavar="Y.npy", help="the right class of each sample, or the folder of images")
     parser.add_argument(
+        "--class-names",
+        metavar="NAMES.txt",
+        help="the name of each class, which the firmware prints: a file with one on each line, or the folder of images",
+    )
+    parser.add_argument(
         "--console", choices=("uart", "semihosting"), help="where it prints (default: the board's UART if it has one)"
     )
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="a new folder for the project")
@@ -64,7 +70,7 @@ def _shared(arguments: argparse.Namespace, several: list[argparse.Namespace]) ->
     from tinyglow.pipeline.deploy import deploy_shared
     from tinyglow.targets.boards import load_board
 
-    given = {"--labels": arguments.labels, "--place": arguments.place}
+    given = {"--labels": arguments.labels, "--class-names": arguments.class_names, "--place": arguments.place}
     if problems := [Problem(option, "is for one network") for option, value in given.items() if value]:
         raise InputError("the networks cannot be deployed", problems)
     board = load_board(arguments.board)
@@ -83,8 +89,8 @@ def _one(arguments: argparse.Namespace) -> tuple[str, dict[str, bytes]]:
         problem = Problem("--input", "is missing", "the samples that the firmware runs")
         raise InputError("the network cannot be deployed", [problem])
     board, inputs = load_board(arguments.board), read_inputs(arguments)
-    labels = read_labels(arguments)
+    labels, names = read_labels(arguments), read_class_names(arguments.class_names) if arguments.class_names else ()
     program = compiled_of(arguments, arguments.name).program
     if arguments.place:
         program = place_constants(program, board, arguments.place)
-    return program.name, deploy(program, board, Path(arguments.output), inputs, labels, arguments.console)
+    return program.name, deploy(program, board, Path(arguments.output), inputs, labels, arguments.console, names)

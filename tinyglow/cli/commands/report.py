@@ -98,7 +98,7 @@ def _bundle(arguments: argparse.Namespace) -> int:
     boards = [load_board(name) for name in dict.fromkeys(arguments.board)]
     _check_bundle_options(arguments, [board.name for board in boards if board.is_host])
     files = find_bundle(Path(arguments.model))
-    inputs = dict(read_inputs(arguments)) if arguments.input else {}
+    inputs = dict(read_inputs(arguments, by_name=True)) if arguments.input else {}
     with stages("report", len(boards) + 1) as begin:
         runs = []
         for board in boards:

@@ -35,7 +35,7 @@ def register(command: AddCommand) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--board", metavar="BOARD", help="a board ('tinyglow boards' lists them), or a board file")
     where.add_argument("--cpu", metavar="CPU", help="a core with ample memory, such as cortex-m7")
-    add_inputs(parser, required=False)
+    add_inputs(parser, required=False, by_name=True)
     parser.add_argument(
         "--golden", metavar="IO.npz", help="inputs and right answers: arrays 'input.NAME', 'output.NAME' or 'NAME'"
     )
@@ -118,7 +118,7 @@ def _board(arguments: argparse.Namespace) -> Board:
 
 def _samples(arguments: argparse.Namespace, header: Path) -> tuple[dict[str, Array], dict[str, Array]]:
     """Inputs and right answers, from --input and --golden."""
-    inputs = dict(read_inputs(arguments))
+    inputs = dict(read_inputs(arguments, by_name=True))
     expected: dict[str, Array] = {}
     if arguments.golden:
         for name, (array, is_input) in golden_arrays(arguments.golden, arguments.key, header).items():

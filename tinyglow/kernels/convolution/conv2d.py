@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,9 +17,10 @@ from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.pooling.max_pool import MAX_POOL, square_pool
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.exact_dot import to_int32
+from tinyglow.numerics.staircase import by_staircase
 
 
-@dataclass(frozen=True)
 class Conv2DParams(ConvGeometry):
     """One scale for all filters; ``out`` maps sums to the output."""
 
@@ -28,7 +28,6 @@ class Conv2DParams(ConvGeometry):
     out: glow.Requant
 
 
-@dataclass(frozen=True)
 class ChannelwiseParams(ConvGeometry):
     """A scale for each output channel, in the operand ``channels``."""
 
@@ -37,7 +36,10 @@ class ChannelwiseParams(ConvGeometry):
 
 def conv2d_s8(p: Conv2DParams, x: Array, filters: Array, bias: Array, out: Array, epilogue: Epilogue) -> None:
     """Definition of tg_conv2d_s8."""
-    sums = p.sums(x, filters, np.full(p.out_c, p.filter_offset, np.int32))
+    floats, bound = p.float_sums(x, filters, np.full(p.out_c, p.filter_offset, np.int32))
+    if not p.leaky and by_staircase(floats, bias, bound, (epilogue, p.out, p.act_min, p.act_max), out):
+        return
+    sums = to_int32(floats, bound)
     sums += bias.reshape(p.out_c)
     out[...] = p.activate(epilogue.requantize(sums, p.out)).reshape(out.shape)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,7 +22,6 @@ _CHANNELS = 4  # of the input
 _WORDS = 38  # of a pair of output channels: biases, and for each three times three taps of four inputs
 
 
-@dataclass(frozen=True)
 class Conv3x3DspParams(PooledGeometry):
     """``out`` maps sums to the output, see ``fits_high_word``; the activation is not leaky, and nothing wraps.
 
@@ -33,7 +31,6 @@ class Conv3x3DspParams(PooledGeometry):
     out: glow.Requant
 
 
-@dataclass(frozen=True)
 class Conv3x3ChannelwiseDspParams(PooledGeometry):
     """As Conv3x3DspParams, with the scales after the weights (``ConvLayer.high_scales``).
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,7 +21,6 @@ from tinyglow.targets.cores import DSP
 _WORDS = 7  # of a channel: its bias, and two for each row of its weights; its scale if it has its own
 
 
-@dataclass(frozen=True)
 class Pool3x3DspParams(PooledGeometry):
     """``out`` maps sums to the output, see ``fits_high_word``; the activation is not leaky, and nothing wraps.
 
@@ -32,7 +30,6 @@ class Pool3x3DspParams(PooledGeometry):
     out: glow.Requant
 
 
-@dataclass(frozen=True)
 class Pool3x3ChannelwiseDspParams(PooledGeometry):
     """As Pool3x3DspParams, with the scales after the weights (``ConvLayer.high_scales``).
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -26,7 +24,6 @@ from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 
-@dataclass(frozen=True)
 class ChannelwiseDspParams(PooledGeometry):
     """The filters' scales and offsets are in the operand ``channels``. layout: see ``conv2d_dsp.layout_of``."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -24,7 +24,6 @@ _BYTES_PER_WEIGHT = 6
 _WORDS = 48  # to be laid out at once, unless one pair of pixels needs more
 
 
-@dataclass(frozen=True)
 class CodeGeometry(PooledGeometry):
     """The activation is not leaky. pairs: how many pairs of pixels of a row have their inputs laid out at once."""
 
@@ -50,7 +49,6 @@ class CodeGeometry(PooledGeometry):
         return -(-self.unpooled.out_w // 2)
 
 
-@dataclass(frozen=True)
 class CodeParams(CodeGeometry):
     """``out`` maps sums to the output."""
 
@@ -188,7 +186,6 @@ def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     return layer.variant(CONV2D_CODE, params, lowering, constants, code.nbytes, code.limits)
 
 
-@dataclass(frozen=True)
 class ChannelwiseCodeParams(CodeGeometry):
     """Scales come after the biases. No requantization wraps. out_offset: the output's offset."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, U8, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
+from tinyglow.ir.sums import Limits
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
@@ -25,7 +25,6 @@ GROUP = 4  # taps
 PIXELS = 4
 
 
-@dataclass(frozen=True)
 class ConvDspParams(PooledGeometry):
     """The activation is not leaky, and nothing wraps.
 
@@ -87,6 +86,30 @@ def pack(filters: Array, offset: int | Array) -> Array:
     return np.concatenate([pairs.ravel(), np.zeros(AHEAD, np.int8)])
 
 
+_ORDER = (0, 2, 1, 3)  # of a group's taps: two a word, as SXTB16 takes inputs apart
+
+
+def pack_pairs(filters: Array, offset: int) -> Array:
+    """As ``pack``, but a halfword is a term of both channels, the even one's byte plus 128: see ``tg_dsp_pairs.h``."""
+    groups = pack(filters, offset)[:-AHEAD].reshape(-1, 2, GROUP)[..., _ORDER]
+    groups[:, 0] ^= np.int8(-128)
+    return np.concatenate([groups.transpose(0, 2, 1).ravel(), np.zeros(AHEAD, np.int8)])
+
+
+def unpack_pairs(packed: Array, p: Any) -> Array:
+    """Filters int8 [out_c, terms], the inverse of ``pack_pairs``."""
+    groups = packed.ravel()[:-AHEAD].reshape(-1, GROUP, 2).transpose(0, 2, 1)[..., np.argsort(_ORDER)].copy()
+    groups[:, 0] ^= np.int8(-128)
+    return unpack(np.concatenate([groups.ravel(), np.zeros(AHEAD, np.int8)]), p)
+
+
+def pairs_limits(layer: ConvLayer) -> Limits | None:
+    """What 256 times the sums of odd channels can be, as ``SumRange`` has it; None where they may leave 32 bits."""
+    low, high = (bounds[1::2] for bounds in layer.sum_bounds())
+    largest = 256 * max(-int(low.min(initial=0)), int(high.max(initial=0)))
+    return {"halfwords": (largest, glow.INT32_MAX)} if largest <= glow.INT32_MAX else None
+
+
 def unpack(packed: Array, p: Any) -> Array:
     """Filters int8 [out_c, terms] of the operand of a kernel with parameters ``p``, ConvSizes."""
     pairs = packed.ravel()[:-AHEAD].reshape(-(-p.out_c // 2), -1, 2, GROUP).transpose(0, 2, 1, 3)
@@ -113,7 +136,7 @@ def overlap(p: PooledGeometry) -> int | None:
 
 def conv2d_dsp_s8(p: ConvDspParams, x: Array, filters: Array, bias: Array, out: Array) -> None:
     """Definition of tg_conv2d_dsp_s8: bias + sum of x * (filter - filter_offset), x being in_offset outside."""
-    weights = unpack(filters, p).astype(np.int32) - p.filter_offset
+    weights = unpack_pairs(filters, p).astype(np.int32) - p.filter_offset
     sums = p.unpooled.folded_sums(x, weights, bias.ravel()[: p.out_c])
     out[...] = p.activate(glow.requantize(p.pooled(sums), p.out)).reshape(out.shape)
 
@@ -149,20 +172,19 @@ CONV2D_DSP = Kernel(
 
 def dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_dsp_s8; None where that cannot be."""
-    sizes, bias = layer.sizes, layer.folded_bias
+    sizes, bias, limits = layer.sizes, layer.folded_bias, pairs_limits(layer)
     high = layer.is_uniform and layer.monotone and HIGH_WORD.words(layer.requants[:1]) is not None
-    if not layer.is_dense or not high or bias is None or not lowering.target.runs(CONV2D_DSP):
+    if not layer.is_dense or not high or bias is None or limits is None or not lowering.target.runs(CONV2D_DSP):
         return None
     offset = int(layer.filter_offsets[0])
     layout = layout_of(sizes, layer.pool)
-    filters = pack(layer.filters, offset)
+    filters = pack_pairs(layer.filters, offset)
     fields = {**layer.geometry, "pool": layer.pool, "filter_offset": offset, "out": layer.requants[0]}
     params = ConvDspParams(**fields, layout=layout)
     constants = {"filter": filters, "bias": even_channels(bias)}
-    return layer.variant(CONV2D_DSP, params, lowering, constants)
+    return layer.variant(CONV2D_DSP, params, lowering, constants, limits=limits)
 
 
-@dataclass(frozen=True)
 class ChannelwiseHighDspParams(PooledGeometry):
     """Scales come after the biases. The activation is not leaky, and nothing wraps.
 
@@ -190,7 +212,7 @@ def conv2d_channelwise_high_dsp_s8(
     """Definition of tg_conv2d_channelwise_high_dsp_s8: as tg_conv2d_dsp_s8, each channel with its own constants."""
     pairs = bias.reshape(-(-p.out_c // 2), -1)
     biases, scales = pairs[:, :2].ravel()[: p.out_c], pairs[:, 2:].reshape(2 * len(pairs), -1)[: p.out_c]
-    sums = p.unpooled.folded_sums(x, unpack(filters, p).astype(np.int32) - p.filter_offset, biases)
+    sums = p.unpooled.folded_sums(x, unpack_pairs(filters, p).astype(np.int32) - p.filter_offset, biases)
     scaled = epilogue.high.apply(p.pooled(sums), scales, p.out_offset)
     out[...] = p.activate(scaled).reshape(out.shape)
 
@@ -203,11 +225,13 @@ CONV2D_CHANNELWISE_HIGH_DSP = CONV2D_DSP.per_channel(
 def channelwise_high_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_channelwise_high_dsp_s8; None where that cannot be, or is not needed."""
     scales, bias, offset = layer.high_scales, layer.folded_bias, layer.one_filter_offset
+    limits = pairs_limits(layer)
     if (
         not layer.is_dense
         or scales is None
         or bias is None
         or offset is None
+        or limits is None
         or not lowering.target.runs(CONV2D_CHANNELWISE_HIGH_DSP)
     ):
         return None
@@ -215,5 +239,5 @@ def channelwise_high_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Varian
     params = ChannelwiseHighDspParams(
         **layer.geometry, pool=layer.pool, filter_offset=offset, out_offset=layer.out.offset, layout=layout
     )
-    constants = {"filter": pack(layer.filters, offset), "bias": pack_biases(bias, scales)}
-    return layer.variant(CONV2D_CHANNELWISE_HIGH_DSP, params, lowering, constants)
+    constants = {"filter": pack_pairs(layer.filters, offset), "bias": pack_biases(bias, scales)}
+    return layer.variant(CONV2D_CHANNELWISE_HIGH_DSP, params, lowering, constants, limits=limits)

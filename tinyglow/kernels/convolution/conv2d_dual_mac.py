@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -27,7 +26,6 @@ MOST_MAGNITUDE = 255
 _PIXELS = 4
 
 
-@dataclass(frozen=True)
 class DualMacGeometry(PooledGeometry):
     """No requantization wraps, even with the output's offset added before the last shift. The activation is not leaky.
 
@@ -42,7 +40,6 @@ class DualMacGeometry(PooledGeometry):
         return self.kernel_h * self.kernel_w * self.in_c
 
 
-@dataclass(frozen=True)
 class DualMacParams(DualMacGeometry):
     """``out`` maps sums to the output."""
 
@@ -214,7 +211,6 @@ def dual_mac_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     return layer.variant(CONV2D_DUAL_MAC, params, lowering, {"filter": stream, "bias": biases}, limits=limits)
 
 
-@dataclass(frozen=True)
 class ChannelwiseDualMacParams(DualMacGeometry):
     """Scales come after the biases. out_offset: the output's offset."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -13,7 +11,6 @@ from tinyglow.kernels.convolution.geometry import ConvSizes
 from tinyglow.numerics.nan import one_nan
 
 
-@dataclass(frozen=True)
 class Conv2DFloatParams(ConvSizes):
     """A convolution in float and its activation.
 

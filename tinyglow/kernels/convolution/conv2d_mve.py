@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,7 +22,6 @@ LANES = 16  # products of an instruction
 CHANNELS = 4  # that take the same vector of inputs
 
 
-@dataclass(frozen=True)
 class Conv2DMveParams(PooledGeometry):
     """One scale for all filters; ``out`` maps sums to the output."""
 
@@ -31,7 +29,6 @@ class Conv2DMveParams(PooledGeometry):
     out: glow.Requant
 
 
-@dataclass(frozen=True)
 class ChannelwiseMveParams(PooledGeometry):
     """A scale for each output channel, in the operand ``channels``; one offset for all filters."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.codegen.prefix_code import Format, Packed, pack, unpack
@@ -29,7 +27,6 @@ from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import GLOW
 
 
-@dataclass(frozen=True)
 class PackedConvParams(ConvSizes):
     """group: 1, or in_c and out_c alike. index_bits ... word_bits: see ``codegen.prefix_code``.
 

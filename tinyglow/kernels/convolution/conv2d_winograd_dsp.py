@@ -7,7 +7,6 @@ fractions, and what comes out is four times the sum of each window.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,7 +39,6 @@ LEAST = 16
 MOST = 1 << 29
 
 
-@dataclass(frozen=True)
 class WinogradGeometry(PooledGeometry):
     """Windows of 3x3, strides, dilations and groups of 1; in_c is a multiple of four. The activation is not leaky."""
 
@@ -61,14 +59,12 @@ class WinogradGeometry(PooledGeometry):
         return -(-self.out_c // _BLOCK)
 
 
-@dataclass(frozen=True)
 class WinogradParams(WinogradGeometry):
     """``out`` maps sums to the output; HIGH_WORD has a word for it, and nothing wraps."""
 
     out: glow.Requant
 
 
-@dataclass(frozen=True)
 class WinogradChannelwiseParams(WinogradGeometry):
     """Scales come after the biases (``ConvLayer.high_scales``). out_offset: the output's offset."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 
-@dataclass(frozen=True)
 class Depthwise3x3Geometry(ConvGeometry):
     """As DualMacGeometry; group, in_c and out_c are equal, the kernel is 3x3, dilation and stride_w are 1."""
 
@@ -36,7 +34,6 @@ class Depthwise3x3Geometry(ConvGeometry):
         return (self.out_h, self.out_w) == (self.in_h, self.in_w)
 
 
-@dataclass(frozen=True)
 class Depthwise3x3Params(Depthwise3x3Geometry):
     """``out`` maps sums to the output."""
 
@@ -96,7 +93,6 @@ def depthwise_3x3_variant(layer: ConvLayer, lowering: Lowering) -> Variant | Non
     return layer.variant(DEPTHWISE_3X3, params, lowering, {"filter": layer.filters, "bias": bias})
 
 
-@dataclass(frozen=True)
 class Depthwise3x3ChannelwiseParams(Depthwise3x3Geometry):
     """Scales come after the biases. out_offset: the output's offset."""
 

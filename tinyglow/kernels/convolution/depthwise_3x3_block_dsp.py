@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,7 +22,6 @@ _ROW = 4  # bytes of the filter
 _MOST_PAD_IN_PLACE = 2
 
 
-@dataclass(frozen=True)
 class BlockGeometry(ConvGeometry):
     """A 3x3 depthwise convolution with strides and dilations of 1.
 
@@ -39,14 +37,12 @@ class BlockGeometry(ConvGeometry):
         return (self.out_h, self.out_w) == (self.in_h, self.in_w) and self.pad_left <= _MOST_PAD_IN_PLACE
 
 
-@dataclass(frozen=True)
 class Depthwise3x3BlockParams(BlockGeometry):
     """``out`` maps sums to the output, see ``ConvLayer.is_high_word``."""
 
     out: glow.Requant
 
 
-@dataclass(frozen=True)
 class Depthwise3x3BlockChannelwiseParams(BlockGeometry):
     """Scales come after the biases (``ConvLayer.high_scales``). out_offset: the output's offset."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ from tinyglow.targets.cores import DSP
 GROUP = 4  # channels
 
 
-@dataclass(frozen=True)
 class DepthwiseDspParams(ConvGeometry):
     """``out`` maps sums to the output; group, in_c and out_c are the same."""
 
@@ -161,7 +159,6 @@ def depthwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     return layer.variant(kernel, params, lowering, constants)
 
 
-@dataclass(frozen=True)
 class DepthwiseChannelwiseDspParams(ConvGeometry):
     """group, in_c and out_c are equal.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,7 +21,6 @@ from tinyglow.targets.cores import MVE
 _LANES = 8
 
 
-@dataclass(frozen=True)
 class DepthwiseMveParams(ConvGeometry):
     """``out`` maps sums to the output; group, in_c and out_c are the same."""
 
@@ -30,7 +28,6 @@ class DepthwiseMveParams(ConvGeometry):
     out: glow.Requant
 
 
-@dataclass(frozen=True)
 class DepthwiseChannelwiseMveParams(ConvGeometry):
     """A scale for each channel, in the operand ``channels``; one offset for all filters."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from tinyglow.targets.cores import DSP
 BLOCK = 4  # outputs at once
 
 
-@dataclass(frozen=True)
 class PlaneGeometry(ConvGeometry):
     """Each input channel is a group of its own, with one or more output channels.
 
@@ -48,14 +46,12 @@ class PlaneGeometry(ConvGeometry):
         return self.in_c == self.out_c and self.out_h * self.out_w <= self.in_h * self.in_w
 
 
-@dataclass(frozen=True)
 class DepthwisePlaneParams(PlaneGeometry):
     """``out`` maps sums to the output."""
 
     out: glow.Requant
 
 
-@dataclass(frozen=True)
 class DepthwisePlaneChannelwiseParams(PlaneGeometry):
     """Scales come after the biases. out_offset: the output's offset."""
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I16, U8, U16, Params
-from tinyglow.kernels.convolution.sums import convolution_sums
+from tinyglow.kernels.convolution.sums import float_sums
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow
+from tinyglow.numerics.exact_dot import to_int32
 
 # Names of the two dimensions in the fields of parameters, and of the side where their padding begins.
 _AXES = (("h", "top"), ("w", "left"))
 
 
-@dataclass(frozen=True)
 class ConvSizes(Params):
     """Sizes in elements."""
 
@@ -62,7 +62,6 @@ class ConvSizes(Params):
         return self.window.patches(images)[:, : self.out_h, : self.out_w]
 
 
-@dataclass(frozen=True)
 class ConvGeometry(ConvSizes):
     """Sizes in elements; in_offset is the input's; act_min..act_max bounds the output.
 
@@ -80,11 +79,15 @@ class ConvGeometry(ConvSizes):
 
         A padded tap is left out of a sum: once the offset is taken off, that is the same as a zero.
         """
+        return to_int32(*self.float_sums(x, filters, filter_offsets))
+
+    def float_sums(self, x: Array, filters: Array, filter_offsets: Array) -> tuple[Array, int]:
+        """``sums`` as exact floats, before they wrap; and a bound on their magnitude."""
         images = x.reshape(-1, self.in_h, self.in_w, self.in_c)
         weights = filters.reshape(self.out_c, -1).astype(np.int32) - filter_offsets.reshape(-1, 1)
         shape = (self.out_c, self.kernel_h, self.kernel_w, self.in_c // self.group)
-        sums = convolution_sums(images, self.in_offset, weights.reshape(shape), self.window, self.group)
-        return sums[:, : self.out_h, : self.out_w]
+        sums, bound = float_sums(images, self.in_offset, weights.reshape(shape), self.window, self.group)
+        return sums[:, : self.out_h, : self.out_w], bound
 
     def folded_sums(self, x: Array, weights: Array, bias: Array) -> Array:
         """The sums of x * weight plus the bias, where x is in_offset outside of the image.
@@ -109,7 +112,6 @@ class ConvGeometry(ConvSizes):
         return np.clip(x, np.int32(self.act_min), np.int32(self.act_max)).astype(np.int8)
 
 
-@dataclass(frozen=True)
 class PooledGeometry(ConvGeometry):
     """pool: 2 if out_h x out_w are the maxima of 2x2 blocks of the convolution's pixels, 0 if they are its pixels."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,7 +23,6 @@ _WORDS = 5  # of an output channel, without its scale
 _LEAST, _MOST = _WORD, 2 * _WORD  # input channels
 
 
-@dataclass(frozen=True)
 class PointwiseGeometry(Params):
     """A 1x1 convolution of few channels.
 
@@ -43,14 +41,12 @@ class PointwiseGeometry(Params):
     act_max: I8
 
 
-@dataclass(frozen=True)
 class PointwiseParams(PointwiseGeometry):
     """``out`` maps sums to the output, see ``ConvLayer.is_high_word``."""
 
     out: glow.Requant
 
 
-@dataclass(frozen=True)
 class PointwiseChannelwiseParams(PointwiseGeometry):
     """Scales come before the biases (``ConvLayer.high_scales``). out_offset: the output's offset."""
 

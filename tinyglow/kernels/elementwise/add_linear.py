@@ -23,7 +23,6 @@ _FAR = 1 << 40
 _NEAR = 6  # multipliers that are tried to either side of the nearest
 
 
-@dataclass(frozen=True)
 class LinearSumParams(BroadcastParams):
     """The multipliers of both operands, what is added to the products, and the shift to the right after that."""
 

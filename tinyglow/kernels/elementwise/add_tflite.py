@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I32, Kernel
 from tinyglow.ir.numbers import Numbers
@@ -15,7 +13,6 @@ from tinyglow.numerics import tflite
 LEFT_SHIFT = 20  # bits more that the operands of a sum have (LiteRT, add.cc)
 
 
-@dataclass(frozen=True)
 class SumTfliteParams(ProductTfliteParams):
     """The multipliers of the operands besides, and their signs: 1 or -1."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from tinyglow.kernels.intermediates import int8_ends, int16_ends, multiplied, re
 from tinyglow.numerics import glow, wide
 
 
-@dataclass(frozen=True)
 class AddendParams(BroadcastParams):
     """Operands are brought to the output's scale by requantize(element - offset), each with its own constants.
 
@@ -63,7 +62,6 @@ def addend_kernel(name: str, reference: Callable[..., None], summary: str, sign:
 _TWO_OPERANDS = -2 * wide.INT16_MIN
 
 
-@dataclass(frozen=True)
 class Addend16Params(BroadcastParams):
     """Operands at the output's scale are element * multiplier / 2**shift."""
 

@@ -25,7 +25,6 @@ from tinyglow.kernels.int8 import int8_params
 LOOPS = 3
 
 
-@dataclass(frozen=True)
 class BroadcastParams(Params):
     """Trip counts of the loops, outermost first, and how far ``other`` advances in each, in elements."""
 
@@ -177,7 +176,6 @@ def order_operands(node: Node, lowering: Lowering) -> Operands:
     )
 
 
-@dataclass(frozen=True)
 class OrderedParams(BroadcastParams):
     """An operation whose operands have an order. is_reversed: it is other - input, other / input, other ** input."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -12,7 +10,6 @@ from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 _LIMIT = np.float32(2.0**31)
 
 
-@dataclass(frozen=True)
 class CastParams(Params):
     """``count`` elements."""
 

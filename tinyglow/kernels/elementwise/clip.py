@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -17,7 +15,6 @@ from tinyglow.numerics import glow
 LOWEST, HIGHEST = float(np.finfo(np.float32).min), float(np.finfo(np.float32).max)
 
 
-@dataclass(frozen=True)
 class ClipParams(Params):
     """``count`` elements; inputs are brought between ``low`` and ``high`` before they get the output's parameters."""
 
@@ -50,7 +47,6 @@ CLIP = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class ClipFloatParams(Params):
     """``count`` elements."""
 

@@ -6,7 +6,6 @@ A truth value is a byte, 0 or 1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,7 +24,6 @@ RELATIONS: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
-@dataclass(frozen=True)
 class CompareFloatParams(Params):
     """``count`` elements; relation: the place in ``RELATIONS``."""
 
@@ -49,7 +47,6 @@ COMPARE_FLOAT = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class CompareParams(Params):
     """``count`` elements; relation: the place in ``RELATIONS``; to_other: from input's scale to other's."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
@@ -27,7 +25,6 @@ from tinyglow.numerics.nan import one_nan
 MAX_FRACTION_BITS = 15
 
 
-@dataclass(frozen=True)
 class QuotientParams(BroadcastParams):
     """Quotients of (element - offset), which ``out`` maps to the output.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from tinyglow.numerics import glow
 from tinyglow.numerics.nan import one_nan
 
 
-@dataclass(frozen=True)
 class LeakyReluParams(Params):
     """``count`` elements; inputs from ``in_offset`` on are requantized by ``positive``, those below by ``negative``."""
 
@@ -50,7 +49,6 @@ LEAKY_RELU = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class LeakyReluFloatParams(Params):
     """``count`` elements; negative ones are multiplied by ``alpha``."""
 

@@ -6,7 +6,6 @@ A truth value is a byte, 0 or 1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,7 +20,6 @@ LOGIC: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
-@dataclass(frozen=True)
 class LogicParams(Params):
     """``count`` truth values; operation: the place in ``LOGIC``."""
 

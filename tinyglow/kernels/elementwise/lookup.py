@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +14,6 @@ _PIECE_BITS = 7
 PIECE = 2**_PIECE_BITS  # inputs on one straight line
 
 
-@dataclass(frozen=True)
 class Lookup16Params(Params):
     """``count`` elements."""
 
@@ -47,7 +45,6 @@ def interpolation_table(function: Callable[[Array], Array], source: float, resul
     return np.clip(steps, wide.INT16_MIN, wide.INT16_MAX).astype(np.int16)
 
 
-@dataclass(frozen=True)
 class LookupParams(Params):
     """``count`` elements."""
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 
 
-@dataclass(frozen=True)
 class MapParams(Params):
     """``count`` elements."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
@@ -23,7 +21,6 @@ from tinyglow.numerics import glow, wide
 from tinyglow.numerics.nan import one_nan
 
 
-@dataclass(frozen=True)
 class Product16Params(BroadcastParams):
     """The output is the product of the elements * multiplier / 2**shift."""
 
@@ -54,7 +51,6 @@ def lower_product_int16(node: Node, lowering: Lowering) -> None:
     operands.call(MUL_INT16, Product16Params(**operands.loops, multiplier=multiplier, shift=shift), lowering)
 
 
-@dataclass(frozen=True)
 class ProductParams(BroadcastParams):
     """``out`` maps products of (element - offset) to the output."""
 

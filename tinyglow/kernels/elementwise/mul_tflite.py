@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -14,7 +12,6 @@ from tinyglow.kernels.intermediates import Ends, int8_ends, scaled_twice
 from tinyglow.numerics import tflite
 
 
-@dataclass(frozen=True)
 class ProductTfliteParams(BroadcastParams):
     """Offsets, the multiplier of the product, and the bounds of the result."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
@@ -15,7 +13,6 @@ from tinyglow.kernels.intermediates import int8_ends, int16_ends, multiplied, re
 from tinyglow.numerics import glow, wide
 
 
-@dataclass(frozen=True)
 class PReluParams(Params):
     """``count`` elements; where an input is below ``in_offset``, the product is taken instead of it."""
 
@@ -49,7 +46,6 @@ PRELU = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class PReluFloatParams(Params):
     """``count`` elements."""
 
@@ -71,7 +67,6 @@ PRELU_FLOAT = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class PRelu16Params(Params):
     """``count`` elements: inputs from 0 on times positive, else products times negative, over 2**shift."""
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
 from tinyglow.numerics import glow
 
 
-@dataclass(frozen=True)
 class QuantizeParams(Params):
     """``count`` elements; real = scale * (q - offset)."""
 
@@ -33,7 +30,6 @@ QUANTIZE = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class QuantizeFusedParams(Params):
     """``count`` elements; inverse: 1 / scale, a normal number."""
 
@@ -57,7 +53,6 @@ QUANTIZE_FUSED = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class Quantize16Params(Params):
     """``count`` elements; real = scale * q."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import F32, I8, U8, U32, In, Kernel, Out, Params
 from tinyglow.numerics import onnx, tflite
@@ -11,7 +9,6 @@ from tinyglow.numerics import onnx, tflite
 TO_EVEN, AWAY = range(2)
 
 
-@dataclass(frozen=True)
 class QuantizeStepsParams(Params):
     """``count`` elements; real = scale * (q - offset). ties: to even (0) or away from zero (1)."""
 
@@ -36,7 +33,6 @@ QUANTIZE_STEPS = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class QuantizeSteps16Params(Params):
     """``count`` elements; real = scale * q."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +16,6 @@ from tinyglow.kernels.intermediates import int8_ends, int16_ends, multiplied, re
 from tinyglow.numerics import glow, wide
 
 
-@dataclass(frozen=True)
 class RescaleParams(Params):
     """``count`` elements; inputs below ``in_min`` count as that (a Relu: in_min is in_offset; else it is -128)."""
 
@@ -71,7 +69,6 @@ def lower_rescale(node: Node, lowering: Lowering, relu: bool) -> None:
     lowering.call(RESCALE, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
 
 
-@dataclass(frozen=True)
 class Rescale16Params(Params):
     """``count`` elements times positive (if negative: times negative) / 2**shift, brought between low and high."""
 

@@ -5,8 +5,6 @@ A truth value is a byte, 0 or 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -16,7 +14,6 @@ from tinyglow.kernels.intermediates import int8_ends, requantized
 from tinyglow.numerics import glow
 
 
-@dataclass(frozen=True)
 class SelectParams(Params):
     """``count`` elements; each of both is requantized by constants of its own."""
 
@@ -52,7 +49,6 @@ SELECT = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class SelectFloatParams(Params):
     """``count`` elements."""
 

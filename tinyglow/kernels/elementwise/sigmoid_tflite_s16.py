@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -11,7 +9,6 @@ from tinyglow.ir.kernel import I32, U8, U32, In, Kernel, Out, Params
 from tinyglow.numerics import tflite_int16
 
 
-@dataclass(frozen=True)
 class SigmoidTflite16Params(Params):
     """``count`` elements; the multiplier and the shift to the right that take them to the table's steps."""
 

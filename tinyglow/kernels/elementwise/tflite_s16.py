@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -17,7 +15,6 @@ from tinyglow.numerics.tflite import Multiplier
 LEFT_SHIFT_INT16 = 15  # bits more that the operands of a sum have (LiteRT, add.cc)
 
 
-@dataclass(frozen=True)
 class ProductTflite16Params(BroadcastParams):
     """The multiplier of the product; results are brought between low and high."""
 
@@ -32,7 +29,6 @@ class ProductTflite16Params(BroadcastParams):
         return np.clip(result, self.low, self.high).astype(np.int16)
 
 
-@dataclass(frozen=True)
 class SumTflite16Params(ProductTflite16Params):
     """The multipliers of the operands besides, and their signs: 1 or -1."""
 
@@ -85,7 +81,6 @@ ADD_TFLITE_INT16 = int16_kernel(
 )
 
 
-@dataclass(frozen=True)
 class RescaleTflite16Params(Params):
     """``count`` elements; a multiplier for those of at least 0, and one for the others; bounds of the result."""
 

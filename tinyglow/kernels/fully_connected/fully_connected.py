@@ -11,8 +11,9 @@ from tinyglow.ir.kernel import In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
-from tinyglow.numerics import glow
+from tinyglow.numerics import exact_dot
 from tinyglow.numerics.epilogue import Epilogue
+from tinyglow.numerics.staircase import by_staircase
 
 
 def fully_connected_s8(
@@ -24,7 +25,10 @@ def fully_connected_s8(
     """
     rows = x.reshape(-1, p.depth)
     matrix = weights.reshape(p.units, p.depth).astype(np.int32) - p.weights_offset
-    result = epilogue.requantize(glow.accumulate(rows, matrix.T) + bias.reshape(p.units), p.out)
+    floats, bound = exact_dot.exact_product(rows, matrix.T, 255)
+    if by_staircase(floats, bias, bound, (epilogue, p.out, p.act_min, p.act_max), out):
+        return
+    result = epilogue.requantize(exact_dot.to_int32(floats, bound) + bias.reshape(p.units), p.out)
     out[...] = np.clip(result, np.int32(p.act_min), np.int32(p.act_max)).astype(np.int8).reshape(out.shape)
 
 

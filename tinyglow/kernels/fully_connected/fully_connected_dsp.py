@@ -11,6 +11,7 @@ from tinyglow.ir.kernel import In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.fully_connected.fully_connected import fully_connected_s8
+from tinyglow.kernels.fully_connected.fully_connected_four_units import fits
 from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
@@ -79,8 +80,11 @@ FULLY_CONNECTED_DSP = Kernel(
 
 
 def dense_dsp_variant(layer: DenseLayer, lowering: Lowering) -> Variant | None:
-    """The layer through tg_fully_connected_dsp_s8; None for ARMv6-M."""
-    if not lowering.target.runs(FULLY_CONNECTED_DSP):
-        return None
+    """The layer through tg_fully_connected_dsp_s8; None for ARMv6-M.
+
+    None also where tg_fully_connected_eight_units_dsp_s8 applies: a network with both has twice the code.
+    """
     p, weights = layer.params, layer.weights
+    if not lowering.target.runs(FULLY_CONNECTED_DSP) or fits(weights):
+        return None
     return layer.variant(FULLY_CONNECTED_DSP, p, pack(weights), lowering)

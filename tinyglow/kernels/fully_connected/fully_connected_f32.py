@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -11,7 +9,6 @@ from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 from tinyglow.numerics.nan import one_nan
 
 
-@dataclass(frozen=True)
 class FullyConnectedFloatParams(Params):
     """Sizes in elements."""
 

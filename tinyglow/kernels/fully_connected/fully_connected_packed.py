@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,6 @@ from tinyglow.numerics.epilogue import Epilogue
 _MOST_U16 = 65535
 
 
-@dataclass(frozen=True)
 class PackedDenseParams(Params):
     """One row. The other fields as in PackedConvParams."""
 

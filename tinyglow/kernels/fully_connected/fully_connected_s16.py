@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
@@ -16,7 +14,6 @@ from tinyglow.numerics import wide
 from tinyglow.numerics.names import HINT, LIKE_LITERT
 
 
-@dataclass(frozen=True)
 class FullyConnected16Params(Params):
     """Sizes in elements; outputs are brought between act_min and act_max, negative ones scaled before if leaky."""
 

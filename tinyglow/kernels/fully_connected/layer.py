@@ -16,7 +16,6 @@ from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import GLOW
 
 
-@dataclass(frozen=True)
 class FullyConnectedParams(Params):
     """``out`` maps an accumulator to the output, clamped to act_min..act_max."""
 

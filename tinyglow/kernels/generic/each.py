@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -22,7 +21,6 @@ SHORT = {
 _NAMES = ("input", "other", "third")
 
 
-@dataclass(frozen=True)
 class EachParams(Params):
     """``count`` elements; of an operand with a step of 0 the same element counts for all."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -15,7 +14,6 @@ from tinyglow.kernels.generic.functions import class_of
 from tinyglow.numerics.nan import one_nan
 
 
-@dataclass(frozen=True)
 class FoldParams(Params):
     """Elements [outer, length, inner], which are combined along the middle."""
 
@@ -24,7 +22,6 @@ class FoldParams(Params):
     inner: U32
 
 
-@dataclass(frozen=True)
 class ScanParams(FoldParams):
     """exclusive: whether an element itself does not count for its own running total."""
 
@@ -150,7 +147,6 @@ def scan_kernel(kind: str, dtype: str) -> Kernel:
     return Kernel(symbol, f"generic/{symbol}.c", ScanParams, operands, reference, summary, text)
 
 
-@dataclass(frozen=True)
 class OrderParams(FoldParams):
     """The numbers of the first ``rows`` elements in order along the middle.
 

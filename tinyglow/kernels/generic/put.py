@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -14,7 +13,6 @@ from tinyglow.kernels.generic.functions import class_of
 from tinyglow.numerics.nan import one_nan
 
 
-@dataclass(frozen=True)
 class PutParams(Params):
     """``count`` elements of the result, ``rows`` updates."""
 

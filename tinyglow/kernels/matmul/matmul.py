@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
@@ -20,7 +18,6 @@ from tinyglow.numerics.names import HINT
 from tinyglow.numerics.nan import one_nan
 
 
-@dataclass(frozen=True)
 class MatMulParams(Params):
     """Sizes in elements: lhs [batch, rows, depth], rhs [batch, depth, columns]; ``out`` maps a sum to the output."""
 
@@ -59,7 +56,6 @@ MATMUL = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class MatMulFloatParams(Params):
     """Sizes in elements: lhs [batch, rows, depth], rhs [batch, depth, columns]."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
@@ -16,7 +14,6 @@ from tinyglow.numerics import wide
 from tinyglow.numerics.names import HINT
 
 
-@dataclass(frozen=True)
 class MatMul16Params(Params):
     """``batch`` products of [rows, depth] and [depth, columns]; sums times multiplier / 2**shift are the output."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,7 +20,6 @@ from tinyglow.numerics.nan import one_nan
 MOST_FLOAT_TAPS = 2**24
 
 
-@dataclass(frozen=True)
 class AvgPoolFloatParams(PoolGeometry):
     """Sizes are in elements.
 
@@ -31,7 +29,6 @@ class AvgPoolFloatParams(PoolGeometry):
     count_pads: U8
 
 
-@dataclass(frozen=True)
 class AvgPoolParams(PoolGeometry):
     """Sizes in elements. Sums of (input - in_offset) are scaled by ``out``, whose own offset is 0.
 
@@ -128,7 +125,6 @@ def mean_requant(source: QuantParams, result: QuantParams, area: int) -> glow.Re
 _MOST_TAPS = 65535
 
 
-@dataclass(frozen=True)
 class AvgPool16Params(PoolGeometry):
     """Sizes in elements. Sums times multiplier / 2**shift are the output; divide: over the taps inside the image."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -12,7 +10,6 @@ from tinyglow.kernels.pooling.geometry import PoolGeometry
 from tinyglow.numerics import onnx
 
 
-@dataclass(frozen=True)
 class AvgPoolOnnxParams(PoolGeometry):
     """Sizes in elements; count_pads: whether a sum is divided by the window's area, or by the taps inside the image."""
 

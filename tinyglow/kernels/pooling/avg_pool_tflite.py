@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -13,7 +11,6 @@ from tinyglow.kernels.pooling.geometry import PoolGeometry
 from tinyglow.numerics import tflite, wide
 
 
-@dataclass(frozen=True)
 class AvgPoolTfliteParams(PoolGeometry):
     """Sizes in elements, and the bounds of the output. Input and output have the same parameters."""
 

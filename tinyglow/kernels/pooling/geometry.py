@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from tinyglow.ir.types import Shape
 from tinyglow.kernels.window import Window, require_image
 
 
-@dataclass(frozen=True)
 class PoolGeometry(Params):
     """Sizes in elements."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from tinyglow.numerics import wide
 SQUARE = Window((2, 2), (2, 2))
 
 
-@dataclass(frozen=True)
 class MaxPoolFloatParams(PoolGeometry):
     """Sizes in elements. A window that has no tap inside the image gives 0."""
 
@@ -31,7 +29,6 @@ class MaxPoolFloatParams(PoolGeometry):
         return self.dilation_h, self.dilation_w
 
 
-@dataclass(frozen=True)
 class MaxPoolParams(MaxPoolFloatParams):
     """Sizes in elements; ``empty`` is the result of a window that has no tap inside the image."""
 
@@ -41,7 +38,10 @@ class MaxPoolParams(MaxPoolFloatParams):
 def max_pool_s8(p: MaxPoolParams, x: Array, out: Array) -> None:
     """Definition of tg_max_pool_s8: the largest element of each window's taps inside the image, ``empty`` if none."""
     largest = p.reduced(x, np.maximum, -128, p.dilation)
-    out[...] = np.where(p.taps_inside(p.dilation) > 0, largest, np.int8(p.empty)).reshape(out.shape)
+    empty = p.taps_inside(p.dilation) == 0
+    if empty.any():
+        largest = np.where(empty, np.int8(p.empty), largest)
+    out[...] = largest.reshape(out.shape)
 
 
 def max_pool_f32(p: MaxPoolFloatParams, x: Array, out: Array) -> None:
@@ -96,7 +96,6 @@ def square_pool(shape: tuple[int, ...], quant: QuantParams) -> MaxPoolParams:
     return MaxPoolParams(**geometry(SQUARE, shape, out), empty=quant.offset)
 
 
-@dataclass(frozen=True)
 class MaxPool16Params(PoolGeometry):
     """Sizes in elements. A window that has no tap inside the image gives 0."""
 

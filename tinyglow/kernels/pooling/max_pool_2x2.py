@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import U16, In, Kernel, Out, Params, Work
 
 
-@dataclass(frozen=True)
 class SquarePoolParams(Params):
     """Sizes of the image, in elements."""
 

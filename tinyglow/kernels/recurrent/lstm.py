@@ -17,7 +17,6 @@ _INT16_MIN, _INT16_MAX = -(2**15), 2**15 - 1
 _GATE_BITS = 3  # integer bits of what goes into a gate's function
 
 
-@dataclass(frozen=True)
 class LstmParams(Params):
     """Sizes: input [rows, steps, depth], or [steps, rows, depth] (time_major); the states are [rows, units].
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -12,7 +10,6 @@ from tinyglow.numerics import tflite
 from tinyglow.numerics.tflite import Multiplier
 
 
-@dataclass(frozen=True)
 class SvdfParams(Params):
     """Sizes in elements: features [units * rank, depth]; times, and the state of a row, [units * rank, memory].
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import U8, U32, In, Kernel, Out, Params
 
 
-@dataclass(frozen=True)
 class ArgMaxParams(Params):
     """Elements outer x length x inner.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,7 +23,6 @@ INT16_OPERANDS = (In("input", "int16"), Out("output", "int16"))
 LOOPS = 3
 
 
-@dataclass(frozen=True)
 class ReduceParams(Params):
     """Count and stride in the input of the loops over the output's elements (keep), and of those over what is reduced.
 

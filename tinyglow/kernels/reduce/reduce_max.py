@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
@@ -14,7 +12,6 @@ from tinyglow.kernels.reduce.loops import FLOAT_OPERANDS, INT8_OPERANDS, INT16_O
 from tinyglow.numerics.nan import one_nan
 
 
-@dataclass(frozen=True)
 class ReduceMaxParams(ReduceParams):
     """Nothing but the loops: input and output have the same scale and offset."""
 
@@ -34,7 +31,6 @@ REDUCE_MAX = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class ReduceMaxFloatParams(ReduceParams):
     """Nothing but the loops."""
 
@@ -59,7 +55,6 @@ REDUCE_MAX_FLOAT = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class ReduceMax16Params(ReduceParams):
     """Nothing but the loops: input and output have the same scale."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -14,7 +12,6 @@ from tinyglow.numerics import glow
 from tinyglow.numerics.epilogues.onnxi import ONNXI, SUM_BITS
 
 
-@dataclass(frozen=True)
 class ReduceMeanOnnxParams(ReduceParams):
     """Sums begin with ``start``: what the input's offset adds, negated. ``out`` holds the number of elements."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -15,7 +13,6 @@ from tinyglow.numerics import tflite, wide
 from tinyglow.numerics.tflite import Multiplier
 
 
-@dataclass(frozen=True)
 class ReduceMeanTfliteParams(ReduceParams):
     """Sums begin with ``start``: what the input's offset adds to them, negated."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +16,6 @@ from tinyglow.numerics import glow, wide
 from tinyglow.numerics.nan import one_nan
 
 
-@dataclass(frozen=True)
 class ReduceSumParams(ReduceParams):
     """Sums begin with ``start`` (what the input's offset adds to them, negated); ``out`` maps them to the output."""
 
@@ -45,7 +43,6 @@ REDUCE_SUM = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class ReduceSumFloatParams(ReduceParams):
     """Sums are divided by ``divisor``."""
 
@@ -76,7 +73,6 @@ REDUCE_SUM_FLOAT = Kernel(
 _MOST_TERMS = 65535
 
 
-@dataclass(frozen=True)
 class ReduceSum16Params(ReduceParams):
     """Sums times multiplier / 2**shift are the output."""
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 
 
-@dataclass(frozen=True)
 class CopyParams(Params):
     """``count`` bytes."""
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, U32, Kernel, Out, Params
 
 
-@dataclass(frozen=True)
 class FillParams(Params):
     """``count`` bytes of ``value``."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -15,7 +14,6 @@ from tinyglow.ir.op import Lowering
 from tinyglow.kernels.reshape.strided_copy import require_elements, strides_of
 
 
-@dataclass(frozen=True)
 class GatherParams(Params):
     """rows x columns runs of ``run`` bytes from each of ``blocks`` blocks, which begin ``block_stride`` bytes apart."""
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
 
 
-@dataclass(frozen=True)
 class GatherAtParams(Params):
     """Of each of ``blocks`` blocks of ``length`` runs of ``run`` bytes, the ``count`` runs that indices number."""
 

@@ -19,7 +19,6 @@ MOST_AXES = _OUTER_DIMS + 1  # of what one call copies, if the innermost is a ru
 _MOST_CALLS = 256
 
 
-@dataclass(frozen=True)
 class StridedCopyParams(Params):
     """``run`` bytes at a time, dim0 x dim1 x dim2 times; offsets and distances in bytes (negative: backwards)."""
 

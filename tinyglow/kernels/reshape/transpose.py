@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,7 +25,6 @@ MAX_RANK = 6
 _SHORTEST_RUN = 4
 
 
-@dataclass(frozen=True)
 class TransposeParams(Params):
     """Output dimensions, outermost first (unused ones are 1), and the input's stride in bytes along each."""
 

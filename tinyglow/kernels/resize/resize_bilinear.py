@@ -34,7 +34,6 @@ def _unpack_taps(table: Array) -> tuple[Array, Array, Array]:
     return first, first + (words >> 15 & 1), (words & 0x7FFF).astype(np.int32)
 
 
-@dataclass(frozen=True)
 class ResizeBilinearParams(Params):
     """round_negative, round_positive: what is added to a sum of that sign before its fraction is cut off downwards."""
 
@@ -48,7 +47,6 @@ class ResizeBilinearParams(Params):
     round_positive: I32
 
 
-@dataclass(frozen=True)
 class ResizeBilinearFloatParams(Params):
     """Sizes in pixels."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from tinyglow.numerics import float32, glow
 _UINT32_MAX = 2**32 - 1
 
 
-@dataclass(frozen=True)
 class SoftMaxParams(Params):
     """A softmax of rows.
 
@@ -84,7 +82,6 @@ SOFTMAX = Kernel(
 )
 
 
-@dataclass(frozen=True)
 class SoftMaxFloatParams(Params):
     """Sizes in elements."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -11,7 +9,6 @@ from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
 from tinyglow.numerics import tflite
 
 
-@dataclass(frozen=True)
 class SoftMaxTfliteParams(Params):
     """``rows`` of ``columns`` elements; scale and offset of the result."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -15,7 +13,6 @@ _RANGE = 2**16 - 1
 _REACH = 10.0  # e ** -10 is the least exponential that counts
 
 
-@dataclass(frozen=True)
 class SoftMaxTflite16Params(Params):
     """``rows`` of ``columns`` elements; the multiplier takes distances from the largest to steps of 10 / 65535."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
@@ -15,7 +13,6 @@ _SUM_BITS = 12  # integer bits of the sum of exponentials
 MAX_COLUMNS = (1 << _SUM_BITS) - 1
 
 
-@dataclass(frozen=True)
 class SoftMaxTflmParams(Params):
     """``rows`` of ``columns`` elements, at most ``MAX_COLUMNS``."""
 

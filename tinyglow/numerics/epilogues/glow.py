@@ -56,6 +56,10 @@ class Glow(Epilogue):
         """Always: where it wraps, it wraps as Glow does."""
         return True
 
+    def rises(self, bound: int, constants: Requant) -> bool:
+        """Where nothing wraps."""
+        return within_int32(bound, constants, 0) and within_int32(-bound, constants, 0)
+
 
 class FoldedOffset(ChannelWords):
     """The output's offset is added before the last shift: one addition less. A word: shifts and a 16-bit multiplier."""

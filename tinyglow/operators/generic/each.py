@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +15,6 @@ from tinyglow.kernels.generic.functions import FUNCTIONS, class_of, definition
 from tinyglow.numerics import scalar
 
 
-@dataclass(frozen=True)
 class Each(Op):
     """A function of ``kernels.generic.functions``, of operands of one shape, or of one element each."""
 
@@ -57,7 +55,6 @@ class Each(Op):
         lowering.call(each_kernel(self.function, types[-1].dtype), buffers, EachParams(count, *steps))
 
 
-@dataclass(frozen=True)
 class CastTo(Op):
     """Each element as ``dtype``: floats towards 0."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -31,7 +30,6 @@ def _run(kernel: Kernel, params: Params, shape: Shape, *inputs: Array) -> tuple[
     return (result.reshape(samples, *shape),)
 
 
-@dataclass(frozen=True)
 class Fold(Op):
     """Totals (sum, prod, max, min) along the middle of an input [outer, length, inner]: [outer, inner]."""
 
@@ -58,7 +56,6 @@ class Fold(Op):
         lowering.call(fold_kernel(self.kind_of_total, type_.dtype), buffers, FoldParams(*type_.shape))
 
 
-@dataclass(frozen=True)
 class Scan(Op):
     """Running totals (sum, prod) along the middle of an input [outer, length, inner]; exclusive: of those before."""
 
@@ -83,7 +80,6 @@ class Scan(Op):
         lowering.call(scan_kernel(self.kind_of_total, type_.dtype), buffers, params)
 
 
-@dataclass(frozen=True)
 class Order(Op):
     """The places, int64, of the first ``rows`` elements in order along the middle of an input [outer, length, inner].
 
@@ -117,7 +113,6 @@ class Order(Op):
         lowering.call(order_kernel(type_.dtype), buffers, self._params(type_.shape))
 
 
-@dataclass(frozen=True)
 class Put(Op):
     """Inputs: x, int32 places in flat x, and as many updates; ``meeting``: none, add, mul, max or min."""
 

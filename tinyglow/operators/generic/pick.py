@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -18,7 +18,6 @@ from tinyglow.kernels.reshape.gather import GATHER, GatherParams
 Places = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
 class Pick(Op):
     """An element of the input for each of ``shape``; places: their numbers in the flat input, as bytes of int32."""
 

@@ -132,53 +132,71 @@ def packed_trees(build: Build, targets: int, none: float) -> tuple[Trees, Array]
 
     none: what stands where a leaf has no weight for a target.
     """
-    given = listed(build, "nodes_modes")
-    names = (*MODES, _MEMBER)
-    if given.size and not 0 <= given.min() <= given.max() < len(names):
-        raise UnsupportedError(f"modes from {given.min()} to {given.max()}", f"0 to {len(names) - 1}")
-    modes = [names[int(mode)] for mode in given]
-    features = _features(listed(build, "nodes_featureids"))
-    limits = listed(build, "nodes_splits").astype(np.float32)
-    count = len(modes)
-    if not features.size == limits.size == count:
-        raise UnsupportedError(f"{count} nodes with tables of other lengths", "tables of one length")
+    leaf_targets, leaf_weights = _packed_leaves(build, targets)
+    leaves = leaf_targets.size
+    rows = _packed_nodes(build, leaves)
+    count = len(rows)
+    roots = listed(build, "tree_roots")
+    if not roots.size or not 0 <= roots.min() <= roots.max() < max(count, 1):
+        raise UnsupportedError(f"{roots.size} roots", "one for each tree, among the nodes")
+    rows += [[LEAF, 0, np.float32(0), count + i, count + i, False] for i in range(leaves)]
+    _without_members(rows, listed(build, "membership_values").astype(np.float32))
+    build.require((len(rows), targets))
+    table = np.full((len(rows), targets), none, np.float32)
+    table[count + np.arange(leaves), leaf_targets] = leaf_weights
+    modes, *columns = zip(*rows, strict=True)
+    features, limits, if_true, if_false, missing = (
+        np.array(column, dtype) for column, dtype in zip(columns, ("i4", "f4", "i4", "i4", "?"), strict=True)
+    )
+    names = [str(mode) for mode in modes]
+    return Trees(names, features, limits, if_true, if_false, missing, roots.astype(np.int32), {}), table
+
+
+def _packed_leaves(build: Build, targets: int) -> tuple[Array, Array]:
+    """The target and the weight of each leaf."""
     leaf_targets, leaf_weights = listed(build, "leaf_targetids"), listed(build, "leaf_weights").astype(np.float32)
     leaves = leaf_targets.size
-    branches = []
-    for name in ("true", "false"):
-        number, is_leaf = listed(build, f"nodes_{name}nodeids"), listed(build, f"nodes_{name}leafs")
-        if not number.size == is_leaf.size == count:
-            raise UnsupportedError(f"{count} nodes with tables of other lengths", "tables of one length")
-        most = np.where(is_leaf != 0, leaves, count)
-        if ((number < 0) | (number >= most)).any():
-            raise UnsupportedError("a node that leads to none", "nodes and leaves that there are")
-        branches.append(np.where(is_leaf != 0, count + number, number).astype(np.int64))
     if leaf_weights.size != leaves or (leaves and not 0 <= leaf_targets.min() <= leaf_targets.max() < targets):
         raise UnsupportedError(
             f"{leaves} leaves for targets that there are not", f"weights and targets below {targets}"
         )
-    roots = listed(build, "tree_roots")
-    if not roots.size or not 0 <= roots.min() <= roots.max() < max(count, 1):
-        raise UnsupportedError(f"{roots.size} roots", "one for each tree, among the nodes")
+    return leaf_targets, leaf_weights
+
+
+def _packed_nodes(build: Build, leaves: int) -> list[list[object]]:
+    """A row for each inner node: mode, feature, limit, who follows if it holds and if not, what is no number."""
+    modes = _packed_modes(build)
+    count = len(modes)
+    features, limits = _features(listed(build, "nodes_featureids")), listed(build, "nodes_splits").astype(np.float32)
+    if not features.size == limits.size == count:
+        raise UnsupportedError(f"{count} nodes with tables of other lengths", "tables of one length")
+    branches = [_packed_branches(build, name, count, leaves) for name in ("true", "false")]
     missing = _missing(build, count)
-    _checked(modes if _MEMBER not in modes else [mode for mode in modes if mode != _MEMBER] or [LEAF], [])
-    rows = [
+    return [
         [modes[i], int(features[i]), limits[i], int(branches[0][i]), int(branches[1][i]), bool(missing[i])]
         for i in range(count)
     ]
-    rows += [[LEAF, 0, np.float32(0), count + i, count + i, False] for i in range(leaves)]
-    _without_members(rows, listed(build, "membership_values").astype(np.float32))
-    columns = list(zip(*rows, strict=True))
-    build.require((len(rows), targets))
-    table = np.full((len(rows), targets), none, np.float32)
-    table[count + np.arange(leaves), leaf_targets] = leaf_weights
-    as_features, as_limits, if_true, if_false = (
-        np.array(column, dtype) for column, dtype in zip(columns[1:5], ("i4", "f4", "i4", "i4"), strict=True)
-    )
-    holds = np.array(columns[5], bool)
-    modes = [str(mode) for mode in columns[0]]
-    trees = Trees(modes, as_features, as_limits, if_true, if_false, holds, roots.astype(np.int32), {})
-    return trees, table
+
+
+def _packed_modes(build: Build) -> list[str]:
+    given = listed(build, "nodes_modes")
+    names = (*MODES, _MEMBER)
+    if given.size and not 0 <= given.min() <= given.max() < len(names):
+        raise UnsupportedError(f"modes from {given.min()} to {given.max()}", f"0 to {len(names) - 1}")
+    if not 0 < given.size <= _MOST_NODES:
+        raise UnsupportedError(f"{given.size} nodes", f"1 to {_MOST_NODES}")
+    return [names[int(mode)] for mode in given]
+
+
+def _packed_branches(build: Build, name: str, count: int, leaves: int) -> Array:
+    """The row that follows each node, int64 [count]; leaves stand after the nodes."""
+    number, is_leaf = listed(build, f"nodes_{name}nodeids"), listed(build, f"nodes_{name}leafs")
+    if not number.size == is_leaf.size == count:
+        raise UnsupportedError(f"{count} nodes with tables of other lengths", "tables of one length")
+    most = np.where(is_leaf != 0, leaves, count)
+    if ((number < 0) | (number >= most)).any():
+        raise UnsupportedError("a node that leads to none", "nodes and leaves that there are")
+    return np.where(is_leaf != 0, count + number, number).astype(np.int64)
 
 
 def _without_members(rows: list[list[object]], members: Array) -> None:

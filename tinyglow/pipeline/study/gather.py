@@ -15,10 +15,11 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Target
 from tinyglow.passes.fuse import fuse
+from tinyglow.pipeline.binding import bind_inputs
 from tinyglow.pipeline.compare import Comparison, verified_runs
 from tinyglow.pipeline.cycle_profile import CycleProfile, profile_cycles
 from tinyglow.pipeline.fit import Fit, fit, fit_of
-from tinyglow.pipeline.stations import bind_inputs, interpret, lower
+from tinyglow.pipeline.stations import interpret, lower
 from tinyglow.pipeline.study.memory import Needs, memory_needs
 from tinyglow.pipeline.study.steps import Step, steps_of
 from tinyglow.pipeline.study.sums import SumBound, sum_bounds

@@ -16,7 +16,7 @@ from tinyglow.interp import quantized_input
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.program import Program, Region
-from tinyglow.pipeline.stations import bind_inputs
+from tinyglow.pipeline.binding import bind_inputs
 from tinyglow.sim.host import HostBundle
 from tinyglow.sim.toolchain import Compiler, find_compiler
 from tinyglow.targets.boards import HOST

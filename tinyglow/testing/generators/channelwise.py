@@ -161,7 +161,7 @@ def _conv2d_channelwise_high_dsp(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> 
     p, bias = case.params, case.inputs["bias"]
     assert isinstance(p, ConvDspParams)
     bias = bias[: p.out_c]
-    weights = conv2d_dsp.unpack(case.inputs["filter"], p).astype(np.int32) - p.filter_offset
+    weights = conv2d_dsp.unpack_pairs(case.inputs["filter"], p).astype(np.int32) - p.filter_offset
     scales = draw(own_scales(epilogue, epilogue.high, weights, bias, p.out))
     inputs = {**case.inputs, "bias": pack_biases(bias, scales)}
     return Case(CONV2D_CHANNELWISE_HIGH_DSP, ChannelwiseHighDspParams(**without_scale(p)), inputs, case.outputs)

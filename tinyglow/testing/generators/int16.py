@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
-from tinyglow.kernels.convolution.conv2d_s16 import CONV2D_INT16, CONV2D_WIDE_INT16, Conv2D16Params
+from tinyglow.kernels.convolution.conv2d_s16 import CONV2D_INT16, CONV2D_TWICE_INT16, CONV2D_WIDE_INT16, Conv2D16Params
 from tinyglow.kernels.elementwise.add import ADD_INT16
 from tinyglow.kernels.elementwise.addends import Addend16Params
 from tinyglow.kernels.elementwise.broadcast import LOOPS, loop_fields, strides_of
@@ -129,6 +130,21 @@ def _convolutions(kernel: Kernel) -> st.SearchStrategy[Case]:
 @generates(CONV2D_INT16)
 def _conv2d() -> st.SearchStrategy[Case]:
     return _convolutions(CONV2D_INT16)
+
+
+@generates(CONV2D_TWICE_INT16)
+@st.composite
+def _conv2d_twice(draw: st.DrawFn) -> Case:
+    """With multipliers for sums of 32 bits, which leave room for what is shifted to the left."""
+    case = draw(_convolutions(CONV2D_TWICE_INT16))
+    units = len(case.inputs["bias"])
+    bounds = sum_bounds(case.inputs["filter"].reshape(units, -1), case.inputs["bias"].astype(np.int64))
+    words = []
+    for bound in bounds.tolist():
+        left = max(0, 31 - bound.bit_length() - 1)
+        shift = draw(st.integers(-20, min(left, 3)))
+        words += [draw(st.integers(2**30, 2**31 - 1)), shift]
+    return replace(case, inputs={**case.inputs, "channels": np.array(words, np.int32)})
 
 
 @generates(CONV2D_WIDE_INT16)

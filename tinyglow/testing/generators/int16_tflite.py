@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.elementwise.quantize_steps import QUANTIZE_STEPS_INT16, QuantizeSteps16Params
+from tinyglow.kernels.elementwise.rescale_width import RESCALE_NARROW, RESCALE_WIDEN, RescaleWidthParams
 from tinyglow.kernels.elementwise.sigmoid_tflite_s16 import (
     SIGMOID_TFLITE_INT16,
     SigmoidTflite16Params,
@@ -40,7 +41,7 @@ from tinyglow.testing.case import Case
 from tinyglow.testing.generators.arithmetic import reductions
 from tinyglow.testing.generators.int16 import two_int16_operands
 from tinyglow.testing.registry import generates
-from tinyglow.testing.values import counts, float32_arrays, int16_arrays, scales, weighted, windows
+from tinyglow.testing.values import counts, float32_arrays, int8_arrays, int16_arrays, scales, weighted, windows
 
 
 @st.composite
@@ -94,6 +95,27 @@ def _rescale(draw: st.DrawFn) -> Case:
     fields |= {"shift": above.shift, "below_shift": below.shift}
     params = RescaleTflite16Params(count, **fields, **draw(_bounds()))
     return Case(RESCALE_TFLITE_INT16, params, {"input": draw(int16_arrays(count))}, {"output": count})
+
+
+@st.composite
+def _other_width(draw: st.DrawFn, kernel: Kernel) -> Case:
+    count, widens = draw(counts()), kernel is RESCALE_WIDEN
+    by = multiplier_of(draw(scales(-6, 13)))
+    offset = draw(st.integers(-128, 127))
+    before, after = (offset, 0) if widens else (0, offset)
+    data = draw((int8_arrays if widens else int16_arrays)(count))
+    params = RescaleWidthParams(count, before, after, by.shift, by.multiplier)
+    return Case(kernel, params, {"input": data}, {"output": count})
+
+
+@generates(RESCALE_WIDEN)
+def _widen() -> st.SearchStrategy[Case]:
+    return _other_width(RESCALE_WIDEN)
+
+
+@generates(RESCALE_NARROW)
+def _narrow() -> st.SearchStrategy[Case]:
+    return _other_width(RESCALE_NARROW)
 
 
 @generates(QUANTIZE_STEPS_INT16)

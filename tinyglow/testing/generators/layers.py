@@ -37,6 +37,8 @@ from tinyglow.kernels.convolution.pointwise_dsp import POINTWISE_DSP, PointwiseP
 from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
 from tinyglow.kernels.fully_connected.fully_connected_dsp import FULLY_CONNECTED_DSP
 from tinyglow.kernels.fully_connected.fully_connected_dsp import pack as pack_dense
+from tinyglow.kernels.fully_connected.fully_connected_eight_units_dsp import FULLY_CONNECTED_EIGHT_UNITS_DSP
+from tinyglow.kernels.fully_connected.fully_connected_eight_units_dsp import pack as pack_eight_units
 from tinyglow.kernels.fully_connected.fully_connected_four_units import FULLY_CONNECTED_FOUR_UNITS, fits
 from tinyglow.kernels.fully_connected.fully_connected_four_units import pack as pack_four_units
 from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
@@ -200,10 +202,14 @@ def _conv2d_dsp(draw: st.DrawFn) -> Case:
     units = fields["out_c"]
     filters = draw(int8_arrays(units * terms, filter_offset)).reshape(units, terms)
     bias, spread = draw(fitting_biases(data, 0, filters, [filter_offset] * units))
+    # 256 times the sums of odd channels must fit, up to their ends.
+    room = 2**23 - 1 - np.abs(filters.astype(np.int32) - filter_offset).sum(axis=1) * 128
+    assume(room.min() > 0)
+    bias[1::2] = bias.clip(-room, room)[1::2]
     layout = conv2d_dsp.layout_of(fields, fields["pool"])
     fields |= {"leaky": 0, "layout": layout}
     by_tap = filters.reshape(units, fields["kernel_h"], fields["kernel_w"], fields["in_c"])
-    packed = conv2d_dsp.pack(by_tap, filter_offset)
+    packed = conv2d_dsp.pack_pairs(by_tap, filter_offset)
     out = draw(requant_params(max(spread), out_offset))
     assume(HIGH_WORD.words([out]) is not None)
     assume_no_wraps(filters.astype(np.int32) - filter_offset, bias, out)
@@ -243,6 +249,18 @@ def _fully_connected_four_units(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> C
     weights = case.inputs["weights"].reshape(params.units, params.depth)
     assume(fits(weights))
     return Case(FULLY_CONNECTED_FOUR_UNITS, params, {**case.inputs, "weights": pack_four_units(weights)}, case.outputs)
+
+
+@generates(FULLY_CONNECTED_EIGHT_UNITS_DSP)
+@st.composite
+def _fully_connected_eight_units(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
+    case = draw(_fully_connected(epilogue))
+    params = case.params
+    assert isinstance(params, FullyConnectedParams)
+    weights = case.inputs["weights"].reshape(params.units, params.depth)
+    assume(fits(weights))
+    packed = {**case.inputs, "weights": pack_eight_units(weights)}
+    return Case(FULLY_CONNECTED_EIGHT_UNITS_DSP, params, packed, case.outputs)
 
 
 @st.composite

@@ -1,0 +1,34 @@
+/* tg_fully_connected_eight_units_dsp_s8: fully connected layer, eight units at once, two 16-bit products an instruction.
+ *
+ * Generated from the kernel's declaration; do not edit.
+ * Needs the DSP extension to be fast; computes the same in portable C elsewhere. */
+#ifndef TG_FULLY_CONNECTED_EIGHT_UNITS_DSP_S8_H
+#define TG_FULLY_CONNECTED_EIGHT_UNITS_DSP_S8_H
+
+#include <stdint.h>
+
+#include "tg_core.h"
+#include "tg_numerics.h"
+
+typedef struct {
+  uint16_t rows; /* rows */
+  uint32_t depth; /* products that one result sums */
+  uint16_t units; /* output units: results of each row */
+  int16_t weights_offset; /* is subtracted from each weight */
+  int8_t act_min; /* least output: the activation's, or that of its type */
+  int8_t act_max; /* largest output: the activation's, or that of its type */
+  tg_requant out; /* scales a result to the output, and adds the output's offset */
+} tg_fully_connected_eight_units_dsp_s8_params;
+
+/* No argument is null, and each begins at a multiple of 4 bytes.
+ *
+ * input: read, int8_t[rows * depth]
+ * weights: read, int8_t
+ * bias: read, int32_t
+ * output: written, int8_t[rows * units]
+ * No two arguments overlap.
+ */
+void tg_fully_connected_eight_units_dsp_s8(const tg_fully_connected_eight_units_dsp_s8_params *p, const int8_t *input,
+                                           const int8_t *weights, const tg_i32 *bias, int8_t *output);
+
+#endif

@@ -1,0 +1,169 @@
+/* Four pixels and two channels of a convolution at once, two products an instruction, a halfword being a term of both
+ * channels.
+ *
+ * Columns: the inputs of four pixels as 16-bit numbers. Each group of four taps is eight words: taps {0, 2} of pixels 0
+ * to 3, then taps {1, 3} of them, as SXTB16 takes bytes apart.
+ *
+ * Filters: for each pair of channels and each group two words, of taps {0, 2} and of taps {1, 3}. The lower byte of a
+ * halfword is the even channel's byte plus 128, the upper the odd channel's. As a signed number it is 256 times the odd
+ * byte plus the lower one. So a word multiplies inputs as it is, and again as its lower bytes alone: the sums differ by
+ * 256 times the odd channel's, which the compiler proves to stay within 32 bits. A weight is its byte minus the filter's
+ * offset; what that and the 128 add to a sum is known from the sum of the pixel's inputs. Where groups are filled up,
+ * weights are zero. After the filters lie eight more bytes, after the columns two more words: the next ones are
+ * read before the last are used. */
+#ifndef TG_DSP_PAIRS_H
+#define TG_DSP_PAIRS_H
+
+#include <stdint.h>
+
+#include "tg_dsp.h"
+
+/* What four sums of lower bytes, and of whole halfwords, begin with for each unit of a pixel's inputs. */
+#define TG_DSP_LOW_MINUS(filter_offset) (-(filter_offset)-128)
+#define TG_DSP_WHOLE_MINUS(filter_offset) (-257 * (filter_offset)-128)
+
+#if TG_HAS_DSP
+
+/* Half of the taps of a group. The M7, which multiplies once a cycle and does something else beside, takes 8 cycles for 16
+ * products; the M4 16, 7 of them for 5 loads. */
+#if TG_DUAL_ISSUE
+#define TG_DSP_PAIR_HALF(x2, x3, next_w, next_x0, next_x1) \
+  "smlad r6, r10, r12, r6\n\t"                             \
+  "uxtb16 lr, r12\n\t"                                     \
+  "smlad r7, r11, r12, r7\n\t"                             \
+  "smlad r2, r10, lr, r2\n\t"                              \
+  "ldr r10, [r0, #" x2 "]\n\t"                             \
+  "smlad r3, r11, lr, r3\n\t"                              \
+  "ldr r11, [r0, #" x3 "]\n\t"                             \
+  "smlad r8, r10, r12, r8\n\t"                             \
+  "smlad r9, r11, r12, r9\n\t"                             \
+  "ldr r12, [r1, #" next_w "]\n\t"                         \
+  "smlad r4, r10, lr, r4\n\t"                              \
+  "ldr r10, [r0, #" next_x0 "]\n\t"                        \
+  "smlad r5, r11, lr, r5\n\t"                              \
+  "ldr r11, [r0, #" next_x1 "]\n\t"
+#define TG_DSP_PAIR_LAST(x2, x3)  \
+  "smlad r6, r10, r12, r6\n\t"    \
+  "uxtb16 lr, r12\n\t"            \
+  "smlad r7, r11, r12, r7\n\t"    \
+  "adds r1, r1, #16\n\t"          \
+  "smlad r2, r10, lr, r2\n\t"     \
+  "ldr r10, [r0, #" x2 "]\n\t"    \
+  "smlad r3, r11, lr, r3\n\t"     \
+  "ldr r11, [r0, #" x3 "]\n\t"    \
+  "smlad r4, r10, lr, r4\n\t"     \
+  "adds r0, r0, #64\n\t"          \
+  "smlad r5, r11, lr, r5\n\t"     \
+  "ldr lr, [sp]\n\t"              \
+  "smlad r8, r10, r12, r8\n\t"    \
+  "ldr r10, [r0]\n\t"             \
+  "smlad r9, r11, r12, r9\n\t"    \
+  "cmp r0, lr\n\t"                \
+  "ldr r12, [r1]\n\t"             \
+  "ldr r11, [r0, #4]\n\t"
+#else
+#define TG_DSP_PAIR_PRODUCTS(x2, x3, between) \
+  "uxtb16 lr, r12\n\t"                        \
+  "smlad r6, r10, r12, r6\n\t"                \
+  "smlad r7, r11, r12, r7\n\t"                \
+  "smlad r2, r10, lr, r2\n\t"                 \
+  "smlad r3, r11, lr, r3\n\t"                 \
+  "ldr r10, [r0, #" x2 "]\n\t"                \
+  "ldr r11, [r0, #" x3 "]\n\t" between        \
+  "smlad r8, r10, r12, r8\n\t"                \
+  "smlad r9, r11, r12, r9\n\t"                \
+  "smlad r4, r10, lr, r4\n\t"                 \
+  "smlad r5, r11, lr, r5\n\t"
+#define TG_DSP_PAIR_HALF(x2, x3, next_w, next_x0, next_x1) \
+  TG_DSP_PAIR_PRODUCTS(x2, x3, "")                         \
+  "ldr r12, [r1, #" next_w "]\n\t"                         \
+  "ldr r10, [r0, #" next_x0 "]\n\t"                        \
+  "ldr r11, [r0, #" next_x1 "]\n\t"
+#define TG_DSP_PAIR_LAST(x2, x3)                                              \
+  TG_DSP_PAIR_PRODUCTS(x2, x3, "adds r1, r1, #16\n\tadds r0, r0, #64\n\t")    \
+  "ldr lr, [sp]\n\t"                                                          \
+  "ldr r12, [r1]\n\t"                                                         \
+  "ldr r10, [r0]\n\t"                                                         \
+  "ldr r11, [r0, #4]\n\t"                                                     \
+  "cmp r0, lr\n\t"
+#endif
+
+/* All groups, of which the first words are in r10 to r12 and the columns' end on the stack; entered at 1, or, with an odd
+ * number of groups, at 2 with pointers half a turn back. r0: columns, r1: filters; sums of the four pixels: r2 to r5 of
+ * lower bytes, r6 to r9 of whole halfwords. */
+#define TG_DSP_PAIR_GROUPS                       \
+  "1:\n\t"                                       \
+  TG_DSP_PAIR_HALF("8", "12", "4", "16", "20")   \
+  TG_DSP_PAIR_HALF("24", "28", "8", "32", "36")  \
+  "2:\n\t"                                       \
+  TG_DSP_PAIR_HALF("40", "44", "12", "48", "52") \
+  TG_DSP_PAIR_LAST("56", "60")                   \
+  "bne 1b\n\t"
+
+/* The sums of the four pixels, of the even channel to r2 to r5 and of the odd one, times 256, to r6 to r9. r0: columns, r1:
+ * filters, r2 to r9: what the sums begin with besides the biases, r10 and r11: biases; the flags: whether the number of
+ * groups is even. */
+#define TG_DSP_PAIR_SUMS               \
+  "add r11, r10, r11, lsl #8\n\t"      \
+  "add r2, r2, r10\n\t"                \
+  "add r3, r3, r10\n\t"                \
+  "add r4, r4, r10\n\t"                \
+  "add r5, r5, r10\n\t"                \
+  "ldr r12, [r1]\n\t"                  \
+  "ldr r10, [r0]\n\t"                  \
+  "add r6, r6, r11\n\t"                \
+  "add r7, r7, r11\n\t"                \
+  "add r8, r8, r11\n\t"                \
+  "add r9, r9, r11\n\t"                \
+  "ldr r11, [r0, #4]\n\t"              \
+  "beq 1f\n\t"                         \
+  "sub r0, r0, #32\n\t"                \
+  "sub r1, r1, #8\n\t"                 \
+  "b 2f\n"                             \
+  ".p2align 2\n" TG_DSP_PAIR_GROUPS    \
+  "sub r6, r6, r2\n\t"                 \
+  "sub r7, r7, r3\n\t"                 \
+  "sub r8, r8, r4\n\t"                 \
+  "sub r9, r9, r5\n\t"
+
+#endif
+
+/* sums[0 .. 3] and [4 .. 7]: of channels 0 and 1 for pixels 0 to 3: bias + products; low, whole: what the sums of each
+ * pixel begin with besides. */
+static inline void tg_dsp_pairs(const tg_u32 *x, const int8_t *w, int32_t groups, const tg_i32 *bias, const tg_u32 *low,
+                                const tg_u32 *whole, tg_i32 *sums) {
+  const uint32_t even = (uint32_t)bias[0];
+  const uint32_t both = even + ((uint32_t)bias[1] << 8);
+  uint32_t low0 = even + low[0];
+  uint32_t low1 = even + low[1];
+  uint32_t low2 = even + low[2];
+  uint32_t low3 = even + low[3];
+  uint32_t whole0 = both + whole[0];
+  uint32_t whole1 = both + whole[1];
+  uint32_t whole2 = both + whole[2];
+  uint32_t whole3 = both + whole[3];
+  for (int32_t half = 2 * groups; half > 0; half--) {
+    const uint32_t word = tg_load4(w);
+    const uint32_t bytes = word & 0xFF00FFu;
+    low0 = tg_dot2(x[0], bytes, low0);
+    whole0 = tg_dot2(x[0], word, whole0);
+    low1 = tg_dot2(x[1], bytes, low1);
+    whole1 = tg_dot2(x[1], word, whole1);
+    low2 = tg_dot2(x[2], bytes, low2);
+    whole2 = tg_dot2(x[2], word, whole2);
+    low3 = tg_dot2(x[3], bytes, low3);
+    whole3 = tg_dot2(x[3], word, whole3);
+    w += 4;
+    x += 4;
+  }
+  sums[0] = (int32_t)low0;
+  sums[1] = (int32_t)low1;
+  sums[2] = (int32_t)low2;
+  sums[3] = (int32_t)low3;
+  sums[4] = (int32_t)(whole0 - low0) >> 8;
+  sums[5] = (int32_t)(whole1 - low1) >> 8;
+  sums[6] = (int32_t)(whole2 - low2) >> 8;
+  sums[7] = (int32_t)(whole3 - low3) >> 8;
+}
+
+#endif

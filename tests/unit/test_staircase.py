@@ -1,0 +1,106 @@
+"""Requantization in float32 against the epilogues' own integers, for every sum."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinyglow.kernels.convolution.conv2d import CONV2D
+from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
+from tinyglow.numerics import glow
+from tinyglow.numerics import staircase as module
+from tinyglow.numerics.epilogues import EPILOGUES
+from tinyglow.numerics.glow import Requant
+from tinyglow.numerics.staircase import MOST, Staircase, by_staircase, staircase
+from tinyglow.testing import cases
+from tinyglow.testing.case import Case
+
+GLOW = EPILOGUES["glow"]
+
+
+def _expected(name: str, constants: Requant, sums: np.ndarray, least: int = -128, most: int = 127) -> np.ndarray:
+    return np.clip(EPILOGUES[name].requantize(sums.astype(np.int32), constants), least, most).astype(np.int8)
+
+
+def _applied(found: Staircase, sums: np.ndarray) -> np.ndarray:
+    out = np.empty((1, sums.size), np.int8)
+    found.apply(sums.astype(np.float32)[np.newaxis], out)
+    return out[0]
+
+
+@pytest.mark.parametrize("name", sorted(EPILOGUES))
+@given(st.floats(-14, -5), st.integers(-128, 127), st.tuples(st.integers(-128, 127), st.integers(-128, 127)))
+@settings(max_examples=8, deadline=None)
+def test_every_sum_has_the_result_of_its_integers(name: str, power: float, offset: int, ends: tuple[int, int]) -> None:
+    """All sums between the bounds, or every seventh; scales from those of wide layers to those of narrow ones."""
+    scale = math.ldexp(round(math.ldexp(2**power, 34)), -34)  # as those of integers at run time are
+    constants, bound = EPILOGUES[name].constants(glow.float32(scale), offset), 30_000
+    found = staircase(EPILOGUES[name], constants, min(ends), max(ends), bound)
+    if found is not None:
+        sums = np.arange(-bound, bound + 1)[:: 1 if name == "glow" else 7]
+        np.testing.assert_array_equal(_applied(found, sums), _expected(name, constants, sums, min(ends), max(ends)))
+
+
+@pytest.mark.parametrize("name", ["glow", "tflite", "tflite20", "tflmr", "tflmr20"])
+def test_layers_of_usual_scales_have_one(name: str) -> None:
+    """Without a staircase all would be right, and slow. The other numerics round ties to even, or away from zero."""
+    scales = [0.0021, 0.0008, 0.011, 0.00031, 1 / 512]
+    found = [staircase(EPILOGUES[name], EPILOGUES[name].constants(s, -7), -128, 127, 400_000) for s in scales]
+    assert None not in found
+
+
+def test_it_is_right_at_the_ends_of_what_float32_holds() -> None:
+    """Large sums, near each step of the results and at the bounds."""
+    constants = GLOW.constants(float(np.float32(7.3e-5)), 11)
+    found = staircase(GLOW, constants, -128, 127, MOST)
+    assert found is not None
+    rng = np.random.default_rng(0)
+    sums = np.concatenate([rng.integers(-MOST, MOST + 1, 200_000), [-MOST, MOST], np.arange(-50_000, 50_000)])
+    np.testing.assert_array_equal(_applied(found, sums), _expected("glow", constants, sums))
+
+
+def test_where_integers_wrap_or_floats_round_there_is_none() -> None:
+    """Glow's requantization of these sums leaves 32 bits; float32 does not have all of those."""
+    constants = Requant(0, 8, 30_000, 0)
+    assert staircase(GLOW, constants, -128, 127, 2**20) is None
+    assert staircase(GLOW, GLOW.constants(math.ldexp(1.5, -12)), -128, 127, MOST + 1) is None
+
+
+def test_few_sums_and_float64_are_left_alone() -> None:
+    """The search for a staircase takes longer than it saves there."""
+    rule = (GLOW, GLOW.constants(0.01), -128, 127)
+    bias = np.zeros(4, np.int32)
+    for sums in (np.zeros((1, 4), np.float32), np.zeros((1, module.WORTH), np.float64)):
+        assert not by_staircase(sums, bias, 100, rule, np.zeros(sums.shape, np.int8))
+
+
+def _computed(case: Case, worth: int, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    monkeypatch.setattr(module, "WORTH", worth)
+    operands = [
+        case.inputs[operand.name][np.newaxis]
+        if operand.name in case.inputs
+        else np.zeros((1, case.outputs[operand.name]), operand.dtype)
+        for operand in case.kernel.operands
+    ]
+    case.kernel.run(case.params, operands)
+    return operands[-1]
+
+
+@pytest.mark.parametrize("kernel", [CONV2D, FULLY_CONNECTED], ids=lambda kernel: kernel.symbol)
+@pytest.mark.parametrize("epilogue", ["glow", "tflite"])
+def test_layers_are_equal_with_it_and_without(kernel: object, epilogue: str) -> None:
+    """The definition by floats against the plain one, for layers of all forms."""
+    assert isinstance(kernel, type(CONV2D))
+
+    @given(cases(kernel.with_epilogue(EPILOGUES[epilogue])))
+    @settings(max_examples=15, deadline=None)
+    def compare(case: Case) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            fast, plain = (_computed(case, worth, patch) for worth in (0, 2**62))
+        np.testing.assert_array_equal(fast, plain)
+
+    compare()

@@ -1,0 +1,54 @@
+"""The base of the many small frozen dataclasses: operators, and kernels' parameters.
+
+There are hundreds, and a network needs few of them. Python writes and compiles six methods for each dataclass, which
+takes a third of the time of a short command. So each is made one when it is first looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass
+from threading import RLock
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_: bool) -> Any:
+        """Says to a type checker what ``Record`` does; nothing at run time."""
+        return lambda cls: cls
+
+
+_MAKING = RLock()  # a base is made while its subclass is
+
+
+class _FirstLook:
+    """Stands for the fields of a class that is no dataclass yet, and makes it one when they are asked for.
+
+    ``dataclasses`` asks each base for its fields, so that bases come first.
+    """
+
+    def __get__(self, instance: object, owner: type[Record]) -> dict[str, Field[Any]]:
+        with _MAKING:
+            if owner.__dict__["__dataclass_fields__"] is self:  # no other thread was first
+                dataclass(frozen=True)(owner)
+        return owner.__dataclass_fields__
+
+
+@dataclass_transform(frozen_default=True)
+class Record:
+    """Base: a subclass is a frozen dataclass, without saying so."""
+
+    if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    else:  # with an annotation it would be a field itself
+        __dataclass_fields__ = _FirstLook()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.__dataclass_fields__ = _FirstLook()  # type: ignore[assignment]
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """An object whose class has all its methods. Objects that are unpickled come from here too."""
+        cls.__dataclass_fields__  # noqa: B018 - the first look
+        return super().__new__(cls)

@@ -73,11 +73,6 @@ typedef struct {
   int32_t inside;
 } tg_dsp_window;
 
-/* Row y of the window's inside, or 0 if there is none. */
-static inline const int8_t *tg_dsp_row(const tg_dsp_sizes *s, const int8_t *first, int32_t y, int32_t inside) {
-  return y >= 0 && y < s->in_h && inside > 0 ? first + y * s->in_w * s->in_c : 0;
-}
-
 /* first: column `begin` of the window in the image's first row. Bytes of a group after its row do not matter: their
  * weights are zero. */
 static inline uint32_t tg_dsp_long_rows(const tg_dsp_sizes *s, const int8_t *first, const tg_dsp_window *at,
@@ -85,17 +80,20 @@ static inline uint32_t tg_dsp_long_rows(const tg_dsp_sizes *s, const int8_t *fir
   const int32_t in_c = s->in_c;
   const int32_t groups = (s->kernel_w * in_c + 3) >> 2;
   const int32_t direct = at->inside == s->kernel_w ? s->direct : 0;
+  const int32_t in_h = at->inside > 0 ? s->in_h : 0;
   uint32_t sum = 0;
   TG_COMPACT
   for (int32_t y = at->top; y < at->top + s->kernel_h; y++) {
-    const int8_t *row = tg_dsp_row(s, first, y, at->inside);
-    if (!row || y >= direct) {
+    const int is_inside = y >= 0 && y < in_h;
+    const int8_t *row = s->line;
+    if (is_inside && y < direct) {
+      row = first + y * s->in_w * in_c;
+    } else {
       int8_t *line = s->line;
-      if (row) {
+      if (is_inside) {
         line = tg_dsp_set(line, at->begin * in_c, s->outside);
-        line = tg_dsp_copy(line, row, at->inside * in_c);
+        line = tg_dsp_copy(line, first + y * s->in_w * in_c, at->inside * in_c);
       }
-      row = s->line;
       tg_dsp_set(line, 4 * groups - (int32_t)(line - row), s->outside);
     }
     sum = tg_dsp_expand(row, to, groups, sum);

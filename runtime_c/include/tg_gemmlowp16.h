@@ -48,7 +48,7 @@ static inline int32_t tg_exp16(int32_t a, int32_t integer_bits) {
 /* 2 / (1 + a) for a from 0 to 1: from no integer bits to two, by three of Newton's steps. */
 static inline int32_t tg_newton16(int32_t a) {
   const int32_t half_denominator = (a + INT16_MAX + 1) / 2;
-  int32_t x = TG_CONSTANT16(1515870810) + tg_product16(half_denominator, TG_CONSTANT16(-1010580540));
+  int32_t x = TG_CONSTANT16(1515870810) + tg_product16(half_denominator, -TG_CONSTANT16(1010580540));
   for (int32_t step = 0; step < 3; step++) {
     const int32_t rest = (1 << 13) - tg_product16(half_denominator, x);
     x += tg_left16(tg_product16(x, rest), 2);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.drawn_cases import DrawnCases
 from tinyglow.checker.extents import extents, loop_of
 from tinyglow.checker.layouts import layer_of
+from tinyglow.checker.numbers import _KERNELS, numbers
 from tinyglow.checker.overlaps import distance_of, in_place
 from tinyglow.checker.source import Argument, Call
 from tinyglow.checker.sums import form_of
@@ -79,3 +81,27 @@ def test_weights_are_read_from_every_layout(symbol: str, drawn: DrawnCases) -> N
         assert loop is not None and form_of(loop[0]) == KERNELS[symbol].scaling
 
     drawn.check(symbol, check, quick=5)
+
+
+@pytest.mark.parametrize("symbol", [symbol for symbol in covered_kernels() if KERNELS[symbol].numbers_of])
+def test_numbers_are_the_declared_ones(symbol: str, drawn: DrawnCases) -> None:
+    """The checker finds the ranges of all intermediates that the compiler states."""
+
+    def check(case: Case) -> None:
+        assert case.kernel.numbers_of is not None
+        declared = {
+            name: {"bits": one.bits, "low": one.low, "high": one.high} | ({} if one.fits else {"wraps": True})
+            for name, one in case.kernel.numbers_of(case.params).items()
+        }
+        stated, unsound = numbers(_call(case))
+        assert {
+            name: one | ({"wraps": True} if name in unsound else {}) for name, one in (stated or {}).items()
+        } == declared
+
+    drawn.check(symbol, check, quick=20)
+
+
+def test_the_checker_knows_all_kernels_with_numbers() -> None:
+    """And states nothing of others."""
+    known = {symbol for symbol in KERNELS if any(re.fullmatch(pattern, symbol) for pattern, _ in _KERNELS)}
+    assert known == {symbol for symbol, kernel in KERNELS.items() if kernel.numbers_of}

@@ -145,3 +145,14 @@ def test_a_float_model_takes_a_numerics_too(tmp_path: Path) -> None:
     ours, theirs = (next(iter(tinyglow.interpret(program, inputs).values())) for program in (glow, litert))
     assert np.abs(ours.astype(int) - theirs).max() <= 1
     assert all(result.equal for result in tinyglow.verify(litert, HOST, inputs))
+
+
+def test_biases_of_8_bits_are_glow_s(tmp_path: Path) -> None:
+    """Other kernels read biases of 32 bits in steps of the sums: the options are refused together."""
+    case = cases.case("conv_valid_relu")
+    graph = tinyglow.load(saved(tmp_path, case.model), "net")
+    profile, scheme = tinyglow.profile(graph, {graph.inputs[0]: case.inputs}), tinyglow.Scheme(bias_dtype="int8")
+    for numerics in ("tflite", "tflm", "onnx"):
+        with pytest.raises(InputError, match="--bias: int8; expected int32"):
+            tinyglow.quantize(graph, profile, scheme, numerics=numerics)
+    assert tinyglow.quantize(graph, profile, scheme, numerics="glow")

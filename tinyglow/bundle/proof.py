@@ -14,6 +14,7 @@ import numpy as np
 
 from tinyglow.errors import ModelError, Problem
 from tinyglow.ir.kernel import Kernel
+from tinyglow.ir.numbers import Number
 from tinyglow.ir.program import CONSTANTS, NEAR, Buffer, KernelCall, Program, Region
 from tinyglow.ir.sums import SumRange
 from tinyglow.numerics.epilogues.glow import GLOW
@@ -104,8 +105,17 @@ def _buffers(program: Program) -> list[Json]:
 
 def _call(call: KernelCall) -> Json:
     document: Json = {"kernel": call.kernel.symbol, "layer": call.origin}
-    sums = _sums(call)
-    return document if sums is None else {**document, "sums": sums}
+    if (sums := _sums(call)) is not None:
+        document["sums"] = sums
+    if call.kernel.numbers_of is not None:
+        document["numbers"] = {name: _number(one) for name, one in call.kernel.numbers_of(call.params).items()}
+    return document
+
+
+def _number(number: Number) -> Json:
+    """The range of one intermediate; lowering has seen to it that only those wrap that may."""
+    found: Json = {"bits": number.bits, "low": number.low, "high": number.high}
+    return found if number.fits else {**found, "wraps": True}
 
 
 def _sums(call: KernelCall) -> Json | None:

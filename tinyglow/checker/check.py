@@ -13,6 +13,7 @@ from tinyglow.checker.extents import extents, loop_of
 from tinyglow.checker.findings import BrokenError, Findings
 from tinyglow.checker.layouts import layer_of
 from tinyglow.checker.memory import check_accesses, check_disjoint, check_places
+from tinyglow.checker.numbers import numbers
 from tinyglow.checker.program_text import check_calls
 from tinyglow.checker.source import Call, Source, near_arrays, read_source
 from tinyglow.checker.sums import INT32, INT64, WRAPPING, layer_sums, window_sums
@@ -148,6 +149,7 @@ def _check_call(
     items["scratch"] = 1
     bytes_of = {name: count * items[name] for name, count in elements.items() if name in items}
     check_accesses(call, net, document.buffers, bytes_of, found)
+    _check_numbers(call, claim, found)
     layer = layer_of(call, data, source.functions, bytes_of)
     sums = claim.get("sums")
     if layer is None:
@@ -187,6 +189,21 @@ def _check_call(
     return float(max(-expected["low"], expected["high"]) / 2 ** (expected["bits"] - 1))
 
 
+def _check_numbers(call: Call, claim: Mapping[str, Any], found: Findings) -> None:
+    """The intermediates of a kernel without constant weights."""
+    expected, unsound = numbers(call)
+    if expected is None:
+        found.require("numbers" not in claim, call.where, "has no numbers that are known", "none in the proof")
+        return
+    for name in unsound:
+        one = expected[name]
+        found.require(False, call.where, f"its {name} reaches {one['low']} to {one['high']}", f"{one['bits']} bits")
+    wrapping = sorted(name for name, one in expected.items() if one.get("wraps"))
+    if wrapping:
+        found.facts.append(f"{call.where}: {', '.join(wrapping)} may wrap, as in the runtime whose rounding it is")
+    _compare(call.where, claim.get("numbers"), expected, found, "numbers")
+
+
 def _compare(where: str, stated: Any, expected: Mapping[str, Any], found: Findings, path: str = "sums") -> None:
     """What the proof states of a call's sums is what the weights say."""
     if not found.require(isinstance(stated, dict), where, f"the proof states no {path}"):
@@ -200,7 +217,7 @@ def _compare(where: str, stated: Any, expected: Mapping[str, Any], found: Findin
                 own == theirs and type(own) is type(theirs),
                 where,
                 f"the proof states {str(theirs)[:60]} for {path}, {name}",
-                f"{own}, by the weights in the bundle",
+                f"{own}, by the bundle's C and weights",
             )
 
 

@@ -287,7 +287,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wrap",
         action="store_true",
-        help="compile layers whose biases or sums may leave 32 bits; they wrap, as in Glow's bundles",
+        help="compile what may leave 32 bits for some input; it wraps, as in Glow's bundles",
     )
     parser.add_argument(
         "--reuse-inputs",

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 
 from tinyglow.ir.graph import Array
+from tinyglow.ir.numbers import Numbers
 from tinyglow.ir.record import Record
 from tinyglow.ir.types import INTEGERS
 from tinyglow.numerics.epilogue import Epilogue
@@ -182,6 +183,7 @@ class Kernel:
             bits. The last two are right only where nothing wraps.
         turns_by_data: How often a loop that touches no memory may turn where that depends on data. 0: there is none.
         sums_of: The least and the largest sum that it adds up with these parameters, where it has no constant weights.
+        numbers_of: The ranges of its other intermediates with these parameters, where it has no constant weights.
     """
 
     symbol: str
@@ -208,6 +210,7 @@ class Kernel:
     scaling: Scaling = "plain"
     turns_by_data: int = 0
     sums_of: Callable[[Any], tuple[int, int]] | None = None
+    numbers_of: Callable[[Any], Numbers] | None = None
 
     @property
     def params_ctype(self) -> str:

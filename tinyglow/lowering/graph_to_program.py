@@ -10,6 +10,7 @@ import numpy as np
 from tinyglow.errors import ModelError, Problem
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.kernel import Kernel, ParamError, Params
+from tinyglow.ir.numbers import Numbers
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.ir.program import Buffer, KernelCall, Program, Region
 from tinyglow.ir.sums import SumRange
@@ -112,6 +113,8 @@ class _Lowering:
         sums: SumRange | None = None,
     ) -> None:
         origin = origin or (self.node.name if self.node else "")
+        if kernel.numbers_of is not None:
+            _require_room(kernel, kernel.numbers_of(params), self.target.wraps)
         scratch = ""
         if kernel.scratch:
             scratch = self._own_buffer("_scratch", TensorType((kernel.scratch(params),), "int8", QuantParams(1.0, 0)))
@@ -185,6 +188,25 @@ def _lower_nodes(lowering: _Lowering) -> list[Problem]:
             found = f"{node.op.kind}: {error}"
             problems.append(Problem(node.origin or node.name, found, "ranges of ordinary size", "see the profile"))
     return problems
+
+
+def _require_room(kernel: Kernel, numbers: Numbers, wraps: bool) -> None:
+    """Refuse a kernel with numbers that overflow for some elements.
+
+    Those that wrap as in the runtime whose rounding they are may do so if it was asked for. Of sums over many elements
+    they always may, as those of layers: no input that occurs comes near the worst one.
+    """
+    for name, number in numbers.items():
+        if number.fits or (number.may_wrap and (wraps or kernel.sums_of is not None)):
+            continue
+        value, at = number.beyond
+        wrapped = (value + (1 << (number.bits - 1))) % (1 << number.bits) - (1 << (number.bits - 1))
+        hint = f"an element of {at} gives it; the scales differ too much: see the profile"
+        raise UnsupportedError(
+            f"{kernel.symbol}: {name} of {value}, which {number.bits} bits wrap to {wrapped}",
+            f"numbers that fit {number.bits} bits",
+            f"{hint}; or --wrap to compute what its runtime does" if number.may_wrap else hint,
+        )
 
 
 def _holds_probabilities(graph: Graph, value: str) -> bool:

@@ -29,7 +29,7 @@ from tinyglow.lowering.graph_to_program import lower as lower_graph
 from tinyglow.lowering.plan import activation_blocks, lower_bound, overlaps_of, plan
 from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
-from tinyglow.numerics.names import GLOW, NUMERICS
+from tinyglow.numerics.names import NUMERICS
 from tinyglow.passes.declared import simplify_declared
 from tinyglow.passes.fuse import fuse
 from tinyglow.passes.rewrite import run_passes
@@ -185,14 +185,13 @@ def quantize(
 
 
 def with_numerics(graph: Graph, numerics: str | None, scheme: Scheme | None = None) -> Graph:
-    """The graph with a numerics, if one is given. Raises InputError for an unknown one, or where there is no int16."""
+    """The graph with a numerics, if one is given. Raises InputError if it is unknown, or the scheme excludes it."""
     if numerics is None:
         return graph
     if numerics not in NUMERICS:
         raise InputError("unknown numerics", [Problem("--numerics", repr(numerics), ", ".join(NUMERICS))])
-    if scheme is not None and scheme.int16 and numerics != graph.numerics:
-        problem = Problem("--numerics", numerics, GLOW, "16-bit activations have one arithmetic")
-        raise InputError("these options go with --precision int8 only", [problem])
+    if scheme is not None and numerics != graph.numerics:
+        scheme.check_numerics(numerics)
     return replace(graph, numerics=numerics, own_numerics="")
 
 

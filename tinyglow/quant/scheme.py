@@ -9,6 +9,7 @@ from functools import cached_property
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.types import QuantParams
+from tinyglow.numerics.names import GLOW
 from tinyglow.quant.schema import (
     INT16_HEADROOM,
     Schema,
@@ -130,6 +131,19 @@ class Scheme:
         if unknown:
             problems = [Problem(name, "is no node of the network", ", ".join(sorted(known))[:300]) for name in unknown]
             raise InputError("the options for single nodes do not fit the network", problems)
+
+    def check_numerics(self, numerics: str) -> None:
+        """Raises InputError for what goes with Glow's numerics alone, of activations and biases."""
+        if numerics == GLOW:
+            return
+        problems = []
+        if self.int16:
+            problems.append(Problem("--numerics", numerics, GLOW, "16-bit activations have one arithmetic"))
+        if self.bias_dtype != "int32":
+            why = "kernels with the numerics of others read biases of 32 bits in steps of the sums"
+            problems.append(Problem("--bias", self.bias_dtype, "int32", why))
+        if problems:
+            raise InputError(f"these options do not go with --numerics {numerics}", problems)
 
 
 def _int8_only(scheme: Scheme) -> Iterator[tuple[str, str, str, str]]:

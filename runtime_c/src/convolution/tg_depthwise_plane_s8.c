@@ -28,14 +28,12 @@ typedef struct {
   int32_t taps;
 } tg_depthwise_plane_s8_window;
 
-/* sums[0] to [3], or the first count of them: bias + products of four outputs' windows, of which the first is at x. */
 #if TG_ARMV6M_LOOPS
 
-/* 22 cycles for four products. */
+/* sums[0] to [3]: bias + the products of four outputs' windows, of which the first begins at x; those that are not wanted
+ * read beyond the image. 22 cycles for four products. */
 static void tg_depthwise_plane_s8_dot(const tg_depthwise_plane_s8_window *window, const int32_t *x,
-                                      const int32_t *weights, int32_t bias, int32_t count,
-                                      int32_t *sums) {
-  (void)count; /* those that are not wanted read beyond the image */
+                                      const int32_t *weights, int32_t bias, int32_t *sums) {
   register const int32_t *r0 __asm__("r0") = x;
   register const int32_t *r1 __asm__("r1") = weights;
   register const tg_depthwise_plane_s8_window *r2 __asm__("r2") = window;
@@ -98,23 +96,19 @@ static void tg_depthwise_plane_s8_dot(const tg_depthwise_plane_s8_window *window
 
 #else
 
-static void tg_depthwise_plane_s8_dot(const tg_depthwise_plane_s8_window *window, const int32_t *x,
-                                      const int32_t *weights, int32_t bias, int32_t count,
-                                      int32_t *sums) {
+/* bias + the products of one output's window, which begins at x. */
+static int32_t tg_depthwise_plane_s8_sum(const tg_depthwise_plane_s8_window *window, const int32_t *x,
+                                         const int32_t *weights, int32_t bias) {
   const int32_t tap = window->tap / 4;
-  for (int32_t i = 0; i < count; i++) {
-    const int32_t *from = i > 0 ? x + window->steps[i - 1] / 4 : x;
-    const int32_t *weight = weights;
-    int32_t sum = bias;
-    for (int32_t row = window->rows; row > 0; row--) {
-      for (int32_t left = window->taps; left > 0; left--) {
-        sum += *from * *weight++;
-        from += tap;
-      }
-      from += window->skip / 4;
+  int32_t sum = bias;
+  for (int32_t row = window->rows; row > 0; row--) {
+    for (int32_t left = window->taps; left > 0; left--) {
+      sum += *x * *weights++;
+      x += tap;
     }
-    sums[i] = sum;
+    x += window->skip / 4;
   }
+  return sum;
 }
 
 #endif
@@ -176,15 +170,22 @@ static void tg_depthwise_plane_s8_outputs(const tg_depthwise_plane_s8_params *p,
     const int32_t *x = line;
     int8_t *to = output;
     for (int32_t left = plane->along.outputs; left > 0; left -= 4) {
-      int32_t sums[4];
       const int32_t count = tg_min(left, 4);
-      tg_depthwise_plane_s8_dot(&window, x, weights, bias, count, sums);
+#if TG_ARMV6M_LOOPS
+      int32_t sums[4];
+      tg_depthwise_plane_s8_dot(&window, x, weights, bias, sums);
+#endif
       TG_COMPACT
       for (int32_t i = 0; i < count; i++) {
-#if TG_PER_CHANNEL
-        *to = tg_clamp_s8(TG_EPILOGUE_GLOW_FOLDED(sums[i], words + 1, center), min, max);
+#if TG_ARMV6M_LOOPS
+        const int32_t sum = sums[i];
 #else
-        *to = tg_requantize_folded(sums[i], pre, multiplier, round, post, min, max);
+        const int32_t sum = tg_depthwise_plane_s8_sum(&window, x + i * plane->along.step, weights, bias);
+#endif
+#if TG_PER_CHANNEL
+        *to = tg_clamp_s8(TG_EPILOGUE_GLOW_FOLDED(sum, words + 1, center), min, max);
+#else
+        *to = tg_requantize_folded(sum, pre, multiplier, round, post, min, max);
 #endif
         to += output_step;
       }

@@ -157,10 +157,11 @@ void tg_fully_connected_four_units_s8(const tg_fully_connected_four_units_s8_par
     const tg_i32 *b = bias;
     for (uint32_t left = p->units; left > 0;) {
       uint32_t sums[4] = {0, 0, 0, 0};
-      const uint32_t count = left < 4 ? left : 4;
-      if (count == 4) {
+      uint32_t count = 4;
+      if (left >= 4) {
         w = tg_fully_connected_four_units_s8_four(input, w, depth, inputs, sums);
       } else {
+        count = left;
         tg_fully_connected_four_units_s8_single(input, w, depth, count, sums);
       }
       TG_COMPACT

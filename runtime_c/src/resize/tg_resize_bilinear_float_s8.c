@@ -57,7 +57,8 @@ void tg_resize_bilinear_float_s8(const tg_resize_bilinear_float_s8_params *p, co
         for (uint32_t c = 0; c < channels; c++) {
           const float at_left = tg_resize_bilinear_float_s8_blend(top[left + c], bottom[left + c], row_weights[y]);
           const float at_right = tg_resize_bilinear_float_s8_blend(top[right + c], bottom[right + c], row_weights[y]);
-          *output++ = (int8_t)tg_resize_bilinear_float_s8_blend(at_left, at_right, column_weights[x]);
+          const float value = tg_resize_bilinear_float_s8_blend(at_left, at_right, column_weights[x]);
+          *output++ = (int8_t)value;
         }
       }
     }

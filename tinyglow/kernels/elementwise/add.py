@@ -15,7 +15,7 @@ def add_s8(p: AddendParams, x: Array, other: Array, out: Array) -> None:
     out[...] = glow.saturate_int8(a + b)
 
 
-ADD = addend_kernel("add", add_s8, "sum of two tensors")
+ADD = addend_kernel("add", add_s8, "sum of two tensors", sign=1)
 
 
 ADD_FLOAT = float_kernel("add", lambda x, y: one_nan(x + y), "sum of two tensors")
@@ -27,4 +27,4 @@ def add_s16(p: Addend16Params, x: Array, other: Array, out: Array) -> None:
     out[...] = wide.saturate_int16(wide.round_shift(a + b, p.shift))
 
 
-ADD_INT16 = int16_kernel("add", Addend16Params, add_s16, "sum or difference of two tensors")
+ADD_INT16 = int16_kernel("add", Addend16Params, add_s16, "sum or difference of two tensors", Addend16Params.sum_numbers)

@@ -14,7 +14,9 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I32, U8, Kernel
+from tinyglow.ir.numbers import Numbers
 from tinyglow.kernels.elementwise.broadcast import INT8_OPERANDS, BroadcastParams
+from tinyglow.kernels.intermediates import int8_ends
 from tinyglow.numerics import glow
 
 _FAR = 1 << 40
@@ -52,12 +54,22 @@ def add_linear_s8(p: LinearSumParams, x: Array, other: Array, out: Array) -> Non
     out[...] = np.clip((products + p.start) >> p.shift, glow.INT8_MIN, glow.INT8_MAX).astype(np.int8)
 
 
+def _numbers(p: LinearSumParams) -> Numbers:
+    """What the products are, and their sum, with and without what is added: all of these fit."""
+    x, y = int8_ends("input"), int8_ends("other")
+    a = x.made(x.low * p.input_multiplier, x.high * p.input_multiplier)
+    b = y.made(y.low * p.other_multiplier, y.high * p.other_multiplier)
+    total = a.plus(b)
+    return {"products": total.number(), "result": total.made(total.low + p.start, total.high + p.start).number()}
+
+
 ADD_LINEAR = Kernel(
     symbol="tg_add_linear_s8",
     c_file="elementwise/tg_add_linear_s8.c",
     params=LinearSumParams,
     operands=INT8_OPERANDS,
     reference=add_linear_s8,
+    numbers_of=_numbers,
     summary="sum or difference of two tensors, by one linear formula that equals another one's rounding",
 )
 

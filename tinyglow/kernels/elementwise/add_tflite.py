@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I32, Kernel
+from tinyglow.ir.numbers import Numbers
 from tinyglow.kernels.elementwise.broadcast import INT8_OPERANDS
 from tinyglow.kernels.elementwise.mul_tflite import ProductTfliteParams
+from tinyglow.kernels.intermediates import sum_numbers
 from tinyglow.numerics import tflite
 
 LEFT_SHIFT = 20  # bits more that the operands of a sum have (LiteRT, add.cc)
@@ -30,6 +32,12 @@ def add_tflite_s8(p: SumTfliteParams, x: Array, other: Array, out: Array) -> Non
     out[...] = p.bounded(p.input_sign * a + p.other_sign * b)
 
 
+def _numbers(p: SumTfliteParams) -> Numbers:
+    x, y = (end.made(end.low << LEFT_SHIFT, end.high << LEFT_SHIFT) for end in p.ends())
+    scales = (p.input_multiplier, p.input_shift), (p.other_multiplier, p.other_shift)
+    return sum_numbers((x, y), scales, (p.input_sign, p.other_sign), (p.multiplier, p.shift))
+
+
 ADD_TFLITE = Kernel(
     symbol="tg_add_tflite_s8",
     c_file="elementwise/tg_add_tflite_s8.c",
@@ -37,4 +45,5 @@ ADD_TFLITE = Kernel(
     operands=INT8_OPERANDS,
     reference=add_tflite_s8,
     summary="sum or difference of two tensors, rounded as LiteRT does",
+    numbers_of=_numbers,
 )

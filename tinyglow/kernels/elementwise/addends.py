@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, I32, U8, In, Kernel, Out
+from tinyglow.ir.numbers import Numbers
 from tinyglow.ir.op import Lowering
 from tinyglow.kernels.elementwise.broadcast import BroadcastParams, order_operands
 from tinyglow.kernels.int16 import int16_scales
+from tinyglow.kernels.intermediates import int8_ends, int16_ends, multiplied, requantized
 from tinyglow.numerics import glow, wide
 
 
@@ -33,9 +36,18 @@ class AddendParams(BroadcastParams):
         b = glow.requantize(self.spread(other).astype(np.int32) - np.int32(self.other_offset), self.other_scale)
         return a, b
 
+    def numbers(self, sign: int = 0) -> Numbers:
+        """Both operands inside their requantizations; with a sign, the result: input + sign * other."""
+        a, first = requantized(int8_ends("input", self.input_offset), self.input_scale)
+        b, second = requantized(int8_ends("other", self.other_offset), self.other_scale)
+        if not sign:
+            return {"input": a, "other": b}
+        total = second.plus(first, sign) if self.is_reversed else first.plus(second, sign)
+        return {"input": a, "other": b, "result": replace(total.number(), may_wrap=True)}
 
-def addend_kernel(name: str, reference: Callable[..., None], summary: str) -> Kernel:
-    """The kernel tg_<name>_s8 of two operands at the output's scale."""
+
+def addend_kernel(name: str, reference: Callable[..., None], summary: str, sign: int = 0) -> Kernel:
+    """The kernel tg_<name>_s8 of two operands at the output's scale; sign: of the second one in a sum."""
     return Kernel(
         symbol=f"tg_{name}_s8",
         c_file=f"elementwise/tg_{name}_s8.c",
@@ -43,6 +55,7 @@ def addend_kernel(name: str, reference: Callable[..., None], summary: str) -> Ke
         operands=(In("input", "int8"), In("other", "int8"), Out("output", "int8", may_alias="input")),
         reference=reference,
         summary=summary,
+        numbers_of=lambda p: p.numbers(sign),
     )
 
 
@@ -60,6 +73,21 @@ class Addend16Params(BroadcastParams):
         """Both operands times their multipliers, int64 [samples, elements]."""
         a = x.astype(np.int64) * self.input_multiplier
         return a, self.spread(other).astype(np.int64) * self.other_multiplier
+
+    def sum_numbers(self) -> Numbers:
+        """The sum of both products, of 64 bits."""
+        x, y = int16_ends("input"), int16_ends("other")
+        a = x.made(x.low * self.input_multiplier, x.high * self.input_multiplier)
+        b = y.made(y.low * self.other_multiplier, y.high * self.other_multiplier)
+        return {"result": multiplied(a.plus(b), 1, self.shift)}
+
+    def each_numbers(self) -> Numbers:
+        """Each product, of 64 bits."""
+        own, other = self.input_multiplier, self.other_multiplier
+        return {
+            "input": multiplied(int16_ends("input"), own, self.shift),
+            "other": multiplied(int16_ends("other"), other, self.shift),
+        }
 
 
 def lower_addends_int16(node: Node, lowering: Lowering, kernel: Kernel, second: float = 1.0) -> None:

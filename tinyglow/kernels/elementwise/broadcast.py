@@ -10,11 +10,13 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import U8, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Numbers
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import QuantParams, Shape
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
@@ -219,7 +221,13 @@ def loop_fields(loops: list[tuple[int, int]]) -> dict[str, int]:
     return {**counts, "outer_stride": far, "middle_stride": further, "inner_stride": near}
 
 
-def int16_kernel(name: str, params: type[BroadcastParams], reference: Callable[..., None], summary: str) -> Kernel:
+def int16_kernel(
+    name: str,
+    params: type[BroadcastParams],
+    reference: Callable[..., None],
+    summary: str,
+    numbers_of: Callable[[Any], Numbers],
+) -> Kernel:
     """The kernel tg_<name>_s16 of two operands."""
     return Kernel(
         symbol=f"tg_{name}_s16",
@@ -228,6 +236,7 @@ def int16_kernel(name: str, params: type[BroadcastParams], reference: Callable[.
         operands=(In("input", "int16"), In("other", "int16"), Out("output", "int16", may_alias="input")),
         reference=reference,
         summary=f"{summary}, in int16",
+        numbers_of=numbers_of,
     )
 
 

@@ -6,7 +6,9 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Numbers
 from tinyglow.ir.types import QuantParams
+from tinyglow.kernels.intermediates import int8_ends, requantized
 from tinyglow.numerics import glow
 
 # Of a bound that is missing.
@@ -29,6 +31,11 @@ def clip_s8(p: ClipParams, x: Array, out: Array) -> None:
     out[...] = glow.saturate_int8(glow.requantize(value, p.out))
 
 
+def _numbers(p: ClipParams) -> Numbers:
+    low, high = (min(max(end, p.low), p.high) for end in (glow.INT8_MIN, glow.INT8_MAX))
+    return {"result": requantized(int8_ends("input", p.in_offset, low, high), p.out)[0]}
+
+
 CLIP = Kernel(
     symbol="tg_clip_s8",
     c_file="elementwise/tg_clip_s8.c",
@@ -36,6 +43,7 @@ CLIP = Kernel(
     operands=(In("input", "int8"), Out("output", "int8", may_alias="input")),
     reference=clip_s8,
     summary="bounds on every element, with a change of scale and offset",
+    numbers_of=_numbers,
 )
 
 

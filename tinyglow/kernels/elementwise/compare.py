@@ -11,6 +11,8 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, U8, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Numbers
+from tinyglow.kernels.intermediates import int8_ends, requantized
 from tinyglow.numerics import glow
 
 # In C, the number of each is its place here.
@@ -62,6 +64,10 @@ def compare_s8(p: CompareParams, x: Array, other: Array, out: Array) -> None:
     out[...] = list(RELATIONS.values())[p.relation](left, right)
 
 
+def _numbers(p: CompareParams) -> Numbers:
+    return {"input": requantized(int8_ends("input", p.input_offset), p.to_other)[0]}
+
+
 COMPARE = Kernel(
     symbol="tg_compare_s8",
     c_file="elementwise/tg_compare_s8.c",
@@ -69,4 +75,5 @@ COMPARE = Kernel(
     operands=(In("input", "int8"), In("other", "int8"), Out("output", "int8", may_alias="input")),
     reference=compare_s8,
     summary="whether elements are equal, unequal, less, or not greater than others",
+    numbers_of=_numbers,
 )

@@ -6,6 +6,7 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, I32, U8, Kernel
+from tinyglow.ir.numbers import Numbers
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.elementwise.broadcast import (
@@ -16,6 +17,7 @@ from tinyglow.kernels.elementwise.broadcast import (
     loop_fields,
 )
 from tinyglow.kernels.int8 import scale_requant
+from tinyglow.kernels.intermediates import Ends, int8_ends, requantized
 from tinyglow.numerics import glow
 from tinyglow.numerics.nan import one_nan
 
@@ -52,6 +54,16 @@ def div_s8(p: QuotientParams, x: Array, other: Array, out: Array) -> None:
     out[...] = glow.saturate_int8(glow.requantize(bounded, p.out))
 
 
+def _numbers(p: QuotientParams) -> Numbers:
+    """The dividend with its fraction, and the quotient inside its requantization."""
+    name, offset = ("other", p.other_offset) if p.is_reversed else ("input", p.input_offset)
+    dividend = int8_ends(name, offset)
+    shifted = dividend.made(dividend.low << p.fraction_bits, dividend.high << p.fraction_bits)
+    most = min(max(-shifted.low, shifted.high), p.limit)
+    quotient = Ends(-most, most, shifted.at)
+    return {"dividend": shifted.number(), "result": requantized(quotient, p.out)[0]}
+
+
 DIV = Kernel(
     symbol="tg_div_s8",
     c_file="elementwise/tg_div_s8.c",
@@ -59,6 +71,7 @@ DIV = Kernel(
     operands=INT8_OPERANDS,
     reference=div_s8,
     summary="quotient of two tensors, element by element",
+    numbers_of=_numbers,
 )
 
 

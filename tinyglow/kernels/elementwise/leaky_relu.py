@@ -8,6 +8,8 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Numbers
+from tinyglow.kernels.intermediates import int8_ends, requantized
 from tinyglow.numerics import glow
 from tinyglow.numerics.nan import one_nan
 
@@ -28,6 +30,14 @@ def leaky_relu_s8(p: LeakyReluParams, x: Array, out: Array) -> None:
     out[...] = glow.saturate_int8(result)
 
 
+def _numbers(p: LeakyReluParams) -> Numbers:
+    positive, negative = (
+        int8_ends("input", p.in_offset, low=p.in_offset),
+        int8_ends("input", p.in_offset, high=p.in_offset),
+    )
+    return {"positive": requantized(positive, p.positive)[0], "negative": requantized(negative, p.negative)[0]}
+
+
 LEAKY_RELU = Kernel(
     symbol="tg_leaky_relu_s8",
     c_file="elementwise/tg_leaky_relu_s8.c",
@@ -35,6 +45,7 @@ LEAKY_RELU = Kernel(
     operands=(In("input", "int8"), Out("output", "int8", may_alias="input")),
     reference=leaky_relu_s8,
     summary="slope for negative values, with a change of scale and offset",
+    numbers_of=_numbers,
 )
 
 

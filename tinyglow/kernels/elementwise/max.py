@@ -28,4 +28,4 @@ def max_s16(p: Addend16Params, x: Array, other: Array, out: Array) -> None:
     out[...] = wide.saturate_int16(wide.round_shift(np.maximum(*p.addends(x, other)), p.shift))
 
 
-MAX_INT16 = int16_kernel("max", Addend16Params, max_s16, "larger of two tensors' elements")
+MAX_INT16 = int16_kernel("max", Addend16Params, max_s16, "larger of two tensors' elements", Addend16Params.each_numbers)

@@ -28,4 +28,6 @@ def min_s16(p: Addend16Params, x: Array, other: Array, out: Array) -> None:
     out[...] = wide.saturate_int16(wide.round_shift(np.minimum(*p.addends(x, other)), p.shift))
 
 
-MIN_INT16 = int16_kernel("min", Addend16Params, min_s16, "smaller of two tensors' elements")
+MIN_INT16 = int16_kernel(
+    "min", Addend16Params, min_s16, "smaller of two tensors' elements", Addend16Params.each_numbers
+)

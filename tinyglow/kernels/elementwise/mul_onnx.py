@@ -9,7 +9,7 @@ from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.elementwise.broadcast import INT8_OPERANDS
 from tinyglow.kernels.elementwise.mul import ProductParams
 from tinyglow.numerics import glow
-from tinyglow.numerics.epilogues.onnxi import ONNXI
+from tinyglow.numerics.epilogues.onnxi import ONNXI, SUM_BITS
 
 
 def mul_onnx_s8(p: ProductParams, x: Array, other: Array, out: Array) -> None:
@@ -26,4 +26,5 @@ MUL_ONNX = Kernel(
     operands=INT8_OPERANDS,
     reference=mul_onnx_s8,
     summary="product of two tensors, rounded as onnxruntime does",
+    numbers_of=lambda p: {"product": p.product().number(SUM_BITS)},
 )

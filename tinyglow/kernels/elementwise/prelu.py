@@ -6,8 +6,10 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, I32, U8, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Numbers
 from tinyglow.ir.op import Lowering
 from tinyglow.kernels.int16 import int16_scales
+from tinyglow.kernels.intermediates import int8_ends, int16_ends, multiplied, requantized
 from tinyglow.numerics import glow, wide
 
 
@@ -28,6 +30,11 @@ def prelu_s8(p: PReluParams, x: Array, product: Array, out: Array) -> None:
     out[...] = glow.saturate_int8(np.where(x >= p.in_offset, positive, negative))
 
 
+def _numbers(p: PReluParams) -> Numbers:
+    positive, product = int8_ends("input", p.in_offset, low=p.in_offset), int8_ends("product", p.product_offset)
+    return {"positive": requantized(positive, p.positive)[0], "negative": requantized(product, p.negative)[0]}
+
+
 PRELU = Kernel(
     symbol="tg_prelu_s8",
     c_file="elementwise/tg_prelu_s8.c",
@@ -35,6 +42,7 @@ PRELU = Kernel(
     operands=(In("input", "int8"), In("product", "int8"), Out("output", "int8", may_alias="input")),
     reference=prelu_s8,
     summary="input, or another tensor where the input is negative",
+    numbers_of=_numbers,
 )
 
 
@@ -74,6 +82,13 @@ def prelu_s16(p: PRelu16Params, x: Array, product: Array, out: Array) -> None:
     out[...] = wide.saturate_int16(wide.round_shift(chosen, p.shift))
 
 
+def _numbers_s16(p: PRelu16Params) -> Numbers:
+    return {
+        "positive": multiplied(int16_ends("input", low=0), p.positive, p.shift),
+        "negative": multiplied(int16_ends("product"), p.negative, p.shift),
+    }
+
+
 PRELU_INT16 = Kernel(
     symbol="tg_prelu_s16",
     c_file="elementwise/tg_prelu_s16.c",
@@ -81,6 +96,7 @@ PRELU_INT16 = Kernel(
     operands=(In("input", "int16"), In("product", "int16"), Out("output", "int16", may_alias="input")),
     reference=prelu_s16,
     summary="input, or another tensor where the input is negative, in int16",
+    numbers_of=_numbers_s16,
 )
 
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, I16, I32, U8, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Numbers
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.int16 import int16_bounds, int16_scales
+from tinyglow.kernels.intermediates import int8_ends, int16_ends, multiplied, requantized
 from tinyglow.numerics import glow, wide
 
 
@@ -29,6 +31,11 @@ def rescale_s8(p: RescaleParams, x: Array, out: Array) -> None:
     out[...] = glow.saturate_int8(glow.requantize(value, p.out))
 
 
+def _numbers(p: RescaleParams) -> Numbers:
+    ends = int8_ends("input", p.in_offset, low=max(glow.INT8_MIN, p.in_min))
+    return {"result": requantized(ends, p.out)[0]}
+
+
 RESCALE = Kernel(
     symbol="tg_rescale_s8",
     c_file="elementwise/tg_rescale_s8.c",
@@ -36,6 +43,7 @@ RESCALE = Kernel(
     operands=(In("input", "int8"), Out("output", "int8", may_alias="input")),
     reference=rescale_s8,
     summary="change of scale and offset, with or without a ReLU",
+    numbers_of=_numbers,
 )
 
 
@@ -78,6 +86,14 @@ def rescale_s16(p: Rescale16Params, x: Array, out: Array) -> None:
     out[...] = np.clip(wide.scaled(x, multiplier, p.shift), p.low, p.high).astype(np.int16)
 
 
+def _numbers_s16(p: Rescale16Params) -> Numbers:
+    positive, negative = int16_ends("input", low=0), int16_ends("input", high=-1)
+    return {
+        "positive": multiplied(positive, p.positive, p.shift),
+        "negative": multiplied(negative, p.negative, p.shift),
+    }
+
+
 RESCALE_INT16 = Kernel(
     symbol="tg_rescale_s16",
     c_file="elementwise/tg_rescale_s16.c",
@@ -85,6 +101,7 @@ RESCALE_INT16 = Kernel(
     operands=(In("input", "int16"), Out("output", "int16", may_alias="input")),
     reference=rescale_s16,
     summary="change of scale, with or without bounds and a slope for negative values, in int16",
+    numbers_of=_numbers_s16,
 )
 
 

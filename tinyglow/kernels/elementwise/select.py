@@ -9,6 +9,8 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Numbers
+from tinyglow.kernels.intermediates import int8_ends, requantized
 from tinyglow.numerics import glow
 
 
@@ -29,6 +31,13 @@ def select_s8(p: SelectParams, x: Array, other: Array, condition: Array, out: Ar
     out[...] = glow.saturate_int8(np.where(condition != 0, left, right))
 
 
+def _numbers(p: SelectParams) -> Numbers:
+    return {
+        "input": requantized(int8_ends("input", p.input_offset), p.input_scale)[0],
+        "other": requantized(int8_ends("other", p.other_offset), p.other_scale)[0],
+    }
+
+
 SELECT = Kernel(
     symbol="tg_select_s8",
     c_file="elementwise/tg_select_s8.c",
@@ -36,6 +45,7 @@ SELECT = Kernel(
     operands=(In("input", "int8"), In("other", "int8"), In("condition", "int8"), Out("output", "int8", "input")),
     reference=select_s8,
     summary="elements of one or another tensor",
+    numbers_of=_numbers,
 )
 
 

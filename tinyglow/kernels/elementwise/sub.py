@@ -15,7 +15,7 @@ def sub_s8(p: AddendParams, x: Array, other: Array, out: Array) -> None:
     out[...] = glow.saturate_int8(b - a if p.is_reversed else a - b)
 
 
-SUB = addend_kernel("sub", sub_s8, "difference of two tensors")
+SUB = addend_kernel("sub", sub_s8, "difference of two tensors", sign=-1)
 
 
 SUB_FLOAT = float_kernel("sub", lambda x, y: one_nan(x - y), "difference of two tensors", OrderedParams)

@@ -6,7 +6,9 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I16, I32, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Numbers
 from tinyglow.kernels.elementwise.broadcast import BroadcastParams, int16_kernel
+from tinyglow.kernels.intermediates import int16_ends, scaled_twice, sum_numbers
 from tinyglow.numerics import tflite
 from tinyglow.numerics.tflite import Multiplier
 
@@ -51,11 +53,31 @@ def add_tflite_s16(p: SumTflite16Params, x: Array, other: Array, out: Array) -> 
     out[...] = p.bounded(p.input_sign * a + p.other_sign * b)
 
 
+def _product_numbers(p: ProductTflite16Params) -> Numbers:
+    product = int16_ends("input").times(int16_ends("other"))
+    return {"product": product.number(), "result": scaled_twice(product, p.multiplier, p.shift)[0]}
+
+
+def _sum_numbers(p: SumTflite16Params) -> Numbers:
+    operands = int16_ends("input"), int16_ends("other")
+    x, y = (end.made(end.low << LEFT_SHIFT_INT16, end.high << LEFT_SHIFT_INT16) for end in operands)
+    scales = (p.input_multiplier, p.input_shift), (p.other_multiplier, p.other_shift)
+    return sum_numbers((x, y), scales, (p.input_sign, p.other_sign), (p.multiplier, p.shift))
+
+
 MUL_TFLITE_INT16 = int16_kernel(
-    "mul_tflite", ProductTflite16Params, mul_tflite_s16, "product of two tensors, rounded as LiteRT does"
+    "mul_tflite",
+    ProductTflite16Params,
+    mul_tflite_s16,
+    "product of two tensors, rounded as LiteRT does",
+    _product_numbers,
 )
 ADD_TFLITE_INT16 = int16_kernel(
-    "add_tflite", SumTflite16Params, add_tflite_s16, "sum or difference of two tensors, rounded as LiteRT does"
+    "add_tflite",
+    SumTflite16Params,
+    add_tflite_s16,
+    "sum or difference of two tensors, rounded as LiteRT does",
+    _sum_numbers,
 )
 
 
@@ -79,6 +101,14 @@ def rescale_tflite_s16(p: RescaleTflite16Params, x: Array, out: Array) -> None:
     out[...] = np.clip(np.where(value >= 0, above, below), p.low, p.high).astype(np.int16)
 
 
+def _rescale_numbers(p: RescaleTflite16Params) -> Numbers:
+    above, below = int16_ends("input", low=0), int16_ends("input", high=-1)
+    return {
+        "positive": scaled_twice(above, p.multiplier, p.shift)[0],
+        "negative": scaled_twice(below, p.below_multiplier, p.below_shift)[0],
+    }
+
+
 RESCALE_TFLITE_INT16 = Kernel(
     symbol="tg_rescale_tflite_s16",
     c_file="elementwise/tg_rescale_tflite_s16.c",
@@ -86,4 +116,5 @@ RESCALE_TFLITE_INT16 = Kernel(
     operands=(In("input", "int16"), Out("output", "int16", may_alias="input")),
     reference=rescale_tflite_s16,
     summary="change of scale, with bounds and a slope for negative values, in int16, rounded as LiteRT does",
+    numbers_of=_rescale_numbers,
 )

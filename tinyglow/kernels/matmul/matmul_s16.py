@@ -6,8 +6,10 @@ import numpy as np
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I32, U8, U16, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Numbers
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.kernels.int16 import int16_scales, litert_words
+from tinyglow.kernels.intermediates import int16_ends, multiplied
 from tinyglow.numerics import wide
 from tinyglow.numerics.names import HINT
 
@@ -30,6 +32,12 @@ def matmul_s16(p: MatMul16Params, lhs: Array, rhs: Array, out: Array) -> None:
     out[...] = wide.saturate_int16(wide.scaled(wide.accumulate(a, b), p.multiplier, p.shift)).reshape(out.shape)
 
 
+def _numbers(p: MatMul16Params) -> Numbers:
+    product = int16_ends("lhs").times(int16_ends("rhs"))
+    total = product.made(p.depth * product.low, p.depth * product.high)
+    return {"sum": total.number(64), "result": multiplied(total, p.multiplier, p.shift)}
+
+
 MATMUL_INT16 = Kernel(
     symbol="tg_matmul_s16",
     c_file="matmul/tg_matmul_s16.c",
@@ -37,6 +45,7 @@ MATMUL_INT16 = Kernel(
     operands=(In("lhs", "int16"), In("rhs", "int16"), Out("output", "int16")),
     reference=matmul_s16,
     summary="matrix products of two tensors, in int16",
+    numbers_of=_numbers,
 )
 
 

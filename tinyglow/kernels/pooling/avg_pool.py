@@ -11,6 +11,7 @@ from tinyglow.ir.kernel import I8, I32, U8, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.int16 import int16_scales
+from tinyglow.kernels.intermediates import multiplied, requantized, sum_ends
 from tinyglow.kernels.pooling.geometry import PoolGeometry, geometry
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow, wide
@@ -101,6 +102,7 @@ AVG_POOL = Kernel(
     summary="mean over windows",
     work=work,
     sums_of=lambda p: window_range(p, p.in_offset),
+    numbers_of=lambda p: {"result": requantized(sum_ends(window_range(p, p.in_offset), "int8"), p.out)[0]},
 )
 
 AVG_POOL_FLOAT = Kernel(
@@ -140,6 +142,11 @@ def avg_pool_s16(p: AvgPool16Params, x: Array, out: Array) -> None:
     out[...] = wide.saturate_int16(value).reshape(out.shape)
 
 
+def _range_s16(p: AvgPool16Params) -> tuple[int, int]:
+    taps = p.kernel_h * p.kernel_w
+    return taps * wide.INT16_MIN, taps * wide.INT16_MAX
+
+
 AVG_POOL_INT16 = Kernel(
     symbol="tg_avg_pool_s16",
     c_file="pooling/tg_avg_pool_s16.c",
@@ -147,7 +154,8 @@ AVG_POOL_INT16 = Kernel(
     operands=(In("input", "int16"), Out("output", "int16")),
     reference=avg_pool_s16,
     summary="mean over windows, in int16",
-    sums_of=lambda p: (p.kernel_h * p.kernel_w * wide.INT16_MIN, p.kernel_h * p.kernel_w * wide.INT16_MAX),
+    sums_of=_range_s16,
+    numbers_of=lambda p: {"result": multiplied(sum_ends(_range_s16(p), "int16"), p.multiplier, p.shift)},
 )
 
 

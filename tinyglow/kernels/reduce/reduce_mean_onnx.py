@@ -6,10 +6,11 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I32, Kernel
+from tinyglow.kernels.intermediates import sum_ends
 from tinyglow.kernels.reduce.loops import INT8_OPERANDS, ReduceParams
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogues.onnx import ONNX
-from tinyglow.numerics.epilogues.onnxi import ONNXI
+from tinyglow.numerics.epilogues.onnxi import ONNXI, SUM_BITS
 
 
 class ReduceMeanOnnxParams(ReduceParams):
@@ -41,10 +42,12 @@ REDUCE_MEAN_ONNX = Kernel(
     reference=reduce_mean_onnx_s8,
     summary="mean over up to three runs of dimensions, rounded as onnxruntime does",
     sums_of=lambda p: p.sums(glow.INT8_MIN, glow.INT8_MAX, p.start),
+    numbers_of=lambda p: {"sum": sum_ends(p.sums(glow.INT8_MIN, glow.INT8_MAX, p.start), "int8").number(SUM_BITS)},
 )
 REDUCE_MEAN_ONNX_FLOAT = REDUCE_MEAN_ONNX.with_settings(
     "tg_reduce_mean_onnx_float_s8",
     {"TG_REQUANTIZED": "tg_epilogue_onnx"},
     reference=reduce_mean_onnx_float_s8,
     summary="the same by a float, for means of few elements",
+    numbers_of=lambda p: {"sum": sum_ends(p.sums(glow.INT8_MIN, glow.INT8_MAX, p.start), "int8").number()},
 )

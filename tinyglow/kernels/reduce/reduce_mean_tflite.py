@@ -6,6 +6,8 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I32, Kernel
+from tinyglow.ir.numbers import Numbers
+from tinyglow.kernels.intermediates import scaled_twice, sum_ends
 from tinyglow.kernels.reduce.loops import INT8_OPERANDS, INT16_OPERANDS, ReduceParams
 from tinyglow.numerics import tflite, wide
 from tinyglow.numerics.tflite import Multiplier
@@ -28,6 +30,12 @@ def reduce_mean_tflite(p: ReduceMeanTfliteParams, x: Array, out: Array) -> None:
     out[...] = np.clip(mean + p.out_offset, limits.min, limits.max).astype(x.dtype)
 
 
+def _numbers(p: ReduceMeanTfliteParams, dtype: str) -> Numbers:
+    limits = np.iinfo(dtype)
+    total = sum_ends(p.sums(int(limits.min), int(limits.max), p.start), dtype)
+    return {"result": scaled_twice(total, p.multiplier, p.shift)[0]}
+
+
 REDUCE_MEAN_TFLITE = Kernel(
     symbol="tg_reduce_mean_tflite_s8",
     c_file="reduce/tg_reduce_mean_tflite_s8.c",
@@ -36,6 +44,7 @@ REDUCE_MEAN_TFLITE = Kernel(
     reference=reduce_mean_tflite,
     summary="mean over up to three runs of dimensions, rounded as LiteRT does",
     sums_of=lambda p: p.sums(tflite.INT8_MIN, tflite.INT8_MAX, p.start),
+    numbers_of=lambda p: _numbers(p, "int8"),
 )
 REDUCE_MEAN_TFLITE_INT16 = REDUCE_MEAN_TFLITE.with_settings(
     "tg_reduce_mean_tflite_s16",
@@ -43,6 +52,7 @@ REDUCE_MEAN_TFLITE_INT16 = REDUCE_MEAN_TFLITE.with_settings(
     operands=INT16_OPERANDS,
     summary="the same in int16",
     sums_of=lambda p: p.sums(wide.INT16_MIN, wide.INT16_MAX, p.start),
+    numbers_of=lambda p: _numbers(p, "int16"),
 )
 
 

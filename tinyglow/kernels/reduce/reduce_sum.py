@@ -10,6 +10,7 @@ from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import F32, I32, U8, Kernel
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.kernels.int16 import int16_scales
+from tinyglow.kernels.intermediates import multiplied, requantized, sum_ends
 from tinyglow.kernels.reduce.loops import FLOAT_OPERANDS, INT8_OPERANDS, INT16_OPERANDS, ReduceParams, reduce_loops
 from tinyglow.numerics import glow, wide
 from tinyglow.numerics.nan import one_nan
@@ -36,6 +37,9 @@ REDUCE_SUM = Kernel(
     reference=reduce_sum_s8,
     summary="sum or mean over up to three runs of dimensions",
     sums_of=lambda p: p.sums(glow.INT8_MIN, glow.INT8_MAX, p.start),
+    numbers_of=lambda p: {
+        "result": requantized(sum_ends(p.sums(glow.INT8_MIN, glow.INT8_MAX, p.start), "int8"), p.out)[0]
+    },
 )
 
 
@@ -89,6 +93,9 @@ REDUCE_SUM_INT16 = Kernel(
     reference=reduce_sum_s16,
     summary="sum or mean over up to three runs of dimensions, in int16",
     sums_of=lambda p: p.sums(wide.INT16_MIN, wide.INT16_MAX),
+    numbers_of=lambda p: {
+        "result": multiplied(sum_ends(p.sums(wide.INT16_MIN, wide.INT16_MAX), "int16"), p.multiplier, p.shift)
+    },
 )
 
 

@@ -16,6 +16,7 @@ from tinyglow.numerics.glow import INT32_MAX, Requant
 _POINT = 35  # bits of the multiplier below 1
 LEFT = 5  # by which C shifts sums to the left, so that the product's upper word has 8 bits below 1
 _SUM_BITS = 24  # of integers that float32 holds exactly
+SUM_BITS = _SUM_BITS + 1  # with their sign
 
 
 class OnnxIntegers(Epilogue):

@@ -16,6 +16,7 @@ from tinyglow.errors import SimulationError, TinyglowError, ToolError
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Optimize, Target, WeightsAsCode
+from tinyglow.numerics.names import GLOW, NUMERICS
 from tinyglow.pipeline.execute import simulate
 from tinyglow.pipeline.stations import interpret, load, lower, profile, quantize, target_of
 from tinyglow.quant.profile import Profile
@@ -39,6 +40,7 @@ class Options:
         board: Where it runs.
         schema: How ranges become scales and offsets.
         precision: Of activations.
+        numerics: Whose rounding the integers have.
         bias: Type of biases.
         channelwise: Whether convolutions have a scale for each channel.
         graph: "tiny", or "glow" for exactly Glow's graph.
@@ -52,6 +54,7 @@ class Options:
     board: str = "host"
     schema: str = "asymmetric"
     precision: str = "int8"
+    numerics: str = GLOW
     bias: str = "int32"
     channelwise: bool = False
     graph: str = "tiny"
@@ -92,21 +95,33 @@ def options_of(seed: int) -> Options:
         return first if rng.random() < share else str(rng.choice(others))
 
     int16 = rng.random() < 0.15
+    # Numbers of their own, so that each seed draws the rest as it did before there was a choice.
+    others = np.random.default_rng([seed, 13])
+    numerics = (
+        GLOW if int16 or others.random() < 0.5 else str(others.choice([name for name in NUMERICS if name != GLOW]))
+    )
+    is_glow = numerics == GLOW
     schemas = [schema.value for schema in Schema if schema is not Schema.ASYMMETRIC]
     schemas = ["symmetric", "symmetric_with_power2_scale"] if int16 else schemas
     return Options(
         board=str(rng.choice(_BOARDS)),
         schema=often(Schema.ASYMMETRIC.value, *schemas),
         precision="int16" if int16 else "int8",
-        bias="int32" if int16 else often("int32", "int8", share=0.9),
+        numerics=numerics,
+        bias=_only(is_glow, "int32" if int16 else often("int32", "int8", share=0.9), "int32"),
         channelwise=bool(rng.random() < 0.3),
-        graph="tiny" if int16 else often("tiny", "glow", share=0.8),
+        graph=_only(is_glow, "tiny" if int16 else often("tiny", "glow", share=0.8), "tiny"),
         float_io=bool(rng.random() < 0.2),
         optimize=often(Optimize.SPEED.value, *(item.value for item in Optimize if item is not Optimize.SPEED)),
         weights_as_code=often(WeightsAsCode.AUTO.value, WeightsAsCode.ALWAYS.value, WeightsAsCode.NEVER.value),
         transformed_weights=bool(rng.random() < 0.3),
         reuse_inputs=bool(rng.random() < 0.3),
     )
+
+
+def _only(allowed: bool, drawn: str, default: str) -> str:
+    """What was drawn, where that is allowed."""
+    return drawn if allowed else default
 
 
 @dataclass(frozen=True)
@@ -142,7 +157,8 @@ def compile_network(model: onnx.ModelProto, samples: Arrays, options: Options) -
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         graph, found = float_network(model, samples, options)
-        return lower(quantize(graph, found, options.scheme, options.float_io), target=_target(options))
+        quantized = quantize(graph, found, options.scheme, options.float_io, numerics=options.numerics)
+        return lower(quantized, target=_target(options))
 
 
 def _target(options: Options) -> Target:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Lowering, Op, OtherNumerics, UnsupportedError
 from tinyglow.ir.types import TensorType
-from tinyglow.kernels.elementwise.rescale_width import MOST_SHIFT, RESCALE_NARROW, RESCALE_WIDEN, RescaleWidthParams
+from tinyglow.kernels.elementwise.rescale_tflite import MOST_SHIFT, RESCALE_NARROW, RESCALE_WIDEN, RescaleWidthParams
 from tinyglow.numerics.names import HINT, TFLITE
 from tinyglow.numerics.tflite import multiplier_of
 

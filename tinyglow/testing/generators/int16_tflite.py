@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.elementwise.quantize_steps import QUANTIZE_STEPS_INT16, QuantizeSteps16Params
-from tinyglow.kernels.elementwise.rescale_width import RESCALE_NARROW, RESCALE_WIDEN, RescaleWidthParams
+from tinyglow.kernels.elementwise.rescale_tflite import RESCALE_NARROW, RESCALE_WIDEN, RescaleWidthParams
 from tinyglow.kernels.elementwise.sigmoid_tflite_s16 import (
     SIGMOID_TFLITE_INT16,
     SigmoidTflite16Params,

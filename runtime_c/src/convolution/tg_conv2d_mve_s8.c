@@ -96,7 +96,8 @@ void tg_conv2d_mve_s8(const tg_conv2d_mve_s8_params *p, const int8_t *input, con
                       int8_t *output) {
 #endif
   const int32_t filter_size = p->kernel_h * p->kernel_w * p->in_c;
-  const int32_t factor = p->pool ? p->pool : 1;
+  const int32_t factor = p->pool ? 2 : 1;
+  const int32_t taken = p->pool ? 4 : 1; /* windows of an output */
   const int32_t pixels = p->images * p->out_h * p->out_w;
   const int32_t out_c = p->out_c;
   const int32_t act_min = p->act_min;
@@ -108,7 +109,7 @@ void tg_conv2d_mve_s8(const tg_conv2d_mve_s8_params *p, const int8_t *input, con
   int32_t y = 0;
   for (int32_t pixel = 0; pixel < pixels; pixel++) {
     tg_conv2d_mve_s8_window windows[4];
-    for (int32_t i = 0; i < factor * factor; i++) {
+    for (int32_t i = 0; i < taken; i++) {
       const int32_t row = factor * y + (i >> 1);
       const int32_t column = factor * x + (i & 1);
       windows[i] = tg_conv2d_mve_s8_window_at(p, input, row * p->stride_h - p->pad_top, column * p->stride_w - p->pad_left);
@@ -117,7 +118,7 @@ void tg_conv2d_mve_s8(const tg_conv2d_mve_s8_params *p, const int8_t *input, con
       const int32_t count = out_c - channel < 4 ? out_c - channel : 4;
       const int8_t *w = filter + channel * filter_size;
       tg_mve_sums best = tg_conv2d_mve_s8_sums(p, &windows[0], w, filter_size, count);
-      for (int32_t i = 1; i < factor * factor; i++) {
+      for (int32_t i = 1; i < taken; i++) {
         const tg_mve_sums sums = tg_conv2d_mve_s8_sums(p, &windows[i], w, filter_size, count);
         best.first = tg_mve_largest(best.first, sums.first);
         best.second = tg_mve_largest(best.second, sums.second);

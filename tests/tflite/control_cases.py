@@ -10,7 +10,7 @@ from tests.tflite.registry import numbers, register
 _SHAPE = (2, 3)
 
 
-def _branches() -> list[Body]:
+def branches() -> list[Body]:
     """x * 0.5 + x, and tanh(x): subgraphs 1 and 2."""
     scaled, bent = TFLiteBuilder(), TFLiteBuilder()
     x = scaled.tensor("x", _SHAPE)
@@ -52,6 +52,6 @@ def repeated(start: int, b: TFLiteBuilder, x: int) -> int:
 
 
 for _truth in (True, False):
-    register(f"if_{_truth}", _SHAPE, lambda b, x, truth=_truth: chosen(truth, b, x), others=_branches)
+    register(f"if_{_truth}", _SHAPE, lambda b, x, truth=_truth: chosen(truth, b, x), others=branches)
 for _start in (0, 5):
     register(f"while_{_start}", _SHAPE, lambda b, x, start=_start: repeated(start, b, x), others=rounds)

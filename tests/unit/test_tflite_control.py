@@ -14,6 +14,7 @@ from tests.tflite import cases, control_cases
 from tests.tflite.builder import Body, Quant, TFLiteBuilder
 from tinyglow.errors import ModelError
 from tinyglow.frontend import tflite_control
+from tinyglow.interp import run_graph
 from tinyglow.ir.graph import Graph
 
 _SHAPE = (2, 3)
@@ -103,3 +104,15 @@ def test_a_subgraph_that_takes_another_scale_is_refused(tmp_path: Path) -> None:
     inner = bent.tensor("x", _SHAPE, "INT8", Quant([0.2], [0]))
     with pytest.raises(ModelError, match=r"'x' is .* in a subgraph; expected one shape, type and scale"):
         _load(tmp_path, b.build([x], [y], others=[(bent, [inner], [inner])]))
+
+
+def test_a_subgraph_s_tensors_are_not_those_of_the_network(tmp_path: Path) -> None:
+    """Whatever names the file gives: here one is made as the import makes names of a subgraph's tensors."""
+    b = TFLiteBuilder()
+    x = b.tensor("x", _SHAPE)
+    twice = b.node("ADD", [x, x], _SHAPE, "half_of_1_2", "AddOptions")
+    scaled = control_cases.chosen(True, b, x)
+    z = b.node("ADD", [scaled, twice], _SHAPE, "z", "AddOptions")
+    graph = _load(tmp_path, b.build([x], [z], others=control_cases.branches()))
+    given = cases.numbers(1, *_SHAPE)
+    assert np.allclose(run_graph(graph, {"x": given})["z"], 3.5 * given)

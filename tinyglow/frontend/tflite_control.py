@@ -121,7 +121,7 @@ class ControlFlow:
         if len(body.inputs) != len(given):
             raise UnsupportedError(f"a subgraph of {len(body.inputs)} inputs", f"{len(given)}, as it is given")
         self._runs += 1
-        names = [f"{tensor.name or index}_{self._runs}_{index}" for index, tensor in enumerate(body.tensors)]
+        names = [self._unused(f"{tensor.name}_{self._runs}_{index}") for index, tensor in enumerate(body.tensors)]
         self.around.tensors.update(zip(names, body.tensors, strict=True))
         for index, name in zip(body.inputs, given, strict=True):
             self._give(names[index], name)
@@ -132,6 +132,12 @@ class ControlFlow:
             if len(self.around.problems) > before:
                 raise Stopped
         return [names[index] for index in body.outputs]
+
+    def _unused(self, name: str) -> str:
+        """The name, or a longer one: the file may have given it to a tensor of the network."""
+        while name in self.around.tensors:
+            name += "_"
+        return name
 
     def _count(self, body: FileModel) -> None:
         """Raises UnsupportedError if all that ran is too much: a small file may describe a huge network."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tinyglow.checker.source import Call
+from tinyglow.checker.source import MOST_SHIFT, Call
 from tinyglow.checker.sums import window_sums
 
 Range = tuple[int, int]
@@ -43,14 +43,15 @@ class _Found:
         whole = min(inside[0], result[0]), max(inside[1], result[1])
         return result if self.add(name, whole, wraps=True) == whole else _INT32
 
-    def litert(self, name: str, span: Range, multiplier: int, shift: int) -> Range:
+    def litert(self, name: str, span: Range, call: Call, prefix: str = "") -> Range:
         """A number shifted to the left, times a multiplier of 31 bits, shifted to the right: rounded twice."""
+        multiplier, shift = call.whole(f"{prefix}multiplier"), call.shift(f"{prefix}shift", least=-MOST_SHIFT)
         held = self.add(name, (span[0] << max(shift, 0), span[1] << max(shift, 0)), wraps=True)
         return _sorted(*(_twice(x, multiplier, max(-shift, 0)) for x in held))
 
     def wide(self, name: str, span: Range, call: Call, multiplier: str = "") -> None:
         """A product of 64 bits, and half of what its shift takes off."""
-        half, factor = (1 << call.whole("shift")) // 2, call.whole(multiplier) if multiplier else 1
+        half, factor = (1 << call.shift("shift")) // 2, call.whole(multiplier) if multiplier else 1
         self.add(name, _sorted(span[0] * factor + half, span[1] * factor + half), 64)
 
 
@@ -109,7 +110,7 @@ def _product(call: Call, found: _Found) -> None:
         return
     found.add("product", product)
     if "tflite" in call.kernel:
-        found.litert("result", product, call.whole("multiplier"), call.whole("shift"))
+        found.litert("result", product, call)
     elif call.kernel == "tg_mul_s16":
         found.wide("result", product, call, "multiplier")
     else:
@@ -117,7 +118,7 @@ def _product(call: Call, found: _Found) -> None:
 
 
 def _quotient(call: Call, found: _Found) -> None:
-    bits = call.whole("fraction_bits")
+    bits = call.shift("fraction_bits")
     low, high = _operand(call, "other_offset" if call.whole("is_reversed") else "input_offset")
     dividend = found.add("dividend", (low << bits, high << bits))
     most = min(max(-dividend[0], dividend[1]), call.whole("limit"))
@@ -143,8 +144,8 @@ def _by_sign(call: Call, found: _Found) -> None:
 def _by_sign16(call: Call, found: _Found) -> None:
     below = _operand(call) if "prelu" in call.kernel else _operand(call, high=-1)
     if "tflite" in call.kernel:
-        found.litert("positive", _operand(call, low=0), call.whole("multiplier"), call.whole("shift"))
-        found.litert("negative", below, call.whole("below_multiplier"), call.whole("below_shift"))
+        found.litert("positive", _operand(call, low=0), call)
+        found.litert("negative", below, call, "below_")
     else:
         found.wide("positive", _operand(call, low=0), call, "positive")
         found.wide("negative", below, call, "negative")
@@ -153,10 +154,10 @@ def _by_sign16(call: Call, found: _Found) -> None:
 def _slopes(call: Call, found: _Found) -> None:
     zero = call.whole("input_offset")
     above = _operand(call, "input_offset", low=zero)
-    found.litert("positive", above, call.whole("multiplier"), call.whole("shift"))
+    found.litert("positive", above, call)
     product = _times(_operand(call, "input_offset", high=zero), _operand(call, "other_offset"))
     product = found.add("product", product)
-    found.litert("negative", product, call.whole("below_multiplier"), call.whole("below_shift"))
+    found.litert("negative", product, call, "below_")
 
 
 def _choice(call: Call, found: _Found) -> None:
@@ -173,10 +174,10 @@ def _sum_of_litert(call: Call, found: _Found) -> None:
     for name in ("input", "other"):
         low, high = _operand(call, f"{name}_offset" if narrow else "")
         span = low << more, high << more
-        ends.append(found.litert(name, span, call.whole(f"{name}_multiplier"), call.whole(f"{name}_shift")))
+        ends.append(found.litert(name, span, call, f"{name}_"))
     first = ends[0] if call.whole("input_sign") > 0 else (-ends[0][1], -ends[0][0])
     total = found.add("sum", _plus(first, ends[1], call.whole("other_sign")))
-    found.litert("result", total, call.whole("multiplier"), call.whole("shift"))
+    found.litert("result", total, call)
 
 
 def _linear(call: Call, found: _Found) -> None:
@@ -191,7 +192,7 @@ def _many(call: Call, found: _Found) -> None:
     if "mean_onnx" in call.kernel:
         found.add("sum", total, 32 if "float" in call.kernel else 25)
     elif "tflite" in call.kernel:
-        found.litert("result", total, call.whole("multiplier"), call.whole("shift"))
+        found.litert("result", total, call)
     elif call.kernel.endswith("_s16"):
         found.wide("result", total, call, "multiplier")
     else:

@@ -27,10 +27,10 @@ from tinyglow.targets.boards import HOST
 WRAPS = replace(ANY, wraps=True)
 
 
-def _sum(folder: Path, width: float, numerics: str = "glow") -> Graph:
-    """The sum of two inputs, of which one has a range of its own; the result is in -1 to 1."""
+def _sum(folder: Path, width: float, numerics: str = "glow", kind: str = "Add") -> Graph:
+    """The sum of two inputs, of which one has a range of its own; the result is in -1 to 1. Or another function."""
     build = NetBuilder()
-    y = build.node("Add", "a", "b", name="add", output="y")
+    y = build.node(kind, "a", "b", name="add", output="y")
     graph = tinyglow.load(build.build({"a": (1, 256), "b": (1, 256)}, [y]).save(folder), "net")
     ranges = {f"{name}:0": Range(-1.0, 1.0) for name in graph.values} | {"a:0": Range(-width, width)}
     return tinyglow.quantize(graph, Profile(ranges), numerics=numerics)
@@ -110,3 +110,19 @@ def test_a_planted_fault_is_refused(plant: Callable[[dict[str, Any], str], str],
     assert changed != text or plant is not _enlarged
     answer = run_cli("check-proof", folder)
     assert answer.status == 2 and message in answer.err, answer
+
+
+@pytest.mark.parametrize("bits", ["40000000000", "-40000000000", "64"])
+def test_a_shift_without_measure_is_refused(bits: str, tmp_path: Path) -> None:
+    """The C is a stranger's: no number with billions of bits is made of it."""
+    folder = tmp_path / "bundle"
+    tinyglow.emit(tinyglow.lower(_sum(tmp_path, 3.0, "tflite", "Mul")), folder)
+    source, place = folder / "net.c", folder / "net.proof.json"
+    text, count = re.subn(r"(\.shift = )-?\d+", rf"\g<1>{bits}", source.read_text(encoding="utf-8"), count=1)
+    assert count == 1
+    source.write_text(text, encoding="utf-8")
+    proof = json.loads(place.read_text(encoding="ascii"))
+    proof["files"]["net.c"] = hashlib.sha256(source.read_bytes()).hexdigest()
+    place.write_text(json.dumps(proof), encoding="ascii")
+    answer = run_cli("check-proof", folder)
+    assert answer.status == 2 and f"shift shifts by {bits} bits" in answer.err, answer

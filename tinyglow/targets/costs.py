@@ -20,12 +20,6 @@ COSTS = Path(__file__).with_name("costs.json")
 # Where a target names no core: one of each kind, so that every kernel has a cost.
 _ANY = ("cortex-m0plus", "cortex-m7")
 
-# Cycles of an output more than with Glow's epilogue, on cores without products of 64 bits: of loops that compete, by
-# the epilogue's first letters. Measured on layers of MLPerf Tiny's visual wake words and of a quantized MobileNet.
-_OTHER_ENDS: Mapping[str, Mapping[str, int]] = {
-    "tg_conv2d_channelwise_code_s8": {"tfl": 39, "onnxi": 12},
-    "tg_conv2d_channelwise_dual_mac_s8": {"tfl": 13, "onnxi": 18},
-}
 _WITHOUT_LONG_PRODUCTS = ("cortex-m0", "cortex-m0plus")
 
 
@@ -55,16 +49,6 @@ def kernel_cycles(core: str, symbol: str, work: Mapping[str, float]) -> int | No
     return None
 
 
-def epilogue_cycles(core: str, symbol: str, epilogue: str, outputs: int) -> int:
-    """Predicted cycles more than with Glow's epilogue, for so many outputs; 0 where it was not measured.
-
-    Args:
-        core: Name of the core, or "" for none in particular.
-        symbol: Of the kernel with Glow's epilogue.
-        epilogue: The epilogue's name.
-        outputs: Elements of the output.
-    """
-    if not core or CORES[core].costs not in _WITHOUT_LONG_PRODUCTS:
-        return 0
-    own = _OTHER_ENDS.get(symbol, {})
-    return outputs * next((cycles for start, cycles in own.items() if epilogue.startswith(start)), 0)
+def has_long_products(core: str) -> bool:
+    """Whether a core multiplies two words to 64 bits; of "", no core in particular: yes."""
+    return not core or CORES[core].costs not in _WITHOUT_LONG_PRODUCTS

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 
 import tinyglow
-from tests.golden_dumps.layers import LAYERS, Layer
+from tests.golden_dumps.layers import LAYERS
+from tests.golden_dumps.models import MODELS
 from tinyglow.errors import ModelError
 from tinyglow.ir.graph import Array, Graph
-from tinyglow.ir.kernel import Kernel, Params, work_of
+from tinyglow.ir.kernel import Kernel, Params, Role, work_of
 from tinyglow.ir.program import Buffer, KernelCall, Program
 from tinyglow.ir.target import ANY, Optimize, Target, Variant, WeightsAsCode
 from tinyglow.lowering.graph_to_program import lower
@@ -36,6 +37,7 @@ WAYS: Mapping[str, tuple[Scheme, str] | None] = {
     "glow": (Scheme(), "glow"),
     "channelwise": (Scheme(channelwise=True), "glow"),
     "tflite": (Scheme(channelwise=True), "tflite"),
+    "tflm": (Scheme(), "tflm"),
     "onnx": (Scheme(), "onnx"),
     "int16": (Scheme(precision="int16"), "glow"),
     "float": None,
@@ -50,22 +52,27 @@ TARGETS: Mapping[str, Target] = {
 }
 
 
-def _quantized(layer: Layer, way: str) -> Graph:
-    """Ranges are given, not recorded: floats that were computed differ between machines in their last bits."""
+def _loaded(model: bytes, suffix: str) -> Graph:
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as folder:
-        path = Path(folder) / "net.onnx"
-        path.write_bytes(layer.model().SerializeToString())
-        graph = tinyglow.load(path, "net")
+        path = Path(folder) / f"net.{suffix}"
+        path.write_bytes(model)
+        return tinyglow.load(path, "net")
+
+
+def _quantized(graph: Graph, way: str) -> Graph:
+    """Ranges are given, not recorded: floats that were computed differ between machines in their last bits."""
     chosen = WAYS[way]
     if chosen is None:
         return graph
+    scheme, numerics = chosen
+    if graph.is_quantized:
+        return tinyglow.quantize(graph, numerics=numerics)
     halves = {name: np.full((1, *graph.type_of(name).shape), 0.5, np.float32) for name in graph.inputs}
     ranges = dict(tinyglow.profile(graph, halves).ranges)
     constants = {name for name, value in graph.values.items() if value.data is not None}
     for number, name in enumerate(sorted(ranges)):
         if name.rpartition(":")[0] not in constants:
             ranges[name] = Range(-1 - number % 3 / 4, 1.5 + number % 5 / 8)
-    scheme, numerics = chosen
     return tinyglow.quantize(graph, Profile(ranges), scheme, numerics=numerics)
 
 
@@ -106,7 +113,27 @@ def _call(call: KernelCall, program: Program, before: dict[str, str]) -> str:
         ends = f"{call.sums.low.min(initial=0)}..{call.sums.high.max(initial=0)}"
         limits = [f"{name}={most}/{allowed}" for name, (most, allowed) in call.sums.limits.items()]
         parts["sums"] = " ".join([ends, _sum(call.sums.low), _sum(call.sums.high), *limits])
+    parts["gives"] = _results(call, program)
     return "; ".join([kernel.symbol, *(f"{name} {text}".strip() for name, text in parts.items() if text)])
+
+
+def _results(call: KernelCall, program: Program) -> str:
+    """Check sums of what the numpy definition computes, which has the same bits everywhere."""
+    arrays = [_elements(program.buffers[name]) for name in call.operands]
+    operands = [array.view(operand.dtype) for operand, array in zip(call.kernel.operands, arrays, strict=True)]
+    call.kernel.run(call.params, operands)
+    results = [array for operand, array in zip(call.kernel.operands, operands, strict=True) if operand.role is Role.OUT]
+    # Which of the many NaN a function gives differs between machines.
+    return " ".join(_sum(np.where(np.isnan(array), 0, array).astype(array.dtype)) for array in results)
+
+
+def _elements(buffer: Buffer) -> Array:
+    """[1, elements] of a buffer: constants, or a pattern."""
+    if buffer.data is not None:
+        return buffer.data.reshape(1, -1)
+    pattern = (np.arange(buffer.type.elements) * 53 + 17) % 251 - 125
+    scale = {"int16": 251, "float32": 1 / 64}.get(buffer.type.dtype, 1)
+    return (pattern * scale).astype(buffer.type.dtype)[np.newaxis]
 
 
 def _constant(buffer: Buffer) -> str:
@@ -123,30 +150,38 @@ def _emit_all(variants: Sequence[Variant], found: list[str]) -> Variant:
     return variants[-1]
 
 
-def _lines(layer: Layer, way: str, known: set[str], before: dict[str, str]) -> Iterator[str]:
+def _lines(graph: Graph, target: Target, before: dict[str, str]) -> list[str]:
+    found: list[str] = []
     try:
-        graph = _quantized(layer, way)
+        program = lower(fuse(graph, target), target, partial(_emit_all, found=found))
     except ModelError as error:
-        yield f"refused: {error.problems[0].found}"
-        return
-    for name in layer.targets:
-        target, found = TARGETS[name], list[str]()
-        try:
-            program = lower(fuse(graph, target), target, partial(_emit_all, found=found))
-        except ModelError as error:
-            found.append(f"refused: {error.problems[0].found}")
-        else:
-            found += [_call(call, program, before) for call in program.calls]
-        yield from (line for line in found if line not in known)
-        known.update(found)
+        return [f"refused: {error.problems[0].found}"]
+    return found + [_call(call, program, before) for call in program.calls]
 
 
-def layer_text(layer: Layer) -> str:
-    """A layer's calls in all ways; what was said already is left out."""
+def _text(source: Graph, ways: Sequence[str], targets: Sequence[str]) -> str:
+    """What becomes of a graph in all ways; what was said already is left out."""
     lines, known, before = [], set[str](), dict[str, str]()
-    for way in layer.ways:
-        lines += [f"[{way}]", *_lines(layer, way, known, before)]
+    for way in ways:
+        lines.append(f"[{way}]")
+        graph = _quantized(source, way)
+        for target in targets:
+            found = _lines(graph, TARGETS[target], before)
+            lines += [line for line in found if line not in known]
+            known.update(found)
     return "\n".join(lines) + "\n"
+
+
+def layer_text(name: str) -> str:
+    """What becomes of a layer of the table."""
+    layer = LAYERS[name]
+    return _text(_loaded(layer.model().SerializeToString(), "onnx"), layer.ways, layer.targets)
+
+
+def model_text(name: str) -> str:
+    """What becomes of a model of the table."""
+    model = MODELS[name]
+    return _text(_loaded(model.data(), model.suffix), model.ways, ("any",))
 
 
 def kernel_line(kernel: Kernel) -> str:
@@ -169,12 +204,15 @@ def kernel_lines() -> str:
 
 def write_calls() -> None:
     """Write the files anew."""
-    layers = "".join(f"{_HEAD}{name}\n{layer_text(layer)}" for name, layer in LAYERS.items())
-    for name, text in (("layers", layers), ("kernels", kernel_lines())):
-        (FILES / f"{name}.txt").write_text(text, encoding="utf-8", newline="\n")
+    texts = {"kernels": kernel_lines()}
+    for file, table, text in (("layers", LAYERS, layer_text), ("models", MODELS, model_text)):
+        texts[file] = "".join(f"{_HEAD}{name}\n{text(name)}" for name in table)
+    for file, whole in texts.items():
+        (FILES / f"{file}.txt").write_text(whole, encoding="utf-8", newline="\n")
 
 
-def committed_layers() -> dict[str, str]:
-    """The committed text of each layer, by its name."""
-    parts = (FILES / "layers.txt").read_text(encoding="utf-8").split(_HEAD)
+@cache
+def committed(file: str) -> dict[str, str]:
+    """The committed text of each layer or model, by its name."""
+    parts = (FILES / f"{file}.txt").read_text(encoding="utf-8").split(_HEAD)
     return dict(part.split("\n", 1) for part in parts[1:])  # type: ignore[misc]

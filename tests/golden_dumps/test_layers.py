@@ -10,12 +10,13 @@ import difflib
 
 import pytest
 
-from tests.golden_dumps.calls import FILES, committed_layers, kernel_lines, layer_text
+from tests.golden_dumps.calls import FILES, committed, kernel_lines, layer_text, model_text
 from tests.golden_dumps.layers import LAYERS
+from tests.golden_dumps.models import HAS_TFLITE, MODELS
 
 
-def _require_same(committed: str, found: str) -> None:
-    lines = difflib.unified_diff(committed.splitlines(), found.splitlines(), "committed", "now", lineterm="", n=0)
+def _require_same(before: str, now: str) -> None:
+    lines = difflib.unified_diff(before.splitlines(), now.splitlines(), "committed", "now", lineterm="", n=0)
     differences = [line[:600] for line in lines]
     assert not differences, "\n".join(["python -m tests.golden_dumps accepts these changes:", *differences[:60]])
 
@@ -25,12 +26,20 @@ def test_kernels_declare_what_is_committed() -> None:
     _require_same((FILES / "kernels.txt").read_text(encoding="utf-8"), kernel_lines())
 
 
-def test_all_layers_are_committed() -> None:
-    """In the order of the table."""
-    assert list(committed_layers()) == list(LAYERS)
+def test_all_are_committed() -> None:
+    """In the order of the tables."""
+    assert list(committed("layers")) == list(LAYERS)
+    models = list(committed("models"))
+    assert models == list(MODELS) if HAS_TFLITE else set(models) >= set(MODELS)
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_become_the_calls_that_are_committed(name: str) -> None:
-    """With each kernel that could compute them: parameters, packed constants, working memory, work, proofs."""
-    _require_same(committed_layers()[name], layer_text(LAYERS[name]))
+    """With each kernel that could compute them: parameters, packed constants, working memory, work, proofs, results."""
+    _require_same(committed("layers")[name], layer_text(name))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models_become_the_calls_that_are_committed(name: str) -> None:
+    """The same of layers that come quantized, and of float operators of TFLite."""
+    _require_same(committed("models")[name], model_text(name))

@@ -27,6 +27,8 @@ _DSP = "tests/parity/test_cores.py::test_other_dsp_cores_equal_numpy"
 _ROUNDING = "tests/unit/test_epilogue_c.py"
 _LOOPS = "tests/parity/test_epilogues.py::test_c_equals_numpy"
 _LOOPS_ON_CORES = "tests/parity/test_epilogues.py::test_core_equals_numpy"
+# Quick, and of all that kernels say of themselves.
+_CALLS = "tests/golden_dumps/test_layers.py"
 # After what is about a module itself: what looks at whole networks, and at what many modules have a part in.
 _BROAD: Mapping[str, Sequence[str]] = {
     "tinyglow/numerics": (
@@ -58,7 +60,8 @@ def chosen_tests(file: str) -> list[str]:
     # The test that has its name first; then those that import it.
     direct = sorted(naming_tests(module), key=lambda test: module.rpartition(".")[2] not in test)
     operators = [] if folder == "tinyglow/lowering" else _of_operators(near)
-    return list(dict.fromkeys([*direct[:1], *parity, *direct[1:_MOST_DIRECT], *operators, *_BROAD[folder]]))
+    calls = [_CALLS] if folder == "tinyglow/kernels" else []
+    return list(dict.fromkeys([*direct[:1], *calls, *parity, *direct[1:_MOST_DIRECT], *operators, *_BROAD[folder]]))
 
 
 def _of_operators(modules: Mapping[str, int]) -> list[str]:

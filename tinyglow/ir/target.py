@@ -73,7 +73,7 @@ class Target:
     line_buffers: bool = False
     enough_memory: int | None = None
 
-    def allows_code(self, nbytes: int) -> bool:
+    def allows_code(self, nbytes: int = 0) -> bool:
         """Whether so many bytes of instructions for the weights of one layer may come into question."""
         if self.weights_as_code is not WeightsAsCode.AUTO:
             return self.weights_as_code is WeightsAsCode.ALWAYS

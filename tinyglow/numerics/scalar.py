@@ -17,25 +17,24 @@ Array = npt.NDArray[Any]
 
 
 def _divisor(y: Array) -> Array:
+    """``y``, but 1 for 0: what numpy may divide by."""
     return np.where(y == 0, np.ones_like(y), y)
 
 
 def divide(x: Array, y: Array) -> Array:
     """x / y of integers, towards 0; the least number by -1 is itself."""
     by = _divisor(y)
-    quotient = x // by
-    quotient = quotient + ((x - quotient * by != 0) & ((x < 0) != (by < 0)))
-    return np.where(y == 0, np.zeros_like(x), quotient.astype(x.dtype))
+    return np.where(y == 0, np.zeros_like(x), (x - np.fmod(x, by)) // by)
 
 
 def modulo(x: Array, y: Array) -> Array:
     """The remainder of integers with the sign of y."""
-    return np.where(y == 0, np.zeros_like(x), np.mod(x, _divisor(y)))
+    return np.mod(x, _divisor(y))
 
 
 def remainder(x: Array, y: Array) -> Array:
     """The remainder of integers with the sign of x."""
-    return np.where(y == 0, np.zeros_like(x), np.fmod(x, _divisor(y)))
+    return np.fmod(x, _divisor(y))
 
 
 def fmod_f32(x: Array, y: Array) -> Array:
@@ -67,7 +66,7 @@ def power(x: Array, y: Array) -> Array:
     x, y = np.broadcast_arrays(x, y)
     base, exponent = x.astype(np.uint64), np.where(y < 0, 0, y).astype(np.uint64)
     result = np.ones_like(base)
-    for _ in range(64):
+    while exponent.any():
         result = np.where(exponent & np.uint64(1), result * base, result)
         base, exponent = base * base, exponent >> np.uint64(1)
     return np.where((y < 0) & (x != 1), 0, result.astype(x.dtype)).astype(x.dtype)

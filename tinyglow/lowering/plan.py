@@ -142,8 +142,10 @@ def _search(
 ) -> tuple[dict[str, int], int]:
     """First fit in orders that differ from the best so far by two exchanged blocks; the same ones in every run."""
     order, random = list(start), Random(0)
-    for _ in range(min(_MOST_TRIALS, _SEARCH // max(1, len(order)) ** 2)):
-        if best[1] <= bound or len(order) < 2:
+    if len(order) < 2:
+        return best
+    for _ in range(min(_MOST_TRIALS, _SEARCH // len(order) ** 2)):
+        if best[1] <= bound:
             break
         a, b = random.sample(range(len(order)), 2)
         order[a], order[b] = order[b], order[a]

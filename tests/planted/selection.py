@@ -57,8 +57,9 @@ def chosen_tests(file: str) -> list[str]:
     folder = next(folder for folder in _BROAD if file.startswith(folder))
     near = {name: steps for name, steps in users(module).items() if steps <= _NEAR}
     parity = [] if folder == "tinyglow/lowering" else _parity(_spread(_declared_by(near)), with_cores=False)
-    # The test that has its name first; then those that import it.
-    direct = sorted(naming_tests(module), key=lambda test: module.rpartition(".")[2] not in test)
+    # The test that has its name first, then that of its folder; then those that import it.
+    names = module.split(".")[:0:-1]
+    direct = sorted(naming_tests(module), key=lambda test: [name not in test for name in names])
     operators = [] if folder == "tinyglow/lowering" else _of_operators(near)
     calls = [_CALLS] if folder == "tinyglow/kernels" else []
     return list(dict.fromkeys([*direct[:1], *calls, *parity, *direct[1:_MOST_DIRECT], *operators, *_BROAD[folder]]))

@@ -282,7 +282,7 @@ def _holds_probabilities(graph: Graph, value: str) -> bool:
         node = makers[value]
         if node.op.gives_probabilities is not None:
             return node.op.gives_probabilities
-        value = node.inputs[0]
+        (value,) = node.inputs
     return False
 
 
@@ -292,7 +292,7 @@ def _offers(graph: Graph, target: Target, chains: Sequence[Chain]) -> list[Seque
 
     def note(variants: Sequence[Variant]) -> Variant:
         offers.append(variants)
-        return variants[0]
+        return next(iter(variants))
 
     # For size nodes share kernels' code; else those on cores without DSP share the budget of code.
     if target.core and (target.optimize is Optimize.SIZE or target.allows_code()):

@@ -142,8 +142,10 @@ def _search(
 ) -> tuple[dict[str, int], int]:
     """First fit in orders that differ from the best so far by two exchanged blocks; the same ones in every run."""
     order, random = list(start), Random(0)
-    for _ in range(min(_MOST_TRIALS, _SEARCH // max(1, len(order)) ** 2)):
-        if best[1] <= bound or len(order) < 2:
+    if len(order) < 2:
+        return best
+    for _ in range(min(_MOST_TRIALS, _SEARCH // len(order) ** 2)):
+        if best[1] <= bound:
             break
         a, b = random.sample(range(len(order)), 2)
         order[a], order[b] = order[b], order[a]
@@ -266,17 +268,21 @@ def blocks_of(program: Program, members: Collection[str]) -> tuple[list[Block], 
     members = {name for name in members if not program.buffers[name].part_of}
     spans = lifetimes(program)
     owner = _share_in_place(program, spans, members)
-    blocks: dict[str, Block] = {}
+    parts: dict[str, list[Block]] = {}
     for buffer in program.buffers.values():
         if buffer.name not in members:
             continue
         first, last = spans.get(buffer.name, (0, 0))
         first = 0 if buffer.name in program.inputs else first
-        name = owner.get(buffer.name, buffer.name)
-        known = blocks.get(name, Block(name, 0, first, last))
-        size = max(known.size, buffer.type.nbytes)
-        blocks[name] = Block(name, size, min(known.first, first), max(known.last, last))
-    return list(blocks.values()), owner
+        part = Block(buffer.name, buffer.type.nbytes, first, last)
+        parts.setdefault(owner.get(buffer.name, buffer.name), []).append(part)
+    return [_together(name, own) for name, own in parts.items()], owner
+
+
+def _together(name: str, parts: Sequence[Block]) -> Block:
+    """The block in which ``parts`` share one place."""
+    size = max(part.size for part in parts)
+    return Block(name, size, min(part.first for part in parts), max(part.last for part in parts))
 
 
 def activation_blocks(program: Program, region: Region = Region.ACTIVATION) -> tuple[list[Block], dict[str, str]]:

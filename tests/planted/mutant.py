@@ -39,6 +39,9 @@ OTHERS: dict[str, tuple[tuple[str, str], ...]] = {
     "or": ((LOGIC, "and"),),
 }
 
+# Functions that do not mind the order of their first two arguments: to exchange those changes nothing.
+SYMMETRIC = frozenset({"max", "min", "maximum", "minimum", "array_equal", "tg_max", "tg_min"})
+
 
 @dataclass(frozen=True)
 class Mutant:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from tests.planted.mutant import ARGUMENTS, CONSTANT, OTHERS, SIGN, STATEMENT, Mutant, make
+from tests.planted.mutant import ARGUMENTS, CONSTANT, OTHERS, SIGN, STATEMENT, SYMMETRIC, Mutant, make
 
 _SYMBOLS: dict[type[ast.AST], str] = {
     **{ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%"},
@@ -93,9 +93,14 @@ def _of(node: ast.AST, file: str, places: _Places) -> Iterator[Mutant]:
     if (
         isinstance(node, ast.Call)
         and len(node.args) >= 2
+        and _name_of(node.func) not in SYMMETRIC
         and not any(isinstance(a, ast.Starred) for a in node.args[:2])
     ):
         yield from _swapped(node.args[0], node.args[1], file, places)
+
+
+def _name_of(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _is_call(node: ast.AST) -> bool:

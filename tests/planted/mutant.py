@@ -40,7 +40,8 @@ OTHERS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 # Functions that do not mind the order of their first two arguments: to exchange those changes nothing.
-SYMMETRIC = frozenset({"max", "min", "maximum", "minimum", "array_equal", "tg_max", "tg_min"})
+SYMMETRIC = frozenset({"max", "min", "maximum", "minimum", "array_equal", "high_product"})
+SYMMETRIC |= {"tg_max", "tg_min", "tg_high_product", "tg_product16"}
 
 
 @dataclass(frozen=True)

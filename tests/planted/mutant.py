@@ -39,8 +39,8 @@ OTHERS: dict[str, tuple[tuple[str, str], ...]] = {
     "or": ((LOGIC, "and"),),
 }
 
-# Functions that do not mind the order of their first two arguments: to exchange those changes nothing.
-SYMMETRIC = frozenset({"max", "min", "maximum", "minimum", "array_equal", "high_product"})
+# Calls that give the same with their first two arguments exchanged; numpy's clip is the least of the largest of two.
+SYMMETRIC = frozenset({"max", "min", "maximum", "minimum", "array_equal", "gcd", "clip", "high_product"})
 SYMMETRIC |= {"tg_max", "tg_min", "tg_high_product", "tg_product16"}
 
 

@@ -69,7 +69,7 @@ class Target:
     transformed_weights: bool = False
     wraps: bool = False
 
-    def allows_code(self, nbytes: int) -> bool:
+    def allows_code(self, nbytes: int = 0) -> bool:
         """Whether so many bytes of instructions for the weights of one layer may come into question."""
         if self.weights_as_code is not WeightsAsCode.AUTO:
             return self.weights_as_code is WeightsAsCode.ALWAYS

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +26,12 @@ ALIGNMENT = 4  # bytes: the largest element of any buffer; loads of no supported
 
 # Is told of every choice: the node, the ways to compute it, and the one that is taken.
 Watch = Callable[[Node, Sequence[Variant], Variant], None]
+
+
+def _numbered(name: str) -> Iterator[str]:
+    """``name``, and then names made of it."""
+    yield name
+    yield from (f"{name}__{number}" for number in itertools.count(1))
 
 
 class _Lowering:
@@ -70,16 +77,13 @@ class _Lowering:
         source = self.graph.values.get(name)
         is_own = source is not None and source.data is not None and np.array_equal(source.data, data)
         quant = source.type.quant if source is not None and is_own else None
-        number = 0
-        while True:
-            unique = f"{name}__{number}" if number else name
+        for unique in _numbered(name):
             present = self.buffers.get(unique)
             if present is None:
                 if unique not in self._reserved:
                     break
             elif present.data is not None and present.data.dtype == data.dtype and np.array_equal(present.data, data):
                 return unique
-            number += 1
         type_ = TensorType(tuple(data.shape), str(data.dtype), quant)
         self.buffers[unique] = Buffer(unique, type_, region, data=data)
         return unique
@@ -136,11 +140,9 @@ class _Lowering:
 
     def _own_buffer(self, suffix: str, type_: TensorType) -> str:
         """A buffer that stands for no value of the graph."""
-        base = f"{self.node.name if self.node else ''}{suffix}"
-        unique, number = base, 0
-        while unique in self.buffers or unique in self.graph.values or unique in self._reserved:
-            number += 1
-            unique = f"{base}__{number}"
+        taken = (self.buffers, self.graph.values, self._reserved)
+        names = _numbered(f"{self.node.name if self.node else ''}{suffix}")
+        unique = next(name for name in names if not any(name in known for known in taken))
         self.buffers[unique] = Buffer(unique, type_, Region.ACTIVATION)
         return unique
 
@@ -216,7 +218,7 @@ def _holds_probabilities(graph: Graph, value: str) -> bool:
         node = makers[value]
         if node.op.gives_probabilities is not None:
             return node.op.gives_probabilities
-        value = node.inputs[0]
+        (value,) = node.inputs
     return False
 
 
@@ -226,10 +228,10 @@ def _offers(graph: Graph, target: Target) -> list[Sequence[Variant]]:
 
     def note(variants: Sequence[Variant]) -> Variant:
         offers.append(variants)
-        return variants[0]
+        return next(iter(variants))
 
     # For size nodes share kernels' code; else those on cores without DSP share the budget of code.
-    if target.core and (target.optimize is Optimize.SIZE or target.allows_code(0)):
+    if target.core and (target.optimize is Optimize.SIZE or target.allows_code()):
         _lower_nodes(_Lowering(graph, target, note))
     return offers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -53,11 +54,12 @@ _STEPS_A_BUCKET = 16
 class _Placed:
     """Blocks with their offsets, found by when they are in use: each is in the buckets of the steps that it lives."""
 
-    def __init__(self, last: int) -> None:
-        self._buckets: list[list[tuple[int, Block]]] = [[] for _ in range(last // _STEPS_A_BUCKET + 1)]
+    def __init__(self) -> None:
+        self._buckets: defaultdict[int, list[tuple[int, Block]]] = defaultdict(list)
 
     def _of(self, block: Block) -> list[list[tuple[int, Block]]]:
-        return self._buckets[block.first // _STEPS_A_BUCKET : block.last // _STEPS_A_BUCKET + 1]
+        first, last = block.first // _STEPS_A_BUCKET, block.last // _STEPS_A_BUCKET
+        return [self._buckets[number] for number in range(first, last + 1)]
 
     def add(self, offset: int, block: Block) -> None:
         """Note a block at its offset."""
@@ -79,7 +81,7 @@ def _first_fit(
 
     overlaps: distances that are multiples of the alignment.
     """
-    placed = _Placed(max((block.last for block in blocks), default=0))
+    placed = _Placed()
     offsets: dict[str, int] = {}
     for block in blocks:
         near = placed.near(block)
@@ -87,8 +89,10 @@ def _first_fit(
         candidates = {0, *(align(start + other.size, alignment) for start, other in near)}
         for start, other in near:
             if (ahead := overlaps.get((other.name, block.name))) is not None:
-                candidates.add(max(0, start - ahead))
-        lowest = (c for c in sorted(candidates) if all(_allowed(c, block, *other, overlaps) for other in near))
+                candidates.add(start - ahead)
+        lowest = (
+            c for c in sorted(candidates) if c >= 0 and all(_allowed(c, block, *other, overlaps) for other in near)
+        )
         offset = next(lowest)
         if offset + block.size > most:
             return None
@@ -113,7 +117,7 @@ def _from_both_ends(blocks: Sequence[Block], alignment: int) -> dict[str, int] |
     """
     ordered = sorted(blocks, key=lambda block: (block.first, block.last, block.name))
     size = lower_bound([replace(block, size=align(block.size, alignment)) for block in ordered])
-    placed = _Placed(max((block.last for block in blocks), default=0))
+    placed = _Placed()
     offsets: dict[str, int] = {}
     for index, block in enumerate(ordered):
         offset = size - align(block.size, alignment) if index % 2 else 0
@@ -138,8 +142,10 @@ def _search(
 ) -> tuple[dict[str, int], int]:
     """First fit in orders that differ from the best so far by two exchanged blocks; the same ones in every run."""
     order, random = list(start), Random(0)
-    for _ in range(min(_MOST_TRIALS, _SEARCH // max(1, len(order)) ** 2)):
-        if best[1] <= bound or len(order) < 2:
+    if len(order) < 2:
+        return best
+    for _ in range(min(_MOST_TRIALS, _SEARCH // len(order) ** 2)):
+        if best[1] <= bound:
             break
         a, b = random.sample(range(len(order)), 2)
         order[a], order[b] = order[b], order[a]

@@ -116,7 +116,10 @@ def _away(x: np.floating) -> int:
 def test_tables_of_lines() -> None:
     """513 entries by float32 steps, one after the other; clipped; and what lies between by lines, rounded upwards."""
     f = np.float32
-    for source, result in (((0.0003, 0), (1 / 32768, 0)), ((0.001, 77), (0.01, -5)), ((0.0002, -9000), (0.0001, 3))):
+    # The offset of the results leaves their range but for the rounding of its ends.
+    ranges = [((0.0003, 0), (1 / 32768, 0)), ((0.001, 77), (0.01, -5)), ((0.0002, -9000), (0.0001, 3))]
+    ranges += [((0.0001, 5), (scale, offset)) for scale, offset in ((3.39e-5, -10914), (3.73e-5, -13989), (3.19e-5, 14527))]
+    for source, result in ranges:
         table = tflite_int16.lines(lambda x: np.sin(x.astype(np.float64)).astype(np.float32), source, result)
 
         def sine(x: np.float32) -> np.float32:
@@ -134,8 +137,7 @@ def test_tables_of_lines() -> None:
             due.append(int(steps) - _away(f(straight - _away(middle * inverse)) / f(2)))
         due.append(_away(sine(high) * inverse))
         assert table.dtype == np.int16 and table.tolist() == [min(max(y, -32768), 32767) for y in due]
-        x = np.arange(-(2**15), 2**15)
-        ends = table.tolist()
+        x, ends = np.arange(-(2**15), 2**15), table.tolist()
         between = [
             ends[n >> 7] + ((ends[(n >> 7) + 1] - ends[n >> 7]) * (n & 127) + 64) // 128 for n in range(0, 65536, 5)
         ]

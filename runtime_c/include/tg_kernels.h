@@ -155,6 +155,7 @@
 #include "reduce/tg_reduce_sum_f32.h"
 #include "reduce/tg_reduce_sum_s16.h"
 #include "reduce/tg_reduce_sum_s8.h"
+#include "reshape/tg_copy_s32.h"
 #include "reshape/tg_copy_s8.h"
 #include "reshape/tg_fill_s8.h"
 #include "reshape/tg_gather_at_s8.h"

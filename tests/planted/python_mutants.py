@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from tests.planted.mutant import ARGUMENTS, CONSTANT, OTHERS, SIGN, STATEMENT, Mutant, make
+from tests.planted.mutant import ARGUMENTS, CONSTANT, OTHERS, SIGN, STATEMENT, SYMMETRIC, Mutant, make
 
 _SYMBOLS: dict[type[ast.AST], str] = {
     **{ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%"},
@@ -14,10 +14,6 @@ _SYMBOLS: dict[type[ast.AST], str] = {
     **{ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="},
     **{ast.And: "and", ast.Or: "or"},
 }
-
-
-# Calls that give the same with their first two arguments exchanged; numpy's clip is the least of the largest of two.
-_SYMMETRIC = frozenset({"max", "min", "maximum", "minimum", "array_equal", "gcd", "clip"})
 
 
 class _Places:
@@ -113,7 +109,7 @@ def _of(node: ast.AST, file: str, places: _Places) -> Iterator[Mutant]:
     if (
         isinstance(node, ast.Call)
         and len(node.args) >= 2
-        and _name(node) not in _SYMMETRIC
+        and _name(node) not in SYMMETRIC
         and not any(isinstance(a, ast.Starred) for a in node.args[:2])
     ):
         yield from _swapped(node.args[0], node.args[1], file, places)

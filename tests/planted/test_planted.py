@@ -56,6 +56,16 @@ def test_mutants_of_c() -> None:
     assert not any(old.startswith(("int", "return")) for old, _ in found)
 
 
+def test_an_order_that_does_not_matter_is_no_mutant() -> None:
+    """The larger of two numbers is the same whichever is named first."""
+    for module, text in (
+        (c_mutants, "int f(int a) { return tg_max(a, 3) + g(a, 3); }"),
+        (python_mutants, "max(a, 3) + g(a, 3)"),
+    ):
+        kinds = [mutant.begin for mutant in module.mutants("f", text) if mutant.kind == ARGUMENTS]
+        assert kinds == [text.index("g(a, 3)") + 2]
+
+
 def test_mutants_of_python() -> None:
     """The same of Python, and each is a program still; texts and annotations stay as they are."""
     found = _changed(python_mutants.mutants("f.py", PYTHON_TEXT), PYTHON_TEXT)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from tinyglow.ir.kernel import Role
-from tinyglow.ir.program import CONSTANTS, Buffer, KernelCall, Program, Region
+from tinyglow.ir.program import CONSTANTS, Buffer, Program, Region
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,12 @@ def _saved(block: Block, near: Mapping[str, Block], sources: Sequence[tuple[str,
 
 def lower_bound(blocks: Sequence[Block], overlaps: Overlaps | None = None) -> int:
     """Bytes that no placement can do without: the most that are in use at one step, less what outputs may share."""
-    bound = used = 0
+    return max(needs(blocks, overlaps).values(), default=0)
+
+
+def needs(blocks: Sequence[Block], overlaps: Overlaps | None = None) -> dict[int, int]:
+    """Bytes that are in use, less what outputs may share, at each step at which a block's use begins."""
+    found, used = {}, 0
     sources: dict[str, list[tuple[str, int]]] = {}
     for (target, source), distance in (overlaps or {}).items():
         sources.setdefault(target, []).append((source, distance))
@@ -223,15 +228,15 @@ def lower_bound(blocks: Sequence[Block], overlaps: Overlaps | None = None) -> in
         near |= beginning
         used += sum(block.size for block in beginning.values())
         shared = sum(_saved(block, near, sources.get(name, ())) for name, block in beginning.items())
-        bound = max(bound, used - shared)
-    return bound
+        found[step] = max(0, used - shared)
+    return found
 
 
-def _lifetimes(calls: Sequence[KernelCall]) -> dict[str, tuple[int, int]]:
-    """First and last call that touches each buffer."""
+def lifetimes(program: Program) -> dict[str, tuple[int, int]]:
+    """First and last call that touches each buffer, or a part of it."""
     spans: dict[str, tuple[int, int]] = {}
-    for step, call in enumerate(calls):
-        for name in call.buffers:
+    for step, call in enumerate(program.calls):
+        for name in map(program.whole, call.buffers):
             spans[name] = (spans.get(name, (step, step))[0], step)
     return spans
 
@@ -243,13 +248,13 @@ def _share_in_place(program: Program, spans: dict[str, tuple[int, int]], members
         inputs = dict(call.named(Role.IN))
         for operand, name in zip(call.kernel.operands, call.operands, strict=True):
             source = inputs.get(operand.may_alias)
-            if source is None or source == name:
+            if source is None or source == name or source not in members or name not in members:
                 continue
             if call.kernel.aliases and not call.kernel.aliases(call.params):
                 continue
             old, new = program.buffers[source], program.buffers[name]
             handed_over = spans[source][1] == step == spans[name][0]
-            if source in members and name in members and handed_over and old.type.nbytes >= new.type.nbytes:
+            if handed_over and old.type.nbytes >= new.type.nbytes:
                 owner[name] = owner.get(source, source)
     return owner
 
@@ -259,12 +264,13 @@ def blocks_of(program: Program, members: Collection[str]) -> tuple[list[Block], 
 
     Args:
         program: The program.
-        members: Names of the buffers.
+        members: Names of the buffers. Parts of others are where those are.
 
     Returns:
         The blocks; and for each buffer that shares another's block, the name of that.
     """
-    spans = _lifetimes(program.calls)
+    members = {name for name in members if not program.buffers[name].part_of}
+    spans = lifetimes(program)
     owner = _share_in_place(program, spans, members)
     parts: dict[str, list[Block]] = {}
     for buffer in program.buffers.values():
@@ -369,6 +375,10 @@ def plan(program: Program) -> Program:
         blocks, owner = activation_blocks(program, region)
         offsets, sizes[region] = _placed(program, region, blocks, owner)
         for buffer in program.buffers.values():
-            if buffer.region is region:
+            if buffer.region is region and not buffer.part_of:
                 buffers[buffer.name] = buffer.at(offsets[owner.get(buffer.name, buffer.name)])
+    for buffer in program.buffers.values():
+        if buffer.part_of:
+            whole = buffers[buffer.part_of]
+            buffers[buffer.name] = replace(buffer, region=whole.region, offset=whole.offset + buffer.begin)
     return replace(program, buffers=buffers, sizes=sizes)

@@ -72,7 +72,7 @@ def _quantized(graph: Graph, way: str) -> Graph:
     constants = {name for name, value in graph.values.items() if value.data is not None}
     for number, name in enumerate(sorted(ranges)):
         if name.rpartition(":")[0] not in constants:
-            ranges[name] = Range(-1 - number % 3 / 4, 1.5 + number % 5 / 8)
+            ranges[name] = Range(number % 3 * -0.75, 1.5 + number % 5 / 8)
     return tinyglow.quantize(graph, Profile(ranges), scheme, numerics=numerics)
 
 

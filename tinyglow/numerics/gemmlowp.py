@@ -83,7 +83,7 @@ class FixedPoint:
         rest = part - a
         for exponent, power in _POWERS:
             factor = self.constant(power)
-            result = np.where(rest & (1 << (fraction + exponent)), self.product(factor, result), result)
+            result = np.where(rest & (1 << (fraction + exponent)), self.product(result, factor), result)
         result = np.where(a < self.constant(-(1 << (36 - integer_bits))), 0, result)  # below -32
         return np.where(a == 0, self.most, result)
 

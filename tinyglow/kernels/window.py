@@ -93,13 +93,21 @@ class Window:
             if axis == 1 and inside and length <= _MOST_UNUSED * out:
                 x = self._neighbours(x, reduce, out)
             else:
-                x = self._reduced_along(axis, x, reduce, initial, out)
+                x = self._reduced_along(axis, x, reduce, initial, out, inside)
         return x
 
-    def _reduced_along(self, axis: int, x: Array, reduce: np.ufunc, initial: int | float, out: int) -> Array:
-        result: Array = np.full((*x.shape[: axis + 1], out, *x.shape[axis + 2 :]), initial, x.dtype)
+    def _reduced_along(
+        self, axis: int, x: Array, reduce: np.ufunc, initial: int | float, out: int, inside: bool
+    ) -> Array:
+        """``reduced`` along one axis; inside: whether all windows lie in the image, so that none has no taps."""
         before = (slice(None),) * (axis + 1)
-        for results, places in self._along(axis, x.shape[axis + 1], out):
+        taps = iter(self._along(axis, x.shape[axis + 1], out))
+        if inside:
+            first = (*before, next(taps)[1])
+            result: Array = x[first].copy()
+        else:
+            result = np.full((*x.shape[: axis + 1], out, *x.shape[axis + 2 :]), initial, x.dtype)
+        for results, places in taps:
             target, source = (*before, results), (*before, places)
             reduce(result[target], x[source], out=result[target])
         return result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,26 +86,25 @@ class SumsOf:
             result[chosen] = to_int32(sums.images(sums.values), bound)
         return result
 
-    def requantized(self, bias: npt.NDArray[np.int32], rule: Rule) -> npt.NDArray[np.int8] | None:
+    def requantized(self, bias: npt.NDArray[np.int32], rule: Rule, out: npt.NDArray[np.int8]) -> bool:
         """Sums with their bias through an epilogue, if floats can do all of it (``numerics.staircase``).
 
         Args:
             bias: int32 [units].
             rule: The epilogue, its constants, the least and the largest result.
+            out: int8 [images, out_h, out_w, out_c], for the results. Those of an image are stored when all are there.
 
         Returns:
-            int8 [images, out_h, out_w, out_c], or None.
+            Whether ``out`` has them.
         """
-        shape = (len(self.images), *self.size, len(self.filters))
-        stairs = staircase_for(rule, self.bound(bias), math.prod(shape))
+        stairs = staircase_for(rule, self.bound(bias), out.size)
         if stairs is None:
-            return None
-        out = np.empty(shape, np.int8)
+            return False
         for chosen, sums in self._sums(bias, np.float32, stairs.unit):
             results = np.empty(sums.values.shape, np.int8)
             stairs.apply(sums.values, results)
             out[chosen] = sums.images(results)
-        return out
+        return True
 
     def _sums(self, bias: npt.NDArray[np.int32], dtype: type, unit: float = 1.0) -> Iterator[tuple[slice, Sums]]:
         """The sums with their bias in steps of ``unit``, a power of two: of some images at a time."""

@@ -102,3 +102,37 @@ def test_sums_of_many_images_are_those_of_integers(
     window = Window(kernel, pads=(1, 1, 0, 2))
     found = convolution_sums(images, -7, filters, window, 1)
     np.testing.assert_array_equal(found, _sums_in_int64(images, -7, filters, window, 1))
+
+
+def test_which_float_holds_a_sum() -> None:
+    """float32 up to 2 ** 24, float64 up to 2 ** 53, and each no further."""
+    found = [exact_dot.exact_dtype(bound) for bound in (0, 2**24, 2**24 + 1, 2**53)]
+    assert found == [np.float32, np.float32, np.float64, np.float64]
+
+
+def test_bounds_on_sums() -> None:
+    """The largest column's magnitudes times the limit, exact where float64 is not; 0 of nothing."""
+    matrix = np.array([[[1, -7], [-2, 3]], [[0, 0], [4, -4]]])
+    assert exact_dot.largest_sum(matrix, 3) == 30
+    assert exact_dot.largest_sum(np.zeros((3, 0), np.int64), 3) == 0
+    large = np.array([[2**53, 1], [1, 5], [-1, 2]])
+    assert exact_dot.largest_sum(large, 1) == 2**53 + 2
+    stack = np.array([[[2**53, 1], [1, 5]], [[2**53, 3], [2, -(2**53) - 4]]])
+    assert exact_dot.largest_sum(stack, 2) == 2 * (2**53 + 7)
+
+
+def test_floats_as_int32() -> None:
+    """They wrap where they may be too large, from 2 ** 31 on."""
+    edge = np.array([2.0**31 - 1, -(2.0**31) + 1])
+    assert exact_dot.to_int32(edge, 2**31 - 1).tolist() == [2**31 - 1, 1 - 2**31]
+    assert exact_dot.to_int32(np.array([2.0**31, -(2.0**31) - 1]), 2**31).tolist() == [-(2**31), 2**31 - 1]
+    assert exact_dot.to_int32(np.array([2.0**33 + 7]), 2**34).tolist() == [7]
+
+
+def test_products_into_a_given_array() -> None:
+    """The same array is the result."""
+    a, b = np.arange(6.0).reshape(2, 3), np.arange(12.0).reshape(3, 4)
+    out = np.empty((2, 4))
+    assert exact_dot.product(a, b, out) is out and np.array_equal(out, a @ b)
+    found, bound = exact_dot.exact_product(a.astype(np.int64), b.astype(np.int64), 5)
+    assert found.dtype == np.float32 and bound == 5 * (3 + 7 + 11) and np.array_equal(found, a @ b)

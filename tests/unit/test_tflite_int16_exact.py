@@ -118,7 +118,9 @@ def test_tables_of_lines() -> None:
     f = np.float32
     # The offset of the results leaves their range but for the rounding of its ends.
     ranges = [((0.0003, 0), (1 / 32768, 0)), ((0.001, 77), (0.01, -5)), ((0.0002, -9000), (0.0001, 3))]
-    ranges += [((0.0001, 5), (scale, offset)) for scale, offset in ((3.39e-5, -10914), (3.73e-5, -13989), (3.19e-5, 14527))]
+    ranges += [
+        ((0.0001, 5), (scale, offset)) for scale, offset in ((3.39e-5, -10914), (3.73e-5, -13989), (3.19e-5, 14527))
+    ]
     for source, result in ranges:
         table = tflite_int16.lines(lambda x: np.sin(x.astype(np.float64)).astype(np.float32), source, result)
 

@@ -83,7 +83,7 @@ OF_INT16: list[tuple[str, str, Callable[..., Array]]] = [
     *((f"logistic_{n}", f"tg_logistic16(a, {n})", lambda a, b, n=n: INT16.logistic(a, n)) for n in (0, 3, 4, 6)),
     *((f"tanh_{n}", f"tg_tanh16(a, {n})", lambda a, b, n=n: INT16.tanh(a, n)) for n in (0, 3, 4, 6)),
     ("newton", "a < 0 ? 0 : tg_newton16(a)", lambda a, b: np.where(a < 0, 0, INT16.newton(a))),
-    ("product16", "tg_product16(a, b)", INT16.product),
+    ("product16", "tg_product16(a, b)", INT16.high_product),
 ]
 OF_INT32: list[tuple[str, str, Callable[..., Array]]] = [
     ("high", "tg_high_product(a, b)", tflite.high_product),

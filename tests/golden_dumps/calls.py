@@ -112,7 +112,8 @@ def _call(call: KernelCall, program: Program, before: dict[str, str]) -> str:
     if call.sums:
         ends = f"{call.sums.low.min(initial=0)}..{call.sums.high.max(initial=0)}"
         limits = [f"{name}={most}/{allowed}" for name, (most, allowed) in call.sums.limits.items()]
-        parts["sums"] = " ".join([ends, _sum(call.sums.low), _sum(call.sums.high), *limits])
+        scales = f"{crc32(_shown(call.sums.scales).encode()):x}"
+        parts["sums"] = " ".join([ends, _sum(call.sums.low), _sum(call.sums.high), scales, *limits])
     parts["gives"] = _results(call, program)
     return "; ".join([kernel.symbol, *(f"{name} {text}".strip() for name, text in parts.items() if text)])
 

@@ -41,7 +41,7 @@ def _floats(text: str) -> list[np.float32]:
 # ln(2) in two parts, the first of 15 bits: its product with an exponent is exact.
 _LN2_HIGH, _LN2_LOW, _LOG2_E = _float("0x1.62e4p-1"), _float("0x1.7f7d1cp-20"), _float("0x1.715476p+0")
 # 1.5 * 2**23: adding it rounds to an integer.
-_ROUNDING, _ROUNDING_BITS = np.float32(12582912.0), 0x4B400000
+_ROUNDING = np.float32(12582912.0)
 # sqrt(1/2) as a float32's bits: where the mantissas of logarithms begin.
 _ROOT_OF_HALF = 0x3F3504F3
 
@@ -119,11 +119,10 @@ def _exp_near_zero(high: Floats, low: Floats) -> Floats:
 @quietly
 def exp(x: Floats) -> Floats:
     """``tg_exp_f32``: e ** x; infinity from 88.72284 on, 0 below -103.97208."""
-    bounded = np.minimum(np.maximum(np.where(np.isnan(x), np.float32(0), x), np.float32(-104)), np.float32(89))
-    shifted = bounded * _LOG2_E + _ROUNDING
-    whole = shifted - _ROUNDING
+    bounded = np.clip(x, np.float32(-104), np.float32(89))
+    whole = (bounded * _LOG2_E + _ROUNDING) - _ROUNDING
     power = _exp_near_zero(bounded - whole * _LN2_HIGH, whole * _LN2_LOW)
-    return np.where(np.isnan(x), NAN, _scale(power, _bits(shifted) - _ROUNDING_BITS))
+    return np.where(np.isnan(x), NAN, _scale(power, whole.astype(np.int64)))
 
 
 def _mantissa(x: Floats) -> tuple[Integers, Floats]:
@@ -281,7 +280,7 @@ def _quarters(x: Floats) -> tuple[Integers, Floats]:
     top, bottom = size >> np.uint64(32), size & np.uint64(0xFFFFFFFF)
     angle = ((top * high) << np.uint64(2)) + ((top * low + bottom * high) >> np.uint64(30))
     y = angle.astype(np.float32) * _UNIT
-    return n, np.where(small, x, np.where(rest < 0, -y, y))
+    return n, np.where(small, x, y * np.sign(rest).astype(np.float32))
 
 
 def _of_quarter(n: Integers, y: Floats) -> Floats:

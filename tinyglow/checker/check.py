@@ -16,7 +16,8 @@ from tinyglow.checker.memory import check_accesses, check_disjoint, check_places
 from tinyglow.checker.numbers import numbers
 from tinyglow.checker.program_text import check_calls
 from tinyglow.checker.source import Call, Source, near_arrays, read_source
-from tinyglow.checker.sums import INT32, INT64, WRAPPING, layer_sums, window_sums
+from tinyglow.checker.sums import INT32, INT64, WRAPPING, layer_sums, window_requantization, window_sums
+from tinyglow.checker.unstated import reason_of
 
 _MOST_FILE = 1 << 28
 _MOST_PROOF = 1 << 24
@@ -149,7 +150,7 @@ def _check_call(
     items["scratch"] = 1
     bytes_of = {name: count * items[name] for name, count in elements.items() if name in items}
     check_accesses(call, net, document.buffers, bytes_of, found)
-    _check_numbers(call, claim, found)
+    _check_numbers(call, claim, data, found)
     layer = layer_of(call, data, source.functions, bytes_of)
     sums = claim.get("sums")
     if layer is None:
@@ -160,6 +161,11 @@ def _check_call(
         expected: dict[str, Any] = {"bits": 32, "low": window[0], "high": window[1]}
         if call.kernel.endswith("_s16"):
             expected["bits"] = 32 if INT32[0] <= window[0] and window[1] <= INT32[1] else 64
+        requantized = window_requantization(call, window)
+        if requantized is not None:
+            largest, limit, must = requantized
+            expected["requantization"] = {"largest": largest, "limit": limit}
+            found.require(not must or largest <= limit, call.where, f"its requantization reaches {largest}", f"{limit}")
         fits = (INT32 if expected["bits"] == 32 else INT64)[0] <= window[0] and window[1] <= INT64[1]
     else:
         wraps = isinstance(sums, dict) and sums.get("wraps") is True
@@ -189,19 +195,24 @@ def _check_call(
     return float(max(-expected["low"], expected["high"]) / 2 ** (expected["bits"] - 1))
 
 
-def _check_numbers(call: Call, claim: Mapping[str, Any], found: Findings) -> None:
-    """The intermediates of a kernel without constant weights."""
-    expected, unsound = numbers(call)
-    if expected is None:
+def _check_numbers(call: Call, claim: Mapping[str, Any], data: Callable[[str], bytes], found: Findings) -> None:
+    """The intermediates of a kernel but a layer's sums."""
+    own = numbers(call, data)
+    if own is None:
+        known = loop_of(call.kernel) is not None or reason_of(call.kernel) is not None
+        found.require(known, call.where, "is a kernel of whose numbers the checker knows nothing")
         found.require("numbers" not in claim, call.where, "has no numbers that are known", "none in the proof")
         return
-    for name in unsound:
-        one = expected[name]
-        found.require(False, call.where, f"its {name} reaches {one['low']} to {one['high']}", f"{one['bits']} bits")
-    wrapping = sorted(name for name, one in expected.items() if one.get("wraps"))
+    for name in own.unsound:
+        one = own.stated[name]
+        held = f"{one['bits']} bits" if one.get("type") != "float" else "numbers of float32"
+        found.require(False, call.where, f"its {name} reaches {one['low']} to {one['high']}", held)
+    for what, expected in own.faults:
+        found.require(False, call.where, f"has {what}", expected)
+    wrapping = sorted(name for name, one in own.stated.items() if one.get("wraps"))
     if wrapping:
         found.facts.append(f"{call.where}: {', '.join(wrapping)} may wrap, as in the runtime whose rounding it is")
-    _compare(call.where, claim.get("numbers"), expected, found, "numbers")
+    _compare(call.where, claim.get("numbers"), own.stated, found, "numbers")
 
 
 def _compare(where: str, stated: Any, expected: Mapping[str, Any], found: Findings, path: str = "sums") -> None:

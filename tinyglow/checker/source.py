@@ -16,7 +16,7 @@ CONSTANT_MEMORIES = ("constantWeight", *NEAR)
 MEMORIES = ("constantWeight", "mutableWeight", "activations", "tcm", *NEAR)
 _SIZES = {"constantWeight": "CONSTANT", "mutableWeight": "MUTABLE", "activations": "ACTIVATIONS"}
 MOST_BYTES = 1 << 28  # of a memory
-MOST_SHIFT = 63
+MOST_SHIFT = 62  # of 64 bits
 ITEM_BYTES = {"int8_t": 1, "uint8_t": 1, "tg_i16": 2, "tg_u16": 2, "tg_i32": 4, "tg_u32": 4, "tg_f32": 4}
 ITEM_BYTES |= {"tg_i64": 8, "tg_u64": 8}
 
@@ -96,11 +96,11 @@ class Call:
             raise BrokenError(self.where, f"{name} shifts by more than 31 bits")
         return value
 
-    def shift(self, name: str, least: int = 0) -> int:
-        """A parameter that is a number of bits, ``least`` to 63. Raises BrokenError: the file may say any number."""
+    def shift(self, name: str, least: int = 0, most: int = MOST_SHIFT) -> int:
+        """A parameter that is a number of bits in a range. Raises BrokenError: the file may say any number."""
         bits = self.whole(name)
-        if not least <= bits <= MOST_SHIFT:
-            raise BrokenError(self.where, f"{name} shifts by {bits} bits", f"{least} to {MOST_SHIFT}")
+        if not least <= bits <= most:
+            raise BrokenError(self.where, f"{name} shifts by {bits} bits", f"{least} to {most}")
         return bits
 
     def argument(self, name: str) -> Argument:

@@ -124,22 +124,31 @@ def constants(call: Call, layer: Layer, epilogue: str) -> list[tuple[int, int, i
 
 def _requantized(call: Call, loop: str, epilogue: str, bounds: tuple[Array, Array], layer: Layer) -> tuple[int, int]:
     """The largest number inside the requantization, and the most that it may be."""
-    largest = 0
-    ends = list(zip(bounds[0].tolist(), bounds[1].tolist(), strict=True))
-    if epilogue in _SUM_BITS:
-        return max(max(abs(low), abs(high)) for low, high in ends), (1 << _SUM_BITS[epilogue]) - 1
-    if epilogue == "onnx":
-        return max(max(abs(low), abs(high)) for low, high in ends), INT32[1]
-    form, offset = form_of(loop), _output_offset(call)
-    for pair, (multiplier, pre, post) in zip(ends, constants(call, layer, epilogue), strict=True):
-        for total in pair:
-            if epilogue != "glow":
-                largest = max(largest, abs(total) << pre)
-                continue
-            product = abs((total >> pre) * multiplier)
-            more = {"plain": (1 << post) >> 1, "folded": (abs(offset) + 1) << post}.get(form)
-            largest = max(largest, (product >> post) + 1 if more is None else product + more)
-    return largest, INT32[1]
+    ends = zip(bounds[0].tolist(), bounds[1].tolist(), strict=True)
+    way = epilogue, form_of(loop), _output_offset(call)
+    each = (_inside(pair, own, way) for pair, own in zip(ends, constants(call, layer, epilogue), strict=True))
+    return max(each, default=0), _limit(epilogue)
+
+
+def _limit(epilogue: str) -> int:
+    """The most that a number inside the requantization may be."""
+    return (1 << _SUM_BITS[epilogue]) - 1 if epilogue in _SUM_BITS else INT32[1]
+
+
+def _inside(ends: tuple[int, int], scale: tuple[int, int, int], way: tuple[str, str, int]) -> int:
+    """The largest number on the way from sums between two ends, by a multiplier and its shifts.
+
+    way: the epilogue, the form of Glow's, and the output's offset.
+    """
+    (multiplier, pre, post), (epilogue, form, offset) = scale, way
+    magnitude = max(abs(total) for total in ends)
+    if epilogue in _SUM_BITS or epilogue == "onnx":
+        return magnitude
+    if epilogue != "glow":
+        return magnitude << pre
+    product = max(abs((total >> pre) * multiplier) for total in ends)
+    more = {"plain": (1 << post) >> 1, "folded": (abs(offset) + 1) << post}.get(form)
+    return (product >> post) + 1 if more is None else product + more
 
 
 def _output_offset(call: Call) -> int:
@@ -179,3 +188,24 @@ def window_sums(call: Call) -> tuple[int, int] | None:
         products = [x * y for x in a for y in b]
         return call.whole("depth") * min(products), call.whole("depth") * max(products)
     return None
+
+
+_MATMUL = re.compile(r"tg_matmul(?:_(\w+))?_s8")
+
+
+def window_requantization(call: Call, ends: tuple[int, int]) -> tuple[int, int, bool] | None:
+    """Of a product of two int8 matrices: the largest number inside the requantization of its sums.
+
+    Args:
+        call: The call.
+        ends: The range of its sums.
+
+    Returns:
+        It, the most that it may be, and whether it must not be more; None for other kernels.
+    """
+    match = _MATMUL.fullmatch(call.kernel)
+    if match is None:
+        return None
+    scale, epilogue = call.scale("out"), match[1] or "glow"
+    largest = _inside(ends, (scale["multiplier"], scale["pre"], scale["post"]), (epilogue, "plain", 0))
+    return largest, _limit(epilogue), epilogue != "glow"

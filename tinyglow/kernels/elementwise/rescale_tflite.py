@@ -6,6 +6,8 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I32, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Numbers
+from tinyglow.kernels.intermediates import Ends, int8_ends, int16_ends, scaled_twice
 from tinyglow.numerics import tflite
 from tinyglow.numerics.tflite import Multiplier
 
@@ -29,6 +31,12 @@ def rescale_width(p: RescaleWidthParams, x: Array, out: Array) -> None:
     out[...] = np.clip(scaled + p.out_offset, limits.min, limits.max).astype(out.dtype)
 
 
+def _numbers(p: RescaleWidthParams, elements: Ends) -> Numbers:
+    """A difference from the offset, shifted to the left before its product."""
+    difference = elements.made(elements.low - p.in_offset, elements.high - p.in_offset)
+    return {"result": scaled_twice(difference, p.multiplier, p.shift)[0]}
+
+
 RESCALE_WIDEN = Kernel(
     symbol="tg_rescale_tflite_widen_s16",
     c_file="elementwise/tg_rescale_tflite_widen_s16.c",
@@ -36,6 +44,7 @@ RESCALE_WIDEN = Kernel(
     operands=(In("input", "int8"), Out("output", "int16")),
     reference=rescale_width,
     summary="int8 as int16 of another scale, rounded as LiteRT does",
+    numbers_of=lambda p: _numbers(p, int8_ends("input")),
 )
 RESCALE_NARROW = RESCALE_WIDEN.with_settings(
     "tg_rescale_tflite_narrow_s8",
@@ -48,4 +57,5 @@ RESCALE_NARROW = RESCALE_WIDEN.with_settings(
     },
     operands=(In("input", "int16"), Out("output", "int8")),
     summary="int16 as int8 of another scale, rounded as LiteRT does",
+    numbers_of=lambda p: _numbers(p, int16_ends("input")),
 )

@@ -122,6 +122,22 @@ def constants(call: Call, layer: Layer, epilogue: str) -> list[tuple[int, int, i
     return [(int(m), 5 if epilogue.startswith("onnxi") else 0, int(s) + 1) for m, s in words]
 
 
+def strange_shifts(call: Call, layer: Layer) -> list[tuple[str, str]]:
+    """Shifts of a layer's scales that C does not define: how far they go, and how far they may."""
+    known = loop_of(call.kernel)
+    assert known is not None
+    if known[2] == "s16":
+        assert layer.words is not None
+        shifts = [int(shift) for shift in layer.words[:, 1]]
+        return [(f"{shift}", "0 to 62") for shift in sorted(set(shifts)) if not 0 <= shift <= 62][:1]
+    if known[1].startswith("onnx"):  # they have no shifts, or one that is the epilogue's own
+        return []
+    least = 1 if known[1].startswith("tflite") else 0
+    each = {(pre, post) for _, pre, post in constants(call, layer, known[1])}
+    strange = [pair for pair in sorted(each) if not (0 <= pair[0] <= 31 and least <= pair[1] <= 32)]
+    return [(f"{pre} and {post}", f"0 to 31, and {least} to 32") for pre, post in strange[:1]]
+
+
 def _requantized(call: Call, loop: str, epilogue: str, bounds: tuple[Array, Array], layer: Layer) -> tuple[int, int]:
     """The largest number inside the requantization, and the most that it may be."""
     ends = zip(bounds[0].tolist(), bounds[1].tolist(), strict=True)

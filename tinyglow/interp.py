@@ -17,8 +17,8 @@ from tinyglow.operators.constants import dequantized
 _READ_ONLY = (*CONSTANTS, Region.CODE)
 _FLOAT_CHUNK_BYTES = 64 * 2**20
 # Samples of which a kernel's definition computes so many at a time that its intermediate results stay in a core's
-# cache; found by measuring the benchmark's networks (16 bytes for each element of an operand, 4 MB).
-_CACHE_ELEMENTS = 4 * 2**20 // 16
+# cache; found by measuring the benchmark's networks (16 bytes for each element of an operand, 16 MB).
+_CACHE_ELEMENTS = 16 * 2**20 // 16
 Observer = Callable[[str, Array], None]
 
 
@@ -187,10 +187,13 @@ class ProgramState:
 
 
 def run_call(call: KernelCall, operands: Sequence[Array]) -> None:
-    """Run a kernel's definition, a few samples at a time.
+    """Run a kernel's definition, a few samples at a time, unless it divides them itself.
 
     operands: arrays [samples, elements]; constants [1, elements].
     """
+    if call.kernel.divides:
+        call.kernel.run(call.params, list(operands))
+        return
     samples = max((len(operand) for operand in operands), default=1)
     step = max(1, _CACHE_ELEMENTS // max(1, sum(operand.shape[1] for operand in operands if len(operand) == samples)))
     for begin in range(0, samples, step):

@@ -12,6 +12,7 @@ from tests.tflite.int8_cases import Maker, integers
 from tests.tflite.registry import RELU, RELU6, SAME, SAMPLES, VALID, Case, numbers
 
 IN = Quant([0.00031], [0])
+IN_INT32 = Quant([2.3e-8], [0])
 _CASES: dict[str, tuple[tuple[int, ...], Maker, str]] = {}
 
 
@@ -35,10 +36,11 @@ def case(name: str) -> Case:
     """A case, built."""
     shape, make, dtype = _CASES[name]
     b = TFLiteBuilder()
-    x = b.tensor("x", shape, dtype, IN if dtype == "INT16" else None)
+    x = b.tensor("x", shape, dtype, {"INT16": IN, "INT32": IN_INT32}.get(dtype))
     model = b.build([x], [make(b, x)])
-    data = wide(SAMPLES, *shape, start=5)
-    return Case(name, model, data if dtype == "INT16" else numbers(SAMPLES, *shape, scale=11.0, start=5))
+    reals = numbers(SAMPLES, *shape, scale=11.0, start=5)
+    data = {"INT16": wide(SAMPLES, *shape, start=5), "INT32": np.rint(reals * np.float64(1.9e8)).astype(np.int32)}
+    return Case(name, model, data.get(dtype, reals))
 
 
 def model_inputs() -> dict[str, Array]:
@@ -140,6 +142,16 @@ def _widths(scale: float, offset: int, back: float) -> Maker:
 
 register("widths", (2, 9), _widths(0.081, -7, 0.00029))
 register("widths_saturated", (2, 9), _widths(0.023, 100, 0.00007))
+
+
+def _from_int32(dtype: str, scale: float, offset: int) -> Maker:
+    """Activations of 32 bits as narrower ones."""
+    quant = Quant([scale], [offset])
+    return lambda b, x: b.node("QUANTIZE", [x], (2, 9), "y", "QuantizeOptions", 2, dtype, quant)
+
+
+register("int32_as_int16", (2, 9), _from_int32("INT16", 0.0013, 0), "INT32")
+register("int32_as_int8", (2, 9), _from_int32("INT8", 0.47, -3), "INT32")
 register("leaky_relu", (2, 9), _one("LEAKY_RELU", 0.00021, "LeakyReluOptions", Alpha=0.3))
 register("relu", (2, 9), _one("RELU", 0.00023))
 register("relu6", (2, 9), _one("RELU6", 0.00023))

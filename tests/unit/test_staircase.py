@@ -15,7 +15,7 @@ from tinyglow.numerics import glow
 from tinyglow.numerics import staircase as module
 from tinyglow.numerics.epilogues import EPILOGUES
 from tinyglow.numerics.glow import Requant
-from tinyglow.numerics.staircase import MOST, Staircase, by_staircase, staircase
+from tinyglow.numerics.staircase import MOST, Staircase, add_bias, staircase, staircase_for
 from tinyglow.testing import cases
 from tinyglow.testing.case import Case
 
@@ -28,7 +28,7 @@ def _expected(name: str, constants: Requant, sums: np.ndarray, least: int = -128
 
 def _applied(found: Staircase, sums: np.ndarray) -> np.ndarray:
     out = np.empty((1, sums.size), np.int8)
-    found.apply(sums.astype(np.float32)[np.newaxis], out)
+    found.apply(sums.astype(np.float32)[np.newaxis] * np.float32(found.unit), out)
     return out[0]
 
 
@@ -70,12 +70,20 @@ def test_where_integers_wrap_or_floats_round_there_is_none() -> None:
     assert staircase(GLOW, GLOW.constants(math.ldexp(1.5, -12)), -128, 127, MOST + 1) is None
 
 
-def test_few_sums_and_float64_are_left_alone() -> None:
+def test_few_sums_are_left_alone() -> None:
     """The search for a staircase takes longer than it saves there."""
     rule = (GLOW, GLOW.constants(0.01), -128, 127)
-    bias = np.zeros(4, np.int32)
-    for sums in (np.zeros((1, 4), np.float32), np.zeros((1, module.WORTH), np.float64)):
-        assert not by_staircase(sums, bias, 100, rule, np.zeros(sums.shape, np.int8))
+    assert staircase_for(rule, 100, module.WORTH - 1) is None
+    assert staircase_for(rule, 100, module.WORTH) is not None
+
+
+@pytest.mark.parametrize("count", [3, 8190 * 3, 8190 * 2 + 9])
+def test_a_bias_is_added_to_each_unit(count: int) -> None:
+    """In rows of many numbers, and what is left over."""
+    sums, bias = np.arange(count, dtype=np.float32).reshape(-1, 3), np.array([1, -20, 300], np.float32)
+    wanted = sums + bias
+    add_bias(sums, bias)
+    np.testing.assert_array_equal(sums, wanted)
 
 
 def _computed(case: Case, worth: int, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:

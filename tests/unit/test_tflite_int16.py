@@ -21,6 +21,7 @@ from tinyglow.targets.boards import HOST, load_board
 
 NETWORKS = ("conv_relu", "transposed_same", "add_relu", "mul", "leaky_relu", "quantize_floats")
 NETWORKS += ("logistic_0.00031", "tanh_0.00031", "softmax_0.00031", "mean_2", "average_pool", "batch_matmul_left")
+NETWORKS += ("int32_as_int16", "int32_as_int8")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -94,6 +95,33 @@ def test_a_change_between_int8_and_int16(tmp_path: Path) -> None:
         assert len(program.calls) == kernels, numerics
         (ours,) = tinyglow.interpret(program, {program.inputs[0]: np.array([[-128, 3, 4, 127]], np.int8)}).values()
         assert ours.ravel().tolist() == [-13100, 0, 100, 12400]
+
+
+@pytest.mark.parametrize(("dtype", "given"), [("INT8", [-128, -3, 5, 127]), ("INT16", [-32768, -3, 5, 32767])])
+def test_integers_as_int32(dtype: str, given: list[int], tmp_path: Path) -> None:
+    """TensorFlow Lite Micro has them: with a ratio that is a power of two they are exact, and in C the same."""
+    b = TFLiteBuilder()
+    offset = 3 if dtype == "INT8" else 0
+    x = b.tensor("x", (1, 4), dtype, Quant([2.0**-6], [offset]))
+    y = b.node("QUANTIZE", [x], (1, 4), "y", "QuantizeOptions", 2, "INT32", Quant([2.0**-18], [0]))
+    program = tinyglow.lower(tinyglow.quantize(tinyglow.load(saved(tmp_path, b.build([x], [y])), "net")))
+    inputs = {program.inputs[0]: np.array([given], program.buffers[program.inputs[0]].type.dtype)}
+    (ours,) = tinyglow.interpret(program, inputs).values()
+    assert ours.dtype == np.int32
+    assert ours.ravel().tolist() == [4096 * (value - offset) for value in given]
+    assert all(result.equal for result in tinyglow.verify(program, HOST, inputs))
+    with pytest.raises(ModelError, match=r"int32 activations with the numerics glow.*--numerics tflite"):
+        tinyglow.lower(tinyglow.quantize(tinyglow.load(tmp_path / "net.tflite", "net"), numerics="glow"))
+
+
+@pytest.mark.parametrize("kind", ["ABS", "DEQUANTIZE"])
+def test_computing_with_int32_activations_is_refused(kind: str, tmp_path: Path) -> None:
+    """QUANTIZE alone reads and makes them; where a file has more, the operator and the tensor are named."""
+    b = TFLiteBuilder()
+    x = b.tensor("wide", (1, 4), "INT32", Quant([2.0**-16], [0]))
+    y = b.node(kind, [x], (1, 4), "y")
+    with pytest.raises(ModelError, match=rf"{kind}.*'wide' of type INT32 with a scale; expected int8 or int16"):
+        tinyglow.load(saved(tmp_path, b.build([x], [y])), "net")
 
 
 def test_a_change_of_width_by_far_is_refused(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ _MOST_FILES = 10_000
 _BYTES_OF_BYTE = 8  # of text that stand for a byte of the weights, at most
 _TEXT = (".c", ".h")
 _LIST = "tinyglow.sha256"
+_CLAIMS = frozenset(("kernel", "layer", "sums", "numbers"))  # what a proof may state of a call
 
 
 def check_proof(folder: str | Path) -> Findings:
@@ -141,6 +142,8 @@ def _check_network(
     for memory, data in weights.items():
         size = source.sizes.get(memory, 0)
         found.require(len(data) == size, memory, f"has {len(data)} bytes", f"{size}, as {net}.h says")
+    for memory in document.memories.keys() - source.sizes.keys():
+        found.require(False, f"{net}.h", f"does not say how large {memory} is", f"{document.memories[memory]} bytes")
     for memory, size in source.sizes.items():
         stated = document.memories.get(memory, 0)
         found.require(stated == size, memory, f"has {size} bytes in {net}.h", f"{stated}, as the proof says")
@@ -175,6 +178,7 @@ def _check_call(
 ) -> float | None:
     """A call; returns how much of its integers' range its sums take, None if it adds nothing up."""
     document, claim = stated
+    found.require(claim.keys() <= _CLAIMS, call.where, "the proof states what is unknown", ", ".join(sorted(_CLAIMS)))
     found.require(claim.get("kernel") == call.kernel, call.where, f"the proof has {_shown(claim.get('kernel'))}")
     data = _constants(net, call, source, weights)
     elements = extents(call, data)

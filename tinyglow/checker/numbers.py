@@ -147,8 +147,7 @@ def _matrices16(call: Call, found: Found) -> None:
 
 def _width(call: Call, found: Found) -> None:
     """A change between int8 and int16: the elements are of the other type."""
-    half = _HALF["s8" if call.kernel.endswith("_s16") else "s16"]
-    offset = call.whole("in_offset")
+    half, offset = 1 << (8 * call.argument("input").item - 1), call.whole("in_offset")
     found.litert("result", (-half - offset, half - 1 - offset), call)
 
 
@@ -177,7 +176,7 @@ _KERNELS: tuple[tuple[str, Callable[[Call, Found], None]], ...] = (
     (r"tg_add_linear_s8", _linear),
     (r"tg_(?:avg_pool|reduce_sum)_s(?:8|16)|tg_reduce_mean_tflite_s(?:8|16)|tg_reduce_mean_onnx(?:_float)?_s8", _many),
     (r"tg_matmul_s16", _matrices16),
-    (r"tg_rescale_tflite_(?:widen_s16|narrow_s8)", _width),
+    (r"tg_rescale_tflite_(?:widen|narrow)(?:_s8|_s16|_s32)+", _width),
     (r"tg_avg_pool_tflite_s(?:8|16)", _litert_pool),
 )
 

@@ -52,6 +52,9 @@ def check_stack(net: str, data: bytes | None, stated: Mapping[str, Any] | None, 
         f"states a stack of {_shown(stated.get('bytes'))} bytes",
         f"{bound}: {' -> '.join(path)}, by the instructions of {net}.o",
     )
+    found.require(
+        stated.get("path") == path, where, f"has the deepest path {_shown(stated.get('path'))}", " -> ".join(path)
+    )
     names = stated.get("library")
     found.require(names == library, where, f"names the library functions {_shown(names)}", ", ".join(library) or "none")
     found.facts.append(f"the stack takes at most {bound} bytes: {' -> '.join(path)}")

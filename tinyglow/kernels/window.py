@@ -10,6 +10,7 @@ import numpy as np
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import ShapeError
 
+_MOST_UNUSED = 4  # columns a result: of more, most results of a run would be for nothing
 MAX_PAD = 255  # kernels have it in a byte; and numpy pads in memory
 
 
@@ -86,16 +87,32 @@ class Window:
 
         Rows first, then columns: for maxima and for sums of integers. Takes no more memory than images and results.
         """
-        size = self.output_size(x.shape[1], x.shape[2])
-        for axis in (0, 1):
-            shape = (*x.shape[: axis + 1], size[axis], *x.shape[axis + 2 :])
-            result: Array = np.full(shape, initial, x.dtype)
-            before = (slice(None),) * (axis + 1)
-            for results, places in self._along(axis, x.shape[axis + 1], size[axis]):
-                target, source = (*before, results), (*before, places)
-                reduce(result[target], x[source], out=result[target])
-            x = result
+        for axis, out in enumerate(self.output_size(x.shape[1], x.shape[2])):
+            length = x.shape[axis + 1]
+            inside = not (self.pads[axis] or (out - 1) * self.strides[axis] + self.extent(axis) > length)
+            if axis == 1 and inside and length <= _MOST_UNUSED * out:
+                x = self._neighbours(x, reduce, out)
+            else:
+                x = self._reduced_along(axis, x, reduce, initial, out)
         return x
+
+    def _reduced_along(self, axis: int, x: Array, reduce: np.ufunc, initial: int | float, out: int) -> Array:
+        result: Array = np.full((*x.shape[: axis + 1], out, *x.shape[axis + 2 :]), initial, x.dtype)
+        before = (slice(None),) * (axis + 1)
+        for results, places in self._along(axis, x.shape[axis + 1], out):
+            target, source = (*before, results), (*before, places)
+            reduce(result[target], x[source], out=result[target])
+        return result
+
+    def _neighbours(self, x: Array, reduce: np.ufunc, out: int) -> Array:
+        """``reduced`` along columns, of windows without padding: in long runs, of which every few results are taken."""
+        flat, step = x.reshape(-1), self.dilation[1] * x.shape[3]
+        count = flat.size - (self.kernel[1] - 1) * step
+        runs = flat.copy()
+        for tap in range(1, self.kernel[1]):
+            reduce(runs[:count], flat[tap * step : tap * step + count], out=runs[:count])
+        result: Array = np.take(runs.reshape(x.shape), np.arange(out) * self.strides[1], axis=2)
+        return result
 
     def taps_inside(self, height: int, width: int) -> Array:
         """How many taps of each window lie inside the image, int32 [1, out_h, out_w, 1]."""

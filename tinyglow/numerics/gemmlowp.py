@@ -82,11 +82,9 @@ class FixedPoint:
         result = self.exp_of_quarter(self.left(part, integer_bits))
         rest = part - a
         for exponent, power in _POWERS:
-            if integer_bits > exponent:
-                factor = self.constant(power)
-                result = np.where(rest & (1 << (fraction + exponent)), self.product(result, factor), result)
-        if integer_bits > 5:
-            result = np.where(a < self.constant(-(1 << (36 - integer_bits))), 0, result)
+            factor = self.constant(power)
+            result = np.where(rest & (1 << (fraction + exponent)), self.product(result, factor), result)
+        result = np.where(a < self.constant(-(1 << (36 - integer_bits))), 0, result)  # below -32
         return np.where(a == 0, self.most, result)
 
     def newton(self, a: IntArray) -> IntArray:
@@ -115,7 +113,7 @@ class FixedPoint:
 
 
 def _symmetric(a: IntArray, positive: IntArray, negative: IntArray, zero: int) -> IntArray:
-    return np.where(a == 0, zero, np.where(a > 0, positive, negative))
+    return np.where(a > 0, positive, np.where(a < 0, negative, zero))
 
 
 INT32, INT16 = FixedPoint(32), FixedPoint(16)

@@ -108,6 +108,58 @@ def test_damaged_options_of_a_custom_operator() -> None:
         custom_attributes(good[:index] + b"\xff" + good[index + 1 :], ("cycles_max",))
 
 
+def _lstm_int16(clip: float) -> bytes:
+    """An LSTM of int16 values over [2, 3, 6], four units; a cell in steps of 2**-12, biases of 64 bits."""
+    b, step, units = TFLiteBuilder(), float(np.float32(0.0001)), 4
+    x, out = b.tensor("x", (2, 3, 6), "INT16", Quant([step], [0])), Quant([2.0**-15], [0])
+    scales = [0.009 + 0.001 * index for index in range(8)]
+    shapes = [(units, 6)] * 4 + [(units, units)] * 4
+    weights = [
+        b.constant(f"w{i}", np.rint(cases.numbers(*shape, start=11 * i) * 127).astype(np.int8), Quant([scale], [0]))
+        for i, (shape, scale) in enumerate(zip(shapes, scales, strict=True))
+    ]
+    biases = [
+        b.constant(f"b{i}", np.rint(cases.numbers(units, start=i) * 2e5).astype(np.int64), Quant([step * scale], [0]))
+        for i, scale in enumerate(scales[:4])
+    ]
+    states = [
+        b.tensor(name, (2, units), "INT16", quant, is_variable=True)
+        for name, quant in (("hidden", out), ("cell", Quant([2.0**-12], [0])))
+    ]
+    none = [-1]
+    operands = [x, *weights, *none * 3, *biases, *none * 2, *states, *none * 4]
+    fields = {"FusedActivationFunction": cases.TANH, "CellClip": clip, "TimeMajor": False}
+    options = "UnidirectionalSequenceLSTMOptions"
+    y = b.node("UNIDIRECTIONAL_SEQUENCE_LSTM", operands, (2, 3, units), "y", options, 1, "INT16", out, **fields)
+    return b.build([x], [y])
+
+
+@pytest.mark.parametrize("numerics", ["", "tflm"])
+@pytest.mark.slow  # compiles C
+def test_an_lstm_of_int16(numerics: str, tmp_path: Path) -> None:
+    """Its integers are CMSIS-NN's (tests/cmsis_nn has its data sets): near the real network's here, and C's."""
+    model = _lstm_int16(7.5)
+    program = program_of(tmp_path, model, numerics)
+    assert program.calls[0].kernel.symbol == "tg_lstm_tflm_s16"
+    given = np.rint(cases.numbers(4, 1, 2, 3, 6) * 20000).astype(np.int16)
+    (ours,) = tinyglow.interpret(program, {program.inputs[0]: given}, sequence=4).values()
+    graph = tinyglow.load(tmp_path / "net.tflite", "net")
+    (node,) = (node for node in graph.nodes if len(node.inputs) == 15)
+    constants = [graph.values[name].data for name in node.inputs[3:]]
+    hidden = cell = np.zeros((1, 2, 4), np.float32)
+    for value, result in zip(given * np.float32(0.0001), ours, strict=True):
+        real, hidden, cell = node.op.run_float(value, hidden, cell, *(data[np.newaxis] for data in constants))
+        assert np.abs(result.reshape(real.shape) * 2.0**-15 - real).max() < 0.002
+    assert np.ptp(ours.astype(int)) > 20000
+    assert all(result.equal for result in tinyglow.verify(program, HOST, {program.inputs[0]: given}, sequence=4))
+
+
+def test_an_lstm_of_int16_needs_a_clip(tmp_path: Path) -> None:
+    """CMSIS-NN bounds its cell in any case: without one, to nothing."""
+    with pytest.raises(ModelError, match="an LSTM without cell_clip"):
+        program_of(tmp_path, _lstm_int16(0.0), "tflm")
+
+
 def _two_scales(b: TFLiteBuilder, x: int) -> int:
     """The variable is read with another scale than it is written with."""
     handle = b.node("VAR_HANDLE", [], (), "handle", "VarHandleOptions", 1, "RESOURCE", SharedName="v")

@@ -38,6 +38,14 @@ _INCLUDES = """
 #include "tg_wide.h"
 #include "elementwise/tg_map_erf_f32.c"
 #include "elementwise/tg_pow_f32.c"
+#include "elementwise/tg_quantize_fused_f32_s8.c"
+static int32_t fused(float x, float inverse, int32_t offset) {
+  tg_quantize_fused_f32_s8_params p = {0};
+  int8_t y;
+  p.count = 1, p.inverse = inverse, p.offset = offset;
+  tg_quantize_fused_f32_s8(&p, &x, &y);
+  return y;
+}
 """
 # Each is a loop over arrays of a first and a second operand, and of results.
 _LOOP = """
@@ -51,6 +59,7 @@ void all_{name}(const {source} *x, const {source} *z, {result} *y, int n) {{
   }}
 }}
 """
+_KERNELS = ("tg_pow_f32", "tg_map_erf_f32", "tg_quantize_fused_f32_s8")
 _FLOATS = ("exp", "log", "tanh", "sigmoid", "sqrt", "sin", "cos", "floor", "nearest")
 _DOUBLES = ("asin", "acos", "atan", "sinh", "cosh", "tan", "asinh", "acosh", "atanh", "expm1", "softplus")
 _FLOAT_PAIRS: dict[str, tuple[str, Callable[..., Array]]] = {
@@ -116,14 +125,28 @@ OF_INT32: list[tuple[str, str, Callable[..., Array]]] = [
 ]  # fmt: skip
 
 
+# Reciprocals of scales, with offsets.
+FUSED = [
+    (1 + 2.0**-22, 100),
+    (1 + 6 * 2.0**-23, -100),
+    (1.0, 3),
+    (25.5 / 7 + 2.0**-20, -128),
+    (2.0**-120, 0),
+    (2.0**120, 5),
+]
+FUSED = [(float(np.float32(inverse)), offset) for inverse, offset in FUSED]
+
+
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """All of them as loops over arrays, for this machine."""
     folder: Path = tmp_path_factory.mktemp("numerics")
-    for name, text in kernel_headers([KERNELS["tg_pow_f32"], KERNELS["tg_map_erf_f32"]]).items():
+    for name, text in kernel_headers([KERNELS[name] for name in _KERNELS]).items():
         (folder / name).write_text(text, encoding="utf-8")
     lines = [_INCLUDES, f"static const uint16_t table[256] = {{{', '.join(map(str, _TABLE))}}};"]
     lines += [_LOOP.format(name=name, c=c, source="float", result="float") for name, (c, _) in FLOATS.items()]
+    fused = [(f"fused_{i}", f"fused(a, {inverse.hex()}f, {offset})") for i, (inverse, offset) in enumerate(FUSED)]
+    lines += [_LOOP.format(name=name, c=c, source="float", result="int32_t") for name, c in fused]
     lines += [_LOOP.format(name=name, c=c, source="float", result="double") for name, (c, _) in DOUBLES.items()]
     lines += [_LOOP.format(name=name, c=c, source="int32_t", result="int32_t") for name, c, _ in (*OF_INT16, *OF_INT32)]
     lines.append(_LOOP.format(name="whole", c="tg_integer_of_f32(a)", source="float", result="int64_t"))
@@ -177,6 +200,16 @@ def test_functions_of_floats(library: ctypes.CDLL, name: str) -> None:
     found = _in_c(library, name, x, z, np.float32)
     wrong = found.view(np.uint32) != due.view(np.uint32)
     assert not wrong.any(), (x[wrong][:5], z[wrong][:5], found[wrong][:5], due[wrong][:5])
+
+
+@pytest.mark.parametrize("number", range(len(FUSED)))
+def test_fused_quantization(library: ctypes.CDLL, number: int) -> None:
+    """Of sums that are half way between two integers but for bits that no float has."""
+    inverse, offset = FUSED[number]
+    halves = (np.arange(-40, 40) / 2)[:, np.newaxis] * (1 + np.arange(-100, 100) * 2.0**-23)
+    steps = np.concatenate([halves.ravel(), halves.ravel() / inverse]).astype(np.float32)
+    x = np.concatenate([steps, _floats()[0]])
+    assert np.array_equal(_in_c(library, f"fused_{number}", x, x, np.int32), glow.quantize_fused(x, inverse, offset))
 
 
 @pytest.mark.parametrize("name", DOUBLES)

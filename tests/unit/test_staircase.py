@@ -15,7 +15,7 @@ from tinyglow.numerics import glow
 from tinyglow.numerics import staircase as module
 from tinyglow.numerics.epilogues import EPILOGUES
 from tinyglow.numerics.glow import Requant
-from tinyglow.numerics.staircase import MOST, Staircase, by_staircase, staircase
+from tinyglow.numerics.staircase import MOST, Staircase, add_bias, staircase, staircase_for
 from tinyglow.testing import cases
 from tinyglow.testing.case import Case
 
@@ -28,7 +28,7 @@ def _expected(name: str, constants: Requant, sums: np.ndarray, least: int = -128
 
 def _applied(found: Staircase, sums: np.ndarray) -> np.ndarray:
     out = np.empty((1, sums.size), np.int8)
-    found.apply(sums.astype(np.float32)[np.newaxis], out)
+    found.apply(sums.astype(np.float32)[np.newaxis] * np.float32(found.unit), out)
     return out[0]
 
 
@@ -70,12 +70,20 @@ def test_where_integers_wrap_or_floats_round_there_is_none() -> None:
     assert staircase(GLOW, GLOW.constants(math.ldexp(1.5, -12)), -128, 127, MOST + 1) is None
 
 
-def test_few_sums_and_float64_are_left_alone() -> None:
+def test_few_sums_are_left_alone() -> None:
     """The search for a staircase takes longer than it saves there."""
     rule = (GLOW, GLOW.constants(0.01), -128, 127)
-    bias = np.zeros(4, np.int32)
-    for sums in (np.zeros((1, 4), np.float32), np.zeros((1, module.WORTH), np.float64)):
-        assert not by_staircase(sums, bias, 100, rule, np.zeros(sums.shape, np.int8))
+    assert staircase_for(rule, 100, module.WORTH - 1) is None
+    assert staircase_for(rule, 100, module.WORTH) is not None
+
+
+@pytest.mark.parametrize("count", [3, 8190 * 3, 8190 * 2 + 9])
+def test_a_bias_is_added_to_each_unit(count: int) -> None:
+    """In rows of many numbers, and what is left over."""
+    sums, bias = np.arange(count, dtype=np.float32).reshape(-1, 3), np.array([1, -20, 300], np.float32)
+    wanted = sums + bias
+    add_bias(sums, bias)
+    np.testing.assert_array_equal(sums, wanted)
 
 
 def _computed(case: Case, worth: int, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
@@ -161,20 +169,17 @@ def test_bounds_between_which_nothing_changes() -> None:
     assert found is not None and set(_applied(found, np.arange(-20_000, 20_001)).tolist()) == {5, 6}
 
 
-def test_biases_count_for_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The largest of both signs; from so many sums on; each unit's is added."""
+def test_few_sums_are_not_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From so many results on, and with bounds that float32 holds."""
     monkeypatch.setattr(module, "WORTH", 12)
     rule = (GLOW, GLOW.constants(2.0**-9, 3), -128, 127)
-    sums = np.arange(-6, 6, dtype=np.float32).reshape(1, 4, 3) * 4321
-    for bias in ([5, -7000, 100], [0, 0, 9000]):
-        shift, out = np.array(bias, np.int32), np.zeros((1, 12), np.int8)
-        assert by_staircase(sums.copy(), shift, 26_000, rule, out)
-        assert np.array_equal(out.reshape(4, 3), _expected("glow", rule[1], sums[0].astype(np.int64) + shift))
-    for size, usable in ((0, True), (1, False)):
-        bias = np.array([0, -1000 - size, 0], np.int32)
-        assert by_staircase(sums.copy(), bias, MOST - 1000, rule, np.zeros((1, 12), np.int8)) == usable
-    assert not by_staircase(sums[:, :3].copy(), shift, 26_000, rule, np.zeros((1, 9), np.int8))
+    assert staircase_for(rule, 26_000, 12) is not None and staircase_for(rule, 26_000, 11) is None
+    assert staircase_for(rule, MOST, 12) is not None and staircase_for(rule, MOST + 1, 12) is None
+
+
+def test_biases_are_added_to_each_unit() -> None:
+    """Also in a row that is left over."""
     many = np.arange(6000, dtype=np.float32).reshape(-1, 3)
     due = many + np.array([1, 20, 300], np.float32)
-    module.add_bias(many, np.array([1, 20, 300], np.float32))
+    add_bias(many, np.array([1, 20, 300], np.float32))
     assert np.array_equal(many, due)

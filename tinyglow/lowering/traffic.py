@@ -101,4 +101,8 @@ def _scratch_traffic(call: KernelCall, size: int) -> int:
 
 def buffer_traffic(program: Program) -> Counter[str]:
     """Bytes read and written of each buffer by one inference."""
-    return sum((call_traffic(program, call) for call in program.calls), Counter[str]())
+    found: Counter[str] = Counter()
+    for call in program.calls:
+        for name, traffic in call_traffic(program, call).items():
+            found[program.whole(name)] += traffic
+    return found

@@ -31,6 +31,7 @@ _INCLUDES = """
 #include "tg_double.h"
 #include "tg_float.h"
 #include "tg_gemmlowp16.h"
+#include "tg_high_word.h"
 #include "tg_numerics.h"
 #include "tg_scalar.h"
 #include "tg_sigmoid_table.h"
@@ -39,6 +40,8 @@ _INCLUDES = """
 #include "elementwise/tg_map_erf_f32.c"
 #include "elementwise/tg_pow_f32.c"
 #include "elementwise/tg_quantize_fused_f32_s8.c"
+int words_6m(int a, int b);
+int words_6m_rounded(int a, int b);
 static int32_t fused(float x, float inverse, int32_t offset) {
   tg_quantize_fused_f32_s8_params p = {0};
   int8_t y;
@@ -58,6 +61,13 @@ void all_{name}(const {source} *x, const {source} *z, {result} *y, int n) {{
     y[i] = {c};
   }}
 }}
+"""
+# As ARMv6-M computes them, with products of halfwords.
+_ARMV6M = """
+#define __ARM_ARCH_6M__ 1
+#include "tg_high_word.h"
+int words_6m(int a, int b) { return tg_high_word(a, b); }
+int words_6m_rounded(int a, int b) { return tg_high_word_rounded(a, b); }
 """
 _KERNELS = ("tg_pow_f32", "tg_map_erf_f32", "tg_quantize_fused_f32_s8")
 _FLOATS = ("exp", "log", "tanh", "sigmoid", "sqrt", "sin", "cos", "floor", "nearest")
@@ -120,6 +130,17 @@ OF_INT32: list[tuple[str, str, Callable[..., Array]]] = [
     *((f"requantize_{i}", f"tg_requantize(a, &(tg_requant){{{r.multiplier}, {r.offset}, {r.pre}, {r.post}}})",
        lambda a, b, r=r: glow.requantize(a.astype(np.int32), r)) for i, r in enumerate(_REQUANTS)),
     *((f"scaled_{n}", f"tg_scaled(a, b, {n})", lambda a, b, n=n: wide.scaled(a, b, n)) for n in (0, 1, 30, 62)),
+    ("offset_8", "tg_offset_s8(a, b >> 24, -128, 127)",
+     lambda a, b: np.clip(np.clip(a, -(2**20), 2**20) + (b >> 24), -128, 127)),
+    ("offset_16", "tg_offset_s16(a, b >> 24, -32768, 32767)",
+     lambda a, b: np.clip(np.clip(a, -(2**20), 2**20) + (b >> 24), -32768, 32767)),
+    ("clamp_8", "tg_clamp_s8(a, -100, b >> 25)", lambda a, b: np.maximum(np.minimum(a, b >> 25), -100)),
+    ("clamp_16", "tg_clamp_s16(a, -100, b & 0x7fff)", lambda a, b: np.clip(a, -100, b & 0x7FFF)),
+    ("high_word", "tg_high_word(a, b & 0x7fffffff)", lambda a, b: (a * (b & 0x7FFFFFFF)) >> 32),
+    ("high_word_rounded", "tg_high_word_rounded(a, b & 0x7fffffff)",
+     lambda a, b: (a * (b & 0x7FFFFFFF) + 2**31) >> 32),
+    ("words_6m", "words_6m(a, b & 0x7fffffff)", lambda a, b: (a * (b & 0x7FFFFFFF)) >> 32),
+    ("words_6m_rounded", "words_6m_rounded(a, b & 0x7fffffff)", lambda a, b: (a * (b & 0x7FFFFFFF) + 2**31) >> 32),
     ("sigmoid_16", "tg_sigmoid_s16(a, table)", lambda a, b: tflite_int16.sigmoid(a, _TABLE)),
     ("tanh_16", "tg_tanh_s16(a, table)", lambda a, b: tflite_int16.tanh(a, _TABLE)),
 ]  # fmt: skip
@@ -157,7 +178,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     (folder / "all.c").write_text("\n".join(lines), encoding="utf-8")
     include = [folder, resources.RUNTIME / "include", resources.RUNTIME / "src"]
     compiler = find_compiler(None, HOST)
-    made = compiler.compile_shared([folder / "all.c"], folder / "all.so", include_dirs=include, flags=("-O1", "-w"))
+    (folder / "armv6m.c").write_text(_ARMV6M, encoding="utf-8")
+    sources = [folder / "all.c", folder / "armv6m.c"]
+    made = compiler.compile_shared(sources, folder / "all.so", include_dirs=include, flags=("-O1", "-w"))
     return ctypes.CDLL(str(made))
 
 

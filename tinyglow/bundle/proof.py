@@ -80,14 +80,18 @@ def _text(document: Json) -> str:
 
 
 def _buffers(program: Program) -> list[Json]:
-    """Every buffer, and the calls, counted from 1, from which and to which its content counts."""
+    """Every buffer, and the calls, counted from 1, from which and to which its content counts.
+
+    A part's content counts as long as that of its whole.
+    """
     end = len(program.calls) + 1
     touched: dict[str, list[int]] = {}
     for number, call in enumerate(program.calls, 1):
-        for name in call.buffers:
+        for name in map(program.whole, call.buffers):
             touched.setdefault(name, []).append(number)
 
-    def life(buffer: Buffer) -> tuple[int, int]:
+    def life(part: Buffer) -> tuple[int, int]:
+        buffer = program.buffers[program.whole(part.name)]
         first, last = touched.get(buffer.name, [0])[0], touched.get(buffer.name, [0])[-1]
         if buffer.region in CONSTANTS or buffer.name in program.states:
             return 0, end
@@ -99,7 +103,8 @@ def _buffers(program: Program) -> list[Json]:
         for buffer in sorted(own, key=lambda buffer: (buffer.offset, buffer.name)):
             first, last = life(buffer)
             place = {"offset": buffer.offset, "bytes": buffer.type.nbytes, "first": first, "last": last}
-            found.append({"name": buffer.name, "memory": region.value, **place})
+            part = {"part_of": buffer.part_of} if buffer.part_of else {}
+            found.append({"name": buffer.name, "memory": region.value, **place, **part})
     return found
 
 

@@ -104,7 +104,8 @@ def _area(read: _Reader, entry: Any) -> Area:
         raise BrokenError(read.name, f"has a buffer in {memory}", ", ".join(MEMORIES))
     name = read.text(one.get("name"), "name")
     offset, size, first, last = (read.size(one.get(what), what) for what in ("offset", "bytes", "first", "last"))
-    return Area(name, memory, offset, size, first, last)
+    part_of = read.text(one["part_of"], "part_of") if "part_of" in one else ""
+    return Area(name, memory, offset, size, first, last, part_of)
 
 
 class _Reader:

@@ -378,7 +378,7 @@ _OTHERS: tuple[tuple[str, _Function], ...] = (
     (r"tg_resize_bilinear(?:_float|_fused)?" + _TYPE, _resize),
     (r"tg_each_\w+|tg_cast_[fsub]\d+_to_[fsub]\d+", _each),
     (r"tg_put_\w+", _put),
-    (r"tg_(?:copy|fill)_s8", _fill),
+    (r"tg_fill_s8|tg_copy_s(?:8|32)", _fill),
     (
         r"tg_(?:sigmoid_tflite|tanh_tflite|lookup|rescale|rescale_tflite|clip|leaky_relu|relu|prelu|select|compare|logic|quantize|quantize_fused|quantize_steps"
         r"|dequantize|cast|map)(?:_[a-z0-9_]+?)?_(?:s8|s16|s32|f32)",

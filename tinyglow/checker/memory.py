@@ -24,6 +24,7 @@ class Area:
         size: Bytes.
         first: The call, counted from 1, from which its content counts; 0: from before the first.
         last: The call to which it counts; one more than there are: after the last, too.
+        part_of: Name of the buffer whose bytes it has some of; "" if it has its own.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Area:
     size: int
     first: int
     last: int
+    part_of: str = ""
 
     @property
     def end(self) -> int:
@@ -72,6 +74,24 @@ def check_places(
             f"ends at byte {area.end} of {area.memory}",
             f"at most {room}",
         )
+        if area.part_of:
+            _check_part(area, areas.get(area.part_of), found)
+
+
+def _check_part(part: Area, whole: Area | None, found: Findings) -> None:
+    """A part lies inside of a buffer that is no part itself."""
+    where = f"buffer {part.name}"
+    if not found.require(whole is not None, where, f"is a part of {part.part_of}", "a buffer of the proof"):
+        return
+    assert whole is not None
+    found.require(not whole.part_of, where, f"is a part of {whole.name}, which is a part", "a part of a whole buffer")
+    inside = part.memory == whole.memory and whole.offset <= part.offset and part.end <= whole.end
+    found.require(
+        inside,
+        where,
+        f"has bytes {part.offset} to {part.end - 1} of {part.memory}",
+        f"a part of {whole.offset} to {whole.end - 1} of {whole.memory}, {whole.name}",
+    )
 
 
 def check_accesses(
@@ -105,7 +125,8 @@ def lives(source: Source, net: str, areas: Mapping[str, Area]) -> dict[str, Life
 
     Returns:
         By name. A placeholder that a call writes is an output, and counts after the last call too. What is read before
-        it is written is an input; one that is written later is a state, which counts always.
+        it is written is an input; one that is written later is a state, which counts always. A part of a buffer is in
+        use when that is.
     """
     end = len(source.calls) + 1
     reads: dict[str, list[int]] = {name: [] for name in areas}
@@ -114,9 +135,10 @@ def lives(source: Source, net: str, areas: Mapping[str, Area]) -> dict[str, Life
         for argument in call.arguments:
             name = argument.label.removeprefix(f"{net}_at_")
             if name in areas:
-                (writes if argument.written else reads)[name].append(call.number)
+                (writes if argument.written else reads)[_whole(name, areas)].append(call.number)
     found = {}
-    for name, area in areas.items():
+    for name in dict.fromkeys(_whole(name, areas) for name in areas):
+        area = areas[name]
         touched = sorted(reads[name] + writes[name]) or [0]
         first, last = touched[0], touched[-1]
         if area.memory in CONSTANT_MEMORIES:
@@ -128,7 +150,13 @@ def lives(source: Source, net: str, areas: Mapping[str, Area]) -> dict[str, Life
             if writes[name] and (given or name in source.placeholders):
                 last = end
         found[name] = Life(first, last)
-    return found
+    return {name: found[_whole(name, areas)] for name in areas}
+
+
+def _whole(name: str, areas: Mapping[str, Area]) -> str:
+    """The buffer whose bytes a buffer has."""
+    part_of = areas[name].part_of
+    return part_of if part_of in areas else name
 
 
 def check_disjoint(
@@ -139,6 +167,8 @@ def check_disjoint(
     found: Findings,
 ) -> None:
     """No two buffers in use at once share a byte, but an input and an output of one call where its kernel allows that.
+
+    So it is with parts of one buffer, as far as a call reads the one and writes the other.
 
     Args:
         source: The C.
@@ -156,9 +186,10 @@ def check_disjoint(
             f"is in use from {stated.first} to {stated.last}, as the proof says",
             f"{life.first} to {life.last}, by the calls",
         )
-    seen: set[tuple[int, str, str]] = set()
-    for memory in {area.memory for area in areas.values()}:
-        own = sorted((area for area in areas.values() if area.memory == memory), key=lambda area: area.offset)
+    seen = _check_calls(source, net, areas, claimed, found)
+    wholes = [area for area in areas.values() if _whole(area.name, areas) == area.name]
+    for memory in {area.memory for area in wholes}:
+        own = sorted((area for area in wholes if area.memory == memory), key=lambda area: area.offset)
         for index, one in enumerate(own):
             for other in own[index + 1 :]:
                 if other.offset >= one.end:
@@ -172,6 +203,40 @@ def check_disjoint(
     for number, output, source_name in claimed.keys() - seen:
         where = f"call {number}: {output} over {source_name}"
         found.require(False, where, "the proof states a distance for buffers that do not overlap so")
+
+
+def _check_calls(
+    source: Source,
+    net: str,
+    areas: Mapping[str, Area],
+    claimed: Mapping[tuple[int, str, str], int],
+    found: Findings,
+) -> set[tuple[int, str, str]]:
+    """No call writes what it reads of the same buffer, in parts, unless its kernel allows it. Returns where that is."""
+    seen = set()
+    for call in source.calls:
+        names = [(a.label.removeprefix(f"{net}_at_"), a) for a in call.arguments if a.memory]
+        own = [(areas[name], argument) for name, argument in names if name in areas]
+        for output, written in own:
+            for other, argument in own:
+                if argument is written or not written.written or (output.name == other.name and not output.part_of):
+                    continue
+                if _whole(output.name, areas) != _whole(other.name, areas) or not _meet(output, other):
+                    continue
+                where = f"call {call.number}: {output.name} over {other.name}"
+                delta, allowed = output.offset - other.offset, distance_of(call)
+                first = (written.name, argument.name) in _OVERLAID and allowed is not None and delta <= allowed
+                if found.require(first, where, f"shares bytes of {_whole(other.name, areas)}", "bytes of their own"):
+                    key = call.number, output.name, other.name
+                    stated = claimed.get(key)
+                    found.require(stated == allowed, where, f"the proof states a distance of {stated}", f"{allowed}")
+                    seen.add(key)
+    return seen
+
+
+def _meet(one: Area, other: Area) -> bool:
+    """Whether two buffers of one memory share a byte."""
+    return one.offset < other.end and other.offset < one.end
 
 
 def _shared(

@@ -154,6 +154,7 @@ class Kernel:
         reference: ``reference(params, *operands)`` is its definition in numpy. Operands are arrays [batch, elements] in
             the order of ``operands``; constants have batch 1. Outputs are filled in place, exactly as C fills its
             buffers.
+        divides: Whether the definition itself takes a few samples at a time, as many as a cache holds.
         summary: What it computes, for the list of kernels.
         scratch: Bytes of working memory that C needs with these parameters, a multiple of 4. C gets the address as its
             last argument.
@@ -211,6 +212,7 @@ class Kernel:
     turns_by_data: int = 0
     sums_of: Callable[[Any], tuple[int, int]] | None = None
     numbers_of: Callable[[Any], Numbers] | None = None
+    divides: bool = False
 
     @property
     def params_ctype(self) -> str:
@@ -283,7 +285,7 @@ class Kernel:
             The kernel, whose loop takes any epilogue.
         """
         changes = {"summary": f"{self.summary}; a scale for each output channel", **changes}
-        fixed = {"params": params, "reference": reference, "epilogues": True}
+        fixed = {"params": params, "reference": reference, "divides": False, "epilogues": True}
         return self.with_settings(symbol, {"TG_PER_CHANNEL": "1"}, **fixed, **changes)
 
     def _made(self, symbol: str, **changes: Any) -> Kernel:

@@ -46,6 +46,9 @@ class Buffer:
         region: The memory it lies in.
         offset: Bytes from the region's base; -1 until the planner has run.
         data: The content of a constant; None for other buffers.
+        part_of: Name of the buffer that it is a part of, as some rows of an image; "" if it is none. Its bytes are that
+            buffer's, and so is the time in which they are in use.
+        begin: Bytes from the first of that buffer.
     """
 
     name: str
@@ -53,6 +56,8 @@ class Buffer:
     region: Region
     offset: int = -1
     data: Array | None = None
+    part_of: str = ""
+    begin: int = 0
 
     @property
     def end(self) -> int:
@@ -154,7 +159,11 @@ class Program:
         """Activations that lie in the memory of an input, which is idle once it has been read (``lowering.reuse``)."""
         placeholders = {*self.placeholders, *self.states}
         mutable = [buffer for buffer in self.buffers.values() if buffer.region is Region.MUTABLE]
-        return [buffer for buffer in mutable if buffer.name not in placeholders]
+        return [buffer for buffer in mutable if buffer.name not in placeholders and not buffer.part_of]
+
+    def whole(self, name: str) -> str:
+        """The buffer whose bytes ``name`` has: what it is a part of, or itself."""
+        return self.buffers[name].part_of or name
 
     def __repr__(self) -> str:
         return show.program_text(self)

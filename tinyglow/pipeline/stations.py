@@ -26,6 +26,7 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target
 from tinyglow.lowering.graph_to_program import lower as lower_graph
+from tinyglow.lowering.line_buffers.search import lower_by_rows
 from tinyglow.lowering.plan import activation_blocks, lower_bound, overlaps_of, plan
 from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
@@ -218,7 +219,7 @@ def lower(
         ModelError: With all nodes that have no kernel.
     """
     fused = dump.graph(6, "fuse", fuse(graph, target))
-    program = lower_graph(fused, target, chooser)
+    program = (lower_by_rows if target.line_buffers else lower_graph)(fused, target, chooser)
     dump.text(7, "lower", lambda: dump_program(program))
     if target.reuse_inputs:
         program = reuse_inputs(program)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -326,3 +327,31 @@ def test_calls_that_are_left_out_are_drawn_anew() -> None:
 
     done = check_kernel(lookup, "lookup", examples=20, only=lambda question: question.numbers["count"] % 2 == 0)
     assert done.calls == len(seen) == 20 and not any(count % 2 for count in seen)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_printed_test_runs_no_program(tmp_path: Path) -> None:
+    """A kernel in a script: what the script does as a program is not done again by the test that is printed."""
+    script = tmp_path / "kernels.py"
+    lines = [
+        "from tinyglow.testing import KernelFault, check_kernel",
+        "def lookup(input, table):",
+        "    return input",
+        "if __name__ == '__main__':",
+        "    try:",
+        "        check_kernel(lookup, 'lookup', shrinks=0)",
+        "    except KernelFault as fault:",
+        "        open('printed', 'w').write(fault.pytest_test)",
+    ]
+    script.write_text("\n".join(lines), encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, str(script)], check=True, cwd=tmp_path, env=environment)
+    printed = (tmp_path / "printed").read_text(encoding="utf-8")
+    assert "spec_from_file_location('kernels'" in printed
+    (tmp_path / "printed").unlink()
+    namespace: dict[str, Callable[[], None]] = {}
+    exec(compile(printed, "test_printed.py", "exec"), namespace)  # type: ignore[arg-type]
+    with pytest.raises(AssertionError):
+        namespace["test_lookup"]()
+    assert not (tmp_path / "printed").exists()

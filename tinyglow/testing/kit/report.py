@@ -148,7 +148,9 @@ def _python_kernel(function: PythonKernel) -> tuple[str, list[str]]:
     if module and name.isidentifier() and path and os.path.isfile(path):
         # By the file, which need not be on the path of the one who runs the test.
         lines = ["from importlib.util import module_from_spec, spec_from_file_location", ""]
-        lines += [f"_spec = spec_from_file_location({module.rpartition('.')[2]!r}, {str(Path(path).resolve())!r})"]
+        # Under its own name a script would run what it runs as a program.
+        module = Path(path).stem if module == "__main__" else module.rpartition(".")[2]
+        lines += [f"_spec = spec_from_file_location({module!r}, {str(Path(path).resolve())!r})"]
         lines += ["_module = module_from_spec(_spec)", "_spec.loader.exec_module(_module)"]
         return f"_module.{name}", lines
     try:

@@ -27,7 +27,8 @@ from tinyglow.kernels.reduce.reduce_mean_tflite import (
     ReduceMeanTfliteParams,
     mean_multiplier,
 )
-from tinyglow.kernels.resize.resize_bilinear import FRACTION_BITS, RESIZE_BILINEAR, ResizeBilinearParams, pack_taps
+from tinyglow.kernels.resize.ranges import FRACTION_BITS
+from tinyglow.kernels.resize.resize_bilinear import RESIZE_BILINEAR, ResizeBilinearParams, pack_taps
 from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTfliteParams, distance_table
 from tinyglow.kernels.softmax.softmax_tflm import MAX_COLUMNS, SOFTMAX_TFLM, SoftMaxTflmParams, exponentials
 from tinyglow.kernels.window import Window

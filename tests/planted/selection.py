@@ -57,11 +57,16 @@ def chosen_tests(file: str) -> list[str]:
     folder = next(folder for folder in _BROAD if file.startswith(folder))
     near = {name: steps for name, steps in users(module).items() if steps <= _NEAR}
     parity = [] if folder == "tinyglow/lowering" else _parity(_spread(_declared_by(near)), with_cores=False)
-    # The test that has its name first; then those that import it.
-    direct = sorted(naming_tests(module), key=lambda test: module.rpartition(".")[2] not in test)
+    # The test that has its name first, then that of its folder; then those that import it.
+    names = module.split(".")[:0:-1]
+    direct = sorted(naming_tests(module), key=lambda test: [name not in test for name in names])
     operators = [] if folder == "tinyglow/lowering" else _of_operators(near)
+    # Numerics are held to integers and to C by what imports them: that takes less time than the kernels' cases.
+    first = _MOST_DIRECT if folder == "tinyglow/numerics" else 1
     calls = [_CALLS] if folder == "tinyglow/kernels" else []
-    return list(dict.fromkeys([*direct[:1], *calls, *parity, *direct[1:_MOST_DIRECT], *operators, *_BROAD[folder]]))
+    return list(
+        dict.fromkeys([*direct[:first], *calls, *parity, *direct[first:_MOST_DIRECT], *operators, *_BROAD[folder]])
+    )
 
 
 def _of_operators(modules: Mapping[str, int]) -> list[str]:

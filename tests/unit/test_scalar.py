@@ -68,6 +68,29 @@ def test_powers_of_all_sizes(dtype: str) -> None:
     assert scalar.power(x[:, np.newaxis], np.array([2], dtype)).shape == (x.size, 1)
 
 
+@pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "uint32", "int64", "uint64"])
+def test_shifts_of_wider_types(dtype: str) -> None:
+    """By as many bits as there are, one less, and more; by negative numbers."""
+    limits = np.iinfo(dtype)
+    x = np.array([limits.min, limits.max, 1, limits.max // 3, limits.max - 4], dtype)
+    steps = [
+        0,
+        1,
+        limits.bits - 1,
+        limits.bits,
+        limits.bits + 1,
+        int(limits.max),
+        *([-1, int(limits.min)] if limits.min else []),
+    ]
+    for step in steps:
+        by, gone = np.full(x.shape, step, dtype), not 0 <= step < limits.bits
+        left = [0 if gone else (int(n) << step) % 2**limits.bits for n in x]
+        assert [int(n) % 2**limits.bits for n in scalar.shift_left(x, by)] == left
+        right = [(-1 if n < 0 else 0) if gone else int(n) >> step for n in x.tolist()]
+        found = scalar.shift_right(x, by)
+        assert found.dtype == dtype and found.tolist() == right
+
+
 _TYPES = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
 _REALS = [0.0, -0.0, 0.99, -0.99, 1.0, -1.0, -2.5, 300.7, -40_000.9, 2.0**31, -(2.0**31), 2.0**40 + 2.0**20, 2.0**62]
 _REALS += [2.0**63 - 2.0**39, 2.0**63, -(2.0**63), -(2.0**63) - 2.0**40, 2.0**64, 1e30, -1e30, 1e-45, np.inf, -np.inf]

@@ -38,9 +38,8 @@ def _whole_numbers(params: Params) -> dict[str, int]:
 
 
 _WINDOW = {f"{name}_{axis}" for name in ("in", "out", "kernel", "stride") for axis in "hw"} | {"pad_top", "pad_left"}
-
-
 _CONV = _WINDOW | {"out_c", "in_c", "group"}
+_POOL = _WINDOW | {"channels"}
 
 
 def _products(p: Mapping[str, int]) -> int:
@@ -62,16 +61,16 @@ def _reads(call: KernelCall, elements: Mapping[str, int]) -> dict[str, int]:
     """Elements read of each input of ``call``, by operand; ``elements``: how many each has."""
     p = _whole_numbers(call.params)
     results, most = 1, {}
-    if p.keys() >= _CONV:  # beside image and filters, constants of each channel
+    if _CONV.issubset(p):  # beside image and filters, constants of each channel
         results = p["images"] * p["out_h"] * p["out_w"]
         lays_out = call.scratch and not _is_packed(call)
         most = {"input": _laid_out(p) if lays_out else _products(p), "filter": _products(p)}
-    elif p.keys() >= _WINDOW | {"channels"}:  # pools
+    elif _POOL.issubset(p):  # pools
         most = {"input": p["images"] * _taps(p) * p["channels"]}
-    elif p.keys() >= {"depth", "units"}:  # fully connected: beside rows and matrix, constants of each unit
+    elif {"depth", "units"}.issubset(p):  # fully connected: beside rows and matrix, constants of each unit
         results = p.get("rows", 1)
         most = dict.fromkeys(("input", "weights"), results * p["depth"] * p["units"])
-    elif p.keys() >= {"batch", "rows", "depth", "columns"}:  # products of two matrices
+    elif {"batch", "rows", "depth", "columns"}.issubset(p):  # products of two matrices
         products = math.prod(p[name] for name in ("batch", "rows", "depth", "columns"))
         most = dict.fromkeys(("lhs", "rhs"), products)
     once = {"packed": elements["packed"]} if _is_packed(call) else {}
@@ -97,7 +96,7 @@ def _scratch_traffic(call: KernelCall, size: int) -> int:
     p = _whole_numbers(call.params)
     if _is_packed(call):
         return 2 * _products(p) + p["out_c"] * size
-    return 2 * (_laid_out(p) + _products(p)) if p.keys() >= _CONV else 2 * size
+    return 2 * (_laid_out(p) + _products(p)) if _CONV.issubset(p) else 2 * size
 
 
 def buffer_traffic(program: Program) -> Counter[str]:

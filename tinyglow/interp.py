@@ -15,7 +15,7 @@ from tinyglow.numerics import glow
 from tinyglow.operators.constants import dequantized
 
 _READ_ONLY = (*CONSTANTS, Region.CODE)
-_FLOAT_CHUNK_BYTES = 64 * 2**20
+_CHUNK_BYTES = 64 * 2**20
 # Samples of which a kernel's definition computes so many at a time that its intermediate results stay in a core's
 # cache; found by measuring the benchmark's networks (16 bytes for each element of an operand, 16 MB).
 _CACHE_ELEMENTS = 16 * 2**20 // 16
@@ -24,7 +24,7 @@ Observer = Callable[[str, Array], None]
 
 def chunks(samples: int, bytes_per_sample: int) -> Iterator[slice]:
     """Slices of at most as many samples as keep the intermediate results within a fixed amount of memory."""
-    step = max(1, _FLOAT_CHUNK_BYTES // max(1, bytes_per_sample))
+    step = max(1, _CHUNK_BYTES // max(1, bytes_per_sample))
     for begin in range(0, samples, step):
         yield slice(begin, min(samples, begin + step))
 
@@ -265,8 +265,8 @@ def run_program(
     parts: dict[str, list[Array]] = {name: [] for name in wanted}
     turn = turns(sample_count(inputs) if program.inputs else 1, bool(program.states), sequence)
     # Constants are there once, for all samples.
-    types = (buffer.type for buffer in program.buffers.values() if buffer.data is None)
-    for chunk in chunks(len(turn), _largest_bytes(types)):
+    each = sum(size for region, size in program.sizes.items() if region not in _READ_ONLY)
+    for chunk in chunks(len(turn), each):
         state = ProgramState(program, chunk.stop - chunk.start)
         found: dict[str, list[Array]] = {name: [] for name in wanted}
         for rows in turn[chunk].T:

@@ -81,6 +81,29 @@ def test_large_windows_stay_exact(channels: int) -> None:
     np.testing.assert_array_equal(found, _sums_in_int64(images, 127, filters, window, 1))
 
 
+@pytest.mark.parametrize(("rows", "terms", "units"), [(5, 3, 2), (1000, 96, 32), (977, 64, 64), (7, 3000, 500)])
+def test_products_by_blocks_are_products(rows: int, terms: int, units: int) -> None:
+    """Blocks of rows, with what is left over, or one for all."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(-9, 9, shape).astype(np.float32) for shape in ((rows, terms), (terms, units)))
+    np.testing.assert_array_equal(exact_dot.product_by_blocks(a, b), a @ b)
+
+
+@pytest.mark.parametrize("channels", [5, 32])
+@pytest.mark.parametrize("kernel", [(3, 3), (3, 1), (1, 1), (5, 5)])
+def test_sums_of_many_images_are_those_of_integers(
+    channels: int, kernel: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several images at a time, the last time fewer; products in several blocks of rows."""
+    monkeypatch.setattr(sums, "_BLOCK_FLOATS", 40_000)
+    rng = np.random.default_rng(1)
+    images = rng.integers(-128, 128, (11, 9, 8, channels)).astype(np.int8)
+    filters = rng.integers(-60, 61, (24, *kernel, channels)).astype(np.int32)
+    window = Window(kernel, pads=(1, 1, 0, 2))
+    found = convolution_sums(images, -7, filters, window, 1)
+    np.testing.assert_array_equal(found, _sums_in_int64(images, -7, filters, window, 1))
+
+
 def test_which_float_holds_a_sum() -> None:
     """float32 up to 2 ** 24, float64 up to 2 ** 53, and each no further."""
     found = [exact_dot.exact_dtype(bound) for bound in (0, 2**24, 2**24 + 1, 2**53)]
@@ -113,26 +136,3 @@ def test_products_into_a_given_array() -> None:
     assert exact_dot.product(a, b, out) is out and np.array_equal(out, a @ b)
     found, bound = exact_dot.exact_product(a.astype(np.int64), b.astype(np.int64), 5)
     assert found.dtype == np.float32 and bound == 5 * (3 + 7 + 11) and np.array_equal(found, a @ b)
-
-
-@pytest.mark.parametrize(("rows", "terms", "units"), [(5, 3, 2), (1000, 96, 32), (977, 64, 64), (7, 3000, 500)])
-def test_products_by_blocks_are_products(rows: int, terms: int, units: int) -> None:
-    """Blocks of rows, with what is left over, or one for all."""
-    rng = np.random.default_rng(0)
-    a, b = (rng.integers(-9, 9, shape).astype(np.float32) for shape in ((rows, terms), (terms, units)))
-    np.testing.assert_array_equal(exact_dot.product_by_blocks(a, b), a @ b)
-
-
-@pytest.mark.parametrize("channels", [5, 32])
-@pytest.mark.parametrize("kernel", [(3, 3), (3, 1), (1, 1), (5, 5)])
-def test_sums_of_many_images_are_those_of_integers(
-    channels: int, kernel: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Several images at a time, the last time fewer; products in several blocks of rows."""
-    monkeypatch.setattr(sums, "_BLOCK_FLOATS", 40_000)
-    rng = np.random.default_rng(1)
-    images = rng.integers(-128, 128, (11, 9, 8, channels)).astype(np.int8)
-    filters = rng.integers(-60, 61, (24, *kernel, channels)).astype(np.int32)
-    window = Window(kernel, pads=(1, 1, 0, 2))
-    found = convolution_sums(images, -7, filters, window, 1)
-    np.testing.assert_array_equal(found, _sums_in_int64(images, -7, filters, window, 1))

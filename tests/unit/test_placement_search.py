@@ -62,7 +62,7 @@ def test_the_search_ends(blocks: int, trials: int, monkeypatch: pytest.MonkeyPat
     """As long as the bound is not reached: 1500 trials, fewer the more blocks there are, as each then takes longer."""
     tried = 0
 
-    def wasteful(given: Sequence[Block], _: int, __: plan.Overlaps, most: float = math.inf) -> dict[str, int] | None:
+    def wasteful(given: Sequence[Block], _: int, __: object, most: float = math.inf) -> dict[str, int] | None:
         nonlocal tried
         tried += most != math.inf
         return None if most != math.inf else {block.name: 2 * index + 1 for index, block in enumerate(given)}

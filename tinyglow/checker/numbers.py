@@ -124,6 +124,12 @@ def _linear(call: Call, found: Found) -> None:
     found.add("result", plus(products, 2 * (call.whole("start"),)))
 
 
+def _mean(call: Call, found: Found) -> None:
+    bits = call.shift("fraction_bits")
+    start = (call.whole("out_offset") << bits) + ((1 << bits) >> 1) + call.whole("near")
+    found.add("result", plus(times(_operand(call, "in_offset"), 2 * (call.whole("multiplier"),)), 2 * (start,)))
+
+
 def _many(call: Call, found: Found) -> None:
     total = window_sums(call)
     assert total is not None
@@ -175,6 +181,7 @@ _KERNELS: tuple[tuple[str, Callable[[Call, Found], None]], ...] = (
     (r"tg_add_tflite_s(?:8|16)", _sum_of_litert),
     (r"tg_add_linear_s8", _linear),
     (r"tg_(?:avg_pool|reduce_sum)_s(?:8|16)|tg_reduce_mean_tflite_s(?:8|16)|tg_reduce_mean_onnx(?:_float)?_s8", _many),
+    (r"tg_avg_pool_onnx_s8", _mean),
     (r"tg_matmul_s16", _matrices16),
     (r"tg_rescale_tflite_(?:widen|narrow)(?:_s8|_s16|_s32)+", _width),
     (r"tg_avg_pool_tflite_s(?:8|16)", _litert_pool),

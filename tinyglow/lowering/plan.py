@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -32,71 +31,65 @@ def align(size: int, alignment: int) -> int:
     return -(-size // alignment) * alignment
 
 
+def aligned(blocks: Iterable[Block], alignment: int) -> list[Block]:
+    """Blocks of whole multiples of ``alignment``."""
+    return [replace(block, size=align(block.size, alignment)) for block in blocks]
+
+
 # (name of an output's block, name of its input's block) -> where the output may start over the input: at most so many
 # bytes from the input's start, because the call that reads the one and writes the other has then done with what it
 # overwrites. Both blocks are in use during that call.
 Overlaps = Mapping[tuple[str, str], int]
 
 
-def _allowed(start: int, block: Block, other_start: int, other: Block, overlaps: Overlaps) -> bool:
-    """Whether a block at ``start`` can stand beside another that is in use at the same time."""
-    if start + block.size <= other_start or other_start + other.size <= start:
-        return True
-    behind, ahead = overlaps.get((block.name, other.name)), overlaps.get((other.name, block.name))
-    return (behind is not None and start <= other_start + behind) or (
-        ahead is not None and other_start <= start + ahead
-    )
+class _Neighbours:
+    """Which blocks are in use at the same time, and where they may overlap.
 
+    Attributes:
+        of: By a block's name its neighbours, each with two distances: at most so far after the neighbour's start the
+            block may start over it, and at most so far before; None if not at all.
+        refused: Orders of blocks that took too much.
+    """
 
-_STEPS_A_BUCKET = 16
-
-
-class _Placed:
-    """Blocks with their offsets, found by when they are in use: each is in the buckets of the steps that it lives."""
-
-    def __init__(self) -> None:
-        self._buckets: defaultdict[int, list[tuple[int, Block]]] = defaultdict(list)
-
-    def _of(self, block: Block) -> list[list[tuple[int, Block]]]:
-        first, last = block.first // _STEPS_A_BUCKET, block.last // _STEPS_A_BUCKET
-        return [self._buckets[number] for number in range(first, last + 1)]
-
-    def add(self, offset: int, block: Block) -> None:
-        """Note a block at its offset."""
-        for bucket in self._of(block):
-            bucket.append((offset, block))
-
-    def near(self, block: Block) -> list[tuple[int, Block]]:
-        """The blocks that are in use at the same time as ``block``."""
-        found: dict[str, tuple[int, Block]] = {}
-        for bucket in self._of(block):
-            found.update((other.name, (offset, other)) for offset, other in bucket if other.meets(block))
-        return list(found.values())
+    def __init__(self, blocks: Iterable[Block], overlaps: Overlaps) -> None:
+        self.of: dict[str, list[tuple[Block, int | None, int | None]]] = {}
+        self.refused: set[tuple[str, ...]] = set()
+        alive: list[Block] = []
+        for block in sorted(blocks, key=lambda block: block.first):
+            alive = [other for other in alive if other.meets(block)]
+            own = self.of[block.name] = []
+            for other in alive:
+                after, before = overlaps.get((block.name, other.name)), overlaps.get((other.name, block.name))
+                own.append((other, after, before))
+                self.of[other.name].append((block, before, after))
+            alive.append(block)
 
 
 def _first_fit(
-    blocks: Sequence[Block], alignment: int, overlaps: Overlaps, most: float = math.inf
+    blocks: Sequence[Block], alignment: int, near: _Neighbours, most: float = math.inf
 ) -> dict[str, int] | None:
     """Each block at the lowest offset that is free during its whole life; None once they take more than ``most``.
 
-    overlaps: distances that are multiples of the alignment.
+    near: of the blocks, with distances that are multiples of the alignment. From call to call ``most`` never rises.
     """
-    placed = _Placed()
+    order = tuple(block.name for block in blocks)
+    if order in near.refused:
+        return None
     offsets: dict[str, int] = {}
     for block in blocks:
-        near = placed.near(block)
-        # Where a block may start is a set of intervals; the lowest place of all is where one of them begins.
-        candidates = {0, *(align(start + other.size, alignment) for start, other in near)}
-        for start, other in near:
-            if (ahead := overlaps.get((other.name, block.name))) is not None:
-                candidates.add(start - ahead)
-        lowest = (
-            c for c in sorted(candidates) if c >= 0 and all(_allowed(c, block, *other, overlaps) for other in near)
-        )
-        offset = next(lowest)
+        taken = []  # between which numbers, both left out, it may not start
+        for other, after, before in near.of[block.name]:
+            if (start := offsets.get(other.name)) is not None:
+                low = start - block.size if after is None else start + max(-block.size, after)
+                high = start + other.size if before is None else start + min(other.size, -before)
+                taken.append((low, high))
+        offset = 0
+        for low, high in sorted(taken):
+            if low < offset < high:
+                offset = align(high, alignment)
         if offset + block.size > most:
+            near.refused.add(order)
             return None
-        placed.add(offset, block)
         offsets[block.name] = offset
     return offsets
 
@@ -110,20 +103,20 @@ _ORDERS: tuple[Callable[[Block], tuple[int, ...]], ...] = (
 )
 
 
-def _from_both_ends(blocks: Sequence[Block], alignment: int) -> dict[str, int] | None:
+def _from_both_ends(blocks: Sequence[Block], alignment: int, near: _Neighbours) -> dict[str, int] | None:
     """Blocks in the order of their lives, by turns at the bottom and at the top of the least memory they can need.
 
     Optimal for a chain of layers, where each result meets only its neighbours; None where blocks would overlap.
     """
     ordered = sorted(blocks, key=lambda block: (block.first, block.last, block.name))
-    size = lower_bound([replace(block, size=align(block.size, alignment)) for block in ordered])
-    placed = _Placed()
+    size = lower_bound(aligned(ordered, alignment))
     offsets: dict[str, int] = {}
     for index, block in enumerate(ordered):
         offset = size - align(block.size, alignment) if index % 2 else 0
-        if any(offset < start + other.size and start < offset + block.size for start, other in placed.near(block)):
-            return None
-        placed.add(offset, block)
+        for other, _, _ in near.of[block.name]:
+            start = offsets.get(other.name)
+            if start is not None and offset < start + other.size and start < offset + block.size:
+                return None
         offsets[block.name] = offset
     return offsets
 
@@ -138,7 +131,7 @@ _MOST_TRIALS = 1500
 
 
 def _search(
-    start: Sequence[Block], best: tuple[dict[str, int], int], bound: int, alignment: int, overlaps: Overlaps
+    start: Sequence[Block], best: tuple[dict[str, int], int], bound: int, alignment: int, near: _Neighbours
 ) -> tuple[dict[str, int], int]:
     """First fit in orders that differ from the best so far by two exchanged blocks; the same ones in every run."""
     order, random = list(start), Random(0)
@@ -149,7 +142,7 @@ def _search(
             break
         a, b = random.sample(range(len(order)), 2)
         order[a], order[b] = order[b], order[a]
-        offsets = _first_fit(order, alignment, overlaps, best[1])
+        offsets = _first_fit(order, alignment, near, best[1])
         if offsets is None:
             order[a], order[b] = order[b], order[a]
         else:
@@ -174,20 +167,20 @@ def place(blocks: Sequence[Block], alignment: int = 1, overlaps: Overlaps | None
     """
     # Offsets are multiples of the alignment, so that distances between them are too.
     overlaps = {pair: distance // alignment * alignment for pair, distance in (overlaps or {}).items()}
-    aligned = [replace(block, size=align(block.size, alignment)) for block in blocks]
-    chain, best = _from_both_ends(blocks, alignment), None
+    near = _Neighbours(blocks, overlaps)
+    chain, best = _from_both_ends(blocks, alignment, near), None
     if chain is not None:
         best = chain, _extent(blocks, chain, alignment)
     first: list[Block] = list(blocks)
     for key in _ORDERS:
         order = sorted(blocks, key=lambda block, key=key: (*key(block), block.name))  # type: ignore[misc]
-        offsets = _first_fit(order, alignment, overlaps)
+        offsets = _first_fit(order, alignment, near)
         assert offsets is not None
         size = _extent(order, offsets, alignment)
         if best is None or size < best[1]:
             best, first = (offsets, size), order
     assert best is not None
-    return _search(first, best, lower_bound(aligned, overlaps), alignment, overlaps)
+    return _search(first, best, lower_bound(aligned(blocks, alignment), overlaps), alignment, near)
 
 
 def _saved(block: Block, near: Mapping[str, Block], sources: Sequence[tuple[str, int]]) -> int:
@@ -309,12 +302,14 @@ def _placed(
 ) -> tuple[dict[str, int], int]:
     """``place`` for one region. What is in fast memory may leave a gap instead: without it the rest takes no more."""
     alone = place(blocks, program.alignment, overlaps_of(program, blocks, owner))
-    if region is Region.TCM or all(buffer.region is not Region.TCM for buffer in program.buffers.values()):
+    if region is Region.TCM:
+        return alone
+    if not any(buffer.region is Region.TCM for buffer in program.buffers.values()):
         return alone
     together = replace(program, buffers={name: _at_home(buffer) for name, buffer in program.buffers.items()})
     everything, owner = activation_blocks(together)
     offsets, _ = place(everything, program.alignment, overlaps_of(together, everything, owner))
-    size = max((align(offsets[block.name] + block.size, program.alignment) for block in blocks), default=0)
+    size = _extent(blocks, offsets, program.alignment)
     return alone if alone[1] <= size else (offsets, size)
 
 

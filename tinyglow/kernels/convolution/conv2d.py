@@ -36,10 +36,11 @@ def conv2d_s8(p: Conv2DParams, x: Array, filters: Array, bias: Array, out: Array
     """Definition of tg_conv2d_s8."""
     layer = p.layer(x, filters, np.full(p.out_c, p.filter_offset, np.int32))
     rule = (epilogue, p.out, p.act_min, p.act_max)
-    results = None if p.leaky else layer.requantized(bias, rule)
-    if results is None:
+    results = out.reshape(-1, p.out_h, p.out_w, p.out_c)  # a copy, where a sample is several images
+    if p.leaky or not layer.requantized(bias, rule, results):
         results = p.activate(epilogue.requantize(layer.whole() + bias.reshape(p.out_c), p.out))
-    out[...] = results.reshape(out.shape)
+    if not np.may_share_memory(results, out):
+        out[...] = results.reshape(out.shape)
 
 
 def conv2d_channelwise_s8(

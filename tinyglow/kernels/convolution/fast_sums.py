@@ -188,12 +188,12 @@ def by_pairs_of_rows(
     source = as_strided(first_taps, (4, width, blocks, block, terms), strides, writeable=False)
     product(source, factors[:, np.newaxis, np.newaxis], products.transpose(0, 3, 1, 2, 4))
     top, upper, lower, bottom = products.reshape(4, -1)[:, : pixels * units]
+    add_bias(upper.reshape(-1, units), start)  # it is a part of both rows
     sums = np.empty((2, pixels * units), np.float32)
     np.add(upper, lower, out=sums[0])
     np.add(sums[0], top, out=sums[0])
     np.subtract(upper, lower, out=sums[1])
     np.subtract(sums[1], bottom, out=sums[1])
-    add_bias(sums.reshape(2, -1, units), start)
     return Sums(sums.reshape(2, tiles, len(images), probe.width, units), size)
 
 

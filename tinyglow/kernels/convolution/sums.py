@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
 from tinyglow.kernels.convolution import fast_sums
 from tinyglow.kernels.convolution.fast_sums import Sums
@@ -87,26 +85,25 @@ class SumsOf:
             result[chosen] = to_int32(sums.images(sums.values), bound)
         return result
 
-    def requantized(self, bias: npt.NDArray[np.int32], rule: Rule) -> npt.NDArray[np.int8] | None:
+    def requantized(self, bias: npt.NDArray[np.int32], rule: Rule, out: npt.NDArray[np.int8]) -> bool:
         """Sums with their bias through an epilogue, if floats can do all of it (``numerics.staircase``).
 
         Args:
             bias: int32 [units].
             rule: The epilogue, its constants, the least and the largest result.
+            out: int8 [images, out_h, out_w, out_c], for the results. Those of an image are stored when all are there.
 
         Returns:
-            int8 [images, out_h, out_w, out_c], or None.
+            Whether ``out`` has them.
         """
-        shape = (len(self.images), *self.size, len(self.filters))
-        stairs = staircase_for(rule, self.bound(bias), math.prod(shape))
+        stairs = staircase_for(rule, self.bound(bias), out.size)
         if stairs is None:
-            return None
-        out = np.empty(shape, np.int8)
+            return False
         for chosen, sums in self._sums(bias, np.float32, stairs.unit):
             results = np.empty(sums.values.shape, np.int8)
             stairs.apply(sums.values, results)
             out[chosen] = sums.images(results)
-        return out
+        return True
 
     def _sums(self, bias: npt.NDArray[np.int32], dtype: type, unit: float = 1.0) -> Iterator[tuple[slice, Sums]]:
         """The sums with their bias in steps of ``unit``, a power of two: of some images at a time."""
@@ -196,18 +193,9 @@ def _steps(window: Window, axis: int, tap: int, count: int) -> slice:
     return slice(begin, begin + (count - 1) * window.strides[axis] + 1, window.strides[axis])
 
 
-def _windows(padded: Floats, window: Window, size: Size, rows: int) -> Floats:
-    """A view of the taps of ``rows`` rows of a kernel: [images, out_h, out_w, rows, kernel_w, channels]."""
-    image, line, column, channel = padded.strides
-    (down, right), (over, across) = window.strides, window.dilation
-    shape = (len(padded), *size, rows, window.kernel[1], padded.shape[3])
-    strides = (image, down * line, right * column, over * line, across * column, channel)
-    return as_strided(padded, shape, strides, writeable=False)
-
-
 def _depthwise(padded: Floats, weights: Floats, window: Window, size: Size) -> Floats:
     """One filter for each channel: einsum multiplies and adds in one pass, tap by tap."""
-    return np.einsum("nhwyxc,cyx->nhwc", _windows(padded, window, size, window.kernel[0]), weights[..., 0])
+    return np.einsum("nhwyxc,cyx->nhwc", window.view(padded, size), weights[..., 0])
 
 
 def _dense(padded: Floats, weights: Floats, window: Window, size: Size) -> Floats:
@@ -220,7 +208,7 @@ def _dense(padded: Floats, weights: Floats, window: Window, size: Size) -> Float
     n, units, rows = len(padded), len(weights), window.kernel[0]
     flat = (n, size[0] * size[1])
     if weights[0].size <= _RESULT_AGAINST_TAP * (rows - 1) * units or window.kernel == (1, 1):
-        taps = np.ascontiguousarray(_windows(padded, window, size, rows)).reshape(n * flat[1], -1)
+        taps = np.ascontiguousarray(window.view(padded, size)).reshape(n * flat[1], -1)
         factors = np.ascontiguousarray(weights.reshape(units, -1).T)
         return product_by_blocks(taps, factors).reshape(n, *size, units)
     columns = _columns(padded, window, size)
@@ -240,4 +228,4 @@ def _columns(padded: Floats, window: Window, size: Size) -> Floats:
     if window.kernel[1] == 1 and size[1] == width:
         return padded
     single = Window((1, window.kernel[1]), (1, window.strides[1]), dilation=(1, window.dilation[1]))
-    return np.ascontiguousarray(_windows(padded, single, (height, size[1]), 1)).reshape(n, height, size[1], -1)
+    return np.ascontiguousarray(single.view(padded, (height, size[1]))).reshape(n, height, size[1], -1)

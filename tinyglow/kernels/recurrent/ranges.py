@@ -59,11 +59,11 @@ class _Watched(gemmlowp.FixedPoint):
         self.seen: list[int]
         object.__setattr__(self, "seen", [])  # the class is frozen
 
-    def product(self, a: IntArray, b: IntArray | int) -> IntArray:
+    def high_product(self, a: IntArray, b: IntArray | int) -> IntArray:
         product = np.asarray(a, np.int64) * b
         nudge = 1 << (self.bits - 2)
         self._see(product + np.where(product >= 0, nudge, 1 - nudge))
-        return super().product(a, b)
+        return super().high_product(a, b)
 
     def left(self, x: IntArray, exponent: int) -> IntArray:
         self._see(x << exponent)

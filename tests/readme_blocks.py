@@ -21,6 +21,7 @@ from tests.c_quality import misra
 from tests.guide import blocks as guide
 from tests.planted import record as planted
 from tests.tflite import images, micro_operators, sweep
+from tinyglow.checker.unstated import UNSTATED, reason_of
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
 from tinyglow.numerics.names import TFLM
@@ -159,6 +160,15 @@ def proof() -> str:
     return "```\n" + "\n".join(lines).rstrip(",") + "\n}\n```"
 
 
+def unstated() -> str:
+    """The kernels of which a proof states no numbers, with the reasons."""
+    rows = []
+    for pattern, reason in UNSTATED:
+        names = [symbol for symbol in KERNELS if re.fullmatch(pattern, symbol) and reason_of(symbol) == reason]
+        rows.append(f"| {', '.join(f'`{name}`' for name in sorted(names)) or 'those of integer tensors'} | {reason} |")
+    return "\n".join(["| kernels | why |", "|---|---|", *rows])
+
+
 # What is generated, in which file.
 BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "demo": (README, demo),
@@ -171,6 +181,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "other-cores": (DOCS / "how-to/other-cores.md", other_cores.table_text),
     "operators": (DOCS / "reference/operators.md", operators),
     "proof": (DOCS / "how-to/proof.md", proof),
+    "unstated": (DOCS / "how-to/proof.md", unstated),
     "variants": (DOCS / "how-to/notebook.md", variants),
     "kit_operators": (DOCS / "how-to/test-kernels.md", kit_operators),
     "kernels": (DOCS / "reference/kernels.md", kernels),

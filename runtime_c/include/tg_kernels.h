@@ -66,6 +66,7 @@
 #include "elementwise/tg_map_abs_f32.h"
 #include "elementwise/tg_map_ceil_f32.h"
 #include "elementwise/tg_map_cos_f32.h"
+#include "elementwise/tg_map_elu_f32.h"
 #include "elementwise/tg_map_erf_f32.h"
 #include "elementwise/tg_map_exp_f32.h"
 #include "elementwise/tg_map_floor_f32.h"

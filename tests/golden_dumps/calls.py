@@ -72,7 +72,7 @@ def _quantized(graph: Graph, way: str) -> Graph:
     constants = {name for name, value in graph.values.items() if value.data is not None}
     for number, name in enumerate(sorted(ranges)):
         if name.rpartition(":")[0] not in constants:
-            ranges[name] = Range(-1 - number % 3 / 4, 1.5 + number % 5 / 8)
+            ranges[name] = Range(number % 3 * -0.75, 1.5 + number % 5 / 8)
     return tinyglow.quantize(graph, Profile(ranges), scheme, numerics=numerics)
 
 
@@ -112,7 +112,8 @@ def _call(call: KernelCall, program: Program, before: dict[str, str]) -> str:
     if call.sums:
         ends = f"{call.sums.low.min(initial=0)}..{call.sums.high.max(initial=0)}"
         limits = [f"{name}={most}/{allowed}" for name, (most, allowed) in call.sums.limits.items()]
-        parts["sums"] = " ".join([ends, _sum(call.sums.low), _sum(call.sums.high), *limits])
+        scales = f"{crc32(_shown(call.sums.scales).encode()):x}"
+        parts["sums"] = " ".join([ends, _sum(call.sums.low), _sum(call.sums.high), scales, *limits])
     parts["gives"] = _results(call, program)
     return "; ".join([kernel.symbol, *(f"{name} {text}".strip() for name, text in parts.items() if text)])
 

@@ -19,11 +19,12 @@ Step = tuple[str, Sequence[npt.ArrayLike], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Layer:
-    """Operators, each of which reads what the last gave: (ONNX name, constants, attributes).
+    """Operators, one after the other.
 
     Attributes:
-        shapes: Of the inputs; all are read by the first operator.
-        steps: The operators.
+        shapes: Of the inputs ``x0`` and so on; all are read by the first operator.
+        steps: The operators: ONNX name, constants, attributes. Each reads what the last gave and then constants; or,
+            if names are among these, all of them in their order.
         ways: Which numerics it is looked at with, see ``calls.WAYS``.
         targets: Which targets, see ``calls.TARGETS``.
     """
@@ -38,9 +39,10 @@ class Layer:
         inputs = {f"x{i}": shape for i, shape in enumerate(self.shapes)}
         nodes, constants, last = [], {}, list(inputs)
         for i, (kind, data, attributes) in enumerate(self.steps):
-            names = [f"c{i}_{j}" for j in range(len(data))]
-            constants |= dict(zip(names, data, strict=True))
-            nodes.append(helper.make_node(kind, [*last, *names], [f"y{i}"], name=f"node{i}", **attributes))
+            names = [item if isinstance(item, str) else f"c{i}_{j}" for j, item in enumerate(data)]
+            constants |= {name: item for name, item in zip(names, data, strict=True) if not isinstance(item, str)}
+            reads = names if any(isinstance(item, str) for item in data) else [*last, *names]
+            nodes.append(helper.make_node(kind, reads, [f"y{i}"], name=f"node{i}", **attributes))
             last = [f"y{i}"]
         integers = last if self.steps[-1][0] in ("ArgMax", "ArgMin") else []
         return model(nodes, inputs, last, constants, integers=integers)
@@ -93,9 +95,10 @@ def _one(kind: str, *shapes: Sequence[int], data: Sequence[npt.ArrayLike] = (), 
     return Layer(shapes, [(kind, data, attributes)])
 
 
-_IMAGE = (1, 3, 7, 6)
+_IMAGE, _LARGE = (1, 3, 7, 6), (1, 3, 10, 9)
 _UNARY = ("Relu", "Sigmoid", "Tanh", "Exp", "Log", "Abs", "Neg", "Sqrt", "Reciprocal", "Floor", "Ceil", "Round", "Erf")
 _UNARY += ("Elu", "Softplus", "Sin", "Sign")
+_WITHOUT_ONNX = ("glow", "tflite", "int16", "float")
 _BINARY = ("Add", "Mul", "Div", "Max", "Min", "Pow")
 
 LAYERS: dict[str, Layer] = {
@@ -153,9 +156,18 @@ LAYERS: dict[str, Layer] = {
     "average of all": _one("GlobalAveragePool", (1, 5, 3, 4)),
     **{kind: _one(kind, _IMAGE) for kind in _UNARY},
     **{kind: _one(kind, _IMAGE, _IMAGE) for kind in _BINARY},
-    "Sub": Layer([_IMAGE, _IMAGE], [("Sub", [], {})], ("glow", "tflite", "int16", "float")),
+    "Sub": Layer([_IMAGE, _IMAGE], [("Sub", [], {})], _WITHOUT_ONNX),
     **{f"{kind} of channels": _one(kind, _IMAGE, data=[weights(3, 1, 1)]) for kind in ("Mul", "Div", "Max", "Pow")},
     **{f"{kind} of rows": _one(kind, _IMAGE, (1, 1, 7, 1)) for kind in ("Mul", "Min")},
+    "Div from rows": _one("Div", (1, 1, 7, 1), _IMAGE),
+    "Sub from rows": Layer([(1, 1, 7, 1), _IMAGE], [("Sub", [], {})], _WITHOUT_ONNX),
+    "Sub from channels": Layer([_IMAGE], [("Sub", [weights(3, 1, 1), "x0"], {})], _WITHOUT_ONNX),
+    **{f"{kind} from channels": _one(kind, _IMAGE, data=[weights(3, 1, 1), "x0"]) for kind in ("Div", "Max")},
+    **{f"{kind} of many by one": _one(kind, _LARGE, data=["x0", 0.375]) for kind in ("Mul", "Div")},
+    **{f"{kind} with itself": _one(kind, _LARGE, data=["x0", "x0"]) for kind in ("Add", "Mul")},
+    "Mul of a constant by rows": _one("Mul", (1, 1, 7, 1), data=[weights(1, 3, 7, 6)]),
+    "Max in five loops": _one("Max", (2, 3, 4, 3, 5), data=[weights(2, 1, 4, 1, 5)]),
+    "Min in turns": _one("Min", (2, 3, 4, 3, 5), (1, 3, 1, 3, 1)),
     "clip": _one("Clip", _IMAGE, data=[-0.5, 0.75]),
     "leaky": _one("LeakyRelu", _IMAGE, alpha=0.125),
     "prelu": _one("PRelu", _IMAGE, data=[weights(3, 1, 1)]),

@@ -86,9 +86,15 @@ def _depthwise(b: TFLiteBuilder, x: int) -> int:
     return b.node("DEPTHWISE_CONV_2D", operands, (1, 6, 5, 6), "y", options, 5, "INT16", quant, **fields, **more)
 
 
-def _dense(b: TFLiteBuilder, x: int) -> int:
-    operands, options = [x, *_weights(b, (4, 6), 0, False)], "FullyConnectedOptions"
-    return b.node("FULLY_CONNECTED", operands, (2, 4), "y", options, 9, "INT16", Quant([0.0007], [0]))
+def _dense(scale: float, channels: bool = False, bias: type = np.int64) -> Maker:
+    """A result near the ends of int16 tells multipliers of 16 bits and of 31 from each other."""
+
+    def make(b: TFLiteBuilder, x: int) -> int:
+        operands, options = [x, *_weights(b, (4, 6), 0, channels, bias)], "FullyConnectedOptions"
+        of_bias = {} if bias is np.int64 else {"QuantizedBiasType": _INT32}
+        return b.node("FULLY_CONNECTED", operands, (2, 4), "y", options, 9, "INT16", Quant([scale], [0]), **of_bias)
+
+    return make
 
 
 def transposed(dtype: str, padding: int, kernel: tuple[int, int], out: tuple[int, int], stride: int) -> Maker:
@@ -123,7 +129,10 @@ def _two(kind: str, scale: float, options: str, version: int, **fields: Any) -> 
 
 
 register("depthwise", (1, 6, 5, 2), _depthwise)
-register("dense", (2, 6), _dense)
+register("dense", (2, 6), _dense(0.0007))
+register("dense_fine", (2, 6), _dense(0.00027))
+register("dense_by_unit", (2, 6), _dense(0.0004, True))
+register("dense_bias32", (2, 6), _dense(0.00027, False, np.int32))
 register("transposed_same", (1, 4, 5, 3), transposed("INT16", SAME, (3, 3), (8, 10), 2))
 register("transposed_valid", (1, 4, 5, 3), transposed("INT16", VALID, (4, 2), (13, 14), 3))
 register("rescale", (2, 9), _one("QUANTIZE", 0.00047, "QuantizeOptions"))
@@ -158,6 +167,14 @@ register("relu6", (2, 9), _one("RELU6", 0.00023))
 register("add", (2, 9), _two("ADD", 0.0006, "AddOptions", 3, PotScaleInt16=False))
 register("add_relu", (2, 9), _two("ADD", 0.0006, "AddOptions", 3, PotScaleInt16=False, FusedActivationFunction=RELU))
 register("sub", (2, 9), _two("SUB", 0.0003, "SubOptions", 4, PotScaleInt16=False))
+for _kind in ("MAXIMUM", "MINIMUM"):
+    register(
+        _kind.lower(),
+        (2, 9),
+        lambda b, x, kind=_kind: b.node(
+            kind, [x, b.constant("c", wide(2, 9, start=90), IN)], (2, 9), "y", "MaximumMinimumOptions", 4, "INT16", IN
+        ),
+    )
 register("mul", (2, 9), _two("MUL", 0.003, "MulOptions", 4))
 register(
     "quantize_floats",

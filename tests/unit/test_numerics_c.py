@@ -45,7 +45,8 @@ void all_{name}(const {source} *x, const {source} *z, {result} *y, int n);
 void all_{name}(const {source} *x, const {source} *z, {result} *y, int n) {{
   for (int i = 0; i < n; i++) {{
     const {source} a = x[i], b = z[i];
-    (void)b;
+    int32_t bits;
+    (void)b, (void)bits;
     y[i] = {c};
   }}
 }}
@@ -66,6 +67,18 @@ FLOATS: dict[str, tuple[str, Callable[..., Array]]] = {
     "brain": ("tg_brain_f32(a)", scalar.brain),
     **_FLOAT_PAIRS,
 }
+# Before they are rounded to float32: of numbers from 0 on, and those for which the series are meant.
+_NEAR = "(b > -2 && b < 2 ? (double)b * b : 0)"
+DOUBLES: dict[str, tuple[str, Callable[[Array, Array], Array]]] = {
+    "exp_64": ("b > -200 && b < 200 ? tg_exp_f64(b) : 0", lambda x, z: np.where(np.abs(z) < 200, float64._exp(z), 0)),
+    "log_64": ("a > 1e-30 && a < 1e30 ? tg_log_f64(a) : 0", lambda x, z: float64._log(x) * ((x > 1e-30) & (x < 1e30))),
+    "root_64": ("a >= 0 && a < 1e30 ? tg_sqrt_f64((double)a * a + 0.3) : 0", lambda x, z: np.where(
+        (x >= 0) & (x < 1e30), float64._sqrt(x * x + 0.3), 0)),
+    "atan_64": ("a >= 0 ? tg_atan_f64(a) : 0", lambda x, z: np.where(x >= 0, float64._atan(x), 0)),
+    "sin_64": (f"tg_angle_series_f64(16, -1.0, {_NEAR})", lambda x, z: float64._series(float64._SIN, z)),
+    "cos_64": (f"tg_angle_series_f64(15, -1.0, {_NEAR})", lambda x, z: float64._series(float64._COS, z)),
+    "sinh_64": (f"tg_angle_series_f64(8, 1.0, {_NEAR})", lambda x, z: float64._series(float64._SINH, z)),
+}  # fmt: skip
 _TABLE = tflite_int16.sigmoid_table()
 _REQUANTS = [Requant(0, 0, 3, -7), Requant(2, 9, 181, 5), Requant(7, 24, 30_000, -128), Requant(31, 31, -1, 127)]
 _MULTIPLIERS = [
@@ -83,7 +96,7 @@ OF_INT16: list[tuple[str, str, Callable[..., Array]]] = [
     *((f"logistic_{n}", f"tg_logistic16(a, {n})", lambda a, b, n=n: INT16.logistic(a, n)) for n in (0, 3, 4, 6)),
     *((f"tanh_{n}", f"tg_tanh16(a, {n})", lambda a, b, n=n: INT16.tanh(a, n)) for n in (0, 3, 4, 6)),
     ("newton", "a < 0 ? 0 : tg_newton16(a)", lambda a, b: np.where(a < 0, 0, INT16.newton(a))),
-    ("product16", "tg_product16(a, b)", INT16.product),
+    ("product16", "tg_product16(a, b)", INT16.high_product),
 ]
 OF_INT32: list[tuple[str, str, Callable[..., Array]]] = [
     ("high", "tg_high_product(a, b)", tflite.high_product),
@@ -111,8 +124,13 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         (folder / name).write_text(text, encoding="utf-8")
     lines = [_INCLUDES, f"static const uint16_t table[256] = {{{', '.join(map(str, _TABLE))}}};"]
     lines += [_LOOP.format(name=name, c=c, source="float", result="float") for name, (c, _) in FLOATS.items()]
+    lines += [_LOOP.format(name=name, c=c, source="float", result="double") for name, (c, _) in DOUBLES.items()]
     lines += [_LOOP.format(name=name, c=c, source="int32_t", result="int32_t") for name, c, _ in (*OF_INT16, *OF_INT32)]
     lines.append(_LOOP.format(name="whole", c="tg_integer_of_f32(a)", source="float", result="int64_t"))
+    lines.append(
+        _LOOP.format(name="log2", c="tg_pow_f32_log2_fixed(a, &bits) * 64 + bits", source="float", result="int64_t")
+    )
+    lines.append(_LOOP.format(name="turns", c="tg_turns_f32(a, y + i) + 4 * y[i]", source="float", result="int64_t"))
     (folder / "all.c").write_text("\n".join(lines), encoding="utf-8")
     include = [folder, resources.RUNTIME / "include", resources.RUNTIME / "src"]
     compiler = find_compiler(None, HOST)
@@ -144,6 +162,8 @@ def _floats() -> tuple[Array, Array]:
     x = np.concatenate([every, usual, unit, tiny, large, edge, -edge])
     some = np.concatenate([edge[::5], -edge[::5], edge[-3:], np.arange(-5, 6, dtype=np.float32) / 2])
     left, right = np.repeat(some, some.size), np.tile(some, some.size)
+    powers = np.array([1, -1, 0.5, 2, 3, -0.25], np.float32)
+    left, right = np.concatenate([left, np.repeat(edge, 6)]), np.concatenate([right, np.tile(powers, edge.size)])
     return np.concatenate([x, left]), np.concatenate([rng.permutation(x), right])
 
 
@@ -157,6 +177,38 @@ def test_functions_of_floats(library: ctypes.CDLL, name: str) -> None:
     found = _in_c(library, name, x, z, np.float32)
     wrong = found.view(np.uint32) != due.view(np.uint32)
     assert not wrong.any(), (x[wrong][:5], z[wrong][:5], found[wrong][:5], due[wrong][:5])
+
+
+@pytest.mark.parametrize("name", DOUBLES)
+def test_functions_of_doubles(library: ctypes.CDLL, name: str) -> None:
+    """What the functions of floats above are made of, to the last bit of double precision."""
+    with np.errstate(all="ignore"):
+        x, z = (numbers.astype(np.float64) for numbers in _floats())
+    if DOUBLES[name][0].endswith(f"{_NEAR})"):
+        z = np.where(np.abs(z) < 2, z * z, 0.0)
+    with np.errstate(all="ignore"):
+        due = DOUBLES[name][1](x, z)
+        wrong = (_in_c(library, name, *_floats(), np.float64) != due) & ~np.isnan(due)
+    assert not wrong.any(), (x[wrong][:5], z[wrong][:5])
+
+
+def test_turns_of_angles(library: ctypes.CDLL) -> None:
+    """Quarters and what is left, in steps of 2 ** -62 of one, of angles up to the largest."""
+    x, z = _floats()
+    x = np.abs(np.where(np.isfinite(x), x, np.float32(1)))
+    n, rest, small = float32.turns(x)
+    found = _in_c(library, "turns", x, z, np.int64)
+    assert np.array_equal(found[~small], (n + 4 * rest)[~small])
+
+
+def test_logarithms_that_are_multiplied(library: ctypes.CDLL) -> None:
+    """To the last of 38 bits: near 1 and as far from it as the polynomial goes, where every coefficient counts."""
+    ends = np.float32([0.7071068, 1.4142135]).view(np.int32)[:, np.newaxis] + np.arange(60_000) * [[50], [-25]]
+    x, _ = _floats()
+    x = np.concatenate([ends.ravel().astype(np.int32).view(np.float32), np.abs(x[(x != 0) & np.isfinite(x)])])
+    with np.errstate(all="ignore"):
+        logarithm, bits = float32._log2(x)
+    assert np.array_equal(_in_c(library, "log2", x, x, np.int64), logarithm * 64 + bits)
 
 
 def test_floats_as_integers(library: ctypes.CDLL) -> None:

@@ -20,7 +20,15 @@ from tinyglow.numerics.tflite_int16 import argument_scale
 from tinyglow.targets.boards import HOST, load_board
 
 NETWORKS = ("conv_relu", "transposed_same", "add_relu", "mul", "leaky_relu", "quantize_floats")
-NETWORKS += ("logistic_0.00031", "tanh_0.00031", "softmax_0.00031", "mean_2", "average_pool", "batch_matmul_left")
+NETWORKS += (
+    "logistic_0.00031",
+    "tanh_0.00031",
+    "softmax_0.00031",
+    "mean_2",
+    "average_pool",
+    "batch_matmul_left",
+    "dense_fine",
+)
 NETWORKS += ("int32_as_int16", "int32_as_int8")
 
 
@@ -72,14 +80,27 @@ def _dense(bias: np.ndarray, scales: list[float]) -> bytes:
         (np.array([1, 2], np.int64), [0.01, 0.02], "a scale for each unit"),
     ],
 )
-def test_forms_that_litert_rounds_otherwise_are_named(
+def test_forms_that_tensorflow_lite_micro_lacks_are_named(
     bias: np.ndarray, scales: list[float], because: str, tmp_path: Path
 ) -> None:
-    """Asked for by name they are refused; by default the rounding is tinyglow's own, and a note says why."""
+    """LiteRT has them, which is the default. For TensorFlow Lite Micro they are refused."""
     path = saved(tmp_path, _dense(bias, scales))
+    assert tinyglow.quantize(tinyglow.load(path, "net")).numerics == "tflite"
+    with pytest.raises(ModelError, match=because):
+        tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics="tflm"))
+
+
+def test_sums_that_leave_32_bits_beside_a_short_bias_are_refused(tmp_path: Path) -> None:
+    """LiteRT's sums have 32 bits there, and wrap. By default the rounding is tinyglow's own, and a note says why."""
+    b = TFLiteBuilder()
+    x = b.tensor("x", (1, 600), "INT16", int16_cases.IN)
+    weights = b.constant("w", np.full((1, 600), 127, np.int8), Quant([0.01], [0]))
+    steps = b.constant("b", np.array([7], np.int32), Quant([float(np.float32(0.00031) * np.float32(0.01))], [0]))
+    fields = {"options": "FullyConnectedOptions", "version": 9, "dtype": "INT16", "quant": Quant([0.2], [0])}
+    path = saved(tmp_path, b.build([x], [b.node("FULLY_CONNECTED", [x, weights, steps], (1, 1), "y", **fields)]))
+    because = "with a bias of 32 bits; expected sums of 32 bits"
     with pytest.raises(ModelError, match=because):
         tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics="tflite"))
-    assert tinyglow.quantize(tinyglow.load(path, "net")).numerics == "glow"
     answer = run_cli("compile", path, "--board", "host", "-o", tmp_path / "bundle")
     assert answer.status == 0 and because in answer.err, answer
 

@@ -163,9 +163,9 @@ def _hard_swish(q: int, source: Params, result: Params) -> int:
     return _saturated(_by_power(product, -out.shift) + result[1])
 
 
-@pytest.mark.parametrize("source", _MANY[::3])
+@pytest.mark.parametrize("source", [*_MANY[::3], (1 - 2.0**-20, 3), (0.75 * (1 - 2.0**-20), -8)])
 def test_hard_swish_to_the_bit(source: Params) -> None:
-    """With shifts to either side and none."""
+    """With shifts to either side and none, and multipliers whose upper half would be 2 ** 15."""
     for result in (*RESULTS, (0.5, 7), (source[0] / 2, -100)):
         if source[0] / 128 / result[0] < 1:
             due = [_hard_swish(q, source, result) for q in range(-128, 128)]

@@ -58,7 +58,7 @@ def proof_file(program: Program, files: Mapping[str, bytes], stack: Json | None 
             if (size := program.sizes.get(region, 0)) or region not in (Region.TCM, *NEAR)
         },
         "buffers": _buffers(program),
-        "calls": [_call(call) for call in program.calls],
+        "calls": [_call(program, call) for call in program.calls],
         "overlaps": _overlaps(program),
         "stack": stack,
     }
@@ -108,18 +108,22 @@ def _buffers(program: Program) -> list[Json]:
     return found
 
 
-def _call(call: KernelCall) -> Json:
+def _call(program: Program, call: KernelCall) -> Json:
     document: Json = {"kernel": call.kernel.symbol, "layer": call.origin}
     if (sums := _sums(call)) is not None:
         document["sums"] = sums
-    if call.kernel.numbers_of is not None:
-        document["numbers"] = {name: _number(one) for name, one in call.kernel.numbers_of(call.params).items()}
+    constants = [program.buffers[name].data for name in call.operands]
+    numbers = call.kernel.numbers(call.params, constants)
+    if numbers is not None:
+        document["numbers"] = {name: _number(one) for name, one in numbers.items()}
     return document
 
 
 def _number(number: Number) -> Json:
     """The range of one intermediate; lowering has seen to it that only those wrap that may."""
     found: Json = {"bits": number.bits, "low": number.low, "high": number.high}
+    if number.held != "signed":
+        found["type"] = number.held
     return found if number.fits else {**found, "wraps": True}
 
 
@@ -130,7 +134,13 @@ def _sums(call: KernelCall) -> Json | None:
         if kernel.sums_of is None:
             return None
         low, high = kernel.sums_of(call.params)
-        return {"bits": 32 if low >= -INT32_MAX - 1 and high <= INT32_MAX else 64, "low": low, "high": high}
+        found: Json = {"bits": 32 if low >= -INT32_MAX - 1 and high <= INT32_MAX else 64, "low": low, "high": high}
+        if kernel.epilogues:
+            out: Requant = vars(call.params)["out"]
+            ends = SumRange(np.array([low]), np.array([high]), [out])
+            largest, limit = _requantized(kernel, ends)
+            found["requantization"] = {"largest": largest, "limit": limit}
+        return found
     sums = call.sums
     magnitude = np.maximum(-sums.low, sums.high)
     largest, limit = _requantized(kernel, sums)

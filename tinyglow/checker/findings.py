@@ -49,9 +49,23 @@ class Findings:
         return holds
 
     @contextmanager
-    def part(self) -> Iterator[None]:
-        """A part of the check: what cannot be read in it is a fault, and the rest goes on."""
+    def part(self, where: str) -> Iterator[None]:
+        """A part of the check: what cannot be read in it is a fault, and the rest goes on.
+
+        Files of strangers may hold what nobody thought of. Whatever stops the check of a part refuses the bundle.
+        """
         try:
             yield
         except BrokenError as error:
             self.faults.append(Fault(error.where, error.found, error.expected))
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            MemoryError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
+            text = f"cannot be checked: {type(error).__name__}, {str(error)[:100]}"
+            self.faults.append(Fault(where, " ".join(text.split()), "a bundle that the compiler wrote"))

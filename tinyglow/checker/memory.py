@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tinyglow.checker.findings import Findings
+from tinyglow.checker.findings import BrokenError, Findings
 from tinyglow.checker.overlaps import distance_of, in_place, reads_once
 from tinyglow.checker.source import CONSTANT_MEMORIES, Call, Source
 
+# Memories whose content means nothing when the network is called.
+_EMPTY = ("activations", "tcm")
 # Operands of which the first may lie over the second.
 _OVERLAID = (("output", "input"), ("after", "state"))
 
@@ -94,10 +96,38 @@ def _check_part(part: Area, whole: Area | None, found: Findings) -> None:
     )
 
 
+def check_placeholders(net: str, source: Source, areas: Mapping[str, Area], found: Findings) -> None:
+    """What an application reads and writes lies where the network has it, and is as large; all begins at words."""
+    big, where, macros = net.upper(), f"{net}.h", source.macros
+    for name, area in areas.items():
+        offset, size = macros.get(f"{big}_{name}"), macros.get(f"{big}_{name}_BYTES")
+        if area.memory != "mutableWeight" or offset is None:
+            continue
+        found.require(offset == str(area.offset), where, f"has {name} at {offset[:20]}", f"{area.offset}")
+        found.require(size in (None, f"{area.size}u"), where, f"says that {name} has {size} bytes", f"{area.size}")
+    alignment = macros.get(f"{big}_MEM_ALIGN", "0")
+    aligned = alignment.isdecimal() and len(alignment) < 10 and int(alignment) > 0 and int(alignment) % 4 == 0
+    found.require(aligned, where, f"aligns memories to {alignment[:20]} bytes", "a multiple of 4")
+
+
+def check_resets(net: str, source: Source, areas: Mapping[str, Area], found: Findings) -> None:
+    """What resets the states writes inside of them, and reads inside of the arrays with their first values."""
+    for label, count, held in source.resets:
+        area, where = areas.get(label.removeprefix(f"{net}_at_")), f"{net}_reset"
+        inside = area is not None and area.memory == "mutableWeight" and count <= area.size
+        inside = inside and label.removeprefix(f"{net}_at_") not in source.placeholders
+        found.require(inside, where, f"writes {count} bytes to {label[:80]}", "bytes of a state alone")
+        found.require(held is None or count <= held, where, f"reads {count} bytes", f"at most {held}")
+
+
 def check_accesses(
     call: Call, net: str, areas: Mapping[str, Area], bytes_of: Mapping[str, int], found: Findings
-) -> None:
-    """Each operand of a call is a buffer of the memory that the C names, and the kernel stays inside of it."""
+) -> bool:
+    """Each operand of a call is a buffer of the memory that the C names, and the kernel stays inside of it.
+
+    No operand that the kernel writes is another operand, too, unless it works in place. Returns whether all this holds.
+    """
+    before = len(found.faults)
     for argument in call.arguments:
         if not argument.memory:
             continue
@@ -110,9 +140,25 @@ def check_accesses(
             found.require(False, where, "is an operand of which the checker does not know the size")
             continue
         touched = bytes_of[argument.name]
-        found.require(touched <= area.size, where, f"takes {touched} bytes of {name}", f"at most {area.size}")
+        found.require(0 < touched <= area.size, where, f"takes {touched} bytes of {name}", f"at most {area.size}")
         constant = argument.memory in CONSTANT_MEMORIES
         found.require(not (constant and argument.written), where, "is written, but lies among the constants")
+    _check_labels(call, found)
+    return len(found.faults) == before
+
+
+def _check_labels(call: Call, found: Findings) -> None:
+    """What is written is no other operand but the one that it may overlay."""
+    for index, one in enumerate(call.arguments):
+        for other in call.arguments[index + 1 :]:
+            if not one.memory or one.label != other.label or not (one.written or other.written):
+                continue
+            pair = {one.name, other.name}
+            shared = any(pair == set(names) for names in _OVERLAID) and in_place(call)
+            where = f"{call.where}: {one.name}"
+            found.require(
+                shared, where, f"is the same buffer as {other.name}, which is written", "buffers of their own"
+            )
 
 
 def lives(source: Source, net: str, areas: Mapping[str, Area]) -> dict[str, Life]:
@@ -127,6 +173,9 @@ def lives(source: Source, net: str, areas: Mapping[str, Area]) -> dict[str, Life
         By name. A placeholder that a call writes is an output, and counts after the last call too. What is read before
         it is written is an input; one that is written later is a state, which counts always. A part of a buffer is in
         use when that is.
+
+    Raises:
+        BrokenError: An activation is read before it is written.
     """
     end = len(source.calls) + 1
     reads: dict[str, list[int]] = {name: [] for name in areas}
@@ -139,6 +188,8 @@ def lives(source: Source, net: str, areas: Mapping[str, Area]) -> dict[str, Life
     found = {}
     for name in dict.fromkeys(_whole(name, areas) for name in areas):
         area = areas[name]
+        if area.memory in _EMPTY and reads[name] and min(reads[name]) <= min(writes[name], default=end):
+            raise BrokenError(f"buffer {name}", f"is read by call {min(reads[name])}, before anything is written to it")
         touched = sorted(reads[name] + writes[name]) or [0]
         first, last = touched[0], touched[-1]
         if area.memory in CONSTANT_MEMORIES:

@@ -12,8 +12,8 @@ from tinyglow.checker.source import without_comments
 _WORDS = frozenset(
     ("if", "for", "while", "do", "switch", "return", "sizeof", "else", "case", "volatile", "defined", "asm", "aligned")
 )
-_TOKEN = re.compile(r'"((?:[^"\\\n]|\\.)*)"|\'(?:[^\'\\\n]|\\.)*\'|([A-Za-z_]\w*)|(->|\S)')
-_DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(\([^)]*\))?(.*)$", re.MULTILINE)
+_TOKEN = re.compile(r'"((?:[^"\\\n]|\\.)*)"?|\'(?:[^\'\\\n]|\\.)*\'?|([A-Za-z_]\w*)|(->|\S)')
+_DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(\([^)\n]*\))?(.*)$", re.MULTILINE)
 _DIRECTIVE = re.compile(r"^[ \t]*#[ \t]*(\w+).*$", re.MULTILINE)
 # Marks that take the place of #if, #else and #endif among the tokens.
 _IF, _ELSE, _ENDIF = "\x01", "\x02", "\x03"

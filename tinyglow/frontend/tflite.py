@@ -37,6 +37,7 @@ from tinyglow.operators.variables import VARIABLES
 from tinyglow.registry import TFLITE_OPS
 
 _ACTIVATIONS = ("int8", "int16", "int32")  # with a scale
+_WITHOUT_SCALES = ("CAST", "FLOOR_DIV", "FLOOR_MOD")  # operators that take integers for what they are
 
 
 class _Import(ModelImport):
@@ -219,7 +220,7 @@ class _Import(ModelImport):
                 self.variables.run(node)
                 return
             self.variables.check(node)
-            self._check_wide(node)
+            self._check_integers(node)
             if node.op_type in CONTROL:
                 self.control.run(node)
                 if not self.unknown.intersection(node.outputs):
@@ -242,13 +243,21 @@ class _Import(ModelImport):
             self.problems.append(Problem(where, found))
             self.unknown.update(node.outputs)
 
-    def _check_wide(self, node: SourceNode) -> None:
-        """Raises UnsupportedError if a node computes with int32 activations: QUANTIZE alone has integers for these."""
+    def _check_integers(self, node: SourceNode) -> None:
+        """Raises UnsupportedError if a node computes with int32 activations, which QUANTIZE alone does.
+
+        Nor with integers as if they had no scale.
+        """
         if node.op_type == "QUANTIZE":
             return
         results = [name for name in node.outputs if name]
         for name in [*results, *(name for name in node.inputs if name and self.value(name).data is None)]:
             type_ = self.declared(name)
+            if node.op_type in _WITHOUT_SCALES and type_.quant is not None:
+                hint = "DEQUANTIZE before it makes real numbers of them"
+                raise UnsupportedError(
+                    f"{name!r} of {type_.dtype} with a scale, which it does not know", "plain numbers", hint
+                )
             if type_.dtype == "int32" and type_.quant is not None:
                 raise UnsupportedError(
                     f"{name!r} of type INT32 with a scale", "int8 or int16: QUANTIZE makes them of it"

@@ -184,7 +184,9 @@ class Kernel:
             bits. The last two are right only where nothing wraps.
         turns_by_data: How often a loop that touches no memory may turn where that depends on data. 0: there is none.
         sums_of: The least and the largest sum that it adds up with these parameters, where it has no constant weights.
-        numbers_of: The ranges of its other intermediates with these parameters, where it has no constant weights.
+        numbers_of: The ranges of its other intermediates with these parameters, where no constants count.
+        table_numbers_of: The same of a kernel whose tables or weights count: by its parameters, and the data of its
+            operands in order, None of what changes at run time.
     """
 
     symbol: str
@@ -212,6 +214,7 @@ class Kernel:
     turns_by_data: int = 0
     sums_of: Callable[[Any], tuple[int, int]] | None = None
     numbers_of: Callable[[Any], Numbers] | None = None
+    table_numbers_of: Callable[[Any, Sequence[Array | None]], Numbers] | None = None
     divides: bool = False
 
     @property
@@ -226,6 +229,17 @@ class Kernel:
                 self.reference(params, *operands, epilogue=self.epilogue)
             else:
                 self.reference(params, *operands)
+
+    def numbers(self, params: Params, constants: Sequence[Array | None]) -> Numbers | None:
+        """The ranges of its intermediates but a layer's sums; None if it states none.
+
+        Args:
+            params: Its parameters.
+            constants: Data of its operands, in their order; None of what changes at run time.
+        """
+        if self.table_numbers_of is not None:
+            return self.table_numbers_of(params, constants)
+        return None if self.numbers_of is None else self.numbers_of(params)
 
     @property
     def with_glow(self) -> Kernel:

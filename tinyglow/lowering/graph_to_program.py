@@ -131,13 +131,15 @@ class _Lowering:
         sums: SumRange | None = None,
     ) -> None:
         origin = origin or (self.node.name if self.node else "")
-        if kernel.numbers_of is not None:
-            _require_room(kernel, kernel.numbers_of(params), self.target.wraps)
+        _require_room(kernel, kernel.numbers(params, self._constants(operands)) or {}, self.target.wraps)
         scratch = ""
         if kernel.scratch:
             scratch = self._own_buffer("_scratch", TensorType((kernel.scratch(params),), "int8", QuantParams(1.0, 0)))
         layers = self.graph.layers_of(self.node) if self.node and origin == self.node.name else ()
         self.calls.append(KernelCall(kernel, tuple(operands), params, origin, scratch, layers, sums))
+
+    def _constants(self, operands: Sequence[str]) -> list[Array | None]:
+        return [buffer.data if (buffer := self.buffers.get(name)) else None for name in operands]
 
     def choose(self, variants: Iterable[Variant]) -> None:
         if self._takes_first:
@@ -263,13 +265,13 @@ def _require_room(kernel: Kernel, numbers: Numbers, wraps: bool) -> None:
     they always may, as those of layers: no input that occurs comes near the worst one.
     """
     for name, number in numbers.items():
-        if number.fits or (number.may_wrap and (wraps or kernel.sums_of is not None)):
+        asked = wraps or kernel.sums_of is not None or not number.is_refused
+        if number.fits or (number.may_wrap and asked):
             continue
         value, at = number.beyond
-        wrapped = (value + (1 << (number.bits - 1))) % (1 << number.bits) - (1 << (number.bits - 1))
         hint = f"an element of {at} gives it; the scales differ too much: see the profile"
         raise UnsupportedError(
-            f"{kernel.symbol}: {name} of {value}, which {number.bits} bits wrap to {wrapped}",
+            f"{kernel.symbol}: {name} of {value}, which {number.bits} bits wrap to {number.wrapped(value)}",
             f"numbers that fit {number.bits} bits",
             f"{hint}; or --wrap to compute what its runtime does" if number.may_wrap else hint,
         )

@@ -31,6 +31,11 @@ def align(size: int, alignment: int) -> int:
     return -(-size // alignment) * alignment
 
 
+def aligned(blocks: Iterable[Block], alignment: int) -> list[Block]:
+    """Blocks of whole multiples of ``alignment``."""
+    return [replace(block, size=align(block.size, alignment)) for block in blocks]
+
+
 # (name of an output's block, name of its input's block) -> where the output may start over the input: at most so many
 # bytes from the input's start, because the call that reads the one and writes the other has then done with what it
 # overwrites. Both blocks are in use during that call.
@@ -104,7 +109,7 @@ def _from_both_ends(blocks: Sequence[Block], alignment: int, near: _Neighbours) 
     Optimal for a chain of layers, where each result meets only its neighbours; None where blocks would overlap.
     """
     ordered = sorted(blocks, key=lambda block: (block.first, block.last, block.name))
-    size = lower_bound([replace(block, size=align(block.size, alignment)) for block in ordered])
+    size = lower_bound(aligned(ordered, alignment))
     offsets: dict[str, int] = {}
     for index, block in enumerate(ordered):
         offset = size - align(block.size, alignment) if index % 2 else 0
@@ -162,7 +167,6 @@ def place(blocks: Sequence[Block], alignment: int = 1, overlaps: Overlaps | None
     """
     # Offsets are multiples of the alignment, so that distances between them are too.
     overlaps = {pair: distance // alignment * alignment for pair, distance in (overlaps or {}).items()}
-    aligned = [replace(block, size=align(block.size, alignment)) for block in blocks]
     near = _Neighbours(blocks, overlaps)
     chain, best = _from_both_ends(blocks, alignment, near), None
     if chain is not None:
@@ -176,7 +180,7 @@ def place(blocks: Sequence[Block], alignment: int = 1, overlaps: Overlaps | None
         if best is None or size < best[1]:
             best, first = (offsets, size), order
     assert best is not None
-    return _search(first, best, lower_bound(aligned, overlaps), alignment, near)
+    return _search(first, best, lower_bound(aligned(blocks, alignment), overlaps), alignment, near)
 
 
 def _saved(block: Block, near: Mapping[str, Block], sources: Sequence[tuple[str, int]]) -> int:
@@ -298,12 +302,14 @@ def _placed(
 ) -> tuple[dict[str, int], int]:
     """``place`` for one region. What is in fast memory may leave a gap instead: without it the rest takes no more."""
     alone = place(blocks, program.alignment, overlaps_of(program, blocks, owner))
-    if region is Region.TCM or all(buffer.region is not Region.TCM for buffer in program.buffers.values()):
+    if region is Region.TCM:
+        return alone
+    if not any(buffer.region is Region.TCM for buffer in program.buffers.values()):
         return alone
     together = replace(program, buffers={name: _at_home(buffer) for name, buffer in program.buffers.items()})
     everything, owner = activation_blocks(together)
     offsets, _ = place(everything, program.alignment, overlaps_of(together, everything, owner))
-    size = max((align(offsets[block.name] + block.size, program.alignment) for block in blocks), default=0)
+    size = _extent(blocks, offsets, program.alignment)
     return alone if alone[1] <= size else (offsets, size)
 
 

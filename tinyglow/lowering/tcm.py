@@ -23,9 +23,14 @@ class Candidate(Record):
     gain: int
 
 
+def _size(candidate: Candidate) -> int:
+    """Bytes, at least one."""
+    return max(1, candidate.block.size)
+
+
 _ORDERS: tuple[Callable[[Candidate], float], ...] = (
-    lambda c: c.gain / max(1, c.block.size),
-    lambda c: c.gain / (max(1, c.block.size) * (c.block.last - c.block.first + 1)),
+    lambda c: c.gain / _size(c),
+    lambda c: c.gain / (_size(c) * (c.block.last - c.block.first + 1)),
     lambda c: c.gain,
     lambda c: -c.block.size,
 )

@@ -41,18 +41,18 @@ def _series(divisors: Sequence[float], x: Doubles) -> Doubles:
 
 
 _EXP = tuple(float(k) for k in range(14, 0, -1))
-_SIN = tuple(-float(k * (k + 1)) for k in range(16, 1, -2))
-_COS = tuple(-float(k * (k + 1)) for k in range(15, 0, -2))
-_SINH = tuple(float(k * (k + 1)) for k in range(8, 1, -2))
+_SIN = tuple(-float(k * (k + 1)) for k in (16, 14, 12, 10, 8, 6, 4, 2))
+_COS = tuple(-float(k * (k + 1)) for k in (15, 13, 11, 9, 7, 5, 3, 1))
+_SINH = tuple(float(k * (k + 1)) for k in (8, 6, 4, 2))
 # Odd numbers of the series of atan and atanh, from the last one on.
-_ODD = tuple(float(k) for k in range(25, 0, -2))
+_ODD = tuple(float(k) for k in (25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1))
 
 
-def _odd_series(square: Doubles, sign: float) -> Doubles:
-    """1 + sign * square / 3 + square ** 2 / 5 + ..."""
-    result = np.full_like(square, 1.0 / _ODD[0])
-    for odd in _ODD[1:]:
-        result = 1.0 / odd + sign * square * result
+def _odd_series(square: Doubles) -> Doubles:
+    """1 + square / 3 + square ** 2 / 5 + ...; of the negative of a square, the signs alternate."""
+    result = np.zeros_like(square)
+    for odd in _ODD:
+        result = 1.0 / odd + square * result
     return result
 
 
@@ -71,14 +71,14 @@ def _log(x: Doubles) -> Doubles:
     low = m < _ROOT_OF_HALF
     m, exponent = np.where(low, m + m, m), np.where(low, exponent, exponent + 1)
     ratio = (m - 1.0) / (m + 1.0)
-    return exponent.astype(np.float64) * _LN2 + 2.0 * ratio * _odd_series(ratio * ratio, 1.0)
+    return exponent.astype(np.float64) * _LN2 + 2.0 * ratio * _odd_series(ratio * ratio)
 
 
 def _sqrt(x: Doubles) -> Doubles:
     """The square root of a number from 0 to 2**127; two of Newton's steps from a float32's."""
     root = float32.sqrt(x.astype(np.float32)).astype(np.float64)
     for _ in range(2):
-        root = np.where(root == 0.0, 0.0, 0.5 * (root + x / np.where(root == 0.0, 1.0, root)))
+        root = 0.5 * (root + x / np.where(root == 0.0, 1.0, root))
     return root
 
 
@@ -89,7 +89,7 @@ def _atan(x: Doubles) -> Doubles:
     center = np.where(t > 0.75, 1.0, np.where(t > 0.25, 0.5, 0.0))
     rest = (t - center) / (1.0 + t * center)
     near = np.where(t > 0.75, _ATAN_ONE, np.where(t > 0.25, _ATAN_HALF, 0.0))
-    arc = near + rest * _odd_series(rest * rest, -1.0)
+    arc = near + rest * _odd_series(-(rest * rest))
     return np.where(above, _HALF_PI - arc, arc)
 
 
@@ -98,7 +98,7 @@ def _odd(function: Callable[[Doubles], Doubles]) -> Callable[[Floats], Floats]:
 
     def whole(x: Floats) -> Floats:
         size = np.abs(x).astype(np.float64)
-        result = function(np.where(np.isnan(size), 0.0, size)).astype(np.float32)
+        result = function(size).astype(np.float32)
         return np.where(np.isnan(x), float32.NAN, np.where(np.signbit(x), -result, result))
 
     return float32.quietly(whole)

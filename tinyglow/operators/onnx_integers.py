@@ -7,6 +7,7 @@ one float in onnxruntime itself. Nodes for which no formula is found stay float.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -20,7 +21,7 @@ from tinyglow.kernels.elementwise.add_linear import ADD_LINEAR, LinearSum, equal
 from tinyglow.kernels.elementwise.broadcast import lower_operands
 from tinyglow.kernels.elementwise.mul import ProductParams
 from tinyglow.kernels.elementwise.mul_onnx import MUL_ONNX
-from tinyglow.kernels.pooling.avg_pool_onnx import AVG_POOL_ONNX, AvgPoolOnnxParams
+from tinyglow.kernels.pooling.avg_pool_onnx import AVG_POOL_ONNX, AvgPoolOnnxParams, in_integers
 from tinyglow.kernels.pooling.geometry import geometry
 from tinyglow.kernels.reduce.loops import reduce_loops
 from tinyglow.kernels.reduce.reduce_mean_onnx import REDUCE_MEAN_ONNX, REDUCE_MEAN_ONNX_FLOAT, ReduceMeanOnnxParams
@@ -134,6 +135,7 @@ def lower_window_mean(node: Node, lowering: Lowering, window: Window, count_incl
         raised=raised,
         in_scale=source.scale,
         scale=result.scale,
+        **in_integers(source.scale, result.scale, math.prod(window.kernel)),
     )
     lowering.call(AVG_POOL_ONNX, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
 

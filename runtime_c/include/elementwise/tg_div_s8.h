@@ -20,7 +20,7 @@ typedef struct {
   int8_t input_offset; /* integer that stands for 0 in the operand 'input' */
   int8_t other_offset; /* integer that stands for 0 in the operand 'other' */
   uint8_t is_reversed; /* 1: the operand 'other' comes first; 0: 'input' does */
-  uint8_t fraction_bits; /* bits by which the dividend is shifted to the left */
+  uint8_t fraction_bits; /* bits that a quotient or a mean has below 1 */
   int32_t limit; /* largest quotient, and with a minus the least */
   tg_requant out; /* scales a result to the output, and adds the output's offset */
 } tg_div_s8_params;

@@ -29,6 +29,9 @@ typedef struct {
   uint8_t raised; /* what the model's integers are larger than these: 128 if they are uint8, else 0 */
   float in_scale; /* real number that a step of the input stands for */
   float scale; /* real number that a step of the integer stands for */
+  int32_t multiplier; /* multiplies a result; shift comes after it */
+  uint8_t fraction_bits; /* bits that a quotient or a mean has below 1 */
+  int32_t near; /* how far a mean by 'multiplier' may be from the one in float, in steps of 2^-fraction_bits */
 } tg_avg_pool_onnx_s8_params;
 
 /* No argument is null, and each begins at a multiple of 4 bytes.

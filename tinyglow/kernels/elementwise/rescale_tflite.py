@@ -6,6 +6,8 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I32, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Numbers
+from tinyglow.kernels.intermediates import Ends, int8_ends, scaled_twice
 from tinyglow.numerics import tflite
 from tinyglow.numerics.tflite import Multiplier
 
@@ -32,6 +34,18 @@ def rescale_width(p: RescaleWidthParams, x: Array, out: Array) -> None:
     out[...] = np.clip(scaled + p.out_offset, limits.min, limits.max).astype(out.dtype)
 
 
+def _ends(dtype: str) -> Ends:
+    """All elements of an input's type."""
+    limits = np.iinfo(dtype)
+    return int8_ends("input", 0, int(limits.min), int(limits.max))
+
+
+def _numbers(p: RescaleWidthParams, elements: Ends) -> Numbers:
+    """A difference from the offset, shifted to the left before its product."""
+    difference = elements.made(elements.low - p.in_offset, elements.high - p.in_offset)
+    return {"result": scaled_twice(difference, p.multiplier, p.shift)[0]}
+
+
 RESCALE_WIDEN = Kernel(
     symbol="tg_rescale_tflite_widen_s16",
     c_file="elementwise/tg_rescale_tflite_widen_s16.c",
@@ -39,6 +53,7 @@ RESCALE_WIDEN = Kernel(
     operands=(In("input", "int8"), Out("output", "int16")),
     reference=rescale_width,
     summary="int8 as int16 of another scale, rounded as LiteRT does",
+    numbers_of=lambda p: _numbers(p, _ends("int8")),
 )
 _FROM_INT32 = {"TG_INPUT": "tg_i32"}
 _TO_INT8 = {"TG_OUTPUT": "int8_t", "TG_PLUS": "tg_offset_s8", "TG_LEAST": "INT8_MIN", "TG_MOST": "INT8_MAX"}
@@ -48,7 +63,10 @@ _TO_INT32 = {"TG_OUTPUT": "tg_i32", "TG_PLUS": "tg_offset_s32", "TG_LEAST": "INT
 def _between(symbol: str, settings: dict[str, str], source: str, result: str) -> Kernel:
     operands = (In("input", source), Out("output", result))
     summary = f"{source} as {result} of another scale, rounded as LiteRT does"
-    return RESCALE_WIDEN.with_settings(symbol, settings, operands=operands, summary=summary)
+    ends = _ends(source)
+    return RESCALE_WIDEN.with_settings(
+        symbol, settings, operands=operands, summary=summary, numbers_of=lambda p: _numbers(p, ends)
+    )
 
 
 RESCALE_NARROW = _between("tg_rescale_tflite_narrow_s8", {"TG_INPUT": "tg_i16"} | _TO_INT8, "int16", "int8")

@@ -100,10 +100,12 @@ class _Run:
         self.done = {layer.result: _Progress() for layer in chain.layers}
         self.steps: list[Step] = []
         self._makers = {layer.result: layer for layer in chain.layers}
+        self._readers = {value: [layer for layer in chain.layers if value in layer.operands] for value in self.done}
+        self._heights = {value: type_.shape[chain.axis] for value, type_ in types.items()}
         self._together = self._granules()
 
     def height(self, value: str) -> int:
-        return self.types[value].shape[self.chain.axis]
+        return self._heights[value]
 
     def _granules(self) -> dict[str, int]:
         """How many rows of each result are computed together: what the next layer reads anew for its own."""
@@ -129,9 +131,9 @@ class _Run:
     def still_read(self, value: str) -> int:
         """The first row of a result that layers will still read; those that they skip count as read."""
         first = self.done[value].end
-        for layer in self.chain.layers:
+        for layer in self._readers[value]:
             end, height = self.done[layer.result].end, self.height(layer.result)
-            if value in layer.operands and end < height:
+            if end < height:
                 first = min(first, layer.reach.rows(range(end, end + 1), self.height(value)).start)
         return first
 
@@ -191,14 +193,11 @@ def is_aligned(made: Schedule, types: Mapping[str, TensorType], alignment: int) 
 
 def line_bytes(made: Schedule, types: Mapping[str, TensorType]) -> int:
     """Bytes that the chain takes beside what it reads: line buffers, whole results, and the most that is passed on."""
-    axis = made.chain.axis
-    kept = sum(with_rows(types[value], axis, rows).nbytes for value, rows in made.lines.items())
-    whole = sum(types[value].nbytes for value in made.whole)
-    most = 0
-    for step in made.steps:
-        names = {step.layer.result, *step.layer.operands} & made.passing.keys()
-        most = max(most, sum(with_rows(types[name], axis, made.passing[name]).nbytes for name in names))
-    return kept + whole + most
+    rows = {**made.lines, **made.passing}
+    size = {value: with_rows(types[value], made.chain.axis, count).nbytes for value, count in rows.items()}
+    passed = [{layer.result, *layer.operands} & made.passing.keys() for layer in made.chain.layers]
+    most = max(sum(size[name] for name in names) for names in passed)
+    return most + sum(size[value] for value in made.lines) + sum(types[value].nbytes for value in made.whole)
 
 
 def moved_bytes(made: Schedule, types: Mapping[str, TensorType]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import field
 
 from tinyglow.errors import ModelError
 from tinyglow.ir.graph import Graph
@@ -19,11 +20,14 @@ from tinyglow.lowering.plan import activation_blocks, lifetimes, needs, overlaps
 _MOST_LAYERS = 16  # of a chain
 # Rows of the last layer and of others that are computed together: from the least memory to the fewest calls.
 _ALL = 1 << 16
-_TOGETHER = ((1, 1), (1, 2), (1, 4), (1, _ALL), (2, _ALL), (4, _ALL), (8, _ALL))
+_TOGETHER = ((1, 1), (1, 2), (1, _ALL), (2, 2), (2, _ALL), (4, _ALL))
 _STEPS = 400  # of all chains together: each is a call with its code
 _STEP_COST = 100  # cycles, about; a byte that moves takes about one
-# Programs are made and compared for limits of so many times the least memory; with one that is enough, from there down.
-_LIMITS = (1.0, 1.1, 1.2, 1.35, 1.6, 2.0)
+# Of programs that need at most so much more memory than the least, the best one is taken that has at most so much more
+# flash than the plain one.
+_NEAR, _MORE_FLASH = 1.15, 1.1
+# Programs are made and compared for limits of so many times the least memory.
+_LIMITS = (1.1, 1.35, 1.7)
 # Bytes of flash, about, measured on the Cortex-M0+ and M4: of a call with its address computations, of kernels' code.
 _CALL_BYTES = 24
 _KERNELS = 5000
@@ -36,8 +40,12 @@ class _Option(Record):
     end: int
     need: int
     cost: int
-    steps: int
-    chain: Chain
+    chain: Chain = field(compare=False)
+
+    @property
+    def slice(self) -> tuple[int, int, int]:
+        """Where it begins and ends, and the dimension of its rows."""
+        return self.begin, self.end, self.chain.axis
 
 
 class _Search:
@@ -56,6 +64,7 @@ class _Search:
         self.need = [max((used.get(step, 0) for step in steps), default=0) for steps in self._steps]
         self._spans = lifetimes(program)
         self._layers = {axis: self._layers_along(axis) for axis in (1, 2)}
+        self._known: dict[tuple[int, int, int], list[_Option]] = {}
 
     def _layers_along(self, axis: int) -> list[Layer | None]:
         graph = self.graph
@@ -85,26 +94,33 @@ class _Search:
                     if end - begin > 1 and max(self.need[begin:end]) > above:
                         yield begin, end, axis
 
-    def options(self, begin: int, end: int, axis: int, most: int, all_of_them: bool) -> Iterator[_Option]:
-        """Chains of some nodes that need at most ``most`` bytes; the first alone, which needs the least, or all."""
+    def least(self, begin: int, end: int, axis: int, most: int) -> _Option | None:
+        """The chain of some nodes that needs the least memory; None if that is more than ``most`` bytes."""
+        layers = self._layers[axis][begin:end]
+        last = layers[-1]
+        if last is None or self._held(begin, end) + self.graph.type_of(last.result).nbytes > most:
+            return None
+        found = next(self._options(begin, end, axis), None)
+        return found if found is not None and found.need <= most else None
+
+    def options(self, begin: int, end: int, axis: int) -> list[_Option]:
+        """Chains of some nodes, with ever more rows that are computed together."""
+        key = begin, end, axis
+        if key not in self._known:
+            self._known[key] = list(self._options(begin, end, axis))
+        return self._known[key]
+
+    def _options(self, begin: int, end: int, axis: int) -> Iterator[_Option]:
         layers = tuple(layer for layer in self._layers[axis][begin:end] if layer is not None)
-        held, last = self._held(begin, end), self.graph.type_of(layers[-1].result)
-        if held + last.nbytes > most:
-            return
+        held, height = self._held(begin, end), self.graph.type_of(layers[-1].result).shape[axis]
         for band, others in _TOGETHER:
-            if band * 2 > last.shape[axis]:
+            if band * 2 > height:
                 return
             chain = Chain(layers, axis, band, others)
             made, types = schedule_of(self.graph, chain)
-            need = held + line_bytes(made, types)
-            if len(made.steps) > _STEPS or not is_aligned(made, types, ALIGNMENT):
-                continue
-            if need > most:
-                return
-            cost = len(made.steps) * _STEP_COST + moved_bytes(made, types)
-            yield _Option(begin, end, need, cost, len(made.steps), chain)
-            if not all_of_them:
-                return
+            if len(made.steps) <= _STEPS and is_aligned(made, types, ALIGNMENT):
+                cost = len(made.steps) * _STEP_COST + moved_bytes(made, types)
+                yield _Option(begin, end, held + line_bytes(made, types), cost, chain)
 
 
 def _least(search: _Search, options: Sequence[_Option]) -> int:
@@ -117,16 +133,16 @@ def _least(search: _Search, options: Sequence[_Option]) -> int:
     return least[0]
 
 
-def _cheapest(search: _Search, options: Sequence[_Option], most: int) -> list[Chain] | None:
+def _cheapest(search: _Search, options: Sequence[_Option], most: int) -> list[_Option] | None:
     """Chains with which at most ``most`` bytes are in use, at the least cost; None: there are none."""
     count = len(search.need)
-    best: list[tuple[float, list[Chain]]] = [(0.0, [])] * (count + 1)
+    best: list[tuple[float, list[_Option]]] = [(0.0, [])] * (count + 1)
     for begin in reversed(range(count)):
         cost, chains = best[begin + 1]
         found = (cost if search.need[begin] <= most else float("inf"), chains)
         for option in options:
             if option.begin == begin and option.need <= most and option.cost + best[option.end][0] < found[0]:
-                found = option.cost + best[option.end][0], [option.chain, *best[option.end][1]]
+                found = option.cost + best[option.end][0], [option, *best[option.end][1]]
         best[begin] = found
     return best[0][1] if best[0][0] < float("inf") else None
 
@@ -177,7 +193,7 @@ def lower_by_rows(graph: Graph, target: Target, chooser: Chooser | None = None) 
     Args:
         graph: What ``fuse`` made.
         target: What kernels are chosen for. With its ``enough_memory`` the fastest program that needs no more is taken,
-            else the one with the least product of flash and the squares of memory and cycles.
+            else the best one of those that need the least or little more (``_best``).
         chooser: See ``lower``.
 
     Returns:
@@ -192,33 +208,46 @@ def lower_by_rows(graph: Graph, target: Target, chooser: Chooser | None = None) 
         return plain.program
     search = _Search(graph, plain.program)
     peak = max(search.need, default=0)
-    slices = list(search.slices(peak // 4))
-    options = [option for one in slices for option in search.options(*one, peak - 1, False)]
+    first = [search.least(*one, peak - 1) for one in search.slices(peak // 4)]
+    options = [option for option in first if option is not None]
     if not options:
         return plain.program
-    least, made, seen = _least(search, options), [plain], set[tuple[Chain, ...]]()
-    for limit in _limits(least, enough):
-        fitting = {(option.begin, option.end, option.chain.axis) for option in options if option.need <= limit}
-        all_of_them = [option for one in sorted(fitting) for option in search.options(*one, limit, True)]
-        chains = tuple(_cheapest(search, all_of_them, limit) or ())
-        if not chains or chains in seen:
+    made, seen = [plain], set[tuple[_Option, ...]]()
+    for chosen in _candidates(search, options, enough):
+        if not chosen or chosen in seen:
             continue
-        seen.add(chains)
+        seen.add(chosen)
+        chains = [option.chain for option in chosen]
         try:
             made.append(_made(lower(graph, target, chooser, chains=chains), target))
         except ModelError:  # a kernel that takes the whole image, and not so few rows of it
             continue
-        if enough is not None and made[-1].memory <= enough:
-            break
-    small_enough = [one for one in made if enough is not None and one.memory <= enough]
-    if small_enough:
-        return min(small_enough, key=lambda one: one.cycles).program
-    return min(made[1:] or made, key=lambda one: one.memory if enough is not None else one.product).program
+    return _best(made, enough).program
 
 
-def _limits(least: int, enough: int | None) -> list[int]:
-    """The estimates to try."""
-    if enough is None:
-        return [round(least * factor) for factor in _LIMITS]
-    most = max(least, enough)
-    return [round(least + (most - least) * share) for share in (1.0, 0.9, 0.8, 0.6, 0.3, 0.0)]
+def _best(made: Sequence[_Made], enough: int | None) -> _Made:
+    """What to take of the programs that were made; the first has no chains."""
+    if enough is not None:
+        small = [one for one in made if one.memory <= enough]
+        return min(small, key=lambda one: one.cycles) if small else min(made, key=lambda one: one.memory)
+    least, most_flash = min(one.ram for one in made), made[0].flash * _MORE_FLASH
+    near = [one for one in made if one.ram <= least * _NEAR]
+    lean = [one for one in near if one.flash <= most_flash]
+    return min(lean or near, key=lambda one: one.product)
+
+
+def _candidates(search: _Search, options: Sequence[_Option], enough: int | None) -> Iterator[tuple[_Option, ...]]:
+    """Choices of chains to be lowered: those that need the least memory by the estimates, and cheaper ones.
+
+    The cheaper ones are the same layers with more rows together, and the cheapest for several limits of the memory.
+    """
+    least = _least(search, options)
+    slices = [option.slice for option in _cheapest(search, options, least) or ()]
+    for number in range(len(_TOGETHER)):
+        alike = [search.options(*one) for one in slices]
+        yield tuple(known[min(number, len(known) - 1)] for known in alike)
+    limits = [round(least * factor) for factor in _LIMITS] + ([] if enough is None else [max(least, enough)])
+    for limit in limits:
+        fitting = [option.slice for option in options if option.need <= limit]
+        all_of_them = [option for one in fitting for option in search.options(*one)]
+        yield tuple(_cheapest(search, all_of_them, limit) or ())

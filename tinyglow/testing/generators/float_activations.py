@@ -21,6 +21,7 @@ from tinyglow.kernels.resize.resize_bilinear import RESIZE_BILINEAR_F32, ResizeB
 from tinyglow.kernels.softmax.softmax import SOFTMAX_FLOAT, SoftMaxFloatParams
 from tinyglow.numerics import glow
 from tinyglow.operators.angles import COS, SIN
+from tinyglow.operators.elu import ELU_FLOAT
 from tinyglow.operators.hard_swish import HARD_SWISH_FLOAT
 from tinyglow.operators.log import LOG_FLOAT
 from tinyglow.operators.rsqrt import RSQRT
@@ -142,5 +143,5 @@ def _maps(kernel: Kernel) -> st.SearchStrategy[Case]:
     return build()
 
 
-for _kernel in (SIGMOID_FLOAT, TANH_FLOAT, LOG_FLOAT, HARD_SWISH_FLOAT, SIN, COS, RSQRT):
+for _kernel in (SIGMOID_FLOAT, TANH_FLOAT, LOG_FLOAT, HARD_SWISH_FLOAT, ELU_FLOAT, SIN, COS, RSQRT):
     generates(_kernel)(partial(_maps, _kernel))

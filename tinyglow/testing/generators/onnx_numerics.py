@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 from hypothesis import strategies as st
 
 from tinyglow.kernels.elementwise.mul import ProductParams
 from tinyglow.kernels.elementwise.mul_onnx import MUL_ONNX
-from tinyglow.kernels.pooling.avg_pool_onnx import AVG_POOL_ONNX, AvgPoolOnnxParams
+from tinyglow.kernels.pooling.avg_pool_onnx import AVG_POOL_ONNX, AvgPoolOnnxParams, in_integers
 from tinyglow.kernels.reduce.reduce_mean_onnx import REDUCE_MEAN_ONNX, REDUCE_MEAN_ONNX_FLOAT, ReduceMeanOnnxParams
 from tinyglow.kernels.softmax.softmax_onnx import SOFTMAX_ONNX, SoftMaxOnnxParams, power_table, whole_steps
 from tinyglow.testing.case import Case
@@ -65,6 +68,10 @@ def _avg_pool(draw: st.DrawFn) -> Case:
     out_h, out_w = window.output_size(in_h, in_w)
     sizes = (in_h, in_w, channels, out_h, out_w, *window.kernel, *window.strides, *window.pads[:2], images)
     scale = draw(scales(-12, 4))
+    other = draw(
+        st.one_of(st.just(scale), scales(-12, 4), st.sampled_from((0.4, 0.9, 1.3)).map(lambda ratio: scale * ratio))
+    )
+    other = float(np.float32(other))
     params = AvgPoolOnnxParams(
         *sizes,
         count_pads=draw(st.integers(0, 1)),
@@ -72,7 +79,8 @@ def _avg_pool(draw: st.DrawFn) -> Case:
         out_offset=draw(offsets()),
         raised=draw(st.sampled_from((0, 128))),
         in_scale=scale,
-        scale=draw(st.one_of(st.just(scale), scales(-12, 4))),
+        scale=other,
+        **in_integers(scale, other, math.prod(window.kernel)),
     )
     data = draw(int8_arrays(images * in_h * in_w * channels))
     return Case(AVG_POOL_ONNX, params, {"input": data}, {"output": images * out_h * out_w * channels})

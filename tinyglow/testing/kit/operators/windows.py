@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
 from tinyglow.kernels.pooling.avg_pool import AvgPoolParams, avg_pool_s8
-from tinyglow.kernels.pooling.avg_pool_onnx import AvgPoolOnnxParams, avg_pool_onnx_s8
+from tinyglow.kernels.pooling.avg_pool_onnx import AvgPoolOnnxParams, avg_pool_onnx_s8, in_integers
 from tinyglow.kernels.pooling.avg_pool_tflite import AvgPoolTfliteParams, avg_pool_tflite
 from tinyglow.kernels.pooling.max_pool import MaxPoolParams, max_pool_s8
 from tinyglow.kernels.reduce.loops import ReduceParams, reduce_loops
@@ -100,6 +100,7 @@ def _avg_pool_answer(numerics: str, n: Numbers, x: Tensors) -> Array:
             raised=int(n["raised"]),
             in_scale=float(n["input_scale"]),
             scale=float(n["output_scale"]),
+            **in_integers(float(n["input_scale"]), float(n["output_scale"]), fields["kernel_h"] * fields["kernel_w"]),
         )
         avg_pool_onnx_s8(theirs, flat, out)
         return out

@@ -15,16 +15,16 @@ from tinyglow.numerics import glow
 from tinyglow.operators.constants import dequantized
 
 _READ_ONLY = (*CONSTANTS, Region.CODE)
-_FLOAT_CHUNK_BYTES = 64 * 2**20
+_CHUNK_BYTES = 64 * 2**20
 # Samples of which a kernel's definition computes so many at a time that its intermediate results stay in a core's
-# cache; found by measuring the benchmark's networks (16 bytes for each element of an operand, 4 MB).
-_CACHE_ELEMENTS = 4 * 2**20 // 16
+# cache; found by measuring the benchmark's networks (16 bytes for each element of an operand, 16 MB).
+_CACHE_ELEMENTS = 16 * 2**20 // 16
 Observer = Callable[[str, Array], None]
 
 
 def chunks(samples: int, bytes_per_sample: int) -> Iterator[slice]:
     """Slices of at most as many samples as keep the intermediate results within a fixed amount of memory."""
-    step = max(1, _FLOAT_CHUNK_BYTES // max(1, bytes_per_sample))
+    step = max(1, _CHUNK_BYTES // max(1, bytes_per_sample))
     for begin in range(0, samples, step):
         yield slice(begin, min(samples, begin + step))
 
@@ -187,10 +187,13 @@ class ProgramState:
 
 
 def run_call(call: KernelCall, operands: Sequence[Array]) -> None:
-    """Run a kernel's definition, a few samples at a time.
+    """Run a kernel's definition, a few samples at a time, unless it divides them itself.
 
     operands: arrays [samples, elements]; constants [1, elements].
     """
+    if call.kernel.divides:
+        call.kernel.run(call.params, list(operands))
+        return
     samples = max((len(operand) for operand in operands), default=1)
     step = max(1, _CACHE_ELEMENTS // max(1, sum(operand.shape[1] for operand in operands if len(operand) == samples)))
     for begin in range(0, samples, step):
@@ -245,7 +248,8 @@ def run_program(
     Args:
         program: The program.
         inputs: Arrays [samples, *shape] by placeholder name. Floats for an int8 placeholder are quantized first.
-        layers: Whether the results of all kernel calls are returned, in the order in which they are complete.
+        layers: Whether the results of all kernel calls are returned, in the order in which they are complete. Of layers
+            with line buffers these have the rows that are computed together last.
         sequence: Of a program with states, how many samples come one after the other before a reset (default: all).
 
     Returns:
@@ -256,14 +260,14 @@ def run_program(
     """
     wanted = dict.fromkeys(() if layers else program.outputs)
     for call in program.calls if layers else ():
-        for name in call.writes:
+        for name in map(program.whole, call.writes):
             wanted.pop(name, None)  # a result may be put together by several calls: it is complete after the last
             wanted[name] = None
     parts: dict[str, list[Array]] = {name: [] for name in wanted}
     turn = turns(sample_count(inputs) if program.inputs else 1, bool(program.states), sequence)
     # Constants are there once, for all samples.
-    types = (buffer.type for buffer in program.buffers.values() if buffer.data is None)
-    for chunk in chunks(len(turn), _largest_bytes(types)):
+    each = sum(size for region, size in program.sizes.items() if region not in _READ_ONLY)
+    for chunk in chunks(len(turn), each):
         state = ProgramState(program, chunk.stop - chunk.start)
         found: dict[str, list[Array]] = {name: [] for name in wanted}
         for rows in turn[chunk].T:
@@ -272,7 +276,7 @@ def run_program(
             for call in program.calls:
                 state.run(call)
                 if layers:
-                    results |= {name: state.result(name) for name in call.writes}
+                    results |= {name: state.result(name) for name in map(program.whole, call.writes)}
             for name in wanted:
                 found[name].append(results[name] if layers else state.result(name))
         for name in wanted:

@@ -25,9 +25,10 @@ OPS: dict[str, type[Op]] = {
     cls.__name__: cls
     for module in _OPERATORS
     for cls in vars(module).values()
-    # An alias such as NDArray[float32] passes for a class in Python 3.10.
+    # ``issubclass`` of an abstract class asks all its subclasses. An alias such as NDArray[float32] passes for a class
+    # in Python 3.10.
     if isinstance(cls, type) and not isinstance(cls, GenericAlias)
-    if issubclass(cls, Op) and cls.__module__ == module.__name__
+    if cls.__module__ == module.__name__ and Op in cls.__mro__
 }
 # An operator that is a function of one element makes its float kernel itself, of that function.
 KERNELS: dict[str, Kernel] = {

@@ -298,6 +298,21 @@ static TG_APART TG_SMALL void tg_dsp_clamp(int8_t *x, int32_t count, int32_t min
   }
 }
 
+/* The same as a statement, one at a time, by a variable i: where it is seldom needed, small. Networks with offsets have their
+ * ReLUs at the ends of int8. A function would cost its callers registers. */
+#define TG_CLAMP_SELDOM(x, i, count, min, max) \
+  if ((min) > INT8_MIN || (max) < INT8_MAX) {  \
+    TG_COMPACT                                 \
+    for ((i) = 0; (i) < (count); (i)++) {      \
+      (x)[i] = tg_clamp_s8((x)[i], min, max);  \
+    }                                          \
+  }
+
+#if TG_DSP_ACLE && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion" /* of an int32_t to what gcc's own __ssat takes for unsigned */
+#endif
+
 /* The nearest int8. */
 static inline int32_t tg_saturate_s8(int32_t x) {
 #if TG_HAS_DSP
@@ -310,5 +325,9 @@ static inline int32_t tg_saturate_s8(int32_t x) {
   return x < -128 ? -128 : x > 127 ? 127 : x;
 #endif
 }
+
+#if TG_DSP_ACLE && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 #endif

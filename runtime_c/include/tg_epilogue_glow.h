@@ -8,6 +8,8 @@
  * TG_EPILOGUE_<NAME>_HIGH_CENTER(offset).
  * TG_EPILOGUE_<NAME>_FOLDED(x, words, center): by these words elsewhere; center is TG_EPILOGUE_<NAME>_CENTER(offset).
  * TG_EPILOGUE_<NAME>_FUSED: whether the ends of loops in assembly that are written for Glow's requantization compute it.
+ * TG_EPILOGUE_<NAME>_FITS(out), _HALF(out), _POST(out): whether such ends, of units that share constants, compute it; what
+ * they add to the product, and then shift by.
  * TG_EPILOGUE_<NAME>_DSP: whether loops of DSP instructions whose channels have words have an end for it (tg_epilogue_last.h).
  * TG_EPILOGUE_<NAME>_NARROW: whether loops of ARMv6-M instructions do, for sums of 20 bits (tg_epilogue_tflmr20.h). */
 #ifndef TG_EPILOGUE_GLOW_H
@@ -19,6 +21,9 @@
 #define TG_EPILOGUE_GLOW_WORDS 1
 #define TG_EPILOGUE_GLOW_DSP 1
 #define TG_EPILOGUE_GLOW_NARROW 0
+#define TG_EPILOGUE_GLOW_FITS(out) 1
+#define TG_EPILOGUE_GLOW_HALF(out) ((int32_t)(((uint32_t)1 << (out)->post) >> 1))
+#define TG_EPILOGUE_GLOW_POST(out) (out)->post
 
 static inline int32_t tg_epilogue_glow(int32_t x, const tg_requant *r) { return tg_requantize(x, r); }
 

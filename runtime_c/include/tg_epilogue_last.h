@@ -13,6 +13,12 @@
 
 #include "tg_numerics.h"
 
+/* Of loops in assembly whose units share their constants: whether they can be, and what they add and shift by after the
+ * product. first: the first shift; center: TG_EPILOGUE_<NAME>_HIGH_CENTER. Sums leave room for such constants. */
+#define TG_EPILOGUE_LAST_FITS(out, first) ((out)->pre == (first) && (out)->post >= 1 && (out)->post <= 22)
+#define TG_EPILOGUE_LAST_HALF(out, center) ((int32_t)((uint32_t)(center) << ((out)->post - 1)))
+#define TG_EPILOGUE_LAST_POST(out) ((out)->post - 1)
+
 #define TG_EPILOGUE_LAST_SATURATE(x) "ssat " x ", #8, " x ", asr #1\n\t"
 
 /* center << the second of the words: what is added to the product. */

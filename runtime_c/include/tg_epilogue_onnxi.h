@@ -97,6 +97,9 @@ static inline int32_t tg_epilogue_onnxi(int32_t x, const tg_requant *r) {
   TG_EPILOGUE_ONNXI_TEST(x1, t1, m, "asr r0, r0, #8\n\t") TG_EPILOGUE_ONNXI_TEST(x2, t2, m, "asr r0, r0, #8\n\t")
 
 #define TG_EPILOGUE_ONNXI_SATURATE(x)
+#define TG_EPILOGUE_ONNXI_FITS(out) TG_EPILOGUE_LAST_FITS(out, TG_EPILOGUE_ONNXI_PRE)
+#define TG_EPILOGUE_ONNXI_HALF(out) TG_EPILOGUE_LAST_HALF(out, TG_EPILOGUE_ONNXI_HIGH_CENTER((out)->offset))
+#define TG_EPILOGUE_ONNXI_POST(out) TG_EPILOGUE_LAST_POST(out)
 #define TG_EPILOGUE_ONNXI_CENTER(offset) ((offset) * 256 + 128)
 #define TG_EPILOGUE_ONNXI_HIGH_CENTER(offset) TG_EPILOGUE_ONNXI_CENTER(offset)
 #define TG_EPILOGUE_ONNXI_HIGH(x, words, center) tg_epilogue_onnxi_last(x, ((const tg_i32 *)(words))[0], center)

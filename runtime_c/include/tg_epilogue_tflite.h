@@ -36,6 +36,9 @@ static inline int32_t tg_epilogue_tflite_last(int32_t x, const tg_i32 *words, in
 }
 
 #define TG_EPILOGUE_TFLITE_SATURATE(x) TG_EPILOGUE_LAST_SATURATE(x)
+#define TG_EPILOGUE_TFLITE_FITS(out) TG_EPILOGUE_LAST_FITS(out, TG_EPILOGUE_TFLITE_PRE)
+#define TG_EPILOGUE_TFLITE_HALF(out) TG_EPILOGUE_LAST_HALF(out, TG_EPILOGUE_TFLITE_HIGH_CENTER((out)->offset))
+#define TG_EPILOGUE_TFLITE_POST(out) TG_EPILOGUE_LAST_POST(out)
 #define TG_EPILOGUE_TFLITE_CENTER(offset) (2 * (offset) + 1)
 #define TG_EPILOGUE_TFLITE_HIGH_CENTER(offset) TG_EPILOGUE_TFLITE_CENTER(offset)
 #define TG_EPILOGUE_TFLITE_HIGH(x, words, center) tg_epilogue_tflite_last(x, (const tg_i32 *)(words), center)

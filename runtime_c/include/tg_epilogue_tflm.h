@@ -46,6 +46,9 @@ static inline int32_t tg_epilogue_tflm_last(int32_t x, const tg_i32 *words, int3
 }
 
 #define TG_EPILOGUE_TFLM_SATURATE(x) TG_EPILOGUE_LAST_SATURATE(x)
+#define TG_EPILOGUE_TFLM_FITS(out) TG_EPILOGUE_LAST_FITS(out, TG_EPILOGUE_TFLM_PRE)
+#define TG_EPILOGUE_TFLM_HALF(out) TG_EPILOGUE_LAST_HALF(out, TG_EPILOGUE_TFLM_HIGH_CENTER((out)->offset))
+#define TG_EPILOGUE_TFLM_POST(out) TG_EPILOGUE_LAST_POST(out)
 #define TG_EPILOGUE_TFLM_CENTER(offset) (2 * (offset) + 1)
 #define TG_EPILOGUE_TFLM_HIGH_CENTER(offset) TG_EPILOGUE_TFLM_CENTER(offset)
 #define TG_EPILOGUE_TFLM_HIGH(x, words, center) tg_epilogue_tflm_last(x, (const tg_i32 *)(words), center)

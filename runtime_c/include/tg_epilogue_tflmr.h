@@ -37,6 +37,9 @@ static inline int32_t tg_epilogue_tflmr_last(int32_t x, const tg_i32 *words, int
 }
 
 #define TG_EPILOGUE_TFLMR_SATURATE(x) TG_EPILOGUE_LAST_SATURATE(x)
+#define TG_EPILOGUE_TFLMR_FITS(out) TG_EPILOGUE_LAST_FITS(out, TG_EPILOGUE_TFLMR_PRE)
+#define TG_EPILOGUE_TFLMR_HALF(out) TG_EPILOGUE_LAST_HALF(out, TG_EPILOGUE_TFLMR_HIGH_CENTER((out)->offset))
+#define TG_EPILOGUE_TFLMR_POST(out) TG_EPILOGUE_LAST_POST(out)
 #define TG_EPILOGUE_TFLMR_CENTER(offset) (2 * (offset) + 1)
 #define TG_EPILOGUE_TFLMR_HIGH_CENTER(offset) TG_EPILOGUE_TFLMR_CENTER(offset)
 #define TG_EPILOGUE_TFLMR_HIGH(x, words, center) tg_epilogue_tflmr_last(x, (const tg_i32 *)(words), center)

@@ -61,4 +61,12 @@ static inline int16_t tg_offset_s16(int32_t x, int32_t offset, int32_t low, int3
   return (int16_t)(sum < low ? low : sum > high ? high : sum);
 }
 
+/* int32 has no offset but 0, and all its numbers are between its limits. */
+static inline int32_t tg_offset_s32(int32_t x, int32_t offset, int32_t low, int32_t high) {
+  (void)offset;
+  (void)low;
+  (void)high;
+  return x;
+}
+
 #endif

@@ -56,13 +56,24 @@ def look(
     Returns:
         How often each file deviates from each rule, and whatever else cppcheck has to say.
     """
-    files = kernel_sources(folder, kernels)
-    listed = folder / "files.txt"
+    runtime, listed = _copied(folder / "runtime"), folder / "files.txt"
+    files = [_within(runtime, path) for path in kernel_sources(folder, kernels)]
     listed.write_text("\n".join(map(str, files)), encoding="utf-8")
-    include = (f"-I{resources.RUNTIME / 'include'}", f"-I{folder}")
+    include = (f"-I{runtime / 'include'}", f"-I{folder}")
     command = [shutil.which("cppcheck") or "cppcheck", *_OPTIONS, *include, f"--file-list={listed}"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     return counted(done.stderr.splitlines())
+
+
+def _copied(folder: Path) -> Path:
+    """A copy of the runtime: cppcheck writes beside the files that it reads, and if interrupted leaves that."""
+    shutil.copytree(resources.RUNTIME, folder, ignore=shutil.ignore_patterns("*.dump", "*.ctu-info"))
+    return folder
+
+
+def _within(runtime: Path, path: Path) -> Path:
+    """A file of the runtime in its copy; another file as it is."""
+    return runtime / path.relative_to(resources.RUNTIME) if path.is_relative_to(resources.RUNTIME) else path
 
 
 def counted(lines: Sequence[str]) -> tuple[dict[str, Counter[str]], list[str]]:

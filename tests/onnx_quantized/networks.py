@@ -171,7 +171,22 @@ def joined_network(dtype: str, channels: bool) -> onnx.ModelProto:
     return b.model({"x": (TensorProto.FLOAT, [1, 3, 8, 8])}, {y: TensorProto.FLOAT})
 
 
+def twice_network(dtype: str, channels: bool) -> onnx.ModelProto:
+    """Values that are quantized twice or three times in a row, and weights that are moved before they are real."""
+    b = Builder(dtype, channels)
+    x = b.convert(b.convert("x", 0.0213, 0.4), 0.0171, 0.51)
+    w, bias = b.weights("w0", (6, 3, 3, 3), 0, 0.0171)
+    y = b.add("Conv", [x, b.dequantized(w, 0), b.dequantized(bias, 0)], "c0")
+    y = b.convert(b.add("Identity", [b.convert(y, 0.0713, 0.5)], "same"), 0.0931, 0.45)
+    y = b.add("Flatten", [b.convert(y, 0.0931, 0.45)], "flat")
+    w, bias = b.weights("w1", (5, 216), 0, 0.0931)
+    w[0] = b.add("Transpose", w[:1], "turned", perm=[1, 0])
+    y = b.add("Gemm", [y, b.dequantized(w, 1), b.dequantized(bias, 0)], "fc")
+    return b.model({"x": (TensorProto.FLOAT, [1, 3, 8, 8])}, {b.convert(y, 0.9, 0.5): TensorProto.FLOAT})
+
+
 NETWORKS = {"joined": joined_network, "layers": layers_network, "qdq": qdq_network, "qoperator": qoperator_network}
+NETWORKS["twice"] = twice_network
 CASES = [(kind, dtype, channels) for kind in NETWORKS for dtype in LIMITS for channels in (False, True)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 import pytest
@@ -12,8 +13,9 @@ from tinyglow.registry import KERNELS
 from tinyglow.testing import Case
 from tinyglow.testing.emulated import Core, PortableCore
 
-EXAMPLES = {"quick": 12, "full": 500}
-OTHERS = {"quick": 6, "full": 500}  # which run the same code in another order
+# The variable: more, where mutants of a kernel are tried (tests/planted).
+EXAMPLES = {"quick": int(os.environ.get("TINYGLOW_CASES_ON_CORES", "12")), "full": 500}
+OTHERS = {"quick": EXAMPLES["quick"] // 2, "full": 500}  # which run the same code in another order
 
 
 def _check(core: Core, case: Case) -> None:

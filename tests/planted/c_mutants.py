@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pygments.lexers.c_cpp import CLexer
 from pygments.token import Comment, Name, Number, Operator, Punctuation, String, Whitespace
 
-from tests.planted.mutant import ARGUMENTS, CONSTANT, OTHERS, SIGN, STATEMENT, Mutant, make
+from tests.planted.mutant import ARGUMENTS, CONSTANT, OTHERS, SIGN, STATEMENT, SYMMETRIC, Mutant, make
 
 _OPERATORS = re.compile(r"<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|[-+*/%&|^!~<>=?:.]")
 _INTEGER = re.compile(r"(0[xX][0-9a-fA-F]+|\d+)([uUlL]*)")
@@ -112,7 +112,7 @@ def _without_statements(file: str, text: str, tokens: Sequence[_Token]) -> Itera
 def _with_swapped_arguments(file: str, text: str, tokens: Sequence[_Token]) -> Iterator[Mutant]:
     """Calls whose first two arguments are exchanged."""
     for index, token in enumerate(tokens[:-1]):
-        if token.kind != "name" or tokens[index + 1].text != "(":
+        if token.kind != "name" or tokens[index + 1].text != "(" or token.text in SYMMETRIC:
             continue
         ends = _arguments(tokens, index + 1)
         if len(ends) < 2:

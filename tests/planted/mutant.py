@@ -39,6 +39,10 @@ OTHERS: dict[str, tuple[tuple[str, str], ...]] = {
     "or": ((LOGIC, "and"),),
 }
 
+# Calls that give the same with their first two arguments exchanged; numpy's clip is the least of the largest of two.
+SYMMETRIC = frozenset({"max", "min", "maximum", "minimum", "array_equal", "gcd", "clip", "high_product"})
+SYMMETRIC |= {"tg_max", "tg_min", "tg_high_product", "tg_product16"}
+
 
 @dataclass(frozen=True)
 class Mutant:

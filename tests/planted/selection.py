@@ -27,6 +27,8 @@ _DSP = "tests/parity/test_cores.py::test_other_dsp_cores_equal_numpy"
 _ROUNDING = "tests/unit/test_epilogue_c.py"
 _LOOPS = "tests/parity/test_epilogues.py::test_c_equals_numpy"
 _LOOPS_ON_CORES = "tests/parity/test_epilogues.py::test_core_equals_numpy"
+# Quick, and of all that kernels say of themselves.
+_CALLS = "tests/golden_dumps/test_layers.py"
 # After what is about a module itself: what looks at whole networks, and at what many modules have a part in.
 _BROAD: Mapping[str, Sequence[str]] = {
     "tinyglow/numerics": (
@@ -39,7 +41,8 @@ _BROAD: Mapping[str, Sequence[str]] = {
         *("tests/unit/test_exact_dot.py", "tests/unit/test_costs.py", "tests/unit/test_small_bundles.py"),
     ),
     "tinyglow/lowering": (
-        *("tests/golden_dumps", "tests/unit/test_plan.py", "tests/unit/test_reuse.py", "tests/unit/states"),
+        *("tests/golden_dumps", "tests/unit/test_plan.py", "tests/unit/test_line_buffers.py"),
+        *("tests/unit/test_reuse.py", "tests/unit/states"),
         *("tests/unit/test_tcm.py", "tests/unit/bundle/test_memories.py", "tests/unit/test_own_buffers.py"),
     ),
 }
@@ -55,10 +58,16 @@ def chosen_tests(file: str) -> list[str]:
     folder = next(folder for folder in _BROAD if file.startswith(folder))
     near = {name: steps for name, steps in users(module).items() if steps <= _NEAR}
     parity = [] if folder == "tinyglow/lowering" else _parity(_spread(_declared_by(near)), with_cores=False)
-    # The test that has its name first; then those that import it.
-    direct = sorted(naming_tests(module), key=lambda test: module.rpartition(".")[2] not in test)
+    # The test that has its name first, then that of its folder; then those that import it.
+    names = module.split(".")[:0:-1]
+    direct = sorted(naming_tests(module), key=lambda test: [name not in test for name in names])
     operators = [] if folder == "tinyglow/lowering" else _of_operators(near)
-    return list(dict.fromkeys([*direct[:1], *parity, *direct[1:_MOST_DIRECT], *operators, *_BROAD[folder]]))
+    # Numerics are held to integers and to C by what imports them: that takes less time than the kernels' cases.
+    first = _MOST_DIRECT if folder == "tinyglow/numerics" else 1
+    calls = [_CALLS] if folder == "tinyglow/kernels" else []
+    return list(
+        dict.fromkeys([*direct[:first], *calls, *parity, *direct[first:_MOST_DIRECT], *operators, *_BROAD[folder]])
+    )
 
 
 def _of_operators(modules: Mapping[str, int]) -> list[str]:

@@ -23,6 +23,9 @@ SECONDS = 60  # of processor time, of the tests of one mutant
 assert os.name == "posix", "mutants run in processes that are forked"
 
 _WALL = 4 * 3600  # seconds, for what waits for ever: on a busy machine processor time takes long
+# Code for some cores is seen there alone, so that few kernels are tried with more cases there than in the usual run.
+CASES_VARIABLE, LEAST_CASES = "TINYGLOW_CASES_ON_CORES", 12
+_CASES_IN_ALL, _MOST_CASES = 300, 100
 _FOREIGN = ("numpy", "hypothesis", "onnx", "unicorn", "elftools.elf.elffile", "capstone", "yaml", "jinja2", "PIL.Image")
 # For mutants of C, all of the package too: no Python changes.
 _OWN = (
@@ -58,6 +61,8 @@ def _child(tests: list[str], log: str, answer: int) -> None:
     out = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     os.dup2(out, 1), os.dup2(out, 2)
     sys.dont_write_bytecode = True  # time stamps do not tell a mutant from the file that it was made of
+    on_cores = sum("parity/test_cores.py" in test for test in tests)
+    os.environ[CASES_VARIABLE] = str(max(LEAST_CASES, min(_MOST_CASES, _CASES_IN_ALL // max(on_cores, 1))))
     watch = _Watch()
     options = ["-x", "-q", "--tb=short", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore"]
     status = pytest.main([*options, *tests], plugins=[watch])

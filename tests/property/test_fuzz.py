@@ -18,20 +18,29 @@ from tinyglow.errors import InputError
 from tinyglow.ir.graph import Array
 from tinyglow.kernels.elementwise.add import ADD
 from tinyglow.testing import is_full
-from tinyglow.testing.fuzz import Options, Outcome, fuzz, options_of, sweep
+from tinyglow.testing.fuzz import Options, Outcome, drawn, fuzz, options_of, sweep
+from tinyglow.testing.fuzz.networks import (
+    FLOAT,
+    QUANTIZED,
+    STREAM,
+    TFLITE,
+    Network,
+    OnnxNetwork,
+    TFLiteNetwork,
+    kind_of,
+)
 from tinyglow.testing.fuzz.trial import EQUAL, REFUSED, try_network
 from tinyglow.testing.graphs import random_model
 
 NETWORKS, PART = (2_000, 100) if is_full() else (60, 20)
-FAST = 2
-SAMPLES = 12
+FAST = 22  # the first seed of a stream, a float network with a state, and a TFLite network of int16
 
 
 @pytest.mark.slow
 def test_a_few_networks_equal_the_interpreter() -> None:
     """What the long tests do, with the first networks."""
-    done = fuzz(seed=0, count=FAST)
-    assert (done.trials, done.found) == (FAST, {}) and done.equal == FAST
+    done = fuzz(seed=FAST, count=3)
+    assert (done.trials, done.found, done.equal) == (3, {}, 3)
 
 
 @pytest.mark.slow
@@ -50,10 +59,46 @@ def test_options_reach_what_they_promise() -> None:
     assert {one.board for one in drawn} == {*(f"cortex-{name}" for name in ("m0plus", "m3", "m4", "m33", "m7")), "host"}
     for name, count in (("schema", 4), ("precision", 2), ("numerics", 4), ("bias", 2), ("graph", 2), ("optimize", 3)):
         assert len({getattr(one, name) for one in drawn}) == count
-    for name in ("channelwise", "float_io", "transformed_weights", "reuse_inputs", "weights_as_code"):
+    for name in ("channelwise", "float_io", "transformed_weights", "reuse_inputs", "weights_as_code", "line_buffers"):
         assert len({getattr(one, name) for one in drawn}) > 1
     assert options_of(17) == options_of(17)
     assert all(one.scheme for one in drawn)  # none contradicts itself
+
+
+def test_networks_are_of_all_kinds() -> None:
+    """Float, quantized in ONNX, in TFLite of all types, streams, states; the same seed draws the same."""
+    pytest.importorskip("tflite", reason="needs the extra tinyglow[tflite]")
+    seeds = range(60)
+    assert {kind_of(seed) for seed in seeds} == {FLOAT, QUANTIZED, TFLITE, STREAM}
+    found = {seed: drawn(seed) for seed in seeds if kind_of(seed) == TFLITE}
+    assert {network.lines[0] for network, _ in found.values()} == {"INT8", "INT16", "UINT8"}
+    seed, (network, options) = next(iter(found.items()))
+    assert (network.data, options) == (drawn(seed)[0].data, drawn(seed)[1]) and network.comes_quantized
+    streams = [drawn(seed)[1] for seed in seeds if kind_of(seed) == STREAM]
+    assert all(options.stream is not None and options.hop >= 1 for options in streams)
+    assert any(drawn(seed)[1].state for seed in range(20))
+
+
+def test_without_its_packages_tflite_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks of another kind take its place."""
+    monkeypatch.setattr("tinyglow.testing.fuzz.networks.find_spec", lambda _: None)
+    assert {kind_of(seed) for seed in range(60)} == {FLOAT, QUANTIZED, STREAM}
+
+
+@pytest.mark.parametrize(("seed", "part"), [(7, "depthwise"), (25, "LeakyRelu")])
+def test_quantized_networks_are_made_small(seed: int, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of one operator: few others are left, and the smaller network still comes quantized."""
+    pytest.importorskip("tflite", reason="needs the extra tinyglow[tflite]")
+    network, options = drawn(seed)
+
+    def trial(tried: Network, *_: object) -> Outcome:
+        return Outcome("difference" if part in "\n".join(tried.lines) else EQUAL)
+
+    monkeypatch.setattr(sweep, "try_network", trial)
+    small, plain = sweep.smaller(network, options, trial(network), None)
+    assert trial(small).is_fault and small.comes_quantized and plain == Options()
+    left = len(small.model.steps if isinstance(small, TFLiteNetwork) else small.model.proto.graph.node)  # type: ignore[attr-defined]
+    assert left <= 2
 
 
 def test_options_are_those_of_the_command_line() -> None:
@@ -62,6 +107,8 @@ def test_options_are_those_of_the_command_line() -> None:
     one = Options("host", schema="symmetric", channelwise=True, weights_as_code="never", reuse_inputs=True)
     expected = "--board host --schema symmetric --channelwise --weights-as-code never --reuse-inputs"
     assert one.arguments == expected.split()
+    stream = Options("host", stream=-1, hop=2, state="before=after")
+    assert stream.arguments == ["--board", "host", "--state", "before=after", "--stream=-1", "--hop", "2"]
 
 
 WITH_ADD = 11  # the seed of a network with a sum that is not joined with another layer
@@ -77,8 +124,8 @@ def _wrong_add(monkeypatch: pytest.MonkeyPatch) -> int:
 
     right = ADD.reference
     monkeypatch.setitem(ADD.__dict__, "reference", reference)
-    monkeypatch.setattr(sweep, "options_of", lambda seed: replace(Options(), channelwise=True))
-    monkeypatch.setattr(sweep, "random_model", lambda seed: random_model(seed, operators=4))
+    options = replace(Options(), channelwise=True)
+    monkeypatch.setattr(sweep, "drawn", lambda seed: (OnnxNetwork(random_model(seed, operators=4)), options))
     return WITH_ADD
 
 
@@ -106,10 +153,10 @@ def test_what_is_found_is_kept_small(wrong_add: int, tmp_path: Path, capsys: pyt
 
 def test_crashes_and_refusals_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """An error for the user is no fault; any other exception of the compiler is, and says where."""
-    model = random_model(7)  # a mean that Glow does not know
-    assert try_network(model.proto, model.samples(SAMPLES), Options(graph="glow")).kind == REFUSED
+    model = OnnxNetwork(random_model(7))  # a mean that Glow does not know
+    assert try_network(model, Options(graph="glow")).kind == REFUSED
     monkeypatch.setattr("tinyglow.testing.fuzz.trial.lower", lambda *_, **__: {}["nothing"])
-    found = try_network(random_model(0).proto, random_model(0).samples(SAMPLES), Options())
+    found = try_network(OnnxNetwork(random_model(0)), Options())
     assert found.is_fault and found.kind == "crash" and found.text.startswith("KeyError: 'nothing'")
 
 

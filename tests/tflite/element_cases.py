@@ -72,7 +72,7 @@ _UNARY |= {
     "CEIL": "",
     "ROUND": "",
 }
-_UNARY |= {"SQUARE": "SquareOptions"}
+_UNARY |= {"SQUARE": "SquareOptions", "ELU": ""}
 for _kind, _options in _UNARY.items():
     register(
         _kind.lower(),

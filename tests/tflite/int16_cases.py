@@ -12,6 +12,7 @@ from tests.tflite.int8_cases import Maker, integers
 from tests.tflite.registry import RELU, RELU6, SAME, SAMPLES, VALID, Case, numbers
 
 IN = Quant([0.00031], [0])
+IN_INT32 = Quant([2.3e-8], [0])
 _CASES: dict[str, tuple[tuple[int, ...], Maker, str]] = {}
 
 
@@ -35,10 +36,11 @@ def case(name: str) -> Case:
     """A case, built."""
     shape, make, dtype = _CASES[name]
     b = TFLiteBuilder()
-    x = b.tensor("x", shape, dtype, IN if dtype == "INT16" else None)
+    x = b.tensor("x", shape, dtype, {"INT16": IN, "INT32": IN_INT32}.get(dtype))
     model = b.build([x], [make(b, x)])
-    data = wide(SAMPLES, *shape, start=5)
-    return Case(name, model, data if dtype == "INT16" else numbers(SAMPLES, *shape, scale=11.0, start=5))
+    reals = numbers(SAMPLES, *shape, scale=11.0, start=5)
+    data = {"INT16": wide(SAMPLES, *shape, start=5), "INT32": np.rint(reals * np.float64(1.9e8)).astype(np.int32)}
+    return Case(name, model, data.get(dtype, reals))
 
 
 def model_inputs() -> dict[str, Array]:
@@ -84,9 +86,15 @@ def _depthwise(b: TFLiteBuilder, x: int) -> int:
     return b.node("DEPTHWISE_CONV_2D", operands, (1, 6, 5, 6), "y", options, 5, "INT16", quant, **fields, **more)
 
 
-def _dense(b: TFLiteBuilder, x: int) -> int:
-    operands, options = [x, *_weights(b, (4, 6), 0, False)], "FullyConnectedOptions"
-    return b.node("FULLY_CONNECTED", operands, (2, 4), "y", options, 9, "INT16", Quant([0.0007], [0]))
+def _dense(scale: float, channels: bool = False, bias: type = np.int64) -> Maker:
+    """A result near the ends of int16 tells multipliers of 16 bits and of 31 from each other."""
+
+    def make(b: TFLiteBuilder, x: int) -> int:
+        operands, options = [x, *_weights(b, (4, 6), 0, channels, bias)], "FullyConnectedOptions"
+        of_bias = {} if bias is np.int64 else {"QuantizedBiasType": _INT32}
+        return b.node("FULLY_CONNECTED", operands, (2, 4), "y", options, 9, "INT16", Quant([scale], [0]), **of_bias)
+
+    return make
 
 
 def transposed(dtype: str, padding: int, kernel: tuple[int, int], out: tuple[int, int], stride: int) -> Maker:
@@ -121,7 +129,10 @@ def _two(kind: str, scale: float, options: str, version: int, **fields: Any) -> 
 
 
 register("depthwise", (1, 6, 5, 2), _depthwise)
-register("dense", (2, 6), _dense)
+register("dense", (2, 6), _dense(0.0007))
+register("dense_fine", (2, 6), _dense(0.00027))
+register("dense_by_unit", (2, 6), _dense(0.0004, True))
+register("dense_bias32", (2, 6), _dense(0.00027, False, np.int32))
 register("transposed_same", (1, 4, 5, 3), transposed("INT16", SAME, (3, 3), (8, 10), 2))
 register("transposed_valid", (1, 4, 5, 3), transposed("INT16", VALID, (4, 2), (13, 14), 3))
 register("rescale", (2, 9), _one("QUANTIZE", 0.00047, "QuantizeOptions"))
@@ -140,12 +151,30 @@ def _widths(scale: float, offset: int, back: float) -> Maker:
 
 register("widths", (2, 9), _widths(0.081, -7, 0.00029))
 register("widths_saturated", (2, 9), _widths(0.023, 100, 0.00007))
+
+
+def _from_int32(dtype: str, scale: float, offset: int) -> Maker:
+    """Activations of 32 bits as narrower ones."""
+    quant = Quant([scale], [offset])
+    return lambda b, x: b.node("QUANTIZE", [x], (2, 9), "y", "QuantizeOptions", 2, dtype, quant)
+
+
+register("int32_as_int16", (2, 9), _from_int32("INT16", 0.0013, 0), "INT32")
+register("int32_as_int8", (2, 9), _from_int32("INT8", 0.47, -3), "INT32")
 register("leaky_relu", (2, 9), _one("LEAKY_RELU", 0.00021, "LeakyReluOptions", Alpha=0.3))
 register("relu", (2, 9), _one("RELU", 0.00023))
 register("relu6", (2, 9), _one("RELU6", 0.00023))
 register("add", (2, 9), _two("ADD", 0.0006, "AddOptions", 3, PotScaleInt16=False))
 register("add_relu", (2, 9), _two("ADD", 0.0006, "AddOptions", 3, PotScaleInt16=False, FusedActivationFunction=RELU))
 register("sub", (2, 9), _two("SUB", 0.0003, "SubOptions", 4, PotScaleInt16=False))
+for _kind in ("MAXIMUM", "MINIMUM"):
+    register(
+        _kind.lower(),
+        (2, 9),
+        lambda b, x, kind=_kind: b.node(
+            kind, [x, b.constant("c", wide(2, 9, start=90), IN)], (2, 9), "y", "MaximumMinimumOptions", 4, "INT16", IN
+        ),
+    )
 register("mul", (2, 9), _two("MUL", 0.003, "MulOptions", 4))
 register(
     "quantize_floats",

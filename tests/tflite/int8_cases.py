@@ -181,6 +181,7 @@ def _unary(kind: str, quant: Quant, options: str = "", version: int = 2, **field
 
 _case("logistic", (2, 9), _unary("LOGISTIC", Quant([1 / 256], [-128])))
 _case("tanh", (2, 9), _unary("TANH", Quant([1 / 128], [0])))
+_case("elu", (2, 9), _unary("ELU", Quant([0.03], [-60]), version=1))
 _case("hard_swish", (2, 9), _unary("HARD_SWISH", Quant([0.03], [-110]), version=1))
 _case("relu", (2, 9), _unary("RELU", Quant([0.025], [-128])))
 _case("relu6", (2, 9), _unary("RELU6", Quant([0.0235], [-128])))

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from tests.tflite.builder import Array, Quant, TFLiteBuilder
 from tests.tflite.int8_cases import IN, Maker, built, integers
 from tests.tflite.int16_cases import transposed
@@ -34,6 +36,17 @@ def case(name: str) -> Case:
 def model_inputs() -> dict[str, Array]:
     """None: those of ``int8_cases`` are enough."""
     return {}
+
+
+def _dense_other_bias(b: TFLiteBuilder, x: int) -> int:
+    """A bias whose scale is twice what the sums have: LiteRT takes its integers, for the result's steps are larger."""
+    weights = b.constant("w", integers(4, 6, low=-127), Quant([0.01], [0]))
+    bias = b.constant("bias", np.array([900, -400, 77, 2000], np.int32), Quant([0.001], [0]))
+    options = "FullyConnectedOptions"
+    return b.node("FULLY_CONNECTED", [x, weights, bias], (2, 4), "y", options, 4, "INT8", Quant([0.06], [0]))
+
+
+register("dense_other_bias", (2, 6), _dense_other_bias)
 
 
 def _reduced(axes: list[int], out: tuple[int, ...], quant: Quant, **fields: Any) -> Maker:

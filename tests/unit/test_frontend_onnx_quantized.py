@@ -180,14 +180,12 @@ def test_what_stays_float_is_said(tmp_path: Path) -> None:
         ("other parameters", "with other parameters than it was quantized with"),
         ("arithmetic", "computes on the INT8 value"),
         ("int16", "--precision int16"),
-        ("bias scale", "the product of the input's and the weights'"),
         ("scale at run time", "a scale that is computed at run time"),
     ],
 )
 def test_forms_that_are_refused(what: str, because: str, tmp_path: Path) -> None:
     """Each in words that say what to do."""
     b = Builder("int8", False)
-    outputs = ["y"]
     if what == "dynamic":
         b.nodes.append(helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], "d"))
         b.add("DequantizeLinear", ["q", "s", "z"], "y")
@@ -197,17 +195,13 @@ def test_forms_that_are_refused(what: str, because: str, tmp_path: Path) -> None
     elif what == "scale at run time":
         b.add("QuantizeLinear", ["x", b.add("ReduceMax", ["x"], "s", keepdims=0), b.constant("z", np.int8(0))], "y")
     else:
-        x = b.convert("x", 0.02)
+        b.convert("x", 0.02)
         if what == "other parameters":
             b.add("DequantizeLinear", ["x_q", *b.activation("o", 0.03)[:2]], "y")
-        elif what == "arithmetic":
-            b.add("Neg", ["x_q"], "y")
         else:
-            w, bias = b.weights("w", (4, 4), 0, 0.03)
-            b.convert(b.add("Gemm", [x, b.dequantized(w, 0), b.dequantized(bias, 0)], "fc", transB=1), 0.1)
-            outputs = ["fc_dq"]
+            b.add("Neg", ["x_q"], "y")
     path = tmp_path / "net.onnx"
-    model = b.model({"x": (TensorProto.FLOAT, [2, 4])}, dict.fromkeys(outputs, TensorProto.FLOAT))
+    model = b.model({"x": (TensorProto.FLOAT, [2, 4])}, {"y": TensorProto.FLOAT})
     path.write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match="cannot be imported") as caught:
         tinyglow.load(path)

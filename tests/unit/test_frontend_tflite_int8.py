@@ -184,7 +184,7 @@ def test_quantization_that_cannot_be(what: str, because: str, tmp_path: Path) ->
     quant = quants.get(what, Quant([0.05], [0]))
     x = b.tensor("x", (1, 6), "INT8", None if what == "input without scale" else quant)
     weights = b.constant("w", int8_cases.integers(4, 0 if what == "no weights" else 6, low=-127), Quant([0.01], [0]))
-    scale = 0.05 * 0.011 if what == "bias scale" else float(np.float32(0.05) * np.float32(0.01))
+    scale = 0.05 * 0.1 if what == "bias scale" else float(np.float32(0.05) * np.float32(0.01))
     bias = b.constant("b", np.arange(4, dtype=np.int32), Quant([scale], [3 if what == "bias offset" else 0]))
     fields = {"FusedActivationFunction": cases.TANH} if what == "tanh" else {}
     out = Quant([0.1], [0])

@@ -42,7 +42,7 @@ ALONE = "dev"  # imports no other room
 # Imports no other room, and nothing but numpy and the standard library: it judges what the rest has made.
 CHECKER = "checker"
 # It starts pip and the tools; random models are written, and run by onnx's own reference.
-GUESTS = {(ALONE, "subprocess"), ("testing", "onnx")}
+GUESTS = {(ALONE, "subprocess"), ("testing", "onnx"), ("testing", "tflite"), ("testing", "flatbuffers")}
 MOST_IMPORTS = 12  # of other modules of the room that a module is in
 MOST_LINES = 400
 # Only these rooms know kernels by name; the others ask the kernel's declaration.

@@ -103,8 +103,17 @@ def test_all_test_images_get_litert_s_answers() -> None:
 def without_form(folder: Path) -> Path:
     """A model of an operator without a form in the tflite numerics."""
     b = TFLiteBuilder()
-    x, axes = b.tensor("x", (1, 3, 2, 4), "INT8", int8_cases.IN), b.constant("axes", [1, 2])
-    y = b.node("SUM", [x, axes], (1, 4), "y", "ReducerOptions", 2, "INT8", Quant([0.2], [-7]))
+    x = b.tensor("x", (1, 4), "INT8", int8_cases.IN)
+    y = b.node(
+        "MAXIMUM",
+        [x, b.constant("c", np.array([[3, -9, 70, 0]], np.int8), Quant([0.2], [-7]))],
+        (1, 4),
+        "y",
+        "MaximumMinimumOptions",
+        2,
+        "INT8",
+        Quant([0.2], [-7]),
+    )
     return saved(folder, b.build([x], [y]))
 
 
@@ -113,7 +122,7 @@ def test_what_has_no_form_is_refused_by_name(tmp_path: Path) -> None:
     path = without_form(tmp_path)
     with pytest.raises(ModelError, match="--numerics glow") as caught:
         compiled(path)
-    assert "ReduceSum has no form with the numerics tflite" in str(caught.value)
+    assert "Max of values with different scales, with the numerics tflite" in str(caught.value)
     graph = tinyglow.load(path)
     with pytest.raises(InputError, match="unknown numerics"):
         tinyglow.quantize(graph, numerics="libjit")

@@ -53,6 +53,23 @@ def test_softmax_is_cmsis_nns(scale: float, tmp_path: Path) -> None:
     assert np.array_equal(integers_of(path, rows[:, np.newaxis], "tflm").reshape(expected.shape), expected)
 
 
+@pytest.mark.parametrize("numerics", ["tflite", "tflm"])
+def test_sums_are_rounded_and_saturate(numerics: str, tmp_path: Path) -> None:
+    """reference/reduce.h, QuantizedMeanOrSum. LiteRT's own kernel of int8 sums wraps."""
+    for dtype, limits in (("INT8", (-128, 127)), ("INT16", (-32768, 32767))):
+        offset = 3 if dtype == "INT8" else 0
+        b = TFLiteBuilder()
+        x = b.tensor("x", (5, 3), dtype, Quant([0.25], [offset]))
+        out = Quant([0.5], [-offset])
+        y = b.node("SUM", [x, b.constant("axes", [1])], (5,), "y", "ReducerOptions", 2, dtype, out)
+        path = saved(tmp_path, b.build([x], [y]))
+        rows = np.array([[1, 2, 3], [1, 1, 1], [-1, -2, -5], [limits[1]] * 3, [limits[0]] * 3])
+        given = np.clip(rows + offset, *limits).astype(dtype.lower())
+        exact = (given.astype(int) - offset).sum(axis=1) / 2
+        due = np.clip(np.floor(exact + 0.5) - offset, *limits)
+        assert integers_of(path, given[np.newaxis], numerics).ravel().tolist() == due.tolist()
+
+
 def test_fully_connected_is_rounded_twice(tmp_path: Path) -> None:
     """A sum whose two roundings give another integer than one does: LiteRT rounds once, CMSIS-NN twice."""
     sums = np.arange(-4000, 4001)
@@ -84,12 +101,17 @@ def test_other_operators_are_litert_s(name: str, tmp_path: Path) -> None:
 
 
 def test_whatever_litert_s_numerics_takes_this_takes_too(tmp_path: Path) -> None:
-    """All operators of the recorded cases, but an LSTM without cell_clip: CMSIS-NN bounds its cell to nothing."""
+    """All operators of the recorded cases, but an LSTM without cell_clip: CMSIS-NN bounds its cell to nothing.
+
+    Nor does it have int16 fully connected layers with a scale for each unit, or biases of 32 bits.
+    """
+    refused = {"lstm": "an LSTM without cell_clip", "dense_bias32": "a bias of 32 bits"}
     for kind in (int8_cases, numerics_cases, int16_cases):
         for name in kind.names():
             path = saved(tmp_path, kind.case(name).model)
-            if name == "lstm":
-                with pytest.raises(ModelError, match="an LSTM without cell_clip"):
+            because = "a scale for each unit" if (kind, name) == (int16_cases, "dense_by_unit") else refused.get(name)
+            if because:
+                with pytest.raises(ModelError, match=because):
                     tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics="tflm"))
                 continue
             tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics="tflm"))

@@ -52,3 +52,17 @@ def test_a_mean_is_a_sum_by_one_float() -> None:
     few = mean_constants(X, RESULT, 1)
     assert few is not None and few[0] is REDUCE_MEAN_ONNX_FLOAT
     assert mean_constants(X, RESULT, 1 << 17) is None
+
+
+def test_quantized_floats() -> None:
+    """Ties to even before the offset; saturated; NaN is the least."""
+    x = np.array(
+        [0.5, 1.5, -0.5, -2.5, 2.6, 126.5, 127.5, -128.5, -129.5, 1e38, -1e38, np.nan, np.inf, -np.inf], np.float32
+    )
+    with np.errstate(all="raise"):
+        assert onnx.quantize(x, 1.0, 0).tolist() == [0, 2, 0, -2, 3, 126, 127, -128, -128, 127, -128, -128, 127, -128]
+        shifted = [1, 3, 1, -1, 4, 127, 127, -127, -128, 127, -128, -128, 127, -128]
+        assert onnx.quantize(x, 1.0, 1).tolist() == shifted
+        assert onnx.quantize(x[:5] * np.float32(0.25), 0.25, -127).tolist() == [-127, -125, -127, -128, -124]
+        assert onnx.quantize(np.float32([3e38]), 1e-3, 0).tolist() == [127]
+    assert onnx.quantize(x, 1.0, 0).dtype == np.int8

@@ -11,6 +11,8 @@ from tests.helpers import NetBuilder
 from tinyglow.interp import run_program
 from tinyglow.ir.program import Program
 from tinyglow.ir.target import Target
+from tinyglow.ir.types import TensorType
+from tinyglow.lowering.graph_to_program import _Lowering
 
 
 def _program(folder: Path, source: str, result: str) -> Program:
@@ -53,3 +55,15 @@ def test_an_input_that_nothing_reads_has_its_placeholder(tmp_path: Path) -> None
     graph = tinyglow.load(net.save(tmp_path), "net")
     program = tinyglow.lower(tinyglow.quantize(graph, tinyglow.profile(graph, net.samples(2))))
     assert set(program.inputs) == {"x", "unused"} <= set(program.buffers)
+
+
+def test_names_are_numbered(tmp_path: Path) -> None:
+    """Constants of one name and other data, and working memory beside what has its name: 1, 2 and so on."""
+    build = NetBuilder()
+    net = build.build({"x": (1, 3), "_between__2": (1, 3)}, [build.node("Add", "x", "_between__2", output="w__2")])
+    lowering = _Lowering(tinyglow.load(net.save(tmp_path), "net"), Target(), None)
+    rows = [np.array(row, np.int8) for row in ([1], [2], [1, 1], [1], [3])]
+    assert [lowering.constant("w", row) for row in rows] == ["w", "w__1", "w__3", "w", "w__4"]
+    assert lowering.constant("w", np.array([1], np.int16)) == "w__5"
+    type_ = TensorType((4,), "float32")
+    assert [lowering.temporary(type_) for _ in range(3)] == ["_between", "_between__1", "_between__3"]

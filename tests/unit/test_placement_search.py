@@ -62,7 +62,7 @@ def test_the_search_ends(blocks: int, trials: int, monkeypatch: pytest.MonkeyPat
     """As long as the bound is not reached: 1500 trials, fewer the more blocks there are, as each then takes longer."""
     tried = 0
 
-    def wasteful(given: Sequence[Block], _: int, __: plan.Overlaps, most: float = math.inf) -> dict[str, int] | None:
+    def wasteful(given: Sequence[Block], _: int, __: object, most: float = math.inf) -> dict[str, int] | None:
         nonlocal tried
         tried += most != math.inf
         return None if most != math.inf else {block.name: 2 * index + 1 for index, block in enumerate(given)}
@@ -86,3 +86,12 @@ def test_a_chain_lies_at_both_ends_by_turns() -> None:
     """Also where the two that meet touch each other, with no byte between."""
     chain = [Block(f"b{index}", size, index, index + 1) for index, size in enumerate((3, 5, 3, 5, 2))]
     assert place(chain) == ({"b0": 0, "b1": 3, "b2": 0, "b3": 3, "b4": 0}, 8)
+
+
+def test_nothing_lies_before_the_beginning() -> None:
+    """Also where an output may begin after its input, and is placed first, at the bottom."""
+    given = [Block("input", 4, 0, 1), Block("output", 6, 1, 2)]
+    for distance in (1, 2, 3):
+        offsets, size = place(given, 1, {("output", "input"): distance})
+        assert offsets["output"] - offsets["input"] <= distance and min(offsets.values()) == 0
+        assert size == 6

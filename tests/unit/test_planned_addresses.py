@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from tests.unit.test_plan import COPY, MIX, STEP, TURN, Builder
+from tinyglow.ir.kernel import In, Out
 from tinyglow.ir.program import NEAR, Program, Region
 from tinyglow.lowering.near import use_near
-from tinyglow.lowering.plan import plan
+from tinyglow.lowering.plan import activation_blocks, overlaps_of, plan
 from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
 
@@ -102,3 +103,29 @@ def test_addresses_stay_as_they_are(way: str, monkeypatch: pytest.MonkeyPatch) -
     """The same network has the same addresses in every release; who finds better ones changes these figures."""
     monkeypatch.setattr("tinyglow.lowering.plan._MOST_TRIALS", 0)
     assert placed(WAYS[way], 40) == PLACED[way]
+
+
+@pytest.mark.parametrize(
+    ("reads", "due"),
+    [
+        (["in0"], 3),
+        (["in0", "w"], 3),
+        (["in0", "w", "w"], 3),
+        (["in0", "in0"], None),
+        (["w", "in0"], None),
+        (["in0", "w", "in0"], None),
+    ],
+)
+def test_what_an_output_may_overlap(reads: list[str], due: int | None) -> None:
+    """The first operand, if nothing else is it, and it is read for the last time."""
+    operands = tuple(In(f"x{index}", "int8") for index in range(len(reads)))
+    kernel = replace(TURN, operands=(*operands, Out("out", "int8")), overlap=lambda _: 3)
+    builder = Builder()
+    builder.buffer("in0", 8, Region.ACTIVATION)
+    builder.buffer("w", 8, Region.CONSTANT, np.zeros(8, np.int8))
+    result = builder.call(kernel, *reads)
+    for later in (False, True):
+        program = builder.program()
+        blocks, owner = activation_blocks(program)
+        assert overlaps_of(program, blocks, owner) == ({} if due is None or later else {(result, "in0"): due})
+        builder.call(COPY, "in0")

@@ -135,7 +135,7 @@ def test_profiling_is_the_same_in_one_go_or_in_chunks(tmp_path: Path, monkeypatc
     net = conv_net()
     graph = tinyglow.load(net.save(tmp_path))
     whole = tinyglow.profile(graph, net.samples(20))
-    monkeypatch.setattr("tinyglow.interp._FLOAT_CHUNK_BYTES", 1)
+    monkeypatch.setattr("tinyglow.interp._CHUNK_BYTES", 1)
     assert tinyglow.profile(graph, net.samples(20)).ranges.keys() == whole.ranges.keys()
     for name, range_ in tinyglow.profile(graph, net.samples(20)).ranges.items():
         assert range_.low == pytest.approx(whole.ranges[name].low, rel=1e-5)

@@ -25,7 +25,7 @@ EQUAL = {
     ("conv", "equal"): 22,
     ("leaky_relu", "equal"): 23,
     ("pad", "equal"): 19,
-    ("quantize", "refused"): 2,  # from and to int32 activations
+    ("quantize", "equal"): 2,  # from and to int32 activations
     ("strided_slice", "equal"): 34,
     ("sub", "equal"): 5,
     ("transpose_conv", "equal"): 5,

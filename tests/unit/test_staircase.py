@@ -15,7 +15,7 @@ from tinyglow.numerics import glow
 from tinyglow.numerics import staircase as module
 from tinyglow.numerics.epilogues import EPILOGUES
 from tinyglow.numerics.glow import Requant
-from tinyglow.numerics.staircase import MOST, Staircase, by_staircase, staircase
+from tinyglow.numerics.staircase import MOST, Staircase, add_bias, staircase, staircase_for
 from tinyglow.testing import cases
 from tinyglow.testing.case import Case
 
@@ -28,7 +28,7 @@ def _expected(name: str, constants: Requant, sums: np.ndarray, least: int = -128
 
 def _applied(found: Staircase, sums: np.ndarray) -> np.ndarray:
     out = np.empty((1, sums.size), np.int8)
-    found.apply(sums.astype(np.float32)[np.newaxis], out)
+    found.apply(sums.astype(np.float32)[np.newaxis] * np.float32(found.unit), out)
     return out[0]
 
 
@@ -70,12 +70,20 @@ def test_where_integers_wrap_or_floats_round_there_is_none() -> None:
     assert staircase(GLOW, GLOW.constants(math.ldexp(1.5, -12)), -128, 127, MOST + 1) is None
 
 
-def test_few_sums_and_float64_are_left_alone() -> None:
+def test_few_sums_are_left_alone() -> None:
     """The search for a staircase takes longer than it saves there."""
     rule = (GLOW, GLOW.constants(0.01), -128, 127)
-    bias = np.zeros(4, np.int32)
-    for sums in (np.zeros((1, 4), np.float32), np.zeros((1, module.WORTH), np.float64)):
-        assert not by_staircase(sums, bias, 100, rule, np.zeros(sums.shape, np.int8))
+    assert staircase_for(rule, 100, module.WORTH - 1) is None
+    assert staircase_for(rule, 100, module.WORTH) is not None
+
+
+@pytest.mark.parametrize("count", [3, 8190 * 3, 8190 * 2 + 9])
+def test_a_bias_is_added_to_each_unit(count: int) -> None:
+    """In rows of many numbers, and what is left over."""
+    sums, bias = np.arange(count, dtype=np.float32).reshape(-1, 3), np.array([1, -20, 300], np.float32)
+    wanted = sums + bias
+    add_bias(sums, bias)
+    np.testing.assert_array_equal(sums, wanted)
 
 
 def _computed(case: Case, worth: int, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
@@ -104,3 +112,74 @@ def test_layers_are_equal_with_it_and_without(kernel: object, epilogue: str) -> 
         np.testing.assert_array_equal(fast, plain)
 
     compare()
+
+
+def _line(name: str, constants: Requant, ends: tuple[int, int], bound: int) -> tuple[float, float, float]:
+    """Unit, slope and start in the middle of what all steps allow, by a look at every sum and every pair of steps."""
+    sums = np.arange(-bound, bound + 1)
+    found = np.clip(EPILOGUES[name].requantize(sums.astype(np.int32), constants), *ends)
+    places = np.flatnonzero(np.diff(found)) + 1
+    steps = [(int(r) + 128, int(sums[i])) for i in places for r in range(found[i - 1] + 1, found[i] + 1)]
+    shift = next((k for k in range(24) if any(first >> k & 1 for _, first in steps)), 24)
+    steps = [(result, first >> shift) for result, first in steps]
+    lowest, highest = 0.0, math.inf
+    for result, first in steps:
+        for other, begin in steps:
+            if first - 1 > begin:
+                highest = min(highest, (result - other) / (first - 1 - begin))
+            elif first - 1 < begin:
+                lowest = max(lowest, (result - other) / (first - 1 - begin))
+    slope = (lowest + (2 * lowest + 1 if highest == math.inf else highest)) / 2
+    starts = (
+        [result - slope * first for result, first in steps],
+        [result - slope * (first - 1) for result, first in steps],
+    )
+    return 2.0**-shift, slope, (max(starts[0]) + min(starts[1])) / 2
+
+
+@pytest.mark.parametrize("name", ["glow", "tflite", "tflmr"])
+@pytest.mark.parametrize(
+    ("scale", "offset", "ends", "bound"),
+    [
+        (0.013, -7, (-128, 127), 12_000),
+        (0.0031, 100, (-128, 127), 30_000),
+        (2.0**-9, 3, (3, 127), 40_000),
+        (0.7, 0, (-20, 30), 700),
+        (0.013, 5, (-128, 127), 300),
+        (1.0, 0, (0, 127), 64),
+    ],
+)
+def test_lines_are_in_the_middle(name: str, scale: float, offset: int, ends: tuple[int, int], bound: int) -> None:
+    """Of few steps and of many, of a scale that is a power of two, of bounds within the results' range."""
+    constants = EPILOGUES[name].constants(scale, offset)
+    found = staircase(EPILOGUES[name], constants, *ends, bound)
+    assert found is not None
+    assert (found.unit, found.slope, found.start) == pytest.approx(_line(name, constants, ends, bound), rel=1e-12)
+    assert (found.least, found.most) == (ends[0] + 128, ends[1] + 128)
+    sums = np.arange(-bound, bound + 1)
+    assert np.array_equal(_applied(found, sums), _expected(name, constants, sums, *ends))
+
+
+def test_bounds_between_which_nothing_changes() -> None:
+    """No step, no line; bounds in the wrong order have none; a single result between equal ones."""
+    constants = GLOW.constants(0.001, 5)
+    assert staircase(GLOW, constants, -128, 127, 100) is None
+    assert staircase(GLOW, constants, 6, 5, 20_000) is None and staircase(GLOW, constants, 6, 6, 20_000) is None
+    found = staircase(GLOW, constants, 5, 6, 20_000)
+    assert found is not None and set(_applied(found, np.arange(-20_000, 20_001)).tolist()) == {5, 6}
+
+
+def test_few_sums_are_not_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From so many results on, and with bounds that float32 holds."""
+    monkeypatch.setattr(module, "WORTH", 12)
+    rule = (GLOW, GLOW.constants(2.0**-9, 3), -128, 127)
+    assert staircase_for(rule, 26_000, 12) is not None and staircase_for(rule, 26_000, 11) is None
+    assert staircase_for(rule, MOST, 12) is not None and staircase_for(rule, MOST + 1, 12) is None
+
+
+def test_biases_are_added_to_each_unit() -> None:
+    """Also in a row that is left over."""
+    many = np.arange(6000, dtype=np.float32).reshape(-1, 3)
+    due = many + np.array([1, 20, 300], np.float32)
+    add_bias(many, np.array([1, 20, 300], np.float32))
+    assert np.array_equal(many, due)

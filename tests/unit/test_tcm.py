@@ -112,6 +112,13 @@ def test_whatever_is_gained_is_worth_it() -> None:
     assert {gain: set(names) for gain, names in gains.items()} == {-1: set(), 0: set(), 1: {"a"}, 2: {"a"}}
 
 
+def test_the_smallest_blocks_count_for_what_they_take() -> None:
+    """One byte is half of two; what takes none is taken."""
+    sizes = {"a": (2, 1, 7), "b": (1, 0, 3), "c": (1, 1, 5), "d": (1, 1, 6), "none": (0, 0, 1)}
+    given = [Candidate(Block(name, size, first, 1), gain) for name, (size, first, gain) in sizes.items()]
+    assert choose(given, 2, 1) == {"c", "d", "none"}
+
+
 def test_the_choice_is_seldom_far_from_the_best() -> None:
     """On 60 random cases of six blocks the greedy gain is at least 80 % of the best, found by trying all subsets."""
     generator = random.Random(7)

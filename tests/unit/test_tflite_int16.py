@@ -20,7 +20,16 @@ from tinyglow.numerics.tflite_int16 import argument_scale
 from tinyglow.targets.boards import HOST, load_board
 
 NETWORKS = ("conv_relu", "transposed_same", "add_relu", "mul", "leaky_relu", "quantize_floats")
-NETWORKS += ("logistic_0.00031", "tanh_0.00031", "softmax_0.00031", "mean_2", "average_pool", "batch_matmul_left")
+NETWORKS += (
+    "logistic_0.00031",
+    "tanh_0.00031",
+    "softmax_0.00031",
+    "mean_2",
+    "average_pool",
+    "batch_matmul_left",
+    "dense_fine",
+)
+NETWORKS += ("int32_as_int16", "int32_as_int8")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -71,14 +80,27 @@ def _dense(bias: np.ndarray, scales: list[float]) -> bytes:
         (np.array([1, 2], np.int64), [0.01, 0.02], "a scale for each unit"),
     ],
 )
-def test_forms_that_litert_rounds_otherwise_are_named(
+def test_forms_that_tensorflow_lite_micro_lacks_are_named(
     bias: np.ndarray, scales: list[float], because: str, tmp_path: Path
 ) -> None:
-    """Asked for by name they are refused; by default the rounding is tinyglow's own, and a note says why."""
+    """LiteRT has them, which is the default. For TensorFlow Lite Micro they are refused."""
     path = saved(tmp_path, _dense(bias, scales))
+    assert tinyglow.quantize(tinyglow.load(path, "net")).numerics == "tflite"
+    with pytest.raises(ModelError, match=because):
+        tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics="tflm"))
+
+
+def test_sums_that_leave_32_bits_beside_a_short_bias_are_refused(tmp_path: Path) -> None:
+    """LiteRT's sums have 32 bits there, and wrap. By default the rounding is tinyglow's own, and a note says why."""
+    b = TFLiteBuilder()
+    x = b.tensor("x", (1, 600), "INT16", int16_cases.IN)
+    weights = b.constant("w", np.full((1, 600), 127, np.int8), Quant([0.01], [0]))
+    steps = b.constant("b", np.array([7], np.int32), Quant([float(np.float32(0.00031) * np.float32(0.01))], [0]))
+    fields = {"options": "FullyConnectedOptions", "version": 9, "dtype": "INT16", "quant": Quant([0.2], [0])}
+    path = saved(tmp_path, b.build([x], [b.node("FULLY_CONNECTED", [x, weights, steps], (1, 1), "y", **fields)]))
+    because = "with a bias of 32 bits; expected sums of 32 bits"
     with pytest.raises(ModelError, match=because):
         tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics="tflite"))
-    assert tinyglow.quantize(tinyglow.load(path, "net")).numerics == "glow"
     answer = run_cli("compile", path, "--board", "host", "-o", tmp_path / "bundle")
     assert answer.status == 0 and because in answer.err, answer
 
@@ -94,6 +116,33 @@ def test_a_change_between_int8_and_int16(tmp_path: Path) -> None:
         assert len(program.calls) == kernels, numerics
         (ours,) = tinyglow.interpret(program, {program.inputs[0]: np.array([[-128, 3, 4, 127]], np.int8)}).values()
         assert ours.ravel().tolist() == [-13100, 0, 100, 12400]
+
+
+@pytest.mark.parametrize(("dtype", "given"), [("INT8", [-128, -3, 5, 127]), ("INT16", [-32768, -3, 5, 32767])])
+def test_integers_as_int32(dtype: str, given: list[int], tmp_path: Path) -> None:
+    """TensorFlow Lite Micro has them: with a ratio that is a power of two they are exact, and in C the same."""
+    b = TFLiteBuilder()
+    offset = 3 if dtype == "INT8" else 0
+    x = b.tensor("x", (1, 4), dtype, Quant([2.0**-6], [offset]))
+    y = b.node("QUANTIZE", [x], (1, 4), "y", "QuantizeOptions", 2, "INT32", Quant([2.0**-18], [0]))
+    program = tinyglow.lower(tinyglow.quantize(tinyglow.load(saved(tmp_path, b.build([x], [y])), "net")))
+    inputs = {program.inputs[0]: np.array([given], program.buffers[program.inputs[0]].type.dtype)}
+    (ours,) = tinyglow.interpret(program, inputs).values()
+    assert ours.dtype == np.int32
+    assert ours.ravel().tolist() == [4096 * (value - offset) for value in given]
+    assert all(result.equal for result in tinyglow.verify(program, HOST, inputs))
+    with pytest.raises(ModelError, match=r"int32 activations with the numerics glow.*--numerics tflite"):
+        tinyglow.lower(tinyglow.quantize(tinyglow.load(tmp_path / "net.tflite", "net"), numerics="glow"))
+
+
+@pytest.mark.parametrize("kind", ["ABS", "DEQUANTIZE"])
+def test_computing_with_int32_activations_is_refused(kind: str, tmp_path: Path) -> None:
+    """QUANTIZE alone reads and makes them; where a file has more, the operator and the tensor are named."""
+    b = TFLiteBuilder()
+    x = b.tensor("wide", (1, 4), "INT32", Quant([2.0**-16], [0]))
+    y = b.node(kind, [x], (1, 4), "y")
+    with pytest.raises(ModelError, match=rf"{kind}.*'wide' of type INT32 with a scale; expected int8 or int16"):
+        tinyglow.load(saved(tmp_path, b.build([x], [y])), "net")
 
 
 def test_a_change_of_width_by_far_is_refused(tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from tinyglow.kernels.softmax.softmax_tflm import exponentials
-from tinyglow.numerics import tflite_tables
+from tinyglow.numerics import gemmlowp, tflite_tables
+from tinyglow.numerics.tflite import Multiplier, multiplier_of
 from tinyglow.numerics.tflite_tables import Params
 
 Real = Callable[[np.ndarray], np.ndarray]
@@ -73,3 +77,125 @@ def test_a_scale_too_small_for_exponentials() -> None:
     assert exponentials(2.0**-26)[255] < exponentials(2.0**-26)[0]
     with pytest.raises(ValueError, match="is below 2"):
         exponentials(2.0**-28)
+
+
+# Once more in rational numbers, to the bit, for scales on all sides of the branches.
+
+_MANY = [
+    (scale, offset)
+    for scale in (0.0003, 0.0078, 0.02, 0.05, 0.124, 0.3, 0.9, 4.1, 30.0)
+    for offset in (-128, -9, 0, 127)
+]
+_HALF = Fraction(1, 2)
+
+
+def _away(x: Fraction) -> int:
+    return math.floor(x + _HALF) if x >= 0 else -math.floor(-x + _HALF)
+
+
+def _by_power(x: int, bits: int) -> int:
+    """x / 2 ** bits, ties away from zero."""
+    size = (abs(x) + (1 << bits >> 1)) >> bits
+    return size if x >= 0 else -size
+
+
+def _saturated(x: int, low: int = -128, high: int = 127) -> int:
+    return min(max(x, low), high)
+
+
+def _high(a: int, b: int, bits: int) -> int:
+    return min((a * b + (1 << (bits - 2))) >> (bits - 1), 2 ** (bits - 1) - 1)
+
+
+def _twice(x: int, ratio: float) -> int:
+    """x * ratio by a multiplier of 31 bits, rounded to the upper word and by the shift that is left."""
+    by = multiplier_of(ratio)
+    return _by_power(_high(x << max(by.shift, 0), by.multiplier, 32), max(-by.shift, 0))
+
+
+def _inputs(source: Params) -> list[int]:
+    return [q - source[1] for q in range(-128, 128)]
+
+
+@pytest.mark.parametrize("source", _MANY[1::5])
+def test_scales_to_the_bit(source: Params) -> None:
+    """The ratio is a double where LiteRT has one, else a float; bounds and slopes of either sign."""
+    f = np.float32
+    for result in RESULTS:
+        exact, ratio = source[0] / result[0], float(f(source[0]) / f(result[0]))
+        x, offset = _inputs(source), result[1]
+        assert tflite_tables.rescale(source, result).tolist() == [_saturated(_twice(n, exact) + offset) for n in x]
+        for low, high in ((-128, 127), (-20, 60)):
+            due = [_saturated(_twice(n, ratio) + offset, low, high) for n in x]
+            assert tflite_tables.bounded(source, result, low, high).tolist() == due
+        due = [_saturated(_twice(n, ratio) + offset, -5) for n in x]
+        assert tflite_tables.bounded(source, result, -5).tolist() == due
+        for alpha in (0.3, -0.6):
+            slope = float(f(f(source[0]) * f(alpha)) / f(result[0]))
+            sign = -1 if alpha < 0 else 1
+            due = [_twice(n, ratio) if n >= 0 else sign * _twice(n, abs(slope)) for n in x]
+            assert tflite_tables.leaky_relu(source, result, alpha).tolist() == [_saturated(n + offset) for n in due]
+
+
+def test_bounds_of_activations() -> None:
+    """In steps from the offset, saturated."""
+    found = [tflite_tables.bound(real, (0.5, 3)) for real in (0.0, 6.0, -1.0, 1.3, 100.0, -100.0, 0.25)]
+    assert found == [3, 15, 1, 6, 127, -128, 4]
+
+
+def _hard_swish(q: int, source: Params, result: Params) -> int:
+    """reference/hard_swish.h, of one input."""
+    f = np.float32
+    fine = f(1 / 128) * f(source[0])
+    out, share = multiplier_of(float(fine / f(result[0]))), multiplier_of(float(fine / (f(3) / f(32768))))
+    upper = [_saturated(math.floor(Fraction(by.multiplier, 2**16) + _HALF), 0, 32767) for by in (out, share)]
+    x = (q - source[1]) * 128
+    scaled, reluish = _high(x, upper[0], 16), x
+    if share.shift > 0:
+        reluish = _saturated(reluish * 2 ** (share.shift - 1), -32768, 32767)
+    reluish = _high(reluish, upper[1], 16)
+    if share.shift > 0:
+        reluish = _saturated(reluish * 2, -32768, 32767)
+    if share.shift < 0:
+        reluish = _by_power(reluish, -share.shift)
+    product = (reluish + 32768) // 2 * scaled
+    product = abs(product) // 32768 * (1 if product > 0 else -1)
+    return _saturated(_by_power(product, -out.shift) + result[1])
+
+
+@pytest.mark.parametrize("source", [*_MANY[::3], (1 - 2.0**-20, 3), (0.75 * (1 - 2.0**-20), -8)])
+def test_hard_swish_to_the_bit(source: Params) -> None:
+    """With shifts to either side and none, and multipliers whose upper half would be 2 ** 15."""
+    for result in (*RESULTS, (0.5, 7), (source[0] / 2, -100)):
+        if source[0] / 128 / result[0] < 1:
+            due = [_hard_swish(q, source, result) for q in range(-128, 128)]
+            assert tflite_tables.hard_swish(source, result).tolist() == due, result
+
+
+@pytest.mark.parametrize("source", [*_MANY[::3], (2.0**-5, -20), (2.0**-3, 1)])
+def test_curves_to_the_bit(source: Params) -> None:
+    """By fixed point with 4 integer bits within the radius where it is precise enough; the ends beyond."""
+    mantissa, shift = math.frexp(source[0] * 2.0**27)
+    by = Multiplier(math.floor(mantissa * 2**31 + 0.5), shift)
+    radius = math.floor(Fraction(15 * 2**27, 2**shift) if shift >= 0 else Fraction(15 * 2**27) * 2**-shift)
+    x = _inputs(source)
+    scaled = np.array([0 if abs(n) >= radius else _high(n << max(by.shift, 0), by.multiplier, 32) for n in x])
+    for name, bits, offset in (("logistic", 23, -128), ("tanh", 24, 0)):
+        inside = getattr(gemmlowp.INT32, name)(scaled, 4).tolist()
+        due = [_saturated(_by_power(y, bits) + offset) for y in inside]
+        due = [d if abs(n) < radius else 127 if n > 0 else -128 for d, n in zip(due, x, strict=True)]
+        assert getattr(tflite_tables, name)(source, (2.0**-8, offset)).tolist() == due
+
+
+def test_looked_up_functions_to_the_bit() -> None:
+    """Results as float32 times a reciprocal, ties away from zero; what is no number is the offset."""
+    f = np.float32
+    for source, result in itertools.product(SOURCES, RESULTS):
+        real = [f(source[0]) * f(x) for x in _inputs(source)]
+        inverse = f(1) / f(result[0])
+        due = [_saturated(_away(Fraction(float(f(float(x) ** 3) * inverse))) + result[1]) for x in real]
+        assert tflite_tables.function(source, result, lambda x: x**3).tolist() == due
+    nothing = tflite_tables.function(
+        (0.5, 0), (0.5, 9), lambda x: np.where(x < 0, np.nan, np.where(x > 9, np.inf, -np.inf))
+    )
+    assert nothing.tolist() == [9] * 128 + [-128] * 19 + [127] * 109

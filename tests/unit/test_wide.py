@@ -118,3 +118,105 @@ def test_steps_are_whole_and_rounded_to_even() -> None:
     values = np.array([0.5, 1.5, -2.5, 1e30, 7.0], np.float32)
     assert wide.steps(values, [1.0, 1.0, 1.0, 1e-30, 2.0]).tolist()[:3] == [0.0, 2.0, -2.0]
     assert wide.steps(values, 2.0)[4] == 4.0 and wide.steps(values, 1e-30)[3] > 1e59
+
+
+# At borders
+
+
+def _multipliers(scales: list[float], magnitude: int) -> tuple[list[int], int]:
+    """The largest shift, up to 62, at which the largest factor, rounded, fits; others with it."""
+    limit = min(wide.INT32_MAX, 2**62 // max(magnitude, 1))
+
+    def rounded(scale: float, shift: int) -> int:
+        return math.floor(Fraction(abs(scale)) * 2**shift + Fraction(1, 2))
+
+    largest = max(scales, key=abs)
+    shift = max([shift for shift in range(63) if rounded(largest, shift) <= limit], default=0)
+    return [min(rounded(s, shift), limit) * (-1 if s < 0 else 1) for s in scales], shift
+
+
+@pytest.mark.parametrize("magnitude", [0, 1, 2**31, 2**31 + 1, 2**33 - 5, 3 * 10**12, wide.MAX_SUM])
+def test_multipliers_at_their_limits(magnitude: int) -> None:
+    """As many bits as fit, and not one more; factors too large saturate."""
+    ones = (1.0, 1 - 2.0**-31, 1 - 2.0**-32, 1 - 2.0**-53, 0.75, 0.5 + 2.0**-31, 0.9999999)
+    for scale in (*ones, 2.0**30, 2.0**31, 2.0**31 - 1, 2.0**31 - 0.5, 2.0**40, 1e-12, 2.0**-62, 2.0**-63, 0.1, 3.7):
+        for scales in ([scale], [-scale, scale / 3], [scale * 2.0**-20, scale, 0.0]):
+            found, shift = wide.multipliers(scales, magnitude)
+            assert (list(found), shift) == _multipliers(scales, magnitude), (scales, magnitude)
+
+
+@pytest.mark.parametrize("magnitude", [-1, wide.MAX_SUM + 1])
+def test_sums_out_of_range_have_no_multipliers(magnitude: int) -> None:
+    """Nor do negative ones."""
+    with pytest.raises(ValueError, match="no integer form"):
+        wide.multipliers([0.5], magnitude)
+
+
+def test_shifts_of_many_numbers() -> None:
+    """Of arrays of shifts; ties upwards; products first."""
+    x = np.array([5, -5, 6, -6, 2**62, -(2**62), 2**40 + 3], np.int64)
+    shift = np.array([1, 1, 2, 2, 62, 62, 3])
+    assert wide.round_shift(x, shift).tolist() == [3, -2, 2, -1, 1, -1, _saturated(2**37)]
+    found = wide.scaled(np.array([3, -3, 2**31 - 1], np.int32), np.array([5, 5, 2**30]), 1)
+    assert found.dtype == np.int32 and found.tolist() == [8, -7, wide.INT32_MAX]
+    assert wide.scaled(np.array([7], np.int16), 3, 0).tolist() == [21]
+
+
+def test_saturation_to_int16() -> None:
+    """At both ends."""
+    x = np.array([-(2**31), -32769, -32768, -5, 32767, 32768, 2**31 - 1], np.int32)
+    found = wide.saturate_int16(x)
+    assert found.dtype == np.int16 and found.tolist() == [-32768, -32768, -32768, -5, 32767, 32767, 32767]
+
+
+def test_divisions_at_the_ends() -> None:
+    """Numbers beyond the bound count as the bound; halves go away from zero."""
+    bound = 2**31 - 65536
+    x = np.array([2**31 - 1, -(2**31), bound, -bound, bound - 1, 1 - bound, 5, -5, 1, -1, 0], np.int32)
+    for divisor in (1, 2, 3, 10, 65534, 65535):
+        due = []
+        for value in x.tolist():
+            size = min(abs(value), bound)
+            due.append((2 * size + divisor) // (2 * divisor) * (-1 if value < 0 else 1))
+        found = wide.divide_rounded(x, np.full(x.shape, divisor))
+        assert found.dtype == np.int32 and found.tolist() == due
+
+
+def _weight_steps(exact: np.ndarray) -> np.ndarray:
+    """Each weight rounded; then in each channel, and in the unit, those that were moved farthest the other way."""
+    rounded = np.rint(exact)
+
+    def kept(group: list[tuple[int, ...]]) -> None:
+        errors = {place: rounded[place] - exact[place] for place in group}
+        excess = round(sum(errors[place] for place in group))
+        for place in sorted(group, key=lambda place: -errors[place])[: max(excess, 0)]:
+            rounded[place] -= 1
+        if excess < 0:
+            for place in sorted(group, key=lambda place: errors[place])[:-excess]:
+                rounded[place] += 1
+
+    units, taps, channels = exact.shape
+    for unit in range(units):
+        for channel in range(channels):
+            kept([(unit, tap, channel) for tap in range(taps)])
+        kept([(unit, tap, channel) for tap in range(taps) for channel in range(channels)])
+    return np.clip(rounded, -128, 127).astype(np.int8)
+
+
+@pytest.mark.parametrize("shape", [(2, 9, 3), (1, 25, 2), (4, 1, 40), (3, 4, 7)])
+def test_which_weights_are_rounded_the_other_way(shape: tuple[int, int, int]) -> None:
+    """Those that were moved farthest, of each channel and then of the unit, and no others."""
+    rng = np.random.default_rng(sum(shape))
+    # All errors of one sign add up.
+    drift = rng.choice((-1, 1), (shape[0], 1, 1)) * 0.3
+    exact = np.floor(rng.uniform(-90, 90, shape)) + 0.5 + drift * rng.uniform(0.2, 1.2, shape)
+    scales = np.exp2(np.arange(shape[0]) - 5.0)
+    found = wide.weight_steps((exact * scales[:, np.newaxis, np.newaxis]).astype(np.float32), scales)
+    exact = (exact * scales[:, np.newaxis, np.newaxis]).astype(np.float32).astype(np.float64) / scales[:, None, None]
+    np.testing.assert_array_equal(found, _weight_steps(exact))
+
+
+def test_weights_beyond_int8_are_clipped() -> None:
+    """At both ends."""
+    found = wide.weight_steps(np.array([[130.0, -140.0, 127.0, -128.0]], np.float32), [1.0])
+    assert found.tolist() == [[127, -128, 127, -128]]

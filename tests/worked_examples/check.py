@@ -54,15 +54,15 @@ def _agrees(program: tinyglow.Program, board: Board, inputs: dict[str, np.ndarra
 
 
 def operator(folder: Path) -> None:
-    """Elu computes what onnx says, to 1e-6 in float and to 2 % of the range in int8; C agrees on a board."""
-    _parity("tg_elu_f32", folder)
+    """Celu computes what onnx says, to 1e-6 in float and to 2 % of the range in int8; C agrees on a board."""
+    _parity("tg_celu_f32", folder)
     build = NetBuilder()
-    build.node("Elu", "x", name="elu", alpha=0.7, output="y")
+    build.node("Celu", "x", name="celu", alpha=0.7, output="y")
     net = build.build({"x": (1, 40)}, ["y"])
     graph, inputs = _loaded(net, folder)
     expected = net.reference(inputs)["y"].ravel()
     in_float = tinyglow.lower(graph)
-    assert [call.kernel.symbol for call in in_float.calls] == ["tg_elu_f32"]
+    assert [call.kernel.symbol for call in in_float.calls] == ["tg_celu_f32"]
     assert np.abs(tinyglow.interpret(in_float, inputs)["y"].ravel() - expected).max() < 1e-6
     in_int8 = tinyglow.lower(tinyglow.quantize(graph, tinyglow.profile(graph, inputs), float_io=True))
     assert "tg_lookup_s8" in [call.kernel.symbol for call in in_int8.calls]

@@ -96,20 +96,32 @@ def _expression(operand: Operand, buffer: Buffer, net: str, number: int) -> str:
     return f"({const}{MEMORY_CTYPES[operand.dtype]} *){through}{address}"
 
 
-def _call(call: KernelCall, program: Program, number: int) -> dict[str, Any]:
+def _first_alike(program: Program) -> list[int]:
+    """For each call the number of the first that has the same parameters, and the same functions: they share them."""
+    found: list[int] = []
+    known: dict[tuple[object, ...], int] = {}
+    for number, call in enumerate(program.calls, 1):
+        code = [name for o, name in zip(call.kernel.operands, call.operands, strict=True) if o.role is Role.CODE]
+        found.append(known.setdefault((call.kernel.symbol, call.params, *code), number))
+    return found
+
+
+def _call(call: KernelCall, program: Program, number: int, first: int) -> dict[str, Any]:
+    """What the template needs of a call. first: the one whose parameters it has."""
     arguments = [
-        {"name": operand.name, "expression": _expression(operand, program.buffers[name], program.name, number)}
+        {"name": operand.name, "expression": _expression(operand, program.buffers[name], program.name, first)}
         for operand, name in zip(call.kernel.operands, call.operands, strict=True)
     ]
     if call.scratch:
         scratch = program.buffers[call.scratch]
         address = f"(tg_i32 *)(void *)({scratch.region.value} + {label(scratch, program.name)})"
         arguments.append({"name": "scratch", "expression": address})
-    data = [program.buffers[name].data for name in call.operands]
+    data, own = [program.buffers[name].data for name in call.operands], first == number
     return {
         "origin": call.origin,
         "layers": comment(call.layers),
-        "functions": functions(call.kernel, call.params, data, _function(program.name, number)),
+        "first": first,
+        "functions": functions(call.kernel, call.params, data, _function(program.name, first)) if own else [],
         "symbol": call.kernel.symbol,
         "params_ctype": call.kernel.params_ctype,
         "params": [(name, _literal(getattr(call.params, name))) for name, _ in struct_fields(call.kernel)],
@@ -138,12 +150,13 @@ def _states(program: Program) -> list[dict[str, Any]]:
 
 
 def _source(program: Program, traced: bool) -> str:
+    alike = _first_alike(program)
     used = {program.buffers[name].region for call in program.calls for name in call.buffers}
     text = render(
         "network.c.j2",
         net=program.name,
         memories=listed(program),
-        calls=[_call(call, program, number) for number, call in enumerate(program.calls, 1)],
+        calls=[_call(call, program, number, alike[number - 1]) for number, call in enumerate(program.calls, 1)],
         unused_regions=[region.value for region in MEMORIES if region not in used],
         tcm=Region.TCM in used,
         near=[region.value for region in NEAR if region in used],

@@ -58,7 +58,7 @@ def proof_file(program: Program, files: Mapping[str, bytes], stack: Json | None 
             if (size := program.sizes.get(region, 0)) or region not in (Region.TCM, *NEAR)
         },
         "buffers": _buffers(program),
-        "calls": [_call(call) for call in program.calls],
+        "calls": [_call(program, call) for call in program.calls],
         "overlaps": _overlaps(program),
         "stack": stack,
     }
@@ -80,14 +80,18 @@ def _text(document: Json) -> str:
 
 
 def _buffers(program: Program) -> list[Json]:
-    """Every buffer, and the calls, counted from 1, from which and to which its content counts."""
+    """Every buffer, and the calls, counted from 1, from which and to which its content counts.
+
+    A part's content counts as long as that of its whole.
+    """
     end = len(program.calls) + 1
     touched: dict[str, list[int]] = {}
     for number, call in enumerate(program.calls, 1):
-        for name in call.buffers:
+        for name in map(program.whole, call.buffers):
             touched.setdefault(name, []).append(number)
 
-    def life(buffer: Buffer) -> tuple[int, int]:
+    def life(part: Buffer) -> tuple[int, int]:
+        buffer = program.buffers[program.whole(part.name)]
         first, last = touched.get(buffer.name, [0])[0], touched.get(buffer.name, [0])[-1]
         if buffer.region in CONSTANTS or buffer.name in program.states:
             return 0, end
@@ -99,22 +103,27 @@ def _buffers(program: Program) -> list[Json]:
         for buffer in sorted(own, key=lambda buffer: (buffer.offset, buffer.name)):
             first, last = life(buffer)
             place = {"offset": buffer.offset, "bytes": buffer.type.nbytes, "first": first, "last": last}
-            found.append({"name": buffer.name, "memory": region.value, **place})
+            part = {"part_of": buffer.part_of} if buffer.part_of else {}
+            found.append({"name": buffer.name, "memory": region.value, **place, **part})
     return found
 
 
-def _call(call: KernelCall) -> Json:
+def _call(program: Program, call: KernelCall) -> Json:
     document: Json = {"kernel": call.kernel.symbol, "layer": call.origin}
     if (sums := _sums(call)) is not None:
         document["sums"] = sums
-    if call.kernel.numbers_of is not None:
-        document["numbers"] = {name: _number(one) for name, one in call.kernel.numbers_of(call.params).items()}
+    constants = [program.buffers[name].data for name in call.operands]
+    numbers = call.kernel.numbers(call.params, constants)
+    if numbers is not None:
+        document["numbers"] = {name: _number(one) for name, one in numbers.items()}
     return document
 
 
 def _number(number: Number) -> Json:
     """The range of one intermediate; lowering has seen to it that only those wrap that may."""
     found: Json = {"bits": number.bits, "low": number.low, "high": number.high}
+    if number.held != "signed":
+        found["type"] = number.held
     return found if number.fits else {**found, "wraps": True}
 
 
@@ -125,7 +134,13 @@ def _sums(call: KernelCall) -> Json | None:
         if kernel.sums_of is None:
             return None
         low, high = kernel.sums_of(call.params)
-        return {"bits": 32 if low >= -INT32_MAX - 1 and high <= INT32_MAX else 64, "low": low, "high": high}
+        found: Json = {"bits": 32 if low >= -INT32_MAX - 1 and high <= INT32_MAX else 64, "low": low, "high": high}
+        if kernel.epilogues:
+            out: Requant = vars(call.params)["out"]
+            ends = SumRange(np.array([low]), np.array([high]), [out])
+            largest, limit = _requantized(kernel, ends)
+            found["requantization"] = {"largest": largest, "limit": limit}
+        return found
     sums = call.sums
     magnitude = np.maximum(-sums.low, sums.high)
     largest, limit = _requantized(kernel, sums)

@@ -11,17 +11,37 @@ from typing import Any
 from tinyglow.checker.document import ENDING, Document, read_document
 from tinyglow.checker.extents import extents, loop_of
 from tinyglow.checker.findings import BrokenError, Findings
+from tinyglow.checker.interface import check_interface, interface_files
 from tinyglow.checker.layouts import layer_of
-from tinyglow.checker.memory import check_accesses, check_disjoint, check_places
+from tinyglow.checker.memory import (
+    check_accesses,
+    check_disjoint,
+    check_placeholders,
+    check_places,
+    check_resets,
+)
 from tinyglow.checker.numbers import numbers
 from tinyglow.checker.program_text import check_calls
 from tinyglow.checker.source import Call, Source, near_arrays, read_source
-from tinyglow.checker.sums import INT32, INT64, WRAPPING, layer_sums, window_sums
+from tinyglow.checker.sums import (
+    INT32,
+    INT64,
+    WRAPPING,
+    layer_sums,
+    strange_shifts,
+    window_requantization,
+    window_sums,
+)
+from tinyglow.checker.unstated import reason_of
 
 _MOST_FILE = 1 << 28
 _MOST_PROOF = 1 << 24
+_MOST_TEXT = 1 << 24  # of a C file or an object
+_MOST_FILES = 10_000
+_BYTES_OF_BYTE = 8  # of text that stand for a byte of the weights, at most
 _TEXT = (".c", ".h")
 _LIST = "tinyglow.sha256"
+_CLAIMS = frozenset(("kernel", "layer", "sums", "numbers"))  # what a proof may state of a call
 
 
 def check_proof(folder: str | Path) -> Findings:
@@ -44,14 +64,13 @@ def check_proof(folder: str | Path) -> Findings:
     found.require(name == net + ENDING, name, f"is the proof of {net}", net + ENDING)
     texts = {file: data.decode("utf-8", "replace") for file, data in files.items() if file.endswith(_TEXT)}
     weights = files.get(f"{net}.weights.bin", b"")
-    with found.part():
+    with found.part(f"{net}.weights.txt"):
         _check_weights(net, files, weights, document, found)
-    with found.part():
-        source = read_source(net, texts)
-        _check_network(net, source, {"constantWeight": weights, **near_arrays(net, texts)}, document, found)
-    with found.part():
+    with found.part(f"{net}.c"):
+        _check_network(net, files, texts, document, found)
+    with found.part(f"{net}.c"):
         check_calls(net, texts, found)
-    with found.part():
+    with found.part(f"{net}.o"):
         _check_stack(net, files, document, found)
     return found
 
@@ -82,9 +101,11 @@ def _read(path: Path, most: int) -> bytes:
 def _files(folder: Path, document: Document, found: Findings) -> dict[str, bytes]:
     """The files that the proof names, each as it has it."""
     files = {}
+    if len(document.files) > _MOST_FILES:
+        raise BrokenError("the proof", f"names {len(document.files)} files", f"at most {_MOST_FILES}")
     for name, digest in document.files.items():
-        with found.part():
-            data = _read(folder / name, _MOST_FILE)
+        with found.part(name):
+            data = _read(folder / name, _MOST_TEXT if name.endswith((*_TEXT, ".o")) else _MOST_FILE)
             same = hashlib.sha256(data).hexdigest() == digest
             if found.require(same, name, "is not the file that was compiled", f"SHA-256 {digest}"):
                 files[name] = data
@@ -102,17 +123,27 @@ def _check_weights(net: str, files: Mapping[str, bytes], weights: bytes, documen
     text = files.get(f"{net}.weights.txt")
     if text is not None:
         try:
-            same = bytes(int(word, 16) for word in text.decode("ascii").replace(",", " ").split()) == weights
+            same = (
+                len(text) <= _BYTES_OF_BYTE * (len(weights) + 8)
+                and bytes(int(word, 16) for word in text.decode("ascii").replace(",", " ").split()) == weights
+            )
         except ValueError:
             same = False
         found.require(same, f"{net}.weights.txt", f"holds other bytes than {net}.weights.bin")
 
 
-def _check_network(net: str, source: Source, weights: Mapping[str, bytes], document: Document, found: Findings) -> None:
-    """The calls of the network, one by one, and its buffers. weights: by memory."""
+def _check_network(
+    net: str, files: Mapping[str, bytes], texts: Mapping[str, str], document: Document, found: Findings
+) -> None:
+    """The calls of the network, one by one, and its buffers."""
+    source = read_source(net, texts)
+    weights = {"constantWeight": files.get(f"{net}.weights.bin", b""), **near_arrays(net, texts)}
+    others = {name: files[name].decode("utf-8", "replace") for name in interface_files(net) if name in files}
     for memory, data in weights.items():
         size = source.sizes.get(memory, 0)
         found.require(len(data) == size, memory, f"has {len(data)} bytes", f"{size}, as {net}.h says")
+    for memory in document.memories.keys() - source.sizes.keys():
+        found.require(False, f"{net}.h", f"does not say how large {memory} is", f"{document.memories[memory]} bytes")
     for memory, size in source.sizes.items():
         stated = document.memories.get(memory, 0)
         found.require(stated == size, memory, f"has {size} bytes in {net}.h", f"{stated}, as the proof says")
@@ -120,9 +151,14 @@ def _check_network(net: str, source: Source, weights: Mapping[str, bytes], docum
         len(document.calls) == len(source.calls), f"{net}.c", f"has {len(source.calls)} calls", f"{len(document.calls)}"
     )
     check_places(source, net, document.buffers, document.memories, found)
+    check_placeholders(net, source, document.buffers, found)
+    check_resets(net, source, document.buffers, found)
+    for name, text in others.items():
+        with found.part(name):
+            check_interface(net, name, text, document.buffers, document.memories.get("constantWeight", 0))
     shares = []
     for call, claim in zip(source.calls, document.calls, strict=False):
-        with found.part():
+        with found.part(call.where):
             share = _check_call(net, call, source, weights, (document, claim), found)
             shares += [] if share is None else [share]
     check_disjoint(source, net, document.buffers, document.overlaps, found)
@@ -142,14 +178,16 @@ def _check_call(
 ) -> float | None:
     """A call; returns how much of its integers' range its sums take, None if it adds nothing up."""
     document, claim = stated
-    found.require(claim.get("kernel") == call.kernel, call.where, f"the proof has {str(claim.get('kernel'))[:80]}")
+    found.require(claim.keys() <= _CLAIMS, call.where, "the proof states what is unknown", ", ".join(sorted(_CLAIMS)))
+    found.require(claim.get("kernel") == call.kernel, call.where, f"the proof has {_shown(claim.get('kernel'))}")
     data = _constants(net, call, source, weights)
     elements = extents(call, data)
     items = {argument.name: argument.item for argument in call.arguments}
     items["scratch"] = 1
     bytes_of = {name: count * items[name] for name, count in elements.items() if name in items}
-    check_accesses(call, net, document.buffers, bytes_of, found)
-    _check_numbers(call, claim, found)
+    if not check_accesses(call, net, document.buffers, bytes_of, found):
+        return None  # what reads past a buffer cannot be read here either
+    _check_numbers(call, claim, data, found)
     layer = layer_of(call, data, source.functions, bytes_of)
     sums = claim.get("sums")
     if layer is None:
@@ -160,9 +198,16 @@ def _check_call(
         expected: dict[str, Any] = {"bits": 32, "low": window[0], "high": window[1]}
         if call.kernel.endswith("_s16"):
             expected["bits"] = 32 if INT32[0] <= window[0] and window[1] <= INT32[1] else 64
+        requantized = window_requantization(call, window)
+        if requantized is not None:
+            largest, limit, must = requantized
+            expected["requantization"] = {"largest": largest, "limit": limit}
+            found.require(not must or largest <= limit, call.where, f"its requantization reaches {largest}", f"{limit}")
         fits = (INT32 if expected["bits"] == 32 else INT64)[0] <= window[0] and window[1] <= INT64[1]
     else:
         wraps = isinstance(sums, dict) and sums.get("wraps") is True
+        for what, shifts in strange_shifts(call, layer):
+            found.require(False, call.where, f"its scales shift by {what} bits", shifts)
         own = layer_sums(call, layer, wraps)
         expected = {"bits": own.bits, "low": own.low, "high": own.high, "channel": own.channel}
         expected["requantization"] = {"largest": own.requantized, "limit": own.requantized_limit}
@@ -189,19 +234,24 @@ def _check_call(
     return float(max(-expected["low"], expected["high"]) / 2 ** (expected["bits"] - 1))
 
 
-def _check_numbers(call: Call, claim: Mapping[str, Any], found: Findings) -> None:
-    """The intermediates of a kernel without constant weights."""
-    expected, unsound = numbers(call)
-    if expected is None:
+def _check_numbers(call: Call, claim: Mapping[str, Any], data: Callable[[str], bytes], found: Findings) -> None:
+    """The intermediates of a kernel but a layer's sums."""
+    own = numbers(call, data)
+    if own is None:
+        known = loop_of(call.kernel) is not None or reason_of(call.kernel) is not None
+        found.require(known, call.where, "is a kernel of whose numbers the checker knows nothing")
         found.require("numbers" not in claim, call.where, "has no numbers that are known", "none in the proof")
         return
-    for name in unsound:
-        one = expected[name]
-        found.require(False, call.where, f"its {name} reaches {one['low']} to {one['high']}", f"{one['bits']} bits")
-    wrapping = sorted(name for name, one in expected.items() if one.get("wraps"))
+    for name in own.unsound:
+        one = own.stated[name]
+        held = f"{one['bits']} bits" if one.get("type") != "float" else "numbers of float32"
+        found.require(False, call.where, f"its {name} reaches {one['low']} to {one['high']}", held)
+    for what, expected in own.faults:
+        found.require(False, call.where, f"has {what}", expected)
+    wrapping = sorted(name for name, one in own.stated.items() if one.get("wraps"))
     if wrapping:
         found.facts.append(f"{call.where}: {', '.join(wrapping)} may wrap, as in the runtime whose rounding it is")
-    _compare(call.where, claim.get("numbers"), expected, found, "numbers")
+    _compare(call.where, claim.get("numbers"), own.stated, found, "numbers")
 
 
 def _compare(where: str, stated: Any, expected: Mapping[str, Any], found: Findings, path: str = "sums") -> None:
@@ -216,9 +266,16 @@ def _compare(where: str, stated: Any, expected: Mapping[str, Any], found: Findin
             found.require(
                 own == theirs and type(own) is type(theirs),
                 where,
-                f"the proof states {str(theirs)[:60]} for {path}, {name}",
+                f"the proof states {_shown(theirs)} for {path}, {str(name)[:60]}",
                 f"{own}, by the bundle's C and weights",
             )
+
+
+def _shown(value: Any) -> str:
+    """Something of the proof in a few words."""
+    return (
+        str(value)[:60] if value is None or isinstance(value, (bool, int, float, str)) else f"a {type(value).__name__}"
+    )
 
 
 def _constants(net: str, call: Call, source: Source, weights: Mapping[str, bytes]) -> Callable[[str], bytes]:

@@ -16,6 +16,8 @@ ENDING = ".proof.json"
 FORMAT = "tinyglow proof"
 VERSION = 1
 _MOST_NUMBER = 1 << 80
+_MOST_BUFFERS = 10_000
+_KEYS = frozenset(("format", "version", "network", "files", "memories", "buffers", "calls", "overlaps", "stack"))
 _NAME = re.compile(r"\w{1,400}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(r"\w[\w.-]{0,199}")
@@ -57,15 +59,17 @@ def read_document(name: str, data: bytes) -> Document:
         BrokenError: It is no proof, or one of another version.
     """
     try:
-        root = json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        root = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
+    except (ValueError, RecursionError, MemoryError) as error:
         raise BrokenError(name, f"is no JSON: {str(error)[:100]}") from None
     read = _Reader(name)
     root = read.mapping(root, "the file")
     if root.get("format") != FORMAT:
-        raise BrokenError(name, f"has the format {str(root.get('format'))[:40]!r}", repr(FORMAT))
-    if root.get("version") != VERSION:
-        raise BrokenError(name, f"has version {str(root.get('version'))[:40]}", str(VERSION))
+        raise BrokenError(name, f"has the format {_shown(root.get('format'))}", repr(FORMAT))
+    if root.get("version") != VERSION or isinstance(root.get("version"), bool):
+        raise BrokenError(name, f"has version {_shown(root.get('version'))}", str(VERSION))
+    if root.keys() - _KEYS:
+        raise BrokenError(name, "has parts that are unknown", ", ".join(sorted(_KEYS)))
     files = read.mapping(root.get("files"), "files")
     for file, digest in files.items():
         if not _FILE.fullmatch(file) or not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
@@ -79,6 +83,8 @@ def read_document(name: str, data: bytes) -> Document:
         if area.name in buffers:
             raise BrokenError(name, f"has two buffers {area.name}")
         buffers[area.name] = area
+    if len(buffers) > _MOST_BUFFERS:
+        raise BrokenError(name, f"has {len(buffers)} buffers", f"at most {_MOST_BUFFERS}")
     calls = tuple(read.mapping(call, "a call") for call in read.sequence(root.get("calls"), "calls"))
     overlaps = {}
     for entry in read.sequence(root.get("overlaps"), "overlaps"):
@@ -97,6 +103,18 @@ def read_document(name: str, data: bytes) -> Document:
     )
 
 
+def _once(pairs: list[tuple[str, Any]]) -> Json:
+    """An object, in which no key is there twice. Raises ValueError."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:40] if isinstance(value, (str, int, float)) else f"a {type(value).__name__}"
+
+
 def _area(read: _Reader, entry: Any) -> Area:
     one = read.mapping(entry, "a buffer")
     memory = read.text(one.get("memory"), "memory")
@@ -104,7 +122,8 @@ def _area(read: _Reader, entry: Any) -> Area:
         raise BrokenError(read.name, f"has a buffer in {memory}", ", ".join(MEMORIES))
     name = read.text(one.get("name"), "name")
     offset, size, first, last = (read.size(one.get(what), what) for what in ("offset", "bytes", "first", "last"))
-    return Area(name, memory, offset, size, first, last)
+    part_of = read.text(one["part_of"], "part_of") if "part_of" in one else ""
+    return Area(name, memory, offset, size, first, last, part_of)
 
 
 class _Reader:

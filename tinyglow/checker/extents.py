@@ -370,7 +370,7 @@ _OTHERS: tuple[tuple[str, _Function], ...] = (
     (r"tg_softmax(?:_tflite|_tflm|_onnx)?" + _TYPE, _rows),
     (rf"tg_matmul(?:_(?:{'|'.join(EPILOGUES)}))?" + _TYPE, _matmul),
     (r"tg_svdf(?:_state)?_s8", _svdf),
-    (r"tg_lstm_(?:tflite|tflm)_s8", _lstm),
+    (r"tg_lstm_(?:tflite_s8|tflm_s8|tflm_s16)", _lstm),
     (r"tg_strided_copy_s8", _strided),
     (r"tg_transpose_s8", _transpose),
     (r"tg_gather_s8", _gather),
@@ -378,7 +378,7 @@ _OTHERS: tuple[tuple[str, _Function], ...] = (
     (r"tg_resize_bilinear(?:_float|_fused)?" + _TYPE, _resize),
     (r"tg_each_\w+|tg_cast_[fsub]\d+_to_[fsub]\d+", _each),
     (r"tg_put_\w+", _put),
-    (r"tg_(?:copy|fill)_s8", _fill),
+    (r"tg_fill_s8|tg_copy_s(?:8|32)", _fill),
     (
         r"tg_(?:sigmoid_tflite|tanh_tflite|lookup|rescale|rescale_tflite|clip|leaky_relu|relu|prelu|select|compare|logic|quantize|quantize_fused|quantize_steps"
         r"|dequantize|cast|map)(?:_[a-z0-9_]+?)?_(?:s8|s16|s32|f32)",

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+_MOST_FAULTS = 1000
+
 
 class BrokenError(Exception):
     """A file of the bundle that cannot be read as what it should be; ``where`` names the part."""
@@ -43,15 +45,31 @@ class Findings:
     faults: list[Fault] = field(default_factory=list)
 
     def require(self, holds: bool, where: str, found: str, expected: str = "") -> bool:
-        """Note a fault unless ``holds``, which is returned."""
+        """Note a fault unless ``holds``, which is returned. Raises BrokenError after very many."""
         if not holds:
+            if len(self.faults) >= _MOST_FAULTS:
+                raise BrokenError("the bundle", "has more faults", "none")
             self.faults.append(Fault(where, found, expected))
         return holds
 
     @contextmanager
-    def part(self) -> Iterator[None]:
-        """A part of the check: what cannot be read in it is a fault, and the rest goes on."""
+    def part(self, where: str) -> Iterator[None]:
+        """A part of the check: what cannot be read in it is a fault, and the rest goes on.
+
+        Files of strangers may hold what nobody thought of. Whatever stops the check of a part refuses the bundle.
+        """
         try:
             yield
         except BrokenError as error:
             self.faults.append(Fault(error.where, error.found, error.expected))
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            MemoryError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
+            text = f"cannot be checked: {type(error).__name__}, {str(error)[:100]}"
+            self.faults.append(Fault(where, " ".join(text.split()), "a bundle that the compiler wrote"))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyglow.checker.extents import loop_of
+from tinyglow.checker.findings import BrokenError
 from tinyglow.checker.source import Call
 
 Array = npt.NDArray[Any]
@@ -71,10 +72,16 @@ def distance_of(call: Call) -> int | None:
     """
     if re.fullmatch(r"tg_max_pool_2x2(?:_dsp)?_s8", call.kernel):
         return 0  # an output's block never lies before it, and is read for the only time
+    if call.kernel == "tg_copy_s32":
+        return 0  # a few words, upward, are read before they are written
     known = loop_of(call.kernel)
     if known is None:
         return None
     loop, whole = known[0], call.whole
+    pooled = max(call.get("pool", 1), 1) ** 2
+    steps = call.get("pixels", 0) or call.get("out_h", 0) * call.get("out_w", 0) * pooled
+    if steps > _MOST_STEPS:
+        raise BrokenError(call.where, f"has {steps} pixels", f"at most {_MOST_STEPS}")
     if loop.startswith("pointwise"):
         pixels, in_c, out_c = whole("pixels"), whole("in_c"), whole("out_c")
         return _distance(np.arange(pixels) * in_c, np.arange(1, pixels + 1) * out_c, pixels * in_c)

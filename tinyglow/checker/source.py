@@ -6,37 +6,41 @@ It reads the text that the compiler writes, and nothing else: a file that was wr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tinyglow.checker.findings import BrokenError
+from tinyglow.checker.grammar import check_kernel_header, check_macros, check_near_file, check_network_file
+from tinyglow.checker.header import check_header
 
 NEAR = ("near_1", "near_2")  # constants in arrays of their own
 CONSTANT_MEMORIES = ("constantWeight", *NEAR)
 MEMORIES = ("constantWeight", "mutableWeight", "activations", "tcm", *NEAR)
 _SIZES = {"constantWeight": "CONSTANT", "mutableWeight": "MUTABLE", "activations": "ACTIVATIONS"}
 MOST_BYTES = 1 << 28  # of a memory
-MOST_SHIFT = 63
+MOST_SHIFT = 62  # of 64 bits
 ITEM_BYTES = {"int8_t": 1, "uint8_t": 1, "tg_i16": 2, "tg_u16": 2, "tg_i32": 4, "tg_u32": 4, "tg_f32": 4}
 ITEM_BYTES |= {"tg_i64": 8, "tg_u64": 8}
 
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_COMMENT = re.compile(r"/[*/]")
 _PLACE = re.compile(r"^  (\w+) = (\d{1,10}),$", re.MULTILINE)
 _PARAMS = re.compile(r"^static const (\w+)_params (\w+) = \{\n(.*?)^\};$", re.MULTILINE | re.DOTALL)
 _FIELD = re.compile(r"^    \.(\w+) = (\{[^{}]*\}|[^{},]+),$", re.MULTILINE)
 _PART = re.compile(r"\.(\w+) = (-?\d+)")
-_NUMBER = re.compile(r"-?\d{1,11}|\(-2147483647 - 1\)|-?0x[0-9a-f.]+p[+-]?\d+f?|-?[\d.]+f")
+_NUMBER = re.compile(r"-?\d{1,11}|\(-2147483647 - 1\)|-?0x[01](?:\.[0-9a-f]+)?p[+-]?\d{1,4}f")
+_REQUANT = {"multiplier": "int32_t", "offset": "int32_t", "pre": "uint8_t", "post": "uint8_t"}
+_FIRST = re.compile(r"^static const uint8_t (\w+)\[\d+\] = \{\n([^{};]*)\};$", re.MULTILINE)
+_RESET = re.compile(
+    r"^  for \(uint32_t i = 0; i < (\d+)u; i\+\+\) \{\n"
+    r"    mutableWeight\[\(uint32_t\)(\w+) \+ i\] = (?:0x\w+u|(\w+)\[i\]);\n",
+    re.MULTILINE,
+)
 _CALL = re.compile(r"^  (tg_\w+)\(&(\w+),\n(.*?)\);$", re.MULTILINE | re.DOTALL)
 _OPERAND = re.compile(
     r"\((?P<const>const )?(?P<type>\w+) \*\)(?:\((?:const )?void \*\))?\((?P<memory>\w+) \+ (?P<label>\w+)\)"
 )
 _FUNCTION = re.compile(r"static void (\w+)\(const tg_u32 \*x, tg_i32 \*sums\) \{\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
 _PROTOTYPE = re.compile(r"^void (\w+)\((.*?)\);$", re.MULTILINE | re.DOTALL)
-# Statements of the network's function that call no kernel.
-_OTHER = (
-    r"^  (?:\(void\)\w+|uint8_t \*const tcm = glow_tcm_addr|const uint8_t \*const (near_[12]) = {net}_\1"
-    r"|return GLOW_SUCCESS);$"
-)
 _ARGUMENT = re.compile(r"(?P<const>const )?(?P<type>\w+) \*(?P<name>\w+)")
 
 Number = int | float
@@ -96,11 +100,11 @@ class Call:
             raise BrokenError(self.where, f"{name} shifts by more than 31 bits")
         return value
 
-    def shift(self, name: str, least: int = 0) -> int:
-        """A parameter that is a number of bits, ``least`` to 63. Raises BrokenError: the file may say any number."""
+    def shift(self, name: str, least: int = 0, most: int = MOST_SHIFT) -> int:
+        """A parameter that is a number of bits in a range. Raises BrokenError: the file may say any number."""
         bits = self.whole(name)
-        if not least <= bits <= MOST_SHIFT:
-            raise BrokenError(self.where, f"{name} shifts by {bits} bits", f"{least} to {MOST_SHIFT}")
+        if not least <= bits <= most:
+            raise BrokenError(self.where, f"{name} shifts by {bits} bits", f"{least} to {most}")
         return bits
 
     def argument(self, name: str) -> Argument:
@@ -121,6 +125,9 @@ class Source:
         calls: The calls of the network's function, in order.
         functions: Bodies of the functions that stand for weights, by name.
         placeholders: Names of the buffers that an application reads or writes.
+        macros: What each macro of the header stands for.
+        resets: What the function that resets the states writes: the place's label, how many bytes, and of an array how
+            many bytes that has.
     """
 
     sizes: Mapping[str, int]
@@ -128,11 +135,21 @@ class Source:
     calls: tuple[Call, ...]
     functions: Mapping[str, str]
     placeholders: frozenset[str]
+    macros: Mapping[str, str]
+    resets: tuple[tuple[str, int, int | None], ...]
 
 
 def without_comments(text: str) -> str:
     """C without its comments."""
-    return re.sub(r"[ \t]+$", "", _COMMENT.sub("", text), flags=re.MULTILINE)
+    parts, at = [], 0
+    for begin in _COMMENT.finditer(text):
+        if begin.start() < at:
+            continue
+        parts.append(text[at : begin.start()])
+        block = begin[0] == "/*"
+        end = text.find("*/" if block else "\n", begin.end())
+        at = len(text) if end < 0 else end + 2 * block
+    return "\n".join(line.rstrip(" \t") for line in "".join([*parts, text[at:]]).split("\n"))
 
 
 def read_source(net: str, texts: Mapping[str, str]) -> Source:
@@ -152,35 +169,53 @@ def read_source(net: str, texts: Mapping[str, str]) -> Source:
         if name not in texts:
             raise BrokenError(name, "is missing", "a bundle with its sources")
     header, code = without_comments(texts[f"{net}.h"]), without_comments(texts[f"{net}.c"])
-    sizes = _sizes(net, header)
+    check_network_file(net, code)
+    macros = check_header(net, header)
+    check_macros(net, code, {file: text for file, text in texts.items() if file.endswith(".h") and file != f"{net}.h"})
+    if f"{net}_near.c" in texts:
+        check_near_file(net, without_comments(texts[f"{net}_near.c"]))
+    sizes = _sizes(net, macros)
     places = {label: int(offset) for label, offset in _PLACE.findall(code)}
     if len(places) != len(_PLACE.findall(code)):
         raise BrokenError(f"{net}.c", "gives two buffers one name")
     _, _, body = code.partition(f"\nint {net}(")
     calls = _calls(code, body, texts)
-    if _statements(body) != len(calls) + len(re.findall(_OTHER.format(net=net), body, re.MULTILINE)):
-        raise BrokenError(f"{net}.c", "its function does more than to call kernels", "the compiler's own text")
-    given = re.findall(rf"^#define {net.upper()}_(\w+) +\d+$", header, re.MULTILINE)
-    placeholders = frozenset(name for name in given if f"{net}_at_{name}" in places)
-    return Source(sizes, places, calls, dict(_FUNCTION.findall(code)), placeholders)
+    placeholders = frozenset(name for name in macros_of(net, macros) if f"{net}_at_{name}" in places)
+    firsts = {name: len(data.split(",")) - 1 for name, data in _FIRST.findall(code)}
+    resets = tuple((label, int(count), firsts.get(first)) for count, label, first in _RESET.findall(code))
+    return Source(sizes, places, calls, dict(_FUNCTION.findall(code)), placeholders, macros, resets)
 
 
-def _sizes(net: str, header: str) -> dict[str, int]:
-    """Bytes of each memory; arrays of near constants are there or not."""
+def macros_of(net: str, macros: Mapping[str, str]) -> Iterator[str]:
+    """The names of the network's macros that stand for numbers, without its own name."""
+    for name, value in macros.items():
+        if name.startswith(f"{net.upper()}_") and value.isdecimal():
+            yield name[len(net) + 1 :]
+
+
+def _sizes(net: str, macros: Mapping[str, str]) -> dict[str, int]:
+    """Bytes of each memory; arrays of near constants, and memory that an application lends, are there or not."""
     sizes = {}
-    for memory, word in (_SIZES | {memory: memory.upper() for memory in NEAR}).items():
-        found = re.findall(rf"^#define {net.upper()}_{word}_MEM_SIZE +(\d{{1,10}})$", header, re.MULTILINE)
-        if not found and memory in NEAR:
+    for memory, word in (_SIZES | {memory: memory.upper() for memory in (*NEAR, "tcm")}).items():
+        found = macros.get(f"{net.upper()}_{word}_MEM_SIZE")
+        if found is None and memory not in _SIZES:
             continue
-        if len(found) != 1 or int(found[0]) > MOST_BYTES:
+        if found is None or not re.fullmatch(r"\d{1,10}", found) or int(found) > MOST_BYTES:
             raise BrokenError(f"{net}.h", f"does not say how large {memory} is", f"at most {MOST_BYTES} bytes")
-        sizes[memory] = int(found[0])
+        sizes[memory] = int(found)
     return sizes
 
 
 def _calls(code: str, body: str, texts: Mapping[str, str]) -> tuple[Call, ...]:
     """The calls in the network's function, each with its parameters."""
-    params = {name: (kernel, _fields(name, text)) for kernel, name, text in _PARAMS.findall(code)}
+    headers: dict[str, dict[str, str]] = {}
+    params = {}
+    for kernel, name, text in _PARAMS.findall(code):
+        if kernel not in headers:
+            headers[kernel] = _struct(kernel, texts)
+        if name in params:
+            raise BrokenError(name, "is there twice")
+        params[name] = kernel, _fields(name, text, headers[kernel])
     calls = []
     for number, (kernel, name, operands) in enumerate(_CALL.findall(body), 1):
         where = f"call {number}, {kernel}"
@@ -191,26 +226,52 @@ def _calls(code: str, body: str, texts: Mapping[str, str]) -> tuple[Call, ...]:
     return tuple(calls)
 
 
-def _statements(body: str) -> int:
-    """How many statements a function has, without those that choose a memory."""
-    return len(re.findall(r";\s*$", re.sub(r"if \(!tcm\) \{.*?\}", "", body, flags=re.DOTALL), re.MULTILINE))
-
-
-def _fields(name: str, body: str) -> dict[str, Value]:
-    fields: dict[str, Value] = {}
-    for field, text in _FIELD.findall(body):
-        fields[field] = {k: int(v) for k, v in _PART.findall(text)} if text.startswith("{") else _number(name, text)
+def _struct(kernel: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """The C type of each of a kernel's parameters, in order."""
+    if f"{kernel}.h" not in texts:
+        raise BrokenError(f"{kernel}.h", "is missing", "a bundle with its sources")
+    text = without_comments(texts[f"{kernel}.h"])
+    check_kernel_header(kernel, text)
+    found = re.findall(r"^  (\w+) (\w+);$", text, re.MULTILINE)
+    fields = {name: ctype for ctype, name in found}
+    if len(fields) != len(found):
+        raise BrokenError(f"{kernel}.h", "has two parameters of one name")
     return fields
 
 
-def _number(name: str, text: str) -> Number:
+def _fields(name: str, body: str, struct: Mapping[str, str]) -> dict[str, Value]:
+    """The parameters of a call: all that the struct has, in its order, each of its type."""
+    found = _FIELD.findall(body)
+    if [field for field, _ in found] != list(struct):
+        raise BrokenError(name, "gives other parameters than its struct has", ", ".join(struct)[:200])
+    return {field: _value(f"{name}, {field}", text, struct[field]) for field, text in found}
+
+
+def _value(where: str, text: str, ctype: str) -> Value:
+    """A parameter of a C type. Raises BrokenError for one that does not fit it."""
+    if ctype == "tg_requant":
+        parts = {key: int(value) for key, value in _PART.findall(text)}
+        if set(parts) != set(_REQUANT) or not all(_fits(parts[key], _REQUANT[key]) for key in parts):
+            raise BrokenError(where, f"is {text[:60]}", "a multiplier, an offset and two shifts")
+        return parts
     if not _NUMBER.fullmatch(text):
-        raise BrokenError(name, f"has the value {text[:40]!r}", "a number")
-    if text == "(-2147483647 - 1)":
-        return -(2**31)
-    if text.startswith(("0x", "-0x")):
-        return float.fromhex(text.rstrip("f"))
-    return float(text[:-1]) if text.endswith("f") else int(text)
+        raise BrokenError(where, f"is {text[:40]!r}", "a number")
+    if ctype == "float":
+        if not text.endswith("f"):
+            raise BrokenError(where, f"is {text[:40]}", "a float")
+        try:
+            return float.fromhex(text[:-1])
+        except (ValueError, OverflowError):
+            raise BrokenError(where, f"is {text[:40]}", "a float") from None
+    number = -(2**31) if text == "(-2147483647 - 1)" else None if text.endswith("f") else int(text)
+    if number is None or not _fits(number, ctype):
+        raise BrokenError(where, f"is {text[:40]}", f"a number of {ctype}")
+    return number
+
+
+def _fits(number: int, ctype: str) -> bool:
+    bits = int(re.sub(r"\D", "", ctype))
+    return 0 <= number < 1 << bits if ctype.startswith("u") else -(1 << (bits - 1)) <= number < 1 << (bits - 1)
 
 
 def _arguments(where: str, kernel: str, text: str, texts: Mapping[str, str]) -> tuple[Argument, ...]:

@@ -49,14 +49,22 @@ def check_stack(net: str, data: bytes | None, stated: Mapping[str, Any] | None, 
     found.require(
         stated.get("bytes") == bound,
         where,
-        f"states a stack of {str(stated.get('bytes'))[:20]} bytes",
+        f"states a stack of {_shown(stated.get('bytes'))} bytes",
         f"{bound}: {' -> '.join(path)}, by the instructions of {net}.o",
     )
-    names = stated.get("library")
     found.require(
-        names == library, where, f"names the library functions {str(names)[:100]}", ", ".join(library) or "none"
+        stated.get("path") == path, where, f"has the deepest path {_shown(stated.get('path'))}", " -> ".join(path)
     )
+    names = stated.get("library")
+    found.require(names == library, where, f"names the library functions {_shown(names)}", ", ".join(library) or "none")
     found.facts.append(f"the stack takes at most {bound} bytes: {' -> '.join(path)}")
+
+
+def _shown(value: Any) -> str:
+    """Something of the proof in a few words."""
+    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+        return ", ".join(value)[:100] or "none"
+    return str(value)[:20] if isinstance(value, (int, str)) else f"a {type(value).__name__}"
 
 
 def stack_bound(net: str, data: bytes) -> tuple[int, list[str], list[str]]:
@@ -111,13 +119,14 @@ def _depths(function: Function, code: ObjectCode) -> _Depths:
     depth: dict[int, int] = {}
     calls: set[tuple[str, int]] = set()
     deepest = computed = 0
-    has_computed = False
+    has_computed, left = False, function.begin
     pending = [(function.begin, 0)]
     while True:
         if not pending:
-            left = _unreached(function, code, depth) if has_computed else None
-            if left is None:
+            found = _unreached(function, code, depth, left) if has_computed else None
+            if found is None:
                 break
+            left = found
             pending.append((left, computed))
         at, now = pending.pop()
         if not function.begin <= at < end or (at in depth and depth[at] >= now) or code.is_data(function.section, at):
@@ -158,9 +167,9 @@ def _at(code: ObjectCode, section: int, place: int) -> str:
     raise BrokenError("the object", f"calls byte {place} of a section, where no function begins")
 
 
-def _unreached(function: Function, code: ObjectCode, depth: Mapping[int, int]) -> int | None:
-    """The first place after an instruction that nothing leads to: a computed jump may."""
-    text, at = code.code[function.section], function.begin
+def _unreached(function: Function, code: ObjectCode, depth: Mapping[int, int], begin: int) -> int | None:
+    """The first place from an instruction on that nothing leads to: a computed jump may."""
+    text, at = code.code[function.section], begin
     while at < function.begin + function.size:
         if code.is_data(function.section, at):
             at += 2

@@ -122,24 +122,49 @@ def constants(call: Call, layer: Layer, epilogue: str) -> list[tuple[int, int, i
     return [(int(m), 5 if epilogue.startswith("onnxi") else 0, int(s) + 1) for m, s in words]
 
 
+def strange_shifts(call: Call, layer: Layer) -> list[tuple[str, str]]:
+    """Shifts of a layer's scales that C does not define: how far they go, and how far they may."""
+    known = loop_of(call.kernel)
+    assert known is not None
+    if known[2] == "s16":
+        assert layer.words is not None
+        shifts = [int(shift) for shift in layer.words[:, 1]]
+        return [(f"{shift}", "0 to 62") for shift in sorted(set(shifts)) if not 0 <= shift <= 62][:1]
+    if known[1].startswith("onnx"):  # they have no shifts, or one that is the epilogue's own
+        return []
+    least = 1 if known[1].startswith("tflite") else 0
+    each = {(pre, post) for _, pre, post in constants(call, layer, known[1])}
+    strange = [pair for pair in sorted(each) if not (0 <= pair[0] <= 31 and least <= pair[1] <= 32)]
+    return [(f"{pre} and {post}", f"0 to 31, and {least} to 32") for pre, post in strange[:1]]
+
+
 def _requantized(call: Call, loop: str, epilogue: str, bounds: tuple[Array, Array], layer: Layer) -> tuple[int, int]:
     """The largest number inside the requantization, and the most that it may be."""
-    largest = 0
-    ends = list(zip(bounds[0].tolist(), bounds[1].tolist(), strict=True))
-    if epilogue in _SUM_BITS:
-        return max(max(abs(low), abs(high)) for low, high in ends), (1 << _SUM_BITS[epilogue]) - 1
-    if epilogue == "onnx":
-        return max(max(abs(low), abs(high)) for low, high in ends), INT32[1]
-    form, offset = form_of(loop), _output_offset(call)
-    for pair, (multiplier, pre, post) in zip(ends, constants(call, layer, epilogue), strict=True):
-        for total in pair:
-            if epilogue != "glow":
-                largest = max(largest, abs(total) << pre)
-                continue
-            product = abs((total >> pre) * multiplier)
-            more = {"plain": (1 << post) >> 1, "folded": (abs(offset) + 1) << post}.get(form)
-            largest = max(largest, (product >> post) + 1 if more is None else product + more)
-    return largest, INT32[1]
+    ends = zip(bounds[0].tolist(), bounds[1].tolist(), strict=True)
+    way = epilogue, form_of(loop), _output_offset(call)
+    each = (_inside(pair, own, way) for pair, own in zip(ends, constants(call, layer, epilogue), strict=True))
+    return max(each, default=0), _limit(epilogue)
+
+
+def _limit(epilogue: str) -> int:
+    """The most that a number inside the requantization may be."""
+    return (1 << _SUM_BITS[epilogue]) - 1 if epilogue in _SUM_BITS else INT32[1]
+
+
+def _inside(ends: tuple[int, int], scale: tuple[int, int, int], way: tuple[str, str, int]) -> int:
+    """The largest number on the way from sums between two ends, by a multiplier and its shifts.
+
+    way: the epilogue, the form of Glow's, and the output's offset.
+    """
+    (multiplier, pre, post), (epilogue, form, offset) = scale, way
+    magnitude = max(abs(total) for total in ends)
+    if epilogue in _SUM_BITS or epilogue == "onnx":
+        return magnitude
+    if epilogue != "glow":
+        return magnitude << pre
+    product = max(abs((total >> pre) * multiplier) for total in ends)
+    more = {"plain": (1 << post) >> 1, "folded": (abs(offset) + 1) << post}.get(form)
+    return (product >> post) + 1 if more is None else product + more
 
 
 def _output_offset(call: Call) -> int:
@@ -179,3 +204,24 @@ def window_sums(call: Call) -> tuple[int, int] | None:
         products = [x * y for x in a for y in b]
         return call.whole("depth") * min(products), call.whole("depth") * max(products)
     return None
+
+
+_MATMUL = re.compile(r"tg_matmul(?:_(\w+))?_s8")
+
+
+def window_requantization(call: Call, ends: tuple[int, int]) -> tuple[int, int, bool] | None:
+    """Of a product of two int8 matrices: the largest number inside the requantization of its sums.
+
+    Args:
+        call: The call.
+        ends: The range of its sums.
+
+    Returns:
+        It, the most that it may be, and whether it must not be more; None for other kernels.
+    """
+    match = _MATMUL.fullmatch(call.kernel)
+    if match is None:
+        return None
+    scale, epilogue = call.scale("out"), match[1] or "glow"
+    largest = _inside(ends, (scale["multiplier"], scale["pre"], scale["post"]), (epilogue, "plain", 0))
+    return largest, _limit(epilogue), epilogue != "glow"

@@ -294,6 +294,12 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let activations lie where the input was: less RAM, and an inference destroys its input",
     )
+    parser.add_argument(
+        "--line-buffers",
+        action="store_true",
+        help="compute chains of layers depth-first, a few rows at a time, with line buffers between them: less RAM, "
+        "the same answers; --max-ram allows it by itself",
+    )
 
 
 def add_budget(parser: argparse.ArgumentParser) -> None:

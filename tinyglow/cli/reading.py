@@ -219,6 +219,7 @@ def target_of_options(arguments: argparse.Namespace, board: Board | None = None)
         target,
         weights_as_code=as_code,
         reuse_inputs=arguments.reuse_inputs,
+        line_buffers=arguments.line_buffers,
         transformed_weights=arguments.transformed_weights,
         wraps=arguments.wrap,
     )

@@ -14,13 +14,13 @@ from tinyglow.errors import Problem
 from tinyglow.frontend.declared import carry_to_constant, carry_to_constants
 from tinyglow.frontend.fold import fold
 from tinyglow.frontend.importing import ModelImport
-from tinyglow.frontend.onnx_cut import cut_model, steps_of
+from tinyglow.frontend.onnx_cut import prepare, steps_of
 from tinyglow.frontend.onnx_file import read_model
 from tinyglow.frontend.onnx_general import General
 from tinyglow.frontend.onnx_inputs import PIXELS, Inputs, is_uint8, plain_inputs, symbols_of
 from tinyglow.frontend.onnx_node import CLASSICAL, DOMAINS, MIN_OPSET, MalformedError, checked_attributes, title
 from tinyglow.frontend.onnx_qoperator import Surroundings, expand, is_qoperator
-from tinyglow.frontend.onnx_quantized import FORMS, Integers, QuantizedTensors
+from tinyglow.frontend.onnx_quantized import FORMS, MOVING, OF_INTEGERS, Integers, QuantizedTensors
 from tinyglow.frontend.onnx_tensors import SMALL_INTEGERS, Tensors, type_name
 from tinyglow.frontend.request import AS_IN_FILE, Request
 from tinyglow.ir.editor import GraphEditor
@@ -32,12 +32,9 @@ from tinyglow.registry import ONNX_OPS
 
 # What is imported for values of any type.
 _ANY_TYPE = {"Constant", "Shape", "Size", "Identity", *FORMS}
-# What may be done to UINT8 values: operators that only move elements, and those that make others of them.
-_MOVING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather", "Expand"}
+# What may be done to UINT8 values besides moving elements.
 _TO_FLOAT = {"Cast", "Shape", "Size", "DequantizeLinear"}
 _CONVERSIONS_OPSET = 19  # of conversions that stand for what operators on quantized tensors do: with an axis
-# And to what QuantizeLinear makes.
-_OF_INTEGERS = _MOVING | {"Tile", "Concat", "MaxPool", "DepthToSpace", "SpaceToDepth", "Pad"}
 
 
 class _Import(ModelImport):
@@ -68,7 +65,7 @@ class _Import(ModelImport):
         self.quantized = QuantizedTensors(self.editor)
         plain = (node for node in model.graph.node if node.op_type not in FORMS and not is_qoperator(node))
         self._plain = {name for node in plain for name in node.input}
-        self.plain_inputs = frozenset() if like_glow else plain_inputs(model.graph, _OF_INTEGERS)
+        self.plain_inputs = frozenset() if like_glow else plain_inputs(model.graph, OF_INTEGERS)
         self.general = General(self, model.functions)
         self.outputs = {info.name for info in model.graph.output}
         self._opset = max((item.version for item in model.opset_import if item.domain in DOMAINS), default=0)
@@ -301,43 +298,22 @@ class _Import(ModelImport):
         for name in node.outputs:
             if name in self.values:
                 self.values[name] = carry_to_constant(self.values[name], sources, self.editor)
-        self._move_integers(node)
+        if node.op_type not in _TO_FLOAT:
+            self.quantized.move(node, self.values)
 
     def _pad_in_reals(self, node: SourceNode) -> SourceNode:
         """A Pad of integers, with the real number that the integer of its borders stands for."""
-        declared = self.editor.values[self.value(node.inputs[0]).name].declared
         given = self._known_floats(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else np.zeros(1)
-        if declared is None or declared.quant is None or given is None or given.size != 1:
-            raise UnsupportedError("pads integers without parameters", "what QuantizeLinear makes, a constant value")
-        less = 128 if self.quantized.known[node.inputs[0]].dtype == "UINT8" else 0
-        real = (float(given.ravel()[0]) - less - declared.quant.offset) * declared.quant.scale
         name = self.unused(f"{node.outputs[0]}_border")
-        self.add_constant(name, np.array(real, np.float32))
+        self.add_constant(name, self.quantized.border(node, self.value(node.inputs[0]), given))
         operands = list(node.inputs) + [""] * (3 - len(node.inputs))
         return replace(node, inputs=(*operands[:2], name, *operands[3:]))
-
-    def _move_integers(self, node: SourceNode) -> None:
-        """What only moves integers makes integers of the same type."""
-        sources = [self.quantized.known[name] for name in node.inputs if name in self.quantized.known]
-        computed = [source for source in sources if source.value is not None]
-        if not computed or node.op_type in _TO_FLOAT:
-            return
-        if node.op_type not in _OF_INTEGERS or len({source.dtype for source in computed}) > 1:
-            found = f"computes on the {computed[0].dtype} value {node.inputs[0]!r}"
-            raise UnsupportedError(found, "a DequantizeLinear before it")
-        for output in node.outputs:
-            value = self.editor.values[self.values[output].name]
-            before = computed[0].value
-            declared = None if before is None else self.editor.values[before.name].declared
-            if declared is not None and value.declared is None:
-                value = self.editor.declare(value.name, declared)
-            self.quantized.known[output] = Integers(computed[0].dtype, None, value)
 
     def _check_types(self, node: SourceNode) -> None:
         """Raises UnsupportedError for arithmetic on UINT8 values: it wraps around, and would be another in float."""
         if self.integral.isdisjoint(node.inputs) or node.op_type in _TO_FLOAT:
             return
-        if node.op_type not in _MOVING:
+        if node.op_type not in MOVING:
             found = f"computes on the UINT8 value {next(name for name in node.inputs if name in self.integral)!r}"
             raise UnsupportedError(found, "a Cast to FLOAT before it")
         self.integral.update(node.outputs)
@@ -394,7 +370,6 @@ def load_model(
     problems: what is known to be missing of the model, each with the tensors that lack.
     """
     symbols = symbols_of(model.graph.input)
-    if request.outputs:
-        cut_model(model, request.outputs)
+    prepare(model, request.outputs)
     with np.errstate(all="ignore"):  # what overflows is found
         return _Import(model, name, folder, request, symbols, problems).run()

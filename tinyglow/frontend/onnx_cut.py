@@ -1,4 +1,4 @@
-"""The part of an ONNX model that makes values of the user's choice."""
+"""What is done to an ONNX model before it is imported: it is cut to what makes values of the user's choice."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from collections.abc import Iterable, Sequence
 import onnx
 
 from tinyglow.frontend.cut import Step, cut
+from tinyglow.frontend.onnx_double_quantized import join_conversions
 
 
 def steps_of(nodes: Iterable[onnx.NodeProto]) -> list[Step]:
     """The nodes as far as a cut looks at them."""
     return [Step(node.name, tuple(node.input), tuple(node.output)) for node in nodes]
+
+
+def prepare(model: onnx.ModelProto, outputs: Sequence[str]) -> None:
+    """Cut a model, where outputs are asked for, and let it quantize once what it quantizes twice in a row."""
+    if outputs:
+        cut_model(model, outputs)
+    join_conversions(model.graph)
 
 
 def cut_model(model: onnx.ModelProto, outputs: Sequence[str]) -> None:

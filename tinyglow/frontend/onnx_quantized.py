@@ -6,11 +6,13 @@ these. uint8 becomes int8, with zero points less 128.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.frontend.declared import declared_as, declared_constant
+from tinyglow.frontend.onnx_tensors import type_name
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.forms import OnnxForm
 from tinyglow.ir.graph import Array, Declared, Value
@@ -37,6 +39,9 @@ _TYPES = {
     "INT32": ("int32", 0),
 }
 _ACTIVATIONS = ("INT8", "UINT8")
+# What only moves elements may be done to integers: to those of inputs, and also to what QuantizeLinear makes.
+MOVING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather", "Expand"}
+OF_INTEGERS = MOVING | {"Tile", "Concat", "MaxPool", "DepthToSpace", "SpaceToDepth", "Pad"}
 _LEAST_SCALE, _LARGEST_SCALE = 2.0**-60, 2.0**30  # with these, no product or ratio of them leaves float32
 
 
@@ -66,7 +71,7 @@ class QuantizedTensors:
     def quantize(self, node: SourceNode, x: Value, scale: Array | None) -> Value:
         """Let the node's result be the integers of ``x``. Returns the value that stands for both."""
         zero = self._zero_point(node)
-        dtype = zero.dtype if zero else "UINT8"
+        dtype = self._result_type(node, zero)
         if dtype not in _ACTIVATIONS and (x.data is None or dtype not in _TYPES):
             hint = "give the float model, and compile it with --precision int16" if dtype.endswith("INT16") else ""
             raise UnsupportedError(f"quantizes to {dtype}", "INT8 or UINT8", hint)
@@ -137,6 +142,57 @@ class QuantizedTensors:
             raise UnsupportedError(f"scales of shape {list(scale.shape)} for {list(data.shape)}", "one for each block")
         real = ((data - zeros) * scales.astype(np.float32)).astype(np.float32)
         return self.editor.constant(node.outputs[0], real)
+
+    def border(self, node: SourceNode, padded: Value, given: Array | None) -> Array:
+        """The real number that the integer of a Pad's borders stands for: float32 [].
+
+        padded: What stands for the integers. given: the border's integer, if it is constant.
+        """
+        declared = self.editor.values[padded.name].declared
+        if declared is None or declared.quant is None or given is None or given.size != 1:
+            raise UnsupportedError("pads integers without parameters", "what QuantizeLinear makes, a constant value")
+        less = 128 if self.known[node.inputs[0]].dtype == "UINT8" else 0
+        return np.array((float(given.ravel()[0]) - less - declared.quant.offset) * declared.quant.scale, np.float32)
+
+    def move(self, node: SourceNode, values: Mapping[str, Value]) -> None:
+        """Let what a node makes of integers, by moving them alone, be integers of the same type.
+
+        values: By the file's names. Raises UnsupportedError if it does something else to computed ones.
+        """
+        sources = [self.known[name] for name in node.inputs if name in self.known]
+        computed = [source for source in sources if source.value is not None]
+        if not computed:
+            self._move_constants(node, values)
+            return
+        if node.op_type not in OF_INTEGERS or len({source.dtype for source in computed}) > 1:
+            found = f"computes on the {computed[0].dtype} value {node.inputs[0]!r}"
+            raise UnsupportedError(found, "a DequantizeLinear before it")
+        for output in node.outputs:
+            value = self.editor.values[values[output].name]
+            before = computed[0].value
+            declared = None if before is None else self.editor.values[before.name].declared
+            if declared is not None and value.declared is None:
+                value = self.editor.declare(value.name, declared)
+            self.known[output] = Integers(computed[0].dtype, None, value)
+
+    def _move_constants(self, node: SourceNode, values: Mapping[str, Value]) -> None:
+        operands = node.inputs if node.op_type == "Concat" else node.inputs[:1]
+        dtypes = sorted({self.known[name].dtype if name in self.known else "" for name in operands})
+        if node.op_type not in MOVING | {"Concat", "Tile"} or len(dtypes) != 1 or not dtypes[0]:
+            return
+        for output in node.outputs:
+            data = values[output].data if output in values else None
+            if data is not None and data.dtype.kind == "i":
+                self.known[output] = Integers(dtypes[0], data.astype(np.int64))
+
+    @staticmethod
+    def _result_type(node: SourceNode, zero: Integers | None) -> str:
+        """The type that a QuantizeLinear makes: that of its zero point, or of its attribute."""
+        number = node.integer("output_dtype", 0)
+        asked = type_name(number) if number else ""
+        if zero and asked not in ("", zero.dtype):
+            raise UnsupportedError(f"output_dtype {asked} with a zero point of {zero.dtype}", "one type")
+        return zero.dtype if zero else asked or "UINT8"
 
     def _zero_point(self, node: SourceNode) -> Integers | None:
         if len(node.inputs) < 3 or not node.inputs[2]:

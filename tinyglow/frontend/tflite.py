@@ -36,6 +36,9 @@ from tinyglow.operators.memories import INTERMEDIATES
 from tinyglow.operators.variables import VARIABLES
 from tinyglow.registry import TFLITE_OPS
 
+_ACTIVATIONS = ("int8", "int16", "int32")  # with a scale
+_WITHOUT_SCALES = ("CAST", "FLOOR_DIV", "FLOOR_MOD")  # operators that take integers for what they are
+
 
 class _Import(ModelImport):
     """A TFLite model on its way into a graph; implements ``ir.op.Importer``.
@@ -155,12 +158,12 @@ class _Import(ModelImport):
                 self._refuse(name, error.found, error.expected)
 
     def _placeholder(self, name: str, type_: TensorType) -> Value:
-        """An input, float, int8 or int16 as the file has it; uint8 becomes int8."""
+        """An input, float, int8, int16 or int32 as the file has it; uint8 becomes int8."""
         stored = self.tensors[name].dtype
         is_index = stored == "INT32" and type_.quant is None and type_.channel_quant is None
-        is_known = type_.dtype in ("float32", "int8", "int16", "bool") and type_.channel_quant is None
+        is_known = type_.dtype in ("float32", *_ACTIVATIONS, "bool") and type_.channel_quant is None
         if not is_index and not is_known:
-            expected = "float32, int8, uint8 or int16 with one scale, truth values, or int32 indices"
+            expected = "float32, int8, uint8, int16 or int32 with one scale, truth values, or int32 indices"
             raise UnsupportedError(f"is an input of type {stored}", expected)
         is_uint8 = type_.quant is not None and stored == "UINT8"
         pixels = replace(type_.quant, offset=type_.quant.offset + 128) if type_.quant and is_uint8 else None
@@ -217,6 +220,7 @@ class _Import(ModelImport):
                 self.variables.run(node)
                 return
             self.variables.check(node)
+            self._check_integers(node)
             if node.op_type in CONTROL:
                 self.control.run(node)
                 if not self.unknown.intersection(node.outputs):
@@ -239,15 +243,35 @@ class _Import(ModelImport):
             self.problems.append(Problem(where, found))
             self.unknown.update(node.outputs)
 
+    def _check_integers(self, node: SourceNode) -> None:
+        """Raises UnsupportedError if a node computes with int32 activations, which QUANTIZE alone does.
+
+        Nor with integers as if they had no scale.
+        """
+        if node.op_type == "QUANTIZE":
+            return
+        results = [name for name in node.outputs if name]
+        for name in [*results, *(name for name in node.inputs if name and self.value(name).data is None)]:
+            type_ = self.declared(name)
+            if node.op_type in _WITHOUT_SCALES and type_.quant is not None:
+                hint = "DEQUANTIZE before it makes real numbers of them"
+                raise UnsupportedError(
+                    f"{name!r} of {type_.dtype} with a scale, which it does not know", "plain numbers", hint
+                )
+            if type_.dtype == "int32" and type_.quant is not None:
+                raise UnsupportedError(
+                    f"{name!r} of type INT32 with a scale", "int8 or int16: QUANTIZE makes them of it"
+                )
+
     def bind(self, name: str, value: Value) -> None:
         """As of every frontend, with the parameters that the file declares."""
         type_ = self.declared(name)
         declared = (
             Declared(type_.dtype, type_.quant, type_.channel_quant) if type_.quant or type_.channel_quant else None
         )
-        if declared is not None and (declared.dtype not in ("int8", "int16") or declared.quant is None):
+        if declared is not None and (declared.dtype not in _ACTIVATIONS or declared.quant is None):
             many = "" if declared.quant else " with many scales"
-            expected = "float32, or int8 or int16 with one scale"
+            expected = "float32, or int8, int16 or int32 with one scale"
             raise UnsupportedError(f"a result of type {declared.dtype}{many}", expected)
         value = declared_as(value, declared, self.editor, name, value.name in self.bound)
         self.bound.add(value.name)

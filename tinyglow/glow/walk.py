@@ -61,23 +61,34 @@ def _holds(edit: GraphEditor, graph: Graph) -> bool:
 class _Kept:
     """The graph that a pass of Glow's finished last, and an editor that holds just that, if there is one.
 
-    Most passes change nothing: then neither the graph nor its editor is made anew.
+    Most passes change nothing: then neither the graph nor its editor is made anew, and the pass is not run again on it.
+
+    Attributes:
+        graph: The graph.
+        edit: The editor.
+        leave: What is known to change nothing of the graph.
     """
 
     graph: Graph | None = None
     edit: GraphEditor | None = None
+    leave: set[Callable[..., bool]] = field(default_factory=set)
 
     def open(self, graph: Graph) -> GraphEditor:
         edit = self.edit if graph is self.graph else None
         self.edit = None
         return edit or GraphEditor.of(graph, as_made=True)
 
-    def close(self, edit: GraphEditor, graph: Graph) -> Graph:
+    def close(self, edit: GraphEditor, graph: Graph, by: Callable[..., bool]) -> Graph:
         if graph is self.graph and _holds(edit, graph):
             self.edit = edit
+            self.leave.add(by)
         else:
             self.graph = edit.finish()
+            self.leave.clear()
         return self.graph
+
+    def knows(self, graph: Graph, by: Callable[..., bool]) -> bool:
+        return graph is self.graph and by in self.leave
 
 
 _kept: ContextVar[_Kept | None] = ContextVar("kept", default=None)
@@ -106,15 +117,15 @@ def glow_pass(
     """A pass of Glow's: without the nodes that nothing uses; again until nothing changes, if it is one of those."""
 
     def on_graph(graph: Graph) -> Graph:
-        kept = _kept.get() or _Kept()
-        while True:
+        kept, changed = _kept.get() or _Kept(), True
+        while changed and not kept.knows(graph, what):
             edit = kept.open(graph)
-            changed = run(edit)
-            graph = kept.close(edit, graph)
-            if not (changed and until_fixed):
-                return graph
+            changed = run(edit) and until_fixed
+            graph = kept.close(edit, graph, what)
+        return graph
 
-    return GlowPass(name, on_graph, by=by or run)
+    what = by or run
+    return GlowPass(name, on_graph, by=what)
 
 
 def stepping(name: str, step: Step, until_fixed: bool = False) -> GlowPass:

@@ -154,6 +154,7 @@ class Kernel:
         reference: ``reference(params, *operands)`` is its definition in numpy. Operands are arrays [batch, elements] in
             the order of ``operands``; constants have batch 1. Outputs are filled in place, exactly as C fills its
             buffers.
+        divides: Whether the definition itself takes a few samples at a time, as many as a cache holds.
         summary: What it computes, for the list of kernels.
         scratch: Bytes of working memory that C needs with these parameters, a multiple of 4. C gets the address as its
             last argument.
@@ -185,7 +186,9 @@ class Kernel:
             epilogue's name, and how many cycles an output then takes more, on cores without products of 64 bits.
         turns_by_data: How often a loop that touches no memory may turn where that depends on data. 0: there is none.
         sums_of: The least and the largest sum that it adds up with these parameters, where it has no constant weights.
-        numbers_of: The ranges of its other intermediates with these parameters, where it has no constant weights.
+        numbers_of: The ranges of its other intermediates with these parameters, where no constants count.
+        table_numbers_of: The same of a kernel whose tables or weights count: by its parameters, and the data of its
+            operands in order, None of what changes at run time.
     """
 
     symbol: str
@@ -214,6 +217,8 @@ class Kernel:
     turns_by_data: int = 0
     sums_of: Callable[[Any], tuple[int, int]] | None = None
     numbers_of: Callable[[Any], Numbers] | None = None
+    table_numbers_of: Callable[[Any, Sequence[Array | None]], Numbers] | None = None
+    divides: bool = False
 
     @property
     def params_ctype(self) -> str:
@@ -227,6 +232,17 @@ class Kernel:
                 self.reference(params, *operands, epilogue=self.epilogue)
             else:
                 self.reference(params, *operands)
+
+    def numbers(self, params: Params, constants: Sequence[Array | None]) -> Numbers | None:
+        """The ranges of its intermediates but a layer's sums; None if it states none.
+
+        Args:
+            params: Its parameters.
+            constants: Data of its operands, in their order; None of what changes at run time.
+        """
+        if self.table_numbers_of is not None:
+            return self.table_numbers_of(params, constants)
+        return None if self.numbers_of is None else self.numbers_of(params)
 
     @property
     def with_glow(self) -> Kernel:
@@ -286,7 +302,7 @@ class Kernel:
             The kernel, whose loop takes any epilogue.
         """
         changes = {"summary": f"{self.summary}; a scale for each output channel", **changes}
-        fixed = {"params": params, "reference": reference, "epilogues": True}
+        fixed = {"params": params, "reference": reference, "divides": False, "epilogues": True}
         return self.with_settings(symbol, {"TG_PER_CHANNEL": "1"}, **fixed, **changes)
 
     def _made(self, symbol: str, **changes: Any) -> Kernel:

@@ -46,6 +46,9 @@ class Buffer:
         region: The memory it lies in.
         offset: Bytes from the region's base; -1 until the planner has run.
         data: The content of a constant; None for other buffers.
+        part_of: Name of the buffer that it is a part of, as some rows of an image; "" if it is none. Its bytes are that
+            buffer's, and so is the time in which they are in use.
+        begin: Bytes from the first of that buffer.
     """
 
     name: str
@@ -53,6 +56,8 @@ class Buffer:
     region: Region
     offset: int = -1
     data: Array | None = None
+    part_of: str = ""
+    begin: int = 0
 
     @property
     def end(self) -> int:
@@ -128,6 +133,7 @@ class Program:
         states: What lives from one call to the next: names of buffers in mutable memory, each with the elements that
             it holds after a reset.
         near: The board's memory that each region of near constants is meant for.
+        chains: Names of the nodes that are computed a few rows at a time, chain by chain (``lowering.line_buffers``).
     """
 
     name: str
@@ -143,6 +149,7 @@ class Program:
     probabilities: frozenset[str] = frozenset()
     states: Mapping[str, Array] = field(default_factory=dict)
     near: Mapping[Region, str] = field(default_factory=dict)
+    chains: tuple[tuple[str, ...], ...] = ()
 
     @property
     def placeholders(self) -> tuple[str, ...]:
@@ -154,7 +161,11 @@ class Program:
         """Activations that lie in the memory of an input, which is idle once it has been read (``lowering.reuse``)."""
         placeholders = {*self.placeholders, *self.states}
         mutable = [buffer for buffer in self.buffers.values() if buffer.region is Region.MUTABLE]
-        return [buffer for buffer in mutable if buffer.name not in placeholders]
+        return [buffer for buffer in mutable if buffer.name not in placeholders and not buffer.part_of]
+
+    def whole(self, name: str) -> str:
+        """The buffer whose bytes ``name`` has: what it is a part of, or itself."""
+        return self.buffers[name].part_of or name
 
     def __repr__(self) -> str:
         return show.program_text(self)

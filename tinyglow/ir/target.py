@@ -56,6 +56,8 @@ class Target:
         pack_weights: Whether weights may be stored entropy-coded, with SIZE.
         transformed_weights: Whether kernels may store weights transformed, in several times their bytes, to be faster.
         wraps: Whether sums of layers with Glow's rounding may leave 32 bits, and then wrap as Glow's do.
+        line_buffers: Whether chains of layers may be computed a few rows at a time, where that saves memory.
+        enough_memory: With line buffers, bytes of activations of which no fewer are asked for; None: as few as can be.
     """
 
     core: str = ""
@@ -68,8 +70,10 @@ class Target:
     pack_weights: bool = True
     transformed_weights: bool = False
     wraps: bool = False
+    line_buffers: bool = False
+    enough_memory: int | None = None
 
-    def allows_code(self, nbytes: int) -> bool:
+    def allows_code(self, nbytes: int = 0) -> bool:
         """Whether so many bytes of instructions for the weights of one layer may come into question."""
         if self.weights_as_code is not WeightsAsCode.AUTO:
             return self.weights_as_code is WeightsAsCode.ALWAYS

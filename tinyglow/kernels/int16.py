@@ -81,6 +81,19 @@ def litert_words(x: float, weight: float, out: float, bound: int) -> tuple[int, 
     return multiplier, shift
 
 
+def litert_words_once(x: float, weight: float, out: float, bound: int) -> tuple[int, int]:
+    """LiteRT's of 31 bits, for sums that are rounded once. Raises UnsupportedError for products beyond 64 bits."""
+    try:
+        by = tflite.multiplier_of(x * weight / out)
+    except ValueError as error:
+        raise UnsupportedError(str(error), "smaller scales") from error
+    shift = 31 - by.shift
+    product = bound * by.multiplier + (1 << shift)
+    if shift < 1 or product >= 2**63 or product >> shift >= wide.INT32_MAX:
+        raise UnsupportedError(f"a sum of up to {bound} in steps of {x * weight / out:g}", "results of 32 bits")
+    return by.multiplier, shift
+
+
 def litert_words_twice(x: float, weight: float, out: float, bound: int) -> tuple[int, int]:
     """LiteRT's of 31 bits, for sums of 32. Raises UnsupportedError if a sum may leave these, where LiteRT's wrap."""
     try:

@@ -129,10 +129,11 @@ def lower_layer_int16(
     sizes: dict[str, Any],
     words_of_litert: Words = litert_words,
     twice: Kernel | None = None,
+    words_of_twice: Words = litert_words_twice,
 ) -> None:
     """The call of one of two kernels (32-bit sums, 64-bit sums) for weights [units, ...].
 
-    twice: the kernel for biases of 32 bits with LiteRT's numerics; None where it is refused.
+    twice: the kernel for biases of 32 bits with LiteRT's numerics; None where it is refused. words_of_twice: its words.
     """
     x, filters = lowering.type_of(node.inputs[0]), lowering.type_of(node.inputs[1])
     out = lowering.type_of(node.outputs[0])
@@ -142,7 +143,7 @@ def lower_layer_int16(
     is_twice = like_litert and bias.dtype == "int32"
     if is_twice and twice is None:
         raise UnsupportedError("a bias of 32 bits in an int16 layer", "one of 64 bits, as converters write it", HINT)
-    words = litert_words_twice if is_twice else words_of_litert if like_litert else own_words
+    words = words_of_twice if is_twice else words_of_litert if like_litert else own_words
     matrix = weights.reshape(len(weights), -1)
     constants = layer_constants(matrix, filters, bias, x.quant.scale, out.quant.scale, words)
     operands = [

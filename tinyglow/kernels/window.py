@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import ShapeError
 
+_MOST_UNUSED = 4  # columns a result: of more, most results of a run would be for nothing
 MAX_PAD = 255  # kernels have it in a byte; and numpy pads in memory
 
 
@@ -54,14 +56,16 @@ class Window:
         rows = range(out_h) if rows is None else rows
         if any(self.pads):
             x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
-        taps = []
-        for row in range(self.kernel[0]):
-            for column in range(self.kernel[1]):
-                y0, x0 = row * self.dilation[0] + rows.start * self.strides[0], column * self.dilation[1]
-                y1 = y0 + (len(rows) - 1) * self.strides[0] + 1
-                x1 = x0 + (out_w - 1) * self.strides[1] + 1
-                taps.append(x[:, y0 : y1 : self.strides[0], x0 : x1 : self.strides[1], :])
-        return np.stack(taps, axis=3)
+        windows = self.view(x[:, rows.start * self.strides[0] :], (len(rows), out_w))
+        return windows.reshape(*windows.shape[:3], -1, x.shape[3])
+
+    def view(self, padded: Array, size: tuple[int, int]) -> Array:
+        """The first windows of padded images, in place: [images, *size, kernel_h, kernel_w, channels]."""
+        image, line, column, channel = padded.strides
+        (down, right), (over, across) = self.strides, self.dilation
+        shape = (len(padded), *size, *self.kernel, padded.shape[3])
+        strides = (image, down * line, right * column, over * line, across * column, channel)
+        return as_strided(padded, shape, strides, writeable=False)
 
     def _along(self, axis: int, length: int, out: int) -> Iterator[tuple[slice, slice]]:
         """For each tap along one axis: which of the ``out`` results have it inside the image, and where it is there."""
@@ -86,16 +90,40 @@ class Window:
 
         Rows first, then columns: for maxima and for sums of integers. Takes no more memory than images and results.
         """
-        size = self.output_size(x.shape[1], x.shape[2])
-        for axis in (0, 1):
-            shape = (*x.shape[: axis + 1], size[axis], *x.shape[axis + 2 :])
-            result: Array = np.full(shape, initial, x.dtype)
-            before = (slice(None),) * (axis + 1)
-            for results, places in self._along(axis, x.shape[axis + 1], size[axis]):
-                target, source = (*before, results), (*before, places)
-                reduce(result[target], x[source], out=result[target])
-            x = result
+        for axis, out in enumerate(self.output_size(x.shape[1], x.shape[2])):
+            length = x.shape[axis + 1]
+            inside = not (self.pads[axis] or (out - 1) * self.strides[axis] + self.extent(axis) > length)
+            if axis == 1 and inside and length <= _MOST_UNUSED * out:
+                x = self._neighbours(x, reduce, out)
+            else:
+                x = self._reduced_along(axis, x, reduce, initial, out, inside)
         return x
+
+    def _reduced_along(
+        self, axis: int, x: Array, reduce: np.ufunc, initial: int | float, out: int, inside: bool
+    ) -> Array:
+        """``reduced`` along one axis; inside: whether all windows lie in the image, so that none has no taps."""
+        before = (slice(None),) * (axis + 1)
+        taps = iter(self._along(axis, x.shape[axis + 1], out))
+        if inside:
+            first = (*before, next(taps)[1])
+            result: Array = x[first].copy()
+        else:
+            result = np.full((*x.shape[: axis + 1], out, *x.shape[axis + 2 :]), initial, x.dtype)
+        for results, places in taps:
+            target, source = (*before, results), (*before, places)
+            reduce(result[target], x[source], out=result[target])
+        return result
+
+    def _neighbours(self, x: Array, reduce: np.ufunc, out: int) -> Array:
+        """``reduced`` along columns, of windows without padding: in long runs, of which every few results are taken."""
+        flat, step = x.reshape(-1), self.dilation[1] * x.shape[3]
+        count = flat.size - (self.kernel[1] - 1) * step
+        runs = flat.copy()
+        for tap in range(1, self.kernel[1]):
+            reduce(runs[:count], flat[tap * step : tap * step + count], out=runs[:count])
+        result: Array = np.take(runs.reshape(x.shape), np.arange(out) * self.strides[1], axis=2)
+        return result
 
     def taps_inside(self, height: int, width: int) -> Array:
         """How many taps of each window lie inside the image, int32 [1, out_h, out_w, 1]."""

@@ -22,4 +22,4 @@ def call_cycles(program: Program, call: KernelCall, core: str) -> int | None:
     work = work_of(
         call.kernel, call.params, [buffer.data for buffer in buffers], [buffer.type.elements for buffer in buffers]
     )
-    return kernel_cycles(core, call.kernel.symbol, work)
+    return kernel_cycles(core, call.kernel.with_glow.symbol, work)

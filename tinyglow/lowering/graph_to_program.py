@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,8 @@ from tinyglow.ir.sums import SumRange
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target, Variant, choose_for
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.reshape.copy import COPY, CopyParams
+from tinyglow.lowering.line_buffers.emit import Trial, emit_chain
+from tinyglow.lowering.line_buffers.schedule import Chain
 from tinyglow.lowering.states import write_states
 from tinyglow.operators.numerics import lower_node
 
@@ -27,14 +30,28 @@ ALIGNMENT = 4  # bytes: the largest element of any buffer; loads of no supported
 Watch = Callable[[Node, Sequence[Variant], Variant], None]
 
 
+def _numbered(name: str) -> Iterator[str]:
+    """``name``, and then names made of it."""
+    yield name
+    yield from (f"{name}__{number}" for number in itertools.count(1))
+
+
 class _Lowering:
     """Collects buffers and calls; implements ``ir.op.Lowering``."""
 
-    def __init__(self, graph: Graph, target: Target, chooser: Chooser | None, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        target: Target,
+        chooser: Chooser | None,
+        watch: Watch | None = None,
+        chains: Sequence[Chain] = (),
+    ) -> None:
         self.graph = graph
         self.target = target
+        self.chains = {chain.layers[0].node.name: chain for chain in chains}
         self._takes_first = chooser is None and watch is None and target.takes_first
-        self._chooser = chooser or choose_for(target, _offers(graph, target))
+        self._chooser = chooser or choose_for(target, _offers(graph, target, chains))
         self._watch = watch
         self.buffers: dict[str, Buffer] = {}
         self.calls: list[KernelCall] = []
@@ -45,13 +62,17 @@ class _Lowering:
         computed = {name for name, value in graph.values.items() if value.data is None}
         self._reserved = frozenset(computed | {output.name for output in graph.outputs})
         self._saved: dict[str, str] = {}  # buffers whose place an output's placeholder took
+        self._types: Mapping[str, TensorType] = {}  # of the values of a trial
+        self._times = 0  # that its calls are made; 0: this is no trial
+        self._parts: dict[tuple[str, int, int], str] = {}
+        self._taken: dict[str, str] = {}  # the variant that each node's first trial took
 
     @property
     def numerics(self) -> str:
         return self.graph.numerics
 
     def type_of(self, value: str) -> TensorType:
-        return self.graph.type_of(value)
+        return self._types.get(value) or self.graph.type_of(value)
 
     def data_of(self, value: str) -> Array:
         data = self.graph.values[value].data
@@ -70,16 +91,13 @@ class _Lowering:
         source = self.graph.values.get(name)
         is_own = source is not None and source.data is not None and np.array_equal(source.data, data)
         quant = source.type.quant if source is not None and is_own else None
-        number = 0
-        while True:
-            unique = f"{name}__{number}" if number else name
+        for unique in _numbered(name):
             present = self.buffers.get(unique)
             if present is None:
                 if unique not in self._reserved:
                     break
             elif present.data is not None and present.data.dtype == data.dtype and np.array_equal(present.data, data):
                 return unique
-            number += 1
         type_ = TensorType(tuple(data.shape), str(data.dtype), quant)
         self.buffers[unique] = Buffer(unique, type_, region, data=data)
         return unique
@@ -113,34 +131,78 @@ class _Lowering:
         sums: SumRange | None = None,
     ) -> None:
         origin = origin or (self.node.name if self.node else "")
-        if kernel.numbers_of is not None:
-            _require_room(kernel, kernel.numbers_of(params), self.target.wraps)
+        _require_room(kernel, kernel.numbers(params, self._constants(operands)) or {}, self.target.wraps)
         scratch = ""
         if kernel.scratch:
             scratch = self._own_buffer("_scratch", TensorType((kernel.scratch(params),), "int8", QuantParams(1.0, 0)))
         layers = self.graph.layers_of(self.node) if self.node and origin == self.node.name else ()
         self.calls.append(KernelCall(kernel, tuple(operands), params, origin, scratch, layers, sums))
 
+    def _constants(self, operands: Sequence[str]) -> list[Array | None]:
+        return [buffer.data if (buffer := self.buffers.get(name)) else None for name in operands]
+
     def choose(self, variants: Iterable[Variant]) -> None:
         if self._takes_first:
             next(iter(variants)).emit()
             return
         variants = list(variants)
+        if self._times and self.node:
+            self._like_first(self.node, variants).emit()
+            return
+        self._choose(variants).emit()
+
+    def _choose(self, variants: Sequence[Variant]) -> Variant:
         chosen = self._chooser(variants)
         if self._watch and self.node:
             self._watch(self.node, variants, chosen)
-        chosen.emit()
+        return chosen
+
+    def _like_first(self, node: Node, variants: Sequence[Variant]) -> Variant:
+        """In a trial, what the node's first one took, so that no further kernel is needed; the first one chooses."""
+        if node.name not in self._taken:
+            often = [replace(variant, cycles=variant.cycles * self._times) for variant in variants]
+            self._taken[node.name] = self._choose(often).name
+        same = [variant for variant in variants if variant.name == self._taken[node.name]]
+        plain = [variant for variant in variants if not variant.code]
+        return next(iter(same), min(plain, key=lambda v: v.cycles) if self.target.core else variants[0])
+
+    def trial(self, node: Node, types: Mapping[str, TensorType], times: int) -> Trial:
+        """See ``line_buffers.emit``."""
+        known, calls = set(self.buffers), self.calls
+        self.calls, self._types, self._times, self.node = [], types, times, node
+        try:
+            lower_node(node, self)
+            made = tuple(self.calls)
+        finally:
+            self.calls, self._types, self._times = calls, {}, 0
+        added = [b for b in self.buffers.values() if b.name not in known and b.region is Region.ACTIVATION]
+        for buffer in added:
+            del self.buffers[buffer.name]
+        values = {self.root(value) for value in types}
+        return Trial(made, {buffer.name: buffer.type for buffer in added if buffer.name not in values})
 
     def temporary(self, type_: TensorType) -> str:
         return self._own_buffer("_between", type_)
 
+    def part(self, whole: str, begin: int, type_: TensorType) -> str:
+        """See ``line_buffers.emit``."""
+        if begin == 0 and type_.nbytes == self.buffers[whole].type.nbytes:
+            return whole
+        key = whole, begin, type_.nbytes
+        if key not in self._parts:
+            self._parts[key] = name = self.own_buffer(f"{whole}_from_{begin}", type_)
+            host = self.buffers[whole]
+            self.buffers[name] = replace(self.buffers[name], region=host.region, part_of=whole, begin=begin)
+        return self._parts[key]
+
     def _own_buffer(self, suffix: str, type_: TensorType) -> str:
         """A buffer that stands for no value of the graph."""
-        base = f"{self.node.name if self.node else ''}{suffix}"
-        unique, number = base, 0
-        while unique in self.buffers or unique in self.graph.values or unique in self._reserved:
-            number += 1
-            unique = f"{base}__{number}"
+        return self.own_buffer(f"{self.node.name if self.node else ''}{suffix}", type_)
+
+    def own_buffer(self, base: str, type_: TensorType) -> str:
+        """A buffer that stands for no value of the graph, called ``base`` or like it. Returns its name."""
+        taken = (self.buffers, self.graph.values, self._reserved)
+        unique = next(name for name in _numbered(base) if not any(name in known for known in taken))
         self.buffers[unique] = Buffer(unique, type_, Region.ACTIVATION)
         return unique
 
@@ -159,6 +221,8 @@ class _Lowering:
         """Let what is computed into the buffer ``name`` be computed into ``buffer``."""
         del self.buffers[name]
         self.buffers[buffer.name] = buffer
+        for part in [part for part in self.buffers.values() if part.part_of == name]:
+            self.buffers[part.name] = replace(part, part_of=buffer.name, region=buffer.region)
         self._root[name] = buffer.name
         self._saved[name] = buffer.name
 
@@ -176,10 +240,14 @@ def _lower_nodes(lowering: _Lowering) -> list[Problem]:
     graph, problems = lowering.graph, []
     for name in graph.inputs:
         lowering.buffer(name)
+    in_chains = {name for chain in lowering.chains.values() for name in chain.names}
     for node in graph.nodes:
         lowering.node = node
         try:
-            lower_node(node, lowering)
+            if node.name in lowering.chains:
+                emit_chain(lowering, lowering.chains[node.name], ALIGNMENT)
+            elif node.name not in in_chains:
+                lower_node(node, lowering)
         except UnsupportedError as error:
             problems.append(Problem(node.origin or node.name, error.found, error.expected, error.hint))
         except ParamError as error:
@@ -197,13 +265,13 @@ def _require_room(kernel: Kernel, numbers: Numbers, wraps: bool) -> None:
     they always may, as those of layers: no input that occurs comes near the worst one.
     """
     for name, number in numbers.items():
-        if number.fits or (number.may_wrap and (wraps or kernel.sums_of is not None)):
+        asked = wraps or kernel.sums_of is not None or not number.is_refused
+        if number.fits or (number.may_wrap and asked):
             continue
         value, at = number.beyond
-        wrapped = (value + (1 << (number.bits - 1))) % (1 << number.bits) - (1 << (number.bits - 1))
         hint = f"an element of {at} gives it; the scales differ too much: see the profile"
         raise UnsupportedError(
-            f"{kernel.symbol}: {name} of {value}, which {number.bits} bits wrap to {wrapped}",
+            f"{kernel.symbol}: {name} of {value}, which {number.bits} bits wrap to {number.wrapped(value)}",
             f"numbers that fit {number.bits} bits",
             f"{hint}; or --wrap to compute what its runtime does" if number.may_wrap else hint,
         )
@@ -216,25 +284,31 @@ def _holds_probabilities(graph: Graph, value: str) -> bool:
         node = makers[value]
         if node.op.gives_probabilities is not None:
             return node.op.gives_probabilities
-        value = node.inputs[0]
+        (value,) = node.inputs
     return False
 
 
-def _offers(graph: Graph, target: Target) -> list[Sequence[Variant]]:
+def _offers(graph: Graph, target: Target, chains: Sequence[Chain]) -> list[Sequence[Variant]]:
     """The variants of all nodes, where kernels are chosen for all of them together."""
     offers: list[Sequence[Variant]] = []
 
     def note(variants: Sequence[Variant]) -> Variant:
         offers.append(variants)
-        return variants[0]
+        return next(iter(variants))
 
     # For size nodes share kernels' code; else those on cores without DSP share the budget of code.
-    if target.core and (target.optimize is Optimize.SIZE or target.allows_code(0)):
-        _lower_nodes(_Lowering(graph, target, note))
+    if target.core and (target.optimize is Optimize.SIZE or target.allows_code()):
+        _lower_nodes(_Lowering(graph, target, note, chains=chains))
     return offers
 
 
-def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None, watch: Watch | None = None) -> Program:
+def lower(
+    graph: Graph,
+    target: Target = ANY,
+    chooser: Chooser | None = None,
+    watch: Watch | None = None,
+    chains: Sequence[Chain] = (),
+) -> Program:
     """Turn a graph into a program, whose activations have no addresses yet (``plan`` gives them).
 
     Args:
@@ -243,6 +317,7 @@ def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None, wa
         chooser: Chooses among the ways to compute a node (default: by what ``target`` asks for). Whatever it chooses,
             the program computes the same.
         watch: Is told of each choice.
+        chains: Layers that are computed band by band (``line_buffers``), each beside others of the graph.
 
     Returns:
         The program.
@@ -250,7 +325,7 @@ def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None, wa
     Raises:
         ModelError: With all nodes that have no kernel.
     """
-    lowering = _Lowering(graph, target, chooser, watch)
+    lowering = _Lowering(graph, target, chooser, watch, chains)
     problems = _lower_nodes(lowering)
     if problems:
         raise ModelError("the network cannot be compiled", problems)
@@ -271,4 +346,5 @@ def lower(graph: Graph, target: Target = ANY, chooser: Chooser | None = None, wa
         pixels=dict(graph.pixels),
         probabilities=frozenset(o.name for o in graph.results if _holds_probabilities(graph, o.value)),
         states=states,
+        chains=tuple(tuple(layer.node.name for layer in chain.layers) for chain in chains),
     )

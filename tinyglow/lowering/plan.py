@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from tinyglow.ir.kernel import Role
-from tinyglow.ir.program import CONSTANTS, Buffer, KernelCall, Program, Region
+from tinyglow.ir.program import CONSTANTS, Buffer, Program, Region
 
 
 @dataclass(frozen=True)
@@ -31,68 +31,65 @@ def align(size: int, alignment: int) -> int:
     return -(-size // alignment) * alignment
 
 
+def aligned(blocks: Iterable[Block], alignment: int) -> list[Block]:
+    """Blocks of whole multiples of ``alignment``."""
+    return [replace(block, size=align(block.size, alignment)) for block in blocks]
+
+
 # (name of an output's block, name of its input's block) -> where the output may start over the input: at most so many
 # bytes from the input's start, because the call that reads the one and writes the other has then done with what it
 # overwrites. Both blocks are in use during that call.
 Overlaps = Mapping[tuple[str, str], int]
 
 
-def _allowed(start: int, block: Block, other_start: int, other: Block, overlaps: Overlaps) -> bool:
-    """Whether a block at ``start`` can stand beside another that is in use at the same time."""
-    if start + block.size <= other_start or other_start + other.size <= start:
-        return True
-    behind, ahead = overlaps.get((block.name, other.name)), overlaps.get((other.name, block.name))
-    return (behind is not None and start <= other_start + behind) or (
-        ahead is not None and other_start <= start + ahead
-    )
+class _Neighbours:
+    """Which blocks are in use at the same time, and where they may overlap.
 
+    Attributes:
+        of: By a block's name its neighbours, each with two distances: at most so far after the neighbour's start the
+            block may start over it, and at most so far before; None if not at all.
+        refused: Orders of blocks that took too much.
+    """
 
-_STEPS_A_BUCKET = 16
-
-
-class _Placed:
-    """Blocks with their offsets, found by when they are in use: each is in the buckets of the steps that it lives."""
-
-    def __init__(self, last: int) -> None:
-        self._buckets: list[list[tuple[int, Block]]] = [[] for _ in range(last // _STEPS_A_BUCKET + 1)]
-
-    def _of(self, block: Block) -> list[list[tuple[int, Block]]]:
-        return self._buckets[block.first // _STEPS_A_BUCKET : block.last // _STEPS_A_BUCKET + 1]
-
-    def add(self, offset: int, block: Block) -> None:
-        """Note a block at its offset."""
-        for bucket in self._of(block):
-            bucket.append((offset, block))
-
-    def near(self, block: Block) -> list[tuple[int, Block]]:
-        """The blocks that are in use at the same time as ``block``."""
-        found: dict[str, tuple[int, Block]] = {}
-        for bucket in self._of(block):
-            found.update((other.name, (offset, other)) for offset, other in bucket if other.meets(block))
-        return list(found.values())
+    def __init__(self, blocks: Iterable[Block], overlaps: Overlaps) -> None:
+        self.of: dict[str, list[tuple[Block, int | None, int | None]]] = {}
+        self.refused: set[tuple[str, ...]] = set()
+        alive: list[Block] = []
+        for block in sorted(blocks, key=lambda block: block.first):
+            alive = [other for other in alive if other.meets(block)]
+            own = self.of[block.name] = []
+            for other in alive:
+                after, before = overlaps.get((block.name, other.name)), overlaps.get((other.name, block.name))
+                own.append((other, after, before))
+                self.of[other.name].append((block, before, after))
+            alive.append(block)
 
 
 def _first_fit(
-    blocks: Sequence[Block], alignment: int, overlaps: Overlaps, most: float = math.inf
+    blocks: Sequence[Block], alignment: int, near: _Neighbours, most: float = math.inf
 ) -> dict[str, int] | None:
     """Each block at the lowest offset that is free during its whole life; None once they take more than ``most``.
 
-    overlaps: distances that are multiples of the alignment.
+    near: of the blocks, with distances that are multiples of the alignment. From call to call ``most`` never rises.
     """
-    placed = _Placed(max((block.last for block in blocks), default=0))
+    order = tuple(block.name for block in blocks)
+    if order in near.refused:
+        return None
     offsets: dict[str, int] = {}
     for block in blocks:
-        near = placed.near(block)
-        # Where a block may start is a set of intervals; the lowest place of all is where one of them begins.
-        candidates = {0, *(align(start + other.size, alignment) for start, other in near)}
-        for start, other in near:
-            if (ahead := overlaps.get((other.name, block.name))) is not None:
-                candidates.add(max(0, start - ahead))
-        lowest = (c for c in sorted(candidates) if all(_allowed(c, block, *other, overlaps) for other in near))
-        offset = next(lowest)
+        taken = []  # between which numbers, both left out, it may not start
+        for other, after, before in near.of[block.name]:
+            if (start := offsets.get(other.name)) is not None:
+                low = start - block.size if after is None else start + max(-block.size, after)
+                high = start + other.size if before is None else start + min(other.size, -before)
+                taken.append((low, high))
+        offset = 0
+        for low, high in sorted(taken):
+            if low < offset < high:
+                offset = align(high, alignment)
         if offset + block.size > most:
+            near.refused.add(order)
             return None
-        placed.add(offset, block)
         offsets[block.name] = offset
     return offsets
 
@@ -106,20 +103,20 @@ _ORDERS: tuple[Callable[[Block], tuple[int, ...]], ...] = (
 )
 
 
-def _from_both_ends(blocks: Sequence[Block], alignment: int) -> dict[str, int] | None:
+def _from_both_ends(blocks: Sequence[Block], alignment: int, near: _Neighbours) -> dict[str, int] | None:
     """Blocks in the order of their lives, by turns at the bottom and at the top of the least memory they can need.
 
     Optimal for a chain of layers, where each result meets only its neighbours; None where blocks would overlap.
     """
     ordered = sorted(blocks, key=lambda block: (block.first, block.last, block.name))
-    size = lower_bound([replace(block, size=align(block.size, alignment)) for block in ordered])
-    placed = _Placed(max((block.last for block in blocks), default=0))
+    size = lower_bound(aligned(ordered, alignment))
     offsets: dict[str, int] = {}
     for index, block in enumerate(ordered):
         offset = size - align(block.size, alignment) if index % 2 else 0
-        if any(offset < start + other.size and start < offset + block.size for start, other in placed.near(block)):
-            return None
-        placed.add(offset, block)
+        for other, _, _ in near.of[block.name]:
+            start = offsets.get(other.name)
+            if start is not None and offset < start + other.size and start < offset + block.size:
+                return None
         offsets[block.name] = offset
     return offsets
 
@@ -134,16 +131,18 @@ _MOST_TRIALS = 1500
 
 
 def _search(
-    start: Sequence[Block], best: tuple[dict[str, int], int], bound: int, alignment: int, overlaps: Overlaps
+    start: Sequence[Block], best: tuple[dict[str, int], int], bound: int, alignment: int, near: _Neighbours
 ) -> tuple[dict[str, int], int]:
     """First fit in orders that differ from the best so far by two exchanged blocks; the same ones in every run."""
     order, random = list(start), Random(0)
-    for _ in range(min(_MOST_TRIALS, _SEARCH // max(1, len(order)) ** 2)):
-        if best[1] <= bound or len(order) < 2:
+    if len(order) < 2:
+        return best
+    for _ in range(min(_MOST_TRIALS, _SEARCH // len(order) ** 2)):
+        if best[1] <= bound:
             break
         a, b = random.sample(range(len(order)), 2)
         order[a], order[b] = order[b], order[a]
-        offsets = _first_fit(order, alignment, overlaps, best[1])
+        offsets = _first_fit(order, alignment, near, best[1])
         if offsets is None:
             order[a], order[b] = order[b], order[a]
         else:
@@ -168,20 +167,20 @@ def place(blocks: Sequence[Block], alignment: int = 1, overlaps: Overlaps | None
     """
     # Offsets are multiples of the alignment, so that distances between them are too.
     overlaps = {pair: distance // alignment * alignment for pair, distance in (overlaps or {}).items()}
-    aligned = [replace(block, size=align(block.size, alignment)) for block in blocks]
-    chain, best = _from_both_ends(blocks, alignment), None
+    near = _Neighbours(blocks, overlaps)
+    chain, best = _from_both_ends(blocks, alignment, near), None
     if chain is not None:
         best = chain, _extent(blocks, chain, alignment)
     first: list[Block] = list(blocks)
     for key in _ORDERS:
         order = sorted(blocks, key=lambda block, key=key: (*key(block), block.name))  # type: ignore[misc]
-        offsets = _first_fit(order, alignment, overlaps)
+        offsets = _first_fit(order, alignment, near)
         assert offsets is not None
         size = _extent(order, offsets, alignment)
         if best is None or size < best[1]:
             best, first = (offsets, size), order
     assert best is not None
-    return _search(first, best, lower_bound(aligned, overlaps), alignment, overlaps)
+    return _search(first, best, lower_bound(aligned(blocks, alignment), overlaps), alignment, near)
 
 
 def _saved(block: Block, near: Mapping[str, Block], sources: Sequence[tuple[str, int]]) -> int:
@@ -200,7 +199,12 @@ def _saved(block: Block, near: Mapping[str, Block], sources: Sequence[tuple[str,
 
 def lower_bound(blocks: Sequence[Block], overlaps: Overlaps | None = None) -> int:
     """Bytes that no placement can do without: the most that are in use at one step, less what outputs may share."""
-    bound = used = 0
+    return max(needs(blocks, overlaps).values(), default=0)
+
+
+def needs(blocks: Sequence[Block], overlaps: Overlaps | None = None) -> dict[int, int]:
+    """Bytes that are in use, less what outputs may share, at each step at which a block's use begins."""
+    found, used = {}, 0
     sources: dict[str, list[tuple[str, int]]] = {}
     for (target, source), distance in (overlaps or {}).items():
         sources.setdefault(target, []).append((source, distance))
@@ -213,15 +217,15 @@ def lower_bound(blocks: Sequence[Block], overlaps: Overlaps | None = None) -> in
         near |= beginning
         used += sum(block.size for block in beginning.values())
         shared = sum(_saved(block, near, sources.get(name, ())) for name, block in beginning.items())
-        bound = max(bound, used - shared)
-    return bound
+        found[step] = max(0, used - shared)
+    return found
 
 
-def _lifetimes(calls: Sequence[KernelCall]) -> dict[str, tuple[int, int]]:
-    """First and last call that touches each buffer."""
+def lifetimes(program: Program) -> dict[str, tuple[int, int]]:
+    """First and last call that touches each buffer, or a part of it."""
     spans: dict[str, tuple[int, int]] = {}
-    for step, call in enumerate(calls):
-        for name in call.buffers:
+    for step, call in enumerate(program.calls):
+        for name in map(program.whole, call.buffers):
             spans[name] = (spans.get(name, (step, step))[0], step)
     return spans
 
@@ -233,13 +237,13 @@ def _share_in_place(program: Program, spans: dict[str, tuple[int, int]], members
         inputs = dict(call.named(Role.IN))
         for operand, name in zip(call.kernel.operands, call.operands, strict=True):
             source = inputs.get(operand.may_alias)
-            if source is None or source == name:
+            if source is None or source == name or source not in members or name not in members:
                 continue
             if call.kernel.aliases and not call.kernel.aliases(call.params):
                 continue
             old, new = program.buffers[source], program.buffers[name]
             handed_over = spans[source][1] == step == spans[name][0]
-            if source in members and name in members and handed_over and old.type.nbytes >= new.type.nbytes:
+            if handed_over and old.type.nbytes >= new.type.nbytes:
                 owner[name] = owner.get(source, source)
     return owner
 
@@ -249,24 +253,29 @@ def blocks_of(program: Program, members: Collection[str]) -> tuple[list[Block], 
 
     Args:
         program: The program.
-        members: Names of the buffers.
+        members: Names of the buffers. Parts of others are where those are.
 
     Returns:
         The blocks; and for each buffer that shares another's block, the name of that.
     """
-    spans = _lifetimes(program.calls)
+    members = {name for name in members if not program.buffers[name].part_of}
+    spans = lifetimes(program)
     owner = _share_in_place(program, spans, members)
-    blocks: dict[str, Block] = {}
+    parts: dict[str, list[Block]] = {}
     for buffer in program.buffers.values():
         if buffer.name not in members:
             continue
         first, last = spans.get(buffer.name, (0, 0))
         first = 0 if buffer.name in program.inputs else first
-        name = owner.get(buffer.name, buffer.name)
-        known = blocks.get(name, Block(name, 0, first, last))
-        size = max(known.size, buffer.type.nbytes)
-        blocks[name] = Block(name, size, min(known.first, first), max(known.last, last))
-    return list(blocks.values()), owner
+        part = Block(buffer.name, buffer.type.nbytes, first, last)
+        parts.setdefault(owner.get(buffer.name, buffer.name), []).append(part)
+    return [_together(name, own) for name, own in parts.items()], owner
+
+
+def _together(name: str, parts: Sequence[Block]) -> Block:
+    """The block in which ``parts`` share one place."""
+    size = max(part.size for part in parts)
+    return Block(name, size, min(part.first for part in parts), max(part.last for part in parts))
 
 
 def activation_blocks(program: Program, region: Region = Region.ACTIVATION) -> tuple[list[Block], dict[str, str]]:
@@ -293,12 +302,14 @@ def _placed(
 ) -> tuple[dict[str, int], int]:
     """``place`` for one region. What is in fast memory may leave a gap instead: without it the rest takes no more."""
     alone = place(blocks, program.alignment, overlaps_of(program, blocks, owner))
-    if region is Region.TCM or all(buffer.region is not Region.TCM for buffer in program.buffers.values()):
+    if region is Region.TCM:
+        return alone
+    if not any(buffer.region is Region.TCM for buffer in program.buffers.values()):
         return alone
     together = replace(program, buffers={name: _at_home(buffer) for name, buffer in program.buffers.items()})
     everything, owner = activation_blocks(together)
     offsets, _ = place(everything, program.alignment, overlaps_of(together, everything, owner))
-    size = max((align(offsets[block.name] + block.size, program.alignment) for block in blocks), default=0)
+    size = _extent(blocks, offsets, program.alignment)
     return alone if alone[1] <= size else (offsets, size)
 
 
@@ -353,6 +364,10 @@ def plan(program: Program) -> Program:
         blocks, owner = activation_blocks(program, region)
         offsets, sizes[region] = _placed(program, region, blocks, owner)
         for buffer in program.buffers.values():
-            if buffer.region is region:
+            if buffer.region is region and not buffer.part_of:
                 buffers[buffer.name] = buffer.at(offsets[owner.get(buffer.name, buffer.name)])
+    for buffer in program.buffers.values():
+        if buffer.part_of:
+            whole = buffers[buffer.part_of]
+            buffers[buffer.name] = replace(buffer, region=whole.region, offset=whole.offset + buffer.begin)
     return replace(program, buffers=buffers, sizes=sizes)

@@ -13,6 +13,7 @@ from tinyglow.lowering.plan import (
     Block,
     activation_blocks,
     align,
+    aligned,
     blocks_of,
     lower_bound,
     overlaps_of,
@@ -40,8 +41,7 @@ def reuse_inputs(program: Program) -> Program:
 def _need(program: Program) -> int:
     """Bytes that the rest of the activations cannot do without."""
     blocks, owner = activation_blocks(program)
-    aligned = [replace(block, size=align(block.size, program.alignment)) for block in blocks]
-    return lower_bound(aligned, overlaps_of(program, blocks, owner))
+    return lower_bound(aligned(blocks, program.alignment), overlaps_of(program, blocks, owner))
 
 
 def _richer(program: Program) -> Iterator[Program]:

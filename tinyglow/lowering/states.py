@@ -6,6 +6,7 @@ A call writes a state where it lies, if every call that reads it came before. El
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import dropwhile
 from typing import Protocol
 
 import numpy as np
@@ -79,6 +80,11 @@ def _can_write_early(lowering: Writing, read: str, source: str, sources: Sequenc
     """Whether nothing reads the state once the first call writes what becomes of it."""
     if lowering.buffers[source].region is not Region.ACTIVATION or sources.count(source) > 1:
         return False
-    reads = [step for step, call in enumerate(lowering.calls) if read in call.operands]
-    writes = [step for step, call in enumerate(lowering.calls) if source in call.operands]
-    return not reads or max(reads) < min(writes, default=-1)
+    since = dropwhile(lambda call: source not in _touched(lowering, call), lowering.calls)
+    return not any(read in _touched(lowering, call) for call in since)
+
+
+def _touched(lowering: Writing, call: KernelCall) -> set[str]:
+    """The buffers that a call reads and writes, in whole or in part."""
+    buffers = lowering.buffers
+    return {(buffers[name].part_of if name in buffers else "") or name for name in call.operands}

@@ -17,6 +17,7 @@ import numpy as np
 
 from tinyglow.ir.kernel import Params, Role
 from tinyglow.ir.program import KernelCall, Program
+from tinyglow.ir.types import DTYPE_BYTES
 
 
 def _taps(fields: Mapping[str, int]) -> int:
@@ -37,19 +38,18 @@ def _whole_numbers(params: Params) -> dict[str, int]:
 
 
 _WINDOW = {f"{name}_{axis}" for name in ("in", "out", "kernel", "stride") for axis in "hw"} | {"pad_top", "pad_left"}
-
-
 _CONV = _WINDOW | {"out_c", "in_c", "group"}
+_POOL = _WINDOW | {"channels"}
 
 
 def _products(p: Mapping[str, int]) -> int:
     """Multiply-accumulates of a convolution."""
-    return p.get("images", 1) * _taps(p) * p["out_c"] * (p["in_c"] // p["group"])
+    return p["images"] * _taps(p) * p["out_c"] * (p["in_c"] // p["group"])
 
 
 def _laid_out(p: Mapping[str, int]) -> int:
     """Elements of all windows of a convolution, each channel once."""
-    return p.get("images", 1) * _taps(p) * p["in_c"]
+    return p["images"] * _taps(p) * p["in_c"]
 
 
 def _is_packed(call: KernelCall) -> bool:
@@ -61,16 +61,16 @@ def _reads(call: KernelCall, elements: Mapping[str, int]) -> dict[str, int]:
     """Elements read of each input of ``call``, by operand; ``elements``: how many each has."""
     p = _whole_numbers(call.params)
     results, most = 1, {}
-    if p.keys() >= _CONV:  # beside image and filters, constants of each channel
-        results = p.get("images", 1) * p["out_h"] * p["out_w"]
+    if _CONV.issubset(p):  # beside image and filters, constants of each channel
+        results = p["images"] * p["out_h"] * p["out_w"]
         lays_out = call.scratch and not _is_packed(call)
         most = {"input": _laid_out(p) if lays_out else _products(p), "filter": _products(p)}
-    elif p.keys() >= _WINDOW | {"channels"}:  # pools
-        most = {"input": p.get("images", 1) * _taps(p) * p["channels"]}
-    elif p.keys() >= {"depth", "units"}:  # fully connected: beside rows and matrix, constants of each unit
+    elif _POOL.issubset(p):  # pools
+        most = {"input": p["images"] * _taps(p) * p["channels"]}
+    elif {"depth", "units"}.issubset(p):  # fully connected: beside rows and matrix, constants of each unit
         results = p.get("rows", 1)
         most = dict.fromkeys(("input", "weights"), results * p["depth"] * p["units"])
-    elif p.keys() >= {"batch", "rows", "depth", "columns"}:  # products of two matrices
+    elif {"batch", "rows", "depth", "columns"}.issubset(p):  # products of two matrices
         products = math.prod(p[name] for name in ("batch", "rows", "depth", "columns"))
         most = dict.fromkeys(("lhs", "rhs"), products)
     once = {"packed": elements["packed"]} if _is_packed(call) else {}
@@ -83,7 +83,7 @@ def call_traffic(program: Program, call: KernelCall) -> Counter[str]:
     counts = _reads(call, {operand: type_.elements for operand, type_ in types.items()})
     traffic: Counter[str] = Counter()
     for operand, name in call.named(Role.IN):
-        traffic[name] += counts[operand] * types[operand].nbytes // max(1, types[operand].elements)
+        traffic[name] += counts[operand] * DTYPE_BYTES[types[operand].dtype]
     for name in call.writes:
         traffic[name] += program.buffers[name].type.nbytes
     if call.scratch:
@@ -96,9 +96,13 @@ def _scratch_traffic(call: KernelCall, size: int) -> int:
     p = _whole_numbers(call.params)
     if _is_packed(call):
         return 2 * _products(p) + p["out_c"] * size
-    return 2 * (_laid_out(p) + _products(p)) if p.keys() >= _CONV else 2 * size
+    return 2 * (_laid_out(p) + _products(p)) if _CONV.issubset(p) else 2 * size
 
 
 def buffer_traffic(program: Program) -> Counter[str]:
     """Bytes read and written of each buffer by one inference."""
-    return sum((call_traffic(program, call) for call in program.calls), Counter[str]())
+    found: Counter[str] = Counter()
+    for call in program.calls:
+        for name, traffic in call_traffic(program, call).items():
+            found[program.whole(name)] += traffic
+    return found

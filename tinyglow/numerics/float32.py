@@ -41,7 +41,7 @@ def _floats(text: str) -> list[np.float32]:
 # ln(2) in two parts, the first of 15 bits: its product with an exponent is exact.
 _LN2_HIGH, _LN2_LOW, _LOG2_E = _float("0x1.62e4p-1"), _float("0x1.7f7d1cp-20"), _float("0x1.715476p+0")
 # 1.5 * 2**23: adding it rounds to an integer.
-_ROUNDING, _ROUNDING_BITS = np.float32(12582912.0), 0x4B400000
+_ROUNDING = np.float32(12582912.0)
 # sqrt(1/2) as a float32's bits: where the mantissas of logarithms begin.
 _ROOT_OF_HALF = 0x3F3504F3
 
@@ -65,6 +65,7 @@ _QUARTER_STEP, _UNIT = (np.uint64(0x6487ED51), np.uint64(0x10B4611A)), _float("0
 _BELOW_QUARTER = 0x3F490FDB  # pi / 4
 # ln(2) * 2**-30.
 _LN2_STEP = _float("0x1.62e43p-31")
+_FAR = 200  # 2**200 is infinite, and 2**-200 is 0
 # log2(1 + f) / f with 36 bits after the point, from the highest power of f to the lowest; off by 2**-35 at most.
 _LOG2_FIXED = (
     *(0x13CE794F9, -0x249110B2F, 0x250E3E240, -0x24A5EA17A, 0x28A523561, -0x2E282DD8F, 0x34C7E8855),
@@ -119,11 +120,10 @@ def _exp_near_zero(high: Floats, low: Floats) -> Floats:
 @quietly
 def exp(x: Floats) -> Floats:
     """``tg_exp_f32``: e ** x; infinity from 88.72284 on, 0 below -103.97208."""
-    bounded = np.minimum(np.maximum(np.where(np.isnan(x), np.float32(0), x), np.float32(-104)), np.float32(89))
-    shifted = bounded * _LOG2_E + _ROUNDING
-    whole = shifted - _ROUNDING
+    bounded = np.clip(x, np.float32(-104), np.float32(89))
+    whole = (bounded * _LOG2_E + _ROUNDING) - _ROUNDING
     power = _exp_near_zero(bounded - whole * _LN2_HIGH, whole * _LN2_LOW)
-    return np.where(np.isnan(x), NAN, _scale(power, _bits(shifted) - _ROUNDING_BITS))
+    return np.where(np.isnan(x), NAN, _scale(power, whole.astype(np.int64)))
 
 
 def _mantissa(x: Floats) -> tuple[Integers, Floats]:
@@ -142,7 +142,7 @@ def log(x: Floats) -> Floats:
     e, square = exponent.astype(np.float32), f * f
     small = (square * f * _polynomial(_LOG, f) - _HALF * square) + e * _LN2_LOW
     result = (f + small) + e * _LN2_HIGH
-    special = np.where(x == 0, -_INFINITY, np.where(x > 0, x, NAN))
+    special = np.where(x == _INFINITY, x, np.where(x == 0, -_INFINITY, NAN))
     return np.where(ordinary, result, special)
 
 
@@ -152,13 +152,13 @@ def tanh(x: Floats) -> Floats:
     size, square = np.abs(x), x * x
     near = x + x * square * _polynomial(_TANH, square)
     far = _ONE - _TWO / (exp(size + size) + _ONE)
-    return np.where(size < np.float32(0.625), near, np.where(x < 0, -far, far))
+    return np.where(size < np.float32(0.625), near, np.copysign(far, x))
 
 
 @quietly
 def sigmoid(x: Floats) -> Floats:
     """``tg_sigmoid_f32``: 1 / (1 + e ** -x)."""
-    power = exp(np.where(x < 0, x, -x))
+    power = exp(-np.abs(x))
     return np.where(x < 0, power - power * (power / (_ONE + power)), _ONE / (_ONE + power))
 
 
@@ -175,7 +175,7 @@ def erf(x: Floats) -> Floats:
     near = x + x * _polynomial(_ERF, square)
     bounded = np.minimum(size, np.float32(4))
     far = _ONE - exp(-_polynomial(_ERF_FAR, bounded))
-    return np.where(size < np.float32(0.875), near, np.where(x < 0, -far, far))
+    return np.where(size < np.float32(0.875), near, np.copysign(far, x))
 
 
 def _log2(x: Floats) -> tuple[Integers, Integers]:
@@ -192,8 +192,7 @@ def _log2(x: Floats) -> tuple[Integers, Integers]:
     whole = exponent != 0
     logarithm = np.where(whole, (product >> 12) + exponent * 2**48, product)
     bits = np.where(whole, 48, 60)
-    for _ in range(60 - 38):
-        large = np.abs(logarithm) >= 2**38
+    while (large := np.abs(logarithm) >= 2**38).any():
         logarithm, bits = np.where(large, logarithm >> 1, logarithm), np.where(large, bits - 1, bits)
     return logarithm, bits
 
@@ -202,18 +201,14 @@ def _positive_power(x: Floats, y: Floats) -> Floats:
     """x ** y of finite numbers, x above 0."""
     logarithm, bits = _log2(x)
     words = _bits(np.abs(y))
-    biased = words >> 23
-    mantissa = np.where(biased > 0, words & 0x007FFFFF | 0x00800000, words)
-    # The exponent, y * log2(x), with ``point`` bits after the point.
-    product = logarithm * np.where(y < 0, -mantissa, mantissa)
-    point = bits + 150 - np.maximum(biased, 1)
-    inside = np.clip(point, 52, 62)
-    n = np.where(point > 62, 0, (product + (1 << (inside - 1))) >> inside)
-    rest = (product - (n << inside)) >> np.clip(point - 30, 0, 63)
-    # Below 52 bits the exponent is in the hundreds; from 94 on it is next to nothing.
-    far = (point < 52) & (product != 0)
-    n = np.where(far, np.where(product < 0, -200, 200), np.clip(n, -200, 200))
-    rest = np.where(far | (point > 93) | (product == 0), 0, rest)
+    # The exponent, y * log2(x), with ``point`` bits after the point; of a subnormal y it is next to nothing anyway.
+    product = logarithm * (words & 0x007FFFFF | 0x00800000) * np.sign(y).astype(np.int64)
+    point = bits + 150 - (words >> 23)
+    inside = np.clip(point, 52, 63)
+    n = (product + (1 << (inside - 1))) >> inside
+    far = point < 52  # the exponent is in the hundreds
+    rest = ((product - (n << inside)) >> (point - 30)) * ~far
+    n = np.where(far, np.sign(product) * _FAR, np.clip(n, -_FAR, _FAR))
     r = rest.astype(np.float32) * _LN2_STEP
     return _scale(_exp_near_zero(r, np.zeros_like(r)), n)
 
@@ -255,14 +250,14 @@ def nearest(x: Floats) -> Floats:
 def turns(x: Floats) -> tuple[Integers, Integers, npt.NDArray[np.bool_]]:
     """(n, rest, small) with x = (n + rest * 2**-62) * pi / 2, n modulo 4; where small n is 0, and rest means nothing.
 
-    x is finite and at least 0; |rest| is up to 2**61.
+    x is at least 0; |rest| is up to 2**61.
 
     x * 2 / pi modulo 4 has 62 bits after the point, of a product with those 96 bits of 2 / pi that count (Payne and
     Hanek, 1983): exact enough for all floats.
     """
     bits = _bits(x)
     mantissa = ((bits & 0x007FFFFF) | 0x00800000).astype(np.uint64)
-    first = np.maximum((bits >> 23) - 120, 0)  # of the table's bits
+    first = (bits >> 23) - 120  # of the table's bits; below 0 where it means nothing
     word, shift = first >> 5, (first & 31).astype(np.uint64)
     pairs = [(_TWO_OVER_PI[word + i] << np.uint64(32)) | _TWO_OVER_PI[word + i + 1] for i in range(3)]
     high, middle, low = ((pair << shift) >> np.uint64(32) for pair in pairs)
@@ -275,13 +270,13 @@ def turns(x: Floats) -> tuple[Integers, Integers, npt.NDArray[np.bool_]]:
 
 
 def _quarters(x: Floats) -> tuple[Integers, Floats]:
-    """(n, y) with x = n * pi / 2 + y and |y| up to pi / 4, n modulo 4; of finite x at least 0."""
+    """(n, y) with x = n * pi / 2 + y and |y| up to pi / 4, n modulo 4; of x at least 0."""
     n, rest, small = turns(x)
     size, (high, low) = np.abs(rest).view(np.uint64), _QUARTER_STEP
     top, bottom = size >> np.uint64(32), size & np.uint64(0xFFFFFFFF)
     angle = ((top * high) << np.uint64(2)) + ((top * low + bottom * high) >> np.uint64(30))
     y = angle.astype(np.float32) * _UNIT
-    return n, np.where(small, x, np.where(rest < 0, -y, y))
+    return n, np.where(small, x, y * np.sign(rest).astype(np.float32))
 
 
 def _of_quarter(n: Integers, y: Floats) -> Floats:
@@ -297,13 +292,12 @@ def _of_quarter(n: Integers, y: Floats) -> Floats:
 def sin(x: Floats) -> Floats:
     """``tg_sin_f32``: of an angle in radians; NaN of infinities."""
     size = np.abs(x)
-    n, y = _quarters(np.where(np.isfinite(x), size, np.float32(0)))
-    result = _of_quarter(n, y)
+    result = _of_quarter(*_quarters(size))
     return np.where(np.isfinite(x), np.where(np.signbit(x), -result, result), NAN)
 
 
 @quietly
 def cos(x: Floats) -> Floats:
     """``tg_cos_f32``: of an angle in radians; NaN of infinities."""
-    n, y = _quarters(np.where(np.isfinite(x), np.abs(x), np.float32(0)))
+    n, y = _quarters(np.abs(x))
     return np.where(np.isfinite(x), _of_quarter((n + 1) & 3, y), NAN)

@@ -41,7 +41,7 @@ class FixedPoint:
         """A constant, ties away from zero."""
         return int(tflite.divide_by_power(np.int64(of_32_bits), 32 - self.bits))
 
-    def product(self, a: IntArray, b: IntArray | int) -> IntArray:
+    def high_product(self, a: IntArray, b: IntArray | int) -> IntArray:
         """The upper half of the doubled product."""
         return tflite.high_product(a, b, self.bits)
 
@@ -59,12 +59,12 @@ class FixedPoint:
     def exp_of_quarter(self, a: IntArray) -> IntArray:
         """e ** a for a from -1/4 up to 0, without integer bits."""
         x = a + (1 << (self.bits - 4))
-        square = self.product(x, x)
-        cube, fourth = self.product(square, x), self.product(square, square)
-        part = self.product(tflite.divide_by_power(fourth, 2) + cube, self.constant(_THIRD))
+        square = self.high_product(x, x)
+        cube, fourth = self.high_product(square, x), self.high_product(square, square)
+        part = self.high_product(tflite.divide_by_power(fourth, 2) + cube, self.constant(_THIRD))
         rest = tflite.divide_by_power(part + square, 1)
         start = self.constant(_EXP_MINUS_EIGHTH)
-        return start + self.product(x + rest, start)
+        return start + self.high_product(x + rest, start)
 
     def exp_of_negative(self, a: IntArray, integer_bits: int) -> IntArray:
         """e ** a for a <= 0 (exp_on_negative_values): from ``integer_bits`` integer bits to none.
@@ -82,20 +82,18 @@ class FixedPoint:
         result = self.exp_of_quarter(self.left(part, integer_bits))
         rest = part - a
         for exponent, power in _POWERS:
-            if integer_bits > exponent:
-                factor = self.constant(power)
-                result = np.where(rest & (1 << (fraction + exponent)), self.product(result, factor), result)
-        if integer_bits > 5:
-            result = np.where(a < self.constant(-(1 << (36 - integer_bits))), 0, result)
+            factor = self.constant(power)
+            result = np.where(rest & (1 << (fraction + exponent)), self.high_product(result, factor), result)
+        result = np.where(a < self.constant(-(1 << (36 - integer_bits))), 0, result)  # below -32
         return np.where(a == 0, self.most, result)
 
     def newton(self, a: IntArray) -> IntArray:
         """2 / (1 + a) for a from 0 to 1: from no integer bits to two."""
         half_denominator = self.half_sum(a, self.most)
-        x = self.constant(_48_OVER_17) + self.product(half_denominator, self.constant(_MINUS_32_OVER_17))
+        x = self.constant(_48_OVER_17) + self.high_product(half_denominator, self.constant(_MINUS_32_OVER_17))
         for _ in range(3):
-            rest = (1 << (self.bits - 3)) - self.product(half_denominator, x)
-            x = x + self.left(self.product(x, rest), 2)
+            rest = (1 << (self.bits - 3)) - self.high_product(half_denominator, x)
+            x = x + self.left(self.high_product(x, rest), 2)
         return x
 
     def one_over_one_plus(self, a: IntArray) -> IntArray:
@@ -115,7 +113,7 @@ class FixedPoint:
 
 
 def _symmetric(a: IntArray, positive: IntArray, negative: IntArray, zero: int) -> IntArray:
-    return np.where(a == 0, zero, np.where(a > 0, positive, negative))
+    return np.where(a > 0, positive, np.where(a < 0, negative, zero))
 
 
 INT32, INT16 = FixedPoint(32), FixedPoint(16)

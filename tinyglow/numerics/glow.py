@@ -187,12 +187,14 @@ def quantize(x: FloatArray, scale: float, offset: int, dtype: str = "int8") -> n
     """
     limits = np.iinfo(dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        steps = np.asarray(x.astype(np.float32) / np.float32(scale))
+        steps = np.asarray(x.astype(np.float32, copy=False) / np.float32(scale))
         steps += np.float32(offset)
         np.rint(steps, out=steps)
     if limits.max > _FLOAT32_INTEGERS:  # float32 does not have the limits
         steps = steps.astype(np.float64)
-    steps[np.isnan(steps)] = limits.min
+    undefined = np.isnan(steps)
+    if undefined.any():
+        steps[undefined] = limits.min
     result: npt.NDArray[np.signedinteger] = np.clip(steps, limits.min, limits.max, out=steps).astype(dtype)[()]
     return result
 

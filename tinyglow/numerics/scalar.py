@@ -17,25 +17,24 @@ Array = npt.NDArray[Any]
 
 
 def _divisor(y: Array) -> Array:
+    """``y``, but 1 for 0: what numpy may divide by."""
     return np.where(y == 0, np.ones_like(y), y)
 
 
 def divide(x: Array, y: Array) -> Array:
     """x / y of integers, towards 0; the least number by -1 is itself."""
     by = _divisor(y)
-    quotient = x // by
-    quotient = quotient + ((x - quotient * by != 0) & ((x < 0) != (by < 0)))
-    return np.where(y == 0, np.zeros_like(x), quotient.astype(x.dtype))
+    return np.where(y == 0, np.zeros_like(x), (x - np.fmod(x, by)) // by)
 
 
 def modulo(x: Array, y: Array) -> Array:
     """The remainder of integers with the sign of y."""
-    return np.where(y == 0, np.zeros_like(x), np.mod(x, _divisor(y)))
+    return np.mod(x, _divisor(y))
 
 
 def remainder(x: Array, y: Array) -> Array:
     """The remainder of integers with the sign of x."""
-    return np.where(y == 0, np.zeros_like(x), np.fmod(x, _divisor(y)))
+    return np.fmod(x, _divisor(y))
 
 
 def fmod_f32(x: Array, y: Array) -> Array:
@@ -46,7 +45,7 @@ def fmod_f32(x: Array, y: Array) -> Array:
 def mod_f32(x: Array, y: Array) -> Array:
     """``tg_mod_f32``."""
     rest = fmod_f32(x, y)
-    turned = ((rest < 0) & (y > 0)) | ((rest > 0) & (y < 0))
+    turned = (rest != 0) & (np.signbit(rest) != np.signbit(y))
     return one_nan(np.where(turned, rest + y, rest))
 
 
@@ -65,30 +64,22 @@ def brain(x: Array) -> Array:
 def power(x: Array, y: Array) -> Array:
     """x ** y of integers of one type: ``tg_pow_u64``, 0 of negative exponents but for x = 1."""
     x, y = np.broadcast_arrays(x, y)
-    base, exponent = x.astype(np.uint64), np.where(y < 0, 0, y).astype(np.uint64)
+    base, exponent = x.astype(np.uint64), y.astype(np.uint64)
     result = np.ones_like(base)
-    for _ in range(64):
+    while exponent.any():
         result = np.where(exponent & np.uint64(1), result * base, result)
         base, exponent = base * base, exponent >> np.uint64(1)
     return np.where((y < 0) & (x != 1), 0, result.astype(x.dtype)).astype(x.dtype)
 
 
-def _shift_of(x: Array, y: Array) -> tuple[Array, Array]:
-    """Which shifts move all bits out, those by negative numbers too; and the others, 0 for these."""
-    gone = (y < 0) | (y >= 8 * x.dtype.itemsize)
-    return gone, np.where(gone, np.zeros_like(y), y)
-
-
 def shift_left(x: Array, y: Array) -> Array:
-    """x << y of integers; 0 once all bits are gone (ONNX, BitShift)."""
-    gone, by = _shift_of(x, y)
-    return np.where(gone, np.zeros_like(x), x << by).astype(x.dtype)
+    """x << y of integers; 0 once all bits are gone, by negative numbers too, as numpy has it (ONNX, BitShift)."""
+    return np.left_shift(x, y)
 
 
 def shift_right(x: Array, y: Array) -> Array:
     """x >> y of integers, with copies of the sign; 0 or -1 once all bits are gone (ONNX, BitShift)."""
-    gone, by = _shift_of(x, y)
-    return np.where(gone, np.where(x < 0, -1, 0).astype(x.dtype), x >> by).astype(x.dtype)
+    return np.right_shift(x, y)
 
 
 def cast(x: Array, dtype: str) -> Array:
@@ -97,8 +88,7 @@ def cast(x: Array, dtype: str) -> Array:
         return x != 0
     if x.dtype.kind != "f" or dtype == "float32":
         return x.astype(dtype)
-    low, high = np.iinfo(np.int64).min, np.iinfo(np.int64).max
     above = np.float32(2.0**63)
-    inside = np.where(np.abs(x) < above, x, np.float32(0)).astype(np.int64)
-    whole = np.where(np.isnan(x), 0, np.where(x <= -above, low, np.where(x >= above, high, inside)))
-    return whole.astype(dtype)
+    number = np.where(np.isnan(x), np.float32(0), x)
+    inside = np.clip(number, -above, np.nextafter(above, np.float32(0))).astype(np.int64)
+    return np.where(x >= above, np.iinfo(np.int64).max, inside).astype(dtype)

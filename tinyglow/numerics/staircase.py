@@ -20,7 +20,7 @@ from tinyglow.numerics.glow import INT8_MIN, Requant
 Floats = npt.NDArray[np.float32]
 
 MOST = 2**24  # the largest sum: beyond it float32 has no longer every integer
-_ROW = 1024  # numbers in a row of biases: numpy is slow where its inner loop is short
+_ROW = 8192  # numbers in a row of biases: numpy is slow where its inner loop is short
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,10 @@ class Staircase:
     most: int
     dtype: type[np.float32] | type[np.float64] = np.float32
 
-    def apply(self, sums: Floats, out: npt.NDArray[np.int8]) -> None:
-        """Put the results of ``sums`` [samples, elements] into ``out``, of the same shape. Overwrites ``sums``."""
-        steps = sums.astype(self.dtype, copy=False)
+    def apply(self, steps: Floats, out: npt.NDArray[np.int8]) -> None:
+        """Put the results of sums times ``unit`` into ``out``, of the same shape. Overwrites ``steps``."""
+        steps = steps.astype(self.dtype, copy=False)
         if self.unit != 1:
-            np.multiply(steps, self.dtype(self.unit), out=steps)
             np.floor(steps, out=steps)
         np.multiply(steps, self.dtype(self.slope), out=steps)
         np.add(steps, self.dtype(self.start), out=steps)
@@ -56,47 +55,32 @@ class Staircase:
         np.bitwise_xor(steps.astype(np.uint8), np.uint8(-INT8_MIN), out=out.view(np.uint8))
 
 
-def add_bias(sums: Floats, bias: Floats) -> None:
+def add_bias(sums: npt.NDArray[Any], bias: npt.NDArray[Any]) -> None:
     """Add a bias for each unit to ``sums`` [..., units], contiguous, in place."""
-    repeats = 1
-    while repeats * bias.size < _ROW and sums.size % (2 * repeats * bias.size) == 0:
-        repeats *= 2
-    rows = sums.reshape(-1, repeats * bias.size)
-    np.add(rows, np.tile(bias, repeats), out=rows)
+    flat, row = sums.reshape(-1), np.tile(bias, max(1, _ROW // bias.size))
+    whole = flat.size // row.size * row.size
+    rows = flat[:whole].reshape(-1, row.size)
+    np.add(rows, row, out=rows)
+    np.add(flat[whole:], row[: flat.size - whole], out=flat[whole:])
 
 
 # So many sums are worth the search for a staircase.
 WORTH = 2**14
+Rule = tuple[Epilogue, Requant, int, int]
 
 
-def by_staircase(
-    sums: npt.NDArray[Any],
-    bias: npt.NDArray[np.int32],
-    bound: int,
-    rule: tuple[Epilogue, Requant, int, int],
-    out: npt.NDArray[np.int8],
-) -> bool:
-    """Requantize many sums the fast way, if there is one.
+def staircase_for(rule: Rule, bound: int, results: int) -> Staircase | None:
+    """How to requantize many sums the fast way, if there is one.
 
     Args:
-        sums: Floats that hold integers, [..., units]. They may be overwritten, if True is returned.
-        bias: int32 [units], added to each.
-        bound: On the magnitude of the sums.
         rule: The epilogue, its constants, the least and the largest result.
-        out: int8, as many elements as there are sums; each sample's are contiguous.
+        bound: On the magnitude of the sums.
+        results: How many there are.
 
     Returns:
-        Whether ``out`` has the results.
+        Of few sums None: the search would take longer than it saves.
     """
-    if sums.size < WORTH or sums.dtype != np.float32:
-        return False
-    found = staircase(*rule, bound + int(np.abs(bias.astype(np.int64)).max(initial=0)))
-    if found is None:
-        return False
-    flat = np.ascontiguousarray(sums)
-    add_bias(flat, bias.ravel().astype(np.float32))
-    found.apply(flat.reshape(out.shape), out)
-    return True
+    return staircase(*rule, bound) if results >= WORTH else None
 
 
 @lru_cache(maxsize=256)
@@ -122,11 +106,11 @@ def staircase(epilogue: Epilogue, constants: Requant, least: int, most: int, bou
     line = _fitted(results - INT8_MIN, firsts, (least - INT8_MIN, most - INT8_MIN))
     if line is None:
         return None
-    sums = np.concatenate([firsts, firsts - 1, [-bound, 0, bound]])
+    sums = np.concatenate([firsts, firsts - 1, [-bound, bound]])
     wanted = np.clip(epilogue.requantize(sums.astype(np.int32), constants), least, most)
     given = np.empty(sums.size, np.int8)
     for found in (line, replace(line, dtype=np.float64)):
-        found.apply(sums.astype(np.float32), given)
+        found.apply(sums.astype(np.float32) * np.float32(found.unit), given)
         if np.array_equal(given, wanted):
             return found
     return None

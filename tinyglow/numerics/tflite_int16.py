@@ -15,6 +15,8 @@ FloatFunction = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 _STEP = 1 / 24  # of the sigmoid table's arguments
 _PIECES = 512
+SIGMOID_BITS, TANH_BITS = 9, 8  # of an argument between two entries
+MOST = {SIGMOID_BITS: 0xFFFE, TANH_BITS: 0xFFFF}  # where the table ends
 _INT16_MIN, _INT16_MAX = -(2**15), 2**15 - 1
 
 
@@ -62,27 +64,26 @@ def scaled_argument(x: IntArray, multiplier: int, shift: int) -> IntArray:
     return result
 
 
-def _between(argument: IntArray, table: npt.NDArray[np.uint16], bits: int, most: int) -> IntArray:
-    """Entries with ``bits`` more bits, between which lines go; ``most`` beyond the table."""
-    size, entries = np.abs(argument), table.astype(np.int64)
+def between(size: IntArray, table: npt.NDArray[np.uint16], bits: int) -> IntArray:
+    """Entries with ``bits`` more bits, between which lines go, of arguments without their sign; ``MOST`` beyond."""
+    entries = table.astype(np.int64)
     place = np.minimum(size >> bits, 254)
     rest = size & ((1 << bits) - 1)
-    result: IntArray = np.where(
-        size >> bits >= 255, most << bits, (entries[place] << bits) + rest * (entries[place + 1] - entries[place])
-    )
+    line = (entries[place] << bits) + rest * (entries[place + 1] - entries[place])
+    result: IntArray = np.where(size >> bits >= 255, MOST[bits] << bits, line)
     return result
 
 
 def sigmoid(argument: IntArray, table: npt.NDArray[np.uint16]) -> IntArray:
     """1 / (1 + e ** -x) with 15 fractional bits, of arguments in the table's steps (reference/logistic.h)."""
-    value = _between(argument, table, 9, 0xFFFE)
+    value = between(np.abs(argument), table, SIGMOID_BITS)
     result: IntArray = np.where(argument >= 0, value + 512, (1 << 25) - value + 511) >> 10
     return result
 
 
 def tanh(argument: IntArray, table: npt.NDArray[np.uint16]) -> IntArray:
     """The tangens hyperbolicus with 15 fractional bits (reference/tanh.h): twice the sigmoid of twice x, less 1."""
-    value = _between(argument, table, 8, 0xFFFF)
+    value = between(np.abs(argument), table, TANH_BITS)
     result: IntArray = np.where(argument >= 0, value - (1 << 23) + 128, -value + (1 << 23) + 127) >> 8
     return result
 

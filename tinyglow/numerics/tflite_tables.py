@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyglow.numerics import gemmlowp, tflite
-from tinyglow.numerics.tflite import Int8Array, IntArray, Multiplier, multiplier_of
+from tinyglow.numerics.tflite import INT8_MAX, INT8_MIN, Int8Array, IntArray, Multiplier, multiplier_of
+from tinyglow.numerics.wide import INT16_MAX, INT16_MIN
 
 Params = tuple[float, int]  # scale and offset
+Truths = npt.NDArray[np.bool_]
 FloatFunction = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 _INTEGER_BITS = 4  # of the fixed-point inputs of logistic and tanh
@@ -26,15 +28,15 @@ def _inputs(source: Params) -> IntArray:
 
 def bound(real: float, result: Params) -> int:
     """A bound of an activation as int8: see ``tflite.steps_of``."""
-    return int(np.clip(tflite.steps_of(real, result[0]) + result[1], tflite.INT8_MIN, tflite.INT8_MAX))
+    return int(np.clip(tflite.steps_of(real, result[0]) + result[1], INT8_MIN, INT8_MAX))
 
 
 def rescale(source: Params, result: Params) -> Int8Array:
     """Another scale (reference/requantize.h)."""
-    return _rescaled(source, result, source[0] / result[0], tflite.INT8_MIN, tflite.INT8_MAX)
+    return _rescaled(source, result, source[0] / result[0], INT8_MIN, INT8_MAX)
 
 
-def bounded(source: Params, result: Params, low: int, high: int = 127) -> Int8Array:
+def bounded(source: Params, result: Params, low: int, high: int = INT8_MAX) -> Int8Array:
     """Another scale, between bounds (activations.h, ReluX): the ratio of scales is a float."""
     return _rescaled(source, result, tflite.float_ratio(source[0], result[0]), low, high)
 
@@ -54,34 +56,33 @@ def leaky_relu(source: Params, result: Params, alpha: float) -> Int8Array:
     return tflite.saturate_int8(np.where(x >= 0, above, below) + result[1])
 
 
-def _fixed_inputs(source: Params) -> tuple[IntArray, IntArray]:
-    """Inputs with 4 integer bits, and where they are out of the range of the approximation: -1 or 1, else 0."""
+def _fixed_inputs(source: Params) -> tuple[IntArray, Truths, Truths]:
+    """Inputs with 4 integer bits, and where they lie below the range of the approximation, or above: those wrap."""
     real = source[0] * 2.0 ** (31 - _INTEGER_BITS)
     mantissa, shift = math.frexp(real)
     by = Multiplier(math.floor(mantissa * 2**31 + 0.5), shift)
     radius = math.floor(((1 << _INTEGER_BITS) - 1) * 2.0 ** (31 - _INTEGER_BITS - shift))
     x = _inputs(source)
-    beyond = np.where(x <= -radius, -1, np.where(x >= radius, 1, 0))
-    return tflite.scaled_twice(np.where(beyond == 0, x, 0), by), beyond
+    return tflite.scaled_twice(x, by), x <= -radius, x >= radius
 
 
 def logistic(source: Params, result: Params) -> Int8Array:
     """1 / (1 + e ** -x); the result's parameters are 1 / 256 and -128 (reference/integer_ops/logistic.h)."""
-    x, beyond = _fixed_inputs(source)
+    x, below, above = _fixed_inputs(source)
     steps = tflite.divide_by_power(gemmlowp.INT32.logistic(x, _INTEGER_BITS), 23) - 128
-    return tflite.saturate_int8(np.where(beyond < 0, -128, np.where(beyond > 0, 127, steps)))
+    return tflite.saturate_int8(np.where(below, INT8_MIN, np.where(above, INT8_MAX, steps)))
 
 
 def tanh(source: Params, result: Params) -> Int8Array:
     """Hyperbolic tangent; the result's parameters are 1 / 128 and 0 (reference/integer_ops/tanh.h)."""
-    x, beyond = _fixed_inputs(source)
+    x, below, above = _fixed_inputs(source)
     steps = tflite.divide_by_power(gemmlowp.INT32.tanh(x, _INTEGER_BITS), 24)
-    return tflite.saturate_int8(np.where(beyond < 0, -128, np.where(beyond > 0, 127, steps)))
+    return tflite.saturate_int8(np.where(below, INT8_MIN, np.where(above, INT8_MAX, steps)))
 
 
 def _upper_half(multiplier: int) -> int:
     """DownScaleInt32ToInt16Multiplier."""
-    return min((multiplier + (1 << 15)) >> 16, 2**15 - 1)
+    return min((multiplier + (1 << 15)) >> 16, INT16_MAX)
 
 
 def hard_swish(source: Params, result: Params) -> Int8Array:
@@ -91,10 +92,10 @@ def hard_swish(source: Params, result: Params) -> Int8Array:
     share = multiplier_of(float(fine / (np.float32(3) / np.float32(32768))))
     x = _inputs(source) << 7
     scaled = tflite.high_product(x, _upper_half(out.multiplier), 16)
-    reluish = np.clip(x << max(share.shift - 1, 0), -(2**15), 2**15 - 1) if share.shift > 0 else x
+    reluish = np.clip(x << (share.shift - 1), INT16_MIN, INT16_MAX) if share.shift > 0 else x
     reluish = tflite.high_product(reluish, _upper_half(share.multiplier), 16)
     if share.shift > 0:
-        reluish = np.clip(reluish << 1, -(2**15), 2**15 - 1)
+        reluish = np.clip(reluish << 1, INT16_MIN, INT16_MAX)
     elif share.shift < 0:
         reluish = tflite.divide_by_power(reluish, -share.shift)
     reluish = (reluish + (1 << 15)) >> 1
@@ -110,4 +111,4 @@ def function(source: Params, result: Params, of: FloatFunction) -> Int8Array:
         y = of(real.astype(np.float64)).astype(np.float32)
         steps = tflite.round_away(y * (np.float32(1) / np.float32(result[0]))).astype(np.float64)
     steps = np.where(np.isnan(steps), 0, steps) + result[1]
-    return np.clip(steps, tflite.INT8_MIN, tflite.INT8_MAX).astype(np.int8)
+    return np.clip(steps, INT8_MIN, INT8_MAX).astype(np.int8)

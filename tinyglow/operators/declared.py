@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from tinyglow.errors import Problem
 from tinyglow.ir.graph import Declared, Graph, Node, Value
 from tinyglow.numerics import glow
-from tinyglow.numerics.names import LIKE_LITERT, ONNX
+from tinyglow.numerics.names import LIKE_LITERT, ONNX, TFLITE
 from tinyglow.operators.numerics import has_form
 
 
@@ -68,27 +68,51 @@ def _fault(value: Value, by_unit: bool, dtype: str) -> str:
     return ""
 
 
-# How far a bias's scale may be from the product of the input's and the weights' (Glow,
-# -tflite-bias-scale-check-max-error): then that product is what it was meant to be.
-_TOLERANCE = 1e-6
+# How far a bias's scale may be from the product of the input's and the weights', and its integers count as they are:
+# in Glow (-tflite-bias-scale-check-max-error) for one of that product, in LiteRT for one of the result's scale
+# (kernel_util.cc, GetQuantizedConvolutionMultipler), in onnxruntime for one of the product and absolutely (found by
+# trying its layers).
+_OF_PRODUCT, _OF_RESULT, _OF_PRODUCT_IN_ONNX, _IN_ONNX = 1e-6, 0.02, 0.01, 1e-6
+
+
+def _allowed(product: float, result: Declared | None, own: str) -> float:
+    """How far the scale of a bias may be from the product of scales. own: the numerics of the model's runtime."""
+    if own == ONNX:
+        return _IN_ONNX + _OF_PRODUCT_IN_ONNX * product
+    of_result = _OF_RESULT * result.quant.scale if own == TFLITE and result and result.quant else 0.0
+    return max(_OF_PRODUCT * product, of_result)
 
 
 def layer_problems(graph: Graph) -> list[Problem]:
     """What is wrong with the parameters of layers: biases must have the steps of the sums."""
     problems = []
-    for node in graph.nodes:
-        if node.op.bias_operand is None or reason_for_float(node, graph):
-            continue
-        image, weights, bias = (graph.values[name].declared for name in node.inputs)
-        assert image is not None and image.quant is not None and weights is not None
-        products = [glow.multiply_float32(image.quant.scale, scale) for scale in _scales(weights)]
+    for node, products, bias in _layers(graph):
         where = f"node {node.origin!r}"
         if not all(0 < product < math.inf for product in products):
             found = f"has scales whose product is {min(products):g} to {max(products):g}"
             problems.append(Problem(where, found, "ordinary numbers"))
         elif bias is not None:
-            problems += [Problem(where, *fault) for fault in _bias_faults(bias, products)[:1]]
+            problems += [Problem(where, *fault) for fault in _bias_faults(node, graph, bias, products)[:1]]
     return problems
+
+
+def odd_biases(graph: Graph) -> list[str]:
+    """The declared biases that have not the steps of their layer's sums."""
+    return [
+        node.inputs[-1]
+        for node, products, bias in _layers(graph)
+        if bias is not None and _bias_faults(node, graph, bias, products)
+    ]
+
+
+def _layers(graph: Graph) -> Iterator[tuple[Node, list[float], Declared | None]]:
+    """The layers that become int8, with the steps of their sums, and what is declared of their biases."""
+    for node in graph.nodes:
+        if node.op.bias_operand is None or reason_for_float(node, graph):
+            continue
+        image, weights, bias = (graph.values[name].declared for name in node.inputs)
+        assert image is not None and image.quant is not None and weights is not None
+        yield node, [glow.multiply_float32(image.quant.scale, scale) for scale in _scales(weights)], bias
 
 
 def _scales(declared: Declared) -> Sequence[float]:
@@ -98,15 +122,15 @@ def _scales(declared: Declared) -> Sequence[float]:
     return (declared.quant.scale,)
 
 
-def _bias_faults(bias: Declared, products: Sequence[float]) -> list[tuple[str, str]]:
+def _bias_faults(node: Node, graph: Graph, bias: Declared, products: Sequence[float]) -> list[tuple[str, str]]:
     """What is found and expected of a bias's scales."""
     assert bias.data is not None
-    steps = bias.data.tolist()
+    steps, result = bias.data.tolist(), graph.values[node.outputs[0]].declared
     if bias.dtype not in ("int32", "int64"):
         return [(f"a bias of type {bias.dtype}", "int32 or int64")]
     own, due = (np.broadcast_to(scales, len(steps)).tolist() for scales in (_scales(bias), products))
     return [
         (f"a bias with the scale {scale:g}", f"{product:g}, the product of the input's and the weights'")
         for step, scale, product in zip(steps, own, due, strict=True)
-        if step and abs(scale - product) > _TOLERANCE * product
+        if step and abs(scale - product) > _allowed(product, result, graph.own_numerics)
     ]

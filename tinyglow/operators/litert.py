@@ -27,7 +27,8 @@ from tinyglow.kernels.reduce.reduce_mean_tflite import (
     ReduceMeanTfliteParams,
     mean_multiplier,
 )
-from tinyglow.kernels.resize.resize_bilinear import FRACTION_BITS, RESIZE_BILINEAR, ResizeBilinearParams, pack_taps
+from tinyglow.kernels.resize.ranges import FRACTION_BITS
+from tinyglow.kernels.resize.resize_bilinear import RESIZE_BILINEAR, ResizeBilinearParams, pack_taps
 from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTfliteParams, distance_table
 from tinyglow.kernels.softmax.softmax_tflm import MAX_COLUMNS, SOFTMAX_TFLM, SoftMaxTflmParams, exponentials
 from tinyglow.kernels.window import Window
@@ -130,14 +131,14 @@ def lower_prelu(node: Node, lowering: Lowering) -> None:
     operands.call(PRELU_TFLITE, params, lowering)
 
 
-def lower_mean(node: Node, lowering: Lowering, axes: tuple[int, ...] = (1, 2)) -> None:
-    """Means over dimensions (reduce.cc)."""
+def lower_mean(node: Node, lowering: Lowering, axes: tuple[int, ...] = (1, 2), divides: bool = True) -> None:
+    """Means over dimensions, or sums (reduce.cc)."""
     source, result = int8_ends(node, lowering)
     shape, is_int16 = lowering.type_of(node.inputs[0]).shape, lowering.type_of(node.inputs[0]).dtype == "int16"
     terms = math.prod(shape[axis] for axis in axes)
     if terms << (16 if is_int16 else 8) >= 2**31:
-        raise UnsupportedError(f"means of {terms} elements", "sums that fit 32 bits")
-    by = mean_multiplier(source.scale / result.scale, terms)
+        raise UnsupportedError(f"sums of {terms} elements", "sums that fit 32 bits")
+    by = mean_multiplier(source.scale / result.scale, terms if divides else 1)
     params = ReduceMeanTfliteParams(
         **reduce_loops(shape, axes),
         start=-source.offset * terms,

@@ -10,7 +10,7 @@ from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.elementwise.map import map_kernel
-from tinyglow.numerics import float32
+from tinyglow.numerics import float32, tflite_tables
 from tinyglow.operators.element_function import ElementFunction
 
 LOG_FLOAT = map_kernel("log", float32.log, "natural logarithm")
@@ -27,6 +27,10 @@ class Log(ElementFunction):
     def function(self, x: Array) -> Array:
         result: Array = np.log(x)
         return result
+
+    def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
+        """See ``Op.litert_table``: what has no logarithm is the least result (elementwise.cc, LogPrepare)."""
+        return tflite_tables.function(source, result, lambda x: np.where(x > 0, np.log(x), -np.inf))
 
     def tabulated(self, x: Array) -> Array:
         """As Glow's createIntLog (lib/Graph/Graph.cpp): 0 counts as the smallest normal float32."""

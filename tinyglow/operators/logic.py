@@ -10,14 +10,16 @@ import numpy as np
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.forms import TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.op import Importer, Lowering, Op, Quantizing, ShapeError, SourceNode, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, Op, OtherNumerics, Quantizing, ShapeError, SourceNode, UnsupportedError
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.kernels.elementwise.compare import COMPARE, COMPARE_FLOAT, RELATIONS, CompareFloatParams, CompareParams
 from tinyglow.kernels.elementwise.logic import LOGIC, LOGIC_KERNEL, LogicParams
 from tinyglow.kernels.elementwise.select import SELECT, SELECT_FLOAT, SelectFloatParams, SelectParams
 from tinyglow.kernels.int8 import scale_requant
 from tinyglow.numerics import glow
+from tinyglow.numerics.names import TFLITE
 from tinyglow.operators.broadcast import broadcast_shape
+from tinyglow.operators.numerics import lower_exactly
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.tile import Tile
 
@@ -77,6 +79,7 @@ class Compare(Op):
         "GREATER_EQUAL": TFLiteForm(3, "GreaterEqualOptions"),
     }
     quantizable: ClassVar[bool] = True
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_exactly}
 
     @property
     def kind_in_glow(self) -> str:
@@ -164,6 +167,7 @@ class Select(Op):
         "SELECT_V2": TFLiteForm(2, "SelectV2Options"),
     }
     quantizable: ClassVar[bool] = True
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_exactly}
 
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:

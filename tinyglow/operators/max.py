@@ -24,6 +24,7 @@ class Max(Binary):
     # Glow moves a rescale after a Max in front of its operands instead (GraphOptimizer.cpp, OptimizeQuantization).
     absorbs_rescale_after: ClassVar[bool] = False
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_exactly}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_exactly}
 
     def combine(self, x: Array, y: Array) -> Array:
         return np.maximum(x, y)

@@ -22,6 +22,7 @@ class Min(Binary):
     onnx_types: ClassVar[OnnxForms] = {"Min": OnnxForm(13)}
     tflite_types: ClassVar[TFLiteForms] = {"MINIMUM": TFLiteForm(4)}
     other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_exactly}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_exactly}
 
     def combine(self, x: Array, y: Array) -> Array:
         return np.minimum(x, y)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node, Value
-from tinyglow.ir.op import Importer, Lowering, NotInGlowError, UnsupportedError
+from tinyglow.ir.op import Importer, Lowering, NotInGlowError, OtherNumerics, UnsupportedError
 from tinyglow.kernels.int8 import int8_params, scale_requant
 from tinyglow.kernels.reduce.loops import reduce_loops
 from tinyglow.kernels.reduce.reduce_sum import (
@@ -18,6 +18,8 @@ from tinyglow.kernels.reduce.reduce_sum import (
     lower_reduce_sum_int16,
 )
 from tinyglow.numerics import glow
+from tinyglow.numerics.names import TFLITE
+from tinyglow.operators import litert
 from tinyglow.operators.reduce import Reduce
 
 
@@ -45,12 +47,19 @@ def lower_sum(node: Node, lowering: Lowering, axes: tuple[int, ...], divisor: in
     lowering.call(REDUCE_SUM, buffers, params)
 
 
+def _lower_as_litert(node: Node, lowering: Lowering) -> None:
+    op: Any = node.op
+    litert.lower_mean(node, lowering, op.axes, divides=False)
+
+
 class ReduceSum(Reduce):
     """Sum over ``axes``. Glow's sums over one dimension only, and leaves the others of a model's list out."""
 
     onnx_types: ClassVar[OnnxForms] = {"ReduceSum": OnnxForm(13, ("axes", "keepdims", "noop_with_empty_axes"))}
     tflite_types: ClassVar[TFLiteForms] = {"SUM": TFLiteForm(2, "ReducerOptions", ("keep_dims",))}
     glow_kind: ClassVar[str] = "BatchedReduceAdd"
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_as_litert}
 
     def added(self, name: str, value: Value, importer: Importer) -> Value:
         """As ``Reduce.added``; NotInGlowError where Glow's node sums over one dimension of several."""

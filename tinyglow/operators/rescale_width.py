@@ -1,4 +1,4 @@
-"""A change between int8 and int16 in a model that comes quantized, with LiteRT's numerics."""
+"""A change between int8, int16 and int32 in a model that comes quantized, with LiteRT's numerics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Lowering, Op, OtherNumerics, UnsupportedError
 from tinyglow.ir.types import TensorType
-from tinyglow.kernels.elementwise.rescale_tflite import MOST_SHIFT, RESCALE_NARROW, RESCALE_WIDEN, RescaleWidthParams
+from tinyglow.kernels.elementwise.rescale_tflite import MOST_SHIFT, RESCALE_WIDTH, RescaleWidthParams
 from tinyglow.numerics.names import HINT, TFLITE
 from tinyglow.numerics.tflite import multiplier_of
 
@@ -22,9 +22,10 @@ def _lower(node: Node, lowering: Lowering) -> None:
         by = multiplier_of(ratio)
     except ValueError as error:
         raise UnsupportedError(str(error), "scales of ordinary size", HINT) from error
-    if by.shift > MOST_SHIFT:
-        raise UnsupportedError(f"a scale that is {ratio:g} times smaller", f"below {2**MOST_SHIFT} times", HINT)
-    kernel = RESCALE_WIDEN if result.dtype == "int16" else RESCALE_NARROW
+    most = 0 if source.dtype == "int32" else MOST_SHIFT
+    if by.shift > most:
+        raise UnsupportedError(f"a scale that is {ratio:g} times smaller", f"below {2**most} times", HINT)
+    kernel = RESCALE_WIDTH[source.dtype, result.dtype]
     params = RescaleWidthParams(source.elements, source.quant.offset, result.quant.offset, by.shift, by.multiplier)
     lowering.call(kernel, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
 

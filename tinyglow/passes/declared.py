@@ -12,8 +12,9 @@ import numpy as np
 from tinyglow.errors import ModelError
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Declared, Graph, Node
+from tinyglow.numerics.names import ONNX
 from tinyglow.operators.clip import Clip
-from tinyglow.operators.declared import layer_problems
+from tinyglow.operators.declared import layer_problems, odd_biases
 from tinyglow.operators.fully_connected import FullyConnected
 from tinyglow.operators.matmul import MatMul
 from tinyglow.operators.pad import Pad
@@ -143,7 +144,17 @@ def simplify_declared(graph: Graph) -> Graph:
     Raises:
         ModelError: With all layers whose parameters contradict each other.
     """
-    result = run_passes(graph, simplifying_declared())
+    result = _without_odd_biases(run_passes(graph, simplifying_declared()))
     if problems := layer_problems(result):
         raise ModelError("the model cannot be imported", problems)
     return result
+
+
+def _without_odd_biases(graph: Graph) -> Graph:
+    """Biases of ONNX files in other steps than their layer's sums are the reals that they stand for."""
+    if graph.own_numerics != ONNX:
+        return graph
+    edit = GraphEditor.of(graph)
+    for name in odd_biases(graph):
+        edit.declare(name, None)
+    return edit.finish()

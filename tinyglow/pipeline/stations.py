@@ -17,15 +17,13 @@ from tinyglow.bundle.write import write_files
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
-from tinyglow.glow.lower import lower_for_profiler
-from tinyglow.glow.pipeline import before_lowering
-from tinyglow.glow.quantize import quantize_as_glow, tidy_as_glow
 from tinyglow.interp import run_program
 from tinyglow.ir.dump import dump_program
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target
 from tinyglow.lowering.graph_to_program import lower as lower_graph
+from tinyglow.lowering.line_buffers.search import lower_by_rows
 from tinyglow.lowering.plan import activation_blocks, lower_bound, overlaps_of, plan
 from tinyglow.lowering.reuse import reuse_inputs
 from tinyglow.lowering.tcm import use_tcm
@@ -85,8 +83,12 @@ def load(
     graph = dump.graph(1, "read", load_model(path, name, request))
     if graph.is_declared:
         simpler = simplify_declared(graph)
+    elif like_glow:
+        from tinyglow.glow.pipeline import before_lowering  # Glow's own passes, which most commands do without
+
+        simpler = run_passes(graph, before_lowering())
     else:
-        simpler = run_passes(graph, before_lowering()) if like_glow else simplify(graph)
+        simpler = simplify(graph)
     return dump.graph(2, "simplify", simpler)
 
 
@@ -136,6 +138,8 @@ def profile(
     same: Mapping[str, Sequence[str]] = {}
     as_glow = lowered or graph.like_glow
     if as_glow:
+        from tinyglow.glow.lower import lower_for_profiler
+
         graph, same = lower_for_profiler(graph)
     result = profile_graph(graph, shaped, bins, progress, batch, same, sequence, margin and not as_glow)
     dump.text(3, "profile", lambda: "\n".join(f"{n} {r.low!r} {r.high!r}" for n, r in result.ranges.items()) + "\n")
@@ -178,6 +182,8 @@ def quantize(
     if profile is None:
         raise InputError("a float model needs a profile to be quantized", [Problem("the profile", "is missing")])
     if scheme is not None and scheme.like_glow:
+        from tinyglow.glow.quantize import quantize_as_glow, tidy_as_glow
+
         quantized = dump.graph(4, "quantize", quantize_as_glow(graph, profile, scheme))
         return dump.graph(5, "tidy", tidy_as_glow(quantized, float_io))
     quantized = dump.graph(4, "quantize", quantize_graph(graph, profile, scheme))
@@ -218,7 +224,7 @@ def lower(
         ModelError: With all nodes that have no kernel.
     """
     fused = dump.graph(6, "fuse", fuse(graph, target))
-    program = lower_graph(fused, target, chooser)
+    program = (lower_by_rows if target.line_buffers else lower_graph)(fused, target, chooser)
     dump.text(7, "lower", lambda: dump_program(program))
     if target.reuse_inputs:
         program = reuse_inputs(program)

@@ -42,9 +42,16 @@ def fitting_biases(
 @cache
 @st.composite
 def activation_bounds(draw: st.DrawFn, out_offset: int) -> tuple[int, int]:
-    """Limits of a fused activation: none, a ReLU's, or any."""
-    if not draw(st.sampled_from((False, False, False, True))):
-        return draw(st.sampled_from((-128, -128, out_offset))), 127
+    """Limits of a fused activation: none, a ReLU's, an upper one alone, one next to none, or any."""
+    kind = draw(st.sampled_from((*["none"] * 4, *["relu"] * 2, "upper", "next to none", "any", "any")))
+    if kind == "none":
+        return -128, 127
+    if kind == "relu":
+        return out_offset, 127
+    if kind == "upper":
+        return -128, draw(st.integers(-128, 126))
+    if kind == "next to none":
+        return draw(st.sampled_from(((-128, 126), (-127, 127))))
     low = draw(st.integers(-128, 127))
     return low, draw(st.integers(low, 127))
 

@@ -1,4 +1,4 @@
-/* int8 as int16 of another scale, as LiteRT's reference kernels round it. TG_INPUT, TG_OUTPUT: int16 as int8, too. */
+/* int8 as int16 of another scale, as LiteRT's reference kernels round it. TG_INPUT, TG_OUTPUT: other integers, too. */
 #include "tg_kernels.h"
 #include "tg_tflite.h"
 

@@ -37,9 +37,6 @@ static inline uint32_t tg_fully_connected_dsp_s8_step(uint32_t bytes, const int8
 /* Sums in r3 to r6 to outputs, with r7 to r11 from pre to offset of what follows. */
 #define TG_ALL_FOUR(what) what("r3") what("r4") what("r5") what("r6")
 #if TG_EPILOGUE_GLOW_FUSED
-#define TG_FITS(out) 1
-#define TG_HALF(out) ((int32_t)(((uint32_t)1 << (out)->post) >> 1))
-#define TG_POST(out) (out)->post
 #define TG_FINISH_ALL \
   "asrs r3, r7\n\t" \
   "asrs r4, r7\n\t" \
@@ -62,10 +59,7 @@ static inline uint32_t tg_fully_connected_dsp_s8_step(uint32_t bytes, const int8
   "ssat r5, #8, r5\n\t" \
   "ssat r6, #8, r6\n\t"
 #else
-/* See tg_epilogue_last.h: half has the output's offset in it. Sums leave room for constants such as these. */
-#define TG_FITS(out) ((out)->pre == TG_EPILOGUE_GLOW_PRE && (out)->post >= 1 && (out)->post <= 22)
-#define TG_HALF(out) ((int32_t)((uint32_t)TG_EPILOGUE_GLOW_HIGH_CENTER((out)->offset) << ((out)->post - 1)))
-#define TG_POST(out) ((out)->post - 1)
+/* See tg_epilogue_last.h: half has the output's offset in it. */
 #define TG_PRODUCT_OF(x) TG_EPILOGUE_GLOW_PRODUCT(x, "r12", "r8", "r9")
 #define TG_SHIFT_OF(x) "asr " x ", " x ", r10\n\t"
 #define TG_FINISH_ALL TG_ALL_FOUR(TG_PRODUCT_OF) TG_ALL_FOUR(TG_SHIFT_OF) TG_ALL_FOUR(TG_EPILOGUE_GLOW_SATURATE)
@@ -101,8 +95,8 @@ static TG_APART const int8_t *tg_fully_connected_dsp_s8_fours(const tg_fully_con
                                         blocks,
                                         p->out.pre,
                                         p->out.multiplier,
-                                        TG_HALF(&p->out),
-                                        TG_POST(&p->out),
+                                        TG_EPILOGUE_GLOW_HALF(&p->out),
+                                        TG_EPILOGUE_GLOW_POST(&p->out),
                                         p->out.offset};
   register tg_fully_connected_dsp_s8_work *r0 __asm__("r0") = &all;
   register const int8_t *r1 __asm__("r1") = w;
@@ -245,7 +239,7 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
         p->weights_offset ? (uint32_t)-p->weights_offset * tg_fully_connected_dsp_s8_sum_of(input, groups, last) : 0;
     int32_t unit = 0;
 #if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
-    if (!rest && groups && units >= 4 && TG_FITS(&p->out)) {
+    if (!rest && groups && units >= 4 && TG_EPILOGUE_GLOW_FITS(&p->out)) {
       w = tg_fully_connected_dsp_s8_fours(p, input, w, bias, minus, units >> 2, output);
       unit = units & ~3;
     }
@@ -260,12 +254,7 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
         output[unit++] = (int8_t)tg_saturate_s8(tg_epilogue_glow(sum, &out));
       }
     }
-    if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
-      TG_COMPACT
-      for (unit = 0; unit < units; unit++) {
-        output[unit] = tg_clamp_s8(output[unit], p->act_min, p->act_max);
-      }
-    }
+    TG_CLAMP_SELDOM(output, unit, units, p->act_min, p->act_max)
     input += p->depth;
     output += units;
   }
@@ -275,9 +264,6 @@ void tg_fully_connected_dsp_s8(const tg_fully_connected_dsp_s8_params *p, const 
 #undef TG_UNIT
 #undef TG_UNIT_END
 #undef TG_ALL_FOUR
-#undef TG_FITS
-#undef TG_HALF
-#undef TG_POST
 #undef TG_FINISH_ALL
 #undef TG_PRODUCT_OF
 #undef TG_SHIFT_OF

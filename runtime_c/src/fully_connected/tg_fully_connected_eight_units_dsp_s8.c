@@ -61,17 +61,11 @@
 /* Sums in r2 to r9 to outputs, with r0 and r10 to lr from pre to offset of what follows. */
 #define TG_ALL_EIGHT(what) what("r2") what("r3") what("r4") what("r5") what("r6") what("r7") what("r8") what("r9")
 #if TG_EPILOGUE_GLOW_FUSED
-#define TG_FITS(out) 1
-#define TG_HALF(out) ((int32_t)(((uint32_t)1 << (out)->post) >> 1))
-#define TG_POST(out) (out)->post
 #define TG_PRODUCT_OF(x) "asr " x ", " x ", r0\n\tmla " x ", " x ", r10, r11\n\t"
 #define TG_SHIFT_OF(x) "asr " x ", " x ", r12\n\tadd " x ", " x ", lr\n\t"
 #define TG_SATURATE(x) "ssat " x ", #8, " x "\n\t"
 #else
-/* See tg_epilogue_last.h: half has the output's offset in it. Sums leave room for constants such as these. */
-#define TG_FITS(out) ((out)->pre == TG_EPILOGUE_GLOW_PRE && (out)->post >= 1 && (out)->post <= 22)
-#define TG_HALF(out) ((int32_t)((uint32_t)TG_EPILOGUE_GLOW_HIGH_CENTER((out)->offset) << ((out)->post - 1)))
-#define TG_POST(out) ((out)->post - 1)
+/* See tg_epilogue_last.h: half has the output's offset in it. */
 #define TG_PRODUCT_OF(x) TG_EPILOGUE_GLOW_PRODUCT(x, "r0", "r10", "r11")
 #define TG_SHIFT_OF(x) "asr " x ", " x ", r12\n\t"
 #define TG_SATURATE(x) TG_EPILOGUE_GLOW_SATURATE(x)
@@ -107,8 +101,8 @@ static TG_APART void tg_fully_connected_eight_units_dsp_s8_blocks(
                                                     p->units >> 3,
                                                     p->out.pre,
                                                     p->out.multiplier,
-                                                    TG_HALF(&p->out),
-                                                    TG_POST(&p->out),
+                                                    TG_EPILOGUE_GLOW_HALF(&p->out),
+                                                    TG_EPILOGUE_GLOW_POST(&p->out),
                                                     p->out.offset};
   register tg_fully_connected_eight_units_dsp_s8_work *r0 __asm__("r0") = &all;
   register const int8_t *r1 __asm__("r1") = w;
@@ -326,7 +320,7 @@ void tg_fully_connected_eight_units_dsp_s8(const tg_fully_connected_eight_units_
     const uint32_t even_minus = odd_minus - 128 * inputs;
     int32_t unit = 0;
 #if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
-    if (!rest && groups && units >= 8 && TG_FITS(&p->out)) {
+    if (!rest && groups && units >= 8 && TG_EPILOGUE_GLOW_FITS(&p->out)) {
       tg_fully_connected_eight_units_dsp_s8_blocks(p, input, weights, bias, even_minus, odd_minus, output);
       unit = units & ~7;
     }
@@ -334,12 +328,7 @@ void tg_fully_connected_eight_units_dsp_s8(const tg_fully_connected_eight_units_
     if (unit < units) {
       tg_fully_connected_eight_units_dsp_s8_pairs(p, input, weights, bias, last, even_minus, odd_minus, unit, output);
     }
-    if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
-      TG_COMPACT
-      for (unit = 0; unit < units; unit++) {
-        output[unit] = tg_clamp_s8(output[unit], p->act_min, p->act_max);
-      }
-    }
+    TG_CLAMP_SELDOM(output, unit, units, p->act_min, p->act_max)
     input += p->depth;
     output += units;
   }
@@ -352,9 +341,6 @@ void tg_fully_connected_eight_units_dsp_s8(const tg_fully_connected_eight_units_
 #undef TG_ODD_GROUP
 #undef TG_THREE_PAIRS
 #undef TG_ALL_EIGHT
-#undef TG_FITS
-#undef TG_HALF
-#undef TG_POST
 #undef TG_PRODUCT_OF
 #undef TG_SHIFT_OF
 #undef TG_SATURATE

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +12,8 @@ from hypothesis import strategies as st
 
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.ir.types import QuantParams
-from tinyglow.kernels.accumulator import check_accumulator, overflow_of
+from tinyglow.kernels.accumulator import bias_overflows, check_accumulator, overflow_of
+from tinyglow.kernels.convolution.conv2d_dual_mac import dual_mac_constants, offset_of, pack
 from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
 from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
 from tinyglow.numerics.glow import INT32_MAX, INT32_MIN, Requant
@@ -60,3 +64,39 @@ def test_the_message_names_channel_sum_and_witness() -> None:
     assert caught.value.found == "channel 6: a sum of 2147531934, which 32 bits wrap to -2147435362"
     hint = "inputs of 127 where its weight is above 0, -128 elsewhere give it; use fewer inputs per output, or --wrap"
     assert caught.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize(("end", "total"), [(INT32_MAX - 127, INT32_MAX), (INT32_MIN + 128, INT32_MIN)])
+def test_sums_may_reach_the_ends_of_32_bits(end: int, total: int) -> None:
+    """And no further by one."""
+    params = QuantParams(1.0, 0)
+    weights, away = np.array([[1]], np.int8), 1 if end > 0 else -1
+    assert overflow_of(weights, params, params, np.array([end])) is None
+    found = overflow_of(weights, params, params, np.array([end + away]))
+    assert found is not None and found.total == total + away
+
+
+@pytest.mark.parametrize(
+    ("ratio", "largest"), [(1.0, 2**31 - 2), (2.0, 2**30 - 2), (0.5, 2**31 - 3), (0.25, 2**31 - 4)]
+)
+def test_the_largest_bias_of_a_layer(ratio: float, largest: int) -> None:
+    """One more step, times the scale's multiplier and with half of what the shift takes off, stays within 32 bits."""
+    steps, whole = QuantParams(ratio, 0), QuantParams(1.0, 0)
+    assert [bias_overflows(np.array([n], np.int32), steps, whole, whole) for n in (largest, largest + 1)] == [
+        False,
+        True,
+    ]
+    assert bias_overflows(np.array([1, -largest - 1], np.int32), steps, whole, whole)
+
+
+@pytest.mark.parametrize("below", [0, 1])
+def test_even_pixels_begin_within_32_bits(below: int) -> None:
+    """Of two products at once: the sums of even pixels begin lower by 2**15 for each chunk of a channel's weights."""
+    weights = np.array([[1, -2, 3]])
+    counts = pack(weights, offset_of(weights))[1]
+    begin = np.array([INT32_MIN + (int(counts[0]) << 15) - below])
+    layer: Any = SimpleNamespace(folded_bias=begin, weights=weights, is_dense=True)
+    lowering: Any = SimpleNamespace(target=SimpleNamespace(runs=lambda _: True))
+    found = dual_mac_constants(layer, lowering)
+    assert (found is None) == bool(below)
+    assert found is None or found[2].tolist() == [[INT32_MIN, begin[0]]]

@@ -7,6 +7,8 @@ import argparse
 from tinyglow.cli.options import AddCommand
 from tinyglow.errors import InputError, Problem
 
+_MOST_FAULTS = 100  # that are printed
+
 
 def register(command: AddCommand) -> None:
     """Add the command and its options."""
@@ -31,7 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
             "the bundle has no proof to check", [Problem(error.where, error.found, error.expected)]
         ) from None
     if found.faults:
-        problems = [Problem(fault.where, fault.found, fault.expected) for fault in found.faults]
+        problems = [Problem(fault.where, fault.found, fault.expected) for fault in found.faults[:_MOST_FAULTS]]
+        if len(found.faults) > _MOST_FAULTS:
+            problems.append(Problem("the bundle", f"{len(found.faults) - _MOST_FAULTS} more faults"))
         raise InputError("the bundle's proof does not hold", problems)
     print("\n".join(found.facts))
     print("the proof holds")

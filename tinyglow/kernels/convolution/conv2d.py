@@ -17,8 +17,6 @@ from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.pooling.max_pool import MAX_POOL, square_pool
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
-from tinyglow.numerics.exact_dot import to_int32
-from tinyglow.numerics.staircase import by_staircase
 
 
 class Conv2DParams(ConvGeometry):
@@ -36,12 +34,13 @@ class ChannelwiseParams(ConvGeometry):
 
 def conv2d_s8(p: Conv2DParams, x: Array, filters: Array, bias: Array, out: Array, epilogue: Epilogue) -> None:
     """Definition of tg_conv2d_s8."""
-    floats, bound = p.float_sums(x, filters, np.full(p.out_c, p.filter_offset, np.int32))
-    if not p.leaky and by_staircase(floats, bias, bound, (epilogue, p.out, p.act_min, p.act_max), out):
-        return
-    sums = to_int32(floats, bound)
-    sums += bias.reshape(p.out_c)
-    out[...] = p.activate(epilogue.requantize(sums, p.out)).reshape(out.shape)
+    layer = p.layer(x, filters, np.full(p.out_c, p.filter_offset, np.int32))
+    rule = (epilogue, p.out, p.act_min, p.act_max)
+    results = out.reshape(-1, p.out_h, p.out_w, p.out_c)  # a copy, where a sample is several images
+    if p.leaky or not layer.requantized(bias, rule, results):
+        results = p.activate(epilogue.requantize(layer.whole() + bias.reshape(p.out_c), p.out))
+    if not np.may_share_memory(results, out):
+        out[...] = results.reshape(out.shape)
 
 
 def conv2d_channelwise_s8(
@@ -80,6 +79,7 @@ CONV2D = Kernel(
     code_bytes=1150,
     work=work,
     epilogues=True,
+    divides=True,
 )
 
 CONV2D_CHANNELWISE = CONV2D.per_channel(

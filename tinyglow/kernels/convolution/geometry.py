@@ -9,10 +9,9 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I16, U8, U16, Params
-from tinyglow.kernels.convolution.sums import float_sums
+from tinyglow.kernels.convolution.sums import SumsOf
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow
-from tinyglow.numerics.exact_dot import to_int32
 
 # Names of the two dimensions in the fields of parameters, and of the side where their padding begins.
 _AXES = (("h", "top"), ("w", "left"))
@@ -79,15 +78,15 @@ class ConvGeometry(ConvSizes):
 
         A padded tap is left out of a sum: once the offset is taken off, that is the same as a zero.
         """
-        return to_int32(*self.float_sums(x, filters, filter_offsets))
+        return self.layer(x, filters, filter_offsets).whole()
 
-    def float_sums(self, x: Array, filters: Array, filter_offsets: Array) -> tuple[Array, int]:
-        """``sums`` as exact floats, before they wrap; and a bound on their magnitude."""
+    def layer(self, x: Array, filters: Array, filter_offsets: Array) -> SumsOf:
+        """The convolution whose sums ``sums`` has."""
         images = x.reshape(-1, self.in_h, self.in_w, self.in_c)
         weights = filters.reshape(self.out_c, -1).astype(np.int32) - filter_offsets.reshape(-1, 1)
         shape = (self.out_c, self.kernel_h, self.kernel_w, self.in_c // self.group)
-        sums, bound = float_sums(images, self.in_offset, weights.reshape(shape), self.window, self.group)
-        return sums[:, : self.out_h, : self.out_w], bound
+        size = (self.out_h, self.out_w)
+        return SumsOf(images, self.in_offset, weights.reshape(shape), self.window, self.group, size)
 
     def folded_sums(self, x: Array, weights: Array, bias: Array) -> Array:
         """The sums of x * weight plus the bias, where x is in_offset outside of the image.

@@ -15,7 +15,14 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.sums import Limits, SumRange
 from tinyglow.ir.target import Variant
 from tinyglow.ir.types import QuantParams, TensorType
-from tinyglow.kernels.accumulator import bias_or_wrapped, check_accumulator, output_requant, overflow_of
+from tinyglow.kernels.accumulator import (
+    bias_or_wrapped,
+    bias_overflows,
+    check_accumulator,
+    output_requant,
+    overflow_of,
+    prepared_bias,
+)
 from tinyglow.kernels.activation import Activation
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import ChannelWords, Epilogue
@@ -235,13 +242,7 @@ def conv_layer(
     weights, biases = constants
     assert image.quant and out.quant
     per_channel = filters.channel_params()
-    sums, overflows = np.empty(len(per_channel), np.int32), False
-    for i, (filter_params, bias_params) in enumerate(zip(per_channel, bias.channel_params(), strict=True)):
-        sums[i : i + 1] = bias_or_wrapped(biases[i : i + 1], bias_params, image.quant, filter_params, wraps)
-        own = weights[i].reshape(1, -1), filter_params, image.quant, sums[i : i + 1]
-        if not wraps:
-            check_accumulator(*own, i)
-        overflows = overflows or overflow_of(*own) is not None
+    sums, overflows = _start_of_sums((weights, filters), (biases, bias), image.quant, wraps)
     return ConvLayer(
         node=node,
         sizes=sizes,
@@ -256,3 +257,26 @@ def conv_layer(
         pool=pool,
         wraps=overflows,
     )
+
+
+def _start_of_sums(
+    filters: tuple[Array, TensorType], bias: tuple[Array, TensorType], image: QuantParams, wraps: bool
+) -> tuple[Array, bool]:
+    """The biases at the scale of each channel's sums, int32 [out_c]; and whether sums overflow, where they may."""
+    (weights, filter_type), (data, bias_type) = filters, bias
+    units = len(weights)
+    if filter_type.quant is not None and bias_type.quant is not None:  # one scale for all: looked at together
+        own = bias_type.quant, image, filter_type.quant
+        if not bias_overflows(data, *own):
+            start = prepared_bias(data, *own)
+            if overflow_of(weights.reshape(units, -1), filter_type.quant, image, start) is None:
+                return start, False
+    starts, overflows = np.empty(units, np.int32), False
+    channels = zip(filter_type.channel_params(), bias_type.channel_params(), strict=True)
+    for i, (filter_params, bias_params) in enumerate(channels):
+        starts[i : i + 1] = bias_or_wrapped(data[i : i + 1], bias_params, image, filter_params, wraps)
+        unit = weights[i].reshape(1, -1), filter_params, image, starts[i : i + 1]
+        if not wraps:
+            check_accumulator(*unit, i)
+        overflows = overflows or overflow_of(*unit) is not None
+    return starts, overflows

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
+from tinyglow.ir.record import Record
+from tinyglow.kernels.convolution import fast_sums
+from tinyglow.kernels.convolution.fast_sums import Sums
 from tinyglow.kernels.window import Window
-from tinyglow.numerics.exact_dot import exact_dtype, largest_sum, product, to_int32
+from tinyglow.numerics.exact_dot import exact_dtype, largest_sum, product, product_by_blocks, to_int32
+from tinyglow.numerics.staircase import MOST, Rule, add_bias, staircase_for
 
 Floats = npt.NDArray[Any]
+Size = tuple[int, int]
+Way = Callable[[npt.NDArray[np.int8]], Sums]
 
 # How many taps are copied in the time in which one result is stored, loaded and added.
 _RESULT_AGAINST_TAP = 2
+# Elements of image and result, of each so many times as there are floats at once: what a core's cache holds.
+_BLOCK_FLOATS, _EACH_INPUT, _EACH_RESULT = 2**20, 2, 5
+# Windows of images with up to so many channels are laid out tap by tap; those of more are pixels that lie together.
+_FEW_CHANNELS = 4
 
 
 def convolution_sums(
@@ -32,38 +43,146 @@ def convolution_sums(
     Returns:
         int32 [images, out_h, out_w, out_c].
     """
-    return to_int32(*float_sums(images, offset, filters, window, group))
-
-
-def float_sums(
-    images: npt.NDArray[np.int8], offset: int, filters: npt.NDArray[np.int32], window: Window, group: int
-) -> tuple[Floats, int]:
-    """``convolution_sums`` as exact floats, of no more bits than they need, before they wrap; and their bound."""
-    limits = np.iinfo(images.dtype)
-    flat = filters.reshape(len(filters), -1)
-    bound = largest_sum(flat.T, max(limits.max - offset, offset - limits.min))
-    dtype = exact_dtype(bound)
-    padded, weights = _padded(images, offset, window, dtype), filters.astype(dtype)
     size = window.output_size(images.shape[1], images.shape[2])
-    if group == filters.shape[0] == images.shape[3]:
-        return _depthwise(padded, weights, window, size), bound
-    in_g, out_g = images.shape[3] // group, len(filters) // group
-    parts = [
-        _dense(padded[..., g * in_g : (g + 1) * in_g], weights[g * out_g : (g + 1) * out_g], window, size)
-        for g in range(group)
-    ]
-    return parts[0] if group == 1 else np.concatenate(parts, axis=3), bound
+    return SumsOf(images, offset, filters, window, group, size).whole()
 
 
-def _padded(images: npt.NDArray[np.int8], offset: int, window: Window, dtype: type) -> Floats:
-    """Images as floats without their offset. A padded tap is left out of a sum: here that is the same as a zero."""
+class SumsOf(Record):
+    """The sums of a convolution: ``convolution_sums`` says what the attributes are; size: height and width of them."""
+
+    images: npt.NDArray[np.int8]
+    offset: int
+    filters: npt.NDArray[np.int32]
+    window: Window
+    group: int
+    size: Size
+
+    @cached_property
+    def _most(self) -> int:
+        """The largest magnitude of images and padding."""
+        return max(-int(np.iinfo(self.images.dtype).min), abs(self.offset))
+
+    @cached_property
+    def _bound(self) -> int:
+        return largest_sum(self.filters.reshape(len(self.filters), -1).T, self._most)
+
+    def start(self, bias: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+        """The biases when images and padding keep their offset: int64 [units]."""
+        flat = self.filters.reshape(len(self.filters), -1)
+        return bias.astype(np.int64).ravel() - self.offset * flat.sum(axis=1, dtype=np.int64)
+
+    def bound(self, bias: npt.NDArray[np.int32]) -> int:
+        """What no partial sum exceeds, with the bias in it or not."""
+        return self._bound + int(np.abs(self.start(bias)).max(initial=0))
+
+    def whole(self) -> npt.NDArray[np.int32]:
+        """All of the sums: int32 [images, out_h, out_w, out_c]; what does not fit wraps."""
+        none = np.zeros(len(self.filters), np.int32)
+        bound = self.bound(none)
+        result = np.empty((len(self.images), *self.size, len(self.filters)), np.int32)
+        for chosen, sums in self._sums(none, exact_dtype(bound)):
+            result[chosen] = to_int32(sums.images(sums.values), bound)
+        return result
+
+    def requantized(self, bias: npt.NDArray[np.int32], rule: Rule, out: npt.NDArray[np.int8]) -> bool:
+        """Sums with their bias through an epilogue, if floats can do all of it (``numerics.staircase``).
+
+        Args:
+            bias: int32 [units].
+            rule: The epilogue, its constants, the least and the largest result.
+            out: int8 [images, out_h, out_w, out_c], for the results. Those of an image are stored when all are there.
+
+        Returns:
+            Whether ``out`` has them.
+        """
+        stairs = staircase_for(rule, self.bound(bias), out.size)
+        if stairs is None:
+            return False
+        for chosen, sums in self._sums(bias, np.float32, stairs.unit):
+            results = np.empty(sums.values.shape, np.int8)
+            stairs.apply(sums.values, results)
+            out[chosen] = sums.images(results)
+        return True
+
+    def _sums(self, bias: npt.NDArray[np.int32], dtype: type, unit: float = 1.0) -> Iterator[tuple[slice, Sums]]:
+        """The sums with their bias in steps of ``unit``, a power of two: of some images at a time."""
+        way = self._way((self.start(bias) * unit).astype(dtype), dtype, unit)
+        height, width, channels = self.images.shape[1:]
+        results = self.size[0] * self.size[1] * len(self.filters)
+        step = max(1, _BLOCK_FLOATS // (_EACH_INPUT * height * width * channels + _EACH_RESULT * results))
+        for begin in range(0, len(self.images), step):
+            chosen = slice(begin, begin + step)
+            yield chosen, way(self.images[chosen])
+
+    def _way(self, start: Floats, dtype: type, unit: float) -> Way:
+        """The fastest way for this window."""
+        channels, units = self.images.shape[3], len(self.filters)
+        if self.group == channels == units:
+            return self._each_channel(start, dtype, unit)
+        weights = self.filters.astype(dtype) * dtype(unit)
+        if self.group == 1:
+            return self._all_channels(weights, start)
+        in_g, out_g = channels // self.group, units // self.group
+        own = [slice(g * out_g, (g + 1) * out_g) for g in range(self.group)]
+        ways = [self._all_channels(weights[chosen], start[chosen]) for chosen in own]
+
+        def grouped(images: npt.NDArray[np.int8]) -> Sums:
+            parts = [way(images[..., g * in_g : (g + 1) * in_g]) for g, way in enumerate(ways)]
+            return self._plain(np.concatenate([part.images(part.values) for part in parts], axis=3))
+
+        return grouped
+
+    def _plain(self, values: Floats) -> Sums:
+        """Sums [images, out_h, out_w, units]."""
+        return Sums(values, self.size)
+
+    def _each_channel(self, start: Floats, dtype: type, unit: float) -> Way:
+        fill, window, size = self.offset, self.window, self.size
+        if self.images.dtype == np.int8 and window.strides[1] == 1 and np.abs(self.filters).max(initial=0) <= 255:
+            return lambda images: fast_sums.depthwise(images, fill, self.filters[..., 0], window, size, start, unit)
+        weights = self.filters.astype(dtype) * dtype(unit)
+
+        def one_pass(images: npt.NDArray[np.int8]) -> Sums:
+            return self._plain(_depthwise(_padded(images, fill, window, dtype), weights, window, size) + start)
+
+        return one_pass
+
+    def _all_channels(self, weights: Floats, start: Floats) -> Way:
+        fill, window, size = self.offset, self.window, self.size
+        if weights.shape[3] <= _FEW_CHANNELS:
+            factors = np.ascontiguousarray(np.concatenate([weights.reshape(len(weights), -1).T, start[np.newaxis]]))
+            return lambda images: fast_sums.few_channels(images, fill, factors, window, size)
+        if weights.dtype == np.float32 and self._in_pairs:
+            parts = fast_sums.transformed(weights)
+            fours = np.ascontiguousarray(np.stack([part.reshape(len(part), -1).T for part in parts]))
+            return lambda images: fast_sums.by_pairs_of_rows(images, fill, fours, window, size, start)
+
+        def plain(images: npt.NDArray[np.int8]) -> Sums:
+            values = _dense(_padded(images, fill, window, weights.dtype.type), weights, window, size)
+            add_bias(values, start)
+            return self._plain(values)
+
+        return plain
+
+    @cached_property
+    def _in_pairs(self) -> bool:
+        """Whether ``by_pairs_of_rows`` takes the window, and float32 holds what it adds: three products, in halves."""
+        window = self.window
+        if window.kernel[0] != 3 or {*window.strides, *window.dilation} != {1}:
+            return False
+        parts = [np.abs(part).sum(axis=(1, 2)) for part in fast_sums.transformed(self.filters.astype(np.float64))]
+        most = max((end + parts[1] + parts[2]).max(initial=0) for end in (parts[0], parts[3]))
+        return bool(2 * 2 * self._most * most <= MOST)
+
+
+def _padded(images: npt.NDArray[np.int8], fill: int, window: Window, dtype: type) -> Floats:
+    """Images as floats, ``fill`` around them."""
     if not any(window.pads):
-        return np.subtract(images, dtype(offset), dtype=dtype)
+        return images.astype(dtype)
     n, height, width, channels = images.shape
     top, left, bottom, right = window.pads
-    padded = np.zeros((n, top + height + bottom, left + width + right, channels), dtype)
-    inside = padded[:, top : top + height, left : left + width]
-    np.subtract(images, dtype(offset), out=inside, dtype=dtype)
+    padded = np.full((n, top + height + bottom, left + width + right, channels), fill, dtype)
+    padded[:, top : top + height, left : left + width] = images
     return padded
 
 
@@ -73,34 +192,12 @@ def _steps(window: Window, axis: int, tap: int, count: int) -> slice:
     return slice(begin, begin + (count - 1) * window.strides[axis] + 1, window.strides[axis])
 
 
-def _windows(padded: Floats, window: Window, size: tuple[int, int], rows: int) -> Floats:
-    """A view of the taps of ``rows`` rows of a kernel: [images, out_h, out_w, rows, kernel_w, channels]."""
-    image, line, column, channel = padded.strides
-    (down, right), (over, across) = window.strides, window.dilation
-    shape = (len(padded), *size, rows, window.kernel[1], padded.shape[3])
-    strides = (image, down * line, right * column, over * line, across * column, channel)
-    return as_strided(padded, shape, strides, writeable=False)
+def _depthwise(padded: Floats, weights: Floats, window: Window, size: Size) -> Floats:
+    """One filter for each channel: einsum multiplies and adds in one pass, tap by tap."""
+    return np.einsum("nhwyxc,cyx->nhwc", window.view(padded, size), weights[..., 0])
 
 
-def _depthwise(padded: Floats, weights: Floats, window: Window, size: tuple[int, int]) -> Floats:
-    """One filter for each channel: einsum multiplies and adds in one pass, tap by tap, a row of the image at once.
-
-    The weights are there once for each column: numpy is slow where its inner loop is short.
-    """
-    taps = _windows(padded, window, size, window.kernel[0])
-    if window.strides[1] != 1:
-        return np.einsum("nhwyxc,cyx->nhwc", taps, weights[..., 0])
-    units = len(weights)
-    along = np.repeat(np.moveaxis(weights[..., 0], 0, 2)[:, :, np.newaxis], size[1], axis=2)
-    # Neighbouring columns of a tap are neighbours in the image.
-    merged = (len(padded), size[0], *window.kernel, size[1] * units)
-    image, row, _, over, across, channel = taps.strides
-    view = as_strided(taps, merged, (image, row, over, across, channel), writeable=False)
-    sums = np.einsum("nhyxj,yxj->nhj", view, along.reshape(*window.kernel, -1))
-    return sums.reshape(len(padded), *size, units)
-
-
-def _dense(padded: Floats, weights: Floats, window: Window, size: tuple[int, int]) -> Floats:
+def _dense(padded: Floats, weights: Floats, window: Window, size: Size) -> Floats:
     """One matrix product for each row of the kernel, or one for all where there are few taps.
 
     The windows' taps lie beside each other in ``columns`` for one row of a kernel only: a third of the copying of 3 x 3
@@ -109,24 +206,25 @@ def _dense(padded: Floats, weights: Floats, window: Window, size: tuple[int, int
     """
     n, units, rows = len(padded), len(weights), window.kernel[0]
     flat = (n, size[0] * size[1])
-    if weights[0].size <= _RESULT_AGAINST_TAP * (rows - 1) * units:
-        taps = np.ascontiguousarray(_windows(padded, window, size, rows)).reshape(*flat, -1)
-        return product(taps, np.ascontiguousarray(weights.reshape(units, -1).T)).reshape(n, *size, units)
+    if weights[0].size <= _RESULT_AGAINST_TAP * (rows - 1) * units or window.kernel == (1, 1):
+        taps = np.ascontiguousarray(window.view(padded, size)).reshape(n * flat[1], -1)
+        factors = np.ascontiguousarray(weights.reshape(units, -1).T)
+        return product_by_blocks(taps, factors).reshape(n, *size, units)
     columns = _columns(padded, window, size)
     sums = np.empty((*flat, units), padded.dtype)
     products = sums if rows == 1 else np.empty_like(sums)
     for ky in range(rows):
-        taps = columns[:, _steps(window, 0, ky, size[0])].reshape(*flat, -1)
-        product(taps, np.ascontiguousarray(weights[:, ky].reshape(units, -1).T), products if ky else sums)
+        line = columns[:, _steps(window, 0, ky, size[0])].reshape(*flat, -1)
+        product(line, np.ascontiguousarray(weights[:, ky].reshape(units, -1).T), products if ky else sums)
         if ky:
             sums += products
     return sums.reshape(n, *size, units)
 
 
-def _columns(padded: Floats, window: Window, size: tuple[int, int]) -> Floats:
+def _columns(padded: Floats, window: Window, size: Size) -> Floats:
     """The taps of one row of a kernel beside each other: [images, height, out_w, kernel_w * channels]."""
     n, height, width, _ = padded.shape
     if window.kernel[1] == 1 and size[1] == width:
         return padded
     single = Window((1, window.kernel[1]), (1, window.strides[1]), dilation=(1, window.dilation[1]))
-    return np.ascontiguousarray(_windows(padded, single, (height, size[1]), 1)).reshape(n, height, size[1], -1)
+    return np.ascontiguousarray(single.view(padded, (height, size[1]))).reshape(n, height, size[1], -1)

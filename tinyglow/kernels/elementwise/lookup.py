@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Number, Numbers
 from tinyglow.numerics import wide
 
 _PIECE_BITS = 7
@@ -18,6 +19,14 @@ class Lookup16Params(Params):
     """``count`` elements."""
 
     count: U32
+
+
+def _numbers_s16(p: Lookup16Params, constants: Sequence[Array | None]) -> Numbers:
+    """A rise between two entries times the place between them, before it is rounded."""
+    assert constants[1] is not None
+    rises = np.diff(constants[1].reshape(-1).astype(np.int64)) * (PIECE - 1)
+    half = PIECE // 2
+    return {"rise": Number(min(int(rises.min()), 0) + half, max(int(rises.max()), 0) + half)}
 
 
 def lookup_s16(p: Lookup16Params, x: Array, table: Array, out: Array) -> None:
@@ -35,6 +44,7 @@ LOOKUP_INT16 = Kernel(
     operands=(In("input", "int16"), In("table", "int16"), Out("output", "int16", may_alias="input")),
     reference=lookup_s16,
     summary="function of one element, by table and interpolation, in int16",
+    table_numbers_of=_numbers_s16,
 )
 
 

@@ -13,7 +13,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
 from tinyglow.numerics import exact_dot
 from tinyglow.numerics.epilogue import Epilogue
-from tinyglow.numerics.staircase import by_staircase
+from tinyglow.numerics.staircase import add_bias, staircase_for
 
 
 def fully_connected_s8(
@@ -25,10 +25,16 @@ def fully_connected_s8(
     """
     rows = x.reshape(-1, p.depth)
     matrix = weights.reshape(p.units, p.depth).astype(np.int32) - p.weights_offset
-    floats, bound = exact_dot.exact_product(rows, matrix.T, 255)
-    if by_staircase(floats, bias, bound, (epilogue, p.out, p.act_min, p.act_max), out):
+    bound = exact_dot.largest_sum(matrix.T, 128) + int(np.abs(bias.astype(np.int64)).max(initial=0))
+    stairs = staircase_for((epilogue, p.out, p.act_min, p.act_max), bound, out.size)
+    if stairs is not None:
+        unit = np.float32(stairs.unit)
+        factors = np.ascontiguousarray(matrix.T.astype(np.float32) * unit)
+        steps = exact_dot.product_by_blocks(rows.astype(np.float32), factors)
+        add_bias(steps, bias.ravel().astype(np.float32) * unit)
+        stairs.apply(steps.reshape(out.shape), out)
         return
-    result = epilogue.requantize(exact_dot.to_int32(floats, bound) + bias.reshape(p.units), p.out)
+    result = epilogue.requantize(exact_dot.matmul(rows, matrix.T, 128) + bias.reshape(p.units), p.out)
     out[...] = np.clip(result, np.int32(p.act_min), np.int32(p.act_max)).astype(np.int8).reshape(out.shape)
 
 

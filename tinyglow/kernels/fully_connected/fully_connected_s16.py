@@ -8,10 +8,10 @@ from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I16, I32, U8, U32, Params
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.kernels.activation import NO_ACTIVATION
-from tinyglow.kernels.int16 import litert_words, unpacked_bias
+from tinyglow.kernels.int16 import Words, litert_words, litert_words_once, unpacked_bias
 from tinyglow.kernels.layers_int16 import activate_int16, layer_kernel_int16, lower_layer_int16, with_wide_sums
 from tinyglow.numerics import wide
-from tinyglow.numerics.names import HINT, LIKE_LITERT
+from tinyglow.numerics.names import HINT, TFLITE, TFLM
 
 
 class FullyConnected16Params(Params):
@@ -51,12 +51,41 @@ def lower_fully_connected_int16(node: Node, lowering: Lowering) -> None:
     kernels = FULLY_CONNECTED_INT16, FULLY_CONNECTED_WIDE_INT16
     channels = lowering.type_of(node.inputs[1]).channel_quant
     by_unit = channels is not None and len(set(channels.scales)) > 1
-    if by_unit and lowering.numerics in LIKE_LITERT:
+    if by_unit and lowering.numerics == TFLM:
         found = "an int16 fully connected layer with a scale for each unit"
-        raise UnsupportedError(found, "one scale for all weights", HINT)
-    lower_layer_int16(node, lowering, matrix, NO_ACTIVATION, kernels, FullyConnected16Params, sizes, _float_words)
+        raise UnsupportedError(found, "one scale for all weights, which TensorFlow Lite Micro has alone", HINT)
+    is_litert = lowering.numerics == TFLITE
+    words = (litert_words_once if by_unit else _float_words_once) if is_litert else _float_words
+    lower_layer_int16(
+        node,
+        lowering,
+        matrix,
+        NO_ACTIVATION,
+        kernels,
+        FullyConnected16Params,
+        sizes,
+        words,
+        FULLY_CONNECTED_INT16 if is_litert else None,
+        _of_short_sums(words),
+    )
 
 
 def _float_words(x: float, weight: float, out: float, bound: int) -> tuple[int, int]:
-    """LiteRT multiplies the scales of one tensor each as floats (kernel_util.cc)."""
+    """Scales of one tensor each are multiplied as floats (kernel_util.cc). CMSIS-NN's multipliers have 16 bits."""
     return litert_words(float(np.float32(x) * np.float32(weight)), 1.0, out, bound)
+
+
+def _float_words_once(x: float, weight: float, out: float, bound: int) -> tuple[int, int]:
+    """The same; LiteRT's multipliers have 31 bits."""
+    return litert_words_once(float(np.float32(x) * np.float32(weight)), 1.0, out, bound)
+
+
+def _of_short_sums(words: Words) -> Words:
+    """The same for biases of 32 bits, with which LiteRT's sums have 32 bits and wrap."""
+
+    def short(x: float, weight: float, out: float, bound: int) -> tuple[int, int]:
+        if bound > wide.INT32_MAX:
+            raise UnsupportedError(f"a sum of up to {bound} with a bias of 32 bits", "sums of 32 bits, or biases of 64")
+        return words(x, weight, out, bound)
+
+    return short

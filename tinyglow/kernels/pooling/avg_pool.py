@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, I32, U8, In, Kernel, Out, Work
+from tinyglow.ir.numbers import Number, Numbers
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.int16 import int16_scales
-from tinyglow.kernels.intermediates import multiplied, requantized, sum_ends
+from tinyglow.kernels.intermediates import Ends, multiplied, requantized, sum_ends
 from tinyglow.kernels.pooling.geometry import PoolGeometry, geometry
 from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow, wide
@@ -93,6 +95,20 @@ def window_range(p: PoolGeometry, offset: int) -> tuple[int, int]:
     return taps * (glow.INT8_MIN - offset), taps * (glow.INT8_MAX - offset)
 
 
+def halved(ends: Ends, taps: int) -> Number:
+    """A number before it is divided by at most so many taps: half of them is added away from zero."""
+    half = taps // 2
+    return Ends(ends.low - half, ends.high + half, ends.at).number()
+
+
+def _numbers(p: AvgPoolParams) -> Numbers:
+    """What requantizes sums; and, of windows that the image may cut, what is divided by their taps."""
+    inside, result = requantized(sum_ends(window_range(p, p.in_offset), "int8"), p.out)
+    if not p.divide:
+        return {"result": inside}
+    return {"result": inside, "dividend": replace(halved(result, p.kernel_h * p.kernel_w), may_wrap=True)}
+
+
 AVG_POOL = Kernel(
     symbol="tg_avg_pool_s8",
     c_file="pooling/tg_avg_pool_s8.c",
@@ -102,7 +118,7 @@ AVG_POOL = Kernel(
     summary="mean over windows",
     work=work,
     sums_of=lambda p: window_range(p, p.in_offset),
-    numbers_of=lambda p: {"result": requantized(sum_ends(window_range(p, p.in_offset), "int8"), p.out)[0]},
+    numbers_of=_numbers,
 )
 
 AVG_POOL_FLOAT = Kernel(

@@ -6,7 +6,8 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I16, In, Kernel, Out
-from tinyglow.kernels.pooling.avg_pool import window_range
+from tinyglow.kernels.intermediates import sum_ends
+from tinyglow.kernels.pooling.avg_pool import halved, window_range
 from tinyglow.kernels.pooling.geometry import PoolGeometry
 from tinyglow.numerics import tflite, wide
 
@@ -25,6 +26,14 @@ def avg_pool_tflite(p: AvgPoolTfliteParams, x: Array, out: Array) -> None:
     out[...] = np.clip(mean, p.act_min, p.act_max).astype(x.dtype).reshape(out.shape)
 
 
+def _taps(p: AvgPoolTfliteParams) -> int:
+    return p.kernel_h * p.kernel_w
+
+
+def _range_s16(p: AvgPoolTfliteParams) -> tuple[int, int]:
+    return _taps(p) * wide.INT16_MIN, _taps(p) * wide.INT16_MAX
+
+
 AVG_POOL_TFLITE = Kernel(
     symbol="tg_avg_pool_tflite_s8",
     c_file="pooling/tg_avg_pool_tflite_s8.c",
@@ -33,11 +42,13 @@ AVG_POOL_TFLITE = Kernel(
     reference=avg_pool_tflite,
     summary="mean over windows, rounded as LiteRT does",
     sums_of=lambda p: window_range(p, 0),
+    numbers_of=lambda p: {"dividend": halved(sum_ends(window_range(p, 0), "int8"), _taps(p))},
 )
 AVG_POOL_TFLITE_INT16 = AVG_POOL_TFLITE.with_settings(
     "tg_avg_pool_tflite_s16",
     {"TG_ELEMENT": "tg_i16", "TG_CLAMPED": "tg_clamp_s16"},
     operands=(In("input", "int16"), Out("output", "int16")),
     summary="the same in int16",
-    sums_of=lambda p: (p.kernel_h * p.kernel_w * wide.INT16_MIN, p.kernel_h * p.kernel_w * wide.INT16_MAX),
+    sums_of=_range_s16,
+    numbers_of=lambda p: {"dividend": halved(sum_ends(_range_s16(p), "int16"), _taps(p))},
 )

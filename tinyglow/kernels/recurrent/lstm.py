@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I32, U8, U16, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Number, Numbers
+from tinyglow.ir.record import Record
+from tinyglow.kernels.intermediates import Ends, scaled_twice
+from tinyglow.kernels.recurrent import ranges
 from tinyglow.numerics import gemmlowp, tflite, tflite_int16
 from tinyglow.numerics.tflite import IntArray, Multiplier
 
@@ -39,8 +42,7 @@ class LstmParams(Params):
 Functions = Callable[[IntArray, int], IntArray]
 
 
-@dataclass(frozen=True)
-class _Arithmetic:
+class _Arithmetic(Record):
     """What differs between the two: functions of integers with so many integer bits, and a product / 2**shift."""
 
     sigmoid: Functions
@@ -121,6 +123,68 @@ def lstm_tflm(p: LstmParams, *operands: Array) -> None:
     _lstm(p, _of_micro(operands[7][0]), operands[:7], operands[8:])
 
 
+def _function(p: LstmParams, name: str, bits: int, table: Array | None) -> tuple[Numbers, Ends]:
+    """The numbers of a sigmoid or tanh of any int16 with so many integer bits, and its results."""
+    if table is None:
+        inside, ends = ranges.fixed_point_function(name, bits)
+        return {"inside": Number(*inside)}, Ends(*ends)
+    left = bits - _GATE_BITS
+    multiplier, half = 3 << max(left, 0), (1 << max(-left, 0)) >> 1
+    argument = Number(_INT16_MIN * multiplier + half, _INT16_MAX * multiplier + half)
+    arguments = table_argument(np.arange(_INT16_MIN, _INT16_MAX + 1), bits)
+    return ranges.table_function(name, arguments, argument, table)
+
+
+def _sums(p: LstmParams, constants: Sequence[Array | None]) -> Numbers:
+    """The sums of all gates' products, each before its scale; and of both of a gate together."""
+    weights, recurrent, bias, scales = (np.asarray(constants[place]) for place in range(3, 7))
+    words = scales.reshape(GATES, 2, 2).tolist()
+    sums, inputs, both = [], [], []
+    for gate in range(GATES):
+        sides = []
+        for side, own in enumerate((weights, recurrent)):
+            rows = own.reshape(GATES, p.units, -1)[gate]
+            total = ranges.row_sums(rows, bias.reshape(2, GATES, p.units)[side, gate], (-128, 127))
+            inside, result = ranges.scaled(total, *words[gate][side])
+            sums.append(ranges.wrapping(total))
+            inputs.append(inside)
+            sides.append(ranges.bounded(result, (-(1 << 20), 1 << 20)))
+        both.append(ranges.bounded(sides[0], (_INT16_MIN, _INT16_MAX)).plus(sides[1]).number())
+    return {"sum": ranges.joined(sums), "input": ranges.joined(inputs), "gate": ranges.joined(both)}
+
+
+def _numbers(p: LstmParams, constants: Sequence[Array | None], by_table: bool) -> Numbers:
+    """Sums of a gate's products; what functions compute on the way; the cell's parts; the result."""
+    numbers, table = dict(_sums(p, constants)), constants[7] if by_table else None
+    results = []
+    for name, kind, bits in (
+        ("sigmoid", "logistic", _GATE_BITS),
+        ("tanh", "tanh", _GATE_BITS),
+        ("shown", "tanh", p.cell_bits),
+    ):
+        own, ends = _function(p, kind, bits, table)
+        numbers |= {f"{name} {part}": number for part, number in own.items()}
+        results.append(ends)
+    sigmoid, tanh, shown = results
+    cell = Ends(_INT16_MIN, _INT16_MAX)
+    kept, added, product = sigmoid.times(cell), sigmoid.times(tanh), shown.times(sigmoid)
+    parts = [_product(x, shift, by_table) for x, shift in ((kept, 15), (added, 15 + p.cell_bits))]
+    return numbers | {
+        "kept": parts[0][0],
+        "added": parts[1][0],
+        "cell": ranges.bounded(parts[0][1], (_INT16_MIN, _INT16_MAX)).plus(parts[1][1]).number(),
+        "result": scaled_twice(product, p.multiplier, p.shift)[0],
+    }
+
+
+def _product(x: Ends, shift: int, by_table: bool) -> tuple[Number, Ends]:
+    """A product / 2**shift: the number, and the result."""
+    if by_table:
+        return scaled_twice(x, 1 << 30, 1 - shift)
+    low, high = (int(tflite.divide_by_power(np.array(end), shift)) for end in (x.low, x.high))
+    return x.number(), x.made(low, high)
+
+
 LSTM_TFLITE = Kernel(
     symbol="tg_lstm_tflite_s8",
     c_file="recurrent/tg_lstm_tflite_s8.c",
@@ -140,6 +204,7 @@ LSTM_TFLITE = Kernel(
     ),
     reference=lstm_tflite,
     summary="LSTM with a cell of int16, as LiteRT computes it",
+    table_numbers_of=lambda p, constants: _numbers(p, constants, by_table=False),
     scratch=lambda p: 2 * GATES * p.units,
 )
 LSTM_TFLM = LSTM_TFLITE.with_settings(
@@ -147,4 +212,5 @@ LSTM_TFLM = LSTM_TFLITE.with_settings(
     {"TG_BY_TABLE": "1"},
     reference=lstm_tflm,
     summary="LSTM with a cell of int16, as TensorFlow Lite Micro computes it with CMSIS-NN",
+    table_numbers_of=lambda p, constants: _numbers(p, constants, by_table=True),
 )

@@ -6,6 +6,7 @@ import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I16, I32, U16, In, Kernel, Out, Params
+from tinyglow.kernels.recurrent.ranges import svdf_numbers
 from tinyglow.numerics import tflite
 from tinyglow.numerics.tflite import Multiplier
 
@@ -64,12 +65,14 @@ SVDF = Kernel(
     ),
     reference=svdf,
     summary="SVDF layer: filters over the features of the last inputs",
+    table_numbers_of=lambda p, constants: svdf_numbers(p, constants, "int16"),
 )
 # The same with state and filters of int8, which TensorFlow Lite Micro alone has.
 SVDF_OF_INT8 = SVDF.with_settings(
     "tg_svdf_state_s8",
     {"TG_STATE": "int8_t", "TG_STATE_MIN": "INT8_MIN", "TG_STATE_MAX": "INT8_MAX"},
     summary="the same with filters and state of int8",
+    table_numbers_of=lambda p, constants: svdf_numbers(p, constants, "int8"),
     operands=(
         In("input", "int8"),
         In("state", "int8"),

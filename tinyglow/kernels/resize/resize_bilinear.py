@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I32, U16, In, Kernel, Out, Params
 from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.ir.record import Record
+from tinyglow.kernels.resize.ranges import FRACTION_BITS, fixed_point_numbers, float_numbers
 from tinyglow.numerics import glow
 from tinyglow.numerics.nan import one_nan
 
-FRACTION_BITS = 11  # of a weight: two of them and an int8 fill 32 bits
 # Up to so many bits each, all of Glow's float32 steps are exact: 9 for a difference of int8 values and two weights.
 _EXACT_BITS = 7
 _ACCUMULATOR_BITS = 2 * FRACTION_BITS
@@ -142,6 +141,7 @@ RESIZE_BILINEAR = Kernel(
     operands=(In("input", "int8"), In("rows", "int32"), In("columns", "int32"), Out("output", "int8")),
     reference=resize_bilinear_s8,
     summary="linear interpolation of an image with weights of few bits",
+    table_numbers_of=fixed_point_numbers,
 )
 
 RESIZE_BILINEAR_FLOAT = Kernel(
@@ -158,6 +158,7 @@ RESIZE_BILINEAR_FLOAT = Kernel(
     ),
     reference=resize_bilinear_float_s8,
     summary="linear interpolation of an image with any weights",
+    table_numbers_of=float_numbers,
 )
 
 RESIZE_BILINEAR_FUSED = RESIZE_BILINEAR_FLOAT.with_settings(
@@ -184,8 +185,7 @@ RESIZE_BILINEAR_F32 = Kernel(
 )
 
 
-@dataclass(frozen=True)
-class _Taps:
+class _Taps(Record):
     """Between which two pixels each result lies along one dimension, and how far from the first; float32 weights."""
 
     first: npt.NDArray[np.int64]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, U8, U16, U32, In, Kernel, Out, Params, Work
+from tinyglow.ir.numbers import Number, Numbers
 from tinyglow.ir.op import UnsupportedError
+from tinyglow.kernels.softmax.ranges import data_of, row_sum
 from tinyglow.numerics import float32, glow
 
 _UINT32_MAX = 2**32 - 1
@@ -65,6 +68,41 @@ def _scaled(x: Array, shift: Array) -> Array:
     return np.where(shift == 16, ((x + 0x8000) >> 16) - 1, (x + rounding) >> shift)
 
 
+_LEAST_DIVISOR, _MOST_DIVISOR = 1 << 15, (1 << 16) - 1  # a sum shifted up, without its lower 16 bits
+
+
+def _numbers(p: SoftMaxParams, constants: Sequence[Array | None]) -> Numbers:
+    """The sum of a row; what is divided by it, the quotient; its product with a power, and that rounded."""
+    table = data_of(constants, 1).reshape(-1).view(np.uint32).astype(np.int64)
+    least, most, part = 0 if p.zeros else int(table.min()), int(table.max()), p.sum_bits - 1
+    total = row_sum(int(table[-1]) >> part, (least >> part, most >> part), p.columns)
+    half, whole = _LEAST_DIVISOR // 2, _MOST_DIVISOR // 2
+    at = ("any row", "any row")
+    dividend = Number(p.inverse_scale + half, p.inverse_scale + whole, may_wrap=True, at=at, held="unsigned")
+    quotients = dividend.low // _LEAST_DIVISOR, dividend.high // _MOST_DIVISOR
+    quotient = (quotients[1], quotients[0]) if dividend.fits else (0, _UINT32_MAX // _LEAST_DIVISOR)
+    product = quotient[0] * least >> 16, quotient[1] * most >> 16
+    shifts = range(_shift(p, total.low), _shift(p, total.high) + 1)
+    rounding = max((_half(shift) for shift in shifts), default=0)
+    results = [int(_scaled(np.array(end), np.array(shift))) for end in product for shift in shifts]
+    return {
+        "sum": replace(total.number(), held="unsigned"),
+        "dividend": dividend,
+        "quotient": Number(*quotient, bits=17, held="unsigned"),
+        "product": Number(product[0], product[1] + rounding, held="unsigned"),
+        "result": Number(min(results) + p.out_offset, max(results) + p.out_offset, may_wrap=True, at=at),
+    }
+
+
+def _shift(p: SoftMaxParams, total: int) -> int:
+    """The shift of a row's results, by its sum."""
+    return p.sum_bits - p.inverse_bits - 1 + total.bit_length()
+
+
+def _half(shift: int) -> int:
+    return (1 << shift) >> 1 if shift < 16 else 0
+
+
 def work(p: SoftMaxParams, constants: Sequence[Array | None]) -> Work:
     """Elements and rows."""
     return {"elements": p.rows * p.columns, "rows": p.rows}
@@ -79,6 +117,7 @@ SOFTMAX = Kernel(
     summary="softmax of rows",
     turns_by_data=32,  # a sum is shifted until its first bit is 1
     work=work,
+    table_numbers_of=_numbers,
 )
 
 

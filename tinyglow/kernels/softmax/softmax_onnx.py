@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Number, Numbers
+from tinyglow.kernels.softmax.ranges import data_of, float_sum
 from tinyglow.numerics.libm import log_float32
 
-_FAR = np.float32(512)  # beyond int8 for each offset
+_FAR = 512  # beyond int8 for each offset
 _LOG_ROOM = 5.0  # of a sum of the largest entries, below float32's largest number (qlinear_softmax.cc)
 
 
@@ -28,8 +32,13 @@ def softmax_onnx_s8(p: SoftMaxOnnxParams, x: Array, table: Array, out: Array) ->
     total = np.zeros(len(rows), np.float32)
     for column in range(p.columns):
         total = total + powers[:, column]
-    shares = np.minimum(powers / total[:, np.newaxis] * np.float32(p.steps_of_one), _FAR)
+    shares = np.minimum(powers / total[:, np.newaxis] * np.float32(p.steps_of_one), np.float32(_FAR))
     out[...] = np.clip(np.rint(shares).astype(np.int64) + p.offset, -128, 127).reshape(out.shape)
+
+
+def _numbers(p: SoftMaxOnnxParams, constants: Sequence[Array | None]) -> Numbers:
+    """The sum of a row, in float, and the result as a whole number."""
+    return {"sum": float_sum(data_of(constants, 1), p.columns), "result": Number(p.offset, _FAR + p.offset)}
 
 
 def power_table(scale: float, columns: int) -> Array:
@@ -57,4 +66,5 @@ SOFTMAX_ONNX = Kernel(
     operands=(In("input", "int8"), In("table", "float32"), Out("output", "int8", may_alias="input")),
     reference=softmax_onnx_s8,
     summary="softmax of rows, as onnxruntime computes it",
+    table_numbers_of=_numbers,
 )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import F32, I8, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Number, Numbers
+from tinyglow.kernels.softmax.ranges import data_of, float_sum
 from tinyglow.numerics import tflite
+
+_FAR = 65536  # beyond int8 for each offset
 
 
 class SoftMaxTfliteParams(Params):
@@ -27,8 +33,13 @@ def softmax_tflite_s8(p: SoftMaxTfliteParams, x: Array, table: Array, out: Array
         total = total + powers[:, column]
     inverse = np.float32(1) / (total * np.float32(p.scale))
     raised = powers * inverse[:, np.newaxis] + np.float32(0.5)
-    whole = np.minimum(raised, np.float32(65536)).astype(np.int64)
+    whole = np.minimum(raised, np.float32(_FAR)).astype(np.int64)
     out[...] = tflite.saturate_int8(whole + p.offset).reshape(out.shape)
+
+
+def _numbers(p: SoftMaxTfliteParams, constants: Sequence[Array | None]) -> Numbers:
+    """The sum of a row, in float, and the result as a whole number."""
+    return {"sum": float_sum(data_of(constants, 1), p.columns), "result": Number(p.offset, _FAR + p.offset)}
 
 
 def distance_table(scale: float) -> Array:
@@ -44,4 +55,5 @@ SOFTMAX_TFLITE = Kernel(
     operands=(In("input", "int8"), In("table", "float32"), Out("output", "int8", may_alias="input")),
     reference=softmax_tflite_s8,
     summary="softmax of rows, as LiteRT computes it",
+    table_numbers_of=_numbers,
 )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I32, U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Number, Numbers
+from tinyglow.kernels.intermediates import Ends, scaled_twice
+from tinyglow.kernels.softmax.ranges import data_of, row_sum
 from tinyglow.numerics import tflite, tflite_int16
-from tinyglow.numerics.tflite import Multiplier
+from tinyglow.numerics.tflite import IntArray, Multiplier
 
 _RANGE = 2**16 - 1
 _REACH = 10.0  # e ** -10 is the least exponential that counts
@@ -25,8 +30,7 @@ class SoftMaxTflite16Params(Params):
 def softmax_tflite_s16(p: SoftMaxTflite16Params, x: Array, powers: Array, inverses: Array, out: Array) -> None:
     """Definition of tg_softmax_tflite_s16 (reference/softmax.h, SoftmaxInt16)."""
     rows = x.reshape(-1, p.columns).astype(np.int64)
-    distance = tflite.scaled_twice(rows - rows.max(axis=1, keepdims=True), Multiplier(p.multiplier, p.shift))
-    each = tflite_int16.look_up(np.clip(distance + 32767, -(2**15), 2**15 - 1), powers[0])
+    each = _powers(p, rows - rows.max(axis=1, keepdims=True), powers[0])
     total = each.sum(axis=1, keepdims=True)
     bits = np.floor(np.log2(np.maximum(total, 1))).astype(np.int64) + 1
     shifted = ((total << (31 - bits)) + (1 << 13)) >> 14
@@ -34,6 +38,28 @@ def softmax_tflite_s16(p: SoftMaxTflite16Params, x: Array, powers: Array, invers
     right = bits - 1
     result = (each * inverse + ((np.int64(1) << right) >> 1)) >> right
     out[...] = np.clip(result, 0, 32767).astype(np.int16).reshape(out.shape)
+
+
+def _powers(p: SoftMaxTflite16Params, distance: IntArray, powers: Array) -> IntArray:
+    """Powers of distances from the largest of a row."""
+    scaled = tflite.scaled_twice(distance, Multiplier(p.multiplier, p.shift))
+    return tflite_int16.look_up(np.clip(scaled + 32767, -(2**15), 2**15 - 1), powers)
+
+
+def _numbers(p: SoftMaxTflite16Params, constants: Sequence[Array | None]) -> Numbers:
+    """A distance before its product, the sum of a row's powers, and a power's product with the inverse of that."""
+    ends = Ends(-_RANGE, 0, ("a row of -32768 and 32767", "a row of equal elements"))
+    each = _powers(p, np.arange(-_RANGE, 1), data_of(constants, 1).reshape(-1))
+    inverses = tflite_int16.look_up(np.arange(-(2**15), 2**15), data_of(constants, 2).reshape(-1))
+    powers, by = (int(each.min()), int(each.max())), (int(inverses.min()), int(inverses.max()))
+    total = row_sum(int(each[-1]), powers, p.columns)
+    half = (1 << max(total.high.bit_length() - 1, 0)) >> 1
+    products = [power * inverse for power in powers for inverse in by]
+    return {
+        "distance": scaled_twice(ends, p.multiplier, p.shift)[0],
+        "sum": total.number(),
+        "product": Number(min(products), max(products) + half),
+    }
 
 
 SOFTMAX_TFLITE_INT16 = Kernel(
@@ -48,6 +74,8 @@ SOFTMAX_TFLITE_INT16 = Kernel(
     ),
     reference=softmax_tflite_s16,
     summary="softmax of rows in int16, as LiteRT computes it",
+    turns_by_data=31,  # the bits of a sum are counted
+    table_numbers_of=_numbers,
 )
 
 

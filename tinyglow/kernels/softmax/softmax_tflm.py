@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import U32, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Number, Numbers
+from tinyglow.kernels.softmax.ranges import data_of, row_sum
 from tinyglow.numerics import gemmlowp, tflite
 from tinyglow.numerics.tflite import INT8_MIN, IntArray
 
 _SUM_BITS = 12  # integer bits of the sum of exponentials
+_LEAST_EXPONENT = _SUM_BITS + 23 - 32  # of a sum without bits
 MAX_COLUMNS = (1 << _SUM_BITS) - 1
 
 
@@ -30,6 +36,21 @@ def softmax_tflm_s8(p: SoftMaxTflmParams, x: Array, table: Array, out: Array) ->
     exponent = (_SUM_BITS + 23 - headroom)[:, np.newaxis]
     steps = tflite.divide_by_power(tflite.high_product(powers, inverse[:, np.newaxis]), exponent)
     out[...] = tflite.saturate_int8(steps + INT8_MIN).reshape(out.shape)
+
+
+def _numbers(p: SoftMaxTflmParams, constants: Sequence[Array | None]) -> Numbers:
+    """The sum of a row; a power's product with the inverse of that, and this in steps of the result."""
+    powers = data_of(constants, 1).reshape(-1).astype(np.int64)
+    own, least, most = (int(power) for power in (powers[0], powers.min(), powers.max()))
+    parts = [int(tflite.divide_by_power(np.array(power), _SUM_BITS)) for power in (own, least, most)]
+    total = row_sum(parts[0], (parts[1], parts[2]), p.columns)
+    exponent = max(total.low.bit_length() + _LEAST_EXPONENT, 0)
+    product = int(tflite.high_product(np.array(most), gemmlowp.INT32.most))
+    return {
+        "sum": replace(total.number(), held="unsigned"),
+        "product": Number(0, product),
+        "steps": Number(0, int(tflite.divide_by_power(np.array(product), exponent))),
+    }
 
 
 def _bit_length(x: IntArray) -> IntArray:
@@ -68,4 +89,6 @@ SOFTMAX_TFLM = Kernel(
     operands=(In("input", "int8"), In("table", "int32"), Out("output", "int8", may_alias="input")),
     reference=softmax_tflm_s8,
     summary="softmax of rows, as CMSIS-NN computes it",
+    turns_by_data=32,  # a sum is shifted until its first bit is 1
+    table_numbers_of=_numbers,
 )

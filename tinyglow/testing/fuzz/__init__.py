@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from tinyglow.testing.fuzz.networks import Network, drawn
+from tinyglow.testing.fuzz.options import Options, options_of
 from tinyglow.testing.fuzz.sweep import Sweep, fuzz
-from tinyglow.testing.fuzz.trial import Options, Outcome, options_of, try_network
+from tinyglow.testing.fuzz.trial import Outcome, try_network
 
-__all__ = ["Options", "Outcome", "Sweep", "fuzz", "options_of", "try_network"]
+__all__ = ["Network", "Options", "Outcome", "Sweep", "drawn", "fuzz", "options_of", "try_network"]

@@ -12,26 +12,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 
 from tinyglow.errors import InputError, Problem, reason
 from tinyglow.quant.profile import save_profile
 from tinyglow.sim.object_cache import compiling_once
-from tinyglow.testing.fuzz.trial import (
-    EQUAL,
-    NAME,
-    REFUSED,
-    RUNS,
-    Options,
-    Outcome,
-    float_network,
-    options_of,
-    try_network,
-)
-from tinyglow.testing.graphs import RandomModel, random_model
-from tinyglow.testing.oracle.shrink import shrunk
-
-_SAMPLES = 12
+from tinyglow.testing.fuzz.networks import Network, drawn
+from tinyglow.testing.fuzz.options import Options
+from tinyglow.testing.fuzz.trial import EQUAL, NAME, REFUSED, RUNS, Outcome, read_network, try_network
 
 
 @dataclass
@@ -108,11 +95,11 @@ def _try(
     progress: Callable[[int, Outcome], None] | None,
 ) -> None:
     """One trial of a sweep."""
-    model, options = random_model(number), options_of(number)
-    outcome = try_network(model.proto, model.samples(_SAMPLES), options, compiler)
+    network, options = drawn(number)
+    outcome = try_network(network, options, compiler)
     sweep.add(number, outcome)
     if outcome.is_fault and place is not None:
-        sweep.folders[number] = keep(model, options, outcome, place, compiler)
+        sweep.folders[number] = keep(network, options, outcome, place, compiler)
     if progress is not None:
         progress(number, outcome)
 
@@ -139,26 +126,21 @@ def _writable(output: str | Path | None) -> Path | None:
     return path
 
 
-def smaller(
-    model: RandomModel, options: Options, outcome: Outcome, compiler: str | None
-) -> tuple[RandomModel, Options]:
+def smaller(network: Network, options: Options, outcome: Outcome, compiler: str | None) -> tuple[Network, Options]:
     """The smallest part of a network and the plainest options, by greedy steps, that have a fault of the same kind."""
-    samples = model.samples(_SAMPLES)
 
-    def shows(proto: onnx.ModelProto, tried: Options) -> bool:
+    def shows(part: Network, tried: Options) -> bool:
         try:
-            names = {value.name for value in proto.graph.input}
-            own = {name: array for name, array in samples.items() if name in names}
-            return try_network(proto, own, tried, compiler).kind == outcome.kind
+            return try_network(part, tried, compiler).kind == outcome.kind
         except (IndexError, KeyError, TypeError, ValueError):  # a part that is no sound model
             return False
 
     for plainer in _plainer(options):
-        if shows(model.proto, plainer(options)):
+        if shows(network, plainer(options)):
             options = plainer(options)
-    proto = shrunk(model.proto, lambda part: shows(part, options))
-    shapes = {value.name: model.shapes[value.name] for value in proto.graph.input if value.name in model.shapes}
-    return RandomModel(model.seed, proto, shapes), options
+    while (step := next((part for part in network.smaller() if shows(part, options)), None)) is not None:
+        network = step
+    return network, options
 
 
 def _plainer(options: Options) -> Iterator[Callable[[Options], Options]]:
@@ -169,11 +151,11 @@ def _plainer(options: Options) -> Iterator[Callable[[Options], Options]]:
             yield lambda now, name=name: replace(now, **{name: getattr(default, name)})  # type: ignore[misc]
 
 
-def keep(model: RandomModel, options: Options, outcome: Outcome, place: Path, compiler: str | None) -> Path:
+def keep(network: Network, options: Options, outcome: Outcome, place: Path, compiler: str | None) -> Path:
     """Write what shows a fault to a new folder in ``place``: model, profile, inputs, options, and the commands.
 
     Args:
-        model: The network.
+        network: The network.
         options: How it was compiled.
         outcome: What was found.
         place: A folder. Nothing in it is overwritten.
@@ -182,25 +164,26 @@ def keep(model: RandomModel, options: Options, outcome: Outcome, place: Path, co
     Returns:
         The new folder.
     """
-    seed = model.seed
-    model, options = smaller(model, options, outcome, compiler)
-    samples = {name: array for name, array in model.samples(_SAMPLES).items() if name in model.shapes}
-    again = try_network(model.proto, samples, options, compiler)
-    folder = _new_folder(place, seed)
-    (folder / f"{NAME}.onnx").write_bytes(model.proto.SerializeToString())
+    seed = network.seed
+    network, options = smaller(network, options, outcome, compiler)
+    again = try_network(network, options, compiler)
+    folder, model = _new_folder(place, seed), f"{NAME}{network.suffix}"
+    (folder / model).write_bytes(network.data)
     commands = [f"tinyglow fuzz --seed {seed} --count 1  # the network as it was drawn"]
-    inputs = []
-    for index, (name, array) in enumerate(samples.items()):
-        np.save(folder / f"input{index}.npy", array[:RUNS])
-        inputs.append(f"{name}=input{index}.npy")
-    verify = ["tinyglow", "verify", f"{NAME}.onnx", "--profile", "profile.yaml", *options.arguments]
-    verify += [part for pair in inputs for part in ("--input", pair)]
+    verify = ["tinyglow", "verify", model]
     with contextlib.suppress(Exception):  # the compiler itself fails: so will the command
-        save_profile(float_network(model.proto, samples, options)[1], folder / "profile.yaml")
+        found = read_network(network, options)[1]
+        if found is not None:
+            save_profile(found, folder / "profile.yaml")
+            verify += ["--profile", "profile.yaml"]
+    verify += options.arguments
+    for index, (name, array) in enumerate(network.samples.items()):
+        np.save(folder / f"input{index}.npy", array[:RUNS])
+        verify += ["--input", f"{name}=input{index}.npy"]
     commands.append(shlex.join(verify))
     (folder / "options.json").write_text(json.dumps(asdict(options), indent=1) + "\n", encoding="utf-8")
     lines = [f"seed {seed}: {outcome.kind}: {outcome.text}", f"made smaller: {again.kind}: {again.text}", ""]
-    lines += [*commands, "", *onnx.printer.to_text(model.proto).splitlines()]
+    lines += [*commands, "", *network.lines]
     (folder / "README.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
 

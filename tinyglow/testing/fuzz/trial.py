@@ -6,122 +6,30 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 
+from tinyglow.checker.check import check_proof
+from tinyglow.checker.findings import BrokenError
 from tinyglow.errors import SimulationError, TinyglowError, ToolError
 from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program
-from tinyglow.ir.target import Optimize, Target, WeightsAsCode
-from tinyglow.numerics.names import GLOW, NUMERICS
 from tinyglow.pipeline.execute import simulate
-from tinyglow.pipeline.stations import interpret, load, lower, profile, quantize, target_of
+from tinyglow.pipeline.stations import emit, interpret, load, lower, profile, quantize
+from tinyglow.pipeline.streams import as_frames, stream
 from tinyglow.quant.profile import Profile
-from tinyglow.quant.schema import Schema
-from tinyglow.quant.scheme import Scheme
 from tinyglow.targets.boards import load_board
+from tinyglow.testing.fuzz.networks import Network
+from tinyglow.testing.fuzz.options import Options
 
 EQUAL, REFUSED = "equal", "refused"
 NAME = "net"
 RUNS = 3  # of the samples
-_BOARDS = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m33", "cortex-m7", "host")
+_MOST_CALLS = 24  # of a stream
 
 Arrays = Mapping[str, Array]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a network is compiled, by the names and values of the command line.
-
-    Attributes:
-        board: Where it runs.
-        schema: How ranges become scales and offsets.
-        precision: Of activations.
-        numerics: Whose rounding the integers have.
-        bias: Type of biases.
-        channelwise: Whether convolutions have a scale for each channel.
-        graph: "tiny", or "glow" for exactly Glow's graph.
-        float_io: Whether inputs and outputs stay float.
-        optimize: What kernels are chosen by.
-        weights_as_code: Whether weights may become instructions.
-        transformed_weights: Whether weights may be transformed for Winograd's algorithm.
-        reuse_inputs: Whether activations may lie where an input was.
-    """
-
-    board: str = "host"
-    schema: str = "asymmetric"
-    precision: str = "int8"
-    numerics: str = GLOW
-    bias: str = "int32"
-    channelwise: bool = False
-    graph: str = "tiny"
-    float_io: bool = False
-    optimize: str = "speed"
-    weights_as_code: str = "auto"
-    transformed_weights: bool = False
-    reuse_inputs: bool = False
-
-    @property
-    def scheme(self) -> Scheme:
-        """The options of quantization."""
-        return Scheme(
-            schema=Schema(self.schema),
-            bias_dtype=self.bias,
-            channelwise=self.channelwise,
-            like_glow=self.graph == "glow",
-            precision=self.precision,
-        )
-
-    @property
-    def arguments(self) -> list[str]:
-        """The options of ``tinyglow verify`` that differ from its defaults; and the board."""
-        found = ["--board", self.board]
-        default = Options()
-        for field in fields(self):
-            value, option = getattr(self, field.name), f"--{field.name.replace('_', '-')}"
-            if field.name != "board" and value != getattr(default, field.name):
-                found += [option] if value is True else [option, str(value)]
-        return found
-
-
-def options_of(seed: int) -> Options:
-    """The options that a seed draws. Defaults are frequent; each core is as likely as the others."""
-    rng = np.random.default_rng([seed, 11])
-
-    def often(first: str, *others: str, share: float = 0.6) -> str:
-        return first if rng.random() < share else str(rng.choice(others))
-
-    int16 = rng.random() < 0.15
-    # Numbers of their own, so that each seed draws the rest as it did before there was a choice.
-    others = np.random.default_rng([seed, 13])
-    numerics = (
-        GLOW if int16 or others.random() < 0.5 else str(others.choice([name for name in NUMERICS if name != GLOW]))
-    )
-    is_glow = numerics == GLOW
-    schemas = [schema.value for schema in Schema if schema is not Schema.ASYMMETRIC]
-    schemas = ["symmetric", "symmetric_with_power2_scale"] if int16 else schemas
-    return Options(
-        board=str(rng.choice(_BOARDS)),
-        schema=often(Schema.ASYMMETRIC.value, *schemas),
-        precision="int16" if int16 else "int8",
-        numerics=numerics,
-        bias=_only(is_glow, "int32" if int16 else often("int32", "int8", share=0.9), "int32"),
-        channelwise=bool(rng.random() < 0.3),
-        graph=_only(is_glow, "tiny" if int16 else often("tiny", "glow", share=0.8), "tiny"),
-        float_io=bool(rng.random() < 0.2),
-        optimize=often(Optimize.SPEED.value, *(item.value for item in Optimize if item is not Optimize.SPEED)),
-        weights_as_code=often(WeightsAsCode.AUTO.value, WeightsAsCode.ALWAYS.value, WeightsAsCode.NEVER.value),
-        transformed_weights=bool(rng.random() < 0.3),
-        reuse_inputs=bool(rng.random() < 0.3),
-    )
-
-
-def _only(allowed: bool, drawn: str, default: str) -> str:
-    """What was drawn, where that is allowed."""
-    return drawn if allowed else default
 
 
 @dataclass(frozen=True)
@@ -130,7 +38,7 @@ class Outcome:
 
     Attributes:
         kind: EQUAL; REFUSED, with an error that says why; or what is wrong: "difference", "crash" of the compiler,
-            "C" that does not compile, "simulation" that stopped.
+            "proof" that the checker refuses, "C" that does not compile, "simulation" that stopped.
         text: The first difference, or the error.
     """
 
@@ -143,39 +51,60 @@ class Outcome:
         return self.kind not in (EQUAL, REFUSED)
 
 
-def float_network(model: onnx.ModelProto, samples: Arrays, options: Options) -> tuple[Graph, Profile]:
-    """The float graph of a model, and its profile over ``samples``, float32 [samples, *shape] by input name."""
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A network that was compiled.
+
+    Attributes:
+        graph: As it was read and simplified.
+        profile: Its ranges; None of one that comes quantized.
+        quantized: The integer graph of the whole network.
+        program: What runs.
+        inputs: Arrays by input for its calls.
+        sequence: After how many calls states are reset; None for never.
+    """
+
+    graph: Graph
+    profile: Profile | None
+    quantized: Graph
+    program: Program
+    inputs: Arrays
+    sequence: int | None
+
+
+def read_network(network: Network, options: Options) -> tuple[Graph, Profile | None]:
+    """The graph of a network, and its profile if it is float."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{NAME}.onnx"
-        path.write_bytes(model.SerializeToString())
-        graph = load(path, NAME, like_glow=options.graph == "glow")
-    return graph, profile(graph, samples)
+        path = Path(folder) / f"{NAME}{network.suffix}"
+        path.write_bytes(network.data)
+        graph = load(path, NAME, like_glow=options.graph == "glow", states=options.states)
+    return graph, None if graph.is_quantized else profile(graph, network.samples)
 
 
-def compile_network(model: onnx.ModelProto, samples: Arrays, options: Options) -> Program:
-    """The program of a model, by the ranges that ``samples`` have."""
+def compile_network(network: Network, options: Options) -> Compiled:
+    """Compile a network, by the ranges that its samples have if it is float."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        graph, found = float_network(model, samples, options)
-        quantized = quantize(graph, found, options.scheme, options.float_io, numerics=options.numerics)
-        return lower(quantized, target=_target(options))
+        graph, found = read_network(network, options)
+        scheme, numerics = None if graph.is_quantized else options.scheme, options.numerics or None
+        quantized = quantize(graph, found, scheme, options.float_io, numerics=numerics)
+        inputs, sequence = {name: array[:RUNS] for name, array in network.samples.items()}, None
+        streamed = quantized
+        if options.stream is not None:
+            streamed = stream(quantized, options.stream, options.hop)
+            inputs, sequence = as_frames(inputs, graph, options.stream, options.hop)
+            whole = _MOST_CALLS // sequence * sequence if sequence else 0  # one sequence may be cut short
+            inputs = {name: array[: whole or _MOST_CALLS] for name, array in inputs.items()}
+            sequence = sequence if whole else None
+        program = lower(streamed, target=options.target, tcm_bytes=options.tcm_size)
+        return Compiled(graph, found, quantized, program, inputs, sequence)
 
 
-def _target(options: Options) -> Target:
-    return replace(
-        target_of(load_board(options.board), Optimize(options.optimize)),
-        weights_as_code=WeightsAsCode(options.weights_as_code),
-        transformed_weights=options.transformed_weights,
-        reuse_inputs=options.reuse_inputs,
-    )
-
-
-def try_network(model: onnx.ModelProto, samples: Arrays, options: Options, compiler: str | None = None) -> Outcome:
-    """Compile a network, run it, and compare its outputs with the interpreter's, bit for bit.
+def try_network(network: Network, options: Options, compiler: str | None = None) -> Outcome:
+    """Compile a network, check its proof, run it, and compare its outputs with the interpreter's, bit for bit.
 
     Args:
-        model: A float network.
-        samples: float32 [samples, *shape] for each input: the profile is made of all, the network runs on the first.
+        network: The network.
         options: How it is compiled, and where it runs.
         compiler: The C compiler, as ``sim.toolchain.find_compiler`` takes it.
 
@@ -183,16 +112,21 @@ def try_network(model: onnx.ModelProto, samples: Arrays, options: Options, compi
         What became of it. No exception that a network can cause leaves this function.
     """
     try:
-        program = compile_network(model, samples, options)
-        inputs = {name: array[:RUNS] for name, array in samples.items()}
-        expected = interpret(program, inputs)
+        made = compile_network(network, options)
+        expected = interpret(made.program, made.inputs, sequence=made.sequence)
     except TinyglowError as error:
         kind = "crash" if "internal error" in str(error) else REFUSED
         return Outcome(kind, str(error))
     except Exception as error:
         return Outcome("crash", _where(error))
+    board = load_board(options.board)
     try:
-        found = simulate(program, load_board(options.board), inputs, compiler).outputs
+        with tempfile.TemporaryDirectory() as folder:
+            emit(made.program, Path(folder) / NAME, board)
+            unproved = _unproved(Path(folder) / NAME)
+        if unproved:
+            return Outcome("proof", unproved)
+        found = simulate(made.program, board, made.inputs, compiler, sequence=made.sequence).outputs
     except ToolError as error:
         return Outcome("C", str(error))
     except SimulationError as error:
@@ -203,6 +137,15 @@ def try_network(model: onnx.ModelProto, samples: Arrays, options: Options, compi
         return Outcome("crash", _where(error))
     text = _difference(expected, found)
     return Outcome("difference", text) if text else Outcome(EQUAL)
+
+
+def _unproved(folder: Path) -> str:
+    """What the checker finds wrong with a bundle's proof, or ""."""
+    try:
+        faults = check_proof(folder).faults
+    except BrokenError as error:
+        return str(error)
+    return "; ".join(f"{fault.where}: {fault.found}, not {fault.expected}" for fault in faults[:3])
 
 
 def _difference(expected: Arrays, found: Arrays) -> str:

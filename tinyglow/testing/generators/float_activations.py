@@ -21,6 +21,7 @@ from tinyglow.kernels.resize.resize_bilinear import RESIZE_BILINEAR_F32, ResizeB
 from tinyglow.kernels.softmax.softmax import SOFTMAX_FLOAT, SoftMaxFloatParams
 from tinyglow.numerics import glow
 from tinyglow.operators.angles import COS, SIN
+from tinyglow.operators.elu import ELU_FLOAT
 from tinyglow.operators.hard_swish import HARD_SWISH_FLOAT
 from tinyglow.operators.log import LOG_FLOAT
 from tinyglow.operators.rsqrt import RSQRT
@@ -89,7 +90,8 @@ def _clip(draw: st.DrawFn) -> Case:
 @st.composite
 def _leaky_relu(draw: st.DrawFn) -> Case:
     count = draw(counts())
-    params = LeakyReluFloatParams(count, glow.float32(draw(_numbers())))
+    alpha = draw(weighted((4, _numbers()), (1, st.just(0.0))))  # 0 times infinity is no number
+    params = LeakyReluFloatParams(count, glow.float32(alpha))
     return Case(LEAKY_RELU_FLOAT, params, {"input": draw(_floats(count))}, {"output": count})
 
 
@@ -142,5 +144,5 @@ def _maps(kernel: Kernel) -> st.SearchStrategy[Case]:
     return build()
 
 
-for _kernel in (SIGMOID_FLOAT, TANH_FLOAT, LOG_FLOAT, HARD_SWISH_FLOAT, SIN, COS, RSQRT):
+for _kernel in (SIGMOID_FLOAT, TANH_FLOAT, LOG_FLOAT, HARD_SWISH_FLOAT, ELU_FLOAT, SIN, COS, RSQRT):
     generates(_kernel)(partial(_maps, _kernel))

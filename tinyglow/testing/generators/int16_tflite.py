@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
+from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.elementwise.quantize_steps import QUANTIZE_STEPS_INT16, QuantizeSteps16Params
-from tinyglow.kernels.elementwise.rescale_tflite import RESCALE_NARROW, RESCALE_WIDEN, RescaleWidthParams
+from tinyglow.kernels.elementwise.rescale_tflite import RESCALE_WIDTH, RescaleWidthParams
 from tinyglow.kernels.elementwise.sigmoid_tflite_s16 import (
     SIGMOID_TFLITE_INT16,
     SigmoidTflite16Params,
@@ -35,7 +38,7 @@ from tinyglow.kernels.softmax.softmax_tflite_s16 import (
     inverse_table,
     power_table,
 )
-from tinyglow.numerics import tflite_int16, wide
+from tinyglow.numerics import glow, tflite_int16, wide
 from tinyglow.numerics.tflite import multiplier_of
 from tinyglow.testing.case import Case
 from tinyglow.testing.generators.arithmetic import reductions
@@ -98,24 +101,27 @@ def _rescale(draw: st.DrawFn) -> Case:
 
 
 @st.composite
+def _int32_arrays(draw: st.DrawFn, size: int) -> Array:
+    """Anything, and both limits."""
+    generator, ends = np.random.default_rng(draw(st.integers(0, 2**32 - 1))), (glow.INT32_MIN, glow.INT32_MAX)
+    anything = generator.integers(*ends, size, endpoint=True, dtype=np.int32)
+    result: Array = np.where(generator.random(size) < 0.1, generator.choice(np.array(ends, np.int32), size), anything)
+    return result
+
+
+@st.composite
 def _other_width(draw: st.DrawFn, kernel: Kernel) -> Case:
-    count, widens = draw(counts()), kernel is RESCALE_WIDEN
-    by = multiplier_of(draw(scales(-6, 13)))
-    offset = draw(st.integers(-128, 127))
-    before, after = (offset, 0) if widens else (0, offset)
-    data = draw((int8_arrays if widens else int16_arrays)(count))
+    source, result = (operand.dtype for operand in kernel.operands)
+    count, offset = draw(counts()), draw(st.integers(-128, 127))
+    by = multiplier_of(draw(scales(-30, -16) if source == "int32" else scales(-6, 13)))
+    data = draw({"int8": int8_arrays, "int16": int16_arrays, "int32": _int32_arrays}[source](count))
+    before, after = (offset if dtype == "int8" else 0 for dtype in (source, result))
     params = RescaleWidthParams(count, before, after, by.shift, by.multiplier)
     return Case(kernel, params, {"input": data}, {"output": count})
 
 
-@generates(RESCALE_WIDEN)
-def _widen() -> st.SearchStrategy[Case]:
-    return _other_width(RESCALE_WIDEN)
-
-
-@generates(RESCALE_NARROW)
-def _narrow() -> st.SearchStrategy[Case]:
-    return _other_width(RESCALE_NARROW)
+for _kernel in RESCALE_WIDTH.values():
+    generates(_kernel)(partial(_other_width, _kernel))
 
 
 @generates(QUANTIZE_STEPS_INT16)

@@ -192,11 +192,20 @@ def _fully_connected_dsp(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
     return Case(FULLY_CONNECTED_DSP, params, {**case.inputs, "weights": packed}, case.outputs)
 
 
+def _without_window(fields: dict[str, Any], in_c: int) -> tuple[dict[str, Any], int]:
+    """The fields of a convolution of windows of one pixel, whose output has the size of its input; and its terms."""
+    ones = dict.fromkeys(("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w"), 1)
+    same = {"out_h": fields["in_h"], "out_w": fields["in_w"], "pad_top": 0, "pad_left": 0, "in_c": in_c}
+    return {**fields, **ones, **same}, in_c
+
+
 @generates(CONV2D_DSP)
 @st.composite
 def _conv2d_dsp(draw: st.DrawFn) -> Case:
     out_offset, filter_offset = draw(offsets()), draw(offsets())
     fields, terms = draw(plain_geometries(out_offset))
+    if draw(st.sampled_from((False, False, False, True))):
+        fields, terms = _without_window(fields, conv2d_dsp.GROUP * draw(st.integers(1, 2)))
     data, _ = draw(input_images(fields))
     fields, outputs = draw(pooled(fields))
     units = fields["out_c"]

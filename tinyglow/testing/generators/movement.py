@@ -15,8 +15,8 @@ from tinyglow.kernels.reshape.fill import FILL, FillParams
 from tinyglow.kernels.reshape.gather import GATHER, GatherParams
 from tinyglow.kernels.reshape.gather_at import GATHER_AT, GatherAtParams
 from tinyglow.kernels.reshape.strided_copy import STRIDED_COPY, StridedCopyParams
+from tinyglow.kernels.resize.ranges import FRACTION_BITS
 from tinyglow.kernels.resize.resize_bilinear import (
-    FRACTION_BITS,
     RESIZE_BILINEAR,
     RESIZE_BILINEAR_FLOAT,
     RESIZE_BILINEAR_FUSED,

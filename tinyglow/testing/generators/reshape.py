@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from hypothesis import strategies as st
 
-from tinyglow.kernels.reshape.copy import COPY, CopyParams
+from tinyglow.kernels.reshape.copy import COPY, COPY_WORDS, CopyParams, CopyWordsParams
 from tinyglow.kernels.reshape.transpose import MAX_RANK, TRANSPOSE, TransposeParams
 from tinyglow.testing.case import Case
 from tinyglow.testing.registry import generates
@@ -30,3 +31,11 @@ def _transpose(draw: st.DrawFn) -> Case:
 def _copy(draw: st.DrawFn) -> Case:
     count = draw(counts())
     return Case(COPY, CopyParams(count), {"input": draw(int8_arrays(count))}, {"output": count})
+
+
+@generates(COPY_WORDS)
+@st.composite
+def _copy_words(draw: st.DrawFn) -> Case:
+    count = draw(counts())
+    words = draw(int8_arrays(4 * count)).view(np.int32)
+    return Case(COPY_WORDS, CopyWordsParams(count), {"input": words}, {"output": count})

@@ -41,11 +41,15 @@ class Tensor:
 
 @dataclass(frozen=True)
 class RandomModel:
-    """A model with float inputs [1, ...] of ``shapes``; ``seed`` draws it again, and its samples."""
+    """A model with float inputs [1, ...] of ``shapes``; ``seed`` draws it again, and its samples.
+
+    states: inputs that live from one call to the next, each with the output that it becomes; not among ``shapes``.
+    """
 
     seed: int
     proto: onnx.ModelProto
     shapes: Mapping[str, tuple[int, ...]]
+    states: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def operators(self) -> frozenset[str]:
@@ -136,8 +140,17 @@ class Draw:
         others = [tensor for tensor in self.pool if tensor.shape == x.shape and tensor.name != x.name]
         return others[self.integer(0, len(others) - 1)] if others else None
 
-    def finish(self, seed: int, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> RandomModel:
-        """The model; ``outputs`` may be integers (of an ArgMax)."""
+    def finish(
+        self,
+        seed: int,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+        states: Sequence[tuple[Tensor, Tensor]] = (),
+    ) -> RandomModel:
+        """The model; ``outputs`` may be integers (of an ArgMax).
+
+        states: Inputs that live inside, and what they become.
+        """
         kinds = {output: node.op_type for node in self.nodes for output in node.output}
 
         def info(tensor: Tensor) -> onnx.ValueInfoProto:
@@ -146,12 +159,16 @@ class Draw:
                 tensor.name, TensorProto.INT64 if whole else TensorProto.FLOAT, list(tensor.shape)
             )
 
+        given = [*inputs, *(before for before, _ in states)]
+        after = {tensor.name: tensor for _, tensor in states}
+        results = [tensor for tensor in outputs if tensor.name not in after] + list(after.values())
         graph = helper.make_graph(
-            self.nodes, f"random_{seed}", [info(x) for x in inputs], [info(y) for y in outputs], self.initializers
+            self.nodes, f"random_{seed}", [info(x) for x in given], [info(y) for y in results], self.initializers
         )
         opsets = [helper.make_opsetid("", self.opset)]
         proto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-        return RandomModel(seed, proto, {x.name: x.shape for x in inputs})
+        pairs = {before.name: tensor.name for before, tensor in states}
+        return RandomModel(seed, proto, {x.name: x.shape for x in inputs}, pairs)
 
 
 # Adds nodes that read a given value; None if they do not apply to it. Integer results are not for other makers.

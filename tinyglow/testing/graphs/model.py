@@ -8,6 +8,7 @@ from tinyglow.testing.graphs.draw import Draw, RandomModel, Tensor, registered
 
 _OPSETS = (9, 11, 13, 13, 18)
 _MOST_ELEMENTS = 600
+_STATE = "state"
 _READ_LATEST = 0.6  # how often the next operator reads a value that nothing reads yet
 
 
@@ -60,13 +61,42 @@ def _outputs(draw: Draw, integers: list[Tensor]) -> list[Tensor]:
     return outputs + integers[:1]
 
 
-def random_model(seed: int, operators: int = 0) -> RandomModel:
-    """The model of ``seed``; the same in every run. operators: how many makers draw (default: 2 to 11)."""
+def _with_state(draw: Draw, x: Tensor) -> tuple[Tensor, Tensor]:
+    """An input of the form of ``x`` that is to live inside the network, and what it becomes for the next call.
+
+    What remains of it is mixed with ``x``, or it holds what was given before.
+    """
+    before = Tensor(_STATE, x.shape)
+    if draw.chance(0.6):
+        kept = draw.node("Mul", [before, draw.constant(np.float32(draw.real(0.3, 0.9)))], x.shape)
+        after = draw.add(draw.node("Add", [kept, x], x.shape))
+        return before, draw.node("Identity", [after], x.shape)
+    size = x.shape[-1]
+    joined = draw.add(draw.node("Concat", [before, x], (*x.shape[:-1], 2 * size), axis=x.rank - 1))
+    ends = [draw.constant(np.array([number])) for number in (1, size + 1, x.rank - 1)]
+    return before, draw.node("Slice", [joined, *ends], x.shape)
+
+
+def random_model(
+    seed: int, operators: int = 0, opsets: tuple[int, ...] = _OPSETS, with_state: bool = False
+) -> RandomModel:
+    """The model of ``seed``; the same in every run.
+
+    Args:
+        seed: Any number.
+        operators: How many makers draw (default: 2 to 11).
+        opsets: Versions of the operators, of which one is drawn.
+        with_state: Whether an input lives in the network from one call to the next.
+
+    Returns:
+        The model.
+    """
     draw = Draw(seed, 13)
-    draw.opset = draw.one_of(_OPSETS)
+    draw.opset = draw.one_of(opsets)
     inputs = _inputs(draw)
     for x in inputs:
         draw.add(_normalized(draw, x) if draw.chance(0.15) else x)
+    states = [_with_state(draw, inputs[0])] if with_state else []
     makers = [item for item in registered() if draw.opset in item.opsets]
     weights = np.array([item.weight for item in makers])
     integers: list[Tensor] = []
@@ -87,4 +117,4 @@ def random_model(seed: int, operators: int = 0) -> RandomModel:
             integers.append(result)
         else:
             draw.add(result)
-    return draw.finish(seed, inputs, _outputs(draw, integers) or large[-1:])
+    return draw.finish(seed, inputs, _outputs(draw, integers) or large[-1:], states)

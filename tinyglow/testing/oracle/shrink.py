@@ -53,7 +53,7 @@ def _without(nodes: list[onnx.NodeProto], index: int, source: str) -> list[onnx.
     return result
 
 
-def _smaller(model: onnx.ModelProto) -> Iterator[onnx.ModelProto]:
+def smaller_models(model: onnx.ModelProto) -> Iterator[onnx.ModelProto]:
     """Models with an output or a node less; not all of them are sound."""
     nodes, outputs = list(model.graph.node), [output.name for output in model.graph.output]
     if len(outputs) > 1:
@@ -73,7 +73,7 @@ def _smaller(model: onnx.ModelProto) -> Iterator[onnx.ModelProto]:
 def shrunk(model: onnx.ModelProto, shows: Callable[[onnx.ModelProto], bool]) -> onnx.ModelProto:
     """The smallest model that greedy steps from ``model`` reach of those that show the fault."""
     while True:
-        step = next((smaller for smaller in _smaller(model) if smaller.graph.node and shows(smaller)), None)
+        step = next((smaller for smaller in smaller_models(model) if smaller.graph.node and shows(smaller)), None)
         if step is None:
             return model
         model = step

@@ -1,0 +1,74 @@
+"""Files that only some bundles have: the table of the dynamic interface, and the weights in assembly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tinyglow.checker.findings import BrokenError
+from tinyglow.checker.grammar import Lines
+from tinyglow.checker.memory import Area
+from tinyglow.checker.source import without_comments
+
+
+def interface_files(net: str) -> tuple[str, str]:
+    """Their names."""
+    return f"{net}_config.c", f"{net}.weights.S"
+
+
+def check_interface(net: str, name: str, text: str, areas: Mapping[str, Area], weights: int) -> None:
+    """Check one of these files.
+
+    Args:
+        net: The network's name.
+        name: The file's.
+        text: Its text.
+        areas: The network's buffers.
+        weights: Bytes of its constants.
+
+    Raises:
+        BrokenError: It says something else than the network's C does.
+    """
+    lines = Lines(name, without_comments(text))
+    if name.endswith(".c"):
+        _check_table(net, lines, areas)
+    else:
+        _check_assembly(net, lines, weights)
+    lines.end()
+
+
+def _check_table(net: str, lines: Lines, areas: Mapping[str, Area]) -> None:
+    """Placeholders with their places and elements; sizes of memories by the header's macros."""
+    big = net.upper()
+    count = lines.need(
+        rf'#include "{net}\.h"', rf"static const SymbolTableEntry {net}SymbolTable\[(\d{{1,6}})\] = \{{"
+    )[1]
+    entries = lines.many(r'    \{"(\w+)", (\d{1,10}), (\d{1,10}), 1\},')
+    for name, offset, elements in ((entry[1], int(entry[2]), int(entry[3])) for entry in entries):
+        area = areas.get(name)
+        if area is None or area.memory != "mutableWeight" or area.offset != offset or not 0 < elements <= area.size:
+            raise BrokenError(lines.name, f"has {name[:60]} at {offset}, {elements} elements", "what the network has")
+    lines.need(
+        r"\};",
+        rf"BundleConfig {net}_config = \{{",
+        rf"    {big}_CONSTANT_MEM_SIZE, {big}_MUTABLE_MEM_SIZE, {big}_ACTIVATIONS_MEM_SIZE,",
+        rf"    {big}_MEM_ALIGN,",
+        rf"    {len(entries)},",
+        rf"    {net}SymbolTable,",
+        r"\};",
+    )
+    if int(count) != len(entries):
+        raise BrokenError(lines.name, f"has {len(entries)} entries in a table of {count}")
+
+
+def _check_assembly(net: str, lines: Lines, weights: int) -> None:
+    """The bytes of ``weights.bin``, at a multiple of 4."""
+    section = r"    \.section [-\w,.%\" ]+"
+    name = rf"#define SYMBOL _?{net}_weights"
+    lines.need(r"#if defined\(__APPLE__\)", name, section, r"#elif defined\(_WIN32\)", r"#if defined\(__i386__\)", name)
+    lines.need("#else", name, "#endif", section, "#else", name, section, r"    \.type SYMBOL, %object")
+    lines.need(rf"    \.size SYMBOL, {weights}", "#endif")
+    alignment = int(lines.need(r"    \.balign (\d{1,6})")[1])
+    if alignment < 4 or alignment % 4:
+        raise BrokenError(lines.name, f"aligns the weights to {alignment} bytes", "a multiple of 4")
+    lines.need(r"    \.globl SYMBOL", "SYMBOL:", rf'    \.incbin "{net}\.weights\.bin"')
+    lines.need(r"#if defined\(__ELF__\)", section, "#endif")

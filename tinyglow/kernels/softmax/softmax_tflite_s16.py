@@ -87,8 +87,8 @@ def power_table() -> Array:
 def inverse_table(of_micro: bool = False) -> Array:
     """int16 [513]: 1 / (1 + x) for x from 0 to 1, with 15 fractional bits.
 
-    LiteRT computes it in float64. of_micro: as TensorFlow Lite Micro does, in float32 (softmax_common.cc); this makes two
-    entries others.
+    LiteRT computes it in float64. of_micro: as TensorFlow Lite Micro does, in float32 (softmax_common.cc), where two
+    entries are others.
     """
     real: tflite_int16.Real = np.float32 if of_micro else np.float64
     return tflite_int16.lines(lambda x: 1 / (1 + x), (_unit(1), -32768), (_unit(2), 0), real)

@@ -135,6 +135,8 @@ def _elements(buffer: Buffer) -> Array:
     if buffer.data is not None:
         return buffer.data.reshape(1, -1)
     pattern = (np.arange(buffer.type.elements) * 53 + 17) % 251 - 125
+    if buffer.type.dtype == "bool":
+        return (pattern % 3 > 0)[np.newaxis]
     scale = {"int16": 251, "float32": 1 / 64}.get(buffer.type.dtype, 1)
     return (pattern * scale).astype(buffer.type.dtype)[np.newaxis]
 

@@ -109,8 +109,8 @@ def _call(call: KernelCall, program: Program, before: dict[str, str]) -> str:
     if kernel.work:
         work = work_of(kernel, params, [b.data for b in buffers], [b.type.elements for b in buffers])
         parts["work"] = " ".join(f"{name}={value:g}" for name, value in work.items() if value)
-    if kernel.numbers_of:
-        parts["numbers"] = " ".join(f"{name}={_shown(number)}" for name, number in kernel.numbers_of(params).items())
+    numbers = kernel.numbers(params, [b.data for b in buffers]) or {}
+    parts["numbers"] = " ".join(f"{name}={_shown(number)}" for name, number in numbers.items())
     if call.sums:
         ends = f"{call.sums.low.min(initial=0)}..{call.sums.high.max(initial=0)}"
         limits = [f"{name}={most}/{allowed}" for name, (most, allowed) in call.sums.limits.items()]

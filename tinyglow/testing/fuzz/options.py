@@ -36,6 +36,7 @@ class Options:
         weights_as_code: Whether weights may become instructions.
         transformed_weights: Whether weights may be transformed for Winograd's algorithm.
         reuse_inputs: Whether activations may lie where an input was.
+        line_buffers: Whether chains of layers may be computed a few rows at a time.
         tcm_size: Bytes of fast memory.
         wrap: Whether what may leave 32 bits is compiled, too.
         state: An input that lives in the network, and the output that it becomes, as "IN=OUT"; "" for none.
@@ -57,6 +58,7 @@ class Options:
     weights_as_code: str = "auto"
     transformed_weights: bool = False
     reuse_inputs: bool = False
+    line_buffers: bool = False
     tcm_size: int = 0
     wrap: bool = False
     state: str = ""
@@ -84,6 +86,7 @@ class Options:
             weights_as_code=WeightsAsCode(self.weights_as_code),
             transformed_weights=self.transformed_weights,
             reuse_inputs=self.reuse_inputs,
+            line_buffers=self.line_buffers,
             wraps=self.wrap,
         )
 
@@ -147,6 +150,7 @@ def options_of(seed: int) -> Options:
         reuse_inputs=bool(rng.random() < 0.3),
         tcm_size=int(others.choice([64, 1024, 16384])) if others.random() < 0.1 else 0,
         wrap=bool(others.random() < 0.1),
+        line_buffers=bool(others.random() < 0.25),
     )
 
 

@@ -127,14 +127,24 @@ def variants() -> str:
     return f"```text\n{table!r}\n```"
 
 
+_TYPES = {"_s4": "weights of 4 bits", "_s16": "int16", "_u8": "uint8"}  # by what names of operators end in
+
+
 def kit_operators() -> str:
     """The operators that kernels are tested for, with the prototype for TensorFlow Lite Micro's numerics."""
-    rows = [
-        f"| `{name}` | {known.summary} | {_arguments(known.inputs_of(TFLM))} | {_arguments(known.numbers_of(TFLM))} |"
-        for name, known in kit.operators().items()
-    ]
-    head = "With `tflm`; `prototype(operator, numerics)` has the others, too."
-    return "\n".join([f"{head}\n", "| operator | what it computes | inputs | numbers |", "|---|---|---|---|", *rows])
+    known = kit.operators()
+    rows = []
+    for name, one in known.items():
+        if name.endswith(tuple(_TYPES)):
+            continue
+        also = [f"`{name}{ending}`" for ending in _TYPES if f"{name}{ending}" in known]
+        cells = [f"`{name}`", one.summary, _arguments(one.inputs_of(TFLM)), _arguments(one.numbers_of(TFLM))]
+        rows.append(f"| {' | '.join([*cells, ', '.join(one.numerics), ', '.join(also)])} |")
+    numerics = {ending: next(one.numerics for name, one in known.items() if name.endswith(ending)) for ending in _TYPES}
+    types = "; ".join(f"`{ending}` is {kind}, with {', '.join(numerics[ending])}" for ending, kind in _TYPES.items())
+    head = f"With `tflm`; `prototype(operator, numerics)` has the others, too. All are int8; {types}."
+    titles = "| operator | what it computes | inputs | numbers | numerics | also |"
+    return "\n".join([f"{head}\n", titles, "|---|---|---|---|---|---|", *rows])
 
 
 def _arguments(dtypes: Iterable[str]) -> str:

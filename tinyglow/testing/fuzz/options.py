@@ -36,9 +36,9 @@ class Options:
         weights_as_code: Whether weights may become instructions.
         transformed_weights: Whether weights may be transformed for Winograd's algorithm.
         reuse_inputs: Whether activations may lie where an input was.
-        line_buffers: Whether chains of layers may be computed a few rows at a time.
         tcm_size: Bytes of fast memory.
         wrap: Whether what may leave 32 bits is compiled, too.
+        line_buffers: Whether chains of layers may be computed a few rows at a time.
         state: An input that lives in the network, and the output that it becomes, as "IN=OUT"; "" for none.
         stream: The dimension of a stream; None for a whole network.
         hop: How many elements a call of the stream takes.
@@ -58,9 +58,9 @@ class Options:
     weights_as_code: str = "auto"
     transformed_weights: bool = False
     reuse_inputs: bool = False
-    line_buffers: bool = False
     tcm_size: int = 0
     wrap: bool = False
+    line_buffers: bool = False
     state: str = ""
     stream: int | None = None
     hop: int = 1
@@ -86,8 +86,8 @@ class Options:
             weights_as_code=WeightsAsCode(self.weights_as_code),
             transformed_weights=self.transformed_weights,
             reuse_inputs=self.reuse_inputs,
-            line_buffers=self.line_buffers,
             wraps=self.wrap,
+            line_buffers=self.line_buffers,
         )
 
     @property

@@ -16,6 +16,7 @@ from typing import Any
 
 from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.importing import read_bytes
+from tinyglow.frontend.tflite_custom import CUSTOM_FIELDS, custom_attributes
 from tinyglow.frontend.tflite_schema import fields, names, newer_fields, plain, schema
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import Attribute
@@ -229,7 +230,11 @@ class _Reader:
         if operator.CustomOptionsLength() and not name.startswith("CUSTOM"):
             fault = "has options of a custom operator"
         if kind == 0 or table is None:
-            return FileOperator(name, version, *operands, "", {}, fault)
+            attributes: dict[str, Attribute] = {}
+            if name in CUSTOM_FIELDS and operator.CustomOptionsLength():
+                raw = operator.CustomOptionsAsNumpy().tobytes()
+                fault, attributes = custom_attributes(raw, CUSTOM_FIELDS[name])
+            return FileOperator(name, version, *operands, "", attributes, fault)
         options = names("BuiltinOptions").get(kind)
         if options is None:
             return FileOperator(name, version, *operands, "", {}, f"has options of kind {kind}")

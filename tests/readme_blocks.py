@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import tinyglow
-from tests.benchmarks import app_notes, compilers, mlperf_tiny, other_cores, published
+from tests.benchmarks import app_notes, compilers, line_buffers, mlperf_tiny, other_cores, published
 from tests.benchmarks.table import size_table, speed_table
 from tests.c_quality import misra
 from tests.guide import blocks as guide
@@ -127,14 +127,24 @@ def variants() -> str:
     return f"```text\n{table!r}\n```"
 
 
+_TYPES = {"_s4": "weights of 4 bits", "_s16": "int16", "_u8": "uint8"}  # by what names of operators end in
+
+
 def kit_operators() -> str:
     """The operators that kernels are tested for, with the prototype for TensorFlow Lite Micro's numerics."""
-    rows = [
-        f"| `{name}` | {known.summary} | {_arguments(known.inputs_of(TFLM))} | {_arguments(known.numbers_of(TFLM))} |"
-        for name, known in kit.operators().items()
-    ]
-    head = "With `tflm`; `prototype(operator, numerics)` has the others, too."
-    return "\n".join([f"{head}\n", "| operator | what it computes | inputs | numbers |", "|---|---|---|---|", *rows])
+    known = kit.operators()
+    rows = []
+    for name, one in known.items():
+        if name.endswith(tuple(_TYPES)):
+            continue
+        also = [f"`{name}{ending}`" for ending in _TYPES if f"{name}{ending}" in known]
+        cells = [f"`{name}`", one.summary, _arguments(one.inputs_of(TFLM)), _arguments(one.numbers_of(TFLM))]
+        rows.append(f"| {' | '.join([*cells, ', '.join(one.numerics), ', '.join(also)])} |")
+    numerics = {ending: next(one.numerics for name, one in known.items() if name.endswith(ending)) for ending in _TYPES}
+    types = "; ".join(f"`{ending}` is {kind}, with {', '.join(numerics[ending])}" for ending, kind in _TYPES.items())
+    head = f"With `tflm`; `prototype(operator, numerics)` has the others, too. All are int8; {types}."
+    titles = "| operator | what it computes | inputs | numbers | numerics | also |"
+    return "\n".join([f"{head}\n", titles, "|---|---|---|---|---|---|", *rows])
 
 
 def _arguments(dtypes: Iterable[str]) -> str:
@@ -175,6 +185,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "speed": (README, speed_table),
     "mlperf": (README, mlperf_tiny.table_text),
     "sizes": (DOCS / "how-to/size-and-speed.md", size_table),
+    "line-buffers": (DOCS / "how-to/size-and-speed.md", line_buffers.table),
     "place": (DOCS / "how-to/boards.md", place),
     "fits": (DOCS / "how-to/boards.md", fits),
     "helium": (DOCS / "how-to/other-cores.md", other_cores.helium_text),

@@ -140,6 +140,7 @@
 #include "pooling/tg_max_pool_s16.h"
 #include "pooling/tg_max_pool_s8.h"
 #include "recurrent/tg_lstm_tflite_s8.h"
+#include "recurrent/tg_lstm_tflm_s16.h"
 #include "recurrent/tg_lstm_tflm_s8.h"
 #include "recurrent/tg_svdf_s8.h"
 #include "recurrent/tg_svdf_state_s8.h"

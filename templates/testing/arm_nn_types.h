@@ -1,4 +1,4 @@
-/* The parameter types of CMSIS-NN's int8 functions, for kernels with its signatures where CMSIS-NN itself is not at
+/* The parameter types of CMSIS-NN's functions, for kernels with its signatures where CMSIS-NN itself is not at
  * hand: names and members are its interface. Offsets of inputs and filters are the negated zero points. */
 #ifndef ARM_NN_TYPES_H
 #define ARM_NN_TYPES_H
@@ -37,6 +37,11 @@ typedef struct {
 typedef struct {
   int32_t min, max;
 } cmsis_nn_activation;
+
+typedef struct {
+  const void *data;
+  bool is_int32_bias;
+} cmsis_nn_bias_data;
 
 typedef struct {
   int32_t input_offset, output_offset;

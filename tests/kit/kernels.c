@@ -171,3 +171,35 @@ void concat(const int8_t *input, const int8_t *other, int8_t *output, int32_t ou
     }
   }
 }
+
+void fully_connected_s4(const int8_t *input, const int8_t *weights, const int32_t *bias, int8_t *output, int32_t rows,
+                        int32_t depth, int32_t units, int32_t input_offset, int32_t weights_offset,
+                        int32_t output_offset, int32_t multiplier, int32_t shift, int32_t act_min, int32_t act_max) {
+  for (int32_t i = 0; i < rows * units; i++) {
+    const int32_t row = i / units, unit = i % units;
+    int32_t sum = bias[unit];
+    for (int32_t d = 0; d < depth; d++) {
+      const int32_t place = unit * depth + d;
+      const int32_t byte = weights[place / 2];
+      const int32_t weight = place % 2 ? byte >> 4 : ((byte & 15) ^ 8) - 8;
+      sum += (input[row * depth + d] - input_offset) * (weight - weights_offset);
+    }
+    output[i] = clamped(scaled(sum, multiplier, shift) + output_offset, act_min, act_max);
+  }
+}
+
+void fully_connected_s16(const int16_t *input, const int8_t *weights, const int64_t *bias, int16_t *output,
+                         int32_t rows, int32_t depth, int32_t units, int32_t multiplier, int32_t shift,
+                         int32_t act_min, int32_t act_max) {
+  const int64_t upper = multiplier < 0x7FFF0000 ? (multiplier + (1 << 15)) >> 16 : 0x7FFF;
+  for (int32_t i = 0; i < rows * units; i++) {
+    const int32_t row = i / units, unit = i % units;
+    int64_t sum = bias[unit];
+    for (int32_t d = 0; d < depth; d++) {
+      sum += input[row * depth + d] * weights[unit * depth + d];
+    }
+    sum = (sum * upper + ((int64_t)1 << (14 - shift))) >> (15 - shift);
+    sum = sum < act_min ? act_min : sum;
+    output[i] = (int16_t)(sum > act_max ? act_max : sum);
+  }
+}

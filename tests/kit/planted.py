@@ -71,5 +71,9 @@ BUGS = (
     Bug("a write beyond the end", "lookup", "i < count", "i <= count"),
     Bug("a changed input", "concat", "*output++ = *other++;", "*output++ = *other; *(int8_t *)other++ = 0;"),
     Bug("wrong channel", "depthwise_conv2d_per_channel", "channel / channel_multiplier", "channel % in_c"),
+    Bug("no sign", "fully_connected_s4", "((byte & 15) ^ 8) - 8", "byte & 15"),
+    Bug("swapped halves", "fully_connected_s4", "place % 2", "d % 2"),
+    Bug("int32 overflow", "fully_connected_s16", "int64_t sum = bias[unit]", "int32_t sum = (int32_t)bias[unit]"),
+    Bug("no rounding", "fully_connected_s16", "((int64_t)1 << (14 - shift))", "0"),
     Bug("a null pointer", "concat", "*output++ = *input++;", "*(int8_t *)0 = *input++;"),
 )  # fmt: skip

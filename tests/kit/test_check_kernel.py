@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from tinyglow.testing import KernelFault, check_kernel, is_full, operators, prot
 
 HERE = Path(__file__).parent
 OF_KERNELS_C = ("requantize", "fully_connected", "conv2d_per_channel", "depthwise_conv2d_per_channel", "add", "mul")
-OF_KERNELS_C += ("max_pool", "avg_pool", "lookup", "concat")
+OF_KERNELS_C += ("max_pool", "avg_pool", "lookup", "concat", "fully_connected_s4", "fully_connected_s16")
 # One of each kind that must be found, on several operators; the others run with the long tests.
 FAST = (0, 3, 7, 10, 13, 15, 17)
 EXAMPLES = 3_000 if is_full() else 40
@@ -101,7 +102,7 @@ def _run_here(fault: KernelFault) -> None:
 @pytest.mark.slow
 def test_a_printed_test_shows_a_crash(compiler: str, tmp_path: Path) -> None:
     """In C and in Python; the long tests do so with other faults, and with pytest itself."""
-    fault = _on_file(BUGS[22], tmp_path)
+    fault = _on_file(BUGS[-1], tmp_path)
     assert _run_unity(fault, tmp_path).returncode != 0
     with pytest.raises(AssertionError, match="it crashed"):
         _run_here(fault)
@@ -112,7 +113,7 @@ def test_a_printed_test_shows_a_crash(compiler: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.long
-@pytest.mark.parametrize("number", [0, 3, 13, 19, 20, 22])
+@pytest.mark.parametrize("number", [0, 3, 13, 19, 20, 24, len(BUGS) - 1])
 def test_printed_tests_show_the_fault(number: int, compiler: str, tmp_path: Path) -> None:
     """Both fail while the bug is there, and pass when it is mended: wrong results, stray writes, crashes."""
     fault = _on_file(BUGS[number], tmp_path)
@@ -145,7 +146,7 @@ def test_on_a_core(board: str) -> None:
     for name in ("unicorn", "ziglang"):
         pytest.importorskip(name, reason="needs the extras tinyglow[sim,cc]")
     assert check_kernel(KERNELS, "fully_connected", "tflm", board=board, examples=20).calls == 20
-    for bug in (BUGS[10], BUGS[19], BUGS[22]):
+    for bug in (BUGS[10], BUGS[19], BUGS[-1]):
         with pytest.raises(KernelFault) as caught:
             check_kernel(bug.planted(), bug.operator, "tflm", board=board, shrinks=0)
         assert caught.value.fault.kind in ("result", "write", "crash")
@@ -295,3 +296,62 @@ def test_the_operators_that_there_are() -> None:
     wanted |= {"add", "sub", "mul", "max_pool", "avg_pool", "softmax", "requantize", "relu", "lookup", "mean", "concat"}
     assert wanted <= set(operators())
     assert all(re.match(r"\S.*[^.]$", known.summary) for known in operators().values())
+
+
+def test_folders_give_what_is_called(compiler: str, tmp_path: Path) -> None:
+    """Of a folder of C files those are compiled that define what is called, through others too; the rest is left."""
+    library = tmp_path / "library"
+    library.mkdir()
+    files = {
+        "kernel.c": "int look(int x);\nvoid lookup(const signed char *x, const signed char *t, signed char *y, int n) "
+        "{ for (int i = 0; i < n; i++) { y[i] = t[look(x[i])]; } }\n",
+        "library/look.c": "extern const int RAISED;\nint look(int x);\nint look(int x) { return x + RAISED; }\n",
+        "library/numbers.c": "extern const int RAISED;\nconst int RAISED = 128;\n",
+        "library/other.c": "#error not called\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert check_kernel(tmp_path / "kernel.c", "lookup", sources=[library], examples=5).calls == 5
+    (library / "numbers.c").unlink()
+    with pytest.raises(ToolError, match="compile the C file that defines it"):
+        check_kernel(tmp_path / "kernel.c", "lookup", sources=[library], examples=5)
+
+
+def test_calls_that_are_left_out_are_drawn_anew() -> None:
+    """``only`` does not make the calls fewer; output and further arguments come together."""
+    seen = []
+
+    def lookup(output, **given):  # type: ignore[no-untyped-def]
+        seen.append(given["count"])
+        output[...] = given["table"][given["input"].astype(int) + 128]
+
+    done = check_kernel(lookup, "lookup", examples=20, only=lambda question: question.numbers["count"] % 2 == 0)
+    assert done.calls == len(seen) == 20 and not any(count % 2 for count in seen)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_printed_test_runs_no_program(tmp_path: Path) -> None:
+    """A kernel in a script: what the script does as a program is not done again by the test that is printed."""
+    script = tmp_path / "kernels.py"
+    lines = [
+        "from tinyglow.testing import KernelFault, check_kernel",
+        "def lookup(input, table):",
+        "    return input",
+        "if __name__ == '__main__':",
+        "    try:",
+        "        check_kernel(lookup, 'lookup', shrinks=0)",
+        "    except KernelFault as fault:",
+        "        open('printed', 'w').write(fault.pytest_test)",
+    ]
+    script.write_text("\n".join(lines), encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, str(script)], check=True, cwd=tmp_path, env=environment)
+    printed = (tmp_path / "printed").read_text(encoding="utf-8")
+    assert "spec_from_file_location('kernels'" in printed
+    (tmp_path / "printed").unlink()
+    namespace: dict[str, Callable[[], None]] = {}
+    exec(compile(printed, "test_printed.py", "exec"), namespace)  # type: ignore[arg-type]
+    with pytest.raises(AssertionError):
+        namespace["test_lookup"]()
+    assert not (tmp_path / "printed").exists()

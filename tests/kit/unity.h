@@ -20,6 +20,8 @@ static int unity_failed;
       }                                                                             \
     }                                                                               \
   } while (0)
+#define TEST_ASSERT_EQUAL_INT16_ARRAY TEST_ASSERT_EQUAL_INT8_ARRAY
+#define TEST_ASSERT_EQUAL_UINT8_ARRAY TEST_ASSERT_EQUAL_INT8_ARRAY
 #define TEST_ASSERT_EACH_EQUAL_HEX8(expected, actual, count)                        \
   do {                                                                              \
     for (unsigned unity_i = 0; unity_i < (unsigned)(count); unity_i++) {            \

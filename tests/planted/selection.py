@@ -41,7 +41,8 @@ _BROAD: Mapping[str, Sequence[str]] = {
         *("tests/unit/test_exact_dot.py", "tests/unit/test_costs.py", "tests/unit/test_small_bundles.py"),
     ),
     "tinyglow/lowering": (
-        *("tests/golden_dumps", "tests/unit/test_plan.py", "tests/unit/test_reuse.py", "tests/unit/states"),
+        *("tests/golden_dumps", "tests/unit/test_plan.py", "tests/unit/test_line_buffers.py"),
+        *("tests/unit/test_reuse.py", "tests/unit/states"),
         *("tests/unit/test_tcm.py", "tests/unit/bundle/test_memories.py", "tests/unit/test_own_buffers.py"),
     ),
 }

@@ -59,7 +59,7 @@ def test_options_reach_what_they_promise() -> None:
     assert {one.board for one in drawn} == {*(f"cortex-{name}" for name in ("m0plus", "m3", "m4", "m33", "m7")), "host"}
     for name, count in (("schema", 4), ("precision", 2), ("numerics", 4), ("bias", 2), ("graph", 2), ("optimize", 3)):
         assert len({getattr(one, name) for one in drawn}) == count
-    for name in ("channelwise", "float_io", "transformed_weights", "reuse_inputs", "weights_as_code"):
+    for name in ("channelwise", "float_io", "transformed_weights", "reuse_inputs", "weights_as_code", "line_buffers"):
         assert len({getattr(one, name) for one in drawn}) > 1
     assert options_of(17) == options_of(17)
     assert all(one.scheme for one in drawn)  # none contradicts itself

@@ -370,7 +370,7 @@ _OTHERS: tuple[tuple[str, _Function], ...] = (
     (r"tg_softmax(?:_tflite|_tflm|_onnx)?" + _TYPE, _rows),
     (rf"tg_matmul(?:_(?:{'|'.join(EPILOGUES)}))?" + _TYPE, _matmul),
     (r"tg_svdf(?:_state)?_s8", _svdf),
-    (r"tg_lstm_(?:tflite|tflm)_s8", _lstm),
+    (r"tg_lstm_(?:tflite_s8|tflm_s8|tflm_s16)", _lstm),
     (r"tg_strided_copy_s8", _strided),
     (r"tg_transpose_s8", _transpose),
     (r"tg_gather_s8", _gather),

@@ -56,7 +56,7 @@ def check_places(
 ) -> None:
     """Each buffer of the proof is the C's, lies in its memory, and begins at a multiple of four bytes."""
     for label in source.places.keys() - {f"{net}_at_{name}" for name in areas}:
-        found.require(False, label, "is a buffer that the proof does not have")
+        found.require(False, label[:80], "is a buffer that the proof does not have")
     for name, area in areas.items():
         label = f"{net}_at_{name}"
         offset = source.places.get(label)
@@ -133,7 +133,10 @@ def check_accesses(
             continue
         name, where = argument.label.removeprefix(f"{net}_at_"), f"{call.where}: {argument.name}"
         area = areas.get(name)
-        if not found.require(area is not None, where, f"is {argument.label}", "a buffer of the proof") or area is None:
+        if (
+            not found.require(area is not None, where, f"is {argument.label[:80]}", "a buffer of the proof")
+            or area is None
+        ):
             continue
         found.require(area.memory == argument.memory, where, f"lies in {argument.memory}", area.memory)
         if argument.name not in bytes_of:

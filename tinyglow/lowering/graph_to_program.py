@@ -346,4 +346,5 @@ def lower(
         pixels=dict(graph.pixels),
         probabilities=frozenset(o.name for o in graph.results if _holds_probabilities(graph, o.value)),
         states=states,
+        chains=tuple(tuple(layer.node.name for layer in chain.layers) for chain in chains),
     )

@@ -81,7 +81,9 @@ class KernelProcess:
         status = process.wait()
         self.close()
         if status > 0 and "Error" in complaint:  # of Python: the function was never called
-            problem = Problem(str(self._library), complaint.splitlines()[-1], f"a shared library with {self._symbol}")
+            found, missing = complaint.splitlines()[-1], "undefined symbol" in complaint
+            hint = "compile the C file that defines it, too" if missing else ""
+            problem = Problem(str(self._library), found, f"a shared library with {self._symbol}", hint)
             return ToolError("cannot load the kernel", [problem])
         return CrashError(_reason(status))
 

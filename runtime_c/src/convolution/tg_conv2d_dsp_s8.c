@@ -96,9 +96,36 @@ typedef struct {
   "ldr r12, [r0, #56]\n\t"
 #endif
 
+#elif !TG_EPILOGUE_GLOW_SHIFTED
+
+/* As above, by the first words of tg_epilogue_last.h: the second ones say nothing. */
+#define TG_DSP_CONSTANTS \
+  "ldr r0, [sp, #4]\n\t" \
+  "ldr lr, [r0, #8]\n\t" \
+  "ldr r12, [r0, #76]\n\t" \
+  "ldr r11, [lr, #8]\n\t" \
+  "ldr r10, [lr], #16\n\t" \
+  "cmp r12, #0\n\t" \
+  "ldr r12, [r0, #56]\n\t" \
+  "str lr, [r0, #8]\n\t"
+#define TG_DSP_FINISH \
+  TG_EPILOGUE_GLOW_TWO("r2", "r0", "r3", "lr", "r10", "r12") \
+  TG_EPILOGUE_GLOW_TWO("r4", "r0", "r5", "lr", "r10", "r12") \
+  TG_EPILOGUE_GLOW_TWO_256("r6", "r0", "r7", "lr", "r11", "r12") \
+  TG_EPILOGUE_GLOW_TWO_256("r8", "r0", "r9", "lr", "r11", "r12") \
+  "ldr r0, [sp, #4]\n\t" \
+  "ldr lr, [r0, #44]\n\t"
+#define TG_DSP_FINISH_LARGEST \
+  TG_EPILOGUE_GLOW_PRODUCT("r2", "lr", "r10", "r12") \
+  "asr r6, r6, #8\n\t" \
+  TG_EPILOGUE_GLOW_PRODUCT("r6", "lr", "r11", "r12") \
+  "ldr r0, [sp, #4]\n\t" \
+  "ldr lr, [r0, #44]\n\t"
+#define TG_DSP_SATURATE(x)
+
 #else
 
-/* As below, by the words of tg_epilogue_last.h: those of the first channel to r10 and r11. */
+/* As above, by the words of tg_epilogue_last.h: those of the first channel to r10 and r11. */
 #define TG_DSP_CONSTANTS \
   "ldr r0, [sp, #4]\n\t" \
   "ldr lr, [r0, #8]\n\t" \

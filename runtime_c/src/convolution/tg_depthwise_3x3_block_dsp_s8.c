@@ -56,6 +56,11 @@ typedef struct {
 #define TG_DEPTHWISE_BLOCK_FILTER       \
   "ldm r12!, {r2, r3, r4, r8, r10}\n\t" \
   "str r10, [sp, #8]\n\t"
+#elif !TG_EPILOGUE_GLOW_SHIFTED
+/* The words of tg_epilogue_last.h, of which the second says nothing. */
+#define TG_DEPTHWISE_BLOCK_FILTER            \
+  "ldm r12!, {r2, r3, r4, r8, r10, r11}\n\t" \
+  "str r10, [sp, #8]\n\t"
 #else
 /* The words of tg_epilogue_last.h: on the stack, 48 what is added to products, 52 the shift after it. */
 #define TG_DEPTHWISE_BLOCK_FILTER            \
@@ -73,8 +78,41 @@ typedef struct {
   "add r9, r9, #64\n\t"  \
   "cmp r0, r9\n\t"
 
+/* Whether a block is the last, found out while its sums are added up. */
+#define TG_BLOCK_LOAD_LAST "ldr r9, [sp, #4]\n\t"
+#define TG_BLOCK_COMPARE_LAST "cmp r0, r9\n\t"
+#define TG_BLOCK_BEFORE_LAST "sub r7, r7, #64\n\t"
+
 /* Sums, the multiplier being in r12, to outputs. */
-#if !TG_EPILOGUE_GLOW_FUSED
+#if !TG_EPILOGUE_GLOW_FUSED && !TG_EPILOGUE_GLOW_SHIFTED
+/* The pointers lie on the stack meanwhile, and where the blocks end instead of where the last one begins. */
+#undef TG_BLOCK_LOAD_LAST
+#undef TG_BLOCK_COMPARE_LAST
+#undef TG_BLOCK_BEFORE_LAST
+#define TG_BLOCK_LOAD_LAST
+#define TG_BLOCK_COMPARE_LAST
+#define TG_BLOCK_BEFORE_LAST
+#define TG_BLOCK_ROOM "sub sp, sp, #8\n\t"
+#define TG_BLOCK_ROOM_BACK "add sp, sp, #8\n\t"
+#define TG_BLOCK_END                                                  \
+  "ldr lr, [sp, #12]\n\t"                                             \
+  "str r0, [sp, #48]\n\t"                                             \
+  "str r1, [sp, #52]\n\t"                                             \
+  TG_EPILOGUE_GLOW_TWO("r11", "r0", "r10", "r1", "r12", "lr")         \
+  TG_EPILOGUE_GLOW_TWO("r9", "r0", "r8", "r1", "r12", "lr")           \
+  "ldr r0, [sp, #48]\n\t"                                             \
+  "ldr r1, [sp, #52]\n\t"                                             \
+  "ldr lr, [sp, #16]\n\t"                                             \
+  "ldr r12, [sp, #20]\n\t"                                            \
+  "strb r9, [r1, lr]\n\t"                                             \
+  "ldr r9, [sp, #4]\n\t"                                              \
+  "strb r8, [r1]\n\t"                                                 \
+  "add r1, r1, r12\n\t"                                               \
+  "cmp r0, r9\n\t"                                                    \
+  "strb r11, [r1, lr]\n\t"                                            \
+  "strb r10, [r1]\n\t"                                                \
+  "add r1, r1, r12\n\t"
+#elif !TG_EPILOGUE_GLOW_FUSED
 #define TG_BLOCK_ROOM "sub sp, sp, #8\n\t"
 #define TG_BLOCK_ROOM_BACK "add sp, sp, #8\n\t"
 #define TG_BLOCK_PRODUCT(x) TG_EPILOGUE_GLOW_SPARING_PRODUCT(x, "lr", "r12")
@@ -163,7 +201,7 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
       "push {r7, lr}\n\t"
       "push {r1, r2, r3, r12}\n\t"
       "add r7, r1, r4, lsl #6\n\t"
-      "sub r7, r7, #64\n\t"
+      TG_BLOCK_BEFORE_LAST
       "push {r6, r7, r8, r9, r10, r11}\n"
       "1:\n\t"
       "ldr r12, [sp, #28]\n\t"
@@ -371,3 +409,6 @@ void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p
 #undef TG_BLOCK_ALL
 #undef TG_BLOCK_FLAGS
 #undef TG_BLOCK_END
+#undef TG_BLOCK_LOAD_LAST
+#undef TG_BLOCK_COMPARE_LAST
+#undef TG_BLOCK_BEFORE_LAST

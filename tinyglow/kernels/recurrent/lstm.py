@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I32, U8, U16, In, Kernel, Out, Params
 from tinyglow.ir.numbers import Number, Numbers
+from tinyglow.ir.record import Record
 from tinyglow.kernels.intermediates import Ends, scaled_twice
 from tinyglow.kernels.recurrent import ranges
 from tinyglow.numerics import gemmlowp, tflite, tflite_int16
@@ -42,8 +42,7 @@ class LstmParams(Params):
 Functions = Callable[[IntArray, int], IntArray]
 
 
-@dataclass(frozen=True)
-class _Arithmetic:
+class _Arithmetic(Record):
     """What differs between the two: functions of integers with so many integer bits, and a product / 2**shift."""
 
     sigmoid: Functions

@@ -38,6 +38,7 @@ class Options:
         reuse_inputs: Whether activations may lie where an input was.
         tcm_size: Bytes of fast memory.
         wrap: Whether what may leave 32 bits is compiled, too.
+        line_buffers: Whether chains of layers may be computed a few rows at a time.
         state: An input that lives in the network, and the output that it becomes, as "IN=OUT"; "" for none.
         stream: The dimension of a stream; None for a whole network.
         hop: How many elements a call of the stream takes.
@@ -59,6 +60,7 @@ class Options:
     reuse_inputs: bool = False
     tcm_size: int = 0
     wrap: bool = False
+    line_buffers: bool = False
     state: str = ""
     stream: int | None = None
     hop: int = 1
@@ -85,6 +87,7 @@ class Options:
             transformed_weights=self.transformed_weights,
             reuse_inputs=self.reuse_inputs,
             wraps=self.wrap,
+            line_buffers=self.line_buffers,
         )
 
     @property
@@ -147,6 +150,7 @@ def options_of(seed: int) -> Options:
         reuse_inputs=bool(rng.random() < 0.3),
         tcm_size=int(others.choice([64, 1024, 16384])) if others.random() < 0.1 else 0,
         wrap=bool(others.random() < 0.1),
+        line_buffers=bool(others.random() < 0.25),
     )
 
 

@@ -21,6 +21,7 @@ from tinyglow.testing.kit.layout import Fault
 from tinyglow.testing.kit.problem import Numbers, Question, Tensors, operator, problems, question, require_numerics
 from tinyglow.testing.kit.report import pytest_test, unity_test
 from tinyglow.testing.kit.shrink import simplest
+from tinyglow.testing.kit.sources import needed_sources
 
 EXAMPLES = 300
 MOST_SHRINKS = 250
@@ -104,7 +105,7 @@ def check_kernel(
         convention: How C gets its arguments: "flat" (see ``prototype``), "cmsis-nn" (CMSIS-NN's own signature), or a C
             statement that calls the kernel and may use all names of the flat convention as variables.
         headers: Headers to include before the C file.
-        sources: Further C files.
+        sources: Further C files, or folders, of which those are taken that define what is called.
         include_dirs: Folders of headers.
         flags: For the compiler on this machine, such as sanitizers.
         board: A board or core in the simulator; "" for this machine.
@@ -124,7 +125,7 @@ def check_kernel(
         ToolError: The compiler failed.
     """
     known = operator(op)
-    require_numerics(numerics)
+    require_numerics(known, numerics)
     build = _Build(symbol or op, convention, headers, sources, include_dirs, flags, board, compiler)
     places = ("", *known.in_place) if in_place else ("",)
     with _runner(kernel, op, numerics, build) as (runner, described):
@@ -179,7 +180,7 @@ def run_kernel(
         in_place: The input at whose address the output lies.
 
     Returns:
-        The output, int8 of ``shape``.
+        The output, of ``shape``.
 
     Raises:
         AssertionError: The kernel crashed, or wrote outside of its output.
@@ -214,7 +215,7 @@ class _Build:
             symbol=self.symbol,
             convention=self.convention,
             headers=tuple(self.headers),
-            sources=tuple(Path(source) for source in self.sources),
+            sources=tuple(needed_sources(path, self.sources)),
             include_dirs=tuple(Path(folder) for folder in self.include_dirs),
             flags=tuple(self.flags),
             board=self.board,
@@ -275,14 +276,14 @@ class _Search:
             phases=[Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         )
+        calls = problems(op, numerics)
+        calls = calls if self._only is None else calls.filter(self._only)  # so that others take their places
         with contextlib.suppress(NoSuchExample, Unsatisfiable, _Enough):
-            find(problems(op, numerics), self._shows, settings=chosen, random=Random(seed))
+            find(calls, self._shows, settings=chosen, random=Random(seed))
         return self._best
 
     def _shows(self, asked: Question) -> bool:
         """Whether a call shows a fault. Raises _Enough after so many calls that were to be smaller."""
-        if self._only is not None and not self._only(asked):
-            return False
         for place in self._places:
             if place and asked.inputs[place].size != asked.expected().size:
                 continue

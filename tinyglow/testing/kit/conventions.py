@@ -5,13 +5,16 @@ Wherever a kernel is called in C, the names of the operator's inputs, of ``outpu
 
 from __future__ import annotations
 
+import re
+
 from tinyglow.errors import InputError, Problem
 from tinyglow.numerics.names import TFLITE, TFLM
 from tinyglow.testing.kit.problem import OUTPUT, Operator
 
 FLAT, CMSIS_NN = "flat", "cmsis-nn"
 TYPES_HEADER = "arm_nn_types.h"
-_CTYPES = {"int8": "int8_t", "int32": "int32_t", "uint32": "uint32_t", "float32": "float"}
+_CTYPES = {f"{sign}int{bits}": f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+_CTYPES["float32"] = "float"
 _SCRATCH_WORDS = 16384
 
 Variables = list[tuple[str, str]]
@@ -20,7 +23,7 @@ Variables = list[tuple[str, str]]
 def tensors_of(operator: Operator, numerics: str) -> Variables:
     """Name and C type of an element of each tensor, in the order of the flat convention."""
     found = [(name, _CTYPES[dtype]) for name, dtype in operator.inputs_of(numerics).items()]
-    return [*found, (OUTPUT, "int8_t")]
+    return [*found, (OUTPUT, _CTYPES[operator.output])]
 
 
 def numbers_of(operator: Operator, numerics: str) -> Variables:
@@ -45,7 +48,7 @@ def prototype(operator: Operator, numerics: str = TFLITE, symbol: str = "") -> s
     return f"void {symbol or operator.name}({', '.join(arguments)})"
 
 
-def statement(operator: Operator, numerics: str, convention: str, symbol: str) -> str:
+def statement(operator: Operator, numerics: str, convention: str, symbol: str, declared: str = "") -> str:
     """The C statement that calls a kernel.
 
     Args:
@@ -53,6 +56,7 @@ def statement(operator: Operator, numerics: str, convention: str, symbol: str) -
         numerics: Whose arithmetic.
         convention: "flat", "cmsis-nn", or the statement itself.
         symbol: The function.
+        declared: C text that may declare it: versions of CMSIS-NN differ.
 
     Returns:
         The statement, or statements.
@@ -68,8 +72,11 @@ def statement(operator: Operator, numerics: str, convention: str, symbol: str) -
     text = _CMSIS_NN.get(operator.name)
     if text is None or numerics not in (TFLM, TFLITE):
         found = f"of {operator.name} with {numerics}"
-        expected = f"{', '.join(_CMSIS_NN)} with {TFLM}, or the flat convention"
+        expected = f"{', '.join(sorted(_CMSIS_NN))} with {TFLM}, or the flat convention"
         raise InputError("no such convention", [Problem(convention, found, expected)])
+    parameters = re.search(rf"\b{re.escape(symbol)}\s*\(([^)]*)\)", declared)
+    if parameters and "upscale_dims" in parameters[1]:  # since CMSIS-NN 6.0, of arm_convolve_s8 alone
+        text = text.replace("&output_dims, output", "0, &output_dims, output")
     return text.replace("SYMBOL", symbol).strip()
 
 
@@ -129,3 +136,24 @@ SYMBOL(input, other, -input_offset, -other_offset, output, output_offset, multip
     "avg_pool": _POOL,
     "softmax": "SYMBOL(input, rows, columns, multiplier, shift, diff_min, output);",
 }
+
+# The same signatures: weights of four bits, two in a byte.
+_CMSIS_NN |= {
+    f"{name}_s4": _CMSIS_NN[name] for name in ("fully_connected", "conv2d_per_channel", "depthwise_conv2d_per_channel")
+}
+
+
+def _of_int16(text: str) -> str:
+    """The statement of a function of int16, whose offsets are 0."""
+    for name in ("input", "other", "weights", "output"):
+        text = text.replace(f"-{name}_offset", "0").replace(f"{name}_offset", "0")
+    return text
+
+
+_CMSIS_NN |= {
+    f"{name}_s16": _of_int16(_CMSIS_NN[name])
+    for name in ("fully_connected", "depthwise_conv2d_per_channel", "add", "mul", "max_pool", "avg_pool")
+}
+_CMSIS_NN["conv2d_per_channel_s16"] = "cmsis_nn_bias_data bias_data = {bias, 0};\n" + _of_int16(
+    _CMSIS_NN["conv2d_per_channel"]
+).replace("&bias_dims, bias,", "&bias_dims, &bias_data,")

@@ -96,20 +96,21 @@ class PythonRunner(Runner):
     """Calls a Python function with the arguments that its signature names."""
 
     function: PythonKernel
-    _names: set[str] | None = field(init=False)
+    _names: set[str] | None = field(init=False)  # None: all, by **
+    _wants_output: bool = field(init=False)
 
     def __post_init__(self) -> None:
         parameters = inspect.signature(self.function).parameters.values()
         takes_all = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
-        self._names = None if takes_all else {parameter.name for parameter in parameters}
+        names = {parameter.name for parameter in parameters}
+        self._names, self._wants_output = None if takes_all else names, OUTPUT in names
 
     def run(self, question: Question, in_place: str = "") -> tuple[Array | None, Fault | None]:
         """See ``Runner``; an exception is a crash. In place, the output is the input's own array."""
         inputs = {name: data.copy() for name, data in question.inputs.items()}
         arguments: dict[str, Any] = {**inputs, **question.numbers}
-        wants_output = self._names is not None and OUTPUT in self._names
         given = inputs[in_place].reshape(question.shape) if in_place else np.bitwise_not(question.expected())
-        if wants_output:
+        if self._wants_output:
             arguments[OUTPUT] = given
         if self._names is not None:
             arguments = {name: value for name, value in arguments.items() if name in self._names}
@@ -117,15 +118,16 @@ class PythonRunner(Runner):
             answer = self.function(**arguments)
         except Exception as error:
             return None, Fault("crash", f"it raised {type(error).__name__}: {error}")
-        found = np.asarray(given if answer is None and wants_output else answer)
+        found = np.asarray(given if answer is None and self._wants_output else answer)
         for name, data in inputs.items():
             if name != in_place and not np.array_equal(data, question.inputs[name]):
                 return None, Fault("write", f"it changed {name}, which it may only read", name)
         if found.size != question.expected().size or found.dtype.kind not in "iub":
-            what = f"it returned {found.dtype} {list(found.shape)}, not int8 {list(question.shape)}"
+            what = f"it returned {found.dtype} {list(found.shape)}, not {question.dtype} {list(question.shape)}"
             return None, Fault("shape", what)
         flat = found.ravel().astype(np.int64)
-        answer = flat.clip(-128, 127).astype(np.int8).reshape(question.shape)
+        ends = np.iinfo(question.dtype)
+        answer = flat.clip(ends.min, ends.max).astype(question.dtype).reshape(question.shape)
         return answer, difference(flat, question.expected().ravel(), question.shape)
 
 
@@ -178,6 +180,8 @@ class CoreRunner(Runner):
         main = render("testing/kit_main.c.j2", memory_bytes=_MEMORY_BYTES, alignment=ALIGNMENT)
         harness.main.write_text(main, encoding="utf-8", newline="\n")
         sources, include = _sources(kernel, name, numerics, folder)
+        if compiler.kind != "gcc":  # which has a C library of its own
+            include.append(write_header("string.h", folder / "c_library"))
         sources = [*harness.sources, *sources]
         elf = compiler.compile_firmware(sources, include, harness.linker_script, self._board, folder / "kit.elf")
         self._machine = Machine(load_image(elf), self._board)
@@ -221,7 +225,8 @@ def _sources(kernel: CKernel, name: str, numerics: str, folder: Path) -> tuple[l
         raise InputError("there is no such kernel", [Problem(str(kernel.path), "no such file", "a C file")])
     known = operator(name)
     folder.mkdir(parents=True, exist_ok=True)
-    call = statement(known, numerics, kernel.convention, kernel.symbol)
+    declared = kernel.path.read_text(encoding="utf-8", errors="replace")
+    call = statement(known, numerics, kernel.convention, kernel.symbol, declared)
     headers = [*kernel.headers, kernel.path.resolve().as_posix()]
     text = render(
         "testing/kit_call.c.j2",
@@ -236,13 +241,13 @@ def _sources(kernel: CKernel, name: str, numerics: str, folder: Path) -> tuple[l
     path.write_text(text, encoding="utf-8", newline="\n")
     include = [*kernel.include_dirs, kernel.path.resolve().parent]
     if kernel.convention == CMSIS_NN:
-        include.append(write_types(folder / "cmsis_nn"))
+        include.append(write_header(TYPES_HEADER, folder / "cmsis_nn"))
     return [path, *kernel.sources], include
 
 
-def write_types(folder: Path) -> Path:
-    """Write the types of CMSIS-NN's interface to a folder, for kernels without CMSIS-NN; returns the folder."""
+def write_header(name: str, folder: Path) -> Path:
+    """Write a header to a folder, which is returned: the types of CMSIS-NN's interface, or a part of C's library."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = (resources.TEMPLATES / "testing" / TYPES_HEADER).read_text(encoding="utf-8")
-    (folder / TYPES_HEADER).write_text(text, encoding="utf-8", newline="\n")
+    text = (resources.TEMPLATES / "testing" / name).read_text(encoding="utf-8")
+    (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return folder

@@ -67,13 +67,14 @@ class Layout:
         outside = wrong[(wrong < output.start) | (wrong >= output.stop)]
         if outside.size:
             return self._damage(int(outside[0]))
-        return difference(after[output].view(np.int8), expected.view(np.int8), self.question.shape)
+        dtype = self.question.dtype
+        return difference(after[output].view(dtype), expected.view(dtype), self.question.shape)
 
     def output(self, memory: bytes) -> Array:
         """The output from the bytes after the call."""
         start = self.starts[OUTPUT]
-        data = np.frombuffer(memory, np.int8)[start : start + self.sizes[OUTPUT]]
-        return data.reshape(self.question.shape).copy()
+        data = np.frombuffer(memory, np.uint8)[start : start + self.sizes[OUTPUT]]
+        return data.copy().view(self.question.dtype).reshape(self.question.shape)
 
     def _damage(self, index: int) -> Fault:
         for name, start in self.starts.items():
@@ -107,10 +108,12 @@ def lay_out(question: Question, in_place: str = "") -> Layout:
     contents = {name: data.tobytes() for name, data in question.inputs.items()}
     if not in_place:
         contents[OUTPUT] = bytes(byte ^ 0xFF for byte in expected.tobytes())
+    widths = {name: data.itemsize for name, data in question.inputs.items()}
     starts: dict[str, int] = {}
     end = _GUARD_BYTES
     for name, data in contents.items():
-        end += (4 - end) % ALIGNMENT  # 4 bytes, as bundles promise, and not more by chance
+        # 4 bytes, as bundles promise, or what the type needs, and not more by chance.
+        end += (max(4, widths.get(name, 1)) - end) % ALIGNMENT
         starts[name] = end
         end += len(data) + _GUARD_BYTES
     image = ((np.arange(end) * 37 + 11) & 0xFF).astype(np.uint8)
@@ -118,7 +121,7 @@ def lay_out(question: Question, in_place: str = "") -> Layout:
         image[starts[name] : starts[name] + len(data)] = np.frombuffer(data, np.uint8)
     sizes = {name: len(data) for name, data in contents.items()}
     if in_place:
-        starts[OUTPUT], sizes[OUTPUT] = starts[in_place], expected.size
+        starts[OUTPUT], sizes[OUTPUT] = starts[in_place], expected.nbytes
     return Layout(question, image.tobytes(), starts, sizes, in_place)
 
 

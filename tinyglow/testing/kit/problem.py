@@ -31,7 +31,7 @@ class Question:
         numerics: Whose arithmetic its result has: "glow", "tflite", "tflm" or "onnx".
         numbers: Sizes, offsets and constants of requantization by name, in the order of the calling convention.
         inputs: Arrays by name, in the order of the calling convention.
-        shape: Of the output, which is int8.
+        shape: Of the output.
     """
 
     operator: str
@@ -45,10 +45,15 @@ class Question:
         """The operator."""
         return operator(self.operator)
 
+    @property
+    def dtype(self) -> str:
+        """Of the output."""
+        return self.known.output
+
     def expected(self) -> Array:
-        """The right answer, int8 of ``shape``."""
+        """The right answer, of ``dtype`` and ``shape``."""
         answer = self.known.answer(self.numerics, self.numbers, self.inputs)
-        return np.ascontiguousarray(answer.astype(np.int8).reshape(self.shape))
+        return np.ascontiguousarray(answer.astype(self.dtype).reshape(self.shape))
 
     def with_input(self, name: str, data: Array) -> Question:
         """The same call with other data in one input."""
@@ -81,6 +86,8 @@ class Operator:
         data: Inputs that may hold anything: a failure is made smaller by simpler numbers there.
         own_numbers: By numerics, in place of ``numbers``.
         own_inputs: By numerics, in place of ``inputs``.
+        output: The output's dtype.
+        numerics: Those whose arithmetic has it.
     """
 
     name: str
@@ -94,6 +101,8 @@ class Operator:
     data: tuple[str, ...] = ("input",)
     own_numbers: Mapping[str, tuple[str, ...]] | None = None
     own_inputs: Mapping[str, tuple[tuple[str, str], ...]] | None = None
+    output: str = "int8"
+    numerics: tuple[str, ...] = tuple(NUMERICS)
 
     def inputs_of(self, numerics: str) -> dict[str, str]:
         """The dtype of each input by name, in the order of the calling convention."""
@@ -120,6 +129,11 @@ def declare(made: Operator) -> Operator:
     return made
 
 
+def declared(name: str) -> Operator:
+    """An operator whose module has been imported."""
+    return _OPERATORS[name]
+
+
 @cache
 def _load() -> None:
     package = importlib.import_module("tinyglow.testing.kit.operators")
@@ -141,10 +155,13 @@ def operator(name: str) -> Operator:
     return found
 
 
-def require_numerics(name: str) -> None:
-    """Raises InputError for what is no numerics."""
+def require_numerics(known: Operator, name: str) -> None:
+    """Raises InputError for what is no numerics, or none that has the operator."""
     if name not in NUMERICS:
-        raise InputError("unknown numerics", [Problem(repr(name), "is not one", ", ".join(NUMERICS))])
+        raise InputError("unknown numerics", [Problem(repr(name), "is not one", ", ".join(known.numerics))])
+    if name not in known.numerics:
+        problem = Problem(known.name, f"has no arithmetic with {name}", ", ".join(known.numerics))
+        raise InputError("this numerics does not have the operator", [problem])
 
 
 def problems(name: str, numerics: str = TFLITE) -> st.SearchStrategy[Question]:
@@ -161,11 +178,11 @@ def problems(name: str, numerics: str = TFLITE) -> st.SearchStrategy[Question]:
         InputError: There is no such operator or numerics.
     """
     found = operator(name)
-    require_numerics(numerics)
+    require_numerics(found, numerics)
 
     @st.composite
     def drawn(draw: st.DrawFn) -> Question:
-        return _in_order(found, found.draw(draw, numerics))
+        return _in_order(found, replace(found.draw(draw, numerics), numerics=numerics))
 
     return drawn()
 
@@ -191,7 +208,7 @@ def question(name: str, numerics: str, numbers: Numbers, inputs: Tensors, shape:
         InputError: Numbers or inputs are missing, or of another name; all are listed.
     """
     found = operator(name)
-    require_numerics(numerics)
+    require_numerics(found, numerics)
     wanted = [*found.numbers_of(numerics), *found.inputs_of(numerics)]
     given = [*numbers, *inputs]
     wrong = [Problem(item, "is missing", "a number or an input") for item in wanted if item not in given]
@@ -209,20 +226,20 @@ def reference(name: str, numerics: str = TFLITE) -> Callable[..., Array]:
         numerics: Whose arithmetic.
 
     Returns:
-        A function that takes the inputs and numbers of the calling convention by their names, and returns int8, flat.
-        It computes any number of rows or images at once.
+        A function that takes the inputs and numbers of the calling convention by their names, and returns the output,
+        flat. It computes any number of rows or images at once.
 
     Raises:
         InputError: There is no such operator or numerics.
     """
     found = operator(name)
-    require_numerics(numerics)
+    require_numerics(found, numerics)
 
     def answer(**arguments: Array | int | float) -> Array:
         inputs = {key: np.asarray(arguments[key]).astype(dtype) for key, dtype in found.inputs_of(numerics).items()}
         numbers = {key: float(arguments[key]) for key in found.numbers_of(numerics)}
         whole = {k: v if found.numbers_of(numerics)[k] == "float32" else int(v) for k, v in numbers.items()}
-        result: Array = found.answer(numerics, whole, inputs).astype(np.int8).ravel()
+        result: Array = found.answer(numerics, whole, inputs).astype(found.output).ravel()
         return result
 
     return answer

@@ -21,5 +21,6 @@ def prototype(op: str, numerics: str = TFLITE, symbol: str = "") -> str:
     Raises:
         InputError: There is no such operator or numerics.
     """
-    require_numerics(numerics)
-    return conventions.prototype(operator(op), numerics, symbol)
+    known = operator(op)
+    require_numerics(known, numerics)
+    return conventions.prototype(known, numerics, symbol)

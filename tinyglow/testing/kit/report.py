@@ -35,6 +35,8 @@ def _c_number(value: int | float, ctype: str) -> str:
         return hex_float(float(value))
     if ctype == "uint32_t":
         return f"{int(value)}u"
+    if ctype == "int64_t":
+        return "(-9223372036854775807LL - 1)" if int(value) == -(2**63) else f"{int(value)}LL"
     return "(-2147483647 - 1)" if int(value) == -(2**31) else str(int(value))
 
 
@@ -54,8 +56,12 @@ def unity_test(kernel: CKernel | PythonKernel, question: Question, fault: Fault,
     symbol = kernel.symbol if isinstance(kernel, CKernel) else known.name
     is_source = isinstance(kernel, CKernel) and not kernel.is_library
     headers = [*kernel.headers, kernel.path.resolve().as_posix()] if isinstance(kernel, CKernel) and is_source else []
-    call = statement(known, numerics, convention, symbol)
+    declared = (
+        kernel.path.read_text(encoding="utf-8", errors="replace") if headers and isinstance(kernel, CKernel) else ""
+    )
+    call = statement(known, numerics, convention, symbol, declared)
     expected = question.expected().ravel()
+    output = dict(tensors_of(known, numerics))[OUTPUT]
     described: list[dict[str, Any]] = []
     for name, ctype in tensors_of(known, numerics):
         if name == OUTPUT and in_place:
@@ -65,7 +71,7 @@ def unity_test(kernel: CKernel | PythonKernel, question: Question, fault: Fault,
         values = [] if data is None else _rows([_c_number(item, ctype) for item in data.ravel().tolist()])
         described.append({"name": name, "ctype": ctype, "size": size, "data": values})
     if in_place:  # the output is declared after the input that it overwrites
-        call = f"int8_t *const {OUTPUT} = {in_place};\n{call}"
+        call = f"{output} *const {OUTPUT} = {in_place};\n{call}"
     return render(
         "testing/kit_unity.c.j2",
         operator=known.name,
@@ -79,6 +85,7 @@ def unity_test(kernel: CKernel | PythonKernel, question: Question, fault: Fault,
             for name, ctype in numbers_of(known, numerics)
         ],
         unused=[name for name, _ in (*tensors_of(known, numerics), *numbers_of(known, numerics)) if name != OUTPUT],
+        output=output,
         expected={"size": expected.size, "data": _rows([str(item) for item in expected.tolist()])},
         in_place=in_place,
         call="\n".join(f"  {line}".rstrip() for line in call.splitlines()),
@@ -141,7 +148,9 @@ def _python_kernel(function: PythonKernel) -> tuple[str, list[str]]:
     if module and name.isidentifier() and path and os.path.isfile(path):
         # By the file, which need not be on the path of the one who runs the test.
         lines = ["from importlib.util import module_from_spec, spec_from_file_location", ""]
-        lines += [f"_spec = spec_from_file_location({module.rpartition('.')[2]!r}, {str(Path(path).resolve())!r})"]
+        # Under its own name a script would run what it runs as a program.
+        module = Path(path).stem if module == "__main__" else module.rpartition(".")[2]
+        lines += [f"_spec = spec_from_file_location({module!r}, {str(Path(path).resolve())!r})"]
         lines += ["_module = module_from_spec(_spec)", "_spec.loader.exec_module(_module)"]
         return f"_module.{name}", lines
     try:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from hypothesis import strategies as st
 
+from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Array
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.numerics import glow, tflite
@@ -119,26 +120,54 @@ def half_way(sums: Array, scale: float) -> Array:
     return np.where(np.arange(sums.size).reshape(sums.shape) % 2 == 0, moved, sums)
 
 
-@st.composite
-def quant_params(draw: st.DrawFn) -> QuantParams:
-    """Scale and offset of an int8 tensor: those of trained networks, and adversarial ones.
+_RAISED = {"int8": 0, "uint8": 128}  # what a zero point has more than one of int8
 
-    Adversarial are powers of two, the neighbours of powers of two, scales from 2**-40 to 2**20, and the offsets -128,
-    0 and 127.
+
+@st.composite
+def quant_params(draw: st.DrawFn, dtype: str = "int8") -> QuantParams:
+    """Scale and offset of a tensor: those of trained networks, and adversarial ones.
+
+    Adversarial are powers of two, the neighbours of powers of two, scales from 2**-40 to 2**20, and the offsets at both
+    ends of the type and in its middle.
+
+    Args:
+        draw: Given by hypothesis.
+        dtype: "int8", "uint8", or "int16", whose offset is 0.
+
+    Returns:
+        The parameters.
+
+    Raises:
+        InputError: Tensors of another dtype have none.
     """
+    if dtype not in (*_RAISED, "int16"):
+        raise InputError("no quantized type", [Problem(repr(dtype), "is none", "int8, uint8 or int16")])
     kind = draw(st.sampled_from(("real", "real", "power", "any")))
-    offset = draw(offsets())
+    offset = draw(offsets()) + _RAISED[dtype] if dtype in _RAISED else 0
     if kind == "power":
         return QuantParams(2.0 ** draw(st.integers(-20, 4)), offset)
     return QuantParams(draw(scales(-12, 0) if kind == "real" else scales()), offset)
 
 
 @st.composite
-def tensor_types(draw: st.DrawFn, rank: int | None = None, most: int = 8) -> TensorType:
-    """Types of int8 tensors: a shape of ``rank`` (default: 1 to 4) dimensions from 1 to ``most``, and parameters."""
+def tensor_types(draw: st.DrawFn, rank: int | None = None, most: int = 8, dtype: str = "int8") -> TensorType:
+    """Types of quantized tensors: a shape of ``rank`` (default: 1 to 4) dimensions from 1 to ``most``, and parameters.
+
+    Args:
+        draw: Given by hypothesis.
+        rank: How many dimensions.
+        most: The largest dimension.
+        dtype: "int8", "uint8" or "int16".
+
+    Returns:
+        The type.
+
+    Raises:
+        InputError: Tensors of another dtype have no parameters.
+    """
     ranks = st.integers(1, 4) if rank is None else st.just(rank)
     shape = tuple(draw(st.integers(1, most)) for _ in range(draw(ranks)))
-    return TensorType(shape, "int8", draw(quant_params()))
+    return TensorType(shape, dtype, draw(quant_params(dtype)))
 
 
 @st.composite

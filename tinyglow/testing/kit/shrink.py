@@ -68,10 +68,11 @@ def _with_small_numbers(
     question: Question, name: str, zero: int, still: Callable[[str, Array], Question | None]
 ) -> Question:
     """Bring what remains nearer to zero."""
+    ends = np.iinfo(question.inputs[name].dtype)
     for place in np.flatnonzero(question.inputs[name].ravel() != zero)[:24]:
         value = int(question.inputs[name].flat[place])
         for smaller in (zero + 1, zero - 1, zero + (value - zero) // 2):
-            if abs(smaller - zero) >= abs(value - zero) or not -128 <= smaller <= 127:
+            if abs(smaller - zero) >= abs(value - zero) or not ends.min <= smaller <= ends.max:
                 continue
             data = question.inputs[name].copy()
             data.flat[place] = smaller

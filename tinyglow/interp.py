@@ -248,7 +248,8 @@ def run_program(
     Args:
         program: The program.
         inputs: Arrays [samples, *shape] by placeholder name. Floats for an int8 placeholder are quantized first.
-        layers: Whether the results of all kernel calls are returned, in the order in which they are complete.
+        layers: Whether the results of all kernel calls are returned, in the order in which they are complete. Of layers
+            with line buffers these have the rows that are computed together last.
         sequence: Of a program with states, how many samples come one after the other before a reset (default: all).
 
     Returns:
@@ -259,7 +260,7 @@ def run_program(
     """
     wanted = dict.fromkeys(() if layers else program.outputs)
     for call in program.calls if layers else ():
-        for name in call.writes:
+        for name in map(program.whole, call.writes):
             wanted.pop(name, None)  # a result may be put together by several calls: it is complete after the last
             wanted[name] = None
     parts: dict[str, list[Array]] = {name: [] for name in wanted}
@@ -275,7 +276,7 @@ def run_program(
             for call in program.calls:
                 state.run(call)
                 if layers:
-                    results |= {name: state.result(name) for name in call.writes}
+                    results |= {name: state.result(name) for name in map(program.whole, call.writes)}
             for name in wanted:
                 found[name].append(results[name] if layers else state.result(name))
         for name in wanted:

@@ -25,8 +25,8 @@ OPS: dict[str, type[Op]] = {
     cls.__name__: cls
     for module in _OPERATORS
     for cls in vars(module).values()
-    # ``issubclass`` of an abstract class asks all its subclasses. Python 3.10 takes an alias such as NDArray[float32]
-    # for a class.
+    # ``issubclass`` of an abstract class asks all its subclasses. An alias such as NDArray[float32] passes for a class
+    # in Python 3.10.
     if isinstance(cls, type) and not isinstance(cls, GenericAlias)
     if cls.__module__ == module.__name__ and Op in cls.__mro__
 }

@@ -14,6 +14,7 @@
 #define TG_EPILOGUE_ONNXI_FUSED 0
 #define TG_EPILOGUE_ONNXI_WORDS 2
 #define TG_EPILOGUE_ONNXI_DSP 1
+#define TG_EPILOGUE_ONNXI_SHIFTED 0
 #define TG_EPILOGUE_ONNXI_NARROW 0
 #define TG_EPILOGUE_ONNXI_PRE 5
 
@@ -81,14 +82,19 @@ static inline int32_t tg_epilogue_onnxi(int32_t x, const tg_requant *r) {
 #define TG_EPILOGUE_ONNXI_PRODUCT(x, t, m, h) \
   "lsl " t ", " x ", #5\n\t"                \
   "smmlar " t ", " t ", " m ", " h "\n\t" TG_EPILOGUE_ONNXI_TEST(x, t, m, "")
-/* The same where there is one register less: t is h before it, and spoilt after it, so that it has to be loaded AGAIN. */
-#define TG_EPILOGUE_ONNXI_SPARING_PRODUCT(x, t, m) \
-  "lsl " x ", " x ", #5\n\t"                     \
-  "smmlar " t ", " x ", " m ", " t "\n\t"        \
-  TG_EPILOGUE_ONNXI_TEST(x, t, m, "asr r0, r0, #5\n\t") "ldr " t ", [sp, #48]\n\t"
-#define TG_EPILOGUE_ONNXI_SPARING_AGAIN(load)
-#define TG_EPILOGUE_ONNXI_SPARING_FLAGS(again) again
-#define TG_EPILOGUE_ONNXI_SPARING_PLUS(x, h)
+/* Of two sums with one multiplier, which the M7 does not have to wait for. */
+#define TG_EPILOGUE_ONNXI_TWO_BY(shift, back, x1, t1, x2, t2, m, h) \
+  shift " " t1 ", " x1 ", #" back "\n\t"                           \
+  shift " " t2 ", " x2 ", #" back "\n\t"                           \
+  "smmlar " t1 ", " t1 ", " m ", " h "\n\t"                        \
+  "smmlar " t2 ", " t2 ", " m ", " h "\n\t"
+#define TG_EPILOGUE_ONNXI_TWO(x1, t1, x2, t2, m, h)               \
+  TG_EPILOGUE_ONNXI_TWO_BY("lsl", "5", x1, t1, x2, t2, m, h)     \
+  TG_EPILOGUE_ONNXI_TEST(x1, t1, m, "") TG_EPILOGUE_ONNXI_TEST(x2, t2, m, "")
+/* Of two sums times 256. */
+#define TG_EPILOGUE_ONNXI_TWO_256(x1, t1, x2, t2, m, h)           \
+  TG_EPILOGUE_ONNXI_TWO_BY("asr", "3", x1, t1, x2, t2, m, h)     \
+  TG_EPILOGUE_ONNXI_TEST(x1, t1, m, "asr r0, r0, #8\n\t") TG_EPILOGUE_ONNXI_TEST(x2, t2, m, "asr r0, r0, #8\n\t")
 
 #define TG_EPILOGUE_ONNXI_SATURATE(x)
 #define TG_EPILOGUE_ONNXI_FITS(out) TG_EPILOGUE_LAST_FITS(out, TG_EPILOGUE_ONNXI_PRE)

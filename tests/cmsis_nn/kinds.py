@@ -10,7 +10,7 @@ from tests.cmsis_nn import calls, models, recurrent_calls
 KINDS: tuple[tuple[str, str, calls.Call | str], ...] = (
     ("float", r".*_f(16|32)(_.*)?", "floating point"),
     ("network", r"ds_cnn_.*", "a whole network of layers that are here too"),
-    ("lstm, int16", r"lstm_.*_s16", "an LSTM of int16 activations is refused"),
+    ("lstm, int16", r"lstm_.*_s16", recurrent_calls.lstm_int16),
     ("lstm", r"lstm_.*", recurrent_calls.lstm),
     ("svdf", r"svdf.*", recurrent_calls.svdf),
     ("batch matmul, int16", r"batch_matmul_.*_s16", recurrent_calls.batch_matmul_s16),

@@ -9,10 +9,12 @@ import numpy as np
 
 from tests.cmsis_nn.calls import Calls, NotTakenError, pool_sizes
 from tests.cmsis_nn.reader import Array, DataSet
+from tinyglow.kernels.int16 import packed_bias
 from tinyglow.kernels.matmul.matmul import MATMUL, MatMulParams
 from tinyglow.kernels.matmul.matmul_s16 import MATMUL_INT16, MatMul16Params
 from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE_INT16, AvgPoolTfliteParams
 from tinyglow.kernels.recurrent.lstm import LSTM_TFLM, LstmParams
+from tinyglow.kernels.recurrent.lstm_s16 import LSTM_INT16, Lstm16Params
 from tinyglow.kernels.recurrent.svdf import SVDF, SVDF_OF_INT8, SvdfParams
 from tinyglow.kernels.softmax.softmax_tflite_s16 import (
     SOFTMAX_TFLITE_INT16,
@@ -114,6 +116,49 @@ def lstm(data: DataSet) -> Calls:
     return SequenceCalls([Case(LSTM_TFLM, params, inputs, sizes)])
 
 
+def lstm_int16(data: DataSet) -> Calls:
+    """LSTM of int16 from states of zeros, with biases of 64 bits."""
+    rows, steps = data.number("BATCH_SIZE"), data.number("TIME_STEPS")
+    depth, units = data.number("INPUT_SIZE"), data.number("HIDDEN_SIZE")
+    assert (data.number("FORGET_TO_CELL_MULTIPLIER"), data.number("FORGET_TO_CELL_SHIFT")) == (1 << 30, -14)
+    params = Lstm16Params(
+        **{"rows": rows, "steps": steps, "depth": depth, "units": units},
+        time_major=int(data.numbers["TIME_MAJOR"] == "true"),
+        cell_bits=15 + data.number("CELL_SCALE_POWER"),
+        shift=data.number("OUTPUT_SHIFT"),
+        added_shift=data.number("INPUT_TO_CELL_SHIFT"),
+        multiplier=data.number("OUTPUT_MULTIPLIER"),
+        added_multiplier=data.number("INPUT_TO_CELL_MULTIPLIER"),
+        clip=data.number("CELL_CLIP"),
+    )
+    weights, recurrent = (
+        np.stack([data.array(f"{gate}_gate_{side}_weights").reshape(units, -1) for gate in _GATES])
+        for side in ("input", "hidden")
+    )
+    scales = [
+        tflite.reduced(
+            tflite.Multiplier(*(data.number(f"{gate.upper()}_GATE_{side}_{word}") for word in ("MULTIPLIER", "SHIFT")))
+        )
+        for gate in _GATES
+        for side in ("INPUT", "HIDDEN")
+    ]
+    state = rows * units
+    inputs = {
+        "input": data.array("input_tensor"),
+        "hidden": np.zeros(state, np.int16),
+        "cell": np.zeros(state, np.int16),
+        "weights": weights.ravel(),
+        "recurrent": recurrent.ravel(),
+        "bias": packed_bias(
+            np.stack([data.array(f"{gate}_gate_bias") for gate in _GATES]).astype(np.int64).ravel(), True
+        ),
+        "scales": np.array(scales, np.int32).ravel(),
+        "table": tflite_int16.sigmoid_table(),
+    }
+    sizes = {"next_hidden": state, "next_cell": state, "output": steps * state}
+    return SequenceCalls([Case(LSTM_INT16, params, inputs, sizes)])
+
+
 def _sides(data: DataSet) -> tuple[dict[str, Array], tuple[int, int, int, int]]:
     """Both operands of a product with the matrices as the kernel takes them; batch, rows, depth, columns."""
     batch = (data.number("OUTPUT_BATCH"), data.number("OUTPUT_HEIGHT"))
@@ -159,5 +204,5 @@ def softmax_s16(data: DataSet) -> Calls:
     """Softmax, int16."""
     rows, columns = data.number("NUM_ROWS"), data.number("ROW_SIZE")
     params = SoftMaxTflite16Params(rows, columns, data.number("INPUT_MULT"), data.number("INPUT_LEFT_SHIFT"))
-    inputs = {"input": data.array("input"), "powers": power_table(), "inverses": inverse_table()}
+    inputs = {"input": data.array("input"), "powers": power_table(), "inverses": inverse_table(of_micro=True)}
     return Calls([Case(SOFTMAX_TFLITE_INT16, params, inputs, {"output": rows * columns})])

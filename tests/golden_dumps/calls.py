@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from zlib import crc32
@@ -17,7 +17,7 @@ from zlib import crc32
 import numpy as np
 
 import tinyglow
-from tests.golden_dumps.layers import LAYERS
+from tests.golden_dumps.layers import BANDS, LAYERS
 from tests.golden_dumps.models import MODELS
 from tinyglow.errors import ModelError
 from tinyglow.ir.graph import Array, Graph
@@ -25,6 +25,8 @@ from tinyglow.ir.kernel import Kernel, Params, Role, work_of
 from tinyglow.ir.program import Buffer, KernelCall, Program
 from tinyglow.ir.target import ANY, Optimize, Target, Variant, WeightsAsCode
 from tinyglow.lowering.graph_to_program import lower
+from tinyglow.lowering.line_buffers.rows import layer_of
+from tinyglow.lowering.line_buffers.schedule import Chain
 from tinyglow.passes.fuse import fuse
 from tinyglow.quant.profile import Profile, Range
 from tinyglow.quant.scheme import Scheme
@@ -107,8 +109,8 @@ def _call(call: KernelCall, program: Program, before: dict[str, str]) -> str:
     if kernel.work:
         work = work_of(kernel, params, [b.data for b in buffers], [b.type.elements for b in buffers])
         parts["work"] = " ".join(f"{name}={value:g}" for name, value in work.items() if value)
-    if kernel.numbers_of:
-        parts["numbers"] = " ".join(f"{name}={_shown(number)}" for name, number in kernel.numbers_of(params).items())
+    numbers = kernel.numbers(params, [b.data for b in buffers]) or {}
+    parts["numbers"] = " ".join(f"{name}={_shown(number)}" for name, number in numbers.items())
     if call.sums:
         ends = f"{call.sums.low.min(initial=0)}..{call.sums.high.max(initial=0)}"
         limits = [f"{name}={most}/{allowed}" for name, (most, allowed) in call.sums.limits.items()]
@@ -133,6 +135,8 @@ def _elements(buffer: Buffer) -> Array:
     if buffer.data is not None:
         return buffer.data.reshape(1, -1)
     pattern = (np.arange(buffer.type.elements) * 53 + 17) % 251 - 125
+    if buffer.type.dtype == "bool":
+        return (pattern % 3 > 0)[np.newaxis]
     scale = {"int16": 251, "float32": 1 / 64}.get(buffer.type.dtype, 1)
     return (pattern * scale).astype(buffer.type.dtype)[np.newaxis]
 
@@ -185,6 +189,27 @@ def model_text(name: str) -> str:
     return _text(_loaded(model.data(), model.suffix), model.ways, ("any",))
 
 
+def _bands() -> Iterator[str]:
+    """Layers whose rows are computed by turns: the buffers, those that are parts of others too, and the calls."""
+    graph = _quantized(_loaded(BANDS.model().SerializeToString(), "onnx"), "glow")
+    for name in BANDS.targets:
+        fused = fuse(graph, TARGETS[name])
+        constants = {value.name for value in fused.values.values() if value.data is not None}
+        found = [layer_of(node, 1, fused.type_of, constants.__contains__) for node in fused.nodes]
+        chain = Chain(tuple(layer for layer in found if layer is not None), axis=1, band=1, most=2)
+        program = lower(fused, TARGETS[name], chains=[chain])
+        yield f"[{name}]"
+        for buffer in program.buffers.values():
+            yield f"{buffer.name}: {buffer.type} {buffer.region.value} {buffer.part_of} {buffer.begin}".rstrip()
+        for call in program.calls:
+            yield f"{' '.join(call.buffers)} ({' '.join(call.layers)}): {_call(call, program, {})}"
+
+
+def band_text() -> str:
+    """What becomes of layers that are computed band by band."""
+    return "\n".join(_bands()) + "\n"
+
+
 def kernel_line(kernel: Kernel) -> str:
     """What a kernel declares whatever its parameters are."""
     operands = [
@@ -205,7 +230,7 @@ def kernel_lines() -> str:
 
 def write_calls() -> None:
     """Write the files anew."""
-    texts = {"kernels": kernel_lines()}
+    texts = {"kernels": kernel_lines(), "bands": band_text()}
     for file, table, text in (("layers", LAYERS, layer_text), ("models", MODELS, model_text)):
         texts[file] = "".join(f"{_HEAD}{name}\n{text(name)}" for name in table)
     for file, whole in texts.items():

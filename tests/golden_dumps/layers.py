@@ -191,3 +191,14 @@ LAYERS: dict[str, Layer] = {
     "depth to space": _one("DepthToSpace", (1, 8, 3, 2), blocksize=2),
     "space to depth": _one("SpaceToDepth", (1, 3, 4, 6), blocksize=2),
 }
+
+# Computed band by band.
+BANDS = Layer(
+    [(1, 4, 9, 6)],
+    [
+        ("Conv", [weights(8, 4, 3, 3), weights(8, step=5)], {"pads": [1, 1, 1, 1]}),
+        ("Conv", [weights(8, 1, 3, 3), weights(8, step=5)], {"group": 8, "strides": [2, 1], "pads": [1, 0, 1, 1]}),
+        ("MaxPool", [], {"kernel_shape": [2, 2]}),
+    ],
+    targets=("any", "m4", "code"),
+)

@@ -10,7 +10,7 @@ import difflib
 
 import pytest
 
-from tests.golden_dumps.calls import FILES, committed, kernel_lines, layer_text, model_text
+from tests.golden_dumps.calls import FILES, band_text, committed, kernel_lines, layer_text, model_text
 from tests.golden_dumps.layers import LAYERS
 from tests.golden_dumps.models import HAS_TFLITE, MODELS
 
@@ -24,6 +24,11 @@ def _require_same(before: str, now: str) -> None:
 def test_kernels_declare_what_is_committed() -> None:
     """Operands, bytes of code, features, epilogues."""
     _require_same((FILES / "kernels.txt").read_text(encoding="utf-8"), kernel_lines())
+
+
+def test_bands_are_what_is_committed() -> None:
+    """Buffers and calls of layers whose rows are computed by turns."""
+    _require_same((FILES / "bands.txt").read_text(encoding="utf-8"), band_text())
 
 
 def test_all_are_committed() -> None:

@@ -78,6 +78,14 @@ def _quantized_files(folder: Path, name: str, scratch: Path) -> Iterator[tuple[s
         yield f"{name} {form} {'channels' if channels else 'tensor'} {dtype}", path, source.name, test
 
 
+def quantized_by_channel(folder: Path, name: str, scratch: Path) -> Path:
+    """The file of a network in QDQ form, int8 with a scale for each channel, in the folder ``scratch``."""
+    for key, path, *_ in _quantized_files(folder, name, scratch):
+        if key.endswith(_RUNS_ON_CORES):
+            return path
+    raise AssertionError(name)
+
+
 def _compared(path: Path, name: str, test: Any) -> Row:
     """A file beside onnxruntime, on all test inputs."""
     theirs, plain = (_answers(path, name, test, optimized) for optimized in (True, False))

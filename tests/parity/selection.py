@@ -16,4 +16,4 @@ EPILOGUES_WITH_LOOPS = sorted(name for name in WITH_EPILOGUES if re.search("_dua
 WITH_MVE = sorted(symbol for symbol, kernel in {**KERNELS, **WITH_EPILOGUES}.items() if kernel.needs & MVE)
 WITH_DSP = sorted(symbol for symbol, kernel in KERNELS.items() if "_dsp_" in kernel.c_file)
 # Ends in DSP instructions, which differ between cores that issue one and two at a time.
-EPILOGUES_WITH_DSP = sorted(name for name in WITH_EPILOGUES if "_dsp_tfl" in name)
+EPILOGUES_WITH_DSP = sorted(name for name in WITH_EPILOGUES if re.search("_dsp_(tfl|onnxi)", name))

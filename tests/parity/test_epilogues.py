@@ -40,7 +40,10 @@ def test_core_equals_numpy(core: Core, symbol: str, drawn: DrawnCases) -> None:
     drawn.check(symbol, partial(_check, core), quick=4, full=500)
 
 
-@pytest.mark.parametrize("symbol", EPILOGUES_WITH_DSP)
+@pytest.mark.parametrize(
+    "symbol",
+    [pytest.param(name, marks=pytest.mark.long) if "_onnxi" in name else name for name in EPILOGUES_WITH_DSP],
+)
 def test_other_dsp_cores_equal_numpy(dsp_core: Core, symbol: str, drawn: DrawnCases) -> None:
     """And Cortex-M4 and M33, whose ends in DSP instructions are in another order."""
     drawn.check(symbol, partial(_check, dsp_core), quick=4, full=500)

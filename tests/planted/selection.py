@@ -37,11 +37,13 @@ _BROAD: Mapping[str, Sequence[str]] = {
         *("tests/unit/test_epilogue.py", "tests/unit/test_quantizer.py"),
     ),
     "tinyglow/kernels": (
+        *("tests/unit/checker/test_numbers.py", "tests/unit/checker/test_numbers_of_kernels.py"),
         *("tests/unit/kernels", "tests/golden_dumps", "tests/unit/operators/test_int16.py"),
         *("tests/unit/test_exact_dot.py", "tests/unit/test_costs.py", "tests/unit/test_small_bundles.py"),
     ),
     "tinyglow/lowering": (
-        *("tests/golden_dumps", "tests/unit/test_plan.py", "tests/unit/test_reuse.py", "tests/unit/states"),
+        *("tests/golden_dumps", "tests/unit/test_plan.py", "tests/unit/test_line_buffers.py"),
+        *("tests/unit/test_reuse.py", "tests/unit/states"),
         *("tests/unit/test_tcm.py", "tests/unit/bundle/test_memories.py", "tests/unit/test_own_buffers.py"),
     ),
 }

@@ -21,7 +21,8 @@ Pair = tuple[int, Requant]
 def _pairs(epilogue: Epilogue) -> list[Pair]:
     """Sums with constants: a scale brings a sum as near to half way between two integers as float32 can say.
 
-    So do its negative and its neighbours; the offset is any. Sums are below 2**24, results mostly of int8.
+    So do its negative and its neighbours; the offset is any. Sums are below 2**24, results mostly of int8; and some
+    are far beyond.
     """
     random, found = np.random.default_rng(11), []
     for _ in range(700):
@@ -32,6 +33,9 @@ def _pairs(epilogue: Epilogue) -> list[Pair]:
         except ValueError:  # no constants stand for it
             continue
         found += [(sum_, constants) for sum_ in (x, -x, x - 1, 1 - x) if epilogue.holds(sum_, constants)]
+    far = [sign * x for x in (2**31 - 1, 2**27 + 5, 2**24 - 1, 2**20) for sign in (1, -1)]
+    for constants in (epilogue.constants(scale, -128) for scale in (0.0013, 0.06)):
+        found += [(sum_, constants) for sum_ in far if epilogue.holds(sum_, constants)]
     return found
 
 

@@ -62,8 +62,8 @@ def test_operators_compute_what_litert_computes(name: str, folder: Path) -> None
 
 
 def test_every_operator_has_a_case(folder: Path) -> None:
-    """No operator is said to be supported that no case has."""
-    seen = set()
+    """No operator is said to be supported that no case has, but what LiteRT lacks: ``test_tflite_states`` has that."""
+    seen = {"CUSTOM CIRCULAR_BUFFER"}
     for kind in (cases, int8_cases):
         for name in kind.names():
             seen |= {operator.op_type for operator in read_tflite(saved(folder, kind.case(name).model)).operators}

@@ -47,6 +47,11 @@ def test_fused_products_are_rounded_once() -> None:
     ]
     special += [(np.float32(2.0**-80), np.float32(2.0**-69), np.float32(0.0)), (np.float32(-3e38), np.float32(2), one)]
     special += [(one + 2 * ulp, one + 2 * ulp, ulp * s) for s in (-2, -1, 1, 2)]
+    # Half way but for what double precision does not hold, on either side of it.
+    near = one + 2 * ulp, (one - 2 * ulp) * ulp
+    special += [(near[0] * s, near[1] * t, (one + 2 * ulp) * u) for s in (-1, 1) for t in (-1, 1) for u in (-1, 1)]
+    step, least = np.float32(2.0**-12), np.float32(2.0**-80)
+    special += [(s * (one + step), one + k * step, s * t * least) for s in (1, -1) for k in (1, 3) for t in (1, -1)]
     triples = [(a, b, c) for c in kinds] + [tuple(np.array(side, np.float32) for side in zip(*special, strict=True))]
     for x, y, z in triples:
         found = glow.fused(x, y, z)

@@ -207,3 +207,38 @@ def test_first_elements_of_states(type_: TensorType, due: list[float]) -> None:
     """Reals are quantized; integers and floats stay what they are."""
     found = first_elements(np.array([1.0, -1.0]), type_)
     assert found.dtype == type_.dtype and found.tolist() == due
+
+
+def test_trials_of_a_node_take_what_its_first_took(tmp_path: Path) -> None:
+    """The first one's cycles count for all; later ones without that kernel take the fastest plain one."""
+    graph, seen = _convolution(tmp_path), list[list[int]]()
+
+    def second(variants: Sequence[Variant]) -> Variant:
+        seen.append([variant.cycles for variant in variants])
+        return variants[1]
+
+    def variants(**cycles: int) -> list[Variant]:
+        return [Variant(name, count, 0, lambda: None, code=8 * (name == "code")) for name, count in cycles.items()]
+
+    for core in ("cortex-m7", ""):
+        lowering, node = _Lowering(graph, Target(core), second), graph.nodes[0]
+        first = lowering._like_first(node, variants(code=5, slow=10, fast=9), 3)
+        assert (first.name, first.cycles) == ("slow", 10)
+        assert lowering._like_first(node, variants(code=1, fast=2, slow=30), 3).cycles == 30
+        assert lowering._like_first(node, variants(code=1, slower=9, fast=2), 3).name == ("fast" if core else "code")
+    assert seen == [[15, 30, 27], [15, 30, 27]]
+
+
+def test_parts_of_a_buffer(tmp_path: Path) -> None:
+    """The whole is itself; of any other place and size there is one."""
+    lowering = _Lowering(_convolution(tmp_path), Target(), None)
+    (whole,) = lowering.graph.inputs
+    lowering.buffer(whole)
+    type_ = lowering.buffers[whole].type
+    small = replace(type_, shape=(1, 1, *type_.shape[2:]))
+    assert lowering.part(whole, 0, type_) == whole
+    parts = [lowering.part(whole, begin, one) for begin, one in ((0, small), (4, small), (4, type_), (0, small))]
+    assert parts == [f"{whole}_from_0", f"{whole}_from_4", f"{whole}_from_4__1", f"{whole}_from_0"]
+    for name, begin in zip(parts, (0, 4, 4), strict=False):
+        part = lowering.buffers[name]
+        assert (part.part_of, part.begin, part.region) == (whole, begin, lowering.buffers[whole].region)

@@ -31,6 +31,7 @@ _INCLUDES = """
 #include "tg_double.h"
 #include "tg_float.h"
 #include "tg_gemmlowp16.h"
+#include "tg_high_word.h"
 #include "tg_numerics.h"
 #include "tg_scalar.h"
 #include "tg_sigmoid_table.h"
@@ -38,6 +39,16 @@ _INCLUDES = """
 #include "tg_wide.h"
 #include "elementwise/tg_map_erf_f32.c"
 #include "elementwise/tg_pow_f32.c"
+#include "elementwise/tg_quantize_fused_f32_s8.c"
+int words_6m(int a, int b);
+int words_6m_rounded(int a, int b);
+static int32_t fused(float x, float inverse, int32_t offset) {
+  tg_quantize_fused_f32_s8_params p = {0};
+  int8_t y;
+  p.count = 1, p.inverse = inverse, p.offset = offset;
+  tg_quantize_fused_f32_s8(&p, &x, &y);
+  return y;
+}
 """
 # Each is a loop over arrays of a first and a second operand, and of results.
 _LOOP = """
@@ -51,6 +62,14 @@ void all_{name}(const {source} *x, const {source} *z, {result} *y, int n) {{
   }}
 }}
 """
+# As ARMv6-M computes them, with products of halfwords.
+_ARMV6M = """
+#define __ARM_ARCH_6M__ 1
+#include "tg_high_word.h"
+int words_6m(int a, int b) { return tg_high_word(a, b); }
+int words_6m_rounded(int a, int b) { return tg_high_word_rounded(a, b); }
+"""
+_KERNELS = ("tg_pow_f32", "tg_map_erf_f32", "tg_quantize_fused_f32_s8")
 _FLOATS = ("exp", "log", "tanh", "sigmoid", "sqrt", "sin", "cos", "floor", "nearest")
 _DOUBLES = ("asin", "acos", "atan", "sinh", "cosh", "tan", "asinh", "acosh", "atanh", "expm1", "softplus")
 _FLOAT_PAIRS: dict[str, tuple[str, Callable[..., Array]]] = {
@@ -111,19 +130,44 @@ OF_INT32: list[tuple[str, str, Callable[..., Array]]] = [
     *((f"requantize_{i}", f"tg_requantize(a, &(tg_requant){{{r.multiplier}, {r.offset}, {r.pre}, {r.post}}})",
        lambda a, b, r=r: glow.requantize(a.astype(np.int32), r)) for i, r in enumerate(_REQUANTS)),
     *((f"scaled_{n}", f"tg_scaled(a, b, {n})", lambda a, b, n=n: wide.scaled(a, b, n)) for n in (0, 1, 30, 62)),
+    ("offset_8", "tg_offset_s8(a, b >> 24, -128, 127)",
+     lambda a, b: np.clip(np.clip(a, -(2**20), 2**20) + (b >> 24), -128, 127)),
+    ("offset_16", "tg_offset_s16(a, b >> 24, -32768, 32767)",
+     lambda a, b: np.clip(np.clip(a, -(2**20), 2**20) + (b >> 24), -32768, 32767)),
+    ("clamp_8", "tg_clamp_s8(a, -100, b >> 25)", lambda a, b: np.maximum(np.minimum(a, b >> 25), -100)),
+    ("clamp_16", "tg_clamp_s16(a, -100, b & 0x7fff)", lambda a, b: np.clip(a, -100, b & 0x7FFF)),
+    ("high_word", "tg_high_word(a, b & 0x7fffffff)", lambda a, b: (a * (b & 0x7FFFFFFF)) >> 32),
+    ("high_word_rounded", "tg_high_word_rounded(a, b & 0x7fffffff)",
+     lambda a, b: (a * (b & 0x7FFFFFFF) + 2**31) >> 32),
+    ("words_6m", "words_6m(a, b & 0x7fffffff)", lambda a, b: (a * (b & 0x7FFFFFFF)) >> 32),
+    ("words_6m_rounded", "words_6m_rounded(a, b & 0x7fffffff)", lambda a, b: (a * (b & 0x7FFFFFFF) + 2**31) >> 32),
     ("sigmoid_16", "tg_sigmoid_s16(a, table)", lambda a, b: tflite_int16.sigmoid(a, _TABLE)),
     ("tanh_16", "tg_tanh_s16(a, table)", lambda a, b: tflite_int16.tanh(a, _TABLE)),
 ]  # fmt: skip
+
+
+# Reciprocals of scales, with offsets.
+FUSED = [
+    (1 + 2.0**-22, 100),
+    (1 + 6 * 2.0**-23, -100),
+    (1.0, 3),
+    (25.5 / 7 + 2.0**-20, -128),
+    (2.0**-120, 0),
+    (2.0**120, 5),
+]
+FUSED = [(float(np.float32(inverse)), offset) for inverse, offset in FUSED]
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """All of them as loops over arrays, for this machine."""
     folder: Path = tmp_path_factory.mktemp("numerics")
-    for name, text in kernel_headers([KERNELS["tg_pow_f32"], KERNELS["tg_map_erf_f32"]]).items():
+    for name, text in kernel_headers([KERNELS[name] for name in _KERNELS]).items():
         (folder / name).write_text(text, encoding="utf-8")
     lines = [_INCLUDES, f"static const uint16_t table[256] = {{{', '.join(map(str, _TABLE))}}};"]
     lines += [_LOOP.format(name=name, c=c, source="float", result="float") for name, (c, _) in FLOATS.items()]
+    fused = [(f"fused_{i}", f"fused(a, {inverse.hex()}f, {offset})") for i, (inverse, offset) in enumerate(FUSED)]
+    lines += [_LOOP.format(name=name, c=c, source="float", result="int32_t") for name, c in fused]
     lines += [_LOOP.format(name=name, c=c, source="float", result="double") for name, (c, _) in DOUBLES.items()]
     lines += [_LOOP.format(name=name, c=c, source="int32_t", result="int32_t") for name, c, _ in (*OF_INT16, *OF_INT32)]
     lines.append(_LOOP.format(name="whole", c="tg_integer_of_f32(a)", source="float", result="int64_t"))
@@ -134,7 +178,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     (folder / "all.c").write_text("\n".join(lines), encoding="utf-8")
     include = [folder, resources.RUNTIME / "include", resources.RUNTIME / "src"]
     compiler = find_compiler(None, HOST)
-    made = compiler.compile_shared([folder / "all.c"], folder / "all.so", include_dirs=include, flags=("-O1", "-w"))
+    (folder / "armv6m.c").write_text(_ARMV6M, encoding="utf-8")
+    sources = [folder / "all.c", folder / "armv6m.c"]
+    made = compiler.compile_shared(sources, folder / "all.so", include_dirs=include, flags=("-O1", "-w"))
     return ctypes.CDLL(str(made))
 
 
@@ -179,6 +225,16 @@ def test_functions_of_floats(library: ctypes.CDLL, name: str) -> None:
     assert not wrong.any(), (x[wrong][:5], z[wrong][:5], found[wrong][:5], due[wrong][:5])
 
 
+@pytest.mark.parametrize("number", range(len(FUSED)))
+def test_fused_quantization(library: ctypes.CDLL, number: int) -> None:
+    """Of sums that are half way between two integers but for bits that no float has."""
+    inverse, offset = FUSED[number]
+    halves = (np.arange(-40, 40) / 2)[:, np.newaxis] * (1 + np.arange(-100, 100) * 2.0**-23)
+    steps = np.concatenate([halves.ravel(), halves.ravel() / inverse]).astype(np.float32)
+    x = np.concatenate([steps, _floats()[0]])
+    assert np.array_equal(_in_c(library, f"fused_{number}", x, x, np.int32), glow.quantize_fused(x, inverse, offset))
+
+
 @pytest.mark.parametrize("name", DOUBLES)
 def test_functions_of_doubles(library: ctypes.CDLL, name: str) -> None:
     """What the functions of floats above are made of, to the last bit of double precision."""
@@ -203,9 +259,10 @@ def test_turns_of_angles(library: ctypes.CDLL) -> None:
 
 def test_logarithms_that_are_multiplied(library: ctypes.CDLL) -> None:
     """To the last of 38 bits: near 1 and as far from it as the polynomial goes, where every coefficient counts."""
-    ends = np.float32([0.7071068, 1.4142135]).view(np.int32)[:, np.newaxis] + np.arange(60_000) * [[50], [-25]]
+    low, high = np.float32([0.7071068, 1.4142135]).view(np.int32)
+    ends = np.concatenate([low + 50 * np.arange(20_000), high - np.arange(150_000)])
     x, _ = _floats()
-    x = np.concatenate([ends.ravel().astype(np.int32).view(np.float32), np.abs(x[(x != 0) & np.isfinite(x)])])
+    x = np.concatenate([ends.astype(np.int32).view(np.float32), np.abs(x[(x != 0) & np.isfinite(x)])])
     with np.errstate(all="ignore"):
         logarithm, bits = float32._log2(x)
     assert np.array_equal(_in_c(library, "log2", x, x, np.int64), logarithm * 64 + bits)

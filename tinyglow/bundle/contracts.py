@@ -95,6 +95,8 @@ MEANINGS = {
     "input_shift": "power of two by which the operand 'input' is scaled, after input_multiplier",
     "other_shift": "power of two by which the operand 'other' is scaled, after other_multiplier",
     "below_multiplier": "multiplies the product of a negative value and its slope; below_shift comes after it",
+    "added_multiplier": "of what is added to the cell: a multiplier of 31 bits",
+    "added_shift": "of what is added to the cell: a shift, to the left where it is above 0",
     "below_shift": "power of two by which that product is scaled",
     "input_sign": "1 or -1: multiplies the operand 'input'",
     "other_sign": "1 or -1: multiplies the operand 'other'",

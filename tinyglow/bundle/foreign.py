@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from tinyglow.errors import InputError, Problem
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import QuantParams
 
 MAX_HEADER_BYTES = 1 << 24
@@ -46,8 +46,7 @@ _BYTES = {
 }
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(Record):
     """A placeholder or a constant of a bundle.
 
     Attributes:
@@ -79,8 +78,7 @@ class Tensor:
         return self.elements * _BYTES[self.dtype]
 
 
-@dataclass(frozen=True)
-class AreaSizes:
+class AreaSizes(Record):
     """Bytes of constantWeight, mutableWeight and activations, and how all three are aligned."""
 
     constant: int
@@ -90,8 +88,7 @@ class AreaSizes:
     tcm: int = 0  # of fast memory at glow_tcm_addr, where tinyglow's own bundles want it
 
 
-@dataclass(frozen=True)
-class ForeignHeader:
+class ForeignHeader(Record):
     """What a header says. ``sizes`` is None with the dynamic interface: there the object holds them."""
 
     where: str

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from tinyglow.bundle.foreign import AreaSizes
 from tinyglow.bundle.render import render
+from tinyglow.ir.record import Record
 from tinyglow.targets.boards import PRIVATE_PERIPHERALS, Board, Memory
 from tinyglow.targets.memory_map import Places, elsewhere, in_data_memory, near_memories, regions
 
 Placement = Literal["flash", "ram"]
 
 
-@dataclass(frozen=True)
-class Harness:
+class Harness(Record):
     """The files written, and the names under which the firmware's parts are found in its symbol table."""
 
     main: Path

@@ -14,6 +14,7 @@ from tinyglow.bundle.render import hex_float, render
 from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.kernel import BUFFER_CTYPES
 from tinyglow.ir.program import Buffer, Program, Region
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import QuantParams, TensorType
 
 _DTYPES = {"float": "float32", "i8": "int8", "i16": "int16", "i32": "int32"} | {
@@ -50,8 +51,7 @@ class Placeholder:
         return pixels is not None and self.type.quant == QuantParams(pixels.scale, pixels.offset - 128)
 
 
-@dataclass(frozen=True)
-class Near:
+class Near(Record):
     """Constants in an array of their own: bytes, and the board's memory that they are for."""
 
     memory: str

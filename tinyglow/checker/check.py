@@ -36,7 +36,7 @@ from tinyglow.checker.unstated import reason_of
 
 _MOST_FILE = 1 << 28
 _MOST_PROOF = 1 << 24
-_MOST_TEXT = 1 << 24  # of a C file
+_MOST_TEXT = 1 << 24  # of a C file or an object
 _MOST_FILES = 10_000
 _BYTES_OF_BYTE = 8  # of text that stand for a byte of the weights, at most
 _TEXT = (".c", ".h")
@@ -105,7 +105,7 @@ def _files(folder: Path, document: Document, found: Findings) -> dict[str, bytes
         raise BrokenError("the proof", f"names {len(document.files)} files", f"at most {_MOST_FILES}")
     for name, digest in document.files.items():
         with found.part(name):
-            data = _read(folder / name, _MOST_TEXT if name.endswith(_TEXT) else _MOST_FILE)
+            data = _read(folder / name, _MOST_TEXT if name.endswith((*_TEXT, ".o")) else _MOST_FILE)
             same = hashlib.sha256(data).hexdigest() == digest
             if found.require(same, name, "is not the file that was compiled", f"SHA-256 {digest}"):
                 files[name] = data

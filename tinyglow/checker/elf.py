@@ -6,6 +6,7 @@ Layout: System V ABI, edition 4.1; ELF for the Arm Architecture (ARM IHI 0044).
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -50,12 +51,9 @@ class ObjectCode:
 
     def is_data(self, section: int, at: int) -> bool:
         """Whether a place of a section holds data, by the mapping symbols before it."""
-        last = False
-        for begin, is_data in self.data.get(section, ()):
-            if begin > at:
-                break
-            last = is_data
-        return last
+        marks = self.data.get(section, ())
+        place = bisect_right(marks, (at, True))
+        return place > 0 and marks[place - 1][1]
 
 
 def read_object(name: str, data: bytes) -> ObjectCode:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+_MOST_FAULTS = 1000
+
 
 class BrokenError(Exception):
     """A file of the bundle that cannot be read as what it should be; ``where`` names the part."""
@@ -43,8 +45,10 @@ class Findings:
     faults: list[Fault] = field(default_factory=list)
 
     def require(self, holds: bool, where: str, found: str, expected: str = "") -> bool:
-        """Note a fault unless ``holds``, which is returned."""
+        """Note a fault unless ``holds``, which is returned. Raises BrokenError after very many."""
         if not holds:
+            if len(self.faults) >= _MOST_FAULTS:
+                raise BrokenError("the bundle", "has more faults", "none")
             self.faults.append(Fault(where, found, expected))
         return holds
 

@@ -17,12 +17,14 @@ import numpy.typing as npt
 from tinyglow.checker import streams
 from tinyglow.checker.extents import dsp_lines, loop_of, words_of_scale
 from tinyglow.checker.findings import BrokenError
+from tinyglow.checker.grammar import INSTRUCTION
+from tinyglow.checker.instructions import check_instructions
 from tinyglow.checker.source import Call
 
 Array = npt.NDArray[Any]
 Data = Callable[[str], bytes]
 _STATEMENT = re.compile(
-    r"sums\[(\d+)\] = sums\[\d+\] = 0;|tg_add_halfwords\(([^&]*), &sums\[(\d+)\], &sums\[(\d+)\]\);"
+    r"sums\[(\d+)\] = sums\[(\d+)\] = 0;|tg_add_halfwords\(([^&]*), &sums\[(\d+)\], &sums\[(\d+)\]\);"
 )
 _TERM = re.compile(r"([-+]?) ?x\[(\d+)\] \* (\d+)u")
 
@@ -341,15 +343,16 @@ def _code(read: _Reader, functions: Mapping[str, str]) -> Layer:
     terms = columns * read.whole("in_c") * (read.whole("kernel_h") + read.whole("stride_h"))
     weights, largest, seen = np.zeros((out_c, terms), np.int64), 0, 0
     for match in _STATEMENT.finditer(portable):
-        place = int(match[1] or match[3])
+        place, other = int(match[1] or match[4]), int(match[2] or match[5])
         channel = 2 * (place // 8) + place % 8
-        if place % 8 > 1 or channel >= out_c:
-            raise BrokenError(where, f"its function writes sums[{place}]", f"the sums of {out_c} channels")
+        if place % 8 > 1 or channel >= out_c or other != place + 2:
+            found = f"its function writes sums[{place}] and sums[{other}]"
+            raise BrokenError(where, found, f"the sums of {out_c} channels")
         if match[1]:
             seen += 1
             continue
         magnitude = 0
-        for sign, word, number in _TERM.findall(match[2]):
+        for sign, word, number in _TERM.findall(match[3]):
             if int(word) >= terms:
                 raise BrokenError(where, f"its function reads x[{word}]", f"less than {terms}")
             weights[channel, int(word)] += -int(number) if sign == "-" else int(number)
@@ -357,6 +360,7 @@ def _code(read: _Reader, functions: Mapping[str, str]) -> Layer:
         largest = max(largest, magnitude)
     if seen != out_c or portable.count(";") != len(_STATEMENT.findall(portable)):
         raise BrokenError(where, f"its function sums {seen} channels", f"{out_c}, and nothing else")
+    check_instructions(where, re.findall(INSTRUCTION, text), weights)
     start, words = read.biases()
     return _folded(weights, start, words, halfwords=(largest * 128, 32767))
 

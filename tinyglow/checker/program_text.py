@@ -55,7 +55,7 @@ def check_calls(net: str, texts: Mapping[str, str], found: Findings) -> None:
     for name, other in others:
         found.require(False, f"{net}.c", f"{name} calls {other}", "functions of the bundle alone")
     cycle = _cycle(graph)
-    found.require(not cycle, f"{net}.c", f"recursion: {' -> '.join(cycle)}", "none")
+    found.require(not cycle, f"{net}.c", f"recursion: {' -> '.join(cycle[:20])}", "none")
     if not cycle and not others:
         found.facts.append(f"{len(graph)} functions and macros call no library function, and none calls itself")
 
@@ -99,6 +99,7 @@ def _definitions(text: str) -> tuple[dict[str, Body], dict[str, Body]]:
 def _functions(tokens: Body) -> dict[str, Body]:
     """The tokens of each function; of several with one name, as in the branches of an #if, all."""
     found: dict[str, Body] = {}
+    opened = _opened(tokens)
     depth, head = 0, ""
     before: list[tuple[int, str]] = []  # at each #if around a token
     for index, token in enumerate(tokens):
@@ -109,7 +110,7 @@ def _functions(tokens: Body) -> dict[str, Body]:
         elif token[1] == _ENDIF and before:
             before.pop()
         if token == ("mark", "{") and (index == 0 or tokens[index - 1] != ("string", "C")):
-            head = head if depth else _defined(tokens, index)
+            head = head if depth else _defined(tokens, index, opened)
             found.setdefault(head, [])
             depth += 1
         elif token == ("mark", "}"):
@@ -132,17 +133,21 @@ def _tokens(text: str) -> Body:
     return found
 
 
-def _defined(tokens: Body, brace: int) -> str:
+def _defined(tokens: Body, brace: int, opened: Mapping[int, int]) -> str:
     """The function whose body begins at a brace; "" for a struct, an enum or an array."""
-    index, depth = brace - 1, 0
-    if index < 0 or tokens[index] != ("mark", ")"):
-        return ""
-    while index >= 0:
-        depth += (tokens[index] == ("mark", ")")) - (tokens[index] == ("mark", "("))
-        if depth == 0:
-            break
-        index -= 1
+    index = opened.get(brace - 1, 0)
     return tokens[index - 1][1] if index > 0 and tokens[index - 1][0] == "name" else ""
+
+
+def _opened(tokens: Body) -> dict[int, int]:
+    """The place of the parenthesis that each closing one closes."""
+    found, pending = {}, []
+    for index, token in enumerate(tokens):
+        if token == ("mark", "("):
+            pending.append(index)
+        elif token == ("mark", ")") and pending:
+            found[index] = pending.pop()
+    return found
 
 
 def _edges(net: str, body: Body, bodies: Mapping[str, Body]) -> tuple[set[str], set[str]]:
@@ -182,19 +187,21 @@ def _cycle(graph: Mapping[str, set[str]]) -> list[str]:
     done: set[str] = set()
     for root in sorted(graph):
         path: list[str] = []
+        on_path: set[str] = set()
         stack: list[tuple[str, Iterator[str]]] = []
         if root not in done:
-            path, stack = [root], [(root, iter(sorted(graph[root])))]
+            path, on_path, stack = [root], {root}, [(root, iter(sorted(graph[root])))]
         while stack:
             name, following = stack[-1]
             child = next(following, None)
             if child is None:
                 done.add(name)
                 stack.pop()
-                path.pop()
-            elif child in path:
+                on_path.discard(path.pop())
+            elif child in on_path:
                 return [*path[path.index(child) :], child]
             elif child not in done:
                 path.append(child)
+                on_path.add(child)
                 stack.append((child, iter(sorted(graph[child]))))
     return []

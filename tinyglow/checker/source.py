@@ -233,7 +233,10 @@ def _struct(kernel: str, texts: Mapping[str, str]) -> dict[str, str]:
     text = without_comments(texts[f"{kernel}.h"])
     check_kernel_header(kernel, text)
     found = re.findall(r"^  (\w+) (\w+);$", text, re.MULTILINE)
-    return {name: ctype for ctype, name in found}
+    fields = {name: ctype for ctype, name in found}
+    if len(fields) != len(found):
+        raise BrokenError(f"{kernel}.h", "has two parameters of one name")
+    return fields
 
 
 def _fields(name: str, body: str, struct: Mapping[str, str]) -> dict[str, Value]:

@@ -119,13 +119,14 @@ def _depths(function: Function, code: ObjectCode) -> _Depths:
     depth: dict[int, int] = {}
     calls: set[tuple[str, int]] = set()
     deepest = computed = 0
-    has_computed = False
+    has_computed, left = False, function.begin
     pending = [(function.begin, 0)]
     while True:
         if not pending:
-            left = _unreached(function, code, depth) if has_computed else None
-            if left is None:
+            found = _unreached(function, code, depth, left) if has_computed else None
+            if found is None:
                 break
+            left = found
             pending.append((left, computed))
         at, now = pending.pop()
         if not function.begin <= at < end or (at in depth and depth[at] >= now) or code.is_data(function.section, at):
@@ -166,9 +167,9 @@ def _at(code: ObjectCode, section: int, place: int) -> str:
     raise BrokenError("the object", f"calls byte {place} of a section, where no function begins")
 
 
-def _unreached(function: Function, code: ObjectCode, depth: Mapping[int, int]) -> int | None:
-    """The first place after an instruction that nothing leads to: a computed jump may."""
-    text, at = code.code[function.section], function.begin
+def _unreached(function: Function, code: ObjectCode, depth: Mapping[int, int], begin: int) -> int | None:
+    """The first place from an instruction on that nothing leads to: a computed jump may."""
+    text, at = code.code[function.section], begin
     while at < function.begin + function.size:
         if code.is_data(function.section, at):
             at += 2

@@ -14,9 +14,9 @@ from tinyglow.cli.streams import unbreakable_streams
 from tinyglow.errors import Problem, TinyglowError, reason
 from tinyglow.resources import keeping
 
-# New objects between two looks for unused cycles. Imports alone make ten thousands, which all stay: with Python's own
-# number a short command spends a twentieth of its time on them.
-_OBJECTS = 50_000
+# New objects between two looks for unused cycles. Imports alone make a hundred thousand, which all stay: with Python's
+# own number a short command spends a tenth of its time on them.
+_OBJECTS = 500_000
 
 
 def main(argv: Sequence[str] | None = None) -> int:

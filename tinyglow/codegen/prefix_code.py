@@ -22,6 +22,7 @@ from functools import lru_cache
 import numpy as np
 
 from tinyglow.ir.graph import Array
+from tinyglow.ir.record import Record
 
 MOST_BIAS_BITS = 24
 MOST_WORD_BITS = 25  # what tg_packed_take takes at once
@@ -33,8 +34,7 @@ _TOTAL = 2.0**24  # what frequencies add up to, so that integers tell small ones
 _MOST_OF_A_LENGTH = 255  # codes, which a byte counts
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(Record):
     """Sizes of the parts, as described above."""
 
     index_bits: int

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from tinyglow.frontend.protobuf_file import read_message
 from tinyglow.frontend.protobuf_schema import message_classes
 from tinyglow.frontend.translation import HINT
 from tinyglow.ir.op import UnsupportedError
+from tinyglow.ir.record import Record
 
 PREDICT, INIT = "predict_net.pb", "init_net.pb"
 _KIND = "Caffe2 network"
@@ -105,8 +105,7 @@ def is_caffe2(path: Path) -> bool:
     return path.suffix == ".pbtxt" or (path.suffix == ".pb" and path.stem.endswith(("predict_net", "init_net")))
 
 
-@dataclass(frozen=True)
-class Net:
+class Net(Record):
     """A network.
 
     Attributes:

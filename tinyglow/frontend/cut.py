@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.names import shown
 from tinyglow.ir.namer import legal_name
+from tinyglow.ir.record import Record
 
 _MOST_SHOWN = 8
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Record):
     """A node of a model file as far as a cut looks at it."""
 
     name: str
@@ -22,8 +21,7 @@ class Step:
     outputs: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Record):
     """What is left of a model: its outputs, which of its nodes (by number), and all values that these need."""
 
     outputs: tuple[str, ...]

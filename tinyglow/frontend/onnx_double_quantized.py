@@ -7,12 +7,13 @@ and a zero point for what both ranges hold (onnxruntime, core/optimizer/double_q
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
+
+from tinyglow.ir.record import Record
 
 _QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 _CHAIN = (_QUANTIZE, _DEQUANTIZE, _QUANTIZE, _DEQUANTIZE)
@@ -20,8 +21,7 @@ _LIMITS: dict[int, tuple[int, int]] = {onnx.TensorProto.INT8: (-128, 127), onnx.
 _SAME = 1e-20  # scales nearer to each other than that are one
 
 
-@dataclass(frozen=True)
-class _Params:
+class _Params(Record):
     """What a conversion's operands say; ``kind``: ONNX's number for the type of the integers."""
 
     scale: np.float32

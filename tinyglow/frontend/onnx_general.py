@@ -259,8 +259,10 @@ def is_made_of_others(node: onnx.NodeProto, opset: int, functions: Container[tup
         return False
     if (node.domain, node.op_type) in functions or node.op_type in ("If", "Loop", "Scan"):
         return True
-    functional = is_functional(schema_of(node, opset)) and node.op_type not in ONNX_OPS
-    return _has_maker(node) or (node.domain in (*DOMAINS, PREVIEW) and functional)
+    if _has_maker(node):
+        return True
+    foreign = node.op_type not in ONNX_OPS and node.domain in (*DOMAINS, PREVIEW)
+    return foreign and is_functional(schema_of(node, opset))
 
 
 def _has_maker(node: onnx.NodeProto) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tinyglow.frontend import caffe, caffe2, keras_file
 from tinyglow.frontend.caffe2_file import is_caffe2
 from tinyglow.frontend.caffe_file import is_caffe
 from tinyglow.frontend.foreign_formats import is_keras
@@ -28,9 +27,15 @@ def onnx_model(path: str | Path, weights: str | Path = "", like_glow: bool = Fal
     """
     path, second = Path(path), Path(weights) if weights else None
     if is_caffe2(path):
+        from tinyglow.frontend import caffe2  # each format's reader when a file is of it
+
         return caffe2.translated(path, second, like_glow)
     if is_caffe(path):
+        from tinyglow.frontend import caffe
+
         return caffe.translated(path, second)
     if is_keras(path):
+        from tinyglow.frontend import keras_file
+
         return keras_file.translated(path)
     return Translated(read_model(path))

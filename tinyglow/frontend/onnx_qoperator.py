@@ -14,6 +14,7 @@ import onnx
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import UnsupportedError
+from tinyglow.ir.record import Record
 
 MICROSOFT = "com.microsoft"
 
@@ -68,8 +69,7 @@ def is_qoperator(node: onnx.NodeProto) -> bool:
     return form is not None and node.domain in domains
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(Record):
     """What the expansion of a node needs of the model.
 
     Attributes:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tinyglow.errors import ModelError
-from tinyglow.frontend import onnx, onnx_inputs, tflite
+from tinyglow.frontend import onnx, onnx_inputs
 from tinyglow.frontend.foreign_formats import refuse_foreign
 from tinyglow.frontend.onnx_model import onnx_model
 from tinyglow.frontend.request import AS_IN_FILE, Request
@@ -36,6 +36,8 @@ def load_model(path: str | Path, name: str | None = None, request: Request = AS_
     """
     refuse_foreign(path)
     if is_tflite(path):
+        from tinyglow.frontend import tflite  # of the two large readers the one that is needed
+
         graph, own = tflite.load_tflite(path, name, request), TFLITE
     else:
         made = onnx_model(path, request.weights, request.like_glow)
@@ -57,5 +59,7 @@ def input_dimensions(path: str | Path, weights: str | Path = "") -> dict[str, tu
     """
     refuse_foreign(path)
     if is_tflite(path):
+        from tinyglow.frontend import tflite
+
         return dict(tflite.input_dimensions(path))
     return onnx_inputs.input_dimensions(onnx_model(path, weights).model)

@@ -22,12 +22,10 @@ _FUNCTION = "write it with Exp, Log, Erf, Sigmoid, Tanh, Clip, Mul and Add: int8
 _OTHERWISE = (
     "write it with supported operators (docs/reference/operators.md), or end the network before it: --output-name"
 )
-_STATE = "it keeps a state: make the state an input and an output of the network"
 # What to do about operators that are not supported, by a pattern of their names with domain.
 _ADVICE = {
     r"DynamicQuantizeLinear|\w+Integer|(QLinear\w+|QAttention)( .*)?": _QUANTIZED,
     r"Loop|Scan|If|Sequence\w+|CALL": f"control flow: {_UNROLL}",
-    r"CUSTOM CIRCULAR_BUFFER": _STATE,
     r"CUSTOM Signal\w+": "compute the features before the network, and make them its input",
     r"CUSTOM TFLM_DECODE": "give the file before its weights were compressed",
     r"LSTM|GRU|RNN|(BI|UNI)DIRECTIONAL_SEQUENCE_(LSTM|RNN)": f"a recurrent layer: {_UNROLL}",

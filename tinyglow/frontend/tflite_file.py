@@ -16,9 +16,11 @@ from typing import Any
 
 from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.importing import read_bytes
+from tinyglow.frontend.tflite_custom import CUSTOM_FIELDS, custom_attributes
 from tinyglow.frontend.tflite_schema import fields, names, newer_fields, plain, schema
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import Attribute
+from tinyglow.ir.record import Record
 
 IDENTIFIER = b"TFL3"  # from byte 4 on (TensorFlow Lite's schema, file_identifier)
 MAX_PARTS = 2**16  # operators, and tensors
@@ -32,8 +34,7 @@ class DamagedError(Exception):
     """What a file says of itself cannot be."""
 
 
-@dataclass(frozen=True)
-class Quantization:
+class Quantization(Record):
     """Scales and zero points of a tensor: one each, or one for each index along ``axis``."""
 
     scales: tuple[float, ...]
@@ -64,8 +65,7 @@ class FileTensor:
     is_variable: bool = False
 
 
-@dataclass(frozen=True)
-class FileOperator:
+class FileOperator(Record):
     """An operator as the file has it.
 
     Attributes:
@@ -89,8 +89,7 @@ class FileOperator:
     intermediates: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class FileModel:
+class FileModel(Record):
     """The first subgraph of a file, which is the network.
 
     Attributes:
@@ -231,7 +230,11 @@ class _Reader:
         if operator.CustomOptionsLength() and not name.startswith("CUSTOM"):
             fault = "has options of a custom operator"
         if kind == 0 or table is None:
-            return FileOperator(name, version, *operands, "", {}, fault)
+            attributes: dict[str, Attribute] = {}
+            if name in CUSTOM_FIELDS and operator.CustomOptionsLength():
+                raw = operator.CustomOptionsAsNumpy().tobytes()
+                fault, attributes = custom_attributes(raw, CUSTOM_FIELDS[name])
+            return FileOperator(name, version, *operands, "", attributes, fault)
         options = names("BuiltinOptions").get(kind)
         if options is None:
             return FileOperator(name, version, *operands, "", {}, f"has options of kind {kind}")

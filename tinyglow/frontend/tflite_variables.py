@@ -3,6 +3,7 @@
 There are two kinds. A *variable tensor* belongs to an operator with a memory, such as SVDF, which reads and writes it.
 A *resource* has a name: VAR_HANDLE refers to it, READ_VARIABLE and ASSIGN_VARIABLE move it, and CALL_ONCE runs a
 subgraph before the first inference, which gives resources their first values. Without that, both begin with zeros.
+CIRCULAR_BUFFER of TensorFlow Lite Micro has a variable tensor as its result.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Declared, Value
 from tinyglow.ir.op import NotInGlowError, SourceNode, UnsupportedError
 from tinyglow.ir.types import TensorType
+from tinyglow.operators.concat import Concat
+from tinyglow.operators.slice import Slice
 
 # Operators with variable tensors.
+_SLOTS_OF_ONE_CYCLE = (5, 13, 25)  # of files that do not say it (circular_buffer_common.cc)
 WITH_MEMORY = ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 _KEPT = ("float32", "int8", "int16", "bool")
 
@@ -59,11 +63,13 @@ class Variables:
         self._first: dict[Key, tuple[Array, Declared | None]] = {}
         self._read: dict[Key, Value] = {}
         self._now: dict[Key, Value] = {}
+        self._buffers: set[str] = set()  # results of CIRCULAR_BUFFER
 
     def check(self, node: SourceNode) -> None:
         """Raises UnsupportedError for a variable tensor that an operator without a memory reads."""
         for name in node.inputs:
-            if name and self.reader.tensors[name].is_variable and node.op_type not in WITH_MEMORY:
+            is_state = name and self.reader.tensors[name].is_variable and name not in self._buffers
+            if is_state and node.op_type not in WITH_MEMORY:
                 raise UnsupportedError(f"reads {name!r}: it is a variable tensor", "an operator with a memory")
 
     def read_tensor(self, name: str) -> None:
@@ -86,6 +92,8 @@ class Variables:
             self._call_once(node)
         elif node.op_type == "VAR_HANDLE":
             self._handles[node.outputs[0]] = _key(node.attributes)
+        elif node.op_type == "CUSTOM CIRCULAR_BUFFER":
+            self._circular_buffer(node)
         elif node.op_type == "READ_VARIABLE":
             self._read_resource(node.inputs[0], node.outputs[0])
         else:
@@ -117,6 +125,36 @@ class Variables:
         if value.type.shape != type_.shape or not same:
             given = f"{value.declared.type_of(value.type.shape) if value.declared else value.type}"
             raise UnsupportedError(f"a variable written as {given} and read as {type_}", "one shape, type and scale")
+
+    def _circular_buffer(self, node: SourceNode) -> None:
+        """The last slots of a sequence, the newest one last (TensorFlow Lite Micro, circular_buffer.cc)."""
+        name, row, edit = node.outputs[0], self.reader.value(node.inputs[0]), self.reader.editor
+        type_, given = self.reader.declared(name), self.reader.declared(node.inputs[0])
+        shape = type_.shape
+        if (
+            len(shape) != 4
+            or row.type.shape != (shape[0], 1, *shape[2:])
+            or (given.dtype, given.quant) != (type_.dtype, type_.quant)
+        ):
+            raise UnsupportedError(
+                f"slots {type_} of {given}", "[n, slots, width, depth] of [n, 1, width, depth], one type"
+            )
+        cycles = node.integer("cycles_max", 0)
+        if cycles != 1 and not (cycles <= 0 and shape[1] in _SLOTS_OF_ONE_CYCLE):
+            found = f"what follows runs once in {cycles if cycles > 0 else 'several'} inferences (cycles_max)"
+            hint = "end a first network before it (--output-name), and call a second one that often"
+            raise UnsupportedError(found, "once in each", hint)
+        before = self._read["", name] = self._placeholder(name)
+        kept = (shape[0], shape[1] - 1, *shape[2:])
+        made = row
+        if shape[1] > 1:
+            declared = edit.values[before.name].declared
+            older = edit.add(f"{node.name}_older", Slice((0, 1, 0, 0), kept, (1, 1, 1, 1)), [before], node.name)
+            older = edit.declare(older.name, declared)
+            made = edit.add(node.name, Concat(1), [older, row], node.name)
+        self._now["", name] = made
+        self._buffers.add(name)
+        self.reader.bind(name, made)
 
     def _assign(self, key: Key, value: Value) -> None:
         self._now[key] = value

@@ -133,6 +133,7 @@ class Program:
         states: What lives from one call to the next: names of buffers in mutable memory, each with the elements that
             it holds after a reset.
         near: The board's memory that each region of near constants is meant for.
+        chains: Names of the nodes that are computed a few rows at a time, chain by chain (``lowering.line_buffers``).
     """
 
     name: str
@@ -148,6 +149,7 @@ class Program:
     probabilities: frozenset[str] = frozenset()
     states: Mapping[str, Array] = field(default_factory=dict)
     near: Mapping[Region, str] = field(default_factory=dict)
+    chains: tuple[tuple[str, ...], ...] = ()
 
     @property
     def placeholders(self) -> tuple[str, ...]:

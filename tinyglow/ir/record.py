@@ -1,12 +1,15 @@
 """The base of the many small frozen dataclasses: operators, and kernels' parameters.
 
 There are hundreds, and a network needs few of them. Python writes and compiles six methods for each dataclass, which
-takes a third of the time of a short command. So each is made one when it is first looked at.
+takes a third of the time of a short command. So each is made one when it is first looked at, and all have the methods
+that compare, hash and print them from their base.
 """
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass
+from collections.abc import Callable
+from dataclasses import Field, dataclass, fields
+from operator import attrgetter
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +25,21 @@ else:
 _MAKING = RLock()  # a base is made while its subclass is
 
 
+_Values = Callable[[object], object]
+_COMPARED: dict[type[object], _Values] = {}
+
+
+def _compared(cls: type[Record]) -> _Values:
+    """What takes the values by which records are compared, as a tuple."""
+    found = _COMPARED.get(cls)
+    if found is None:
+        names = [field.name for field in fields(cls) if field.compare]
+        several = len(names) > 1
+        found = attrgetter(*names) if several else lambda record: tuple(getattr(record, name) for name in names)
+        _COMPARED[cls] = found
+    return found
+
+
 class _FirstLook:
     """Stands for the fields of a class that is no dataclass yet, and makes it one when they are asked for.
 
@@ -31,7 +49,7 @@ class _FirstLook:
     def __get__(self, instance: object, owner: type[Record]) -> dict[str, Field[Any]]:
         with _MAKING:
             if owner.__dict__["__dataclass_fields__"] is self:  # no other thread was first
-                dataclass(frozen=True)(owner)
+                dataclass(frozen=True, repr=False, eq=False)(owner)
         return owner.__dataclass_fields__
 
 
@@ -52,3 +70,16 @@ class Record:
         """An object whose class has all its methods. Objects that are unpickled come from here too."""
         cls.__dataclass_fields__  # noqa: B018 - the first look
         return super().__new__(cls)
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        compared = _compared(self.__class__)
+        return compared(self) == compared(other)
+
+    def __hash__(self) -> int:
+        return hash(_compared(self.__class__)(self))
+
+    def __repr__(self) -> str:
+        shown = (f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if field.repr)
+        return f"{self.__class__.__qualname__}({', '.join(shown)})"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from tinyglow.ir.record import Record
+
 # Integers without quantization are numbers by themselves.
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 DTYPE_BYTES = {"float32": 4, "bool": 1, **{name: int(name.strip("uint")) // 8 for name in INTEGERS}}
@@ -36,8 +38,7 @@ class QuantParams:
             raise ValueError(f"quantization scale {self.scale!r} is not a positive finite number")
 
 
-@dataclass(frozen=True)
-class ChannelParams:
+class ChannelParams(Record):
     """A scale and an offset for each index along one dimension.
 
     Attributes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from tinyglow.codegen.prefix_code import Packed
 from tinyglow.ir.graph import Node
 from tinyglow.ir.kernel import Kernel, Params
 from tinyglow.ir.op import Lowering
+from tinyglow.ir.record import Record
 from tinyglow.ir.sums import SumRange
 from tinyglow.ir.target import Optimize, Target, Variant
 from tinyglow.ir.types import TensorType
@@ -20,8 +21,7 @@ DECODING_CYCLES = 48
 PRODUCT_CYCLES = 17
 
 
-@dataclass(frozen=True)
-class PoolAfter:
+class PoolAfter(Record):
     """Maxima of 2x2 blocks of the convolution's result, ``image``."""
 
     image: TensorType

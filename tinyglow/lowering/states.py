@@ -80,5 +80,11 @@ def _can_write_early(lowering: Writing, read: str, source: str, sources: Sequenc
     """Whether nothing reads the state once the first call writes what becomes of it."""
     if lowering.buffers[source].region is not Region.ACTIVATION or sources.count(source) > 1:
         return False
-    since = dropwhile(lambda call: source not in call.operands, lowering.calls)
-    return not any(read in call.operands for call in since)
+    since = dropwhile(lambda call: source not in _touched(lowering, call), lowering.calls)
+    return not any(read in _touched(lowering, call) for call in since)
+
+
+def _touched(lowering: Writing, call: KernelCall) -> set[str]:
+    """The buffers that a call reads and writes, in whole or in part."""
+    buffers = lowering.buffers
+    return {(buffers[name].part_of if name in buffers else "") or name for name in call.operands}

@@ -7,16 +7,16 @@ filter's byte once for several pixels, and caches do the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.program import Program, Region
+from tinyglow.ir.record import Record
 from tinyglow.lowering.plan import Block, Overlaps, activation_blocks, overlaps_of, place
 from tinyglow.lowering.traffic import buffer_traffic
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(Record):
     """A block that may go into the fast memory; ``gain``: bytes of traffic that slow memories are spared."""
 
     block: Block

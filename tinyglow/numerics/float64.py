@@ -29,7 +29,8 @@ _QUARTER_STEP = float.fromhex("0x1.921fb54442d18p-62")  # pi / 2 * 2**-62
 _ATAN_HALF, _ATAN_ONE = float.fromhex("0x1.dac670561bb4fp-2"), float.fromhex("0x1.921fb54442d18p-1")
 _ROOT_OF_HALF = float.fromhex("0x1.6a09e667f3bcdp-1")
 _LARGE = 1e9  # where 1 is nothing beside the square
-_SMALL = 1e-4  # where two terms of a series are exact enough
+_SMALL = 1e-4  # below it, x ** 3 / 6 is less than half of a float32's last bit, and so is x ** 3 / 3
+_FAR = 100.0  # e ** 100 is infinite, and e ** -100 is 0
 
 
 def _series(divisors: Sequence[float], x: Doubles) -> Doubles:
@@ -112,25 +113,22 @@ def _asin_of(x: Doubles) -> Doubles:
 
 
 def _sinh_of(x: Doubles) -> Doubles:
-    bounded = np.minimum(x, 100.0)
+    bounded = np.minimum(x, _FAR)
     far = (_exp(bounded) - _exp(-bounded)) * 0.5
     return np.where(x < 0.5, x * _series(_SINH, np.minimum(x, 1.0) * np.minimum(x, 1.0)), far)
 
 
 def _asinh_of(x: Doubles) -> Doubles:
     middle = np.minimum(x, _LARGE)
-    near = x * (1.0 - np.minimum(x, 1.0) * np.minimum(x, 1.0) / 6.0)
     far = _log(np.where(np.isinf(x), 1.0, np.maximum(x, 1.0))) + _LN2
     result = _log(middle + _sqrt(middle * middle + 1.0))
-    return np.where(x < _SMALL, near, np.where(np.isinf(x), x, np.where(x > _LARGE, far, result)))
+    return np.where(x < _SMALL, x, np.where(np.isinf(x), x, np.where(x > _LARGE, far, result)))
 
 
 def _atanh_of(x: Doubles) -> Doubles:
-    inside = np.where(x < 1.0, x, 0.0)
-    result = 0.5 * _log((1.0 + inside) / (1.0 - inside))
-    near = x * (1.0 + inside * inside / 3.0)
+    result = 0.5 * _log((1.0 + x) / (1.0 - x))
     edge = np.where(x == 1.0, np.inf, np.nan)
-    return np.where(x < _SMALL, near, np.where(x < 1.0, result, edge))
+    return np.where(x < _SMALL, x, np.where(x < 1.0, result, edge))
 
 
 def _tan_of(x: Doubles) -> Doubles:
@@ -151,10 +149,10 @@ asinh, atanh, tan = _odd(_asinh_of), _odd(_atanh_of), _odd(_tan_of)
 @float32.quietly
 def acos(x: Floats) -> Floats:
     """``tg_acos_f32``: twice the arc of half the angle, exact near 1 too; NaN outside of -1 to 1."""
-    inside = np.where(np.abs(x) <= 1.0, x, np.float32(0)).astype(np.float64)
+    inside = x.astype(np.float64)
     below = 1.0 + inside
     ratio = np.where(below == 0.0, np.inf, (1.0 - inside) / np.where(below == 0.0, 1.0, below))
-    root = _sqrt(np.where(np.isinf(ratio), 0.0, ratio))
+    root = _sqrt(ratio)
     result = np.where(np.isinf(ratio), _PI, 2.0 * _atan(root))
     return np.where(np.abs(x) <= 1.0, result, np.nan).astype(np.float32)
 
@@ -162,15 +160,15 @@ def acos(x: Floats) -> Floats:
 @float32.quietly
 def cosh(x: Floats) -> Floats:
     """``tg_cosh_f32``."""
-    size = np.minimum(np.where(np.isnan(x), np.float32(0), np.abs(x)), np.float32(100)).astype(np.float64)
-    return np.where(np.isnan(x), np.nan, (_exp(size) + _exp(-size)) * 0.5).astype(np.float32)
+    size = np.minimum(np.abs(x).astype(np.float64), _FAR)
+    return ((_exp(size) + _exp(-size)) * 0.5).astype(np.float32)
 
 
 @float32.quietly
 def acosh(x: Floats) -> Floats:
     """``tg_acosh_f32``; NaN below 1."""
     valid = (x >= 1.0) & np.isfinite(x)
-    size = np.where(valid, x, np.float32(1)).astype(np.float64)
+    size = x.astype(np.float64)
     middle = np.minimum(size, _LARGE)
     near = _log(middle + _sqrt((middle - 1.0) * (middle + 1.0)))
     result = np.where(size > _LARGE, _log(size) + _LN2, near)
@@ -180,16 +178,16 @@ def acosh(x: Floats) -> Floats:
 @float32.quietly
 def expm1(x: Floats) -> Floats:
     """``tg_expm1_f32``: e ** x - 1, exact near 0 too."""
-    size = np.clip(np.where(np.isnan(x), np.float32(0), x), np.float32(-100), np.float32(100)).astype(np.float64)
+    size = np.clip(x.astype(np.float64), -_FAR, _FAR)
     near = size + size * size * 0.5
     result = np.where(np.abs(size) < 1e-5, near, _exp(size) - 1.0)
-    return np.where(np.isnan(x), np.nan, np.where(x == 0, x, result)).astype(np.float32)
+    return np.where(x == 0, x, result).astype(np.float32)
 
 
 @float32.quietly
 def softplus(x: Floats) -> Floats:
     """``tg_softplus_f32``: ln(1 + e ** x)."""
-    size = np.where(np.isnan(x), np.float32(0), x).astype(np.float64)
+    size = x.astype(np.float64)
     power = _exp(np.minimum(np.maximum(-np.abs(size), -120.0), 0.0))
     tail = np.where(power < 1e-8, power, _log(1.0 + power))
-    return np.where(np.isnan(x), np.nan, np.maximum(size, 0.0) + tail).astype(np.float32)
+    return (np.maximum(size, 0.0) + tail).astype(np.float32)

@@ -106,7 +106,7 @@ def staircase(epilogue: Epilogue, constants: Requant, least: int, most: int, bou
     line = _fitted(results - INT8_MIN, firsts, (least - INT8_MIN, most - INT8_MIN))
     if line is None:
         return None
-    sums = np.concatenate([firsts, firsts - 1, [-bound, 0, bound]])
+    sums = np.concatenate([firsts, firsts - 1, [-bound, bound]])
     wanted = np.clip(epilogue.requantize(sums.astype(np.int32), constants), least, most)
     given = np.empty(sums.size, np.int8)
     for found in (line, replace(line, dtype=np.float64)):

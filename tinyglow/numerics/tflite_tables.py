@@ -16,6 +16,7 @@ from tinyglow.numerics.tflite import INT8_MAX, INT8_MIN, Int8Array, IntArray, Mu
 from tinyglow.numerics.wide import INT16_MAX, INT16_MIN
 
 Params = tuple[float, int]  # scale and offset
+Truths = npt.NDArray[np.bool_]
 FloatFunction = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
 _INTEGER_BITS = 4  # of the fixed-point inputs of logistic and tanh
@@ -55,32 +56,28 @@ def leaky_relu(source: Params, result: Params, alpha: float) -> Int8Array:
     return tflite.saturate_int8(np.where(x >= 0, above, below) + result[1])
 
 
-def _fixed_inputs(source: Params) -> tuple[IntArray, IntArray]:
-    """Inputs with 4 integer bits, and where they are out of the range of the approximation: -1 or 1, else 0.
-
-    What is out of range wraps.
-    """
+def _fixed_inputs(source: Params) -> tuple[IntArray, Truths, Truths]:
+    """Inputs with 4 integer bits, and where they lie below the range of the approximation, or above: those wrap."""
     real = source[0] * 2.0 ** (31 - _INTEGER_BITS)
     mantissa, shift = math.frexp(real)
     by = Multiplier(math.floor(mantissa * 2**31 + 0.5), shift)
     radius = math.floor(((1 << _INTEGER_BITS) - 1) * 2.0 ** (31 - _INTEGER_BITS - shift))
     x = _inputs(source)
-    beyond = np.where(x <= -radius, -1, np.where(x >= radius, 1, 0))
-    return tflite.scaled_twice(x, by), beyond
+    return tflite.scaled_twice(x, by), x <= -radius, x >= radius
 
 
 def logistic(source: Params, result: Params) -> Int8Array:
     """1 / (1 + e ** -x); the result's parameters are 1 / 256 and -128 (reference/integer_ops/logistic.h)."""
-    x, beyond = _fixed_inputs(source)
+    x, below, above = _fixed_inputs(source)
     steps = tflite.divide_by_power(gemmlowp.INT32.logistic(x, _INTEGER_BITS), 23) - 128
-    return tflite.saturate_int8(np.where(beyond < 0, INT8_MIN, np.where(beyond > 0, INT8_MAX, steps)))
+    return tflite.saturate_int8(np.where(below, INT8_MIN, np.where(above, INT8_MAX, steps)))
 
 
 def tanh(source: Params, result: Params) -> Int8Array:
     """Hyperbolic tangent; the result's parameters are 1 / 128 and 0 (reference/integer_ops/tanh.h)."""
-    x, beyond = _fixed_inputs(source)
+    x, below, above = _fixed_inputs(source)
     steps = tflite.divide_by_power(gemmlowp.INT32.tanh(x, _INTEGER_BITS), 24)
-    return tflite.saturate_int8(np.where(beyond < 0, INT8_MIN, np.where(beyond > 0, INT8_MAX, steps)))
+    return tflite.saturate_int8(np.where(below, INT8_MIN, np.where(above, INT8_MAX, steps)))
 
 
 def _upper_half(multiplier: int) -> int:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node, Value
 from tinyglow.ir.op import Op, Quantizing
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
 from tinyglow.operators.element_function import ElementFunction
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Record):
     """One operator of a function, applied to results of earlier steps and to numbers.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Importer, Lowering, Op, SourceNode, UnsupportedError
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import Shape, TensorType
 from tinyglow.kernels.reshape.gather import gather
 from tinyglow.kernels.window import require_image
@@ -121,8 +121,7 @@ class ResizeNearest(Op):
         gather(node, lowering, self.picks(lowering.type_of(node.inputs[0]).shape))
 
 
-@dataclass(frozen=True)
-class ResizeForm:
+class ResizeForm(Record):
     """A Resize or Upsample of any operator set, read."""
 
     mode: str

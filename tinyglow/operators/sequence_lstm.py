@@ -133,10 +133,10 @@ class SequenceLstm(Op):
         return whole.astype(np.float32), hidden.astype(np.float32), cell.astype(np.float32)
 
     def quantize(self, node: Node, quantizing: Quantizing) -> Value:
-        """The integers that the file declares: int8, with a cell of int16."""
+        """The integers that the file declares: int8 or int16, with a cell of int16."""
         inputs = [quantizing.quantized(name) for name in node.inputs]
         shape = (*inputs[0].type.shape[:2], inputs[1].type.shape[1])
-        first = TensorType(shape, "int8", quantizing.params(node.outputs[0]))
+        first = TensorType(shape, inputs[1].type.dtype, quantizing.params(node.outputs[0]))
         result = quantizing.edit.add(node.name, self, inputs, node.origin, (first, inputs[1].type, inputs[2].type))
         for name, value in zip(node.outputs, results_of(result, quantizing.edit), strict=True):
             quantizing.keep(name, value)

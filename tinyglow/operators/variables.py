@@ -11,6 +11,7 @@ VARIABLES: TFLiteForms = {
     "VAR_HANDLE": TFLiteForm(1, "VarHandleOptions", ("container", "shared_name")),
     "READ_VARIABLE": TFLiteForm(1, "ReadVariableOptions"),
     "ASSIGN_VARIABLE": TFLiteForm(1, "AssignVariableOptions"),
+    "CUSTOM CIRCULAR_BUFFER": TFLiteForm(1, "", ("cycles_max",)),
     "CALL_ONCE": TFLiteForm(1, "CallOnceOptions", ("init_subgraph_index",)),
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tinyglow.bundle.header import bundle_info
 from tinyglow.errors import BoardError, Problem
 from tinyglow.ir.graph import Graph
-from tinyglow.ir.program import Program
+from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import Optimize, Target, WeightsAsCode
 from tinyglow.pipeline.built import bundle_sizes
 from tinyglow.pipeline.dump import NO_DUMP, Dump
@@ -24,21 +24,25 @@ _PRICES = (0.0, 1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
 _SCRATCH_LIMITS = (None, 4096, 1024, 256, 64, 0)
 
 
-def _targets(target: Target) -> Iterator[Target]:
-    """From the fastest on, in the order in which they are tried."""
+def _targets(target: Target, memory: int | None) -> Iterator[Target]:
+    """From the fastest on, in the order in which they are tried. memory: limit of activations, if there is one."""
     for limit in _SCRATCH_LIMITS:
         limited = replace(target, scratch_limit=limit)
         for price in _PRICES if target.optimize is Optimize.SPEED else (0.0,):
             yield replace(limited, byte_price=price)
+        if memory is not None:  # line buffers cost less time than kernels without working memory
+            yield replace(limited, line_buffers=True, enough_memory=memory)
         if target.optimize is Optimize.SPEED:
             yield replace(limited, weights_as_code=WeightsAsCode.NEVER)
             smallest = replace(limited, optimize=Optimize.SIZE, weights_as_code=WeightsAsCode.NEVER)
             yield replace(smallest, pack_weights=False)
             yield smallest
+            if memory is not None:
+                yield replace(smallest, line_buffers=True, enough_memory=memory)
 
 
-def _key(program: Program) -> tuple[tuple[str, int], ...]:
-    return tuple((call.kernel.symbol, len(call.operands)) for call in program.calls)
+def _key(program: Program) -> tuple[object, ...]:
+    return program.chains, *((call.kernel.symbol, len(call.operands)) for call in program.calls)
 
 
 def lower_within(
@@ -54,15 +58,16 @@ def lower_within(
 
     Flash is code, constants and weights of the linked bundle without main; RAM is placeholders, activations and
     variables. Layer by layer, kernels are chosen by cycles plus a price of their bytes; the price, and the limit of
-    working memory, are raised until the whole fits.
+    working memory, are raised until the whole fits. With a limit of RAM chains of layers may have line buffers.
 
     Raises BoardError with the least that was found if nothing fits; ToolError without a compiler for the board.
     """
     if max_flash is not None:  # then its price is weighed
         target = replace(target, transformed_weights=True)
+    memory = None if max_ram is None else max(0, max_ram - lower(graph).sizes[Region.MUTABLE])
     chosen, least_flash, least_ram = find_compiler(compiler, board), None, None
-    seen: set[tuple[tuple[str, int], ...]] = set()
-    for candidate in _targets(target):
+    seen: set[tuple[object, ...]] = set()
+    for candidate in _targets(target, memory):
         program = lower(graph, target=candidate)
         if _key(program) in seen:
             continue

@@ -9,11 +9,11 @@ from typing import Any
 from tinyglow.bundle.harness import Placement
 from tinyglow.bundle.header import BundleInfo
 from tinyglow.ir.graph import Array
+from tinyglow.ir.record import Record
 from tinyglow.targets.boards import Board
 
 
-@dataclass(frozen=True)
-class Sizes:
+class Sizes(Record):
     """What a bundle takes on a board, in bytes.
 
     Attributes:
@@ -70,8 +70,7 @@ def as_built(options: Options, info: BundleInfo) -> Options:
     return replace(options, weights="ram") if info.weights_in_ram else options
 
 
-@dataclass(frozen=True)
-class VectorCost:
+class VectorCost(Record):
     """One inference on an emulated core; stack in bytes; cycles None where there is no cycle model of it."""
 
     cycles: int | None
@@ -79,8 +78,7 @@ class VectorCost:
     stack: int
 
 
-@dataclass(frozen=True)
-class Execution:
+class Execution(Record):
     """What a bundle answered and what it cost.
 
     Attributes:

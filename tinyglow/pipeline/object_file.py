@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from tinyglow.bundle.options import UTILS
-from tinyglow.sim.relocatable import keep_global
-from tinyglow.sim.toolchain import find_compiler
 from tinyglow.targets.boards import Board
 
 
@@ -21,6 +19,9 @@ def build_object(files: Mapping[str, bytes], net: str, board: Board, compiler: s
     It asks for nothing but the compiler's own library, and glow_tcm_addr where the bundle uses fast memory.
     Raises ToolError.
     """
+    from tinyglow.sim.relocatable import keep_global  # most bundles are C alone, and their compilation starts faster
+    from tinyglow.sim.toolchain import find_compiler
+
     chosen = find_compiler(compiler, board)
     with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
         folder = Path(work)

@@ -17,9 +17,6 @@ from tinyglow.bundle.write import write_files
 from tinyglow.errors import BoardError, InputError, Problem
 from tinyglow.frontend.read import load_model
 from tinyglow.frontend.request import Request
-from tinyglow.glow.lower import lower_for_profiler
-from tinyglow.glow.pipeline import before_lowering
-from tinyglow.glow.quantize import quantize_as_glow, tidy_as_glow
 from tinyglow.interp import run_program
 from tinyglow.ir.dump import dump_program
 from tinyglow.ir.graph import Array, Graph
@@ -86,8 +83,12 @@ def load(
     graph = dump.graph(1, "read", load_model(path, name, request))
     if graph.is_declared:
         simpler = simplify_declared(graph)
+    elif like_glow:
+        from tinyglow.glow.pipeline import before_lowering  # Glow's own passes, which most commands do without
+
+        simpler = run_passes(graph, before_lowering())
     else:
-        simpler = run_passes(graph, before_lowering()) if like_glow else simplify(graph)
+        simpler = simplify(graph)
     return dump.graph(2, "simplify", simpler)
 
 
@@ -137,6 +138,8 @@ def profile(
     same: Mapping[str, Sequence[str]] = {}
     as_glow = lowered or graph.like_glow
     if as_glow:
+        from tinyglow.glow.lower import lower_for_profiler
+
         graph, same = lower_for_profiler(graph)
     result = profile_graph(graph, shaped, bins, progress, batch, same, sequence, margin and not as_glow)
     dump.text(3, "profile", lambda: "\n".join(f"{n} {r.low!r} {r.high!r}" for n, r in result.ranges.items()) + "\n")
@@ -179,6 +182,8 @@ def quantize(
     if profile is None:
         raise InputError("a float model needs a profile to be quantized", [Problem("the profile", "is missing")])
     if scheme is not None and scheme.like_glow:
+        from tinyglow.glow.quantize import quantize_as_glow, tidy_as_glow
+
         quantized = dump.graph(4, "quantize", quantize_as_glow(graph, profile, scheme))
         return dump.graph(5, "tidy", tidy_as_glow(quantized, float_io))
     quantized = dump.graph(4, "quantize", quantize_graph(graph, profile, scheme))

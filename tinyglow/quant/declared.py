@@ -141,12 +141,13 @@ class DeclaredQuantizer(Quantizer):
         return declared.quant
 
     def quantized(self, value: str) -> Value:
-        """``ir.op.Quantizing.quantized``; a constant is the file's own integers."""
+        """``ir.op.Quantizing.quantized``; a constant is the file's own integers. Those of 64 bits are biases alone."""
         source = self.graph.values[value]
         if value not in self.as_integer and source.data is not None and source.declared is not None:
             data = source.declared.data
             assert data is not None
-            self.as_integer[value] = self.edit.constant(value, data, source.declared.type_of(data.shape))
+            type_ = None if data.dtype == np.int64 else source.declared.type_of(data.shape)
+            self.as_integer[value] = self.edit.constant(value, data, type_)
         if value in self.as_integer:  # of the file's own width, which may be another than the node's
             return self.as_integer[value]
         return super().quantized(value)

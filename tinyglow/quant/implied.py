@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.op import Op
+from tinyglow.ir.record import Record
 from tinyglow.operators.add import Add
 from tinyglow.operators.avg_pool import AvgPool
 from tinyglow.operators.ceil import Ceil
@@ -46,8 +46,7 @@ def moved_from(node: Node) -> str | None:
     return node.inputs[0] if isinstance(node.op, _MOVEMENTS) else None
 
 
-@dataclass(frozen=True)
-class Implied:
+class Implied(Record):
     """A range that follows from others. exact: the result's range is this one; otherwise it lies within."""
 
     low: float

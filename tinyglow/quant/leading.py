@@ -10,13 +10,13 @@ nothing is lost there: padding stands for x = 0, not for y = 0. Glow has neither
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.op import Op
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.window import Window
 from tinyglow.operators.add import Add
@@ -36,8 +36,7 @@ _MOST_STEPS = 2.0
 _MOST_SPREAD = 2.0
 
 
-@dataclass(frozen=True)
-class Leading:
+class Leading(Record):
     """The chain of arithmetic that an input goes through first: ``end`` = scale * moved(source) + shift.
 
     Attributes:

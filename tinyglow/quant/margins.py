@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node
+from tinyglow.ir.record import Record
 from tinyglow.quant.implied import Implied, implied_range, own_range
 from tinyglow.quant.profile import Range
 from tinyglow.quant.witness import Joins, points_of
@@ -29,8 +29,7 @@ _DEVIATIONS = math.log(ENOUGH_SAMPLES) * math.sqrt(6) / math.pi
 _SAME = 1e-6  # of an end: float32 sums in another order differ by less
 
 
-@dataclass(frozen=True)
-class Ends:
+class Ends(Record):
     """The smallest and the largest element of each sample, [samples] each."""
 
     low: Array

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node
+from tinyglow.ir.record import Record
 from tinyglow.quant.element_sources import ElementSources
 from tinyglow.quant.implied import Implied
 from tinyglow.quant.profile import Range
@@ -25,8 +25,7 @@ _MISSING = 0.25
 RangeOf = Callable[[str], Range | None]
 
 
-@dataclass(frozen=True)
-class Contradiction:
+class Contradiction(Record):
     """A range that cannot be its value's.
 
     Attributes:

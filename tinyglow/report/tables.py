@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 
 from tinyglow.ir.program import MEMORIES, NEAR, Program, Region
 from tinyglow.lowering.traffic import buffer_traffic
-from tinyglow.pipeline.compare import Comparison
-from tinyglow.pipeline.crosscheck import Crosscheck
-from tinyglow.pipeline.execution import Execution
 from tinyglow.report.console import stdout
-from tinyglow.report.explain import Decision
 from tinyglow.targets.boards import Board
+
+if TYPE_CHECKING:  # each command has its own kind of result, and starts without what makes the others
+    from tinyglow.pipeline.compare import Comparison
+    from tinyglow.pipeline.crosscheck import Crosscheck
+    from tinyglow.pipeline.execution import Execution
+    from tinyglow.report.explain import Decision
 
 
 def table(columns: Iterable[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 
 _PATIENCE = 20  # seconds
 
 
 def tool_version(name: str) -> str | None:
     """The first line of what ``name --version`` prints; None if there is no such program, or it says nothing."""
+    import subprocess  # few commands ask
+
     path = shutil.which(name)
     if path is None:
         return None

@@ -16,11 +16,11 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from tinyglow.errors import BoardError, Problem, ToolError, reason
+from tinyglow.ir.record import Record
 from tinyglow.resources import TEMPLATES
 from tinyglow.sim.zig_cache import cache_variables
 from tinyglow.targets.boards import Board
@@ -56,8 +56,7 @@ SECTIONS
 """
 
 
-@dataclass(frozen=True)
-class _Request:
+class _Request(Record):
     """What to compile, and link with ready objects, for which board."""
 
     sources: Sequence[Path]
@@ -68,8 +67,7 @@ class _Request:
     debug: bool = False
 
 
-@dataclass(frozen=True)
-class Compiler:
+class Compiler(Record):
     """A C compiler. ``command`` starts it, ``linker`` starts what links for boards; both are argument lists."""
 
     kind: Kind

@@ -83,7 +83,7 @@ typedef struct {
   const tg_requant *out; /* what pre, scale and offset are made of */
 } tg_conv2d_3x3_dsp_s8_blocks;
 
-#if TG_HAS_DSP && TG_EPILOGUE_GLOW_FUSED
+#if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
 
 /* On the M7 a load is issued beside a multiplication, and used two later; other cores load faster at one go. */
 #if TG_DUAL_ISSUE
@@ -119,7 +119,33 @@ typedef struct {
 #define TG_SHIFT_BY(sum, scale) "asr " sum ", " sum ", " scale "\n\t"
 #define TG_SCALE_BY(sum, scale) "smmlar " sum ", " sum ", " scale ", r6\n\t"
 /* Constants; the sums of all, or two that are the larger, to outputs that are not yet saturated. */
-#if TG_PER_CHANNEL
+#if !TG_EPILOGUE_GLOW_FUSED
+/* By the words of tg_epilogue_last.h, first those of the first channel. */
+#define TG_CONSTANTS "ldrd r4, r5, [r1], #8\n\t"
+#if TG_EPILOGUE_GLOW_SHIFTED
+#define TG_PLUS "lsl r7, r6, r5\n\t"
+#define TG_PRODUCT(sum) TG_EPILOGUE_GLOW_PRODUCT(sum, "r0", "r4", "r7")
+#define TG_SHIFT(sum) TG_SHIFT_BY(sum, "r5")
+#define TG_SCALE_TWO                                                                       \
+  TG_PLUS TG_PRODUCT("r2") TG_SHIFT("r2") TG_CONSTANTS TG_PLUS TG_PRODUCT("r10") TG_SHIFT("r10") \
+  "ldr r7, [sp, #16]\n\t"
+#define TG_SCALE_ALL                                                                       \
+  TG_PLUS TG_PRODUCT("r2") TG_PRODUCT("r3") TG_PRODUCT("r8") TG_PRODUCT("r9")            \
+  TG_SHIFT("r2") TG_SHIFT("r3") TG_SHIFT("r8") TG_SHIFT("r9")                            \
+  TG_CONSTANTS                                                                             \
+  TG_PLUS TG_PRODUCT("r10") TG_PRODUCT("r11") TG_PRODUCT("r12") TG_PRODUCT("lr")         \
+  TG_SHIFT("r10") TG_SHIFT("r11") TG_SHIFT("r12") TG_SHIFT("lr")                         \
+  "ldr r7, [sp, #16]\n\t"
+#else
+#define TG_PRODUCTS(first, second) TG_EPILOGUE_GLOW_TWO(first, "r0", second, "r5", "r4", "r6")
+#define TG_SCALE_TWO                                                               \
+  TG_EPILOGUE_GLOW_PRODUCT("r2", "r0", "r4", "r6") TG_CONSTANTS                  \
+  TG_EPILOGUE_GLOW_PRODUCT("r10", "r0", "r4", "r6")
+#define TG_SCALE_ALL                                                               \
+  TG_PRODUCTS("r2", "r3") TG_PRODUCTS("r8", "r9") TG_CONSTANTS                  \
+  TG_PRODUCTS("r10", "r11") TG_PRODUCTS("r12", "lr")
+#endif
+#elif TG_PER_CHANNEL
 #define TG_CONSTANTS "ldrd r4, r5, [r1], #8\n\t"
 #define TG_MULTIPLIERS "bic r4, r4, #255\n\t" "bic r5, r5, #255\n\t"
 #define TG_SCALE_TWO                                                \
@@ -138,7 +164,11 @@ typedef struct {
 #define TG_SCALE_TWO TG_SHIFT("r2") TG_SHIFT("r10") TG_SCALE("r2") TG_SCALE("r10")
 #define TG_SCALE_ALL TG_ALL(TG_SHIFT) TG_ALL(TG_SCALE)
 #endif
+#if TG_EPILOGUE_GLOW_FUSED
 #define TG_SATURATE(sum) "ssat " sum ", #8, " sum "\n\t"
+#else
+#define TG_SATURATE(sum) TG_EPILOGUE_GLOW_SATURATE(sum)
+#endif
 
 /* count > 0 blocks. r0: columns, r1: filter. Sums of the first channel: r2, r3, r8, r9; of the second: r10, r11, r12, lr. */
 static TG_APART void tg_conv2d_3x3_dsp_s8_compute(const tg_conv2d_3x3_dsp_s8_blocks *row) {
@@ -349,6 +379,9 @@ void tg_conv2d_3x3_dsp_s8(const tg_conv2d_3x3_dsp_s8_params *p, const int8_t *in
 #undef TG_SCALE_BY
 #undef TG_CONSTANTS
 #undef TG_MULTIPLIERS
+#undef TG_PLUS
+#undef TG_PRODUCT
+#undef TG_PRODUCTS
 #undef TG_SCALE_TWO
 #undef TG_SCALE_ALL
 #undef TG_SHIFT

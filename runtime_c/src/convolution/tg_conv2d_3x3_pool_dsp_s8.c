@@ -64,7 +64,7 @@ static TG_APART void tg_conv2d_3x3_pool_dsp_s8_lay_out(const tg_conv2d_3x3_pool_
 #define TG_FILTER_WORDS 7
 #endif
 
-#if TG_HAS_DSP && TG_EPILOGUE_GLOW_FUSED
+#if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
 
 /* A row of blocks, for the code below, which keeps it on the stack in this order. */
 typedef struct {
@@ -80,7 +80,25 @@ typedef struct {
 } tg_conv2d_3x3_pool_dsp_s8_blocks;
 
 /* With TG_PER_CHANNEL: the channel's scale, as shift and scale on the stack. */
-#if TG_PER_CHANNEL
+#if !TG_EPILOGUE_GLOW_FUSED
+/* By the words of tg_epilogue_last.h. */
+#if TG_EPILOGUE_GLOW_SHIFTED
+#define TG_FIRST_SHIFT       \
+  "ldr r4, [sp, #4]\n\t"     \
+  "bfi r4, r5, #0, #8\n\t"   \
+  "str r4, [sp, #4]\n\t"
+#define TG_FINISH                                      \
+  "lsl r5, r5, r6\n\t"                                 \
+  TG_EPILOGUE_GLOW_PRODUCT("r2", "r3", "r7", "r5")   \
+  "asr r2, r2, r6\n\t" TG_EPILOGUE_GLOW_SATURATE("r2")
+#else
+#define TG_FIRST_SHIFT
+#define TG_FINISH TG_EPILOGUE_GLOW_PRODUCT("r2", "r3", "r7", "r5")
+#endif
+#define TG_FIRST_SCALE         \
+  "ldrd r4, r5, [r3], #8\n\t"  \
+  "str r4, [sp, #8]\n\t" TG_FIRST_SHIFT
+#elif TG_PER_CHANNEL
 #define TG_FIRST_SCALE       \
   "ldr r4, [r3], #4\n\t"     \
   "ldr r5, [sp, #4]\n\t"     \
@@ -90,6 +108,13 @@ typedef struct {
   "str r4, [sp, #8]\n\t"
 #else
 #define TG_FIRST_SCALE
+#endif
+
+#if TG_EPILOGUE_GLOW_FUSED
+#define TG_FINISH                \
+  "asr r2, r2, r6\n\t"           \
+  "smmlar r2, r2, r7, r5\n\t"    \
+  "ssat r2, #8, r2\n\t"
 #endif
 
 /* Sums of a left and a right pixel += products of a row: words x0 and x1 times weights w0 and w1. */
@@ -151,9 +176,7 @@ static TG_APART void tg_conv2d_3x3_pool_dsp_s8_row_of_blocks(const tg_conv2d_3x3
       "ldr r5, [sp, #12]\n\t"
       "ldr r4, [sp, #16]\n\t"
       "add r2, r2, r3\n\t"
-      "asr r2, r2, r6\n\t"
-      "smmlar r2, r2, r7, r5\n\t"
-      "ssat r2, #8, r2\n\t"
+      TG_FINISH
       "strb r2, [r1]\n\t"
       "add r1, r1, r6, lsr #8\n\t"
       "cmp r0, r4\n\t"
@@ -176,7 +199,7 @@ static inline int8_t *tg_conv2d_3x3_pool_dsp_s8_row_of_outputs(const tg_conv2d_3
   const uint32_t *end = first + 4 * p->out_w;
 #if TG_PER_CHANNEL
   const tg_conv2d_3x3_pool_dsp_s8_blocks row = {
-      0, (uint32_t)p->out_c << 8, 0, p->out_offset, end, first, filter, output, p->out_c};
+      0, (uint32_t)p->out_c << 8, 0, TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset), end, first, filter, output, p->out_c};
 #else
   const uint32_t shift = p->out.pre | (uint32_t)p->out_c << 8;
   const int32_t scale = (int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post));
@@ -261,5 +284,7 @@ void tg_conv2d_3x3_pool_dsp_s8(const tg_conv2d_3x3_pool_dsp_s8_params *p, const 
 #undef TG_PER_CHANNEL
 #undef TG_FILTER_WORDS
 #undef TG_FIRST_SCALE
+#undef TG_FIRST_SHIFT
+#undef TG_FINISH
 #undef TG_ROW
 #undef TG_LARGER

@@ -56,6 +56,11 @@ typedef struct {
 #define TG_DEPTHWISE_BLOCK_FILTER       \
   "ldm r12!, {r2, r3, r4, r8, r10}\n\t" \
   "str r10, [sp, #8]\n\t"
+#elif !TG_EPILOGUE_GLOW_SHIFTED
+/* The words of tg_epilogue_last.h, of which the second says nothing. */
+#define TG_DEPTHWISE_BLOCK_FILTER            \
+  "ldm r12!, {r2, r3, r4, r8, r10, r11}\n\t" \
+  "str r10, [sp, #8]\n\t"
 #else
 /* The words of tg_epilogue_last.h: on the stack, 48 what is added to products, 52 the shift after it. */
 #define TG_DEPTHWISE_BLOCK_FILTER            \
@@ -73,8 +78,41 @@ typedef struct {
   "add r9, r9, #64\n\t"  \
   "cmp r0, r9\n\t"
 
+/* Whether a block is the last, found out while its sums are added up. */
+#define TG_BLOCK_LOAD_LAST "ldr r9, [sp, #4]\n\t"
+#define TG_BLOCK_COMPARE_LAST "cmp r0, r9\n\t"
+#define TG_BLOCK_BEFORE_LAST "sub r7, r7, #64\n\t"
+
 /* Sums, the multiplier being in r12, to outputs. */
-#if !TG_EPILOGUE_GLOW_FUSED
+#if !TG_EPILOGUE_GLOW_FUSED && !TG_EPILOGUE_GLOW_SHIFTED
+/* The pointers lie on the stack meanwhile, and where the blocks end instead of where the last one begins. */
+#undef TG_BLOCK_LOAD_LAST
+#undef TG_BLOCK_COMPARE_LAST
+#undef TG_BLOCK_BEFORE_LAST
+#define TG_BLOCK_LOAD_LAST
+#define TG_BLOCK_COMPARE_LAST
+#define TG_BLOCK_BEFORE_LAST
+#define TG_BLOCK_ROOM "sub sp, sp, #8\n\t"
+#define TG_BLOCK_ROOM_BACK "add sp, sp, #8\n\t"
+#define TG_BLOCK_END                                                  \
+  "ldr lr, [sp, #12]\n\t"                                             \
+  "str r0, [sp, #48]\n\t"                                             \
+  "str r1, [sp, #52]\n\t"                                             \
+  TG_EPILOGUE_GLOW_TWO("r11", "r0", "r10", "r1", "r12", "lr")         \
+  TG_EPILOGUE_GLOW_TWO("r9", "r0", "r8", "r1", "r12", "lr")           \
+  "ldr r0, [sp, #48]\n\t"                                             \
+  "ldr r1, [sp, #52]\n\t"                                             \
+  "ldr lr, [sp, #16]\n\t"                                             \
+  "ldr r12, [sp, #20]\n\t"                                            \
+  "strb r9, [r1, lr]\n\t"                                             \
+  "ldr r9, [sp, #4]\n\t"                                              \
+  "strb r8, [r1]\n\t"                                                 \
+  "add r1, r1, r12\n\t"                                               \
+  "cmp r0, r9\n\t"                                                    \
+  "strb r11, [r1, lr]\n\t"                                            \
+  "strb r10, [r1]\n\t"                                                \
+  "add r1, r1, r12\n\t"
+#elif !TG_EPILOGUE_GLOW_FUSED
 #define TG_BLOCK_ROOM "sub sp, sp, #8\n\t"
 #define TG_BLOCK_ROOM_BACK "add sp, sp, #8\n\t"
 #define TG_BLOCK_PRODUCT(x) TG_EPILOGUE_GLOW_SPARING_PRODUCT(x, "lr", "r12")
@@ -163,7 +201,7 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
       "push {r7, lr}\n\t"
       "push {r1, r2, r3, r12}\n\t"
       "add r7, r1, r4, lsl #6\n\t"
-      "sub r7, r7, #64\n\t"
+      TG_BLOCK_BEFORE_LAST
       "push {r6, r7, r8, r9, r10, r11}\n"
       "1:\n\t"
       "ldr r12, [sp, #28]\n\t"
@@ -239,52 +277,6 @@ static void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_ds
 
 #endif
 
-/* Two columns of pixels, by words of four channels, as rows of the strip. Returns where the next row begins. */
-static TG_APART tg_u32 *tg_depthwise_3x3_block_dsp_s8_put_rows(const int8_t *left, int32_t left_step,
-                                                               const int8_t *right, int32_t right_step, int32_t count,
-                                                               tg_u32 *to) {
-#if TG_HAS_DSP
-  if (count > 0) {
-    uint32_t a, b, c, d, e;
-    __asm__ volatile(
-        ".syntax unified\n"
-        "1:\n\t"
-        "ldr %[a], [%[left]]\n\t"
-        "ldr %[b], [%[right]]\n\t"
-        "sxtb16 %[c], %[a]\n\t"
-        "sxtb16 %[d], %[b]\n\t"
-        "sxtb16 %[a], %[a], ror #8\n\t"
-        "sxtb16 %[b], %[b], ror #8\n\t"
-        "pkhbt %[e], %[c], %[d], lsl #16\n\t"
-        "pkhtb %[c], %[d], %[c], asr #16\n\t"
-        "str %[e], [%[to]], #32\n\t"
-        "pkhbt %[d], %[a], %[b], lsl #16\n\t"
-        "str %[c], [%[to], #-24]\n\t"
-        "pkhtb %[a], %[b], %[a], asr #16\n\t"
-        "str %[d], [%[to], #-28]\n\t"
-        "add %[left], %[left], %[left_step]\n\t"
-        "str %[a], [%[to], #-20]\n\t"
-        "add %[right], %[right], %[right_step]\n\t"
-        "subs %[count], %[count], #1\n\t"
-        "bne 1b\n\t"
-        : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [left] "+&r"(left),
-          [right] "+&r"(right), [count] "+&r"(count), [to] "+&r"(to)
-        : [left_step] "r"(left_step), [right_step] "r"(right_step)
-        : "cc", "memory");
-  }
-#else
-  for (; count > 0; count--) {
-    for (int32_t channel = 0; channel < 4; channel++) {
-      to[channel] = tg_pack_halfwords(left[channel], right[channel]);
-    }
-    left += left_step;
-    right += right_step;
-    to += 8;
-  }
-#endif
-  return to;
-}
-
 /* A column of words: columns left and left + 1 of the image, rows -pad_top to out_h + 1 - pad_top, as far as they exist. */
 static TG_SMALL TG_APART void tg_depthwise_3x3_block_dsp_s8_lay_out(const tg_depthwise_3x3_block_dsp_s8_params *p,
                                                                     const int8_t *image, int32_t left, tg_u32 *to) {
@@ -295,11 +287,10 @@ static TG_SMALL TG_APART void tg_depthwise_3x3_block_dsp_s8_lay_out(const tg_dep
   const int32_t has_right = (uint32_t)(left + 1) < p->in_w;
   const int32_t above = tg_min(p->pad_top, p->out_h + 2);
   const int32_t inside = tg_min(p->in_h, p->out_h + 2 - above);
-  to = tg_depthwise_3x3_block_dsp_s8_put_rows(none, 0, none, 0, above, to);
-  to = tg_depthwise_3x3_block_dsp_s8_put_rows(has_left ? image + left * p->in_c : none, has_left ? step : 0,
-                                              has_right ? image + (left + 1) * p->in_c : none, has_right ? step : 0,
-                                              inside, to);
-  tg_depthwise_3x3_block_dsp_s8_put_rows(none, 0, none, 0, p->out_h + 2 - above - inside, to);
+  to = tg_dsp_block_put_rows(none, 0, none, 0, above, to);
+  to = tg_dsp_block_put_rows(has_left ? image + left * p->in_c : none, has_left ? step : 0,
+                             has_right ? image + (left + 1) * p->in_c : none, has_right ? step : 0, inside, to);
+  tg_dsp_block_put_rows(none, 0, none, 0, p->out_h + 2 - above - inside, to);
 }
 
 TG_SMALL
@@ -371,3 +362,6 @@ void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p
 #undef TG_BLOCK_ALL
 #undef TG_BLOCK_FLAGS
 #undef TG_BLOCK_END
+#undef TG_BLOCK_LOAD_LAST
+#undef TG_BLOCK_COMPARE_LAST
+#undef TG_BLOCK_BEFORE_LAST

@@ -29,7 +29,53 @@ typedef struct {
 
 /* Four channels. r0: filters, r1: output, r2 to r5: inputs, r6, r8: scale and offset. The flags say whether they are the
  * pixel's last. */
-#if !TG_EPILOGUE_GLOW_FUSED
+#if !TG_EPILOGUE_GLOW_FUSED && !TG_EPILOGUE_GLOW_SHIFTED
+/* By the words of tg_epilogue_last.h, of which the second says nothing. */
+#if TG_DUAL_ISSUE
+/* Two channels, 20 cycles. The second one's sum is begun before the first one's is looked at. */
+#define TG_TWO_CHANNELS           \
+  "ldr r9, [r0, #8]\n\t"          \
+  "ldr r10, [r0, #12]\n\t"        \
+  "ldr r11, [r0, #16]\n\t"        \
+  "ldr r12, [r0, #20]\n\t"        \
+  "smlad r9, r2, r10, r9\n\t"     \
+  "ldr lr, [r0, #24]\n\t"         \
+  "smlad r9, r3, r11, r9\n\t"     \
+  "ldr r10, [r0, #40]\n\t"        \
+  "smlad r9, r4, r12, r9\n\t"     \
+  "ldr r7, [r0, #36]\n\t"         \
+  "smlad r9, r5, lr, r9\n\t"      \
+  "ldr r11, [r0, #44]\n\t"        \
+  "smlad r7, r2, r10, r7\n\t"     \
+  "ldr r12, [r0, #48]\n\t"        \
+  "smlad r7, r3, r11, r7\n\t"     \
+  "ldr r6, [r0]\n\t"              \
+  "lsl r10, r9, #5\n\t"           \
+  "ldr lr, [r0, #52]\n\t"         \
+  "smlad r7, r4, r12, r7\n\t"     \
+  "smmlar r10, r10, r6, r8\n\t"   \
+  "smlad r7, r5, lr, r7\n\t"      \
+  TG_EPILOGUE_GLOW_TEST("r9", "r10", "r6", "") \
+  "ldr r6, [r0, #28]\n\t"         \
+  "lsl r10, r7, #5\n\t"           \
+  "strb r9, [r1], #2\n\t"         \
+  "smmlar r10, r10, r6, r8\n\t"   \
+  "add r0, r0, #56\n\t"           \
+  TG_EPILOGUE_GLOW_TEST("r7", "r10", "r6", "") \
+  "strb r7, [r1, #-1]\n\t"
+#else
+#define TG_CHANNEL                                   \
+  "ldm r0!, {r6, r7, r9, r10, r11, r12, lr}\n\t"     \
+  "smlad r9, r2, r10, r9\n\t"                        \
+  "smlad r9, r3, r11, r9\n\t"                        \
+  "smlad r9, r4, r12, r9\n\t"                        \
+  "smlad r9, r5, lr, r9\n\t"                         \
+  TG_EPILOGUE_GLOW_PRODUCT("r9", "r11", "r6", "r8")  \
+  "strb r9, [r1], #1\n\t"
+#define TG_TWO_CHANNELS TG_CHANNEL TG_CHANNEL
+#endif
+#define TG_FOUR_CHANNELS TG_TWO_CHANNELS TG_TWO_CHANNELS "ldr r9, [sp, #20]\n\t" "cmp r1, r9\n\t"
+#elif !TG_EPILOGUE_GLOW_FUSED
 /* By the words of tg_epilogue_last.h. */
 #define TG_CHANNEL                                \
   "ldm r0!, {r6, r7, r9, r10, r11, r12, lr}\n\t"  \
@@ -290,4 +336,5 @@ void tg_pointwise_dsp_s8(const tg_pointwise_dsp_s8_params *p, const int8_t *inpu
 
 #undef TG_PER_CHANNEL
 #undef TG_CHANNEL
+#undef TG_TWO_CHANNELS
 #undef TG_FOUR_CHANNELS

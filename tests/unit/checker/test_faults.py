@@ -2,87 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import tinyglow
 from tests.helpers import run_cli
+from tests.unit.checker.planted import CORES, NET, Bundle, refused
 from tinyglow.checker.check import check_proof
-from tinyglow.pipeline.stations import target_of
-from tinyglow.quant.profile import load_profile
-from tinyglow.targets.boards import load_board
 
-NET = "mnist"
-CORES = ("cortex-m0plus", "cortex-m7")
 FIRST_LAYER = 2  # the call of the first convolution, counted from 1
-
-
-class Bundle:
-    """A copy of a bundle in which a fault is planted. Hashes are made to fit, so that the fault itself must be seen."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.proof = json.loads((folder / f"{NET}.proof.json").read_text(encoding="ascii"))
-        self.weights = bytearray((folder / f"{NET}.weights.bin").read_bytes())
-
-    def replace(self, old: str, new: str, file: str = f"{NET}.c") -> None:
-        """Change the first place that a pattern finds in a file."""
-        path = self.folder / file
-        text, count = re.subn(old, new, path.read_text(encoding="utf-8"), count=1)
-        assert count == 1, old
-        path.write_text(text, encoding="utf-8")
-
-    def buffer(self, name: str) -> dict[str, Any]:
-        """What the proof says of a buffer whose name ends so."""
-        (found,) = (buffer for buffer in self.proof["buffers"] if buffer["name"].endswith(name))
-        buffer: dict[str, Any] = found
-        return buffer
-
-    def word(self, offset: int, value: int) -> None:
-        """Write a word among the weights."""
-        self.weights[offset : offset + 4] = value.to_bytes(4, "little", signed=True)
-
-    def write(self) -> None:
-        """The weights in both forms, and the proof with the hashes of all files."""
-        (self.folder / f"{NET}.weights.bin").write_bytes(self.weights)
-        text = "".join(f" 0X{byte:02X}," for byte in self.weights)
-        (self.folder / f"{NET}.weights.txt").write_text(text + "\n", encoding="ascii")
-        for name in self.proof["files"]:
-            self.proof["files"][name] = hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
-        (self.folder / f"{NET}.proof.json").write_text(json.dumps(self.proof), encoding="ascii")
-
-
-@pytest.fixture(scope="module")
-def bundles(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """AN13438's network for a core without and for one with DSP extension."""
-    graph = tinyglow.load(checkout / "examples/mnist/mnist_nxp.onnx", NET, {"N": 1})
-    quantized = tinyglow.quantize(graph, load_profile(checkout / "tests/golden/mnist_nxp/profile.yaml"))
-    found = {}
-    for core in CORES:
-        found[core] = tmp_path_factory.mktemp("bundles") / core
-        tinyglow.emit(tinyglow.lower(quantized, target=target_of(load_board(core))), found[core])
-    return found
-
-
-@pytest.fixture
-def bundle(request: pytest.FixtureRequest, bundles: dict[str, Path], tmp_path: Path) -> Bundle:
-    """A copy of one of them."""
-    return Bundle(Path(shutil.copytree(bundles[getattr(request, "param", CORES[1])], tmp_path / "bundle")))
-
-
-def refused(bundle: Bundle) -> str:
-    """What the command says of a bundle that it refuses."""
-    answer = run_cli("check-proof", bundle.folder)
-    assert (answer.status, answer.out) == (2, "")
-    assert "Traceback" not in answer.err
-    return answer.err
 
 
 @pytest.mark.parametrize("core", CORES)

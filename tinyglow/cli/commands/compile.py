@@ -18,7 +18,7 @@ from tinyglow.cli.options import (
     add_stream,
     add_target,
 )
-from tinyglow.cli.reading import Compiled, board_of, compiled_of, dump_of, name_value_pairs
+from tinyglow.cli.reading import Compiled, board_of, compiled_of, dump_of, name_value_pairs, target_of_options
 from tinyglow.cli.several import add_several, separate
 from tinyglow.errors import InputError, Problem
 from tinyglow.numerics.names import ONNX
@@ -113,6 +113,7 @@ def _placed(arguments: argparse.Namespace, program: Program, board: Board) -> Pr
 def _run_one(arguments: argparse.Namespace) -> int:
     from tinyglow.lowering.rename import rename_placeholders
     from tinyglow.pipeline.stations import emit, lower
+    from tinyglow.report.line_buffers import line_buffer_lines
     from tinyglow.report.near import print_near
     from tinyglow.report.tables import print_bundle
 
@@ -139,6 +140,12 @@ def _run_one(arguments: argparse.Namespace) -> int:
     )
     print_bundle(program, board, Path(arguments.output), files)
     print_near(program, board)
+    if program.chains:
+        from dataclasses import replace
+
+        plain = lower(compiled.quantized, target=replace(target_of_options(arguments), line_buffers=False))
+        for line in line_buffer_lines(program, plain, "" if board.is_host else board.cpu):
+            print(line)
     if arguments.numerics is None and compiled.quantized.numerics == ONNX:
         # What docs/numerics.md has measured.
         other = "--numerics glow rounds otherwise, in a few per cent fewer cycles for most networks"

@@ -6,7 +6,6 @@ which the caller puts into ``start``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
 from tinyglow.ir.graph import Array
+from tinyglow.ir.record import Record
 from tinyglow.kernels.convolution.rows import Rows, rows_of
 from tinyglow.kernels.window import Window
 from tinyglow.numerics.exact_dot import block_rows, product
@@ -25,8 +25,7 @@ Size = tuple[int, int]
 _INT16 = 2**15 - 1
 
 
-@dataclass(frozen=True)
-class Sums:
+class Sums(Record):
     """The sums of a convolution in the order in which they were computed.
 
     Attributes:

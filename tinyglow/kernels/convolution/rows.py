@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from tinyglow.ir.graph import Array
+from tinyglow.ir.record import Record
 from tinyglow.kernels.window import Window
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(Record):
     """Some rows of images, those of one number beside each other, with padding between them.
 
     A window's tap lies at the same distance from its output for all rows and images: where a row ends, the padding

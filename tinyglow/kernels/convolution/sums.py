@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tinyglow.ir.record import Record
 from tinyglow.kernels.convolution import fast_sums
 from tinyglow.kernels.convolution.fast_sums import Sums
 from tinyglow.kernels.window import Window
@@ -47,8 +47,7 @@ def convolution_sums(
     return SumsOf(images, offset, filters, window, group, size).whole()
 
 
-@dataclass(frozen=True)
-class SumsOf:
+class SumsOf(Record):
     """The sums of a convolution: ``convolution_sums`` says what the attributes are; size: height and width of them."""
 
     images: npt.NDArray[np.int8]

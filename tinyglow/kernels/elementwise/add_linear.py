@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I32, U8, Kernel
 from tinyglow.ir.numbers import Numbers
+from tinyglow.ir.record import Record
 from tinyglow.kernels.elementwise.broadcast import INT8_OPERANDS, BroadcastParams
 from tinyglow.kernels.intermediates import int8_ends
 from tinyglow.numerics import glow
@@ -32,8 +32,7 @@ class LinearSumParams(BroadcastParams):
     shift: U8
 
 
-@dataclass(frozen=True)
-class LinearSum:
+class LinearSum(Record):
     """saturate((x * multipliers[0] + y * multipliers[1] + start) >> shift), in 32 bits."""
 
     multipliers: tuple[int, int]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I32, U8, U16, In, Kernel, Out, Params
 from tinyglow.ir.numbers import Number, Numbers
+from tinyglow.ir.record import Record
 from tinyglow.kernels.intermediates import Ends, scaled_twice
 from tinyglow.kernels.recurrent import ranges
 from tinyglow.numerics import gemmlowp, tflite, tflite_int16
@@ -42,8 +42,7 @@ class LstmParams(Params):
 Functions = Callable[[IntArray, int], IntArray]
 
 
-@dataclass(frozen=True)
-class _Arithmetic:
+class _Arithmetic(Record):
     """What differs between the two: functions of integers with so many integer bits, and a product / 2**shift."""
 
     sigmoid: Functions
@@ -124,7 +123,7 @@ def lstm_tflm(p: LstmParams, *operands: Array) -> None:
     _lstm(p, _of_micro(operands[7][0]), operands[:7], operands[8:])
 
 
-def _function(p: LstmParams, name: str, bits: int, table: Array | None) -> tuple[Numbers, Ends]:
+def function_numbers(name: str, bits: int, table: Array | None) -> tuple[Numbers, Ends]:
     """The numbers of a sigmoid or tanh of any int16 with so many integer bits, and its results."""
     if table is None:
         inside, ends = ranges.fixed_point_function(name, bits)
@@ -163,7 +162,7 @@ def _numbers(p: LstmParams, constants: Sequence[Array | None], by_table: bool) -
         ("tanh", "tanh", _GATE_BITS),
         ("shown", "tanh", p.cell_bits),
     ):
-        own, ends = _function(p, kind, bits, table)
+        own, ends = function_numbers(kind, bits, table)
         numbers |= {f"{name} {part}": number for part, number in own.items()}
         results.append(ends)
     sigmoid, tanh, shown = results

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I32, U32, In, Kernel, Out, Params
 from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import DTYPE_BYTES, Shape, TensorType
 
 _OUTER_DIMS = 3
@@ -64,8 +64,7 @@ STRIDED_COPY = Kernel(
 )
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(Record):
     """One dimension of a block that is copied: its size, and the bytes between neighbours in input and output."""
 
     size: int

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I32, U16, In, Kernel, Out, Params
 from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.ir.record import Record
 from tinyglow.kernels.resize.ranges import FRACTION_BITS, fixed_point_numbers, float_numbers
 from tinyglow.numerics import glow
 from tinyglow.numerics.nan import one_nan
@@ -186,8 +185,7 @@ RESIZE_BILINEAR_F32 = Kernel(
 )
 
 
-@dataclass(frozen=True)
-class _Taps:
+class _Taps(Record):
     """Between which two pixels each result lies along one dimension, and how far from the first; float32 weights."""
 
     first: npt.NDArray[np.int64]

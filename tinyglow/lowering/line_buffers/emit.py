@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from tinyglow.ir.graph import Graph, Node
 from tinyglow.ir.kernel import Kernel, Params
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.ir.program import Buffer, KernelCall
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import DTYPE_BYTES, TensorType
 from tinyglow.kernels.reshape.copy import COPY_WORDS, CopyWordsParams
 from tinyglow.lowering.line_buffers.rows import with_rows
 from tinyglow.lowering.line_buffers.schedule import Chain, Move, Schedule, Step, is_aligned, schedule
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(Record):
     """The calls of a node.
 
     Attributes:

@@ -6,10 +6,11 @@ A row is all elements at one height of images [1, h, w, c]; of images of height 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tinyglow.ir.graph import Node
 from tinyglow.ir.op import Op
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import TensorType
 from tinyglow.operators.avg_pool import AvgPool, ImageMean
 from tinyglow.operators.cast import Cast
@@ -28,8 +29,7 @@ _IMAGE = 4  # dimensions
 _EACH = (Quantize, Dequantize, Rescale, Cast, IntLookupTable)
 
 
-@dataclass(frozen=True)
-class Reach:
+class Reach(Record):
     """The rows that an operator reads: for row r of the result ``extent`` rows from r * ``stride`` - ``before`` on.
 
     Those outside of the image are padding.
@@ -46,8 +46,7 @@ class Reach:
         return range(min(max(0, first), height), min(max(0, end), height))
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(Record):
     """An operator of a chain.
 
     Attributes:

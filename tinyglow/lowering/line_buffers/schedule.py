@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import TensorType
 from tinyglow.lowering.line_buffers.rows import Layer, with_rows
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(Record):
     """Layers that are computed band by band.
 
     Attributes:
@@ -36,8 +36,7 @@ class Chain:
         return frozenset(layer.node.name for layer in self.layers)
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(Record):
     """Rows of a line buffer that move to its beginning: ``count`` from row ``begin`` of the buffer on."""
 
     value: str
@@ -45,8 +44,7 @@ class Move:
     count: int
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Record):
     """Rows of a layer's result that are computed together.
 
     Attributes:
@@ -64,8 +62,7 @@ class Step:
     move: Move | None
 
 
-@dataclass(frozen=True)
-class Schedule:
+class Schedule(Record):
     """A chain's steps.
 
     Attributes:

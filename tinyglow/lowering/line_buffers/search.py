@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tinyglow.errors import ModelError
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.program import KernelCall, Program, Region
+from tinyglow.ir.record import Record
 from tinyglow.ir.target import Chooser, Target
 from tinyglow.lowering.cost import call_cycles
 from tinyglow.lowering.graph_to_program import ALIGNMENT, lower
@@ -32,8 +33,7 @@ _CALL_BYTES = 24
 _KERNELS = 5000
 
 
-@dataclass(frozen=True)
-class _Option:
+class _Option(Record):
     """A chain of layers from node ``begin`` to before node ``end``: bytes in use during it, and what it costs."""
 
     begin: int
@@ -147,8 +147,7 @@ def _cheapest(search: _Search, options: Sequence[_Option], most: int) -> list[_O
     return best[0][1] if best[0][0] < float("inf") else None
 
 
-@dataclass(frozen=True)
-class _Made:
+class _Made(Record):
     """A program, with what it is predicted to take.
 
     Attributes:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
 from tinyglow.ir.graph import Value
 from tinyglow.ir.op import UnsupportedError
+from tinyglow.ir.record import Record
 from tinyglow.operators.floor import Floor
 from tinyglow.operators.generic.build import Build
 from tinyglow.operators.generic.declare import makes
@@ -21,8 +21,7 @@ _A = -0.75  # of cubic weights, as PyTorch has it
 _MODES = {"bilinear": "linear", "bicubic": "cubic"}
 
 
-@dataclass(frozen=True)
-class _Tap:
+class _Tap(Record):
     """One of the elements along a dimension that count: its index, int32; its weight; whether it is inside."""
 
     index: Value

@@ -7,12 +7,12 @@ convolution interpolation for digital image processing", 1981, equation 4 with a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Value
 from tinyglow.ir.op import SourceNode, UnsupportedError
+from tinyglow.ir.record import Record
 from tinyglow.operators.axes import normalize_axis
 from tinyglow.operators.generic.build import Build
 from tinyglow.operators.generic.declare import makes
@@ -21,8 +21,7 @@ from tinyglow.operators.resize_coordinates import ROUNDINGS
 _MODES = {"nearest": 0, "linear": 1, "bilinear": 1, "cubic": 2}  # elements on either side that count
 
 
-@dataclass(frozen=True)
-class Interpolation:
+class Interpolation(Record):
     """How a Resize finds its elements.
 
     Attributes:
@@ -72,8 +71,7 @@ class Interpolation:
         return np.where(distance <= 1, near, np.where(distance < 2, far, 0.0))
 
 
-@dataclass(frozen=True)
-class Along:
+class Along(Record):
     """One dimension of a Resize.
 
     Attributes:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import UnsupportedError
+from tinyglow.ir.record import Record
 from tinyglow.operators.generic.build import Build
 from tinyglow.operators.generic.ml import listed
 
@@ -18,8 +17,7 @@ _MOST_NODES = 2**18  # of all trees
 _DEEPEST = 64
 
 
-@dataclass(frozen=True)
-class Trees:
+class Trees(Record):
     """The nodes of all trees; a leaf leads to itself.
 
     Attributes:

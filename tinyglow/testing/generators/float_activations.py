@@ -90,7 +90,8 @@ def _clip(draw: st.DrawFn) -> Case:
 @st.composite
 def _leaky_relu(draw: st.DrawFn) -> Case:
     count = draw(counts())
-    params = LeakyReluFloatParams(count, glow.float32(draw(_numbers())))
+    alpha = draw(weighted((4, _numbers()), (1, st.just(0.0))))  # 0 times infinity is no number
+    params = LeakyReluFloatParams(count, glow.float32(alpha))
     return Case(LEAKY_RELU_FLOAT, params, {"input": draw(_floats(count))}, {"output": count})
 
 

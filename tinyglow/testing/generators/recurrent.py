@@ -6,10 +6,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tinyglow.ir.kernel import Kernel
+from tinyglow.kernels.int16 import packed_bias
 from tinyglow.kernels.recurrent.lstm import GATES, LSTM_TFLITE, LSTM_TFLM, LstmParams
+from tinyglow.kernels.recurrent.lstm_s16 import LSTM_INT16, Lstm16Params
 from tinyglow.kernels.recurrent.svdf import SVDF, SVDF_OF_INT8, SvdfParams
 from tinyglow.numerics import tflite_int16
-from tinyglow.numerics.tflite import multiplier_of
+from tinyglow.numerics.tflite import multiplier_of, reduced
 from tinyglow.testing.case import Case
 from tinyglow.testing.generators.other_numerics import multipliers
 from tinyglow.testing.registry import generates
@@ -80,6 +82,37 @@ def _lstm_of(draw: st.DrawFn, kernel: Kernel) -> Case:
     }
     state = rows * units
     return Case(kernel, params, inputs, {"next_hidden": state, "next_cell": state, "output": steps * state})
+
+
+@generates(LSTM_INT16)
+@st.composite
+def _lstm_int16(draw: st.DrawFn) -> Case:
+    rows, steps, depth, units = (draw(st.integers(1, most)) for most in (2, 3, 9, 5))
+    out, added = draw(multipliers(2.0**30)), draw(multipliers(2.0**30))
+    params = Lstm16Params(
+        **{"rows": rows, "steps": steps, "depth": depth, "units": units, "time_major": draw(st.integers(0, 1))},
+        cell_bits=draw(st.integers(0, 6)),
+        shift=out.shift,
+        added_shift=added.shift,
+        multiplier=out.multiplier,
+        added_multiplier=added.multiplier,
+        clip=draw(st.sampled_from((1000, 32767))),
+    )
+    by_gate = [reduced(draw(st.builds(multiplier_of, scales(-16, -4)))) for _ in range(2 * GATES)]
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    bias = generator.integers(-(2**40), 2**40, GATES * units) >> draw(st.sampled_from((0, 10, 20)))
+    inputs = {
+        "input": draw(int16_arrays(rows * steps * depth)),
+        "hidden": draw(int16_arrays(rows * units)),
+        "cell": draw(int16_arrays(rows * units)),
+        "weights": draw(int8_arrays(GATES * units * depth)),
+        "recurrent": draw(int8_arrays(GATES * units * units)),
+        "bias": packed_bias(bias, is_wide=True),
+        "scales": np.array(by_gate, np.int32).ravel(),
+        "table": tflite_int16.sigmoid_table(),
+    }
+    state = rows * units
+    return Case(LSTM_INT16, params, inputs, {"next_hidden": state, "next_cell": state, "output": steps * state})
 
 
 @generates(LSTM_TFLITE)

@@ -164,6 +164,8 @@ class _Writer:
         fields: dict[str, Any] = {"OpcodeIndex": code, "Inputs": list(inputs), "Outputs": list(outputs)}
         if options == "UnidirectionalSequenceLSTMOptions" and self.parts.between:
             fields["Intermediates"] = self.fb.CreateNumpyVector(np.array(self.parts.between, np.int32))
+        if not options and "custom" in of:  # the bytes of a custom operator's options
+            fields["CustomOptions"] = self.fb.CreateByteVector(of["custom"])
         if options:
             fields["BuiltinOptions"] = self.table(options, of)
             fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, options)

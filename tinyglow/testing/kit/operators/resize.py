@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tinyglow.ir.graph import Array
-from tinyglow.kernels.resize.resize_bilinear import FRACTION_BITS, ResizeBilinearParams, resize_bilinear_s8
+from tinyglow.kernels.resize.ranges import FRACTION_BITS
+from tinyglow.kernels.resize.resize_bilinear import ResizeBilinearParams, resize_bilinear_s8
 from tinyglow.numerics.names import LIKE_LITERT
 from tinyglow.operators.litert import bilinear_taps
 from tinyglow.operators.resize_nearest import ResizeNearest

@@ -233,6 +233,35 @@ def _lstm(call: Call, data: Data, found: Found) -> None:
     found.litert("result", times(shown, sigmoid), call)
 
 
+def _lstm16(call: Call, data: Data, found: Found) -> None:
+    """Of int16: sums of 64 bits, and functions from a table."""
+    units, depth, bits = (call.whole(name) for name in ("units", "depth", "cell_bits"))
+    if not 0 <= bits < MOST_BITS:
+        raise BrokenError(call.where, f"has a cell of {bits} integer bits", f"0 to {MOST_BITS - 1}")
+    scales = _array(call, data, "scales", "<i4", 16).reshape(4, 2, 2).tolist()
+    words = _array(call, data, "bias", "<i4", 8 * units).reshape(4, units, 2)
+    bias = (words[..., 1] << 32) + (words[..., 0] & _UINT32)
+    sums, products = [], []
+    for side, (name, terms) in enumerate((("weights", depth), ("recurrent", units))):
+        rows = _array(call, data, name, "<i1", 4 * units * terms).reshape(4, units, terms)
+        for gate in range(4):
+            multiplier, shift = scales[gate][side]
+            if not 0 <= shift <= 62:
+                raise BrokenError(call.where, f"a gate's scale shifts by {shift} bits", "0 to 62")
+            low, high = _sums(rows[gate], 0 if side else bias[gate], INT16)
+            half = 1 << shift >> 1
+            sums.append((low, high))
+            products += [(low * multiplier + half, high * multiplier + half)]
+    found.add("sum", (min(low for low, _ in sums), max(high for _, high in sums)), 64)
+    found.add("input", (min(map(min, products)), max(map(max, products))), 64)
+    sigmoid, tanh, shown = (
+        _function(call, data, found, name, own, True) for name, own in (("sigmoid", 3), ("tanh", 3), ("shown", bits))
+    )
+    found.twice("kept", times(sigmoid, INT16), 1 << 30, -14)
+    found.litert("added", times(sigmoid, tanh), call, "added_")
+    found.litert("result", times(shown, sigmoid), call)
+
+
 def _function(call: Call, data: Data, found: Found, name: str, bits: int, from_table: bool) -> Range:
     """What a function computes on the way; its results."""
     kind = "sigmoid" if name == "sigmoid" else "tanh"
@@ -259,4 +288,5 @@ TABLE_KERNELS: tuple[tuple[str, Callable[[Call, Data, Found], None]], ...] = (
     (r"tg_resize_bilinear_(?:float|fused)_s8", _resize_by_floats),
     (r"tg_svdf(?:_state)?_s8", _svdf),
     (r"tg_lstm_(?:tflite|tflm)_s8", _lstm),
+    (r"tg_lstm_tflm_s16", _lstm16),
 )

@@ -251,7 +251,12 @@ def check_disjoint(
                 a, b = used[one.name], used[other.name]
                 if one.size == 0 or other.size == 0 or a.last < b.first or b.last < a.first:
                     continue
-                key = _shared(source, net, (one, other), used, claimed, found)
+                over = _last_part_over(source, net, areas, (one, other), used)
+                key = over or _shared(source, net, (one, other), used, claimed, found)
+                if over is not None and _meet(areas[over[1]], areas[over[2]]):
+                    claim, allowed = claimed.get(over), distance_of(source.calls[over[0] - 1])
+                    where = f"call {over[0]}: {over[1]} over {over[2]}"
+                    found.require(claim == allowed, where, f"the proof states a distance of {claim}", f"{allowed}")
                 if key is not None:
                     seen.add(key)
     for number, output, source_name in claimed.keys() - seen:
@@ -286,6 +291,42 @@ def _check_calls(
                     found.require(stated == allowed, where, f"the proof states a distance of {stated}", f"{allowed}")
                     seen.add(key)
     return seen
+
+
+def _last_part_over(
+    source: Source, net: str, areas: Mapping[str, Area], pair: tuple[Area, Area], used: Mapping[str, Life]
+) -> tuple[int, str, str] | None:
+    """Two buffers in use at once, of which one is written part by part: the call that first writes over the other.
+
+    It reads the other for the last time, and its kernel allows that the part lies so over what it reads. Earlier calls
+    use parts that do not meet the other buffer.
+
+    Returns:
+        The call, the part and what it reads; None if this is not so.
+    """
+    for old, new in (pair, pair[::-1]):
+        number = used[old.name].last
+        if not max(1, used[new.name].first) <= number <= len(source.calls):
+            continue
+        before = [_operands(call, net, areas, new) for call in source.calls[: number - 1]]
+        call = source.calls[number - 1]
+        outputs, inputs = _operands(call, net, areas, new), _operands(call, net, areas, old)
+        if any(_meet(area, old) for areas_ in before for area in areas_.values()) or len(outputs) != 1:
+            continue
+        ((output, part),), allowed = outputs.items(), distance_of(call)
+        if len(inputs) != 1 or allowed is None:
+            continue
+        ((operand, read),) = inputs.items()
+        if part.part_of and (output, operand) in _OVERLAID and part.offset - read.offset <= allowed:
+            return number, part.name, read.name
+    return None
+
+
+def _operands(call: Call, net: str, areas: Mapping[str, Area], whole: Area) -> dict[str, Area]:
+    """The operands of a call that are a buffer or parts of it, by their names in the prototype."""
+    labels = {argument.name: argument.label.removeprefix(f"{net}_at_") for argument in call.arguments}
+    own = {name: areas[label] for name, label in labels.items() if label in areas}
+    return {name: area for name, area in own.items() if _whole(area.name, areas) == whole.name}
 
 
 def _meet(one: Area, other: Area) -> bool:

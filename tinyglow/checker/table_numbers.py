@@ -18,6 +18,7 @@ from tinyglow.checker.source import Call
 Array = npt.NDArray[Any]
 _UINT32 = 2**32 - 1
 _INT8 = (-128, 127)
+_MOST_BIAS, _MOST_SHIFT64 = 2**46, 62  # of an LSTM with sums of 64 bits
 _FAR = (-(1 << 20), 1 << 20)  # what an LSTM's scaled sums are brought between
 
 
@@ -234,26 +235,29 @@ def _lstm(call: Call, data: Data, found: Found) -> None:
 
 
 def _lstm16(call: Call, data: Data, found: Found) -> None:
-    """Of int16: sums of 64 bits, and functions from a table."""
+    """Of int16: sums of 64 bits and their products, functions from a table, and the cell."""
     units, depth, bits = (call.whole(name) for name in ("units", "depth", "cell_bits"))
     if not 0 <= bits < MOST_BITS:
         raise BrokenError(call.where, f"has a cell of {bits} integer bits", f"0 to {MOST_BITS - 1}")
     scales = _array(call, data, "scales", "<i4", 16).reshape(4, 2, 2).tolist()
-    words = _array(call, data, "bias", "<i4", 8 * units).reshape(4, units, 2)
-    bias = (words[..., 1] << 32) + (words[..., 0] & _UINT32)
+    bias = _array(call, data, "bias", "<i8", 4 * units).reshape(4, units)
+    if max(abs(end) for end in _ends(bias)) > _MOST_BIAS:
+        raise BrokenError(call.where, f"has biases of {_ends(bias)}", f"at most {_MOST_BIAS}")
+    sides = (
+        (_array(call, data, "weights", "<i1", 4 * units * depth).reshape(4, units, depth), bias),
+        (_array(call, data, "recurrent", "<i1", 4 * units * units).reshape(4, units, units), np.zeros_like(bias)),
+    )
     sums, products = [], []
-    for side, (name, terms) in enumerate((("weights", depth), ("recurrent", units))):
-        rows = _array(call, data, name, "<i1", 4 * units * terms).reshape(4, units, terms)
-        for gate in range(4):
+    for gate in range(4):
+        for side, (weights, start) in enumerate(sides):
             multiplier, shift = scales[gate][side]
-            if not 0 <= shift <= 62:
-                raise BrokenError(call.where, f"a gate's scale shifts by {shift} bits", "0 to 62")
-            low, high = _sums(rows[gate], 0 if side else bias[gate], INT16)
-            half = 1 << shift >> 1
-            sums.append((low, high))
-            products += [(low * multiplier + half, high * multiplier + half)]
-    found.add("sum", (min(low for low, _ in sums), max(high for _, high in sums)), 64)
-    found.add("input", (min(map(min, products)), max(map(max, products))), 64)
+            if not 0 <= shift <= _MOST_SHIFT64:
+                raise BrokenError(call.where, f"a gate's scale shifts by {shift} bits", f"0 to {_MOST_SHIFT64}")
+            sums.append(_sums(weights[gate], start[gate], INT16))
+            low, high = (end * multiplier + (1 << shift) // 2 for end in sums[-1])
+            products.append((min(low, high), max(low, high)))
+    for name, spans in (("sum", sums), ("product", products)):
+        found.add(name, (min(span[0] for span in spans), max(span[1] for span in spans)), 64)
     sigmoid, tanh, shown = (
         _function(call, data, found, name, own, True) for name, own in (("sigmoid", 3), ("tanh", 3), ("shown", bits))
     )

@@ -10,6 +10,7 @@ from random import Random
 
 from tinyglow.ir.kernel import Role
 from tinyglow.ir.program import CONSTANTS, Buffer, Program, Region
+from tinyglow.lowering.parts import overlaps_of_parts
 
 
 @dataclass(frozen=True)
@@ -192,9 +193,13 @@ def _saved(block: Block, near: Mapping[str, Block], sources: Sequence[tuple[str,
     for source, distance in sources:
         other = near.get(source)
         if other is not None and block.first == other.last:
-            together = max(block.size, other.size + max(0, -distance))
-            best = max(best, block.size + other.size - together)
+            best = max(best, _shared(block, other, distance))
     return best
+
+
+def _shared(target: Block, source: Block, distance: int) -> int:
+    """The most bytes that both have where the one may start ``distance`` bytes from the other's start, or before."""
+    return target.size + source.size - max(target.size, source.size + max(0, -distance))
 
 
 def lower_bound(blocks: Sequence[Block], overlaps: Overlaps | None = None) -> int:
@@ -208,6 +213,12 @@ def needs(blocks: Sequence[Block], overlaps: Overlaps | None = None) -> dict[int
     sources: dict[str, list[tuple[str, int]]] = {}
     for (target, source), distance in (overlaps or {}).items():
         sources.setdefault(target, []).append((source, distance))
+    by_name = {block.name: block for block in blocks}
+    long = [
+        (target, source, _shared(by_name[target], by_name[source], distance))
+        for (target, source), distance in (overlaps or {}).items()
+        if target in by_name and source in by_name and by_name[target].first < by_name[source].last
+    ]
     ending = sorted(blocks, key=lambda block: block.last, reverse=True)
     near: dict[str, Block] = {}
     for step, group in itertools.groupby(sorted(blocks, key=lambda block: block.first), lambda block: block.first):
@@ -217,6 +228,7 @@ def needs(blocks: Sequence[Block], overlaps: Overlaps | None = None) -> dict[int
         near |= beginning
         used += sum(block.size for block in beginning.values())
         shared = sum(_saved(block, near, sources.get(name, ())) for name, block in beginning.items())
+        shared += sum(saved for target, source, saved in long if target in near and source in near)
         found[step] = max(0, used - shared)
     return found
 
@@ -286,7 +298,7 @@ def activation_blocks(program: Program, region: Region = Region.ACTIVATION) -> t
 def overlaps_of(program: Program, blocks: Sequence[Block], owner: Mapping[str, str]) -> dict[tuple[str, str], int]:
     """Where calls may write their output over their first operand while they read it for the last time."""
     known = {block.name: block for block in blocks}
-    found = {}
+    found = overlaps_of_parts(program, known, owner) if program.chains else {}
     for step, call in enumerate(program.calls):
         distance = call.kernel.overlap(call.params) if call.kernel.overlap else None
         source, target = (known.get(owner.get(name, name)) for name in (call.operands[0], call.writes[0]))

@@ -169,7 +169,8 @@ def drawn(seed: int) -> tuple[Network, Options]:
     if kind == STREAM:
         causal, step = causal_model(seed)
         hops = [hop for hop in (step, 2 * step, 3 * step) if hop <= causal.shapes["input"][TIME]]
-        options = replace(options, graph="tiny", reuse_inputs=False, stream=TIME, hop=int(rng.choice(hops)))
+        options = replace(options, graph="tiny", reuse_inputs=False, line_buffers=False)
+        options = replace(options, stream=TIME, hop=int(rng.choice(hops)))
         if rng.random() < 0.3:
             return OnnxNetwork(causal, conversion_of(seed)), _own_numerics(for_quantized(options), rng)
         return OnnxNetwork(causal), options

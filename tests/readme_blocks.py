@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import tinyglow
-from tests.benchmarks import app_notes, compilers, line_buffers, mlperf_tiny, other_cores, published
+from tests.benchmarks import app_notes, compilers, line_buffers, mlperf_tiny, numerics, other_cores, published
 from tests.benchmarks.table import size_table, speed_table
 from tests.c_quality import misra
 from tests.guide import blocks as guide
@@ -188,6 +188,9 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "line-buffers": (DOCS / "how-to/size-and-speed.md", line_buffers.table),
     "place": (DOCS / "how-to/boards.md", place),
     "fits": (DOCS / "how-to/boards.md", fits),
+    "numerics-tflite": (DOCS / "numerics.md", numerics.tflite_text),
+    "numerics-tflm": (DOCS / "numerics.md", numerics.tflm_text),
+    "numerics-onnx": (DOCS / "numerics.md", numerics.onnx_text),
     "helium": (DOCS / "how-to/other-cores.md", other_cores.helium_text),
     "other-cores": (DOCS / "how-to/other-cores.md", other_cores.table_text),
     "operators": (DOCS / "reference/operators.md", operators),

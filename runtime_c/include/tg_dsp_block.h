@@ -82,4 +82,49 @@
   "pkhbt " first ", r8, " last ", lsl #16\n\t"  \
   "pkhbt " last ", " last ", r8\n\t"
 
+/* Two columns of pixels, by words of four channels, as rows of the strip. Returns where the next row begins. */
+static TG_APART tg_u32 *tg_dsp_block_put_rows(const int8_t *left, int32_t left_step, const int8_t *right,
+                                              int32_t right_step, int32_t count, tg_u32 *to) {
+#if TG_HAS_DSP
+  if (count > 0) {
+    uint32_t a, b, c, d, e;
+    __asm__ volatile(
+        ".syntax unified\n"
+        "1:\n\t"
+        "ldr %[a], [%[left]]\n\t"
+        "ldr %[b], [%[right]]\n\t"
+        "sxtb16 %[c], %[a]\n\t"
+        "sxtb16 %[d], %[b]\n\t"
+        "sxtb16 %[a], %[a], ror #8\n\t"
+        "sxtb16 %[b], %[b], ror #8\n\t"
+        "pkhbt %[e], %[c], %[d], lsl #16\n\t"
+        "pkhtb %[c], %[d], %[c], asr #16\n\t"
+        "str %[e], [%[to]], #32\n\t"
+        "pkhbt %[d], %[a], %[b], lsl #16\n\t"
+        "str %[c], [%[to], #-24]\n\t"
+        "pkhtb %[a], %[b], %[a], asr #16\n\t"
+        "str %[d], [%[to], #-28]\n\t"
+        "add %[left], %[left], %[left_step]\n\t"
+        "str %[a], [%[to], #-20]\n\t"
+        "add %[right], %[right], %[right_step]\n\t"
+        "subs %[count], %[count], #1\n\t"
+        "bne 1b\n\t"
+        : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [left] "+&r"(left),
+          [right] "+&r"(right), [count] "+&r"(count), [to] "+&r"(to)
+        : [left_step] "r"(left_step), [right_step] "r"(right_step)
+        : "cc", "memory");
+  }
+#else
+  for (; count > 0; count--) {
+    for (int32_t channel = 0; channel < 4; channel++) {
+      to[channel] = tg_pack_halfwords(left[channel], right[channel]);
+    }
+    left += left_step;
+    right += right_step;
+    to += 8;
+  }
+#endif
+  return to;
+}
+
 #endif

@@ -126,6 +126,40 @@
   "sub r8, r8, r4\n\t"                 \
   "sub r9, r9, r5\n\t"
 
+/* Sums of the first channel in r2 to r5 and of the second, times 256, in r6 to r9 to outputs, not yet saturated; or the
+ * two largest, r2 and r6, by Glow's formula. r10 and r11: a word of each channel (see tg_scale_high), r12: the offset. The
+ * channels left, 44 bytes from r0, to lr. */
+#define TG_DSP_PAIR_FINISH \
+  "add r11, r11, #8\n\t" \
+  "asr r2, r2, r10\n\t" \
+  "bic lr, r10, #255\n\t" \
+  "asr r3, r3, r10\n\t" \
+  "smmlar r2, r2, lr, r12\n\t" \
+  "asr r4, r4, r10\n\t" \
+  "smmlar r3, r3, lr, r12\n\t" \
+  "asr r5, r5, r10\n\t" \
+  "smmlar r4, r4, lr, r12\n\t" \
+  "bic r10, r11, #255\n\t" \
+  "smmlar r5, r5, lr, r12\n\t" \
+  "asr r6, r6, r11\n\t" \
+  "asr r7, r7, r11\n\t" \
+  "smmlar r6, r6, r10, r12\n\t" \
+  "asr r8, r8, r11\n\t" \
+  "smmlar r7, r7, r10, r12\n\t" \
+  "asr r9, r9, r11\n\t" \
+  "smmlar r8, r8, r10, r12\n\t" \
+  "ldr lr, [r0, #44]\n\t" \
+  "smmlar r9, r9, r10, r12\n\t"
+#define TG_DSP_PAIR_FINISH_LARGEST \
+  "add r11, r11, #8\n\t" \
+  "asr r2, r2, r10\n\t" \
+  "bic r10, r10, #255\n\t" \
+  "asr r6, r6, r11\n\t" \
+  "bic r11, r11, #255\n\t" \
+  "smmlar r2, r2, r10, r12\n\t" \
+  "ldr lr, [r0, #44]\n\t" \
+  "smmlar r6, r6, r11, r12\n\t"
+
 #endif
 
 /* sums[0 .. 3] and [4 .. 7]: of channels 0 and 1 for pixels 0 to 3: bias + products; low, whole: what the sums of each

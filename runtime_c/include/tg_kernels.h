@@ -135,6 +135,7 @@
 #include "pooling/tg_avg_pool_s8.h"
 #include "pooling/tg_avg_pool_tflite_s16.h"
 #include "pooling/tg_avg_pool_tflite_s8.h"
+#include "pooling/tg_avg_pool_tflite_ties_up_s8.h"
 #include "pooling/tg_max_pool_2x2_s8.h"
 #include "pooling/tg_max_pool_f32.h"
 #include "pooling/tg_max_pool_s16.h"

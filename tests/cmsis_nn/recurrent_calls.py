@@ -204,5 +204,5 @@ def softmax_s16(data: DataSet) -> Calls:
     """Softmax, int16."""
     rows, columns = data.number("NUM_ROWS"), data.number("ROW_SIZE")
     params = SoftMaxTflite16Params(rows, columns, data.number("INPUT_MULT"), data.number("INPUT_LEFT_SHIFT"))
-    inputs = {"input": data.array("input"), "powers": power_table(), "inverses": inverse_table()}
+    inputs = {"input": data.array("input"), "powers": power_table(), "inverses": inverse_table(of_micro=True)}
     return Calls([Case(SOFTMAX_TFLITE_INT16, params, inputs, {"output": rows * columns})])

@@ -109,8 +109,8 @@ def _call(call: KernelCall, program: Program, before: dict[str, str]) -> str:
     if kernel.work:
         work = work_of(kernel, params, [b.data for b in buffers], [b.type.elements for b in buffers])
         parts["work"] = " ".join(f"{name}={value:g}" for name, value in work.items() if value)
-    if kernel.numbers_of:
-        parts["numbers"] = " ".join(f"{name}={_shown(number)}" for name, number in kernel.numbers_of(params).items())
+    numbers = kernel.numbers(params, [b.data for b in buffers]) or {}
+    parts["numbers"] = " ".join(f"{name}={_shown(number)}" for name, number in numbers.items())
     if call.sums:
         ends = f"{call.sums.low.min(initial=0)}..{call.sums.high.max(initial=0)}"
         limits = [f"{name}={most}/{allowed}" for name, (most, allowed) in call.sums.limits.items()]
@@ -135,6 +135,8 @@ def _elements(buffer: Buffer) -> Array:
     if buffer.data is not None:
         return buffer.data.reshape(1, -1)
     pattern = (np.arange(buffer.type.elements) * 53 + 17) % 251 - 125
+    if buffer.type.dtype == "bool":
+        return (pattern % 3 > 0)[np.newaxis]
     scale = {"int16": 251, "float32": 1 / 64}.get(buffer.type.dtype, 1)
     return (pattern * scale).astype(buffer.type.dtype)[np.newaxis]
 

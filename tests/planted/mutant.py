@@ -40,8 +40,10 @@ OTHERS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 # Calls that give the same with their first two arguments exchanged; numpy's clip is the least of the largest of two.
-SYMMETRIC = frozenset({"max", "min", "maximum", "minimum", "array_equal", "gcd", "clip", "high_product"})
-SYMMETRIC |= {"tg_max", "tg_min", "tg_high_product", "tg_product16"}
+SYMMETRIC = frozenset(
+    {"max", "min", "maximum", "minimum", "array_equal", "gcd", "clip", "multiply", "bitwise_xor", "high_product"}
+)
+SYMMETRIC |= {"tg_max", "tg_min", "tg_high_product", "tg_product16", "tg_max4", "tg_dot2", "tg_dot_low", "tg_dot_high"}
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ _BROAD: Mapping[str, Sequence[str]] = {
         *("tests/unit/test_epilogue.py", "tests/unit/test_quantizer.py"),
     ),
     "tinyglow/kernels": (
+        *("tests/unit/checker/test_numbers.py", "tests/unit/checker/test_numbers_of_kernels.py"),
         *("tests/unit/kernels", "tests/golden_dumps", "tests/unit/operators/test_int16.py"),
         *("tests/unit/test_exact_dot.py", "tests/unit/test_costs.py", "tests/unit/test_small_bundles.py"),
     ),

@@ -55,6 +55,14 @@ def _reduced(axes: list[int], out: tuple[int, ...], quant: Quant, **fields: Any)
     )
 
 
+def _uint8_pool(b: TFLiteBuilder, x: int) -> int:
+    """Of uint8, whose ties go up."""
+    quant = Quant(IN.scales, [IN.zero_points[0] + 128])
+    window = {"FilterHeight": 2, "FilterWidth": 2, "StrideH": 1, "StrideW": 1, "Padding": SAME}
+    return b.node("AVERAGE_POOL_2D", [x], (1, 5, 6, 2), "y", "Pool2DOptions", 2, "UINT8", quant, **window)
+
+
+register("average_pool_uint8", (1, 5, 6, 2), _uint8_pool, dtype="UINT8")
 register("mean_of_20", (1, 4, 5, 2), _reduced([1, 2], (1, 2), IN))
 register("mean_scaled", (1, 7, 7, 3), _reduced([1, 2], (1, 1, 1, 3), Quant([0.031], [-100]), KeepDims=True))
 register("mean_of_rows", (1, 6, 5, 3), _reduced([1], (1, 5, 3), Quant([0.031], [-7])))

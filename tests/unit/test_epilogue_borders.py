@@ -104,13 +104,15 @@ def test_which_constants_fold_into_a_word() -> None:
 
 @pytest.mark.parametrize("form", [FOLDED_OFFSET, HIGH_WORD, TwoWords(GLOW), TwoWords(TFLM), LastShift(TFLITE, 0)])
 def test_words_hold_their_constants(form: ChannelWords) -> None:
-    """Two channels with constants of their own, whose words give what the epilogue gives."""
+    """Channels with constants of their own, whose words give what the epilogue gives."""
     epilogue = form._epilogue if isinstance(form, TwoWords | LastShift) else GLOW
     constants = [epilogue.constants(scale, -11) for scale in (0.0123, 0.00071)]
-    words, sums = form.words(constants), np.arange(-4000, 4000, dtype=np.int32).reshape(-1, 2)
+    if epilogue is GLOW:
+        constants += [Requant(3, 10, 500, -11), Requant(1, 17, 9000, -11)]
+    words, sums = form.words(constants), np.arange(-4000, 4000, dtype=np.int32).reshape(-1, len(constants))
     assert words is not None and words.dtype == np.int32
     assert np.array_equal(form.apply(sums, words, -11), epilogue.requantize_channels(sums, constants))
-    assert form.holds_for([(-9, 9), (-5, 5)], constants)
+    assert form.holds_for([(-9, 9)] * len(constants), constants)
 
 
 def test_two_words() -> None:

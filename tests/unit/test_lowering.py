@@ -222,11 +222,10 @@ def test_trials_of_a_node_take_what_its_first_took(tmp_path: Path) -> None:
 
     for core in ("cortex-m7", ""):
         lowering, node = _Lowering(graph, Target(core), second), graph.nodes[0]
-        lowering._times = 3
-        first = lowering._like_first(node, variants(code=5, slow=10, fast=9))
+        first = lowering._like_first(node, variants(code=5, slow=10, fast=9), 3)
         assert (first.name, first.cycles) == ("slow", 10)
-        assert lowering._like_first(node, variants(code=1, fast=2, slow=30)).cycles == 30
-        assert lowering._like_first(node, variants(code=1, slower=9, fast=2)).name == ("fast" if core else "code")
+        assert lowering._like_first(node, variants(code=1, fast=2, slow=30), 3).cycles == 30
+        assert lowering._like_first(node, variants(code=1, slower=9, fast=2), 3).name == ("fast" if core else "code")
     assert seen == [[15, 30, 27], [15, 30, 27]]
 
 

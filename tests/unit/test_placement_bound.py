@@ -23,3 +23,8 @@ def test_the_bound_of_two_blocks_is_their_least_extent() -> None:
     for first, second, distance, memory in product(range(1, 9), range(1, 9), range(-4, 6), (0, 3)):
         blocks = [Block("input", first, 0, 1), Block("output", second, 1, 2), Block("memory", memory, 1, 1)]
         assert lower_bound(blocks, {("output", "input"): distance}) == _least(first, second, distance) + memory
+
+
+def test_nothing_needs_nothing() -> None:
+    """Without blocks, and of one without bytes."""
+    assert lower_bound([]) == lower_bound([Block("nothing", 0, 0, 1)]) == 0

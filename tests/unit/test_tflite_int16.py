@@ -118,6 +118,24 @@ def test_a_change_between_int8_and_int16(tmp_path: Path) -> None:
         assert ours.ravel().tolist() == [-13100, 0, 100, 12400]
 
 
+def test_a_softmax_whose_reciprocal_is_of_float64(tmp_path: Path) -> None:
+    """LiteRT 2.3's answer to a row where TensorFlow Lite Micro's reciprocals, of float32, give another one."""
+    b = TFLiteBuilder()
+    x = b.tensor("x", (1, 9), "INT16", int16_cases.IN)
+    out = Quant([2.0**-15], [0])
+    path = saved(
+        tmp_path, b.build([x], [b.node("SOFTMAX", [x], (1, 9), "y", "SoftmaxOptions", 2, "INT16", out, Beta=1.0)])
+    )
+    row = np.array([[14008, 29767, -26041, 25666, -30863, 12161, 25699, -26976, -9017]], np.int16)
+    found = {}
+    for numerics in ("tflite", "tflm"):
+        program = tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics=numerics))
+        (ours,) = tinyglow.interpret(program, {program.inputs[0]: row[np.newaxis]}).values()
+        found[numerics] = ours.ravel().tolist()
+    assert found["tflite"] == [157, 20793, 1, 5831, 1, 89, 5892, 1, 1]
+    assert found["tflm"] == [157, 20794, 1, 5832, 1, 89, 5893, 1, 1]
+
+
 @pytest.mark.parametrize(("dtype", "given"), [("INT8", [-128, -3, 5, 127]), ("INT16", [-32768, -3, 5, 32767])])
 def test_integers_as_int32(dtype: str, given: list[int], tmp_path: Path) -> None:
     """TensorFlow Lite Micro has them: with a ratio that is a power of two they are exact, and in C the same."""

@@ -363,7 +363,7 @@ _TYPE = r"_(?:s8|s16|f32)"
 _OTHERS: tuple[tuple[str, _Function], ...] = (
     (r"tg_(?:add|sub|mul|div|max|min|pow)(?:_linear|_tflite|_onnx)?" + _TYPE, _broadcast),
     (r"tg_prelu_tflite_s8", _broadcast),
-    (r"tg_(?:max|avg)_pool(?:_2x2|_tflite|_onnx|_dsp)*" + _TYPE, _pool),
+    (r"tg_(?:max|avg)_pool(?:_2x2|_tflite|_ties_up|_onnx|_dsp)*" + _TYPE, _pool),
     (r"tg_reduce_(?:max|sum|mean_onnx|mean_onnx_float|mean_tflite)" + _TYPE, _reduce),
     (r"tg_arg_max" + _TYPE, _lines),
     (r"tg_(?:fold|scan|order)(?:_\w+)?_[fsub]\d+", _lines),

@@ -184,7 +184,7 @@ _KERNELS: tuple[tuple[str, Callable[[Call, Found], None]], ...] = (
     (r"tg_avg_pool_onnx_s8", _mean),
     (r"tg_matmul_s16", _matrices16),
     (r"tg_rescale_tflite_(?:widen|narrow)(?:_s8|_s16|_s32)+", _width),
-    (r"tg_avg_pool_tflite_s(?:8|16)", _litert_pool),
+    (r"tg_avg_pool_tflite_s(?:8|16)|tg_avg_pool_tflite_ties_up_s8", _litert_pool),
 )
 
 

@@ -188,7 +188,7 @@ def window_sums(call: Call) -> tuple[int, int] | None:
         call: A call of a pool's mean, a sum over dimensions, or a product of two matrices.
     """
     kernel = call.kernel
-    if kernel in ("tg_avg_pool_s8", "tg_avg_pool_onnx_s8", "tg_avg_pool_tflite_s8"):
+    if kernel in ("tg_avg_pool_s8", "tg_avg_pool_onnx_s8", "tg_avg_pool_tflite_s8", "tg_avg_pool_tflite_ties_up_s8"):
         taps, offset = call.whole("kernel_h") * call.whole("kernel_w"), call.get("in_offset", 0)
         return taps * (-128 - offset), taps * (127 - offset)
     if kernel.startswith(("tg_reduce_sum_s", "tg_reduce_mean_")) or kernel in POOLS16:

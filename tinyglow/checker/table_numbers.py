@@ -18,6 +18,7 @@ from tinyglow.checker.source import Call
 Array = npt.NDArray[Any]
 _UINT32 = 2**32 - 1
 _INT8 = (-128, 127)
+_MOST_BIAS, _MOST_SHIFT64 = 2**46, 62  # of an LSTM with sums of 64 bits
 _FAR = (-(1 << 20), 1 << 20)  # what an LSTM's scaled sums are brought between
 
 
@@ -233,6 +234,38 @@ def _lstm(call: Call, data: Data, found: Found) -> None:
     found.litert("result", times(shown, sigmoid), call)
 
 
+def _lstm16(call: Call, data: Data, found: Found) -> None:
+    """Of int16: sums of 64 bits and their products, functions from a table, and the cell."""
+    units, depth, bits = (call.whole(name) for name in ("units", "depth", "cell_bits"))
+    if not 0 <= bits < MOST_BITS:
+        raise BrokenError(call.where, f"has a cell of {bits} integer bits", f"0 to {MOST_BITS - 1}")
+    scales = _array(call, data, "scales", "<i4", 16).reshape(4, 2, 2).tolist()
+    bias = _array(call, data, "bias", "<i8", 4 * units).reshape(4, units)
+    if max(abs(end) for end in _ends(bias)) > _MOST_BIAS:
+        raise BrokenError(call.where, f"has biases of {_ends(bias)}", f"at most {_MOST_BIAS}")
+    sides = (
+        (_array(call, data, "weights", "<i1", 4 * units * depth).reshape(4, units, depth), bias),
+        (_array(call, data, "recurrent", "<i1", 4 * units * units).reshape(4, units, units), np.zeros_like(bias)),
+    )
+    sums, products = [], []
+    for gate in range(4):
+        for side, (weights, start) in enumerate(sides):
+            multiplier, shift = scales[gate][side]
+            if not 0 <= shift <= _MOST_SHIFT64:
+                raise BrokenError(call.where, f"a gate's scale shifts by {shift} bits", f"0 to {_MOST_SHIFT64}")
+            sums.append(_sums(weights[gate], start[gate], INT16))
+            low, high = (end * multiplier + (1 << shift) // 2 for end in sums[-1])
+            products.append((min(low, high), max(low, high)))
+    for name, spans in (("sum", sums), ("product", products)):
+        found.add(name, (min(span[0] for span in spans), max(span[1] for span in spans)), 64)
+    sigmoid, tanh, shown = (
+        _function(call, data, found, name, own, True) for name, own in (("sigmoid", 3), ("tanh", 3), ("shown", bits))
+    )
+    found.twice("kept", times(sigmoid, INT16), 1 << 30, -14)
+    found.litert("added", times(sigmoid, tanh), call, "added_")
+    found.litert("result", times(shown, sigmoid), call)
+
+
 def _function(call: Call, data: Data, found: Found, name: str, bits: int, from_table: bool) -> Range:
     """What a function computes on the way; its results."""
     kind = "sigmoid" if name == "sigmoid" else "tanh"
@@ -259,4 +292,5 @@ TABLE_KERNELS: tuple[tuple[str, Callable[[Call, Data, Found], None]], ...] = (
     (r"tg_resize_bilinear_(?:float|fused)_s8", _resize_by_floats),
     (r"tg_svdf(?:_state)?_s8", _svdf),
     (r"tg_lstm_(?:tflite|tflm)_s8", _lstm),
+    (r"tg_lstm_tflm_s16", _lstm16),
 )

@@ -24,7 +24,7 @@ from tinyglow.frontend.tflite_control import ControlFlow
 from tinyglow.frontend.tflite_dilated import fold_dilated
 from tinyglow.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_tflite
 from tinyglow.frontend.tflite_forms import check_form
-from tinyglow.frontend.tflite_tensors import constant_data, is_integer, type_of
+from tinyglow.frontend.tflite_tensors import QUANTIZED, constant_data, is_integer, type_of
 from tinyglow.frontend.tflite_variables import Variables
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Declared, Graph, Value
@@ -169,7 +169,12 @@ class _Import(ModelImport):
         pixels = replace(type_.quant, offset=type_.quant.offset + 128) if type_.quant and is_uint8 else None
         dtype = "int32" if is_index else "bool" if type_.dtype == "bool" else "float32"
         value = self.editor.placeholder(name, TensorType(type_.shape, dtype), pixels)
-        return self.editor.declare(value.name, Declared(type_.dtype, type_.quant) if type_.quant else None)
+        declared = Declared(type_.dtype, type_.quant, raised=self._raised(name)) if type_.quant else None
+        return self.editor.declare(value.name, declared)
+
+    def _raised(self, name: str) -> int:
+        """How much larger the file's integers are than here."""
+        return QUANTIZED[self.tensors[name].dtype][2]
 
     def _constant(self, name: str, tensor: FileTensor) -> None:
         """A tensor that no operator makes."""
@@ -267,7 +272,9 @@ class _Import(ModelImport):
         """As of every frontend, with the parameters that the file declares."""
         type_ = self.declared(name)
         declared = (
-            Declared(type_.dtype, type_.quant, type_.channel_quant) if type_.quant or type_.channel_quant else None
+            Declared(type_.dtype, type_.quant, type_.channel_quant, raised=self._raised(name))
+            if type_.quant or type_.channel_quant
+            else None
         )
         if declared is not None and (declared.dtype not in _ACTIVATIONS or declared.quant is None):
             many = "" if declared.quant else " with many scales"

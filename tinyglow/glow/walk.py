@@ -37,23 +37,26 @@ def each(edit: GraphEditor, step: Step) -> bool:
     return changed
 
 
-def _holds(edit: GraphEditor, graph: Graph) -> bool:
+def _holds(edit: GraphEditor, graph: Graph, made: list[Node]) -> bool:
     """Whether an editor that started from ``graph`` as it was made would finish as that graph again.
 
-    graph: What ``finish`` gave: it has no node and no value that nothing uses.
+    Comparing what is the same object takes no time.
+
+    Args:
+        edit: The editor.
+        graph: What ``finish`` gave: it has no node and no value that nothing uses.
+        made: Its nodes as they were made.
     """
-    nodes = {node.name: node for node in edit.nodes}
     return (
-        tuple(nodes) == graph.made
-        and all(nodes[node.name] is node for node in graph.nodes)
-        and len(edit.values) == len(graph.values)
-        and all(edit.values.get(name) is value for name, value in graph.values.items())
+        edit.nodes == made
+        and graph.values == edit.values
         and (tuple(edit.inputs), edit.outputs, tuple(edit.states)) == (graph.inputs, graph.outputs, graph.states)
         and (edit.source_names, edit.pixels) == (graph.source_names, graph.pixels)
-        and edit.derived ^ graph.derived == edit.namer.used ^ graph.used_names == set()
+        and edit.derived == graph.derived
+        and edit.namer.used == graph.used_names
         and (edit.numerics, edit.own_numerics, edit.like_glow) == (graph.numerics, graph.own_numerics, graph.like_glow)
         and edit.deviations == graph.deviations
-        and edit.joined.of({node.origin for node in graph.nodes}) == graph.joined
+        and edit.joined.of({node.origin for node in made}) == graph.joined
     )
 
 
@@ -66,11 +69,13 @@ class _Kept:
     Attributes:
         graph: The graph.
         edit: The editor.
+        made: The graph's nodes as they were made.
         leave: What is known to change nothing of the graph.
     """
 
     graph: Graph | None = None
     edit: GraphEditor | None = None
+    made: list[Node] = field(default_factory=list)
     leave: set[Callable[..., bool]] = field(default_factory=set)
 
     def open(self, graph: Graph) -> GraphEditor:
@@ -79,11 +84,13 @@ class _Kept:
         return edit or GraphEditor.of(graph, as_made=True)
 
     def close(self, edit: GraphEditor, graph: Graph, by: Callable[..., bool]) -> Graph:
-        if graph is self.graph and _holds(edit, graph):
+        if graph is self.graph and _holds(edit, graph, self.made):
             self.edit = edit
             self.leave.add(by)
         else:
             self.graph = edit.finish()
+            by_name = {node.name: node for node in self.graph.nodes}
+            self.made = [by_name[name] for name in self.graph.made]
             self.leave.clear()
         return self.graph
 

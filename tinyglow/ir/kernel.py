@@ -182,6 +182,9 @@ class Kernel:
         scaling: How it computes Glow's requantization. "plain": by the formula, which may wrap as Glow's does.
             "folded": with the output's offset added before the last shift. "high": by the upper word of a product of 64
             bits. The last two are right only where nothing wraps.
+        other_ends: Of a loop that has no cycles of its own with other epilogues than Glow's: the first letters of
+            epilogues' names, of which the first fit counts, and how many cycles an output then takes more, on cores
+            without products of 64 bits.
         turns_by_data: How often a loop that touches no memory may turn where that depends on data. 0: there is none.
         sums_of: The least and the largest sum that it adds up with these parameters, where it has no constant weights.
         numbers_of: The ranges of its other intermediates with these parameters, where no constants count.
@@ -211,6 +214,7 @@ class Kernel:
     settings: tuple[tuple[str, str], ...] = ()
     in_armv6m: bool = False
     scaling: Scaling = "plain"
+    other_ends: tuple[tuple[str, int], ...] = ()
     turns_by_data: int = 0
     sums_of: Callable[[Any], tuple[int, int]] | None = None
     numbers_of: Callable[[Any], Numbers] | None = None

@@ -14,7 +14,7 @@ from tinyglow.ir.c_struct import struct_bytes
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel, Params, work_of
 from tinyglow.targets.cores import CORES, Feature
-from tinyglow.targets.costs import kernel_cycles
+from tinyglow.targets.costs import has_long_products, kernel_cycles
 
 
 class Optimize(Enum):
@@ -110,7 +110,15 @@ class Target:
             Cycles; a number beyond all others if the kernel was not measured on the core.
         """
         found = kernel_cycles(self.core, kernel.with_glow.symbol, work_of(kernel, params, constants, ()))
-        return NOT_MEASURED if found is None else found
+        return NOT_MEASURED if found is None else found + self._other_end(kernel, params)
+
+    def _other_end(self, kernel: Kernel, params: Params) -> int:
+        """Cycles that another epilogue than Glow's takes more, as far as ``Kernel.other_ends`` says."""
+        if has_long_products(self.core):
+            return 0
+        outputs = math.prod(getattr(params, name, 0) for name in ("images", "out_h", "out_w", "out_c"))
+        more = (cycles for start, cycles in kernel.other_ends if kernel.epilogue.name.startswith(start))
+        return outputs * next(more, 0)
 
 
 ANY = Target()

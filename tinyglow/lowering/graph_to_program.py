@@ -63,7 +63,7 @@ class _Lowering:
         self._reserved = frozenset(computed | {output.name for output in graph.outputs})
         self._saved: dict[str, str] = {}  # buffers whose place an output's placeholder took
         self._types: Mapping[str, TensorType] = {}  # of the values of a trial
-        self._times = 0  # that its calls are made; 0: this is no trial
+        self._times: int | None = None  # that the calls of a trial are made; outside of trials None
         self._parts: dict[tuple[str, int, int], str] = {}
         self._taken: dict[str, str] = {}  # the variant that each node's first trial took
 
@@ -146,8 +146,8 @@ class _Lowering:
             next(iter(variants)).emit()
             return
         variants = list(variants)
-        if self._times and self.node:
-            self._like_first(self.node, variants).emit()
+        if self._times is not None and self.node:
+            self._like_first(self.node, variants, self._times).emit()
             return
         self._choose(variants).emit()
 
@@ -157,10 +157,10 @@ class _Lowering:
             self._watch(self.node, variants, chosen)
         return chosen
 
-    def _like_first(self, node: Node, variants: Sequence[Variant]) -> Variant:
+    def _like_first(self, node: Node, variants: Sequence[Variant], times: int) -> Variant:
         """In a trial, what the node's first one took, so that no further kernel is needed; the first one chooses."""
         if node.name not in self._taken:
-            often = [replace(variant, cycles=variant.cycles * self._times) for variant in variants]
+            often = [replace(variant, cycles=variant.cycles * times) for variant in variants]
             self._taken[node.name] = self._choose(often).name
         same = [variant for variant in variants if variant.name == self._taken[node.name]]
         plain = [variant for variant in variants if not variant.code]
@@ -174,7 +174,7 @@ class _Lowering:
             lower_node(node, self)
             made = tuple(self.calls)
         finally:
-            self.calls, self._types, self._times = calls, {}, 0
+            self.calls, self._types, self._times = calls, {}, None
         added = [b for b in self.buffers.values() if b.name not in known and b.region is Region.ACTIVATION]
         for buffer in added:
             del self.buffers[buffer.name]

@@ -122,7 +122,7 @@ def _firsts(
     """The smallest sum from ``-bound`` on with at least each of ``results``; ``bound + 1`` where there is none."""
     low = np.full(results.shape, -bound)
     high = np.full(results.shape, bound + 1)
-    for _ in range((2 * bound + 1).bit_length()):
+    while (low < high).any():
         middle = (low + high) >> 1
         reached = epilogue.requantize(middle.astype(np.int32), constants) >= results
         high = np.where(reached, middle, high)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from tinyglow.numerics import tflite
 from tinyglow.numerics.tflite import IntArray
 
-FloatFunction = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+FloatFunction = Callable[[npt.NDArray[np.floating]], npt.NDArray[np.floating]]
+Real = type[np.float32] | type[np.float64]
 
 _STEP = 1 / 24  # of the sigmoid table's arguments
 _PIECES = 512
@@ -88,23 +89,24 @@ def tanh(argument: IntArray, table: npt.NDArray[np.uint16]) -> IntArray:
     return result
 
 
-def lines(function: FloatFunction, source: tuple[float, int], result: tuple[float, int]) -> npt.NDArray[np.int16]:
+def lines(
+    function: FloatFunction, source: tuple[float, int], result: tuple[float, int], real: Real = np.float32
+) -> npt.NDArray[np.int16]:
     """int16 [513]: a function at the ends of pieces of 128 inputs, shifted to halve the error in their middle.
 
-    common.h, LUTPopulateInt16, in float32. source, result: scale and zero point.
+    common.h, LUTPopulateInt16. source, result: scale and zero point. real: the type of all numbers on the way.
     """
-    f32 = np.float32
-    low, high = (f32(source[0]) * f32(end - source[1]) for end in (_INT16_MIN, _INT16_MAX))
-    out_low, out_high = (f32(result[0]) * f32(end - result[1]) for end in (_INT16_MIN, _INT16_MAX))
-    step = (high - low) / f32(_PIECES)
-    inverse = f32(2**16) / (out_high - out_low)
-    places = np.arange(_PIECES + 1, dtype=np.float32)
-    value = function(low + places * step).astype(np.float32)
-    middle = function(low + places[:-1] * step + step / f32(2)).astype(np.float32)
+    low, high = (real(source[0]) * real(end - source[1]) for end in (_INT16_MIN, _INT16_MAX))
+    out_low, out_high = (real(result[0]) * real(end - result[1]) for end in (_INT16_MIN, _INT16_MAX))
+    step = (high - low) / real(_PIECES)
+    inverse = real(2**16) / (out_high - out_low)
+    places = np.arange(_PIECES + 1, dtype=real)
+    value = function(low + places * step).astype(real)
+    middle = function(low + places[:-1] * step + step / real(2)).astype(real)
     steps = tflite.round_away(value * inverse)
-    straight = tflite.round_away((value[1:] * inverse + steps[:-1]) / f32(2))
-    bias = tflite.round_away((straight - tflite.round_away(middle * inverse)) / f32(2))
-    end = tflite.round_away(function(np.array([high], np.float32)).astype(np.float32) * inverse)
+    straight = tflite.round_away((value[1:] * inverse + steps[:-1]) / real(2))
+    bias = tflite.round_away((straight - tflite.round_away(middle * inverse)) / real(2))
+    end = tflite.round_away(function(np.array([high], real)).astype(real) * inverse)
     table = np.concatenate([steps[:-1] - bias, end])
     return np.clip(table, _INT16_MIN, _INT16_MAX).astype(np.int16)
 

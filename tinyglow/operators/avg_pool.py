@@ -37,7 +37,7 @@ _RAISED = 128  # uint8 less int8
 
 def _lower_as_litert(node: Node, lowering: Lowering) -> None:
     op: Any = node.op
-    litert.lower_avg_pool(node, lowering, op.window, op.count_include_pads)
+    litert.lower_avg_pool(node, lowering, op.window, op.count_include_pads, isinstance(op, Uint8Pool))
 
 
 def _lower_as_onnx(node: Node, lowering: Lowering) -> None:
@@ -102,7 +102,8 @@ class AvgPool(Op):
     @classmethod
     def from_tflite(cls, node: SourceNode, importer: Importer) -> None:
         """Padding does not count."""
-        add_tflite_pool(node, importer, cls)
+        declared = importer.value(node.inputs[0]).declared
+        add_tflite_pool(node, importer, Uint8Pool if declared is not None and declared.raised else cls)
 
     def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
         n, height, width, channels = require_image(inputs[0].shape)
@@ -163,6 +164,14 @@ class QLinearPool(AvgPool):
     """
 
     raised: int = 0
+
+    onnx_types: ClassVar[OnnxForms] = {}
+    tflite_types: ClassVar[TFLiteForms] = {}
+    glow_kind: ClassVar[str] = "AvgPool"
+
+
+class Uint8Pool(AvgPool):
+    """An AVERAGE_POOL_2D of a TFLite model's uint8, whose ties LiteRT rounds up: they are above 0."""
 
     onnx_types: ClassVar[OnnxForms] = {}
     tflite_types: ClassVar[TFLiteForms] = {}

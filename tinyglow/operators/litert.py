@@ -18,7 +18,12 @@ from tinyglow.kernels.elementwise.broadcast import lower_operands
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
 from tinyglow.kernels.elementwise.mul_tflite import MUL_TFLITE, ProductTfliteParams
 from tinyglow.kernels.elementwise.prelu_tflite import PRELU_TFLITE, PReluTfliteParams
-from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AVG_POOL_TFLITE_INT16, AvgPoolTfliteParams
+from tinyglow.kernels.pooling.avg_pool_tflite import (
+    AVG_POOL_TFLITE,
+    AVG_POOL_TFLITE_INT16,
+    AVG_POOL_TFLITE_TIES_UP,
+    AvgPoolTfliteParams,
+)
 from tinyglow.kernels.pooling.geometry import geometry
 from tinyglow.kernels.reduce.loops import reduce_loops
 from tinyglow.kernels.reduce.reduce_mean_tflite import (
@@ -180,7 +185,9 @@ def bilinear_taps(coordinates: str, size: int, length: int) -> Array:
     return pack_taps(first, second, weights << (FRACTION_BITS - 10))
 
 
-def lower_avg_pool(node: Node, lowering: Lowering, window: Window, count_include_pads: bool) -> None:
+def lower_avg_pool(
+    node: Node, lowering: Lowering, window: Window, count_include_pads: bool, of_uint8: bool = False
+) -> None:
     """AVERAGE_POOL_2D (pooling.h), whose result has its input's parameters; another scale is a table after it."""
     source, result = int8_ends(node, lowering)
     if count_include_pads and any(window.pads):
@@ -192,7 +199,8 @@ def lower_avg_pool(node: Node, lowering: Lowering, window: Window, count_include
         return
     mean = output if source == result else lowering.temporary(replace(type_, quant=source))
     params = AvgPoolTfliteParams(**geometry(window, image.shape, type_.shape), act_min=-128, act_max=127)
-    lowering.call(AVG_POOL_TFLITE, [lowering.buffer(node.inputs[0]), mean], params)
+    kernel = AVG_POOL_TFLITE_TIES_UP if of_uint8 else AVG_POOL_TFLITE
+    lowering.call(kernel, [lowering.buffer(node.inputs[0]), mean], params)
     if mean != output:
         entries = tflite_tables.rescale((source.scale, source.offset), (result.scale, result.offset))
         table = lowering.constant(f"{node.outputs[0]}_table", entries)

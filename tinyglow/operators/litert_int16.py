@@ -160,7 +160,7 @@ def lower_softmax_int16(node: Node, lowering: Lowering) -> None:
         raise UnsupportedError(str(error), "scales of ordinary size", HINT) from error
     tables = [
         lowering.constant(f"{node.name}_{name}", data)
-        for name, data in (("powers", power_table()), ("inverses", inverse_table()))
+        for name, data in (("powers", power_table()), ("inverses", inverse_table(lowering.numerics == TFLM)))
     ]
     operands = [lowering.buffer(node.inputs[0]), *tables, lowering.buffer(node.outputs[0])]
     lowering.call(SOFTMAX_TFLITE_INT16, operands, SoftMaxTflite16Params(rows, columns, by.multiplier, by.shift))

@@ -20,7 +20,7 @@ def _rsqrt(x: Array) -> Array:
         return one_nan(np.float32(1) / float32.sqrt(x))
 
 
-RSQRT = map_kernel("rsqrt", _rsqrt, "1 / square root")
+RSQRT = map_kernel("rsqrt", _rsqrt, "1 / square root", turns_by_data=32)  # as sqrt
 
 
 class Rsqrt(Unary):

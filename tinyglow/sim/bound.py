@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from tinyglow.kernels.turns import TURNS_BY_DATA
 from tinyglow.registry import KERNELS
 from tinyglow.sim.decode import Instruction, Kind
 from tinyglow.sim.trace import Code, Step, block_address, block_key
@@ -29,8 +30,11 @@ Weights = dict[int, dict[int, int]]  # of the edges from a block to others
 
 @cache
 def _turns_by_data() -> Mapping[str, int]:
-    """The kernels with a loop whose turns depend on data, and how often it may turn."""
-    return {symbol: kernel.turns_by_data for symbol, kernel in KERNELS.items() if kernel.turns_by_data}
+    """The functions with a loop whose turns depend on data, and how often it may turn."""
+    return {
+        **TURNS_BY_DATA,
+        **{symbol: kernel.turns_by_data for symbol, kernel in KERNELS.items() if kernel.turns_by_data},
+    }
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,10 @@ class Bounds:
         name = self._code.function(next(iter(loop)))
         turns = next((turns for symbol, turns in _turns_by_data().items() if name.startswith(symbol)), 0)
         if turns:
-            kinds = {instruction.kind for key in loop for instruction in self._code.block(key).instructions}
-            return None if kinds & _MEMORY else turns
+            instructions = [instruction for key in loop for instruction in self._code.block(key).instructions]
+            # What lies on the stack is no tensor: a register was one too few.
+            touches = any(one.kind in _MEMORY and "[sp" not in one.text for one in instructions)
+            return None if touches else turns
         if not name.startswith("__") or "mem" in name:
             return None
         return 64 if _WIDE.search(name) else 32

@@ -20,6 +20,8 @@ COSTS = Path(__file__).with_name("costs.json")
 # Where a target names no core: one of each kind, so that every kernel has a cost.
 _ANY = ("cortex-m0plus", "cortex-m7")
 
+_WITHOUT_LONG_PRODUCTS = ("cortex-m0", "cortex-m0plus")
+
 
 @cache
 def load_costs() -> Mapping[str, Mapping[str, Mapping[str, float]]]:
@@ -45,3 +47,8 @@ def kernel_cycles(core: str, symbol: str, work: Mapping[str, float]) -> int | No
         if prices is not None:
             return max(1, round(prices["call"] + sum(prices.get(kind, 0.0) * count for kind, count in work.items())))
     return None
+
+
+def has_long_products(core: str) -> bool:
+    """Whether a core multiplies two words to 64 bits; of "", no core in particular: yes."""
+    return not core or CORES[core].costs not in _WITHOUT_LONG_PRODUCTS

@@ -43,38 +43,8 @@ typedef struct {
 
 #if TG_EPILOGUE_GLOW_FUSED
 
-/* Sums of the first channel in r2 to r5 and of the second, times 256, in r6 to r9 to outputs, not yet saturated; or the
- * two largest, r2 and r6. The channels left to lr. */
-#define TG_DSP_FINISH \
-  "add r11, r11, #8\n\t" \
-  "asr r2, r2, r10\n\t" \
-  "bic lr, r10, #255\n\t" \
-  "asr r3, r3, r10\n\t" \
-  "smmlar r2, r2, lr, r12\n\t" \
-  "asr r4, r4, r10\n\t" \
-  "smmlar r3, r3, lr, r12\n\t" \
-  "asr r5, r5, r10\n\t" \
-  "smmlar r4, r4, lr, r12\n\t" \
-  "bic r10, r11, #255\n\t" \
-  "smmlar r5, r5, lr, r12\n\t" \
-  "asr r6, r6, r11\n\t" \
-  "asr r7, r7, r11\n\t" \
-  "smmlar r6, r6, r10, r12\n\t" \
-  "asr r8, r8, r11\n\t" \
-  "smmlar r7, r7, r10, r12\n\t" \
-  "asr r9, r9, r11\n\t" \
-  "smmlar r8, r8, r10, r12\n\t" \
-  "ldr lr, [r0, #44]\n\t" \
-  "smmlar r9, r9, r10, r12\n\t"
-#define TG_DSP_FINISH_LARGEST \
-  "add r11, r11, #8\n\t" \
-  "asr r2, r2, r10\n\t" \
-  "bic r10, r10, #255\n\t" \
-  "asr r6, r6, r11\n\t" \
-  "bic r11, r11, #255\n\t" \
-  "smmlar r2, r2, r10, r12\n\t" \
-  "ldr lr, [r0, #44]\n\t" \
-  "smmlar r6, r6, r11, r12\n\t"
+#define TG_DSP_FINISH TG_DSP_PAIR_FINISH
+#define TG_DSP_FINISH_LARGEST TG_DSP_PAIR_FINISH_LARGEST
 #define TG_DSP_SATURATE(x) "ssat " x ", #8, " x "\n\t"
 
 /* The tile to r0, scales of both channels to r10 and r11, the offset to r12, and flags of whether there is a pool. */

@@ -277,52 +277,6 @@ static void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_ds
 
 #endif
 
-/* Two columns of pixels, by words of four channels, as rows of the strip. Returns where the next row begins. */
-static TG_APART tg_u32 *tg_depthwise_3x3_block_dsp_s8_put_rows(const int8_t *left, int32_t left_step,
-                                                               const int8_t *right, int32_t right_step, int32_t count,
-                                                               tg_u32 *to) {
-#if TG_HAS_DSP
-  if (count > 0) {
-    uint32_t a, b, c, d, e;
-    __asm__ volatile(
-        ".syntax unified\n"
-        "1:\n\t"
-        "ldr %[a], [%[left]]\n\t"
-        "ldr %[b], [%[right]]\n\t"
-        "sxtb16 %[c], %[a]\n\t"
-        "sxtb16 %[d], %[b]\n\t"
-        "sxtb16 %[a], %[a], ror #8\n\t"
-        "sxtb16 %[b], %[b], ror #8\n\t"
-        "pkhbt %[e], %[c], %[d], lsl #16\n\t"
-        "pkhtb %[c], %[d], %[c], asr #16\n\t"
-        "str %[e], [%[to]], #32\n\t"
-        "pkhbt %[d], %[a], %[b], lsl #16\n\t"
-        "str %[c], [%[to], #-24]\n\t"
-        "pkhtb %[a], %[b], %[a], asr #16\n\t"
-        "str %[d], [%[to], #-28]\n\t"
-        "add %[left], %[left], %[left_step]\n\t"
-        "str %[a], [%[to], #-20]\n\t"
-        "add %[right], %[right], %[right_step]\n\t"
-        "subs %[count], %[count], #1\n\t"
-        "bne 1b\n\t"
-        : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [left] "+&r"(left),
-          [right] "+&r"(right), [count] "+&r"(count), [to] "+&r"(to)
-        : [left_step] "r"(left_step), [right_step] "r"(right_step)
-        : "cc", "memory");
-  }
-#else
-  for (; count > 0; count--) {
-    for (int32_t channel = 0; channel < 4; channel++) {
-      to[channel] = tg_pack_halfwords(left[channel], right[channel]);
-    }
-    left += left_step;
-    right += right_step;
-    to += 8;
-  }
-#endif
-  return to;
-}
-
 /* A column of words: columns left and left + 1 of the image, rows -pad_top to out_h + 1 - pad_top, as far as they exist. */
 static TG_SMALL TG_APART void tg_depthwise_3x3_block_dsp_s8_lay_out(const tg_depthwise_3x3_block_dsp_s8_params *p,
                                                                     const int8_t *image, int32_t left, tg_u32 *to) {
@@ -333,11 +287,10 @@ static TG_SMALL TG_APART void tg_depthwise_3x3_block_dsp_s8_lay_out(const tg_dep
   const int32_t has_right = (uint32_t)(left + 1) < p->in_w;
   const int32_t above = tg_min(p->pad_top, p->out_h + 2);
   const int32_t inside = tg_min(p->in_h, p->out_h + 2 - above);
-  to = tg_depthwise_3x3_block_dsp_s8_put_rows(none, 0, none, 0, above, to);
-  to = tg_depthwise_3x3_block_dsp_s8_put_rows(has_left ? image + left * p->in_c : none, has_left ? step : 0,
-                                              has_right ? image + (left + 1) * p->in_c : none, has_right ? step : 0,
-                                              inside, to);
-  tg_depthwise_3x3_block_dsp_s8_put_rows(none, 0, none, 0, p->out_h + 2 - above - inside, to);
+  to = tg_dsp_block_put_rows(none, 0, none, 0, above, to);
+  to = tg_dsp_block_put_rows(has_left ? image + left * p->in_c : none, has_left ? step : 0,
+                             has_right ? image + (left + 1) * p->in_c : none, has_right ? step : 0, inside, to);
+  tg_dsp_block_put_rows(none, 0, none, 0, p->out_h + 2 - above - inside, to);
 }
 
 TG_SMALL

@@ -1,5 +1,7 @@
 /* Mean over windows as LiteRT's reference kernels round it, NHWC: the sum of the stored integers over the number of taps
- * inside the image, ties away from zero, between act_min and act_max. */
+ * inside the image, ties away from zero, between act_min and act_max.
+ *
+ * TG_TIES_UP: ties upwards, which is away from zero for integers that are larger by 128. */
 #include "tg_kernels.h"
 #include "tg_mean_windows.h"
 #include "tg_numerics.h"
@@ -7,10 +9,16 @@
 
 #define TG_ELEMENT int8_t
 #define TG_CLAMPED tg_clamp_s8
+#define TG_TIES_UP 0
 
 static int32_t tg_avg_pool_tflite_s8_divide_rounded(int32_t x, int32_t divisor) {
   const int32_t half = divisor / 2;
+#if TG_TIES_UP
+  const int32_t raised = x + half;
+  return raised >= 0 ? raised / divisor : -((divisor - 1 - raised) / divisor);
+#else
   return (x > 0 ? x + half : x - half) / divisor;
+#endif
 }
 
 static int32_t tg_avg_pool_tflite_s8_sum(const TG_ELEMENT *input, tg_mean_window window, int32_t channel) {
@@ -34,3 +42,4 @@ void tg_avg_pool_tflite_s8(const tg_avg_pool_tflite_s8_params *p, const TG_ELEME
 
 #undef TG_ELEMENT
 #undef TG_CLAMPED
+#undef TG_TIES_UP

@@ -6,10 +6,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
+from tinyglow.ir.op import UnsupportedError
+from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.convolution.conv2d_dual_mac import TAPS, chunks_of, offset_of, pack, unpack
+from tinyglow.kernels.matmul.matmul import lower_product
 from tinyglow.kernels.pooling.avg_pool import _divide_rounded
 from tinyglow.kernels.softmax.softmax import _scaled
+from tinyglow.kernels.softmax.softmax_tflm import MAX_COLUMNS, exponentials
 
 
 def test_libjit_divides_by_the_taps() -> None:
@@ -48,3 +53,40 @@ def test_weights_in_chunks_are_read_back() -> None:
         found, numbers = unpack(stream, params)
         assert np.array_equal(found, weights) and numbers.tolist() == counts.tolist()
     assert len(lengths) >= TAPS // 2
+
+
+def test_exponentials_end_at_their_radius() -> None:
+    """5 bits of a scaled distance are whole ones: from e ** -32 on all are 0, and none is negative."""
+    for scale in (0.13, 0.25, 0.5, 1.0, 3.0):
+        found, ends = exponentials(scale), int(np.ceil(32 / scale))
+        assert len(found) == 256 and ends < 255
+        assert not found[ends:].any() and (found >= 0).all() and found[0] == 2**31 - 1
+        real = 2.0**31 * np.exp(-scale * np.arange(256))
+        assert np.abs(found - real).max() < 2**31 * 2.0**-20
+
+
+def test_as_many_columns_as_sums_hold() -> None:
+    """Exponentials of CMSIS-NN's softmax, up to 1, are added up in 32 bits with 12 whole ones."""
+    assert MAX_COLUMNS == 4095
+
+
+@pytest.mark.parametrize(("depth", "refused"), [(131071, ""), (131072, "up to 2147483648")])
+def test_the_longest_product_of_matrices(depth: int, refused: str) -> None:
+    """Its sums fit 32 bits, whatever the elements are."""
+    quant = QuantParams(2.0**-20, 0)
+    types = {
+        "x": TensorType((1, 1, depth), "int8", quant),
+        "y": TensorType((1, depth, 1), "int8", quant),
+        "z": TensorType((1, 1, 1), "int8", QuantParams(1.0, 0)),
+    }
+    calls: list[Any] = []
+    lowering: Any = SimpleNamespace(
+        type_of=types.__getitem__, buffer=lambda name: name, call=lambda *given: calls.append(given)
+    )
+    node: Any = SimpleNamespace(inputs=("x", "y"), outputs=("z",))
+    if not refused:
+        lower_product(node, lowering, 1)
+        assert len(calls) == 1
+        return
+    with pytest.raises(UnsupportedError, match=f"sums of {depth} products, {refused}"):
+        lower_product(node, lowering, 1)

@@ -183,11 +183,15 @@ class OrderedParams(BroadcastParams):
 
 
 def float_kernel(
-    name: str, function: Callable[[Array, Array], Array], summary: str, params: type[BroadcastParams] = BroadcastParams
+    name: str,
+    function: Callable[[Array, Array], Array],
+    summary: str,
+    params: type[BroadcastParams] = BroadcastParams,
+    turns_by_data: int = 0,
 ) -> Kernel:
     """The kernel tg_<name>_f32, defined as ``function`` of ``input`` and ``other``, element by element.
 
-    params: OrderedParams where it matters which operand is the first.
+    params: OrderedParams where it matters which operand is the first. turns_by_data: see ``Kernel``.
     """
 
     def reference(p: BroadcastParams, x: Array, other: Array, out: Array) -> None:
@@ -202,6 +206,7 @@ def float_kernel(
         operands=(In("input", "float32"), In("other", "float32"), Out("output", "float32", may_alias="input")),
         reference=reference,
         summary=f"{summary}, in float",
+        turns_by_data=turns_by_data,
     )
 
 

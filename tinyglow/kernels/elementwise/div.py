@@ -75,7 +75,8 @@ DIV = Kernel(
 )
 
 
-DIV_FLOAT = float_kernel("div", lambda x, y: one_nan(x / y), "quotient of two tensors", OrderedParams)
+# A subnormal quotient is made bit by bit, where there is no FPU.
+DIV_FLOAT = float_kernel("div", lambda x, y: one_nan(x / y), "quotient of two tensors", OrderedParams, turns_by_data=32)
 
 
 def quotient_requant(

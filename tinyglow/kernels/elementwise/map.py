@@ -14,8 +14,8 @@ class MapParams(Params):
     count: U32
 
 
-def map_kernel(name: str, function: Callable[[Array], Array], summary: str) -> Kernel:
-    """The kernel tg_map_<name>_f32, defined as ``function`` of all elements."""
+def map_kernel(name: str, function: Callable[[Array], Array], summary: str, turns_by_data: int = 0) -> Kernel:
+    """The kernel tg_map_<name>_f32, defined as ``function`` of all elements. turns_by_data: see ``Kernel``."""
 
     def reference(p: MapParams, x: Array, out: Array) -> None:
         out[...] = function(x)
@@ -27,4 +27,5 @@ def map_kernel(name: str, function: Callable[[Array], Array], summary: str) -> K
         operands=(In("input", "float32"), Out("output", "float32", may_alias="input")),
         reference=reference,
         summary=f"{summary}, in float",
+        turns_by_data=turns_by_data,
     )

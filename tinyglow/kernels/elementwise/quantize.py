@@ -50,6 +50,7 @@ QUANTIZE_FUSED = Kernel(
     operands=(In("input", "float32"), Out("output", "int8")),
     reference=quantize_fused_f32_s8,
     summary="float to int8, by a product and a sum that are rounded once",
+    turns_by_data=16,  # a number of at most 50 bits is shifted until it has 39
 )
 
 

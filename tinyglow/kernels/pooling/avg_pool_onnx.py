@@ -15,7 +15,7 @@ from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import F32, I8, I32, U8, In, Kernel, Out
 from tinyglow.ir.numbers import Numbers
 from tinyglow.kernels.intermediates import int8_ends
-from tinyglow.kernels.pooling.avg_pool import window_range, work
+from tinyglow.kernels.pooling.avg_pool import window_range
 from tinyglow.kernels.pooling.geometry import PoolGeometry
 from tinyglow.numerics import glow
 
@@ -105,7 +105,6 @@ AVG_POOL_ONNX = Kernel(
     operands=(In("input", "int8"), Out("output", "int8")),
     reference=avg_pool_onnx_s8,
     summary="mean over windows, as onnxruntime computes it",
-    work=work,
     sums_of=lambda p: window_range(p, p.in_offset),
     numbers_of=_numbers,
 )

@@ -26,6 +26,13 @@ def avg_pool_tflite(p: AvgPoolTfliteParams, x: Array, out: Array) -> None:
     out[...] = np.clip(mean, p.act_min, p.act_max).astype(x.dtype).reshape(out.shape)
 
 
+def avg_pool_tflite_ties_up(p: AvgPoolTfliteParams, x: Array, out: Array) -> None:
+    """Definition of tg_avg_pool_tflite_ties_up_s8: as LiteRT rounds uint8, of integers that are 128 less."""
+    sums, taps = p.reduced(x.astype(np.int64), np.add, 0), p.taps_inside().astype(np.int64)
+    mean = np.where(taps > 0, (sums + taps // 2) // np.maximum(taps, 1), 0)
+    out[...] = np.clip(mean, p.act_min, p.act_max).astype(x.dtype).reshape(out.shape)
+
+
 def _taps(p: AvgPoolTfliteParams) -> int:
     return p.kernel_h * p.kernel_w
 
@@ -43,6 +50,12 @@ AVG_POOL_TFLITE = Kernel(
     summary="mean over windows, rounded as LiteRT does",
     sums_of=lambda p: window_range(p, 0),
     numbers_of=lambda p: {"dividend": halved(sum_ends(window_range(p, 0), "int8"), _taps(p))},
+)
+AVG_POOL_TFLITE_TIES_UP = AVG_POOL_TFLITE.with_settings(
+    "tg_avg_pool_tflite_ties_up_s8",
+    {"TG_TIES_UP": "1"},
+    reference=avg_pool_tflite_ties_up,
+    summary="mean over windows, rounded as LiteRT does of uint8",
 )
 AVG_POOL_TFLITE_INT16 = AVG_POOL_TFLITE.with_settings(
     "tg_avg_pool_tflite_s16",

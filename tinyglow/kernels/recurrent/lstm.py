@@ -123,7 +123,7 @@ def lstm_tflm(p: LstmParams, *operands: Array) -> None:
     _lstm(p, _of_micro(operands[7][0]), operands[:7], operands[8:])
 
 
-def _function(p: LstmParams, name: str, bits: int, table: Array | None) -> tuple[Numbers, Ends]:
+def function_numbers(name: str, bits: int, table: Array | None) -> tuple[Numbers, Ends]:
     """The numbers of a sigmoid or tanh of any int16 with so many integer bits, and its results."""
     if table is None:
         inside, ends = ranges.fixed_point_function(name, bits)
@@ -162,7 +162,7 @@ def _numbers(p: LstmParams, constants: Sequence[Array | None], by_table: bool) -
         ("tanh", "tanh", _GATE_BITS),
         ("shown", "tanh", p.cell_bits),
     ):
-        own, ends = _function(p, kind, bits, table)
+        own, ends = function_numbers(kind, bits, table)
         numbers |= {f"{name} {part}": number for part, number in own.items()}
         results.append(ends)
     sigmoid, tanh, shown = results

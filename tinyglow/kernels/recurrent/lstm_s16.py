@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import I8, I32, U8, U16, In, Kernel, Out, Params
+from tinyglow.ir.numbers import Numbers
 from tinyglow.kernels.int16 import unpacked_bias
-from tinyglow.kernels.recurrent.lstm import GATES, table_argument
+from tinyglow.kernels.intermediates import Ends, scaled_twice
+from tinyglow.kernels.recurrent import ranges
+from tinyglow.kernels.recurrent.lstm import GATES, function_numbers, table_argument
 from tinyglow.numerics import tflite, tflite_int16, wide
 from tinyglow.numerics.tflite import IntArray, Multiplier
 
@@ -78,6 +83,38 @@ def lstm_s16(
         array[...] = value.astype(array.dtype).reshape(array.shape)
 
 
+def _numbers(p: Lstm16Params, constants: Sequence[Array | None]) -> Numbers:
+    """Sums of a gate's products and what is shifted of them; what functions compute; the cell's parts; the result."""
+    weights, recurrent, bias, scales = (np.asarray(constants[place]) for place in range(3, 7))
+    words = scales.reshape(GATES, 2, 2).tolist()
+    terms = unpacked_bias(bias, GATES * p.units).reshape(GATES, p.units)
+    sums, products = [], []
+    for gate in range(GATES):
+        for side, (own, start) in enumerate(((weights, terms[gate]), (recurrent, np.zeros(p.units, np.int64)))):
+            limits = (wide.INT16_MIN, wide.INT16_MAX)
+            total = ranges.row_sums(own.reshape(GATES, p.units, -1)[gate], start, limits)
+            multiplier, shift = words[gate][side]
+            half = (1 << shift) >> 1
+            sums.append(total.number(64))
+            products.append(total.made(total.low * multiplier + half, total.high * multiplier + half).number(64))
+    numbers = {"sum": ranges.joined(sums), "product": ranges.joined(products)}
+    results = []
+    for name, kind, bits in (
+        ("sigmoid", "logistic", _GATE_BITS),
+        ("tanh", "tanh", _GATE_BITS),
+        ("shown", "tanh", p.cell_bits),
+    ):
+        own_numbers, ends = function_numbers(kind, bits, np.asarray(constants[7]))
+        numbers |= {f"{name} {part}": number for part, number in own_numbers.items()}
+        results.append(ends)
+    sigmoid, tanh, shown = results
+    return numbers | {
+        "kept": scaled_twice(sigmoid.times(Ends(wide.INT16_MIN, wide.INT16_MAX)), 1 << 30, -14)[0],
+        "added": scaled_twice(sigmoid.times(tanh), p.added_multiplier, p.added_shift)[0],
+        "result": scaled_twice(shown.times(sigmoid), p.multiplier, p.shift)[0],
+    }
+
+
 LSTM_INT16 = Kernel(
     symbol="tg_lstm_tflm_s16",
     c_file="recurrent/tg_lstm_tflm_s16.c",
@@ -97,6 +134,7 @@ LSTM_INT16 = Kernel(
     ),
     reference=lstm_s16,
     summary="LSTM of int16, as TensorFlow Lite Micro computes it with CMSIS-NN",
+    table_numbers_of=_numbers,
     scratch=lambda p: 2 * GATES * p.units,
     sum_bits=64,
 )

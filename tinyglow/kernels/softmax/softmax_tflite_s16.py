@@ -84,10 +84,14 @@ def power_table() -> Array:
     return tflite_int16.lines(np.exp, (float(np.float32(_REACH) / np.float32(_RANGE)), 32767), (_unit(2), 0))
 
 
-def inverse_table() -> Array:
-    """int16 [513]: 1 / (1 + x) for x from 0 to 1, with 15 fractional bits."""
-    one = np.float32(1)
-    return tflite_int16.lines(lambda x: one / (one + x), (_unit(1), -32768), (_unit(2), 0))
+def inverse_table(of_micro: bool = False) -> Array:
+    """int16 [513]: 1 / (1 + x) for x from 0 to 1, with 15 fractional bits.
+
+    LiteRT computes it in float64. of_micro: as TensorFlow Lite Micro does, in float32 (softmax_common.cc), where two
+    entries are others.
+    """
+    real: tflite_int16.Real = np.float32 if of_micro else np.float64
+    return tflite_int16.lines(lambda x: 1 / (1 + x), (_unit(1), -32768), (_unit(2), 0), real)
 
 
 def _unit(whole: int) -> float:

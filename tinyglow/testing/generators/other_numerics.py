@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
 
+from tinyglow.ir.kernel import Kernel
 from tinyglow.kernels.elementwise.add_linear import ADD_LINEAR, LinearSumParams
 from tinyglow.kernels.elementwise.add_tflite import ADD_TFLITE, SumTfliteParams
 from tinyglow.kernels.elementwise.broadcast import BroadcastParams
 from tinyglow.kernels.elementwise.mul_tflite import MUL_TFLITE, ProductTfliteParams
 from tinyglow.kernels.elementwise.prelu_tflite import PRELU_TFLITE, PReluTfliteParams
 from tinyglow.kernels.elementwise.quantize_steps import AWAY, QUANTIZE_STEPS, TO_EVEN, QuantizeStepsParams
-from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AvgPoolTfliteParams
+from tinyglow.kernels.pooling.avg_pool_tflite import AVG_POOL_TFLITE, AVG_POOL_TFLITE_TIES_UP, AvgPoolTfliteParams
 from tinyglow.kernels.reduce.reduce_mean_tflite import REDUCE_MEAN_TFLITE, ReduceMeanTfliteParams, mean_multiplier
 from tinyglow.kernels.softmax.softmax_tflite import SOFTMAX_TFLITE, SoftMaxTfliteParams, distance_table
 from tinyglow.kernels.softmax.softmax_tflm import SOFTMAX_TFLM, SoftMaxTflmParams, exponentials
@@ -104,16 +106,19 @@ def _reduce_mean(draw: st.DrawFn) -> Case:
     return Case(REDUCE_MEAN_TFLITE, params, {"input": draw(int8_arrays(size, offset))}, {"output": size // terms})
 
 
-@generates(AVG_POOL_TFLITE)
 @st.composite
-def _avg_pool(draw: st.DrawFn) -> Case:
+def _avg_pool(draw: st.DrawFn, kernel: Kernel) -> Case:
     window, in_h, in_w = draw(windows(max_kernel=5))
     channels, images = draw(st.integers(1, 6)), draw(st.integers(1, 3))
     out_h, out_w = window.output_size(in_h, in_w)
     sizes = (in_h, in_w, channels, out_h, out_w, *window.kernel, *window.strides, *window.pads[:2], images)
     params = AvgPoolTfliteParams(*sizes, **draw(_bounds()))
     data = draw(int8_arrays(images * in_h * in_w * channels))
-    return Case(AVG_POOL_TFLITE, params, {"input": data}, {"output": images * out_h * out_w * channels})
+    return Case(kernel, params, {"input": data}, {"output": images * out_h * out_w * channels})
+
+
+for _pool in (AVG_POOL_TFLITE, AVG_POOL_TFLITE_TIES_UP):
+    generates(_pool)(partial(_avg_pool, _pool))
 
 
 @generates(SOFTMAX_TFLITE)

@@ -3,9 +3,8 @@
 ``python -m tests.onnx_quantized.compare FOLDER`` writes ``compared.json``: for each network, format, one scale or
 one for each channel, int8 or uint8: the numerics, the share of output elements that are equal to onnxruntime's (plain:
 without its graph optimizations), the largest difference, and the share of inputs with the same class. With ``--cores``:
-for QDQ of int8 with a scale for each channel, of how many test inputs C gives what numpy gives, on this machine and on
-emulated cores. FOLDER holds the networks with their inputs. Needs the package onnxruntime (1.32 made the file that is
-here), which the tests themselves do without.
+of how many test inputs C gives what numpy gives, on this machine and on emulated cores. FOLDER holds the networks with
+their inputs. Needs the package onnxruntime (1.32 made the file that is here), which the tests themselves do without.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ FILE = Path(__file__).with_name("compared.json")
 NETWORKS = ("autoencoder", "cifar10", "kws_dscnn", "lenet_mnist", "mnist_nxp_nchw", "mobilenet_block", "ops_zoo")
 FORMATS = {"qdq": quantization.QuantFormat.QDQ, "qoperator": quantization.QuantFormat.QOperator}
 TYPES = {"int8": quantization.QuantType.QInt8, "uint8": quantization.QuantType.QUInt8}
-_RUNS_ON_CORES = "qdq channels int8"  # what the quantizer's documentation advises
+_BY_CHANNEL = "qdq channels int8"  # what the quantizer's documentation advises
 _ON_CORES = 2  # test inputs
 
 Row = dict[str, Any]
@@ -81,7 +80,7 @@ def _quantized_files(folder: Path, name: str, scratch: Path) -> Iterator[tuple[s
 def quantized_by_channel(folder: Path, name: str, scratch: Path) -> Path:
     """The file of a network in QDQ form, int8 with a scale for each channel, in the folder ``scratch``."""
     for key, path, *_ in _quantized_files(folder, name, scratch):
-        if key.endswith(_RUNS_ON_CORES):
+        if key.endswith(_BY_CHANNEL):
             return path
     raise AssertionError(name)
 
@@ -126,8 +125,6 @@ def main() -> int:
     for name in NETWORKS:
         with tempfile.TemporaryDirectory() as scratch:
             for key, path, source, test in _quantized_files(asked.folder, name, Path(scratch)):
-                if asked.cores and not key.endswith(_RUNS_ON_CORES):
-                    continue
                 row = rows.setdefault(key, {})
                 row.update({"cores": _on_cores(path, test)} if asked.cores else _compared(path, source, test))
                 FILE.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

@@ -24,10 +24,6 @@ UNSTATED: tuple[tuple[str, str], ...] = (
         r"tg_quantize(?:_steps|_fused)?_f32_s(?:8|16)|tg_cast_f32_s32",
         "brings a float between bounds before it becomes an integer, NaN included",
     ),
-    (
-        r"tg_avg_pool_onnx_s8",
-        "adds up floats, and brings the result between -1024 and 1024 before it becomes an integer",
-    ),
     (r"tg_\w+_f32", "floats alone, which become no integer"),
 )
 

@@ -13,14 +13,16 @@ from tests.unit.checker.test_numbers_of_kernels import program_of
 from tests.unit.sim.canaries import Guarded
 from tinyglow.checker.extents import loop_of
 from tinyglow.ir.graph import Array
-from tinyglow.registry import KERNELS
 from tinyglow.targets.boards import load_board
 from tinyglow.testing import Case, covered_kernels, is_full
 
 CORES = ("cortex-m0plus", "cortex-m7") if is_full() else ("cortex-m0plus",)
 # Layers are in the networks of ``test_bound``, and weights that are streams need no input.
 _OTHERS = [symbol for symbol in covered_kernels() if not loop_of(symbol)]
-SYMBOLS = _OTHERS if is_full() else [symbol for symbol in _OTHERS if KERNELS[symbol].turns_by_data]
+# A division, a root, a rounding of 64 bits, and bits that are counted.
+_FAST = ("tg_div_f32", "tg_map_sqrt_f32", "tg_quantize_fused_f32_s8", "tg_softmax_tflite_s16")
+SYMBOLS = _OTHERS if is_full() else _FAST
+_ELEMENTS = 40
 _SPECIAL = (0.0, -0.0, 1e-45, -3e-42, 1e-38, 1.0, -1.5, 0.5, 3e38, -3e38, np.inf, -np.inf, np.nan, 88.0, -104.0, 7e5)
 
 
@@ -57,7 +59,7 @@ def _drawn(data: Array, kind: int, rng: np.random.Generator) -> Array:
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_no_data_take_more_than_the_bound(symbol: str, core: str, drawn: DrawnCases, tmp_path: Path) -> None:
     """With floats of all kinds where the kernel takes floats."""
-    case = max(drawn(symbol, 5), key=lambda case: sum(case.outputs.values()) if case.outputs else 0)
+    case = min(drawn(symbol, 5), key=lambda case: abs(sum(case.outputs.values()) - _ELEMENTS))
     program = program_of(case)
     guarded = Guarded(program, load_board(core), tmp_path, "flash")
     taken, bounds = [], []

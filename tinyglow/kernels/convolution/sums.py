@@ -138,7 +138,8 @@ class SumsOf(Record):
 
     def _each_channel(self, start: Floats, dtype: type, unit: float) -> Way:
         fill, window, size = self.offset, self.window, self.size
-        if self.images.dtype == np.int8 and window.strides[1] == 1 and np.abs(self.filters).max(initial=0) <= 255:
+        small = self.images.dtype == np.int8 and np.abs(self.filters).max(initial=0) <= 255
+        if small and window.strides[1] == 1 and self._fills_rows:
             return lambda images: fast_sums.depthwise(images, fill, self.filters[..., 0], window, size, start, unit)
         weights = self.filters.astype(dtype) * dtype(unit)
 
@@ -149,7 +150,7 @@ class SumsOf(Record):
 
     def _all_channels(self, weights: Floats, start: Floats) -> Way:
         fill, window, size = self.offset, self.window, self.size
-        if weights.shape[3] <= _FEW_CHANNELS:
+        if weights.shape[3] <= _FEW_CHANNELS and self._fills_rows:
             factors = np.ascontiguousarray(np.concatenate([weights.reshape(len(weights), -1).T, start[np.newaxis]]))
             return lambda images: fast_sums.few_channels(images, fill, factors, window, size)
         if weights.dtype == np.float32 and self._in_pairs:
@@ -164,11 +165,16 @@ class SumsOf(Record):
 
         return plain
 
+    @property
+    def _fills_rows(self) -> bool:
+        """Whether at least half of what is computed for whole rows of images are results."""
+        return 2 * self.size[1] * self.window.strides[1] >= self.images.shape[2]
+
     @cached_property
     def _in_pairs(self) -> bool:
         """Whether ``by_pairs_of_rows`` takes the window, and float32 holds what it adds: three products, in halves."""
         window = self.window
-        if window.kernel[0] != 3 or {*window.strides, *window.dilation} != {1}:
+        if window.kernel[0] != 3 or {*window.strides, *window.dilation} != {1} or not self._fills_rows:
             return False
         parts = [np.abs(part).sum(axis=(1, 2)) for part in fast_sums.transformed(self.filters.astype(np.float64))]
         most = max((end + parts[1] + parts[2]).max(initial=0) for end in (parts[0], parts[3]))

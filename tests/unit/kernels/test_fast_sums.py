@@ -158,3 +158,14 @@ def test_rows_lie_beside_each_other() -> None:
         [9, 10, 11, 12],
         [21, 22, 23, 24],
     ]
+
+
+@pytest.mark.parametrize(("channels", "way"), [(42, "by_pairs_of_rows"), (43, "_dense")])
+def test_pairs_of_rows_only_where_float32_is_exact(channels: int, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is added up for a pair has magnitudes of (255 + 382.5 + 127.5) * 128 a channel, in halves: up to 2 ** 24."""
+    taken = _taken(monkeypatch)
+    images = np.full((1, 5, 2, channels), -128, np.int8)
+    filters = np.full((2, 3, 1, channels), 255, np.int32)
+    window = Window((3, 1))
+    found = SumsOf(images, 127, filters, window, 1, (3, 2)).whole()
+    assert taken == [way] and np.array_equal(found, _due((images, 127, filters, window, 1)))

@@ -18,6 +18,7 @@ from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
 from tinyglow.numerics import glow
 from tinyglow.numerics.names import LIKE_LITERT
 from tinyglow.operators.declared import is_int16, reason_for_float
+from tinyglow.operators.litert_function import litert_function
 from tinyglow.operators.prelu import PRelu, SlopedPRelu
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
@@ -79,6 +80,10 @@ class DeclaredQuantizer(Quantizer):
                 inputs = [self.quantized(node.inputs[0]), self.quantized(slopes)]
                 types = (inputs[0].type.quantized(self.params(node.outputs[0])),)
                 self.as_integer[node.outputs[0]] = self.edit.add(node.name, SlopedPRelu(), inputs, node.origin, types)
+            elif function := litert_function(node, self.graph):
+                x = self.quantized(node.inputs[0])
+                types = (replace(x.type, quant=self.params(node.outputs[0])),)
+                self.as_integer[node.outputs[0]] = self.edit.add(node.name, function, [x], node.origin, types)
             elif not reason_for_float(node, self.graph):
                 self.as_integer[node.outputs[0]] = node.op.quantize(node, self)
             else:

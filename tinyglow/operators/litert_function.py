@@ -1,0 +1,69 @@
+"""Functions of one element that LiteRT computes with integers: tables of int8, straight pieces of int16."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from tinyglow.ir.graph import Array, Graph, Node
+from tinyglow.ir.op import Lowering, Op, OtherNumerics
+from tinyglow.ir.types import TensorType
+from tinyglow.kernels.elementwise.tflite_s16 import RESCALE_TFLITE_INT16, RescaleTflite16Params
+from tinyglow.kernels.int16 import int16_scales
+from tinyglow.numerics import tflite_tables, wide
+from tinyglow.numerics.names import LIKE_LITERT, TFLITE
+from tinyglow.numerics.tflite import float_ratio, multiplier_of
+from tinyglow.operators.abs import Abs
+from tinyglow.operators.exp import Exp
+from tinyglow.operators.litert_int16 import lower_lines
+from tinyglow.operators.tables import lower_table
+
+
+def _lower_absolute(node: Node, lowering: Lowering) -> None:
+    """ABS (elementwise.cc, AbsEvalQuantized): a negative multiplier for what is below 0."""
+    source, result = int16_scales(node, lowering)
+    by = multiplier_of(float_ratio(source, result))
+    count = lowering.type_of(node.inputs[0]).elements
+    ends = wide.INT16_MIN, wide.INT16_MAX
+    params = RescaleTflite16Params(count, by.multiplier, -by.multiplier, by.shift, by.shift, *ends)
+    lowering.call(RESCALE_TFLITE_INT16, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+
+
+def _lower_int16(node: Node, lowering: Lowering) -> None:
+    assert isinstance(node.op, LitertFunction)
+    if isinstance(node.op.of, Abs):
+        _lower_absolute(node, lowering)
+    else:
+        lower_lines(node, lowering, lambda x, _: np.exp(x))
+
+
+class LitertFunction(Op):
+    """What ``of`` is of each element. Exists in int8 and int16 graphs of the tflite numerics."""
+
+    of: Op
+
+    elementwise: ClassVar[bool] = True
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_table}
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_int16}
+
+    def infer(self, *inputs: TensorType) -> tuple[TensorType, ...]:
+        return (inputs[0],)
+
+    def run_float(self, *inputs: Array) -> tuple[Array, ...]:
+        return self.of.run_float(*inputs)
+
+    def litert_table(self, source: tuple[float, int], result: tuple[float, int]) -> Array:
+        """See ``Op.litert_table``."""
+        if isinstance(self.of, Abs):
+            return tflite_tables.absolute(source, result)
+        return tflite_tables.function(source, result, np.exp)
+
+
+def litert_function(node: Node, graph: Graph) -> LitertFunction | None:
+    """The function that stands for a float node, in the numerics of LiteRT and its like; None if none does."""
+    if graph.numerics not in LIKE_LITERT or not isinstance(node.op, Abs | Exp):
+        return None
+    declared = [graph.values[name].declared for name in (node.inputs[0], node.outputs[0])]
+    dtypes = {one.dtype if one is not None and one.quant is not None else "" for one in declared}
+    return LitertFunction(node.op) if dtypes in ({"int8"}, {"int16"}) else None

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyglow.errors import Problem
+from tinyglow.errors import ModelError, Problem
 from tinyglow.ir.graph import Array, Graph, Node, Value
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
@@ -19,6 +19,7 @@ from tinyglow.numerics import glow
 from tinyglow.numerics.names import LIKE_LITERT
 from tinyglow.operators.declared import is_int16, reason_for_float
 from tinyglow.operators.litert_function import litert_function
+from tinyglow.operators.litert_refused import refused_in_float
 from tinyglow.operators.prelu import PRelu, SlopedPRelu
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
@@ -31,7 +32,14 @@ _INT16 = Scheme(precision="int16")
 
 
 def quantize_declared(graph: Graph) -> Graph:
-    """The integer graph of a graph whose model file declares how values are quantized."""
+    """The integer graph of a graph whose model file declares how values are quantized.
+
+    Raises:
+        ModelError: Nodes have no form with the graph's numerics.
+    """
+    problems = refused_in_float(graph)
+    if problems:
+        raise ModelError("the network cannot be compiled", problems)
     return quantize_states(DeclaredQuantizer(graph, {}, Scheme(), frozenset()).run())
 
 

@@ -102,6 +102,16 @@ register(
     (2, 9),
     lambda b, x: b.node("ABS", [x], (2, 9), "y", "AbsOptions", 2, "INT8", Quant([0.031], [-100])),
 )
+_OPPOSITE = Quant(IN.scales, [-IN.zero_points[0]])
+register("negated", (2, 9), lambda b, x: b.node("NEG", [x], (2, 9), "y", "NegOptions", 1, "INT8", _OPPOSITE))
+
+
+def _root(b: TFLiteBuilder, x: int) -> int:
+    positive = b.node("LOGISTIC", [x], (2, 9), "positive", "", 2, "INT8", Quant([1 / 256], [-128]))
+    return b.node("SQRT", [positive], (2, 9), "y", "", 2, "INT8", Quant([0.0051], [-100]))
+
+
+register("root", (2, 9), _root)
 for _name, _fields in (("plain", {}), ("half", {"HalfPixelCenters": True}), ("align", {"AlignCorners": True})):
     for _size in ((3, 3), (9, 12)):
 

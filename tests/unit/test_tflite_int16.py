@@ -203,7 +203,25 @@ def _softmax(b: TFLiteBuilder, x: int) -> int:
     return b.node("SOFTMAX", [narrow], (2, 9), "y", "SoftmaxOptions", 3, "INT16", Quant([2.0**-15], [0]), Beta=1.0)
 
 
-REFUSED = {"PRELU": _slopes, "comparison": _compared(0.0004), "SOFTMAX": _softmax}
+def _negated(b: TFLiteBuilder, x: int) -> int:
+    return b.node("NEG", [x], (2, 9), "y", "NegOptions", 1, "INT16", Quant([0.0007], [0]))
+
+
+def _resized(b: TFLiteBuilder, x: int) -> int:
+    image = b.node(
+        "RESHAPE", [x, b.constant("to", [1, 2, 9, 1])], (1, 2, 9, 1), "image", "", 1, "INT16", int16_cases.IN
+    )
+    size, options = b.constant("size", [5, 5]), "ResizeBilinearOptions"
+    return b.node("RESIZE_BILINEAR", [image, size], (1, 5, 5, 1), "y", options, 3, "INT16", int16_cases.IN)
+
+
+REFUSED = {
+    "NEG": _negated,
+    "RESIZE_BILINEAR": _resized,
+    "PRELU": _slopes,
+    "comparison": _compared(0.0004),
+    "SOFTMAX": _softmax,
+}
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -212,7 +230,7 @@ def test_what_is_far_from_litert_is_refused_by_name(kind: str, tmp_path: Path) -
     b = TFLiteBuilder()
     x = b.tensor("x", (2, 9), "INT16", int16_cases.IN)
     graph = tinyglow.load(saved(tmp_path, b.build([x], [REFUSED[kind](b, x)])), "net")
-    with pytest.raises(ModelError, match=f"{kind} of int.*--numerics glow"):
+    with pytest.raises(ModelError, match=f"{kind} .*--numerics glow"):
         tinyglow.quantize(graph, numerics="tflite")
     assert tinyglow.quantize(graph).numerics == "glow"
 

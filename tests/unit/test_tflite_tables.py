@@ -234,3 +234,13 @@ def test_no_absolute_value_is_below_zero() -> None:
         x = np.abs(source[0] * (np.arange(-128, 128) - source[1]))
         due = np.clip(x / result[0] + result[1], -128, 127)
         assert np.abs(tflite_tables.absolute(source, result) - due).max() <= 0.76
+
+
+def test_roots_are_cut_off_and_negations_wrap() -> None:
+    """Below 0 there is no root: that of 0."""
+    for source, result in itertools.product(SOURCES, RESULTS):
+        x = np.maximum(source[0] * (np.arange(-128, 128) - source[1]), 0)
+        due = np.clip(np.sqrt(x) / result[0] + result[1], -128, 127)
+        below = due - tflite_tables.root(source, result)
+        assert (below > -1e-4).all() and (below < 1.0001).all()
+    assert tflite_tables.negated().tolist() == [-128, *range(127, -128, -1)]

@@ -9,25 +9,38 @@ from tinyglow.ir.graph import Declared, Graph, Node
 from tinyglow.numerics.names import HINT, LIKE_LITERT
 from tinyglow.operators.declared import is_int16, reason_for_float
 from tinyglow.operators.logic import Compare
+from tinyglow.operators.neg import Neg
 from tinyglow.operators.prelu import PRelu
 from tinyglow.operators.resize_bilinear import ResizeBilinear
 from tinyglow.operators.softmax import SoftMax
 
 
 def refused_in_float(graph: Graph) -> list[Problem]:
-    """The nodes of int16 that would stay float with results far from LiteRT's; none with another numerics."""
+    """The nodes with results far from LiteRT's; none with another numerics."""
     if graph.numerics not in LIKE_LITERT:
         return []
     return [
         Problem(f"node {node.origin or node.name!r}", f"{found}, with the numerics {graph.numerics}", expected, HINT)
         for node in graph.nodes
-        if is_int16(node, graph) and reason_for_float(node, graph)
-        for found, expected in _differences(node, graph)
+        for found, expected in (*_negations(node, graph), *_differences(node, graph))
     ]
 
 
+def _negations(node: Node, graph: Graph) -> Iterator[tuple[str, str]]:
+    """NEG, of which LiteRT takes the integers as they are: what is found and expected."""
+    if not isinstance(node.op, Neg):
+        return
+    source, result = (graph.values[name].declared for name in (node.inputs[0], node.outputs[0]))
+    if source is None or result is None or source.quant is None or result.quant is None:
+        return
+    if source.quant.scale != result.quant.scale or source.quant.offset + result.quant.offset:
+        yield "NEG with another scale, or zero points that are not opposite", "the input's scale"
+
+
 def _differences(node: Node, graph: Graph) -> Iterator[tuple[str, str]]:
-    """What is found and expected."""
+    """Nodes of int16 that would stay float: what is found and expected."""
+    if not (is_int16(node, graph) and reason_for_float(node, graph)):
+        return
     inputs, results = (
         [one for name in names if (one := graph.values[name].declared) is not None]
         for names in (node.inputs, node.outputs)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from tinyglow.kernels.elementwise.quantize_steps import AWAY, QUANTIZE_STEPS, TO_EVEN, QuantizeStepsParams
 from tinyglow.kernels.pooling.avg_pool_onnx import AVG_POOL_ONNX, AvgPoolOnnxParams, in_integers
 from tinyglow.testing import Case
+from tinyglow.testing.emulated import Core
 from tinyglow.testing.native import Library
 
 _SCALES = (1.0, 2.0**-7, 0.1, 0.0078431377, 0.017254902, 1.9999999, 3e-38, 1e-39, 1e-45, 3e38, 2.0**120, 2.0**-120)
 
 
-@pytest.mark.parametrize("ties", [TO_EVEN, AWAY])
-def test_quotients_next_to_half_way(library: Library, ties: int) -> None:
+def _quotients(ties: int) -> Iterator[Case]:
     """Half steps from -600 to 600, with floats around each; and what is no number, or hardly one."""
     halves = (np.arange(-1200, 1201) / 2).astype(np.float64)
     special = np.array([0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-38, 3.4e38, -3.4e38], np.float32)
@@ -30,10 +32,10 @@ def test_quotients_next_to_half_way(library: Library, ties: int) -> None:
                 around.append(value)
         data = np.concatenate([*around, special]).astype(np.float32)
         params = QuantizeStepsParams(data.size, float(np.float32(scale)), 3, ties)
-        library.run(Case(QUANTIZE_STEPS, params, {"input": data}, {"output": data.size}))
+        yield Case(QUANTIZE_STEPS, params, {"input": data}, {"output": data.size})
 
 
-def test_means_next_to_half_way(library: Library) -> None:
+def _means() -> Iterator[Case]:
     """Each sum of a window's integers, made up in several ways, for ratios of scales with many ties and without."""
     rng = np.random.default_rng(5)
     for ratio, kernel, counts in (
@@ -52,4 +54,24 @@ def test_means_next_to_half_way(library: Library) -> None:
             assert made["multiplier"] > 0
             params = AvgPoolOnnxParams(*sizes, counts, *offsets, raised, scale, other, **made)
             data = rng.integers(-128, 128, 24 * 24 * 3).astype(np.int8)
-            library.run(Case(AVG_POOL_ONNX, params, {"input": data}, {"output": out_h * out_w * 3}))
+            yield Case(AVG_POOL_ONNX, params, {"input": data}, {"output": out_h * out_w * 3})
+
+
+@pytest.mark.parametrize("ties", [TO_EVEN, AWAY])
+def test_quotients_next_to_half_way(library: Library, ties: int) -> None:
+    """On this machine."""
+    for case in _quotients(ties):
+        library.run(case)
+
+
+def test_means_next_to_half_way(library: Library) -> None:
+    """On this machine."""
+    for case in _means():
+        library.run(case)
+
+
+@pytest.mark.long
+def test_cores_next_to_half_way(core: Core) -> None:
+    """On emulated cores, with an FPU and without, with products of 64 bits and without."""
+    for case in (*_quotients(TO_EVEN), *_quotients(AWAY), *_means()):
+        core.run(case)

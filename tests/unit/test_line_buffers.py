@@ -190,19 +190,20 @@ def test_no_row_is_computed_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow  # tries several choices of chains
-def test_a_network_takes_half_the_memory(checkout: Path) -> None:
-    """CIFAR-10's network: its largest images are never there as a whole. The recorded figure is today's."""
-    models, row = checkout / "tests/models", load_record()["cifar10"]
-    graph = tinyglow.quantize(tinyglow.load(models / "cifar10.onnx"), load_profile(models / "cifar10.profile.yaml"))
+@pytest.mark.parametrize("model", ["cifar10", "mobilenet_block"])
+def test_a_network_takes_little_memory(checkout: Path, model: str) -> None:
+    """The largest images are never there as a whole. The recorded figures are today's."""
+    models, row = checkout / "tests/models", load_record()[model]
+    graph = tinyglow.quantize(tinyglow.load(models / f"{model}.onnx"), load_profile(models / f"{model}.profile.yaml"))
     program = tinyglow.lower(graph, target=replace(target_of(load_board(CORE)), line_buffers=True))
     ram = program.sizes[Region.MUTABLE] + program.sizes[Region.ACTIVATION]
-    assert ram == row["by_rows"]["ram"] < row["plain"]["ram"] / 2
+    assert ram == row["by_rows"]["ram"] < 0.6 * row["plain"]["ram"]
 
 
 def test_the_record_meets_its_limits() -> None:
     """Bytes of RAM with line buffers, as they were when this was made or less; little more flash of large networks."""
     record = load_record()
-    most = {"cifar10": 20_000, "mobilenet_block": 12_000}
+    most = {"lenet_mnist": 7_000, "cifar10": 20_000, "mobilenet_block": 12_000}
     most |= {"MLPerf Tiny, ResNet-8": 24_000, "MLPerf Tiny, visual wake words": 48_000}
     for name, limit in most.items():
         assert record[name]["by_rows"]["ram"] <= limit

@@ -163,6 +163,17 @@ register("int32_as_int16", (2, 9), _from_int32("INT16", 0.0013, 0), "INT32")
 register("int32_as_int8", (2, 9), _from_int32("INT8", 0.47, -3), "INT32")
 register("leaky_relu", (2, 9), _one("LEAKY_RELU", 0.00021, "LeakyReluOptions", Alpha=0.3))
 register("relu", (2, 9), _one("RELU", 0.00023))
+register("absolute", (2, 9), _one("ABS", 0.00021, "AbsOptions", 5))
+register("exp", (2, 9), _one("EXP", 0.7, "ExpOptions"))
+register("log", (2, 9), _one("LOG", 0.00023))
+
+
+def _reciprocal_root(b: TFLiteBuilder, x: int) -> int:
+    positive = b.node("ABS", [x], (2, 9), "positive", "AbsOptions", 5, "INT16", IN)
+    return b.node("RSQRT", [positive], (2, 9), "y", "", 3, "INT16", Quant([0.0004], [0]))
+
+
+register("reciprocal_root", (2, 9), _reciprocal_root)
 register("relu6", (2, 9), _one("RELU6", 0.00023))
 register("add", (2, 9), _two("ADD", 0.0006, "AddOptions", 3, PotScaleInt16=False))
 register("add_relu", (2, 9), _two("ADD", 0.0006, "AddOptions", 3, PotScaleInt16=False, FusedActivationFunction=RELU))

@@ -78,6 +78,40 @@ def _prelu(quant: Quant) -> Maker:
 
 
 register("prelu_offset", (2, 9), _prelu(Quant([0.11], [-50])))
+
+
+def _compared(kind: str, scale: float) -> Maker:
+    """The input with a scale and with another one: fine scales make equal numbers of different integers."""
+
+    def make(b: TFLiteBuilder, x: int) -> int:
+        sides = [
+            b.node("QUANTIZE", [x], (2, 9), f"x{times}", "QuantizeOptions", 2, "INT8", Quant([scale * times], [zero]))
+            for times, zero in ((1.0, 9), (1.31, -7))
+        ]
+        words = "".join(word.capitalize() for word in kind.split("_"))
+        return b.node(kind, sides, (2, 9), "y", f"{words}Options", 2, "BOOL")
+
+    return make
+
+
+for _kind in ("EQUAL", "LESS", "LESS_EQUAL", "GREATER"):
+    for _scale in (0.0007, 0.09):
+        register(f"{_kind.lower()}_{_scale:g}", (2, 9), _compared(_kind, _scale))
+register(
+    "absolute",
+    (2, 9),
+    lambda b, x: b.node("ABS", [x], (2, 9), "y", "AbsOptions", 2, "INT8", Quant([0.031], [-100])),
+)
+_OPPOSITE = Quant(IN.scales, [-IN.zero_points[0]])
+register("negated", (2, 9), lambda b, x: b.node("NEG", [x], (2, 9), "y", "NegOptions", 1, "INT8", _OPPOSITE))
+
+
+def _root(b: TFLiteBuilder, x: int) -> int:
+    positive = b.node("LOGISTIC", [x], (2, 9), "positive", "", 2, "INT8", Quant([1 / 256], [-128]))
+    return b.node("SQRT", [positive], (2, 9), "y", "", 2, "INT8", Quant([0.0051], [-100]))
+
+
+register("root", (2, 9), _root)
 for _name, _fields in (("plain", {}), ("half", {"HalfPixelCenters": True}), ("align", {"AlignCorners": True})):
     for _size in ((3, 3), (9, 12)):
 

@@ -183,3 +183,64 @@ def test_scales_that_are_powers_of_two_need_no_rounding(most_shift: int) -> None
         else:
             assert 2**14 <= multiplier < 2**15 and multiplier / 2**right == 3 * 2.0**shift
     assert argument_scale(2.0**-12 * 1.01, most_shift)[1] > 0
+
+
+def _slopes(b: TFLiteBuilder, x: int) -> int:
+    slopes = b.constant("slopes", int16_cases.wide(9), Quant([0.0001], [0]))
+    return b.node("PRELU", [x, slopes], (2, 9), "y", "", 1, "INT16", int16_cases.IN)
+
+
+def _compared(scale: float) -> int16_cases.Maker:
+    def make(b: TFLiteBuilder, x: int) -> int:
+        other = b.constant("c", int16_cases.wide(2, 9), Quant([scale], [0]))
+        return b.node("LESS", [x, other], (2, 9), "y", "LessOptions", 3, "BOOL")
+
+    return make
+
+
+def _softmax(b: TFLiteBuilder, x: int) -> int:
+    narrow = b.node("QUANTIZE", [x], (2, 9), "narrow", "QuantizeOptions", 2, "INT8", Quant([0.1], [0]))
+    return b.node("SOFTMAX", [narrow], (2, 9), "y", "SoftmaxOptions", 3, "INT16", Quant([2.0**-15], [0]), Beta=1.0)
+
+
+def _negated(b: TFLiteBuilder, x: int) -> int:
+    return b.node("NEG", [x], (2, 9), "y", "NegOptions", 1, "INT16", Quant([0.0007], [0]))
+
+
+def _resized(b: TFLiteBuilder, x: int) -> int:
+    image = b.node(
+        "RESHAPE", [x, b.constant("to", [1, 2, 9, 1])], (1, 2, 9, 1), "image", "", 1, "INT16", int16_cases.IN
+    )
+    size, options = b.constant("size", [5, 5]), "ResizeBilinearOptions"
+    return b.node("RESIZE_BILINEAR", [image, size], (1, 5, 5, 1), "y", options, 3, "INT16", int16_cases.IN)
+
+
+REFUSED = {
+    "NEG": _negated,
+    "RESIZE_BILINEAR": _resized,
+    "PRELU": _slopes,
+    "comparison": _compared(0.0004),
+    "SOFTMAX": _softmax,
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_far_from_litert_is_refused_by_name(kind: str, tmp_path: Path) -> None:
+    """With LiteRT's rounding asked for; without, the network gets tinyglow's own."""
+    b = TFLiteBuilder()
+    x = b.tensor("x", (2, 9), "INT16", int16_cases.IN)
+    graph = tinyglow.load(saved(tmp_path, b.build([x], [REFUSED[kind](b, x)])), "net")
+    with pytest.raises(ModelError, match=f"{kind} .*--numerics glow"):
+        tinyglow.quantize(graph, numerics="tflite")
+    assert tinyglow.quantize(graph).numerics == "glow"
+
+
+def test_a_comparison_of_int16_with_one_scale_is_litert_s(tmp_path: Path) -> None:
+    """Of the numbers as they are."""
+    b = TFLiteBuilder()
+    x = b.tensor("x", (2, 9), "INT16", int16_cases.IN)
+    graph = tinyglow.load(saved(tmp_path, b.build([x], [_compared(int16_cases.IN.scales[0])(b, x)])), "net")
+    program = tinyglow.lower(tinyglow.quantize(graph, numerics="tflite"))
+    inputs = int16_cases.wide(3, 2, 9, start=4)
+    (found,) = tinyglow.interpret(program, {program.inputs[0]: inputs}).values()
+    assert np.array_equal(found.reshape(inputs.shape), inputs < int16_cases.wide(2, 9))

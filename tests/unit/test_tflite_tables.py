@@ -10,10 +10,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from tinyglow.kernels.elementwise.compare import RELATIONS
 from tinyglow.kernels.softmax.softmax_tflm import exponentials
 from tinyglow.numerics import gemmlowp, tflite_tables
 from tinyglow.numerics.tflite import Multiplier, multiplier_of
 from tinyglow.numerics.tflite_tables import Params
+from tinyglow.operators.litert_compare import codes_in_relation
 
 Real = Callable[[np.ndarray], np.ndarray]
 SOURCES = [(0.05, 3), (0.11, -128), (0.007, 127), (0.5, 0), (2.0**-5, -20)]
@@ -199,3 +201,46 @@ def test_looked_up_functions_to_the_bit() -> None:
         (0.5, 0), (0.5, 9), lambda x: np.where(x < 0, np.nan, np.where(x > 9, np.inf, -np.inf))
     )
     assert nothing.tolist() == [9] * 128 + [-128] * 19 + [127] * 109
+
+
+SIDES = [(0.05, 3), (0.05, 4), (0.0007, 127), (0.0009, -128), (0.9, -5), (0.011, 0)]
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+def test_codes_are_in_the_relation_of_the_numbers(relation: str) -> None:
+    """Of all pairs, where each side has a code of its own for each number: 256 codes at most."""
+    rows = [tflite_tables.compared(side) for side in SIDES]
+    for x, y in itertools.product(rows, rows):
+        codes = codes_in_relation(relation, x, y)
+        for code in codes:
+            assert code.min() >= -1 and code.max() - min(code.min(), 0) < 256
+        meant, coded = (RELATIONS[relation](a[:, np.newaxis], b) for a, b in ((x, y), codes))
+        assert np.array_equal(meant, coded)
+
+
+def test_compared_numbers_are_rounded() -> None:
+    """To steps of 2**-8: fine scales make one number of several integers."""
+    for scale, offset in SIDES:
+        due = [
+            math.floor(Fraction(256 * (x - offset)) * Fraction(float(scale)) + Fraction(1, 2)) for x in range(-128, 128)
+        ]
+        assert np.abs(tflite_tables.compared((scale, offset)) - due).max() <= 1
+    assert len(np.unique(tflite_tables.compared((0.0007, 127)))) < 50
+
+
+def test_no_absolute_value_is_below_zero() -> None:
+    """Nor far from the real one."""
+    for source, result in itertools.product(SOURCES, RESULTS):
+        x = np.abs(source[0] * (np.arange(-128, 128) - source[1]))
+        due = np.clip(x / result[0] + result[1], -128, 127)
+        assert np.abs(tflite_tables.absolute(source, result) - due).max() <= 0.76
+
+
+def test_roots_are_cut_off_and_negations_wrap() -> None:
+    """Below 0 there is no root: that of 0."""
+    for source, result in itertools.product(SOURCES, RESULTS):
+        x = np.maximum(source[0] * (np.arange(-128, 128) - source[1]), 0)
+        due = np.clip(np.sqrt(x) / result[0] + result[1], -128, 127)
+        below = due - tflite_tables.root(source, result)
+        assert (below > -1e-4).all() and (below < 1.0001).all()
+    assert tflite_tables.negated().tolist() == [-128, *range(127, -128, -1)]

@@ -46,6 +46,28 @@ def _rescaled(source: Params, result: Params, ratio: float, low: int, high: int)
     return tflite.saturate_int8(scaled + result[1], low, high)
 
 
+def compared(source: Params) -> IntArray:
+    """int64 [256]: what a comparison makes of -128 to 127, steps of 2**-8 (comparisons.h, ComparisonWithScaling)."""
+    return tflite.scaled_twice(_inputs(source) << 8, multiplier_of(source[0]))
+
+
+def absolute(source: Params, result: Params) -> Int8Array:
+    """The absolute value (elementwise.cc, AbsEvalQuantized): the ratio of scales is a float."""
+    by = multiplier_of(tflite.float_ratio(source[0], result[0]))
+    return tflite.saturate_int8(tflite.scaled_twice(np.abs(_inputs(source)), by) + result[1])
+
+
+def negated() -> Int8Array:
+    """Of one scale and opposite zero points: the integers' own (reference/neg.h), which wrap at -128."""
+    return (-np.arange(-128, 128)).astype(np.int8)
+
+
+def root(source: Params, result: Params) -> Int8Array:
+    """The square root, cut off (elementwise.cc, SqrtEvalQuantized). LiteRT refuses numbers below 0: here they are 0."""
+    x = np.float32(source[0]) * np.maximum(_inputs(source), 0).astype(np.float32)
+    return tflite.saturate_int8(np.trunc(np.sqrt(x) / np.float32(result[0])).astype(np.int64) + result[1])
+
+
 def leaky_relu(source: Params, result: Params, alpha: float) -> Int8Array:
     """A slope below 0 (reference/leaky_relu.h)."""
     x = _inputs(source)

@@ -11,6 +11,7 @@ from tinyglow.errors import Problem
 from tinyglow.ir.graph import Declared, Graph, Node, Value
 from tinyglow.numerics import glow
 from tinyglow.numerics.names import LIKE_LITERT, ONNX, TFLITE
+from tinyglow.operators.litert_function import litert_function
 from tinyglow.operators.numerics import has_form
 
 
@@ -19,6 +20,8 @@ def reason_for_float(node: Node, graph: Graph) -> str:
     if node.op.mixes_integers:
         values = [graph.values[name] for name in (*node.inputs, *node.outputs)]
         return next((reason for value in values if (reason := _fault(value, False, ""))), "")
+    if litert_function(node, graph) is not None:
+        return ""
     op, own = node.op, "int16" if is_int16(node, graph) else "int8"
     if own == "int16" and not (op.has_int16 or (graph.numerics in LIKE_LITERT and op.int16_numerics)):
         return f"{op.kind} has no int16 form"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
 
 from tinyglow.ir.graph import Node
 from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import TensorType
 from tinyglow.kernels.elementwise.broadcast import order_operands
+from tinyglow.kernels.elementwise.lookup import LOOKUP_INT16, Lookup16Params
 from tinyglow.kernels.elementwise.quantize_steps import QUANTIZE_STEPS_INT16, QuantizeSteps16Params
 from tinyglow.kernels.elementwise.sigmoid_tflite_s16 import (
     SIGMOID_TFLITE_INT16,
@@ -37,6 +41,8 @@ from tinyglow.numerics import tflite_int16, wide
 from tinyglow.numerics.names import HINT, TFLM
 from tinyglow.numerics.tflite import Multiplier, float_ratio, multiplier_of
 from tinyglow.operators.litert import product_multiplier, sum_multipliers
+
+Floats = npt.NDArray[np.floating]
 
 _HALF = 1 << 30  # a multiplier
 _ENDS = {"low": wide.INT16_MIN, "high": wide.INT16_MAX}
@@ -172,3 +178,33 @@ def lower_quantize_int16(node: Node, lowering: Lowering) -> None:
     assert type_.quant is not None
     params = QuantizeSteps16Params(type_.elements, type_.quant.scale)
     lowering.call(QUANTIZE_STEPS_INT16, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
+
+
+def lower_lines(node: Node, lowering: Lowering, function: Callable[[Floats, float], Floats]) -> None:
+    """An int16 function by table (common.h, LUTPopulate).
+
+    Args:
+        node: The node.
+        lowering: Takes the call.
+        function: Of float64 values and the result's scale.
+
+    Raises:
+        UnsupportedError: The function has no number for an input, where LiteRT's table has none either.
+    """
+    source, result = int16_scales(node, lowering)
+
+    def in_float32(x: Floats) -> Floats:
+        with np.errstate(all="ignore"):
+            return function(x.astype(np.float64), result).astype(np.float32)
+
+    ends = np.arange(wide.INT16_MIN, wide.INT16_MAX + 1, 64) * np.float32(source)
+    if not np.isfinite(in_float32(ends) / np.float32(result)).all():
+        found = f"a function of up to {wide.INT16_MAX * source:g} in steps of {result:g}"
+        raise UnsupportedError(found, "results that float32 has", HINT)
+    table = tflite_int16.lines(in_float32, (source, 0), (result, 0))
+    operands = [
+        lowering.buffer(node.inputs[0]),
+        lowering.constant(f"{node.outputs[0]}_table", table),
+        lowering.buffer(node.outputs[0]),
+    ]
+    lowering.call(LOOKUP_INT16, operands, Lookup16Params(lowering.type_of(node.outputs[0]).elements))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -9,11 +10,20 @@ import numpy as np
 from tinyglow.ir.forms import OnnxForm, OnnxForms, TFLiteForm, TFLiteForms
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel
+from tinyglow.ir.op import OtherNumerics
 from tinyglow.kernels.elementwise.map import map_kernel
-from tinyglow.numerics import float32, tflite_tables
+from tinyglow.numerics import float32, tflite_tables, wide
+from tinyglow.numerics.names import TFLITE
 from tinyglow.operators.element_function import ElementFunction
+from tinyglow.operators.litert_int16 import lower_lines
 
 LOG_FLOAT = map_kernel("log", float32.log, "natural logarithm")
+
+
+def _litert_int16(x: Array, scale: float) -> Array:
+    """What has no logarithm is the least result (elementwise.cc, LogLUTPrepare)."""
+    result: Array = np.where(x > 0, np.log(x), np.float32(wide.INT16_MIN) * np.float32(scale))
+    return result
 
 
 class Log(ElementFunction):
@@ -23,6 +33,7 @@ class Log(ElementFunction):
     tflite_types: ClassVar[TFLiteForms] = {"LOG": TFLiteForm(2)}
     table_suffix: ClassVar[str] = ".log"
     float_kernel: ClassVar[Kernel] = LOG_FLOAT
+    int16_numerics: ClassVar[OtherNumerics] = {TFLITE: partial(lower_lines, function=_litert_int16)}
 
     def function(self, x: Array) -> Array:
         result: Array = np.log(x)

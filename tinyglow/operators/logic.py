@@ -19,6 +19,7 @@ from tinyglow.kernels.int8 import scale_requant
 from tinyglow.numerics import glow
 from tinyglow.numerics.names import TFLITE
 from tinyglow.operators.broadcast import broadcast_shape
+from tinyglow.operators.litert_compare import lower_comparison
 from tinyglow.operators.numerics import lower_exactly
 from tinyglow.operators.reshape import Reshape
 from tinyglow.operators.tile import Tile
@@ -65,6 +66,12 @@ def _require_types(values: list[Value], dtypes: list[str]) -> None:
         raise UnsupportedError(f"operands of types {[value.type.dtype for value in values]}", str(dtypes))
 
 
+def _lower_compare(node: Node, lowering: Lowering) -> None:
+    """As LiteRT rounds it."""
+    assert isinstance(node.op, Compare)
+    lower_comparison(node, lowering, node.op.relation)
+
+
 class Compare(Op):
     """Whether x is in a relation to y of the same shape: truth values."""
 
@@ -79,7 +86,7 @@ class Compare(Op):
         "GREATER_EQUAL": TFLiteForm(3, "GreaterEqualOptions"),
     }
     quantizable: ClassVar[bool] = True
-    other_numerics: ClassVar[OtherNumerics] = {TFLITE: lower_exactly}
+    other_numerics: ClassVar[OtherNumerics] = {TFLITE: _lower_compare}
 
     @property
     def kind_in_glow(self) -> str:

@@ -11,13 +11,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyglow.errors import Problem
+from tinyglow.errors import ModelError, Problem
 from tinyglow.ir.graph import Array, Graph, Node, Value
 from tinyglow.ir.op import Op
 from tinyglow.ir.types import ChannelParams, QuantParams, TensorType
 from tinyglow.numerics import glow
 from tinyglow.numerics.names import LIKE_LITERT
 from tinyglow.operators.declared import is_int16, reason_for_float
+from tinyglow.operators.litert_function import litert_function
+from tinyglow.operators.litert_refused import refused_in_float
 from tinyglow.operators.prelu import PRelu, SlopedPRelu
 from tinyglow.operators.quantize import Quantize
 from tinyglow.operators.rescale import Rescale
@@ -30,7 +32,14 @@ _INT16 = Scheme(precision="int16")
 
 
 def quantize_declared(graph: Graph) -> Graph:
-    """The integer graph of a graph whose model file declares how values are quantized."""
+    """The integer graph of a graph whose model file declares how values are quantized.
+
+    Raises:
+        ModelError: Nodes have no form with the graph's numerics.
+    """
+    problems = refused_in_float(graph)
+    if problems:
+        raise ModelError("the network cannot be compiled", problems)
     return quantize_states(DeclaredQuantizer(graph, {}, Scheme(), frozenset()).run())
 
 
@@ -79,6 +88,10 @@ class DeclaredQuantizer(Quantizer):
                 inputs = [self.quantized(node.inputs[0]), self.quantized(slopes)]
                 types = (inputs[0].type.quantized(self.params(node.outputs[0])),)
                 self.as_integer[node.outputs[0]] = self.edit.add(node.name, SlopedPRelu(), inputs, node.origin, types)
+            elif function := litert_function(node, self.graph):
+                x = self.quantized(node.inputs[0])
+                types = (replace(x.type, quant=self.params(node.outputs[0])),)
+                self.as_integer[node.outputs[0]] = self.edit.add(node.name, function, [x], node.origin, types)
             elif not reason_for_float(node, self.graph):
                 self.as_integer[node.outputs[0]] = node.op.quantize(node, self)
             else:

@@ -225,6 +225,8 @@ _WIDE_PRODUCTS = {"tg_add_tflite_s8", "tg_mul_tflite_s8", "tg_prelu_tflite_s8", 
 _WIDE_PRODUCTS |= {"tg_softmax_tflm_s8", "tg_svdf_state_s8"}
 # So does onnxruntime's by integers, where a result lies half way.
 _WIDE_PRODUCTS |= {"tg_mul_onnx_s8", "tg_reduce_mean_onnx_s8"}
+# And LiteRT's QUANTIZE from and to int32.
+_WIDE_PRODUCTS |= {"tg_rescale_tflite_narrow_s32_s8", "tg_rescale_tflite_widen_s8_s32"}
 # Of floats, but without arithmetic: on a core without FPU they look at the bits, or copy floats.
 _ON_BITS = {"tg_map_abs_f32", "tg_map_neg_f32", "tg_map_sqrt_f32", "tg_select_f32", "tg_cast_s8_f32"}
 # onnxruntime's rounding by a float, whose bits stand in a word of the requantization.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinyglow.checker.findings import BrokenError, Findings
-from tinyglow.checker.overlaps import distance_of, in_place, reads_once
+from tinyglow.checker.overlaps import copies_apart, distance_of, in_place, reads_once
 from tinyglow.checker.source import CONSTANT_MEMORIES, Call, Source
 
 # Memories whose content means nothing when the network is called.
@@ -146,18 +146,20 @@ def check_accesses(
         found.require(0 < touched <= area.size, where, f"takes {touched} bytes of {name}", f"at most {area.size}")
         constant = argument.memory in CONSTANT_MEMORIES
         found.require(not (constant and argument.written), where, "is written, but lies among the constants")
-    _check_labels(call, found)
+    if len(found.faults) == before:
+        _check_labels(call, {f"{net}_at_{name}": area.size for name, area in areas.items()}, found)
     return len(found.faults) == before
 
 
-def _check_labels(call: Call, found: Findings) -> None:
-    """What is written is no other operand but the one that it may overlay."""
+def _check_labels(call: Call, sizes: Mapping[str, int], found: Findings) -> None:
+    """What is written is no other operand but the one that it may overlay, or is not read of it."""
     for index, one in enumerate(call.arguments):
         for other in call.arguments[index + 1 :]:
             if not one.memory or one.label != other.label or not (one.written or other.written):
                 continue
             pair = {one.name, other.name}
             shared = any(pair == set(names) for names in _OVERLAID) and in_place(call)
+            shared = shared or copies_apart(call, sizes[one.label])
             where = f"{call.where}: {one.name}"
             found.require(
                 shared, where, f"is the same buffer as {other.name}, which is written", "buffers of their own"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import re
 from typing import Any
 
@@ -21,6 +23,27 @@ _ELEMENT_BY_ELEMENT = re.compile(
     r"(?:_[a-z0-9]+)*?_(?:s8|s16|f32)|tg_cast_(?:f32_s32|s32_f32)|tg_put_\w+"
 )
 _MOST_PAD = 2  # with which depthwise kernels of blocks work in place
+
+
+def copies_apart(call: Call, size: int) -> bool:
+    """Whether a strided copy within one buffer of ``size`` bytes reads none of the bytes that it writes.
+
+    An edge that is repeated is copied so: from the output to the output.
+    """
+    if call.kernel != "tg_strided_copy_s8":
+        return False
+    run, dims = call.whole("run"), [call.whole(f"dim{axis}") for axis in range(3)]
+    if not 0 < run * math.prod(dims) <= size:  # each byte is written once: there are no more
+        return False
+    read, written = (
+        functools.reduce(
+            np.add.outer,
+            (np.arange(dim) * call.whole(f"{side}_stride{axis}") for axis, dim in enumerate(dims)),
+            np.arange(run) + call.whole(f"{side}_offset"),
+        )
+        for side in ("in", "out")
+    )
+    return not np.isin(read, written).any()
 
 
 def in_place(call: Call) -> bool:

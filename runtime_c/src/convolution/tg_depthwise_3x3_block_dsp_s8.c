@@ -79,19 +79,19 @@ typedef struct {
   "cmp r0, r9\n\t"
 
 /* Whether a block is the last, found out while its sums are added up. */
+#if TG_EPILOGUE_GLOW_FUSED || TG_EPILOGUE_GLOW_SHIFTED
 #define TG_BLOCK_LOAD_LAST "ldr r9, [sp, #4]\n\t"
 #define TG_BLOCK_COMPARE_LAST "cmp r0, r9\n\t"
 #define TG_BLOCK_BEFORE_LAST "sub r7, r7, #64\n\t"
+#else
+#define TG_BLOCK_LOAD_LAST
+#define TG_BLOCK_COMPARE_LAST
+#define TG_BLOCK_BEFORE_LAST
+#endif
 
 /* Sums, the multiplier being in r12, to outputs. */
 #if !TG_EPILOGUE_GLOW_FUSED && !TG_EPILOGUE_GLOW_SHIFTED
 /* The pointers lie on the stack meanwhile, and where the blocks end instead of where the last one begins. */
-#undef TG_BLOCK_LOAD_LAST
-#undef TG_BLOCK_COMPARE_LAST
-#undef TG_BLOCK_BEFORE_LAST
-#define TG_BLOCK_LOAD_LAST
-#define TG_BLOCK_COMPARE_LAST
-#define TG_BLOCK_BEFORE_LAST
 #define TG_BLOCK_ROOM "sub sp, sp, #8\n\t"
 #define TG_BLOCK_ROOM_BACK "add sp, sp, #8\n\t"
 #define TG_BLOCK_END                                                  \

@@ -52,11 +52,11 @@ void tg_quantize_steps_f32_s8(const tg_quantize_steps_f32_s8_params *p, const tg
   const int32_t offset = p->offset;
   /* The quotient is the product over 2^(32 - left), left being the input's exponent and this. Other scales are divided by. */
   const int32_t more = exponent > 7 && exponent < 251 ? exponent - 251 : 256;
-  const tg_u32 *words = (const tg_u32 *)input;
+  const tg_u32 *words = (const tg_u32 *)(const void *)input;
   for (uint32_t count = p->count; count > 0; count--) {
     const uint32_t bits = *words++;
     const int32_t left = (int32_t)(bits >> 23 & 0xFFu) + more;
-    const int32_t sign = (int32_t)bits >> 31;
+    const int32_t sign = -(int32_t)(bits >> 31);
     int32_t steps = 0;
     if (left > 0) { /* else below 1/2 */
       const uint32_t product = tg_quantize_steps_f32_s8_product(bits << 8 | 0x80000000u, mantissa);

@@ -25,7 +25,7 @@ from tinyglow.kernels.softmax.softmax_tflite_s16 import (
     softmax_tflite_s16,
 )
 from tinyglow.numerics import tflite
-from tinyglow.numerics.names import LIKE_LITERT, TFLITE
+from tinyglow.numerics.names import LIKE_LITERT, TFLITE, TFLM
 from tinyglow.testing.kit.operators.layers import GEOMETRY, convolution_geometries
 from tinyglow.testing.kit.operators.windows import pool_geometries
 from tinyglow.testing.kit.problem import Numbers, Operator, Question, Tensors, declare
@@ -36,6 +36,7 @@ _LOW, _HIGH = -(2**15), 2**15 - 1
 _WIDER = 8  # bits that results of int16 have more than those of int8
 _MOST_BIAS = 1 << 44
 _MOST_RESULT = 1 << 30
+_MOST_SCALE = 1 << 14
 _BOUNDS = ("act_min", "act_max")
 _WITH_WEIGHTS = ("input", "weights", "bias")
 
@@ -58,8 +59,8 @@ def _biases(draw: st.DrawFn, spread: float, units: int) -> Array:
 
 
 def _safe(scale: float, reach: float) -> dict[str, int | float]:
-    """Constants for a scale, or a smaller one with which no result leaves 32 bits."""
-    while scale * reach >= _MOST_RESULT:
+    """Constants for a scale, or a smaller one: no result leaves 32 bits, and sums are shifted to the right."""
+    while scale * reach >= _MOST_RESULT or scale >= _MOST_SCALE:
         scale /= 2
     return constants("", max(scale, 2.0**-31), TFLITE)
 
@@ -73,6 +74,13 @@ def requantized(sums: Array, multiplier: int, shift: int) -> Array:
     """Sums of 64 bits, scaled and rounded once, ties upwards (common.h, MultiplyByQuantizedMultiplier of int64)."""
     upper, right = tflite.reduced(tflite.Multiplier(multiplier, shift))
     result: Array = (sums * upper + (1 << (right - 1))) >> right
+    return result
+
+
+def _requantized_by_31_bits(sums: Array, multiplier: int, shift: int) -> Array:
+    """The same by the whole multiplier: LiteRT's fully connected layers of int16."""
+    right = 31 - shift
+    result: Array = ((sums.astype(object) * multiplier + (1 << (right - 1))) >> right).astype(np.int64)
     return result
 
 
@@ -110,7 +118,8 @@ def _fully_connected(draw: st.DrawFn) -> Question:
 def _fully_connected_answer(numerics: str, n: Numbers, x: Tensors) -> Array:
     depth = int(n["depth"])
     sums = x["input"].reshape(-1, depth).astype(np.int64) @ x["weights"].reshape(-1, depth).T.astype(np.int64)
-    result = requantized(sums + x["bias"], int(n["multiplier"]), int(n["shift"]))
+    rule = requantized if numerics == TFLM else _requantized_by_31_bits
+    result = rule(sums + x["bias"], int(n["multiplier"]), int(n["shift"]))
     return np.clip(result, int(n["act_min"]), int(n["act_max"])).astype(np.int16)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 RECORD = Path(__file__).with_name("record.json")
 SURVIVORS = Path(__file__).with_name("survivors.json")
-SEED = 1
+SEED = 77
 PASSED = "passed"
 LEAST = 0.95  # of the mutants that are not equivalent are to be noticed
 ENOUGH = 40  # mutants of an area; of fewer no score is given

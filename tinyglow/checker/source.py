@@ -257,6 +257,8 @@ def _value(where: str, text: str, ctype: str) -> Value:
     if not _NUMBER.fullmatch(text):
         raise BrokenError(where, f"is {text[:40]!r}", "a number")
     if ctype == "float":
+        if re.fullmatch(r"\d{1,7}", text):  # a whole number that a float holds
+            return float(text)
         if not text.endswith("f"):
             raise BrokenError(where, f"is {text[:40]}", "a float")
         try:

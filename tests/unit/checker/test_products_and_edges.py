@@ -47,3 +47,17 @@ def test_a_copy_within_a_buffer_reads_nothing_that_it_writes(tmp_path: Path) -> 
     bundle.replace(r"(?s)(_call_2 = \{.*?out_offset = )\d+", r"\g<1>0")
     bundle.write()
     assert "is the same buffer as output, which is written" in refused(bundle)
+
+
+def test_a_float_that_is_a_whole_number(tmp_path: Path) -> None:
+    """The divisor of a mean in float; one that float32 does not hold is refused."""
+    build = NetBuilder()
+    build.node("ReduceMean", "x", output="y", axes=[0, 2], keepdims=1)
+    net = build.build({"x": (3, 2, 7)}, ["y"])
+    graph = tinyglow.load(net.save(tmp_path), NET)
+    tinyglow.emit(tinyglow.lower(graph), tmp_path / "bundle")
+    bundle = Bundle(tmp_path / "bundle")
+    assert run_cli("check-proof", bundle.folder).status == 0
+    bundle.replace(r"(divisor = )21\b", r"\g<1>123456789")
+    bundle.write()
+    assert "divisor: is 123456789; expected a float" in refused(bundle)

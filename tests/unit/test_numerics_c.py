@@ -210,6 +210,9 @@ def _floats() -> tuple[Array, Array]:
     left, right = np.repeat(some, some.size), np.tile(some, some.size)
     powers = np.array([1, -1, 0.5, 2, 3, -0.25], np.float32)
     left, right = np.concatenate([left, np.repeat(edge, 6)]), np.concatenate([right, np.tile(powers, edge.size)])
+    # Of these the remainder is the largest subnormal number.
+    below = np.array([0x00FFFFFF, 0x80FFFFFF], np.uint32).view(np.float32)
+    left, right = np.concatenate([left, below]), np.concatenate([right, np.full(2, 2.0**-126, np.float32)])
     return np.concatenate([x, left]), np.concatenate([rng.permutation(x), right])
 
 

@@ -142,7 +142,7 @@ def _check_network(
     for memory, data in weights.items():
         size = source.sizes.get(memory, 0)
         found.require(len(data) == size, memory, f"has {len(data)} bytes", f"{size}, as {net}.h says")
-    for memory in document.memories.keys() - source.sizes.keys():
+    for memory in sorted(document.memories.keys() - source.sizes.keys()):
         found.require(False, f"{net}.h", f"does not say how large {memory} is", f"{document.memories[memory]} bytes")
     for memory, size in source.sizes.items():
         stated = document.memories.get(memory, 0)
@@ -203,7 +203,8 @@ def _check_call(
             largest, limit, must = requantized
             expected["requantization"] = {"largest": largest, "limit": limit}
             found.require(not must or largest <= limit, call.where, f"its requantization reaches {largest}", f"{limit}")
-        fits = (INT32 if expected["bits"] == 32 else INT64)[0] <= window[0] and window[1] <= INT64[1]
+        limits = INT32 if expected["bits"] == 32 else INT64
+        fits = limits[0] <= window[0] and window[1] <= limits[1]
     else:
         wraps = isinstance(sums, dict) and sums.get("wraps") is True
         for what, shifts in strange_shifts(call, layer):

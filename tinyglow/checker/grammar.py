@@ -20,7 +20,6 @@ _STATEMENT = (
     rf"|tg_add_halfwords\({_TERMS}, &sums\[\d+\], &sums\[\d+\]\);)"
 )
 _BYTES = r"    (?:0x[0-9A-F]{2}, ?)+"
-_GUARD = r"#(?:ifndef|define) \w+_H"
 # Around weights that are code: which of the two forms a compiler takes.
 _CODE_HEAD = (
     r"#ifndef TG_ARMV6M_LOOPS",
@@ -43,7 +42,7 @@ _CODE_TAIL = (
 INSTRUCTION = r'      "([a-z]+ [a-z0-9 ,#!\[\]{}]+)\\n\\t"'
 # Macros of the runtime that the network's C may name.
 _KNOWN_MACROS = frozenset(("GLOW_SUCCESS", "TG_ARMV6M_LOOPS"))
-_DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.MULTILINE)
+_DEFINE = re.compile(r"^[ \t]*(?:#|%:)[ \t]*define[ \t]+(\w+)", re.MULTILINE)
 
 
 class Lines:
@@ -165,7 +164,10 @@ def check_near_file(net: str, text: str) -> None:
 
 
 def check_macros(net: str, code: str, headers: Mapping[str, str]) -> None:
-    """No macro of a header stands for something that the network's C names. Raises BrokenError."""
+    """No macro of a header stands for something that the network's C names. Raises BrokenError.
+
+    headers: their texts without comments, of which lines that go on in the next one are one.
+    """
     names = set(re.findall(r"[A-Za-z_]\w*", code)) - _KNOWN_MACROS
     for file, text in sorted(headers.items()):
         others: Iterable[str] = set(_DEFINE.findall(text)) & names

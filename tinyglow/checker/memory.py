@@ -254,8 +254,9 @@ def check_disjoint(
                 if one.size == 0 or other.size == 0 or a.last < b.first or b.last < a.first:
                     continue
                 over = _last_part_over(source, net, areas, (one, other), used)
-                key = over or _shared(source, net, (one, other), used, claimed, found)
+                key = _shared(source, net, (one, other), used, claimed, found) if over is None else None
                 if over is not None and _meet(areas[over[1]], areas[over[2]]):
+                    key = over
                     claim, allowed = claimed.get(over), distance_of(source.calls[over[0] - 1])
                     where = f"call {over[0]}: {over[1]} over {over[2]}"
                     found.require(claim == allowed, where, f"the proof states a distance of {claim}", f"{allowed}")

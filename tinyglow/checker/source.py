@@ -22,7 +22,8 @@ MOST_SHIFT = 62  # of 64 bits
 ITEM_BYTES = {"int8_t": 1, "uint8_t": 1, "tg_i16": 2, "tg_u16": 2, "tg_i32": 4, "tg_u32": 4, "tg_f32": 4}
 ITEM_BYTES |= {"tg_i64": 8, "tg_u64": 8}
 
-_COMMENT = re.compile(r"/[*/]")
+# A comment, or a text in quotes, in which there are none: each as far as it goes.
+_COMMENT = re.compile(r"/\*(?:.*?\*/|.*)|//(?:\\\n|[^\n])*|" + r'"(?:[^"\\\n]|\\.)*"?', re.DOTALL)
 _PLACE = re.compile(r"^  (\w+) = (\d{1,10}),$", re.MULTILINE)
 _PARAMS = re.compile(r"^static const (\w+)_params (\w+) = \{\n(.*?)^\};$", re.MULTILINE | re.DOTALL)
 _FIELD = re.compile(r"^    \.(\w+) = (\{[^{}]*\}|[^{},]+),$", re.MULTILINE)
@@ -141,15 +142,8 @@ class Source:
 
 def without_comments(text: str) -> str:
     """C without its comments."""
-    parts, at = [], 0
-    for begin in _COMMENT.finditer(text):
-        if begin.start() < at:
-            continue
-        parts.append(text[at : begin.start()])
-        block = begin[0] == "/*"
-        end = text.find("*/" if block else "\n", begin.end())
-        at = len(text) if end < 0 else end + 2 * block
-    return "\n".join(line.rstrip(" \t") for line in "".join([*parts, text[at:]]).split("\n"))
+    code = _COMMENT.sub(lambda found: found[0] if found[0].startswith('"') else "", text)
+    return "\n".join(line.rstrip(" \t") for line in code.split("\n"))
 
 
 def read_source(net: str, texts: Mapping[str, str]) -> Source:
@@ -171,7 +165,8 @@ def read_source(net: str, texts: Mapping[str, str]) -> Source:
     header, code = without_comments(texts[f"{net}.h"]), without_comments(texts[f"{net}.c"])
     check_network_file(net, code)
     macros = check_header(net, header)
-    check_macros(net, code, {file: text for file, text in texts.items() if file.endswith(".h") and file != f"{net}.h"})
+    headers = {file: text for file, text in texts.items() if file.endswith(".h") and file != f"{net}.h"}
+    check_macros(net, code, {file: without_comments(text.replace("\\\n", "")) for file, text in headers.items()})
     if f"{net}_near.c" in texts:
         check_near_file(net, without_comments(texts[f"{net}_near.c"]))
     sizes = _sizes(net, macros)

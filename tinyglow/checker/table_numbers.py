@@ -16,7 +16,6 @@ from tinyglow.checker.ranges import INT32, Data, Found, Range, away_from_zero, c
 from tinyglow.checker.source import Call
 
 Array = npt.NDArray[Any]
-_UINT32 = 2**32 - 1
 _INT8 = (-128, 127)
 _MOST_BIAS, _MOST_SHIFT64 = 2**46, 62  # of an LSTM with sums of 64 bits
 _FAR = (-(1 << 20), 1 << 20)  # what an LSTM's scaled sums are brought between

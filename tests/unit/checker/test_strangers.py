@@ -31,6 +31,7 @@ IN_C = [
     (r"(\n  return GLOW_SUCCESS;)", r"\n  if (!tcm) { mutableWeight[9] = 1; }\1", "where it cannot be"),
     (r"mutableWeight, uint8_t \*activations\) \{", "activations, uint8_t *mutableWeight) {", "where it cannot be"),
     (r"(static const tg_rescale_s8_params)", r"#if 0\n\1", "has '#if 0' where it cannot be"),
+    (r'#include "tg_kernels\.h"', '#include "tg_kernels/**/.h"', "where it cannot be"),
     (r"enum \{", "/* \\\n */ enum {\\\n", "lines that go on in the next one"),
 ]
 IN_HEADER = [
@@ -45,6 +46,18 @@ IN_HEADER = [
 CASES = [(*case, f"{NET}.c") for case in IN_C] + [(*case, f"{NET}.h") for case in IN_HEADER]
 CASES += [
     (r"#define TG_CORE_H", "#define TG_CORE_H\n#define tg_rescale_s8_params other", "names of its own", "tg_core.h"),
+    (
+        r"#define TG_CORE_H",
+        "#define TG_CORE_H\n/**/#/**/define tg_rescale_s8_params other",
+        "names of its own",
+        "tg_core.h",
+    ),
+    (
+        r"#define TG_CORE_H",
+        "#define TG_CORE_H\n%:define \\\ntg_rescale_s8_params other",
+        "names of its own",
+        "tg_core.h",
+    ),
     (r"  uint16_t units;", "  uint16_t depth;\n  uint16_t units;", "two parameters of one name", "*fully*.h"),
     (r"  uint16_t units;", "  uint16_t more[2];", "where it cannot be", "*fully*.h"),
 ]
@@ -121,7 +134,7 @@ def test_very_many_faults_are_cut_short(bundle: Bundle) -> None:
     assert len(refused(bundle).splitlines()) < 110
 
 
-@pytest.mark.parametrize("text", ["/*", '\\"', "#define a(\n", "(", "){}", "#if 1\n", " "])
+@pytest.mark.parametrize("text", ["/*", '"', '\\"', "#define a(\n", "(", "){}", "#if 1\n", " "])
 def test_a_text_without_sense_ends(bundle: Bundle, text: str) -> None:
     """Many kilobytes of what a reader could go over again and again."""
     (bundle.folder / "tg_core.h").write_text(text * (60_000 // len(text)), encoding="ascii")

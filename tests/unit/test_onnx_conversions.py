@@ -71,9 +71,9 @@ def test_all_pairs_of_a_chain_are_joined() -> None:
     assert all(made.issuperset(node.input) for node in model.graph.node)
 
 
-@pytest.mark.parametrize("what", ["types", "output", "two readers", "scale", "empty"])
+@pytest.mark.parametrize("what", ["types", "output", "two readers", "scale", "empty", "body", "circle"])
 def test_what_others_see_is_not_joined(what: str) -> None:
-    """Nor are pairs of two types, of ranges with nothing in common, or whose scales are not constant."""
+    """Nor are pairs of two types, of ranges with nothing in common, without constant scales, or without an end."""
     model = _twice("int8", (0.01, 3), (0.02, 127 if what == "empty" else 5))
     graph = model.graph
     if what == "empty":
@@ -86,6 +86,13 @@ def test_what_others_see_is_not_joined(what: str) -> None:
         graph.output.append(helper.make_tensor_value_info("xd", TensorProto.FLOAT, None))
     elif what == "two readers":
         graph.node.append(helper.make_node("Relu", ["xd"], ["r"]))
+    elif what == "body":  # of an operator that reads it in one of its branches
+        relu = helper.make_node("Relu", ["xd"], ["r"])
+        branch = helper.make_graph([relu], "b", [], [helper.make_tensor_value_info("r", TensorProto.FLOAT, None)])
+        graph.node.append(helper.make_node("If", ["c"], ["i"], then_branch=branch, else_branch=branch))
+    elif what == "circle":  # a damaged file
+        graph.node[0].output[0] = "a"
+        graph.node.extend(helper.make_node("Identity", [one], [other]) for one, other in ("ab", "ba"))
     else:
         graph.node[0].input[1] = "x"
     kinds = _kinds(model)

@@ -370,6 +370,6 @@ def load_model(
     problems: what is known to be missing of the model, each with the tensors that lack.
     """
     symbols = symbols_of(model.graph.input)
-    prepare(model, request.outputs)
     with np.errstate(all="ignore"):  # what overflows is found
+        prepare(model, request.outputs)
         return _Import(model, name, folder, request, symbols, problems).run()

@@ -7,6 +7,7 @@ and a zero point for what both ranges hold (onnxruntime, core/optimizer/double_q
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ class _Graph:
         self.readers = {name: node for node in graph.node for name in node.input}
         self.reads = Counter(name for node in graph.node for name in node.input)
         self.reads.update(info.name for info in graph.output)
+        self.reads.update(_read_in_bodies(graph))
         self.names = {*self.constants, *self.reads, *(name for node in graph.node for name in node.output)}
 
     def chain(self, first: onnx.NodeProto) -> list[onnx.NodeProto]:
@@ -53,13 +55,18 @@ class _Graph:
         nodes = [first]
         while len(nodes) < len(_CHAIN):
             name = nodes[-1].output[0] if nodes[-1].output else ""
-            while self.reads[name] == 1 and name in self.readers and self.readers[name].op_type == "Identity":
+            seen: set[str] = set()  # a damaged file may copy in a circle
+            while self.reads[name] == 1 and name not in seen and self._is_copied(name):
+                seen.add(name)
                 name = self.readers[name].output[0] if self.readers[name].output else ""
             reader = self.readers.get(name)
             if self.reads[name] != 1 or reader is None or reader.input[0] != name:
                 break
             nodes.append(reader)
         return nodes
+
+    def _is_copied(self, name: str) -> bool:
+        return name in self.readers and self.readers[name].op_type == "Identity"
 
     def params(self, node: onnx.NodeProto) -> _Params | None:
         """What a conversion's operands say; None unless there is one constant scale and one zero point."""
@@ -88,6 +95,17 @@ class _Graph:
             self.constants[name] = tensor
             self.graph.initializer.append(tensor)
             node.input[index] = name
+
+
+def _read_in_bodies(graph: onnx.GraphProto) -> Iterator[str]:
+    """What the bodies of IF, LOOP and SCAN read, which may be values of the graph around them."""
+    todo = [graph]
+    while todo:
+        nodes = todo.pop().node
+        bodies = [body for node in nodes for item in node.attribute for body in (item.g, *item.graphs) if body.node]
+        yield from (name for body in bodies for node in body.node for name in node.input)
+        yield from (info.name for body in bodies for info in body.output)
+        todo += bodies
 
 
 def join_conversions(graph: onnx.GraphProto) -> None:

@@ -173,6 +173,17 @@ def test_a_change_of_width_by_far_is_refused(tmp_path: Path) -> None:
         tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics="tflite"))
 
 
+@pytest.mark.parametrize("dtype", ["INT8", "INT16"])
+def test_ratios_without_a_multiplier_are_refused(dtype: str, tmp_path: Path) -> None:
+    """LiteRT's multipliers are below 2**30."""
+    b = TFLiteBuilder()
+    x = b.tensor("x", (1, 4), dtype, Quant([2.0**20], [0]))
+    y = b.node("ABS", [x], (1, 4), "y", "AbsOptions", 5, dtype, Quant([2.0**-12], [0]))
+    path = saved(tmp_path, b.build([x], [y]))
+    with pytest.raises(ModelError, match=r"multiplier 4294967296.0 .*; expected scales that differ less"):
+        tinyglow.lower(tinyglow.quantize(tinyglow.load(path, "net"), numerics="tflite"))
+
+
 @pytest.mark.parametrize("most_shift", [0, 1])
 def test_scales_that_are_powers_of_two_need_no_rounding(most_shift: int) -> None:
     """LiteRT multiplies their inputs by three steps and shifts nothing out; others get 15 bits of multiplier."""

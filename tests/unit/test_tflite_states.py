@@ -204,3 +204,19 @@ def test_an_initialization_that_computes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="an initialization by EXP"):
         tinyglow.load(saved(tmp_path, model))
     assert cases.case("variables").model != model
+
+
+def test_a_state_of_uint8_is_averaged_as_uint8(tmp_path: Path) -> None:
+    """Ties go up in files of uint8, whose integers are 128 more: that of a variable's -1 and -2 is -1."""
+    quant, shape = Quant([1.0], [128]), (1, 1, 2, 1)
+    b = TFLiteBuilder()
+    x = b.tensor("x", shape, "UINT8", quant)
+    handle = b.node("VAR_HANDLE", [], (), "h", "VarHandleOptions", 1, "RESOURCE", Container="", SharedName="v")
+    past = b.node("READ_VARIABLE", [handle], shape, "past", "ReadVariableOptions", 1, "UINT8", quant)
+    fields = {"Padding": 1, "StrideH": 1, "StrideW": 1, "FilterHeight": 1, "FilterWidth": 2}
+    y = b.node("AVERAGE_POOL_2D", [past], (1, 1, 1, 1), "y", "Pool2DOptions", 1, "UINT8", quant, **fields)
+    b.effect("ASSIGN_VARIABLE", [handle, x], "AssignVariableOptions")
+    program = program_of(tmp_path, b.build([x], [y]))
+    assert [call.kernel.symbol for call in program.calls if "pool" in call.kernel.symbol] == [
+        "tg_avg_pool_tflite_ties_up_s8"
+    ]

@@ -169,12 +169,15 @@ class _Import(ModelImport):
         pixels = replace(type_.quant, offset=type_.quant.offset + 128) if type_.quant and is_uint8 else None
         dtype = "int32" if is_index else "bool" if type_.dtype == "bool" else "float32"
         value = self.editor.placeholder(name, TensorType(type_.shape, dtype), pixels)
-        declared = Declared(type_.dtype, type_.quant, raised=self._raised(name)) if type_.quant else None
-        return self.editor.declare(value.name, declared)
+        return self.editor.declare(value.name, self.declaration(name))
 
-    def _raised(self, name: str) -> int:
-        """How much larger the file's integers are than here."""
-        return QUANTIZED[self.tensors[name].dtype][2]
+    def declaration(self, name: str) -> Declared | None:
+        """What the file says of a tensor's integers; None of one that has none."""
+        type_ = self.declared(name)
+        if not (type_.quant or type_.channel_quant):
+            return None
+        raised = QUANTIZED[self.tensors[name].dtype][2]  # how much larger they are in the file
+        return Declared(type_.dtype, type_.quant, type_.channel_quant, raised=raised)
 
     def _constant(self, name: str, tensor: FileTensor) -> None:
         """A tensor that no operator makes."""
@@ -270,12 +273,7 @@ class _Import(ModelImport):
 
     def bind(self, name: str, value: Value) -> None:
         """As of every frontend, with the parameters that the file declares."""
-        type_ = self.declared(name)
-        declared = (
-            Declared(type_.dtype, type_.quant, type_.channel_quant, raised=self._raised(name))
-            if type_.quant or type_.channel_quant
-            else None
-        )
+        declared = self.declaration(name)
         if declared is not None and (declared.dtype not in _ACTIVATIONS or declared.quant is None):
             many = "" if declared.quant else " with many scales"
             expected = "float32, or int8, int16 or int32 with one scale"

@@ -24,8 +24,8 @@ from tinyglow.ir.types import TensorType
 from tinyglow.operators.concat import Concat
 from tinyglow.operators.slice import Slice
 
-# Operators with variable tensors.
 _SLOTS_OF_ONE_CYCLE = (5, 13, 25)  # of files that do not say it (circular_buffer_common.cc)
+# Operators with variable tensors.
 WITH_MEMORY = ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 _KEPT = ("float32", "int8", "int16", "bool")
 
@@ -49,6 +49,9 @@ class Reader(Protocol):
 
     def declared(self, name: str) -> TensorType:
         """The type that the file gives a tensor."""
+
+    def declaration(self, name: str) -> Declared | None:
+        """What the file says of a tensor's integers."""
 
 
 class Variables:
@@ -79,9 +82,9 @@ class Variables:
 
     def write_tensor(self, name: str, value: Value) -> None:
         """Let a variable tensor hold ``value`` from here on."""
-        type_ = self.reader.declared(name)
-        if type_.quant is not None:
-            value = self.reader.editor.declare(value.name, Declared(type_.dtype, type_.quant))
+        declared = self.reader.declaration(name)
+        if declared is not None:
+            value = self.reader.editor.declare(value.name, declared)
         self._now["", name] = self.reader.values[name] = value
 
     def run(self, node: SourceNode) -> None:
@@ -120,7 +123,7 @@ class Variables:
     def _check_same(self, value: Value, name: str) -> None:
         """A variable is its bytes: raises UnsupportedError if two tensors take them for different numbers."""
         type_, value = self.reader.declared(name), self.reader.editor.values[value.name]
-        own = Declared(type_.dtype, type_.quant) if type_.quant else None
+        own = self.reader.declaration(name)
         same = value.declared is None if own is None else own.is_like(value.declared)
         if value.type.shape != type_.shape or not same:
             given = f"{value.declared.type_of(value.type.shape) if value.declared else value.type}"
@@ -166,7 +169,7 @@ class Variables:
             raise UnsupportedError(f"a variable of type {type_}", f"{', '.join(_KEPT)}, with one scale")
         dtype = "bool" if type_.dtype == "bool" else "float32"
         value = self.reader.editor.placeholder(name, TensorType(type_.shape, dtype))
-        return self.reader.editor.declare(value.name, Declared(type_.dtype, type_.quant) if type_.quant else None)
+        return self.reader.editor.declare(value.name, self.reader.declaration(name))
 
     def _call_once(self, node: SourceNode) -> None:
         """Take the first values of resources from a subgraph that does nothing but assign constants."""

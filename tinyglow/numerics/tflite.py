@@ -33,6 +33,10 @@ class Multiplier:
     shift: int
 
 
+class ScaleError(ValueError):
+    """A ratio of scales for which LiteRT has no multiplier."""
+
+
 def multiplier_of(real: float) -> Multiplier:
     """The fixed-point form of a real multiplier (quantization_util.cc, QuantizeMultiplier).
 
@@ -43,10 +47,10 @@ def multiplier_of(real: float) -> Multiplier:
         Multiplier and shift; 0 for what no int32 product can tell from 0.
 
     Raises:
-        ValueError: The multiplier is 2**30 or more, or no number.
+        ScaleError: The multiplier is 2**30 or more, or no number.
     """
     if not 0 <= real < 2**30:
-        raise ValueError(f"multiplier {real!r} is not a number from 0 to 2**30")
+        raise ScaleError(f"multiplier {real!r} is not a number from 0 to 2**30")
     mantissa, shift = math.frexp(real)
     multiplier = math.floor(mantissa * 2**31 + 0.5)
     if multiplier == 2**31:
@@ -112,10 +116,10 @@ def reduced(by: Multiplier) -> tuple[int, int]:
     A sum is multiplied and shifted once, ties upwards.
 
     Raises:
-        ValueError: The multiplier is 2**16 or more.
+        ScaleError: The multiplier is 2**16 or more.
     """
     if by.shift > 15:
-        raise ValueError(f"a multiplier of 2**{by.shift} is too large for sums of 64 bits")
+        raise ScaleError(f"a multiplier of 2**{by.shift} is too large for sums of 64 bits")
     upper = (by.multiplier + (1 << 15)) >> 16 if by.multiplier < 0x7FFF0000 else 0x7FFF
     return upper, 15 - by.shift
 

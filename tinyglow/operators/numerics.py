@@ -12,6 +12,7 @@ from tinyglow.ir.graph import Node
 from tinyglow.ir.op import Lowering, Op, UnsupportedError
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics.names import GLOW, HINT, TFLITE, TFLM
+from tinyglow.numerics.tflite import ScaleError
 
 
 def lower_node(node: Node, lowering: Lowering) -> None:
@@ -27,7 +28,10 @@ def lower_node(node: Node, lowering: Lowering) -> None:
         kind = f"{node.op.kind} of int16" if int16 else node.op.kind
         found = f"{kind} has no form with the numerics {lowering.numerics}"
         raise UnsupportedError(found, "", HINT)
-    lower(node, lowering)
+    try:
+        lower(node, lowering)
+    except ScaleError as error:
+        raise UnsupportedError(str(error), "scales that differ less", HINT) from error
 
 
 def form(kind: type[Op], numerics: str, int16: bool = False) -> Callable[[Node, Lowering], None] | None:

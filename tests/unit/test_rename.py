@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import tinyglow
-from tests.helpers import conv_net, run_cli
+from tests.helpers import NetBuilder, conv_net, run_cli
 from tinyglow.errors import InputError
 from tinyglow.ir.program import Program
+from tinyglow.ir.target import Target
 from tinyglow.lowering.rename import rename_placeholders
 
 
@@ -31,6 +32,22 @@ def test_only_names_change(program: Program) -> None:
     for name in ("image", "x"):
         assert (tinyglow.interpret(renamed, {name: samples})["scores"] == expected).all()
     assert rename_placeholders(renamed, {"image": "x", "scores": program.outputs[0]}).calls == program.calls
+
+
+def test_parts_of_an_input_follow_it(tmp_path: Path) -> None:
+    """With line buffers, calls read some rows of an input at a time."""
+    build = NetBuilder()
+    wide = build.node("Conv", "x", build.weights(8, 1, 3, 3), build.weights(8), pads=[1, 1, 1, 1])
+    build.node("Conv", wide, build.weights(4, 8, 3, 3), build.weights(4), strides=[2, 2], output="y")
+    net = build.build({"x": (1, 1, 24, 24)}, ["y"])
+    graph = tinyglow.load(net.save(tmp_path))
+    quantized = tinyglow.quantize(graph, tinyglow.profile(graph, net.samples(8)))
+    made = tinyglow.lower(quantized, target=Target(line_buffers=True))
+    assert any(buffer.part_of == "x" for buffer in made.buffers.values())
+    renamed = rename_placeholders(made, {"x": "image"})
+    assert renamed.inputs == ("image",) and all(buffer.part_of != "x" for buffer in renamed.buffers.values())
+    tinyglow.emit(renamed, tmp_path / "bundle")
+    assert run_cli("check-proof", tmp_path / "bundle").status == 0
 
 
 @pytest.mark.parametrize(

@@ -225,12 +225,13 @@ def target_of_options(arguments: argparse.Namespace, board: Board | None = None)
     )
 
 
-def _program_of(arguments: argparse.Namespace, quantized: Graph) -> Program:
+def program_of(arguments: argparse.Namespace, quantized: Graph, say: bool = True) -> Program:
+    """Stations 6 to 8 as the options ask for. say: whether notes about them are printed."""
     from tinyglow.pipeline.budget import lower_within
     from tinyglow.pipeline.stations import lower
 
     dump, target = dump_of(arguments), target_of_options(arguments)
-    quantized = streamed(arguments, quantized, say=True)
+    quantized = streamed(arguments, quantized, say)
     tcm, flash, ram = (getattr(arguments, name, None) for name in ("tcm_size", "max_flash", "max_ram"))
     if flash is None and ram is None:
         return lower(quantized, dump, target, tcm_bytes=tcm or 0)
@@ -350,4 +351,4 @@ def calls_of(
 def compiled_of(arguments: argparse.Namespace, name: str | None = None) -> Compiled:
     """Stations 1 to 7 of the model that the options name, for the board and with the options of ``add_target``."""
     made = quantized_of(arguments, name)
-    return Compiled(made.graph, made.profile, made.scheme, made.quantized, _program_of(arguments, made.quantized))
+    return Compiled(made.graph, made.profile, made.scheme, made.quantized, program_of(arguments, made.quantized))

@@ -284,7 +284,7 @@ def _holds_probabilities(graph: Graph, value: str) -> bool:
         node = makers[value]
         if node.op.gives_probabilities is not None:
             return node.op.gives_probabilities
-        (value,) = node.inputs
+        value = node.inputs[0]
     return False
 
 
@@ -294,7 +294,7 @@ def _offers(graph: Graph, target: Target, chains: Sequence[Chain]) -> list[Seque
 
     def note(variants: Sequence[Variant]) -> Variant:
         offers.append(variants)
-        return next(iter(variants))
+        return variants[0]
 
     # For size nodes share kernels' code; else those on cores without DSP share the budget of code.
     if target.core and (target.optimize is Optimize.SIZE or target.allows_code()):

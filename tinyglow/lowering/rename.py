@@ -37,7 +37,10 @@ def rename_placeholders(program: Program, names: Mapping[str, str]) -> Program:
 
     return replace(
         program,
-        buffers={to(name): replace(buffer, name=to(buffer.name)) for name, buffer in program.buffers.items()},
+        buffers={
+            to(name): replace(buffer, name=to(buffer.name), part_of=to(buffer.part_of))
+            for name, buffer in program.buffers.items()
+        },
         calls=tuple(replace(call, operands=tuple(map(to, call.operands))) for call in program.calls),
         inputs=tuple(map(to, program.inputs)),
         outputs=tuple(map(to, program.outputs)),

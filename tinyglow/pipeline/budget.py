@@ -64,7 +64,10 @@ def lower_within(
     """
     if max_flash is not None:  # then its price is weighed
         target = replace(target, transformed_weights=True)
-    memory = None if max_ram is None else max(0, max_ram - lower(graph).sizes[Region.MUTABLE])
+    memory = None
+    if max_ram is not None:
+        plain = lower(graph, target=replace(target, line_buffers=False))
+        memory = max(0, max_ram - plain.sizes[Region.MUTABLE])
     chosen, least_flash, least_ram = find_compiler(compiler, board), None, None
     seen: set[tuple[object, ...]] = set()
     for candidate in _targets(target, memory):

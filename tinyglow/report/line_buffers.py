@@ -21,8 +21,8 @@ def line_buffer_lines(program: Program, plain: Program, core: str) -> list[str]:
     before, after = (_ram(one) for one in (plain, program))
     text = f"RAM {after:,} bytes instead of {before:,}, {len(program.calls)} calls instead of {len(plain.calls)}"
     if core:
-        slow, fast = (_cycles(one, core) for one in (program, plain))
-        text += f", about {slow:,} cycles instead of {fast:,} ({slow / max(1, fast) - 1:+.1%}, predicted)"
+        before, after = (_cycles(one, core) for one in (plain, program))
+        text += f", about {after:,} cycles instead of {before:,} ({after / max(1, before) - 1:+.1%}, predicted)"
     return [*lines, f"with line buffers: {text}"]
 
 

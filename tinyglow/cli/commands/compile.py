@@ -18,7 +18,7 @@ from tinyglow.cli.options import (
     add_stream,
     add_target,
 )
-from tinyglow.cli.reading import Compiled, board_of, compiled_of, dump_of, name_value_pairs, target_of_options
+from tinyglow.cli.reading import Compiled, board_of, compiled_of, dump_of, name_value_pairs, program_of
 from tinyglow.cli.several import add_several, separate
 from tinyglow.errors import InputError, Problem
 from tinyglow.numerics.names import ONNX
@@ -141,9 +141,8 @@ def _run_one(arguments: argparse.Namespace) -> int:
     print_bundle(program, board, Path(arguments.output), files)
     print_near(program, board)
     if program.chains:
-        from dataclasses import replace
-
-        plain = lower(compiled.quantized, target=replace(target_of_options(arguments), line_buffers=False))
+        without = argparse.Namespace(**{**vars(arguments), "line_buffers": False, "max_ram": None})
+        plain = program_of(without, compiled.quantized, say=False)
         for line in line_buffer_lines(program, plain, "" if board.is_host else board.cpu):
             print(line)
     if arguments.numerics is None and compiled.quantized.numerics == ONNX:

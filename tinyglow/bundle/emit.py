@@ -102,7 +102,9 @@ def _first_alike(program: Program) -> list[int]:
     known: dict[tuple[object, ...], int] = {}
     for number, call in enumerate(program.calls, 1):
         code = [name for o, name in zip(call.kernel.operands, call.operands, strict=True) if o.role is Role.CODE]
-        found.append(known.setdefault((call.kernel.symbol, call.params, *code), number))
+        # As they are written: 0.0 and -0.0 are equal, and are two numbers.
+        written = [_literal(getattr(call.params, name)) for name, _ in struct_fields(call.kernel)]
+        found.append(known.setdefault((call.kernel.symbol, *written, *code), number))
     return found
 
 

@@ -38,7 +38,6 @@ static inline int32_t tg_epilogue_tflm_product(int32_t x, int32_t multiplier, in
   "smmulr " t ", " x ", " m "\n\t"           \
   "add " x ", " t ", " x ", asr #31\n\t"
 #define TG_EPILOGUE_TFLM_SPARING_AGAIN(load) load
-#define TG_EPILOGUE_TFLM_SPARING_FLAGS(again)
 #define TG_EPILOGUE_TFLM_SPARING_PLUS(x, h) "add " x ", " x ", " h "\n\t"
 
 static inline int32_t tg_epilogue_tflm_last(int32_t x, const tg_i32 *words, int32_t center) {

@@ -29,7 +29,6 @@ static inline int32_t tg_epilogue_tflmr_product(int32_t x, int32_t multiplier, i
 /* The same where there is one register less: t is h before it, and spoilt after it where it has to be loaded AGAIN. */
 #define TG_EPILOGUE_TFLMR_SPARING_PRODUCT(x, t, m) TG_EPILOGUE_TFLMR_PRODUCT(x, "", m, t)
 #define TG_EPILOGUE_TFLMR_SPARING_AGAIN(load)
-#define TG_EPILOGUE_TFLMR_SPARING_FLAGS(again)
 #define TG_EPILOGUE_TFLMR_SPARING_PLUS(x, h)
 
 static inline int32_t tg_epilogue_tflmr_last(int32_t x, const tg_i32 *words, int32_t center) {

@@ -72,12 +72,6 @@ typedef struct {
   "str r10, [sp, #48]\n\t"
 #endif
 
-/* Whether this was the last block, which the loop asks after its end. */
-#define TG_BLOCK_FLAGS   \
-  "ldr r9, [sp, #4]\n\t" \
-  "add r9, r9, #64\n\t"  \
-  "cmp r0, r9\n\t"
-
 /* Whether a block is the last, found out while its sums are added up. */
 #if TG_EPILOGUE_GLOW_FUSED || TG_EPILOGUE_GLOW_SHIFTED
 #define TG_BLOCK_LOAD_LAST "ldr r9, [sp, #4]\n\t"
@@ -130,7 +124,6 @@ typedef struct {
   "ldr lr, [sp, #16]\n\t"                   \
   TG_BLOCK_ALL(TG_EPILOGUE_GLOW_SATURATE)        \
   "strb r9, [r1, lr]\n\t"                   \
-  TG_EPILOGUE_GLOW_SPARING_FLAGS(TG_BLOCK_FLAGS) \
   "strb r8, [r1]\n\t"                       \
   "add r1, r1, r12\n\t"                     \
   "strb r11, [r1, lr]\n\t"                  \
@@ -360,7 +353,6 @@ void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p
 #undef TG_BLOCK_PLUS
 #undef TG_BLOCK_LAST
 #undef TG_BLOCK_ALL
-#undef TG_BLOCK_FLAGS
 #undef TG_BLOCK_END
 #undef TG_BLOCK_LOAD_LAST
 #undef TG_BLOCK_COMPARE_LAST

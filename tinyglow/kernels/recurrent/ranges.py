@@ -17,7 +17,6 @@ from tinyglow.numerics import gemmlowp, tflite_int16
 from tinyglow.numerics.tflite import IntArray
 
 _INT8, _INT16 = (-128, 127), (-(2**15), 2**15 - 1)
-_FAR = 1 << 20  # what C bounds a scaled sum to
 _AT = ("inputs at the ends of their type", "inputs at the ends of their type")
 Function = Callable[[IntArray], IntArray]
 

@@ -13,6 +13,7 @@ import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from random import Random
 
 import numpy as np
 
@@ -282,14 +283,12 @@ def _drowned(evidence: Evidence, name: str, step: float) -> Iterator[Finding]:
 
 
 def _noise(shape: tuple[int, ...]) -> Array:
-    """Numbers from -0.5 to 0.5 as if drawn at random, the same ones always (Steele and others, SplitMix64, 2014).
+    """Numbers from -0.5 to 0.5, drawn at random and always the same.
 
-    numpy's own generators take longer to import than the rest of a warning takes.
+    numpy's generators take longer to import than the rest of a warning takes.
     """
-    bits = np.arange(1, math.prod(shape) + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    noise: Array = (bits ^ (bits >> np.uint64(31))).astype(np.float64).reshape(shape) * 2.0**-64 - 0.5
+    bits = np.frombuffer(Random(0).randbytes(4 * math.prod(shape)), "<u4")
+    noise: Array = bits.astype(np.float64).reshape(shape) * 2.0**-32 - 0.5
     return noise
 
 

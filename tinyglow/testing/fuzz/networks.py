@@ -34,9 +34,17 @@ _NODES = 0.1  # how often a node of a float model has a type of its own
 class Network(ABC):
     """A network of a sweep."""
 
-    seed: int
-    comes_quantized: bool
     suffix: str
+
+    @property
+    @abstractmethod
+    def seed(self) -> int:
+        """Draws it again."""
+
+    @property
+    @abstractmethod
+    def comes_quantized(self) -> bool:
+        """Whether the file quantizes its values."""
 
     @property
     @abstractmethod
@@ -67,12 +75,12 @@ class OnnxNetwork(Network):
     suffix = ".onnx"
 
     @property
-    def seed(self) -> int:  # type: ignore[override]
+    def seed(self) -> int:
         """Draws it again."""
         return self.model.seed
 
     @property
-    def comes_quantized(self) -> bool:  # type: ignore[override]
+    def comes_quantized(self) -> bool:
         """Whether the file quantizes its values."""
         return self.how is not None
 
@@ -118,10 +126,10 @@ class TFLiteNetwork(Network):
 
     model: TFLiteModel
     suffix = ".tflite"
-    comes_quantized = True
+    comes_quantized = True  # in all types that are drawn
 
     @property
-    def seed(self) -> int:  # type: ignore[override]
+    def seed(self) -> int:
         """Draws it again."""
         return self.model.seed
 

@@ -104,13 +104,12 @@ class Options:
         for field in fields(self):
             value, option = getattr(self, field.name), f"--{field.name.replace('_', '-')}"
             if field.name != "board" and value != getattr(default, field.name):
-                found += (
-                    [option]
-                    if value is True
-                    else [f"{option}={value}"]
-                    if field.name == "stream"
-                    else [option, str(value)]
-                )
+                if value is True:
+                    found.append(option)
+                elif field.name == "stream":  # an axis may be negative
+                    found.append(f"{option}={value}")
+                else:
+                    found += [option, str(value)]
         return found
 
 

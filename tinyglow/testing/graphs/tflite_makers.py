@@ -41,7 +41,7 @@ def _weights(net: Net, x: Value, shape: tuple[int, ...], axis: int, channelwise:
     return [filters, net.constant(bias, Quant(products, [0] * len(products)))]
 
 
-def _windows(net: Net, size: int, kernel: int, stride: int, dilation: int, padding: int) -> int:
+def _windows(size: int, kernel: int, stride: int, dilation: int, padding: int) -> int:
     extent = (kernel - 1) * dilation + 1
     return -(-size // stride) if padding == _SAME else (size - extent) // stride + 1
 
@@ -53,7 +53,7 @@ def _window(net: Net, x: Value, dilations: bool) -> tuple[dict[str, int], tuple[
     kernel = tuple(int(rng.choice([1, 2, 3, 3, 4])) for _ in range(2))
     stride = tuple(int(rng.choice([1, 1, 2])) for _ in range(2))
     spread = tuple(int(rng.choice([1, 1, 1, 2])) if dilations and max(stride) == 1 else 1 for _ in range(2))
-    sizes = [_windows(net, x.shape[1 + i], kernel[i], stride[i], spread[i], padding) for i in range(2)]
+    sizes = [_windows(x.shape[1 + i], kernel[i], stride[i], spread[i], padding) for i in range(2)]
     if min(sizes) < 1:
         return None
     fields = {"Padding": padding, "StrideH": stride[0], "StrideW": stride[1]}
@@ -137,7 +137,7 @@ def _pooled(net: Net, x: Value, kind: str) -> Value | None:
     rng, padding = net.rng, int(net.rng.integers(2))
     kernel = [int(rng.integers(1, min(4, side) + 1)) for side in x.shape[1:3]]
     stride = [int(rng.choice([1, 2])) for _ in range(2)]
-    sizes = [_windows(net, x.shape[1 + i], kernel[i], stride[i], 1, padding) for i in range(2)]
+    sizes = [_windows(x.shape[1 + i], kernel[i], stride[i], 1, padding) for i in range(2)]
     fields = {"Padding": padding, "StrideH": stride[0], "StrideW": stride[1]}
     fields |= {"FilterHeight": kernel[0], "FilterWidth": kernel[1]}
     fields["FusedActivationFunction"] = int(rng.choice([_NONE, _NONE, _RELU]))
@@ -228,7 +228,7 @@ def table(net: Net, x: Value) -> Value | None:
     kind = str(net.rng.choice(["LOGISTIC", "TANH", "HARD_SWISH"]))
     if kind == "HARD_SWISH":
         return net.add(kind, [x], x.shape, net.quant(x.spread), x.spread) if net.is_int8 else None
-    step = 2.0**-15 if not net.is_eight_bits else 2.0**-8 if kind == "LOGISTIC" else 2.0**-7
+    step = UNIT if not net.is_eight_bits else 2.0**-8 if kind == "LOGISTIC" else 2.0**-7
     zero = net.zero(-128 if kind == "LOGISTIC" else 0)
     return net.add(kind, [x], x.shape, Quant([step], [zero]), 0.4)
 

@@ -5,6 +5,7 @@ A network is a list of steps, each with random numbers of its own: without some 
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class TFLiteModel:
         return {"x": rng.standard_normal((count, *self.shape)).astype(np.float32)}
 
     def smaller(self) -> Iterator[TFLiteModel]:
-        """The same network without one of its steps, the last first; and with its last steps alone."""
+        """The same network without one of its steps, the last first."""
         for index in reversed(range(len(self.steps))):
             steps = self.steps[:index] + self.steps[index + 1 :]
             made = _written(self.seed, self.dtype, steps)
@@ -169,9 +170,7 @@ def tflite_model(seed: int, operators: int = 0) -> TFLiteModel:
     Returns:
         The network. Needs the packages tflite and flatbuffers.
     """
-    from tinyglow.testing.graphs import tflite_makers
-
-    assert tflite_makers.__name__  # they have registered themselves
+    importlib.import_module("tinyglow.testing.graphs.tflite_makers")  # they register themselves
     rng = np.random.default_rng([seed, 3])
     dtype = str(rng.choice(["INT8", "INT16", "UINT8"], p=[0.6, 0.3, 0.1]))
     names = sorted(MAKERS)

@@ -12,6 +12,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import tinyglow
@@ -24,7 +25,7 @@ from tests.tflite import images, micro_operators, sweep
 from tinyglow.checker.unstated import UNSTATED, reason_of
 from tinyglow.demo import digits
 from tinyglow.demo.tour import run_demo
-from tinyglow.numerics.names import TFLM
+from tinyglow.numerics.names import TFLITE, TFLM
 from tinyglow.operators.generic.declare import GENERAL
 from tinyglow.pipeline.execution import Options
 from tinyglow.pipeline.fit import fit, real_boards
@@ -188,8 +189,8 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "line-buffers": (DOCS / "how-to/size-and-speed.md", line_buffers.table),
     "place": (DOCS / "how-to/boards.md", place),
     "fits": (DOCS / "how-to/boards.md", fits),
-    "numerics-tflite": (DOCS / "numerics.md", numerics.tflite_text),
-    "numerics-tflm": (DOCS / "numerics.md", numerics.tflm_text),
+    "numerics-tflite": (DOCS / "numerics.md", partial(numerics.mlperf_text, TFLITE)),
+    "numerics-tflm": (DOCS / "numerics.md", partial(numerics.mlperf_text, TFLM)),
     "numerics-onnx": (DOCS / "numerics.md", numerics.onnx_text),
     "helium": (DOCS / "how-to/other-cores.md", other_cores.helium_text),
     "other-cores": (DOCS / "how-to/other-cores.md", other_cores.table_text),

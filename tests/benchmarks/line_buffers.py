@@ -12,6 +12,7 @@ from pathlib import Path
 
 import tinyglow
 from tests.benchmarks import mlperf_tiny
+from tests.benchmarks.exactly_glow import SHARED
 from tests.benchmarks.measure import SCHEMES, Row, cost, quantized
 from tinyglow.ir.graph import Graph
 from tinyglow.pipeline.stations import target_of
@@ -31,9 +32,9 @@ def graph_of(name: str) -> Graph | None:
     """The quantized network; None where its file is not there."""
     if name in OWN:
         return quantized(name, SCHEMES["asymmetric"])
-    path = Path(__file__).resolve().parents[2].parent / "shared/models/mlperf_tiny" / MLPERF[name]
+    folder = SHARED / "models/mlperf_tiny"
     network = next(one for one in mlperf_tiny.NETWORKS if one.file == MLPERF[name])
-    return mlperf_tiny.quantized(path.parent, network) if path.is_file() else None
+    return mlperf_tiny.quantized(folder, network) if (folder / network.file).is_file() else None
 
 
 def measure(graph: Graph) -> dict[str, Row]:

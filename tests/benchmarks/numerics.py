@@ -4,9 +4,8 @@
 ``... onnx FOLDER`` measures the shared float networks as onnxruntime's static quantizer writes them (QDQ of int8, a
 scale for each channel) with ``onnx``. FOLDER holds the files (``tests.benchmarks.mlperf_tiny``,
 ``tests.onnx_quantized.compare``). Names of networks after it measure these alone, and so do ``--numerics`` and
-``--cores``. The cycles go to ``numerics.json``,
-from which the tables of the documentation are made. The second needs the package onnxruntime, which the tests
-themselves do without.
+``--cores``. The cycles go to ``numerics.json``, from which the tables of the documentation are made. The second needs
+the package onnxruntime, which the tests themselves do without.
 """
 
 from __future__ import annotations
@@ -67,14 +66,9 @@ def _table(rows: Mapping[str, Cycles], titles: Mapping[str, str], numerics: str)
     return "\n".join(lines)
 
 
-def tflite_text() -> str:
-    """The table of ``tflite``."""
-    return _table(recorded()[TFLITE], {network.file: network.title for network in mlperf_tiny.NETWORKS}, TFLITE)
-
-
-def tflm_text() -> str:
-    """The table of ``tflm``."""
-    return _table(recorded()[TFLITE], {network.file: network.title for network in mlperf_tiny.NETWORKS}, TFLM)
+def mlperf_text(numerics: str) -> str:
+    """The table of MLPerf Tiny's networks with ``tflite`` or ``tflm``."""
+    return _table(recorded()[TFLITE], {network.file: network.title for network in mlperf_tiny.NETWORKS}, numerics)
 
 
 def onnx_text() -> str:

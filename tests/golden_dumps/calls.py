@@ -241,4 +241,4 @@ def write_calls() -> None:
 def committed(file: str) -> dict[str, str]:
     """The committed text of each layer or model, by its name."""
     parts = (FILES / f"{file}.txt").read_text(encoding="utf-8").split(_HEAD)
-    return dict(part.split("\n", 1) for part in parts[1:])  # type: ignore[misc]
+    return {name: text for name, _, text in (part.partition("\n") for part in parts[1:])}

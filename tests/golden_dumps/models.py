@@ -38,7 +38,7 @@ def _of_tflite(file: str, name: str) -> bytes:
     from tests.tflite import cases, int8_cases, int16_cases
 
     modules = {"float": cases, "int8": int8_cases, "int16": int16_cases}
-    return modules[file].case(name).model  # type: ignore[attr-defined, no-any-return]
+    return modules[file].case(name).model
 
 
 def _tflite() -> dict[str, Model]:

@@ -55,14 +55,16 @@ def test_networks_equal_the_interpreter(begin: int) -> None:
 
 def test_options_reach_what_they_promise() -> None:
     """Every core, schema, precision and way to choose kernels; the same seed draws the same."""
-    drawn = [options_of(seed) for seed in range(300)]
-    assert {one.board for one in drawn} == {*(f"cortex-{name}" for name in ("m0plus", "m3", "m4", "m33", "m7")), "host"}
+    options = [options_of(seed) for seed in range(300)]
+    cores = {f"cortex-{name}" for name in ("m0plus", "m3", "m4", "m33", "m7")}
+    assert {one.board for one in options} == {*cores, "host"}
     for name, count in (("schema", 4), ("precision", 2), ("numerics", 4), ("bias", 2), ("graph", 2), ("optimize", 3)):
-        assert len({getattr(one, name) for one in drawn}) == count
-    for name in ("channelwise", "float_io", "transformed_weights", "reuse_inputs", "weights_as_code", "line_buffers"):
-        assert len({getattr(one, name) for one in drawn}) > 1
+        assert len({getattr(one, name) for one in options}) == count
+    switches = ("channelwise", "float_io", "transformed_weights", "reuse_inputs", "weights_as_code", "line_buffers")
+    for name in (*switches, "tcm_size", "wrap"):
+        assert len({getattr(one, name) for one in options}) > 1
     assert options_of(17) == options_of(17)
-    assert all(one.scheme for one in drawn)  # none contradicts itself
+    assert all(one.scheme for one in options)  # none contradicts itself
 
 
 def test_networks_are_of_all_kinds() -> None:
@@ -97,7 +99,7 @@ def test_quantized_networks_are_made_small(seed: int, part: str, monkeypatch: py
     monkeypatch.setattr(sweep, "try_network", trial)
     small, plain = sweep.smaller(network, options, trial(network), None)
     assert trial(small).is_fault and small.comes_quantized and plain == Options()
-    left = len(small.model.steps if isinstance(small, TFLiteNetwork) else small.model.proto.graph.node)  # type: ignore[attr-defined]
+    left = len(small.model.steps if isinstance(small, TFLiteNetwork) else small.model.proto.graph.node)
     assert left <= 2
 
 

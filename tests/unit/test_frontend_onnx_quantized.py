@@ -143,7 +143,7 @@ def test_what_static_quantization_writes_is_onnxruntimes() -> None:
     for key, row in found.items():
         assert (row["numerics"], row["equal"], row["classes"]) == ("onnx", 1.0, 1.0), key
     cores = [row["cores"] for row in found.values() if "cores" in row]
-    assert len(cores) >= 28 and all(set(runs) == {"host", *CORES} for runs in cores)
+    assert len(cores) == 28 and all(set(runs) == {"host", *CORES} for runs in cores)
     assert all(same == count > 0 for runs in cores for same, count in runs.values())
 
 

@@ -59,7 +59,8 @@ class _Drawn:
 
     def _window(self, most: int) -> tuple[dict[str, list[int]], tuple[int, int]]:
         """Attributes of a window, and the size of its result."""
-        sizes, fields = [], {"kernel_shape": [], "strides": [], "before": [], "after": []}  # type: ignore[var-annotated]
+        sizes: list[int] = []
+        fields: dict[str, list[int]] = {"kernel_shape": [], "strides": [], "before": [], "after": []}
         for length in self.shape[1:]:
             kernel = int(self.rng.integers(1, min(most, length) + 1))
             stride = int(self.rng.integers(1, 3))
@@ -133,7 +134,7 @@ def _random(rng: np.random.Generator) -> Callable[[Sequence[Variant]], Variant]:
     return lambda variants: variants[int(rng.integers(len(variants)))]
 
 
-def _outputs(program: Program, seed: int) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _outputs(program: Program, seed: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     types = {name: program.buffers[name].type for name in program.inputs}
     given = {name: rng.integers(-128, 128, (2, *type_.shape)).astype(type_.dtype) for name, type_ in types.items()}

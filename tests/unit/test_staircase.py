@@ -70,14 +70,7 @@ def test_where_integers_wrap_or_floats_round_there_is_none() -> None:
     assert staircase(GLOW, GLOW.constants(math.ldexp(1.5, -12)), -128, 127, MOST + 1) is None
 
 
-def test_few_sums_are_left_alone() -> None:
-    """The search for a staircase takes longer than it saves there."""
-    rule = (GLOW, GLOW.constants(0.01), -128, 127)
-    assert staircase_for(rule, 100, module.WORTH - 1) is None
-    assert staircase_for(rule, 100, module.WORTH) is not None
-
-
-@pytest.mark.parametrize("count", [3, 8190 * 3, 8190 * 2 + 9])
+@pytest.mark.parametrize("count", [3, 6000, 8190 * 3, 8190 * 2 + 9])
 def test_a_bias_is_added_to_each_unit(count: int) -> None:
     """In rows of many numbers, and what is left over."""
     sums, bias = np.arange(count, dtype=np.float32).reshape(-1, 3), np.array([1, -20, 300], np.float32)
@@ -170,17 +163,9 @@ def test_bounds_between_which_nothing_changes() -> None:
     assert set(_applied(found, np.arange(-20_000, 20_001)).tolist()) == {5, 6}
 
 
-def test_few_sums_are_not_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From so many results on, and with bounds that float32 holds."""
+def test_few_sums_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search takes longer than it saves there; and bounds beyond float32 have none."""
     monkeypatch.setattr(module, "WORTH", 12)
     rule = (GLOW, GLOW.constants(2.0**-9, 3), -128, 127)
     assert staircase_for(rule, 26_000, 12) is not None and staircase_for(rule, 26_000, 11) is None
     assert staircase_for(rule, MOST, 12) is not None and staircase_for(rule, MOST + 1, 12) is None
-
-
-def test_biases_are_added_to_each_unit() -> None:
-    """Also in a row that is left over."""
-    many = np.arange(6000, dtype=np.float32).reshape(-1, 3)
-    due = many + np.array([1, 20, 300], np.float32)
-    add_bias(many, np.array([1, 20, 300], np.float32))
-    assert np.array_equal(many, due)

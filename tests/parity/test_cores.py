@@ -24,7 +24,11 @@ def _check(core: Core, case: Case) -> None:
         core.run(case, in_place=True)
 
 
-@pytest.mark.parametrize("symbol", sorted(KERNELS))
+@pytest.mark.parametrize(
+    "symbol",
+    # The portable twins of kernels for vectors, which no other core is given, run on this machine in every run.
+    [pytest.param(name, marks=pytest.mark.long) if name in WITH_MVE else name for name in sorted(KERNELS)],
+)
 def test_core_equals_numpy(core: Core, symbol: str, drawn: DrawnCases) -> None:
     """The core and numpy agree on every bit, in place too where that is allowed, and nothing else is written."""
     drawn.check(symbol, partial(_check, core), **EXAMPLES)

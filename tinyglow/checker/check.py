@@ -10,7 +10,7 @@ from typing import Any
 
 from tinyglow.checker.document import ENDING, Document, read_document
 from tinyglow.checker.extents import extents, loop_of
-from tinyglow.checker.findings import BrokenError, Findings
+from tinyglow.checker.findings import BrokenError, Findings, shown
 from tinyglow.checker.interface import check_interface, interface_files
 from tinyglow.checker.layouts import layer_of
 from tinyglow.checker.memory import (
@@ -179,7 +179,7 @@ def _check_call(
     """A call; returns how much of its integers' range its sums take, None if it adds nothing up."""
     document, claim = stated
     found.require(claim.keys() <= _CLAIMS, call.where, "the proof states what is unknown", ", ".join(sorted(_CLAIMS)))
-    found.require(claim.get("kernel") == call.kernel, call.where, f"the proof has {_shown(claim.get('kernel'))}")
+    found.require(claim.get("kernel") == call.kernel, call.where, f"the proof has {shown(claim.get('kernel'))}")
     data = _constants(net, call, source, weights)
     elements = extents(call, data)
     items = {argument.name: argument.item for argument in call.arguments}
@@ -267,16 +267,9 @@ def _compare(where: str, stated: Any, expected: Mapping[str, Any], found: Findin
             found.require(
                 own == theirs and type(own) is type(theirs),
                 where,
-                f"the proof states {_shown(theirs)} for {path}, {str(name)[:60]}",
+                f"the proof states {shown(theirs)} for {path}, {str(name)[:60]}",
                 f"{own}, by the bundle's C and weights",
             )
-
-
-def _shown(value: Any) -> str:
-    """Something of the proof in a few words."""
-    return (
-        str(value)[:60] if value is None or isinstance(value, (bool, int, float, str)) else f"a {type(value).__name__}"
-    )
 
 
 def _constants(net: str, call: Call, source: Source, weights: Mapping[str, bytes]) -> Callable[[str], bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tinyglow.checker.findings import BrokenError
+from tinyglow.checker.findings import BrokenError, shown
 from tinyglow.checker.memory import Area
 from tinyglow.checker.source import MEMORIES, MOST_BYTES
 
@@ -65,9 +65,9 @@ def read_document(name: str, data: bytes) -> Document:
     read = _Reader(name)
     root = read.mapping(root, "the file")
     if root.get("format") != FORMAT:
-        raise BrokenError(name, f"has the format {_shown(root.get('format'))}", repr(FORMAT))
+        raise BrokenError(name, f"has the format {shown(root.get('format'))}", repr(FORMAT))
     if root.get("version") != VERSION or isinstance(root.get("version"), bool):
-        raise BrokenError(name, f"has version {_shown(root.get('version'))}", str(VERSION))
+        raise BrokenError(name, f"has version {shown(root.get('version'))}", str(VERSION))
     if root.keys() - _KEYS:
         raise BrokenError(name, "has parts that are unknown", ", ".join(sorted(_KEYS)))
     files = read.mapping(root.get("files"), "files")
@@ -109,10 +109,6 @@ def _once(pairs: list[tuple[str, Any]]) -> Json:
     if len(found) != len(pairs):
         raise ValueError("a key is there twice")
     return found
-
-
-def _shown(value: Any) -> str:
-    return repr(value)[:40] if isinstance(value, (str, int, float)) else f"a {type(value).__name__}"
 
 
 def _area(read: _Reader, entry: Any) -> Area:

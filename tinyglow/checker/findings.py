@@ -17,6 +17,14 @@ class BrokenError(Exception):
         self.where, self.found, self.expected = where, found, expected
 
 
+def shown(value: object) -> str:
+    """Something of the proof in a few words."""
+    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+        return ", ".join(value)[:100] or "none"
+    plain = value is None or isinstance(value, (bool, int, float, str))
+    return str(value)[:60] if plain else f"a {type(value).__name__}"
+
+
 @dataclass(frozen=True)
 class Fault:
     """Something that a bundle's proof or its files get wrong.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinyglow.checker.elf import Function, ObjectCode, read_object
-from tinyglow.checker.findings import BrokenError, Findings
+from tinyglow.checker.findings import BrokenError, Findings, shown
 from tinyglow.checker.thumb import decode
 
 # What compilers' libraries may be asked for, and the stack that is allowed for each: division, floats, block copies.
@@ -49,22 +49,15 @@ def check_stack(net: str, data: bytes | None, stated: Mapping[str, Any] | None, 
     found.require(
         stated.get("bytes") == bound,
         where,
-        f"states a stack of {_shown(stated.get('bytes'))} bytes",
+        f"states a stack of {shown(stated.get('bytes'))} bytes",
         f"{bound}: {' -> '.join(path)}, by the instructions of {net}.o",
     )
     found.require(
-        stated.get("path") == path, where, f"has the deepest path {_shown(stated.get('path'))}", " -> ".join(path)
+        stated.get("path") == path, where, f"has the deepest path {shown(stated.get('path'))}", " -> ".join(path)
     )
     names = stated.get("library")
-    found.require(names == library, where, f"names the library functions {_shown(names)}", ", ".join(library) or "none")
+    found.require(names == library, where, f"names the library functions {shown(names)}", ", ".join(library) or "none")
     found.facts.append(f"the stack takes at most {bound} bytes: {' -> '.join(path)}")
-
-
-def _shown(value: Any) -> str:
-    """Something of the proof in a few words."""
-    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
-        return ", ".join(value)[:100] or "none"
-    return str(value)[:20] if isinstance(value, (int, str)) else f"a {type(value).__name__}"
 
 
 def stack_bound(net: str, data: bytes) -> tuple[int, list[str], list[str]]:

@@ -9,34 +9,21 @@ import numpy as np
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.op import Lowering, Op, OtherNumerics
 from tinyglow.ir.types import TensorType
-from tinyglow.kernels.elementwise.tflite_s16 import RESCALE_TFLITE_INT16, RescaleTflite16Params
-from tinyglow.kernels.int16 import int16_scales
 from tinyglow.numerics import tflite_tables, wide
 from tinyglow.numerics.names import LIKE_LITERT, TFLITE
-from tinyglow.numerics.tflite import float_ratio, multiplier_of
 from tinyglow.operators.abs import Abs
 from tinyglow.operators.exp import Exp
-from tinyglow.operators.litert_int16 import Floats, lower_lines
+from tinyglow.operators.litert_int16 import Floats, lower_lines, lower_rescale_int16
 from tinyglow.operators.neg import Neg
 from tinyglow.operators.rsqrt import Rsqrt
 from tinyglow.operators.sqrt import Sqrt
 from tinyglow.operators.tables import lower_table
 
 
-def _lower_absolute(node: Node, lowering: Lowering) -> None:
-    """ABS (elementwise.cc, AbsEvalQuantized): a negative multiplier for what is below 0."""
-    source, result = int16_scales(node, lowering)
-    by = multiplier_of(float_ratio(source, result))
-    count = lowering.type_of(node.inputs[0]).elements
-    ends = wide.INT16_MIN, wide.INT16_MAX
-    params = RescaleTflite16Params(count, by.multiplier, -by.multiplier, by.shift, by.shift, *ends)
-    lowering.call(RESCALE_TFLITE_INT16, [lowering.buffer(node.inputs[0]), lowering.buffer(node.outputs[0])], params)
-
-
 def _lower_int16(node: Node, lowering: Lowering) -> None:
     assert isinstance(node.op, LitertFunction)
-    if isinstance(node.op.of, Abs):
-        _lower_absolute(node, lowering)
+    if isinstance(node.op.of, Abs):  # elementwise.cc, AbsEvalQuantized: what is below 0 is multiplied by -1
+        lower_rescale_int16(node, lowering, slope=-1.0)
     elif isinstance(node.op.of, Rsqrt):
         lower_lines(node, lowering, _reciprocal_root)
     else:

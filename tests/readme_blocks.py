@@ -187,6 +187,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "mlperf": (README, mlperf_tiny.table_text),
     "sizes": (DOCS / "how-to/size-and-speed.md", size_table),
     "line-buffers": (DOCS / "how-to/size-and-speed.md", line_buffers.table),
+    "push-rows": (DOCS / "how-to/size-and-speed.md", line_buffers.pushed_table),
     "place": (DOCS / "how-to/boards.md", place),
     "fits": (DOCS / "how-to/boards.md", fits),
     "numerics-tflite": (DOCS / "numerics.md", partial(numerics.mlperf_text, TFLITE)),

@@ -1,5 +1,7 @@
 """What line buffers save and cost: ``python -m tests.benchmarks.line_buffers [NETWORK ...]`` measures and records it.
 
+So it is with inputs that are handed in by rows.
+
 Networks of MLPerf Tiny are measured where their files are (``../shared``); else their recorded rows stay.
 """
 
@@ -9,12 +11,16 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import tinyglow
 from tests.benchmarks import mlperf_tiny
 from tests.benchmarks.exactly_glow import SHARED
 from tests.benchmarks.measure import SCHEMES, Row, cost, quantized
+from tests.benchmarks.picture import TITLES
+from tinyglow.bundle.rows import rows_of
 from tinyglow.ir.graph import Graph
+from tinyglow.pipeline.budget import lower_within
 from tinyglow.pipeline.stations import target_of
 from tinyglow.targets.boards import load_board
 
@@ -26,6 +32,9 @@ MLPERF = {
     "MLPerf Tiny, visual wake words": "vww_96_int8.tflite",
 }
 _COLUMNS = ("ram", "flash", "cycles")
+# Of inputs that are handed in by rows, the limits of RAM.
+PUSHED = {"MLPerf Tiny, ResNet-8": 24_000, "MLPerf Tiny, visual wake words": 20_480}
+_CORES = ("cortex-m0plus", CORE, "cortex-m7")
 
 
 def graph_of(name: str) -> Graph | None:
@@ -37,7 +46,7 @@ def graph_of(name: str) -> Graph | None:
     return mlperf_tiny.quantized(folder, network) if (folder / network.file).is_file() else None
 
 
-def measure(graph: Graph) -> dict[str, Row]:
+def measure(graph: Graph) -> dict[str, Any]:
     """The network without line buffers, and with them."""
     board = load_board(CORE)
     target = target_of(board)
@@ -51,9 +60,22 @@ def measure(graph: Graph) -> dict[str, Row]:
     }
 
 
-def load_record() -> dict[str, dict[str, Row]]:
+def measure_pushed(graph: Graph, limit: int) -> dict[str, Row]:
+    """The network whose input is handed in by rows, by core. RAM has the rows of one call, and no more of the input."""
+    found = {}
+    for core in _CORES:
+        board = load_board(core)
+        program = lower_within(graph, board, replace(target_of(board), push_rows=True), max_ram=limit)
+        row, rows = cost(program, board), rows_of(program)
+        assert rows is not None
+        more = {"ram": row["ram"] - program.spared_by_rows, "rows": rows.count, "pushes": rows.pushes}
+        found[core] = {**{key: row[key] for key in _COLUMNS}, **more}
+    return found
+
+
+def load_record() -> dict[str, dict[str, Any]]:
     """The recorded rows, by network."""
-    record: dict[str, dict[str, Row]] = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
+    record: dict[str, dict[str, Any]] = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
     return record
 
 
@@ -64,6 +86,16 @@ def table() -> str:
     for name, rows in load_record().items():
         cells = [_pair(rows["plain"][key], rows["by_rows"][key]) for key in _COLUMNS]
         lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def pushed_table() -> str:
+    """The table of the documentation of inputs that are handed in by rows."""
+    lines = ["| network | core | RAM | flash | cycles | rows a call |", "|---|---|--:|--:|--:|--:|"]
+    for name, record in load_record().items():
+        for core, row in record.get("pushed", {}).items():
+            cells = " | ".join(f"{row[key]:,}" for key in (*_COLUMNS, "rows"))
+            lines.append(f"| {name} | {TITLES[core]} | {cells} |")
     return "\n".join(lines)
 
 
@@ -78,6 +110,8 @@ def main() -> None:
         graph = graph_of(name)
         if graph is not None:
             record[name] = measure(graph)
+            if name in PUSHED:
+                record[name]["pushed"] = measure_pushed(graph, PUSHED[name])
             print(name, record[name], flush=True)
         order = [one for one in (*OWN, *MLPERF) if one in record]
         text = json.dumps({one: record[one] for one in order}, indent=1)

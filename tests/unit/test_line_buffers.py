@@ -47,14 +47,16 @@ _SCHEMES = (
 _CORES = ("", "cortex-m0plus", "cortex-m4", "cortex-m7")
 
 
-class _Drawn:
+class Drawn:
     """Layers on images [1, channels, height, width], drawn one by one."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, channels_last: bool = False) -> None:
+        self.channels_last = channels_last
         self.rng, self.build = np.random.default_rng(seed), NetBuilder(seed)
         self.flat = bool(self.rng.random() < 0.2)  # of height 1: rows are then along the width
         self.first = (4, 1 if self.flat else int(self.rng.integers(7, 14)), int(self.rng.integers(7, 14)))
-        self.value, self.shape = "x", self.first
+        self.value = self.build.node("Transpose", "x", perm=[0, 3, 1, 2]) if channels_last else "x"
+        self.shape = self.first
         self.counts = False  # whether a mean counts padding, which LiteRT's does not
 
     def _window(self, most: int) -> tuple[dict[str, list[int]], tuple[int, int]]:
@@ -108,7 +110,8 @@ class _Drawn:
             if self.rng.random() < 0.1 and self.value != "x":
                 middle = [self.build.node("Sigmoid", self.value)]
         self.build.node("Relu", self.value, output="y")
-        return self.build.build({"x": (1, *self.first)}, ["y", *middle])
+        shape = (*self.first[1:], self.first[0]) if self.channels_last else self.first
+        return self.build.build({"x": (1, *shape)}, ["y", *middle])
 
 
 def _chains(graph: Graph, rng: np.random.Generator) -> list[Chain]:
@@ -144,7 +147,7 @@ def _outputs(program: Program, seed: int) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("seed", range(_SEEDS))
 def test_rows_are_those_of_the_whole(seed: int, tmp_path: Path) -> None:
     """Drawn networks, chains, rows at a time, kernels, schemes and cores."""
-    rng, drawn = np.random.default_rng(seed), _Drawn(seed)
+    rng, drawn = np.random.default_rng(seed), Drawn(seed)
     net = drawn.net(5)
     loaded = tinyglow.load(net.save(tmp_path))
     profile, found = tinyglow.profile(loaded, net.samples(4)), 0
@@ -168,7 +171,7 @@ def test_rows_are_those_of_the_whole(seed: int, tmp_path: Path) -> None:
 def test_no_row_is_computed_twice(tmp_path: Path) -> None:
     """Each layer's steps are its rows in order; what a step reads is in the buffers, and is read where it lies."""
     for seed in range(12):
-        net = _Drawn(seed).net(6)
+        net = Drawn(seed).net(6)
         graph = tinyglow.load(net.save(tmp_path))
         for chain in _chains(graph, np.random.default_rng(seed)):
             made, _ = schedule_of(graph, chain)

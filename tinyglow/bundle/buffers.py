@@ -10,7 +10,7 @@ from tinyglow.ir.kernel import BUFFER_CTYPES
 from tinyglow.ir.program import CONSTANTS, MEMORIES, NEAR, Buffer, Program, Region
 from tinyglow.ir.types import QuantParams
 
-_LISTED = (*MEMORIES, Region.TCM, *NEAR)
+_LISTED = (*MEMORIES, Region.TCM, *NEAR, Region.ROWS)
 
 
 @dataclass(frozen=True)

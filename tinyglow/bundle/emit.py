@@ -17,6 +17,7 @@ from tinyglow.bundle.kernel_header import kernel_headers
 from tinyglow.bundle.kernel_source import kernel_source
 from tinyglow.bundle.options import UTILS, BundleOptions
 from tinyglow.bundle.render import for_size, hex_float, render, stamped
+from tinyglow.bundle.rows import rows_of, steps_of, with_rows_apart
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.c_struct import struct_fields
 from tinyglow.ir.graph import Array
@@ -152,6 +153,7 @@ def _states(program: Program) -> list[dict[str, Any]]:
 
 
 def _source(program: Program, traced: bool) -> str:
+    rows, steps, program = rows_of(program), steps_of(program), with_rows_apart(program)
     alike = _first_alike(program)
     used = {program.buffers[name].region for call in program.calls for name in call.buffers}
     text = render(
@@ -159,6 +161,9 @@ def _source(program: Program, traced: bool) -> str:
         net=program.name,
         memories=listed(program),
         calls=[_call(call, program, number, alike[number - 1]) for number, call in enumerate(program.calls, 1)],
+        steps=steps,
+        rows=rows,
+        rows_label=label(program.buffers[rows.input], program.name) if rows else "",
         unused_regions=[region.value for region in MEMORIES if region not in used],
         tcm=Region.TCM in used,
         near=[region.value for region in NEAR if region in used],

@@ -11,6 +11,7 @@ from tinyglow.bundle.harness import Placement
 from tinyglow.bundle.manifest import NETWORKS, read_part
 from tinyglow.bundle.options import BundleOptions
 from tinyglow.bundle.render import hex_float, render
+from tinyglow.bundle.rows import Rows, rows_of
 from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.kernel import BUFFER_CTYPES
 from tinyglow.ir.program import Buffer, Program, Region
@@ -74,6 +75,7 @@ class BundleInfo:
         states: Bytes of mutableWeight that live from one inference to the next; if there are any, ``<net>_reset`` gives
             them their first values.
         near: Constants that lie apart from constantWeight.
+        rows: How the input may be handed in by rows; None where that cannot be.
     """
 
     name: str
@@ -86,6 +88,7 @@ class BundleInfo:
     weights_in_ram: bool = False
     states: int = 0
     near: tuple[Near, ...] = ()
+    rows: Rows | None = None
 
     @property
     def inputs(self) -> list[Placeholder]:
@@ -123,6 +126,7 @@ def bundle_info(program: Program, options: BundleOptions | None = None) -> Bundl
         weights_in_ram=options is not None and options.weights == "ram",
         states=sum(program.buffers[name].type.nbytes for name in program.states),
         near=tuple(Near(memory, program.sizes[region]) for region, memory in program.near.items()),
+        rows=rows_of(program),
     )
 
 
@@ -208,6 +212,7 @@ def write_header(
         destroys_input=destroys_input,
         states=info.states,
         near=info.near,
+        rows=info.rows,
         described=_described(info.placeholders),
     )
 
@@ -267,7 +272,18 @@ def parse_header(text: str, where: str) -> BundleInfo:
         raise InputError("this is not a bundle's header", problems)
     memories = re.findall(rf"^#define {name.upper()}_NEAR_\d_MEMORY +([a-z][a-z0-9_]*)$", text, re.MULTILINE)
     near = [Near(memory, macros.get(f"{name.upper()}_NEAR_{i}_MEM_SIZE", 0)) for i, memory in enumerate(memories, 1)]
-    return BundleInfo(name, tuple(placeholders), **sizes, weights_in_ram=in_ram, near=tuple(near))
+    return BundleInfo(
+        name,
+        tuple(placeholders),
+        constant=sizes["constant"],
+        mutable=sizes["mutable"],
+        activations=sizes["activations"],
+        alignment=sizes["alignment"],
+        tcm=sizes["tcm"],
+        weights_in_ram=in_ram,
+        states=sizes["states"],
+        near=tuple(near),
+    )
 
 
 def read_bundle(folder: str | Path) -> BundleInfo:

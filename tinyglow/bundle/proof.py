@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyglow.bundle.rows import with_rows_apart
 from tinyglow.errors import ModelError, Problem
 from tinyglow.ir.kernel import Kernel
 from tinyglow.ir.numbers import Number
@@ -23,7 +24,8 @@ from tinyglow.numerics.glow import INT32_MAX, Requant
 FORMAT = "tinyglow proof"
 VERSION = 1
 _INT64_MAX = 2**63 - 1
-_IN_C = (Region.CONSTANT, Region.MUTABLE, Region.ACTIVATION, Region.TCM, *NEAR)
+_OTHERS = (Region.TCM, *NEAR, Region.ROWS)
+_IN_C = (Region.CONSTANT, Region.MUTABLE, Region.ACTIVATION, *_OTHERS)
 
 Json = dict[str, Any]
 
@@ -47,15 +49,14 @@ def proof_file(program: Program, files: Mapping[str, bytes], stack: Json | None 
     Raises:
         ModelError: Something that a proof must state does not hold. No network should come so far.
     """
+    program = with_rows_apart(program)
     document = {
         "format": FORMAT,
         "version": VERSION,
         "network": program.name,
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
         "memories": {
-            region.value: size
-            for region in _IN_C
-            if (size := program.sizes.get(region, 0)) or region not in (Region.TCM, *NEAR)
+            region.value: size for region in _IN_C if (size := program.sizes.get(region, 0)) or region not in _OTHERS
         },
         "buffers": _buffers(program),
         "calls": [_call(program, call) for call in program.calls],
@@ -89,11 +90,13 @@ def _buffers(program: Program) -> list[Json]:
     for number, call in enumerate(program.calls, 1):
         for name in map(program.whole, call.buffers):
             touched.setdefault(name, []).append(number)
+            if program.buffers[name].region is Region.ROWS:
+                touched.setdefault(program.rows, []).append(number)
 
     def life(part: Buffer) -> tuple[int, int]:
         buffer = program.buffers[program.whole(part.name)]
         first, last = touched.get(buffer.name, [0])[0], touched.get(buffer.name, [0])[-1]
-        if buffer.region in CONSTANTS or buffer.name in program.states:
+        if buffer.region in (*CONSTANTS, Region.ROWS) or buffer.name in program.states:
             return 0, end
         return (0 if buffer.name in program.inputs else first), (end if buffer.name in program.outputs else last)
 

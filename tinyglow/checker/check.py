@@ -11,7 +11,7 @@ from typing import Any
 from tinyglow.checker.document import ENDING, Document, read_document
 from tinyglow.checker.extents import extents, loop_of
 from tinyglow.checker.findings import BrokenError, Findings, shown
-from tinyglow.checker.interface import check_interface, interface_files
+from tinyglow.checker.interface import check_interface, check_rows, interface_files
 from tinyglow.checker.layouts import layer_of
 from tinyglow.checker.memory import (
     check_accesses,
@@ -153,6 +153,7 @@ def _check_network(
     check_places(source, net, document.buffers, document.memories, found)
     check_placeholders(net, source, document.buffers, found)
     check_resets(net, source, document.buffers, found)
+    check_rows(net, source, document.buffers, found)
     for name, text in others.items():
         with found.part(name):
             check_interface(net, name, text, document.buffers, document.memories.get("constantWeight", 0))

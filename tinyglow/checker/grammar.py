@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from tinyglow.checker.findings import BrokenError
 
 _OWN_TEXT = "the compiler's own text"
+MEMORIES = r"uint8_t \*constantWeight, uint8_t \*mutableWeight, uint8_t \*activations"
 _NUMBER = r"(?:-?\d{1,11}|\(-2147483647 - 1\)|-?0x[01](?:\.[0-9a-f]{1,13})?p[+-]\d{1,4}f)"
 _SCALE = r"\{\.multiplier = -?\d{1,11}, \.offset = -?\d{1,11}, \.pre = \d{1,3}, \.post = \d{1,3}\}"
 _PLACE = r"\((?:const )?\w+ \*\)(?:\((?:const )?void \*\))?\(\w+ \+ \w+\)"
@@ -121,17 +122,57 @@ def check_network_file(net: str, code: str) -> None:
 
 
 def _check_entry(net: str, lines: Lines) -> None:
-    """The network's function: calls of kernels, one after the other."""
-    lines.need(rf"int {net}\(uint8_t \*constantWeight, uint8_t \*mutableWeight, uint8_t \*activations\) \{{")
+    """The network's function: calls of kernels, one after the other, or pushes of all rows of the input."""
+    pushed = lines.take(rf"int {net}_push_rows\({MEMORIES}, const uint8_t \*rows, uint32_t push\) \{{") is not None
+    pushes = _check_pushes(net, lines) if pushed else 0
+    lines.need(rf"int {net}\({MEMORIES}\) \{{")
+    if pushed:
+        lines.need(
+            rf"  for \(uint32_t push = 0; push < {pushes}u; push\+\+\) \{{",
+            rf"    const uint8_t \*rows = mutableWeight \+ \(uint32_t\){net}_at_\w+ \+ push \* \d{{1,10}}u;",
+            rf"    const int status = {net}_push_rows\(constantWeight, mutableWeight, activations, rows, push\);",
+            r"    if \(status != GLOW_SUCCESS\) \{",
+            r"      return status;",
+            r"    \}",
+            r"  \}",
+        )
+    else:
+        _check_prologue(net, lines)
+        _check_calls(net, lines, "  ")
+    lines.need(r"  return GLOW_SUCCESS;", r"\}")
+
+
+def _check_pushes(net: str, lines: Lines) -> int:
+    """The function that is given rows of the input: calls for each push. Only the first of them reads the rows."""
+    _check_prologue(net, lines)
+    lines.need(r"  switch \(push\) \{")
+    pushes = 0
+    while lines.take(rf"    case {pushes}:"):
+        readers = [index for index, operands in enumerate(_check_calls(net, lines, " " * 6)) if "(rows + " in operands]
+        if readers != [0]:
+            raise BrokenError(lines.name, f"reads rows in calls {readers} of push {pushes}", "in the first one alone")
+        lines.need("      return GLOW_SUCCESS;")
+        pushes += 1
+    lines.need("    default:", "      return 1;", r"  \}", r"\}")
+    return pushes
+
+
+def _check_prologue(net: str, lines: Lines) -> None:
+    """What comes before the calls."""
     if lines.take(r"  uint8_t \*const tcm = glow_tcm_addr;"):
         lines.need(r"  if \(!tcm\) \{", r"    return 1;", r"  \}")
     lines.many(rf"  const uint8_t \*const (near_[12]) = {net}_\1;")
     lines.many(r"  \(void\)(?:constantWeight|mutableWeight|activations);")
-    while lines.take(rf"  tg_\w+\(&{net}_call_\d+,"):
+
+
+def _check_calls(net: str, lines: Lines, indent: str) -> list[str]:
+    """Calls of kernels; the operands of each."""
+    found = []
+    while lines.take(rf"{indent}tg_\w+\(&{net}_call_\d+,"):
         operand = rf" +(?:{_PLACE}|{net}_code_\d+)"
-        lines.many(rf"{operand},")
-        lines.need(rf"{operand}\);")
-    lines.need(r"  return GLOW_SUCCESS;", r"\}")
+        texts = [match[0] for match in lines.many(rf"{operand},")]
+        found.append(" ".join((*texts, lines.need(rf"{operand}\);")[0])))
+    return found
 
 
 def check_kernel_header(kernel: str, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tinyglow.checker.findings import BrokenError
-from tinyglow.checker.grammar import Lines
+from tinyglow.checker.grammar import MEMORIES, Lines
 
 _FLOAT = r"-?\d{1,10}(?:\.\d{1,20})?(?:e[+-]\d{1,3})?f"
 # Lines that are the same in every bundle.
@@ -52,6 +52,7 @@ def _patterns(net: str) -> str:
             rf"extern {big}_CONSTANT_MEM_TYPE {net}_weights\[\];",
             rf"extern BundleConfig {net}_config;",
             rf"void {net}_reset\(uint8_t \*mutableWeight\);",
+            rf"int {net}_push_rows\({MEMORIES}, const uint8_t \*rows, uint32_t push\);",
         )
     )
 
@@ -71,7 +72,7 @@ def check_header(net: str, text: str) -> dict[str, str]:
     """
     lines, pattern = Lines(f"{net}.h", text), _patterns(net)
     lines.many(pattern)
-    lines.need(rf"int {net}\(uint8_t \*constantWeight, uint8_t \*mutableWeight, uint8_t \*activations\);")
+    lines.need(rf"int {net}\({MEMORIES}\);")
     lines.many(pattern)
     lines.end()
     macros: dict[str, str] = {}

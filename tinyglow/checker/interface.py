@@ -1,13 +1,13 @@
-"""Files that only some bundles have: the table of the dynamic interface, and the weights in assembly."""
+"""What only some bundles have: the table of the dynamic interface, the weights in assembly, an input by rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tinyglow.checker.findings import BrokenError
+from tinyglow.checker.findings import BrokenError, Findings
 from tinyglow.checker.grammar import Lines
 from tinyglow.checker.memory import Area
-from tinyglow.checker.source import without_comments
+from tinyglow.checker.source import ROWS, Source, without_comments
 
 
 def interface_files(net: str) -> tuple[str, str]:
@@ -72,3 +72,32 @@ def _check_assembly(net: str, lines: Lines, weights: int) -> None:
         raise BrokenError(lines.name, f"aligns the weights to {alignment} bytes", "a multiple of 4")
     lines.need(r"    \.globl SYMBOL", "SYMBOL:", rf'    \.incbin "{net}\.weights\.bin"')
     lines.need(r"#if defined\(__ELF__\)", section, "#endif")
+
+
+def check_rows(net: str, source: Source, areas: Mapping[str, Area], found: Findings) -> None:
+    """Pushes take the input from its first byte on, and none beside it; what else lies in mutableWeight lies before it.
+
+    So it stays inside of the memory that the header asks for where the input has no place.
+    """
+    if source.pushed is None:
+        return
+    (pushes, label, nbytes), where, big = source.pushed, f"{net}_push_rows", net.upper()
+    area, macros = areas.get(label.removeprefix(f"{net}_at_")), source.macros
+    if not found.require(area is not None and area.memory == "mutableWeight", where, f"takes {label[:80]}", "an input"):
+        return
+    assert area is not None
+    readers = [call for call in source.calls if any(argument.memory == ROWS for argument in call.arguments)]
+    found.require(len(readers) == pushes, where, f"has {len(readers)} calls that read rows", f"{pushes}")
+    for number, call in enumerate(readers):
+        count, left = call.get("count", 0), area.size - number * nbytes
+        copies = call.kernel == "tg_copy_s8" and count == min(nbytes, left)
+        found.require(copies, call.where, f"takes {count} bytes of push {number}", f"a copy of {min(nbytes, left)}")
+    stated = {"PUSHES": pushes, "ROWS_MEM_SIZE": nbytes, "PUSH_MUTABLE_MEM_SIZE": area.offset}
+    for name, value in stated.items():
+        text = macros.get(f"{big}_{name}", "nothing")
+        found.require(text == str(value), f"{net}.h", f"says {text[:20]} for {name}", f"{value}")
+    for other in areas.values():
+        before = other.memory != "mutableWeight" or other.end <= area.offset or other.name == area.name
+        found.require(
+            before, f"buffer {other.name}", f"ends at byte {other.end}", f"before the input, at {area.offset}"
+        )

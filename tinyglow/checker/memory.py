@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tinyglow.checker.findings import BrokenError, Findings
 from tinyglow.checker.overlaps import copies_apart, distance_of, in_place, reads_once
-from tinyglow.checker.source import CONSTANT_MEMORIES, Call, Source
+from tinyglow.checker.source import READ_ONLY, ROWS, Call, Source
 
 # Memories whose content means nothing when the network is called.
 _EMPTY = ("activations", "tcm")
@@ -144,8 +144,8 @@ def check_accesses(
             continue
         touched = bytes_of[argument.name]
         found.require(0 < touched <= area.size, where, f"takes {touched} bytes of {name}", f"at most {area.size}")
-        constant = argument.memory in CONSTANT_MEMORIES
-        found.require(not (constant and argument.written), where, "is written, but lies among the constants")
+        fixed = argument.memory in READ_ONLY
+        found.require(not (fixed and argument.written), where, "is written, but lies in memory that is only read")
     if len(found.faults) == before:
         _check_labels(call, {f"{net}_at_{name}": area.size for name, area in areas.items()}, found)
     return len(found.faults) == before
@@ -188,6 +188,8 @@ def lives(source: Source, net: str, areas: Mapping[str, Area]) -> dict[str, Life
     for call in source.calls:
         for argument in call.arguments:
             name = argument.label.removeprefix(f"{net}_at_")
+            if argument.memory == ROWS and source.pushed:
+                reads.setdefault(source.pushed[1].removeprefix(f"{net}_at_"), []).append(call.number)
             if name in areas:
                 (writes if argument.written else reads)[_whole(name, areas)].append(call.number)
     found = {}
@@ -197,7 +199,7 @@ def lives(source: Source, net: str, areas: Mapping[str, Area]) -> dict[str, Life
             raise BrokenError(f"buffer {name}", f"is read by call {min(reads[name])}, before anything is written to it")
         touched = sorted(reads[name] + writes[name]) or [0]
         first, last = touched[0], touched[-1]
-        if area.memory in CONSTANT_MEMORIES:
+        if area.memory in READ_ONLY:
             first, last = 0, end
         if area.memory == "mutableWeight":
             given = not writes[name] or (reads[name] and min(reads[name]) <= min(writes[name]))

@@ -15,7 +15,9 @@ from tinyglow.checker.header import check_header
 
 NEAR = ("near_1", "near_2")  # constants in arrays of their own
 CONSTANT_MEMORIES = ("constantWeight", *NEAR)
-MEMORIES = ("constantWeight", "mutableWeight", "activations", "tcm", *NEAR)
+ROWS = "rows"  # of the input, as a call is given them
+READ_ONLY = (*CONSTANT_MEMORIES, ROWS)
+MEMORIES = ("constantWeight", "mutableWeight", "activations", "tcm", *NEAR, ROWS)
 _SIZES = {"constantWeight": "CONSTANT", "mutableWeight": "MUTABLE", "activations": "ACTIVATIONS"}
 MOST_BYTES = 1 << 28  # of a memory
 MOST_SHIFT = 62  # of 64 bits
@@ -36,13 +38,18 @@ _RESET = re.compile(
     r"    mutableWeight\[\(uint32_t\)(\w+) \+ i\] = (?:0x\w+u|(\w+)\[i\]);\n",
     re.MULTILINE,
 )
-_CALL = re.compile(r"^  (tg_\w+)\(&(\w+),\n(.*?)\);$", re.MULTILINE | re.DOTALL)
+_CALL = re.compile(r"^ {2,6}(tg_\w+)\(&(\w+),\n(.*?)\);$", re.MULTILINE | re.DOTALL)
 _OPERAND = re.compile(
     r"\((?P<const>const )?(?P<type>\w+) \*\)(?:\((?:const )?void \*\))?\((?P<memory>\w+) \+ (?P<label>\w+)\)"
 )
 _FUNCTION = re.compile(r"static void (\w+)\(const tg_u32 \*x, tg_i32 \*sums\) \{\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
 _PROTOTYPE = re.compile(r"^void (\w+)\((.*?)\);$", re.MULTILINE | re.DOTALL)
 _ARGUMENT = re.compile(r"(?P<const>const )?(?P<type>\w+) \*(?P<name>\w+)")
+
+_PUSHED = re.compile(
+    r"push < (\d{1,6})u; push\+\+\) \{\n"
+    r"    const uint8_t \*rows = mutableWeight \+ \(uint32_t\)(\w+) \+ push \* (\d{1,10})u;"
+)
 
 Number = int | float
 Value = Number | dict[str, int]
@@ -127,6 +134,7 @@ class Source:
         functions: Bodies of the functions that stand for weights, by name.
         placeholders: Names of the buffers that an application reads or writes.
         macros: What each macro of the header stands for.
+        pushed: Of a network whose input comes by rows, how many pushes take it, its label, and the bytes of a push.
         resets: What the function that resets the states writes: the place's label, how many bytes, and of an array how
             many bytes that has.
     """
@@ -138,6 +146,7 @@ class Source:
     placeholders: frozenset[str]
     macros: Mapping[str, str]
     resets: tuple[tuple[str, int, int | None], ...]
+    pushed: tuple[int, str, int] | None = None
 
 
 def without_comments(text: str) -> str:
@@ -173,12 +182,14 @@ def read_source(net: str, texts: Mapping[str, str]) -> Source:
     places = {label: int(offset) for label, offset in _PLACE.findall(code)}
     if len(places) != len(_PLACE.findall(code)):
         raise BrokenError(f"{net}.c", "gives two buffers one name")
-    _, _, body = code.partition(f"\nint {net}(")
+    _, _, body = code.partition(f"\nint {net}_push_rows(" if ROWS in sizes else f"\nint {net}(")
     calls = _calls(code, body, texts)
     placeholders = frozenset(name for name in macros_of(net, macros) if f"{net}_at_{name}" in places)
     firsts = {name: len(data.split(",")) - 1 for name, data in _FIRST.findall(code)}
     resets = tuple((label, int(count), firsts.get(first)) for count, label, first in _RESET.findall(code))
-    return Source(sizes, places, calls, dict(_FUNCTION.findall(code)), placeholders, macros, resets)
+    pushed = _PUSHED.search(body) if ROWS in sizes else None
+    pushes = (int(pushed[1]), pushed[2], int(pushed[3])) if pushed else None
+    return Source(sizes, places, calls, dict(_FUNCTION.findall(code)), placeholders, macros, resets, pushes)
 
 
 def macros_of(net: str, macros: Mapping[str, str]) -> Iterator[str]:
@@ -191,7 +202,7 @@ def macros_of(net: str, macros: Mapping[str, str]) -> Iterator[str]:
 def _sizes(net: str, macros: Mapping[str, str]) -> dict[str, int]:
     """Bytes of each memory; arrays of near constants, and memory that an application lends, are there or not."""
     sizes = {}
-    for memory, word in (_SIZES | {memory: memory.upper() for memory in (*NEAR, "tcm")}).items():
+    for memory, word in (_SIZES | {memory: memory.upper() for memory in (*NEAR, "tcm", ROWS)}).items():
         found = macros.get(f"{net.upper()}_{word}_MEM_SIZE")
         if found is None and memory not in _SIZES:
             continue

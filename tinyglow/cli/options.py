@@ -300,6 +300,12 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         help="compute chains of layers depth-first, a few rows at a time, with line buffers between them: less RAM, "
         "the same answers; --max-ram allows it by itself",
     )
+    parser.add_argument(
+        "--push-rows",
+        action="store_true",
+        help="let the application hand in the input a few rows at a time, with <net>_push_rows: the input needs no "
+        "memory as a whole, and --max-ram counts the rows of one call",
+    )
 
 
 def add_budget(parser: argparse.ArgumentParser) -> None:

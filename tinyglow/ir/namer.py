@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 # Names of the header's own macros, which a placeholder of the same name would redefine.
 _SIZES = ("CONSTANT_MEM_SIZE", "MUTABLE_MEM_SIZE", "ACTIVATIONS_MEM_SIZE", "TCM_MEM_SIZE")
-RESERVED = (*_SIZES, "MEM_ALIGN", "CONSTANT_MEM_TYPE")
+_BY_ROWS = ("PUSHES", "PUSH_ROWS", "PUSH_MUTABLE_MEM_SIZE", "ROWS_MEM_SIZE")
+RESERVED = (*_SIZES, *_BY_ROWS, "MEM_ALIGN", "CONSTANT_MEM_TYPE")
 
 
 def legal_name(name: str) -> str:

@@ -14,11 +14,11 @@ from tinyglow.ir.types import QuantParams, TensorType
 
 
 class Region(Enum):
-    """The memories of a program: the three of Glow's ABI, and four more.
+    """The memories of a program: the three of Glow's ABI, and five more.
 
     TCM: fast memory that an application may lend (``glow_tcm_addr``). CODE: weights that are functions in C; only the
     interpreter has them as data. NEAR_1, NEAR_2: constants that are arrays of their own, for memories that are faster
-    than that of the others.
+    than that of the others. ROWS: rows of the input that a call is given, in C alone.
     """
 
     CONSTANT = "constantWeight"
@@ -28,11 +28,14 @@ class Region(Enum):
     CODE = "code"
     NEAR_1 = "near_1"
     NEAR_2 = "near_2"
+    ROWS = "rows"
 
 
 # The memories that every call of a bundle is given.
 MEMORIES = (Region.CONSTANT, Region.MUTABLE, Region.ACTIVATION)
 NEAR = (Region.NEAR_1, Region.NEAR_2)
+# Those in which the planner places buffers.
+PLANNED = tuple(region for region in Region if region is not Region.ROWS)
 CONSTANTS = (Region.CONSTANT, *NEAR)
 
 
@@ -134,6 +137,7 @@ class Program:
             it holds after a reset.
         near: The board's memory that each region of near constants is meant for.
         chains: Names of the nodes that are computed a few rows at a time, chain by chain (``lowering.line_buffers``).
+        rows: Name of the input that may be handed in a few rows at a time; "" if there is none.
     """
 
     name: str
@@ -150,6 +154,7 @@ class Program:
     states: Mapping[str, Array] = field(default_factory=dict)
     near: Mapping[Region, str] = field(default_factory=dict)
     chains: tuple[tuple[str, ...], ...] = ()
+    rows: str = ""
 
     @property
     def placeholders(self) -> tuple[str, ...]:
@@ -166,6 +171,23 @@ class Program:
     def whole(self, name: str) -> str:
         """The buffer whose bytes ``name`` has: what it is a part of, or itself."""
         return self.buffers[name].part_of or name
+
+    @property
+    def row_calls(self) -> list[int]:
+        """Indices of the calls that take rows of the input ``rows``, in their order."""
+        if not self.rows:
+            return []
+        return [i for i, call in enumerate(self.calls) if any(self.whole(name) == self.rows for name in call.reads)]
+
+    @property
+    def rows_bytes(self) -> int:
+        """Bytes of the input's rows that a call is given; 0 where the input is there as a whole."""
+        return max((self.buffers[self.calls[i].operands[0]].type.nbytes for i in self.row_calls), default=0)
+
+    @property
+    def spared_by_rows(self) -> int:
+        """Bytes of the input that need no memory while a call is given its rows."""
+        return self.buffers[self.rows].type.nbytes - self.rows_bytes if self.rows else 0
 
     def __repr__(self) -> str:
         return show.program_text(self)

@@ -57,7 +57,9 @@ class Target:
         transformed_weights: Whether kernels may store weights transformed, in several times their bytes, to be faster.
         wraps: Whether sums of layers with Glow's rounding may leave 32 bits, and then wrap as Glow's do.
         line_buffers: Whether chains of layers may be computed a few rows at a time, where that saves memory.
-        enough_memory: With line buffers, bytes of activations of which no fewer are asked for; None: as few as can be.
+        push_rows: Whether the input comes a few rows at a time; layers that read it then have line buffers.
+        enough_memory: With line buffers, bytes of activations, and of rows that a call is given, of which no fewer are
+            asked for; None: as few as can be.
     """
 
     core: str = ""
@@ -71,6 +73,7 @@ class Target:
     transformed_weights: bool = False
     wraps: bool = False
     line_buffers: bool = False
+    push_rows: bool = False
     enough_memory: int | None = None
 
     def allows_code(self, nbytes: int = 0) -> bool:

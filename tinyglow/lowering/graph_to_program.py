@@ -13,12 +13,13 @@ from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.kernel import Kernel, ParamError, Params
 from tinyglow.ir.numbers import Numbers
 from tinyglow.ir.op import UnsupportedError
-from tinyglow.ir.program import Buffer, KernelCall, Program, Region
+from tinyglow.ir.program import PLANNED, Buffer, KernelCall, Program, Region
 from tinyglow.ir.sums import SumRange
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target, Variant, choose_for
 from tinyglow.ir.types import QuantParams, TensorType
 from tinyglow.kernels.reshape.copy import COPY, CopyParams
 from tinyglow.lowering.line_buffers.emit import Trial, emit_chain
+from tinyglow.lowering.line_buffers.handed_in import handed_in
 from tinyglow.lowering.line_buffers.schedule import Chain
 from tinyglow.lowering.states import write_states
 from tinyglow.operators.numerics import lower_node
@@ -340,11 +341,12 @@ def lower(
         inputs=graph.given,
         outputs=tuple(output.name for output in graph.results),
         source_names=dict(graph.source_names),
-        sizes=dict.fromkeys(Region, 0),
+        sizes=dict.fromkeys(PLANNED, 0),
         alignment=ALIGNMENT,
         compact=target.optimize is Optimize.SIZE,
         pixels=dict(graph.pixels),
         probabilities=frozenset(o.name for o in graph.results if _holds_probabilities(graph, o.value)),
         states=states,
         chains=tuple(tuple(layer.node.name for layer in chain.layers) for chain in chains),
+        rows=graph.given[0] if handed_in(graph) else "",
     )

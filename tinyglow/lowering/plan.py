@@ -353,6 +353,12 @@ def _placed_in_input(program: Program, buffers: dict[str, Buffer]) -> dict[str, 
     return {name: program.buffers[name].at(host.offset + offsets[owner.get(name, name)]) for name in names}
 
 
+def _in_mutable(program: Program) -> tuple[str, ...]:
+    """What lies in mutable memory, in order: last an input that may be handed in by rows, which needs no place then."""
+    names = (*program.placeholders, *program.states)
+    return tuple(sorted(names, key=lambda name: name == program.rows))
+
+
 def plan(program: Program) -> Program:
     """Give every buffer an offset, and every region its size in bytes.
 
@@ -366,7 +372,7 @@ def plan(program: Program) -> Program:
     sizes: dict[Region, int] = {}
     fixed = {
         **{region: [b for b in program.buffers.values() if b.region is region] for region in (*CONSTANTS, Region.CODE)},
-        Region.MUTABLE: [program.buffers[name] for name in (*program.placeholders, *program.states)],
+        Region.MUTABLE: [program.buffers[name] for name in _in_mutable(program)],
     }
     for region, members in fixed.items():
         placed, sizes[region] = _side_by_side(members, program.alignment)

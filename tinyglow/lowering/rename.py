@@ -45,5 +45,6 @@ def rename_placeholders(program: Program, names: Mapping[str, str]) -> Program:
         inputs=tuple(map(to, program.inputs)),
         outputs=tuple(map(to, program.outputs)),
         source_names={to(name): source for name, source in program.source_names.items()},
+        rows=to(program.rows),
         pixels={to(name): params for name, params in program.pixels.items()},
     )

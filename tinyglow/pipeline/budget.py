@@ -58,7 +58,8 @@ def lower_within(
 
     Flash is code, constants and weights of the linked bundle without main; RAM is placeholders, activations and
     variables. Layer by layer, kernels are chosen by cycles plus a price of their bytes; the price, and the limit of
-    working memory, are raised until the whole fits. With a limit of RAM chains of layers may have line buffers.
+    working memory, are raised until the whole fits. With a limit of RAM chains of layers may have line buffers. Of an
+    input that is handed in by rows, RAM has those of one call.
 
     Raises BoardError with the least that was found if nothing fits; ToolError without a compiler for the board.
     """
@@ -67,7 +68,10 @@ def lower_within(
     memory = None
     if max_ram is not None:
         plain = lower(graph, target=replace(target, line_buffers=False))
-        memory = max(0, max_ram - plain.sizes[Region.MUTABLE])
+        placeholders = plain.sizes[Region.MUTABLE] - plain.spared_by_rows - plain.rows_bytes
+        memory = max(0, max_ram - placeholders)
+        if target.push_rows:  # which has line buffers anyway: no smaller ones than need be
+            target = replace(target, enough_memory=memory)
     chosen, least_flash, least_ram = find_compiler(compiler, board), None, None
     seen: set[tuple[object, ...]] = set()
     for candidate in _targets(target, memory):
@@ -78,8 +82,9 @@ def lower_within(
         with tempfile.TemporaryDirectory(prefix="tinyglow-") as work:
             emit(program, Path(work) / "bundle")
             sizes = bundle_sizes(Path(work) / "bundle", bundle_info(program), board, chosen, Path(work))
-        least_flash, least_ram = min(least_flash or sizes.flash, sizes.flash), min(least_ram or sizes.ram, sizes.ram)
-        if (max_flash is None or sizes.flash <= max_flash) and (max_ram is None or sizes.ram <= max_ram):
+        ram = sizes.ram - program.spared_by_rows
+        least_flash, least_ram = min(least_flash or sizes.flash, sizes.flash), min(least_ram or ram, ram)
+        if (max_flash is None or sizes.flash <= max_flash) and (max_ram is None or ram <= max_ram):
             return lower(graph, dump, candidate)
     problems = []
     if max_flash is not None:

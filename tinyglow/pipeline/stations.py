@@ -23,6 +23,7 @@ from tinyglow.ir.graph import Array, Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import ANY, Chooser, Optimize, Target
 from tinyglow.lowering.graph_to_program import lower as lower_graph
+from tinyglow.lowering.line_buffers.handed_in import hand_in_rows
 from tinyglow.lowering.line_buffers.search import lower_by_rows
 from tinyglow.lowering.plan import activation_blocks, lower_bound, overlaps_of, plan
 from tinyglow.lowering.reuse import reuse_inputs
@@ -224,9 +225,11 @@ def lower(
         ModelError: With all nodes that have no kernel.
     """
     fused = dump.graph(6, "fuse", fuse(graph, target))
-    program = (lower_by_rows if target.line_buffers else lower_graph)(fused, target, chooser)
+    if target.push_rows:
+        fused = hand_in_rows(fused)
+    program = (lower_by_rows if target.line_buffers or target.push_rows else lower_graph)(fused, target, chooser)
     dump.text(7, "lower", lambda: dump_program(program))
-    if target.reuse_inputs:
+    if target.reuse_inputs and not program.rows:
         program = reuse_inputs(program)
     planned = plan(use_tcm(program, tcm_bytes))
     dump.text(8, "plan", lambda: dump_program(planned))
@@ -274,7 +277,9 @@ def check_fit(program: Program, board: Board, options: BundleOptions | None = No
         found = f"the weights take {program.sizes[Region.CONSTANT]:,} bytes"
         problems.append(Problem(f"memory {flash.name}", found, f"at most {flash.size:,}"))
     try:
-        memory_map(board, bundle_info(program, options).needs())
+        info = bundle_info(program, options)
+        by_rows = {"mutable": info.rows.mutable + info.rows.nbytes} if info.rows else {}
+        memory_map(board, info.needs() | by_rows)
     except BoardError as error:
         problems += error.problems
     if problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinyglow.bundle.rows import rows_of
 from tinyglow.ir.program import Program, Region
 from tinyglow.lowering.cost import call_cycles
 
@@ -15,7 +16,7 @@ def line_buffer_lines(program: Program, plain: Program, core: str) -> list[str]:
         core: What both were made for; "" for no core, of which no cycles are known.
 
     Returns:
-        One line for each chain of layers, and what all of them change.
+        One line for each chain of layers, and what all of them change; one for the input that may come by rows.
     """
     lines = [f"line buffers: {_named(chain)}" for chain in program.chains]
     before, after = (_ram(one) for one in (plain, program))
@@ -23,7 +24,13 @@ def line_buffer_lines(program: Program, plain: Program, core: str) -> list[str]:
     if core:
         before, after = (_cycles(one, core) for one in (plain, program))
         text += f", about {after:,} cycles instead of {before:,} ({after / max(1, before) - 1:+.1%}, predicted)"
-    return [*lines, f"with line buffers: {text}"]
+    lines.append(f"with line buffers: {text}")
+    rows = rows_of(program)
+    if rows is not None:
+        least = rows.mutable + program.sizes[Region.ACTIVATION] + rows.nbytes
+        calls = f"{program.name}_push_rows {rows.pushes} times, {rows.count} rows ({rows.nbytes:,} bytes) each"
+        lines.append(f"input by rows: {calls}; RAM {least:,} bytes, those of one call's rows among them")
+    return lines
 
 
 def _named(chain: tuple[str, ...]) -> str:

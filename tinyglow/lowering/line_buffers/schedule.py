@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tinyglow.ir.record import Record
 from tinyglow.ir.types import TensorType
 from tinyglow.lowering.line_buffers.rows import Layer, with_rows
+from tinyglow.operators.hand_in import HandIn
 
 
 class Chain(Record):
@@ -122,7 +123,8 @@ class _Run:
         """The steps after which all rows of a result before ``end`` have been computed."""
         layer, progress = self._makers[value], self.done[value]
         while progress.end < end:
-            taken = range(progress.end, min(end, progress.end + self._together[value]))
+            stop = self.height(value) if isinstance(layer.node.op, HandIn) else end  # it always takes as many rows
+            taken = range(progress.end, min(stop, progress.end + self._together[value]))
             for name in layer.operands:
                 if name in self.done:
                     self.compute(name, layer.reach.rows(taken, self.height(name)).stop)

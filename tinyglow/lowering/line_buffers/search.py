@@ -13,6 +13,7 @@ from tinyglow.ir.target import Chooser, Target
 from tinyglow.lowering.cost import call_cycles
 from tinyglow.lowering.graph_to_program import ALIGNMENT, lower
 from tinyglow.lowering.line_buffers.emit import schedule_of
+from tinyglow.lowering.line_buffers.handed_in import handed_in, refused
 from tinyglow.lowering.line_buffers.rows import Layer, layer_of
 from tinyglow.lowering.line_buffers.schedule import Chain, is_aligned, line_bytes, moved_bytes
 from tinyglow.lowering.plan import activation_blocks, lifetimes, needs, overlaps_of, plan
@@ -31,6 +32,7 @@ _LIMITS = (1.1, 1.35, 1.7)
 # Bytes of flash, about, measured on the Cortex-M0+ and M4: of a call with its address computations, of kernels' code.
 _CALL_BYTES = 24
 _KERNELS = 5000
+_NEVER = 1 << 40  # bytes in use at a node that must be in a chain, where it is in none
 
 
 class _Option(Record):
@@ -152,8 +154,8 @@ class _Made(Record):
 
     Attributes:
         program: The program.
-        memory: Bytes of its activations.
-        ram: Those and its placeholders.
+        memory: Bytes of its activations, and of the rows that a call is given.
+        ram: Those and its placeholders, without an input that is handed in by rows.
         flash: Bytes of its constants and calls; the kernels' code is nearly the same in all.
         cycles: Of an inference; 1 without a core.
     """
@@ -179,9 +181,10 @@ def _cycles(program: Program, call: KernelCall, core: str) -> int:
 def _made(program: Program, target: Target) -> _Made:
     cycles = [_cycles(program, call, target.core) for call in program.calls] if target.core else []
     sizes = plan(program).sizes
-    memory, constants = sizes[Region.ACTIVATION], sizes[Region.CONSTANT]
+    memory, constants = sizes[Region.ACTIVATION] + program.rows_bytes, sizes[Region.CONSTANT]
     flash = _KERNELS + constants + _CALL_BYTES * len(program.calls)
-    return _Made(program, memory, memory + sizes[Region.MUTABLE], flash, max(1, sum(cycles)))
+    ram = memory + sizes[Region.MUTABLE] - program.spared_by_rows - program.rows_bytes
+    return _Made(program, memory, ram, flash, max(1, sum(cycles)))
 
 
 def lower_by_rows(graph: Graph, target: Target, chooser: Chooser | None = None) -> Program:
@@ -200,37 +203,42 @@ def lower_by_rows(graph: Graph, target: Target, chooser: Chooser | None = None) 
         The program, without addresses.
 
     Raises:
-        ModelError: With all nodes that have no kernel.
+        ModelError: With all nodes that have no kernel; or no chain begins with an input that is handed in by rows.
     """
-    plain = _made(lower(graph, target, chooser), target)
+    plain, first = _made(lower(graph, target, chooser), target), handed_in(graph)
     enough = target.enough_memory
-    if enough is not None and plain.memory <= enough:
+    if enough is not None and plain.memory <= enough and first is None:
         return plain.program
     search = _Search(graph, plain.program)
     peak = max(search.need, default=0)
-    first = [search.least(*one, peak - 1) for one in search.slices(peak // 4)]
-    options = [option for option in first if option is not None]
-    if not options:
-        return plain.program
-    made, seen = [plain], set[tuple[_Option, ...]]()
+    above, most = (peak // 4, peak - 1) if first is None else (0, _NEVER)
+    least = [search.least(*one, most) for one in search.slices(above)]
+    options = [option for option in least if option is not None]
+    if first is not None:
+        search.need[graph.nodes.index(first)] = _NEVER
+    made, seen = [plain] if first is None else [], set[tuple[_Option, ...]]()
     for chosen in _candidates(search, options, enough):
         if not chosen or chosen in seen:
             continue
         seen.add(chosen)
         chains = [option.chain for option in chosen]
+        if first is not None and not any(first.name in chain.names for chain in chains):
+            continue
         try:
             made.append(_made(lower(graph, target, chooser, chains=chains), target))
         except ModelError:  # a kernel that takes the whole image, and not so few rows of it
             continue
-    return _best(made, enough).program
+    if first is not None and not made:
+        raise refused(graph, first)
+    return _best(made, enough, round(plain.flash * _MORE_FLASH)).program
 
 
-def _best(made: Sequence[_Made], enough: int | None) -> _Made:
-    """What to take of the programs that were made; the first has no chains."""
+def _best(made: Sequence[_Made], enough: int | None, most_flash: int) -> _Made:
+    """What to take of the programs that were made. most_flash: of those that are lean."""
     if enough is not None:
         small = [one for one in made if one.memory <= enough]
         return min(small, key=lambda one: one.cycles) if small else min(made, key=lambda one: one.memory)
-    least, most_flash = min(one.ram for one in made), made[0].flash * _MORE_FLASH
+    least = min(one.ram for one in made)
     near = [one for one in made if one.ram <= least * _NEAR]
     lean = [one for one in near if one.flash <= most_flash]
     return min(lean or near, key=lambda one: one.product)

@@ -29,7 +29,9 @@ def line_buffer_lines(program: Program, plain: Program, core: str) -> list[str]:
     if rows is not None:
         least = rows.mutable + program.sizes[Region.ACTIVATION] + rows.nbytes
         calls = f"{program.name}_push_rows {rows.pushes} times, {rows.count} rows ({rows.nbytes:,} bytes) each"
-        lines.append(f"input by rows: {calls}; RAM {least:,} bytes, those of one call's rows among them")
+        fast = program.sizes[Region.TCM]
+        ram = f"RAM {least:,} bytes" + (f" and {fast:,} in fast memory" if fast else "")
+        lines.append(f"input by rows: {calls}; {ram}, those of one call's rows among them")
     return lines
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import tinyglow
-from tests.benchmarks import app_notes, compilers, line_buffers, mlperf_tiny, numerics, other_cores, published
+from tests.benchmarks import app_notes, bounds, compilers, line_buffers, mlperf_tiny, numerics, other_cores, published
 from tests.benchmarks.table import size_table, speed_table
 from tests.c_quality import misra
 from tests.guide import blocks as guide
@@ -187,6 +187,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "mlperf": (README, mlperf_tiny.table_text),
     "sizes": (DOCS / "how-to/size-and-speed.md", size_table),
     "line-buffers": (DOCS / "how-to/size-and-speed.md", line_buffers.table),
+    "bounds": (DOCS / "bounds.md", bounds.table),
     "push-rows": (DOCS / "how-to/size-and-speed.md", line_buffers.pushed_table),
     "place": (DOCS / "how-to/boards.md", place),
     "fits": (DOCS / "how-to/boards.md", fits),

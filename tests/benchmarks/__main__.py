@@ -1,6 +1,7 @@
 """Cycles, flash, RAM and stack on emulated cores, against the committed table.
 
-``--update`` writes the table, and ``layers.md`` beside it. Anything more than 2 % worse fails. ``make bench`` runs it.
+``--update`` writes the table, with ``layers.md`` and ``bounds.json`` beside it. Anything more than 2 % worse fails.
+``make bench`` runs it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import json
 import sys
 
+from tests.benchmarks import bounds
 from tests.benchmarks.layers import write_layers
 from tests.benchmarks.measure import Table, measure
 from tests.benchmarks.table import TABLE, load_table, regressions
@@ -26,13 +28,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--update", action="store_true", help="record the figures of today")
     update = parser.parse_args().update
-    measured = measure()
+    measured, by_kind = measure(), bounds.measure()
     _print(measured)
     if update:
         TABLE.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+        bounds.write_record(by_kind)
         write_layers()
         return 0
-    found = regressions(load_table(), measured)
+    found = [*regressions(load_table(), measured), *bounds.regressions(bounds.load_record(), by_kind)]
     print("\n".join(found) or "nothing is more than 2 % worse than recorded")
     return 1 if found else 0
 

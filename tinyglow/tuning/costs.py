@@ -53,7 +53,7 @@ def signature(program: Program, call: KernelCall) -> tuple[object, ...]:
     return (call.kernel.symbol, tuple(fields), tuple(operands))
 
 
-def _alone(program: Program, call: KernelCall, operands: Mapping[str, Array]) -> tuple[Program, dict[str, Array]]:
+def alone(program: Program, call: KernelCall, operands: Mapping[str, Array]) -> tuple[Program, dict[str, Array]]:
     """A program of this one call, and its inputs: ``operands`` has what each buffer [1, elements] holds."""
     buffers: dict[str, Buffer] = {}
     inputs: dict[str, Array] = {}
@@ -113,7 +113,7 @@ class Costs:
         for call, key in zip(program.calls, keys, strict=True):
             if key not in self._cycles:
                 operands = {name: state.view(program.buffers[name]).copy() for name in call.reads}
-                found = self.run(*_alone(program, call, operands))
+                found = self.run(*alone(program, call, operands))
                 assert found.sizes is not None
                 self._cycles[key] = found.most("cycles") or 0
                 self._code.setdefault(call.kernel.symbol, found.sizes.code + found.sizes.constants)

@@ -122,11 +122,12 @@ class SumsOf(Record):
         if self.group == channels == units:
             return self._each_channel(start, dtype, unit)
         weights = self.filters.astype(dtype) * dtype(unit)
+        pairs = dtype is np.float32 and self._in_pairs(float(np.abs(start).max(initial=0)) / unit)
         if self.group == 1:
-            return self._all_channels(weights, start)
+            return self._all_channels(weights, start, pairs)
         in_g, out_g = channels // self.group, units // self.group
         own = [slice(g * out_g, (g + 1) * out_g) for g in range(self.group)]
-        ways = [self._all_channels(weights[chosen], start[chosen]) for chosen in own]
+        ways = [self._all_channels(weights[chosen], start[chosen], pairs) for chosen in own]
 
         def grouped(images: npt.NDArray[np.int8]) -> Sums:
             parts = [way(images[..., g * in_g : (g + 1) * in_g]) for g, way in enumerate(ways)]
@@ -150,13 +151,13 @@ class SumsOf(Record):
 
         return one_pass
 
-    def _all_channels(self, weights: Floats, start: Floats) -> Way:
+    def _all_channels(self, weights: Floats, start: Floats, pairs: bool) -> Way:
         fill, window, size = self.offset, self.window, self.size
         if weights.shape[3] <= _FEW_CHANNELS and self._fills_rows:
             factors = np.ascontiguousarray(np.concatenate([weights.reshape(len(weights), -1).T, start[np.newaxis]]))
             return lambda images: fast_sums.few_channels(images, fill, factors, window, size)
         row = repeated(start)
-        if weights.dtype == np.float32 and self._in_pairs:
+        if pairs:
             parts = fast_sums.transformed(weights)
             fours = np.ascontiguousarray(np.stack([part.reshape(len(part), -1).T for part in parts]))
             return lambda images: fast_sums.by_pairs_of_rows(images, fill, fours, window, size, row)
@@ -177,15 +178,18 @@ class SumsOf(Record):
         """Whether at least half of what is computed for whole rows of images are results."""
         return 2 * self.size[1] * self.window.strides[1] >= self.images.shape[2]
 
-    @cached_property
-    def _in_pairs(self) -> bool:
-        """Whether ``by_pairs_of_rows`` takes the window, and float32 holds what it adds: three products, in halves."""
+    def _in_pairs(self, start: float) -> bool:
+        """Whether ``by_pairs_of_rows`` takes the window, and float32 holds what it adds. start: the largest bias.
+
+        The middle products are halves, and the bias is added to one of them; all other sums are integers.
+        """
         window = self.window
         if window.kernel[0] != 3 or {*window.strides, *window.dilation} != {1} or not self._fills_rows:
             return False
         parts = [np.abs(part).sum(axis=(1, 2)) for part in fast_sums.transformed(self.filters.astype(np.float64))]
-        most = max((end + parts[1] + parts[2]).max(initial=0) for end in (parts[0], parts[3]))
-        return bool(2 * 2 * self._most * most <= MOST)
+        taps, half = 2 * self._most, np.maximum(parts[1], parts[2])  # a tap is the sum of two elements
+        whole = parts[1] + parts[2] + np.maximum(parts[0], parts[3])
+        return bool(2 * (taps * half.max(initial=0) + start) <= MOST and taps * whole.max(initial=0) + start <= MOST)
 
 
 def _padded(images: npt.NDArray[np.int8], fill: int, window: Window, dtype: type) -> Floats:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tinyglow.report.plain import WIDTH_OF_A_FILE
+from tinyglow.report.plain import WIDTH_OF_A_FILE, may_be_terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,6 +64,9 @@ def stages(label: str, total: int) -> Iterator[Callable[[str], None]]:
 @contextmanager
 def _bar(label: str, total: int) -> Iterator[Progress | None]:
     """A bar with the time left; None where stderr is no terminal."""
+    if not may_be_terminal(sys.stderr):
+        yield None
+        return
     from rich.console import Console
 
     console = Console(stderr=True)

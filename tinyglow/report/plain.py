@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 WIDTH_OF_A_FILE = 120  # where there is no terminal to tell its width
 _BETWEEN = 3
@@ -45,12 +46,16 @@ def _is_plain(cell: str) -> bool:
     return cell.isascii() and cell.isprintable() and cell == cell.strip() and not _MARKS & set(cell)
 
 
+def may_be_terminal(stream: TextIO) -> bool:
+    """Whether rich may take a stream for a terminal: one is, and some variables say so of any."""
+    return stream.isatty() or any(name in os.environ for name in _ASKED_FOR)
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print ``table(columns, rows)``."""
     stream, kept = sys.stdout, list(rows)
     unicode = (stream.encoding or "").lower().startswith("utf")
-    terminal = stream.isatty() or any(name in os.environ for name in _ASKED_FOR)
-    if unicode and not terminal and (text := plain_table(columns, kept)):
+    if unicode and not may_be_terminal(stream) and (text := plain_table(columns, kept)):
         print(text, end="")
         return
     from tinyglow.report.console import stdout

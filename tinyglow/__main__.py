@@ -2,6 +2,6 @@
 
 import sys
 
-from tinyglow.cli import main
+from tinyglow.cli import program
 
-sys.exit(main())
+sys.exit(program())

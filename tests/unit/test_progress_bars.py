@@ -19,6 +19,7 @@ _TIME_LEFT = r"\d:\d\d:\d\d"
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stderr is taken for a terminal."""
     monkeypatch.setattr(Console, "is_terminal", property(lambda console: True))
+    monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("TERM", "xterm")
 

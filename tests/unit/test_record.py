@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, dataclass, field, fields, is_dataclass, replace
+from inspect import signature
 from typing import ClassVar
 
 import pytest
@@ -98,8 +99,65 @@ def test_a_class_is_made_when_it_is_first_looked_at() -> None:
     class Unused(Record):
         x: int
 
-    assert "__init__" not in vars(Unused)
-    assert Unused(1).x == 1 and "__init__" in vars(Unused)
+    assert not isinstance(vars(Unused)["__dataclass_fields__"], dict)
+    assert Unused(1).x == 1 and isinstance(vars(Unused)["__dataclass_fields__"], dict)
+
+
+def test_objects_may_be_equal_to_themselves_alone() -> None:
+    """``eq=False``; a base that has equality and a subclass that has it again do not matter."""
+
+    class Alone(Point, eq=False):
+        pass
+
+    one = Alone(1)
+    assert one != Alone(1) and len({one, one, Alone(1)}) == 2 and one.x == 1
+
+
+def test_a_record_is_what_dataclasses_make() -> None:
+    """Signature, parameters, what ``match`` takes, defaults and errors, for each kind of field."""
+
+    class Made(Record):
+        a: int
+        b: list[int] = field(default_factory=list)
+        c: str = field(default="x", repr=False, compare=False)
+        d: ClassVar[int] = 3
+        e: int = field(default=4, kw_only=True)
+
+    @dataclass(frozen=True)
+    class Plain:
+        a: int
+        b: list[int] = field(default_factory=list)
+        c: str = field(default="x", repr=False, compare=False)
+        d: ClassVar[int] = 3
+        e: int = field(default=4, kw_only=True)
+
+    for cls in (Made, Plain):
+        one: Made = cls(1)  # type: ignore[assignment]
+        assert (one.a, one.b, one.c, one.d, one.e) == (1, [], "x", 3, 4) and one.b is not cls(1).b
+        assert cls(1, [2], "y", e=5) == cls(1, [2], "z", e=5) != cls(1, [2], "y", e=6)
+        with pytest.raises(TypeError, match="positional"):
+            cls(1, [2], "y", 5)  # type: ignore[call-arg]
+        with pytest.raises(FrozenInstanceError, match="cannot delete field 'a'"):
+            del one.a
+    made, plain = ([(item.name, item.type, item.default) for item in fields(cls)] for cls in (Made, Plain))
+    assert made == plain and repr(Made(1)).replace("Made", "Plain") == repr(Plain(1))
+    for name in ("__match_args__", "c", "d", "e"):
+        assert getattr(Made, name) == getattr(Plain, name)
+    assert not hasattr(Made, "b") and Made.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert list(signature(Made).parameters) == list(signature(Plain).parameters)
+
+
+def test_a_method_of_its_own_stays() -> None:
+    """A class may have ``__init__``, ``__eq__`` and ``__repr__`` of its own."""
+
+    class Own(Point):
+        def __init__(self, text: str) -> None:
+            super().__init__(int(text))
+
+        def __repr__(self) -> str:
+            return "own"
+
+    assert (Own("7").x, repr(Own("7"))) == (7, "own")
 
 
 def test_threads_may_look_at_once() -> None:

@@ -15,7 +15,7 @@ from tinyglow.numerics import glow
 from tinyglow.numerics import staircase as module
 from tinyglow.numerics.epilogues import EPILOGUES
 from tinyglow.numerics.glow import Requant
-from tinyglow.numerics.staircase import MOST, Staircase, add_bias, staircase, staircase_for
+from tinyglow.numerics.staircase import MOST, Staircase, add_bias, repeated, staircase, staircase_for
 from tinyglow.testing import cases
 from tinyglow.testing.case import Case
 
@@ -75,7 +75,7 @@ def test_a_bias_is_added_to_each_unit(count: int) -> None:
     """In rows of many numbers, and what is left over."""
     sums, bias = np.arange(count, dtype=np.float32).reshape(-1, 3), np.array([1, -20, 300], np.float32)
     wanted = sums + bias
-    add_bias(sums, bias)
+    add_bias(sums, repeated(bias))
     np.testing.assert_array_equal(sums, wanted)
 
 

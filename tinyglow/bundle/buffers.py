@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tinyglow.ir.kernel import BUFFER_CTYPES
 from tinyglow.ir.program import CONSTANTS, MEMORIES, NEAR, Buffer, Program, Region
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import QuantParams
 
 _LISTED = (*MEMORIES, Region.TCM, *NEAR, Region.ROWS)
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(Record):
     """A line of the list.
 
     Attributes:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from tinyglow.bundle.foreign import AreaSizes
 from tinyglow.bundle.render import render
 from tinyglow.ir.record import Record
 from tinyglow.targets.boards import PRIVATE_PERIPHERALS, Board, Memory
 from tinyglow.targets.memory_map import Places, elsewhere, in_data_memory, near_memories, regions
+
+if TYPE_CHECKING:
+    from tinyglow.bundle.foreign import AreaSizes
 
 Placement = Literal["flash", "ram"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tinyglow.bundle.harness import Placement
@@ -27,8 +26,7 @@ _MOST_PADDING = 40  # of a column of names: every line would grow with the longe
 _MACROS = {"CONSTANT_MEM_SIZE": "constant", "MUTABLE_MEM_SIZE": "mutable", "ACTIVATIONS_MEM_SIZE": "activations"}
 
 
-@dataclass(frozen=True)
-class Placeholder:
+class Placeholder(Record):
     """An input or output of a bundle.
 
     Attributes:
@@ -59,8 +57,7 @@ class Near(Record):
     size: int
 
 
-@dataclass(frozen=True)
-class BundleInfo:
+class BundleInfo(Record):
     """What a bundle's header says. Sizes are in bytes.
 
     Attributes:
@@ -130,8 +127,7 @@ def bundle_info(program: Program, options: BundleOptions | None = None) -> Bundl
     )
 
 
-@dataclass(frozen=True)
-class Described:
+class Described(Record):
     """What the header's macros say of a placeholder.
 
     limits: of its integers, if it is quantized to 8 or 16 bits; else None.
@@ -230,11 +226,10 @@ def _parse_type(text: str, exact: str | None) -> TensorType:
     return TensorType(dims, _DTYPES[match.group(1)], quant)
 
 
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = (  # a text: commands that read no bundle start without compiling it
     r'^//\s+Name: "(?P<name>\w+)"\n//\s+Type: (?P<type>.*)\n(?://\s+Size: .*\n)*//\s+Offset: (?P<offset>\d+).*\n'
     r"(?://\s+Role: (?P<role>input|output)\n)?(?://\s+Quantization: real = (?P<exact>[-+.0-9a-fxp]+) .*\n)?"
-    r"(?://\s+Pixels: real = (?P<scale>[-+.0-9a-fxp]+) \* \(uint8 - (?P<zero>\d{1,3})\))?",
-    re.MULTILINE,
+    r"(?://\s+Pixels: real = (?P<scale>[-+.0-9a-fxp]+) \* \(uint8 - (?P<zero>\d{1,3})\))?"
 )
 
 
@@ -255,7 +250,7 @@ def parse_header(text: str, where: str) -> BundleInfo:
     in_ram = re.search(rf"^#define {name.upper()}_CONSTANT_MEM_TYPE +uint8_t$", text, re.MULTILINE) is not None
     placeholders = []
     # Glow's verbose headers list constants after the placeholders in the same form.
-    for match in _PLACEHOLDER.finditer(text.split("// Constants:", maxsplit=1)[0]):
+    for match in re.finditer(_PLACEHOLDER, text.split("// Constants:", maxsplit=1)[0], re.MULTILINE):
         try:
             type_ = _parse_type(match["type"], match["exact"])
             is_input = {"input": True, "output": False}.get(match["role"] or "")

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from tinyglow.bundle.c_names import is_taken
 from tinyglow.bundle.harness import Placement
 from tinyglow.errors import InputError, Problem
+from tinyglow.ir.record import Record
 
 Api = Literal["static", "dynamic"]
 
 UTILS = ("glow_bundle_utils.c", "glow_bundle_utils.h")
 
 
-@dataclass(frozen=True)
-class BundleOptions:
+class BundleOptions(Record):
     """How a bundle's interface looks.
 
     Attributes:

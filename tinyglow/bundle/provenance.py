@@ -18,7 +18,6 @@ import os
 from pathlib import Path
 
 from tinyglow import resources
-from tinyglow.bundle.c_text import faults_of_bytes, faults_of_c
 from tinyglow.bundle.kernel_source import kernel_source
 from tinyglow.bundle.manifest import MANIFEST, read_manifest, read_part
 from tinyglow.bundle.options import UTILS
@@ -139,6 +138,8 @@ def _parts(folder: Path) -> list[str]:
 
 def _require_harmless(folder: Path, files: dict[str, bytes]) -> None:
     """Raise InputError for files that could make a compiler read others, or that are none of a bundle's."""
+    from tinyglow.bundle.c_text import faults_of_bytes, faults_of_c
+
     problems = []
     for name, data in files.items():
         if name == MANIFEST or name.endswith((".bin", ".o", ".S")) or name in UTILS or _is_ours(name, data):

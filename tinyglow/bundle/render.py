@@ -8,20 +8,14 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from functools import cache
-
-import jinja2
-from jinja2.bccache import Bucket
+from typing import TYPE_CHECKING
 
 from tinyglow import resources
 from tinyglow.resources import VERSION
 
-
-class _Translated(jinja2.FileSystemBytecodeCache):
-    """Files with translated templates. What cannot be written is translated again the next time."""
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        with suppress(OSError):
-            super().dump_bytecode(bucket)
+if TYPE_CHECKING:
+    import jinja2
+    from jinja2.bccache import Bucket
 
 
 def _translated_templates() -> jinja2.BytecodeCache | None:
@@ -29,10 +23,19 @@ def _translated_templates() -> jinja2.BytecodeCache | None:
 
     jinja2 makes a folder of the user's own among the temporary files, and looks whether a template has changed since.
     """
+    import jinja2
+
+    class Translated(jinja2.FileSystemBytecodeCache):
+        """Files with translated templates. What cannot be written is translated again the next time."""
+
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            with suppress(OSError):
+                super().dump_bytecode(bucket)
+
     if sys.dont_write_bytecode:
         return None
     try:
-        return _Translated()
+        return Translated()
     except (OSError, RuntimeError):  # no such place, or it is somebody else's
         return None
 
@@ -40,6 +43,8 @@ def _translated_templates() -> jinja2.BytecodeCache | None:
 @cache
 def _environment(autoescape: bool) -> jinja2.Environment:
     """One for all files, for it keeps the templates that it has translated."""
+    import jinja2  # takes long, and many commands write no text
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resources.TEMPLATES),
         bytecode_cache=_translated_templates(),

@@ -35,6 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(arguments)
 
 
+def program() -> int:
+    """``main`` of a process that ends with it."""
+    status = main()
+    gc.freeze()  # at its end Python looks for unused cycles among all objects, for a sixth of a short command's time
+    return status
+
+
 def _run(arguments: Namespace) -> int:
     try:
         status = int(arguments.run(arguments))

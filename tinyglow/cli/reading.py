@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyglow.errors import InputError, Problem
+from tinyglow.ir.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -174,8 +174,7 @@ def scheme_of(arguments: argparse.Namespace) -> Scheme:
     )
 
 
-@dataclass(frozen=True)
-class Quantized:
+class Quantized(Record):
     """Stations 1 to 5, and what they were given."""
 
     graph: Graph
@@ -184,7 +183,6 @@ class Quantized:
     quantized: Graph
 
 
-@dataclass(frozen=True)
 class Compiled(Quantized):
     """Stations 6 to 8 too."""
 
@@ -231,7 +229,6 @@ def target_of_options(arguments: argparse.Namespace, board: Board | None = None)
 
 def program_of(arguments: argparse.Namespace, quantized: Graph, say: bool = True) -> Program:
     """Stations 6 to 8 as the options ask for. say: whether notes about them are printed."""
-    from tinyglow.pipeline.budget import lower_within
     from tinyglow.pipeline.stations import lower
 
     dump, target = dump_of(arguments), target_of_options(arguments)
@@ -243,6 +240,8 @@ def program_of(arguments: argparse.Namespace, quantized: Graph, say: bool = True
     if board.is_host or tcm:
         found = "--tcm-size is given too" if tcm else "the board is this machine"
         raise InputError("a budget is for boards, and cannot be combined with --tcm-size", [Problem("", found)])
+    from tinyglow.pipeline.budget import lower_within  # which needs compilers
+
     return lower_within(quantized, board, target, flash, ram, arguments.cc, dump)
 
 

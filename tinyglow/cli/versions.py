@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import platform
 from collections.abc import Sequence
 from typing import Any
 
 from tinyglow import __version__
-from tinyglow.sim.tool_version import tool_version
 
 # What pyproject.toml asks for, extras included; a test compares.
 PACKAGES = (
@@ -30,6 +27,10 @@ def versions() -> dict[str, Any]:
     Returns:
         JSON's own types only; null for what is not there. ``version`` is that of the format: keys are only added.
     """
+    import platform
+
+    from tinyglow.sim.tool_version import tool_version
+
     return {
         "version": 1,
         "tinyglow": __version__,
@@ -42,6 +43,8 @@ def versions() -> dict[str, Any]:
 
 def print_versions() -> None:
     """All of it, as JSON."""
+    import json
+
     print(json.dumps(versions(), indent=1))
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -43,8 +42,7 @@ class Format(Record):
     word_bits: int = 0
 
 
-@dataclass(frozen=True, eq=False)
-class Packed:
+class Packed(Record, eq=False):
     """A stream of codes: ``data``, int8, flat, in the ``format`` that the module describes."""
 
     data: Array
@@ -124,8 +122,7 @@ def _codes(lengths: Array) -> Array:
     return np.array(codes, np.int64)
 
 
-@dataclass(frozen=True, eq=False)
-class _Tables:
+class _Tables(Record, eq=False):
     """lengths: of the codes of each table, by rank; chosen: which table is each unit's."""
 
     lengths: list[Array]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tinyglow.ir.kernel import Generated
+from tinyglow.ir.record import Record
 from tinyglow.ir.sums import Limits
 from tinyglow.numerics.glow import INT8_MIN
 from tinyglow.numerics.wide import INT16_MAX
@@ -190,8 +191,7 @@ def _portable(terms: Sequence[Sequence[Term]]) -> tuple[list[str], int]:
     return lines, largest
 
 
-@dataclass(frozen=True)
-class WeightsCode:
+class WeightsCode(Record):
     """The function, what it costs on ARMv6-M in cycles (Cortex-M0+ Technical Reference Manual, 3.3), and its bytes.
 
     magnitude: the largest sum of the weights' magnitudes in a chunk.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from tinyglow.errors import ModelError, Problem
@@ -49,6 +48,8 @@ def cut(steps: Sequence[Step], wanted: Sequence[str]) -> Part:
     for name in wanted:
         found = names.get(name, {})
         if len(found) != 1:
+            import difflib  # of a name that is wrong
+
             near = difflib.get_close_matches(name, [key for key in names if key], _MOST_SHOWN) or list(names)
             expected = ", ".join(shown(key) for key in (found or near[:_MOST_SHOWN]))
             what = "stands for several values" if found else "no node of the model makes such a value"

@@ -7,7 +7,6 @@ onnxruntime define them so); from there on there is one form of quantized ONNX.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -19,8 +18,7 @@ from tinyglow.ir.record import Record
 MICROSOFT = "com.microsoft"
 
 
-@dataclass(frozen=True)
-class _Form:
+class _Form(Record):
     """Where a quantized operator has its operands. Each operand takes three inputs: integers, scale, zero point.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
@@ -130,5 +129,7 @@ def where_to_end(steps: Sequence[Step], outputs: Iterable[str], lost: Collection
         clean = list(into) if len(into) == 1 else []
     if not behind or not 0 < len(clean) <= _MOST_NAMED:
         return ""
+    import shlex
+
     options = " ".join(f"--output-name {shlex.quote(shown(name))}" for name in clean)
     return f"the rest is supported: {options} leaves out what is not"

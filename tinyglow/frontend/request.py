@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import Shape
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Record):
     """What a user asks of a model file.
 
     Attributes:

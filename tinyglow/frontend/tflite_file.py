@@ -10,7 +10,7 @@ import contextlib
 import re
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,7 @@ class Quantization(Record):
     axis: int
 
 
-@dataclass(frozen=True, eq=False)
-class FileTensor:
+class FileTensor(Record, eq=False):
     """A tensor as the file has it.
 
     Attributes:

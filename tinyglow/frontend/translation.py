@@ -18,13 +18,13 @@ from tinyglow.errors import ModelError, Problem
 from tinyglow.frontend.onnx_node import title
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import UnsupportedError
+from tinyglow.ir.record import Record
 
 HINT = "convert it to ONNX, or export the original network again"
 LAST = 2**31 - 1  # the end of a dimension, in a Slice
 
 
-@dataclass(frozen=True)
-class Translated:
+class Translated(Record):
     """An ONNX model, and what of the network has no place in it: problems, each with the tensors that lack."""
 
     model: onnx.ModelProto

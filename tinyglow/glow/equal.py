@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from tinyglow.glow.walk import nodes_as_made
 from tinyglow.ir.editor import GraphEditor
-from tinyglow.ir.graph import Node
+from tinyglow.ir.graph import Array, Node
 
 
 def _share_constants(edit: GraphEditor) -> None:
-    seen: dict[tuple[object, ...], str] = {}
-    for name, value in list(edit.values.items()):
+    of_a_type: dict[tuple[object, ...], list[tuple[str, Array]]] = {}
+    for name, value in edit.values.items():
         if value.data is not None and (edit.users(name) or edit.is_output(name)):
-            first = seen.setdefault((value.type, str(value.data.dtype), value.data.tobytes()), name)
-            edit.redirect(name, first)
+            of_a_type.setdefault((value.type, str(value.data.dtype)), []).append((name, value.data))
+    for alike in of_a_type.values():
+        seen: dict[bytes, str] = {}
+        for name, data in alike if len(alike) > 1 else ():  # most are the only one of their type
+            edit.redirect(name, seen.setdefault(data.tobytes(), name))
 
 
 def share_equal(edit: GraphEditor) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from tinyglow.ir.record import Record
 
 
-@dataclass(frozen=True)
-class OnnxForm:
+class OnnxForm(Record):
     """The form in which an operator type of ONNX is supported. The frontend refuses all other forms by name.
 
     Attributes:
@@ -23,8 +24,7 @@ class OnnxForm:
     without_effect: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class TFLiteForm:
+class TFLiteForm(Record):
     """The form in which an operator type of TFLite is supported, as ``OnnxForm``.
 
     Attributes:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from tinyglow.ir import show
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import ChannelParams, QuantParams, Shape, TensorType
 from tinyglow.numerics.names import GLOW
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True, eq=False)
-class Declared:
+class Declared(Record, eq=False):
     """How a model file quantizes a value that is float in the graph. The quantizer makes such integers of it.
 
     Attributes:
@@ -48,8 +48,7 @@ class Declared:
         return (self.dtype, self.quant, self.channel_quant) == (other.dtype, other.quant, other.channel_quant)
 
 
-@dataclass(frozen=True, eq=False)
-class Value:
+class Value(Record, eq=False):
     """A tensor: a placeholder, a constant or the result of a node.
 
     Attributes:
@@ -65,8 +64,7 @@ class Value:
     declared: Declared | None = None
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(Record):
     """One operation.
 
     Attributes:
@@ -84,16 +82,14 @@ class Node:
     origin: str = ""
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(Record):
     """A result of the network: its placeholder's name and the value that is saved there."""
 
     name: str
     value: str
 
 
-@dataclass(frozen=True, eq=False)
-class State:
+class State(Record, eq=False):
     """A value that lives from one call to the next: what a call writes, the next one reads.
 
     Both ends are in the graph as an input and an output, so that every pass treats them as such; who calls the network
@@ -111,8 +107,7 @@ class State:
     first: Array
 
 
-@dataclass(frozen=True, eq=False)
-class Graph:
+class Graph(Record, eq=False):
     """A network: nodes in topological order, and the values that they read and compute.
 
     Attributes:

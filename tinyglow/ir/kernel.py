@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -96,8 +95,7 @@ class Role(Enum):
     CODE = "code"
 
 
-@dataclass(frozen=True)
-class Generated:
+class Generated(Record):
     """The body of a function ``void name(const uint32_t *x, int32_t *sums)``, written by the compiler.
 
     Attributes:
@@ -109,8 +107,7 @@ class Generated:
     portable: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(Record):
     """One argument: its name and dtype in C and Python, and whether it is read or written, or is code.
 
     may_alias: name of an input that this output may share its address with (the kernel reads each element of it before
@@ -141,8 +138,7 @@ def Code(name: str, dtype: str, generate: Callable[[Any, Array], Generated]) -> 
     return Operand(name, dtype, Role.CODE, generate=generate)
 
 
-@dataclass(frozen=True)
-class Kernel:
+class Kernel(Record):
     """A C function of the runtime.
 
     Attributes:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from tinyglow.ir.record import Record
 
 # float32 holds numbers below 2**128; a bit is left for what is rounded on the way.
 FLOAT_BITS = 127
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(Record):
     """The range of one intermediate over all inputs that the operands' types hold.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from tinyglow.ir.editor import GraphEditor
@@ -46,8 +45,7 @@ class ShapeError(UnsupportedError):
     """Input types that an operator cannot take."""
 
 
-@dataclass(frozen=True)
-class SourceNode:
+class SourceNode(Record):
     """A node of a model file, free of the file format's own classes.
 
     Attributes:

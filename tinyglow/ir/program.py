@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
 from tinyglow.ir import show
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel, Params, Role
+from tinyglow.ir.record import Record
 from tinyglow.ir.sums import SumRange
 from tinyglow.ir.types import QuantParams, TensorType
 
@@ -39,8 +40,7 @@ PLANNED = tuple(region for region in Region if region is not Region.ROWS)
 CONSTANTS = (Region.CONSTANT, *NEAR)
 
 
-@dataclass(frozen=True, eq=False)
-class Buffer:
+class Buffer(Record, eq=False):
     """A piece of one region.
 
     Attributes:
@@ -72,8 +72,7 @@ class Buffer:
         return replace(self, offset=offset)
 
 
-@dataclass(frozen=True)
-class KernelCall:
+class KernelCall(Record):
     """One call of a kernel.
 
     Attributes:
@@ -117,8 +116,7 @@ class KernelCall:
         return [buffer for _, buffer in self.named(Role.OUT)]
 
 
-@dataclass(frozen=True, eq=False)
-class Program:
+class Program(Record, eq=False):
     """Kernel calls in order, over buffers with addresses: what the C bundle is, call by call.
 
     Attributes:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
+from tinyglow.ir.record import Record
 from tinyglow.numerics.glow import Requant
 
 # Of another intermediate of a kernel: the largest magnitude that it can have, and the most that it may have.
 Limits = Mapping[str, tuple[int, int]]
 
 
-@dataclass(frozen=True, eq=False)
-class SumRange:
+class SumRange(Record, eq=False):
     """The sums of one call of a kernel with constant weights.
 
     Each product's range holds 0. So no partial sum, in whatever order, lies outside of the range of the whole sum.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from itertools import combinations
 
@@ -13,6 +12,7 @@ import numpy as np
 from tinyglow.ir.c_struct import struct_bytes
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel, Params, work_of
+from tinyglow.ir.record import Record
 from tinyglow.targets.cores import CORES, Feature
 from tinyglow.targets.costs import has_long_products, kernel_cycles
 
@@ -41,8 +41,7 @@ CODE_BUDGET = 4096
 _NEAR = 0.01
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Record):
     """What a program is made for. It chooses kernels, and changes no result.
 
     Attributes:
@@ -127,8 +126,7 @@ class Target:
 ANY = Target()
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(Record):
     """One way to compute a node. All variants of a node compute the same bits.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tinyglow.ir.record import Record
 
@@ -18,8 +18,7 @@ MAX_RANK = 16  # of what a file may ask for: numpy's own limit is 32 dimensions,
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class QuantParams:
+class QuantParams(Record):
     """How integers stand for reals: ``real = scale * (q - offset)``.
 
     Attributes:
@@ -56,8 +55,7 @@ class ChannelParams(Record):
         return [QuantParams(scale, offset) for scale, offset in zip(self.scales, self.offsets, strict=True)]
 
 
-@dataclass(frozen=True)
-class TensorType:
+class TensorType(Record):
     """The type of a value.
 
     Attributes:

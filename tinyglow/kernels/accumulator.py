@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import UnsupportedError
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics import glow
 
@@ -81,8 +80,7 @@ def output_requant(inputs: QuantParams, weights: QuantParams, out: QuantParams) 
     return glow.requantize_params(ratio, out.offset)
 
 
-@dataclass(frozen=True, eq=False)
-class Overflow:
+class Overflow(Record, eq=False):
     """A unit whose sums leave int32, with inputs for which they do.
 
     Attributes:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import UnsupportedError
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.elementwise.clip import HIGHEST, LOWEST, clip_bounds
 from tinyglow.kernels.elementwise.leaky_relu import slope_requant
 from tinyglow.numerics import glow
 
 
-@dataclass(frozen=True)
-class Activation:
+class Activation(Record):
     """An activation that a layer's kernel applies.
 
     Attributes:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import TensorType
 from tinyglow.numerics import tflite, wide
 
@@ -45,8 +45,7 @@ def litert_bounds(low: float, high: float, scale: float) -> tuple[int, int]:
     return int(max(ends[0], wide.INT16_MIN)), int(min(ends[1], wide.INT16_MAX))
 
 
-@dataclass(frozen=True, eq=False)
-class LayerConstants:
+class LayerConstants(Record, eq=False):
     """A layer's weights [units, terms], bias and scales as its kernel takes them, for sums of 32 bits or of 64 (wide).
 
     Attributes:

@@ -5,16 +5,16 @@ Every function here is monotone in each element, so that the ends of the element
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from tinyglow.ir.numbers import Number, Numbers
+from tinyglow.ir.record import Record
 from tinyglow.numerics import glow, tflite, wide
 
 
-@dataclass(frozen=True)
-class Ends:
+class Ends(Record):
     """The least and the largest value of a number, and the elements that give them."""
 
     low: int

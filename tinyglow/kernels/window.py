@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from tinyglow.ir.graph import Array
 from tinyglow.ir.op import ShapeError
+from tinyglow.ir.record import Record
 
 _MOST_UNUSED = 4  # columns a result: of more, most results of a run would be for nothing
 MAX_PAD = 255  # kernels have it in a byte; and numpy pads in memory
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(Record):
     """A sliding window over images.
 
     Attributes:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 
 from tinyglow.ir.kernel import Role
 from tinyglow.ir.program import CONSTANTS, Buffer, Program, Region
+from tinyglow.ir.record import Record
 from tinyglow.lowering.parts import overlaps_of_parts
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Record):
     """A piece of memory that is in use from step ``first`` to step ``last``, both included. ``size`` is in bytes."""
 
     name: str

@@ -208,7 +208,9 @@ def fused(a: FloatArray, b: FloatArray | float, c: FloatArray | float) -> FloatA
         error = (product - (total - rest)) + (c - rest)  # of the sum, exactly (Knuth, TwoSum)
         # Rounded to odd, a sum that is not exact is never taken for a tie when it is rounded again (Boldo, Melquiond).
         even = np.isfinite(total) & (error != 0) & (total.view(np.int64) & 1 == 0)
-        total = np.where(even, np.nextafter(total, np.where(error > 0, np.inf, -np.inf)), total)
+        if even.any():
+            total = np.array(total)
+            total[even] = np.nextafter(total[even], np.where(error[even] > 0, np.inf, -np.inf))
         result: FloatArray = total.astype(np.float32)
     return result
 

@@ -178,7 +178,8 @@ class Conv2D(Op):
         row_bytes = image.itemsize * len(image) * out_w * math.prod(self.window.kernel) * image.shape[3]
         step = max(1, _MOST_PATCHES // max(1, row_bytes))
         blocks = [range(first, min(first + step, out_h)) for first in range(0, out_h, step)]
-        result = np.concatenate([self._rows(image, rows, filters[0], bias[0]) for rows in blocks], axis=1)
+        parts = [self._rows(image, rows, filters[0], bias[0]) for rows in blocks]
+        result = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         return (result.reshape(*x.shape[:2], *result.shape[1:]),)
 
     def _rows(self, image: Array, rows: range, filters: Array, bias: Array) -> Array:
@@ -190,7 +191,9 @@ class Conv2D(Op):
         for g in range(self.group):
             columns = patches[..., g * in_g : (g + 1) * in_g].reshape(-1, patches.shape[3] * in_g)
             parts.append(columns @ filters[g * out_g : (g + 1) * out_g].reshape(out_g, -1).T)
-        result = self.activation.run_float(np.concatenate(parts, axis=1) + bias)
+        sums = parts[0] if self.group == 1 else np.concatenate(parts, axis=1)
+        sums += bias
+        result = self.activation.run_float(sums)
         return result.reshape(*patches.shape[:3], -1)
 
     def sizes(self, image: TensorType, out: TensorType) -> dict[str, Any]:

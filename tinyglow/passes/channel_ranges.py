@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node, Value
 from tinyglow.ir.op import UnsupportedError
+from tinyglow.ir.record import Record
 from tinyglow.kernels.accumulator import check_accumulator, output_requant, prepared_bias
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.elementwise.rescale import rescale_params, rescale_s8
@@ -24,8 +24,7 @@ from tinyglow.operators.rescale import Rescale
 from tinyglow.operators.reshape import Reshape
 
 
-@dataclass(frozen=True, eq=False)
-class Ranges:
+class Ranges(Record, eq=False):
     """Least and largest integer of each channel, int64 [channels]; element i of a value is of channel i % channels."""
 
     low: Array
@@ -42,8 +41,7 @@ class Ranges:
         return result
 
 
-@dataclass(frozen=True, eq=False)
-class Linear:
+class Linear(Record, eq=False):
     """A layer of sums of (x - in_offset) * weight.
 
     weights: int64 [units, taps, inputs], inputs being channels of the image (of one group of them) or all elements.

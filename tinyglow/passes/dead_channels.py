@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinyglow.ir.graph import Array, Graph, Node, Value
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import ChannelParams, TensorType
 from tinyglow.kernels.accumulator import accumulator_scale
 from tinyglow.numerics.names import GLOW
@@ -23,8 +24,7 @@ from tinyglow.operators.reshape import Reshape
 from tinyglow.passes.channel_ranges import Linear, Ranges, channel_ranges, flattens, keeps_channels, linear_of
 
 
-@dataclass(frozen=True, eq=False)
-class _Facts:
+class _Facts(Record, eq=False):
     """A graph, the ranges of its channels, its layers of sums by node, and who reads and who makes each value."""
 
     graph: Graph

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 
 from tinyglow.ir.editor import GraphEditor
 from tinyglow.ir.graph import Graph, Node
+from tinyglow.ir.record import Record
 
 # A rule looks at one node; if it applies it edits the graph and returns True.
 Rule = Callable[[Node, GraphEditor], bool]
@@ -83,8 +83,7 @@ def rewrite(graph: Graph, rules: Sequence[Rule]) -> Graph:
     return edit.finish()
 
 
-@dataclass(frozen=True)
-class Pass:
+class Pass(Record):
     """A named step of a station.
 
     Attributes:

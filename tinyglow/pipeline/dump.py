@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from tinyglow.errors import InputError, Problem, reason
 from tinyglow.ir.dump import dump_graph
 from tinyglow.ir.graph import Graph
+from tinyglow.ir.record import Record
 from tinyglow.ir.verify import verify
 
 
-@dataclass(frozen=True)
-class Dump:
+class Dump(Record):
     """Writes each station's result into a folder, numbered; does nothing without one."""
 
     folder: Path | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from tinyglow.bundle.harness import Placement
@@ -47,8 +47,7 @@ class Sizes(Record):
         return self.mutable + self.activations + self.variables + self.weights_in_ram + self.tcm
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Record):
     """How a bundle is run on an emulated board.
 
     Attributes:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from tinyglow.errors import Problem, ProfileError
 from tinyglow.ir.graph import Graph
+from tinyglow.ir.record import Record
 from tinyglow.quant.candidates import Candidates, agree, is_tuned, stem
 from tinyglow.quant.implied import own_range
 from tinyglow.quant.profile import Profile, Range
 
 
-@dataclass(frozen=True)
-class ProfileMatch:
+class ProfileMatch(Record):
     """Range of each value of the graph; ``renamed`` maps a value to the profile's other name for it."""
 
     ranges: Mapping[str, Range]

@@ -15,6 +15,7 @@ import yaml
 
 from tinyglow.errors import Problem, ProfileError, reason
 from tinyglow.ir.graph import Array
+from tinyglow.ir.record import Record
 from tinyglow.quant.yaml_loader import NUMBERS_LOADER
 from tinyglow.resources import read_bounded, write_file
 
@@ -30,8 +31,7 @@ _WRAP_COLUMN = 70  # LLVM's YAML writer
 _EXPECTED = "a profile as Glow's image-classifier or 'tinyglow profile' writes it"
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(Record):
     """Smallest and largest value seen (float32 values) and counts in equal bins between them."""
 
     low: float
@@ -39,8 +39,7 @@ class Range:
     histogram: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(Record):
     """Ranges by value name as Glow writes them (``<node>:<result>``), and what the file says of its maker."""
 
     ranges: Mapping[str, Range]

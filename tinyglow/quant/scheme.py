@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from tinyglow.errors import InputError, Problem
 from tinyglow.ir.graph import Graph, Node
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import QuantParams
 from tinyglow.numerics.names import GLOW
 from tinyglow.quant.schema import (
@@ -17,8 +18,7 @@ from tinyglow.quant.schema import (
 )
 
 
-@dataclass(frozen=True)
-class Scheme:
+class Scheme(Record):
     """How to quantize; each field is an option of Glow's tools, unless it is said to be ours.
 
     Attributes:

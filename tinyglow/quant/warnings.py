@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
 
 import numpy as np
@@ -60,8 +60,7 @@ class Finding(Record):
         return f"{where}: {self.found}; {self.advice}"
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(Record):
     """What the rules look at.
 
     Attributes:

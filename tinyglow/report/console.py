@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from tinyglow.report.plain import WIDTH_OF_A_FILE, may_be_terminal
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
-
-_WIDTH_OF_A_FILE = 120  # where there is no terminal to tell its width
 
 
 def stdout() -> Console:
     """Plain text without colours or cut columns unless stdout is a terminal."""
+    from rich.console import Console  # rich takes long, and not all commands print tables or bars
+
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDTH_OF_A_FILE)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH_OF_A_FILE)
 
 
 def print_warnings(findings: Iterable[object]) -> None:
@@ -63,6 +64,11 @@ def stages(label: str, total: int) -> Iterator[Callable[[str], None]]:
 @contextmanager
 def _bar(label: str, total: int) -> Iterator[Progress | None]:
     """A bar with the time left; None where stderr is no terminal."""
+    if not may_be_terminal(sys.stderr):
+        yield None
+        return
+    from rich.console import Console
+
     console = Console(stderr=True)
     if not console.is_terminal:  # rich 13.7 ends even a disabled bar with an empty line
         yield None

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
-
 from tinyglow.ir.program import MEMORIES, NEAR, Program, Region
 from tinyglow.lowering.traffic import buffer_traffic
 from tinyglow.report.console import stdout
+from tinyglow.report.plain import cells_of, print_table
 from tinyglow.targets.boards import Board
 
 if TYPE_CHECKING:  # each command has its own kind of result, and starts without what makes the others
+    from rich.table import Table
+
     from tinyglow.pipeline.compare import Comparison
     from tinyglow.pipeline.crosscheck import Crosscheck
     from tinyglow.pipeline.execution import Execution
@@ -23,12 +23,15 @@ if TYPE_CHECKING:  # each command has its own kind of result, and starts without
 
 def table(columns: Iterable[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
     """A table; columns whose name begins with ">" are aligned to the right."""
+    from rich import box
+    from rich.table import Table
+
     result = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for column in columns:
         right = column.startswith(">")
         result.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        result.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+        result.add_row(*cells_of(row))
     return result
 
 
@@ -47,15 +50,14 @@ def memory_map(program: Program) -> Table:
 
 def print_bundle(program: Program, board: Board, folder: Path, files: Mapping[str, bytes]) -> None:
     """What ``compile`` wrote."""
-    console = stdout()
     print(f"{folder}: bundle '{program.name}' for {board.title}")
     sizes = [(region.value, program.sizes[region]) for region in MEMORIES]
     sizes += [(region.value, program.sizes[region]) for region in (Region.TCM, *NEAR) if program.sizes.get(region)]
-    console.print(table(("memory", ">bytes"), sizes))
+    print_table(("memory", ">bytes"), sizes)
     _print_packed(program)
     if program.sizes[Region.TCM]:
-        console.print(_in_tcm(program))
-    console.print(table(("file", ">bytes"), [(name, len(data)) for name, data in sorted(files.items())]))
+        stdout().print(_in_tcm(program))
+    print_table(("file", ">bytes"), [(name, len(data)) for name, data in sorted(files.items())])
 
 
 def _print_packed(program: Program) -> None:

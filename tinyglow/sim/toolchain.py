@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -260,6 +259,8 @@ class Compiler(Record):
     def _compile(
         self, sources: Sequence[Path], include_dirs: Sequence[Path], flags: Sequence[str], folder: Path
     ) -> list[Path]:
+        from concurrent.futures import ThreadPoolExecutor  # takes long, and few commands compile C
+
         includes = [f"-I{path.resolve()}" for path in include_dirs]
         folder = folder.resolve()
 

@@ -6,6 +6,7 @@ processes. Processes are spawned, which works the same on all systems, and end w
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import pickle
 import signal
@@ -34,7 +35,7 @@ def _work(connection: Connection) -> None:
         while True:
             connection.send(evaluator.correct(pickle.loads(connection.recv_bytes())))
     except (EOFError, OSError):
-        return
+        gc.freeze()  # at its end a process looks for unused cycles among all objects (``cli.program``)
 
 
 class Workers:

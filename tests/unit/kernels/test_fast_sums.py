@@ -160,12 +160,24 @@ def test_rows_lie_beside_each_other() -> None:
     ]
 
 
-@pytest.mark.parametrize(("channels", "way"), [(42, "by_pairs_of_rows"), (43, "_dense")])
+@pytest.mark.parametrize(("channels", "way"), [(43, "by_pairs_of_rows"), (44, "_dense")])
 def test_pairs_of_rows_only_where_float32_is_exact(channels: int, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is added up for a pair has magnitudes of (255 + 382.5 + 127.5) * 128 a channel, in halves: up to 2 ** 24."""
+    """A channel adds 382.5 * 256 to a middle product, in halves, and 765 * 127 to its bias: up to 2 ** 23 in all."""
     taken = _taken(monkeypatch)
     images = np.full((1, 5, 2, channels), -128, np.int8)
     filters = np.full((2, 3, 1, channels), 255, np.int32)
     window = Window((3, 1))
     found = SumsOf(images, 127, filters, window, 1, (3, 2)).whole()
     assert taken == [way] and np.array_equal(found, _due((images, 127, filters, window, 1)))
+
+
+@pytest.mark.parametrize(("bias", "way"), [(2**23 - 5 * 384, "by_pairs_of_rows"), (2**23 + 11, "_dense")])
+def test_a_large_bias_is_added_exactly(bias: int, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """float32 has no halves beyond 2 ** 23: a middle product of 3 * 127 / 2 a channel is one."""
+    taken = _taken(monkeypatch)
+    images = np.full((1, 4, 1, 5), 127, np.int8)
+    images[:, 2] = -128
+    filters = np.ones((1, 3, 1, 5), np.int32)
+    case = images, 0, filters, Window((3, 1)), 1
+    (found,) = (sums for _, sums in SumsOf(*case, (2, 1))._sums(np.full(1, bias, np.int32), np.float32))
+    assert taken == [way] and np.array_equal(found.images(found.values), _due(case) + bias)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import Kernel, Operand, Params, Role
 from tinyglow.ir.op import Lowering
+from tinyglow.ir.record import Record
 from tinyglow.ir.sums import Limits, SumRange
 from tinyglow.ir.target import Variant
 from tinyglow.ir.types import QuantParams, TensorType
@@ -29,8 +29,7 @@ from tinyglow.numerics.epilogue import ChannelWords, Epilogue
 from tinyglow.numerics.epilogues.glow import FOLDED_OFFSET, GLOW, HIGH_WORD, fits_high_word
 
 
-@dataclass(frozen=True, eq=False)
-class ConvLayer:
+class ConvLayer(Record, eq=False):
     """A quantized convolution that is being lowered.
 
     Attributes:

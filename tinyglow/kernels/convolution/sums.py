@@ -14,7 +14,7 @@ from tinyglow.kernels.convolution import fast_sums
 from tinyglow.kernels.convolution.fast_sums import Sums
 from tinyglow.kernels.window import Window
 from tinyglow.numerics.exact_dot import exact_dtype, largest_sum, product, product_by_blocks, to_int32
-from tinyglow.numerics.staircase import MOST, Rule, add_bias, staircase_for
+from tinyglow.numerics.staircase import MOST, Rule, add_bias, repeated, staircase_for
 
 Floats = npt.NDArray[Any]
 Size = tuple[int, int]
@@ -24,6 +24,7 @@ Way = Callable[[npt.NDArray[np.int8]], Sums]
 _RESULT_AGAINST_TAP = 2
 # Elements of image and result, of each so many times as there are floats at once: what a core's cache holds.
 _BLOCK_FLOATS, _EACH_INPUT, _EACH_RESULT = 2**20, 2, 5
+_LIGHT = 2  # ways that keep no copies of images or sums take so many times the images
 # Windows of images with up to so many channels are laid out tap by tap; those of more are pixels that lie together.
 _FEW_CHANNELS = 4
 
@@ -109,7 +110,8 @@ class SumsOf(Record):
         way = self._way((self.start(bias) * unit).astype(dtype), dtype, unit)
         height, width, channels = self.images.shape[1:]
         results = self.size[0] * self.size[1] * len(self.filters)
-        step = max(1, _BLOCK_FLOATS // (_EACH_INPUT * height * width * channels + _EACH_RESULT * results))
+        floats = _BLOCK_FLOATS * (_LIGHT if self._is_light else 1)
+        step = max(1, floats // (_EACH_INPUT * height * width * channels + _EACH_RESULT * results))
         for begin in range(0, len(self.images), step):
             chosen = slice(begin, begin + step)
             yield chosen, way(self.images[chosen])
@@ -120,11 +122,12 @@ class SumsOf(Record):
         if self.group == channels == units:
             return self._each_channel(start, dtype, unit)
         weights = self.filters.astype(dtype) * dtype(unit)
+        farthest = float(np.abs(start).max(initial=0)) / unit
         if self.group == 1:
-            return self._all_channels(weights, start)
+            return self._all_channels(weights, start, farthest)
         in_g, out_g = channels // self.group, units // self.group
         own = [slice(g * out_g, (g + 1) * out_g) for g in range(self.group)]
-        ways = [self._all_channels(weights[chosen], start[chosen]) for chosen in own]
+        ways = [self._all_channels(weights[chosen], start[chosen], farthest) for chosen in own]
 
         def grouped(images: npt.NDArray[np.int8]) -> Sums:
             parts = [way(images[..., g * in_g : (g + 1) * in_g]) for g, way in enumerate(ways)]
@@ -138,47 +141,55 @@ class SumsOf(Record):
 
     def _each_channel(self, start: Floats, dtype: type, unit: float) -> Way:
         fill, window, size = self.offset, self.window, self.size
-        small = self.images.dtype == np.int8 and np.abs(self.filters).max(initial=0) <= 255
-        if small and window.strides[1] == 1 and self._fills_rows:
-            return lambda images: fast_sums.depthwise(images, fill, self.filters[..., 0], window, size, start, unit)
         weights = self.filters.astype(dtype) * dtype(unit)
+        if window.strides[1] == 1 and self._fills_rows:
+            row = repeated(start)
+            return lambda images: fast_sums.depthwise(images, fill, weights[..., 0], window, size, row)
 
         def one_pass(images: npt.NDArray[np.int8]) -> Sums:
             return self._plain(_depthwise(_padded(images, fill, window, dtype), weights, window, size) + start)
 
         return one_pass
 
-    def _all_channels(self, weights: Floats, start: Floats) -> Way:
+    def _all_channels(self, weights: Floats, start: Floats, farthest: float) -> Way:
         fill, window, size = self.offset, self.window, self.size
         if weights.shape[3] <= _FEW_CHANNELS and self._fills_rows:
             factors = np.ascontiguousarray(np.concatenate([weights.reshape(len(weights), -1).T, start[np.newaxis]]))
             return lambda images: fast_sums.few_channels(images, fill, factors, window, size)
-        if weights.dtype == np.float32 and self._in_pairs:
+        row = repeated(start)
+        if weights.dtype == np.float32 and self._in_pairs(farthest):
             parts = fast_sums.transformed(weights)
             fours = np.ascontiguousarray(np.stack([part.reshape(len(part), -1).T for part in parts]))
-            return lambda images: fast_sums.by_pairs_of_rows(images, fill, fours, window, size, start)
+            return lambda images: fast_sums.by_pairs_of_rows(images, fill, fours, window, size, row)
 
         def plain(images: npt.NDArray[np.int8]) -> Sums:
             values = _dense(_padded(images, fill, window, weights.dtype.type), weights, window, size)
-            add_bias(values, start)
+            add_bias(values, row)
             return self._plain(values)
 
         return plain
+
+    @property
+    def _is_light(self) -> bool:
+        return self.window.kernel == (1, 1) or self.group == len(self.filters)
 
     @property
     def _fills_rows(self) -> bool:
         """Whether at least half of what is computed for whole rows of images are results."""
         return 2 * self.size[1] * self.window.strides[1] >= self.images.shape[2]
 
-    @cached_property
-    def _in_pairs(self) -> bool:
-        """Whether ``by_pairs_of_rows`` takes the window, and float32 holds what it adds: three products, in halves."""
+    def _in_pairs(self, start: float) -> bool:
+        """Whether ``by_pairs_of_rows`` takes the window, and float32 holds what it adds. start: the largest of biases.
+
+        The middle products are halves, and the bias is added to one of them; all other sums are integers.
+        """
         window = self.window
         if window.kernel[0] != 3 or {*window.strides, *window.dilation} != {1} or not self._fills_rows:
             return False
         parts = [np.abs(part).sum(axis=(1, 2)) for part in fast_sums.transformed(self.filters.astype(np.float64))]
-        most = max((end + parts[1] + parts[2]).max(initial=0) for end in (parts[0], parts[3]))
-        return bool(2 * 2 * self._most * most <= MOST)
+        taps, half = 2 * self._most, np.maximum(parts[1], parts[2])  # a tap is the sum of two elements
+        whole = parts[1] + parts[2] + np.maximum(parts[0], parts[3])
+        return bool(2 * (taps * half.max(initial=0) + start) <= MOST and taps * whole.max(initial=0) + start <= MOST)
 
 
 def _padded(images: npt.NDArray[np.int8], fill: int, window: Window, dtype: type) -> Floats:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import U8, U32, In, Kernel, Out, Params
 from tinyglow.ir.numbers import Numbers
 from tinyglow.ir.op import Lowering, UnsupportedError
+from tinyglow.ir.record import Record
 from tinyglow.ir.types import QuantParams, Shape
 from tinyglow.kernels.elementwise.lookup import LOOKUP, LookupParams
 from tinyglow.kernels.int8 import int8_params
@@ -74,8 +75,7 @@ def strides_of(shape: Shape, operand: Shape) -> list[tuple[int, int]]:
     return loops
 
 
-@dataclass(frozen=True, eq=False)
-class Operands:
+class Operands(Record, eq=False):
     """The operands of an operator as a kernel takes them.
 
     ``input`` has all elements of the result, ``other`` those that the loops read; each is a buffer or a constant.
@@ -97,8 +97,7 @@ class Operands:
         return lowering.buffer(self.names[index]) if data is None else lowering.constant(self.names[index], data)
 
 
-@dataclass(frozen=True, eq=False)
-class Int8Operands(Operands):
+class Int8Operands(Operands, eq=False):
     """The operands of an int8 operator; ``params`` of input, other and result."""
 
     params: tuple[QuantParams, QuantParams, QuantParams]

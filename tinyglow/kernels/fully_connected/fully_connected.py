@@ -13,7 +13,7 @@ from tinyglow.ir.target import Variant
 from tinyglow.kernels.fully_connected.layer import DenseLayer, FullyConnectedParams
 from tinyglow.numerics import exact_dot
 from tinyglow.numerics.epilogue import Epilogue
-from tinyglow.numerics.staircase import add_bias, staircase_for
+from tinyglow.numerics.staircase import add_bias, repeated, staircase_for
 
 
 def fully_connected_s8(
@@ -31,7 +31,7 @@ def fully_connected_s8(
         unit = np.float32(stairs.unit)
         factors = np.ascontiguousarray(matrix.T.astype(np.float32) * unit)
         steps = exact_dot.product_by_blocks(rows.astype(np.float32), factors)
-        add_bias(steps, bias.ravel().astype(np.float32) * unit)
+        add_bias(steps, repeated(bias.ravel().astype(np.float32) * unit))
         stairs.apply(steps.reshape(out.shape), out)
         return
     result = epilogue.requantize(exact_dot.matmul(rows, matrix.T, 128) + bias.reshape(p.units), p.out)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
 from tinyglow.ir.kernel import I8, I16, U16, U32, Kernel, Params
 from tinyglow.ir.op import Lowering
+from tinyglow.ir.record import Record
 from tinyglow.ir.sums import Limits, SumRange, sum_range
 from tinyglow.ir.target import Variant
 from tinyglow.numerics import glow
@@ -28,8 +29,7 @@ class FullyConnectedParams(Params):
     out: glow.Requant
 
 
-@dataclass(frozen=True, eq=False)
-class DenseLayer:
+class DenseLayer(Record, eq=False):
     """A fully connected layer with constant weights.
 
     Attributes:

@@ -8,11 +8,12 @@ which integers wrap around, BITS their width.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
+from tinyglow.ir.record import Record
 from tinyglow.numerics import float32, float64, scalar
 from tinyglow.numerics.nan import one_nan
 
@@ -20,8 +21,7 @@ _WRAPPING = "(T)((U)a {} (U)b)"
 _SCALAR, _DOUBLE, _FLOAT = "tg_scalar.h", "tg_double.h", "tg_float.h"
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(Record):
     """One function.
 
     Attributes:

@@ -16,7 +16,7 @@ from tinyglow.kernels.int16 import int16_scales
 from tinyglow.kernels.intermediates import Ends, multiplied, requantized, sum_ends
 from tinyglow.kernels.pooling.geometry import PoolGeometry, geometry
 from tinyglow.kernels.window import Window
-from tinyglow.numerics import glow, wide
+from tinyglow.numerics import exact_dot, glow, wide
 from tinyglow.numerics.nan import one_nan
 
 MOST_FLOAT_TAPS = 2**24
@@ -51,9 +51,24 @@ def _divide_rounded(x: Array, taps: Array) -> Array:
     return np.where(taps > 0, quotient, 0).astype(np.int32)
 
 
+def int8_sums(p: PoolGeometry, x: Array, offset: int) -> Array:
+    """The sums of (x - offset) over windows of int8 images, taps outside left out: int32 [images, out_h, out_w, c].
+
+    A window that is the whole image is one product with ones, exact in float32 as far as that has all integers.
+    """
+    taps = p.in_h * p.in_w
+    whole = (p.kernel_h, p.kernel_w, p.out_h, p.out_w, p.pad_top, p.pad_left) == (p.in_h, p.in_w, 1, 1, 0, 0)
+    if not whole or 128 * taps > MOST_FLOAT_TAPS:
+        return p.reduced(x.astype(np.int32) - np.int32(offset), np.add, 0)
+    images = x.reshape(-1, taps, p.channels).astype(np.float32)
+    sums = exact_dot.product(np.ones((1, taps), np.float32), images).astype(np.int32) - np.int32(taps * offset)
+    result: Array = sums.reshape(-1, 1, 1, p.channels)
+    return result
+
+
 def avg_pool_s8(p: AvgPoolParams, x: Array, out: Array) -> None:
     """Definition of tg_avg_pool_s8: saturate(requantize(sum over a window) [/ taps] + out_offset)."""
-    value = glow.requantize(p.reduced(x.astype(np.int32) - np.int32(p.in_offset), np.add, 0), p.out)
+    value = glow.requantize(int8_sums(p, x, p.in_offset), p.out)
     if p.divide:
         value = _divide_rounded(value, p.taps_inside())
     out[...] = glow.saturate_int8(value + np.int32(p.out_offset)).reshape(out.shape)

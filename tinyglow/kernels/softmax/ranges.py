@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from math import ceil, floor
 
 import numpy as np
@@ -21,6 +20,8 @@ def row_sum(own: int, others: tuple[int, int], columns: int) -> Ends:
 
 def float_sum(table: Array, columns: int) -> Number:
     """The sum of a row's powers in float32, by a table of float32 from distance 0 on."""
+    from fractions import Fraction  # few networks have a softmax in floats
+
     powers = np.ascontiguousarray(table).view(np.float32).reshape(-1)
     own, least, most = (Fraction(float(power)) for power in (powers[0], powers.min(), powers.max()))
     low, high = floor(own + (columns - 1) * least), ceil(own + (columns - 1) * most)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from tinyglow.ir.forms import OnnxForm
 from tinyglow.ir.graph import Value
+from tinyglow.ir.record import Record
 from tinyglow.operators.generic.build import Build
 
 Maker = Callable[[Build], "Value | Sequence[Value]"]
 
 
-@dataclass(frozen=True)
-class General:
+class General(Record):
     """How an operator of ONNX is made of plain ones.
 
     Attributes:

@@ -206,6 +206,32 @@ def _winograd(read: _Reader) -> Layer:
     )
 
 
+def _wide_tiles(read: _Reader) -> Layer:
+    """24 places of each filter's transform, down the columns, by blocks of eight output channels."""
+    out_c, in_c = read.whole("out_c"), read.whole("in_c")
+    filled, blocks = 8 * -(-in_c // 8), -(-out_c // 8)
+    low, high = _halves(read.words("filter").reshape(blocks, 24, filled, 4).transpose(0, 3, 1, 2))
+    places = np.stack([low, high], axis=2).reshape(blocks * 8, 6, 4, filled)[:out_c, ..., :in_c]
+    columns = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
+    rows = np.array([[3, 0, 0], [1, 1, 1], [1, -1, 1], [1, 2, 4], [1, -2, 4], [0, 0, 3]])
+    outer = places[:, [0, 5]]  # three times what the left and the right taps became
+    middle = (places[:, 1] - places[:, 2]) // 2
+    taps = np.stack([outer[:, 0] // 3, middle, outer[:, 1] // 3], axis=3)  # [out_c, 4, in_c, 3]
+    weights = np.stack([taps[:, 0] // 2, (taps[:, 1] - taps[:, 2]) // 2, taps[:, 3] // 2], axis=1).transpose(0, 1, 3, 2)
+    if not np.array_equal(np.einsum("ia,oabc,jb->ojic", columns, weights, rows), places):
+        raise BrokenError(read.call.where, "its filter is no transform of 3x3 filters")
+    biases = read.words("bias").reshape(blocks * 8, -1)[:out_c]
+    magnitude = np.abs(weights).reshape(out_c, -1).sum(axis=1)
+    return _folded(
+        weights.reshape(out_c, -1),
+        biases[:, 0],
+        biases[:, 1:] if read.scale else None,
+        inputs=(20 * 128, 32767),
+        filters=(int(np.abs(places).max(initial=0)), 32767),
+        sixteenfold=(int(magnitude.max(initial=0)) * 16 * 128, 2**31 - 1),
+    )
+
+
 def _first_layer(read: _Reader) -> Layer:
     """3x3 filters over one channel: a bias, then (w0, w1), (w1, w2) of each row."""
     rows = read.words("filter").reshape(read.whole("out_c"), -1)
@@ -371,6 +397,7 @@ _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
     (r"conv2d_dsp|conv2d_channelwise_high_dsp", _dsp_pairs),
     (r"conv2d(?:_channelwise)?_dual_mac", _dual_mac),
     (r"conv2d_winograd(?:_channelwise)?_dsp", _winograd),
+    (r"conv2d_winograd(?:_channelwise)?", _wide_tiles),
     (r"conv2d_3x3_pool(?:_channelwise)?_dsp", _first_layer),
     (r"conv2d_3x3(?:_channelwise)?_dsp", _four_channels),
     (r"pointwise(?:_channelwise)?_dsp", _pointwise),

@@ -207,27 +207,33 @@ def _winograd(read: _Reader) -> Layer:
 
 
 def _wide_tiles(read: _Reader) -> Layer:
-    """24 places of each filter's transform, down the columns, by blocks of eight output channels."""
-    out_c, in_c = read.whole("out_c"), read.whole("in_c")
+    """24 places of each filter's transform, down the columns, by blocks of eight output channels.
+
+    Corners of every even filter are larger, so that its transform is not negative.
+    """
+    out_c, in_c, corners = read.whole("out_c"), read.whole("in_c"), read.whole("corners")
     filled, blocks = 8 * -(-in_c // 8), -(-out_c // 8)
-    low, high = _halves(read.words("filter").reshape(blocks, 24, filled, 4).transpose(0, 3, 1, 2))
-    places = np.stack([low, high], axis=2).reshape(blocks * 8, 6, 4, filled)[:out_c, ..., :in_c]
+    words = read.words("filter").reshape(blocks, 24, filled, 4).transpose(0, 3, 1, 2)
+    halves = np.stack([words & 0xFFFF, words >> 16], axis=2)
+    places = halves.reshape(blocks * 8, 6, 4, filled)[:out_c, ..., :in_c]
     columns = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
     rows = np.array([[3, 0, 0], [1, 1, 1], [1, -1, 1], [1, 2, 4], [1, -2, 4], [0, 0, 3]])
-    outer = places[:, [0, 5]]  # three times what the left and the right taps became
-    middle = (places[:, 1] - places[:, 2]) // 2
-    taps = np.stack([outer[:, 0] // 3, middle, outer[:, 1] // 3], axis=3)  # [out_c, 4, in_c, 3]
-    weights = np.stack([taps[:, 0] // 2, (taps[:, 1] - taps[:, 2]) // 2, taps[:, 3] // 2], axis=1).transpose(0, 1, 3, 2)
-    if not np.array_equal(np.einsum("ia,oabc,jb->ojic", columns, weights, rows), places):
+    taps = np.stack([places[:, 0] // 3, (places[:, 1] - places[:, 2]) // 2, places[:, 5] // 3], axis=3)
+    stored = np.stack([taps[:, 0] // 2, (taps[:, 1] - taps[:, 2]) // 2, taps[:, 3] // 2], axis=1).transpose(0, 1, 3, 2)
+    if not np.array_equal(np.einsum("ia,oabc,jb->ojic", columns, stored, rows), places):
         raise BrokenError(read.call.where, "its filter is no transform of 3x3 filters")
+    magnitude = np.abs(stored).reshape(out_c, -1).sum(axis=1)
+    weights = stored.copy()
+    weights[::2, ::2, ::2] -= corners
     biases = read.words("bias").reshape(blocks * 8, -1)[:out_c]
-    magnitude = np.abs(weights).reshape(out_c, -1).sum(axis=1)
     return _folded(
         weights.reshape(out_c, -1),
         biases[:, 0],
         biases[:, 1:] if read.scale else None,
         inputs=(20 * 128, 32767),
-        filters=(int(np.abs(places).max(initial=0)), 32767),
+        filters=(int(np.abs(places[1::2]).max(initial=0)), 32767),
+        lower=(int(places[::2].max(initial=0)), 65535),
+        corners=(255 * in_c, 65535),
         sixteenfold=(int(magnitude.max(initial=0)) * 16 * 128, 2**31 - 1),
     )
 

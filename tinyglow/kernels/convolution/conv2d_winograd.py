@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
+from tinyglow.ir.kernel import I16, U16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.sums import Limits
 from tinyglow.ir.target import Variant
@@ -37,12 +37,19 @@ _FILL = 8  # input channels are filled up to a multiple
 _HEIGHT, _WIDTH = 2, 4  # of a tile's outputs
 # Input channels from which it pays.
 LEAST = 16
-# 16 times a sum fits 32 bits.
-MOST = 1 << 27
+# Whose sums fit 16 bits, each larger by 128.
+MOST_CHANNELS = 256
+_UINT16_MAX = 65535
 
 
 class WinogradGeometry(PooledGeometry):
-    """Windows of 3x3, strides, dilations and groups of 1. No requantization wraps. The activation is not leaky."""
+    """Windows of 3x3, strides, dilations and groups of 1; in_c is a multiple of four, at most ``MOST_CHANNELS``.
+
+    No requantization wraps. The activation is not leaky. corners: what the corners of every even output channel's filter
+    are larger by, so that no number of their transforms is negative.
+    """
+
+    corners: U16
 
     @property
     def filled(self) -> int:
@@ -85,17 +92,35 @@ def _transformed(weights: Array, in_c: int) -> Array:
     return places
 
 
-def limits_of(weights: Array, in_c: int) -> Limits:
-    """The halfwords of both transforms, and 16 times a window's sum: see ``SumRange``."""
-    sixteenfold = 16 * int(np.abs(weights.astype(np.int64)).sum(axis=1).max(initial=0)) * -glow.INT8_MIN
+def corners_of(weights: Array, in_c: int) -> int:
+    """The least ``corners`` with which no number of an even channel's transform is negative."""
+    corners = np.array([[1, 0, 1, 0, 0, 0, 1, 0, 1]])
+    grows = _transformed(corners, 1)[0]
+    least = -(_transformed(weights[::2], in_c) // grows)
+    return max(0, int(least.max(initial=0)))
+
+
+def _enlarged(weights: Array, in_c: int, corners: int) -> Array:
+    """Weights of which those at the corners of every even channel are larger: int64 [out_c, 9 * in_c]."""
+    taps = weights.reshape(len(weights), 3, 3, in_c).astype(np.int64)
+    taps[::2, ::2, ::2] += corners
+    return taps.reshape(len(weights), -1)
+
+
+def limits_of(weights: Array, in_c: int, corners: int) -> Limits:
+    """The halfwords of both transforms, of corners' sums, and 16 times a window's sum: see ``SumRange``."""
+    enlarged = _enlarged(weights, in_c, corners)
+    places = np.abs(_transformed(enlarged, in_c))
     return {
         "inputs": (_GROWTH * -glow.INT8_MIN, wide.INT16_MAX),
-        "filters": (int(np.abs(_transformed(weights, in_c)).max(initial=0)), wide.INT16_MAX),
-        "sixteenfold": (sixteenfold, glow.INT32_MAX),
+        "filters": (int(places[1::2].max(initial=0)), wide.INT16_MAX),
+        "lower": (int(places[::2].max(initial=0)), _UINT16_MAX),
+        "corners": (255 * in_c, _UINT16_MAX),
+        "sixteenfold": (16 * int(np.abs(enlarged).sum(axis=1).max(initial=0)) * -glow.INT8_MIN, glow.INT32_MAX),
     }
 
 
-def pack(weights: Array, in_c: int) -> Array:
+def pack(weights: Array, in_c: int, corners: int) -> Array:
     """Weights int32 [out_c, 9 * in_c], less their offsets, as the kernel's filter: int32, flat.
 
     [blocks of output channels, places, input channels, 4]: words of two output channels.
@@ -103,7 +128,7 @@ def pack(weights: Array, in_c: int) -> Array:
     out_c = len(weights)
     blocks, filled = -(-out_c // _BLOCK), -(-in_c // _FILL) * _FILL
     full = np.zeros((blocks * _BLOCK, _PLACES, filled), np.int64)
-    full[:out_c, :, :in_c] = _transformed(weights, in_c)
+    full[:out_c, :, :in_c] = _transformed(_enlarged(weights, in_c, corners), in_c)
     pairs = full.reshape(blocks, _BLOCK // 2, 2, _PLACES, filled)
     words = packed_halfwords.join(pairs[:, :, 0], pairs[:, :, 1]).transpose(0, 2, 3, 1)
     return packed_halfwords.rows_of_words([words.ravel()])
@@ -112,10 +137,10 @@ def pack(weights: Array, in_c: int) -> Array:
 def unpack(packed: Array, p: WinogradGeometry) -> Array:
     """The weights int32 [out_c, 9 * in_c] that ``pack`` packed."""
     words = packed.reshape(p.blocks, _PLACES, p.filled, _BLOCK // 2).transpose(0, 3, 1, 2)
-    pairs = np.stack([packed_halfwords.low(words), packed_halfwords.high(words)], axis=2)
+    pairs = np.stack([words & _UINT16_MAX, words >> 16], axis=2)
     places = pairs.reshape(p.blocks * _BLOCK, 6, 4, p.filled)[: p.out_c, ..., : p.in_c]
-    weights = np.einsum("ai,ojic,bj->oabc", _BACK_COLUMNS, places, _BACK_ROWS) // _BACK
-    return weights.reshape(p.out_c, -1).astype(np.int32)
+    taps = np.einsum("ai,ojic,bj->oabc", _BACK_COLUMNS, places, _BACK_ROWS) // _BACK
+    return _enlarged(taps, p.in_c, -p.corners).astype(np.int32)
 
 
 def pack_biases(bias: Array, scales: Array | None = None) -> Array:
@@ -148,7 +173,7 @@ def conv2d_winograd_channelwise_s8(
 
 def scratch_bytes(p: WinogradGeometry) -> int:
     """V of a tile; and its products with eight channels' U, where inputs of cut tiles lie before."""
-    return 2 * _PLACES * p.filled + max(4 * _PLACES * _BLOCK, _PLACES * p.in_c + 3 & ~3)
+    return 2 * _PLACES * p.filled + max(4 * _PLACES * _BLOCK, _PLACES * p.in_c)
 
 
 def overlap(p: WinogradGeometry) -> int | None:
@@ -205,14 +230,15 @@ def winograd_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
         return None
     sizes, bias, scales = layer.sizes, layer.folded_bias, layer.scales
     window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w")]
-    fits = layer.is_dense and window == [3, 3, 1, 1] and sizes["in_c"] >= LEAST
+    fits = layer.is_dense and window == [3, 3, 1, 1] and sizes["in_c"] % 4 == 0 and sizes["in_c"] >= LEAST
     if not fits or bias is None or not lowering.target.runs(CONV2D_WINOGRAD):
         return None
-    reach = np.abs(layer.weights.astype(np.int64)).sum(axis=1) * -glow.INT8_MIN
-    if int(reach.max(initial=0)) >= MOST:
+    corners = corners_of(layer.weights, sizes["in_c"])
+    limits = limits_of(layer.weights, sizes["in_c"], corners)
+    if any(largest > most for largest, most in limits.values()):
         return None
-    fields, limits = {**layer.geometry, "pool": layer.pool}, limits_of(layer.weights, sizes["in_c"])
-    constants = {"filter": pack(layer.weights, sizes["in_c"]), "bias": pack_biases(bias, scales)}
+    fields = {**layer.geometry, "pool": layer.pool, "corners": corners}
+    constants = {"filter": pack(layer.weights, sizes["in_c"], corners), "bias": pack_biases(bias, scales)}
     if scales is not None:
         own = WinogradChannelwiseParams(**fields, out_offset=layer.out.offset)
         return layer.variant(CONV2D_WINOGRAD_CHANNELWISE, own, lowering, constants, limits=limits)

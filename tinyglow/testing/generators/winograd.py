@@ -80,8 +80,9 @@ def _channelwise_dsp(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
 @generates(CONV2D_WINOGRAD)
 @st.composite
 def _uniform(draw: st.DrawFn) -> Case:
-    fields, data, weights, bias, out, outputs = _layer(draw, (3, 8, 12, 16, 21, 24), 17, assume_no_wraps)
-    packed = conv2d_winograd.pack(weights, fields["in_c"])
+    fields, data, weights, bias, out, outputs = _layer(draw, (4, 8, 12, 16, 24), 17, assume_no_wraps)
+    fields["corners"] = conv2d_winograd.corners_of(weights, fields["in_c"])
+    packed = conv2d_winograd.pack(weights, fields["in_c"], fields["corners"])
     inputs = {"input": data, "filter": packed, "bias": conv2d_winograd.pack_biases(bias)}
     return Case(CONV2D_WINOGRAD, conv2d_winograd.WinogradParams(**fields, out=out), inputs, outputs)
 

@@ -7,7 +7,6 @@
  *
  * TG_PER_CHANNEL: each channel has a scale of its own (see tg_requantize_by), after its bias. */
 #include "tg_compact.h"
-#include "tg_copy.h"
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
@@ -33,22 +32,20 @@ static TG_APART void tg_conv2d_winograd_s8_corners(const tg_conv2d_winograd_s8_p
 
 /* The inputs of a tile at (top, left), which the image cuts, with what lies outside. */
 static TG_SMALL TG_APART void tg_conv2d_winograd_s8_gather(const tg_conv2d_winograd_s8_params *p, const int8_t *image,
-                                                           int32_t top, int32_t left, int8_t *to) {
-  const int32_t channels = p->in_c;
-  const int8_t outside = (int8_t)p->in_offset;
+                                                           int32_t top, int32_t left, tg_u32 *to) {
+  const int32_t words = p->in_c / 4; /* of a pixel */
+  const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;
   TG_COMPACT
   for (int32_t y = top; y < top + TG_WINOGRAD_TILE_ROWS; y++) {
     TG_COMPACT
     for (int32_t x = left; x < left + TG_WINOGRAD_TILE_W; x++) {
-      if (y >= 0 && y < p->in_h && x >= 0 && x < p->in_w) {
-        tg_copy_run(image + (y * p->in_w + x) * channels, to, (uint32_t)channels);
-      } else {
-        TG_COMPACT
-        for (int32_t i = 0; i < channels; i++) {
-          to[i] = outside;
-        }
+      const int32_t inside = y >= 0 && y < p->in_h && x >= 0 && x < p->in_w;
+      const tg_u32 *from = (const tg_u32 *)(const void *)image + (inside ? (y * p->in_w + x) * words : 0);
+      TG_COMPACT
+      for (int32_t i = 0; i < words; i++) {
+        to[i] = inside ? from[i] : outside;
       }
-      to += channels;
+      to += words;
     }
   }
 }
@@ -155,7 +152,7 @@ void tg_conv2d_winograd_s8(const tg_conv2d_winograd_s8_params *p, const int8_t *
         if (top >= 0 && left >= 0 && top + TG_WINOGRAD_TILE_ROWS <= p->in_h && left + TG_WINOGRAD_TILE_W <= p->in_w) {
           tg_winograd_tile_inputs(input + top * row + left * channels, channels, row, v, filled, lines);
         } else {
-          tg_conv2d_winograd_s8_gather(p, input, top, left, (int8_t *)m);
+          tg_conv2d_winograd_s8_gather(p, input, top, left, (tg_u32 *)m);
           tg_winograd_tile_inputs((const int8_t *)m, channels, TG_WINOGRAD_TILE_W * channels, v, filled, lines);
         }
         tg_conv2d_winograd_s8_corners(p, lines + TG_WINOGRAD_TILE_LINES, corners);

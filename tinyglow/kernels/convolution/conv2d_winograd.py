@@ -1,7 +1,7 @@
 """Convolution of 3x3 for ARMv6-M by Winograd's algorithm in exact integers: 24 products for 72.
 
-Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016: F(2, 3) along columns and F(4, 3) along rows. With
-factors that make the filters' transforms integers, what comes out is 48 times the sum of each window, modulo 2**32.
+Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016: F(2, 3) along columns and F(4, 3) along rows.
+With factors that make the filters' transforms integers, what comes out is 48 times each window's sum, modulo 2**32.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.sums import Limits
 from tinyglow.ir.target import Variant
 from tinyglow.kernels import packed_halfwords
-from tinyglow.kernels.convolution.geometry import PooledGeometry
+from tinyglow.kernels.convolution import winograd_tiles
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.kernels.convolution.overlap import distance_of_steps, first_read
+from tinyglow.kernels.convolution.winograd_tiles import FILL, INPUTS, fits, overlap
 from tinyglow.numerics import glow, wide
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
@@ -33,39 +33,19 @@ _BACK = 12
 _GROWTH = 20
 _PLACES = 24
 _BLOCK = 8  # output channels at once
-_FILL = 8  # input channels are filled up to a multiple
-_HEIGHT, _WIDTH = 2, 4  # of a tile's outputs
-# Input channels from which it pays.
-LEAST = 16
 # Whose sums fit 16 bits, each larger by 128.
 MOST_CHANNELS = 256
 _UINT16_MAX = 65535
 
 
-class WinogradGeometry(PooledGeometry):
-    """Windows of 3x3, strides, dilations and groups of 1; in_c is a multiple of four, at most ``MOST_CHANNELS``.
+class WinogradGeometry(winograd_tiles.WinogradGeometry):
+    """in_c is at most ``MOST_CHANNELS``. No requantization wraps.
 
-    No requantization wraps. The activation is not leaky. corners: what the corners of every even output channel's filter
-    are larger by, so that no number of their transforms is negative.
+    corners: what the four corners of every even output channel's filter are larger by, so that no number of its
+    transform is negative.
     """
 
     corners: U16
-
-    @property
-    def filled(self) -> int:
-        """Input channels with those that fill them up."""
-        return -(-self.in_c // _FILL) * _FILL
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of a tile's outputs."""
-        return (_HEIGHT // 2, _WIDTH // 2) if self.pool else (_HEIGHT, _WIDTH)
-
-    @property
-    def steps(self) -> tuple[int, int]:
-        """Rows of tiles, and tiles in a row."""
-        height, width = self.size
-        return -(-self.out_h // height), -(-self.out_w // width)
 
     @property
     def blocks(self) -> int:
@@ -126,7 +106,7 @@ def pack(weights: Array, in_c: int, corners: int) -> Array:
     [blocks of output channels, places, input channels, 4]: words of two output channels.
     """
     out_c = len(weights)
-    blocks, filled = -(-out_c // _BLOCK), -(-in_c // _FILL) * _FILL
+    blocks, filled = -(-out_c // _BLOCK), -(-in_c // FILL) * FILL
     full = np.zeros((blocks * _BLOCK, _PLACES, filled), np.int64)
     full[:out_c, :, :in_c] = _transformed(_enlarged(weights, in_c, corners), in_c)
     pairs = full.reshape(blocks, _BLOCK // 2, 2, _PLACES, filled)
@@ -145,10 +125,7 @@ def unpack(packed: Array, p: WinogradGeometry) -> Array:
 
 def pack_biases(bias: Array, scales: Array | None = None) -> Array:
     """Biases int32 [out_c], each with the words of its scale, if any, filled up to whole blocks: int32, flat."""
-    rows = np.column_stack([bias] if scales is None else [bias, scales])
-    full = np.zeros((-(-len(rows) // _BLOCK) * _BLOCK, rows.shape[1]), np.int32)
-    full[: len(rows)] = rows
-    return full.ravel()
+    return winograd_tiles.pack_biases(bias, scales, _BLOCK)
 
 
 def _sums(p: WinogradGeometry, x: Array, filters: Array, bias: Array) -> Array:
@@ -173,34 +150,20 @@ def conv2d_winograd_channelwise_s8(
 
 def scratch_bytes(p: WinogradGeometry) -> int:
     """V of a tile; and its products with eight channels' U, where inputs of cut tiles lie before."""
-    return 2 * _PLACES * p.filled + max(4 * _PLACES * _BLOCK, _PLACES * p.in_c)
-
-
-def overlap(p: WinogradGeometry) -> int | None:
-    """See ``distance_of_steps``; None for several images."""
-    if p.images != 1:
-        return None
-    (height, width), (rows, tiles) = p.size, p.steps
-    y, x = np.divmod(np.arange(rows * tiles), tiles)
-    last_row = np.minimum((y + 1) * height, p.out_h) - 1
-    ends = (last_row * p.out_w + np.minimum((x + 1) * width, p.out_w)) * p.out_c
-    first = first_read(p, _HEIGHT * y - p.pad_top, _WIDTH * x - p.pad_left)
-    return distance_of_steps(p, first, ends)
+    return 2 * _PLACES * p.filled + max(4 * _PLACES * _BLOCK, INPUTS * p.in_c)
 
 
 def work(p: WinogradGeometry, constants: Sequence[Array | None]) -> Work:
     """Of tiles: products of an input channel and eight output channels, outputs, inputs, cut tiles."""
     (rows, tiles), images = p.steps, p.images
     steps = images * rows * tiles
-    y, x = np.arange(rows)[:, None] * _HEIGHT - p.pad_top, np.arange(tiles)[None, :] * _WIDTH - p.pad_left
-    whole = (y >= 0) & (x >= 0) & (y + 4 <= p.in_h) & (x + 6 <= p.in_w)
     return {
         "products": steps * p.blocks * _PLACES * p.filled,
         "blocks": steps * p.blocks,
         "channels": steps * p.out_c,
         "pooled" if p.pool else "sums": images * p.out_h * p.out_w * p.out_c,
         "inputs": steps * p.in_c,
-        "cut_inputs": images * int((~whole).sum()) * p.in_c,
+        "cut_inputs": images * p.cut_steps * p.in_c,
         "steps": steps,
     }
 
@@ -229,9 +192,7 @@ def winograd_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     if not lowering.target.transformed_weights:
         return None
     sizes, bias, scales = layer.sizes, layer.folded_bias, layer.scales
-    window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w")]
-    fits = layer.is_dense and window == [3, 3, 1, 1] and sizes["in_c"] % 4 == 0 and sizes["in_c"] >= LEAST
-    if not fits or bias is None or not lowering.target.runs(CONV2D_WINOGRAD):
+    if not fits(layer) or bias is None or not lowering.target.runs(CONV2D_WINOGRAD):
         return None
     corners = corners_of(layer.weights, sizes["in_c"])
     limits = limits_of(layer.weights, sizes["in_c"], corners)

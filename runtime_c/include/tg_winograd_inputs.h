@@ -118,40 +118,40 @@ static TG_APART void tg_winograd_tile_columns(const int8_t *x, int32_t channels,
 }
 
 /* A row of V of two channels, the places in halves of eight from the register r9 on; r10: 0x8000. */
-#define TG_WINOGRAD_TILE_PUT(word, place)        \
-  "strh " word ", [r0, #" #place "]\n\t"    \
-  "adds " word ", " word ", r7\n\t"         \
-  "lsrs " word ", " word ", #16\n\t"        \
+#define TG_WINOGRAD_TILE_PUT(word, place) \
+  "strh " word ", [r0, #" #place "]\n\t"  \
+  "adds " word ", " word ", r7\n\t"       \
+  "lsrs " word ", " word ", #16\n\t"      \
   "strh " word ", [r0, #" #place " + 32]\n\t"
-#define TG_WINOGRAD_TILE_LINE       \
+#define TG_WINOGRAD_TILE_LINE               \
   "ldmia r0!, {r1, r2, r3, r4, r5, r6}\n\t" \
-  "mov r8, r0\n\t"             \
-  "subs r7, r5, r3\n\t"        \
-  "subs r1, r1, r3\n\t"        \
-  "lsls r1, r1, #2\n\t"        \
-  "adds r1, r1, r7\n\t"        \
-  "subs r0, r4, r2\n\t"        \
-  "lsls r0, r0, #1\n\t"        \
-  "subs r6, r6, r4\n\t"        \
-  "subs r6, r6, r0\n\t"        \
-  "subs r6, r6, r0\n\t"        \
-  "lsls r3, r3, #2\n\t"        \
-  "subs r3, r3, r5\n\t"        \
-  "lsls r2, r2, #2\n\t"        \
-  "subs r2, r2, r4\n\t"        \
-  "adds r4, r3, r2\n\t"        \
-  "subs r5, r3, r2\n\t"        \
-  "adds r3, r7, r0\n\t"        \
-  "subs r2, r7, r0\n\t"        \
-  "mov r0, r9\n\t"             \
-  "mov r7, r10\n\t"            \
-  TG_WINOGRAD_TILE_PUT("r1", 0)     \
-  TG_WINOGRAD_TILE_PUT("r4", 8)     \
-  "add r0, r11\n\t"            \
-  TG_WINOGRAD_TILE_PUT("r5", 0)     \
-  TG_WINOGRAD_TILE_PUT("r3", 8)     \
-  "add r0, r11\n\t"            \
-  TG_WINOGRAD_TILE_PUT("r2", 0)     \
+  "mov r8, r0\n\t"                          \
+  "subs r7, r5, r3\n\t"                     \
+  "subs r1, r1, r3\n\t"                     \
+  "lsls r1, r1, #2\n\t"                     \
+  "adds r1, r1, r7\n\t"                     \
+  "subs r0, r4, r2\n\t"                     \
+  "lsls r0, r0, #1\n\t"                     \
+  "subs r6, r6, r4\n\t"                     \
+  "subs r6, r6, r0\n\t"                     \
+  "subs r6, r6, r0\n\t"                     \
+  "lsls r3, r3, #2\n\t"                     \
+  "subs r3, r3, r5\n\t"                     \
+  "lsls r2, r2, #2\n\t"                     \
+  "subs r2, r2, r4\n\t"                     \
+  "adds r4, r3, r2\n\t"                     \
+  "subs r5, r3, r2\n\t"                     \
+  "adds r3, r7, r0\n\t"                     \
+  "subs r2, r7, r0\n\t"                     \
+  "mov r0, r9\n\t"                          \
+  "mov r7, r10\n\t"                         \
+  TG_WINOGRAD_TILE_PUT("r1", 0)             \
+  TG_WINOGRAD_TILE_PUT("r4", 8)             \
+  "add r0, r11\n\t"                         \
+  TG_WINOGRAD_TILE_PUT("r5", 0)             \
+  TG_WINOGRAD_TILE_PUT("r3", 8)             \
+  "add r0, r11\n\t"                         \
+  TG_WINOGRAD_TILE_PUT("r2", 0)             \
   TG_WINOGRAD_TILE_PUT("r6", 8)
 
 static TG_APART void tg_winograd_tile_rows(const tg_u32 *lines, tg_i16 *v, int32_t step) {
@@ -194,8 +194,8 @@ static TG_APART void tg_winograd_tile_rows(const tg_u32 *lines, tg_i16 *v, int32
 
 /* Both halves of a word as numbers of V, which are 32 bytes apart: the lower one may have borrowed from the upper one. */
 static inline void tg_winograd_tile_put(uint32_t word, tg_i16 *v) {
-  v[0] = (tg_i16)(word & 0xFFFFu);
-  v[16] = (tg_i16)((word + 0x8000u) >> 16);
+  v[0] = (tg_i16)tg_half(word, 0);
+  v[16] = (tg_i16)tg_half(word + 0x8000u, 1);
 }
 
 /* A row of V of two channels, of which the eighth places are step halfwords apart. */
@@ -257,7 +257,7 @@ static void tg_winograd_tile_rows(const tg_u32 *lines, tg_i16 *v, int32_t step) 
 /* V of a tile whose inputs begin at x, and at the end of lines the sums for corners; filled: channels with those that fill
  * them up. */
 static void tg_winograd_tile_inputs(const int8_t *x, int32_t channels, int32_t row, tg_i16 *v, int32_t filled,
-                                         tg_u32 *lines) {
+                                    tg_u32 *lines) {
   TG_COMPACT
   for (int32_t i = 0; i < 2 * TG_WINOGRAD_TILE_W; i++) {
     lines[TG_WINOGRAD_TILE_LINES + i] = 0;

@@ -32,29 +32,29 @@
 #if TG_ARMV6M_LOOPS
 
 /* An input channel: 28 cycles for eight products. Sums are in r8 to r12, lr, r6 and r7; r0 is how far V lies from U. */
-#define TG_WINOGRAD_TILE_CHANNEL    \
-  "ldrsh r2, [r0, r1]\n\t"     \
-  "ldmia r1!, {r3, r4}\n\t"    \
-  "asrs r5, r3, #16\n\t"       \
-  "muls r3, r2, r3\n\t"        \
-  "add r8, r3\n\t"             \
-  "muls r5, r2, r5\n\t"        \
-  "add r9, r5\n\t"             \
-  "asrs r5, r4, #16\n\t"       \
-  "muls r4, r2, r4\n\t"        \
-  "add r10, r4\n\t"            \
-  "muls r5, r2, r5\n\t"        \
-  "add r11, r5\n\t"            \
-  "ldmia r1!, {r3, r4}\n\t"    \
-  "asrs r5, r3, #16\n\t"       \
-  "muls r3, r2, r3\n\t"        \
-  "add r12, r3\n\t"            \
-  "muls r5, r2, r5\n\t"        \
-  "add lr, r5\n\t"             \
-  "asrs r5, r4, #16\n\t"       \
-  "muls r4, r2, r4\n\t"        \
-  "adds r6, r6, r4\n\t"        \
-  "muls r5, r2, r5\n\t"        \
+#define TG_WINOGRAD_TILE_CHANNEL \
+  "ldrsh r2, [r0, r1]\n\t"       \
+  "ldmia r1!, {r3, r4}\n\t"      \
+  "asrs r5, r3, #16\n\t"         \
+  "muls r3, r2, r3\n\t"          \
+  "add r8, r3\n\t"               \
+  "muls r5, r2, r5\n\t"          \
+  "add r9, r5\n\t"               \
+  "asrs r5, r4, #16\n\t"         \
+  "muls r4, r2, r4\n\t"          \
+  "add r10, r4\n\t"              \
+  "muls r5, r2, r5\n\t"          \
+  "add r11, r5\n\t"              \
+  "ldmia r1!, {r3, r4}\n\t"      \
+  "asrs r5, r3, #16\n\t"         \
+  "muls r3, r2, r3\n\t"          \
+  "add r12, r3\n\t"              \
+  "muls r5, r2, r5\n\t"          \
+  "add lr, r5\n\t"               \
+  "asrs r5, r4, #16\n\t"         \
+  "muls r4, r2, r4\n\t"          \
+  "adds r6, r6, r4\n\t"          \
+  "muls r5, r2, r5\n\t"          \
   "adds r7, r7, r5\n\t"
 
 static TG_APART void tg_winograd_tile_products(const tg_i16 *v, const tg_u32 *u, int32_t channels, tg_u32 *m) {
@@ -148,15 +148,15 @@ static void tg_winograd_tile_products(const tg_i16 *v, const tg_u32 *u, int32_t 
 #if TG_ARMV6M_LOOPS
 
 /* Of a column of M from r0 on: what it comes to for the upper outputs and for the lower ones. */
-#define TG_WINOGRAD_TILE_COLUMN(upper, lower)        \
-  "ldr " lower ", [r0, #32]\n\t"                     \
-  "ldr r3, [r0, #64]\n\t"                           \
-  "adds " upper ", " lower ", r3\n\t"                \
-  "subs " lower ", " lower ", r3\n\t"                \
-  "ldr r3, [r0]\n\t"                                \
-  "adds " upper ", " upper ", r3\n\t"                \
-  "ldr r3, [r0, #96]\n\t"                           \
-  "subs " lower ", " lower ", r3\n\t"                \
+#define TG_WINOGRAD_TILE_COLUMN(upper, lower) \
+  "ldr " lower ", [r0, #32]\n\t"              \
+  "ldr r3, [r0, #64]\n\t"                     \
+  "adds " upper ", " lower ", r3\n\t"         \
+  "subs " lower ", " lower ", r3\n\t"         \
+  "ldr r3, [r0]\n\t"                          \
+  "adds " upper ", " upper ", r3\n\t"         \
+  "ldr r3, [r0, #96]\n\t"                     \
+  "subs " lower ", " lower ", r3\n\t"         \
   "adds r0, r0, #128\n\t"
 
 /* 172 cycles. */
@@ -259,18 +259,18 @@ static void tg_winograd_tile_multiples(const tg_u32 *m, tg_u32 *multiples) {
  * upper one's. */
 #if TG_ARMV6M_LOOPS
 
-#define TG_WINOGRAD_TILE_SUM(place, shift)      \
-  "ldr r3, [r0, #" #place "]\n\t"               \
-  "ldr r4, [r0, #" #place " + 32]\n\t"          \
-  "lsls r5, r4, #16\n\t"                       \
-  "subs r3, r3, r5\n\t"                        \
-  "muls r3, r2, r3\n\t"                        \
-  "asrs r3, r3, #" #shift "\n\t"                \
-  "ldr r5, [r1, #" #place "]\n\t"               \
-  "subs r3, r3, r5\n\t"                        \
-  "str r3, [r0, #" #place "]\n\t"               \
-  "muls r4, r2, r4\n\t"                        \
-  "asrs r4, r4, #" #shift "\n\t"                \
+#define TG_WINOGRAD_TILE_SUM(place, shift) \
+  "ldr r3, [r0, #" #place "]\n\t"          \
+  "ldr r4, [r0, #" #place " + 32]\n\t"     \
+  "lsls r5, r4, #16\n\t"                   \
+  "subs r3, r3, r5\n\t"                    \
+  "muls r3, r2, r3\n\t"                    \
+  "asrs r3, r3, #" #shift "\n\t"           \
+  "ldr r5, [r1, #" #place "]\n\t"          \
+  "subs r3, r3, r5\n\t"                    \
+  "str r3, [r0, #" #place "]\n\t"          \
+  "muls r4, r2, r4\n\t"                    \
+  "asrs r4, r4, #" #shift "\n\t"           \
   "str r4, [r0, #" #place " + 32]\n\t"
 
 static inline void tg_winograd_tile_sums(tg_i32 *sums, const tg_i32 *corners) {

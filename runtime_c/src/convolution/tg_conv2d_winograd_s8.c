@@ -22,8 +22,9 @@ static TG_APART void tg_conv2d_winograd_s8_corners(const tg_conv2d_winograd_s8_p
   for (int32_t i = 0; i < 2; i++) {
     TG_COMPACT
     for (int32_t column = 0; column < 4; column++) {
-      const uint32_t both = sums[0] + sums[2];
-      *corners++ = ((int32_t)((both & 0xFFFFu) + (both >> 16)) - 512 * p->in_c) * p->corners;
+      const uint32_t lower = (sums[0] & 0xFFFFu) + (sums[2] & 0xFFFFu);
+      const uint32_t upper = (sums[0] >> 16) + (sums[2] >> 16);
+      *corners++ = ((int32_t)(lower + upper) - 512 * p->in_c) * p->corners;
       sums++;
     }
     sums += 2;

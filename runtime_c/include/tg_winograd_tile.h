@@ -231,7 +231,7 @@ static TG_APART void tg_winograd_tile_multiples(const tg_u32 *m, tg_u32 *multipl
 #else
 
 static void tg_winograd_tile_multiples(const tg_u32 *m, tg_u32 *multiples) {
-  uint32_t rows[2][TG_WINOGRAD_TILE_W];
+  tg_u32 rows[2][TG_WINOGRAD_TILE_W];
   for (int32_t i = 0; i < TG_WINOGRAD_TILE_W; i++) {
     const uint32_t b = m[8];
     const uint32_t c = m[16];
@@ -240,7 +240,7 @@ static void tg_winograd_tile_multiples(const tg_u32 *m, tg_u32 *multiples) {
     m += 32;
   }
   for (int32_t i = 0; i < 2; i++) {
-    const uint32_t *r = rows[i];
+    const tg_u32 *r = rows[i];
     const uint32_t outer = r[1] - r[2];
     const uint32_t inner = r[3] - r[4];
     const uint32_t both = r[1] + r[2];

@@ -4,7 +4,7 @@
  * A tile is two rows of four outputs. Its 4x6 inputs d become V = B'd C, sums of inputs that fit 16 bits; a filter g became,
  * when the network was compiled, U = F g H', with F and H that have no fractions, and fits 16 bits too. M = sum over channels
  * of U * V, number by number, and what comes of M is 48 times what the window sums to. All of it is computed modulo 2^32:
- * whatever overflows on the way, the inverse of 3 there and a shift by four end it exactly, as sums have 27 bits.
+ * whatever overflows on the way, the inverse of 3 there and a shift by four end it exactly, as sums are below 2^27.
  *
  * Places of a tile are numbered down its columns. V: three times eight places, of each input channel eight halfwords. U: of
  * eight output channels, for each place and input channel four words of two channels each. Input channels are filled up to a

@@ -45,7 +45,7 @@ def _programs(graph: Graph, core: str) -> Iterator[Program]:
             most = max(most, len(variants))
             return variants[min(place, len(variants) - 1)]  # noqa: B023 (used within this round of the loop)
 
-        yield tinyglow.lower(graph, target=Target(core), chooser=choose)
+        yield tinyglow.lower(graph, target=Target(core, transformed_weights=True), chooser=choose)
         if place + 1 >= most:
             return
 

@@ -61,7 +61,7 @@ def runs() -> Iterator[Run]:
         yield Run(model, "cortex-m0plus", optimize="size")
         for core in CORES:
             yield Run(model, core)
-    for core in ("cortex-m4", "cortex-m33", "cortex-m7"):
+    for core in ("cortex-m0plus", "cortex-m4", "cortex-m33", "cortex-m7"):
         yield Run("cifar10", core, transformed=True)
     for scheme in list(SCHEMES)[1:]:
         for core in ("cortex-m0plus", "cortex-m7"):

@@ -9,6 +9,7 @@ from tinyglow.ir.kernel import Params
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.accumulator import check_accumulator
+from tinyglow.kernels.convolution import conv2d_winograd
 from tinyglow.kernels.convolution.conv2d import Conv2DParams
 from tinyglow.kernels.elementwise.quantize import QuantizeParams
 from tinyglow.kernels.elementwise.rescale import RescaleParams
@@ -51,6 +52,25 @@ def _convolution(x: int, w: int, in_offset: int, filter_offset: int) -> Case:
     return Case(KERNELS["tg_conv2d_s8"], params, inputs, {"output": 40})
 
 
+def _corners(x: int, w: int) -> Case:
+    """A tile of Winograd's with as many channels as the sums of corners allow, of which all inputs are equal."""
+    channels = conv2d_winograd.MOST_CHANNELS
+    weights = np.full((2, 9 * channels), w, np.int32)
+    corners = conv2d_winograd.corners_of(weights, channels)
+    assert all(largest <= most for largest, most in conv2d_winograd.limits_of(weights, channels, corners).values())
+    params = conv2d_winograd.WinogradParams(
+        *(4, 6, channels, 2, 4, 2, 3, 3, 1, 1, 0, 0, 1, 1),
+        **{"group": 1, "images": 1, "in_offset": 0, "act_min": -128, "act_max": 127, "leaky": 0, "pool": 0},
+        **{"negative": glow.requantize_params(1.0), "corners": corners, "out": glow.Requant(16, 3, 1, 0)},
+    )
+    constants = {
+        "filter": conv2d_winograd.pack(weights, channels, corners),
+        "bias": conv2d_winograd.pack_biases(np.zeros(2, np.int32)),
+    }
+    inputs = {"input": _filled(x, 24 * channels), **constants}
+    return Case(KERNELS["tg_conv2d_winograd_s8"], params, inputs, {"output": 16})
+
+
 def _elementwise(symbol: str, params: Params, x: np.ndarray) -> Case:
     return Case(KERNELS[symbol], params, {"input": x}, {"output": x.size})
 
@@ -76,6 +96,8 @@ CASES = {
     "bias of 2**31 - 1 on zero weights": _dense(3, 127, -128, -128, glow.INT32_MAX),
     "convolution, largest positive products": _convolution(-128, -128, 127, 127),
     "convolution, largest negative products": _convolution(127, -128, -128, 127),
+    "largest sums of corners": _corners(127, -128),
+    "least sums of corners": _corners(-128, -128),
     "rows as long as 16 bits count": _pool(1, 65535),
     "columns as long as 16 bits count": _pool(65535, 1),
     "windows in the padding": _pool_in_padding(),

@@ -29,6 +29,7 @@ MEANINGS = {
     "images": "images, one after the other",
     "pixels": "pixels of all images together",
     "pool": "2: outputs are the maxima of 2x2 blocks of the convolution's pixels; 0: they are its pixels",
+    "corners": "what the four corners of every even output channel's filter are larger by",
     "pairs": "pairs of neighbouring pixels whose inputs are laid out at once",
     "layout": "how the taps lie in the im2col tile",
     "in_offset": "integer that stands for 0 in the input, or bytes to where reading begins",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinyglow.checker import streams
+from tinyglow.checker import streams, winograd
 from tinyglow.checker.extents import dsp_lines, loop_of, words_of_scale
 from tinyglow.checker.findings import BrokenError
 from tinyglow.checker.grammar import INSTRUCTION
@@ -180,30 +180,17 @@ def _below(even: Array) -> tuple[int, int]:
 
 
 def _winograd(read: _Reader) -> Layer:
-    """16 places of each filter's transform, by blocks of four output channels."""
+    """Places of each filter's transform, by blocks of output channels."""
     out_c, in_c = read.whole("out_c"), read.whole("in_c")
-    words, blocks = 8 * -(-in_c // 8), -(-out_c // 4)
-    pairs = read.words("filter")[:-2].reshape(blocks, 16, words // 2, 4).transpose(0, 3, 1, 2)
-    low, high = _halves(pairs.reshape(blocks * 4, 16, words // 4, 2))
-    places = np.concatenate([low, high], axis=-1).reshape(blocks * 4, 4, 4, words)[:out_c, ..., :in_c]
-    back = np.array([[1, 0, 0, 0], [0, 1, -1, 0], [0, 0, 0, 1]])
-    fourfold = np.einsum("ai,oijc,bj->oabc", back, places, back)
-    forth = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
-    weights = fourfold // 4
-    if not np.array_equal(np.einsum("ia,oabc,jb->oijc", forth, weights, forth), places):
+    if "_dsp_" in read.call.kernel:
+        block, found = 4, winograd.narrow(read.words("filter"), out_c, in_c)
+    else:
+        block, found = 8, winograd.wide(read.words("filter"), out_c, in_c, read.whole("corners"))
+    if found is None:
         raise BrokenError(read.call.where, "its filter is no transform of 3x3 filters")
-    biases = read.words("bias").reshape(blocks * 4, -1)[:out_c]
-    magnitude = np.abs(weights).reshape(out_c, -1).sum(axis=1)
-    products = np.abs(places).reshape(out_c, 16, -1).sum(axis=2).max(initial=0)
-    return _folded(
-        weights.reshape(out_c, -1),
-        biases[:, 0],
-        biases[:, 1:] if read.scale else None,
-        inputs=(4 * 128, 32767),
-        filters=(int(np.abs(places).max(initial=0)), 32767),
-        products=(int(products) * 4 * 128, 2**31 - 1),
-        fourfold=(int(magnitude.max(initial=0)) * 4 * 128, 2**31 - 1),
-    )
+    weights, limits = found
+    biases = read.words("bias").reshape(-(-out_c // block) * block, -1)[:out_c]
+    return _folded(weights, biases[:, 0], biases[:, 1:] if read.scale else None, **limits)
 
 
 def _first_layer(read: _Reader) -> Layer:
@@ -370,7 +357,7 @@ _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
     (r"conv2d_channelwise_dsp", _dsp),
     (r"conv2d_dsp|conv2d_channelwise_high_dsp", _dsp_pairs),
     (r"conv2d(?:_channelwise)?_dual_mac", _dual_mac),
-    (r"conv2d_winograd(?:_channelwise)?_dsp", _winograd),
+    (r"conv2d_winograd(?:_channelwise)?(?:_dsp)?", _winograd),
     (r"conv2d_3x3_pool(?:_channelwise)?_dsp", _first_layer),
     (r"conv2d_3x3(?:_channelwise)?_dsp", _four_channels),
     (r"pointwise(?:_channelwise)?_dsp", _pointwise),

@@ -112,8 +112,8 @@ def distance_of(call: Call) -> int | None:
         return None
     if re.fullmatch(r"conv2d_3x3(?:_pool)?(?:_channelwise)?_dsp", loop):
         return _rows_of_blocks(call, loop)
-    if re.fullmatch(r"conv2d_winograd(?:_channelwise)?_dsp", loop):
-        return _tile_pairs(call)
+    if re.fullmatch(r"conv2d_winograd(?:_channelwise)?(?:_dsp)?", loop):
+        return _blocks_of_pixels(call)
     if re.fullmatch(r"conv2d(?:_channelwise)?_code", loop):
         return _pairs_of_rows(call)
     if re.fullmatch(r"conv2d(?:_channelwise)?_dual_mac|conv2d(?:_channelwise)?(?:_high)?_dsp", loop):
@@ -197,8 +197,8 @@ def _rows_of_blocks(call: Call, loop: str) -> int:
     return int((later - written).min(initial=_size(call, channels)))
 
 
-def _tile_pairs(call: Call) -> int:
-    """Winograd's: two tiles of 2x2 pixels beside each other at a time."""
+def _blocks_of_pixels(call: Call) -> int:
+    """Winograd's: two rows of four pixels at a time."""
     whole = call.whole
     size = 1 if whole("pool") else 2
     rows, pairs = -(-whole("out_h") // size), -(-whole("out_w") // (2 * size))

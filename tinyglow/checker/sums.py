@@ -93,12 +93,14 @@ def form_of(loop: str) -> str:
     High: by the upper word of a product of 64 bits. The last two are right only where nothing wraps.
     """
     if re.fullmatch(
-        r"conv2d_(?:dsp|channelwise_high_dsp|winograd\w*|3x3\w*)|pointwise\w*|depthwise_3x3_block\w*", loop
+        r"conv2d_(?:dsp|channelwise_high_dsp|winograd\w*_dsp|3x3\w*)|pointwise\w*|depthwise_3x3_block\w*", loop
     ):
         return "high"
     if re.fullmatch(r"depthwise\w*_channelwise_dsp", loop):
         return "high"
-    if re.fullmatch(r"conv2d(?:_channelwise)?_dual_mac|depthwise_(?:3x3|plane)(?:_channelwise)?", loop):
+    if re.fullmatch(r"conv2d(?:_channelwise)?_dual_mac|conv2d_winograd(?:_channelwise)?", loop):
+        return "folded"
+    if re.fullmatch(r"depthwise_(?:3x3|plane)(?:_channelwise)?", loop):
         return "folded"
     return "folded" if loop == "conv2d_channelwise_code" else "plain"
 

@@ -281,8 +281,8 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transformed-weights",
         action="store_true",
-        help="weights of 3x3 convolutions as Winograd's algorithm takes them, where that is faster: 32 bytes for 9; "
-        "--max-flash allows them by itself",
+        help="weights of 3x3 convolutions as Winograd's algorithm takes them, where that is faster: 32 bytes for 9, "
+        "48 without the DSP extension; --max-flash allows them by itself",
     )
     parser.add_argument(
         "--wrap",

@@ -10,13 +10,13 @@ import pytest
 import tinyglow
 from tests.helpers import Net, NetBuilder
 from tinyglow.ir.target import Target
-from tinyglow.kernels.convolution import conv2d_winograd_dsp, depthwise_3x3_block_dsp, pointwise_dsp
-from tinyglow.kernels.convolution.conv2d_winograd_dsp import WinogradParams
+from tinyglow.kernels import packed_halfwords
+from tinyglow.kernels.convolution import conv2d_winograd, conv2d_winograd_dsp, depthwise_3x3_block_dsp, pointwise_dsp
 from tinyglow.numerics import glow
 from tinyglow.pipeline import stations
 
 STRIP, FOUR, POINT = "tg_depthwise_3x3_block_dsp_s8", "tg_depthwise_3x3_dsp_s8", "tg_pointwise_dsp_s8"
-WINOGRAD = "tg_conv2d_winograd_dsp_s8"
+WINOGRAD, WIDE_TILES = "tg_conv2d_winograd_dsp_s8", "tg_conv2d_winograd_s8"
 DSP_CORES = ("cortex-m4", "cortex-m33", "cortex-m7")
 
 
@@ -51,8 +51,16 @@ def test_transformed_filters_are_transformed_back() -> None:
         fields |= dict.fromkeys(("stride_h", "stride_w", "dilation_h", "dilation_w", "group", "images"), 1)
         fields |= dict.fromkeys(("pad_top", "pad_left", "in_offset", "leaky", "pool"), 0)
         scale = glow.requantize_params(0.01)
-        p = WinogradParams(**fields, act_min=-128, act_max=127, negative=scale, out=scale)
+        fields |= {"act_min": -128, "act_max": 127, "negative": scale, "out": scale}
+        p = conv2d_winograd_dsp.WinogradParams(**fields)
         assert np.array_equal(conv2d_winograd_dsp.unpack(conv2d_winograd_dsp.pack(weights, in_c), p), weights)
+        corners = conv2d_winograd.corners_of(weights, in_c)
+        wide = conv2d_winograd.WinogradParams(**fields, corners=corners)
+        packed = conv2d_winograd.pack(weights, in_c, corners)
+        assert np.array_equal(conv2d_winograd.unpack(packed, wide), weights)
+        # The least number with which no lower half is negative.
+        fewer = conv2d_winograd.pack(weights, in_c, corners - 1)
+        assert packed_halfwords.low(packed).min() >= 0 > packed_halfwords.low(fewer).min()
 
 
 def _net(channels: int, filters: int, kernel: int, group: int, stride: int, height: int, largest: float = 0.0) -> Net:
@@ -95,7 +103,9 @@ def test_kernels_are_taken_where_they_fit(tmp_path: Path, shape: tuple[int, ...]
     for core in ("cortex-m0plus", "cortex-m0"):
         target = Target(core, transformed_weights=True)
         symbols = {call.kernel.symbol for call in stations.lower(graph, target=target).calls}
-        assert not any("_dsp_" in symbol for symbol in symbols)
+        assert not any("_dsp_" in symbol for symbol in symbols) and (WIDE_TILES in symbols) == (expected == WINOGRAD)
+        plain = {call.kernel.symbol for call in stations.lower(graph, target=Target(core)).calls}
+        assert WIDE_TILES not in plain
 
 
 @pytest.mark.parametrize(("shape", "kernel"), [((8, 8, 3, 8, 1, 7), STRIP), ((8, 8, 1, 1, 1, 7), POINT)])

@@ -42,10 +42,10 @@ def test_taps_inside_of_the_image() -> None:
             assert p.inside(axis).tolist() == [sum(0 <= place < size for place in window) for window in places]
 
 
-@pytest.mark.parametrize("symbol", ["tg_conv2d_winograd_dsp_s8", "tg_conv2d_winograd_channelwise_dsp_s8"])
-def test_cut_tiles_of_winograd(symbol: str) -> None:
-    """Two tiles at a time: inputs of 4 rows and 6 columns."""
-    for case in fixed_cases(symbol, 10):
+@pytest.mark.parametrize("loop", ["winograd_dsp", "winograd_channelwise_dsp", "winograd", "winograd_channelwise"])
+def test_cut_tiles_of_winograd(loop: str) -> None:
+    """Two tiles of 2x2, or one of 2x4, at a time: inputs of 4 rows and 6 columns."""
+    for case in fixed_cases(f"tg_conv2d_{loop}_s8", 10):
         p: Any = case.params
         rows, pairs = p.steps
         corners = product(range(rows), range(pairs))

@@ -16,9 +16,9 @@ from tinyglow.ir.op import Lowering
 from tinyglow.ir.sums import Limits
 from tinyglow.ir.target import Variant
 from tinyglow.kernels import packed_halfwords
-from tinyglow.kernels.convolution.geometry import PooledGeometry
+from tinyglow.kernels.convolution import winograd_tiles
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.kernels.convolution.overlap import distance_of_steps, first_read
+from tinyglow.kernels.convolution.winograd_tiles import FILL, INPUTS, fits, overlap
 from tinyglow.numerics import glow, wide
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import HIGH_WORD
@@ -29,29 +29,14 @@ _TWICE_G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
 _BACK = np.array([[1, 0, 0, 0], [0, 1, -1, 0], [0, 0, 0, 1]])
 _PLACES = 16
 _BLOCK = 4  # output channels at once
-_FILL = 8  # input channels are filled up to a multiple
 _TILES = 2  # at once, beside each other
 _AHEAD = 2  # words after the filter
-_INPUTS = 24  # pixels that two tiles read
-# Input channels from which it pays.
-LEAST = 16
 # Four times a sum fits 32 bits.
 MOST = 1 << 29
 
 
-class WinogradGeometry(PooledGeometry):
-    """Windows of 3x3, strides, dilations and groups of 1; in_c is a multiple of four. The activation is not leaky."""
-
-    @property
-    def words(self) -> int:
-        """Input channels with those that fill them up; words of two tiles at a place, too."""
-        return -(-self.in_c // _FILL) * _FILL
-
-    @property
-    def steps(self) -> tuple[int, int]:
-        """Rows of tiles, and pairs of tiles in a row."""
-        size = 1 if self.pool else 2
-        return -(-self.out_h // size), -(-self.out_w // (_TILES * size))
+class WinogradGeometry(winograd_tiles.WinogradGeometry):
+    """``filled``: words of two tiles at a place, too."""
 
     @property
     def blocks(self) -> int:
@@ -98,7 +83,7 @@ def pack(weights: Array, in_c: int) -> Array:
     """
     out_c = len(weights)
     places = _transformed(weights, in_c)
-    blocks, words = -(-out_c // _BLOCK), -(-in_c // _FILL) * _FILL
+    blocks, words = -(-out_c // _BLOCK), -(-in_c // FILL) * FILL
     full = np.zeros((blocks * _BLOCK, _PLACES, words), np.int64)
     full[:out_c, :, :in_c] = places
     fours = full.reshape(blocks, _BLOCK, _PLACES, words // 4, 4)
@@ -108,20 +93,17 @@ def pack(weights: Array, in_c: int) -> Array:
 
 def unpack(packed: Array, p: WinogradGeometry) -> Array:
     """The weights int32 [out_c, 9 * in_c] that ``pack`` packed."""
-    pairs = packed.ravel()[:-_AHEAD].reshape(p.blocks, _PLACES, p.words // 2, _BLOCK).transpose(0, 3, 1, 2)
-    fours = pairs.reshape(p.blocks * _BLOCK, _PLACES, p.words // 4, 2)
+    pairs = packed.ravel()[:-_AHEAD].reshape(p.blocks, _PLACES, p.filled // 2, _BLOCK).transpose(0, 3, 1, 2)
+    fours = pairs.reshape(p.blocks * _BLOCK, _PLACES, p.filled // 4, 2)
     both = np.concatenate([packed_halfwords.low(fours), packed_halfwords.high(fours)], axis=-1)
-    places = both.reshape(len(both), 4, 4, p.words)[: p.out_c, ..., : p.in_c]
+    places = both.reshape(len(both), 4, 4, p.filled)[: p.out_c, ..., : p.in_c]
     weights = np.einsum("ai,oijc,bj->oabc", _BACK, places, _BACK) // 4
     return weights.reshape(p.out_c, -1).astype(np.int32)
 
 
 def pack_biases(bias: Array, scales: Array | None = None) -> Array:
     """Biases int32 [out_c], each with the words of its scale, if any, filled up to whole blocks: int32, flat."""
-    rows = np.column_stack([bias] if scales is None else [bias, scales])
-    full = np.zeros((-(-len(rows) // _BLOCK) * _BLOCK, rows.shape[1]), np.int32)
-    full[: len(rows)] = rows
-    return full.ravel()
+    return winograd_tiles.pack_biases(bias, scales, _BLOCK)
 
 
 def _sums(p: WinogradGeometry, x: Array, filters: Array, bias: Array) -> Array:
@@ -146,33 +128,19 @@ def conv2d_winograd_channelwise_dsp_s8(
 
 def scratch_bytes(p: WinogradGeometry) -> int:
     """V of two tiles; and their products with four channels' U, where inputs of cut tiles lie before."""
-    return 4 * _PLACES * p.words + max(4 * _PLACES * _TILES * _BLOCK, _INPUTS * p.in_c)
-
-
-def overlap(p: WinogradGeometry) -> int | None:
-    """See ``distance_of_steps``; None for several images."""
-    if p.images != 1:
-        return None
-    size = 1 if p.pool else 2
-    rows, pairs = p.steps
-    y, x = np.divmod(np.arange(rows * pairs), pairs)
-    last_row = np.minimum((y + 1) * size, p.out_h) - 1
-    ends = (last_row * p.out_w + np.minimum((x + 1) * _TILES * size, p.out_w)) * p.out_c
-    return distance_of_steps(p, first_read(p, 2 * y - p.pad_top, 4 * x - p.pad_left), ends)
+    return 4 * _PLACES * p.filled + max(4 * _PLACES * _TILES * _BLOCK, INPUTS * p.in_c)
 
 
 def work(p: WinogradGeometry, constants: Sequence[Array | None]) -> Work:
     """Of steps of two tiles: products of two input channels and four output channels, sums, inputs, cut tiles."""
     rows, pairs = p.steps
     steps, size = p.images * rows * pairs, 1 if p.pool else 2
-    y, x = np.arange(rows)[:, None] * 2 - p.pad_top, np.arange(pairs)[None, :] * 4 - p.pad_left
-    whole = (y >= 0) & (x >= 0) & (y + 4 <= p.in_h) & (x + 6 <= p.in_w)
     return {
-        "products": steps * p.blocks * _PLACES * p.words // 2,
+        "products": steps * p.blocks * _PLACES * p.filled // 2,
         "blocks": steps * p.blocks,
         "pooled" if p.pool else "sums": p.images * rows * -(-p.out_w // size) * p.out_c,
         "inputs": steps * p.in_c,
-        "cut_inputs": p.images * int((~whole).sum()) * p.in_c,
+        "cut_inputs": p.images * p.cut_steps * p.in_c,
         "steps": steps,
     }
 
@@ -201,9 +169,7 @@ def winograd_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None
     if not lowering.target.transformed_weights:
         return None
     sizes, bias, scales = layer.sizes, layer.folded_bias, layer.high_scales
-    window = [sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w")]
-    fits = layer.is_dense and window == [3, 3, 1, 1] and sizes["in_c"] % 4 == 0 and sizes["in_c"] >= LEAST
-    if not fits or bias is None or not lowering.target.runs(CONV2D_WINOGRAD_DSP):
+    if not fits(layer) or bias is None or not lowering.target.runs(CONV2D_WINOGRAD_DSP):
         return None
     reach = np.abs(layer.weights.astype(np.int64)).sum(axis=1) * -glow.INT8_MIN
     if int(reach.max(initial=0)) >= MOST:

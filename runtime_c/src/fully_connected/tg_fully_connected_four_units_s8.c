@@ -18,8 +18,8 @@
 #include "tg_kernels.h"
 
 /* sums[0 .. 2] += x * {word, bytes 1 and 3, upper half} over count terms whose words are step bytes apart. */
-static void tg_fully_connected_four_units_s8_terms(const int8_t *x, const int8_t *weights, uint32_t step,
-                                                   uint32_t count, tg_u32 *sums) {
+static TG_APART void tg_fully_connected_four_units_s8_terms(const int8_t *x, const int8_t *weights, uint32_t step,
+                                                            uint32_t count, tg_u32 *sums) {
   uint32_t all = sums[0];
   uint32_t odd = sums[1];
   uint32_t upper = sums[2];
@@ -118,7 +118,7 @@ static void tg_fully_connected_four_units_s8_four_units(const int8_t *x, const i
 #endif
 
 /* Four sums from three. */
-static void tg_fully_connected_four_units_s8_apart(const tg_u32 *three, uint32_t inputs, tg_u32 *sums) {
+static TG_APART void tg_fully_connected_four_units_s8_apart(const tg_u32 *three, uint32_t inputs, tg_u32 *sums) {
   const uint32_t more = 128 * inputs;
   const uint32_t upper = three[2] - more * 0x101u;
   const uint32_t odd = three[1] - more * 0x10001u;
@@ -133,8 +133,8 @@ static void tg_fully_connected_four_units_s8_apart(const tg_u32 *three, uint32_t
 }
 
 /* Sums of words * 4 units. */
-static void tg_fully_connected_four_units_s8_words(const int8_t *x, const int8_t *weights, uint32_t depth,
-                                                   uint32_t words, uint32_t inputs, tg_u32 *sums) {
+static TG_APART void tg_fully_connected_four_units_s8_words(const int8_t *x, const int8_t *weights, uint32_t depth,
+                                                            uint32_t words, uint32_t inputs, tg_u32 *sums) {
   uint32_t threes[6] = {0, 0, 0, 0, 0, 0};
   uint32_t done = 0;
 #if TG_ARMV6M_LOOPS
@@ -148,7 +148,9 @@ static void tg_fully_connected_four_units_s8_words(const int8_t *x, const int8_t
   weights += 4 * words * done;
   TG_COMPACT
   for (uint32_t i = 0; i < words; i++) {
-    tg_fully_connected_four_units_s8_terms(x + done, weights + 4 * i, 4 * words, depth - done, threes + 3 * i);
+    if (depth > done) {
+      tg_fully_connected_four_units_s8_terms(x + done, weights + 4 * i, 4 * words, depth - done, threes + 3 * i);
+    }
     tg_fully_connected_four_units_s8_apart(threes + 3 * i, inputs, sums + 4 * i);
   }
 }
@@ -163,8 +165,8 @@ static uint32_t tg_fully_connected_four_units_s8_total(const int8_t *x, uint32_t
 }
 
 /* Products of count units whose weights lie side by side. */
-static void tg_fully_connected_four_units_s8_single(const int8_t *x, const int8_t *weights, uint32_t depth,
-                                                    uint32_t count, tg_u32 *sums) {
+static TG_APART void tg_fully_connected_four_units_s8_single(const int8_t *x, const int8_t *weights, uint32_t depth,
+                                                             uint32_t count, tg_u32 *sums) {
   TG_COMPACT
   for (; count > 0; count--) {
     int32_t sum = 0;
@@ -176,10 +178,23 @@ static void tg_fully_connected_four_units_s8_single(const int8_t *x, const int8_
   }
 }
 
+/* count sums less minus to outputs. */
+static TG_APART void tg_fully_connected_four_units_s8_outputs(const tg_fully_connected_four_units_s8_params *p,
+                                                              const tg_u32 *sums, const tg_i32 *bias, uint32_t minus,
+                                                              uint32_t count, int8_t *output) {
+  const tg_requant out = p->out;
+  const int32_t act_min = p->act_min;
+  const int32_t act_max = p->act_max;
+  TG_COMPACT
+  for (const int8_t *end = output + count; output < end;) {
+    const uint32_t sum = *sums++ - minus + (uint32_t)*bias++;
+    *output++ = tg_clamp_s8(tg_epilogue_glow((int32_t)sum, &out), act_min, act_max);
+  }
+}
+
 void tg_fully_connected_four_units_s8(const tg_fully_connected_four_units_s8_params *p, const int8_t *input,
                                       const int8_t *weights, const tg_i32 *bias, int8_t *output) {
   const uint32_t depth = p->depth;
-  const tg_requant out = p->out;
   for (uint32_t row = 0; row < p->rows; row++) {
     const uint32_t inputs = tg_fully_connected_four_units_s8_total(input, depth);
     const int32_t weights_offset = p->weights_offset;
@@ -196,11 +211,9 @@ void tg_fully_connected_four_units_s8(const tg_fully_connected_four_units_s8_par
         tg_fully_connected_four_units_s8_single(input, w, depth, count, sums);
       }
       w += count * depth;
-      TG_COMPACT
-      for (uint32_t i = 0; i < count; i++) {
-        const uint32_t sum = sums[i] - offset + (uint32_t)*b++;
-        *output++ = tg_clamp_s8(tg_epilogue_glow((int32_t)sum, &out), p->act_min, p->act_max);
-      }
+      tg_fully_connected_four_units_s8_outputs(p, sums, b, offset, count, output);
+      b += count;
+      output += count;
       left -= count;
     }
     input += depth;

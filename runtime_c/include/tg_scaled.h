@@ -6,7 +6,7 @@
 #include "tg_numerics.h"
 
 /* Whether a requantization of int8 less an offset of int8 fits a halfword, with no more than 16 bits after the point. */
-static inline int tg_scaled_fits(const tg_requant *r) {
+static TG_SMALL TG_APART int tg_scaled_fits(const tg_requant *r) {
   return r->pre == 0 && r->post <= 16 && r->multiplier >= 0 && r->multiplier <= (int32_t)((uint32_t)64 << r->post) &&
          r->offset >= -1024 && r->offset <= 1024;
 }

@@ -17,19 +17,19 @@ static TG_SMALL TG_APART int tg_scaled_fits(const tg_requant *r) {
 typedef struct {
   int32_t multiplier;
   int32_t start;
-} tg_scaled;
+} tg_byte_scale;
 
 /* requantize(x - offset) + more. */
-static inline tg_scaled tg_scaled_of(const tg_requant *r, int32_t offset, int32_t more) {
+static inline tg_byte_scale tg_scaled_of(const tg_requant *r, int32_t offset, int32_t more) {
   const uint32_t round = ((uint32_t)1 << r->post) >> 1;
   const uint32_t start = (round - (uint32_t)offset * (uint32_t)r->multiplier) << (16 - r->post);
-  const tg_scaled made = {(int32_t)((uint32_t)r->multiplier << (24 - r->post)),
+  const tg_byte_scale made = {(int32_t)((uint32_t)r->multiplier << (24 - r->post)),
                           (int32_t)(start + ((uint32_t)(r->offset + more) << 16))};
   return made;
 }
 
 /* Of two int8 in the upper bytes of halfwords: the integers, as halfwords. */
-static inline uint32_t tg_scaled_two(uint32_t upper, tg_scaled s) {
+static inline uint32_t tg_scaled_two(uint32_t upper, tg_byte_scale s) {
   int32_t low;
   int32_t high;
   uint32_t both;
@@ -40,9 +40,9 @@ static inline uint32_t tg_scaled_two(uint32_t upper, tg_scaled s) {
 }
 
 /* Bytes 0 and 2 of four int8; and bytes 1 and 3. */
-static inline uint32_t tg_scaled_even(uint32_t bytes, tg_scaled s) { return tg_scaled_two(bytes << 8 & 0xFF00FF00u, s); }
+static inline uint32_t tg_scaled_even(uint32_t bytes, tg_byte_scale s) { return tg_scaled_two(bytes << 8 & 0xFF00FF00u, s); }
 
-static inline uint32_t tg_scaled_odd(uint32_t bytes, tg_scaled s) { return tg_scaled_two(bytes & 0xFF00FF00u, s); }
+static inline uint32_t tg_scaled_odd(uint32_t bytes, tg_byte_scale s) { return tg_scaled_two(bytes & 0xFF00FF00u, s); }
 
 /* Halfwords of even and of odd places to bytes, between 0 and 255. */
 static inline uint32_t tg_scaled_bytes(uint32_t even, uint32_t odd) {

@@ -2,7 +2,6 @@
  * compiler proves that nothing leaves 32 bits. ``other`` advances by a stride in each loop. Input and output may be the same
  * buffer. */
 #include "tg_broadcast.h"
-#include "tg_compact.h"
 #include "tg_core.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
@@ -56,26 +55,12 @@ static void tg_add_linear_s8_run(const tg_add_linear_s8_params *p, const int8_t 
       : "r4", "r6", "r8", "r9", "r10", "cc", "memory");
 }
 
-#else
-
-static void tg_add_linear_s8_run(const tg_add_linear_s8_params *p, const int8_t *x, const int8_t *y, int8_t *out) {
-  const int32_t input_multiplier = p->input_multiplier;
-  const int32_t other_multiplier = p->other_multiplier;
-  const int32_t start = p->start;
-  const int32_t shift = p->shift;
-  const uint32_t stride = p->inner_stride;
-  for (const int8_t *end = x + p->inner; x < end; x++) {
-    const int32_t sum = (*x * input_multiplier + *y * other_multiplier + start) >> shift;
-    *out++ = tg_clamp_s8(sum, INT8_MIN, INT8_MAX);
-    y += stride;
-  }
-}
-
 #endif
 
 void tg_add_linear_s8(const tg_add_linear_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output) {
-  const int8_t *y;
+#if TG_ARMV6M_LOOPS
   const uint32_t count = p->inner;
+  const int8_t *y;
   TG_BROADCAST_RUNS(p, other, y) {
     if (count > 0) {
       tg_add_linear_s8_run(p, input, y, output);
@@ -83,4 +68,15 @@ void tg_add_linear_s8(const tg_add_linear_s8_params *p, const int8_t *input, con
     input += count;
     output += count;
   }
+#else
+  const int32_t input_multiplier = p->input_multiplier;
+  const int32_t other_multiplier = p->other_multiplier;
+  const int32_t start = p->start;
+  const int32_t shift = p->shift;
+  const int8_t *y;
+  TG_BROADCAST(p, other, y) {
+    const int32_t sum = (*input++ * input_multiplier + *y * other_multiplier + start) >> shift;
+    *output++ = tg_clamp_s8(sum, INT8_MIN, INT8_MAX);
+  }
+#endif
 }

@@ -11,7 +11,7 @@
 #if TG_HAS_DSP
 
 /* Four sums. */
-static inline uint32_t tg_add_s8_four(uint32_t x, uint32_t y, tg_scaled first, tg_scaled second) {
+static inline uint32_t tg_add_s8_four(uint32_t x, uint32_t y, tg_byte_scale first, tg_byte_scale second) {
   uint32_t even = tg_scaled_even(x, first);
   uint32_t odd = tg_scaled_odd(x, first);
   __asm__("qadd16 %0, %1, %2" : "=r"(even) : "r"(even), "r"(tg_scaled_even(y, second)));
@@ -20,10 +20,10 @@ static inline uint32_t tg_add_s8_four(uint32_t x, uint32_t y, tg_scaled first, t
 }
 
 /* count sums, a multiple of 4. */
-static TG_APART void tg_add_s8_words(const tg_scaled *scales, const int8_t *x, const int8_t *y, int8_t *out,
+static TG_APART void tg_add_s8_words(const tg_byte_scale *scales, const int8_t *x, const int8_t *y, int8_t *out,
                                      uint32_t count) {
-  const tg_scaled first = scales[0];
-  const tg_scaled second = scales[1];
+  const tg_byte_scale first = scales[0];
+  const tg_byte_scale second = scales[1];
   TG_COMPACT
   for (const int8_t *end = x + count; x < end; x += 4) {
     tg_store4(out, tg_add_s8_four(tg_load4(x), tg_load4(y), first, second));
@@ -149,7 +149,7 @@ static TG_APART uint32_t tg_add_s8_fast(const tg_add_s8_params *p, const int8_t 
   if (p->inner_stride != 1 || !tg_scaled_fits(&input_scale) || !tg_scaled_fits(&other_scale)) {
     return 0;
   }
-  const tg_scaled scales[2] = {tg_scaled_of(&input_scale, p->input_offset, 128),
+  const tg_byte_scale scales[2] = {tg_scaled_of(&input_scale, p->input_offset, 128),
                                tg_scaled_of(&other_scale, p->other_offset, 0)};
   tg_add_s8_words(scales, x, y, out, count);
 #else

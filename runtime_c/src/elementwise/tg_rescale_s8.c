@@ -13,7 +13,7 @@ static TG_SMALL TG_APART int8_t tg_rescale_s8_one(int32_t x, int32_t in_offset, 
 #if TG_HAS_DSP
 
 /* Four results, plus 128 each; low: what the least input gives, plus 128, in all bytes. */
-static inline uint32_t tg_rescale_s8_four(uint32_t bytes, tg_scaled s, uint32_t low, uint32_t low_less_128) {
+static inline uint32_t tg_rescale_s8_four(uint32_t bytes, tg_byte_scale s, uint32_t low, uint32_t low_less_128) {
   uint32_t result = tg_scaled_bytes(tg_scaled_even(bytes, s), tg_scaled_odd(bytes, s));
   __asm__("uqsub8 %0, %1, %2" : "=r"(result) : "r"(result), "r"(low));
   __asm__("uadd8 %0, %1, %2" : "=r"(result) : "r"(result), "r"(low_less_128));
@@ -24,7 +24,7 @@ static inline uint32_t tg_rescale_s8_four(uint32_t bytes, tg_scaled s, uint32_t 
 static TG_APART void tg_rescale_s8_words(const tg_rescale_s8_params *p, const int8_t *input, int8_t *output,
                                          uint32_t count) {
   const tg_requant out = p->out;
-  const tg_scaled s = tg_scaled_of(&out, p->in_offset, 128);
+  const tg_byte_scale s = tg_scaled_of(&out, p->in_offset, 128);
   const uint32_t least = (uint8_t)tg_rescale_s8_one(p->in_min, p->in_offset, &out);
   const uint32_t low_less_128 = least * 0x1010101u;
   const uint32_t low = low_less_128 ^ 0x80808080u;

@@ -178,18 +178,64 @@ static TG_APART void tg_fully_connected_four_units_s8_single(const int8_t *x, co
   }
 }
 
-/* count sums less minus to outputs. */
+/* count > 0 sums less minus to outputs. */
 static TG_APART void tg_fully_connected_four_units_s8_outputs(const tg_fully_connected_four_units_s8_params *p,
                                                               const tg_u32 *sums, const tg_i32 *bias, uint32_t minus,
                                                               uint32_t count, int8_t *output) {
   const tg_requant out = p->out;
   const int32_t act_min = p->act_min;
   const int32_t act_max = p->act_max;
+#if TG_ARMV6M_LOOPS && TG_EPILOGUE_GLOW_FUSED
+  /* 25 cycles each. */
+  const int32_t words[8] = {(int32_t)(0 - minus), TG_EPILOGUE_GLOW_HALF(&out), out.post, out.offset, act_max, act_min,
+                            out.pre,              out.multiplier};
+  register int8_t *r0 __asm__("r0") = output;
+  register const tg_u32 *r1 __asm__("r1") = sums;
+  register const tg_i32 *r2 __asm__("r2") = bias;
+  register const int8_t *r3 __asm__("r3") = output + count;
+  register const int32_t *r4 __asm__("r4") = words;
+  __asm__ volatile(
+      ".syntax unified\n\t"
+      "push {r7}\n\t" /* which may be the frame pointer */
+      ".irp place, 8, 9, 10, 11, 12, 14\n\t"
+      "ldmia r4!, {r5}\n\t"
+      "mov r\\place, r5\n\t"
+      ".endr\n\t"
+      "ldmia r4!, {r6, r7}\n"
+      "1:\n\t"
+      "ldmia r1!, {r4}\n\t"
+      "ldmia r2!, {r5}\n\t"
+      "adds r4, r4, r5\n\t"
+      "add r4, r8\n\t"
+      "asrs r4, r4, r6\n\t"
+      "muls r4, r7, r4\n\t"
+      "add r4, r9\n\t"
+      "mov r5, r10\n\t"
+      "asrs r4, r4, r5\n\t"
+      "add r4, r11\n\t"
+      "cmp r4, r12\n\t"
+      "ble 2f\n\t"
+      "mov r4, r12\n"
+      "2:\n\t"
+      "cmp r4, lr\n\t"
+      "bge 3f\n\t"
+      "mov r4, lr\n"
+      "3:\n\t"
+      "strb r4, [r0]\n\t"
+      "adds r0, r0, #1\n\t"
+      "cmp r0, r3\n\t"
+      "bne 1b\n\t"
+      "pop {r7}\n\t"
+      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r4)
+      : "r"(r3)
+      : "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+#else
   TG_COMPACT
   for (const int8_t *end = output + count; output < end;) {
     const uint32_t sum = *sums++ - minus + (uint32_t)*bias++;
     *output++ = tg_clamp_s8(tg_epilogue_glow((int32_t)sum, &out), act_min, act_max);
   }
+#endif
 }
 
 void tg_fully_connected_four_units_s8(const tg_fully_connected_four_units_s8_params *p, const int8_t *input,

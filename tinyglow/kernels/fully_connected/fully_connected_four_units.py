@@ -40,8 +40,8 @@ def _turned_back(packed: Array, words: int, depth: int) -> Array:
 def pack(weights: Array) -> Array:
     """Weights int8 [units, depth] as the kernel reads them: int8 [units * depth].
 
-    Of each four units a word a term, its bytes the weights plus 128; words of two groups take turns. Units that are left
-    over follow row by row.
+    Of each four units a word a term, its bytes the weights plus 128; words of two groups take turns. Units that are
+    left over follow row by row.
     """
     eights, whole = _split(len(weights))
     plus = weights.view(np.uint8) ^ 0x80

@@ -30,7 +30,7 @@ typedef struct {
 #define TG_MEAN_HALF(word, upper, taps) ((int32_t)((word) >> 16 * (upper) & 0xFFFFu) - 128 * (taps))
 #endif
 
-static inline void tg_mean_fold(tg_mean_halves halves, int32_t taps, int32_t *sums) {
+static inline void tg_mean_fold(tg_mean_halves halves, int32_t taps, tg_i32 *sums) {
   (void)taps;
   sums[0] += TG_MEAN_HALF(halves.even, 0, taps);
   sums[1] += TG_MEAN_HALF(halves.odd, 0, taps);
@@ -63,7 +63,7 @@ static inline tg_mean_halves tg_mean_taps(const int8_t *x, int32_t step, int32_t
   return halves;
 }
 
-static inline void tg_mean_four_words(const int8_t *x, const tg_mean_window *window, int32_t *sums) {
+static inline void tg_mean_four_words(const int8_t *x, const tg_mean_window *window, tg_i32 *sums) {
   const int32_t step = window->step;
   tg_mean_halves halves = {0, 0};
   int32_t room = TG_MEAN_ROOM;
@@ -95,7 +95,7 @@ static inline void tg_mean_four_words(const int8_t *x, const tg_mean_window *win
 #endif
 
 /* The sums of four channels, the first of which has its first tap at x. */
-static TG_APART void tg_mean_four(const int8_t *x, const tg_mean_window *window, int32_t *sums) {
+static TG_APART void tg_mean_four(const int8_t *x, const tg_mean_window *window, tg_i32 *sums) {
   TG_COMPACT
   for (int32_t i = 0; i < 4; i++) {
     sums[i] = 0;
@@ -126,7 +126,7 @@ static TG_APART void tg_mean_four(const int8_t *x, const tg_mean_window *window,
 
 /* The sum of one of an image's channels, which are asked for from 0 on; fours: what is kept from one to the next. */
 static inline int32_t tg_mean_sum(const int8_t *image, const tg_mean_window *window, int32_t channel, int32_t channels,
-                                  int32_t *fours) {
+                                  tg_i32 *fours) {
   const int32_t place = channel & 3;
   if (channel - place + 4 <= channels) {
     if (place == 0) {

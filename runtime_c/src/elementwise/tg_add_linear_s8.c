@@ -10,11 +10,11 @@
 
 /* A run, which is not empty, of elements of other that are stride apart: 20 cycles a sum that int8 holds. */
 static void tg_add_linear_s8_run(const tg_add_linear_s8_params *p, const int8_t *x, const int8_t *y, int8_t *out) {
-  const int32_t words[5] = {p->start, p->shift, (int32_t)p->inner_stride, p->input_multiplier, p->other_multiplier};
+  const tg_i32 words[5] = {p->start, p->shift, (int32_t)p->inner_stride, p->input_multiplier, p->other_multiplier};
   register const int8_t *r0 __asm__("r0") = x + p->inner;
   register const int8_t *r1 __asm__("r1") = y;
   register int8_t *r2 __asm__("r2") = out + p->inner;
-  register const int32_t *r3 __asm__("r3") = words;
+  register const tg_i32 *r3 __asm__("r3") = words;
   register uint32_t r5 __asm__("r5") = 0 - p->inner;
   __asm__ volatile(
       ".syntax unified\n\t"

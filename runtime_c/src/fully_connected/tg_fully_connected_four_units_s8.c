@@ -187,13 +187,13 @@ static TG_APART void tg_fully_connected_four_units_s8_outputs(const tg_fully_con
   const int32_t act_max = p->act_max;
 #if TG_ARMV6M_LOOPS && TG_EPILOGUE_GLOW_FUSED
   /* 25 cycles each. */
-  const int32_t words[8] = {(int32_t)(0 - minus), TG_EPILOGUE_GLOW_HALF(&out), out.post, out.offset, act_max, act_min,
+  const tg_i32 words[8] = {(int32_t)(0 - minus), TG_EPILOGUE_GLOW_HALF(&out), out.post, out.offset, act_max, act_min,
                             out.pre,              out.multiplier};
   register int8_t *r0 __asm__("r0") = output;
   register const tg_u32 *r1 __asm__("r1") = sums;
   register const tg_i32 *r2 __asm__("r2") = bias;
   register const int8_t *r3 __asm__("r3") = output + count;
-  register const int32_t *r4 __asm__("r4") = words;
+  register const tg_i32 *r4 __asm__("r4") = words;
   __asm__ volatile(
       ".syntax unified\n\t"
       "push {r7}\n\t" /* which may be the frame pointer */

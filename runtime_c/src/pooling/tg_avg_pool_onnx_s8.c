@@ -42,7 +42,7 @@ void tg_avg_pool_onnx_s8(const tg_avg_pool_onnx_s8_params *p, const int8_t *inpu
   int32_t divisor = 0;
   int32_t multiplier = 0;
   tg_mean_window window;
-  int32_t fours[4] = {0, 0, 0, 0};
+  tg_i32 fours[4] = {0, 0, 0, 0};
   TG_MEAN_WINDOWS(p, input, window) {
     const int32_t taps = p->count_pads ? p->kernel_h * p->kernel_w : tg_max(window.taps, 1);
     if (taps != divisor) {

@@ -15,7 +15,7 @@ static int32_t tg_avg_pool_s8_divide_rounded(int32_t x, int32_t divisor) {
 TG_SMALL
 void tg_avg_pool_s8(const tg_avg_pool_s8_params *p, const int8_t *input, int8_t *output) {
   tg_mean_window window;
-  int32_t fours[4] = {0, 0, 0, 0};
+  tg_i32 fours[4] = {0, 0, 0, 0};
   TG_MEAN_WINDOWS(p, input, window) {
     for (int32_t channel = 0; channel < p->channels; channel++) {
       const int32_t sum = tg_mean_sum(input, &window, channel, p->channels, fours);

@@ -40,7 +40,7 @@ static int32_t tg_avg_pool_tflite_s8_sum(const TG_ELEMENT *input, tg_mean_window
 
 void tg_avg_pool_tflite_s8(const tg_avg_pool_tflite_s8_params *p, const TG_ELEMENT *input, TG_ELEMENT *output) {
   tg_mean_window window;
-  int32_t fours[4] = {0, 0, 0, 0};
+  tg_i32 fours[4] = {0, 0, 0, 0};
   TG_MEAN_WINDOWS(p, input, window) {
     for (int32_t channel = 0; channel < p->channels; channel++) {
       const int32_t sum = TG_SUM(input, &window, channel, p->channels, fours);

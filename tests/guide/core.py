@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import tinyglow
 from tests.guide.text import code, short, table
-from tinyglow.demo.answer import answer
+from tinyglow.demo.answer import WORDS, answer
 from tinyglow.demo.instructions import DOT_PRODUCT, cycles_of, meaning
 from tinyglow.demo.walk import FOLLOWED, walk
 from tinyglow.pipeline.cycle_profile import CodeLine, CycleProfile
@@ -50,17 +51,22 @@ def time() -> str:
 def inner_loop() -> list[CodeLine]:
     """The loop of the last layer that runs most often: from the target of its closing branch to that branch."""
     function = measured().layers[-2].function
-    (listing,) = [one for one in measured().listings if one.name == function]
-    at = {line.address: number for number, line in enumerate(listing.code)}
-    loops = []
-    for number, line in enumerate(listing.code):
+    # The kernel's own listing, and those of its parts.
+    listings = [one.code for one in measured().listings if one.name.startswith(function)]
+    loops = [loop for code in listings for loop in _loops(code)]
+    return list(max(loops, key=lambda lines: sum(line.cycles for line in lines)))
+
+
+def _loops(code: Sequence[CodeLine]) -> Iterator[Sequence[CodeLine]]:
+    """From the target of each branch backwards to that branch."""
+    at = {line.address: number for number, line in enumerate(code)}
+    for number, line in enumerate(code):
         words = line.text.split()
         target = (
             int(words[1].lstrip("#").rstrip(";"), 16) if words[0].startswith("b") and words[1].startswith("#0x") else -1
         )
         if 0 <= target <= line.address and target in at and words[0] not in ("b", "bl"):
-            loops.append(listing.code[at[target] : number + 1])
-    return list(max(loops, key=lambda lines: sum(line.cycles for line in lines)))
+            yield code[at[target] : number + 1]
 
 
 def loop() -> str:
@@ -75,7 +81,7 @@ def loop() -> str:
     once = sum(cycles_of(line.text) for line in lines)
     one = answer(walk(), int(walk().labels[FOLLOWED]))
     plain = sum(map(cycles_of, DOT_PRODUCT))
-    products = 4 * terms
+    products = 4 * WORDS * terms
     return (
         f"{table(('instruction', 'what it does', '>cycles'), rows)}\n\nThe first {period} instructions are "
         f"there {terms} "
@@ -83,7 +89,7 @@ def loop() -> str:
         f"{products} products: "
         f"{once / products:.2f} cycles each. A plain loop takes {plain} for each. The {len(one.terms)} inputs "
         "of the last "
-        f"layer take {len(one.terms) // terms} rounds for four classes."
+        f"layer take {len(one.terms) // terms} rounds for eight classes."
     )
 
 
@@ -115,10 +121,8 @@ def term() -> str:
     one = answer(walk(), int(walk().labels[FOLLOWED]))
     first = one.terms[0]
     rows = [
-        (name, factor, f"{first.x} * {factor} = {product}")
-        for name, factor, product in zip(
-            ("byte 0", "lower half", "byte 2", "upper half"), first.factors, first.products, strict=True
-        )
+        (name, f"{factor:#010x}", f"{first.x} * {factor} = {first.x * factor}")
+        for name, factor in zip(("all of it", "bytes 1 and 3", "the upper half"), first.factors, strict=True)
     ]
     return (
         f"The input is {first.x}. The word is {first.word:#010x}; in memory its bytes are "
@@ -128,18 +132,23 @@ def term() -> str:
 
 
 def taken_apart() -> str:
-    """From the four registers to the four integers."""
+    """From the three registers to the four integers."""
     found = walk()
     one = answer(found, int(found.labels[FOLLOWED]))
-    a, b, c, d = one.sums
     p0, p1, p2, p3 = one.products
+    registers = ", ".join(f"{value:#010x}" for value in one.sums)
+    all_, odd, upper = one.signed
     text = f"""
-sums in registers        {a}, {b}, {c}, {d}
-sum of all inputs        {one.inputs}
-class {one.first}                  {a} - 128 * ({one.inputs}) = {p0}
-class {one.first + 1}                  ({b} - ({a})) / 256 = {p1}
-class {one.first + 2}                  {c} - 128 * ({one.inputs}) = {p2}
-class {one.first + 3}                  ({d} - ({c})) / 256 = {p3}
+sums in registers        {registers}
+sum of all inputs        {one.inputs}, times 128 is {128 * one.inputs}
+all                      {one.sums[0]:#010x} - 0x01010101 * ({128 * one.inputs}) = {all_:#010x}
+odd                      {one.sums[1]:#010x} - 0x00010001 * ({128 * one.inputs}) = {odd:#010x}
+upper                    {one.sums[2]:#010x} - 0x00000101 * ({128 * one.inputs}) = {upper:#010x}
+low                      all - 65536 * upper = {(all_ - (upper << 16)) % 2**32:#010x}
+class {one.first}                  lower 24 bits of low - 256 * odd = {p0}
+class {one.first + 1}                  (low - ({p0})) / 256 = {p1}
+class {one.first + 2}                  lower 24 bits of upper - (odd - ({p1})) / 256 = {p2}
+class {one.first + 3}                  (upper - ({p2})) / 256 = {p3}
 """
     rows = [
         (one.first + number, product, total - product, total, one.shifts.of(total), result)

@@ -293,13 +293,14 @@ def _dense_fours(read: _Reader) -> Layer:
 
 
 def _dense_words(read: _Reader) -> Layer:
-    """A word holds a term of four units, the even ones plus 128; 256 times a sum must fit."""
+    """A word holds a term of four units, each plus 128, eight units' words by turns; 256 times a sum must fit."""
     units, depth = read.whole("units"), read.whole("depth")
-    whole = units // 4 * 4
+    whole, eights = units // 4 * 4 * depth, units // 8 * 8 * depth
     flat = read.array("weights", "<u1")
-    words = flat[: whole * depth].reshape(-1, depth, 4).transpose(0, 2, 1).reshape(whole, depth)
-    words[0::2] ^= 0x80
-    stored = np.concatenate([words, flat[whole * depth :].reshape(-1, depth)])
+    flat[:whole] ^= 0x80
+    turns = (flat[:eights].reshape(-1, depth, 8), flat[eights:whole].reshape(-1, depth, 4))
+    rows = [part.transpose(0, 2, 1).reshape(-1, depth) for part in turns]
+    stored = np.concatenate([*rows, flat[whole:].reshape(-1, depth)])
     weights = (stored ^ 0x80) - 0x80
     most = int(np.abs(weights).sum(axis=1).max(initial=0)) * 128 * 256
     return _folded(weights - read.whole("weights_offset"), read.words("bias"), halfwords=(most, 2**31 - 1))

@@ -12,6 +12,12 @@ from tinyglow.ir.program import Buffer
 from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
 
 UNITS = 4  # whose weights share a word
+WORDS = 2  # that take turns, where there are units for both
+
+
+def _signed(value: int, bits: int) -> int:
+    """The lower bits of a number, as a signed one."""
+    return ((value & ((1 << bits) - 1)) ^ (1 << (bits - 1))) - (1 << (bits - 1))
 
 
 @dataclass(frozen=True)
@@ -27,16 +33,14 @@ class Term:
     word: int
 
     @property
-    def factors(self) -> tuple[int, int, int, int]:
-        """Byte 0, the lower half as a signed number, byte 2, the upper half as a signed number."""
-        low, high = (((half & 0xFFFF) ^ 0x8000) - 0x8000 for half in (self.word, self.word >> 16))
-        return self.word & 0xFF, low, (self.word >> 16) & 0xFF, high
+    def weights(self) -> tuple[int, ...]:
+        """Of the four units: the bytes, less 128."""
+        return tuple(byte - 128 for byte in self.word.to_bytes(UNITS, "little"))
 
     @property
-    def products(self) -> tuple[int, int, int, int]:
-        """``x`` times each of the factors."""
-        a, b, c, d = self.factors
-        return self.x * a, self.x * b, self.x * c, self.x * d
+    def factors(self) -> tuple[int, int, int]:
+        """The word, its bytes 1 and 3 with 65536 between them, and its upper half."""
+        return self.word, self.word >> 8 & 0xFF00FF, self.word >> 16
 
 
 @dataclass(frozen=True)
@@ -62,16 +66,27 @@ class Answer:
     offset: int
 
     @property
-    def sums(self) -> tuple[int, int, int, int]:
-        """What the loop leaves in its four registers."""
-        totals = [sum(term.products[place] for term in self.terms) for place in range(UNITS)]
-        return totals[0], totals[1], totals[2], totals[3]
+    def sums(self) -> tuple[int, int, int]:
+        """What the loop leaves in its three registers, without signs."""
+        all_, odd, upper = (sum(term.x * term.factors[place] for term in self.terms) % 2**32 for place in range(3))
+        return all_, odd, upper
+
+    @property
+    def signed(self) -> tuple[int, int, int]:
+        """The same less what 128 in every byte gives."""
+        more = 128 * self.inputs
+        all_, odd, upper = self.sums
+        return (all_ - more * 0x1010101) % 2**32, (odd - more * 0x10001) % 2**32, (upper - more * 0x101) % 2**32
 
     @property
     def products(self) -> tuple[int, int, int, int]:
         """The sums of inputs times weights of the four classes, taken apart."""
-        a, b, c, d = self.sums
-        return a - 128 * self.inputs, (b - a) >> 8, c - 128 * self.inputs, (d - c) >> 8
+        all_, odd, upper = self.signed
+        low = (all_ - (upper << 16)) % 2**32
+        first = _signed(low - (odd << 8), 24)
+        second = _signed(low - first, 32) >> 8
+        third = _signed(upper - ((odd - second) % 2**32 >> 8), 24)
+        return first, second, third, _signed(upper - third, 32) >> 8
 
     @property
     def totals(self) -> tuple[int, ...]:
@@ -109,7 +124,9 @@ def answer(walk: Walk, unit: int) -> Answer:
         raise ValueError(f"{call.kernel.symbol} does not pack the weights of four classes into words")
     if first + UNITS > params.units:
         raise ValueError(f"the weights of class {unit} are not packed with those of three others")
-    words = struct.unpack_from(f"<{len(values)}I", stored, first * len(values))
+    turns = WORDS if first < params.units // (UNITS * WORDS) * (UNITS * WORDS) else 1
+    begin = first // (UNITS * turns) * (UNITS * turns) * len(values)
+    words = struct.unpack_from(f"<{turns * len(values)}I", stored, begin)[first // UNITS % turns :: turns]
     out = params.out
     biases = tuple(int(value) for value in _data(bias)[first : first + UNITS])
     terms = tuple(Term(value, word) for value, word in zip(values, words, strict=True))

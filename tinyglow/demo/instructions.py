@@ -17,14 +17,16 @@ _MEANINGS = {
     "adds": "adds",
     "add": "adds",
     "asrs": "shifts right and keeps the sign",
+    "ands": "keeps the bits that are set in both",
     "b": "branches",
-    "bne": "branches back unless both were equal",
+    "bne": "branches back unless both were equal, or the result zero",
     "cmp": "compares",
-    "ldm": "loads a word and moves the pointer on",
+    "ldm": "loads words and moves the pointer on",
     "ldr": "loads a word",
     "ldrb": "loads a byte",
     "ldrsb": "loads a byte and extends its sign",
     "lsls": "shifts left",
+    "lsrs": "shifts right",
     "mov": "copies a register",
     "movs": "sets a register",
     "muls": "multiplies",
@@ -52,7 +54,9 @@ def cycles_of(line: str) -> int:
     """Cycles of an instruction at zero wait states, a branch taken.
 
     Source: Cortex-M0+ Technical Reference Manual, ARM DDI 0484C, table 3-1: loads and stores of one register 2,
-    multiplication 1 (the fast multiplier), branches taken 2, other arithmetic 1.
+    of several one more each, multiplication 1 (the fast multiplier), branches taken 2, other arithmetic 1.
     """
     word = mnemonic(line)
-    return 2 if word.startswith(("ldr", "str", "ldm", "stm", "b")) and word != "bics" else 1
+    if word.startswith(("ldm", "stm")):
+        return 2 + line.count(",", line.index("{"))
+    return 2 if word.startswith(("ldr", "str", "b")) and word != "bics" else 1

@@ -1,4 +1,4 @@
-/* tg_fully_connected_four_units_s8: fully connected layer, four units at once.
+/* tg_fully_connected_four_units_s8: fully connected layer, four units from three products.
  *
  * Generated from the kernel's declaration; do not edit.
  * For cores without the DSP extension; computes the same on any other. */

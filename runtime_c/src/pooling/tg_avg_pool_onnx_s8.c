@@ -6,6 +6,7 @@
 #include "tg_dsp.h"
 #include "tg_float.h"
 #include "tg_kernels.h"
+#include "tg_mean_sums.h"
 #include "tg_mean_windows.h"
 #include "tg_numerics.h"
 
@@ -33,14 +34,6 @@ static TG_APART int32_t tg_avg_pool_onnx_s8_in_float(const tg_avg_pool_onnx_s8_p
   return tg_avg_pool_onnx_s8_stored(sum / (float)divisor, p);
 }
 
-static int32_t tg_avg_pool_onnx_s8_sum(const int8_t *input, tg_mean_window window, int32_t channel) {
-  int32_t sum = 0;
-  TG_MEAN_TAPS(window, channel, i) {
-    sum += input[i];
-  }
-  return sum;
-}
-
 TG_SMALL
 void tg_avg_pool_onnx_s8(const tg_avg_pool_onnx_s8_params *p, const int8_t *input, int8_t *output) {
   const int32_t bits = p->fraction_bits;
@@ -49,6 +42,7 @@ void tg_avg_pool_onnx_s8(const tg_avg_pool_onnx_s8_params *p, const int8_t *inpu
   int32_t divisor = 0;
   int32_t multiplier = 0;
   tg_mean_window window;
+  tg_i32 fours[4] = {0, 0, 0, 0};
   TG_MEAN_WINDOWS(p, input, window) {
     const int32_t taps = p->count_pads ? p->kernel_h * p->kernel_w : tg_max(window.taps, 1);
     if (taps != divisor) {
@@ -56,7 +50,7 @@ void tg_avg_pool_onnx_s8(const tg_avg_pool_onnx_s8_params *p, const int8_t *inpu
       multiplier = p->multiplier / taps;
     }
     for (int32_t channel = 0; channel < p->channels; channel++) {
-      const int32_t sum = tg_avg_pool_onnx_s8_sum(input, window, channel) - window.taps * p->in_offset;
+      const int32_t sum = tg_mean_sum(input, &window, channel, p->channels, fours) - window.taps * p->in_offset;
       const int32_t value = sum * multiplier + start;
       const int32_t mean = ((uint32_t)value & mask) < 2 * (uint32_t)p->near
                                ? tg_avg_pool_onnx_s8_in_float(p, input, &window, channel, divisor)

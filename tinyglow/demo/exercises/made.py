@@ -187,15 +187,13 @@ def loop() -> Task:
 def packed() -> Task:
     """The weights of four classes in one word."""
     one = answer(walk(), int(walk().labels[FOLLOWED]))
-    term = next(term for term in one.terms if term.factors[1] < 0 < term.factors[0])
-    byte, half = term.factors[:2]
-    weight = (half - byte) >> 8
+    term = next(term for term in one.terms if term.weights[1] < 0 < term.weights[3])
+    second, fourth = term.weights[1], term.weights[3]
     return Task(
-        f"A word of packed weights is {term.word:#010x}. Byte 0 is the first class's weight plus 128. The "
-        "lower half, as "
-        "a signed number, is 256 times the second class's weight plus byte 0. Which are the two weights?",
-        ("FIRST", "SECOND"),
-        (byte - 128, weight),
-        "Byte 0 is the lowest one. Take 128 off it. Take byte 0 off the lower half and divide by 256.",
-        (Mistake((byte - 128, (half >> 8) & 0xFF), "The lower half is a signed number."),),
+        f"A word of packed weights is {term.word:#010x}. Its bytes are the weights of four classes, each plus 128, the "
+        "first class's in the lowest. Which are the second class's and the fourth class's weights?",
+        ("SECOND", "FOURTH"),
+        (second, fourth),
+        "The last two digits are the lowest byte. Take 128 off bytes 1 and 3.",
+        (Mistake((fourth, second), "The lowest byte stands at the end of the number."),),
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from tinyglow.ir.graph import Array, Node
-from tinyglow.ir.kernel import I8, I16, I32, U8, U32, In, Kernel, Out, Params
+from tinyglow.ir.kernel import I8, I16, I32, U8, U32, In, Kernel, Out, Params, Work
 from tinyglow.ir.numbers import Numbers
 from tinyglow.ir.op import Lowering, UnsupportedError
 from tinyglow.ir.types import TensorType
@@ -36,6 +37,12 @@ def _numbers(p: RescaleParams) -> Numbers:
     return {"result": requantized(ends, p.out)[0]}
 
 
+def work(p: RescaleParams, constants: Sequence[Array | None]) -> Work:
+    """Elements, by fours and left over."""
+    fours, rest = divmod(p.count, 4)
+    return {"fours": fours, "rest": rest}
+
+
 RESCALE = Kernel(
     symbol="tg_rescale_s8",
     c_file="elementwise/tg_rescale_s8.c",
@@ -44,6 +51,7 @@ RESCALE = Kernel(
     reference=rescale_s8,
     summary="change of scale and offset, with or without a ReLU",
     numbers_of=_numbers,
+    work=work,
 )
 
 

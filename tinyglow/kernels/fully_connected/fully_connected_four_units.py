@@ -1,4 +1,4 @@
-"""Fully connected layers for ARMv6-M: the weights of four units in one word, taken apart in four instructions."""
+"""Fully connected layers for ARMv6-M: the weights of four units in one word, whose four sums take three products."""
 
 from __future__ import annotations
 
@@ -16,28 +16,46 @@ from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
-UNITS = 4
+UNITS = 4  # a word
+_WORDS = 2  # that take turns
+
+
+def _split(units: int) -> tuple[int, int]:
+    """How many units are in groups of two words, and how many in words at all."""
+    return units // (UNITS * _WORDS) * (UNITS * _WORDS), units // UNITS * UNITS
+
+
+def _turned(weights: Array, words: int) -> Array:
+    """Units [units, depth] with words that take turns: uint8, flat."""
+    depth = weights.shape[1]
+    turns: Array = weights.reshape(-1, words * UNITS, depth).transpose(0, 2, 1).ravel()
+    return turns
+
+
+def _turned_back(packed: Array, words: int, depth: int) -> Array:
+    turns: Array = packed.reshape(-1, depth, words * UNITS).transpose(0, 2, 1).reshape(-1, depth)
+    return turns
 
 
 def pack(weights: Array) -> Array:
     """Weights int8 [units, depth] as the kernel reads them: int8 [units * depth].
 
-    Of each four units a word a term, the even ones plus 128; units that are left over follow row by row.
+    Of each four units a word a term, its bytes the weights plus 128; words of two groups take turns. Units that are
+    left over follow row by row.
     """
-    units, depth = weights.shape
-    whole = units // UNITS * UNITS
-    words = weights[:whole].view(np.uint8).reshape(-1, UNITS, depth).transpose(0, 2, 1).copy()
-    words[:, :, 0::2] ^= 0x80
-    return np.concatenate([words.ravel().view(np.int8), weights[whole:].ravel()])
+    eights, whole = _split(len(weights))
+    plus = weights.view(np.uint8) ^ 0x80
+    words = [_turned(plus[:eights], _WORDS), _turned(plus[eights:whole], 1)]
+    return np.concatenate([*(part.view(np.int8) for part in words), weights[whole:].ravel()])
 
 
 def unpack(packed: Array, units: int, depth: int) -> Array:
     """The inverse of ``pack``."""
-    whole = units // UNITS * UNITS
-    words = packed.ravel()[: whole * depth].view(np.uint8).reshape(-1, depth, UNITS).copy()
-    words[:, :, 0::2] ^= 0x80
-    four_units = words.transpose(0, 2, 1).reshape(whole, depth).view(np.int8)
-    return np.concatenate([four_units, packed.ravel()[whole * depth :].reshape(-1, depth)])
+    eights, whole = _split(units)
+    flat = packed.ravel()
+    plus = flat[: whole * depth].view(np.uint8) ^ 0x80
+    turned = [_turned_back(plus[: eights * depth], _WORDS, depth), _turned_back(plus[eights * depth :], 1, depth)]
+    return np.concatenate([*(part.view(np.int8) for part in turned), flat[whole * depth :].reshape(-1, depth)])
 
 
 def fully_connected_four_units_s8(
@@ -48,10 +66,13 @@ def fully_connected_four_units_s8(
 
 
 def work(p: FullyConnectedParams, constants: Sequence[Array | None]) -> Work:
-    """Terms of groups of four units, groups, products of units that are left over, and those units."""
-    groups, rest = divmod(p.units, UNITS)
-    counts = {"terms": groups * p.depth, "groups": groups, "products": rest * p.depth, "units": rest, "inputs": p.depth}
-    counts["odd_terms"] = groups * (p.depth % 4)
+    """Terms of eight units and of four, such groups, products of units that are left over, and those units."""
+    eights, whole = _split(p.units)
+    groups, words, rest = eights // (UNITS * _WORDS), (whole - eights) // UNITS, p.units - whole
+    odd = p.depth % 4
+    counts = {"terms": groups * (p.depth - odd), "four_terms": words * (p.depth - odd), "groups": groups}
+    counts |= {"words": words, "products": rest * p.depth, "units": rest, "inputs": p.depth}
+    counts["odd_terms"] = (groups * _WORDS + words) * odd
     return {name: p.rows * count for name, count in counts.items()}
 
 
@@ -61,7 +82,7 @@ FULLY_CONNECTED_FOUR_UNITS = Kernel(
     params=FullyConnectedParams,
     operands=(In("input", "int8"), In("weights", "int8"), In("bias", "int32"), Out("output", "int8")),
     reference=fully_connected_four_units_s8,
-    summary="fully connected layer, four units at once",
+    summary="fully connected layer, four units from three products",
     superseded_by=DSP,
     work=work,
     epilogues=True,

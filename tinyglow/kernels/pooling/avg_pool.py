@@ -97,11 +97,13 @@ def avg_pool_f32(p: AvgPoolFloatParams, x: Array, out: Array) -> None:
 
 
 def work(p: PoolGeometry, constants: Sequence[Array | None]) -> Work:
-    """Taps, rows of taps, outputs, windows."""
-    windows = p.images * p.out_h * p.out_w
-    outputs = windows * p.channels
-    taps, rows = outputs * p.kernel_h * p.kernel_w, outputs * p.kernel_h
-    return {"taps": taps, "rows": rows, "outputs": outputs, "windows": windows}
+    """Words of four channels, those that lie anywhere, taps of other channels, runs of these; outputs, windows."""
+    windows, area = p.images * p.out_h * p.out_w, p.kernel_h * p.kernel_w
+    fours, rest = divmod(p.channels, 4)
+    runs = (fours + (rest > 0)) * (1 if p.kernel_w >= p.in_w else p.kernel_h)
+    counts = {"words": 0 if rest else fours * area, "uneven_words": fours * area if rest else 0, "taps": rest * area}
+    counts |= {"rows": runs, "fours": fours, "outputs": p.channels, "windows": 1}
+    return {name: windows * count for name, count in counts.items()}
 
 
 def window_range(p: PoolGeometry, offset: int) -> tuple[int, int]:

@@ -59,7 +59,7 @@ AVG_POOL_TFLITE_TIES_UP = AVG_POOL_TFLITE.with_settings(
 )
 AVG_POOL_TFLITE_INT16 = AVG_POOL_TFLITE.with_settings(
     "tg_avg_pool_tflite_s16",
-    {"TG_ELEMENT": "tg_i16", "TG_CLAMPED": "tg_clamp_s16"},
+    {"TG_ELEMENT": "tg_i16", "TG_CLAMPED": "tg_clamp_s16", "TG_BYTES": "0"},
     operands=(In("input", "int16"), Out("output", "int16")),
     summary="the same in int16",
     sums_of=_range_s16,

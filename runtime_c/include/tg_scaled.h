@@ -1,0 +1,56 @@
+/* Four int8 at once brought to another scale, by instructions of the DSP extension. */
+#ifndef TG_SCALED_H
+#define TG_SCALED_H
+
+#include "tg_dsp.h"
+#include "tg_numerics.h"
+
+/* Whether a requantization of int8 less an offset of int8 fits a halfword, with no more than 16 bits after the point. */
+static TG_SMALL TG_APART int tg_scaled_fits(const tg_requant *r) {
+  return r->pre == 0 && r->post <= 16 && r->multiplier >= 0 && r->multiplier <= (int32_t)((uint32_t)64 << r->post) &&
+         r->offset >= -1024 && r->offset <= 1024;
+}
+
+#if TG_HAS_DSP
+
+/* What SMLAW takes: x * multiplier * 2^-post with 16 bits after the point, of which none is lost, plus start. */
+typedef struct {
+  int32_t multiplier;
+  int32_t start;
+} tg_byte_scale;
+
+/* requantize(x - offset) + more. */
+static inline tg_byte_scale tg_scaled_of(const tg_requant *r, int32_t offset, int32_t more) {
+  const uint32_t round = ((uint32_t)1 << r->post) >> 1;
+  const uint32_t start = (round - (uint32_t)offset * (uint32_t)r->multiplier) << (16 - r->post);
+  const tg_byte_scale made = {(int32_t)((uint32_t)r->multiplier << (24 - r->post)),
+                          (int32_t)(start + ((uint32_t)(r->offset + more) << 16))};
+  return made;
+}
+
+/* Of two int8 in the upper bytes of halfwords: the integers, as halfwords. */
+static inline uint32_t tg_scaled_two(uint32_t upper, tg_byte_scale s) {
+  int32_t low;
+  int32_t high;
+  uint32_t both;
+  __asm__("smlawb %0, %1, %2, %3" : "=r"(low) : "r"(s.multiplier), "r"(upper), "r"(s.start));
+  __asm__("smlawt %0, %1, %2, %3" : "=r"(high) : "r"(s.multiplier), "r"(upper), "r"(s.start));
+  __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(both) : "r"(high), "r"(low));
+  return both;
+}
+
+/* Bytes 0 and 2 of four int8; and bytes 1 and 3. */
+static inline uint32_t tg_scaled_even(uint32_t bytes, tg_byte_scale s) { return tg_scaled_two(bytes << 8 & 0xFF00FF00u, s); }
+
+static inline uint32_t tg_scaled_odd(uint32_t bytes, tg_byte_scale s) { return tg_scaled_two(bytes & 0xFF00FF00u, s); }
+
+/* Halfwords of even and of odd places to bytes, between 0 and 255. */
+static inline uint32_t tg_scaled_bytes(uint32_t even, uint32_t odd) {
+  __asm__("usat16 %0, #8, %1" : "=r"(even) : "r"(even));
+  __asm__("usat16 %0, #8, %1" : "=r"(odd) : "r"(odd));
+  return even | odd << 8;
+}
+
+#endif
+
+#endif

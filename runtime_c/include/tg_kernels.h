@@ -15,6 +15,8 @@
 #include "convolution/tg_conv2d_dsp_s8.h"
 #include "convolution/tg_conv2d_dual_mac_s8.h"
 #include "convolution/tg_conv2d_f32.h"
+#include "convolution/tg_conv2d_few_channels_channelwise_dsp_s8.h"
+#include "convolution/tg_conv2d_few_channels_dsp_s8.h"
 #include "convolution/tg_conv2d_mve_s8.h"
 #include "convolution/tg_conv2d_packed_s8.h"
 #include "convolution/tg_conv2d_s16.h"

@@ -105,6 +105,13 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
     if loop.startswith("conv2d_3x3"):
         width = whole("out_w") * (whole("pool") or 1)
         return found | {"filter": pairs * (38 + 2 * scale), "scratch": 4 * 2 * (_up(width, 2) * 2 + 2)}
+    if loop.startswith("conv2d_few_channels"):
+        rows, width = whole("kernel_h"), whole("kernel_w") * whole("in_c")
+        words, pool = few_channels_words(rows, width), whole("pool") > 0
+        taken = width if width % 4 == 1 else 4 * _up(width, 4)
+        strip = (rows + pool * whole("stride_h")) * (taken + (1 if pool else 3) * whole("stride_w") * whole("in_c"))
+        found |= {"filter": pairs * (2 + 2 * words + 2 * scale) + 1}
+        return found | {"scratch": 4 * words + _up(max(strip, 8), 4)}
     if "winograd" in loop:
         words, blocks = 8 * _up(whole("in_c"), 8), _up(out_c, 4)
         scratch = 16 * words + max(16 * 8, _up(24 * whole("in_c"), 4))
@@ -131,6 +138,11 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
         high = loop == "conv2d_channelwise_high_dsp"
         return found | {"bias": pairs * (2 + 2 * scale) if high else 2 * pairs, "channels": 2 * out_c}
     raise BrokenError(call.where, "is a kernel that the checker does not know")
+
+
+def few_channels_words(rows: int, width: int) -> int:
+    """Words of a channel's weights: two for each four of a row's taps; where one is left, one for those of two rows."""
+    return rows * 2 * ((width + 2) // 4) + (_up(rows, 2) if width % 4 == 1 else 0)
 
 
 def dsp_lines(rows: int, width: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyglow.checker import streams
-from tinyglow.checker.extents import dsp_lines, loop_of, words_of_scale
+from tinyglow.checker.extents import dsp_lines, few_channels_words, loop_of, words_of_scale
 from tinyglow.checker.findings import BrokenError
 from tinyglow.checker.grammar import INSTRUCTION
 from tinyglow.checker.instructions import check_instructions
@@ -226,6 +226,27 @@ def _four_channels(read: _Reader) -> Layer:
     return _folded(weights, pairs[:, :2].ravel()[:out_c], words)
 
 
+def _few_channels(read: _Reader) -> Layer:
+    """Two output channels at a time: taps {0, 2} and {1, 3} of four of a row, then ends of rows, of two a word."""
+    out_c, rows, width = read.whole("out_c"), read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c")
+    count = few_channels_words(rows, width)
+    pairs = read.words("filter")[:-1].reshape(-(-out_c // 2), -1)
+    own = pairs[:, 2 : 2 + 2 * count].reshape(len(pairs), count, 2).transpose(0, 2, 1).reshape(out_c, count)
+    low, high = _halves(own)
+    fours = rows * 2 * ((width + 2) // 4)
+    taps = np.stack([low[:, :fours].reshape(out_c, -1, 2), high[:, :fours].reshape(out_c, -1, 2)], axis=2)
+    taps = taps.reshape(out_c, rows, -1)
+    if fours < count:
+        ends = np.stack([low[:, fours:], high[:, fours:]], axis=2).reshape(out_c, -1)
+        if ends[:, rows:].any():
+            raise BrokenError(read.call.where, "its filter has a weight that belongs to no tap")
+        taps = np.concatenate([taps, ends[:, :rows, None]], axis=2)
+    if taps[..., width:].any():
+        raise BrokenError(read.call.where, "its filter has a weight that belongs to no tap")
+    words = pairs[:, 2 + 2 * count :].reshape(out_c, -1) if read.scale else None
+    return _folded(taps[..., :width].reshape(out_c, -1), pairs[:, :2].ravel(), words)
+
+
 def _pointwise(read: _Reader) -> Layer:
     """4 to 8 inputs in two words of halves each; words of a scale come first."""
     in_c = read.whole("in_c")
@@ -373,6 +394,7 @@ _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
     (r"conv2d_winograd(?:_channelwise)?_dsp", _winograd),
     (r"conv2d_3x3_pool(?:_channelwise)?_dsp", _first_layer),
     (r"conv2d_3x3(?:_channelwise)?_dsp", _four_channels),
+    (r"conv2d_few_channels(?:_channelwise)?_dsp", _few_channels),
     (r"pointwise(?:_channelwise)?_dsp", _pointwise),
     (r"depthwise_3x3_block(?:_channelwise)?_dsp", _depthwise_block),
     (r"depthwise_(?:3x3|plane)(?:_channelwise)?|depthwise_plane(?:_channelwise)?_dsp", _depthwise_bytes),

@@ -24,7 +24,7 @@
 #else
 #define TG_PAIR_SCALES 0
 #endif
-#define TG_STEPS 8 /* words of each pixel that one turn of the loop multiplies */
+#define TG_STEPS 7 /* words of each pixel that one turn of the loop multiplies */
 #define TG_STEP_BYTES 44 /* of the loop's code */
 
 /* Four pixels; the code below keeps all but the filter on the stack in this order. */
@@ -56,16 +56,12 @@ typedef struct {
 #define TG_AHEAD                                                                         \
   "add lr, r1, r4\n\t" TG_LOAD("r6", "r0", "0") TG_LOAD("r7", "r0", "4")               \
   "sub r0, r0, r4, lsl #1\n\t" "ldr r4, [lr, #8]\n\t" "sub r0, r0, #16\n\t"
-#define TG_STEP_BY(load, w1, x2, x3, next_w, next_x0, next_x1)                                    \
-  TG_DOT("r2", "r6", "r4") "ldr.n r5, [r1, #" w1 "]\n\t" TG_DOT("r3", "r7", "r4")                 \
+#define TG_STEP(w0, w1, x0, x1, x2, x3, next_w, next_x0, next_x1)                                    \
+  TG_DOT("r2", "r6", "r4") TG_LOAD("r5", "r1", w1) TG_DOT("r3", "r7", "r4")                           \
   TG_DOT("r10", "r6", "r5") TG_LOAD("r6", "r0", x2) TG_DOT("r11", "r7", "r5") TG_LOAD("r7", "r0", x3) \
-  TG_DOT("r8", "r6", "r4") TG_DOT("r9", "r7", "r4") load " r4, [r1, #" next_w "]\n\t"             \
-  TG_DOT("r12", "r6", "r5") load " r6, [r0, #" next_x0 "]\n\t"                                    \
-  TG_DOT("lr", "r7", "r5") load " r7, [r0, #" next_x1 "]\n\t"
-#define TG_STEP(w0, w1, x0, x1, x2, x3, next_w, next_x0, next_x1) \
-  TG_STEP_BY("ldr.n", w1, x2, x3, next_w, next_x0, next_x1)
-#define TG_LAST_STEP(w0, w1, x0, x1, x2, x3, next_w, next_x0, next_x1) \
-  TG_STEP_BY("ldr.w", w1, x2, x3, next_w, next_x0, next_x1)
+  TG_DOT("r8", "r6", "r4") TG_DOT("r9", "r7", "r4") TG_LOAD("r4", "r1", next_w)                       \
+  TG_DOT("r12", "r6", "r5") TG_LOAD("r6", "r0", next_x0)                                              \
+  TG_DOT("lr", "r7", "r5") TG_LOAD("r7", "r0", next_x1)
 #else
 #define TG_FIRST_TURN "sub r10, r10, r11, lsl #1\n\t" "sub r11, r11, #8\n\t"
 #define TG_AHEAD
@@ -74,7 +70,6 @@ typedef struct {
   TG_DOT("r2", "r6", "r4") TG_DOT("r3", "r7", "r4") TG_DOT("r10", "r6", "r5") TG_DOT("r11", "r7", "r5")  \
   TG_LOAD("r6", "r0", x2) TG_LOAD("r7", "r0", x3)                                                        \
   TG_DOT("r8", "r6", "r4") TG_DOT("r9", "r7", "r4") TG_DOT("r12", "r6", "r5") TG_DOT("lr", "r7", "r5")
-#define TG_LAST_STEP TG_STEP
 #endif
 #define TG_LARGER(a, b)  \
   "cmp " a ", " b "\n\t" \
@@ -160,9 +155,8 @@ static TG_APART void tg_conv2d_few_channels_dsp_s8_compute(const tg_conv2d_few_c
       TG_STEP("32", "36", "64", "68", "72", "76", "40", "80", "84")
       TG_STEP("40", "44", "80", "84", "88", "92", "48", "96", "100")
       TG_STEP("48", "52", "96", "100", "104", "108", "56", "112", "116")
-      TG_LAST_STEP("56", "60", "112", "116", "120", "124", "64", "128", "132")
-      "adds r0, r0, #128\n\t"
-      "adds r1, r1, #64\n\t"
+      "adds r0, r0, #112\n\t"
+      "adds r1, r1, #56\n\t"
       "ldr r5, [sp]\n\t"
       "cmp r0, r5\n\t"
       "bne 1b\n\t"
@@ -303,37 +297,11 @@ static TG_SMALL TG_APART const int8_t *tg_conv2d_few_channels_dsp_s8_padded(
   return w->strip;
 }
 
-/* A row of tiles, whose windows begin at row top. */
-static TG_APART void tg_conv2d_few_channels_dsp_s8_row(tg_conv2d_few_channels_dsp_s8_work *w, const int8_t *input,
-                                                       int32_t top, int8_t *output) {
-  const tg_conv2d_few_channels_dsp_s8_params *p = w->p;
-  const int32_t out_c = p->out_c;
-  const int32_t row = p->in_w * p->in_c;
-  const int32_t most = p->pool ? 1 : 4;
-  const int32_t next = (p->pool ? 2 : 4) * w->windows.right;
-  const int32_t down = p->pool ? p->stride_h : 0;
-  const int32_t is_inside = top >= 0 && top + w->height <= p->in_h;
-  const int8_t *first = input + top * row;
-  int32_t left = -p->pad_left * p->in_c;
-  for (int32_t rest = p->out_w; rest > 0; rest -= most) {
-    const int8_t *at = first + left;
-    int32_t step = row;
-    if (!is_inside || left < 0 || left + w->width > row) {
-      at = tg_conv2d_few_channels_dsp_s8_padded(w, input, top, left);
-      step = w->width;
-    }
-    w->windows.step = step;
-    w->windows.down = p->pool ? down * step : 2 * w->windows.right;
-    tg_dsp_windows_lay_out(&w->windows, at);
-    const int32_t count = tg_min(rest, most);
-    w->tile.places[0] = count > 1 ? out_c : 0;
-    w->tile.places[1] = count > 2 ? 2 * out_c : w->tile.places[0];
-    w->tile.places[2] = count > 3 ? 3 * out_c : w->tile.places[1];
-    w->tile.output = output;
-    w->tile.output_end = output + out_c;
-    tg_conv2d_few_channels_dsp_s8_compute(&w->tile);
-    output += count * out_c;
-    left += next;
+static TG_SMALL TG_APART void tg_conv2d_few_channels_dsp_s8_places(tg_conv2d_few_channels_dsp_s8_tile *tile,
+                                                                  int32_t count, int32_t out_c) {
+  TG_COMPACT
+  for (int32_t i = 0; i < 3; i++) {
+    tile->places[i] = tg_min(i + 1, count - 1) * out_c;
   }
 }
 
@@ -342,11 +310,16 @@ void tg_conv2d_few_channels_dsp_s8(const tg_conv2d_few_channels_dsp_s8_params *p
                                    const tg_i32 *filter, int8_t *output, tg_i32 *scratch) {
   const int32_t width = p->kernel_w * p->in_c;
   const int32_t words = TG_DSP_WINDOW_WORDS(p->kernel_h, width);
-  const int32_t skip = -words & (TG_STEPS - 1);
+  const int32_t skip = TG_STEPS - 1 - (words - 1) % TG_STEPS;
+  const int32_t most = p->pool ? 1 : 4;
+  const int32_t out_c = p->out_c;
+  const int32_t row = p->in_w * p->in_c;
+  const int32_t next = (p->pool ? 2 : 4) * p->stride_w * p->in_c;
   tg_u32 *columns = (tg_u32 *)scratch;
   tg_conv2d_few_channels_dsp_s8_work w;
   w.p = p;
   w.windows.right = p->stride_w * p->in_c;
+  w.windows.down = 2 * w.windows.right;
   w.windows.columns = columns;
   w.windows.rows = p->kernel_h;
   w.windows.groups = TG_DSP_WINDOW_GROUPS(width);
@@ -370,23 +343,44 @@ void tg_conv2d_few_channels_dsp_s8(const tg_conv2d_few_channels_dsp_s8_params *p
   w.tile.offset = p->out.offset;
   w.tile.out = &p->out;
 #endif
-  const int32_t out_row = p->out_w * p->out_c;
+  int8_t *const begin = output;
+#if !TG_PER_CHANNEL
+  int32_t i;
+#endif
   for (int32_t image = 0; image < p->images; image++) {
     int32_t top = -p->pad_top;
-    TG_COMPACT
     for (int32_t y = p->out_h; y > 0; y--) {
-      tg_conv2d_few_channels_dsp_s8_row(&w, input, top, output);
-#if TG_PER_CHANNEL
-      tg_dsp_clamp(output, out_row, p->act_min, p->act_max);
-#else
-      int32_t i;
-      TG_CLAMP_SELDOM(output, i, out_row, p->act_min, p->act_max)
-#endif
-      output += out_row;
+      int32_t left = -p->pad_left * p->in_c;
+      tg_conv2d_few_channels_dsp_s8_places(&w.tile, 4, out_c);
+      for (int32_t rest = p->out_w; rest > 0; rest -= most) {
+        const int8_t *at = input + (top * row + left);
+        w.windows.step = row;
+        if (top < 0 || left < 0 || top + w.height > p->in_h || left + w.width > row) {
+          at = tg_conv2d_few_channels_dsp_s8_padded(&w, input, top, left);
+          w.windows.step = w.width;
+        }
+        if (most == 1) {
+          w.windows.down = p->stride_h * w.windows.step;
+        }
+        tg_dsp_windows_lay_out(&w.windows, at);
+        if (rest < most) {
+          tg_conv2d_few_channels_dsp_s8_places(&w.tile, rest, out_c);
+        }
+        w.tile.output = output;
+        w.tile.output_end = output + out_c;
+        tg_conv2d_few_channels_dsp_s8_compute(&w.tile);
+        output += tg_min(rest, most) * out_c;
+        left += next;
+      }
       top += (p->pool ? 2 : 1) * p->stride_h;
     }
-    input += p->in_h * p->in_w * p->in_c;
+    input += p->in_h * row;
   }
+#if TG_PER_CHANNEL
+  tg_dsp_clamp(begin, (int32_t)(output - begin), p->act_min, p->act_max);
+#else
+  TG_CLAMP_SELDOM(begin, i, (int32_t)(output - begin), p->act_min, p->act_max)
+#endif
 }
 
 #undef TG_PER_CHANNEL
@@ -396,9 +390,8 @@ void tg_conv2d_few_channels_dsp_s8(const tg_conv2d_few_channels_dsp_s8_params *p
 #undef TG_DOT
 #undef TG_LOAD
 #undef TG_AHEAD
-#undef TG_STEP_BY
+#undef TG_FIRST_TURN
 #undef TG_STEP
-#undef TG_LAST_STEP
 #undef TG_LARGER
 #undef TG_ALL
 #undef TG_SHIFT_BY

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyglow.checker import streams
-from tinyglow.checker.extents import dsp_lines, few_channels_words, loop_of, words_of_scale
+from tinyglow.checker.extents import dsp_lines, loop_of, small_words, words_of_scale
 from tinyglow.checker.findings import BrokenError
 from tinyglow.checker.grammar import INSTRUCTION
 from tinyglow.checker.instructions import check_instructions
@@ -226,10 +226,10 @@ def _four_channels(read: _Reader) -> Layer:
     return _folded(weights, pairs[:, :2].ravel()[:out_c], words)
 
 
-def _few_channels(read: _Reader) -> Layer:
+def _small(read: _Reader) -> Layer:
     """Two output channels at a time: taps {0, 2} and {1, 3} of four of a row, then ends of rows, of two a word."""
     out_c, rows, width = read.whole("out_c"), read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c")
-    count = few_channels_words(rows, width)
+    count = small_words(rows, width)
     pairs = read.words("filter")[:-1].reshape(-(-out_c // 2), -1)
     own = pairs[:, 2 : 2 + 2 * count].reshape(len(pairs), count, 2).transpose(0, 2, 1).reshape(out_c, count)
     low, high = _halves(own)
@@ -394,7 +394,7 @@ _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
     (r"conv2d_winograd(?:_channelwise)?_dsp", _winograd),
     (r"conv2d_3x3_pool(?:_channelwise)?_dsp", _first_layer),
     (r"conv2d_3x3(?:_channelwise)?_dsp", _four_channels),
-    (r"conv2d_few_channels(?:_channelwise)?_dsp", _few_channels),
+    (r"conv2d_small(?:_channelwise)?_dsp", _small),
     (r"pointwise(?:_channelwise)?_dsp", _pointwise),
     (r"depthwise_3x3_block(?:_channelwise)?_dsp", _depthwise_block),
     (r"depthwise_(?:3x3|plane)(?:_channelwise)?|depthwise_plane(?:_channelwise)?_dsp", _depthwise_bytes),

@@ -1,4 +1,4 @@
-"""Convolution of up to four input channels for Cortex-M4, M7 and M33: four pixels and two output channels a step."""
+"""Convolution with few weights for Cortex-M4, M7 and M33: four pixels and two output channels a step."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels import packed_halfwords
+from tinyglow.kernels.convolution.conv2d_dsp import is_pointwise
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.kernels.convolution.overlap import distance_of_steps, first_inputs, overlap_distance
@@ -22,11 +23,11 @@ from tinyglow.targets.cores import DSP
 
 GROUP = 4  # taps that are laid out at once
 PIXELS = 4
-_CHANNELS = 4  # of the input, at most
 _WEIGHTS = 2048  # at most: the price of the kernel is a byte a weight
+_CHANNELS = 4  # of the input, at most, where working memory holds bytes of the image
 
 
-class FewChannelsDspParams(PooledGeometry):
+class SmallDspParams(PooledGeometry):
     """``out`` maps sums to the output, see ``fits_high_word``; the activation is not leaky, and nothing wraps.
 
     dilation 1, out_c even.
@@ -35,8 +36,8 @@ class FewChannelsDspParams(PooledGeometry):
     out: glow.Requant
 
 
-class FewChannelsChannelwiseDspParams(PooledGeometry):
-    """As FewChannelsDspParams, with the scales after the weights (``ConvLayer.high_scales``).
+class SmallChannelwiseDspParams(PooledGeometry):
+    """As SmallDspParams, with the scales after the weights (``ConvLayer.high_scales``).
 
     out_offset: the output's offset.
     """
@@ -89,17 +90,17 @@ def unpack(packed: Array, p: PooledGeometry) -> tuple[Array, Array, Array]:
     return taps[..., :width].reshape(p.out_c, -1), pairs[:, :2].ravel(), pairs[:, 2 + 2 * count :].reshape(p.out_c, -1)
 
 
-def conv2d_few_channels_dsp_s8(p: FewChannelsDspParams, x: Array, filters: Array, out: Array) -> None:
-    """Definition of tg_conv2d_few_channels_dsp_s8: bias + sum of x * weight, x being in_offset outside."""
+def conv2d_small_dsp_s8(p: SmallDspParams, x: Array, filters: Array, out: Array) -> None:
+    """Definition of tg_conv2d_small_dsp_s8: bias + sum of x * weight, x being in_offset outside."""
     weights, bias, _ = unpack(filters, p)
     sums = p.pooled(p.unpooled.folded_sums(x, weights, bias))
     out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
 
 
-def conv2d_few_channels_channelwise_dsp_s8(
-    p: FewChannelsChannelwiseDspParams, x: Array, filters: Array, out: Array, epilogue: Epilogue
+def conv2d_small_channelwise_dsp_s8(
+    p: SmallChannelwiseDspParams, x: Array, filters: Array, out: Array, epilogue: Epilogue
 ) -> None:
-    """Definition of tg_conv2d_few_channels_channelwise_dsp_s8: the same, each channel with its own constants."""
+    """Definition of tg_conv2d_small_channelwise_dsp_s8: the same, each channel with its own constants."""
     weights, bias, scales = unpack(filters, p)
     sums = p.pooled(p.unpooled.folded_sums(x, weights, bias))
     out[...] = p.activate(epilogue.high.apply(sums, scales, p.out_offset)).reshape(out.shape)
@@ -112,10 +113,25 @@ def _strip(p: Any) -> tuple[int, int]:
     return p.kernel_h + (p.stride_h if p.pool else 0), width
 
 
-def scratch_bytes(p: Any) -> int:
-    """Columns of four pixels, and the bytes that they are of, or two words that are read ahead."""
+def _inside(p: Any) -> list[Array]:
+    """Of the rows, and of the columns, of tiles: whether the windows of their pixels lie inside the image."""
+    sides, pixels = (2, 2) if p.pool else (1, PIXELS)
     rows, width = _strip(p)
-    return 4 * PIXELS * _words(p.kernel_h, p.kernel_w * p.in_c) + max(rows * width, 8)
+    top = np.arange(p.out_h) * sides * p.stride_h - p.pad_top
+    across = np.arange(-(-p.out_w // (pixels // sides))) * pixels * p.stride_w * p.in_c
+    left = across - p.pad_left * p.in_c
+    return [(top >= 0) & (top + rows <= p.in_h), (left >= 0) & (left + width <= p.in_w * p.in_c)]
+
+
+def _has_strip(p: Any) -> bool:
+    """Whether some tile's bytes are copied, for they do not all lie inside the image."""
+    return not all(inside.all() for inside in _inside(p))
+
+
+def scratch_bytes(p: Any) -> int:
+    """Columns of four pixels; two words that are read ahead, or the bytes of a tile."""
+    rows, width = _strip(p)
+    return 4 * PIXELS * _words(p.kernel_h, p.kernel_w * p.in_c) + (max(rows * width, 8) if _has_strip(p) else 8)
 
 
 def overlap(p: PooledGeometry) -> int | None:
@@ -131,17 +147,11 @@ def overlap(p: PooledGeometry) -> int | None:
 
 def work(p: Any, constants: Sequence[Array | None]) -> Work:
     """Words of weights of pairs of channels, results, groups and ends that are laid out, tiles, those at the border."""
-    sides = 2 if p.pool else 1
     rows, width = _strip(p)
     groups, end = _groups(p.kernel_w * p.in_c)
-    across = np.arange(-(-p.out_w // (1 if p.pool else PIXELS))) * (2 if p.pool else PIXELS) * p.stride_w * p.in_c
-    left, top = across - p.pad_left * p.in_c, np.arange(p.out_h) * sides * p.stride_h - p.pad_top
-    inside = [
-        (begin >= 0) & (begin + size <= whole)
-        for begin, size, whole in ((left, width, p.in_w * p.in_c), (top, rows, p.in_h))
-    ]
-    tiles = p.images * len(left) * len(top)
-    border = tiles - p.images * int(inside[0].sum() * inside[1].sum())
+    down, across = _inside(p)
+    tiles = p.images * len(down) * len(across)
+    border = tiles - p.images * int(down.sum() * across.sum())
     pairs = tiles * p.out_c // 2
     return {
         "words": pairs * _words(p.kernel_h, p.kernel_w * p.in_c),
@@ -154,13 +164,13 @@ def work(p: Any, constants: Sequence[Array | None]) -> Work:
     }
 
 
-CONV2D_FEW_CHANNELS_DSP = Kernel(
-    symbol="tg_conv2d_few_channels_dsp_s8",
-    c_file="convolution/tg_conv2d_few_channels_dsp_s8.c",
-    params=FewChannelsDspParams,
+CONV2D_SMALL_DSP = Kernel(
+    symbol="tg_conv2d_small_dsp_s8",
+    c_file="convolution/tg_conv2d_small_dsp_s8.c",
+    params=SmallDspParams,
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
-    reference=conv2d_few_channels_dsp_s8,
-    summary="2-D convolution of up to four channels, with 16-bit weights; maximum of 2x2 blocks with pool",
+    reference=conv2d_small_dsp_s8,
+    summary="2-D convolution with few weights, of 16 bits; maximum of 2x2 blocks with pool",
     scratch=scratch_bytes,
     overlap=overlap,
     needs=DSP,
@@ -169,25 +179,37 @@ CONV2D_FEW_CHANNELS_DSP = Kernel(
 )
 
 
-CONV2D_FEW_CHANNELS_CHANNELWISE_DSP = CONV2D_FEW_CHANNELS_DSP.per_channel(
-    "tg_conv2d_few_channels_channelwise_dsp_s8",
-    FewChannelsChannelwiseDspParams,
-    conv2d_few_channels_channelwise_dsp_s8,
+CONV2D_SMALL_CHANNELWISE_DSP = CONV2D_SMALL_DSP.per_channel(
+    "tg_conv2d_small_channelwise_dsp_s8",
+    SmallChannelwiseDspParams,
+    conv2d_small_channelwise_dsp_s8,
 )
 
 
-def conv2d_few_channels_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
+def _geometry(layer: ConvLayer) -> dict[str, Any]:
+    """The layer's parameters; an image whose pixels are those of the output is one row."""
+    fields = {**layer.geometry, "pool": layer.pool}
+    pixels = fields["in_h"] * fields["in_w"]
+    if is_pointwise(fields) and not layer.pool and pixels < 1 << 16:
+        fields |= {"in_h": 1, "in_w": pixels, "out_h": 1, "out_w": pixels}
+    return fields
+
+
+def conv2d_small_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through one of these kernels; None where it is another one, or for ARMv6-M."""
     sizes, bias, scales = layer.sizes, layer.folded_bias, layer.high_scales
-    fits = layer.is_dense and sizes["in_c"] <= _CHANNELS and sizes["out_c"] % 2 == 0 and layer.weights.size <= _WEIGHTS
-    if not fits or bias is None or not lowering.target.runs(CONV2D_FEW_CHANNELS_DSP):
+    fits = layer.is_dense and sizes["out_c"] % 2 == 0 and layer.weights.size <= _WEIGHTS
+    if not fits or bias is None or not lowering.target.runs(CONV2D_SMALL_DSP):
         return None
-    shape = (sizes["kernel_h"], sizes["kernel_w"] * sizes["in_c"])
-    constants = {"filter": pack(layer.weights, shape, bias, scales)}
+    fields = _geometry(layer)
+    constants = {"filter": pack(layer.weights, (sizes["kernel_h"], sizes["kernel_w"] * sizes["in_c"]), bias, scales)}
+    params: SmallDspParams | SmallChannelwiseDspParams
     if scales is not None:
-        own = FewChannelsChannelwiseDspParams(**layer.geometry, pool=layer.pool, out_offset=layer.out.offset)
-        return layer.variant(CONV2D_FEW_CHANNELS_CHANNELWISE_DSP, own, lowering, constants)
-    if layer.is_uniform and layer.monotone and fits_high_word(layer.requants[0]):
-        params = FewChannelsDspParams(**layer.geometry, pool=layer.pool, out=layer.requants[0])
-        return layer.variant(CONV2D_FEW_CHANNELS_DSP, params, lowering, constants)
-    return None
+        kernel, params = CONV2D_SMALL_CHANNELWISE_DSP, SmallChannelwiseDspParams(**fields, out_offset=layer.out.offset)
+    elif layer.is_uniform and layer.monotone and fits_high_word(layer.requants[0]):
+        kernel, params = CONV2D_SMALL_DSP, SmallDspParams(**fields, out=layer.requants[0])
+    else:
+        return None
+    if sizes["in_c"] > _CHANNELS and _has_strip(params):
+        return None
+    return layer.variant(kernel, params, lowering, constants)

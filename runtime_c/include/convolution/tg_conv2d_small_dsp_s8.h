@@ -1,9 +1,9 @@
-/* tg_conv2d_few_channels_channelwise_dsp_s8: 2-D convolution of up to four channels, with 16-bit weights; maximum of 2x2 blocks with pool; a scale for each output channel.
+/* tg_conv2d_small_dsp_s8: 2-D convolution with few weights, of 16 bits; maximum of 2x2 blocks with pool.
  *
  * Generated from the kernel's declaration; do not edit.
  * Needs the DSP extension to be fast; computes the same in portable C elsewhere. */
-#ifndef TG_CONV2D_FEW_CHANNELS_CHANNELWISE_DSP_S8_H
-#define TG_CONV2D_FEW_CHANNELS_CHANNELWISE_DSP_S8_H
+#ifndef TG_CONV2D_SMALL_DSP_S8_H
+#define TG_CONV2D_SMALL_DSP_S8_H
 
 #include <stdint.h>
 
@@ -28,8 +28,8 @@ typedef struct {
   int8_t act_min; /* least output: the activation's, or that of its type */
   int8_t act_max; /* largest output: the activation's, or that of its type */
   uint8_t pool; /* 2: outputs are the maxima of 2x2 blocks of the convolution's pixels; 0: they are its pixels */
-  int16_t out_offset; /* integer that stands for 0 in the output */
-} tg_conv2d_few_channels_channelwise_dsp_s8_params;
+  tg_requant out; /* scales a result to the output, and adds the output's offset */
+} tg_conv2d_small_dsp_s8_params;
 
 /* No argument is null, and each begins at a multiple of 4 bytes.
  *
@@ -40,8 +40,7 @@ typedef struct {
  * output may overlap input as far as the compiler's plan has it: no input is overwritten before it was read for the
  * last time. Nothing else overlaps.
  */
-void tg_conv2d_few_channels_channelwise_dsp_s8(const tg_conv2d_few_channels_channelwise_dsp_s8_params *p,
-                                               const int8_t *input, const tg_i32 *filter, int8_t *output,
-                                               tg_i32 *scratch);
+void tg_conv2d_small_dsp_s8(const tg_conv2d_small_dsp_s8_params *p, const int8_t *input, const tg_i32 *filter,
+                            int8_t *output, tg_i32 *scratch);
 
 #endif

@@ -42,7 +42,7 @@ typedef struct {
   int32_t pool;
   const tg_i32 *filter;
   const tg_requant *out; /* what pre, scale and offset are made of */
-} tg_conv2d_few_channels_dsp_s8_tile;
+} tg_conv2d_small_dsp_s8_tile;
 
 #if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
 
@@ -132,8 +132,8 @@ typedef struct {
 #endif
 
 /* All channels of the tile. */
-static TG_APART void tg_conv2d_few_channels_dsp_s8_compute(const tg_conv2d_few_channels_dsp_s8_tile *tile) {
-  register const tg_conv2d_few_channels_dsp_s8_tile *r0 __asm__("r0") = tile;
+static TG_APART void tg_conv2d_small_dsp_s8_compute(const tg_conv2d_small_dsp_s8_tile *tile) {
+  register const tg_conv2d_small_dsp_s8_tile *r0 __asm__("r0") = tile;
   __asm__ volatile(
       ".syntax unified\n\t"
       "push {r7}\n\t"
@@ -221,7 +221,7 @@ static TG_APART void tg_conv2d_few_channels_dsp_s8_compute(const tg_conv2d_few_c
 #else
 
 /* words: the channel's, with TG_PER_CHANNEL. */
-static int8_t tg_conv2d_few_channels_dsp_s8_finish(const tg_conv2d_few_channels_dsp_s8_tile *tile, int32_t sum,
+static int8_t tg_conv2d_small_dsp_s8_finish(const tg_conv2d_small_dsp_s8_tile *tile, int32_t sum,
                                                    const tg_u32 *words) {
 #if TG_PER_CHANNEL
   return (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, words, tile->offset));
@@ -231,7 +231,7 @@ static int8_t tg_conv2d_few_channels_dsp_s8_finish(const tg_conv2d_few_channels_
 #endif
 }
 
-static void tg_conv2d_few_channels_dsp_s8_compute(const tg_conv2d_few_channels_dsp_s8_tile *tile) {
+static void tg_conv2d_small_dsp_s8_compute(const tg_conv2d_small_dsp_s8_tile *tile) {
   const int32_t words = (int32_t)(tile->end - tile->columns) / 4;
   const tg_u32 *filter = (const tg_u32 *)tile->filter;
   for (int8_t *output = tile->output; output < tile->output_end; output += 2) {
@@ -254,13 +254,13 @@ static void tg_conv2d_few_channels_dsp_s8_compute(const tg_conv2d_few_channels_d
       const int32_t sums[4] = {(int32_t)sum0, (int32_t)sum1, (int32_t)sum2, (int32_t)sum3};
       if (tile->pool) {
         const int32_t largest = tg_max(tg_max(sums[0], sums[1]), tg_max(sums[2], sums[3]));
-        output[channel] = tg_conv2d_few_channels_dsp_s8_finish(tile, largest, own);
+        output[channel] = tg_conv2d_small_dsp_s8_finish(tile, largest, own);
         continue;
       }
       for (int32_t i = 3; i > 0; i--) {
-        output[tile->places[i - 1] + channel] = tg_conv2d_few_channels_dsp_s8_finish(tile, sums[i], own);
+        output[tile->places[i - 1] + channel] = tg_conv2d_small_dsp_s8_finish(tile, sums[i], own);
       }
-      output[channel] = tg_conv2d_few_channels_dsp_s8_finish(tile, sums[0], own);
+      output[channel] = tg_conv2d_small_dsp_s8_finish(tile, sums[0], own);
     }
     filter += 2 + 2 * words + TG_PAIR_SCALES;
   }
@@ -269,18 +269,18 @@ static void tg_conv2d_few_channels_dsp_s8_compute(const tg_conv2d_few_channels_d
 #endif
 
 typedef struct {
-  const tg_conv2d_few_channels_dsp_s8_params *p;
+  const tg_conv2d_small_dsp_s8_params *p;
   tg_dsp_windows windows;
   int32_t height; /* rows that the windows of a tile cover, and bytes of each */
   int32_t width;
   int8_t *strip; /* these bytes, where some lie outside the image */
-  tg_conv2d_few_channels_dsp_s8_tile tile;
-} tg_conv2d_few_channels_dsp_s8_work;
+  tg_conv2d_small_dsp_s8_tile tile;
+} tg_conv2d_small_dsp_s8_work;
 
 /* What a tile reads whose windows begin at row top and byte left of a row. Returns where its first window is. */
-static TG_SMALL TG_APART const int8_t *tg_conv2d_few_channels_dsp_s8_padded(
-    const tg_conv2d_few_channels_dsp_s8_work *w, const int8_t *image, int32_t top, int32_t left) {
-  const tg_conv2d_few_channels_dsp_s8_params *p = w->p;
+static TG_SMALL TG_APART const int8_t *tg_conv2d_small_dsp_s8_padded(
+    const tg_conv2d_small_dsp_s8_work *w, const int8_t *image, int32_t top, int32_t left) {
+  const tg_conv2d_small_dsp_s8_params *p = w->p;
   const int32_t row = p->in_w * p->in_c;
   const int32_t width = w->width;
   const int32_t first = left < 0 ? -left : 0;
@@ -297,7 +297,7 @@ static TG_SMALL TG_APART const int8_t *tg_conv2d_few_channels_dsp_s8_padded(
   return w->strip;
 }
 
-static TG_SMALL TG_APART void tg_conv2d_few_channels_dsp_s8_places(tg_conv2d_few_channels_dsp_s8_tile *tile,
+static TG_SMALL TG_APART void tg_conv2d_small_dsp_s8_places(tg_conv2d_small_dsp_s8_tile *tile,
                                                                   int32_t count, int32_t out_c) {
   TG_COMPACT
   for (int32_t i = 0; i < 3; i++) {
@@ -306,7 +306,7 @@ static TG_SMALL TG_APART void tg_conv2d_few_channels_dsp_s8_places(tg_conv2d_few
 }
 
 TG_SMALL
-void tg_conv2d_few_channels_dsp_s8(const tg_conv2d_few_channels_dsp_s8_params *p, const int8_t *input,
+void tg_conv2d_small_dsp_s8(const tg_conv2d_small_dsp_s8_params *p, const int8_t *input,
                                    const tg_i32 *filter, int8_t *output, tg_i32 *scratch) {
   const int32_t width = p->kernel_w * p->in_c;
   const int32_t words = TG_DSP_WINDOW_WORDS(p->kernel_h, width);
@@ -316,7 +316,7 @@ void tg_conv2d_few_channels_dsp_s8(const tg_conv2d_few_channels_dsp_s8_params *p
   const int32_t row = p->in_w * p->in_c;
   const int32_t next = (p->pool ? 2 : 4) * p->stride_w * p->in_c;
   tg_u32 *columns = (tg_u32 *)scratch;
-  tg_conv2d_few_channels_dsp_s8_work w;
+  tg_conv2d_small_dsp_s8_work w;
   w.p = p;
   w.windows.right = p->stride_w * p->in_c;
   w.windows.down = 2 * w.windows.right;
@@ -351,12 +351,12 @@ void tg_conv2d_few_channels_dsp_s8(const tg_conv2d_few_channels_dsp_s8_params *p
     int32_t top = -p->pad_top;
     for (int32_t y = p->out_h; y > 0; y--) {
       int32_t left = -p->pad_left * p->in_c;
-      tg_conv2d_few_channels_dsp_s8_places(&w.tile, 4, out_c);
+      tg_conv2d_small_dsp_s8_places(&w.tile, 4, out_c);
       for (int32_t rest = p->out_w; rest > 0; rest -= most) {
         const int8_t *at = input + (top * row + left);
         w.windows.step = row;
         if (top < 0 || left < 0 || top + w.height > p->in_h || left + w.width > row) {
-          at = tg_conv2d_few_channels_dsp_s8_padded(&w, input, top, left);
+          at = tg_conv2d_small_dsp_s8_padded(&w, input, top, left);
           w.windows.step = w.width;
         }
         if (most == 1) {
@@ -364,11 +364,11 @@ void tg_conv2d_few_channels_dsp_s8(const tg_conv2d_few_channels_dsp_s8_params *p
         }
         tg_dsp_windows_lay_out(&w.windows, at);
         if (rest < most) {
-          tg_conv2d_few_channels_dsp_s8_places(&w.tile, rest, out_c);
+          tg_conv2d_small_dsp_s8_places(&w.tile, rest, out_c);
         }
         w.tile.output = output;
         w.tile.output_end = output + out_c;
-        tg_conv2d_few_channels_dsp_s8_compute(&w.tile);
+        tg_conv2d_small_dsp_s8_compute(&w.tile);
         output += tg_min(rest, most) * out_c;
         left += next;
       }

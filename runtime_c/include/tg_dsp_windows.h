@@ -1,5 +1,4 @@
-/* The inputs of four pixels of a convolution of a few channels, side by side or in a block of 2x2, laid out as 16-bit numbers
- * in columns.
+/* The inputs of four pixels of a convolution, side by side or in a block of 2x2, laid out as 16-bit numbers in columns.
  *
  * The bytes of each row of a window are taken by groups of four: eight words, of the bytes {0, 2} of pixels 0 to 3 and then
  * of the bytes {1, 3}. Where a single byte is left, those of all rows come last, of two rows a word: four words each. The
@@ -137,6 +136,33 @@ static TG_APART void tg_dsp_windows_lay_out(const tg_dsp_windows *s, const int8_
     }
   }
 #endif
+}
+
+/* What the four windows cover; bytes hold it where some of it lies outside the image. */
+typedef struct {
+  int32_t in_h;
+  int32_t row; /* bytes of the image's */
+  int32_t height;
+  int32_t width; /* in bytes */
+  uint32_t outside; /* the input's offset, in all four bytes */
+  int8_t *bytes;
+} tg_dsp_strip;
+
+/* The strip whose first byte is in row top at byte left, which may lie outside. Returns where its bytes are. */
+static TG_SMALL TG_APART const int8_t *tg_dsp_strip_copy(const tg_dsp_strip *s, const int8_t *image, int32_t top,
+                                                         int32_t left) {
+  const int32_t before = left < 0 ? -left : 0;
+  const int32_t room = s->row - left < s->width ? s->row - left : s->width;
+  int8_t *to = s->bytes + before;
+  tg_dsp_set(s->bytes, s->height * s->width, s->outside);
+  TG_COMPACT
+  for (int32_t y = top; y < top + s->height; y++) {
+    if (y >= 0 && y < s->in_h && room > before) {
+      tg_dsp_copy(to, image + (y * s->row + left + before), room - before);
+    }
+    to += s->width;
+  }
+  return s->bytes;
 }
 
 #endif

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyglow.checker.findings import BrokenError
+from tinyglow.checker.small_layers import scratch_words, weight_words
 from tinyglow.checker.source import Call
 from tinyglow.checker.streams import dual_mac_bytes, packed_bytes
 
@@ -106,18 +107,8 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
         width = whole("out_w") * (whole("pool") or 1)
         return found | {"filter": pairs * (38 + 2 * scale), "scratch": 4 * 2 * (_up(width, 2) * 2 + 2)}
     if loop.startswith("conv2d_small"):
-        rows, width = whole("kernel_h"), whole("kernel_w") * whole("in_c")
-        words, pool = small_words(rows, width), whole("pool") > 0
-        side, most = (2, 1) if pool else (1, 4)
-        taken = width if width % 4 == 1 else 4 * _up(width, 4)
-        step = side * most * whole("stride_w") * whole("in_c")
-        strip = rows + pool * whole("stride_h"), taken + (side * most - 1) * whole("stride_w") * whole("in_c")
-        last = (whole("out_h") - 1) * side * whole("stride_h"), (_up(whole("out_w"), most) - 1) * step
-        bounds = whole("in_h"), whole("in_w") * whole("in_c")
-        fits = all(begin + size <= bound for begin, size, bound in zip(last, strip, bounds, strict=True))
-        copied = 0 if fits and not whole("pad_top") and not whole("pad_left") else strip[0] * strip[1]
-        found |= {"filter": pairs * (2 + 2 * words + 2 * scale) + 1}
-        return found | {"scratch": 4 * words + _up(max(copied, 8), 4)}
+        words = weight_words(whole("kernel_h"), whole("kernel_w") * whole("in_c"))
+        return found | {"filter": pairs * 2 * (1 + words + scale) + 1, "scratch": scratch_words(call)}
     if "winograd" in loop:
         words, blocks = 8 * _up(whole("in_c"), 8), _up(out_c, 4)
         scratch = 16 * words + max(16 * 8, _up(24 * whole("in_c"), 4))
@@ -144,11 +135,6 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
         high = loop == "conv2d_channelwise_high_dsp"
         return found | {"bias": pairs * (2 + 2 * scale) if high else 2 * pairs, "channels": 2 * out_c}
     raise BrokenError(call.where, "is a kernel that the checker does not know")
-
-
-def small_words(rows: int, width: int) -> int:
-    """Words of a channel's weights: two for each four of a row's taps; where one is left, one for those of two rows."""
-    return rows * 2 * ((width + 2) // 4) + (_up(rows, 2) if width % 4 == 1 else 0)
 
 
 def dsp_lines(rows: int, width: int) -> tuple[int, int]:

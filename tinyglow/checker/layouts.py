@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinyglow.checker import streams
-from tinyglow.checker.extents import dsp_lines, loop_of, small_words, words_of_scale
+from tinyglow.checker import small_layers, streams
+from tinyglow.checker.extents import dsp_lines, loop_of, words_of_scale
 from tinyglow.checker.findings import BrokenError
 from tinyglow.checker.grammar import INSTRUCTION
 from tinyglow.checker.instructions import check_instructions
@@ -227,24 +227,16 @@ def _four_channels(read: _Reader) -> Layer:
 
 
 def _small(read: _Reader) -> Layer:
-    """Two output channels at a time: taps {0, 2} and {1, 3} of four of a row, then ends of rows, of two a word."""
+    """Two output channels at a time: biases, words of weights, and those of scales."""
     out_c, rows, width = read.whole("out_c"), read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c")
-    count = small_words(rows, width)
+    end = 2 + 2 * small_layers.weight_words(rows, width)
     pairs = read.words("filter")[:-1].reshape(-(-out_c // 2), -1)
-    own = pairs[:, 2 : 2 + 2 * count].reshape(len(pairs), count, 2).transpose(0, 2, 1).reshape(out_c, count)
-    low, high = _halves(own)
-    fours = rows * 2 * ((width + 2) // 4)
-    taps = np.stack([low[:, :fours].reshape(out_c, -1, 2), high[:, :fours].reshape(out_c, -1, 2)], axis=2)
-    taps = taps.reshape(out_c, rows, -1)
-    if fours < count:
-        ends = np.stack([low[:, fours:], high[:, fours:]], axis=2).reshape(out_c, -1)
-        if ends[:, rows:].any():
-            raise BrokenError(read.call.where, "its filter has a weight that belongs to no tap")
-        taps = np.concatenate([taps, ends[:, :rows, None]], axis=2)
-    if taps[..., width:].any():
+    own = pairs[:, 2:end].reshape(len(pairs), -1, 2).transpose(0, 2, 1).reshape(2 * len(pairs), -1)[:out_c]
+    weights = small_layers.weights(*_halves(own), rows, width)
+    if weights is None:
         raise BrokenError(read.call.where, "its filter has a weight that belongs to no tap")
-    words = pairs[:, 2 + 2 * count :].reshape(out_c, -1) if read.scale else None
-    return _folded(taps[..., :width].reshape(out_c, -1), pairs[:, :2].ravel(), words)
+    words = pairs[:, end:].reshape(2 * len(pairs), -1)[:out_c] if read.scale else None
+    return _folded(weights, pairs[:, :2].ravel()[:out_c], words)
 
 
 def _pointwise(read: _Reader) -> Layer:

@@ -1,6 +1,6 @@
-/* 2-D convolution of a few channels, what networks begin with, for cores that multiply two halfwords: four pixels and two
- * output channels a step; with pool, the maximum of each 2x2 block. No groups, no dilation, an even number of output
- * channels.
+/* 2-D convolution with few weights, such as networks begin with, for cores that multiply two halfwords: four pixels of a row
+ * and two output channels a step; with pool, the maximum of each 2x2 block. No groups, no dilation, an even number of
+ * output channels.
  *
  * Columns: the inputs of four pixels as 16-bit numbers, see tg_dsp_windows.h.
  *
@@ -269,33 +269,10 @@ static void tg_conv2d_small_dsp_s8_compute(const tg_conv2d_small_dsp_s8_tile *ti
 #endif
 
 typedef struct {
-  const tg_conv2d_small_dsp_s8_params *p;
   tg_dsp_windows windows;
-  int32_t height; /* rows that the windows of a tile cover, and bytes of each */
-  int32_t width;
-  int8_t *strip; /* these bytes, where some lie outside the image */
+  tg_dsp_strip strip;
   tg_conv2d_small_dsp_s8_tile tile;
 } tg_conv2d_small_dsp_s8_work;
-
-/* What a tile reads whose windows begin at row top and byte left of a row. Returns where its first window is. */
-static TG_SMALL TG_APART const int8_t *tg_conv2d_small_dsp_s8_padded(
-    const tg_conv2d_small_dsp_s8_work *w, const int8_t *image, int32_t top, int32_t left) {
-  const tg_conv2d_small_dsp_s8_params *p = w->p;
-  const int32_t row = p->in_w * p->in_c;
-  const int32_t width = w->width;
-  const int32_t first = left < 0 ? -left : 0;
-  const int32_t inside = tg_min(row - left, width) - first;
-  int8_t *to = w->strip;
-  tg_dsp_set(to, w->height * width, 0x1010101u * (uint8_t)p->in_offset);
-  TG_COMPACT
-  for (int32_t y = top; y < top + w->height; y++) {
-    if (y >= 0 && y < p->in_h && inside > 0) {
-      tg_dsp_copy(to + first, image + (y * row + left + first), inside);
-    }
-    to += width;
-  }
-  return w->strip;
-}
 
 static TG_SMALL TG_APART void tg_conv2d_small_dsp_s8_places(tg_conv2d_small_dsp_s8_tile *tile,
                                                                   int32_t count, int32_t out_c) {
@@ -317,16 +294,18 @@ void tg_conv2d_small_dsp_s8(const tg_conv2d_small_dsp_s8_params *p, const int8_t
   const int32_t next = (p->pool ? 2 : 4) * p->stride_w * p->in_c;
   tg_u32 *columns = (tg_u32 *)scratch;
   tg_conv2d_small_dsp_s8_work w;
-  w.p = p;
   w.windows.right = p->stride_w * p->in_c;
   w.windows.down = 2 * w.windows.right;
   w.windows.columns = columns;
   w.windows.rows = p->kernel_h;
   w.windows.groups = TG_DSP_WINDOW_GROUPS(width);
   w.windows.end = TG_DSP_WINDOW_END(width);
-  w.height = p->kernel_h + (p->pool ? p->stride_h : 0);
-  w.width = 4 * w.windows.groups + w.windows.end + (p->pool ? 1 : 3) * w.windows.right;
-  w.strip = (int8_t *)(columns + 4 * words);
+  w.strip.in_h = p->in_h;
+  w.strip.row = row;
+  w.strip.height = p->kernel_h + (p->pool ? p->stride_h : 0);
+  w.strip.width = 4 * w.windows.groups + w.windows.end + (p->pool ? 1 : 3) * w.windows.right;
+  w.strip.outside = 0x1010101u * (uint8_t)p->in_offset;
+  w.strip.bytes = (int8_t *)(columns + 4 * words);
   w.tile.columns = columns;
   w.tile.end = columns + 4 * words;
   w.tile.skip = 8 * skip;
@@ -353,11 +332,13 @@ void tg_conv2d_small_dsp_s8(const tg_conv2d_small_dsp_s8_params *p, const int8_t
       int32_t left = -p->pad_left * p->in_c;
       tg_conv2d_small_dsp_s8_places(&w.tile, 4, out_c);
       for (int32_t rest = p->out_w; rest > 0; rest -= most) {
-        const int8_t *at = input + (top * row + left);
-        w.windows.step = row;
-        if (top < 0 || left < 0 || top + w.height > p->in_h || left + w.width > row) {
-          at = tg_conv2d_small_dsp_s8_padded(&w, input, top, left);
-          w.windows.step = w.width;
+        const int8_t *at;
+        if (top < 0 || left < 0 || top + w.strip.height > w.strip.in_h || left + w.strip.width > row) {
+          at = tg_dsp_strip_copy(&w.strip, input, top, left);
+          w.windows.step = w.strip.width;
+        } else {
+          at = input + (top * row + left);
+          w.windows.step = row;
         }
         if (most == 1) {
           w.windows.down = p->stride_h * w.windows.step;

@@ -23,7 +23,7 @@ from tinyglow.targets.cores import DSP
 
 GROUP = 4  # taps that are laid out at once
 PIXELS = 4
-_WEIGHTS = 2048  # at most: the price of the kernel is a byte a weight
+_WEIGHTS = 1024  # at most: the price of the kernel is a byte a weight
 _CHANNELS = 4  # of the input, at most, where working memory holds bytes of the image
 
 

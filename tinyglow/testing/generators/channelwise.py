@@ -16,7 +16,6 @@ from tinyglow.kernels.convolution import (
     conv2d_3x3_pool_dsp,
     conv2d_dsp,
     conv2d_dual_mac,
-    conv2d_small_dsp,
     depthwise_3x3_block_dsp,
     depthwise_dsp,
     pointwise_dsp,
@@ -49,12 +48,6 @@ from tinyglow.kernels.convolution.conv2d_dual_mac import (
     CONV2D_DUAL_MAC,
     ChannelwiseDualMacParams,
     DualMacParams,
-)
-from tinyglow.kernels.convolution.conv2d_small_dsp import (
-    CONV2D_SMALL_CHANNELWISE_DSP,
-    CONV2D_SMALL_DSP,
-    SmallChannelwiseDspParams,
-    SmallDspParams,
 )
 from tinyglow.kernels.convolution.depthwise_3x3 import (
     DEPTHWISE_3X3,
@@ -234,19 +227,6 @@ def _conv2d_3x3_pool_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> 
     inputs = {**case.inputs, "filter": conv2d_3x3_pool_dsp.pack(weights, bias, scales)}
     params = Pool3x3ChannelwiseDspParams(**without_scale(p))
     return Case(CONV2D_3X3_POOL_CHANNELWISE_DSP, params, inputs, case.outputs)
-
-
-@generates(CONV2D_SMALL_CHANNELWISE_DSP)
-@st.composite
-def _conv2d_small_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
-    case = draw(cases(CONV2D_SMALL_DSP))
-    p = case.params
-    assert isinstance(p, SmallDspParams)
-    weights, bias, _ = conv2d_small_dsp.unpack(case.inputs["filter"], p)
-    scales = draw(own_scales(epilogue, epilogue.high, weights, bias, p.out))
-    filters = conv2d_small_dsp.pack(weights, (p.kernel_h, p.kernel_w * p.in_c), bias, scales)
-    params = SmallChannelwiseDspParams(**without_scale(p))
-    return Case(CONV2D_SMALL_CHANNELWISE_DSP, params, {**case.inputs, "filter": filters}, case.outputs)
 
 
 @generates(CONV2D_3X3_CHANNELWISE_DSP)

@@ -14,7 +14,6 @@ from tinyglow.kernels.convolution import (
     conv2d_3x3_dsp,
     conv2d_3x3_pool_dsp,
     conv2d_dsp,
-    conv2d_small_dsp,
     depthwise_3x3_block_dsp,
     depthwise_dsp,
     pointwise_dsp,
@@ -26,7 +25,6 @@ from tinyglow.kernels.convolution.conv2d_3x3_pool_dsp import CONV2D_3X3_POOL_DSP
 from tinyglow.kernels.convolution.conv2d_channelwise_dsp import CONV2D_CHANNELWISE_DSP, ChannelwiseDspParams
 from tinyglow.kernels.convolution.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.kernels.convolution.conv2d_dual_mac import CONV2D_DUAL_MAC, DualMacParams, pack
-from tinyglow.kernels.convolution.conv2d_small_dsp import CONV2D_SMALL_DSP, SmallDspParams
 from tinyglow.kernels.convolution.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
 from tinyglow.kernels.convolution.depthwise_3x3_block_dsp import DEPTHWISE_3X3_BLOCK_DSP, Depthwise3x3BlockParams
 from tinyglow.kernels.convolution.depthwise_dsp import (
@@ -227,27 +225,6 @@ def _conv2d_dsp(draw: st.DrawFn) -> Case:
     params = ConvDspParams(**fields, filter_offset=filter_offset, out=out)
     inputs = {"input": data, "filter": packed, "bias": conv2d_dsp.even_channels(bias)}
     return Case(CONV2D_DSP, params, inputs, outputs)
-
-
-@generates(CONV2D_SMALL_DSP)
-@st.composite
-def _conv2d_small_dsp(draw: st.DrawFn) -> Case:
-    out_offset = draw(offsets())
-    fields, _ = draw(plain_geometries(out_offset))
-    fields |= {"in_c": draw(st.integers(1, 9)), "out_c": 2 * draw(st.integers(1, 3)), "leaky": 0}
-    data, _ = draw(input_images(fields))
-    fields, outputs = draw(pooled(fields))
-    shape = (fields["kernel_h"], fields["kernel_w"] * fields["in_c"])
-    taps = shape[0] * shape[1]
-    weights = draw(int8_arrays(taps * fields["out_c"])).astype(np.int32) * 2 + draw(st.sampled_from((0, 1)))
-    weights = weights.clip(-255, 255).reshape(fields["out_c"], taps)
-    bias, spread = draw(fitting_biases(data, 0, weights, [0] * len(weights)))
-    out = draw(requant_params(max(spread), out_offset))
-    assume_no_wraps(weights, bias, out)
-    assume(fits_high_word(out))
-    params = SmallDspParams(**fields, out=out)
-    inputs = {"input": data, "filter": conv2d_small_dsp.pack(weights, shape, bias)}
-    return Case(CONV2D_SMALL_DSP, params, inputs, outputs)
 
 
 @generates(CONV2D_DUAL_MAC)

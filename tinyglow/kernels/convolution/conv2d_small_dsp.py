@@ -131,7 +131,8 @@ def _has_strip(p: Any) -> bool:
 def scratch_bytes(p: Any) -> int:
     """Columns of four pixels; two words that are read ahead, or the bytes of a tile."""
     rows, width = _strip(p)
-    return 4 * PIXELS * _words(p.kernel_h, p.kernel_w * p.in_c) + (max(rows * width, 8) if _has_strip(p) else 8)
+    copied = rows * width if _has_strip(p) else 0
+    return 4 * PIXELS * _words(p.kernel_h, p.kernel_w * p.in_c) + max(-(-copied // 4) * 4, 8)
 
 
 def overlap(p: PooledGeometry) -> int | None:

@@ -5,9 +5,9 @@
  * Columns: the inputs of four pixels as 16-bit numbers, see tg_dsp_windows.h.
  *
  * Filter, of each pair of channels: their biases, which the input's offset is folded into, and for each word of a pixel a
- * word of the one channel and of the other; one word after the last pair's, which may be read ahead. Weights of what belongs to no
- * tap are zero. No requantization wraps, so that the maximum may be taken of the sums, and each is the
- * upper word of a product.
+ * word of the one channel and of the other; one word after the last pair's, which may be read ahead. Weights of what
+ * belongs to no tap are zero. No requantization wraps, so that the maximum may be taken of the sums, and each is the upper
+ * word of a product.
  *
  * TG_PER_CHANNEL: each channel has a scale of its own (see tg_scale_high), those of a pair after their weights. */
 #include "tg_compact.h"
@@ -221,8 +221,7 @@ static TG_APART void tg_conv2d_small_dsp_s8_compute(const tg_conv2d_small_dsp_s8
 #else
 
 /* words: the channel's, with TG_PER_CHANNEL. */
-static int8_t tg_conv2d_small_dsp_s8_finish(const tg_conv2d_small_dsp_s8_tile *tile, int32_t sum,
-                                                   const tg_u32 *words) {
+static int8_t tg_conv2d_small_dsp_s8_finish(const tg_conv2d_small_dsp_s8_tile *tile, int32_t sum, const tg_u32 *words) {
 #if TG_PER_CHANNEL
   return (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, words, tile->offset));
 #else
@@ -274,8 +273,9 @@ typedef struct {
   tg_conv2d_small_dsp_s8_tile tile;
 } tg_conv2d_small_dsp_s8_work;
 
-static TG_SMALL TG_APART void tg_conv2d_small_dsp_s8_places(tg_conv2d_small_dsp_s8_tile *tile,
-                                                                  int32_t count, int32_t out_c) {
+/* Places of count pixels that lie side by side. */
+static TG_SMALL TG_APART void tg_conv2d_small_dsp_s8_places(tg_conv2d_small_dsp_s8_tile *tile, int32_t count,
+                                                            int32_t out_c) {
   TG_COMPACT
   for (int32_t i = 0; i < 3; i++) {
     tile->places[i] = tg_min(i + 1, count - 1) * out_c;
@@ -283,8 +283,8 @@ static TG_SMALL TG_APART void tg_conv2d_small_dsp_s8_places(tg_conv2d_small_dsp_
 }
 
 TG_SMALL
-void tg_conv2d_small_dsp_s8(const tg_conv2d_small_dsp_s8_params *p, const int8_t *input,
-                                   const tg_i32 *filter, int8_t *output, tg_i32 *scratch) {
+void tg_conv2d_small_dsp_s8(const tg_conv2d_small_dsp_s8_params *p, const int8_t *input, const tg_i32 *filter,
+                            int8_t *output, tg_i32 *scratch) {
   const int32_t width = p->kernel_w * p->in_c;
   const int32_t words = TG_DSP_WINDOW_WORDS(p->kernel_h, width);
   const int32_t skip = TG_STEPS - 1 - (words - 1) % TG_STEPS;

@@ -19,6 +19,8 @@
 #include "convolution/tg_conv2d_packed_s8.h"
 #include "convolution/tg_conv2d_s16.h"
 #include "convolution/tg_conv2d_s8.h"
+#include "convolution/tg_conv2d_small_channelwise_dsp_s8.h"
+#include "convolution/tg_conv2d_small_dsp_s8.h"
 #include "convolution/tg_conv2d_twice_s16.h"
 #include "convolution/tg_conv2d_wide_s16.h"
 #include "convolution/tg_conv2d_winograd_channelwise_dsp_s8.h"

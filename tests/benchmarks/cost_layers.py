@@ -103,6 +103,12 @@ CONVOLUTIONS = (
     (7, 7, 5, 9, 3, 2, 1, 1, 0),
     (12, 9, 6, 8, 2, 1, 0, 1, 0),
     (10, 10, 9, 16, 3, 1, 0, 1, 0),
+    (32, 32, 3, 16, 3, 1, 1, 1, 0),
+    (32, 24, 3, 4, 3, 2, 1, 1, 0),
+    (28, 28, 1, 10, 5, 1, 0, 1, 1),
+    (16, 20, 2, 8, 3, 1, 1, 1, 0),
+    (24, 24, 3, 6, 5, 2, 2, 1, 0),
+    (18, 12, 3, 8, 3, 1, 1, 1, 1),
 )
 # Height and width of the input, channels, outputs for each, height and width of the kernel, stride, dilation, padding.
 BY_CHANNEL = (

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyglow.checker.findings import BrokenError
+from tinyglow.checker.small_layers import scratch_words, weight_words
 from tinyglow.checker.source import Call
 from tinyglow.checker.streams import dual_mac_bytes, packed_bytes
 
@@ -109,6 +110,9 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
         filled, blocks = 8 * _up(whole("in_c"), 8), _up(out_c, 8)
         scratch = 12 * filled + max(24 * 8, _up(24 * whole("in_c"), 4))
         return found | {"filter": blocks * 24 * filled * 4, "bias": blocks * 8 * (1 + scale), "scratch": scratch}
+    if loop.startswith("conv2d_small"):
+        words = weight_words(whole("kernel_h"), whole("kernel_w") * whole("in_c"))
+        return found | {"filter": pairs * 2 * (1 + words + scale) + 1, "scratch": scratch_words(call)}
     if "winograd" in loop:
         words, blocks = 8 * _up(whole("in_c"), 8), _up(out_c, 4)
         scratch = 16 * words + max(16 * 8, _up(24 * whole("in_c"), 4))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinyglow.checker import streams, winograd
+from tinyglow.checker import small_layers, streams, winograd
 from tinyglow.checker.extents import dsp_lines, loop_of, words_of_scale
 from tinyglow.checker.findings import BrokenError
 from tinyglow.checker.grammar import INSTRUCTION
@@ -213,6 +213,19 @@ def _four_channels(read: _Reader) -> Layer:
     return _folded(weights, pairs[:, :2].ravel()[:out_c], words)
 
 
+def _small(read: _Reader) -> Layer:
+    """Two output channels at a time: biases, words of weights, and those of scales."""
+    out_c, rows, width = read.whole("out_c"), read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c")
+    end = 2 + 2 * small_layers.weight_words(rows, width)
+    pairs = read.words("filter")[:-1].reshape(-(-out_c // 2), -1)
+    own = pairs[:, 2:end].reshape(len(pairs), -1, 2).transpose(0, 2, 1).reshape(2 * len(pairs), -1)[:out_c]
+    weights = small_layers.weights(*_halves(own), rows, width)
+    if weights is None:
+        raise BrokenError(read.call.where, "its filter has a weight that belongs to no tap")
+    words = pairs[:, end:].reshape(2 * len(pairs), -1)[:out_c] if read.scale else None
+    return _folded(weights, pairs[:, :2].ravel()[:out_c], words)
+
+
 def _pointwise(read: _Reader) -> Layer:
     """4 to 8 inputs in two words of halves each; words of a scale come first."""
     in_c = read.whole("in_c")
@@ -361,6 +374,7 @@ _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
     (r"conv2d_winograd(?:_channelwise)?(?:_dsp)?", _winograd),
     (r"conv2d_3x3_pool(?:_channelwise)?_dsp", _first_layer),
     (r"conv2d_3x3(?:_channelwise)?_dsp", _four_channels),
+    (r"conv2d_small(?:_channelwise)?_dsp", _small),
     (r"pointwise(?:_channelwise)?_dsp", _pointwise),
     (r"depthwise_3x3_block(?:_channelwise)?_dsp", _depthwise_block),
     (r"depthwise_(?:3x3|plane)(?:_channelwise)?|depthwise_plane(?:_channelwise)?_dsp", _depthwise_bytes),

@@ -118,6 +118,8 @@ def distance_of(call: Call) -> int | None:
         return _pairs_of_rows(call)
     if re.fullmatch(r"conv2d(?:_channelwise)?_dual_mac|conv2d(?:_channelwise)?(?:_high)?_dsp", loop):
         return _tiles(call, 4, 1 if whole("pool") else 4)
+    if re.fullmatch(r"conv2d_small(?:_channelwise)?_dsp", loop):
+        return _tiles(call, 4, 1) if whole("pool") else _tiles_of_rows(call)
     if re.fullmatch(r"conv2d(?:_channelwise)?_mve", loop):  # a pixel's outputs are written while it is read
         pixels = whole("out_h") * whole("out_w")
         first = _first_reads(call)
@@ -163,6 +165,14 @@ def _tiles(call: Call, pixels: int, outputs: int) -> int:
     first = _first_reads(call)
     begins = np.arange(0, len(first), pixels)
     ends = np.arange(1, len(begins) + 1) * outputs * call.whole("out_c")
+    return _distance(np.minimum.reduceat(first, begins), ends, _size(call, call.whole("in_c")))
+
+
+def _tiles_of_rows(call: Call) -> int:
+    """Steps of four pixels, fewer at the end of a row."""
+    first, width = _first_reads(call), call.whole("out_w")
+    begins = np.flatnonzero(np.arange(len(first)) % width % 4 == 0)
+    ends = np.append(begins[1:], len(first)) * call.whole("out_c")
     return _distance(np.minimum.reduceat(first, begins), ends, _size(call, call.whole("in_c")))
 
 

@@ -65,7 +65,7 @@ def scratch_bytes(p: Depthwise3x3Geometry) -> int:
 
 
 def runs(weights: Array) -> Array:
-    """Into how many runs the kernel cuts each channel's weights, whose magnitudes add up to _RUN at most: int [channels].
+    """Into how many runs, whose magnitudes add up to _RUN at most, each channel's weights are cut: int [channels].
 
     All nine, those of a row, pairs of neighbours, or single ones; weights [channels, 9], by rows of words.
     """

@@ -201,16 +201,20 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
       "ldr r0, [sp, #24]\n\t"
       "ldr r1, [sp, #32]\n\t"
       "ldr r9, [sp, #36]\n\t"
+      "ldr lr, [sp, #16]\n\t"
       TG_DEPTHWISE_BLOCK_FILTER
       "str r12, [sp, #28]\n\t"
       "str r8, [sp]\n\t"
+      "cmp lr, #0\n\t"
       TG_BLOCK_WEIGHTS("r2", "r5")
       TG_BLOCK_WEIGHTS("r3", "r6")
       TG_BLOCK_WEIGHTS("r4", "r7")
+      "beq 3f\n\t"
       ".p2align 2\n"
       "2:\n\t"
       TG_BLOCK_2X2
-      "bne 2b\n\t"
+      "bne 2b\n"
+      "4:\n\t"
       "ldr r1, [sp, #32]\n\t"
       "ldr r12, [sp, #24]\n\t"
       "ldr lr, [sp, #4]\n\t"
@@ -224,6 +228,13 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
       "str lr, [sp, #4]\n\t"
       "str r2, [sp, #44]\n\t"
       "bne 1b\n\t"
+      "b 5f\n\t"
+      ".p2align 2\n"
+      "3:\n\t"
+      TG_BLOCK_2X1
+      "bne 3b\n\t"
+      "b 4b\n"
+      "5:\n\t"
       "add sp, sp, #40\n\t"
       "pop {r7, lr}\n\t"
       TG_BLOCK_ROOM_BACK

@@ -94,7 +94,7 @@ def _scratch(p: BlockGeometry) -> int:
 
 
 def work(p: BlockGeometry, constants: Sequence[Array | None]) -> Work:
-    """Of each channel: tiles of 2x2 pixels, those with left pixels alone, columns of both, and those with a last row."""
+    """Of each channel: tiles of 2x2 pixels, tiles of left pixels alone, columns, those with an odd last row."""
     channels, columns, rows = p.images * p.in_c, -(-p.out_w // 2), -(-p.out_h // 2)
     tiles, left_tiles = channels * (p.out_w // 2) * rows, channels * (p.out_w % 2) * rows
     counts = {"columns": channels * columns, "odd_columns": channels * columns * (p.out_h % 2), "channels": channels}

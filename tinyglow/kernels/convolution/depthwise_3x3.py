@@ -19,7 +19,7 @@ from tinyglow.targets.cores import DSP
 _BLOCK = 4  # outputs at once
 _RUN = 255  # see runs()
 _TILES = (1, 3, 5)  # runs that have a loop of their own
-_SINGLE = 5, 3  # tiles of single weights take about as long as three of five runs
+_SINGLE = 5, 3  # a tile of single weights counts as three of five runs, an estimate
 
 
 class Depthwise3x3Geometry(ConvGeometry):

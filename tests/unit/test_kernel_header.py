@@ -118,6 +118,7 @@ _WORKING_MEMORY = {
     "tg_conv2d_code_s8.c",
     "tg_conv2d_dual_mac_s8.c",
     "tg_depthwise_3x3_s8.c",
+    "tg_depthwise_runs.h",
     "tg_depthwise_plane_s8.c",
     "tg_dual_mac.h",
     "tg_max_2x2.h",

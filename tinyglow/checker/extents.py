@@ -166,8 +166,10 @@ def _depthwise(call: Call, loop: str, scale: int) -> Extents:
         scratch = plane + (pairs if "dsp" in loop else taps)
         return {"filter": out_c * taps, "bias": out_c * (1 + scale), "scratch": scratch}
     if not loop.endswith("dsp"):  # depthwise_3x3
-        height, width = (whole("out_h") - 1) * whole("stride_h") + 3, whole("out_w") + 2
-        return {"filter": channels * 9, "bias": channels * (1 + scale), "scratch": height * width + 1}
+        across, along = sorted((whole("out_h"), whole("out_w")))
+        half = 2 * _up(along, 4)
+        scratch = (across + 2) * (half + 2) + 2 * half
+        return {"filter": channels * 9, "bias": channels * (1 + scale), "scratch": scratch}
     groups = _up(channels, 4)
     found = {"filter": groups * (4 + 2 * taps + 4 * scale)}
     if "3x3" in loop:

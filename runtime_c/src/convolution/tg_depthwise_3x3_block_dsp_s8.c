@@ -201,16 +201,20 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
       "ldr r0, [sp, #24]\n\t"
       "ldr r1, [sp, #32]\n\t"
       "ldr r9, [sp, #36]\n\t"
+      "ldr lr, [sp, #16]\n\t"
       TG_DEPTHWISE_BLOCK_FILTER
       "str r12, [sp, #28]\n\t"
       "str r8, [sp]\n\t"
+      "cmp lr, #0\n\t"
       TG_BLOCK_WEIGHTS("r2", "r5")
       TG_BLOCK_WEIGHTS("r3", "r6")
       TG_BLOCK_WEIGHTS("r4", "r7")
+      "beq 3f\n\t"
       ".p2align 2\n"
       "2:\n\t"
       TG_BLOCK_2X2
-      "bne 2b\n\t"
+      "bne 2b\n"
+      "4:\n\t"
       "ldr r1, [sp, #32]\n\t"
       "ldr r12, [sp, #24]\n\t"
       "ldr lr, [sp, #4]\n\t"
@@ -224,6 +228,13 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
       "str lr, [sp, #4]\n\t"
       "str r2, [sp, #44]\n\t"
       "bne 1b\n\t"
+      "b 5f\n\t"
+      ".p2align 2\n"
+      "3:\n\t"
+      TG_BLOCK_2X1
+      "bne 3b\n\t"
+      "b 4b\n"
+      "5:\n\t"
       "add sp, sp, #40\n\t"
       "pop {r7, lr}\n\t"
       TG_BLOCK_ROOM_BACK
@@ -270,6 +281,19 @@ static void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_ds
 
 #endif
 
+/* Rows outside the image. Returns where the next row begins. */
+static inline tg_u32 *tg_depthwise_3x3_block_dsp_s8_fill(uint32_t fill, int32_t count, tg_u32 *to) {
+  TG_COMPACT
+  for (; count > 0; count--) {
+    to[0] = fill;
+    to[1] = fill;
+    to[2] = fill;
+    to[3] = fill;
+    to += 8;
+  }
+  return to;
+}
+
 /* A column of words: columns left and left + 1 of the image, rows -pad_top to out_h + 1 - pad_top, as far as they exist. */
 static TG_SMALL TG_APART void tg_depthwise_3x3_block_dsp_s8_lay_out(const tg_depthwise_3x3_block_dsp_s8_params *p,
                                                                     const int8_t *image, int32_t left, tg_u32 *to) {
@@ -280,10 +304,11 @@ static TG_SMALL TG_APART void tg_depthwise_3x3_block_dsp_s8_lay_out(const tg_dep
   const int32_t has_right = (uint32_t)(left + 1) < p->in_w;
   const int32_t above = tg_min(p->pad_top, p->out_h + 2);
   const int32_t inside = tg_min(p->in_h, p->out_h + 2 - above);
-  to = tg_dsp_block_put_rows(none, 0, none, 0, above, to);
+  const uint32_t fill = tg_pack_halfwords(p->in_offset, p->in_offset);
+  to = tg_depthwise_3x3_block_dsp_s8_fill(fill, above, to);
   to = tg_dsp_block_put_rows(has_left ? image + left * p->in_c : none, has_left ? step : 0,
                              has_right ? image + (left + 1) * p->in_c : none, has_right ? step : 0, inside, to);
-  tg_dsp_block_put_rows(none, 0, none, 0, p->out_h + 2 - above - inside, to);
+  tg_depthwise_3x3_block_dsp_s8_fill(fill, p->out_h + 2 - above - inside, to);
 }
 
 TG_SMALL

@@ -1,303 +1,254 @@
-/* Depthwise convolution (one filter of 3x3 a channel), stride 1 along rows, NHWC, channel by channel: a channel's image
- * with its padding is laid out in scratch as words, and then its outputs are computed two by two. As a channel is read as a
- * whole before any of its outputs is written, the output may take the input's place if it has its shape.
+/* Depthwise convolution (one filter of 3x3 a channel), strides of 1, NHWC, channel by channel; at least two outputs along
+ * one side. Along the longer side of the output, each row of a channel's image with its padding is laid out in scratch with
+ * two pixels to a word: one of the first half of the outputs' windows, and the one that is as far on as the second half.
+ * Windows of two neighbouring words give four outputs. Of an odd number of them, or of pairs, the halves overlap, and some
+ * outputs are computed twice. As a channel is read as a whole before any of its outputs is written, the output may take the
+ * input's place if it has its shape.
  *
  * The input's offset is folded into the bias; padding holds that offset, which stands for 0.0.
  *
  * TG_PER_CHANNEL: each channel has a scale of its own, a word after its bias. */
 #include "tg_compact.h"
 #include "tg_core.h"
+#include "tg_depthwise_ends.h"
+#include "tg_depthwise_halves.h"
+#include "tg_depthwise_runs.h"
 #include "tg_depthwise_tie.h"
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
+#include "tg_plane.h"
 
 #define TG_PER_CHANNEL 0
 
 #define TG_TAPS 9
-/* Whether the loop of ARMv6-M instructions has an end for the epilogue. */
-#define TG_HAS_END (TG_EPILOGUE_GLOW_FUSED || TG_EPILOGUE_GLOW_NARROW)
+/* Whether loops of ARMv6-M instructions have an end for the epilogue. */
+#define TG_HAS_END (TG_ARMV6M_LOOPS && (TG_EPILOGUE_GLOW_FUSED || TG_EPILOGUE_GLOW_NARROW))
 
-/* One channel, and where the next pair of outputs goes; round includes the output's offset. The code for ARMv6-M knows the
- * fields by their places. */
+/* One channel; round includes the output's offset. The code for ARMv6-M knows the fields by their places. */
 typedef struct {
   int32_t weights[TG_TAPS];
-  int32_t pre;
-  int32_t multiplier;
+  int32_t back; /* from behind a window's words to the next window; in bytes, as distances here are */
+  int32_t bias;
+  int32_t pre;        /* or the lower part of the multiplier */
+  int32_t multiplier; /* or its middle part */
+  int32_t high;       /* or its upper part */
   int32_t round;
   int32_t post;
   int32_t min;
   int32_t max;
-  int32_t step;
   int8_t *output;
-  int32_t bias;
-#if !TG_ARMV6M_LOOPS || !TG_HAS_END
-  const tg_i32 *words; /* of the channel's own scale */
-#elif TG_EPILOGUE_GLOW_NARROW
-  int32_t high; /* the multiplier's upper part; pre is its lower one, multiplier the middle one */
-#endif
+  int32_t step;
+  int32_t apart;     /* from an output of the first half to the one of the second half */
+  const tg_i32 *end; /* of the words with which windows of the row begin */
+  int32_t rows;
+  int32_t width; /* of a row of words */
+  int32_t down;  /* from behind a row's outputs to the next row */
+  int32_t next;  /* from behind four words of a row to the next row */
+  tg_i32 *sums;
+  int32_t runs;
 } tg_depthwise_3x3_s8_channel_state;
 
-/* x: the image's first word of the window of the first output; width: words of a row of that image. count outputs, the
- * next always step bytes after the last. */
 #if TG_ARMV6M_LOOPS
 
-/* The products of two neighbouring outputs, of which the sums are in r8 and r9. r0: inputs, which moves on by three rows; r1:
- * weights; r10: from the fourth word of a row to the next row. */
-#define TG_DEPTHWISE_3X3_TAPS       \
-  ".irp tap, 0, 12, 24\n\t"         \
-  "ldmia r0!, {r3, r4, r5, r6}\n\t" \
-  "add r0, r10\n\t"                 \
-  "ldr r2, [r1, #\\tap]\n\t"        \
-  "muls r3, r2, r3\n\t"             \
-  "add r8, r3\n\t"                  \
-  "mov r3, r4\n\t"                  \
-  "muls r3, r2, r3\n\t"             \
-  "add r9, r3\n\t"                  \
-  "ldr r2, [r1, #\\tap + 4]\n\t"    \
-  "muls r4, r2, r4\n\t"             \
-  "add r8, r4\n\t"                  \
-  "mov r3, r5\n\t"                  \
-  "muls r3, r2, r3\n\t"             \
-  "add r9, r3\n\t"                  \
-  "ldr r2, [r1, #\\tap + 8]\n\t"    \
-  "muls r5, r2, r5\n\t"             \
-  "add r8, r5\n\t"                  \
-  "muls r6, r2, r6\n\t"             \
-  "add r9, r6\n\t"                  \
-  ".endr\n\t"
-
-#endif
-
-#if TG_ARMV6M_LOOPS && TG_HAS_END
-
-/* Sums in r2 and r3 to what is to be bounded. */
-#if TG_EPILOGUE_GLOW_FUSED
-#define TG_DEPTHWISE_3X3_SCALED \
-  "ldr r4, [r1, #36]\n\t" \
-  "asrs r2, r2, r4\n\t" \
-  "asrs r3, r3, r4\n\t" \
-  "ldr r4, [r1, #40]\n\t" \
-  "muls r2, r4, r2\n\t" \
-  "muls r3, r4, r3\n\t" \
-  "ldr r4, [r1, #44]\n\t" \
-  "adds r2, r2, r4\n\t" \
-  "adds r3, r3, r4\n\t" \
-  "ldr r4, [r1, #48]\n\t" \
-  "asrs r2, r2, r4\n\t" \
-  "asrs r3, r3, r4\n\t"
+#define TG_DEPTHWISE_3X3_APART
+#define TG_DEPTHWISE_3X3_BACK "ldr r7, [sp, #36]\n\tadd r0, r7\n\t"
+#if !TG_HAS_END
+#define TG_DEPTHWISE_3X3_BACK_ALL TG_DEPTHWISE_3X3_BACK
+#define TG_DEPTHWISE_3X3_END(loop) TG_DEPTHWISE_SUMS(loop)
+#define TG_DEPTHWISE_3X3_END_ALL(loop) TG_DEPTHWISE_SUMS(loop)
 #else
-/* The multiplier by parts (numerics/epilogue.py, Narrow); 16 cycles more. */
-#define TG_DEPTHWISE_3X3_SCALED \
-  TG_DEPTHWISE_3X3_KEEP \
-  "ldr r4, [r1, #36]\n\t" \
-  "mov r5, r4\n\t" \
-  "muls r4, r2, r4\n\t" \
-  "muls r5, r3, r5\n\t" \
-  "asrs r4, r4, #10\n\t" \
-  "asrs r5, r5, #10\n\t" \
-  "ldr r6, [r1, #40]\n\t" \
-  "mov r0, r6\n\t" \
-  "muls r6, r2, r6\n\t" \
-  "muls r0, r3, r0\n\t" \
-  "adds r4, r4, r6\n\t" \
-  "adds r5, r5, r0\n\t" \
-  "asrs r4, r4, #10\n\t" \
-  "asrs r5, r5, #10\n\t" \
-  "ldr r6, [r1, #72]\n\t" \
-  "muls r2, r6, r2\n\t" \
-  "muls r3, r6, r3\n\t" \
-  "adds r2, r2, r4\n\t" \
-  "adds r3, r3, r5\n\t" \
-  "ldr r4, [r1, #44]\n\t" \
-  "adds r2, r2, r4\n\t" \
-  "adds r3, r3, r4\n\t" \
-  TG_DEPTHWISE_3X3_TEST("r2", "r8") TG_DEPTHWISE_3X3_TEST("r3", "r9") \
-  "ldr r4, [r1, #48]\n\t" \
-  "asrs r2, r2, r4\n\t" \
-  "asrs r3, r3, r4\n\t" \
-  TG_DEPTHWISE_3X3_BACK
-#endif
+
+#if TG_EPILOGUE_GLOW_FUSED
+
+#define TG_DEPTHWISE_3X3_END(loop)                              \
+  TG_DEPTHWISE_BIASED                                           \
+  "ldr r7, [sp, #44]\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_SHIFT) \
+  "ldr r7, [sp, #48]\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_TIMES) \
+  "ldr r7, [sp, #56]\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_PLUS)  \
+  "ldr r7, [sp, #60]\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_SHIFT) \
+  TG_DEPTHWISE_STORED("ldr r7, [sp, #64]", TG_DEPTHWISE_AGAIN(loop))
+#define TG_DEPTHWISE_3X3_BACK_ALL "add r0, lr\n\t"
+/* With no first shift, and the bias in what is added to the product; what does not change is in registers. */
+#define TG_DEPTHWISE_3X3_END_ALL(loop)                    \
+  "mov r7, r8\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_TIMES)  \
+  "mov r7, r9\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_PLUS)   \
+  "mov r7, r10\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_SHIFT) \
+  TG_DEPTHWISE_STORED("mov r7, r11", TG_DEPTHWISE_AGAIN_NEAR(loop))
+
+#else
 
 /* Where the epilogue looks at results that lie half way. */
-#if TG_EPILOGUE_GLOW_NARROW && defined(TG_EPILOGUE_GLOW_NARROW_TIE)
-#define TG_DEPTHWISE_3X3_KEEP "push {r0}\n\t"
-#define TG_DEPTHWISE_3X3_BACK "pop {r0}\n\t"
-#define TG_DEPTHWISE_3X3_TEST(x, sum) TG_DEPTHWISE_TIE_TEST(x, sum)
-#define TG_DEPTHWISE_3X3_AGAIN "beq 3f\n\tb 1b\n3:\n\t"
+#if defined(TG_EPILOGUE_GLOW_NARROW_TIE)
+#define TG_DEPTHWISE_3X3_KEEP TG_DEPTHWISE_TIE_KEEP
+#define TG_DEPTHWISE_3X3_TEST TG_DEPTHWISE_TIE_TEST
+#undef TG_DEPTHWISE_3X3_APART
 #define TG_DEPTHWISE_3X3_APART TG_DEPTHWISE_TIE_APART(TG_EPILOGUE_GLOW_NARROW_TIE)
 #else
-#define TG_DEPTHWISE_3X3_KEEP "mov r8, r0\n\t"
-#define TG_DEPTHWISE_3X3_BACK "mov r0, r8\n\t"
-#define TG_DEPTHWISE_3X3_TEST(x, sum)
-#define TG_DEPTHWISE_3X3_AGAIN "bne 1b\n\t"
-#define TG_DEPTHWISE_3X3_APART
+#define TG_DEPTHWISE_3X3_KEEP
+#define TG_DEPTHWISE_3X3_TEST
 #endif
 
-/* 133 cycles for two outputs. An odd last output is written twice, by the pair's second (which is another one's, and reads
- * four bytes beyond its window) and then by its first. */
-static void tg_depthwise_3x3_s8_outputs(tg_depthwise_3x3_s8_channel_state *state, const int32_t *x, int32_t width,
-                                        int32_t count) {
-  while (count > 0) {
-    const int32_t pairs = count > 1 ? count >> 1 : 1;
-    const int32_t step = state->step;
-    if (count == 1) {
-      state->step = 0;
-    }
-    register const int32_t *r0 __asm__("r0") = x;
-    register tg_depthwise_3x3_s8_channel_state *r1 __asm__("r1") = state;
-    register int32_t r2 __asm__("r2") = 4 * width - 16;
-    register int32_t r3 __asm__("r3") = 8 - 12 * width;
-    register int32_t r4 __asm__("r4") = pairs;
-    __asm__ volatile(
-        ".syntax unified\n\t"
-        "mov r10, r2\n\t"
-        "mov r12, r3\n\t"
-        "mov r11, r4\n\t"
-        "ldr r2, [r1, #68]\n\t"
-        "mov lr, r2\n"
-        "1:\n\t"
-        "mov r8, lr\n\t"
-        "mov r9, lr\n\t"
-        TG_DEPTHWISE_3X3_TAPS
-        "add r0, r12\n\t"
-        "mov r2, r8\n\t"
-        "mov r3, r9\n\t"
-        TG_DEPTHWISE_3X3_SCALED
-        "ldr r4, [r1, #52]\n\t"
-        ".irp sum, r2, r3\n\t"
-        "cmp \\sum, r4\n\t"
-        "bge 2f\n\t"
-        "mov \\sum, r4\n"
-        "2:\n\t"
-        ".endr\n\t"
-        "ldr r4, [r1, #56]\n\t"
-        ".irp sum, r2, r3\n\t"
-        "cmp \\sum, r4\n\t"
-        "ble 2f\n\t"
-        "mov \\sum, r4\n"
-        "2:\n\t"
-        ".endr\n\t"
-        "ldr r4, [r1, #60]\n\t"
-        "ldr r5, [r1, #64]\n\t"
-        "strb r3, [r5, r4]\n\t"
-        "strb r2, [r5]\n\t"
-        "lsls r4, r4, #1\n\t"
-        "adds r5, r5, r4\n\t"
-        "str r5, [r1, #64]\n\t"
-        "mov r4, r11\n\t"
-        "subs r4, r4, #1\n\t"
-        "mov r11, r4\n\t"
-        TG_DEPTHWISE_3X3_AGAIN
-        TG_DEPTHWISE_3X3_APART
-        : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3), "+r"(r4)
-        :
-        : "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
-    if (count == 1) {
-      state->step = step;
-      state->output += step;
-    }
-    x += 2 * pairs;
-    count -= 2 * pairs;
-  }
-}
+#define TG_DEPTHWISE_3X3_END(loop)                              \
+  TG_DEPTHWISE_BIASED TG_DEPTHWISE_3X3_KEEP                     \
+  TG_DEPTHWISE_PARTS("r1", "r2") TG_DEPTHWISE_PARTS("r3", "r4") \
+  "ldr r7, [sp, #56]\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_PLUS)  \
+  TG_DEPTHWISE_3X3_TEST                                         \
+  "ldr r7, [sp, #60]\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_SHIFT) \
+  TG_DEPTHWISE_STORED("ldr r7, [sp, #64]", TG_DEPTHWISE_AGAIN(loop))
+#define TG_DEPTHWISE_3X3_BACK_ALL TG_DEPTHWISE_3X3_BACK
+#define TG_DEPTHWISE_3X3_END_ALL(loop) TG_DEPTHWISE_3X3_END(loop)
 
-#else
+#endif
 
-/* sums[0], sums[1] += products of two neighbouring outputs, or of the one that is left. */
-#if TG_ARMV6M_LOOPS
+#endif
 
-static inline void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *x,
-                                                    int32_t width, int32_t count, tg_i32 *sums) {
-  (void)count; /* one that is not there reads four bytes beyond its window */
+/* state->rows rows of outputs, or sums of them; x: the first word. The weights are cut into runs. */
+static void tg_depthwise_3x3_s8_run_rows(const tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *x) {
   register const tg_i32 *r0 __asm__("r0") = x;
   register const tg_depthwise_3x3_s8_channel_state *r1 __asm__("r1") = state;
-  register int32_t r2 __asm__("r2") = 4 * width - 16;
-  register tg_i32 *r3 __asm__("r3") = sums;
   __asm__ volatile(
       ".syntax unified\n\t"
-      "push {r3}\n\t"
-      "mov r10, r2\n\t"
-      "ldmia r3!, {r4, r5}\n\t"
-      "mov r8, r4\n\t"
-      "mov r9, r5\n\t"
-      TG_DEPTHWISE_3X3_TAPS
-      "pop {r3}\n\t"
-      "mov r4, r8\n\t"
-      "mov r5, r9\n\t"
-      "stmia r3!, {r4, r5}\n\t"
-      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)
+      "push {r7}\n\t"
+      "sub sp, #112\n\t"
+      "mov r2, sp\n\t"
+      ".rept 7\n\t"
+      "ldmia r1!, {r3, r4, r5, r6}\n\t"
+      "stmia r2!, {r3, r4, r5, r6}\n\t"
+      ".endr\n\t"
+      "ldr r2, [sp, #100]\n\t"
+      "mov r12, r2\n"
+      "81:\n\t"
+      "movs r2, #128\n\t"
+      "lsls r2, r2, #8\n\t"
+      "mov lr, r2\n\t"
+      "ldr r2, [sp, #108]\n\t"
+      "cmp r2, #3\n\t"
+      "bcc 11f\n\t"
+      "bne 82f\n\t"
+      "b 20f\n"
+      "82:\n\t"
+      "b 30f\n"
+      "11:\n\t"
+      "ldr r2, [sp, #36]\n\t"
+      "mov lr, r2\n\t"
+      "ldr r2, [sp, #48]\n\t"
+      "mov r8, r2\n\t"
+      "add r2, sp, #56\n\t"
+      "ldmia r2!, {r3, r4, r5}\n\t"
+      "mov r9, r3\n\t"
+      "mov r10, r4\n\t"
+      "mov r11, r5\n"
+      "10:\n\t"
+      TG_DEPTHWISE_WINDOW_ALL
+      TG_DEPTHWISE_3X3_BACK_ALL TG_DEPTHWISE_3X3_END_ALL("10b")
+      "20:\n\t"
+      TG_DEPTHWISE_WINDOW_ROWS
+      TG_DEPTHWISE_3X3_BACK TG_DEPTHWISE_3X3_END("20b")
+      "30:\n\t"
+      TG_DEPTHWISE_WINDOW_PAIRS
+      TG_DEPTHWISE_3X3_BACK TG_DEPTHWISE_3X3_END("30b")
+      "80:\n\t"
+      "add r2, sp, #84\n\t"
+      "ldmia r2!, {r3, r4, r5, r6}\n\t"
+      "adds r3, r3, r5\n\t"
+      "str r3, [sp, #84]\n\t"
+      "ldr r3, [sp, #72]\n\t"
+      "adds r3, r3, r6\n\t"
+      "str r3, [sp, #72]\n\t"
+      "adds r0, #8\n\t"
+      "subs r4, r4, #1\n\t"
+      "str r4, [sp, #88]\n\t"
+      "beq 83f\n\t"
+      "b 81b\n"
+      "83:\n\t"
+      TG_DEPTHWISE_3X3_APART
+      "add sp, #112\n\t"
+      "pop {r7}\n\t"
+      : "+r"(r0), "+r"(r1)
       :
-      : "r4", "r5", "r6", "r8", "r9", "r10", "cc", "memory");
+      : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
 }
 
-#else
+#endif
 
-static inline void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *x,
-                                                    int32_t width, int32_t count, tg_i32 *sums) {
+/* A row's sums in fours: of two windows of the first half, and of those of the second half. x: the first word. */
+static void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *x) {
   const int32_t *const w = state->weights;
-  for (int32_t i = 0; i < tg_min(count, 2); i++) {
-    const tg_i32 *const upper = x + i;
-    const tg_i32 *const middle = upper + width;
-    const tg_i32 *const lower = middle + width;
-    sums[i] += upper[0] * w[0] + upper[1] * w[1] + upper[2] * w[2] + middle[0] * w[3] + middle[1] * w[4] +
-               middle[2] * w[5] + lower[0] * w[6] + lower[1] * w[7] + lower[2] * w[8];
+  const int32_t width = state->width / 4;
+  const int32_t by_rows = state->runs <= TG_DEPTHWISE_ROWS;
+  tg_i32 *sums = state->sums;
+  for (int32_t i = 0; x + i != state->end; i++) {
+    int32_t low = state->bias;
+    int32_t high = low;
+    for (int32_t row = 0; row < 3; row++) {
+      const tg_i32 *const from = x + i + row * width;
+      const uint32_t a = (uint32_t)from[0] * (uint32_t)w[3 * row];
+      const uint32_t b = (uint32_t)from[1] * (uint32_t)w[3 * row + 1];
+      const uint32_t c = (uint32_t)from[2] * (uint32_t)w[3 * row + 2];
+      if (by_rows) {
+        tg_add_halfwords(a + b + c, &low, &high);
+      } else {
+        tg_add_halfwords(a, &low, &high);
+        tg_add_halfwords(b, &low, &high);
+        tg_add_halfwords(c, &low, &high);
+      }
+    }
+    sums[0] = low;
+    sums[2] = high;
+    sums += i & 1 ? 3 : 1;
   }
 }
 
-#endif
-
-static inline int8_t tg_depthwise_3x3_s8_finish(const tg_depthwise_3x3_s8_channel_state *state, int32_t sum) {
+/* Where the code has no end for the epilogue, or a channel's weights are no runs: a row's sums to outputs. */
+static void tg_depthwise_3x3_s8_finish(const tg_depthwise_3x3_s8_params *p,
+                                       const tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *words,
+                                       const tg_i32 *sums, int32_t count, int8_t *output) {
 #if TG_PER_CHANNEL
-  return tg_clamp_s8(TG_EPILOGUE_GLOW_FOLDED(sum, state->words, state->round), state->min, state->max);
+  const int32_t center = TG_EPILOGUE_GLOW_CENTER(p->out_offset);
 #else
-  return tg_requantize_folded(sum, state->pre, state->multiplier, state->round, state->post, state->min, state->max);
+  const int32_t round = tg_folded_round(&p->out);
+  (void)words;
 #endif
-}
-
-static void tg_depthwise_3x3_s8_outputs(tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *x, int32_t width,
-                                        int32_t count) {
-  for (; count > 0; count -= 2) {
-    int32_t sums[2] = {state->bias, state->bias};
-    tg_depthwise_3x3_s8_add_products(state, x, width, count, sums);
-    *state->output = tg_depthwise_3x3_s8_finish(state, sums[0]);
-    state->output += state->step;
-    if (count > 1) {
-      *state->output = tg_depthwise_3x3_s8_finish(state, sums[1]);
-      state->output += state->step;
-    }
-    x += 2;
+  for (int32_t i = 0; i < count; i++) {
+    /* Two of the first half, two of the second. */
+    int8_t *const to = output + (i >> 2) * 2 * state->step + (i & 1) * state->step + (i & 2 ? state->apart : 0);
+#if TG_PER_CHANNEL
+    *to = tg_clamp_s8(TG_EPILOGUE_GLOW_FOLDED(sums[i], words, center), state->min, state->max);
+#else
+    *to = tg_requantize_folded(sums[i], p->out.pre, p->out.multiplier, round, p->out.post, state->min, state->max);
+#endif
   }
 }
 
+/* All outputs of a channel. words: its scale; x: the first word; count: outputs of a row, some of them twice. */
+static void tg_depthwise_3x3_s8_outputs(const tg_depthwise_3x3_s8_params *p, tg_depthwise_3x3_s8_channel_state *state,
+                                        const tg_i32 *words, const tg_i32 *x, int32_t count) {
+#if TG_HAS_END
+  if (state->runs != TG_DEPTHWISE_SINGLE) {
+    tg_depthwise_3x3_s8_run_rows(state, x);
+    return;
+  }
 #endif
-
-/* A channel's image with padding: height rows of width words. */
-static void tg_depthwise_3x3_s8_lay_out(const tg_depthwise_3x3_s8_params *p, const int8_t *channel, int32_t height,
-                                        int32_t width, int32_t *plane) {
-  const int32_t step = p->in_c;
-  const int32_t fill = p->in_offset;
-  const int32_t left = tg_min(p->pad_left, width);
-  const int32_t inside = tg_min(p->in_w, width - left);
-  for (int32_t row = 0; row < height; row++) {
-    int32_t *end = plane + left;
-    if ((uint32_t)(row - p->pad_top) < p->in_h) {
-      TG_COMPACT
-      while (plane != end) {
-        *plane++ = fill;
-      }
-      const int8_t *x = channel + (row - p->pad_top) * p->in_w * step;
-      for (end += inside; plane != end; x += step) {
-        *plane++ = *x;
-      }
-      end += width - left - inside;
-    } else {
-      end += width - left;
+  tg_i32 *const sums = state->sums;
+  const int32_t width = state->width / 4;
+  const int32_t down = state->down + count / 2 * state->step;
+  int8_t *output = state->output;
+  int32_t rows = state->rows;
+  state->rows = 1;
+  for (; rows > 0; rows--) {
+#if TG_ARMV6M_LOOPS && !TG_HAS_END
+    if (state->runs != TG_DEPTHWISE_SINGLE) {
+      tg_depthwise_3x3_s8_run_rows(state, x);
+    } else
+#endif
+    {
+      tg_depthwise_3x3_s8_add_products(state, x);
     }
-    TG_COMPACT
-    while (plane != end) {
-      *plane++ = fill;
-    }
+    tg_depthwise_3x3_s8_finish(p, state, words, sums, count, output);
+    output += down;
+    x += width;
+    state->end += width;
   }
 }
 
@@ -305,7 +256,7 @@ static void tg_depthwise_3x3_s8_lay_out(const tg_depthwise_3x3_s8_params *p, con
 
 static void tg_depthwise_3x3_s8_set_scale(tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *words,
                                           int32_t offset) {
-#if TG_ARMV6M_LOOPS && TG_EPILOGUE_GLOW_NARROW
+#if TG_HAS_END && TG_EPILOGUE_GLOW_NARROW
   const uint32_t multiplier = (uint32_t)words[0];
   const int32_t shift = words[1] + TG_EPILOGUE_GLOW_NARROW_BITS;
   state->pre = (int32_t)(multiplier & 0x3FF);
@@ -313,7 +264,7 @@ static void tg_depthwise_3x3_s8_set_scale(tg_depthwise_3x3_s8_channel_state *sta
   state->high = (int32_t)(multiplier >> 20);
   state->round = (int32_t)((uint32_t)(2 * offset + 1) << shift) + TG_EPILOGUE_GLOW_NARROW_HALF;
   state->post = shift + 1;
-#elif TG_ARMV6M_LOOPS && TG_EPILOGUE_GLOW_FUSED
+#elif TG_HAS_END
   /* See tg_requantize_by. */
   const uint32_t scale = (uint32_t)*words;
   state->pre = (int32_t)(scale & 0xFF);
@@ -321,51 +272,74 @@ static void tg_depthwise_3x3_s8_set_scale(tg_depthwise_3x3_s8_channel_state *sta
   state->post = (int32_t)(scale >> 8 & 0xFF) + 1;
   state->round = (int32_t)((uint32_t)(2 * offset + 1) << (scale >> 8 & 0xFF));
 #else
-  state->words = words;
-  state->round = TG_EPILOGUE_GLOW_CENTER(offset);
+  (void)state;
+  (void)words;
+  (void)offset;
 #endif
 }
 
 #endif
 
+TG_SMALL
 void tg_depthwise_3x3_s8(const tg_depthwise_3x3_s8_params *p, const int8_t *input, const int8_t *filter,
                          const tg_i32 *bias, int8_t *output, tg_i32 *scratch) {
-  /* Nothing else reads or writes these words as another type: compilers may keep them in registers. */
-  const int32_t *const biases = bias;
-  int32_t *const words = scratch;
-  const int32_t height = (p->out_h - 1) * p->stride_h + 3;
-  const int32_t width = p->out_w + 2;
+  const tg_plane plane = tg_plane_between(
+      (tg_plane_side){p->in_h, p->pad_top, 3, 1, 1, p->out_h, p->in_w * p->in_c, p->out_w * p->out_c, 3},
+      (tg_plane_side){p->in_w, p->pad_left, 3, 1, 1, p->out_w, p->in_c, p->out_c, 1}, p->in_offset);
+  const int32_t half = (plane.along.outputs + 3) >> 2 << 1;
+  const int32_t apart = plane.along.outputs - half;
+  const int32_t width = plane.width - apart;
+  const int32_t all = width * plane.height;
+  tg_i32 *const words = scratch;
   tg_depthwise_3x3_s8_channel_state state;
-#if !TG_PER_CHANNEL
-  state.pre = p->out.pre;
-  state.multiplier = p->out.multiplier;
-  state.round = tg_folded_round(&p->out);
-  state.post = p->out.post;
-#endif
+  state.back = 8 - 16 - 8 * width;
   state.min = p->act_min;
   state.max = p->act_max;
-  state.step = p->out_c;
+  state.step = plane.along.output_step;
+  state.apart = apart * state.step;
+  state.width = 4 * width;
+  state.down = plane.across.output_step - half * state.step;
+  state.next = 4 * width - 16;
+  state.sums = words + all;
+  /* What lies outside of the image stays. */
+  const uint32_t fill = (uint32_t)p->in_offset;
+  TG_COMPACT
+  for (int32_t i = 0; i < all; i++) {
+    words[i] = (tg_i32)(fill + (fill << 16));
+  }
   for (int32_t image = 0; image < p->images; image++) {
-    const int8_t *weight = filter;
+    const int8_t *filters = filter;
+    const tg_i32 *constants = bias;
     for (int32_t channel = 0; channel < p->out_c; channel++) {
-      TG_COMPACT
-      for (int32_t tap = 0; tap < TG_TAPS; tap++) {
-        state.weights[tap] = *weight++ - p->filter_offset;
-      }
+      tg_plane_weights(&plane, filters, p->filter_offset, state.weights);
+      filters += TG_TAPS;
+      state.runs = tg_depthwise_runs(state.weights);
+      state.bias = *constants++;
 #if TG_PER_CHANNEL
-      const tg_i32 *own = biases + channel * (1 + TG_EPILOGUE_GLOW_WORDS);
-      tg_depthwise_3x3_s8_set_scale(&state, own + 1, p->out_offset);
-      state.bias = *own;
+      tg_depthwise_3x3_s8_set_scale(&state, constants, p->out_offset);
 #else
-      state.bias = biases[channel];
+      state.pre = p->out.pre;
+      state.multiplier = p->out.multiplier;
+      state.round = tg_folded_round(&p->out);
+      state.post = p->out.post;
+#endif
+#if TG_HAS_END && TG_EPILOGUE_GLOW_FUSED
+      if (state.runs == TG_DEPTHWISE_ALL) {
+        if (state.pre == 0) {
+          state.round = (int32_t)((uint32_t)state.round + (uint32_t)state.bias * (uint32_t)state.multiplier);
+        } else {
+          state.runs = TG_DEPTHWISE_ROWS;
+        }
+      }
 #endif
       state.output = output + channel;
-      tg_depthwise_3x3_s8_lay_out(p, input + channel, height, width, words);
-      const int32_t *x = words;
-      for (int32_t row = 0; row < p->out_h; row++) {
-        tg_depthwise_3x3_s8_outputs(&state, x, width, p->out_w);
-        x += width * p->stride_h;
-      }
+      state.rows = plane.across.outputs;
+      state.end = words + half;
+      tg_depthwise_halves_lay_out(&plane, apart, input + channel, words);
+      tg_depthwise_3x3_s8_outputs(p, &state, constants, words, 2 * half);
+#if TG_PER_CHANNEL
+      constants += TG_EPILOGUE_GLOW_WORDS;
+#endif
     }
     input += p->in_h * p->in_w * p->in_c;
     output += p->out_h * p->out_w * p->out_c;
@@ -374,11 +348,11 @@ void tg_depthwise_3x3_s8(const tg_depthwise_3x3_s8_params *p, const int8_t *inpu
 
 #undef TG_PER_CHANNEL
 #undef TG_TAPS
-#undef TG_DEPTHWISE_3X3_TAPS
-#undef TG_DEPTHWISE_3X3_SCALED
 #undef TG_HAS_END
-#undef TG_DEPTHWISE_3X3_KEEP
-#undef TG_DEPTHWISE_3X3_BACK
-#undef TG_DEPTHWISE_3X3_TEST
-#undef TG_DEPTHWISE_3X3_AGAIN
 #undef TG_DEPTHWISE_3X3_APART
+#undef TG_DEPTHWISE_3X3_BACK
+#undef TG_DEPTHWISE_3X3_BACK_ALL
+#undef TG_DEPTHWISE_3X3_END
+#undef TG_DEPTHWISE_3X3_END_ALL
+#undef TG_DEPTHWISE_3X3_KEEP
+#undef TG_DEPTHWISE_3X3_TEST

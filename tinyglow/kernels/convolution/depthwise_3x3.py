@@ -16,17 +16,25 @@ from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
+_BLOCK = 4  # outputs at once
+_RUN = 255  # see runs()
+_TILES = (1, 3, 5)  # runs that have a loop of their own
+_SINGLE = 5, 3  # a tile of single weights counts as three of five runs, an estimate
+
 
 class Depthwise3x3Geometry(ConvGeometry):
-    """As DualMacGeometry; group, in_c and out_c are equal, the kernel is 3x3, dilation and stride_w are 1."""
+    """As DualMacGeometry; group, in_c and out_c are equal, the kernel is 3x3, dilations and strides are 1.
+
+    out_h or out_w is 2 or more.
+    """
 
     filter_offset: I16
 
     @property
-    def plane(self) -> tuple[int, int]:
-        """Height and width of a channel's image with its padding."""
-        height = (self.out_h - 1) * self.stride_h + self.kernel_h
-        return height, (self.out_w - 1) * self.stride_w + self.kernel_w
+    def halves(self) -> tuple[int, int]:
+        """Rows of outputs along the longer side, and outputs of a half of each: an even number."""
+        across, along = sorted((self.out_h, self.out_w))
+        return across, 2 * -(-along // _BLOCK)
 
     @property
     def in_place(self) -> bool:
@@ -51,16 +59,39 @@ def depthwise_3x3_s8(p: Depthwise3x3Params, x: Array, filters: Array, bias: Arra
 
 
 def scratch_bytes(p: Depthwise3x3Geometry) -> int:
-    """A channel's image with its padding, in words."""
-    height, width = p.plane
-    return 4 * (height * width + 1)  # the last pair's second output may read a word more
+    """A channel's image with its padding, two pixels to a word, and a row's sums."""
+    across, half = p.halves
+    return 4 * ((across + 2) * (half + 2) + 2 * half)
+
+
+def runs(weights: Array) -> Array:
+    """Into how many runs, whose magnitudes add up to _RUN at most, each channel's weights are cut: int [channels].
+
+    All nine, those of a row, pairs of neighbours, or single ones; weights [channels, 9], by rows of words.
+    """
+    sizes = np.abs(weights.astype(np.int32))
+    pairs = np.add.reduceat(sizes, range(0, 9, 2), axis=1).max(axis=1)
+    rows = sizes.reshape(-1, 3, 3).sum(axis=2).max(axis=1)
+    by_rows = np.where(rows <= _RUN, 3, 5)
+    cut: Array = np.where(pairs <= _RUN, by_rows, 9)
+    return np.where(sizes.sum(axis=1) <= _RUN, 1, cut)
 
 
 def work(p: Depthwise3x3Geometry, constants: Sequence[Array | None]) -> Work:
-    """Of each channel: words that are laid out, pairs of pixels, rows of pairs."""
-    (height, width), channels = p.plane, p.images * p.out_c
-    pairs = channels * p.out_h * -(-p.out_w // 2)
-    return {"words": channels * height * width, "pairs": pairs, "rows": channels * p.out_h, "channels": channels}
+    """Tiles of four outputs by the runs of their channels; words that are laid out, rows of them."""
+    (across, half), turned = p.halves, p.out_h > p.out_w
+    tiles = dict.fromkeys(_TILES, 0)
+    filters, channels = constants[1], p.images * p.out_c
+    cut = np.full(p.out_c, 3)
+    if filters is not None:
+        weights = filters.reshape(-1, 3, 3).astype(np.int32) - p.filter_offset
+        cut = runs((weights.transpose(0, 2, 1) if turned else weights).reshape(-1, 9))
+    for count in cut.tolist():
+        of, times = _SINGLE if count not in tiles else (count, 1)
+        tiles[of] += times * p.images * across * half // 2
+    rows = channels * min(across + 2, p.in_w if turned else p.in_h)
+    named = {f"tiles_{count}": number for count, number in tiles.items()}
+    return {**named, "words": rows * (half + 2), "rows": rows, "channels": channels}
 
 
 DEPTHWISE_3X3 = Kernel(
@@ -69,7 +100,7 @@ DEPTHWISE_3X3 = Kernel(
     params=Depthwise3x3Params,
     operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8", "input")),
     reference=depthwise_3x3_s8,
-    summary="depthwise convolution with filters of 3x3, stride 1 along rows",
+    summary="depthwise convolution with filters of 3x3, stride 1, two pixels at once",
     scratch=scratch_bytes,
     aliases=lambda p: p.in_place,
     superseded_by=DSP,
@@ -80,8 +111,9 @@ DEPTHWISE_3X3 = Kernel(
 
 def fits(layer: ConvLayer, lowering: Lowering) -> bool:
     """Whether the layer's shape is one for these kernels, and the core."""
-    window = [layer.sizes[name] for name in ("kernel_h", "kernel_w", "stride_w")]
-    return layer.is_depthwise and window == [3, 3, 1] and not layer.pool and lowering.target.runs(DEPTHWISE_3X3)
+    window = [layer.sizes[name] for name in ("kernel_h", "kernel_w", "stride_h", "stride_w")]
+    fits = layer.is_depthwise and window == [3, 3, 1, 1] and not layer.pool and lowering.target.runs(DEPTHWISE_3X3)
+    return fits and max(layer.sizes["out_h"], layer.sizes["out_w"]) > 1
 
 
 def depthwise_3x3_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:

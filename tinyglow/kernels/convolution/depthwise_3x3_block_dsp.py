@@ -94,9 +94,11 @@ def _scratch(p: BlockGeometry) -> int:
 
 
 def work(p: BlockGeometry, constants: Sequence[Array | None]) -> Work:
-    """Of each channel: tiles of 2x2 pixels, columns of tiles; rows of inputs that are laid out, groups of channels."""
+    """Of each channel: tiles of 2x2 pixels, tiles of left pixels alone, columns, those with an odd last row."""
     channels, columns, rows = p.images * p.in_c, -(-p.out_w // 2), -(-p.out_h // 2)
-    return {"tiles": channels * columns * rows, "columns": channels * columns, "channels": channels}
+    tiles, left_tiles = channels * (p.out_w // 2) * rows, channels * (p.out_w % 2) * rows
+    counts = {"columns": channels * columns, "odd_columns": channels * columns * (p.out_h % 2), "channels": channels}
+    return {"tiles": tiles, "left_tiles": left_tiles, **counts}
 
 
 DEPTHWISE_3X3_BLOCK_DSP = Kernel(

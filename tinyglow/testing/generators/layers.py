@@ -274,11 +274,12 @@ def _fully_connected_eight_units(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> 
 
 @st.composite
 def _unit_strides(draw: st.DrawFn, fields: dict[str, Any]) -> dict[str, Any]:
-    """The same window, moving by single columns; or one that gives images of the input's size."""
+    """The same window, moving by single pixels; or one that gives images of the input's size."""
     if draw(st.booleans()):
         size = {"out_h": fields["in_h"], "out_w": fields["in_w"]}
         return {**fields, **size, **dict.fromkeys(("stride_h", "stride_w", "pad_top", "pad_left"), 1)}
-    return {**fields, "stride_w": 1, "out_w": (fields["out_w"] - 1) * fields["stride_w"] + 1}
+    size = {f"out_{side}": (fields[f"out_{side}"] - 1) * fields[f"stride_{side}"] + 1 for side in "hw"}
+    return {**fields, **size, "stride_h": 1, "stride_w": 1}
 
 
 @generates(DEPTHWISE_3X3)
@@ -287,8 +288,12 @@ def _depthwise_3x3(draw: st.DrawFn) -> Case:
     out_offset, filter_offset = draw(offsets()), draw(offsets())
     fields, terms = draw(geometries(out_offset, max_dilation=1, depthwise=True, kernel=3))
     fields = draw(_unit_strides(fields))
+    assume(max(fields["out_h"], fields["out_w"]) > 1)
     data, outputs = draw(input_images(fields))
     filters = draw(int8_arrays(fields["out_c"] * terms, filter_offset))
+    # Small weights are multiplied in longer runs.
+    small = (filters.astype(np.int32) - filter_offset) // draw(st.sampled_from((1, 2, 4, 8, 32)))
+    filters = (small + filter_offset).astype(np.int8)
     weights = filters.reshape(-1, terms)
     # The input's offset is part of the bias here: products are with the input itself.
     bias, spread = draw(fitting_biases(data, 0, weights, [filter_offset] * len(weights)))

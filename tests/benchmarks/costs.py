@@ -31,7 +31,7 @@ from tinyglow.testing.case import Case
 from tinyglow.testing.emulated import Core, build_core
 
 Floats = npt.NDArray[np.float64]
-_MOST_VARIANTS = 8
+_MOST_VARIANTS = 10
 _ROUNDS = 4000
 
 
@@ -45,7 +45,7 @@ def _programs(graph: Graph, core: str) -> Iterator[Program]:
             most = max(most, len(variants))
             return variants[min(place, len(variants) - 1)]  # noqa: B023 (used within this round of the loop)
 
-        yield tinyglow.lower(graph, target=Target(core), chooser=choose)
+        yield tinyglow.lower(graph, target=Target(core, transformed_weights=True), chooser=choose)
         if place + 1 >= most:
             return
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -180,30 +180,42 @@ def _below(even: Array) -> tuple[int, int]:
 
 
 def _winograd(read: _Reader) -> Layer:
-    """16 places of each filter's transform, by blocks of four output channels."""
-    out_c, in_c = read.whole("out_c"), read.whole("in_c")
-    words, blocks = 8 * -(-in_c // 8), -(-out_c // 4)
-    pairs = read.words("filter")[:-2].reshape(blocks, 16, words // 2, 4).transpose(0, 3, 1, 2)
-    low, high = _halves(pairs.reshape(blocks * 4, 16, words // 4, 2))
-    places = np.concatenate([low, high], axis=-1).reshape(blocks * 4, 4, 4, words)[:out_c, ..., :in_c]
-    back = np.array([[1, 0, 0, 0], [0, 1, -1, 0], [0, 0, 0, 1]])
-    fourfold = np.einsum("ai,oijc,bj->oabc", back, places, back)
+    """16 places of each filter's transform, by blocks of four output channels; sums are four times as large inside."""
     forth = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
-    weights = fourfold // 4
+    back = np.array([[1, 0, 0, 0], [0, 1, -1, 0], [0, 0, 0, 1]])
+    places, layer = _transformed(read, forth, back, 2, 2)
+    products = np.abs(places).reshape(len(places), 16, -1).sum(axis=2).max(initial=0)
+    limits = {"inputs": (4 * 128, 32767), "products": (int(products) * 4 * 128, 2**31 - 1)}
+    return replace(layer, limits=layer.limits | limits | {"fourfold": (_magnitude(layer) * 4 * 128, 2**31 - 1)})
+
+
+def _winograd_4x4(read: _Reader) -> Layer:
+    """36 places of each filter's transform; what sums are multiplied by wraps, and is 64 at the end."""
+    forth = np.array([[6, 0, 0], [-1, -1, -1], [-1, 1, -1], [1, 2, 4], [1, -2, 4], [0, 0, 6]])
+    back = np.array([[1, 0, 0, 0, 0, 0], [0, -3, 3, 0, 0, 0], [0, 0, 0, 0, 0, 1]])
+    _, layer = _transformed(read, forth, back, 6, 3)
+    limits = {"inputs": (100 * 128, 32767), "multiple": (_magnitude(layer) * 128 * 64, 2**31 - 1)}
+    return replace(layer, limits=layer.limits | limits)
+
+
+def _magnitude(layer: Layer) -> int:
+    return int(np.abs(layer.weights).sum(axis=1).max(initial=0))
+
+
+def _transformed(read: _Reader, forth: Array, back: Array, times: int, ahead: int) -> tuple[Array, Layer]:
+    """Filters' transforms [out_c, side, side, in_c], and the layer. ahead: words after the filter."""
+    out_c, in_c, side = read.whole("out_c"), read.whole("in_c"), len(forth)
+    words, blocks = 8 * -(-in_c // 8), -(-out_c // 4)
+    pairs = read.words("filter")[:-ahead].reshape(blocks, side * side, words // 2, 4).transpose(0, 3, 1, 2)
+    low, high = _halves(pairs.reshape(blocks * 4, side * side, words // 4, 2))
+    places = np.concatenate([low, high], axis=-1).reshape(blocks * 4, side, side, words)[:out_c, ..., :in_c]
+    weights = np.einsum("ai,oijc,bj->oabc", back, places, back) // times**2
     if not np.array_equal(np.einsum("ia,oabc,jb->oijc", forth, weights, forth), places):
         raise BrokenError(read.call.where, "its filter is no transform of 3x3 filters")
     biases = read.words("bias").reshape(blocks * 4, -1)[:out_c]
-    magnitude = np.abs(weights).reshape(out_c, -1).sum(axis=1)
-    products = np.abs(places).reshape(out_c, 16, -1).sum(axis=2).max(initial=0)
-    return _folded(
-        weights.reshape(out_c, -1),
-        biases[:, 0],
-        biases[:, 1:] if read.scale else None,
-        inputs=(4 * 128, 32767),
-        filters=(int(np.abs(places).max(initial=0)), 32767),
-        products=(int(products) * 4 * 128, 2**31 - 1),
-        fourfold=(int(magnitude.max(initial=0)) * 4 * 128, 2**31 - 1),
-    )
+    words_of_scales = biases[:, 1:] if read.scale else None
+    largest = int(np.abs(places).max(initial=0))
+    return places, _folded(weights.reshape(out_c, -1), biases[:, 0], words_of_scales, filters=(largest, 32767))
 
 
 def _first_layer(read: _Reader) -> Layer:
@@ -371,6 +383,7 @@ _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
     (r"conv2d_dsp|conv2d_channelwise_high_dsp", _dsp_pairs),
     (r"conv2d(?:_channelwise)?_dual_mac", _dual_mac),
     (r"conv2d_winograd(?:_channelwise)?_dsp", _winograd),
+    (r"conv2d_winograd_4x4(?:_channelwise)?_dsp", _winograd_4x4),
     (r"conv2d_3x3_pool(?:_channelwise)?_dsp", _first_layer),
     (r"conv2d_3x3(?:_channelwise)?_dsp", _four_channels),
     (r"pointwise(?:_channelwise)?_dsp", _pointwise),

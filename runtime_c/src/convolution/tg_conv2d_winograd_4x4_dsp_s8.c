@@ -92,7 +92,8 @@ static TG_APART void tg_conv2d_winograd_4x4_dsp_s8_products(const tg_u32 *v, con
       "movs r4, #288\n\t"
       "mul r4, r4, r2\n\t"                /* bytes of V */
       "add r5, r3, #576\n\t"              /* the sums' end */
-      "push {r3, r4, r5, r7}\n\t"
+      "push {r4, r5, r7, r8}\n\t"
+      "mov r7, r3\n\t"
       "add lr, r0, r4\n\t"                /* V's end at this place */
       ".p2align 2\n"
       "1:\n\t"
@@ -108,14 +109,12 @@ static TG_APART void tg_conv2d_winograd_4x4_dsp_s8_products(const tg_u32 *v, con
       "bne 2b\n\t"
       "ldr r11, [sp]\n\t"
       "ldr r12, [sp, #4]\n\t"
-      "ldr r7, [sp, #8]\n\t"
       "add lr, lr, #8\n\t"
-      "stm r11!, {r2, r3, r4, r5}\n\t"
-      "sub r0, lr, r12\n\t"
-      "str r11, [sp]\n\t"
-      "cmp r11, r7\n\t"
+      "stm r7!, {r2, r3, r4, r5}\n\t"
+      "sub r0, lr, r11\n\t"
+      "cmp r7, r12\n\t"
       "bne 1b\n\t"
-      "ldr r7, [sp, #12]\n\t"
+      "ldr r7, [sp, #8]\n\t"
       "add sp, sp, #16\n\t"
       : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)
       :
@@ -156,6 +155,30 @@ static inline void tg_conv2d_winograd_4x4_dsp_s8_line(const uint32_t *d, uint32_
   to[5] = d[5] - d[3] - (g << 2) + plus;
 }
 
+/* A line of V in place, as halves of words. */
+static inline void tg_conv2d_winograd_4x4_dsp_s8_across(tg_u32 *v) {
+  uint32_t d[6];
+  uint32_t to[6];
+  for (int32_t i = 0; i < 6; i++) {
+    d[i] = v[2 * i];
+  }
+  tg_conv2d_winograd_4x4_dsp_s8_line(d, 0x8000u, to);
+  for (int32_t i = 0; i < 6; i++) {
+    v[2 * i] = to[i] ^ 0x8000u;
+  }
+}
+
+/* Both halves of words: differences. */
+static inline uint32_t tg_conv2d_winograd_4x4_dsp_s8_less(uint32_t a, uint32_t b) {
+#if TG_HAS_DSP
+  uint32_t result;
+  __asm__("ssub16 %0, %1, %2" : "=r"(result) : "r"(a), "r"(b) : "cc");
+  return result;
+#else
+  return tg_pack_halfwords(tg_half(a, 0) - tg_half(b, 0), tg_half(a, 1) - tg_half(b, 1));
+#endif
+}
+
 /* V of a tile whose inputs begin at x. Inputs are taken as bytes from 0 to 255, so that their words are such sums. That adds
  * 128 to each input; B'd B is 36 times that larger at one place, and no larger elsewhere. */
 #define TG_WINOGRAD_EXCESS (36u * 128u * 0x10001u)
@@ -191,19 +214,13 @@ static TG_APART void tg_conv2d_winograd_4x4_dsp_s8_inputs(const int8_t *x, int32
     }
     v -= 12;
     TG_COMPACT
-    for (int32_t line = 0; line < 2 * TG_WINOGRAD_WINDOW; line++) {
-      uint32_t d[6];
-      uint32_t to[6];
-      for (int32_t i = 0; i < 6; i++) {
-        d[i] = v[2 * i];
-      }
-      tg_conv2d_winograd_4x4_dsp_s8_line(d, 0x8000u, to);
-      to[1] -= (line >> 1) == 1 ? TG_WINOGRAD_EXCESS : 0u;
-      for (int32_t i = 0; i < 6; i++) {
-        v[2 * i] = to[i] ^ 0x8000u;
-      }
-      v += line & 1 ? 11 : 1;
+    for (int32_t line = 0; line < TG_WINOGRAD_WINDOW; line++) {
+      tg_conv2d_winograd_4x4_dsp_s8_across(v);
+      tg_conv2d_winograd_4x4_dsp_s8_across(v + 1);
+      v += 12;
     }
+    v[14 - 72] = tg_conv2d_winograd_4x4_dsp_s8_less(v[14 - 72], TG_WINOGRAD_EXCESS);
+    v[15 - 72] = tg_conv2d_winograd_4x4_dsp_s8_less(v[15 - 72], TG_WINOGRAD_EXCESS);
     x += 4;
   }
 }
@@ -228,7 +245,10 @@ static TG_SMALL TG_APART void tg_conv2d_winograd_4x4_dsp_s8_gather(const tg_conv
   }
 }
 
-/* A line of A'M from six numbers, each divided by a power of two: see TG_WINOGRAD_SHIFT. */
+/* A line of A'M from six numbers: 24, 12, 6 and 6 times what it stands for. The sum of a window in row i and column j is
+ * multiplied by two of these; times the inverse of 9 modulo 2**32, a power of two is left. With 1, 2, 4 and 4 times that
+ * inverse for the rows, shifts depend on the column alone. */
+#define TG_WINOGRAD_INVERSE 0x38E38E39u
 static inline void tg_conv2d_winograd_4x4_dsp_s8_back(const uint32_t *m, uint32_t *to) {
   const uint32_t p = m[1] + m[2];
   const uint32_t q = m[1] - m[2];
@@ -242,74 +262,141 @@ static inline void tg_conv2d_winograd_4x4_dsp_s8_back(const uint32_t *m, uint32_
 
 #if TG_PER_CHANNEL
 #define TG_WINOGRAD_BIASES (1 + TG_EPILOGUE_GLOW_WORDS) /* words of a channel */
+#if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP && !TG_EPILOGUE_GLOW_FUSED && TG_EPILOGUE_GLOW_SHIFTED
+/* By the words of tg_epilogue_last.h, with what it takes in single instructions. */
+static inline int8_t tg_conv2d_winograd_4x4_dsp_s8_last(int32_t x, const tg_i32 *words, int32_t center) {
+  int32_t spare;
+  __asm__(TG_EPILOGUE_GLOW_PRODUCT("%0", "%1", "%2", "%3") "asr %0, %0, %4\n\t" TG_EPILOGUE_GLOW_SATURATE("%0")
+          : "+r"(x), "=&r"(spare)
+          : "r"(words[0]), "r"(tg_epilogue_last_plus(words, center)), "r"(words[1])
+          : "cc");
+  return (int8_t)x;
+}
 #define TG_WINOGRAD_FINISH(sum) \
-  ((int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, words + 1, TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset))))
+  tg_conv2d_winograd_4x4_dsp_s8_last(sum, own + 1, TG_EPILOGUE_GLOW_HIGH_CENTER(offset))
+#else
+#define TG_WINOGRAD_FINISH(sum) \
+  ((int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, own + 1, TG_EPILOGUE_GLOW_HIGH_CENTER(offset))))
+#endif
 #else
 #define TG_WINOGRAD_BIASES 1
-#define TG_WINOGRAD_FINISH(sum) ((int8_t)tg_saturate_s8(tg_scale_high(sum, scale, p->out.offset)))
+#define TG_WINOGRAD_FINISH(sum) ((int8_t)tg_saturate_s8(tg_scale_high(sum, scale, offset)))
 #endif
 
-/* What a number of row i and column j of A'M A is shifted by, and the sum that it stands for. */
-#define TG_WINOGRAD_INVERSE 0x38E38E39u /* of 9, modulo 2**32 */
-#define TG_WINOGRAD_SHIFT(i) ((i) == 0 ? 3u : (i) == 1 ? 2u : 1u)
+/* A line of a tile's sums without bias, from one of A'M; factor: see TG_WINOGRAD_INVERSE. */
+static inline void tg_conv2d_winograd_4x4_dsp_s8_row(const uint32_t *line, uint32_t factor, int32_t *sums) {
+  uint32_t y[4];
+  tg_conv2d_winograd_4x4_dsp_s8_back(line, y);
+  sums[0] = (int32_t)(y[0] * factor) >> 6;
+  sums[1] = (int32_t)(y[1] * factor) >> 5;
+  sums[2] = (int32_t)(y[2] * factor) >> 4;
+  sums[3] = (int32_t)(y[3] * factor) >> 4;
+}
 
-/* count channels of a tile, of which the pixels to the right and below may be outside: rows and columns of it count. */
+/* A'M of a channel, from its products, which are four words apart. */
+static inline void tg_conv2d_winograd_4x4_dsp_s8_lines(const tg_i32 *m, uint32_t *lines) {
+  TG_COMPACT
+  for (int32_t column = 0; column < TG_WINOGRAD_WINDOW; column++) {
+    uint32_t of[6];
+    uint32_t to[4];
+    for (int32_t i = 0; i < 6; i++) {
+      of[i] = (uint32_t)m[24 * i];
+    }
+    tg_conv2d_winograd_4x4_dsp_s8_back(of, to);
+    for (int32_t i = 0; i < 4; i++) {
+      lines[6 * i] = to[i];
+    }
+    m += 4;
+    lines++;
+  }
+}
+
+/* Keeps a pointer one pointer: compilers would have one for each of a row's pixels, and not enough registers. */
+#if TG_HAS_DSP
+#define TG_WINOGRAD_ONE(pointer) __asm__("" : "+r"(pointer))
+#else
+#define TG_WINOGRAD_ONE(pointer) (void)(pointer)
+#endif
+
+/* count channels of a tile, from its products; output's rows and pixels are down and right apart. */
 static TG_APART void tg_conv2d_winograd_4x4_dsp_s8_outputs(const tg_conv2d_winograd_4x4_dsp_s8_params *p,
                                                            const tg_i32 *m, const tg_i32 *words, int32_t count,
-                                                           int32_t rows, int32_t columns, int8_t *output) {
-  const int32_t right = p->out_c;
-  const int32_t down = p->out_w * right;
-#if !TG_PER_CHANNEL
+                                                           int32_t down, int32_t right, int8_t *output) {
+#if TG_PER_CHANNEL
+  const int32_t offset = p->out_offset;
+#else
+  const int32_t offset = p->out.offset;
   const uint32_t scale = p->out.pre + ((uint32_t)p->out.multiplier << (32 - p->out.post));
 #endif
+  const int32_t pool = p->pool;
+  const int32_t below = down - 4 * right;
   TG_COMPACT
   for (; count > 0; count--) {
     uint32_t lines[4 * TG_WINOGRAD_WINDOW];
-    TG_COMPACT
-    for (int32_t column = 0; column < TG_WINOGRAD_WINDOW; column++) {
-      uint32_t of[6];
-      uint32_t to[4];
-      for (int32_t i = 0; i < 6; i++) {
-        of[i] = (uint32_t)m[24 * i + 4 * column];
+    tg_i32 own[TG_WINOGRAD_BIASES];
+    const uint32_t *line = lines;
+    uint32_t factor = TG_WINOGRAD_INVERSE;
+    int8_t *to = output;
+    tg_conv2d_winograd_4x4_dsp_s8_lines(m, lines);
+    for (int32_t i = 0; i < TG_WINOGRAD_BIASES; i++) {
+      own[i] = words[i];
+    }
+    if (pool) {
+      TG_COMPACT
+      for (uint32_t more = 1; more < 2; more--) {
+        int32_t above[4];
+        int32_t x[4];
+        tg_conv2d_winograd_4x4_dsp_s8_row(line, factor, above);
+        tg_conv2d_winograd_4x4_dsp_s8_row(line + 6, factor << more, x);
+        x[0] = tg_max(tg_max(above[0], above[1]), tg_max(x[0], x[1])) + own[0];
+        x[2] = tg_max(tg_max(above[2], above[3]), tg_max(x[2], x[3])) + own[0];
+        to[0] = TG_WINOGRAD_FINISH(x[0]);
+        to[right] = TG_WINOGRAD_FINISH(x[2]);
+        to += down;
+        line += 12;
+        factor <<= 2;
       }
-      tg_conv2d_winograd_4x4_dsp_s8_back(of, to);
-      for (int32_t i = 0; i < 4; i++) {
-        lines[6 * i + column] = to[i];
+    } else {
+      TG_COMPACT
+      for (uint32_t row = 0; row < TG_WINOGRAD_SIDE; row++) {
+        int32_t x[4];
+        tg_conv2d_winograd_4x4_dsp_s8_row(line, factor, x);
+        for (int32_t i = 0; i < TG_WINOGRAD_SIDE; i++) {
+          *to = TG_WINOGRAD_FINISH(x[i] + own[0]);
+          to += right;
+          TG_WINOGRAD_ONE(to);
+        }
+        to += below;
+        line += 6;
+        factor <<= (row - 2u) >> 31;
       }
     }
-    int8_t *to = output;
-    int32_t above[4] = {0, 0, 0, 0};
+    output++;
+    m++;
+    words += TG_WINOGRAD_BIASES;
+  }
+}
+
+/* The same, of which the pixels to the right and below may be outside: rows and columns of it count. */
+static void tg_conv2d_winograd_4x4_dsp_s8_tile(const tg_conv2d_winograd_4x4_dsp_s8_params *p, const tg_i32 *m,
+                                               const tg_i32 *words, int32_t count, int32_t rows, int32_t columns,
+                                               int8_t *output) {
+  const int32_t right = p->out_c;
+  const int32_t down = p->out_w * right;
+  const int32_t size = p->pool ? TG_WINOGRAD_SIDE / 2 : TG_WINOGRAD_SIDE;
+  if (rows >= size && columns >= size) {
+    tg_conv2d_winograd_4x4_dsp_s8_outputs(p, m, words, count, down, right, output);
+    return;
+  }
+  TG_COMPACT
+  for (; count > 0; count--) {
+    int8_t all[TG_WINOGRAD_SIDE * TG_WINOGRAD_SIDE];
+    tg_conv2d_winograd_4x4_dsp_s8_outputs(p, m, words, 1, TG_WINOGRAD_SIDE, 1, all);
     TG_COMPACT
-    for (int32_t row = 0; row < TG_WINOGRAD_SIDE; row++) {
-      uint32_t sums[4];
-      int32_t x[4];
-      tg_conv2d_winograd_4x4_dsp_s8_back(lines + 6 * row, sums);
-      const uint32_t shift = TG_WINOGRAD_SHIFT(row);
-      for (int32_t i = 0; i < 4; i++) {
-        x[i] = ((int32_t)(sums[i] * TG_WINOGRAD_INVERSE << (3 - TG_WINOGRAD_SHIFT(i))) >> (shift + 3)) + words[0];
-      }
-      if (p->pool) {
-        if (row & 1) {
-          if (row < 2 * rows) {
-            to[0] = TG_WINOGRAD_FINISH(tg_max(tg_max(x[0], x[1]), tg_max(above[0], above[1])));
-            if (columns > 1) {
-              to[right] = TG_WINOGRAD_FINISH(tg_max(tg_max(x[2], x[3]), tg_max(above[2], above[3])));
-            }
-          }
-          to += down;
-        }
-        for (int32_t i = 0; i < 4; i++) {
-          above[i] = x[i];
-        }
-      } else if (row < rows) {
-        int8_t *at = to;
-        for (int32_t i = 0; i < 4; i++) {
-          if (i < columns) {
-            *at = TG_WINOGRAD_FINISH(x[i]);
-          }
-          at += right;
-        }
-        to += down;
+    for (int32_t y = 0; y < tg_min(rows, size); y++) {
+      TG_COMPACT
+      for (int32_t x = 0; x < tg_min(columns, size); x++) {
+        output[y * down + x * right] = all[TG_WINOGRAD_SIDE * y + x];
       }
     }
     output++;
@@ -348,8 +435,8 @@ void tg_conv2d_winograd_4x4_dsp_s8(const tg_conv2d_winograd_4x4_dsp_s8_params *p
         TG_COMPACT
         for (int32_t channel = 0; channel < out_c; channel += 4) {
           tg_conv2d_winograd_4x4_dsp_s8_products(v, u, fours, m);
-          tg_conv2d_winograd_4x4_dsp_s8_outputs(p, m, constants, tg_min(out_c - channel, 4), p->out_h - y,
-                                                p->out_w - x, to);
+          tg_conv2d_winograd_4x4_dsp_s8_tile(p, m, constants, tg_min(out_c - channel, 4), p->out_h - y,
+                                             p->out_w - x, to);
           u += 4 * TG_WINOGRAD_PLACES * 2 * fours;
           constants += 4 * TG_WINOGRAD_BIASES;
           to += 4;
@@ -376,4 +463,3 @@ void tg_conv2d_winograd_4x4_dsp_s8(const tg_conv2d_winograd_4x4_dsp_s8_params *p
 #undef TG_WINOGRAD_BIASES
 #undef TG_WINOGRAD_FINISH
 #undef TG_WINOGRAD_INVERSE
-#undef TG_WINOGRAD_SHIFT

@@ -10,13 +10,19 @@ import pytest
 import tinyglow
 from tests.helpers import Net, NetBuilder
 from tinyglow.ir.target import Target
-from tinyglow.kernels.convolution import conv2d_winograd_dsp, depthwise_3x3_block_dsp, pointwise_dsp
+from tinyglow.kernels.convolution import (
+    conv2d_winograd_4x4_dsp,
+    conv2d_winograd_dsp,
+    depthwise_3x3_block_dsp,
+    pointwise_dsp,
+)
+from tinyglow.kernels.convolution.conv2d_winograd_4x4_dsp import Winograd4x4Params
 from tinyglow.kernels.convolution.conv2d_winograd_dsp import WinogradParams
 from tinyglow.numerics import glow
 from tinyglow.pipeline import stations
 
 STRIP, FOUR, POINT = "tg_depthwise_3x3_block_dsp_s8", "tg_depthwise_3x3_dsp_s8", "tg_pointwise_dsp_s8"
-WINOGRAD = "tg_conv2d_winograd_dsp_s8"
+WINOGRAD = "tg_conv2d_winograd_4x4_dsp_s8"
 DSP_CORES = ("cortex-m4", "cortex-m33", "cortex-m7")
 
 
@@ -53,6 +59,16 @@ def test_transformed_filters_are_transformed_back() -> None:
         scale = glow.requantize_params(0.01)
         p = WinogradParams(**fields, act_min=-128, act_max=127, negative=scale, out=scale)
         assert np.array_equal(conv2d_winograd_dsp.unpack(conv2d_winograd_dsp.pack(weights, in_c), p), weights)
+        q = Winograd4x4Params(**vars(p))
+        assert np.array_equal(conv2d_winograd_4x4_dsp.unpack(conv2d_winograd_4x4_dsp.pack(weights, in_c), q), weights)
+
+
+def test_filters_that_reach_too_far_are_not_transformed() -> None:
+    """64 times a sum has to fit 32 bits, and halves of words the filter's transform: of any weights there are."""
+    most = conv2d_winograd_4x4_dsp.limits_of(np.full((1, 9 * 114), 255), 114)
+    assert most["filters"][0] == 49 * 255 and all(largest <= limit for largest, limit in most.values())
+    largest, limit = conv2d_winograd_4x4_dsp.limits_of(np.full((1, 9 * 115), -255), 115)["multiple"]
+    assert largest > limit
 
 
 def _net(channels: int, filters: int, kernel: int, group: int, stride: int, height: int, largest: float = 0.0) -> Net:

@@ -186,7 +186,8 @@ def _winograd(read: _Reader) -> Layer:
     places, layer = _transformed(read, forth, back, 2, 2)
     products = np.abs(places).reshape(len(places), 16, -1).sum(axis=2).max(initial=0)
     limits = {"inputs": (4 * 128, 32767), "products": (int(products) * 4 * 128, 2**31 - 1)}
-    return replace(layer, limits=layer.limits | limits | {"fourfold": (_magnitude(layer) * 4 * 128, 2**31 - 1)})
+    fourfold = _magnitude(layer) * 4 * 128, 2**31 - 1
+    return replace(layer, limits={**layer.limits, **limits, "fourfold": fourfold})
 
 
 def _winograd_4x4(read: _Reader) -> Layer:
@@ -195,7 +196,7 @@ def _winograd_4x4(read: _Reader) -> Layer:
     back = np.array([[1, 0, 0, 0, 0, 0], [0, -3, 3, 0, 0, 0], [0, 0, 0, 0, 0, 1]])
     _, layer = _transformed(read, forth, back, 6, 3)
     limits = {"inputs": (100 * 128, 32767), "multiple": (_magnitude(layer) * 128 * 64, 2**31 - 1)}
-    return replace(layer, limits=layer.limits | limits)
+    return replace(layer, limits={**layer.limits, **limits})
 
 
 def _magnitude(layer: Layer) -> int:

@@ -1,7 +1,7 @@
 """Convolution of 3x3 for Cortex-M4, M7 and M33 by Winograd's F(4x4, 3x3) in exact integers: 36 products for 144.
 
-Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016. The filters' transform has no fractions here; what
-comes out is each window's sum times 9 and a power of two, modulo 2**32, where 9 has an inverse.
+Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016. The filters' transform has no fractions here;
+what comes out is each window's sum times 9 and a power of two, modulo 2**32, where 9 has an inverse.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ def limits_of(weights: Array, in_c: int) -> Limits:
 def pack(weights: Array, in_c: int) -> Array:
     """Weights int32 [out_c, 9 * in_c], less their offsets, as the kernel's filter: int32, flat.
 
-    [blocks of output channels, places, pairs of input channels, 4]: words of input channels 0 and 2, then 1 and 3. Three
-    zeros come after them.
+    [blocks of output channels, places, pairs of input channels, 4]: words of input channels 0 and 2, then 1 and 3.
+    Three zeros come after them.
     """
     out_c = len(weights)
     blocks, words = -(-out_c // _BLOCK), -(-in_c // _FILL) * _FILL

@@ -4,10 +4,12 @@
 #define TG_WINOGRAD_4X4_H
 
 #include "tg_dsp.h"
+#include "tg_numerics.h"
 
 #define TG_WINOGRAD_SIDE 4   /* of a tile's outputs */
 #define TG_WINOGRAD_WINDOW 6 /* of its inputs, and of its places */
 #define TG_WINOGRAD_PLACES 36
+#define TG_WINOGRAD_WHOLE 0xFFFu /* all rows and columns of a tile's inputs are inside of the image */
 
 /* All products of a tile and four output channels: to m, at each place the channels' sums. fours: of input channels. */
 #if TG_HAS_DSP
@@ -142,6 +144,13 @@ static inline void tg_winograd_4x4_line(const uint32_t *d, uint32_t plus, uint32
   to[5] = d[5] - d[3] - (g << 2) + plus;
 }
 
+/* Which of a tile's rows, or columns, are inside of size many, if it begins at begin. */
+static inline uint32_t tg_winograd_4x4_inside(int32_t begin, int32_t size) {
+  const uint32_t first = (uint32_t)tg_min(tg_max(-begin, 0), TG_WINOGRAD_WINDOW);
+  const uint32_t last = (uint32_t)tg_min(tg_max(size - begin, 0), TG_WINOGRAD_WINDOW);
+  return ((1u << last) - 1u) & ~((1u << first) - 1u);
+}
+
 /* A line of V in place, as halves of words. */
 static inline void tg_winograd_4x4_across(tg_u32 *v) {
   uint32_t d[6];
@@ -166,21 +175,34 @@ static inline uint32_t tg_winograd_4x4_less(uint32_t a, uint32_t b) {
 #endif
 }
 
-/* V of a tile whose inputs begin at x. Inputs are taken as bytes from 0 to 255, so that their words are such sums. That adds
- * 128 to each input; B'd B is 36 times that larger at one place, and no larger elsewhere. */
+/* V of a tile whose inputs begin at begin in an image; row: from one row to the next. inside: a bit for each row of the
+ * tile's inputs that is inside of the image, then one for each column; outside: what the other inputs are, in all bytes.
+ *
+ * Inputs are taken as bytes from 0 to 255, so that their words are sums as above. That adds 128 to each input; B'd B is 36
+ * times that larger at one place, and no larger elsewhere. */
 #define TG_WINOGRAD_EXCESS (36u * 128u * 0x10001u)
-static TG_APART void tg_winograd_4x4_inputs(const int8_t *x, int32_t channels, int32_t row, tg_u32 *v) {
+static TG_APART void tg_winograd_4x4_inputs(const int8_t *image, int32_t begin, int32_t channels, int32_t row,
+                                            uint32_t inside, uint32_t outside, tg_u32 *v) {
   for (int32_t left = channels; left > 0; left -= 4) {
-    const int8_t *from = x;
+    int32_t from = begin;
     TG_COMPACT
-    for (int32_t column = 0; column < TG_WINOGRAD_WINDOW; column++) {
+    for (uint32_t column = 0; column < TG_WINOGRAD_WINDOW; column++) {
       uint32_t bytes[6];
       uint32_t d[6];
       uint32_t to[6];
-      const int8_t *pixel = from;
-      for (int32_t i = 0; i < 6; i++) {
-        bytes[i] = tg_load4(pixel) ^ 0x80808080u;
-        pixel += row;
+      if (inside == TG_WINOGRAD_WHOLE) {
+        const int8_t *pixel = image + from;
+        for (int32_t i = 0; i < 6; i++) {
+          bytes[i] = tg_load4(pixel) ^ 0x80808080u;
+          pixel += row;
+        }
+      } else {
+        const uint32_t rows = inside >> (TG_WINOGRAD_WINDOW + column) & 1u ? inside : 0u;
+        int32_t pixel = from;
+        for (uint32_t i = 0; i < 6; i++) {
+          bytes[i] = (rows >> i & 1u ? tg_load4(image + pixel) : outside) ^ 0x80808080u;
+          pixel += row;
+        }
       }
       for (int32_t i = 0; i < 6; i++) {
         d[i] = bytes[i] & 0xFF00FFu;
@@ -208,7 +230,7 @@ static TG_APART void tg_winograd_4x4_inputs(const int8_t *x, int32_t channels, i
     }
     v[14 - 72] = tg_winograd_4x4_less(v[14 - 72], TG_WINOGRAD_EXCESS);
     v[15 - 72] = tg_winograd_4x4_less(v[15 - 72], TG_WINOGRAD_EXCESS);
-    x += 4;
+    begin += 4;
   }
 }
 

@@ -107,8 +107,8 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
         return found | {"filter": pairs * (38 + 2 * scale), "scratch": 4 * 2 * (_up(width, 2) * 2 + 2)}
     if "winograd_4x4" in loop:
         words, blocks = 8 * _up(whole("in_c"), 8), _up(out_c, 4)
-        scratch = 36 * words // 2 + max(36 * 4, 9 * whole("in_c"))
-        return found | {"filter": blocks * 36 * words * 2 + 3, "bias": blocks * 4 * (1 + scale), "scratch": scratch}
+        filters = blocks * 36 * words * 2 + 3
+        return found | {"filter": filters, "bias": blocks * 4 * (1 + scale), "scratch": 18 * words + 36 * 4}
     if "winograd" in loop:
         words, blocks = 8 * _up(whole("in_c"), 8), _up(out_c, 4)
         scratch = 16 * words + max(16 * 8, _up(24 * whole("in_c"), 4))

@@ -22,26 +22,6 @@
 
 #define TG_PER_CHANNEL 0
 
-/* The inputs of a tile at (top, left), which the image cuts, with what lies outside. */
-static TG_SMALL TG_APART void tg_conv2d_winograd_4x4_dsp_s8_gather(const tg_conv2d_winograd_4x4_dsp_s8_params *p,
-                                                                   const int8_t *image, int32_t top, int32_t left,
-                                                                   int8_t *to) {
-  const int32_t channels = p->in_c;
-  const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;
-  const int32_t begin = tg_min(tg_max(-left, 0), TG_WINOGRAD_WINDOW);
-  const int32_t inside = tg_max(tg_min(p->in_w - left, TG_WINOGRAD_WINDOW) - begin, 0);
-  TG_COMPACT
-  for (int32_t y = top; y < top + TG_WINOGRAD_WINDOW; y++) {
-    int32_t behind = TG_WINOGRAD_WINDOW;
-    if (y >= 0 && y < p->in_h && inside > 0) {
-      to = tg_dsp_set(to, begin * channels, outside);
-      to = tg_dsp_copy(to, image + (y * p->in_w + left + begin) * channels, inside * channels);
-      behind -= begin + inside;
-    }
-    to = tg_dsp_set(to, behind * channels, outside);
-  }
-}
-
 #if TG_PER_CHANNEL
 #define TG_WINOGRAD_BIASES (1 + TG_EPILOGUE_GLOW_WORDS) /* words of a channel */
 #if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP && !TG_EPILOGUE_GLOW_FUSED && TG_EPILOGUE_GLOW_SHIFTED
@@ -168,21 +148,20 @@ void tg_conv2d_winograd_4x4_dsp_s8(const tg_conv2d_winograd_4x4_dsp_s8_params *p
   const int32_t fours = (channels + 7) >> 3 << 1;
   const int32_t outputs = p->out_h * p->out_w * out_c;
   const int32_t size = p->pool ? TG_WINOGRAD_SIDE / 2 : TG_WINOGRAD_SIDE;
+  const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;
   tg_u32 *const v = (tg_u32 *)scratch;
-  tg_i32 *const m = scratch + 2 * TG_WINOGRAD_PLACES * fours; /* and the inputs of cut tiles */
+  tg_i32 *const m = scratch + 2 * TG_WINOGRAD_PLACES * fours;
   for (int32_t image = 0; image < p->images; image++) {
     int32_t top = -p->pad_top;
     TG_COMPACT
     for (int32_t y = 0; y < p->out_h; y += size) {
+      const uint32_t rows = tg_winograd_4x4_inside(top, p->in_h);
       int32_t left = -p->pad_left;
       TG_COMPACT
       for (int32_t x = 0; x < p->out_w; x += size) {
-        if (top >= 0 && left >= 0 && top + TG_WINOGRAD_WINDOW <= p->in_h && left + TG_WINOGRAD_WINDOW <= p->in_w) {
-          tg_winograd_4x4_inputs(input + top * row + left * channels, channels, row, v);
-        } else {
-          tg_conv2d_winograd_4x4_dsp_s8_gather(p, input, top, left, (int8_t *)m);
-          tg_winograd_4x4_inputs((const int8_t *)m, channels, TG_WINOGRAD_WINDOW * channels, v);
-        }
+        const uint32_t columns = tg_winograd_4x4_inside(left, p->in_w);
+        tg_winograd_4x4_inputs(input, top * row + left * channels, channels, row, rows | columns << TG_WINOGRAD_WINDOW,
+                               outside, v);
         const tg_i32 *u = filter;
         const tg_i32 *constants = bias;
         int8_t *to = output + (y * p->out_w + x) * out_c;

@@ -139,8 +139,8 @@ def conv2d_winograd_4x4_channelwise_dsp_s8(
 
 
 def scratch_bytes(p: Winograd4x4Geometry) -> int:
-    """V of a tile; and its products with four channels' U, where inputs of a cut tile lie before."""
-    return 2 * _PLACES * p.words + max(4 * _PLACES * _BLOCK, _WINDOW * _WINDOW * p.in_c)
+    """V of a tile; and its products with four channels' U."""
+    return 2 * _PLACES * p.words + 4 * _PLACES * _BLOCK
 
 
 def overlap(p: Winograd4x4Geometry) -> int | None:

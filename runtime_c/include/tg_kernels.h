@@ -23,6 +23,8 @@
 #include "convolution/tg_conv2d_small_dsp_s8.h"
 #include "convolution/tg_conv2d_twice_s16.h"
 #include "convolution/tg_conv2d_wide_s16.h"
+#include "convolution/tg_conv2d_winograd_4x4_channelwise_dsp_s8.h"
+#include "convolution/tg_conv2d_winograd_4x4_dsp_s8.h"
 #include "convolution/tg_conv2d_winograd_channelwise_dsp_s8.h"
 #include "convolution/tg_conv2d_winograd_channelwise_s8.h"
 #include "convolution/tg_conv2d_winograd_dsp_s8.h"

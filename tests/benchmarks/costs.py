@@ -31,7 +31,7 @@ from tinyglow.testing.case import Case
 from tinyglow.testing.emulated import Core, build_core
 
 Floats = npt.NDArray[np.float64]
-_MOST_VARIANTS = 8
+_MOST_VARIANTS = 10
 _ROUNDS = 4000
 
 

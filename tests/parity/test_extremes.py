@@ -10,7 +10,9 @@ from tinyglow.ir.op import UnsupportedError
 from tinyglow.ir.types import QuantParams
 from tinyglow.kernels.accumulator import check_accumulator
 from tinyglow.kernels.convolution import conv2d_winograd
+from tinyglow.kernels.convolution import conv2d_winograd_4x4_dsp as winograd
 from tinyglow.kernels.convolution.conv2d import Conv2DParams
+from tinyglow.kernels.convolution.conv2d_winograd_4x4_dsp import Winograd4x4Params
 from tinyglow.kernels.elementwise.quantize import QuantizeParams
 from tinyglow.kernels.elementwise.rescale import RescaleParams
 from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
@@ -71,6 +73,24 @@ def _corners(x: int, w: int) -> Case:
     return Case(KERNELS["tg_conv2d_winograd_s8"], params, inputs, {"output": 16})
 
 
+def _winograd(weight: int, x: np.ndarray) -> Case:
+    """As many channels as weights of the largest magnitude may have; inside, products wrap."""
+    params = Winograd4x4Params(
+        *(6, 6, 112, 6, 6, 1, 3, 3, 1, 1, 1, 1, 1, 1),
+        **{"group": 1, "images": 1, "in_offset": -128, "act_min": -128, "act_max": 127, "leaky": 0, "pool": 0},
+        **{"negative": glow.requantize_params(1.0), "out": glow.requantize_params(2.0**-18)},
+    )
+    weights = np.full((1, 9 * params.in_c), weight, np.int32)
+    assert all(largest <= most for largest, most in winograd.limits_of(weights, params.in_c).values())
+    constants = {"filter": winograd.pack(weights, params.in_c), "bias": winograd.pack_biases(np.array([-7]))}
+    inputs = {"input": np.repeat(x, params.in_c).astype(np.int8), **constants}
+    return Case(KERNELS["tg_conv2d_winograd_4x4_dsp_s8"], params, inputs, {"output": 36})
+
+
+# Signs of the numbers that B'd B takes most of each input for, 100 times in all.
+_SIGNS = np.sign(np.outer((4, 1, -5, 1, 1, 1), (4, 1, -5, 1, 1, 1)))
+
+
 def _elementwise(symbol: str, params: Params, x: np.ndarray) -> Case:
     return Case(KERNELS[symbol], params, {"input": x}, {"output": x.size})
 
@@ -98,6 +118,10 @@ CASES = {
     "convolution, largest negative products": _convolution(127, -128, -128, 127),
     "largest sums of corners": _corners(127, -128),
     "least sums of corners": _corners(-128, -128),
+    "Winograd, largest sums": _winograd(-255, np.full(36, -128)),
+    "Winograd, least sums": _winograd(255, np.full(36, -128)),
+    "Winograd, largest transforms": _winograd(255, np.where(_SIGNS > 0, 127, -128)),
+    "Winograd, least transforms": _winograd(-255, np.where(_SIGNS > 0, -128, 127)),
     "rows as long as 16 bits count": _pool(1, 65535),
     "columns as long as 16 bits count": _pool(65535, 1),
     "windows in the padding": _pool_in_padding(),

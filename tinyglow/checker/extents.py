@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinyglow.checker import winograd
 from tinyglow.checker.findings import BrokenError
 from tinyglow.checker.small_layers import scratch_words, weight_words
 from tinyglow.checker.source import Call
@@ -106,17 +107,11 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
     if loop.startswith("conv2d_3x3"):
         width = whole("out_w") * (whole("pool") or 1)
         return found | {"filter": pairs * (38 + 2 * scale), "scratch": 4 * 2 * (_up(width, 2) * 2 + 2)}
-    if re.fullmatch(r"conv2d_winograd(?:_channelwise)?", loop):
-        filled, blocks = 8 * _up(whole("in_c"), 8), _up(out_c, 8)
-        scratch = 12 * filled + max(24 * 8, _up(24 * whole("in_c"), 4))
-        return found | {"filter": blocks * 24 * filled * 4, "bias": blocks * 8 * (1 + scale), "scratch": scratch}
     if loop.startswith("conv2d_small"):
         words = weight_words(whole("kernel_h"), whole("kernel_w") * whole("in_c"))
         return found | {"filter": pairs * 2 * (1 + words + scale) + 1, "scratch": scratch_words(call)}
     if "winograd" in loop:
-        words, blocks = 8 * _up(whole("in_c"), 8), _up(out_c, 4)
-        scratch = 16 * words + max(16 * 8, _up(24 * whole("in_c"), 4))
-        return found | {"filter": blocks * 16 * words * 2 + 2, "bias": blocks * 4 * (1 + scale), "scratch": scratch}
+        return found | winograd.extents(loop, whole("in_c"), out_c, scale)
     if loop.startswith("depthwise"):
         return found | _depthwise(call, loop, scale)
     terms = whole("kernel_h") * whole("kernel_w") * whole("in_c")

@@ -182,7 +182,9 @@ def _below(even: Array) -> tuple[int, int]:
 def _winograd(read: _Reader) -> Layer:
     """Places of each filter's transform, by blocks of output channels."""
     out_c, in_c = read.whole("out_c"), read.whole("in_c")
-    if "_dsp_" in read.call.kernel:
+    if "winograd_4x4" in read.call.kernel:
+        block, found = 4, winograd.narrow_4x4(read.words("filter"), out_c, in_c)
+    elif "_dsp_" in read.call.kernel:
         block, found = 4, winograd.narrow(read.words("filter"), out_c, in_c)
     else:
         block, found = 8, winograd.wide(read.words("filter"), out_c, in_c, read.whole("corners"))
@@ -371,7 +373,7 @@ _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
     (r"conv2d_channelwise_dsp", _dsp),
     (r"conv2d_dsp|conv2d_channelwise_high_dsp", _dsp_pairs),
     (r"conv2d(?:_channelwise)?_dual_mac", _dual_mac),
-    (r"conv2d_winograd(?:_channelwise)?(?:_dsp)?", _winograd),
+    (r"conv2d_winograd(?:_4x4)?(?:_channelwise)?(?:_dsp)?", _winograd),
     (r"conv2d_3x3_pool(?:_channelwise)?_dsp", _first_layer),
     (r"conv2d_3x3(?:_channelwise)?_dsp", _four_channels),
     (r"conv2d_small(?:_channelwise)?_dsp", _small),

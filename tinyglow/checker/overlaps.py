@@ -112,8 +112,8 @@ def distance_of(call: Call) -> int | None:
         return None
     if re.fullmatch(r"conv2d_3x3(?:_pool)?(?:_channelwise)?_dsp", loop):
         return _rows_of_blocks(call, loop)
-    if re.fullmatch(r"conv2d_winograd(?:_channelwise)?(?:_dsp)?", loop):
-        return _blocks_of_pixels(call)
+    if re.fullmatch(r"conv2d_winograd(?:_4x4)?(?:_channelwise)?(?:_dsp)?", loop):
+        return _tiles_of_winograd(call, (4, 4) if "4x4" in loop else (2, 4))
     if re.fullmatch(r"conv2d(?:_channelwise)?_code", loop):
         return _pairs_of_rows(call)
     if re.fullmatch(r"conv2d(?:_channelwise)?_dual_mac|conv2d(?:_channelwise)?(?:_high)?_dsp", loop):
@@ -207,13 +207,13 @@ def _rows_of_blocks(call: Call, loop: str) -> int:
     return int((later - written).min(initial=_size(call, channels)))
 
 
-def _blocks_of_pixels(call: Call) -> int:
-    """Winograd's: two rows of four pixels at a time."""
+def _tiles_of_winograd(call: Call, tile: tuple[int, int]) -> int:
+    """Winograd's: so many rows and columns of the convolution's pixels at a time."""
     whole = call.whole
-    size = 1 if whole("pool") else 2
-    rows, pairs = -(-whole("out_h") // size), -(-whole("out_w") // (2 * size))
-    y, x = np.divmod(np.arange(rows * pairs), pairs)
-    last = np.minimum((y + 1) * size, whole("out_h")) - 1
-    ends = (last * whole("out_w") + np.minimum((x + 1) * 2 * size, whole("out_w"))) * whole("out_c")
-    first = _read(call, 2 * y - whole("pad_top"), 4 * x - whole("pad_left"))
+    height, width = (side // (2 if whole("pool") else 1) for side in tile)
+    rows, columns = -(-whole("out_h") // height), -(-whole("out_w") // width)
+    y, x = np.divmod(np.arange(rows * columns), columns)
+    last = np.minimum((y + 1) * height, whole("out_h")) - 1
+    ends = (last * whole("out_w") + np.minimum((x + 1) * width, whole("out_w"))) * whole("out_c")
+    first = _read(call, tile[0] * y - whole("pad_top"), tile[1] * x - whole("pad_left"))
     return _distance(first, ends, _size(call, whole("in_c")))

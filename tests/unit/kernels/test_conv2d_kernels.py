@@ -11,12 +11,19 @@ import tinyglow
 from tests.helpers import Net, NetBuilder
 from tinyglow.ir.target import Target
 from tinyglow.kernels import packed_halfwords
-from tinyglow.kernels.convolution import conv2d_winograd, conv2d_winograd_dsp, depthwise_3x3_block_dsp, pointwise_dsp
+from tinyglow.kernels.convolution import (
+    conv2d_winograd,
+    conv2d_winograd_4x4_dsp,
+    conv2d_winograd_dsp,
+    depthwise_3x3_block_dsp,
+    pointwise_dsp,
+)
+from tinyglow.kernels.convolution.conv2d_winograd_4x4_dsp import Winograd4x4Params
 from tinyglow.numerics import glow
 from tinyglow.pipeline import stations
 
 STRIP, FOUR, POINT = "tg_depthwise_3x3_block_dsp_s8", "tg_depthwise_3x3_dsp_s8", "tg_pointwise_dsp_s8"
-WINOGRAD, WIDE_TILES = "tg_conv2d_winograd_dsp_s8", "tg_conv2d_winograd_s8"
+WINOGRAD, WIDE_TILES = "tg_conv2d_winograd_4x4_dsp_s8", "tg_conv2d_winograd_s8"
 DSP_CORES = ("cortex-m4", "cortex-m33", "cortex-m7")
 
 
@@ -61,6 +68,16 @@ def test_transformed_filters_are_transformed_back() -> None:
         # The least number with which no lower half is negative.
         fewer = conv2d_winograd.pack(weights, in_c, corners - 1)
         assert packed_halfwords.low(packed).min() >= 0 > packed_halfwords.low(fewer).min()
+        q = Winograd4x4Params(**vars(p))
+        assert np.array_equal(conv2d_winograd_4x4_dsp.unpack(conv2d_winograd_4x4_dsp.pack(weights, in_c), q), weights)
+
+
+def test_filters_that_reach_too_far_are_not_transformed() -> None:
+    """64 times a sum has to fit 32 bits, and halves of words the filter's transform: of any weights there are."""
+    most = conv2d_winograd_4x4_dsp.limits_of(np.full((1, 9 * 114), 255), 114)
+    assert most["filters"][0] == 49 * 255 and all(largest <= limit for largest, limit in most.values())
+    largest, limit = conv2d_winograd_4x4_dsp.limits_of(np.full((1, 9 * 115), -255), 115)["multiple"]
+    assert largest > limit
 
 
 def _net(channels: int, filters: int, kernel: int, group: int, stride: int, height: int, largest: float = 0.0) -> Net:

@@ -53,6 +53,17 @@ def test_cut_tiles_of_winograd(loop: str) -> None:
         assert _counts(case)["cut_inputs"] == p.images * cut * p.in_c
 
 
+@pytest.mark.parametrize("symbol", ["tg_conv2d_winograd_4x4_dsp_s8", "tg_conv2d_winograd_4x4_channelwise_dsp_s8"])
+def test_cut_tiles_of_winograd_4x4(symbol: str) -> None:
+    """A tile at a time: inputs of 6 rows and columns."""
+    for case in fixed_cases(symbol, 10):
+        p: Any = case.params
+        rows, columns = p.tiles
+        corners = product(range(rows), range(columns))
+        cut = sum(_is_cut(p, 4 * row - p.pad_top, 4 * column - p.pad_left, 6, 6) for row, column in corners)
+        assert _counts(case)["cut_inputs"] == p.images * cut * p.in_c
+
+
 def test_cut_tiles_of_two_products_at_once() -> None:
     """Four pixels at a time, in the order of the image or of pooled blocks; a tile with one cut window is cut."""
     for case in fixed_cases("tg_conv2d_dual_mac_s8", 10):

@@ -4,8 +4,8 @@ Compilation as whole processes, ``tinyglow compile`` from the ONNX file to the b
 numpy interpreter, in batches, beside onnxruntime's on the same network in float and, statically quantized, in int8, on
 one core each. Last, what each node of a long chain takes to compile, which hardly grows with the chain.
 
-All of it is processor time, which other work on the machine disturbs less than the clock: of whole processes, and of the
-thread that computes inferences. The interpreters take batches by turns.
+All of it is processor time, which other work on the machine disturbs less than the clock: of whole processes, and of
+the thread that computes inferences. The interpreters take batches by turns.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ typedef struct {
 
 #if TG_HAS_DSP || TG_DSP_ACLE
 #define TG_MEAN_WORD(x) tg_load4(x)
-#define TG_MEAN_ADD(halves, word)                          \
+#define TG_MEAN_ADD(halves, word)                    \
   (halves).even = tg_even_plus((halves).even, word); \
   (halves).odd = tg_odd_plus((halves).odd, word);
 #define TG_MEAN_HALF(word, upper, taps) tg_half(word, upper)

@@ -40,7 +40,9 @@ static inline uint32_t tg_scaled_two(uint32_t upper, tg_byte_scale s) {
 }
 
 /* Bytes 0 and 2 of four int8; and bytes 1 and 3. */
-static inline uint32_t tg_scaled_even(uint32_t bytes, tg_byte_scale s) { return tg_scaled_two(bytes << 8 & 0xFF00FF00u, s); }
+static inline uint32_t tg_scaled_even(uint32_t bytes, tg_byte_scale s) {
+  return tg_scaled_two(bytes << 8 & 0xFF00FF00u, s);
+}
 
 static inline uint32_t tg_scaled_odd(uint32_t bytes, tg_byte_scale s) { return tg_scaled_two(bytes & 0xFF00FF00u, s); }
 

@@ -129,8 +129,8 @@ static void tg_winograd_4x4_products(const tg_u32 *v, const tg_i32 *u, int32_t f
 
 #endif
 
-/* A line of B'd from six numbers, in words step apart. Words are sums of two numbers, the second times 65536: one addition
- * serves both. plus is added to each. */
+/* A line of B'd from six numbers. Words are sums of two numbers, the second times 65536: one addition serves both. plus is
+ * added to each. */
 static inline void tg_winograd_4x4_line(const uint32_t *d, uint32_t plus, uint32_t *to) {
   const uint32_t e = d[4] - d[2] + plus;
   const uint32_t g = d[3] - d[1];

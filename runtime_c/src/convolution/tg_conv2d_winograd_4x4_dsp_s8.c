@@ -29,7 +29,7 @@
 static inline int8_t tg_conv2d_winograd_4x4_dsp_s8_last(int32_t x, const tg_i32 *words, int32_t center) {
   int32_t spare;
   __asm__(TG_EPILOGUE_GLOW_PRODUCT("%0", "%1", "%2", "%3") "asr %0, %0, %4\n\t" TG_EPILOGUE_GLOW_SATURATE("%0")
-          : "+r"(x), "=&r"(spare)
+          : "+&r"(x), "=&r"(spare)
           : "r"(words[0]), "r"(tg_epilogue_last_plus(words, center)), "r"(words[1])
           : "cc");
   return (int8_t)x;

@@ -143,7 +143,7 @@ def conv2d_dsp_s8(p: ConvDspParams, x: Array, filters: Array, bias: Array, out: 
 
 
 def work(p: Any, constants: Sequence[Array | None]) -> Work:
-    """Products with those of the padding, turns of their loop, inputs laid out, by how that is done, results of tiles."""
+    """Products with those of the padding, turns of their loop, inputs laid out, by how that is done, and results."""
     tiles = -(-p.out_h * p.out_w // (1 if p.pool else PIXELS)) * p.images
     layout = ("by_rows", "by_words", "by_pixels", "flat")[p.layout]
     groups = _groups(p)

@@ -47,23 +47,49 @@ static inline uint32_t tg_dsp_put(uint32_t bytes, tg_u32 *to, uint32_t sum) {
   return tg_dot2(odd, 0x10001u, tg_dot2(even, 0x10001u, sum));
 }
 
-/* groups times four bytes. */
+#if TG_HAS_DSP
+/* The halfwords of four bytes to their places in two columns, and to the sum. */
+#define TG_DSP_PUT(bytes, even, odd)            \
+  "sxtb16 %[odd], " bytes ", ror #8\n\t"        \
+  "sxtb16 " bytes ", " bytes "\n\t"             \
+  "str %[odd], [%[to], #" odd "]\n\t"           \
+  "smlad %[sum], %[odd], %[ones], %[sum]\n\t"   \
+  "str " bytes ", [%[to]" even "\n\t"           \
+  "smlad %[sum], " bytes ", %[ones], %[sum]\n\t"
+#endif
+
+/* groups times four bytes: 9 cycles each on the M4. */
 static TG_APART uint32_t tg_dsp_expand(const int8_t *from, tg_u32 *to, int32_t groups, uint32_t sum) {
+#if TG_HAS_DSP
+  if (groups >= 2) {
+    uint32_t first;
+    uint32_t second;
+    uint32_t odd;
+    groups -= 2;
+    __asm__ volatile(
+        ".syntax unified\n\t"
+        ".p2align 2\n"
+        "1:\n\t"
+        "ldr %[second], [%[from], #4]\n\t"
+        "ldr %[first], [%[from]], #8\n\t"
+        TG_DSP_PUT("%[second]", ", #32]", "48")
+        "subs %[groups], %[groups], #2\n\t"
+        TG_DSP_PUT("%[first]", "], #64", "16")
+        "bpl 1b\n\t"
+        : [from] "+r"(from), [to] "+r"(to), [groups] "+r"(groups), [sum] "+r"(sum), [first] "=&r"(first),
+          [second] "=&r"(second), [odd] "=&r"(odd)
+        : [ones] "r"(0x10001u)
+        : "cc", "memory");
+  }
+#else
   TG_COMPACT
   for (; groups >= 2; groups -= 2) {
-    const uint32_t first = tg_load4(from);
-    const uint32_t second = tg_load4(from + 4);
-    const uint32_t even = tg_even(first);
-    const uint32_t odd = tg_odd(first);
-    to[0] = even;
-    sum = tg_dot2(even, 0x10001u, sum);
-    to[4] = odd;
-    sum = tg_dot2(odd, 0x10001u, sum);
-    sum = tg_dsp_put(second, to + 8, sum);
+    sum = tg_dsp_put(tg_load4(from + 4), to + 8, tg_dsp_put(tg_load4(from), to, sum));
     from += 8;
     to += 16;
   }
-  return groups ? tg_dsp_put(tg_load4(from), to, sum) : sum;
+#endif
+  return groups & 1 ? tg_dsp_put(tg_load4(from), to, sum) : sum;
 }
 
 /* A window by its first row, and which of its columns lie inside the image; none if inside is not positive. */

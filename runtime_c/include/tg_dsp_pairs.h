@@ -22,6 +22,21 @@
 #define TG_DSP_LOW_MINUS(filter_offset) (-(filter_offset)-128)
 #define TG_DSP_WHOLE_MINUS(filter_offset) (-257 * (filter_offset)-128)
 
+/* What all channels of four pixels are computed from; the code below knows the order. */
+typedef struct {
+  int32_t groups;
+  const tg_i32 *bias;
+  int8_t *output;
+  const int8_t *end; /* of the filters of whole pairs; one more where a channel is left */
+  int32_t scale;     /* of all channels: multiplier / 2**post, times 2**32 */
+  uint32_t pre;      /* the shift of all channels before the multiplication; the sign bit: there is a pool */
+  int32_t offset;
+  int32_t places[3]; /* of pixels 1 to 3, from pixel 0's; those that do not count take the place of the last that does */
+  const tg_u32 *columns;
+  tg_u32 low[4];   /* the sum of each pixel's inputs, times TG_DSP_LOW_MINUS */
+  tg_u32 whole[4]; /* times TG_DSP_WHOLE_MINUS */
+} tg_dsp_pair_tile;
+
 #if TG_HAS_DSP
 
 /* Half of the taps of a group. The M7, which multiplies once a cycle and does something else beside, takes 8 cycles for 16
@@ -42,24 +57,23 @@
   "ldr r10, [r0, #" next_x0 "]\n\t"                        \
   "smlad r5, r11, lr, r5\n\t"                              \
   "ldr r11, [r0, #" next_x1 "]\n\t"
-#define TG_DSP_PAIR_LAST(x2, x3)  \
-  "smlad r6, r10, r12, r6\n\t"    \
-  "uxtb16 lr, r12\n\t"            \
-  "smlad r7, r11, r12, r7\n\t"    \
-  "adds r1, r1, #16\n\t"          \
-  "smlad r2, r10, lr, r2\n\t"     \
-  "ldr r10, [r0, #" x2 "]\n\t"    \
-  "smlad r3, r11, lr, r3\n\t"     \
-  "ldr r11, [r0, #" x3 "]\n\t"    \
-  "smlad r4, r10, lr, r4\n\t"     \
-  "adds r0, r0, #64\n\t"          \
-  "smlad r5, r11, lr, r5\n\t"     \
-  "ldr lr, [sp]\n\t"              \
-  "smlad r8, r10, r12, r8\n\t"    \
-  "ldr r10, [r0]\n\t"             \
-  "smlad r9, r11, r12, r9\n\t"    \
-  "cmp r0, lr\n\t"                \
-  "ldr r12, [r1]\n\t"             \
+#define TG_DSP_PAIR_LAST            \
+  "smlad r6, r10, r12, r6\n\t"      \
+  "uxtb16 lr, r12\n\t"              \
+  "smlad r7, r11, r12, r7\n\t"      \
+  "add r0, r0, #128\n\t"            \
+  "smlad r2, r10, lr, r2\n\t"       \
+  "ldr r10, [r0, #-8]\n\t"          \
+  "smlad r3, r11, lr, r3\n\t"       \
+  "ldr r11, [r0, #-4]\n\t"          \
+  "smlad r4, r10, lr, r4\n\t"       \
+  "smlad r5, r11, lr, r5\n\t"       \
+  "ldr lr, [sp]\n\t"                \
+  "smlad r8, r10, r12, r8\n\t"      \
+  "ldr r10, [r0]\n\t"               \
+  "smlad r9, r11, r12, r9\n\t"      \
+  "cmp r0, lr\n\t"                  \
+  "ldr r12, [r1, #32]!\n\t"         \
   "ldr r11, [r0, #4]\n\t"
 #else
 #define TG_DSP_PAIR_PRODUCTS(x2, x3, between) \
@@ -79,86 +93,110 @@
   "ldr r12, [r1, #" next_w "]\n\t"                         \
   "ldr r10, [r0, #" next_x0 "]\n\t"                        \
   "ldr r11, [r0, #" next_x1 "]\n\t"
-#define TG_DSP_PAIR_LAST(x2, x3)                                              \
-  TG_DSP_PAIR_PRODUCTS(x2, x3, "adds r1, r1, #16\n\tadds r0, r0, #64\n\t")    \
-  "ldr lr, [sp]\n\t"                                                          \
-  "ldr r12, [r1]\n\t"                                                         \
-  "ldr r10, [r0]\n\t"                                                         \
-  "ldr r11, [r0, #4]\n\t"                                                     \
+#define TG_DSP_PAIR_LAST              \
+  TG_DSP_PAIR_PRODUCTS("120", "124", "") \
+  "ldr lr, [sp]\n\t"                  \
+  "ldr r10, [r0, #128]!\n\t"          \
+  "ldr r12, [r1, #32]!\n\t"           \
+  "ldr r11, [r0, #4]\n\t"             \
   "cmp r0, lr\n\t"
 #endif
 
-/* All groups, of which the first words are in r10 to r12 and the columns' end on the stack; entered at 1, or, with an odd
- * number of groups, at 2 with pointers half a turn back. r0: columns, r1: filters; sums of the four pixels: r2 to r5 of
- * lower bytes, r6 to r9 of whole halfwords. */
-#define TG_DSP_PAIR_GROUPS                       \
-  "1:\n\t"                                       \
-  TG_DSP_PAIR_HALF("8", "12", "4", "16", "20")   \
-  TG_DSP_PAIR_HALF("24", "28", "8", "32", "36")  \
-  "2:\n\t"                                       \
-  TG_DSP_PAIR_HALF("40", "44", "12", "48", "52") \
-  TG_DSP_PAIR_LAST("56", "60")                   \
+/* All groups, four a turn, of which the first words are in r10 to r12 and the columns' end on the stack; entered at 1 to 4,
+ * with one to three groups less at 2 to 4, pointers being as much behind. r0: columns, r1: filters; sums of the four pixels:
+ * r2 to r5 of lower bytes, r6 to r9 of whole halfwords. */
+#define TG_DSP_PAIR_GROUPS                          \
+  "1:\n\t"                                          \
+  TG_DSP_PAIR_HALF("8", "12", "4", "16", "20")      \
+  TG_DSP_PAIR_HALF("24", "28", "8", "32", "36")     \
+  "2:\n\t"                                          \
+  TG_DSP_PAIR_HALF("40", "44", "12", "48", "52")    \
+  TG_DSP_PAIR_HALF("56", "60", "16", "64", "68")    \
+  "3:\n\t"                                          \
+  TG_DSP_PAIR_HALF("72", "76", "20", "80", "84")    \
+  TG_DSP_PAIR_HALF("88", "92", "24", "96", "100")   \
+  "4:\n\t"                                          \
+  TG_DSP_PAIR_HALF("104", "108", "28", "112", "116") \
+  TG_DSP_PAIR_LAST                                  \
   "bne 1b\n\t"
 
-/* The sums of the four pixels, of the even channel to r2 to r5 and of the odd one, times 256, to r6 to r9. r0: columns, r1:
- * filters, r2 to r9: what the sums begin with besides the biases, r10 and r11: biases; the flags: whether the number of
- * groups is even. */
+/* The tile, in r0, to the stack, but the columns' end in place of the number of groups: 4 the biases, 8 the output, 12 the
+ * filters' end, 16 scale, 20 shift and pool, 24 offset, 28 places, 40 the columns; 44 the tile, from its sums on. */
+#define TG_DSP_PAIR_ENTER                                             \
+  "push {r7}\n\t"                                                     \
+  "ldm r0!, {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12}\n\t"      \
+  "push {r0}\n\t"                                                     \
+  "add r2, r12, r2, lsl #5\n\t"                                       \
+  "push {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12}\n\t"
+#define TG_DSP_PAIR_LEAVE \
+  "add sp, sp, #48\n\t"   \
+  "pop {r7}\n\t"
+
+/* What TG_DSP_PAIR_SUMS begins with, but the filters; the biases lie at r12. */
+#define TG_DSP_PAIR_LOAD    \
+  "ldr lr, [sp, #44]\n\t"   \
+  "ldr r12, [sp, #4]\n\t"   \
+  "ldr r0, [sp, #40]\n\t"   \
+  "ldr r2, [lr]\n\t"        \
+  "ldr r3, [lr, #4]\n\t"    \
+  "ldr r4, [lr, #8]\n\t"    \
+  "ldr r5, [lr, #12]\n\t"   \
+  "ldr r6, [lr, #16]\n\t"   \
+  "ldr r7, [lr, #20]\n\t"   \
+  "ldr r8, [lr, #24]\n\t"   \
+  "ldr r9, [lr, #28]\n\t"   \
+  "ldr r10, [r12]\n\t"      \
+  "ldr r11, [r12, #4]\n\t"  \
+  "ldr lr, [lr, #-44]\n\t"
+
+/* The sums of the four pixels, of the even channel to r2 to r5 and of both, as whole halfwords, to r6 to r9. r0: columns, r1:
+ * filters, which become the next pair's; r2 to r9: what the sums begin with besides the biases, r10 and r11: biases, lr: the
+ * number of groups. */
 #define TG_DSP_PAIR_SUMS               \
   "add r11, r10, r11, lsl #8\n\t"      \
+  "lsls lr, lr, #30\n\t"               \
   "add r2, r2, r10\n\t"                \
   "add r3, r3, r10\n\t"                \
   "add r4, r4, r10\n\t"                \
   "add r5, r5, r10\n\t"                \
-  "ldr r12, [r1]\n\t"                  \
-  "ldr r10, [r0]\n\t"                  \
   "add r6, r6, r11\n\t"                \
   "add r7, r7, r11\n\t"                \
   "add r8, r8, r11\n\t"                \
   "add r9, r9, r11\n\t"                \
+  "ldr r12, [r1]\n\t"                  \
+  "ldr r10, [r0]\n\t"                  \
   "ldr r11, [r0, #4]\n\t"              \
   "beq 1f\n\t"                         \
+  "bmi 9f\n\t"                         \
+  "sub r0, r0, #96\n\t"                \
+  "sub r1, r1, #24\n\t"                \
+  "b 4f\n"                             \
+  "9:\n\t"                             \
+  "lsls lr, lr, #1\n\t"                \
   "sub r0, r0, #32\n\t"                \
   "sub r1, r1, #8\n\t"                 \
-  "b 2f\n"                             \
-  ".p2align 2\n" TG_DSP_PAIR_GROUPS    \
-  "sub r6, r6, r2\n\t"                 \
-  "sub r7, r7, r3\n\t"                 \
-  "sub r8, r8, r4\n\t"                 \
+  "bne 2f\n\t"                         \
+  "sub r0, r0, #32\n\t"                \
+  "sub r1, r1, #8\n\t"                 \
+  "b 3f\n"                             \
+  ".p2align 2\n" TG_DSP_PAIR_GROUPS
+
+/* 256 times the odd channel's sums to r6 to r9. */
+#define TG_DSP_PAIR_ODD    \
+  "sub r6, r6, r2\n\t"     \
+  "sub r7, r7, r3\n\t"     \
+  "sub r8, r8, r4\n\t"     \
   "sub r9, r9, r5\n\t"
 
-/* Sums of the first channel in r2 to r5 and of the second, times 256, in r6 to r9 to outputs, not yet saturated; or the
- * two largest, r2 and r6, by Glow's formula. r10 and r11: a word of each channel (see tg_scale_high), r12: the offset. The
- * channels left, 44 bytes from r0, to lr. */
-#define TG_DSP_PAIR_FINISH \
-  "add r11, r11, #8\n\t" \
-  "asr r2, r2, r10\n\t" \
-  "bic lr, r10, #255\n\t" \
-  "asr r3, r3, r10\n\t" \
-  "smmlar r2, r2, lr, r12\n\t" \
-  "asr r4, r4, r10\n\t" \
-  "smmlar r3, r3, lr, r12\n\t" \
-  "asr r5, r5, r10\n\t" \
-  "smmlar r4, r4, lr, r12\n\t" \
-  "bic r10, r11, #255\n\t" \
-  "smmlar r5, r5, lr, r12\n\t" \
-  "asr r6, r6, r11\n\t" \
-  "asr r7, r7, r11\n\t" \
-  "smmlar r6, r6, r10, r12\n\t" \
-  "asr r8, r8, r11\n\t" \
-  "smmlar r7, r7, r10, r12\n\t" \
-  "asr r9, r9, r11\n\t" \
-  "smmlar r8, r8, r10, r12\n\t" \
-  "ldr lr, [r0, #44]\n\t" \
-  "smmlar r9, r9, r10, r12\n\t"
-#define TG_DSP_PAIR_FINISH_LARGEST \
-  "add r11, r11, #8\n\t" \
-  "asr r2, r2, r10\n\t" \
-  "bic r10, r10, #255\n\t" \
-  "asr r6, r6, r11\n\t" \
-  "bic r11, r11, #255\n\t" \
-  "smmlar r2, r2, r10, r12\n\t" \
-  "ldr lr, [r0, #44]\n\t" \
-  "smmlar r6, r6, r11, r12\n\t"
+/* The largest sum of each channel to r2 and r6. */
+#define TG_DSP_PAIR_LARGER(a, b) \
+  "cmp " a ", " b "\n\t"         \
+  "it lt\n\t"                    \
+  "movlt " a ", " b "\n\t"
+#define TG_DSP_PAIR_LARGEST                                           \
+  TG_DSP_PAIR_LARGER("r2", "r3") TG_DSP_PAIR_LARGER("r6", "r7")       \
+  TG_DSP_PAIR_LARGER("r4", "r5") TG_DSP_PAIR_LARGER("r8", "r9")       \
+  TG_DSP_PAIR_LARGER("r2", "r4") TG_DSP_PAIR_LARGER("r6", "r8")
 
 #endif
 

@@ -32,6 +32,11 @@ static inline int32_t tg_epilogue_tflm_product(int32_t x, int32_t multiplier, in
   "add " t ", " h ", " x ", asr #31\n\t" \
   "lsl " x ", " x ", #1\n\t"            \
   "smmlar " x ", " x ", " m ", " t "\n\t"
+/* Of a sum times 256. */
+#define TG_EPILOGUE_TFLM_PRODUCT_256(x, t, m, h) \
+  "add " t ", " h ", " x ", asr #31\n\t" \
+  "asr " x ", " x ", #7\n\t" \
+  "smmlar " x ", " x ", " m ", " t "\n\t"
 /* The same where there is one register less: t is h before it, and spoilt after it, so that it has to be loaded AGAIN. */
 #define TG_EPILOGUE_TFLM_SPARING_PRODUCT(x, t, m) \
   "lsl " x ", " x ", #1\n\t"                 \

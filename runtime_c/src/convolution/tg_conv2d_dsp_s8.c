@@ -19,192 +19,173 @@
 #define TG_DSP_BIASES 2
 #endif
 
-/* What the channels of a tile are computed from; the code below knows the order. */
-typedef struct {
-  const tg_u32 *columns;
-  const tg_u32 *end;
-  const tg_i32 *bias;
-  tg_u32 low[4]; /* the sum of each pixel's inputs, times TG_DSP_LOW_MINUS */
-  tg_u32 whole[4]; /* times TG_DSP_WHOLE_MINUS */
-  int32_t channels;
-  uint32_t scales[2]; /* see tg_scale_high, both the same; not used with TG_PER_CHANNEL */
-  int32_t offset;
-  int8_t *output;
-  int32_t places[3]; /* of pixels 1 to 3, from pixel 0's; those that do not count take the place of the last that does */
-  int32_t pool;
-} tg_conv2d_dsp_s8_tile;
-
 #if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
-
-#define TG_LARGER(a, b)      \
-  "cmp " a ", " b "\n\t"     \
-  "it lt\n\t"                \
-  "movlt " a ", " b "\n\t"
 
 #if TG_EPILOGUE_GLOW_FUSED
 
-#define TG_DSP_FINISH TG_DSP_PAIR_FINISH
-#define TG_DSP_FINISH_LARGEST TG_DSP_PAIR_FINISH_LARGEST
+/* TG_DSP_CONSTANTS: what follows needs besides sums, to r0 and r10 to lr; the flags: negative if there is a pool. Here r10 is
+ * the shift, lr the scale, r12 the offset; r0 the second channel's scale with its shift. */
+#if TG_PER_CHANNEL
+#define TG_DSP_CONSTANTS      \
+  "ldr lr, [sp, #4]\n\t"      \
+  "ldr r12, [sp, #24]\n\t"    \
+  "ldr r0, [sp, #20]\n\t"     \
+  "ldr r10, [lr, #8]\n\t"     \
+  "ldr r11, [lr, #12]\n\t"    \
+  "add lr, lr, #16\n\t"       \
+  "str lr, [sp, #4]\n\t"      \
+  "cmp r0, #0\n\t"            \
+  "bic lr, r10, #255\n\t"     \
+  "bic r0, r11, #255\n\t"
+#define TG_DSP_SECOND_SCALE "r0"
+#else
+#define TG_DSP_CONSTANTS      \
+  "ldr r10, [sp, #20]\n\t"    \
+  "ldr lr, [sp, #16]\n\t"     \
+  "ldr r12, [sp, #24]\n\t"    \
+  "cmp r10, #0\n\t"           \
+  "mov r11, r10\n\t"
+#define TG_DSP_SECOND_SCALE "lr"
+#endif
+#define TG_DSP_SHIFT(x, by) "asr " x ", " x ", " by "\n\t"
+#define TG_DSP_SCALE(x, by) "smmlar " x ", " x ", " by ", r12\n\t"
+#define TG_DSP_FINISH                                               \
+  "add r11, r11, #8\n\t"                                            \
+  TG_DSP_SHIFT("r2", "r10") TG_DSP_SHIFT("r3", "r10")               \
+  TG_DSP_SHIFT("r4", "r10") TG_DSP_SCALE("r2", "lr")                \
+  TG_DSP_SHIFT("r5", "r10") TG_DSP_SCALE("r3", "lr")                \
+  TG_DSP_SHIFT("r6", "r11") TG_DSP_SCALE("r4", "lr")                \
+  TG_DSP_SHIFT("r7", "r11") TG_DSP_SCALE("r5", "lr")                \
+  TG_DSP_SHIFT("r8", "r11") TG_DSP_SCALE("r6", TG_DSP_SECOND_SCALE) \
+  TG_DSP_SHIFT("r9", "r11") TG_DSP_SCALE("r7", TG_DSP_SECOND_SCALE) \
+  TG_DSP_SCALE("r8", TG_DSP_SECOND_SCALE) TG_DSP_SCALE("r9", TG_DSP_SECOND_SCALE)
+#define TG_DSP_FINISH_LARGEST                         \
+  "add r11, r11, #8\n\t"                              \
+  TG_DSP_SHIFT("r2", "r10") TG_DSP_SHIFT("r6", "r11") \
+  TG_DSP_SCALE("r2", "lr") TG_DSP_SCALE("r6", TG_DSP_SECOND_SCALE)
 #define TG_DSP_SATURATE(x) "ssat " x ", #8, " x "\n\t"
 
-/* The tile to r0, scales of both channels to r10 and r11, the offset to r12, and flags of whether there is a pool. */
-#if TG_PER_CHANNEL
-#define TG_DSP_CONSTANTS \
-  "ldr r0, [sp, #4]\n\t" \
-  "ldr lr, [r0, #8]\n\t" \
-  "ldr r12, [r0, #76]\n\t" \
-  "ldrd r10, r11, [lr], #8\n\t" \
-  "str lr, [r0, #8]\n\t" \
-  "cmp r12, #0\n\t" \
-  "ldr r12, [r0, #56]\n\t"
 #else
-#define TG_DSP_CONSTANTS \
-  "ldr r0, [sp, #4]\n\t" \
-  "ldr r12, [r0, #76]\n\t" \
-  "ldrd r10, r11, [r0, #48]\n\t" \
-  "cmp r12, #0\n\t" \
-  "ldr r12, [r0, #56]\n\t"
-#endif
 
-#elif !TG_EPILOGUE_GLOW_SHIFTED
+/* As above, by the words of tg_epilogue_last.h: r10 and r11 of the first channel, r12 the offset. */
+#define TG_DSP_CONSTANTS_AT(second) \
+  "ldr lr, [sp, #4]\n\t"            \
+  "ldr r12, [sp, #24]\n\t"          \
+  "ldr r0, [sp, #20]\n\t"           \
+  "ldr r10, [lr, #8]\n\t"           \
+  "ldr r11, [lr, #" second "]\n\t"  \
+  "add lr, lr, #24\n\t"             \
+  "str lr, [sp, #4]\n\t"            \
+  "cmp r0, #0\n\t"
 
-/* As above, by the first words of tg_epilogue_last.h: the second ones say nothing. */
-#define TG_DSP_CONSTANTS \
-  "ldr r0, [sp, #4]\n\t" \
-  "ldr lr, [r0, #8]\n\t" \
-  "ldr r12, [r0, #76]\n\t" \
-  "ldr r11, [lr, #8]\n\t" \
-  "ldr r10, [lr], #16\n\t" \
-  "cmp r12, #0\n\t" \
-  "ldr r12, [r0, #56]\n\t" \
-  "str lr, [r0, #8]\n\t"
+#if !TG_EPILOGUE_GLOW_SHIFTED
+
+/* The second words say nothing: r11 is the first one of the second channel. */
+#define TG_DSP_CONSTANTS TG_DSP_CONSTANTS_AT("16")
 #define TG_DSP_FINISH \
   TG_EPILOGUE_GLOW_TWO("r2", "r0", "r3", "lr", "r10", "r12") \
   TG_EPILOGUE_GLOW_TWO("r4", "r0", "r5", "lr", "r10", "r12") \
   TG_EPILOGUE_GLOW_TWO_256("r6", "r0", "r7", "lr", "r11", "r12") \
-  TG_EPILOGUE_GLOW_TWO_256("r8", "r0", "r9", "lr", "r11", "r12") \
-  "ldr r0, [sp, #4]\n\t" \
-  "ldr lr, [r0, #44]\n\t"
+  TG_EPILOGUE_GLOW_TWO_256("r8", "r0", "r9", "lr", "r11", "r12")
 #define TG_DSP_FINISH_LARGEST \
   TG_EPILOGUE_GLOW_PRODUCT("r2", "lr", "r10", "r12") \
   "asr r6, r6, #8\n\t" \
-  TG_EPILOGUE_GLOW_PRODUCT("r6", "lr", "r11", "r12") \
-  "ldr r0, [sp, #4]\n\t" \
-  "ldr lr, [r0, #44]\n\t"
+  TG_EPILOGUE_GLOW_PRODUCT("r6", "lr", "r11", "r12")
 #define TG_DSP_SATURATE(x)
 
 #else
 
-/* As above, by the words of tg_epilogue_last.h: those of the first channel to r10 and r11. */
-#define TG_DSP_CONSTANTS \
-  "ldr r0, [sp, #4]\n\t" \
-  "ldr lr, [r0, #8]\n\t" \
-  "ldr r12, [r0, #76]\n\t" \
-  "ldrd r10, r11, [lr], #16\n\t" \
-  "str lr, [r0, #8]\n\t" \
-  "cmp r12, #0\n\t" \
-  "ldr r12, [r0, #56]\n\t"
+#define TG_DSP_CONSTANTS TG_DSP_CONSTANTS_AT("12")
 /* The words of the second channel, what is added to its products to r0. */
-#define TG_DSP_SECOND \
-  "ldr r0, [sp, #4]\n\t" \
-  "ldr r0, [r0, #8]\n\t" \
-  "ldrd r10, r11, [r0, #-8]\n\t" \
+#define TG_DSP_SECOND           \
+  "ldr r0, [sp, #4]\n\t"        \
+  "ldr r10, [r0, #-8]\n\t"      \
+  "ldr r11, [r0, #-4]\n\t"      \
   "lsl r0, r12, r11\n\t"
 #define TG_DSP_SHIFT(x) "asr " x ", " x ", r11\n\t"
 #define TG_DSP_PRODUCT(x) TG_EPILOGUE_GLOW_PRODUCT(x, "lr", "r10", "r0")
+#define TG_DSP_PRODUCT_256(x) TG_EPILOGUE_GLOW_PRODUCT_256(x, "lr", "r10", "r0")
 #define TG_DSP_FINISH \
   "lsl r0, r12, r11\n\t" \
   TG_DSP_PRODUCT("r2") TG_DSP_PRODUCT("r3") TG_DSP_PRODUCT("r4") TG_DSP_PRODUCT("r5") \
   TG_DSP_SHIFT("r2") TG_DSP_SHIFT("r3") TG_DSP_SHIFT("r4") TG_DSP_SHIFT("r5") \
   TG_DSP_SECOND \
-  "asr r6, r6, #8\n\t" \
-  "asr r7, r7, #8\n\t" \
-  "asr r8, r8, #8\n\t" \
-  "asr r9, r9, #8\n\t" \
-  TG_DSP_PRODUCT("r6") TG_DSP_PRODUCT("r7") TG_DSP_PRODUCT("r8") TG_DSP_PRODUCT("r9") \
-  TG_DSP_SHIFT("r6") TG_DSP_SHIFT("r7") TG_DSP_SHIFT("r8") TG_DSP_SHIFT("r9") \
-  "ldr r0, [sp, #4]\n\t" \
-  "ldr lr, [r0, #44]\n\t"
+  TG_DSP_PRODUCT_256("r6") TG_DSP_PRODUCT_256("r7") TG_DSP_PRODUCT_256("r8") TG_DSP_PRODUCT_256("r9") \
+  TG_DSP_SHIFT("r6") TG_DSP_SHIFT("r7") TG_DSP_SHIFT("r8") TG_DSP_SHIFT("r9")
 #define TG_DSP_FINISH_LARGEST \
   "lsl r0, r12, r11\n\t" \
   TG_DSP_PRODUCT("r2") TG_DSP_SHIFT("r2") \
   TG_DSP_SECOND \
-  "asr r6, r6, #8\n\t" \
-  TG_DSP_PRODUCT("r6") TG_DSP_SHIFT("r6") \
-  "ldr r0, [sp, #4]\n\t" \
-  "ldr lr, [r0, #44]\n\t"
+  TG_DSP_PRODUCT_256("r6") TG_DSP_SHIFT("r6")
 #define TG_DSP_SATURATE(x) TG_EPILOGUE_GLOW_SATURATE(x)
 
 #endif
+#endif
 
-/* All channels of the tile, two at a time; filter: of the first two. Uses the tile up. */
-static TG_APART void tg_conv2d_dsp_s8_channels(tg_conv2d_dsp_s8_tile *t, const int8_t *filter) {
-  register tg_conv2d_dsp_s8_tile *r0 __asm__("r0") = t;
+/* Both channels of a pixel to one halfword. */
+#define TG_DSP_BOTH(even, odd) TG_DSP_SATURATE(even) TG_DSP_SATURATE(odd) "bfi " even ", " odd ", #8, #8\n\t"
+
+/* All channels of the tile, two at a time; filter: of the first two. */
+static TG_APART void tg_conv2d_dsp_s8_channels(const tg_dsp_pair_tile *t, const int8_t *filter) {
+  register const tg_dsp_pair_tile *r0 __asm__("r0") = t;
   register const int8_t *r1 __asm__("r1") = filter;
   __asm__ volatile(
       ".syntax unified\n\t"
-      "ldr r2, [r0, #4]\n\t"
-      "push {r0, r7}\n\t"
-      "push {r2}\n"
+      TG_DSP_PAIR_ENTER
       "5:\n\t"
-      "ldr lr, [sp, #4]\n\t"
-      "ldm lr!, {r0, r11, r12}\n\t"
-      "ldm lr, {r2, r3, r4, r5, r6, r7, r8, r9}\n\t"
-      "sub r11, r11, r0\n\t"
-      "lsls r11, r11, #26\n\t" /* zero: an even number of groups */
-      "ldrd r10, r11, [r12]\n\t"
+      TG_DSP_PAIR_LOAD
+#if !TG_PER_CHANNEL
       "add r12, r12, #8\n\t"
-      "str r12, [lr, #-4]\n\t"
+      "str r12, [sp, #4]\n\t"
+#endif
       TG_DSP_PAIR_SUMS
       TG_DSP_CONSTANTS
-      "bne 3f\n\t"
+      "bmi 8f\n\t"
+      TG_DSP_PAIR_ODD
       TG_DSP_FINISH
-      "ldr r12, [r0, #60]\n\t"
-      "ldr r11, [r0, #72]\n\t"
-      "subs lr, lr, #2\n\t"
-      "add r10, r12, #2\n\t"
-      TG_DSP_SATURATE("r9")
-      "str r10, [r0, #60]\n\t"
-      "asr r10, lr, #31\n\t" /* -1: there is no second channel, and the first is written over it */
-      "add r10, r10, r12\n\t"
-      TG_DSP_SATURATE("r5")
-      "str lr, [r0, #44]\n\t"
-      "add r10, r10, #1\n\t"
-      "ldr lr, [r0, #68]\n\t"
-      "ldr r0, [r0, #64]\n\t"
-      "strb r9, [r10, r11]\n\t"
-      TG_DSP_SATURATE("r8")
+      TG_DSP_BOTH("r5", "r9")
+      "ldr r9, [sp, #12]\n\t"
+      "ldr r12, [sp, #8]\n\t"
+      "ldr r11, [sp, #36]\n\t"
+      "ldr r10, [sp, #32]\n\t"
+      "ldr lr, [sp, #28]\n\t"
+      "cmp r1, r9\n\t"
+      "bhi 7f\n\t"
+      TG_DSP_SATURATE("r4") TG_DSP_SATURATE("r8")
+      "strh r5, [r12, r11]\n\t"
+      "bfi r4, r8, #8, #8\n\t"
+      TG_DSP_SATURATE("r3") TG_DSP_SATURATE("r7")
+      "strh r4, [r12, r10]\n\t"
+      "bfi r3, r7, #8, #8\n\t"
+      TG_DSP_SATURATE("r2") TG_DSP_SATURATE("r6")
+      "strh r3, [r12, lr]\n\t"
+      "bfi r2, r6, #8, #8\n\t"
+      "strh r2, [r12], #2\n\t"
+      "str r12, [sp, #8]\n\t"
+      "bne 5b\n\t"
+      "b 6f\n"
+      "7:\n\t" /* a channel is left */
+      TG_DSP_SATURATE("r4") TG_DSP_SATURATE("r3") TG_DSP_SATURATE("r2")
       "strb r5, [r12, r11]\n\t"
-      TG_DSP_SATURATE("r4")
-      "strb r8, [r10, lr]\n\t"
-      TG_DSP_SATURATE("r7")
-      "strb r4, [r12, lr]\n\t"
-      TG_DSP_SATURATE("r3")
-      "strb r7, [r10, r0]\n\t"
-      TG_DSP_SATURATE("r6")
-      "strb r3, [r12, r0]\n\t"
-      TG_DSP_SATURATE("r2")
-      "strb r6, [r10]\n\t"
+      "strb r4, [r12, r10]\n\t"
+      "strb r3, [r12, lr]\n\t"
       "strb r2, [r12]\n\t"
-      "bgt 5b\n\t"
-      "b 4f\n"
-      "3:\n\t"
-      TG_LARGER("r2", "r3") TG_LARGER("r6", "r7") TG_LARGER("r4", "r5") TG_LARGER("r8", "r9")
-      TG_LARGER("r2", "r4") TG_LARGER("r6", "r8")
+      "b 6f\n"
+      "8:\n\t" /* the largest of four */
+      TG_DSP_PAIR_ODD
+      TG_DSP_PAIR_LARGEST
       TG_DSP_FINISH_LARGEST
-      "ldr r12, [r0, #60]\n\t"
-      "subs lr, lr, #2\n\t"
-      "str lr, [r0, #44]\n\t"
-      "add r3, r12, #2\n\t"
-      "str r3, [r0, #60]\n\t"
-      "add r10, r12, lr, asr #31\n\t"
-      TG_DSP_SATURATE("r6")
-      TG_DSP_SATURATE("r2")
-      "strb r6, [r10, #1]\n\t"
-      "strb r2, [r12]\n\t"
-      "bgt 5b\n"
-      "4:\n\t"
-      "pop {r2, r3, r7}\n\t"
+      TG_DSP_BOTH("r2", "r6")
+      "ldr r12, [sp, #8]\n\t"
+      "ldr r9, [sp, #12]\n\t"
+      "cmp r1, r9\n\t"
+      "ite hi\n\t"
+      "strbhi r2, [r12]\n\t"
+      "strhls r2, [r12], #2\n\t"
+      "str r12, [sp, #8]\n\t"
+      "blo 5b\n"
+      "6:\n\t"
+      TG_DSP_PAIR_LEAVE
       : "+r"(r0), "+r"(r1)
       :
       : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
@@ -212,34 +193,35 @@ static TG_APART void tg_conv2d_dsp_s8_channels(tg_conv2d_dsp_s8_tile *t, const i
 
 #else
 
-static int8_t tg_conv2d_dsp_s8_finish(const tg_conv2d_dsp_s8_tile *t, int32_t sum, const tg_u32 *words) {
+static int8_t tg_conv2d_dsp_s8_finish(const tg_dsp_pair_tile *t, int32_t sum, const tg_u32 *words) {
   return (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, words, t->offset));
 }
 
-static void tg_conv2d_dsp_s8_channels(tg_conv2d_dsp_s8_tile *t, const int8_t *filter) {
-  const int32_t groups = (int32_t)(t->end - t->columns) / 8;
-  for (; t->channels > 0; t->channels -= 2) {
+static void tg_conv2d_dsp_s8_channels(const tg_dsp_pair_tile *t, const int8_t *filter) {
+  const tg_i32 *bias = t->bias;
+  int8_t *output = t->output;
+  for (; filter < t->end; filter += 8 * t->groups) {
     int32_t sums[8];
-    tg_dsp_pairs(t->columns, filter, groups, t->bias, t->low, t->whole, sums);
-    for (int32_t channel = tg_min(t->channels, 2) - 1; channel >= 0; channel--) {
+    tg_dsp_pairs(t->columns, filter, t->groups, bias, t->low, t->whole, sums);
+    for (int32_t channel = filter + 1 < t->end; channel >= 0; channel--) {
       const tg_i32 *of = sums + 4 * channel;
 #if TG_PER_CHANNEL
-      const tg_u32 *words = (const tg_u32 *)t->bias + 2 + channel * TG_EPILOGUE_GLOW_WORDS;
+      const tg_u32 *words = (const tg_u32 *)bias + 2 + channel * TG_EPILOGUE_GLOW_WORDS;
 #else
-      const tg_u32 *words = t->scales + channel;
+      const uint32_t word = (uint32_t)t->scale | (t->pre & 0xFFu);
+      const tg_u32 *words = &word;
 #endif
-      if (t->pool) {
-        t->output[channel] = tg_conv2d_dsp_s8_finish(t, tg_max(tg_max(of[0], of[1]), tg_max(of[2], of[3])), words);
+      if (t->pre >> 31) {
+        output[channel] = tg_conv2d_dsp_s8_finish(t, tg_max(tg_max(of[0], of[1]), tg_max(of[2], of[3])), words);
         continue;
       }
       for (int32_t i = 3; i > 0; i--) {
-        t->output[t->places[i - 1] + channel] = tg_conv2d_dsp_s8_finish(t, of[i], words);
+        output[t->places[i - 1] + channel] = tg_conv2d_dsp_s8_finish(t, of[i], words);
       }
-      t->output[channel] = tg_conv2d_dsp_s8_finish(t, of[0], words);
+      output[channel] = tg_conv2d_dsp_s8_finish(t, of[0], words);
     }
-    t->output += 2;
-    t->bias += TG_DSP_BIASES;
-    filter += 8 * groups;
+    output += 2;
+    bias += TG_DSP_BIASES;
   }
 }
 
@@ -248,30 +230,26 @@ static void tg_conv2d_dsp_s8_channels(tg_conv2d_dsp_s8_tile *t, const int8_t *fi
 typedef struct {
   const tg_conv2d_dsp_s8_params *p;
   tg_dsp_sizes sizes;
-  tg_conv2d_dsp_s8_tile tile;
+  tg_dsp_pair_tile tile;
   const int8_t *filter;
-  const tg_i32 *bias;
+  uint32_t low;
+  uint32_t whole;
 } tg_conv2d_dsp_s8_work;
 
-/* The four pixels that are laid out, of which count are wanted, or the maximum of them. */
-static TG_SMALL TG_APART void tg_conv2d_dsp_s8_finish_tile(tg_conv2d_dsp_s8_work *w, int32_t count, int8_t *output) {
-  const int32_t out_c = w->p->out_c;
-  const uint32_t low = (uint32_t)TG_DSP_LOW_MINUS(w->p->filter_offset);
-  const uint32_t whole = (uint32_t)TG_DSP_WHOLE_MINUS(w->p->filter_offset);
-  tg_conv2d_dsp_s8_tile *t = &w->tile;
-  t->whole[0] = t->low[0] * whole;
-  t->whole[1] = t->low[1] * whole;
-  t->whole[2] = t->low[2] * whole;
-  t->whole[3] = t->low[3] * whole;
-  t->low[0] *= low;
-  t->low[1] *= low;
-  t->low[2] *= low;
-  t->low[3] *= low;
-  t->places[0] = count > 1 ? out_c : 0;
-  t->places[1] = count > 2 ? 2 * out_c : t->places[0];
-  t->places[2] = count > 3 ? 3 * out_c : t->places[1];
-  t->bias = w->bias;
-  t->channels = out_c;
+/* The four pixels that are laid out, or the maximum of them. */
+static TG_SMALL TG_APART void tg_conv2d_dsp_s8_finish_tile(tg_conv2d_dsp_s8_work *w, int8_t *output) {
+  tg_dsp_pair_tile *t = &w->tile;
+  const uint32_t low = w->low;
+  const uint32_t whole = w->whole;
+  const uint32_t sums[4] = {t->low[0], t->low[1], t->low[2], t->low[3]};
+  t->low[0] = sums[0] * low;
+  t->low[1] = sums[1] * low;
+  t->low[2] = sums[2] * low;
+  t->low[3] = sums[3] * low;
+  t->whole[0] = sums[0] * whole;
+  t->whole[1] = sums[1] * whole;
+  t->whole[2] = sums[2] * whole;
+  t->whole[3] = sums[3] * whole;
   t->output = output;
   tg_conv2d_dsp_s8_channels(t, w->filter);
 }
@@ -279,28 +257,37 @@ static TG_SMALL TG_APART void tg_conv2d_dsp_s8_finish_tile(tg_conv2d_dsp_s8_work
 /* Pixels in rows, four at a time. */
 static TG_SMALL TG_APART void tg_conv2d_dsp_s8_rows(tg_conv2d_dsp_s8_work *w, const int8_t *input, int8_t *output) {
   const tg_conv2d_dsp_s8_params *p = w->p;
+  tg_dsp_pair_tile *t = &w->tile;
   const int32_t out_c = p->out_c;
   const int32_t end = p->out_w * p->stride_w - p->pad_left;
   const int32_t in_c = w->sizes.layout == TG_DSP_POINTWISE ? p->in_c : 0;
   int32_t top = -p->pad_top;
   int32_t left = -p->pad_left;
+  t->places[0] = out_c;
+  t->places[1] = 2 * out_c;
+  t->places[2] = 3 * out_c;
   for (int32_t rest = p->out_h * p->out_w; rest > 0; rest -= 4) {
     const int32_t count = tg_min(rest, 4);
+    if (count < 4) {
+      t->places[0] = count > 1 ? out_c : 0;
+      t->places[1] = count > 2 ? 2 * out_c : t->places[0];
+      t->places[2] = t->places[1];
+    }
     TG_COMPACT
     for (int32_t i = 0; i < count; i++) {
       if (in_c) {
-        w->tile.low[i] = tg_dsp_expand(input, w->sizes.columns + i, in_c >> 2, 0);
+        t->low[i] = tg_dsp_expand(input, w->sizes.columns + i, in_c >> 2, 0);
         input += in_c;
         continue;
       }
-      w->tile.low[i] = (uint32_t)tg_dsp_lay_out(&w->sizes, input, top, left, i);
+      t->low[i] = (uint32_t)tg_dsp_lay_out(&w->sizes, input, top, left, i);
       left += p->stride_w;
       if (left == end) {
         left = -p->pad_left;
         top += p->stride_h;
       }
     }
-    tg_conv2d_dsp_s8_finish_tile(w, count, output);
+    tg_conv2d_dsp_s8_finish_tile(w, output);
     output += 4 * out_c;
   }
 }
@@ -319,7 +306,7 @@ static TG_SMALL TG_APART void tg_conv2d_dsp_s8_blocks(tg_conv2d_dsp_s8_work *w, 
         const int32_t right = i & 1 ? p->stride_w : 0;
         w->tile.low[i] = (uint32_t)tg_dsp_lay_out(&w->sizes, input, top + down, left + right, i);
       }
-      tg_conv2d_dsp_s8_finish_tile(w, 1, output);
+      tg_conv2d_dsp_s8_finish_tile(w, output);
       output += out_c;
       left += 2 * p->stride_w;
     }
@@ -344,18 +331,23 @@ void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, con
   w.sizes.columns = columns;
   w.sizes.line = (int8_t *)(columns + 8 * groups + 2);
   w.sizes.direct = TG_DSP_DIRECT(p);
+  w.tile.groups = groups;
+  w.tile.bias = bias;
+  w.tile.end = filter + (p->out_c / 2 * 8 * groups + (p->out_c & 1));
   w.tile.columns = columns;
-  w.tile.end = columns + 8 * groups;
   w.tile.low[0] = w.tile.low[1] = w.tile.low[2] = w.tile.low[3] = 0;
+  w.tile.pre = p->pool ? 0x80000000u : 0;
 #if TG_PER_CHANNEL
+  w.tile.scale = 0;
   w.tile.offset = TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset);
 #else
-  w.tile.scales[0] = w.tile.scales[1] = p->out.pre + ((uint32_t)p->out.multiplier << (32 - p->out.post));
+  w.tile.pre += p->out.pre;
+  w.tile.scale = (int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post));
   w.tile.offset = p->out.offset;
 #endif
-  w.tile.pool = p->pool;
   w.filter = filter;
-  w.bias = bias;
+  w.low = (uint32_t)TG_DSP_LOW_MINUS(p->filter_offset);
+  w.whole = (uint32_t)TG_DSP_WHOLE_MINUS(p->filter_offset);
   const int32_t outputs = p->out_h * p->out_w * p->out_c;
   for (int32_t image = 0; image < p->images; image++) {
     if (p->pool) {
@@ -381,11 +373,15 @@ void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, con
 
 #undef TG_PER_CHANNEL
 #undef TG_DSP_BIASES
-#undef TG_LARGER
+#undef TG_DSP_CONSTANTS
+#undef TG_DSP_CONSTANTS_AT
+#undef TG_DSP_SECOND_SCALE
+#undef TG_DSP_SHIFT
+#undef TG_DSP_SCALE
+#undef TG_DSP_SECOND
+#undef TG_DSP_PRODUCT
+#undef TG_DSP_PRODUCT_256
 #undef TG_DSP_FINISH
 #undef TG_DSP_FINISH_LARGEST
 #undef TG_DSP_SATURATE
-#undef TG_DSP_CONSTANTS
-#undef TG_DSP_SECOND
-#undef TG_DSP_SHIFT
-#undef TG_DSP_PRODUCT
+#undef TG_DSP_BOTH

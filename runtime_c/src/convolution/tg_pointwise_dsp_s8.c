@@ -75,6 +75,46 @@ typedef struct {
 #define TG_TWO_CHANNELS TG_CHANNEL TG_CHANNEL
 #endif
 #define TG_FOUR_CHANNELS TG_TWO_CHANNELS TG_TWO_CHANNELS "ldr r9, [sp, #20]\n\t" "cmp r1, r9\n\t"
+#elif !TG_EPILOGUE_GLOW_FUSED && TG_DUAL_ISSUE
+/* By the words of tg_epilogue_last.h. Two channels, the first one's bias and two words of weights being in r9 to r11; what
+ * the next two begin with is loaded while the last product is under way. 19 cycles. */
+#define TG_TWO_CHANNELS(next1, next2, next3)   \
+  "ldr r12, [r0, #20]\n\t"                     \
+  "smlad r9, r2, r10, r9\n\t"                  \
+  "ldr lr, [r0, #24]\n\t"                      \
+  "smlad r9, r3, r11, r9\n\t"                  \
+  "ldr r10, [r0, #40]\n\t"                     \
+  "smlad r9, r4, r12, r9\n\t"                  \
+  "ldr r7, [r0, #36]\n\t"                      \
+  "smlad r9, r5, lr, r9\n\t"                   \
+  "ldr r11, [r0, #44]\n\t"                     \
+  "smlad r7, r2, r10, r7\n\t"                  \
+  "ldr r12, [r0, #48]\n\t"                     \
+  "smlad r7, r3, r11, r7\n\t"                  \
+  "ldr r10, [r0, #4]\n\t"                      \
+  "ldr lr, [r0, #52]\n\t"                      \
+  "smlad r7, r4, r12, r7\n\t"                  \
+  "ldr r6, [r0]\n\t"                           \
+  "lsl r11, r8, r10\n\t"                       \
+  "smlad r7, r5, lr, r7\n\t"                   \
+  TG_EPILOGUE_GLOW_PRODUCT("r9", "lr", "r6", "r11") \
+  "ldr r6, [r0, #28]\n\t"                      \
+  "ldr r12, [r0, #32]\n\t"                     \
+  "add r0, r0, #56\n\t"                        \
+  "asr r9, r9, r10\n\t"                        \
+  "lsl r11, r8, r12\n\t"                       \
+  TG_EPILOGUE_GLOW_SATURATE("r9")              \
+  TG_EPILOGUE_GLOW_PRODUCT("r7", "lr", "r6", "r11") \
+  "strb r9, [r1], #2\n\t" next1 next2          \
+  "asr r7, r7, r12\n\t" next3                  \
+  TG_EPILOGUE_GLOW_SATURATE("r7")              \
+  "strb r7, [r1, #-1]\n\t"
+#define TG_FOUR_CHANNELS                       \
+  "ldr r9, [r0, #8]\n\t"                       \
+  "ldr r10, [r0, #12]\n\t"                     \
+  "ldr r11, [r0, #16]\n\t"                     \
+  TG_TWO_CHANNELS("ldr r9, [r0, #8]\n\t", "ldr r10, [r0, #12]\n\t", "ldr r11, [r0, #16]\n\t") \
+  TG_TWO_CHANNELS("ldr r9, [sp, #20]\n\t", "", "cmp r1, r9\n\t")
 #elif !TG_EPILOGUE_GLOW_FUSED
 /* By the words of tg_epilogue_last.h. */
 #define TG_CHANNEL                                \

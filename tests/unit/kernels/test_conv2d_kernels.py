@@ -97,7 +97,7 @@ def _net(channels: int, filters: int, kernel: int, group: int, stride: int, heig
         pytest.param((8, 8, 3, 8, 1, 1), FOUR, id="depthwise, one row"),
         pytest.param((6, 6, 3, 6, 1, 7), "tg_depthwise_plane_dsp_s8", id="depthwise, channels that are no fours"),
         pytest.param((8, 8, 5, 8, 1, 7), "tg_depthwise_window_dsp_s8", id="depthwise, 5x5"),
-        pytest.param((16, 32, 3, 1, 1, 8), WINOGRAD, id="3x3 of 16 channels"),
+        pytest.param((24, 32, 3, 1, 1, 8), WINOGRAD, id="3x3 of 24 channels"),
         pytest.param((16, 8, 3, 1, 2, 7), "tg_conv2d_dsp_s8", id="3x3 of 16 channels, every second pixel"),
         pytest.param((12, 8, 3, 1, 1, 7), "tg_conv2d_dsp_s8", id="3x3 of 12 channels"),
         pytest.param((8, 12, 1, 1, 1, 7), POINT, id="points"),

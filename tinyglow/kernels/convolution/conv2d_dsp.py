@@ -22,6 +22,7 @@ from tinyglow.targets.cores import DSP
 
 AHEAD = 8  # TG_DSP_AHEAD: bytes after the filter
 GROUP = 4  # taps
+_TURN = 4  # groups of tg_conv2d_dsp_s8's loop
 PIXELS = 4
 
 
@@ -142,12 +143,13 @@ def conv2d_dsp_s8(p: ConvDspParams, x: Array, filters: Array, bias: Array, out: 
 
 
 def work(p: Any, constants: Sequence[Array | None]) -> Work:
-    """Products with those of the padding, inputs that are laid out, by how that is done, and results of tiles."""
+    """Products with those of the padding, turns of their loop, inputs laid out, by how that is done, and results."""
     tiles = -(-p.out_h * p.out_w // (1 if p.pool else PIXELS)) * p.images
     layout = ("by_rows", "by_words", "by_pixels", "flat")[p.layout]
     groups = _groups(p)
     counts = {
         "groups": tiles * groups * -(-p.out_c // 2),
+        "turns": tiles * -(-groups // _TURN) * -(-p.out_c // 2),
         f"inputs_{layout}": tiles * p.kernel_h * p.kernel_w * p.in_c,
         "pooled_pairs" if p.pool else "pairs": tiles * -(-p.out_c // 2),
         "tiles": tiles,

@@ -212,35 +212,77 @@ static TG_APART void tg_conv2d_dsp_s8_channels(tg_conv2d_dsp_s8_tile *t, const i
 
 #else
 
-static int8_t tg_conv2d_dsp_s8_finish(const tg_conv2d_dsp_s8_tile *t, int32_t sum, const tg_u32 *words) {
-  return (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, words, t->offset));
+#if TG_PER_CHANNEL
+#define TG_DSP_OUTPUT(sum, channel)        \
+  (int8_t)tg_saturate_s8(                  \
+      TG_EPILOGUE_GLOW_HIGH(sum, (const tg_u32 *)bias + 2 + (channel)*TG_EPILOGUE_GLOW_WORDS, offset))
+#else
+#define TG_DSP_OUTPUT(sum, channel) (int8_t)tg_saturate_s8(tg_scale_high(sum, scale, offset))
+#endif
+
+/* The outputs of pixels first and first + 2, of which the latter's lie at ``second`` from the former's. What is not there is
+ * written first, and then over: a pixel, and the last pair's second channel. */
+static TG_APART void tg_conv2d_dsp_s8_two_pixels(const tg_conv2d_dsp_s8_tile *t, const int8_t *filter, int32_t first,
+                                                 int8_t *output, int32_t second) {
+  const tg_u32 *const columns = t->columns + first;
+  const int32_t groups = (int32_t)(t->end - t->columns) / 8;
+  const uint32_t low0 = t->low[first];
+  const uint32_t low1 = t->low[first + 2];
+  const uint32_t whole0 = t->whole[first];
+  const uint32_t whole1 = t->whole[first + 2];
+  const int32_t offset = t->offset;
+#if !TG_PER_CHANNEL
+  const uint32_t scale = t->scales[0];
+#endif
+  const tg_i32 *bias = t->bias;
+  TG_COMPACT
+  for (int32_t channels = t->channels; channels > 0; channels -= 2) {
+    const uint32_t even = (uint32_t)bias[0];
+    const uint32_t both = even + ((uint32_t)bias[1] << 8);
+    const tg_dsp_pair_sums begin = {even + low0, even + low1, both + whole0, both + whole1};
+    const tg_dsp_pair_sums s = tg_dsp_pairs_of_two(columns, groups, filter, begin);
+    int8_t *const odd = channels > 1 ? output + 1 : output;
+    odd[second] = TG_DSP_OUTPUT((int32_t)(s.whole1 - s.low1) >> 8, 1);
+    output[second] = TG_DSP_OUTPUT((int32_t)s.low1, 0);
+    *odd = TG_DSP_OUTPUT((int32_t)(s.whole0 - s.low0) >> 8, 1);
+    *output = TG_DSP_OUTPUT((int32_t)s.low0, 0);
+    output += 2;
+    bias += TG_DSP_BIASES;
+    filter += 8 * groups;
+  }
+}
+
+/* The maxima of the four pixels. */
+static TG_APART void tg_conv2d_dsp_s8_largest(const tg_conv2d_dsp_s8_tile *t, const int8_t *filter) {
+  const int32_t groups = (int32_t)(t->end - t->columns) / 8;
+  const int32_t offset = t->offset;
+#if !TG_PER_CHANNEL
+  const uint32_t scale = t->scales[0];
+#endif
+  const tg_i32 *bias = t->bias;
+  int8_t *output = t->output;
+  TG_COMPACT
+  for (int32_t channels = t->channels; channels > 0; channels -= 2) {
+    int32_t sums[8];
+    tg_dsp_pairs(t->columns, groups, filter, bias, t->low, t->whole, sums);
+    const int32_t even = tg_max(tg_max(sums[0], sums[1]), tg_max(sums[2], sums[3]));
+    const int32_t odd = tg_max(tg_max(sums[4], sums[5]), tg_max(sums[6], sums[7]));
+    output[channels > 1] = TG_DSP_OUTPUT(odd, 1);
+    *output = TG_DSP_OUTPUT(even, 0);
+    output += 2;
+    bias += TG_DSP_BIASES;
+    filter += 8 * groups;
+  }
 }
 
 static void tg_conv2d_dsp_s8_channels(tg_conv2d_dsp_s8_tile *t, const int8_t *filter) {
-  const int32_t groups = (int32_t)(t->end - t->columns) / 8;
-  for (; t->channels > 0; t->channels -= 2) {
-    int32_t sums[8];
-    tg_dsp_pairs(t->columns, filter, groups, t->bias, t->low, t->whole, sums);
-    for (int32_t channel = tg_min(t->channels, 2) - 1; channel >= 0; channel--) {
-      const tg_i32 *of = sums + 4 * channel;
-#if TG_PER_CHANNEL
-      const tg_u32 *words = (const tg_u32 *)t->bias + 2 + channel * TG_EPILOGUE_GLOW_WORDS;
-#else
-      const tg_u32 *words = t->scales + channel;
-#endif
-      if (t->pool) {
-        t->output[channel] = tg_conv2d_dsp_s8_finish(t, tg_max(tg_max(of[0], of[1]), tg_max(of[2], of[3])), words);
-        continue;
-      }
-      for (int32_t i = 3; i > 0; i--) {
-        t->output[t->places[i - 1] + channel] = tg_conv2d_dsp_s8_finish(t, of[i], words);
-      }
-      t->output[channel] = tg_conv2d_dsp_s8_finish(t, of[0], words);
-    }
-    t->output += 2;
-    t->bias += TG_DSP_BIASES;
-    filter += 8 * groups;
+  if (t->pool) {
+    tg_conv2d_dsp_s8_largest(t, filter);
+    return;
   }
+  const int32_t third = t->places[2] == t->places[1] ? 0 : t->places[2] - t->places[0];
+  tg_conv2d_dsp_s8_two_pixels(t, filter, 1, t->output + t->places[0], third);
+  tg_conv2d_dsp_s8_two_pixels(t, filter, 0, t->output, t->places[1] == t->places[0] ? 0 : t->places[1]);
 }
 
 #endif
@@ -383,6 +425,7 @@ void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, con
 #undef TG_DSP_BIASES
 #undef TG_LARGER
 #undef TG_DSP_FINISH
+#undef TG_DSP_OUTPUT
 #undef TG_DSP_FINISH_LARGEST
 #undef TG_DSP_SATURATE
 #undef TG_DSP_CONSTANTS

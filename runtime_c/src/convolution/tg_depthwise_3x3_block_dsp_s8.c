@@ -234,36 +234,64 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
 
 #else
 
-static int8_t tg_depthwise_3x3_block_dsp_s8_output_of(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *x,
-                                                      const tg_i32 *filter, int32_t right) {
-  uint32_t sum = (uint32_t)filter[3];
-  for (int32_t row = 0; row < 3; row++) {
-    const uint32_t even = tg_even_plus(w->minus_offset, (uint32_t)filter[row]);
-    const uint32_t odd = tg_odd_plus(w->minus_offset, (uint32_t)filter[row]);
-    const uint32_t first = tg_pack_halfwords(tg_half(even, 0), tg_half(odd, 0));
-    const uint32_t last = tg_pack_halfwords(tg_half(odd, 0), tg_half(even, 1));
-    sum = right ? tg_dot2(x[4], last, tg_dot_low_high(first, x[0], sum))
-                : tg_dot_low_high(x[4], last, tg_dot2(x[0], first, sum));
-    x += 8;
-  }
 #if TG_PER_CHANNEL
-  return (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH((int32_t)sum, filter + 4, w->offset));
+#define TG_BLOCK_OUTPUT(sum) (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH((int32_t)(sum), filter + 4, offset))
 #else
-  return (int8_t)tg_saturate_s8(tg_epilogue_glow((int32_t)sum, w->out));
+#define TG_BLOCK_OUTPUT(sum) (int8_t)tg_saturate_s8(tg_high_plus((int32_t)(sum), scale, offset))
 #endif
+
+/* (w0, w1) of a row of weights, and (w1, w2). */
+static inline uint32_t tg_depthwise_3x3_block_dsp_s8_first(uint32_t minus_offset, uint32_t row) {
+  return tg_pack_halfwords((int32_t)tg_even_plus(minus_offset, row), (int32_t)tg_odd_plus(minus_offset, row));
+}
+
+static inline uint32_t tg_depthwise_3x3_block_dsp_s8_last(uint32_t minus_offset, uint32_t row) {
+  return (tg_odd_plus(minus_offset, row) & 0xFFFFu) | (tg_even_plus(minus_offset, row) & 0xFFFF0000u);
+}
+
+/* One channel of two columns, row by row of outputs: so weights, sums and pointers fit the registers. */
+static TG_APART void tg_depthwise_3x3_block_dsp_s8_channel(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *x,
+                                                           const tg_i32 *filter, int8_t *output, int32_t rows) {
+  const uint32_t minus_offset = w->minus_offset;
+  const uint32_t first0 = tg_depthwise_3x3_block_dsp_s8_first(minus_offset, (uint32_t)filter[0]);
+  const uint32_t first1 = tg_depthwise_3x3_block_dsp_s8_first(minus_offset, (uint32_t)filter[1]);
+  const uint32_t first2 = tg_depthwise_3x3_block_dsp_s8_first(minus_offset, (uint32_t)filter[2]);
+  const uint32_t last0 = tg_depthwise_3x3_block_dsp_s8_last(minus_offset, (uint32_t)filter[0]);
+  const uint32_t last1 = tg_depthwise_3x3_block_dsp_s8_last(minus_offset, (uint32_t)filter[1]);
+  const uint32_t last2 = tg_depthwise_3x3_block_dsp_s8_last(minus_offset, (uint32_t)filter[2]);
+  const uint32_t bias = (uint32_t)filter[3];
+#if !TG_PER_CHANNEL
+  const int32_t scale = w->scale;
+#endif
+  const int32_t offset = w->offset;
+  const int32_t right = w->right;
+  const int32_t down = w->down;
+  TG_COMPACT
+  for (; rows > 0; rows--) {
+    uint32_t left_sum = tg_dot2(x[0], first0, bias);
+    uint32_t right_sum = tg_dot_low_high(first0, x[0], bias);
+    left_sum = tg_dot_low_high(x[4], last0, left_sum);
+    right_sum = tg_dot2(x[4], last0, right_sum);
+    left_sum = tg_dot2(x[8], first1, left_sum);
+    right_sum = tg_dot_low_high(first1, x[8], right_sum);
+    left_sum = tg_dot_low_high(x[12], last1, left_sum);
+    right_sum = tg_dot2(x[12], last1, right_sum);
+    left_sum = tg_dot2(x[16], first2, left_sum);
+    right_sum = tg_dot_low_high(first2, x[16], right_sum);
+    left_sum = tg_dot_low_high(x[20], last2, left_sum);
+    right_sum = tg_dot2(x[20], last2, right_sum);
+    output[right] = TG_BLOCK_OUTPUT(right_sum);
+    *output = TG_BLOCK_OUTPUT(left_sum);
+    x += 8;
+    output += down;
+  }
 }
 
 static void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *strip,
                                                  const tg_i32 *filter, int8_t *output, int32_t count) {
+  TG_COMPACT
   for (int32_t channel = 0; channel < 4; channel++) {
-    for (int32_t row = 0; row < 2 * count; row++) {
-      const tg_u32 *x = strip + 8 * row + channel;
-      int8_t *to = output + row * w->down + channel;
-      if (w->right) {
-        to[w->right] = tg_depthwise_3x3_block_dsp_s8_output_of(w, x, filter, 1);
-      }
-      *to = tg_depthwise_3x3_block_dsp_s8_output_of(w, x, filter, 0);
-    }
+    tg_depthwise_3x3_block_dsp_s8_channel(w, strip + channel, filter, output + channel, 2 * count);
     filter += TG_FILTER_WORDS;
   }
 }
@@ -354,6 +382,7 @@ void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p
 #undef TG_BLOCK_LAST
 #undef TG_BLOCK_ALL
 #undef TG_BLOCK_END
+#undef TG_BLOCK_OUTPUT
 #undef TG_BLOCK_LOAD_LAST
 #undef TG_BLOCK_COMPARE_LAST
 #undef TG_BLOCK_BEFORE_LAST

@@ -40,13 +40,6 @@
 #endif
 #endif
 
-/* For functions that are to stay one copy. */
-#if defined(__GNUC__) || defined(__clang__)
-#define TG_APART __attribute__((noinline, unused))
-#else
-#define TG_APART
-#endif
-
 /* Four neighbours as one word; where cores fault on such accesses, at a multiple of 4 only. gcc and clang make one access of
  * those to four bytes in a row; IAR's compiler has a word for it. */
 #if defined(__ICCARM__)

@@ -81,27 +81,32 @@ static const int8_t *tg_fully_connected_four_units_s8_four_units(const int8_t *x
 
 #else
 
+/* sums[0], sums[1] += x * {byte 0, lower half} of every other halfword; count > 0. Two units and one term at a time: more do not
+ * fit the lower registers of ARMv6-M, and compilers spill. What a halfword has above byte 0 takes one shift. */
+static TG_APART void tg_fully_connected_four_units_s8_two_units(const int8_t *x, const int8_t *weights, uint32_t count,
+                                                                tg_u32 *sums) {
+  const int8_t *const end = x + count;
+  const uint32_t begin = sums[1];
+  uint32_t upper = begin;
+  uint32_t whole = begin;
+  TG_COMPACT
+  do {
+    const int32_t half = tg_load2(weights);
+    const int32_t input = *x;
+    whole += (uint32_t)(input * half);
+    upper += (uint32_t)(input * (half >> 8));
+    weights += 4;
+    x++;
+  } while (x != end);
+  sums[0] += whole - begin - ((upper - begin) << 8);
+  sums[1] = whole;
+}
+
 static const int8_t *tg_fully_connected_four_units_s8_four_units(const int8_t *x, const int8_t *weights, uint32_t count,
                                                                  tg_u32 *sums) {
-  uint32_t sum0 = sums[0];
-  uint32_t sum1 = sums[1];
-  uint32_t sum2 = sums[2];
-  uint32_t sum3 = sums[3];
-  for (; count > 0; count--) {
-    const int32_t input = *x++;
-    const int32_t byte0 = (uint8_t)weights[0];
-    const int32_t byte2 = (uint8_t)weights[2];
-    sum0 += (uint32_t)(input * byte0);
-    sum1 += (uint32_t)(input * (weights[1] * 256 + byte0));
-    sum2 += (uint32_t)(input * byte2);
-    sum3 += (uint32_t)(input * (weights[3] * 256 + byte2));
-    weights += 4;
-  }
-  sums[0] = sum0;
-  sums[1] = sum1;
-  sums[2] = sum2;
-  sums[3] = sum3;
-  return weights;
+  tg_fully_connected_four_units_s8_two_units(x, weights, count, sums);
+  tg_fully_connected_four_units_s8_two_units(x, weights + 2, count, sums + 2);
+  return weights + 4 * count;
 }
 
 #endif

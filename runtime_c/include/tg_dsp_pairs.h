@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "tg_dsp.h"
+#include "tg_numerics.h"
 
 /* What four sums of lower bytes, and of whole halfwords, begin with for each unit of a pixel's inputs. */
 #define TG_DSP_LOW_MINUS(filter_offset) (-(filter_offset)-128)
@@ -227,25 +228,31 @@ TG_INLINE tg_dsp_pair_sums tg_dsp_pairs_of_two(const tg_u32 *x, int32_t groups, 
   return s;
 }
 
-/* sums[0 .. 3] and [4 .. 7]: of channels 0 and 1 for pixels 0 to 3: bias + products; low, whole: what the sums of each
- * pixel begin with besides. Apart, so that registers are given to the loop alone. */
-static TG_APART void tg_dsp_pairs(const tg_u32 *x, int32_t groups, const int8_t *w, const tg_i32 *bias, const tg_u32 *low,
-                                const tg_u32 *whole, tg_i32 *sums) {
+/* The sums of a pair of channels. low, whole: what those of each of four pixels begin with besides the biases. */
+TG_INLINE tg_dsp_pair_sums tg_dsp_pairs(const tg_u32 *x, int32_t groups, const int8_t *w, const tg_i32 *bias, const tg_u32 *low,
+                                        const tg_u32 *whole) {
+  const uint32_t even = (uint32_t)bias[0];
+  const uint32_t both = even + ((uint32_t)bias[1] << 8);
+  const tg_dsp_pair_sums begin = {even + low[0], even + low[2], both + whole[0], both + whole[2]};
+  return tg_dsp_pairs_of_two(x, groups, w, begin);
+}
+
+/* The odd channel's sum. */
+static inline int32_t tg_dsp_odd_of(uint32_t low, uint32_t whole) { return (int32_t)(whole - low) >> 8; }
+
+/* largest: of the sums of four pixels, for both channels of a pair. Apart, so that registers are given to the loop alone. */
+static TG_APART void tg_dsp_pairs_largest(const tg_u32 *x, int32_t groups, const int8_t *w, const tg_i32 *bias,
+                                          const tg_u32 *low, const tg_u32 *whole, int32_t *largest) {
+  int32_t even = INT32_MIN;
+  int32_t odd = INT32_MIN;
   TG_COMPACT
   for (int32_t i = 2; i > 0; i--) {
-    const uint32_t even = (uint32_t)bias[0];
-    const uint32_t both = even + ((uint32_t)bias[1] << 8);
-    tg_dsp_pair_sums s = {even + low[0], even + low[2], both + whole[0], both + whole[2]};
-    s = tg_dsp_pairs_of_two(x, groups, w, s);
-    sums[0] = (int32_t)s.low0;
-    sums[2] = (int32_t)s.low1;
-    sums[4] = (int32_t)(s.whole0 - s.low0) >> 8;
-    sums[6] = (int32_t)(s.whole1 - s.low1) >> 8;
-    low++;
-    whole++;
-    sums++;
-    x++;
+    const tg_dsp_pair_sums s = tg_dsp_pairs(x++, groups, w, bias, low++, whole++);
+    even = tg_max(even, tg_max((int32_t)s.low0, (int32_t)s.low1));
+    odd = tg_max(odd, tg_max(tg_dsp_odd_of(s.low0, s.whole0), tg_dsp_odd_of(s.low1, s.whole1)));
   }
+  largest[0] = even;
+  largest[1] = odd;
 }
 
 #endif

@@ -213,62 +213,35 @@ static TG_APART void tg_conv2d_dsp_s8_channels(tg_conv2d_dsp_s8_tile *t, const i
 #else
 
 #if TG_PER_CHANNEL
-#define TG_DSP_OUTPUT(sum, channel)        \
-  (int8_t)tg_saturate_s8(                  \
-      TG_EPILOGUE_GLOW_HIGH(sum, (const tg_u32 *)bias + 2 + (channel)*TG_EPILOGUE_GLOW_WORDS, offset))
+#define TG_DSP_OUTPUT(sum, i) \
+  (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, (const tg_u32 *)bias + 2 + (i)*TG_EPILOGUE_GLOW_WORDS, offset))
 #else
-#define TG_DSP_OUTPUT(sum, channel) (int8_t)tg_saturate_s8(tg_scale_high(sum, scale, offset))
+#define TG_DSP_OUTPUT(sum, i) (int8_t)tg_saturate_s8(tg_scale_high(sum, scale, offset))
 #endif
-
-/* The outputs of pixels first and first + 2, of which the latter's lie at ``second`` from the former's. What is not there is
- * written first, and then over: a pixel, and the last pair's second channel. */
-static TG_APART void tg_conv2d_dsp_s8_two_pixels(const tg_conv2d_dsp_s8_tile *t, const int8_t *filter, int32_t first,
-                                                 int8_t *output, int32_t second) {
-  const tg_u32 *const columns = t->columns + first;
+/* The outputs of pixels first and first + 2, the latter's at ``second`` from the former's; with pool, of all four's maximum.
+ * What is not there is written first, and then over: a pixel, and the last pair's second channel. */
+static TG_APART void tg_conv2d_dsp_s8_pairs(const tg_conv2d_dsp_s8_tile *t, const int8_t *filter, int32_t first,
+                                            int8_t *output, int32_t second) {
   const int32_t groups = (int32_t)(t->end - t->columns) / 8;
-  const uint32_t low0 = t->low[first];
-  const uint32_t low1 = t->low[first + 2];
-  const uint32_t whole0 = t->whole[first];
-  const uint32_t whole1 = t->whole[first + 2];
   const int32_t offset = t->offset;
-#if !TG_PER_CHANNEL
   const uint32_t scale = t->scales[0];
-#endif
   const tg_i32 *bias = t->bias;
+  (void)scale;
   TG_COMPACT
   for (int32_t channels = t->channels; channels > 0; channels -= 2) {
-    const uint32_t even = (uint32_t)bias[0];
-    const uint32_t both = even + ((uint32_t)bias[1] << 8);
-    const tg_dsp_pair_sums begin = {even + low0, even + low1, both + whole0, both + whole1};
-    const tg_dsp_pair_sums s = tg_dsp_pairs_of_two(columns, groups, filter, begin);
     int8_t *const odd = channels > 1 ? output + 1 : output;
-    odd[second] = TG_DSP_OUTPUT((int32_t)(s.whole1 - s.low1) >> 8, 1);
-    output[second] = TG_DSP_OUTPUT((int32_t)s.low1, 0);
-    *odd = TG_DSP_OUTPUT((int32_t)(s.whole0 - s.low0) >> 8, 1);
-    *output = TG_DSP_OUTPUT((int32_t)s.low0, 0);
-    output += 2;
-    bias += TG_DSP_BIASES;
-    filter += 8 * groups;
-  }
-}
-
-/* The maxima of the four pixels. */
-static TG_APART void tg_conv2d_dsp_s8_largest(const tg_conv2d_dsp_s8_tile *t, const int8_t *filter) {
-  const int32_t groups = (int32_t)(t->end - t->columns) / 8;
-  const int32_t offset = t->offset;
-#if !TG_PER_CHANNEL
-  const uint32_t scale = t->scales[0];
-#endif
-  const tg_i32 *bias = t->bias;
-  int8_t *output = t->output;
-  TG_COMPACT
-  for (int32_t channels = t->channels; channels > 0; channels -= 2) {
-    int32_t sums[8];
-    tg_dsp_pairs(t->columns, groups, filter, bias, t->low, t->whole, sums);
-    const int32_t even = tg_max(tg_max(sums[0], sums[1]), tg_max(sums[2], sums[3]));
-    const int32_t odd = tg_max(tg_max(sums[4], sums[5]), tg_max(sums[6], sums[7]));
-    output[channels > 1] = TG_DSP_OUTPUT(odd, 1);
-    *output = TG_DSP_OUTPUT(even, 0);
+    if (t->pool) {
+      int32_t sums[2];
+      tg_dsp_pairs_largest(t->columns, groups, filter, bias, t->low, t->whole, sums);
+      *odd = TG_DSP_OUTPUT(sums[1], 1);
+      *output = TG_DSP_OUTPUT(sums[0], 0);
+    } else {
+      const tg_dsp_pair_sums s = tg_dsp_pairs(t->columns + first, groups, filter, bias, t->low + first, t->whole + first);
+      odd[second] = TG_DSP_OUTPUT(tg_dsp_odd_of(s.low1, s.whole1), 1);
+      output[second] = TG_DSP_OUTPUT((int32_t)s.low1, 0);
+      *odd = TG_DSP_OUTPUT(tg_dsp_odd_of(s.low0, s.whole0), 1);
+      *output = TG_DSP_OUTPUT((int32_t)s.low0, 0);
+    }
     output += 2;
     bias += TG_DSP_BIASES;
     filter += 8 * groups;
@@ -276,13 +249,11 @@ static TG_APART void tg_conv2d_dsp_s8_largest(const tg_conv2d_dsp_s8_tile *t, co
 }
 
 static void tg_conv2d_dsp_s8_channels(tg_conv2d_dsp_s8_tile *t, const int8_t *filter) {
-  if (t->pool) {
-    tg_conv2d_dsp_s8_largest(t, filter);
-    return;
+  if (!t->pool) {
+    const int32_t third = t->places[2] == t->places[1] ? 0 : t->places[2] - t->places[0];
+    tg_conv2d_dsp_s8_pairs(t, filter, 1, t->output + t->places[0], third);
   }
-  const int32_t third = t->places[2] == t->places[1] ? 0 : t->places[2] - t->places[0];
-  tg_conv2d_dsp_s8_two_pixels(t, filter, 1, t->output + t->places[0], third);
-  tg_conv2d_dsp_s8_two_pixels(t, filter, 0, t->output, t->places[1] == t->places[0] ? 0 : t->places[1]);
+  tg_conv2d_dsp_s8_pairs(t, filter, 0, t->output, t->places[1] == t->places[0] ? 0 : t->places[1]);
 }
 
 #endif
@@ -408,13 +379,8 @@ void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, con
 #if TG_PER_CHANNEL
     tg_dsp_clamp(output, outputs, p->act_min, p->act_max);
 #else
-    /* Seldom needed, so small: a network with offsets has its ReLUs at the ends of int8. */
-    if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
-      TG_COMPACT
-      for (int32_t i = 0; i < outputs; i++) {
-        output[i] = tg_clamp_s8(output[i], p->act_min, p->act_max);
-      }
-    }
+    int32_t i;
+    TG_CLAMP_SELDOM(output, i, outputs, p->act_min, p->act_max)
 #endif
     input += p->in_h * p->in_w * p->in_c;
     output += outputs;

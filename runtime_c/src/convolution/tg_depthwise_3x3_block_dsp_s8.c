@@ -240,71 +240,24 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
 #define TG_BLOCK_OUTPUT(sum) (int8_t)tg_saturate_s8(tg_high_plus((int32_t)(sum), scale, offset))
 #endif
 
-/* (w0, w1) of a row of weights, and (w1, w2). */
-static inline uint32_t tg_depthwise_3x3_block_dsp_s8_first(uint32_t minus_offset, uint32_t row) {
-  return tg_pack_halfwords((int32_t)tg_even_plus(minus_offset, row), (int32_t)tg_odd_plus(minus_offset, row));
-}
-
-static inline uint32_t tg_depthwise_3x3_block_dsp_s8_last(uint32_t minus_offset, uint32_t row) {
-  return (tg_odd_plus(minus_offset, row) & 0xFFFFu) | (tg_even_plus(minus_offset, row) & 0xFFFF0000u);
-}
-
 /* One channel of two columns, block by block: each pair of words adds to the sums of one or two rows of outputs. */
 static TG_APART void tg_depthwise_3x3_block_dsp_s8_channel(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *x,
                                                            const tg_i32 *filter, int8_t *output, int32_t count) {
-  const uint32_t minus_offset = w->minus_offset;
-  const uint32_t first0 = tg_depthwise_3x3_block_dsp_s8_first(minus_offset, (uint32_t)filter[0]);
-  const uint32_t first1 = tg_depthwise_3x3_block_dsp_s8_first(minus_offset, (uint32_t)filter[1]);
-  const uint32_t first2 = tg_depthwise_3x3_block_dsp_s8_first(minus_offset, (uint32_t)filter[2]);
-  const uint32_t last0 = tg_depthwise_3x3_block_dsp_s8_last(minus_offset, (uint32_t)filter[0]);
-  const uint32_t last1 = tg_depthwise_3x3_block_dsp_s8_last(minus_offset, (uint32_t)filter[1]);
-  const uint32_t last2 = tg_depthwise_3x3_block_dsp_s8_last(minus_offset, (uint32_t)filter[2]);
+  const tg_dsp_block_weights weights = tg_dsp_block_weights_of((const tg_u32 *)filter, w->minus_offset);
   const int32_t down = w->down;
   TG_COMPACT
   for (; count > 0; count--) {
-    const uint32_t bias = (uint32_t)filter[3];
-    uint32_t left = x[8];
-    uint32_t right = x[12];
-    uint32_t lower_left = tg_dot2(left, first0, bias);
-    uint32_t upper_left = tg_dot2(left, first1, bias);
-    uint32_t lower_right = tg_dot_low_high(first0, left, bias);
-    uint32_t upper_right = tg_dot_low_high(first1, left, bias);
-    left = x[16];
-    lower_left = tg_dot_low_high(right, last0, lower_left);
-    upper_left = tg_dot_low_high(right, last1, upper_left);
-    lower_right = tg_dot2(right, last0, lower_right);
-    upper_right = tg_dot2(right, last1, upper_right);
-    right = x[20];
-    lower_left = tg_dot2(left, first1, lower_left);
-    upper_left = tg_dot2(left, first2, upper_left);
-    lower_right = tg_dot_low_high(first1, left, lower_right);
-    upper_right = tg_dot_low_high(first2, left, upper_right);
-    left = x[24];
-    lower_left = tg_dot_low_high(right, last1, lower_left);
-    upper_left = tg_dot_low_high(right, last2, upper_left);
-    lower_right = tg_dot2(right, last1, lower_right);
-    upper_right = tg_dot2(right, last2, upper_right);
-    right = x[28];
-    lower_left = tg_dot2(left, first2, lower_left);
-    lower_right = tg_dot_low_high(first2, left, lower_right);
-    left = x[0];
-    lower_left = tg_dot_low_high(right, last2, lower_left);
-    lower_right = tg_dot2(right, last2, lower_right);
-    right = x[4];
-    upper_left = tg_dot2(left, first0, upper_left);
-    upper_right = tg_dot_low_high(first0, left, upper_right);
-    upper_left = tg_dot_low_high(right, last0, upper_left);
-    upper_right = tg_dot2(right, last0, upper_right);
+    const tg_dsp_block_sums sums = tg_dsp_block_of(&weights, x, (uint32_t)filter[3]);
 #if !TG_PER_CHANNEL
     const int32_t scale = w->scale;
 #endif
     const int32_t offset = w->offset;
-    const int32_t right_one = w->right;
-    output[right_one] = TG_BLOCK_OUTPUT(upper_right);
-    *output = TG_BLOCK_OUTPUT(upper_left);
+    const int32_t right = w->right;
+    output[right] = TG_BLOCK_OUTPUT(sums.upper_right);
+    *output = TG_BLOCK_OUTPUT(sums.upper_left);
     output += down;
-    output[right_one] = TG_BLOCK_OUTPUT(lower_right);
-    *output = TG_BLOCK_OUTPUT(lower_left);
+    output[right] = TG_BLOCK_OUTPUT(sums.lower_right);
+    *output = TG_BLOCK_OUTPUT(sums.lower_left);
     output += down;
     x += 16;
   }

@@ -45,7 +45,7 @@ typedef uint64_t tg_u64;
 /* Two neighbours as a number, at a multiple of 2. Compilers for cores that fault elsewhere do not join two loads of bytes. */
 static inline int32_t tg_load2(const int8_t *x) {
 #if defined(__ARM_ARCH) && !defined(__ARM_BIG_ENDIAN)
-  return *(const tg_i16 *)x;
+  return *(const tg_i16 *)(const void *)x;
 #else
   return x[1] * 256 + (uint8_t)x[0];
 #endif

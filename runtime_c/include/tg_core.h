@@ -42,7 +42,7 @@ typedef uint64_t tg_u64;
 #define TG_APART
 #endif
 
-/* Two neighbours as a number, at a multiple of 2. Compilers for cores that fault elsewhere do not join two loads of bytes. */
+/* Two neighbours as a number, at a multiple of 2. For cores that fault elsewhere compilers do not join loads of bytes. */
 static inline int32_t tg_load2(const int8_t *x) {
 #if defined(__ARM_ARCH) && !defined(__ARM_BIG_ENDIAN)
   return *(const tg_i16 *)(const void *)x;

@@ -115,8 +115,8 @@ TG_INLINE tg_dsp_block_weights tg_dsp_block_weights_of(const tg_u32 *rows, uint3
   return w;
 }
 
-/* A block in C, from the strip's words x of its channel on: in the order of the instructions above, each pair of words adds to
- * the sums of one or two rows of outputs. */
+/* A block in C, from the strip's words x of its channel on: in the order of the instructions above, each pair of words
+ * adds to the sums of one or two rows of outputs. */
 TG_INLINE tg_dsp_block_sums tg_dsp_block_of(const tg_dsp_block_weights *w, const tg_u32 *x, uint32_t bias) {
   uint32_t left = x[8];
   uint32_t right = x[12];

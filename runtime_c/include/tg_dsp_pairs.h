@@ -229,8 +229,8 @@ TG_INLINE tg_dsp_pair_sums tg_dsp_pairs_of_two(const tg_u32 *x, int32_t groups, 
 }
 
 /* The sums of a pair of channels. low, whole: what those of each of four pixels begin with besides the biases. */
-TG_INLINE tg_dsp_pair_sums tg_dsp_pairs(const tg_u32 *x, int32_t groups, const int8_t *w, const tg_i32 *bias, const tg_u32 *low,
-                                        const tg_u32 *whole) {
+TG_INLINE tg_dsp_pair_sums tg_dsp_pairs(const tg_u32 *x, int32_t groups, const int8_t *w, const tg_i32 *bias,
+                                        const tg_u32 *low, const tg_u32 *whole) {
   const uint32_t even = (uint32_t)bias[0];
   const uint32_t both = even + ((uint32_t)bias[1] << 8);
   const tg_dsp_pair_sums begin = {even + low[0], even + low[2], both + whole[0], both + whole[2]};

@@ -81,8 +81,8 @@ static const int8_t *tg_fully_connected_four_units_s8_four_units(const int8_t *x
 
 #else
 
-/* sums[0], sums[1] += x * {byte 0, lower half} of every other halfword; count > 0. Two units and one term at a time: more do not
- * fit the lower registers of ARMv6-M, and compilers spill. What a halfword has above byte 0 takes one shift. */
+/* sums[0], sums[1] += x * {byte 0, lower half} of every other halfword; count > 0. Two units and one term at a time: more
+ * do not fit the lower registers of ARMv6-M, and compilers spill. What a halfword has above byte 0 takes one shift. */
 static TG_APART void tg_fully_connected_four_units_s8_two_units(const int8_t *x, const int8_t *weights, uint32_t count,
                                                                 tg_u32 *sums) {
   const int8_t *const end = x + count;

@@ -40,13 +40,6 @@
 #endif
 #endif
 
-/* For functions that are to stay one copy. */
-#if defined(__GNUC__) || defined(__clang__)
-#define TG_APART __attribute__((noinline, unused))
-#else
-#define TG_APART
-#endif
-
 /* Four neighbours as one word; where cores fault on such accesses, at a multiple of 4 only. gcc and clang make one access of
  * those to four bytes in a row; IAR's compiler has a word for it. */
 #if defined(__ICCARM__)
@@ -265,18 +258,25 @@ static inline uint32_t tg_max4(uint32_t a, uint32_t b) {
 #endif
 }
 
+/* The upper word of x * scale, rounded to the nearest, halves upwards, plus a number. The compiler proves that it fits. */
+static inline int32_t tg_high_plus(int32_t x, int32_t scale, int32_t plus) {
+#if TG_HAS_DSP
+  int32_t result;
+  __asm__("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(x), "r"(scale), "r"(plus));
+  return result;
+#elif TG_DSP_ACLE && !defined(__clang__)
+  /* Other compilers than clang do not find the instruction for it: this way is the shortest without. */
+  const int64_t product = (int64_t)x * scale;
+  return (int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31) + plus;
+#else
+  return (int32_t)(((int64_t)x * scale + ((int64_t)1 << 31)) >> 32) + plus;
+#endif
+}
+
 /* A sum by one channel's scale = pre + (multiplier << (32 - post)), that is, (x >> pre) * multiplier / 2^post, halves
  * upwards, plus offset. The compiler proves that pre does not get in the multiplier's way, and that nothing wraps. */
 static inline int32_t tg_scale_high(int32_t x, uint32_t scale, int32_t offset) {
-  const int32_t shifted = x >> (scale & 0xFFu);
-#if TG_HAS_DSP
-  int32_t result;
-  __asm__("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(shifted), "r"(scale & ~0xFFu), "r"(offset));
-  return result;
-#else
-  const int64_t product = (int64_t)shifted * (int32_t)(scale & ~0xFFu);
-  return (int32_t)((product + ((int64_t)1 << 31)) >> 32) + offset;
-#endif
+  return tg_high_plus(x >> (scale & 0xFFu), (int32_t)(scale & ~0xFFu), offset);
 }
 
 /* Brings count bytes between min and max, four at once. */

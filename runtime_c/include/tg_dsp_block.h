@@ -85,6 +85,78 @@
   "pkhbt " first ", r8, " last ", lsl #16\n\t"  \
   "pkhbt " last ", " last ", r8\n\t"
 
+/* The weights of a channel: (w0, w1) of each row, and (w1, w2). */
+typedef struct {
+  uint32_t first0;
+  uint32_t first1;
+  uint32_t first2;
+  uint32_t last0;
+  uint32_t last1;
+  uint32_t last2;
+} tg_dsp_block_weights;
+
+typedef struct {
+  uint32_t upper_left;
+  uint32_t upper_right;
+  uint32_t lower_left;
+  uint32_t lower_right;
+} tg_dsp_block_sums;
+
+static inline uint32_t tg_dsp_block_first(uint32_t row, uint32_t minus_offset) {
+  return tg_pack_halfwords((int32_t)tg_even_plus(minus_offset, row), (int32_t)tg_odd_plus(minus_offset, row));
+}
+
+static inline uint32_t tg_dsp_block_last(uint32_t row, uint32_t minus_offset) {
+  return (tg_odd_plus(minus_offset, row) & 0xFFFFu) | (tg_even_plus(minus_offset, row) & 0xFFFF0000u);
+}
+
+TG_INLINE tg_dsp_block_weights tg_dsp_block_weights_of(const tg_u32 *rows, uint32_t minus_offset) {
+  const tg_dsp_block_weights w = {
+      tg_dsp_block_first(rows[0], minus_offset), tg_dsp_block_first(rows[1], minus_offset),
+      tg_dsp_block_first(rows[2], minus_offset), tg_dsp_block_last(rows[0], minus_offset),
+      tg_dsp_block_last(rows[1], minus_offset),  tg_dsp_block_last(rows[2], minus_offset)};
+  return w;
+}
+
+/* A block in C, from the strip's words x of its channel on: in the order of the instructions above, each pair of words
+ * adds to the sums of one or two rows of outputs. */
+TG_INLINE tg_dsp_block_sums tg_dsp_block_of(const tg_dsp_block_weights *w, const tg_u32 *x, uint32_t bias) {
+  uint32_t left = x[8];
+  uint32_t right = x[12];
+  uint32_t lower_left = tg_dot2(left, w->first0, bias);
+  uint32_t upper_left = tg_dot2(left, w->first1, bias);
+  uint32_t lower_right = tg_dot_low_high(w->first0, left, bias);
+  uint32_t upper_right = tg_dot_low_high(w->first1, left, bias);
+  left = x[16];
+  lower_left = tg_dot_low_high(right, w->last0, lower_left);
+  upper_left = tg_dot_low_high(right, w->last1, upper_left);
+  lower_right = tg_dot2(right, w->last0, lower_right);
+  upper_right = tg_dot2(right, w->last1, upper_right);
+  right = x[20];
+  lower_left = tg_dot2(left, w->first1, lower_left);
+  upper_left = tg_dot2(left, w->first2, upper_left);
+  lower_right = tg_dot_low_high(w->first1, left, lower_right);
+  upper_right = tg_dot_low_high(w->first2, left, upper_right);
+  left = x[24];
+  lower_left = tg_dot_low_high(right, w->last1, lower_left);
+  upper_left = tg_dot_low_high(right, w->last2, upper_left);
+  lower_right = tg_dot2(right, w->last1, lower_right);
+  upper_right = tg_dot2(right, w->last2, upper_right);
+  right = x[28];
+  lower_left = tg_dot2(left, w->first2, lower_left);
+  lower_right = tg_dot_low_high(w->first2, left, lower_right);
+  left = x[0];
+  lower_left = tg_dot_low_high(right, w->last2, lower_left);
+  lower_right = tg_dot2(right, w->last2, lower_right);
+  right = x[4];
+  upper_left = tg_dot2(left, w->first0, upper_left);
+  upper_right = tg_dot_low_high(w->first0, left, upper_right);
+  upper_left = tg_dot_low_high(right, w->last0, upper_left);
+  upper_right = tg_dot2(right, w->last0, upper_right);
+  const tg_dsp_block_sums sums = {upper_left, upper_right, lower_left, lower_right};
+  return sums;
+}
+
 /* Two columns of pixels, by words of four channels, as rows of the strip. Returns where the next row begins. */
 static TG_APART tg_u32 *tg_dsp_block_put_rows(const int8_t *left, int32_t left_step, const int8_t *right,
                                               int32_t right_step, int32_t count, tg_u32 *to) {

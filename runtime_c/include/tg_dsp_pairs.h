@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "tg_dsp.h"
+#include "tg_numerics.h"
 
 /* What four sums of lower bytes, and of whole halfwords, begin with for each unit of a pixel's inputs. */
 #define TG_DSP_LOW_MINUS(filter_offset) (-(filter_offset)-128)
@@ -200,42 +201,96 @@ typedef struct {
 
 #endif
 
-/* sums[0 .. 3] and [4 .. 7]: of channels 0 and 1 for pixels 0 to 3: bias + products; low, whole: what the sums of each
- * pixel begin with besides. */
-static inline void tg_dsp_pairs(const tg_u32 *x, const int8_t *w, int32_t groups, const tg_i32 *bias, const tg_u32 *low,
-                                const tg_u32 *whole, tg_i32 *sums) {
+/* Of two pixels: sums of lower bytes, and of whole halfwords. */
+typedef struct {
+  uint32_t low0;
+  uint32_t low1;
+  uint32_t whole0;
+  uint32_t whole1;
+} tg_dsp_pair_sums;
+
+TG_INLINE tg_dsp_pair_sums tg_dsp_pair_add(tg_dsp_pair_sums s, uint32_t word, uint32_t x0, uint32_t x1) {
+  const uint32_t bytes = word & 0xFF00FFu;
+  s.whole0 = tg_dot2(x0, word, s.whole0);
+  s.whole1 = tg_dot2(x1, word, s.whole1);
+  s.low0 = tg_dot2(x0, bytes, s.low0);
+  s.low1 = tg_dot2(x1, bytes, s.low1);
+  return s;
+}
+
+TG_INLINE tg_dsp_pair_sums tg_dsp_pair_group(tg_dsp_pair_sums s, const tg_u32 *x, const int8_t *w) {
+  const uint32_t even = tg_load4(w);
+  const uint32_t odd = tg_load4(w + 4);
+  s = tg_dsp_pair_add(s, even, x[0], x[2]);
+  return tg_dsp_pair_add(s, odd, x[4], x[6]);
+}
+
+/* Two groups; for the M7 words are loaded before those before them are multiplied. */
+TG_INLINE tg_dsp_pair_sums tg_dsp_pair_two_groups(tg_dsp_pair_sums s, const tg_u32 *x, const int8_t *w) {
+#if TG_DUAL_ISSUE
+  uint32_t even = tg_load4(w);
+  uint32_t even0 = x[0];
+  uint32_t even1 = x[2];
+  uint32_t odd = tg_load4(w + 4);
+  uint32_t odd0 = x[4];
+  uint32_t odd1 = x[6];
+  s = tg_dsp_pair_add(s, even, even0, even1);
+  even = tg_load4(w + 8);
+  even0 = x[8];
+  even1 = x[10];
+  s = tg_dsp_pair_add(s, odd, odd0, odd1);
+  odd = tg_load4(w + 12);
+  odd0 = x[12];
+  odd1 = x[14];
+  s = tg_dsp_pair_add(s, even, even0, even1);
+  return tg_dsp_pair_add(s, odd, odd0, odd1);
+#else
+  return tg_dsp_pair_group(tg_dsp_pair_group(s, x, w), x + 8, w + 8);
+#endif
+}
+
+/* Groups of a pixel and the one after the next, whose first words x points to: that many sums, pointers and words fit the
+ * registers, and no two words of inputs lie side by side, which compilers would load together, beside nothing else. */
+TG_INLINE tg_dsp_pair_sums tg_dsp_pairs_of_two(const tg_u32 *x, int32_t groups, const int8_t *w, tg_dsp_pair_sums s) {
+  if (groups & 1) {
+    s = tg_dsp_pair_group(s, x, w);
+    x += 8;
+    w += 8;
+  }
+  TG_COMPACT
+  for (groups >>= 1; groups > 0; groups--) {
+    s = tg_dsp_pair_two_groups(s, x, w);
+    x += 16;
+    w += 16;
+  }
+  return s;
+}
+
+/* The sums of a pair of channels. low, whole: what those of each of four pixels begin with besides the biases. */
+TG_INLINE tg_dsp_pair_sums tg_dsp_pairs(const tg_u32 *x, int32_t groups, const int8_t *w, const tg_i32 *bias,
+                                        const tg_u32 *low, const tg_u32 *whole) {
   const uint32_t even = (uint32_t)bias[0];
   const uint32_t both = even + ((uint32_t)bias[1] << 8);
-  uint32_t low0 = even + low[0];
-  uint32_t low1 = even + low[1];
-  uint32_t low2 = even + low[2];
-  uint32_t low3 = even + low[3];
-  uint32_t whole0 = both + whole[0];
-  uint32_t whole1 = both + whole[1];
-  uint32_t whole2 = both + whole[2];
-  uint32_t whole3 = both + whole[3];
-  for (int32_t half = 2 * groups; half > 0; half--) {
-    const uint32_t word = tg_load4(w);
-    const uint32_t bytes = word & 0xFF00FFu;
-    low0 = tg_dot2(x[0], bytes, low0);
-    whole0 = tg_dot2(x[0], word, whole0);
-    low1 = tg_dot2(x[1], bytes, low1);
-    whole1 = tg_dot2(x[1], word, whole1);
-    low2 = tg_dot2(x[2], bytes, low2);
-    whole2 = tg_dot2(x[2], word, whole2);
-    low3 = tg_dot2(x[3], bytes, low3);
-    whole3 = tg_dot2(x[3], word, whole3);
-    w += 4;
-    x += 4;
+  const tg_dsp_pair_sums begin = {even + low[0], even + low[2], both + whole[0], both + whole[2]};
+  return tg_dsp_pairs_of_two(x, groups, w, begin);
+}
+
+/* The odd channel's sum. */
+static inline int32_t tg_dsp_odd_of(uint32_t low, uint32_t whole) { return (int32_t)(whole - low) >> 8; }
+
+/* largest: of the sums of four pixels, for both channels of a pair. Apart, so that registers are given to the loop alone. */
+static TG_APART void tg_dsp_pairs_largest(const tg_u32 *x, int32_t groups, const int8_t *w, const tg_i32 *bias,
+                                          const tg_u32 *low, const tg_u32 *whole, int32_t *largest) {
+  int32_t even = INT32_MIN;
+  int32_t odd = INT32_MIN;
+  TG_COMPACT
+  for (int32_t i = 2; i > 0; i--) {
+    const tg_dsp_pair_sums s = tg_dsp_pairs(x++, groups, w, bias, low++, whole++);
+    even = tg_max(even, tg_max((int32_t)s.low0, (int32_t)s.low1));
+    odd = tg_max(odd, tg_max(tg_dsp_odd_of(s.low0, s.whole0), tg_dsp_odd_of(s.low1, s.whole1)));
   }
-  sums[0] = (int32_t)low0;
-  sums[1] = (int32_t)low1;
-  sums[2] = (int32_t)low2;
-  sums[3] = (int32_t)low3;
-  sums[4] = (int32_t)(whole0 - low0) >> 8;
-  sums[5] = (int32_t)(whole1 - low1) >> 8;
-  sums[6] = (int32_t)(whole2 - low2) >> 8;
-  sums[7] = (int32_t)(whole3 - low3) >> 8;
+  largest[0] = even;
+  largest[1] = odd;
 }
 
 #endif

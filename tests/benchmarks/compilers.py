@@ -13,14 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import tinyglow
-from tests.benchmarks.measure import SCHEMES, quantized, sample_inputs
+from tests.benchmarks.measure import MODELS, SCHEMES, quantized, sample_inputs
 from tinyglow.pipeline.stations import target_of
 from tinyglow.sim import toolchain
 from tinyglow.sim.toolchain import find_compiler
 from tinyglow.targets.boards import load_board
 
 TABLE = Path(__file__).with_name("compilers.json")
-NETWORKS = ("kws_dscnn", "mobilenet_block", "autoencoder")
 CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7")
 COMPILERS = ("zig", "gcc")
 PLAIN = "-DTG_PLAIN_C"
@@ -50,7 +49,7 @@ def measure() -> dict[str, object]:
     """Cycles by network, core and compiler, the latter with "plain" for builds without GNU C; and what they are."""
     versions = {name: find_compiler(name, load_board("cortex-m4")).version() for name in COMPILERS}
     rows: dict[str, dict[str, int]] = {}
-    for network in NETWORKS:
+    for network in MODELS:
         for core in CORES:
             row = rows[f"{network} {core}"] = {}
             for compiler in COMPILERS:

@@ -65,16 +65,16 @@ def _cycles(program: Program, board: Board, inputs: dict[str, Array], folder: Pa
     return done.costs[0].cycles
 
 
-@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4"])
+@pytest.mark.parametrize(("core", "times"), [("cortex-m0plus", 2), ("cortex-m4", 1.5), ("cortex-m7", 1.5)])
 @pytest.mark.parametrize("model", ["mobilenet_block", "autoencoder"])
 @pytest.mark.slow  # compiles C
 def test_networks_are_fast_without_gnu_c(
-    model: str, core: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    model: str, core: str, times: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The same answers, in at most three times the cycles."""
+    """The same answers, in at most twice the cycles on ARMv6-M, and one and a half times elsewhere."""
     board = load_board(core)
     program = tinyglow.lower(measure.quantized(model, measure.SCHEMES["asymmetric"]), target=target_of(board))
     inputs = dict(measure.sample_inputs(program))
     best = _cycles(program, board, inputs, tmp_path / "gnu")
     monkeypatch.setattr(toolchain, "_COMMON", (*toolchain._COMMON, PLAIN))
-    assert best < _cycles(program, board, inputs, tmp_path / "plain") < 3 * best
+    assert best < _cycles(program, board, inputs, tmp_path / "plain") < times * best

@@ -13,6 +13,7 @@
  * TG_PER_CHANNEL: each channel has a scale of its own (see tg_scale_high), those of a pair after their weights. */
 #include "tg_compact.h"
 #include "tg_dsp.h"
+#include "tg_dsp_3x3.h"
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
@@ -251,16 +252,6 @@ static TG_APART void tg_conv2d_3x3_dsp_s8_compute(const tg_conv2d_3x3_dsp_s8_blo
 
 #else
 
-/* One pixel of a channel. columns: the first word of its window; filter: the channel's first weights of a pair's. */
-static int32_t tg_conv2d_3x3_dsp_s8_pixel(const uint32_t *columns, const uint32_t *filter, uint32_t bias) {
-  for (int32_t i = 0; i < 6; i++) {
-    for (int32_t y = 0; y < 3; y++) {
-      bias = tg_dot2(columns[4 * i + y], filter[6 * i + 2 * y], bias);
-    }
-  }
-  return (int32_t)bias;
-}
-
 /* words: the channel's, with TG_PER_CHANNEL. */
 static int8_t tg_conv2d_3x3_dsp_s8_finish(const tg_conv2d_3x3_dsp_s8_blocks *row, int32_t sum, const tg_u32 *words) {
 #if TG_PER_CHANNEL
@@ -279,18 +270,16 @@ static void tg_conv2d_3x3_dsp_s8_compute(const tg_conv2d_3x3_dsp_s8_blocks *row)
       const tg_u32 *pair = row->filter + (channel >> 1) * TG_PAIR_WORDS;
       const tg_u32 *filter = pair + (channel & 1);
       const tg_u32 *words = pair + 38 + (channel & 1) * TG_EPILOGUE_GLOW_WORDS;
-      const int32_t upper_left = tg_conv2d_3x3_dsp_s8_pixel(columns, filter + 2, *filter);
-      const int32_t upper_right = tg_conv2d_3x3_dsp_s8_pixel(columns + TG_COLUMN_WORDS, filter + 2, *filter);
-      const int32_t lower_left = tg_conv2d_3x3_dsp_s8_pixel(columns + 1, filter + 2, *filter);
-      const int32_t lower_right = tg_conv2d_3x3_dsp_s8_pixel(columns + TG_COLUMN_WORDS + 1, filter + 2, *filter);
+      int32_t sums[4];
+      tg_dsp_3x3_block(columns, filter + 2, *filter, sums);
       if (row->skip) {
-        output[row->down + row->right] = tg_conv2d_3x3_dsp_s8_finish(row, lower_right, words);
-        output[row->down] = tg_conv2d_3x3_dsp_s8_finish(row, lower_left, words);
-        output[row->right] = tg_conv2d_3x3_dsp_s8_finish(row, upper_right, words);
-        *output++ = tg_conv2d_3x3_dsp_s8_finish(row, upper_left, words);
+        output[row->down + row->right] = tg_conv2d_3x3_dsp_s8_finish(row, sums[3], words);
+        output[row->down] = tg_conv2d_3x3_dsp_s8_finish(row, sums[2], words);
+        output[row->right] = tg_conv2d_3x3_dsp_s8_finish(row, sums[1], words);
       } else {
-        *output++ = tg_conv2d_3x3_dsp_s8_finish(row, tg_max(tg_max(upper_left, upper_right), tg_max(lower_left, lower_right)), words);
+        sums[0] = tg_max(tg_max(sums[0], sums[1]), tg_max(sums[2], sums[3]));
       }
+      *output++ = tg_conv2d_3x3_dsp_s8_finish(row, sums[0], words);
     }
     columns += 2 * TG_COLUMN_WORDS;
     output += row->skip;

@@ -193,36 +193,48 @@ static TG_APART void tg_conv2d_dsp_s8_channels(const tg_dsp_pair_tile *t, const 
 
 #else
 
-static int8_t tg_conv2d_dsp_s8_finish(const tg_dsp_pair_tile *t, int32_t sum, const tg_u32 *words) {
-  return (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, words, t->offset));
-}
-
-static void tg_conv2d_dsp_s8_channels(const tg_dsp_pair_tile *t, const int8_t *filter) {
-  const tg_i32 *bias = t->bias;
-  int8_t *output = t->output;
-  for (; filter < t->end; filter += 8 * t->groups) {
-    int32_t sums[8];
-    tg_dsp_pairs(t->columns, filter, t->groups, bias, t->low, t->whole, sums);
-    for (int32_t channel = filter + 1 < t->end; channel >= 0; channel--) {
-      const tg_i32 *of = sums + 4 * channel;
 #if TG_PER_CHANNEL
-      const tg_u32 *words = (const tg_u32 *)bias + 2 + channel * TG_EPILOGUE_GLOW_WORDS;
+#define TG_DSP_OUTPUT(sum, i) \
+  (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, (const tg_u32 *)bias + 2 + (i)*TG_EPILOGUE_GLOW_WORDS, offset))
 #else
-      const uint32_t word = (uint32_t)t->scale | (t->pre & 0xFFu);
-      const tg_u32 *words = &word;
+#define TG_DSP_OUTPUT(sum, i) (int8_t)tg_saturate_s8(tg_scale_high(sum, scale, offset))
 #endif
-      if (t->pre >> 31) {
-        output[channel] = tg_conv2d_dsp_s8_finish(t, tg_max(tg_max(of[0], of[1]), tg_max(of[2], of[3])), words);
-        continue;
-      }
-      for (int32_t i = 3; i > 0; i--) {
-        output[t->places[i - 1] + channel] = tg_conv2d_dsp_s8_finish(t, of[i], words);
-      }
-      output[channel] = tg_conv2d_dsp_s8_finish(t, of[0], words);
+/* The outputs of pixels first and first + 2, the latter's at ``second`` from the former's; with pool, of all four's maximum.
+ * What is not there is written first, and then over: a pixel, and the last pair's second channel. */
+static TG_APART void tg_conv2d_dsp_s8_pairs(const tg_dsp_pair_tile *t, const int8_t *filter, int32_t first,
+                                            int8_t *output, int32_t second) {
+  const int32_t groups = t->groups;
+  const int8_t *const end = t->end;
+  const int32_t offset = t->offset;
+  const uint32_t scale = (uint32_t)t->scale | (t->pre & 0xFFu);
+  const tg_i32 *bias = t->bias;
+  (void)scale;
+  TG_COMPACT
+  for (; filter < end; filter += 8 * groups) {
+    int8_t *const odd = filter + 1 < end ? output + 1 : output;
+    if (t->pre >> 31) {
+      int32_t sums[2];
+      tg_dsp_pairs_largest(t->columns, groups, filter, bias, t->low, t->whole, sums);
+      *odd = TG_DSP_OUTPUT(sums[1], 1);
+      *output = TG_DSP_OUTPUT(sums[0], 0);
+    } else {
+      const tg_dsp_pair_sums s = tg_dsp_pairs(t->columns + first, groups, filter, bias, t->low + first, t->whole + first);
+      odd[second] = TG_DSP_OUTPUT(tg_dsp_odd_of(s.low1, s.whole1), 1);
+      output[second] = TG_DSP_OUTPUT((int32_t)s.low1, 0);
+      *odd = TG_DSP_OUTPUT(tg_dsp_odd_of(s.low0, s.whole0), 1);
+      *output = TG_DSP_OUTPUT((int32_t)s.low0, 0);
     }
     output += 2;
     bias += TG_DSP_BIASES;
   }
+}
+
+static void tg_conv2d_dsp_s8_channels(const tg_dsp_pair_tile *t, const int8_t *filter) {
+  if (!(t->pre >> 31)) {
+    const int32_t third = t->places[2] == t->places[1] ? 0 : t->places[2] - t->places[0];
+    tg_conv2d_dsp_s8_pairs(t, filter, 1, t->output + t->places[0], third);
+  }
+  tg_conv2d_dsp_s8_pairs(t, filter, 0, t->output, t->places[1] == t->places[0] ? 0 : t->places[1]);
 }
 
 #endif
@@ -358,13 +370,8 @@ void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, con
 #if TG_PER_CHANNEL
     tg_dsp_clamp(output, outputs, p->act_min, p->act_max);
 #else
-    /* Seldom needed, so small: a network with offsets has its ReLUs at the ends of int8. */
-    if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
-      TG_COMPACT
-      for (int32_t i = 0; i < outputs; i++) {
-        output[i] = tg_clamp_s8(output[i], p->act_min, p->act_max);
-      }
-    }
+    int32_t i;
+    TG_CLAMP_SELDOM(output, i, outputs, p->act_min, p->act_max)
 #endif
     input += p->in_h * p->in_w * p->in_c;
     output += outputs;
@@ -382,6 +389,7 @@ void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, con
 #undef TG_DSP_PRODUCT
 #undef TG_DSP_PRODUCT_256
 #undef TG_DSP_FINISH
+#undef TG_DSP_OUTPUT
 #undef TG_DSP_FINISH_LARGEST
 #undef TG_DSP_SATURATE
 #undef TG_DSP_BOTH

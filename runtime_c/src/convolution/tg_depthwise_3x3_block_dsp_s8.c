@@ -245,36 +245,40 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
 
 #else
 
-static int8_t tg_depthwise_3x3_block_dsp_s8_output_of(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *x,
-                                                      const tg_i32 *filter, int32_t right) {
-  uint32_t sum = (uint32_t)filter[3];
-  for (int32_t row = 0; row < 3; row++) {
-    const uint32_t even = tg_even_plus(w->minus_offset, (uint32_t)filter[row]);
-    const uint32_t odd = tg_odd_plus(w->minus_offset, (uint32_t)filter[row]);
-    const uint32_t first = tg_pack_halfwords(tg_half(even, 0), tg_half(odd, 0));
-    const uint32_t last = tg_pack_halfwords(tg_half(odd, 0), tg_half(even, 1));
-    sum = right ? tg_dot2(x[4], last, tg_dot_low_high(first, x[0], sum))
-                : tg_dot_low_high(x[4], last, tg_dot2(x[0], first, sum));
-    x += 8;
-  }
 #if TG_PER_CHANNEL
-  return (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH((int32_t)sum, filter + 4, w->offset));
+#define TG_BLOCK_OUTPUT(sum) (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH((int32_t)(sum), filter + 4, offset))
 #else
-  return (int8_t)tg_saturate_s8(tg_epilogue_glow((int32_t)sum, w->out));
+#define TG_BLOCK_OUTPUT(sum) (int8_t)tg_saturate_s8(tg_high_plus((int32_t)(sum), scale, offset))
 #endif
+
+/* One channel of two columns, block by block: each pair of words adds to the sums of one or two rows of outputs. */
+static TG_APART void tg_depthwise_3x3_block_dsp_s8_channel(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *x,
+                                                           const tg_i32 *filter, int8_t *output, int32_t count) {
+  const tg_dsp_block_weights weights = tg_dsp_block_weights_of((const tg_u32 *)filter, w->minus_offset);
+  const int32_t down = w->down;
+  TG_COMPACT
+  for (; count > 0; count--) {
+    const tg_dsp_block_sums sums = tg_dsp_block_of(&weights, x, (uint32_t)filter[3]);
+#if !TG_PER_CHANNEL
+    const int32_t scale = w->scale;
+#endif
+    const int32_t offset = w->offset;
+    const int32_t right = w->right;
+    output[right] = TG_BLOCK_OUTPUT(sums.upper_right);
+    *output = TG_BLOCK_OUTPUT(sums.upper_left);
+    output += down;
+    output[right] = TG_BLOCK_OUTPUT(sums.lower_right);
+    *output = TG_BLOCK_OUTPUT(sums.lower_left);
+    output += down;
+    x += 16;
+  }
 }
 
 static void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_dsp_s8_work *w, const tg_u32 *strip,
                                                  const tg_i32 *filter, int8_t *output, int32_t count) {
+  TG_COMPACT
   for (int32_t channel = 0; channel < 4; channel++) {
-    for (int32_t row = 0; row < 2 * count; row++) {
-      const tg_u32 *x = strip + 8 * row + channel;
-      int8_t *to = output + row * w->down + channel;
-      if (w->right) {
-        to[w->right] = tg_depthwise_3x3_block_dsp_s8_output_of(w, x, filter, 1);
-      }
-      *to = tg_depthwise_3x3_block_dsp_s8_output_of(w, x, filter, 0);
-    }
+    tg_depthwise_3x3_block_dsp_s8_channel(w, strip + channel, filter, output + channel, count);
     filter += TG_FILTER_WORDS;
   }
 }
@@ -379,6 +383,7 @@ void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p
 #undef TG_BLOCK_LAST
 #undef TG_BLOCK_ALL
 #undef TG_BLOCK_END
+#undef TG_BLOCK_OUTPUT
 #undef TG_BLOCK_LOAD_LAST
 #undef TG_BLOCK_COMPARE_LAST
 #undef TG_BLOCK_BEFORE_LAST

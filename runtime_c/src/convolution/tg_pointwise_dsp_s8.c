@@ -322,26 +322,49 @@ static void tg_pointwise_dsp_s8_pixels(const tg_pointwise_dsp_s8_work *w, const 
 
 #else
 
+#if TG_PER_CHANNEL
+#define TG_CHANNEL_WORDS (TG_EPILOGUE_GLOW_WORDS + 5)
+#define TG_CHANNEL_OUTPUT(sum, words) TG_EPILOGUE_GLOW_HIGH((int32_t)(sum), words, offset)
+#else
+#define TG_CHANNEL_WORDS 5
+#define TG_CHANNEL_OUTPUT(sum, words) tg_high_plus((int32_t)(sum), scale, offset)
+#endif
+
+/* The channels of a pixel, two in a turn. */
+static TG_APART void tg_pointwise_dsp_s8_pixel(const tg_pointwise_dsp_s8_work *w, uint32_t first, uint32_t last,
+                                               const tg_u32 *filter, int8_t *output) {
+  const uint32_t x0 = tg_even(first);
+  const uint32_t x1 = tg_odd(first);
+  const uint32_t x2 = tg_even(last);
+  const uint32_t x3 = tg_odd(last);
+#if !TG_PER_CHANNEL
+  const int32_t scale = w->scale;
+#endif
+  const int32_t offset = w->offset;
+  TG_COMPACT
+  for (int32_t channels = w->out_c; channels > 0; channels -= 2) {
+    const tg_u32 *const words = filter + (TG_CHANNEL_WORDS - 5);
+    const tg_u32 *const next = words + TG_CHANNEL_WORDS;
+    uint32_t sum0 = tg_dot2(x0, words[1], words[0]);
+    uint32_t sum1 = tg_dot2(x0, next[1], next[0]);
+    sum0 = tg_dot2(x1, words[2], sum0);
+    sum1 = tg_dot2(x1, next[2], sum1);
+    sum0 = tg_dot2(x2, words[3], sum0);
+    sum1 = tg_dot2(x2, next[3], sum1);
+    sum0 = tg_dot2(x3, words[4], sum0);
+    sum1 = tg_dot2(x3, next[4], sum1);
+    output[0] = (int8_t)tg_saturate_s8(TG_CHANNEL_OUTPUT(sum0, filter));
+    output[1] = (int8_t)tg_saturate_s8(TG_CHANNEL_OUTPUT(sum1, filter + TG_CHANNEL_WORDS));
+    output += 2;
+    filter += 2 * TG_CHANNEL_WORDS;
+  }
+}
+
 static void tg_pointwise_dsp_s8_pixels(const tg_pointwise_dsp_s8_work *w, const int8_t *input, const tg_i32 *filter,
                                        int8_t *output) {
   for (; input != w->end; input += w->in_c) {
-    const uint32_t first = tg_load4(input);
-    const uint32_t last = tg_load4(input + w->in_c - 4);
-    const tg_u32 *weights = (const tg_u32 *)filter;
-    for (int32_t channel = 0; channel < w->out_c; channel++) {
-#if TG_PER_CHANNEL
-      const tg_u32 *words = weights;
-      weights += TG_EPILOGUE_GLOW_WORDS;
-#endif
-      uint32_t sum = tg_dot2(tg_odd(first), weights[2], tg_dot2(tg_even(first), weights[1], weights[0]));
-      sum = tg_dot2(tg_odd(last), weights[4], tg_dot2(tg_even(last), weights[3], sum));
-#if TG_PER_CHANNEL
-      *output++ = (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH((int32_t)sum, words, w->offset));
-#else
-      *output++ = (int8_t)tg_saturate_s8(tg_epilogue_glow((int32_t)sum, w->out));
-#endif
-      weights += 5;
-    }
+    tg_pointwise_dsp_s8_pixel(w, tg_load4(input), tg_load4(input + w->in_c - 4), (const tg_u32 *)filter, output);
+    output += w->out_c;
   }
 }
 
@@ -376,5 +399,7 @@ void tg_pointwise_dsp_s8(const tg_pointwise_dsp_s8_params *p, const int8_t *inpu
 
 #undef TG_PER_CHANNEL
 #undef TG_CHANNEL
+#undef TG_CHANNEL_WORDS
+#undef TG_CHANNEL_OUTPUT
 #undef TG_TWO_CHANNELS
 #undef TG_FOUR_CHANNELS

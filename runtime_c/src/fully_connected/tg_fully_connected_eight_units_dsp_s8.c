@@ -262,21 +262,50 @@ static TG_APART tg_fully_connected_eight_units_dsp_s8_sums tg_fully_connected_ei
 
 #if !TG_HAS_DSP
 
-/* The sums of two pairs that take turns, which share their inputs. */
+/* An even unit's sum, and the next one's, from a pair's. */
+static inline void tg_fully_connected_eight_units_dsp_s8_finish(tg_fully_connected_eight_units_dsp_s8_sums sums,
+                                                                const tg_i32 *bias, uint32_t even_minus,
+                                                                uint32_t odd_minus, const tg_requant *out,
+                                                                int8_t *output) {
+  const uint32_t even = sums.low + even_minus + (uint32_t)bias[0];
+  const uint32_t odd = (uint32_t)((int32_t)(sums.whole - sums.low) >> 8) + odd_minus + (uint32_t)bias[1];
+  output[0] = (int8_t)tg_saturate_s8(tg_epilogue_glow((int32_t)even, out));
+  output[1] = (int8_t)tg_saturate_s8(tg_epilogue_glow((int32_t)odd, out));
+}
+
+/* Two pairs of the four that take turns, which share their inputs; last: those of the last group, if rest says that there is
+ * one. */
 static TG_APART void tg_fully_connected_eight_units_dsp_s8_two_pairs(
-    const int8_t *x, const int8_t *w, int32_t groups, tg_fully_connected_eight_units_dsp_s8_sums *first,
-    tg_fully_connected_eight_units_dsp_s8_sums *second) {
+    const tg_fully_connected_eight_units_dsp_s8_params *p, const int8_t *x, const int8_t *w, const tg_i32 *bias,
+    uint32_t last, uint32_t even_minus, uint32_t odd_minus, int8_t *output) {
   tg_fully_connected_eight_units_dsp_s8_sums a = {0, 0};
   tg_fully_connected_eight_units_dsp_s8_sums b = {0, 0};
-  for (; groups > 0; groups--) {
+  int32_t groups = (int32_t)(p->depth >> 2);
+  if (groups & 1) {
     const uint32_t bytes = tg_load4(x);
     a = tg_fully_connected_eight_units_dsp_s8_add(a, bytes, w);
     b = tg_fully_connected_eight_units_dsp_s8_add(b, bytes, w + 8);
     x += 4;
     w += 32;
   }
-  *first = a;
-  *second = b;
+  TG_COMPACT
+  for (groups >>= 1; groups > 0; groups--) {
+    const uint32_t bytes = tg_load4(x);
+    const uint32_t next = tg_load4(x + 4);
+    a = tg_fully_connected_eight_units_dsp_s8_add(a, bytes, w);
+    b = tg_fully_connected_eight_units_dsp_s8_add(b, bytes, w + 8);
+    a = tg_fully_connected_eight_units_dsp_s8_add(a, next, w + 32);
+    b = tg_fully_connected_eight_units_dsp_s8_add(b, next, w + 40);
+    x += 8;
+    w += 64;
+  }
+  if (p->depth & 3) {
+    a = tg_fully_connected_eight_units_dsp_s8_add(a, last, w);
+    b = tg_fully_connected_eight_units_dsp_s8_add(b, last, w + 8);
+  }
+  const tg_requant out = p->out;
+  tg_fully_connected_eight_units_dsp_s8_finish(a, bias, even_minus, odd_minus, &out, output);
+  tg_fully_connected_eight_units_dsp_s8_finish(b, bias + 2, even_minus, odd_minus, &out, output + 2);
 }
 
 #endif
@@ -290,28 +319,21 @@ static TG_SMALL TG_APART void tg_fully_connected_eight_units_dsp_s8_pairs(
   const int32_t padded = 4 * (groups + (rest > 0));
   const int32_t units = p->units;
   const tg_requant out = p->out;
-#if !TG_HAS_DSP
-  tg_fully_connected_eight_units_dsp_s8_sums next = {0, 0};
-#endif
   TG_COMPACT
   for (; unit < units; unit += 2) {
     const int32_t block = unit & ~7;
     const int32_t whole = block + 8 <= units; /* four pairs take turns */
     const int8_t *w = weights + (whole ? block * padded + 4 * (unit - block) : unit * padded);
-#if TG_HAS_DSP
-    const tg_fully_connected_eight_units_dsp_s8_sums sums =
-        tg_fully_connected_eight_units_dsp_s8_pair(input, w, whole ? 32 : 8, groups, rest, last);
-#else
-    tg_fully_connected_eight_units_dsp_s8_sums sums = next;
-    if (!whole) {
-      sums = tg_fully_connected_eight_units_dsp_s8_pair(input, w, 8, groups, rest, last);
-    } else if (!(unit & 2)) {
-      tg_fully_connected_eight_units_dsp_s8_two_pairs(input, w, groups, &sums, &next);
-    }
-    if (whole && rest) {
-      sums = tg_fully_connected_eight_units_dsp_s8_add(sums, last, w + 32 * groups);
+#if !TG_HAS_DSP
+    if (whole) {
+      tg_fully_connected_eight_units_dsp_s8_two_pairs(p, input, w, bias + unit, last, even_minus, odd_minus,
+                                                      output + unit);
+      unit += 2;
+      continue;
     }
 #endif
+    const tg_fully_connected_eight_units_dsp_s8_sums sums =
+        tg_fully_connected_eight_units_dsp_s8_pair(input, w, whole ? 32 : 8, groups, rest, last);
     const uint32_t even = sums.low + even_minus + (uint32_t)bias[unit];
     output[unit] = (int8_t)tg_saturate_s8(tg_epilogue_glow((int32_t)even, &out));
     if (unit + 1 < units) {

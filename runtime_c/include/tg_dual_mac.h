@@ -12,9 +12,9 @@
 #include "tg_numerics.h"
 
 #define TG_DUAL_MAC_TAPS 14
-#define TG_DUAL_MAC_END 246
+#define TG_DUAL_MAC_END 242
 
-/* Of one tile of four pixels. output: of pixel 0, channel 0; pixel i of a channel is at steps[i - 1] bytes from pixel 0,
+/* Of one tile of four pixels. output: of pixel 0, channel 0, end: that after its last channel; pixel i of a channel is at steps[i - 1] bytes from pixel 0,
  * or, with pool, the four give one result, their maximum. bias: {of pixels 0 and 2, of pixels 1 and 3} of each channel:
  * the sums of the former, the lower halfwords, come out larger by 2^15 for each chunk of the channel, which the compiler has
  * taken off. The rest: tg_requantize's constants, the output's offset being part of round, and bounds. Where each channel
@@ -24,7 +24,7 @@ typedef struct {
   const uint32_t *columns;
   const int32_t *bias;
   int8_t *output;
-  int32_t channels;
+  int8_t *end;
   int32_t negative_offset;
   int32_t pre;
   int32_t multiplier;
@@ -38,7 +38,8 @@ typedef struct {
 
 #if TG_ARMV6M_LOOPS
 
-/* The chunks of a channel: r0: columns, r1: stream, r12: minus the offset, lr: 2^15, which r5 and r6 begin with. */
+/* The chunks of a channel: r0: columns, r1: stream, r12: minus the offset, lr: 2^15, which r5 and r6 begin with. Words
+ * of both halves add up in r8 and r10, upper halves in r9 and r11. */
 #define TG_DUAL_MAC_CHUNKS  \
   "2:\n\t"                  \
   "ldrb r2, [r1]\n\t"       \
@@ -55,17 +56,34 @@ typedef struct {
   "adds r5, r5, r3\n\t"     \
   "adds r6, r6, r4\n\t"     \
   ".endr\n\t"               \
-  "uxth r3, r5\n\t"         \
-  "add r8, r3\n\t"          \
+  "add r8, r5\n\t"          \
   "asrs r5, r5, #16\n\t"    \
   "add r9, r5\n\t"          \
   "mov r5, lr\n\t"          \
-  "uxth r4, r6\n\t"         \
-  "add r10, r4\n\t"         \
+  "add r10, r6\n\t"         \
   "asrs r6, r6, #16\n\t"    \
   "add r11, r6\n\t"         \
   "mov r6, lr\n\t"          \
   "b 2b\n\t"
+
+/* Two sums to where chunks are added, and from there; r0 is free. As the sums of upper halves are known, what the words add
+ * up to beyond them is the sum of lower halves. */
+#define TG_DUAL_MAC_JOIN(low, high)   \
+  "lsls r0, " high ", #16\n\t"        \
+  "adds " low ", " low ", r0\n\t"
+#define TG_DUAL_MAC_PART(low, high)   \
+  "lsls r0, " high ", #16\n\t"        \
+  "subs " low ", " low ", r0\n\t"
+
+/* Bounds: few sums are above the upper one, in r0, and branch away. */
+#define TG_DUAL_MAC_BELOW(sum, away, back) \
+  "cmp " sum ", r0\n\t" \
+  "bgt " away "f\n" \
+  back ":\n\t"
+#define TG_DUAL_MAC_ABOVE(sum, away, back) \
+  away ":\n\t" \
+  "mov " sum ", r0\n\t" \
+  "b " back "b\n"
 
 /* Ends for narrow epilogues, whose bits and half they take: see tg_epilogue_last.h for a channel's words. The multiplier's parts to r4, r5 and r6, what is added to the product to
  * r12, and the shift after that to r1. */
@@ -106,8 +124,10 @@ typedef struct {
   "ldr r0, [r7, #16]\n\t" \
   "mov r12, r0\n\t" \
   "pop {r1}\n\t"
-/* Sums in r8 to r11 to r2, r3, r5 and r6; one in r2 to r2. */
+/* Sums in r2, r9, r5 and r11 to r2, r3, r5 and r6; one in r2 to r2. */
 #define TG_DUAL_MAC_NARROW_FOUR(bits, half, test) \
+  "mov r8, r2\n\t" \
+  "mov r10, r5\n\t" \
   TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW(test("r8")) \
   "mov r8, r2\n\t" \
   "mov r2, r9\n\t" TG_DUAL_MAC_NARROW(test("r9")) \
@@ -151,12 +171,14 @@ static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, cons
   register int32_t r3 __asm__("r3") = tile->negative_offset;
   __asm__ volatile(
       ".syntax unified\n\t"
-      "push {r2}\n\t"
+      "push {r0, r2}\n\t"
       "mov r12, r3\n\t"
       "movs r3, #128\n\t"
       "lsls r3, r3, #8\n\t"
       "mov lr, r3\n\t"
       "ldmia r2!, {r3, r4, r5, r6}\n\t"
+      TG_DUAL_MAC_JOIN("r3", "r4") TG_DUAL_MAC_JOIN("r5", "r6")
+      "pop {r0}\n\t"
       "mov r8, r3\n\t"
       "mov r9, r4\n\t"
       "mov r10, r5\n\t"
@@ -169,6 +191,7 @@ static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, cons
       "mov r4, r9\n\t"
       "mov r5, r10\n\t"
       "mov r6, r11\n\t"
+      TG_DUAL_MAC_PART("r3", "r4") TG_DUAL_MAC_PART("r5", "r6")
       "stmia r2!, {r3, r4, r5, r6}\n\t"
       : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)
       :

@@ -16,7 +16,7 @@ from tinyglow.checker.findings import BrokenError
 Array = npt.NDArray[Any]
 
 CHUNK_TAPS = 14
-_CHUNK_END = 246
+_CHUNK_END = 242
 _MOST_WEIGHTS = 1 << 24
 _LONGEST_CODE = 16
 _READ_AHEAD = 2  # bytes that the decoder may read after the last code

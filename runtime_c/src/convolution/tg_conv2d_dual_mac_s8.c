@@ -91,7 +91,7 @@
 
 /* All channels of a tile; columns: two words a term, {pixel 0, pixel 1} and {pixel 2, pixel 3}.
  *
- * 11 cycles a tap of four products, 17 a chunk, 104 a channel (60 with pool), 7 more with its own scale. Running sums are
+ * 11 cycles a tap of four products, 15 a chunk, 104 a channel (64 with pool), 7 more with its own scale. Running sums are
  * in r5 and r6, totals in r8 to r11. A running sum starts at 2^15, so that its lower half is never negative and never owes
  * the upper one. */
 static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const uint8_t *stream) {
@@ -110,6 +110,7 @@ static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const 
       "ldr r0, [r7, #4]\n\t"
       "ldmia r0!, {r2, r3}\n\t"
       "str r0, [r7, #4]\n\t"
+      TG_DUAL_MAC_JOIN("r2", "r3")
       "ldr r0, [r7]\n\t"
       "mov r8, r2\n\t"
       "mov r9, r3\n\t"
@@ -122,6 +123,7 @@ static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const 
       "mov r3, r9\n\t"
       "mov r5, r10\n\t"
       "mov r6, r11\n\t"
+      TG_DUAL_MAC_PART("r2", "r3") TG_DUAL_MAC_PART("r5", "r6")
       "ldr r0, [r7, #56]\n\t"
       "cmp r0, #0\n\t"
       TG_DUAL_MAC_TO_POOL
@@ -134,12 +136,10 @@ static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const 
       "3:\n\t"
       ".endr\n\t"
       "ldr r0, [r7, #40]\n\t"
-      ".irp sum, r2, r3, r5, r6\n\t"
-      "cmp \\sum, r0\n\t"
-      "ble 3f\n\t"
-      "mov \\sum, r0\n"
-      "3:\n\t"
-      ".endr\n\t"
+      TG_DUAL_MAC_BELOW("r2", "70", "80")
+      TG_DUAL_MAC_BELOW("r3", "71", "81")
+      TG_DUAL_MAC_BELOW("r5", "72", "82")
+      TG_DUAL_MAC_BELOW("r6", "73", "83")
       "ldr r0, [r7, #8]\n\t"
       "strb r2, [r0]\n\t"
       "ldr r2, [r7, #44]\n\t"
@@ -151,11 +151,14 @@ static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const 
       "4:\n\t" /* the next channel */
       "adds r0, r0, #1\n\t"
       "str r0, [r7, #8]\n\t"
-      "ldr r0, [r7, #12]\n\t"
-      "subs r0, r0, #1\n\t"
-      "str r0, [r7, #12]\n\t"
+      "ldr r2, [r7, #12]\n\t"
+      "cmp r0, r2\n\t"
       "beq 6f\n\t"
       "b 1b\n"
+      TG_DUAL_MAC_ABOVE("r2", "70", "80")
+      TG_DUAL_MAC_ABOVE("r3", "71", "81")
+      TG_DUAL_MAC_ABOVE("r5", "72", "82")
+      TG_DUAL_MAC_ABOVE("r6", "73", "83")
       "5:\n\t" /* the maximum */
       ".irp sum, r3, r5, r6\n\t"
       "cmp r2, \\sum\n\t"
@@ -196,7 +199,7 @@ static inline int8_t tg_conv2d_dual_mac_s8_finish(const tg_dual_mac_tile *tile, 
 }
 
 static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const uint8_t *stream) {
-  for (; tile->channels > 0; tile->channels--) {
+  while (tile->output < tile->end) {
     int32_t sums[4] = {tile->bias[0], tile->bias[1], tile->bias[0], tile->bias[1]};
     stream = tg_dual_mac_sums(tile, stream, sums);
     if (tile->pool) {
@@ -370,7 +373,7 @@ void tg_conv2d_dual_mac_s8(const tg_conv2d_dual_mac_s8_params *p, const int8_t *
         tg_conv2d_dual_mac_s8_lay_out(p, input, corners, columns);
         tile.bias = bias;
         tile.output = output;
-        tile.channels = p->out_c;
+        tile.end = output + p->out_c;
         tg_conv2d_dual_mac_s8_dual_mac(&tile, stream);
         output += count * p->out_c;
         left -= count;

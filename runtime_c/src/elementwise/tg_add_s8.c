@@ -34,55 +34,50 @@ static TG_APART void tg_add_s8_words(const tg_byte_scale *scales, const int8_t *
 
 #else
 
-/* ((x * multiplier + start) >> post) of both, added, with offset. */
+/* x * multiplier + start is requantize(x - offset), with 16 bits after the point. */
 typedef struct {
   int32_t multiplier;
   int32_t start;
-  int32_t post;
 } tg_add_s8_addend;
 
-/* (x - offset) * multiplier + round, without the offset's product. */
-static tg_add_s8_addend tg_add_s8_addend_of(const tg_requant *scale, int32_t offset) {
-  const uint32_t round = ((uint32_t)1 << scale->post) >> 1;
-  const tg_add_s8_addend made = {scale->multiplier, (int32_t)(round - (uint32_t)offset * (uint32_t)scale->multiplier),
-                       scale->post};
+static tg_add_s8_addend tg_add_s8_addend_of(const tg_requant *r, int32_t offset) {
+  const uint32_t round = ((uint32_t)1 << r->post) >> 1;
+  const uint32_t start = (round - (uint32_t)offset * (uint32_t)r->multiplier) << (16 - r->post);
+  const tg_add_s8_addend made = {(int32_t)((uint32_t)r->multiplier << (16 - r->post)),
+                                 (int32_t)(start + ((uint32_t)r->offset << 16))};
   return made;
 }
 
-/* count sums, count > 0; neither has a shift before its multiplication. */
+/* count sums, count > 0. */
 #if TG_ARMV6M_LOOPS
 
-/* 25 cycles a sum that int8 holds. */
-static void tg_add_s8_run(const tg_add_s8_addend *scales, int32_t offset, const int8_t *x, const int8_t *y, int8_t *out,
+/* 19 cycles a sum that int8 holds. */
+static void tg_add_s8_run(const tg_add_s8_addend *scales, const int8_t *x, const int8_t *y, int8_t *out,
                           uint32_t count) {
   register const int8_t *r0 __asm__("r0") = x + count;
   register const int8_t *r1 __asm__("r1") = y + count;
   register int8_t *r2 __asm__("r2") = out + count;
   register const tg_add_s8_addend *r3 __asm__("r3") = scales;
   register uint32_t r5 __asm__("r5") = 0 - count;
-  register int32_t r6 __asm__("r6") = offset;
   __asm__ volatile(
       ".syntax unified\n\t"
       "push {r7}\n\t" /* which may be the frame pointer */
-      ".irp place, 8, 9, 10, 11, 12, 14\n\t"
-      "ldmia r3!, {r4}\n\t"
-      "mov r\\place, r4\n\t"
-      ".endr\n"
+      "ldmia r3!, {r4, r6}\n\t"
+      "mov r8, r6\n\t"
+      "ldmia r3!, {r6, r7}\n\t"
+      "mov r9, r7\n\t"
+      "mov r7, r6\n\t"
+      "mov r6, r4\n"
       "1:\n\t"
       "ldrsb r3, [r0, r5]\n\t"
-      "mov r4, r8\n\t"
-      "muls r3, r4, r3\n\t"
-      "add r3, r9\n\t"
-      "mov r4, r10\n\t"
-      "asrs r3, r3, r4\n\t"
+      "muls r3, r6, r3\n\t"
+      "add r3, r8\n\t"
+      "asrs r3, r3, #16\n\t"
       "ldrsb r4, [r1, r5]\n\t"
-      "mov r7, r11\n\t"
       "muls r4, r7, r4\n\t"
-      "add r4, r12\n\t"
-      "mov r7, lr\n\t"
-      "asrs r4, r4, r7\n\t"
+      "add r4, r9\n\t"
+      "asrs r4, r4, #16\n\t"
       "adds r3, r3, r4\n\t"
-      "adds r3, r3, r6\n\t"
       "sxtb r4, r3\n\t"
       "cmp r4, r3\n\t"
       "bne 3f\n"
@@ -99,24 +94,20 @@ static void tg_add_s8_run(const tg_add_s8_addend *scales, int32_t offset, const 
       "4:\n\t"
       "pop {r7}\n\t"
       : "+r"(r3), "+r"(r5)
-      : "r"(r0), "r"(r1), "r"(r2), "r"(r6)
-      : "r4", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+      : "r"(r0), "r"(r1), "r"(r2)
+      : "r4", "r6", "r8", "r9", "cc", "memory");
 }
 
 #else
 
-static int32_t tg_add_s8_scaled(int32_t x, tg_add_s8_addend by) {
-  return (int32_t)((uint32_t)x * (uint32_t)by.multiplier + (uint32_t)by.start) >> by.post;
-}
+static int32_t tg_add_s8_scaled(int32_t x, tg_add_s8_addend by) { return (x * by.multiplier + by.start) >> 16; }
 
-static void tg_add_s8_run(const tg_add_s8_addend *scales, int32_t offset, const int8_t *x, const int8_t *y, int8_t *out,
+static void tg_add_s8_run(const tg_add_s8_addend *scales, const int8_t *x, const int8_t *y, int8_t *out,
                           uint32_t count) {
   const tg_add_s8_addend first = scales[0];
   const tg_add_s8_addend second = scales[1];
   for (const int8_t *end = x + count; x < end; x++) {
-    const uint32_t sum =
-        (uint32_t)tg_add_s8_scaled(*x, first) + (uint32_t)tg_add_s8_scaled(*y++, second) + (uint32_t)offset;
-    *out++ = tg_clamp_s8((int32_t)sum, INT8_MIN, INT8_MAX);
+    *out++ = tg_clamp_s8(tg_add_s8_scaled(*x, first) + tg_add_s8_scaled(*y++, second), INT8_MIN, INT8_MAX);
   }
 }
 
@@ -140,26 +131,26 @@ static TG_SMALL TG_APART void tg_add_s8_any(const tg_add_s8_params *p, const int
   }
 }
 
-/* How many elements of a run were added by the loop for those without a shift before the multiplication. */
+/* How many elements of a run were added by the loop for those whose requantized operands fit halfwords. */
 static TG_APART uint32_t tg_add_s8_fast(const tg_add_s8_params *p, const int8_t *x, const int8_t *y, int8_t *out) {
   const tg_requant input_scale = p->input_scale;
   const tg_requant other_scale = p->other_scale;
 #if TG_HAS_DSP
   const uint32_t count = p->inner & ~(uint32_t)3;
-  if (p->inner_stride != 1 || !tg_scaled_fits(&input_scale) || !tg_scaled_fits(&other_scale)) {
-    return 0;
-  }
-  const tg_byte_scale scales[2] = {tg_scaled_of(&input_scale, p->input_offset, 128),
-                               tg_scaled_of(&other_scale, p->other_offset, 0)};
-  tg_add_s8_words(scales, x, y, out, count);
 #else
   const uint32_t count = p->inner;
-  if (p->inner_stride != 1 || input_scale.pre > 0 || other_scale.pre > 0 || count == 0) {
+#endif
+  if (p->inner_stride != 1 || count == 0 || !tg_scaled_fits(&input_scale) || !tg_scaled_fits(&other_scale)) {
     return 0;
   }
+#if TG_HAS_DSP
+  const tg_byte_scale scales[2] = {tg_scaled_of(&input_scale, p->input_offset, 128),
+                                   tg_scaled_of(&other_scale, p->other_offset, 0)};
+  tg_add_s8_words(scales, x, y, out, count);
+#else
   const tg_add_s8_addend scales[2] = {tg_add_s8_addend_of(&input_scale, p->input_offset),
                                       tg_add_s8_addend_of(&other_scale, p->other_offset)};
-  tg_add_s8_run(scales, (int32_t)((uint32_t)input_scale.offset + (uint32_t)other_scale.offset), x, y, out, count);
+  tg_add_s8_run(scales, x, y, out, count);
 #endif
   return count;
 }

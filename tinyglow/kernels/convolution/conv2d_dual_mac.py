@@ -20,7 +20,7 @@ from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 TAPS = 14  # TG_DUAL_MAC_TAPS: at most in one chunk
-END = 246  # TG_DUAL_MAC_END
+END = 242  # TG_DUAL_MAC_END
 # |weights| of a chunk: times the largest |input|, 128, they stay below 2**15.
 MOST_MAGNITUDE = 255
 _PIXELS = 4

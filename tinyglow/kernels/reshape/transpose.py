@@ -54,9 +54,12 @@ def transpose_s8(p: TransposeParams, x: Array, out: Array) -> None:
 
 
 def work(p: TransposeParams, constants: Sequence[Array | None]) -> Work:
-    """Elements, lines of the longer of the two innermost dimensions, images of both."""
+    """Elements, lines of the longer of the two innermost dimensions, images of both; of neighbours by fours."""
     matrices = p.dim0 * p.dim1 * p.dim2 * p.dim3
-    return {"elements": matrices * p.dim4 * p.dim5, "lines": matrices * min(p.dim4, p.dim5), "matrices": matrices}
+    long, short, stride = (p.dim4, p.dim5, p.stride4) if p.dim4 > p.dim5 else (p.dim5, p.dim4, p.stride5)
+    lines = matrices * short
+    fours = long // 4 if stride == 1 else 0
+    return {"elements": lines * (long - 4 * fours), "fours": lines * fours, "lines": lines, "matrices": matrices}
 
 
 TRANSPOSE = Kernel(

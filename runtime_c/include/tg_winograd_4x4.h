@@ -131,7 +131,7 @@ static void tg_winograd_4x4_products(const tg_u32 *v, const tg_i32 *u, int32_t f
 
 /* A line of B'd from six numbers. Words are sums of two numbers, the second times 65536: one addition serves both. plus is
  * added to each. */
-static inline void tg_winograd_4x4_line(const uint32_t *d, uint32_t plus, uint32_t *to) {
+static inline void tg_winograd_4x4_line(const tg_u32 *d, uint32_t plus, tg_u32 *to) {
   const uint32_t e = d[4] - d[2] + plus;
   const uint32_t g = d[3] - d[1];
   const uint32_t a = d[4] - (d[2] << 2) + plus;
@@ -238,7 +238,7 @@ static TG_APART void tg_winograd_4x4_inputs(const int8_t *image, int32_t begin, 
  * multiplied by two of these; times the inverse of 9 modulo 2**32, a power of two is left. With 1, 2, 4 and 4 times that
  * inverse for the rows, shifts depend on the column alone. */
 #define TG_WINOGRAD_INVERSE 0x38E38E39u
-static inline void tg_winograd_4x4_back(const uint32_t *m, uint32_t *to) {
+static inline void tg_winograd_4x4_back(const tg_u32 *m, tg_u32 *to) {
   const uint32_t p = m[1] + m[2];
   const uint32_t q = m[1] - m[2];
   const uint32_t r = m[3] + m[4];
@@ -250,7 +250,7 @@ static inline void tg_winograd_4x4_back(const uint32_t *m, uint32_t *to) {
 }
 
 /* A line of a tile's sums without bias, from one of A'M; factor: see TG_WINOGRAD_INVERSE. */
-static inline void tg_winograd_4x4_row(const uint32_t *line, uint32_t factor, int32_t *sums) {
+static inline void tg_winograd_4x4_row(const tg_u32 *line, uint32_t factor, int32_t *sums) {
   uint32_t y[4];
   tg_winograd_4x4_back(line, y);
   sums[0] = (int32_t)(y[0] * factor) >> 6;
@@ -260,7 +260,7 @@ static inline void tg_winograd_4x4_row(const uint32_t *line, uint32_t factor, in
 }
 
 /* A'M of a channel, from its products, which are four words apart. */
-static inline void tg_winograd_4x4_lines(const tg_i32 *m, uint32_t *lines) {
+static inline void tg_winograd_4x4_lines(const tg_i32 *m, tg_u32 *lines) {
   TG_COMPACT
   for (int32_t column = 0; column < TG_WINOGRAD_WINDOW; column++) {
     uint32_t of[6];

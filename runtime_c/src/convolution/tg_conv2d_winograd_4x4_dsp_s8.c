@@ -66,9 +66,9 @@ static TG_APART void tg_conv2d_winograd_4x4_dsp_s8_outputs(const tg_conv2d_winog
   const int32_t below = down - 4 * right;
   TG_COMPACT
   for (; count > 0; count--) {
-    uint32_t lines[4 * TG_WINOGRAD_WINDOW];
+    tg_u32 lines[4 * TG_WINOGRAD_WINDOW];
     tg_i32 own[TG_WINOGRAD_BIASES];
-    const uint32_t *line = lines;
+    const tg_u32 *line = lines;
     uint32_t factor = TG_WINOGRAD_INVERSE;
     int8_t *to = output;
     tg_winograd_4x4_lines(m, lines);

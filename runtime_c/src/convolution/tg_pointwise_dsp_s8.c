@@ -377,23 +377,15 @@ void tg_pointwise_dsp_s8(const tg_pointwise_dsp_s8_params *p, const int8_t *inpu
   const tg_pointwise_dsp_s8_work w = {
       0, TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset), p->in_c, p->out_c, input + p->pixels * p->in_c, 0};
 #else
-  const tg_pointwise_dsp_s8_work w = {(int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post)),
-                  p->out.offset,
-                  p->in_c,
-                  p->out_c,
-                  input + p->pixels * p->in_c,
-                  &p->out};
+  const int32_t scale = (int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post));
+  const tg_pointwise_dsp_s8_work w = {scale, p->out.offset, p->in_c, p->out_c, input + p->pixels * p->in_c, &p->out};
 #endif
   tg_pointwise_dsp_s8_pixels(&w, input, filter, output);
 #if TG_PER_CHANNEL
   tg_dsp_clamp(output, p->pixels * p->out_c, p->act_min, p->act_max);
 #else
-  if (p->act_min > INT8_MIN || p->act_max < INT8_MAX) {
-    TG_COMPACT
-    for (int32_t i = p->pixels * p->out_c - 1; i >= 0; i--) {
-      output[i] = tg_clamp_s8(output[i], p->act_min, p->act_max);
-    }
-  }
+  int32_t i;
+  TG_CLAMP_SELDOM(output, i, p->pixels * p->out_c, p->act_min, p->act_max)
 #endif
 }
 

@@ -9,6 +9,7 @@
 #define TG_DUAL_MAC_H
 
 #include "tg_core.h"
+#include "tg_high_word.h"
 #include "tg_numerics.h"
 
 #define TG_DUAL_MAC_TAPS 14
@@ -142,6 +143,36 @@ typedef struct {
 #define TG_DUAL_MAC_NARROW_ONE(bits, half, test) \
   "mov r8, r2\n\t" \
   TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW(test("r8")) TG_DUAL_MAC_NARROW_END
+/* Ends for epilogues that multiply by 31 bits, LESS being TG_EPILOGUE_<NAME>_LONG_LESS: the multiplier's halves to r4 and r5,
+ * what is added to the product to r12, and the shift after that to r1. A sum takes 17 cycles beside LESS. */
+#define TG_DUAL_MAC_LONG_WORDS \
+  "push {r1}\n\t" \
+  "ldr r0, [r7, #4]\n\t" \
+  "ldmia r0!, {r4, r5}\n\t" \
+  "str r0, [r7, #4]\n\t" \
+  "ldr r0, [r7, #28]\n\t" \
+  "lsls r0, r0, r5\n\t" \
+  "mov r12, r0\n\t" \
+  "adds r1, r5, #1\n\t" \
+  "lsrs r5, r4, #16\n\t" \
+  "uxth r4, r4\n\t"
+#define TG_DUAL_MAC_LONG(LESS) \
+  TG_HIGH_WORD_TWICE("r2", "r0", "r3", "r4", "r5") LESS("r2", "r0") \
+  "add r2, r12\n\t" \
+  "asrs r2, r2, r1\n\t"
+#define TG_DUAL_MAC_LONG_FOUR(LESS) \
+  TG_DUAL_MAC_LONG_WORDS TG_DUAL_MAC_LONG(LESS) \
+  "mov r8, r2\n\t" \
+  "mov r2, r9\n\t" TG_DUAL_MAC_LONG(LESS) \
+  "mov r9, r2\n\t" \
+  "mov r2, r10\n\t" TG_DUAL_MAC_LONG(LESS) \
+  "mov r10, r2\n\t" \
+  "mov r2, r11\n\t" TG_DUAL_MAC_LONG(LESS) TG_DUAL_MAC_NARROW_END \
+  "mov r6, r2\n\t" \
+  "mov r2, r8\n\t" \
+  "mov r3, r9\n\t" \
+  "mov r5, r10\n\t"
+#define TG_DUAL_MAC_LONG_ONE(LESS) TG_DUAL_MAC_LONG_WORDS TG_DUAL_MAC_LONG(LESS) TG_DUAL_MAC_NARROW_END
 /* Where results that lie half way are looked at: the sum in r3, the number before its shift in r2. */
 #define TG_DUAL_MAC_NARROW_APART(function, shift) \
   "90:\n\t" \

@@ -11,7 +11,9 @@
  * TG_EPILOGUE_<NAME>_FITS(out), _HALF(out), _POST(out): whether such ends, of units that share constants, compute it; what
  * they add to the product, and then shift by.
  * TG_EPILOGUE_<NAME>_DSP: whether loops of DSP instructions whose channels have words have an end for it (tg_epilogue_last.h).
- * TG_EPILOGUE_<NAME>_NARROW: whether loops of ARMv6-M instructions do, for sums of 20 bits (tg_epilogue_tflmr20.h). */
+ * TG_EPILOGUE_<NAME>_NARROW: whether loops of ARMv6-M instructions do, for sums of 20 bits (tg_epilogue_tflmr20.h).
+ * TG_EPILOGUE_<NAME>_LONG: whether they do, for any sums, by TG_HIGH_WORD_TWICE of the first of two words; _LONG_LESS(x, t):
+ * what is done to that before what tg_epilogue_last.h has of the second. */
 #ifndef TG_EPILOGUE_GLOW_H
 #define TG_EPILOGUE_GLOW_H
 
@@ -21,6 +23,7 @@
 #define TG_EPILOGUE_GLOW_WORDS 1
 #define TG_EPILOGUE_GLOW_DSP 1
 #define TG_EPILOGUE_GLOW_NARROW 0
+#define TG_EPILOGUE_GLOW_LONG 0
 #define TG_EPILOGUE_GLOW_FITS(out) 1
 #define TG_EPILOGUE_GLOW_HALF(out) ((int32_t)(((uint32_t)1 << (out)->post) >> 1))
 #define TG_EPILOGUE_GLOW_POST(out) (out)->post

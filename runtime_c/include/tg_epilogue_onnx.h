@@ -11,6 +11,7 @@
 #define TG_EPILOGUE_ONNX_WORDS 2
 #define TG_EPILOGUE_ONNX_DSP 0
 #define TG_EPILOGUE_ONNX_NARROW 0
+#define TG_EPILOGUE_ONNX_LONG 0
 
 static inline int32_t tg_epilogue_onnx(int32_t x, const tg_requant *r) {
   const float limit = 1048576.0f;

@@ -16,6 +16,7 @@
 #define TG_EPILOGUE_ONNXI_DSP 1
 #define TG_EPILOGUE_ONNXI_SHIFTED 0
 #define TG_EPILOGUE_ONNXI_NARROW 0
+#define TG_EPILOGUE_ONNXI_LONG 0
 #define TG_EPILOGUE_ONNXI_PRE 5
 
 /* Instructions call it by its name. */

@@ -12,6 +12,7 @@
 #define TG_EPILOGUE_TFLITE_DSP 1
 #define TG_EPILOGUE_TFLITE_SHIFTED 1
 #define TG_EPILOGUE_TFLITE_NARROW 0
+#define TG_EPILOGUE_TFLITE_LONG 0
 #define TG_EPILOGUE_TFLITE_PRE 0
 
 /* Half of the last bit is added to the upper word: what lies below it cannot change the result. */

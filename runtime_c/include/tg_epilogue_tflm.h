@@ -13,6 +13,10 @@
 #define TG_EPILOGUE_TFLM_DSP 1
 #define TG_EPILOGUE_TFLM_SHIFTED 1
 #define TG_EPILOGUE_TFLM_NARROW 0
+#define TG_EPILOGUE_TFLM_LONG TG_HIGH_WORD_LOOPS
+#define TG_EPILOGUE_TFLM_LONG_LESS(x, t) /* one less for a negative number */ \
+  "asrs " t ", " x ", #31\n\t" \
+  "adds " x ", " x ", " t "\n\t"
 #define TG_EPILOGUE_TFLM_PRE 1
 
 static inline int32_t tg_epilogue_tflm(int32_t x, const tg_requant *r) {

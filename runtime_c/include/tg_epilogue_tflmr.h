@@ -12,6 +12,8 @@
 #define TG_EPILOGUE_TFLMR_DSP 1
 #define TG_EPILOGUE_TFLMR_SHIFTED 1
 #define TG_EPILOGUE_TFLMR_NARROW 0
+#define TG_EPILOGUE_TFLMR_LONG TG_HIGH_WORD_LOOPS
+#define TG_EPILOGUE_TFLMR_LONG_LESS(x, t)
 #define TG_EPILOGUE_TFLMR_PRE 1
 
 static inline int32_t tg_epilogue_tflmr(int32_t x, const tg_requant *r) {

@@ -10,6 +10,7 @@
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
+#include "tg_winograd_ends.h"
 #include "tg_winograd_inputs.h"
 #include "tg_winograd_tile.h"
 
@@ -56,6 +57,29 @@ static TG_SMALL TG_APART void tg_conv2d_winograd_s8_gather(const tg_conv2d_winog
 #else
 #define TG_WINOGRAD_BIASES 1
 #endif
+
+#if TG_PER_CHANNEL && TG_EPILOGUE_GLOW_LONG
+
+/* A channel's outputs of a tile; with pool, the two maxima as one column. */
+static TG_APART void tg_conv2d_winograd_s8_finish(const tg_winograd_ends *ends, tg_i32 *sums, const tg_i32 *words,
+                                                  int32_t pool, int8_t *output) {
+  if (pool) {
+    sums[0] = tg_max(tg_max(sums[0], sums[1]), tg_max(sums[4], sums[5]));
+    sums[4] = tg_max(tg_max(sums[2], sums[3]), tg_max(sums[6], sums[7]));
+  }
+  register const tg_winograd_ends *r0 __asm__("r0") = ends;
+  register tg_i32 *r1 __asm__("r1") = sums;
+  register const tg_i32 *r2 __asm__("r2") = words;
+  register int8_t *r3 __asm__("r3") = output;
+  __asm__ volatile(
+      ".syntax unified\n\t"
+      TG_WINOGRAD_ENDS(TG_EPILOGUE_GLOW_LONG_LESS)
+      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)
+      :
+      : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+}
+
+#else
 
 /* count sums of a channel to what is stored. words: its bias and scale. Those are copied, as what is written might be they
  * for all that a compiler knows. */
@@ -111,19 +135,35 @@ static TG_APART void tg_conv2d_winograd_s8_finish(const tg_conv2d_winograd_s8_pa
   }
 }
 
+#endif
+
 /* count of the eight channels of a tile. corners: see tg_conv2d_winograd_s8_corners. */
 static TG_APART void tg_conv2d_winograd_s8_outputs(const tg_conv2d_winograd_s8_params *p, const tg_u32 *m,
                                                    const tg_i32 *corners, const tg_i32 *words, int32_t count,
                                                    int32_t rows, int32_t columns, int8_t *output) {
+#if TG_PER_CHANNEL && TG_EPILOGUE_GLOW_LONG
+  tg_winograd_ends ends;
+  ends.center = TG_EPILOGUE_GLOW_CENTER(p->out_offset);
+  ends.least = p->act_min;
+  ends.most = p->act_max;
+  ends.right = p->out_c;
+  ends.columns = p->pool ? 4 : 4 * columns;
+  ends.down = (p->pool ? columns : rows) < 2 ? 0 : p->pool ? p->out_c : p->out_w * p->out_c;
+#define TG_WINOGRAD_FINISH(own, to) \
+  tg_conv2d_winograd_s8_finish(&ends, sums + 8 * (own), words + (own) * TG_WINOGRAD_BIASES, p->pool, to)
+#else
+#define TG_WINOGRAD_FINISH(own, to) \
+  tg_conv2d_winograd_s8_finish(p, sums + 8 * (own), words + (own) * TG_WINOGRAD_BIASES, rows, columns, to)
+#endif
   TG_COMPACT
   for (; count > 0; count -= 2) {
     tg_i32 sums[16];
     tg_winograd_tile_multiples(m, (tg_u32 *)sums);
     tg_winograd_tile_multiples(m + 1, (tg_u32 *)sums + 8);
     tg_winograd_tile_sums(sums, corners);
-    tg_conv2d_winograd_s8_finish(p, sums, words, rows, columns, output);
+    TG_WINOGRAD_FINISH(0, output);
     if (count > 1) {
-      tg_conv2d_winograd_s8_finish(p, sums + 8, words + TG_WINOGRAD_BIASES, rows, columns, output + 1);
+      TG_WINOGRAD_FINISH(1, output + 1);
     }
     output += 2;
     m += 2;
@@ -182,3 +222,4 @@ void tg_conv2d_winograd_s8(const tg_conv2d_winograd_s8_params *p, const int8_t *
 
 #undef TG_PER_CHANNEL
 #undef TG_WINOGRAD_BIASES
+#undef TG_WINOGRAD_FINISH

@@ -169,7 +169,8 @@ CONV2D_DUAL_MAC = Kernel(
     other_ends=(
         ("tflmr20", 13),
         ("tflite20", 13),
-        ("tflmr", 32),
+        ("tflmr", 19),
+        ("tflm", 21),
         ("tfl", 62),
         ("onnxi20", 18),
         ("onnxi", 26),

@@ -179,8 +179,8 @@ CONV2D_WINOGRAD = Kernel(
     overlap=overlap,
     superseded_by=DSP,
     work=work,
-    # Measured on MLPerf Tiny's ResNet-8.
-    other_ends=(("tflmr", 10), ("tflm", 13)),
+    # Measured on MLPerf Tiny's ResNet-8: their ends are in assembly, Glow's is in C.
+    other_ends=(("tflmr", -19), ("tflm", -17)),
     scaling="folded",
 )
 

@@ -134,8 +134,8 @@ typedef struct {
   "strb r8, [r1]\n\t"                       \
   "add r1, r1, r12\n\t"                     \
   TG_EPILOGUE_GLOW_SATURATE("r11")          \
-  "strb r10, [r1]\n\t"                      \
   "strb r11, [r1, lr]\n\t"                  \
+  "strb r10, [r1]\n\t"                      \
   "add r1, r1, r12\n\t"
 #elif TG_DUAL_ISSUE
 #define TG_BLOCK_ROOM

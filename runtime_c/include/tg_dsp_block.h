@@ -162,30 +162,28 @@ static TG_APART tg_u32 *tg_dsp_block_put_rows(const int8_t *left, int32_t left_s
                                               int32_t right_step, int32_t count, tg_u32 *to) {
 #if TG_HAS_DSP
   if (count > 0) {
-    uint32_t a, b, c, d, e;
+    uint32_t a, b, c;
     __asm__ volatile(
         ".syntax unified\n"
         "1:\n\t"
         "ldr %[a], [%[left]]\n\t"
         "ldr %[b], [%[right]]\n\t"
-        "sxtb16 %[c], %[a]\n\t"
-        "sxtb16 %[d], %[b]\n\t"
-        "sxtb16 %[a], %[a], ror #8\n\t"
-        "sxtb16 %[b], %[b], ror #8\n\t"
-        "pkhbt %[e], %[c], %[d], lsl #16\n\t"
-        "pkhtb %[c], %[d], %[c], asr #16\n\t"
-        "str %[e], [%[to]], #32\n\t"
-        "pkhbt %[d], %[a], %[b], lsl #16\n\t"
-        "str %[c], [%[to], #-24]\n\t"
-        "pkhtb %[a], %[b], %[a], asr #16\n\t"
-        "str %[d], [%[to], #-28]\n\t"
         "add %[left], %[left], %[left_step]\n\t"
-        "str %[a], [%[to], #-20]\n\t"
         "add %[right], %[right], %[right_step]\n\t"
+        "pkhbt %[c], %[a], %[b], lsl #16\n\t"
+        "pkhtb %[a], %[b], %[a], asr #16\n\t"
+        "sxtb16 %[b], %[c]\n\t"
+        "sxtb16 %[c], %[c], ror #8\n\t"
+        "str %[b], [%[to]], #32\n\t"
+        "sxtb16 %[b], %[a]\n\t"
+        "str %[c], [%[to], #-28]\n\t"
+        "sxtb16 %[a], %[a], ror #8\n\t"
+        "str %[b], [%[to], #-24]\n\t"
+        "str %[a], [%[to], #-20]\n\t"
         "subs %[count], %[count], #1\n\t"
         "bne 1b\n\t"
-        : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [left] "+&r"(left),
-          [right] "+&r"(right), [count] "+&r"(count), [to] "+&r"(to)
+        : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [left] "+&r"(left), [right] "+&r"(right),
+          [count] "+&r"(count), [to] "+&r"(to)
         : [left_step] "r"(left_step), [right_step] "r"(right_step)
         : "cc", "memory");
   }

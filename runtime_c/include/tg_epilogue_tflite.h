@@ -30,6 +30,8 @@ static inline int32_t tg_epilogue_tflite_product(int32_t x, int32_t multiplier, 
 #define TG_EPILOGUE_TFLITE_PRODUCT_256(x, t, m, h) \
   "asr " x ", " x ", #8\n\t" TG_EPILOGUE_TFLITE_PRODUCT(x, t, m, h)
 /* The same where there is one register less: t is h before it, and spoilt after it where it has to be loaded AGAIN. */
+#define TG_EPILOGUE_TFLITE_SPARING_BIAS(x)
+#define TG_EPILOGUE_TFLITE_SPARING_WEIGHTS(x)
 #define TG_EPILOGUE_TFLITE_SPARING_PRODUCT(x, t, m) TG_EPILOGUE_TFLITE_PRODUCT(x, "", m, t)
 #define TG_EPILOGUE_TFLITE_SPARING_AGAIN(load)
 #define TG_EPILOGUE_TFLITE_SPARING_PLUS(x, h)

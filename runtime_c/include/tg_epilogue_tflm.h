@@ -41,9 +41,11 @@ static inline int32_t tg_epilogue_tflm_product(int32_t x, int32_t multiplier, in
   "add " t ", " h ", " x ", asr #31\n\t" \
   "asr " x ", " x ", #7\n\t" \
   "smmlar " x ", " x ", " m ", " t "\n\t"
-/* The same where there is one register less: t is h before it, and spoilt after it, so that it has to be loaded AGAIN. */
+/* The same where there is one register less: t is h before it, and spoilt after it, so that it has to be loaded AGAIN. The
+ * first shift is that of the BIAS and the WEIGHTS, halfwords, from which x was made. */
+#define TG_EPILOGUE_TFLM_SPARING_BIAS(x) "lsl " x ", " x ", #1\n\t"
+#define TG_EPILOGUE_TFLM_SPARING_WEIGHTS(x) "sadd16 " x ", " x ", " x "\n\t"
 #define TG_EPILOGUE_TFLM_SPARING_PRODUCT(x, t, m) \
-  "lsl " x ", " x ", #1\n\t"                 \
   "smmulr " t ", " x ", " m "\n\t"           \
   "add " x ", " t ", " x ", asr #31\n\t"
 #define TG_EPILOGUE_TFLM_SPARING_AGAIN(load) load

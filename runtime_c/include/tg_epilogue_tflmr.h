@@ -32,8 +32,11 @@ static inline int32_t tg_epilogue_tflmr_product(int32_t x, int32_t multiplier, i
 #define TG_EPILOGUE_TFLMR_PRODUCT_256(x, t, m, h) \
   "asr " x ", " x ", #7\n\t" \
   "smmlar " x ", " x ", " m ", " h "\n\t"
-/* The same where there is one register less: t is h before it, and spoilt after it where it has to be loaded AGAIN. */
-#define TG_EPILOGUE_TFLMR_SPARING_PRODUCT(x, t, m) TG_EPILOGUE_TFLMR_PRODUCT(x, "", m, t)
+/* The same where there is one register less: t is h before it, and spoilt after it where it has to be loaded AGAIN. The first
+ * shift is that of the BIAS and the WEIGHTS, halfwords, from which x was made. */
+#define TG_EPILOGUE_TFLMR_SPARING_BIAS(x) "lsl " x ", " x ", #1\n\t"
+#define TG_EPILOGUE_TFLMR_SPARING_WEIGHTS(x) "sadd16 " x ", " x ", " x "\n\t"
+#define TG_EPILOGUE_TFLMR_SPARING_PRODUCT(x, t, m) "smmlar " x ", " x ", " m ", " t "\n\t"
 #define TG_EPILOGUE_TFLMR_SPARING_AGAIN(load)
 #define TG_EPILOGUE_TFLMR_SPARING_PLUS(x, h)
 

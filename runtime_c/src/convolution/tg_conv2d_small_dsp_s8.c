@@ -155,9 +155,9 @@ static TG_APART void tg_conv2d_small_dsp_s8_compute(const tg_conv2d_small_dsp_s8
       TG_STEP("32", "36", "64", "68", "72", "76", "40", "80", "84")
       TG_STEP("40", "44", "80", "84", "88", "92", "48", "96", "100")
       TG_STEP("48", "52", "96", "100", "104", "108", "56", "112", "116")
+      "ldr r5, [sp]\n\t"
       "adds r0, r0, #112\n\t"
       "adds r1, r1, #56\n\t"
-      "ldr r5, [sp]\n\t"
       "cmp r0, r5\n\t"
       "bne 1b\n\t"
       "ldr r0, [sp, #48]\n\t"

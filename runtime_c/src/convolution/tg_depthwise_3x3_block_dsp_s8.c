@@ -67,6 +67,7 @@ typedef struct {
   "ldm r12!, {r2, r3, r4, r8, r10, r11}\n\t" \
   "str r10, [sp, #8]\n\t"                    \
   "ldr r10, [sp, #12]\n\t"                   \
+  TG_EPILOGUE_GLOW_SPARING_BIAS("r8")        \
   "str r11, [sp, #52]\n\t"                   \
   "lsl r10, r10, r11\n\t"                    \
   "str r10, [sp, #48]\n\t"
@@ -83,6 +84,7 @@ typedef struct {
 #define TG_BLOCK_BEFORE_LAST
 #endif
 
+#define TG_DEPTHWISE_BLOCK_WEIGHTS(first, last) TG_BLOCK_WEIGHTS(first, last)
 /* Sums, the multiplier being in r12, to outputs. */
 #if !TG_EPILOGUE_GLOW_FUSED && !TG_EPILOGUE_GLOW_SHIFTED
 /* The pointers lie on the stack meanwhile, and where the blocks end instead of where the last one begins. */
@@ -107,6 +109,9 @@ typedef struct {
   "strb r10, [r1]\n\t"                                                \
   "add r1, r1, r12\n\t"
 #elif !TG_EPILOGUE_GLOW_FUSED
+#undef TG_DEPTHWISE_BLOCK_WEIGHTS
+#define TG_DEPTHWISE_BLOCK_WEIGHTS(first, last) \
+  TG_BLOCK_WEIGHTS(first, last) TG_EPILOGUE_GLOW_SPARING_WEIGHTS(first) TG_EPILOGUE_GLOW_SPARING_WEIGHTS(last)
 #define TG_BLOCK_ROOM "sub sp, sp, #8\n\t"
 #define TG_BLOCK_ROOM_BACK "add sp, sp, #8\n\t"
 #define TG_BLOCK_PRODUCT(x) TG_EPILOGUE_GLOW_SPARING_PRODUCT(x, "lr", "r12")
@@ -122,10 +127,13 @@ typedef struct {
   "ldr r12, [sp, #20]\n\t"                  \
   TG_BLOCK_ALL(TG_BLOCK_LAST)               \
   "ldr lr, [sp, #16]\n\t"                   \
-  TG_BLOCK_ALL(TG_EPILOGUE_GLOW_SATURATE)        \
+  TG_EPILOGUE_GLOW_SATURATE("r9")           \
+  TG_EPILOGUE_GLOW_SATURATE("r8")           \
   "strb r9, [r1, lr]\n\t"                   \
+  TG_EPILOGUE_GLOW_SATURATE("r10")          \
   "strb r8, [r1]\n\t"                       \
   "add r1, r1, r12\n\t"                     \
+  TG_EPILOGUE_GLOW_SATURATE("r11")          \
   "strb r11, [r1, lr]\n\t"                  \
   "strb r10, [r1]\n\t"                      \
   "add r1, r1, r12\n\t"
@@ -206,9 +214,9 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3
       "str r12, [sp, #28]\n\t"
       "str r8, [sp]\n\t"
       "cmp lr, #0\n\t"
-      TG_BLOCK_WEIGHTS("r2", "r5")
-      TG_BLOCK_WEIGHTS("r3", "r6")
-      TG_BLOCK_WEIGHTS("r4", "r7")
+      TG_DEPTHWISE_BLOCK_WEIGHTS("r2", "r5")
+      TG_DEPTHWISE_BLOCK_WEIGHTS("r3", "r6")
+      TG_DEPTHWISE_BLOCK_WEIGHTS("r4", "r7")
       "beq 3f\n\t"
       ".p2align 2\n"
       "2:\n\t"
@@ -376,6 +384,7 @@ void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p
 #undef TG_FILTER_WORDS
 #undef TG_DEPTHWISE_BLOCK_SHIFT
 #undef TG_DEPTHWISE_BLOCK_FILTER
+#undef TG_DEPTHWISE_BLOCK_WEIGHTS
 #undef TG_BLOCK_ROOM
 #undef TG_BLOCK_ROOM_BACK
 #undef TG_BLOCK_PRODUCT

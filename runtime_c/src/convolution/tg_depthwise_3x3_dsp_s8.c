@@ -70,13 +70,29 @@ typedef struct {
   "ldr r8, [r1, #" next_w "]\n\t" slot
 #endif
 
-/* Sums in r2 to r5 to outputs, of which only the one in r3 is saturated; where they go to r7, the groups left to r8. */
+/* Sums in r2 to r5 to outputs, of which only the one in r3 is saturated; where they go to r7, the groups left to r8. The work
+ * is in r12 before and after. */
+#define TG_DEPTHWISE_PLACES "ldr r7, [r12, #20]\n\tldr r8, [r12, #24]\n\t"
 #if TG_EPILOGUE_GLOW_FUSED
 #define TG_DEPTHWISE_SATURATE(x) "ssat " x ", #8, " x "\n\t"
 #else
 #define TG_DEPTHWISE_SATURATE(x) TG_EPILOGUE_GLOW_SATURATE(x)
 #endif
-#if !TG_EPILOGUE_GLOW_FUSED
+#if !TG_EPILOGUE_GLOW_FUSED && TG_EPILOGUE_GLOW_SHIFTED
+/* Two channels at a time by the words of tg_epilogue_last.h, of which m and p are in r6 and r7, r8 and r9. What is added to
+ * products is in lr, to be shifted into r10; both are loaded again at the end. */
+#define TG_DEPTHWISE_WORDS(m1, p1, m2, p2)            \
+  "ldr r7, [r1, #" p1 "]\n\tldr r6, [r1, #" m1 "]\n\t" \
+  "ldr r9, [r1, #" p2 "]\n\tldr r8, [r1, #" m2 "]\n\t"
+#define TG_DEPTHWISE_TWO(x1, x2)                                       \
+  "lsl r10, lr, r7\n\t" TG_EPILOGUE_GLOW_PRODUCT(x1, "r10", "r6", "r10") \
+  "lsl r10, lr, r9\n\t" TG_EPILOGUE_GLOW_PRODUCT(x2, "r10", "r8", "r10") \
+  "asr " x1 ", " x1 ", r7\n\tasr " x2 ", " x2 ", r9\n\t"
+#define TG_DEPTHWISE_SCALED                                                                                \
+  "ldr lr, [r12, #16]\n\t" TG_DEPTHWISE_WORDS("0", "4", "8", "12") TG_DEPTHWISE_TWO("r2", "r3")            \
+  TG_DEPTHWISE_WORDS("16", "20", "24", "28") TG_DEPTHWISE_SATURATE("r3") TG_DEPTHWISE_TWO("r4", "r5")      \
+  TG_DEPTHWISE_PLACES "ldr r10, [r12, #28]\n\tldr lr, [r12, #36]\n\tadd r1, r1, #32\n\t"
+#elif !TG_EPILOGUE_GLOW_FUSED
 /* A channel by the words of tg_epilogue_last.h. */
 #define TG_DEPTHWISE_CHANNEL(x) \
   "ldm r1!, {r6, r7}\n\t" \
@@ -87,9 +103,7 @@ typedef struct {
   TG_DEPTHWISE_CHANNEL("r2") TG_DEPTHWISE_CHANNEL("r3") TG_DEPTHWISE_CHANNEL("r4") TG_DEPTHWISE_CHANNEL("r5") \
   "ldr r12, [sp]\n\t" \
   TG_DEPTHWISE_SATURATE("r3") \
-  "ldr r7, [r12, #20]\n\t" \
-  "ldr r8, [r12, #24]\n\t" \
-  "add r12, r12, #12\n\t"
+  TG_DEPTHWISE_PLACES
 #elif TG_PER_CHANNEL
 #define TG_DEPTHWISE_SCALED \
   "ldm r1!, {r6, r7, r8, r9}\n\t" \
@@ -108,12 +122,10 @@ typedef struct {
   "smmlar r4, r4, r8, r12\n\t" \
   "ldr r12, [sp]\n\t" \
   "ssat r3, #8, r3\n\t" \
-  "ldr r7, [r12, #20]\n\t" \
-  "ldr r8, [r12, #24]\n\t" \
-  "add r12, r12, #12\n\t"
+  TG_DEPTHWISE_PLACES
 #else
 #define TG_DEPTHWISE_SCALED \
-  "ldm r12!, {r6, r7, r8}\n\t" \
+  "ldm r12, {r6, r7, r8}\n\t" \
   "asr r3, r3, r6\n\t" \
   "asr r2, r2, r6\n\t" \
   "mla r3, r3, r7, r8\n\t" \
@@ -121,11 +133,10 @@ typedef struct {
   "mla r2, r2, r7, r8\n\t" \
   "asr r4, r4, r6\n\t" \
   "mla r5, r5, r7, r8\n\t" \
-  "ldr r6, [r12]\n\t" \
+  "ldr r6, [r12, #12]\n\t" \
   "mla r4, r4, r7, r8\n\t" \
-  "ldr r9, [r12, #4]\n\t" \
-  "ldr r7, [r12, #8]\n\t" \
-  "ldr r8, [r12, #12]\n\t" \
+  "ldr r9, [r12, #16]\n\t" \
+  TG_DEPTHWISE_PLACES \
   "asr r3, r3, r6\n\t" \
   "asr r2, r2, r6\n\t" \
   "asr r5, r5, r6\n\t" \
@@ -226,16 +237,15 @@ static TG_APART void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work 
       TG_DEPTHWISE_TAPS
       TG_DEPTHWISE_SCALED
       "strb r3, [r7, #1]\n\t"
-      TG_DEPTHWISE_SATURATE("r2")
-      "strb r2, [r7]\n\t"
       TG_DEPTHWISE_SATURATE("r5")
       "strb r5, [r7, #3]\n\t"
       TG_DEPTHWISE_SATURATE("r4")
       "strb r4, [r7, #2]\n\t"
+      TG_DEPTHWISE_SATURATE("r2")
+      "strb r2, [r7], #4\n\t"
       "subs r8, r8, #1\n\t"
-      "add r7, r7, #4\n\t"
-      "str r8, [r12, #12]\n\t"
-      "str r7, [r12, #8]\n\t"
+      "str r8, [r12, #24]\n\t"
+      "str r7, [r12, #20]\n\t"
       "bne 1b\n\t"
       "pop {r2, r3, r7}\n\t"
       : "+r"(r0), "+r"(r1), "+r"(r2)
@@ -315,23 +325,20 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
   const int32_t channels = p->in_c;
   const int32_t row = p->in_w * channels;
   const int32_t outputs = p->out_h * p->out_w * channels;
+  tg_depthwise_3x3_dsp_s8_work w = {
 #if TG_PER_CHANNEL
-  tg_depthwise_3x3_dsp_s8_work w = {.offset = TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset),
-            .output = output,
-            .channels = channels,
-            .minus_in_offset = tg_pack_halfwords(-p->in_offset, -p->in_offset),
-            .row = row};
+      .offset = TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset),
 #else
-  tg_depthwise_3x3_dsp_s8_work w = {.pre = p->out.pre,
-            .multiplier = p->out.multiplier,
-            .half = (int32_t)(((uint32_t)1 << p->out.post) >> 1),
-            .post = p->out.post,
-            .offset = p->out.offset,
-            .output = output,
-            .channels = channels,
-            .minus_in_offset = tg_pack_halfwords(-p->in_offset, -p->in_offset),
-            .row = row};
+      .pre = p->out.pre,
+      .multiplier = p->out.multiplier,
+      .half = (int32_t)(((uint32_t)1 << p->out.post) >> 1),
+      .post = p->out.post,
+      .offset = p->out.offset,
 #endif
+      .output = output,
+      .channels = channels,
+      .minus_in_offset = tg_pack_halfwords(-p->in_offset, -p->in_offset),
+      .row = row};
   for (int32_t image = 0; image < p->images; image++) {
     int32_t top = -p->pad_top;
     TG_COMPACT
@@ -387,4 +394,7 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
 #undef TG_DEPTHWISE_TAPS
 #undef TG_DEPTHWISE_SATURATE
 #undef TG_DEPTHWISE_CHANNEL
+#undef TG_DEPTHWISE_TWO
+#undef TG_DEPTHWISE_WORDS
+#undef TG_DEPTHWISE_PLACES
 #undef TG_DEPTHWISE_SCALED

@@ -39,7 +39,7 @@ typedef struct {
   int32_t columns; /* taps of a row */
   int32_t rows;
   int32_t skip; /* from the end of a row's taps to the next row */
-  int32_t back; /* from the end of the last row to the window of the next four channels, backwards */
+  int32_t back; /* from the end of the last row's taps to the window of the next four channels, backwards */
 #endif
 } tg_depthwise_3x3_dsp_s8_work;
 
@@ -76,44 +76,50 @@ typedef struct {
 #else
 #define TG_DEPTHWISE_SATURATE(x) TG_EPILOGUE_GLOW_SATURATE(x)
 #endif
-#if !TG_EPILOGUE_GLOW_FUSED
-/* A channel by the words of tg_epilogue_last.h. */
-#define TG_DEPTHWISE_CHANNEL(x) \
-  "ldm r1!, {r6, r7}\n\t" \
-  "lsl r8, r12, r7\n\t" TG_EPILOGUE_GLOW_PRODUCT(x, "r9", "r6", "r8") \
-  "asr " x ", " x ", r7\n\t"
-#define TG_DEPTHWISE_SCALED \
-  "ldr r12, [r12, #16]\n\t" \
-  TG_DEPTHWISE_CHANNEL("r2") TG_DEPTHWISE_CHANNEL("r3") TG_DEPTHWISE_CHANNEL("r4") TG_DEPTHWISE_CHANNEL("r5") \
-  "ldr r12, [sp]\n\t" \
-  TG_DEPTHWISE_SATURATE("r3") \
+/* Where what is added to the products goes; with windows of any size it is there, and r12 stays the work. */
+#if TG_ANY_WINDOW
+#define TG_DEPTHWISE_CENTER "lr"
+#define TG_DEPTHWISE_BEGIN
+#define TG_DEPTHWISE_END
+#else
+#define TG_DEPTHWISE_CENTER "r12"
+#define TG_DEPTHWISE_BEGIN "ldr r12, [r12, #16]\n\t"
+#define TG_DEPTHWISE_END "ldr r12, [sp]\n\t"
+#endif
+#define TG_DEPTHWISE_PLACES  \
   "ldr r7, [r12, #20]\n\t" \
-  "ldr r8, [r12, #24]\n\t" \
-  "add r12, r12, #12\n\t"
+  "ldr r8, [r12, #24]\n\t"
+#if !TG_EPILOGUE_GLOW_FUSED
+/* A channel by its words m and s of tg_epilogue_last.h, with two registers to spare, to which the next ones are loaded. */
+#define TG_DEPTHWISE_CHANNEL(x, m, s, h, t, next) \
+  "lsl " h ", " TG_DEPTHWISE_CENTER ", " s "\n\t" TG_EPILOGUE_GLOW_PRODUCT(x, t, m, h) \
+  next "asr " x ", " x ", " s "\n\t"
+#define TG_DEPTHWISE_SCALED \
+  "ldm r1!, {r6, r7}\n\t" TG_DEPTHWISE_BEGIN \
+  TG_DEPTHWISE_CHANNEL("r2", "r6", "r7", "r8", "r9", "ldm r1!, {r8, r9}\n\t") \
+  TG_DEPTHWISE_CHANNEL("r3", "r8", "r9", "r6", "r7", "ldm r1!, {r6, r7}\n\t") \
+  TG_DEPTHWISE_CHANNEL("r4", "r6", "r7", "r8", "r9", "ldm r1!, {r8, r9}\n\t") \
+  TG_DEPTHWISE_CHANNEL("r5", "r8", "r9", "r6", "r7", TG_DEPTHWISE_END TG_DEPTHWISE_PLACES) \
+  TG_DEPTHWISE_SATURATE("r3")
 #elif TG_PER_CHANNEL
 #define TG_DEPTHWISE_SCALED \
-  "ldm r1!, {r6, r7, r8, r9}\n\t" \
+  "ldm r1!, {r6, r7, r8, r9}\n\t" TG_DEPTHWISE_BEGIN \
   "asr r3, r3, r7\n\t" \
-  "ldr r12, [r12, #16]\n\t" \
   "bic r7, r7, #255\n\t" \
   "asr r2, r2, r6\n\t" \
   "bic r6, r6, #255\n\t" \
-  "smmlar r3, r3, r7, r12\n\t" \
+  "smmlar r3, r3, r7, " TG_DEPTHWISE_CENTER "\n\t" \
   "asr r5, r5, r9\n\t" \
-  "smmlar r2, r2, r6, r12\n\t" \
+  "smmlar r2, r2, r6, " TG_DEPTHWISE_CENTER "\n\t" \
   "bic r9, r9, #255\n\t" \
   "asr r4, r4, r8\n\t" \
-  "smmlar r5, r5, r9, r12\n\t" \
+  "smmlar r5, r5, r9, " TG_DEPTHWISE_CENTER "\n\t" \
   "bic r8, r8, #255\n\t" \
-  "smmlar r4, r4, r8, r12\n\t" \
-  "ldr r12, [sp]\n\t" \
-  "ssat r3, #8, r3\n\t" \
-  "ldr r7, [r12, #20]\n\t" \
-  "ldr r8, [r12, #24]\n\t" \
-  "add r12, r12, #12\n\t"
+  "smmlar r4, r4, r8, " TG_DEPTHWISE_CENTER "\n\t" \
+  TG_DEPTHWISE_END "ssat r3, #8, r3\n\t" TG_DEPTHWISE_PLACES
 #else
 #define TG_DEPTHWISE_SCALED \
-  "ldm r12!, {r6, r7, r8}\n\t" \
+  "ldm r12, {r6, r7, r8}\n\t" \
   "asr r3, r3, r6\n\t" \
   "asr r2, r2, r6\n\t" \
   "mla r3, r3, r7, r8\n\t" \
@@ -121,11 +127,9 @@ typedef struct {
   "mla r2, r2, r7, r8\n\t" \
   "asr r4, r4, r6\n\t" \
   "mla r5, r5, r7, r8\n\t" \
-  "ldr r6, [r12]\n\t" \
+  "ldr r6, [r12, #12]\n\t" \
   "mla r4, r4, r7, r8\n\t" \
-  "ldr r9, [r12, #4]\n\t" \
-  "ldr r7, [r12, #8]\n\t" \
-  "ldr r8, [r12, #12]\n\t" \
+  "ldr r9, [r12, #16]\n\t" TG_DEPTHWISE_PLACES \
   "asr r3, r3, r6\n\t" \
   "asr r2, r2, r6\n\t" \
   "asr r5, r5, r6\n\t" \
@@ -139,26 +143,25 @@ typedef struct {
 
 #if TG_ANY_WINDOW
 
-/* A tap of input x: 11 cycles on the M4, with the end of the loop 14 for one of two. */
+/* A tap of input x: 10 cycles on the M4, with the end of the loop 13 for one of two. */
 #define TG_TAP_AT(x)                   \
   "ldr r12, [r0" x "]\n\t"             \
-  "ldrd r8, r9, [r1], #8\n\t"          \
+  "ldr r9, [r1, #4]\n\t"              \
+  "ldr r8, [r1], #8\n\t"              \
   "sxtab16 r7, r11, r12, ror #8\n\t"   \
-  "sxtab16 r6, r11, r12\n\t"           \
+  "sxtab16 r12, r11, r12\n\t"          \
   "smlabb r3, r7, r9, r3\n\t"          \
-  "smlabb r2, r6, r8, r2\n\t"          \
+  "smlabb r2, r12, r8, r2\n\t"         \
   "smlatt r5, r7, r9, r5\n\t"          \
-  "smlatt r4, r6, r8, r4\n\t"
+  "smlatt r4, r12, r8, r4\n\t"
 
-/* Rows of taps by pairs, an odd number entered at the second of one; the rows left in the stack's second word. The work to
- * r12 at the end. */
+/* Rows of taps by pairs, an odd number entered at the second of one; the rows left in r6. The work to r12 at the end. */
 #define TG_DEPTHWISE_TAPS              \
-  "ldm r1!, {r2, r3, r4, r5}\n\t"      \
   "ldr r12, [sp]\n\t"                  \
-  "ldr r6, [r12, #44]\n\t"             \
-  "str r6, [sp, #4]\n"                 \
-  "2:\n\t"                             \
+  "ldm r1!, {r2, r3, r4, r5}\n\t"      \
   "ldr lr, [r12, #40]\n\t"             \
+  "ldr r6, [r12, #44]\n"               \
+  "2:\n\t"                             \
   "lsrs lr, lr, #1\n\t"                \
   "bcc 3f\n\t"                         \
   "add lr, lr, #1\n\t"                 \
@@ -172,13 +175,15 @@ typedef struct {
   "add r0, r0, r10, lsl #1\n\t"        \
   "bne 3b\n\t"                         \
   "ldr r12, [sp]\n\t"                  \
-  "ldr r6, [sp, #4]\n\t"               \
-  "ldr r7, [r12, #48]\n\t"             \
   "subs r6, r6, #1\n\t"                \
+  "beq 5f\n\t"                         \
+  "ldr r7, [r12, #48]\n\t"             \
+  "ldr lr, [r12, #40]\n\t"             \
   "add r0, r0, r7\n\t"                 \
-  "str r6, [sp, #4]\n\t"               \
-  "bne 2b\n\t"                         \
+  "b 2b\n"                             \
+  "5:\n\t"                             \
   "ldr r7, [r12, #52]\n\t"             \
+  "ldr lr, [r12, #16]\n\t"             \
   "sub r0, r0, r7\n\t"
 
 #else
@@ -234,8 +239,8 @@ static TG_APART void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work 
       "strb r4, [r7, #2]\n\t"
       "subs r8, r8, #1\n\t"
       "add r7, r7, #4\n\t"
-      "str r8, [r12, #12]\n\t"
-      "str r7, [r12, #8]\n\t"
+      "str r8, [r12, #24]\n\t"
+      "str r7, [r12, #20]\n\t"
       "bne 1b\n\t"
       "pop {r2, r3, r7}\n\t"
       : "+r"(r0), "+r"(r1), "+r"(r2)
@@ -354,7 +359,7 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
         w.columns = is_column ? p->kernel_h : p->kernel_w;
         w.rows = is_column ? 1 : p->kernel_h;
         w.skip = w.row - w.columns * w.channels;
-        w.back = w.rows * w.row - 4;
+        w.back = w.rows * w.row - w.skip - 4;
 #endif
         w.groups = channels >> 2;
         tg_depthwise_3x3_dsp_s8_pixel(&w, first, filter);
@@ -386,5 +391,9 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
 #undef TG_TAP_AT
 #undef TG_DEPTHWISE_TAPS
 #undef TG_DEPTHWISE_SATURATE
+#undef TG_DEPTHWISE_CENTER
+#undef TG_DEPTHWISE_BEGIN
+#undef TG_DEPTHWISE_END
+#undef TG_DEPTHWISE_PLACES
 #undef TG_DEPTHWISE_CHANNEL
 #undef TG_DEPTHWISE_SCALED

@@ -1,5 +1,5 @@
 /* The image of one channel of a depthwise convolution with its padding, laid out in rows of words along the longer side of
- * the output. */
+ * the output; if that is a square, along the longer side of the window. */
 #ifndef TG_PLANE_H
 #define TG_PLANE_H
 
@@ -45,7 +45,7 @@ static inline int32_t tg_plane_extent(const tg_plane_side *side) {
 }
 
 static inline tg_plane tg_plane_between(tg_plane_side h, tg_plane_side w, int32_t fill) {
-  const int32_t turned = h.outputs > w.outputs;
+  const int32_t turned = h.outputs != w.outputs ? h.outputs > w.outputs : h.taps > w.taps;
   tg_plane plane = {turned ? w : h, turned ? h : w, 0, 0, fill};
   plane.width = tg_plane_extent(&plane.along);
   plane.height = tg_plane_extent(&plane.across);

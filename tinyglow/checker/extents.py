@@ -153,11 +153,11 @@ def _depthwise(call: Call, loop: str, scale: int) -> Extents:
             ((whole(f"out_{a}") - 1) * whole(f"stride_{a}") + (whole(f"kernel_{a}") - 1) * whole(f"dilation_{a}") + 1)
             for a in "hw"
         ]
-        step = whole("stride_w" if whole("out_h") <= whole("out_w") else "stride_h")
+        turned = (whole("out_h"), whole("kernel_h")) > (whole("out_w"), whole("kernel_w"))
+        step = whole("stride_h" if turned else "stride_w")
         plane = sides[0] * sides[1] + 3 * step
-        pairs = whole("kernel_h") * _up(whole("kernel_w"), 2)
-        if whole("out_h") > whole("out_w"):
-            pairs = whole("kernel_w") * _up(whole("kernel_h"), 2)
+        rows, columns = (whole(f"kernel_{side}") for side in ("wh" if turned else "hw"))
+        pairs = rows * _up(columns, 2)
         scratch = plane + (pairs if "dsp" in loop else taps)
         return {"filter": out_c * taps, "bias": out_c * (1 + scale), "scratch": scratch}
     if not loop.endswith("dsp"):  # depthwise_3x3

@@ -29,10 +29,13 @@ class PlaneGeometry(ConvGeometry):
 
     @property
     def sides(self) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
-        """(outputs, step, taps, step between taps) across the rows of words, and along them: the longer side."""
+        """(outputs, step, taps, step between taps) across the rows of words, and along them.
+
+        That is the longer side of the output; of a square, that of the window.
+        """
         h = (self.out_h, self.stride_h, self.kernel_h, self.dilation_h)
         w = (self.out_w, self.stride_w, self.kernel_w, self.dilation_w)
-        return (w, h) if self.out_h > self.out_w else (h, w)
+        return (w, h) if (self.out_h, self.kernel_h) > (self.out_w, self.kernel_w) else (h, w)
 
     @property
     def plane(self) -> tuple[int, int]:

@@ -9,9 +9,15 @@
 #include "tg_numerics.h"
 #include "tg_plane.h"
 
+#if TG_ARMV6M_LOOPS
+#define TG_DEPTHWISE_HALVES_JOIN static inline
+#else /* compilers find registers for a function of its own */
+#define TG_DEPTHWISE_HALVES_JOIN static TG_APART
+#endif
+
 /* Words of two pixels: of x and what is apart from it, and so on by steps. */
-static inline void tg_depthwise_halves_join(const int8_t *x, int32_t step, int32_t apart, tg_i32 *to,
-                                            const tg_i32 *end) {
+TG_DEPTHWISE_HALVES_JOIN void tg_depthwise_halves_join(const int8_t *x, int32_t step, int32_t apart, tg_i32 *to,
+                                                       const tg_i32 *end) {
 #if TG_ARMV6M_LOOPS
   register const int8_t *r0 __asm__("r0") = x;
   register int32_t r1 __asm__("r1") = step;
@@ -52,6 +58,8 @@ static inline void tg_depthwise_halves_join(const int8_t *x, int32_t step, int32
   }
 #endif
 }
+
+#undef TG_DEPTHWISE_HALVES_JOIN
 
 /* Words of a column of which one half lies outside, which base stands for; x and to move on by row and width. */
 static void tg_depthwise_halves_edge(const int8_t *x, int32_t row, int32_t base, int32_t shift, int32_t width,

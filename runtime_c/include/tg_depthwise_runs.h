@@ -148,6 +148,65 @@ static inline int32_t tg_depthwise_runs(const int32_t *weights) {
   TG_DEPTHWISE_FIRST("32", "r3", "r4") \
   TG_DEPTHWISE_RUN_LAST
 
+#else
+
+/* The products of a row's weights with its words of two windows side by side, added to their sums. */
+TG_INLINE void tg_depthwise_row(const tg_i32 *x, const tg_i32 *w, tg_u32 *left, tg_u32 *right) {
+  const uint32_t second = (uint32_t)x[1];
+  const uint32_t third = (uint32_t)x[2];
+  *left += (uint32_t)x[0] * (uint32_t)w[0] + second * (uint32_t)w[1] + third * (uint32_t)w[2];
+  *right += second * (uint32_t)w[0] + third * (uint32_t)w[1] + (uint32_t)x[3] * (uint32_t)w[2];
+}
+
+/* Sums of two windows at once, of both halves and with the bias, up to the word at end, which is an even number of words
+ * on; width: words of a row. All weights are one run. */
+static TG_APART void tg_depthwise_sums_all(const tg_i32 *x, const tg_i32 *end, int32_t width, const tg_i32 *w,
+                                           int32_t bias, tg_i32 *sums) {
+  TG_COMPACT
+  for (; x != end; x += 2) {
+    uint32_t left = 0;
+    uint32_t right = 0;
+    const tg_i32 *row = x;
+    tg_depthwise_row(row, w, &left, &right);
+    row += width;
+    tg_depthwise_row(row, w + 3, &left, &right);
+    row += width;
+    tg_depthwise_row(row, w + 6, &left, &right);
+    sums[0] = bias;
+    sums[2] = bias;
+    tg_add_halfwords(left, sums, sums + 2);
+    sums[1] = bias;
+    sums[3] = bias;
+    tg_add_halfwords(right, sums + 1, sums + 3);
+    sums += 4;
+  }
+}
+
+/* The same with a run for each row. */
+static TG_APART void tg_depthwise_sums_rows(const tg_i32 *x, const tg_i32 *end, int32_t width, const tg_i32 *w,
+                                            int32_t bias, tg_i32 *sums) {
+  TG_COMPACT
+  for (; x != end; x += 2) {
+    const tg_i32 *row = x;
+    const tg_i32 *weights = w;
+    sums[0] = bias;
+    sums[1] = bias;
+    sums[2] = bias;
+    sums[3] = bias;
+    TG_COMPACT
+    for (int32_t i = 0; i < 3; i++) {
+      uint32_t left = 0;
+      uint32_t right = 0;
+      tg_depthwise_row(row, weights, &left, &right);
+      tg_add_halfwords(left, sums, sums + 2);
+      tg_add_halfwords(right, sums + 1, sums + 3);
+      row += width;
+      weights += 3;
+    }
+    sums += 4;
+  }
+}
+
 #endif
 
 #endif

@@ -115,27 +115,79 @@ static TG_APART void tg_dsp_windows_lay_out(const tg_dsp_windows *s, const int8_
       :
       : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
 #else
-  for (int32_t pixel = 0; pixel < 4; pixel++) {
-    const int8_t *row = at + ((pixel & 1 ? s->right : 0) + (pixel & 2 ? s->down : 0));
-    const int8_t *last = row + 4 * s->groups;
-    tg_u32 *to = s->columns + pixel;
-    for (int32_t y = 0; y < s->rows; y++) {
-      for (int32_t i = 0; i < s->groups; i++) {
-        const uint32_t bytes = tg_load4(row + 4 * i);
-        to[0] = tg_even(bytes);
-        to[4] = tg_odd(bytes);
-        to += 8;
-      }
-      row += s->step;
+  const int32_t right = s->right;
+  const int32_t down = s->down;
+  const int32_t back = s->step - 4 * s->groups;
+  const int8_t *row = at;
+  tg_u32 *to = s->columns;
+  TG_COMPACT
+  for (int32_t y = s->groups > 0 ? s->rows : 0; y > 0; y--) {
+    int32_t i = s->groups;
+    TG_COMPACT
+    do {
+      const int8_t *below = row + down;
+      const uint32_t bytes0 = tg_load4(row);
+      const uint32_t bytes1 = tg_load4(row + right);
+      const uint32_t bytes2 = tg_load4(below);
+      const uint32_t bytes3 = tg_load4(below + right);
+      to[0] = tg_even(bytes0);
+      to[1] = tg_even(bytes1);
+      to[2] = tg_even(bytes2);
+      to[3] = tg_even(bytes3);
+      to[4] = tg_odd(bytes0);
+      to[5] = tg_odd(bytes1);
+      to[6] = tg_odd(bytes2);
+      to[7] = tg_odd(bytes3);
+      to += 8;
+      row += 4;
+    } while (--i > 0);
+    row += back;
+  }
+  row = at + 4 * s->groups;
+  TG_COMPACT
+  for (int32_t y = s->end ? s->rows : 0; y > 0; y -= 2) {
+    TG_COMPACT
+    for (int32_t pixel = 0; pixel < 4; pixel++) {
+      const int8_t *last = row + ((pixel & 1 ? right : 0) + (pixel & 2 ? down : 0));
+      *to++ = tg_pack_halfwords(*last, y > 1 ? last[s->step] : 0);
     }
-    for (int32_t y = 0; s->end && y < s->rows; y += 2) {
-      const int32_t second = y + 1 < s->rows ? last[s->step] : 0;
-      *to = tg_pack_halfwords(*last, second);
-      last += 2 * s->step;
-      to += 4;
-    }
+    row += 2 * s->step;
   }
 #endif
+}
+
+/* Columns up to end times two channels' filter, which begins with their biases, a word of each in turn: the sums of four
+ * pixels, of the one channel and of the other. At least one word of a pixel. */
+static TG_APART void tg_dsp_windows_sums(const tg_u32 *x, const tg_u32 *end, const tg_u32 *filter, tg_i32 *sums) {
+  uint32_t first0 = filter[0];
+  uint32_t second0 = filter[1];
+  uint32_t first1 = first0;
+  uint32_t first2 = first0;
+  uint32_t first3 = first0;
+  uint32_t second1 = second0;
+  uint32_t second2 = second0;
+  uint32_t second3 = second0;
+  TG_COMPACT
+  do {
+    filter += 2;
+    first0 = tg_dot2(x[0], filter[0], first0);
+    second0 = tg_dot2(x[0], filter[1], second0);
+    first1 = tg_dot2(x[1], filter[0], first1);
+    second1 = tg_dot2(x[1], filter[1], second1);
+    first2 = tg_dot2(x[2], filter[0], first2);
+    second2 = tg_dot2(x[2], filter[1], second2);
+    first3 = tg_dot2(x[3], filter[0], first3);
+    second3 = tg_dot2(x[3], filter[1], second3);
+    x += 4;
+  } while (x != end);
+  sums[0] = (int32_t)first0;
+  sums[1] = (int32_t)first1;
+  sums[2] = (int32_t)first2;
+  sums[3] = (int32_t)first3;
+  sums[4] = (int32_t)second0;
+  sums[5] = (int32_t)second1;
+  sums[6] = (int32_t)second2;
+  sums[7] = (int32_t)second3;
 }
 
 /* What the four windows cover; bytes hold it where some of it lies outside the image. */

@@ -11,7 +11,7 @@ static TG_SMALL TG_APART int tg_scaled_fits(const tg_requant *r) {
          r->offset >= -1024 && r->offset <= 1024;
 }
 
-#if TG_HAS_DSP
+#if TG_HAS_DSP || TG_DSP_ACLE
 
 /* What SMLAW takes: x * multiplier * 2^-post with 16 bits after the point, of which none is lost, plus start. */
 typedef struct {
@@ -30,6 +30,7 @@ static inline tg_byte_scale tg_scaled_of(const tg_requant *r, int32_t offset, in
 
 /* Of two int8 in the upper bytes of halfwords: the integers, as halfwords. */
 static inline uint32_t tg_scaled_two(uint32_t upper, tg_byte_scale s) {
+#if TG_HAS_DSP
   int32_t low;
   int32_t high;
   uint32_t both;
@@ -37,6 +38,11 @@ static inline uint32_t tg_scaled_two(uint32_t upper, tg_byte_scale s) {
   __asm__("smlawt %0, %1, %2, %3" : "=r"(high) : "r"(s.multiplier), "r"(upper), "r"(s.start));
   __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(both) : "r"(high), "r"(low));
   return both;
+#else
+  const uint32_t low = (uint32_t)__smlawb(s.multiplier, (int32_t)upper, s.start);
+  const uint32_t high = (uint32_t)__smlawt(s.multiplier, (int32_t)upper, s.start);
+  return (high & 0xFFFF0000u) | low >> 16;
+#endif
 }
 
 /* Bytes 0 and 2 of four int8; and bytes 1 and 3. */
@@ -46,12 +52,26 @@ static inline uint32_t tg_scaled_even(uint32_t bytes, tg_byte_scale s) {
 
 static inline uint32_t tg_scaled_odd(uint32_t bytes, tg_byte_scale s) { return tg_scaled_two(bytes & 0xFF00FF00u, s); }
 
+#if TG_DSP_ACLE && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion" /* of what gcc's own __usat16 gives */
+#endif
+
 /* Halfwords of even and of odd places to bytes, between 0 and 255. */
 static inline uint32_t tg_scaled_bytes(uint32_t even, uint32_t odd) {
+#if TG_HAS_DSP
   __asm__("usat16 %0, #8, %1" : "=r"(even) : "r"(even));
   __asm__("usat16 %0, #8, %1" : "=r"(odd) : "r"(odd));
+#else
+  even = (uint32_t)__usat16((int16x2_t)even, 8);
+  odd = (uint32_t)__usat16((int16x2_t)odd, 8);
+#endif
   return even | odd << 8;
 }
+
+#if TG_DSP_ACLE && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 #endif
 

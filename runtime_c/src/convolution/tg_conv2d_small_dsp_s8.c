@@ -221,47 +221,38 @@ static TG_APART void tg_conv2d_small_dsp_s8_compute(const tg_conv2d_small_dsp_s8
 #else
 
 /* words: the channel's, with TG_PER_CHANNEL. */
-static int8_t tg_conv2d_small_dsp_s8_finish(const tg_conv2d_small_dsp_s8_tile *tile, int32_t sum, const tg_u32 *words) {
+static inline int8_t tg_conv2d_small_dsp_s8_finish(const tg_conv2d_small_dsp_s8_tile *tile, int32_t sum,
+                                                   const tg_u32 *words) {
 #if TG_PER_CHANNEL
   return (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, words, tile->offset));
 #else
   (void)words;
-  return (int8_t)tg_saturate_s8(tg_epilogue_glow(sum, tile->out));
+  return (int8_t)tg_saturate_s8(tg_high_plus(sum >> tile->pre, tile->scale, tile->offset));
 #endif
 }
 
-static void tg_conv2d_small_dsp_s8_compute(const tg_conv2d_small_dsp_s8_tile *tile) {
+static TG_APART void tg_conv2d_small_dsp_s8_compute(const tg_conv2d_small_dsp_s8_tile *tile) {
   const int32_t words = (int32_t)(tile->end - tile->columns) / 4;
   const tg_u32 *filter = (const tg_u32 *)tile->filter;
-  for (int8_t *output = tile->output; output < tile->output_end; output += 2) {
-    for (int32_t channel = 0; channel < 2; channel++) {
-      const tg_u32 *own = filter + 2 + 2 * words + channel * (TG_PAIR_SCALES / 2);
-      const tg_u32 *x = tile->columns;
-      const tg_u32 *w = filter + 2 + channel;
-      uint32_t sum0 = filter[channel];
-      uint32_t sum1 = sum0;
-      uint32_t sum2 = sum0;
-      uint32_t sum3 = sum0;
-      for (int32_t i = 0; i < words; i++) {
-        sum0 = tg_dot2(x[0], *w, sum0);
-        sum1 = tg_dot2(x[1], *w, sum1);
-        sum2 = tg_dot2(x[2], *w, sum2);
-        sum3 = tg_dot2(x[3], *w, sum3);
-        x += 4;
-        w += 2;
-      }
-      const int32_t sums[4] = {(int32_t)sum0, (int32_t)sum1, (int32_t)sum2, (int32_t)sum3};
+  TG_COMPACT
+  for (int8_t *output = tile->output; output < tile->output_end;) {
+    int32_t all[8];
+    tg_dsp_windows_sums(tile->columns, tile->end, filter, all);
+    filter += 2 + 2 * words;
+    TG_COMPACT
+    for (const int32_t *sums = all; sums != all + 8; sums += 4) {
       if (tile->pool) {
         const int32_t largest = tg_max(tg_max(sums[0], sums[1]), tg_max(sums[2], sums[3]));
-        output[channel] = tg_conv2d_small_dsp_s8_finish(tile, largest, own);
-        continue;
+        *output = tg_conv2d_small_dsp_s8_finish(tile, largest, filter);
+      } else {
+        output[tile->places[2]] = tg_conv2d_small_dsp_s8_finish(tile, sums[3], filter);
+        output[tile->places[1]] = tg_conv2d_small_dsp_s8_finish(tile, sums[2], filter);
+        output[tile->places[0]] = tg_conv2d_small_dsp_s8_finish(tile, sums[1], filter);
+        *output = tg_conv2d_small_dsp_s8_finish(tile, sums[0], filter);
       }
-      for (int32_t i = 3; i > 0; i--) {
-        output[tile->places[i - 1] + channel] = tg_conv2d_small_dsp_s8_finish(tile, sums[i], own);
-      }
-      output[channel] = tg_conv2d_small_dsp_s8_finish(tile, sums[0], own);
+      output++;
+      filter += TG_PAIR_SCALES / 2;
     }
-    filter += 2 + 2 * words + TG_PAIR_SCALES;
   }
 }
 

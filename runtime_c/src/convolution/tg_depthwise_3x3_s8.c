@@ -178,6 +178,16 @@ static void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_channel_s
   const int32_t width = state->width / 4;
   const int32_t by_rows = state->runs <= TG_DEPTHWISE_ROWS;
   tg_i32 *sums = state->sums;
+#if !TG_ARMV6M_LOOPS
+  if (state->runs == TG_DEPTHWISE_ALL) {
+    tg_depthwise_sums_all(x, state->end, width, w, state->bias, sums);
+    return;
+  }
+  if (by_rows) {
+    tg_depthwise_sums_rows(x, state->end, width, w, state->bias, sums);
+    return;
+  }
+#endif
   for (int32_t i = 0; x + i != state->end; i++) {
     int32_t low = state->bias;
     int32_t high = low;
@@ -200,24 +210,36 @@ static void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_channel_s
   }
 }
 
-/* Where the code has no end for the epilogue, or a channel's weights are no runs: a row's sums to outputs. */
-static void tg_depthwise_3x3_s8_finish(const tg_depthwise_3x3_s8_params *p,
+#if TG_PER_CHANNEL
+#define TG_DEPTHWISE_3X3_OUTPUT(sum) tg_clamp_s8(TG_EPILOGUE_GLOW_FOLDED(sum, words, center), min, max)
+#else
+#define TG_DEPTHWISE_3X3_OUTPUT(sum) tg_requantize_folded(sum, pre, multiplier, round, post, min, max)
+#endif
+
+/* Where the code has no end for the epilogue, or a channel's weights are no runs: a row's sums to outputs;
+ * of four, the first two are of the first half. */
+static TG_APART void tg_depthwise_3x3_s8_finish(const tg_depthwise_3x3_s8_params *p,
                                        const tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *words,
                                        const tg_i32 *sums, int32_t count, int8_t *output) {
 #if TG_PER_CHANNEL
   const int32_t center = TG_EPILOGUE_GLOW_CENTER(p->out_offset);
 #else
+  const int32_t pre = p->out.pre;
+  const int32_t multiplier = p->out.multiplier;
   const int32_t round = tg_folded_round(&p->out);
+  const int32_t post = p->out.post;
   (void)words;
 #endif
-  for (int32_t i = 0; i < count; i++) {
-    /* Two of the first half, two of the second. */
-    int8_t *const to = output + (i >> 2) * 2 * state->step + (i & 1) * state->step + (i & 2 ? state->apart : 0);
-#if TG_PER_CHANNEL
-    *to = tg_clamp_s8(TG_EPILOGUE_GLOW_FOLDED(sums[i], words, center), state->min, state->max);
-#else
-    *to = tg_requantize_folded(sums[i], p->out.pre, p->out.multiplier, round, p->out.post, state->min, state->max);
-#endif
+  const int32_t min = state->min;
+  const int32_t max = state->max;
+  const int32_t step = state->step;
+  const int32_t apart = state->apart;
+  TG_COMPACT
+  for (; count > 0; count -= 2) {
+    output[0] = TG_DEPTHWISE_3X3_OUTPUT(sums[0]);
+    output[apart] = TG_DEPTHWISE_3X3_OUTPUT(sums[2]);
+    output += step;
+    sums += count & 2 ? 3 : 1;
   }
 }
 
@@ -349,6 +371,7 @@ void tg_depthwise_3x3_s8(const tg_depthwise_3x3_s8_params *p, const int8_t *inpu
 #undef TG_PER_CHANNEL
 #undef TG_TAPS
 #undef TG_HAS_END
+#undef TG_DEPTHWISE_3X3_OUTPUT
 #undef TG_DEPTHWISE_3X3_APART
 #undef TG_DEPTHWISE_3X3_BACK
 #undef TG_DEPTHWISE_3X3_BACK_ALL

@@ -8,14 +8,19 @@
 #include "tg_numerics.h"
 #include "tg_scaled.h"
 
-#if TG_HAS_DSP
+#if TG_HAS_DSP || TG_DSP_ACLE
 
 /* Four sums. */
 static inline uint32_t tg_add_s8_four(uint32_t x, uint32_t y, tg_byte_scale first, tg_byte_scale second) {
   uint32_t even = tg_scaled_even(x, first);
   uint32_t odd = tg_scaled_odd(x, first);
+#if TG_HAS_DSP
   __asm__("qadd16 %0, %1, %2" : "=r"(even) : "r"(even), "r"(tg_scaled_even(y, second)));
   __asm__("qadd16 %0, %1, %2" : "=r"(odd) : "r"(odd), "r"(tg_scaled_odd(y, second)));
+#else
+  even = (uint32_t)__qadd16((int16x2_t)even, (int16x2_t)tg_scaled_even(y, second));
+  odd = (uint32_t)__qadd16((int16x2_t)odd, (int16x2_t)tg_scaled_odd(y, second));
+#endif
   return tg_scaled_bytes(even, odd) ^ 0x80808080u;
 }
 
@@ -135,7 +140,7 @@ static TG_SMALL TG_APART void tg_add_s8_any(const tg_add_s8_params *p, const int
 static TG_APART uint32_t tg_add_s8_fast(const tg_add_s8_params *p, const int8_t *x, const int8_t *y, int8_t *out) {
   const tg_requant input_scale = p->input_scale;
   const tg_requant other_scale = p->other_scale;
-#if TG_HAS_DSP
+#if TG_HAS_DSP || TG_DSP_ACLE
   const uint32_t count = p->inner & ~(uint32_t)3;
 #else
   const uint32_t count = p->inner;

@@ -10,14 +10,18 @@ static TG_SMALL TG_APART int8_t tg_rescale_s8_one(int32_t x, int32_t in_offset, 
   return tg_clamp_s8(tg_requantize(x - in_offset, out), INT8_MIN, INT8_MAX);
 }
 
-#if TG_HAS_DSP
+#if TG_HAS_DSP || TG_DSP_ACLE
 
 /* Four results, plus 128 each; low: what the least input gives, plus 128, in all bytes. */
 static inline uint32_t tg_rescale_s8_four(uint32_t bytes, tg_byte_scale s, uint32_t low, uint32_t low_less_128) {
   uint32_t result = tg_scaled_bytes(tg_scaled_even(bytes, s), tg_scaled_odd(bytes, s));
+#if TG_HAS_DSP
   __asm__("uqsub8 %0, %1, %2" : "=r"(result) : "r"(result), "r"(low));
   __asm__("uadd8 %0, %1, %2" : "=r"(result) : "r"(result), "r"(low_less_128));
   return result;
+#else
+  return (uint32_t)__uadd8((uint8x4_t)__uqsub8((uint8x4_t)result, (uint8x4_t)low), (uint8x4_t)low_less_128);
+#endif
 }
 
 /* count elements, a multiple of 4: about 18 cycles for 4 on the M4, 8 on the M7. */
@@ -95,7 +99,7 @@ void tg_rescale_s8(const tg_rescale_s8_params *p, const int8_t *input, int8_t *o
   const int32_t in_offset = p->in_offset;
   const int8_t *end = input + p->count;
   if (tg_scaled_fits(&out)) {
-#if TG_HAS_DSP
+#if TG_HAS_DSP || TG_DSP_ACLE
     const uint32_t whole = p->count & ~(uint32_t)3;
 #else
     const uint32_t whole = p->count;

@@ -17,6 +17,8 @@
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 
+#if TG_ARMV6M_LOOPS
+
 /* sums[0 .. 2] += x * {word, bytes 1 and 3, upper half} over count terms whose words are step bytes apart. */
 static TG_APART void tg_fully_connected_four_units_s8_terms(const int8_t *x, const int8_t *weights, uint32_t step,
                                                             uint32_t count, tg_u32 *sums) {
@@ -36,8 +38,6 @@ static TG_APART void tg_fully_connected_four_units_s8_terms(const int8_t *x, con
   sums[1] = odd;
   sums[2] = upper;
 }
-
-#if TG_ARMV6M_LOOPS
 
 #define TG_BEGIN                 \
   ".syntax unified\n\t"          \
@@ -115,8 +115,6 @@ static void tg_fully_connected_four_units_s8_four_units(const int8_t *x, const i
       : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
 }
 
-#endif
-
 /* Four sums from three. */
 static TG_APART void tg_fully_connected_four_units_s8_apart(const tg_u32 *three, uint32_t inputs, tg_u32 *sums) {
   const uint32_t more = 128 * inputs;
@@ -136,15 +134,12 @@ static TG_APART void tg_fully_connected_four_units_s8_apart(const tg_u32 *three,
 static TG_APART void tg_fully_connected_four_units_s8_words(const int8_t *x, const int8_t *weights, uint32_t depth,
                                                             uint32_t words, uint32_t inputs, tg_u32 *sums) {
   uint32_t threes[6] = {0, 0, 0, 0, 0, 0};
-  uint32_t done = 0;
-#if TG_ARMV6M_LOOPS
-  done = depth & ~(uint32_t)3;
+  const uint32_t done = depth & ~(uint32_t)3;
   if (done > 0 && words == 2) {
     tg_fully_connected_four_units_s8_eight_units(x, weights, done, threes);
   } else if (done > 0) {
     tg_fully_connected_four_units_s8_four_units(x, weights, done, threes);
   }
-#endif
   weights += 4 * words * done;
   TG_COMPACT
   for (uint32_t i = 0; i < words; i++) {
@@ -154,6 +149,68 @@ static TG_APART void tg_fully_connected_four_units_s8_words(const int8_t *x, con
     tg_fully_connected_four_units_s8_apart(threes + 3 * i, inputs, sums + 4 * i);
   }
 }
+
+#else
+
+/* Elsewhere the bytes of a word are loaded one by one: four totals, two pointers, an input and a product are the registers
+ * that compilers for ARMv6-M have, without one for the mask. Terms are step bytes apart; four a turn. */
+TG_INLINE void tg_fully_connected_four_units_s8_bytes(const int8_t *x, const int8_t *weights, uint32_t depth, uint32_t step,
+                                                      uint32_t minus, tg_u32 *sums) {
+  const uint8_t *w = (const uint8_t *)weights;
+  const int8_t *const end = x + depth;
+  const int8_t *const fours = x + (depth & ~(uint32_t)3);
+  uint32_t s0 = minus;
+  uint32_t s1 = minus;
+  uint32_t s2 = minus;
+  uint32_t s3 = minus;
+#define TG_TERM(i)                           \
+  {                                          \
+    const uint32_t input = (uint32_t)x[i];   \
+    s0 += input * w[(i)*step];               \
+    s1 += input * w[(i)*step + 1];           \
+    s2 += input * w[(i)*step + 2];           \
+    s3 += input * w[(i)*step + 3];           \
+  }
+  TG_COMPACT
+  while (x != fours) {
+    TG_TERM(0)
+    TG_TERM(1)
+    TG_TERM(2)
+    TG_TERM(3)
+    x += 4;
+    w += 4 * step;
+  }
+  TG_COMPACT
+  while (x != end) {
+    TG_TERM(0)
+    x++;
+    w += step;
+  }
+#undef TG_TERM
+  sums[0] = s0;
+  sums[1] = s1;
+  sums[2] = s2;
+  sums[3] = s3;
+}
+
+static TG_APART void tg_fully_connected_four_units_s8_half(const int8_t *x, const int8_t *weights, uint32_t depth,
+                                                           uint32_t minus, tg_u32 *sums) {
+  tg_fully_connected_four_units_s8_bytes(x, weights, depth, 8, minus, sums);
+}
+
+/* Sums of words * 4 units. */
+static TG_APART void tg_fully_connected_four_units_s8_words(const int8_t *x, const int8_t *weights, uint32_t depth,
+                                                            uint32_t words, uint32_t inputs, tg_u32 *sums) {
+  const uint32_t minus = 0 - 128 * inputs;
+  if (words == 2) {
+    tg_fully_connected_four_units_s8_half(x, weights, depth, minus, sums);
+    tg_fully_connected_four_units_s8_half(x, weights + 4, depth, minus, sums + 4);
+  } else {
+    tg_fully_connected_four_units_s8_bytes(x, weights, depth, 4, minus, sums);
+  }
+}
+
+#endif
 
 static uint32_t tg_fully_connected_four_units_s8_total(const int8_t *x, uint32_t count) {
   int32_t sum = 0;

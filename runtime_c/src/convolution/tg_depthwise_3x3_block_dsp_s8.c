@@ -130,10 +130,10 @@ typedef struct {
   TG_EPILOGUE_GLOW_SATURATE("r9")           \
   TG_EPILOGUE_GLOW_SATURATE("r8")           \
   "strb r9, [r1, lr]\n\t"                   \
-  TG_EPILOGUE_GLOW_SATURATE("r10")          \
+  TG_EPILOGUE_GLOW_SATURATE("r11")          \
   "strb r8, [r1]\n\t"                       \
   "add r1, r1, r12\n\t"                     \
-  TG_EPILOGUE_GLOW_SATURATE("r11")          \
+  TG_EPILOGUE_GLOW_SATURATE("r10")          \
   "strb r11, [r1, lr]\n\t"                  \
   "strb r10, [r1]\n\t"                      \
   "add r1, r1, r12\n\t"

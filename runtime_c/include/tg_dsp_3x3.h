@@ -9,7 +9,7 @@
 /* sums: of the upper left, upper right, lower left and lower right pixel, which begin with a bias. columns: the first word
  * of the block's window, of which each word's four rows lie side by side, two words a column; filter: the first weights of
  * one channel, between those of another. */
-static TG_APART void tg_dsp_3x3_block(const tg_u32 *columns, const tg_u32 *filter, uint32_t bias, int32_t *sums) {
+static TG_APART void tg_dsp_3x3_block(const tg_u32 *columns, const tg_u32 *filter, uint32_t bias, tg_i32 *sums) {
   uint32_t upper_left = bias;
   uint32_t upper_right = bias;
   uint32_t lower_left = bias;

@@ -280,7 +280,7 @@ static inline int32_t tg_dsp_odd_of(uint32_t low, uint32_t whole) { return (int3
 
 /* largest: of the sums of four pixels, for both channels of a pair. Apart, so that registers are given to the loop alone. */
 static TG_APART void tg_dsp_pairs_largest(const tg_u32 *x, int32_t groups, const int8_t *w, const tg_i32 *bias,
-                                          const tg_u32 *low, const tg_u32 *whole, int32_t *largest) {
+                                          const tg_u32 *low, const tg_u32 *whole, tg_i32 *largest) {
   int32_t even = INT32_MIN;
   int32_t odd = INT32_MIN;
   TG_COMPACT

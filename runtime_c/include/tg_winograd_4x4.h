@@ -250,7 +250,7 @@ static inline void tg_winograd_4x4_back(const tg_u32 *m, tg_u32 *to) {
 }
 
 /* A line of a tile's sums without bias, from one of A'M; factor: see TG_WINOGRAD_INVERSE. */
-static inline void tg_winograd_4x4_row(const tg_u32 *line, uint32_t factor, int32_t *sums) {
+static inline void tg_winograd_4x4_row(const tg_u32 *line, uint32_t factor, tg_i32 *sums) {
   uint32_t y[4];
   tg_winograd_4x4_back(line, y);
   sums[0] = (int32_t)(y[0] * factor) >> 6;

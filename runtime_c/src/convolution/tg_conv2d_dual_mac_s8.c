@@ -27,14 +27,12 @@
   "ldmia r0!, {r4}\n\t"  \
   "str r0, [r7, #4]\n\t" \
   "movs r0, r4\n\t"
-#define TG_DUAL_MAC_MULTIPLIER \
-  "lsrs r0, r4, #16\n\t"
+#define TG_DUAL_MAC_MULTIPLIER "lsrs r0, r4, #16\n\t"
 #define TG_DUAL_MAC_ROUND \
   "lsrs r4, r4, #8\n\t"   \
   "ldr r0, [r7, #28]\n\t" \
   "lsls r0, r0, r4\n\t"
-#define TG_DUAL_MAC_POST \
-  "adds r0, r4, #1\n\t"
+#define TG_DUAL_MAC_POST "adds r0, r4, #1\n\t"
 #else
 #define TG_DUAL_MAC_PRE "ldr r0, [r7, #20]\n\t"
 #define TG_DUAL_MAC_MULTIPLIER "ldr r0, [r7, #24]\n\t"

@@ -240,7 +240,7 @@ static TG_APART void tg_conv2d_small_dsp_s8_compute(const tg_conv2d_small_dsp_s8
     tg_dsp_windows_sums(tile->columns, tile->end, filter, all);
     filter += 2 + 2 * words;
     TG_COMPACT
-    for (const int32_t *sums = all; sums != all + 8; sums += 4) {
+    for (const tg_i32 *sums = all; sums != all + 8; sums += 4) {
       if (tile->pool) {
         const int32_t largest = tg_max(tg_max(sums[0], sums[1]), tg_max(sums[2], sums[3]));
         *output = tg_conv2d_small_dsp_s8_finish(tile, largest, filter);

@@ -84,10 +84,10 @@ typedef struct {
 #define TG_BLOCK_BEFORE_LAST
 #endif
 
-#define TG_DEPTHWISE_BLOCK_WEIGHTS(first, last) TG_BLOCK_WEIGHTS(first, last)
 /* Sums, the multiplier being in r12, to outputs. */
 #if !TG_EPILOGUE_GLOW_FUSED && !TG_EPILOGUE_GLOW_SHIFTED
 /* The pointers lie on the stack meanwhile, and where the blocks end instead of where the last one begins. */
+#define TG_DEPTHWISE_BLOCK_WEIGHTS(first, last) TG_BLOCK_WEIGHTS(first, last)
 #define TG_BLOCK_ROOM "sub sp, sp, #8\n\t"
 #define TG_BLOCK_ROOM_BACK "add sp, sp, #8\n\t"
 #define TG_BLOCK_END                                                  \
@@ -109,7 +109,6 @@ typedef struct {
   "strb r10, [r1]\n\t"                                                \
   "add r1, r1, r12\n\t"
 #elif !TG_EPILOGUE_GLOW_FUSED
-#undef TG_DEPTHWISE_BLOCK_WEIGHTS
 #define TG_DEPTHWISE_BLOCK_WEIGHTS(first, last) \
   TG_BLOCK_WEIGHTS(first, last) TG_EPILOGUE_GLOW_SPARING_WEIGHTS(first) TG_EPILOGUE_GLOW_SPARING_WEIGHTS(last)
 #define TG_BLOCK_ROOM "sub sp, sp, #8\n\t"
@@ -138,6 +137,7 @@ typedef struct {
   "strb r10, [r1]\n\t"                      \
   "add r1, r1, r12\n\t"
 #elif TG_DUAL_ISSUE
+#define TG_DEPTHWISE_BLOCK_WEIGHTS(first, last) TG_BLOCK_WEIGHTS(first, last)
 #define TG_BLOCK_ROOM
 #define TG_BLOCK_ROOM_BACK
 #define TG_BLOCK_END                        \
@@ -160,6 +160,7 @@ typedef struct {
   "strb r10, [r1]\n\t"                     \
   "add r1, r1, r12\n\t"
 #else
+#define TG_DEPTHWISE_BLOCK_WEIGHTS(first, last) TG_BLOCK_WEIGHTS(first, last)
 #define TG_BLOCK_ROOM
 #define TG_BLOCK_ROOM_BACK
 #define TG_BLOCK_END                        \

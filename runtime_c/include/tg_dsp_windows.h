@@ -201,7 +201,7 @@ typedef struct {
 } tg_dsp_strip;
 
 /* The strip whose first byte is in row top at byte left, which may lie outside. Returns where its bytes are. */
-static TG_SMALL TG_APART const int8_t *tg_dsp_strip_copy(const tg_dsp_strip *s, const int8_t *image, int32_t top,
+static TG_SMALL TG_APART const int8_t *tg_dsp_strip_copy(tg_dsp_strip *s, const int8_t *image, int32_t top,
                                                          int32_t left) {
   const int32_t before = left < 0 ? -left : 0;
   const int32_t room = s->row - left < s->width ? s->row - left : s->width;

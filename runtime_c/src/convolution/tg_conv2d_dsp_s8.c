@@ -229,7 +229,7 @@ static TG_APART void tg_conv2d_dsp_s8_pairs(const tg_dsp_pair_tile *t, const int
   }
 }
 
-static void tg_conv2d_dsp_s8_channels(const tg_dsp_pair_tile *t, const int8_t *filter) {
+static void tg_conv2d_dsp_s8_channels(tg_dsp_pair_tile *t, const int8_t *filter) {
   if (!(t->pre >> 31)) {
     const int32_t third = t->places[2] == t->places[1] ? 0 : t->places[2] - t->places[0];
     tg_conv2d_dsp_s8_pairs(t, filter, 1, t->output + t->places[0], third);

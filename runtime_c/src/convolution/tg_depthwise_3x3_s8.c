@@ -51,7 +51,6 @@ typedef struct {
 
 #if TG_ARMV6M_LOOPS
 
-#define TG_DEPTHWISE_3X3_APART
 #define TG_DEPTHWISE_3X3_BACK "ldr r7, [sp, #36]\n\tadd r0, r7\n\t"
 #if !TG_HAS_END
 #define TG_DEPTHWISE_3X3_BACK_ALL TG_DEPTHWISE_3X3_BACK
@@ -82,7 +81,6 @@ typedef struct {
 #if defined(TG_EPILOGUE_GLOW_NARROW_TIE)
 #define TG_DEPTHWISE_3X3_KEEP TG_DEPTHWISE_TIE_KEEP
 #define TG_DEPTHWISE_3X3_TEST TG_DEPTHWISE_TIE_TEST
-#undef TG_DEPTHWISE_3X3_APART
 #define TG_DEPTHWISE_3X3_APART TG_DEPTHWISE_TIE_APART(TG_EPILOGUE_GLOW_NARROW_TIE)
 #else
 #define TG_DEPTHWISE_3X3_KEEP
@@ -101,6 +99,9 @@ typedef struct {
 
 #endif
 
+#endif
+#if !defined(TG_DEPTHWISE_3X3_APART)
+#define TG_DEPTHWISE_3X3_APART
 #endif
 
 /* state->rows rows of outputs, or sums of them; x: the first word. The weights are cut into runs. */

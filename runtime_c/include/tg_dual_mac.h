@@ -15,7 +15,8 @@
 #define TG_DUAL_MAC_TAPS 14
 #define TG_DUAL_MAC_END 242
 
-/* Of one tile of four pixels. output: of pixel 0, channel 0, end: that after its last channel; pixel i of a channel is at steps[i - 1] bytes from pixel 0,
+/* Of one tile of four pixels. output: of pixel 0, channel 0, end: that after its last channel; pixel i of a channel is at
+ * steps[i - 1] bytes from pixel 0,
  * or, with pool, the four give one result, their maximum. bias: {of pixels 0 and 2, of pixels 1 and 3} of each channel:
  * the sums of the former, the lower halfwords, come out larger by 2^15 for each chunk of the channel, which the compiler has
  * taken off. The rest: tg_requantize's constants, the output's offset being part of round, and bounds. Where each channel
@@ -86,8 +87,8 @@ typedef struct {
   "mov " sum ", r0\n\t" \
   "b " back "b\n"
 
-/* Ends for narrow epilogues, whose bits and half they take: see tg_epilogue_last.h for a channel's words. The multiplier's parts to r4, r5 and r6, what is added to the product to
- * r12, and the shift after that to r1. */
+/* Ends for narrow epilogues, whose bits and half they take: see tg_epilogue_last.h for a channel's words. The multiplier's
+ * parts to r4, r5 and r6, what is added to the product to r12, and the shift after that to r1. */
 #define TG_DUAL_MAC_STRING(x) #x
 #define TG_DUAL_MAC_TEXT(x) TG_DUAL_MAC_STRING(x)
 #define TG_DUAL_MAC_NARROW_WORDS(bits, half) \
@@ -161,7 +162,7 @@ typedef struct {
   "add r2, r12\n\t" \
   "asrs r2, r2, r1\n\t"
 #define TG_DUAL_MAC_LONG_FOUR(LESS) \
-  TG_DUAL_MAC_LONG_WORDS TG_DUAL_MAC_LONG(LESS) \
+  "mov r10, r5\n\t" TG_DUAL_MAC_LONG_WORDS TG_DUAL_MAC_LONG(LESS) \
   "mov r8, r2\n\t" \
   "mov r2, r9\n\t" TG_DUAL_MAC_LONG(LESS) \
   "mov r9, r2\n\t" \

@@ -258,7 +258,7 @@ static inline uint32_t tg_max4(uint32_t a, uint32_t b) {
 #endif
 }
 
-/* The upper word of x * scale, rounded to the nearest, halves upwards, plus a number. The compiler proves that it fits. */
+/* The upper word of x * scale, rounded to the nearest, ties upwards, plus a number. The compiler proves that it fits. */
 static inline int32_t tg_high_plus(int32_t x, int32_t scale, int32_t plus) {
 #if TG_HAS_DSP
   int32_t result;

@@ -24,7 +24,12 @@
 
 #if TG_PER_CHANNEL
 #define TG_WINOGRAD_BIASES (1 + TG_EPILOGUE_GLOW_WORDS) /* words of a channel */
-#if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP && !TG_EPILOGUE_GLOW_FUSED && TG_EPILOGUE_GLOW_SHIFTED
+#if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
+#if !TG_EPILOGUE_GLOW_FUSED && TG_EPILOGUE_GLOW_SHIFTED
+#define TG_WINOGRAD_SHORT
+#endif
+#endif
+#if defined(TG_WINOGRAD_SHORT)
 /* By the words of tg_epilogue_last.h, with what it takes in single instructions. */
 static inline int8_t tg_conv2d_winograd_4x4_dsp_s8_last(int32_t x, const tg_i32 *words, int32_t center) {
   int32_t spare;
@@ -186,5 +191,6 @@ void tg_conv2d_winograd_4x4_dsp_s8(const tg_conv2d_winograd_4x4_dsp_s8_params *p
 
 #undef TG_PER_CHANNEL
 #undef TG_WINOGRAD_BIASES
+#undef TG_WINOGRAD_SHORT
 #undef TG_WINOGRAD_FINISH
 #undef TG_WINOGRAD_ONE

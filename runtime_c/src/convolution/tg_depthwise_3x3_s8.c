@@ -177,14 +177,13 @@ static void tg_depthwise_3x3_s8_run_rows(const tg_depthwise_3x3_s8_channel_state
 static void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *x) {
   const int32_t *const w = state->weights;
   const int32_t width = state->width / 4;
-  const int32_t by_rows = state->runs <= TG_DEPTHWISE_ROWS;
   tg_i32 *sums = state->sums;
 #if !TG_ARMV6M_LOOPS
   if (state->runs == TG_DEPTHWISE_ALL) {
     tg_depthwise_sums_all(x, state->end, width, w, state->bias, sums);
     return;
   }
-  if (by_rows) {
+  if (state->runs <= TG_DEPTHWISE_ROWS) {
     tg_depthwise_sums_rows(x, state->end, width, w, state->bias, sums);
     return;
   }
@@ -197,13 +196,15 @@ static void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_channel_s
       const uint32_t a = (uint32_t)from[0] * (uint32_t)w[3 * row];
       const uint32_t b = (uint32_t)from[1] * (uint32_t)w[3 * row + 1];
       const uint32_t c = (uint32_t)from[2] * (uint32_t)w[3 * row + 2];
-      if (by_rows) {
+#if TG_ARMV6M_LOOPS
+      if (state->runs <= TG_DEPTHWISE_ROWS) {
         tg_add_halfwords(a + b + c, &low, &high);
-      } else {
-        tg_add_halfwords(a, &low, &high);
-        tg_add_halfwords(b, &low, &high);
-        tg_add_halfwords(c, &low, &high);
+        continue;
       }
+#endif
+      tg_add_halfwords(a, &low, &high);
+      tg_add_halfwords(b, &low, &high);
+      tg_add_halfwords(c, &low, &high);
     }
     sums[0] = low;
     sums[2] = high;

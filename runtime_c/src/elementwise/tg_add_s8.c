@@ -148,7 +148,7 @@ static TG_APART uint32_t tg_add_s8_fast(const tg_add_s8_params *p, const int8_t 
   if (p->inner_stride != 1 || count == 0 || !tg_scaled_fits(&input_scale) || !tg_scaled_fits(&other_scale)) {
     return 0;
   }
-#if TG_HAS_DSP
+#if TG_HAS_DSP || TG_DSP_ACLE
   const tg_byte_scale scales[2] = {tg_scaled_of(&input_scale, p->input_offset, 128),
                                    tg_scaled_of(&other_scale, p->other_offset, 0)};
   tg_add_s8_words(scales, x, y, out, count);

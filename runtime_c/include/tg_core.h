@@ -42,15 +42,6 @@ typedef uint64_t tg_u64;
 #define TG_APART
 #endif
 
-/* Two neighbours as a number, at a multiple of 2. For cores that fault elsewhere compilers do not join loads of bytes. */
-static inline int32_t tg_load2(const int8_t *x) {
-#if defined(__ARM_ARCH) && !defined(__ARM_BIG_ENDIAN)
-  return *(const tg_i16 *)(const void *)x;
-#else
-  return x[1] * 256 + (uint8_t)x[0];
-#endif
-}
-
 /* What the compiler makes of a layer's weights: sums of products with inputs x that are laid out for it. */
 typedef void tg_code(const tg_u32 *x, tg_i32 *sums);
 

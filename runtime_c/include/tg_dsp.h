@@ -186,6 +186,31 @@ static inline uint32_t tg_odd_plus(uint32_t numbers, uint32_t bytes) {
 #endif
 }
 
+/* Both halfwords of words, added and subtracted. */
+static inline uint32_t tg_halves_plus(uint32_t a, uint32_t b) {
+#if TG_HAS_DSP
+  uint32_t result;
+  __asm__("sadd16 %0, %1, %2" : "=r"(result) : "r"(a), "r"(b) : "cc");
+  return result;
+#elif TG_DSP_ACLE
+  return (uint32_t)__sadd16((int16x2_t)a, (int16x2_t)b);
+#else
+  return tg_pack_halfwords(tg_half(a, 0) + tg_half(b, 0), tg_half(a, 1) + tg_half(b, 1));
+#endif
+}
+
+static inline uint32_t tg_halves_less(uint32_t a, uint32_t b) {
+#if TG_HAS_DSP
+  uint32_t result;
+  __asm__("ssub16 %0, %1, %2" : "=r"(result) : "r"(a), "r"(b) : "cc");
+  return result;
+#elif TG_DSP_ACLE
+  return (uint32_t)__ssub16((int16x2_t)a, (int16x2_t)b);
+#else
+  return tg_pack_halfwords(tg_half(a, 0) - tg_half(b, 0), tg_half(a, 1) - tg_half(b, 1));
+#endif
+}
+
 /* sum plus the products of both halfwords. */
 static inline uint32_t tg_dot2(uint32_t a, uint32_t b, uint32_t sum) {
 #if TG_HAS_DSP

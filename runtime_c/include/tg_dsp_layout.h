@@ -1,4 +1,4 @@
-/* How the inputs of four pixels of a convolution are laid out as columns for tg_dsp_tile.h. */
+/* How the inputs of four pixels of a convolution are laid out as columns for tg_dsp_pairs.h and tg_dsp_tile.h. */
 #ifndef TG_DSP_LAYOUT_H
 #define TG_DSP_LAYOUT_H
 

@@ -15,13 +15,12 @@
 #define TG_DUAL_MAC_TAPS 14
 #define TG_DUAL_MAC_END 242
 
-/* Of one tile of four pixels. output: of pixel 0, channel 0, end: that after its last channel; pixel i of a channel is at
- * steps[i - 1] bytes from pixel 0,
- * or, with pool, the four give one result, their maximum. bias: {of pixels 0 and 2, of pixels 1 and 3} of each channel:
- * the sums of the former, the lower halfwords, come out larger by 2^15 for each chunk of the channel, which the compiler has
- * taken off. The rest: tg_requantize's constants, the output's offset being part of round, and bounds. Where each channel
- * has a scale of its own, after its biases, round is 2 * offset + 1, and pre, multiplier and post are not used. The code for
- * ARMv6-M knows the fields by their places. */
+/* Of one tile of four pixels. output: of pixel 0, channel 0; end: that after its last channel; pixel i of a channel is at
+ * steps[i - 1] bytes from pixel 0, or, with pool, the four give one result, their maximum. bias: {of pixels 0 and 2, of
+ * pixels 1 and 3} of each channel: the sums of the former, the lower halfwords, come out larger by 2^15 for each chunk of
+ * the channel, which the compiler has taken off. The rest: tg_requantize's constants, the output's offset being part of
+ * round, and bounds. Where each channel has a scale of its own, after its biases, round is 2 * offset + 1, and pre,
+ * multiplier and post are not used. The code for ARMv6-M knows the fields by their places. */
 typedef struct {
   const uint32_t *columns;
   const int32_t *bias;

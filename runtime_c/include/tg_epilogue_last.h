@@ -4,7 +4,8 @@
  * Such an epilogue has TG_EPILOGUE_<NAME>_PRE, the first shift of such constants, and tg_epilogue_<name>_last(x, words,
  * center). And where the core multiplies to an upper word, the product as instructions: TG_EPILOGUE_<NAME>_PRODUCT(x, t, m,
  * h), x being the sum and then the result, t a register to spare, m the multiplier, h what is added; _PRODUCT_256: of 256
- * times the sum. After it x is shifted by the word, and saturated from twice its number: TG_EPILOGUE_<NAME>_SATURATE(x).
+ * times the sum; where two channels are scaled side by side, TG_EPILOGUE_<NAME>_TWO_256 is of two such. Where the first shift
+ * is on a channel's weights and bias instead, _SPARING_BIAS, _WEIGHTS, _PRODUCT, _AGAIN and _PLUS are the steps. After it x is shifted by the word, and saturated from twice its number: TG_EPILOGUE_<NAME>_SATURATE(x).
  *
  * TG_EPILOGUE_<NAME>_SHIFTED: 0 where the second word is 0 for all channels, and x is the saturated result after the product;
  * TG_EPILOGUE_<NAME>_TWO(x1, t1, x2, t2, m, h) is the product of two sums then. */

@@ -1,4 +1,4 @@
-/* Four int8 at once brought to another scale, by instructions of the DSP extension. */
+/* int8 brought to another scale with 16 bits after the point; four at once by instructions of the DSP extension. */
 #ifndef TG_SCALED_H
 #define TG_SCALED_H
 
@@ -11,9 +11,14 @@ static TG_SMALL TG_APART int tg_scaled_fits(const tg_requant *r) {
          r->offset >= -1024 && r->offset <= 1024;
 }
 
+/* x * multiplier + start is a requantized number with 16 bits after the point, of which none is lost. SMLAW takes the byte
+ * in the upper half of a halfword, and leaves out 16 bits of the product: the multiplier is 2^8 times as large for it. */
 #if TG_HAS_DSP || TG_DSP_ACLE
+#define TG_SCALED_BITS 24
+#else
+#define TG_SCALED_BITS 16
+#endif
 
-/* What SMLAW takes: x * multiplier * 2^-post with 16 bits after the point, of which none is lost, plus start. */
 typedef struct {
   int32_t multiplier;
   int32_t start;
@@ -23,10 +28,12 @@ typedef struct {
 static inline tg_byte_scale tg_scaled_of(const tg_requant *r, int32_t offset, int32_t more) {
   const uint32_t round = ((uint32_t)1 << r->post) >> 1;
   const uint32_t start = (round - (uint32_t)offset * (uint32_t)r->multiplier) << (16 - r->post);
-  const tg_byte_scale made = {(int32_t)((uint32_t)r->multiplier << (24 - r->post)),
+  const tg_byte_scale made = {(int32_t)((uint32_t)r->multiplier << (TG_SCALED_BITS - r->post)),
                           (int32_t)(start + ((uint32_t)(r->offset + more) << 16))};
   return made;
 }
+
+#if TG_HAS_DSP || TG_DSP_ACLE
 
 /* Of two int8 in the upper bytes of halfwords: the integers, as halfwords. */
 static inline uint32_t tg_scaled_two(uint32_t upper, tg_byte_scale s) {

@@ -14,7 +14,7 @@
 /* All products of a tile and four output channels: to m, at each place the channels' sums. fours: of input channels. */
 #if TG_HAS_DSP
 
-/* Four input channels: the words of V at v to r6 and r10, those of the filter at u to the others. On the M4 20 cycles for 16
+/* Four input channels: the words of V at v to r6 and r10 (on the M7 r6 and r12), those of the filter at u to the others. On the M4 20 cycles for 16
  * products, 12 of them for 10 loads. On the M7 9, with the loads beside the products: the first words are in registers,
  * and the next ones' places are given. */
 #define TG_WINOGRAD_ADD(sum, a, b) "smlad " sum ", " a ", " b ", " sum "\n\t"
@@ -164,17 +164,6 @@ static inline void tg_winograd_4x4_across(tg_u32 *v) {
   }
 }
 
-/* Both halves of words: differences. */
-static inline uint32_t tg_winograd_4x4_less(uint32_t a, uint32_t b) {
-#if TG_HAS_DSP
-  uint32_t result;
-  __asm__("ssub16 %0, %1, %2" : "=r"(result) : "r"(a), "r"(b) : "cc");
-  return result;
-#else
-  return tg_pack_halfwords(tg_half(a, 0) - tg_half(b, 0), tg_half(a, 1) - tg_half(b, 1));
-#endif
-}
-
 /* V of a tile whose inputs begin at begin in an image; row: from one row to the next. inside: a bit for each row of the
  * tile's inputs that is inside of the image, then one for each column; outside: what the other inputs are, in all bytes.
  *
@@ -228,8 +217,8 @@ static TG_APART void tg_winograd_4x4_inputs(const int8_t *image, int32_t begin, 
       tg_winograd_4x4_across(v + 1);
       v += 12;
     }
-    v[14 - 72] = tg_winograd_4x4_less(v[14 - 72], TG_WINOGRAD_EXCESS);
-    v[15 - 72] = tg_winograd_4x4_less(v[15 - 72], TG_WINOGRAD_EXCESS);
+    v[14 - 72] = tg_halves_less(v[14 - 72], TG_WINOGRAD_EXCESS);
+    v[15 - 72] = tg_halves_less(v[15 - 72], TG_WINOGRAD_EXCESS);
     begin += 4;
   }
 }

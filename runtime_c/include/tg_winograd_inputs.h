@@ -7,11 +7,13 @@
 #include "tg_dsp.h"
 #include "tg_winograd_tile.h"
 
+/* Numbers that the steps below work with. */
+#define TG_WINOGRAD_TILE_LINES (2 * TG_WINOGRAD_TILE_ROWS * TG_WINOGRAD_TILE_W)
+
 /* Four input channels of a tile: V, and what they add to the sums of corners. lines: for the even and then the odd channels
  * four rows of six numbers, to work with; and twelve sums, for columns' inputs more by 128, in two halves, that are corners for
  * the upper outputs, and for the lower ones. Two channels lie in the halves of a word, which are added and multiplied
  * together: all of V fits them. step: halfwords from eight places to the next eight. */
-#define TG_WINOGRAD_TILE_LINES (2 * TG_WINOGRAD_TILE_ROWS * TG_WINOGRAD_TILE_W)
 
 #if TG_ARMV6M_LOOPS
 

@@ -20,7 +20,7 @@ from tests.benchmarks.line_buffers import PUSHED, load_record
 from tests.helpers import Net, NetBuilder, run_cli
 from tests.unit.bundle.cc import command_of, run, sources_in, vectors_for
 from tests.unit.test_line_buffers import Drawn
-from tinyglow.bundle.rows import Rows, rows_of
+from tinyglow.bundle.rows import Rows, rows_of, steps_of
 from tinyglow.checker.check import check_proof
 from tinyglow.errors import BoardError, ModelError
 from tinyglow.ir.graph import Graph
@@ -222,6 +222,27 @@ def test_a_budget_counts_the_rows_of_one_call(tmp_path: Path) -> None:
         lower_within(graph, board, target, max_ram=100)
 
 
+def test_every_call_is_in_a_push(tmp_path: Path) -> None:
+    """Also those before the call that takes the first rows."""
+    program = tinyglow.lower(_quantized(_sound(), tmp_path), target=Target(push_rows=True))
+    later = replace(program, calls=(program.calls[-1], *program.calls))
+    assert (program.row_calls[0], later.row_calls[0]) == (0, 1)
+    for each in (program, later):
+        steps = steps_of(each)
+        assert len(steps) == len(each.row_calls)
+        assert [index for step in steps for index in step] == list(range(len(each.calls)))
+
+
+def test_stations_write_the_bundles_own_program(tmp_path: Path) -> None:
+    """--dump has the program with line buffers, not the one that it is compared with."""
+    model = _image(4, last=True).save(tmp_path)
+    save_profile(made_up_profile(tinyglow.load(model)), tmp_path / "profile.yaml")
+    more = ("--board", "host", "--profile", tmp_path / "profile.yaml", "--name", "net", "--push-rows")
+    assert run_cli("compile", model, *more, "--dump", tmp_path / "dump", "-o", tmp_path / "bundle").status == 0
+    (text,) = (path.read_text(encoding="utf-8") for path in (tmp_path / "dump").glob("8_plan*"))
+    assert "_handed_in_lines" in text
+
+
 def test_a_renamed_input_stays_the_one_that_is_handed_in(tmp_path: Path) -> None:
     """As do the names in the bundle's C."""
     program = tinyglow.lower(_quantized(_sound(), tmp_path), target=Target(push_rows=True))
@@ -263,6 +284,7 @@ _FAULTS: list[tuple[str, Callable[[str], str], str]] = [
     ("net.c", _sub(r"\(rows \+ net_at_x_rows\)", "(mutableWeight + net_at_x)"), "in the first one alone"),
     ("net.c", _sub(r"    case 1:", "    case 2:"), "the compiler's own text"),
     ("net.h", _sub(r"(NET_PUSHES +)\d+", r"\g<1>99"), "says 99 for PUSHES"),
+    ("net.h", _sub(r"(NET_PUSH_ROWS +)\d+", r"\g<1>99"), "says 99 for PUSH_ROWS"),
     ("net.h", _sub(r"(NET_PUSH_MUTABLE_MEM_SIZE +)\d+", r"\g<1>0"), "says 0 for PUSH_MUTABLE_MEM_SIZE"),
     ("net.h", _sub(r"(NET_ROWS_MEM_SIZE +)\d+", r"\g<1>4"), "as the proof says|ROWS_MEM_SIZE"),
 ]
@@ -275,12 +297,33 @@ def test_a_faulty_bundle_is_refused(
     """The checker reads out of the C which rows each push takes, and holds the header to it."""
     assert not check_proof(bundle).faults
     copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
-    proof: dict[str, Any] = json.loads((copy / "net.proof.json").read_text(encoding="ascii"))
-    before = (copy / name).read_text(encoding="utf-8")
+    faults = _faults_with(copy, name, fault, {})
+    assert re.search(words, faults), faults
+
+
+def _faults_with(folder: Path, name: str, fault: Callable[[str], str], claims: dict[str, Any]) -> str:
+    """What is wrong with a bundle of which a file is changed, and with it its hash and ``claims`` in the proof."""
+    proof: dict[str, Any] = json.loads((folder / "net.proof.json").read_text(encoding="ascii"))
+    before = (folder / name).read_text(encoding="utf-8")
     after = fault(before)
     assert after != before
-    (copy / name).write_text(after, encoding="utf-8")
-    proof["files"][name] = hashlib.sha256((copy / name).read_bytes()).hexdigest()
-    (copy / "net.proof.json").write_text(json.dumps(proof), encoding="ascii")
-    faults = " ".join(f"{one.where} {one.found} {one.expected}" for one in check_proof(copy).faults)
-    assert re.search(words, faults), faults
+    (folder / name).write_text(after, encoding="utf-8")
+    proof["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    for key, value in claims.items():
+        proof[key] = {**proof[key], **value} if isinstance(value, dict) else value
+    (folder / "net.proof.json").write_text(json.dumps(proof), encoding="ascii")
+    return " ".join(f"{one.where} {one.found} {one.expected}" for one in check_proof(folder).faults)
+
+
+def test_a_header_hides_no_calls(bundle: Path, tmp_path: Path) -> None:
+    """Calls are the C's, whatever the header says of rows, and a proof without calls is none."""
+    graph = _quantized(_sound(), tmp_path)
+    tinyglow.emit(tinyglow.lower(graph), tmp_path / "plain")
+    macro = _sub(r"(?=#define NET_MEM_ALIGN)", "#define NET_ROWS_MEM_SIZE  4\n")
+    found = _faults_with(tmp_path / "plain", "net.h", macro, {"calls": [], "memories": {"rows": 4}})
+    assert "differ in whether the input comes by rows" in found
+    copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
+    found = _faults_with(
+        copy, "net.h", _sub(r"#define NET_ROWS_MEM_SIZE.*\n", ""), {"calls": [], "memories": {"rows": 0}}
+    )
+    assert "differ in whether the input comes by rows" in found

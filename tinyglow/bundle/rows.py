@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 
+from tinyglow.ir.namer import numbered
 from tinyglow.ir.program import Buffer, Program, Region
 from tinyglow.ir.record import Record
 
@@ -26,22 +28,28 @@ class Rows(Record):
     nbytes: int
     mutable: int
 
+    @property
+    def ram(self) -> int:
+        """Bytes that placeholders, states and the rows of a call take together."""
+        return self.mutable + self.nbytes
+
 
 def rows_of(program: Program) -> Rows | None:
     """What a call takes of the input of a program with addresses; None if it takes its input as a whole."""
-    calls = program.row_calls
-    if not calls:
+    pushes, nbytes = len(program.row_calls), program.rows_bytes
+    if not pushes:
         return None
     source = program.buffers[program.rows]
-    nbytes = program.buffers[program.calls[calls[0]].operands[0]].type.nbytes
-    axis = next(index for index, size in enumerate(source.type.shape) if size > 1)
-    row = source.type.nbytes // source.type.shape[axis]
-    return Rows(program.rows, nbytes // row, len(calls), nbytes, source.offset)
+    # A row is the largest part of the input, along one of its dimensions, of which a call takes whole ones.
+    shape = source.type.shape
+    parts = (source.type.nbytes // math.prod(shape[: axis + 1]) for axis in range(len(shape)))
+    row = next(part for part in parts if nbytes % part == 0)
+    return Rows(program.rows, nbytes // row, pushes, nbytes, source.offset)
 
 
 def steps_of(program: Program) -> list[range]:
     """The calls, by index, that each push makes; all of them in one range of a program that takes its input whole."""
-    begins = program.row_calls or [0]
+    begins = [0, *program.row_calls[1:]]  # what needs no input comes before its first rows
     return [range(begin, end) for begin, end in itertools.pairwise([*begins, len(program.calls)])]
 
 
@@ -50,8 +58,7 @@ def with_rows_apart(program: Program) -> Program:
     rows = rows_of(program)
     if rows is None:
         return program
-    names = (f"{rows.input}_rows{number or ''}" for number in itertools.count())
-    name = next(name for name in names if name not in program.buffers)
+    name = next(name for name in numbered(f"{rows.input}_rows") if name not in program.buffers)
     taken = {program.calls[index].operands[0] for index in program.row_calls}
     first = program.buffers[program.calls[program.row_calls[0]].operands[0]]
     buffers = {key: buffer for key, buffer in program.buffers.items() if key not in taken}

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tinyglow.checker import winograd
 from tinyglow.checker.findings import BrokenError
+from tinyglow.checker.shapes import check_shape
 from tinyglow.checker.small_layers import scratch_words, weight_words
 from tinyglow.checker.source import Call
 from tinyglow.checker.streams import dual_mac_bytes, packed_bytes
@@ -52,10 +53,12 @@ def extents(call: Call, data: Callable[[str], bytes]) -> Extents:
         Elements by the operand's name; of ``scratch`` bytes.
 
     Raises:
-        BrokenError: The checker does not know the kernel, or a table points outside of what it is for.
+        BrokenError: The checker does not know the kernel, its loop is not made for the shape, or a table points outside
+            of what it is for.
     """
     known = loop_of(call.kernel)
     if known is not None:
+        check_shape(call, known[0])
         found = _layer(call, *known, data)
         if "scratch" in found:
             found["scratch"] *= 4  # words

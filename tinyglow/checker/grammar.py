@@ -143,13 +143,16 @@ def _check_entry(net: str, lines: Lines) -> None:
 
 
 def _check_pushes(net: str, lines: Lines) -> int:
-    """The function that is given rows of the input: calls for each push. Only the first of them reads the rows."""
+    """The function that is given rows of the input: calls for each push, of which one reads the rows.
+
+    That is the first one, but of push 0, before which there may be calls that need no input.
+    """
     _check_prologue(net, lines)
     lines.need(r"  switch \(push\) \{")
     pushes = 0
     while lines.take(rf"    case {pushes}:"):
         readers = [index for index, operands in enumerate(_check_calls(net, lines, " " * 6)) if "(rows + " in operands]
-        if readers != [0]:
+        if len(readers) != 1 or (pushes > 0 and readers != [0]):
             raise BrokenError(lines.name, f"reads rows in calls {readers} of push {pushes}", "in the first one alone")
         lines.need("      return GLOW_SUCCESS;")
         pushes += 1

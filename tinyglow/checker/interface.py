@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 
 from tinyglow.checker.findings import BrokenError, Findings
@@ -93,6 +95,12 @@ def check_rows(net: str, source: Source, areas: Mapping[str, Area], found: Findi
         copies = call.kernel == "tg_copy_s8" and count == min(nbytes, left)
         found.require(copies, call.where, f"takes {count} bytes of push {number}", f"a copy of {min(nbytes, left)}")
     stated = {"PUSHES": pushes, "ROWS_MEM_SIZE": nbytes, "PUSH_MUTABLE_MEM_SIZE": area.offset}
+    # A row is the largest part of the input, along one of its dimensions, of which a push takes whole ones.
+    shape = [int(size) for size in re.findall(r"[1-9]\d*", macros.get(f"{big}_{area.name}_SHAPE", ""))]
+    parts = (area.size // math.prod(shape[: axis + 1]) for axis in range(len(shape)))
+    row = next((part for part in parts if part and nbytes % part == 0), None)
+    if row is not None:
+        stated["PUSH_ROWS"] = nbytes // row
     for name, value in stated.items():
         text = macros.get(f"{big}_{name}", "nothing")
         found.require(text == str(value), f"{net}.h", f"says {text[:20]} for {name}", f"{value}")

@@ -182,13 +182,14 @@ def read_source(net: str, texts: Mapping[str, str]) -> Source:
     places = {label: int(offset) for label, offset in _PLACE.findall(code)}
     if len(places) != len(_PLACE.findall(code)):
         raise BrokenError(f"{net}.c", "gives two buffers one name")
-    _, _, body = code.partition(f"\nint {net}_push_rows(" if ROWS in sizes else f"\nint {net}(")
-    calls = _calls(code, body, texts)
+    calls = _calls(code, texts)
     placeholders = frozenset(name for name in macros_of(net, macros) if f"{net}_at_{name}" in places)
     firsts = {name: len(data.split(",")) - 1 for name, data in _FIRST.findall(code)}
     resets = tuple((label, int(count), firsts.get(first)) for count, label, first in _RESET.findall(code))
-    pushed = _PUSHED.search(body) if ROWS in sizes else None
+    pushed = _PUSHED.search(code)
     pushes = (int(pushed[1]), pushed[2], int(pushed[3])) if pushed else None
+    if (pushes is None) == (ROWS in sizes):
+        raise BrokenError(f"{net}.h", f"and {net}.c differ in whether the input comes by rows")
     return Source(sizes, places, calls, dict(_FUNCTION.findall(code)), placeholders, macros, resets, pushes)
 
 
@@ -212,8 +213,8 @@ def _sizes(net: str, macros: Mapping[str, str]) -> dict[str, int]:
     return sizes
 
 
-def _calls(code: str, body: str, texts: Mapping[str, str]) -> tuple[Call, ...]:
-    """The calls in the network's function, each with its parameters."""
+def _calls(code: str, texts: Mapping[str, str]) -> tuple[Call, ...]:
+    """The calls of the network, each with its parameters; the grammar has them in its own functions alone."""
     headers: dict[str, dict[str, str]] = {}
     params = {}
     for kernel, name, text in _PARAMS.findall(code):
@@ -223,7 +224,7 @@ def _calls(code: str, body: str, texts: Mapping[str, str]) -> tuple[Call, ...]:
             raise BrokenError(name, "is there twice")
         params[name] = kernel, _fields(name, text, headers[kernel])
     calls = []
-    for number, (kernel, name, operands) in enumerate(_CALL.findall(body), 1):
+    for number, (kernel, name, operands) in enumerate(_CALL.findall(code), 1):
         where = f"call {number}, {kernel}"
         own = params.get(name)
         if own is None or own[0] != kernel:

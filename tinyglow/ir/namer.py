@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 # Names of the header's own macros, which a placeholder of the same name would redefine.
 _SIZES = ("CONSTANT_MEM_SIZE", "MUTABLE_MEM_SIZE", "ACTIVATIONS_MEM_SIZE", "TCM_MEM_SIZE")
@@ -21,6 +22,12 @@ def legal_name(name: str) -> str:
         return name
     legal = re.sub(r"[^A-Za-z0-9_]", "_", name)
     return legal if legal and not legal[0].isdigit() else "A" + legal
+
+
+def numbered(name: str) -> Iterator[str]:
+    """``name``, and then names made of it."""
+    yield name
+    yield from (f"{name}__{number}" for number in itertools.count(1))
 
 
 class Namer:

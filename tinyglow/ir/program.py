@@ -183,6 +183,11 @@ class Program(Record, eq=False):
         return max((self.buffers[self.calls[i].operands[0]].type.nbytes for i in self.row_calls), default=0)
 
     @property
+    def placeholder_bytes(self) -> int:
+        """Bytes of mutable memory, without an input that is handed in by rows."""
+        return self.sizes[Region.MUTABLE] - (self.buffers[self.rows].type.nbytes if self.rows else 0)
+
+    @property
     def spared_by_rows(self) -> int:
         """Bytes of the input that need no memory while a call is given its rows."""
         return self.buffers[self.rows].type.nbytes - self.rows_bytes if self.rows else 0

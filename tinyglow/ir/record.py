@@ -92,11 +92,11 @@ def _make(owner: Any) -> None:
         default = owner.__dict__.get(name)
         if isinstance(default, Field):  # the class itself has the defaults
             delattr(owner, name) if default.default is MISSING else setattr(owner, name, default.default)
-    owner.__dataclass_params__ = _Frozen.__dataclass_params__  # type: ignore[attr-defined]
-    owner.__match_args__ = tuple(  # type: ignore[misc]
-        item.name for item in fields(found) if item.init and not item.kw_only
-    )
-    owner.__dataclass_fields__ = found.__dataclass_fields__  # other threads look for them
+    match = tuple(item.name for item in fields(found) if item.init and not item.kw_only)
+    made = {"__dataclass_params__": vars(_Frozen)["__dataclass_params__"], "__match_args__": match}
+    made["__dataclass_fields__"] = found.__dataclass_fields__  # the last: other threads look for them
+    for name, value in made.items():
+        setattr(owner, name, value)
 
 
 class _FirstLook:
@@ -132,11 +132,12 @@ class Record:
 
     def __init_subclass__(cls, eq: bool = True) -> None:
         super().__init_subclass__()
-        cls.__dataclass_fields__ = _FirstLook()  # type: ignore[assignment]
+        made: Any = cls
+        made.__dataclass_fields__ = _FirstLook()
         if "__init__" not in cls.__dict__:
-            cls.__init__ = _first_init(cls)  # type: ignore[method-assign]
+            made.__init__ = _first_init(cls)
         if not eq and "__eq__" not in cls.__dict__:
-            cls.__eq__, cls.__hash__ = object.__eq__, object.__hash__  # type: ignore[method-assign]
+            made.__eq__, made.__hash__ = object.__eq__, object.__hash__
 
     if not TYPE_CHECKING:  # which would let any attribute be set
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from tinyglow.errors import ModelError, Problem
 from tinyglow.ir.graph import Array, Graph, Node
 from tinyglow.ir.kernel import Kernel, ParamError, Params
+from tinyglow.ir.namer import numbered
 from tinyglow.ir.numbers import Numbers
 from tinyglow.ir.op import UnsupportedError
 from tinyglow.ir.program import PLANNED, Buffer, KernelCall, Program, Region
@@ -29,12 +29,6 @@ ALIGNMENT = 4  # bytes: the largest element of any buffer; loads of no supported
 
 # Is told of every choice: the node, the ways to compute it, and the one that is taken.
 Watch = Callable[[Node, Sequence[Variant], Variant], None]
-
-
-def _numbered(name: str) -> Iterator[str]:
-    """``name``, and then names made of it."""
-    yield name
-    yield from (f"{name}__{number}" for number in itertools.count(1))
 
 
 class _Lowering:
@@ -92,7 +86,7 @@ class _Lowering:
         source = self.graph.values.get(name)
         is_own = source is not None and source.data is not None and np.array_equal(source.data, data)
         quant = source.type.quant if source is not None and is_own else None
-        for unique in _numbered(name):
+        for unique in numbered(name):
             present = self.buffers.get(unique)
             if present is None:
                 if unique not in self._reserved:
@@ -203,7 +197,7 @@ class _Lowering:
     def own_buffer(self, base: str, type_: TensorType) -> str:
         """A buffer that stands for no value of the graph, called ``base`` or like it. Returns its name."""
         taken = (self.buffers, self.graph.values, self._reserved)
-        unique = next(name for name in _numbered(base) if not any(name in known for known in taken))
+        unique = next(name for name in numbered(base) if not any(name in known for known in taken))
         self.buffers[unique] = Buffer(unique, type_, Region.ACTIVATION)
         return unique
 

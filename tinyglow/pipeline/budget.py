@@ -10,7 +10,7 @@ from pathlib import Path
 from tinyglow.bundle.header import bundle_info
 from tinyglow.errors import BoardError, Problem
 from tinyglow.ir.graph import Graph
-from tinyglow.ir.program import Program, Region
+from tinyglow.ir.program import Program
 from tinyglow.ir.target import Optimize, Target, WeightsAsCode
 from tinyglow.pipeline.built import bundle_sizes
 from tinyglow.pipeline.dump import NO_DUMP, Dump
@@ -68,8 +68,7 @@ def lower_within(
     memory = None
     if max_ram is not None:
         plain = lower(graph, target=replace(target, line_buffers=False))
-        placeholders = plain.sizes[Region.MUTABLE] - plain.spared_by_rows - plain.rows_bytes
-        memory = max(0, max_ram - placeholders)
+        memory = max(0, max_ram - plain.placeholder_bytes)
         if target.push_rows:  # which has line buffers anyway: no smaller ones than need be
             target = replace(target, enough_memory=memory)
     chosen, least_flash, least_ram = find_compiler(compiler, board), None, None

@@ -278,7 +278,7 @@ def check_fit(program: Program, board: Board, options: BundleOptions | None = No
         problems.append(Problem(f"memory {flash.name}", found, f"at most {flash.size:,}"))
     try:
         info = bundle_info(program, options)
-        by_rows = {"mutable": info.rows.mutable + info.rows.nbytes} if info.rows else {}
+        by_rows = {"mutable": info.rows.ram} if info.rows else {}
         memory_map(board, info.needs() | by_rows)
     except BoardError as error:
         problems += error.problems

@@ -27,7 +27,7 @@ def line_buffer_lines(program: Program, plain: Program, core: str) -> list[str]:
     lines.append(f"with line buffers: {text}")
     rows = rows_of(program)
     if rows is not None:
-        least = rows.mutable + program.sizes[Region.ACTIVATION] + rows.nbytes
+        least = rows.ram + program.sizes[Region.ACTIVATION]
         calls = f"{program.name}_push_rows {rows.pushes} times, {rows.count} rows ({rows.nbytes:,} bytes) each"
         fast = program.sizes[Region.TCM]
         ram = f"RAM {least:,} bytes" + (f" and {fast:,} in fast memory" if fast else "")

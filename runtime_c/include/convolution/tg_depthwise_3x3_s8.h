@@ -17,14 +17,8 @@ typedef struct {
   uint16_t out_h; /* rows of the output */
   uint16_t out_w; /* columns of the output */
   uint16_t out_c; /* channels of the output */
-  uint8_t kernel_h; /* rows of a window */
-  uint8_t kernel_w; /* columns of a window */
-  uint8_t stride_h; /* rows from one window to the next */
-  uint8_t stride_w; /* columns from one window to the next */
   uint8_t pad_top; /* rows of padding above the input */
   uint8_t pad_left; /* columns of padding to the left of the input */
-  uint8_t dilation_h; /* rows from one tap of a window to the next */
-  uint8_t dilation_w; /* columns from one tap of a window to the next */
   uint16_t images; /* images, one after the other */
   int16_t in_offset; /* integer that stands for 0 in the input */
   int8_t act_min; /* least output: the activation's, or that of its type */

@@ -95,7 +95,7 @@
 
 /* All channels of a tile; columns: two words a term, {pixel 0, pixel 1} and {pixel 2, pixel 3}.
  *
- * 11 cycles a tap of four products, 15 a chunk, 104 a channel (64 with pool), 7 more with its own scale. Running sums are
+ * 11 cycles a tap of four products, 15 a chunk, 107 a channel (about 80 with pool), 7 more with its own scale. Running sums are
  * in r5 and r6, totals in r8 to r11. A running sum starts at 2^15, so that its lower half is never negative and never owes
  * the upper one. */
 static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const uint8_t *stream) {

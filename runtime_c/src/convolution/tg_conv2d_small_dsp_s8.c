@@ -41,7 +41,6 @@ typedef struct {
   int32_t entry; /* where it begins in the loop, in bytes */
   int32_t pool;
   const tg_i32 *filter;
-  const tg_requant *out; /* what pre, scale and offset are made of */
 } tg_conv2d_small_dsp_s8_tile;
 
 #if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
@@ -311,7 +310,6 @@ void tg_conv2d_small_dsp_s8(const tg_conv2d_small_dsp_s8_params *p, const int8_t
   w.tile.pre = p->out.pre;
   w.tile.scale = (int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post));
   w.tile.offset = p->out.offset;
-  w.tile.out = &p->out;
 #endif
   int8_t *const begin = output;
 #if !TG_PER_CHANNEL

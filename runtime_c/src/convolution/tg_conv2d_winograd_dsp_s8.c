@@ -25,27 +25,6 @@
 #define TG_TILES_W 6
 #define TG_TILES_H 4
 
-/* Both halves of words: sums and differences. */
-static inline uint32_t tg_conv2d_winograd_dsp_s8_add(uint32_t a, uint32_t b) {
-#if TG_HAS_DSP
-  uint32_t result;
-  __asm__("sadd16 %0, %1, %2" : "=r"(result) : "r"(a), "r"(b) : "cc");
-  return result;
-#else
-  return tg_pack_halfwords(tg_half(a, 0) + tg_half(b, 0), tg_half(a, 1) + tg_half(b, 1));
-#endif
-}
-
-static inline uint32_t tg_conv2d_winograd_dsp_s8_less(uint32_t a, uint32_t b) {
-#if TG_HAS_DSP
-  uint32_t result;
-  __asm__("ssub16 %0, %1, %2" : "=r"(result) : "r"(a), "r"(b) : "cc");
-  return result;
-#else
-  return tg_pack_halfwords(tg_half(a, 0) - tg_half(b, 0), tg_half(a, 1) - tg_half(b, 1));
-#endif
-}
-
 /* All products of two tiles and four output channels: to m, at each place the sums of the first tile's channels and of the
  * second's. words: of V at one place. */
 #if TG_HAS_DSP
@@ -168,10 +147,10 @@ static void tg_conv2d_winograd_dsp_s8_products(const tg_u32 *v, const tg_i32 *u,
 
 /* A line of V from four numbers: the products' places along one side. */
 #define TG_WINOGRAD_LINE(to, step, a, b, c, d)                    \
-  (to)[0] = tg_conv2d_winograd_dsp_s8_less(a, c);                 \
-  (to)[step] = tg_conv2d_winograd_dsp_s8_add(b, c);               \
-  (to)[2 * (step)] = tg_conv2d_winograd_dsp_s8_less(c, b);        \
-  (to)[3 * (step)] = tg_conv2d_winograd_dsp_s8_less(b, d)
+  (to)[0] = tg_halves_less(a, c);                 \
+  (to)[step] = tg_halves_plus(b, c);               \
+  (to)[2 * (step)] = tg_halves_less(c, b);        \
+  (to)[3 * (step)] = tg_halves_less(b, d)
 
 /* V of two tiles whose inputs begin at x; words: of V at one place. */
 static TG_APART void tg_conv2d_winograd_dsp_s8_inputs(const int8_t *x, int32_t channels, int32_t row, tg_u32 *v,

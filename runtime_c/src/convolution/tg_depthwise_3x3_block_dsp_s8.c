@@ -37,7 +37,6 @@ typedef struct {
   int32_t right; /* from a left output to the right one; 0 if there is none */
   int32_t down;  /* from one row of outputs to the next */
   uint32_t minus_offset; /* the filter's, in both halfwords */
-  const tg_requant *out;
 } tg_depthwise_3x3_block_dsp_s8_work;
 
 #if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
@@ -334,15 +333,13 @@ void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p
                                           TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset),
                                           0,
                                           p->out_w * channels,
-                                          tg_pack_halfwords(-p->filter_offset, -p->filter_offset),
-                                          0};
+                                          tg_pack_halfwords(-p->filter_offset, -p->filter_offset)};
 #else
   tg_depthwise_3x3_block_dsp_s8_work w = {(int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post)),
             p->out.offset,
             0,
             p->out_w * channels,
-            tg_pack_halfwords(-p->filter_offset, -p->filter_offset),
-            &p->out};
+            tg_pack_halfwords(-p->filter_offset, -p->filter_offset)};
 #endif
   for (int32_t image = 0; image < p->images; image++) {
     TG_COMPACT

@@ -173,7 +173,8 @@ static void tg_depthwise_3x3_s8_run_rows(const tg_depthwise_3x3_s8_channel_state
 
 #endif
 
-/* A row's sums in fours: of two windows of the first half, and of those of the second half. x: the first word. */
+/* A row's sums in fours: of two windows of the first half, and of those of the second half; on ARMv6-M where each weight is
+ * a run of its own. x: the first word. */
 static void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_channel_state *state, const tg_i32 *x) {
   const int32_t *const w = state->weights;
   const int32_t width = state->width / 4;
@@ -196,12 +197,6 @@ static void tg_depthwise_3x3_s8_add_products(const tg_depthwise_3x3_s8_channel_s
       const uint32_t a = (uint32_t)from[0] * (uint32_t)w[3 * row];
       const uint32_t b = (uint32_t)from[1] * (uint32_t)w[3 * row + 1];
       const uint32_t c = (uint32_t)from[2] * (uint32_t)w[3 * row + 2];
-#if TG_ARMV6M_LOOPS
-      if (state->runs <= TG_DEPTHWISE_ROWS) {
-        tg_add_halfwords(a + b + c, &low, &high);
-        continue;
-      }
-#endif
       tg_add_halfwords(a, &low, &high);
       tg_add_halfwords(b, &low, &high);
       tg_add_halfwords(c, &low, &high);

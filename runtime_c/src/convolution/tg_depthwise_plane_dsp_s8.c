@@ -11,7 +11,7 @@
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
-#include "tg_plane.h"
+#include "tg_plane_of.h"
 
 #define TG_PER_CHANNEL 0
 

@@ -22,7 +22,6 @@ typedef struct {
   int32_t in_c;
   int32_t out_c;
   const int8_t *end; /* of the input */
-  const tg_requant *out;
 } tg_pointwise_dsp_s8_work;
 
 #if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
@@ -375,10 +374,10 @@ void tg_pointwise_dsp_s8(const tg_pointwise_dsp_s8_params *p, const int8_t *inpu
                          int8_t *output) {
 #if TG_PER_CHANNEL
   const tg_pointwise_dsp_s8_work w = {
-      0, TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset), p->in_c, p->out_c, input + p->pixels * p->in_c, 0};
+      0, TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset), p->in_c, p->out_c, input + p->pixels * p->in_c};
 #else
   const int32_t scale = (int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post));
-  const tg_pointwise_dsp_s8_work w = {scale, p->out.offset, p->in_c, p->out_c, input + p->pixels * p->in_c, &p->out};
+  const tg_pointwise_dsp_s8_work w = {scale, p->out.offset, p->in_c, p->out_c, input + p->pixels * p->in_c};
 #endif
   tg_pointwise_dsp_s8_pixels(&w, input, filter, output);
 #if TG_PER_CHANNEL

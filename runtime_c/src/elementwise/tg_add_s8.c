@@ -10,6 +10,9 @@
 
 #if TG_HAS_DSP || TG_DSP_ACLE
 
+#define TG_ADD_STEP 4   /* sums at once */
+#define TG_ADD_MORE 128 /* that they are larger by, until their bytes are turned */
+
 /* Four sums. */
 static inline uint32_t tg_add_s8_four(uint32_t x, uint32_t y, tg_byte_scale first, tg_byte_scale second) {
   uint32_t even = tg_scaled_even(x, first);
@@ -25,8 +28,8 @@ static inline uint32_t tg_add_s8_four(uint32_t x, uint32_t y, tg_byte_scale firs
 }
 
 /* count sums, a multiple of 4. */
-static TG_APART void tg_add_s8_words(const tg_byte_scale *scales, const int8_t *x, const int8_t *y, int8_t *out,
-                                     uint32_t count) {
+static TG_APART void tg_add_s8_run(const tg_byte_scale *scales, const int8_t *x, const int8_t *y, int8_t *out,
+                                   uint32_t count) {
   const tg_byte_scale first = scales[0];
   const tg_byte_scale second = scales[1];
   TG_COMPACT
@@ -39,30 +42,19 @@ static TG_APART void tg_add_s8_words(const tg_byte_scale *scales, const int8_t *
 
 #else
 
-/* x * multiplier + start is requantize(x - offset), with 16 bits after the point. */
-typedef struct {
-  int32_t multiplier;
-  int32_t start;
-} tg_add_s8_addend;
-
-static tg_add_s8_addend tg_add_s8_addend_of(const tg_requant *r, int32_t offset) {
-  const uint32_t round = ((uint32_t)1 << r->post) >> 1;
-  const uint32_t start = (round - (uint32_t)offset * (uint32_t)r->multiplier) << (16 - r->post);
-  const tg_add_s8_addend made = {(int32_t)((uint32_t)r->multiplier << (16 - r->post)),
-                                 (int32_t)(start + ((uint32_t)r->offset << 16))};
-  return made;
-}
+#define TG_ADD_STEP 1
+#define TG_ADD_MORE 0
 
 /* count sums, count > 0. */
 #if TG_ARMV6M_LOOPS
 
 /* 19 cycles a sum that int8 holds. */
-static void tg_add_s8_run(const tg_add_s8_addend *scales, const int8_t *x, const int8_t *y, int8_t *out,
+static void tg_add_s8_run(const tg_byte_scale *scales, const int8_t *x, const int8_t *y, int8_t *out,
                           uint32_t count) {
   register const int8_t *r0 __asm__("r0") = x + count;
   register const int8_t *r1 __asm__("r1") = y + count;
   register int8_t *r2 __asm__("r2") = out + count;
-  register const tg_add_s8_addend *r3 __asm__("r3") = scales;
+  register const tg_byte_scale *r3 __asm__("r3") = scales;
   register uint32_t r5 __asm__("r5") = 0 - count;
   __asm__ volatile(
       ".syntax unified\n\t"
@@ -105,12 +97,12 @@ static void tg_add_s8_run(const tg_add_s8_addend *scales, const int8_t *x, const
 
 #else
 
-static int32_t tg_add_s8_scaled(int32_t x, tg_add_s8_addend by) { return (x * by.multiplier + by.start) >> 16; }
+static int32_t tg_add_s8_scaled(int32_t x, tg_byte_scale by) { return (x * by.multiplier + by.start) >> 16; }
 
-static void tg_add_s8_run(const tg_add_s8_addend *scales, const int8_t *x, const int8_t *y, int8_t *out,
+static void tg_add_s8_run(const tg_byte_scale *scales, const int8_t *x, const int8_t *y, int8_t *out,
                           uint32_t count) {
-  const tg_add_s8_addend first = scales[0];
-  const tg_add_s8_addend second = scales[1];
+  const tg_byte_scale first = scales[0];
+  const tg_byte_scale second = scales[1];
   for (const int8_t *end = x + count; x < end; x++) {
     *out++ = tg_clamp_s8(tg_add_s8_scaled(*x, first) + tg_add_s8_scaled(*y++, second), INT8_MIN, INT8_MAX);
   }
@@ -136,36 +128,28 @@ static TG_SMALL TG_APART void tg_add_s8_any(const tg_add_s8_params *p, const int
   }
 }
 
-/* How many elements of a run were added by the loop for those whose requantized operands fit halfwords. */
-static TG_APART uint32_t tg_add_s8_fast(const tg_add_s8_params *p, const int8_t *x, const int8_t *y, int8_t *out) {
-  const tg_requant input_scale = p->input_scale;
-  const tg_requant other_scale = p->other_scale;
-#if TG_HAS_DSP || TG_DSP_ACLE
-  const uint32_t count = p->inner & ~(uint32_t)3;
-#else
-  const uint32_t count = p->inner;
-#endif
-  if (p->inner_stride != 1 || count == 0 || !tg_scaled_fits(&input_scale) || !tg_scaled_fits(&other_scale)) {
-    return 0;
-  }
-#if TG_HAS_DSP || TG_DSP_ACLE
-  const tg_byte_scale scales[2] = {tg_scaled_of(&input_scale, p->input_offset, 128),
-                                   tg_scaled_of(&other_scale, p->other_offset, 0)};
-  tg_add_s8_words(scales, x, y, out, count);
-#else
-  const tg_add_s8_addend scales[2] = {tg_add_s8_addend_of(&input_scale, p->input_offset),
-                                      tg_add_s8_addend_of(&other_scale, p->other_offset)};
-  tg_add_s8_run(scales, x, y, out, count);
-#endif
-  return count;
-}
-
 void tg_add_s8(const tg_add_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output) {
   const int8_t *y;
+  const tg_requant input_scale = p->input_scale;
+  const tg_requant other_scale = p->other_scale;
+  tg_byte_scale scales[2] = {{0, 0}, {0, 0}};
+  uint32_t fast = 0; /* elements of a run that are added so */
+  if (p->inner_stride == 1 && tg_scaled_fits(&input_scale) && tg_scaled_fits(&other_scale)) {
+    scales[0] = tg_scaled_of(&input_scale, p->input_offset, TG_ADD_MORE);
+    scales[1] = tg_scaled_of(&other_scale, p->other_offset, 0);
+    fast = p->inner & ~(uint32_t)(TG_ADD_STEP - 1);
+  }
   TG_BROADCAST_RUNS(p, other, y) {
-    const uint32_t done = tg_add_s8_fast(p, input, y, output);
-    tg_add_s8_any(p, input + done, y + done, output + done, p->inner - done);
+    if (fast > 0) {
+      tg_add_s8_run(scales, input, y, output, fast);
+    }
+    if (fast < p->inner) {
+      tg_add_s8_any(p, input + fast, y + fast, output + fast, p->inner - fast);
+    }
     input += p->inner;
     output += p->inner;
   }
 }
+
+#undef TG_ADD_MORE
+#undef TG_ADD_STEP

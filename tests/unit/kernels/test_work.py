@@ -58,7 +58,7 @@ def test_cut_tiles_of_winograd_4x4(symbol: str) -> None:
     """A tile at a time: inputs of 6 rows and columns."""
     for case in fixed_cases(symbol, 10):
         p: Any = case.params
-        rows, columns = p.tiles
+        rows, columns = p.steps
         corners = product(range(rows), range(columns))
         cut = sum(_is_cut(p, 4 * row - p.pad_top, 4 * column - p.pad_left, 6, 6) for row, column in corners)
         assert _counts(case)["cut_inputs"] == p.images * cut * p.in_c

@@ -141,7 +141,8 @@ def _run_one(arguments: argparse.Namespace) -> int:
     print_bundle(program, board, Path(arguments.output), files)
     print_near(program, board)
     if program.chains:
-        without = argparse.Namespace(**{**vars(arguments), "line_buffers": False, "push_rows": False, "max_ram": None})
+        others = {"line_buffers": False, "push_rows": False, "max_ram": None, "dump": None}
+        without = argparse.Namespace(**{**vars(arguments), **others})
         plain = program_of(without, compiled.quantized, say=False)
         for line in line_buffer_lines(program, plain, "" if board.is_host else board.cpu):
             print(line)

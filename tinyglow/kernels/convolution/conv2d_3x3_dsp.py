@@ -78,7 +78,7 @@ def conv2d_3x3_channelwise_dsp_s8(
 
 def _sums(p: PooledGeometry, x: Array, filters: Array) -> Array:
     weights, bias = unpack(filters, 2 * filters.size // p.out_c)
-    return p.pooled(p.unpooled.folded_sums(x, weights, bias))
+    return p.pooled_sums(x, weights, bias)
 
 
 def _scratch(p: PooledGeometry) -> int:

@@ -57,7 +57,7 @@ class CodeParams(CodeGeometry):
 
 def code_sums(p: CodeGeometry, x: Array, weights: Array, bias: Array) -> Array:
     """bias + sums of x * weight, x being in_offset outside of the image: int32 [images, out_h, out_w, out_c]."""
-    return p.pooled(p.unpooled.folded_sums(x, weights, bias))
+    return p.pooled_sums(x, weights, bias)
 
 
 def conv2d_code_s8(p: CodeParams, x: Array, weights: Array, bias: Array, out: Array) -> None:

@@ -108,7 +108,7 @@ def dual_mac_sums(p: DualMacGeometry, x: Array, stream: Array, biases: Array) ->
     weights, counts = _unpacked(stream.tobytes(), p)
     even, odd = biases.T
     assert np.array_equal(even + (counts << 15), odd)
-    return p.pooled(p.unpooled.folded_sums(x, weights, odd))
+    return p.pooled_sums(x, weights, odd)
 
 
 def conv2d_dual_mac_s8(p: DualMacParams, x: Array, stream: Array, bias: Array, out: Array) -> None:

@@ -39,7 +39,7 @@ class ChannelwiseMveParams(PooledGeometry):
 def _sums(p: Conv2DMveParams | ChannelwiseMveParams, x: Array, filters: Array, bias: Array) -> Array:
     """int32 [images, out_h, out_w, out_c]; the input's offset is folded into the bias."""
     weights = filters.reshape(p.out_c, -1).astype(np.int32) - p.filter_offset
-    return p.pooled(p.unpooled.folded_sums(x, weights, bias))
+    return p.pooled_sums(x, weights, bias)
 
 
 def conv2d_mve_s8(p: Conv2DMveParams, x: Array, filters: Array, bias: Array, out: Array, epilogue: Epilogue) -> None:

@@ -93,7 +93,7 @@ def unpack(packed: Array, p: PooledGeometry) -> tuple[Array, Array, Array]:
 def conv2d_small_dsp_s8(p: SmallDspParams, x: Array, filters: Array, out: Array) -> None:
     """Definition of tg_conv2d_small_dsp_s8: bias + sum of x * weight, x being in_offset outside."""
     weights, bias, _ = unpack(filters, p)
-    sums = p.pooled(p.unpooled.folded_sums(x, weights, bias))
+    sums = p.pooled_sums(x, weights, bias)
     out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
 
 
@@ -102,18 +102,18 @@ def conv2d_small_channelwise_dsp_s8(
 ) -> None:
     """Definition of tg_conv2d_small_channelwise_dsp_s8: the same, each channel with its own constants."""
     weights, bias, scales = unpack(filters, p)
-    sums = p.pooled(p.unpooled.folded_sums(x, weights, bias))
+    sums = p.pooled_sums(x, weights, bias)
     out[...] = p.activate(epilogue.high.apply(sums, scales, p.out_offset)).reshape(out.shape)
 
 
-def _strip(p: Any) -> tuple[int, int]:
+def _strip(p: PooledGeometry) -> tuple[int, int]:
     """Rows that the windows of four pixels cover, and bytes of each."""
     groups, end = _groups(p.kernel_w * p.in_c)
     width = GROUP * groups + end + (1 if p.pool else PIXELS - 1) * p.stride_w * p.in_c
     return p.kernel_h + (p.stride_h if p.pool else 0), width
 
 
-def _inside(p: Any) -> list[Array]:
+def _inside(p: PooledGeometry) -> list[Array]:
     """Of the rows, and of the columns, of tiles: whether the windows of their pixels lie inside the image."""
     sides, pixels = (2, 2) if p.pool else (1, PIXELS)
     rows, width = _strip(p)
@@ -123,12 +123,12 @@ def _inside(p: Any) -> list[Array]:
     return [(top >= 0) & (top + rows <= p.in_h), (left >= 0) & (left + width <= p.in_w * p.in_c)]
 
 
-def _has_strip(p: Any) -> bool:
+def _has_strip(p: PooledGeometry) -> bool:
     """Whether some tile's bytes are copied, for they do not all lie inside the image."""
     return not all(inside.all() for inside in _inside(p))
 
 
-def scratch_bytes(p: Any) -> int:
+def scratch_bytes(p: PooledGeometry) -> int:
     """Columns of four pixels; two words that are read ahead, or the bytes of a tile."""
     rows, width = _strip(p)
     copied = rows * width if _has_strip(p) else 0
@@ -146,7 +146,7 @@ def overlap(p: PooledGeometry) -> int | None:
     return distance_of_steps(p, np.minimum.reduceat(first_inputs(p), begins), ends)
 
 
-def work(p: Any, constants: Sequence[Array | None]) -> Work:
+def work(p: PooledGeometry, constants: Sequence[Array | None]) -> Work:
     """Words of weights of pairs of channels, results, groups and ends that are laid out, tiles, those at the border."""
     rows, width = _strip(p)
     groups, end = _groups(p.kernel_w * p.in_c)

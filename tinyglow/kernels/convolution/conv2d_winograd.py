@@ -128,14 +128,9 @@ def pack_biases(bias: Array, scales: Array | None = None) -> Array:
     return winograd_tiles.pack_biases(bias, scales, _BLOCK)
 
 
-def _sums(p: WinogradGeometry, x: Array, filters: Array, bias: Array) -> Array:
-    """bias + sums of x * weight, x being in_offset outside; the largest of 2x2 blocks with pool."""
-    return p.pooled(p.unpooled.folded_sums(x, unpack(filters, p), bias))
-
-
 def conv2d_winograd_s8(p: WinogradParams, x: Array, filters: Array, bias: Array, out: Array) -> None:
-    """Definition of tg_conv2d_winograd_s8: see ``_sums``."""
-    sums = _sums(p, x, filters, bias.ravel()[: p.out_c])
+    """Definition of tg_conv2d_winograd_s8."""
+    sums = p.pooled_sums(x, unpack(filters, p), bias.ravel()[: p.out_c])
     out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
 
 
@@ -144,7 +139,7 @@ def conv2d_winograd_channelwise_s8(
 ) -> None:
     """Definition of tg_conv2d_winograd_channelwise_s8: the same, each channel with its own constants."""
     rows = bias.reshape(p.blocks * _BLOCK, -1)[: p.out_c]
-    scaled = epilogue.folded.apply(_sums(p, x, filters, rows[:, 0]), rows[:, 1:], p.out_offset)
+    scaled = epilogue.folded.apply(p.pooled_sums(x, unpack(filters, p), rows[:, 0]), rows[:, 1:], p.out_offset)
     out[...] = p.activate(scaled).reshape(out.shape)
 
 

@@ -15,24 +15,20 @@ from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.sums import Limits
 from tinyglow.ir.target import Variant
-from tinyglow.kernels import packed_halfwords
 from tinyglow.kernels.convolution import winograd_tiles
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.kernels.convolution.winograd_tiles import FILL, INPUTS, fits, overlap
+from tinyglow.kernels.convolution.winograd_tiles import BLOCK, INPUTS, Transform, fits, overlap
 from tinyglow.numerics import glow, wide
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import HIGH_WORD
 from tinyglow.targets.cores import DSP
 
 _TWICE_G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
-# What undoes it, times two.
 _BACK = np.array([[1, 0, 0, 0], [0, 1, -1, 0], [0, 0, 0, 1]])
+_FILTERS = Transform(_TWICE_G, _BACK, times=2, ahead=2)
+pack, unpack = _FILTERS.pack, _FILTERS.unpack
 _PLACES = 16
-_BLOCK = 4  # output channels at once
 _TILES = 2  # at once, beside each other
-_AHEAD = 2  # words after the filter
-# Four times a sum fits 32 bits.
-MOST = 1 << 29
 
 
 class WinogradGeometry(winograd_tiles.WinogradGeometry):
@@ -41,7 +37,7 @@ class WinogradGeometry(winograd_tiles.WinogradGeometry):
     @property
     def blocks(self) -> int:
         """Of output channels."""
-        return -(-self.out_c // _BLOCK)
+        return -(-self.out_c // BLOCK)
 
 
 class WinogradParams(WinogradGeometry):
@@ -56,16 +52,9 @@ class WinogradChannelwiseParams(WinogradGeometry):
     out_offset: I16
 
 
-def _transformed(weights: Array, in_c: int) -> Array:
-    """U of weights [out_c, 9 * in_c]: int64 [out_c, places, in_c]."""
-    taps = weights.reshape(len(weights), 3, 3, in_c).astype(np.int64)
-    places: Array = np.einsum("ia,oabc,jb->oijc", _TWICE_G, taps, _TWICE_G).reshape(len(weights), _PLACES, in_c)
-    return places
-
-
 def limits_of(weights: Array, in_c: int) -> Limits:
     """The halves of both transforms, the sums of their products, and four times a window's sum: see ``SumRange``."""
-    places, inputs = np.abs(_transformed(weights, in_c)), 4 * -glow.INT8_MIN
+    places, inputs = np.abs(_FILTERS.of(weights, in_c)), 4 * -glow.INT8_MIN
     fourfold = int(np.abs(weights.astype(np.int64)).sum(axis=1).max(initial=0)) * inputs
     return {
         "inputs": (inputs, wide.INT16_MAX),
@@ -75,45 +64,14 @@ def limits_of(weights: Array, in_c: int) -> Limits:
     }
 
 
-def pack(weights: Array, in_c: int) -> Array:
-    """Weights int32 [out_c, 9 * in_c], less their offsets, as the kernel's filter: int32, flat.
-
-    [blocks of output channels, places, pairs of input channels, 4]: words of input channels 0 and 2, then 1 and 3. Two
-    zeros come after them.
-    """
-    out_c = len(weights)
-    places = _transformed(weights, in_c)
-    blocks, words = -(-out_c // _BLOCK), -(-in_c // FILL) * FILL
-    full = np.zeros((blocks * _BLOCK, _PLACES, words), np.int64)
-    full[:out_c, :, :in_c] = places
-    fours = full.reshape(blocks, _BLOCK, _PLACES, words // 4, 4)
-    pairs = packed_halfwords.join(fours[..., :2], fours[..., 2:]).reshape(blocks, _BLOCK, _PLACES, words // 2)
-    return packed_halfwords.rows_of_words([np.append(pairs.transpose(0, 2, 3, 1), np.zeros(_AHEAD, np.int64))])
-
-
-def unpack(packed: Array, p: WinogradGeometry) -> Array:
-    """The weights int32 [out_c, 9 * in_c] that ``pack`` packed."""
-    pairs = packed.ravel()[:-_AHEAD].reshape(p.blocks, _PLACES, p.filled // 2, _BLOCK).transpose(0, 3, 1, 2)
-    fours = pairs.reshape(p.blocks * _BLOCK, _PLACES, p.filled // 4, 2)
-    both = np.concatenate([packed_halfwords.low(fours), packed_halfwords.high(fours)], axis=-1)
-    places = both.reshape(len(both), 4, 4, p.filled)[: p.out_c, ..., : p.in_c]
-    weights = np.einsum("ai,oijc,bj->oabc", _BACK, places, _BACK) // 4
-    return weights.reshape(p.out_c, -1).astype(np.int32)
-
-
 def pack_biases(bias: Array, scales: Array | None = None) -> Array:
     """Biases int32 [out_c], each with the words of its scale, if any, filled up to whole blocks: int32, flat."""
-    return winograd_tiles.pack_biases(bias, scales, _BLOCK)
-
-
-def _sums(p: WinogradGeometry, x: Array, filters: Array, bias: Array) -> Array:
-    """bias + sums of x * weight, x being in_offset outside; the largest of 2x2 blocks with pool."""
-    return p.pooled(p.unpooled.folded_sums(x, unpack(filters, p), bias))
+    return winograd_tiles.pack_biases(bias, scales, BLOCK)
 
 
 def conv2d_winograd_dsp_s8(p: WinogradParams, x: Array, filters: Array, bias: Array, out: Array) -> None:
-    """Definition of tg_conv2d_winograd_dsp_s8: see ``_sums``."""
-    sums = _sums(p, x, filters, bias.ravel()[: p.out_c])
+    """Definition of tg_conv2d_winograd_dsp_s8."""
+    sums = p.pooled_sums(x, unpack(filters, p), bias.ravel()[: p.out_c])
     out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
 
 
@@ -121,14 +79,14 @@ def conv2d_winograd_channelwise_dsp_s8(
     p: WinogradChannelwiseParams, x: Array, filters: Array, bias: Array, out: Array, epilogue: Epilogue
 ) -> None:
     """Definition of tg_conv2d_winograd_channelwise_dsp_s8: the same, each channel with its own constants."""
-    rows = bias.reshape(p.blocks * _BLOCK, -1)[: p.out_c]
-    scaled = epilogue.high.apply(_sums(p, x, filters, rows[:, 0]), rows[:, 1:], p.out_offset)
+    rows = bias.reshape(p.blocks * BLOCK, -1)[: p.out_c]
+    scaled = epilogue.high.apply(p.pooled_sums(x, unpack(filters, p), rows[:, 0]), rows[:, 1:], p.out_offset)
     out[...] = p.activate(scaled).reshape(out.shape)
 
 
 def scratch_bytes(p: WinogradGeometry) -> int:
     """V of two tiles; and their products with four channels' U, where inputs of cut tiles lie before."""
-    return 4 * _PLACES * p.filled + max(4 * _PLACES * _TILES * _BLOCK, INPUTS * p.in_c)
+    return 4 * _PLACES * p.filled + max(4 * _PLACES * _TILES * BLOCK, INPUTS * p.in_c)
 
 
 def work(p: WinogradGeometry, constants: Sequence[Array | None]) -> Work:
@@ -171,10 +129,9 @@ def winograd_dsp_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None
     sizes, bias, scales = layer.sizes, layer.folded_bias, layer.high_scales
     if not fits(layer) or bias is None or not lowering.target.runs(CONV2D_WINOGRAD_DSP):
         return None
-    reach = np.abs(layer.weights.astype(np.int64)).sum(axis=1) * -glow.INT8_MIN
-    if int(reach.max(initial=0)) >= MOST:
-        return None
     fields, limits = {**layer.geometry, "pool": layer.pool}, limits_of(layer.weights, sizes["in_c"])
+    if any(largest > most for largest, most in limits.values()):
+        return None
     constants = {"filter": pack(layer.weights, sizes["in_c"]), "bias": pack_biases(bias, scales)}
     if scales is not None:
         own = WinogradChannelwiseParams(**fields, out_offset=layer.out.offset)

@@ -130,6 +130,10 @@ class PooledGeometry(ConvGeometry):
         result: Array = sums.reshape(images, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
         return result
 
+    def pooled_sums(self, x: Array, weights: Array, bias: Array) -> Array:
+        """``folded_sums`` of the convolution as those of the output: with pool the largest of 2x2 blocks."""
+        return self.pooled(self.unpooled.folded_sums(x, weights, bias))
+
     def pixels(self) -> Iterator[tuple[int, int]]:
         """(row, column) of each of the convolution's pixels, in the order of the outputs that they are for."""
         factor = self.pool or 1

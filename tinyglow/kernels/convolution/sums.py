@@ -122,12 +122,13 @@ class SumsOf(Record):
         if self.group == channels == units:
             return self._each_channel(start, dtype, unit)
         weights = self.filters.astype(dtype) * dtype(unit)
-        farthest = float(np.abs(start).max(initial=0)) / unit
+        few = weights.shape[3] <= _FEW_CHANNELS and self._fills_rows
+        pairs = not few and dtype is np.float32 and self._in_pairs(float(np.abs(start).max(initial=0)) / unit)
         if self.group == 1:
-            return self._all_channels(weights, start, farthest)
+            return self._all_channels(weights, start, few, pairs)
         in_g, out_g = channels // self.group, units // self.group
         own = [slice(g * out_g, (g + 1) * out_g) for g in range(self.group)]
-        ways = [self._all_channels(weights[chosen], start[chosen], farthest) for chosen in own]
+        ways = [self._all_channels(weights[chosen], start[chosen], few, pairs) for chosen in own]
 
         def grouped(images: npt.NDArray[np.int8]) -> Sums:
             parts = [way(images[..., g * in_g : (g + 1) * in_g]) for g, way in enumerate(ways)]
@@ -151,13 +152,13 @@ class SumsOf(Record):
 
         return one_pass
 
-    def _all_channels(self, weights: Floats, start: Floats, farthest: float) -> Way:
+    def _all_channels(self, weights: Floats, start: Floats, few: bool, pairs: bool) -> Way:
         fill, window, size = self.offset, self.window, self.size
-        if weights.shape[3] <= _FEW_CHANNELS and self._fills_rows:
+        if few:
             factors = np.ascontiguousarray(np.concatenate([weights.reshape(len(weights), -1).T, start[np.newaxis]]))
             return lambda images: fast_sums.few_channels(images, fill, factors, window, size)
         row = repeated(start)
-        if weights.dtype == np.float32 and self._in_pairs(farthest):
+        if pairs:
             parts = fast_sums.transformed(weights)
             fours = np.ascontiguousarray(np.stack([part.reshape(len(part), -1).T for part in parts]))
             return lambda images: fast_sums.by_pairs_of_rows(images, fill, fours, window, size, row)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tinyglow.errors import ModelError, Problem
 from tinyglow.ir.graph import Graph, Node, Value
+from tinyglow.ir.namer import numbered
 from tinyglow.operators.hand_in import HandIn
 from tinyglow.operators.reshape import Reshape
 
@@ -31,8 +32,7 @@ def hand_in_rows(graph: Graph) -> Graph:
     if source in _results(graph) or not any(source in node.inputs for node in graph.nodes):
         raise ModelError(_TITLE, [Problem(source, "is a result itself, or is read by no layer", "layers that read it")])
     taken = {*graph.values, *(node.name for node in graph.nodes), *(output.name for output in graph.outputs)}
-    names = (f"{graph.given[0]}_handed_in{number or ''}" for number in range(len(taken) + 1))
-    name = next(text for text in names if text not in taken)
+    name = next(text for text in numbered(f"{graph.given[0]}_handed_in") if text not in taken)
     made = Node(name, HandIn(), (source,), (name,), graph.given[0])
     nodes = []
     for node in graph.nodes:

@@ -180,11 +180,10 @@ def _cycles(program: Program, call: KernelCall, core: str) -> int:
 
 def _made(program: Program, target: Target) -> _Made:
     cycles = [_cycles(program, call, target.core) for call in program.calls] if target.core else []
-    sizes = plan(program).sizes
-    memory, constants = sizes[Region.ACTIVATION] + program.rows_bytes, sizes[Region.CONSTANT]
-    flash = _KERNELS + constants + _CALL_BYTES * len(program.calls)
-    ram = memory + sizes[Region.MUTABLE] - program.spared_by_rows - program.rows_bytes
-    return _Made(program, memory, ram, flash, max(1, sum(cycles)))
+    planned = plan(program)
+    memory = planned.sizes[Region.ACTIVATION] + program.rows_bytes
+    flash = _KERNELS + planned.sizes[Region.CONSTANT] + _CALL_BYTES * len(program.calls)
+    return _Made(program, memory, memory + planned.placeholder_bytes, flash, max(1, sum(cycles)))
 
 
 def lower_by_rows(graph: Graph, target: Target, chooser: Chooser | None = None) -> Program:

@@ -1,0 +1,36 @@
+"""What loops of layers take for granted of a shape: with any other they would leave their buffers."""
+
+from __future__ import annotations
+
+import re
+
+from tinyglow.checker.findings import BrokenError
+from tinyglow.checker.source import Call
+
+_MOST = 1 << 16
+# A loop, a parameter, of which number it is a multiple, and its ends.
+_LIMITS = (
+    (r"conv2d_small(?:_channelwise)?_dsp", "out_c", 2, 2, _MOST),
+    (r"conv2d_winograd(?:_4x4)?(?:_channelwise)?(?:_dsp)?", "in_c", 4, 4, _MOST),
+    (r"pointwise(?:_channelwise)?_dsp", "out_c", 4, 4, _MOST),
+    (r"pointwise(?:_channelwise)?_dsp", "in_c", 1, 4, 8),
+    (r"depthwise_3x3_block(?:_channelwise)?_dsp", "in_c", 4, 4, _MOST),
+    (r"depthwise_3x3_block(?:_channelwise)?_dsp", "out_h", 1, 2, _MOST),
+)
+
+
+def check_shape(call: Call, loop: str) -> None:
+    """Raises BrokenError for a layer that its loop is not made for.
+
+    Args:
+        call: The call.
+        loop: The kernel's loop, as ``extents.loop_of`` gives it.
+    """
+    for pattern, name, step, least, most in _LIMITS:
+        if re.fullmatch(pattern, loop):
+            value = call.whole(name)
+            if value % step or not least <= value <= most:
+                multiple = f"a multiple of {step}, " if step > 1 else ""
+                raise BrokenError(call.where, f"has {name} {value}", f"{multiple}{least} to {most}")
+    if re.fullmatch(r"depthwise_3x3(?:_channelwise)?", loop) and max(call.whole("out_h"), call.whole("out_w")) < 2:
+        raise BrokenError(call.where, "has an output of one pixel", "two along one side")

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest.terminal import TerminalReporter
 
+from tests.long import LONG_VARIABLE, is_long
 from tests.needs import summary
 from tests.progress import Progress
 from tinyglow.sim import toolchain
 from tinyglow.sim.object_cache import ObjectCache
-from tinyglow.testing.budget import QUICK_VARIABLE, is_full
+from tinyglow.testing.budget import QUICK_VARIABLE
 
 if TYPE_CHECKING:
     from tests.drawn_cases import DrawnCases
 
 ROOT = Path(__file__).resolve().parents[1]
-LONG_VARIABLE = "TINYGLOW_LONG"
 KEPT_VARIABLE = "TINYGLOW_KEPT"  # a folder for runs of the same tests again and again (tests/planted)
 SLOW_FOLDERS = {"parity", "golden", "app_notes", "docs", "property"}
 
@@ -66,7 +66,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """In the quick run, leave out single tests that take long; the longest are for CI and the full mode."""
-    if not (is_full() or os.environ.get(LONG_VARIABLE)):
+    if not is_long():
         for item in items:
             if item.get_closest_marker("long"):
                 item.add_marker(pytest.mark.skip(reason=f"takes long: {LONG_VARIABLE}=1"))

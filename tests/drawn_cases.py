@@ -14,10 +14,11 @@ from pathlib import Path
 
 from hypothesis import given
 
+from tests.long import is_long
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.testing import Case, budget, cases, fixed_cases, is_full
 
-DRAWN = 200  # of each kernel; in the quick run a tenth
+DRAWN = 200 if is_long() else 100  # of each kernel; in the quick run a tenth
 OF_EPILOGUES = 16  # of a kernel's loop with another epilogue than its own
 
 

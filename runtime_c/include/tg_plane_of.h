@@ -1,4 +1,4 @@
-/* The plane of a convolution with windows of any shape: its parameters are those of the kernels that call this. */
+/* tg_plane.h for a convolution with windows of any shape: its parameters are those of the kernels that call this. */
 #ifndef TG_PLANE_OF_H
 #define TG_PLANE_OF_H
 

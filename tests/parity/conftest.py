@@ -10,7 +10,14 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.parity.selection import EPILOGUES_WITH_DSP, EPILOGUES_WITH_LOOPS, WITH_DSP, WITH_LOOPS, WITH_MVE
+from tests.parity.selection import (
+    EPILOGUES_WITH_DSP,
+    EPILOGUES_WITH_LOOPS,
+    FOR_OTHER_CORES,
+    WITH_DSP,
+    WITH_LOOPS,
+    WITH_MVE,
+)
 from tests.strict_c import default
 from tinyglow.ir.kernel import Kernel
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
@@ -27,9 +34,21 @@ DSP_BOARDS = ("cortex-m4", "cortex-m33")
 ARMV7M_BOARD = "cortex-m3"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the hook that leaves out what takes long
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """C of kernels for other cores runs on this machine in every run, and in CI on the smallest core too."""
+    for item in items:
+        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if params.get("core") == BOARDS[0] and params.get("symbol") in FOR_OTHER_CORES:
+            item.add_marker(pytest.mark.long)
+
+
 def _asked_for(session: pytest.Session, kernels: Sequence[Kernel], fixture: str) -> Sequence[Kernel]:
     """Those of ``kernels`` that the selected tests need: all, unless each test names the one that it is about."""
-    users = [item for item in session.items if isinstance(item, pytest.Function) and fixture in item.fixturenames]
+    tests = [
+        item for item in session.items if isinstance(item, pytest.Function) and not item.get_closest_marker("skip")
+    ]
+    users = [item for item in tests if fixture in item.fixturenames]
     named = [item.callspec.params.get("symbol") for item in users if hasattr(item, "callspec")]
     if len(named) < len(users) or None in named:
         return kernels

@@ -17,3 +17,5 @@ WITH_MVE = sorted(symbol for symbol, kernel in {**KERNELS, **WITH_EPILOGUES}.ite
 WITH_DSP = sorted(symbol for symbol, kernel in KERNELS.items() if "_dsp_" in kernel.c_file)
 # Ends in DSP instructions, which differ between cores that issue one and two at a time.
 EPILOGUES_WITH_DSP = sorted(name for name in WITH_EPILOGUES if re.search("_dsp_(tfl|onnxi)", name))
+# Which the smallest core is never given.
+FOR_OTHER_CORES = {symbol for symbol in {**KERNELS, **WITH_EPILOGUES} if "_dsp_" in symbol or "_mve_" in symbol}

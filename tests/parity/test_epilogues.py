@@ -49,6 +49,7 @@ def test_other_dsp_cores_equal_numpy(dsp_core: Core, symbol: str, drawn: DrawnCa
     drawn.check(symbol, partial(_check, dsp_core), quick=4, full=500)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("symbol", EPILOGUES_WITH_LOOPS)
 def test_armv6m_loops_run_on_armv7m(armv7m_core: Core, symbol: str, drawn: DrawnCases) -> None:
     """And the general ends of loops in ARMv6-M instructions where the assembler knows Thumb-2 too."""

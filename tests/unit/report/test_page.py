@@ -97,6 +97,7 @@ def test_kernels_that_were_chosen_have_run(report: Report) -> None:
         assert all(one["measured"] is None and not one["why"] for one in board["variants"] if not one["chosen"])
 
 
+@pytest.mark.long
 def test_other_kernels_run_on_request(tmp_path: Path) -> None:
     """Then all of them have cycles, those that were chosen as well."""
     need_packages()

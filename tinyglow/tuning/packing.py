@@ -33,8 +33,8 @@ def _with_epilogue(symbol: str) -> Kernel:
 class _Pickler(pickle.Pickler):
     """Sends a kernel by its name: the other side has the same.
 
-    Its module comes along: to look for it in the registry, the other side would import every operator first, which takes
-    a quarter of the time in which it starts.
+    Its module comes along: to look for it in the registry, the other side would import every operator first, a quarter
+    of the time in which it starts.
     """
 
     def reducer_override(self, thing: object) -> Any:

@@ -31,12 +31,15 @@ OPS: dict[str, type[Op]] = {
     if cls.__module__ == module.__name__ and Op in cls.__mro__
 }
 # An operator that is a function of one element makes its float kernel itself, of that function.
-KERNELS: dict[str, Kernel] = {
-    kernel.symbol: kernel
+_FOUND = [
+    (kernel, module.__name__)
     for module in (*_modules(kernels), *_OPERATORS)
     for kernel in vars(module).values()
     if isinstance(kernel, Kernel)
-}
+]
+KERNELS: dict[str, Kernel] = {kernel.symbol: kernel for kernel, _ in _FOUND}
+# A module that has each of them, of the kernels' own where it is one of these.
+MODULES: dict[str, str] = {kernel.symbol: module for kernel, module in reversed(_FOUND)}
 # Every loop that takes epilogues, with each but Glow's.
 WITH_EPILOGUES: dict[str, Kernel] = {
     made.symbol: made

@@ -174,10 +174,10 @@ def test_threads_may_look_at_once() -> None:
                 first: int
 
             class Derived(Base):
-                second: int = 2
+                second: int
 
             with ThreadPoolExecutor(6) as pool:
-                made = list(pool.map(Derived, range(6)))
-            assert [one.first for one in made] == list(range(6))
+                made = list(pool.map(Derived, range(6), range(6)))
+            assert [(one.first, one.second) for one in made] == [(index, index) for index in range(6)]
     finally:
         sys.setswitchinterval(interval)

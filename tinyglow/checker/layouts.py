@@ -146,14 +146,20 @@ def _dsp(read: _Reader) -> Layer:
 
 
 def _dsp_pairs(read: _Reader) -> Layer:
-    """A halfword holds a term of two channels, the even one plus 128; 256 times a sum of the odd one must fit."""
-    halfwords = read.array("filter", "<u1")[:-8].reshape(-1, 4, 2)[:, [0, 2, 1, 3]].transpose(0, 2, 1)
+    """A halfword holds a term of two channels, the even one plus 128; 256 times a sum of the odd one must fit.
+
+    Quads: a word of one pair of channels and of the next by turns, and four biases before the words of their scales.
+    """
+    block = 4 if "quads" in read.call.kernel else 2  # channels
+    flat = read.array("filter", "<u1")[:-8]
+    flat = flat.reshape(-(-read.whole("out_c") // block), -1, block // 2, 4).transpose(0, 2, 1, 3)
+    halfwords = flat.reshape(-1, 4, 2)[:, [0, 2, 1, 3]].transpose(0, 2, 1)
     stored = halfwords ^ np.array([[0x80], [0]])
     weights = _fours(read, (stored ^ 0x80) - 0x80) - read.whole("filter_offset")
     units = len(weights)
-    pairs = read.words("bias").reshape(-(-units // 2), -1)
-    words = pairs[:, 2:].reshape(2 * len(pairs), -1)[:units] if read.scale else None
-    start = pairs[:, :2].ravel()[:units]
+    blocks = read.words("bias").reshape(-(-units // block), -1)
+    words = blocks[:, block:].reshape(block * len(blocks), -1)[:units] if read.scale else None
+    start = blocks[:, :block].ravel()[:units]
     positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
     low, high = start - 128 * positive + 127 * negative, start + 127 * positive - 128 * negative
     most = 256 * max(-int(low[1::2].min(initial=0)), int(high[1::2].max(initial=0)))
@@ -371,7 +377,7 @@ def _code(read: _Reader, functions: Mapping[str, str]) -> Layer:
 _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
     (r"conv2d|conv2d_channelwise|conv2d_wide|conv2d_twice", _portable),
     (r"conv2d_channelwise_dsp", _dsp),
-    (r"conv2d_dsp|conv2d_channelwise_high_dsp", _dsp_pairs),
+    (r"conv2d_dsp|conv2d_channelwise_high_dsp|conv2d_quads(?:_channelwise)?_dsp", _dsp_pairs),
     (r"conv2d(?:_channelwise)?_dual_mac", _dual_mac),
     (r"conv2d_winograd(?:_4x4)?(?:_channelwise)?(?:_dsp)?", _winograd),
     (r"conv2d_3x3_pool(?:_channelwise)?_dsp", _first_layer),

@@ -218,53 +218,50 @@ TG_INLINE tg_dsp_pair_sums tg_dsp_pair_add(tg_dsp_pair_sums s, uint32_t word, ui
   return s;
 }
 
-/* step: bytes from a word of filters to the pair's next. */
-TG_INLINE tg_dsp_pair_sums tg_dsp_pair_group(tg_dsp_pair_sums s, const tg_u32 *x, const int8_t *w, int32_t step) {
+TG_INLINE tg_dsp_pair_sums tg_dsp_pair_group(tg_dsp_pair_sums s, const tg_u32 *x, const int8_t *w) {
   const uint32_t even = tg_load4(w);
-  const uint32_t odd = tg_load4(w + step);
+  const uint32_t odd = tg_load4(w + 4);
   s = tg_dsp_pair_add(s, even, x[0], x[2]);
   return tg_dsp_pair_add(s, odd, x[4], x[6]);
 }
 
 /* Two groups; for the M7 words are loaded before those before them are multiplied. */
-TG_INLINE tg_dsp_pair_sums tg_dsp_pair_two_groups(tg_dsp_pair_sums s, const tg_u32 *x, const int8_t *w,
-                                                  int32_t step) {
+TG_INLINE tg_dsp_pair_sums tg_dsp_pair_two_groups(tg_dsp_pair_sums s, const tg_u32 *x, const int8_t *w) {
 #if TG_DUAL_ISSUE
   uint32_t even = tg_load4(w);
   uint32_t even0 = x[0];
   uint32_t even1 = x[2];
-  uint32_t odd = tg_load4(w + step);
+  uint32_t odd = tg_load4(w + 4);
   uint32_t odd0 = x[4];
   uint32_t odd1 = x[6];
   s = tg_dsp_pair_add(s, even, even0, even1);
-  even = tg_load4(w + 2 * step);
+  even = tg_load4(w + 8);
   even0 = x[8];
   even1 = x[10];
   s = tg_dsp_pair_add(s, odd, odd0, odd1);
-  odd = tg_load4(w + 3 * step);
+  odd = tg_load4(w + 12);
   odd0 = x[12];
   odd1 = x[14];
   s = tg_dsp_pair_add(s, even, even0, even1);
   return tg_dsp_pair_add(s, odd, odd0, odd1);
 #else
-  return tg_dsp_pair_group(tg_dsp_pair_group(s, x, w, step), x + 8, w + 2 * step, step);
+  return tg_dsp_pair_group(tg_dsp_pair_group(s, x, w), x + 8, w + 8);
 #endif
 }
 
 /* Groups of a pixel and the one after the next, whose first words x points to: that many sums, pointers and words fit the
  * registers, and no two words of inputs lie side by side, which compilers would load together, beside nothing else. */
-TG_INLINE tg_dsp_pair_sums tg_dsp_pairs_of_two(const tg_u32 *x, int32_t groups, const int8_t *w, int32_t step,
-                                               tg_dsp_pair_sums s) {
+TG_INLINE tg_dsp_pair_sums tg_dsp_pairs_of_two(const tg_u32 *x, int32_t groups, const int8_t *w, tg_dsp_pair_sums s) {
   if (groups & 1) {
-    s = tg_dsp_pair_group(s, x, w, step);
+    s = tg_dsp_pair_group(s, x, w);
     x += 8;
-    w += 2 * step;
+    w += 8;
   }
   TG_COMPACT
   for (groups >>= 1; groups > 0; groups--) {
-    s = tg_dsp_pair_two_groups(s, x, w, step);
+    s = tg_dsp_pair_two_groups(s, x, w);
     x += 16;
-    w += 4 * step;
+    w += 16;
   }
   return s;
 }
@@ -275,7 +272,7 @@ TG_INLINE tg_dsp_pair_sums tg_dsp_pairs(const tg_u32 *x, int32_t groups, const i
   const uint32_t even = (uint32_t)bias[0];
   const uint32_t both = even + ((uint32_t)bias[1] << 8);
   const tg_dsp_pair_sums begin = {even + low[0], even + low[2], both + whole[0], both + whole[2]};
-  return tg_dsp_pairs_of_two(x, groups, w, 4, begin);
+  return tg_dsp_pairs_of_two(x, groups, w, begin);
 }
 
 /* The odd channel's sum. */

@@ -146,24 +146,44 @@ def _dsp(read: _Reader) -> Layer:
 
 
 def _dsp_pairs(read: _Reader) -> Layer:
-    """A halfword holds a term of two channels, the even one plus 128; 256 times a sum of the odd one must fit.
-
-    Quads: a word of one pair of channels and of the next by turns, and four biases before the words of their scales.
-    """
-    block = 4 if "quads" in read.call.kernel else 2  # channels
-    flat = read.array("filter", "<u1")[:-8]
-    flat = flat.reshape(-(-read.whole("out_c") // block), -1, block // 2, 4).transpose(0, 2, 1, 3)
-    halfwords = flat.reshape(-1, 4, 2)[:, [0, 2, 1, 3]].transpose(0, 2, 1)
+    """A halfword holds a term of two channels, the even one plus 128; 256 times a sum of the odd one must fit."""
+    halfwords = read.array("filter", "<u1")[:-8].reshape(-1, 4, 2)[:, [0, 2, 1, 3]].transpose(0, 2, 1)
     stored = halfwords ^ np.array([[0x80], [0]])
     weights = _fours(read, (stored ^ 0x80) - 0x80) - read.whole("filter_offset")
     units = len(weights)
-    blocks = read.words("bias").reshape(-(-units // block), -1)
-    words = blocks[:, block:].reshape(block * len(blocks), -1)[:units] if read.scale else None
-    start = blocks[:, :block].ravel()[:units]
+    pairs = read.words("bias").reshape(-(-units // 2), -1)
+    words = pairs[:, 2:].reshape(2 * len(pairs), -1)[:units] if read.scale else None
+    start = pairs[:, :2].ravel()[:units]
+    return _folded(weights, start, words, halfwords=_largest_odd(weights, start))
+
+
+def _largest_odd(weights: Array, start: Array) -> tuple[int, int]:
+    """The largest of 256 times the sums of odd channels, and what it may be."""
     positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
     low, high = start - 128 * positive + 127 * negative, start + 127 * positive - 128 * negative
-    most = 256 * max(-int(low[1::2].min(initial=0)), int(high[1::2].max(initial=0)))
-    return _folded(weights, start, words, halfwords=(most, 2**31 - 1))
+    return 256 * max(-int(low[1::2].min(initial=0)), int(high[1::2].max(initial=0))), 2**31 - 1
+
+
+def _dsp_quads(read: _Reader) -> Layer:
+    """Of four channels: what their sums begin with, words of two taps of two channels, words of scales."""
+    out_c = read.whole("out_c")
+    lines, taps = dsp_lines(read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c"))
+    end = 4 + 4 * lines * -(-taps // 4)
+    rows = read.words("filter").reshape(out_c // 4, -1)
+    halves = np.stack(_halves(rows[:, 4:end].reshape(len(rows), -1, 2, 2)), axis=4)  # group, half of it, pair, tap
+    # The even channel's weight is the lower byte, with its sign or 128 more.
+    low = (halves & 0xFF) - 128 if "filter_offset" in read.call.params else ((halves & 0xFF) ^ 0x80) - 0x80
+    odd = (halves - (low + 128 if "filter_offset" in read.call.params else low)) >> 8
+    stored = np.stack([low, odd], axis=4).transpose(0, 3, 4, 1, 5, 2)  # pair, channel of it, group, tap, half
+    flat = stored.reshape(out_c, lines, -1)[..., :taps].reshape(out_c, -1)
+    weights = flat - read.call.get("filter_offset", 0)
+    pairs = rows[:, :4].reshape(-1, 2)
+    odd_bias = ((pairs[:, 1] - pairs[:, 0] + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+    if np.any(odd_bias & 0xFF):
+        raise BrokenError(read.call.where, "two channels begin with sums that are no pair's")
+    start = np.column_stack([pairs[:, 0], odd_bias >> 8]).ravel()
+    words = rows[:, end:].reshape(out_c, -1) if read.scale else None
+    return _folded(weights, start, words, halfwords=_largest_odd(weights, start))
 
 
 def _dual_mac(read: _Reader) -> Layer:
@@ -377,7 +397,8 @@ def _code(read: _Reader, functions: Mapping[str, str]) -> Layer:
 _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
     (r"conv2d|conv2d_channelwise|conv2d_wide|conv2d_twice", _portable),
     (r"conv2d_channelwise_dsp", _dsp),
-    (r"conv2d_dsp|conv2d_channelwise_high_dsp|conv2d_quads(?:_channelwise)?_dsp", _dsp_pairs),
+    (r"conv2d_dsp|conv2d_channelwise_high_dsp", _dsp_pairs),
+    (r"conv2d_quads(?:_channelwise)?_dsp", _dsp_quads),
     (r"conv2d(?:_channelwise)?_dual_mac", _dual_mac),
     (r"conv2d_winograd(?:_4x4)?(?:_channelwise)?(?:_dsp)?", _winograd),
     (r"conv2d_3x3_pool(?:_channelwise)?_dsp", _first_layer),

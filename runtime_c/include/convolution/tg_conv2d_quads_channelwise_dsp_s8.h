@@ -27,7 +27,6 @@ typedef struct {
   int16_t in_offset; /* integer that stands for 0 in the input */
   int8_t act_min; /* least output: the activation's, or that of its type */
   int8_t act_max; /* largest output: the activation's, or that of its type */
-  int16_t filter_offset; /* is subtracted from each byte of the filter */
   int16_t out_offset; /* integer that stands for 0 in the output */
   uint8_t layout; /* how the taps lie in the im2col tile */
 } tg_conv2d_quads_channelwise_dsp_s8_params;
@@ -35,14 +34,13 @@ typedef struct {
 /* No argument is null, and each begins at a multiple of 4 bytes.
  *
  * input: read, int8_t[images * in_h * in_w * in_c]
- * filter: read, int8_t
- * bias: read, int32_t
+ * filter: read, int32_t
  * output: written, int8_t[images * out_h * out_w * out_c]
  * scratch: working memory; the network's source says how much. What it holds before and after a call means nothing
  * output may overlap input as far as the compiler's plan has it: no input is overwritten before it was read for the
  * last time. Nothing else overlaps.
  */
 void tg_conv2d_quads_channelwise_dsp_s8(const tg_conv2d_quads_channelwise_dsp_s8_params *p, const int8_t *input,
-                                        const int8_t *filter, const tg_i32 *bias, int8_t *output, tg_i32 *scratch);
+                                        const tg_i32 *filter, int8_t *output, tg_i32 *scratch);
 
 #endif

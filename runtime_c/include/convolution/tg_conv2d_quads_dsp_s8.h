@@ -35,14 +35,13 @@ typedef struct {
 /* No argument is null, and each begins at a multiple of 4 bytes.
  *
  * input: read, int8_t[images * in_h * in_w * in_c]
- * filter: read, int8_t
- * bias: read, int32_t
+ * filter: read, int32_t
  * output: written, int8_t[images * out_h * out_w * out_c]
  * scratch: working memory; the network's source says how much. What it holds before and after a call means nothing
  * output may overlap input as far as the compiler's plan has it: no input is overwritten before it was read for the
  * last time. Nothing else overlaps.
  */
-void tg_conv2d_quads_dsp_s8(const tg_conv2d_quads_dsp_s8_params *p, const int8_t *input, const int8_t *filter,
-                            const tg_i32 *bias, int8_t *output, tg_i32 *scratch);
+void tg_conv2d_quads_dsp_s8(const tg_conv2d_quads_dsp_s8_params *p, const int8_t *input, const tg_i32 *filter,
+                            int8_t *output, tg_i32 *scratch);
 
 #endif

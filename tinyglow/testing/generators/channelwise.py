@@ -16,7 +16,6 @@ from tinyglow.kernels.convolution import (
     conv2d_3x3_pool_dsp,
     conv2d_dsp,
     conv2d_dual_mac,
-    conv2d_quads_dsp,
     depthwise_3x3_block_dsp,
     depthwise_dsp,
     pointwise_dsp,
@@ -42,6 +41,7 @@ from tinyglow.kernels.convolution.conv2d_dsp import (
     CONV2D_DSP,
     ChannelwiseHighDspParams,
     ConvDspParams,
+    pack_biases,
 )
 from tinyglow.kernels.convolution.conv2d_dual_mac import (
     CONV2D_CHANNELWISE_DUAL_MAC,
@@ -49,7 +49,13 @@ from tinyglow.kernels.convolution.conv2d_dual_mac import (
     ChannelwiseDualMacParams,
     DualMacParams,
 )
-from tinyglow.kernels.convolution.conv2d_quads_dsp import CONV2D_QUADS_CHANNELWISE_DSP, CONV2D_QUADS_DSP
+from tinyglow.kernels.convolution.conv2d_quads_dsp import (
+    CONV2D_QUADS_CHANNELWISE_DSP,
+    CONV2D_QUADS_DSP,
+    QuadsChannelwiseParams,
+    pack_quads,
+    unpack_quads,
+)
 from tinyglow.kernels.convolution.depthwise_3x3 import (
     DEPTHWISE_3X3,
     DEPTHWISE_3X3_CHANNELWISE,
@@ -155,30 +161,34 @@ def _conv2d_channelwise_code(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case
     return Case(CONV2D_CHANNELWISE_CODE, params, inputs, case.outputs, case.functions)
 
 
+@generates(CONV2D_CHANNELWISE_HIGH_DSP)
 @st.composite
-def _dense_dsp(draw: st.DrawFn, kernel: Kernel, uniform: Kernel, epilogue: Epilogue) -> Case:
-    case = draw(cases(uniform))
+def _conv2d_channelwise_high_dsp(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
+    case = draw(cases(CONV2D_DSP))
     p, bias = case.params, case.inputs["bias"]
     assert isinstance(p, ConvDspParams)
-    by_fours = uniform is CONV2D_QUADS_DSP
     bias = bias[: p.out_c]
-    unpack, pack = (
-        (conv2d_quads_dsp.unpack_quads, conv2d_quads_dsp.pack_biases)
-        if by_fours
-        else (conv2d_dsp.unpack_pairs, conv2d_dsp.pack_biases)
-    )
-    weights = unpack(case.inputs["filter"], p).astype(np.int32) - p.filter_offset
+    weights = conv2d_dsp.unpack_pairs(case.inputs["filter"], p).astype(np.int32) - p.filter_offset
     scales = draw(own_scales(epilogue, epilogue.high, weights, bias, p.out))
-    inputs = {**case.inputs, "bias": pack(bias, scales)}
-    return Case(kernel, ChannelwiseHighDspParams(**without_scale(p)), inputs, case.outputs)
+    inputs = {**case.inputs, "bias": pack_biases(bias, scales)}
+    return Case(CONV2D_CHANNELWISE_HIGH_DSP, ChannelwiseHighDspParams(**without_scale(p)), inputs, case.outputs)
 
 
-generates(CONV2D_CHANNELWISE_HIGH_DSP)(
-    lambda epilogue=GLOW: _dense_dsp(CONV2D_CHANNELWISE_HIGH_DSP, CONV2D_DSP, epilogue)
-)
-generates(CONV2D_QUADS_CHANNELWISE_DSP)(
-    lambda epilogue=GLOW: _dense_dsp(CONV2D_QUADS_CHANNELWISE_DSP, CONV2D_QUADS_DSP, epilogue)
-)
+@generates(CONV2D_QUADS_CHANNELWISE_DSP)
+@st.composite
+def _conv2d_quads_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
+    case = draw(cases(CONV2D_QUADS_DSP))
+    p = case.params
+    assert isinstance(p, ConvDspParams)
+    weights, bias, _ = unpack_quads(case.inputs["filter"], p)
+    # There is no offset, and 256 times a weight plus another fits 16 bits.
+    filters = np.clip(weights, -127, 127).astype(np.int8)
+    filters[::2][filters[::2] == -127] = -128
+    scales = draw(own_scales(epilogue, epilogue.high, filters.astype(np.int32), bias, p.out))
+    by_tap = filters.reshape(p.out_c, p.kernel_h, p.kernel_w, p.in_c)
+    fields = {name: value for name, value in without_scale(p).items() if name != "filter_offset"}
+    inputs = {**case.inputs, "filter": pack_quads(by_tap, bias, None, scales)}
+    return Case(CONV2D_QUADS_CHANNELWISE_DSP, QuadsChannelwiseParams(**fields), inputs, case.outputs)
 
 
 @st.composite

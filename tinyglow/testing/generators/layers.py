@@ -205,14 +205,12 @@ def _dense_dsp(draw: st.DrawFn, kernel: Kernel) -> Case:
     out_offset, filter_offset = draw(offsets()), draw(offsets())
     fields, terms = draw(plain_geometries(out_offset))
     if kernel is CONV2D_QUADS_DSP:
-        fields |= {"out_c": QUAD * draw(st.integers(1, 3))}
+        fields |= {"out_c": QUAD * draw(st.integers(1, 3)), "pool": 0}
     if draw(st.sampled_from((False, False, False, True))):
         fields, terms = _without_window(fields, conv2d_dsp.GROUP * draw(st.integers(1, 2)))
     data, outputs = draw(input_images(fields))
     if kernel is CONV2D_DSP:
         fields, outputs = draw(pooled(fields))
-    else:
-        fields |= {"pool": 0}
     units = fields["out_c"]
     filters = draw(int8_arrays(units * terms, filter_offset)).reshape(units, terms)
     bias, spread = draw(fitting_biases(data, 0, filters, [filter_offset] * units))
@@ -223,11 +221,13 @@ def _dense_dsp(draw: st.DrawFn, kernel: Kernel) -> Case:
     layout = conv2d_dsp.layout_of(fields, fields["pool"])
     fields |= {"leaky": 0, "layout": layout}
     by_tap = filters.reshape(units, fields["kernel_h"], fields["kernel_w"], fields["in_c"])
-    packed = (conv2d_dsp.pack_pairs if kernel is CONV2D_DSP else pack_quads)(by_tap, filter_offset)
     out = draw(requant_params(max(spread), out_offset))
     assume(HIGH_WORD.words([out]) is not None)
     assume_no_wraps(filters.astype(np.int32) - filter_offset, bias, out)
     params = ConvDspParams(**fields, filter_offset=filter_offset, out=out)
+    if kernel is CONV2D_QUADS_DSP:
+        return Case(kernel, params, {"input": data, "filter": pack_quads(by_tap, bias, filter_offset)}, outputs)
+    packed = conv2d_dsp.pack_pairs(by_tap, filter_offset)
     inputs = {"input": data, "filter": packed, "bias": conv2d_dsp.even_channels(bias)}
     return Case(kernel, params, inputs, outputs)
 

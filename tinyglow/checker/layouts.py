@@ -154,36 +154,19 @@ def _dsp_pairs(read: _Reader) -> Layer:
     pairs = read.words("bias").reshape(-(-units // 2), -1)
     words = pairs[:, 2:].reshape(2 * len(pairs), -1)[:units] if read.scale else None
     start = pairs[:, :2].ravel()[:units]
-    return _folded(weights, start, words, halfwords=_largest_odd(weights, start))
-
-
-def _largest_odd(weights: Array, start: Array) -> tuple[int, int]:
-    """The largest of 256 times the sums of odd channels, and what it may be."""
-    positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
-    low, high = start - 128 * positive + 127 * negative, start + 127 * positive - 128 * negative
-    return 256 * max(-int(low[1::2].min(initial=0)), int(high[1::2].max(initial=0))), 2**31 - 1
+    return _folded(weights, start, words, halfwords=small_layers.largest_odd(weights, start))
 
 
 def _dsp_quads(read: _Reader) -> Layer:
     """Of four channels: what their sums begin with, words of two taps of two channels, words of scales."""
-    out_c = read.whole("out_c")
-    lines, taps = dsp_lines(read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c"))
-    end = 4 + 4 * lines * -(-taps // 4)
+    out_c, offset = read.whole("out_c"), read.call.params.get("filter_offset")
+    lines = dsp_lines(read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c"))
     rows = read.words("filter").reshape(out_c // 4, -1)
-    halves = np.stack(_halves(rows[:, 4:end].reshape(len(rows), -1, 2, 2)), axis=4)  # group, half of it, pair, tap
-    # The even channel's weight is the lower byte, with its sign or 128 more.
-    low = (halves & 0xFF) - 128 if "filter_offset" in read.call.params else ((halves & 0xFF) ^ 0x80) - 0x80
-    odd = (halves - (low + 128 if "filter_offset" in read.call.params else low)) >> 8
-    stored = np.stack([low, odd], axis=4).transpose(0, 3, 4, 1, 5, 2)  # pair, channel of it, group, tap, half
-    flat = stored.reshape(out_c, lines, -1)[..., :taps].reshape(out_c, -1)
-    weights = flat - read.call.get("filter_offset", 0)
-    pairs = rows[:, :4].reshape(-1, 2)
-    odd_bias = ((pairs[:, 1] - pairs[:, 0] + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
-    if np.any(odd_bias & 0xFF):
+    found = small_layers.quads(rows, *lines, signed=offset is None)
+    if found is None:
         raise BrokenError(read.call.where, "two channels begin with sums that are no pair's")
-    start = np.column_stack([pairs[:, 0], odd_bias >> 8]).ravel()
-    words = rows[:, end:].reshape(out_c, -1) if read.scale else None
-    return _folded(weights, start, words, halfwords=_largest_odd(weights, start))
+    weights, start, words = found[0] - read.call.get("filter_offset", 0), *found[1:]
+    return _folded(weights, start, words if read.scale else None, halfwords=small_layers.largest_odd(weights, start))
 
 
 def _dual_mac(read: _Reader) -> Layer:

@@ -17,6 +17,8 @@
 #include "convolution/tg_conv2d_f32.h"
 #include "convolution/tg_conv2d_mve_s8.h"
 #include "convolution/tg_conv2d_packed_s8.h"
+#include "convolution/tg_conv2d_quads_channelwise_dsp_s8.h"
+#include "convolution/tg_conv2d_quads_dsp_s8.h"
 #include "convolution/tg_conv2d_s16.h"
 #include "convolution/tg_conv2d_s8.h"
 #include "convolution/tg_conv2d_small_channelwise_dsp_s8.h"

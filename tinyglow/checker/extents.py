@@ -129,11 +129,13 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
         terms //= max(whole("group"), 1)
         form = whole("index_bits"), whole("table_bytes"), whole("bias_bits"), whole("word_bits")
         return found | {"packed": packed_bytes(data("packed"), out_c, terms, form), "halfwords": terms}
-    if loop in ("conv2d_dsp", "conv2d_channelwise_dsp", "conv2d_channelwise_high_dsp"):
+    if loop in ("conv2d_dsp", "conv2d_channelwise_dsp", "conv2d_channelwise_high_dsp") or "quads" in loop:
         lines, taps = dsp_lines(whole("kernel_h"), whole("kernel_w") * whole("in_c"))
         groups = lines * _up(taps, 4)
         more = {0: 4 * _up(whole("kernel_w") * whole("in_c"), 4), 3: 4 * groups + 4}.get(whole("layout"), 0)
         found |= {"filter": pairs * groups * 8 + 8, "scratch": _up(2 * 4 * 4 * groups + 8 + more, 4)}
+        if "quads" in loop:
+            return found | {"filter": out_c // 4 * (4 + 4 * groups + 4 * scale)}
         high = loop == "conv2d_channelwise_high_dsp"
         return found | {"bias": pairs * (2 + 2 * scale) if high else 2 * pairs, "channels": 2 * out_c}
     raise BrokenError(call.where, "is a kernel that the checker does not know")

@@ -154,10 +154,19 @@ def _dsp_pairs(read: _Reader) -> Layer:
     pairs = read.words("bias").reshape(-(-units // 2), -1)
     words = pairs[:, 2:].reshape(2 * len(pairs), -1)[:units] if read.scale else None
     start = pairs[:, :2].ravel()[:units]
-    positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
-    low, high = start - 128 * positive + 127 * negative, start + 127 * positive - 128 * negative
-    most = 256 * max(-int(low[1::2].min(initial=0)), int(high[1::2].max(initial=0)))
-    return _folded(weights, start, words, halfwords=(most, 2**31 - 1))
+    return _folded(weights, start, words, halfwords=small_layers.largest_odd(weights, start))
+
+
+def _dsp_quads(read: _Reader) -> Layer:
+    """Of four channels: what their sums begin with, words of two taps of two channels, words of scales."""
+    out_c, offset = read.whole("out_c"), read.call.params.get("filter_offset")
+    lines = dsp_lines(read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c"))
+    rows = read.words("filter").reshape(out_c // 4, -1)
+    found = small_layers.quads(rows, *lines, signed=offset is None)
+    if found is None:
+        raise BrokenError(read.call.where, "two channels begin with sums that are no pair's")
+    weights, start, words = found[0] - read.call.get("filter_offset", 0), *found[1:]
+    return _folded(weights, start, words if read.scale else None, halfwords=small_layers.largest_odd(weights, start))
 
 
 def _dual_mac(read: _Reader) -> Layer:
@@ -372,6 +381,7 @@ _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
     (r"conv2d|conv2d_channelwise|conv2d_wide|conv2d_twice", _portable),
     (r"conv2d_channelwise_dsp", _dsp),
     (r"conv2d_dsp|conv2d_channelwise_high_dsp", _dsp_pairs),
+    (r"conv2d_quads(?:_channelwise)?_dsp", _dsp_quads),
     (r"conv2d(?:_channelwise)?_dual_mac", _dual_mac),
     (r"conv2d_winograd(?:_4x4)?(?:_channelwise)?(?:_dsp)?", _winograd),
     (r"conv2d_3x3_pool(?:_channelwise)?_dsp", _first_layer),

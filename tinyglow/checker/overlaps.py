@@ -116,8 +116,8 @@ def distance_of(call: Call) -> int | None:
         return _tiles_of_winograd(call, (4, 4) if "4x4" in loop else (2, 4))
     if re.fullmatch(r"conv2d(?:_channelwise)?_code", loop):
         return _pairs_of_rows(call)
-    if re.fullmatch(r"conv2d(?:_channelwise)?_dual_mac|conv2d(?:_channelwise)?(?:_high)?_dsp", loop):
-        return _tiles(call, 4, 1 if whole("pool") else 4)
+    if re.fullmatch(r"conv2d(?:_channelwise)?_dual_mac|conv2d(?:_channelwise)?(?:_high)?_dsp|conv2d_quads\w*", loop):
+        return _tiles(call, 4, 1 if call.get("pool", 0) else 4)
     if re.fullmatch(r"conv2d_small(?:_channelwise)?_dsp", loop):
         return _tiles(call, 4, 1) if whole("pool") else _tiles_of_rows(call)
     if re.fullmatch(r"conv2d(?:_channelwise)?_mve", loop):  # a pixel's outputs are written while it is read

@@ -11,6 +11,7 @@ _MOST = 1 << 16
 # A loop, a parameter, of which number it is a multiple, and its ends.
 _LIMITS = (
     (r"conv2d_small(?:_channelwise)?_dsp", "out_c", 2, 2, _MOST),
+    (r"conv2d_quads(?:_channelwise)?_dsp", "out_c", 4, 4, _MOST),
     (r"conv2d_winograd(?:_4x4)?(?:_channelwise)?(?:_dsp)?", "in_c", 4, 4, _MOST),
     (r"pointwise(?:_channelwise)?_dsp", "out_c", 4, 4, _MOST),
     (r"pointwise(?:_channelwise)?_dsp", "in_c", 1, 4, 8),

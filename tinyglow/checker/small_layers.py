@@ -51,3 +51,38 @@ def weights(low: Array, high: Array, rows: int, width: int) -> Array | None:
         taps = np.concatenate([taps, ends[:, :rows, None]], axis=2)
     unused = taps[..., width:].any() or ends[:, rows:].any()
     return None if unused else taps[..., :width].reshape(channels, -1)
+
+
+def quads(rows: Array, lines: int, taps: int, signed: bool) -> tuple[Array, Array, Array] | None:
+    """Filters of four output channels at a time.
+
+    Args:
+        rows: int64 [fours, words]: what sums begin with, words of weights, words of scales.
+        lines: Lines of a window that begin with a group of four taps.
+        taps: Of each line.
+        signed: Whether the lower byte of a halfword is a weight; else it is one plus 128.
+
+    Returns:
+        Weights [units, terms], what sums begin with, words of scales [units, ...]; None if the sums of a pair do not
+        begin with two channels' numbers.
+    """
+    units, end = 4 * len(rows), 4 + 4 * lines * -(-taps // 4)
+    words = rows[:, 4:end].reshape(len(rows), -1, 2, 2)  # of a group's halves, of each pair of channels
+    halves = np.stack([words & 0xFFFF, (words >> 16) & 0xFFFF], axis=4)
+    halves = (halves ^ 0x8000) - 0x8000
+    low = ((halves & 0xFF) ^ 0x80) - 0x80 if signed else (halves & 0xFF) - 128
+    odd = (halves - (low if signed else low + 128)) >> 8
+    stored = np.stack([low, odd], axis=4).transpose(0, 3, 4, 1, 5, 2)  # pair, channel of it, group, tap, half
+    weights = stored.reshape(units, lines, -1)[..., :taps].reshape(units, -1)
+    pairs = rows[:, :4].reshape(-1, 2)
+    more = ((pairs[:, 1] - pairs[:, 0] + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+    if np.any(more & 0xFF):
+        return None
+    return weights, np.column_stack([pairs[:, 0], more >> 8]).ravel(), rows[:, end:].reshape(units, -1)
+
+
+def largest_odd(weights: Array, start: Array) -> tuple[int, int]:
+    """The largest of 256 times the sums of odd channels, and what it may be."""
+    positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
+    low, high = start - 128 * positive + 127 * negative, start + 127 * positive - 128 * negative
+    return 256 * max(-int(low[1::2].min(initial=0)), int(high[1::2].max(initial=0))), 2**31 - 1

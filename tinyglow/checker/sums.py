@@ -93,7 +93,7 @@ def form_of(loop: str) -> str:
     High: by the upper word of a product of 64 bits. The last two are right only where nothing wraps.
     """
     if re.fullmatch(
-        r"conv2d_(?:dsp|channelwise_high_dsp|winograd\w*_dsp|3x3\w*|small\w*)|pointwise\w*|depthwise_3x3_block\w*",
+        r"conv2d_(?:dsp|channelwise_high_dsp|winograd\w*_dsp|3x3\w*|small\w*|quads\w*)|pointwise\w*|depthwise_3x3_block\w*",
         loop,
     ):
         return "high"

@@ -98,13 +98,13 @@ def _net(channels: int, filters: int, kernel: int, group: int, stride: int, heig
         pytest.param((6, 6, 3, 6, 1, 7), "tg_depthwise_plane_dsp_s8", id="depthwise, channels that are no fours"),
         pytest.param((8, 8, 5, 8, 1, 7), "tg_depthwise_window_dsp_s8", id="depthwise, 5x5"),
         pytest.param((24, 32, 3, 1, 1, 8), WINOGRAD, id="3x3 of 24 channels"),
-        pytest.param((16, 8, 3, 1, 2, 7), "tg_conv2d_dsp_s8", id="3x3 of 16 channels, every second pixel"),
-        pytest.param((12, 8, 3, 1, 1, 7), "tg_conv2d_dsp_s8", id="3x3 of 12 channels"),
+        pytest.param((16, 8, 3, 1, 2, 7), "tg_conv2d_quads_dsp_s8", id="3x3 of 16 channels, every second pixel"),
+        pytest.param((12, 10, 3, 1, 1, 7), "tg_conv2d_dsp_s8", id="3x3 of 12 channels"),
         pytest.param((8, 12, 1, 1, 1, 7), POINT, id="points"),
         pytest.param((4, 4, 1, 1, 1, 1), POINT, id="points of four channels"),
-        pytest.param((9, 12, 1, 1, 1, 7), "tg_conv2d_dsp_s8", id="points of more channels than registers hold"),
+        pytest.param((9, 12, 1, 1, 1, 7), "tg_conv2d_quads_dsp_s8", id="points of more channels than registers hold"),
         pytest.param((8, 10, 1, 1, 1, 7), "tg_conv2d_dsp_s8", id="points, outputs that are no fours"),
-        pytest.param((8, 12, 1, 1, 2, 7), "tg_conv2d_dsp_s8", id="every second point"),
+        pytest.param((8, 12, 1, 1, 2, 7), "tg_conv2d_quads_dsp_s8", id="every second point"),
     ],
 )
 def test_kernels_are_taken_where_they_fit(tmp_path: Path, shape: tuple[int, ...], expected: str) -> None:

@@ -33,6 +33,6 @@ def _symbols(tmp_path: Path, depth: int, is_convolution: bool) -> set[str]:
 def test_kernels_follow_the_proof(tmp_path: Path, depth: int, fits: bool) -> None:
     """128 * 127 * 256 times 400 is less than 2**31, times 700 it is more."""
     dense = "tg_fully_connected_eight_units_dsp_s8" if fits else "tg_fully_connected_dsp_s8"
-    convolution = "tg_conv2d_dsp_s8" if fits else "tg_conv2d_channelwise_dsp_s8"
+    convolution = "tg_conv2d_quads_dsp_s8" if fits else "tg_conv2d_channelwise_dsp_s8"
     assert dense in _symbols(tmp_path, depth, False)
     assert convolution in _symbols(tmp_path, depth, True)

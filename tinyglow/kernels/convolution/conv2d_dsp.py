@@ -65,7 +65,7 @@ def _lines(rows: int, width: int) -> tuple[int, int]:
     return (1, rows * width) if -(-rows * width // GROUP) < rows * -(-width // GROUP) else (rows, width)
 
 
-def _groups(p: Any) -> int:
+def groups_of(p: Any) -> int:
     """Groups of a window."""
     lines, taps = _lines(p.kernel_h, p.kernel_w * p.in_c)
     return lines * -(-taps // GROUP)
@@ -121,8 +121,8 @@ def unpack(packed: Array, p: Any) -> Array:
 
 def scratch_bytes(p: Any) -> int:
     """Four columns of 16-bit inputs, two words that are read ahead, and a line's bytes where they may be copied."""
-    lines = {ROWS: GROUP * -(-p.kernel_w * p.in_c // GROUP), FLAT: GROUP * _groups(p) + GROUP}
-    return 2 * PIXELS * GROUP * _groups(p) + 8 + lines.get(p.layout, 0)
+    lines = {ROWS: GROUP * -(-p.kernel_w * p.in_c // GROUP), FLAT: GROUP * groups_of(p) + GROUP}
+    return 2 * PIXELS * GROUP * groups_of(p) + 8 + lines.get(p.layout, 0)
 
 
 def even_channels(values: Array) -> Array:
@@ -146,7 +146,7 @@ def work(p: Any, constants: Sequence[Array | None]) -> Work:
     """Products with those of the padding, turns of their loop, inputs laid out, by how that is done, and results."""
     tiles = -(-p.out_h * p.out_w // (1 if p.pool else PIXELS)) * p.images
     layout = ("by_rows", "by_words", "by_pixels", "flat")[p.layout]
-    groups = _groups(p)
+    groups = groups_of(p)
     counts = {
         "groups": tiles * groups * -(-p.out_c // 2),
         "turns": tiles * -(-groups // _TURN) * -(-p.out_c // 2),

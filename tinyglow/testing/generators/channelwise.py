@@ -49,6 +49,13 @@ from tinyglow.kernels.convolution.conv2d_dual_mac import (
     ChannelwiseDualMacParams,
     DualMacParams,
 )
+from tinyglow.kernels.convolution.conv2d_quads_dsp import (
+    CONV2D_QUADS_CHANNELWISE_DSP,
+    CONV2D_QUADS_DSP,
+    QuadsChannelwiseParams,
+    pack_quads,
+    unpack_quads,
+)
 from tinyglow.kernels.convolution.depthwise_3x3 import (
     DEPTHWISE_3X3,
     DEPTHWISE_3X3_CHANNELWISE,
@@ -165,6 +172,23 @@ def _conv2d_channelwise_high_dsp(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> 
     scales = draw(own_scales(epilogue, epilogue.high, weights, bias, p.out))
     inputs = {**case.inputs, "bias": pack_biases(bias, scales)}
     return Case(CONV2D_CHANNELWISE_HIGH_DSP, ChannelwiseHighDspParams(**without_scale(p)), inputs, case.outputs)
+
+
+@generates(CONV2D_QUADS_CHANNELWISE_DSP)
+@st.composite
+def _conv2d_quads_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
+    case = draw(cases(CONV2D_QUADS_DSP))
+    p = case.params
+    assert isinstance(p, ConvDspParams)
+    weights, bias, _ = unpack_quads(case.inputs["filter"], p)
+    # There is no offset, and 256 times a weight plus another fits 16 bits.
+    filters = np.clip(weights, -127, 127).astype(np.int8)
+    filters[::2][filters[::2] == -127] = -128
+    scales = draw(own_scales(epilogue, epilogue.high, filters.astype(np.int32), bias, p.out))
+    by_tap = filters.reshape(p.out_c, p.kernel_h, p.kernel_w, p.in_c)
+    fields = {name: value for name, value in without_scale(p).items() if name != "filter_offset"}
+    inputs = {**case.inputs, "filter": pack_quads(by_tap, bias, None, scales)}
+    return Case(CONV2D_QUADS_CHANNELWISE_DSP, QuadsChannelwiseParams(**fields), inputs, case.outputs)
 
 
 @st.composite

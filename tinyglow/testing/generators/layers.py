@@ -25,6 +25,7 @@ from tinyglow.kernels.convolution.conv2d_3x3_pool_dsp import CONV2D_3X3_POOL_DSP
 from tinyglow.kernels.convolution.conv2d_channelwise_dsp import CONV2D_CHANNELWISE_DSP, ChannelwiseDspParams
 from tinyglow.kernels.convolution.conv2d_dsp import CONV2D_DSP, ConvDspParams
 from tinyglow.kernels.convolution.conv2d_dual_mac import CONV2D_DUAL_MAC, DualMacParams, pack
+from tinyglow.kernels.convolution.conv2d_quads_dsp import CONV2D_QUADS_DSP, QUAD, pack_quads
 from tinyglow.kernels.convolution.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
 from tinyglow.kernels.convolution.depthwise_3x3_block_dsp import DEPTHWISE_3X3_BLOCK_DSP, Depthwise3x3BlockParams
 from tinyglow.kernels.convolution.depthwise_dsp import (
@@ -199,15 +200,17 @@ def _without_window(fields: dict[str, Any], in_c: int) -> tuple[dict[str, Any], 
     return {**fields, **ones, **same}, in_c
 
 
-@generates(CONV2D_DSP)
 @st.composite
-def _conv2d_dsp(draw: st.DrawFn) -> Case:
+def _dense_dsp(draw: st.DrawFn, kernel: Kernel) -> Case:
     out_offset, filter_offset = draw(offsets()), draw(offsets())
     fields, terms = draw(plain_geometries(out_offset))
+    if kernel is CONV2D_QUADS_DSP:
+        fields |= {"out_c": QUAD * draw(st.integers(1, 3)), "pool": 0}
     if draw(st.sampled_from((False, False, False, True))):
         fields, terms = _without_window(fields, conv2d_dsp.GROUP * draw(st.integers(1, 2)))
-    data, _ = draw(input_images(fields))
-    fields, outputs = draw(pooled(fields))
+    data, outputs = draw(input_images(fields))
+    if kernel is CONV2D_DSP:
+        fields, outputs = draw(pooled(fields))
     units = fields["out_c"]
     filters = draw(int8_arrays(units * terms, filter_offset)).reshape(units, terms)
     bias, spread = draw(fitting_biases(data, 0, filters, [filter_offset] * units))
@@ -218,13 +221,19 @@ def _conv2d_dsp(draw: st.DrawFn) -> Case:
     layout = conv2d_dsp.layout_of(fields, fields["pool"])
     fields |= {"leaky": 0, "layout": layout}
     by_tap = filters.reshape(units, fields["kernel_h"], fields["kernel_w"], fields["in_c"])
-    packed = conv2d_dsp.pack_pairs(by_tap, filter_offset)
     out = draw(requant_params(max(spread), out_offset))
     assume(HIGH_WORD.words([out]) is not None)
     assume_no_wraps(filters.astype(np.int32) - filter_offset, bias, out)
     params = ConvDspParams(**fields, filter_offset=filter_offset, out=out)
+    if kernel is CONV2D_QUADS_DSP:
+        return Case(kernel, params, {"input": data, "filter": pack_quads(by_tap, bias, filter_offset)}, outputs)
+    packed = conv2d_dsp.pack_pairs(by_tap, filter_offset)
     inputs = {"input": data, "filter": packed, "bias": conv2d_dsp.even_channels(bias)}
-    return Case(CONV2D_DSP, params, inputs, outputs)
+    return Case(kernel, params, inputs, outputs)
+
+
+generates(CONV2D_DSP)(lambda: _dense_dsp(CONV2D_DSP))
+generates(CONV2D_QUADS_DSP)(lambda: _dense_dsp(CONV2D_QUADS_DSP))
 
 
 @generates(CONV2D_DUAL_MAC)

@@ -42,9 +42,9 @@ typedef struct {
 
 /* The chunks of a channel: r0: columns, r1: stream less TG_DUAL_MAC_TAPS, r12: minus the offset, lr: 2^15, which r5 and r6
  * begin with. Words of both halves add up in r8 and r10, upper halves in r9 and r11. A header, times r7, leads back to as
- * many taps as the chunk has, and the last one, of 0, behind the loop. What r1 points to moves on by a chunk before its taps,
- * so that they find their weights at fixed distances. */
-#define TG_DUAL_MAC_CHUNKS                                                \
+ * many taps as the chunk has, and the last one, of 0, behind the loop and what is between. What r1 points to moves on by a
+ * chunk before its taps, so that they find their weights at fixed distances. between: a halfword that nothing runs into. */
+#define TG_DUAL_MAC_CHUNKS(between)                                       \
   "movs r7, #14\n\t"                                                      \
   "rsbs r7, r7, #0\n\t"                                                   \
   "b 2f\n\t"                                                              \
@@ -70,8 +70,7 @@ typedef struct {
   "adds r1, r1, r2\n\t"                                                   \
   "subs r1, r1, #1\n\t"                                                   \
   "muls r2, r7, r2\n\t"                                                   \
-  "add pc, r2\n\t"                                                        \
-  "nop\n\t"                                                               \
+  "add pc, r2\n" between                                                  \
   "adds r1, r1, #2\n\t"
 
 /* Two sums to where chunks are added, and from there; r0 is free. As the sums of upper halves are known, what the words add
@@ -94,22 +93,28 @@ typedef struct {
   "b " back "b\n"
 
 /* Ends for narrow epilogues, whose bits and half they take: see tg_epilogue_last.h for a channel's words. The multiplier's
- * parts to r4, r5 and r6, what is added to the product to r12, and the shift after that to r1. */
+ * parts to r4, r5 and r6, what is added to the product to r12, and the shift after that to r7, which END finds again. */
 #define TG_DUAL_MAC_STRING(x) #x
 #define TG_DUAL_MAC_TEXT(x) TG_DUAL_MAC_STRING(x)
 #define TG_DUAL_MAC_NARROW_WORDS(bits, half) \
-  "push {r1}\n\t" \
   "ldr r0, [r7, #4]\n\t" \
+  "adds r0, #8\n\t" \
   "ldmia r0!, {r4, r5}\n\t" \
   "str r0, [r7, #4]\n\t" \
-  "adds r5, #" TG_DUAL_MAC_TEXT(bits) "\n\t" \
   "ldr r0, [r7, #28]\n\t" \
-  "lsls r0, r0, r5\n\t" \
-  "movs r6, #" TG_DUAL_MAC_TEXT(half) " >> 5\n\t" \
-  "lsls r6, r6, #5\n\t" \
-  "adds r0, r0, r6\n\t" \
+  "adds r7, r5, #1\n\t" \
+  "lsls r0, r0, r7\n\t" \
+  ".if (" TG_DUAL_MAC_TEXT(half) ") == (1 << (" TG_DUAL_MAC_TEXT(bits) " - 1))\n\t" \
+  "adds r0, #1\n\t" \
+  "lsls r0, r0, #" TG_DUAL_MAC_TEXT(bits) " - 1\n\t" \
+  ".else\n\t" \
+  "lsls r0, r0, #" TG_DUAL_MAC_TEXT(bits) " - 1\n\t" \
+  ".if " TG_DUAL_MAC_TEXT(half) "\n\t" \
+  "adds r0, #" TG_DUAL_MAC_TEXT(half) "\n\t" \
+  ".endif\n\t" \
+  ".endif\n\t" \
   "mov r12, r0\n\t" \
-  "adds r1, r5, #1\n\t" \
+  "adds r7, #" TG_DUAL_MAC_TEXT(bits) "\n\t" \
   "lsls r6, r4, #22\n\t" \
   "lsrs r6, r6, #22\n\t" \
   "lsls r5, r4, #12\n\t" \
@@ -127,15 +132,14 @@ typedef struct {
   "muls r2, r4, r2\n\t" \
   "adds r2, r2, r3\n\t" \
   "add r2, r12\n\t" test \
-  "asrs r2, r2, r1\n\t"
+  "asrs r2, r2, r7\n\t"
 #define TG_DUAL_MAC_NARROW_END \
+  "ldr r7, [sp]\n\t" \
   "ldr r0, [r7, #16]\n\t" \
-  "mov r12, r0\n\t" \
-  "pop {r1}\n\t"
-/* Sums in r2, r9, r5 and r11 to r2, r3, r5 and r6; one in r2 to r2. */
-#define TG_DUAL_MAC_NARROW_FOUR(bits, half, test) \
-  "mov r8, r2\n\t" \
-  "mov r10, r5\n\t" \
+  "mov r12, r0\n\t"
+/* Sums in r2, r9, r5 and r11 to r2, r3, r5 and r6; one in r2 to r2; keep: of the sum in r2, for the test. */
+#define TG_DUAL_MAC_NARROW_FOUR(bits, half, keep, test) \
+  "mov r10, r5\n\t" keep \
   TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW(test("r8")) \
   "mov r8, r2\n\t" \
   "mov r2, r9\n\t" TG_DUAL_MAC_NARROW(test("r9")) \
@@ -147,26 +151,25 @@ typedef struct {
   "mov r2, r8\n\t" \
   "mov r3, r9\n\t" \
   "mov r5, r10\n\t"
-#define TG_DUAL_MAC_NARROW_ONE(bits, half, test) \
-  "mov r8, r2\n\t" \
-  TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW(test("r8")) TG_DUAL_MAC_NARROW_END
+#define TG_DUAL_MAC_NARROW_ONE(bits, half, keep, test) \
+  keep TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW(test("r8")) TG_DUAL_MAC_NARROW_END
 /* Ends for epilogues that multiply by 31 bits, LESS being TG_EPILOGUE_<NAME>_LONG_LESS: the multiplier's halves to r4 and r5,
- * what is added to the product to r12, and the shift after that to r1. A sum takes 17 cycles beside LESS. */
+ * the shift after the product to r6, and what is added to it to r7. A sum takes 17 cycles beside LESS. */
 #define TG_DUAL_MAC_LONG_WORDS \
-  "push {r1}\n\t" \
   "ldr r0, [r7, #4]\n\t" \
-  "ldmia r0!, {r4, r5}\n\t" \
+  "adds r0, #8\n\t" \
+  "ldmia r0!, {r4, r6}\n\t" \
   "str r0, [r7, #4]\n\t" \
-  "ldr r0, [r7, #28]\n\t" \
-  "lsls r0, r0, r5\n\t" \
-  "mov r12, r0\n\t" \
-  "adds r1, r5, #1\n\t" \
+  "ldr r7, [r7, #28]\n\t" \
+  "lsls r7, r7, r6\n\t" \
+  "adds r6, r6, #1\n\t" \
   "lsrs r5, r4, #16\n\t" \
   "uxth r4, r4\n\t"
 #define TG_DUAL_MAC_LONG(LESS) \
   TG_HIGH_WORD_TWICE("r2", "r0", "r3", "r4", "r5") LESS("r2", "r0") \
-  "add r2, r12\n\t" \
-  "asrs r2, r2, r1\n\t"
+  "adds r2, r2, r7\n\t" \
+  "asrs r2, r2, r6\n\t"
+#define TG_DUAL_MAC_LONG_END "ldr r7, [sp]\n\t"
 #define TG_DUAL_MAC_LONG_FOUR(LESS) \
   "mov r10, r5\n\t" TG_DUAL_MAC_LONG_WORDS TG_DUAL_MAC_LONG(LESS) \
   "mov r8, r2\n\t" \
@@ -174,12 +177,12 @@ typedef struct {
   "mov r9, r2\n\t" \
   "mov r2, r10\n\t" TG_DUAL_MAC_LONG(LESS) \
   "mov r10, r2\n\t" \
-  "mov r2, r11\n\t" TG_DUAL_MAC_LONG(LESS) TG_DUAL_MAC_NARROW_END \
+  "mov r2, r11\n\t" TG_DUAL_MAC_LONG(LESS) TG_DUAL_MAC_LONG_END \
   "mov r6, r2\n\t" \
   "mov r2, r8\n\t" \
   "mov r3, r9\n\t" \
   "mov r5, r10\n\t"
-#define TG_DUAL_MAC_LONG_ONE(LESS) TG_DUAL_MAC_LONG_WORDS TG_DUAL_MAC_LONG(LESS) TG_DUAL_MAC_NARROW_END
+#define TG_DUAL_MAC_LONG_ONE(LESS) TG_DUAL_MAC_LONG_WORDS TG_DUAL_MAC_LONG(LESS) TG_DUAL_MAC_LONG_END
 /* Where results that lie half way are looked at: the sum in r3, the number before its shift in r2. */
 #define TG_DUAL_MAC_NARROW_APART(function, shift) \
   "90:\n\t" \
@@ -222,7 +225,7 @@ static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, cons
       "mov r10, r5\n\t"
       "mov r11, r6\n\t"
       "subs r1, r1, #16\n\t"
-      TG_DUAL_MAC_CHUNKS
+      TG_DUAL_MAC_CHUNKS("nop\n\t")
       "adds r1, r1, #16\n\t"
       "pop {r2, r7}\n\t"
       "mov r3, r8\n\t"

@@ -9,8 +9,8 @@
 #define TG_DUAL_MAC_H
 
 #include "tg_core.h"
-#include "tg_high_word.h"
 #include "tg_numerics.h"
+#include "tg_sum_ends.h"
 
 #define TG_DUAL_MAC_HEADER 2
 #define TG_DUAL_MAC_TAPS 16
@@ -94,8 +94,6 @@ typedef struct {
 
 /* Ends for narrow epilogues, whose bits and half they take: see tg_epilogue_last.h for a channel's words. The multiplier's
  * parts to r4, r5 and r6, what is added to the product to r12, and the shift after that to r7, which END finds again. */
-#define TG_DUAL_MAC_STRING(x) #x
-#define TG_DUAL_MAC_TEXT(x) TG_DUAL_MAC_STRING(x)
 #define TG_DUAL_MAC_NARROW_WORDS(bits, half) \
   "ldr r0, [r7, #4]\n\t" \
   "adds r0, #8\n\t" \
@@ -104,35 +102,22 @@ typedef struct {
   "ldr r0, [r7, #28]\n\t" \
   "adds r7, r5, #1\n\t" \
   "lsls r0, r0, r7\n\t" \
-  ".if (" TG_DUAL_MAC_TEXT(half) ") == (1 << (" TG_DUAL_MAC_TEXT(bits) " - 1))\n\t" \
+  ".if (" TG_SUM_TEXT(half) ") == (1 << (" TG_SUM_TEXT(bits) " - 1))\n\t" \
   "adds r0, #1\n\t" \
-  "lsls r0, r0, #" TG_DUAL_MAC_TEXT(bits) " - 1\n\t" \
+  "lsls r0, r0, #" TG_SUM_TEXT(bits) " - 1\n\t" \
   ".else\n\t" \
-  "lsls r0, r0, #" TG_DUAL_MAC_TEXT(bits) " - 1\n\t" \
-  ".if " TG_DUAL_MAC_TEXT(half) "\n\t" \
-  "adds r0, #" TG_DUAL_MAC_TEXT(half) "\n\t" \
+  "lsls r0, r0, #" TG_SUM_TEXT(bits) " - 1\n\t" \
+  ".if " TG_SUM_TEXT(half) "\n\t" \
+  "adds r0, #" TG_SUM_TEXT(half) "\n\t" \
   ".endif\n\t" \
   ".endif\n\t" \
   "mov r12, r0\n\t" \
-  "adds r7, #" TG_DUAL_MAC_TEXT(bits) "\n\t" \
+  "adds r7, #" TG_SUM_TEXT(bits) "\n\t" \
   "lsls r6, r4, #22\n\t" \
   "lsrs r6, r6, #22\n\t" \
   "lsls r5, r4, #12\n\t" \
   "lsrs r5, r5, #22\n\t" \
   "lsrs r4, r4, #20\n\t"
-/* The sum in r2 to what is to be bounded: 11 cycles, and what the epilogue looks at besides. */
-#define TG_DUAL_MAC_NARROW(test) \
-  "mov r3, r2\n\t" \
-  "muls r3, r6, r3\n\t" \
-  "asrs r3, r3, #10\n\t" \
-  "mov r0, r2\n\t" \
-  "muls r0, r5, r0\n\t" \
-  "adds r3, r3, r0\n\t" \
-  "asrs r3, r3, #10\n\t" \
-  "muls r2, r4, r2\n\t" \
-  "adds r2, r2, r3\n\t" \
-  "add r2, r12\n\t" test \
-  "asrs r2, r2, r7\n\t"
 #define TG_DUAL_MAC_NARROW_END \
   "ldr r7, [sp]\n\t" \
   "ldr r0, [r7, #16]\n\t" \
@@ -140,21 +125,21 @@ typedef struct {
 /* Sums in r2, r9, r5 and r11 to r2, r3, r5 and r6; one in r2 to r2; keep: of the sum in r2, for the test. */
 #define TG_DUAL_MAC_NARROW_FOUR(bits, half, keep, test) \
   "mov r10, r5\n\t" keep \
-  TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW(test("r8")) \
+  TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_SUM_NARROW(test("r8")) \
   "mov r8, r2\n\t" \
-  "mov r2, r9\n\t" TG_DUAL_MAC_NARROW(test("r9")) \
+  "mov r2, r9\n\t" TG_SUM_NARROW(test("r9")) \
   "mov r9, r2\n\t" \
-  "mov r2, r10\n\t" TG_DUAL_MAC_NARROW(test("r10")) \
+  "mov r2, r10\n\t" TG_SUM_NARROW(test("r10")) \
   "mov r10, r2\n\t" \
-  "mov r2, r11\n\t" TG_DUAL_MAC_NARROW(test("r11")) TG_DUAL_MAC_NARROW_END \
+  "mov r2, r11\n\t" TG_SUM_NARROW(test("r11")) TG_DUAL_MAC_NARROW_END \
   "mov r6, r2\n\t" \
   "mov r2, r8\n\t" \
   "mov r3, r9\n\t" \
   "mov r5, r10\n\t"
 #define TG_DUAL_MAC_NARROW_ONE(bits, half, keep, test) \
-  keep TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW(test("r8")) TG_DUAL_MAC_NARROW_END
+  keep TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_SUM_NARROW(test("r8")) TG_DUAL_MAC_NARROW_END
 /* Ends for epilogues that multiply by 31 bits, LESS being TG_EPILOGUE_<NAME>_LONG_LESS: the multiplier's halves to r4 and r5,
- * the shift after the product to r6, and what is added to it to r7. A sum takes 17 cycles beside LESS. */
+ * the shift after the product to r6, and what is added to it to r7. */
 #define TG_DUAL_MAC_LONG_WORDS \
   "ldr r0, [r7, #4]\n\t" \
   "adds r0, #8\n\t" \
@@ -165,24 +150,20 @@ typedef struct {
   "adds r6, r6, #1\n\t" \
   "lsrs r5, r4, #16\n\t" \
   "uxth r4, r4\n\t"
-#define TG_DUAL_MAC_LONG(LESS) \
-  TG_HIGH_WORD_TWICE("r2", "r0", "r3", "r4", "r5") LESS("r2", "r0") \
-  "adds r2, r2, r7\n\t" \
-  "asrs r2, r2, r6\n\t"
 #define TG_DUAL_MAC_LONG_END "ldr r7, [sp]\n\t"
 #define TG_DUAL_MAC_LONG_FOUR(LESS) \
-  "mov r10, r5\n\t" TG_DUAL_MAC_LONG_WORDS TG_DUAL_MAC_LONG(LESS) \
+  "mov r10, r5\n\t" TG_DUAL_MAC_LONG_WORDS TG_SUM_LONG(LESS) \
   "mov r8, r2\n\t" \
-  "mov r2, r9\n\t" TG_DUAL_MAC_LONG(LESS) \
+  "mov r2, r9\n\t" TG_SUM_LONG(LESS) \
   "mov r9, r2\n\t" \
-  "mov r2, r10\n\t" TG_DUAL_MAC_LONG(LESS) \
+  "mov r2, r10\n\t" TG_SUM_LONG(LESS) \
   "mov r10, r2\n\t" \
-  "mov r2, r11\n\t" TG_DUAL_MAC_LONG(LESS) TG_DUAL_MAC_LONG_END \
+  "mov r2, r11\n\t" TG_SUM_LONG(LESS) TG_DUAL_MAC_LONG_END \
   "mov r6, r2\n\t" \
   "mov r2, r8\n\t" \
   "mov r3, r9\n\t" \
   "mov r5, r10\n\t"
-#define TG_DUAL_MAC_LONG_ONE(LESS) TG_DUAL_MAC_LONG_WORDS TG_DUAL_MAC_LONG(LESS) TG_DUAL_MAC_LONG_END
+#define TG_DUAL_MAC_LONG_ONE(LESS) TG_DUAL_MAC_LONG_WORDS TG_SUM_LONG(LESS) TG_DUAL_MAC_LONG_END
 /* Where results that lie half way are looked at: the sum in r3, the number before its shift in r2. */
 #define TG_DUAL_MAC_NARROW_APART(function, shift) \
   "90:\n\t" \
@@ -194,7 +175,7 @@ typedef struct {
   "mov r2, r5\n\t" \
   "mov r3, r6\n\t" \
   "bl " function "\n\t" \
-  "lsls r0, r0, #" TG_DUAL_MAC_TEXT(shift) "\n\t" \
+  "lsls r0, r0, #" TG_SUM_TEXT(shift) "\n\t" \
   "pop {r3}\n\t" \
   "mov r12, r3\n\t" \
   "pop {r1, r2}\n\t" \

@@ -63,27 +63,12 @@
 #define TG_DUAL_MAC_FOUR TG_DUAL_MAC_LONG_FOUR(TG_EPILOGUE_GLOW_LONG_LESS)
 #define TG_DUAL_MAC_ONE TG_DUAL_MAC_LONG_ONE(TG_EPILOGUE_GLOW_LONG_LESS)
 #else
+#define TG_DUAL_MAC_EACH(instruction) ".irp sum, r2, r3, r5, r6\n\t" instruction "\n\t.endr\n\t"
 #define TG_DUAL_MAC_FOUR \
-  TG_DUAL_MAC_PRE \
-  "asrs r2, r2, r0\n\t" \
-  "asrs r3, r3, r0\n\t" \
-  "asrs r5, r5, r0\n\t" \
-  "asrs r6, r6, r0\n\t" \
-  TG_DUAL_MAC_MULTIPLIER \
-  "muls r2, r0, r2\n\t" \
-  "muls r3, r0, r3\n\t" \
-  "muls r5, r0, r5\n\t" \
-  "muls r6, r0, r6\n\t" \
-  TG_DUAL_MAC_ROUND \
-  "adds r2, r2, r0\n\t" \
-  "adds r3, r3, r0\n\t" \
-  "adds r5, r5, r0\n\t" \
-  "adds r6, r6, r0\n\t" \
-  TG_DUAL_MAC_POST \
-  "asrs r2, r2, r0\n\t" \
-  "asrs r3, r3, r0\n\t" \
-  "asrs r5, r5, r0\n\t" \
-  "asrs r6, r6, r0\n\t"
+  TG_DUAL_MAC_PRE TG_DUAL_MAC_EACH("asrs \\sum, \\sum, r0") \
+  TG_DUAL_MAC_MULTIPLIER TG_DUAL_MAC_EACH("muls \\sum, r0, \\sum") \
+  TG_DUAL_MAC_ROUND TG_DUAL_MAC_EACH("adds \\sum, \\sum, r0") \
+  TG_DUAL_MAC_POST TG_DUAL_MAC_EACH("asrs \\sum, \\sum, r0")
 #define TG_DUAL_MAC_ONE \
   TG_DUAL_MAC_PRE \
   "asrs r2, r2, r0\n\t" \
@@ -395,6 +380,7 @@ void tg_conv2d_dual_mac_s8(const tg_conv2d_dual_mac_s8_params *p, const int8_t *
 #undef TG_DUAL_MAC_MULTIPLIER
 #undef TG_DUAL_MAC_ROUND
 #undef TG_DUAL_MAC_POST
+#undef TG_DUAL_MAC_EACH
 #undef TG_DUAL_MAC_FOUR
 #undef TG_DUAL_MAC_APART
 #undef TG_DUAL_MAC_KEEP

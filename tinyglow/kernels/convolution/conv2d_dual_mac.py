@@ -168,12 +168,12 @@ CONV2D_DUAL_MAC = Kernel(
     work=work,
     # Measured on layers of MLPerf Tiny's networks, and of two quantized ones.
     other_ends=(
-        ("tflmr20", 13),
-        ("tflite20", 13),
-        ("tflmr", 19),
-        ("tflm", 21),
+        ("tflmr20", 12),
+        ("tflite20", 11),
+        ("tflmr", 17),
+        ("tflm", 19),
         ("tfl", 62),
-        ("onnxi20", 18),
+        ("onnxi20", 17),
         ("onnxi", 26),
     ),
     scaling="folded",

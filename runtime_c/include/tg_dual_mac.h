@@ -93,7 +93,8 @@ typedef struct {
   "b " back "b\n"
 
 /* Ends for narrow epilogues, whose bits and half they take: see tg_epilogue_last.h for a channel's words. The multiplier's
- * parts to r4, r5 and r6, what is added to the product to r12, and the shift after that to r7, which END finds again. */
+ * parts to r4, r5 and r6, what is added to the product to r12, and the shift after that to r7, which END finds again. The
+ * words come after two biases. */
 #define TG_DUAL_MAC_NARROW_WORDS(bits, half) \
   "ldr r0, [r7, #4]\n\t" \
   "adds r0, #8\n\t" \

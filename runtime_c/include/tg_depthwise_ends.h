@@ -55,26 +55,36 @@
   "str r5, [sp, #104]\n\t"          \
   TG_DEPTHWISE_AGAIN(loop) TG_DEPTHWISE_ROW_DONE
 
-/* The multiplier by parts (numerics/epilogue.py, Narrow), for two of the sums. */
-#define TG_DEPTHWISE_PARTS(a, b) \
-  "ldr r5, [sp, #44]\n\t"        \
-  "mov r6, r5\n\t"               \
-  "muls r5, " a ", r5\n\t"       \
-  "muls r6, " b ", r6\n\t"       \
-  "asrs r5, r5, #10\n\t"         \
-  "asrs r6, r6, #10\n\t"         \
-  "ldr r7, [sp, #48]\n\t"        \
-  "muls r7, " a ", r7\n\t"       \
-  "adds r5, r5, r7\n\t"          \
-  "ldr r7, [sp, #48]\n\t"        \
-  "muls r7, " b ", r7\n\t"       \
-  "adds r6, r6, r7\n\t"          \
-  "asrs r5, r5, #10\n\t"         \
-  "asrs r6, r6, #10\n\t"         \
-  "ldr r7, [sp, #52]\n\t"        \
-  "muls " a ", r7, " a "\n\t"    \
-  "muls " b ", r7, " b "\n\t"    \
-  "adds " a ", " a ", r5\n\t"    \
+/* The multiplier by parts (numerics/epilogue.py, Narrow), for two of the sums: low, middle and high bring a part to r5 and
+ * r7, again the middle one once more. */
+#define TG_DEPTHWISE_PARTS_BY(a, b, low, middle, again, high) \
+  low "\n\t"                   \
+  "mov r6, r5\n\t"             \
+  "muls r5, " a ", r5\n\t"     \
+  "muls r6, " b ", r6\n\t"     \
+  "asrs r5, r5, #10\n\t"       \
+  "asrs r6, r6, #10\n\t"       \
+  middle "\n\t"                \
+  "muls r7, " a ", r7\n\t"     \
+  "adds r5, r5, r7\n\t"        \
+  again "\n\t"                 \
+  "muls r7, " b ", r7\n\t"     \
+  "adds r6, r6, r7\n\t"        \
+  "asrs r5, r5, #10\n\t"       \
+  "asrs r6, r6, #10\n\t"       \
+  high "\n\t"                  \
+  "muls " a ", r7, " a "\n\t"  \
+  "muls " b ", r7, " b "\n\t"  \
+  "adds " a ", " a ", r5\n\t"  \
   "adds " b ", " b ", r6\n\t"
+#define TG_DEPTHWISE_PARTS(a, b)                                                                          \
+  TG_DEPTHWISE_PARTS_BY(a, b, "ldr r5, [sp, #44]", "ldr r7, [sp, #48]", "ldr r7, [sp, #48]", "ldr r7, [sp, #52]")
+/* Of all four sums, r9 being spoilt. */
+#define TG_DEPTHWISE_PARTS_FOUR                                                                                    \
+  TG_DEPTHWISE_PARTS_BY("r1", "r2", "ldr r5, [sp, #44]", "ldr r7, [sp, #48]\n\tmov r9, r7", "mov r7, r9",          \
+                        "ldr r7, [sp, #52]")                                                                       \
+  TG_DEPTHWISE_PARTS_BY("r3", "r4", "ldr r5, [sp, #44]", "mov r7, r9", "mov r7, r9", "ldr r7, [sp, #52]")
+/* With the parts in r8, r9 and r10. */
+#define TG_DEPTHWISE_PARTS_NEAR(a, b) TG_DEPTHWISE_PARTS_BY(a, b, "mov r5, r8", "mov r7, r9", "mov r7, r9", "mov r7, r10")
 
 #endif

@@ -2,18 +2,19 @@
  * that word is both products, each in its half. The compiler cuts the weights of a channel into chunks within which no
  * half can overflow: |weights| of a chunk add up to 255 at most, so that its sums stay within 16 bits for any int8 input.
  *
- * A channel's weights are a stream of bytes: for each chunk a header, (TG_DUAL_MAC_TAPS - taps) * 16, and its taps, each a
- * weight plus an offset; after the last, TG_DUAL_MAC_END. Headers are distances in the code for ARMv6-M, where a tap takes
- * 16 bytes. */
+ * A channel's weights are a stream of bytes: for each chunk a header, TG_DUAL_MAC_HEADER plus how many taps it has, and its
+ * taps, each a weight plus an offset; after the last, TG_DUAL_MAC_END. In the code for ARMv6-M a header is also the distance
+ * to jump back, in taps of 14 bytes each. */
 #ifndef TG_DUAL_MAC_H
 #define TG_DUAL_MAC_H
 
 #include "tg_core.h"
-#include "tg_high_word.h"
 #include "tg_numerics.h"
+#include "tg_sum_ends.h"
 
-#define TG_DUAL_MAC_TAPS 14
-#define TG_DUAL_MAC_END 242
+#define TG_DUAL_MAC_HEADER 2
+#define TG_DUAL_MAC_TAPS 16
+#define TG_DUAL_MAC_END 0
 
 /* Of one tile of four pixels. output: of pixel 0, channel 0; end: that after its last channel; pixel i of a channel is at
  * steps[i - 1] bytes from pixel 0, or, with pool, the four give one result, their maximum. bias: {of pixels 0 and 2, of
@@ -39,33 +40,38 @@ typedef struct {
 
 #if TG_ARMV6M_LOOPS
 
-/* The chunks of a channel: r0: columns, r1: stream, r12: minus the offset, lr: 2^15, which r5 and r6 begin with. Words
- * of both halves add up in r8 and r10, upper halves in r9 and r11. */
-#define TG_DUAL_MAC_CHUNKS  \
-  "2:\n\t"                  \
-  "ldrb r2, [r1]\n\t"       \
-  "adds r1, r1, #1\n\t"     \
-  "add pc, r2\n\t"          \
-  "nop\n\t"                 \
-  ".rept 14\n\t"            \
-  "ldrb r2, [r1]\n\t"       \
-  "adds r1, r1, #1\n\t"     \
-  "add r2, r12\n\t"         \
-  "ldmia r0!, {r3, r4}\n\t" \
-  "muls r3, r2, r3\n\t"     \
-  "muls r4, r2, r4\n\t"     \
-  "adds r5, r5, r3\n\t"     \
-  "adds r6, r6, r4\n\t"     \
-  ".endr\n\t"               \
-  "add r8, r5\n\t"          \
-  "asrs r5, r5, #16\n\t"    \
-  "add r9, r5\n\t"          \
-  "mov r5, lr\n\t"          \
-  "add r10, r6\n\t"         \
-  "asrs r6, r6, #16\n\t"    \
-  "add r11, r6\n\t"         \
-  "mov r6, lr\n\t"          \
-  "b 2b\n\t"
+/* The chunks of a channel: r0: columns, r1: stream less TG_DUAL_MAC_TAPS, r12: minus the offset, lr: 2^15, which r5 and r6
+ * begin with. Words of both halves add up in r8 and r10, upper halves in r9 and r11. A header, times r7, leads back to as
+ * many taps as the chunk has, and the last one, of 0, behind the loop and what is between. What r1 points to moves on by a
+ * chunk before its taps, so that they find their weights at fixed distances. between: a halfword that nothing runs into. */
+#define TG_DUAL_MAC_CHUNKS(between)                                       \
+  "movs r7, #14\n\t"                                                      \
+  "rsbs r7, r7, #0\n\t"                                                   \
+  "b 2f\n\t"                                                              \
+  ".irp tap, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n\t"    \
+  "ldrb r2, [r1, #\\tap]\n\t"                                             \
+  "add r2, r12\n\t"                                                       \
+  "ldmia r0!, {r3, r4}\n\t"                                               \
+  "muls r3, r2, r3\n\t"                                                   \
+  "muls r4, r2, r4\n\t"                                                   \
+  "adds r5, r5, r3\n\t"                                                   \
+  "adds r6, r6, r4\n\t"                                                   \
+  ".endr\n\t"                                                             \
+  "add r8, r5\n\t"                                                        \
+  "asrs r5, r5, #16\n\t"                                                  \
+  "add r9, r5\n\t"                                                        \
+  "add r10, r6\n\t"                                                       \
+  "asrs r6, r6, #16\n\t"                                                  \
+  "add r11, r6\n"                                                         \
+  "2:\n\t"                                                                \
+  "mov r5, lr\n\t"                                                        \
+  "mov r6, lr\n\t"                                                        \
+  "ldrb r2, [r1, #16]\n\t"                                                \
+  "adds r1, r1, r2\n\t"                                                   \
+  "subs r1, r1, #1\n\t"                                                   \
+  "muls r2, r7, r2\n\t"                                                   \
+  "add pc, r2\n" between                                                  \
+  "adds r1, r1, #2\n\t"
 
 /* Two sums to where chunks are added, and from there; r0 is free. As the sums of upper halves are known, what the words add
  * up to beyond them is the sum of lower halves. */
@@ -87,92 +93,78 @@ typedef struct {
   "b " back "b\n"
 
 /* Ends for narrow epilogues, whose bits and half they take: see tg_epilogue_last.h for a channel's words. The multiplier's
- * parts to r4, r5 and r6, what is added to the product to r12, and the shift after that to r1. */
-#define TG_DUAL_MAC_STRING(x) #x
-#define TG_DUAL_MAC_TEXT(x) TG_DUAL_MAC_STRING(x)
+ * parts to r4, r5 and r6, what is added to the product to r12, and the shift after that to r7, which END finds again. The
+ * words come after two biases. */
 #define TG_DUAL_MAC_NARROW_WORDS(bits, half) \
-  "push {r1}\n\t" \
   "ldr r0, [r7, #4]\n\t" \
+  "adds r0, #8\n\t" \
   "ldmia r0!, {r4, r5}\n\t" \
   "str r0, [r7, #4]\n\t" \
-  "adds r5, #" TG_DUAL_MAC_TEXT(bits) "\n\t" \
   "ldr r0, [r7, #28]\n\t" \
-  "lsls r0, r0, r5\n\t" \
-  "movs r6, #" TG_DUAL_MAC_TEXT(half) " >> 5\n\t" \
-  "lsls r6, r6, #5\n\t" \
-  "adds r0, r0, r6\n\t" \
+  "adds r7, r5, #1\n\t" \
+  "lsls r0, r0, r7\n\t" \
+  ".if (" TG_SUM_TEXT(half) ") == (1 << (" TG_SUM_TEXT(bits) " - 1))\n\t" \
+  "adds r0, #1\n\t" \
+  "lsls r0, r0, #" TG_SUM_TEXT(bits) " - 1\n\t" \
+  ".else\n\t" \
+  "lsls r0, r0, #" TG_SUM_TEXT(bits) " - 1\n\t" \
+  ".if " TG_SUM_TEXT(half) "\n\t" \
+  "adds r0, #" TG_SUM_TEXT(half) "\n\t" \
+  ".endif\n\t" \
+  ".endif\n\t" \
   "mov r12, r0\n\t" \
-  "adds r1, r5, #1\n\t" \
+  "adds r7, #" TG_SUM_TEXT(bits) "\n\t" \
   "lsls r6, r4, #22\n\t" \
   "lsrs r6, r6, #22\n\t" \
   "lsls r5, r4, #12\n\t" \
   "lsrs r5, r5, #22\n\t" \
   "lsrs r4, r4, #20\n\t"
-/* The sum in r2 to what is to be bounded: 11 cycles, and what the epilogue looks at besides. */
-#define TG_DUAL_MAC_NARROW(test) \
-  "mov r3, r2\n\t" \
-  "muls r3, r6, r3\n\t" \
-  "asrs r3, r3, #10\n\t" \
-  "mov r0, r2\n\t" \
-  "muls r0, r5, r0\n\t" \
-  "adds r3, r3, r0\n\t" \
-  "asrs r3, r3, #10\n\t" \
-  "muls r2, r4, r2\n\t" \
-  "adds r2, r2, r3\n\t" \
-  "add r2, r12\n\t" test \
-  "asrs r2, r2, r1\n\t"
 #define TG_DUAL_MAC_NARROW_END \
+  "ldr r7, [sp]\n\t" \
   "ldr r0, [r7, #16]\n\t" \
-  "mov r12, r0\n\t" \
-  "pop {r1}\n\t"
-/* Sums in r2, r9, r5 and r11 to r2, r3, r5 and r6; one in r2 to r2. */
-#define TG_DUAL_MAC_NARROW_FOUR(bits, half, test) \
+  "mov r12, r0\n\t"
+/* Sums in r2, r9, r5 and r11 to r2, r3, r5 and r6; one in r2 to r2; keep: of the sum in r2, for the test. */
+#define TG_DUAL_MAC_NARROW_FOUR(bits, half, keep, test) \
+  "mov r10, r5\n\t" keep \
+  TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_SUM_NARROW(test("r8")) \
   "mov r8, r2\n\t" \
-  "mov r10, r5\n\t" \
-  TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW(test("r8")) \
-  "mov r8, r2\n\t" \
-  "mov r2, r9\n\t" TG_DUAL_MAC_NARROW(test("r9")) \
+  "mov r2, r9\n\t" TG_SUM_NARROW(test("r9")) \
   "mov r9, r2\n\t" \
-  "mov r2, r10\n\t" TG_DUAL_MAC_NARROW(test("r10")) \
+  "mov r2, r10\n\t" TG_SUM_NARROW(test("r10")) \
   "mov r10, r2\n\t" \
-  "mov r2, r11\n\t" TG_DUAL_MAC_NARROW(test("r11")) TG_DUAL_MAC_NARROW_END \
+  "mov r2, r11\n\t" TG_SUM_NARROW(test("r11")) TG_DUAL_MAC_NARROW_END \
   "mov r6, r2\n\t" \
   "mov r2, r8\n\t" \
   "mov r3, r9\n\t" \
   "mov r5, r10\n\t"
-#define TG_DUAL_MAC_NARROW_ONE(bits, half, test) \
-  "mov r8, r2\n\t" \
-  TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_DUAL_MAC_NARROW(test("r8")) TG_DUAL_MAC_NARROW_END
+#define TG_DUAL_MAC_NARROW_ONE(bits, half, keep, test) \
+  keep TG_DUAL_MAC_NARROW_WORDS(bits, half) TG_SUM_NARROW(test("r8")) TG_DUAL_MAC_NARROW_END
 /* Ends for epilogues that multiply by 31 bits, LESS being TG_EPILOGUE_<NAME>_LONG_LESS: the multiplier's halves to r4 and r5,
- * what is added to the product to r12, and the shift after that to r1. A sum takes 17 cycles beside LESS. */
+ * the shift after the product to r6, and what is added to it to r7. */
 #define TG_DUAL_MAC_LONG_WORDS \
-  "push {r1}\n\t" \
   "ldr r0, [r7, #4]\n\t" \
-  "ldmia r0!, {r4, r5}\n\t" \
+  "adds r0, #8\n\t" \
+  "ldmia r0!, {r4, r6}\n\t" \
   "str r0, [r7, #4]\n\t" \
-  "ldr r0, [r7, #28]\n\t" \
-  "lsls r0, r0, r5\n\t" \
-  "mov r12, r0\n\t" \
-  "adds r1, r5, #1\n\t" \
+  "ldr r7, [r7, #28]\n\t" \
+  "lsls r7, r7, r6\n\t" \
+  "adds r6, r6, #1\n\t" \
   "lsrs r5, r4, #16\n\t" \
   "uxth r4, r4\n\t"
-#define TG_DUAL_MAC_LONG(LESS) \
-  TG_HIGH_WORD_TWICE("r2", "r0", "r3", "r4", "r5") LESS("r2", "r0") \
-  "add r2, r12\n\t" \
-  "asrs r2, r2, r1\n\t"
+#define TG_DUAL_MAC_LONG_END "ldr r7, [sp]\n\t"
 #define TG_DUAL_MAC_LONG_FOUR(LESS) \
-  "mov r10, r5\n\t" TG_DUAL_MAC_LONG_WORDS TG_DUAL_MAC_LONG(LESS) \
+  "mov r10, r5\n\t" TG_DUAL_MAC_LONG_WORDS TG_SUM_LONG(LESS) \
   "mov r8, r2\n\t" \
-  "mov r2, r9\n\t" TG_DUAL_MAC_LONG(LESS) \
+  "mov r2, r9\n\t" TG_SUM_LONG(LESS) \
   "mov r9, r2\n\t" \
-  "mov r2, r10\n\t" TG_DUAL_MAC_LONG(LESS) \
+  "mov r2, r10\n\t" TG_SUM_LONG(LESS) \
   "mov r10, r2\n\t" \
-  "mov r2, r11\n\t" TG_DUAL_MAC_LONG(LESS) TG_DUAL_MAC_NARROW_END \
+  "mov r2, r11\n\t" TG_SUM_LONG(LESS) TG_DUAL_MAC_LONG_END \
   "mov r6, r2\n\t" \
   "mov r2, r8\n\t" \
   "mov r3, r9\n\t" \
   "mov r5, r10\n\t"
-#define TG_DUAL_MAC_LONG_ONE(LESS) TG_DUAL_MAC_LONG_WORDS TG_DUAL_MAC_LONG(LESS) TG_DUAL_MAC_NARROW_END
+#define TG_DUAL_MAC_LONG_ONE(LESS) TG_DUAL_MAC_LONG_WORDS TG_SUM_LONG(LESS) TG_DUAL_MAC_LONG_END
 /* Where results that lie half way are looked at: the sum in r3, the number before its shift in r2. */
 #define TG_DUAL_MAC_NARROW_APART(function, shift) \
   "90:\n\t" \
@@ -184,7 +176,7 @@ typedef struct {
   "mov r2, r5\n\t" \
   "mov r3, r6\n\t" \
   "bl " function "\n\t" \
-  "lsls r0, r0, #" TG_DUAL_MAC_TEXT(shift) "\n\t" \
+  "lsls r0, r0, #" TG_SUM_TEXT(shift) "\n\t" \
   "pop {r3}\n\t" \
   "mov r12, r3\n\t" \
   "pop {r1, r2}\n\t" \
@@ -202,7 +194,7 @@ static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, cons
   register int32_t r3 __asm__("r3") = tile->negative_offset;
   __asm__ volatile(
       ".syntax unified\n\t"
-      "push {r0, r2}\n\t"
+      "push {r0, r2, r7}\n\t" /* r7 may be the frame pointer */
       "mov r12, r3\n\t"
       "movs r3, #128\n\t"
       "lsls r3, r3, #8\n\t"
@@ -214,10 +206,10 @@ static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, cons
       "mov r9, r4\n\t"
       "mov r10, r5\n\t"
       "mov r11, r6\n\t"
-      "mov r5, lr\n\t"
-      "mov r6, lr\n"
-      TG_DUAL_MAC_CHUNKS
-      "pop {r2}\n\t"
+      "subs r1, r1, #16\n\t"
+      TG_DUAL_MAC_CHUNKS("nop\n\t")
+      "adds r1, r1, #16\n\t"
+      "pop {r2, r7}\n\t"
       "mov r3, r8\n\t"
       "mov r4, r9\n\t"
       "mov r5, r10\n\t"
@@ -279,7 +271,7 @@ static inline uint32_t *tg_dual_mac_lay_out(const int8_t *x, const int32_t *plac
 static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, const uint8_t *stream, int32_t *sums) {
   const uint32_t *x = tile->columns;
   while (*stream != TG_DUAL_MAC_END) {
-    int32_t taps = TG_DUAL_MAC_TAPS - *stream++ / 16;
+    int32_t taps = *stream++ - TG_DUAL_MAC_HEADER;
     uint32_t first = (uint32_t)1 << 15;
     uint32_t second = (uint32_t)1 << 15;
     for (; taps > 0; taps--) {

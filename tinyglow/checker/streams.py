@@ -15,8 +15,9 @@ from tinyglow.checker.findings import BrokenError
 
 Array = npt.NDArray[Any]
 
-CHUNK_TAPS = 14
-_CHUNK_END = 242
+CHUNK_TAPS = 16
+_CHUNK_HEADER = 2
+_CHUNK_END = 0
 _MOST_WEIGHTS = 1 << 24
 _LONGEST_CODE = 16
 _READ_AHEAD = 2  # bytes that the decoder may read after the last code
@@ -57,8 +58,8 @@ def dual_mac(data: bytes, channels: int, terms: int) -> tuple[Array, Array, int]
             head, at = data[at], at + 1
             if head == _CHUNK_END:
                 break
-            taps = CHUNK_TAPS - head // 16
-            if taps < 1 or term + taps > terms or at + taps > len(data):
+            taps = head - _CHUNK_HEADER
+            if not 1 <= taps <= CHUNK_TAPS or term + taps > terms or at + taps > len(data):
                 raise _broken(f"of channel {channel} are more than {terms}")
             weights[channel, term : term + taps] = list(data[at : at + taps])
             chunks[channel, term : term + taps] = chunk

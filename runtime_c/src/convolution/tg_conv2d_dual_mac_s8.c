@@ -24,6 +24,7 @@
 #if TG_PER_CHANNEL
 #define TG_DUAL_MAC_PRE  \
   "ldr r0, [r7, #4]\n\t" \
+  "adds r0, #8\n\t"      \
   "ldmia r0!, {r4}\n\t"  \
   "str r0, [r7, #4]\n\t" \
   "movs r0, r4\n\t"
@@ -33,44 +34,41 @@
   "ldr r0, [r7, #28]\n\t" \
   "lsls r0, r0, r4\n\t"
 #define TG_DUAL_MAC_POST "adds r0, r4, #1\n\t"
+#define TG_DUAL_MAC_NEXT_BIAS
 #else
 #define TG_DUAL_MAC_PRE "ldr r0, [r7, #20]\n\t"
 #define TG_DUAL_MAC_MULTIPLIER "ldr r0, [r7, #24]\n\t"
 #define TG_DUAL_MAC_ROUND "ldr r0, [r7, #28]\n\t"
 #define TG_DUAL_MAC_POST "ldr r0, [r7, #32]\n\t"
+#define TG_DUAL_MAC_NEXT_BIAS "str r0, [r7, #4]\n\t"
+#endif
+
+#if TG_EPILOGUE_GLOW_NARROW && defined(TG_EPILOGUE_GLOW_NARROW_TIE)
+#define TG_DUAL_MAC_KEEP "mov r8, r2\n\t"
+#define TG_DUAL_MAC_APART TG_DUAL_MAC_NARROW_APART(TG_EPILOGUE_GLOW_NARROW_TIE, 15)
+#else
+#define TG_DUAL_MAC_KEEP
+#define TG_DUAL_MAC_APART
 #endif
 
 /* Sums to what is to be bounded: four in r2, r3, r5 and r6, or one in r2. */
 #if TG_EPILOGUE_GLOW_NARROW
 #define TG_DUAL_MAC_FOUR \
-  TG_DUAL_MAC_NARROW_FOUR(TG_EPILOGUE_GLOW_NARROW_BITS, TG_EPILOGUE_GLOW_NARROW_HALF, TG_EPILOGUE_GLOW_NARROW_TEST)
+  TG_DUAL_MAC_NARROW_FOUR(TG_EPILOGUE_GLOW_NARROW_BITS, TG_EPILOGUE_GLOW_NARROW_HALF, TG_DUAL_MAC_KEEP, \
+                          TG_EPILOGUE_GLOW_NARROW_TEST)
 #define TG_DUAL_MAC_ONE \
-  TG_DUAL_MAC_NARROW_ONE(TG_EPILOGUE_GLOW_NARROW_BITS, TG_EPILOGUE_GLOW_NARROW_HALF, TG_EPILOGUE_GLOW_NARROW_TEST)
+  TG_DUAL_MAC_NARROW_ONE(TG_EPILOGUE_GLOW_NARROW_BITS, TG_EPILOGUE_GLOW_NARROW_HALF, TG_DUAL_MAC_KEEP, \
+                         TG_EPILOGUE_GLOW_NARROW_TEST)
 #elif TG_EPILOGUE_GLOW_LONG
 #define TG_DUAL_MAC_FOUR TG_DUAL_MAC_LONG_FOUR(TG_EPILOGUE_GLOW_LONG_LESS)
 #define TG_DUAL_MAC_ONE TG_DUAL_MAC_LONG_ONE(TG_EPILOGUE_GLOW_LONG_LESS)
 #else
+#define TG_DUAL_MAC_EACH(instruction) ".irp sum, r2, r3, r5, r6\n\t" instruction "\n\t.endr\n\t"
 #define TG_DUAL_MAC_FOUR \
-  TG_DUAL_MAC_PRE \
-  "asrs r2, r2, r0\n\t" \
-  "asrs r3, r3, r0\n\t" \
-  "asrs r5, r5, r0\n\t" \
-  "asrs r6, r6, r0\n\t" \
-  TG_DUAL_MAC_MULTIPLIER \
-  "muls r2, r0, r2\n\t" \
-  "muls r3, r0, r3\n\t" \
-  "muls r5, r0, r5\n\t" \
-  "muls r6, r0, r6\n\t" \
-  TG_DUAL_MAC_ROUND \
-  "adds r2, r2, r0\n\t" \
-  "adds r3, r3, r0\n\t" \
-  "adds r5, r5, r0\n\t" \
-  "adds r6, r6, r0\n\t" \
-  TG_DUAL_MAC_POST \
-  "asrs r2, r2, r0\n\t" \
-  "asrs r3, r3, r0\n\t" \
-  "asrs r5, r5, r0\n\t" \
-  "asrs r6, r6, r0\n\t"
+  TG_DUAL_MAC_PRE TG_DUAL_MAC_EACH("asrs \\sum, \\sum, r0") \
+  TG_DUAL_MAC_MULTIPLIER TG_DUAL_MAC_EACH("muls \\sum, r0, \\sum") \
+  TG_DUAL_MAC_ROUND TG_DUAL_MAC_EACH("adds \\sum, \\sum, r0") \
+  TG_DUAL_MAC_POST TG_DUAL_MAC_EACH("asrs \\sum, \\sum, r0")
 #define TG_DUAL_MAC_ONE \
   TG_DUAL_MAC_PRE \
   "asrs r2, r2, r0\n\t" \
@@ -82,20 +80,9 @@
   "asrs r2, r2, r0\n\t"
 #endif
 
-#if TG_EPILOGUE_GLOW_NARROW && defined(TG_EPILOGUE_GLOW_NARROW_TIE)
-#define TG_DUAL_MAC_APART TG_DUAL_MAC_NARROW_APART(TG_EPILOGUE_GLOW_NARROW_TIE, 15)
-#else
-#define TG_DUAL_MAC_APART
-#endif
-#if TG_EPILOGUE_GLOW_LONG || (TG_EPILOGUE_GLOW_NARROW && defined(TG_EPILOGUE_GLOW_NARROW_TIE))
-#define TG_DUAL_MAC_TO_POOL "beq 3f\n\tb 5f\n3:\n\t" /* which lies too far for one */
-#else
-#define TG_DUAL_MAC_TO_POOL "bne 5f\n\t"
-#endif
-
 /* All channels of a tile; columns: two words a term, {pixel 0, pixel 1} and {pixel 2, pixel 3}.
  *
- * 11 cycles a tap of four products, 15 a chunk, 107 a channel (about 80 with pool), 7 more with its own scale. Running sums are
+ * 10 cycles a tap of four products, 15 a chunk, 112 a channel (about 85 with pool), 7 more with its own scale. Running sums are
  * in r5 and r6, totals in r8 to r11. A running sum starts at 2^15, so that its lower half is never negative and never owes
  * the upper one. */
 static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const uint8_t *stream) {
@@ -103,8 +90,9 @@ static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const 
   register const uint8_t *r1 __asm__("r1") = stream;
   __asm__ volatile(
       ".syntax unified\n\t"
-      "push {r7}\n\t" /* which may be the frame pointer */
+      "push {r0, r7}\n\t" /* r7 may be the frame pointer */
       "mov r7, r0\n\t"
+      "subs r1, r1, #16\n\t"
       "ldr r2, [r7, #16]\n\t"
       "mov r12, r2\n\t"
       "movs r2, #128\n\t"
@@ -112,25 +100,23 @@ static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const 
       "mov lr, r2\n"
       "1:\n\t" /* a channel */
       "ldr r0, [r7, #4]\n\t"
-      "ldmia r0!, {r2, r3}\n\t"
-      "str r0, [r7, #4]\n\t"
+      "ldmia r0!, {r2, r3}\n\t" TG_DUAL_MAC_NEXT_BIAS
       TG_DUAL_MAC_JOIN("r2", "r3")
       "ldr r0, [r7]\n\t"
       "mov r8, r2\n\t"
       "mov r9, r3\n\t"
       "mov r10, r2\n\t"
       "mov r11, r3\n\t"
-      "mov r5, lr\n\t"
-      "mov r6, lr\n"
-      TG_DUAL_MAC_CHUNKS
-      "mov r2, r8\n\t" /* the header TG_DUAL_MAC_END leads here */
+      TG_DUAL_MAC_CHUNKS("7:\n\tb 5f\n\t") /* which lies too far for a condition */
+      "ldr r7, [sp]\n\t"
+      "mov r2, r8\n\t"
       "mov r3, r9\n\t"
       "mov r5, r10\n\t"
       "mov r6, r11\n\t"
       TG_DUAL_MAC_PART("r2", "r3") TG_DUAL_MAC_PART("r5", "r6")
       "ldr r0, [r7, #56]\n\t"
       "cmp r0, #0\n\t"
-      TG_DUAL_MAC_TO_POOL
+      "bne 7b\n\t"
       TG_DUAL_MAC_FOUR
       "ldr r0, [r7, #36]\n\t"
       ".irp sum, r2, r3, r5, r6\n\t"
@@ -186,7 +172,7 @@ static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const 
       "b 4b\n"
       TG_DUAL_MAC_APART
       "6:\n\t"
-      "pop {r7}\n\t"
+      "pop {r0, r7}\n\t"
       : "+r"(r0), "+r"(r1)
       :
       : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
@@ -394,7 +380,9 @@ void tg_conv2d_dual_mac_s8(const tg_conv2d_dual_mac_s8_params *p, const int8_t *
 #undef TG_DUAL_MAC_MULTIPLIER
 #undef TG_DUAL_MAC_ROUND
 #undef TG_DUAL_MAC_POST
+#undef TG_DUAL_MAC_EACH
 #undef TG_DUAL_MAC_FOUR
 #undef TG_DUAL_MAC_APART
-#undef TG_DUAL_MAC_TO_POOL
+#undef TG_DUAL_MAC_KEEP
+#undef TG_DUAL_MAC_NEXT_BIAS
 #undef TG_DUAL_MAC_ONE

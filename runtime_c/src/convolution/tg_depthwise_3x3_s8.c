@@ -68,6 +68,16 @@ typedef struct {
   "ldr r7, [sp, #60]\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_SHIFT) \
   TG_DEPTHWISE_STORED("ldr r7, [sp, #64]", TG_DEPTHWISE_AGAIN(loop))
 #define TG_DEPTHWISE_3X3_BACK_ALL "add r0, lr\n\t"
+#define TG_DEPTHWISE_3X3_CONSTANTS  \
+  "ldr r2, [sp, #36]\n\t"          \
+  "mov lr, r2\n\t"                 \
+  "ldr r2, [sp, #48]\n\t"          \
+  "mov r8, r2\n\t"                 \
+  "add r2, sp, #56\n\t"            \
+  "ldmia r2!, {r3, r4, r5}\n\t"    \
+  "mov r9, r3\n\t"                 \
+  "mov r10, r4\n\t"                \
+  "mov r11, r5\n"
 /* With no first shift, and the bias in what is added to the product; what does not change is in registers. */
 #define TG_DEPTHWISE_3X3_END_ALL(loop)                    \
   "mov r7, r8\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_TIMES)  \
@@ -77,31 +87,49 @@ typedef struct {
 
 #else
 
-/* Where the epilogue looks at results that lie half way. */
 #if defined(TG_EPILOGUE_GLOW_NARROW_TIE)
-#define TG_DEPTHWISE_3X3_KEEP TG_DEPTHWISE_TIE_KEEP
-#define TG_DEPTHWISE_3X3_TEST TG_DEPTHWISE_TIE_TEST
+/* Where the epilogue looks at results that lie half way. */
 #define TG_DEPTHWISE_3X3_APART TG_DEPTHWISE_TIE_APART(TG_EPILOGUE_GLOW_NARROW_TIE)
+#define TG_DEPTHWISE_3X3_PRODUCTS \
+  TG_DEPTHWISE_TIE_KEEP TG_DEPTHWISE_PARTS("r1", "r2") TG_DEPTHWISE_PARTS("r3", "r4")
+#define TG_DEPTHWISE_3X3_TEST TG_DEPTHWISE_TIE_TEST
+#define TG_DEPTHWISE_3X3_END_ALL(loop) TG_DEPTHWISE_3X3_END(loop)
 #else
-#define TG_DEPTHWISE_3X3_KEEP
+#define TG_DEPTHWISE_3X3_PRODUCTS TG_DEPTHWISE_PARTS_FOUR
 #define TG_DEPTHWISE_3X3_TEST
+#define TG_DEPTHWISE_3X3_CONSTANTS \
+  "ldr r2, [sp, #60]\n\t"         \
+  "mov lr, r2\n\t"                \
+  "add r2, sp, #44\n\t"           \
+  "ldmia r2!, {r3, r4, r5, r6}\n\t" \
+  "mov r8, r3\n\t"                \
+  "mov r9, r4\n\t"                \
+  "mov r10, r5\n\t"               \
+  "mov r11, r6\n"
+#define TG_DEPTHWISE_3X3_END_ALL(loop)                                       \
+  TG_DEPTHWISE_BIASED                                                        \
+  TG_DEPTHWISE_PARTS_NEAR("r1", "r2") TG_DEPTHWISE_PARTS_NEAR("r3", "r4")    \
+  "mov r7, r11\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_PLUS)                     \
+  "mov r7, lr\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_SHIFT)                     \
+  TG_DEPTHWISE_STORED("ldr r7, [sp, #64]", TG_DEPTHWISE_AGAIN(loop))
 #endif
 
 #define TG_DEPTHWISE_3X3_END(loop)                              \
-  TG_DEPTHWISE_BIASED TG_DEPTHWISE_3X3_KEEP                     \
-  TG_DEPTHWISE_PARTS("r1", "r2") TG_DEPTHWISE_PARTS("r3", "r4") \
+  TG_DEPTHWISE_BIASED TG_DEPTHWISE_3X3_PRODUCTS                 \
   "ldr r7, [sp, #56]\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_PLUS)  \
   TG_DEPTHWISE_3X3_TEST                                         \
   "ldr r7, [sp, #60]\n\t" TG_DEPTHWISE_EACH(TG_DEPTHWISE_SHIFT) \
   TG_DEPTHWISE_STORED("ldr r7, [sp, #64]", TG_DEPTHWISE_AGAIN(loop))
 #define TG_DEPTHWISE_3X3_BACK_ALL TG_DEPTHWISE_3X3_BACK
-#define TG_DEPTHWISE_3X3_END_ALL(loop) TG_DEPTHWISE_3X3_END(loop)
 
 #endif
 
 #endif
 #if !defined(TG_DEPTHWISE_3X3_APART)
 #define TG_DEPTHWISE_3X3_APART
+#endif
+#if !defined(TG_DEPTHWISE_3X3_CONSTANTS)
+#define TG_DEPTHWISE_3X3_CONSTANTS
 #endif
 
 /* state->rows rows of outputs, or sums of them; x: the first word. The weights are cut into runs. */
@@ -131,15 +159,7 @@ static void tg_depthwise_3x3_s8_run_rows(const tg_depthwise_3x3_s8_channel_state
       "82:\n\t"
       "b 30f\n"
       "11:\n\t"
-      "ldr r2, [sp, #36]\n\t"
-      "mov lr, r2\n\t"
-      "ldr r2, [sp, #48]\n\t"
-      "mov r8, r2\n\t"
-      "add r2, sp, #56\n\t"
-      "ldmia r2!, {r3, r4, r5}\n\t"
-      "mov r9, r3\n\t"
-      "mov r10, r4\n\t"
-      "mov r11, r5\n"
+      TG_DEPTHWISE_3X3_CONSTANTS
       "10:\n\t"
       TG_DEPTHWISE_WINDOW_ALL
       TG_DEPTHWISE_3X3_BACK_ALL TG_DEPTHWISE_3X3_END_ALL("10b")
@@ -374,5 +394,6 @@ void tg_depthwise_3x3_s8(const tg_depthwise_3x3_s8_params *p, const int8_t *inpu
 #undef TG_DEPTHWISE_3X3_BACK_ALL
 #undef TG_DEPTHWISE_3X3_END
 #undef TG_DEPTHWISE_3X3_END_ALL
-#undef TG_DEPTHWISE_3X3_KEEP
+#undef TG_DEPTHWISE_3X3_PRODUCTS
+#undef TG_DEPTHWISE_3X3_CONSTANTS
 #undef TG_DEPTHWISE_3X3_TEST

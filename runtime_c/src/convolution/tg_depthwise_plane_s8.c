@@ -12,8 +12,16 @@
 #include "tg_kernels.h"
 #include "tg_numerics.h"
 #include "tg_plane_of.h"
+#include "tg_sum_ends.h"
 
 #define TG_PER_CHANNEL 0
+
+/* Whether the epilogue has an end in ARMv6-M instructions. */
+#if defined(TG_EPILOGUE_GLOW_NARROW_TIE)
+#define TG_HAS_END 0
+#else
+#define TG_HAS_END (TG_PER_CHANNEL && TG_HIGH_WORD_LOOPS && (TG_EPILOGUE_GLOW_NARROW || TG_EPILOGUE_GLOW_LONG))
+#endif
 
 /* The code for ARMv6-M knows the fields by their places. In bytes: from the window of the first
  * of four outputs to those of the others; from a tap to the next, over a row of taps, from there to the next row, from a row
@@ -94,6 +102,31 @@ static void tg_depthwise_plane_s8_dot(const tg_depthwise_plane_s8_window *window
       : "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
 }
 
+#if TG_HAS_END
+
+#if TG_EPILOGUE_GLOW_NARROW
+#define TG_DEPTHWISE_PLANE_SUM TG_SUM_NARROW("")
+#else
+#define TG_DEPTHWISE_PLANE_SUM TG_SUM_LONG(TG_EPILOGUE_GLOW_LONG_LESS)
+#endif
+
+/* Sums up to end to outputs. */
+static inline void tg_depthwise_plane_s8_finish(const tg_sum_ends *ends, const int32_t *sums, const int32_t *end,
+                                                int8_t *output) {
+  register const tg_sum_ends *r0 __asm__("r0") = ends;
+  register const int32_t *r1 __asm__("r1") = sums;
+  register const int32_t *r2 __asm__("r2") = end;
+  register int8_t *r3 __asm__("r3") = output;
+  __asm__ volatile(TG_SUM_ENDS(TG_DEPTHWISE_PLANE_SUM)
+                   : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)
+                   :
+                   : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+}
+
+#undef TG_DEPTHWISE_PLANE_SUM
+
+#endif
+
 #else
 
 /* bias + the products of one output's window, which begins at x. */
@@ -155,9 +188,18 @@ static void tg_depthwise_plane_s8_outputs(const tg_depthwise_plane_s8_params *p,
   const tg_depthwise_plane_s8_window window = {
       {step, 2 * step, 3 * step}, tap, length, row - length, row, plane->across.taps, plane->along.taps};
   const int32_t bias = words[0];
+  const int32_t output_step = plane->along.output_step;
+#if TG_HAS_END
+  tg_sum_ends ends = {p->act_min, p->act_max, output_step, 0, {0, 0, 0, 0}};
+#if TG_EPILOGUE_GLOW_NARROW
+  tg_sum_ends_narrow(&ends, words + 1, TG_EPILOGUE_GLOW_CENTER(p->out_offset), TG_EPILOGUE_GLOW_NARROW_BITS,
+                     TG_EPILOGUE_GLOW_NARROW_HALF);
+#else
+  tg_sum_ends_long(&ends, words + 1, TG_EPILOGUE_GLOW_CENTER(p->out_offset));
+#endif
+#else
   const int32_t min = p->act_min;
   const int32_t max = p->act_max;
-  const int32_t output_step = plane->along.output_step;
 #if TG_PER_CHANNEL
   const int32_t center = TG_EPILOGUE_GLOW_CENTER(p->out_offset);
 #else
@@ -165,6 +207,7 @@ static void tg_depthwise_plane_s8_outputs(const tg_depthwise_plane_s8_params *p,
   const int32_t multiplier = p->out.multiplier;
   const int32_t round = tg_folded_round(&p->out);
   const int32_t post = p->out.post;
+#endif
 #endif
   for (int32_t y = plane->across.outputs; y > 0; y--) {
     const int32_t *x = line;
@@ -175,6 +218,10 @@ static void tg_depthwise_plane_s8_outputs(const tg_depthwise_plane_s8_params *p,
       int32_t sums[4];
       tg_depthwise_plane_s8_dot(&window, x, weights, bias, sums);
 #endif
+#if TG_HAS_END
+      tg_depthwise_plane_s8_finish(&ends, sums, sums + count, to);
+      to += count * output_step;
+#else
       TG_COMPACT
       for (int32_t i = 0; i < count; i++) {
 #if TG_ARMV6M_LOOPS
@@ -189,6 +236,7 @@ static void tg_depthwise_plane_s8_outputs(const tg_depthwise_plane_s8_params *p,
 #endif
         to += output_step;
       }
+#endif
       x += step;
     }
     line += plane->across.step * plane->width;
@@ -229,3 +277,4 @@ void tg_depthwise_plane_s8(const tg_depthwise_plane_s8_params *p, const int8_t *
 }
 
 #undef TG_PER_CHANNEL
+#undef TG_HAS_END

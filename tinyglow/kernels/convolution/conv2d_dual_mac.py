@@ -19,8 +19,9 @@ from tinyglow.numerics import glow, wide
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
-TAPS = 14  # TG_DUAL_MAC_TAPS: at most in one chunk
-END = 242  # TG_DUAL_MAC_END
+TAPS = 16  # TG_DUAL_MAC_TAPS: at most in one chunk
+END = 0  # TG_DUAL_MAC_END
+_HEADER = 2  # TG_DUAL_MAC_HEADER: beside a chunk's number of taps
 # |weights| of a chunk: times the largest |input|, 128, they stay below 2**15.
 MOST_MAGNITUDE = 255
 _PIXELS = 4
@@ -70,7 +71,7 @@ def _packed(weights: bytes, out_c: int, offset: int) -> tuple[Array, Array]:
     for row in np.frombuffer(weights, np.int32).reshape(out_c, -1):
         lengths, start = chunks_of(row), 0
         for length in lengths:
-            stream.append((TAPS - length) * 16)
+            stream.append(_HEADER + length)
             stream += (row[start : start + length] + offset).tolist()
             start += length
         stream.append(END)
@@ -87,7 +88,7 @@ def unpack(stream: Array, p: DualMacGeometry) -> tuple[Array, Array]:
     for channel in range(p.out_c):
         term = 0
         while data[at] != END:
-            length = TAPS - data[at] // 16
+            length = data[at] - _HEADER
             weights[channel, term : term + length] = np.array(data[at + 1 : at + 1 + length]) - p.filter_offset
             at, term, counts[channel] = at + 1 + length, term + length, counts[channel] + 1
         at += 1
@@ -167,12 +168,12 @@ CONV2D_DUAL_MAC = Kernel(
     work=work,
     # Measured on layers of MLPerf Tiny's networks, and of two quantized ones.
     other_ends=(
-        ("tflmr20", 13),
-        ("tflite20", 13),
-        ("tflmr", 19),
-        ("tflm", 21),
+        ("tflmr20", 12),
+        ("tflite20", 11),
+        ("tflmr", 17),
+        ("tflm", 19),
         ("tfl", 62),
-        ("onnxi20", 18),
+        ("onnxi20", 17),
         ("onnxi", 26),
     ),
     scaling="folded",

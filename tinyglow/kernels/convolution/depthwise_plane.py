@@ -125,6 +125,8 @@ DEPTHWISE_PLANE = Kernel(
     aliases=lambda p: p.in_place,
     superseded_by=DSP,
     work=plane_work,
+    # Measured on layers of MLPerf Tiny's networks.
+    other_ends=(("tflmr20", 5), ("tflite20", 5), ("tflmr", 9), ("tflm", 11), ("tfl", 42)),
     scaling="folded",
 )
 

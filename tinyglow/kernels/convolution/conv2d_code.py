@@ -109,7 +109,7 @@ def _laid_out(p: CodeGeometry) -> Work:
         moved += kept * p.column_words
     tops = [y * p.stride_h - p.pad_top for y in range(0, p.unpooled.out_h, 2)]
     is_three = (p.kernel_h, p.stride_h) == (3, 1)
-    threes = sum(is_three and 0 <= top and top + 3 < p.in_h for top in tops)
+    threes = sum(is_three and top >= 0 and top + 3 < p.in_h for top in tops)
     others = (len(tops) - threes) * p.kernel_h
     return {
         "outside": p.images * len(tops) * outside,

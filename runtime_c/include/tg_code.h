@@ -101,14 +101,14 @@ static inline void tg_code_border(uint32_t *out, int32_t step, int32_t count, co
   register int32_t r6 __asm__("r6") = shift;
   __asm__ volatile(
       ".syntax unified\n"
-      "2:\n\t"
+      "1:\n\t"
       "ldrsb r5, [r2, r4]\n\t"
       "lsls r5, r5, r6\n\t"
       "adds r5, r5, r3\n\t"
       "str r5, [r0, #0]\n\t"
       "adds r0, r0, r1\n\t"
       "adds r4, r4, #1\n\t"
-      "bmi 2b\n\t"
+      "bmi 1b\n\t"
       : "+r"(r0), "+r"(r4)
       : "r"(r1), "r"(r2), "r"(r3), "r"(r6)
       : "r5", "cc", "memory");

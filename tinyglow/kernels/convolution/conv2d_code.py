@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -172,12 +173,23 @@ def fits(layer: ConvLayer, lowering: Lowering) -> bool:
     return lowering.target.allows_code(_BYTES_PER_WEIGHT * int(np.count_nonzero(layer.weights)))
 
 
+def upright(layer: ConvLayer) -> dict[str, Any]:
+    """The layer's geometry, a row of one pixel's height as a column: two pixels of a column share their words."""
+    sizes = dict(layer.geometry)
+    if sizes["in_h"] != 1 or sizes["kernel_h"] != 1 or sizes["out_h"] != 1 or layer.pool:
+        return sizes
+    for down, right in (("in_h", "in_w"), ("out_h", "out_w"), ("kernel_h", "kernel_w"), ("pad_top", "pad_left")):
+        sizes[down], sizes[right] = sizes[right], sizes[down]
+    sizes["stride_h"], sizes["stride_w"] = sizes["stride_w"], 1
+    return sizes
+
+
 def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_code_s8; None where that cannot be."""
     bias = layer.folded_bias
     if not layer.is_uniform or bias is None or not fits(layer, lowering):
         return None
-    params = CodeParams(**layer.geometry, pool=layer.pool, at_once=1, out=layer.requants[0])
+    params = CodeParams(**upright(layer), pool=layer.pool, at_once=1, out=layer.requants[0])
     params = replace(params, at_once=columns_at_once(params))
     code = code_of(params, layer.weights)
     constants = {"weights": layer.weights, "bias": bias}
@@ -212,7 +224,7 @@ def channelwise_code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | 
     scales, bias = layer.scales, layer.folded_bias
     if scales is None or bias is None or not fits(layer, lowering):
         return None
-    params = ChannelwiseCodeParams(**layer.geometry, pool=layer.pool, at_once=1, out_offset=layer.out.offset)
+    params = ChannelwiseCodeParams(**upright(layer), pool=layer.pool, at_once=1, out_offset=layer.out.offset)
     params = replace(params, at_once=columns_at_once(params))
     code = code_of(params, layer.weights)
     constants = {"weights": layer.weights, "bias": np.column_stack([bias, scales])}

@@ -59,9 +59,72 @@ static inline int8_t *tg_max_2x2(const int8_t *upper, const int8_t *lower, int32
 
 #if TG_HAS_DSP || TG_DSP_ACLE
 
-/* Two blocks of one channel at once, whose inputs are four neighbours in each row; or four channels of a block. */
+#if TG_HAS_DSP
+
+/* The larger bytes of two words; then those of neighbours, in every second byte. */
+#define TG_MAX_2X2_PAIRS(word, other, temporary)         \
+  "ssub8 " temporary ", " word ", " other "\n\t"          \
+  "sel " word ", " word ", " other "\n\t"                 \
+  "lsr " other ", " word ", #8\n\t"                       \
+  "ssub8 " temporary ", " word ", " other "\n\t"          \
+  "sel " word ", " word ", " other "\n\t"
+
+/* A row of blocks of one channel, count of them; four take 24 cycles on the M4. */
+static inline int8_t *tg_max_2x2_lone(const int8_t *upper, const int8_t *lower, int32_t count, int8_t *output) {
+  register const int8_t *r0 __asm__("r0") = upper;
+  register const int8_t *r1 __asm__("r1") = lower;
+  register int8_t *r2 __asm__("r2") = output;
+  register int32_t r3 __asm__("r3") = count;
+  __asm__ volatile(
+      ".syntax unified\n\t"
+      "subs r3, r3, #4\n\t"
+      "blo 2f\n"
+      ".p2align 2\n"
+      "1:\n\t"
+      "ldr r5, [r0, #4]\n\t"
+      "ldr r4, [r0], #8\n\t"
+      "ldr r12, [r1, #4]\n\t"
+      "ldr r6, [r1], #8\n\t"
+      TG_MAX_2X2_PAIRS("r4", "r6", "lr")
+      TG_MAX_2X2_PAIRS("r5", "r12", "lr")
+      "strb r4, [r2], #4\n\t"
+      "lsr r4, r4, #16\n\t"
+      "strb r5, [r2, #-2]\n\t"
+      "lsr r5, r5, #16\n\t"
+      "strb r4, [r2, #-3]\n\t"
+      "subs r3, r3, #4\n\t"
+      "strb r5, [r2, #-1]\n\t"
+      "bhs 1b\n"
+      "2:\n\t"
+      "lsls r3, r3, #31\n\t" /* the carry: two blocks are left over; the sign: one is */
+      "bcc 3f\n\t"
+      "ldr r4, [r0], #4\n\t"
+      "ldr r6, [r1], #4\n\t"
+      TG_MAX_2X2_PAIRS("r4", "r6", "lr")
+      "strb r4, [r2], #2\n\t"
+      "lsr r4, r4, #16\n\t"
+      "strb r4, [r2, #-1]\n"
+      "3:\n\t"
+      "bpl 4f\n\t"
+      "ldrh r4, [r0]\n\t"
+      "ldrh r6, [r1]\n\t"
+      TG_MAX_2X2_PAIRS("r4", "r6", "lr")
+      "strb r4, [r2], #1\n"
+      "4:\n\t"
+      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)
+      :
+      : "r4", "r5", "r6", "r12", "lr", "cc", "memory");
+  return r2;
+}
+
+#undef TG_MAX_2X2_PAIRS
+
+#endif
+
+/* Four channels of a block; without TG_HAS_DSP also two blocks of one channel, whose inputs are four neighbours in each row. */
 static TG_APART int8_t *tg_max_2x2_together(const int8_t *upper, const int8_t *lower, int32_t right, int32_t count,
                                             int8_t *output) {
+#if !TG_HAS_DSP
   if (right == 1) {
     TG_COMPACT
     for (; count >= 2; count -= 2) {
@@ -75,6 +138,7 @@ static TG_APART int8_t *tg_max_2x2_together(const int8_t *upper, const int8_t *l
     }
     return output;
   }
+#endif
   TG_COMPACT
   for (; count >= 4; count -= 4) {
     const uint32_t above = tg_max4(tg_load4(upper), tg_load4(upper + right));

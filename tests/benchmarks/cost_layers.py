@@ -19,7 +19,7 @@ from tinyglow.kernels.convolution.conv2d_code import (
     CONV2D_CODE,
     ChannelwiseCodeParams,
     CodeParams,
-    pairs_at_once,
+    columns_at_once,
 )
 from tinyglow.kernels.fully_connected.fully_connected_dsp import FULLY_CONNECTED_DSP
 from tinyglow.kernels.fully_connected.fully_connected_dsp import pack as pack_dense
@@ -251,7 +251,7 @@ def code_cases() -> Iterator[Case]:
                 fields |= {"out_h": out[0] // (pool or 1), "out_w": out[1] // (pool or 1)}
                 if min(fields["out_h"], fields["out_w"]) < 1:
                     continue
-                fields |= {"in_offset": 3, "act_min": -128, "act_max": 127, "pairs": 1}
+                fields |= {"in_offset": 3, "act_min": -128, "act_max": 127, "at_once": 1}
                 requant, weights = glow.requantize_params(0.001, 5), specimen.weights
                 common = {**fields, "negative": glow.requantize_params(1.0, 5)}
                 inputs = {
@@ -261,10 +261,10 @@ def code_cases() -> Iterator[Case]:
                 }
                 outputs = {"output": math.prod(fields[name] for name in ("out_h", "out_w", "out_c"))}
                 params = CodeParams(**common, out=requant)
-                params = CodeParams(**{**common, "pairs": pairs_at_once(params)}, out=requant)
+                params = CodeParams(**{**common, "at_once": columns_at_once(params)}, out=requant)
                 yield Case(CONV2D_CODE, params, inputs, outputs, {"weights": number})
                 words = FOLDED_OFFSET.words([requant] * len(weights))
                 assert words is not None
-                own = ChannelwiseCodeParams(**{**common, "pairs": params.pairs}, out_offset=5)
+                own = ChannelwiseCodeParams(**{**common, "at_once": params.at_once}, out_offset=5)
                 inputs = {**inputs, "bias": np.column_stack([inputs["bias"], words]).astype(np.int32).ravel()}
                 yield Case(CONV2D_CHANNELWISE_CODE, own, inputs, outputs, {"weights": number})

@@ -30,7 +30,7 @@ MEANINGS = {
     "pixels": "pixels of all images together",
     "pool": "2: outputs are the maxima of 2x2 blocks of the convolution's pixels; 0: they are its pixels",
     "corners": "what the four corners of every even output channel's filter are larger by",
-    "pairs": "pairs of neighbouring pixels whose inputs are laid out at once",
+    "at_once": "columns of pixels whose inputs are laid out at once",
     "layout": "how the taps lie in the im2col tile",
     "in_offset": "integer that stands for 0 in the input, or bytes to where reading begins",
     "out_offset": "integer that stands for 0 in the output, or bytes to where writing begins",

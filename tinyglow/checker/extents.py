@@ -122,8 +122,8 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
         stream = dual_mac_bytes(data("filter"), out_c, terms)
         return found | {"filter": stream, "bias": out_c * (2 + scale), "scratch": 2 * terms}
     if "code" in loop:
-        columns = (whole("pairs") - 1) * 2 * whole("stride_w") + whole("kernel_w")
-        scratch = 8 * pairs + columns * whole("in_c") * (whole("kernel_h") + whole("stride_h"))
+        columns = (whole("at_once") - 1) * whole("stride_w") + whole("kernel_w")
+        scratch = 8 * pairs + columns * whole("in_c") * whole("kernel_h")
         return found | {"bias": out_c * (1 + scale), "scratch": scratch}
     if loop == "conv2d_packed":
         terms //= max(whole("group"), 1)

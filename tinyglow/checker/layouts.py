@@ -352,7 +352,7 @@ def _code(read: _Reader, functions: Mapping[str, str]) -> Layer:
         raise BrokenError(where, "its weights are a function that the bundle does not have")
     portable = text.partition("#else")[2].partition("#endif")[0]
     columns = 1 + (read.whole("kernel_w") - 1)
-    terms = columns * read.whole("in_c") * (read.whole("kernel_h") + read.whole("stride_h"))
+    terms = columns * read.whole("in_c") * read.whole("kernel_h")
     weights, largest, seen = np.zeros((out_c, terms), np.int64), 0, 0
     for match in _STATEMENT.finditer(portable):
         place, other = int(match[1] or match[4]), int(match[2] or match[5])

@@ -186,7 +186,7 @@ def _pairs_of_rows(call: Call) -> int:
     if whole("pool"):
         return _tiles(call, 4, 1)
     width = whole("out_w")
-    if whole("pairs") >= -(-width // 2):
+    if whole("at_once") >= width:
         return _tiles(call, 2 * width, 2 * width)
     first = _first_reads(call)
     later = np.minimum.accumulate(first[::-1])[::-1]

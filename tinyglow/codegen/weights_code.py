@@ -7,7 +7,7 @@ At the end of a chunk its halfwords are added to the two pixels' sums.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tinyglow.ir.kernel import Generated
@@ -19,6 +19,7 @@ from tinyglow.numerics.wide import INT16_MAX
 # |weights| of a chunk: times the largest |input|, 128, they stay below 2**15.
 MOST_MAGNITUDE = 255
 _REACH = 31 * 4  # bytes: LDR with an immediate offset (ARMv6-M Architecture Reference Manual, A6.7.42)
+_FLUSH = 200  # what the end of a chunk costs, in magnitudes that it wastes
 _MOST_STEP = 255  # ADDS and SUBS with an immediate (A6.7.3, A6.7.65)
 
 Term = tuple[int, int]  # (which word, weight)
@@ -45,23 +46,20 @@ class _Writer:
     lines: list[str] = field(default_factory=list)
     cycles: int = 0
     base: int = 0
-    word: int = -1
     product: int = 0  # |weight| whose product with the input r7 holds; 0: none
 
     def put(self, line: str, cycles: int = 1) -> None:
         self.lines.append(line)
         self.cycles += cycles
 
+    def reach(self, first: int, last: int) -> None:
+        """Move the inputs' base, if need be, so that these words and those between them are within reach of a load."""
+        if not (self.base <= 4 * first and 4 * last - self.base <= _REACH):
+            self.move(4 * first - self.base)
+
     def load(self, word: int) -> None:
-        if word == self.word:
-            return
-        at = 4 * word - self.base
-        if not 0 <= at <= _REACH:
-            # Words come in rising order in one pair of channels, in falling order in the next.
-            self.move(at if at > 0 else max(at - _REACH, -self.base))
-            at = 4 * word - self.base
-        self.put(f"ldr r2, [r0, #{at}]", 2)
-        self.word, self.product = word, 0
+        self.put(f"ldr r2, [r0, #{4 * word - self.base}]", 2)
+        self.product = 0
 
     def move(self, distance: int) -> None:
         self.base += distance
@@ -147,27 +145,78 @@ class _Sum:
                 out.put(f"movs {register}, #0")
 
 
-def _two_channels(out: _Writer, terms: Sequence[Sequence[Term]], is_last: bool) -> None:
-    sums = [_Sum(index) for index in range(len(terms))]
+# What a pair of channels has of a word: the weights that are not zero, by which of the two channels.
+_Weights = Sequence[tuple[int, int]]
+
+
+def _groups(words: Sequence[int]) -> list[list[int]]:
+    """Words, rising, cut into groups that a load reaches from one base."""
+    groups: list[list[int]] = []
+    for word in words:
+        if not groups or 4 * (word - groups[-1][0]) > _REACH:
+            groups.append([])
+        groups[-1].append(word)
+    return groups
+
+
+def _full_chunks(words: Sequence[int], by_word: Mapping[int, _Weights], sums: Sequence[_Sum]) -> list[int]:
+    """The words in an order that fills chunks: after each word the one that wastes least, the largest of these."""
+    used = [item.magnitude for item in sums]
+
+    def waste(word: int) -> tuple[int, int, int]:
+        wasted = begun = 0
+        for index, weight in by_word[word]:
+            if used[index] + abs(weight) > MOST_MAGNITUDE:
+                wasted += MOST_MAGNITUDE - used[index] + _FLUSH
+            if used[index] == 0 or used[index] + abs(weight) > MOST_MAGNITUDE:
+                begun += weight < 0  # a chunk that begins with a negative weight takes one instruction more
+        return wasted, begun, -max(abs(weight) for _, weight in by_word[word])
+
+    rest, order = list(words), list[int]()
+    while rest:
+        word = min(rest, key=waste)
+        rest.remove(word)
+        order.append(word)
+        for index, weight in by_word[word]:
+            fits = used[index] + abs(weight) <= MOST_MAGNITUDE
+            used[index] = abs(weight) + (used[index] if fits else 0)
+    return order
+
+
+def _sum_up(out: _Writer, by_word: Mapping[int, _Weights], sums: Sequence[_Sum], fill: bool) -> None:
+    """All products of a pair of channels, in the words' order or, to fill chunks, in any."""
+    groups = _groups(sorted(by_word))
+    if groups and 4 * groups[-1][0] - out.base < out.base:
+        groups = [group[::-1] for group in groups[::-1]]
+    for group in groups:
+        out.reach(min(group), max(group))
+        for word in _full_chunks(group, by_word, sums) if fill else group:
+            out.load(word)
+            for index, weight in by_word[word]:
+                sums[index].add(out, weight)
+    for item in sums:
+        item.finish(out)
+
+
+def _two_channels(out: _Writer, terms: Sequence[Sequence[Term]], is_last: bool) -> _Writer:
+    """The code so far with that of two channels, or of the last one."""
     by_word: dict[int, list[tuple[int, int]]] = {}
     for index, channel in enumerate(terms):
         for word, weight in channel:
             by_word.setdefault(word, []).append((index, weight))
-    backwards = 4 * max(by_word, default=0) - out.base < out.base
-    for word in sorted(by_word, reverse=backwards):
-        out.load(word)
-        for index, weight in by_word[word]:
-            sums[index].add(out, weight)
-    for item in sums:
-        item.finish(out)
-    if len(sums) == _PAIR:
+    tried = []
+    for fill in (False, True):
+        tried.append(_Writer([*out.lines], out.cycles, out.base))
+        _sum_up(tried[-1], by_word, [_Sum(index) for index in range(len(terms))], fill)
+    out = min(tried, key=lambda writer: writer.cycles)
+    if len(terms) == _PAIR:
         out.put("stmia r1!, {r3, r4, r5, r6}", 5)
         if not is_last:
             out.put(f"adds r1, r1, #{4 * (SUMS_OF_A_PAIR - 4)}")
     else:
         out.put("str r3, [r1, #0]", 2)
         out.put(f"str r5, [r1, #{4 * sums_place(0, 1)}]", 2)
-    out.word = -1
+    return out
 
 
 def _portable(terms: Sequence[Sequence[Term]]) -> tuple[list[str], int]:
@@ -213,7 +262,7 @@ def weights_code(terms: Sequence[Sequence[Term]]) -> WeightsCode:
     kept = [[(int(word), int(weight)) for word, weight in channel if weight] for channel in terms]
     out = _Writer()
     for pair in channel_pairs(len(kept)):
-        _two_channels(out, [kept[channel] for channel in pair], pair[-1] == len(kept) - 1)
+        out = _two_channels(out, [kept[channel] for channel in pair], pair[-1] == len(kept) - 1)
     # r7 is some compilers' frame pointer, which they do not let go of.
     instructions = ("push {r7}", *out.lines, "pop {r7}")
     # Around it: PUSH and POP of r4 to r6 and the return address, of r7, and the call.

@@ -30,7 +30,7 @@ class Specimen:
         zeros = dict.fromkeys(("pad_top", "pad_left", "in_offset", "act_min", "act_max", "leaky", "pool"), 0)
         requant = glow.requantize_params(1.0)
         values: dict[str, Any] = {**others, **zeros, **self.fields, "negative": requant, "out": requant}
-        return CodeParams(**values, pairs=1)
+        return CodeParams(**values, at_once=1)
 
 
 # Height and width of the kernel, stride_h, inputs and outputs of a group, groups, largest |weight|, zeros in 100.

@@ -28,7 +28,7 @@ typedef struct {
   int8_t act_min; /* least output: the activation's, or that of its type */
   int8_t act_max; /* largest output: the activation's, or that of its type */
   uint8_t pool; /* 2: outputs are the maxima of 2x2 blocks of the convolution's pixels; 0: they are its pixels */
-  uint16_t pairs; /* pairs of neighbouring pixels whose inputs are laid out at once */
+  uint16_t at_once; /* columns of pixels whose inputs are laid out at once */
   tg_requant out; /* scales a result to the output, and adds the output's offset */
 } tg_conv2d_code_s8_params;
 

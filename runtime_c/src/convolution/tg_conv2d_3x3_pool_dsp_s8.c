@@ -40,7 +40,16 @@ static TG_APART void tg_conv2d_3x3_pool_dsp_s8_lay_out(const tg_conv2d_3x3_pool_
     pairs = tg_min(rest >> 1, words);
     words -= pairs;
     TG_COMPACT
-    for (; pairs > 0; pairs--) {
+    for (; pairs > 1; pairs -= 2) {
+      const uint32_t bytes = tg_load4(x);
+      const uint32_t even = tg_even(bytes);
+      const uint32_t odd = tg_odd(bytes);
+      out[0] = (even & 0xFFFFu) | odd << 16;
+      out[4] = even >> 16 | (odd & 0xFFFF0000u);
+      out += 8;
+      x += 4;
+    }
+    if (pairs > 0) {
       *out = tg_pack_halfwords(x[0], x[1]);
       out += 4;
       x += 2;
@@ -110,30 +119,52 @@ typedef struct {
 #define TG_FIRST_SCALE
 #endif
 
+/* The maximum of a block, in r2, to what is saturated; r5: the shift. Other constants, and of the next block the words of its
+ * first row and the bias, are loaded meanwhile. */
+#define TG_CONSTANTS(scale)         \
+  "ldr " scale ", [sp, #8]\n\t"     \
+  "ldr r5, [sp, #12]\n\t"
+#define TG_NEXT             \
+  "ldr r6, [r0]\n\t"        \
+  "ldr r7, [r0, #16]\n\t"   \
+  "ldr r4, [sp]\n\t"
 #if TG_EPILOGUE_GLOW_FUSED
-#define TG_FINISH                \
-  "asr r2, r2, r6\n\t"           \
-  "smmlar r2, r2, r7, r5\n\t"    \
-  "ssat r2, #8, r2\n\t"
+#define TG_SCALED(next) "asr r2, r2, r5\n\t" TG_CONSTANTS("r3") next "smmlar r2, r2, r3, r5\n\t"
+#define TG_SATURATED "ssat r2, #8, r2\n\t"
+#else
+#define TG_SCALED(next) "mov r6, r5\n\t" TG_CONSTANTS("r7") TG_FINISH next
+#define TG_SATURATED
 #endif
 
-/* Sums of a left and a right pixel += products of a row: words x0 and x1 times weights w0 and w1. */
-#define TG_ROW(left, right, x0, x1, w0, w1)           \
-  "smlad " left ", " x0 ", " w0 ", " left "\n\t"      \
-  "smlabt " right ", " w0 ", " x0 ", " right "\n\t"   \
-  "smlabt " left ", " x1 ", " w1 ", " left "\n\t"     \
-  "smlad " right ", " x1 ", " w1 ", " right "\n\t"
+/* Sums of a left and a right pixel += products of a row: words r6 and r7 times weights w0 and w1. */
+#define TG_LEFT(left, right, w0)                 \
+  "smlad " left ", r6, " w0 ", " left "\n\t"    \
+  "smlabt " right ", " w0 ", r6, " right "\n\t"
+#define TG_RIGHT(left, right, w1)                \
+  "smlabt " left ", r7, " w1 ", " left "\n\t"   \
+  "smlad " right ", r7, " w1 ", " right "\n\t"
 #define TG_LARGER(a, b)  \
   "cmp " a ", " b "\n\t" \
   "it lt\n\t"            \
   "movlt " a ", " b "\n\t"
 
-/* One channel after the other, its weights in registers. Per block 24 multiplications, 13 loads, three comparisons. */
+/* On the M7 a load is issued beside a multiplication, and used two later; other cores load faster at one go. */
+#if TG_DUAL_ISSUE
+#define TG_EARLY(load) load
+#define TG_LATE(load)
+#else
+#define TG_EARLY(load)
+#define TG_LATE(load) load
+#endif
+
+/* One channel after the other, its weights in registers. Per block 24 multiplications, 13 loads, three comparisons. Sums of the
+ * upper pixels: r3 and r5, of the lower ones: r2 and r4. A block's output is made when the next block begins. */
 static TG_APART void tg_conv2d_3x3_pool_dsp_s8_row_of_blocks(const tg_conv2d_3x3_pool_dsp_s8_blocks *row) {
   register const tg_conv2d_3x3_pool_dsp_s8_blocks *r0 __asm__("r0") = row;
   __asm__ volatile(
       ".syntax unified\n\t"
       "ldm r0, {r1, r2, r3, r4, r5, r6, r8, r9, r10}\n\t"
+      "sub r9, r9, r2, lsr #8\n\t"
       "push {r7}\n\t"
       "push {r1, r2, r3, r4, r5, r6, r8, r9, r10}\n"
       "2:\n\t"
@@ -142,45 +173,60 @@ static TG_APART void tg_conv2d_3x3_pool_dsp_s8_row_of_blocks(const tg_conv2d_3x3
       "ldm r3!, {r2, r8, r9, r10, r11, r12, lr}\n\t"
       TG_FIRST_SCALE
       "str r3, [sp, #24]\n\t"
-      "str r2, [sp]\n"
+      "str r2, [sp]\n\t"
+      TG_NEXT
+      "smlad r3, r6, r8, r4\n\t"
+      "smlabt r5, r8, r6, r4\n\t"
+      "smlabt r3, r7, r9, r3\n\t"
+      "b 3f\n"
       ".p2align 2\n"
       "1:\n\t"
-      "ldr r4, [r0]\n\t"
-      "ldr r5, [r0, #16]\n\t"
-      "ldr r6, [r0, #4]\n\t"
-      "ldr r7, [r0, #20]\n\t"
-      "smuad r2, r4, r8\n\t"
-      "smulbt r3, r8, r4\n\t"
-      "eor r0, r0, #8\n\t" /* the other two rows */
-      "smlabt r2, r5, r9, r2\n\t"
-      "smlad r3, r5, r9, r3\n\t"
-      "smuad r4, r6, r8\n\t"
-      "smulbt r5, r8, r6\n\t"
-      TG_ROW("r2", "r3", "r6", "r7", "r10", "r11")
-      "smlabt r4, r7, r9, r4\n\t"
+      TG_SCALED(TG_NEXT)
+      "smlad r3, r6, r8, r4\n\t"
+      "smlabt r5, r8, r6, r4\n\t"
+      TG_SATURATED
+      "smlabt r3, r7, r9, r3\n\t"
+      "strb r2, [r1]\n"
+      "3:\n\t"
+      TG_EARLY("ldr r6, [r0, #4]\n\t")
       "smlad r5, r7, r9, r5\n\t"
-      "ldr r6, [r0]\n\t"
+      TG_LATE("ldr r6, [r0, #4]\n\t")
+      "ldr r7, [r0, #20]\n\t"
+      "eor r0, r0, #8\n\t" /* the other two rows */
+      TG_LEFT("r3", "r5", "r10")
+      "smlad r2, r6, r8, r4\n\t"
+      "smlabt r4, r8, r6, r4\n\t"
+      TG_EARLY("ldr r6, [r0]\n\t")
+      TG_RIGHT("r3", "r5", "r11")
+      TG_RIGHT("r2", "r4", "r9")
+      TG_LATE("ldr r6, [r0]\n\t")
       "ldr r7, [r0, #16]!\n\t"
-      TG_ROW("r4", "r5", "r6", "r7", "r10", "r11")
-      TG_ROW("r2", "r3", "r6", "r7", "r12", "lr")
-      "ldr r6, [r0, #-12]\n\t"
+      TG_LEFT("r3", "r5", "r12")
+      TG_LEFT("r2", "r4", "r10")
+      TG_EARLY("ldr r6, [r0, #-12]\n\t")
+      TG_RIGHT("r3", "r5", "lr")
+      TG_RIGHT("r2", "r4", "r11")
+      TG_LATE("ldr r6, [r0, #-12]\n\t")
       "ldr r7, [r0, #4]\n\t"
+      "smlad r2, r6, r12, r2\n\t"
+      "cmp r3, r5\n\t"
+      "smlabt r4, r12, r6, r4\n\t"
+      "it lt\n\t"
+      "movlt r3, r5\n\t"
+      "smlabt r2, r7, lr, r2\n\t"
+      TG_EARLY("ldr r5, [sp, #4]\n\t")
+      "smlad r4, r7, lr, r4\n\t"
+      TG_LATE("ldr r5, [sp, #4]\n\t")
+      "ldr r6, [sp, #16]\n\t"
       "eor r0, r0, #8\n\t"
       TG_LARGER("r2", "r3")
-      TG_ROW("r4", "r5", "r6", "r7", "r12", "lr")
-      TG_LARGER("r4", "r5")
+      "add r1, r1, r5, lsr #8\n\t"
       TG_LARGER("r2", "r4")
-      "ldr r3, [sp]\n\t"
-      "ldr r6, [sp, #4]\n\t"
-      "ldr r7, [sp, #8]\n\t"
-      "ldr r5, [sp, #12]\n\t"
-      "ldr r4, [sp, #16]\n\t"
-      "add r2, r2, r3\n\t"
-      TG_FINISH
-      "strb r2, [r1]\n\t"
-      "add r1, r1, r6, lsr #8\n\t"
-      "cmp r0, r4\n\t"
+      "cmp r0, r6\n\t"
       "bne 1b\n\t"
+      TG_SCALED("")
+      TG_SATURATED
+      "strb r2, [r1]\n\t"
       "ldrd r0, r1, [sp, #28]\n\t"
       "adds r0, r0, #1\n\t"
       "subs r1, r1, #1\n\t"
@@ -286,5 +332,12 @@ void tg_conv2d_3x3_pool_dsp_s8(const tg_conv2d_3x3_pool_dsp_s8_params *p, const 
 #undef TG_FIRST_SCALE
 #undef TG_FIRST_SHIFT
 #undef TG_FINISH
-#undef TG_ROW
+#undef TG_CONSTANTS
+#undef TG_NEXT
+#undef TG_SCALED
+#undef TG_SATURATED
+#undef TG_LEFT
+#undef TG_RIGHT
 #undef TG_LARGER
+#undef TG_EARLY
+#undef TG_LATE

@@ -1,10 +1,11 @@
 /* 2-D convolution whose weights are code: a function that the compiler wrote for this layer sums the products of two
- * neighbouring pixels, without those of zero weights. With pool, the maximum of each 2x2 block. No dilation; the activation
- * is not leaky.
+ * pixels, one above the other, without those of zero weights. With pool, the maximum of each 2x2 block. No dilation; the
+ * activation is not leaky.
  *
- * Two rows of pixels at a time, p->pairs pairs of each: the inputs that they need are laid out in scratch as the function
- * takes them, word [column][channel][row], in it the input of the left pixel + that of the right one * 2^16. Inputs
- * outside of the image are the offset, which stands for 0.0; its part of all products is in the bias.
+ * Two rows of pixels at a time, p->at_once of each, an even number with pool: the inputs that they need are laid out in
+ * scratch as the function takes them, word [column][channel][row], in it the input of the upper pixel + that of the lower
+ * one * 2^16. Columns that the next ones' windows share stay. Inputs outside of the image are the offset, which stands for
+ * 0.0; its part of all products is in the bias.
  *
  * TG_PER_CHANNEL: each channel has a scale of its own, a word after its bias. */
 #include "tg_code.h"
@@ -25,6 +26,19 @@ typedef struct {
   int32_t pre;
   int32_t post;
 } tg_conv2d_code_s8_finish;
+
+/* What blocks of 2x2 pixels, or columns of pixels, are computed from; the code below knows the order. */
+typedef struct {
+  tg_code *weights;
+  int32_t *sums;
+  const uint32_t *window; /* of the first of them */
+  int32_t step;           /* bytes from one column's window to the next */
+  const int32_t *bias;
+  int8_t *output;
+  int32_t channels;
+  int32_t count;
+  tg_conv2d_code_s8_finish finish;
+} tg_conv2d_code_s8_layer;
 
 #if TG_PER_CHANNEL
 #define TG_CODE_BIASES (1 + TG_EPILOGUE_GLOW_WORDS) /* words of a channel */
@@ -114,29 +128,65 @@ static inline void tg_conv2d_code_s8_outputs(const tg_conv2d_code_s8_finish *f, 
       : "r5", "r6", "r8", "r9", "r10", "r11", "r12", "cc", "memory");
 }
 
-/* The same for the maximum of four pixels, those below included. About 42 cycles an output. */
-static inline void tg_conv2d_code_s8_maxima(const tg_conv2d_code_s8_finish *f, const int32_t *sums, const int32_t *bias,
-                                            int32_t count, int8_t *output) {
-  register const int32_t *r0 __asm__("r0") = sums;
-  register const int32_t *r1 __asm__("r1") = bias;
-  register int8_t *r2 __asm__("r2") = output;
-  register const tg_conv2d_code_s8_finish *r3 __asm__("r3") = f;
-  register const int8_t *r4 __asm__("r4") = output + count;
+/* count > 0 blocks: both columns' sums, and of each channel the maximum of four pixels. About 38 cycles an output and 65 a
+ * block, without the weights' code, which keeps r4 to r11. */
+static inline void tg_conv2d_code_s8_blocks(tg_conv2d_code_s8_layer *l) {
+  register tg_conv2d_code_s8_layer *r4 __asm__("r4") = l;
   __asm__ volatile(
-      ".syntax unified\n\t" TG_CODE_CONSTANTS
+      ".syntax unified\n\t"
+      "push {r6, r7}\n\t"
+      "mov r3, r4\n\t"
+      "adds r3, r3, #32\n\t"
+      "ldmia r3!, {r0, r1, r2, r5, r6, r7}\n\t"
+      "mov r8, r0\n\t"
+      "mov r9, r1\n\t"
+      "mov r10, r2\n\t"
+      "mov r11, r5\n\t"
+      "mov r5, r6\n\t"
+      "mov r6, r7\n\t"
+      "ldr r7, [r3, #0]\n"
       "1:\n\t"
+      "ldr r0, [r4, #8]\n\t"
+      "ldr r1, [r4, #4]\n\t"
+      "ldr r3, [r4, #0]\n\t"
+      "blx r3\n\t"
+      "ldr r0, [r4, #8]\n\t"
+      "ldr r2, [r4, #12]\n\t"
+      "adds r0, r0, r2\n\t"
+      "adds r2, r0, r2\n\t"
+      "str r2, [r4, #8]\n\t"
+      "ldr r1, [r4, #4]\n\t"
+      "adds r1, r1, #16\n\t"
+      "ldr r3, [r4, #0]\n\t"
+      "blx r3\n\t"
+      "ldr r0, [r4, #4]\n\t"
+      "ldr r1, [r4, #16]\n\t"
+      "ldr r2, [r4, #20]\n\t"
+      "ldr r3, [r4, #24]\n\t"
+      "adds r3, r2, r3\n\t"
+      "str r3, [r4, #20]\n\t"
+      "mov r12, r3\n\t"
+      "mov lr, r4\n"
+      "4:\n\t"
       "ldr r3, [r0, #0]\n\t" TG_CODE_LARGER("8") TG_CODE_LARGER("16") TG_CODE_LARGER("24") TG_CODE_OUTPUT
       "cmp r2, r12\n\t"
       "beq 3f\n\t"
       "ldr r3, [r0, #4]\n\t" TG_CODE_LARGER("12") TG_CODE_LARGER("20") TG_CODE_LARGER("28") TG_CODE_OUTPUT
       "adds r0, r0, #32\n\t"
       "cmp r2, r12\n\t"
-      "bne 1b\n"
+      "bne 4b\n"
       "3:\n\t"
-      "pop {r7}\n\t"
-      : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3), "+r"(r4)
+      "mov r4, lr\n\t"
+      "ldr r3, [r4, #28]\n\t"
+      "subs r3, r3, #1\n\t"
+      "str r3, [r4, #28]\n\t"
+      "beq 5f\n\t"
+      "b 1b\n"
+      "5:\n\t"
+      "pop {r6, r7}\n\t"
+      : "+r"(r4)
       :
-      : "r5", "r6", "r8", "r9", "r10", "r11", "r12", "cc", "memory");
+      : "r0", "r1", "r2", "r3", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
 }
 
 #else
@@ -162,170 +212,141 @@ static inline void tg_conv2d_code_s8_outputs(const tg_conv2d_code_s8_finish *f, 
   }
 }
 
-static inline void tg_conv2d_code_s8_maxima(const tg_conv2d_code_s8_finish *f, const int32_t *sums, const int32_t *bias,
-                                            int32_t count, int8_t *output) {
-  for (int32_t i = 0; i < count; i++) {
-    output[i] = tg_conv2d_code_s8_output(f, tg_max(tg_max(sums[0], sums[2]), tg_max(sums[4], sums[6])), bias);
-    bias += TG_CODE_BIASES;
-    sums += i & 1 ? 7 : 1;
+static inline void tg_conv2d_code_s8_blocks(tg_conv2d_code_s8_layer *l) {
+  const int32_t step = l->step / (int32_t)sizeof(uint32_t);
+  const uint32_t *window = l->window;
+  for (; l->count > 0; l->count--) {
+    l->weights(window, l->sums);
+    l->weights(window + step, l->sums + 4);
+    window += 2 * step;
+    const int32_t *sums = l->sums;
+    const int32_t *bias = l->bias;
+    for (int32_t i = 0; i < l->channels; i++) {
+      const int32_t largest = tg_max(tg_max(sums[0], sums[2]), tg_max(sums[4], sums[6]));
+      *l->output++ = tg_conv2d_code_s8_output(&l->finish, largest, bias);
+      bias += TG_CODE_BIASES;
+      sums += i & 1 ? 7 : 1;
+    }
   }
 }
 
 #endif
 
-static int32_t tg_conv2d_code_s8_between(int32_t x, int32_t low, int32_t high) { return tg_max(low, tg_min(x, high)); }
-
-static void tg_conv2d_code_s8_fill(uint32_t *out, int32_t step, int32_t rows, int32_t count, int32_t offset) {
-  if (rows > 0) {
-    tg_code_fill(out, step, rows, count, (uint32_t)offset * 0x10001u);
-  }
-}
-
-/* Words of columns x to end of the image, counted from its first; of rows that lie inside. */
-TG_CODE_ONCE static void tg_conv2d_code_s8_lay_out_any(const tg_conv2d_code_s8_params *p, const int8_t *first,
-                                                       int32_t rows, int32_t x, int32_t end, uint32_t *out) {
+/* Words [column][channel][row] of an image's columns, some of which may lie beside it, from left on; top: the first word's
+ * upper row, which may lie above it. */
+TG_CODE_ONCE static void tg_conv2d_code_s8_lay_out(const tg_conv2d_code_s8_params *p, const int8_t *image, int32_t top,
+                                                   int32_t left, int32_t columns, uint32_t *out) {
+  const int32_t step = p->kernel_h;
+  const int32_t in_h = p->in_h;
   const int32_t channels = p->in_c;
-  TG_COMPACT
-  for (int32_t i = x * channels; i < end * channels; i++) {
-    const int32_t right = i + p->stride_w * channels;
-    const int32_t length = p->in_w * channels;
-    const int8_t *row = first;
-    TG_COMPACT
-    for (int32_t y = 0; y < rows; y++) {
-      const int32_t low = i >= 0 && i < length ? row[i] : p->in_offset;
-      const int32_t high = right >= 0 && right < length ? row[right] : p->in_offset;
-      out[y] = (uint32_t)low + ((uint32_t)high << 16);
-      row += length;
-    }
-    out += p->kernel_h + p->stride_h;
+  const int32_t down = p->stride_h;
+  const int32_t pitch = p->in_w * channels;
+  const int32_t before = tg_min(tg_max(-left, 0), columns);
+  const int32_t inside = tg_max(tg_min(p->in_w - left, columns) - before, 0);
+  const int32_t after = columns - before - inside;
+  const int32_t count = inside * channels;
+  const uint32_t outside = (uint32_t)p->in_offset * 0x10001u;
+  if (before > 0) {
+    tg_code_fill(out, 1, 1, before * channels * step, outside);
+    out += before * channels * step;
   }
-}
-
-/* The same where each word has an input inside of the image, as in most layers. */
-static void tg_conv2d_code_s8_lay_out_rows(const tg_conv2d_code_s8_params *p, const int8_t *first, int32_t rows,
-                                           int32_t x, int32_t end, uint32_t *out) {
-  const int32_t last = p->in_w - p->stride_w;
-  if (x < -p->stride_w || end > p->in_w || last < 0) {
-    tg_conv2d_code_s8_lay_out_any(p, first, rows, x, end, out);
+  if (after > 0) {
+    tg_code_fill(out + count * step, 1, 1, after * channels * step, outside);
+  }
+  if (count == 0) {
     return;
   }
-  const int32_t channels = p->in_c;
-  const int32_t step = p->kernel_h + p->stride_h;
-  const int32_t pitch = p->in_w * channels;
-  const int32_t right = p->stride_w * channels;
-  if (x < 0) {
-    const int32_t count = tg_min(-x, end - x) * channels;
-    tg_code_border(out, step, rows, count, first + x * channels + right, 16, (uint32_t)p->in_offset, pitch);
-    out += count * step;
-    x = 0;
+  const int8_t *const first = image + (left + before) * channels;
+  if (step == 3 && down == 1 && top >= 0 && top + 3 < in_h) {
+    tg_code_three(out, count, first + top * pitch, pitch);
+    return;
   }
-  const int8_t *input = first + x * channels;
-  int32_t count = (tg_min(end, last) - x) * channels;
-  if (count > 0) {
-    tg_code_words(out, step, rows, count, input, input + right, pitch);
-    out += count * step;
-    input += count;
-  } else {
-    count = 0;
-  }
-  count = (end - x) * channels - count;
-  if (count > 0) {
-    tg_code_border(out, step, rows, count, input, 0, (uint32_t)p->in_offset << 16, pitch);
-  }
-}
-
-static void tg_conv2d_code_s8_lay_out(const tg_conv2d_code_s8_params *p, const int8_t *image, int32_t top, int32_t left,
-                                      int32_t columns, uint32_t *out) {
-  const int32_t step = p->kernel_h + p->stride_h;
-  const int32_t bottom = top + step;
-  const int32_t begin = tg_conv2d_code_s8_between(0, top, bottom);
-  const int32_t end = tg_conv2d_code_s8_between(p->in_h, begin, bottom);
-  const int32_t count = columns * p->in_c;
-  tg_conv2d_code_s8_fill(out, step, begin - top, count, p->in_offset);
-  if (end > begin) {
-    const int8_t *first = image + begin * p->in_w * p->in_c;
-    tg_conv2d_code_s8_lay_out_rows(p, first, end - begin, left, left + columns, out + (begin - top));
-  }
-  tg_conv2d_code_s8_fill(out + (end - top), step, bottom - end, count, p->in_offset);
-}
-
-typedef struct {
-  tg_code *weights;
-  const int32_t *bias;
-  tg_conv2d_code_s8_finish finish;
-  int32_t *sums;
-  uint32_t *words;
-} tg_conv2d_code_s8_layer;
-
-/* Blocks of two rows of pixels: count outputs of all channels each. */
-static void tg_conv2d_code_s8_blocks(const tg_conv2d_code_s8_params *p, const tg_conv2d_code_s8_layer *l,
-                                     int8_t *output, int32_t count) {
-  const int32_t step = 2 * p->stride_w * p->in_c * (p->kernel_h + p->stride_h);
-  const int32_t channels = p->out_c;
-  const uint32_t *window = l->words;
-  for (; count > 0; count--) {
-    l->weights(window, l->sums);
-    l->weights(window + p->stride_h, l->sums + 4);
-    tg_conv2d_code_s8_maxima(&l->finish, l->sums, l->bias, channels, output);
-    window += step;
-    output += channels;
-  }
-}
-
-/* count pixels of a row, which begins at words. */
-static void tg_conv2d_code_s8_pixels(const tg_conv2d_code_s8_params *p, const tg_conv2d_code_s8_layer *l,
-                                     const uint32_t *words, int8_t *output, int32_t count) {
-  const int32_t step = 2 * p->stride_w * p->in_c * (p->kernel_h + p->stride_h);
-  const int32_t channels = p->out_c;
-  for (; count > 0; count -= 2) {
-    l->weights(words, l->sums);
-    words += step;
-    const int32_t *sums = l->sums;
-    for (int32_t i = tg_min(count, 2); i > 0; i--) {
-      tg_conv2d_code_s8_outputs(&l->finish, sums, l->bias, channels, output);
-      sums += 2;
-      output += channels;
+  int32_t rows = 1;
+  for (int32_t i = 0; i < step; i += rows) {
+    const int32_t y = top + i;
+    const int32_t upper = y * pitch;
+    const int32_t lower = upper + down * pitch;
+    const int32_t is_upper = (uint32_t)y < (uint32_t)in_h;
+    const int32_t is_lower = (uint32_t)(y + down) < (uint32_t)in_h;
+    rows = 1;
+    if (is_upper && is_lower) {
+      rows = tg_min(in_h - down - y, step - i);
+      tg_code_words(out + i, step, rows, count, first + upper, first + lower, pitch);
+    } else if (is_upper) {
+      tg_code_border(out + i, step, count, first + upper, 0, (uint32_t)p->in_offset << 16);
+    } else if (is_lower) {
+      tg_code_border(out + i, step, count, first + lower, 16, (uint32_t)p->in_offset);
+    } else {
+      tg_code_fill(out + i, step, 1, count, outside);
     }
   }
+}
+
+/* Columns of one or two pixels; row: from the upper pixel's outputs to the lower one's, 0: there is none. */
+static void tg_conv2d_code_s8_pixels(tg_conv2d_code_s8_layer *l, int32_t row) {
+  const int32_t step = l->step / (int32_t)sizeof(uint32_t);
+  const uint32_t *window = l->window;
+  for (; l->count > 0; l->count--) {
+    l->weights(window, l->sums);
+    window += step;
+    tg_conv2d_code_s8_outputs(&l->finish, l->sums, l->bias, l->channels, l->output);
+    if (row > 0) {
+      tg_conv2d_code_s8_outputs(&l->finish, l->sums + 2, l->bias, l->channels, l->output + row);
+    }
+    l->output += l->channels;
+  }
+}
+
+/* Two rows of pixels of which the upper one is y. */
+static void tg_conv2d_code_s8_two_rows(const tg_conv2d_code_s8_params *p, const int8_t *image, int32_t y,
+                                       tg_conv2d_code_s8_layer *l, uint32_t *words) {
+  const int32_t column = p->in_c * p->kernel_h;
+  const int32_t width = p->pool ? 2 * p->out_w : p->out_w;
+  const int32_t row = p->out_h - y > 1 ? p->out_w * p->out_c : 0;
+  const int32_t at_once = p->at_once;
+  int32_t kept = 0; /* columns that the step before left */
+  for (int32_t x = 0; x < width; x += at_once) {
+    if (kept > 0) {
+      tg_code_move(words, words + at_once * p->stride_w * column, kept * column);
+    }
+    const int32_t count = tg_min(width - x, at_once);
+    tg_conv2d_code_s8_lay_out(p, image, y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left + kept,
+                              (count - 1) * p->stride_w + p->kernel_w - kept, words + kept * column);
+    kept = tg_max(p->kernel_w - p->stride_w, 0);
+    l->window = words;
+    if (p->pool) {
+      l->count = count >> 1;
+      tg_conv2d_code_s8_blocks(l);
+    } else {
+      l->count = count;
+      tg_conv2d_code_s8_pixels(l, row);
+    }
+  }
+  l->output += p->pool ? 0 : row;
 }
 
 void tg_conv2d_code_s8(const tg_conv2d_code_s8_params *p, const int8_t *input, tg_code *weights, const tg_i32 *bias,
                        int8_t *output, tg_i32 *scratch) {
-  const tg_conv2d_code_s8_layer l = {
+  tg_conv2d_code_s8_layer l = {
       .weights = weights,
+      .sums = scratch,
+      .step = 4 * p->stride_w * p->in_c * p->kernel_h,
       .bias = bias,
+      .output = output,
+      .channels = p->out_c,
 #if TG_PER_CHANNEL
       .finish = {.half = TG_EPILOGUE_GLOW_CENTER(p->out_offset), .low = p->act_min, .high = p->act_max},
 #else
       .finish = {(int32_t)(((uint32_t)1 << p->out.post) >> 1), p->out.offset, p->act_min, p->act_max,
                  p->out.multiplier, p->out.pre, p->out.post},
 #endif
-      .sums = scratch,
-      .words = (uint32_t *)(scratch + (p->out_c + 1) / 2 * 8),
   };
-  const int32_t halving = p->pool ? 1 : 0;
-  const int32_t height = (int32_t)p->out_h << halving;
-  const int32_t width = (int32_t)p->out_w << halving;
+  const int32_t height = p->pool ? 2 * p->out_h : p->out_h;
   for (int32_t image = 0; image < p->images; image++) {
     for (int32_t y = 0; y < height; y += 2) {
-      for (int32_t x = 0; x < width; x += 2 * p->pairs) {
-        const int32_t count = tg_min(width - x, 2 * p->pairs);
-        const int32_t columns = ((count - 1) & ~1) * p->stride_w + p->kernel_w;
-        tg_conv2d_code_s8_lay_out(p, input, y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left, columns,
-                                  l.words);
-        int8_t *first = output + ((y >> halving) * p->out_w + (x >> halving)) * p->out_c;
-        if (p->pool) {
-          tg_conv2d_code_s8_blocks(p, &l, first, count >> 1);
-          continue;
-        }
-        for (int32_t row = 0; row < tg_min(height - y, 2); row++) {
-          tg_conv2d_code_s8_pixels(p, &l, l.words + row * p->stride_h, first, count);
-          first += p->out_w * p->out_c;
-        }
-      }
+      tg_conv2d_code_s8_two_rows(p, input, y, &l, (uint32_t *)(scratch + (p->out_c + 1) / 2 * 8));
     }
     input += p->in_h * p->in_w * p->in_c;
-    output += p->out_h * p->out_w * p->out_c;
   }
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -21,32 +22,22 @@ from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
 
 _BYTES_PER_WEIGHT = 6
-_WORDS = 48  # to be laid out at once, unless one pair of pixels needs more
+_WORDS = 48  # to be laid out at once, unless one column of pixels needs more
 
 
 class CodeGeometry(PooledGeometry):
-    """The activation is not leaky. pairs: how many pairs of pixels of a row have their inputs laid out at once."""
+    """The activation is not leaky. at_once: columns of pixels whose inputs are laid out at once; even with pool."""
 
-    pairs: U16
-
-    @property
-    def rows(self) -> int:
-        """Rows of the input that two rows of pixels need."""
-        return self.kernel_h + self.stride_h
+    at_once: U16
 
     @property
     def column_words(self) -> int:
         """Words in one column of what is laid out: see tg_conv2d_code_s8.c."""
-        return self.in_c * self.rows
+        return self.in_c * self.kernel_h
 
-    def columns(self, pairs: int) -> int:
-        """Columns that so many pairs of pixels need."""
-        return (pairs - 1) * 2 * self.stride_w + self.kernel_w
-
-    @property
-    def row_pairs(self) -> int:
-        """Pairs of pixels in one row of the convolution."""
-        return -(-self.unpooled.out_w // 2)
+    def input_columns(self, columns: int) -> int:
+        """Columns of the input that so many columns of pixels need."""
+        return (columns - 1) * self.stride_w + self.kernel_w
 
 
 class CodeParams(CodeGeometry):
@@ -72,7 +63,7 @@ def code_of(p: CodeGeometry, weights: Array) -> WeightsCode:
     for channel, filters in enumerate(taps):
         first = channel // (p.out_c // p.group) * (p.in_c // p.group)
         row, column, within = np.nonzero(filters)
-        words = (column * p.in_c + first + within) * p.rows + row
+        words = (column * p.in_c + first + within) * p.kernel_h + row
         terms.append(sorted(zip(words.tolist(), filters[row, column, within].tolist(), strict=True)))
     return weights_code(terms)
 
@@ -84,14 +75,14 @@ def generate(p: CodeGeometry, weights: Array) -> Generated:
 
 def scratch_bytes(p: CodeGeometry) -> int:
     """Sums of two pixels in each of two rows, channels by twos; and the words."""
-    return 4 * (SUMS_OF_A_PAIR * -(-p.out_c // 2) + p.columns(p.pairs) * p.column_words)
+    return 4 * (SUMS_OF_A_PAIR * -(-p.out_c // 2) + p.input_columns(p.at_once) * p.column_words)
 
 
 def overlap(p: CodeGeometry) -> int | None:
     """Where the output may lie over the input."""
     if p.pool:
         return overlap_distance(p, 4, 1)  # the blocks of one step or of many: more at once allow no less
-    if p.pairs >= p.row_pairs or p.images != 1:
+    if p.at_once >= p.out_w or p.images != 1:
         return overlap_distance(p, 2 * p.out_w, 2 * p.out_w)
     # Two rows of the output are written while their inputs are read.
     later = np.minimum.accumulate(first_inputs(p)[::-1])[::-1]
@@ -105,39 +96,44 @@ def _code_cycles(p: CodeGeometry, weights: bytes) -> int:
     return code_of(p, np.frombuffer(weights, np.int32)).cycles
 
 
-def _columns(p: CodeGeometry) -> tuple[int, int]:
-    """Columns that are laid out for a row of blocks: where one more word lies inside the image, and where none need."""
-    plain = cut = 0
-    width = p.unpooled.out_w
-    for x in range(0, width, 2 * p.pairs):
-        columns = (min(width - x, 2 * p.pairs) - 1) // 2 * 2 * p.stride_w + p.kernel_w
-        left = x * p.stride_w - p.pad_left
-        if left < -p.stride_w or left + columns > p.in_w or p.in_w < p.stride_w:
-            cut += columns
-        else:
-            plain += columns
-    return plain, cut
+def _laid_out(p: CodeGeometry) -> Work:
+    """Words that are laid out, outside of the image, by columns of three, by rows, or moved; and rows of steps."""
+    outside = inside = moved = 0
+    steps = range(0, p.unpooled.out_w, p.at_once)
+    for x in steps:
+        kept = max(p.kernel_w - p.stride_w, 0) if x else 0
+        count = min(p.unpooled.out_w - x, p.at_once)
+        left, right = x * p.stride_w - p.pad_left + kept, x * p.stride_w - p.pad_left + p.input_columns(count)
+        within = max(min(right, p.in_w) - max(left, 0), 0)
+        inside += within * p.in_c
+        outside += (right - left - within) * p.column_words
+        moved += kept * p.column_words
+    tops = [y * p.stride_h - p.pad_top for y in range(0, p.unpooled.out_h, 2)]
+    is_three = (p.kernel_h, p.stride_h) == (3, 1)
+    threes = sum(is_three and top >= 0 and top + 3 < p.in_h for top in tops)
+    others = (len(tops) - threes) * p.kernel_h
+    return {
+        "outside": p.images * len(tops) * outside,
+        "threes": p.images * threes * inside,
+        "words": p.images * others * inside,
+        "rows": p.images * others * len(steps),
+        "moved": p.images * len(tops) * moved,
+        "steps": p.images * len(tops) * len(steps),
+        "two_rows": p.images * len(tops),
+    }
 
 
 def work(p: CodeGeometry, constants: Sequence[Array | None]) -> Work:
     """Cycles of the instructions that weights become, what is laid out, pixels and their outputs."""
     weights = constants[1]
     assert weights is not None
-    height = p.unpooled.out_h
-    rows = p.images * -(-height // 2)
-    plain, cut = (rows * columns for columns in _columns(p))
-    pixels = p.images * p.out_h * p.out_w
-    calls = p.images * height * p.row_pairs
+    columns = p.images * -(-p.unpooled.out_h // 2) * p.unpooled.out_w
+    outputs = p.images * p.out_h * p.out_w * p.out_c
     return {
-        "code": calls * _code_cycles(p, weights.tobytes()),
-        "calls": calls,
-        "words": plain * p.column_words,
-        "columns": plain * p.in_c,
-        "cut_words": cut * p.column_words,
-        "cut_columns": cut * p.in_c,
-        "maxima" if p.pool else "outputs": pixels * p.out_c,
-        "pooled_pixels" if p.pool else "pixels": pixels,
-        "blocks": rows * -(-p.row_pairs // p.pairs),
+        **_laid_out(p),
+        "code": columns * _code_cycles(p, weights.tobytes()),
+        "maxima" if p.pool else "outputs": outputs,
+        "pooled_columns" if p.pool else "columns": columns,
     }
 
 
@@ -162,10 +158,11 @@ CONV2D_CODE = Kernel(
 )
 
 
-def pairs_at_once(geometry: CodeGeometry) -> int:
-    """As many pairs as their words leave room for."""
-    fitting = (_WORDS // geometry.column_words - geometry.kernel_w) // (2 * geometry.stride_w) + 1
-    return max(1, min(fitting, geometry.row_pairs))
+def columns_at_once(geometry: CodeGeometry) -> int:
+    """As many columns of pixels as their words leave room for."""
+    fitting = (_WORDS // geometry.column_words - geometry.kernel_w) // geometry.stride_w + 1
+    least = 2 if geometry.pool else 1
+    return min(max(fitting // least * least, least), geometry.unpooled.out_w)
 
 
 def fits(layer: ConvLayer, lowering: Lowering) -> bool:
@@ -176,13 +173,24 @@ def fits(layer: ConvLayer, lowering: Lowering) -> bool:
     return lowering.target.allows_code(_BYTES_PER_WEIGHT * int(np.count_nonzero(layer.weights)))
 
 
+def upright(layer: ConvLayer) -> dict[str, Any]:
+    """The layer's geometry, a row of one pixel's height as a column: two pixels of a column share their words."""
+    sizes = dict(layer.geometry)
+    if sizes["in_h"] != 1 or sizes["kernel_h"] != 1 or sizes["out_h"] != 1 or layer.pool:
+        return sizes
+    for down, right in (("in_h", "in_w"), ("out_h", "out_w"), ("kernel_h", "kernel_w"), ("pad_top", "pad_left")):
+        sizes[down], sizes[right] = sizes[right], sizes[down]
+    sizes["stride_h"], sizes["stride_w"] = sizes["stride_w"], 1
+    return sizes
+
+
 def code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     """The layer through tg_conv2d_code_s8; None where that cannot be."""
     bias = layer.folded_bias
     if not layer.is_uniform or bias is None or not fits(layer, lowering):
         return None
-    params = CodeParams(**layer.geometry, pool=layer.pool, pairs=1, out=layer.requants[0])
-    params = replace(params, pairs=pairs_at_once(params))
+    params = CodeParams(**upright(layer), pool=layer.pool, at_once=1, out=layer.requants[0])
+    params = replace(params, at_once=columns_at_once(params))
     code = code_of(params, layer.weights)
     constants = {"weights": layer.weights, "bias": bias}
     return layer.variant(CONV2D_CODE, params, lowering, constants, code.nbytes, code.limits)
@@ -216,8 +224,8 @@ def channelwise_code_variant(layer: ConvLayer, lowering: Lowering) -> Variant | 
     scales, bias = layer.scales, layer.folded_bias
     if scales is None or bias is None or not fits(layer, lowering):
         return None
-    params = ChannelwiseCodeParams(**layer.geometry, pool=layer.pool, pairs=1, out_offset=layer.out.offset)
-    params = replace(params, pairs=pairs_at_once(params))
+    params = ChannelwiseCodeParams(**upright(layer), pool=layer.pool, at_once=1, out_offset=layer.out.offset)
+    params = replace(params, at_once=columns_at_once(params))
     code = code_of(params, layer.weights)
     constants = {"weights": layer.weights, "bias": np.column_stack([bias, scales])}
     return layer.variant(CONV2D_CHANNELWISE_CODE, params, lowering, constants, code.nbytes, code.limits)

@@ -41,7 +41,8 @@ def _conv2d_code(draw: st.DrawFn) -> Case:
     out_offset = draw(offsets())
     low = draw(st.sampled_from((-128, out_offset)))
     fields |= {"act_min": low, "act_max": draw(st.integers(low, 127)), "leaky": 0, "dilation_h": 1, "dilation_w": 1}
-    fields |= {"images": draw(st.integers(1, 2)), "in_offset": draw(offsets()), "pairs": draw(st.integers(1, 4))}
+    fields |= {"images": draw(st.integers(1, 2)), "in_offset": draw(offsets())}
+    fields["at_once"] = draw(st.integers(1, 4)) * (fields["pool"] or 1)
     data = draw(int8_arrays(math.prod(fields[key] for key in ("images", "in_h", "in_w", "in_c")), fields["in_offset"]))
     weights = specimen.weights
     magnitudes = np.abs(weights).sum(axis=1)

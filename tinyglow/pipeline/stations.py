@@ -223,13 +223,15 @@ def lower(
 
     Raises:
         ModelError: With all nodes that have no kernel.
+        InputError: The target's options do not go together.
     """
+    target.check()
     fused = dump.graph(6, "fuse", fuse(graph, target))
     if target.push_rows:
         fused = hand_in_rows(fused)
     program = (lower_by_rows if target.line_buffers or target.push_rows else lower_graph)(fused, target, chooser)
     dump.text(7, "lower", lambda: dump_program(program))
-    if target.reuse_inputs and not program.rows:
+    if target.reuse_inputs:
         program = reuse_inputs(program)
     planned = plan(use_tcm(program, tcm_bytes))
     dump.text(8, "plan", lambda: dump_program(planned))

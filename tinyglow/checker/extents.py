@@ -133,7 +133,9 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
         lines, taps = dsp_lines(whole("kernel_h"), whole("kernel_w") * whole("in_c"))
         groups = lines * _up(taps, 4)
         more = {0: 4 * _up(whole("kernel_w") * whole("in_c"), 4), 3: 4 * groups + 4}.get(whole("layout"), 0)
-        found |= {"filter": pairs * groups * 8 + 8, "scratch": _up(2 * 4 * 4 * groups + 8 + more, 4)}
+        # Of pixels side by side, no words are read after the columns but by the loop with any scales.
+        ahead = 0 if whole("layout") == 2 and loop != "conv2d_channelwise_dsp" else max(8, more)
+        found |= {"filter": pairs * groups * 8 + 8, "scratch": _up(2 * 4 * 4 * groups + ahead, 4)}
         high = loop == "conv2d_channelwise_high_dsp"
         return found | {"bias": pairs * (2 + 2 * scale) if high else 2 * pairs, "channels": 2 * out_c}
     raise BrokenError(call.where, "is a kernel that the checker does not know")

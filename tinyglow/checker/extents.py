@@ -150,8 +150,9 @@ def _depthwise(call: Call, loop: str, scale: int) -> Extents:
     whole, channels = call.whole, call.whole("in_c")
     taps = call.get("kernel_h", 3) * call.get("kernel_w", 3)
     if "block" in loop:
-        columns, rows = _up(whole("out_w"), 2) + 1, whole("out_h") + 2
-        return {"filter": channels * (4 + scale), "scratch": 4 * (columns + 2 * (rows - 1))}
+        columns, rows = _up(whole("out_w"), 2) + 1, whole("band") + 2
+        kept = 2 * columns if whole("band") < whole("out_h") else 0
+        return {"filter": channels * (4 + scale), "scratch": 4 * (columns + 2 * (rows - 1) + kept)}
     if "plane" in loop:
         out_c = whole("out_c")
         sides = [

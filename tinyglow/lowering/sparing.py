@@ -19,6 +19,8 @@ def spare_scratch(program: Program, core: str) -> Program:
     Only where that lowers the most by a larger part than what the whole network is predicted to take longer on
     ``core``, and takes hardly longer in all.
     """
+    if not any(call.kernel.sparing for call in program.calls):
+        return program
     least = _cycles(program, core)
     while (candidate := _spared(program)) is not None:
         time, memory = (_cycles(candidate, core), _cycles(program, core)), (_need(candidate), _need(program))
@@ -45,13 +47,19 @@ def _spared(program: Program) -> Program | None:
     """The program with a step less of working memory in each call where the most is in use; None if one cannot."""
     found = _needs(program)
     most = max(found.values(), default=0)
-    calls, buffers = list(program.calls), dict(program.buffers)
+    calls = list(program.calls)
     for step in (step for step, need in found.items() if need == most):
         sparing = _sparing(calls[step])
         if sparing is None:
             return None
         calls[step] = sparing
-        buffers[sparing.scratch] = _resized(buffers[sparing.scratch], sparing)
+    sizes: dict[str, int] = {}  # of working memory, which calls may share
+    for call in calls:
+        if call.scratch and call.kernel.scratch:
+            sizes[call.scratch] = max(sizes.get(call.scratch, 0), call.kernel.scratch(call.params))
+    buffers = {
+        name: _resized(buffer, sizes[name]) if name in sizes else buffer for name, buffer in program.buffers.items()
+    }
     return replace(program, calls=tuple(calls), buffers=buffers)
 
 
@@ -61,6 +69,5 @@ def _sparing(call: KernelCall) -> KernelCall | None:
     return None if params is None else replace(call, params=params)
 
 
-def _resized(buffer: Buffer, call: KernelCall) -> Buffer:
-    assert call.kernel.scratch is not None
-    return replace(buffer, type=replace(buffer.type, shape=(call.kernel.scratch(call.params),)))
+def _resized(buffer: Buffer, size: int) -> Buffer:
+    return replace(buffer, type=replace(buffer.type, shape=(size,)))

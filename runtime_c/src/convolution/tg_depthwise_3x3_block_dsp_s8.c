@@ -303,24 +303,20 @@ static TG_APART void tg_depthwise_3x3_block_dsp_s8_band(tg_depthwise_3x3_block_d
                                                         const tg_i32 *filter, int8_t *output, tg_u32 *strip) {
   const int32_t rows = band->rows;
   tg_u32 *column = strip;
-  /* The first column has none to its left. */
-  for (int32_t rest = out_w + 2;; rest -= 2) {
-    tg_dsp_block_lay_out(band, left, column);
+  /* A column of words, and the outputs between it and the one before, if there is one. */
+  for (int32_t x = -2; x < out_w; x += 2) {
+    tg_dsp_block_lay_out(band, left + x + 2, column);
     column += 4;
-    if (rest <= out_w) {
-      w->right = rest > 1 ? band->in_c : 0;
-      tg_depthwise_3x3_block_dsp_s8_blocks(w, strip, filter, output, rows >> 1);
+    if (x >= 0) {
+      int8_t *to = output + x * band->in_c;
+      w->right = x + 1 < out_w ? band->in_c : 0;
+      tg_depthwise_3x3_block_dsp_s8_blocks(w, strip, filter, to, rows >> 1);
       if (rows & 1) {
         /* The last two rows, of which the first is there already. */
-        tg_depthwise_3x3_block_dsp_s8_blocks(w, strip + 8 * (rows - 2), filter, output + (rows - 2) * w->down, 1);
+        tg_depthwise_3x3_block_dsp_s8_blocks(w, strip + 8 * (rows - 2), filter, to + (rows - 2) * w->down, 1);
       }
-      output += 2 * band->in_c;
       strip += 4;
-      if (rest <= 2) {
-        break;
-      }
     }
-    left += 2;
   }
 }
 

@@ -3,6 +3,7 @@
 #define TG_DSP_BLOCK_H
 
 #include "tg_dsp.h"
+#include "tg_numerics.h"
 
 /* A row of words adds a row of weights (first, last) to the sums of a left and a right output. */
 #define TG_BLOCK_ADD_FIRST(left, right, first, left_sum, right_sum) \
@@ -157,31 +158,41 @@ TG_INLINE tg_dsp_block_sums tg_dsp_block_of(const tg_dsp_block_weights *w, const
   return sums;
 }
 
+#if TG_HAS_DSP
+#define TG_BLOCK_PUT_ROW                        \
+  "ldr %[a], [%[left]]\n\t"                     \
+  "ldr %[b], [%[right]]\n\t"                    \
+  "add %[left], %[left], %[left_step]\n\t"      \
+  "add %[right], %[right], %[right_step]\n\t"   \
+  "pkhbt %[c], %[a], %[b], lsl #16\n\t"         \
+  "pkhtb %[a], %[b], %[a], asr #16\n\t"         \
+  "sxtb16 %[b], %[c]\n\t"                       \
+  "sxtb16 %[c], %[c], ror #8\n\t"               \
+  "str %[b], [%[to]], #32\n\t"                  \
+  "sxtb16 %[b], %[a]\n\t"                       \
+  "str %[c], [%[to], #-28]\n\t"                 \
+  "sxtb16 %[a], %[a], ror #8\n\t"               \
+  "str %[b], [%[to], #-24]\n\t"                 \
+  "str %[a], [%[to], #-20]\n\t"
+#endif
+
 /* Two columns of pixels, by words of four channels, as rows of the strip. Returns where the next row begins. */
-static TG_APART tg_u32 *tg_dsp_block_put_rows(const int8_t *left, int32_t left_step, const int8_t *right,
+static inline tg_u32 *tg_dsp_block_put_rows(const int8_t *left, int32_t left_step, const int8_t *right,
                                               int32_t right_step, int32_t count, tg_u32 *to) {
 #if TG_HAS_DSP
   if (count > 0) {
     uint32_t a, b, c;
     __asm__ volatile(
         ".syntax unified\n"
+        "lsls %[a], %[count], #31\n\t"
+        "bne 2f\n\t"
+        ".p2align 2\n"
         "1:\n\t"
-        "ldr %[a], [%[left]]\n\t"
-        "ldr %[b], [%[right]]\n\t"
-        "add %[left], %[left], %[left_step]\n\t"
-        "add %[right], %[right], %[right_step]\n\t"
-        "pkhbt %[c], %[a], %[b], lsl #16\n\t"
-        "pkhtb %[a], %[b], %[a], asr #16\n\t"
-        "sxtb16 %[b], %[c]\n\t"
-        "sxtb16 %[c], %[c], ror #8\n\t"
-        "str %[b], [%[to]], #32\n\t"
-        "sxtb16 %[b], %[a]\n\t"
-        "str %[c], [%[to], #-28]\n\t"
-        "sxtb16 %[a], %[a], ror #8\n\t"
-        "str %[b], [%[to], #-24]\n\t"
-        "str %[a], [%[to], #-20]\n\t"
-        "subs %[count], %[count], #1\n\t"
-        "bne 1b\n\t"
+        TG_BLOCK_PUT_ROW
+        "2:\n\t"
+        TG_BLOCK_PUT_ROW
+        "subs %[count], %[count], #2\n\t"
+        "bgt 1b\n\t"
         : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [left] "+&r"(left), [right] "+&r"(right),
           [count] "+&r"(count), [to] "+&r"(to)
         : [left_step] "r"(left_step), [right_step] "r"(right_step)
@@ -198,6 +209,100 @@ static TG_APART tg_u32 *tg_dsp_block_put_rows(const int8_t *left, int32_t left_s
   }
 #endif
   return to;
+}
+
+/* Rows of four channels, by which depthwise images are laid out and computed. */
+typedef struct {
+  const int8_t *image; /* the first of the channels */
+  int32_t in_h;
+  int32_t in_w;
+  int32_t in_c;
+  int32_t step; /* from one row of the image to the next */
+  int32_t pad_top;
+  uint32_t outside; /* padding in all bytes */
+  uint32_t fill;    /* and in both halfwords */
+  int32_t y;        /* the first row of outputs */
+  int32_t rows;     /* of outputs */
+  int32_t next;     /* the first of the next band; 0 if there is none */
+  tg_u32 *kept;     /* rows next - 1 and next of all columns of words; before, the band's own */
+} tg_dsp_block_band;
+
+/* Words of the strip for bands of so many rows of outputs. */
+#define TG_DSP_BLOCK_STRIP(out_w, rows) (4 * ((((out_w) + 1) >> 1) + 1 + 2 * ((rows) + 1)))
+
+/* Sets the band that begins with row y: most rows, or those that are left. */
+static inline void tg_dsp_block_begin(tg_dsp_block_band *b, int32_t most, int32_t out_h) {
+  const int32_t rest = out_h - b->y - most;
+  b->rows = rest > 0 ? most : most + rest;
+  b->next = 0;
+  if (rest > 0) {
+    b->next = b->y + most - (rest < most ? rest & 1 : 0);
+  }
+}
+
+/* Rows outside the image. Returns where the next row begins. */
+static inline tg_u32 *tg_dsp_block_fill(uint32_t fill, int32_t count, tg_u32 *to) {
+  TG_COMPACT
+  for (; count > 0; count--) {
+    to[0] = fill;
+    to[1] = fill;
+    to[2] = fill;
+    to[3] = fill;
+    to += 8;
+  }
+  return to;
+}
+
+/* Two rows of a column of words: from and to are where they begin, the second row so many words on. */
+static inline void tg_dsp_block_copy(const tg_u32 *from, int32_t from_step, tg_u32 *to, int32_t to_step) {
+  TG_COMPACT
+  for (int32_t i = 2; i > 0; i--) {
+    const uint32_t a = from[0];
+    const uint32_t b = from[1];
+    const uint32_t c = from[2];
+    const uint32_t d = from[3];
+    to[0] = a;
+    to[1] = b;
+    to[2] = c;
+    to[3] = d;
+    from += from_step;
+    to += to_step;
+  }
+}
+
+/* A column of words: columns left and left + 1 of the image, a row above the band's and one below, as far as they exist. */
+TG_INLINE void tg_dsp_block_lay_out(const tg_dsp_block_band *b, int32_t left, tg_u32 *to) {
+  const int32_t in_w = b->in_w;
+  int32_t rest = b->rows + 2;
+  if (left >= in_w || left < -1) {
+    tg_dsp_block_fill(b->fill, rest, to);
+    return;
+  }
+  tg_u32 *row_to = to;
+  int32_t row = b->y - b->pad_top;
+  if (row < 0) {
+    const int32_t above = tg_min(-row, rest);
+    row_to = tg_dsp_block_fill(b->fill, above, to);
+    row = 0;
+    rest -= above;
+  }
+  if (b->y > 0) {
+    tg_dsp_block_copy(b->kept + 4 * (left + 1), 4, to, 8);
+    row_to += 16;
+    row += 2;
+    rest -= 2;
+  }
+  const int32_t inside = tg_min(b->in_h - row, rest);
+  const int32_t at = row * b->step + left * b->in_c;
+  const int8_t *none = (const int8_t *)&b->outside;
+  const int32_t has_left = left >= 0;
+  const int32_t has_right = left + 1 < in_w;
+  row_to = tg_dsp_block_put_rows(has_left ? b->image + at : none, has_left ? b->step : 0,
+                                 has_right ? b->image + (at + b->in_c) : none, has_right ? b->step : 0, inside, row_to);
+  tg_dsp_block_fill(b->fill, rest - inside, row_to);
+  if (b->next > 0) {
+    tg_dsp_block_copy(to + 8 * (b->next - b->y), 8, b->kept + 4 * (left + 1), 4);
+  }
 }
 
 #endif

@@ -59,7 +59,7 @@ static inline uint32_t tg_dsp_put(uint32_t bytes, tg_u32 *to, uint32_t sum) {
 #endif
 
 /* groups times four bytes: 9 cycles each on the M4. */
-static TG_APART uint32_t tg_dsp_expand(const int8_t *from, tg_u32 *to, int32_t groups, uint32_t sum) {
+TG_INLINE uint32_t tg_dsp_expand_here(const int8_t *from, tg_u32 *to, int32_t groups, uint32_t sum) {
 #if TG_HAS_DSP
   if (groups >= 2) {
     uint32_t first;
@@ -90,6 +90,48 @@ static TG_APART uint32_t tg_dsp_expand(const int8_t *from, tg_u32 *to, int32_t g
   }
 #endif
   return groups & 1 ? tg_dsp_put(tg_load4(from), to, sum) : sum;
+}
+
+static TG_APART uint32_t tg_dsp_expand(const int8_t *from, tg_u32 *to, int32_t groups, uint32_t sum) {
+  return tg_dsp_expand_here(from, to, groups, sum);
+}
+
+/* count pixels that lie side by side in the image, and their sums. from_end: how many words of the first group, those of
+ * pixels 0 and 1 or none, lie after all others instead of before them: columns take 32 bytes a group in all. */
+static TG_APART void tg_dsp_side_by_side(const int8_t *from, tg_u32 *columns, int32_t groups, int32_t count,
+                                         int32_t from_end, tg_u32 *sums) {
+  TG_COMPACT
+  for (int32_t pixel = 0; pixel < count; pixel++) {
+    const int8_t *first = from;
+    int32_t begin = pixel - from_end;
+    int32_t rest = groups;
+    uint32_t sum = 0;
+    if (begin < 0) {
+      const uint32_t bytes = tg_load4(from);
+      const uint32_t even = tg_even(bytes);
+      const uint32_t odd = tg_odd(bytes);
+      columns[begin + 8 * groups] = even;
+      columns[begin + 4] = odd;
+      sum = tg_dot2(odd, 0x10001u, tg_dot2(even, 0x10001u, 0));
+      first += 4;
+      begin += 8;
+      rest--;
+    }
+    sums[pixel] = tg_dsp_expand_here(first, columns + begin, rest, sum);
+    from += 4 * groups;
+  }
+}
+
+/* Of other pixels, the first two words again after the last. */
+static inline void tg_dsp_repeat(tg_u32 *columns, int32_t groups) {
+  columns[8 * groups] = columns[0];
+  columns[8 * groups + 1] = columns[1];
+}
+
+/* Where tiles are read first: the columns, or the first two words after them. */
+TG_INLINE const tg_u32 *tg_dsp_columns(const tg_dsp_sizes *s, int32_t groups, int32_t from_end) {
+  const int32_t missing = s->layout == TG_DSP_POINTWISE ? from_end : 0;
+  return s->columns + (from_end ? 8 * groups - missing : 0);
 }
 
 /* A window by its first row, and which of its columns lie inside the image; none if inside is not positive. */
@@ -267,7 +309,7 @@ static TG_SMALL TG_APART int32_t tg_dsp_lay_out(const tg_dsp_sizes *s, const int
     uint32_t sum = 0;
     TG_COMPACT
     for (int32_t rows = s->kernel_h; rows > 0; rows--) {
-      sum = tg_dsp_expand(row, to, groups, sum);
+      sum = tg_dsp_expand_here(row, to, groups, sum);
       row += step;
       to += 8 * groups;
     }

@@ -9,8 +9,9 @@
  * byte plus the lower one. So a word multiplies inputs as it is, and again as its lower bytes alone: the sums differ by
  * 256 times the odd channel's, which the compiler proves to stay within 32 bits. A weight is its byte minus the filter's
  * offset; what that and the 128 add to a sum is known from the sum of the pixel's inputs. Where groups are filled up,
- * weights are zero. After the filters lie eight more bytes, after the columns two more words: the next ones are
- * read before the last are used. */
+ * weights are zero. The next words are read before the last are used: after the filters lie eight more bytes, after the
+ * columns the first two words again. Instructions begin with these, so that they need not lie at the beginning: see
+ * tg_dsp_side_by_side. C begins at the beginning. */
 #ifndef TG_DSP_PAIRS_H
 #define TG_DSP_PAIRS_H
 
@@ -33,10 +34,23 @@ typedef struct {
   uint32_t pre;      /* the shift of all channels before the multiplication; the sign bit: there is a pool */
   int32_t offset;
   int32_t places[3]; /* of pixels 1 to 3, from pixel 0's; those that do not count take the place of the last that does */
-  const tg_u32 *columns;
+  const tg_u32 *columns; /* for instructions their end */
   tg_u32 low[4];   /* the sum of each pixel's inputs, times TG_DSP_LOW_MINUS */
   tg_u32 whole[4]; /* times TG_DSP_WHOLE_MINUS */
 } tg_dsp_pair_tile;
+
+/* low holds the sums of pixels' inputs, which become what the channels' sums begin with. */
+TG_INLINE void tg_dsp_pair_begin(tg_dsp_pair_tile *t, uint32_t low, uint32_t whole) {
+  const uint32_t sums[4] = {t->low[0], t->low[1], t->low[2], t->low[3]};
+  t->low[0] = sums[0] * low;
+  t->low[1] = sums[1] * low;
+  t->low[2] = sums[2] * low;
+  t->low[3] = sums[3] * low;
+  t->whole[0] = sums[0] * whole;
+  t->whole[1] = sums[1] * whole;
+  t->whole[2] = sums[2] * whole;
+  t->whole[3] = sums[3] * whole;
+}
 
 #if TG_HAS_DSP
 
@@ -122,22 +136,24 @@ typedef struct {
   "bne 1b\n\t"
 
 /* The tile, in r0, to the stack, but the columns' end in place of the number of groups: 4 the biases, 8 the output, 12 the
- * filters' end, 16 scale, 20 shift and pool, 24 offset, 28 places, 40 the columns; 44 the tile, from its sums on. */
+ * filters' end, 16 scale, 20 shift and pool, 24 offset, 28 places, 40 the columns' end again; 44 the tile, from its sums
+ * on. The columns' end to r0 too. */
 #define TG_DSP_PAIR_ENTER                                             \
   "push {r7}\n\t"                                                     \
   "ldm r0!, {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12}\n\t"      \
   "push {r0}\n\t"                                                     \
-  "add r2, r12, r2, lsl #5\n\t"                                       \
-  "push {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12}\n\t"
+  "mov.w r2, r12\n\t"                                                 \
+  "push {r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12}\n\t"          \
+  "mov.w r0, r12\n\t"
 #define TG_DSP_PAIR_LEAVE \
   "add sp, sp, #48\n\t"   \
   "pop {r7}\n\t"
 
-/* What TG_DSP_PAIR_SUMS begins with, but the filters; the biases lie at r12. */
-#define TG_DSP_PAIR_LOAD    \
+/* What TG_DSP_PAIR_SUMS begins with, but the filters; columns: loads their end again, where r0 has changed. The biases lie
+ * at r12. */
+#define TG_DSP_PAIR_LOAD(columns) \
   "ldr lr, [sp, #44]\n\t"   \
-  "ldr r12, [sp, #4]\n\t"   \
-  "ldr r0, [sp, #40]\n\t"   \
+  "ldr r12, [sp, #4]\n\t" columns \
   "ldr r2, [lr]\n\t"        \
   "ldr r3, [lr, #4]\n\t"    \
   "ldr r4, [lr, #8]\n\t"    \
@@ -150,12 +166,11 @@ typedef struct {
   "ldr r11, [r12, #4]\n\t"  \
   "ldr lr, [lr, #-44]\n\t"
 
-/* The sums of the four pixels, of the even channel to r2 to r5 and of both, as whole halfwords, to r6 to r9. r0: columns, r1:
- * filters, which become the next pair's; r2 to r9: what the sums begin with besides the biases, r10 and r11: biases, lr: the
- * number of groups. */
+/* The sums of the four pixels, of the even channel to r2 to r5 and of both, as whole halfwords, to r6 to r9. r0: the
+ * columns' end, r1: filters, which become the next pair's; r2 to r9: what the sums begin with besides the biases, r10 and
+ * r11: biases, lr: the number of groups. */
 #define TG_DSP_PAIR_SUMS               \
   "add r11, r10, r11, lsl #8\n\t"      \
-  "lsls lr, lr, #30\n\t"               \
   "add r2, r2, r10\n\t"                \
   "add r3, r3, r10\n\t"                \
   "add r4, r4, r10\n\t"                \
@@ -167,6 +182,8 @@ typedef struct {
   "ldr r12, [r1]\n\t"                  \
   "ldr r10, [r0]\n\t"                  \
   "ldr r11, [r0, #4]\n\t"              \
+  "sub r0, r0, lr, lsl #5\n\t"         \
+  "lsls lr, lr, #30\n\t"               \
   "beq 1f\n\t"                         \
   "bmi 9f\n\t"                         \
   "sub r0, r0, #96\n\t"                \

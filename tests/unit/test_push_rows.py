@@ -22,7 +22,7 @@ from tests.unit.bundle.cc import command_of, run, sources_in, vectors_for
 from tests.unit.test_line_buffers import Drawn
 from tinyglow.bundle.rows import Rows, rows_of, steps_of
 from tinyglow.checker.check import check_proof
-from tinyglow.errors import BoardError, ModelError
+from tinyglow.errors import BoardError, InputError, ModelError
 from tinyglow.ir.graph import Graph
 from tinyglow.ir.program import Program, Region
 from tinyglow.ir.target import Target
@@ -205,6 +205,16 @@ def test_what_has_no_rows_is_refused(net: Callable[[], Net], found: str, tmp_pat
     graph = _quantized(net(), tmp_path)
     with pytest.raises(ModelError, match=f"cannot be handed in by rows(.|\n)*{found}"):
         tinyglow.lower(graph, target=Target(push_rows=True))
+
+
+def test_an_input_that_is_not_there_cannot_be_reused(tmp_path: Path) -> None:
+    """Python refuses both options together as the command line does, with and without a budget."""
+    graph, target = _quantized(_image(4, last=True), tmp_path), Target("cortex-m4", push_rows=True, reuse_inputs=True)
+    expected = "--reuse-inputs: puts activations where --push-rows has no input; expected one of both"
+    with pytest.raises(InputError, match=expected):
+        tinyglow.lower(graph, target=target)
+    with pytest.raises(InputError, match=expected):
+        lower_within(graph, load_board("cortex-m4"), target, max_ram=20_000)
 
 
 def test_a_budget_counts_the_rows_of_one_call(tmp_path: Path) -> None:

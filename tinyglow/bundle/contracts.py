@@ -17,6 +17,7 @@ MEANINGS = {
     "out_w": "columns of the output",
     "out_c": "channels of the output",
     "channels": "channels of input and output",
+    "band": "rows of the output that are computed together",
     "kernel_h": "rows of a window",
     "kernel_w": "columns of a window",
     "stride_h": "rows from one window to the next",

@@ -133,7 +133,9 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
         lines, taps = dsp_lines(whole("kernel_h"), whole("kernel_w") * whole("in_c"))
         groups = lines * _up(taps, 4)
         more = {0: 4 * _up(whole("kernel_w") * whole("in_c"), 4), 3: 4 * groups + 4}.get(whole("layout"), 0)
-        found |= {"filter": pairs * groups * 8 + 8, "scratch": _up(2 * 4 * 4 * groups + 8 + more, 4)}
+        # Of pixels side by side, no words are read after the columns but by the loop with any scales.
+        ahead = 0 if "quads" in loop or (whole("layout") == 2 and loop != "conv2d_channelwise_dsp") else 8
+        found |= {"filter": pairs * groups * 8 + 8, "scratch": _up(2 * 4 * 4 * groups + max(ahead, more), 4)}
         if "quads" in loop:
             return found | {"filter": out_c // 4 * (4 + 4 * groups + 4 * scale)}
         high = loop == "conv2d_channelwise_high_dsp"
@@ -150,8 +152,9 @@ def _depthwise(call: Call, loop: str, scale: int) -> Extents:
     whole, channels = call.whole, call.whole("in_c")
     taps = call.get("kernel_h", 3) * call.get("kernel_w", 3)
     if "block" in loop:
-        columns, rows = _up(whole("out_w"), 2) + 1, whole("out_h") + 2
-        return {"filter": channels * (4 + scale), "scratch": 4 * (columns + 2 * (rows - 1))}
+        columns, rows = _up(whole("out_w"), 2) + 1, whole("band") + 2
+        kept = 2 * columns if whole("band") < whole("out_h") else 0
+        return {"filter": channels * (4 + scale), "scratch": 4 * (columns + 2 * (rows - 1) + kept)}
     if "plane" in loop:
         out_c = whole("out_c")
         sides = [

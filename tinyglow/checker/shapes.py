@@ -33,5 +33,17 @@ def check_shape(call: Call, loop: str) -> None:
             if value % step or not least <= value <= most:
                 multiple = f"a multiple of {step}, " if step > 1 else ""
                 raise BrokenError(call.where, f"has {name} {value}", f"{multiple}{least} to {most}")
+    if re.fullmatch(r"depthwise_3x3_block(?:_channelwise)?_dsp", loop):
+        _check_bands(call)
     if re.fullmatch(r"depthwise_3x3(?:_channelwise)?", loop) and max(call.whole("out_h"), call.whole("out_w")) < 2:
         raise BrokenError(call.where, "has an output of one pixel", "two along one side")
+
+
+def _check_bands(call: Call) -> None:
+    """Bands have an even number of rows, and are of images that keep their shape: so much is kept of each."""
+    whole, rows = call.whole, call.whole("out_h")
+    if whole("band") == rows:
+        return
+    same = (rows, whole("out_w")) == (whole("in_h"), whole("in_w")) and whole("pad_top") == whole("pad_left") == 1
+    if not same or whole("band") % 2 or not 2 <= whole("band") < rows:
+        raise BrokenError(call.where, f"has band {whole('band')}", f"{rows}, or an even number with a shape that stays")

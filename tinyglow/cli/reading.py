@@ -213,10 +213,7 @@ def target_of_options(arguments: argparse.Namespace, board: Board | None = None)
 
     target = target_of(board or board_of(arguments), Optimize(arguments.optimize))
     as_code = WeightsAsCode(arguments.weights_as_code)
-    if arguments.push_rows and arguments.reuse_inputs:
-        problem = Problem("--reuse-inputs", "puts activations where --push-rows has no input", "one of both")
-        raise InputError("the options do not fit together", [problem])
-    return replace(
+    chosen = replace(
         target,
         weights_as_code=as_code,
         reuse_inputs=arguments.reuse_inputs,
@@ -225,6 +222,8 @@ def target_of_options(arguments: argparse.Namespace, board: Board | None = None)
         transformed_weights=arguments.transformed_weights,
         wraps=arguments.wrap,
     )
+    chosen.check()  # before anything is read
+    return chosen
 
 
 def program_of(arguments: argparse.Namespace, quantized: Graph, say: bool = True) -> Program:

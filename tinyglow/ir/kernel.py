@@ -154,6 +154,8 @@ class Kernel(Record):
         summary: What it computes, for the list of kernels.
         scratch: Bytes of working memory that C needs with these parameters, a multiple of 4. C gets the address as its
             last argument.
+        sparing: The parameters with which it computes the same in somewhat less working memory and more time. None:
+            there are none.
         overlap: How the output may overlap the first operand, an input: it may start at most so many bytes after the
             input's start (if negative, at least so many before), because what it overwrites then has been read for the
             last time. None: not at all.
@@ -196,6 +198,7 @@ class Kernel(Record):
     summary: str = ""
     text: str = ""
     scratch: Callable[[Any], int] | None = None
+    sparing: Callable[[Any], Params | None] | None = None
     overlap: Callable[[Any], int | None] | None = None
     aliases: Callable[[Any], bool] | None = None
     code_bytes: int = 0

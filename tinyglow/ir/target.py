@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
+from tinyglow.errors import InputError, Problem
 from tinyglow.ir.c_struct import struct_bytes
 from tinyglow.ir.graph import Array
 from tinyglow.ir.kernel import Kernel, Params, work_of
@@ -74,6 +75,12 @@ class Target(Record):
     line_buffers: bool = False
     push_rows: bool = False
     enough_memory: int | None = None
+
+    def check(self) -> None:
+        """Raises InputError where two of its options do not go together."""
+        if self.push_rows and self.reuse_inputs:
+            problem = Problem("--reuse-inputs", "puts activations where --push-rows has no input", "one of both")
+            raise InputError("the options do not fit together", [problem])
 
     def allows_code(self, nbytes: int = 0) -> bool:
         """Whether so many bytes of instructions for the weights of one layer may come into question."""

@@ -27,6 +27,7 @@ from tinyglow.lowering.line_buffers.handed_in import hand_in_rows
 from tinyglow.lowering.line_buffers.search import lower_by_rows
 from tinyglow.lowering.plan import activation_blocks, lower_bound, overlaps_of, plan
 from tinyglow.lowering.reuse import reuse_inputs
+from tinyglow.lowering.sparing import spare_scratch
 from tinyglow.lowering.tcm import use_tcm
 from tinyglow.numerics.names import NUMERICS
 from tinyglow.passes.declared import simplify_declared
@@ -223,13 +224,17 @@ def lower(
 
     Raises:
         ModelError: With all nodes that have no kernel.
+        InputError: The target's options do not go together.
     """
+    target.check()
     fused = dump.graph(6, "fuse", fuse(graph, target))
     if target.push_rows:
         fused = hand_in_rows(fused)
     program = (lower_by_rows if target.line_buffers or target.push_rows else lower_graph)(fused, target, chooser)
+    if target.core and target.optimize is Optimize.SPEED and chooser is None:
+        program = spare_scratch(program, target.core)
     dump.text(7, "lower", lambda: dump_program(program))
-    if target.reuse_inputs and not program.rows:
+    if target.reuse_inputs:
         program = reuse_inputs(program)
     planned = plan(use_tcm(program, tcm_bytes))
     dump.text(8, "plan", lambda: dump_program(planned))

@@ -23,6 +23,7 @@ typedef struct {
   int8_t act_min; /* least output: the activation's, or that of its type */
   int8_t act_max; /* largest output: the activation's, or that of its type */
   int16_t filter_offset; /* is subtracted from each byte of the filter */
+  uint16_t band; /* rows of the output that are computed together */
   int16_t out_offset; /* integer that stands for 0 in the output */
 } tg_depthwise_3x3_block_channelwise_dsp_s8_params;
 

@@ -23,6 +23,7 @@ typedef struct {
   int8_t act_min; /* least output: the activation's, or that of its type */
   int8_t act_max; /* largest output: the activation's, or that of its type */
   int16_t filter_offset; /* is subtracted from each byte of the filter */
+  uint16_t band; /* rows of the output that are computed together */
   tg_requant out; /* scales a result to the output, and adds the output's offset */
 } tg_depthwise_3x3_block_dsp_s8_params;
 

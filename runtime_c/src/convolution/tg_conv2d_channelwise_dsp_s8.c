@@ -46,7 +46,7 @@ void tg_conv2d_channelwise_dsp_s8(const tg_conv2d_channelwise_dsp_s8_params *p, 
   tg_u32 *columns = (tg_u32 *)scratch;
   const tg_dsp_sizes sizes = {p->in_h,     p->in_w,   p->in_c,
                               p->kernel_h, p->kernel_w, p->layout,
-                              0x1010101u * (uint8_t)p->in_offset, columns, (int8_t *)(columns + 8 * groups + 2),
+                              0x1010101u * (uint8_t)p->in_offset, columns, (int8_t *)(columns + 8 * groups),
                               TG_DSP_DIRECT(p)};
   for (int32_t image = 0; image < p->images; image++) {
     int32_t y = 0;

@@ -15,11 +15,15 @@
 
 #if TG_PER_CHANNEL
 #define TG_DSP_BIASES (2 + 2 * TG_EPILOGUE_GLOW_WORDS) /* words of two channels */
+#define TG_DSP_COLUMNS_AGAIN "ldr r0, [sp]\n\t" /* r0 is used for the second channel */
 #else
 #define TG_DSP_BIASES 2
+#define TG_DSP_COLUMNS_AGAIN
 #endif
 
 #if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
+
+#define TG_DSP_FROM_END 2 /* words of columns that are read at their end */
 
 #if TG_EPILOGUE_GLOW_FUSED
 
@@ -133,7 +137,7 @@ static TG_APART void tg_conv2d_dsp_s8_channels(const tg_dsp_pair_tile *t, const 
       ".syntax unified\n\t"
       TG_DSP_PAIR_ENTER
       "5:\n\t"
-      TG_DSP_PAIR_LOAD
+      TG_DSP_PAIR_LOAD(TG_DSP_COLUMNS_AGAIN)
 #if !TG_PER_CHANNEL
       "add r12, r12, #8\n\t"
       "str r12, [sp, #4]\n\t"
@@ -193,6 +197,8 @@ static TG_APART void tg_conv2d_dsp_s8_channels(const tg_dsp_pair_tile *t, const 
 
 #else
 
+#define TG_DSP_FROM_END 0
+
 #if TG_PER_CHANNEL
 #define TG_DSP_OUTPUT(sum, i) \
   (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, (const tg_u32 *)bias + 2 + (i)*TG_EPILOGUE_GLOW_WORDS, offset))
@@ -251,17 +257,10 @@ typedef struct {
 /* The four pixels that are laid out, or the maximum of them. */
 static TG_SMALL TG_APART void tg_conv2d_dsp_s8_finish_tile(tg_conv2d_dsp_s8_work *w, int8_t *output) {
   tg_dsp_pair_tile *t = &w->tile;
-  const uint32_t low = w->low;
-  const uint32_t whole = w->whole;
-  const uint32_t sums[4] = {t->low[0], t->low[1], t->low[2], t->low[3]};
-  t->low[0] = sums[0] * low;
-  t->low[1] = sums[1] * low;
-  t->low[2] = sums[2] * low;
-  t->low[3] = sums[3] * low;
-  t->whole[0] = sums[0] * whole;
-  t->whole[1] = sums[1] * whole;
-  t->whole[2] = sums[2] * whole;
-  t->whole[3] = sums[3] * whole;
+  tg_dsp_pair_begin(t, w->low, w->whole);
+  if (w->sizes.layout != TG_DSP_POINTWISE) {
+    tg_dsp_repeat(w->sizes.columns, t->groups);
+  }
   t->output = output;
   tg_conv2d_dsp_s8_channels(t, w->filter);
 }
@@ -285,18 +284,18 @@ static TG_SMALL TG_APART void tg_conv2d_dsp_s8_rows(tg_conv2d_dsp_s8_work *w, co
       t->places[1] = count > 2 ? 2 * out_c : t->places[0];
       t->places[2] = t->places[1];
     }
-    TG_COMPACT
-    for (int32_t i = 0; i < count; i++) {
-      if (in_c) {
-        t->low[i] = tg_dsp_expand(input, w->sizes.columns + i, in_c >> 2, 0);
-        input += in_c;
-        continue;
-      }
-      t->low[i] = (uint32_t)tg_dsp_lay_out(&w->sizes, input, top, left, i);
-      left += p->stride_w;
-      if (left == end) {
-        left = -p->pad_left;
-        top += p->stride_h;
+    if (in_c) {
+      tg_dsp_side_by_side(input, w->sizes.columns, in_c >> 2, count, TG_DSP_FROM_END, t->low);
+      input += count * in_c;
+    } else {
+      TG_COMPACT
+      for (int32_t i = 0; i < count; i++) {
+        t->low[i] = (uint32_t)tg_dsp_lay_out(&w->sizes, input, top, left, i);
+        left += p->stride_w;
+        if (left == end) {
+          left = -p->pad_left;
+          top += p->stride_h;
+        }
       }
     }
     tg_conv2d_dsp_s8_finish_tile(w, output);
@@ -341,12 +340,12 @@ void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, con
   w.sizes.layout = p->layout;
   w.sizes.outside = 0x1010101u * (uint8_t)p->in_offset;
   w.sizes.columns = columns;
-  w.sizes.line = (int8_t *)(columns + 8 * groups + 2);
+  w.sizes.line = (int8_t *)(columns + 8 * groups);
   w.sizes.direct = TG_DSP_DIRECT(p);
   w.tile.groups = groups;
   w.tile.bias = bias;
   w.tile.end = filter + (p->out_c / 2 * 8 * groups + (p->out_c & 1));
-  w.tile.columns = columns;
+  w.tile.columns = tg_dsp_columns(&w.sizes, groups, TG_DSP_FROM_END);
   w.tile.low[0] = w.tile.low[1] = w.tile.low[2] = w.tile.low[3] = 0;
   w.tile.pre = p->pool ? 0x80000000u : 0;
 #if TG_PER_CHANNEL
@@ -380,6 +379,8 @@ void tg_conv2d_dsp_s8(const tg_conv2d_dsp_s8_params *p, const int8_t *input, con
 
 #undef TG_PER_CHANNEL
 #undef TG_DSP_BIASES
+#undef TG_DSP_COLUMNS_AGAIN
+#undef TG_DSP_FROM_END
 #undef TG_DSP_CONSTANTS
 #undef TG_DSP_CONSTANTS_AT
 #undef TG_DSP_SECOND_SCALE

@@ -295,18 +295,18 @@ static TG_SMALL TG_APART void tg_conv2d_quads_dsp_s8_image(tg_conv2d_quads_dsp_s
   tg_u32 sums[4] = {0, 0, 0, 0};
   for (int32_t rest = p->out_h * p->out_w; rest > 0; rest -= 4) {
     const int32_t count = tg_min(rest, 4);
-    TG_COMPACT
-    for (int32_t i = 0; i < count; i++) {
-      if (in_c) {
-        sums[i] = tg_dsp_expand(input, w->sizes.columns + i, in_c >> 2, 0);
-        input += in_c;
-        continue;
-      }
-      sums[i] = (uint32_t)tg_dsp_lay_out(&w->sizes, input, top, left, i);
-      left += p->stride_w;
-      if (left == end) {
-        left = -p->pad_left;
-        top += p->stride_h;
+    if (in_c) {
+      tg_dsp_side_by_side(input, w->sizes.columns, in_c >> 2, count, 0, sums);
+      input += count * in_c;
+    } else {
+      TG_COMPACT
+      for (int32_t i = 0; i < count; i++) {
+        sums[i] = (uint32_t)tg_dsp_lay_out(&w->sizes, input, top, left, i);
+        left += p->stride_w;
+        if (left == end) {
+          left = -p->pad_left;
+          top += p->stride_h;
+        }
       }
     }
     tg_conv2d_quads_dsp_s8_two(w, sums, output, count > 2 ? 2 * out_c : 0);
@@ -337,7 +337,7 @@ void tg_conv2d_quads_dsp_s8(const tg_conv2d_quads_dsp_s8_params *p, const int8_t
   w.sizes.layout = p->layout;
   w.sizes.outside = 0x1010101u * (uint8_t)p->in_offset;
   w.sizes.columns = columns;
-  w.sizes.line = (int8_t *)(columns + 8 * groups + 2);
+  w.sizes.line = (int8_t *)(columns + 8 * groups);
   w.sizes.direct = TG_DSP_DIRECT(p);
   w.tile.columns = columns;
   w.tile.end = columns + 8 * groups;

@@ -8,6 +8,10 @@
  * what was right is left: the new right column takes the places that are free by then. Thus each input is read once, two
  * columns before outputs are written there: the output may take the input's place if it has its shape.
  *
+ * Strips of a part of the rows at a time take less memory: the band's. Two rows that the next band needs are kept before
+ * outputs take their place. Bands have an even number of rows: the last one begins a row earlier if need be. Only where
+ * the output has the input's shape and there is a pixel of padding on each side.
+ *
  * Of a row's words (x0, x1) and (x2, x3) the left output takes x0, x1, x2, the right one x1, x2, x3, by weights (w0, w1) and
  * (w1, w2). The input's offset, which padding holds, is folded into the bias. The compiler proves that no requantization
  * wraps, and has no shift before the multiplication: it is the upper half of a product.
@@ -293,34 +297,27 @@ static void tg_depthwise_3x3_block_dsp_s8_blocks(const tg_depthwise_3x3_block_ds
 
 #endif
 
-/* Rows outside the image. Returns where the next row begins. */
-static inline tg_u32 *tg_depthwise_3x3_block_dsp_s8_fill(uint32_t fill, int32_t count, tg_u32 *to) {
-  TG_COMPACT
-  for (; count > 0; count--) {
-    to[0] = fill;
-    to[1] = fill;
-    to[2] = fill;
-    to[3] = fill;
-    to += 8;
+/* A band of rows of four channels; output: the band's first. */
+static TG_APART void tg_depthwise_3x3_block_dsp_s8_band(tg_depthwise_3x3_block_dsp_s8_work *w,
+                                                        const tg_dsp_block_band *band, int32_t left, int32_t out_w,
+                                                        const tg_i32 *filter, int8_t *output, tg_u32 *strip) {
+  const int32_t rows = band->rows;
+  tg_u32 *column = strip;
+  /* A column of words, and the outputs between it and the one before, if there is one. */
+  for (int32_t x = -2; x < out_w; x += 2) {
+    tg_dsp_block_lay_out(band, left + x + 2, column);
+    column += 4;
+    if (x >= 0) {
+      int8_t *to = output + x * band->in_c;
+      w->right = x + 1 < out_w ? band->in_c : 0;
+      tg_depthwise_3x3_block_dsp_s8_blocks(w, strip, filter, to, rows >> 1);
+      if (rows & 1) {
+        /* The last two rows, of which the first is there already. */
+        tg_depthwise_3x3_block_dsp_s8_blocks(w, strip + 8 * (rows - 2), filter, to + (rows - 2) * w->down, 1);
+      }
+      strip += 4;
+    }
   }
-  return to;
-}
-
-/* A column of words: columns left and left + 1 of the image, rows -pad_top to out_h + 1 - pad_top, as far as they exist. */
-static TG_SMALL TG_APART void tg_depthwise_3x3_block_dsp_s8_lay_out(const tg_depthwise_3x3_block_dsp_s8_params *p,
-                                                                    const int8_t *image, int32_t left, tg_u32 *to) {
-  const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;
-  const int8_t *none = (const int8_t *)&outside;
-  const int32_t step = p->in_w * p->in_c;
-  const int32_t has_left = (uint32_t)left < p->in_w;
-  const int32_t has_right = (uint32_t)(left + 1) < p->in_w;
-  const int32_t above = tg_min(p->pad_top, p->out_h + 2);
-  const int32_t inside = tg_min(p->in_h, p->out_h + 2 - above);
-  const uint32_t fill = tg_pack_halfwords(p->in_offset, p->in_offset);
-  to = tg_depthwise_3x3_block_dsp_s8_fill(fill, above, to);
-  to = tg_dsp_block_put_rows(has_left ? image + left * p->in_c : none, has_left ? step : 0,
-                             has_right ? image + (left + 1) * p->in_c : none, has_right ? step : 0, inside, to);
-  tg_depthwise_3x3_block_dsp_s8_fill(fill, p->out_h + 2 - above - inside, to);
 }
 
 TG_SMALL
@@ -341,27 +338,21 @@ void tg_depthwise_3x3_block_dsp_s8(const tg_depthwise_3x3_block_dsp_s8_params *p
             p->out_w * channels,
             tg_pack_halfwords(-p->filter_offset, -p->filter_offset)};
 #endif
+  tg_u32 *const kept = (tg_u32 *)scratch + TG_DSP_BLOCK_STRIP(p->out_w, p->band);
+  tg_dsp_block_band band = {input, p->in_h, p->in_w, channels, p->in_w * channels, p->pad_top,
+                            0x1010101u * (uint8_t)p->in_offset, tg_pack_halfwords(p->in_offset, p->in_offset), 0, 0, 0,
+                            kept};
   for (int32_t image = 0; image < p->images; image++) {
     TG_COMPACT
     for (int32_t channel = 0; channel < channels; channel += 4) {
-      const tg_i32 *weights = filter + TG_FILTER_WORDS * channel;
-      tg_u32 *strip = (tg_u32 *)scratch;
-      int32_t left = -p->pad_left;
-      tg_depthwise_3x3_block_dsp_s8_lay_out(p, input + channel, left, strip);
-      TG_COMPACT
-      for (int32_t x = 0; x < p->out_w; x += 2) {
-        int8_t *to = output + x * channels + channel;
-        left += 2;
-        tg_depthwise_3x3_block_dsp_s8_lay_out(p, input + channel, left, strip + 4);
-        w.right = x + 1 < p->out_w ? channels : 0;
-        tg_depthwise_3x3_block_dsp_s8_blocks(&w, strip, weights, to, p->out_h >> 1);
-        if (p->out_h & 1) {
-          /* The last two rows, of which the first is there already. */
-          tg_depthwise_3x3_block_dsp_s8_blocks(&w, strip + 8 * (p->out_h - 2), weights, to + (p->out_h - 2) * w.down,
-                                               1);
-        }
-        strip += 4;
-      }
+      band.image = input + channel;
+      do {
+        const int32_t y = band.y;
+        tg_dsp_block_begin(&band, p->band, p->out_h);
+        tg_depthwise_3x3_block_dsp_s8_band(&w, &band, -p->pad_left, p->out_w, filter + TG_FILTER_WORDS * channel,
+                                           output + y * w.down + channel, (tg_u32 *)scratch);
+        band.y = band.next;
+      } while (band.y > 0);
     }
 #if TG_PER_CHANNEL
     tg_dsp_clamp(output, outputs, p->act_min, p->act_max);

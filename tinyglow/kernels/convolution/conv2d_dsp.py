@@ -20,7 +20,7 @@ from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import HIGH_WORD
 from tinyglow.targets.cores import DSP
 
-AHEAD = 8  # TG_DSP_AHEAD: bytes after the filter
+AHEAD = 8  # TG_DSP_AHEAD: bytes after the filter, and after columns
 GROUP = 4  # taps
 _TURN = 4  # groups of tg_conv2d_dsp_s8's loop
 PIXELS = 4
@@ -119,10 +119,24 @@ def unpack(packed: Array, p: Any) -> Array:
     return rows[: p.out_c, :, :taps].reshape(p.out_c, -1)
 
 
+def columns_bytes(p: Any) -> int:
+    """Four columns of 16-bit inputs."""
+    return 2 * PIXELS * GROUP * groups_of(p)
+
+
+def line_bytes(p: Any) -> int:
+    """A line of a window, where it may be copied."""
+    return {ROWS: GROUP * -(-p.kernel_w * p.in_c // GROUP), FLAT: GROUP * groups_of(p) + GROUP}.get(p.layout, 0)
+
+
 def scratch_bytes(p: Any) -> int:
-    """Four columns of 16-bit inputs, two words that are read ahead, and a line's bytes where they may be copied."""
-    lines = {ROWS: GROUP * -(-p.kernel_w * p.in_c // GROUP), FLAT: GROUP * groups_of(p) + GROUP}
-    return 2 * PIXELS * GROUP * groups_of(p) + 8 + lines.get(p.layout, 0)
+    """The columns; behind them first a line's bytes, where they may be copied, then two words that are read ahead."""
+    return columns_bytes(p) + max(AHEAD, line_bytes(p))
+
+
+def _scratch(p: Any) -> int:
+    """The same, but after columns of pixels side by side nothing is read: their first words lie at their end."""
+    return columns_bytes(p) if p.layout == POINTWISE else scratch_bytes(p)
 
 
 def even_channels(values: Array) -> Array:
@@ -164,7 +178,7 @@ CONV2D_DSP = Kernel(
     operands=(In("input", "int8"), In("filter", "int8"), In("bias", "int32"), Out("output", "int8")),
     reference=conv2d_dsp_s8,
     summary="2-D convolution, two 16-bit products an instruction; maximum of 2x2 blocks with pool",
-    scratch=scratch_bytes,
+    scratch=_scratch,
     overlap=overlap,
     needs=DSP,
     work=work,

@@ -17,10 +17,11 @@ from tinyglow.kernels.convolution.conv2d_dsp import (
     GROUP,
     PIXELS,
     ConvDspParams,
+    columns_bytes,
     layout_of,
+    line_bytes,
     overlap,
     pairs_limits,
-    scratch_bytes,
 )
 from tinyglow.kernels.convolution.geometry import PooledGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
@@ -96,6 +97,11 @@ def conv2d_quads_dsp_s8(p: ConvDspParams, x: Array, filters: Array, out: Array) 
     out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
 
 
+def _scratch(p: Any) -> int:
+    """The columns; behind them a line's bytes, where they may be copied."""
+    return columns_bytes(p) + line_bytes(p)
+
+
 def work(p: Any, constants: Sequence[Array | None]) -> Work:
     """As ``conv2d_dsp.work``, by passes over all channels: of two pixels, or of one that is left."""
     pixels = p.out_h * p.out_w
@@ -115,7 +121,7 @@ CONV2D_QUADS_DSP = Kernel(
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
     reference=conv2d_quads_dsp_s8,
     summary="2-D convolution, two 16-bit products an instruction, four channels at once",
-    scratch=scratch_bytes,
+    scratch=_scratch,
     overlap=overlap,
     needs=DSP,
     work=work,

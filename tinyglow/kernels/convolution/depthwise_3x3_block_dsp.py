@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tinyglow.ir.graph import Array
-from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
+from tinyglow.ir.kernel import I16, U16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.geometry import ConvGeometry
@@ -18,6 +19,7 @@ from tinyglow.targets.cores import DSP
 
 _GROUP = 4  # channels
 _ROW = 4  # bytes of the filter
+_LEAST_BAND = 4  # rows
 # In place, more padding than this would move outputs over inputs that are still to be read.
 _MOST_PAD_IN_PLACE = 2
 
@@ -25,11 +27,15 @@ _MOST_PAD_IN_PLACE = 2
 class BlockGeometry(ConvGeometry):
     """A 3x3 depthwise convolution with strides and dilations of 1.
 
-    group, in_c and out_c are the same multiple of four; out_h is 2 or more. filter_offset: subtracted from each byte of
-    the filter.
+    group, in_c and out_c are the same multiple of four; out_h is 2 or more.
+
+    Attributes:
+        filter_offset: Subtracted from each byte of the filter.
+        band: Rows of outputs that are computed together, see ``sparing``: out_h, or an even number below.
     """
 
     filter_offset: I16
+    band: U16
 
     @property
     def in_place(self) -> bool:
@@ -88,16 +94,36 @@ def _sums(p: BlockGeometry, x: Array, filters: Array) -> Array:
 
 
 def _scratch(p: BlockGeometry) -> int:
-    columns, rows = -(-p.out_w // 2) + 1, p.out_h + 2
-    # A row is two columns on from the one above.
-    return 4 * _GROUP * (columns + 2 * (rows - 1))
+    columns, rows = -(-p.out_w // 2) + 1, p.band + 2
+    # A row is two columns on from the one above. Two rows of each column are kept for the next band.
+    kept = 2 * columns if p.band < p.out_h else 0
+    return 4 * _GROUP * (columns + 2 * (rows - 1) + kept)
+
+
+def sparing(p: BlockGeometry) -> BlockGeometry | None:
+    """The same layer in one band more, with less working memory; None where the kernel cannot do that."""
+    count = -(-p.out_h // p.band) + 1
+    band = -(-p.out_h // count)
+    band += band % 2
+    padded_alike = p.in_place and p.pad_top == p.pad_left == 1
+    return replace(p, band=band) if padded_alike and _LEAST_BAND <= band < p.band else None
+
+
+def bands(p: BlockGeometry) -> list[int]:
+    """Rows of outputs of each band, as the kernel divides them."""
+    if p.band >= p.out_h:
+        return [p.out_h]
+    whole = (p.out_h - 1) // p.band
+    rest = p.out_h - whole * p.band
+    return [*[p.band] * whole, rest + rest % 2]
 
 
 def work(p: BlockGeometry, constants: Sequence[Array | None]) -> Work:
     """Of each channel: tiles of 2x2 pixels, tiles of left pixels alone, columns, those with an odd last row."""
-    channels, columns, rows = p.images * p.in_c, -(-p.out_w // 2), -(-p.out_h // 2)
+    channels, columns, rows = p.images * p.in_c, -(-p.out_w // 2), sum(-(-rows // 2) for rows in bands(p))
     tiles, left_tiles = channels * (p.out_w // 2) * rows, channels * (p.out_w % 2) * rows
-    counts = {"columns": channels * columns, "odd_columns": channels * columns * (p.out_h % 2), "channels": channels}
+    odd = channels * columns * (bands(p)[-1] % 2)
+    counts = {"columns": channels * columns * len(bands(p)), "odd_columns": odd, "channels": channels}
     return {"tiles": tiles, "left_tiles": left_tiles, **counts}
 
 
@@ -110,6 +136,7 @@ DEPTHWISE_3X3_BLOCK_DSP = Kernel(
     summary="depthwise convolution with windows of 3x3, stride 1, blocks of 2x2 outputs at once",
     scratch=_scratch,
     aliases=lambda p: p.in_place,
+    sparing=sparing,
     needs=DSP,
     work=work,
     scaling="high",
@@ -132,7 +159,7 @@ def depthwise_3x3_block_variant(layer: ConvLayer, lowering: Lowering) -> Variant
     if not fits or bias is None or offset is None or not lowering.target.runs(DEPTHWISE_3X3_BLOCK_DSP):
         return None
     constants = {"filter": pack(layer.filters, bias, scales)}
-    fields = {**layer.geometry, "filter_offset": offset}
+    fields = {**layer.geometry, "filter_offset": offset, "band": sizes["out_h"]}
     if scales is not None:
         own = Depthwise3x3BlockChannelwiseParams(**fields, out_offset=layer.out.offset)
         return layer.variant(DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP, own, lowering, constants)

@@ -51,12 +51,13 @@ def memory_needs(quantized: Graph, target: Target, program: Program) -> tuple[Ne
 
 def _others(target: Target) -> Iterator[tuple[tuple[str, ...], Target]]:
     reuse, size = ("--reuse-inputs",), ("--optimize", "size")
-    if not target.reuse_inputs:
+    may_reuse = not target.reuse_inputs and not target.push_rows
+    if may_reuse:
         yield reuse, replace(target, reuse_inputs=True)
     if target.optimize is not Optimize.SIZE:
         small = replace(target, optimize=Optimize.SIZE)
         yield size, small
-        if not target.reuse_inputs:
+        if may_reuse:
             yield (*size, *reuse), replace(small, reuse_inputs=True)
 
 

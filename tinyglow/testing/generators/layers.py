@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -321,7 +322,8 @@ def _depthwise_3x3_block(draw: st.DrawFn) -> Case:
     channels, pads = draw(st.sampled_from((4, 8))), [draw(st.integers(0, 3)) for _ in range(4)]
     if draw(st.booleans()):
         pads = [pads[0], 2 - pads[0], pads[2], 2 - pads[2]] if max(pads[0], pads[2]) <= 2 else [1] * 4  # in place
-    in_h, in_w = (draw(st.integers(max(1, least - sum(pad)), 7)) for least, pad in ((4, pads[:2]), (3, pads[2:])))
+    least, most = (max(1, 4 - sum(pads[:2])), max(1, 3 - sum(pads[2:]))), (draw(st.sampled_from((7, 19))), 7)
+    in_h, in_w = (draw(st.integers(low, high)) for low, high in zip(least, most, strict=True))
     fields |= {"in_h": in_h, "in_w": in_w, "pad_top": pads[0], "pad_left": pads[2]}
     fields |= {"out_h": in_h + pads[0] + pads[1] - 2, "out_w": in_w + pads[2] + pads[3] - 2}
     fields |= dict.fromkeys(("in_c", "out_c", "group"), channels) | {"stride_h": 1, "stride_w": 1, "leaky": 0}
@@ -330,7 +332,10 @@ def _depthwise_3x3_block(draw: st.DrawFn) -> Case:
     filters = draw(int8_arrays(9 * channels, filter_offset)).reshape(channels, 9)
     bias, out = draw(high_words(data, filters.astype(np.int32) - filter_offset, out_offset))
     inputs = {"input": data, "filter": depthwise_3x3_block_dsp.pack(filters, bias)}
-    params = Depthwise3x3BlockParams(**fields, filter_offset=filter_offset, out=out)
+    params = Depthwise3x3BlockParams(**fields, filter_offset=filter_offset, band=fields["out_h"], out=out)
+    spared = depthwise_3x3_block_dsp.sparing(params)
+    if spared is not None and draw(st.booleans()):
+        params = replace(params, band=spared.band)
     return Case(DEPTHWISE_3X3_BLOCK_DSP, params, inputs, outputs)
 
 

@@ -36,7 +36,7 @@ typedef struct {
 } tg_dsp_middle;
 
 /* In C: a channel's weights, and the sum of a window that begins at x. */
-static inline void tg_dsp_strided_weights(const tg_dsp_strided *s, int32_t *weights) {
+static inline void tg_dsp_strided_weights(const tg_dsp_strided *s, tg_i32 *weights) {
   const int8_t *taps = (const int8_t *)(s->filter + 4) + s->channel;
   TG_COMPACT
   for (int32_t tap = 0; tap < 9; tap++) {
@@ -44,7 +44,7 @@ static inline void tg_dsp_strided_weights(const tg_dsp_strided *s, int32_t *weig
   }
 }
 
-static inline uint32_t tg_dsp_strided_sum(const tg_dsp_strided *s, const int8_t *x, const int32_t *weights) {
+static inline uint32_t tg_dsp_strided_sum(const tg_dsp_strided *s, const int8_t *x, const tg_i32 *weights) {
   uint32_t sum = (uint32_t)s->filter[s->channel];
   TG_COMPACT
   for (int32_t row = 0; row < 3; row++) {

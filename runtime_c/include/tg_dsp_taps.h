@@ -144,7 +144,7 @@ typedef struct {
 
 /* In C: adds the taps of four channels to their sums. bytes: whether weights are bytes. Returns where weights end. */
 TG_INLINE const tg_i32 *tg_dsp_window_sums(const tg_dsp_window *w, const int8_t *x, const tg_i32 *weights, int32_t bytes,
-                                           uint32_t *sums) {
+                                           tg_u32 *sums) {
   for (int32_t row = 0; row < w->rows; row++) {
     const int8_t *from = x;
     for (int32_t column = 0; column < w->columns; column++) {

@@ -260,8 +260,7 @@ def _depthwise_3x3(read: _Reader) -> Layer:
     groups = read.words("filter").reshape(channels // 4, -1)
     taps = np.ascontiguousarray(groups[:, 4:13].astype("<i4")).view("<i1").astype(np.int64).reshape(-1, 9, 4)
     weights = taps.transpose(0, 2, 1).reshape(channels, 9) - read.whole("filter_offset")
-    words = groups[:, 13:].reshape(channels, -1) if read.scale else None
-    return _folded(weights, groups[:, :4].ravel(), words)
+    return _folded(weights, groups[:, :4].ravel(), groups[:, 13:].reshape(channels, -1) if read.scale else None)
 
 
 def _depthwise_fours(read: _Reader) -> Layer:

@@ -196,7 +196,7 @@ static inline int8_t tg_depthwise_3x3_dsp_s8_scaled(const tg_depthwise_3x3_dsp_s
 
 static void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work *w, const int8_t *x, const tg_i32 *filter) {
   for (; w->groups > 0; w->groups--) {
-    uint32_t sums[4] = {(uint32_t)filter[0], (uint32_t)filter[1], (uint32_t)filter[2], (uint32_t)filter[3]};
+    tg_u32 sums[4] = {(uint32_t)filter[0], (uint32_t)filter[1], (uint32_t)filter[2], (uint32_t)filter[3]};
 #if TG_ANY_WINDOW
     const tg_dsp_window window = {w->channels, w->row, w->rows, w->columns, w->minus_offset};
 #else
@@ -218,7 +218,7 @@ static void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work *w, const
 /* A channel's outputs one after the other. */
 static TG_APART void tg_depthwise_3x3_dsp_s8_channel(const tg_dsp_strided *s, const tg_depthwise_3x3_dsp_s8_work *w) {
   const tg_i32 *scale = s->filter + 13 + s->channel * TG_SCALE_WORDS;
-  int32_t weights[9];
+  tg_i32 weights[9];
   tg_dsp_strided_weights(s, weights);
   const int8_t *x = s->input + s->channel - s->row;
   int8_t *output = s->output + s->channel;

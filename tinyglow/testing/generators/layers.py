@@ -163,8 +163,7 @@ def _depthwise_3x3_dsp(draw: st.DrawFn) -> Case:
     channels = draw(st.sampled_from((4, 8, 12)))
     strides = draw(st.sampled_from(((2, 2), (fields["stride_h"], fields["stride_w"]))))
     pads, most = [draw(st.integers(0, 2)) for _ in range(4)], 14 if strides == (2, 2) else 6
-    low = [max(1, 3 - pads[0] - pads[2]), max(1, 3 - pads[1] - pads[3])]
-    height, width = draw(st.integers(low[0], most)), draw(st.integers(low[1], most))
+    height, width = (draw(st.integers(max(1, 3 - pads[i] - pads[i + 2]), most)) for i in range(2))
     out_h, out_w = (height + pads[0] + pads[2] - 3) // strides[0] + 1, (width + pads[1] + pads[3] - 3) // strides[1] + 1
     fields |= {"in_h": height, "in_w": width, "pad_top": pads[0], "pad_left": pads[1], "leaky": 0}
     fields |= {"out_h": out_h, "out_w": out_w, "kernel_h": 3, "kernel_w": 3}

@@ -174,10 +174,10 @@ def _depthwise(call: Call, loop: str, scale: int) -> Extents:
         scratch = (across + 2) * (half + 2) + 2 * half
         return {"filter": channels * 9, "bias": channels * (1 + scale), "scratch": scratch}
     groups = _up(channels, 4)
-    found = {"filter": groups * (4 + 2 * taps + 4 * scale)}
     if "3x3" in loop:
-        found["scratch"] = _up(9 * channels, 4)
-    elif "window" in loop:
+        return {"filter": groups * (4 + taps + 4 * scale), "scratch": _up(taps * channels, 4)}
+    found = {"filter": groups * (4 + 2 * taps + 4 * scale)}
+    if "window" in loop:
         found["scratch"] = _up(taps * channels, 4) if _is_cut(call) else 1
     return found
 

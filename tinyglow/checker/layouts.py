@@ -263,6 +263,15 @@ def _depthwise_block(read: _Reader) -> Layer:
     return _folded(weights, rows[:, 3], rows[:, 4:] if read.scale else None)
 
 
+def _depthwise_3x3(read: _Reader) -> Layer:
+    """Groups of four channels: biases, nine words of a byte for each channel, words of scales."""
+    channels = read.whole("in_c")
+    groups = read.words("filter").reshape(channels // 4, -1)
+    taps = np.ascontiguousarray(groups[:, 4:13].astype("<i4")).view("<i1").astype(np.int64).reshape(-1, 9, 4)
+    weights = taps.transpose(0, 2, 1).reshape(channels, 9) - read.whole("filter_offset")
+    return _folded(weights, groups[:, :4].ravel(), groups[:, 13:].reshape(channels, -1) if read.scale else None)
+
+
 def _depthwise_fours(read: _Reader) -> Layer:
     """Groups of four channels: biases, two words a tap, words of scales."""
     channels = read.whole("in_c")
@@ -390,7 +399,8 @@ _LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
     (r"pointwise(?:_channelwise)?_dsp", _pointwise),
     (r"depthwise_3x3_block(?:_channelwise)?_dsp", _depthwise_block),
     (r"depthwise_(?:3x3|plane)(?:_channelwise)?|depthwise_plane(?:_channelwise)?_dsp", _depthwise_bytes),
-    (r"depthwise(?:_3x3|_window)?(?:_channelwise)?_dsp", _depthwise_fours),
+    (r"depthwise_3x3(?:_channelwise)?_dsp", _depthwise_3x3),
+    (r"depthwise(?:_window)?(?:_channelwise)?_dsp", _depthwise_fours),
     (r"(?:conv2d|depthwise)(?:_channelwise)?_mve", _vectors),
     (r"conv2d_packed|fully_connected_packed", _packed_conv),
     (r"fully_connected|fully_connected_wide|fully_connected_mve", _dense),

@@ -15,7 +15,7 @@ _LIMITS = (
     (r"conv2d_winograd(?:_4x4)?(?:_channelwise)?(?:_dsp)?", "in_c", 4, 4, _MOST),
     (r"pointwise(?:_channelwise)?_dsp", "out_c", 4, 4, _MOST),
     (r"pointwise(?:_channelwise)?_dsp", "in_c", 1, 4, 8),
-    (r"depthwise_3x3_block(?:_channelwise)?_dsp", "in_c", 4, 4, _MOST),
+    (r"depthwise_3x3(?:_block)?(?:_channelwise)?_dsp", "in_c", 4, 4, _MOST),
     (r"depthwise_3x3_block(?:_channelwise)?_dsp", "out_h", 1, 2, _MOST),
 )
 

@@ -1,4 +1,4 @@
-/* tg_depthwise_3x3_dsp_s8: depthwise convolution with windows of 3x3, four channels at once.
+/* tg_depthwise_3x3_dsp_s8: depthwise convolution with windows of 3x3, four channels at once, with stride 2 blocks of 2x2 outputs.
  *
  * Generated from the kernel's declaration; do not edit.
  * Needs the DSP extension to be fast; computes the same in portable C elsewhere. */
@@ -16,6 +16,8 @@ typedef struct {
   uint16_t in_c; /* channels of the input */
   uint16_t out_h; /* rows of the output */
   uint16_t out_w; /* columns of the output */
+  uint8_t kernel_h; /* rows of a window */
+  uint8_t kernel_w; /* columns of a window */
   uint8_t stride_h; /* rows from one window to the next */
   uint8_t stride_w; /* columns from one window to the next */
   uint8_t pad_top; /* rows of padding above the input */
@@ -24,6 +26,7 @@ typedef struct {
   int16_t in_offset; /* integer that stands for 0 in the input */
   int8_t act_min; /* least output: the activation's, or that of its type */
   int8_t act_max; /* largest output: the activation's, or that of its type */
+  int16_t filter_offset; /* is subtracted from each byte of the filter */
   tg_requant out; /* scales a result to the output, and adds the output's offset */
 } tg_depthwise_3x3_dsp_s8_params;
 

@@ -1,13 +1,20 @@
 /* Depthwise convolution by windows of 3x3 for cores that multiply halfwords: four channels at once. As many outputs
  * as inputs, a multiple of four; no dilation. With TG_ANY_WINDOW, windows of any size.
  *
- * Filter, for every four channels: their biases, and for each tap the weights of channels {0, 2} and {1, 3}, without
- * offset, as halfwords of two words.
+ * Filter, for every four channels: their biases, and for each tap a word of their weights, bytes. The input's offset, which
+ * padding holds, is folded into the bias. With TG_ANY_WINDOW it is not, and weights are without offset: those of channels
+ * {0, 2} and {1, 3}, as halfwords of two words.
  *
- * output = clamp(requantize(bias + sum of (input - in_offset) * weight)), where a tap outside the image is in_offset.
+ * output = clamp(requantize(bias + sum of input * (weight - filter_offset))).
+ *
+ * Where windows move by two pixels, those inside the image are computed in blocks of 2x2, channel by channel
+ * (tg_dsp_strided.h). As many rows are at once as lie before all that their windows read, if the output begins where the input
+ * does: it may lie there as if it were written pixel by pixel.
  *
  * TG_PER_CHANNEL: each channel has a scale of its own (see tg_scale_high), those of four channels after their weights. */
 #include "tg_dsp.h"
+#include "tg_dsp_strided.h"
+#include "tg_dsp_taps.h"
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
@@ -15,10 +22,18 @@
 #define TG_PER_CHANNEL 0
 #define TG_ANY_WINDOW 0
 
+#if TG_PER_CHANNEL
+#define TG_SCALE_WORDS TG_EPILOGUE_GLOW_WORDS
+#else
+#define TG_SCALE_WORDS 0
+#endif
+
 #if TG_ANY_WINDOW
+#define TG_DEPTHWISE_TAPS TG_TAPS_OF_WINDOW
 #define TG_KERNEL_H(p) ((p)->kernel_h)
 #define TG_KERNEL_W(p) ((p)->kernel_w)
 #else
+#define TG_DEPTHWISE_TAPS TG_TAPS_OF_3X3
 #define TG_KERNEL_H(p) 3
 #define TG_KERNEL_W(p) 3
 #endif
@@ -33,7 +48,7 @@ typedef struct {
   int8_t *output;
   int32_t groups;   /* of channels */
   int32_t channels; /* from one tap to the next in a row */
-  uint32_t minus_in_offset; /* in both halfwords */
+  uint32_t minus_offset; /* the filter's, with TG_ANY_WINDOW the input's; in both halfwords */
   int32_t row; /* from one row to the next */
 #if TG_ANY_WINDOW
   int32_t columns; /* taps of a row */
@@ -45,34 +60,7 @@ typedef struct {
 
 #if TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP
 
-/* One tap, and the loads of the next: 5 cycles on the M7, 10 on the M4. */
-#if TG_DUAL_ISSUE
-#define TG_TAP(next_x, next_w2, next_w, slot) \
-  "sxtab16 r7, r11, r12, ror #8\n\t"          \
-  "sxtab16 r6, r11, r12\n\t"                  \
-  "smlabb r3, r7, r9, r3\n\t"                 \
-  "ldr r12, [r0" next_x "]\n\t"               \
-  "smlatt r5, r7, r9, r5\n\t" slot            \
-  "smlabb r2, r6, r8, r2\n\t"                 \
-  "ldr r9, [r1, #" next_w2 "]\n\t"            \
-  "smlatt r4, r6, r8, r4\n\t"                 \
-  "ldr r8, [r1, #" next_w "]\n\t"
-#else
-#define TG_TAP(next_x, next_w2, next_w, slot) \
-  "sxtab16 r7, r11, r12, ror #8\n\t"          \
-  "sxtab16 r6, r11, r12\n\t"                  \
-  "smlabb r3, r7, r9, r3\n\t"                 \
-  "smlatt r5, r7, r9, r5\n\t"                 \
-  "smlabb r2, r6, r8, r2\n\t"                 \
-  "smlatt r4, r6, r8, r4\n\t"                 \
-  "ldr r12, [r0" next_x "]\n\t"               \
-  "ldr r9, [r1, #" next_w2 "]\n\t"            \
-  "ldr r8, [r1, #" next_w "]\n\t" slot
-#endif
-
-/* Sums in r2 to r5 to outputs, of which only the one in r3 is saturated; where they go to r7, the groups left to r8. The work
- * is in r12 before and after. */
-#define TG_DEPTHWISE_PLACES "ldr r7, [r12, #20]\n\tldr r8, [r12, #24]\n\t"
+/* Sums in r2 to r5 to outputs, see TG_TAPS_SCALED_HIGH. */
 #if TG_EPILOGUE_GLOW_FUSED
 #define TG_DEPTHWISE_SATURATE(x) "ssat " x ", #8, " x "\n\t"
 #else
@@ -91,7 +79,7 @@ typedef struct {
 #define TG_DEPTHWISE_SCALED                                                                                \
   "ldr lr, [r12, #16]\n\t" TG_DEPTHWISE_WORDS("0", "4", "8", "12") TG_DEPTHWISE_TWO("r2", "r3")            \
   TG_DEPTHWISE_WORDS("16", "20", "24", "28") TG_DEPTHWISE_SATURATE("r3") TG_DEPTHWISE_TWO("r4", "r5")      \
-  TG_DEPTHWISE_PLACES "ldr r10, [r12, #28]\n\tldr lr, [r12, #36]\n\tadd r1, r1, #32\n\t"
+  TG_TAPS_PLACES "ldr r10, [r12, #28]\n\tldr lr, [r12, #36]\n\tadd r1, r1, #32\n\t"
 #elif !TG_EPILOGUE_GLOW_FUSED
 /* A channel by the words of tg_epilogue_last.h. */
 #define TG_DEPTHWISE_CHANNEL(x) \
@@ -103,121 +91,59 @@ typedef struct {
   TG_DEPTHWISE_CHANNEL("r2") TG_DEPTHWISE_CHANNEL("r3") TG_DEPTHWISE_CHANNEL("r4") TG_DEPTHWISE_CHANNEL("r5") \
   "ldr r12, [sp]\n\t" \
   TG_DEPTHWISE_SATURATE("r3") \
-  TG_DEPTHWISE_PLACES
+  TG_TAPS_PLACES
 #elif TG_PER_CHANNEL
-#define TG_DEPTHWISE_SCALED \
-  "ldm r1!, {r6, r7, r8, r9}\n\t" \
-  "asr r3, r3, r7\n\t" \
-  "ldr r12, [r12, #16]\n\t" \
-  "bic r7, r7, #255\n\t" \
-  "asr r2, r2, r6\n\t" \
-  "bic r6, r6, #255\n\t" \
-  "smmlar r3, r3, r7, r12\n\t" \
-  "asr r5, r5, r9\n\t" \
-  "smmlar r2, r2, r6, r12\n\t" \
-  "bic r9, r9, #255\n\t" \
-  "asr r4, r4, r8\n\t" \
-  "smmlar r5, r5, r9, r12\n\t" \
-  "bic r8, r8, #255\n\t" \
-  "smmlar r4, r4, r8, r12\n\t" \
-  "ldr r12, [sp]\n\t" \
-  "ssat r3, #8, r3\n\t" \
-  TG_DEPTHWISE_PLACES
+#define TG_DEPTHWISE_SCALED TG_TAPS_SCALED_HIGH
 #else
-#define TG_DEPTHWISE_SCALED \
-  "ldm r12, {r6, r7, r8}\n\t" \
-  "asr r3, r3, r6\n\t" \
-  "asr r2, r2, r6\n\t" \
-  "mla r3, r3, r7, r8\n\t" \
-  "asr r5, r5, r6\n\t" \
-  "mla r2, r2, r7, r8\n\t" \
-  "asr r4, r4, r6\n\t" \
-  "mla r5, r5, r7, r8\n\t" \
-  "ldr r6, [r12, #12]\n\t" \
-  "mla r4, r4, r7, r8\n\t" \
-  "ldr r9, [r12, #16]\n\t" \
-  TG_DEPTHWISE_PLACES \
-  "asr r3, r3, r6\n\t" \
-  "asr r2, r2, r6\n\t" \
-  "asr r5, r5, r6\n\t" \
-  "asr r4, r4, r6\n\t" \
-  "add r3, r3, r9\n\t" \
-  "add r2, r2, r9\n\t" \
-  "add r5, r5, r9\n\t" \
-  "ssat r3, #8, r3\n\t" \
-  "add r4, r4, r9\n\t"
+#define TG_DEPTHWISE_SCALED TG_TAPS_SCALED_PLAIN
 #endif
 
-#if TG_ANY_WINDOW
+#if !TG_ANY_WINDOW
 
-/* A tap of input x: 11 cycles on the M4, with the end of the loop 14 for one of two. */
-#define TG_TAP_AT(x)                   \
-  "ldr r12, [r0" x "]\n\t"             \
-  "ldrd r8, r9, [r1], #8\n\t"          \
-  "sxtab16 r7, r11, r12, ror #8\n\t"   \
-  "sxtab16 r6, r11, r12\n\t"           \
-  "smlabb r3, r7, r9, r3\n\t"          \
-  "smlabb r2, r6, r8, r2\n\t"          \
-  "smlatt r5, r7, r9, r5\n\t"          \
-  "smlatt r4, r6, r8, r4\n\t"
-
-/* Rows of taps by pairs, an odd number entered at the second of one; the rows left in the stack's second word. The work to
- * r12 at the end. */
-#define TG_DEPTHWISE_TAPS              \
-  "ldm r1!, {r2, r3, r4, r5}\n\t"      \
-  "ldr r12, [sp]\n\t"                  \
-  "ldr r6, [r12, #44]\n\t"             \
-  "str r6, [sp, #4]\n"                 \
-  "2:\n\t"                             \
-  "ldr lr, [r12, #40]\n\t"             \
-  "lsrs lr, lr, #1\n\t"                \
-  "bcc 3f\n\t"                         \
-  "add lr, lr, #1\n\t"                 \
-  "sub r0, r0, r10\n\t"                \
-  "b 4f\n"                             \
-  "3:\n\t"                             \
-  TG_TAP_AT("")                        \
-  "4:\n\t"                             \
-  TG_TAP_AT(", r10")                   \
-  "subs lr, lr, #1\n\t"                \
-  "add r0, r0, r10, lsl #1\n\t"        \
-  "bne 3b\n\t"                         \
-  "ldr r12, [sp]\n\t"                  \
-  "ldr r6, [sp, #4]\n\t"               \
-  "ldr r7, [r12, #48]\n\t"             \
-  "subs r6, r6, #1\n\t"                \
-  "add r0, r0, r7\n\t"                 \
-  "str r6, [sp, #4]\n\t"               \
-  "bne 2b\n\t"                         \
-  "ldr r7, [r12, #52]\n\t"             \
-  "sub r0, r0, r7\n\t"
-
+/* A channel's own numbers, and sums of a block by them to outputs, see tg_dsp_strided.h. */
+#if !TG_EPILOGUE_GLOW_FUSED && TG_EPILOGUE_GLOW_SHIFTED
+#define TG_STRIDED_OWN \
+  TG_STRIDED_OWN_LAST(TG_EPILOGUE_GLOW_SPARING_BIAS("r9")) TG_STRIDED_WEIGHTS(TG_EPILOGUE_GLOW_SPARING_WEIGHTS)
+#define TG_STRIDED_PRODUCT(x) TG_EPILOGUE_GLOW_SPARING_PRODUCT(x, "lr", "r12")
+#define TG_STRIDED_PLUS(x) TG_EPILOGUE_GLOW_SPARING_PLUS(x, "lr")
+#define TG_STRIDED_SCALED                                                                     \
+  TG_STRIDED_LATE "ldr lr, [sp, #8]\n\t" TG_STRIDED_ALL(TG_STRIDED_PRODUCT)                   \
+  TG_EPILOGUE_GLOW_SPARING_AGAIN("ldr lr, [sp, #8]\n\t") TG_STRIDED_ALL(TG_STRIDED_PLUS)      \
+  "ldr r12, [sp, #12]\n\t" TG_STRIDED_PLACE TG_STRIDED_ALL(TG_STRIDED_SHIFT)
+#elif !TG_EPILOGUE_GLOW_FUSED
+#define TG_STRIDED_OWN TG_STRIDED_OWN_TIE
+#define TG_STRIDED_PRODUCT(x) TG_EPILOGUE_GLOW_PRODUCT(x, "lr", "r12", "r0")
+#define TG_STRIDED_SCALED                                                                     \
+  "str r0, [sp, #52]\n\t"                                                                     \
+  TG_STRIDED_LATE "ldr r0, [sp, #8]\n\t" TG_STRIDED_ALL(TG_STRIDED_PRODUCT)                   \
+  "ldr r0, [sp, #52]\n\t" TG_STRIDED_PLACE
+#elif TG_PER_CHANNEL
+#define TG_STRIDED_OWN TG_STRIDED_OWN_HIGH
+#define TG_STRIDED_SCALED TG_STRIDED_SCALED_HIGH
 #else
+#define TG_STRIDED_OWN TG_STRIDED_OWN_PLAIN
+#define TG_STRIDED_SCALED TG_STRIDED_SCALED_PLAIN
+#endif
 
-/* 45 cycles on the M7, and 25 for the rest. */
-#define TG_DEPTHWISE_TAPS                              \
-  "ldr r12, [r0]\n\t"                                  \
-  "ldm r1!, {r2, r3, r4, r5}\n\t"                      \
-  "ldr r9, [r1, #4]\n\t"                               \
-  "ldr r8, [r1]\n\t"                                   \
-  TG_TAP(", r10", "12", "8", "")                       \
-  TG_TAP(", r10, lsl #1", "20", "16", "add r0, r0, lr\n\t") \
-  TG_TAP("", "28", "24", "")                           \
-  TG_TAP(", r10", "36", "32", "")                      \
-  TG_TAP(", r10, lsl #1", "44", "40", "add r0, r0, lr\n\t") \
-  TG_TAP("", "52", "48", "")                           \
-  TG_TAP(", r10", "60", "56", "")                      \
-  TG_TAP(", r10, lsl #1", "68", "64", "")              \
-  "sxtab16 r7, r11, r12, ror #8\n\t"                   \
-  "sxtab16 r6, r11, r12\n\t"                           \
-  "smlabb r3, r7, r9, r3\n\t"                          \
-  "ldr r12, [sp]\n\t"                                  \
-  "smlatt r5, r7, r9, r5\n\t"                          \
-  "sub r0, r0, lr, lsl #1\n\t"                         \
-  "smlabb r2, r6, r8, r2\n\t"                          \
-  "add r0, r0, #4\n\t"                                 \
-  "smlatt r4, r6, r8, r4\n\t"                          \
-  "add r1, r1, #72\n\t"
+static TG_APART void tg_depthwise_3x3_dsp_s8_blocks(tg_dsp_strided *strided, const tg_depthwise_3x3_dsp_s8_work *w) {
+  register tg_dsp_strided *r0 __asm__("r0") = strided;
+  (void)w;
+  __asm__ volatile(
+      ".syntax unified\n\t"
+      TG_STRIDED_BEGIN
+      "2:\n\t"
+      TG_STRIDED_OWN
+      ".p2align 2\n"
+      "1:\n\t"
+      TG_STRIDED_SUMS
+      TG_STRIDED_SCALED
+      TG_STRIDED_STORE(TG_DEPTHWISE_SATURATE)
+      "bne 1b\n\t"
+      TG_STRIDED_NEXT("1b", "2b")
+      : "+r"(r0)
+      :
+      : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+}
 
 #endif
 
@@ -255,42 +181,31 @@ static TG_APART void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work 
 
 #else
 
+/* A sum by the constants of its channel. */
+static inline int8_t tg_depthwise_3x3_dsp_s8_scaled(const tg_depthwise_3x3_dsp_s8_work *w, uint32_t sum,
+                                                    const tg_i32 *scale) {
+#if TG_PER_CHANNEL
+  const int32_t scaled = TG_EPILOGUE_GLOW_HIGH((int32_t)sum, scale, w->offset);
+#else
+  const tg_requant out = {w->multiplier, w->offset, (uint8_t)w->pre, (uint8_t)w->post};
+  const int32_t scaled = tg_epilogue_glow((int32_t)sum, &out);
+  (void)scale;
+#endif
+  return (int8_t)tg_saturate_s8(scaled);
+}
+
 static void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work *w, const int8_t *x, const tg_i32 *filter) {
   for (; w->groups > 0; w->groups--) {
-    uint32_t sums[4] = {(uint32_t)filter[0], (uint32_t)filter[1], (uint32_t)filter[2], (uint32_t)filter[3]};
-    filter += 4;
+    tg_u32 sums[4] = {(uint32_t)filter[0], (uint32_t)filter[1], (uint32_t)filter[2], (uint32_t)filter[3]};
 #if TG_ANY_WINDOW
-    const int32_t columns = w->columns;
-    const int32_t taps = w->rows * columns;
+    const tg_dsp_window window = {w->channels, w->row, w->rows, w->columns, w->minus_offset};
 #else
-    const int32_t columns = 3;
-    const int32_t taps = 9;
+    const tg_dsp_window window = {w->channels, w->row, 3, 3, w->minus_offset};
 #endif
-    const int8_t *from = x;
-    int32_t column = 0;
-    for (int32_t tap = 0; tap < taps; tap++) {
-      const uint32_t bytes = tg_load4(from + column * w->channels);
-      if (++column == columns) {
-        column = 0;
-        from += w->row;
-      }
-      const uint32_t even = tg_even_plus(w->minus_in_offset, bytes);
-      const uint32_t odd = tg_odd_plus(w->minus_in_offset, bytes);
-      sums[0] = tg_dot_low(even, (uint32_t)filter[0], sums[0]);
-      sums[1] = tg_dot_low(odd, (uint32_t)filter[1], sums[1]);
-      sums[2] = tg_dot_high(even, (uint32_t)filter[0], sums[2]);
-      sums[3] = tg_dot_high(odd, (uint32_t)filter[1], sums[3]);
-      filter += 2;
-    }
+    filter = tg_dsp_window_sums(&window, x, filter + 4, !TG_ANY_WINDOW, sums);
     for (int32_t i = 0; i < 4; i++) {
-#if TG_PER_CHANNEL
-      const int32_t scaled = TG_EPILOGUE_GLOW_HIGH((int32_t)sums[i], filter, w->offset);
-      filter += TG_EPILOGUE_GLOW_WORDS;
-#else
-      const tg_requant out = {w->multiplier, w->offset, (uint8_t)w->pre, (uint8_t)w->post};
-      const int32_t scaled = tg_epilogue_glow((int32_t)sums[i], &out);
-#endif
-      *w->output++ = (int8_t)tg_saturate_s8(scaled);
+      *w->output++ = tg_depthwise_3x3_dsp_s8_scaled(w, sums[i], filter);
+      filter += TG_SCALE_WORDS;
     }
     x += 4;
   }
@@ -298,30 +213,89 @@ static void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work *w, const
 
 #endif
 
-/* Copies the window at (top, left) to a place of its own, with what lies outside the image. */
-static TG_SMALL TG_APART void tg_depthwise_3x3_dsp_s8_gather(const tg_depthwise_3x3_dsp_s8_params *p,
-                                                             const int8_t *image, int32_t top, int32_t left,
-                                                             int8_t *to) {
-  const int32_t channels = p->in_c;
-  const uint32_t outside = 0x1010101u * (uint8_t)p->in_offset;
-  const int32_t begin = tg_min(tg_max(-left, 0), TG_KERNEL_W(p));
-  const int32_t inside = tg_max(tg_min(p->in_w - left, TG_KERNEL_W(p)) - begin, 0);
+#if !TG_ANY_WINDOW && !(TG_HAS_DSP && TG_EPILOGUE_GLOW_DSP)
+
+/* A channel's outputs one after the other. */
+static TG_APART void tg_depthwise_3x3_dsp_s8_channel(const tg_dsp_strided *s, const tg_depthwise_3x3_dsp_s8_work *w) {
+  const tg_i32 *scale = s->filter + 13 + s->channel * TG_SCALE_WORDS;
+  tg_i32 weights[9];
+  tg_dsp_strided_weights(s, weights);
+  const int8_t *x = s->input + s->channel - s->row;
+  int8_t *output = s->output + s->channel;
   TG_COMPACT
-  for (int32_t y = top; y < top + TG_KERNEL_H(p); y++) {
-    int32_t behind = TG_KERNEL_W(p);
-    if (y >= 0 && y < p->in_h && inside > 0) {
-      to = tg_dsp_set(to, begin * channels, outside);
-      to = tg_dsp_copy(to, image + (y * p->in_w + left + begin) * channels, inside * channels);
-      behind -= begin + inside;
+  for (int32_t y = 0; y < 2 * s->rows; y++) {
+    TG_COMPACT
+    for (int32_t i = 0; 2 * i < s->width; i += s->channels) {
+      output[i] = tg_depthwise_3x3_dsp_s8_scaled(w, tg_dsp_strided_sum(s, x + 2 * i, weights), scale);
     }
-    to = tg_dsp_set(to, behind * channels, outside);
+    x += 2 * s->row;
+    output += s->down;
   }
 }
+
+static void tg_depthwise_3x3_dsp_s8_blocks(tg_dsp_strided *s, const tg_depthwise_3x3_dsp_s8_work *w) {
+  for (; s->channel < 4; s->channel++) {
+    tg_depthwise_3x3_dsp_s8_channel(s, w);
+  }
+}
+
+#endif
+
+#if !TG_ANY_WINDOW
+
+/* The middle's outputs of rows from y on. Returns how many rows. */
+static TG_SMALL TG_APART int32_t tg_depthwise_3x3_dsp_s8_rows(const tg_depthwise_3x3_dsp_s8_params *p,
+                                                              const tg_depthwise_3x3_dsp_s8_work *w,
+                                                              const tg_dsp_middle *middle, int32_t y,
+                                                              const int8_t *input, const tg_i32 *filter) {
+  const int32_t channels = w->channels;
+  const int32_t row = p->in_w * channels;
+  const int32_t top = 2 * y - p->pad_top;
+  const int32_t rows = (tg_min(top * p->in_w / p->out_w, middle->bottom) - y) & ~1;
+  if (middle->columns <= 0 || rows <= 0) {
+    return 0;
+  }
+  const int32_t down = p->out_w * channels;
+  const int32_t width = middle->columns * channels;
+  tg_dsp_strided s = {.input = input + (top + 1) * row + (2 * middle->left - p->pad_left) * channels,
+                      .channels = channels,
+                      .row = row,
+                      .filter = filter,
+                      .output = w->output + middle->left * channels,
+                      .width = 2 * width,
+                      .rows = rows >> 1,
+                      .minus_offset = w->minus_offset,
+#if TG_PER_CHANNEL
+                      .center = w->offset,
+#else
+                      .multiplier = w->multiplier,
+                      .half = w->half,
+                      .post = w->post,
+                      .pre = w->pre,
+                      .offset = w->offset,
+#endif
+                      .down = down,
+                      .input_skip = 4 * row - 2 * width,
+                      .output_skip = 2 * down - width};
+  TG_COMPACT
+  for (int32_t group = 0; group < channels; group += 4) {
+    s.channel = 0;
+    tg_depthwise_3x3_dsp_s8_blocks(&s, w);
+    s.input += 4;
+    s.output += 4;
+    s.filter += 13 + 4 * TG_SCALE_WORDS;
+  }
+  return rows;
+}
+
+#endif
 
 TG_SMALL
 void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8_t *input, const tg_i32 *filter,
                              int8_t *output, tg_i32 *scratch) {
   int8_t *window = (int8_t *)scratch;
+  uint32_t shape = UINT32_MAX; /* of what lies there */
+  const tg_dsp_image around = {p->in_h, p->in_w, p->in_c, TG_KERNEL_H(p), TG_KERNEL_W(p), p->in_offset};
   const int32_t channels = p->in_c;
   const int32_t row = p->in_w * channels;
   const int32_t outputs = p->out_h * p->out_w * channels;
@@ -337,21 +311,43 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
 #endif
       .output = output,
       .channels = channels,
-      .minus_in_offset = tg_pack_halfwords(-p->in_offset, -p->in_offset),
+#if TG_ANY_WINDOW
+      .minus_offset = tg_pack_halfwords(-p->in_offset, -p->in_offset),
+#else
+      .minus_offset = tg_pack_halfwords(-p->filter_offset, -p->filter_offset),
+#endif
       .row = row};
+  tg_dsp_middle middle = {(p->pad_left + 1) >> 1, 0, tg_min((p->in_h - 1 + p->pad_top) >> 1, p->out_h)};
+#if !TG_ANY_WINDOW
+  if (p->stride_h == 2 && p->stride_w == 2) {
+    middle.columns = (tg_min((p->in_w - 1 + p->pad_left) >> 1, p->out_w) - middle.left) & ~1;
+  }
+#endif
   for (int32_t image = 0; image < p->images; image++) {
     int32_t top = -p->pad_top;
+    int32_t there = 0; /* rows whose middle is */
     TG_COMPACT
-    for (int32_t y = p->out_h; y > 0; y--) {
+    for (int32_t y = 0; y < p->out_h; y++) {
       int32_t left = -p->pad_left;
+#if !TG_ANY_WINDOW
+      if (there == 0) {
+        there = tg_depthwise_3x3_dsp_s8_rows(p, &w, &middle, y, input, filter);
+      }
+#endif
       TG_COMPACT
-      for (int32_t x = p->out_w; x > 0; x--) {
+      for (int32_t x = 0; x < p->out_w; x++) {
         const int8_t *first = window;
+        if (there > 0 && x == middle.left) {
+          x += middle.columns - 1;
+          left += 2 * middle.columns;
+          w.output += middle.columns * channels;
+          continue;
+        }
         if (top >= 0 && left >= 0 && top + TG_KERNEL_H(p) <= p->in_h && left + TG_KERNEL_W(p) <= p->in_w) {
           first = input + (top * row + left * channels);
           w.row = row;
         } else {
-          tg_depthwise_3x3_dsp_s8_gather(p, input, top, left, window);
+          shape = tg_dsp_gather(&around, input, top, left, window, shape);
           w.row = TG_KERNEL_W(p) * channels;
         }
 #if TG_ANY_WINDOW
@@ -368,6 +364,7 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
         left += p->stride_w;
       }
       top += p->stride_h;
+      there -= there > 0;
     }
 #if TG_PER_CHANNEL
     tg_dsp_clamp(output, outputs, p->act_min, p->act_max);
@@ -387,14 +384,16 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
 
 #undef TG_PER_CHANNEL
 #undef TG_ANY_WINDOW
+#undef TG_SCALE_WORDS
+#undef TG_STRIDED_OWN
+#undef TG_STRIDED_PRODUCT
+#undef TG_STRIDED_PLUS
+#undef TG_STRIDED_SCALED
 #undef TG_KERNEL_H
 #undef TG_KERNEL_W
-#undef TG_TAP
-#undef TG_TAP_AT
 #undef TG_DEPTHWISE_TAPS
 #undef TG_DEPTHWISE_SATURATE
 #undef TG_DEPTHWISE_CHANNEL
 #undef TG_DEPTHWISE_TWO
 #undef TG_DEPTHWISE_WORDS
-#undef TG_DEPTHWISE_PLACES
 #undef TG_DEPTHWISE_SCALED

@@ -1,4 +1,4 @@
-"""Depthwise convolution for Cortex-M4, M7 and M33: four channels at once."""
+"""Depthwise convolution by windows of any size for Cortex-M4, M7 and M33: four channels at once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels import packed_halfwords
-from tinyglow.kernels.convolution.geometry import ConvGeometry, PooledGeometry
+from tinyglow.kernels.convolution.depthwise_3x3_dsp import DEPTHWISE_3X3_DSP
+from tinyglow.kernels.convolution.depthwise_groups import GROUP, overlap, work
+from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
-from tinyglow.kernels.convolution.overlap import first_inputs
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.targets.cores import DSP
-
-GROUP = 4  # channels
 
 
 class DepthwiseDspParams(ConvGeometry):
@@ -69,32 +68,6 @@ def depthwise_dsp_s8(p: DepthwiseDspParams, x: Array, filters: Array, out: Array
     out[...] = p.activate(glow.requantize(sums, p.out)).reshape(out.shape)
 
 
-def overlap(p: ConvGeometry) -> int | None:
-    """A pixel's channels are written group by group, each before all that its own group and later pixels still read."""
-    if p.images != 1:
-        return None
-    fields = {name: getattr(p, name) for name in ConvGeometry.__dataclass_fields__}
-    first = first_inputs(PooledGeometry(**fields, pool=0))
-    later = np.minimum.accumulate(first[::-1])[::-1]
-    return int((later - np.arange(len(first)) * p.out_c).min())
-
-
-def work(p: ConvGeometry, constants: Sequence[Array | None]) -> Work:
-    """Of groups of four channels: taps inside the image, rows of them, windows, and those that the image cuts."""
-    rows, columns = p.inside(0), p.inside(1)
-    groups = p.images * -(-p.in_c // GROUP)
-    whole = int((rows == p.kernel_h).sum()) * int((columns == p.kernel_w).sum())
-    windows = p.out_h * p.out_w
-    return {
-        "taps": groups * int(rows.sum()) * int(columns.sum()),
-        "rows": groups * int(rows.sum()) * p.out_w,
-        "windows": groups * windows,
-        "cut_windows": groups * (windows - whole),
-        "pixels": p.images * windows,
-        "cut_pixels": p.images * (windows - whole),
-    }
-
-
 DEPTHWISE_DSP = Kernel(
     symbol="tg_depthwise_dsp_s8",
     c_file="convolution/tg_depthwise_dsp_s8.c",
@@ -102,21 +75,6 @@ DEPTHWISE_DSP = Kernel(
     operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
     reference=depthwise_dsp_s8,
     summary="depthwise convolution, four channels at once",
-    overlap=overlap,
-    needs=DSP,
-    work=work,
-)
-
-
-DEPTHWISE_3X3_DSP = Kernel(
-    symbol="tg_depthwise_3x3_dsp_s8",
-    c_file="convolution/tg_depthwise_3x3_dsp_s8.c",
-    params=DepthwiseDspParams,
-    operands=(In("input", "int8"), In("filter", "int32"), Out("output", "int8")),
-    reference=depthwise_dsp_s8,
-    summary="depthwise convolution with windows of 3x3, four channels at once",
-    # One window with what lies outside the image.
-    scratch=lambda p: 9 * p.in_c,
     overlap=overlap,
     needs=DSP,
     work=work,
@@ -135,17 +93,17 @@ def _window_work(p: Any, constants: Sequence[Array | None]) -> Work:
 DEPTHWISE_WINDOW_DSP = DEPTHWISE_3X3_DSP.with_settings(
     "tg_depthwise_window_dsp_s8",
     {"TG_ANY_WINDOW": "1"},
+    params=DepthwiseDspParams,
+    reference=depthwise_dsp_s8,
     summary="depthwise convolution with windows of any size, four channels at once",
     scratch=lambda p: p.taps * p.in_c if work(p, ())["cut_pixels"] else GROUP,
     work=_window_work,
 )
 
 
-def fitting(kernels: tuple[Kernel, Kernel, Kernel], p: ConvGeometry) -> Kernel:
-    """Of kernels for any layer, for windows of any size of whole groups of channels, and for 3x3: the one for ``p``."""
-    if p.in_c % GROUP or p.leaky:
-        return kernels[0]
-    return kernels[2] if (p.kernel_h, p.kernel_w) == (3, 3) else kernels[1]
+def fitting(any_channels: Kernel, groups: Kernel, p: ConvGeometry) -> Kernel:
+    """Of kernels for any layer and for whole groups of channels: the one for ``p``."""
+    return any_channels if p.in_c % GROUP or p.leaky else groups
 
 
 def depthwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
@@ -154,7 +112,7 @@ def depthwise_variant(layer: ConvLayer, lowering: Lowering) -> Variant | None:
     if not fits or not lowering.target.runs(DEPTHWISE_DSP):
         return None
     params = DepthwiseDspParams(**layer.geometry, out=layer.requants[0])
-    kernel = fitting((DEPTHWISE_DSP, DEPTHWISE_WINDOW_DSP, DEPTHWISE_3X3_DSP), params)
+    kernel = fitting(DEPTHWISE_DSP, DEPTHWISE_WINDOW_DSP, params)
     constants = {"filter": pack(layer.weights, layer.bias)}
     return layer.variant(kernel, params, lowering, constants)
 
@@ -191,10 +149,6 @@ DEPTHWISE_CHANNELWISE_DSP = DEPTHWISE_DSP.per_channel(
     "tg_depthwise_channelwise_dsp_s8", DepthwiseChannelwiseDspParams, depthwise_channelwise_dsp_s8, scaling="high"
 )
 
-DEPTHWISE_3X3_CHANNELWISE_DSP = DEPTHWISE_3X3_DSP.per_channel(
-    "tg_depthwise_3x3_channelwise_dsp_s8", DepthwiseChannelwiseDspParams, depthwise_channelwise_dsp_s8, scaling="high"
-)
-
 DEPTHWISE_WINDOW_CHANNELWISE_DSP = DEPTHWISE_WINDOW_DSP.per_channel(
     "tg_depthwise_window_channelwise_dsp_s8",
     DepthwiseChannelwiseDspParams,
@@ -215,7 +169,6 @@ def depthwise_channelwise_dsp_variant(layer: ConvLayer, lowering: Lowering) -> V
     if not fits or scales is None:
         return None
     params = DepthwiseChannelwiseDspParams(**layer.geometry, out_offset=layer.out.offset)
-    kernels = DEPTHWISE_CHANNELWISE_DSP, DEPTHWISE_WINDOW_CHANNELWISE_DSP, DEPTHWISE_3X3_CHANNELWISE_DSP
-    kernel = fitting(kernels, params)
+    kernel = fitting(DEPTHWISE_CHANNELWISE_DSP, DEPTHWISE_WINDOW_CHANNELWISE_DSP, params)
     constants = {"filter": pack(layer.weights, layer.bias, scales)}
     return layer.variant(kernel, params, lowering, constants)

@@ -11,7 +11,7 @@ from tinyglow.ir.kernel import I16, In, Kernel, Out, Work
 from tinyglow.ir.op import Lowering
 from tinyglow.ir.target import Variant
 from tinyglow.kernels.convolution.channel_scales import channel_constants, channel_words
-from tinyglow.kernels.convolution.depthwise_dsp import overlap
+from tinyglow.kernels.convolution.depthwise_groups import overlap
 from tinyglow.kernels.convolution.geometry import ConvGeometry
 from tinyglow.kernels.convolution.layer import ConvLayer
 from tinyglow.numerics import glow

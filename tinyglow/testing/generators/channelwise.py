@@ -17,6 +17,7 @@ from tinyglow.kernels.convolution import (
     conv2d_dsp,
     conv2d_dual_mac,
     depthwise_3x3_block_dsp,
+    depthwise_3x3_dsp,
     depthwise_dsp,
     pointwise_dsp,
 )
@@ -68,9 +69,13 @@ from tinyglow.kernels.convolution.depthwise_3x3_block_dsp import (
     Depthwise3x3BlockChannelwiseParams,
     Depthwise3x3BlockParams,
 )
-from tinyglow.kernels.convolution.depthwise_dsp import (
+from tinyglow.kernels.convolution.depthwise_3x3_dsp import (
     DEPTHWISE_3X3_CHANNELWISE_DSP,
     DEPTHWISE_3X3_DSP,
+    Depthwise3x3ChannelwiseDspParams,
+    Depthwise3x3DspParams,
+)
+from tinyglow.kernels.convolution.depthwise_dsp import (
     DEPTHWISE_CHANNELWISE_DSP,
     DEPTHWISE_DSP,
     DEPTHWISE_WINDOW_CHANNELWISE_DSP,
@@ -207,12 +212,22 @@ def _depthwise(draw: st.DrawFn, kernel: Kernel, uniform: Kernel, epilogue: Epilo
 generates(DEPTHWISE_CHANNELWISE_DSP)(
     lambda epilogue=GLOW: _depthwise(DEPTHWISE_CHANNELWISE_DSP, DEPTHWISE_DSP, epilogue)
 )
-generates(DEPTHWISE_3X3_CHANNELWISE_DSP)(
-    lambda epilogue=GLOW: _depthwise(DEPTHWISE_3X3_CHANNELWISE_DSP, DEPTHWISE_3X3_DSP, epilogue)
-)
 generates(DEPTHWISE_WINDOW_CHANNELWISE_DSP)(
     lambda epilogue=GLOW: _depthwise(DEPTHWISE_WINDOW_CHANNELWISE_DSP, DEPTHWISE_WINDOW_DSP, epilogue)
 )
+
+
+@generates(DEPTHWISE_3X3_CHANNELWISE_DSP)
+@st.composite
+def _depthwise_3x3_channelwise_dsp(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
+    case = draw(cases(DEPTHWISE_3X3_DSP))
+    p = case.params
+    assert isinstance(p, Depthwise3x3DspParams)
+    filters, bias, _ = depthwise_3x3_dsp.unpack(case.inputs["filter"], p.in_c)
+    scales = draw(own_scales(epilogue, epilogue.high, filters.astype(np.int32) - p.filter_offset, bias, p.out))
+    inputs = {**case.inputs, "filter": depthwise_3x3_dsp.pack(filters, bias, scales)}
+    params = Depthwise3x3ChannelwiseDspParams(**without_scale(p))
+    return Case(DEPTHWISE_3X3_CHANNELWISE_DSP, params, inputs, case.outputs)
 
 
 @generates(DEPTHWISE_3X3_BLOCK_CHANNELWISE_DSP)

@@ -16,6 +16,7 @@ from tinyglow.kernels.convolution import (
     conv2d_3x3_pool_dsp,
     conv2d_dsp,
     depthwise_3x3_block_dsp,
+    depthwise_3x3_dsp,
     depthwise_dsp,
     pointwise_dsp,
 )
@@ -29,8 +30,8 @@ from tinyglow.kernels.convolution.conv2d_dual_mac import CONV2D_DUAL_MAC, DualMa
 from tinyglow.kernels.convolution.conv2d_quads_dsp import CONV2D_QUADS_DSP, QUAD, pack_quads
 from tinyglow.kernels.convolution.depthwise_3x3 import DEPTHWISE_3X3, Depthwise3x3Params
 from tinyglow.kernels.convolution.depthwise_3x3_block_dsp import DEPTHWISE_3X3_BLOCK_DSP, Depthwise3x3BlockParams
+from tinyglow.kernels.convolution.depthwise_3x3_dsp import DEPTHWISE_3X3_DSP, Depthwise3x3DspParams
 from tinyglow.kernels.convolution.depthwise_dsp import (
-    DEPTHWISE_3X3_DSP,
     DEPTHWISE_DSP,
     DEPTHWISE_WINDOW_DSP,
     DepthwiseDspParams,
@@ -44,7 +45,6 @@ from tinyglow.kernels.fully_connected.fully_connected_eight_units_dsp import pac
 from tinyglow.kernels.fully_connected.fully_connected_four_units import FULLY_CONNECTED_FOUR_UNITS, fits
 from tinyglow.kernels.fully_connected.fully_connected_four_units import pack as pack_four_units
 from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
-from tinyglow.kernels.window import Window
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import GLOW, HIGH_WORD, fits_high_word
@@ -140,15 +140,6 @@ def _depthwise(draw: st.DrawFn, kernel: Kernel) -> Case:
     out_offset = draw(offsets())
     fields, _ = draw(plain_geometries(out_offset))
     channels = draw(st.integers(1, 13))
-    if kernel is DEPTHWISE_3X3_DSP:
-        channels = draw(st.sampled_from((4, 8, 12)))
-        pads, strides = [draw(st.integers(0, 2)) for _ in range(4)], (fields["stride_h"], fields["stride_w"])
-        window = Window((3, 3), strides, (pads[0], pads[1], pads[2], pads[3]))
-        low = [max(1, 3 - pads[0] - pads[2]), max(1, 3 - pads[1] - pads[3])]
-        height, width = draw(st.integers(low[0], 6)), draw(st.integers(low[1], 6))
-        out_h, out_w = window.output_size(height, width)
-        fields |= {"kernel_h": 3, "kernel_w": 3, "pad_top": pads[0], "pad_left": pads[1], "leaky": 0}
-        fields |= {"in_h": height, "in_w": width, "out_h": out_h, "out_w": out_w}
     if kernel is DEPTHWISE_WINDOW_DSP:
         channels, fields["leaky"] = draw(st.sampled_from((4, 8, 12))), 0
     fields |= {"in_c": channels, "out_c": channels, "group": channels}
@@ -163,8 +154,29 @@ def _depthwise(draw: st.DrawFn, kernel: Kernel) -> Case:
 
 
 generates(DEPTHWISE_DSP)(lambda: _depthwise(DEPTHWISE_DSP))
-generates(DEPTHWISE_3X3_DSP)(lambda: _depthwise(DEPTHWISE_3X3_DSP))
 generates(DEPTHWISE_WINDOW_DSP)(lambda: _depthwise(DEPTHWISE_WINDOW_DSP))
+
+
+@generates(DEPTHWISE_3X3_DSP)
+@st.composite
+def _depthwise_3x3_dsp(draw: st.DrawFn) -> Case:
+    out_offset = draw(offsets())
+    fields, _ = draw(plain_geometries(out_offset))
+    channels = draw(st.sampled_from((4, 8, 12)))
+    strides = draw(st.sampled_from(((2, 2), (fields["stride_h"], fields["stride_w"]))))
+    pads, most = [draw(st.integers(0, 2)) for _ in range(4)], 14 if strides == (2, 2) else 6
+    height, width = (draw(st.integers(max(1, 3 - pads[i] - pads[i + 2]), most)) for i in range(2))
+    out_h, out_w = (height + pads[0] + pads[2] - 3) // strides[0] + 1, (width + pads[1] + pads[3] - 3) // strides[1] + 1
+    fields |= {"in_h": height, "in_w": width, "pad_top": pads[0], "pad_left": pads[1], "leaky": 0}
+    fields |= {"out_h": out_h, "out_w": out_w, "kernel_h": 3, "kernel_w": 3}
+    fields |= dict.fromkeys(("in_c", "out_c", "group"), channels) | {"stride_h": strides[0], "stride_w": strides[1]}
+    data, outputs = draw(input_images(fields))
+    filter_offset = draw(offsets())
+    filters = draw(int8_arrays(9 * channels, filter_offset)).reshape(channels, 9)
+    bias, spread = draw(fitting_biases(data, 0, filters, [filter_offset] * channels))
+    fields |= {"filter_offset": filter_offset, "out": draw(requant_params(max(spread), out_offset))}
+    inputs = {"input": data, "filter": depthwise_3x3_dsp.pack(filters, bias)}
+    return Case(DEPTHWISE_3X3_DSP, Depthwise3x3DspParams(**fields), inputs, outputs)
 
 
 @generates(FULLY_CONNECTED)

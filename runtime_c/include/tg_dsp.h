@@ -290,9 +290,10 @@ static inline int32_t tg_high_plus(int32_t x, int32_t scale, int32_t plus) {
   __asm__("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(x), "r"(scale), "r"(plus));
   return result;
 #elif TG_DSP_ACLE && !defined(__clang__)
-  /* Other compilers than clang do not find the instruction for it: this way is the shortest without. */
-  const int64_t product = (int64_t)x * scale;
-  return (int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31) + plus;
+  /* Other compilers than clang do not find the instruction for it, but SMLAL for this: what is added does not wait for the
+   * product. */
+  const uint64_t more = (uint64_t)(uint32_t)plus << 32 | 0x80000000u;
+  return (int32_t)(uint32_t)(((uint64_t)((int64_t)x * scale) + more) >> 32);
 #else
   return (int32_t)(((int64_t)x * scale + ((int64_t)1 << 31)) >> 32) + plus;
 #endif

@@ -199,10 +199,16 @@ static inline tg_u32 *tg_dsp_block_put_rows(const int8_t *left, int32_t left_ste
         : "cc", "memory");
   }
 #else
+  TG_COMPACT
   for (; count > 0; count--) {
-    for (int32_t channel = 0; channel < 4; channel++) {
-      to[channel] = tg_pack_halfwords(left[channel], right[channel]);
-    }
+    const uint32_t a = tg_load4(left);
+    const uint32_t b = tg_load4(right);
+    const uint32_t lower = (a & 0xFFFFu) | b << 16;
+    const uint32_t upper = a >> 16 | (b & 0xFFFF0000u);
+    to[0] = tg_even(lower);
+    to[1] = tg_odd(lower);
+    to[2] = tg_even(upper);
+    to[3] = tg_odd(upper);
     left += left_step;
     right += right_step;
     to += 8;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "tg_dsp.h"
+#include "tg_numerics.h"
 
 /* Groups of a row of width bytes, and whether one is left. */
 #define TG_DSP_WINDOW_GROUPS(width) (((width) + 2) >> 2)
@@ -156,38 +157,73 @@ static TG_APART void tg_dsp_windows_lay_out(const tg_dsp_windows *s, const int8_
 #endif
 }
 
-/* Columns up to end times two channels' filter, which begins with their biases, a word of each in turn: the sums of four
- * pixels, of the one channel and of the other. At least one word of a pixel. */
-static TG_APART void tg_dsp_windows_sums(const tg_u32 *x, const tg_u32 *end, const tg_u32 *filter, tg_i32 *sums) {
-  uint32_t first0 = filter[0];
-  uint32_t second0 = filter[1];
-  uint32_t first1 = first0;
-  uint32_t first2 = first0;
-  uint32_t first3 = first0;
-  uint32_t second1 = second0;
-  uint32_t second2 = second0;
-  uint32_t second3 = second0;
-  TG_COMPACT
-  do {
-    filter += 2;
-    first0 = tg_dot2(x[0], filter[0], first0);
-    second0 = tg_dot2(x[0], filter[1], second0);
-    first1 = tg_dot2(x[1], filter[0], first1);
-    second1 = tg_dot2(x[1], filter[1], second1);
-    first2 = tg_dot2(x[2], filter[0], first2);
-    second2 = tg_dot2(x[2], filter[1], second2);
-    first3 = tg_dot2(x[3], filter[0], first3);
-    second3 = tg_dot2(x[3], filter[1], second3);
+/* Of two pixels: sums of the one channel and of the other. */
+typedef struct {
+  uint32_t first0;
+  uint32_t first1;
+  uint32_t second0;
+  uint32_t second1;
+} tg_dsp_windows_sums;
+
+TG_INLINE tg_dsp_windows_sums tg_dsp_windows_add(tg_dsp_windows_sums s, uint32_t x0, uint32_t x1, uint32_t first,
+                                                 uint32_t second) {
+  s.first0 = tg_dot2(x0, first, s.first0);
+  s.second0 = tg_dot2(x0, second, s.second0);
+  s.first1 = tg_dot2(x1, first, s.first1);
+  s.second1 = tg_dot2(x1, second, s.second1);
+  return s;
+}
+
+/* Columns of a pixel and the one after the next, whose first words x points to, times two channels' filter, which begins
+ * with their biases, a word of each in turn. That many sums, pointers and words fit the registers. The biases come last:
+ * where two sums begin with the same number, gcc copies them in each turn. For the M7 words are loaded before those before
+ * them are multiplied. */
+TG_INLINE tg_dsp_windows_sums tg_dsp_windows_of_two(const tg_u32 *x, int32_t words, const tg_u32 *filter) {
+  const tg_u32 *const bias = filter;
+  tg_dsp_windows_sums s = {0, 0, 0, 0};
+  if (words & 1) {
+    s = tg_dsp_windows_add(s, x[0], x[2], filter[2], filter[3]);
     x += 4;
-  } while (x != end);
-  sums[0] = (int32_t)first0;
-  sums[1] = (int32_t)first1;
-  sums[2] = (int32_t)first2;
-  sums[3] = (int32_t)first3;
-  sums[4] = (int32_t)second0;
-  sums[5] = (int32_t)second1;
-  sums[6] = (int32_t)second2;
-  sums[7] = (int32_t)second3;
+    filter += 2;
+  }
+  const tg_u32 *const end = x + 4 * (words & ~1);
+  TG_COMPACT
+  while (x != end) {
+#if TG_DUAL_ISSUE
+    const uint32_t first = filter[2];
+    const uint32_t x0 = x[0];
+    const uint32_t x1 = x[2];
+    const uint32_t second = filter[3];
+    const uint32_t next_first = filter[4];
+    const uint32_t next0 = x[4];
+    const uint32_t next1 = x[6];
+    const uint32_t next_second = filter[5];
+    s = tg_dsp_windows_add(s, x0, x1, first, second);
+    s = tg_dsp_windows_add(s, next0, next1, next_first, next_second);
+#else
+    s = tg_dsp_windows_add(s, x[0], x[2], filter[2], filter[3]);
+    s = tg_dsp_windows_add(s, x[4], x[6], filter[4], filter[5]);
+#endif
+    x += 8;
+    filter += 4;
+  }
+  s.first0 += bias[0];
+  s.first1 += bias[0];
+  s.second0 += bias[1];
+  s.second1 += bias[1];
+  return s;
+}
+
+/* The largest sum of four pixels, for both channels. */
+TG_INLINE void tg_dsp_windows_largest(const tg_u32 *x, int32_t words, const tg_u32 *filter, tg_i32 *largest) {
+  largest[0] = INT32_MIN;
+  largest[1] = INT32_MIN;
+  TG_COMPACT
+  for (int32_t i = 2; i > 0; i--) {
+    const tg_dsp_windows_sums s = tg_dsp_windows_of_two(x++, words, filter);
+    largest[0] = tg_max(largest[0], tg_max((int32_t)s.first0, (int32_t)s.first1));
+    largest[1] = tg_max(largest[1], tg_max((int32_t)s.second0, (int32_t)s.second1));
+  }
 }
 
 /* What the four windows cover; bytes hold it where some of it lies outside the image. */

@@ -219,39 +219,59 @@ static TG_APART void tg_conv2d_small_dsp_s8_compute(const tg_conv2d_small_dsp_s8
 
 #else
 
-/* words: the channel's, with TG_PER_CHANNEL. */
-static inline int8_t tg_conv2d_small_dsp_s8_finish(const tg_conv2d_small_dsp_s8_tile *tile, int32_t sum,
-                                                   const tg_u32 *words) {
 #if TG_PER_CHANNEL
-  return (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, words, tile->offset));
+#define TG_OUTPUT(sum, i) \
+  (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH((int32_t)(sum), filter + (i)*TG_EPILOGUE_GLOW_WORDS, offset))
+#define TG_CONSTANTS_OF(tile) const int32_t offset = (tile)->offset;
 #else
-  (void)words;
-  return (int8_t)tg_saturate_s8(tg_high_plus(sum >> tile->pre, tile->scale, tile->offset));
+#define TG_OUTPUT(sum, i) (int8_t)tg_saturate_s8(tg_high_plus((int32_t)(sum) >> pre, scale, offset))
+#define TG_CONSTANTS_OF(tile) const int32_t pre = (tile)->pre, scale = (tile)->scale, offset = (tile)->offset;
 #endif
-}
 
-static TG_APART void tg_conv2d_small_dsp_s8_compute(const tg_conv2d_small_dsp_s8_tile *tile) {
+/* All channels of pixels first and first + 2, the latter's at ``second`` from the former's. One that does not count is
+ * written first, and then over. */
+static TG_APART void tg_conv2d_small_dsp_s8_two(const tg_conv2d_small_dsp_s8_tile *tile, int32_t first, int8_t *output,
+                                                int32_t second) {
   const int32_t words = (int32_t)(tile->end - tile->columns) / 4;
   const tg_u32 *filter = (const tg_u32 *)tile->filter;
+  TG_CONSTANTS_OF(tile)
   TG_COMPACT
-  for (int8_t *output = tile->output; output < tile->output_end;) {
-    int32_t all[8];
-    tg_dsp_windows_sums(tile->columns, tile->end, filter, all);
+  for (int32_t rest = (int32_t)(tile->output_end - tile->output); rest > 0; rest -= 2) {
+    const tg_dsp_windows_sums s = tg_dsp_windows_of_two(tile->columns + first, words, filter);
     filter += 2 + 2 * words;
-    TG_COMPACT
-    for (const tg_i32 *sums = all; sums != all + 8; sums += 4) {
-      if (tile->pool) {
-        const int32_t largest = tg_max(tg_max(sums[0], sums[1]), tg_max(sums[2], sums[3]));
-        *output = tg_conv2d_small_dsp_s8_finish(tile, largest, filter);
-      } else {
-        output[tile->places[2]] = tg_conv2d_small_dsp_s8_finish(tile, sums[3], filter);
-        output[tile->places[1]] = tg_conv2d_small_dsp_s8_finish(tile, sums[2], filter);
-        output[tile->places[0]] = tg_conv2d_small_dsp_s8_finish(tile, sums[1], filter);
-        *output = tg_conv2d_small_dsp_s8_finish(tile, sums[0], filter);
-      }
-      output++;
-      filter += TG_PAIR_SCALES / 2;
-    }
+    output[second + 1] = TG_OUTPUT(s.second1, 1);
+    output[second] = TG_OUTPUT(s.first1, 0);
+    output[1] = TG_OUTPUT(s.second0, 1);
+    output[0] = TG_OUTPUT(s.first0, 0);
+    output += 2;
+    filter += TG_PAIR_SCALES;
+  }
+}
+
+/* All channels of the maximum of four pixels. */
+static TG_APART void tg_conv2d_small_dsp_s8_largest(const tg_conv2d_small_dsp_s8_tile *tile) {
+  const int32_t words = (int32_t)(tile->end - tile->columns) / 4;
+  const tg_u32 *filter = (const tg_u32 *)tile->filter;
+  TG_CONSTANTS_OF(tile)
+  TG_COMPACT
+  for (int8_t *output = tile->output; output < tile->output_end; output += 2) {
+    int32_t largest[2];
+    tg_dsp_windows_largest(tile->columns, words, filter, largest);
+    filter += 2 + 2 * words;
+    output[1] = TG_OUTPUT(largest[1], 1);
+    *output = TG_OUTPUT(largest[0], 0);
+    filter += TG_PAIR_SCALES;
+  }
+}
+
+/* All channels of the tile. */
+static void tg_conv2d_small_dsp_s8_compute(const tg_conv2d_small_dsp_s8_tile *tile) {
+  const int32_t *const places = tile->places;
+  if (tile->pool) {
+    tg_conv2d_small_dsp_s8_largest(tile);
+  } else {
+    tg_conv2d_small_dsp_s8_two(tile, 1, tile->output + places[0], places[2] == places[1] ? 0 : places[2] - places[0]);
+    tg_conv2d_small_dsp_s8_two(tile, 0, tile->output, places[1] == places[0] ? 0 : places[1]);
   }
 }
 
@@ -376,3 +396,5 @@ void tg_conv2d_small_dsp_s8(const tg_conv2d_small_dsp_s8_params *p, const int8_t
 #undef TG_SCALE_TWO
 #undef TG_SCALE_ALL
 #undef TG_SATURATE
+#undef TG_OUTPUT
+#undef TG_CONSTANTS_OF

@@ -9,6 +9,7 @@
  * TG_PER_CHANNEL: each channel has a scale of its own (see tg_scale_high), a word before its bias, which may have a shift
  * before the multiplication. */
 #include "tg_dsp.h"
+#include "tg_dsp_pixels.h"
 #include "tg_epilogue_glow.h"
 #include "tg_kernels.h"
 #include "tg_numerics.h"
@@ -329,41 +330,44 @@ static void tg_pointwise_dsp_s8_pixels(const tg_pointwise_dsp_s8_work *w, const 
 #define TG_CHANNEL_OUTPUT(sum, words) tg_high_plus((int32_t)(sum), scale, offset)
 #endif
 
-/* The channels of a pixel, two in a turn. */
-static TG_APART void tg_pointwise_dsp_s8_pixel(const tg_pointwise_dsp_s8_work *w, uint32_t first, uint32_t last,
-                                               const tg_u32 *filter, int8_t *output) {
-  const uint32_t x0 = tg_even(first);
-  const uint32_t x1 = tg_odd(first);
-  const uint32_t x2 = tg_even(last);
-  const uint32_t x3 = tg_odd(last);
-#if !TG_PER_CHANNEL
-  const int32_t scale = w->scale;
-#endif
-  const int32_t offset = w->offset;
+/* All channels of two pixels, two in a turn, so that a word of weights is loaded once for both. x: of the one pixel the bytes
+ * {0, 2} and {1, 3} of its two words, then of the other; registers do not hold all of them beside the sums, and each turn
+ * loads them anew. The second pixel is written first: if there is none, the first one takes its place. gcc orders loads worse
+ * where ``first`` is moved on before ``second``. */
+static TG_APART void tg_pointwise_dsp_s8_two(const tg_pointwise_dsp_s8_work *w, const uint32_t *x, const tg_u32 *filter,
+                                             int8_t *first, int8_t *second) {
   TG_COMPACT
   for (int32_t channels = w->out_c; channels > 0; channels -= 2) {
     const tg_u32 *const words = filter + (TG_CHANNEL_WORDS - 5);
-    const tg_u32 *const next = words + TG_CHANNEL_WORDS;
-    uint32_t sum0 = tg_dot2(x0, words[1], words[0]);
-    uint32_t sum1 = tg_dot2(x0, next[1], next[0]);
-    sum0 = tg_dot2(x1, words[2], sum0);
-    sum1 = tg_dot2(x1, next[2], sum1);
-    sum0 = tg_dot2(x2, words[3], sum0);
-    sum1 = tg_dot2(x2, next[3], sum1);
-    sum0 = tg_dot2(x3, words[4], sum0);
-    sum1 = tg_dot2(x3, next[4], sum1);
-    output[0] = (int8_t)tg_saturate_s8(TG_CHANNEL_OUTPUT(sum0, filter));
-    output[1] = (int8_t)tg_saturate_s8(TG_CHANNEL_OUTPUT(sum1, filter + TG_CHANNEL_WORDS));
-    output += 2;
+    const tg_dsp_pixels_sums s = tg_dsp_pixels_of_two(x, words, words + TG_CHANNEL_WORDS);
+#if !TG_PER_CHANNEL
+    const int32_t scale = w->scale;
+#endif
+    const int32_t offset = w->offset;
+    second[1] = (int8_t)tg_saturate_s8(TG_CHANNEL_OUTPUT(s.second1, filter + TG_CHANNEL_WORDS));
+    second[0] = (int8_t)tg_saturate_s8(TG_CHANNEL_OUTPUT(s.second0, filter));
+    first[1] = (int8_t)tg_saturate_s8(TG_CHANNEL_OUTPUT(s.first1, filter + TG_CHANNEL_WORDS));
+    first[0] = (int8_t)tg_saturate_s8(TG_CHANNEL_OUTPUT(s.first0, filter));
+    second += 2;
+    first += 2;
     filter += 2 * TG_CHANNEL_WORDS;
   }
 }
 
 static void tg_pointwise_dsp_s8_pixels(const tg_pointwise_dsp_s8_work *w, const int8_t *input, const tg_i32 *filter,
                                        int8_t *output) {
-  for (; input != w->end; input += w->in_c) {
-    tg_pointwise_dsp_s8_pixel(w, tg_load4(input), tg_load4(input + w->in_c - 4), (const tg_u32 *)filter, output);
-    output += w->out_c;
+  const int32_t in_c = w->in_c;
+  uint32_t x[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+  while (input != w->end) {
+    int8_t *const second = input + in_c != w->end ? output + w->out_c : output;
+    tg_dsp_pixels_put(input, in_c, x);
+    input += in_c;
+    if (second != output) {
+      tg_dsp_pixels_put(input, in_c, x + 4);
+      input += in_c;
+    }
+    tg_pointwise_dsp_s8_two(w, x, (const tg_u32 *)filter, output, second);
+    output = second + w->out_c;
   }
 }
 

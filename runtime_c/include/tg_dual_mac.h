@@ -270,12 +270,13 @@ static inline uint32_t *tg_dual_mac_lay_out(const int8_t *x, const int32_t *plac
 /* sums[0 .. 3] += products of a channel; returns the stream after it. */
 static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, const uint8_t *stream, int32_t *sums) {
   const uint32_t *x = tile->columns;
+  const uint32_t negative_offset = (uint32_t)tile->negative_offset;
   while (*stream != TG_DUAL_MAC_END) {
-    int32_t taps = *stream++ - TG_DUAL_MAC_HEADER;
+    const uint8_t *const end = stream + *stream - (TG_DUAL_MAC_HEADER - 1);
     uint32_t first = (uint32_t)1 << 15;
     uint32_t second = (uint32_t)1 << 15;
-    for (; taps > 0; taps--) {
-      const uint32_t weight = *stream++ + (uint32_t)tile->negative_offset;
+    for (stream++; stream < end; stream++) {
+      const uint32_t weight = *stream + negative_offset;
       first += weight * x[0];
       second += weight * x[1];
       x += 2;

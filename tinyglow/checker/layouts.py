@@ -8,44 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tinyglow.checker import small_layers, streams, winograd
 from tinyglow.checker.extents import dsp_lines, loop_of, words_of_scale
 from tinyglow.checker.findings import BrokenError
 from tinyglow.checker.grammar import INSTRUCTION
 from tinyglow.checker.instructions import check_instructions
+from tinyglow.checker.layer_reader import Array, Data, Layer, Reader, folded, halves
 from tinyglow.checker.source import Call
 
-Array = npt.NDArray[Any]
-Data = Callable[[str], bytes]
 _STATEMENT = re.compile(
     r"sums\[(\d+)\] = sums\[(\d+)\] = 0;|tg_add_halfwords\(([^&]*), &sums\[(\d+)\], &sums\[(\d+)\]\);"
 )
 _TERM = re.compile(r"([-+]?) ?x\[(\d+)\] \* (\d+)u")
-
-
-@dataclass(frozen=True)
-class Layer:
-    """The sums of a layer.
-
-    Attributes:
-        weights: int64 [units, terms].
-        start: int64 [units]: what sums begin with.
-        offset: What is taken off each input, -128 to 127 (int16: -32768 to 32767), before it is multiplied.
-        words: int64 [units, n]: the constants of each unit's scale, as they lie beside its weights; or None.
-        limits: The largest number that another intermediate can be, and the most that it may be, by its name.
-    """
-
-    weights: Array
-    start: Array
-    offset: int = 0
-    words: Array | None = None
-    limits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def layer_of(call: Call, data: Data, functions: Mapping[str, str], bytes_of: Mapping[str, int]) -> Layer | None:
@@ -64,7 +41,7 @@ def layer_of(call: Call, data: Data, functions: Mapping[str, str], bytes_of: Map
     if known is None or known[2] == "f32":
         return None
     loop, epilogue, _ = known
-    read = _Reader(call, data, bytes_of, words_of_scale(call.kernel, loop, epilogue))
+    read = Reader(call, data, bytes_of, words_of_scale(call.kernel, loop, epilogue))
     if "code" in loop:
         return _code(read, functions)
     for pattern, function in _LAYOUTS:
@@ -73,47 +50,7 @@ def layer_of(call: Call, data: Data, functions: Mapping[str, str], bytes_of: Map
     raise BrokenError(call.where, "is a kernel whose weights the checker cannot read")
 
 
-class _Reader:
-    """The operands of one call as arrays."""
-
-    def __init__(self, call: Call, data: Data, bytes_of: Mapping[str, int], scale: int) -> None:
-        self.call, self.whole, self.scale = call, call.whole, scale
-        self._data, self._bytes = data, bytes_of
-
-    def array(self, name: str, dtype: str) -> Array:
-        """An operand's elements as int64, flat."""
-        raw = self.raw(name)
-        return np.frombuffer(raw, dtype).astype(np.int64)
-
-    def raw(self, name: str) -> bytes:
-        """An operand's bytes."""
-        size = self._bytes[name]
-        raw = self._data(name)[:size]
-        if len(raw) < size:
-            raise BrokenError(self.call.where, f"its {name} ends after {len(raw)} bytes", f"{size} bytes")
-        return raw
-
-    def words(self, name: str) -> Array:
-        """An operand of 32-bit words as int64."""
-        return self.array(name, "<i4")
-
-    def biases(self, columns: int = 1) -> tuple[Array, Array | None]:
-        """Biases [units] and the words of scales that stand after each; ``columns`` of it are biases."""
-        rows = self.words("bias").reshape(-1, columns + self.scale)
-        return rows[:, columns - 1], rows[:, columns:] if self.scale else None
-
-
-def _halves(words: Array) -> tuple[Array, Array]:
-    """The lower and the upper halves of words, signed."""
-    low = ((words & 0xFFFF) ^ 0x8000) - 0x8000
-    return low, (((words >> 16) & 0xFFFF) ^ 0x8000) - 0x8000
-
-
-def _folded(weights: Array, start: Array, words: Array | None = None, **limits: tuple[int, int]) -> Layer:
-    return Layer(weights, start, 0, words, limits)
-
-
-def _portable(read: _Reader) -> Layer:
+def _portable(read: Reader) -> Layer:
     """conv2d: filters row by row."""
     weights = read.array("filter", "<i1").reshape(read.whole("out_c"), -1)
     if read.call.kernel.endswith("_s16"):
@@ -124,13 +61,13 @@ def _portable(read: _Reader) -> Layer:
     return Layer(weights - (channels[:, 1:] >> 16), read.words("bias"), read.whole("in_offset"), channels)
 
 
-def _wide(read: _Reader, name: str, units: int) -> Array:
+def _wide(read: Reader, name: str, units: int) -> Array:
     """Biases of one word, or of two with the lower one first."""
     words = read.words(name)
     return words if len(words) == units else (words[1::2] << 32) + (words[::2] & 0xFFFFFFFF)
 
 
-def _fours(read: _Reader, flat: Array) -> Array:
+def _fours(read: Reader, flat: Array) -> Array:
     """Filters [out_c, terms], from pairs of channels, by turns four taps of each."""
     out_c = read.whole("out_c")
     lines, taps = dsp_lines(read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c"))
@@ -138,14 +75,14 @@ def _fours(read: _Reader, flat: Array) -> Array:
     return fours.reshape(2 * len(fours), lines, -1)[:out_c, :, :taps].reshape(out_c, -1)
 
 
-def _dsp(read: _Reader) -> Layer:
+def _dsp(read: Reader) -> Layer:
     """Bytes of the one channel and of the other by turns; each channel with its scale and offset."""
     channels = read.words("channels").reshape(-1, 2)
     weights = _fours(read, read.array("filter", "<i1")[:-8])
-    return _folded(weights - (channels[:, 1:] >> 16), read.words("bias")[: len(weights)], channels)
+    return folded(weights - (channels[:, 1:] >> 16), read.words("bias")[: len(weights)], channels)
 
 
-def _dsp_pairs(read: _Reader) -> Layer:
+def _dsp_pairs(read: Reader) -> Layer:
     """A halfword holds a term of two channels, the even one plus 128; 256 times a sum of the odd one must fit."""
     halfwords = read.array("filter", "<u1")[:-8].reshape(-1, 4, 2)[:, [0, 2, 1, 3]].transpose(0, 2, 1)
     stored = halfwords ^ np.array([[0x80], [0]])
@@ -154,10 +91,10 @@ def _dsp_pairs(read: _Reader) -> Layer:
     pairs = read.words("bias").reshape(-(-units // 2), -1)
     words = pairs[:, 2:].reshape(2 * len(pairs), -1)[:units] if read.scale else None
     start = pairs[:, :2].ravel()[:units]
-    return _folded(weights, start, words, halfwords=small_layers.largest_odd(weights, start))
+    return folded(weights, start, words, halfwords=small_layers.largest_odd(weights, start))
 
 
-def _dsp_quads(read: _Reader) -> Layer:
+def _dsp_quads(read: Reader) -> Layer:
     """Of four channels: what their sums begin with, words of two taps of two channels, words of scales."""
     out_c, offset = read.whole("out_c"), read.call.params.get("filter_offset")
     lines = dsp_lines(read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c"))
@@ -166,10 +103,10 @@ def _dsp_quads(read: _Reader) -> Layer:
     if found is None:
         raise BrokenError(read.call.where, "two channels begin with sums that are no pair's")
     weights, start, words = found[0] - read.call.get("filter_offset", 0), *found[1:]
-    return _folded(weights, start, words if read.scale else None, halfwords=small_layers.largest_odd(weights, start))
+    return folded(weights, start, words if read.scale else None, halfwords=small_layers.largest_odd(weights, start))
 
 
-def _dual_mac(read: _Reader) -> Layer:
+def _dual_mac(read: Reader) -> Layer:
     """A stream of chunks; the even pixels' sums begin lower by 2**15 for each chunk of the channel."""
     out_c = read.whole("out_c")
     terms = read.whole("kernel_h") * read.whole("kernel_w") * read.whole("in_c")
@@ -181,14 +118,14 @@ def _dual_mac(read: _Reader) -> Layer:
     if not np.array_equal(even + (counts << 15), odd):
         raise BrokenError(read.call.where, "even and odd pixels' sums begin with different biases")
     sums = np.bincount(chunks.ravel(), np.abs(weights).ravel())
-    return _folded(weights, odd, words, halfwords=(int(sums.max(initial=0)) * 128, 32767), lowest=_below(even))
+    return folded(weights, odd, words, halfwords=(int(sums.max(initial=0)) * 128, 32767), lowest=_below(even))
 
 
 def _below(even: Array) -> tuple[int, int]:
     return int(max(0, -even.min(initial=0))), 2**31
 
 
-def _winograd(read: _Reader) -> Layer:
+def _winograd(read: Reader) -> Layer:
     """Places of each filter's transform, by blocks of output channels."""
     out_c, in_c = read.whole("out_c"), read.whole("in_c")
     if "winograd_4x4" in read.call.kernel:
@@ -201,99 +138,99 @@ def _winograd(read: _Reader) -> Layer:
         raise BrokenError(read.call.where, "its filter is no transform of 3x3 filters")
     weights, limits = found
     biases = read.words("bias").reshape(-(-out_c // block) * block, -1)[:out_c]
-    return _folded(weights, biases[:, 0], biases[:, 1:] if read.scale else None, **limits)
+    return folded(weights, biases[:, 0], biases[:, 1:] if read.scale else None, **limits)
 
 
-def _first_layer(read: _Reader) -> Layer:
+def _first_layer(read: Reader) -> Layer:
     """3x3 filters over one channel: a bias, then (w0, w1), (w1, w2) of each row."""
     rows = read.words("filter").reshape(read.whole("out_c"), -1)
-    low, high = _halves(rows[:, 1:7].reshape(-1, 3, 2))
+    low, high = halves(rows[:, 1:7].reshape(-1, 3, 2))
     if not np.array_equal(high[..., 0], low[..., 1]):
         raise BrokenError(read.call.where, "its filter has two numbers for one weight")
     weights = np.concatenate([low[..., :1], high], axis=2).reshape(len(rows), 9)
-    return _folded(weights, rows[:, 0], rows[:, 7:] if read.scale else None)
+    return folded(weights, rows[:, 0], rows[:, 7:] if read.scale else None)
 
 
-def _four_channels(read: _Reader) -> Layer:
+def _four_channels(read: Reader) -> Layer:
     """3x3 filters over four channels, two output channels at a time."""
     out_c = read.whole("out_c")
     pairs = read.words("filter").reshape(-(-out_c // 2), -1)
-    low, high = _halves(pairs[:, 2:38].reshape(len(pairs), 3, 2, 3, 2).transpose(0, 4, 3, 1, 2))
+    low, high = halves(pairs[:, 2:38].reshape(len(pairs), 3, 2, 3, 2).transpose(0, 4, 3, 1, 2))
     weights = np.concatenate([low, high], axis=4).reshape(2 * len(pairs), -1)[:out_c]
     words = pairs[:, 38:].reshape(2 * len(pairs), -1)[:out_c] if read.scale else None
-    return _folded(weights, pairs[:, :2].ravel()[:out_c], words)
+    return folded(weights, pairs[:, :2].ravel()[:out_c], words)
 
 
-def _small(read: _Reader) -> Layer:
+def _small(read: Reader) -> Layer:
     """Two output channels at a time: biases, words of weights, and those of scales."""
     out_c, rows, width = read.whole("out_c"), read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c")
     end = 2 + 2 * small_layers.weight_words(rows, width)
     pairs = read.words("filter")[:-1].reshape(-(-out_c // 2), -1)
     own = pairs[:, 2:end].reshape(len(pairs), -1, 2).transpose(0, 2, 1).reshape(2 * len(pairs), -1)[:out_c]
-    weights = small_layers.weights(*_halves(own), rows, width)
+    weights = small_layers.weights(*halves(own), rows, width)
     if weights is None:
         raise BrokenError(read.call.where, "its filter has a weight that belongs to no tap")
     words = pairs[:, end:].reshape(2 * len(pairs), -1)[:out_c] if read.scale else None
-    return _folded(weights, pairs[:, :2].ravel()[:out_c], words)
+    return folded(weights, pairs[:, :2].ravel()[:out_c], words)
 
 
-def _pointwise(read: _Reader) -> Layer:
+def _pointwise(read: Reader) -> Layer:
     """4 to 8 inputs in two words of halves each; words of a scale come first."""
     in_c = read.whole("in_c")
     rows = read.words("filter").reshape(read.whole("out_c"), -1)
     own = rows[:, -5:]
-    low, high = _halves(own[:, 1:].reshape(-1, 2, 2))
+    low, high = halves(own[:, 1:].reshape(-1, 2, 2))
     taps = np.concatenate([low, high], axis=2)
     weights = np.concatenate([taps[:, 0], taps[:, 1, 8 - in_c :]], axis=1)
-    return _folded(weights, own[:, 0], rows[:, :-5] if read.scale else None)
+    return folded(weights, own[:, 0], rows[:, :-5] if read.scale else None)
 
 
-def _depthwise_bytes(read: _Reader) -> Layer:
+def _depthwise_bytes(read: Reader) -> Layer:
     """Filters of each channel side by side, less one offset; biases apart."""
     start, words = read.biases()
     weights = read.array("filter", "<i1").reshape(len(start), -1) - read.whole("filter_offset")
-    return _folded(weights, start, words)
+    return folded(weights, start, words)
 
 
-def _depthwise_block(read: _Reader) -> Layer:
+def _depthwise_block(read: Reader) -> Layer:
     """Three words of three bytes each, a bias, words of a scale."""
     rows = read.words("filter").reshape(read.whole("in_c"), -1)
     taps = np.ascontiguousarray(rows[:, :3].astype("<i4")).view("<i1").astype(np.int64).reshape(len(rows), 3, 4)
     weights = taps[..., :3].reshape(len(rows), 9) - read.whole("filter_offset")
-    return _folded(weights, rows[:, 3], rows[:, 4:] if read.scale else None)
+    return folded(weights, rows[:, 3], rows[:, 4:] if read.scale else None)
 
 
-def _depthwise_3x3(read: _Reader) -> Layer:
+def _depthwise_3x3(read: Reader) -> Layer:
     """Groups of four channels: biases, nine words of a byte for each channel, words of scales."""
     channels = read.whole("in_c")
     groups = read.words("filter").reshape(channels // 4, -1)
     taps = np.ascontiguousarray(groups[:, 4:13].astype("<i4")).view("<i1").astype(np.int64).reshape(-1, 9, 4)
     weights = taps.transpose(0, 2, 1).reshape(channels, 9) - read.whole("filter_offset")
-    return _folded(weights, groups[:, :4].ravel(), groups[:, 13:].reshape(channels, -1) if read.scale else None)
+    return folded(weights, groups[:, :4].ravel(), groups[:, 13:].reshape(channels, -1) if read.scale else None)
 
 
-def _depthwise_fours(read: _Reader) -> Layer:
+def _depthwise_fours(read: Reader) -> Layer:
     """Groups of four channels: biases, two words a tap, words of scales."""
     channels = read.whole("in_c")
     taps = read.call.get("kernel_h", 3) * read.call.get("kernel_w", 3)
     groups = read.words("filter").reshape(-(-channels // 4), -1)
-    low, high = _halves(groups[:, 4 : 4 + 2 * taps].reshape(-1, taps, 2))
+    low, high = halves(groups[:, 4 : 4 + 2 * taps].reshape(-1, taps, 2))
     weights = np.concatenate([low, high], axis=2).transpose(0, 2, 1).reshape(-1, taps)[:channels]
     words = groups[:, 4 + 2 * taps :].reshape(4 * len(groups), -1)[:channels] if read.scale else None
     return Layer(weights, groups[:, :4].ravel()[:channels], read.whole("in_offset"), words)
 
 
-def _vectors(read: _Reader) -> Layer:
+def _vectors(read: Reader) -> Layer:
     """conv2d_mve: filters row by row, biases with the input's offset in them. depthwise_mve: filters tap by tap."""
     weights = read.array("filter", "<i1") - read.whole("filter_offset")
     words = read.words("channels").reshape(-1, 2) if "out" not in read.call.params else None
     if "depthwise" in read.call.kernel:
         by_channel = weights.reshape(-1, read.whole("in_c")).T
         return Layer(by_channel, read.words("bias"), read.whole("in_offset"), words)
-    return _folded(weights.reshape(read.whole("out_c"), -1), read.words("bias"), words)
+    return folded(weights.reshape(read.whole("out_c"), -1), read.words("bias"), words)
 
 
-def _packed_conv(read: _Reader) -> Layer:
+def _packed_conv(read: Reader) -> Layer:
     call = read.call
     form = call.whole("index_bits"), call.whole("table_bytes"), call.whole("bias_bits"), call.get("word_bits", 0)
     units = call.get("out_c", 0) or call.whole("units")
@@ -307,25 +244,25 @@ def _packed_conv(read: _Reader) -> Layer:
     return Layer(weights, start, call.whole("in_offset"), own, limits)
 
 
-def _dense(read: _Reader) -> Layer:
+def _dense(read: Reader) -> Layer:
     """fully_connected: a row for each unit."""
     weights = read.array("weights", "<i1").reshape(read.whole("units"), -1)
     if read.call.kernel.endswith("_s16"):
         return Layer(weights, _wide(read, "bias", len(weights)), 0, read.words("channels").reshape(-1, 2))
-    return _folded(weights - read.whole("weights_offset"), read.words("bias"))
+    return folded(weights - read.whole("weights_offset"), read.words("bias"))
 
 
-def _dense_fours(read: _Reader) -> Layer:
+def _dense_fours(read: Reader) -> Layer:
     """Four units by turns, four taps each; then the rest, rows filled up to fours."""
     units, depth = read.whole("units"), read.whole("depth")
     padded, whole = -(-depth // 4) * 4, units // 4 * 4
     flat = read.array("weights", "<i1")
     blocks = flat[: whole * padded].reshape(-1, padded // 4, 4, 4).transpose(0, 2, 1, 3).reshape(whole, padded)
     weights = np.concatenate([blocks, flat[whole * padded :].reshape(-1, padded)])[:, :depth]
-    return _folded(weights - read.whole("weights_offset"), read.words("bias"))
+    return folded(weights - read.whole("weights_offset"), read.words("bias"))
 
 
-def _dense_words(read: _Reader) -> Layer:
+def _dense_words(read: Reader) -> Layer:
     """A word holds a term of four units, each plus 128, eight units' words by turns; 256 times a sum must fit."""
     units, depth = read.whole("units"), read.whole("depth")
     whole, eights = units // 4 * 4 * depth, units // 8 * 8 * depth
@@ -336,10 +273,10 @@ def _dense_words(read: _Reader) -> Layer:
     stored = np.concatenate([*rows, flat[whole:].reshape(-1, depth)])
     weights = (stored ^ 0x80) - 0x80
     most = int(np.abs(weights).sum(axis=1).max(initial=0)) * 128 * 256
-    return _folded(weights - read.whole("weights_offset"), read.words("bias"), halfwords=(most, 2**31 - 1))
+    return folded(weights - read.whole("weights_offset"), read.words("bias"), halfwords=(most, 2**31 - 1))
 
 
-def _dense_pairs(read: _Reader) -> Layer:
+def _dense_pairs(read: Reader) -> Layer:
     """A halfword holds a term of two units, the even one plus 128; 256 times a sum must fit. Four pairs take turns."""
     units, depth = read.whole("units"), read.whole("depth")
     groups, whole = -(-depth // 4), units // 8 * 4
@@ -350,10 +287,10 @@ def _dense_pairs(read: _Reader) -> Layer:
     words[..., 0] ^= 0x80
     weights = ((words ^ 0x80) - 0x80).transpose(0, 3, 1, 2).reshape(-1, 4 * groups)[:units, :depth]
     most = int(np.abs(weights).sum(axis=1).max(initial=0)) * 128 * 256
-    return _folded(weights - read.whole("weights_offset"), read.words("bias"), halfwords=(most, 2**31 - 1))
+    return folded(weights - read.whole("weights_offset"), read.words("bias"), halfwords=(most, 2**31 - 1))
 
 
-def _code(read: _Reader, functions: Mapping[str, str]) -> Layer:
+def _code(read: Reader, functions: Mapping[str, str]) -> Layer:
     """Weights that are statements in C: words times numbers, chunk by chunk."""
     where, out_c = read.call.where, read.whole("out_c")
     text = functions.get(read.call.argument("weights").label)
@@ -383,10 +320,10 @@ def _code(read: _Reader, functions: Mapping[str, str]) -> Layer:
         raise BrokenError(where, f"its function sums {seen} channels", f"{out_c}, and nothing else")
     check_instructions(where, re.findall(INSTRUCTION, text), weights)
     start, words = read.biases()
-    return _folded(weights, start, words, halfwords=(largest * 128, 32767))
+    return folded(weights, start, words, halfwords=(largest * 128, 32767))
 
 
-_LAYOUTS: tuple[tuple[str, Callable[[_Reader], Layer]], ...] = (
+_LAYOUTS: tuple[tuple[str, Callable[[Reader], Layer]], ...] = (
     (r"conv2d|conv2d_channelwise|conv2d_wide|conv2d_twice", _portable),
     (r"conv2d_channelwise_dsp", _dsp),
     (r"conv2d_dsp|conv2d_channelwise_high_dsp", _dsp_pairs),

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyglow.checker.extents import loop_of
-from tinyglow.checker.layouts import Layer
+from tinyglow.checker.layer_reader import Layer
 from tinyglow.checker.source import Call
 
 Array = npt.NDArray[Any]

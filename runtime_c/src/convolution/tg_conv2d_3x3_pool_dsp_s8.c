@@ -263,9 +263,9 @@ static inline void tg_conv2d_3x3_pool_dsp_s8_add_row(const uint32_t *x, const ui
   sums[1] = tg_dot2(x[4], weights[1], tg_dot_low_high(weights[0], x[0], sums[1]));
 }
 
-/* One block, one channel. first, last: words of the first and the last two rows. */
-static inline int8_t tg_conv2d_3x3_pool_dsp_s8_square(const tg_conv2d_3x3_pool_dsp_s8_params *p, const uint32_t *first,
-                                                      const uint32_t *last, const uint32_t *filter) {
+/* The largest sum of one block and one channel. first, last: words of the first and the last two rows. */
+static inline int32_t tg_conv2d_3x3_pool_dsp_s8_square(const uint32_t *first, const uint32_t *last,
+                                                       const uint32_t *filter) {
   uint32_t upper[2] = {filter[0], filter[0]};
   uint32_t lower[2] = {filter[0], filter[0]};
   tg_conv2d_3x3_pool_dsp_s8_add_row(first, filter + 1, upper);
@@ -276,22 +276,32 @@ static inline int8_t tg_conv2d_3x3_pool_dsp_s8_square(const tg_conv2d_3x3_pool_d
   tg_conv2d_3x3_pool_dsp_s8_add_row(last + 1, filter + 5, lower);
   const int32_t above = tg_max((int32_t)upper[0], (int32_t)upper[1]);
   const int32_t below = tg_max((int32_t)lower[0], (int32_t)lower[1]);
-#if TG_PER_CHANNEL
-  return (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(tg_max(above, below), filter + 7,
-                                           TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset)));
-#else
-  return (int8_t)tg_saturate_s8(tg_epilogue_glow(tg_max(above, below), &p->out));
-#endif
+  return tg_max(above, below);
 }
 
 static inline int8_t *tg_conv2d_3x3_pool_dsp_s8_row_of_outputs(const tg_conv2d_3x3_pool_dsp_s8_params *p,
                                                                const uint32_t *first, const uint32_t *filter,
                                                                int8_t *output) {
   const uint32_t *last = (const uint32_t *)((uintptr_t)first ^ 8);
-  for (int32_t x = 0; x < p->out_w; x++) {
-    for (int32_t channel = 0; channel < p->out_c; channel++) {
-      *output++ = tg_conv2d_3x3_pool_dsp_s8_square(p, first + 4 * x, last + 4 * x, filter + TG_FILTER_WORDS * channel);
+  const uint32_t *const filter_end = filter + TG_FILTER_WORDS * p->out_c;
+#if TG_PER_CHANNEL
+  const int32_t offset = TG_EPILOGUE_GLOW_HIGH_CENTER(p->out_offset);
+#else
+  const int32_t pre = p->out.pre;
+  const int32_t scale = (int32_t)((uint32_t)p->out.multiplier << (32 - p->out.post));
+  const int32_t offset = p->out.offset;
+#endif
+  for (const uint32_t *end = first + 4 * p->out_w; first < end; first += 4) {
+    TG_COMPACT
+    for (const uint32_t *w = filter; w < filter_end; w += TG_FILTER_WORDS) {
+      const int32_t sum = tg_conv2d_3x3_pool_dsp_s8_square(first, last, w);
+#if TG_PER_CHANNEL
+      *output++ = (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, w + 7, offset));
+#else
+      *output++ = (int8_t)tg_saturate_s8(tg_high_plus(sum >> pre, scale, offset));
+#endif
     }
+    last += 4;
   }
   return output;
 }

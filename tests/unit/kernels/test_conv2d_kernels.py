@@ -102,7 +102,7 @@ def _net(channels: int, filters: int, kernel: int, group: int, stride: int, heig
         pytest.param((12, 10, 3, 1, 1, 7), "tg_conv2d_dsp_s8", id="3x3 of 12 channels"),
         pytest.param((8, 12, 1, 1, 1, 7), POINT, id="points"),
         pytest.param((4, 4, 1, 1, 1, 1), POINT, id="points of four channels"),
-        pytest.param((9, 12, 1, 1, 1, 7), "tg_conv2d_quads_dsp_s8", id="points of more channels than registers hold"),
+        pytest.param((12, 12, 1, 1, 1, 7), "tg_conv2d_quads_dsp_s8", id="points of more channels than registers hold"),
         pytest.param((8, 10, 1, 1, 1, 7), "tg_conv2d_dsp_s8", id="points, outputs that are no fours"),
         pytest.param((8, 12, 1, 1, 2, 7), "tg_conv2d_quads_dsp_s8", id="every second point"),
     ],

@@ -37,14 +37,6 @@ from tinyglow.kernels.convolution.depthwise_dsp import (
     DepthwiseDspParams,
 )
 from tinyglow.kernels.convolution.pointwise_dsp import POINTWISE_DSP, PointwiseParams
-from tinyglow.kernels.fully_connected.fully_connected import FULLY_CONNECTED
-from tinyglow.kernels.fully_connected.fully_connected_dsp import FULLY_CONNECTED_DSP
-from tinyglow.kernels.fully_connected.fully_connected_dsp import pack as pack_dense
-from tinyglow.kernels.fully_connected.fully_connected_eight_units_dsp import FULLY_CONNECTED_EIGHT_UNITS_DSP
-from tinyglow.kernels.fully_connected.fully_connected_eight_units_dsp import pack as pack_eight_units
-from tinyglow.kernels.fully_connected.fully_connected_four_units import FULLY_CONNECTED_FOUR_UNITS, fits
-from tinyglow.kernels.fully_connected.fully_connected_four_units import pack as pack_four_units
-from tinyglow.kernels.fully_connected.layer import FullyConnectedParams
 from tinyglow.numerics import glow
 from tinyglow.numerics.epilogue import Epilogue
 from tinyglow.numerics.epilogues.glow import GLOW, HIGH_WORD, fits_high_word
@@ -179,33 +171,6 @@ def _depthwise_3x3_dsp(draw: st.DrawFn) -> Case:
     return Case(DEPTHWISE_3X3_DSP, Depthwise3x3DspParams(**fields), inputs, outputs)
 
 
-@generates(FULLY_CONNECTED)
-@st.composite
-def _fully_connected(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
-    rows, units = draw(st.integers(1, 4)), draw(st.integers(1, 24))
-    # 258 products of 255 * 255 are the most whose sum the reference may form in float32.
-    depth = draw(st.one_of(st.integers(1, 40), st.integers(255, 262)))
-    weights_offset = draw(offsets())
-    data, weights = draw(int8_arrays(rows * depth)), draw(int8_arrays(units * depth, weights_offset))
-    # The input's offset is part of the bias here: products are with the input itself.
-    bias, spread = draw(fitting_biases(data, 0, weights.reshape(units, depth), [weights_offset] * units))
-    out = draw(constants_of(epilogue, max(spread), draw(offsets())))
-    assume_holds(epilogue, weights.reshape(units, depth).astype(np.int32) - weights_offset, bias, [out] * units)
-    params = FullyConnectedParams(rows, depth, units, weights_offset, *draw(activation_bounds(out.offset)), out)
-    inputs = {"input": data, "weights": weights, "bias": bias}
-    return Case(FULLY_CONNECTED, params, inputs, {"output": rows * units})
-
-
-@generates(FULLY_CONNECTED_DSP)
-@st.composite
-def _fully_connected_dsp(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
-    case = draw(_fully_connected(epilogue))
-    params = case.params
-    assert isinstance(params, FullyConnectedParams)
-    packed = pack_dense(case.inputs["weights"].reshape(params.units, params.depth))
-    return Case(FULLY_CONNECTED_DSP, params, {**case.inputs, "weights": packed}, case.outputs)
-
-
 def _without_window(fields: dict[str, Any], in_c: int) -> tuple[dict[str, Any], int]:
     """The fields of a convolution of windows of one pixel, whose output has the size of its input; and its terms."""
     ones = dict.fromkeys(("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w"), 1)
@@ -269,29 +234,6 @@ def _conv2d_dual_mac(draw: st.DrawFn) -> Case:
     assume_no_wraps(weights, biases[1::2], out)
     params = DualMacParams(**{**fields, "leaky": 0}, filter_offset=offset, out=out)
     return Case(CONV2D_DUAL_MAC, params, {"input": data, "filter": stream, "bias": biases}, outputs)
-
-
-@generates(FULLY_CONNECTED_FOUR_UNITS)
-@st.composite
-def _fully_connected_four_units(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
-    case = draw(_fully_connected(epilogue))
-    params = case.params
-    assert isinstance(params, FullyConnectedParams)
-    weights = case.inputs["weights"].reshape(params.units, params.depth)
-    assume(fits(weights))
-    return Case(FULLY_CONNECTED_FOUR_UNITS, params, {**case.inputs, "weights": pack_four_units(weights)}, case.outputs)
-
-
-@generates(FULLY_CONNECTED_EIGHT_UNITS_DSP)
-@st.composite
-def _fully_connected_eight_units(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Case:
-    case = draw(_fully_connected(epilogue))
-    params = case.params
-    assert isinstance(params, FullyConnectedParams)
-    weights = case.inputs["weights"].reshape(params.units, params.depth)
-    assume(fits(weights))
-    packed = {**case.inputs, "weights": pack_eight_units(weights)}
-    return Case(FULLY_CONNECTED_EIGHT_UNITS_DSP, params, packed, case.outputs)
 
 
 @st.composite

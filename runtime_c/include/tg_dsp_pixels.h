@@ -7,7 +7,7 @@
 #include "tg_dsp.h"
 
 /* A pixel's first four bytes and its last, the bytes {0, 2} and {1, 3} of each. */
-static inline void tg_dsp_pixels_put(const int8_t *pixel, int32_t in_c, uint32_t *x) {
+static inline void tg_dsp_pixels_put(const int8_t *pixel, int32_t in_c, tg_u32 *x) {
   const uint32_t front = tg_load4(pixel);
   const uint32_t back = tg_load4(pixel + in_c - 4);
   x[0] = tg_even(front);
@@ -34,7 +34,7 @@ TG_INLINE tg_dsp_pixels_sums tg_dsp_pixels_add(tg_dsp_pixels_sums s, uint32_t fi
 }
 
 /* x: both pixels; words and next: each channel's bias and weights. */
-TG_INLINE tg_dsp_pixels_sums tg_dsp_pixels_of_two(const uint32_t *x, const tg_u32 *words, const tg_u32 *next) {
+TG_INLINE tg_dsp_pixels_sums tg_dsp_pixels_of_two(const tg_u32 *x, const tg_u32 *words, const tg_u32 *next) {
   tg_dsp_pixels_sums s = {words[0], next[0], words[0], next[0]};
   s = tg_dsp_pixels_add(s, x[0], x[4], words[1], next[1]);
   s = tg_dsp_pixels_add(s, x[1], x[5], words[2], next[2]);

@@ -140,10 +140,10 @@ typedef struct {
   int32_t rows;
   int32_t columns;
   uint32_t minus_offset;
-} tg_dsp_window;
+} tg_dsp_taps_window;
 
 /* In C: adds the taps of four channels to their sums. bytes: whether weights are bytes. Returns where weights end. */
-TG_INLINE const tg_i32 *tg_dsp_window_sums(const tg_dsp_window *w, const int8_t *x, const tg_i32 *weights, int32_t bytes,
+TG_INLINE const tg_i32 *tg_dsp_taps_sums(const tg_dsp_taps_window *w, const int8_t *x, const tg_i32 *weights, int32_t bytes,
                                            tg_u32 *sums) {
   for (int32_t row = 0; row < w->rows; row++) {
     const int8_t *from = x;

@@ -186,56 +186,11 @@ static TG_APART void tg_conv2d_quads_dsp_s8_channels(const tg_dsp_quad_tile *t, 
 #else
 
 #if TG_PER_CHANNEL
-#define TG_QUAD_LOW(word) tg_even(word)
 #define TG_QUAD_OUTPUT(sum, i) \
   (int8_t)tg_saturate_s8(TG_EPILOGUE_GLOW_HIGH(sum, (const tg_u32 *)scales + (i)*TG_EPILOGUE_GLOW_WORDS, offset))
 #else
-#define TG_QUAD_LOW(word) ((word)&0xFF00FFu)
 #define TG_QUAD_OUTPUT(sum, i) (int8_t)tg_saturate_s8(tg_scale_high(sum, scale, offset))
 #endif
-
-TG_INLINE tg_dsp_pair_sums tg_conv2d_quads_dsp_s8_add(tg_dsp_pair_sums s, uint32_t word, uint32_t x0, uint32_t x1) {
-  const uint32_t bytes = TG_QUAD_LOW(word);
-  s.whole0 = tg_dot2(x0, word, s.whole0);
-  s.whole1 = tg_dot2(x1, word, s.whole1);
-  s.low0 = tg_dot2(x0, bytes, s.low0);
-  s.low1 = tg_dot2(x1, bytes, s.low1);
-  return s;
-}
-
-/* Groups of a pixel and the one after the next, whose first words x points to, and of a pair of channels: see
- * tg_dsp_pair_two_groups. */
-TG_INLINE tg_dsp_pair_sums tg_conv2d_quads_dsp_s8_pair(const tg_u32 *x, int32_t groups, const tg_u32 *w,
-                                                       tg_dsp_pair_sums s) {
-  if (groups & 1) {
-    s = tg_conv2d_quads_dsp_s8_add(s, w[0], x[0], x[2]);
-    s = tg_conv2d_quads_dsp_s8_add(s, w[2], x[4], x[6]);
-    x += 8;
-    w += 4;
-  }
-  TG_COMPACT
-  for (groups >>= 1; groups > 0; groups--) {
-    uint32_t even = w[0];
-    uint32_t even0 = x[0];
-    uint32_t even1 = x[2];
-    uint32_t odd = w[2];
-    uint32_t odd0 = x[4];
-    uint32_t odd1 = x[6];
-    s = tg_conv2d_quads_dsp_s8_add(s, even, even0, even1);
-    even = w[4];
-    even0 = x[8];
-    even1 = x[10];
-    s = tg_conv2d_quads_dsp_s8_add(s, odd, odd0, odd1);
-    odd = w[6];
-    odd0 = x[12];
-    odd1 = x[14];
-    s = tg_conv2d_quads_dsp_s8_add(s, even, even0, even1);
-    s = tg_conv2d_quads_dsp_s8_add(s, odd, odd0, odd1);
-    x += 16;
-    w += 8;
-  }
-  return s;
-}
 
 /* A second pixel that does not count is written first, and then over. */
 static TG_APART void tg_conv2d_quads_dsp_s8_channels(const tg_dsp_quad_tile *t, const tg_i32 *filter) {
@@ -263,7 +218,7 @@ static TG_APART void tg_conv2d_quads_dsp_s8_channels(const tg_dsp_quad_tile *t, 
       s.whole0 += t->whole[0];
       s.whole1 += t->whole[1];
 #endif
-      s = tg_conv2d_quads_dsp_s8_pair(t->columns, groups, weights, s);
+      s = tg_dsp_quad_pair(t->columns, groups, weights, TG_PER_CHANNEL, s);
       output[second + 1] = TG_QUAD_OUTPUT(tg_dsp_odd_of(s.low1, s.whole1), 1);
       output[second] = TG_QUAD_OUTPUT((int32_t)s.low1, 0);
       output[1] = TG_QUAD_OUTPUT(tg_dsp_odd_of(s.low0, s.whole0), 1);
@@ -410,5 +365,4 @@ void tg_conv2d_quads_dsp_s8(const tg_conv2d_quads_dsp_s8_params *p, const int8_t
 #undef TG_QUAD_ENTER
 #undef TG_QUAD_LEAVE
 #undef TG_QUAD_WORD
-#undef TG_QUAD_LOW
 #undef TG_QUAD_OUTPUT

@@ -266,12 +266,12 @@ static TG_APART void tg_conv2d_small_dsp_s8_largest(const tg_conv2d_small_dsp_s8
 
 /* All channels of the tile. */
 static void tg_conv2d_small_dsp_s8_compute(const tg_conv2d_small_dsp_s8_tile *tile) {
-  const int32_t *const places = tile->places;
   if (tile->pool) {
     tg_conv2d_small_dsp_s8_largest(tile);
   } else {
-    tg_conv2d_small_dsp_s8_two(tile, 1, tile->output + places[0], places[2] == places[1] ? 0 : places[2] - places[0]);
-    tg_conv2d_small_dsp_s8_two(tile, 0, tile->output, places[1] == places[0] ? 0 : places[1]);
+    tg_conv2d_small_dsp_s8_two(tile, 1, tile->output + tile->places[0],
+                               tile->places[2] == tile->places[1] ? 0 : tile->places[2] - tile->places[0]);
+    tg_conv2d_small_dsp_s8_two(tile, 0, tile->output, tile->places[1] == tile->places[0] ? 0 : tile->places[1]);
   }
 }
 

@@ -198,11 +198,11 @@ static void tg_depthwise_3x3_dsp_s8_pixel(tg_depthwise_3x3_dsp_s8_work *w, const
   for (; w->groups > 0; w->groups--) {
     tg_u32 sums[4] = {(uint32_t)filter[0], (uint32_t)filter[1], (uint32_t)filter[2], (uint32_t)filter[3]};
 #if TG_ANY_WINDOW
-    const tg_dsp_window window = {w->channels, w->row, w->rows, w->columns, w->minus_offset};
+    const tg_dsp_taps_window window = {w->channels, w->row, w->rows, w->columns, w->minus_offset};
 #else
-    const tg_dsp_window window = {w->channels, w->row, 3, 3, w->minus_offset};
+    const tg_dsp_taps_window window = {w->channels, w->row, 3, 3, w->minus_offset};
 #endif
-    filter = tg_dsp_window_sums(&window, x, filter + 4, !TG_ANY_WINDOW, sums);
+    filter = tg_dsp_taps_sums(&window, x, filter + 4, !TG_ANY_WINDOW, sums);
     for (int32_t i = 0; i < 4; i++) {
       *w->output++ = tg_depthwise_3x3_dsp_s8_scaled(w, sums[i], filter);
       filter += TG_SCALE_WORDS;

@@ -334,7 +334,7 @@ static void tg_pointwise_dsp_s8_pixels(const tg_pointwise_dsp_s8_work *w, const 
  * {0, 2} and {1, 3} of its two words, then of the other; registers do not hold all of them beside the sums, and each turn
  * loads them anew. The second pixel is written first: if there is none, the first one takes its place. gcc orders loads worse
  * where ``first`` is moved on before ``second``. */
-static TG_APART void tg_pointwise_dsp_s8_two(const tg_pointwise_dsp_s8_work *w, const uint32_t *x, const tg_u32 *filter,
+static TG_APART void tg_pointwise_dsp_s8_two(const tg_pointwise_dsp_s8_work *w, const tg_u32 *x, const tg_u32 *filter,
                                              int8_t *first, int8_t *second) {
   TG_COMPACT
   for (int32_t channels = w->out_c; channels > 0; channels -= 2) {

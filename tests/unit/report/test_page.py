@@ -165,7 +165,7 @@ def test_two_reports_are_compared(report: Report, tmp_path: Path) -> None:
     other.write_text(json.dumps(figures), encoding="utf-8")
     found = run_cli("report", "--diff", str(page), str(other))
     assert found.status == 0
-    assert "+1,000 (+1.1 %)" in found.out
+    assert "+1,000 (+1.3 %)" in found.out
     assert "no figure differs" not in found.out
 
 

@@ -18,7 +18,7 @@ from tests.long import is_long
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.testing import Case, budget, cases, fixed_cases, is_full
 
-DRAWN = 200 if is_long() else 100  # of each kernel; in the quick run a tenth
+DRAWN = 200 if is_long() else 80  # of each kernel; in the quick run a tenth
 OF_EPILOGUES = 16  # of a kernel's loop with another epilogue than its own
 
 

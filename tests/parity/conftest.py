@@ -39,7 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """C of kernels for other cores runs on this machine in every run, and in CI on the smallest core too."""
     for item in items:
         params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        if params.get("core") == BOARDS[0] and params.get("symbol") in FOR_OTHER_CORES:
+        twin = params.get("core") == BOARDS[0] and params.get("symbol") in FOR_OTHER_CORES
+        if twin or params.get("dsp_core") == DSP_BOARDS[1]:  # which runs what the Cortex-M4 does
             item.add_marker(pytest.mark.long)
 
 

@@ -8,13 +8,14 @@ from functools import partial
 import pytest
 
 from tests.drawn_cases import DrawnCases
+from tests.long import is_long
 from tests.parity.selection import WITH_DSP, WITH_LOOPS, WITH_MVE
 from tinyglow.registry import KERNELS
 from tinyglow.testing import Case
 from tinyglow.testing.emulated import Core, PortableCore
 
 # The variable: more, where mutants of a kernel are tried (tests/planted).
-EXAMPLES = {"quick": int(os.environ.get("TINYGLOW_CASES_ON_CORES", "12")), "full": 500}
+EXAMPLES = {"quick": int(os.environ.get("TINYGLOW_CASES_ON_CORES", "12" if is_long() else "8")), "full": 500}
 OTHERS = {"quick": EXAMPLES["quick"] // 2, "full": 500}  # which run the same code in another order
 
 

@@ -43,7 +43,7 @@ def _compile(folder: Path, sources: list[Path], name: str, board: str) -> None:
     "backwards", [False, pytest.param(True, marks=pytest.mark.long)], ids=["in order", "backwards"]
 )
 @pytest.mark.parametrize("board", ["cortex-m0plus", "cortex-m4", "cortex-m7"])
-@pytest.mark.parametrize("name", ["gcc", "clang", "zig"])
+@pytest.mark.parametrize("name", ["gcc", pytest.param("clang", marks=pytest.mark.long), "zig"])
 @pytest.mark.slow  # compiles C
 def test_all_kernels_are_one_translation_unit(name: str, board: str, backwards: bool, tmp_path: Path) -> None:
     """All kernels, with each epilogue, in one file, in either order: names, macros and types of none meet another's."""

@@ -177,7 +177,7 @@ def _all_cases(drawn: DrawnCases) -> list[tuple[Case, bool]]:
     return [(case, in_place) for case in found for in_place in (False, True) if case.aliases or not in_place]
 
 
-@pytest.mark.parametrize("name", ["gcc", CLANG, "zig"])
+@pytest.mark.parametrize("name", ["gcc", CLANG, pytest.param("zig", marks=pytest.mark.long)])
 def test_sanitizers_find_nothing(name: str, drawn: DrawnCases, tmp_path: Path) -> None:
     """No case makes a kernel access memory outside of its operands or do what C leaves undefined."""
     status, messages, same = _run(_replay(name, tmp_path), _all_cases(drawn), tmp_path)

@@ -65,7 +65,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In the quick run, leave out single tests that take long; the longest are for CI and the full mode."""
+    """In the quick run, leave out single tests that take long; the longest are for CI and the full mode.
+
+    Those that build all kernels come first: at the end of a run one process would be left alone with them.
+    """
+    items.sort(key=lambda item: item.path.name != "test_runtime_c.py")
     if not is_long():
         for item in items:
             if item.get_closest_marker("long"):

@@ -18,7 +18,8 @@ from tests.long import is_long
 from tinyglow.registry import KERNELS, WITH_EPILOGUES
 from tinyglow.testing import Case, budget, cases, fixed_cases, is_full
 
-DRAWN = 200 if is_long() else 80  # of each kernel; in the quick run a tenth
+OF_CI = 200  # of each kernel
+DRAWN = OF_CI if is_long() else 80  # in the quick run a tenth
 OF_EPILOGUES = 16  # of a kernel's loop with another epilogue than its own
 
 

@@ -115,31 +115,24 @@ static inline void tg_code_border(uint32_t *out, int32_t step, int32_t count, co
 }
 
 /* The same for words without any input. 6 cycles a word. */
-static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t rows, int32_t count, uint32_t word) {
+static inline void tg_code_fill(uint32_t *out, int32_t step, int32_t count, uint32_t word) {
   register uint32_t *r0 __asm__("r0") = out;
   register int32_t r1 __asm__("r1") = 4 * step;
   register uint32_t r2 __asm__("r2") = word;
   register int32_t r3 __asm__("r3") = count;
-  register uint32_t *r4 __asm__("r4") = out + rows;
   __asm__ volatile(
       ".syntax unified\n"
       "1:\n\t"
-      "mov r5, r0\n\t"
-      "mov r6, r3\n"
-      "2:\n\t"
-      "str r2, [r5, #0]\n\t"
-      "adds r5, r5, r1\n\t"
-      "subs r6, r6, #1\n\t"
-      "bne 2b\n\t"
-      "adds r0, r0, #4\n\t"
-      "cmp r0, r4\n\t"
+      "str r2, [r0, #0]\n\t"
+      "adds r0, r0, r1\n\t"
+      "subs r3, r3, #1\n\t"
       "bne 1b\n\t"
-      : "+r"(r0)
-      : "r"(r1), "r"(r2), "r"(r3), "r"(r4)
-      : "r5", "r6", "cc", "memory");
+      : "+r"(r0), "+r"(r3)
+      : "r"(r1), "r"(r2)
+      : "cc", "memory");
 }
 
-/* Moves count words to a place before theirs; 14 cycles for four. */
+/* Moves count words to a place before theirs; 13 cycles for four. */
 static inline void tg_code_move(uint32_t *to, const uint32_t *from, int32_t count) {
   register uint32_t *r0 __asm__("r0") = to;
   register const uint32_t *r1 __asm__("r1") = from;
@@ -194,11 +187,9 @@ static inline void tg_code_border(tg_u32 *out, int32_t step, int32_t count, cons
   }
 }
 
-static inline void tg_code_fill(tg_u32 *out, int32_t step, int32_t rows, int32_t count, uint32_t word) {
-  for (int32_t row = 0; row < rows; row++) {
-    for (int32_t i = 0; i < count; i++) {
-      out[row + i * step] = word;
-    }
+static inline void tg_code_fill(tg_u32 *out, int32_t step, int32_t count, uint32_t word) {
+  for (int32_t i = 0; i < count; i++) {
+    out[i * step] = word;
   }
 }
 

@@ -134,6 +134,8 @@ static inline uint32_t tg_pack_halfwords(int32_t low, int32_t high) {
   return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16;
 }
 
+static inline uint32_t tg_pack_upper_halfwords(uint32_t low, uint32_t high) { return low >> 16 | (high & 0xFFFF0000u); }
+
 /* Bytes 0 and 2 of four int8, as halfwords. */
 static inline uint32_t tg_even(uint32_t bytes) {
 #if TG_HAS_DSP

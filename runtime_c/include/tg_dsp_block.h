@@ -178,7 +178,7 @@ TG_INLINE tg_dsp_block_sums tg_dsp_block_of(const tg_dsp_block_weights *w, const
 
 /* Two columns of pixels, by words of four channels, as rows of the strip. Returns where the next row begins. */
 static inline tg_u32 *tg_dsp_block_put_rows(const int8_t *left, int32_t left_step, const int8_t *right,
-                                              int32_t right_step, int32_t count, tg_u32 *to) {
+                                            int32_t right_step, int32_t count, tg_u32 *to) {
 #if TG_HAS_DSP
   if (count > 0) {
     uint32_t a, b, c;
@@ -203,8 +203,8 @@ static inline tg_u32 *tg_dsp_block_put_rows(const int8_t *left, int32_t left_ste
   for (; count > 0; count--) {
     const uint32_t a = tg_load4(left);
     const uint32_t b = tg_load4(right);
-    const uint32_t lower = (a & 0xFFFFu) | b << 16;
-    const uint32_t upper = a >> 16 | (b & 0xFFFF0000u);
+    const uint32_t lower = tg_pack_halfwords((int32_t)a, (int32_t)b);
+    const uint32_t upper = tg_pack_upper_halfwords(a, b);
     to[0] = tg_even(lower);
     to[1] = tg_odd(lower);
     to[2] = tg_even(upper);

@@ -226,13 +226,19 @@ typedef struct {
   uint32_t whole1;
 } tg_dsp_pair_sums;
 
-TG_INLINE tg_dsp_pair_sums tg_dsp_pair_add(tg_dsp_pair_sums s, uint32_t word, uint32_t x0, uint32_t x1) {
-  const uint32_t bytes = word & 0xFF00FFu;
+/* with_sign: whether the lower bytes of halfwords have one. */
+TG_INLINE tg_dsp_pair_sums tg_dsp_pair_add_bytes(tg_dsp_pair_sums s, uint32_t word, int32_t with_sign, uint32_t x0,
+                                                 uint32_t x1) {
+  const uint32_t bytes = with_sign ? tg_even(word) : word & 0xFF00FFu;
   s.whole0 = tg_dot2(x0, word, s.whole0);
   s.whole1 = tg_dot2(x1, word, s.whole1);
   s.low0 = tg_dot2(x0, bytes, s.low0);
   s.low1 = tg_dot2(x1, bytes, s.low1);
   return s;
+}
+
+TG_INLINE tg_dsp_pair_sums tg_dsp_pair_add(tg_dsp_pair_sums s, uint32_t word, uint32_t x0, uint32_t x1) {
+  return tg_dsp_pair_add_bytes(s, word, 0, x0, x1);
 }
 
 TG_INLINE tg_dsp_pair_sums tg_dsp_pair_group(tg_dsp_pair_sums s, const tg_u32 *x, const int8_t *w) {

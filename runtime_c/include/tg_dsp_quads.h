@@ -220,23 +220,13 @@ typedef struct {
 
 #endif
 
-TG_INLINE tg_dsp_pair_sums tg_dsp_quad_add(tg_dsp_pair_sums s, uint32_t word, int32_t with_sign, uint32_t x0,
-                                           uint32_t x1) {
-  const uint32_t bytes = with_sign ? tg_even(word) : word & 0xFF00FFu;
-  s.whole0 = tg_dot2(x0, word, s.whole0);
-  s.whole1 = tg_dot2(x1, word, s.whole1);
-  s.low0 = tg_dot2(x0, bytes, s.low0);
-  s.low1 = tg_dot2(x1, bytes, s.low1);
-  return s;
-}
-
 /* Groups of a pixel and the one after the next, whose first words x points to, and of a pair of channels: see
  * tg_dsp_pair_two_groups. with_sign: whether lower bytes have one. */
 TG_INLINE tg_dsp_pair_sums tg_dsp_quad_pair(const tg_u32 *x, int32_t groups, const tg_u32 *w, int32_t with_sign,
                                             tg_dsp_pair_sums s) {
   if (groups & 1) {
-    s = tg_dsp_quad_add(s, w[0], with_sign, x[0], x[2]);
-    s = tg_dsp_quad_add(s, w[2], with_sign, x[4], x[6]);
+    s = tg_dsp_pair_add_bytes(s, w[0], with_sign, x[0], x[2]);
+    s = tg_dsp_pair_add_bytes(s, w[2], with_sign, x[4], x[6]);
     x += 8;
     w += 4;
   }
@@ -248,16 +238,16 @@ TG_INLINE tg_dsp_pair_sums tg_dsp_quad_pair(const tg_u32 *x, int32_t groups, con
     uint32_t odd = w[2];
     uint32_t odd0 = x[4];
     uint32_t odd1 = x[6];
-    s = tg_dsp_quad_add(s, even, with_sign, even0, even1);
+    s = tg_dsp_pair_add_bytes(s, even, with_sign, even0, even1);
     even = w[4];
     even0 = x[8];
     even1 = x[10];
-    s = tg_dsp_quad_add(s, odd, with_sign, odd0, odd1);
+    s = tg_dsp_pair_add_bytes(s, odd, with_sign, odd0, odd1);
     odd = w[6];
     odd0 = x[12];
     odd1 = x[14];
-    s = tg_dsp_quad_add(s, even, with_sign, even0, even1);
-    s = tg_dsp_quad_add(s, odd, with_sign, odd0, odd1);
+    s = tg_dsp_pair_add_bytes(s, even, with_sign, even0, even1);
+    s = tg_dsp_pair_add_bytes(s, odd, with_sign, odd0, odd1);
     x += 16;
     w += 8;
   }

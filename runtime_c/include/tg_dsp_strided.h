@@ -1,5 +1,5 @@
-/* Blocks of 2x2 outputs of 3x3 windows that move by two pixels, one channel at a time, in the instructions of the DSP
- * extension, for tg_depthwise_3x3_dsp_s8: 25 bytes are read where they lie, and nothing is laid out. */
+/* Blocks of 2x2 outputs of 3x3 windows that move by two pixels, and which outputs of an image they are, one channel at a
+ * time, in the instructions of the DSP extension and in C, for tg_depthwise_3x3_dsp_s8: 25 bytes are read where they lie, and nothing is laid out. */
 #ifndef TG_DSP_STRIDED_H
 #define TG_DSP_STRIDED_H
 

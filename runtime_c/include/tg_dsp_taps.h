@@ -1,5 +1,5 @@
-/* Taps of a depthwise window, of four channels at once, in the instructions of the DSP extension, for
- * tg_depthwise_3x3_dsp_s8. r0: the window's first input, r1: its filter, r10: from one tap to the next, lr: from one row to the
+/* Taps of a depthwise window, of four channels at once, in the instructions of the DSP extension and in C, and the window's
+ * copy where the image cuts it, for tg_depthwise_3x3_dsp_s8. r0: the window's first input, r1: its filter, r10: from one tap to the next, lr: from one row to the
  * next; r11: minus the offset of weights, or of inputs where windows have any size; sums in r2 to r5. */
 #ifndef TG_DSP_TAPS_H
 #define TG_DSP_TAPS_H
@@ -176,21 +176,21 @@ typedef struct {
 
 /* Copies the window at (top, left) to a place of its own, with what lies outside the image. shape: which part of the window
  * that was copied there before lay inside; if it is the same, what is outside is there already. Returns this one's. */
-static TG_SMALL TG_APART uint32_t tg_dsp_gather(const tg_dsp_image *p, const int8_t *image, int32_t top, int32_t left,
+static TG_SMALL TG_APART uint32_t tg_dsp_gather(const tg_dsp_image *around, const int8_t *image, int32_t top, int32_t left,
                                                 int8_t *to, uint32_t shape) {
-  const int32_t row = p->kernel_w * p->channels;
-  const int32_t begin = tg_min(tg_max(-left, 0), p->kernel_w);
-  const int32_t inside = tg_max(tg_min(p->in_w - left, p->kernel_w) - begin, 0);
-  const int32_t above = tg_min(tg_max(-top, 0), p->kernel_h);
-  const int32_t rows = tg_max(tg_min(p->in_h - top, p->kernel_h) - above, 0);
+  const int32_t row = around->kernel_w * around->channels;
+  const int32_t begin = tg_min(tg_max(-left, 0), around->kernel_w);
+  const int32_t inside = tg_max(tg_min(around->in_w - left, around->kernel_w) - begin, 0);
+  const int32_t above = tg_min(tg_max(-top, 0), around->kernel_h);
+  const int32_t rows = inside > 0 ? tg_max(tg_min(around->in_h - top, around->kernel_h) - above, 0) : 0;
   const uint32_t own = (uint32_t)(above << 8 | begin) << 16 | (uint32_t)(rows << 8 | inside);
   if (own != shape) {
-    tg_dsp_set(to, p->kernel_h * row, 0x1010101u * (uint8_t)p->fill);
+    tg_dsp_set(to, around->kernel_h * row, 0x1010101u * (uint8_t)around->fill);
   }
-  to += above * row + begin * p->channels;
+  to += above * row + begin * around->channels;
   TG_COMPACT
   for (int32_t y = 0; y < rows; y++) {
-    tg_dsp_copy(to, image + ((top + above + y) * p->in_w + left + begin) * p->channels, inside * p->channels);
+    tg_dsp_copy(to, image + ((top + above + y) * around->in_w + left + begin) * around->channels, inside * around->channels);
     to += row;
   }
   return own;

@@ -66,7 +66,7 @@ typedef struct {
   "2:\n\t"                                                                \
   "mov r5, lr\n\t"                                                        \
   "mov r6, lr\n\t"                                                        \
-  "ldrb r2, [r1, #16]\n\t"                                                \
+  "ldrb r2, [r1, #" TG_SUM_TEXT(TG_DUAL_MAC_TAPS) "]\n\t"                                                \
   "adds r1, r1, r2\n\t"                                                   \
   "subs r1, r1, #1\n\t"                                                   \
   "muls r2, r7, r2\n\t"                                                   \
@@ -206,9 +206,9 @@ static inline const uint8_t *tg_dual_mac_sums(const tg_dual_mac_tile *tile, cons
       "mov r9, r4\n\t"
       "mov r10, r5\n\t"
       "mov r11, r6\n\t"
-      "subs r1, r1, #16\n\t"
+      "subs r1, r1, #" TG_SUM_TEXT(TG_DUAL_MAC_TAPS) "\n\t"
       TG_DUAL_MAC_CHUNKS("nop\n\t")
-      "adds r1, r1, #16\n\t"
+      "adds r1, r1, #" TG_SUM_TEXT(TG_DUAL_MAC_TAPS) "\n\t"
       "pop {r2, r7}\n\t"
       "mov r3, r8\n\t"
       "mov r4, r9\n\t"

@@ -4,3 +4,4 @@
 #elif defined(__GNUC__)
 #pragma GCC pop_options
 #endif
+#undef TG_FOR_SIZE

@@ -62,7 +62,7 @@ static inline void tg_sum_ends_narrow(tg_sum_ends *ends, const tg_i32 *words, in
   ends->parts[3] = shift + 1;
 }
 
-/* r0: ends, r1: sums, r2: behind the last of them, r3: the first output. SUM: one of the above. 15 cycles beside it. */
+/* r0: ends, r1: sums, r2: behind the last of them, r3: the first output. SUM: one of the above. 14 cycles beside it. */
 #define TG_SUM_ENDS(SUM)            \
   ".syntax unified\n\t"             \
   "push {r7}\n\t"                   \

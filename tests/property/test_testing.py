@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.drawn_cases import DrawnCases
+from tests.drawn_cases import OF_CI, DrawnCases
 from tinyglow.ir.kernel import In, Kernel, Out, Params
 from tinyglow.kernels.reshape.copy import COPY, CopyParams
 from tinyglow.numerics import glow
@@ -112,7 +112,7 @@ REACH: dict[str, dict[str, Callable[[Any, Case], bool]]] = {
 @pytest.mark.parametrize("symbol", sorted(REACH))
 def test_cases_reach_every_corner(symbol: str, drawn: DrawnCases) -> None:
     """Among CI's cases of a kernel is at least one of each kind that is easy to get wrong."""
-    found = drawn(symbol, 200)
+    found = drawn(symbol, OF_CI)
     with np.errstate(all="ignore"):
         missed = [name for name, holds in REACH[symbol].items() if not any(holds(case.params, case) for case in found)]
     assert missed == []

@@ -81,6 +81,8 @@ def test_structs_hold_what_the_c_reads() -> None:
     lean = KERNELS["tg_conv2d_3x3_dsp_s8"]
     assert not {"kernel_h", "stride_h", "group", "leaky"} & {name for name, _ in struct_fields(lean)}
     assert struct_bytes(lean) <= 40
+    for symbol in ("tg_depthwise_3x3_dsp_s8", "tg_depthwise_3x3_channelwise_dsp_s8"):
+        assert not {"kernel_h", "kernel_w"} & {name for name, _ in struct_fields(KERNELS[symbol])}
 
 
 def test_every_parameter_is_explained() -> None:

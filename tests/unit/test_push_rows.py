@@ -217,6 +217,7 @@ def test_an_input_that_is_not_there_cannot_be_reused(tmp_path: Path) -> None:
         lower_within(graph, load_board("cortex-m4"), target, max_ram=20_000)
 
 
+@pytest.mark.long  # builds what is tried
 def test_a_budget_counts_the_rows_of_one_call(tmp_path: Path) -> None:
     """The program that fits takes fewer rows a call than the fastest one; less than the least is refused."""
     graph, board = _quantized(_image(4, last=True), tmp_path), load_board("cortex-m4")

@@ -57,7 +57,7 @@ CLANG = pytest.param("clang", marks=pytest.mark.long)  # zig, in every run, is a
 
 
 @pytest.mark.parametrize("board", ["host", "frdm-ke16z", "mimxrt1060-evk"])
-@pytest.mark.parametrize("name", ["gcc", CLANG, "zig"])
+@pytest.mark.parametrize("name", [pytest.param("gcc", marks=pytest.mark.long), CLANG, "zig"])
 @pytest.mark.slow  # compiles C
 def test_compiles_without_warnings(name: str, board: str, tmp_path: Path) -> None:
     """All of the runtime compiles as pedantic C99 without a warning, on this machine and for both boards.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tinyglow.checker import winograd
 from tinyglow.checker.findings import BrokenError
-from tinyglow.checker.shapes import check_shape
+from tinyglow.checker.shapes import check_shape, dsp_lines
 from tinyglow.checker.small_layers import scratch_words, weight_words
 from tinyglow.checker.source import Call
 from tinyglow.checker.streams import dual_mac_bytes, packed_bytes
@@ -141,11 +141,6 @@ def _layer(call: Call, loop: str, epilogue: str, dtype: str, data: Callable[[str
         high = loop == "conv2d_channelwise_high_dsp"
         return found | {"bias": pairs * (2 + 2 * scale) if high else 2 * pairs, "channels": 2 * out_c}
     raise BrokenError(call.where, "is a kernel that the checker does not know")
-
-
-def dsp_lines(rows: int, width: int) -> tuple[int, int]:
-    """Lines that begin with a group of four taps, and their taps: a window's rows, or all of them as one line."""
-    return (1, rows * width) if _up(rows * width, 4) < rows * _up(width, 4) else (rows, width)
 
 
 def _depthwise(call: Call, loop: str, scale: int) -> Extents:

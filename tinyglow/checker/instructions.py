@@ -131,7 +131,10 @@ def check_instructions(where: str, lines: Sequence[str], weights: Array) -> None
         BrokenError: They compute something else, read or write elsewhere, or are of another kind.
     """
     random = np.random.default_rng(1)
+    # Those of each channel's largest and smallest sum are among them: no chunk of its weights goes further.
+    ends = np.concatenate([np.where(weights > 0, 127, -128), np.where(weights > 0, -128, 127)]).T
     halves = random.integers(-128, 128, (2, weights.shape[1], _SAMPLES))
+    halves = np.concatenate([halves, np.stack([ends, ends])], axis=2)
     core = _Core((halves[0] + (halves[1] << 16)) & _MASK)
     for line in lines:
         for pattern, step in _STEPS:

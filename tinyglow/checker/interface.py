@@ -100,7 +100,13 @@ def check_rows(net: str, source: Source, areas: Mapping[str, Area], found: Findi
     parts = (area.size // math.prod(shape[: axis + 1]) for axis in range(len(shape)))
     row = next((part for part in parts if part and nbytes % part == 0), None)
     if row is not None:
+        whole = math.prod(shape) in (area.size, area.size // 2, area.size // 4)
+        found.require(whole, f"{net}.h", f"says a shape of {math.prod(shape)} numbers", f"those of {area.size} bytes")
         stated["PUSH_ROWS"] = nbytes // row
+    else:  # names of a header may meet, and then it says no shape
+        rows = macros.get(f"{big}_PUSH_ROWS", "")
+        divides = rows.isdecimal() and 0 < int(rows) <= nbytes and nbytes % int(rows) == 0
+        found.require(divides, f"{net}.h", f"says {rows[:20] or 'nothing'} for PUSH_ROWS", f"a part of {nbytes}")
     for name, value in stated.items():
         text = macros.get(f"{big}_{name}", "nothing")
         found.require(text == str(value), f"{net}.h", f"says {text[:20]} for {name}", f"{value}")

@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from tinyglow.checker import small_layers, streams, winograd
-from tinyglow.checker.extents import dsp_lines, loop_of, words_of_scale
+from tinyglow.checker.extents import loop_of, words_of_scale
 from tinyglow.checker.findings import BrokenError
 from tinyglow.checker.grammar import INSTRUCTION
 from tinyglow.checker.instructions import check_instructions
 from tinyglow.checker.layer_reader import Array, Data, Layer, Reader, folded, halves
+from tinyglow.checker.shapes import dsp_lines
 from tinyglow.checker.source import Call
 
 _STATEMENT = re.compile(
@@ -67,26 +68,29 @@ def _wide(read: Reader, name: str, units: int) -> Array:
     return words if len(words) == units else (words[1::2] << 32) + (words[::2] & 0xFFFFFFFF)
 
 
-def _fours(read: Reader, flat: Array) -> Array:
-    """Filters [out_c, terms], from pairs of channels, by turns four taps of each."""
+def _fours(read: Reader, flat: Array, offsets: Array | int) -> Array:
+    """Weights [out_c, terms], from pairs of channels, by turns four taps of each; offsets: each channel's, or all's."""
     out_c = read.whole("out_c")
     lines, taps = dsp_lines(read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c"))
     fours = flat.reshape(-(-out_c // 2), -1, 2, 4).transpose(0, 2, 1, 3)
-    return fours.reshape(2 * len(fours), lines, -1)[:out_c, :, :taps].reshape(out_c, -1)
+    rows = fours.reshape(2 * len(fours), lines, -1)[:out_c] - np.reshape(offsets, (-1, 1, 1))
+    if np.any(rows[..., taps:]):  # what lies beside a window is multiplied by these
+        raise BrokenError(read.call.where, "multiplies inputs beside its windows", "zeros for them")
+    return rows[..., :taps].reshape(out_c, -1)
 
 
 def _dsp(read: Reader) -> Layer:
     """Bytes of the one channel and of the other by turns; each channel with its scale and offset."""
     channels = read.words("channels").reshape(-1, 2)
-    weights = _fours(read, read.array("filter", "<i1")[:-8])
-    return folded(weights - (channels[:, 1:] >> 16), read.words("bias")[: len(weights)], channels)
+    weights = _fours(read, read.array("filter", "<i1")[:-8], channels[: read.whole("out_c"), 1] >> 16)
+    return folded(weights, read.words("bias")[: len(weights)], channels)
 
 
 def _dsp_pairs(read: Reader) -> Layer:
     """A halfword holds a term of two channels, the even one plus 128; 256 times a sum of the odd one must fit."""
     halfwords = read.array("filter", "<u1")[:-8].reshape(-1, 4, 2)[:, [0, 2, 1, 3]].transpose(0, 2, 1)
     stored = halfwords ^ np.array([[0x80], [0]])
-    weights = _fours(read, (stored ^ 0x80) - 0x80) - read.whole("filter_offset")
+    weights = _fours(read, (stored ^ 0x80) - 0x80, read.whole("filter_offset"))
     units = len(weights)
     pairs = read.words("bias").reshape(-(-units // 2), -1)
     words = pairs[:, 2:].reshape(2 * len(pairs), -1)[:units] if read.scale else None
@@ -99,10 +103,12 @@ def _dsp_quads(read: Reader) -> Layer:
     out_c, offset = read.whole("out_c"), read.call.params.get("filter_offset")
     lines = dsp_lines(read.whole("kernel_h"), read.whole("kernel_w") * read.whole("in_c"))
     rows = read.words("filter").reshape(out_c // 4, -1)
-    found = small_layers.quads(rows, *lines, signed=offset is None)
+    found = small_layers.quads(rows, *lines, None if offset is None else read.whole("filter_offset"))
     if found is None:
-        raise BrokenError(read.call.where, "two channels begin with sums that are no pair's")
-    weights, start, words = found[0] - read.call.get("filter_offset", 0), *found[1:]
+        raise BrokenError(
+            read.call.where, "two channels begin with sums that are no pair's, or inputs beside windows count"
+        )
+    weights, start, words = found
     return folded(weights, start, words if read.scale else None, halfwords=small_layers.largest_odd(weights, start))
 
 
@@ -297,8 +303,7 @@ def _code(read: Reader, functions: Mapping[str, str]) -> Layer:
     if text is None:
         raise BrokenError(where, "its weights are a function that the bundle does not have")
     portable = text.partition("#else")[2].partition("#endif")[0]
-    columns = 1 + (read.whole("kernel_w") - 1)
-    terms = columns * read.whole("in_c") * read.whole("kernel_h")
+    terms = read.whole("kernel_w") * read.whole("in_c") * read.whole("kernel_h")
     weights, largest, seen = np.zeros((out_c, terms), np.int64), 0, 0
     for match in _STATEMENT.finditer(portable):
         place, other = int(match[1] or match[4]), int(match[2] or match[5])

@@ -53,32 +53,37 @@ def weights(low: Array, high: Array, rows: int, width: int) -> Array | None:
     return None if unused else taps[..., :width].reshape(channels, -1)
 
 
-def quads(rows: Array, lines: int, taps: int, signed: bool) -> tuple[Array, Array, Array] | None:
+def quads(rows: Array, lines: int, taps: int, offset: int | None) -> tuple[Array, Array, Array] | None:
     """Filters of four output channels at a time.
 
     Args:
         rows: int64 [fours, words]: what sums begin with, words of weights, words of scales.
         lines: Lines of a window that begin with a group of four taps.
         taps: Of each line.
-        signed: Whether the lower byte of a halfword is a weight; else it is one plus 128.
+        offset: Of the weights as they are stored, where the lower byte of a halfword is one plus 128; None where
+            there is none, and the byte a weight itself.
 
     Returns:
         Weights [units, terms], what sums begin with, words of scales [units, ...]; None if the sums of a pair do not
-        begin with two channels' numbers.
+        begin with two channels' numbers, or taps beyond a line's count.
     """
     units, end = 4 * len(rows), 4 + 4 * lines * -(-taps // 4)
     words = rows[:, 4:end].reshape(len(rows), -1, 2, 2)  # of a group's halves, of each pair of channels
     halves = np.stack([words & 0xFFFF, (words >> 16) & 0xFFFF], axis=4)
     halves = (halves ^ 0x8000) - 0x8000
-    low = ((halves & 0xFF) ^ 0x80) - 0x80 if signed else (halves & 0xFF) - 128
-    odd = (halves - (low if signed else low + 128)) >> 8
+    low = ((halves & 0xFF) ^ 0x80) - 0x80 if offset is None else (halves & 0xFF) - 128
+    odd = (halves - (low if offset is None else low + 128)) >> 8
     stored = np.stack([low, odd], axis=4).transpose(0, 3, 4, 1, 5, 2)  # pair, channel of it, group, tap, half
-    weights = stored.reshape(units, lines, -1)[..., :taps].reshape(units, -1)
+    weights = stored.reshape(units, lines, -1) - (offset or 0)
     pairs = rows[:, :4].reshape(-1, 2)
     more = ((pairs[:, 1] - pairs[:, 0] + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
-    if np.any(more & 0xFF):
+    if np.any(more & 0xFF) or np.any(weights[..., taps:]):
         return None
-    return weights, np.column_stack([pairs[:, 0], more >> 8]).ravel(), rows[:, end:].reshape(units, -1)
+    return (
+        weights[..., :taps].reshape(units, -1),
+        np.column_stack([pairs[:, 0], more >> 8]).ravel(),
+        rows[:, end:].reshape(units, -1),
+    )
 
 
 def largest_odd(weights: Array, start: Array) -> tuple[int, int]:

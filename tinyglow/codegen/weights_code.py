@@ -52,6 +52,12 @@ class _Writer:
         self.lines.append(line)
         self.cycles += cycles
 
+    def extend(self, other: _Writer) -> None:
+        """What another writer wrote from this one's base on."""
+        self.lines += other.lines
+        self.cycles += other.cycles
+        self.base, self.product = other.base, other.product
+
     def reach(self, first: int, last: int) -> None:
         """Move the inputs' base, if need be, so that these words and those between them are within reach of a load."""
         if not (self.base <= 4 * first and 4 * last - self.base <= _REACH):
@@ -159,28 +165,15 @@ def _groups(words: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-def _full_chunks(words: Sequence[int], by_word: Mapping[int, _Weights], sums: Sequence[_Sum]) -> list[int]:
-    """The words in an order that fills chunks: after each word the one that wastes least, the largest of these."""
-    used = [item.magnitude for item in sums]
-
-    def waste(word: int) -> tuple[int, int, int]:
-        wasted = begun = 0
-        for index, weight in by_word[word]:
-            if used[index] + abs(weight) > MOST_MAGNITUDE:
-                wasted += MOST_MAGNITUDE - used[index] + _FLUSH
-            if used[index] == 0 or used[index] + abs(weight) > MOST_MAGNITUDE:
-                begun += weight < 0  # a chunk that begins with a negative weight takes one instruction more
-        return wasted, begun, -max(abs(weight) for _, weight in by_word[word])
-
-    rest, order = list(words), list[int]()
-    while rest:
-        word = min(rest, key=waste)
-        rest.remove(word)
-        order.append(word)
-        for index, weight in by_word[word]:
-            fits = used[index] + abs(weight) <= MOST_MAGNITUDE
-            used[index] = abs(weight) + (used[index] if fits else 0)
-    return order
+def _waste(weights: _Weights, sums: Sequence[_Sum]) -> tuple[int, int, int]:
+    """What a word leaves unused of chunks that it ends, and takes to begin others; of equals the largest is first."""
+    wasted = begun = 0
+    for index, weight in weights:
+        used = sums[index].magnitude
+        ends = used + abs(weight) > MOST_MAGNITUDE
+        wasted += ends * (MOST_MAGNITUDE - used + _FLUSH)
+        begun += (used == 0 or ends) and weight < 0  # which takes one instruction more
+    return wasted, begun, -max(abs(weight) for _, weight in weights)
 
 
 def _sum_up(out: _Writer, by_word: Mapping[int, _Weights], sums: Sequence[_Sum], fill: bool) -> None:
@@ -190,7 +183,10 @@ def _sum_up(out: _Writer, by_word: Mapping[int, _Weights], sums: Sequence[_Sum],
         groups = [group[::-1] for group in groups[::-1]]
     for group in groups:
         out.reach(min(group), max(group))
-        for word in _full_chunks(group, by_word, sums) if fill else group:
+        rest = list(group)
+        while rest:
+            word = min(rest, key=lambda word: _waste(by_word[word], sums)) if fill else rest[0]
+            rest.remove(word)
             out.load(word)
             for index, weight in by_word[word]:
                 sums[index].add(out, weight)
@@ -198,17 +194,17 @@ def _sum_up(out: _Writer, by_word: Mapping[int, _Weights], sums: Sequence[_Sum],
         item.finish(out)
 
 
-def _two_channels(out: _Writer, terms: Sequence[Sequence[Term]], is_last: bool) -> _Writer:
-    """The code so far with that of two channels, or of the last one."""
+def _two_channels(out: _Writer, terms: Sequence[Sequence[Term]], is_last: bool) -> None:
+    """The code of two channels, or of the last one."""
     by_word: dict[int, list[tuple[int, int]]] = {}
     for index, channel in enumerate(terms):
         for word, weight in channel:
             by_word.setdefault(word, []).append((index, weight))
     tried = []
     for fill in (False, True):
-        tried.append(_Writer([*out.lines], out.cycles, out.base))
+        tried.append(_Writer(base=out.base))
         _sum_up(tried[-1], by_word, [_Sum(index) for index in range(len(terms))], fill)
-    out = min(tried, key=lambda writer: writer.cycles)
+    out.extend(min(tried, key=lambda writer: writer.cycles))
     if len(terms) == _PAIR:
         out.put("stmia r1!, {r3, r4, r5, r6}", 5)
         if not is_last:
@@ -216,7 +212,6 @@ def _two_channels(out: _Writer, terms: Sequence[Sequence[Term]], is_last: bool) 
     else:
         out.put("str r3, [r1, #0]", 2)
         out.put(f"str r5, [r1, #{4 * sums_place(0, 1)}]", 2)
-    return out
 
 
 def _portable(terms: Sequence[Sequence[Term]]) -> tuple[list[str], int]:
@@ -262,7 +257,7 @@ def weights_code(terms: Sequence[Sequence[Term]]) -> WeightsCode:
     kept = [[(int(word), int(weight)) for word, weight in channel if weight] for channel in terms]
     out = _Writer()
     for pair in channel_pairs(len(kept)):
-        out = _two_channels(out, [kept[channel] for channel in pair], pair[-1] == len(kept) - 1)
+        _two_channels(out, [kept[channel] for channel in pair], pair[-1] == len(kept) - 1)
     # r7 is some compilers' frame pointer, which they do not let go of.
     instructions = ("push {r7}", *out.lines, "pop {r7}")
     # Around it: PUSH and POP of r4 to r6 and the return address, of r7, and the call.

@@ -16,8 +16,6 @@ typedef struct {
   uint16_t in_c; /* channels of the input */
   uint16_t out_h; /* rows of the output */
   uint16_t out_w; /* columns of the output */
-  uint8_t kernel_h; /* rows of a window */
-  uint8_t kernel_w; /* columns of a window */
   uint8_t stride_h; /* rows from one window to the next */
   uint8_t stride_w; /* columns from one window to the next */
   uint8_t pad_top; /* rows of padding above the input */

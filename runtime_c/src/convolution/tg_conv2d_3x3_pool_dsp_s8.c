@@ -44,8 +44,8 @@ static TG_APART void tg_conv2d_3x3_pool_dsp_s8_lay_out(const tg_conv2d_3x3_pool_
       const uint32_t bytes = tg_load4(x);
       const uint32_t even = tg_even(bytes);
       const uint32_t odd = tg_odd(bytes);
-      out[0] = (even & 0xFFFFu) | odd << 16;
-      out[4] = even >> 16 | (odd & 0xFFFF0000u);
+      out[0] = tg_pack_halfwords((int32_t)even, (int32_t)odd);
+      out[4] = tg_pack_upper_halfwords(even, odd);
       out += 8;
       x += 4;
     }

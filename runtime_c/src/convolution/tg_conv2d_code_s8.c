@@ -247,11 +247,11 @@ TG_CODE_ONCE static void tg_conv2d_code_s8_lay_out(const tg_conv2d_code_s8_param
   const int32_t count = inside * channels;
   const uint32_t outside = (uint32_t)p->in_offset * 0x10001u;
   if (before > 0) {
-    tg_code_fill(out, 1, 1, before * channels * step, outside);
+    tg_code_fill(out, 1, before * channels * step, outside);
     out += before * channels * step;
   }
   if (after > 0) {
-    tg_code_fill(out + count * step, 1, 1, after * channels * step, outside);
+    tg_code_fill(out + count * step, 1, after * channels * step, outside);
   }
   if (count == 0) {
     return;
@@ -277,7 +277,7 @@ TG_CODE_ONCE static void tg_conv2d_code_s8_lay_out(const tg_conv2d_code_s8_param
     } else if (is_lower) {
       tg_code_border(out + i, step, count, first + lower, 16, (uint32_t)p->in_offset);
     } else {
-      tg_code_fill(out + i, step, 1, count, outside);
+      tg_code_fill(out + i, step, count, outside);
     }
   }
 }

@@ -258,7 +258,7 @@ typedef struct {
 static TG_SMALL TG_APART void tg_conv2d_dsp_s8_finish_tile(tg_conv2d_dsp_s8_work *w, int8_t *output) {
   tg_dsp_pair_tile *t = &w->tile;
   tg_dsp_pair_begin(t, w->low, w->whole);
-  if (w->sizes.layout != TG_DSP_POINTWISE) {
+  if (TG_DSP_FROM_END && w->sizes.layout != TG_DSP_POINTWISE) {
     tg_dsp_repeat(w->sizes.columns, t->groups);
   }
   t->output = output;

@@ -82,7 +82,7 @@
 
 /* All channels of a tile; columns: two words a term, {pixel 0, pixel 1} and {pixel 2, pixel 3}.
  *
- * 10 cycles a tap of four products, 15 a chunk, 112 a channel (about 85 with pool), 7 more with its own scale. Running sums are
+ * 10 cycles a tap of four products, 15 a chunk, 116 a channel (92 with pool), 4 more with its own scale. Running sums are
  * in r5 and r6, totals in r8 to r11. A running sum starts at 2^15, so that its lower half is never negative and never owes
  * the upper one. */
 static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const uint8_t *stream) {
@@ -92,7 +92,7 @@ static inline void tg_conv2d_dual_mac_s8_dual_mac(tg_dual_mac_tile *tile, const 
       ".syntax unified\n\t"
       "push {r0, r7}\n\t" /* r7 may be the frame pointer */
       "mov r7, r0\n\t"
-      "subs r1, r1, #16\n\t"
+      "subs r1, r1, #" TG_SUM_TEXT(TG_DUAL_MAC_TAPS) "\n\t"
       "ldr r2, [r7, #16]\n\t"
       "mov r12, r2\n\t"
       "movs r2, #128\n\t"

@@ -5,7 +5,7 @@
  * padding holds, is folded into the bias. With TG_ANY_WINDOW it is not, and weights are without offset: those of channels
  * {0, 2} and {1, 3}, as halfwords of two words.
  *
- * output = clamp(requantize(bias + sum of input * (weight - filter_offset))).
+ * output = clamp(requantize(bias + sum of input * (weight - filter_offset))), with TG_ANY_WINDOW of (input - in_offset) * weight.
  *
  * Where windows move by two pixels, those inside the image are computed in blocks of 2x2, channel by channel
  * (tg_dsp_strided.h). As many rows are at once as lie before all that their windows read, if the output begins where the input
@@ -252,7 +252,7 @@ static TG_SMALL TG_APART int32_t tg_depthwise_3x3_dsp_s8_rows(const tg_depthwise
   const int32_t row = p->in_w * channels;
   const int32_t top = 2 * y - p->pad_top;
   const int32_t rows = (tg_min(top * p->in_w / p->out_w, middle->bottom) - y) & ~1;
-  if (middle->columns <= 0 || rows <= 0) {
+  if (rows <= 0) {
     return 0;
   }
   const int32_t down = p->out_w * channels;
@@ -330,7 +330,7 @@ void tg_depthwise_3x3_dsp_s8(const tg_depthwise_3x3_dsp_s8_params *p, const int8
     for (int32_t y = 0; y < p->out_h; y++) {
       int32_t left = -p->pad_left;
 #if !TG_ANY_WINDOW
-      if (there == 0) {
+      if (there == 0 && middle.columns > 0) {
         there = tg_depthwise_3x3_dsp_s8_rows(p, &w, &middle, y, input, filter);
       }
 #endif

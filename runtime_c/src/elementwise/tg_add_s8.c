@@ -8,6 +8,7 @@
 #include "tg_numerics.h"
 #include "tg_scaled.h"
 
+#if !defined(TG_FOR_SIZE)
 #if TG_HAS_DSP || TG_DSP_ACLE
 
 #define TG_ADD_STEP 4   /* sums at once */
@@ -110,6 +111,7 @@ static void tg_add_s8_run(const tg_byte_scale *scales, const int8_t *x, const in
 
 #endif
 #endif
+#endif
 
 /* Elements by any constants, other's stride apart. */
 static TG_SMALL TG_APART void tg_add_s8_any(const tg_add_s8_params *p, const int8_t *x, const int8_t *y, int8_t *out,
@@ -130,19 +132,23 @@ static TG_SMALL TG_APART void tg_add_s8_any(const tg_add_s8_params *p, const int
 
 void tg_add_s8(const tg_add_s8_params *p, const int8_t *input, const int8_t *other, int8_t *output) {
   const int8_t *y;
+  uint32_t fast = 0; /* elements of a run that are added so */
+#if !defined(TG_FOR_SIZE)
   const tg_requant input_scale = p->input_scale;
   const tg_requant other_scale = p->other_scale;
   tg_byte_scale scales[2] = {{0, 0}, {0, 0}};
-  uint32_t fast = 0; /* elements of a run that are added so */
   if (p->inner_stride == 1 && tg_scaled_fits(&input_scale) && tg_scaled_fits(&other_scale)) {
     scales[0] = tg_scaled_of(&input_scale, p->input_offset, TG_ADD_MORE);
     scales[1] = tg_scaled_of(&other_scale, p->other_offset, 0);
     fast = p->inner & ~(uint32_t)(TG_ADD_STEP - 1);
   }
+#endif
   TG_BROADCAST_RUNS(p, other, y) {
+#if !defined(TG_FOR_SIZE)
     if (fast > 0) {
       tg_add_s8_run(scales, input, y, output, fast);
     }
+#endif
     if (fast < p->inner) {
       tg_add_s8_any(p, input + fast, y + fast, output + fast, p->inner - fast);
     }

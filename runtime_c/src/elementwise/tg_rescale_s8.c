@@ -10,6 +10,8 @@ static TG_SMALL TG_APART int8_t tg_rescale_s8_one(int32_t x, int32_t in_offset, 
   return tg_clamp_s8(tg_requantize(x - in_offset, out), INT8_MIN, INT8_MAX);
 }
 
+#if !defined(TG_FOR_SIZE)
+
 #if TG_HAS_DSP || TG_DSP_ACLE
 
 /* Four results, plus 128 each; low: what the least input gives, plus 128, in all bytes. */
@@ -92,12 +94,15 @@ static TG_SMALL TG_APART void tg_rescale_s8_words(const tg_rescale_s8_params *p,
 
 #endif
 
+#endif
+
 void tg_rescale_s8(const tg_rescale_s8_params *p, const int8_t *input, int8_t *output) {
   /* Copies: for all that the compiler knows, output may overwrite what p points at. */
   const tg_requant out = p->out;
   const int32_t in_min = p->in_min;
   const int32_t in_offset = p->in_offset;
   const int8_t *end = input + p->count;
+#if !defined(TG_FOR_SIZE)
   if (tg_scaled_fits(&out)) {
 #if TG_HAS_DSP || TG_DSP_ACLE
     const uint32_t whole = p->count & ~(uint32_t)3;
@@ -108,6 +113,7 @@ void tg_rescale_s8(const tg_rescale_s8_params *p, const int8_t *input, int8_t *o
     input += whole;
     output += whole;
   }
+#endif
   TG_COMPACT
   while (input < end) {
     *output++ = tg_rescale_s8_one(tg_max(*input++, in_min), in_offset, &out);

@@ -82,7 +82,7 @@ def unpack_quads(packed: Array, p: Any) -> tuple[Array, Array, Array]:
     bias = np.column_stack([pairs[:, 0], (pairs[:, 1] - pairs[:, 0]) >> 8]).ravel()
     halfwords = np.ascontiguousarray(rows[:, QUAD:end]).view(np.int16).astype(np.int32).reshape(len(rows), -1, 2, 2)
     taps = halfwords.transpose(0, 2, 1, 3).reshape(2 * len(rows), -1, GROUP)[..., np.argsort(_ORDER)]
-    signs = 0 if hasattr(p, "filter_offset") else 128
+    signs = 0 if hasattr(p, "filter_offset") else _UNSIGNED
     low = ((taps & 0xFF) ^ signs) - _UNSIGNED
     filters = np.stack([low, (taps - (low + (_UNSIGNED - signs))) >> 8], axis=2)  # as conv2d_dsp.pack has them
     flat = np.concatenate([filters.astype(np.int8).ravel(), np.zeros(AHEAD, np.int8)])
@@ -108,8 +108,8 @@ def work(p: Any, constants: Sequence[Array | None]) -> Work:
     passes = p.images * (pixels // PIXELS * 2 + min(pixels % PIXELS, 2))
     quads = passes * (p.out_c // QUAD)
     counts = dict(conv2d_dsp.work(p, constants))
-    groups = counts.pop("groups") // counts.pop("pairs")
-    del counts["turns"], counts["tiles"]
+    groups = conv2d_dsp.groups_of(p)
+    del counts["groups"], counts["pairs"], counts["turns"], counts["tiles"]
     turns = {f"turns_of_{turn}": quads * -(-groups // turn) for turn in _TURNS}
     return {**counts, "groups": quads * groups, **turns, "quads": quads, "passes": passes}
 

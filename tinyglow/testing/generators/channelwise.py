@@ -187,8 +187,9 @@ def _conv2d_quads_channelwise(draw: st.DrawFn, epilogue: Epilogue = GLOW) -> Cas
     assert isinstance(p, ConvDspParams)
     weights, bias, _ = unpack_quads(case.inputs["filter"], p)
     # There is no offset, and 256 times a weight plus another fits 16 bits.
-    filters = np.clip(weights, -127, 127).astype(np.int8)
-    filters[::2][filters[::2] == -127] = -128
+    filters = np.clip(weights, -128, 127)
+    filters[1::2] = np.where(256 * filters[1::2] + filters[::2] < -(1 << 15), -127, filters[1::2])
+    filters = filters.astype(np.int8)
     scales = draw(own_scales(epilogue, epilogue.high, filters.astype(np.int32), bias, p.out))
     by_tap = filters.reshape(p.out_c, p.kernel_h, p.kernel_w, p.in_c)
     fields = {name: value for name, value in without_scale(p).items() if name != "filter_offset"}

@@ -153,13 +153,9 @@ static TG_APART int8_t *tg_max_2x2_together(const int8_t *upper, const int8_t *l
 
 #endif
 
+/* With TG_HAS_DSP right is not 1: tg_max_2x2_lone takes rows of one channel. */
 static TG_APART int8_t *tg_max_2x2(const int8_t *upper, const int8_t *lower, int32_t right, int32_t step, int32_t count,
                                    int8_t *output) {
-#if TG_HAS_DSP
-  if (right == 1) {
-    return tg_max_2x2_lone(upper, lower, count, output);
-  }
-#endif
   int8_t *const end = output + count;
 #if TG_HAS_DSP || TG_DSP_ACLE
   const int8_t *const begin = output;

@@ -319,19 +319,19 @@ static TG_SMALL TG_APART void tg_fully_connected_eight_units_dsp_s8_pairs(
   const int32_t padded = 4 * (groups + (rest > 0));
   const int32_t units = p->units;
   const tg_requant out = p->out;
+#if !TG_HAS_DSP
+  TG_COMPACT
+  for (; unit < (units & ~7); unit += 4) {
+    const int8_t *w = weights + (unit & ~7) * padded + 4 * (unit & 7);
+    tg_fully_connected_eight_units_dsp_s8_two_pairs(p, input, w, bias + unit, last, even_minus, odd_minus,
+                                                    output + unit);
+  }
+#endif
   TG_COMPACT
   for (; unit < units; unit += 2) {
     const int32_t block = unit & ~7;
     const int32_t whole = block + 8 <= units; /* four pairs take turns */
     const int8_t *w = weights + (whole ? block * padded + 4 * (unit - block) : unit * padded);
-#if !TG_HAS_DSP
-    if (whole) {
-      tg_fully_connected_eight_units_dsp_s8_two_pairs(p, input, w, bias + unit, last, even_minus, odd_minus,
-                                                      output + unit);
-      unit += 2;
-      continue;
-    }
-#endif
     const tg_fully_connected_eight_units_dsp_s8_sums sums =
         tg_fully_connected_eight_units_dsp_s8_pair(input, w, whole ? 32 : 8, groups, rest, last);
     const uint32_t even = sums.low + even_minus + (uint32_t)bias[unit];

@@ -20,7 +20,7 @@ from tinyglow.testing import Case, budget, cases, fixed_cases, is_full
 
 OF_CI = 200  # of each kernel
 DRAWN = OF_CI if is_long() else 80  # in the quick run a tenth
-OF_EPILOGUES = 16  # of a kernel's loop with another epilogue than its own
+OF_EPILOGUES = 16 if is_long() else 8  # of a kernel's loop with another epilogue than its own
 
 
 class DrawnCases:

@@ -23,7 +23,7 @@ from tinyglow.report.flame import flame_svg
 from tinyglow.targets.boards import Board, load_board
 
 INPUTS = {MNIST_INPUT: digits.demo_set()[0][:1]}
-BOARDS = ("frdm-ke16z", "mimxrt1060-evk", "nucleo-l4r5zi")
+BOARDS = ("frdm-ke16z", "mimxrt1060-evk", pytest.param("nucleo-l4r5zi", marks=pytest.mark.long))
 
 
 @pytest.fixture(scope="module", params=BOARDS)

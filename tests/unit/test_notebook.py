@@ -122,6 +122,7 @@ def test_a_program_runs_without_a_folder(tmp_path: Path, board: str) -> None:
         tinyglow.simulate(program, place, {"z": inputs["x"]})
 
 
+@pytest.mark.long  # compiles and measures every variant
 def test_variants_are_those_that_the_compiler_chooses_from(tmp_path: Path) -> None:
     """One of each layer is chosen: the kernel that the program calls. Measured cycles are those of a profile."""
     pytest.importorskip("unicorn", reason="needs the package unicorn, of the extra tinyglow[sim]")

@@ -16,6 +16,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from tests.drawn_cases import DRAWN, DrawnCases
+from tests.long import is_long
 from tests.parity.test_extremes import CASES as EXTREMES
 from tests.strict_c import compile_runtime, default, strict
 from tinyglow import resources
@@ -170,9 +171,13 @@ def _run(
     return done.returncode, done.stderr, same
 
 
+# Cases of each kernel that run with sanitizers.
+_SANITIZED = 1000 if is_full() else 40 if is_long() else 20
+
+
 def _all_cases(drawn: DrawnCases) -> list[tuple[Case, bool]]:
     """Cases of all kernels, drawn and at the edges, each with whether it is to run in place."""
-    found = [case for symbol in covered_kernels() for case in drawn(symbol, 1000 if is_full() else 40)]
+    found = [case for symbol in covered_kernels() for case in drawn(symbol, _SANITIZED)]
     found += [*EXTREMES.values()]
     return [(case, in_place) for case in found for in_place in (False, True) if case.aliases or not in_place]
 

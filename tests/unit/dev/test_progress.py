@@ -24,7 +24,7 @@ def test_skipped(): pytest.skip("qemu-system-arm is not installed")
 """
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_what_failed_is_named_at_once(workers: int, checkout: Path, tmp_path: Path) -> None:
     """No dots; a line for each failure and error; the rest is counted at the end as ever."""
     (tmp_path / "test_it.py").write_text(TESTS, encoding="utf-8")

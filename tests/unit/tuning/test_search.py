@@ -187,6 +187,7 @@ def test_what_does_not_fit_the_board_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_is_found_can_be_compiled(digits: list[str], tmp_path: Path) -> None:
     """The command prints a front whose options compile to bundles with the cycles and flash that it says."""
     front_file = tmp_path / "front.json"
